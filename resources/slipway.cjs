@@ -543,11 +543,11 @@ function writeAll(handle, bytes) {
 function killAll() {
   for (const child of running) child.kill("SIGKILL");
 }
-async function parallel(items, width7, work2) {
+async function parallel(items, width8, work2) {
   const results = new Array(items.length);
   let next2 = 0;
   await Promise.all(
-    Array.from({ length: Math.min(width7, items.length) }, async () => {
+    Array.from({ length: Math.min(width8, items.length) }, async () => {
       for (let i = next2++; i < items.length; i = next2++) results[i] = await work2(items[i], i);
     })
   );
@@ -8308,13 +8308,13 @@ function chargeMergeWork(state) {
 }
 function mergeKeys(state, frame, source2, sourceTag) {
   chargeMergeWork(state);
-  for (const sourceKey of sourceTag.keys(source2)) {
+  for (const sourceKey2 of sourceTag.keys(source2)) {
     chargeMergeWork(state);
-    if (frame.tag.has(frame.value, sourceKey)) continue;
-    const err = frame.tag.addPair(frame.value, sourceKey, sourceTag.get(source2, sourceKey));
+    if (frame.tag.has(frame.value, sourceKey2)) continue;
+    const err = frame.tag.addPair(frame.value, sourceKey2, sourceTag.get(source2, sourceKey2));
     if (err) throwError$1(state, err);
     frame.overridable ??= /* @__PURE__ */ new Set();
-    frame.overridable.add(sourceKey);
+    frame.overridable.add(sourceKey2);
   }
 }
 function mergeSource(state, frame, source2, sourceTag) {
@@ -17241,6 +17241,7 @@ var init_channels = __esm({
       grace_days: number3().min(0).default(7).describe("Days for which no index and no package goes away after a state that had it was replaced"),
       sha512: boolean3().default(false).describe("Release files have SHA512 digests, too"),
       contents: boolean3().default(false).describe("Each suite has Contents indices, which apt-file reads"),
+      sources: boolean3().default(false).describe("Each suite has the sources of its packages, patches included: deb-src, for licences that ask for it"),
       keyring: boolean3().default(false).describe("Each suite has the package ORGANIZATION-archive-keyring: the public keys, and entries for apt"),
       valid_days: number3().min(1).optional().describe("Release files are valid for so long; left out: for ever")
     });
@@ -17463,7 +17464,14 @@ var init_distro = __esm({
       submodules: array(string3().refine((u) => isSourceUrl(u, true) && !isLocalUrl(u), "a URL of a git repository")).default([]).describe('Repositories that may be fetched with credentials as submodules: URLs, or beginnings that end with "/"'),
       tracks: array(track).default([]),
       channels: record(channelPattern, channelRules).default({}).describe("What promotion to a channel asks for; the exact name counts before patterns"),
-      publish: publishSettings.default({ to: [], grace_days: 7, sha512: false, contents: false, keyring: false }),
+      publish: publishSettings.default({
+        to: [],
+        grace_days: 7,
+        sha512: false,
+        contents: false,
+        sources: false,
+        keyring: false
+      }),
       docs: docsSettings.default({ skip: [], warnings: {}, coverage: {}, strict: false, to: [], keep: 5 }).describe("Documentation of the packages"),
       naming: strictObject({
         package: string3().regex(/^[a-z0-9+.{}-]+$/).refine(
@@ -18139,7 +18147,7 @@ var init_plan_schema = __esm({
 var import_node_v8 = require("node:v8");
 
 // ts-src/cli/cli.ts
-var import_node_fs110 = require("node:fs");
+var import_node_fs112 = require("node:fs");
 var import_node_util4 = require("node:util");
 init_faults();
 init_slow();
@@ -26487,8 +26495,8 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
 });
 
 // ts-src/cli/build.ts
-var import_node_fs69 = require("node:fs");
-var import_node_path87 = require("node:path");
+var import_node_fs71 = require("node:fs");
+var import_node_path89 = require("node:path");
 init_diagnostics();
 
 // ts-src/render/summary.ts
@@ -27098,1247 +27106,127 @@ async function closeScratch(driver) {
   locks = [];
 }
 
-// ts-src/publish/channel.ts
-var import_node_fs38 = require("node:fs");
-var import_node_path45 = require("node:path");
-var import_node_os10 = require("node:os");
-init_diagnostics();
+// ts-src/engine/build/source-package.ts
+var import_node_fs34 = require("node:fs");
+var import_node_path41 = require("node:path");
+init_files();
+init_process();
 init_digest();
 init_names();
 
-// ts-src/render/sources.ts
-function renderSources(values) {
-  const key = values.keyFile === void 0 || /\s/.test(values.keyFile) ? `
-${values.key.trim().split("\n").map((l) => ` ${l.trim() || "."}`).join("\n")}` : ` ${values.keyFile}`;
-  const architectures2 = values.architectures.length === 1 ? `Architectures: ${values.architectures[0]}
-` : "";
-  return `Types: deb
-URIs: ${values.uri}
-Suites: ${values.suite}
-Components: main
-${architectures2}Signed-By:${key}
-`;
-}
-
-// ts-src/publish/checked.ts
-init_diagnostics();
-
-// ts-src/publish/publication.ts
-init_diagnostics();
-init_process();
-
-// ts-src/publish/draft.ts
-init_diagnostics();
-init_process();
-
-// ts-src/publish/deb.ts
-var import_node_crypto6 = require("node:crypto");
-init_process();
-init_names();
-function fieldOf(stanza, name6) {
-  let pattern = patterns.get(name6);
-  if (!pattern) patterns.set(name6, pattern = new RegExp(`^${name6}: *(.*)$`, "mi"));
-  return pattern.exec(stanza)?.[1]?.trim();
-}
-var patterns = /* @__PURE__ */ new Map();
-var isOf = (stanza, name6) => debFile(fieldOf(stanza, "Package") ?? "", fieldOf(stanza, "Version") ?? "", fieldOf(stanza, "Architecture") ?? "") === name6;
-function stanzaOf(parts2, name6) {
-  const { text: text8, faults: faults5 } = controlText(parts2);
-  const stanza = `${text8.trim()}
-`;
-  return faults5.length || controlFaults(stanza, {}).length || !isOf(stanza, name6) ? void 0 : stanza;
-}
-var programs = { xz: "xz", zst: "zstd" };
-var compressions = ["xz", "zst"];
-async function controlStanzas(files) {
-  const stanzas = new Array(files.length);
-  const compressed = { xz: [], zst: [] };
-  for (const [at2, { name: name6, path: path2 }] of files.entries()) {
-    const control = controlOf(path2);
-    const kind = compressions.find((c) => control?.member.name.endsWith(`.${c}`));
-    if (control && kind) compressed[kind].push({ at: at2, control: control.data });
-    else if (control && isReadHere(control.member))
-      stanzas[at2] = read(() => controlArchive(control.member, control.data), name6);
-  }
-  for (const kind of compressions) {
-    const together2 = await unpackTogether(
-      kind,
-      compressed[kind].map((c) => c.control)
-    );
-    for (const [i, { at: at2 }] of compressed[kind].entries()) {
-      const { name: name6, path: path2 } = files[at2] ?? { name: "", path: "" };
-      const tar = together2?.[i];
-      stanzas[at2] = tar ? read(() => tar, name6) : await readAlone(path2, name6);
-    }
-  }
-  return stanzas;
-}
-function controlOf(path2) {
-  try {
-    const { control } = debParts(path2);
-    return { member: control, data: readMember(path2, control) };
-  } catch (e) {
-    if (e instanceof PackageFileError) return void 0;
-    throw e;
-  }
-}
-function read(archive, name6) {
-  try {
-    return stanzaOf(readTar(archive()), name6);
-  } catch (e) {
-    if (e instanceof TarError || e instanceof PackageFileError) return void 0;
-    throw e;
-  }
-}
-async function readAlone(path2, name6) {
-  try {
-    return stanzaOf(await readControlPart(path2), name6);
-  } catch (e) {
-    if (e instanceof PackageFileError) return void 0;
-    throw e;
-  }
-}
-async function unpackTogether(kind, archives2) {
-  if (!archives2.length) return [];
-  const mark2 = (0, import_node_crypto6.randomBytes)(32);
-  const packed3 = await run(programs[kind], ["-q", "-c"], { input: mark2, encoding: "latin1" });
-  const between2 = Buffer.from(packed3.stdout, "latin1");
-  const [program = "", ...args] = withoutRights([programs[kind], "-q", "-d", "-c"]);
-  const input = Buffer.concat(archives2.flatMap((a) => [a, between2]));
-  const done = await run(program, args, { input, encoding: "latin1" });
-  if (packed3.code !== 0 || done.code !== 0) return void 0;
-  const output = Buffer.from(done.stdout, "latin1");
-  const parts2 = [];
-  let from = 0;
-  for (let at2 = output.indexOf(mark2); at2 >= 0; at2 = output.indexOf(mark2, from)) {
-    parts2.push(output.subarray(from, at2));
-    from = at2 + mark2.length;
-  }
-  return parts2.length === archives2.length ? parts2 : void 0;
-}
-async function repackDeb(file3, target2, { from, to, seconds }) {
-  let parts2;
-  try {
-    parts2 = controlText(await readControlPart(file3));
-  } catch (e) {
-    if (e instanceof PackageFileError) return false;
-    throw e;
-  }
-  const { text: text8, members: members2, faults: faults5 } = parts2;
-  if (faults5.length || fieldOf(text8, "Version") !== from) return false;
-  const control = text8.replace(/^Version: .*$/m, `Version: ${to}`).replaceAll(`(= ${from})`, `(= ${to})`);
-  const written = [...members2].map(([path2, data2]) => ({ path: path2, data: path2 === "control" ? control : data2 }));
-  const { data } = debParts(file3);
-  await writeAr(
-    target2,
-    [
-      { name: "debian-binary", data: Buffer.from("2.0\n") },
-      { name: "control.tar", data: writeTar(written, seconds) },
-      { name: data.name, from: file3, member: data }
-    ],
-    seconds
-  );
-  return true;
-}
-
-// ts-src/publish/indices.ts
-var import_node_crypto7 = require("node:crypto");
-function poolPath(stanza, file3) {
-  const source2 = (fieldOf(stanza, "Source") ?? fieldOf(stanza, "Package") ?? "unknown").replace(/ .*$/, "");
-  const plain4 = /^[a-z0-9][a-z0-9+.-]*$/.test(source2) ? source2 : "unknown";
-  return `pool/main/${plain4.startsWith("lib") ? plain4.slice(0, 4) : plain4[0]}/${plain4}/${file3}`;
-}
-function packageEntry(stanza, file3) {
-  const own3 = stanza.split(/\n(?! )/).filter((f) => f && !/^(Filename|Size|MD5sum|SHA1|SHA256|SHA512):/i.test(f)).join("\n");
-  return `${own3}
-Filename: ${poolPath(stanza, file3.name)}
-Size: ${file3.size}
-SHA256: ${file3.sha256}
-`;
-}
-function readPackages2(text8) {
-  const entries2 = [];
-  for (let at2 = 0; at2 < text8.length; ) {
-    const end2 = text8.indexOf("\n\n", at2);
-    const entry = end2 < 0 ? `${text8.slice(at2).trim()}
-` : text8.slice(at2, end2 + 1);
-    at2 = end2 < 0 ? text8.length : end2 + 2;
-    const tail = /^\nFilename: (\S+)\nSize: (\d+)\nSHA256: ([0-9a-f]{64})\n/.exec(
-      entry.slice(entry.lastIndexOf("\nFilename: "))
-    );
-    const [, filename, size3, digest4] = tail ?? [];
-    if (filename !== void 0 && digest4 !== void 0)
-      entries2.push({ text: entry, filename, size: Number(size3), sha256: digest4 });
-  }
-  return entries2;
-}
-var renderPackages = (entries2) => entries2.map((e) => `${e.text}
-`).join("");
-function renderRelease(fields, files) {
-  const sums = (name6) => files.map((f) => {
-    const digest4 = name6 === "sha256" ? f.sha256 : (0, import_node_crypto7.createHash)(name6).update(f.data).digest("hex");
-    return ` ${digest4} ${f.data.length} ${f.path}
-`;
-  }).join("");
+// ts-src/render/dsc.ts
+var copied = ["Maintainer", "Homepage", "Standards-Version", "Build-Depends"];
+function renderDsc({ source: source2, binary, version: version3, control, archive }) {
+  const [paragraph = ""] = control.split("\n\n");
+  const fields = copied.flatMap((name6) => {
+    const found2 = new RegExp(`^${name6}: .*(?:
+ .*)*`, "m").exec(paragraph);
+    return found2 ? [found2[0]] : [];
+  });
   return [
-    `Origin: ${fields.origin}`,
-    `Label: ${fields.origin}`,
-    `Suite: ${fields.suite}`,
-    `Codename: ${fields.codename}`,
-    `Date: ${rfc822(fields.date)}`,
-    ...fields.validUntil === void 0 ? [] : [`Valid-Until: ${rfc822(fields.validUntil)}`],
-    `Architectures: ${fields.architectures.join(" ")}`,
-    "Components: main",
-    `Description: ${fields.origin} packages, channel ${fields.channel}`,
-    `Acquire-By-Hash: ${fields.byHash ? "yes" : "no"}`,
-    ...fields.fingerprints.length ? [`Signed-By: ${fields.fingerprints.join(",")}`] : [],
-    `Slipway-Channel: ${fields.channel}`,
-    `Slipway-State: ${fields.state}`,
-    `SHA256:
-${sums("sha256")}${fields.sha512 ? `SHA512:
-${sums("sha512")}` : ""}`
+    "Format: 3.0 (native)",
+    `Source: ${source2}`,
+    `Binary: ${binary}`,
+    "Architecture: any",
+    `Version: ${version3}`,
+    ...fields,
+    `Package-List:
+ ${binary} deb misc optional arch=any`,
+    `Checksums-Sha256:
+ ${archive.sha256} ${archive.size} ${archive.name}`,
+    `Files:
+ ${archive.md5} ${archive.size} ${archive.name}`,
+    ""
   ].join("\n");
 }
-var rfc822 = (milliseconds) => new Date(milliseconds).toUTCString().replace("GMT", "UTC");
-function readRelease(text8) {
-  const date3 = (name6) => {
-    const value2 = Date.parse(fieldOf(text8, name6) ?? "");
-    return Number.isNaN(value2) ? void 0 : value2;
-  };
-  const sums = /^SHA256:\n((?: .*\n)*)/m.exec(text8)?.[1] ?? "";
-  return {
-    state: /^[0-9a-f]{64}$/.exec(fieldOf(text8, "Slipway-State") ?? "")?.[0],
-    date: date3("Date"),
-    validUntil: date3("Valid-Until"),
-    signedBy: (fieldOf(text8, "Signed-By") ?? "").split(",").filter((f) => /^[0-9A-F]+$/.test(f)),
-    files: new Map(
-      [...sums.matchAll(/^ ([0-9a-f]{64}) +(\d+) (\S+)$/gm)].map((m) => [m[3], { sha256: m[1], size: Number(m[2]) }])
-    ),
-    whole: text8.trimEnd().endsWith("-----END PGP SIGNATURE-----")
-  };
-}
-var byHashPath = (path2, sha2562) => `${path2.slice(0, path2.lastIndexOf("/"))}/by-hash/SHA256/${sha2562}`;
-
-// ts-src/publish/contents.ts
-var import_node_util3 = require("node:util");
-var import_node_zlib7 = require("node:zlib");
-init_diagnostics();
-init_process();
-
-// ts-src/publish/package-index.ts
-var import_node_util2 = require("node:util");
-var import_node_zlib6 = require("node:zlib");
-init_process();
-init_digest();
-var heldData = (name6, data) => ({
-  file: { name: name6, sha256: sha256(data), size: data.length },
-  data
-});
-var gzipped = (0, import_node_util2.promisify)(import_node_zlib6.gzip);
-var xz = async (data) => {
-  const packed3 = await run("xz", ["-q", "-0", "-T1", "-c"], { input: data, encoding: "latin1" });
-  if (packed3.code !== 0) throw Object.assign(new Error(`xz failed: ${packed3.stderr.trim()}`), { code: "EXZ" });
-  return Buffer.from(packed3.stdout, "latin1");
-};
-async function packIndex2(data) {
-  const [gz, xzed] = await Promise.all([gzipped(data, { level: 6 }), xz(data)]);
-  return [heldData("Packages.gz", gz), heldData("Packages.xz", xzed)];
-}
-var remembered = /* @__PURE__ */ new WeakMap();
-var most = 64;
-function readIndex3(store2, file3) {
-  const known3 = remembered.get(store2) ?? /* @__PURE__ */ new Map();
-  remembered.set(store2, known3);
-  const before = known3.get(file3.sha256);
-  if (before) return before;
-  const read3 = store2.readData(file3).then((data) => data ? { data, entries: readPackages2(data.toString("utf8")) } : void 0);
-  for (const first2 of known3.size >= most ? known3.keys() : []) {
-    known3.delete(first2);
-    break;
-  }
-  known3.set(file3.sha256, read3);
-  return read3;
-}
-var entriesOf2 = async (store2, file3) => (await readIndex3(store2, file3))?.entries ?? [];
-async function readPacked(store2, packed3) {
-  const found2 = [];
-  for (const file3 of packed3 ?? []) {
-    const data = await store2.readData(file3);
-    if (data) found2.push({ file: file3, data });
-  }
-  return packed3?.length && found2.length === packed3.length ? found2 : void 0;
-}
-function filesOf2({ key, plain: plain4, packed: packed3, contents: contents3 }) {
-  const architecture3 = key.slice(key.lastIndexOf("/") + 1);
-  const at2 = (path2, { file: file3, data }) => ({ path: path2, data, sha256: file3.sha256 });
-  const names4 = `main/Contents-${architecture3}`;
-  return [
-    ...[plain4, ...packed3].map((held) => at2(`main/binary-${architecture3}/${held.file.name}`, held)),
-    ...contents3 ? [{ ...at2(names4, contents3.plain), unwritten: true }, at2(`${names4}.gz`, contents3.packed)] : []
-  ];
-}
-var objectsOf = ({ plain: plain4, packed: packed3, contents: contents3 }) => [
-  plain4,
-  ...packed3,
-  ...contents3 ? [contents3.packed] : []
-];
-
-// ts-src/publish/contents.ts
-var gzipped2 = (0, import_node_util3.promisify)(import_node_zlib7.gzip);
-var gunzipped = (0, import_node_util3.promisify)(import_node_zlib7.gunzip);
-function renderContents(places) {
-  const owners = /* @__PURE__ */ new Map();
-  for (const { section, name: name6, paths: paths2 } of places) {
-    for (const path2 of paths2) {
-      const of = owners.get(path2);
-      if (of) of.push(`${section}/${name6}`);
-      else owners.set(path2, [`${section}/${name6}`]);
-    }
-  }
-  const lines = [...owners].sort((a, b) => compare(a[0], b[0]));
-  return lines.map(([path2, of]) => `${path2.padEnd(59)} ${of.sort(compare).join(",")}
-`).join("");
-}
-function readContents(text8) {
-  const found2 = /* @__PURE__ */ new Map();
-  for (const line2 of text8.split("\n")) {
-    const [, path2, owners] = /^(.*\S) +(\S+)$/.exec(line2) ?? [];
-    if (path2 === void 0 || owners === void 0) continue;
-    for (const owner of owners.split(",")) {
-      const name6 = owner.slice(owner.lastIndexOf("/") + 1);
-      const of = found2.get(name6);
-      if (of) of.push(path2);
-      else found2.set(name6, [path2]);
-    }
-  }
-  return found2;
-}
-var isLine = (path2) => path2 !== "" && path2 === path2.trim() && !/[\0-\x1f\x7f]/.test(path2);
-async function filesIn(path2) {
-  const paths2 = [];
-  try {
-    await readDataPart(path2, (member) => {
-      if (member.kind !== "folder" && isLine(member.path)) paths2.push(member.path);
-      return void 0;
-    });
-  } catch (e) {
-    if (!(e instanceof PackageFileError)) throw e;
-  }
-  return paths2;
-}
-var nameOf2 = (file3) => file3.name.split("_")[0] ?? "";
-async function formerly(store2, key, former) {
-  const known3 = /* @__PURE__ */ new Map();
-  for (const state of former) {
-    const file3 = state?.contents?.[key];
-    const data = file3 && await store2.readData(file3);
-    if (!state || !data) continue;
-    const paths2 = readContents((await gunzipped(data, { maxOutputLength: 1 << 30 })).toString("utf8"));
-    for (const held of Object.values(state.suites[key] ?? {}))
-      for (const deb2 of held.files) known3.set(deb2.sha256, paths2.get(nameOf2(deb2)) ?? []);
-  }
-  return known3;
-}
-var width2 = 4;
-async function readContentsIndex(store2, file3) {
-  const data = await store2.readData(file3);
-  if (!data) return void 0;
-  const plain4 = await gunzipped(data, { maxOutputLength: 1 << 30 });
-  return { plain: heldData("Contents", plain4), packed: { file: file3, data } };
-}
-async function makeContents(store2, suites, former, entries2) {
-  const all = {};
-  const read3 = /* @__PURE__ */ new Map();
-  for (const [key, packages] of Object.entries(suites)) {
-    const known3 = await formerly(store2, key, former);
-    const files = Object.values(packages).flatMap((held) => held.files);
-    const missing = files.filter((file3) => !known3.has(file3.sha256) && !read3.has(file3.sha256));
-    await parallel(missing, width2, async (file3) => {
-      const path2 = await store2.path(file3);
-      read3.set(file3.sha256, path2 === void 0 ? [] : await filesIn(path2));
-    });
-    const places = files.map((file3) => ({
-      section: fieldOf(entries2.get(file3.sha256)?.text ?? "", "Section") ?? "misc",
-      name: nameOf2(file3),
-      paths: known3.get(file3.sha256) ?? read3.get(file3.sha256) ?? []
-    }));
-    const plain4 = heldData("Contents", Buffer.from(renderContents(places)));
-    all[key] = { plain: plain4, packed: heldData("Contents.gz", await gzipped2(plain4.data, { level: 6 })) };
-  }
-  return all;
-}
-
-// ts-src/publish/draft.ts
-async function makeIndices(store2, suites, former, withContents) {
-  const known3 = await knownEntries(store2, suites, former);
-  const missing = /* @__PURE__ */ new Map();
-  for (const packages of Object.values(suites))
-    for (const held of Object.values(packages))
-      for (const file3 of held.files) if (!known3.has(file3.sha256)) missing.set(file3.sha256, file3);
-  const files = [...missing.values()];
-  const paths2 = await store2.many(files, (file3) => store2.path(file3));
-  const there = files.flatMap((file3, i) => {
-    const path2 = paths2[i];
-    return path2 === void 0 ? [] : [{ file: file3, path: path2 }];
-  });
-  const lost3 = files.filter((_, i) => paths2[i] === void 0).map((f) => f.sha256);
-  if (lost3.length) return good({ finish: () => Promise.resolve([]), lost: lost3 });
-  const stanzas = await controlStanzas(there.map(({ file: file3, path: path2 }) => ({ name: file3.name, path: path2 })));
-  const faults5 = [];
-  there.forEach(({ file: file3 }, i) => {
-    const stanza = stanzas[i];
-    const entry = stanza === void 0 ? [] : readPackages2(packageEntry(stanza, file3));
-    if (entry[0]) known3.set(file3.sha256, entry[0]);
-    else
-      faults5.push(
-        error("publish-failed", `${file3.name} is no Debian package of that name: its control file can't be read`)
-      );
-  });
-  if (faults5.length) return bad(...faults5);
-  const packed3 = new Map(former.flatMap((state) => Object.values(packedOf(state))));
-  const begun = Object.entries(suites).map(([key, packages]) => {
-    const entries2 = Object.keys(packages).sort(compare).flatMap((name6) => (packages[name6]?.files ?? []).flatMap((f) => known3.get(f.sha256) ?? []));
-    const plain4 = heldData("Packages", Buffer.from(renderPackages(entries2)));
-    const forms2 = readPacked(store2, packed3.get(plain4.file.sha256)).then((found2) => found2 ?? packIndex2(plain4.data));
-    forms2.catch(() => void 0);
-    return { key, plain: plain4, entries: entries2, forms: forms2 };
-  });
-  const contents3 = withContents ? await makeContents(store2, suites, former, known3) : {};
-  return good({
-    lost: lost3,
-    finish: () => Promise.all(
-      begun.map(async ({ forms: forms2, ...index }) => ({ ...index, packed: await forms2, contents: contents3[index.key] }))
-    )
-  });
-}
-var packedOf = (state) => Object.fromEntries(
-  Object.entries(state?.indices ?? {}).flatMap(([key, index]) => {
-    const forms2 = state?.packed?.[key];
-    return forms2 ? [[key, [index.sha256, forms2]]] : [];
-  })
-);
-async function knownEntries(store2, suites, former) {
-  const known3 = /* @__PURE__ */ new Map();
-  const read3 = /* @__PURE__ */ new Set();
-  for (const state of former) {
-    for (const [suite2, index] of Object.entries(state?.indices ?? {})) {
-      if (!Object.hasOwn(suites, suite2) || read3.has(index.sha256)) continue;
-      read3.add(index.sha256);
-      for (const entry of await entriesOf2(store2, index)) known3.set(entry.sha256, entry);
-    }
-  }
-  return known3;
-}
-async function indicesOf(store2, state) {
-  const lost3 = [];
-  const found2 = await parallel(Object.keys(state.indices).sort(), 4, async (key) => {
-    const file3 = state.indices[key];
-    const read3 = file3 && await readIndex3(store2, file3);
-    if (!file3 || !read3) {
-      lost3.push(key);
-      return [];
-    }
-    const packed3 = await readPacked(store2, state.packed?.[key]) ?? await packIndex2(read3.data);
-    const listed3 = state.contents?.[key];
-    const contents3 = listed3 && await readContentsIndex(store2, listed3);
-    if (listed3 && !contents3) lost3.push(key);
-    return [{ key, plain: { file: file3, data: read3.data }, packed: packed3, entries: read3.entries, contents: contents3 }];
-  });
-  if (!lost3.length) return good(found2.flat());
-  const made2 = await makeIndices(store2, state.suites, [], state.contents !== void 0);
-  const all = made2.ok && !made2.value.lost.length ? await made2.value.finish() : [];
-  const faults5 = lost3.filter(
-    (key) => all.find((index) => index.key === key)?.plain.file.sha256 !== state.indices[key]?.sha256
-  );
-  if (faults5.length)
-    return bad(
-      ...faults5.map(
-        (key) => error("store-damaged", `the store lost the index of ${key}, and packages that it can be made from`, {
-          hint: "publish again"
-        })
-      )
-    );
-  await store2.putObjects(all.flatMap(objectsOf));
-  return good(all);
-}
-
-// ts-src/publish/keyring.ts
-var import_node_fs30 = require("node:fs");
-var import_node_os6 = require("node:os");
-var import_node_path37 = require("node:path");
-init_digest();
-init_names();
-var mark = "keyring:";
-var withoutKeyring = (suites) => Object.fromEntries(
-  Object.entries(suites).map(([suite2, packages]) => {
-    const all = Object.entries(packages);
-    const others2 = all.filter(([, held]) => !held.key.startsWith(mark));
-    return [suite2, others2.length === all.length ? packages : Object.fromEntries(others2)];
-  })
-);
-async function withKeyring(suites, input) {
-  const { channel: channel2, organization } = input;
-  const name6 = `${organization}-archive-keyring`;
-  const files = filesOf3(name6, suites, input);
-  const key = `${mark}${sha256(JSON.stringify(files))}`;
-  const keys = Object.keys(suites);
-  const before = keys.map((suite2) => channel2.head?.suites[suite2]?.[name6]).find((held2) => held2?.key === key);
-  const held = before ?? await makeKeyring(name6, key, files, keys, input);
-  return Object.fromEntries(Object.entries(suites).map(([suite2, packages]) => [suite2, { ...packages, [name6]: held }]));
-}
-function filesOf3(name6, suites, { publicKey, uri }) {
-  const names4 = [...new Set(Object.keys(suites).map((key) => key.slice(0, key.lastIndexOf("/"))))].sort();
-  const keyFile = `/usr/share/keyrings/${name6}.asc`;
-  return [
-    ...["usr/", "usr/share/", "usr/share/keyrings/"].map((path2) => ({ path: path2, data: "" })),
-    { path: keyFile.slice(1), data: publicKey },
-    ...uri === void 0 ? [] : [{ path: `usr/share/${name6}/`, data: "" }],
-    ...(uri === void 0 ? [] : names4).map((suite2) => ({
-      path: `usr/share/${name6}/${suite2.replaceAll("/", "-")}.sources`,
-      data: renderSources({
-        uri: uri ?? "",
-        suite: suite2,
-        architectures: Object.keys(suites).flatMap(
-          (key) => key.startsWith(`${suite2}/`) ? [key.slice(suite2.length + 1)] : []
-        ),
-        keyFile,
-        key: publicKey
-      })
-    }))
-  ];
-}
-async function makeKeyring(name6, key, files, suites, { store: store2, channel: channel2, organization, now }) {
-  const stamp = stampOf(now);
-  let version3 = `1.0-0.${stamp.slice(0, 8)}.${stamp.slice(8)}`;
-  for (const suite2 of suites) {
-    const highest2 = channel2.value.versions[suite2]?.[name6];
-    if (highest2 !== void 0 && compareDebianVersions(version3, highest2) <= 0)
-      version3 = versionAbove(version3, stamp, highest2);
-  }
-  const control = `Package: ${name6}
-Version: ${version3}
-Architecture: all
-Maintainer: ${organization} <${organization}@localhost>
-Section: misc
-Priority: important
-Description: keys of the package repository of ${organization}
- The public keys that its Release files are signed with, in /usr/share/keyrings,
- and entries for apt's sources in /usr/share/${name6}.
+var sourceRules = `#!/usr/bin/make -f
+# Slipway built this package: with debian/ at /slipway and this folder below /build it ran
+#   sh -e /slipway/slipway.sh build; sh -e /slipway/slipway.sh stage
+# and then, in another root, sh -e /slipway/pack.sh. The patches of debian/patches are applied already.
+build build-arch build-indep binary binary-arch binary-indep:
+	@echo 'see the first lines of debian/rules'; exit 1
+clean:
+.PHONY: build build-arch build-indep binary binary-arch binary-indep clean
 `;
-  const folder2 = (0, import_node_fs30.mkdtempSync)((0, import_node_path37.join)((0, import_node_os6.tmpdir)(), "slipway-keyring-"));
-  try {
-    const file3 = (0, import_node_path37.join)(folder2, debFile(name6, version3, "all"));
-    const seconds = stampSeconds(stamp);
-    await writeAr(
-      file3,
-      [
-        { name: "debian-binary", data: Buffer.from("2.0\n") },
-        { name: "control.tar", data: writeTar([{ path: "control", data: control }], seconds) },
-        { name: "data.tar", data: writeTar(files, seconds) }
-      ],
-      seconds
-    );
-    return { version: version3, key, files: [await store2.put(file3)], abi: "", requires: [] };
-  } finally {
-    (0, import_node_fs30.rmSync)(folder2, { recursive: true, force: true });
-  }
-}
 
-// ts-src/publish/staging.ts
-init_diagnostics();
-init_process();
+// ts-src/engine/build/outcome.ts
+var made = (value2) => ({ state: "made", value: value2 });
+var failed = (reason) => ({ state: "failed", reason });
+var lost = (packages) => ({ state: "lost", packages });
 
-// ts-src/publish/state.ts
-var import_node_zlib8 = require("node:zlib");
-init_digest();
-
-// ts-src/publish/canonical.ts
-var isRecord = (value2) => typeof value2 === "object" && value2 !== null && !Array.isArray(value2);
-var known2 = /* @__PURE__ */ new WeakSet();
-function noteSorted(value2) {
-  known2.add(value2);
-}
-function sortedKeys(value2) {
-  const sorted4 = sortedValue(value2);
-  known2.add(sorted4);
-  return sorted4;
-}
-function sortedValue(value2) {
-  if (Array.isArray(value2)) {
-    const items = value2;
-    if (!items.some((item) => typeof item === "object")) return value2;
-    const sorted4 = items.map(sortedValue);
-    return sorted4.every((v, i) => v === items[i]) ? value2 : sorted4;
-  }
-  if (!isRecord(value2) || known2.has(value2)) return value2;
-  const keys = Object.keys(value2);
-  let same2 = true;
-  let last = "";
-  const parts2 = [];
-  for (const key of keys) {
-    const part = value2[key];
-    const sorted4 = typeof part === "object" ? sortedValue(part) : part;
-    parts2.push(sorted4);
-    same2 &&= sorted4 === part && last <= key;
-    last = key;
-  }
-  if (same2) return value2;
-  const copy2 = {};
-  keys.forEach((key, at2) => copy2[key] = parts2[at2]);
-  return Object.fromEntries(keys.sort().map((key) => [key, copy2[key]]));
-}
-
-// ts-src/publish/suites.ts
-init_names();
-function sameSuites(a, b) {
-  return equal(a, b);
-}
-function equal(a, b) {
-  if (a === b) return true;
-  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
-  if (Array.isArray(a) !== Array.isArray(b)) return false;
-  const [x, y] = [Object.entries(a), new Map(Object.entries(b))];
-  return x.every(([key, value2]) => equal(value2, y.get(key))) && [...y].every(([key, value2]) => value2 === void 0 || Object.hasOwn(a, key));
-}
-function orderedSuites(suites) {
-  const ordered2 = {};
-  for (const suite2 of Object.keys(suites).sort()) {
-    const packages = suites[suite2] ?? {};
-    const of = {};
-    for (const debian2 of Object.keys(packages).sort()) {
-      const held = packages[debian2];
-      if (!held) continue;
-      const { abi: abi2, files, key, needs, requires, version: version3 } = held;
-      const ordered3 = files.map(({ name: name6, sha256: digest4, size: size3 }) => ({ name: name6, sha256: digest4, size: size3 }));
-      of[debian2] = { abi: abi2, files: ordered3, key, ...needs ? { needs } : {}, requires, version: version3 };
-    }
-    ordered2[suite2] = of;
-  }
-  noteSorted(ordered2);
-  return ordered2;
-}
-var heldIn = (versions) => (scope2, target2, debian2) => versions[channelSuite(scope2.distribution, target2)]?.[debian2];
-function highest(before, suites) {
-  const all = { ...before };
-  for (const [suite2, packages] of Object.entries(suites)) {
-    const of = { ...all[suite2] };
-    for (const [debian2, { version: version3 }] of Object.entries(packages)) {
-      const held = of[debian2];
-      if (held === void 0 || held !== version3 && compareDebianVersions(version3, held) > 0) of[debian2] = version3;
-    }
-    all[suite2] = of;
-  }
-  return all;
-}
-function otherVersions(before, suites) {
-  const all = {};
-  for (const [suite2, versions] of Object.entries(before)) {
-    const held = suites[suite2];
-    const of = {};
-    for (const [debian2, version3] of Object.entries(versions)) {
-      const now = held?.[debian2]?.version;
-      if (now === void 0 || now !== version3 && compareDebianVersions(version3, now) > 0) of[debian2] = version3;
-    }
-    if (Object.keys(of).length) all[suite2] = of;
-  }
-  return all;
-}
-
-// ts-src/publish/state.ts
-var channelFile = (name6) => `channels/${name6}.json`;
-var stateFile = (id) => `states/${id.slice(0, 2)}/${id}.json.gz`;
-var shortId = (id) => id.slice(0, 16);
-function stateText(state) {
-  const text8 = JSON.stringify(sortedKeys(state));
-  const id = sha256(text8);
-  return { id, name: stateFile(id), data: (0, import_node_zlib8.gzipSync)(text8, { level: 1 }) };
-}
-async function readState(store2, id) {
-  if (!/^[0-9a-f]{64}$/.test(id)) return void 0;
-  const data = await store2.getBlob(stateFile(id));
-  if (!data) return void 0;
-  try {
-    const text8 = (0, import_node_zlib8.gunzipSync)(data, { maxOutputLength: 1 << 30 });
-    return sha256(text8) === id ? JSON.parse(text8.toString("utf8")) : void 0;
-  } catch {
-    return void 0;
-  }
-}
-async function openChannel(store2, name6, restorable = false) {
-  const { value: value2, tag } = await store2.readTagged(channelFile(name6), restorable);
-  if (value2?.schema === 1) {
-    const file4 = { schema: 2, states: [], switching: false, endpoints: [] };
-    const { suites, versions } = value2;
-    return { name: name6, file: file4, tag, headId: void 0, head: void 0, former: suites, value: { versions } };
-  }
-  const file3 = value2?.schema === 2 ? value2 : { schema: 2, states: [], switching: false, endpoints: [] };
-  for (const { id } of file3.states) {
-    const head = await readState(store2, id);
-    if (head) return { name: name6, file: file3, tag, headId: id, head, former: void 0, value: { versions: versionsOf2(head) } };
-  }
-  return { name: name6, file: file3, tag, headId: void 0, head: void 0, former: void 0, value: { versions: {} } };
-}
-async function claimHead(store2, channel2, id, state, endpoints) {
-  const states = [{ id, when: state.when, kind: state.kind }, ...channel2.file.states.filter((s) => s.id !== id)];
-  const file3 = { schema: 2, states, switching: true, endpoints: endpoints.map((e) => e.id) };
-  if (!await store2.replaceJson(channelFile(channel2.name), file3, channel2.tag)) return void 0;
-  return reread(store2, { ...channel2, file: file3, headId: id, head: state, former: void 0 });
-}
-async function finishSwitch(store2, channel2) {
-  if (channel2.file.switching)
-    await store2.replaceJson(channelFile(channel2.name), { ...channel2.file, switching: false }, channel2.tag);
-}
-async function reread(store2, channel2) {
-  const { tag } = await store2.readTagged(channelFile(channel2.name));
-  return { ...channel2, tag };
-}
-var versionsOf2 = (state) => highest(state.versions, state.suites);
-async function restoreChannel(store2, channel2, endpoints, suites) {
-  if (channel2.head || channel2.former) return channel2;
-  for (const endpoint of endpoints) {
-    for (const suite2 of suites) {
-      const served = await endpoint.read(`dists/${suite2}/InRelease`);
-      const id = served && readRelease(served.data.toString("utf8")).state;
-      const head = id === void 0 ? void 0 : await readState(store2, id);
-      if (!head || id === void 0 || head.channel !== channel2.name) continue;
-      const states = [];
-      for (let at2 = id; at2 !== void 0 && states.length < 1e3; ) {
-        const state = await readState(store2, at2);
-        if (!state) break;
-        states.push({ id: at2, when: state.when, kind: state.kind });
-        at2 = state.previous;
-      }
-      const file3 = { ...channel2.file, states };
-      return { ...channel2, file: file3, headId: id, head, value: { versions: versionsOf2(head) } };
-    }
-  }
-  return channel2;
-}
-
-// ts-src/publish/staging.ts
-function suitesIn(indices) {
-  const suites = /* @__PURE__ */ new Map();
-  for (const index of [...indices].sort((a, b) => compare(a.key, b.key))) {
-    const at2 = index.key.lastIndexOf("/");
-    const name6 = index.key.slice(0, at2);
-    const suite2 = suites.get(name6) ?? { name: name6, architectures: [], files: [], pool: [] };
-    suite2.architectures.push(index.key.slice(at2 + 1));
-    suite2.files.push(...filesOf2(index));
-    for (const entry of index.entries) suite2.pool.push(entry);
-    suites.set(name6, suite2);
-  }
-  return [...suites.values()];
-}
-async function stagePool(store2, endpoint, pool, known3, looks2) {
-  const lost3 = [];
-  const faults5 = [];
-  const wanted = pool.filter((p) => !known3.has(p.sha256) || looks2 && endpoint.has(p.filename, p.size) === false);
-  await parallel(wanted, endpoint.width, async ({ filename, sha256: digest4, size: size3 }) => {
-    const name6 = filename.slice(filename.lastIndexOf("/") + 1);
-    const path2 = await store2.path({ name: name6, sha256: digest4, size: size3 });
-    if (path2 === void 0) return void lost3.push(digest4);
-    let placed = await endpoint.placeFile(filename, { path: path2, sha256: digest4, size: size3 });
-    if (placed === "other" && known3.has(digest4)) {
-      await endpoint.remove(filename);
-      placed = await endpoint.placeFile(filename, { path: path2, sha256: digest4, size: size3 });
-    }
-    if (placed === "other")
-      faults5.push(
-        error("pool-conflict", `${filename} is at ${endpoint.where} already, with other bytes under the same version`, {
-          hint: "build the package anew: then it has a version of its own"
-        })
-      );
-  });
-  return faults5.length ? bad(...faults5) : good(lost3);
-}
-async function stageSuite(input) {
-  const { endpoint, signer, state, id, suite: suite2, pooled } = input;
-  const { name: name6, files } = suite2;
-  const folder2 = `dists/${name6}`;
-  const seen = await endpoint.read(`${folder2}/InRelease`);
-  const before = seen && readRelease(seen.data.toString("utf8"));
-  const current = before?.whole === true && before.state === id && !input.renew && before.signedBy.join() === signer.fingerprints.join() && files.every((f) => before.files.get(f.path)?.sha256 === f.sha256);
-  const fields = commonFields(input);
-  const hashed = pooled.then((there) => there ? placeHashed(endpoint, suite2) : void 0);
-  hashed.catch(() => void 0);
-  const own3 = stageState(input, { ...fields, date: state.when }, hashed);
-  own3.catch(() => void 0);
-  const release2 = current ? void 0 : await signRelease(input, fields, before?.date ?? 0);
-  const stated = await own3;
-  await hashed;
-  if (!stated.ok) return stated;
-  if (release2?.ok === false) return release2;
-  return good({ name: name6, files, release: release2?.value, before: seen?.tag, current });
-}
-var commonFields = ({ settings: settings3, suite: suite2, signer, state, id }) => ({
-  origin: settings3.organization,
-  architectures: suite2.architectures,
-  fingerprints: signer.fingerprints,
-  channel: state.channel,
-  state: id,
-  sha512: settings3.sha512
-});
-async function signRelease({ signer, suite: suite2, settings: settings3, now }, fields, last) {
-  const date3 = last > now && last - now < 864e5 ? last + 1e3 : now;
-  const release2 = renderRelease(
-    {
-      ...fields,
-      suite: suite2.name,
-      codename: suite2.name,
-      date: date3,
-      byHash: true,
-      validUntil: settings3.validDays === void 0 ? void 0 : date3 + settings3.validDays * 864e5
-    },
-    suite2.files
-  );
-  const [inRelease, detached] = await Promise.all([
-    signer.sign(release2, "clearsign"),
-    signer.sign(release2, "detached")
-  ]);
-  if (!inRelease.ok) return inRelease;
-  if (!detached.ok) return detached;
-  return good({ release: release2, detached: detached.value, inRelease: inRelease.value });
-}
-var resignState = (input) => {
-  const there = Promise.resolve(true);
-  const fields = { ...commonFields(input), date: input.state.when };
-  return stageState({ ...input, renew: true, pooled: there }, fields, Promise.resolve());
-};
-var hashedName = (suite2, file3) => `dists/${suite2.name}/${byHashPath(file3.path, file3.sha256)}`;
-var writtenOf = ({ files }) => files.filter((f) => !f.unwritten);
-async function placeHashed(endpoint, suite2) {
-  const files = writtenOf(suite2).map((f) => ({ name: hashedName(suite2, f), data: f.data, sha256: f.sha256 }));
-  const placed = await endpoint.placeAll(files);
-  const damaged = files.filter((_, i) => placed[i] === "other");
-  for (const { name: name6 } of damaged) await endpoint.remove(name6);
-  if (damaged.length) await endpoint.placeAll(damaged);
-}
-async function stageState({ endpoint, signer, id, suite: suite2, renew: renew2, pooled }, fields, hashed) {
-  const name6 = `states/${shortId(id)}`;
-  const folder2 = `dists/${name6}/${suite2.name}`;
-  const seen = await endpoint.read(`${folder2}/InRelease`);
-  const there = seen && readRelease(seen.data.toString("utf8"));
-  if (there?.whole && there.signedBy.join() === signer.fingerprints.join() && !renew2) return good(void 0);
-  const release2 = renderRelease({ ...fields, suite: name6, codename: suite2.name, byHash: false }, suite2.files);
-  const signed = await signer.sign(release2, "clearsign");
-  if (!signed.ok) return signed;
-  await hashed;
-  if (!await pooled) return good(void 0);
-  await endpoint.putAll([
-    ...writtenOf(suite2).map((f) => ({ name: `${folder2}/${f.path}`, data: f.data, like: hashedName(suite2, f) })),
-    { name: `${folder2}/InRelease`, data: Buffer.from(signed.value) }
-  ]);
-  return good(void 0);
-}
-async function switchSuites(endpoint, staged) {
-  const changed2 = staged.filter((s) => s.release);
-  const plain4 = staged.flatMap(({ name: name6, files, release: release2 }) => [
-    ...writtenOf({ files }).map((f) => ({
-      name: `dists/${name6}/${f.path}`,
-      data: f.data,
-      like: `dists/${name6}/${byHashPath(f.path, f.sha256)}`
-    })),
-    ...release2 ? [
-      { name: `dists/${name6}/Release`, data: Buffer.from(release2.release) },
-      { name: `dists/${name6}/Release.gpg`, data: Buffer.from(release2.detached) }
-    ] : []
-  ]);
-  const wanted = await parallel(
-    plain4,
-    endpoint.width,
-    async (file3) => (
-      // What is there of a suite that stays as it is is looked at first.
-      staged.length !== changed2.length && (await endpoint.read(file3.name))?.data.equals(file3.data) ? [] : [file3]
-    )
-  );
-  await endpoint.putAll(wanted.flat());
-  for (const { name: name6, release: release2, before } of changed2) {
-    if (!release2) continue;
-    if (!await endpoint.replace(`dists/${name6}/InRelease`, Buffer.from(release2.inRelease), before))
-      return bad(
-        error("channel-moved", `another run published to ${endpoint.where} since this one was staged`, {
-          hint: "run the same command again: it goes on from what was published"
-        })
-      );
-  }
-  return good(changed2.map((s) => `dists/${s.name}/InRelease`));
-}
-
-// ts-src/publish/publication.ts
-async function moveChannel(channel2, draft, outlet, storedLock) {
-  const { store: store2 } = outlet;
-  const { head, headId } = channel2;
-  const wanted = await suitesWithKey(channel2, draft.suites, outlet);
-  const withContents = outlet.settings.contents === true;
-  const same2 = head && sameSuites(head.suites, wanted) && withContents === (head.contents !== void 0);
-  if (same2 && headId) return bring(channel2, headId, head, outlet, false);
-  const made2 = await makeIndices(store2, wanted, [head, await fromState(store2, draft)], withContents);
-  if (!made2.ok) return made2;
-  if (made2.value.lost.length) return good({ id: void 0, state: void 0, lost: made2.value.lost, changed: false });
-  const { lock: lock2, ...rest2 } = draft;
-  const suites = orderedSuites(wanted);
-  const written = lock2 === void 0 ? void 0 : heldData("lock.yaml", Buffer.from(lock2));
-  const versions = otherVersions(channel2.value.versions, wanted);
-  const indices = await made2.value.finish();
-  const state = {
-    schema: 1,
-    channel: channel2.name,
-    previous: headId,
-    ...rest2,
-    suites,
-    indices: Object.fromEntries(indices.map((index) => [index.key, index.plain.file])),
-    packed: Object.fromEntries(indices.map((index) => [index.key, index.packed.map((p) => p.file)])),
-    ...withContents ? { contents: contentsOf(indices) } : {},
-    versions,
-    lock: written?.file ?? storedLock,
-    when: outlet.now
-  };
-  const { id, ...text8 } = stateText(state);
-  const objects2 = [...indices.flatMap(objectsOf), ...written ? [written] : []];
-  await store2.putObjects(objects2, text8);
-  return bringIndices(channel2, { id, state, indices, looks: false }, outlet, false);
-}
-var contentsOf = (indices) => Object.fromEntries(indices.flatMap(({ key, contents: contents3 }) => contents3 ? [[key, contents3.packed.file]] : []));
-async function suitesWithKey(channel2, given, outlet) {
-  const suites = withoutKeyring(given);
-  const { store: store2, endpoints, signer, settings: settings3, now } = outlet;
-  if (!settings3.keyring) return suites;
-  const uri = endpoints.find((e) => /^https?:/.test(e.uri))?.uri;
-  const { organization } = settings3;
-  return withKeyring(suites, { store: store2, channel: channel2, organization, publicKey: signer.publicKey, uri, now });
-}
-async function fromState(store2, draft) {
-  return draft.from ? readState(store2, draft.from.state) : void 0;
-}
-async function bring(channel2, id, state, outlet, renew2) {
-  const indices = await indicesOf(outlet.store, state);
-  return indices.ok ? bringIndices(channel2, { id, state, indices: indices.value, looks: true }, outlet, renew2) : indices;
-}
-async function renewFormer(channel2, outlet) {
-  const { store: store2, endpoints, signer, settings: settings3, now } = outlet;
-  const lost3 = [];
-  let renewed = 0;
-  for (const { id } of channel2.file.states) {
-    if (id === channel2.headId) continue;
-    const state = await readState(store2, id);
-    const indices = state && await indicesOf(store2, state);
-    if (!state || !indices?.ok) {
-      lost3.push(id);
-      continue;
-    }
-    for (const endpoint of endpoints)
-      for (const suite2 of suitesIn(indices.value)) {
-        const signed = await resignState({ endpoint, signer, state, id, suite: suite2, settings: settings3, now });
-        if (!signed.ok) return signed;
-      }
-    renewed++;
-  }
-  return good({ renewed, lost: lost3 });
-}
-function bringIndices(channel2, what, outlet, renew2) {
-  const run2 = async (left) => {
-    const [first2, ...rest2] = left;
-    if (!first2) return bringAll(channel2, what, outlet, renew2);
-    const done = await first2.during("publication", () => run2(rest2));
-    return done ?? moved(channel2.name);
-  };
-  return run2(outlet.endpoints);
-}
-async function bringAll(channel2, { id, state, indices, looks: looks2 }, outlet, renew2) {
-  const { store: store2, endpoints } = outlet;
-  const suites = suitesIn(indices);
-  const staged = [];
-  for (const endpoint of endpoints) {
-    const at2 = await stageAt({ endpoint, channel: channel2, id, state, suites, outlet, looks: looks2, renew: renew2 });
-    if (!at2.ok) return at2;
-    if (at2.value.lost.length) return good({ id: void 0, state: void 0, lost: at2.value.lost, changed: false });
-    staged.push({ endpoint, suites: at2.value.suites });
-  }
-  const changed2 = staged.some((s) => s.suites.some((suite2) => !suite2.current));
-  let claimed = channel2;
-  const served = endpoints.every((e) => channel2.file.endpoints.includes(e.id));
-  const listed3 = channel2.file.states[0]?.id === id && served;
-  if (!listed3 || changed2 && !channel2.file.switching) {
-    const claim2 = await claimHead(store2, channel2, id, state, endpoints);
-    if (!claim2) return moved(channel2.name);
-    claimed = claim2;
-  }
-  for (const { endpoint, suites: at2 } of staged) {
-    const switched = await switchSuites(endpoint, at2);
-    if (!switched.ok) return switched;
-    await endpoint.switched?.(switched.value);
-  }
-  await finishSwitch(store2, claimed);
-  return good({ id, state, lost: [], changed: changed2 }, changed2 ? clockFaults(channel2, outlet.now) : []);
-}
-var day = 864e5;
-function clockFaults(channel2, now) {
-  const days = Math.floor(((channel2.head?.when ?? now) - now) / day);
-  return days < 1 ? [] : [
-    warning(
-      "clock-behind",
-      `this machine's clock is ${days} days behind the one that published '${channel2.name}' last: machines that have that state keep it`,
-      {
-        hint: `where this clock is wrong, set it and run \`slipway channel renew ${channel2.name}\`; where the other one was, all is well`
-      }
-    )
-  ];
-}
-var moved = (name6) => bad(
-  error("channel-moved", `another run published to the channel '${name6}' since this one was planned`, {
-    hint: "run the same command again: it goes on from what was published"
-  })
-);
-async function stageAt(input) {
-  const { endpoint, channel: channel2, id, state, suites, outlet, looks: looks2, renew: renew2 } = input;
-  const { store: store2, signer, settings: settings3, now } = outlet;
-  const key = Buffer.from(signer.publicKey);
-  if (!(await endpoint.read("key.asc"))?.data.equals(key)) await endpoint.put("key.asc", key);
-  const pool = new Map(suites.flatMap((suite2) => suite2.pool.map((p) => [p.filename, p])));
-  let packagesAre = () => void 0;
-  const pooled = new Promise((resolve28) => packagesAre = resolve28);
-  const staging = parallel(
-    suites,
-    endpoint.width,
-    (suite2) => stageSuite({ endpoint, signer, state, id, suite: suite2, settings: settings3, now, renew: renew2, pooled })
-  );
-  staging.catch(() => void 0);
-  let brought;
-  try {
-    brought = await stagePool(store2, endpoint, [...pool.values()], await knownPool(channel2, endpoint), looks2);
-  } finally {
-    packagesAre(brought?.ok === true && !brought.value.length);
-  }
-  const results = await staging;
-  if (!brought.ok) return brought;
-  if (brought.value.length) return good({ suites: [], lost: brought.value });
-  const faults5 = results.flatMap((r) => r.ok ? [] : r.diagnostics);
-  if (faults5.length) return bad(...faults5);
-  return good({ suites: results.flatMap((r) => r.ok ? [r.value] : []), lost: [] });
-}
-async function knownPool(channel2, endpoint) {
-  const known3 = /* @__PURE__ */ new Set();
-  if (channel2.file.switching || !channel2.file.endpoints.includes(endpoint.id)) return known3;
-  const names4 = new Set(Object.keys(channel2.head?.suites ?? {}).map((key) => key.slice(0, key.lastIndexOf("/"))));
-  const served = await parallel([...names4], endpoint.width, (name6) => endpoint.read(`dists/${name6}/InRelease`));
-  if (served.some((seen) => readRelease(seen?.data.toString("utf8") ?? "").state !== channel2.headId)) return known3;
-  for (const packages of Object.values(channel2.head?.suites ?? {}))
-    for (const held of Object.values(packages)) for (const file3 of held.files) known3.add(file3.sha256);
-  return known3;
-}
-
-// ts-src/publish/served-check.ts
-var import_node_fs32 = require("node:fs");
-var import_node_os7 = require("node:os");
-var import_node_path39 = require("node:path");
-init_diagnostics();
-init_process();
-
-// ts-src/publish/raise.ts
+// ts-src/engine/build/packaging.ts
 var import_node_fs31 = require("node:fs");
 var import_node_path38 = require("node:path");
-init_names();
-async function raiseVersions(input) {
-  const { store: store2, suites, now, versions, stamp } = input;
-  const all = {};
-  const jobs2 = [];
-  for (const [suite2, packages] of Object.entries(suites)) {
-    all[suite2] = { ...packages };
-    for (const [debian2, held] of Object.entries(packages)) {
-      const highest2 = versions[suite2]?.[debian2];
-      if (highest2 === void 0) continue;
-      const order3 = compareDebianVersions(held.version, highest2);
-      if (order3 > 0 || sameFiles(held, now[suite2]?.[debian2])) continue;
-      if (order3 === 0 && !Object.hasOwn(now, suite2)) continue;
-      jobs2.push({ suite: suite2, debian: debian2, held, to: versionAbove(held.version, stamp, highest2) });
-    }
-  }
-  const lost3 = [];
-  await store2.many(jobs2, async ({ suite: suite2, debian: debian2, held, to }) => {
-    const files = await repackAll(input, held, to);
-    if (files.ok) all[suite2][debian2] = { ...held, version: to, files: files.value };
-    else lost3.push(...files.lost);
-  });
-  return { suites: all, raised: jobs2.map((j) => ({ ...j, from: j.held.version })), lost: lost3 };
-}
-var sameFiles = (a, b) => b !== void 0 && a.files.length === b.files.length && a.files.every((f, i) => f.sha256 === b.files[i].sha256 && f.name === b.files[i].name);
-async function repackAll({ store: store2, scratch, stamp }, held, to) {
-  const value2 = [];
-  for (const file3 of held.files) {
-    const path2 = await store2.path(file3);
-    const [name6 = "", , architecture3 = ""] = file3.name.replace(/\.deb$/, "").split("_");
-    const own3 = (0, import_node_fs31.mkdtempSync)((0, import_node_path38.join)(scratch, "raise-"));
-    const target2 = (0, import_node_path38.join)(own3, debFile(name6, to, architecture3));
-    const changes = { from: held.version, to, seconds: stampSeconds(stamp) };
-    if (path2 === void 0 || !await repackDeb(path2, target2, changes)) return { ok: false, lost: [file3.sha256] };
-    value2.push(await store2.put(target2));
-    (0, import_node_fs31.rmSync)(own3, { recursive: true, force: true });
-  }
-  return { ok: true, value: value2 };
-}
-
-// ts-src/publish/served-check.ts
-function samplesOf(state, before) {
-  return Object.entries(state.suites).flatMap(([key, packages]) => {
-    const all = Object.entries(packages);
-    const found2 = all.find(([debian2, held]) => !sameFiles(held, before[key]?.[debian2])) ?? all[0];
-    const at2 = key.lastIndexOf("/");
-    return found2 ? [{ suite: key.slice(0, at2), architecture: key.slice(at2 + 1), debian: found2[0], version: found2[1].version }] : [];
-  });
-}
-async function checkServed(endpoint, state, before, publicKey) {
-  const root = (0, import_node_fs32.mkdtempSync)((0, import_node_path39.join)((0, import_node_os7.tmpdir)(), "slipway-apt-"));
-  try {
-    const samples = samplesOf(state, before);
-    for (const folder2 of ["lists/partial", "cache/archives/partial", "etc/sources.list.d", "got"])
-      (0, import_node_fs32.mkdirSync)((0, import_node_path39.join)(root, folder2), { recursive: true });
-    (0, import_node_fs32.writeFileSync)((0, import_node_path39.join)(root, "status"), "");
-    (0, import_node_fs32.writeFileSync)(
-      (0, import_node_path39.join)(root, "etc/sources.list.d/slipway.sources"),
-      [...new Set(samples.map((s) => s.suite))].map((suite2) => {
-        const architectures2 = samples.filter((s) => s.suite === suite2).map((s) => s.architecture);
-        return renderSources({ uri: endpoint.uri, suite: suite2, architectures: architectures2, keyFile: void 0, key: publicKey });
-      }).join("\n")
-    );
-    (0, import_node_fs32.writeFileSync)((0, import_node_path39.join)(root, "apt.conf"), configuration(root, [...new Set(samples.map((s) => s.architecture))]));
-    const apt = (args) => run("apt-get", ["-q", ...args], {
-      cwd: (0, import_node_path39.join)(root, "got"),
-      env: { PATH: process.env.PATH, LC_ALL: "C", APT_CONFIG: (0, import_node_path39.join)(root, "apt.conf") }
-    });
-    const update2 = await apt(["update"]);
-    if (update2.code !== 0 || /^W:/m.test(update2.stderr)) return refused2(endpoint, "update from", update2.stderr);
-    for (const s of samples) {
-      const got = await apt(["download", `${s.debian}:${s.architecture}=${s.version}`]);
-      if (got.code !== 0)
-        return refused2(endpoint, `download ${s.debian} ${s.version} (${s.architecture}) from`, got.stderr);
-    }
-    return good(void 0);
-  } finally {
-    (0, import_node_fs32.rmSync)(root, { recursive: true, force: true });
-  }
-}
-var configuration = (root, architectures2) => [
-  `Dir::Etc "${root}/etc";`,
-  `Dir::State "${root}";`,
-  `Dir::State::status "${root}/status";`,
-  `Dir::State::lists "${root}/lists";`,
-  `Dir::Cache "${root}/cache";`,
-  'Dir::Etc::parts "/dev/null";',
-  'Dir::Etc::sourcelist "/dev/null";',
-  'APT::Sandbox::User "";',
-  'APT::Update::Error-Mode "any";',
-  'Acquire::Languages "none";',
-  'Acquire::Retries "3";',
-  `APT::Architecture "${architectures2[0] ?? "amd64"}";`,
-  `APT::Architectures { ${architectures2.map((a) => `"${a}";`).join(" ")} };`,
-  ""
-].join("\n");
-var refused2 = (endpoint, what, said) => bad(
-  error(
-    "served-wrong",
-    `apt can't ${what} ${endpoint.where}: ${said.trim().split("\n").filter((l) => /^[EW]:/.test(l)).slice(0, 3).join(" ") || said.trim().slice(-300)}`,
-    { hint: "the channel went back to what it served before; is it served by something that keeps old files?" }
-  )
-);
-
-// ts-src/publish/checked.ts
-async function moveChecked(channel2, draft, outlet, storedLock) {
-  const moved3 = await moveChannel(channel2, draft, outlet, storedLock);
-  if (!moved3.ok || !moved3.value.changed || !moved3.value.state) return moved3;
-  for (const endpoint of outlet.endpoints.filter((e) => e.served)) {
-    const checked = await checkServed(endpoint, moved3.value.state, channel2.head?.suites ?? {}, outlet.signer.publicKey);
-    if (checked.ok) continue;
-    if (!channel2.head || !channel2.headId) return checked;
-    const back = await moveChannel(
-      await openChannel(outlet.store, channel2.name),
-      {
-        kind: "rollback",
-        from: { channel: channel2.name, state: channel2.headId },
-        suites: channel2.head.suites,
-        tests: channel2.head.tests,
-        stamp: channel2.head.stamp,
-        who: draft.who,
-        verdicts: []
-      },
-      outlet,
-      channel2.head.lock
-    );
-    if (back.ok) return checked;
-    return bad(
-      ...checked.diagnostics,
-      error("served-wrong", `the channel '${channel2.name}' could not go back to ${shortId(channel2.headId)}`),
-      ...back.diagnostics
-    );
-  }
-  return moved3;
-}
-
-// ts-src/publish/environment.ts
-var import_node_fs33 = require("node:fs");
-var import_node_path40 = require("node:path");
-
-// ts-src/io/gzip.ts
-var import_node_zlib9 = require("node:zlib");
-var largestBlock = 65535;
-function storedGzip(data) {
-  const parts2 = [Buffer.from([31, 139, 8, 0, 0, 0, 0, 0, 2, 3])];
-  for (let at2 = 0; at2 === 0 || at2 < data.length; at2 += largestBlock) {
-    const block7 = data.subarray(at2, at2 + largestBlock);
-    const header2 = Buffer.alloc(5);
-    header2[0] = at2 + largestBlock >= data.length ? 1 : 0;
-    header2.writeUInt16LE(block7.length, 1);
-    header2.writeUInt16LE(~block7.length & largestBlock, 3);
-    parts2.push(header2, block7);
-  }
-  return Buffer.concat([...parts2, (0, import_node_zlib9.gzipSync)(data, { level: 1 }).subarray(-8)]);
-}
-
-// ts-src/publish/environment.ts
-init_digest();
+init_diagnostics();
 init_names();
 
-// ts-src/render/control.ts
-function renderControl(c) {
-  const fields = [
-    ["Package", c.package],
-    ["Source", c.source === c.package ? void 0 : c.source],
-    ["Version", c.version],
-    ["Auto-Built-Package", c.buildIds ? "debug-symbols" : void 0],
-    ["Architecture", c.architecture],
-    ["Maintainer", c.maintainer],
-    ["Installed-Size", String(c.installedSize)],
-    ["Depends", simplified(c.depends).join(", ") || void 0],
-    ["Conflicts", c.conflicts.join(", ") || void 0],
-    ["Replaces", c.replaces.join(", ") || void 0],
-    ["Provides", c.provides.join(", ") || void 0],
-    ["Section", c.section],
-    ["Priority", "optional"],
-    ["Homepage", c.homepage],
-    ["Vcs-Git", c.vcsGit],
-    ["Vcs-Browser", c.vcsBrowser],
-    ["Bugs", c.bugs],
-    ["Description", [c.summary, ...c.description.map((l) => ` ${l}`)].join("\n")],
-    ["Build-Ids", c.buildIds?.join(" ") || void 0]
-  ];
-  return fields.flatMap(([name6, value2]) => value2 === void 0 ? [] : [`${name6}: ${value2}
-`]).join("");
+// ts-src/inspect/notices.ts
+var import_node_fs30 = require("node:fs");
+var import_node_path37 = require("node:path");
+var mostFiles3 = 3e3;
+var mostNotices = 60;
+var beginning2 = 3e3;
+var named3 = /^(?:LICEN[CS]E|COPYING|COPYRIGHT|NOTICE)/i;
+var source = /\.(?:c|cc|cpp|cxx|h|hh|hpp|hxx|py|cmake|java|rs|go|sh|msg|srv|action|idl|in)$|^CMakeLists\.txt$/;
+var notice = /(?:copyright|\(c\)|\u00a9)[\s:]*(?:\(c\)|\u00a9)?[\s:]*((?:(?:19|20)\d\d(?:\s*[-\u2013,]\s*)?)+)[\s,.:]+(?:by\s+)?([^\n*<>|{}]{2,120})/gi;
+function copyrightNotices(root) {
+  const found2 = /* @__PURE__ */ new Map();
+  for (const path2 of filesToRead(root)) {
+    if (found2.size >= mostNotices) break;
+    let text8;
+    try {
+      text8 = readStart((0, import_node_path37.join)(root, path2), beginning2);
+    } catch {
+      continue;
+    }
+    for (const [, years = "", rest2 = ""] of text8.matchAll(notice)) {
+      const holder2 = holderOf(rest2);
+      if (holder2 === void 0 || found2.size >= mostNotices) continue;
+      const all = found2.get(holder2) ?? /* @__PURE__ */ new Set();
+      for (const span of spansOf(years)) all.add(span);
+      found2.set(holder2, all);
+    }
+  }
+  return [...found2].sort(([a], [b]) => a < b ? -1 : 1).map(([holder2, years]) => `${[...years].sort().slice(0, 20).join(", ")} ${holder2}`);
 }
-function simplified(relations3) {
-  const bounded2 = new Set(relations3.flatMap((r) => /^(\S+) \((?:>=|>>|=) [^)]*\)$/.exec(r)?.[1] ?? []));
-  return [...new Set(relations3)].filter((r) => r !== "" && !bounded2.has(r));
+var spansOf = (years) => years.split(",").map((y) => y.replace(/\s+/g, "").replace("\u2013", "-").replace(/-$/, "")).filter((y) => /^\d{4}(?:-\d{4})?$/.test(y));
+function holderOf(text8) {
+  const holder2 = text8.replace(/\s*(?:all rights reserved.*|\(?https?:.*|#.*|\/\/.*|--.*)$/i, "").replace(/[\0-\x1f\x7f]+/g, " ").replace(/^[\s,.;:"'(-]+|[\s,;:"'*(-]+$/g, "").replace(/\s+/g, " ").replace(/(?<!\b(?:inc|ltd|corp|co|jr|e\.v))\.$/i, "");
+  if (!new RegExp("\\p{L}{2}", "u").test(holder2) || holder2.length > 100 || /\[|\]|\$|@\w*@|yyyy|name of copyright/i.test(holder2))
+    return void 0;
+  return holder2;
+}
+function filesToRead(root) {
+  const first2 = [];
+  const others2 = [];
+  const folders2 = [""];
+  for (let at2 = 0; at2 < folders2.length && others2.length < mostFiles3; at2++) {
+    const folder2 = folders2[at2] ?? "";
+    let entries2;
+    try {
+      entries2 = (0, import_node_fs30.readdirSync)((0, import_node_path37.join)(root, folder2), { withFileTypes: true });
+    } catch {
+      continue;
+    }
+    for (const entry of entries2.sort((a, b) => a.name < b.name ? -1 : 1)) {
+      const path2 = folder2 ? `${folder2}/${entry.name}` : entry.name;
+      if (entry.isDirectory() && !entry.name.startsWith(".")) folders2.push(path2);
+      else if (!entry.isFile()) continue;
+      else if (named3.test(entry.name)) first2.push(path2);
+      else if (source.test(entry.name)) others2.push(path2);
+    }
+  }
+  return [...first2, ...others2].slice(0, mostFiles3);
 }
 
 // resources/templates/changelog.mustache
 var changelog_default = "{{source}} ({{version}}) {{release}}; urgency=medium\n\n{{#lines}}\n  {{.}}\n{{/lines}}\n\n -- {{maintainer}}  {{date}}\n";
 
-// resources/templates/prefix/copyright.mustache
-var copyright_default = "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\nUpstream-Name: {{name}}\nComment: The files of this package are made by Slipway from the settings of the distribution.\n\nFiles: *\nCopyright: {{year}} {{maintainer}}\nLicense: Apache-2.0\n On Debian systems, the full text of the Apache License 2.0 is in\n /usr/share/common-licenses/Apache-2.0.\n";
-
 // resources/templates/control.mustache
 var control_default = "Source: {{source}}\nSection: misc\nPriority: optional\nMaintainer: {{maintainer}}\nBuild-Depends: debhelper-compat (= 13){{#buildDepends}},\n {{.}}{{/buildDepends}}\nStandards-Version: 4.6.2\nRules-Requires-Root: no\n{{#homepage}}\nHomepage: {{homepage}}\n{{/homepage}}\n\nPackage: {{package}}\nArchitecture: any\nDescription: {{summary}}\n";
 
 // resources/templates/copyright.mustache
-var copyright_default2 = "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\nUpstream-Name: {{name}}\n{{#url}}\nSource: {{url}}\n{{/url}}\n{{#guessed}}\nComment: {{line}}\n{{/guessed}}\n\nFiles: *\nCopyright: {{first}}\n{{#others}}\n           {{.}}\n{{/others}}\nLicense: {{license}}\n{{#licenses}}\n\nLicense: {{short}}\n{{#lines}}\n {{.}}\n{{/lines}}\n{{/licenses}}\n";
+var copyright_default = "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\nUpstream-Name: {{name}}\n{{#url}}\nSource: {{url}}\n{{/url}}\n{{#guessed}}\nComment: {{line}}\n{{/guessed}}\n\nFiles: *\nCopyright: {{first}}\n{{#others}}\n           {{.}}\n{{/others}}\nLicense: {{license}}\n{{#licenses}}\n\nLicense: {{short}}\n{{#lines}}\n {{.}}\n{{/lines}}\n{{/licenses}}\n";
 
 // resources/templates/environment.mustache
 var environment_default = '# What slipway.sh needs to know of this package, quoted for sh.\nname={{name}}\npackage={{package}}\nprefix={{prefix}}\nunderlays={{underlays}}\nsource_date_epoch={{epoch}}\nwith_options() { "$@" {{cmakeArgs}}; }\n{{#environment}}\nexport {{.}}\n{{/environment}}\n';
@@ -28560,11 +27448,11 @@ function paragraphs(text8) {
   }
   return lines.map((l) => l.startsWith(".") && l !== "." ? ` ${l}` : l);
 }
-function wrapped(text8, width7) {
+function wrapped(text8, width8) {
   const lines = [];
   let line2 = "";
   for (const word3 of text8.split(" ").filter(Boolean)) {
-    if (line2 && line2.length + 1 + word3.length > width7) {
+    if (line2 && line2.length + 1 + word3.length > width8) {
       lines.push(line2);
       line2 = word3;
     } else line2 = line2 ? `${line2} ${word3}` : word3;
@@ -28596,12 +27484,12 @@ function renderCopyright({ manifest, url: url2, notices, year, licenseText }) {
   const licenses = [...new Map(manifest.licenses.map((l) => [shortName(l.name), l]))];
   const own3 = licenses.filter(([, l]) => commonLicense(l.name) === void 0);
   const paragraphs2 = licenses.map(([short4, license]) => {
-    const shared = commonLicense(license.name);
-    if (shared !== void 0)
+    const shared2 = commonLicense(license.name);
+    if (shared2 !== void 0)
       return {
         short: short4,
         lines: wrapped(
-          `On Debian systems, the full text of this licence is in /usr/share/common-licenses/${shared}.`,
+          `On Debian systems, the full text of this licence is in /usr/share/common-licenses/${shared2}.`,
           77
         )
       };
@@ -28609,7 +27497,7 @@ function renderCopyright({ manifest, url: url2, notices, year, licenseText }) {
     const lines = text8?.split("\n").map((l) => l.replace(/[\0-\x08\x0b-\x1f\x7f]/g, " ").trimEnd() || ".");
     return { short: short4, lines: lines ?? [`${oneLine(license.name)}, as package.xml names it.`] };
   });
-  return renderTemplate(copyright_default2, {
+  return renderTemplate(copyright_default, {
     name: manifest.name,
     url: url2 === void 0 ? [] : [{ url: url2 }],
     guessed: notices.length ? false : [{ line: "The sources have no copyright notice; authors and maintainers of package.xml are named." }],
@@ -28664,7 +27552,7 @@ var aboutVersion = "2";
 var commonText = [
   control_default,
   changelog_default,
-  copyright_default2,
+  copyright_default,
   pack_default,
   pack_default2,
   environment_default,
@@ -28755,11 +27643,1801 @@ function urlOf(manifest, ...types4) {
 }
 var entryLines = (text8) => wrapped(text8, 74).map((line2, i) => i === 0 ? `* ${line2}` : `  ${line2}`);
 
+// resources/schemas/catalog.xml
+var catalog_default = '<?xml version="1.0"?>\n<!-- Where the tests of a package find the schemas of package.xml: beside this file, for they have no network. -->\n<catalog xmlns="urn:oasis:names:tc:entity:xmlns:xml:catalog">\n  <rewriteURI uriStartString="http://download.ros.org/schema/" rewritePrefix="./"/>\n  <rewriteURI uriStartString="https://download.ros.org/schema/" rewritePrefix="./"/>\n  <rewriteSystem systemIdStartString="http://download.ros.org/schema/" rewritePrefix="./"/>\n  <rewriteSystem systemIdStartString="https://download.ros.org/schema/" rewritePrefix="./"/>\n</catalog>\n';
+
+// resources/schemas/package_common.xsd
+var package_common_default = `<?xml version="1.0"?>
+<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" elementFormDefault="qualified">
+  <xs:annotation>
+    <xs:documentation>What the three formats of package.xml have in common (REP 127, 140 and 149).</xs:documentation>
+  </xs:annotation>
+
+  <xs:simpleType name="Name">
+    <xs:restriction base="xs:token">
+      <xs:pattern value="[A-Za-z0-9][A-Za-z0-9_\\-]*"/>
+    </xs:restriction>
+  </xs:simpleType>
+
+  <xs:simpleType name="Version">
+    <xs:restriction base="xs:token">
+      <xs:pattern value="[0-9]+\\.[0-9]+\\.[0-9]+"/>
+    </xs:restriction>
+  </xs:simpleType>
+
+  <xs:simpleType name="Text">
+    <xs:restriction base="xs:token">
+      <xs:minLength value="1"/>
+    </xs:restriction>
+  </xs:simpleType>
+
+  <!-- An address, or one that is written so that robots don't read it. -->
+  <xs:simpleType name="Email">
+    <xs:restriction base="xs:token">
+      <xs:minLength value="3"/>
+    </xs:restriction>
+  </xs:simpleType>
+
+  <!-- XHTML may stand in a description. -->
+  <xs:complexType name="Description" mixed="true">
+    <xs:sequence>
+      <xs:any minOccurs="0" maxOccurs="unbounded" processContents="skip"/>
+    </xs:sequence>
+    <xs:anyAttribute namespace="##any" processContents="skip"/>
+  </xs:complexType>
+
+  <xs:complexType name="Maintainer">
+    <xs:simpleContent>
+      <xs:extension base="Text">
+        <xs:attribute name="email" type="Email" use="required"/>
+      </xs:extension>
+    </xs:simpleContent>
+  </xs:complexType>
+
+  <xs:complexType name="Author">
+    <xs:simpleContent>
+      <xs:extension base="Text">
+        <xs:attribute name="email" type="Email"/>
+      </xs:extension>
+    </xs:simpleContent>
+  </xs:complexType>
+
+  <xs:complexType name="Url">
+    <xs:simpleContent>
+      <xs:extension base="xs:anyURI">
+        <xs:attribute name="type" default="website">
+          <xs:simpleType>
+            <xs:restriction base="xs:token">
+              <xs:enumeration value="website"/>
+              <xs:enumeration value="bugtracker"/>
+              <xs:enumeration value="repository"/>
+            </xs:restriction>
+          </xs:simpleType>
+        </xs:attribute>
+      </xs:extension>
+    </xs:simpleContent>
+  </xs:complexType>
+
+  <xs:attributeGroup name="Bounds">
+    <xs:attribute name="version_lt" type="Text"/>
+    <xs:attribute name="version_lte" type="Text"/>
+    <xs:attribute name="version_eq" type="Text"/>
+    <xs:attribute name="version_gte" type="Text"/>
+    <xs:attribute name="version_gt" type="Text"/>
+  </xs:attributeGroup>
+
+  <xs:complexType name="Dependency">
+    <xs:simpleContent>
+      <xs:extension base="Text">
+        <xs:attributeGroup ref="Bounds"/>
+      </xs:extension>
+    </xs:simpleContent>
+  </xs:complexType>
+
+  <!-- Tools define what stands in an export. -->
+  <xs:complexType name="Export" mixed="true">
+    <xs:sequence>
+      <xs:any minOccurs="0" maxOccurs="unbounded" processContents="skip"/>
+    </xs:sequence>
+  </xs:complexType>
+</xs:schema>
+`;
+
+// resources/schemas/package_format1.xsd
+var package_format1_default = '<?xml version="1.0"?>\n<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" elementFormDefault="qualified">\n  <xs:annotation>\n    <xs:documentation>Format 1 of package.xml, as REP 127 describes it.</xs:documentation>\n  </xs:annotation>\n  <xs:include schemaLocation="package_common.xsd"/>\n\n  <xs:element name="package">\n    <xs:complexType>\n      <xs:sequence>\n        <xs:element name="name" type="Name"/>\n        <xs:element name="version" type="Version"/>\n        <xs:element name="description" type="Description"/>\n        <xs:element name="maintainer" type="Maintainer" maxOccurs="unbounded"/>\n        <xs:element name="license" type="Text" maxOccurs="unbounded"/>\n        <xs:element name="url" type="Url" minOccurs="0" maxOccurs="unbounded"/>\n        <xs:element name="author" type="Author" minOccurs="0" maxOccurs="unbounded"/>\n        <xs:choice minOccurs="0" maxOccurs="unbounded">\n          <xs:element name="build_depend" type="Dependency"/>\n          <xs:element name="buildtool_depend" type="Dependency"/>\n          <xs:element name="run_depend" type="Dependency"/>\n          <xs:element name="test_depend" type="Dependency"/>\n          <xs:element name="conflict" type="Dependency"/>\n          <xs:element name="replace" type="Dependency"/>\n        </xs:choice>\n        <xs:element name="export" type="Export" minOccurs="0"/>\n      </xs:sequence>\n      <xs:attribute name="format">\n        <xs:simpleType>\n          <xs:restriction base="xs:token">\n            <xs:enumeration value="1"/>\n          </xs:restriction>\n        </xs:simpleType>\n      </xs:attribute>\n    </xs:complexType>\n  </xs:element>\n</xs:schema>\n';
+
+// resources/schemas/package_format2.xsd
+var package_format2_default = '<?xml version="1.0"?>\n<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" elementFormDefault="qualified">\n  <xs:annotation>\n    <xs:documentation>Format 2 of package.xml, as REP 140 describes it.</xs:documentation>\n  </xs:annotation>\n  <xs:include schemaLocation="package_common.xsd"/>\n\n  <xs:element name="package">\n    <xs:complexType>\n      <xs:sequence>\n        <xs:element name="name" type="Name"/>\n        <xs:element name="version" type="Version"/>\n        <xs:element name="description" type="Description"/>\n        <xs:element name="maintainer" type="Maintainer" maxOccurs="unbounded"/>\n        <xs:element name="license" type="Text" maxOccurs="unbounded"/>\n        <xs:element name="url" type="Url" minOccurs="0" maxOccurs="unbounded"/>\n        <xs:element name="author" type="Author" minOccurs="0" maxOccurs="unbounded"/>\n        <xs:choice minOccurs="0" maxOccurs="unbounded">\n          <xs:element name="depend" type="Dependency"/>\n          <xs:element name="build_depend" type="Dependency"/>\n          <xs:element name="build_export_depend" type="Dependency"/>\n          <xs:element name="buildtool_depend" type="Dependency"/>\n          <xs:element name="buildtool_export_depend" type="Dependency"/>\n          <xs:element name="exec_depend" type="Dependency"/>\n          <xs:element name="doc_depend" type="Dependency"/>\n          <xs:element name="test_depend" type="Dependency"/>\n          <xs:element name="conflict" type="Dependency"/>\n          <xs:element name="replace" type="Dependency"/>\n        </xs:choice>\n        <xs:element name="export" type="Export" minOccurs="0"/>\n      </xs:sequence>\n      <xs:attribute name="format" use="required">\n        <xs:simpleType>\n          <xs:restriction base="xs:token">\n            <xs:enumeration value="2"/>\n          </xs:restriction>\n        </xs:simpleType>\n      </xs:attribute>\n    </xs:complexType>\n  </xs:element>\n</xs:schema>\n';
+
+// resources/schemas/package_format3.xsd
+var package_format3_default = '<?xml version="1.0"?>\n<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" elementFormDefault="qualified">\n  <xs:annotation>\n    <xs:documentation>Format 3 of package.xml, as REP 149 describes it.</xs:documentation>\n  </xs:annotation>\n  <xs:include schemaLocation="package_common.xsd"/>\n\n  <xs:complexType name="CompatibleVersion">\n    <xs:simpleContent>\n      <xs:extension base="Version">\n        <xs:attribute name="compatibility" type="Version"/>\n      </xs:extension>\n    </xs:simpleContent>\n  </xs:complexType>\n\n  <xs:complexType name="License">\n    <xs:simpleContent>\n      <xs:extension base="Text">\n        <xs:attribute name="file" type="Text"/>\n      </xs:extension>\n    </xs:simpleContent>\n  </xs:complexType>\n\n  <xs:complexType name="ConditionalDependency">\n    <xs:simpleContent>\n      <xs:extension base="Dependency">\n        <xs:attribute name="condition" type="xs:string"/>\n      </xs:extension>\n    </xs:simpleContent>\n  </xs:complexType>\n\n  <xs:complexType name="Group">\n    <xs:simpleContent>\n      <xs:extension base="Text">\n        <xs:attribute name="condition" type="xs:string"/>\n      </xs:extension>\n    </xs:simpleContent>\n  </xs:complexType>\n\n  <xs:element name="package">\n    <xs:complexType>\n      <xs:sequence>\n        <xs:element name="name" type="Name"/>\n        <xs:element name="version" type="CompatibleVersion"/>\n        <xs:element name="description" type="Description"/>\n        <xs:element name="maintainer" type="Maintainer" maxOccurs="unbounded"/>\n        <xs:element name="license" type="License" maxOccurs="unbounded"/>\n        <xs:element name="url" type="Url" minOccurs="0" maxOccurs="unbounded"/>\n        <xs:element name="author" type="Author" minOccurs="0" maxOccurs="unbounded"/>\n        <xs:choice minOccurs="0" maxOccurs="unbounded">\n          <xs:element name="depend" type="ConditionalDependency"/>\n          <xs:element name="build_depend" type="ConditionalDependency"/>\n          <xs:element name="build_export_depend" type="ConditionalDependency"/>\n          <xs:element name="buildtool_depend" type="ConditionalDependency"/>\n          <xs:element name="buildtool_export_depend" type="ConditionalDependency"/>\n          <xs:element name="exec_depend" type="ConditionalDependency"/>\n          <xs:element name="doc_depend" type="ConditionalDependency"/>\n          <xs:element name="test_depend" type="ConditionalDependency"/>\n          <xs:element name="conflict" type="ConditionalDependency"/>\n          <xs:element name="replace" type="ConditionalDependency"/>\n        </xs:choice>\n        <xs:choice minOccurs="0" maxOccurs="unbounded">\n          <xs:element name="group_depend" type="Group"/>\n          <xs:element name="member_of_group" type="Group"/>\n        </xs:choice>\n        <xs:element name="export" type="Export" minOccurs="0"/>\n      </xs:sequence>\n      <xs:attribute name="format" use="required">\n        <xs:simpleType>\n          <xs:restriction base="xs:token">\n            <xs:enumeration value="3"/>\n          </xs:restriction>\n        </xs:simpleType>\n      </xs:attribute>\n    </xs:complexType>\n  </xs:element>\n</xs:schema>\n';
+
+// ts-src/render/manifest-schemas.ts
+var manifestSchemas = {
+  "catalog.xml": catalog_default,
+  "package_common.xsd": package_common_default,
+  "package_format1.xsd": package_format1_default,
+  "package_format2.xsd": package_format2_default,
+  "package_format3.xsd": package_format3_default
+};
+
+// ts-src/engine/build/packaging.ts
+function plannedControl(options5, request, system) {
+  const { distro, taskKeys } = options5;
+  const { graph: graph2, package: p } = request;
+  const { manifest } = taskKeys.distribution(graph2).packages.get(p.name);
+  return {
+    ...aboutOf(p, manifest, distro.maintainer, graph2.scope),
+    version: versionOf(options5, request),
+    depends: sorted2([
+      environmentOf(options5, request),
+      ...relationsOn(request, p.run),
+      ...p.systemRun,
+      ...systemBounds(p, system)
+    ]),
+    conflicts: p.conflicts ?? [],
+    replaces: p.replaces ?? []
+  };
+}
+var versionsIn = (system) => new Map(system.map((pin) => [pin.slice(0, pin.indexOf("=")), pin.slice(pin.indexOf("=") + 1)]));
+function systemBounds(p, system) {
+  const versions = versionsIn(system);
+  return (p.systemBounds ?? []).flatMap(
+    ({ package: name6, bounds, run: run2 }) => run2 ? bounds.map((b) => `${name6} (${withEpoch(b, versions.get(name6))})`) : []
+  );
+}
+function systemBoundFault(p, system) {
+  const versions = versionsIn(system);
+  for (const { package: name6, bounds } of p.systemBounds ?? []) {
+    const version3 = versions.get(name6);
+    const broken = version3 === void 0 ? void 0 : bounds.find((b) => !isWithin2(version3, b));
+    if (broken !== void 0) return `package.xml wants ${name6} ${broken}, and the platform has ${version3}`;
+  }
+  return void 0;
+}
+var environmentOf = ({ distro }, { graph: graph2 }) => environmentPackage(distro, graph2.scope.distribution);
+var sorted2 = (names4) => [...new Set(names4)].sort(compare);
+var relationsOn = ({ graph: graph2, package: p }, names4) => names4.flatMap((d) => {
+  const q3 = graph2.scope.packages[graph2.closures.index.get(d) ?? -1];
+  return q3 ? (p.bounds[d] ?? [""]).map((b) => b ? `${q3.debian} (${b})` : q3.debian) : [];
+});
+function writeRecipe(options5, request, source2, folder2) {
+  const { distro, taskKeys } = options5;
+  const version3 = versionOf(options5, request);
+  const stamp = stampOfBuild(options5, request);
+  const { graph: graph2, package: p } = request;
+  const { manifest } = taskKeys.distribution(graph2).packages.get(p.name);
+  const settings3 = taskKeys.settingsOf(p.name);
+  const variant3 = distro.variants[graph2.target.variant];
+  const licenses = manifest.licenses.flatMap(
+    (l) => l.file && !l.file.startsWith("/") && !l.file.split("/").includes("..") ? [l.file] : []
+  );
+  const files = renderRecipe({
+    package: p,
+    manifest,
+    version: version3,
+    stamp,
+    release: graph2.target.release,
+    prefix: graph2.scope.prefix,
+    rosVersion: graph2.scope.rosVersion,
+    underlayPrefixes: graph2.scope.underlayPrefixes,
+    cmakeArgs: [...variant3?.cmake_args ?? [], ...settings3.cmake_args ?? []],
+    environment: taskKeys.environment(graph2, p),
+    buildDepends: sorted2([
+      ...relationsOn(request, p.build),
+      ...p.systemBuild,
+      ...p.impliedBuild ?? [],
+      ...variant3?.build_depends ?? []
+    ]),
+    maintainer: distro.maintainer,
+    distribution: graph2.scope.distribution,
+    notices: copyrightNotices(source2),
+    licenseText: firstText(source2, [...licenses, ...licenseFiles])?.toString("utf8").slice(0, 2e5)
+  });
+  const changelog = firstText(source2, ["CHANGELOG.rst", "CHANGELOG.md"]);
+  const system = systemFilesIn(source2, p.systemFiles ?? []);
+  if (typeof system === "string") return system;
+  writeReadable(folder2, { ...files, ...system, ...changelog ? { "upstream-changelog": changelog } : {} });
+  return void 0;
+}
+function systemFilesIn(source2, files) {
+  const recipe2 = {};
+  const lines = [];
+  for (const [i, { path: path2, installed, target: target2, link }] of files.entries()) {
+    if (!installed) {
+      const text8 = firstText(source2, [path2]);
+      if (!text8) return `its source has no file ${path2}, which is to be ${target2}`;
+      recipe2[`system-file-${i}`] = text8;
+    }
+    lines.push(`${installed ? `installed ${path2}` : `recipe system-file-${i}`} ${target2}`);
+    if (link) lines.push(`link ${link.target} ${link.path}`);
+  }
+  return { ...recipe2, "system-files": lines.map((l) => `${l}
+`).join("") };
+}
+function writeReadable(folder2, files) {
+  (0, import_node_fs31.mkdirSync)(folder2, { recursive: true });
+  (0, import_node_fs31.chmodSync)(folder2, 493);
+  for (const [name6, data] of Object.entries(files)) {
+    (0, import_node_fs31.writeFileSync)((0, import_node_path38.join)(folder2, name6), data);
+    (0, import_node_fs31.chmodSync)((0, import_node_path38.join)(folder2, name6), 420);
+  }
+}
+var writeTestFiles = (recipe2) => writeReadable((0, import_node_path38.join)(recipe2, "schemas"), manifestSchemas);
+function versionOf(options5, { graph: graph2, package: p, repeat }) {
+  if (repeat) return repeat.version;
+  const held = options5.channelVersion(graph2.scope, graph2.target, p.debian);
+  const locked2 = options5.lockedVersion(graph2, p);
+  if (locked2 !== void 0 && (held === void 0 || compareDebianVersions(locked2, held) >= 0)) return locked2;
+  const heldEpoch = held === void 0 ? 0 : Number(/^(\d+):/.exec(held)?.[1] ?? 0);
+  const upstreamOf = (v) => v.replace(/^\d+:/, "").replace(/-[^-]*$/, "");
+  const down = held !== void 0 && compareDebianVersions(p.version, upstreamOf(held)) < 0;
+  return debianVersion(p.version, graph2.target.release, options5.stamp, heldEpoch + (down ? 1 : 0));
+}
+function systemDepends(control, ours) {
+  const field = /^Depends: (.*(?:\n .*)*)/m.exec(control)?.[1] ?? "";
+  const names4 = field.split(",").map((d) => d.trim().split(/[\s(|:]/)[0]).filter((d) => d && !ours.has(d) && !ours.has(d.replace(/-abi-[0-9a-f]{16}$/, "")));
+  return [...new Set(names4)].sort(compare);
+}
+var licenseFiles = ["LICENSE", "LICENSE.txt", "LICENSE.md", "COPYING", "COPYING.txt"];
+var largestText = 8 << 20;
+function firstText(source2, names4) {
+  for (const name6 of names4) {
+    try {
+      const path2 = (0, import_node_fs31.realpathSync)((0, import_node_path38.join)(source2, name6));
+      if (!path2.startsWith(`${(0, import_node_fs31.realpathSync)(source2)}/`)) continue;
+      const stat2 = (0, import_node_fs31.statSync)(path2);
+      if (stat2.isFile() && stat2.size <= largestText) return (0, import_node_fs31.readFileSync)(path2);
+    } catch {
+    }
+  }
+  return void 0;
+}
+var stampOfBuild = (options5, request) => request.repeat?.stamp ?? stampOfVersion(versionOf(options5, request)) ?? options5.stamp;
+
+// ts-src/engine/build/source.ts
+var import_node_fs33 = require("node:fs");
+var import_node_path40 = require("node:path");
+init_process();
+init_digest();
+
+// ts-src/store/sources.ts
+var import_node_fs32 = require("node:fs");
+var import_node_path39 = require("node:path");
+init_process();
+var nameOf2 = (tree) => `sources/${tree.slice(0, 2)}/${tree}.json`;
+var hasSource = async (store2, tree) => isStoredFile(await store2.readJson(nameOf2(tree)));
+var keptSources = async (store2) => new Set((await store2.names("sources")).map((name6) => (0, import_node_path39.basename)(name6, ".json")));
+async function keepSource(store2, tree, folder2, work2) {
+  const archive = (0, import_node_path39.join)(work2, `${tree}.tar.gz`);
+  (0, import_node_fs32.mkdirSync)(work2, { recursive: true });
+  const packed3 = await run("tar", [
+    "-c",
+    "-z",
+    "--sort=name",
+    "--owner=0",
+    "--group=0",
+    "--numeric-owner",
+    "--mtime=@0",
+    "-f",
+    archive,
+    "-C",
+    folder2,
+    "."
+  ]);
+  if (packed3.code !== 0)
+    throw Object.assign(new Error(`tar could not pack ${folder2}: ${packed3.stderr.trim().split("\n").pop()}`), {
+      code: /No space/.test(packed3.stderr) ? "ENOSPC" : "ETAR"
+    });
+  await store2.writeJson(nameOf2(tree), await store2.put(archive));
+  (0, import_node_fs32.rmSync)(archive, { force: true });
+}
+var withoutDevices = () => process.getuid?.() === 0 ? ["setpriv", "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all,+dac_override,+fowner"] : [];
+async function restoreSource(store2, tree, folder2) {
+  const stored2 = await store2.readJson(nameOf2(tree));
+  const archive = isStoredFile(stored2) ? await store2.path(stored2) : void 0;
+  if (archive === void 0) return false;
+  (0, import_node_fs32.mkdirSync)(folder2, { recursive: true });
+  const args = ["-c", 'umask 022; exec "$@"', "sh", ...withoutDevices(), "tar", "-x", "-z"];
+  const options5 = ["--touch", "--no-same-owner", "--no-same-permissions", "-f", archive, "-C", folder2];
+  const out = await run("sh", [...args, ...options5]);
+  if (out.code === 0) return true;
+  (0, import_node_fs32.rmSync)(folder2, { recursive: true, force: true });
+  return false;
+}
+
+// ts-src/engine/build/source.ts
+async function bringSource(state, store2, p, target2) {
+  if (p.source.tree !== void 0 && await restoreSource(store2, p.source.tree, target2)) return void 0;
+  const gitDir = await gitDirOf(state, p);
+  if (!gitDir || !p.source.tree) return `its sources are not at hand (${p.source.url})`;
+  const out = await checkout({ gitDir }, p.source.tree, target2);
+  return out.ok ? void 0 : out.diagnostics[0].message;
+}
+async function applyPatches(distroRoot, patches, source2, ceiling) {
+  for (const patch of patches) {
+    const applied = await run("git", ["apply", "-p1", "--whitespace=nowarn", (0, import_node_path40.join)(distroRoot, patch)], {
+      cwd: source2,
+      env: { ...process.env, GIT_CEILING_DIRECTORIES: ceiling }
+    });
+    if (applied.code !== 0) return `the patch ${patch} does not apply: ${applied.stderr.trim().split("\n")[0]}`;
+  }
+  return void 0;
+}
+async function gitDirOf(state, p) {
+  const own3 = (0, import_node_path40.join)(state, "git", `${sha256(p.source.url).slice(0, 24)}.git`);
+  for (const dir of [own3, (0, import_node_path40.join)(state, "git", "archives.git"), (0, import_node_path40.join)(state, "git", "folders.git")]) {
+    if ((0, import_node_fs33.existsSync)(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
+      return dir;
+  }
+  const fetched = p.source.commit && /^[0-9a-f]{40}$/.test(p.source.commit) ? await fetchCommit(p.source.url, p.source.commit, state) : void 0;
+  return fetched?.ok ? fetched.value.gitDir : void 0;
+}
+
+// ts-src/engine/build/source-package.ts
+async function makeSourcePackage(options5, request) {
+  const { graph: graph2, package: p, version: version3, work: work2 } = request;
+  const plain4 = version3.replace(/^\d+:/, "");
+  const folder2 = `${p.debian}-${plain4.replace(/-[^-]*$/, "")}`;
+  const source2 = (0, import_node_path41.join)(work2, folder2);
+  const patches = options5.taskKeys.settingsOf(p.name).patches ?? [];
+  (0, import_node_fs34.mkdirSync)(work2, { recursive: true });
+  const fault3 = await bringSource(options5.state, options5.store, p, source2) ?? await applyPatches(options5.distroRoot, patches, source2, work2);
+  if (fault3 !== void 0) return failed(fault3);
+  const stamp = stampOfVersion(version3) ?? options5.stamp;
+  const recipe2 = (0, import_node_path41.join)(work2, "recipe");
+  const lacking = writeRecipe(options5, { graph: graph2, package: p, repeat: { version: version3, stamp } }, source2, recipe2);
+  if (lacking !== void 0) return failed(lacking);
+  const control = (0, import_node_fs34.readFileSync)((0, import_node_path41.join)(recipe2, "control"), "utf8");
+  writeDebian(options5.distroRoot, patches, recipe2);
+  const debian2 = (0, import_node_path41.join)(source2, "debian");
+  if ((0, import_node_fs34.lstatSync)(debian2, { throwIfNoEntry: false })) (0, import_node_fs34.renameSync)(debian2, freeName(`${debian2}.upstream`));
+  (0, import_node_fs34.renameSync)(recipe2, debian2);
+  const archive = (0, import_node_path41.join)(work2, `${p.debian}_${plain4}.tar.gz`);
+  const packed3 = await run("tar", [...archiveOptions(stamp), "-f", archive, "-C", work2, folder2]);
+  (0, import_node_fs34.rmSync)(source2, { recursive: true, force: true });
+  if (packed3.code !== 0)
+    throw Object.assign(new Error(`tar could not pack the source of ${p.name}: ${lastLine2(packed3.stderr)}`), {
+      code: /No space/.test(packed3.stderr) ? "ENOSPC" : "ESTORE"
+    });
+  const dsc = (0, import_node_path41.join)(work2, `${p.debian}_${plain4}.dsc`);
+  const text8 = renderDsc({
+    source: p.debian,
+    binary: p.debian,
+    version: version3,
+    control,
+    archive: {
+      name: (0, import_node_path41.basename)(archive),
+      size: (0, import_node_fs34.statSync)(archive).size,
+      md5: md5((0, import_node_fs34.readFileSync)(archive)),
+      sha256: await sha256File(archive)
+    }
+  });
+  (0, import_node_fs34.writeFileSync)(dsc, text8);
+  return made([dsc, archive]);
+}
+var lastLine2 = (text8) => text8.trim().split("\n").pop() ?? "";
+var archiveOptions = (stamp) => [
+  "-c",
+  "-I",
+  "gzip -n -6",
+  "--format=gnu",
+  "--sort=name",
+  "--hard-dereference",
+  "--owner=0",
+  "--group=0",
+  "--numeric-owner",
+  "--mode=a-s,u+rwX,go+rX,go-w",
+  `--mtime=@${stampSeconds(stamp)}`
+];
+function writeDebian(distroRoot, patches, debian2) {
+  (0, import_node_fs34.mkdirSync)((0, import_node_path41.join)(debian2, "source"));
+  (0, import_node_fs34.writeFileSync)((0, import_node_path41.join)(debian2, "source/format"), "3.0 (native)\n");
+  (0, import_node_fs34.writeFileSync)((0, import_node_path41.join)(debian2, "rules"), sourceRules);
+  (0, import_node_fs34.chmodSync)((0, import_node_path41.join)(debian2, "rules"), 493);
+  if (!patches.length) return;
+  const names4 = patches.map((patch, i) => `${String(i + 1).padStart(4, "0")}-${(0, import_node_path41.basename)(patch)}`);
+  (0, import_node_fs34.mkdirSync)((0, import_node_path41.join)(debian2, "patches"));
+  patches.forEach((patch, i) => (0, import_node_fs34.copyFileSync)((0, import_node_path41.join)(distroRoot, patch), (0, import_node_path41.join)(debian2, "patches", names4[i] ?? "")));
+  (0, import_node_fs34.writeFileSync)((0, import_node_path41.join)(debian2, "patches/series"), names4.map((n) => `${n}
+`).join(""));
+}
+function freeName(path2) {
+  let name6 = path2;
+  for (let i = 2; (0, import_node_fs34.lstatSync)(name6, { throwIfNoEntry: false }); i++) name6 = `${path2}.${i}`;
+  return name6;
+}
+
+// ts-src/publish/channel.ts
+var import_node_fs44 = require("node:fs");
+var import_node_path51 = require("node:path");
+var import_node_os10 = require("node:os");
+init_diagnostics();
+init_digest();
+init_names();
+
+// ts-src/render/sources.ts
+function renderSources(values) {
+  const key = values.keyFile === void 0 || /\s/.test(values.keyFile) ? `
+${values.key.trim().split("\n").map((l) => ` ${l.trim() || "."}`).join("\n")}` : ` ${values.keyFile}`;
+  const architectures2 = values.architectures.length === 1 ? `Architectures: ${values.architectures[0]}
+` : "";
+  return `Types: deb${values.sources ? " deb-src" : ""}
+URIs: ${values.uri}
+Suites: ${values.suite}
+Components: main
+${architectures2}Signed-By:${key}
+`;
+}
+
+// ts-src/publish/checked.ts
+init_diagnostics();
+
+// ts-src/publish/publication.ts
+init_diagnostics();
+init_process();
+
+// ts-src/publish/draft.ts
+init_diagnostics();
+init_process();
+
+// ts-src/publish/deb.ts
+var import_node_crypto6 = require("node:crypto");
+init_process();
+init_names();
+function fieldOf(stanza, name6) {
+  let pattern = patterns.get(name6);
+  if (!pattern) patterns.set(name6, pattern = new RegExp(`^${name6}: *(.*)$`, "mi"));
+  return pattern.exec(stanza)?.[1]?.trim();
+}
+var patterns = /* @__PURE__ */ new Map();
+var isOf = (stanza, name6) => debFile(fieldOf(stanza, "Package") ?? "", fieldOf(stanza, "Version") ?? "", fieldOf(stanza, "Architecture") ?? "") === name6;
+function stanzaOf(parts2, name6) {
+  const { text: text8, faults: faults5 } = controlText(parts2);
+  const stanza = `${text8.trim()}
+`;
+  return faults5.length || controlFaults(stanza, {}).length || !isOf(stanza, name6) ? void 0 : stanza;
+}
+var programs = { xz: "xz", zst: "zstd" };
+var compressions = ["xz", "zst"];
+async function controlStanzas(files) {
+  const stanzas = new Array(files.length);
+  const compressed = { xz: [], zst: [] };
+  for (const [at2, { name: name6, path: path2 }] of files.entries()) {
+    const control = controlOf(path2);
+    const kind = compressions.find((c) => control?.member.name.endsWith(`.${c}`));
+    if (control && kind) compressed[kind].push({ at: at2, control: control.data });
+    else if (control && isReadHere(control.member))
+      stanzas[at2] = read(() => controlArchive(control.member, control.data), name6);
+  }
+  for (const kind of compressions) {
+    const together2 = await unpackTogether(
+      kind,
+      compressed[kind].map((c) => c.control)
+    );
+    for (const [i, { at: at2 }] of compressed[kind].entries()) {
+      const { name: name6, path: path2 } = files[at2] ?? { name: "", path: "" };
+      const tar = together2?.[i];
+      stanzas[at2] = tar ? read(() => tar, name6) : await readAlone(path2, name6);
+    }
+  }
+  return stanzas;
+}
+function controlOf(path2) {
+  try {
+    const { control } = debParts(path2);
+    return { member: control, data: readMember(path2, control) };
+  } catch (e) {
+    if (e instanceof PackageFileError) return void 0;
+    throw e;
+  }
+}
+function read(archive, name6) {
+  try {
+    return stanzaOf(readTar(archive()), name6);
+  } catch (e) {
+    if (e instanceof TarError || e instanceof PackageFileError) return void 0;
+    throw e;
+  }
+}
+async function readAlone(path2, name6) {
+  try {
+    return stanzaOf(await readControlPart(path2), name6);
+  } catch (e) {
+    if (e instanceof PackageFileError) return void 0;
+    throw e;
+  }
+}
+async function unpackTogether(kind, archives2) {
+  if (!archives2.length) return [];
+  const mark2 = (0, import_node_crypto6.randomBytes)(32);
+  const packed3 = await run(programs[kind], ["-q", "-c"], { input: mark2, encoding: "latin1" });
+  const between2 = Buffer.from(packed3.stdout, "latin1");
+  const [program = "", ...args] = withoutRights([programs[kind], "-q", "-d", "-c"]);
+  const input = Buffer.concat(archives2.flatMap((a) => [a, between2]));
+  const done = await run(program, args, { input, encoding: "latin1" });
+  if (packed3.code !== 0 || done.code !== 0) return void 0;
+  const output = Buffer.from(done.stdout, "latin1");
+  const parts2 = [];
+  let from = 0;
+  for (let at2 = output.indexOf(mark2); at2 >= 0; at2 = output.indexOf(mark2, from)) {
+    parts2.push(output.subarray(from, at2));
+    from = at2 + mark2.length;
+  }
+  return parts2.length === archives2.length ? parts2 : void 0;
+}
+function sourceOf(stanza) {
+  const own3 = { name: fieldOf(stanza, "Package") ?? "", version: fieldOf(stanza, "Version") ?? "" };
+  const [, name6, version3] = /^(\S+)(?: \((\S+)\))?$/.exec(fieldOf(stanza, "Source") ?? "") ?? [];
+  return { name: name6 ?? own3.name, version: version3 ?? own3.version };
+}
+function withSource(text8) {
+  const { name: name6, version: version3 } = sourceOf(text8);
+  const field = `Source: ${name6} (${version3})`;
+  return /^Source:/m.test(text8) ? text8.replace(/^Source: .*$/m, field) : text8.replace(/^Package: .*$/m, (first2) => `${first2}
+${field}`);
+}
+async function repackDeb(file3, target2, { from, to, seconds }) {
+  let parts2;
+  try {
+    parts2 = controlText(await readControlPart(file3));
+  } catch (e) {
+    if (e instanceof PackageFileError) return false;
+    throw e;
+  }
+  const { text: text8, members: members2, faults: faults5 } = parts2;
+  if (faults5.length || fieldOf(text8, "Version") !== from) return false;
+  const control = withSource(text8).replace(/^Version: .*$/m, `Version: ${to}`).replaceAll(`(= ${from})`, `(= ${to})`);
+  const written = [...members2].map(([path2, data2]) => ({ path: path2, data: path2 === "control" ? control : data2 }));
+  const { data } = debParts(file3);
+  await writeAr(
+    target2,
+    [
+      { name: "debian-binary", data: Buffer.from("2.0\n") },
+      { name: "control.tar", data: writeTar(written, seconds) },
+      { name: data.name, from: file3, member: data }
+    ],
+    seconds
+  );
+  return true;
+}
+
+// ts-src/publish/indices.ts
+var import_node_crypto7 = require("node:crypto");
+var poolPath = (stanza, file3) => `${poolFolder((fieldOf(stanza, "Source") ?? fieldOf(stanza, "Package") ?? "unknown").replace(/ .*$/, ""))}/${file3}`;
+function poolFolder(source2) {
+  const plain4 = /^[a-z0-9][a-z0-9+.-]*$/.test(source2) ? source2 : "unknown";
+  return `pool/main/${plain4.slice(0, plain4.startsWith("lib") ? 4 : 1)}/${plain4}`;
+}
+function packageEntry(stanza, file3) {
+  const own3 = stanza.split(/\n(?! )/).filter((f) => f && !/^(Filename|Size|MD5sum|SHA1|SHA256|SHA512):/i.test(f)).join("\n");
+  return `${own3}
+Filename: ${poolPath(stanza, file3.name)}
+Size: ${file3.size}
+SHA256: ${file3.sha256}
+`;
+}
+function readPackages2(text8) {
+  const entries2 = [];
+  for (let at2 = 0; at2 < text8.length; ) {
+    const end2 = text8.indexOf("\n\n", at2);
+    const entry = end2 < 0 ? `${text8.slice(at2).trim()}
+` : text8.slice(at2, end2 + 1);
+    at2 = end2 < 0 ? text8.length : end2 + 2;
+    const tail = /^\nFilename: (\S+)\nSize: (\d+)\nSHA256: ([0-9a-f]{64})\n/.exec(
+      entry.slice(entry.lastIndexOf("\nFilename: "))
+    );
+    const [, filename, size3, digest4] = tail ?? [];
+    if (filename !== void 0 && digest4 !== void 0)
+      entries2.push({ text: entry, filename, size: Number(size3), sha256: digest4 });
+  }
+  return entries2;
+}
+var renderPackages = (entries2) => entries2.map((e) => `${e.text}
+`).join("");
+function renderRelease(fields, files) {
+  const sums = (name6) => files.map((f) => {
+    const digest4 = name6 === "sha256" ? f.sha256 : (0, import_node_crypto7.createHash)(name6).update(f.data).digest("hex");
+    return ` ${digest4} ${f.data.length} ${f.path}
+`;
+  }).join("");
+  return [
+    `Origin: ${fields.origin}`,
+    `Label: ${fields.origin}`,
+    `Suite: ${fields.suite}`,
+    `Codename: ${fields.codename}`,
+    `Date: ${rfc822(fields.date)}`,
+    ...fields.validUntil === void 0 ? [] : [`Valid-Until: ${rfc822(fields.validUntil)}`],
+    `Architectures: ${fields.architectures.join(" ")}`,
+    "Components: main",
+    `Description: ${fields.origin} packages, channel ${fields.channel}`,
+    `Acquire-By-Hash: ${fields.byHash ? "yes" : "no"}`,
+    ...fields.fingerprints.length ? [`Signed-By: ${fields.fingerprints.join(",")}`] : [],
+    `Slipway-Channel: ${fields.channel}`,
+    `Slipway-State: ${fields.state}`,
+    `SHA256:
+${sums("sha256")}${fields.sha512 ? `SHA512:
+${sums("sha512")}` : ""}`
+  ].join("\n");
+}
+var rfc822 = (milliseconds) => new Date(milliseconds).toUTCString().replace("GMT", "UTC");
+function readRelease(text8) {
+  const date3 = (name6) => {
+    const value2 = Date.parse(fieldOf(text8, name6) ?? "");
+    return Number.isNaN(value2) ? void 0 : value2;
+  };
+  const sums = /^SHA256:\n((?: .*\n)*)/m.exec(text8)?.[1] ?? "";
+  return {
+    state: /^[0-9a-f]{64}$/.exec(fieldOf(text8, "Slipway-State") ?? "")?.[0],
+    date: date3("Date"),
+    validUntil: date3("Valid-Until"),
+    signedBy: (fieldOf(text8, "Signed-By") ?? "").split(",").filter((f) => /^[0-9A-F]+$/.test(f)),
+    files: new Map(
+      [...sums.matchAll(/^ ([0-9a-f]{64}) +(\d+) (\S+)$/gm)].map((m) => [m[3], { sha256: m[1], size: Number(m[2]) }])
+    ),
+    whole: text8.trimEnd().endsWith("-----END PGP SIGNATURE-----")
+  };
+}
+var byHashPath = (path2, sha2562) => `${path2.slice(0, path2.lastIndexOf("/"))}/by-hash/SHA256/${sha2562}`;
+
+// ts-src/publish/contents.ts
+var import_node_util3 = require("node:util");
+var import_node_zlib7 = require("node:zlib");
+init_diagnostics();
+init_process();
+
+// ts-src/publish/package-index.ts
+var import_node_util2 = require("node:util");
+var import_node_zlib6 = require("node:zlib");
+init_process();
+init_digest();
+var ofSources = "source";
+var sourceKey = (suite2) => `${suite2}/${ofSources}`;
+var isSourceIndex = ({ key }) => key.endsWith(`/${ofSources}`);
+var heldData = (name6, data) => ({
+  file: { name: name6, sha256: sha256(data), size: data.length },
+  data
+});
+var gzipped = (0, import_node_util2.promisify)(import_node_zlib6.gzip);
+var xz = async (data) => {
+  const packed3 = await run("xz", ["-q", "-0", "-T1", "-c"], { input: data, encoding: "latin1" });
+  if (packed3.code !== 0) throw Object.assign(new Error(`xz failed: ${packed3.stderr.trim()}`), { code: "EXZ" });
+  return Buffer.from(packed3.stdout, "latin1");
+};
+async function packIndex2(data, name6 = "Packages") {
+  const [gz, xzed] = await Promise.all([gzipped(data, { level: 6 }), xz(data)]);
+  return [heldData(`${name6}.gz`, gz), heldData(`${name6}.xz`, xzed)];
+}
+var remembered = /* @__PURE__ */ new WeakMap();
+var most = 64;
+function readIndex3(store2, file3) {
+  const known3 = remembered.get(store2) ?? /* @__PURE__ */ new Map();
+  remembered.set(store2, known3);
+  const before = known3.get(file3.sha256);
+  if (before) return before;
+  const read3 = store2.readData(file3).then((data) => data ? { data, entries: readPackages2(data.toString("utf8")) } : void 0);
+  for (const first2 of known3.size >= most ? known3.keys() : []) {
+    known3.delete(first2);
+    break;
+  }
+  known3.set(file3.sha256, read3);
+  return read3;
+}
+var entriesOf2 = async (store2, file3) => (await readIndex3(store2, file3))?.entries ?? [];
+async function readPacked(store2, packed3) {
+  const found2 = [];
+  for (const file3 of packed3 ?? []) {
+    const data = await store2.readData(file3);
+    if (data) found2.push({ file: file3, data });
+  }
+  return packed3?.length && found2.length === packed3.length ? found2 : void 0;
+}
+function filesOf2({ key, plain: plain4, packed: packed3, contents: contents3 }) {
+  const architecture3 = key.slice(key.lastIndexOf("/") + 1);
+  const at2 = (path2, { file: file3, data }) => ({ path: path2, data, sha256: file3.sha256 });
+  const names4 = `main/Contents-${architecture3}`;
+  const folder2 = isSourceIndex({ key }) ? `main/${ofSources}` : `main/binary-${architecture3}`;
+  return [
+    ...[plain4, ...packed3].map((held) => at2(`${folder2}/${held.file.name}`, held)),
+    ...contents3 ? [{ ...at2(names4, contents3.plain), unwritten: true }, at2(`${names4}.gz`, contents3.packed)] : []
+  ];
+}
+var objectsOf = ({ plain: plain4, packed: packed3, contents: contents3 }) => [
+  plain4,
+  ...packed3,
+  ...contents3 ? [contents3.packed] : []
+];
+function listedIndices(indices, others2) {
+  const packages = indices.filter((index) => !isSourceIndex(index));
+  const forms2 = (index) => index.packed.map((p) => p.file);
+  const suiteOf2 = ({ key }) => key.slice(0, key.lastIndexOf("/"));
+  const contents3 = packages.flatMap((p) => p.contents ? [[p.key, p.contents.packed.file]] : []);
+  const sources = indices.filter(isSourceIndex).map((index) => [suiteOf2(index), [index.plain.file, ...forms2(index)]]);
+  return {
+    indices: Object.fromEntries(packages.map((index) => [index.key, index.plain.file])),
+    packed: Object.fromEntries(packages.map((index) => [index.key, forms2(index)])),
+    ...others2.contents ? { contents: Object.fromEntries(contents3) } : {},
+    ...others2.sources ? { sources: Object.fromEntries(sources) } : {}
+  };
+}
+
+// ts-src/publish/contents.ts
+var gzipped2 = (0, import_node_util3.promisify)(import_node_zlib7.gzip);
+var gunzipped = (0, import_node_util3.promisify)(import_node_zlib7.gunzip);
+function renderContents(places) {
+  const owners = /* @__PURE__ */ new Map();
+  for (const { section, name: name6, paths: paths2 } of places) {
+    for (const path2 of paths2) {
+      const of = owners.get(path2);
+      if (of) of.push(`${section}/${name6}`);
+      else owners.set(path2, [`${section}/${name6}`]);
+    }
+  }
+  const lines = [...owners].sort((a, b) => compare(a[0], b[0]));
+  return lines.map(([path2, of]) => `${path2.padEnd(59)} ${of.sort(compare).join(",")}
+`).join("");
+}
+function readContents(text8) {
+  const found2 = /* @__PURE__ */ new Map();
+  for (const line2 of text8.split("\n")) {
+    const [, path2, owners] = /^(.*\S) +(\S+)$/.exec(line2) ?? [];
+    if (path2 === void 0 || owners === void 0) continue;
+    for (const owner of owners.split(",")) {
+      const name6 = owner.slice(owner.lastIndexOf("/") + 1);
+      const of = found2.get(name6);
+      if (of) of.push(path2);
+      else found2.set(name6, [path2]);
+    }
+  }
+  return found2;
+}
+var isLine = (path2) => path2 !== "" && path2 === path2.trim() && !/[\0-\x1f\x7f]/.test(path2);
+async function filesIn(path2) {
+  const paths2 = [];
+  try {
+    await readDataPart(path2, (member) => {
+      if (member.kind !== "folder" && isLine(member.path)) paths2.push(member.path);
+      return void 0;
+    });
+  } catch (e) {
+    if (!(e instanceof PackageFileError)) throw e;
+  }
+  return paths2;
+}
+var nameOf3 = (file3) => file3.name.split("_")[0] ?? "";
+async function formerly(store2, key, former) {
+  const known3 = /* @__PURE__ */ new Map();
+  for (const state of former) {
+    const file3 = state?.contents?.[key];
+    const data = file3 && await store2.readData(file3);
+    if (!state || !data) continue;
+    const paths2 = readContents((await gunzipped(data, { maxOutputLength: 1 << 30 })).toString("utf8"));
+    for (const held of Object.values(state.suites[key] ?? {}))
+      for (const deb2 of held.files) known3.set(deb2.sha256, paths2.get(nameOf3(deb2)) ?? []);
+  }
+  return known3;
+}
+var width2 = 4;
+async function readContentsIndex(store2, file3) {
+  const data = await store2.readData(file3);
+  if (!data) return void 0;
+  const plain4 = await gunzipped(data, { maxOutputLength: 1 << 30 });
+  return { plain: heldData("Contents", plain4), packed: { file: file3, data } };
+}
+async function makeContents(store2, suites, former, entries2) {
+  const all = {};
+  const read3 = /* @__PURE__ */ new Map();
+  for (const [key, packages] of Object.entries(suites)) {
+    const known3 = await formerly(store2, key, former);
+    const files = Object.values(packages).flatMap((held) => held.files);
+    const missing = files.filter((file3) => !known3.has(file3.sha256) && !read3.has(file3.sha256));
+    await parallel(missing, width2, async (file3) => {
+      const path2 = await store2.path(file3);
+      read3.set(file3.sha256, path2 === void 0 ? [] : await filesIn(path2));
+    });
+    const places = files.map((file3) => ({
+      section: fieldOf(entries2.get(file3.sha256)?.text ?? "", "Section") ?? "misc",
+      name: nameOf3(file3),
+      paths: known3.get(file3.sha256) ?? read3.get(file3.sha256) ?? []
+    }));
+    const plain4 = heldData("Contents", Buffer.from(renderContents(places)));
+    all[key] = { plain: plain4, packed: heldData("Contents.gz", await gzipped2(plain4.data, { level: 6 })) };
+  }
+  return all;
+}
+
+// ts-src/publish/sources.ts
+init_digest();
+init_diagnostics();
+var folderOf = ({ debian: debian2, files }) => `${poolFolder(debian2)}/source-${files[0]?.sha256.slice(0, 16) ?? ""}`;
+function sourcesIn(suites, suite2) {
+  const found2 = /* @__PURE__ */ new Map();
+  for (const [key, packages] of Object.entries(suites)) {
+    if (key.slice(0, key.lastIndexOf("/")) !== suite2) continue;
+    for (const [debian2, { sources }] of Object.entries(packages))
+      if (sources?.[0]) found2.set(sources[0].name, { debian: debian2, files: sources });
+  }
+  return [...found2].sort((a, b) => compare(a[0], b[0])).map(([, held]) => held);
+}
+var namesIn = (suites) => [...new Set(Object.keys(suites).map((key) => key.slice(0, key.lastIndexOf("/"))))].sort(compare);
+var poolOf = (held) => held.flatMap(
+  (h) => h.files.map(({ name: name6, sha256: sha2562, size: size3 }) => ({ text: "", filename: `${folderOf(h)}/${name6}`, sha256: sha2562, size: size3 }))
+);
+var sourceFilesOf = (state) => Object.entries(state.sources ?? {}).flatMap(([suite2, indices]) => [
+  ...indices.map(({ sha256: sha2562 }) => `dists/${suite2}/${byHashPath("main/source/Sources", sha2562)}`),
+  ...poolOf(sourcesIn(state.suites, suite2)).map((p) => p.filename)
+]);
+function sourceEntry2(dsc, debian2, files) {
+  const [own3] = files;
+  if (!own3) return "";
+  const text8 = dsc.toString("utf8").trim().replace(/^Source: .*$/m, `Package: ${debian2}`).replace(/^Checksums-Sha256:$/m, `Checksums-Sha256:
+ ${own3.sha256} ${own3.size} ${own3.name}`).replace(/^Files:$/m, `Files:
+ ${md5(dsc)} ${own3.size} ${own3.name}`);
+  return `${text8}
+Directory: ${folderOf({ debian: debian2, files })}
+`;
+}
+async function knownEntries(store2, former) {
+  const known3 = /* @__PURE__ */ new Map();
+  for (const state of former)
+    for (const [index] of Object.values(state?.sources ?? {})) {
+      const text8 = index && await store2.readText(index);
+      for (const entry of text8?.split(/\n\n+/) ?? []) {
+        const digest4 = /^Checksums-Sha256:\n ([0-9a-f]{64}) /m.exec(entry)?.[1];
+        if (digest4 !== void 0) known3.set(digest4, `${entry.trimEnd()}
+`);
+      }
+    }
+  return known3;
+}
+async function makeSourceIndices(store2, suites, former) {
+  const known3 = await knownEntries(store2, former);
+  const lost3 = [];
+  const indices = [];
+  for (const suite2 of namesIn(suites)) {
+    const held = sourcesIn(suites, suite2);
+    const entries2 = await store2.many(held, async ({ debian: debian2, files }) => {
+      const [dsc] = files;
+      const before = dsc && known3.get(dsc.sha256);
+      if (before !== void 0 || !dsc) return before ?? "";
+      const data = await store2.readData(dsc);
+      if (!data) lost3.push(dsc.sha256);
+      return data ? sourceEntry2(data, debian2, files) : "";
+    });
+    const plain4 = heldData("Sources", Buffer.from(entries2.map((e) => `${e}
+`).join("")));
+    const packed3 = await packedOf(store2, former, plain4.file, suite2);
+    indices.push({
+      key: sourceKey(suite2),
+      plain: plain4,
+      packed: packed3 ?? await packIndex2(plain4.data, "Sources"),
+      entries: poolOf(held)
+    });
+  }
+  return { indices, lost: lost3 };
+}
+function packedOf(store2, former, file3, suite2) {
+  const [, ...packed3] = former.map((state) => state?.sources?.[suite2]).find((f) => f?.[0]?.sha256 === file3.sha256) ?? [];
+  return readPacked(store2, packed3);
+}
+async function readSourceIndices(store2, state) {
+  const indices = [];
+  const lost3 = [];
+  for (const [suite2, [file3, ...packed3]] of Object.entries(state.sources ?? {})) {
+    const data = file3 && await store2.readData(file3);
+    if (!file3 || !data) {
+      lost3.push(sourceKey(suite2));
+      continue;
+    }
+    const forms2 = await readPacked(store2, packed3) ?? await packIndex2(data, "Sources");
+    const entries2 = poolOf(sourcesIn(state.suites, suite2));
+    indices.push({ key: sourceKey(suite2), plain: { file: file3, data }, packed: forms2, entries: entries2 });
+  }
+  return { indices, lost: lost3 };
+}
+
+// ts-src/publish/draft.ts
+async function makeIndices(store2, suites, former, others2) {
+  const known3 = await knownEntries2(store2, suites, former);
+  const missing = /* @__PURE__ */ new Map();
+  for (const packages of Object.values(suites))
+    for (const held of Object.values(packages))
+      for (const file3 of held.files) if (!known3.has(file3.sha256)) missing.set(file3.sha256, file3);
+  const files = [...missing.values()];
+  const paths2 = await store2.many(files, (file3) => store2.path(file3));
+  const there = files.flatMap((file3, i) => {
+    const path2 = paths2[i];
+    return path2 === void 0 ? [] : [{ file: file3, path: path2 }];
+  });
+  const lost3 = files.filter((_, i) => paths2[i] === void 0).map((f) => f.sha256);
+  if (lost3.length) return good({ finish: () => Promise.resolve([]), lost: lost3 });
+  const stanzas = await controlStanzas(there.map(({ file: file3, path: path2 }) => ({ name: file3.name, path: path2 })));
+  const faults5 = [];
+  there.forEach(({ file: file3 }, i) => {
+    const stanza = stanzas[i];
+    const entry = stanza === void 0 ? [] : readPackages2(packageEntry(stanza, file3));
+    if (entry[0]) known3.set(file3.sha256, entry[0]);
+    else
+      faults5.push(
+        error("publish-failed", `${file3.name} is no Debian package of that name: its control file can't be read`)
+      );
+  });
+  if (faults5.length) return bad(...faults5);
+  const packed3 = new Map(former.flatMap((state) => Object.values(packedOf2(state))));
+  const begun = Object.entries(suites).map(([key, packages]) => {
+    const entries2 = Object.keys(packages).sort(compare).flatMap((name6) => (packages[name6]?.files ?? []).flatMap((f) => known3.get(f.sha256) ?? []));
+    const plain4 = heldData("Packages", Buffer.from(renderPackages(entries2)));
+    const forms2 = readPacked(store2, packed3.get(plain4.file.sha256)).then((found2) => found2 ?? packIndex2(plain4.data));
+    forms2.catch(() => void 0);
+    return { key, plain: plain4, entries: entries2, forms: forms2 };
+  });
+  const contents3 = others2.contents ? await makeContents(store2, suites, former, known3) : {};
+  const sources = others2.sources ? await makeSourceIndices(store2, suites, former) : { indices: [], lost: [] };
+  const finish2 = async () => {
+    const packages = begun.map(async ({ forms: forms2, ...index }) => ({
+      ...index,
+      packed: await forms2,
+      contents: contents3[index.key]
+    }));
+    return [...await Promise.all(packages), ...sources.indices];
+  };
+  return good({ lost: sources.lost, finish: finish2 });
+}
+var packedOf2 = (state) => Object.fromEntries(
+  Object.entries(state?.indices ?? {}).flatMap(([key, index]) => {
+    const forms2 = state?.packed?.[key];
+    return forms2 ? [[key, [index.sha256, forms2]]] : [];
+  })
+);
+async function knownEntries2(store2, suites, former) {
+  const known3 = /* @__PURE__ */ new Map();
+  const read3 = /* @__PURE__ */ new Set();
+  for (const state of former) {
+    for (const [suite2, index] of Object.entries(state?.indices ?? {})) {
+      if (!Object.hasOwn(suites, suite2) || read3.has(index.sha256)) continue;
+      read3.add(index.sha256);
+      for (const entry of await entriesOf2(store2, index)) known3.set(entry.sha256, entry);
+    }
+  }
+  return known3;
+}
+var plainIndexOf = (state, key) => isSourceIndex({ key }) ? state.sources?.[key.slice(0, key.lastIndexOf("/"))]?.[0] : state.indices[key];
+async function indicesOf(store2, state) {
+  const lost3 = [];
+  const found2 = await parallel(Object.keys(state.indices).sort(), 4, async (key) => {
+    const file3 = state.indices[key];
+    const read3 = file3 && await readIndex3(store2, file3);
+    if (!file3 || !read3) {
+      lost3.push(key);
+      return [];
+    }
+    const packed3 = await readPacked(store2, state.packed?.[key]) ?? await packIndex2(read3.data);
+    const listed3 = state.contents?.[key];
+    const contents3 = listed3 && await readContentsIndex(store2, listed3);
+    if (listed3 && !contents3) lost3.push(key);
+    return [{ key, plain: { file: file3, data: read3.data }, packed: packed3, entries: read3.entries, contents: contents3 }];
+  });
+  const sources = await readSourceIndices(store2, state);
+  lost3.push(...sources.lost);
+  if (!lost3.length) return good([...found2.flat(), ...sources.indices]);
+  const others2 = { contents: state.contents !== void 0, sources: state.sources !== void 0 };
+  const made2 = await makeIndices(store2, state.suites, [], others2);
+  const all = made2.ok && !made2.value.lost.length ? await made2.value.finish() : [];
+  const faults5 = lost3.filter(
+    (key) => all.find((index) => index.key === key)?.plain.file.sha256 !== plainIndexOf(state, key)?.sha256
+  );
+  if (faults5.length)
+    return bad(
+      ...faults5.map(
+        (key) => error("store-damaged", `the store lost the index of ${key}, and packages that it can be made from`, {
+          hint: "publish again"
+        })
+      )
+    );
+  await store2.putObjects(all.flatMap(objectsOf));
+  return good(all);
+}
+
+// ts-src/publish/keyring.ts
+var import_node_fs35 = require("node:fs");
+var import_node_os6 = require("node:os");
+var import_node_path42 = require("node:path");
+init_digest();
+init_names();
+var mark = "keyring:";
+var withoutKeyring = (suites) => Object.fromEntries(
+  Object.entries(suites).map(([suite2, packages]) => {
+    const all = Object.entries(packages);
+    const others2 = all.filter(([, held]) => !held.key.startsWith(mark));
+    return [suite2, others2.length === all.length ? packages : Object.fromEntries(others2)];
+  })
+);
+async function withKeyring(suites, input) {
+  const { channel: channel2, organization } = input;
+  const name6 = `${organization}-archive-keyring`;
+  const files = filesOf3(name6, suites, input);
+  const key = `${mark}${sha256(JSON.stringify(files))}`;
+  const keys = Object.keys(suites);
+  const before = keys.map((suite2) => channel2.head?.suites[suite2]?.[name6]).find((held2) => held2?.key === key);
+  const held = before ?? await makeKeyring(name6, key, files, keys, input);
+  return Object.fromEntries(Object.entries(suites).map(([suite2, packages]) => [suite2, { ...packages, [name6]: held }]));
+}
+function filesOf3(name6, suites, { publicKey, uri }) {
+  const names4 = [...new Set(Object.keys(suites).map((key) => key.slice(0, key.lastIndexOf("/"))))].sort();
+  const keyFile = `/usr/share/keyrings/${name6}.asc`;
+  return [
+    ...["usr/", "usr/share/", "usr/share/keyrings/"].map((path2) => ({ path: path2, data: "" })),
+    { path: keyFile.slice(1), data: publicKey },
+    ...uri === void 0 ? [] : [{ path: `usr/share/${name6}/`, data: "" }],
+    ...(uri === void 0 ? [] : names4).map((suite2) => ({
+      path: `usr/share/${name6}/${suite2.replaceAll("/", "-")}.sources`,
+      data: renderSources({
+        uri: uri ?? "",
+        suite: suite2,
+        architectures: Object.keys(suites).flatMap(
+          (key) => key.startsWith(`${suite2}/`) ? [key.slice(suite2.length + 1)] : []
+        ),
+        keyFile,
+        key: publicKey
+      })
+    }))
+  ];
+}
+async function makeKeyring(name6, key, files, suites, { store: store2, channel: channel2, organization, now }) {
+  const stamp = stampOf(now);
+  let version3 = `1.0-0.${stamp.slice(0, 8)}.${stamp.slice(8)}`;
+  for (const suite2 of suites) {
+    const highest2 = channel2.value.versions[suite2]?.[name6];
+    if (highest2 !== void 0 && compareDebianVersions(version3, highest2) <= 0)
+      version3 = versionAbove(version3, stamp, highest2);
+  }
+  const control = `Package: ${name6}
+Version: ${version3}
+Architecture: all
+Maintainer: ${organization} <${organization}@localhost>
+Section: misc
+Priority: important
+Description: keys of the package repository of ${organization}
+ The public keys that its Release files are signed with, in /usr/share/keyrings,
+ and entries for apt's sources in /usr/share/${name6}.
+`;
+  const folder2 = (0, import_node_fs35.mkdtempSync)((0, import_node_path42.join)((0, import_node_os6.tmpdir)(), "slipway-keyring-"));
+  try {
+    const file3 = (0, import_node_path42.join)(folder2, debFile(name6, version3, "all"));
+    const seconds = stampSeconds(stamp);
+    await writeAr(
+      file3,
+      [
+        { name: "debian-binary", data: Buffer.from("2.0\n") },
+        { name: "control.tar", data: writeTar([{ path: "control", data: control }], seconds) },
+        { name: "data.tar", data: writeTar(files, seconds) }
+      ],
+      seconds
+    );
+    return { version: version3, key, files: [await store2.put(file3)], abi: "", requires: [] };
+  } finally {
+    (0, import_node_fs35.rmSync)(folder2, { recursive: true, force: true });
+  }
+}
+
+// ts-src/publish/staging.ts
+init_diagnostics();
+init_process();
+
+// ts-src/publish/state.ts
+var import_node_zlib8 = require("node:zlib");
+init_digest();
+
+// ts-src/publish/canonical.ts
+var isRecord = (value2) => typeof value2 === "object" && value2 !== null && !Array.isArray(value2);
+var known2 = /* @__PURE__ */ new WeakSet();
+function noteSorted(value2) {
+  known2.add(value2);
+}
+function sortedKeys(value2) {
+  const sorted4 = sortedValue(value2);
+  known2.add(sorted4);
+  return sorted4;
+}
+function sortedValue(value2) {
+  if (Array.isArray(value2)) {
+    const items = value2;
+    if (!items.some((item) => typeof item === "object")) return value2;
+    const sorted4 = items.map(sortedValue);
+    return sorted4.every((v, i) => v === items[i]) ? value2 : sorted4;
+  }
+  if (!isRecord(value2) || known2.has(value2)) return value2;
+  const keys = Object.keys(value2);
+  let same2 = true;
+  let last = "";
+  const parts2 = [];
+  for (const key of keys) {
+    const part = value2[key];
+    const sorted4 = typeof part === "object" ? sortedValue(part) : part;
+    parts2.push(sorted4);
+    same2 &&= sorted4 === part && last <= key;
+    last = key;
+  }
+  if (same2) return value2;
+  const copy2 = {};
+  keys.forEach((key, at2) => copy2[key] = parts2[at2]);
+  return Object.fromEntries(keys.sort().map((key) => [key, copy2[key]]));
+}
+
+// ts-src/publish/suites.ts
+init_names();
+function sameSuites(a, b) {
+  return equal(a, b);
+}
+function equal(a, b) {
+  if (a === b) return true;
+  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
+  if (Array.isArray(a) !== Array.isArray(b)) return false;
+  const [x, y] = [Object.entries(a), new Map(Object.entries(b))];
+  return x.every(([key, value2]) => equal(value2, y.get(key))) && [...y].every(([key, value2]) => value2 === void 0 || Object.hasOwn(a, key));
+}
+function orderedSuites(suites) {
+  const ordered2 = {};
+  for (const suite2 of Object.keys(suites).sort()) {
+    const packages = suites[suite2] ?? {};
+    const of = {};
+    for (const debian2 of Object.keys(packages).sort()) {
+      const held = packages[debian2];
+      if (!held) continue;
+      const { abi: abi2, files, key, needs, requires, sources, version: version3 } = held;
+      of[debian2] = {
+        abi: abi2,
+        files: files.map(orderedFile),
+        key,
+        ...needs ? { needs } : {},
+        requires,
+        ...sources ? { sources: sources.map(orderedFile) } : {},
+        version: version3
+      };
+    }
+    ordered2[suite2] = of;
+  }
+  noteSorted(ordered2);
+  return ordered2;
+}
+var orderedFile = ({ name: name6, sha256: digest4, size: size3 }) => ({ name: name6, sha256: digest4, size: size3 });
+var withoutSources = (suites) => Object.fromEntries(
+  Object.entries(suites).map(([suite2, packages]) => {
+    const all = Object.entries(packages);
+    if (!all.some(([, held]) => held.sources)) return [suite2, packages];
+    return [suite2, Object.fromEntries(all.map(([debian2, held]) => [debian2, { ...held, sources: void 0 }]))];
+  })
+);
+var heldIn = (versions) => (scope2, target2, debian2) => versions[channelSuite(scope2.distribution, target2)]?.[debian2];
+function highest(before, suites) {
+  const all = { ...before };
+  for (const [suite2, packages] of Object.entries(suites)) {
+    const of = { ...all[suite2] };
+    for (const [debian2, { version: version3 }] of Object.entries(packages)) {
+      const held = of[debian2];
+      if (held === void 0 || held !== version3 && compareDebianVersions(version3, held) > 0) of[debian2] = version3;
+    }
+    all[suite2] = of;
+  }
+  return all;
+}
+function otherVersions(before, suites) {
+  const all = {};
+  for (const [suite2, versions] of Object.entries(before)) {
+    const held = suites[suite2];
+    const of = {};
+    for (const [debian2, version3] of Object.entries(versions)) {
+      const now = held?.[debian2]?.version;
+      if (now === void 0 || now !== version3 && compareDebianVersions(version3, now) > 0) of[debian2] = version3;
+    }
+    if (Object.keys(of).length) all[suite2] = of;
+  }
+  return all;
+}
+
+// ts-src/publish/state.ts
+var channelFile = (name6) => `channels/${name6}.json`;
+var stateFile = (id) => `states/${id.slice(0, 2)}/${id}.json.gz`;
+var shortId = (id) => id.slice(0, 16);
+function stateText(state) {
+  const text8 = JSON.stringify(sortedKeys(state));
+  const id = sha256(text8);
+  return { id, name: stateFile(id), data: (0, import_node_zlib8.gzipSync)(text8, { level: 1 }) };
+}
+async function readState(store2, id) {
+  if (!/^[0-9a-f]{64}$/.test(id)) return void 0;
+  const data = await store2.getBlob(stateFile(id));
+  if (!data) return void 0;
+  try {
+    const text8 = (0, import_node_zlib8.gunzipSync)(data, { maxOutputLength: 1 << 30 });
+    return sha256(text8) === id ? JSON.parse(text8.toString("utf8")) : void 0;
+  } catch {
+    return void 0;
+  }
+}
+async function openChannel(store2, name6, restorable = false) {
+  const { value: value2, tag } = await store2.readTagged(channelFile(name6), restorable);
+  if (value2?.schema === 1) {
+    const file4 = { schema: 2, states: [], switching: false, endpoints: [] };
+    const { suites, versions } = value2;
+    return { name: name6, file: file4, tag, headId: void 0, head: void 0, former: suites, value: { versions } };
+  }
+  const file3 = value2?.schema === 2 ? value2 : { schema: 2, states: [], switching: false, endpoints: [] };
+  for (const { id } of file3.states) {
+    const head = await readState(store2, id);
+    if (head) return { name: name6, file: file3, tag, headId: id, head, former: void 0, value: { versions: versionsOf2(head) } };
+  }
+  return { name: name6, file: file3, tag, headId: void 0, head: void 0, former: void 0, value: { versions: {} } };
+}
+async function claimHead(store2, channel2, id, state, endpoints) {
+  const states = [{ id, when: state.when, kind: state.kind }, ...channel2.file.states.filter((s) => s.id !== id)];
+  const file3 = { schema: 2, states, switching: true, endpoints: endpoints.map((e) => e.id) };
+  if (!await store2.replaceJson(channelFile(channel2.name), file3, channel2.tag)) return void 0;
+  return reread(store2, { ...channel2, file: file3, headId: id, head: state, former: void 0 });
+}
+async function finishSwitch(store2, channel2) {
+  if (channel2.file.switching)
+    await store2.replaceJson(channelFile(channel2.name), { ...channel2.file, switching: false }, channel2.tag);
+}
+async function reread(store2, channel2) {
+  const { tag } = await store2.readTagged(channelFile(channel2.name));
+  return { ...channel2, tag };
+}
+var versionsOf2 = (state) => highest(state.versions, state.suites);
+async function restoreChannel(store2, channel2, endpoints, suites) {
+  if (channel2.head || channel2.former) return channel2;
+  for (const endpoint of endpoints) {
+    for (const suite2 of suites) {
+      const served = await endpoint.read(`dists/${suite2}/InRelease`);
+      const id = served && readRelease(served.data.toString("utf8")).state;
+      const head = id === void 0 ? void 0 : await readState(store2, id);
+      if (!head || id === void 0 || head.channel !== channel2.name) continue;
+      const states = [];
+      for (let at2 = id; at2 !== void 0 && states.length < 1e3; ) {
+        const state = await readState(store2, at2);
+        if (!state) break;
+        states.push({ id: at2, when: state.when, kind: state.kind });
+        at2 = state.previous;
+      }
+      const file3 = { ...channel2.file, states };
+      return { ...channel2, file: file3, headId: id, head, value: { versions: versionsOf2(head) } };
+    }
+  }
+  return channel2;
+}
+
+// ts-src/publish/staging.ts
+function suitesIn(indices) {
+  const suites = /* @__PURE__ */ new Map();
+  for (const index of [...indices].sort((a, b) => compare(a.key, b.key))) {
+    const at2 = index.key.lastIndexOf("/");
+    const name6 = index.key.slice(0, at2);
+    const suite2 = suites.get(name6) ?? { name: name6, architectures: [], files: [], pool: [] };
+    if (!isSourceIndex(index)) suite2.architectures.push(index.key.slice(at2 + 1));
+    suite2.files.push(...filesOf2(index));
+    for (const entry of index.entries) suite2.pool.push(entry);
+    suites.set(name6, suite2);
+  }
+  return [...suites.values()];
+}
+async function stagePool(store2, endpoint, pool, known3, looks2) {
+  const lost3 = [];
+  const faults5 = [];
+  const wanted = pool.filter((p) => !known3.has(p.sha256) || looks2 && endpoint.has(p.filename, p.size) === false);
+  await parallel(wanted, endpoint.width, async ({ filename, sha256: digest4, size: size3 }) => {
+    const name6 = filename.slice(filename.lastIndexOf("/") + 1);
+    const path2 = await store2.path({ name: name6, sha256: digest4, size: size3 });
+    if (path2 === void 0) return void lost3.push(digest4);
+    let placed = await endpoint.placeFile(filename, { path: path2, sha256: digest4, size: size3 });
+    if (placed === "other" && known3.has(digest4)) {
+      await endpoint.remove(filename);
+      placed = await endpoint.placeFile(filename, { path: path2, sha256: digest4, size: size3 });
+    }
+    if (placed === "other")
+      faults5.push(
+        error("pool-conflict", `${filename} is at ${endpoint.where} already, with other bytes under the same version`, {
+          hint: "build the package anew: then it has a version of its own"
+        })
+      );
+  });
+  return faults5.length ? bad(...faults5) : good(lost3);
+}
+async function stageSuite(input) {
+  const { endpoint, signer, state, id, suite: suite2, pooled } = input;
+  const { name: name6, files } = suite2;
+  const folder2 = `dists/${name6}`;
+  const seen = await endpoint.read(`${folder2}/InRelease`);
+  const before = seen && readRelease(seen.data.toString("utf8"));
+  const current = before?.whole === true && before.state === id && !input.renew && before.signedBy.join() === signer.fingerprints.join() && files.every((f) => before.files.get(f.path)?.sha256 === f.sha256);
+  const fields = commonFields(input);
+  const hashed = pooled.then((there) => there ? placeHashed(endpoint, suite2) : void 0);
+  hashed.catch(() => void 0);
+  const own3 = stageState(input, { ...fields, date: state.when }, hashed);
+  own3.catch(() => void 0);
+  const release2 = current ? void 0 : await signRelease(input, fields, before?.date ?? 0);
+  const stated = await own3;
+  await hashed;
+  if (!stated.ok) return stated;
+  if (release2?.ok === false) return release2;
+  return good({ name: name6, files, release: release2?.value, before: seen?.tag, current });
+}
+var commonFields = ({ settings: settings3, suite: suite2, signer, state, id }) => ({
+  origin: settings3.organization,
+  architectures: suite2.architectures,
+  fingerprints: signer.fingerprints,
+  channel: state.channel,
+  state: id,
+  sha512: settings3.sha512
+});
+async function signRelease({ signer, suite: suite2, settings: settings3, now }, fields, last) {
+  const date3 = last > now && last - now < 864e5 ? last + 1e3 : now;
+  const release2 = renderRelease(
+    {
+      ...fields,
+      suite: suite2.name,
+      codename: suite2.name,
+      date: date3,
+      byHash: true,
+      validUntil: settings3.validDays === void 0 ? void 0 : date3 + settings3.validDays * 864e5
+    },
+    suite2.files
+  );
+  const [inRelease, detached] = await Promise.all([
+    signer.sign(release2, "clearsign"),
+    signer.sign(release2, "detached")
+  ]);
+  if (!inRelease.ok) return inRelease;
+  if (!detached.ok) return detached;
+  return good({ release: release2, detached: detached.value, inRelease: inRelease.value });
+}
+var resignState = (input) => {
+  const there = Promise.resolve(true);
+  const fields = { ...commonFields(input), date: input.state.when };
+  return stageState({ ...input, renew: true, pooled: there }, fields, Promise.resolve());
+};
+var hashedName = (suite2, file3) => `dists/${suite2.name}/${byHashPath(file3.path, file3.sha256)}`;
+var writtenOf = ({ files }) => files.filter((f) => !f.unwritten);
+async function placeHashed(endpoint, suite2) {
+  const files = writtenOf(suite2).map((f) => ({ name: hashedName(suite2, f), data: f.data, sha256: f.sha256 }));
+  const placed = await endpoint.placeAll(files);
+  const damaged = files.filter((_, i) => placed[i] === "other");
+  for (const { name: name6 } of damaged) await endpoint.remove(name6);
+  if (damaged.length) await endpoint.placeAll(damaged);
+}
+async function stageState({ endpoint, signer, id, suite: suite2, renew: renew2, pooled }, fields, hashed) {
+  const name6 = `states/${shortId(id)}`;
+  const folder2 = `dists/${name6}/${suite2.name}`;
+  const seen = await endpoint.read(`${folder2}/InRelease`);
+  const there = seen && readRelease(seen.data.toString("utf8"));
+  if (there?.whole && there.signedBy.join() === signer.fingerprints.join() && !renew2) return good(void 0);
+  const release2 = renderRelease({ ...fields, suite: name6, codename: suite2.name, byHash: false }, suite2.files);
+  const signed = await signer.sign(release2, "clearsign");
+  if (!signed.ok) return signed;
+  await hashed;
+  if (!await pooled) return good(void 0);
+  await endpoint.putAll([
+    ...writtenOf(suite2).map((f) => ({ name: `${folder2}/${f.path}`, data: f.data, like: hashedName(suite2, f) })),
+    { name: `${folder2}/InRelease`, data: Buffer.from(signed.value) }
+  ]);
+  return good(void 0);
+}
+async function switchSuites(endpoint, staged) {
+  const changed2 = staged.filter((s) => s.release);
+  const plain4 = staged.flatMap(({ name: name6, files, release: release2 }) => [
+    ...writtenOf({ files }).map((f) => ({
+      name: `dists/${name6}/${f.path}`,
+      data: f.data,
+      like: `dists/${name6}/${byHashPath(f.path, f.sha256)}`
+    })),
+    ...release2 ? [
+      { name: `dists/${name6}/Release`, data: Buffer.from(release2.release) },
+      { name: `dists/${name6}/Release.gpg`, data: Buffer.from(release2.detached) }
+    ] : []
+  ]);
+  const wanted = await parallel(
+    plain4,
+    endpoint.width,
+    async (file3) => (
+      // What is there of a suite that stays as it is is looked at first.
+      staged.length !== changed2.length && (await endpoint.read(file3.name))?.data.equals(file3.data) ? [] : [file3]
+    )
+  );
+  await endpoint.putAll(wanted.flat());
+  for (const { name: name6, release: release2, before } of changed2) {
+    if (!release2) continue;
+    if (!await endpoint.replace(`dists/${name6}/InRelease`, Buffer.from(release2.inRelease), before))
+      return bad(
+        error("channel-moved", `another run published to ${endpoint.where} since this one was staged`, {
+          hint: "run the same command again: it goes on from what was published"
+        })
+      );
+  }
+  return good(changed2.map((s) => `dists/${s.name}/InRelease`));
+}
+
+// ts-src/publish/publication.ts
+async function moveChannel(channel2, draft, outlet, storedLock) {
+  const { store: store2 } = outlet;
+  const { head, headId } = channel2;
+  const others2 = { contents: outlet.settings.contents === true, sources: outlet.settings.sources === true };
+  const all = await suitesWithKey(channel2, draft.suites, outlet);
+  const wanted = others2.sources ? all : withoutSources(all);
+  const same2 = head && sameSuites(head.suites, wanted) && others2.contents === (head.contents !== void 0) && others2.sources === (head.sources !== void 0);
+  if (same2 && headId) return bring(channel2, headId, head, outlet, false);
+  const made2 = await makeIndices(store2, wanted, [head, await fromState(store2, draft)], others2);
+  if (!made2.ok) return made2;
+  if (made2.value.lost.length) return good({ id: void 0, state: void 0, lost: made2.value.lost, changed: false });
+  const { lock: lock2, ...rest2 } = draft;
+  const suites = orderedSuites(wanted);
+  const written = lock2 === void 0 ? void 0 : heldData("lock.yaml", Buffer.from(lock2));
+  const versions = otherVersions(channel2.value.versions, wanted);
+  const indices = await made2.value.finish();
+  const state = {
+    schema: 1,
+    channel: channel2.name,
+    previous: headId,
+    ...rest2,
+    suites,
+    ...listedIndices(indices, others2),
+    versions,
+    lock: written?.file ?? storedLock,
+    when: outlet.now
+  };
+  const { id, ...text8 } = stateText(state);
+  const objects2 = [...indices.flatMap(objectsOf), ...written ? [written] : []];
+  await store2.putObjects(objects2, text8);
+  return bringIndices(channel2, { id, state, indices, looks: false }, outlet, false);
+}
+async function suitesWithKey(channel2, given, outlet) {
+  const suites = withoutKeyring(given);
+  const { store: store2, endpoints, signer, settings: settings3, now } = outlet;
+  if (!settings3.keyring) return suites;
+  const uri = endpoints.find((e) => /^https?:/.test(e.uri))?.uri;
+  const { organization } = settings3;
+  return withKeyring(suites, { store: store2, channel: channel2, organization, publicKey: signer.publicKey, uri, now });
+}
+async function fromState(store2, draft) {
+  return draft.from ? readState(store2, draft.from.state) : void 0;
+}
+async function bring(channel2, id, state, outlet, renew2) {
+  const indices = await indicesOf(outlet.store, state);
+  return indices.ok ? bringIndices(channel2, { id, state, indices: indices.value, looks: true }, outlet, renew2) : indices;
+}
+async function renewFormer(channel2, outlet) {
+  const { store: store2, endpoints, signer, settings: settings3, now } = outlet;
+  const lost3 = [];
+  let renewed = 0;
+  for (const { id } of channel2.file.states) {
+    if (id === channel2.headId) continue;
+    const state = await readState(store2, id);
+    const indices = state && await indicesOf(store2, state);
+    if (!state || !indices?.ok) {
+      lost3.push(id);
+      continue;
+    }
+    for (const endpoint of endpoints)
+      for (const suite2 of suitesIn(indices.value)) {
+        const signed = await resignState({ endpoint, signer, state, id, suite: suite2, settings: settings3, now });
+        if (!signed.ok) return signed;
+      }
+    renewed++;
+  }
+  return good({ renewed, lost: lost3 });
+}
+function bringIndices(channel2, what, outlet, renew2) {
+  const run2 = async (left) => {
+    const [first2, ...rest2] = left;
+    if (!first2) return bringAll(channel2, what, outlet, renew2);
+    const done = await first2.during("publication", () => run2(rest2));
+    return done ?? moved(channel2.name);
+  };
+  return run2(outlet.endpoints);
+}
+async function bringAll(channel2, { id, state, indices, looks: looks2 }, outlet, renew2) {
+  const { store: store2, endpoints } = outlet;
+  const suites = suitesIn(indices);
+  const staged = [];
+  for (const endpoint of endpoints) {
+    const at2 = await stageAt({ endpoint, channel: channel2, id, state, suites, outlet, looks: looks2, renew: renew2 });
+    if (!at2.ok) return at2;
+    if (at2.value.lost.length) return good({ id: void 0, state: void 0, lost: at2.value.lost, changed: false });
+    staged.push({ endpoint, suites: at2.value.suites });
+  }
+  const changed2 = staged.some((s) => s.suites.some((suite2) => !suite2.current));
+  let claimed = channel2;
+  const served = endpoints.every((e) => channel2.file.endpoints.includes(e.id));
+  const listed3 = channel2.file.states[0]?.id === id && served;
+  if (!listed3 || changed2 && !channel2.file.switching) {
+    const claim2 = await claimHead(store2, channel2, id, state, endpoints);
+    if (!claim2) return moved(channel2.name);
+    claimed = claim2;
+  }
+  for (const { endpoint, suites: at2 } of staged) {
+    const switched = await switchSuites(endpoint, at2);
+    if (!switched.ok) return switched;
+    await endpoint.switched?.(switched.value);
+  }
+  await finishSwitch(store2, claimed);
+  return good({ id, state, lost: [], changed: changed2 }, changed2 ? clockFaults(channel2, outlet.now) : []);
+}
+var day = 864e5;
+function clockFaults(channel2, now) {
+  const days = Math.floor(((channel2.head?.when ?? now) - now) / day);
+  return days < 1 ? [] : [
+    warning(
+      "clock-behind",
+      `this machine's clock is ${days} days behind the one that published '${channel2.name}' last: machines that have that state keep it`,
+      {
+        hint: `where this clock is wrong, set it and run \`slipway channel renew ${channel2.name}\`; where the other one was, all is well`
+      }
+    )
+  ];
+}
+var moved = (name6) => bad(
+  error("channel-moved", `another run published to the channel '${name6}' since this one was planned`, {
+    hint: "run the same command again: it goes on from what was published"
+  })
+);
+async function stageAt(input) {
+  const { endpoint, channel: channel2, id, state, suites, outlet, looks: looks2, renew: renew2 } = input;
+  const { store: store2, signer, settings: settings3, now } = outlet;
+  const key = Buffer.from(signer.publicKey);
+  if (!(await endpoint.read("key.asc"))?.data.equals(key)) await endpoint.put("key.asc", key);
+  const pool = new Map(suites.flatMap((suite2) => suite2.pool.map((p) => [p.filename, p])));
+  let packagesAre = () => void 0;
+  const pooled = new Promise((resolve28) => packagesAre = resolve28);
+  const staging = parallel(
+    suites,
+    endpoint.width,
+    (suite2) => stageSuite({ endpoint, signer, state, id, suite: suite2, settings: settings3, now, renew: renew2, pooled })
+  );
+  staging.catch(() => void 0);
+  let brought;
+  try {
+    brought = await stagePool(store2, endpoint, [...pool.values()], await knownPool(channel2, endpoint), looks2);
+  } finally {
+    packagesAre(brought?.ok === true && !brought.value.length);
+  }
+  const results = await staging;
+  if (!brought.ok) return brought;
+  if (brought.value.length) return good({ suites: [], lost: brought.value });
+  const faults5 = results.flatMap((r) => r.ok ? [] : r.diagnostics);
+  if (faults5.length) return bad(...faults5);
+  return good({ suites: results.flatMap((r) => r.ok ? [r.value] : []), lost: [] });
+}
+async function knownPool(channel2, endpoint) {
+  const known3 = /* @__PURE__ */ new Set();
+  if (channel2.file.switching || !channel2.file.endpoints.includes(endpoint.id)) return known3;
+  const names4 = new Set(Object.keys(channel2.head?.suites ?? {}).map((key) => key.slice(0, key.lastIndexOf("/"))));
+  const served = await parallel([...names4], endpoint.width, (name6) => endpoint.read(`dists/${name6}/InRelease`));
+  if (served.some((seen) => readRelease(seen?.data.toString("utf8") ?? "").state !== channel2.headId)) return known3;
+  for (const packages of Object.values(channel2.head?.suites ?? {}))
+    for (const { files, sources = [] } of Object.values(packages))
+      for (const file3 of [...files, ...sources]) known3.add(file3.sha256);
+  return known3;
+}
+
+// ts-src/publish/served-check.ts
+var import_node_fs37 = require("node:fs");
+var import_node_os7 = require("node:os");
+var import_node_path44 = require("node:path");
+init_diagnostics();
+init_process();
+
+// ts-src/publish/raise.ts
+var import_node_fs36 = require("node:fs");
+var import_node_path43 = require("node:path");
+init_names();
+async function raiseVersions(input) {
+  const { store: store2, suites, now, versions, stamp } = input;
+  const all = {};
+  const jobs2 = [];
+  for (const [suite2, packages] of Object.entries(suites)) {
+    all[suite2] = { ...packages };
+    for (const [debian2, held] of Object.entries(packages)) {
+      const highest2 = versions[suite2]?.[debian2];
+      if (highest2 === void 0) continue;
+      const order3 = compareDebianVersions(held.version, highest2);
+      if (order3 > 0 || sameFiles(held, now[suite2]?.[debian2])) continue;
+      if (order3 === 0 && !Object.hasOwn(now, suite2)) continue;
+      jobs2.push({ suite: suite2, debian: debian2, held, to: versionAbove(held.version, stamp, highest2) });
+    }
+  }
+  const lost3 = [];
+  await store2.many(jobs2, async ({ suite: suite2, debian: debian2, held, to }) => {
+    const files = await repackAll(input, held, to);
+    if (files.ok) all[suite2][debian2] = { ...held, version: to, files: files.value };
+    else lost3.push(...files.lost);
+  });
+  return { suites: all, raised: jobs2.map((j) => ({ ...j, from: j.held.version })), lost: lost3 };
+}
+var sameFiles = (a, b) => b !== void 0 && a.files.length === b.files.length && a.files.every((f, i) => f.sha256 === b.files[i].sha256 && f.name === b.files[i].name);
+async function repackAll({ store: store2, scratch, stamp }, held, to) {
+  const value2 = [];
+  for (const file3 of held.files) {
+    const path2 = await store2.path(file3);
+    const [name6 = "", , architecture3 = ""] = file3.name.replace(/\.deb$/, "").split("_");
+    const own3 = (0, import_node_fs36.mkdtempSync)((0, import_node_path43.join)(scratch, "raise-"));
+    const target2 = (0, import_node_path43.join)(own3, debFile(name6, to, architecture3));
+    const changes = { from: held.version, to, seconds: stampSeconds(stamp) };
+    if (path2 === void 0 || !await repackDeb(path2, target2, changes)) return { ok: false, lost: [file3.sha256] };
+    value2.push(await store2.put(target2));
+    (0, import_node_fs36.rmSync)(own3, { recursive: true, force: true });
+  }
+  return { ok: true, value: value2 };
+}
+
+// ts-src/publish/served-check.ts
+function samplesOf(state, before) {
+  return Object.entries(state.suites).flatMap(([key, packages]) => {
+    const all = Object.entries(packages);
+    const found2 = all.find(([debian2, held]) => !sameFiles(held, before[key]?.[debian2])) ?? all[0];
+    const at2 = key.lastIndexOf("/");
+    return found2 ? [{ suite: key.slice(0, at2), architecture: key.slice(at2 + 1), debian: found2[0], version: found2[1].version }] : [];
+  });
+}
+async function checkServed(endpoint, state, before, publicKey) {
+  const root = (0, import_node_fs37.mkdtempSync)((0, import_node_path44.join)((0, import_node_os7.tmpdir)(), "slipway-apt-"));
+  try {
+    const samples = samplesOf(state, before);
+    for (const folder2 of ["lists/partial", "cache/archives/partial", "etc/sources.list.d", "got"])
+      (0, import_node_fs37.mkdirSync)((0, import_node_path44.join)(root, folder2), { recursive: true });
+    (0, import_node_fs37.writeFileSync)((0, import_node_path44.join)(root, "status"), "");
+    (0, import_node_fs37.writeFileSync)(
+      (0, import_node_path44.join)(root, "etc/sources.list.d/slipway.sources"),
+      [...new Set(samples.map((s) => s.suite))].map((suite2) => {
+        const architectures2 = samples.filter((s) => s.suite === suite2).map((s) => s.architecture);
+        const sources = state.sources !== void 0;
+        return renderSources({
+          uri: endpoint.uri,
+          suite: suite2,
+          architectures: architectures2,
+          keyFile: void 0,
+          key: publicKey,
+          sources
+        });
+      }).join("\n")
+    );
+    (0, import_node_fs37.writeFileSync)((0, import_node_path44.join)(root, "apt.conf"), configuration(root, [...new Set(samples.map((s) => s.architecture))]));
+    const apt = (args) => run("apt-get", ["-q", ...args], {
+      cwd: (0, import_node_path44.join)(root, "got"),
+      env: { PATH: process.env.PATH, LC_ALL: "C", APT_CONFIG: (0, import_node_path44.join)(root, "apt.conf") }
+    });
+    const update2 = await apt(["update"]);
+    if (update2.code !== 0 || /^W:/m.test(update2.stderr)) return refused2(endpoint, "update from", update2.stderr);
+    for (const s of samples) {
+      const got = await apt(["download", `${s.debian}:${s.architecture}=${s.version}`]);
+      if (got.code !== 0)
+        return refused2(endpoint, `download ${s.debian} ${s.version} (${s.architecture}) from`, got.stderr);
+      if (!state.sources || !state.suites[`${s.suite}/${s.architecture}`]?.[s.debian]?.sources) continue;
+      const source2 = await apt(["source", "--download-only", `${s.debian}=${s.version}`]);
+      if (source2.code !== 0)
+        return refused2(endpoint, `download the source of ${s.debian} ${s.version} from`, source2.stderr);
+    }
+    return good(void 0);
+  } finally {
+    (0, import_node_fs37.rmSync)(root, { recursive: true, force: true });
+  }
+}
+var configuration = (root, architectures2) => [
+  `Dir::Etc "${root}/etc";`,
+  `Dir::State "${root}";`,
+  `Dir::State::status "${root}/status";`,
+  `Dir::State::lists "${root}/lists";`,
+  `Dir::Cache "${root}/cache";`,
+  'Dir::Etc::parts "/dev/null";',
+  'Dir::Etc::sourcelist "/dev/null";',
+  'APT::Sandbox::User "";',
+  'APT::Update::Error-Mode "any";',
+  'Acquire::Languages "none";',
+  'Acquire::Retries "3";',
+  `APT::Architecture "${architectures2[0] ?? "amd64"}";`,
+  `APT::Architectures { ${architectures2.map((a) => `"${a}";`).join(" ")} };`,
+  ""
+].join("\n");
+var refused2 = (endpoint, what, said) => bad(
+  error(
+    "served-wrong",
+    `apt can't ${what} ${endpoint.where}: ${said.trim().split("\n").filter((l) => /^[EW]:/.test(l)).slice(0, 3).join(" ") || said.trim().slice(-300)}`,
+    { hint: "the channel went back to what it served before; is it served by something that keeps old files?" }
+  )
+);
+
+// ts-src/publish/checked.ts
+async function moveChecked(channel2, draft, outlet, storedLock) {
+  const moved3 = await moveChannel(channel2, draft, outlet, storedLock);
+  if (!moved3.ok || !moved3.value.changed || !moved3.value.state) return moved3;
+  for (const endpoint of outlet.endpoints.filter((e) => e.served)) {
+    const checked = await checkServed(endpoint, moved3.value.state, channel2.head?.suites ?? {}, outlet.signer.publicKey);
+    if (checked.ok) continue;
+    if (!channel2.head || !channel2.headId) return checked;
+    const back = await moveChannel(
+      await openChannel(outlet.store, channel2.name),
+      {
+        kind: "rollback",
+        from: { channel: channel2.name, state: channel2.headId },
+        suites: channel2.head.suites,
+        tests: channel2.head.tests,
+        stamp: channel2.head.stamp,
+        who: draft.who,
+        verdicts: []
+      },
+      outlet,
+      channel2.head.lock
+    );
+    if (back.ok) return checked;
+    return bad(
+      ...checked.diagnostics,
+      error("served-wrong", `the channel '${channel2.name}' could not go back to ${shortId(channel2.headId)}`),
+      ...back.diagnostics
+    );
+  }
+  return moved3;
+}
+
+// ts-src/publish/environment.ts
+var import_node_fs38 = require("node:fs");
+var import_node_path45 = require("node:path");
+
+// ts-src/io/gzip.ts
+var import_node_zlib9 = require("node:zlib");
+var largestBlock = 65535;
+function storedGzip(data) {
+  const parts2 = [Buffer.from([31, 139, 8, 0, 0, 0, 0, 0, 2, 3])];
+  for (let at2 = 0; at2 === 0 || at2 < data.length; at2 += largestBlock) {
+    const block7 = data.subarray(at2, at2 + largestBlock);
+    const header2 = Buffer.alloc(5);
+    header2[0] = at2 + largestBlock >= data.length ? 1 : 0;
+    header2.writeUInt16LE(block7.length, 1);
+    header2.writeUInt16LE(~block7.length & largestBlock, 3);
+    parts2.push(header2, block7);
+  }
+  return Buffer.concat([...parts2, (0, import_node_zlib9.gzipSync)(data, { level: 1 }).subarray(-8)]);
+}
+
+// ts-src/publish/environment.ts
+init_digest();
+init_names();
+
+// ts-src/render/control.ts
+function renderControl(c) {
+  const fields = [
+    ["Package", c.package],
+    ["Source", c.source === c.package ? void 0 : c.source],
+    ["Version", c.version],
+    ["Auto-Built-Package", c.buildIds ? "debug-symbols" : void 0],
+    ["Architecture", c.architecture],
+    ["Maintainer", c.maintainer],
+    ["Installed-Size", String(c.installedSize)],
+    ["Depends", simplified(c.depends).join(", ") || void 0],
+    ["Conflicts", c.conflicts.join(", ") || void 0],
+    ["Replaces", c.replaces.join(", ") || void 0],
+    ["Provides", c.provides.join(", ") || void 0],
+    ["Section", c.section],
+    ["Priority", "optional"],
+    ["Homepage", c.homepage],
+    ["Vcs-Git", c.vcsGit],
+    ["Vcs-Browser", c.vcsBrowser],
+    ["Bugs", c.bugs],
+    ["Description", [c.summary, ...c.description.map((l) => ` ${l}`)].join("\n")],
+    ["Build-Ids", c.buildIds?.join(" ") || void 0]
+  ];
+  return fields.flatMap(([name6, value2]) => value2 === void 0 ? [] : [`${name6}: ${value2}
+`]).join("");
+}
+function simplified(relations3) {
+  const bounded2 = new Set(relations3.flatMap((r) => /^(\S+) \((?:>=|>>|=) [^)]*\)$/.exec(r)?.[1] ?? []));
+  return [...new Set(relations3)].filter((r) => r !== "" && !bounded2.has(r));
+}
+
+// resources/templates/prefix/copyright.mustache
+var copyright_default2 = "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\nUpstream-Name: {{name}}\nComment: The files of this package are made by Slipway from the settings of the distribution.\n\nFiles: *\nCopyright: {{year}} {{maintainer}}\nLicense: Apache-2.0\n On Debian systems, the full text of the Apache License 2.0 is in\n /usr/share/common-licenses/Apache-2.0.\n";
+
 // ts-src/render/environment-docs.ts
 function renderEnvironmentDocs(of) {
   const date3 = new Date(of.seconds * 1e3);
   return {
-    copyright: renderTemplate(copyright_default, {
+    copyright: renderTemplate(copyright_default2, {
       name: of.name,
       year: date3.getUTCFullYear(),
       maintainer: of.maintainer
@@ -28802,7 +29480,7 @@ var withEnvironments = (versions, graphs, environments, stamp, channel2) => Obje
     const held = channel2.head?.suites[suite2]?.[of.name];
     return [
       graph2.id,
-      { ...versions[graph2.id], [of.name]: held?.key === keyOf(input) ? held.version : versionOf(input) }
+      { ...versions[graph2.id], [of.name]: held?.key === keyOf(input) ? held.version : versionOf2(input) }
     ];
   })
 );
@@ -28825,19 +29503,19 @@ var keyOf = (input) => sha256(
     contentOf(input).map((f) => [f.path, f.mode, f.data])
   ])
 );
-async function environmentOf(store2, scratch, input, held) {
+async function environmentOf2(store2, scratch, input, held) {
   const key = keyOf(input);
   if (held?.key === key && (await store2.many(held.files, (f) => store2.path(f))).every((path2) => path2 !== void 0))
     return held;
-  const version3 = versionOf(input);
-  const file3 = (0, import_node_path40.join)(scratch, debFile(input.name, version3, input.target.architecture));
-  (0, import_node_fs33.rmSync)(file3, { force: true });
+  const version3 = versionOf2(input);
+  const file3 = (0, import_node_path45.join)(scratch, debFile(input.name, version3, input.target.architecture));
+  (0, import_node_fs38.rmSync)(file3, { force: true });
   await writePackage(file3, input, version3);
   const deb2 = await store2.put(file3);
-  (0, import_node_fs33.rmSync)(file3, { force: true });
+  (0, import_node_fs38.rmSync)(file3, { force: true });
   return { version: version3, key, files: [deb2], abi: abiName(input.name, key), requires: [], needs: [] };
 }
-function versionOf({ locked: locked2, highest: highest2, stamp, target: target2 }) {
+function versionOf2({ locked: locked2, highest: highest2, stamp, target: target2 }) {
   const fits2 = locked2 !== void 0 && (highest2 === void 0 || compareDebianVersions(locked2, highest2) >= 0);
   return fits2 ? locked2 : debianVersion(upstream, target2.release, stamp);
 }
@@ -28897,23 +29575,23 @@ async function writePackage(file3, input, version3) {
 }
 
 // ts-src/publish/key-health.ts
-var import_node_fs37 = require("node:fs");
+var import_node_fs42 = require("node:fs");
 var import_node_os9 = require("node:os");
-var import_node_path44 = require("node:path");
+var import_node_path49 = require("node:path");
 init_diagnostics();
 init_process();
 
 // ts-src/publish/signing.ts
-var import_node_fs36 = require("node:fs");
-var import_node_path43 = require("node:path");
+var import_node_fs41 = require("node:fs");
+var import_node_path48 = require("node:path");
 init_diagnostics();
 init_files();
 init_process();
 
 // ts-src/publish/signatures.ts
-var import_node_fs34 = require("node:fs");
+var import_node_fs39 = require("node:fs");
 var import_node_os8 = require("node:os");
-var import_node_path41 = require("node:path");
+var import_node_path46 = require("node:path");
 init_diagnostics();
 init_process();
 function primaryKeys(colons) {
@@ -28943,10 +29621,10 @@ function checkSigners(wanted, made2, primaries) {
   ) : good(void 0);
 }
 async function checkSignature(signature, text8, form, publicKey, wanted) {
-  const folder2 = (0, import_node_fs34.mkdtempSync)((0, import_node_path41.join)((0, import_node_os8.tmpdir)(), "slipway-signature-"));
+  const folder2 = (0, import_node_fs39.mkdtempSync)((0, import_node_path46.join)((0, import_node_os8.tmpdir)(), "slipway-signature-"));
   try {
-    (0, import_node_fs34.writeFileSync)((0, import_node_path41.join)(folder2, "signature"), signature);
-    (0, import_node_fs34.writeFileSync)((0, import_node_path41.join)(folder2, "text"), text8);
+    (0, import_node_fs39.writeFileSync)((0, import_node_path46.join)(folder2, "signature"), signature);
+    (0, import_node_fs39.writeFileSync)((0, import_node_path46.join)(folder2, "text"), text8);
     const gpg2 = (args2, input) => run(
       "gpg",
       ["--batch", "--no-tty", "--homedir", folder2, "--trust-model", "always", ...args2],
@@ -28954,11 +29632,11 @@ async function checkSignature(signature, text8, form, publicKey, wanted) {
     );
     await gpg2(["--import"], publicKey);
     const listed3 = await gpg2(["--with-colons", "--list-keys"]);
-    const args = form === "clearsign" ? ["--decrypt", (0, import_node_path41.join)(folder2, "signature")] : [];
+    const args = form === "clearsign" ? ["--decrypt", (0, import_node_path46.join)(folder2, "signature")] : [];
     const checked = await gpg2([
       "--status-fd",
       "2",
-      ...args.length ? args : ["--verify", (0, import_node_path41.join)(folder2, "signature"), (0, import_node_path41.join)(folder2, "text")]
+      ...args.length ? args : ["--verify", (0, import_node_path46.join)(folder2, "signature"), (0, import_node_path46.join)(folder2, "text")]
     ]);
     const valid = [...checked.stderr.matchAll(/^\[GNUPG:\] VALIDSIG ([0-9A-F]+)/gm)].flatMap((m) => m[1] ?? []);
     const signers = checkSigners(wanted, valid, primaryKeys(listed3.stdout));
@@ -28966,14 +29644,14 @@ async function checkSignature(signature, text8, form, publicKey, wanted) {
     const trimmed2 = (lines) => lines.replace(/[ \t]+$/gm, "").trimEnd();
     return form === "detached" || trimmed2(checked.stdout) === trimmed2(text8.toString()) ? good(void 0) : bad(error("signature-missing", "the signing command signed another text than it was given"));
   } finally {
-    (0, import_node_fs34.rmSync)(folder2, { recursive: true, force: true });
+    (0, import_node_fs39.rmSync)(folder2, { recursive: true, force: true });
   }
 }
 
 // ts-src/publish/signing-room.ts
 var import_node_child_process4 = require("node:child_process");
-var import_node_fs35 = require("node:fs");
-var import_node_path42 = require("node:path");
+var import_node_fs40 = require("node:fs");
+var import_node_path47 = require("node:path");
 init_process();
 var hold2 = `set -eu
 read -r pid rest < /proc/self/stat
@@ -29005,10 +29683,10 @@ async function openRoom() {
   };
 }
 async function watchedRoom() {
-  const folder2 = (0, import_node_fs35.mkdtempSync)("/dev/shm/slipway-");
+  const folder2 = (0, import_node_fs40.mkdtempSync)("/dev/shm/slipway-");
   const held = await holder("sh", ["-c", watch, "watch", folder2]);
   if (!held) throw new Error("sh could not be started");
-  const home = (0, import_node_path42.join)(folder2, "g");
+  const home = (0, import_node_path47.join)(folder2, "g");
   await run("mkdir", ["-m", "700", home]);
   return { home, run, close: held.end };
 }
@@ -29054,8 +29732,8 @@ async function withSigner(key, work2) {
   }
 }
 var gpg = (at2, args, options5) => at2.run("gpg", ["--batch", "--yes", "--no-tty", "--homedir", at2.home, ...args], options5);
-var lastLine2 = (o) => o.stderr.trim().split("\n").filter((line2) => !line2.startsWith("[GNUPG:]")).pop() || `it ended with ${o.signal ?? o.code}`;
-var failed = (what, o) => bad(error("signing-key", `gpg could not ${what}: ${lastLine2(o)}`, { hint: hintOf(o) }));
+var lastLine3 = (o) => o.stderr.trim().split("\n").filter((line2) => !line2.startsWith("[GNUPG:]")).pop() || `it ended with ${o.signal ?? o.code}`;
+var failed2 = (what, o) => bad(error("signing-key", `gpg could not ${what}: ${lastLine3(o)}`, { hint: hintOf(o) }));
 function hintOf(o) {
   if (o.code === 127) return "slipway doctor says what this machine lacks";
   if (/Inappropriate ioctl|[Bb]ad passphrase|[Nn]o passphrase|pinentry/.test(o.stderr))
@@ -29077,7 +29755,7 @@ async function importKeys(room, keys) {
   for (const { file: file3, passphrase } of keys) {
     let descriptor;
     try {
-      descriptor = (0, import_node_fs36.openSync)(file3, "r");
+      descriptor = (0, import_node_fs41.openSync)(file3, "r");
     } catch (e) {
       return bad(
         error("signing-key", `the file with the secret key can't be read: ${codeOf(e)}`, {
@@ -29090,10 +29768,10 @@ async function importKeys(room, keys) {
 `,
       descriptors: [descriptor]
     });
-    (0, import_node_fs36.closeSync)(descriptor);
+    (0, import_node_fs41.closeSync)(descriptor);
     if (imported.code !== 0)
       return bad(
-        error("signing-key", `gpg can't read the secret key: ${lastLine2(imported)}`, {
+        error("signing-key", `gpg can't read the secret key: ${lastLine3(imported)}`, {
           file: file3,
           hint: "gpg --armor --export-secret-keys makes such a file"
         })
@@ -29111,9 +29789,9 @@ rm -rf "$2"; mv "$new" "$2"`;
 async function bringMadeKey(room, key) {
   if (exists(`${key.home}/pubring.kbx`)) {
     const brought = await room.run("sh", ["-c", copyHome, "copy", key.home, room.home]);
-    if (brought.code !== 0) return failed("bring its keys", brought);
+    if (brought.code !== 0) return failed2("bring its keys", brought);
     const listed3 = await gpg(room, ["--with-colons", "--list-secret-keys"]);
-    if (listed3.code !== 0) return failed("list its keys", listed3);
+    if (listed3.code !== 0) return failed2("list its keys", listed3);
     if (fingerprintsIn(listed3.stdout).length) return good(void 0);
   }
   const made2 = await gpg(room, [
@@ -29127,16 +29805,16 @@ async function bringMadeKey(room, key) {
     "sign",
     "never"
   ]);
-  if (made2.code !== 0) return failed("make a key", made2);
-  (0, import_node_fs36.mkdirSync)(key.home, { recursive: true, mode: 448 });
+  if (made2.code !== 0) return failed2("make a key", made2);
+  (0, import_node_fs41.mkdirSync)(key.home, { recursive: true, mode: 448 });
   const kept4 = await room.run("sh", ["-c", copyHome, "copy", room.home, key.home]);
-  return kept4.code === 0 ? good(void 0) : failed("keep the key", kept4);
+  return kept4.code === 0 ? good(void 0) : failed2("keep the key", kept4);
 }
 var fingerprintsIn = (colons) => [...colons.matchAll(/^(?:sec|pub):(?:.*\n)(?:(?!fpr:).*\n)*?fpr:+([0-9A-F]+):/gm)].map((m) => m[1]);
 async function signerOf(at2, keys) {
   const listed3 = await gpg(at2, ["--with-colons", "--list-secret-keys", "--", ...keys]);
   const fingerprints = [...new Set(fingerprintsIn(listed3.stdout))];
-  if (listed3.code === 127) return failed("list its keys", listed3);
+  if (listed3.code === 127) return failed2("list its keys", listed3);
   const all = [...primaryKeys(listed3.stdout).keys()];
   const unknown2 = keys.filter(
     (key) => /^[0-9A-Fa-f]{16,40}$/.test(key) && !all.some((f) => f.endsWith(key.toUpperCase()))
@@ -29148,7 +29826,7 @@ async function signerOf(at2, keys) {
       })
     );
   const exported = await gpg(at2, ["--armor", "--export", "--", ...fingerprints]);
-  if (exported.code !== 0 || !isWholeKey(exported.stdout)) return failed("export the public key", exported);
+  if (exported.code !== 0 || !isWholeKey(exported.stdout)) return failed2("export the public key", exported);
   const primaries = primaryKeys(listed3.stdout);
   const by = fingerprints.flatMap((f) => ["--local-user", f]);
   const afterFirst = firstAlone();
@@ -29159,7 +29837,7 @@ async function signerOf(at2, keys) {
       const how = form === "clearsign" ? ["--clearsign"] : ["--armor", "--detach-sign"];
       return afterFirst(async () => {
         const signed = await gpg(at2, ["--status-fd", "2", "--digest-algo", "SHA512", ...by, ...how], { input: text8 });
-        if (signed.code !== 0 || !signed.stdout) return failed("sign", signed);
+        if (signed.code !== 0 || !signed.stdout) return failed2("sign", signed);
         const checked = checkSigners(fingerprints, signersIn(signed.stderr), primaries);
         return checked.ok ? good(signed.stdout) : checked;
       });
@@ -29177,7 +29855,7 @@ function firstAlone() {
   };
 }
 async function commandSigner({ command: command2, publicKey }) {
-  const text8 = exists(publicKey) ? (0, import_node_fs36.readFileSync)(publicKey, "utf8") : "";
+  const text8 = exists(publicKey) ? (0, import_node_fs41.readFileSync)(publicKey, "utf8") : "";
   const shown5 = await run("gpg", ["--batch", "--no-tty", "--with-colons", "--show-keys", "--", publicKey]);
   const fingerprints = fingerprintsIn(shown5.stdout);
   if (!fingerprints.length || !isWholeKey(text8))
@@ -29198,7 +29876,7 @@ async function commandSigner({ command: command2, publicKey }) {
       return bad(
         error(
           "signing-key",
-          `the signing command ${program} ${signed.code === 0 ? "wrote no signature" : `failed: ${lastLine2(signed)}`}`
+          `the signing command ${program} ${signed.code === 0 ? "wrote no signature" : `failed: ${lastLine3(signed)}`}`
         )
       );
     },
@@ -29206,9 +29884,9 @@ async function commandSigner({ command: command2, publicKey }) {
   });
 }
 var isWholeKey = (text8) => text8?.trimEnd().endsWith("-----END PGP PUBLIC KEY BLOCK-----") ?? false;
-var keyOf2 = (named7, state, organization) => named7 === void 0 ? { kind: "made", home: (0, import_node_path43.join)(state, "gnupg"), name: organization } : {
+var keyOf2 = (named7, state, organization) => named7 === void 0 ? { kind: "made", home: (0, import_node_path48.join)(state, "gnupg"), name: organization } : {
   kind: "keyring",
-  home: process.env.GNUPGHOME ?? (0, import_node_path43.join)(process.env.HOME ?? "/root", ".gnupg"),
+  home: process.env.GNUPGHOME ?? (0, import_node_path48.join)(process.env.HOME ?? "/root", ".gnupg"),
   keys: [named7].flat()
 };
 function keyFromEnvironment(env) {
@@ -29219,18 +29897,18 @@ function keyFromEnvironment(env) {
 
 // ts-src/publish/key-health.ts
 var day2 = 864e5;
-var notice = 60 * day2;
+var notice2 = 60 * day2;
 async function keyHealth(publicKey, now) {
   const keys = await keysOf2(publicKey);
   return keys.ok ? keys.value.flatMap((key) => judgeKey(key, now)) : keys.diagnostics;
 }
 async function keysOf2(publicKey) {
-  const home = (0, import_node_fs37.mkdtempSync)((0, import_node_path44.join)((0, import_node_os9.tmpdir)(), "slipway-key-"));
+  const home = (0, import_node_fs42.mkdtempSync)((0, import_node_path49.join)((0, import_node_os9.tmpdir)(), "slipway-key-"));
   const shown5 = await run(
     "gpg",
     ["--homedir", home, "--batch", "--no-tty", "--no-options", "--no-keyring", "--with-colons", "--show-keys"],
     { input: publicKey }
-  ).finally(() => (0, import_node_fs37.rmSync)(home, { recursive: true, force: true }));
+  ).finally(() => (0, import_node_fs42.rmSync)(home, { recursive: true, force: true }));
   return shown5.code === 0 ? good(keysIn(shown5.stdout)) : bad(error("signing-key", `gpg can't read the public key: ${shown5.stderr.trim()}`));
 }
 async function trySigning(key, now) {
@@ -29284,7 +29962,7 @@ function judgeKey({ fingerprint: fingerprint2, ends, weak }, now) {
         hint: "extend it (gpg --quick-set-expire), or sign with another; nothing is published with it"
       })
     );
-  else if (ends !== void 0 && ends - now < notice)
+  else if (ends !== void 0 && ends - now < notice2)
     told8.push(
       warning(
         "key-expiring",
@@ -29301,8 +29979,11 @@ function judgeKey({ fingerprint: fingerprint2, ends, weak }, now) {
   return told8;
 }
 
-// ts-src/publish/suite.ts
+// ts-src/publish/package-sources.ts
+var import_node_fs43 = require("node:fs");
+var import_node_path50 = require("node:path");
 init_diagnostics();
+init_process();
 init_names();
 
 // ts-src/render/table.ts
@@ -29315,6 +29996,89 @@ function renderTable(head, rows) {
   ).join("");
 }
 var someOf = (names4, most7, count3 = names4.length) => count3 > most7 + 1 ? `${names4.slice(0, most7).join(", ")} and ${count3 - most7} more` : names4.join(", ");
+
+// ts-src/publish/package-sources.ts
+var width3 = 4;
+async function withSources(input) {
+  const { store: store2, suites, runs } = input;
+  const all = {};
+  const wanted = [];
+  const without = [];
+  for (const [suite2, packages] of Object.entries(suites)) {
+    const graph2 = runs.find((g) => channelSuite(g.scope.distribution, g.target) === suite2);
+    const numbers = new Map(graph2?.scope.packages.map((p, n) => [p.debian, n]));
+    const of = { ...packages };
+    all[suite2] = of;
+    for (const [debian2, held] of Object.entries(packages)) {
+      if (held.sources && store2.holds(held.sources)) continue;
+      const number7 = numbers.get(debian2);
+      if (graph2 && number7 !== void 0 && graph2.records[number7]?.key === held.key)
+        wanted.push({ suite: suite2, debian: debian2, held, graph: graph2, number: number7 });
+      else if (number7 !== void 0) without.push(debian2);
+    }
+  }
+  const diagnostics = [];
+  if (without.length)
+    diagnostics.push(
+      warning(
+        "source-missing",
+        `no source is published of ${someOf([...new Set(without)], 8)}: what the channel has of ${without.length === 1 ? "it" : "them"} was not made from the sources of this run`,
+        { hint: "a run that builds them brings their sources" }
+      )
+    );
+  await makeSources(input, wanted, all, diagnostics);
+  return { suites: all, diagnostics };
+}
+async function makeSources(input, wanted, all, diagnostics) {
+  const { store: store2, scratch, make } = input;
+  const paths2 = await store2.many(wanted, ({ held }) => firstOf(store2, held));
+  const stanzas = await controlStanzas(paths2.flatMap((p) => p ? [p] : []));
+  const read3 = new Map(paths2.flatMap((p) => p ? [p.name] : []).map((name6, i) => [name6, stanzas[i]]));
+  const known3 = /* @__PURE__ */ new Map();
+  await parallel(wanted, width3, async ({ suite: suite2, debian: debian2, held, graph: graph2, number: number7 }) => {
+    const p = graph2.scope.packages[number7];
+    const stanza = read3.get(held.files[0]?.name ?? "");
+    if (!p || stanza === void 0) return;
+    const { version: version3 } = sourceOf(stanza);
+    const name6 = `${suite2.slice(0, suite2.lastIndexOf("/"))} ${debian2} ${version3} ${p.source.tree ?? ""}`;
+    const began = known3.get(name6) ?? shared(all, suite2, debian2, version3) ?? makeOne(store2, scratch, make, { graph: graph2, package: p, version: version3 });
+    known3.set(name6, Promise.resolve(began));
+    const files = await began;
+    if (typeof files !== "string") (all[suite2] ??= {})[debian2] = { ...held, sources: files };
+    else
+      diagnostics.push(
+        error("source-missing", `the source of '${p.name}' can't be published: ${files}`, {
+          hint: "publish: {sources: false} publishes without sources"
+        })
+      );
+  });
+}
+function shared(all, suite2, debian2, version3) {
+  const name6 = `${debian2}_${version3.replace(/^\d+:/, "")}.dsc`;
+  const folder2 = suite2.slice(0, suite2.lastIndexOf("/") + 1);
+  return Object.entries(all).flatMap(([key, packages]) => key.startsWith(folder2) && key !== suite2 ? [packages[debian2]?.sources] : []).find((sources) => sources?.[0]?.name === name6);
+}
+async function firstOf(store2, held) {
+  const [file3] = held.files;
+  const path2 = file3 && await store2.path(file3);
+  return file3 && path2 !== void 0 ? { name: file3.name, path: path2 } : void 0;
+}
+async function makeOne(store2, scratch, make, request) {
+  const work2 = (0, import_node_fs43.mkdtempSync)((0, import_node_path50.join)(scratch, "source-"));
+  try {
+    const outcome = await make({ ...request, work: work2 });
+    if (outcome.state !== "made") return outcome.state === "failed" ? outcome.reason : "its sources were lost";
+    const files = [];
+    for (const path2 of [...outcome.value].reverse()) files.unshift(await store2.put(path2));
+    return files;
+  } finally {
+    (0, import_node_fs43.rmSync)(work2, { recursive: true, force: true });
+  }
+}
+
+// ts-src/publish/suite.ts
+init_diagnostics();
+init_names();
 
 // ts-src/publish/selection.ts
 init_diagnostics();
@@ -29541,8 +30305,8 @@ async function publishRuns(channel2, input, signer, diagnostics) {
   const before = withoutKeyring(channel2.head?.suites ?? channel2.former ?? {});
   const next2 = { ...before };
   const names4 = /* @__PURE__ */ new Set();
-  const scratch = (0, import_node_path45.join)(input.state, "incoming");
-  (0, import_node_fs38.mkdirSync)(scratch, { recursive: true });
+  const scratch = (0, import_node_path51.join)(input.state, "incoming");
+  (0, import_node_fs44.mkdirSync)(scratch, { recursive: true });
   for (const graph2 of runs) {
     const name6 = channelSuite(graph2.scope.distribution, graph2.target);
     const environment3 = input.environments?.(graph2);
@@ -29560,7 +30324,7 @@ async function publishRuns(channel2, input, signer, diagnostics) {
     if (!Object.keys(now).length) continue;
     if (environment3) {
       const highest2 = channel2.value.versions[name6]?.[environment3.name];
-      now[environment3.name] = await environmentOf(store2, scratch, { ...environment3, stamp, highest: highest2 }, former);
+      now[environment3.name] = await environmentOf2(store2, scratch, { ...environment3, stamp, highest: highest2 }, former);
     }
     next2[name6] = now;
     names4.add(aptSuite(graph2.scope.distribution, graph2.target));
@@ -29584,7 +30348,7 @@ async function publishRuns(channel2, input, signer, diagnostics) {
   if (raised.lost.length) return good({ sources: [], lost: lostKeys(raised.lost) });
   const draft = {
     kind: "publication",
-    suites: raised.suites,
+    suites: await suitesWithSources(input, scratch, raised.suites, diagnostics),
     tests: { ...channel2.head?.tests, ...testsOf(runs) },
     stamp,
     who: whoPublishes(process.env),
@@ -29605,9 +30369,24 @@ async function publishRuns(channel2, input, signer, diagnostics) {
   });
   if (!moved3.ok) return moved3;
   diagnostics.push(...moved3.diagnostics);
-  if (moved3.value.lost.length) return good({ sources: [], lost: lostKeys(moved3.value.lost) });
+  if (moved3.value.lost.length) return toldLost(lostKeys(moved3.value.lost), diagnostics);
   const [first2] = input.endpoints;
   return good({ sources: first2 ? sourcesOf(first2, next2, [...names4], signer) : [], lost: [] });
+}
+async function suitesWithSources({ store: store2, runs, settings: settings3, makeSource }, scratch, suites, diagnostics) {
+  if (settings3?.sources !== true || !makeSource) return suites;
+  const added = await withSources({ store: store2, scratch, runs, suites, make: makeSource });
+  diagnostics.push(...added.diagnostics);
+  return added.suites;
+}
+function toldLost(lost3, diagnostics) {
+  if (!lost3.length)
+    diagnostics.push(
+      error("store-damaged", "the store lost files of published sources", {
+        hint: "publish once with publish: {sources: false}, and then with them again: they are made anew"
+      })
+    );
+  return good({ sources: [], lost: lost3 });
 }
 function testsOf(runs) {
   const all = {};
@@ -29627,7 +30406,7 @@ function sourcesOf(endpoint, suites, names4, signer) {
       uri: endpoint.uri,
       suite: name6,
       architectures: Object.keys(suites).filter((key) => key.startsWith(`${name6}/`)).sort().map((key) => key.slice(name6.length + 1)),
-      keyFile: endpoint.folder === void 0 ? void 0 : (0, import_node_path45.join)(endpoint.folder, "key.asc"),
+      keyFile: endpoint.folder === void 0 ? void 0 : (0, import_node_path51.join)(endpoint.folder, "key.asc"),
       key: signer.publicKey
     })
   );
@@ -29660,12 +30439,13 @@ var repositorySettings = (distro) => ({
   sha512: distro.publish.sha512,
   validDays: distro.publish.valid_days,
   keyring: distro.publish.keyring,
-  contents: distro.publish.contents
+  contents: distro.publish.contents,
+  sources: distro.publish.sources
 });
 
 // ts-src/publish/folder-endpoint.ts
-var import_node_fs39 = require("node:fs");
-var import_node_path46 = require("node:path");
+var import_node_fs45 = require("node:fs");
+var import_node_path52 = require("node:path");
 init_files();
 init_digest();
 init_faults();
@@ -29683,7 +30463,7 @@ var FolderEndpoint = class {
   served = true;
   width = 4;
   blobs;
-  path = (name6) => (0, import_node_path46.join)(this.folder, name6);
+  path = (name6) => (0, import_node_path52.join)(this.folder, name6);
   during(_purpose, work2) {
     return withMutex(this.path(".slipway.lock"), work2);
   }
@@ -29691,15 +30471,15 @@ var FolderEndpoint = class {
     return this.blobs.getTagged(name6);
   }
   has(name6, size3) {
-    return (0, import_node_fs39.statSync)(`${this.folder}/${name6}`, { throwIfNoEntry: false })?.size === size3;
+    return (0, import_node_fs45.statSync)(`${this.folder}/${name6}`, { throwIfNoEntry: false })?.size === size3;
   }
   async placeFile(name6, file3) {
     const path2 = this.path(name6);
     const there = await this.compare(path2, file3.sha256, file3.size);
     if (there) return there;
-    (0, import_node_fs39.mkdirSync)((0, import_node_path46.dirname)(path2), { recursive: true });
+    (0, import_node_fs45.mkdirSync)((0, import_node_path52.dirname)(path2), { recursive: true });
     try {
-      (0, import_node_fs39.linkSync)(file3.path, path2);
+      (0, import_node_fs45.linkSync)(file3.path, path2);
       return "written";
     } catch (e) {
       const code = codeOf(e);
@@ -29708,13 +30488,13 @@ var FolderEndpoint = class {
     }
     const temporary2 = temporaryBeside(path2);
     try {
-      (0, import_node_fs39.copyFileSync)(file3.path, temporary2);
-      const handle = (0, import_node_fs39.openSync)(temporary2, "r");
-      (0, import_node_fs39.fsyncSync)(handle);
-      (0, import_node_fs39.closeSync)(handle);
+      (0, import_node_fs45.copyFileSync)(file3.path, temporary2);
+      const handle = (0, import_node_fs45.openSync)(temporary2, "r");
+      (0, import_node_fs45.fsyncSync)(handle);
+      (0, import_node_fs45.closeSync)(handle);
       return this.claim(temporary2, path2) ? "written" : await this.compare(path2, file3.sha256, file3.size) ?? "other";
     } finally {
-      (0, import_node_fs39.rmSync)(temporary2, { force: true });
+      (0, import_node_fs45.rmSync)(temporary2, { force: true });
     }
   }
   async placeAll(files) {
@@ -29741,7 +30521,7 @@ var FolderEndpoint = class {
   /** Gives a file its name where nothing has it yet. */
   claim(temporary2, path2) {
     try {
-      (0, import_node_fs39.linkSync)(temporary2, path2);
+      (0, import_node_fs45.linkSync)(temporary2, path2);
       return true;
     } catch (e) {
       if (codeOf(e) !== "EEXIST") throw e;
@@ -29755,13 +30535,13 @@ var FolderEndpoint = class {
   async compare(path2, digest4, size3) {
     let there;
     try {
-      there = (0, import_node_fs39.statSync)(path2).size;
+      there = (0, import_node_fs45.statSync)(path2).size;
     } catch {
       return void 0;
     }
     if (there === size3 && await sha256File(path2) === digest4) return "there";
     if (there >= size3) return "other";
-    (0, import_node_fs39.rmSync)(path2, { force: true });
+    (0, import_node_fs45.rmSync)(path2, { force: true });
     return void 0;
   }
   put(name6, data) {
@@ -29775,23 +30555,23 @@ var FolderEndpoint = class {
   /** Another name for a file, in place of what had that name; false where the file system can't do that. */
   putLike(name6, like) {
     const path2 = this.path(name6);
-    (0, import_node_fs39.mkdirSync)((0, import_node_path46.dirname)(path2), { recursive: true });
+    (0, import_node_fs45.mkdirSync)((0, import_node_path52.dirname)(path2), { recursive: true });
     const temporary2 = temporaryBeside(path2);
     try {
-      (0, import_node_fs39.linkSync)(this.path(like), temporary2);
-      (0, import_node_fs39.renameSync)(temporary2, path2);
+      (0, import_node_fs45.linkSync)(this.path(like), temporary2);
+      (0, import_node_fs45.renameSync)(temporary2, path2);
       return true;
     } catch {
       return false;
     } finally {
-      (0, import_node_fs39.rmSync)(temporary2, { force: true });
+      (0, import_node_fs45.rmSync)(temporary2, { force: true });
     }
   }
   /** Only within `exclusively`: what is compared then is what is replaced. */
   replace(name6, data, before) {
     let now;
     try {
-      now = sha256((0, import_node_fs39.readFileSync)(this.path(name6)));
+      now = sha256((0, import_node_fs45.readFileSync)(this.path(name6)));
     } catch (e) {
       if (codeOf(e) !== "ENOENT") throw e;
     }
@@ -29804,9 +30584,9 @@ var FolderEndpoint = class {
   }
   async remove(name6) {
     await this.blobs.remove(name6);
-    for (let at2 = (0, import_node_path46.dirname)(name6); at2.includes("/"); at2 = (0, import_node_path46.dirname)(at2)) {
+    for (let at2 = (0, import_node_path52.dirname)(name6); at2.includes("/"); at2 = (0, import_node_path52.dirname)(at2)) {
       try {
-        (0, import_node_fs39.rmdirSync)(this.path(at2));
+        (0, import_node_fs45.rmdirSync)(this.path(at2));
       } catch {
         return;
       }
@@ -29815,8 +30595,8 @@ var FolderEndpoint = class {
 };
 
 // ts-src/cli/build-end.ts
-var import_node_fs60 = require("node:fs");
-var import_node_path75 = require("node:path");
+var import_node_fs62 = require("node:fs");
+var import_node_path77 = require("node:path");
 init_diagnostics();
 
 // ts-src/model/result.ts
@@ -29941,8 +30721,8 @@ function knownCause(log) {
 }
 
 // ts-src/cli/outputs.ts
-var import_node_fs40 = require("node:fs");
-var import_node_path48 = require("node:path");
+var import_node_fs46 = require("node:fs");
+var import_node_path54 = require("node:path");
 init_diagnostics();
 init_urls();
 init_files();
@@ -29951,31 +30731,31 @@ init_lockfile();
 // ts-src/render/lock.ts
 init_urls();
 var q = (text8) => JSON.stringify(text8);
-var sorted2 = (map2) => Object.entries(map2).sort(([a], [b]) => a < b ? -1 : 1);
+var sorted3 = (map2) => Object.entries(map2).sort(([a], [b]) => a < b ? -1 : 1);
 function renderLock(lock2) {
   const lines = [`schema: ${lock2.schema}`, `stamp: "${lock2.stamp}"`, "distributions:"];
-  for (const [distribution3, repositories] of sorted2(lock2.distributions)) {
+  for (const [distribution3, repositories] of sorted3(lock2.distributions)) {
     lines.push(`  ${distribution3}:`, "    repositories:");
-    for (const [name6, r] of sorted2(repositories))
+    for (const [name6, r] of sorted3(repositories))
       lines.push(
         `      ${name6}: {${r.commit === void 0 ? "" : `commit: ${q(r.commit)}, `}${r.release === void 0 ? "" : `release: ${q(r.release)}, `}url: ${q(redacted(r.url))}}`
       );
     lines.push("    packages:");
-    const packages = sorted2(repositories).flatMap(([r, { packages: all }]) => Object.entries(all).map(([p, e]) => [p, r, e])).sort(([a], [b]) => a < b ? -1 : 1);
+    const packages = sorted3(repositories).flatMap(([r, { packages: all }]) => Object.entries(all).map(([p, e]) => [p, r, e])).sort(([a], [b]) => a < b ? -1 : 1);
     for (const [p, r, e] of packages)
       lines.push(
         `      ${p}: {version: ${q(e.version)}, repository: ${r}, path: ${q(e.path)}${e.commit === void 0 ? "" : `, commit: ${q(e.commit)}`}${e.tree === void 0 ? "" : `, tree: ${q(e.tree)}`}}`
       );
   }
   if (Object.keys(lock2.platforms).length) lines.push("platforms:");
-  for (const [platform3, p] of sorted2(lock2.platforms)) {
+  for (const [platform3, p] of sorted3(lock2.platforms)) {
     lines.push(`  ${platform3}:`, `    base: ${q(p.base)}`, `    archive: ${q(p.archive)}`, "    packages:");
-    for (const [name6, version3] of sorted2(p.packages)) lines.push(`      ${name6}: ${q(version3)}`);
+    for (const [name6, version3] of sorted3(p.packages)) lines.push(`      ${name6}: ${q(version3)}`);
   }
   if (Object.keys(lock2.versions ?? {}).length) lines.push("versions:");
-  for (const [scope2, versions] of sorted2(lock2.versions ?? {})) {
+  for (const [scope2, versions] of sorted3(lock2.versions ?? {})) {
     lines.push(`  ${scope2}:`);
-    for (const [name6, version3] of sorted2(versions)) lines.push(`    ${name6}: ${q(version3)}`);
+    for (const [name6, version3] of sorted3(versions)) lines.push(`    ${name6}: ${q(version3)}`);
   }
   return `${lines.join("\n")}
 `;
@@ -30107,7 +30887,7 @@ var stateStyles = () => taskStates.map((s) => `.${s} { color: ${looks[s].color};
 // ts-src/render/pictures.ts
 var characterWidth = 6.7;
 var text3 = (x, y, content, more = "") => `<text x="${x.toFixed(0)}" y="${y.toFixed(0)}" font-family="monospace" font-size="11"${more}>${escapeMarkup(content)}</text>`;
-var picture = (width7, height2, parts2) => `<svg xmlns="http://www.w3.org/2000/svg" width="${Math.ceil(width7)}" height="${Math.ceil(height2)}">
+var picture = (width8, height2, parts2) => `<svg xmlns="http://www.w3.org/2000/svg" width="${Math.ceil(width8)}" height="${Math.ceil(height2)}">
 <rect width="100%" height="100%" fill="#ffffff"/>
 ${parts2.join("\n")}
 </svg>
@@ -30125,16 +30905,16 @@ function layOut(tasks) {
   let height2 = 0;
   for (const column of columns2) {
     if (!column) continue;
-    const width7 = Math.max(...column.map((t) => t.name.length)) * characterWidth + 12;
-    column.forEach((task, row) => boxes.set(task.name, { task, x, y: row * 26 + 10, width: width7 }));
+    const width8 = Math.max(...column.map((t) => t.name.length)) * characterWidth + 12;
+    column.forEach((task, row) => boxes.set(task.name, { task, x, y: row * 26 + 10, width: width8 }));
     height2 = Math.max(height2, column.length * 26);
-    x += width7 + 34;
+    x += width8 + 34;
   }
   return { boxes, width: x, height: height2 + 20 };
 }
 function renderNeeds(tasks) {
   const builds = tasks.filter((t) => t.kind === "build");
-  const { boxes, width: width7, height: height2 } = layOut(builds);
+  const { boxes, width: width8, height: height2 } = layOut(builds);
   const below2 = /* @__PURE__ */ new Map();
   for (const t of builds) {
     const all = /* @__PURE__ */ new Set();
@@ -30163,7 +30943,7 @@ function renderNeeds(tasks) {
       `<g><title>${title}</title><rect x="${x.toFixed(0)}" y="${y}" ${size3} fill="${color}" fill-opacity="0.3" stroke="${color}"/>${text3(x + 6, y + 14, task.name)}</g>`
     );
   }
-  return picture(width7, height2, [...edges, ...nodes]);
+  return picture(width8, height2, [...edges, ...nodes]);
 }
 function renderTimeline(tasks) {
   const ran = tasks.flatMap(
@@ -30172,8 +30952,8 @@ function renderTimeline(tasks) {
   if (!ran.length) return void 0;
   const begun = Math.min(...ran.map((r) => r.from));
   const ended = Math.max(...ran.map((r) => r.to));
-  const width7 = Math.min(8e3, Math.max(1160, ran.length * 14));
-  const x = (ms) => (ms - begun) / Math.max(1, ended - begun) * (width7 - 20) + 10;
+  const width8 = Math.min(8e3, Math.max(1160, ran.length * 14));
+  const x = (ms) => (ms - begun) / Math.max(1, ended - begun) * (width8 - 20) + 10;
   const free = [];
   const bars = ran.map(({ t, from, to }) => {
     let row = free.findIndex((end2) => end2 <= from);
@@ -30192,7 +30972,7 @@ function renderTimeline(tasks) {
     const at2 = begun + (ended - begun) * i / 8;
     return `<line x1="${x(at2).toFixed(0)}" x2="${x(at2).toFixed(0)}" y1="18" y2="${height2 - 8}" stroke="#cccccc"/>${text3(x(at2), 13, duration2(at2 - begun), i === 8 ? ' text-anchor="end"' : "")}`;
   });
-  return picture(width7, height2, [...lines, ...bars]);
+  return picture(width8, height2, [...lines, ...bars]);
 }
 
 // ts-src/render/report.ts
@@ -30314,7 +31094,7 @@ var InterfaceDigests = class {
 };
 
 // ts-src/engine/shipped-paths.ts
-var import_node_path47 = require("node:path");
+var import_node_path53 = require("node:path");
 var ShippedPaths = class {
   files = /* @__PURE__ */ new Map();
   folders = /* @__PURE__ */ new Map();
@@ -30326,7 +31106,7 @@ var ShippedPaths = class {
       if (owner !== void 0 && owner !== name6) return `it ships ${file3}, which '${owner}' ships too`;
       const inside = [...this.folders.get(file3) ?? []].find((other) => other !== name6);
       if (inside !== void 0) return `it ships ${file3} as a file or link, and '${inside}' ships files in ${file3}/`;
-      for (let folder2 = import_node_path47.posix.dirname(file3); folder2 !== "/" && !looked.has(folder2); folder2 = import_node_path47.posix.dirname(folder2)) {
+      for (let folder2 = import_node_path53.posix.dirname(file3); folder2 !== "/" && !looked.has(folder2); folder2 = import_node_path53.posix.dirname(folder2)) {
         looked.add(folder2);
         const above2 = this.files.get(folder2);
         if (above2 !== void 0 && above2 !== name6)
@@ -30338,7 +31118,7 @@ var ShippedPaths = class {
   take(name6, files) {
     for (const file3 of files) {
       this.files.set(file3, name6);
-      for (let folder2 = import_node_path47.posix.dirname(file3); folder2 !== "/"; folder2 = import_node_path47.posix.dirname(folder2)) {
+      for (let folder2 = import_node_path53.posix.dirname(file3); folder2 !== "/"; folder2 = import_node_path53.posix.dirname(folder2)) {
         const owners = this.folders.get(folder2);
         if (owners?.has(name6)) break;
         if (owners) owners.add(name6);
@@ -30450,13 +31230,13 @@ function tailsOf(output, runs) {
   return (t) => {
     if (t.state !== "failed") return [];
     const lines = told8.get(t.id) ?? [];
-    return lines.length || t.log === void 0 ? lines : tailOf((0, import_node_path48.join)(output, t.log));
+    return lines.length || t.log === void 0 ? lines : tailOf((0, import_node_path54.join)(output, t.log));
   };
 }
 function writeReports(o) {
   const { plan: plan2, runs, output } = o;
   const results = resultsOf(runs);
-  const write3 = (name6, text8) => writeWhole((0, import_node_path48.join)(output, name6), redacted(text8));
+  const write3 = (name6, text8) => writeWhole((0, import_node_path54.join)(output, name6), redacted(text8));
   write3("result.json", `${JSON.stringify({ stamp: plan2.stamp, results }, void 0, 1)}
 `);
   const title = `${plan2.organization}: ${o.title ?? "what was built"}`;
@@ -30466,7 +31246,7 @@ function writeReports(o) {
 }
 async function writeOutputs(o) {
   const { runs, output } = o;
-  writeWhole((0, import_node_path48.join)(output, "lock.yaml"), lockText(o));
+  writeWhole((0, import_node_path54.join)(output, "lock.yaml"), lockText(o));
   writeReports(o);
   return writeJunit(runs, o.store, output);
 }
@@ -30504,13 +31284,13 @@ async function writeJunit(runs, store2, output) {
             hint: "slipway test runs its tests again where --retest says so"
           })
         );
-      else writeWhole((0, import_node_path48.join)(output, "junit", graph2.id, `${record3.package}.xml`), text8, { sync: false });
+      else writeWhole((0, import_node_path54.join)(output, "junit", graph2.id, `${record3.package}.xml`), text8, { sync: false });
     }
     const own3 = graph2.results.flatMap((t, task) => t && !graph2.tests[task - graph2.count]?.junit ? [t] : []);
     cases += own3.length;
     if (own3.length)
       writeWhole(
-        (0, import_node_path48.join)(output, "junit", `${graph2.id}.xml`),
+        (0, import_node_path54.join)(output, "junit", `${graph2.id}.xml`),
         renderJunit(graph2.id.replaceAll("/", "."), packageCases(own3, tails)),
         { sync: false }
       );
@@ -30521,7 +31301,7 @@ async function writeJunit(runs, store2, output) {
 function writePlanCase(output, name6, fault3) {
   const result2 = fault3 === void 0 ? "passed" : "failed";
   const plan2 = { suite: "plan", name: name6, seconds: 0, result: result2, message: fault3 ?? "", output: "" };
-  writeWhole((0, import_node_path48.join)(output, "junit/plan.xml"), renderJunit("slipway", [plan2]));
+  writeWhole((0, import_node_path54.join)(output, "junit/plan.xml"), renderJunit("slipway", [plan2]));
 }
 function writeUnplanned(output, title, fault3) {
   const now = Date.now();
@@ -30535,14 +31315,14 @@ ${fault3}`];
     notes,
     tasks: []
   });
-  for (const [name6, text8] of Object.entries(files)) writeWhole((0, import_node_path48.join)(output, name6), text8);
-  writeWhole((0, import_node_path48.join)(output, "result.json"), `${JSON.stringify({ fault: fault3, results: [] }, void 0, 1)}
+  for (const [name6, text8] of Object.entries(files)) writeWhole((0, import_node_path54.join)(output, name6), text8);
+  writeWhole((0, import_node_path54.join)(output, "result.json"), `${JSON.stringify({ fault: fault3, results: [] }, void 0, 1)}
 `);
   writePlanCase(output, "planned", fault3);
 }
 function tailOf(log) {
   try {
-    return tellingPart((0, import_node_fs40.readFileSync)(log, "utf8").slice(-4e5));
+    return tellingPart((0, import_node_fs46.readFileSync)(log, "utf8").slice(-4e5));
   } catch {
     return [];
   }
@@ -30646,22 +31426,22 @@ init_diagnostics();
 init_names();
 
 // ts-src/sandbox/archive-names.ts
-var import_node_fs41 = require("node:fs");
-var import_node_path49 = require("node:path");
+var import_node_fs47 = require("node:fs");
+var import_node_path55 = require("node:path");
 init_files();
 var largestList = 512 * 1024 * 1024;
 function archiveNames(base) {
-  const kept4 = (0, import_node_path49.join)(base.folder, `names-${base.archive.slice(0, 16)}`);
+  const kept4 = (0, import_node_path55.join)(base.folder, `names-${base.archive.slice(0, 16)}`);
   const known3 = readIf(kept4);
   if (known3 !== void 0) return new Set(known3.split("\n"));
   if (!exists(base.lists)) return void 0;
-  const files = (0, import_node_fs41.readdirSync)(base.lists).filter((f) => /_Packages(\.\w+)?$/.test(f));
+  const files = (0, import_node_fs47.readdirSync)(base.lists).filter((f) => /_Packages(\.\w+)?$/.test(f));
   if (!files.length || files.some((f) => !f.endsWith("_Packages"))) return void 0;
   const names4 = /* @__PURE__ */ new Set();
   for (const file3 of files) {
-    const path2 = (0, import_node_path49.join)(base.lists, file3);
-    if ((0, import_node_fs41.statSync)(path2).size > largestList) return void 0;
-    addNames((0, import_node_fs41.readFileSync)(path2, "latin1"), names4);
+    const path2 = (0, import_node_path55.join)(base.lists, file3);
+    if ((0, import_node_fs47.statSync)(path2).size > largestList) return void 0;
+    addNames((0, import_node_fs47.readFileSync)(path2, "latin1"), names4);
   }
   if (!names4.size) return void 0;
   writeWhole(kept4, [...names4].sort().join("\n"), { sync: false });
@@ -30676,20 +31456,20 @@ function addNames(list9, names4) {
 }
 function baseAtHand(state, platform3, architecture3) {
   for (const suffix of ["", "-docker"]) {
-    const base = readJson((0, import_node_path49.join)(state, "bases", `${platform3}-${architecture3}${suffix}`, "current.json"));
+    const base = readJson((0, import_node_path55.join)(state, "bases", `${platform3}-${architecture3}${suffix}`, "current.json"));
     if (base) return base;
   }
   return void 0;
 }
 
 // ts-src/engine/history.ts
-var import_node_path50 = require("node:path");
+var import_node_path56 = require("node:path");
 init_files();
 var History = class {
   file;
   known;
   constructor(state) {
-    this.file = (0, import_node_path50.join)(state, "durations.json");
+    this.file = (0, import_node_path56.join)(state, "durations.json");
     this.known = readJson(this.file) ?? {};
   }
   get = (name6) => this.known[name6];
@@ -30711,8 +31491,8 @@ var History = class {
 };
 
 // ts-src/engine/build/package-builder.ts
-var import_node_fs54 = require("node:fs");
-var import_node_path66 = require("node:path");
+var import_node_fs56 = require("node:fs");
+var import_node_path68 = require("node:path");
 init_files();
 
 // ts-src/model/system-file-faults.ts
@@ -30760,19 +31540,19 @@ function systemFileFault(target2, text8) {
 }
 
 // ts-src/sandbox/package-layers.ts
-var import_node_fs42 = require("node:fs");
-var import_node_path51 = require("node:path");
+var import_node_fs48 = require("node:fs");
+var import_node_path57 = require("node:path");
 init_files();
 init_process();
 init_faults();
-var largestText = 4 << 20;
+var largestText2 = 4 << 20;
 var Packages = class {
   constructor(state, store2) {
     this.state = state;
     this.store = store2;
   }
   known = /* @__PURE__ */ new Map();
-  folder = (digest4) => (0, import_node_path51.join)(this.state, "unpacked", digest4);
+  folder = (digest4) => (0, import_node_path57.join)(this.state, "unpacked", digest4);
   /** Beside the package's files, where none of them can be. */
   contents = (digest4) => `${this.folder(digest4)}.json`;
   /** Undefined where the store's file is gone or damaged. Throws PackageFileError where it is none of ours. */
@@ -30799,18 +31579,18 @@ var Packages = class {
   }
   async unpackFile(file3, digest4, policy2) {
     const target2 = this.folder(digest4);
-    (0, import_node_fs42.mkdirSync)((0, import_node_path51.join)(this.state, "unpacked"), { recursive: true, mode: 448 });
+    (0, import_node_fs48.mkdirSync)((0, import_node_path57.join)(this.state, "unpacked"), { recursive: true, mode: 448 });
     const staged = temporaryBeside(target2);
     try {
       const { control, members: members2, files, folders: folders2 } = await unpackPackage(file3, staged, policy2);
       const name6 = /^Package: (\S+)$/m.exec(control)?.[1] ?? "";
-      const info = (0, import_node_path51.join)(staged, "var/lib/dpkg/info");
-      (0, import_node_fs42.mkdirSync)(info, { recursive: true });
+      const info = (0, import_node_path57.join)(staged, "var/lib/dpkg/info");
+      (0, import_node_fs48.mkdirSync)(info, { recursive: true });
       const paths2 = [...folders2.filter(Boolean).map((f) => `/${f}`), ...files].sort();
-      (0, import_node_fs42.writeFileSync)((0, import_node_path51.join)(info, `${name6}.list`), `/.
+      (0, import_node_fs48.writeFileSync)((0, import_node_path57.join)(info, `${name6}.list`), `/.
 ${paths2.join("\n")}
 `, { flag: "wx" });
-      for (const [member, text8] of members2) (0, import_node_fs42.writeFileSync)((0, import_node_path51.join)(info, `${name6}.${member}`), text8, { flag: "wx" });
+      for (const [member, text8] of members2) (0, import_node_fs48.writeFileSync)((0, import_node_path57.join)(info, `${name6}.${member}`), text8, { flag: "wx" });
       const unpacked2 = {
         package: name6,
         status: control.replace(/^(Package: .*)$/m, "$1\nStatus: install ok installed"),
@@ -30820,24 +31600,24 @@ ${paths2.join("\n")}
       writeWhole(this.contents(digest4), JSON.stringify(unpacked2), { sync: false });
       return unpacked2;
     } finally {
-      (0, import_node_fs42.rmSync)(staged, { recursive: true, force: true });
+      (0, import_node_fs48.rmSync)(staged, { recursive: true, force: true });
     }
   }
   /** Another slipway may have been first; a half one, which only a crash of the machine leaves, is replaced. */
   place(staged, target2) {
     try {
-      (0, import_node_fs42.renameSync)(staged, target2);
+      (0, import_node_fs48.renameSync)(staged, target2);
     } catch (e) {
       const code = codeOf(e);
       if (code !== "ENOTEMPTY" && code !== "EEXIST") throw e;
       if (readJson(`${target2}.json`)) return;
-      (0, import_node_fs42.rmSync)(target2, { recursive: true, force: true });
-      (0, import_node_fs42.renameSync)(staged, target2);
+      (0, import_node_fs48.rmSync)(target2, { recursive: true, force: true });
+      (0, import_node_fs48.renameSync)(staged, target2);
     }
   }
   /** The text of a file of a package that was unpacked; undefined where it is none, or too large. */
   async text(digest4, path2) {
-    return (await readLeft(this.folder(digest4), path2.replace(/^\/+/, ""), largestText))?.toString("utf8");
+    return (await readLeft(this.folder(digest4), path2.replace(/^\/+/, ""), largestText2))?.toString("utf8");
   }
   /** A folder with all of them, by hard links, and dpkg's status extended by them. */
   async compose(packages, status, target2) {
@@ -30849,7 +31629,7 @@ ${paths2.join("\n")}
       else lost3.push(one.deb.sha256);
     }
     if (lost3.length) return { lost: lost3 };
-    (0, import_node_fs42.mkdirSync)(target2, { recursive: true });
+    (0, import_node_fs48.mkdirSync)(target2, { recursive: true });
     if (packages.length) {
       const folders2 = packages.map(({ deb: deb2 }) => `${this.folder(deb2.sha256)}/.`);
       const linked = await run("cp", ["-al", "--target-directory", target2, ...folders2]);
@@ -30861,10 +31641,10 @@ ${paths2.join("\n")}
         });
       }
     }
-    (0, import_node_fs42.mkdirSync)((0, import_node_path51.join)(target2, "var/lib/dpkg"), { recursive: true });
-    (0, import_node_fs42.writeFileSync)(
-      (0, import_node_path51.join)(target2, "var/lib/dpkg/status"),
-      `${(0, import_node_fs42.readFileSync)(status, "utf8").trimEnd()}
+    (0, import_node_fs48.mkdirSync)((0, import_node_path57.join)(target2, "var/lib/dpkg"), { recursive: true });
+    (0, import_node_fs48.writeFileSync)(
+      (0, import_node_path57.join)(target2, "var/lib/dpkg/status"),
+      `${(0, import_node_fs48.readFileSync)(status, "utf8").trimEnd()}
 
 ${all.map((u) => `${u.status}
 `).join("\n")}`
@@ -30882,7 +31662,7 @@ function clashOf(packages) {
     }
   for (const { package: name6, files } of packages)
     for (const file3 of files)
-      for (let folder2 = (0, import_node_path51.dirname)(file3); folder2 !== "/"; folder2 = (0, import_node_path51.dirname)(folder2)) {
+      for (let folder2 = (0, import_node_path57.dirname)(file3); folder2 !== "/"; folder2 = (0, import_node_path57.dirname)(folder2)) {
         const owner = owners.get(folder2);
         if (owner !== void 0)
           return `'${owner}' ships ${folder2} as a file or link, '${name6}' ships files in ${folder2}/`;
@@ -30891,8 +31671,8 @@ function clashOf(packages) {
 }
 
 // ts-src/engine/build/environment.ts
-var import_node_fs46 = require("node:fs");
-var import_node_path55 = require("node:path");
+var import_node_fs50 = require("node:fs");
+var import_node_path59 = require("node:path");
 
 // ts-src/engine/build/packages.ts
 init_system_files();
@@ -30907,21 +31687,16 @@ function ownPackage(graph2, n) {
   };
 }
 
-// ts-src/engine/build/outcome.ts
-var made = (value2) => ({ state: "made", value: value2 });
-var failed2 = (reason) => ({ state: "failed", reason });
-var lost = (packages) => ({ state: "lost", packages });
-
 // ts-src/engine/build/other-conditions.ts
-var import_node_fs43 = require("node:fs");
-var import_node_path52 = require("node:path");
+var import_node_fs49 = require("node:fs");
+var import_node_path58 = require("node:path");
 
 // resources/vary.c
 var vary_default = '/* Preloaded into a second build of a package, compiled in its own root: what a build sees of the machine is another.\n   Folders are listed in reverse, the clock is days ahead, host and kernel have other names. */\n#define _GNU_SOURCE\n#include <dirent.h>\n#include <dlfcn.h>\n#include <errno.h>\n#include <pthread.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include <sys/time.h>\n#include <sys/utsname.h>\n#include <time.h>\n#include <unistd.h>\n\n#define AHEAD (9 * 86400 + 7 * 3600 + 11 * 60 + 13)\n\nstruct listing {\n  DIR *dir;\n  struct dirent64 **entries;\n  size_t count, next;\n  struct listing *following;\n};\nstatic struct listing *listings;\nstatic pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;\n\nstatic void *original(const char *name) { return dlsym(RTLD_NEXT, name); }\n\nstatic struct listing **find(DIR *dir) {\n  struct listing **at = &listings;\n  while (*at && (*at)->dir != dir) at = &(*at)->following;\n  return at;\n}\n\nstatic void forget(DIR *dir) {\n  pthread_mutex_lock(&mutex);\n  struct listing **at = find(dir), *found = *at;\n  if (found) {\n    *at = found->following;\n    for (size_t i = 0; i < found->count; i++) free(found->entries[i]);\n    free(found->entries);\n    free(found);\n  }\n  pthread_mutex_unlock(&mutex);\n}\n\nstatic struct listing *list(DIR *dir) {\n  struct dirent64 *(*next)(DIR *) = original("readdir64");\n  struct listing *made = calloc(1, sizeof *made);\n  if (!made) return NULL;\n  made->dir = dir;\n  struct dirent64 *e;\n  while ((e = next(dir))) {\n    struct dirent64 **grown = realloc(made->entries, (made->count + 1) * sizeof *grown);\n    struct dirent64 *copy = calloc(1, sizeof *copy);\n    if (!grown || !copy) abort();\n    memcpy(copy, e, e->d_reclen < sizeof *copy ? e->d_reclen : sizeof *copy);\n    made->entries = grown;\n    made->entries[made->count++] = copy;\n  }\n  made->next = made->count;\n  made->following = listings;\n  return listings = made;\n}\n\nstruct dirent64 *readdir64(DIR *dir) {\n  int before = errno;\n  pthread_mutex_lock(&mutex);\n  struct listing *found = *find(dir);\n  if (!found) found = list(dir);\n  struct dirent64 *entry = found && found->next ? found->entries[--found->next] : NULL;\n  pthread_mutex_unlock(&mutex);\n  errno = before;\n  return entry;\n}\n\n#if defined(__LP64__)\nstruct dirent *readdir(DIR *dir) { return (struct dirent *)readdir64(dir); }\n#endif\n\nint closedir(DIR *dir) {\n  int (*next)(DIR *) = original("closedir");\n  forget(dir);\n  return next(dir);\n}\n\nvoid rewinddir(DIR *dir) {\n  void (*next)(DIR *) = original("rewinddir");\n  forget(dir);\n  next(dir);\n}\n\ntime_t time(time_t *where) {\n  struct timespec now;\n  clock_gettime(CLOCK_REALTIME, &now);\n  if (where) *where = now.tv_sec;\n  return now.tv_sec;\n}\n\nint clock_gettime(clockid_t clock, struct timespec *now) {\n  int (*next)(clockid_t, struct timespec *) = original("clock_gettime");\n  int code = next(clock, now);\n  if (!code && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) now->tv_sec += AHEAD;\n  return code;\n}\n\nint gettimeofday(struct timeval *restrict now, void *restrict zone) {\n  int (*next)(struct timeval *, void *) = original("gettimeofday");\n  int code = next(now, zone);\n  if (!code && now) now->tv_sec += AHEAD;\n  return code;\n}\n\nint uname(struct utsname *names) {\n  int (*next)(struct utsname *) = original("uname");\n  int code = next(names);\n  if (code) return code;\n  snprintf(names->nodename, sizeof names->nodename, "another-host");\n  snprintf(names->release, sizeof names->release, "4.4.4-another");\n  snprintf(names->version, sizeof names->version, "#4 another kernel");\n  return 0;\n}\n\nint gethostname(char *name, size_t size) {\n  snprintf(name, size, "another-host");\n  return 0;\n}\n';
 
 // ts-src/engine/build/other-conditions.ts
 var otherJobs = (jobs2) => jobs2 > 1 ? 1 : 3;
-var writeVariation = (build4) => (0, import_node_fs43.writeFileSync)((0, import_node_path52.join)(build4, ".vary.c"), vary_default);
+var writeVariation = (build4) => (0, import_node_fs49.writeFileSync)((0, import_node_path58.join)(build4, ".vary.c"), vary_default);
 var otherConditions = [
   "umask 002",
   "export USER=another LOGNAME=another HOME=/tmp LANG=tr_TR.UTF-8 LC_ALL=tr_TR.UTF-8 TZ=Pacific/Kiritimati",
@@ -30930,111 +31705,32 @@ var otherConditions = [
   ""
 ].join("; ");
 
-// ts-src/engine/build/source.ts
-var import_node_fs45 = require("node:fs");
-var import_node_path54 = require("node:path");
-init_process();
-init_digest();
-
-// ts-src/store/sources.ts
-var import_node_fs44 = require("node:fs");
-var import_node_path53 = require("node:path");
-init_process();
-var nameOf3 = (tree) => `sources/${tree.slice(0, 2)}/${tree}.json`;
-var hasSource = async (store2, tree) => isStoredFile(await store2.readJson(nameOf3(tree)));
-var keptSources = async (store2) => new Set((await store2.names("sources")).map((name6) => (0, import_node_path53.basename)(name6, ".json")));
-async function keepSource(store2, tree, folder2, work2) {
-  const archive = (0, import_node_path53.join)(work2, `${tree}.tar.gz`);
-  (0, import_node_fs44.mkdirSync)(work2, { recursive: true });
-  const packed3 = await run("tar", [
-    "-c",
-    "-z",
-    "--sort=name",
-    "--owner=0",
-    "--group=0",
-    "--numeric-owner",
-    "--mtime=@0",
-    "-f",
-    archive,
-    "-C",
-    folder2,
-    "."
-  ]);
-  if (packed3.code !== 0)
-    throw Object.assign(new Error(`tar could not pack ${folder2}: ${packed3.stderr.trim().split("\n").pop()}`), {
-      code: /No space/.test(packed3.stderr) ? "ENOSPC" : "ETAR"
-    });
-  await store2.writeJson(nameOf3(tree), await store2.put(archive));
-  (0, import_node_fs44.rmSync)(archive, { force: true });
-}
-var withoutDevices = () => process.getuid?.() === 0 ? ["setpriv", "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all,+dac_override,+fowner"] : [];
-async function restoreSource(store2, tree, folder2) {
-  const stored2 = await store2.readJson(nameOf3(tree));
-  const archive = isStoredFile(stored2) ? await store2.path(stored2) : void 0;
-  if (archive === void 0) return false;
-  (0, import_node_fs44.mkdirSync)(folder2, { recursive: true });
-  const args = ["-c", 'umask 022; exec "$@"', "sh", ...withoutDevices(), "tar", "-x", "-z"];
-  const options5 = ["--touch", "--no-same-owner", "--no-same-permissions", "-f", archive, "-C", folder2];
-  const out = await run("sh", [...args, ...options5]);
-  if (out.code === 0) return true;
-  (0, import_node_fs44.rmSync)(folder2, { recursive: true, force: true });
-  return false;
-}
-
-// ts-src/engine/build/source.ts
-async function bringSource(state, store2, p, target2) {
-  if (p.source.tree !== void 0 && await restoreSource(store2, p.source.tree, target2)) return void 0;
-  const gitDir = await gitDirOf(state, p);
-  if (!gitDir || !p.source.tree) return `its sources are not at hand (${p.source.url})`;
-  const out = await checkout({ gitDir }, p.source.tree, target2);
-  return out.ok ? void 0 : out.diagnostics[0].message;
-}
-async function applyPatches(distroRoot, patches, source2, ceiling) {
-  for (const patch of patches) {
-    const applied = await run("git", ["apply", "-p1", "--whitespace=nowarn", (0, import_node_path54.join)(distroRoot, patch)], {
-      cwd: source2,
-      env: { ...process.env, GIT_CEILING_DIRECTORIES: ceiling }
-    });
-    if (applied.code !== 0) return `the patch ${patch} does not apply: ${applied.stderr.trim().split("\n")[0]}`;
-  }
-  return void 0;
-}
-async function gitDirOf(state, p) {
-  const own3 = (0, import_node_path54.join)(state, "git", `${sha256(p.source.url).slice(0, 24)}.git`);
-  for (const dir of [own3, (0, import_node_path54.join)(state, "git", "archives.git"), (0, import_node_path54.join)(state, "git", "folders.git")]) {
-    if ((0, import_node_fs45.existsSync)(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
-      return dir;
-  }
-  const fetched = p.source.commit && /^[0-9a-f]{40}$/.test(p.source.commit) ? await fetchCommit(p.source.url, p.source.commit, state) : void 0;
-  return fetched?.ok ? fetched.value.gitDir : void 0;
-}
-
 // ts-src/engine/build/environment.ts
 var taken2 = /* @__PURE__ */ new Set(["stage", "obj", "home", "results"]);
 var sourceFolder = (name6) => taken2.has(name6) ? `${name6}-source` : name6;
 async function prepareEnvironment(options5, packages, request, roots) {
   const { graph: graph2, package: p, resolved, work: work2, log } = request;
-  (0, import_node_fs46.mkdirSync)((0, import_node_path55.dirname)(log), { recursive: true });
-  (0, import_node_fs46.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
+  (0, import_node_fs50.mkdirSync)((0, import_node_path59.dirname)(log), { recursive: true });
+  (0, import_node_fs50.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
 `);
   const system = await resolved.set.packages();
-  if (typeof system === "string") return failed2(`apt can't install what it needs: ${system}`);
+  if (typeof system === "string") return failed(`apt can't install what it needs: ${system}`);
   const layers2 = await graph2.layers.root(system, request.common);
-  if (!layers2.ok) return failed2(`${layers2.diagnostics[0].message} (${layers2.diagnostics[0].file})`);
-  const own3 = (0, import_node_path55.join)(work2, "own");
+  if (!layers2.ok) return failed(`${layers2.diagnostics[0].message} (${layers2.diagnostics[0].file})`);
+  const own3 = (0, import_node_path59.join)(work2, "own");
   const problem = await packages.compose(
     roots.map((d) => ownPackage(graph2, d)),
     graph2.layers.status(layers2.value),
     own3
   );
   if (problem && "clash" in problem)
-    return failed2(`two of its dependencies can't be installed together: ${problem.clash}`);
+    return failed(`two of its dependencies can't be installed together: ${problem.clash}`);
   if (problem) return lost(roots.filter((d) => problem.lost.includes(graph2.records[d].debs[0].sha256)));
-  const build4 = (0, import_node_path55.join)(work2, "build");
-  const source2 = (0, import_node_path55.join)(build4, sourceFolder(p.name));
+  const build4 = (0, import_node_path59.join)(work2, "build");
+  const source2 = (0, import_node_path59.join)(build4, sourceFolder(p.name));
   const fault3 = await bringSource(options5.state, options5.store, p, source2) ?? await applyPatches(options5.distroRoot, options5.taskKeys.settingsOf(p.name).patches ?? [], source2, build4);
   if (request.repeat) writeVariation(build4);
-  return fault3 === void 0 ? made({ source: source2, build: build4, recipe: (0, import_node_path55.join)(work2, "recipe"), system, layers: layers2.value, own: own3 }) : failed2(fault3);
+  return fault3 === void 0 ? made({ source: source2, build: build4, recipe: (0, import_node_path59.join)(work2, "recipe"), system, layers: layers2.value, own: own3 }) : failed(fault3);
 }
 var withoutZstd = ["focal", "bionic"];
 function enterEnvironment(options5, request, environment3, { script, steps, folder: folder2, binds, env, network: network3, signal }) {
@@ -31045,7 +31741,7 @@ function enterEnvironment(options5, request, environment3, { script, steps, fold
     root: { layers: [environment3.own, ...environment3.layers] },
     network: network3,
     user: "builder",
-    work: (0, import_node_path55.join)(request.work, `root-${steps.join("-")}`),
+    work: (0, import_node_path59.join)(request.work, `root-${steps.join("-")}`),
     log: request.log,
     signal,
     limits: taskLimits(options5.state, options5.limits, options5.taskKeys.settingsOf(request.package.name).limits),
@@ -31109,8 +31805,8 @@ function timeLimit(parent, minutes2, longer = "--timeout gives it longer") {
 }
 
 // ts-src/engine/docs/documentation.ts
-var import_node_fs49 = require("node:fs");
-var import_node_path59 = require("node:path");
+var import_node_fs51 = require("node:fs");
+var import_node_path61 = require("node:path");
 
 // ts-src/inspect/installed.ts
 init_diagnostics();
@@ -31122,16 +31818,16 @@ function installedOf(name6, prefix, files) {
   const generated = generatedHeader(name6, prefix, messages);
   const headers = files.filter((f) => f.startsWith(`${prefix}/include/`) && header.test(f) && !generated(f));
   const own3 = `${prefix}/include/${name6}`;
-  const shared = (test3) => files.filter((f) => f.startsWith(share2) && test3(f)).sort(compare);
+  const shared2 = (test3) => files.filter((f) => f.startsWith(share2) && test3(f)).sort(compare);
   return {
     headers: headers.sort(compare),
     // ROS 2 gives each package a folder of its own to look in: include/NAME/NAME/file.hpp.
     includes: headers.some((h) => h.startsWith(`${own3}/${name6}/`)) ? [own3, `${prefix}/include`] : [`${prefix}/include`],
     messages,
     modules: modulesOf(prefix, files, messages.length > 0 ? name6 : void 0),
-    launch: shared((f) => /\.launch(\.(py|xml|ya?ml))?$/.test(f) || /_launch\.(py|xml|ya?ml)$/.test(f)),
-    parameters: shared((f) => /\/(config|params?|cfg|yaml)\/[^/]+\.ya?ml$/.test(f)),
-    descriptions: shared((f) => f.endsWith(".xml") && !/\/(package|plugin_package)\.xml$/.test(f)),
+    launch: shared2((f) => /\.launch(\.(py|xml|ya?ml))?$/.test(f) || /_launch\.(py|xml|ya?ml)$/.test(f)),
+    parameters: shared2((f) => /\/(config|params?|cfg|yaml)\/[^/]+\.ya?ml$/.test(f)),
+    descriptions: shared2((f) => f.endsWith(".xml") && !/\/(package|plugin_package)\.xml$/.test(f)),
     executables: files.filter((f) => f.startsWith(`${prefix}/lib/${name6}/`) || f.startsWith(`${prefix}/bin/`)).filter((f) => !/\.(so|py[co]|cmake|xml|ya?ml|in|em)$|\/__init__\.py$|\.so\./.test(f)).map((f) => f.slice(f.lastIndexOf("/") + 1)).sort(compare)
   };
 }
@@ -31185,14 +31881,14 @@ function modulesOf(prefix, files, generated) {
 
 // ts-src/inspect/pages.ts
 var import_node_zlib10 = require("node:zlib");
-var mostFiles3 = 5e4;
+var mostFiles4 = 5e4;
 var largestFile2 = 64 << 20;
 var mostBytes2 = 512 << 20;
 var isPageName = (path2) => path2.length <= 500 && isRelativePath(path2) && path2.split("/").every((part) => /^[A-Za-z0-9_~@+(),=-][A-Za-z0-9_.~@+(),= -]*$/.test(part) && !part.endsWith(" "));
 async function takePages(root, skip) {
   const files = [];
   let bytes = 0;
-  for (const { path: path2, kind } of await walkLeft(root, "", { most: mostFiles3 })) {
+  for (const { path: path2, kind } of await walkLeft(root, "", { most: mostFiles4 })) {
     if (skip(path2)) continue;
     if (kind !== "a file") throw new LeftBehindError(`${shownName(path2)} is ${kind}, not a file`);
     if (!isPageName(path2)) throw new LeftBehindError(`${shownName(path2)} is no name for a page`);
@@ -31223,7 +31919,7 @@ function unpackPages(packed3) {
   } catch {
     return void 0;
   }
-  if (!Array.isArray(list9) || list9.length > mostFiles3) return void 0;
+  if (!Array.isArray(list9) || list9.length > mostFiles4) return void 0;
   const files = [];
   for (const entry of list9) {
     if (!Array.isArray(entry)) return void 0;
@@ -31948,323 +32644,6 @@ var docRecipeDigest = () => sha256(
   ].join("\0")
 );
 
-// ts-src/engine/build/packaging.ts
-var import_node_fs48 = require("node:fs");
-var import_node_path57 = require("node:path");
-init_diagnostics();
-init_names();
-
-// ts-src/inspect/notices.ts
-var import_node_fs47 = require("node:fs");
-var import_node_path56 = require("node:path");
-var mostFiles4 = 3e3;
-var mostNotices = 60;
-var beginning2 = 3e3;
-var named3 = /^(?:LICEN[CS]E|COPYING|COPYRIGHT|NOTICE)/i;
-var source = /\.(?:c|cc|cpp|cxx|h|hh|hpp|hxx|py|cmake|java|rs|go|sh|msg|srv|action|idl|in)$|^CMakeLists\.txt$/;
-var notice2 = /(?:copyright|\(c\)|\u00a9)[\s:]*(?:\(c\)|\u00a9)?[\s:]*((?:(?:19|20)\d\d(?:\s*[-\u2013,]\s*)?)+)[\s,.:]+(?:by\s+)?([^\n*<>|{}]{2,120})/gi;
-function copyrightNotices(root) {
-  const found2 = /* @__PURE__ */ new Map();
-  for (const path2 of filesToRead(root)) {
-    if (found2.size >= mostNotices) break;
-    let text8;
-    try {
-      text8 = readStart((0, import_node_path56.join)(root, path2), beginning2);
-    } catch {
-      continue;
-    }
-    for (const [, years = "", rest2 = ""] of text8.matchAll(notice2)) {
-      const holder2 = holderOf(rest2);
-      if (holder2 === void 0 || found2.size >= mostNotices) continue;
-      const all = found2.get(holder2) ?? /* @__PURE__ */ new Set();
-      for (const span of spansOf(years)) all.add(span);
-      found2.set(holder2, all);
-    }
-  }
-  return [...found2].sort(([a], [b]) => a < b ? -1 : 1).map(([holder2, years]) => `${[...years].sort().slice(0, 20).join(", ")} ${holder2}`);
-}
-var spansOf = (years) => years.split(",").map((y) => y.replace(/\s+/g, "").replace("\u2013", "-").replace(/-$/, "")).filter((y) => /^\d{4}(?:-\d{4})?$/.test(y));
-function holderOf(text8) {
-  const holder2 = text8.replace(/\s*(?:all rights reserved.*|\(?https?:.*|#.*|\/\/.*|--.*)$/i, "").replace(/[\0-\x1f\x7f]+/g, " ").replace(/^[\s,.;:"'(-]+|[\s,;:"'*(-]+$/g, "").replace(/\s+/g, " ").replace(/(?<!\b(?:inc|ltd|corp|co|jr|e\.v))\.$/i, "");
-  if (!new RegExp("\\p{L}{2}", "u").test(holder2) || holder2.length > 100 || /\[|\]|\$|@\w*@|yyyy|name of copyright/i.test(holder2))
-    return void 0;
-  return holder2;
-}
-function filesToRead(root) {
-  const first2 = [];
-  const others2 = [];
-  const folders2 = [""];
-  for (let at2 = 0; at2 < folders2.length && others2.length < mostFiles4; at2++) {
-    const folder2 = folders2[at2] ?? "";
-    let entries2;
-    try {
-      entries2 = (0, import_node_fs47.readdirSync)((0, import_node_path56.join)(root, folder2), { withFileTypes: true });
-    } catch {
-      continue;
-    }
-    for (const entry of entries2.sort((a, b) => a.name < b.name ? -1 : 1)) {
-      const path2 = folder2 ? `${folder2}/${entry.name}` : entry.name;
-      if (entry.isDirectory() && !entry.name.startsWith(".")) folders2.push(path2);
-      else if (!entry.isFile()) continue;
-      else if (named3.test(entry.name)) first2.push(path2);
-      else if (source.test(entry.name)) others2.push(path2);
-    }
-  }
-  return [...first2, ...others2].slice(0, mostFiles4);
-}
-
-// resources/schemas/catalog.xml
-var catalog_default = '<?xml version="1.0"?>\n<!-- Where the tests of a package find the schemas of package.xml: beside this file, for they have no network. -->\n<catalog xmlns="urn:oasis:names:tc:entity:xmlns:xml:catalog">\n  <rewriteURI uriStartString="http://download.ros.org/schema/" rewritePrefix="./"/>\n  <rewriteURI uriStartString="https://download.ros.org/schema/" rewritePrefix="./"/>\n  <rewriteSystem systemIdStartString="http://download.ros.org/schema/" rewritePrefix="./"/>\n  <rewriteSystem systemIdStartString="https://download.ros.org/schema/" rewritePrefix="./"/>\n</catalog>\n';
-
-// resources/schemas/package_common.xsd
-var package_common_default = `<?xml version="1.0"?>
-<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" elementFormDefault="qualified">
-  <xs:annotation>
-    <xs:documentation>What the three formats of package.xml have in common (REP 127, 140 and 149).</xs:documentation>
-  </xs:annotation>
-
-  <xs:simpleType name="Name">
-    <xs:restriction base="xs:token">
-      <xs:pattern value="[A-Za-z0-9][A-Za-z0-9_\\-]*"/>
-    </xs:restriction>
-  </xs:simpleType>
-
-  <xs:simpleType name="Version">
-    <xs:restriction base="xs:token">
-      <xs:pattern value="[0-9]+\\.[0-9]+\\.[0-9]+"/>
-    </xs:restriction>
-  </xs:simpleType>
-
-  <xs:simpleType name="Text">
-    <xs:restriction base="xs:token">
-      <xs:minLength value="1"/>
-    </xs:restriction>
-  </xs:simpleType>
-
-  <!-- An address, or one that is written so that robots don't read it. -->
-  <xs:simpleType name="Email">
-    <xs:restriction base="xs:token">
-      <xs:minLength value="3"/>
-    </xs:restriction>
-  </xs:simpleType>
-
-  <!-- XHTML may stand in a description. -->
-  <xs:complexType name="Description" mixed="true">
-    <xs:sequence>
-      <xs:any minOccurs="0" maxOccurs="unbounded" processContents="skip"/>
-    </xs:sequence>
-    <xs:anyAttribute namespace="##any" processContents="skip"/>
-  </xs:complexType>
-
-  <xs:complexType name="Maintainer">
-    <xs:simpleContent>
-      <xs:extension base="Text">
-        <xs:attribute name="email" type="Email" use="required"/>
-      </xs:extension>
-    </xs:simpleContent>
-  </xs:complexType>
-
-  <xs:complexType name="Author">
-    <xs:simpleContent>
-      <xs:extension base="Text">
-        <xs:attribute name="email" type="Email"/>
-      </xs:extension>
-    </xs:simpleContent>
-  </xs:complexType>
-
-  <xs:complexType name="Url">
-    <xs:simpleContent>
-      <xs:extension base="xs:anyURI">
-        <xs:attribute name="type" default="website">
-          <xs:simpleType>
-            <xs:restriction base="xs:token">
-              <xs:enumeration value="website"/>
-              <xs:enumeration value="bugtracker"/>
-              <xs:enumeration value="repository"/>
-            </xs:restriction>
-          </xs:simpleType>
-        </xs:attribute>
-      </xs:extension>
-    </xs:simpleContent>
-  </xs:complexType>
-
-  <xs:attributeGroup name="Bounds">
-    <xs:attribute name="version_lt" type="Text"/>
-    <xs:attribute name="version_lte" type="Text"/>
-    <xs:attribute name="version_eq" type="Text"/>
-    <xs:attribute name="version_gte" type="Text"/>
-    <xs:attribute name="version_gt" type="Text"/>
-  </xs:attributeGroup>
-
-  <xs:complexType name="Dependency">
-    <xs:simpleContent>
-      <xs:extension base="Text">
-        <xs:attributeGroup ref="Bounds"/>
-      </xs:extension>
-    </xs:simpleContent>
-  </xs:complexType>
-
-  <!-- Tools define what stands in an export. -->
-  <xs:complexType name="Export" mixed="true">
-    <xs:sequence>
-      <xs:any minOccurs="0" maxOccurs="unbounded" processContents="skip"/>
-    </xs:sequence>
-  </xs:complexType>
-</xs:schema>
-`;
-
-// resources/schemas/package_format1.xsd
-var package_format1_default = '<?xml version="1.0"?>\n<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" elementFormDefault="qualified">\n  <xs:annotation>\n    <xs:documentation>Format 1 of package.xml, as REP 127 describes it.</xs:documentation>\n  </xs:annotation>\n  <xs:include schemaLocation="package_common.xsd"/>\n\n  <xs:element name="package">\n    <xs:complexType>\n      <xs:sequence>\n        <xs:element name="name" type="Name"/>\n        <xs:element name="version" type="Version"/>\n        <xs:element name="description" type="Description"/>\n        <xs:element name="maintainer" type="Maintainer" maxOccurs="unbounded"/>\n        <xs:element name="license" type="Text" maxOccurs="unbounded"/>\n        <xs:element name="url" type="Url" minOccurs="0" maxOccurs="unbounded"/>\n        <xs:element name="author" type="Author" minOccurs="0" maxOccurs="unbounded"/>\n        <xs:choice minOccurs="0" maxOccurs="unbounded">\n          <xs:element name="build_depend" type="Dependency"/>\n          <xs:element name="buildtool_depend" type="Dependency"/>\n          <xs:element name="run_depend" type="Dependency"/>\n          <xs:element name="test_depend" type="Dependency"/>\n          <xs:element name="conflict" type="Dependency"/>\n          <xs:element name="replace" type="Dependency"/>\n        </xs:choice>\n        <xs:element name="export" type="Export" minOccurs="0"/>\n      </xs:sequence>\n      <xs:attribute name="format">\n        <xs:simpleType>\n          <xs:restriction base="xs:token">\n            <xs:enumeration value="1"/>\n          </xs:restriction>\n        </xs:simpleType>\n      </xs:attribute>\n    </xs:complexType>\n  </xs:element>\n</xs:schema>\n';
-
-// resources/schemas/package_format2.xsd
-var package_format2_default = '<?xml version="1.0"?>\n<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" elementFormDefault="qualified">\n  <xs:annotation>\n    <xs:documentation>Format 2 of package.xml, as REP 140 describes it.</xs:documentation>\n  </xs:annotation>\n  <xs:include schemaLocation="package_common.xsd"/>\n\n  <xs:element name="package">\n    <xs:complexType>\n      <xs:sequence>\n        <xs:element name="name" type="Name"/>\n        <xs:element name="version" type="Version"/>\n        <xs:element name="description" type="Description"/>\n        <xs:element name="maintainer" type="Maintainer" maxOccurs="unbounded"/>\n        <xs:element name="license" type="Text" maxOccurs="unbounded"/>\n        <xs:element name="url" type="Url" minOccurs="0" maxOccurs="unbounded"/>\n        <xs:element name="author" type="Author" minOccurs="0" maxOccurs="unbounded"/>\n        <xs:choice minOccurs="0" maxOccurs="unbounded">\n          <xs:element name="depend" type="Dependency"/>\n          <xs:element name="build_depend" type="Dependency"/>\n          <xs:element name="build_export_depend" type="Dependency"/>\n          <xs:element name="buildtool_depend" type="Dependency"/>\n          <xs:element name="buildtool_export_depend" type="Dependency"/>\n          <xs:element name="exec_depend" type="Dependency"/>\n          <xs:element name="doc_depend" type="Dependency"/>\n          <xs:element name="test_depend" type="Dependency"/>\n          <xs:element name="conflict" type="Dependency"/>\n          <xs:element name="replace" type="Dependency"/>\n        </xs:choice>\n        <xs:element name="export" type="Export" minOccurs="0"/>\n      </xs:sequence>\n      <xs:attribute name="format" use="required">\n        <xs:simpleType>\n          <xs:restriction base="xs:token">\n            <xs:enumeration value="2"/>\n          </xs:restriction>\n        </xs:simpleType>\n      </xs:attribute>\n    </xs:complexType>\n  </xs:element>\n</xs:schema>\n';
-
-// resources/schemas/package_format3.xsd
-var package_format3_default = '<?xml version="1.0"?>\n<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" elementFormDefault="qualified">\n  <xs:annotation>\n    <xs:documentation>Format 3 of package.xml, as REP 149 describes it.</xs:documentation>\n  </xs:annotation>\n  <xs:include schemaLocation="package_common.xsd"/>\n\n  <xs:complexType name="CompatibleVersion">\n    <xs:simpleContent>\n      <xs:extension base="Version">\n        <xs:attribute name="compatibility" type="Version"/>\n      </xs:extension>\n    </xs:simpleContent>\n  </xs:complexType>\n\n  <xs:complexType name="License">\n    <xs:simpleContent>\n      <xs:extension base="Text">\n        <xs:attribute name="file" type="Text"/>\n      </xs:extension>\n    </xs:simpleContent>\n  </xs:complexType>\n\n  <xs:complexType name="ConditionalDependency">\n    <xs:simpleContent>\n      <xs:extension base="Dependency">\n        <xs:attribute name="condition" type="xs:string"/>\n      </xs:extension>\n    </xs:simpleContent>\n  </xs:complexType>\n\n  <xs:complexType name="Group">\n    <xs:simpleContent>\n      <xs:extension base="Text">\n        <xs:attribute name="condition" type="xs:string"/>\n      </xs:extension>\n    </xs:simpleContent>\n  </xs:complexType>\n\n  <xs:element name="package">\n    <xs:complexType>\n      <xs:sequence>\n        <xs:element name="name" type="Name"/>\n        <xs:element name="version" type="CompatibleVersion"/>\n        <xs:element name="description" type="Description"/>\n        <xs:element name="maintainer" type="Maintainer" maxOccurs="unbounded"/>\n        <xs:element name="license" type="License" maxOccurs="unbounded"/>\n        <xs:element name="url" type="Url" minOccurs="0" maxOccurs="unbounded"/>\n        <xs:element name="author" type="Author" minOccurs="0" maxOccurs="unbounded"/>\n        <xs:choice minOccurs="0" maxOccurs="unbounded">\n          <xs:element name="depend" type="ConditionalDependency"/>\n          <xs:element name="build_depend" type="ConditionalDependency"/>\n          <xs:element name="build_export_depend" type="ConditionalDependency"/>\n          <xs:element name="buildtool_depend" type="ConditionalDependency"/>\n          <xs:element name="buildtool_export_depend" type="ConditionalDependency"/>\n          <xs:element name="exec_depend" type="ConditionalDependency"/>\n          <xs:element name="doc_depend" type="ConditionalDependency"/>\n          <xs:element name="test_depend" type="ConditionalDependency"/>\n          <xs:element name="conflict" type="ConditionalDependency"/>\n          <xs:element name="replace" type="ConditionalDependency"/>\n        </xs:choice>\n        <xs:choice minOccurs="0" maxOccurs="unbounded">\n          <xs:element name="group_depend" type="Group"/>\n          <xs:element name="member_of_group" type="Group"/>\n        </xs:choice>\n        <xs:element name="export" type="Export" minOccurs="0"/>\n      </xs:sequence>\n      <xs:attribute name="format" use="required">\n        <xs:simpleType>\n          <xs:restriction base="xs:token">\n            <xs:enumeration value="3"/>\n          </xs:restriction>\n        </xs:simpleType>\n      </xs:attribute>\n    </xs:complexType>\n  </xs:element>\n</xs:schema>\n';
-
-// ts-src/render/manifest-schemas.ts
-var manifestSchemas = {
-  "catalog.xml": catalog_default,
-  "package_common.xsd": package_common_default,
-  "package_format1.xsd": package_format1_default,
-  "package_format2.xsd": package_format2_default,
-  "package_format3.xsd": package_format3_default
-};
-
-// ts-src/engine/build/packaging.ts
-function plannedControl(options5, request, system) {
-  const { distro, taskKeys } = options5;
-  const { graph: graph2, package: p } = request;
-  const { manifest } = taskKeys.distribution(graph2).packages.get(p.name);
-  return {
-    ...aboutOf(p, manifest, distro.maintainer, graph2.scope),
-    version: versionOf2(options5, request),
-    depends: sorted3([
-      environmentOf2(options5, request),
-      ...relationsOn(request, p.run),
-      ...p.systemRun,
-      ...systemBounds(p, system)
-    ]),
-    conflicts: p.conflicts ?? [],
-    replaces: p.replaces ?? []
-  };
-}
-var versionsIn = (system) => new Map(system.map((pin) => [pin.slice(0, pin.indexOf("=")), pin.slice(pin.indexOf("=") + 1)]));
-function systemBounds(p, system) {
-  const versions = versionsIn(system);
-  return (p.systemBounds ?? []).flatMap(
-    ({ package: name6, bounds, run: run2 }) => run2 ? bounds.map((b) => `${name6} (${withEpoch(b, versions.get(name6))})`) : []
-  );
-}
-function systemBoundFault(p, system) {
-  const versions = versionsIn(system);
-  for (const { package: name6, bounds } of p.systemBounds ?? []) {
-    const version3 = versions.get(name6);
-    const broken = version3 === void 0 ? void 0 : bounds.find((b) => !isWithin2(version3, b));
-    if (broken !== void 0) return `package.xml wants ${name6} ${broken}, and the platform has ${version3}`;
-  }
-  return void 0;
-}
-var environmentOf2 = ({ distro }, { graph: graph2 }) => environmentPackage(distro, graph2.scope.distribution);
-var sorted3 = (names4) => [...new Set(names4)].sort(compare);
-var relationsOn = ({ graph: graph2, package: p }, names4) => names4.flatMap((d) => {
-  const q3 = graph2.scope.packages[graph2.closures.index.get(d) ?? -1];
-  return q3 ? (p.bounds[d] ?? [""]).map((b) => b ? `${q3.debian} (${b})` : q3.debian) : [];
-});
-function writeRecipe(options5, request, source2, folder2) {
-  const { distro, taskKeys } = options5;
-  const version3 = versionOf2(options5, request);
-  const stamp = stampOfBuild(options5, request);
-  const { graph: graph2, package: p } = request;
-  const { manifest } = taskKeys.distribution(graph2).packages.get(p.name);
-  const settings3 = taskKeys.settingsOf(p.name);
-  const variant3 = distro.variants[graph2.target.variant];
-  const licenses = manifest.licenses.flatMap(
-    (l) => l.file && !l.file.startsWith("/") && !l.file.split("/").includes("..") ? [l.file] : []
-  );
-  const files = renderRecipe({
-    package: p,
-    manifest,
-    version: version3,
-    stamp,
-    release: graph2.target.release,
-    prefix: graph2.scope.prefix,
-    rosVersion: graph2.scope.rosVersion,
-    underlayPrefixes: graph2.scope.underlayPrefixes,
-    cmakeArgs: [...variant3?.cmake_args ?? [], ...settings3.cmake_args ?? []],
-    environment: taskKeys.environment(graph2, p),
-    buildDepends: sorted3([
-      ...relationsOn(request, p.build),
-      ...p.systemBuild,
-      ...p.impliedBuild ?? [],
-      ...variant3?.build_depends ?? []
-    ]),
-    maintainer: distro.maintainer,
-    distribution: graph2.scope.distribution,
-    notices: copyrightNotices(source2),
-    licenseText: firstText(source2, [...licenses, ...licenseFiles])?.toString("utf8").slice(0, 2e5)
-  });
-  const changelog = firstText(source2, ["CHANGELOG.rst", "CHANGELOG.md"]);
-  const system = systemFilesIn(source2, p.systemFiles ?? []);
-  if (typeof system === "string") return system;
-  writeReadable(folder2, { ...files, ...system, ...changelog ? { "upstream-changelog": changelog } : {} });
-  return void 0;
-}
-function systemFilesIn(source2, files) {
-  const recipe2 = {};
-  const lines = [];
-  for (const [i, { path: path2, installed, target: target2, link }] of files.entries()) {
-    if (!installed) {
-      const text8 = firstText(source2, [path2]);
-      if (!text8) return `its source has no file ${path2}, which is to be ${target2}`;
-      recipe2[`system-file-${i}`] = text8;
-    }
-    lines.push(`${installed ? `installed ${path2}` : `recipe system-file-${i}`} ${target2}`);
-    if (link) lines.push(`link ${link.target} ${link.path}`);
-  }
-  return { ...recipe2, "system-files": lines.map((l) => `${l}
-`).join("") };
-}
-function writeReadable(folder2, files) {
-  (0, import_node_fs48.mkdirSync)(folder2, { recursive: true });
-  (0, import_node_fs48.chmodSync)(folder2, 493);
-  for (const [name6, data] of Object.entries(files)) {
-    (0, import_node_fs48.writeFileSync)((0, import_node_path57.join)(folder2, name6), data);
-    (0, import_node_fs48.chmodSync)((0, import_node_path57.join)(folder2, name6), 420);
-  }
-}
-var writeTestFiles = (recipe2) => writeReadable((0, import_node_path57.join)(recipe2, "schemas"), manifestSchemas);
-function versionOf2(options5, { graph: graph2, package: p, repeat }) {
-  if (repeat) return repeat.version;
-  const held = options5.channelVersion(graph2.scope, graph2.target, p.debian);
-  const locked2 = options5.lockedVersion(graph2, p);
-  if (locked2 !== void 0 && (held === void 0 || compareDebianVersions(locked2, held) >= 0)) return locked2;
-  const heldEpoch = held === void 0 ? 0 : Number(/^(\d+):/.exec(held)?.[1] ?? 0);
-  const upstreamOf = (v) => v.replace(/^\d+:/, "").replace(/-[^-]*$/, "");
-  const down = held !== void 0 && compareDebianVersions(p.version, upstreamOf(held)) < 0;
-  return debianVersion(p.version, graph2.target.release, options5.stamp, heldEpoch + (down ? 1 : 0));
-}
-function systemDepends(control, ours) {
-  const field = /^Depends: (.*(?:\n .*)*)/m.exec(control)?.[1] ?? "";
-  const names4 = field.split(",").map((d) => d.trim().split(/[\s(|:]/)[0]).filter((d) => d && !ours.has(d) && !ours.has(d.replace(/-abi-[0-9a-f]{16}$/, "")));
-  return [...new Set(names4)].sort(compare);
-}
-var licenseFiles = ["LICENSE", "LICENSE.txt", "LICENSE.md", "COPYING", "COPYING.txt"];
-var largestText2 = 8 << 20;
-function firstText(source2, names4) {
-  for (const name6 of names4) {
-    try {
-      const path2 = (0, import_node_fs48.realpathSync)((0, import_node_path57.join)(source2, name6));
-      if (!path2.startsWith(`${(0, import_node_fs48.realpathSync)(source2)}/`)) continue;
-      const stat2 = (0, import_node_fs48.statSync)(path2);
-      if (stat2.isFile() && stat2.size <= largestText2) return (0, import_node_fs48.readFileSync)(path2);
-    } catch {
-    }
-  }
-  return void 0;
-}
-var stampOfBuild = (options5, request) => request.repeat?.stamp ?? stampOfVersion(versionOf2(options5, request)) ?? options5.stamp;
-
 // ts-src/engine/docs/faults.ts
 function faultsOf(judged) {
   const { results, settings: settings3, installed } = judged;
@@ -32374,8 +32753,8 @@ async function factsOf2({ environment: environment3, installed }, pages2) {
   for (const m of installed.messages) messages.push(parseMessage(m.kind, m.name, await text8(m.path)));
   const plugins2 = [];
   for (const path2 of installed.descriptions) plugins2.push(...pluginsIn(await text8(path2)));
-  const firstOf = (path2) => there.has(path2) ? path2 : void 0;
-  const [api, prose2] = [firstOf(`${apiFolder}/overview.html`), firstOf(`${proseFolder}/index.html`)];
+  const firstOf2 = (path2) => there.has(path2) ? path2 : void 0;
+  const [api, prose2] = [firstOf2(`${apiFolder}/overview.html`), firstOf2(`${proseFolder}/index.html`)];
   return {
     schema: 1,
     ...readme === void 0 ? {} : { readme },
@@ -32436,7 +32815,7 @@ function inventoryLines(base642) {
 }
 
 // ts-src/engine/docs/taken.ts
-var import_node_path58 = require("node:path");
+var import_node_path60 = require("node:path");
 
 // ts-src/render/api-overview.ts
 var sections = [
@@ -32479,7 +32858,7 @@ function frameOf(organization, { request, parts: parts2 }) {
 var ofTools = /^(api\/([^/]+\.(css|js|svg|png|md5|map)|(annotated|classes|hierarchy|inherits|files|pages|namespaces|topics|modules|examples)\.html|(functions|globals|namespacemembers)(_[^/]*)?\.html|graph_legend\.html)|doc\/_static\/(basic\.css|pygments\.css|alabaster\.css|[A-Za-z_.-]*(jquery|underscore|doctools|sphinx_highlight|language_data|documentation_options|_sphinx_javascript_frameworks_compat|searchtools)[A-Za-z0-9_.-]*\.js)|doc\/(objects\.inv|\.buildinfo|\.nojekyll|searchindex\.js))$/;
 async function pagesOf(organization, job, results) {
   const { request, environment: environment3 } = job;
-  const folder2 = (0, import_node_path58.join)(environment3.build, "docs", "pages");
+  const folder2 = (0, import_node_path60.join)(environment3.build, "docs", "pages");
   const pages2 = await takePages(folder2, (path2) => ofTools.test(path2) && path2 !== `${apiFolder}/index.html`);
   for (const page of pages2)
     if (page.path.startsWith(`${proseFolder}/`) && isPage(page)) page.data = withoutProblems(page.data);
@@ -32668,9 +33047,9 @@ async function documentPackage(options5, packages, request) {
   const begun = options5.now();
   const { graph: graph2, number: number7 } = request;
   const tools2 = await graph2.system.resolve(documentationTools);
-  if (typeof tools2 === "string") return failed2(`apt can't install the documentation tools: ${tools2}`);
+  if (typeof tools2 === "string") return failed(`apt can't install the documentation tools: ${tools2}`);
   const common3 = await tools2.packages();
-  if (typeof common3 === "string") return failed2(`apt can't install the documentation tools: ${common3}`);
+  if (typeof common3 === "string") return failed(`apt can't install the documentation tools: ${common3}`);
   const roots = graph2.closures.docsRoot(number7);
   const prepared2 = await prepareEnvironment(options5, packages, { ...request, common: common3 }, roots);
   if (prepared2.state !== "made") return prepared2;
@@ -32678,7 +33057,7 @@ async function documentPackage(options5, packages, request) {
   const unpacked2 = await packages.unpack(ownPackage(graph2, number7));
   if (!unpacked2) return { state: "lost", packages: [number7] };
   const interfaces = await interfacesOf(options5, request);
-  if (typeof interfaces === "string") return failed2(interfaces);
+  if (typeof interfaces === "string") return failed(interfaces);
   const job = await jobOf(request, environment3, unpacked2.files, interfaces);
   writeInputs(options5, job);
   const limit = timeLimit(options5.signal, options5.minutes);
@@ -32693,9 +33072,9 @@ async function documentPackage(options5, packages, request) {
   });
   limit.done();
   if (outcome.code !== 0)
-    return failed2(reasonOf(options5, outcome, limit, request.log, "the making of its documentation"));
+    return failed(reasonOf(options5, outcome, limit, request.log, "the making of its documentation"));
   const results = await readDocResults(environment3.build);
-  if (!results) return failed2("the documentation tools left no results: something in its documentation removed them");
+  if (!results) return failed("the documentation tools left no results: something in its documentation removed them");
   return made(await recordOf2(options5, job, results, begun));
 }
 async function interfacesOf({ store: store2, taskKeys }, { graph: graph2, number: number7 }) {
@@ -32774,11 +33153,11 @@ function writeInputs(options5, job) {
 }
 function write(folder2, files) {
   for (const [name6, data] of Object.entries(files)) {
-    const path2 = (0, import_node_path59.join)(folder2, name6);
-    (0, import_node_fs49.mkdirSync)((0, import_node_path59.dirname)(path2), { recursive: true });
-    (0, import_node_fs49.chmodSync)((0, import_node_path59.dirname)(path2), 493);
-    (0, import_node_fs49.writeFileSync)(path2, data);
-    (0, import_node_fs49.chmodSync)(path2, 420);
+    const path2 = (0, import_node_path61.join)(folder2, name6);
+    (0, import_node_fs51.mkdirSync)((0, import_node_path61.dirname)(path2), { recursive: true });
+    (0, import_node_fs51.chmodSync)((0, import_node_path61.dirname)(path2), 493);
+    (0, import_node_fs51.writeFileSync)(path2, data);
+    (0, import_node_fs51.chmodSync)(path2, 420);
   }
 }
 async function recordOf2(options5, job, results, begun) {
@@ -32790,8 +33169,8 @@ async function recordOf2(options5, job, results, begun) {
   const pages2 = await pagesOf(options5.distro.organization, job, results);
   const facts = await factsOf2(job, pages2);
   const warnings = [...results.warnings, ...wishes.notes];
-  const packed3 = (0, import_node_path59.join)(request.work, `${name6}.pages`);
-  (0, import_node_fs49.writeFileSync)(packed3, packPages(pages2));
+  const packed3 = (0, import_node_path61.join)(request.work, `${name6}.pages`);
+  (0, import_node_fs51.writeFileSync)(packed3, packPages(pages2));
   await checkLeft(build4, "docs/results.json", 64 << 20);
   return {
     schema: 1,
@@ -32833,8 +33212,8 @@ async function interfaceOf2({ environment: environment3, installed, sphinx, doxy
 }
 
 // ts-src/engine/build/objects.ts
-var import_node_fs50 = require("node:fs");
-var import_node_path60 = require("node:path");
+var import_node_fs52 = require("node:fs");
+var import_node_path62 = require("node:path");
 init_files();
 init_digest();
 init_names();
@@ -32900,9 +33279,9 @@ async function openObjects({ driver, state, store: store2 }, request, source2) {
   const { graph: graph2, package: p } = request;
   const seen = kept2.includes(p.buildType) ? readSource(source2) : void 0;
   if (!seen) return void 0;
-  const place2 = (0, import_node_path60.join)(state, "objects", sha256(`${graph2.id}/${p.name}`).slice(0, 24));
-  const folder2 = (0, import_node_path60.join)(place2, "obj");
-  const file3 = (0, import_node_path60.join)(place2, "record.json");
+  const place2 = (0, import_node_path62.join)(state, "objects", sha256(`${graph2.id}/${p.name}`).slice(0, 24));
+  const folder2 = (0, import_node_path62.join)(place2, "obj");
+  const file3 = (0, import_node_path62.join)(place2, "record.json");
   const release2 = await holdMutex(`${place2}.lock`);
   const { source: _source, dependencies: _dependencies, ...frame } = request.resolved.inputs();
   const now = {
@@ -32915,7 +33294,7 @@ async function openObjects({ driver, state, store: store2 }, request, source2) {
   const reused = before?.schema === 1 && await fits(before, now, request, store2);
   if (!reused) await driver.remove(folder2);
   else keepTimes(source2, before, now);
-  (0, import_node_fs50.mkdirSync)(folder2, { recursive: true });
+  (0, import_node_fs52.mkdirSync)(folder2, { recursive: true });
   writeWhole(file3, JSON.stringify(now));
   return {
     folder: folder2,
@@ -32929,11 +33308,11 @@ async function openObjects({ driver, state, store: store2 }, request, source2) {
 function readSource(source2) {
   const files = {};
   const frame = [];
-  for (const path2 of (0, import_node_fs50.readdirSync)(source2, { recursive: true }).map(String).sort()) {
-    const found2 = (0, import_node_fs50.lstatSync)((0, import_node_path60.join)(source2, path2));
-    if (found2.isSymbolicLink()) frame.push(`${path2} -> ${(0, import_node_fs50.readlinkSync)((0, import_node_path60.join)(source2, path2))}`);
+  for (const path2 of (0, import_node_fs52.readdirSync)(source2, { recursive: true }).map(String).sort()) {
+    const found2 = (0, import_node_fs52.lstatSync)((0, import_node_path62.join)(source2, path2));
+    if (found2.isSymbolicLink()) frame.push(`${path2} -> ${(0, import_node_fs52.readlinkSync)((0, import_node_path62.join)(source2, path2))}`);
     if (!found2.isFile()) continue;
-    const bytes = (0, import_node_fs50.readFileSync)((0, import_node_path60.join)(source2, path2));
+    const bytes = (0, import_node_fs52.readFileSync)((0, import_node_path62.join)(source2, path2));
     if (compiled.test(path2) && timed.test(bytes.toString("latin1"))) return void 0;
     const digest4 = sha256(bytes);
     files[path2] = [digest4, found2.mtimeMs];
@@ -32976,7 +33355,7 @@ function keepTimes(source2, before, now) {
   for (const [path2, entry] of Object.entries(now.files)) {
     const old = before.files[path2];
     if (old?.[0] !== entry[0]) continue;
-    (0, import_node_fs50.utimesSync)((0, import_node_path60.join)(source2, path2), old[1] / 1e3, old[1] / 1e3);
+    (0, import_node_fs52.utimesSync)((0, import_node_path62.join)(source2, path2), old[1] / 1e3, old[1] / 1e3);
     entry[1] = old[1];
   }
 }
@@ -33031,11 +33410,11 @@ function rootsOf(graph2, n, roots) {
 }
 
 // ts-src/engine/build/pack.ts
-var import_node_fs52 = require("node:fs");
-var import_node_path63 = require("node:path");
+var import_node_fs54 = require("node:fs");
+var import_node_path65 = require("node:path");
 
 // ts-src/inspect/python-needs.ts
-var import_node_path61 = require("node:path");
+var import_node_path63 = require("node:path");
 var modules = /^\/(?:local\/)?lib\/python3(?:\.(\d+))?\/(?:site|dist)-packages\//;
 var extension = /\.cpython-3(\d+)-[^/]*\.so$/;
 var interpreter = /^#!\s*(?:\/usr)?(?:\/local)?\/bin\/(?:env\s+(?:-S\s*)?)?(python\d?(?:\.\d+)?|sh|bash|dash|zsh)\b/;
@@ -33053,7 +33432,7 @@ function pythonNeeds(stage, members2, prefix) {
     if (minor2 !== void 0) minors.add(minor2);
     if (found2) any = true;
     else if (m.mode & 73 || shellScript.test(m.path)) {
-      const runs = runsPython((0, import_node_path61.join)(stage, m.path), shellScript.test(m.path));
+      const runs = runsPython((0, import_node_path63.join)(stage, m.path), shellScript.test(m.path));
       if (runs === "python") unversioned = true;
       else if (runs) any = true;
     }
@@ -33075,8 +33454,8 @@ function runsPython(file3, isShell) {
 }
 
 // ts-src/inspect/staged.ts
-var import_node_fs51 = require("node:fs");
-var import_node_path62 = require("node:path");
+var import_node_fs53 = require("node:fs");
+var import_node_path64 = require("node:path");
 init_faults();
 var most2 = 5e5;
 function stagedMembers(root) {
@@ -33084,18 +33463,18 @@ function stagedMembers(root) {
   let kilobytes = 0;
   const stack = [""];
   try {
-    if (!(0, import_node_fs51.lstatSync)(root).isDirectory()) return "what it installed is no folder";
+    if (!(0, import_node_fs53.lstatSync)(root).isDirectory()) return "what it installed is no folder";
     for (let folder2 = stack.pop(); folder2 !== void 0; folder2 = stack.pop()) {
-      for (const name6 of (0, import_node_fs51.readdirSync)((0, import_node_path62.join)(root, folder2))) {
+      for (const name6 of (0, import_node_fs53.readdirSync)((0, import_node_path64.join)(root, folder2))) {
         const path2 = `${folder2}/${name6}`;
-        const stat2 = (0, import_node_fs51.lstatSync)((0, import_node_path62.join)(root, path2));
+        const stat2 = (0, import_node_fs53.lstatSync)((0, import_node_path64.join)(root, path2));
         const type = typeOf(stat2);
         if (type === "directory") stack.push(path2);
         members2.push({
           path: path2,
           type,
           mode: stat2.mode & 4095,
-          target: type === "link" ? (0, import_node_fs51.readlinkSync)((0, import_node_path62.join)(root, path2)) : ""
+          target: type === "link" ? (0, import_node_fs53.readlinkSync)((0, import_node_path64.join)(root, path2)) : ""
         });
         kilobytes += type === "file" ? Math.ceil(stat2.size / 1024) : 1;
         if (members2.length > most2) return `it installed more than ${most2} files`;
@@ -33159,10 +33538,10 @@ function checkStaged(request, environment3) {
 }
 var refusal = (faults5) => faults5.length ? `it can't be published: ${faults5.join("; ")}` : void 0;
 var largestText5 = 64 << 20;
-var stageOf = (environment3) => (0, import_node_path63.join)(environment3.build, "stage");
+var stageOf = (environment3) => (0, import_node_path65.join)(environment3.build, "stage");
 async function finishPackages(options5, request, environment3, folder2) {
   const { graph: graph2, number: number7, package: p } = request;
-  const out = (0, import_node_path63.join)(folder2, "out");
+  const out = (0, import_node_path65.join)(folder2, "out");
   const text8 = async (name6) => (await readLeft(folder2, `out/${name6}`, largestText5))?.toString("utf8") ?? "";
   const lines = async (name6) => (await text8(name6)).split("\n").filter(Boolean);
   const stage = stageOf(environment3);
@@ -33171,7 +33550,7 @@ async function finishPackages(options5, request, environment3, folder2) {
   const abi2 = abiOf(graph2, number7, seen.api, linked);
   const planned2 = plannedControl(options5, request, environment3.system);
   const staged = stagedMembers(stage);
-  if (typeof staged === "string") return failed2(staged);
+  if (typeof staged === "string") return failed(staged);
   const { architecture: architecture3 } = graph2.target;
   const shlibs = (await lines("shlibdeps")).flatMap((l) => /^shlibs:Depends=(.*)$/.exec(l)?.[1]?.split(", ") ?? []);
   const control = {
@@ -33189,14 +33568,14 @@ async function finishPackages(options5, request, environment3, folder2) {
       ...pythonNeeds(stage, staged.members, graph2.scope.prefix)
     ],
     // A package that has setup.sh of its own, as catkin and ros_workspace do, has it instead of ours.
-    replaces: staged.members.some((m) => isPrefixFile(m.path, graph2.scope.prefix)) ? [...planned2.replaces, environmentOf2(options5, request)] : planned2.replaces,
+    replaces: staged.members.some((m) => isPrefixFile(m.path, graph2.scope.prefix)) ? [...planned2.replaces, environmentOf(options5, request)] : planned2.replaces,
     provides: abi2.name ? [abi2.name] : []
   };
-  const target2 = (0, import_node_path63.join)(request.work, "packages");
-  (0, import_node_fs52.mkdirSync)(target2);
+  const target2 = (0, import_node_path65.join)(request.work, "packages");
+  (0, import_node_fs54.mkdirSync)(target2);
   const seconds = stampSeconds(stampOfBuild(options5, request));
   const finish2 = async (from, c, allowed, more) => {
-    const path2 = (0, import_node_path63.join)(target2, debFile(c.package, c.version, architecture3));
+    const path2 = (0, import_node_path65.join)(target2, debFile(c.package, c.version, architecture3));
     const members2 = [
       { path: "control", data: renderControl(c) },
       { path: "md5sums", data: await text8(`${from}.md5sums`) }
@@ -33205,7 +33584,7 @@ async function finishPackages(options5, request, environment3, folder2) {
     const kept4 = from === "package.deb" ? conffilesOf(p.systemFiles ?? []) : [];
     if (kept4.length) members2.push({ path: "conffiles", data: kept4.map((f) => `${f}
 `).join("") });
-    await assemble((0, import_node_path63.join)(out, from), members2, path2, seconds);
+    await assemble((0, import_node_path65.join)(out, from), members2, path2, seconds);
     return { path: path2, policy: { ...policyOf(c, allowed), conffiles: kept4 } };
   };
   const main2 = await finish2("package.deb", control, placesOf2(graph2, p), await text8("shlibs") ? ["shlibs"] : []);
@@ -33214,7 +33593,7 @@ async function finishPackages(options5, request, environment3, folder2) {
   const ids = await lines("build-ids");
   const debug = await finish2("debug.deb", debugControl(control, ids, out), allowedDebugPaths(p.debian), []);
   const reason = refusal(await debFaults(debug.path, debug.policy));
-  if (reason !== void 0) return failed2(reason);
+  if (reason !== void 0) return failed(reason);
   return made({ files: [main2, debug], debugPaths: debugPaths(ids), interface: seen, abi: abi2 });
 }
 var policyOf = (c, allowed) => ({
@@ -33230,7 +33609,7 @@ var debugPaths = (ids) => [...new Set(ids)].sort().map((id) => `/usr/lib/debug/.
 var debugControl = (main2, ids, out) => ({
   ...main2,
   package: `${main2.package}-dbgsym`,
-  installedSize: Math.ceil((0, import_node_fs52.lstatSync)((0, import_node_path63.join)(out, "debug.deb")).size / 1024),
+  installedSize: Math.ceil((0, import_node_fs54.lstatSync)((0, import_node_path65.join)(out, "debug.deb")).size / 1024),
   section: "debug",
   depends: [`${main2.package} (= ${main2.version})`],
   provides: [],
@@ -33258,11 +33637,11 @@ async function assemble(from, members2, target2, seconds) {
 }
 
 // ts-src/engine/build/tests.ts
-var import_node_fs53 = require("node:fs");
-var import_node_path65 = require("node:path");
+var import_node_fs55 = require("node:fs");
+var import_node_path67 = require("node:path");
 
 // ts-src/inspect/test-results.ts
-var import_node_path64 = require("node:path");
+var import_node_path66 = require("node:path");
 init_fxp();
 var mostBytes3 = 16 << 20;
 var mostInAll = 128 << 20;
@@ -33276,7 +33655,7 @@ async function readResults(root, folder2) {
   try {
     for (const { path: path2, kind } of await walkLeft(root, folder2, { most: mostFiles5 })) {
       if (!path2.endsWith(".xml")) continue;
-      const name6 = (0, import_node_path64.basename)(path2);
+      const name6 = (0, import_node_path66.basename)(path2);
       if (kind !== "a file") {
         damaged.push(`${shownName(name6)} (${kind})`);
         continue;
@@ -33437,10 +33816,10 @@ function markFlaky(cases, earlier2) {
 var mostWords = 4 << 20;
 function hasTests(source2, p) {
   const { file: file3, words: words6 } = rulesOf(p.buildType).tests;
-  const visit = (folder2, depth2) => (0, import_node_fs53.readdirSync)(folder2, { withFileTypes: true }).some((e) => {
-    const path2 = (0, import_node_path65.join)(folder2, e.name);
+  const visit = (folder2, depth2) => (0, import_node_fs55.readdirSync)(folder2, { withFileTypes: true }).some((e) => {
+    const path2 = (0, import_node_path67.join)(folder2, e.name);
     if (e.isDirectory()) return depth2 < 8 && e.name !== ".git" && visit(path2, depth2 + 1);
-    return file3.test(e.name) && e.isFile() && (!words6 || (0, import_node_fs53.lstatSync)(path2).size < mostWords && words6.test((0, import_node_fs53.readFileSync)(path2, "utf8")));
+    return file3.test(e.name) && e.isFile() && (!words6 || (0, import_node_fs55.lstatSync)(path2).size < mostWords && words6.test((0, import_node_fs55.readFileSync)(path2, "utf8")));
   });
   return visit(source2, 0);
 }
@@ -33462,7 +33841,7 @@ var PackageBuilder = class {
     const prepared2 = await prepareEnvironment(options5, this.packages, request, roots);
     if (prepared2.state !== "made") return prepared2;
     const unfit = systemBoundFault(request.package, prepared2.value.system);
-    if (unfit !== void 0) return failed2(unfit);
+    if (unfit !== void 0) return failed(unfit);
     const packed3 = await this.compileAndPack(request, prepared2.value);
     if (packed3.state !== "made") return packed3;
     const kept4 = await this.keep(request, packed3.value);
@@ -33472,7 +33851,7 @@ var PackageBuilder = class {
       schema: 4,
       key: request.resolved.key,
       package: request.package.name,
-      version: versionOf2(options5, request),
+      version: versionOf(options5, request),
       ...parts2,
       interface: packed3.value.interface,
       abi: packed3.value.abi.name,
@@ -33483,7 +33862,7 @@ var PackageBuilder = class {
       milliseconds: Math.round(options5.now() - begun)
     };
     const clash = await this.owners.claim(graph2, number7, paths2);
-    return clash === void 0 ? made(record3) : failed2(clash);
+    return clash === void 0 ? made(record3) : failed(clash);
   }
   /**
    * Runs a command, or a shell, in a package's root with the environment of its build; its exit code. `built`: after a
@@ -33497,7 +33876,7 @@ var PackageBuilder = class {
     if (prepared2.state !== "made") return prepared2;
     const { source: source2, recipe: recipe2, build: build4, own: own3, layers: layers2 } = prepared2.value;
     const lacking = writeRecipe(options5, request, source2, recipe2);
-    if (lacking !== void 0) return failed2(lacking);
+    if (lacking !== void 0) return failed(lacking);
     if (asked2.tests) writeTestFiles(recipe2);
     const steps = asked2.built ? 'sh -e /slipway/slipway.sh build || echo "the build ended with $?"; ' : "";
     const inside = ["sh", "-c", `${steps}exec sh -e /slipway/slipway.sh shell "$@"`, "sh", ...asked2.command];
@@ -33505,7 +33884,7 @@ var PackageBuilder = class {
       root: { layers: [own3, ...layers2] },
       network: asked2.tests ? "loopback" : false,
       user: "builder",
-      work: (0, import_node_path66.join)(request.work, "root-shell"),
+      work: (0, import_node_path68.join)(request.work, "root-shell"),
       terminal: true,
       signal: options5.signal,
       binds: [
@@ -33540,7 +33919,7 @@ var PackageBuilder = class {
     const { options: options5 } = this;
     const { package: p, work: work2, log } = request;
     const lacking = writeRecipe(options5, request, environment3.source, environment3.recipe);
-    if (lacking !== void 0) return failed2(lacking);
+    if (lacking !== void 0) return failed(lacking);
     const limit = buildLimit(options5, p.name);
     const enter2 = (entry, env = {}) => enterEnvironment(options5, request, environment3, { ...entry, env, network: false, signal: limit.signal });
     const objects2 = options5.incrementalObjects && !request.repeat ? await openObjects(options5, request, environment3.source) : void 0;
@@ -33559,11 +33938,11 @@ var PackageBuilder = class {
         objects2?.reused ? { SLIPWAY_CONFIGURED: "1" } : {}
       );
       ended = built.signal === null && !built.exceeded && !limit.signal.aborted;
-      if (built.code !== 0) return failed2(reasonOf(options5, built, limit, log, "its build"));
+      if (built.code !== 0) return failed(reasonOf(options5, built, limit, log, "its build"));
       const fault3 = checkStaged(request, environment3);
-      if (fault3 !== void 0) return failed2(fault3);
-      const folder2 = (0, import_node_path66.join)(work2, "pack");
-      (0, import_node_fs54.mkdirSync)((0, import_node_path66.join)(folder2, "tree"), { recursive: true });
+      if (fault3 !== void 0) return failed(fault3);
+      const folder2 = (0, import_node_path68.join)(work2, "pack");
+      (0, import_node_fs56.mkdirSync)((0, import_node_path68.join)(folder2, "tree"), { recursive: true });
       const packed3 = await enter2({
         script: "pack.sh",
         steps: ["pack"],
@@ -33573,7 +33952,7 @@ var PackageBuilder = class {
           { from: stageOf(environment3), to: "/build/tree" }
         ]
       });
-      if (packed3.code !== 0) return failed2(reasonOf(options5, packed3, limit, log, "packing it"));
+      if (packed3.code !== 0) return failed(reasonOf(options5, packed3, limit, log, "packing it"));
       return await finishPackages(options5, request, environment3, folder2);
     } finally {
       await objects2?.close(ended);
@@ -33588,19 +33967,19 @@ var PackageBuilder = class {
     const { store: store2 } = this.options;
     const { graph: graph2 } = request;
     const [main2] = files;
-    if (!main2) return failed2("packing it left no package");
+    if (!main2) return failed("packing it left no package");
     let unpacked2;
     try {
       unpacked2 = await this.packages.take(main2.path, main2.policy);
     } catch (e) {
       if (!(e instanceof PackageFileError)) throw e;
-      return failed2(refusal([e.message]) ?? "");
+      return failed(refusal([e.message]) ?? "");
     }
     const unfit = await this.systemFilesFault(request.package, main2.path);
-    if (unfit !== void 0) return failed2(refusal([unfit]) ?? "");
+    if (unfit !== void 0) return failed(refusal([unfit]) ?? "");
     const debs = [];
     for (const { path: path2 } of files) debs.push(await store2.put(path2));
-    const own3 = /* @__PURE__ */ new Set([...graph2.scope.packages.map((q3) => q3.debian), environmentOf2(this.options, request)]);
+    const own3 = /* @__PURE__ */ new Set([...graph2.scope.packages.map((q3) => q3.debian), environmentOf(this.options, request)]);
     const paths2 = [...unpacked2.files, ...debugPaths2];
     return made({
       debs,
@@ -33630,7 +34009,7 @@ var PackageBuilder = class {
     const prepared2 = await prepareEnvironment(options5, this.packages, request, roots);
     if (prepared2.state !== "made") return prepared2;
     const tests = hasTests(prepared2.value.source, request.package) ? await this.runTests(request, prepared2.value, begun) : noTests;
-    if (options5.signal.aborted) return failed2("the run was stopped");
+    if (options5.signal.aborted) return failed("the run was stopped");
     return made(await this.testRecord(request, tests, Math.round(options5.now() - begun)));
   }
   async runTests(request, environment3, begun) {
@@ -33692,26 +34071,26 @@ var PackageBuilder = class {
 };
 
 // ts-src/engine/system-packages.ts
-var import_node_path72 = require("node:path");
+var import_node_path74 = require("node:path");
 init_diagnostics();
 
 // ts-src/sandbox/apt-resolver.ts
-var import_node_path69 = require("node:path");
+var import_node_path71 = require("node:path");
 init_digest();
 init_names();
 init_files();
 
 // ts-src/sandbox/base-system.ts
-var import_node_fs56 = require("node:fs");
-var import_node_path68 = require("node:path");
+var import_node_fs58 = require("node:fs");
+var import_node_path70 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
 init_process();
 
 // ts-src/sandbox/base-archive.ts
-var import_node_fs55 = require("node:fs");
-var import_node_path67 = require("node:path");
+var import_node_fs57 = require("node:fs");
+var import_node_path69 = require("node:path");
 init_process();
 var earliest = "315619200";
 var subordinate = "nobody:1879048192:65536";
@@ -33731,8 +34110,8 @@ cd /
 exec setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"`;
 async function makeBaseArchive(base) {
   const { platform: platform3, architecture: architecture3, work: work2, log } = base;
-  const temporary2 = (0, import_node_path67.join)(work2, "mmdebstrap");
-  (0, import_node_fs55.mkdirSync)(temporary2);
+  const temporary2 = (0, import_node_path69.join)(work2, "mmdebstrap");
+  (0, import_node_fs57.mkdirSync)(temporary2);
   const env = (folder2) => ({
     PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     LC_ALL: "C.UTF-8",
@@ -33756,9 +34135,9 @@ async function makeBaseArchive(base) {
       ...input(command3.input)
     });
   }
-  (0, import_node_fs55.chmodSync)(temporary2, 1023);
-  (0, import_node_fs55.mkdirSync)((0, import_node_path67.join)(temporary2, "lists"));
-  (0, import_node_fs55.chmodSync)((0, import_node_path67.join)(temporary2, "lists"), 511);
+  (0, import_node_fs57.chmodSync)(temporary2, 1023);
+  (0, import_node_fs57.mkdirSync)((0, import_node_path69.join)(temporary2, "lists"));
+  (0, import_node_fs57.chmodSync)((0, import_node_path69.join)(temporary2, "lists"), 511);
   const copies = /* @__PURE__ */ new Map();
   const lines = (all) => all.map((l) => withCopiedKeys(l, temporary2, copies));
   const command2 = mmdebstrapCommand(
@@ -33786,10 +34165,10 @@ async function makeBaseArchive(base) {
     { log, cwd: "/", detached: true, env: env(confinedFolder), ...input(command2.input) }
   );
   if (made2.code === 0) {
-    (0, import_node_fs55.renameSync)((0, import_node_path67.join)(temporary2, "base.tar"), (0, import_node_path67.join)(work2, "base.tar"));
-    await run("rm", ["-rf", (0, import_node_path67.join)(work2, "lists")]);
-    (0, import_node_fs55.renameSync)((0, import_node_path67.join)(temporary2, "lists"), (0, import_node_path67.join)(work2, "lists"));
-    await run("chown", ["-R", "--no-dereference", "0:0", (0, import_node_path67.join)(work2, "base.tar"), (0, import_node_path67.join)(work2, "lists")]);
+    (0, import_node_fs57.renameSync)((0, import_node_path69.join)(temporary2, "base.tar"), (0, import_node_path69.join)(work2, "base.tar"));
+    await run("rm", ["-rf", (0, import_node_path69.join)(work2, "lists")]);
+    (0, import_node_fs57.renameSync)((0, import_node_path69.join)(temporary2, "lists"), (0, import_node_path69.join)(work2, "lists"));
+    await run("chown", ["-R", "--no-dereference", "0:0", (0, import_node_path69.join)(work2, "base.tar"), (0, import_node_path69.join)(work2, "lists")]);
     await run("rm", ["-rf", "--one-file-system", temporary2]);
   }
   return made2;
@@ -33798,18 +34177,18 @@ function withCopiedKeys(line2, folder2, copies) {
   return line2.replace(/signed-by=(\/[^\s\]]+)/, (_, key) => {
     let copy2 = copies.get(key);
     if (copy2 === void 0) {
-      copy2 = `key-${copies.size}${(0, import_node_path67.extname)(key)}`;
+      copy2 = `key-${copies.size}${(0, import_node_path69.extname)(key)}`;
       copies.set(key, copy2);
-      (0, import_node_fs55.copyFileSync)(key, (0, import_node_path67.join)(folder2, copy2));
-      (0, import_node_fs55.chmodSync)((0, import_node_path67.join)(folder2, copy2), 420);
+      (0, import_node_fs57.copyFileSync)(key, (0, import_node_path69.join)(folder2, copy2));
+      (0, import_node_fs57.chmodSync)((0, import_node_path69.join)(folder2, copy2), 420);
     }
     return `signed-by=${confinedFolder}/${copy2}`;
   });
 }
 var canConfine = async () => (await run("unshare", ["--user", "--mount", "--propagation", "unchanged", "true"])).code === 0;
 function openToAll(folder2) {
-  for (let at2 = folder2; ; at2 = (0, import_node_path67.dirname)(at2)) {
-    if (((0, import_node_fs55.statSync)(at2).mode & 1) === 0) return false;
+  for (let at2 = folder2; ; at2 = (0, import_node_path69.dirname)(at2)) {
+    if (((0, import_node_fs57.statSync)(at2).mode & 1) === 0) return false;
     if (at2 === "/") return true;
   }
 }
@@ -33817,7 +34196,7 @@ function watchRoom(folder2) {
   let full = false;
   const look2 = () => {
     try {
-      const { bavail, bsize } = (0, import_node_fs55.statfsSync)(folder2);
+      const { bavail, bsize } = (0, import_node_fs57.statfsSync)(folder2);
       if (bavail * bsize < 2 << 20) full = true;
     } catch {
     }
@@ -33846,16 +34225,16 @@ function wantedBase(distroRoot, platform3, architecture3) {
   return { sources, wanted };
 }
 function basesFolder(driverName, state, name6, architecture3) {
-  const all = (0, import_node_path68.join)(state, "bases");
-  (0, import_node_fs56.mkdirSync)(all, { recursive: true });
-  return (0, import_node_path68.join)((0, import_node_fs56.realpathSync)(all), `${name6}-${architecture3}${driverName === "docker" ? "-docker" : ""}`);
+  const all = (0, import_node_path70.join)(state, "bases");
+  (0, import_node_fs58.mkdirSync)(all, { recursive: true });
+  return (0, import_node_path70.join)((0, import_node_fs58.realpathSync)(all), `${name6}-${architecture3}${driverName === "docker" ? "-docker" : ""}`);
 }
 async function ensureBase(request) {
   const { driver, state, name: name6, architecture: architecture3 } = request;
   const folder2 = basesFolder(driver.name, state, name6, architecture3);
   const target2 = {
     folder: folder2,
-    work: (0, import_node_path68.join)(folder2, `new-${process.pid}`),
+    work: (0, import_node_path70.join)(folder2, `new-${process.pid}`),
     ...wantedBase(request.distroRoot, request.platform, architecture3)
   };
   const current = async () => {
@@ -33867,7 +34246,7 @@ async function ensureBase(request) {
   const there = await current();
   if (there) return good(there);
   return withMutex(
-    (0, import_node_path68.join)(folder2, "lock"),
+    (0, import_node_path70.join)(folder2, "lock"),
     async () => {
       const other = await current();
       return other ? good(other) : makeBase(request, target2);
@@ -33876,8 +34255,8 @@ async function ensureBase(request) {
   );
 }
 function currentBase(request, { folder: folder2, wanted }) {
-  const base = readJson((0, import_node_path68.join)(folder2, "current.json"));
-  if (!base || base.wanted !== wanted || !exists((0, import_node_path68.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
+  const base = readJson((0, import_node_path70.join)(folder2, "current.json"));
+  if (!base || base.wanted !== wanted || !exists((0, import_node_path70.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
     return void 0;
   if (request.pinned) return base.digest === request.pinned ? base : void 0;
   return request.now / 1e3 - base.made < request.platform.renew_days * 86400 ? base : void 0;
@@ -33885,60 +34264,60 @@ function currentBase(request, { folder: folder2, wanted }) {
 async function makeBase(request, target2) {
   const { driver, state, name: name6, now } = request;
   const { folder: folder2, work: work2, wanted, sources } = target2;
-  for (const entry of (0, import_node_fs56.readdirSync)(folder2)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path68.join)(folder2, entry));
-  const lists = (0, import_node_path68.join)(work2, "lists");
-  (0, import_node_fs56.mkdirSync)(lists, { recursive: true });
-  const tar = (0, import_node_path68.join)(work2, "base.tar");
-  const shared = siblingBase(request, wanted);
-  const failed5 = await makeTar(request, target2, tar, shared);
+  for (const entry of (0, import_node_fs58.readdirSync)(folder2)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path70.join)(folder2, entry));
+  const lists = (0, import_node_path70.join)(work2, "lists");
+  (0, import_node_fs58.mkdirSync)(lists, { recursive: true });
+  const tar = (0, import_node_path70.join)(work2, "base.tar");
+  const shared2 = siblingBase(request, wanted);
+  const failed5 = await makeTar(request, target2, tar, shared2);
   if (failed5) {
     await driver.remove(work2);
     return bad(failed5);
   }
   const digest4 = await sha256File(tar);
-  const unpacked2 = await driver.unpack(tar, (0, import_node_path68.join)(work2, "root"));
+  const unpacked2 = await driver.unpack(tar, (0, import_node_path70.join)(work2, "root"));
   if (unpacked2.code !== 0) {
     await driver.remove(work2);
     return bad(error("base-failed", `can't unpack the base of '${name6}': ${unpacked2.stderr.trim().split("\n").pop()}`));
   }
-  if (shared && (0, import_node_path68.basename)(shared.lists) === "lists") {
+  if (shared2 && (0, import_node_path70.basename)(shared2.lists) === "lists") {
     await run("rm", ["-rf", lists]);
-    await run("cp", ["-a", shared.lists, lists]);
+    await run("cp", ["-a", shared2.lists, lists]);
   }
   const archive = await listsDigest(lists);
-  const final = (0, import_node_path68.join)(folder2, `${digest4.slice(0, 16)}-${archive.slice(0, 8)}`);
+  const final = (0, import_node_path70.join)(folder2, `${digest4.slice(0, 16)}-${archive.slice(0, 8)}`);
   if (exists(final)) await driver.remove(final);
-  (0, import_node_fs56.renameSync)(work2, final);
+  (0, import_node_fs58.renameSync)(work2, final);
   const base = {
     digest: digest4,
     archive,
     wanted,
     folder: final,
-    root: (0, import_node_path68.join)(final, "root"),
-    lists: (0, import_node_path68.join)(final, "lists", "lists"),
-    tar: (0, import_node_path68.join)(final, "base.tar"),
+    root: (0, import_node_path70.join)(final, "root"),
+    lists: (0, import_node_path70.join)(final, "lists", "lists"),
+    tar: (0, import_node_path70.join)(final, "base.tar"),
     packages: [],
-    made: shared?.made ?? Math.floor(now / 1e3),
+    made: shared2?.made ?? Math.floor(now / 1e3),
     sources: sources.from
   };
-  if (!exists(base.lists)) base.lists = (0, import_node_path68.join)(final, "lists");
+  if (!exists(base.lists)) base.lists = (0, import_node_path70.join)(final, "lists");
   const prepared2 = await prepareBase(driver, state, base);
   if (!prepared2.ok) return prepared2;
   base.packages = prepared2.value;
-  writeWhole((0, import_node_path68.join)(folder2, "current.json"), JSON.stringify(base));
+  writeWhole((0, import_node_path70.join)(folder2, "current.json"), JSON.stringify(base));
   return good(base);
 }
 function siblingBase({ driver, state, name: name6, architecture: architecture3, platform: platform3 }, wanted) {
   if (driver.name !== "docker") return void 0;
-  const sibling = readJson((0, import_node_path68.join)(basesFolder("unshare", state, name6, architecture3), "current.json"));
+  const sibling = readJson((0, import_node_path70.join)(basesFolder("unshare", state, name6, architecture3), "current.json"));
   return sibling && sibling.wanted === wanted && platform3.renew_days > 0 && exists(sibling.tar) && exists(sibling.lists) ? sibling : void 0;
 }
-async function makeTar({ name: name6, platform: platform3, architecture: architecture3, log, progress }, { work: work2, sources }, tar, shared) {
+async function makeTar({ name: name6, platform: platform3, architecture: architecture3, log, progress }, { work: work2, sources }, tar, shared2) {
   const proxy = platform3.proxy ?? await hostProxy();
   const system = `${platform3.os} ${platform3.release} ${architecture3}`;
-  if (!shared) progress(`making the base system of ${name6} (${system}) with mmdebstrap: about a minute`);
+  if (!shared2) progress(`making the base system of ${name6} (${system}) with mmdebstrap: about a minute`);
   const wasFull = watchRoom(work2);
-  const made2 = shared ? await run("cp", ["-a", shared.tar, tar]) : await makeBaseArchive({ platform: platform3, architecture: architecture3, sources, work: work2, log, proxy });
+  const made2 = shared2 ? await run("cp", ["-a", shared2.tar, tar]) : await makeBaseArchive({ platform: platform3, architecture: architecture3, sources, work: work2, log, proxy });
   const full = wasFull();
   if (made2.code === 0) return void 0;
   if (made2.code === 127)
@@ -33983,13 +34362,13 @@ var firstError = (log) => {
   return line2 ? `: ${line2.slice(3)}` : "";
 };
 var cacheOf = (base) => {
-  const folder2 = (0, import_node_path68.join)(base.folder, "cache");
-  (0, import_node_fs56.mkdirSync)(folder2, { recursive: true });
+  const folder2 = (0, import_node_path70.join)(base.folder, "cache");
+  (0, import_node_fs58.mkdirSync)(folder2, { recursive: true });
   return folder2;
 };
 async function listsDigest(folder2) {
-  const files = (0, import_node_fs56.readdirSync)(folder2, { recursive: true }).map(String).map((f) => (0, import_node_path68.join)(folder2, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs56.statSync)(f).isFile()).sort();
-  return sha256(JSON.stringify(await Promise.all(files.map(async (f) => [(0, import_node_path68.basename)(f), await sha256File(f)]))));
+  const files = (0, import_node_fs58.readdirSync)(folder2, { recursive: true }).map(String).map((f) => (0, import_node_path70.join)(folder2, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs58.statSync)(f).isFile()).sort();
+  return sha256(JSON.stringify(await Promise.all(files.map(async (f) => [(0, import_node_path70.basename)(f), await sha256File(f)]))));
 }
 async function hostProxy() {
   if (process.env.http_proxy) return process.env.http_proxy;
@@ -34035,7 +34414,7 @@ var AptResolver = class {
     this.driver = driver;
     this.state = state;
     this.base = base;
-    this.memory = (0, import_node_path69.join)(base.folder, "answers.json");
+    this.memory = (0, import_node_path71.join)(base.folder, "answers.json");
     this.resolved = new Map(Object.entries(readJson(this.memory) ?? {}));
   }
   /** Names → digest of their set; those that apt refuses → its words. */
@@ -34087,7 +34466,7 @@ var AptResolver = class {
     if (!handle) this.handles.set(digest4, handle = { digest: digest4, packages: () => this.packagesOf(names4, digest4) });
     return handle;
   }
-  setFile = (digest4) => (0, import_node_path69.join)(this.base.folder, "sets", `${digest4}.json`);
+  setFile = (digest4) => (0, import_node_path71.join)(this.base.folder, "sets", `${digest4}.json`);
   async packagesOf(names4, digest4) {
     const sound = (set) => Array.isArray(set) && set.every((p) => typeof p === "string" && isPinnedPackage(p)) && sha256(set.join(" ")) === digest4;
     const here = readJson(this.setFile(digest4));
@@ -34133,7 +34512,7 @@ var AptResolver = class {
   }
   async askFor(sets) {
     const work2 = newScratch(this.state);
-    writeWhole((0, import_node_path69.join)(work2, "sets"), `${sets.join("\n")}
+    writeWhole((0, import_node_path71.join)(work2, "sets"), `${sets.join("\n")}
 `);
     const out = await this.driver.enter({
       root: { layers: [this.base.root] },
@@ -34141,7 +34520,7 @@ var AptResolver = class {
       user: "root",
       work: work2,
       env: aptEnvironment(void 0),
-      binds: [...listBinds(this.base), { from: (0, import_node_path69.join)(work2, "sets"), to: "/sets", readOnly: true }],
+      binds: [...listBinds(this.base), { from: (0, import_node_path71.join)(work2, "sets"), to: "/sets", readOnly: true }],
       command: [
         "sh",
         "-c",
@@ -34173,8 +34552,8 @@ function readAnswers(text8) {
 }
 
 // ts-src/sandbox/stored-base.ts
-var import_node_fs57 = require("node:fs");
-var import_node_path70 = require("node:path");
+var import_node_fs59 = require("node:fs");
+var import_node_path72 = require("node:path");
 init_diagnostics();
 init_files();
 init_process();
@@ -34182,9 +34561,9 @@ var nameOf4 = (digest4, archive) => `bases/${digest4}-${archive.slice(0, 16)}.js
 async function keepBase(store2, base, work2) {
   const name6 = nameOf4(base.digest, base.archive);
   if (await store2.readJson(name6)) return;
-  (0, import_node_fs57.mkdirSync)(work2, { recursive: true });
-  const tar = (0, import_node_path70.join)(work2, "base.tar.gz");
-  const lists = (0, import_node_path70.join)(work2, "lists.tar.gz");
+  (0, import_node_fs59.mkdirSync)(work2, { recursive: true });
+  const tar = (0, import_node_path72.join)(work2, "base.tar.gz");
+  const lists = (0, import_node_path72.join)(work2, "lists.tar.gz");
   for (const [command2, args] of [
     ["sh", ["-c", 'gzip -1 -n < "$1" > "$2"', "sh", base.tar, tar]],
     ["tar", ["-c", "-z", "--sort=name", "--numeric-owner", "-f", lists, "-C", base.lists, "."]]
@@ -34205,14 +34584,14 @@ async function keepBase(store2, base, work2) {
 async function toldBase(store2, state, platform3, wanted) {
   const stored2 = await store2.readJson(nameOf4(wanted.digest, wanted.archive));
   if (!stored2) return lost2("base", platform3, wanted.digest);
-  return good(baseIn((0, import_node_path70.join)(state, "told", folderName(wanted)), wanted, stored2));
+  return good(baseIn((0, import_node_path72.join)(state, "told", folderName(wanted)), wanted, stored2));
 }
 var baseIn = (folder2, wanted, { packages, made: made2 }) => ({
   ...wanted,
   folder: folder2,
-  root: (0, import_node_path70.join)(folder2, "root"),
-  lists: (0, import_node_path70.join)(folder2, "lists"),
-  tar: (0, import_node_path70.join)(folder2, "base.tar"),
+  root: (0, import_node_path72.join)(folder2, "root"),
+  lists: (0, import_node_path72.join)(folder2, "lists"),
+  tar: (0, import_node_path72.join)(folder2, "base.tar"),
   packages,
   made: made2,
   sources: "store"
@@ -34226,11 +34605,11 @@ var folderName = ({ digest: digest4, archive }) => `${digest4.slice(0, 16)}-${ar
 async function storedBase(request) {
   const { driver, state, name: name6, architecture: architecture3, wanted } = request;
   const folder2 = basesFolder(driver.name, state, name6, architecture3);
-  const kept4 = (0, import_node_path70.join)(folder2, `kept-${folderName(wanted)}.json`);
+  const kept4 = (0, import_node_path72.join)(folder2, `kept-${folderName(wanted)}.json`);
   const there = async () => {
-    for (const file3 of [(0, import_node_path70.join)(folder2, "current.json"), kept4]) {
+    for (const file3 of [(0, import_node_path72.join)(folder2, "current.json"), kept4]) {
       const base = readJson(file3);
-      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path70.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root)) {
+      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path72.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root)) {
         noteUse(base.folder);
         return base;
       }
@@ -34240,7 +34619,7 @@ async function storedBase(request) {
   const now = await there();
   if (now) return good(now);
   return withMutex(
-    (0, import_node_path70.join)(folder2, "lock"),
+    (0, import_node_path72.join)(folder2, "lock"),
     async () => {
       const other = await there();
       if (other) return good(other);
@@ -34258,25 +34637,25 @@ async function fetchBase(request, folder2) {
   request.progress(`fetching the base system of ${name6} (${architecture3}) from the store`);
   const [tar, lists] = [await store2.path(stored2.tar), await store2.path(stored2.lists)];
   if (!tar || !lists) return lost2("whole base", name6, wanted.digest);
-  const work2 = (0, import_node_path70.join)(folder2, `new-${process.pid}`);
+  const work2 = (0, import_node_path72.join)(folder2, `new-${process.pid}`);
   await driver.remove(work2);
-  (0, import_node_fs57.mkdirSync)((0, import_node_path70.join)(work2, "lists"), { recursive: true });
+  (0, import_node_fs59.mkdirSync)((0, import_node_path72.join)(work2, "lists"), { recursive: true });
   const unzipped4 = await run("sh", [
     "-c",
     'gzip -d < "$1" > "$2" && tar -x -z -f "$3" -C "$4"',
     "sh",
     tar,
-    (0, import_node_path70.join)(work2, "base.tar"),
+    (0, import_node_path72.join)(work2, "base.tar"),
     lists,
-    (0, import_node_path70.join)(work2, "lists")
+    (0, import_node_path72.join)(work2, "lists")
   ]);
   if (unzipped4.code !== 0) return cannotUnpack(name6, unzipped4);
-  if (await sha256File((0, import_node_path70.join)(work2, "base.tar")) !== wanted.digest) return lost2("sound base", name6, wanted.digest);
-  const unpacked2 = await driver.unpack((0, import_node_path70.join)(work2, "base.tar"), (0, import_node_path70.join)(work2, "root"));
+  if (await sha256File((0, import_node_path72.join)(work2, "base.tar")) !== wanted.digest) return lost2("sound base", name6, wanted.digest);
+  const unpacked2 = await driver.unpack((0, import_node_path72.join)(work2, "base.tar"), (0, import_node_path72.join)(work2, "root"));
   if (unpacked2.code !== 0) return cannotUnpack(name6, unpacked2);
-  const final = (0, import_node_path70.join)(folder2, folderName(wanted));
+  const final = (0, import_node_path72.join)(folder2, folderName(wanted));
   if (exists(final)) await driver.remove(final);
-  (0, import_node_fs57.renameSync)(work2, final);
+  (0, import_node_fs59.renameSync)(work2, final);
   const base = baseIn(final, wanted, stored2);
   const prepared2 = await prepareBase(driver, state, base);
   return prepared2.ok ? good(base) : prepared2;
@@ -34288,9 +34667,9 @@ async function sharedBase(request) {
   const { wanted } = wantedBase(request.distroRoot, platform3, architecture3);
   const young = (base) => pinned === void 0 ? request.now / 1e3 - base.made < platform3.renew_days * 86400 : base.digest === pinned;
   const pointer = sharedName(pinned ?? wanted);
-  const fetch2 = async (shared) => {
-    if (!shared || !young(shared)) return void 0;
-    const base = await storedBase({ ...request, wanted: shared });
+  const fetch2 = async (shared2) => {
+    if (!shared2 || !young(shared2)) return void 0;
+    const base = await storedBase({ ...request, wanted: shared2 });
     return base.ok ? base.value : void 0;
   };
   const there = await fetch2(await store2.readJson(pointer));
@@ -34312,8 +34691,8 @@ async function sharedBase(request) {
 }
 
 // ts-src/sandbox/system-layers.ts
-var import_node_fs58 = require("node:fs");
-var import_node_path71 = require("node:path");
+var import_node_fs60 = require("node:fs");
+var import_node_path73 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -34348,16 +34727,16 @@ var SystemLayers = class {
     }
     return making;
   }
-  all = () => (0, import_node_path71.join)(this.state, this.driver.name === "docker" ? "layers-docker" : "layers");
-  folder = (id) => (0, import_node_path71.join)(this.all(), id);
+  all = () => (0, import_node_path73.join)(this.state, this.driver.name === "docker" ? "layers-docker" : "layers");
+  folder = (id) => (0, import_node_path73.join)(this.all(), id);
   /** Folders of a layer and of all below it; undefined where one of them is not there. */
   chain(id) {
     const chain = [];
     for (let at2 = id; at2; ) {
-      const layer = this.layers.get(at2) ?? readJson((0, import_node_path71.join)(this.folder(at2), "layer.json"));
+      const layer = this.layers.get(at2) ?? readJson((0, import_node_path73.join)(this.folder(at2), "layer.json"));
       if (!layer) return void 0;
       this.layers.set(at2, layer);
-      chain.push((0, import_node_path71.join)(this.folder(at2), "root"));
+      chain.push((0, import_node_path73.join)(this.folder(at2), "root"));
       at2 = layer.parent;
     }
     return [...chain, this.base.root];
@@ -34369,7 +34748,7 @@ var SystemLayers = class {
   async make(id, set, common3) {
     const there = await this.soundChain(id);
     if (there) return good(there);
-    return withMutex((0, import_node_path71.join)(this.all(), `${id}.lock`), async () => {
+    return withMutex((0, import_node_path73.join)(this.all(), `${id}.lock`), async () => {
       const other = await this.soundChain(id);
       return other ? good(other) : this.install(id, set, common3);
     });
@@ -34384,7 +34763,7 @@ var SystemLayers = class {
     const fetched = await this.fetch(missing);
     if (!fetched.ok) return fetched;
     const work2 = newScratch(this.state);
-    const keep2 = (0, import_node_path71.join)(work2, "kept");
+    const keep2 = (0, import_node_path73.join)(work2, "kept");
     const made2 = await this.driver.enter({
       root: { layers: lower, keep: keep2 },
       network: false,
@@ -34417,24 +34796,24 @@ var SystemLayers = class {
         })
       );
     await this.keep(id, parent ? { set, parent: parent.id } : { set }, keep2, work2);
-    return good([(0, import_node_path71.join)(this.folder(id), "root"), ...lower]);
+    return good([(0, import_node_path73.join)(this.folder(id), "root"), ...lower]);
   }
   /** Moves what an installation left in `kept` to the layer's place. */
   async keep(id, layer, kept4, work2) {
-    (0, import_node_fs58.mkdirSync)(this.all(), { recursive: true });
-    const staged = (0, import_node_path71.join)(work2, "layer");
-    (0, import_node_fs58.mkdirSync)(staged);
-    (0, import_node_fs58.rmSync)((0, import_node_path71.join)(kept4, "aptcache"), { recursive: true, force: true });
-    (0, import_node_fs58.renameSync)(kept4, (0, import_node_path71.join)(staged, "root"));
-    writeWhole((0, import_node_path71.join)(staged, "layer.json"), JSON.stringify(layer));
+    (0, import_node_fs60.mkdirSync)(this.all(), { recursive: true });
+    const staged = (0, import_node_path73.join)(work2, "layer");
+    (0, import_node_fs60.mkdirSync)(staged);
+    (0, import_node_fs60.rmSync)((0, import_node_path73.join)(kept4, "aptcache"), { recursive: true, force: true });
+    (0, import_node_fs60.renameSync)(kept4, (0, import_node_path73.join)(staged, "root"));
+    writeWhole((0, import_node_path73.join)(staged, "layer.json"), JSON.stringify(layer));
     if (exists(this.folder(id))) await this.driver.remove(this.folder(id));
-    (0, import_node_fs58.renameSync)(staged, this.folder(id));
+    (0, import_node_fs60.renameSync)(staged, this.folder(id));
     this.layers.set(id, layer);
   }
   async sound(chain) {
     for (const folder2 of chain) if (!this.known.has(folder2) && !await this.driver.ready(folder2)) return false;
     for (const folder2 of chain) {
-      if (!this.known.has(folder2) && folder2 !== this.base.root) noteUse((0, import_node_path71.join)((0, import_node_path71.dirname)(folder2), "layer.json"));
+      if (!this.known.has(folder2) && folder2 !== this.base.root) noteUse((0, import_node_path73.join)((0, import_node_path73.dirname)(folder2), "layer.json"));
       this.known.add(folder2);
     }
     return true;
@@ -34445,7 +34824,7 @@ var SystemLayers = class {
     let best;
     let names4 = [];
     try {
-      names4 = (0, import_node_fs58.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
+      names4 = (0, import_node_fs60.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
     } catch {
     }
     for (const id of names4) {
@@ -34458,8 +34837,8 @@ var SystemLayers = class {
     return best;
   }
   archives() {
-    const folder2 = (0, import_node_path71.join)(this.state, "archives");
-    (0, import_node_fs58.mkdirSync)((0, import_node_path71.join)(folder2, "partial"), { recursive: true });
+    const folder2 = (0, import_node_path73.join)(this.state, "archives");
+    (0, import_node_fs60.mkdirSync)((0, import_node_path73.join)(folder2, "partial"), { recursive: true });
     return folder2;
   }
   /** Brings packages into the shared folder of .deb files; apt checks each against the signed lists. */
@@ -34468,10 +34847,10 @@ var SystemLayers = class {
       const [name6 = "", version3 = ""] = p.split("=");
       return `${name6}_${version3.replaceAll(":", "%3a")}_`;
     };
-    return withMutex((0, import_node_path71.join)(this.state, "archives.lock"), async () => {
-      const held = (0, import_node_fs58.readdirSync)(this.archives());
+    return withMutex((0, import_node_path73.join)(this.state, "archives.lock"), async () => {
+      const held = (0, import_node_fs60.readdirSync)(this.archives());
       const found2 = packages.map((p) => held.find((h) => h.startsWith(file3(p))));
-      for (const name6 of found2) if (name6 !== void 0) noteUse((0, import_node_path71.join)(this.archives(), name6));
+      for (const name6 of found2) if (name6 !== void 0) noteUse((0, import_node_path73.join)(this.archives(), name6));
       const missing = packages.filter((_, i) => found2[i] === void 0);
       if (!missing.length) return good(true);
       const work2 = newScratch(this.state);
@@ -34505,12 +34884,12 @@ var SystemLayers = class {
   }
   /** dpkg's status of a root with this set, as text. */
   status(layers2) {
-    return layers2.map((l) => (0, import_node_path71.join)(l, "var/lib/dpkg/status")).find(exists);
+    return layers2.map((l) => (0, import_node_path73.join)(l, "var/lib/dpkg/status")).find(exists);
   }
 };
 
 // ts-src/engine/system-packages.ts
-var logOf = (state) => (0, import_node_path72.join)(state, "slipway.log");
+var logOf = (state) => (0, import_node_path74.join)(state, "slipway.log");
 async function openSystem(request, target2, tells) {
   const { driver, state, store: store2 } = request;
   const found2 = request.distro.platforms[target2.platform];
@@ -34557,8 +34936,8 @@ async function shareAnswers(systems, store2) {
 }
 
 // ts-src/engine/task-keys.ts
-var import_node_fs59 = require("node:fs");
-var import_node_path73 = require("node:path");
+var import_node_fs61 = require("node:fs");
+var import_node_path75 = require("node:path");
 init_digest();
 
 // ts-src/plan/package-name-set.ts
@@ -34598,7 +34977,7 @@ var NameIndex = class {
 function reach(set, length) {
   while (set.length < length) set.push(0);
 }
-function join63(set, other) {
+function join65(set, other) {
   reach(set, other.length);
   for (let w = 0; w < other.length; w++) set[w] |= other[w];
 }
@@ -34648,7 +35027,7 @@ var TaskKeys = class {
     const built = graph2.closures.build[n];
     const more = { build: [], test: graph2.closures.test[n], docs: graph2.closures.docs[n] }[kind] ?? [];
     const direct = kind === "build" ? built : [.../* @__PURE__ */ new Set([n, ...built, ...more])];
-    for (const d of direct) join63(names4, this.namesOf(graph2, d));
+    for (const d of direct) join65(names4, this.namesOf(graph2, d));
     const set = await graph2.system.resolve(vocabulary.sorted(names4));
     if (typeof set === "string") return `apt can't install what it needs: ${set}`;
     if (kind === "build") graph2.sets[n] = set;
@@ -34711,7 +35090,7 @@ var TaskKeys = class {
         templates: this.templatesDigest(p.buildType),
         base: graph2.base.digest,
         manifest: this.manifestDigest(graph2, p.name),
-        patches: (settings3.patches ?? []).map((f) => sha256((0, import_node_fs59.readFileSync)((0, import_node_path73.join)(this.distroRoot, f)))).join(" ")
+        patches: (settings3.patches ?? []).map((f) => sha256((0, import_node_fs61.readFileSync)((0, import_node_path75.join)(this.distroRoot, f)))).join(" ")
       });
       own3[n] = there = { parts: parts2, text: keyText(parts2) };
     }
@@ -34761,7 +35140,7 @@ var TaskKeys = class {
       const d = graph2.closures.index.get(name6);
       if (d === void 0) continue;
       const below2 = brought[d];
-      if (below2) join63(names4, below2);
+      if (below2) join65(names4, below2);
       else for (const c of [d, ...graph2.closures.run(d)]) addOwn(c);
     }
     brought[n] = names4;
@@ -34892,10 +35271,10 @@ async function prepareScopes(input, options5, store2, history) {
 }
 
 // ts-src/engine/system-lock.ts
-var import_node_path74 = require("node:path");
+var import_node_path76 = require("node:path");
 init_diagnostics();
 init_files();
-var file2 = (workspace) => (0, import_node_path74.join)(workspace.state, "platforms.json");
+var file2 = (workspace) => (0, import_node_path76.join)(workspace.state, "platforms.json");
 function knownPlatforms(workspace) {
   const known3 = readJson(file2(workspace)) ?? {};
   return Object.fromEntries(
@@ -34979,7 +35358,7 @@ ${verdict2}`;
   const tails = (t) => t.log ? tellingPart((readIf(t.log) ?? "").slice(-4e5)) : [];
   (failed5 ? writeMessage : writeNote)(
     renderSummary(
-      results.map((t) => t.log ? { ...t, log: (0, import_node_path75.join)(output, t.log) } : t),
+      results.map((t) => t.log ? { ...t, log: (0, import_node_path77.join)(output, t.log) } : t),
       tails,
       Date.now() - begun
     )
@@ -34994,11 +35373,11 @@ ${verdict2}`;
   if (values.json) writeOutput(`${JSON.stringify({ stamp: plan2.stamp, output, results })}
 `);
   else if (published.sources.length) {
-    writeNote(`report: ${(0, import_node_path75.join)(output, "report.html")}
+    writeNote(`report: ${(0, import_node_path77.join)(output, "report.html")}
 `);
     writeNote("\nTo install from this repository, put this into /etc/apt/sources.list.d/slipway.sources:\n\n");
     writeOutput(published.sources.join("\n"));
-    const closed = notForAll((0, import_node_path75.join)(output, "apt"));
+    const closed = notForAll((0, import_node_path77.join)(output, "apt"));
     if (closed)
       writeMessage(
         `
@@ -35010,7 +35389,7 @@ note: apt reads as the user _apt, who may not enter ${closed}: chmod o+x it, or 
 }
 function notForAll(path2) {
   const parts2 = path2.split("/");
-  return parts2.map((_, i) => parts2.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs60.statSync)(p).mode & 1) === 0);
+  return parts2.map((_, i) => parts2.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs62.statSync)(p).mode & 1) === 0);
 }
 
 // ts-src/cli/run-options.ts
@@ -35019,8 +35398,8 @@ init_sizes();
 
 // ts-src/sandbox/docker.ts
 var import_node_crypto8 = require("node:crypto");
-var import_node_fs61 = require("node:fs");
-var import_node_path76 = require("node:path");
+var import_node_fs63 = require("node:fs");
+var import_node_path78 = require("node:path");
 init_digest();
 init_files();
 init_process();
@@ -35159,7 +35538,7 @@ var capabilities = [
   "SETFCAP"
 ];
 var docker = (args, options5 = {}) => run("docker", args, options5);
-var imageOf = (folder2) => readIf((0, import_node_path76.join)(folder2, marker))?.trim();
+var imageOf = (folder2) => readIf((0, import_node_path78.join)(folder2, marker))?.trim();
 var ranOutOfMemory = async (name6) => (await docker(["inspect", "--format", "{{.State.OOMKilled}}", name6])).stdout.trim() === "true";
 var du = (args) => run("du", args, { env: { ...process.env, LC_ALL: "C" } });
 async function sweep2(label) {
@@ -35214,11 +35593,11 @@ function createArguments(entry, { name: name6, label, image: image2, limits: lim
 }
 async function copyLayers(layers2, name6, work2) {
   for (const layer of [...layers2].reverse()) {
-    const archive = (0, import_node_path76.join)(work2, "over.tar");
+    const archive = (0, import_node_path78.join)(work2, "over.tar");
     const packed3 = await run("tar", ["-c", "--owner=0", "--group=0", "-f", archive, "-C", layer, "."]);
-    const copied = packed3.code === 0 ? await run("sh", ["-c", 'docker cp - "$1:/" < "$2"', "sh", name6, archive]) : packed3;
-    (0, import_node_fs61.rmSync)(archive, { force: true });
-    if (copied.code !== 0) return copied;
+    const copied2 = packed3.code === 0 ? await run("sh", ["-c", 'docker cp - "$1:/" < "$2"', "sh", name6, archive]) : packed3;
+    (0, import_node_fs63.rmSync)(archive, { force: true });
+    if (copied2.code !== 0) return copied2;
   }
   return void 0;
 }
@@ -35235,18 +35614,18 @@ async function start2({ log, signal, terminal }, name6, limits2) {
   return outcome;
 }
 async function commit(name6, keep2) {
-  (0, import_node_fs61.mkdirSync)((0, import_node_path76.join)(keep2, "var/lib/dpkg"), { recursive: true });
+  (0, import_node_fs63.mkdirSync)((0, import_node_path78.join)(keep2, "var/lib/dpkg"), { recursive: true });
   const tag = `slipway-layer:${sha256(`${keep2}${name6}`).slice(0, 24)}`;
   const committed = await docker(["commit", "--change", 'CMD ["sh"]', name6, tag]);
   if (committed.code !== 0) return committed;
-  const status = await docker(["cp", `${name6}:/var/lib/dpkg/status`, (0, import_node_path76.join)(keep2, "var/lib/dpkg/status")]);
+  const status = await docker(["cp", `${name6}:/var/lib/dpkg/status`, (0, import_node_path78.join)(keep2, "var/lib/dpkg/status")]);
   if (status.code !== 0) return status;
-  (0, import_node_fs61.writeFileSync)((0, import_node_path76.join)(keep2, marker), `${tag}
+  (0, import_node_fs63.writeFileSync)((0, import_node_path78.join)(keep2, marker), `${tag}
 `);
   return void 0;
 }
 async function enter(entry, label) {
-  (0, import_node_fs61.mkdirSync)(entry.work, { recursive: true });
+  (0, import_node_fs63.mkdirSync)(entry.work, { recursive: true });
   const images = entry.root.layers.map(imageOf);
   const at2 = images.findIndex((i) => i !== void 0);
   const image2 = images[at2];
@@ -35284,11 +35663,11 @@ async function remove2(folder2) {
       "--network",
       "none",
       "--volume",
-      `${(0, import_node_path76.dirname)(folder2)}:/parent`,
+      `${(0, import_node_path78.dirname)(folder2)}:/parent`,
       image2,
       "rm",
       "-rf",
-      `/parent/${(0, import_node_path76.basename)(folder2)}`
+      `/parent/${(0, import_node_path78.basename)(folder2)}`
     ]);
 }
 function dockerDriver(state) {
@@ -35305,8 +35684,8 @@ function dockerDriver(state) {
       const tag = `slipway-base:${(await sha256File(tar)).slice(0, 24)}`;
       const imported = await docker(["import", tar, tag]);
       if (imported.code !== 0) return imported;
-      (0, import_node_fs61.mkdirSync)(folder2, { recursive: true });
-      (0, import_node_fs61.writeFileSync)((0, import_node_path76.join)(folder2, marker), `${tag}
+      (0, import_node_fs63.mkdirSync)(folder2, { recursive: true });
+      (0, import_node_fs63.writeFileSync)((0, import_node_path78.join)(folder2, marker), `${tag}
 `);
       return run("tar", ["-x", "--no-same-owner", "-f", tar, "-C", folder2, "./var/lib/dpkg/status"]);
     },
@@ -35323,7 +35702,7 @@ function dockerDriver(state) {
     },
     remove: remove2,
     async discard(folder2) {
-      for (const image2 of [folder2, (0, import_node_path76.join)(folder2, "root")].flatMap((f) => imageOf(f) ?? []))
+      for (const image2 of [folder2, (0, import_node_path78.join)(folder2, "root")].flatMap((f) => imageOf(f) ?? []))
         await docker(["image", "rm", image2]);
       await remove2(folder2);
     }
@@ -35331,8 +35710,8 @@ function dockerDriver(state) {
 }
 
 // ts-src/sandbox/unshare.ts
-var import_node_fs62 = require("node:fs");
-var import_node_path77 = require("node:path");
+var import_node_fs64 = require("node:fs");
+var import_node_path79 = require("node:path");
 
 // resources/templates/enter.pl
 var enter_default = `# The first process of a root: enter.sh runs it in the host's perl when everything is mounted on the folder \`m\`.
@@ -35501,7 +35880,7 @@ mount -t overlay overlay -o "ro,nosuid,nodev,lowerdir=$lower$options" m
 exec "$@"`;
 function readRoot(reading, plain4, propagation, inside) {
   const { work: work2, command: command2, env, log, signal, onOutput } = reading;
-  (0, import_node_fs62.mkdirSync)(work2, { recursive: true });
+  (0, import_node_fs64.mkdirSync)(work2, { recursive: true });
   const layers2 = linkLayers(reading.layers, work2);
   return inside(
     ["--mount", "--propagation", propagation],
@@ -35511,16 +35890,16 @@ function readRoot(reading, plain4, propagation, inside) {
 }
 function linkLayers(layers2, work2) {
   return layers2.map((layer, i) => {
-    (0, import_node_fs62.symlinkSync)(layer, (0, import_node_path77.join)(work2, `l${i}`));
+    (0, import_node_fs64.symlinkSync)(layer, (0, import_node_path79.join)(work2, `l${i}`));
     return `l${i}`;
   }).join(":");
 }
 function linkUpper(keep2, work2) {
   if (!keep2) return "tmpfs";
-  (0, import_node_fs62.mkdirSync)(keep2, { recursive: true });
-  (0, import_node_fs62.mkdirSync)(`${keep2}.work`, { recursive: true });
-  (0, import_node_fs62.symlinkSync)(keep2, (0, import_node_path77.join)(work2, "k"));
-  (0, import_node_fs62.symlinkSync)(`${keep2}.work`, (0, import_node_path77.join)(work2, "k.work"));
+  (0, import_node_fs64.mkdirSync)(keep2, { recursive: true });
+  (0, import_node_fs64.mkdirSync)(`${keep2}.work`, { recursive: true });
+  (0, import_node_fs64.symlinkSync)(keep2, (0, import_node_path79.join)(work2, "k"));
+  (0, import_node_fs64.symlinkSync)(`${keep2}.work`, (0, import_node_path79.join)(work2, "k.work"));
   return "k";
 }
 var enterEnvironment2 = (entry, limits2, group, plain4) => ({
@@ -35533,7 +35912,7 @@ var enterEnvironment2 = (entry, limits2, group, plain4) => ({
   ...countsProcesses() ? { ENTER_PROCESSES: String(limits2.processes) } : {}
 });
 async function enterRoot(entry, plain4, propagation, inside) {
-  (0, import_node_fs62.mkdirSync)(entry.work, { recursive: true });
+  (0, import_node_fs64.mkdirSync)(entry.work, { recursive: true });
   const layers2 = linkLayers(entry.root.layers, entry.work);
   const upper = linkUpper(entry.root.keep, entry.work);
   const binds = entry.binds.flatMap((b) => [b.from, `${b.readOnly ? "ro:" : ""}${b.to}`]);
@@ -35605,7 +35984,7 @@ function unshareDriver() {
       return outcome;
     },
     unpack: (tar, folder2) => {
-      (0, import_node_fs62.mkdirSync)(folder2, { recursive: true });
+      (0, import_node_fs64.mkdirSync)(folder2, { recursive: true });
       return inside([], ["tar", "-x", "--numeric-owner", "--exclude", "./dev/*", "-f", tar, "-C", folder2], {});
     },
     ready: (folder2) => Promise.resolve(exists(folder2)),
@@ -35787,7 +36166,7 @@ function namesByDebian(planned2) {
 }
 
 // ts-src/cli/archive-check.ts
-var import_node_path78 = require("node:path");
+var import_node_path80 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -35863,7 +36242,7 @@ var archiveCheck = (planned2) => (scope2, target2, names4) => {
 function told5(m, scope2, target2, workspace) {
   const users2 = m.neededBy.length ? `needed by ${someOf(m.neededBy, 5)}` : `needed by the tests or the documentation of ${someOf(m.testedBy, 5)}`;
   const from = m.key === void 0 ? "which distro.yaml gives" : `which the rosdep key '${m.key}' gives`;
-  const text8 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path78.resolve)(workspace.root, m.file));
+  const text8 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path80.resolve)(workspace.root, m.file));
   const line2 = text8 === void 0 || m.key === void 0 ? void 0 : lineOfKey(text8, m.key);
   return (m.neededBy.length ? error : warning)(
     "system-missing",
@@ -35983,8 +36362,8 @@ function takeDocs(t, record3, cached3) {
 var earlier = (cached3) => cached3 ? "cached: " : "";
 
 // ts-src/engine/task-runner.ts
-var import_node_fs63 = require("node:fs");
-var import_node_path80 = require("node:path");
+var import_node_fs65 = require("node:fs");
+var import_node_path82 = require("node:path");
 
 // ts-src/engine/docs/stored-record.ts
 async function readDocRecord(store2, key) {
@@ -35994,7 +36373,7 @@ async function readDocRecord(store2, key) {
 }
 
 // ts-src/engine/store-repair.ts
-var import_node_path79 = require("node:path");
+var import_node_path81 = require("node:path");
 var StoreRepair = class {
   constructor(options5) {
     this.options = options5;
@@ -36013,10 +36392,10 @@ var StoreRepair = class {
       if (outcome.state !== "lost") return outcome;
       for (const d of outcome.packages) {
         const fault3 = await this.restore(graph2, d);
-        if (fault3 !== void 0) return failed2(fault3);
+        if (fault3 !== void 0) return failed(fault3);
       }
     }
-    return failed2("the store keeps losing what it needs: is its disk sound?");
+    return failed("the store keeps losing what it needs: is its disk sound?");
   }
   /** Builds a package and keeps its record. */
   async build(graph2, request) {
@@ -36037,7 +36416,7 @@ var StoreRepair = class {
     options5.note(`the store lost ${p.name}, or it was damaged: it is built again`);
     const resolved = await options5.taskKeys.resolveKey(graph2, d);
     if (typeof resolved === "string") return resolved;
-    const log = (0, import_node_path79.join)(options5.output, "logs", graph2.id, `${p.name}.log`);
+    const log = (0, import_node_path81.join)(options5.output, "logs", graph2.id, `${p.name}.log`);
     const outcome = await this.build(graph2, { graph: graph2, number: d, package: p, resolved, log });
     if (outcome.state === "failed") return `'${p.name}' was lost, and can't be built again: ${outcome.reason}`;
     options5.restored(graph2, d, outcome.value);
@@ -36088,20 +36467,20 @@ var TaskRunner = class {
   async run(graph2, task, resolved, started) {
     const { options: options5 } = this;
     const p = packageOf(graph2, task);
-    const lock2 = (0, import_node_path80.join)(options5.state, "locks", resolved.key);
+    const lock2 = (0, import_node_path82.join)(options5.state, "locks", resolved.key);
     const outcome = await withMutex(
       lock2,
       async () => {
         const another = await this.doneMeanwhile(graph2, task, resolved.key);
         if (another) return another;
         const kind = kindOf3(graph2, task);
-        const log = (0, import_node_path80.join)("logs", graph2.id, `${p.name}${kind === "build" ? "" : `.${kind}`}.log`);
+        const log = (0, import_node_path82.join)("logs", graph2.id, `${p.name}${kind === "build" ? "" : `.${kind}`}.log`);
         started(log);
-        return this.doNow(graph2, task, resolved, (0, import_node_path80.join)(options5.output, log));
+        return this.doNow(graph2, task, resolved, (0, import_node_path82.join)(options5.output, log));
       },
       () => this.reports.note(`${p.name}: another slipway does it; waiting`)
     );
-    (0, import_node_fs63.rmSync)(lock2, { force: true });
+    (0, import_node_fs65.rmSync)(lock2, { force: true });
     return outcome;
   }
   async doneMeanwhile(graph2, task, key) {
@@ -36398,7 +36777,7 @@ function makeProgress(options5) {
   };
   const draw = () => {
     clear();
-    const width7 = process.stderr.columns || 80;
+    const width8 = process.stderr.columns || 80;
     const lines = [...running2.values()].map((t) => `  ${doing[t.kind]} ${t.id}  ${duration2(now() - t.started)}`);
     const spent = [...running2.values()].reduce((sum, t) => sum + Math.min(expected(t), now() - t.started), 0);
     const remaining = Math.max(0, left - spent) / workers;
@@ -36407,7 +36786,7 @@ function makeProgress(options5) {
     lines.unshift(
       `[${"#".repeat(bar)}${".".repeat(20 - bar)}] ${done}/${total} done, ${running2.size} running, ${duration2(now() - begun)}${time2}${note ? `  ${note}` : ""}`
     );
-    for (const l of lines) write3(`${printable(l).slice(0, width7 - 1)}
+    for (const l of lines) write3(`${printable(l).slice(0, width8 - 1)}
 `);
     shown5 = lines.length;
   };
@@ -36445,8 +36824,8 @@ function makeProgress(options5) {
 
 // ts-src/collect/collect.ts
 var import_node_crypto9 = require("node:crypto");
-var import_node_fs66 = require("node:fs");
-var import_node_path83 = require("node:path");
+var import_node_fs68 = require("node:fs");
+var import_node_path85 = require("node:path");
 init_files();
 init_process();
 
@@ -36475,19 +36854,19 @@ function countKinds(things) {
 }
 
 // ts-src/collect/machine.ts
-var import_node_fs65 = require("node:fs");
-var import_node_path82 = require("node:path");
+var import_node_fs67 = require("node:fs");
+var import_node_path84 = require("node:path");
 init_files();
 
 // ts-src/collect/measure.ts
-var import_node_fs64 = require("node:fs");
-var import_node_path81 = require("node:path");
+var import_node_fs66 = require("node:fs");
+var import_node_path83 = require("node:path");
 init_files();
 init_faults();
 var isGone = (e) => codeOf(e) === "ENOENT";
 function statOf(path2) {
   try {
-    return (0, import_node_fs64.lstatSync)(path2);
+    return (0, import_node_fs66.lstatSync)(path2);
   } catch (e) {
     if (isGone(e)) return void 0;
     throw e;
@@ -36495,7 +36874,7 @@ function statOf(path2) {
 }
 function measure(path2) {
   const total = { bytes: 0, files: 0, newest: 0 };
-  const shared = /* @__PURE__ */ new Map();
+  const shared2 = /* @__PURE__ */ new Map();
   const top = statOf(path2);
   const todo = top ? [[path2, top]] : [];
   for (let next2 = todo.pop(); next2; next2 = todo.pop()) {
@@ -36505,22 +36884,22 @@ function measure(path2) {
     const bytes = stat2.blocks * 512;
     if (stat2.isDirectory()) {
       total.bytes += bytes;
-      for (const name6 of namesIn(at2)) {
-        const inner = statOf((0, import_node_path81.join)(at2, name6));
-        if (inner && inner.dev === stat2.dev) todo.push([(0, import_node_path81.join)(at2, name6), inner]);
+      for (const name6 of namesIn2(at2)) {
+        const inner = statOf((0, import_node_path83.join)(at2, name6));
+        if (inner && inner.dev === stat2.dev) todo.push([(0, import_node_path83.join)(at2, name6), inner]);
       }
     } else if (stat2.nlink > 1) {
-      const one = shared.get(stat2.ino) ?? { seen: 0, names: stat2.nlink, bytes };
+      const one = shared2.get(stat2.ino) ?? { seen: 0, names: stat2.nlink, bytes };
       one.seen++;
-      shared.set(stat2.ino, one);
+      shared2.set(stat2.ino, one);
     } else total.bytes += bytes;
   }
-  for (const { seen, names: names4, bytes } of shared.values()) if (seen >= names4) total.bytes += bytes;
+  for (const { seen, names: names4, bytes } of shared2.values()) if (seen >= names4) total.bytes += bytes;
   return total;
 }
-function namesIn(folder2) {
+function namesIn2(folder2) {
   try {
-    return (0, import_node_fs64.readdirSync)(folder2);
+    return (0, import_node_fs66.readdirSync)(folder2);
   } catch (e) {
     if (isGone(e)) return [];
     throw e;
@@ -36531,7 +36910,7 @@ var SizeMemory = class {
   before;
   now = {};
   constructor(state) {
-    this.file = (0, import_node_path81.join)(state, "sizes.json");
+    this.file = (0, import_node_path83.join)(state, "sizes.json");
     this.before = readJson(this.file) ?? {};
   }
   async of(name6, path2, ask2) {
@@ -36553,10 +36932,10 @@ var day3 = 864e5;
 var unannounced = day3;
 var baseFactor = 3;
 function entries(state, folder2, pattern) {
-  const path2 = (0, import_node_path82.join)(state, folder2);
+  const path2 = (0, import_node_path84.join)(state, folder2);
   try {
-    if (!(0, import_node_fs65.lstatSync)(path2).isDirectory()) return [];
-    return (0, import_node_fs65.readdirSync)(path2).filter((name6) => pattern.test(name6)).sort();
+    if (!(0, import_node_fs67.lstatSync)(path2).isDirectory()) return [];
+    return (0, import_node_fs67.readdirSync)(path2).filter((name6) => pattern.test(name6)).sort();
   } catch (e) {
     if (["ENOENT", "ENOTDIR"].includes(codeOf(e) ?? "")) return [];
     throw e;
@@ -36564,7 +36943,7 @@ function entries(state, folder2, pattern) {
 }
 var timeOf2 = (path2) => {
   try {
-    return (0, import_node_fs65.lstatSync)(path2).mtimeMs;
+    return (0, import_node_fs67.lstatSync)(path2).mtimeMs;
   } catch {
     return 0;
   }
@@ -36580,7 +36959,7 @@ async function surveyMachine(survey) {
     ...archives(survey),
     ...clones(survey),
     ...entries(survey.state, "cache/objects", /^[0-9a-f]{2}$/).flatMap(
-      (part) => plain3(survey, "copies of stored objects", (0, import_node_path82.join)("cache/objects", part), /^[0-9a-f]{64}$/)
+      (part) => plain3(survey, "copies of stored objects", (0, import_node_path84.join)("cache/objects", part), /^[0-9a-f]{64}$/)
     ),
     ...simple.flatMap(([kind, folder2, pattern]) => plain3(survey, kind, folder2, pattern))
   ];
@@ -36588,7 +36967,7 @@ async function surveyMachine(survey) {
 async function unpacked({ state, sizes, days }) {
   const found2 = [];
   for (const name6 of entries(state, "unpacked", /^[0-9a-f]{64}$/)) {
-    const folder2 = (0, import_node_path82.join)(state, "unpacked", name6);
+    const folder2 = (0, import_node_path84.join)(state, "unpacked", name6);
     const used = timeOf2(`${folder2}.json`);
     const bytes = await sizes.of(`unpacked/${name6}`, folder2, () => Promise.resolve(measure(folder2).bytes));
     found2.push({ kind: "unpacked packages", paths: [folder2, `${folder2}.json`], used, until: used + days * day3, bytes });
@@ -36600,7 +36979,7 @@ async function layers({ state, sizes, days, driver }, folder2) {
   const parents = /* @__PURE__ */ new Map();
   const names4 = entries(state, folder2, /^[0-9a-f]{24}$/);
   for (const id of names4) {
-    const file3 = (0, import_node_path82.join)(state, folder2, id, "layer.json");
+    const file3 = (0, import_node_path84.join)(state, folder2, id, "layer.json");
     used.set(id, timeOf2(file3));
     parents.set(id, readJson(file3)?.parent);
   }
@@ -36615,7 +36994,7 @@ async function layers({ state, sizes, days, driver }, folder2) {
   const depths = new Map(names4.map((id) => [id, depth2(id)]));
   const found2 = [];
   for (const id of names4.sort((a, b) => (depths.get(b) ?? 0) - (depths.get(a) ?? 0))) {
-    const path2 = (0, import_node_path82.join)(state, folder2, id);
+    const path2 = (0, import_node_path84.join)(state, folder2, id);
     const last = used.get(id) ?? 0;
     const bytes = await sizes.of(`${folder2}/${id}`, path2, () => driver.size(path2));
     found2.push({
@@ -36632,20 +37011,20 @@ async function layers({ state, sizes, days, driver }, folder2) {
 async function bases({ state, sizes, days, driver }) {
   const found2 = [];
   for (const platform3 of entries(state, "bases", /^[A-Za-z0-9]/)) {
-    const folder2 = (0, import_node_path82.join)("bases", platform3);
-    const current = readJson((0, import_node_path82.join)(state, folder2, "current.json"))?.folder;
+    const folder2 = (0, import_node_path84.join)("bases", platform3);
+    const current = readJson((0, import_node_path84.join)(state, folder2, "current.json"))?.folder;
     for (const name6 of entries(state, folder2, /^[0-9a-f]{16}-[0-9a-f]{8}$/)) {
-      const path2 = (0, import_node_path82.join)(state, folder2, name6);
+      const path2 = (0, import_node_path84.join)(state, folder2, name6);
       const used = timeOf2(path2);
       const newest = current?.endsWith(`/${platform3}/${name6}`) === true;
       found2.push({
         kind: "bases",
         root: true,
-        paths: [path2, ...newest ? [(0, import_node_path82.join)(state, folder2, "current.json")] : [(0, import_node_path82.join)(state, folder2, `kept-${name6}.json`)]],
+        paths: [path2, ...newest ? [(0, import_node_path84.join)(state, folder2, "current.json")] : [(0, import_node_path84.join)(state, folder2, `kept-${name6}.json`)]],
         used,
         until: used + days * day3 * (newest ? baseFactor : 1),
         held: newest,
-        bytes: await sizes.of((0, import_node_path82.join)(folder2, name6), path2, () => driver.size(path2))
+        bytes: await sizes.of((0, import_node_path84.join)(folder2, name6), path2, () => driver.size(path2))
       });
     }
   }
@@ -36654,9 +37033,9 @@ async function bases({ state, sizes, days, driver }) {
 async function recorded({ state, sizes, days, driver }, kind, folder2, pattern, record3) {
   const found2 = [];
   for (const name6 of entries(state, folder2, pattern)) {
-    const path2 = (0, import_node_path82.join)(state, folder2, name6);
-    const used = timeOf2((0, import_node_path82.join)(path2, record3));
-    const bytes = await sizes.of((0, import_node_path82.join)(folder2, name6), path2, () => driver.size(path2));
+    const path2 = (0, import_node_path84.join)(state, folder2, name6);
+    const used = timeOf2((0, import_node_path84.join)(path2, record3));
+    const bytes = await sizes.of((0, import_node_path84.join)(folder2, name6), path2, () => driver.size(path2));
     found2.push({ kind, root: true, paths: [path2, `${path2}.lock`], used, until: used + days * day3, bytes });
   }
   return found2;
@@ -36671,7 +37050,7 @@ var mostPacks = 200;
 function clones(survey) {
   return entries(survey.state, "git", /\.git$/).flatMap((name6) => {
     const found2 = plain3(survey, "clones", "git", new RegExp(`^${name6.replaceAll(".", "\\.")}$`));
-    const packs = entries(survey.state, (0, import_node_path82.join)("git", name6, "objects", "pack"), /\.pack$/).length;
+    const packs = entries(survey.state, (0, import_node_path84.join)("git", name6, "objects", "pack"), /\.pack$/).length;
     return packs > mostPacks ? found2.map((one) => ({ ...one, until: one.used + unannounced })) : found2;
   });
 }
@@ -36692,7 +37071,7 @@ var simple = [
 ];
 function plain3({ state, days, now }, kind, folder2, pattern, least = unannounced) {
   return entries(state, folder2, pattern).flatMap((name6) => {
-    const path2 = (0, import_node_path82.join)(state, folder2, name6);
+    const path2 = (0, import_node_path84.join)(state, folder2, name6);
     const found2 = measure(path2);
     if (!found2.files) return [];
     const stays = kind === "left over" ? least : Math.max(least, days * day3);
@@ -36892,14 +37271,15 @@ async function rootsOfChannels(store2, roots, use) {
     const states = await store2.many(channel2.file.states, ({ id }) => readState(store2, id));
     for (const { id } of channel2.file.states) roots.states.add(id);
     for (const state of states) {
-      const { indices = {}, packed: packed3 = {}, contents: contents3 = {}, lock: lock2 } = state ?? {};
-      keep2([...Object.values(indices), ...Object.values(packed3).flat(), ...Object.values(contents3), lock2]);
+      const { indices = {}, packed: packed3 = {}, contents: contents3 = {}, sources = {}, lock: lock2 } = state ?? {};
+      const lists = [packed3, sources].flatMap((all) => Object.values(all).flat());
+      keep2([...Object.values(indices), ...lists, ...Object.values(contents3), lock2]);
     }
     for (const suites of [channel2.former, ...states.map((s) => s?.suites)])
       for (const suite2 of Object.values(suites ?? {}))
         for (const held of Object.values(suite2)) {
           use(held.key, Infinity);
-          keep2(held.files);
+          keep2([...held.files, ...held.sources ?? []]);
         }
   }
 }
@@ -37015,23 +37395,23 @@ async function collect(request) {
   const { state, now, days, dryRun } = request;
   if (!exists(state)) return { removed: [], kept: [], busy: false };
   const release2 = await tryMutex(useLock(state));
-  const trash = (0, import_node_path83.join)(state, "trash");
+  const trash = (0, import_node_path85.join)(state, "trash");
   try {
     const sizes = new SizeMemory(state);
     const machine = await surveyMachine({ state, driver: request.driver, sizes, now, days });
-    const contents3 = await contentsOf2(request, release2);
+    const contents3 = await contentsOf(request, release2);
     const own3 = request.store?.own === true;
     const local2 = release2 ? [...machine, ...own3 ? contents3?.things ?? [] : []] : [];
-    const shared = own3 && release2 ? [] : contents3?.things ?? [];
+    const shared2 = own3 && release2 ? [] : contents3?.things ?? [];
     const expired = /* @__PURE__ */ new Set([
       ...chooseExpired(local2, now, request.size),
-      ...chooseExpired(shared, now, request.storeSize ?? Infinity)
+      ...chooseExpired(shared2, now, request.storeSize ?? Infinity)
     ]);
     if (!dryRun) {
       if (release2) {
         for (const thing of machine) if (expired.has(thing)) discard(thing, trash);
         await shrinkFolders(state, now);
-        shortenLog((0, import_node_path83.join)(state, "slipway.log"));
+        shortenLog((0, import_node_path85.join)(state, "slipway.log"));
         sizes.save();
       }
       if (request.store && contents3) await removeFromStore(request.store.store, contents3, expired);
@@ -37047,37 +37427,37 @@ async function collect(request) {
     if (release2 && !dryRun) await empty(trash, request.driver);
   }
 }
-async function contentsOf2(request, alone) {
+async function contentsOf(request, alone) {
   const { store: store2, now, days } = request;
   if (!store2) return void 0;
   return surveyStore({ store: store2.store, now, days, grace: store2.own && alone ? 0 : grace });
 }
 function discard({ paths: paths2 }, trash) {
-  const folder2 = (0, import_node_path83.join)(trash, (0, import_node_crypto9.randomBytes)(8).toString("hex"));
-  (0, import_node_fs66.mkdirSync)(folder2, { recursive: true });
-  for (const path2 of paths2.filter(exists)) (0, import_node_fs66.renameSync)(path2, (0, import_node_path83.join)(folder2, (0, import_node_path83.basename)(path2)));
+  const folder2 = (0, import_node_path85.join)(trash, (0, import_node_crypto9.randomBytes)(8).toString("hex"));
+  (0, import_node_fs68.mkdirSync)(folder2, { recursive: true });
+  for (const path2 of paths2.filter(exists)) (0, import_node_fs68.renameSync)(path2, (0, import_node_path85.join)(folder2, (0, import_node_path85.basename)(path2)));
 }
 async function empty(trash, driver) {
   if (!exists(trash)) return;
-  for (const name6 of (0, import_node_fs66.readdirSync)(trash))
-    for (const inner of (0, import_node_fs66.readdirSync)((0, import_node_path83.join)(trash, name6))) await driver.discard((0, import_node_path83.join)(trash, name6, inner));
+  for (const name6 of (0, import_node_fs68.readdirSync)(trash))
+    for (const inner of (0, import_node_fs68.readdirSync)((0, import_node_path85.join)(trash, name6))) await driver.discard((0, import_node_path85.join)(trash, name6, inner));
   await driver.remove(trash);
 }
 var hour = 36e5;
 async function shrinkFolders(state, now) {
-  const gitDir = (0, import_node_path83.join)(state, "git", "folders.git");
-  const marker2 = (0, import_node_path83.join)(gitDir, "slipway-pruned");
-  if (!exists((0, import_node_path83.join)(gitDir, "HEAD")) || exists(marker2) && now - (0, import_node_fs66.statSync)(marker2).mtimeMs < hour) return;
+  const gitDir = (0, import_node_path85.join)(state, "git", "folders.git");
+  const marker2 = (0, import_node_path85.join)(gitDir, "slipway-pruned");
+  if (!exists((0, import_node_path85.join)(gitDir, "HEAD")) || exists(marker2) && now - (0, import_node_fs68.statSync)(marker2).mtimeMs < hour) return;
   await withMutex(`${gitDir}.lock`, async () => {
     await run("git", ["--git-dir", gitDir, "prune", "--expire=1.hour.ago"]);
-    (0, import_node_fs66.writeFileSync)(marker2, "");
+    (0, import_node_fs68.writeFileSync)(marker2, "");
   });
 }
 var longestLog = 32 << 20;
 function shortenLog(log) {
-  if (!exists(log) || (0, import_node_fs66.statSync)(log).size <= longestLog) return;
+  if (!exists(log) || (0, import_node_fs68.statSync)(log).size <= longestLog) return;
   const end2 = readEnd(log, longestLog / 4);
-  (0, import_node_fs66.writeFileSync)(log, end2);
+  (0, import_node_fs68.writeFileSync)(log, end2);
 }
 
 // ts-src/cli/clean-up.ts
@@ -37167,6 +37547,7 @@ async function markAll(store2, channel2, endpoint) {
       const contents3 = state.contents?.[key];
       if (contents3) files.add(`dists/${suite2}/${byHashPath("main/Contents", contents3.sha256)}`);
     }
+    for (const file3 of sourceFilesOf(state)) files.add(file3);
     for (const suite2 of suites) await markRelease(endpoint, `dists/states/${shortId(id)}/${suite2}`, suite2, files);
   }
   for (const suite2 of suites) await markRelease(endpoint, `dists/${suite2}`, suite2, files);
@@ -37234,17 +37615,17 @@ async function cautiously(state, work2) {
 }
 
 // ts-src/cli/reproducible.ts
-var import_node_path86 = require("node:path");
+var import_node_path88 = require("node:path");
 
 // ts-src/engine/reproducible.ts
-var import_node_fs68 = require("node:fs");
-var import_node_path85 = require("node:path");
+var import_node_fs70 = require("node:fs");
+var import_node_path87 = require("node:path");
 init_files();
 init_process();
 
 // ts-src/inspect/differences.ts
-var import_node_fs67 = require("node:fs");
-var import_node_path84 = require("node:path");
+var import_node_fs69 = require("node:fs");
+var import_node_path86 = require("node:path");
 
 // ts-src/inspect/elf-sections.ts
 function sectionAt(data, at2) {
@@ -37287,15 +37668,15 @@ function differencesOf(before, after) {
   return [.../* @__PURE__ */ new Set([...old.keys(), ...now.keys()])].sort().flatMap((path2) => {
     const [a, b] = [old.get(path2), now.get(path2)];
     if (!a || !b) return [{ path: path2, what: a ? "is missing in the second build" : "is new in the second build" }];
-    return entryDifferences((0, import_node_path84.join)(before, path2), (0, import_node_path84.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
+    return entryDifferences((0, import_node_path86.join)(before, path2), (0, import_node_path86.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
   });
 }
 function treeOf(root) {
   const found2 = /* @__PURE__ */ new Map();
   const visit = (folder2) => {
-    for (const name6 of (0, import_node_fs67.readdirSync)((0, import_node_path84.join)(root, folder2)).sort()) {
+    for (const name6 of (0, import_node_fs69.readdirSync)((0, import_node_path86.join)(root, folder2)).sort()) {
       const path2 = folder2 ? `${folder2}/${name6}` : name6;
-      const stats = (0, import_node_fs67.lstatSync)((0, import_node_path84.join)(root, path2));
+      const stats = (0, import_node_fs69.lstatSync)((0, import_node_path86.join)(root, path2));
       found2.set(path2, stats);
       if (stats.isDirectory()) visit(path2);
     }
@@ -37307,7 +37688,7 @@ function entryDifferences(before, after, a, b) {
   const kind = (s) => kinds3.find(([is]) => is(s))?.[1] ?? "a special file";
   if (kind(a) !== kind(b)) return [`is ${kind(a)}, then ${kind(b)}`];
   if (a.isSymbolicLink()) {
-    const [from, to] = [(0, import_node_fs67.readlinkSync)(before), (0, import_node_fs67.readlinkSync)(after)];
+    const [from, to] = [(0, import_node_fs69.readlinkSync)(before), (0, import_node_fs69.readlinkSync)(after)];
     return from === to ? [] : [`leads to ${from}, then to ${to}`];
   }
   const found2 = [];
@@ -37320,7 +37701,7 @@ function entryDifferences(before, after, a, b) {
     if (a.size !== b.size) found2.push(`has ${a.size} bytes, then ${b.size}`);
     return found2;
   }
-  const content = contentDifference((0, import_node_fs67.readFileSync)(before), (0, import_node_fs67.readFileSync)(after));
+  const content = contentDifference((0, import_node_fs69.readFileSync)(before), (0, import_node_fs69.readFileSync)(after));
   return content === void 0 ? found2 : [...found2, content];
 }
 function contentDifference(a, b) {
@@ -37395,12 +37776,12 @@ async function checkOne(session2, options5, graph2, number7) {
     note: session2.say,
     restored: () => void 0
   });
-  const log = (0, import_node_path85.join)(options5.output, "logs", graph2.id, `${p.name}.again.log`);
+  const log = (0, import_node_path87.join)(options5.output, "logs", graph2.id, `${p.name}.again.log`);
   const outcome = await repair.run(graph2, async (work2) => {
     const resolved = await session2.taskKeys.resolveKey(graph2, number7);
-    if (typeof resolved === "string") return failed2(resolved);
+    if (typeof resolved === "string") return failed(resolved);
     const stamp = stampIn(record3.version);
-    if (stamp === void 0) return failed2(`its version ${record3.version} has no stamp`);
+    if (stamp === void 0) return failed(`its version ${record3.version} has no stamp`);
     const again = await session2.builder.repeat({
       graph: graph2,
       number: number7,
@@ -37418,16 +37799,16 @@ async function checkOne(session2, options5, graph2, number7) {
 async function compareFiles(session2, options5, record3, files, work2) {
   const differences = [];
   let report2;
-  const second = new Map(files.map((f) => [(0, import_node_path85.basename)(f), f]));
+  const second = new Map(files.map((f) => [(0, import_node_path87.basename)(f), f]));
   for (const [i, deb2] of record3.debs.entries()) {
     const after = second.get(deb2.name);
     second.delete(deb2.name);
     if (after === void 0) differences.push({ path: deb2.name, what: "is missing in the second build" });
     else if (await sha256File(after) !== deb2.sha256) {
       const before = await session2.store.path(deb2);
-      if (before === void 0) return failed2(`the store lost ${deb2.name}`);
-      const inside = await insideOf2(before, after, deb2, (0, import_node_path85.join)(work2, `compare-${i}`));
-      if (typeof inside === "string") return failed2(inside);
+      if (before === void 0) return failed(`the store lost ${deb2.name}`);
+      const inside = await insideOf2(before, after, deb2, (0, import_node_path87.join)(work2, `compare-${i}`));
+      if (typeof inside === "string") return failed(inside);
       differences.push(...inside);
       report2 ??= await diffoscope(before, after, record3.package, options5);
     }
@@ -37440,14 +37821,14 @@ async function compareFiles(session2, options5, record3, files, work2) {
   });
 }
 async function insideOf2(before, after, deb2, folder2) {
-  const [a, b] = [(0, import_node_path85.join)(folder2, "before"), (0, import_node_path85.join)(folder2, "after")];
-  (0, import_node_fs68.mkdirSync)(folder2, { recursive: true });
+  const [a, b] = [(0, import_node_path87.join)(folder2, "before"), (0, import_node_path87.join)(folder2, "after")];
+  (0, import_node_fs70.mkdirSync)(folder2, { recursive: true });
   for (const [file3, to] of [
     [before, a],
     [after, b]
   ]) {
     const out = await run("dpkg-deb", ["--raw-extract", file3, to]);
-    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path85.basename)(file3)}: ${out.stderr.trim().split("\n").pop()}`;
+    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path87.basename)(file3)}: ${out.stderr.trim().split("\n").pop()}`;
   }
   const found2 = differencesOf(a, b).map(({ path: path2, what }) => ({ path: `${deb2.name.split("_")[0]}: ${path2}`, what }));
   const archive = {
@@ -37464,9 +37845,9 @@ async function diffoscope(before, after, name6, options5) {
     { signal: AbortSignal.any([timeout, options5.signal]) }
   );
   if (asked2.code === 127 || !asked2.stdout) return void 0;
-  const report2 = (0, import_node_path85.join)("reproducible", `${name6}.diffoscope.txt`);
-  (0, import_node_fs68.mkdirSync)((0, import_node_path85.join)(options5.output, "reproducible"), { recursive: true });
-  (0, import_node_fs68.writeFileSync)((0, import_node_path85.join)(options5.output, report2), asked2.stdout);
+  const report2 = (0, import_node_path87.join)("reproducible", `${name6}.diffoscope.txt`);
+  (0, import_node_fs70.mkdirSync)((0, import_node_path87.join)(options5.output, "reproducible"), { recursive: true });
+  (0, import_node_fs70.writeFileSync)((0, import_node_path87.join)(options5.output, report2), asked2.stdout);
   return report2;
 }
 
@@ -37525,7 +37906,7 @@ async function checkBuilds(session2, options5) {
     started: (name6) => writeNote(`building ${name6} once more
 `)
   });
-  writeWhole((0, import_node_path86.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
+  writeWhole((0, import_node_path88.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
 `);
   writeMessage(renderReproducible(builds));
   return signal.aborted || builds.some((b) => b.state !== "equal") ? exit.failed : exit.ok;
@@ -37599,7 +37980,7 @@ async function runBuild(verb, values, packages, tests) {
     ]);
     return exit.failed;
   }
-  const output = values.output === void 0 ? (0, import_node_path87.join)(workspace.root, "out") : (0, import_node_path87.resolve)(values.output);
+  const output = values.output === void 0 ? (0, import_node_path89.join)(workspace.root, "out") : (0, import_node_path89.resolve)(values.output);
   const driver = driverOf(values, workspace.state);
   const lacking = values["dry-run"] === true ? [] : await missingTools(driver.name, plan2);
   if (lacking.length) {
@@ -37614,7 +37995,7 @@ async function runBuild(verb, values, packages, tests) {
   }
   const publishes = verb === "build" && values.untrusted === void 0;
   const stop = untilStopped(() => writeNote("\nstopping: what was finished is kept\n"));
-  (0, import_node_fs69.mkdirSync)(workspace.state, { recursive: true });
+  (0, import_node_fs71.mkdirSync)(workspace.state, { recursive: true });
   await openScratch(workspace.state, driver, (line2) => writeMessage(`${line2}
 `));
   let code;
@@ -37633,7 +38014,7 @@ async function runBuild(verb, values, packages, tests) {
   }
   if (stop.signal.aborted || values["dry-run"] === true) return code;
   const { distro, root, state } = workspace;
-  if (publishes) await retireFolderStates({ distro, root, state }, folderChannel(output), (0, import_node_path87.join)(output, "apt"));
+  if (publishes) await retireFolderStates({ distro, root, state }, folderChannel(output), (0, import_node_path89.join)(output, "apt"));
   await cleanUp({ distro, root, state, driver });
   return code;
 }
@@ -37674,7 +38055,7 @@ async function buildAll(values, planned2, wanted) {
       runs: session2.graphs,
       store: store2,
       state: workspace.state,
-      endpoints: [new FolderEndpoint((0, import_node_path87.join)(output, "apt"))],
+      endpoints: [new FolderEndpoint((0, import_node_path89.join)(output, "apt"))],
       organization: workspace.distro.organization,
       signingKey: keyOf2(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
       environments: environmentsOf(workspace.distro, planned2.lock),
@@ -37682,6 +38063,7 @@ async function buildAll(values, planned2, wanted) {
       lock: await lockOfRun(planned2, session2, channel2.name),
       now: Date.now(),
       settings: repositorySettings(workspace.distro),
+      makeSource: (source2) => makeSourcePackage(session2.builder.options, source2),
       partial: isPartial(planned2),
       leaveOut: values.partial === true,
       belongs: (scope2, debian2) => nameOf6(scope2, debian2) !== void 0,
@@ -37798,8 +38180,8 @@ function systemChanges(m, n) {
 }
 
 // ts-src/publish/promotion.ts
-var import_node_fs70 = require("node:fs");
-var import_node_path88 = require("node:path");
+var import_node_fs72 = require("node:fs");
+var import_node_path90 = require("node:path");
 init_diagnostics();
 init_names();
 
@@ -37930,10 +38312,10 @@ function removedByUpgrade(before, after) {
 function ownPrefix(all) {
   const words6 = all.map((name6) => name6.split("-"));
   const first2 = words6[0] ?? [];
-  let shared = 0;
-  while (shared < first2.length - 1 && words6.every((w) => w[shared] === first2[shared])) shared++;
-  const prefix = `${first2.slice(0, shared).join("-")}-`;
-  return shared ? (name6) => name6.startsWith(prefix) : (name6) => all.includes(name6);
+  let shared2 = 0;
+  while (shared2 < first2.length - 1 && words6.every((w) => w[shared2] === first2[shared2])) shared2++;
+  const prefix = `${first2.slice(0, shared2).join("-")}-`;
+  return shared2 ? (name6) => name6.startsWith(prefix) : (name6) => all.includes(name6);
 }
 
 // ts-src/publish/criteria.ts
@@ -38142,7 +38524,7 @@ async function judgePromotion(store2, input) {
   });
   return { verdicts, passed: verdicts.every((v) => v.passed) };
 }
-function promoteState(promotion, outlet) {
+async function promoteState(promotion, outlet) {
   const { state, to } = promotion;
   const draft = {
     kind: "promotion",
@@ -38154,7 +38536,18 @@ function promoteState(promotion, outlet) {
     verdicts: promotion.verdicts,
     ...promotion.forced === void 0 ? {} : { forced: promotion.forced }
   };
-  return moveChecked(to, draft, outlet, state.lock);
+  const moved3 = await moveChecked(to, draft, outlet, state.lock);
+  if (!moved3.ok || outlet.settings.sources !== true || state.sources) return moved3;
+  return good(moved3.value, [
+    ...moved3.diagnostics,
+    warning(
+      "source-missing",
+      `the state of '${promotion.from.channel}' has no sources, and '${to.name}' has none of it`,
+      {
+        hint: `publish to '${promotion.from.channel}' again, and promote what that gives`
+      }
+    )
+  ]);
 }
 async function rollBack(input, outlet) {
   const { channel: channel2, state, pointer } = input;
@@ -38163,8 +38556,8 @@ async function rollBack(input, outlet) {
   let suites = withoutKeyring(state.suites);
   let raised = 0;
   if (!pointer) {
-    const scratch = (0, import_node_path88.join)(input.folder, "incoming");
-    (0, import_node_fs70.mkdirSync)(scratch, { recursive: true });
+    const scratch = (0, import_node_path90.join)(input.folder, "incoming");
+    (0, import_node_fs72.mkdirSync)(scratch, { recursive: true });
     const made2 = await raiseVersions({
       store: outlet.store,
       scratch,
@@ -38246,12 +38639,12 @@ var rest = (count3) => count3 > most4 ? `and ${count3 - most4} more
 ` : "";
 
 // ts-src/cli/channels.ts
-var import_node_path91 = require("node:path");
+var import_node_path93 = require("node:path");
 init_diagnostics();
 
 // ts-src/publish/archive-lists.ts
-var import_node_fs71 = require("node:fs");
-var import_node_path89 = require("node:path");
+var import_node_fs73 = require("node:fs");
+var import_node_path91 = require("node:path");
 init_files();
 init_process();
 var largest5 = 1 << 30;
@@ -38267,13 +38660,13 @@ async function archivePackages(store2, folder2, id, locked2) {
 }
 function hereText(folder2, id, locked2) {
   const here = readJson(
-    (0, import_node_path89.join)(folder2, "bases", id, "current.json")
+    (0, import_node_path91.join)(folder2, "bases", id, "current.json")
   );
   if (!here || here.digest !== locked2.base || here.archive !== locked2.archive) return void 0;
   const lists = here.lists;
   if (typeof lists !== "string" || !exists(lists)) return void 0;
-  const names4 = (0, import_node_fs71.readdirSync)(lists).filter((name6) => name6.endsWith("_Packages"));
-  return names4.length ? names4.map((name6) => (0, import_node_fs71.readFileSync)((0, import_node_path89.join)(lists, name6), "utf8")).join("\n") : void 0;
+  const names4 = (0, import_node_fs73.readdirSync)(lists).filter((name6) => name6.endsWith("_Packages"));
+  return names4.length ? names4.map((name6) => (0, import_node_fs73.readFileSync)((0, import_node_path91.join)(lists, name6), "utf8")).join("\n") : void 0;
 }
 async function storedText(store2, { base, archive }) {
   const kept4 = await store2.readJson(`bases/${base}-${archive.slice(0, 16)}.json`);
@@ -38284,7 +38677,7 @@ async function storedText(store2, { base, archive }) {
 }
 
 // ts-src/publish/endpoints.ts
-var import_node_path90 = require("node:path");
+var import_node_path92 = require("node:path");
 var isChannelName = (name6) => name6.length <= 200 && /^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*){0,3}$/.test(name6) && !name6.includes("..");
 async function openEndpoint(uri, root) {
   if (uri.startsWith("s3://")) {
@@ -38292,7 +38685,7 @@ async function openEndpoint(uri, root) {
     return new S3Endpoint2(uri, process.env);
   }
   const path2 = uri.startsWith("file:") ? decodeURIComponent(uri.slice("file:".length).replace(/^\/\/(?=\/)/, "")) : uri;
-  return new FolderEndpoint((0, import_node_path90.isAbsolute)(path2) ? path2 : (0, import_node_path90.join)(root, path2));
+  return new FolderEndpoint((0, import_node_path92.isAbsolute)(path2) ? path2 : (0, import_node_path92.join)(root, path2));
 }
 function channelUri(place2, channel2) {
   const query2 = place2.indexOf("?");
@@ -38367,7 +38760,7 @@ async function placesOf3({ workspace: { distro, root } }, channel2, named7, from
     return path2.endsWith(tail) ? [`${path2.slice(0, -tail.length)}/${channel2.name}/apt${query2}`] : [];
   });
   const uris = [
-    named7?.map((n) => /^(s3:\/\/|file:)/.test(n) ? n : (0, import_node_path91.resolve)(n)),
+    named7?.map((n) => /^(s3:\/\/|file:)/.test(n) ? n : (0, import_node_path93.resolve)(n)),
     channel2.file.endpoints,
     configured2,
     beside
@@ -38649,8 +39042,8 @@ async function renew(opened, names4, to) {
 }
 
 // ts-src/cli/clean.ts
-var import_node_fs72 = require("node:fs");
-var import_node_path92 = require("node:path");
+var import_node_fs74 = require("node:fs");
+var import_node_path94 = require("node:path");
 init_process();
 var remade = [
   "work",
@@ -38693,7 +39086,7 @@ subordinate ids, which rm can't remove; this can.`,
       writeMessage("slipway clean: --driver is unshare or docker\n");
       return exit.usage;
     }
-    if (!(0, import_node_fs72.existsSync)(state)) {
+    if (!(0, import_node_fs74.existsSync)(state)) {
       writeOutput(`nothing to remove: ${state} is not there
 `);
       return exit.ok;
@@ -38704,10 +39097,10 @@ subordinate ids, which rm can't remove; this can.`,
 `);
       return exit.failed;
     }
-    const parts2 = (0, import_node_fs72.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
+    const parts2 = (0, import_node_fs74.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
     const removed = [];
     for (const part of parts2) {
-      const folder2 = (0, import_node_path92.join)(state, part);
+      const folder2 = (0, import_node_path94.join)(state, part);
       const size3 = (await run("du", ["-sh", folder2])).stdout.split("	")[0] ?? "";
       removed.push({ folder: folder2, size: size3 });
       if (!isQuiet() && !values.json)
@@ -38718,25 +39111,25 @@ subordinate ids, which rm can't remove; this can.`,
     if (values.json) writeOutput(`${JSON.stringify({ removed, done: values["dry-run"] !== true })}
 `);
     if (values.all && !values["dry-run"]) await driver.remove(state);
-    const left = values["dry-run"] ? [] : parts2.filter((part) => (0, import_node_fs72.existsSync)((0, import_node_path92.join)(state, part)));
-    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path92.join)(state, part)} could not be removed
+    const left = values["dry-run"] ? [] : parts2.filter((part) => (0, import_node_fs74.existsSync)((0, import_node_path94.join)(state, part)));
+    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path94.join)(state, part)} could not be removed
 `);
     return left.length ? exit.failed : exit.ok;
   }
 });
 async function runningIn(state) {
-  const all = (0, import_node_path92.join)(state, "work");
-  if (!(0, import_node_fs72.existsSync)(all)) return void 0;
-  for (const name6 of (0, import_node_fs72.readdirSync)(all)) {
+  const all = (0, import_node_path94.join)(state, "work");
+  if (!(0, import_node_fs74.existsSync)(all)) return void 0;
+  for (const name6 of (0, import_node_fs74.readdirSync)(all)) {
     if (!name6.endsWith(".lock")) continue;
-    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path92.join)(all, name6), "true"]);
+    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path94.join)(all, name6), "true"]);
     if (free.code !== 0) return name6.slice(0, -".lock".length);
   }
   return void 0;
 }
 
 // ts-src/cli/compare.ts
-var import_node_fs73 = require("node:fs");
+var import_node_fs75 = require("node:fs");
 init_diagnostics();
 
 // ts-src/render/compare.ts
@@ -38803,7 +39196,7 @@ that holds lock.yaml beside its distro file is planned from it.`,
       return exit.failed;
     }
     const selection = selectionOf(values, []);
-    const plan2 = (state) => (0, import_node_fs73.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
+    const plan2 = (state) => (0, import_node_fs75.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
     const one = await plan2(before);
     const two = after === void 0 ? await readAndPlan(values, []) : await plan2(after);
     if (!one.ok || !two.ok) {
@@ -38821,13 +39214,13 @@ that holds lock.yaml beside its distro file is planned from it.`,
 });
 
 // ts-src/cli/deploy.ts
-var import_node_fs78 = require("node:fs");
-var import_node_path99 = require("node:path");
+var import_node_fs80 = require("node:fs");
+var import_node_path101 = require("node:path");
 var import_promises10 = require("node:readline/promises");
 
 // ts-src/deploy/check.ts
-var import_node_fs75 = require("node:fs");
-var import_node_path94 = require("node:path");
+var import_node_fs77 = require("node:fs");
+var import_node_path96 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
@@ -40098,8 +40491,8 @@ function checkPlugins(text8, file3, jenkins2, known3 = pluginTable) {
 }
 
 // ts-src/deploy/secrets.ts
-var import_node_fs74 = require("node:fs");
-var import_node_path93 = require("node:path");
+var import_node_fs76 = require("node:fs");
+var import_node_path95 = require("node:path");
 init_diagnostics();
 var mostBytes4 = 16 << 20;
 var forms = [
@@ -40146,7 +40539,7 @@ async function knownSecrets(root) {
   const known3 = [];
   let names4 = [];
   try {
-    names4 = (0, import_node_fs74.readdirSync)((0, import_node_path93.join)(root, "secrets")).sort();
+    names4 = (0, import_node_fs76.readdirSync)((0, import_node_path95.join)(root, "secrets")).sort();
   } catch {
     return known3;
   }
@@ -40180,8 +40573,8 @@ async function checkDeployment(root) {
   return { diagnostics: sorted(diagnostics), ran, missing };
 }
 function plugins(root) {
-  const dockerfile = readIf((0, import_node_path94.join)(root, "Dockerfile")) ?? "";
-  const list9 = readIf((0, import_node_path94.join)(root, "plugins.txt"));
+  const dockerfile = readIf((0, import_node_path96.join)(root, "Dockerfile")) ?? "";
+  const list9 = readIf((0, import_node_path96.join)(root, "plugins.txt"));
   const tag = /^FROM\s+\S*jenkins:(\S+)/m.exec(dockerfile)?.[1];
   const version3 = /^\d+(?:\.\d+){1,2}(?=-|$)/.exec(tag ?? "")?.[0];
   const found2 = [];
@@ -40204,7 +40597,7 @@ async function casc(root) {
   const files = (await walkLeft(root, "jcasc")).filter(({ path: path2 }) => /\.ya?ml$/.test(path2));
   if (!files.length) return [error("deploy-jcasc", "jcasc/ holds no YAML file", { file: "jcasc" })];
   return files.flatMap(
-    ({ path: path2, kind }) => kind === "a file" ? checkCasc(readIf((0, import_node_path94.join)(root, path2)) ?? "", path2) : [error("deploy-jcasc", `${path2} is ${kind}`, { file: path2 })]
+    ({ path: path2, kind }) => kind === "a file" ? checkCasc(readIf((0, import_node_path96.join)(root, path2)) ?? "", path2) : [error("deploy-jcasc", `${path2} is ${kind}`, { file: path2 })]
   );
 }
 async function conflictMarkers(root) {
@@ -40212,7 +40605,7 @@ async function conflictMarkers(root) {
   const found2 = [];
   for (const { path: path2, kind } of await walkLeft(root, "", { skip })) {
     if (kind !== "a file" || path2.startsWith(".slipway-deploy")) continue;
-    const line2 = (readIf((0, import_node_path94.join)(root, path2)) ?? "").split("\n").findIndex((text8) => /^(<{7}|>{7}) /.test(text8));
+    const line2 = (readIf((0, import_node_path96.join)(root, path2)) ?? "").split("\n").findIndex((text8) => /^(<{7}|>{7}) /.test(text8));
     if (line2 >= 0)
       found2.push(
         error("deploy-conflict", "a conflict of `slipway deploy update` is not resolved", {
@@ -40235,16 +40628,16 @@ var tools = [
   {
     name: "terraform validate",
     async check(root) {
-      const folder2 = (0, import_node_path94.join)(root, "terraform");
-      if (!(0, import_node_fs75.existsSync)(folder2)) return "terraform (no folder terraform/)";
-      if (!(0, import_node_fs75.existsSync)((0, import_node_path94.join)(folder2, ".terraform"))) return "terraform validate (after `terraform init` in terraform/)";
+      const folder2 = (0, import_node_path96.join)(root, "terraform");
+      if (!(0, import_node_fs77.existsSync)(folder2)) return "terraform (no folder terraform/)";
+      if (!(0, import_node_fs77.existsSync)((0, import_node_path96.join)(folder2, ".terraform"))) return "terraform validate (after `terraform init` in terraform/)";
       return runTool("terraform", ["validate", "-no-color"], folder2);
     }
   },
   {
     name: "hadolint",
     async check(root) {
-      const files = ["Dockerfile", "agent/Dockerfile"].filter((file3) => (0, import_node_fs75.existsSync)((0, import_node_path94.join)(root, file3)));
+      const files = ["Dockerfile", "agent/Dockerfile"].filter((file3) => (0, import_node_fs77.existsSync)((0, import_node_path96.join)(root, file3)));
       return files.length ? runTool("hadolint", files, root) : "hadolint (no Dockerfile)";
     }
   },
@@ -40252,7 +40645,7 @@ var tools = [
     name: "ansible-lint",
     async check(root) {
       const found2 = (await listLeft(root, "ansible")).length > 0;
-      return found2 ? runTool("ansible-lint", ["--offline", "-q"], (0, import_node_path94.join)(root, "ansible")) : "ansible-lint (no folder ansible/)";
+      return found2 ? runTool("ansible-lint", ["--offline", "-q"], (0, import_node_path96.join)(root, "ansible")) : "ansible-lint (no folder ansible/)";
     }
   }
 ];
@@ -41080,17 +41473,17 @@ function renderDeployment(answers) {
 
 // ts-src/deploy/record.ts
 init_zod();
-var import_node_path95 = require("node:path");
+var import_node_path97 = require("node:path");
 init_files();
 init_diagnostics();
 var recordName2 = ".slipway-deploy.json";
 var schema4 = strictObject({ slipway: string3(), answers: unknown(), files: record(string3(), string3()) });
 function writeRecord2(folder2, record3) {
-  writeWhole((0, import_node_path95.join)(folder2, recordName2), `${JSON.stringify(record3, null, 1)}
+  writeWhole((0, import_node_path97.join)(folder2, recordName2), `${JSON.stringify(record3, null, 1)}
 `);
 }
 function readRecord2(folder2) {
-  const text8 = readIf((0, import_node_path95.join)(folder2, recordName2));
+  const text8 = readIf((0, import_node_path97.join)(folder2, recordName2));
   if (text8 === void 0)
     return bad(
       error("deploy-folder", `${folder2} was not made by \`slipway deploy init\`: ${recordName2} is missing`, {
@@ -41113,24 +41506,24 @@ function readRecord2(folder2) {
 var isPlainPath = (path2) => path2.split("/").every((part) => part !== "" && part !== "." && part !== ".." && !/[\0-\x1f\\]/.test(part));
 
 // ts-src/deploy/update.ts
-var import_node_fs76 = require("node:fs");
+var import_node_fs78 = require("node:fs");
 var import_node_os12 = require("node:os");
-var import_node_path96 = require("node:path");
+var import_node_path98 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
 async function planUpdate(folder2, base, next2) {
-  const scratch = (0, import_node_fs76.mkdtempSync)((0, import_node_path96.join)((0, import_node_os12.tmpdir)(), "slipway-deploy-"));
+  const scratch = (0, import_node_fs78.mkdtempSync)((0, import_node_path98.join)((0, import_node_os12.tmpdir)(), "slipway-deploy-"));
   try {
     const changes = [];
     for (const path2 of [.../* @__PURE__ */ new Set([...Object.keys(base), ...Object.keys(next2)])].sort(compare)) {
-      const sides = { base: base[path2], ours: readIf((0, import_node_path96.join)(folder2, path2)), next: next2[path2] };
+      const sides = { base: base[path2], ours: readIf((0, import_node_path98.join)(folder2, path2)), next: next2[path2] };
       const change = await planFile(scratch, path2, sides);
       if (change) changes.push(change);
     }
     return changes;
   } finally {
-    (0, import_node_fs76.rmSync)(scratch, { recursive: true, force: true });
+    (0, import_node_fs78.rmSync)(scratch, { recursive: true, force: true });
   }
 }
 async function planFile(scratch, path2, { base, ours, next: next2 }) {
@@ -41148,17 +41541,17 @@ async function planFile(scratch, path2, { base, ours, next: next2 }) {
   return { path: path2, kind: clean2 ? "merged" : "conflict", text: merged2.text, diff: await diff3(merged2.text) };
 }
 async function merge2(scratch, ours, base, next2) {
-  const names4 = ["yours", "base", "slipway"].map((name6) => (0, import_node_path96.join)(scratch, name6));
-  for (const [i, text8] of [ours, base, next2].entries()) (0, import_node_fs76.writeFileSync)(names4[i] ?? "", text8);
+  const names4 = ["yours", "base", "slipway"].map((name6) => (0, import_node_path98.join)(scratch, name6));
+  for (const [i, text8] of [ours, base, next2].entries()) (0, import_node_fs78.writeFileSync)(names4[i] ?? "", text8);
   const labels2 = ["-L", "yours", "-L", "base", "-L", "slipway"];
   const ran = await run("git", ["merge-file", "-p", ...labels2, ...names4]);
   if (ran.code > 127) throw new Error(`git merge-file: ${ran.stderr.trim()}`);
   return { text: ran.stdout, conflicts: ran.code };
 }
 async function diffOf(scratch, path2, from, to) {
-  const [left, right] = [(0, import_node_path96.join)(scratch, "left"), (0, import_node_path96.join)(scratch, "right")];
-  (0, import_node_fs76.writeFileSync)(left, from ?? "");
-  (0, import_node_fs76.writeFileSync)(right, to ?? "");
+  const [left, right] = [(0, import_node_path98.join)(scratch, "left"), (0, import_node_path98.join)(scratch, "right")];
+  (0, import_node_fs78.writeFileSync)(left, from ?? "");
+  (0, import_node_fs78.writeFileSync)(right, to ?? "");
   const ran = await run("git", ["diff", "--no-index", "--no-color", "--no-ext-diff", "--", left, right]);
   const lines = ran.stdout.split("\n");
   const body = lines.slice(
@@ -41177,7 +41570,7 @@ init_diagnostics();
 init_yaml();
 
 // ts-src/cli/deploy-image.ts
-var import_node_path98 = require("node:path");
+var import_node_path100 = require("node:path");
 init_zod();
 init_files();
 
@@ -41391,8 +41784,8 @@ var ssm = (place2, action, input) => asked("ssm", () => new Aws(place2.region, p
 
 // ts-src/deploy/toolset.ts
 var import_node_crypto13 = require("node:crypto");
-var import_node_fs77 = require("node:fs");
-var import_node_path97 = require("node:path");
+var import_node_fs79 = require("node:fs");
+var import_node_path99 = require("node:path");
 init_diagnostics();
 var folders = ["ansible", "packer"];
 var day6 = 864e5;
@@ -41400,9 +41793,9 @@ function toolsetOf(root) {
   const digest4 = (0, import_node_crypto13.createHash)("sha256");
   try {
     for (const folder2 of folders) {
-      const files = (0, import_node_fs77.readdirSync)((0, import_node_path97.join)(root, folder2), { recursive: true, encoding: "utf8" }).map((name6) => (0, import_node_path97.join)(folder2, name6)).filter((file3) => !(0, import_node_path97.basename)(file3).startsWith(".") && (0, import_node_fs77.lstatSync)((0, import_node_path97.join)(root, file3)).isFile()).sort(compare);
+      const files = (0, import_node_fs79.readdirSync)((0, import_node_path99.join)(root, folder2), { recursive: true, encoding: "utf8" }).map((name6) => (0, import_node_path99.join)(folder2, name6)).filter((file3) => !(0, import_node_path99.basename)(file3).startsWith(".") && (0, import_node_fs79.lstatSync)((0, import_node_path99.join)(root, file3)).isFile()).sort(compare);
       for (const file3 of files) {
-        const text8 = (0, import_node_fs77.readFileSync)((0, import_node_path97.join)(root, file3));
+        const text8 = (0, import_node_fs79.readFileSync)((0, import_node_path99.join)(root, file3));
         digest4.update(`${file3}\0${text8.length}\0`).update(text8);
       }
     }
@@ -41613,7 +42006,7 @@ var imageOptions = {
   minutes: { type: "string", value: "N", help: "image try: how long its checks may take (default: 15)" },
   "dry-run": { type: "boolean", help: "image prune: say what would be removed" }
 };
-function poolOf(values) {
+function poolOf2(values) {
   const { organization, architecture: architecture3 = "amd64", endpoint = process.env.AWS_ENDPOINT_URL } = values;
   const region2 = values.region ?? process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION ?? "";
   if (organization === void 0 || !/^[a-z0-9][a-z0-9-]{0,30}$/.test(organization)) return void 0;
@@ -41623,7 +42016,7 @@ function poolOf(values) {
   return { organization, architecture: architecture3, region: region2, endpoint };
 }
 function imageOfManifest(file3) {
-  const text8 = readIf((0, import_node_path98.resolve)(file3));
+  const text8 = readIf((0, import_node_path100.resolve)(file3));
   let value2;
   try {
     value2 = JSON.parse(text8 ?? "");
@@ -41641,7 +42034,7 @@ function imageOfManifest(file3) {
 async function agentImages(words6, values) {
   const [what = "list", given, ...more] = words6;
   if (what === "toolset" && given === void 0) {
-    const digest4 = toolsetOf((0, import_node_path98.resolve)("."));
+    const digest4 = toolsetOf((0, import_node_path100.resolve)("."));
     showDiagnostics(digest4.diagnostics);
     if (digest4.ok) writeOutput(`${digest4.value}
 `);
@@ -41649,7 +42042,7 @@ async function agentImages(words6, values) {
   }
   const names4 = what === "use" || what === "try";
   const id = names4 && values.manifest !== void 0 ? imageOfManifest(values.manifest) : given;
-  const pool = poolOf(values);
+  const pool = poolOf2(values);
   const keep2 = values.keep ?? "5";
   const days = values.days ?? "7";
   const named7 = names4 ? /^ami-[0-9a-f]{8,17}$/.test(id ?? "") : id === void 0;
@@ -41665,7 +42058,7 @@ async function agentImages(words6, values) {
   return done.ok ? exit.ok : exit.failed;
 }
 async function due(pool, days) {
-  const toolset = toolsetOf((0, import_node_path98.resolve)("."));
+  const toolset = toolsetOf((0, import_node_path100.resolve)("."));
   if (!toolset.ok) return toolset;
   const found2 = await dueReason(pool, toolset.value, days, Date.now());
   if (!found2.ok) return found2;
@@ -41749,7 +42142,7 @@ Answers: ${questions.map((q3) => q3.name).join(", ")}.`,
   async run(values, [what, ...words6]) {
     if (what === "image") return agentImages(words6, values);
     const [folder2 = ".", ...more] = words6;
-    const root = (0, import_node_path99.resolve)(folder2);
+    const root = (0, import_node_path101.resolve)(folder2);
     if (more.length === 0 && what === "init") return init(root, folder2, values);
     if (more.length === 0 && what === "update") return update(root, values);
     if (more.length === 0 && what === "check") return check(root);
@@ -41760,7 +42153,7 @@ Answers: ${questions.map((q3) => q3.name).join(", ")}.`,
 async function gather(values) {
   let given = {};
   if (values.answers !== void 0) {
-    const text8 = readIf((0, import_node_path99.resolve)(values.answers));
+    const text8 = readIf((0, import_node_path101.resolve)(values.answers));
     if (text8 === void 0) return bad(error("deploy-answers", `${values.answers} is not there`));
     const parsed2 = parseYaml(text8, values.answers);
     if (!parsed2.ok) return parsed2;
@@ -41790,7 +42183,7 @@ async function init(root, folder2, values) {
     return exit.failed;
   }
   const files = renderDeployment(answers.value);
-  const taken3 = [recordName2, ...Object.keys(files)].filter((path2) => (0, import_node_fs78.existsSync)((0, import_node_path99.join)(root, path2)));
+  const taken3 = [recordName2, ...Object.keys(files)].filter((path2) => (0, import_node_fs80.existsSync)((0, import_node_path101.join)(root, path2)));
   if (taken3.length) {
     showDiagnostics([
       error("deploy-exists", `${taken3.slice(0, 5).join(", ")} there already: nothing was written`, {
@@ -41799,7 +42192,7 @@ async function init(root, folder2, values) {
     ]);
     return exit.failed;
   }
-  for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path99.join)(root, path2), text8, { sync: false });
+  for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path101.join)(root, path2), text8, { sync: false });
   writeRecord2(root, { slipway: "0.1.0", answers: answers.value, files });
   writeOutput(`Wrote the farm of ${answers.value.organization} to ${root}: ${Object.keys(files).length} files.
 
@@ -41846,8 +42239,8 @@ ${change.diff}`);
   if (change.diff !== "" && !change.diff.endsWith("\n")) writeOutput("\n");
 }
 function write2(root, change) {
-  if (change.kind === "removed") (0, import_node_fs78.rmSync)((0, import_node_path99.join)(root, change.path), { force: true });
-  else if (change.text !== void 0) writeWhole((0, import_node_path99.join)(root, change.path), change.text);
+  if (change.kind === "removed") (0, import_node_fs80.rmSync)((0, import_node_path101.join)(root, change.path), { force: true });
+  else if (change.text !== void 0) writeWhole((0, import_node_path101.join)(root, change.path), change.text);
 }
 async function check(root) {
   const record3 = readRecord2(root);
@@ -41865,8 +42258,8 @@ async function check(root) {
 }
 
 // ts-src/cli/docs.ts
-var import_node_fs86 = require("node:fs");
-var import_node_path108 = require("node:path");
+var import_node_fs88 = require("node:fs");
+var import_node_path110 = require("node:path");
 var import_node_url2 = require("node:url");
 init_digest();
 
@@ -42003,8 +42396,8 @@ var textOf5 = (html) => html.replace(/<!\[CDATA\[|\]\]>/g, "").replace(/<[^>]*>/
 ).replace(/\s+/g, " ").trim();
 
 // ts-src/docs/folder.ts
-var import_node_fs80 = require("node:fs");
-var import_node_path101 = require("node:path");
+var import_node_fs82 = require("node:fs");
+var import_node_path103 = require("node:path");
 init_files();
 init_diagnostics();
 
@@ -42021,7 +42414,7 @@ var site_default = ':root {\n  color-scheme: light dark;\n  --paper: #fff; --rai
 var theme_default2 = "(() => {\n  let theme;\n  try { theme = localStorage.getItem('slipway-theme'); } catch { /* no storage */ }\n  if (theme === 'light' || theme === 'dark') document.documentElement.dataset.theme = theme;\n})();\n";
 
 // ts-src/docs/site.ts
-var import_node_fs79 = require("node:fs");
+var import_node_fs81 = require("node:fs");
 init_diagnostics();
 
 // ts-src/docs/index-page.ts
@@ -42037,17 +42430,17 @@ function coverageOf({ record: record3, trend = [] }) {
   const meter = `<div class="meter" role="img" aria-label="${percent} % of public entities are described"><span style="width:${percent}%"></span></div>`;
   return `${meter}<p>${coverage.documented} of ${coverage.total} public entities (${percent} %)</p>${trendOf(trend)}`;
 }
-var [width3, height] = [240, 40];
+var [width4, height] = [240, 40];
 function trendOf(trend) {
   const known3 = trend.filter((m) => m.total > 0);
   const [first2, last] = [known3[0], known3.at(-1)];
   if (!first2 || !last || known3.length < 2) return "";
-  const x = (i) => Math.round(i * width3 / (known3.length - 1));
+  const x = (i) => Math.round(i * width4 / (known3.length - 1));
   const y = (m) => Math.round(height - height * percentOf(m) / 100);
   const points = known3.map((m, i) => `${x(i)},${y(m)}`).join(" ");
   const then = `${percentOf(first2)} % on ${dayOf(first2.stamp)}`;
   const label = `${then}, ${percentOf(last)} % on ${dayOf(last.stamp)}`;
-  return `<svg class="trend" viewBox="0 -2 ${width3} ${height + 4}" role="img" aria-label="Described: ${label}"><polyline points="${points}"/></svg><p class="kind">${then}</p>`;
+  return `<svg class="trend" viewBox="0 -2 ${width4} ${height + 4}" role="img" aria-label="Described: ${label}"><polyline points="${points}"/></svg><p class="kind">${then}</p>`;
 }
 
 // ts-src/docs/package-info.ts
@@ -42240,7 +42633,7 @@ ${own3.map((p) => card(p, root, several)).join("\n")}
 }
 
 // ts-src/docs/links.ts
-var import_node_path100 = require("node:path");
+var import_node_path102 = require("node:path");
 init_diagnostics();
 var attribute = /\s(href|src|id|name|data-missing)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+))/gi;
 var named5 = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
@@ -42294,7 +42687,7 @@ var LinkChecker = class {
     }
     const [whole3 = "", fragment = ""] = link.split(/#(.*)/);
     const path2 = decoded2(whole3.replace(/\?.*$/, ""));
-    const target2 = path2 === "" ? page : import_node_path100.posix.join(import_node_path100.posix.dirname(page), path2);
+    const target2 = path2 === "" ? page : import_node_path102.posix.join(import_node_path102.posix.dirname(page), path2);
     if (target2 === ".." || target2.startsWith("../")) {
       this.found.push({ ...wanted, why: "outside" });
       return;
@@ -42598,7 +42991,7 @@ async function writeSite(site, store2, write3) {
     for (const [path2, html] of ownPages(site, p, known3, index)) put(`${idOf(p)}/${path2}`, html);
     if (!p.record) continue;
     const packed3 = await store2.path(p.record.pages);
-    const files = packed3 === void 0 ? void 0 : unpackPages((0, import_node_fs79.readFileSync)(packed3));
+    const files = packed3 === void 0 ? void 0 : unpackPages((0, import_node_fs81.readFileSync)(packed3));
     if (!files) written.lost.push(idOf(p));
     for (const { path: path2, data } of files ?? []) put(`${idOf(p)}/${path2}`, data);
   }
@@ -42631,34 +43024,34 @@ ${LICENSE_default}`,
 
 // ts-src/docs/folder.ts
 function outputFault(output) {
-  if (!(0, import_node_fs80.existsSync)(output) || !(0, import_node_fs80.readdirSync)(output).length || (0, import_node_fs80.existsSync)((0, import_node_path101.join)(output, siteMark))) return void 0;
+  if (!(0, import_node_fs82.existsSync)(output) || !(0, import_node_fs82.readdirSync)(output).length || (0, import_node_fs82.existsSync)((0, import_node_path103.join)(output, siteMark))) return void 0;
   return error("output-taken", `the folder ${output} holds something else than a documentation site`, {
     hint: "name another with --output"
   });
 }
 async function writeFolder(output, make) {
   const staged = temporaryBeside(output);
-  const former = (0, import_node_path101.join)((0, import_node_path101.dirname)(output), `.former-${process.pid}-${(0, import_node_path101.basename)(output)}`);
+  const former = (0, import_node_path103.join)((0, import_node_path103.dirname)(output), `.former-${process.pid}-${(0, import_node_path103.basename)(output)}`);
   const folders2 = /* @__PURE__ */ new Set();
   try {
     const made2 = await make((path2, data) => {
-      const folder2 = (0, import_node_path101.dirname)((0, import_node_path101.join)(staged, path2));
-      if (!folders2.has(folder2)) (0, import_node_fs80.mkdirSync)(folder2, { recursive: true });
+      const folder2 = (0, import_node_path103.dirname)((0, import_node_path103.join)(staged, path2));
+      if (!folders2.has(folder2)) (0, import_node_fs82.mkdirSync)(folder2, { recursive: true });
       folders2.add(folder2);
-      (0, import_node_fs80.writeFileSync)((0, import_node_path101.join)(staged, path2), data, { flag: "wx" });
+      (0, import_node_fs82.writeFileSync)((0, import_node_path103.join)(staged, path2), data, { flag: "wx" });
     });
-    if ((0, import_node_fs80.existsSync)(output)) (0, import_node_fs80.renameSync)(output, former);
-    (0, import_node_fs80.renameSync)(staged, output);
+    if ((0, import_node_fs82.existsSync)(output)) (0, import_node_fs82.renameSync)(output, former);
+    (0, import_node_fs82.renameSync)(staged, output);
     return made2;
   } finally {
-    (0, import_node_fs80.rmSync)(staged, { recursive: true, force: true });
-    (0, import_node_fs80.rmSync)(former, { recursive: true, force: true });
+    (0, import_node_fs82.rmSync)(staged, { recursive: true, force: true });
+    (0, import_node_fs82.rmSync)(former, { recursive: true, force: true });
   }
 }
 
 // ts-src/docs/publication.ts
-var import_node_fs81 = require("node:fs");
-var import_node_path102 = require("node:path");
+var import_node_fs83 = require("node:fs");
+var import_node_path104 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
@@ -42700,8 +43093,8 @@ async function publishSite(endpoint, folder2, state, keep2) {
     let written = 0;
     const other = [];
     await parallel(files, endpoint.width, async ({ path: path2 }) => {
-      const local2 = (0, import_node_path102.join)(folder2, path2);
-      const file3 = { path: local2, sha256: await sha256File(local2), size: (0, import_node_fs81.statSync)(local2).size };
+      const local2 = (0, import_node_path104.join)(folder2, path2);
+      const file3 = { path: local2, sha256: await sha256File(local2), size: (0, import_node_fs83.statSync)(local2).size };
       const placed = await endpoint.placeFile(`${state.path}/${path2}`, file3);
       if (placed === "written") written++;
       if (placed === "other") other.push(path2);
@@ -42744,9 +43137,9 @@ async function switchLatest(endpoint, states, state) {
   await endpoint.put("states.js", Buffer.from(`slipwayData("states",${JSON.stringify(choices)});
 `));
   if (endpoint.folder !== void 0) {
-    const link = temporaryBeside((0, import_node_path102.join)(endpoint.folder, "latest"));
-    (0, import_node_fs81.symlinkSync)(state.path, link);
-    (0, import_node_fs81.renameSync)(link, (0, import_node_path102.join)(endpoint.folder, "latest"));
+    const link = temporaryBeside((0, import_node_path104.join)(endpoint.folder, "latest"));
+    (0, import_node_fs83.symlinkSync)(state.path, link);
+    (0, import_node_fs83.renameSync)(link, (0, import_node_path104.join)(endpoint.folder, "latest"));
   } else await endpoint.put("latest/index.html", Buffer.from(redirect(`../${state.path}/index.html`)));
   await endpoint.put(
     "index.html",
@@ -42768,7 +43161,7 @@ fetch(to,{method:"HEAD"}).then(function(r){r.ok?go(to):location.replace("${root}
 }
 async function removeState(endpoint, path2) {
   if (endpoint.folder !== void 0) {
-    (0, import_node_fs81.rmSync)((0, import_node_path102.join)(endpoint.folder, path2), { recursive: true, force: true });
+    (0, import_node_fs83.rmSync)((0, import_node_path104.join)(endpoint.folder, path2), { recursive: true, force: true });
     return 1;
   }
   const names4 = [];
@@ -42782,21 +43175,21 @@ init_process();
 init_diagnostics();
 
 // ts-src/cli/farm/work.ts
-var import_node_fs84 = require("node:fs");
+var import_node_fs86 = require("node:fs");
 var import_node_os13 = require("node:os");
-var import_node_path106 = require("node:path");
+var import_node_path108 = require("node:path");
 init_diagnostics();
 init_names();
 init_files();
 
 // ts-src/farm/result.ts
-var import_node_path105 = require("node:path");
+var import_node_path107 = require("node:path");
 init_files();
 
 // ts-src/farm/run-manifest.ts
 var import_node_crypto14 = require("node:crypto");
-var import_node_fs83 = require("node:fs");
-var import_node_path104 = require("node:path");
+var import_node_fs85 = require("node:fs");
+var import_node_path106 = require("node:path");
 var import_node_zlib12 = require("node:zlib");
 init_diagnostics();
 init_digest();
@@ -42836,14 +43229,14 @@ var distributionsIn = (distributions) => distributions.map(({ name: name6, rosVe
 }));
 
 // ts-src/farm/run-files.ts
-var import_node_fs82 = require("node:fs");
-var import_node_path103 = require("node:path");
+var import_node_fs84 = require("node:fs");
+var import_node_path105 = require("node:path");
 init_files();
 init_diagnostics();
 function writeFiles({ id, files }, state) {
-  const root = (0, import_node_path103.join)(state, "cache", "runs", id, "distro");
+  const root = (0, import_node_path105.join)(state, "cache", "runs", id, "distro");
   for (const [path2, content] of Object.entries(files))
-    if (!exists((0, import_node_path103.join)(root, path2))) writeWhole((0, import_node_path103.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
+    if (!exists((0, import_node_path105.join)(root, path2))) writeWhole((0, import_node_path105.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
   return root;
 }
 function filesOf4(distro, root, keyRoot = root) {
@@ -42857,7 +43250,7 @@ function filesOf4(distro, root, keyRoot = root) {
   const diagnostics = [];
   for (const [path2, from] of [...paths2].sort(([a], [b]) => compare(a, b))) {
     try {
-      files[path2] = (0, import_node_fs82.readFileSync)((0, import_node_path103.join)(from, path2)).toString("base64");
+      files[path2] = (0, import_node_fs84.readFileSync)((0, import_node_path105.join)(from, path2)).toString("base64");
     } catch {
       diagnostics.push(error("file-missing", `the distro file names ${path2}, which is not there`));
     }
@@ -42907,7 +43300,7 @@ var packed = (value2) => (0, import_node_zlib12.gzipSync)(JSON.stringify(value2)
 var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), (0, import_node_zlib12.gzipSync)(redacted(JSON.stringify(bundle)), { level: 1 }));
 var saveShard = (store2, id, part) => store2.putBlob(partName(id, part.architecture), packed(part));
 async function cached2(store2, state, name6, is) {
-  const copy2 = (0, import_node_path104.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
+  const copy2 = (0, import_node_path106.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
   const kept4 = readJson(copy2);
   if (kept4) return kept4;
   const data = await store2.getBlob(name6);
@@ -42934,7 +43327,7 @@ function parsed(text8) {
   }
 }
 async function loadRun(id, storeUri, root, state, untrusted) {
-  (0, import_node_fs83.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs85.mkdirSync)(state, { recursive: true });
   const store2 = await openStore(storeUri, root, state, untrusted);
   const missing = bad(
     error("run-missing", `the store ${store2.blobs.where} has no run '${id}'`, {
@@ -42999,7 +43392,7 @@ function applyShard(graph2, part) {
 
 // ts-src/farm/result.ts
 async function keepResult(session2, output, id, number7, result2) {
-  const log = result2.log === void 0 ? void 0 : (0, import_node_path105.join)(output, result2.log);
+  const log = result2.log === void 0 ? void 0 : (0, import_node_path107.join)(output, result2.log);
   const kept4 = {
     schema: 1,
     result: result2,
@@ -43133,8 +43526,8 @@ var farmOptions = {
     help: "where this machine keeps bases and copies (default: SLIPWAY_STATE, else slipway below XDG_STATE_HOME or ~/.local/state)"
   }
 };
-var farmState = (values) => (0, import_node_path106.resolve)(
-  values.state || process.env.SLIPWAY_STATE || (0, import_node_path106.join)(process.env.XDG_STATE_HOME || (0, import_node_path106.join)((0, import_node_os13.homedir)(), ".local/state"), "slipway")
+var farmState = (values) => (0, import_node_path108.resolve)(
+  values.state || process.env.SLIPWAY_STATE || (0, import_node_path108.join)(process.env.XDG_STATE_HOME || (0, import_node_path108.join)((0, import_node_os13.homedir)(), ".local/state"), "slipway")
 );
 async function loadNamed(verb, values) {
   if (values.run === void 0 || values.store === void 0) {
@@ -43162,7 +43555,7 @@ async function openLoaded(loaded, values, within, purpose, numbers) {
   const { store: store2, bundle, state } = loaded;
   const input = numbers ? { ...loaded.input, plan: planOf(loaded, numbers) } : loaded.input;
   const driver = driverOf(values, state);
-  const looked = (0, import_node_path106.join)(state, `sound-${driver.name}`);
+  const looked = (0, import_node_path108.join)(state, `sound-${driver.name}`);
   if (purpose !== "report" && !lately(looked)) {
     const lacking = await missingTools(driver.name, input.plan);
     if (lacking.length) {
@@ -43201,7 +43594,7 @@ function planOf({ input, parts: parts2 }, numbers) {
 }
 function lately(file3) {
   try {
-    return Date.now() - (0, import_node_fs84.statSync)(file3).mtimeMs < 36e5;
+    return Date.now() - (0, import_node_fs86.statSync)(file3).mtimeMs < 36e5;
   } catch {
     return false;
   }
@@ -43240,7 +43633,7 @@ names another), no task is begun and a line says "drain": the machine will be ta
       await closeScratch(session2.driver);
       stop.done();
       const { state, distro } = session2.input;
-      const cleaned = (0, import_node_path106.join)(state, "cleaned");
+      const cleaned = (0, import_node_path108.join)(state, "cleaned");
       if (!stop.signal.aborted && !lately(cleaned)) {
         writeWhole(cleaned, "", { sync: false });
         await cleanUp({ distro, state, driver: session2.driver });
@@ -43270,7 +43663,7 @@ function engineOf2(values, session2, output, signal, progress) {
   return schedulerOf(session2, { output, retest, testsStop: false, progress, signal, alone: true });
 }
 async function doTasks(values, session2, loaded, numbers, signal) {
-  const output = (0, import_node_path106.join)(session2.input.state, "runs", loaded.bundle.id);
+  const output = (0, import_node_path108.join)(session2.input.state, "runs", loaded.bundle.id);
   const progress = {
     ...notesOnly((line2) => writeNote(`${line2}
 `)),
@@ -43351,10 +43744,10 @@ var docsOptions = {
 };
 
 // ts-src/cli/docs-session.ts
-var import_node_fs85 = require("node:fs");
+var import_node_fs87 = require("node:fs");
 
 // ts-src/farm/gather.ts
-var import_node_path107 = require("node:path");
+var import_node_path109 = require("node:path");
 init_files();
 var nothingHappened = { ended: void 0, lost: /* @__PURE__ */ new Map(), avoided: /* @__PURE__ */ new Map(), faults: [] };
 var numbersOf = (session2, loaded) => loaded.parts.flatMap(
@@ -43389,14 +43782,14 @@ async function takeResult({ store: store2 }, { bundle }, output, { number: numbe
   const kept4 = await store2.readJson(resultName(bundle.id, number7));
   if (!isStoredResult(kept4) || kept4.result.id !== graph2.results[task]?.id) return;
   const kind = kindOf3(graph2, task);
-  const log = (0, import_node_path107.join)("logs", graph2.id, `${packageOf(graph2, task).name}${kind === "build" ? "" : `.${kind}`}.log`);
+  const log = (0, import_node_path109.join)("logs", graph2.id, `${packageOf(graph2, task).name}${kind === "build" ? "" : `.${kind}`}.log`);
   graph2.results[task] = { ...kept4.result, ...kept4.result.log === void 0 ? {} : { log } };
   const { key } = kept4.result;
   if (key !== void 0 && kind === "build" && isDone(kept4.result.state)) graph2.records[task] = await store2.get(key);
   if (key !== void 0 && kind === "test") graph2.tests[task - graph2.count] = await store2.getTest(key);
   if (kept4.log && kept4.result.log !== void 0 && kept4.result.state === "failed") {
     const text8 = await store2.readText(kept4.log);
-    if (text8 !== void 0) writeWhole((0, import_node_path107.join)(output, log), text8, { sync: false });
+    if (text8 !== void 0) writeWhole((0, import_node_path109.join)(output, log), text8, { sync: false });
   }
 }
 async function takeDocumentation({ graphs, store: store2 }) {
@@ -43433,7 +43826,7 @@ async function openDocs(values, packages, limits2, signal) {
   const lacking = await missingTools(driver.name, input.plan);
   showDiagnostics(lacking);
   if (lacking.length) return void 0;
-  (0, import_node_fs85.mkdirSync)(input.state, { recursive: true });
+  (0, import_node_fs87.mkdirSync)(input.state, { recursive: true });
   await openScratch(input.state, driver);
   const session2 = await openSession(
     { ...input, documented: documentedOn(input.distro, input.plan) },
@@ -43508,12 +43901,12 @@ on standard output is "strict".`,
 async function makeDocs(values, opened, workers, signal) {
   const { session: session2, distro, root } = opened;
   const begun = Date.now();
-  const output = (0, import_node_path108.resolve)(values.output ?? (0, import_node_path108.join)(root, "docs"));
+  const output = (0, import_node_path110.resolve)(values.output ?? (0, import_node_path110.join)(root, "docs"));
   if (values.publish !== void 0 && !distro.docs.to.length)
     return told6(error("docs-place", "docs.to of distro.yaml names no place to publish documentation to"));
   const fault3 = outputFault(output);
   if (fault3) return told6(fault3);
-  (0, import_node_fs86.mkdirSync)((0, import_node_path108.resolve)(output, ".."), { recursive: true });
+  (0, import_node_fs88.mkdirSync)((0, import_node_path110.resolve)(output, ".."), { recursive: true });
   if (opened.gather) await opened.gather(logFolder(output));
   else await runTasks(values, session2, workers, output, signal);
   if (signal.aborted) return exit.failed;
@@ -43524,7 +43917,7 @@ async function makeDocs(values, opened, workers, signal) {
     session2.input.plan.stamp
   );
   const { organization } = distro;
-  const digest4 = siteDigest(organization, packages, sha256((0, import_node_fs86.readFileSync)(process.argv[1] ?? "")));
+  const digest4 = siteDigest(organization, packages, sha256((0, import_node_fs88.readFileSync)(process.argv[1] ?? "")));
   const state = stateOf2(session2.input.plan.stamp, digest4, packages);
   const published = values.publish === void 0 ? {} : { published: { channel: values.publish, state: state.path } };
   const site = await writeFolder(
@@ -43628,11 +44021,11 @@ async function finish(values, { session: session2, faulty, strict, gather: gathe
   );
   if (values.json) writeOutput(`${JSON.stringify({ output, ...site, results })}
 `);
-  else writeOutput(`${(0, import_node_path108.join)(output, "index.html")}
+  else writeOutput(`${(0, import_node_path110.join)(output, "index.html")}
 `);
   const failed5 = results.some((t) => !isDone(t.state)) || faults5.some(isError) || faulty;
   if (failed5 && strict && !values.json) writeOutput("strict\n");
-  return show3(values.open === true, (0, import_node_path108.join)(output, "index.html"), failed5 ? exit.failed : exit.ok);
+  return show3(values.open === true, (0, import_node_path110.join)(output, "index.html"), failed5 ? exit.failed : exit.ok);
 }
 async function show3(open3, index, code) {
   if (!open3) return code;
@@ -43662,12 +44055,12 @@ var lostFaults = ({ lost: lost3 }) => lost3.map(
 );
 
 // ts-src/cli/doctor.ts
-var import_node_path110 = require("node:path");
+var import_node_path112 = require("node:path");
 init_process();
 init_sizes();
 
 // ts-src/cli/store.ts
-var import_node_path109 = require("node:path");
+var import_node_path111 = require("node:path");
 init_files();
 init_sizes();
 var store = defineCommand({
@@ -43708,7 +44101,7 @@ slipway works in the state nothing of it goes. The end of each build does the sa
     const opened = await openStore(distro.store, root, state, void 0);
     const json2 = values.json === true;
     if (what === "show") return show4(opened, state, json2);
-    if (what === "verify") return verify(opened, (0, import_node_path109.join)(state, "verify"));
+    if (what === "verify") return verify(opened, (0, import_node_path111.join)(state, "verify"));
     const rules2 = stateRules(distro);
     return collectAll(
       workspace.value,
@@ -43868,9 +44261,9 @@ var doctor = defineCommand({
       }
       findings = await examine(driver, systems);
     }
-    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path110.join)(process.cwd(), ".slipway"));
+    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path112.join)(process.cwd(), ".slipway"));
     findings.push(...machine.findings);
-    const kept4 = workspace.ok ? await stateKinds((0, import_node_path110.resolve)(workspace.value.state)) : [];
+    const kept4 = workspace.ok ? await stateKinds((0, import_node_path112.resolve)(workspace.value.state)) : [];
     if (workspace.ok && kept4.length)
       machine.lines.push(
         `kept in ${workspace.value.state}: ${describe3(kept4)}; at most ${sizeText(stateRules(workspace.value.distro).size)} (state.size)`
@@ -46260,9 +46653,9 @@ function layered(drawing, widths) {
   const index = new Map(drawing.nodes.map((n, i) => [n.id, String(i)]));
   for (const [a, b] of drawing.edges) graph2.setEdge(index.get(a), index.get(b));
   Uo.layout(graph2);
-  const { width: width7 = 100, height: height2 = 100 } = graph2.graph();
+  const { width: width8 = 100, height: height2 = 100 } = graph2.graph();
   return {
-    width: width7,
+    width: width8,
     height: height2,
     boxes: drawing.nodes.map((_, i) => graph2.node(String(i))),
     lines: graph2.edges().map((e) => graph2.edge(e).points)
@@ -46285,13 +46678,13 @@ function columns(drawing, widths) {
       layer.map((n) => [n, needs[n].length ? needs[n].reduce((sum, d) => sum + row[d], 0) / needs[n].length : 0])
     );
     layer.sort((a, b) => mean.get(a) - mean.get(b) || a - b);
-    const width7 = Math.max(0, ...layer.map((n) => widths[n]));
+    const width8 = Math.max(0, ...layer.map((n) => widths[n]));
     layer.forEach((n, i) => {
       row[n] = i;
-      boxes[n] = { x: x + width7 / 2, y: 70 + i * (boxHeight + 10), width: widths[n] };
+      boxes[n] = { x: x + width8 / 2, y: 70 + i * (boxHeight + 10), width: widths[n] };
     });
     height2 = Math.max(height2, 90 + layer.length * (boxHeight + 10));
-    x += width7 + 90;
+    x += width8 + 90;
   }
   const lines = drawing.edges.map(([a, b]) => {
     const [from, to] = [boxes[index.get(a)], boxes[index.get(b)]];
@@ -46305,7 +46698,7 @@ function columns(drawing, widths) {
 function renderSvg(drawing) {
   const widths = drawing.nodes.map((n) => 24 + 7.5 * Math.max(n.label.length, n.note.length));
   const layout = (drawing.nodes.length > manyBoxes ? columns : layered)(drawing, widths);
-  const [width7, height2] = [Math.ceil(layout.width), Math.ceil(layout.height)];
+  const [width8, height2] = [Math.ceil(layout.width), Math.ceil(layout.height)];
   const faint2 = drawing.nodes.length > manyBoxes ? ";opacity:.35" : "";
   const number7 = (n) => String(Math.round(n * 10) / 10);
   const lines = layout.lines.map((points) => points.map((p, i) => `${i ? "L" : "M"}${number7(p.x)} ${number7(p.y)}`).join("")).sort();
@@ -46322,7 +46715,7 @@ function renderSvg(drawing) {
       `<text class="note" x="${x}" y="${number7(at2.y + 13)}">${escape3(n.note)}</text></g>`
     ].join("");
   });
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width7}" height="${height2}" viewBox="0 0 ${width7} ${height2}" role="img" aria-label="${escape3(drawing.title)}">
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width8}" height="${height2}" viewBox="0 0 ${width8} ${height2}" role="img" aria-label="${escape3(drawing.title)}">
 <style>text{font:13px sans-serif;text-anchor:middle;fill:#1b1f24}.note{font-size:11px;fill:#57606a}.title{font-size:18px;text-anchor:start}rect{fill:#f6f8fa;stroke:#8c959f}.named rect{fill:#ddf4ff;stroke:#0969da}.blocked rect{fill:#ffebe9;stroke:#cf222e}path{fill:none;stroke:#8c959f;marker-end:url(#arrow)${faint2}}path:hover{stroke:#0969da;stroke-width:2;opacity:1}</style>
 <defs><marker id="arrow" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0L8 4L0 8z" style="fill:#8c959f;stroke:none"/></marker></defs>
 <rect width="100%" height="100%" style="fill:#fff;stroke:none"/>
@@ -46377,14 +46770,14 @@ repository, unless --by package is given. Where several platforms are selected t
 });
 
 // ts-src/cli/image.ts
-var import_node_fs101 = require("node:fs");
-var import_node_path125 = require("node:path");
+var import_node_fs103 = require("node:fs");
+var import_node_path127 = require("node:path");
 init_diagnostics();
 init_images();
 
 // ts-src/images/build.ts
-var import_node_fs96 = require("node:fs");
-var import_node_path119 = require("node:path");
+var import_node_fs98 = require("node:fs");
+var import_node_path121 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -46437,8 +46830,8 @@ function ownPackages(image2, index, patterns2, debian2) {
 }
 
 // ts-src/images/config.ts
-var import_node_fs87 = require("node:fs");
-var import_node_path111 = require("node:path");
+var import_node_fs89 = require("node:fs");
+var import_node_path113 = require("node:path");
 init_names();
 init_digest();
 
@@ -46863,9 +47256,9 @@ function prefixesOf({ distro, image: image2 }) {
 function writeConfig(facts, folder2, machine) {
   const { image: image2, inputs, repository: repository2 } = facts;
   const { spec } = image2;
-  (0, import_node_fs87.mkdirSync)((0, import_node_path111.join)(folder2, "keys"), { recursive: true });
-  (0, import_node_fs87.mkdirSync)((0, import_node_path111.join)(folder2, "files"));
-  const write3 = (name6, data) => (0, import_node_fs87.writeFileSync)((0, import_node_path111.join)(folder2, name6), data, { flag: "wx" });
+  (0, import_node_fs89.mkdirSync)((0, import_node_path113.join)(folder2, "keys"), { recursive: true });
+  (0, import_node_fs89.mkdirSync)((0, import_node_path113.join)(folder2, "files"));
+  const write3 = (name6, data) => (0, import_node_fs89.writeFileSync)((0, import_node_path113.join)(folder2, name6), data, { flag: "wx" });
   write3("setup.sh", scripts.setup);
   write3("image.json", imageJson(facts));
   write3("entrypoint", scripts.entrypoint);
@@ -46902,8 +47295,8 @@ function writeConfig(facts, folder2, machine) {
 }
 
 // ts-src/images/inputs.ts
-var import_node_fs88 = require("node:fs");
-var import_node_path112 = require("node:path");
+var import_node_fs90 = require("node:fs");
+var import_node_path114 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -46975,7 +47368,7 @@ async function packOverlay(root, folder2) {
     const strange = found2.find((f) => f.kind !== "a file" && f.kind !== "a link");
     if (strange) return `the overlay holds ${strange.kind}: ${strange.path}`;
     if (!found2.length) return `the overlay ${folder2} holds no files, or is not there`;
-    const total = found2.reduce((n, f) => n + (0, import_node_fs88.lstatSync)((0, import_node_path112.join)(root, f.path)).size, 0);
+    const total = found2.reduce((n, f) => n + (0, import_node_fs90.lstatSync)((0, import_node_path114.join)(root, f.path)).size, 0);
     if (total > largest7) return `the overlay ${folder2} is larger than ${largest7 >> 20} MiB`;
   } catch (e) {
     if (e instanceof LeftBehindError) return e.message;
@@ -46983,7 +47376,7 @@ async function packOverlay(root, folder2) {
   }
   const normalized = ["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "--format=gnu"];
   const chunks = [];
-  const packed3 = await run("tar", ["-c", ...normalized, "--mode=u=rwX,go=rX", "-C", (0, import_node_path112.join)(root, path2), "."], {
+  const packed3 = await run("tar", ["-c", ...normalized, "--mode=u=rwX,go=rX", "-C", (0, import_node_path114.join)(root, path2), "."], {
     env: { ...process.env, LC_ALL: "C" },
     onOutput: (chunk) => chunks.push(chunk)
   });
@@ -46991,13 +47384,13 @@ async function packOverlay(root, folder2) {
 }
 
 // ts-src/images/kinds.ts
-var import_node_path114 = require("node:path");
+var import_node_path116 = require("node:path");
 init_diagnostics();
 init_names();
 
 // ts-src/images/disk.ts
-var import_node_fs91 = require("node:fs");
-var import_node_path113 = require("node:path");
+var import_node_fs93 = require("node:fs");
+var import_node_path115 = require("node:path");
 init_diagnostics();
 init_digest();
 init_images();
@@ -47007,13 +47400,13 @@ init_process();
 
 // ts-src/images/bmap.ts
 var import_node_crypto15 = require("node:crypto");
-var import_node_fs89 = require("node:fs");
+var import_node_fs91 = require("node:fs");
 init_digest();
 var block4 = 4096;
 var step = 1024;
 function mapped(file3) {
-  const handle = (0, import_node_fs89.openSync)(file3, "r");
-  const { size: size3 } = (0, import_node_fs89.fstatSync)(handle);
+  const handle = (0, import_node_fs91.openSync)(file3, "r");
+  const { size: size3 } = (0, import_node_fs91.fstatSync)(handle);
   const chunk = Buffer.alloc(block4 * step);
   const zero = Buffer.alloc(block4);
   const ranges = [];
@@ -47026,7 +47419,7 @@ function mapped(file3) {
   };
   try {
     for (let at2 = 0; at2 * block4 < size3; at2 += step) {
-      const n = (0, import_node_fs89.readSync)(handle, chunk, 0, chunk.length, at2 * block4);
+      const n = (0, import_node_fs91.readSync)(handle, chunk, 0, chunk.length, at2 * block4);
       for (let i = 0; i * block4 < n; i++) {
         const data = chunk.subarray(i * block4, Math.min(n, (i + 1) * block4));
         if (data.equals(zero.subarray(0, data.length))) end2(at2 + i - 1);
@@ -47038,7 +47431,7 @@ function mapped(file3) {
     }
     end2(Math.ceil(size3 / block4) - 1);
   } finally {
-    (0, import_node_fs89.closeSync)(handle);
+    (0, import_node_fs91.closeSync)(handle);
   }
   return { size: size3, ranges };
 }
@@ -47061,12 +47454,12 @@ ${lines.join("\n")}
     </BlockMap>
 </bmap>
 `;
-  (0, import_node_fs89.writeFileSync)(target2, text8(sha256(text8("0".repeat(64)))), { flag: "wx" });
+  (0, import_node_fs91.writeFileSync)(target2, text8(sha256(text8("0".repeat(64)))), { flag: "wx" });
   return Promise.resolve();
 }
 
 // ts-src/images/ext4.ts
-var import_node_fs90 = require("node:fs");
+var import_node_fs92 = require("node:fs");
 var table = Uint32Array.from({ length: 256 }, (_, n) => {
   let c = n;
   for (let k = 0; k < 8; k++) c = c & 1 ? c >>> 1 ^ 2197175160 : c >>> 1;
@@ -47091,13 +47484,13 @@ var changed = [
 var checksumLow = 124;
 var checksumHigh = 130;
 function normalizeExt4(file3, latest) {
-  const handle = (0, import_node_fs90.openSync)(file3, "r+");
+  const handle = (0, import_node_fs92.openSync)(file3, "r+");
   try {
-    const size3 = (0, import_node_fs90.fstatSync)(handle).size;
+    const size3 = (0, import_node_fs92.fstatSync)(handle).size;
     const read3 = (at2, length) => {
       if (at2 < 0 || at2 + length > size3) throw new Error("an ext4 file system names blocks beyond its end");
       const data = Buffer.alloc(length);
-      (0, import_node_fs90.readSync)(handle, data, 0, length, at2);
+      (0, import_node_fs92.readSync)(handle, data, 0, length, at2);
       return data;
     };
     const sb = read3(1024, 1024);
@@ -47125,10 +47518,10 @@ function normalizeExt4(file3, latest) {
         normalizeInode(inode, latest);
         if (checksums) sealInode(inode, g * perGroup + i + 1, seed);
       }
-      (0, import_node_fs90.writeSync)(handle, inodes, 0, length, at2);
+      (0, import_node_fs92.writeSync)(handle, inodes, 0, length, at2);
     }
   } finally {
-    (0, import_node_fs90.closeSync)(handle);
+    (0, import_node_fs92.closeSync)(handle);
   }
 }
 function normalizeInode(inode, latest) {
@@ -47186,14 +47579,14 @@ async function makeDisk(room, facts, root, options5) {
   const { spec, target: target2, name: name6 } = facts.image;
   const known3 = firmware[target2.architecture];
   if (!known3) return bad(error("image-kind", `no disks are made for ${target2.architecture}`));
-  const folder2 = (0, import_node_path113.join)(options5.folder, "disk");
-  (0, import_node_fs91.mkdirSync)(folder2);
+  const folder2 = (0, import_node_path115.join)(options5.folder, "disk");
+  (0, import_node_fs93.mkdirSync)(folder2);
   const { key, epoch } = options5;
   const rootUuid = uuidOf(`${key} root`);
   const version3 = `${name6}_${imageVersion(facts.state.stamp, key)}`;
   const ab = spec.partitions === "ab";
   const partition = ab ? `PARTLABEL=${version3}` : `PARTUUID=${uuidOf(`${key} partition 1`)}`;
-  const write3 = (file3, text8) => (0, import_node_fs91.writeFileSync)((0, import_node_path113.join)(folder2, file3), text8, { flag: "wx" });
+  const write3 = (file3, text8) => (0, import_node_fs93.writeFileSync)((0, import_node_path115.join)(folder2, file3), text8, { flag: "wx" });
   write3("name", version3);
   write3("entry-name", ab ? `${version3}+3.conf` : "slipway.conf");
   write3("loader.conf", "timeout 1\nconsole-mode keep\n");
@@ -47232,8 +47625,8 @@ async function makeDisk(room, facts, root, options5) {
     signal: room.signal
   });
   if (made2.code !== 0) return bad(diskFailed(room, spec.size));
-  normalizeExt4((0, import_node_path113.join)(folder2, "root.raw"), epoch);
-  const rootSectors = (0, import_node_fs91.statSync)((0, import_node_path113.join)(folder2, "root.raw")).size / sector;
+  normalizeExt4((0, import_node_path115.join)(folder2, "root.raw"), epoch);
+  const rootSectors = (0, import_node_fs93.statSync)((0, import_node_path115.join)(folder2, "root.raw")).size / sector;
   const parts2 = [
     { name: labels.esp, type: types2.esp, file: "esp.raw", sectors: esp },
     { name: ab ? version3 : labels.root, type: known3.root, file: "root.raw", sectors: rootSectors }
@@ -47251,7 +47644,7 @@ var diskFailed = (room, size3) => error("image-render", `the disk could not be m
   hint: "the end of that log tells why"
 });
 async function makeData(folder2, uuid2, epoch) {
-  const file3 = (0, import_node_path113.join)(folder2, "data.raw");
+  const file3 = (0, import_node_path115.join)(folder2, "data.raw");
   const size3 = 64 * mebibyte;
   const made2 = await run("sh", [
     "-c",
@@ -47267,7 +47660,7 @@ async function makeData(folder2, uuid2, epoch) {
   return good(size3 / sector);
 }
 async function assemble2(folder2, key, parts2) {
-  const raw = (0, import_node_path113.join)(folder2, "disk.raw");
+  const raw = (0, import_node_path115.join)(folder2, "disk.raw");
   const align = mebibyte / sector;
   let at2 = align;
   const lines = ["label: gpt", `label-id: ${uuidOf(`${key} disk`)}`, `first-lba: ${align}`, "unit: sectors", ""];
@@ -47287,15 +47680,15 @@ async function assemble2(folder2, key, parts2) {
   if (table3.code !== 0) return bad(toolFailed("sfdisk", table3.stderr));
   for (const { part, at: start3 } of places) {
     if (part.file === void 0) continue;
-    const copied = await run("dd", [
-      `if=${(0, import_node_path113.join)(folder2, part.file)}`,
+    const copied2 = await run("dd", [
+      `if=${(0, import_node_path115.join)(folder2, part.file)}`,
       `of=${raw}`,
       "bs=1M",
       `seek=${start3 / align}`,
       "conv=notrunc,sparse",
       "status=none"
     ]);
-    if (copied.code !== 0) return bad(toolFailed("dd", copied.stderr));
+    if (copied2.code !== 0) return bad(toolFailed("dd", copied2.stderr));
   }
   return good({ raw, folder: folder2 });
 }
@@ -47303,7 +47696,7 @@ async function renderDisk(room, facts, root, options5) {
   const made2 = await makeDisk(room, facts, root, options5);
   if (!made2.ok) return made2;
   const { raw, folder: folder2 } = made2.value;
-  const named7 = (ending) => (0, import_node_path113.join)(
+  const named7 = (ending) => (0, import_node_path115.join)(
     options5.folder,
     imageFile(
       facts.image.name,
@@ -47321,26 +47714,26 @@ async function renderDisk(room, facts, root, options5) {
   const converted = await run("qemu-img", qcow);
   if (converted.code !== 0) return bad(toolFailed("qemu-img", converted.stderr));
   if (facts.image.spec.partitions === "ab") {
-    const slot = await zstd((0, import_node_path113.join)(folder2, "root.raw"), named7("root.raw.zst"));
+    const slot = await zstd((0, import_node_path115.join)(folder2, "root.raw"), named7("root.raw.zst"));
     if (slot.code !== 0) return bad(toolFailed("zstd", slot.stderr));
     for (const [from, ending] of [
       ["vmlinuz", "vmlinuz"],
       ["initrd", "initrd"],
       ["entry.conf", "conf"]
     ]) {
-      (0, import_node_fs91.renameSync)((0, import_node_path113.join)(folder2, from), named7(ending));
+      (0, import_node_fs93.renameSync)((0, import_node_path115.join)(folder2, from), named7(ending));
       files.push(named7(ending));
     }
     files.push(named7("root.raw.zst"));
   }
-  const bytes = (0, import_node_fs91.statSync)(raw).size;
-  (0, import_node_fs91.rmSync)(folder2, { recursive: true, force: true });
+  const bytes = (0, import_node_fs93.statSync)(raw).size;
+  (0, import_node_fs93.rmSync)(folder2, { recursive: true, force: true });
   return good({ files, bytes });
 }
 
 // ts-src/images/docker.ts
 var import_node_crypto16 = require("node:crypto");
-var import_node_fs92 = require("node:fs");
+var import_node_fs94 = require("node:fs");
 init_digest();
 var oci = {
   amd64: { architecture: "amd64" },
@@ -47417,11 +47810,11 @@ function writeDockerTar(image2, tags2, target2) {
       Layers: layers2.map((l) => blob(l.digest))
     }
   ];
-  const out = (0, import_node_fs92.openSync)(target2, "w");
+  const out = (0, import_node_fs94.openSync)(target2, "w");
   const hash3 = (0, import_node_crypto16.createHash)("sha256");
   let size3 = 0;
   const write3 = (data) => {
-    for (let at2 = 0; at2 < data.length; ) at2 += (0, import_node_fs92.writeSync)(out, data, at2);
+    for (let at2 = 0; at2 < data.length; ) at2 += (0, import_node_fs94.writeSync)(out, data, at2);
     hash3.update(data);
     size3 += data.length;
   };
@@ -47438,19 +47831,19 @@ function writeDockerTar(image2, tags2, target2) {
       write3(paddingOf(layer.size));
     }
     write3(endOfTar);
-    (0, import_node_fs92.fsyncSync)(out);
+    (0, import_node_fs94.fsyncSync)(out);
   } finally {
-    (0, import_node_fs92.closeSync)(out);
+    (0, import_node_fs94.closeSync)(out);
   }
   return { id: `sha256:${sha256(config2)}`, sha256: hash3.digest("hex"), size: size3 };
 }
 function copyInto(file3, write3) {
   const buffer = Buffer.alloc(4 << 20);
-  const from = (0, import_node_fs92.openSync)(file3, "r");
+  const from = (0, import_node_fs94.openSync)(file3, "r");
   try {
-    for (let n = (0, import_node_fs92.readSync)(from, buffer); n > 0; n = (0, import_node_fs92.readSync)(from, buffer)) write3(buffer.subarray(0, n));
+    for (let n = (0, import_node_fs94.readSync)(from, buffer); n > 0; n = (0, import_node_fs94.readSync)(from, buffer)) write3(buffer.subarray(0, n));
   } finally {
-    (0, import_node_fs92.closeSync)(from);
+    (0, import_node_fs94.closeSync)(from);
   }
 }
 
@@ -47483,7 +47876,7 @@ var dockerSettings = (facts, key, epoch) => ({
   time: epoch
 });
 function docker2(facts, root, { folder: folder2, key, epoch }) {
-  const file3 = (0, import_node_path114.join)(folder2, fileOf(facts, key, "docker.tar"));
+  const file3 = (0, import_node_path116.join)(folder2, fileOf(facts, key, "docker.tar"));
   const written = writeDockerTar(
     {
       architecture: facts.image.target.architecture,
@@ -47499,7 +47892,7 @@ var rootfsScript = `tar --create --format=pax --pax-option=exthdr.name=%d/PaxHea
   --numeric-owner --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --one-file-system \\
   --directory m . | zstd -3 -T0 --quiet -o "$2"`;
 async function rootfs(room, facts, root, options5) {
-  const file3 = (0, import_node_path114.join)(options5.folder, fileOf(facts, options5.key, "rootfs.tar.zst"));
+  const file3 = (0, import_node_path116.join)(options5.folder, fileOf(facts, options5.key, "rootfs.tar.zst"));
   const packed3 = await room.driver.read({
     layers: root.layers.map((l) => l.root),
     work: newScratch(room.state),
@@ -47511,22 +47904,22 @@ async function rootfs(room, facts, root, options5) {
 }
 
 // ts-src/images/root.ts
-var import_node_fs95 = require("node:fs");
-var import_node_path118 = require("node:path");
+var import_node_fs97 = require("node:fs");
+var import_node_path120 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
 
 // ts-src/images/layers.ts
-var import_node_fs93 = require("node:fs");
+var import_node_fs95 = require("node:fs");
 var import_node_crypto17 = require("node:crypto");
-var import_node_path116 = require("node:path");
+var import_node_path118 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/images/room.ts
-var import_node_path115 = require("node:path");
-var imagesFolder = (state) => (0, import_node_path115.join)(state, "images");
+var import_node_path117 = require("node:path");
+var imagesFolder = (state) => (0, import_node_path117.join)(state, "images");
 var listBinds2 = (base) => [
   { from: base.lists, to: "/var/lib/apt/lists", readOnly: true },
   { from: cacheOf(base), to: "/tmp/slipway/caches", readOnly: true }
@@ -47647,49 +48040,49 @@ function secretsIn(name6, size3, content, everywhere) {
 
 // ts-src/images/layers.ts
 var most6 = 2e6;
-var folderOf = (room, key) => (0, import_node_path116.join)(imagesFolder(room.state), "layers", key);
+var folderOf2 = (room, key) => (0, import_node_path118.join)(imagesFolder(room.state), "layers", key);
 function kept3(room, key) {
-  const folder2 = folderOf(room, key);
-  const found2 = readJson((0, import_node_path116.join)(folder2, "layer.json"));
-  if (found2?.schema !== 1 || found2.key !== key || !exists((0, import_node_path116.join)(folder2, "root"))) return void 0;
+  const folder2 = folderOf2(room, key);
+  const found2 = readJson((0, import_node_path118.join)(folder2, "layer.json"));
+  if (found2?.schema !== 1 || found2.key !== key || !exists((0, import_node_path118.join)(folder2, "root"))) return void 0;
   const { schema: _, ...layer } = found2;
-  (0, import_node_fs93.utimesSync)((0, import_node_path116.join)(folder2, "layer.json"), /* @__PURE__ */ new Date(), /* @__PURE__ */ new Date());
-  return { ...layer, root: (0, import_node_path116.join)(folder2, "root"), tar: (0, import_node_path116.join)(folder2, "layer.tar"), names: (0, import_node_path116.join)(folder2, "names") };
+  (0, import_node_fs95.utimesSync)((0, import_node_path118.join)(folder2, "layer.json"), /* @__PURE__ */ new Date(), /* @__PURE__ */ new Date());
+  return { ...layer, root: (0, import_node_path118.join)(folder2, "root"), tar: (0, import_node_path118.join)(folder2, "layer.tar"), names: (0, import_node_path118.join)(folder2, "names") };
 }
 async function baseLayer(room) {
   const { base } = room;
-  const folder2 = folderOf(room, `base-${base.digest.slice(0, 24)}`);
-  const names4 = (0, import_node_path116.join)(folder2, "names");
+  const folder2 = folderOf2(room, `base-${base.digest.slice(0, 24)}`);
+  const names4 = (0, import_node_path118.join)(folder2, "names");
   if (!exists(names4)) {
-    const nothing4 = (0, import_node_path116.join)(newScratch(room.state), "nothing");
-    (0, import_node_fs93.mkdirSync)(nothing4);
+    const nothing4 = (0, import_node_path118.join)(newScratch(room.state), "nothing");
+    (0, import_node_fs95.mkdirSync)(nothing4);
     writeWhole(names4, await namesOf2(room, [nothing4, base.root]), { sync: false });
   }
-  const known3 = readJson((0, import_node_path116.join)(folder2, "base.json"));
+  const known3 = readJson((0, import_node_path118.join)(folder2, "base.json"));
   const measured = known3 ?? await measure2(base.tar);
-  if (!known3) writeWhole((0, import_node_path116.join)(folder2, "base.json"), JSON.stringify(measured), { sync: false });
+  if (!known3) writeWhole((0, import_node_path118.join)(folder2, "base.json"), JSON.stringify(measured), { sync: false });
   return { key: base.digest, root: base.root, tar: base.tar, diffId: base.digest, names: names4, ...measured };
 }
 async function measure2(tar) {
-  const { createReadStream: createReadStream7, statSync: statSync18 } = await import("node:fs");
+  const { createReadStream: createReadStream7, statSync: statSync19 } = await import("node:fs");
   const secrets = [];
   const reader2 = scanner(secrets, false);
   for await (const chunk of createReadStream7(tar, { highWaterMark: 1 << 20 }))
     if (Buffer.isBuffer(chunk)) reader2.push(chunk);
-  return { size: statSync18(tar).size, secrets };
+  return { size: statSync19(tar).size, secrets };
 }
 var scanner = (secrets, everywhere) => new TarScanner((path2, size3, content) => secrets.push(...secretsIn(path2, size3, content, everywhere)));
 async function makeLayer(room, request) {
   const there = kept3(room, request.key);
   if (there) return good(there);
   return withMutex(
-    `${folderOf(room, request.key)}.lock`,
+    `${folderOf2(room, request.key)}.lock`,
     async () => {
       const other = kept3(room, request.key);
       if (other) return good(other);
       room.progress(`making ${request.what}`);
       const work2 = newScratch(room.state);
-      const root = (0, import_node_path116.join)(work2, "kept");
+      const root = (0, import_node_path118.join)(work2, "kept");
       const made2 = await room.driver.enter({
         root: { layers: request.below.map((l) => l.root), keep: root },
         network: false,
@@ -47702,19 +48095,19 @@ async function makeLayer(room, request) {
         signal: room.signal
       });
       if (made2.code !== 0) return bad(failure2(room, request, made2.exceeded));
-      const staged = (0, import_node_path116.join)(work2, "layer");
-      (0, import_node_fs93.mkdirSync)(staged);
-      (0, import_node_fs93.renameSync)(root, (0, import_node_path116.join)(staged, "root"));
+      const staged = (0, import_node_path118.join)(work2, "layer");
+      (0, import_node_fs95.mkdirSync)(staged);
+      (0, import_node_fs95.renameSync)(root, (0, import_node_path118.join)(staged, "root"));
       const packed3 = await packLayer(room, request, staged);
       if (!packed3.ok) return packed3;
-      const folder2 = folderOf(room, request.key);
+      const folder2 = folderOf2(room, request.key);
       await room.driver.remove(folder2);
-      (0, import_node_fs93.renameSync)(staged, folder2);
+      (0, import_node_fs95.renameSync)(staged, folder2);
       return good({
         ...packed3.value,
-        root: (0, import_node_path116.join)(folder2, "root"),
-        tar: (0, import_node_path116.join)(folder2, "layer.tar"),
-        names: (0, import_node_path116.join)(folder2, "names")
+        root: (0, import_node_path118.join)(folder2, "root"),
+        tar: (0, import_node_path118.join)(folder2, "layer.tar"),
+        names: (0, import_node_path118.join)(folder2, "names")
       });
     },
     () => room.progress(`waiting for another slipway that makes ${request.what}`)
@@ -47761,20 +48154,20 @@ var packScript = `cd l0/. && find . -mindepth 1 ! -type c ! -type b ! -type s -p
   tar --create --format=pax --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime --numeric-owner \\
     --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --no-recursion --null --files-from=-`;
 async function packLayer(room, request, staged) {
-  const layers2 = [(0, import_node_path116.join)(staged, "root"), ...request.below.map((l) => l.root)];
+  const layers2 = [(0, import_node_path118.join)(staged, "root"), ...request.below.map((l) => l.root)];
   const names4 = await namesOf2(room, layers2);
   const after = split3(names4);
   if (after.length > most6) return bad(error("image-install", `${request.what} holds more than ${most6} files`));
-  writeWhole((0, import_node_path116.join)(staged, "names"), names4, { sync: false });
+  writeWhole((0, import_node_path118.join)(staged, "names"), names4, { sync: false });
   const below2 = request.below[0];
-  const before = below2 ? split3((0, import_node_fs93.readFileSync)(below2.names)) : [];
+  const before = below2 ? split3((0, import_node_fs95.readFileSync)(below2.names)) : [];
   const secrets = [];
   const reader2 = scanner(secrets, request.kind === "own");
   const hash3 = (0, import_node_crypto17.createHash)("sha256");
-  const out = (0, import_node_fs93.openSync)((0, import_node_path116.join)(staged, "layer.tar"), "w");
+  const out = (0, import_node_fs95.openSync)((0, import_node_path118.join)(staged, "layer.tar"), "w");
   let size3 = 0;
   const write3 = (chunk) => {
-    for (let at2 = 0; at2 < chunk.length; ) at2 += (0, import_node_fs93.writeSync)(out, chunk, at2);
+    for (let at2 = 0; at2 < chunk.length; ) at2 += (0, import_node_fs95.writeSync)(out, chunk, at2);
     hash3.update(chunk);
     size3 += chunk.length;
   };
@@ -47791,12 +48184,12 @@ async function packLayer(room, request, staged) {
       signal: room.signal
     });
     if (packed3.code !== 0) throw new Error(`a layer could not be packed: ${packed3.stderr.trim()}`);
-    (0, import_node_fs93.fsyncSync)(out);
+    (0, import_node_fs95.fsyncSync)(out);
   } finally {
-    (0, import_node_fs93.closeSync)(out);
+    (0, import_node_fs95.closeSync)(out);
   }
   const layer = { key: request.key, diffId: hash3.digest("hex"), size: size3, secrets };
-  writeWhole((0, import_node_path116.join)(staged, "layer.json"), JSON.stringify({ schema: 1, ...layer }));
+  writeWhole((0, import_node_path118.join)(staged, "layer.json"), JSON.stringify({ schema: 1, ...layer }));
   return good(layer);
 }
 function checkSecrets2(image2, layers2) {
@@ -47812,8 +48205,8 @@ function checkSecrets2(image2, layers2) {
 }
 
 // ts-src/images/system.ts
-var import_node_fs94 = require("node:fs");
-var import_node_path117 = require("node:path");
+var import_node_fs96 = require("node:fs");
+var import_node_path119 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -47823,7 +48216,7 @@ apt-get -q -o APT::Sandbox::User=root -o APT::Install-Recommends=false -o Debug:
   -o Dir::Cache::pkgcache=/tmp/pkgcache.bin -o Dir::Cache::srcpkgcache=/tmp/srcpkgcache.bin \\
   --simulate install -- "$@" 2>&1`;
 async function placeOwn(room, own3, folder2) {
-  (0, import_node_fs94.mkdirSync)(folder2, { recursive: true });
+  (0, import_node_fs96.mkdirSync)(folder2, { recursive: true });
   const lost3 = [];
   const placed = await room.store.many(own3, async (p) => {
     const name6 = `${p.name}.deb`;
@@ -47833,9 +48226,9 @@ async function placeOwn(room, own3, folder2) {
       return name6;
     }
     try {
-      (0, import_node_fs94.linkSync)(path2, (0, import_node_path117.join)(folder2, name6));
+      (0, import_node_fs96.linkSync)(path2, (0, import_node_path119.join)(folder2, name6));
     } catch {
-      (0, import_node_fs94.copyFileSync)(path2, (0, import_node_path117.join)(folder2, name6));
+      (0, import_node_fs96.copyFileSync)(path2, (0, import_node_path119.join)(folder2, name6));
     }
     return name6;
   });
@@ -47852,12 +48245,12 @@ async function placeOwn(room, own3, folder2) {
 async function systemPackages(room, image2, own3, names4) {
   const { base } = room;
   const question = sha256(JSON.stringify([base.digest, base.archive, own3.map((p) => p.sha256), names4]));
-  const memory2 = (0, import_node_path117.join)(imagesFolder(room.state), "resolved", `${question}.json`);
+  const memory2 = (0, import_node_path119.join)(imagesFolder(room.state), "resolved", `${question}.json`);
   const known3 = readJson(memory2);
   const isSet = (v) => Array.isArray(v) && v.every((p) => typeof p === "string" && isPinnedPackage(p));
   if (isSet(known3)) return good(known3);
   const work2 = newScratch(room.state);
-  const placed = await placeOwn(room, own3, (0, import_node_path117.join)(work2, "debs"));
+  const placed = await placeOwn(room, own3, (0, import_node_path119.join)(work2, "debs"));
   if (!placed.ok) return placed;
   const asked2 = await room.driver.enter({
     root: { layers: [base.root] },
@@ -47865,7 +48258,7 @@ async function systemPackages(room, image2, own3, names4) {
     user: "root",
     work: work2,
     env: aptEnvironment(void 0),
-    binds: [...listBinds2(base), { from: (0, import_node_path117.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true }],
+    binds: [...listBinds2(base), { from: (0, import_node_path119.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true }],
     command: ["sh", "-ec", aptSimulate, "apt", ...names4, ...placed.value.map((n) => `/tmp/slipway/debs/${n}`)],
     signal: room.signal
   });
@@ -47908,13 +48301,13 @@ async function installLayer(room, below2, packages, what, fstab) {
     epoch: room.epoch,
     binds: [
       ...listBinds2(room.base),
-      { from: (0, import_node_path118.join)(room.state, "archives"), to: "/tmp/slipway/archives" },
+      { from: (0, import_node_path120.join)(room.state, "archives"), to: "/tmp/slipway/archives" },
       { from: config2, to: "/tmp/slipway/config", readOnly: true }
     ]
   });
 }
 function writeFstab(folder2, text8) {
-  (0, import_node_fs95.writeFileSync)((0, import_node_path118.join)(folder2, "fstab"), text8);
+  (0, import_node_fs97.writeFileSync)((0, import_node_path120.join)(folder2, "fstab"), text8);
 }
 async function makeRoot(room, facts, plan2, fstab) {
   const base = await baseLayer(room);
@@ -47932,9 +48325,9 @@ async function makeRoot(room, facts, plan2, fstab) {
     told8.push({ layer: layer.value, what });
   }
   const work2 = newScratch(room.state);
-  const placed = await placeOwn(room, plan2.own, (0, import_node_path118.join)(work2, "debs"));
+  const placed = await placeOwn(room, plan2.own, (0, import_node_path120.join)(work2, "debs"));
   if (!placed.ok) return placed;
-  writeConfig(facts, (0, import_node_path118.join)(work2, "config"), plan2.machineFiles);
+  writeConfig(facts, (0, import_node_path120.join)(work2, "config"), plan2.machineFiles);
   const epoch = ownEpoch(room, facts);
   const own3 = await makeLayer(room, {
     key: ownKey(room, facts, plan2, layers2()),
@@ -47944,8 +48337,8 @@ async function makeRoot(room, facts, plan2, fstab) {
     packages: [],
     epoch,
     binds: [
-      { from: (0, import_node_path118.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true },
-      { from: (0, import_node_path118.join)(work2, "config"), to: "/tmp/slipway/config", readOnly: true }
+      { from: (0, import_node_path120.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true },
+      { from: (0, import_node_path120.join)(work2, "config"), to: "/tmp/slipway/config", readOnly: true }
     ]
   });
   if (!own3.ok) return own3;
@@ -48003,7 +48396,7 @@ var hasKernel = (kind) => kind === "disk" || kind === "ami";
 // ts-src/images/build.ts
 var revision = 1;
 function archiveTime(base) {
-  const dates = (0, import_node_fs96.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path119.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
+  const dates = (0, import_node_fs98.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path121.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
   return Math.floor(Math.max(3156192e5, ...dates) / 1e3);
 }
 async function repositoryOf(input, diagnostics) {
@@ -48259,7 +48652,7 @@ function renderImageDifference(d) {
 }
 
 // ts-src/cli/image-options.ts
-var import_node_path120 = require("node:path");
+var import_node_path122 = require("node:path");
 init_diagnostics();
 var imageOptions2 = {
   ...movingOptions,
@@ -48279,7 +48672,7 @@ var imageOptions2 = {
   "dry-run": { type: "boolean", short: "n", help: "retire: say what would be removed" },
   json: { type: "boolean", help: "as data on standard output" }
 };
-var outputOf2 = (opened, values) => values.output === void 0 ? (0, import_node_path120.join)(opened.workspace.root, "out") : (0, import_node_path120.resolve)(values.output);
+var outputOf2 = (opened, values) => values.output === void 0 ? (0, import_node_path122.join)(opened.workspace.root, "out") : (0, import_node_path122.resolve)(values.output);
 function channelOf(opened, { name: name6, spec }, values) {
   if (values.local) return good(folderChannel(outputOf2(opened, values)));
   const channel2 = values.channel ?? spec.channel;
@@ -48305,8 +48698,8 @@ function imagesOf(opened, names4, values) {
 }
 
 // ts-src/cli/image-publish.ts
-var import_node_fs100 = require("node:fs");
-var import_node_path124 = require("node:path");
+var import_node_fs102 = require("node:fs");
+var import_node_path126 = require("node:path");
 init_diagnostics();
 
 // ts-src/images/publish.ts
@@ -48323,7 +48716,7 @@ var import_node_child_process5 = require("node:child_process");
 var import_node_crypto18 = require("node:crypto");
 init_yaml();
 var block6 = 512 * 1024;
-var width4 = 8;
+var width5 = 8;
 async function* piecesOf(file3, signal) {
   const child = (0, import_node_child_process5.spawn)("zstd", ["-d", "-c", "--quiet", "--", file3], { stdio: ["ignore", "pipe", "inherit"], signal });
   const ended = new Promise((resolve28) => {
@@ -48378,7 +48771,7 @@ async function writeSnapshot(aws, request, size3) {
     changed2++;
     const put = putBlock(aws, id, at2, Buffer.from(piece)).catch((e) => void faults5.push(e)).finally(() => running2.delete(put));
     running2.add(put);
-    if (running2.size >= width4) await Promise.race(running2);
+    if (running2.size >= width5) await Promise.race(running2);
     if (faults5.length) break;
   }
   await Promise.all(running2);
@@ -48546,14 +48939,14 @@ async function register(aws, record3, name6, { id, gibibytes }, tags2) {
 async function copy(aws, settings3, name6, source2, tags2) {
   const there = await imageNamed(aws, name6);
   if (there !== void 0) return there;
-  const copied = await aws.query("ec2", "CopyImage", {
+  const copied2 = await aws.query("ec2", "CopyImage", {
     Name: name6,
     SourceImageId: source2,
     SourceRegion: settings3.region,
     ClientToken: `${source2}-${aws.region}`,
     ...settings3.encrypted ? { Encrypted: "true" } : {}
   });
-  const id = textIn(copied, "imageId");
+  const id = textIn(copied2, "imageId");
   if (id === void 0) throw new Error(`EC2 of ${aws.region} named no image`);
   await aws.query("ec2", "CreateTags", { "ResourceId.1": id, ...tagParameters("Tag", tags2) });
   return id;
@@ -48568,8 +48961,8 @@ async function share(aws, settings3, id) {
 
 // ts-src/images/check.ts
 var import_node_crypto19 = require("node:crypto");
-var import_node_fs97 = require("node:fs");
-var import_node_path121 = require("node:path");
+var import_node_fs99 = require("node:fs");
+var import_node_path123 = require("node:path");
 init_diagnostics();
 init_process();
 function checkArtifact(input, artifact2) {
@@ -48590,7 +48983,7 @@ var failed3 = (input, kind, why, hint) => bad(
     ...hint === void 0 ? {} : { hint }
   })
 );
-var lastLine3 = (text8) => printable(text8.trim().split("\n").pop() ?? "").slice(0, 300);
+var lastLine4 = (text8) => printable(text8.trim().split("\n").pop() ?? "").slice(0, 300);
 var commandsOf = (spec) => spec.check.length ? spec.check : [["true"]];
 async function checkDocker(input, artifact2) {
   const [file3] = artifact2.files;
@@ -48603,7 +48996,7 @@ async function checkDocker(input, artifact2) {
   if (known3.code !== 0) {
     const loaded = await docker3("load", "--quiet", "--input", path2);
     if (loaded.code !== 0)
-      return failed3(input, "docker", lastLine3(loaded.stderr), "a docker engine starts it: is one running here?");
+      return failed3(input, "docker", lastLine4(loaded.stderr), "a docker engine starts it: is one running here?");
   }
   try {
     for (const command2 of commandsOf(input.spec)) {
@@ -48613,7 +49006,7 @@ async function checkDocker(input, artifact2) {
         return failed3(
           input,
           "docker",
-          `'${command2.join(" ")}' ended with ${ran.code}: ${lastLine3(ran.stderr || ran.stdout)}`
+          `'${command2.join(" ")}' ended with ${ran.code}: ${lastLine4(ran.stderr || ran.stdout)}`
         );
     }
   } finally {
@@ -48626,7 +49019,7 @@ async function checkRootfs(input, artifact2) {
   const path2 = file3 && await input.store.path(file3);
   if (path2 === void 0) return failed3(input, "rootfs", "the store lost its file", "build it again");
   const tested = await run("zstd", ["--test", "--quiet", path2], { signal: input.signal });
-  return tested.code === 0 ? good(true) : failed3(input, "rootfs", lastLine3(tested.stderr));
+  return tested.code === 0 ? good(true) : failed3(input, "rootfs", lastLine4(tested.stderr));
 }
 var firmwares = {
   amd64: {
@@ -48643,14 +49036,14 @@ var firmwares = {
 var longest5 = 20 * 6e4;
 async function checkDisk(input, artifact2) {
   const known3 = firmwares[input.record.architecture];
-  const firmware2 = known3?.files.find((f) => (0, import_node_fs97.existsSync)(f));
+  const firmware2 = known3?.files.find((f) => (0, import_node_fs99.existsSync)(f));
   const file3 = artifact2.files.find((f) => f.name.endsWith(".qcow2"));
   const path2 = file3 && await input.store.path(file3);
   if (path2 === void 0) return failed3(input, artifact2.kind, "the store lost its file", "build it again");
   if (!known3 || firmware2 === void 0)
     return failed3(input, artifact2.kind, "there is no UEFI firmware for qemu", "install ovmf and qemu-system-x86");
   const word3 = (0, import_node_crypto19.randomBytes)(12).toString("hex");
-  const link = (0, import_node_path121.join)(newScratch(input.state), "disk.qcow2");
+  const link = (0, import_node_path123.join)(newScratch(input.state), "disk.qcow2");
   await run("ln", ["-s", path2, link]);
   const stop = new AbortController();
   const ended = AbortSignal.any([input.signal, stop.signal]);
@@ -48681,23 +49074,23 @@ async function checkDisk(input, artifact2) {
   writeWhole2(input.log, seen, { sync: false });
   if (verdict2 === "failed") {
     const told8 = seen.split("\n").filter((l) => l.includes("slipway-check: ") && !l.includes(word3));
-    return failed3(input, artifact2.kind, told8.map(lastLine3).slice(-5).join("; "));
+    return failed3(input, artifact2.kind, told8.map(lastLine4).slice(-5).join("; "));
   }
   return ran.code === 127 ? failed3(input, artifact2.kind, `${known3.program} is not installed`, "install qemu-system-x86") : failed3(input, artifact2.kind, "it did not start, or did not say that it is good", "its console is in that file");
 }
 
 // ts-src/images/push.ts
-var import_node_path123 = require("node:path");
-var import_node_fs99 = require("node:fs");
+var import_node_path125 = require("node:path");
+var import_node_fs101 = require("node:fs");
 init_diagnostics();
 init_digest();
 init_names();
 init_process();
 
 // ts-src/images/registry.ts
-var import_node_fs98 = require("node:fs");
+var import_node_fs100 = require("node:fs");
 var import_node_os14 = require("node:os");
-var import_node_path122 = require("node:path");
+var import_node_path124 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -48707,10 +49100,10 @@ init_yaml();
 var attempts3 = 5;
 var largestAnswer2 = 4 << 20;
 async function loginFor(host2) {
-  const folder2 = process.env.DOCKER_CONFIG ?? (0, import_node_path122.join)((0, import_node_os14.homedir)(), ".docker");
+  const folder2 = process.env.DOCKER_CONFIG ?? (0, import_node_path124.join)((0, import_node_os14.homedir)(), ".docker");
   let config2;
   try {
-    config2 = asMap(JSON.parse(readIf((0, import_node_path122.join)(folder2, "config.json")) ?? "{}"));
+    config2 = asMap(JSON.parse(readIf((0, import_node_path124.join)(folder2, "config.json")) ?? "{}"));
   } catch {
     return void 0;
   }
@@ -48767,7 +49160,7 @@ var Registry = class {
       url2.searchParams.set("digest", blob.digest);
       await this.request("PUT", `${url2.pathname}${url2.search}`, {
         headers: { "content-type": "application/octet-stream", "content-length": String(blob.size) },
-        body: () => Buffer.isBuffer(blob.data) ? blob.data : (0, import_node_fs98.createReadStream)(blob.data.file),
+        body: () => Buffer.isBuffer(blob.data) ? blob.data : (0, import_node_fs100.createReadStream)(blob.data.file),
         once: true
       });
     });
@@ -48880,8 +49273,8 @@ async function packed2(store2, state, layer) {
   const path2 = await store2.path(layer);
   if (path2 === void 0) return void 0;
   const folder2 = newScratch(state);
-  (0, import_node_fs99.mkdirSync)(folder2, { recursive: true });
-  const target2 = (0, import_node_path123.join)(folder2, "layer.tar.gz");
+  (0, import_node_fs101.mkdirSync)(folder2, { recursive: true });
+  const target2 = (0, import_node_path125.join)(folder2, "layer.tar.gz");
   const made2 = await run("sh", ["-c", 'gzip -n -6 < "$1" > "$2"', "gzip", path2, target2]);
   if (made2.code !== 0) return void 0;
   const stored2 = await store2.put(target2);
@@ -49248,8 +49641,8 @@ async function publishNamed(opened, names4, values) {
         diagnostics.push(...found2.diagnostics);
         continue;
       }
-      const logs2 = (0, import_node_path124.join)(outputOf2(opened, values), "logs", "images");
-      (0, import_node_fs100.mkdirSync)(logs2, { recursive: true });
+      const logs2 = (0, import_node_path126.join)(outputOf2(opened, values), "logs", "images");
+      (0, import_node_fs102.mkdirSync)(logs2, { recursive: true });
       const done = await publishImage({
         store: store2,
         state: workspace.state,
@@ -49257,7 +49650,7 @@ async function publishNamed(opened, names4, values) {
         organization: workspace.distro.organization,
         ...found2.value,
         signingKey: keyFromEnvironment(process.env) ?? keyOf2(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
-        log: (0, import_node_path124.join)(logs2, `${name6}.check.log`),
+        log: (0, import_node_path126.join)(logs2, `${name6}.check.log`),
         now: Date.now(),
         progress: (text8) => writeNote(`${text8}
 `),
@@ -49426,8 +49819,8 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
         hint: `it is made as ${one.spec.kinds.join(", ")}`
       })
     );
-  const logs2 = (0, import_node_path125.join)(outputOf2(opened, values), "logs", "images");
-  (0, import_node_fs101.mkdirSync)(logs2, { recursive: true });
+  const logs2 = (0, import_node_path127.join)(outputOf2(opened, values), "logs", "images");
+  (0, import_node_fs103.mkdirSync)(logs2, { recursive: true });
   return buildImage({
     driver,
     store: store2,
@@ -49439,7 +49832,7 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
     kinds: wanted,
     channel: channel2.value,
     stateId: values.state ?? (values.channel === void 0 && !values.local ? one.spec.state : void 0),
-    log: (0, import_node_path125.join)(logs2, `${one.name}-${one.target.architecture}.log`),
+    log: (0, import_node_path127.join)(logs2, `${one.name}-${one.target.architecture}.log`),
     now: Date.now(),
     progress: (text8) => writeNote(`${text8}
 `),
@@ -49447,12 +49840,12 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
   });
 }
 async function place({ store: store2, workspace }, values, record3, kinds4) {
-  const folder2 = (0, import_node_path125.join)(values.output === void 0 ? (0, import_node_path125.join)(workspace.root, "out") : (0, import_node_path125.resolve)(values.output), "images");
+  const folder2 = (0, import_node_path127.join)(values.output === void 0 ? (0, import_node_path127.join)(workspace.root, "out") : (0, import_node_path127.resolve)(values.output), "images");
   const placed = [];
   for (const artifact2 of record3.artifacts) {
     if (kinds4.length && !kinds4.includes(artifact2.kind)) continue;
     for (const file3 of artifact2.files) {
-      const target2 = (0, import_node_path125.join)(folder2, file3.name);
+      const target2 = (0, import_node_path127.join)(folder2, file3.name);
       if (isSame(target2, store2.blobs.local(`objects/${file3.sha256.slice(0, 2)}/${file3.sha256}`), file3.size))
         placed.push(target2);
       else if (await store2.place(file3, target2)) placed.push(target2);
@@ -49462,7 +49855,7 @@ async function place({ store: store2, workspace }, values, record3, kinds4) {
 }
 function isSame(a, b, size3) {
   try {
-    const [left, right] = [(0, import_node_fs101.statSync)(a), b === void 0 ? void 0 : (0, import_node_fs101.statSync)(b)];
+    const [left, right] = [(0, import_node_fs103.statSync)(a), b === void 0 ? void 0 : (0, import_node_fs103.statSync)(b)];
     return right !== void 0 && left.ino === right.ino && left.dev === right.dev && left.size === size3;
   } catch {
     return false;
@@ -49517,8 +49910,8 @@ async function diff2({ store: store2 }, [a = "", b = ""], values) {
 }
 
 // ts-src/cli/init.ts
-var import_node_fs102 = require("node:fs");
-var import_node_path126 = require("node:path");
+var import_node_fs104 = require("node:fs");
+var import_node_path128 = require("node:path");
 var import_promises13 = require("node:readline/promises");
 init_diagnostics();
 init_files();
@@ -49576,7 +49969,7 @@ var options3 = {
   yes: { type: "boolean", short: "y", help: "write into a folder that has other files without asking" }
 };
 function answersOf(values, root) {
-  const named7 = (0, import_node_path126.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
+  const named7 = (0, import_node_path128.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
   const organization = values.organization ?? (named7 || "acme");
   const os = values.os ?? "debian";
   const release2 = values.release ?? (os === "ubuntu" ? "noble" : "bookworm");
@@ -49592,7 +49985,7 @@ async function confirm(question) {
   }
 }
 async function mayWrite(root, files, yes) {
-  const others2 = (0, import_node_fs102.readdirSync)(root).filter((name6) => name6 !== ".git");
+  const others2 = (0, import_node_fs104.readdirSync)(root).filter((name6) => name6 !== ".git");
   if (yes || !others2.length) return true;
   if (process.stdin.isTTY && process.stderr.isTTY) {
     writeMessage(`${root} has files already. These would be added:
@@ -49615,7 +50008,7 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
   examples: ["slipway init my-distro --organization acme", "slipway init --os ubuntu --release noble"],
   options: options3,
   async run(values, [folder2 = ".", ...more]) {
-    const root = (0, import_node_path126.resolve)(folder2);
+    const root = (0, import_node_path128.resolve)(folder2);
     const answers = answersOf(values, root);
     if (more.length || !answers) {
       writeMessage(
@@ -49625,8 +50018,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
     }
     const files = renderInit(answers);
     const names4 = Object.keys(files);
-    (0, import_node_fs102.mkdirSync)(root, { recursive: true });
-    const taken3 = names4.filter((f) => (0, import_node_fs102.existsSync)((0, import_node_path126.join)(root, f)));
+    (0, import_node_fs104.mkdirSync)(root, { recursive: true });
+    const taken3 = names4.filter((f) => (0, import_node_fs104.existsSync)((0, import_node_path128.join)(root, f)));
     if (taken3.length) {
       const verb = taken3.length > 1 ? "exist" : "exists";
       showDiagnostics([
@@ -49637,8 +50030,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
       return exit.failed;
     }
     if (!await mayWrite(root, names4, values.yes === true)) return exit.failed;
-    for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path126.join)(root, path2), text8);
-    const git2 = (0, import_node_fs102.existsSync)((0, import_node_path126.join)(root, ".git")) ? "" : "git init && ";
+    for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path128.join)(root, path2), text8);
+    const git2 = (0, import_node_fs104.existsSync)((0, import_node_path128.join)(root, ".git")) ? "" : "git init && ";
     if (isQuiet()) return exit.ok;
     writeOutput(`Wrote a distro repository to ${root}:
 ${names4.map((f) => `    ${f}
@@ -49714,7 +50107,7 @@ function renderPlan(plan2, states) {
     lines.push(
       `${scope2.distribution} on ${targets.join("; ") || scope2.platform}: ${plural(building.length, "package")} from ${from} into ${scope2.prefix}`
     );
-    const width7 = Math.min(40, Math.max(...scope2.packages.map((p) => p.name.length), 7));
+    const width8 = Math.min(40, Math.max(...scope2.packages.map((p) => p.name.length), 7));
     for (const [i, p] of scope2.packages.entries()) {
       const why = "named" in p.why ? "named" : `for ${p.why.forTests ? "tests of " : ""}${p.why.neededBy}`;
       const system = [...p.systemBuild, ...p.impliedBuild ?? []];
@@ -49724,7 +50117,7 @@ function renderPlan(plan2, states) {
       const known3 = p.mustBeCached ? "from the store" : states?.(scope2, p) ?? "";
       const state = p.blocked ? `blocked: ${p.blocked}` : known3;
       lines.push(
-        `${String(i + 1).padStart(5)}  ${p.name.padEnd(width7)}  ${p.version.padEnd(9)} ${p.buildType.padEnd(12)} ${why}${needed2}${state ? `; ${state}` : ""}`
+        `${String(i + 1).padStart(5)}  ${p.name.padEnd(width8)}  ${p.version.padEnd(9)} ${p.buildType.padEnd(12)} ${why}${needed2}${state ? `; ${state}` : ""}`
       );
     }
     lines.push("");
@@ -49967,8 +50360,8 @@ function wordsOf2(name6, id, channel2, pointer, done) {
 }
 
 // ts-src/cli/farm/prepare.ts
-var import_node_fs105 = require("node:fs");
-var import_node_path132 = require("node:path");
+var import_node_fs107 = require("node:fs");
+var import_node_path134 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -50014,7 +50407,7 @@ function channelPart(name6) {
 }
 
 // ts-src/cli/farm/distro-url.ts
-var import_node_path127 = require("node:path");
+var import_node_path129 = require("node:path");
 init_diagnostics();
 init_files();
 init_source_entry();
@@ -50023,7 +50416,7 @@ async function withDistro(values) {
   if (!url2) return good(values);
   if (url2.startsWith("file:")) {
     const file3 = url2.slice("file:".length);
-    if (!(0, import_node_path127.isAbsolute)(file3) || !exists((0, import_node_path127.join)(file3, ".git"))) {
+    if (!(0, import_node_path129.isAbsolute)(file3) || !exists((0, import_node_path129.join)(file3, ".git"))) {
       const line2 = readIf(file3)?.split("\n")[0]?.trim();
       if (!line2)
         return bad(
@@ -50043,15 +50436,15 @@ async function withDistro(values) {
   if (!commit2.ok) return commit2;
   const snapshot2 = await fetchCommit(address, commit2.value, state, reporter);
   if (!snapshot2.ok) return snapshot2;
-  const folder2 = (0, import_node_path127.join)(state, "distro", commit2.value);
-  if (!exists((0, import_node_path127.join)(folder2, "distro.yaml"))) {
+  const folder2 = (0, import_node_path129.join)(state, "distro", commit2.value);
+  if (!exists((0, import_node_path129.join)(folder2, "distro.yaml"))) {
     const out = await checkout({ gitDir: snapshot2.value.gitDir }, commit2.value, folder2);
     if (!out.ok) return out;
   }
   return good({
     ...values,
     state,
-    distro: (0, import_node_path127.join)(folder2, values.distro ?? "distro.yaml")
+    distro: (0, import_node_path129.join)(folder2, values.distro ?? "distro.yaml")
   });
 }
 
@@ -50059,8 +50452,8 @@ async function withDistro(values) {
 init_diagnostics();
 
 // ts-src/farm/shard.ts
-var import_node_fs103 = require("node:fs");
-var import_node_path128 = require("node:path");
+var import_node_fs105 = require("node:fs");
+var import_node_path130 = require("node:path");
 init_process();
 
 // ts-src/graph/reduce.ts
@@ -50111,7 +50504,7 @@ function renderSchedule(run2, counts2, groups, first2, tasks) {
 // ts-src/farm/shard.ts
 async function makeShard(session2, architecture3, first2, retest, signal) {
   const { graphs: runs, store: store2, input } = session2;
-  const engine = schedulerOf(session2, { output: (0, import_node_path128.join)(input.state, "prepared"), retest, signal });
+  const engine = schedulerOf(session2, { output: (0, import_node_path130.join)(input.state, "prepared"), retest, signal });
   const outlook = await engine.start();
   const part = {
     schema: 1,
@@ -50170,10 +50563,10 @@ async function keepSources({ store: store2, input }, packages) {
     if (await hasSource(store2, tree)) return;
     const gitDir = await gitDirOf(input.state, p);
     if (!gitDir) return;
-    const folder2 = (0, import_node_path128.join)(work2, tree);
+    const folder2 = (0, import_node_path130.join)(work2, tree);
     const out = await checkout({ gitDir }, tree, folder2);
-    if (out.ok) await keepSource(store2, tree, folder2, (0, import_node_path128.join)(work2, `${tree}.packed`));
-    (0, import_node_fs103.rmSync)(folder2, { recursive: true, force: true });
+    if (out.ok) await keepSource(store2, tree, folder2, (0, import_node_path130.join)(work2, `${tree}.packed`));
+    (0, import_node_fs105.rmSync)(folder2, { recursive: true, force: true });
   });
 }
 function scheduleOf(session2, id, part, outlook, testsStop) {
@@ -50307,13 +50700,13 @@ function documentationOf(values, { docs: docs2 }) {
 }
 
 // ts-src/cli/farm/run-lock.ts
-var import_node_path129 = require("node:path");
+var import_node_path131 = require("node:path");
 init_diagnostics();
 init_files();
 async function withLock(values, store2, pipeline3, root, state) {
   if (values.lock !== void 0) return { values, notes: [] };
   if (pipeline3.locked) {
-    const file4 = (0, import_node_path129.join)(root, "lock.yaml");
+    const file4 = (0, import_node_path131.join)(root, "lock.yaml");
     if (exists(file4)) return { values: { ...values, lock: file4 }, notes: [] };
     return error(
       "lock-missing",
@@ -50335,19 +50728,19 @@ async function withLock(values, store2, pipeline3, root, state) {
         )
       ]
     };
-  const file3 = (0, import_node_path129.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
+  const file3 = (0, import_node_path131.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
   writeWhole(file3, text8.lock);
   return { values: { ...values, lock: file3 }, notes: [] };
 }
 
 // ts-src/cli/farm/run-plan.ts
-var import_node_path131 = require("node:path");
+var import_node_path133 = require("node:path");
 init_diagnostics();
 init_source_entry();
 
 // ts-src/farm/request.ts
-var import_node_fs104 = require("node:fs");
-var import_node_path130 = require("node:path");
+var import_node_fs106 = require("node:fs");
+var import_node_path132 = require("node:path");
 init_diagnostics();
 async function requestWorkspace(workspace, target2) {
   const links = await linksOutside(workspace);
@@ -50361,8 +50754,8 @@ async function requestWorkspace(workspace, target2) {
     );
   const at2 = await checkoutRef(workspace.root, target2, workspace.state);
   if (!at2.ok) return at2;
-  const root = (0, import_node_path130.join)(at2.value.folder, (0, import_node_path130.relative)(at2.value.top, workspace.root));
-  const read3 = await readWorkspace((0, import_node_path130.join)(root, (0, import_node_path130.relative)(workspace.root, (0, import_node_path130.resolve)(workspace.file))), workspace.state);
+  const root = (0, import_node_path132.join)(at2.value.folder, (0, import_node_path132.relative)(at2.value.top, workspace.root));
+  const read3 = await readWorkspace((0, import_node_path132.join)(root, (0, import_node_path132.relative)(workspace.root, (0, import_node_path132.resolve)(workspace.file))), workspace.state);
   if (!read3.ok)
     return bad(
       error("request-target", "the target branch has no distro file that can be read", {
@@ -50406,7 +50799,7 @@ async function requestWorkspace(workspace, target2) {
     submodules,
     package_settings
   };
-  const from = { ...read3.value, root: (0, import_node_path130.resolve)(root), urlBase: workspace.urlBase };
+  const from = { ...read3.value, root: (0, import_node_path132.resolve)(root), urlBase: workspace.urlBase };
   return good({ ...workspace, distro, keyRoot: from.root, trusted: from }, diagnostics);
 }
 function withLimitsOf(settings3, trusted) {
@@ -50434,13 +50827,13 @@ var noSettings = {
 };
 async function linksOutside({ root, distro }) {
   const listed3 = await git(["ls-files", "--stage", "-z"], { cwd: root });
-  const top = (0, import_node_fs104.realpathSync)(root);
+  const top = (0, import_node_fs106.realpathSync)(root);
   const packages = Object.values(distro.distributions).flatMap((d) => d.folders);
   return listed3.stdout.split("\0").flatMap((line2) => {
     const path2 = line2.slice(line2.indexOf("	") + 1);
     if (!line2.startsWith("120000 ") || packages.some((folder2) => path2.startsWith(`${folder2}/`))) return [];
     try {
-      return `${(0, import_node_fs104.realpathSync)((0, import_node_path130.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
+      return `${(0, import_node_fs106.realpathSync)((0, import_node_path132.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
     } catch {
       return [];
     }
@@ -50575,7 +50968,7 @@ async function targetCommit(root, name6) {
 async function planChange(values, change) {
   const workspace = await openWorkspace(values);
   if (!workspace.ok) return workspace;
-  const folder2 = (0, import_node_path131.resolve)(change);
+  const folder2 = (0, import_node_path133.resolve)(change);
   const chosen = values.distribution ?? Object.keys(workspace.value.distro.distributions);
   const repository2 = await repositoryOf2(
     workspace.value,
@@ -50705,7 +51098,7 @@ async function runPrepare(given, packages) {
     showDiagnostics(tools2);
     return exit.failed;
   }
-  (0, import_node_fs105.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs107.mkdirSync)(state, { recursive: true });
   await openScratch(state, driver);
   try {
     return await prepareRun(run2, driver, limits2);
@@ -50796,10 +51189,11 @@ async function prepareRun(run2, driver, limits2) {
   showDiagnostics(session2.diagnostics);
   if (!("graphs" in session2)) return exit.failed;
   const { part, outlook } = await makeShard(session2, own3, 0, values.retest === true, new AbortController().signal);
+  const publishesSources = distro.publish.sources && policy2.channel !== void 0 && run2.namespace === void 0;
   await keepSources(
     session2,
     planned2.plan.scopes.flatMap(
-      (s) => s.targets.some((t) => t.architecture !== own3) ? s.packages.filter((p) => !p.blocked) : []
+      (s) => publishesSources || s.targets.some((t) => t.architecture !== own3) ? s.packages.filter((p) => !p.blocked) : []
     )
   );
   await saveShard(store2, bundle.id, part);
@@ -50813,7 +51207,7 @@ async function prepareRun(run2, driver, limits2) {
 `);
   const others2 = bundle.architectures.filter((a) => a !== own3);
   const header2 = headerOf(bundle, absoluteStore(values.store ?? distro.store, root), others2);
-  if (values.output) writeWhole((0, import_node_path132.resolve)(values.output), header2 + schedule);
+  if (values.output) writeWhole((0, import_node_path134.resolve)(values.output), header2 + schedule);
   else writeOutput(header2 + schedule);
   return exit.ok;
 }
@@ -50863,15 +51257,15 @@ function titleOf({ request, target: target2, tag, branch }) {
   if (request) return `pull request ${request}${target2 ? ` into ${target2}` : ""}`;
   return tag || branch || "run";
 }
-var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path132.resolve)(root, uri.slice("file:".length))}` : uri;
+var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path134.resolve)(root, uri.slice("file:".length))}` : uri;
 
 // ts-src/cli/farm/finish.ts
-var import_node_path135 = require("node:path");
+var import_node_path137 = require("node:path");
 init_diagnostics();
 init_lockfile();
 
 // ts-src/cli/farm/rehearse.ts
-var import_node_path133 = require("node:path");
+var import_node_path135 = require("node:path");
 init_diagnostics();
 
 // ts-src/publish/rehearsal.ts
@@ -50909,7 +51303,7 @@ async function rehearse(values, secret2) {
     return exit.failed;
   }
   const { distro } = bundle;
-  const endpoints = await endpointsOf(distro, channel2, (0, import_node_path133.join)((0, import_node_path133.resolve)(values.output ?? "out"), "apt"));
+  const endpoints = await endpointsOf(distro, channel2, (0, import_node_path135.join)((0, import_node_path135.resolve)(values.output ?? "out"), "apt"));
   const key = secret2 ?? keyOf2(distro.signing_key, state, distro.organization);
   const told8 = await rehearsePublication(key, endpoints, Date.now());
   showDiagnostics(told8);
@@ -50917,8 +51311,8 @@ async function rehearse(values, secret2) {
 }
 
 // ts-src/cli/farm/change-effects.ts
-var import_node_fs106 = require("node:fs");
-var import_node_path134 = require("node:path");
+var import_node_fs108 = require("node:fs");
+var import_node_path136 = require("node:path");
 init_files();
 async function lastGood({ graphs: runs, store: store2 }) {
   return new Map(
@@ -50964,7 +51358,7 @@ ${details}`);
     writeMessage(`
 ${texts.join("\n")}
 `);
-    writeWhole((0, import_node_path134.join)(output, "abi.txt"), texts.join("\n"));
+    writeWhole((0, import_node_path136.join)(output, "abi.txt"), texts.join("\n"));
   }
   return [...changed2].sort();
 }
@@ -50974,7 +51368,7 @@ async function abiDetails({ store: store2, input }, old, now) {
   if (!b.ok) return reasonOf2(b);
   const folder2 = newScratch(input.state);
   const compared = await compareBuilds(a.value, b.value, folder2);
-  (0, import_node_fs106.rmSync)(folder2, { recursive: true, force: true });
+  (0, import_node_fs108.rmSync)(folder2, { recursive: true, force: true });
   return compared.ok ? renderAbi(compared.value.changes, compared.value.details) : reasonOf2(compared);
 }
 var reasonOf2 = ({ diagnostics }) => `${diagnostics[0]?.message ?? ""}
@@ -51014,7 +51408,7 @@ function happenedIn(values) {
 var outputOption = {
   output: { type: "string", short: "o", value: "DIR", help: "where it goes (default: out)" }
 };
-var outputOf3 = (values) => (0, import_node_path135.resolve)(values.output ?? "out");
+var outputOf3 = (values) => (0, import_node_path137.resolve)(values.output ?? "out");
 var publish = defineCommand({
   summary: "publish what a prepared run built to its channel",
   usage: "publish --run ID --store URI --output DIR",
@@ -51072,8 +51466,9 @@ An untrusted run publishes nothing.`,
         runs: session2.graphs,
         store: session2.store,
         state: session2.input.state,
-        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path135.join)(output, "apt")),
+        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path137.join)(output, "apt")),
         settings: repositorySettings(bundle.distro),
+        makeSource: (source2) => makeSourcePackage(session2.builder.options, source2),
         checked: true,
         organization: bundle.distro.organization,
         signingKey: secret2 ?? keyOf2(bundle.distro.signing_key, session2.input.state, bundle.distro.organization),
@@ -51207,8 +51602,8 @@ var notesOf = ({ bundle }, happened) => [
 ];
 var shownLog = (output, log) => {
   const url2 = process.env.BUILD_URL;
-  const inside = (0, import_node_path135.relative)(process.cwd(), (0, import_node_path135.join)(output, log));
-  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path135.join)(output, log);
+  const inside = (0, import_node_path137.relative)(process.cwd(), (0, import_node_path137.join)(output, log));
+  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path137.join)(output, log);
 };
 function unplanned(values, fault3) {
   const output = outputOf3(values);
@@ -51221,7 +51616,7 @@ function unplanned(values, fault3) {
 }
 
 // ts-src/cli/farm/reproduce.ts
-var import_node_path136 = require("node:path");
+var import_node_path138 = require("node:path");
 var reproduce = defineCommand({
   summary: "build packages of a prepared run once more and compare every byte",
   usage: "reproduce --run ID --store URI [--sample N]",
@@ -51247,7 +51642,7 @@ code is 1 where a byte differs. What another run builds is not touched.`,
       if (sample === "wrong") writeMessage("slipway reproduce: --sample takes a number from 1 on\n");
       return exit.usage;
     }
-    const output = (0, import_node_path136.resolve)(values.output ?? "slipway-reproducible");
+    const output = (0, import_node_path138.resolve)(values.output ?? "slipway-reproducible");
     const stop = untilStopped();
     const opened = await openRun("reproduce", values, { limits: limits2, signal: stop.signal }, "work");
     if (!opened) return exit.failed;
@@ -51577,12 +51972,12 @@ function grouped(planned2, of, text8 = "") {
     none: "there are none"
   };
 }
-var width5 = Math.max(...Object.values(questions2).map((q3) => q3.usage.length));
+var width6 = Math.max(...Object.values(questions2).map((q3) => q3.usage.length));
 var query = defineCommand({
   summary: "ask a distribution: deps, rdeps, path, cycles, maintainer, licenses, unreleased, outdated",
   usage: "query QUESTION [NAME ...]",
   examples: ["slipway query rdeps rclcpp", "slipway query path nav2_bringup rclcpp", "slipway query cycles --json"],
-  details: Object.values(questions2).map((q3) => `  ${q3.usage.padEnd(width5)}  ${q3.help}`).join("\n"),
+  details: Object.values(questions2).map((q3) => `  ${q3.usage.padEnd(width6)}  ${q3.help}`).join("\n"),
   options: {
     ...distroOptions,
     distribution: selectionOptions.distribution,
@@ -52030,7 +52425,7 @@ var schema5 = defineCommand({
 });
 
 // ts-src/cli/help.ts
-var width6 = 100;
+var width7 = 100;
 function wrap(text8, columns2) {
   const lines = [];
   let line2 = "";
@@ -52047,7 +52442,7 @@ function table2(rows) {
   const left = Math.min(30, Math.max(...rows.map(([l]) => l.length)));
   const indent = " ".repeat(left + 4);
   return rows.map(([l, r]) => {
-    const lines = wrap(r, width6 - left - 4);
+    const lines = wrap(r, width7 - left - 4);
     const first2 = l.length > left ? `  ${l}
 ${indent}` : `  ${l.padEnd(left)}  `;
     return `${first2}${lines.join(`
@@ -52060,7 +52455,7 @@ function prose(text8) {
   for (const block7 of text8.trim().split(/\n\s*\n/)) {
     let run2 = [];
     const flush = () => {
-      if (run2.length) paragraphs2.push(wrap(run2.join(" "), width6).join("\n"));
+      if (run2.length) paragraphs2.push(wrap(run2.join(" "), width7).join("\n"));
       run2 = [];
     };
     for (const line2 of block7.split("\n")) {
@@ -52095,7 +52490,7 @@ function helpOf(name6, command2) {
   const options5 = optionsOf(command2).map(([key, o]) => [optionLabel(key, o), o.help]);
   return [
     prose(`${name6}: ${command2.summary}`),
-    `${wrap(`Usage: slipway ${command2.usage}`, width6).join("\n    ")}
+    `${wrap(`Usage: slipway ${command2.usage}`, width7).join("\n    ")}
 `,
     ...command2.details ? [prose(command2.details)] : [],
     `Options:
@@ -52191,30 +52586,30 @@ var completionOf = (commands2) => ({
 });
 
 // ts-src/cli/logs.ts
-var import_node_fs107 = require("node:fs");
-var import_node_path137 = require("node:path");
+var import_node_fs109 = require("node:fs");
+var import_node_path139 = require("node:path");
 init_diagnostics();
 function logsIn(output) {
-  const root = (0, import_node_path137.join)(output, "logs");
+  const root = (0, import_node_path139.join)(output, "logs");
   const found2 = [];
   let entries2;
   try {
-    entries2 = (0, import_node_fs107.readdirSync)(root, { recursive: true }).map(String);
+    entries2 = (0, import_node_fs109.readdirSync)(root, { recursive: true }).map(String);
   } catch {
     return [];
   }
   for (const entry of entries2) {
     const name6 = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry);
     if (!name6) continue;
-    const path2 = (0, import_node_path137.join)(root, entry);
-    const status = (0, import_node_fs107.lstatSync)(path2);
+    const path2 = (0, import_node_path139.join)(root, entry);
+    const status = (0, import_node_fs109.lstatSync)(path2);
     if (!status.isFile()) continue;
     found2.push({ scope: name6[1], package: name6[2], test: name6[3] !== void 0, path: path2, modified: status.mtimeMs });
   }
   return found2.sort((a, b) => b.modified - a.modified);
 }
 async function printFile(path2) {
-  for await (const chunk of (0, import_node_fs107.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
+  for await (const chunk of (0, import_node_fs109.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
 }
 var logs = defineCommand({
   summary: "print the log of a package's last build or test on this machine",
@@ -52238,7 +52633,7 @@ var logs = defineCommand({
       writeMessage("slipway logs: takes one package\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path137.join)((0, import_node_path137.resolve)(findDistro(values), ".."), "out") : (0, import_node_path137.resolve)(values.output);
+    const output = values.output === void 0 ? (0, import_node_path139.join)((0, import_node_path139.resolve)(findDistro(values), ".."), "out") : (0, import_node_path139.resolve)(values.output);
     const all = logsIn(output);
     if (name6 === void 0 || values.json) {
       const listed3 = all.filter((l) => name6 === void 0 || l.package === name6);
@@ -52249,7 +52644,7 @@ var logs = defineCommand({
       }
       for (const log2 of all) writeOutput(`${log2.package}${log2.test ? " (tests)" : ""}	${printable(log2.path)}
 `);
-      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path137.join)(output, "logs")}
+      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path139.join)(output, "logs")}
 `);
       return exit.ok;
     }
@@ -52261,7 +52656,7 @@ var logs = defineCommand({
       );
       const what = values.test === true ? "log of the tests" : "build log";
       showDiagnostics([
-        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path137.join)(output, "logs")}`, {
+        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path139.join)(output, "logs")}`, {
           hint: near !== void 0 && near !== name6 ? `did you mean '${near}'?` : "a cached package was not built here: slipway build --rebuild makes a log"
         })
       ]);
@@ -52322,9 +52717,9 @@ var manualOf = (commands2) => ({
 });
 
 // ts-src/cli/serve.ts
-var import_node_fs108 = require("node:fs");
+var import_node_fs110 = require("node:fs");
 var import_node_http2 = require("node:http");
-var import_node_path138 = require("node:path");
+var import_node_path140 = require("node:path");
 init_diagnostics();
 var types3 = {
   html: "text/html; charset=utf-8",
@@ -52341,8 +52736,8 @@ function fileOf2(root, url2) {
   }
   if (path2.includes("\0")) return void 0;
   try {
-    const file3 = (0, import_node_fs108.realpathSync)((0, import_node_path138.join)(root, path2));
-    return file3.startsWith(`${(0, import_node_fs108.realpathSync)(root)}/`) && (0, import_node_fs108.lstatSync)(file3).isFile() ? file3 : void 0;
+    const file3 = (0, import_node_fs110.realpathSync)((0, import_node_path140.join)(root, path2));
+    return file3.startsWith(`${(0, import_node_fs110.realpathSync)(root)}/`) && (0, import_node_fs110.lstatSync)(file3).isFile() ? file3 : void 0;
   } catch {
     return void 0;
   }
@@ -52356,12 +52751,12 @@ function answer2(root, request, response) {
     response.writeHead(404, { "content-type": "text/plain" }).end("not found\n");
     return;
   }
-  const { size: size3 } = (0, import_node_fs108.lstatSync)(file3);
+  const { size: size3 } = (0, import_node_fs110.lstatSync)(file3);
   const type = types3[/\.([a-z]+)$/.exec(file3)?.[1] ?? ""] ?? "application/octet-stream";
   response.writeHead(200, { "content-type": type, "content-length": size3, "x-content-type-options": "nosniff" });
   if (method === "HEAD") response.end();
   else
-    (0, import_node_fs108.createReadStream)(file3).on("error", () => response.destroy()).pipe(response);
+    (0, import_node_fs110.createReadStream)(file3).on("error", () => response.destroy()).pipe(response);
 }
 var serve = defineCommand({
   summary: "serve the apt repository of the last build over http, for a robot on the bench",
@@ -52386,9 +52781,9 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
       writeMessage("slipway serve: takes no argument; --port is a number from 0 to 65535\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path138.join)((0, import_node_path138.resolve)(findDistro(values), ".."), "out") : (0, import_node_path138.resolve)(values.output);
-    const root = (0, import_node_path138.join)(output, "apt");
-    if (!(0, import_node_fs108.existsSync)(root)) {
+    const output = values.output === void 0 ? (0, import_node_path140.join)((0, import_node_path140.resolve)(findDistro(values), ".."), "out") : (0, import_node_path140.resolve)(values.output);
+    const root = (0, import_node_path140.join)(output, "apt");
+    if (!(0, import_node_fs110.existsSync)(root)) {
       showDiagnostics([error("repository-missing", `${root} does not exist`, { hint: "slipway build makes it" })]);
       return exit.failed;
     }
@@ -52416,8 +52811,8 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
 });
 
 // ts-src/cli/shell.ts
-var import_node_fs109 = require("node:fs");
-var import_node_path139 = require("node:path");
+var import_node_fs111 = require("node:fs");
+var import_node_path141 = require("node:path");
 init_diagnostics();
 init_diagnostics();
 var { distribution: distribution2, platform: platform2, architecture: architecture2, variant: variant2 } = selectionOptions;
@@ -52459,7 +52854,7 @@ that runs instead of a shell, and its exit code counts. What is written in the r
     showDiagnostics(lacking);
     if (lacking.length) return exit.failed;
     const stop = untilStopped();
-    (0, import_node_fs109.mkdirSync)(planned2.value.workspace.state, { recursive: true });
+    (0, import_node_fs111.mkdirSync)(planned2.value.workspace.state, { recursive: true });
     await openScratch(planned2.value.workspace.state, driver);
     try {
       return await openIn(values, planned2.value, name6, command2, { limits: limits2, signal: stop.signal });
@@ -52505,7 +52900,7 @@ async function openIn(values, planned2, name6, command2, within) {
   }
   const work2 = newScratch(session2.input.state);
   const terminal = process.stdin.isTTY && process.stdout.isTTY;
-  const request = { graph: graph2, number: number7, package: p, resolved, work: work2, log: (0, import_node_path139.join)(work2, "shell.log") };
+  const request = { graph: graph2, number: number7, package: p, resolved, work: work2, log: (0, import_node_path141.join)(work2, "shell.log") };
   const outcome = await session2.builder.shell(request, {
     command: command2,
     terminal,
@@ -52545,7 +52940,7 @@ async function buildBelow(values, planned2, graph2, task, within) {
   const own3 = session2?.graphs.find((g) => g.id === graph2.id);
   if (!session2 || !own3) return "what it needs can not be built here";
   const engine = schedulerOf(session2, {
-    output: (0, import_node_path139.join)(planned2.workspace.root, "out"),
+    output: (0, import_node_path141.join)(planned2.workspace.root, "out"),
     workers: within.limits.workers,
     retest: false,
     signal: within.signal
@@ -52604,7 +52999,7 @@ init_process();
 async function main(args) {
   onSlow((text8) => writeNote(`${text8}
 `));
-  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs110.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
+  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs112.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
   const [name6, ...rest2] = args;
   if (name6 === void 0 || name6 === "--help" || name6 === "-h" || name6 === "help") {
     if (name6 === "help" && rest2[0] !== void 0) return main([rest2[0], "--help"]);

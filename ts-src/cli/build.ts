@@ -7,6 +7,7 @@ import { renderForetold, renderOutlook } from '../render/summary.ts';
 import { missingTools } from '../sandbox/doctor.ts';
 import { isOwnStore, openStore } from '../store/open-store.ts';
 import { closeScratch, openScratch } from '../sandbox/scratch.ts';
+import { makeSourcePackage } from '../engine/build/source-package.ts';
 import { folderChannel, heldIn, openChannel, publishChannel } from '../publish/channel.ts';
 import { environmentsOf } from '../publish/environment.ts';
 import { repositorySettings } from '../publish/rules.ts';
@@ -189,6 +190,7 @@ async function buildAll(values: BuildValues, planned: Planned, wanted: Wanted): 
           lock: await lockOfRun(planned, session, channel.name),
           now: Date.now(),
           settings: repositorySettings(workspace.distro),
+          makeSource: (source) => makeSourcePackage(session.builder.options, source),
           partial: isPartial(planned),
           leaveOut: values.partial === true,
           belongs: (scope, debian) => nameOf(scope, debian) !== undefined,

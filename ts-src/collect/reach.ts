@@ -95,14 +95,15 @@ async function rootsOfChannels(store: Store, roots: Roots, use: (key: string, wh
     const states = await store.many(channel.file.states, ({ id }) => readState(store, id));
     for (const { id } of channel.file.states) roots.states.add(id);
     for (const state of states) {
-      const { indices = {}, packed = {}, contents = {}, lock } = state ?? {};
-      keep([...Object.values(indices), ...Object.values(packed).flat(), ...Object.values(contents), lock]);
+      const { indices = {}, packed = {}, contents = {}, sources = {}, lock } = state ?? {};
+      const lists = [packed, sources].flatMap((all) => Object.values(all).flat());
+      keep([...Object.values(indices), ...lists, ...Object.values(contents), lock]);
     }
     for (const suites of [channel.former, ...states.map((s) => s?.suites)])
       for (const suite of Object.values(suites ?? {}))
         for (const held of Object.values(suite)) {
           use(held.key, Infinity);
-          keep(held.files);
+          keep([...held.files, ...(held.sources ?? [])]);
         }
   }
 }

@@ -60,6 +60,10 @@ export const publishSettings = z.strictObject({
     .describe('Days for which no index and no package goes away after a state that had it was replaced'),
   sha512: z.boolean().default(false).describe('Release files have SHA512 digests, too'),
   contents: z.boolean().default(false).describe('Each suite has Contents indices, which apt-file reads'),
+  sources: z
+    .boolean()
+    .default(false)
+    .describe('Each suite has the sources of its packages, patches included: deb-src, for licences that ask for it'),
   keyring: z
     .boolean()
     .default(false)

@@ -210,7 +210,14 @@ export const distroSchema = z.strictObject({
     .record(channelPattern, channelRules)
     .default({})
     .describe('What promotion to a channel asks for; the exact name counts before patterns'),
-  publish: publishSettings.default({ to: [], grace_days: 7, sha512: false, contents: false, keyring: false }),
+  publish: publishSettings.default({
+    to: [],
+    grace_days: 7,
+    sha512: false,
+    contents: false,
+    sources: false,
+    keyring: false,
+  }),
   docs: docsSettings
     .default({ skip: [], warnings: {}, coverage: {}, strict: false, to: [], keep: 5 })
     .describe('Documentation of the packages'),

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { userInfo } from 'node:os';
-import { bad, good, isError, type Diagnostic, type Result } from '../model/diagnostics.ts';
+import { bad, error, good, isError, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import { sha256 } from '../model/digest.ts';
 import { aptSuite, channelSuite } from '../model/names.ts';
 import type { Scope } from '../model/plan.ts';
@@ -14,6 +14,7 @@ import { environmentOf, type Environments } from './environment.ts';
 import { keyHealth } from './key-health.ts';
 import { withoutKeyring } from './keyring.ts';
 import { moveChannel, type Draft } from './publication.ts';
+import { withSources, type SourceMaker } from './package-sources.ts';
 import { raiseVersions } from './raise.ts';
 import { withSigner, type Signer, type SigningKey } from './signing.ts';
 import type { Settings } from './staging.ts';
@@ -53,6 +54,8 @@ export interface PublishInput {
   lock?: string;
   now: number;
   settings?: Partial<Settings>;
+  /** Makes source packages, where the settings ask for them. */
+  makeSource?: SourceMaker;
   /** Let a real apt try what is served, and go back where it fails. */
   checked?: boolean;
 }
@@ -141,7 +144,7 @@ async function publishRuns(
   if (raised.lost.length) return good({ sources: [], lost: lostKeys(raised.lost) });
   const draft: Draft = {
     kind: 'publication',
-    suites: raised.suites,
+    suites: await suitesWithSources(input, scratch, raised.suites, diagnostics),
     tests: { ...channel.head?.tests, ...testsOf(runs) },
     stamp,
     who: whoPublishes(process.env),
@@ -162,9 +165,33 @@ async function publishRuns(
   });
   if (!moved.ok) return moved;
   diagnostics.push(...moved.diagnostics);
-  if (moved.value.lost.length) return good({ sources: [], lost: lostKeys(moved.value.lost) });
+  if (moved.value.lost.length) return toldLost(lostKeys(moved.value.lost), diagnostics);
   const [first] = input.endpoints;
   return good({ sources: first ? sourcesOf(first, next, [...names], signer) : [], lost: [] });
+}
+
+/** The packages with their sources, where these are published. */
+async function suitesWithSources(
+  { store, runs, settings, makeSource }: PublishInput,
+  scratch: string,
+  suites: Suites,
+  diagnostics: Diagnostic[],
+): Promise<Suites> {
+  if (settings?.sources !== true || !makeSource) return suites;
+  const added = await withSources({ store, scratch, runs, suites, make: makeSource });
+  diagnostics.push(...added.diagnostics);
+  return added.suites;
+}
+
+/** What the store lost is built again, by its key; what no key names is a file of a source. */
+function toldLost(lost: string[], diagnostics: Diagnostic[]): Result<{ sources: string[]; lost: string[] }> {
+  if (!lost.length)
+    diagnostics.push(
+      error('store-damaged', 'the store lost files of published sources', {
+        hint: 'publish once with publish: {sources: false}, and then with them again: they are made anew',
+      }),
+    );
+  return good({ sources: [], lost });
 }
 
 /** What tests gave, by suite with architecture and Debian package. */

@@ -117,6 +117,22 @@ async function unpackTogether(kind: Compression, archives: readonly Buffer[]): P
   return parts.length === archives.length ? parts : undefined;
 }
 
+/** The source that a package was built from, and its version. */
+export function sourceOf(stanza: string): { name: string; version: string } {
+  const own = { name: fieldOf(stanza, 'Package') ?? '', version: fieldOf(stanza, 'Version') ?? '' };
+  const [, name, version] = /^(\S+)(?: \((\S+)\))?$/.exec(fieldOf(stanza, 'Source') ?? '') ?? [];
+  return { name: name ?? own.name, version: version ?? own.version };
+}
+
+/** The control file with a Source field that names the version of the source, which stays. */
+function withSource(text: string): string {
+  const { name, version } = sourceOf(text);
+  const field = `Source: ${name} (${version})`;
+  return /^Source:/m.test(text)
+    ? text.replace(/^Source: .*$/m, field)
+    : text.replace(/^Package: .*$/m, (first) => `${first}\n${field}`);
+}
+
 /**
  * Writes the same package under another version: its files as they are, its control file with the new version, also
  * where it names its own former one (`acme-tool (= 1.0-1)` of debug symbols). False where it is no package that we can
@@ -136,7 +152,9 @@ export async function repackDeb(
   }
   const { text, members, faults } = parts;
   if (faults.length || fieldOf(text, 'Version') !== from) return false;
-  const control = text.replace(/^Version: .*$/m, `Version: ${to}`).replaceAll(`(= ${from})`, `(= ${to})`);
+  const control = withSource(text)
+    .replace(/^Version: .*$/m, `Version: ${to}`)
+    .replaceAll(`(= ${from})`, `(= ${to})`);
   const written = [...members].map(([path, data]) => ({ path, data: path === 'control' ? control : data }));
   const { data } = debParts(file);
   await writeAr(

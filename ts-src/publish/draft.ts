@@ -8,14 +8,22 @@ import { makeContents, readContentsIndex } from './contents.ts';
 import {
   entriesOf,
   heldData,
+  isSourceIndex,
   objectsOf,
   packIndex,
   readIndex,
   readPacked,
   type PackageIndex,
 } from './package-index.ts';
+import { makeSourceIndices, readSourceIndices } from './sources.ts';
 import type { State } from './state.ts';
 import type { Suites } from './suites.ts';
+
+/** Indices that a suite has beside that of its packages. */
+export interface OtherIndices {
+  contents: boolean;
+  sources: boolean;
+}
 
 /** Index texts of a draft, whose compressed forms are still being made. */
 export interface BegunIndices {
@@ -33,7 +41,7 @@ export async function makeIndices(
   store: Store,
   suites: Suites,
   former: readonly (State | undefined)[],
-  withContents: boolean,
+  others: OtherIndices,
 ): Promise<Result<BegunIndices>> {
   const known = await knownEntries(store, suites, former);
   const missing = new Map<string, StoredFile>();
@@ -71,14 +79,17 @@ export async function makeIndices(
     forms.catch(() => undefined);
     return { key, plain, entries, forms };
   });
-  const contents = withContents ? await makeContents(store, suites, former, known) : {};
-  return good({
-    lost,
-    finish: () =>
-      Promise.all(
-        begun.map(async ({ forms, ...index }) => ({ ...index, packed: await forms, contents: contents[index.key] })),
-      ),
-  });
+  const contents = others.contents ? await makeContents(store, suites, former, known) : {};
+  const sources = others.sources ? await makeSourceIndices(store, suites, former) : { indices: [], lost: [] };
+  const finish = async () => {
+    const packages = begun.map(async ({ forms, ...index }) => ({
+      ...index,
+      packed: await forms,
+      contents: contents[index.key],
+    }));
+    return [...(await Promise.all(packages)), ...sources.indices];
+  };
+  return good({ lost: sources.lost, finish });
 }
 
 /** The compressed forms of a state's indices, by suite with architecture: digest of the index, and its forms. */
@@ -108,6 +119,9 @@ async function knownEntries(
   return known;
 }
 
+const plainIndexOf = (state: State, key: string): StoredFile | undefined =>
+  isSourceIndex({ key }) ? state.sources?.[key.slice(0, key.lastIndexOf('/'))]?.[0] : state.indices[key];
+
 /** The indices of a state, from the store; what it lost is made again from the packages. */
 export async function indicesOf(store: Store, state: State): Promise<Result<PackageIndex[]>> {
   const lost: string[] = [];
@@ -124,11 +138,14 @@ export async function indicesOf(store: Store, state: State): Promise<Result<Pack
     if (listed && !contents) lost.push(key);
     return [{ key, plain: { file, data: read.data }, packed, entries: read.entries, contents }];
   });
-  if (!lost.length) return good(found.flat());
-  const made = await makeIndices(store, state.suites, [], state.contents !== undefined);
+  const sources = await readSourceIndices(store, state);
+  lost.push(...sources.lost);
+  if (!lost.length) return good([...found.flat(), ...sources.indices]);
+  const others = { contents: state.contents !== undefined, sources: state.sources !== undefined };
+  const made = await makeIndices(store, state.suites, [], others);
   const all = made.ok && !made.value.lost.length ? await made.value.finish() : [];
   const faults = lost.filter(
-    (key) => all.find((index) => index.key === key)?.plain.file.sha256 !== state.indices[key]?.sha256,
+    (key) => all.find((index) => index.key === key)?.plain.file.sha256 !== plainIndexOf(state, key)?.sha256,
   );
   if (faults.length)
     return bad(

@@ -12,10 +12,12 @@ export interface IndexFile {
 }
 
 /** Where a package's file lies in the pool: by its source, as Debian's archive has it. */
-export function poolPath(stanza: string, file: string): string {
-  const source = (fieldOf(stanza, 'Source') ?? fieldOf(stanza, 'Package') ?? 'unknown').replace(/ .*$/, '');
+export const poolPath = (stanza: string, file: string): string =>
+  `${poolFolder((fieldOf(stanza, 'Source') ?? fieldOf(stanza, 'Package') ?? 'unknown').replace(/ .*$/, ''))}/${file}`;
+
+export function poolFolder(source: string): string {
   const plain = /^[a-z0-9][a-z0-9+.-]*$/.test(source) ? source : 'unknown';
-  return `pool/main/${plain.startsWith('lib') ? plain.slice(0, 4) : plain[0]!}/${plain}/${file}`;
+  return `pool/main/${plain.slice(0, plain.startsWith('lib') ? 4 : 1)}/${plain}`;
 }
 
 /** A package's entry in an index: its control stanza, and where its file is. */

@@ -12,16 +12,23 @@ export interface HeldData {
   data: Buffer;
 }
 
-/** The Packages index of one suite and architecture, in all forms. */
+/** What stands for an architecture in the key of a suite's Sources index. */
+const ofSources = 'source';
+
+/** The Packages index of one suite and architecture, or the Sources index of a suite, in all forms. */
 export interface PackageIndex {
-  /** Suite with architecture. */
+  /** Suite with architecture, or `SUITE/source`. */
   key: string;
   plain: HeldData;
   /** The same compressed, named by what is added to the path. */
   packed: HeldData[];
+  /** The files of the pool that it names. */
   entries: Entry[];
   contents?: { plain: HeldData; packed: HeldData } | undefined;
 }
+
+export const sourceKey = (suite: string): string => `${suite}/${ofSources}`;
+export const isSourceIndex = ({ key }: Pick<PackageIndex, 'key'>): boolean => key.endsWith(`/${ofSources}`);
 
 export const heldData = (name: string, data: Buffer): HeldData => ({
   file: { name, sha256: sha256(data), size: data.length },
@@ -38,9 +45,9 @@ const xz = async (data: Buffer): Promise<Buffer> => {
 };
 
 /** The compressed forms of an index, made beside what else goes on. */
-export async function packIndex(data: Buffer): Promise<HeldData[]> {
+export async function packIndex(data: Buffer, name = 'Packages'): Promise<HeldData[]> {
   const [gz, xzed] = await Promise.all([gzipped(data, { level: 6 }), xz(data)]);
-  return [heldData('Packages.gz', gz), heldData('Packages.xz', xzed)];
+  return [heldData(`${name}.gz`, gz), heldData(`${name}.xz`, xzed)];
 }
 
 /** Indices that were read, by store and digest: a publication needs those of the former state several times. */
@@ -86,8 +93,9 @@ export function filesOf({ key, plain, packed, contents }: PackageIndex): IndexFi
   const architecture = key.slice(key.lastIndexOf('/') + 1);
   const at = (path: string, { file, data }: HeldData): IndexFile => ({ path, data, sha256: file.sha256 });
   const names = `main/Contents-${architecture}`;
+  const folder = isSourceIndex({ key }) ? `main/${ofSources}` : `main/binary-${architecture}`;
   return [
-    ...[plain, ...packed].map((held) => at(`main/binary-${architecture}/${held.file.name}`, held)),
+    ...[plain, ...packed].map((held) => at(`${folder}/${held.file.name}`, held)),
     ...(contents ? [{ ...at(names, contents.plain), unwritten: true }, at(`${names}.gz`, contents.packed)] : []),
   ];
 }
@@ -98,3 +106,20 @@ export const objectsOf = ({ plain, packed, contents }: PackageIndex): HeldData[]
   ...packed,
   ...(contents ? [contents.packed] : []),
 ];
+
+/** What a state says of its indices. */
+export function listedIndices(indices: readonly PackageIndex[], others: { contents: boolean; sources: boolean }) {
+  const packages = indices.filter((index) => !isSourceIndex(index));
+  const forms = (index: PackageIndex) => index.packed.map((p) => p.file);
+  const suiteOf = ({ key }: PackageIndex) => key.slice(0, key.lastIndexOf('/'));
+  const contents = packages.flatMap((p) => (p.contents ? [[p.key, p.contents.packed.file] as const] : []));
+  const sources = indices
+    .filter(isSourceIndex)
+    .map((index): [string, StoredFile[]] => [suiteOf(index), [index.plain.file, ...forms(index)]]);
+  return {
+    indices: Object.fromEntries(packages.map((index) => [index.key, index.plain.file])),
+    packed: Object.fromEntries(packages.map((index) => [index.key, forms(index)])),
+    ...(others.contents ? { contents: Object.fromEntries(contents) } : {}),
+    ...(others.sources ? { sources: Object.fromEntries(sources) } : {}),
+  };
+}

@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { bad, error, good, type Result } from '../model/diagnostics.ts';
+import { bad, error, good, warning, type Result } from '../model/diagnostics.ts';
 import type { ChannelRules } from '../model/channels.ts';
 import { stampOf } from '../model/names.ts';
 import type { Store } from '../store/store.ts';
@@ -112,7 +112,7 @@ export interface Promotion {
 }
 
 /** Moves a channel to a state of another one: the same packages, byte for byte. */
-export function promoteState(promotion: Promotion, outlet: Outlet): Promise<Result<Moved>> {
+export async function promoteState(promotion: Promotion, outlet: Outlet): Promise<Result<Moved>> {
   const { state, to } = promotion;
   const draft: Draft = {
     kind: 'promotion',
@@ -124,7 +124,18 @@ export function promoteState(promotion: Promotion, outlet: Outlet): Promise<Resu
     verdicts: promotion.verdicts,
     ...(promotion.forced === undefined ? {} : { forced: promotion.forced }),
   };
-  return moveChecked(to, draft, outlet, state.lock);
+  const moved = await moveChecked(to, draft, outlet, state.lock);
+  if (!moved.ok || outlet.settings.sources !== true || state.sources) return moved;
+  return good(moved.value, [
+    ...moved.diagnostics,
+    warning(
+      'source-missing',
+      `the state of '${promotion.from.channel}' has no sources, and '${to.name}' has none of it`,
+      {
+        hint: `publish to '${promotion.from.channel}' again, and promote what that gives`,
+      },
+    ),
+  ]);
 }
 
 export interface RollbackInput {

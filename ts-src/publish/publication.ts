@@ -6,7 +6,7 @@ import { indicesOf, makeIndices } from './draft.ts';
 import type { Endpoint } from './endpoint.ts';
 import { readRelease } from './indices.ts';
 import { withKeyring, withoutKeyring } from './keyring.ts';
-import { heldData, objectsOf, type HeldData, type PackageIndex } from './package-index.ts';
+import { heldData, listedIndices, objectsOf, type HeldData, type PackageIndex } from './package-index.ts';
 import type { Signer } from './signing.ts';
 import {
   resignState,
@@ -19,7 +19,7 @@ import {
   type StagedSuite,
 } from './staging.ts';
 import { claimHead, finishSwitch, readState, stateText, type OpenChannel, type State } from './state.ts';
-import { otherVersions, sameSuites, orderedSuites, type Suites } from './suites.ts';
+import { otherVersions, sameSuites, orderedSuites, withoutSources, type Suites } from './suites.ts';
 
 /** Where a channel is served, and how it is signed. */
 export interface Outlet {
@@ -61,11 +61,16 @@ export async function moveChannel(
 ): Promise<Result<Moved>> {
   const { store } = outlet;
   const { head, headId } = channel;
-  const wanted = await suitesWithKey(channel, draft.suites, outlet);
-  const withContents = outlet.settings.contents === true;
-  const same = head && sameSuites(head.suites, wanted) && withContents === (head.contents !== undefined);
+  const others = { contents: outlet.settings.contents === true, sources: outlet.settings.sources === true };
+  const all = await suitesWithKey(channel, draft.suites, outlet);
+  const wanted = others.sources ? all : withoutSources(all);
+  const same =
+    head &&
+    sameSuites(head.suites, wanted) &&
+    others.contents === (head.contents !== undefined) &&
+    others.sources === (head.sources !== undefined);
   if (same && headId) return bring(channel, headId, head, outlet, false);
-  const made = await makeIndices(store, wanted, [head, await fromState(store, draft)], withContents);
+  const made = await makeIndices(store, wanted, [head, await fromState(store, draft)], others);
   if (!made.ok) return made;
   if (made.value.lost.length) return good({ id: undefined, state: undefined, lost: made.value.lost, changed: false });
   const { lock, ...rest } = draft;
@@ -80,9 +85,7 @@ export async function moveChannel(
     previous: headId,
     ...rest,
     suites,
-    indices: Object.fromEntries(indices.map((index) => [index.key, index.plain.file])),
-    packed: Object.fromEntries(indices.map((index) => [index.key, index.packed.map((p) => p.file)])),
-    ...(withContents ? { contents: contentsOf(indices) } : {}),
+    ...listedIndices(indices, others),
     versions,
     lock: written?.file ?? storedLock,
     when: outlet.now,
@@ -92,9 +95,6 @@ export async function moveChannel(
   await store.putObjects(objects, text);
   return bringIndices(channel, { id, state, indices, looks: false }, outlet, false);
 }
-
-const contentsOf = (indices: readonly PackageIndex[]): Record<string, StoredFile> =>
-  Object.fromEntries(indices.flatMap(({ key, contents }) => (contents ? [[key, contents.packed.file]] : [])));
 
 /** The packages, with those that have the channel's own key where that is asked for. */
 async function suitesWithKey(channel: OpenChannel, given: Suites, outlet: Outlet): Promise<Suites> {
@@ -283,6 +283,7 @@ async function knownPool(channel: OpenChannel, endpoint: Endpoint): Promise<Set<
   const served = await parallel([...names], endpoint.width, (name) => endpoint.read(`dists/${name}/InRelease`));
   if (served.some((seen) => readRelease(seen?.data.toString('utf8') ?? '').state !== channel.headId)) return known;
   for (const packages of Object.values(channel.head?.suites ?? {}))
-    for (const held of Object.values(packages)) for (const file of held.files) known.add(file.sha256);
+    for (const { files, sources = [] } of Object.values(packages))
+      for (const file of [...files, ...sources]) known.add(file.sha256);
   return known;
 }

@@ -2,6 +2,7 @@ import type { Store } from '../store/store.ts';
 import type { Endpoint } from './endpoint.ts';
 import { byHashPath, readRelease } from './indices.ts';
 import { readIndex } from './package-index.ts';
+import { sourceFilesOf } from './sources.ts';
 import { channelFile, openChannel, readState, shortId, type Listed, type OpenChannel } from './state.ts';
 
 const day = 86_400_000;
@@ -145,6 +146,7 @@ async function markAll(
       const contents = state.contents?.[key];
       if (contents) files.add(`dists/${suite}/${byHashPath('main/Contents', contents.sha256)}`);
     }
+    for (const file of sourceFilesOf(state)) files.add(file);
     for (const suite of suites) await markRelease(endpoint, `dists/states/${shortId(id)}/${suite}`, suite, files);
   }
   for (const suite of suites) await markRelease(endpoint, `dists/${suite}`, suite, files);

@@ -33,4 +33,5 @@ export const repositorySettings = (distro: Pick<Distro, 'organization' | 'publis
   validDays: distro.publish.valid_days,
   keyring: distro.publish.keyring,
   contents: distro.publish.contents,
+  sources: distro.publish.sources,
 });

@@ -45,7 +45,15 @@ export async function checkServed(
       [...new Set(samples.map((s) => s.suite))]
         .map((suite) => {
           const architectures = samples.filter((s) => s.suite === suite).map((s) => s.architecture);
-          return renderSources({ uri: endpoint.uri, suite, architectures, keyFile: undefined, key: publicKey });
+          const sources = state.sources !== undefined;
+          return renderSources({
+            uri: endpoint.uri,
+            suite,
+            architectures,
+            keyFile: undefined,
+            key: publicKey,
+            sources,
+          });
         })
         .join('\n'),
     );
@@ -61,6 +69,10 @@ export async function checkServed(
       const got = await apt(['download', `${s.debian}:${s.architecture}=${s.version}`]);
       if (got.code !== 0)
         return refused(endpoint, `download ${s.debian} ${s.version} (${s.architecture}) from`, got.stderr);
+      if (!state.sources || !state.suites[`${s.suite}/${s.architecture}`]?.[s.debian]?.sources) continue;
+      const source = await apt(['source', '--download-only', `${s.debian}=${s.version}`]);
+      if (source.code !== 0)
+        return refused(endpoint, `download the source of ${s.debian} ${s.version} from`, source.stderr);
     }
     return good(undefined);
   } finally {

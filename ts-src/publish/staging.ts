@@ -3,7 +3,7 @@ import { parallel } from '../io/process.ts';
 import type { Store } from '../store/store.ts';
 import type { Endpoint } from './endpoint.ts';
 import { byHashPath, readRelease, renderRelease, type Entry, type IndexFile } from './indices.ts';
-import { filesOf, type PackageIndex } from './package-index.ts';
+import { filesOf, isSourceIndex, type PackageIndex } from './package-index.ts';
 import type { Signer } from './signing.ts';
 import { shortId, type State } from './state.ts';
 
@@ -17,6 +17,8 @@ export interface Settings {
   keyring?: boolean;
   /** Each suite has Contents indices, for apt-file. */
   contents?: boolean;
+  /** Each suite has a Sources index and the sources that packages have. */
+  sources?: boolean;
 }
 
 /** One suite of a state with its indices in all forms, and the packages that these name. */
@@ -51,7 +53,7 @@ export function suitesIn(indices: readonly PackageIndex[]): SuiteFiles[] {
     const at = index.key.lastIndexOf('/');
     const name = index.key.slice(0, at);
     const suite = suites.get(name) ?? { name, architectures: [], files: [], pool: [] };
-    suite.architectures.push(index.key.slice(at + 1));
+    if (!isSourceIndex(index)) suite.architectures.push(index.key.slice(at + 1));
     suite.files.push(...filesOf(index));
     for (const entry of index.entries) suite.pool.push(entry);
     suites.set(name, suite);

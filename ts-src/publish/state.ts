@@ -24,6 +24,8 @@ export interface State {
   packed?: Record<string, StoredFile[]>;
   /** By suite with architecture its compressed Contents index, where these were asked for. */
   contents?: Record<string, StoredFile>;
+  /** By suite its Sources index, plain and compressed, where sources were asked for. */
+  sources?: Record<string, StoredFile[]>;
   /** The highest version that the channel ever held, where it is another than what `suites` has. */
   versions: Versions;
   /** What the tests of packages gave, where they were run, by suite with architecture. */

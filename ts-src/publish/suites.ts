@@ -13,6 +13,8 @@ export interface HeldPackage {
   requires: string[];
   /** Packages of the distribution that it needs to run, by Debian name. */
   needs?: string[];
+  /** Its source, where sources are published: the .dsc first. */
+  sources?: StoredFile[] | undefined;
 }
 
 /** Packages by suite with architecture (`channelSuite`) and Debian package. */
@@ -46,15 +48,34 @@ export function orderedSuites(suites: Suites): Suites {
     for (const debian of Object.keys(packages).sort()) {
       const held = packages[debian];
       if (!held) continue;
-      const { abi, files, key, needs, requires, version } = held;
-      const ordered = files.map(({ name, sha256: digest, size }) => ({ name, sha256: digest, size }));
-      of[debian] = { abi, files: ordered, key, ...(needs ? { needs } : {}), requires, version };
+      const { abi, files, key, needs, requires, sources, version } = held;
+      of[debian] = {
+        abi,
+        files: files.map(orderedFile),
+        key,
+        ...(needs ? { needs } : {}),
+        requires,
+        ...(sources ? { sources: sources.map(orderedFile) } : {}),
+        version,
+      };
     }
     ordered[suite] = of;
   }
   noteSorted(ordered);
   return ordered;
 }
+
+const orderedFile = ({ name, sha256: digest, size }: StoredFile): StoredFile => ({ name, sha256: digest, size });
+
+/** The packages without their sources. */
+export const withoutSources = (suites: Suites): Suites =>
+  Object.fromEntries(
+    Object.entries(suites).map(([suite, packages]) => {
+      const all = Object.entries(packages);
+      if (!all.some(([, held]) => held.sources)) return [suite, packages];
+      return [suite, Object.fromEntries(all.map(([debian, held]) => [debian, { ...held, sources: undefined }]))];
+    }),
+  );
 
 /** Finds what a channel held at the highest, by suite and Debian package. */
 export const heldIn =

@@ -6,6 +6,8 @@ export function renderSources(values: {
   /** Where the public key lies; undefined: the key itself stands in the entry. */
   keyFile: string | undefined;
   key: string;
+  /** Sources, too. */
+  sources?: boolean;
 }): string {
   // apt takes a path with a space for two: then the key itself stands there, as sources.list(5) allows.
   const key =
@@ -18,5 +20,5 @@ export function renderSources(values: {
       : ` ${values.keyFile}`;
   // Where there are several, each machine takes its own of them.
   const architectures = values.architectures.length === 1 ? `Architectures: ${values.architectures[0]!}\n` : '';
-  return `Types: deb\nURIs: ${values.uri}\nSuites: ${values.suite}\nComponents: main\n${architectures}Signed-By:${key}\n`;
+  return `Types: deb${values.sources ? ' deb-src' : ''}\nURIs: ${values.uri}\nSuites: ${values.suite}\nComponents: main\n${architectures}Signed-By:${key}\n`;
 }

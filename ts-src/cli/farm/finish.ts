@@ -6,6 +6,7 @@ import { printable } from '../../text/printable.ts';
 import { renderLock } from '../../render/lock.ts';
 import { renderHeadline, renderSummary } from '../../render/summary.ts';
 import { closeScratch } from '../../sandbox/scratch.ts';
+import { makeSourcePackage } from '../../engine/build/source-package.ts';
 import { openChannel, publishChannel } from '../../publish/channel.ts';
 import { endpointsOf } from '../../publish/endpoints.ts';
 import { environmentsOf, withEnvironments } from '../../publish/environment.ts';
@@ -115,6 +116,7 @@ An untrusted run publishes nothing.`,
         state: session.input.state,
         endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, join(output, 'apt')),
         settings: repositorySettings(bundle.distro),
+        makeSource: (source) => makeSourcePackage(session.builder.options, source),
         checked: true,
         organization: bundle.distro.organization,
         signingKey: secret ?? keyOf(bundle.distro.signing_key, session.input.state, bundle.distro.organization),

@@ -198,10 +198,12 @@ async function prepareRun(run: Run, driver: Driver, limits: Limits): Promise<num
   const { part, outlook } = await makeShard(session, own, 0, values.retest === true, new AbortController().signal);
   // What machines of other architectures may have to build they find out themselves, but this one alone is given the
   // secrets of sources.
+  // Who publishes makes source packages of what is cached, too.
+  const publishesSources = distro.publish.sources && policy.channel !== undefined && run.namespace === undefined;
   await keepSources(
     session,
     planned.plan.scopes.flatMap((s) =>
-      s.targets.some((t) => t.architecture !== own) ? s.packages.filter((p) => !p.blocked) : [],
+      publishesSources || s.targets.some((t) => t.architecture !== own) ? s.packages.filter((p) => !p.blocked) : [],
     ),
   );
   await saveShard(store, bundle.id, part);

@@ -33,7 +33,7 @@ import { hasTests, noTests, readTestRun, shortCase, type TestRun } from './tests
 export class PackageBuilder {
   private readonly packages: Packages;
   private readonly owners: FileOwners;
-  constructor(private readonly options: BuilderOptions) {
+  constructor(readonly options: BuilderOptions) {
     this.packages = new Packages(options.state, options.store);
     this.owners = new FileOwners(options.store);
   }

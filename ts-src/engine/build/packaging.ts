@@ -85,11 +85,14 @@ export const environmentOf = ({ distro }: PackagingOptions, { graph }: BuildRequ
 const sorted = (names: readonly string[]): string[] => [...new Set(names)].sort(compare);
 
 /** Debian relations on packages of the plan. */
-const relationsOn = ({ graph, package: p }: BuildRequest, names: readonly string[]): string[] =>
+const relationsOn = ({ graph, package: p }: RecipeRequest, names: readonly string[]): string[] =>
   names.flatMap((d) => {
     const q = graph.scope.packages[graph.closures.index.get(d) ?? -1];
     return q ? (p.bounds[d] ?? ['']).map((b) => (b ? `${q.debian} (${b})` : q.debian)) : [];
   });
+
+/** A package of which a recipe is written: to be built, or as a part of its source package. */
+export type RecipeRequest = Pick<BuildRequest, 'graph' | 'package' | 'repeat'>;
 
 /**
  * Writes the recipe of a package into a folder of ours, before any code of the package runs. Gives the reason where the
@@ -97,7 +100,7 @@ const relationsOn = ({ graph, package: p }: BuildRequest, names: readonly string
  */
 export function writeRecipe(
   options: PackagingOptions,
-  request: BuildRequest,
+  request: RecipeRequest,
   source: string,
   folder: string,
 ): string | undefined {
@@ -178,7 +181,7 @@ export const writeTestFiles = (recipe: string): void => writeReadable(join(recip
  * Upstream's version with the stamp; an epoch more where upstream is below what the channel holds. Of what a lock has,
  * the lock's version, so that the same bytes come of it; unless the channel is above that.
  */
-export function versionOf(options: PackagingOptions, { graph, package: p, repeat }: BuildRequest): string {
+export function versionOf(options: PackagingOptions, { graph, package: p, repeat }: RecipeRequest): string {
   if (repeat) return repeat.version;
   const held = options.channelVersion(graph.scope, graph.target, p.debian);
   const locked = options.lockedVersion(graph, p);
@@ -218,5 +221,5 @@ function firstText(source: string, names: readonly string[]): Buffer | undefined
 }
 
 /** The stamp that every time in a package is made from: the one in its version, which a lock may have given. */
-export const stampOfBuild = (options: PackagingOptions, request: BuildRequest): string =>
+export const stampOfBuild = (options: PackagingOptions, request: RecipeRequest): string =>
   request.repeat?.stamp ?? stampOfVersion(versionOf(options, request)) ?? options.stamp;

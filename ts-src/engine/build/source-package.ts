@@ -1,0 +1,120 @@
+import {
+  chmodSync,
+  copyFileSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, join } from 'node:path';
+import { sha256File } from '../../io/files.ts';
+import { run } from '../../io/process.ts';
+import { md5 } from '../../model/digest.ts';
+import { stampOfVersion, stampSeconds } from '../../model/names.ts';
+import type { PlannedPackage } from '../../model/plan.ts';
+import { renderDsc, sourceRules } from '../../render/dsc.ts';
+import type { TaskGraph } from '../task-graph.ts';
+import type { EnvironmentOptions } from './environment.ts';
+import { failed, made, type BuildOutcome } from './outcome.ts';
+import { writeRecipe, type PackagingOptions } from './packaging.ts';
+import { applyPatches, bringSource } from './source.ts';
+
+export interface SourceRequest {
+  graph: TaskGraph;
+  package: PlannedPackage;
+  /** Of the binary package that was built from it. */
+  version: string;
+  /** Folder of this call alone. */
+  work: string;
+}
+
+type Options = Pick<EnvironmentOptions, 'state' | 'store' | 'distroRoot'> & PackagingOptions;
+
+/**
+ * Makes the source package of a package: its .dsc and its archive. The archive has the source as it was built, with the
+ * patches of the distro repository applied, these patches in `debian/patches`, and the recipe in `debian`. Upstream's
+ * own `debian` becomes `debian.upstream`. The bytes follow from the source, the version and distro.yaml.
+ */
+export async function makeSourcePackage(options: Options, request: SourceRequest): Promise<BuildOutcome<string[]>> {
+  const { graph, package: p, version, work } = request;
+  const plain = version.replace(/^\d+:/, '');
+  const folder = `${p.debian}-${plain.replace(/-[^-]*$/, '')}`;
+  const source = join(work, folder);
+  const patches = options.taskKeys.settingsOf(p.name).patches ?? [];
+  mkdirSync(work, { recursive: true });
+  const fault =
+    (await bringSource(options.state, options.store, p, source)) ??
+    (await applyPatches(options.distroRoot, patches, source, work));
+  if (fault !== undefined) return failed(fault);
+  const stamp = stampOfVersion(version) ?? options.stamp;
+  const recipe = join(work, 'recipe');
+  const lacking = writeRecipe(options, { graph, package: p, repeat: { version, stamp } }, source, recipe);
+  if (lacking !== undefined) return failed(lacking);
+  const control = readFileSync(join(recipe, 'control'), 'utf8');
+  writeDebian(options.distroRoot, patches, recipe);
+  const debian = join(source, 'debian');
+  if (lstatSync(debian, { throwIfNoEntry: false })) renameSync(debian, freeName(`${debian}.upstream`));
+  renameSync(recipe, debian);
+  const archive = join(work, `${p.debian}_${plain}.tar.gz`);
+  const packed = await run('tar', [...archiveOptions(stamp), '-f', archive, '-C', work, folder]);
+  rmSync(source, { recursive: true, force: true });
+  if (packed.code !== 0)
+    throw Object.assign(new Error(`tar could not pack the source of ${p.name}: ${lastLine(packed.stderr)}`), {
+      code: /No space/.test(packed.stderr) ? 'ENOSPC' : 'ESTORE',
+    });
+  const dsc = join(work, `${p.debian}_${plain}.dsc`);
+  const text = renderDsc({
+    source: p.debian,
+    binary: p.debian,
+    version,
+    control,
+    archive: {
+      name: basename(archive),
+      size: statSync(archive).size,
+      md5: md5(readFileSync(archive)),
+      sha256: await sha256File(archive),
+    },
+  });
+  writeFileSync(dsc, text);
+  return made([dsc, archive]);
+}
+
+const lastLine = (text: string): string => text.trim().split('\n').pop() ?? '';
+
+/** The same tree gives the same bytes: gzip's are the same in all of its versions. */
+const archiveOptions = (stamp: string): string[] => [
+  '-c',
+  '-I',
+  'gzip -n -6',
+  '--format=gnu',
+  '--sort=name',
+  '--hard-dereference',
+  '--owner=0',
+  '--group=0',
+  '--numeric-owner',
+  '--mode=a-s,u+rwX,go+rX,go-w',
+  `--mtime=@${stampSeconds(stamp)}`,
+];
+
+/** What a source package has in debian/ beside the recipe. */
+function writeDebian(distroRoot: string, patches: readonly string[], debian: string): void {
+  mkdirSync(join(debian, 'source'));
+  writeFileSync(join(debian, 'source/format'), '3.0 (native)\n');
+  writeFileSync(join(debian, 'rules'), sourceRules);
+  chmodSync(join(debian, 'rules'), 0o755);
+  if (!patches.length) return;
+  const names = patches.map((patch, i) => `${String(i + 1).padStart(4, '0')}-${basename(patch)}`);
+  mkdirSync(join(debian, 'patches'));
+  patches.forEach((patch, i) => copyFileSync(join(distroRoot, patch), join(debian, 'patches', names[i] ?? '')));
+  writeFileSync(join(debian, 'patches/series'), names.map((n) => `${n}\n`).join(''));
+}
+
+/** The name, or the first one like it that nothing in the source has. */
+function freeName(path: string): string {
+  let name = path;
+  for (let i = 2; lstatSync(name, { throwIfNoEntry: false }); i++) name = `${path}.${i}`;
+  return name;
+}
