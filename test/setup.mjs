@@ -51,6 +51,8 @@ const largeTools = {
   'docker-compose': 'docker-compose',
   packer: 'packer',
   strace: 'strace',
+  lxd: 'lxd',
+  mksquashfs: 'squashfs-tools',
 };
 /** What is no command: a shell test that passes where the package is installed. */
 const others = {

@@ -39,7 +39,7 @@ AMIs beyond the newest, but none that an instance, a launch template or a launch
       !kinds.every(isImageKind) ||
       !['build', 'list', 'get', 'diff', 'publish', 'retire', 'architectures'].includes(what)
     ) {
-      writeMessage('slipway image: build, list, get, diff or publish; --kind is docker, rootfs, disk or ami\n');
+      writeMessage('slipway image: build, list, get, diff or publish; --kind is docker, rootfs, disk, ami or lxd\n');
       return exit.usage;
     }
     if (what === 'diff' && names.length !== 2) {

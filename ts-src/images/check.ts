@@ -27,6 +27,8 @@ export function checkArtifact(input: CheckInput, artifact: Artifact): Promise<Re
       return checkDocker(input, artifact);
     case 'rootfs':
       return checkRootfs(input, artifact);
+    case 'lxd':
+      return checkLxd(input, artifact);
     case 'disk':
     case 'ami':
       return checkDisk(input, artifact);
@@ -84,6 +86,48 @@ async function checkRootfs(input: CheckInput, artifact: Artifact): Promise<Resul
   if (path === undefined) return failed(input, 'rootfs', 'the store lost its file', 'build it again');
   const tested = await run('zstd', ['--test', '--quiet', path], { signal: input.signal });
   return tested.code === 0 ? good(true) : failed(input, 'rootfs', lastLine(tested.stderr));
+}
+
+/** systemd may not be there in the first moments, and `degraded` has its reasons in a container. */
+const untilUp = `end=$(($(date +%s) + 300))
+while [ "$(date +%s)" -lt "$end" ]; do
+  state=$(timeout 300 systemctl is-system-running --wait 2>&1)
+  case $state in running | degraded) exit 0 ;; esac
+  sleep 1
+done
+echo "$state"
+exit 1`;
+
+/**
+ * A container of the machine's own LXD, as its default profile makes them. Its system must come up, and the image's own
+ * check must pass in it.
+ */
+async function checkLxd(input: CheckInput, artifact: Artifact): Promise<Result<true>> {
+  const paths = await Promise.all(artifact.files.map((f) => input.store.path(f)));
+  const [metadata, root] = paths;
+  if (metadata === undefined || root === undefined)
+    return failed(input, 'lxd', 'the store lost its files', 'build it again');
+  const name = `slipway-check-${randomBytes(6).toString('hex')}`;
+  const lxc = (...args: string[]) => run('lxc', args, { signal: input.signal, limit: 1 << 20 });
+  const imported = await lxc('image', 'import', metadata, root, '--alias', name);
+  if (imported.code === 127) return failed(input, 'lxd', 'lxc is not installed', 'LXD starts it: apt-get install lxd');
+  if (imported.code !== 0 && !imported.stderr.includes('already exists'))
+    return failed(input, 'lxd', lastLine(imported.stderr), 'LXD starts it: is one running here?');
+  try {
+    const launched = await lxc('launch', artifact.id ?? name, name, '--ephemeral');
+    if (launched.code !== 0)
+      return failed(input, 'lxd', lastLine(launched.stderr), '`lxd init --auto` makes a profile that can start it');
+    const up = await lxc('exec', name, '--', 'sh', '-c', untilUp);
+    if (up.code !== 0) return failed(input, 'lxd', `its system did not come up: ${lastLine(up.stdout)}`);
+    const ran = await lxc('exec', name, '--', 'timeout', '1200', '/usr/lib/slipway/check');
+    // Its last line: a command of the image may say anything.
+    if (/(^|\n)slipway-check: passed[^\n]*\n?$/.test(ran.stdout)) return good(true);
+    const told = ran.stdout.split('\n').filter((l) => l.startsWith('slipway-check: '));
+    return failed(input, 'lxd', told.map(lastLine).slice(-5).join('; ') || lastLine(ran.stderr));
+  } finally {
+    await lxc('delete', '--force', name);
+    if (imported.code === 0) await lxc('image', 'delete', artifact.id ?? name);
+  }
 }
 
 const firmwares: Record<string, { program: string; machine: string[]; files: string[] }> = {

@@ -6,6 +6,7 @@ import { newScratch } from '../sandbox/scratch.ts';
 import type { Facts } from './facts.ts';
 import { renderDisk } from './disk.ts';
 import { writeDockerTar } from './docker.ts';
+import { renderLxd } from './lxd.ts';
 import { toolFailed, type Rendered, type RenderOptions } from './rendered.ts';
 import type { MadeRoot } from './root.ts';
 import type { Room } from './room.ts';
@@ -23,6 +24,10 @@ export async function render(
       return good(docker(facts, root, options));
     case 'rootfs':
       return rootfs(room, facts, root, options);
+    case 'lxd': {
+      const version = imageVersion(facts.state.stamp, options.key);
+      return renderLxd(room, facts, root, version, (ending) => fileOf(facts, options.key, ending), options);
+    }
     case 'disk':
     case 'ami':
       return renderDisk(room, facts, root, options);

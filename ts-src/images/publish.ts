@@ -6,6 +6,7 @@ import { withSigner, type Signer, type SigningKey } from '../publish/signing.ts'
 import type { Store } from '../store/store.ts';
 import { publishAmi, type Ami } from './ami.ts';
 import { checkArtifact } from './check.ts';
+import { lxdEndings, simplestreams } from './lxd.ts';
 import { pushImage, type Pushed } from './push.ts';
 import { artifactOf, writeRecord, type ImageRecord } from './record.ts';
 
@@ -36,7 +37,7 @@ interface IndexEntry {
   file?: string;
   size?: number;
   sha256?: string;
-  /** Of docker images and AMIs: where they are pulled or started from. */
+  /** Of docker images and AMIs: where they are pulled or started from; of LXD's metadata: the image's fingerprint. */
   reference?: string;
 }
 
@@ -86,7 +87,7 @@ export async function publishImage(input: PublishInput): Promise<Result<string[]
   const entries = entriesOf(input, pushed, amis);
   const signed = await withSigner(input.signingKey, async (signer) => {
     for (const place of places) {
-      const written = await writeIndex(place, first.channel, entries, signer);
+      const written = await writeIndex(place, first.channel, input.organization, entries, signer);
       if (!written.ok) return written;
       told.push(`${place.uri}/index.json`);
     }
@@ -119,7 +120,13 @@ async function checkAll(input: PublishInput): Promise<Result<true>> {
 const filesOf = (input: PublishInput, record: ImageRecord) =>
   record.artifacts
     .filter((a) => a.kind !== 'ami' && (a.kind !== 'docker' || input.spec.repository === undefined))
-    .flatMap((a) => a.files.map((file) => ({ kind: a.kind, file })));
+    .flatMap((a) =>
+      a.files.map((file) => ({
+        kind: a.kind,
+        file,
+        ...(a.id !== undefined && file.name.endsWith(lxdEndings.metadata) ? { reference: a.id } : {}),
+      })),
+    );
 
 async function placeFiles(input: PublishInput, place: Endpoint): Promise<Result<string[]>> {
   const told: string[] = [];
@@ -149,9 +156,10 @@ function entriesOf(input: PublishInput, pushed: Pushed | undefined, amis: readon
       architecture: record.architecture,
       state: record.state,
     };
-    const files = filesOf(input, record).map(({ kind, file }) => ({
+    const files = filesOf(input, record).map(({ kind, file, ...more }) => ({
       ...of,
       kind,
+      ...more,
       file: file.name,
       size: file.size,
       sha256: file.sha256,
@@ -188,6 +196,23 @@ const isIndex = (value: unknown): value is ImageIndex =>
   'images' in value &&
   Array.isArray(value.images);
 
+/** What LXD and Incus find images by; only where there are some. */
+async function writeStreams(
+  place: Endpoint,
+  channel: string,
+  organization: string,
+  images: readonly IndexEntry[],
+): Promise<void> {
+  const files = images.flatMap((i) =>
+    i.kind === 'lxd' && i.file !== undefined && i.size !== undefined && i.sha256 !== undefined
+      ? [{ ...i, file: i.file, size: i.size, sha256: i.sha256 }]
+      : [],
+  );
+  if (!files.length) return;
+  for (const [name, text] of Object.entries(simplestreams(channel, organization, files)))
+    await place.put(name, Buffer.from(text));
+}
+
 /**
  * Adds entries to a channel's index: one clear-signed file, which is replaced only where it is as it was read. The
  * plain one beside it is for whoever has no GnuPG.
@@ -195,6 +220,7 @@ const isIndex = (value: unknown): value is ImageIndex =>
 async function writeIndex(
   place: Endpoint,
   channel: string,
+  organization: string,
   entries: readonly IndexEntry[],
   signer: Signer,
 ): Promise<Result<true>> {
@@ -211,6 +237,7 @@ async function writeIndex(
     if (!signed.ok) return signed;
     if (!(await place.replace(indexFile, Buffer.from(signed.value), read?.tag))) continue;
     await place.put('index.json', Buffer.from(text));
+    await writeStreams(place, channel, organization, images);
     return good(true);
   }
   return bad(

@@ -3,7 +3,7 @@ import { architecture, debianName, glob, name, relativePath, value } from './fie
 
 /** What `images:` in distro.yaml says of one image. */
 
-export const imageKinds = ['docker', 'rootfs', 'disk', 'ami'] as const;
+export const imageKinds = ['docker', 'rootfs', 'disk', 'ami', 'lxd'] as const;
 export type ImageKind = (typeof imageKinds)[number];
 
 /** A word of a command line: it is passed to a program as it is, and never to a shell. */
