@@ -15210,15 +15210,15 @@ var init_to_json_schema = __esm({
     init_util2();
     FOLDABLE_KEYS = /* @__PURE__ */ new Set(["type", "properties", "required", "additionalProperties"]);
     UNION_KEYS = ["oneOf", "anyOf"];
-    createToJSONSchemaMethod = (schema6, processors = {}) => (params) => {
-      const ctx = initializeContext({ ...params, processors });
+    createToJSONSchemaMethod = (schema6, processors2 = {}) => (params) => {
+      const ctx = initializeContext({ ...params, processors: processors2 });
       processSchema(schema6, ctx);
       extractDefs(ctx, schema6);
       return finalize(ctx, schema6);
     };
-    createStandardJSONSchemaMethod = (schema6, io, processors = {}) => (params) => {
+    createStandardJSONSchemaMethod = (schema6, io, processors2 = {}) => (params) => {
       const { libraryOptions, target: target2 } = params ?? {};
-      const ctx = initializeContext({ ...libraryOptions ?? {}, target: target2, io, processors });
+      const ctx = initializeContext({ ...libraryOptions ?? {}, target: target2, io, processors: processors2 });
       processSchema(schema6, ctx);
       extractDefs(ctx, schema6);
       return finalize(ctx, schema6);
@@ -17256,7 +17256,7 @@ var init_images = __esm({
     "use strict";
     init_zod();
     init_fields();
-    imageKinds = ["docker", "rootfs", "disk", "ami"];
+    imageKinds = ["docker", "rootfs", "disk", "ami", "lxd"];
     word = value.refine((v) => v.length <= 4096, "at most 4096 characters");
     command = array(word).min(1);
     systemPath = string3().regex(/^\/[A-Za-z0-9_+.@/-]+$/, 'an absolute path of letters, digits, "_", "+", ".", "@", "-" and "/"').refine((p) => !p.split("/").some((part) => part === ".." || part === "."), 'no "." or ".." in a path').refine((p) => !/^\/(proc|sys|dev|run|tmp)(\/|$)/.test(p), "no path below /proc, /sys, /dev, /run or /tmp").refine((p) => !p.endsWith("/") && !p.includes("//"), "a path without an empty part");
@@ -18147,7 +18147,7 @@ var init_plan_schema = __esm({
 var import_node_v8 = require("node:v8");
 
 // ts-src/cli/cli.ts
-var import_node_fs112 = require("node:fs");
+var import_node_fs113 = require("node:fs");
 var import_node_util4 = require("node:util");
 init_faults();
 init_slow();
@@ -18492,6 +18492,12 @@ var FileBlobs = class {
     copyWhole(file3, target2, true);
     return Promise.resolve();
   }
+  link(name6, file3) {
+    this.mark();
+    const target2 = this.path(name6);
+    (0, import_node_fs4.mkdirSync)((0, import_node_path4.dirname)(target2), { recursive: true });
+    return Promise.resolve(linkWhole(file3, target2));
+  }
   putAll(items) {
     return writeTogether(items.map(({ name: name6, data }) => ({ path: this.path(name6), data })));
   }
@@ -18576,15 +18582,41 @@ function olderThanADay(path2) {
     return false;
   }
 }
+var isSameFile = (a, b) => {
+  const [left, right] = [a, b].map((path2) => (0, import_node_fs4.statSync)(path2, { throwIfNoEntry: false }));
+  return left !== void 0 && left.dev === right?.dev && left.ino === right.ino;
+};
+function linkWhole(from, to) {
+  if (isSameFile(from, to)) return true;
+  const temporary2 = temporaryBeside(to);
+  try {
+    (0, import_node_fs4.linkSync)(from, temporary2);
+  } catch (e) {
+    if (["EXDEV", "EPERM", "EACCES", "EMLINK", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"].includes(codeOf(e) ?? ""))
+      return false;
+    throw e;
+  }
+  try {
+    syncFile(temporary2);
+    (0, import_node_fs4.renameSync)(temporary2, to);
+  } finally {
+    (0, import_node_fs4.rmSync)(temporary2, { force: true });
+  }
+  return true;
+}
+function syncFile(path2) {
+  const handle = (0, import_node_fs4.openSync)(path2, "r");
+  try {
+    (0, import_node_fs4.fsyncSync)(handle);
+  } finally {
+    (0, import_node_fs4.closeSync)(handle);
+  }
+}
 function copyWhole(from, to, sync) {
   const temporary2 = temporaryBeside(to);
   try {
     (0, import_node_fs4.copyFileSync)(from, temporary2);
-    if (sync) {
-      const handle = (0, import_node_fs4.openSync)(temporary2, "r");
-      (0, import_node_fs4.fsyncSync)(handle);
-      (0, import_node_fs4.closeSync)(handle);
-    }
+    if (sync) syncFile(temporary2);
     (0, import_node_fs4.renameSync)(temporary2, to);
   } finally {
     (0, import_node_fs4.rmSync)(temporary2, { force: true });
@@ -18903,12 +18935,23 @@ var Store = class {
     return void 0;
   }
   async put(file3) {
-    const digest4 = await sha256File(file3);
+    return this.keep(file3, await sha256File(file3), false);
+  }
+  /**
+   * As `put`, for a file whose bytes this process has hashed while it wrote or read them, and that nobody writes again:
+   * the store may take it without a copy.
+   */
+  putKnown(file3, digest4) {
+    return this.keep(file3, digest4, true);
+  }
+  async keep(file3, digest4, known3) {
     const { size: size3 } = (0, import_node_fs6.statSync)(file3);
     const stored2 = { name: (0, import_node_path5.basename)(file3), sha256: digest4, size: size3 };
-    if (this.sizeHere(this.own(this.object(digest4))) !== size3 || !await this.isSound(digest4))
-      await this.blobs.putFile(this.own(this.object(digest4)), file3);
-    const local2 = this.blobs.local(this.own(this.object(digest4)));
+    const name6 = this.own(this.object(digest4));
+    const there = this.sizeHere(name6) === size3;
+    const linked = known3 && !(there && this.verified.has(digest4)) && (await this.blobs.link?.(name6, file3) ?? false);
+    if (!linked && !(there && await this.isSound(digest4))) await this.blobs.putFile(name6, file3);
+    const local2 = this.blobs.local(name6);
     if (local2) noteUse(local2);
     else this.cacheFile(file3, digest4);
     this.verified.add(digest4);
@@ -26394,10 +26437,10 @@ function renderJobDsl(input) {
   });
 }
 function renderJobsCasc(input) {
-  const script = renderJobDsl(input).trimEnd().split("\n").map((l) => l ? `      ${l}` : "").join("\n");
+  const script2 = renderJobDsl(input).trimEnd().split("\n").map((l) => l ? `      ${l}` : "").join("\n");
   return `jobs:
   - script: |
-${script}
+${script2}
 `;
 }
 
@@ -29602,18 +29645,18 @@ function primaryKeys(colons) {
     const f = line2.split(":");
     const kind = f[0] ?? "";
     if (kind === "pub" || kind === "sec") fresh = true;
-    const fingerprint2 = f[9] ?? "";
-    if (kind !== "fpr" || !/^[0-9A-F]+$/.test(fingerprint2)) continue;
-    if (fresh) primary = fingerprint2;
+    const fingerprint3 = f[9] ?? "";
+    if (kind !== "fpr" || !/^[0-9A-F]+$/.test(fingerprint3)) continue;
+    if (fresh) primary = fingerprint3;
     fresh = false;
-    if (primary !== void 0) primaries.set(fingerprint2, primary);
+    if (primary !== void 0) primaries.set(fingerprint3, primary);
   }
   return primaries;
 }
 var signersIn = (status) => [...status.matchAll(/^\[GNUPG:\] SIG_CREATED (?:\S+ ){5}([0-9A-F]{16,64})$/gm)].flatMap((m) => m[1] ?? []);
 function checkSigners(wanted, made2, primaries) {
-  const signed = new Set(made2.map((fingerprint2) => primaries.get(fingerprint2) ?? fingerprint2));
-  const missing = wanted.filter((fingerprint2) => !signed.has(fingerprint2));
+  const signed = new Set(made2.map((fingerprint3) => primaries.get(fingerprint3) ?? fingerprint3));
+  const missing = wanted.filter((fingerprint3) => !signed.has(fingerprint3));
   return missing.length ? bad(
     error("signature-missing", `no signature was made by the key ${missing.join(", ")}`, {
       hint: "a key that has expired, was revoked or has no secret part here does not sign: renew it, or take it out"
@@ -29952,9 +29995,9 @@ function weakness(algorithm, bits2) {
   if (algorithm === 17) return "DSA";
   return [1, 2, 3].includes(algorithm) && bits2 < 2048 ? `RSA of ${bits2} bits` : void 0;
 }
-function judgeKey({ fingerprint: fingerprint2, ends, weak }, now) {
+function judgeKey({ fingerprint: fingerprint3, ends, weak }, now) {
   const told8 = [];
-  const short4 = fingerprint2.slice(-16);
+  const short4 = fingerprint3.slice(-16);
   const date3 = (at2) => new Date(at2).toISOString().slice(0, 10);
   if (ends !== void 0 && ends <= now)
     told8.push(
@@ -31733,7 +31776,7 @@ async function prepareEnvironment(options5, packages, request, roots) {
   return fault3 === void 0 ? made({ source: source2, build: build4, recipe: (0, import_node_path59.join)(work2, "recipe"), system, layers: layers2.value, own: own3 }) : failed(fault3);
 }
 var withoutZstd = ["focal", "bionic"];
-function enterEnvironment(options5, request, environment3, { script, steps, folder: folder2, binds, env, network: network3, signal }) {
+function enterEnvironment(options5, request, environment3, { script: script2, steps, folder: folder2, binds, env, network: network3, signal }) {
   const { graph: graph2 } = request;
   const { os, release: release2 } = graph2.target;
   const xz2 = os === "debian" || withoutZstd.includes(release2);
@@ -31755,10 +31798,10 @@ function enterEnvironment(options5, request, environment3, { script, steps, fold
     command: [
       "sh",
       "-ec",
-      `${request.repeat && script === "slipway.sh" ? otherConditions : ""}cd "$1"; script=$2; shift 2; for step; do echo "== $step"; sh -e "/slipway/$script" "$step"; done`,
+      `${request.repeat && script2 === "slipway.sh" ? otherConditions : ""}cd "$1"; script=$2; shift 2; for step; do echo "== $step"; sh -e "/slipway/$script" "$step"; done`,
       "sh",
       folder2,
-      script,
+      script2,
       ...steps
     ]
   });
@@ -38929,7 +38972,7 @@ async function show(opened, name6, json2) {
 promotion to ${b.to}:
 ${renderVerdicts(b.verdicts)}`).join("");
   const signed = keys.map(
-    ({ fingerprint: fingerprint2, expires }) => `signed by ${fingerprint2}, ${expires ? `expires on ${expires}` : "never expires"}
+    ({ fingerprint: fingerprint3, expires }) => `signed by ${fingerprint3}, ${expires ? `expires on ${expires}` : "never expires"}
 `
   );
   return good(
@@ -38949,11 +38992,11 @@ async function servedKeys(opened, channel2, now) {
   const keys = /* @__PURE__ */ new Map();
   for (const text8 of texts) {
     const found2 = await keysOf2(text8);
-    for (const { fingerprint: fingerprint2, ends } of found2.ok ? found2.value : [])
-      keys.set(fingerprint2, ends === void 0 ? void 0 : new Date(ends).toISOString().slice(0, 10));
+    for (const { fingerprint: fingerprint3, ends } of found2.ok ? found2.value : [])
+      keys.set(fingerprint3, ends === void 0 ? void 0 : new Date(ends).toISOString().slice(0, 10));
     notes.push(...(await keyHealth(text8, now)).map((d) => ({ ...d, severity: "warning" })));
   }
-  return { keys: [...keys].map(([fingerprint2, expires]) => ({ fingerprint: fingerprint2, expires })), notes };
+  return { keys: [...keys].map(([fingerprint3, expires]) => ({ fingerprint: fingerprint3, expires })), notes };
 }
 async function named4(store2, text8) {
   const [name6, id] = text8.split("@");
@@ -42890,15 +42933,15 @@ function searchFiles(packages, there) {
   const shards = /* @__PURE__ */ new Map();
   const byWord2 = indexWords(rows);
   split2([...byWord2.keys()].sort(compare), 2, byWord2, shards);
-  const script = (name6, value2) => `slipwayData(${JSON.stringify(name6)},${safeJson(value2)});
+  const script2 = (name6, value2) => `slipwayData(${JSON.stringify(name6)},${safeJson(value2)});
 `;
   const list9 = packages.map((p) => [p.name, p.description.slice(0, 200), `${idOf(p)}/index.html`]);
   return [
-    { path: "_site/search/packages.js", data: script("packages", list9) },
-    { path: "_site/search/shards.js", data: script("shards", [...shards.keys()].sort(compare)) },
+    { path: "_site/search/packages.js", data: script2("packages", list9) },
+    { path: "_site/search/shards.js", data: script2("shards", [...shards.keys()].sort(compare)) },
     ...[...shards].map(([key, numbers]) => {
       const own3 = [...numbers].sort((a, b) => a - b).flatMap((n) => rows[n] ? [rows[n]] : []);
-      return { path: `_site/search/s-${key}.js`, data: script(`s-${key}`, own3) };
+      return { path: `_site/search/s-${key}.js`, data: script2(`s-${key}`, own3) };
     })
   ];
 }
@@ -43151,12 +43194,12 @@ var redirect = (to) => `<!DOCTYPE html>
 `;
 function leadTo(path2) {
   const root = "../".repeat(path2.split("/").length);
-  const script = `function slipwayData(_,states){
+  const script2 = `function slipwayData(_,states){
 var newest=states.filter(function(s){return s.path!=="latest"})[0].path,to="${root}"+newest+"/${path2}",go=function(u){location.replace(u+location.search+location.hash)};
 fetch(to,{method:"HEAD"}).then(function(r){r.ok?go(to):location.replace("${root}"+newest+"/index.html")},function(){go(to)})}`;
   const index = `${root}latest/index.html`;
   return `<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><meta name="robots" content="noindex"><title>Documentation</title><script>${script}</script><script src="${root}states.js"></script></head><body><p><a href="${index}">Documentation</a></p></body></html>
+<html lang="en"><head><meta charset="utf-8"><meta name="robots" content="noindex"><title>Documentation</title><script>${script2}</script><script src="${root}states.js"></script></head><body><p><a href="${index}">Documentation</a></p></body></html>
 `;
 }
 async function removeState(endpoint, path2) {
@@ -46770,14 +46813,14 @@ repository, unless --by package is given. Where several platforms are selected t
 });
 
 // ts-src/cli/image.ts
-var import_node_fs103 = require("node:fs");
-var import_node_path127 = require("node:path");
+var import_node_fs104 = require("node:fs");
+var import_node_path128 = require("node:path");
 init_diagnostics();
 init_images();
 
 // ts-src/images/build.ts
-var import_node_fs98 = require("node:fs");
-var import_node_path121 = require("node:path");
+var import_node_fs99 = require("node:fs");
+var import_node_path122 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -47384,7 +47427,7 @@ async function packOverlay(root, folder2) {
 }
 
 // ts-src/images/kinds.ts
-var import_node_path116 = require("node:path");
+var import_node_path117 = require("node:path");
 init_diagnostics();
 init_names();
 
@@ -47672,8 +47715,8 @@ async function assemble2(folder2, key, parts2) {
     );
     at2 += Math.ceil(part.sectors / align) * align;
   }
-  const script = `set -eu; PATH=$PATH:/usr/sbin:/sbin; truncate --size="$2" "$1"; sfdisk --quiet --no-reread --no-tell-kernel "$1"`;
-  const table3 = await run("sh", ["-c", script, "table", raw, String((at2 + align) * sector)], {
+  const script2 = `set -eu; PATH=$PATH:/usr/sbin:/sbin; truncate --size="$2" "$1"; sfdisk --quiet --no-reread --no-tell-kernel "$1"`;
+  const table3 = await run("sh", ["-c", script2, "table", raw, String((at2 + align) * sector)], {
     input: `${lines.join("\n")}
 `
   });
@@ -47813,6 +47856,7 @@ function writeDockerTar(image2, tags2, target2) {
   const out = (0, import_node_fs94.openSync)(target2, "w");
   const hash3 = (0, import_node_crypto16.createHash)("sha256");
   let size3 = 0;
+  let damaged;
   const write3 = (data) => {
     for (let at2 = 0; at2 < data.length; ) at2 += (0, import_node_fs94.writeSync)(out, data, at2);
     hash3.update(data);
@@ -47827,7 +47871,7 @@ function writeDockerTar(image2, tags2, target2) {
     write3(tarFile(blob(describeBlob("", config2).digest), config2, image2.time));
     for (const layer of new Map(image2.layers.map((l) => [l.diffId, l])).values()) {
       write3(tarHeader({ path: blob(layer.diffId), kind: "file", mode: 420, size: layer.size, time: image2.time }));
-      copyInto(layer.tar, write3);
+      if (!copyLayer(layer, write3)) damaged ??= layer;
       write3(paddingOf(layer.size));
     }
     write3(endOfTar);
@@ -47835,25 +47879,141 @@ function writeDockerTar(image2, tags2, target2) {
   } finally {
     (0, import_node_fs94.closeSync)(out);
   }
-  return { id: `sha256:${sha256(config2)}`, sha256: hash3.digest("hex"), size: size3 };
+  return { id: `sha256:${sha256(config2)}`, sha256: hash3.digest("hex"), size: size3, ...damaged ? { damaged } : {} };
 }
-function copyInto(file3, write3) {
-  const buffer = Buffer.alloc(4 << 20);
-  const from = (0, import_node_fs94.openSync)(file3, "r");
+function copyLayer(layer, write3) {
+  const buffer = Buffer.alloc(1 << 20);
+  const hash3 = (0, import_node_crypto16.createHash)("sha256");
+  const from = (0, import_node_fs94.openSync)(layer.tar, "r");
   try {
-    for (let n = (0, import_node_fs94.readSync)(from, buffer); n > 0; n = (0, import_node_fs94.readSync)(from, buffer)) write3(buffer.subarray(0, n));
+    for (let n = (0, import_node_fs94.readSync)(from, buffer); n > 0; n = (0, import_node_fs94.readSync)(from, buffer)) {
+      const part = buffer.subarray(0, n);
+      hash3.update(part);
+      write3(part);
+    }
   } finally {
     (0, import_node_fs94.closeSync)(from);
   }
+  return hash3.digest("hex") === layer.diffId;
+}
+
+// ts-src/images/lxd.ts
+var import_node_crypto17 = require("node:crypto");
+var import_node_fs95 = require("node:fs");
+var import_node_path116 = require("node:path");
+init_diagnostics();
+init_names();
+var lxdEndings = { metadata: "lxd.tar.xz", root: "squashfs" };
+var processors = {
+  amd64: "x86_64",
+  arm64: "aarch64",
+  armhf: "armv7l",
+  i386: "i686"
+};
+function lxdMetadata(facts, version3, epoch) {
+  const { name: name6, target: target2 } = facts.image;
+  const architecture3 = processors[target2.architecture] ?? target2.architecture;
+  const metadata = {
+    architecture: architecture3,
+    creation_date: epoch,
+    properties: {
+      architecture: architecture3,
+      description: `${facts.distro.organization} ${name6} ${version3}`,
+      name: name6,
+      os: target2.os,
+      release: target2.release,
+      serial: version3
+    },
+    templates: {
+      "/etc/fstab": { when: ["create"], template: "empty.tpl" },
+      "/etc/hostname": { when: ["create", "copy"], template: "hostname.tpl" }
+    }
+  };
+  const files = /* @__PURE__ */ new Map([
+    ["metadata.yaml", { data: `${JSON.stringify(metadata, null, 1)}
+` }],
+    ["templates/empty.tpl", { data: "" }],
+    ["templates/hostname.tpl", { data: "{{ container.name }}\n" }]
+  ]);
+  return tarOf(files, epoch);
+}
+var script = `xz --format=xz --check=crc32 --threads=1 -6 --stdout -- "$1" > "$2"
+exec mksquashfs m "$3" -noappend -quiet -no-progress -comp zstd -Xcompression-level 3 -one-file-system`;
+async function renderLxd(room, facts, root, options5) {
+  const { name: name6, target: target2 } = facts.image;
+  const version3 = imageVersion(facts.state.stamp, options5.key);
+  const work2 = newScratch(room.state);
+  const plain4 = (0, import_node_path116.join)(work2, "metadata.tar");
+  (0, import_node_fs95.writeFileSync)(plain4, lxdMetadata(facts, version3, options5.epoch));
+  const fileOf3 = (ending) => (0, import_node_path116.join)(options5.folder, imageFile(name6, version3, target2.architecture, ending));
+  const [metadata, squashed] = [fileOf3(lxdEndings.metadata), fileOf3(lxdEndings.root)];
+  const packed3 = await room.driver.read({
+    layers: root.layers.map((l) => l.root),
+    work: newScratch(room.state),
+    command: ["sh", "-e", "-c", script, "lxd", plain4, metadata, squashed],
+    env: { ...process.env, LC_ALL: "C", SOURCE_DATE_EPOCH: String(options5.epoch) },
+    signal: room.signal
+  });
+  if (packed3.code !== 0) return bad(toolFailed("xz and mksquashfs", packed3.stderr));
+  const files = [metadata, squashed];
+  return good({ files, id: await fingerprint2(files) });
+}
+async function fingerprint2(files) {
+  const digest4 = (0, import_node_crypto17.createHash)("sha256");
+  for (const file3 of files)
+    for await (const chunk of (0, import_node_fs95.createReadStream)(file3)) if (Buffer.isBuffer(chunk)) digest4.update(chunk);
+  return digest4.digest("hex");
+}
+function simplestreams(channel2, organization, files) {
+  const products = {};
+  for (const file3 of [...files].sort((a, b) => compare(a.file, b.file))) {
+    const id = `${organization}:${file3.image}:${file3.architecture}`;
+    const product = products[id] ??= {
+      aliases: `${file3.image},${file3.image}/${file3.architecture}`,
+      arch: file3.architecture,
+      os: organization,
+      release: file3.image,
+      release_title: `${file3.image} of ${channel2}`,
+      versions: {}
+    };
+    const version3 = product.versions[file3.version] ??= { items: {} };
+    const of = { path: file3.file, size: file3.size, sha256: file3.sha256 };
+    if (file3.file.endsWith(`.${lxdEndings.root}`)) version3.items.squashfs = { ...of, ftype: "squashfs" };
+    else version3.items["lxd.tar.xz"] = { ...of, ftype: "lxd.tar.xz", combined_squashfs_sha256: file3.reference };
+  }
+  const content = "images";
+  const json2 = (value2) => `${JSON.stringify(value2, null, 1)}
+`;
+  return {
+    "streams/v1/images.json": json2({
+      content_id: content,
+      datatype: "image-downloads",
+      format: "products:1.0",
+      products
+    }),
+    "streams/v1/index.json": json2({
+      format: "index:1.0",
+      index: {
+        [content]: {
+          datatype: "image-downloads",
+          format: "products:1.0",
+          path: "streams/v1/images.json",
+          products: Object.keys(products).sort(compare)
+        }
+      }
+    })
+  };
 }
 
 // ts-src/images/kinds.ts
 async function render3(kind, room, facts, root, options5) {
   switch (kind) {
     case "docker":
-      return good(docker2(facts, root, options5));
+      return docker2(facts, root, options5);
     case "rootfs":
       return rootfs(room, facts, root, options5);
+    case "lxd":
+      return renderLxd(room, facts, root, options5);
     case "disk":
     case "ami":
       return renderDisk(room, facts, root, options5);
@@ -47876,7 +48036,7 @@ var dockerSettings = (facts, key, epoch) => ({
   time: epoch
 });
 function docker2(facts, root, { folder: folder2, key, epoch }) {
-  const file3 = (0, import_node_path116.join)(folder2, fileOf(facts, key, "docker.tar"));
+  const file3 = (0, import_node_path117.join)(folder2, fileOf(facts, key, "docker.tar"));
   const written = writeDockerTar(
     {
       architecture: facts.image.target.architecture,
@@ -47886,13 +48046,21 @@ function docker2(facts, root, { folder: folder2, key, epoch }) {
     dockerTags(facts, key),
     file3
   );
-  return { files: [file3], id: written.id };
+  if (written.damaged) {
+    const { what, tar } = written.damaged;
+    return bad(
+      error("image-render", `the ${what} layer of '${facts.image.name}' is damaged on this machine's disk: ${tar}`, {
+        hint: "`slipway clean` removes what this machine keeps: the next build makes it again"
+      })
+    );
+  }
+  return good({ files: [file3], digests: /* @__PURE__ */ new Map([[file3, written.sha256]]), id: written.id });
 }
 var rootfsScript = `tar --create --format=pax --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime --sort=name \\
   --numeric-owner --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --one-file-system \\
   --directory m . | zstd -3 -T0 --quiet -o "$2"`;
 async function rootfs(room, facts, root, options5) {
-  const file3 = (0, import_node_path116.join)(options5.folder, fileOf(facts, options5.key, "rootfs.tar.zst"));
+  const file3 = (0, import_node_path117.join)(options5.folder, fileOf(facts, options5.key, "rootfs.tar.zst"));
   const packed3 = await room.driver.read({
     layers: root.layers.map((l) => l.root),
     work: newScratch(room.state),
@@ -47904,22 +48072,22 @@ async function rootfs(room, facts, root, options5) {
 }
 
 // ts-src/images/root.ts
-var import_node_fs97 = require("node:fs");
-var import_node_path120 = require("node:path");
+var import_node_fs98 = require("node:fs");
+var import_node_path121 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
 
 // ts-src/images/layers.ts
-var import_node_fs95 = require("node:fs");
-var import_node_crypto17 = require("node:crypto");
-var import_node_path118 = require("node:path");
+var import_node_fs96 = require("node:fs");
+var import_node_crypto18 = require("node:crypto");
+var import_node_path119 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/images/room.ts
-var import_node_path117 = require("node:path");
-var imagesFolder = (state) => (0, import_node_path117.join)(state, "images");
+var import_node_path118 = require("node:path");
+var imagesFolder = (state) => (0, import_node_path118.join)(state, "images");
 var listBinds2 = (base) => [
   { from: base.lists, to: "/var/lib/apt/lists", readOnly: true },
   { from: cacheOf(base), to: "/tmp/slipway/caches", readOnly: true }
@@ -48040,34 +48208,34 @@ function secretsIn(name6, size3, content, everywhere) {
 
 // ts-src/images/layers.ts
 var most6 = 2e6;
-var folderOf2 = (room, key) => (0, import_node_path118.join)(imagesFolder(room.state), "layers", key);
+var folderOf2 = (room, key) => (0, import_node_path119.join)(imagesFolder(room.state), "layers", key);
 function kept3(room, key) {
   const folder2 = folderOf2(room, key);
-  const found2 = readJson((0, import_node_path118.join)(folder2, "layer.json"));
-  if (found2?.schema !== 1 || found2.key !== key || !exists((0, import_node_path118.join)(folder2, "root"))) return void 0;
+  const found2 = readJson((0, import_node_path119.join)(folder2, "layer.json"));
+  if (found2?.schema !== 1 || found2.key !== key || !exists((0, import_node_path119.join)(folder2, "root"))) return void 0;
   const { schema: _, ...layer } = found2;
-  (0, import_node_fs95.utimesSync)((0, import_node_path118.join)(folder2, "layer.json"), /* @__PURE__ */ new Date(), /* @__PURE__ */ new Date());
-  return { ...layer, root: (0, import_node_path118.join)(folder2, "root"), tar: (0, import_node_path118.join)(folder2, "layer.tar"), names: (0, import_node_path118.join)(folder2, "names") };
+  (0, import_node_fs96.utimesSync)((0, import_node_path119.join)(folder2, "layer.json"), /* @__PURE__ */ new Date(), /* @__PURE__ */ new Date());
+  return { ...layer, root: (0, import_node_path119.join)(folder2, "root"), tar: (0, import_node_path119.join)(folder2, "layer.tar"), names: (0, import_node_path119.join)(folder2, "names") };
 }
 async function baseLayer(room) {
   const { base } = room;
   const folder2 = folderOf2(room, `base-${base.digest.slice(0, 24)}`);
-  const names4 = (0, import_node_path118.join)(folder2, "names");
+  const names4 = (0, import_node_path119.join)(folder2, "names");
   if (!exists(names4)) {
-    const nothing4 = (0, import_node_path118.join)(newScratch(room.state), "nothing");
-    (0, import_node_fs95.mkdirSync)(nothing4);
+    const nothing4 = (0, import_node_path119.join)(newScratch(room.state), "nothing");
+    (0, import_node_fs96.mkdirSync)(nothing4);
     writeWhole(names4, await namesOf2(room, [nothing4, base.root]), { sync: false });
   }
-  const known3 = readJson((0, import_node_path118.join)(folder2, "base.json"));
+  const known3 = readJson((0, import_node_path119.join)(folder2, "base.json"));
   const measured = known3 ?? await measure2(base.tar);
-  if (!known3) writeWhole((0, import_node_path118.join)(folder2, "base.json"), JSON.stringify(measured), { sync: false });
+  if (!known3) writeWhole((0, import_node_path119.join)(folder2, "base.json"), JSON.stringify(measured), { sync: false });
   return { key: base.digest, root: base.root, tar: base.tar, diffId: base.digest, names: names4, ...measured };
 }
 async function measure2(tar) {
-  const { createReadStream: createReadStream7, statSync: statSync19 } = await import("node:fs");
+  const { createReadStream: createReadStream8, statSync: statSync19 } = await import("node:fs");
   const secrets = [];
   const reader2 = scanner(secrets, false);
-  for await (const chunk of createReadStream7(tar, { highWaterMark: 1 << 20 }))
+  for await (const chunk of createReadStream8(tar, { highWaterMark: 1 << 20 }))
     if (Buffer.isBuffer(chunk)) reader2.push(chunk);
   return { size: statSync19(tar).size, secrets };
 }
@@ -48082,7 +48250,7 @@ async function makeLayer(room, request) {
       if (other) return good(other);
       room.progress(`making ${request.what}`);
       const work2 = newScratch(room.state);
-      const root = (0, import_node_path118.join)(work2, "kept");
+      const root = (0, import_node_path119.join)(work2, "kept");
       const made2 = await room.driver.enter({
         root: { layers: request.below.map((l) => l.root), keep: root },
         network: false,
@@ -48095,19 +48263,19 @@ async function makeLayer(room, request) {
         signal: room.signal
       });
       if (made2.code !== 0) return bad(failure2(room, request, made2.exceeded));
-      const staged = (0, import_node_path118.join)(work2, "layer");
-      (0, import_node_fs95.mkdirSync)(staged);
-      (0, import_node_fs95.renameSync)(root, (0, import_node_path118.join)(staged, "root"));
+      const staged = (0, import_node_path119.join)(work2, "layer");
+      (0, import_node_fs96.mkdirSync)(staged);
+      (0, import_node_fs96.renameSync)(root, (0, import_node_path119.join)(staged, "root"));
       const packed3 = await packLayer(room, request, staged);
       if (!packed3.ok) return packed3;
       const folder2 = folderOf2(room, request.key);
       await room.driver.remove(folder2);
-      (0, import_node_fs95.renameSync)(staged, folder2);
+      (0, import_node_fs96.renameSync)(staged, folder2);
       return good({
         ...packed3.value,
-        root: (0, import_node_path118.join)(folder2, "root"),
-        tar: (0, import_node_path118.join)(folder2, "layer.tar"),
-        names: (0, import_node_path118.join)(folder2, "names")
+        root: (0, import_node_path119.join)(folder2, "root"),
+        tar: (0, import_node_path119.join)(folder2, "layer.tar"),
+        names: (0, import_node_path119.join)(folder2, "names")
       });
     },
     () => room.progress(`waiting for another slipway that makes ${request.what}`)
@@ -48154,20 +48322,20 @@ var packScript = `cd l0/. && find . -mindepth 1 ! -type c ! -type b ! -type s -p
   tar --create --format=pax --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime --numeric-owner \\
     --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --no-recursion --null --files-from=-`;
 async function packLayer(room, request, staged) {
-  const layers2 = [(0, import_node_path118.join)(staged, "root"), ...request.below.map((l) => l.root)];
+  const layers2 = [(0, import_node_path119.join)(staged, "root"), ...request.below.map((l) => l.root)];
   const names4 = await namesOf2(room, layers2);
   const after = split3(names4);
   if (after.length > most6) return bad(error("image-install", `${request.what} holds more than ${most6} files`));
-  writeWhole((0, import_node_path118.join)(staged, "names"), names4, { sync: false });
+  writeWhole((0, import_node_path119.join)(staged, "names"), names4, { sync: false });
   const below2 = request.below[0];
-  const before = below2 ? split3((0, import_node_fs95.readFileSync)(below2.names)) : [];
+  const before = below2 ? split3((0, import_node_fs96.readFileSync)(below2.names)) : [];
   const secrets = [];
   const reader2 = scanner(secrets, request.kind === "own");
-  const hash3 = (0, import_node_crypto17.createHash)("sha256");
-  const out = (0, import_node_fs95.openSync)((0, import_node_path118.join)(staged, "layer.tar"), "w");
+  const hash3 = (0, import_node_crypto18.createHash)("sha256");
+  const out = (0, import_node_fs96.openSync)((0, import_node_path119.join)(staged, "layer.tar"), "w");
   let size3 = 0;
   const write3 = (chunk) => {
-    for (let at2 = 0; at2 < chunk.length; ) at2 += (0, import_node_fs95.writeSync)(out, chunk, at2);
+    for (let at2 = 0; at2 < chunk.length; ) at2 += (0, import_node_fs96.writeSync)(out, chunk, at2);
     hash3.update(chunk);
     size3 += chunk.length;
   };
@@ -48184,12 +48352,12 @@ async function packLayer(room, request, staged) {
       signal: room.signal
     });
     if (packed3.code !== 0) throw new Error(`a layer could not be packed: ${packed3.stderr.trim()}`);
-    (0, import_node_fs95.fsyncSync)(out);
+    (0, import_node_fs96.fsyncSync)(out);
   } finally {
-    (0, import_node_fs95.closeSync)(out);
+    (0, import_node_fs96.closeSync)(out);
   }
   const layer = { key: request.key, diffId: hash3.digest("hex"), size: size3, secrets };
-  writeWhole((0, import_node_path118.join)(staged, "layer.json"), JSON.stringify({ schema: 1, ...layer }));
+  writeWhole((0, import_node_path119.join)(staged, "layer.json"), JSON.stringify({ schema: 1, ...layer }));
   return good(layer);
 }
 function checkSecrets2(image2, layers2) {
@@ -48205,8 +48373,8 @@ function checkSecrets2(image2, layers2) {
 }
 
 // ts-src/images/system.ts
-var import_node_fs96 = require("node:fs");
-var import_node_path119 = require("node:path");
+var import_node_fs97 = require("node:fs");
+var import_node_path120 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -48216,7 +48384,7 @@ apt-get -q -o APT::Sandbox::User=root -o APT::Install-Recommends=false -o Debug:
   -o Dir::Cache::pkgcache=/tmp/pkgcache.bin -o Dir::Cache::srcpkgcache=/tmp/srcpkgcache.bin \\
   --simulate install -- "$@" 2>&1`;
 async function placeOwn(room, own3, folder2) {
-  (0, import_node_fs96.mkdirSync)(folder2, { recursive: true });
+  (0, import_node_fs97.mkdirSync)(folder2, { recursive: true });
   const lost3 = [];
   const placed = await room.store.many(own3, async (p) => {
     const name6 = `${p.name}.deb`;
@@ -48226,9 +48394,9 @@ async function placeOwn(room, own3, folder2) {
       return name6;
     }
     try {
-      (0, import_node_fs96.linkSync)(path2, (0, import_node_path119.join)(folder2, name6));
+      (0, import_node_fs97.linkSync)(path2, (0, import_node_path120.join)(folder2, name6));
     } catch {
-      (0, import_node_fs96.copyFileSync)(path2, (0, import_node_path119.join)(folder2, name6));
+      (0, import_node_fs97.copyFileSync)(path2, (0, import_node_path120.join)(folder2, name6));
     }
     return name6;
   });
@@ -48245,12 +48413,12 @@ async function placeOwn(room, own3, folder2) {
 async function systemPackages(room, image2, own3, names4) {
   const { base } = room;
   const question = sha256(JSON.stringify([base.digest, base.archive, own3.map((p) => p.sha256), names4]));
-  const memory2 = (0, import_node_path119.join)(imagesFolder(room.state), "resolved", `${question}.json`);
+  const memory2 = (0, import_node_path120.join)(imagesFolder(room.state), "resolved", `${question}.json`);
   const known3 = readJson(memory2);
   const isSet = (v) => Array.isArray(v) && v.every((p) => typeof p === "string" && isPinnedPackage(p));
   if (isSet(known3)) return good(known3);
   const work2 = newScratch(room.state);
-  const placed = await placeOwn(room, own3, (0, import_node_path119.join)(work2, "debs"));
+  const placed = await placeOwn(room, own3, (0, import_node_path120.join)(work2, "debs"));
   if (!placed.ok) return placed;
   const asked2 = await room.driver.enter({
     root: { layers: [base.root] },
@@ -48258,7 +48426,7 @@ async function systemPackages(room, image2, own3, names4) {
     user: "root",
     work: work2,
     env: aptEnvironment(void 0),
-    binds: [...listBinds2(base), { from: (0, import_node_path119.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true }],
+    binds: [...listBinds2(base), { from: (0, import_node_path120.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true }],
     command: ["sh", "-ec", aptSimulate, "apt", ...names4, ...placed.value.map((n) => `/tmp/slipway/debs/${n}`)],
     signal: room.signal
   });
@@ -48301,13 +48469,13 @@ async function installLayer(room, below2, packages, what, fstab) {
     epoch: room.epoch,
     binds: [
       ...listBinds2(room.base),
-      { from: (0, import_node_path120.join)(room.state, "archives"), to: "/tmp/slipway/archives" },
+      { from: (0, import_node_path121.join)(room.state, "archives"), to: "/tmp/slipway/archives" },
       { from: config2, to: "/tmp/slipway/config", readOnly: true }
     ]
   });
 }
 function writeFstab(folder2, text8) {
-  (0, import_node_fs97.writeFileSync)((0, import_node_path120.join)(folder2, "fstab"), text8);
+  (0, import_node_fs98.writeFileSync)((0, import_node_path121.join)(folder2, "fstab"), text8);
 }
 async function makeRoot(room, facts, plan2, fstab) {
   const base = await baseLayer(room);
@@ -48325,9 +48493,9 @@ async function makeRoot(room, facts, plan2, fstab) {
     told8.push({ layer: layer.value, what });
   }
   const work2 = newScratch(room.state);
-  const placed = await placeOwn(room, plan2.own, (0, import_node_path120.join)(work2, "debs"));
+  const placed = await placeOwn(room, plan2.own, (0, import_node_path121.join)(work2, "debs"));
   if (!placed.ok) return placed;
-  writeConfig(facts, (0, import_node_path120.join)(work2, "config"), plan2.machineFiles);
+  writeConfig(facts, (0, import_node_path121.join)(work2, "config"), plan2.machineFiles);
   const epoch = ownEpoch(room, facts);
   const own3 = await makeLayer(room, {
     key: ownKey(room, facts, plan2, layers2()),
@@ -48337,8 +48505,8 @@ async function makeRoot(room, facts, plan2, fstab) {
     packages: [],
     epoch,
     binds: [
-      { from: (0, import_node_path120.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true },
-      { from: (0, import_node_path120.join)(work2, "config"), to: "/tmp/slipway/config", readOnly: true }
+      { from: (0, import_node_path121.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true },
+      { from: (0, import_node_path121.join)(work2, "config"), to: "/tmp/slipway/config", readOnly: true }
     ]
   });
   if (!own3.ok) return own3;
@@ -48396,7 +48564,7 @@ var hasKernel = (kind) => kind === "disk" || kind === "ami";
 // ts-src/images/build.ts
 var revision = 1;
 function archiveTime(base) {
-  const dates = (0, import_node_fs98.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path121.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
+  const dates = (0, import_node_fs99.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path122.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
   return Math.floor(Math.max(3156192e5, ...dates) / 1e3);
 }
 async function repositoryOf(input, diagnostics) {
@@ -48547,8 +48715,7 @@ async function buildImage(input) {
     const kept4 = await keep(input.store, rendered.value);
     artifacts.push({ kind, ...kept4 });
     if (kind === "docker")
-      for (const { layer, what } of root.told)
-        layers2.push({ what, file: await storedLayer(input.store, layer.tar, what) });
+      for (const { layer, what } of root.told) layers2.push({ what, file: await storedLayer(input.store, layer, what) });
   }
   const record3 = {
     schema: 1,
@@ -48576,15 +48743,18 @@ async function buildImage(input) {
 }
 async function keep(store2, rendered) {
   const files = [];
-  for (const file3 of rendered.files) files.push(await store2.put(file3));
+  for (const file3 of rendered.files) {
+    const digest4 = rendered.digests?.get(file3);
+    files.push(await (digest4 === void 0 ? store2.put(file3) : store2.putKnown(file3, digest4)));
+  }
   return {
     files,
     ...rendered.id === void 0 ? {} : { id: rendered.id },
     ...rendered.bytes === void 0 ? {} : { bytes: rendered.bytes }
   };
 }
-async function storedLayer(store2, tar, what) {
-  return { ...await store2.put(tar), name: `${what}.tar` };
+async function storedLayer(store2, layer, what) {
+  return { ...await store2.putKnown(layer.tar, layer.diffId), name: `${what}.tar` };
 }
 
 // ts-src/images/difference.ts
@@ -48652,7 +48822,7 @@ function renderImageDifference(d) {
 }
 
 // ts-src/cli/image-options.ts
-var import_node_path122 = require("node:path");
+var import_node_path123 = require("node:path");
 init_diagnostics();
 var imageOptions2 = {
   ...movingOptions,
@@ -48672,7 +48842,7 @@ var imageOptions2 = {
   "dry-run": { type: "boolean", short: "n", help: "retire: say what would be removed" },
   json: { type: "boolean", help: "as data on standard output" }
 };
-var outputOf2 = (opened, values) => values.output === void 0 ? (0, import_node_path122.join)(opened.workspace.root, "out") : (0, import_node_path122.resolve)(values.output);
+var outputOf2 = (opened, values) => values.output === void 0 ? (0, import_node_path123.join)(opened.workspace.root, "out") : (0, import_node_path123.resolve)(values.output);
 function channelOf(opened, { name: name6, spec }, values) {
   if (values.local) return good(folderChannel(outputOf2(opened, values)));
   const channel2 = values.channel ?? spec.channel;
@@ -48698,8 +48868,8 @@ function imagesOf(opened, names4, values) {
 }
 
 // ts-src/cli/image-publish.ts
-var import_node_fs102 = require("node:fs");
-var import_node_path126 = require("node:path");
+var import_node_fs103 = require("node:fs");
+var import_node_path127 = require("node:path");
 init_diagnostics();
 
 // ts-src/images/publish.ts
@@ -48713,7 +48883,7 @@ init_names();
 
 // ts-src/images/ebs.ts
 var import_node_child_process5 = require("node:child_process");
-var import_node_crypto18 = require("node:crypto");
+var import_node_crypto19 = require("node:crypto");
 init_yaml();
 var block6 = 512 * 1024;
 var width5 = 8;
@@ -48791,7 +48961,7 @@ async function putBlock(aws, snapshot2, index, data) {
     path: `/snapshots/${snapshot2}/blocks/${index}`,
     headers: {
       "x-amz-Data-Length": String(data.length),
-      "x-amz-Checksum": (0, import_node_crypto18.createHash)("sha256").update(data).digest("base64"),
+      "x-amz-Checksum": (0, import_node_crypto19.createHash)("sha256").update(data).digest("base64"),
       "x-amz-Checksum-Algorithm": "SHA256",
       "content-type": "application/octet-stream"
     },
@@ -48960,9 +49130,9 @@ async function share(aws, settings3, id) {
 }
 
 // ts-src/images/check.ts
-var import_node_crypto19 = require("node:crypto");
-var import_node_fs99 = require("node:fs");
-var import_node_path123 = require("node:path");
+var import_node_crypto20 = require("node:crypto");
+var import_node_fs100 = require("node:fs");
+var import_node_path124 = require("node:path");
 init_diagnostics();
 init_process();
 function checkArtifact(input, artifact2) {
@@ -48972,6 +49142,8 @@ function checkArtifact(input, artifact2) {
       return checkDocker(input, artifact2);
     case "rootfs":
       return checkRootfs(input, artifact2);
+    case "lxd":
+      return checkLxd(input, artifact2);
     case "disk":
     case "ami":
       return checkDisk(input, artifact2);
@@ -49021,6 +49193,40 @@ async function checkRootfs(input, artifact2) {
   const tested = await run("zstd", ["--test", "--quiet", path2], { signal: input.signal });
   return tested.code === 0 ? good(true) : failed3(input, "rootfs", lastLine4(tested.stderr));
 }
+var untilUp = `end=$(($(date +%s) + 300))
+while [ "$(date +%s)" -lt "$end" ]; do
+  state=$(timeout 300 systemctl is-system-running --wait 2>&1)
+  case $state in running | degraded) exit 0 ;; esac
+  sleep 1
+done
+echo "$state"
+exit 1`;
+async function checkLxd(input, artifact2) {
+  const paths2 = await Promise.all(artifact2.files.map((f) => input.store.path(f)));
+  const [metadata, root] = paths2;
+  if (metadata === void 0 || root === void 0)
+    return failed3(input, "lxd", "the store lost its files", "build it again");
+  const name6 = `slipway-check-${(0, import_node_crypto20.randomBytes)(6).toString("hex")}`;
+  const lxc = (...args) => run("lxc", args, { signal: input.signal, limit: 1 << 20 });
+  const imported = await lxc("image", "import", metadata, root, "--alias", name6);
+  if (imported.code === 127) return failed3(input, "lxd", "lxc is not installed", "LXD starts it: apt-get install lxd");
+  if (imported.code !== 0 && !imported.stderr.includes("already exists"))
+    return failed3(input, "lxd", lastLine4(imported.stderr), "LXD starts it: is one running here?");
+  try {
+    const launched = await lxc("launch", artifact2.id ?? name6, name6, "--ephemeral");
+    if (launched.code !== 0)
+      return failed3(input, "lxd", lastLine4(launched.stderr), "`lxd init --auto` makes a profile that can start it");
+    const up = await lxc("exec", name6, "--", "sh", "-c", untilUp);
+    if (up.code !== 0) return failed3(input, "lxd", `its system did not come up: ${lastLine4(up.stdout)}`);
+    const ran = await lxc("exec", name6, "--", "timeout", "1200", "/usr/lib/slipway/check");
+    if (/(^|\n)slipway-check: passed[^\n]*\n?$/.test(ran.stdout)) return good(true);
+    const told8 = ran.stdout.split("\n").filter((l) => l.startsWith("slipway-check: "));
+    return failed3(input, "lxd", told8.map(lastLine4).slice(-5).join("; ") || lastLine4(ran.stderr));
+  } finally {
+    await lxc("delete", "--force", name6);
+    if (imported.code === 0) await lxc("image", "delete", artifact2.id ?? name6);
+  }
+}
 var firmwares = {
   amd64: {
     program: "qemu-system-x86_64",
@@ -49036,14 +49242,14 @@ var firmwares = {
 var longest5 = 20 * 6e4;
 async function checkDisk(input, artifact2) {
   const known3 = firmwares[input.record.architecture];
-  const firmware2 = known3?.files.find((f) => (0, import_node_fs99.existsSync)(f));
+  const firmware2 = known3?.files.find((f) => (0, import_node_fs100.existsSync)(f));
   const file3 = artifact2.files.find((f) => f.name.endsWith(".qcow2"));
   const path2 = file3 && await input.store.path(file3);
   if (path2 === void 0) return failed3(input, artifact2.kind, "the store lost its file", "build it again");
   if (!known3 || firmware2 === void 0)
     return failed3(input, artifact2.kind, "there is no UEFI firmware for qemu", "install ovmf and qemu-system-x86");
-  const word3 = (0, import_node_crypto19.randomBytes)(12).toString("hex");
-  const link = (0, import_node_path123.join)(newScratch(input.state), "disk.qcow2");
+  const word3 = (0, import_node_crypto20.randomBytes)(12).toString("hex");
+  const link = (0, import_node_path124.join)(newScratch(input.state), "disk.qcow2");
   await run("ln", ["-s", path2, link]);
   const stop = new AbortController();
   const ended = AbortSignal.any([input.signal, stop.signal]);
@@ -49080,17 +49286,17 @@ async function checkDisk(input, artifact2) {
 }
 
 // ts-src/images/push.ts
-var import_node_path125 = require("node:path");
-var import_node_fs101 = require("node:fs");
+var import_node_path126 = require("node:path");
+var import_node_fs102 = require("node:fs");
 init_diagnostics();
 init_digest();
 init_names();
 init_process();
 
 // ts-src/images/registry.ts
-var import_node_fs100 = require("node:fs");
+var import_node_fs101 = require("node:fs");
 var import_node_os14 = require("node:os");
-var import_node_path124 = require("node:path");
+var import_node_path125 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -49100,10 +49306,10 @@ init_yaml();
 var attempts3 = 5;
 var largestAnswer2 = 4 << 20;
 async function loginFor(host2) {
-  const folder2 = process.env.DOCKER_CONFIG ?? (0, import_node_path124.join)((0, import_node_os14.homedir)(), ".docker");
+  const folder2 = process.env.DOCKER_CONFIG ?? (0, import_node_path125.join)((0, import_node_os14.homedir)(), ".docker");
   let config2;
   try {
-    config2 = asMap(JSON.parse(readIf((0, import_node_path124.join)(folder2, "config.json")) ?? "{}"));
+    config2 = asMap(JSON.parse(readIf((0, import_node_path125.join)(folder2, "config.json")) ?? "{}"));
   } catch {
     return void 0;
   }
@@ -49160,7 +49366,7 @@ var Registry = class {
       url2.searchParams.set("digest", blob.digest);
       await this.request("PUT", `${url2.pathname}${url2.search}`, {
         headers: { "content-type": "application/octet-stream", "content-length": String(blob.size) },
-        body: () => Buffer.isBuffer(blob.data) ? blob.data : (0, import_node_fs100.createReadStream)(blob.data.file),
+        body: () => Buffer.isBuffer(blob.data) ? blob.data : (0, import_node_fs101.createReadStream)(blob.data.file),
         once: true
       });
     });
@@ -49273,8 +49479,8 @@ async function packed2(store2, state, layer) {
   const path2 = await store2.path(layer);
   if (path2 === void 0) return void 0;
   const folder2 = newScratch(state);
-  (0, import_node_fs101.mkdirSync)(folder2, { recursive: true });
-  const target2 = (0, import_node_path125.join)(folder2, "layer.tar.gz");
+  (0, import_node_fs102.mkdirSync)(folder2, { recursive: true });
+  const target2 = (0, import_node_path126.join)(folder2, "layer.tar.gz");
   const made2 = await run("sh", ["-c", 'gzip -n -6 < "$1" > "$2"', "gzip", path2, target2]);
   if (made2.code !== 0) return void 0;
   const stored2 = await store2.put(target2);
@@ -49394,7 +49600,7 @@ async function publishImage(input) {
   const entries2 = entriesOf3(input, pushed, amis);
   const signed = await withSigner(input.signingKey, async (signer) => {
     for (const place2 of places) {
-      const written = await writeIndex(place2, first2.channel, entries2, signer);
+      const written = await writeIndex(place2, first2.channel, input.organization, entries2, signer);
       if (!written.ok) return written;
       told8.push(`${place2.uri}/index.json`);
     }
@@ -49421,7 +49627,13 @@ async function checkAll(input) {
   }
   return faults5.length ? bad(...faults5) : good(true);
 }
-var filesOf5 = (input, record3) => record3.artifacts.filter((a) => a.kind !== "ami" && (a.kind !== "docker" || input.spec.repository === void 0)).flatMap((a) => a.files.map((file3) => ({ kind: a.kind, file: file3 })));
+var filesOf5 = (input, record3) => record3.artifacts.filter((a) => a.kind !== "ami" && (a.kind !== "docker" || input.spec.repository === void 0)).flatMap(
+  (a) => a.files.map((file3) => ({
+    kind: a.kind,
+    file: file3,
+    ...a.id !== void 0 && file3.name.endsWith(lxdEndings.metadata) ? { reference: a.id } : {}
+  }))
+);
 async function placeFiles(input, place2) {
   const told8 = [];
   for (const record3 of input.records) {
@@ -49449,9 +49661,10 @@ function entriesOf3(input, pushed, amis) {
       architecture: record3.architecture,
       state: record3.state
     };
-    const files = filesOf5(input, record3).map(({ kind, file: file3 }) => ({
+    const files = filesOf5(input, record3).map(({ kind, file: file3, ...more }) => ({
       ...of,
       kind,
+      ...more,
       file: file3.name,
       size: file3.size,
       sha256: file3.sha256
@@ -49475,7 +49688,15 @@ function readIndex4(data, channel2) {
   }
 }
 var isIndex = (value2) => typeof value2 === "object" && value2 !== null && "schema" in value2 && value2.schema === 1 && "images" in value2 && Array.isArray(value2.images);
-async function writeIndex(place2, channel2, entries2, signer) {
+async function writeStreams(place2, channel2, organization, images) {
+  const files = images.flatMap(
+    (i) => i.kind === "lxd" && i.file !== void 0 && i.size !== void 0 && i.sha256 !== void 0 ? [{ ...i, file: i.file, size: i.size, sha256: i.sha256 }] : []
+  );
+  if (!files.length) return;
+  for (const [name6, text8] of Object.entries(simplestreams(channel2, organization, files)))
+    await place2.put(name6, Buffer.from(text8));
+}
+async function writeIndex(place2, channel2, organization, entries2, signer) {
   for (let attempt = 0; attempt < 10; attempt++) {
     const read3 = await place2.read(indexFile);
     const index = readIndex4(read3?.data, channel2);
@@ -49489,6 +49710,7 @@ async function writeIndex(place2, channel2, entries2, signer) {
     if (!signed.ok) return signed;
     if (!await place2.replace(indexFile, Buffer.from(signed.value), read3?.tag)) continue;
     await place2.put("index.json", Buffer.from(text8));
+    await writeStreams(place2, channel2, organization, images);
     return good(true);
   }
   return bad(
@@ -49641,8 +49863,8 @@ async function publishNamed(opened, names4, values) {
         diagnostics.push(...found2.diagnostics);
         continue;
       }
-      const logs2 = (0, import_node_path126.join)(outputOf2(opened, values), "logs", "images");
-      (0, import_node_fs102.mkdirSync)(logs2, { recursive: true });
+      const logs2 = (0, import_node_path127.join)(outputOf2(opened, values), "logs", "images");
+      (0, import_node_fs103.mkdirSync)(logs2, { recursive: true });
       const done = await publishImage({
         store: store2,
         state: workspace.state,
@@ -49650,7 +49872,7 @@ async function publishNamed(opened, names4, values) {
         organization: workspace.distro.organization,
         ...found2.value,
         signingKey: keyFromEnvironment(process.env) ?? keyOf2(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
-        log: (0, import_node_path126.join)(logs2, `${name6}.check.log`),
+        log: (0, import_node_path127.join)(logs2, `${name6}.check.log`),
         now: Date.now(),
         progress: (text8) => writeNote(`${text8}
 `),
@@ -49741,7 +49963,7 @@ AMIs beyond the newest, but none that an instance, a launch template or a launch
   async run(values, [what, ...names4]) {
     const kinds4 = values.kind ?? [];
     if (!what || !kinds4.every(isImageKind) || !["build", "list", "get", "diff", "publish", "retire", "architectures"].includes(what)) {
-      writeMessage("slipway image: build, list, get, diff or publish; --kind is docker, rootfs, disk or ami\n");
+      writeMessage("slipway image: build, list, get, diff or publish; --kind is docker, rootfs, disk, ami or lxd\n");
       return exit.usage;
     }
     if (what === "diff" && names4.length !== 2) {
@@ -49819,8 +50041,8 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
         hint: `it is made as ${one.spec.kinds.join(", ")}`
       })
     );
-  const logs2 = (0, import_node_path127.join)(outputOf2(opened, values), "logs", "images");
-  (0, import_node_fs103.mkdirSync)(logs2, { recursive: true });
+  const logs2 = (0, import_node_path128.join)(outputOf2(opened, values), "logs", "images");
+  (0, import_node_fs104.mkdirSync)(logs2, { recursive: true });
   return buildImage({
     driver,
     store: store2,
@@ -49832,7 +50054,7 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
     kinds: wanted,
     channel: channel2.value,
     stateId: values.state ?? (values.channel === void 0 && !values.local ? one.spec.state : void 0),
-    log: (0, import_node_path127.join)(logs2, `${one.name}-${one.target.architecture}.log`),
+    log: (0, import_node_path128.join)(logs2, `${one.name}-${one.target.architecture}.log`),
     now: Date.now(),
     progress: (text8) => writeNote(`${text8}
 `),
@@ -49840,12 +50062,12 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
   });
 }
 async function place({ store: store2, workspace }, values, record3, kinds4) {
-  const folder2 = (0, import_node_path127.join)(values.output === void 0 ? (0, import_node_path127.join)(workspace.root, "out") : (0, import_node_path127.resolve)(values.output), "images");
+  const folder2 = (0, import_node_path128.join)(values.output === void 0 ? (0, import_node_path128.join)(workspace.root, "out") : (0, import_node_path128.resolve)(values.output), "images");
   const placed = [];
   for (const artifact2 of record3.artifacts) {
     if (kinds4.length && !kinds4.includes(artifact2.kind)) continue;
     for (const file3 of artifact2.files) {
-      const target2 = (0, import_node_path127.join)(folder2, file3.name);
+      const target2 = (0, import_node_path128.join)(folder2, file3.name);
       if (isSame(target2, store2.blobs.local(`objects/${file3.sha256.slice(0, 2)}/${file3.sha256}`), file3.size))
         placed.push(target2);
       else if (await store2.place(file3, target2)) placed.push(target2);
@@ -49855,7 +50077,7 @@ async function place({ store: store2, workspace }, values, record3, kinds4) {
 }
 function isSame(a, b, size3) {
   try {
-    const [left, right] = [(0, import_node_fs103.statSync)(a), b === void 0 ? void 0 : (0, import_node_fs103.statSync)(b)];
+    const [left, right] = [(0, import_node_fs104.statSync)(a), b === void 0 ? void 0 : (0, import_node_fs104.statSync)(b)];
     return right !== void 0 && left.ino === right.ino && left.dev === right.dev && left.size === size3;
   } catch {
     return false;
@@ -49910,8 +50132,8 @@ async function diff2({ store: store2 }, [a = "", b = ""], values) {
 }
 
 // ts-src/cli/init.ts
-var import_node_fs104 = require("node:fs");
-var import_node_path128 = require("node:path");
+var import_node_fs105 = require("node:fs");
+var import_node_path129 = require("node:path");
 var import_promises13 = require("node:readline/promises");
 init_diagnostics();
 init_files();
@@ -49969,7 +50191,7 @@ var options3 = {
   yes: { type: "boolean", short: "y", help: "write into a folder that has other files without asking" }
 };
 function answersOf(values, root) {
-  const named7 = (0, import_node_path128.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
+  const named7 = (0, import_node_path129.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
   const organization = values.organization ?? (named7 || "acme");
   const os = values.os ?? "debian";
   const release2 = values.release ?? (os === "ubuntu" ? "noble" : "bookworm");
@@ -49985,7 +50207,7 @@ async function confirm(question) {
   }
 }
 async function mayWrite(root, files, yes) {
-  const others2 = (0, import_node_fs104.readdirSync)(root).filter((name6) => name6 !== ".git");
+  const others2 = (0, import_node_fs105.readdirSync)(root).filter((name6) => name6 !== ".git");
   if (yes || !others2.length) return true;
   if (process.stdin.isTTY && process.stderr.isTTY) {
     writeMessage(`${root} has files already. These would be added:
@@ -50008,7 +50230,7 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
   examples: ["slipway init my-distro --organization acme", "slipway init --os ubuntu --release noble"],
   options: options3,
   async run(values, [folder2 = ".", ...more]) {
-    const root = (0, import_node_path128.resolve)(folder2);
+    const root = (0, import_node_path129.resolve)(folder2);
     const answers = answersOf(values, root);
     if (more.length || !answers) {
       writeMessage(
@@ -50018,8 +50240,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
     }
     const files = renderInit(answers);
     const names4 = Object.keys(files);
-    (0, import_node_fs104.mkdirSync)(root, { recursive: true });
-    const taken3 = names4.filter((f) => (0, import_node_fs104.existsSync)((0, import_node_path128.join)(root, f)));
+    (0, import_node_fs105.mkdirSync)(root, { recursive: true });
+    const taken3 = names4.filter((f) => (0, import_node_fs105.existsSync)((0, import_node_path129.join)(root, f)));
     if (taken3.length) {
       const verb = taken3.length > 1 ? "exist" : "exists";
       showDiagnostics([
@@ -50030,8 +50252,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
       return exit.failed;
     }
     if (!await mayWrite(root, names4, values.yes === true)) return exit.failed;
-    for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path128.join)(root, path2), text8);
-    const git2 = (0, import_node_fs104.existsSync)((0, import_node_path128.join)(root, ".git")) ? "" : "git init && ";
+    for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path129.join)(root, path2), text8);
+    const git2 = (0, import_node_fs105.existsSync)((0, import_node_path129.join)(root, ".git")) ? "" : "git init && ";
     if (isQuiet()) return exit.ok;
     writeOutput(`Wrote a distro repository to ${root}:
 ${names4.map((f) => `    ${f}
@@ -50360,8 +50582,8 @@ function wordsOf2(name6, id, channel2, pointer, done) {
 }
 
 // ts-src/cli/farm/prepare.ts
-var import_node_fs107 = require("node:fs");
-var import_node_path134 = require("node:path");
+var import_node_fs108 = require("node:fs");
+var import_node_path135 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -50407,7 +50629,7 @@ function channelPart(name6) {
 }
 
 // ts-src/cli/farm/distro-url.ts
-var import_node_path129 = require("node:path");
+var import_node_path130 = require("node:path");
 init_diagnostics();
 init_files();
 init_source_entry();
@@ -50416,7 +50638,7 @@ async function withDistro(values) {
   if (!url2) return good(values);
   if (url2.startsWith("file:")) {
     const file3 = url2.slice("file:".length);
-    if (!(0, import_node_path129.isAbsolute)(file3) || !exists((0, import_node_path129.join)(file3, ".git"))) {
+    if (!(0, import_node_path130.isAbsolute)(file3) || !exists((0, import_node_path130.join)(file3, ".git"))) {
       const line2 = readIf(file3)?.split("\n")[0]?.trim();
       if (!line2)
         return bad(
@@ -50436,15 +50658,15 @@ async function withDistro(values) {
   if (!commit2.ok) return commit2;
   const snapshot2 = await fetchCommit(address, commit2.value, state, reporter);
   if (!snapshot2.ok) return snapshot2;
-  const folder2 = (0, import_node_path129.join)(state, "distro", commit2.value);
-  if (!exists((0, import_node_path129.join)(folder2, "distro.yaml"))) {
+  const folder2 = (0, import_node_path130.join)(state, "distro", commit2.value);
+  if (!exists((0, import_node_path130.join)(folder2, "distro.yaml"))) {
     const out = await checkout({ gitDir: snapshot2.value.gitDir }, commit2.value, folder2);
     if (!out.ok) return out;
   }
   return good({
     ...values,
     state,
-    distro: (0, import_node_path129.join)(folder2, values.distro ?? "distro.yaml")
+    distro: (0, import_node_path130.join)(folder2, values.distro ?? "distro.yaml")
   });
 }
 
@@ -50452,8 +50674,8 @@ async function withDistro(values) {
 init_diagnostics();
 
 // ts-src/farm/shard.ts
-var import_node_fs105 = require("node:fs");
-var import_node_path130 = require("node:path");
+var import_node_fs106 = require("node:fs");
+var import_node_path131 = require("node:path");
 init_process();
 
 // ts-src/graph/reduce.ts
@@ -50504,7 +50726,7 @@ function renderSchedule(run2, counts2, groups, first2, tasks) {
 // ts-src/farm/shard.ts
 async function makeShard(session2, architecture3, first2, retest, signal) {
   const { graphs: runs, store: store2, input } = session2;
-  const engine = schedulerOf(session2, { output: (0, import_node_path130.join)(input.state, "prepared"), retest, signal });
+  const engine = schedulerOf(session2, { output: (0, import_node_path131.join)(input.state, "prepared"), retest, signal });
   const outlook = await engine.start();
   const part = {
     schema: 1,
@@ -50563,10 +50785,10 @@ async function keepSources({ store: store2, input }, packages) {
     if (await hasSource(store2, tree)) return;
     const gitDir = await gitDirOf(input.state, p);
     if (!gitDir) return;
-    const folder2 = (0, import_node_path130.join)(work2, tree);
+    const folder2 = (0, import_node_path131.join)(work2, tree);
     const out = await checkout({ gitDir }, tree, folder2);
-    if (out.ok) await keepSource(store2, tree, folder2, (0, import_node_path130.join)(work2, `${tree}.packed`));
-    (0, import_node_fs105.rmSync)(folder2, { recursive: true, force: true });
+    if (out.ok) await keepSource(store2, tree, folder2, (0, import_node_path131.join)(work2, `${tree}.packed`));
+    (0, import_node_fs106.rmSync)(folder2, { recursive: true, force: true });
   });
 }
 function scheduleOf(session2, id, part, outlook, testsStop) {
@@ -50700,13 +50922,13 @@ function documentationOf(values, { docs: docs2 }) {
 }
 
 // ts-src/cli/farm/run-lock.ts
-var import_node_path131 = require("node:path");
+var import_node_path132 = require("node:path");
 init_diagnostics();
 init_files();
 async function withLock(values, store2, pipeline3, root, state) {
   if (values.lock !== void 0) return { values, notes: [] };
   if (pipeline3.locked) {
-    const file4 = (0, import_node_path131.join)(root, "lock.yaml");
+    const file4 = (0, import_node_path132.join)(root, "lock.yaml");
     if (exists(file4)) return { values: { ...values, lock: file4 }, notes: [] };
     return error(
       "lock-missing",
@@ -50728,19 +50950,19 @@ async function withLock(values, store2, pipeline3, root, state) {
         )
       ]
     };
-  const file3 = (0, import_node_path131.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
+  const file3 = (0, import_node_path132.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
   writeWhole(file3, text8.lock);
   return { values: { ...values, lock: file3 }, notes: [] };
 }
 
 // ts-src/cli/farm/run-plan.ts
-var import_node_path133 = require("node:path");
+var import_node_path134 = require("node:path");
 init_diagnostics();
 init_source_entry();
 
 // ts-src/farm/request.ts
-var import_node_fs106 = require("node:fs");
-var import_node_path132 = require("node:path");
+var import_node_fs107 = require("node:fs");
+var import_node_path133 = require("node:path");
 init_diagnostics();
 async function requestWorkspace(workspace, target2) {
   const links = await linksOutside(workspace);
@@ -50754,8 +50976,8 @@ async function requestWorkspace(workspace, target2) {
     );
   const at2 = await checkoutRef(workspace.root, target2, workspace.state);
   if (!at2.ok) return at2;
-  const root = (0, import_node_path132.join)(at2.value.folder, (0, import_node_path132.relative)(at2.value.top, workspace.root));
-  const read3 = await readWorkspace((0, import_node_path132.join)(root, (0, import_node_path132.relative)(workspace.root, (0, import_node_path132.resolve)(workspace.file))), workspace.state);
+  const root = (0, import_node_path133.join)(at2.value.folder, (0, import_node_path133.relative)(at2.value.top, workspace.root));
+  const read3 = await readWorkspace((0, import_node_path133.join)(root, (0, import_node_path133.relative)(workspace.root, (0, import_node_path133.resolve)(workspace.file))), workspace.state);
   if (!read3.ok)
     return bad(
       error("request-target", "the target branch has no distro file that can be read", {
@@ -50799,7 +51021,7 @@ async function requestWorkspace(workspace, target2) {
     submodules,
     package_settings
   };
-  const from = { ...read3.value, root: (0, import_node_path132.resolve)(root), urlBase: workspace.urlBase };
+  const from = { ...read3.value, root: (0, import_node_path133.resolve)(root), urlBase: workspace.urlBase };
   return good({ ...workspace, distro, keyRoot: from.root, trusted: from }, diagnostics);
 }
 function withLimitsOf(settings3, trusted) {
@@ -50827,13 +51049,13 @@ var noSettings = {
 };
 async function linksOutside({ root, distro }) {
   const listed3 = await git(["ls-files", "--stage", "-z"], { cwd: root });
-  const top = (0, import_node_fs106.realpathSync)(root);
+  const top = (0, import_node_fs107.realpathSync)(root);
   const packages = Object.values(distro.distributions).flatMap((d) => d.folders);
   return listed3.stdout.split("\0").flatMap((line2) => {
     const path2 = line2.slice(line2.indexOf("	") + 1);
     if (!line2.startsWith("120000 ") || packages.some((folder2) => path2.startsWith(`${folder2}/`))) return [];
     try {
-      return `${(0, import_node_fs106.realpathSync)((0, import_node_path132.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
+      return `${(0, import_node_fs107.realpathSync)((0, import_node_path133.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
     } catch {
       return [];
     }
@@ -50968,7 +51190,7 @@ async function targetCommit(root, name6) {
 async function planChange(values, change) {
   const workspace = await openWorkspace(values);
   if (!workspace.ok) return workspace;
-  const folder2 = (0, import_node_path133.resolve)(change);
+  const folder2 = (0, import_node_path134.resolve)(change);
   const chosen = values.distribution ?? Object.keys(workspace.value.distro.distributions);
   const repository2 = await repositoryOf2(
     workspace.value,
@@ -51098,7 +51320,7 @@ async function runPrepare(given, packages) {
     showDiagnostics(tools2);
     return exit.failed;
   }
-  (0, import_node_fs107.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs108.mkdirSync)(state, { recursive: true });
   await openScratch(state, driver);
   try {
     return await prepareRun(run2, driver, limits2);
@@ -51207,7 +51429,7 @@ async function prepareRun(run2, driver, limits2) {
 `);
   const others2 = bundle.architectures.filter((a) => a !== own3);
   const header2 = headerOf(bundle, absoluteStore(values.store ?? distro.store, root), others2);
-  if (values.output) writeWhole((0, import_node_path134.resolve)(values.output), header2 + schedule);
+  if (values.output) writeWhole((0, import_node_path135.resolve)(values.output), header2 + schedule);
   else writeOutput(header2 + schedule);
   return exit.ok;
 }
@@ -51257,15 +51479,15 @@ function titleOf({ request, target: target2, tag, branch }) {
   if (request) return `pull request ${request}${target2 ? ` into ${target2}` : ""}`;
   return tag || branch || "run";
 }
-var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path134.resolve)(root, uri.slice("file:".length))}` : uri;
+var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path135.resolve)(root, uri.slice("file:".length))}` : uri;
 
 // ts-src/cli/farm/finish.ts
-var import_node_path137 = require("node:path");
+var import_node_path138 = require("node:path");
 init_diagnostics();
 init_lockfile();
 
 // ts-src/cli/farm/rehearse.ts
-var import_node_path135 = require("node:path");
+var import_node_path136 = require("node:path");
 init_diagnostics();
 
 // ts-src/publish/rehearsal.ts
@@ -51303,7 +51525,7 @@ async function rehearse(values, secret2) {
     return exit.failed;
   }
   const { distro } = bundle;
-  const endpoints = await endpointsOf(distro, channel2, (0, import_node_path135.join)((0, import_node_path135.resolve)(values.output ?? "out"), "apt"));
+  const endpoints = await endpointsOf(distro, channel2, (0, import_node_path136.join)((0, import_node_path136.resolve)(values.output ?? "out"), "apt"));
   const key = secret2 ?? keyOf2(distro.signing_key, state, distro.organization);
   const told8 = await rehearsePublication(key, endpoints, Date.now());
   showDiagnostics(told8);
@@ -51311,8 +51533,8 @@ async function rehearse(values, secret2) {
 }
 
 // ts-src/cli/farm/change-effects.ts
-var import_node_fs108 = require("node:fs");
-var import_node_path136 = require("node:path");
+var import_node_fs109 = require("node:fs");
+var import_node_path137 = require("node:path");
 init_files();
 async function lastGood({ graphs: runs, store: store2 }) {
   return new Map(
@@ -51358,7 +51580,7 @@ ${details}`);
     writeMessage(`
 ${texts.join("\n")}
 `);
-    writeWhole((0, import_node_path136.join)(output, "abi.txt"), texts.join("\n"));
+    writeWhole((0, import_node_path137.join)(output, "abi.txt"), texts.join("\n"));
   }
   return [...changed2].sort();
 }
@@ -51368,7 +51590,7 @@ async function abiDetails({ store: store2, input }, old, now) {
   if (!b.ok) return reasonOf2(b);
   const folder2 = newScratch(input.state);
   const compared = await compareBuilds(a.value, b.value, folder2);
-  (0, import_node_fs108.rmSync)(folder2, { recursive: true, force: true });
+  (0, import_node_fs109.rmSync)(folder2, { recursive: true, force: true });
   return compared.ok ? renderAbi(compared.value.changes, compared.value.details) : reasonOf2(compared);
 }
 var reasonOf2 = ({ diagnostics }) => `${diagnostics[0]?.message ?? ""}
@@ -51408,7 +51630,7 @@ function happenedIn(values) {
 var outputOption = {
   output: { type: "string", short: "o", value: "DIR", help: "where it goes (default: out)" }
 };
-var outputOf3 = (values) => (0, import_node_path137.resolve)(values.output ?? "out");
+var outputOf3 = (values) => (0, import_node_path138.resolve)(values.output ?? "out");
 var publish = defineCommand({
   summary: "publish what a prepared run built to its channel",
   usage: "publish --run ID --store URI --output DIR",
@@ -51466,7 +51688,7 @@ An untrusted run publishes nothing.`,
         runs: session2.graphs,
         store: session2.store,
         state: session2.input.state,
-        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path137.join)(output, "apt")),
+        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path138.join)(output, "apt")),
         settings: repositorySettings(bundle.distro),
         makeSource: (source2) => makeSourcePackage(session2.builder.options, source2),
         checked: true,
@@ -51602,8 +51824,8 @@ var notesOf = ({ bundle }, happened) => [
 ];
 var shownLog = (output, log) => {
   const url2 = process.env.BUILD_URL;
-  const inside = (0, import_node_path137.relative)(process.cwd(), (0, import_node_path137.join)(output, log));
-  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path137.join)(output, log);
+  const inside = (0, import_node_path138.relative)(process.cwd(), (0, import_node_path138.join)(output, log));
+  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path138.join)(output, log);
 };
 function unplanned(values, fault3) {
   const output = outputOf3(values);
@@ -51616,7 +51838,7 @@ function unplanned(values, fault3) {
 }
 
 // ts-src/cli/farm/reproduce.ts
-var import_node_path138 = require("node:path");
+var import_node_path139 = require("node:path");
 var reproduce = defineCommand({
   summary: "build packages of a prepared run once more and compare every byte",
   usage: "reproduce --run ID --store URI [--sample N]",
@@ -51642,7 +51864,7 @@ code is 1 where a byte differs. What another run builds is not touched.`,
       if (sample === "wrong") writeMessage("slipway reproduce: --sample takes a number from 1 on\n");
       return exit.usage;
     }
-    const output = (0, import_node_path138.resolve)(values.output ?? "slipway-reproducible");
+    const output = (0, import_node_path139.resolve)(values.output ?? "slipway-reproducible");
     const stop = untilStopped();
     const opened = await openRun("reproduce", values, { limits: limits2, signal: stop.signal }, "work");
     if (!opened) return exit.failed;
@@ -52575,41 +52797,41 @@ var completionOf = (commands2) => ({
   ],
   options: {},
   run(_, [shell2 = "", ...more]) {
-    const script = Object.hasOwn(shells2, shell2) ? shells2[shell2] : void 0;
-    if (!script || more.length) {
+    const script2 = Object.hasOwn(shells2, shell2) ? shells2[shell2] : void 0;
+    if (!script2 || more.length) {
       writeMessage("slipway completion: takes one of bash, zsh and fish\n");
       return Promise.resolve(exit.usage);
     }
-    writeOutput(script(entriesOf4(commands2())));
+    writeOutput(script2(entriesOf4(commands2())));
     return Promise.resolve(exit.ok);
   }
 });
 
 // ts-src/cli/logs.ts
-var import_node_fs109 = require("node:fs");
-var import_node_path139 = require("node:path");
+var import_node_fs110 = require("node:fs");
+var import_node_path140 = require("node:path");
 init_diagnostics();
 function logsIn(output) {
-  const root = (0, import_node_path139.join)(output, "logs");
+  const root = (0, import_node_path140.join)(output, "logs");
   const found2 = [];
   let entries2;
   try {
-    entries2 = (0, import_node_fs109.readdirSync)(root, { recursive: true }).map(String);
+    entries2 = (0, import_node_fs110.readdirSync)(root, { recursive: true }).map(String);
   } catch {
     return [];
   }
   for (const entry of entries2) {
     const name6 = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry);
     if (!name6) continue;
-    const path2 = (0, import_node_path139.join)(root, entry);
-    const status = (0, import_node_fs109.lstatSync)(path2);
+    const path2 = (0, import_node_path140.join)(root, entry);
+    const status = (0, import_node_fs110.lstatSync)(path2);
     if (!status.isFile()) continue;
     found2.push({ scope: name6[1], package: name6[2], test: name6[3] !== void 0, path: path2, modified: status.mtimeMs });
   }
   return found2.sort((a, b) => b.modified - a.modified);
 }
 async function printFile(path2) {
-  for await (const chunk of (0, import_node_fs109.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
+  for await (const chunk of (0, import_node_fs110.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
 }
 var logs = defineCommand({
   summary: "print the log of a package's last build or test on this machine",
@@ -52633,7 +52855,7 @@ var logs = defineCommand({
       writeMessage("slipway logs: takes one package\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path139.join)((0, import_node_path139.resolve)(findDistro(values), ".."), "out") : (0, import_node_path139.resolve)(values.output);
+    const output = values.output === void 0 ? (0, import_node_path140.join)((0, import_node_path140.resolve)(findDistro(values), ".."), "out") : (0, import_node_path140.resolve)(values.output);
     const all = logsIn(output);
     if (name6 === void 0 || values.json) {
       const listed3 = all.filter((l) => name6 === void 0 || l.package === name6);
@@ -52644,7 +52866,7 @@ var logs = defineCommand({
       }
       for (const log2 of all) writeOutput(`${log2.package}${log2.test ? " (tests)" : ""}	${printable(log2.path)}
 `);
-      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path139.join)(output, "logs")}
+      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path140.join)(output, "logs")}
 `);
       return exit.ok;
     }
@@ -52656,7 +52878,7 @@ var logs = defineCommand({
       );
       const what = values.test === true ? "log of the tests" : "build log";
       showDiagnostics([
-        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path139.join)(output, "logs")}`, {
+        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path140.join)(output, "logs")}`, {
           hint: near !== void 0 && near !== name6 ? `did you mean '${near}'?` : "a cached package was not built here: slipway build --rebuild makes a log"
         })
       ]);
@@ -52717,9 +52939,9 @@ var manualOf = (commands2) => ({
 });
 
 // ts-src/cli/serve.ts
-var import_node_fs110 = require("node:fs");
+var import_node_fs111 = require("node:fs");
 var import_node_http2 = require("node:http");
-var import_node_path140 = require("node:path");
+var import_node_path141 = require("node:path");
 init_diagnostics();
 var types3 = {
   html: "text/html; charset=utf-8",
@@ -52736,8 +52958,8 @@ function fileOf2(root, url2) {
   }
   if (path2.includes("\0")) return void 0;
   try {
-    const file3 = (0, import_node_fs110.realpathSync)((0, import_node_path140.join)(root, path2));
-    return file3.startsWith(`${(0, import_node_fs110.realpathSync)(root)}/`) && (0, import_node_fs110.lstatSync)(file3).isFile() ? file3 : void 0;
+    const file3 = (0, import_node_fs111.realpathSync)((0, import_node_path141.join)(root, path2));
+    return file3.startsWith(`${(0, import_node_fs111.realpathSync)(root)}/`) && (0, import_node_fs111.lstatSync)(file3).isFile() ? file3 : void 0;
   } catch {
     return void 0;
   }
@@ -52751,12 +52973,12 @@ function answer2(root, request, response) {
     response.writeHead(404, { "content-type": "text/plain" }).end("not found\n");
     return;
   }
-  const { size: size3 } = (0, import_node_fs110.lstatSync)(file3);
+  const { size: size3 } = (0, import_node_fs111.lstatSync)(file3);
   const type = types3[/\.([a-z]+)$/.exec(file3)?.[1] ?? ""] ?? "application/octet-stream";
   response.writeHead(200, { "content-type": type, "content-length": size3, "x-content-type-options": "nosniff" });
   if (method === "HEAD") response.end();
   else
-    (0, import_node_fs110.createReadStream)(file3).on("error", () => response.destroy()).pipe(response);
+    (0, import_node_fs111.createReadStream)(file3).on("error", () => response.destroy()).pipe(response);
 }
 var serve = defineCommand({
   summary: "serve the apt repository of the last build over http, for a robot on the bench",
@@ -52781,9 +53003,9 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
       writeMessage("slipway serve: takes no argument; --port is a number from 0 to 65535\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path140.join)((0, import_node_path140.resolve)(findDistro(values), ".."), "out") : (0, import_node_path140.resolve)(values.output);
-    const root = (0, import_node_path140.join)(output, "apt");
-    if (!(0, import_node_fs110.existsSync)(root)) {
+    const output = values.output === void 0 ? (0, import_node_path141.join)((0, import_node_path141.resolve)(findDistro(values), ".."), "out") : (0, import_node_path141.resolve)(values.output);
+    const root = (0, import_node_path141.join)(output, "apt");
+    if (!(0, import_node_fs111.existsSync)(root)) {
       showDiagnostics([error("repository-missing", `${root} does not exist`, { hint: "slipway build makes it" })]);
       return exit.failed;
     }
@@ -52811,8 +53033,8 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
 });
 
 // ts-src/cli/shell.ts
-var import_node_fs111 = require("node:fs");
-var import_node_path141 = require("node:path");
+var import_node_fs112 = require("node:fs");
+var import_node_path142 = require("node:path");
 init_diagnostics();
 init_diagnostics();
 var { distribution: distribution2, platform: platform2, architecture: architecture2, variant: variant2 } = selectionOptions;
@@ -52854,7 +53076,7 @@ that runs instead of a shell, and its exit code counts. What is written in the r
     showDiagnostics(lacking);
     if (lacking.length) return exit.failed;
     const stop = untilStopped();
-    (0, import_node_fs111.mkdirSync)(planned2.value.workspace.state, { recursive: true });
+    (0, import_node_fs112.mkdirSync)(planned2.value.workspace.state, { recursive: true });
     await openScratch(planned2.value.workspace.state, driver);
     try {
       return await openIn(values, planned2.value, name6, command2, { limits: limits2, signal: stop.signal });
@@ -52900,7 +53122,7 @@ async function openIn(values, planned2, name6, command2, within) {
   }
   const work2 = newScratch(session2.input.state);
   const terminal = process.stdin.isTTY && process.stdout.isTTY;
-  const request = { graph: graph2, number: number7, package: p, resolved, work: work2, log: (0, import_node_path141.join)(work2, "shell.log") };
+  const request = { graph: graph2, number: number7, package: p, resolved, work: work2, log: (0, import_node_path142.join)(work2, "shell.log") };
   const outcome = await session2.builder.shell(request, {
     command: command2,
     terminal,
@@ -52940,7 +53162,7 @@ async function buildBelow(values, planned2, graph2, task, within) {
   const own3 = session2?.graphs.find((g) => g.id === graph2.id);
   if (!session2 || !own3) return "what it needs can not be built here";
   const engine = schedulerOf(session2, {
-    output: (0, import_node_path141.join)(planned2.workspace.root, "out"),
+    output: (0, import_node_path142.join)(planned2.workspace.root, "out"),
     workers: within.limits.workers,
     retest: false,
     signal: within.signal
@@ -52999,7 +53221,7 @@ init_process();
 async function main(args) {
   onSlow((text8) => writeNote(`${text8}
 `));
-  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs112.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
+  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs113.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
   const [name6, ...rest2] = args;
   if (name6 === void 0 || name6 === "--help" || name6 === "-h" || name6 === "help") {
     if (name6 === "help" && rest2[0] !== void 0) return main([rest2[0], "--help"]);

@@ -9,7 +9,6 @@ import { uuidOf } from '../../ts-src/images/disk.ts';
 import { environmentScript } from '../../ts-src/images/environment.ts';
 import { crc32c } from '../../ts-src/images/ext4.ts';
 import { readInputs } from '../../ts-src/images/inputs.ts';
-import { simplestreams } from '../../ts-src/images/lxd.ts';
 import { whiteouts } from '../../ts-src/images/layers.ts';
 import { TarScanner } from '../../ts-src/images/scan-tar.ts';
 import { secretsIn } from '../../ts-src/images/scan.ts';
@@ -136,45 +135,6 @@ const index = [
   stanza('acme-mini-teleop-dbgsym', 'acme-mini-teleop'),
 ].join('');
 const debian = (name: string) => `acme-mini-${name.replaceAll('_', '-')}`;
-
-describe('images of LXD', () => {
-  const file = (version: string, ending: string, more: object = {}) => ({
-    image: 'robot',
-    version,
-    architecture: 'amd64',
-    file: `robot_${version}_amd64.${ending}`,
-    size: 3,
-    sha256: 'ab',
-    ...more,
-  });
-
-  it('have an index of simplestreams, the same in whatever order they were published', () => {
-    const files = ['1', '2'].flatMap((v) => [file(v, 'lxd.tar.xz', { reference: 'cd' }), file(v, 'squashfs')]);
-    const made = simplestreams('nightly', 'acme', files);
-    expect(simplestreams('nightly', 'acme', files.reverse())).toEqual(made);
-    expect(Object.keys(made)).toEqual(['streams/v1/images.json', 'streams/v1/index.json']);
-    const images: unknown = JSON.parse(made['streams/v1/images.json'] ?? '');
-    expect(images).toMatchObject({
-      products: {
-        'acme:robot:amd64': {
-          aliases: 'robot,robot/amd64',
-          arch: 'amd64',
-          versions: {
-            1: {
-              items: {
-                'lxd.tar.xz': { ftype: 'lxd.tar.xz', path: 'robot_1_amd64.lxd.tar.xz', combined_squashfs_sha256: 'cd' },
-                squashfs: { ftype: 'squashfs', path: 'robot_1_amd64.squashfs', size: 3, sha256: 'ab' },
-              },
-            },
-          },
-        },
-      },
-    });
-    expect(JSON.parse(made['streams/v1/index.json'] ?? '')).toMatchObject({
-      index: { images: { products: ['acme:robot:amd64'], path: 'streams/v1/images.json' } },
-    });
-  });
-});
 
 describe('packages of an image', () => {
   it('has what the named ones need to run, also by virtual names', () => {

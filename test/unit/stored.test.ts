@@ -150,6 +150,35 @@ describe('what is read from a store', () => {
     await again.put(source);
     expect(readFileSync(object, 'utf8')).toBe('what was built');
   });
+
+  it('takes a file whose bytes were hashed before without a copy, also in place of a damaged object', async () => {
+    const source = join(folder, 'known');
+    writeFileSync(source, 'what was hashed');
+    const known = sha256('what was hashed');
+    const object = join(folder, 'known-objects/objects', known.slice(0, 2), known);
+    const open = () => openStore(`file:${folder}/known-objects`, folder, folder, undefined);
+    const stored = await (await open()).putKnown(source, known);
+    expect(stored).toEqual({ name: 'known', sha256: known, size: 15 });
+    expect(lstatSync(object).ino).toBe(lstatSync(source).ino);
+    rmSync(object);
+    writeFileSync(object, 'what is damaged');
+    await (await open()).putKnown(source, known);
+    expect(readFileSync(object, 'utf8')).toBe('what was hashed');
+    // The name of the store stays when the file that it was given goes.
+    rmSync(source);
+    expect(await (await open()).readText(stored)).toBe('what was hashed');
+    expect(readdirSync(join(object, '..'))).toEqual([known]);
+  });
+
+  it('copies a file of another file system, and one that it can not link', async () => {
+    const elsewhere = mkdtempSync('/dev/shm/slipway-stored-');
+    const source = join(elsewhere, 'known');
+    writeFileSync(source, 'from elsewhere');
+    const store = await openStore(`file:${folder}/elsewhere`, folder, folder, undefined);
+    const stored = await store.putKnown(source, sha256('from elsewhere'));
+    rmSync(elsewhere, { recursive: true });
+    expect(await store.readText(stored)).toBe('from elsewhere');
+  });
 });
 
 describe('what the machine refuses', () => {

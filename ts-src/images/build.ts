@@ -19,6 +19,7 @@ import { ownPackages } from './closure.ts';
 import { specDigest } from './config.ts';
 import type { Facts } from './facts.ts';
 import { readInputs } from './inputs.ts';
+import type { Layer } from './layers.ts';
 import { machineFiles, machineNames, fstabOf, systemNames } from './machine.ts';
 import { addToList, readRecord, writeRecord, type Artifact, type ImageRecord } from './record.ts';
 import { dockerSettings, render } from './kinds.ts';
@@ -226,8 +227,7 @@ export async function buildImage(input: BuildInput): Promise<Result<BuiltImage>>
     const kept = await keep(input.store, rendered.value);
     artifacts.push({ kind, ...kept });
     if (kind === 'docker')
-      for (const { layer, what } of root.told)
-        layers.push({ what, file: await storedLayer(input.store, layer.tar, what) });
+      for (const { layer, what } of root.told) layers.push({ what, file: await storedLayer(input.store, layer, what) });
   }
   const record: ImageRecord = {
     schema: 1,
@@ -256,7 +256,10 @@ export async function buildImage(input: BuildInput): Promise<Result<BuiltImage>>
 
 async function keep(store: Store, rendered: Rendered): Promise<Omit<Artifact, 'kind'>> {
   const files: StoredFile[] = [];
-  for (const file of rendered.files) files.push(await store.put(file));
+  for (const file of rendered.files) {
+    const digest = rendered.digests?.get(file);
+    files.push(await (digest === undefined ? store.put(file) : store.putKnown(file, digest)));
+  }
   return {
     files,
     ...(rendered.id === undefined ? {} : { id: rendered.id }),
@@ -264,7 +267,7 @@ async function keep(store: Store, rendered: Rendered): Promise<Omit<Artifact, 'k
   };
 }
 
-/** A layer in the store under a name of its own. */
-async function storedLayer(store: Store, tar: string, what: string): Promise<StoredFile> {
-  return { ...(await store.put(tar)), name: `${what}.tar` };
+/** A layer in the store under a name of its own; its bytes were checked when the docker image was written. */
+async function storedLayer(store: Store, layer: Layer, what: string): Promise<StoredFile> {
+  return { ...(await store.putKnown(layer.tar, layer.diffId)), name: `${what}.tar` };
 }

@@ -95,11 +95,13 @@ export interface WrittenImage {
   /** SHA-256 and size of the file. */
   sha256: string;
   size: number;
+  /** A layer whose bytes are not those that it was made of: the file is of no use then. */
+  damaged?: OciLayer;
 }
 
 /**
  * Writes one tar that is a docker archive and an OCI layout at once: `docker load` reads it, and so do tools that know
- * OCI.
+ * OCI. Each layer is checked while it is copied.
  */
 export function writeDockerTar(image: OciImage, tags: readonly string[], target: string): WrittenImage {
   const config = ociConfig(image);
@@ -126,6 +128,7 @@ export function writeDockerTar(image: OciImage, tags: readonly string[], target:
   const out = openSync(target, 'w');
   const hash = createHash('sha256');
   let size = 0;
+  let damaged: OciLayer | undefined;
   const write = (data: Buffer) => {
     for (let at = 0; at < data.length;) at += writeSync(out, data, at);
     hash.update(data);
@@ -140,7 +143,7 @@ export function writeDockerTar(image: OciImage, tags: readonly string[], target:
     write(tarFile(blob(describeBlob('', config).digest), config, image.time));
     for (const layer of new Map(image.layers.map((l) => [l.diffId, l])).values()) {
       write(tarHeader({ path: blob(layer.diffId), kind: 'file', mode: 0o644, size: layer.size, time: image.time }));
-      copyInto(layer.tar, write);
+      if (!copyLayer(layer, write)) damaged ??= layer;
       write(paddingOf(layer.size));
     }
     write(endOfTar);
@@ -148,15 +151,22 @@ export function writeDockerTar(image: OciImage, tags: readonly string[], target:
   } finally {
     closeSync(out);
   }
-  return { id: `sha256:${sha256(config)}`, sha256: hash.digest('hex'), size };
+  return { id: `sha256:${sha256(config)}`, sha256: hash.digest('hex'), size, ...(damaged ? { damaged } : {}) };
 }
 
-function copyInto(file: string, write: (data: Buffer) => void): void {
-  const buffer = Buffer.alloc(4 << 20);
-  const from = openSync(file, 'r');
+/** Copies a layer; false where its bytes have another digest than its name. */
+function copyLayer(layer: OciLayer, write: (data: Buffer) => void): boolean {
+  const buffer = Buffer.alloc(1 << 20);
+  const hash = createHash('sha256');
+  const from = openSync(layer.tar, 'r');
   try {
-    for (let n = readSync(from, buffer); n > 0; n = readSync(from, buffer)) write(buffer.subarray(0, n));
+    for (let n = readSync(from, buffer); n > 0; n = readSync(from, buffer)) {
+      const part = buffer.subarray(0, n);
+      hash.update(part);
+      write(part);
+    }
   } finally {
     closeSync(from);
   }
+  return hash.digest('hex') === layer.diffId;
 }

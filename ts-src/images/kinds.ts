@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { bad, good, type Result } from '../model/diagnostics.ts';
+import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import type { ImageKind } from '../model/images.ts';
 import { dockerName, dockerTag, imageFile, imageVersion } from '../model/names.ts';
 import { newScratch } from '../sandbox/scratch.ts';
@@ -21,13 +21,11 @@ export async function render(
 ): Promise<Result<Rendered>> {
   switch (kind) {
     case 'docker':
-      return good(docker(facts, root, options));
+      return docker(facts, root, options);
     case 'rootfs':
       return rootfs(room, facts, root, options);
-    case 'lxd': {
-      const version = imageVersion(facts.state.stamp, options.key);
-      return renderLxd(room, facts, root, version, (ending) => fileOf(facts, options.key, ending), options);
-    }
+    case 'lxd':
+      return renderLxd(room, facts, root, options);
     case 'disk':
     case 'ami':
       return renderDisk(room, facts, root, options);
@@ -56,7 +54,7 @@ export const dockerSettings = (facts: Facts, key: string, epoch: number) => ({
   time: epoch,
 });
 
-function docker(facts: Facts, root: MadeRoot, { folder, key, epoch }: RenderOptions): Rendered {
+function docker(facts: Facts, root: MadeRoot, { folder, key, epoch }: RenderOptions): Result<Rendered> {
   const file = join(folder, fileOf(facts, key, 'docker.tar'));
   const written = writeDockerTar(
     {
@@ -67,7 +65,15 @@ function docker(facts: Facts, root: MadeRoot, { folder, key, epoch }: RenderOpti
     dockerTags(facts, key),
     file,
   );
-  return { files: [file], id: written.id };
+  if (written.damaged) {
+    const { what, tar } = written.damaged;
+    return bad(
+      error('image-render', `the ${what} layer of '${facts.image.name}' is damaged on this machine's disk: ${tar}`, {
+        hint: '`slipway clean` removes what this machine keeps: the next build makes it again',
+      }),
+    );
+  }
+  return good({ files: [file], digests: new Map([[file, written.sha256]]), id: written.id });
 }
 
 const rootfsScript = `tar --create --format=pax --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime --sort=name \\

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { bad, compare, good, type Result } from '../model/diagnostics.ts';
+import { imageFile, imageVersion } from '../model/names.ts';
 import { newScratch } from '../sandbox/scratch.ts';
 import type { Facts } from './facts.ts';
 import { toolFailed, type Rendered, type RenderOptions } from './rendered.ts';
@@ -57,15 +58,15 @@ export async function renderLxd(
   room: Room,
   facts: Facts,
   root: MadeRoot,
-  version: string,
-  nameOf: (ending: string) => string,
   options: RenderOptions,
 ): Promise<Result<Rendered>> {
+  const { name, target } = facts.image;
+  const version = imageVersion(facts.state.stamp, options.key);
   const work = newScratch(room.state);
   const plain = join(work, 'metadata.tar');
   writeFileSync(plain, lxdMetadata(facts, version, options.epoch));
-  const files = [lxdEndings.metadata, lxdEndings.root].map((ending) => join(options.folder, nameOf(ending)));
-  const [metadata = '', squashed = ''] = files;
+  const fileOf = (ending: string) => join(options.folder, imageFile(name, version, target.architecture, ending));
+  const [metadata, squashed] = [fileOf(lxdEndings.metadata), fileOf(lxdEndings.root)];
   const packed = await room.driver.read({
     layers: root.layers.map((l) => l.root),
     work: newScratch(room.state),
@@ -74,6 +75,7 @@ export async function renderLxd(
     signal: room.signal,
   });
   if (packed.code !== 0) return bad(toolFailed('xz and mksquashfs', packed.stderr));
+  const files = [metadata, squashed];
   return good({ files, id: await fingerprint(files) });
 }
 

@@ -3,6 +3,8 @@ import { error, type Diagnostic } from '../model/diagnostics.ts';
 /** The files of one kind of an image. */
 export interface Rendered {
   files: string[];
+  /** SHA-256 by file, of those that were hashed while they were written. */
+  digests?: ReadonlyMap<string, string>;
   /** Of docker: digest of its configuration. */
   id?: string;
   /** Of disks: their size, unpacked. */

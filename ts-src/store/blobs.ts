@@ -17,6 +17,8 @@ export interface Blobs {
   get(name: string): Promise<Buffer | undefined>;
   put(name: string, data: Buffer): Promise<void>;
   putFile(name: string, file: string): Promise<void>;
+  /** Takes a file that is not written again as its own, without a copy; false where it can't. */
+  link?(name: string, file: string): Promise<boolean>;
   /** Writes several together: the last one, which may name the others, appears after them. */
   putAll(items: readonly { name: string; data: Buffer }[]): Promise<void>;
   /** Brings it to a file that is not there yet; false where there is no such thing. */

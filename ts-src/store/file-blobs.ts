@@ -3,6 +3,7 @@ import {
   closeSync,
   existsSync,
   fsyncSync,
+  linkSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -71,6 +72,13 @@ export class FileBlobs implements Blobs {
     mkdirSync(dirname(target), { recursive: true });
     copyWhole(file, target, true);
     return Promise.resolve();
+  }
+
+  link(name: string, file: string): Promise<boolean> {
+    this.mark();
+    const target = this.path(name);
+    mkdirSync(dirname(target), { recursive: true });
+    return Promise.resolve(linkWhole(file, target));
   }
 
   putAll(items: readonly { name: string; data: Buffer }[]): Promise<void> {
@@ -173,15 +181,45 @@ function olderThanADay(path: string): boolean {
   }
 }
 
+const isSameFile = (a: string, b: string): boolean => {
+  const [left, right] = [a, b].map((path) => statSync(path, { throwIfNoEntry: false }));
+  return left !== undefined && left.dev === right?.dev && left.ino === right.ino;
+};
+
+/** Gives a file a second name; false where that can't be: on another file system, or of another owner's file. */
+function linkWhole(from: string, to: string): boolean {
+  if (isSameFile(from, to)) return true;
+  const temporary = temporaryBeside(to);
+  try {
+    linkSync(from, temporary);
+  } catch (e) {
+    if (['EXDEV', 'EPERM', 'EACCES', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(codeOf(e) ?? ''))
+      return false;
+    throw e;
+  }
+  try {
+    syncFile(temporary);
+    renameSync(temporary, to);
+  } finally {
+    rmSync(temporary, { force: true });
+  }
+  return true;
+}
+
+function syncFile(path: string): void {
+  const handle = openSync(path, 'r');
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+}
+
 function copyWhole(from: string, to: string, sync: boolean): void {
   const temporary = temporaryBeside(to);
   try {
     copyFileSync(from, temporary);
-    if (sync) {
-      const handle = openSync(temporary, 'r');
-      fsyncSync(handle);
-      closeSync(handle);
-    }
+    if (sync) syncFile(temporary);
     renameSync(temporary, to);
   } finally {
     rmSync(temporary, { force: true });

@@ -53,13 +53,26 @@ export class Store {
   }
 
   async put(file: string): Promise<StoredFile> {
-    const digest = await sha256File(file);
+    return this.keep(file, await sha256File(file), false);
+  }
+
+  /**
+   * As `put`, for a file whose bytes this process has hashed while it wrote or read them, and that nobody writes again:
+   * the store may take it without a copy.
+   */
+  putKnown(file: string, digest: string): Promise<StoredFile> {
+    return this.keep(file, digest, true);
+  }
+
+  private async keep(file: string, digest: string, known: boolean): Promise<StoredFile> {
     const { size } = statSync(file);
     const stored = { name: basename(file), sha256: digest, size };
     // An untrusted run's own copy beside the trusted one costs room, and no trust.
-    if (this.sizeHere(this.own(this.object(digest))) !== size || !(await this.isSound(digest)))
-      await this.blobs.putFile(this.own(this.object(digest)), file);
-    const local = this.blobs.local(this.own(this.object(digest)));
+    const name = this.own(this.object(digest));
+    const there = this.sizeHere(name) === size;
+    const linked = known && !(there && this.verified.has(digest)) && ((await this.blobs.link?.(name, file)) ?? false);
+    if (!linked && !(there && (await this.isSound(digest)))) await this.blobs.putFile(name, file);
+    const local = this.blobs.local(name);
     // A clean-up leaves alone what was written lately: a record that names it comes only after it.
     if (local) noteUse(local);
     else this.cacheFile(file, digest);

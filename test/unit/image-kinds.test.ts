@@ -1,0 +1,68 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { writeDockerTar } from '../../ts-src/images/docker.ts';
+import { simplestreams } from '../../ts-src/images/lxd.ts';
+import { tarOf } from '../../ts-src/images/tar-writer.ts';
+import { sha256 } from '../../ts-src/model/digest.ts';
+
+describe('images of LXD', () => {
+  const file = (version: string, ending: string, more: object = {}) => ({
+    image: 'robot',
+    version,
+    architecture: 'amd64',
+    file: `robot_${version}_amd64.${ending}`,
+    size: 3,
+    sha256: 'ab',
+    ...more,
+  });
+
+  it('have an index of simplestreams, the same in whatever order they were published', () => {
+    const files = ['1', '2'].flatMap((v) => [file(v, 'lxd.tar.xz', { reference: 'cd' }), file(v, 'squashfs')]);
+    const made = simplestreams('nightly', 'acme', files);
+    expect(simplestreams('nightly', 'acme', files.reverse())).toEqual(made);
+    expect(Object.keys(made)).toEqual(['streams/v1/images.json', 'streams/v1/index.json']);
+    const images: unknown = JSON.parse(made['streams/v1/images.json'] ?? '');
+    expect(images).toMatchObject({
+      products: {
+        'acme:robot:amd64': {
+          aliases: 'robot,robot/amd64',
+          arch: 'amd64',
+          versions: {
+            1: {
+              items: {
+                'lxd.tar.xz': { ftype: 'lxd.tar.xz', path: 'robot_1_amd64.lxd.tar.xz', combined_squashfs_sha256: 'cd' },
+                squashfs: { ftype: 'squashfs', path: 'robot_1_amd64.squashfs', size: 3, sha256: 'ab' },
+              },
+            },
+          },
+        },
+      },
+    });
+    expect(JSON.parse(made['streams/v1/index.json'] ?? '')).toMatchObject({
+      index: { images: { products: ['acme:robot:amd64'], path: 'streams/v1/images.json' } },
+    });
+  });
+});
+
+describe('docker images', () => {
+  it('name a layer whose bytes are not those that it was made of', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'docker-'));
+    const layer = (name: string) => {
+      const data = tarOf(new Map([[name, { data: name }]]), 1e9);
+      writeFileSync(join(folder, name), data);
+      return { diffId: sha256(data), tar: join(folder, name), size: data.length, what: name };
+    };
+    const image = { architecture: 'amd64', layers: ['a', 'b'].map(layer), command: [], labels: {}, time: 1e9 };
+    const target = join(folder, 'docker.tar');
+    const written = writeDockerTar(image, ['acme/robot:1'], target);
+    expect(written).toMatchObject({ sha256: sha256(readFileSync(target)), size: readFileSync(target).length });
+    expect(written.damaged).toBeUndefined();
+    const bytes = readFileSync(join(folder, 'b'));
+    bytes[600] = (bytes[600] ?? 0) ^ 1;
+    writeFileSync(join(folder, 'b'), bytes);
+    expect(writeDockerTar(image, ['acme/robot:1'], target).damaged?.what).toBe('b');
+    rmSync(folder, { recursive: true });
+  });
+});
