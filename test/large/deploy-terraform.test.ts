@@ -114,17 +114,19 @@ for n in ('GIT_TOKEN', 'SIGNING_KEY', 'AGENT_SSH_KEY'):
 client('autoscaling').set_desired_capacity(AutoScalingGroupName='acme-amd64', DesiredCapacity=0)
 client('ssm').put_parameter(Name='/acme/agents/amd64/image', Value='ami-785db401', Type='String', DataType='aws:ec2:image', Overwrite=True)`);
     const told = await plan();
-    // moto keeps forwarded_values of a distribution that has a cache policy: that difference is its own, with the
-    // policy of the bucket, which names the distribution.
-    const own =
-      /^module\.storage\.(aws_cloudfront_distribution|data\.aws_iam_policy_document|aws_s3_bucket_policy)\.packages /;
-    const changed = [...told.matchAll(/^ {2}# (\S+) (?:will|must) be (.*)$/gm)].map(
-      ([, what, how]) => `${what} ${how}`,
-    );
-    expect(
-      changed.filter((c) => !own.test(c)),
-      told,
-    ).toEqual([]);
+    // Differences of moto's own. It keeps forwarded_values of a distribution that has a cache policy, and with it the
+    // policy of the bucket, which names the distribution, is read again. It forgets the grace period of a service of
+    // ECS, and gives a security group's rule its group with the account before it.
+    const own = [
+      'module.storage.aws_cloudfront_distribution.packages',
+      'module.storage.data.aws_iam_policy_document.packages',
+      'module.storage.aws_s3_bucket_policy.packages',
+      'module.ecs[0].aws_ecs_service.jenkins',
+      'module.ecs[0].aws_vpc_security_group_ingress_rule.balancer',
+    ];
+    const changed = [...told.matchAll(/^ {2}# (\S+) (?:will|must) be /gm)].flatMap(([, what]) => what ?? []);
+    const foreign = changed.filter((what) => !own.includes(what));
+    expect(foreign, told).toEqual([]);
   });
 
   it('has no secret in plan and state', async () => {
