@@ -1,4 +1,13 @@
-import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { discard, fromNothing, resultOf, slipway, states, workspace } from './helpers.ts';
@@ -91,6 +100,20 @@ describe('object files that stay between builds', () => {
     write('base/two.c', 'int base_two(void) { return 7; }\n');
     expect((await build()).base).toEqual(['two.c']);
     await same();
+  });
+
+  it('of a source with links out of it leave alone what these lead to', async () => {
+    const outside = join(folder, 'outside');
+    mkdirSync(outside);
+    writeFileSync(join(outside, 'text'), 'not of the package\n');
+    symlinkSync(outside, join(folder, 'src/base/way-out'));
+    // Two links to the folder they are in: who follows them never comes to an end.
+    for (const name of ['a', 'b']) symlinkSync('.', join(folder, 'src/base', name));
+    await build();
+    utimesSync(join(outside, 'text'), 1e9, 1e9);
+    write('base/two.c', 'int base_two(void) { return 11; }\n');
+    expect(await build()).toEqual({ base: ['two.c'] });
+    expect(statSync(join(outside, 'text')).mtimeMs).toBe(1e12);
   });
 
   it('are for builds on a machine of its own, and go with slipway clean', async () => {

@@ -12,6 +12,7 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
+  readdirSync,
   renameSync,
   rmSync,
   statSync,
@@ -153,3 +154,16 @@ export function noteUse(path: string): void {
 }
 
 export const exists = existsSync;
+
+/**
+ * All that lies below a folder but folders, as paths below it, in no order. Links are not followed; node's own recursive
+ * listing goes through them, out of the folder.
+ */
+export function entriesBelow(root: string): string[] {
+  const found: string[] = [];
+  const folders = [''];
+  for (let folder = folders.pop(); folder !== undefined; folder = folders.pop())
+    for (const entry of readdirSync(join(root, folder), { withFileTypes: true }))
+      (entry.isDirectory() ? folders : found).push(folder ? `${folder}/${entry.name}` : entry.name);
+  return found;
+}

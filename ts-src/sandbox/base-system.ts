@@ -1,8 +1,8 @@
-import { mkdirSync, readdirSync, realpathSync, renameSync, statSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, realpathSync, renameSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { bad, error, good, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import { sha256 } from '../model/digest.ts';
-import { exists, noteUse, readIf, readJson, sha256File, writeWhole } from '../io/files.ts';
+import { entriesBelow, exists, noteUse, readIf, readJson, sha256File, writeWhole } from '../io/files.ts';
 import { withMutex } from '../io/mutex.ts';
 import { run } from '../io/process.ts';
 import { readEnd } from '../io/untrusted.ts';
@@ -257,10 +257,9 @@ export { cacheOf as aptCache };
 
 /** Digest of apt's lists in a folder: the archive's state. */
 async function listsDigest(folder: string): Promise<string> {
-  const files = readdirSync(folder, { recursive: true })
-    .map(String)
+  const files = entriesBelow(folder)
     .map((f) => join(folder, f))
-    .filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && statSync(f).isFile())
+    .filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && lstatSync(f).isFile())
     .sort();
   return sha256(JSON.stringify(await Promise.all(files.map(async (f) => [basename(f), await sha256File(f)]))));
 }

@@ -76,7 +76,7 @@ export async function prepareEnvironment(
   const source = join(build, sourceFolder(p.name));
   const fault =
     (await bringSource(options.state, options.store, p, source)) ??
-    (await applyPatches(options.distroRoot, options.taskKeys.settingsOf(p.name).patches ?? [], source, build));
+    (await applyPatches(options.distroRoot, options.taskKeys.settingsOf(p.name).patches ?? [], source));
   if (request.repeat) writeVariation(build);
   return fault === undefined
     ? made({ source, build, recipe: join(work, 'recipe'), system, layers: layers.value, own })

@@ -1,6 +1,6 @@
-import { lstatSync, mkdirSync, readFileSync, readdirSync, readlinkSync, utimesSync } from 'node:fs';
+import { lstatSync, mkdirSync, readFileSync, readlinkSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
-import { readJson, writeWhole } from '../../io/files.ts';
+import { entriesBelow, readJson, writeWhole } from '../../io/files.ts';
 import { holdMutex } from '../../io/mutex.ts';
 import { sha256 } from '../../model/digest.ts';
 import { stampOfVersion, stampSeconds } from '../../model/names.ts';
@@ -90,7 +90,7 @@ export async function openObjects(
 function readSource(source: string): { files: ObjectsRecord['files']; frame: string } | undefined {
   const files: ObjectsRecord['files'] = {};
   const frame: string[] = [];
-  for (const path of readdirSync(source, { recursive: true }).map(String).sort()) {
+  for (const path of entriesBelow(source).sort()) {
     const found = lstatSync(join(source, path));
     if (found.isSymbolicLink()) frame.push(`${path} -> ${readlinkSync(join(source, path))}`);
     if (!found.isFile()) continue;

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { run } from '../../io/process.ts';
 import { sha256 } from '../../model/digest.ts';
 import type { PlannedPackage } from '../../model/plan.ts';
@@ -21,18 +21,28 @@ export async function bringSource(
   return out.ok ? undefined : out.diagnostics[0]!.message;
 }
 
-/** Applies patches of the distro repository to a source; gives the reason where one does not apply. */
+/**
+ * Applies patches of the distro repository to a source; gives the reason where one does not apply. Files of a source
+ * can make up a repository of git, whose configuration names commands: git starts in the folder above it, which is
+ * ours, looks for no repository there or further up, and takes nobody's configuration.
+ */
 export async function applyPatches(
   distroRoot: string,
   patches: readonly string[],
   source: string,
-  ceiling: string,
 ): Promise<string | undefined> {
+  const folder = dirname(source);
+  const env = {
+    PATH: process.env.PATH,
+    LC_ALL: 'C.UTF-8',
+    HOME: '/nonexistent',
+    GIT_CONFIG_NOSYSTEM: '1',
+    GIT_CONFIG_GLOBAL: '/dev/null',
+    GIT_CEILING_DIRECTORIES: dirname(folder),
+  };
+  const options = ['-p1', '--whitespace=nowarn', `--directory=${basename(source)}`];
   for (const patch of patches) {
-    const applied = await run('git', ['apply', '-p1', '--whitespace=nowarn', join(distroRoot, patch)], {
-      cwd: source,
-      env: { ...process.env, GIT_CEILING_DIRECTORIES: ceiling },
-    });
+    const applied = await run('git', ['apply', ...options, '--', join(distroRoot, patch)], { cwd: folder, env });
     if (applied.code !== 0) return `the patch ${patch} does not apply: ${applied.stderr.trim().split('\n')[0]}`;
   }
   return undefined;
