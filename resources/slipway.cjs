@@ -302,6 +302,7 @@ var init_utf8 = __esm({
 // ts-src/io/files.ts
 var files_exports = {};
 __export(files_exports, {
+  entriesBelow: () => entriesBelow,
   exists: () => exists,
   linkOrCopy: () => linkOrCopy,
   noteUse: () => noteUse,
@@ -403,6 +404,14 @@ function noteUse(path2) {
   } catch (e) {
     if (!["ENOENT", "EROFS", "EACCES", "EPERM"].includes(codeOf(e) ?? "")) throw e;
   }
+}
+function entriesBelow(root) {
+  const found2 = [];
+  const folders2 = [""];
+  for (let folder2 = folders2.pop(); folder2 !== void 0; folder2 = folders2.pop())
+    for (const entry of (0, import_node_fs2.readdirSync)((0, import_node_path2.join)(root, folder2), { withFileTypes: true }))
+      (entry.isDirectory() ? folders2 : found2).push(folder2 ? `${folder2}/${entry.name}` : entry.name);
+  return found2;
 }
 var import_node_crypto, import_node_fs2, import_node_path2, import_node_util, synced, temporaryBeside, largest, small, exists;
 var init_files = __esm({
@@ -4315,8 +4324,8 @@ function assertContext(context) {
       throw new TypeError("is-unsafe: context must not be an empty array");
     }
     if (Array.isArray(context[0])) {
-      for (const list9 of context) {
-        if (!Array.isArray(list9) || list9.length === 0) {
+      for (const list8 of context) {
+        if (!Array.isArray(list8) || list8.length === 0) {
           throw new TypeError(
             "is-unsafe: each context in the array must be a non-empty pattern array (PatternList)"
           );
@@ -4334,15 +4343,15 @@ function normalise(context) {
   if (Array.isArray(context[0])) return { lists: context, regex: null };
   return { lists: [context], regex: null };
 }
-function decodedCopy(value2, list9) {
-  if (!list9.decodeEntities) return null;
+function decodedCopy(value2, list8) {
+  if (!list8.decodeEntities) return null;
   const decoded3 = decodeEntities(value2);
   return decoded3 === value2 ? null : decoded3;
 }
-function matchList(value2, list9) {
-  const label = list9.label ?? "CUSTOM";
-  const decoded3 = decodedCopy(value2, list9);
-  for (const rule of list9) {
+function matchList(value2, list8) {
+  const label = list8.label ?? "CUSTOM";
+  const decoded3 = decodedCopy(value2, list8);
+  for (const rule of list8) {
     if (rule.pattern.test(value2) || decoded3 !== null && rule.pattern.test(decoded3)) {
       return { context: label, id: rule.id, description: rule.description, pattern: rule.pattern };
     }
@@ -4354,8 +4363,8 @@ function isUnsafe(value2, context) {
   assertContext(context);
   const { lists, regex } = normalise(context);
   if (regex) return regex.test(value2);
-  for (const list9 of lists) {
-    if (matchList(value2, list9) !== null) return true;
+  for (const list8 of lists) {
+    if (matchList(value2, list8) !== null) return true;
   }
   return false;
 }
@@ -5248,15 +5257,10 @@ var init_XMLParser = __esm({
 });
 
 // node_modules/fast-xml-parser/src/fxp.js
-var XMLValidator;
 var init_fxp = __esm({
   "node_modules/fast-xml-parser/src/fxp.js"() {
     "use strict";
-    init_validator();
     init_XMLParser();
-    XMLValidator = {
-      validate
-    };
   }
 });
 
@@ -5429,11 +5433,11 @@ var init_s3_blobs = __esm({
     silence2 = Number(process.env.SLIPWAY_S3_SILENCE_SECONDS) * 1e3 || 6e4;
     largest2 = 1 << 30;
     S3Blobs = class {
-      constructor(place2) {
-        this.place = place2;
-        this.where = `s3://${place2.bucket}${place2.prefix ? `/${place2.prefix}` : ""} at ${place2.endpoint}`;
+      constructor(place3) {
+        this.place = place3;
+        this.where = `s3://${place3.bucket}${place3.prefix ? `/${place3.prefix}` : ""} at ${place3.endpoint}`;
         const options5 = { keepAlive: true, maxSockets: 32 };
-        this.agent = place2.endpoint.startsWith("https:") ? new import_node_https.Agent(options5) : new import_node_http.Agent(options5);
+        this.agent = place3.endpoint.startsWith("https:") ? new import_node_https.Agent(options5) : new import_node_http.Agent(options5);
         globalThis.crypto ??= import_node_crypto2.webcrypto;
       }
       where;
@@ -15230,8 +15234,8 @@ var init_to_json_schema = __esm({
 function aggregateChecks(schema6) {
   const agg = {};
   const def = schema6._zod.def;
-  const list9 = schema6._zod.traits.has("$ZodCheck") ? [schema6, ...def.checks ?? []] : def.checks ?? [];
-  for (const ch of list9)
+  const list8 = schema6._zod.traits.has("$ZodCheck") ? [schema6, ...def.checks ?? []] : def.checks ?? [];
+  for (const ch of list8)
     contributors[ch._zod.def.check]?.(agg, ch._zod.def);
   const bag = schema6._zod.bag;
   if (bag.minimum !== void 0)
@@ -17951,13 +17955,13 @@ var init_s3_endpoint = __esm({
     S3Endpoint = class {
       constructor(id, env) {
         this.id = id;
-        const place2 = parseS3(id, env);
-        this.blobs = new S3Blobs(place2);
+        const place3 = parseS3(id, env);
+        this.blobs = new S3Blobs(place3);
         this.where = this.blobs.where;
         const at2 = new URL(id).searchParams.get("public");
         this.served = at2 !== null;
-        const path2 = place2.prefix.split("/").filter(Boolean).map(encodeURIComponent);
-        this.uri = [at2?.replace(/\/+$/, "") ?? `${place2.endpoint}/${encodeURIComponent(place2.bucket)}`, ...path2].join("/");
+        const path2 = place3.prefix.split("/").filter(Boolean).map(encodeURIComponent);
+        this.uri = [at2?.replace(/\/+$/, "") ?? `${place3.endpoint}/${encodeURIComponent(place3.bucket)}`, ...path2].join("/");
       }
       where;
       uri;
@@ -18342,12 +18346,12 @@ function renderAbi(changes, details) {
   ];
   for (const c of changes) {
     lines.push(`  ${c.change.padEnd(8)} ${c.path}`);
-    for (const [sign, list9] of [
+    for (const [sign, list8] of [
       ["+", c.symbols?.added ?? []],
       ["-", c.symbols?.removed ?? []]
     ]) {
-      for (const s of list9.slice(0, 20)) lines.push(`             ${sign} ${s}`);
-      if (list9.length > 20) lines.push(`             ${sign} and ${list9.length - 20} more`);
+      for (const s of list8.slice(0, 20)) lines.push(`             ${sign} ${s}`);
+      if (list8.length > 20) lines.push(`             ${sign} and ${list8.length - 20} more`);
     }
   }
   for (const d of details) lines.push("", `abidiff on ${d.path}:`, ...d.text.split("\n").map((l) => `  ${l}`));
@@ -18632,7 +18636,7 @@ init_digest();
 
 // ts-src/model/stored.ts
 init_names();
-var text = (pattern, longest6 = 4096) => (v) => typeof v === "string" && v.length <= longest6 && pattern.test(v);
+var text = (pattern, longest7 = 4096) => (v) => typeof v === "string" && v.length <= longest7 && pattern.test(v);
 var list = (of, most7 = 1e6) => (v) => Array.isArray(v) && v.length <= most7 && v.every(of);
 var map = (of, key = line) => (v) => isObject(v) && Object.entries(v).every(([k, inner]) => key(k) && of(inner));
 var oneOf = (...values) => (v) => values.includes(v);
@@ -18928,8 +18932,8 @@ var Store = class {
   named = (kind, key) => `${kind}/${key.slice(0, 2)}/${key}.json`;
   own = (name6) => this.places[0] + name6;
   async first(name6) {
-    for (const place2 of this.places) {
-      const data = await this.blobs.get(place2 + name6);
+    for (const place3 of this.places) {
+      const data = await this.blobs.get(place3 + name6);
       if (data) return data;
     }
     return void 0;
@@ -19007,8 +19011,8 @@ var Store = class {
    * The path of an object after its digest was checked; undefined where it is gone or damaged, which is then removed.
    */
   async path(file3) {
-    for (const place2 of this.places) {
-      const name6 = place2 + this.object(file3.sha256);
+    for (const place3 of this.places) {
+      const name6 = place3 + this.object(file3.sha256);
       const local2 = this.blobs.local(name6) ?? this.cached(file3.sha256);
       if (this.verified.has(file3.sha256) && exists(local2)) return local2;
       if (!exists(local2) && (this.blobs.local(name6) !== void 0 || !await this.blobs.fetch(name6, local2))) continue;
@@ -19023,7 +19027,7 @@ var Store = class {
         return local2;
       }
       (0, import_node_fs6.rmSync)(local2, { force: true });
-      if (place2 === this.places[0]) await this.blobs.remove(name6);
+      if (place3 === this.places[0]) await this.blobs.remove(name6);
     }
     return void 0;
   }
@@ -19399,6 +19403,8 @@ function withoutPython(text8) {
 }
 
 // ts-src/inspect/elf.ts
+var mostVersions = 1 << 15;
+var mostSymbols = 1e6;
 var types = ["notype", "object", "func", "section", "file", "common", "tls"];
 function readElf(data) {
   if (data.length < 52 || data.readUInt32BE(0) !== 2135247942) return void 0;
@@ -19414,9 +19420,12 @@ var ElfData = class {
     this.data = data;
     this.wide = data[4] === 2;
     this.little = data[5] === 1;
+    this.room = 2 * data.length;
   }
   wide;
   little;
+  /** Characters that may still be read: many symbols may point into one long text. */
+  room;
   u8(at2) {
     return this.data.readUInt8(at2);
   }
@@ -19433,6 +19442,8 @@ var ElfData = class {
   text(at2) {
     const end2 = this.data.indexOf(0, at2);
     if (at2 >= this.data.length || end2 < 0) throw new RangeError("a string outside the file");
+    this.room -= end2 - at2;
+    if (this.room < 0) throw new RangeError("its strings are longer than the file");
     return this.data.toString("latin1", at2, end2);
   }
   sections() {
@@ -19511,7 +19522,10 @@ function readVersions(file3, sections2) {
   let at2 = definitions.offset;
   for (let i = 0; i < definitions.info; i++) {
     versions.set(file3.u16(at2 + 4), file3.text(strings + file3.u32(at2 + file3.u32(at2 + 12))));
-    at2 += file3.u32(at2 + 16);
+    const next2 = file3.u32(at2 + 16);
+    if (next2 === 0) break;
+    if (i >= mostVersions) throw new RangeError("it has more versions than a symbol can name");
+    at2 += next2;
   }
   return versions;
 }
@@ -19534,6 +19548,7 @@ function readExports(file3, sections2) {
     const version3 = indices ? file3.u16(indices.offset + 2 * i) : 1;
     const sized = kind === "object" || kind === "tls" || kind === "common" ? ` ${file3.word(at2 + (wide ? 16 : 8))}` : "";
     const name6 = file3.text(strings + file3.u32(at2));
+    if (exports2.length >= mostSymbols) throw new RangeError("it has more symbols than are read");
     exports2.push(`${name6}${versionText(version3, versions)} ${kind} ${bindingText(binding)}${sized}`);
   }
   return exports2;
@@ -19603,10 +19618,10 @@ function visibleManifest(xml) {
     const m = token.exec(xml);
     if (!m) return void 0;
     at2 = token.lastIndex;
-    const [found2, closing, name6, attributes, empty2] = m;
+    const [found2, closing2, name6, attributes, empty2] = m;
     if (name6 !== void 0) {
       const own3 = open3.length === 1 && open3[0] === "package" && forPeople.has(name6);
-      if (closing) {
+      if (closing2) {
         if (open3.pop() !== name6) return void 0;
         if (!skipped) out += `</${name6}>`;
         else if (open3.length < skipped) skipped = 0;
@@ -19691,8 +19706,8 @@ function describeText(f, data, isElf, { cmake: cmake2, read: read3, paths: paths
   const { path: path2 } = f;
   const full = whole2(f, sha256(data));
   const text8 = isElf || data.length > mostText2 ? void 0 : data;
-  const plain4 = text8 && plainly(() => withoutComments(path2, text8.toString("latin1")));
-  const code = plain4 === void 0 ? full : whole2(f, sha256(`without comments ${plain4}`));
+  const plain5 = text8 && plainly(() => withoutComments(path2, text8.toString("latin1")));
+  const code = plain5 === void 0 ? full : whole2(f, sha256(`without comments ${plain5}`));
   const seen = (of) => ({ path: path2, full, code: of, api: of, tool: of });
   if (path2.endsWith(".pyc")) {
     const source2 = path2.replace(/__pycache__\/([^/.]+)\.[^/]*\.pyc$/, "$1.py");
@@ -20577,12 +20592,12 @@ function trail(edges, set) {
 }
 function inverse(edges) {
   const starts = new Uint32Array(edges.length + 1);
-  for (const list9 of edges) for (const d of list9) starts[d + 1]++;
+  for (const list8 of edges) for (const d of list8) starts[d + 1]++;
   for (let n = 0; n < edges.length; n++) starts[n + 1] += starts[n];
   const all = new Uint32Array(starts[edges.length]);
   const next2 = starts.slice();
-  edges.forEach((list9, n) => {
-    for (const d of list9) all[next2[d]++] = n;
+  edges.forEach((list8, n) => {
+    for (const d of list8) all[next2[d]++] = n;
   });
   return (n) => all.subarray(starts[n], starts[n + 1]);
 }
@@ -20651,14 +20666,14 @@ function usersOf(scopes, wanted) {
 }
 function remainingPaths(packages, milliseconds) {
   const index = new Map(packages.map((p, i) => [p.name, i]));
-  const longest6 = packages.map(milliseconds);
+  const longest7 = packages.map(milliseconds);
   for (let n = packages.length - 1; n >= 0; n--) {
     for (const name6 of [...packages[n].build, ...packages[n].run]) {
       const d = index.get(name6);
-      if (d !== void 0 && d < n) longest6[d] = Math.max(longest6[d], longest6[n] + milliseconds(packages[d]));
+      if (d !== void 0 && d < n) longest7[d] = Math.max(longest7[d], longest7[n] + milliseconds(packages[d]));
     }
   }
-  return longest6;
+  return longest7;
 }
 
 // ts-src/plan/versions.ts
@@ -20704,8 +20719,8 @@ function compareParts2(a, b) {
 var stampIn2 = /^(.*\.)(\d{8})\.(\d{6})$/;
 function versionAbove(version3, stamp, highest2) {
   const epochOf = (v) => Number(/^(\d+):/.exec(v)?.[1] ?? 0);
-  const plain4 = version3.replace(/^\d+:/, "");
-  const head = stampIn2.exec(plain4)?.[1] ?? `${plain4}.`;
+  const plain5 = version3.replace(/^\d+:/, "");
+  const head = stampIn2.exec(plain5)?.[1] ?? `${plain5}.`;
   const of = (epoch2, at2) => `${epoch2 ? `${epoch2}:` : ""}${head}${at2.slice(0, 8)}.${at2.slice(8).padEnd(6, "0")}`;
   const epoch = Math.max(epochOf(version3), epochOf(highest2));
   const last = stampIn2.exec(highest2);
@@ -21253,8 +21268,8 @@ function needsOf(p, groups, idOf2) {
 function above(evaluated, names4) {
   const dependents = evaluated.names.map(() => []);
   evaluated.inside.forEach((inside, n) => {
-    for (const list9 of [inside.build, inside.run, inside.test])
-      for (const d of list9) dependents[d].push(evaluated.names[n]);
+    for (const list8 of [inside.build, inside.run, inside.test])
+      for (const d of list8) dependents[d].push(evaluated.names[n]);
   });
   const found2 = /* @__PURE__ */ new Set();
   const stack = [...names4];
@@ -21674,8 +21689,8 @@ var fault2 = (node2, d) => void (node2.faults ??= []).push(d);
 var essentialTag = "every package of ROS 2 needs it";
 function placesOf(local2, lists) {
   const places = [];
-  for (const list9 of lists) {
-    for (let i = 0; i < list9.length; i++) if (local2[list9[i]] >= 0) places.push(local2[list9[i]]);
+  for (const list8 of lists) {
+    for (let i = 0; i < list8.length; i++) if (local2[list8[i]] >= 0) places.push(local2[list8[i]]);
   }
   return places;
 }
@@ -21769,8 +21784,8 @@ var Cycles = class {
   closing(edges, groups) {
     const count3 = this.nodes.length;
     const left = new Set(groups.map(([from, to]) => from * count3 + to));
-    const plain4 = edges.map((list9, n) => list9.filter((d) => d < count3 || !left.has(n % count3 * count3 + (d - count3))));
-    const dependents = inverse(plain4);
+    const plain5 = edges.map((list8, n) => list8.filter((d) => d < count3 || !left.has(n % count3 * count3 + (d - count3))));
+    const dependents = inverse(plain5);
     const above2 = /* @__PURE__ */ new Map();
     const needing = (from) => {
       let found2 = above2.get(from);
@@ -21802,10 +21817,10 @@ var Cycles = class {
   report(edges, set) {
     const count3 = this.nodes.length;
     const path2 = packageTrail(edges, set, count3);
-    const place2 = (i) => path2[i] ?? 0;
-    const number7 = (i) => this.node(place2(i)).number;
+    const place3 = (i) => path2[i] ?? 0;
+    const number7 = (i) => this.node(place3(i)).number;
     const text8 = path2.slice(0, -1).map(
-      (n, i) => `${this.name(n)} \u2192 ${this.name(place2(i + 1))} (${edgeOf(this.evaluated, number7(i), number7(i + 1)).tag})`
+      (n, i) => `${this.name(n)} \u2192 ${this.name(place3(i + 1))} (${edgeOf(this.evaluated, number7(i), number7(i + 1)).tag})`
     );
     const first2 = path2.length > 1 ? edgeOf(this.evaluated, number7(0), number7(1)) : void 0;
     this.diagnostics.push(
@@ -21825,8 +21840,8 @@ var Cycles = class {
     cycles([...built.slice(0, count3).map((e, i) => [...e, ...tested[i] ?? []]), ...built.slice(count3)]).forEach(
       (c, i) => c.forEach((n) => set[n] = i)
     );
-    tested.forEach((list9, i) => {
-      for (const to of list9) {
+    tested.forEach((list8, i) => {
+      for (const to of list8) {
         if (set[i] === -1 || set[i] !== set[to]) continue;
         const [a, b] = [this.node(i).number, this.node(to).number];
         kept4[i] = (kept4[i] ?? []).filter((d) => d !== to);
@@ -21865,8 +21880,8 @@ function findDepths(sequence, count3) {
   }
   if (!late) return;
   const sets = /* @__PURE__ */ new Map();
-  const place2 = new Map(sequence.map((n, i) => [n.number, i]));
-  const places = (list9) => list9.flatMap((d) => place2.get(d) ?? []);
+  const place3 = new Map(sequence.map((n, i) => [n.number, i]));
+  const places = (list8) => list8.flatMap((d) => place3.get(d) ?? []);
   for (const members2 of cycles(sequence.map((n) => [...places(n.build), ...places(n.run)]))) {
     const set = { nodes: members2.map((i) => sequence[i]), left: members2.length, depth: 0 };
     for (const n of set.nodes) sets.set(n, set);
@@ -21963,9 +21978,9 @@ function together(needed2) {
   const set = /* @__PURE__ */ new Map();
   for (const members2 of cycles(needed2)) for (const n of members2) set.set(n, members2);
   if (!set.size) return [...needed2];
-  return needed2.map((list9, n) => {
+  return needed2.map((list8, n) => {
     const own3 = set.get(n);
-    const all = list9.flatMap((d) => {
+    const all = list8.flatMap((d) => {
       const members2 = set.get(d) ?? [d];
       return members2 === own3 ? [] : members2;
     });
@@ -21973,10 +21988,10 @@ function together(needed2) {
   });
 }
 function withTests(edges, tests) {
-  const all = edges.map((list9, n) => [...list9, ...tests[n]]);
+  const all = edges.map((list8, n) => [...list8, ...tests[n]]);
   const set = new Int32Array(all.length).fill(-1);
   cycles(all).forEach((members2, i) => members2.forEach((n) => set[n] = i));
-  return edges.map((list9, n) => [...list9, ...tests[n].filter((d) => set[d] === -1 || set[d] !== set[n])]);
+  return edges.map((list8, n) => [...list8, ...tests[n].filter((d) => set[d] === -1 || set[d] !== set[n])]);
 }
 function testCycles(evaluated) {
   const nodes = evaluated.inside.map((inside, number7) => ({
@@ -21997,8 +22012,8 @@ function testCycles(evaluated) {
   );
   const settled2 = reach3.settle();
   const tested = nodes.map((n) => n.test);
-  const sets = cycles(settled2.map((list9, n) => n < count3 ? [...list9, ...tested[n]] : list9));
-  const plain4 = doubled(
+  const sets = cycles(settled2.map((list8, n) => n < count3 ? [...list8, ...tested[n]] : list8));
+  const plain5 = doubled(
     nodes.map((n) => n.build),
     nodes.map((n) => n.run)
   );
@@ -22007,7 +22022,7 @@ function testCycles(evaluated) {
     const packages = [...new Set(set.map((n) => n % count3))].sort((a, b) => a - b);
     for (const from of set) {
       for (const to of from < count3 ? tested[from] : []) {
-        const back = members2.has(to) ? shortest(plain4, to, from) : void 0;
+        const back = members2.has(to) ? shortest(plain5, to, from) : void 0;
         if (back) return { packages, trail: [from, ...back.map((n) => n % count3)].filter((n, i, a) => n !== a[i - 1]) };
       }
     }
@@ -22501,7 +22516,7 @@ var ScopePlanner = class {
     };
     const inside = evaluated.inside[number7];
     if (elsewhere) {
-      const built = (list9, role) => list9.filter((d) => {
+      const built = (list8, role) => list8.filter((d) => {
         const r = elsewhere[d];
         if (r && r.from !== "built" && r.from !== "nowhere") requires(r.packages, role);
         return r === void 0;
@@ -22675,8 +22690,8 @@ function loginOf(url2) {
   const m = /^(https?):\/\/([^/]+)@([^/@]+)(.*)$/i.exec(url2);
   if (!m) return { plain: url2 };
   const [, scheme, user2, host2, path2] = m;
-  const plain4 = `${scheme}://${host2}${path2}`;
-  if (scheme.toLowerCase() === "http" && !isLoopback(host2)) return { plain: plain4 };
+  const plain5 = `${scheme}://${host2}${path2}`;
+  if (scheme.toLowerCase() === "http" && !isLoopback(host2)) return { plain: plain5 };
   const colon = user2.indexOf(":");
   const decoded3 = (text8) => {
     try {
@@ -22686,7 +22701,7 @@ function loginOf(url2) {
     }
   };
   return {
-    plain: plain4,
+    plain: plain5,
     login: {
       env: {
         SLIPWAY_URL_USER: decoded3(colon < 0 ? user2 : user2.slice(0, colon)),
@@ -22815,10 +22830,10 @@ var longest2 = (Number(process.env.SLIPWAY_FETCH_MINUTES) || 60) * 6e4;
 var hostOf = (url2) => /^[a-z+]+:\/\/(?:[^/]*@)?([^/@]+)/.exec(url2)?.[1] ?? redacted(url2);
 function askFor(url2, submodule) {
   if (isLocalUrl(url2)) return { url: url2, env: {} };
-  const { plain: plain4, login: login2 } = loginOf(url2);
+  const { plain: plain5, login: login2 } = loginOf(url2);
   const env = environment();
-  if (!mayUseCredentials(plain4, submodule)) return { url: plain4, env: anonymous(env) };
-  return { url: plain4, env: login2 ? withSettings({ ...env, ...login2.env }, login2.settings) : {} };
+  if (!mayUseCredentials(plain5, submodule)) return { url: plain5, env: anonymous(env) };
+  return { url: plain5, env: login2 ? withSettings({ ...env, ...login2.env }, login2.settings) : {} };
 }
 function passingFault(stderr) {
   if (refused.test(stderr)) return "refused";
@@ -23089,10 +23104,10 @@ async function treeWithSubmodules(fetch2, remote, commit2, depth2) {
     const there = await fetchBlobs(gitDir, remote, [modules2]);
     if (!there.ok) return there;
   }
-  const listed3 = modules2 ? await told3(["config", "--no-includes", "--blob", `${commit2}:.gitmodules`, "--null", "--list"], { gitDir }) : good("");
-  if (!listed3.ok) return listed3;
+  const listed4 = modules2 ? await told3(["config", "--no-includes", "--blob", `${commit2}:.gitmodules`, "--null", "--list"], { gitDir }) : good("");
+  if (!listed4.ok) return listed4;
   const named7 = /* @__PURE__ */ new Map();
-  for (const line2 of listed3.value.split("\0")) {
+  for (const line2 of listed4.value.split("\0")) {
     const m = /^submodule\.([^\n]*)\.(path|url)\n([^]*)$/.exec(line2);
     if (m) named7.set(m[1], { ...named7.get(m[1]), [m[2]]: m[3] });
   }
@@ -23251,13 +23266,13 @@ async function fetchArchive(entry, url2, state) {
 }
 var largestContent = { bytes: 2 * 2 ** 30, files: 5e5 };
 async function unpacksWithin(file3, type) {
-  const listed3 = type === "zip" ? await run("unzip", ["-Zt", file3]) : await run("sh", [
+  const listed4 = type === "zip" ? await run("unzip", ["-Zt", file3]) : await run("sh", [
     "-c",
     `tar -t -v --numeric-owner -f "$1" | LC_ALL=C awk '{ n++; s += $3 } END { printf "%d files, %.0f bytes", n, s }'`,
     "sizes",
     file3
   ]);
-  const m = /(\d+) files?, (\d+) bytes/.exec(listed3.stdout);
+  const m = /(\d+) files?, (\d+) bytes/.exec(listed4.stdout);
   if (!m) return void 0;
   const [files, bytes] = [Number(m[1]), Number(m[2])];
   if (files <= largestContent.files && bytes <= largestContent.bytes) return void 0;
@@ -23266,8 +23281,8 @@ async function unpacksWithin(file3, type) {
 async function lostSubmodules(root, url2) {
   const modules2 = (0, import_node_path17.join)(root, ".gitmodules");
   if (!exists(modules2)) return [];
-  const listed3 = await git(["config", "--no-includes", "--file", modules2, "--get-regexp", "\\.path$"]);
-  return listed3.stdout.split("\n").flatMap((line2) => {
+  const listed4 = await git(["config", "--no-includes", "--file", modules2, "--get-regexp", "\\.path$"]);
+  return listed4.stdout.split("\n").flatMap((line2) => {
     const path2 = line2.slice(line2.indexOf(" ") + 1);
     if (!line2 || path2.startsWith("/") || path2.split("/").includes("..")) return [];
     const there = exists((0, import_node_path17.join)(root, path2)) && (0, import_node_fs16.readdirSync)((0, import_node_path17.join)(root, path2)).length > 0;
@@ -23297,9 +23312,9 @@ async function treeOfFolder(gitDir, folder2, depth2) {
       cwd: folder2
     });
     if (added.code !== 0) return bad(error("source-folder", `can't read ${folder2}: ${lastLine(added)}`));
-    const listed3 = await told3(["ls-files", "--stage", "-z"], { gitDir, env, cwd: folder2 });
-    if (!listed3.ok) return listed3;
-    const links = listed3.value.split("\0").filter((l) => l.startsWith("160000 ")).map((l) => l.slice(l.indexOf("	") + 1));
+    const listed4 = await told3(["ls-files", "--stage", "-z"], { gitDir, env, cwd: folder2 });
+    if (!listed4.ok) return listed4;
+    const links = listed4.value.split("\0").filter((l) => l.startsWith("160000 ")).map((l) => l.slice(l.indexOf("	") + 1));
     for (const path2 of links) {
       const inner = depth2 < 10 ? await treeOfFolder(gitDir, (0, import_node_path17.join)(folder2, path2), depth2 + 1) : bad(error("source-folder", `${folder2}: repositories are nested more than 10 deep`));
       if (!inner.ok) return inner;
@@ -23334,7 +23349,7 @@ async function download(url2, file3, since) {
       (0, import_node_fs16.copyFileSync)(local2, file3);
       return good(file3);
     }
-    const { plain: plain4, login: login2 } = loginOf(url2);
+    const { plain: plain5, login: login2 } = loginOf(url2);
     const got = await slowly(
       hostOf(url2),
       run(
@@ -23346,7 +23361,7 @@ async function download(url2, file3, since) {
           file3,
           ...login2 ? ["--config", "-"] : [],
           "--",
-          plain4
+          plain5
         ],
         login2 ? { input: `user = ${JSON.stringify(`${login2.env.SLIPWAY_URL_USER}:${login2.env.SLIPWAY_URL_PASSWORD}`)}
 ` } : {}
@@ -23383,8 +23398,8 @@ async function resolveRefs(url2, versions, reporter2 = {}) {
   const refs = /* @__PURE__ */ new Map();
   for (let i = 0; i < asked2.length; i += 200) {
     const patterns2 = asked2.slice(i, i + 200).flatMap((v) => v === void 0 ? ["HEAD"] : namesOf(v));
-    const listed3 = await listRefs(url2, patterns2, refs, reporter2);
-    if (!listed3.ok) return listed3;
+    const listed4 = await listRefs(url2, patterns2, refs, reporter2);
+    if (!listed4.ok) return listed4;
   }
   const found2 = versions.map((v) => {
     if (v === void 0) return refs.get("HEAD");
@@ -23393,8 +23408,8 @@ async function resolveRefs(url2, versions, reporter2 = {}) {
   });
   const all = /* @__PURE__ */ new Map();
   if (versions.some((v, i) => found2[i] === void 0 && v !== void 0 && !v.startsWith("refs/"))) {
-    const listed3 = await listRefs(url2, ["refs/heads/*", "refs/tags/*"], all, reporter2);
-    if (!listed3.ok) return listed3;
+    const listed4 = await listRefs(url2, ["refs/heads/*", "refs/tags/*"], all, reporter2);
+    if (!listed4.ok) return listed4;
   }
   return good(
     found2.map((commit2, i) => {
@@ -23407,9 +23422,9 @@ async function resolveRefs(url2, versions, reporter2 = {}) {
   );
 }
 async function listRefs(url2, patterns2, refs, reporter2) {
-  const listed3 = await patiently((at2) => ["ls-remote", "--", at2, ...patterns2], {}, { url: url2, reporter: reporter2 });
-  if (listed3.code !== 0) return unreachable({ url: url2, reporter: reporter2 }, listed3);
-  for (const line2 of listed3.stdout.split("\n")) {
+  const listed4 = await patiently((at2) => ["ls-remote", "--", at2, ...patterns2], {}, { url: url2, reporter: reporter2 });
+  if (listed4.code !== 0) return unreachable({ url: url2, reporter: reporter2 }, listed4);
+  for (const line2 of listed4.stdout.split("\n")) {
     const tab = line2.indexOf("	");
     if (tab > 0) refs.set(line2.slice(tab + 1), line2.slice(0, tab));
   }
@@ -23995,8 +24010,8 @@ function parseXml2(source2, file3) {
       })
     );
   const text8 = source2.charCodeAt(0) === 65279 ? source2.slice(1) : source2;
-  const plain4 = readPlain(text8);
-  if (plain4) return good(plain4);
+  const plain5 = readPlain(text8);
+  if (plain5) return good(plain5);
   const read3 = readTree(text8);
   return read3.root ? good(read3.root) : bad(error("manifest-xml", `not well-formed XML: ${read3.message}`, { file: file3, line: read3.line }));
 }
@@ -24027,16 +24042,16 @@ function recall(state, commit2, name6) {
   return remembered4 && parsePackages(name6, remembered4);
 }
 async function readPackages(state, name6, snapshot2, url2, reporter2) {
-  const listed3 = await git([...local, "ls-tree", "-r", "-t", "-z", "--full-tree", snapshot2.tree], {
+  const listed4 = await git([...local, "ls-tree", "-r", "-t", "-z", "--full-tree", snapshot2.tree], {
     gitDir: snapshot2.gitDir
   });
-  if (listed3.code !== 0) return bad(error("source-store", `can't list ${name6}: ${listed3.stderr.trim()}`));
+  if (listed4.code !== 0) return bad(error("source-store", `can't list ${name6}: ${listed4.stderr.trim()}`));
   const trees = /* @__PURE__ */ new Map([["", snapshot2.tree]]);
   const found2 = [];
   const pyprojects = /* @__PURE__ */ new Map();
   const setups = /* @__PURE__ */ new Set();
   const ignored = /* @__PURE__ */ new Set();
-  for (const line2 of listed3.stdout.split("\0")) {
+  for (const line2 of listed4.stdout.split("\0")) {
     const tab = line2.indexOf("	");
     if (tab < 0) continue;
     const [, type = "", object3 = ""] = line2.slice(0, tab).split(" ");
@@ -24384,9 +24399,9 @@ var tags = Object.keys(kindsOfTag);
 var plainName = /^[!-~]+$/;
 function packDependency(d) {
   const { name: name6, line: line2, tag, ...more } = d;
-  const plain4 = plainName.test(name6);
-  const json2 = plain4 ? more : { ...more, name: name6 };
-  return `${tags.indexOf(tag)} ${line2} ${plain4 ? name6 : ""}${Object.keys(json2).length ? ` ${JSON.stringify(json2)}` : ""}`;
+  const plain5 = plainName.test(name6);
+  const json2 = plain5 ? more : { ...more, name: name6 };
+  return `${tags.indexOf(tag)} ${line2} ${plain5 ? name6 : ""}${Object.keys(json2).length ? ` ${JSON.stringify(json2)}` : ""}`;
 }
 var KeptManifest = class {
   name;
@@ -25043,8 +25058,8 @@ async function pinCommits(distributions, reporter2) {
   for (const d of distributions) {
     for (const p of d.packages.values()) {
       if (p.source.commit !== void 0 || p.source.ref === void 0) continue;
-      const list9 = byUrl.get(p.source.url);
-      if (list9) list9.push(p);
+      const list8 = byUrl.get(p.source.url);
+      if (list8) list8.push(p);
       else byUrl.set(p.source.url, [p]);
     }
   }
@@ -25460,8 +25475,8 @@ function isPlain(value2) {
 }
 var notText = /^(?:y|n|yes|no|on|off|true|false|null)$/i;
 function lineOfKey(text8, key) {
-  const plain4 = text8.split("\n").findIndex((line2) => line2.startsWith(`${key}:`));
-  return plain4 >= 0 ? plain4 + 1 : new Locator(text8).line([key]);
+  const plain5 = text8.split("\n").findIndex((line2) => line2.startsWith(`${key}:`));
+  return plain5 >= 0 ? plain5 + 1 : new Locator(text8).line([key]);
 }
 
 // ts-src/read/rosdep-files.ts
@@ -26346,9 +26361,9 @@ var groovy = (text8) => `'${text8.replaceAll("\\", "\\\\").replaceAll("'", "\\'"
 function jobNames(names4) {
   const used = /* @__PURE__ */ new Set();
   return names4.map((name6) => {
-    const plain4 = name6.replace(/[^A-Za-z0-9._ -]+/g, "-").replace(/^[.-]+|\.+$/g, "") || "repository";
-    let free = plain4;
-    for (let i = 2; used.has(free.toLowerCase()); i++) free = `${plain4}-${i}`;
+    const plain5 = name6.replace(/[^A-Za-z0-9._ -]+/g, "-").replace(/^[.-]+|\.+$/g, "") || "repository";
+    let free = plain5;
+    for (let i = 2; used.has(free.toLowerCase()); i++) free = `${plain5}-${i}`;
     used.add(free.toLowerCase());
     return free;
   });
@@ -26437,10 +26452,10 @@ function renderJobDsl(input) {
   });
 }
 function renderJobsCasc(input) {
-  const script2 = renderJobDsl(input).trimEnd().split("\n").map((l) => l ? `      ${l}` : "").join("\n");
+  const script3 = renderJobDsl(input).trimEnd().split("\n").map((l) => l ? `      ${l}` : "").join("\n");
   return `jobs:
   - script: |
-${script2}
+${script3}
 `;
 }
 
@@ -26943,10 +26958,10 @@ var always = [
   { command: "mount", package: "mount", why: "makes hermetic roots" },
   { command: "ip", package: "iproute2", why: "gives tests a loopback network" }
 ];
-var toolsFor = (driver, plain4) => [
+var toolsFor = (driver, plain5) => [
   ...always,
   ...driver === "docker" ? [{ command: "docker", package: "docker.io", why: "runs builds with --driver docker" }] : [],
-  ...plain4 || driver === "unshare" ? [{ command: "newuidmap", package: "uidmap", why: "maps ids of user namespaces" }] : []
+  ...plain5 || driver === "unshare" ? [{ command: "newuidmap", package: "uidmap", why: "maps ids of user namespaces" }] : []
 ];
 var keyrings2 = {
   debian: { file: keyrings.debian, package: "debian-archive-keyring" },
@@ -27016,8 +27031,8 @@ async function namespaceFindings(setting, refused4) {
 }
 async function examine(driver, systems) {
   const findings = [];
-  const plain4 = process.getuid() !== 0;
-  for (const t of toolsFor(driver, plain4))
+  const plain5 = process.getuid() !== 0;
+  for (const t of toolsFor(driver, plain5))
     if (!inPath(t.command))
       findings.push({
         what: `${t.command} (${t.why}) is not installed`,
@@ -27028,7 +27043,7 @@ async function examine(driver, systems) {
     if (!(0, import_node_fs28.existsSync)(ring.file))
       findings.push({ what: `the keyring of ${os}'s archive is not installed`, ...await keyringFix(ring) });
   }
-  if (plain4 && driver === "unshare") {
+  if (plain5 && driver === "unshare") {
     const user2 = { name: (0, import_node_os5.userInfo)().username, id: process.getuid() };
     const users2 = readIf("/etc/passwd") ?? "";
     const problems = ["/etc/subuid", "/etc/subgid"].flatMap((f) => idProblem(f, readIf(f) ?? "", user2, users2) ?? []);
@@ -27046,16 +27061,16 @@ async function examine(driver, systems) {
   if (!findings.length && driver === "docker" && (await run("docker", ["info"])).code !== 0)
     findings.push({
       what: "the docker daemon does not answer",
-      fix: `${plain4 ? "sudo " : ""}systemctl start docker${plain4 ? `; sudo usermod -aG docker ${(0, import_node_os5.userInfo)().username}` : ""}`
+      fix: `${plain5 ? "sudo " : ""}systemctl start docker${plain5 ? `; sudo usermod -aG docker ${(0, import_node_os5.userInfo)().username}` : ""}`
     });
-  const refused4 = !findings.length && plain4 && driver === "unshare" ? await refusedNamespaces() : void 0;
+  const refused4 = !findings.length && plain5 && driver === "unshare" ? await refusedNamespaces() : void 0;
   if (refused4)
     findings.push({
       what: `plain users can't make user namespaces here: ${refused4}`,
       fix: "run as root, or outside of the chroot or container that this is"
     });
   if (!findings.length && driver === "unshare") {
-    const user2 = plain4 ? ["--user", "--map-auto", "--map-root-user"] : [];
+    const user2 = plain5 ? ["--user", "--map-auto", "--map-root-user"] : [];
     const tried3 = await run("unshare", [
       ...user2,
       "--mount",
@@ -27068,7 +27083,7 @@ async function examine(driver, systems) {
       "-c",
       "d=/tmp/slipway-doctor-$$; mkdir $d && mount -t tmpfs tmpfs $d && mkdir $d/l $d/u $d/w $d/m && mount -t overlay overlay -o lowerdir=$d/l,upperdir=$d/u,workdir=$d/w$1 $d/m; r=$?; umount $d/m $d 2>/dev/null; rmdir $d; exit $r",
       "sh",
-      plain4 ? ",userxattr" : ""
+      plain5 ? ",userxattr" : ""
     ]);
     if (tried3.code !== 0)
       findings.push({
@@ -27083,12 +27098,12 @@ async function refusedNamespaces() {
   return tried3.code === 0 ? void 0 : tried3.stderr.trim().split("\n").pop() ?? `unshare ended with ${tried3.code}`;
 }
 async function missingTools(driver, plan2) {
-  const plain4 = process.getuid() !== 0;
-  const lacking = toolsFor(driver, plain4).filter((t) => !inPath(t.command));
+  const plain5 = process.getuid() !== 0;
+  const lacking = toolsFor(driver, plain5).filter((t) => !inPath(t.command));
   const systems = plan2.scopes.flatMap((s) => s.targets.map((t) => t.os));
   const rings = [...new Set(systems)].map((os) => keyrings2[os]).filter((ring) => !(0, import_node_fs28.existsSync)(ring.file));
   const names4 = [...new Set([...lacking, ...rings].map((t) => t.package))].sort();
-  const refused4 = !names4.length && plain4 && driver === "unshare" ? await refusedNamespaces() : void 0;
+  const refused4 = !names4.length && plain5 && driver === "unshare" ? await refusedNamespaces() : void 0;
   if (refused4)
     return [
       error("roots-refused", `plain users can't make user namespaces here: ${refused4}`, {
@@ -27099,7 +27114,7 @@ async function missingTools(driver, plan2) {
   const fixes = await Promise.all(rings.map((ring) => keyringFix(ring)));
   const packages = names4.filter((name6) => !rings.some((ring, i) => ring.package === name6 && fixes[i]?.fix));
   const hints = [
-    ...packages.length ? [`${plain4 ? "sudo " : ""}apt-get install -y ${packages.join(" ")}`] : [],
+    ...packages.length ? [`${plain5 ? "sudo " : ""}apt-get install -y ${packages.join(" ")}`] : [],
     ...fixes.flatMap((f) => f.fix ?? [])
   ];
   const hint = `${hints.join("; ")}    (slipway doctor tells more)`;
@@ -27200,6 +27215,38 @@ var lost = (packages) => ({ state: "lost", packages });
 // ts-src/engine/build/packaging.ts
 var import_node_fs31 = require("node:fs");
 var import_node_path38 = require("node:path");
+
+// ts-src/io/bounded.ts
+var import_node_vm = require("node:vm");
+var place = (0, import_node_vm.createContext)({ work: void 0 });
+var script = new import_node_vm.Script("work()");
+var longest3 = 120;
+var Patience = class {
+  constructor(seconds = longest3) {
+    this.seconds = seconds;
+    this.left = seconds * 1e3;
+  }
+  left;
+  /** Does what must be done at once. Throws a LeftBehindError where the time is up; `what` is read, for people. */
+  spend(what, work2) {
+    const before = place.work;
+    const begun = performance.now();
+    place.work = work2;
+    try {
+      return script.runInContext(place, { timeout: Math.max(1, Math.ceil(this.left)) });
+    } catch (e) {
+      if (!isTimeUp(e)) throw e;
+      throw new LeftBehindError(`${what} takes longer than ${this.seconds} seconds to read`);
+    } finally {
+      place.work = before;
+      this.left -= performance.now() - begun;
+    }
+  }
+};
+var isTimeUp = (e) => typeof e === "object" && e !== null && "code" in e && e.code === "ERR_SCRIPT_EXECUTION_TIMEOUT";
+var withinTime = (what, work2) => new Patience().spend(what, work2);
+
+// ts-src/engine/build/packaging.ts
 init_diagnostics();
 init_names();
 
@@ -27211,7 +27258,7 @@ var mostNotices = 60;
 var beginning2 = 3e3;
 var named3 = /^(?:LICEN[CS]E|COPYING|COPYRIGHT|NOTICE)/i;
 var source = /\.(?:c|cc|cpp|cxx|h|hh|hpp|hxx|py|cmake|java|rs|go|sh|msg|srv|action|idl|in)$|^CMakeLists\.txt$/;
-var notice = /(?:copyright|\(c\)|\u00a9)[\s:]*(?:\(c\)|\u00a9)?[\s:]*((?:(?:19|20)\d\d(?:\s*[-\u2013,]\s*)?)+)[\s,.:]+(?:by\s+)?([^\n*<>|{}]{2,120})/gi;
+var notice = /(?:copyright|\(c\)|\u00a9)[\s:]{0,20}(?:\(c\)|\u00a9)?[\s:]{0,20}((?:(?:19|20)\d\d(?:\s*[-\u2013,]\s*)?)+)[\s,.:]+(?:by\s+)?([^\n*<>|{}]{2,120})/gi;
 function copyrightNotices(root) {
   const found2 = /* @__PURE__ */ new Map();
   for (const path2 of filesToRead(root)) {
@@ -27874,7 +27921,7 @@ function writeRecipe(options5, request, source2, folder2) {
     ]),
     maintainer: distro.maintainer,
     distribution: graph2.scope.distribution,
-    notices: copyrightNotices(source2),
+    notices: withinTime("its copyright notices", () => copyrightNotices(source2)),
     licenseText: firstText(source2, [...licenses, ...licenseFiles])?.toString("utf8").slice(0, 2e5)
   });
   const changelog = firstText(source2, ["CHANGELOG.rst", "CHANGELOG.md"]);
@@ -27997,12 +28044,19 @@ async function bringSource(state, store2, p, target2) {
   const out = await checkout({ gitDir }, p.source.tree, target2);
   return out.ok ? void 0 : out.diagnostics[0].message;
 }
-async function applyPatches(distroRoot, patches, source2, ceiling) {
+async function applyPatches(distroRoot, patches, source2) {
+  const folder2 = (0, import_node_path40.dirname)(source2);
+  const env = {
+    PATH: process.env.PATH,
+    LC_ALL: "C.UTF-8",
+    HOME: "/nonexistent",
+    GIT_CONFIG_NOSYSTEM: "1",
+    GIT_CONFIG_GLOBAL: "/dev/null",
+    GIT_CEILING_DIRECTORIES: (0, import_node_path40.dirname)(folder2)
+  };
+  const options5 = ["-p1", "--whitespace=nowarn", `--directory=${(0, import_node_path40.basename)(source2)}`];
   for (const patch of patches) {
-    const applied = await run("git", ["apply", "-p1", "--whitespace=nowarn", (0, import_node_path40.join)(distroRoot, patch)], {
-      cwd: source2,
-      env: { ...process.env, GIT_CEILING_DIRECTORIES: ceiling }
-    });
+    const applied = await run("git", ["apply", ...options5, "--", (0, import_node_path40.join)(distroRoot, patch)], { cwd: folder2, env });
     if (applied.code !== 0) return `the patch ${patch} does not apply: ${applied.stderr.trim().split("\n")[0]}`;
   }
   return void 0;
@@ -28020,8 +28074,8 @@ async function gitDirOf(state, p) {
 // ts-src/engine/build/source-package.ts
 async function makeSourcePackage(options5, request) {
   const { graph: graph2, package: p, version: version3, work: work2 } = request;
-  const plain4 = version3.replace(/^\d+:/, "");
-  const folder2 = `${p.debian}-${plain4.replace(/-[^-]*$/, "")}`;
+  const plain5 = version3.replace(/^\d+:/, "");
+  const folder2 = `${p.debian}-${plain5.replace(/-[^-]*$/, "")}`;
   const source2 = (0, import_node_path41.join)(work2, folder2);
   const patches = options5.taskKeys.settingsOf(p.name).patches ?? [];
   (0, import_node_fs34.mkdirSync)(work2, { recursive: true });
@@ -28036,14 +28090,14 @@ async function makeSourcePackage(options5, request) {
   const debian2 = (0, import_node_path41.join)(source2, "debian");
   if ((0, import_node_fs34.lstatSync)(debian2, { throwIfNoEntry: false })) (0, import_node_fs34.renameSync)(debian2, freeName(`${debian2}.upstream`));
   (0, import_node_fs34.renameSync)(recipe2, debian2);
-  const archive = (0, import_node_path41.join)(work2, `${p.debian}_${plain4}.tar.gz`);
+  const archive = (0, import_node_path41.join)(work2, `${p.debian}_${plain5}.tar.gz`);
   const packed3 = await run("tar", [...archiveOptions(stamp), "-f", archive, "-C", work2, folder2]);
   (0, import_node_fs34.rmSync)(source2, { recursive: true, force: true });
   if (packed3.code !== 0)
     throw Object.assign(new Error(`tar could not pack the source of ${p.name}: ${lastLine2(packed3.stderr)}`), {
       code: /No space/.test(packed3.stderr) ? "ENOSPC" : "ESTORE"
     });
-  const dsc = (0, import_node_path41.join)(work2, `${p.debian}_${plain4}.dsc`);
+  const dsc = (0, import_node_path41.join)(work2, `${p.debian}_${plain5}.dsc`);
   const text8 = renderDsc({
     source: p.debian,
     binary: p.debian,
@@ -28249,8 +28303,8 @@ async function repackDeb(file3, target2, { from, to, seconds }) {
 var import_node_crypto7 = require("node:crypto");
 var poolPath = (stanza, file3) => `${poolFolder((fieldOf(stanza, "Source") ?? fieldOf(stanza, "Package") ?? "unknown").replace(/ .*$/, ""))}/${file3}`;
 function poolFolder(source2) {
-  const plain4 = /^[a-z0-9][a-z0-9+.-]*$/.test(source2) ? source2 : "unknown";
-  return `pool/main/${plain4.slice(0, plain4.startsWith("lib") ? 4 : 1)}/${plain4}`;
+  const plain5 = /^[a-z0-9][a-z0-9+.-]*$/.test(source2) ? source2 : "unknown";
+  return `pool/main/${plain5.slice(0, plain5.startsWith("lib") ? 4 : 1)}/${plain5}`;
 }
 function packageEntry(stanza, file3) {
   const own3 = stanza.split(/\n(?! )/).filter((f) => f && !/^(Filename|Size|MD5sum|SHA1|SHA256|SHA512):/i.test(f)).join("\n");
@@ -28375,18 +28429,18 @@ async function readPacked(store2, packed3) {
   }
   return packed3?.length && found2.length === packed3.length ? found2 : void 0;
 }
-function filesOf2({ key, plain: plain4, packed: packed3, contents: contents3 }) {
+function filesOf2({ key, plain: plain5, packed: packed3, contents: contents3 }) {
   const architecture3 = key.slice(key.lastIndexOf("/") + 1);
   const at2 = (path2, { file: file3, data }) => ({ path: path2, data, sha256: file3.sha256 });
   const names4 = `main/Contents-${architecture3}`;
   const folder2 = isSourceIndex({ key }) ? `main/${ofSources}` : `main/binary-${architecture3}`;
   return [
-    ...[plain4, ...packed3].map((held) => at2(`${folder2}/${held.file.name}`, held)),
+    ...[plain5, ...packed3].map((held) => at2(`${folder2}/${held.file.name}`, held)),
     ...contents3 ? [{ ...at2(names4, contents3.plain), unwritten: true }, at2(`${names4}.gz`, contents3.packed)] : []
   ];
 }
-var objectsOf = ({ plain: plain4, packed: packed3, contents: contents3 }) => [
-  plain4,
+var objectsOf = ({ plain: plain5, packed: packed3, contents: contents3 }) => [
+  plain5,
   ...packed3,
   ...contents3 ? [contents3.packed] : []
 ];
@@ -28464,8 +28518,8 @@ var width2 = 4;
 async function readContentsIndex(store2, file3) {
   const data = await store2.readData(file3);
   if (!data) return void 0;
-  const plain4 = await gunzipped(data, { maxOutputLength: 1 << 30 });
-  return { plain: heldData("Contents", plain4), packed: { file: file3, data } };
+  const plain5 = await gunzipped(data, { maxOutputLength: 1 << 30 });
+  return { plain: heldData("Contents", plain5), packed: { file: file3, data } };
 }
 async function makeContents(store2, suites, former, entries2) {
   const all = {};
@@ -28483,8 +28537,8 @@ async function makeContents(store2, suites, former, entries2) {
       name: nameOf3(file3),
       paths: known3.get(file3.sha256) ?? read3.get(file3.sha256) ?? []
     }));
-    const plain4 = heldData("Contents", Buffer.from(renderContents(places)));
-    all[key] = { plain: plain4, packed: heldData("Contents.gz", await gzipped2(plain4.data, { level: 6 })) };
+    const plain5 = heldData("Contents", Buffer.from(renderContents(places)));
+    all[key] = { plain: plain5, packed: heldData("Contents.gz", await gzipped2(plain5.data, { level: 6 })) };
   }
   return all;
 }
@@ -28547,13 +28601,13 @@ async function makeSourceIndices(store2, suites, former) {
       if (!data) lost3.push(dsc.sha256);
       return data ? sourceEntry2(data, debian2, files) : "";
     });
-    const plain4 = heldData("Sources", Buffer.from(entries2.map((e) => `${e}
+    const plain5 = heldData("Sources", Buffer.from(entries2.map((e) => `${e}
 `).join("")));
-    const packed3 = await packedOf(store2, former, plain4.file, suite2);
+    const packed3 = await packedOf(store2, former, plain5.file, suite2);
     indices.push({
       key: sourceKey(suite2),
-      plain: plain4,
-      packed: packed3 ?? await packIndex2(plain4.data, "Sources"),
+      plain: plain5,
+      packed: packed3 ?? await packIndex2(plain5.data, "Sources"),
       entries: poolOf(held)
     });
   }
@@ -28609,10 +28663,10 @@ async function makeIndices(store2, suites, former, others2) {
   const packed3 = new Map(former.flatMap((state) => Object.values(packedOf2(state))));
   const begun = Object.entries(suites).map(([key, packages]) => {
     const entries2 = Object.keys(packages).sort(compare).flatMap((name6) => (packages[name6]?.files ?? []).flatMap((f) => known3.get(f.sha256) ?? []));
-    const plain4 = heldData("Packages", Buffer.from(renderPackages(entries2)));
-    const forms2 = readPacked(store2, packed3.get(plain4.file.sha256)).then((found2) => found2 ?? packIndex2(plain4.data));
+    const plain5 = heldData("Packages", Buffer.from(renderPackages(entries2)));
+    const forms2 = readPacked(store2, packed3.get(plain5.file.sha256)).then((found2) => found2 ?? packIndex2(plain5.data));
     forms2.catch(() => void 0);
-    return { key, plain: plain4, entries: entries2, forms: forms2 };
+    return { key, plain: plain5, entries: entries2, forms: forms2 };
   });
   const contents3 = others2.contents ? await makeContents(store2, suites, former, known3) : {};
   const sources = others2.sources ? await makeSourceIndices(store2, suites, former) : { indices: [], lost: [] };
@@ -28655,9 +28709,9 @@ async function indicesOf(store2, state) {
       return [];
     }
     const packed3 = await readPacked(store2, state.packed?.[key]) ?? await packIndex2(read3.data);
-    const listed3 = state.contents?.[key];
-    const contents3 = listed3 && await readContentsIndex(store2, listed3);
-    if (listed3 && !contents3) lost3.push(key);
+    const listed4 = state.contents?.[key];
+    const contents3 = listed4 && await readContentsIndex(store2, listed4);
+    if (listed4 && !contents3) lost3.push(key);
     return [{ key, plain: { file: file3, data: read3.data }, packed: packed3, entries: read3.entries, contents: contents3 }];
   });
   const sources = await readSourceIndices(store2, state);
@@ -29066,7 +29120,7 @@ async function stageState({ endpoint, signer, id, suite: suite2, renew: renew2, 
 }
 async function switchSuites(endpoint, staged) {
   const changed2 = staged.filter((s) => s.release);
-  const plain4 = staged.flatMap(({ name: name6, files, release: release2 }) => [
+  const plain5 = staged.flatMap(({ name: name6, files, release: release2 }) => [
     ...writtenOf({ files }).map((f) => ({
       name: `dists/${name6}/${f.path}`,
       data: f.data,
@@ -29078,7 +29132,7 @@ async function switchSuites(endpoint, staged) {
     ] : []
   ]);
   const wanted = await parallel(
-    plain4,
+    plain5,
     endpoint.width,
     async (file3) => (
       // What is there of a suite that stays as it is is looked at first.
@@ -29189,8 +29243,8 @@ async function bringAll(channel2, { id, state, indices, looks: looks2 }, outlet,
   const changed2 = staged.some((s) => s.suites.some((suite2) => !suite2.current));
   let claimed = channel2;
   const served = endpoints.every((e) => channel2.file.endpoints.includes(e.id));
-  const listed3 = channel2.file.states[0]?.id === id && served;
-  if (!listed3 || changed2 && !channel2.file.switching) {
+  const listed4 = channel2.file.states[0]?.id === id && served;
+  if (!listed4 || changed2 && !channel2.file.switching) {
     const claim2 = await claimHead(store2, channel2, id, state, endpoints);
     if (!claim2) return moved(channel2.name);
     claimed = claim2;
@@ -29674,7 +29728,7 @@ async function checkSignature(signature, text8, form, publicKey, wanted) {
       input === void 0 ? {} : { input }
     );
     await gpg2(["--import"], publicKey);
-    const listed3 = await gpg2(["--with-colons", "--list-keys"]);
+    const listed4 = await gpg2(["--with-colons", "--list-keys"]);
     const args = form === "clearsign" ? ["--decrypt", (0, import_node_path46.join)(folder2, "signature")] : [];
     const checked = await gpg2([
       "--status-fd",
@@ -29682,7 +29736,7 @@ async function checkSignature(signature, text8, form, publicKey, wanted) {
       ...args.length ? args : ["--verify", (0, import_node_path46.join)(folder2, "signature"), (0, import_node_path46.join)(folder2, "text")]
     ]);
     const valid = [...checked.stderr.matchAll(/^\[GNUPG:\] VALIDSIG ([0-9A-F]+)/gm)].flatMap((m) => m[1] ?? []);
-    const signers = checkSigners(wanted, valid, primaryKeys(listed3.stdout));
+    const signers = checkSigners(wanted, valid, primaryKeys(listed4.stdout));
     if (!signers.ok) return signers;
     const trimmed2 = (lines) => lines.replace(/[ \t]+$/gm, "").trimEnd();
     return form === "detached" || trimmed2(checked.stdout) === trimmed2(text8.toString()) ? good(void 0) : bad(error("signature-missing", "the signing command signed another text than it was given"));
@@ -29833,9 +29887,9 @@ async function bringMadeKey(room, key) {
   if (exists(`${key.home}/pubring.kbx`)) {
     const brought = await room.run("sh", ["-c", copyHome, "copy", key.home, room.home]);
     if (brought.code !== 0) return failed2("bring its keys", brought);
-    const listed3 = await gpg(room, ["--with-colons", "--list-secret-keys"]);
-    if (listed3.code !== 0) return failed2("list its keys", listed3);
-    if (fingerprintsIn(listed3.stdout).length) return good(void 0);
+    const listed4 = await gpg(room, ["--with-colons", "--list-secret-keys"]);
+    if (listed4.code !== 0) return failed2("list its keys", listed4);
+    if (fingerprintsIn(listed4.stdout).length) return good(void 0);
   }
   const made2 = await gpg(room, [
     "--passphrase",
@@ -29855,10 +29909,10 @@ async function bringMadeKey(room, key) {
 }
 var fingerprintsIn = (colons) => [...colons.matchAll(/^(?:sec|pub):(?:.*\n)(?:(?!fpr:).*\n)*?fpr:+([0-9A-F]+):/gm)].map((m) => m[1]);
 async function signerOf(at2, keys) {
-  const listed3 = await gpg(at2, ["--with-colons", "--list-secret-keys", "--", ...keys]);
-  const fingerprints = [...new Set(fingerprintsIn(listed3.stdout))];
-  if (listed3.code === 127) return failed2("list its keys", listed3);
-  const all = [...primaryKeys(listed3.stdout).keys()];
+  const listed4 = await gpg(at2, ["--with-colons", "--list-secret-keys", "--", ...keys]);
+  const fingerprints = [...new Set(fingerprintsIn(listed4.stdout))];
+  if (listed4.code === 127) return failed2("list its keys", listed4);
+  const all = [...primaryKeys(listed4.stdout).keys()];
   const unknown2 = keys.filter(
     (key) => /^[0-9A-Fa-f]{16,40}$/.test(key) && !all.some((f) => f.endsWith(key.toUpperCase()))
   );
@@ -29870,7 +29924,7 @@ async function signerOf(at2, keys) {
     );
   const exported = await gpg(at2, ["--armor", "--export", "--", ...fingerprints]);
   if (exported.code !== 0 || !isWholeKey(exported.stdout)) return failed2("export the public key", exported);
-  const primaries = primaryKeys(listed3.stdout);
+  const primaries = primaryKeys(listed4.stdout);
   const by = fingerprints.flatMap((f) => ["--local-user", f]);
   const afterFirst = firstAlone();
   return good({
@@ -30258,8 +30312,8 @@ function dropUnfit(chosen) {
   return dropped;
 }
 function push2(lists, key, value2) {
-  const list9 = lists.get(key);
-  if (list9) list9.push(value2);
+  const list8 = lists.get(key);
+  if (list8) list8.push(value2);
   else lists.set(key, [value2]);
 }
 
@@ -30292,7 +30346,7 @@ function suiteOf(graph2, before, input, diagnostics) {
 function told4(graph2, former, reasons2, holding, elsewhere) {
   const names4 = new Map(graph2.scope.packages.map((p) => [p.debian, p.name]));
   const nameOf6 = (debian2) => names4.get(debian2) ?? elsewhere(debian2) ?? debian2;
-  const list9 = (all) => someOf(all.map(nameOf6), 8);
+  const list8 = (all) => someOf(all.map(nameOf6), 8);
   const diagnostics = [];
   const back = reasons2.filter((r) => r.kind === "former-stays" || r.kind === "needs-former").map((r) => r.package);
   if (back.length) {
@@ -30300,7 +30354,7 @@ function told4(graph2, former, reasons2, holding, elsewhere) {
     diagnostics.push(
       warning(
         "held-back",
-        `${suite2} keeps ${back.length === 1 ? "the former version" : "the former versions"} of ${list9(back)}: ${list9(holding)} ${holding.length === 1 ? "was" : "were"} not built again, and would not fit what was built`,
+        `${suite2} keeps ${back.length === 1 ? "the former version" : "the former versions"} of ${list8(back)}: ${list8(holding)} ${holding.length === 1 ? "was" : "were"} not built again, and would not fit what was built`,
         { hint: `build too: ${holding.map(nameOf6).join(" ")}; or leave them out of the repository with --partial` }
       )
     );
@@ -30754,11 +30808,12 @@ var rules = [
     say: (match) => ({ cause: `there is no rule to make '${short(match[1])}', which '${short(match[2])}' needs` })
   }
 ];
+var longestLine = 2e3;
 function knownCause(log) {
-  const plain4 = log.replace(/\x1b\[[0-9;]*[A-Za-z]/g, "");
+  const plain5 = log.replace(/\x1b\[[0-9;]*[A-Za-z]/g, "").split("\n").map((line2) => line2.slice(0, longestLine)).join("\n");
   for (const { pattern, say } of rules) {
-    const match = pattern.exec(plain4);
-    if (match) return say(match, plain4);
+    const match = pattern.exec(plain5);
+    if (match) return say(match, plain5);
   }
   return void 0;
 }
@@ -30810,16 +30865,20 @@ var escapeMarkup = (text8) => text8.replace(/[^\t\n\r\x20-\ud7ff\ue000-\ufffd\u{
 // ts-src/render/junit.ts
 function renderJunit(name6, cases) {
   const suites = /* @__PURE__ */ new Map();
-  for (const c of cases) suites.set(c.suite, [...suites.get(c.suite) ?? [], c]);
+  for (const c of cases) {
+    const suite2 = suites.get(c.suite);
+    if (suite2) suite2.push(c);
+    else suites.set(c.suite, [c]);
+  }
   const lines = ['<?xml version="1.0" encoding="UTF-8"?>', "<testsuites>"];
-  for (const [suite2, list9] of [...suites].sort(([a], [b]) => a < b ? -1 : 1)) {
+  for (const [suite2, list8] of [...suites].sort(([a], [b]) => a < b ? -1 : 1)) {
     const title = escapeMarkup(suite2 === name6 ? name6 : `${name6}.${suite2}`);
-    const seconds = list9.reduce((sum, c) => sum + c.seconds, 0);
-    const count3 = (result2) => list9.filter((c) => c.result === result2).length;
+    const seconds = list8.reduce((sum, c) => sum + c.seconds, 0);
+    const count3 = (result2) => list8.filter((c) => c.result === result2).length;
     lines.push(
-      `  <testsuite name="${title}" tests="${list9.length}" failures="${count3("failed")}" errors="0" skipped="${count3("skipped")}" time="${seconds.toFixed(3)}">`
+      `  <testsuite name="${title}" tests="${list8.length}" failures="${count3("failed")}" errors="0" skipped="${count3("skipped")}" time="${seconds.toFixed(3)}">`
     );
-    for (const c of list9) {
+    for (const c of list8) {
       const open3 = `    <testcase classname="${title}" name="${escapeMarkup(c.name)}" time="${c.seconds.toFixed(3)}"`;
       const output = outputOf(c);
       const inner = [
@@ -31238,7 +31297,7 @@ function documentationNeeds(closures) {
   const all = closures.build.map((built, n) => [.../* @__PURE__ */ new Set([...built, ...run2[n] ?? [], ...docs2[n] ?? []])]);
   const cycle = new Int32Array(all.length).fill(-1);
   cycles(all).forEach((members2, i) => members2.forEach((n) => cycle[n] = i));
-  return all.map((list9, n) => list9.filter((d) => d !== n && (cycle[d] === -1 || cycle[d] !== cycle[n] || d < n)));
+  return all.map((list8, n) => list8.filter((d) => d !== n && (cycle[d] === -1 || cycle[d] !== cycle[n] || d < n)));
 }
 function tasksBefore(graph2, testsStop) {
   const { results, count: count3 } = graph2;
@@ -31249,13 +31308,13 @@ function tasksBefore(graph2, testsStop) {
     return [...packagesInRoot(graph2, task), ...docs2.map((d) => d + 2 * count3).filter((d) => results[d])];
   });
   if (!testsStop) return needs;
-  const all = needs.map((list9, task) => [
-    ...list9,
-    ...(task < 2 * count3 ? list9 : []).map((d) => d + count3).filter((d) => d !== task && results[d])
+  const all = needs.map((list8, task) => [
+    ...list8,
+    ...(task < 2 * count3 ? list8 : []).map((d) => d + count3).filter((d) => d !== task && results[d])
   ]);
   const set = new Int32Array(all.length).fill(-1);
   cycles(all).forEach((members2, i) => members2.forEach((task) => set[task] = i));
-  return all.map((list9, task) => list9.filter((d) => d < count3 || set[d] === -1 || set[d] !== set[task]));
+  return all.map((list8, task) => list8.filter((d) => d < count3 || set[d] === -1 || set[d] !== set[task]));
 }
 
 // ts-src/cli/outputs.ts
@@ -31392,7 +31451,7 @@ async function judgeTests(runs, store2, stamp) {
   );
   await store2.many(work2, async ({ r: graph2, record: record3, task }) => {
     const name6 = historyOf(graph2.id, record3.package);
-    const cases = (list9) => list9.map((c) => `${c.suite}.${c.name}`).sort(compare);
+    const cases = (list8) => list8.map((c) => `${c.suite}.${c.name}`).sort(compare);
     const history = await store2.readJson(name6) ?? [];
     const now = {
       stamp,
@@ -31490,9 +31549,9 @@ function archiveNames(base) {
   writeWhole(kept4, [...names4].sort().join("\n"), { sync: false });
   return names4;
 }
-function addNames(list9, names4) {
+function addNames(list8, names4) {
   const field = /^(Package|Provides): (.*)$/gm;
-  for (let m = field.exec(list9); m; m = field.exec(list9)) {
+  for (let m = field.exec(list8); m; m = field.exec(list8)) {
     if (m[1] === "Package") names4.add(m[2]);
     else for (const provided of m[2].split(",")) names4.add(provided.trim().split(/[ (:]/)[0]);
   }
@@ -31771,12 +31830,12 @@ async function prepareEnvironment(options5, packages, request, roots) {
   if (problem) return lost(roots.filter((d) => problem.lost.includes(graph2.records[d].debs[0].sha256)));
   const build4 = (0, import_node_path59.join)(work2, "build");
   const source2 = (0, import_node_path59.join)(build4, sourceFolder(p.name));
-  const fault3 = await bringSource(options5.state, options5.store, p, source2) ?? await applyPatches(options5.distroRoot, options5.taskKeys.settingsOf(p.name).patches ?? [], source2, build4);
+  const fault3 = await bringSource(options5.state, options5.store, p, source2) ?? await applyPatches(options5.distroRoot, options5.taskKeys.settingsOf(p.name).patches ?? [], source2);
   if (request.repeat) writeVariation(build4);
   return fault3 === void 0 ? made({ source: source2, build: build4, recipe: (0, import_node_path59.join)(work2, "recipe"), system, layers: layers2.value, own: own3 }) : failed(fault3);
 }
 var withoutZstd = ["focal", "bionic"];
-function enterEnvironment(options5, request, environment3, { script: script2, steps, folder: folder2, binds, env, network: network3, signal }) {
+function enterEnvironment(options5, request, environment3, { script: script3, steps, folder: folder2, binds, env, network: network3, signal }) {
   const { graph: graph2 } = request;
   const { os, release: release2 } = graph2.target;
   const xz2 = os === "debian" || withoutZstd.includes(release2);
@@ -31798,10 +31857,10 @@ function enterEnvironment(options5, request, environment3, { script: script2, st
     command: [
       "sh",
       "-ec",
-      `${request.repeat && script2 === "slipway.sh" ? otherConditions : ""}cd "$1"; script=$2; shift 2; for step; do echo "== $step"; sh -e "/slipway/$script" "$step"; done`,
+      `${request.repeat && script3 === "slipway.sh" ? otherConditions : ""}cd "$1"; script=$2; shift 2; for step; do echo "== $step"; sh -e "/slipway/$script" "$step"; done`,
       "sh",
       folder2,
-      script2,
+      script3,
       ...steps
     ]
   });
@@ -31819,7 +31878,7 @@ function reasonOf(options5, outcome, limit, log, what) {
   }
   if (outcome.exceeded)
     return `${what} ${limitWords[outcome.exceeded]} (limits.${outcome.exceeded} in package_settings gives it more)`;
-  const cause = knownCause(readEnd(log, 2e5));
+  const cause = withinTime("its log", () => knownCause(readEnd(log, 2e5)));
   if (cause) return cause.hint === void 0 ? cause.cause : `${cause.cause}
 ${cause.hint}`;
   if (outcome.code === 127 && outcome.stderr) return outcome.stderr;
@@ -31907,9 +31966,9 @@ function generatedHeader(name6, prefix, messages) {
 var escaped = (text8) => text8.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 function modulesOf(prefix, files, generated) {
   const found2 = /* @__PURE__ */ new Map();
-  const place2 = new RegExp(`^${escaped(prefix)}/lib/python3[^/]*/(?:site|dist)-packages/`);
+  const place3 = new RegExp(`^${escaped(prefix)}/lib/python3[^/]*/(?:site|dist)-packages/`);
   for (const path2 of files) {
-    const at2 = place2.exec(path2)?.[0];
+    const at2 = place3.exec(path2)?.[0];
     if (at2 === void 0 || !path2.endsWith(".py")) continue;
     const rest2 = path2.slice(at2.length);
     const top = rest2.split("/")[0] ?? "";
@@ -31946,25 +32005,25 @@ async function takePages(root, skip) {
 }
 var magic2 = "slipway-pages-1\n";
 function packPages(files) {
-  const list9 = JSON.stringify(files.map(({ path: path2, data }) => [path2, data.length]));
-  return (0, import_node_zlib10.gzipSync)(Buffer.concat([Buffer.from(`${magic2}${list9}
+  const list8 = JSON.stringify(files.map(({ path: path2, data }) => [path2, data.length]));
+  return (0, import_node_zlib10.gzipSync)(Buffer.concat([Buffer.from(`${magic2}${list8}
 `), ...files.map((f) => f.data)]), { level: 6 });
 }
 function unpackPages(packed3) {
   let whole3;
-  let list9;
+  let list8;
   let at2;
   try {
     whole3 = (0, import_node_zlib10.gunzipSync)(packed3, { maxOutputLength: mostBytes2 + (64 << 20) });
     at2 = whole3.indexOf(10, magic2.length);
     if (!whole3.toString("latin1", 0, magic2.length).startsWith(magic2) || at2 < 0) return void 0;
-    list9 = JSON.parse(whole3.toString("utf8", magic2.length, at2++));
+    list8 = JSON.parse(whole3.toString("utf8", magic2.length, at2++));
   } catch {
     return void 0;
   }
-  if (!Array.isArray(list9) || list9.length > mostFiles4) return void 0;
+  if (!Array.isArray(list8) || list8.length > mostFiles4) return void 0;
   const files = [];
-  for (const entry of list9) {
+  for (const entry of list8) {
     if (!Array.isArray(entry)) return void 0;
     const [path2, size3] = entry;
     if (typeof path2 !== "string" || !isPageName(path2)) return void 0;
@@ -32596,24 +32655,24 @@ var required2 = [
   "NUM_PROC_THREADS = 1"
 ];
 function renderDoxyfile(input) {
-  const list9 = (values) => values.map(quoted).join(" ");
+  const list8 = (values) => values.map(quoted).join(" ");
   return `${[
     ...preferred,
     `PROJECT_NAME = ${quoted(input.name)}`,
     `PROJECT_NUMBER = ${quoted(input.version)}`,
     `PROJECT_BRIEF = ${quoted(input.description)}`,
-    `INPUT = ${list9([...input.headers, ...input.pages, "/slipway/mainpage.dox"])}`,
-    `STRIP_FROM_PATH = ${list9([...input.includes, input.source])}`,
-    `STRIP_FROM_INC_PATH = ${list9([...input.includes, input.source])}`,
-    `INCLUDE_PATH = ${list9(input.includes)}`,
+    `INPUT = ${list8([...input.headers, ...input.pages, "/slipway/mainpage.dox"])}`,
+    `STRIP_FROM_PATH = ${list8([...input.includes, input.source])}`,
+    `STRIP_FROM_INC_PATH = ${list8([...input.includes, input.source])}`,
+    `INCLUDE_PATH = ${list8(input.includes)}`,
     "RECURSIVE = NO",
     "FILE_PATTERNS = *",
     "EXTENSION_MAPPING = h=C++ tpp=C++ cuh=C++",
     ...input.own ? [`@INCLUDE = ${input.own.file}`] : [],
-    ...input.own && !input.own.hasInput ? [`INPUT = ${list9([...input.headers, ...input.pages])}`] : [],
+    ...input.own && !input.own.hasInput ? [`INPUT = ${list8([...input.headers, ...input.pages])}`] : [],
     ...input.statements,
     ...required2,
-    `TAGFILES = ${list9(input.tags.map((name6) => `/slipway/tags/${name6}.tag=../../${name6}/${apiFolder}`))}`
+    `TAGFILES = ${list8(input.tags.map((name6) => `/slipway/tags/${name6}.tag=../../${name6}/${apiFolder}`))}`
   ].join("\n")}
 `;
 }
@@ -32775,9 +32834,9 @@ function splitComment(text8) {
   return found2 ? [(found2[1] ?? "").trim(), (found2[2] ?? "").replace(/^#* ?/, "").trim()] : [text8.trim(), ""];
 }
 function typeOfField(type) {
-  const plain4 = type.replace(/\[.*$/, "").replace(/<=.*$/, "");
-  if (plain4 === "Header") return { package: "std_msgs", name: "Header" };
-  const parts2 = plain4.split("/");
+  const plain5 = type.replace(/\[.*$/, "").replace(/<=.*$/, "");
+  if (plain5 === "Header") return { package: "std_msgs", name: "Header" };
+  const parts2 = plain5.split("/");
   const name6 = parts2.at(-1) ?? "";
   if (!/^[A-Z]/.test(name6)) return void 0;
   return parts2.length > 1 ? { package: parts2[0] ?? "", name: name6 } : { name: name6 };
@@ -32792,10 +32851,17 @@ async function factsOf2({ environment: environment3, installed }, pages2) {
   const there = new Set(pages2.map((p) => p.path));
   const fragment = async (name6) => (await readLeft(build4, `docs/${name6}.html`, largestFragment))?.toString("utf8");
   const [readme, changelog] = [await fragment("readme"), await fragment("changelog")];
+  const time2 = new Patience();
   const messages = [];
-  for (const m of installed.messages) messages.push(parseMessage(m.kind, m.name, await text8(m.path)));
+  for (const m of installed.messages) {
+    const definition = await text8(m.path);
+    messages.push(time2.spend(shownName(m.path), () => parseMessage(m.kind, m.name, definition)));
+  }
   const plugins2 = [];
-  for (const path2 of installed.descriptions) plugins2.push(...pluginsIn(await text8(path2)));
+  for (const path2 of installed.descriptions) {
+    const description = await text8(path2);
+    plugins2.push(...time2.spend(shownName(path2), () => pluginsIn(description)));
+  }
   const firstOf2 = (path2) => there.has(path2) ? path2 : void 0;
   const [api, prose2] = [firstOf2(`${apiFolder}/overview.html`), firstOf2(`${proseFolder}/index.html`)];
   return {
@@ -32816,14 +32882,14 @@ async function factsOf2({ environment: environment3, installed }, pages2) {
 var nameBelowShare = (path2) => path2.replace(/^.*?\/share\/[^/]+\//, "");
 function pluginsIn(xml) {
   if (!/<(library|class_libraries)\b/.test(xml)) return [];
-  const attribute2 = (tag, name6) => unescapeXml(new RegExp(`\\b${name6}\\s*=\\s*"([^"]*)"`).exec(tag)?.[1] ?? "");
+  const attribute3 = (tag, name6) => unescapeXml(new RegExp(`\\b${name6}\\s*=\\s*"([^"]*)"`).exec(tag)?.[1] ?? "");
   return [...xml.matchAll(/<class\b([^>]*?)(?:\/>|>([^]*?)<\/class>)/g)].slice(0, 1e3).map(([, tag = "", body = ""]) => {
-    const type = attribute2(tag, "type");
+    const type = attribute3(tag, "type");
     const description = /<description>([^]*?)<\/description>/.exec(body)?.[1] ?? "";
     return {
-      name: attribute2(tag, "name") || type,
+      name: attribute3(tag, "name") || type,
       type,
-      base: attribute2(tag, "base_class_type"),
+      base: attribute3(tag, "base_class_type"),
       description: unescapeXml(description.replace(/<[^>]*>/g, "")).replace(/\s+/g, " ").trim()
     };
   });
@@ -32903,16 +32969,20 @@ async function pagesOf(organization, job, results) {
   const { request, environment: environment3 } = job;
   const folder2 = (0, import_node_path60.join)(environment3.build, "docs", "pages");
   const pages2 = await takePages(folder2, (path2) => ofTools.test(path2) && path2 !== `${apiFolder}/index.html`);
-  for (const page of pages2)
-    if (page.path.startsWith(`${proseFolder}/`) && isPage(page)) page.data = withoutProblems(page.data);
+  const time2 = new Patience();
+  const shape2 = (of, make) => {
+    for (const page of pages2)
+      if (of(page) && isPage(page)) page.data = time2.spend(shownName(page.path), () => make(page.data));
+  };
+  shape2(({ path: path2 }) => path2.startsWith(`${proseFolder}/`), withoutProblems);
   const index = pages2.findIndex((p) => p.path === `${apiFolder}/index.html`);
   const mainPage = index >= 0 && hasText(pages2[index]?.data.toString("utf8") ?? "");
   if (index >= 0 && !mainPage) pages2.splice(index, 1);
-  if (job.doxygen) {
-    for (const page of pages2)
-      if (page.path.startsWith(`${apiFolder}/`) && isPage(page)) page.data = withHeading(page.data);
-  }
-  for (const page of pages2) if (isPage(page)) page.data = Buffer.from(guardedPage(page.data.toString("utf8")));
+  if (job.doxygen) shape2(({ path: path2 }) => path2.startsWith(`${apiFolder}/`), withHeading);
+  shape2(
+    () => true,
+    (data) => Buffer.from(guardedPage(data.toString("utf8")))
+  );
   if (!job.doxygen) return pages2;
   const frame = frameOf(organization, job);
   const at2 = (crumb) => crumb.href === void 0 ? crumb : { ...crumb, href: `../${crumb.href}` };
@@ -32977,8 +33047,8 @@ async function readWishes(source2) {
     ...doxyfile === void 0 || text8 === void 0 ? {} : {
       doxyfile: {
         path: doxyfile,
-        hasInput: /^\s*INPUT\s*\+?=\s*\S/m.test(text8),
-        selects: /^\s*EXTRACT_ALL\s*=\s*NO\b/im.test(text8)
+        hasInput: /^[ \t]*INPUT[ \t]*\+?=[ \t]*\S/m.test(text8),
+        selects: /^[ \t]*EXTRACT_ALL[ \t]*=[ \t]*NO\b/im.test(text8)
       }
     },
     ...prose2 !== void 0 && (conf !== void 0 || hasProse) ? { prose: prose2 } : {},
@@ -33219,16 +33289,19 @@ async function recordOf2(options5, job, results, begun) {
     schema: 1,
     key: request.resolved.key,
     package: name6,
-    faults: faultsOf({
-      results,
-      installed: job.installed,
-      tag: shown5.tag,
-      ownScope: wishes.doxyfile !== void 0 && (wishes.doxyfile.hasInput || wishes.doxyfile.selects),
-      doxygen: job.doxygen,
-      warnings: warnings.length - results.warnings.length + results.warning_count,
-      told: warnings,
-      settings: documentationSettings(options5.distro, name6)
-    }),
+    faults: withinTime(
+      "what its tools left",
+      () => faultsOf({
+        results,
+        installed: job.installed,
+        tag: shown5.tag,
+        ownScope: wishes.doxyfile !== void 0 && (wishes.doxyfile.hasInput || wishes.doxyfile.selects),
+        doxygen: job.doxygen,
+        warnings: warnings.length - results.warnings.length + results.warning_count,
+        told: warnings,
+        settings: documentationSettings(options5.distro, name6)
+      })
+    ),
     warnings: results.warning_count + wishes.notes.length,
     told: warnings.slice(0, 200),
     coverage: { documented: Math.min(results.documented, results.total), total: results.total },
@@ -33322,10 +33395,10 @@ async function openObjects({ driver, state, store: store2 }, request, source2) {
   const { graph: graph2, package: p } = request;
   const seen = kept2.includes(p.buildType) ? readSource(source2) : void 0;
   if (!seen) return void 0;
-  const place2 = (0, import_node_path62.join)(state, "objects", sha256(`${graph2.id}/${p.name}`).slice(0, 24));
-  const folder2 = (0, import_node_path62.join)(place2, "obj");
-  const file3 = (0, import_node_path62.join)(place2, "record.json");
-  const release2 = await holdMutex(`${place2}.lock`);
+  const place3 = (0, import_node_path62.join)(state, "objects", sha256(`${graph2.id}/${p.name}`).slice(0, 24));
+  const folder2 = (0, import_node_path62.join)(place3, "obj");
+  const file3 = (0, import_node_path62.join)(place3, "record.json");
+  const release2 = await holdMutex(`${place3}.lock`);
   const { source: _source, dependencies: _dependencies, ...frame } = request.resolved.inputs();
   const now = {
     schema: 1,
@@ -33351,7 +33424,7 @@ async function openObjects({ driver, state, store: store2 }, request, source2) {
 function readSource(source2) {
   const files = {};
   const frame = [];
-  for (const path2 of (0, import_node_fs52.readdirSync)(source2, { recursive: true }).map(String).sort()) {
+  for (const path2 of entriesBelow(source2).sort()) {
     const found2 = (0, import_node_fs52.lstatSync)((0, import_node_path62.join)(source2, path2));
     if (found2.isSymbolicLink()) frame.push(`${path2} -> ${(0, import_node_fs52.readlinkSync)((0, import_node_path62.join)(source2, path2))}`);
     if (!found2.isFile()) continue;
@@ -33420,13 +33493,13 @@ var FileOwners = class {
     return clash;
   }
   async readOthers(graph2, n) {
-    let listed3 = this.listed.get(graph2);
-    if (!listed3) this.listed.set(graph2, listed3 = /* @__PURE__ */ new Set());
+    let listed4 = this.listed.get(graph2);
+    if (!listed4) this.listed.set(graph2, listed4 = /* @__PURE__ */ new Set());
     const missing = graph2.records.flatMap((record3, i) => {
       const name6 = graph2.scope.packages[i]?.name;
-      return record3 && name6 !== void 0 && i !== n && !listed3.has(record3.key) ? [{ record: record3, name: name6 }] : [];
+      return record3 && name6 !== void 0 && i !== n && !listed4.has(record3.key) ? [{ record: record3, name: name6 }] : [];
     });
-    for (const { record: record3 } of missing) listed3.add(record3.key);
+    for (const { record: record3 } of missing) listed4.add(record3.key);
     await this.store.many(missing, async ({ record: record3, name: name6 }) => {
       const text8 = await this.store.readText(record3.files);
       const files = text8 === void 0 ? [] : JSON.parse(text8);
@@ -33463,7 +33536,7 @@ var extension = /\.cpython-3(\d+)-[^/]*\.so$/;
 var interpreter = /^#!\s*(?:\/usr)?(?:\/local)?\/bin\/(?:env\s+(?:-S\s*)?)?(python\d?(?:\.\d+)?|sh|bash|dash|zsh)\b/;
 var called = /(?:^|[^\w.$-])python3?(?:\.\d+)?(?=["'`\s;)]|$)/;
 var shellScript = /\.(?:sh|bash|zsh)$/;
-var longest3 = 256 << 10;
+var longest4 = 256 << 10;
 function pythonNeeds(stage, members2, prefix) {
   const minors = /* @__PURE__ */ new Set();
   let any = false;
@@ -33488,11 +33561,11 @@ function pythonNeeds(stage, members2, prefix) {
   ];
 }
 function runsPython(file3, isShell) {
-  const head = readStart(file3, isShell ? longest3 : 128);
+  const head = readStart(file3, isShell ? longest4 : 128);
   const name6 = interpreter.exec(head)?.[1];
   if (name6?.startsWith("python")) return name6 === "python" ? "python" : "python3";
   if (name6 === void 0 && !isShell) return void 0;
-  const text8 = isShell ? head : readStart(file3, longest3);
+  const text8 = isShell ? head : readStart(file3, longest4);
   return text8.split("\n").some((line2) => !line2.trimStart().startsWith("#") && called.test(line2)) ? "python3" : void 0;
 }
 
@@ -33588,7 +33661,7 @@ async function finishPackages(options5, request, environment3, folder2) {
   const text8 = async (name6) => (await readLeft(folder2, `out/${name6}`, largestText5))?.toString("utf8") ?? "";
   const lines = async (name6) => (await text8(name6)).split("\n").filter(Boolean);
   const stage = stageOf(environment3);
-  const seen = interfaceOf(describe(stage));
+  const seen = withinTime("what it installed", () => interfaceOf(describe(stage)));
   const linked = (await lines("linked")).filter(isDebianName);
   const abi2 = abiOf(graph2, number7, seen.api, linked);
   const planned2 = plannedControl(options5, request, environment3.system);
@@ -33685,16 +33758,119 @@ var import_node_path67 = require("node:path");
 
 // ts-src/inspect/test-results.ts
 var import_node_path66 = require("node:path");
-init_fxp();
+
+// ts-src/inspect/result-xml.ts
+var mostElements = 25e4;
+var mostAttributes = 1e3;
+var deepest2 = 100;
+var opening = /<([A-Za-z_:][\w:.-]*)/y;
+var attribute = /\s+([A-Za-z_:][\w:.-]*)\s*=\s*(?:"([^"]*)"|'([^']*)')/y;
+var openingEnd = /\s*(\/?)>/y;
+var closing = /<\/([A-Za-z_:][\w:.-]*)\s*>/y;
+var numbered = /&#(?:(\d{1,7})|x([0-9A-Fa-f]{1,6}));/g;
+function plain3(text8) {
+  if (!text8.includes("&")) return text8;
+  const read3 = text8.includes("&#") ? text8.replace(numbered, character) : text8;
+  return unescapeXml(read3);
+}
+function character(whole3, decimal, hexadecimal) {
+  const code = decimal === void 0 ? parseInt(hexadecimal ?? "", 16) : Number(decimal);
+  if (code === 38) return "&amp;";
+  return code <= 1114111 ? String.fromCodePoint(code) : whole3;
+}
+var Reader = class {
+  constructor(xml) {
+    this.xml = xml;
+  }
+  at = 0;
+  elements = 0;
+  /** The document's element; undefined where it is none, is not well-formed, or is beyond the bounds. */
+  document() {
+    const whole3 = { name: "", attributes: /* @__PURE__ */ new Map(), children: [], text: "" };
+    const open3 = [{ element: whole3, parts: [] }];
+    while (this.at < this.xml.length) {
+      const top = open3.at(-1);
+      if (!top) return void 0;
+      const step2 = this.step(top.parts);
+      if (step2 === void 0) return void 0;
+      if (step2 === "text") continue;
+      if (step2.kind === "end") {
+        if (open3.length < 2 || step2.name !== top.element.name) return void 0;
+        top.element.text = top.parts.join("").trim();
+        open3.pop();
+        continue;
+      }
+      top.element.children.push(step2.element);
+      if (!step2.empty) open3.push({ element: step2.element, parts: [] });
+      if (open3.length > deepest2) return void 0;
+    }
+    const outside = open3[0]?.parts.join("").trim();
+    return open3.length === 1 && outside === "" && whole3.children.length === 1 ? whole3.children[0] : void 0;
+  }
+  step(parts2) {
+    const { xml, at: at2 } = this;
+    if (xml[at2] !== "<") {
+      const end2 = xml.indexOf("<", at2);
+      this.at = end2 < 0 ? xml.length : end2;
+      parts2.push(plain3(xml.slice(at2, this.at)));
+      return "text";
+    }
+    if (xml[at2 + 1] === "/") {
+      const name6 = this.match(closing)?.[1];
+      return name6 === void 0 ? void 0 : { kind: "end", name: name6 };
+    }
+    if (xml[at2 + 1] === "!" || xml[at2 + 1] === "?") return this.special(parts2) ? "text" : void 0;
+    return this.start();
+  }
+  /** Comments, instructions, and text that is no markup. A document type of its own is not taken. */
+  special(parts2) {
+    for (const [begin, end2] of [
+      ["<!--", "-->"],
+      ["<?", "?>"],
+      ["<![CDATA[", "]]>"]
+    ]) {
+      if (!this.xml.startsWith(begin, this.at)) continue;
+      const close = this.xml.indexOf(end2, this.at + begin.length);
+      if (close < 0) return false;
+      if (begin === "<![CDATA[") parts2.push(this.xml.slice(this.at + begin.length, close));
+      this.at = close + end2.length;
+      return true;
+    }
+    return false;
+  }
+  start() {
+    const name6 = this.match(opening)?.[1];
+    if (name6 === void 0 || ++this.elements > mostElements) return void 0;
+    const attributes = /* @__PURE__ */ new Map();
+    for (let m = this.match(attribute); m; m = this.match(attribute)) {
+      if (attributes.has(m[1] ?? "") || attributes.size >= mostAttributes) return void 0;
+      attributes.set(m[1] ?? "", plain3(m[2] ?? m[3] ?? ""));
+    }
+    const end2 = this.match(openingEnd);
+    if (!end2) return void 0;
+    return { kind: "start", element: { name: name6, attributes, children: [], text: "" }, empty: end2[1] === "/" };
+  }
+  match(pattern) {
+    pattern.lastIndex = this.at;
+    const found2 = pattern.exec(this.xml);
+    if (!found2) return void 0;
+    this.at = pattern.lastIndex;
+    return found2;
+  }
+};
+var readXml = (text8) => new Reader(text8.replace(/^\ufeff/, "")).document();
+
+// ts-src/inspect/test-results.ts
 var mostBytes3 = 16 << 20;
 var mostInAll = 128 << 20;
 var mostFiles5 = 2e4;
-async function readResults(root, folder2) {
+var mostCases = 2e5;
+var resultRoom = () => ({ bytes: mostInAll, cases: mostCases, time: new Patience() });
+async function readResults(root, folder2, room = resultRoom()) {
   const cases = [];
   const damaged = [];
   const seen = /* @__PURE__ */ new Set();
   let ctest = [];
-  let left = mostInAll;
   try {
     for (const { path: path2, kind } of await walkLeft(root, folder2, { most: mostFiles5 })) {
       if (!path2.endsWith(".xml")) continue;
@@ -33704,87 +33880,71 @@ async function readResults(root, folder2) {
         continue;
       }
       const data = await readLeft(root, path2, mostBytes3);
-      left -= data?.length ?? 0;
-      if (left < 0) throw new LeftBehindError(`${folder2} holds more than ${mostInAll >> 20} MiB of results`);
+      room.bytes -= data?.length ?? 0;
+      if (room.bytes < 0) throw new LeftBehindError(`${folder2} holds more than ${mostInAll >> 20} MiB of results`);
       const suite2 = name6.replace(/(\.xunit|\.gtest)?\.xml$/, "");
-      const found2 = parseResults(data?.toString("utf8") ?? "", suite2);
+      const found2 = room.time.spend(shownName(path2), () => parseResults(data?.toString("utf8") ?? "", suite2));
+      room.cases -= found2?.length ?? 0;
+      if (room.cases < 0) throw new LeftBehindError(`${folder2} holds more than ${mostCases} test cases`);
       if (!found2) damaged.push(shownName(name6));
       else if (/^ctest(-Test)?\.xml$/.test(name6)) ctest = found2;
       else {
         seen.add(suite2);
-        cases.push(...found2);
+        for (const one of found2) cases.push(one);
       }
     }
   } catch (e) {
     if (!(e instanceof LeftBehindError)) throw e;
     damaged.push(e.message);
   }
-  cases.push(...ctest.filter((c) => !seen.has(c.name)));
+  for (const one of ctest) if (!seen.has(one.name)) cases.push(one);
   return { cases: cases.sort((a, b) => a.suite + a.name < b.suite + b.name ? -1 : 1), damaged };
 }
-var isXml = (value2) => typeof value2 === "object" && value2 !== null;
-function list2(value2) {
-  if (value2 === void 0) return [];
-  const all = Array.isArray(value2) ? value2 : [value2];
-  return all.map((v) => isXml(v) ? v : { "#text": String(v) });
-}
-function text4(value2) {
-  if (value2 === void 0 || value2 === null) return "";
-  if (!isXml(value2)) return String(value2);
-  return [value2["@message"], value2["#text"]].filter((t) => t !== void 0 && t !== "").map(String).join("\n");
-}
+var childrenOf = (element, name6) => element?.children.filter((c) => c.name === name6) ?? [];
+var childOf = (element, name6) => element?.children.find((c) => c.name === name6);
+var textOf5 = (element) => [element?.attributes.get("message") ?? "", element?.text ?? ""].filter((t) => t !== "").join("\n");
 function parseResults(xml, fallback) {
-  try {
-    if (XMLValidator.validate(xml) !== true) return void 0;
-    const parsed2 = new XMLParser({
-      ignoreAttributes: false,
-      attributeNamePrefix: "@",
-      parseTagValue: false,
-      parseAttributeValue: false,
-      trimValues: true,
-      processEntities: true
-    }).parse(xml);
-    if (parsed2.Site)
-      return list2(list2(parsed2.Site.Testing).flatMap((t) => list2(t.Test))).filter((t) => t["@Status"] !== void 0).map(ofCtest);
-    if (parsed2.testsuites === void 0 && parsed2.testsuite === void 0) return void 0;
-    return [...list2(parsed2.testsuites), ...list2(parsed2.testsuite)].flatMap((s) => ofSuite(s, fallback));
-  } catch {
-    return void 0;
-  }
+  const root = readXml(xml);
+  if (root?.name === "Site")
+    return childrenOf(root, "Testing").flatMap((t) => childrenOf(t, "Test")).filter((t) => t.attributes.has("Status")).map(ofCtest);
+  if (root?.name === "testsuite") return ofSuite(root, fallback);
+  return root?.name === "testsuites" ? ofSuite(root, fallback) : void 0;
 }
 function ofSuite(suite2, fallback) {
-  const name6 = typeof suite2["@name"] === "string" && suite2["@name"] ? suite2["@name"] : fallback;
+  const name6 = (suite2.name === "testsuite" ? suite2.attributes.get("name") : void 0) || fallback;
   return [
-    ...list2(suite2.testsuite).flatMap((s) => ofSuite(s, name6)),
-    ...list2(suite2.testcase).map((c) => {
-      const fault3 = c.failure ?? c.error;
-      const skipped = c.skipped !== void 0 || c["@status"] === "notrun" || c["@status"] === "disabled" || c["@status"] === "skipped" || c["@result"] === "skipped";
-      const failed5 = fault3 !== void 0 || c["@status"] === "fail" || c["@status"] === "failed";
-      return {
-        suite: String(c["@classname"] || name6),
-        name: String(c["@name"] ?? "?"),
-        seconds: Number(c["@time"]) || 0,
-        result: resultOf3(failed5, skipped),
-        message: failed5 ? list2(fault3).map(text4).join("\n") || "it failed" : text4(c.skipped),
-        output: `${text4(c["system-out"])}
-${text4(c["system-err"])}`.trim()
-      };
-    })
+    ...childrenOf(suite2, "testsuite").flatMap((s) => ofSuite(s, name6)),
+    ...childrenOf(suite2, "testcase").map((c) => ofCase(c, name6))
   ];
+}
+function ofCase(c, suite2) {
+  const faults5 = [...childrenOf(c, "failure"), ...childrenOf(c, "error")];
+  const [status, skip] = [c.attributes.get("status") ?? "", childOf(c, "skipped")];
+  const skipped = skip !== void 0 || ["notrun", "disabled", "skipped"].includes(status) || c.attributes.get("result") === "skipped";
+  const failed5 = faults5.length > 0 || status === "fail" || status === "failed";
+  return {
+    suite: c.attributes.get("classname") || suite2,
+    name: c.attributes.get("name") ?? "?",
+    seconds: Number(c.attributes.get("time")) || 0,
+    result: resultOf3(failed5, skipped),
+    message: failed5 ? faults5.map(textOf5).join("\n") || "it failed" : textOf5(skip),
+    output: `${textOf5(childOf(c, "system-out"))}
+${textOf5(childOf(c, "system-err"))}`.trim()
+  };
 }
 function resultOf3(failed5, skipped) {
   if (failed5) return "failed";
   return skipped ? "skipped" : "passed";
 }
 function ofCtest(t) {
-  const results = t.Results ?? {};
-  const measured = list2(results.NamedMeasurement).find((m) => m["@name"] === "Execution Time");
-  const status = String(t["@Status"]);
-  const output = text4((results.Measurement ?? {}).Value);
+  const results = childOf(t, "Results");
+  const measured = childrenOf(results, "NamedMeasurement").find((m) => m.attributes.get("name") === "Execution Time");
+  const status = t.attributes.get("Status") ?? "";
+  const output = textOf5(childOf(childOf(results, "Measurement"), "Value"));
   return {
     suite: "ctest",
-    name: text4(t.Name) || "?",
-    seconds: Number(text4(measured?.Value)) || 0,
+    name: textOf5(childOf(t, "Name")) || "?",
+    seconds: Number(textOf5(childOf(measured, "Value"))) || 0,
     result: resultOf3(status !== "passed" && status !== "notrun", status === "notrun"),
     message: status === "failed" ? output || "it failed" : "",
     output
@@ -33819,7 +33979,8 @@ async function readTestRun(step2) {
 async function readAttempts(step2, whole3) {
   const numbers = await attemptsIn(step2);
   const attempts4 = [];
-  for (const a of numbers) attempts4.push(await readResults(step2.build, `${step2.results}/${a}`));
+  const room = resultRoom();
+  for (const a of numbers) attempts4.push(await readResults(step2.build, `${step2.results}/${a}`, room));
   const last = attempts4.at(-1);
   if (step2.outcome.code !== 0 || !last) {
     const cases2 = [...last?.cases ?? [], whole3(step2.reason())];
@@ -34165,11 +34326,11 @@ async function makeBaseArchive(base) {
     ...process.env.https_proxy ? { https_proxy: process.env.https_proxy } : {},
     ...process.env.no_proxy ? { no_proxy: process.env.no_proxy } : {}
   });
-  const plain4 = process.getuid?.() !== 0;
+  const plain5 = process.getuid?.() !== 0;
   const input = (text8) => text8 === void 0 ? {} : { input: text8 };
-  if (plain4 || !await canConfine()) {
-    const command3 = mmdebstrapCommand(platform3, architecture3, base.sources, work2, { plain: plain4 });
-    const folder2 = plain4 && !openToAll(temporary2) ? void 0 : temporary2;
+  if (plain5 || !await canConfine()) {
+    const command3 = mmdebstrapCommand(platform3, architecture3, base.sources, work2, { plain: plain5 });
+    const folder2 = plain5 && !openToAll(temporary2) ? void 0 : temporary2;
     return run("mmdebstrap", command3.args, {
       log,
       cwd: "/",
@@ -34410,7 +34571,7 @@ var cacheOf = (base) => {
   return folder2;
 };
 async function listsDigest(folder2) {
-  const files = (0, import_node_fs58.readdirSync)(folder2, { recursive: true }).map(String).map((f) => (0, import_node_path70.join)(folder2, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs58.statSync)(f).isFile()).sort();
+  const files = entriesBelow(folder2).map((f) => (0, import_node_path70.join)(folder2, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs58.lstatSync)(f).isFile()).sort();
   return sha256(JSON.stringify(await Promise.all(files.map(async (f) => [(0, import_node_path70.basename)(f), await sha256File(f)]))));
 }
 async function hostProxy() {
@@ -35058,14 +35219,14 @@ var TaskKeys = class {
     const variant3 = this.distro.variants[graph2.target.variant];
     const { vocabulary } = this.factsOf(graph2);
     const names4 = [];
-    for (const list9 of [
+    for (const list8 of [
       p.systemBuild,
       p.impliedBuild ?? [],
       variant3?.build_depends ?? [],
       ...isTest ? [p.systemTest, p.impliedTest ?? []] : [],
       ...kind === "docs" ? [documentationTools, p.systemDocs ?? []] : []
     ])
-      vocabulary.add(names4, list9);
+      vocabulary.add(names4, list8);
     const n = task % graph2.count;
     const built = graph2.closures.build[n];
     const more = { build: [], test: graph2.closures.test[n], docs: graph2.closures.docs[n] }[kind] ?? [];
@@ -35452,36 +35613,76 @@ var import_promises6 = require("node:fs/promises");
 
 // ts-src/sandbox/open-files.ts
 var import_promises5 = require("node:fs/promises");
+var isRemoved = (path2) => /^\/build\/.* \(deleted\)$/s.test(path2);
 async function removedFiles(folder2) {
   const seen = /* @__PURE__ */ new Map();
   let found2 = false;
+  let hidden = false;
   const name6 = folder2.split("/").slice(-3).join("/");
   for (const pid of await (0, import_promises5.readdir)("/proc")) {
     if (!/^\d+$/.test(pid)) continue;
-    try {
-      const mounts = await (0, import_promises5.readFile)(`/proc/${pid}/mountinfo`, "utf8");
-      if (!mounts.split("\n").some((m) => m.split(" ")[4] === "/build" && (m.split(" ")[3] ?? "").endsWith(name6)))
-        continue;
+    const mounts = await text4(`/proc/${pid}/mountinfo`);
+    if (mounts !== "" && !hasMounted(mounts, name6)) continue;
+    for (const thread of await listed2(`/proc/${pid}/task`)) {
+      const place3 = `/proc/${pid}/task/${thread}`;
+      if (mounts === "" && !hasMounted(await text4(`${place3}/mountinfo`), name6)) continue;
       found2 = true;
-      for (const fd of await (0, import_promises5.readdir)(`/proc/${pid}/fd`)) await add(`/proc/${pid}/fd/${fd}`, seen);
+      if (await addOpen(place3, seen)) hidden = true;
+      if (await addMapped(pid, place3, seen)) hidden = true;
+    }
+  }
+  return found2 ? { bytes: [...seen.values()].reduce((a, b) => a + b, 0), files: seen.size, hidden } : void 0;
+}
+async function listed2(folder2) {
+  try {
+    return await (0, import_promises5.readdir)(folder2);
+  } catch {
+    return [];
+  }
+}
+async function text4(file3) {
+  try {
+    return await (0, import_promises5.readFile)(file3, "utf8");
+  } catch {
+    return "";
+  }
+}
+var hasMounted = (mounts, name6) => mounts.split("\n").some((m) => m.split(" ")[4] === "/build" && (m.split(" ")[3] ?? "").endsWith(name6));
+async function addOpen(place3, seen) {
+  let underWay = false;
+  for (const fd of await listed2(`${place3}/fd`)) {
+    try {
+      const target2 = await (0, import_promises5.readlink)(`${place3}/fd/${fd}`);
+      if (isRemoved(target2)) await add(`${place3}/fd/${fd}`, seen);
+      if (target2.startsWith("socket:") && /^scm_fds:\s*[1-9]/m.test(await text4(`${place3}/fdinfo/${fd}`)))
+        underWay = true;
     } catch {
     }
   }
-  return found2 ? { bytes: [...seen.values()].reduce((a, b) => a + b, 0), files: seen.size } : void 0;
+  return underWay;
+}
+async function addMapped(pid, place3, seen) {
+  let unknown2 = false;
+  for (const line2 of (await text4(`${place3}/maps`)).split("\n")) {
+    const [, range = "", path2 = ""] = /^(\S+) \S+ \S+ \S+ \d+ +(\/.*)$/.exec(line2) ?? [];
+    if (!isRemoved(path2)) continue;
+    try {
+      await add(`/proc/${pid}/map_files/${range.replace(/(^|-)0+(?=[0-9a-f])/g, "$1")}`, seen);
+    } catch {
+      unknown2 = true;
+    }
+  }
+  return unknown2;
 }
 async function add(link, seen) {
-  try {
-    if (!/^\/build\/.* \(deleted\)$/s.test(await (0, import_promises5.readlink)(link))) return;
-    const { dev, ino, blocks } = await (0, import_promises5.stat)(link);
-    seen.set(`${dev}:${ino}`, blocks * 512);
-  } catch {
-  }
+  const { dev, ino, blocks } = await (0, import_promises5.stat)(link);
+  seen.set(`${dev}:${ino}`, blocks * 512);
 }
 
 // ts-src/sandbox/disk-limit.ts
 var bytesOf2 = (told8) => Number(/^(\d+)\t/.exec(told8.stdout)?.[1] ?? 0);
 var pause = 1e3;
-var longest4 = 6e4;
+var longest5 = 6e4;
 async function withDiskLimit(entry, du2, enter2) {
   const { disk, files = Infinity } = entry.limits ?? {};
   const folders2 = entry.binds.filter((b) => !b.readOnly).map((b) => b.from);
@@ -35532,7 +35733,7 @@ var Watch = class {
       this.begun ??= now;
       this.counted ??= now;
       const shrank = this.counted.bytes - now.bytes > this.bytes / 8 || this.counted.files - now.files > this.files / 8;
-      if (!shrank && Date.now() - this.at < longest4) return false;
+      if (!shrank && Date.now() - this.at < longest5) return false;
       this.at = Date.now();
       this.counted = now;
       return await this.isOver(this.begun, now);
@@ -35541,10 +35742,12 @@ var Watch = class {
     }
   }
   async isOver(begun, now) {
-    const open3 = await removedFiles(this.where) ?? { bytes: 0, files: 0 };
+    const open3 = await removedFiles(this.where) ?? { bytes: 0, files: 0, hidden: false };
+    const lost3 = { bytes: begun.bytes - now.bytes, files: begun.files - now.files };
+    if (open3.hidden && (lost3.bytes > this.bytes || lost3.files > this.files)) return true;
     const bytes = await this.count(["--block-size=1"]);
-    if ((bytes ?? begun.bytes - now.bytes) + open3.bytes > this.bytes) return true;
-    return (await this.count(["--inodes"]) ?? begun.files - now.files) + open3.files > this.files;
+    if ((bytes ?? lost3.bytes) + open3.bytes > this.bytes) return true;
+    return (await this.count(["--inodes"]) ?? lost3.files) + open3.files > this.files;
   }
   /** Undefined where something hides from us: then all that the file system lost is taken for this task's. */
   async count(options5) {
@@ -35624,9 +35827,9 @@ function createArguments(entry, { name: name6, label, image: image2, limits: lim
     "--init",
     ...entry.binds.flatMap((b) => ["--volume", `${b.from}:${b.to}${b.readOnly ? ":ro" : ""}`]),
     // All places that everybody may write but /build: what is written elsewhere would go to the daemon's disk.
-    ...["/tmp", ...entry.user === "builder" ? ["/var/tmp", "/run/lock"] : []].flatMap((place2) => [
+    ...["/tmp", ...entry.user === "builder" ? ["/var/tmp", "/run/lock"] : []].flatMap((place3) => [
       "--tmpfs",
-      `${place2}:exec,mode=1777,nosuid,nodev,size=${limits2.temporary}`
+      `${place3}:exec,mode=1777,nosuid,nodev,size=${limits2.temporary}`
     ]),
     ...Object.entries(entry.env).flatMap(([k, v]) => ["--env", `${k}=${v}`]),
     image2,
@@ -35759,13 +35962,13 @@ var import_node_path79 = require("node:path");
 // resources/templates/enter.pl
 var enter_default = `# The first process of a root: enter.sh runs it in the host's perl when everything is mounted on the folder \`m\`.
 # It leaves the host's file system, gives up what a root has no use for, starts the command and reaps what is orphaned.
-# Arguments: USER COMMAND...
+# Arguments: USER NETWORK COMMAND...
 use strict;
 use warnings;
 use Config;
 use POSIX ();
 
-my ($user, @command) = @ARGV;
+my ($user, $network, @command) = @ARGV;
 $0 = 'slipway';
 my $machine = (POSIX::uname())[4];
 my $wide = $Config{ptrsize} == 8;
@@ -35821,22 +36024,23 @@ for my $path (grep { -e } map { "/proc/$_" } qw(sys sysrq-trigger irq bus fs)) {
   must("mount $path", mounted($path, $path, 'none', 0x1000 | 0x4000));
   must("mount $path", mounted('none', $path, 'none', 0x20 | 0x1000 | 1 | $quiet));
 }
-for my $path (grep { -e } map { "/proc/$_" } qw(kcore keys key-users timer_list sched_debug latency_stats acpi scsi)) {
+for my $path (grep { -e } map { "/proc/$_" } qw(kcore keys key-users timer_list sched_debug latency_stats acpi scsi
+    asound dynamic_debug kallsyms kpagecgroup kpagecount kpageflags vmallocinfo)) {
   must("mount $path", -d $path ? mounted('none', $path, 'tmpfs', 1 | $quiet) : mounted('/dev/null', $path, 'none', 0x1000));
 }
 
-# System calls that no build needs: keys, namespaces, mounts, modules, BPF; sockets to the hypervisor and other rare
-# families; typing into a terminal.
+# System calls that no build needs: keys, namespaces, mounts, modules, BPF, the kernel's log; sockets to the hypervisor
+# and other rare families; typing into a terminal.
 my %numbers = (
   x86_64 => {
     arch => 0xc000003e, clone => 56, clone3 => 435, socket => 41, ioctl => 16,
-    deny => [ 155, 161, 163, 165, 166, 167, 168, 169, 170, 171, 172, 173, 174, 175, 176, 179, 180, 212, 227, 246, 248,
-      249, 250, 272, 298, 304, 308, 313, 320, 321, 323, 425 .. 427, 428 .. 433, 442 ],
+    deny => [ 103, 155, 161, 163, 165, 166, 167, 168, 169, 170, 171, 172, 173, 174, 175, 176, 179, 180, 212, 227, 246,
+      248, 249, 250, 272, 298, 304, 308, 313, 320, 321, 323, 425 .. 427, 428 .. 433, 442 ],
   },
   generic => {
     arch => $machine =~ /^riscv64/ ? 0xc00000f3 : 0xc00000b7, clone => 220, clone3 => 435, socket => 198, ioctl => 29,
-    deny => [ 18, 39, 40, 41, 42, 51, 60, 89, 97, 104, 105, 106, 112, 142, 161, 162, 217, 218, 219, 224, 225, 241, 265,
-      268, 273, 280, 282, 294, 425 .. 427, 428 .. 433, 442 ],
+    deny => [ 18, 39, 40, 41, 42, 51, 60, 89, 97, 104, 105, 106, 112, 116, 142, 161, 162, 217, 218, 219, 224, 225, 241,
+      265, 268, 273, 280, 282, 294, 425 .. 427, 428 .. 433, 442 ],
   },
 );
 if (my $filter = $numbers{$table}) {
@@ -35869,7 +36073,8 @@ if (my $filter = $numbers{$table}) {
   $add->($equal, 0, 1, 0x541c);
   $add->($return, 0, 0, $refuse->(1));
   $add->($return, 0, 0, $allow);
-  my @families = (1, 2, 10, 16, 17, 29);
+  # In the host's network abstract names of local sockets are the host's.
+  my @families = ($network eq 'on' ? () : (1, 17, 29), 2, 10, 16);
   $add->($equal, 0, 2 + @families, $filter->{socket});
   $add->($load, 0, 0, 16);
   $add->($equal, $#families - $_ + 1, 0, $families[$_]) for 0 .. $#families;
@@ -35909,7 +36114,7 @@ POSIX::_exit(125);
 `;
 
 // resources/templates/enter.sh
-var enter_default2 = '# Puts a root together from overlay layers inside namespaces that unshare(1) made, and hands over to enter.pl.\n# Everything is mounted in a private mount namespace: it is gone with the last process.\n# Arguments: INIT FOLDER LOWER UPPER NETWORK USER BINDS COMMAND...\n#   INIT    text of enter.pl\n#   FOLDER  work folder with the lower layers as links, cwd of the mounts (so that no path needs quoting in mount options)\n#   LOWER   names of the links, topmost first, joined by colons\n#   UPPER   `tmpfs`, or a folder\'s name under FOLDER that keeps what is written\n#   NETWORK `on`, `off`, or `loopback`: off, but for what one process says to another on this machine\n#   USER    `root`, or `builder`: no privileges and none to gain\n#   BINDS   number of bind mounts, each two further arguments: SOURCE and TARGET, `ro:` before TARGET where it may not be written\n# Environment: ENTER_OVERLAY  further options of the overlay\n#   ENTER_SIZE       bytes that each file system in memory may hold\n#   ENTER_GROUPS     control groups to join, joined by colons\n#   ENTER_DATA       KiB of memory that one process may take, where no control group counts it\n#   ENTER_FILE       blocks of 512 bytes that one file may have\n#   ENTER_PROCESSES  most processes, where the kernel counts them by namespace\nset -eu\ninit=$1 folder=$2 lower=$3 upper=$4 network=$5 user=$6 binds=$7\nshift 7\ncd "$folder"\nIFS=:\nfor group in ${ENTER_GROUPS:-}; do echo 0 > "$group/cgroup.procs"; done\nunset IFS\nif [ -n "${ENTER_PROCESSES:-}" ]; then echo "$ENTER_PROCESSES" > /proc/sys/kernel/pid_max; fi\nulimit -c 0\nif [ -n "${ENTER_DATA:-}" ]; then ulimit -d "$ENTER_DATA"; fi\nif [ -n "${ENTER_FILE:-}" ]; then ulimit -f "$ENTER_FILE"; fi\nmkdir -p m\nif [ "$upper" = tmpfs ]; then\n  mkdir -p t\n  mount -t tmpfs -o "mode=0755,nosuid,nodev,size=$ENTER_SIZE" tmpfs t\n  upper=t/u\n  mkdir t/u t/w\n  work=t/w\nelse\n  work=$upper.work\n  mkdir -p "$upper" "$work"\nfi\nmount -t overlay overlay -o "nosuid,nodev,lowerdir=$lower,upperdir=$upper,workdir=$work${ENTER_OVERLAY:-}" m\n# A layer may hold links, which lead to the host\'s files as long as this script runs.\ntop=$(cd m && pwd -P)\ninside() {\n  if [ "$(readlink -m "m$1")" != "$top$1" ]; then\n    echo "slipway: $1 of the root is a link, or below one" >&2\n    exit 125\n  fi\n}\nfor path in /proc /dev /tmp; do inside "$path"; done\nmount -t proc -o nosuid,nodev,noexec proc m/proc\nmount -t tmpfs -o mode=0755,nosuid,size=64k tmpfs m/dev\nfor device in null zero full random urandom; do\n  : > "m/dev/$device"\n  mount --bind "/dev/$device" "m/dev/$device"\ndone\nmkdir m/dev/shm m/dev/pts\nmount -t tmpfs -o "mode=1777,nosuid,nodev,size=$ENTER_SIZE" tmpfs m/dev/shm\nmount -t devpts -o newinstance,ptmxmode=0666,mode=0620 devpts m/dev/pts\nln -s pts/ptmx m/dev/ptmx\nln -s /proc/self/fd m/dev/fd\nln -s /proc/self/fd/0 m/dev/stdin\nln -s /proc/self/fd/1 m/dev/stdout\nln -s /proc/self/fd/2 m/dev/stderr\nmount -t tmpfs -o "mode=1777,nosuid,nodev,size=$ENTER_SIZE" tmpfs m/tmp\nwhile [ "$binds" -gt 0 ]; do\n  source=$1 target=$2\n  shift 2\n  binds=$((binds - 1))\n  option=\n  case $target in ro:*) target=${target#ro:} option=ro ;; esac\n  inside "$target"\n  if [ -d "$source" ]; then mkdir -p "m$target"; elif [ ! -e "m$target" ]; then mkdir -p "m${target%/*}"; : > "m$target"; fi\n  mount --bind "$source" "m$target"\n  mount -o "remount,bind,${option:+ro,}nosuid,nodev" "m$target"\ndone\nif [ "$network" = loopback ]; then ip link set lo up; fi\nif [ "$network" = on ]; then\n  rm -f m/etc/resolv.conf\n  for file in /etc/resolv.conf /etc/hosts /etc/ssl/certs/ca-certificates.crt; do\n    if [ -s "$file" ]; then\n      inside "$file"\n      mkdir -p "m${file%/*}"\n      cat "$file" > "m$file"\n    fi\n  done\nfi\nif [ "$user" != root ]; then chown -R 2000:2000 m/build; fi\nunset ENTER_OVERLAY ENTER_SIZE ENTER_GROUPS ENTER_DATA ENTER_FILE ENTER_PROCESSES\nexec perl -e "$init" -- "$user" "$@"\n';
+var enter_default2 = '# Puts a root together from overlay layers inside namespaces that unshare(1) made, and hands over to enter.pl.\n# Everything is mounted in a private mount namespace: it is gone with the last process.\n# Arguments: INIT FOLDER LOWER UPPER NETWORK USER BINDS COMMAND...\n#   INIT    text of enter.pl\n#   FOLDER  work folder with the lower layers as links, cwd of the mounts (so that no path needs quoting in mount options)\n#   LOWER   names of the links, topmost first, joined by colons\n#   UPPER   `tmpfs`, or a folder\'s name under FOLDER that keeps what is written\n#   NETWORK `on`, `off`, or `loopback`: off, but for what one process says to another on this machine\n#   USER    `root`, or `builder`: no privileges and none to gain\n#   BINDS   number of bind mounts, each two further arguments: SOURCE and TARGET, `ro:` before TARGET where it may not be written\n# Environment: ENTER_OVERLAY  further options of the overlay\n#   ENTER_SIZE       bytes that each file system in memory may hold\n#   ENTER_GROUPS     control groups to join, joined by colons\n#   ENTER_DATA       KiB of memory that one process may take, where no control group counts it\n#   ENTER_FILE       blocks of 512 bytes that one file may have\n#   ENTER_PROCESSES  most processes, where the kernel counts them by namespace\nset -eu\ninit=$1 folder=$2 lower=$3 upper=$4 network=$5 user=$6 binds=$7\nshift 7\ncd "$folder"\nIFS=:\nfor group in ${ENTER_GROUPS:-}; do echo 0 > "$group/cgroup.procs"; done\nunset IFS\nif [ -n "${ENTER_PROCESSES:-}" ]; then echo "$ENTER_PROCESSES" > /proc/sys/kernel/pid_max; fi\nulimit -c 0\nif [ -n "${ENTER_DATA:-}" ]; then ulimit -d "$ENTER_DATA"; fi\nif [ -n "${ENTER_FILE:-}" ]; then ulimit -f "$ENTER_FILE"; fi\nmkdir -p m\nif [ "$upper" = tmpfs ]; then\n  mkdir -p t\n  mount -t tmpfs -o "mode=0755,nosuid,nodev,size=$ENTER_SIZE" tmpfs t\n  upper=t/u\n  mkdir t/u t/w\n  work=t/w\nelse\n  work=$upper.work\n  mkdir -p "$upper" "$work"\nfi\nmount -t overlay overlay -o "nosuid,nodev,lowerdir=$lower,upperdir=$upper,workdir=$work${ENTER_OVERLAY:-}" m\n# A layer may hold links, which lead to the host\'s files as long as this script runs.\ntop=$(cd m && pwd -P)\ninside() {\n  if [ "$(readlink -m "m$1")" != "$top$1" ]; then\n    echo "slipway: $1 of the root is a link, or below one" >&2\n    exit 125\n  fi\n}\nfor path in /proc /dev /tmp; do inside "$path"; done\nmount -t proc -o nosuid,nodev,noexec proc m/proc\nmount -t tmpfs -o mode=0755,nosuid,size=64k tmpfs m/dev\nfor device in null zero full random urandom; do\n  : > "m/dev/$device"\n  mount --bind "/dev/$device" "m/dev/$device"\n  # The host\'s own: its owner could change who may use it. A device can be written all the same.\n  if [ -O "/dev/$device" ]; then mount -o remount,bind,ro,nosuid,noexec "m/dev/$device"; fi\ndone\nmkdir m/dev/shm m/dev/pts\nmount -t tmpfs -o "mode=1777,nosuid,nodev,size=$ENTER_SIZE" tmpfs m/dev/shm\nmount -t devpts -o newinstance,ptmxmode=0666,mode=0620 devpts m/dev/pts\nln -s pts/ptmx m/dev/ptmx\nln -s /proc/self/fd m/dev/fd\nln -s /proc/self/fd/0 m/dev/stdin\nln -s /proc/self/fd/1 m/dev/stdout\nln -s /proc/self/fd/2 m/dev/stderr\nmount -t tmpfs -o "mode=1777,nosuid,nodev,size=$ENTER_SIZE" tmpfs m/tmp\nwhile [ "$binds" -gt 0 ]; do\n  source=$1 target=$2\n  shift 2\n  binds=$((binds - 1))\n  option=\n  case $target in ro:*) target=${target#ro:} option=ro ;; esac\n  inside "$target"\n  if [ -d "$source" ]; then mkdir -p "m$target"; elif [ ! -e "m$target" ]; then mkdir -p "m${target%/*}"; : > "m$target"; fi\n  mount --bind "$source" "m$target"\n  mount -o "remount,bind,${option:+ro,}nosuid,nodev" "m$target"\ndone\nif [ "$network" = loopback ]; then ip link set lo up; fi\nif [ "$network" = on ]; then\n  rm -f m/etc/resolv.conf\n  for file in /etc/resolv.conf /etc/hosts /etc/ssl/certs/ca-certificates.crt; do\n    if [ -s "$file" ]; then\n      inside "$file"\n      mkdir -p "m${file%/*}"\n      cat "$file" > "m$file"\n    fi\n  done\nfi\nif [ "$user" != root ]; then chown -R 2000:2000 m/build; fi\nunset ENTER_OVERLAY ENTER_SIZE ENTER_GROUPS ENTER_DATA ENTER_FILE ENTER_PROCESSES\nexec perl -e "$init" -- "$user" "$network" "$@"\n';
 
 // ts-src/sandbox/unshare.ts
 init_files();
@@ -35921,13 +36126,13 @@ shift 3
 mkdir -p m
 mount -t overlay overlay -o "ro,nosuid,nodev,lowerdir=$lower$options" m
 exec "$@"`;
-function readRoot(reading, plain4, propagation, inside) {
+function readRoot(reading, plain5, propagation, inside) {
   const { work: work2, command: command2, env, log, signal, onOutput } = reading;
   (0, import_node_fs64.mkdirSync)(work2, { recursive: true });
   const layers2 = linkLayers(reading.layers, work2);
   return inside(
     ["--mount", "--propagation", propagation],
-    ["sh", "-c", readScript, "read", work2, layers2, plain4 ? ",userxattr" : "", ...command2],
+    ["sh", "-c", readScript, "read", work2, layers2, plain5 ? ",userxattr" : "", ...command2],
     { ...env ? { env } : {}, ...log === void 0 ? {} : { log }, ...onOutput ? { onOutput } : {}, signal }
   );
 }
@@ -35945,16 +36150,16 @@ function linkUpper(keep2, work2) {
   (0, import_node_fs64.symlinkSync)(`${keep2}.work`, (0, import_node_path79.join)(work2, "k.work"));
   return "k";
 }
-var enterEnvironment2 = (entry, limits2, group, plain4) => ({
+var enterEnvironment2 = (entry, limits2, group, plain5) => ({
   ...entry.env,
   PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
   ENTER_SIZE: String(limits2.temporary),
   ...limits2.disk === void 0 ? {} : { ENTER_FILE: String(Math.ceil(limits2.disk / 512)) },
-  ...plain4 ? { ENTER_OVERLAY: ",userxattr" } : {},
+  ...plain5 ? { ENTER_OVERLAY: ",userxattr" } : {},
   ...group ? { ENTER_GROUPS: group.folders.join(":") } : { ENTER_DATA: String(Math.floor(limits2.memory / 1024)) },
   ...countsProcesses() ? { ENTER_PROCESSES: String(limits2.processes) } : {}
 });
-async function enterRoot(entry, plain4, propagation, inside) {
+async function enterRoot(entry, plain5, propagation, inside) {
   (0, import_node_fs64.mkdirSync)(entry.work, { recursive: true });
   const layers2 = linkLayers(entry.root.layers, entry.work);
   const upper = linkUpper(entry.root.keep, entry.work);
@@ -35981,7 +36186,7 @@ async function enterRoot(entry, plain4, propagation, inside) {
       ...entry.command
     ],
     {
-      env: enterEnvironment2(entry, limits2, group, plain4),
+      env: enterEnvironment2(entry, limits2, group, plain5),
       signal,
       terminal: entry.terminal === true,
       ...log ? { log } : {},
@@ -35992,8 +36197,8 @@ async function enterRoot(entry, plain4, propagation, inside) {
   return exceeded ? { ...outcome, exceeded } : outcome;
 }
 function unshareDriver() {
-  const plain4 = process.getuid?.() !== 0;
-  const user2 = plain4 ? ["--user", "--map-auto", "--map-root-user"] : [];
+  const plain5 = process.getuid?.() !== 0;
+  const user2 = plain5 ? ["--user", "--map-auto", "--map-root-user"] : [];
   const inside = (namespaces, command2, options5) => run(
     "setpriv",
     ["--pdeathsig", "KILL", "unshare", ...user2, ...namespaces, "--fork", "--kill-child=KILL", ...command2],
@@ -36009,7 +36214,7 @@ function unshareDriver() {
   };
   const du2 = (args) => inside([], ["du", ...args], { env: { ...process.env, LC_ALL: "C" } });
   const enter2 = async (entry) => {
-    const outcome = await enterRoot(entry, plain4, await propagation(), inside);
+    const outcome = await enterRoot(entry, plain5, await propagation(), inside);
     await unmount(entry.work);
     return outcome;
   };
@@ -36022,7 +36227,7 @@ function unshareDriver() {
     name: "unshare",
     enter: (entry) => withDiskLimit(entry, du2, enter2),
     async read(reading) {
-      const outcome = await readRoot(reading, plain4, await propagation(), inside);
+      const outcome = await readRoot(reading, plain5, await propagation(), inside);
       await unmount(reading.work);
       return outcome;
     },
@@ -36218,8 +36423,8 @@ init_diagnostics();
 function missingPackages(scope2, resolver, names4) {
   const found2 = /* @__PURE__ */ new Map();
   let near;
-  const look2 = (p, list9, tests) => {
-    for (const written of list9) {
+  const look2 = (p, list8, tests) => {
+    for (const written of list8) {
       const name6 = /^[^=:/<>( ]*/.exec(written)[0];
       if (names4.has(name6)) continue;
       let missing = found2.get(name6);
@@ -37002,9 +37207,9 @@ async function surveyMachine(survey) {
     ...archives(survey),
     ...clones(survey),
     ...entries(survey.state, "cache/objects", /^[0-9a-f]{2}$/).flatMap(
-      (part) => plain3(survey, "copies of stored objects", (0, import_node_path84.join)("cache/objects", part), /^[0-9a-f]{64}$/)
+      (part) => plain4(survey, "copies of stored objects", (0, import_node_path84.join)("cache/objects", part), /^[0-9a-f]{64}$/)
     ),
-    ...simple.flatMap(([kind, folder2, pattern]) => plain3(survey, kind, folder2, pattern))
+    ...simple.flatMap(([kind, folder2, pattern]) => plain4(survey, kind, folder2, pattern))
   ];
 }
 async function unpacked({ state, sizes, days }) {
@@ -37088,11 +37293,11 @@ async function imageLayers(survey) {
   if (!entries(survey.state, "images", /^layers$/).length) return [];
   return recorded(survey, "layers of images", "images/layers", /^[0-9a-f]{64}$/, "layer.json");
 }
-var archives = (survey) => plain3(survey, "downloads", "archives", /\.deb$/, 0);
+var archives = (survey) => plain4(survey, "downloads", "archives", /\.deb$/, 0);
 var mostPacks = 200;
 function clones(survey) {
   return entries(survey.state, "git", /\.git$/).flatMap((name6) => {
-    const found2 = plain3(survey, "clones", "git", new RegExp(`^${name6.replaceAll(".", "\\.")}$`));
+    const found2 = plain4(survey, "clones", "git", new RegExp(`^${name6.replaceAll(".", "\\.")}$`));
     const packs = entries(survey.state, (0, import_node_path84.join)("git", name6, "objects", "pack"), /\.pack$/).length;
     return packs > mostPacks ? found2.map((one) => ({ ...one, until: one.used + unannounced })) : found2;
   });
@@ -37112,7 +37317,7 @@ var simple = [
   ["left over", "locks", /./],
   ["left over", "verify", /./]
 ];
-function plain3({ state, days, now }, kind, folder2, pattern, least = unannounced) {
+function plain4({ state, days, now }, kind, folder2, pattern, least = unannounced) {
   return entries(state, folder2, pattern).flatMap((name6) => {
     const path2 = (0, import_node_path84.join)(state, folder2, name6);
     const found2 = measure(path2);
@@ -37193,7 +37398,7 @@ async function readRecord(store2, key) {
   return found2.success && found2.data.key === key ? found2.data : void 0;
 }
 var writeRecord = (store2, made2) => store2.writeJson(recordName(made2.key), made2);
-var list3 = strictObject({
+var list2 = strictObject({
   schema: literal(1),
   images: array(
     strictObject({
@@ -37210,7 +37415,7 @@ var listFolder = "image-lists";
 var listName = (channel2) => `${listFolder}/${channel2}.json`;
 var imageLists = async (store2) => (await store2.names(listFolder)).map((n) => n.slice(listFolder.length + 1).replace(/\.json$/, "")).sort();
 async function listImages(store2, channel2) {
-  const found2 = list3.safeParse(await store2.readJson(listName(channel2)));
+  const found2 = list2.safeParse(await store2.readJson(listName(channel2)));
   return found2.success ? found2.data.images : [];
 }
 async function addToList(store2, made2) {
@@ -37224,7 +37429,7 @@ async function addToList(store2, made2) {
   };
   for (let attempt = 0; attempt < 20; attempt++) {
     const { value: value2, tag } = await store2.readTagged(listName(made2.channel));
-    const read3 = list3.safeParse(value2);
+    const read3 = list2.safeParse(value2);
     const images = read3.success ? read3.data.images : [];
     if (images[0]?.key === made2.key) return;
     const next2 = { schema: 1, images: [entry, ...images.filter((i) => i.key !== made2.key)] };
@@ -37236,7 +37441,7 @@ async function addToList(store2, made2) {
 }
 async function dropFromList(store2, channel2, keys) {
   const { value: value2, tag } = await store2.readTagged(listName(channel2));
-  const read3 = list3.safeParse(value2);
+  const read3 = list2.safeParse(value2);
   if (!read3.success) return false;
   const images = read3.data.images.filter((i) => !keys.has(i.key));
   return store2.replaceJson(listName(channel2), { schema: 1, images }, tag);
@@ -37247,8 +37452,8 @@ var artifactOf = (made2, kind) => made2.artifacts.find((a) => a.kind === kind);
 async function reachedByImages(store2, states, now, milliseconds) {
   const reached2 = { files: [], expired: [] };
   for (const channel2 of await imageLists(store2)) {
-    for (const listed3 of await listImages(store2, channel2)) {
-      const record3 = await readRecord(store2, listed3.key);
+    for (const listed4 of await listImages(store2, channel2)) {
+      const record3 = await readRecord(store2, listed4.key);
       if (!record3) continue;
       if (states.has(record3.state) || record3.published !== void 0 || now - record3.made < milliseconds)
         reached2.files.push(...record3.artifacts.flatMap((a) => a.files), ...record3.layers.map((l) => l.file));
@@ -37269,13 +37474,13 @@ var wrongForm = (name6, { blobs }) => Object.assign(
   new Error(`${name6} in the store ${blobs.where} is not as a run is written: remove it, or bring it back`),
   { code: "ESTORE" }
 );
-async function listed2(store2, kind) {
+async function listed3(store2, kind) {
   const found2 = [];
   for await (const blob of store2.blobs.list(kind)) found2.push(blob);
   return found2;
 }
 async function findRoots({ store: store2, now, days, grace: least }) {
-  const runs = await listed2(store2, "runs");
+  const runs = await listed3(store2, "runs");
   const roots = {
     objects: /* @__PURE__ */ new Set(),
     keys: /* @__PURE__ */ new Map(),
@@ -37298,7 +37503,7 @@ async function findRoots({ store: store2, now, days, grace: least }) {
     else if (run2 !== void 0 && isRunName(name6)) throw wrongForm(name6, store2);
   }
   await rootsOfChannels(store2, roots, use);
-  for (const { name: name6 } of await listed2(store2, "index")) {
+  for (const { name: name6 } of await listed3(store2, "index")) {
     const index = await store2.readIndex(name6.slice("index/".length).replace(/\.json\.gz$/, ""));
     for (const key of [...index.builds.keys(), ...index.tests.keys()]) use(key, Infinity);
   }
@@ -37309,7 +37514,7 @@ async function findRoots({ store: store2, now, days, grace: least }) {
 }
 async function rootsOfChannels(store2, roots, use) {
   const keep2 = (files) => files.forEach((f) => f && roots.objects.add(f.sha256));
-  for (const { name: name6 } of await listed2(store2, "channels")) {
+  for (const { name: name6 } of await listed3(store2, "channels")) {
     const channel2 = await openChannel(store2, name6.slice("channels/".length).replace(/\.json$/, ""));
     const states = await store2.many(channel2.file.states, ({ id }) => readState(store2, id));
     for (const { id } of channel2.file.states) roots.states.add(id);
@@ -37354,7 +37559,7 @@ async function taskRecords(survey, roots, age) {
   const { store: store2 } = survey;
   const found2 = [];
   for (const kind of ["tasks", "tests", "docs"])
-    for (const blob of await listed2(store2, kind)) {
+    for (const blob of await listed3(store2, kind)) {
       const when = roots.keys.get(baseName(blob.name));
       const record3 = await store2.readJson(blob.name);
       const files = [
@@ -37376,16 +37581,16 @@ async function otherRecords(survey, roots, age) {
   const { store: store2 } = survey;
   const found2 = [];
   for (const kind of ["sources", "bases"])
-    for (const blob of await listed2(store2, kind)) {
+    for (const blob of await listed3(store2, kind)) {
       const value2 = await store2.readJson(blob.name);
       const files = value2 && "tar" in value2 ? [value2.tar, value2.lists] : [value2];
       const objects2 = files.flatMap((f) => f && typeof f.sha256 === "string" ? [f.sha256] : []);
       found2.push({ ...holderOf2(survey, kind, blob, blob.modified + age), objects: objects2 });
     }
   for (const kind of ["resolved", "sets", "image-packed", "untrusted"])
-    for (const blob of await listed2(store2, kind))
+    for (const blob of await listed3(store2, kind))
       found2.push(holderOf2(survey, kind === "untrusted" ? kind : "results", blob, blob.modified + age));
-  for (const blob of await listed2(store2, "states"))
+  for (const blob of await listed3(store2, "states"))
     if (!roots.states.has(baseName(blob.name)))
       found2.push(holderOf2(survey, "states", blob, blob.modified + survey.grace));
   return found2;
@@ -37410,7 +37615,7 @@ async function withObjects(survey, roots, holders) {
       if (!other || holder2.used > other.used) last.set(digest4, holder2);
     }
   const things = [...holders];
-  for (const blob of await listed2(survey.store, "objects")) {
+  for (const blob of await listed3(survey.store, "objects")) {
     const digest4 = baseName(blob.name);
     const holder2 = last.get(digest4);
     if (survey.now - blob.modified < survey.grace) roots.objects.add(digest4);
@@ -38730,13 +38935,13 @@ async function openEndpoint(uri, root) {
   const path2 = uri.startsWith("file:") ? decodeURIComponent(uri.slice("file:".length).replace(/^\/\/(?=\/)/, "")) : uri;
   return new FolderEndpoint((0, import_node_path92.isAbsolute)(path2) ? path2 : (0, import_node_path92.join)(root, path2));
 }
-function channelUri(place2, channel2) {
-  const query2 = place2.indexOf("?");
-  const [path2, options5] = query2 < 0 ? [place2, ""] : [place2.slice(0, query2), place2.slice(query2)];
+function channelUri(place3, channel2) {
+  const query2 = place3.indexOf("?");
+  const [path2, options5] = query2 < 0 ? [place3, ""] : [place3.slice(0, query2), place3.slice(query2)];
   return `${path2.replace(/\/+$/, "")}/${channel2}/apt${options5}`;
 }
 async function endpointsOf(distro, channel2, folder2) {
-  const uris = distro.publish.to.map((place2) => channelUri(place2, channel2));
+  const uris = distro.publish.to.map((place3) => channelUri(place3, channel2));
   return Promise.all((uris.length ? uris : [folder2]).map((uri) => openEndpoint(uri, process.cwd())));
 }
 
@@ -38796,7 +39001,7 @@ async function readChannel(store2, name6) {
   return good(await openChannel(store2, name6));
 }
 async function placesOf3({ workspace: { distro, root } }, channel2, named7, from) {
-  const configured2 = distro.publish.to.map((place2) => channelUri(place2, channel2.name));
+  const configured2 = distro.publish.to.map((place3) => channelUri(place3, channel2.name));
   const beside = (from?.file.endpoints ?? []).flatMap((uri) => {
     const [path2, query2] = [uri.replace(/\?.*$/, ""), /\?.*$/.exec(uri)?.[0] ?? ""];
     const tail = `/${from.name}/apt`;
@@ -38864,7 +39069,7 @@ Valid-Until ends, or where a repository lost files.`,
 });
 async function answer(opened, what, names4, values) {
   const json2 = values.json === true;
-  if (what === void 0) return list4(opened, json2);
+  if (what === void 0) return list3(opened, json2);
   if (what === "diff") return diff(opened, names4, json2);
   if (what === "gc") return collect2(opened, names4, values["dry-run"] === true);
   if (what === "renew") return renew(opened, names4, values.repository);
@@ -38886,7 +39091,7 @@ function sizeOf3(state) {
   return { packages: all.length, bytes: [...files.values()].reduce((n, s) => n + s, 0) };
 }
 var megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
-async function list4({ store: store2 }, json2) {
+async function list3({ store: store2 }, json2) {
   const now = Date.now();
   const rows = await store2.many(await channelNames(store2), async (name6) => {
     const read3 = await openChannel(store2, name6);
@@ -38925,9 +39130,9 @@ async function show(opened, name6, json2) {
   const found2 = await stateOf(store2, read3.value, void 0);
   if (!found2.ok) return found2;
   const now = Date.now();
-  const states = await store2.many(read3.value.file.states.slice(0, 100), async (listed3) => ({
-    ...listed3,
-    state: await readState(store2, listed3.id)
+  const states = await store2.many(read3.value.file.states.slice(0, 100), async (listed4) => ({
+    ...listed4,
+    state: await readState(store2, listed4.id)
   }));
   const blocks = [];
   for (const to of await channelNames(store2)) {
@@ -40617,7 +40822,7 @@ async function checkDeployment(root) {
 }
 function plugins(root) {
   const dockerfile = readIf((0, import_node_path96.join)(root, "Dockerfile")) ?? "";
-  const list9 = readIf((0, import_node_path96.join)(root, "plugins.txt"));
+  const list8 = readIf((0, import_node_path96.join)(root, "plugins.txt"));
   const tag = /^FROM\s+\S*jenkins:(\S+)/m.exec(dockerfile)?.[1];
   const version3 = /^\d+(?:\.\d+){1,2}(?=-|$)/.exec(tag ?? "")?.[0];
   const found2 = [];
@@ -40632,8 +40837,8 @@ function plugins(root) {
         }
       )
     );
-  if (list9 === void 0) found2.push(error("deploy-plugins", "plugins.txt is missing", { file: "plugins.txt" }));
-  else found2.push(...checkPlugins(list9, "plugins.txt", version3 ?? pluginTable.jenkins));
+  if (list8 === void 0) found2.push(error("deploy-plugins", "plugins.txt is missing", { file: "plugins.txt" }));
+  else found2.push(...checkPlugins(list8, "plugins.txt", version3 ?? pluginTable.jenkins));
   return found2;
 }
 async function casc(root) {
@@ -41508,8 +41713,8 @@ function renderDeployment(answers) {
   };
   return Object.fromEntries(
     Object.entries({ ...slipway_deploy_default, "plugins.txt": renderPlugins() }).map(([path2, text8]) => {
-      const plain4 = path2.replace(/\.mustache$/, "");
-      return [dotted[plain4] ?? plain4, plain4 === path2 ? text8 : renderTemplate(text8, values)];
+      const plain5 = path2.replace(/\.mustache$/, "");
+      return [dotted[plain5] ?? plain5, plain5 === path2 ? text8 : renderTemplate(text8, values)];
     }).sort(([a], [b]) => a < b ? -1 : 1)
   );
 }
@@ -41721,8 +41926,8 @@ function faultOf(request, status, text8) {
 }
 function itemsOf(value2, name6 = "item") {
   const found2 = own(asMap(value2) ?? {}, name6);
-  const list9 = Array.isArray(found2) ? found2 : [found2];
-  return list9.flatMap((item) => {
+  const list8 = Array.isArray(found2) ? found2 : [found2];
+  return list8.flatMap((item) => {
     const map2 = asMap(item);
     return map2 ? [map2] : [];
   });
@@ -41822,8 +42027,8 @@ async function asked(service, ask2) {
     return bad(error("deploy-aws", `${service} can't be reached: ${why}`));
   }
 }
-var ec2 = (place2, action, parameters) => asked("ec2", () => new Aws(place2.region, place2.endpoint).query("ec2", action, parameters));
-var ssm = (place2, action, input) => asked("ssm", () => new Aws(place2.region, place2.endpoint).ssm(action, input));
+var ec2 = (place3, action, parameters) => asked("ec2", () => new Aws(place3.region, place3.endpoint).query("ec2", action, parameters));
+var ssm = (place3, action, input) => asked("ssm", () => new Aws(place3.region, place3.endpoint).ssm(action, input));
 
 // ts-src/deploy/toolset.ts
 var import_node_crypto13 = require("node:crypto");
@@ -41865,29 +42070,29 @@ function whyDue(named7, image2, wanted, now) {
 // ts-src/deploy/agent-images.ts
 var parameterOf = (pool) => `/${pool.organization}/agents/${pool.architecture}/image`;
 var text6 = string3();
-var list5 = (item) => union([
+var list4 = (item) => union([
   literal("").transform(() => []),
   object({ item: union([array(item), item.transform((one) => [one])]) }).transform((l) => l.item)
 ]);
 var imagesAnswer = object({
-  imagesSet: list5(
+  imagesSet: list4(
     object({
       imageId: text6,
       name: text6.default(""),
       imageState: text6,
       creationDate: text6,
       architecture: text6,
-      tagSet: list5(object({ key: text6, value: text6 })).default([]),
-      blockDeviceMapping: list5(object({ ebs: object({ snapshotId: text6.optional() }).optional() })).default([])
+      tagSet: list4(object({ key: text6, value: text6 })).default([]),
+      blockDeviceMapping: list4(object({ ebs: object({ snapshotId: text6.optional() }).optional() })).default([])
     })
   )
 });
 var instancesAnswer = object({
-  reservationSet: list5(object({ instancesSet: list5(object({ imageId: text6, instanceId: text6 })) })),
+  reservationSet: list4(object({ instancesSet: list4(object({ imageId: text6, instanceId: text6 })) })),
   nextToken: text6.optional()
 });
 var versionsAnswer = object({
-  launchTemplateVersionSet: list5(
+  launchTemplateVersionSet: list4(
     object({ launchTemplateName: text6, launchTemplateData: object({ imageId: text6.optional() }) })
   ),
   nextToken: text6.optional()
@@ -42323,9 +42528,9 @@ async function readHistory(store2, distribution3) {
   const value2 = await store2.readJson(nameOf5(distribution3));
   if (typeof value2 !== "object" || value2 === null) return {};
   return Object.fromEntries(
-    Object.entries(value2).map(([name6, list9]) => [
+    Object.entries(value2).map(([name6, list8]) => [
       name6,
-      Array.isArray(list9) ? list9.filter(isMeasured) : []
+      Array.isArray(list8) ? list8.filter(isMeasured) : []
     ])
   );
 }
@@ -42401,7 +42606,7 @@ async function packageOf2(graph2, n, input, store2, channels) {
     distribution: graph2.scope.distribution,
     name: planned2.name,
     version: planned2.version,
-    description: textOf5(manifest?.description ?? ""),
+    description: textOf6(manifest?.description ?? ""),
     maintainers: manifest?.maintainers ?? [],
     authors: manifest?.authors ?? [],
     licenses: manifest?.licenses ?? [],
@@ -42433,7 +42638,7 @@ async function readStored(store2, file3, check4) {
     return void 0;
   }
 }
-var textOf5 = (html) => html.replace(/<!\[CDATA\[|\]\]>/g, "").replace(/<[^>]*>/g, " ").replace(
+var textOf6 = (html) => html.replace(/<!\[CDATA\[|\]\]>/g, "").replace(/<[^>]*>/g, " ").replace(
   /&(lt|gt|quot|apos|amp|nbsp);/g,
   (_, name6) => ({ lt: "<", gt: ">", quot: '"', apos: "'", amp: "&", nbsp: " " })[name6] ?? ""
 ).replace(/\s+/g, " ").trim();
@@ -42527,7 +42732,7 @@ function packageFrame(site, p, tab, depth2 = 0) {
     }
   };
 }
-var list6 = (items, className = "") => `<ul${className ? ` class="${className}"` : ""}>${items.map((i) => `<li>${i}</li>`).join("")}</ul>`;
+var list5 = (items, className = "") => `<ul${className ? ` class="${className}"` : ""}>${items.map((i) => `<li>${i}</li>`).join("")}</ul>`;
 var withSourceLinks = (html, p) => withoutOuterPictures(html).replace(/href="source:([^"]*)"/g, (_, file3) => {
   if (p.facts?.changelog !== void 0 && /^(CHANGELOG|CHANGES)\.(rst|md)$/.test(file3))
     return 'href="changelog.html"';
@@ -42569,7 +42774,7 @@ function parts(p) {
 function contents(p) {
   const { facts } = p;
   if (!facts) return "";
-  const section = (title, id, items) => items.length ? `<section id="${id}"><h2>${title} <span class="count">${items.length}</span></h2>${list6(items, "names")}</section>` : "";
+  const section = (title, id, items) => items.length ? `<section id="${id}"><h2>${title} <span class="count">${items.length}</span></h2>${list5(items, "names")}</section>` : "";
   const code = (text8) => `<code>${escape2(text8)}</code>`;
   const messages = facts.messages.map(
     (m) => `<a href="${messagePage(m.kind, m.name)}"><code>${m.kind}/${escape2(m.name)}</code></a>`
@@ -42583,13 +42788,13 @@ function contents(p) {
     section("Programs", "programs", facts.executables.map(code)),
     section("Launch files", "launch", facts.launch.map(code)),
     section("Parameters", "parameters", facts.parameters.map(code)),
-    plugins2.length ? `<section id="plugins"><h2>Plugins <span class="count">${plugins2.length}</span></h2>${list6(plugins2, "entries")}</section>` : "",
+    plugins2.length ? `<section id="plugins"><h2>Plugins <span class="count">${plugins2.length}</span></h2>${list5(plugins2, "entries")}</section>` : "",
     section("Headers", "headers", headers)
   ].join("\n");
 }
 function aside(p, known3) {
   const part = (title, html) => html ? `<h2>${title}</h2>${html}` : "";
-  const others2 = (names4) => names4.length ? list6(
+  const others2 = (names4) => names4.length ? list5(
     names4.map(
       (n) => known3.has(`${p.distribution}/${n}`) ? `<a href="../${escape2(n)}/index.html">${escape2(n)}</a>` : escape2(n)
     ),
@@ -42604,14 +42809,14 @@ function aside(p, known3) {
   return `<aside class="facts" aria-label="About this package">
 ${part("Install", `<pre tabindex="0">apt install ${escape2(p.debian)}</pre>`)}
 ${part("Version", `<p>${escape2(p.version)}${p.debianVersion ? `<br><code>${escape2(p.debianVersion)}</code>` : ""}</p>`)}
-${part("In channels", p.channels.length ? list6(p.channels.map((c) => `${escape2(c.channel)}: <code>${escape2(c.version)}</code>`)) : "")}
-${part("Also in", elsewhere.length ? list6(elsewhere, "names") : "")}
+${part("In channels", p.channels.length ? list5(p.channels.map((c) => `${escape2(c.channel)}: <code>${escape2(c.version)}</code>`)) : "")}
+${part("Also in", elsewhere.length ? list5(elsewhere, "names") : "")}
 ${part("Licence", p.licenses.map((l) => escape2(l.name)).join(", "))}
-${part(p.maintainers.length > 1 ? "Maintainers" : "Maintainer", list6(p.maintainers.map(person)))}
+${part(p.maintainers.length > 1 ? "Maintainers" : "Maintainer", list5(p.maintainers.map(person)))}
 ${part("Source", `<p>${link === void 0 ? at2 : `<a href="${escape2(link)}">${at2}</a>`}</p>`)}
 ${part(
     "Links",
-    website.length ? list6(
+    website.length ? list5(
       website.map((u) => `<a href="${escape2(u.url)}">${escape2(u.type)}</a>`),
       "names"
     ) : ""
@@ -42621,7 +42826,7 @@ ${part("Needs", others2([.../* @__PURE__ */ new Set([...build4, ...run2])].sort(
 ${part("Needed by", others2(p.dependents))}
 ${part(
     "System packages",
-    p.system.length ? list6(
+    p.system.length ? list5(
       p.system.map((s) => `<code>${escape2(s)}</code>`),
       "names"
     ) : ""
@@ -42678,7 +42883,7 @@ ${own3.map((p) => card(p, root, several)).join("\n")}
 // ts-src/docs/links.ts
 var import_node_path102 = require("node:path");
 init_diagnostics();
-var attribute = /\s(href|src|id|name|data-missing)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+))/gi;
+var attribute2 = /\s(href|src|id|name|data-missing)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+))/gi;
 var named5 = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
 var unescape = (text8) => text8.replace(
   /&(?:#(\d{1,7})|#x([0-9a-f]{1,6})|([a-z]+));/gi,
@@ -42711,7 +42916,7 @@ var LinkChecker = class {
     for (const tag of body.matchAll(/<[a-z][^>]*>/gi)) {
       const [whole3] = tag;
       for (; at2 < tag.index; at2++) if (body.charCodeAt(at2) === 10) line2++;
-      for (const [, name6 = "", a, b, c] of whole3.matchAll(attribute)) {
+      for (const [, name6 = "", a, b, c] of whole3.matchAll(attribute2)) {
         const value2 = unescape(a ?? b ?? c ?? "");
         const kind = name6.toLowerCase();
         if (kind === "id" || kind === "name") anchors.add(value2);
@@ -42803,9 +43008,9 @@ function messageDocument(site, p, m, index) {
   };
   const table3 = (fields, title, part) => fields.length ? `<${part ? "h3" : "h2"}>${title}</${part ? "h3" : "h2"}><div class="scroll" tabindex="0" role="region" aria-label="${part ? `${part} ` : ""}${title}"><table class="fields"><thead><tr><th scope="col">Type</th><th scope="col">Name</th><th scope="col">Meaning</th></tr></thead><tbody>${fields.map((f) => row(f, part)).join("")}</tbody></table></div>` : "";
   const parts2 = m.parts.map(({ title, fields }) => {
-    const plain4 = fields.filter((f) => !f.constant);
+    const plain5 = fields.filter((f) => !f.constant);
     const constants5 = fields.filter((f) => f.constant);
-    return `${title ? `<h2>${title}</h2>` : ""}${table3(plain4, "Fields", title)}${table3(constants5, "Constants", title)}${fields.length ? "" : "<p>It has no fields.</p>"}`;
+    return `${title ? `<h2>${title}</h2>` : ""}${table3(plain5, "Fields", title)}${table3(constants5, "Constants", title)}${fields.length ? "" : "<p>It has no fields.</p>"}`;
   });
   const users2 = usersOf2(p, m.name, site.packages);
   const usedBy = users2.map(
@@ -42838,9 +43043,9 @@ function usersOf2(p, name6, packages) {
           if (type) types4.add(`${q3.distribution}/${type.package ?? q3.name}/${type.name}`);
         }
         for (const type of types4) {
-          const list9 = known3.get(type) ?? [];
-          list9.push({ package: q3.name, name: m.name, page: messagePage(m.kind, m.name) });
-          known3.set(type, list9);
+          const list8 = known3.get(type) ?? [];
+          list8.push({ package: q3.name, name: m.name, page: messagePage(m.kind, m.name) });
+          known3.set(type, list8);
         }
       }
   }
@@ -42933,15 +43138,15 @@ function searchFiles(packages, there) {
   const shards = /* @__PURE__ */ new Map();
   const byWord2 = indexWords(rows);
   split2([...byWord2.keys()].sort(compare), 2, byWord2, shards);
-  const script2 = (name6, value2) => `slipwayData(${JSON.stringify(name6)},${safeJson(value2)});
+  const script3 = (name6, value2) => `slipwayData(${JSON.stringify(name6)},${safeJson(value2)});
 `;
-  const list9 = packages.map((p) => [p.name, p.description.slice(0, 200), `${idOf(p)}/index.html`]);
+  const list8 = packages.map((p) => [p.name, p.description.slice(0, 200), `${idOf(p)}/index.html`]);
   return [
-    { path: "_site/search/packages.js", data: script2("packages", list9) },
-    { path: "_site/search/shards.js", data: script2("shards", [...shards.keys()].sort(compare)) },
+    { path: "_site/search/packages.js", data: script3("packages", list8) },
+    { path: "_site/search/shards.js", data: script3("shards", [...shards.keys()].sort(compare)) },
     ...[...shards].map(([key, numbers]) => {
       const own3 = [...numbers].sort((a, b) => a - b).flatMap((n) => rows[n] ? [rows[n]] : []);
-      return { path: `_site/search/s-${key}.js`, data: script2(`s-${key}`, own3) };
+      return { path: `_site/search/s-${key}.js`, data: script3(`s-${key}`, own3) };
     })
   ];
 }
@@ -42950,14 +43155,14 @@ function indexWords(rows) {
   const wholes = rows.map(([name6]) => name6.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, ""));
   rows.forEach(([name6], n) => {
     for (const word3 of /* @__PURE__ */ new Set([...wordsOf(name6), wholes[n] ?? ""])) {
-      const list9 = byWord2.get(word3);
-      if (list9) list9.push(n);
+      const list8 = byWord2.get(word3);
+      if (list8) list8.push(n);
       else if (word3) byWord2.set(word3, [n]);
     }
   });
-  for (const [word3, list9] of byWord2) {
-    if (list9.length <= mostRows) continue;
-    const exact = list9.filter((n) => wholes[n] === word3).slice(0, mostRows);
+  for (const [word3, list8] of byWord2) {
+    if (list8.length <= mostRows) continue;
+    const exact = list8.filter((n) => wholes[n] === word3).slice(0, mostRows);
     if (exact.length) byWord2.set(word3, exact);
     else byWord2.delete(word3);
   }
@@ -42997,18 +43202,26 @@ function rowsOf(p, number7, there) {
     messagePage(m.kind, m.name),
     number7
   ]);
-  return distinct([
-    ...messages,
-    ...p.interface?.tag === void 0 ? [] : symbolsOfTag(p.interface.tag, number7, there),
-    ...p.interface?.inventory === void 0 ? [] : symbolsOfInventory(p.interface.inventory, number7, there)
-  ]);
+  return distinct([...messages, ...symbolsOf(p, number7, there)]);
+}
+function symbolsOf({ interface: shown5 }, number7, there) {
+  const { tag, inventory } = shown5 ?? {};
+  try {
+    return withinTime("its symbols", () => [
+      ...tag === void 0 ? [] : symbolsOfTag(tag, number7, there),
+      ...inventory === void 0 ? [] : symbolsOfInventory(inventory, number7, there)
+    ]);
+  } catch (e) {
+    if (e instanceof LeftBehindError) return [];
+    throw e;
+  }
 }
 function distinct(rows) {
   const byPlace = /* @__PURE__ */ new Map();
   for (const row of rows) {
-    const place2 = `${row[3]} ${row[0]}`;
-    const there = byPlace.get(place2);
-    if (!there || there[1].length < row[1].length) byPlace.set(place2, row);
+    const place3 = `${row[3]} ${row[0]}`;
+    const there = byPlace.get(place3);
+    if (!there || there[1].length < row[1].length) byPlace.set(place3, row);
   }
   return [...byPlace.values()];
 }
@@ -43018,26 +43231,37 @@ async function writeSite(site, store2, write3) {
   const links = new LinkChecker();
   const written = { files: 0, bytes: 0, pages: 0, links: 0, dead: [], crossing: {}, lost: [] };
   const paths2 = /* @__PURE__ */ new Set();
+  let time2 = new Patience();
   const put = (path2, data) => {
     if (paths2.has(path2)) return;
     paths2.add(path2);
     const bytes = typeof data === "string" ? Buffer.from(data) : data;
-    links.add(path2, bytes);
+    time2.spend(path2, () => links.add(path2, bytes));
     written.files++;
     written.bytes += bytes.length;
     if (path2.endsWith(".html")) written.pages++;
     write3(path2, bytes);
   };
+  const putAll = (folder2, files) => {
+    try {
+      for (const { path: path2, data } of files) put(`${folder2}/${path2}`, data);
+      return true;
+    } catch (e) {
+      if (e instanceof LeftBehindError) return false;
+      throw e;
+    }
+  };
   const known3 = new Set(site.packages.map(idOf));
   const index = messageIndex(site.packages);
   for (const p of site.packages) {
+    time2 = new Patience();
     for (const [path2, html] of ownPages(site, p, known3, index)) put(`${idOf(p)}/${path2}`, html);
     if (!p.record) continue;
     const packed3 = await store2.path(p.record.pages);
     const files = packed3 === void 0 ? void 0 : unpackPages((0, import_node_fs81.readFileSync)(packed3));
-    if (!files) written.lost.push(idOf(p));
-    for (const { path: path2, data } of files ?? []) put(`${idOf(p)}/${path2}`, data);
+    if (!files || !putAll(idOf(p), files)) written.lost.push(idOf(p));
   }
+  time2 = new Patience();
   put("index.html", indexPage(site));
   for (const d of new Set(site.packages.map((p) => p.distribution))) put(`${d}/index.html`, indexPage(site, d));
   for (const [path2, data] of Object.entries(assets(site))) put(path2, data);
@@ -43114,9 +43338,9 @@ var siteDigest = (organization, packages, program) => sha256(
   ])
 );
 var stateFolder = (stamp, digest4) => `${stamp}-${digest4.slice(0, 8)}`;
-var list7 = "states.json";
+var list6 = "states.json";
 async function readStates(endpoint) {
-  const found2 = await endpoint.read(list7);
+  const found2 = await endpoint.read(list6);
   let value2;
   try {
     value2 = JSON.parse(found2?.data.toString("utf8") ?? "[]");
@@ -43155,7 +43379,7 @@ async function publishSite(endpoint, folder2, state, keep2) {
     const before = await readStates(endpoint);
     const states = [state, ...before.states.filter((s) => s.path !== state.path)];
     const kept4 = states.slice(0, keep2);
-    if (!await endpoint.replace(list7, Buffer.from(`${JSON.stringify(kept4, void 0, 1)}
+    if (!await endpoint.replace(list6, Buffer.from(`${JSON.stringify(kept4, void 0, 1)}
 `), before.tag))
       return bad(error("docs-moved", `another run published to ${endpoint.where} meanwhile: run it again`));
     await switchLatest(endpoint, kept4, state);
@@ -43194,12 +43418,12 @@ var redirect = (to) => `<!DOCTYPE html>
 `;
 function leadTo(path2) {
   const root = "../".repeat(path2.split("/").length);
-  const script2 = `function slipwayData(_,states){
+  const script3 = `function slipwayData(_,states){
 var newest=states.filter(function(s){return s.path!=="latest"})[0].path,to="${root}"+newest+"/${path2}",go=function(u){location.replace(u+location.search+location.hash)};
 fetch(to,{method:"HEAD"}).then(function(r){r.ok?go(to):location.replace("${root}"+newest+"/index.html")},function(){go(to)})}`;
   const index = `${root}latest/index.html`;
   return `<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><meta name="robots" content="noindex"><title>Documentation</title><script>${script2}</script><script src="${root}states.js"></script></head><body><p><a href="${index}">Documentation</a></p></body></html>
+<html lang="en"><head><meta charset="utf-8"><meta name="robots" content="noindex"><title>Documentation</title><script>${script3}</script><script src="${root}states.js"></script></head><body><p><a href="${index}">Documentation</a></p></body></html>
 `;
 }
 async function removeState(endpoint, path2) {
@@ -43992,8 +44216,8 @@ function stateOf2(stamp, digest4, packages) {
 }
 async function publishAll(channel2, { session: session2, distro, root }, packages, output, state) {
   const faults5 = [];
-  for (const place2 of distro.docs.to) {
-    const [path2 = "", query2] = place2.split("?");
+  for (const place3 of distro.docs.to) {
+    const [path2 = "", query2] = place3.split("?");
     const uri = `${path2.replace(/\/+$/, "")}/${channel2}${query2 === void 0 ? "" : `?${query2}`}`;
     const endpoint = await openEndpoint(uri, root);
     const { states } = await readStates(endpoint);
@@ -44370,8 +44594,8 @@ function describe5(explanation, evaluated, number7) {
 function explainScope(scope2, resolver, name6) {
   const { evaluated } = resolver;
   const number7 = evaluated.number.get(name6);
-  const place2 = scope2.packages.findIndex((p2) => p2.name === name6);
-  const p = scope2.packages[place2];
+  const place3 = scope2.packages.findIndex((p2) => p2.name === name6);
+  const p = scope2.packages[place3];
   const dependents = p ? dependentsOf2(scope2) : [];
   const direct = scope2.packages.filter(
     (q3) => q3.build.includes(name6) || q3.run.includes(name6) || q3.test.includes(name6) || evaluated.needs(evaluated.number.get(q3.name)).some((n) => n.name === name6)
@@ -44380,15 +44604,15 @@ function explainScope(scope2, resolver, name6) {
     distribution: scope2.distribution,
     platform: scope2.platform,
     count: scope2.packages.length,
-    ...p ? { debian: p.debian, place: place2 + 1 } : {},
+    ...p ? { debian: p.debian, place: place3 + 1 } : {},
     from: originText(resolver, resolver.find(name6)),
     ...p?.blocked === void 0 ? {} : { blocked: p.blocked },
     ...p?.mustBeCached ? { held: true } : {},
     why: p ? whyChain(scope2, name6) : [],
     needs: number7 === void 0 ? [] : needsOf2(resolver, number7),
     neededBy: direct,
-    neededByAll: p ? closureUp(dependents, place2) : 0,
-    longest: p ? longestThrough(scope2, dependents, place2) : []
+    neededByAll: p ? closureUp(dependents, place3) : 0,
+    longest: p ? longestThrough(scope2, dependents, place3) : []
   };
 }
 var roleNames = [
@@ -44461,9 +44685,9 @@ function dependentsOf2(scope2) {
   });
   return dependents;
 }
-function closureUp(dependents, place2) {
-  const seen = /* @__PURE__ */ new Set([place2]);
-  const stack = [place2];
+function closureUp(dependents, place3) {
+  const seen = /* @__PURE__ */ new Set([place3]);
+  const stack = [place3];
   for (let n = stack.pop(); n !== void 0; n = stack.pop()) {
     for (const d of dependents[n]) {
       if (seen.has(d)) continue;
@@ -44473,11 +44697,11 @@ function closureUp(dependents, place2) {
   }
   return seen.size - 1;
 }
-function longestThrough(scope2, dependents, place2) {
+function longestThrough(scope2, dependents, place3) {
   const { packages } = scope2;
   const index = new Map(packages.map((p, i) => [p.name, i]));
-  const chain = [packages[place2].name];
-  for (let p = packages[place2]; p.depth > 0; ) {
+  const chain = [packages[place3].name];
+  for (let p = packages[place3]; p.depth > 0; ) {
     const below2 = [...p.build, ...p.run].flatMap((n) => index.get(n) ?? []).map((i) => packages[i]).find((q3) => q3.depth === p.depth - 1);
     if (!below2) break;
     chain.unshift(below2.name);
@@ -44486,7 +44710,7 @@ function longestThrough(scope2, dependents, place2) {
   const height2 = new Int32Array(packages.length);
   for (let n = packages.length - 1; n >= 0; n--)
     for (const d of dependents[n]) if (d > n) height2[n] = Math.max(height2[n], height2[d] + 1);
-  for (let n = place2; height2[n] > 0; ) {
+  for (let n = place3; height2[n] > 0; ) {
     const up = dependents[n].find((d) => d > n && height2[d] === height2[n] - 1);
     chain.push(packages[up].name);
     n = up;
@@ -46631,9 +46855,9 @@ function drawingOf(scope2, by) {
     }));
     return { title, nodes: nodes2, edges: reduced(needs).map(([d, n]) => [scope2.packages[d].name, scope2.packages[n].name]) };
   }
-  const place2 = /* @__PURE__ */ new Map();
-  for (const p of scope2.packages) if (!place2.has(p.repository)) place2.set(p.repository, place2.size);
-  const order3 = [...place2.keys()];
+  const place3 = /* @__PURE__ */ new Map();
+  for (const p of scope2.packages) if (!place3.has(p.repository)) place3.set(p.repository, place3.size);
+  const order3 = [...place3.keys()];
   const nodes = order3.map((name6) => {
     const mine = scope2.packages.filter((p) => p.repository === name6);
     return {
@@ -46646,10 +46870,10 @@ function drawingOf(scope2, by) {
   });
   const forward = order3.map(() => /* @__PURE__ */ new Set());
   const back = /* @__PURE__ */ new Set();
-  needs.forEach((list9, n) => {
-    const b = place2.get(scope2.packages[n].repository);
-    for (const d of list9) {
-      const a = place2.get(scope2.packages[d].repository);
+  needs.forEach((list8, n) => {
+    const b = place3.get(scope2.packages[n].repository);
+    for (const d of list8) {
+      const a = place3.get(scope2.packages[d].repository);
       if (a < b) forward[b].add(a);
       else if (a > b) back.add(`${order3[a]} ${order3[b]}`);
     }
@@ -46660,9 +46884,9 @@ function drawingOf(scope2, by) {
 function reduced(needs) {
   const reach3 = [];
   const edges = [];
-  needs.forEach((list9, n) => {
+  needs.forEach((list8, n) => {
     const reached2 = /* @__PURE__ */ new Set();
-    for (const d of [...list9].sort((a, b) => b - a)) {
+    for (const d of [...list8].sort((a, b) => b - a)) {
       if (!reached2.has(d)) edges.push([d, n]);
       reached2.add(d);
       for (const e of reach3[d]) reached2.add(e);
@@ -46709,7 +46933,7 @@ function columns(drawing, widths) {
   const needs = drawing.nodes.map(() => []);
   for (const [a, b] of drawing.edges) needs[index.get(b)].push(index.get(a));
   const rank = [];
-  needs.forEach((list9, n) => rank[n] = Math.max(0, ...list9.filter((d) => d < n).map((d) => rank[d] + 1)));
+  needs.forEach((list8, n) => rank[n] = Math.max(0, ...list8.filter((d) => d < n).map((d) => rank[d] + 1)));
   const layers2 = [];
   rank.forEach((r, n) => (layers2[r] ??= []).push(n));
   const row = drawing.nodes.map(() => 0);
@@ -47715,8 +47939,8 @@ async function assemble2(folder2, key, parts2) {
     );
     at2 += Math.ceil(part.sectors / align) * align;
   }
-  const script2 = `set -eu; PATH=$PATH:/usr/sbin:/sbin; truncate --size="$2" "$1"; sfdisk --quiet --no-reread --no-tell-kernel "$1"`;
-  const table3 = await run("sh", ["-c", script2, "table", raw, String((at2 + align) * sector)], {
+  const script3 = `set -eu; PATH=$PATH:/usr/sbin:/sbin; truncate --size="$2" "$1"; sfdisk --quiet --no-reread --no-tell-kernel "$1"`;
+  const table3 = await run("sh", ["-c", script3, "table", raw, String((at2 + align) * sector)], {
     input: `${lines.join("\n")}
 `
   });
@@ -47937,20 +48161,20 @@ function lxdMetadata(facts, version3, epoch) {
   ]);
   return tarOf(files, epoch);
 }
-var script = `xz --format=xz --check=crc32 --threads=1 -6 --stdout -- "$1" > "$2"
+var script2 = `xz --format=xz --check=crc32 --threads=1 -6 --stdout -- "$1" > "$2"
 exec mksquashfs m "$3" -noappend -quiet -no-progress -comp zstd -Xcompression-level 3 -one-file-system`;
 async function renderLxd(room, facts, root, options5) {
   const { name: name6, target: target2 } = facts.image;
   const version3 = imageVersion(facts.state.stamp, options5.key);
   const work2 = newScratch(room.state);
-  const plain4 = (0, import_node_path116.join)(work2, "metadata.tar");
-  (0, import_node_fs95.writeFileSync)(plain4, lxdMetadata(facts, version3, options5.epoch));
+  const plain5 = (0, import_node_path116.join)(work2, "metadata.tar");
+  (0, import_node_fs95.writeFileSync)(plain5, lxdMetadata(facts, version3, options5.epoch));
   const fileOf3 = (ending) => (0, import_node_path116.join)(options5.folder, imageFile(name6, version3, target2.architecture, ending));
   const [metadata, squashed] = [fileOf3(lxdEndings.metadata), fileOf3(lxdEndings.root)];
   const packed3 = await room.driver.read({
     layers: root.layers.map((l) => l.root),
     work: newScratch(room.state),
-    command: ["sh", "-e", "-c", script, "lxd", plain4, metadata, squashed],
+    command: ["sh", "-e", "-c", script2, "lxd", plain5, metadata, squashed],
     env: { ...process.env, LC_ALL: "C", SOURCE_DATE_EPOCH: String(options5.epoch) },
     signal: room.signal
   });
@@ -48153,12 +48377,12 @@ var TarScanner = class {
     const prefix = text7(h, 345, 155);
     const path2 = this.longName ?? (prefix ? `${prefix}/${text7(h, 0, 100)}` : text7(h, 0, 100));
     this.longName = void 0;
-    const plain4 = type === "0" || type === "\0";
-    if (plain4 && size3 > 0 && size3 <= largest8) {
+    const plain5 = type === "0" || type === "\0";
+    if (plain5 && size3 > 0 && size3 <= largest8) {
       keep2((content) => this.found(path2, size3, content));
       return;
     }
-    if (plain4) this.found(path2, size3, void 0);
+    if (plain5) this.found(path2, size3, void 0);
     this.skip = size3 + padding;
   }
 };
@@ -48232,12 +48456,12 @@ async function baseLayer(room) {
   return { key: base.digest, root: base.root, tar: base.tar, diffId: base.digest, names: names4, ...measured };
 }
 async function measure2(tar) {
-  const { createReadStream: createReadStream8, statSync: statSync19 } = await import("node:fs");
+  const { createReadStream: createReadStream8, statSync: statSync18 } = await import("node:fs");
   const secrets = [];
   const reader2 = scanner(secrets, false);
   for await (const chunk of createReadStream8(tar, { highWaterMark: 1 << 20 }))
     if (Buffer.isBuffer(chunk)) reader2.push(chunk);
-  return { size: statSync19(tar).size, secrets };
+  return { size: statSync18(tar).size, secrets };
 }
 var scanner = (secrets, everywhere) => new TarScanner((path2, size3, content) => secrets.push(...secretsIn(path2, size3, content, everywhere)));
 async function makeLayer(room, request) {
@@ -48296,14 +48520,14 @@ function failure2(room, request, exceeded) {
 }
 async function namesOf2(room, layers2) {
   const chunks = [];
-  const listed3 = await room.driver.read({
+  const listed4 = await room.driver.read({
     layers: layers2,
     work: newScratch(room.state),
     command: ["sh", "-c", 'find m -xdev -mindepth 1 -printf "%P\\0" | LC_ALL=C sort -z'],
     onOutput: (chunk) => chunks.push(chunk),
     signal: room.signal
   });
-  if (listed3.code !== 0) throw new Error(`a root could not be listed: ${listed3.stderr.trim()}`);
+  if (listed4.code !== 0) throw new Error(`a root could not be listed: ${listed4.stderr.trim()}`);
   return Buffer.concat(chunks);
 }
 var split3 = (names4) => names4.toString("latin1").split("\0").slice(0, -1);
@@ -49239,7 +49463,7 @@ var firmwares = {
     files: ["/usr/share/AAVMF/AAVMF_CODE.fd", "/usr/share/qemu-efi-aarch64/QEMU_EFI.fd"]
   }
 };
-var longest5 = 20 * 6e4;
+var longest6 = 20 * 6e4;
 async function checkDisk(input, artifact2) {
   const known3 = firmwares[input.record.architecture];
   const firmware2 = known3?.files.find((f) => (0, import_node_fs100.existsSync)(f));
@@ -49253,7 +49477,7 @@ async function checkDisk(input, artifact2) {
   await run("ln", ["-s", path2, link]);
   const stop = new AbortController();
   const ended = AbortSignal.any([input.signal, stop.signal]);
-  const timer = setTimeout(() => stop.abort(), longest5);
+  const timer = setTimeout(() => stop.abort(), longest6);
   let seen = "";
   let verdict2;
   const devices = [
@@ -49575,8 +49799,8 @@ async function publishImage(input) {
   const places = [];
   for (const uri of input.places) places.push(await openEndpoint(imagesUri(uri), input.root));
   const told8 = [];
-  for (const place2 of places) {
-    const placed = await placeFiles(input, place2);
+  for (const place3 of places) {
+    const placed = await placeFiles(input, place3);
     if (!placed.ok) return placed;
     told8.push(...placed.value);
   }
@@ -49599,10 +49823,10 @@ async function publishImage(input) {
   }
   const entries2 = entriesOf3(input, pushed, amis);
   const signed = await withSigner(input.signingKey, async (signer) => {
-    for (const place2 of places) {
-      const written = await writeIndex(place2, first2.channel, input.organization, entries2, signer);
+    for (const place3 of places) {
+      const written = await writeIndex(place3, first2.channel, input.organization, entries2, signer);
       if (!written.ok) return written;
-      told8.push(`${place2.uri}/index.json`);
+      told8.push(`${place3.uri}/index.json`);
     }
     return good(true);
   });
@@ -49634,21 +49858,21 @@ var filesOf5 = (input, record3) => record3.artifacts.filter((a) => a.kind !== "a
     ...a.id !== void 0 && file3.name.endsWith(lxdEndings.metadata) ? { reference: a.id } : {}
   }))
 );
-async function placeFiles(input, place2) {
+async function placeFiles(input, place3) {
   const told8 = [];
   for (const record3 of input.records) {
     for (const { file: file3 } of filesOf5(input, record3)) {
       const path2 = await input.store.path(file3);
       if (path2 === void 0)
         return bad(error("image-push", `the store lost ${file3.name}`, { hint: "build the image again" }));
-      const placed = await place2.placeFile(file3.name, { path: path2, sha256: file3.sha256, size: file3.size });
+      const placed = await place3.placeFile(file3.name, { path: path2, sha256: file3.sha256, size: file3.size });
       if (placed === "other")
         return bad(
-          error("image-tag", `${place2.where} has another ${file3.name} already: a version is never replaced`, {
+          error("image-tag", `${place3.where} has another ${file3.name} already: a version is never replaced`, {
             hint: "publish a new state, and make the image from it"
           })
         );
-      told8.push(`${place2.uri}/${file3.name}`);
+      told8.push(`${place3.uri}/${file3.name}`);
     }
   }
   return good(told8);
@@ -49688,33 +49912,33 @@ function readIndex4(data, channel2) {
   }
 }
 var isIndex = (value2) => typeof value2 === "object" && value2 !== null && "schema" in value2 && value2.schema === 1 && "images" in value2 && Array.isArray(value2.images);
-async function writeStreams(place2, channel2, organization, images) {
+async function writeStreams(place3, channel2, organization, images) {
   const files = images.flatMap(
     (i) => i.kind === "lxd" && i.file !== void 0 && i.size !== void 0 && i.sha256 !== void 0 ? [{ ...i, file: i.file, size: i.size, sha256: i.sha256 }] : []
   );
   if (!files.length) return;
   for (const [name6, text8] of Object.entries(simplestreams(channel2, organization, files)))
-    await place2.put(name6, Buffer.from(text8));
+    await place3.put(name6, Buffer.from(text8));
 }
-async function writeIndex(place2, channel2, organization, entries2, signer) {
+async function writeIndex(place3, channel2, organization, entries2, signer) {
   for (let attempt = 0; attempt < 10; attempt++) {
-    const read3 = await place2.read(indexFile);
+    const read3 = await place3.read(indexFile);
     const index = readIndex4(read3?.data, channel2);
     if (!index)
-      return bad(error("image-index", `${place2.where}/${indexFile} is no index of images`, { hint: "move it away" }));
+      return bad(error("image-index", `${place3.where}/${indexFile} is no index of images`, { hint: "move it away" }));
     const same2 = (a, b) => a.image === b.image && a.version === b.version && a.architecture === b.architecture;
     const images = [...entries2, ...index.images.filter((old) => !entries2.some((e) => same2(e, old)))];
     const text8 = `${JSON.stringify({ schema: 1, channel: channel2, images }, null, 1)}
 `;
     const signed = await signer.sign(text8, "clearsign");
     if (!signed.ok) return signed;
-    if (!await place2.replace(indexFile, Buffer.from(signed.value), read3?.tag)) continue;
-    await place2.put("index.json", Buffer.from(text8));
-    await writeStreams(place2, channel2, organization, images);
+    if (!await place3.replace(indexFile, Buffer.from(signed.value), read3?.tag)) continue;
+    await place3.put("index.json", Buffer.from(text8));
+    await writeStreams(place3, channel2, organization, images);
     return good(true);
   }
   return bad(
-    error("image-index", `the index of images at ${place2.where} is being written all the time`, {
+    error("image-index", `the index of images at ${place3.where} is being written all the time`, {
       hint: "run the same command again"
     })
   );
@@ -49899,11 +50123,11 @@ async function publishable(opened, images, values) {
   if (!channel2.ok) return channel2;
   const found2 = await stateOf(store2, channel2.value, values.state ?? first2.spec.state);
   if (!found2.ok) return found2;
-  const listed3 = await listImages(store2, name6.value);
+  const listed4 = await listImages(store2, name6.value);
   const records = [];
   const missing = [];
   for (const { target: target2 } of images) {
-    const of = listed3.find(
+    const of = listed4.find(
       (i) => i.name === first2.name && i.architecture === target2.architecture && i.state === found2.value.id
     );
     const record3 = of && await readRecord(store2, of.key);
@@ -49979,7 +50203,7 @@ AMIs beyond the newest, but none that an instance, a launch template or a launch
 });
 function dispatch(opened, what, names4, values, kinds4) {
   if (what === "build") return build3(opened, names4, values, kinds4);
-  if (what === "list") return list8(opened, names4, values);
+  if (what === "list") return list7(opened, names4, values);
   if (what === "architectures") return Promise.resolve(architectures(opened, names4, values));
   if (what === "retire") return retireNamed(opened, names4, values);
   if (what === "publish") return publishNamed(opened, names4, values);
@@ -50008,7 +50232,7 @@ async function build3(opened, names4, values, kinds4) {
     for (const one of images.value) {
       const made2 = await buildOne(opened, one, values, kinds4, driver, watch2.signal);
       diagnostics.push(...made2.diagnostics);
-      if (made2.ok) built.push({ ...made2.value, files: await place(opened, values, made2.value.record, kinds4) });
+      if (made2.ok) built.push({ ...made2.value, files: await place2(opened, values, made2.value.record, kinds4) });
     }
   } finally {
     watch2.done();
@@ -50061,7 +50285,7 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
     signal
   });
 }
-async function place({ store: store2, workspace }, values, record3, kinds4) {
+async function place2({ store: store2, workspace }, values, record3, kinds4) {
   const folder2 = (0, import_node_path128.join)(values.output === void 0 ? (0, import_node_path128.join)(workspace.root, "out") : (0, import_node_path128.resolve)(values.output), "images");
   const placed = [];
   for (const artifact2 of record3.artifacts) {
@@ -50089,7 +50313,7 @@ async function allImages(store2) {
     all.push(...(await listImages(store2, channel2)).map((i) => ({ ...i, channel: channel2 })));
   return all.sort((a, b) => b.made - a.made || (a.key < b.key ? -1 : 1));
 }
-async function list8({ store: store2 }, names4, values) {
+async function list7({ store: store2 }, names4, values) {
   const all = (await allImages(store2)).filter((i) => !names4.length || names4.includes(i.name));
   const records = await store2.many(all, async (i) => ({ ...i, record: await readRecord(store2, i.key) }));
   if (values.json) return good(`${JSON.stringify(records)}
@@ -50113,7 +50337,7 @@ async function get(opened, names4, values, kinds4) {
   for (const name6 of names4) {
     const record3 = await named6(opened.store, name6, values);
     if (!record3.ok) return record3;
-    const placed = await place(opened, values, record3.value, kinds4);
+    const placed = await place2(opened, values, record3.value, kinds4);
     if (!placed.length)
       return bad(
         error("image-unknown", `the store has no files of '${name6}'${kinds4.length ? ` as ${kinds4.join(", ")}` : ""}`)
@@ -50624,8 +50848,8 @@ var matchesRef = (pattern, name6) => {
   return matcher([slashed(pattern).replace(/[^A-Za-z0-9_*?-]/g, "-")])(slashed(name6).replace(/[^A-Za-z0-9_-]/g, "-")) && (pattern.includes("*") || pattern.includes("?") || pattern === name6);
 };
 function channelPart(name6) {
-  const plain4 = name6.toLowerCase().replace(/[^a-z0-9._-]+/g, "-").replace(/^[.-]+/, "").replace(/\.\.+/g, ".").slice(0, 80);
-  return plain4 === name6 ? plain4 : `${plain4 || "ref"}-${sha256(name6).slice(0, 6)}`;
+  const plain5 = name6.toLowerCase().replace(/[^a-z0-9._-]+/g, "-").replace(/^[.-]+/, "").replace(/\.\.+/g, ".").slice(0, 80);
+  return plain5 === name6 ? plain5 : `${plain5 || "ref"}-${sha256(name6).slice(0, 6)}`;
 }
 
 // ts-src/cli/farm/distro-url.ts
@@ -50691,10 +50915,10 @@ function reduceNeeds(count3, needs) {
     return set;
   };
   return Array.from({ length: count3 }, (_, t) => {
-    const list9 = [...needs(t)].sort((a, b) => needs(b).length - needs(a).length || b - a);
+    const list8 = [...needs(t)].sort((a, b) => needs(b).length - needs(a).length || b - a);
     const covered = new Uint32Array(words6);
     const kept4 = [];
-    for (const d of list9) {
+    for (const d of list8) {
       if (covered[d >> 5] & 1 << (d & 31)) continue;
       kept4.push(d);
       const set = setOf(d);
@@ -51048,10 +51272,10 @@ var noSettings = {
   skip: false
 };
 async function linksOutside({ root, distro }) {
-  const listed3 = await git(["ls-files", "--stage", "-z"], { cwd: root });
+  const listed4 = await git(["ls-files", "--stage", "-z"], { cwd: root });
   const top = (0, import_node_fs107.realpathSync)(root);
   const packages = Object.values(distro.distributions).flatMap((d) => d.folders);
-  return listed3.stdout.split("\0").flatMap((line2) => {
+  return listed4.stdout.split("\0").flatMap((line2) => {
     const path2 = line2.slice(line2.indexOf("	") + 1);
     if (!line2.startsWith("120000 ") || packages.some((folder2) => path2.startsWith(`${folder2}/`))) return [];
     try {
@@ -51240,12 +51464,12 @@ var ownPackages2 = (inputs, repository2) => inputs.distributions.flatMap(
 
 // ts-src/farm/publishing.ts
 init_diagnostics();
-var isShared = (place2) => /^(?:\/|[a-z0-9+.-]+:\/)/.test(place2);
+var isShared = (place3) => /^(?:\/|[a-z0-9+.-]+:\/)/.test(place3);
 function publishingFaults({ channel: channel2, places, output, signed, signingKey, sites }) {
   if (channel2 === void 0) return [];
   const faults5 = [];
   const named7 = places.length || output === void 0 ? places : [output];
-  const apart = named7.find((place2) => !isShared(place2));
+  const apart = named7.find((place3) => !isShared(place3));
   if (!named7.length || apart !== void 0)
     faults5.push(
       error(
@@ -51265,7 +51489,7 @@ function publishingFaults({ channel: channel2, places, output, signed, signingKe
   return [...faults5, ...siteFaults(channel2, sites)];
 }
 function siteFaults(channel2, sites) {
-  const apart = sites?.find((place2) => !isShared(place2));
+  const apart = sites?.find((place3) => !isShared(place3));
   if (sites === void 0 || sites.length && apart === void 0) return [];
   const what = apart === void 0 ? `this run makes the documentation of the channel '${channel2}', and docs.to of distro.yaml names no place for it` : `this run publishes documentation to '${apart}', which is another folder on each agent`;
   return [
@@ -52284,10 +52508,10 @@ var LanePauses = class {
     this.tokens = this.quick * 1e3;
   }
   /** The pause of a lane with `place` lanes before it in line. */
-  next(lane, place2) {
+  next(lane, place3) {
     const looks2 = this.looks.get(lane) ?? 0;
     this.looks.set(lane, looks2 + 1);
-    if (place2 > 0) return Math.min(150, Math.min(60, 5 + 5 * place2) * (looks2 + 1));
+    if (place3 > 0) return Math.min(150, Math.min(60, 5 + 5 * place3) * (looks2 + 1));
     if (this.slow <= 5) return 5;
     const seconds = this.tokens >= 1e3 ? 5 : this.slow;
     const left = this.tokens - 1e3 + Math.trunc(1e3 * seconds / this.slow);
@@ -52316,8 +52540,8 @@ function levels({ waits: waits2, expected, seconds }, lanes) {
   const level = new Int32Array(seconds.length);
   for (const t of topological(waits2)) level[t] = waits2[t].reduce((m, d) => Math.max(m, level[d] + 1), 0);
   let total = 0;
-  const deepest2 = Math.max(0, ...level);
-  for (let l = 0; l <= deepest2; l++) {
+  const deepest3 = Math.max(0, ...level);
+  for (let l = 0; l <= deepest3; l++) {
     const tasks = [...level.keys()].filter((t) => level[t] === l).sort((a, b) => expected[b] - expected[a]);
     const lane = new Float64Array(lanes);
     for (const t of tasks) {
@@ -52393,8 +52617,8 @@ var Simulation = class {
   look(lane) {
     if (this.left === 0) return;
     if (this.ready.length <= this.coming.size) return this.sleep(lane);
-    const place2 = this.idle.indexOf(lane);
-    if (place2 >= 0) this.idle.splice(place2, 1);
+    const place3 = this.idle.indexOf(lane);
+    if (place3 >= 0) this.idle.splice(place3, 1);
     this.pauses.worked(lane);
     this.coming.add(lane);
     this.result.takes++;
@@ -52411,13 +52635,13 @@ var Simulation = class {
   sleep(lane) {
     const { idle } = this;
     if (!idle.includes(lane)) idle.push(lane);
-    const place2 = idle.indexOf(lane);
-    if (place2 >= this.left - this.coming.size - this.inHand) {
-      idle.splice(place2, 1);
+    const place3 = idle.indexOf(lane);
+    if (place3 >= this.left - this.coming.size - this.inHand) {
+      idle.splice(place3, 1);
       return;
     }
     this.result.sleeps++;
-    this.clock.after(this.pauses.next(lane, place2), () => this.look(lane));
+    this.clock.after(this.pauses.next(lane, place3), () => this.look(lane));
   }
   /** A lane with an agent takes ready tasks and does them, or gives the agent back. */
   call(lane) {
@@ -52797,12 +53021,12 @@ var completionOf = (commands2) => ({
   ],
   options: {},
   run(_, [shell2 = "", ...more]) {
-    const script2 = Object.hasOwn(shells2, shell2) ? shells2[shell2] : void 0;
-    if (!script2 || more.length) {
+    const script3 = Object.hasOwn(shells2, shell2) ? shells2[shell2] : void 0;
+    if (!script3 || more.length) {
       writeMessage("slipway completion: takes one of bash, zsh and fish\n");
       return Promise.resolve(exit.usage);
     }
-    writeOutput(script2(entriesOf4(commands2())));
+    writeOutput(script3(entriesOf4(commands2())));
     return Promise.resolve(exit.ok);
   }
 });
@@ -52858,11 +53082,11 @@ var logs = defineCommand({
     const output = values.output === void 0 ? (0, import_node_path140.join)((0, import_node_path140.resolve)(findDistro(values), ".."), "out") : (0, import_node_path140.resolve)(values.output);
     const all = logsIn(output);
     if (name6 === void 0 || values.json) {
-      const listed3 = all.filter((l) => name6 === void 0 || l.package === name6);
+      const listed4 = all.filter((l) => name6 === void 0 || l.package === name6);
       if (values.json) {
-        writeOutput(`${JSON.stringify(listed3)}
+        writeOutput(`${JSON.stringify(listed4)}
 `);
-        return listed3.length ? exit.ok : exit.failed;
+        return listed4.length ? exit.ok : exit.failed;
       }
       for (const log2 of all) writeOutput(`${log2.package}${log2.test ? " (tests)" : ""}	${printable(log2.path)}
 `);

@@ -11,6 +11,7 @@ const slow = [
   'compare',
   'fetching',
   'hostile',
+  'hostile-results',
   'long-texts',
   'overrides',
   'plan-inputs',

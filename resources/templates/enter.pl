@@ -1,12 +1,12 @@
 # The first process of a root: enter.sh runs it in the host's perl when everything is mounted on the folder `m`.
 # It leaves the host's file system, gives up what a root has no use for, starts the command and reaps what is orphaned.
-# Arguments: USER COMMAND...
+# Arguments: USER NETWORK COMMAND...
 use strict;
 use warnings;
 use Config;
 use POSIX ();
 
-my ($user, @command) = @ARGV;
+my ($user, $network, @command) = @ARGV;
 $0 = 'slipway';
 my $machine = (POSIX::uname())[4];
 my $wide = $Config{ptrsize} == 8;
@@ -62,22 +62,23 @@ for my $path (grep { -e } map { "/proc/$_" } qw(sys sysrq-trigger irq bus fs)) {
   must("mount $path", mounted($path, $path, 'none', 0x1000 | 0x4000));
   must("mount $path", mounted('none', $path, 'none', 0x20 | 0x1000 | 1 | $quiet));
 }
-for my $path (grep { -e } map { "/proc/$_" } qw(kcore keys key-users timer_list sched_debug latency_stats acpi scsi)) {
+for my $path (grep { -e } map { "/proc/$_" } qw(kcore keys key-users timer_list sched_debug latency_stats acpi scsi
+    asound dynamic_debug kallsyms kpagecgroup kpagecount kpageflags vmallocinfo)) {
   must("mount $path", -d $path ? mounted('none', $path, 'tmpfs', 1 | $quiet) : mounted('/dev/null', $path, 'none', 0x1000));
 }
 
-# System calls that no build needs: keys, namespaces, mounts, modules, BPF; sockets to the hypervisor and other rare
-# families; typing into a terminal.
+# System calls that no build needs: keys, namespaces, mounts, modules, BPF, the kernel's log; sockets to the hypervisor
+# and other rare families; typing into a terminal.
 my %numbers = (
   x86_64 => {
     arch => 0xc000003e, clone => 56, clone3 => 435, socket => 41, ioctl => 16,
-    deny => [ 155, 161, 163, 165, 166, 167, 168, 169, 170, 171, 172, 173, 174, 175, 176, 179, 180, 212, 227, 246, 248,
-      249, 250, 272, 298, 304, 308, 313, 320, 321, 323, 425 .. 427, 428 .. 433, 442 ],
+    deny => [ 103, 155, 161, 163, 165, 166, 167, 168, 169, 170, 171, 172, 173, 174, 175, 176, 179, 180, 212, 227, 246,
+      248, 249, 250, 272, 298, 304, 308, 313, 320, 321, 323, 425 .. 427, 428 .. 433, 442 ],
   },
   generic => {
     arch => $machine =~ /^riscv64/ ? 0xc00000f3 : 0xc00000b7, clone => 220, clone3 => 435, socket => 198, ioctl => 29,
-    deny => [ 18, 39, 40, 41, 42, 51, 60, 89, 97, 104, 105, 106, 112, 142, 161, 162, 217, 218, 219, 224, 225, 241, 265,
-      268, 273, 280, 282, 294, 425 .. 427, 428 .. 433, 442 ],
+    deny => [ 18, 39, 40, 41, 42, 51, 60, 89, 97, 104, 105, 106, 112, 116, 142, 161, 162, 217, 218, 219, 224, 225, 241,
+      265, 268, 273, 280, 282, 294, 425 .. 427, 428 .. 433, 442 ],
   },
 );
 if (my $filter = $numbers{$table}) {
@@ -110,7 +111,8 @@ if (my $filter = $numbers{$table}) {
   $add->($equal, 0, 1, 0x541c);
   $add->($return, 0, 0, $refuse->(1));
   $add->($return, 0, 0, $allow);
-  my @families = (1, 2, 10, 16, 17, 29);
+  # In the host's network abstract names of local sockets are the host's.
+  my @families = ($network eq 'on' ? () : (1, 17, 29), 2, 10, 16);
   $add->($equal, 0, 2 + @families, $filter->{socket});
   $add->($load, 0, 0, 16);
   $add->($equal, $#families - $_ + 1, 0, $families[$_]) for 0 .. $#families;

@@ -51,6 +51,8 @@ mount -t tmpfs -o mode=0755,nosuid,size=64k tmpfs m/dev
 for device in null zero full random urandom; do
   : > "m/dev/$device"
   mount --bind "/dev/$device" "m/dev/$device"
+  # The host's own: its owner could change who may use it. A device can be written all the same.
+  if [ -O "/dev/$device" ]; then mount -o remount,bind,ro,nosuid,noexec "m/dev/$device"; fi
 done
 mkdir m/dev/shm m/dev/pts
 mount -t tmpfs -o "mode=1777,nosuid,nodev,size=$ENTER_SIZE" tmpfs m/dev/shm
@@ -85,4 +87,4 @@ if [ "$network" = on ]; then
 fi
 if [ "$user" != root ]; then chown -R 2000:2000 m/build; fi
 unset ENTER_OVERLAY ENTER_SIZE ENTER_GROUPS ENTER_DATA ENTER_FILE ENTER_PROCESSES
-exec perl -e "$init" -- "$user" "$@"
+exec perl -e "$init" -- "$user" "$network" "$@"

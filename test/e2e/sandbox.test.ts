@@ -127,6 +127,9 @@ void unshareDriver()
       keyring: "perl -e 'exit(syscall(250, 0, -3, 0) < 0 ? 1 : 0)'",
       vsock: "perl -e 'socket(my $s, 40, 1, 0) or exit 1'",
       terminal: 'cat /dev/tty',
+      device: 'chmod 622 /dev/full',
+      log: "perl -e 'exit(syscall(103, 10, 0, 0) < 0 ? 1 : 0)'",
+      pages: 'test -s /proc/kpagecount && head -c 8 /proc/kpagecount',
     };
     for (const user of ['root', 'builder'] as const) {
       const ran = await enter(
@@ -139,6 +142,15 @@ void unshareDriver()
     }
     expect(readFileSync('/proc/sys/kernel/core_pattern', 'utf8')).toBe(before);
     expect(readFileSync(canary, 'utf8')).toBe('alive\n');
+    expect((statSync('/dev/full').mode & 0o777).toString(8)).toBe('666');
+    const written = await enter('echo x > /dev/null && head -c 1 /dev/urandom > /dev/null && echo written');
+    expect(written.stdout).toBe('written\n');
+    // Where apt fetches: abstract names of local sockets are those of the host.
+    const local = 'perl -MSocket -e \'socket(my $s, AF_UNIX, SOCK_STREAM, 0) and print "local"\'';
+    expect([(await enter(local)).stdout, (await enter(local, { network: true, user: 'root' })).stdout]).toEqual([
+      'local',
+      '',
+    ]);
     const rights = await enter('grep -E "^(CapEff|CapBnd|NoNewPrivs|Seccomp):" /proc/self/status');
     expect(rights.stdout).toBe('CapEff:\t0000000000000000\nCapBnd:\t0000000000000000\nNoNewPrivs:\t1\nSeccomp:\t2\n');
   });
@@ -221,6 +233,15 @@ void unshareDriver()
     expect(readFileSync(log, 'latin1').trimEnd().split('\n').pop()).toContain('beyond 64 MiB, is left out');
   });
 
+  /** Writes files, removes each, and closes it once a script did something to keep it. */
+  const hiding = (keep: string): string =>
+    `for (1 .. 4) { open my $f, "+>", "/build/x" or die; print $f "x" x (60 << 20); $f->flush; ${keep} close $f; ` +
+    'unlink "/build/x" } sleep 60';
+  /** sendmsg(2) with a descriptor. */
+  const sending =
+    'my $c = pack("QiiiI", 20, 1, 1, fileno $f, 0); my $d = "x"; my $v = pack("pQ", $d, 1); ' +
+    'my $m = pack("QIxxxxPQPQIxxxx", 0, 0, $v, 1, $c, 24, 0); syscall(46, fileno $a, $m, 0) < 0 and die;';
+
   it('writes no more to the disk than it may: large files, small files, and what it hides', async () => {
     const limits = { ...defaultLimits(), disk: 96 << 20, files: 2000 };
     const last = 'sleep 60';
@@ -229,6 +250,9 @@ void unshareDriver()
       large,
       `mkdir /build/h && cd /build/h; ${large.replaceAll('/build', '/build/h').replace(last, `chmod 0 . ..; ${last}`)}`,
       `perl -e 'for (1 .. 3) { open $f[$_], ">", "/build/x" or die; unlink "/build/x"; print { $f[$_] } "x" x (60 << 20); $f[$_]->flush } sleep 60'`,
+      // Mapped, not open; under way in a socket.
+      `perl -e '${hiding('my $z = 0; syscall(9, $z, 4096, 1, 2, fileno $f, $z) == -1 and die;')}'`,
+      `perl -MSocket -e 'socketpair(my $a, my $b, AF_UNIX, SOCK_DGRAM, 0); ${hiding(sending)}'`,
       `perl -e 'for (1 .. 6000) { open my $f, ">", "/build/$_" or die }'; ${last}`,
     ]) {
       const begun = Date.now();

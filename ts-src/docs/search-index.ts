@@ -1,5 +1,7 @@
 import { unescapeXml } from '../text/xml.ts';
 import { inventoryLines } from '../engine/docs/results.ts';
+import { withinTime } from '../io/bounded.ts';
+import { LeftBehindError } from '../io/untrusted.ts';
 import { compare } from '../model/diagnostics.ts';
 import { apiFolder, proseFolder } from '../model/docs.ts';
 import { idOf, messagePage, type DocPackage } from './package-info.ts';
@@ -166,11 +168,21 @@ function rowsOf(p: DocPackage, number: number, there: (path: string) => boolean)
     messagePage(m.kind, m.name),
     number,
   ]);
-  return distinct([
-    ...messages,
-    ...(p.interface?.tag === undefined ? [] : symbolsOfTag(p.interface.tag, number, there)),
-    ...(p.interface?.inventory === undefined ? [] : symbolsOfInventory(p.interface.inventory, number, there)),
-  ]);
+  return distinct([...messages, ...symbolsOf(p, number, there)]);
+}
+
+/** Symbols of what its tools left; none where that was made to be read for hours. */
+function symbolsOf({ interface: shown }: DocPackage, number: number, there: (path: string) => boolean): SearchRow[] {
+  const { tag, inventory } = shown ?? {};
+  try {
+    return withinTime('its symbols', () => [
+      ...(tag === undefined ? [] : symbolsOfTag(tag, number, there)),
+      ...(inventory === undefined ? [] : symbolsOfInventory(inventory, number, there)),
+    ]);
+  } catch (e) {
+    if (e instanceof LeftBehindError) return [];
+    throw e;
+  }
 }
 
 /** A member of a namespace is listed with its header, too: the longer name says more. */

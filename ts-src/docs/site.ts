@@ -3,7 +3,9 @@ import search from '../../resources/templates/docs/search.browser';
 import css from '../../resources/templates/docs/site.css';
 import theme from '../../resources/templates/docs/theme.client';
 import { readFileSync } from 'node:fs';
-import { unpackPages } from '../inspect/pages.ts';
+import { unpackPages, type PageFile } from '../inspect/pages.ts';
+import { Patience } from '../io/bounded.ts';
+import { LeftBehindError } from '../io/untrusted.ts';
 import { compare } from '../model/diagnostics.ts';
 import type { Store } from '../store/store.ts';
 import { indexPage } from './index-page.ts';
@@ -38,26 +40,38 @@ export async function writeSite(
   const links = new LinkChecker();
   const written: WrittenSite = { files: 0, bytes: 0, pages: 0, links: 0, dead: [], crossing: {}, lost: [] };
   const paths = new Set<string>();
+  let time = new Patience();
   const put = (path: string, data: Buffer | string): void => {
     if (paths.has(path)) return;
     paths.add(path);
     const bytes = typeof data === 'string' ? Buffer.from(data) : data;
-    links.add(path, bytes);
+    time.spend(path, () => links.add(path, bytes));
     written.files++;
     written.bytes += bytes.length;
     if (path.endsWith('.html')) written.pages++;
     write(path, bytes);
   };
+  // A package that made its pages to be read for hours goes without them.
+  const putAll = (folder: string, files: readonly PageFile[]): boolean => {
+    try {
+      for (const { path, data } of files) put(`${folder}/${path}`, data);
+      return true;
+    } catch (e) {
+      if (e instanceof LeftBehindError) return false;
+      throw e;
+    }
+  };
   const known = new Set(site.packages.map(idOf));
   const index = messageIndex(site.packages);
   for (const p of site.packages) {
+    time = new Patience();
     for (const [path, html] of ownPages(site, p, known, index)) put(`${idOf(p)}/${path}`, html);
     if (!p.record) continue;
     const packed = await store.path(p.record.pages);
     const files = packed === undefined ? undefined : unpackPages(readFileSync(packed));
-    if (!files) written.lost.push(idOf(p));
-    for (const { path, data } of files ?? []) put(`${idOf(p)}/${path}`, data);
+    if (!files || !putAll(idOf(p), files)) written.lost.push(idOf(p));
   }
+  time = new Patience();
   put('index.html', indexPage(site));
   for (const d of new Set(site.packages.map((p) => p.distribution))) put(`${d}/index.html`, indexPage(site, d));
   for (const [path, data] of Object.entries(assets(site))) put(path, data);

@@ -10,6 +10,10 @@ export interface Elf {
   exports: string[];
 }
 
+/** A symbol names its version by 15 bits. */
+const mostVersions = 1 << 15;
+const mostSymbols = 1_000_000;
+
 const types = ['notype', 'object', 'func', 'section', 'file', 'common', 'tls'];
 
 /** Undefined where it is no ELF file, or a damaged one. */
@@ -35,10 +39,13 @@ interface Section {
 class ElfData {
   readonly wide: boolean;
   private readonly little: boolean;
+  /** Characters that may still be read: many symbols may point into one long text. */
+  private room: number;
 
   constructor(private readonly data: Buffer) {
     this.wide = data[4] === 2;
     this.little = data[5] === 1;
+    this.room = 2 * data.length;
   }
 
   u8(at: number): number {
@@ -61,6 +68,8 @@ class ElfData {
   text(at: number): string {
     const end = this.data.indexOf(0, at);
     if (at >= this.data.length || end < 0) throw new RangeError('a string outside the file');
+    this.room -= end - at;
+    if (this.room < 0) throw new RangeError('its strings are longer than the file');
     return this.data.toString('latin1', at, end);
   }
 
@@ -148,7 +157,10 @@ function readVersions(file: ElfData, sections: readonly Section[]): Map<number, 
   let at = definitions.offset;
   for (let i = 0; i < definitions.info; i++) {
     versions.set(file.u16(at + 4), file.text(strings + file.u32(at + file.u32(at + 12))));
-    at += file.u32(at + 16);
+    const next = file.u32(at + 16);
+    if (next === 0) break;
+    if (i >= mostVersions) throw new RangeError('it has more versions than a symbol can name');
+    at += next;
   }
   return versions;
 }
@@ -173,6 +185,7 @@ function readExports(file: ElfData, sections: readonly Section[]): string[] {
     // A program that uses data of a library copies it at its size: the size is part of the interface.
     const sized = kind === 'object' || kind === 'tls' || kind === 'common' ? ` ${file.word(at + (wide ? 16 : 8))}` : '';
     const name = file.text(strings + file.u32(at));
+    if (exports.length >= mostSymbols) throw new RangeError('it has more symbols than are read');
     exports.push(`${name}${versionText(version, versions)} ${kind} ${bindingText(binding)}${sized}`);
   }
   return exports;

@@ -10,7 +10,7 @@ const beginning = 3000;
 const named = /^(?:LICEN[CS]E|COPYING|COPYRIGHT|NOTICE)/i;
 const source = /\.(?:c|cc|cpp|cxx|h|hh|hpp|hxx|py|cmake|java|rs|go|sh|msg|srv|action|idl|in)$|^CMakeLists\.txt$/;
 const notice =
-  /(?:copyright|\(c\)|\u00a9)[\s:]*(?:\(c\)|\u00a9)?[\s:]*((?:(?:19|20)\d\d(?:\s*[-\u2013,]\s*)?)+)[\s,.:]+(?:by\s+)?([^\n*<>|{}]{2,120})/gi;
+  /(?:copyright|\(c\)|\u00a9)[\s:]{0,20}(?:\(c\)|\u00a9)?[\s:]{0,20}((?:(?:19|20)\d\d(?:\s*[-\u2013,]\s*)?)+)[\s,.:]+(?:by\s+)?([^\n*<>|{}]{2,120})/gi;
 
 /**
  * Copyright notices of a source tree, `2011, 2012 Willow Garage, Inc.`, each once, sorted by holder. Nothing is

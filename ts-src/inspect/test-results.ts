@@ -1,23 +1,36 @@
 import { basename } from 'node:path';
-import { XMLParser, XMLValidator } from 'fast-xml-parser';
+import { Patience } from '../io/bounded.ts';
 import { LeftBehindError, readLeft, shownName, walkLeft } from '../io/untrusted.ts';
 import type { TestCase } from '../model/result.ts';
+import { readXml, type XmlElement } from './result-xml.ts';
 
-/** Bounds of one result file, and of all of one attempt. */
+/** Bounds of one result file, and of all attempts of a package. */
 const mostBytes = 16 << 20;
 const mostInAll = 128 << 20;
 const mostFiles = 20_000;
+const mostCases = 200_000;
+
+/** What may still be read of a package's results. */
+export interface ResultRoom {
+  bytes: number;
+  cases: number;
+  time: Patience;
+}
+export const resultRoom = (): ResultRoom => ({ bytes: mostInAll, cases: mostCases, time: new Patience() });
 
 /**
  * Cases of all result files of one run of a package's tests: JUnit (pytest, gtest, ctest, ament, nose) and CTest's own.
- * `folder` is below `root`, where the tests could write whatever they liked.
+ * `folder` is below `root`, where the tests could write whatever they liked. `room` gets less by what was read.
  */
-export async function readResults(root: string, folder: string): Promise<{ cases: TestCase[]; damaged: string[] }> {
+export async function readResults(
+  root: string,
+  folder: string,
+  room = resultRoom(),
+): Promise<{ cases: TestCase[]; damaged: string[] }> {
   const cases: TestCase[] = [];
   const damaged: string[] = [];
   const seen = new Set<string>();
   let ctest: TestCase[] = [];
-  let left = mostInAll;
   try {
     for (const { path, kind } of await walkLeft(root, folder, { most: mostFiles })) {
       if (!path.endsWith('.xml')) continue;
@@ -27,15 +40,17 @@ export async function readResults(root: string, folder: string): Promise<{ cases
         continue;
       }
       const data = await readLeft(root, path, mostBytes);
-      left -= data?.length ?? 0;
-      if (left < 0) throw new LeftBehindError(`${folder} holds more than ${mostInAll >> 20} MiB of results`);
+      room.bytes -= data?.length ?? 0;
+      if (room.bytes < 0) throw new LeftBehindError(`${folder} holds more than ${mostInAll >> 20} MiB of results`);
       const suite = name.replace(/(\.xunit|\.gtest)?\.xml$/, '');
-      const found = parseResults(data?.toString('utf8') ?? '', suite);
+      const found = room.time.spend(shownName(path), () => parseResults(data?.toString('utf8') ?? '', suite));
+      room.cases -= found?.length ?? 0;
+      if (room.cases < 0) throw new LeftBehindError(`${folder} holds more than ${mostCases} test cases`);
       if (!found) damaged.push(shownName(name));
       else if (/^ctest(-Test)?\.xml$/.test(name)) ctest = found;
       else {
         seen.add(suite);
-        cases.push(...found);
+        for (const one of found) cases.push(one);
       }
     }
   } catch (e) {
@@ -43,75 +58,56 @@ export async function readResults(root: string, folder: string): Promise<{ cases
     damaged.push(e.message);
   }
   // CTest counts a whole program as one case: where that wrote its own file, the file tells more.
-  cases.push(...ctest.filter((c) => !seen.has(c.name)));
+  for (const one of ctest) if (!seen.has(one.name)) cases.push(one);
   return { cases: cases.sort((a, b) => (a.suite + a.name < b.suite + b.name ? -1 : 1)), damaged };
 }
 
-type Xml = Record<string, unknown>;
-const isXml = (value: unknown): value is Xml => typeof value === 'object' && value !== null;
+const childrenOf = (element: XmlElement | undefined, name: string): XmlElement[] =>
+  element?.children.filter((c) => c.name === name) ?? [];
+const childOf = (element: XmlElement | undefined, name: string): XmlElement | undefined =>
+  element?.children.find((c) => c.name === name);
 
-function list(value: unknown): Xml[] {
-  if (value === undefined) return [];
-  const all: unknown[] = Array.isArray(value) ? value : [value];
-  return all.map((v) => (isXml(v) ? v : { '#text': String(v) }));
-}
-
-function text(value: unknown): string {
-  if (value === undefined || value === null) return '';
-  if (!isXml(value)) return String(value);
-  return [value['@message'], value['#text']]
-    .filter((t) => t !== undefined && t !== '')
-    .map(String)
-    .join('\n');
-}
+const textOf = (element: XmlElement | undefined): string =>
+  [element?.attributes.get('message') ?? '', element?.text ?? ''].filter((t) => t !== '').join('\n');
 
 /** Undefined where it is no result file, or not well-formed. */
 export function parseResults(xml: string, fallback: string): TestCase[] | undefined {
-  try {
-    if (XMLValidator.validate(xml) !== true) return undefined;
-    const parsed = new XMLParser({
-      ignoreAttributes: false,
-      attributeNamePrefix: '@',
-      parseTagValue: false,
-      parseAttributeValue: false,
-      trimValues: true,
-      processEntities: true,
-    }).parse(xml) as Xml;
-    if (parsed.Site)
-      return list(list((parsed.Site as Xml).Testing).flatMap((t) => list(t.Test)))
-        .filter((t) => t['@Status'] !== undefined)
-        .map(ofCtest);
-    if (parsed.testsuites === undefined && parsed.testsuite === undefined) return undefined;
-    return [...list(parsed.testsuites), ...list(parsed.testsuite)].flatMap((s) => ofSuite(s, fallback));
-  } catch {
-    return undefined;
-  }
+  const root = readXml(xml);
+  if (root?.name === 'Site')
+    return childrenOf(root, 'Testing')
+      .flatMap((t) => childrenOf(t, 'Test'))
+      .filter((t) => t.attributes.has('Status'))
+      .map(ofCtest);
+  if (root?.name === 'testsuite') return ofSuite(root, fallback);
+  return root?.name === 'testsuites' ? ofSuite(root, fallback) : undefined;
 }
 
-function ofSuite(suite: Xml, fallback: string): TestCase[] {
-  const name = typeof suite['@name'] === 'string' && suite['@name'] ? suite['@name'] : fallback;
+/** Also of `testsuites`, in which suites stand. */
+function ofSuite(suite: XmlElement, fallback: string): TestCase[] {
+  const name = (suite.name === 'testsuite' ? suite.attributes.get('name') : undefined) || fallback;
   return [
-    ...list(suite.testsuite).flatMap((s) => ofSuite(s, name)),
-    ...list(suite.testcase).map((c): TestCase => {
-      const fault = c.failure ?? c.error;
-      // gtest and CTest say by an attribute that a case was not run.
-      const skipped =
-        c.skipped !== undefined ||
-        c['@status'] === 'notrun' ||
-        c['@status'] === 'disabled' ||
-        c['@status'] === 'skipped' ||
-        c['@result'] === 'skipped';
-      const failed = fault !== undefined || c['@status'] === 'fail' || c['@status'] === 'failed';
-      return {
-        suite: String(c['@classname'] || name),
-        name: String(c['@name'] ?? '?'),
-        seconds: Number(c['@time']) || 0,
-        result: resultOf(failed, skipped),
-        message: failed ? list(fault).map(text).join('\n') || 'it failed' : text(c.skipped),
-        output: `${text(c['system-out'])}\n${text(c['system-err'])}`.trim(),
-      };
-    }),
+    ...childrenOf(suite, 'testsuite').flatMap((s) => ofSuite(s, name)),
+    ...childrenOf(suite, 'testcase').map((c) => ofCase(c, name)),
   ];
+}
+
+function ofCase(c: XmlElement, suite: string): TestCase {
+  const faults = [...childrenOf(c, 'failure'), ...childrenOf(c, 'error')];
+  const [status, skip] = [c.attributes.get('status') ?? '', childOf(c, 'skipped')];
+  // gtest and CTest say by an attribute that a case was not run.
+  const skipped =
+    skip !== undefined ||
+    ['notrun', 'disabled', 'skipped'].includes(status) ||
+    c.attributes.get('result') === 'skipped';
+  const failed = faults.length > 0 || status === 'fail' || status === 'failed';
+  return {
+    suite: c.attributes.get('classname') || suite,
+    name: c.attributes.get('name') ?? '?',
+    seconds: Number(c.attributes.get('time')) || 0,
+    result: resultOf(failed, skipped),
+    message: failed ? faults.map(textOf).join('\n') || 'it failed' : textOf(skip),
+    output: `${textOf(childOf(c, 'system-out'))}\n${textOf(childOf(c, 'system-err'))}`.trim(),
+  };
 }
 
 function resultOf(failed: boolean, skipped: boolean): TestCase['result'] {
@@ -119,15 +115,15 @@ function resultOf(failed: boolean, skipped: boolean): TestCase['result'] {
   return skipped ? 'skipped' : 'passed';
 }
 
-function ofCtest(t: Xml): TestCase {
-  const results = (t.Results ?? {}) as Xml;
-  const measured = list(results.NamedMeasurement).find((m) => m['@name'] === 'Execution Time');
-  const status = String(t['@Status']);
-  const output = text(((results.Measurement ?? {}) as Xml).Value);
+function ofCtest(t: XmlElement): TestCase {
+  const results = childOf(t, 'Results');
+  const measured = childrenOf(results, 'NamedMeasurement').find((m) => m.attributes.get('name') === 'Execution Time');
+  const status = t.attributes.get('Status') ?? '';
+  const output = textOf(childOf(childOf(results, 'Measurement'), 'Value'));
   return {
     suite: 'ctest',
-    name: text(t.Name) || '?',
-    seconds: Number(text(measured?.Value)) || 0,
+    name: textOf(childOf(t, 'Name')) || '?',
+    seconds: Number(textOf(childOf(measured, 'Value'))) || 0,
     result: resultOf(status !== 'passed' && status !== 'notrun', status === 'notrun'),
     message: status === 'failed' ? output || 'it failed' : '',
     output,

@@ -4,7 +4,11 @@ import { escapeMarkup as escape } from './markup.ts';
 /** One JUnit file, as Jenkins' junit step reads it; a flaky case is a passed one whose output tells of its failure. */
 export function renderJunit(name: string, cases: readonly TestCase[]): string {
   const suites = new Map<string, TestCase[]>();
-  for (const c of cases) suites.set(c.suite, [...(suites.get(c.suite) ?? []), c]);
+  for (const c of cases) {
+    const suite = suites.get(c.suite);
+    if (suite) suite.push(c);
+    else suites.set(c.suite, [c]);
+  }
   const lines = ['<?xml version="1.0" encoding="UTF-8"?>', '<testsuites>'];
   for (const [suite, list] of [...suites].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const title = escape(suite === name ? name : `${name}.${suite}`);

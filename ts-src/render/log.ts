@@ -133,9 +133,16 @@ const rules: CauseRule[] = [
   },
 ];
 
+/** What follows in a line tells no cause, and patterns would go over it again and again. */
+const longestLine = 2000;
+
 /** The cause that a build's log shows, where it is a known kind, and what to do about it. */
 export function knownCause(log: string): Cause | undefined {
-  const plain = log.replace(/\x1b\[[0-9;]*[A-Za-z]/g, '');
+  const plain = log
+    .replace(/\x1b\[[0-9;]*[A-Za-z]/g, '')
+    .split('\n')
+    .map((line) => line.slice(0, longestLine))
+    .join('\n');
   for (const { pattern, say } of rules) {
     const match = pattern.exec(plain);
     if (match) return say(match, plain);

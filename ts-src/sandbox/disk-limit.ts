@@ -88,10 +88,12 @@ class Watch {
   }
 
   private async isOver(begun: Room, now: Room): Promise<boolean> {
-    const open = (await removedFiles(this.where)) ?? { bytes: 0, files: 0 };
+    const open = (await removedFiles(this.where)) ?? { bytes: 0, files: 0, hidden: false };
+    const lost: Room = { bytes: begun.bytes - now.bytes, files: begun.files - now.files };
+    if (open.hidden && (lost.bytes > this.bytes || lost.files > this.files)) return true;
     const bytes = await this.count(['--block-size=1']);
-    if ((bytes ?? begun.bytes - now.bytes) + open.bytes > this.bytes) return true;
-    return ((await this.count(['--inodes'])) ?? begun.files - now.files) + open.files > this.files;
+    if ((bytes ?? lost.bytes) + open.bytes > this.bytes) return true;
+    return ((await this.count(['--inodes'])) ?? lost.files) + open.files > this.files;
   }
 
   /** Undefined where something hides from us: then all that the file system lost is taken for this task's. */

@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { withinTime } from '../../io/bounded.ts';
 import type { Outcome } from '../../io/process.ts';
 import { knownCause } from '../../render/log.ts';
 import type { Bind, Driver } from '../../sandbox/driver.ts';
@@ -161,7 +162,7 @@ export function reasonOf(
   }
   if (outcome.exceeded)
     return `${what} ${limitWords[outcome.exceeded]} (limits.${outcome.exceeded} in package_settings gives it more)`;
-  const cause = knownCause(readEnd(log, 200_000));
+  const cause = withinTime('its log', () => knownCause(readEnd(log, 200_000)));
   if (cause) return cause.hint === undefined ? cause.cause : `${cause.cause}\n${cause.hint}`;
   if (outcome.code === 127 && outcome.stderr) return outcome.stderr;
   return `${what} ended with ${outcome.signal ?? outcome.code}`;

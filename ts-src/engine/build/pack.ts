@@ -7,6 +7,7 @@ import { pythonNeeds } from '../../inspect/python-needs.ts';
 import { stagedMembers } from '../../inspect/staged.ts';
 import { writeAr } from '../../io/ar.ts';
 import { debParts } from '../../io/deb.ts';
+import { withinTime } from '../../io/bounded.ts';
 import { storedGzip } from '../../io/gzip.ts';
 import { listLeft, readLeft } from '../../io/untrusted.ts';
 import { writeTar } from '../../io/tar.ts';
@@ -74,7 +75,7 @@ export async function finishPackages(
   const text = async (name: string) => (await readLeft(folder, `out/${name}`, largestText))?.toString('utf8') ?? '';
   const lines = async (name: string) => (await text(name)).split('\n').filter(Boolean);
   const stage = stageOf(environment);
-  const seen = interfaceOf(describe(stage));
+  const seen = withinTime('what it installed', () => interfaceOf(describe(stage)));
   const linked = (await lines('linked')).filter(isDebianName);
   const abi = abiOf(graph, number, seen.api, linked);
   const planned = plannedControl(options, request, environment.system);

@@ -1,5 +1,6 @@
 import { chmodSync, mkdirSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { withinTime } from '../../io/bounded.ts';
 import { compare } from '../../model/diagnostics.ts';
 import type { Distro } from '../../model/distro.ts';
 import { debianVersion, environmentPackage, stampOfVersion } from '../../model/names.ts';
@@ -133,7 +134,7 @@ export function writeRecipe(
     ]),
     maintainer: distro.maintainer,
     distribution: graph.scope.distribution,
-    notices: copyrightNotices(source),
+    notices: withinTime('its copyright notices', () => copyrightNotices(source)),
     licenseText: firstText(source, [...licenses, ...licenseFiles])
       ?.toString('utf8')
       .slice(0, 200_000),

@@ -1,6 +1,6 @@
 import { lstatSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { readResults } from '../../inspect/test-results.ts';
+import { readResults, resultRoom } from '../../inspect/test-results.ts';
 import { LeftBehindError, listLeft, readEnd, readLeft } from '../../io/untrusted.ts';
 import { rulesOf } from '../../model/build-types/index.ts';
 import type { Outcome } from '../../io/process.ts';
@@ -63,7 +63,8 @@ export async function readTestRun(step: TestStep): Promise<TestRun> {
 async function readAttempts(step: TestStep, whole: (message: string) => TestCase): Promise<TestRun> {
   const numbers = await attemptsIn(step);
   const attempts = [];
-  for (const a of numbers) attempts.push(await readResults(step.build, `${step.results}/${a}`));
+  const room = resultRoom();
+  for (const a of numbers) attempts.push(await readResults(step.build, `${step.results}/${a}`, room));
   const last = attempts.at(-1);
   if (step.outcome.code !== 0 || !last) {
     const cases = [...(last?.cases ?? []), whole(step.reason())];

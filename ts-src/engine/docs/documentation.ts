@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { installedOf } from '../../inspect/installed.ts';
 import { packPages } from '../../inspect/pages.ts';
+import { withinTime } from '../../io/bounded.ts';
 import { checkLeft, readLeft } from '../../io/untrusted.ts';
 import { documentationTools, proseFolder, type DocInterface, type DocRecord } from '../../model/docs.ts';
 import type { DocResults } from '../../model/docs.ts';
@@ -188,16 +189,18 @@ async function recordOf(options: BuilderOptions, job: Job, results: DocResults, 
     schema: 1,
     key: request.resolved.key,
     package: name,
-    faults: faultsOf({
-      results,
-      installed: job.installed,
-      tag: shown.tag,
-      ownScope: wishes.doxyfile !== undefined && (wishes.doxyfile.hasInput || wishes.doxyfile.selects),
-      doxygen: job.doxygen,
-      warnings: warnings.length - results.warnings.length + results.warning_count,
-      told: warnings,
-      settings: documentationSettings(options.distro, name),
-    }),
+    faults: withinTime('what its tools left', () =>
+      faultsOf({
+        results,
+        installed: job.installed,
+        tag: shown.tag,
+        ownScope: wishes.doxyfile !== undefined && (wishes.doxyfile.hasInput || wishes.doxyfile.selects),
+        doxygen: job.doxygen,
+        warnings: warnings.length - results.warnings.length + results.warning_count,
+        told: warnings,
+        settings: documentationSettings(options.distro, name),
+      }),
+    ),
     warnings: results.warning_count + wishes.notes.length,
     told: warnings.slice(0, 200),
     coverage: { documented: Math.min(results.documented, results.total), total: results.total },

@@ -2,7 +2,8 @@ import { unescapeXml } from '../../text/xml.ts';
 import type { Installed } from '../../inspect/installed.ts';
 import { parseMessage } from '../../inspect/messages.ts';
 import type { PageFile } from '../../inspect/pages.ts';
-import { readLeft } from '../../io/untrusted.ts';
+import { Patience } from '../../io/bounded.ts';
+import { readLeft, shownName } from '../../io/untrusted.ts';
 import { apiFolder, proseFolder, type DocFacts, type DocPlugin } from '../../model/docs.ts';
 import type { BuildEnvironment } from '../build/environment.ts';
 
@@ -21,10 +22,17 @@ export async function factsOf(
   const fragment = async (name: string) =>
     (await readLeft(build, `docs/${name}.html`, largestFragment))?.toString('utf8');
   const [readme, changelog] = [await fragment('readme'), await fragment('changelog')];
+  const time = new Patience();
   const messages = [];
-  for (const m of installed.messages) messages.push(parseMessage(m.kind, m.name, await text(m.path)));
+  for (const m of installed.messages) {
+    const definition = await text(m.path);
+    messages.push(time.spend(shownName(m.path), () => parseMessage(m.kind, m.name, definition)));
+  }
   const plugins: DocPlugin[] = [];
-  for (const path of installed.descriptions) plugins.push(...pluginsIn(await text(path)));
+  for (const path of installed.descriptions) {
+    const description = await text(path);
+    plugins.push(...time.spend(shownName(path), () => pluginsIn(description)));
+  }
   const firstOf = (path: string) => (there.has(path) ? path : undefined);
   const [api, prose] = [firstOf(`${apiFolder}/overview.html`), firstOf(`${proseFolder}/index.html`)];
   return {

@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import type { Installed } from '../../inspect/installed.ts';
 import { takePages, type PageFile } from '../../inspect/pages.ts';
+import { Patience } from '../../io/bounded.ts';
+import { shownName } from '../../io/untrusted.ts';
 import { apiFolder, proseFolder, type DocInterface, type DocResults } from '../../model/docs.ts';
 import { renderApiOverview } from '../../render/api-overview.ts';
 import { docPage, guardedPage, type DocPage, type DocParts } from '../../render/doc-shell.ts';
@@ -46,15 +48,20 @@ export async function pagesOf(organization: string, job: Job, results: DocResult
   const { request, environment } = job;
   const folder = join(environment.build, 'docs', 'pages');
   const pages = await takePages(folder, (path) => ofTools.test(path) && path !== `${apiFolder}/index.html`);
-  for (const page of pages)
-    if (page.path.startsWith(`${proseFolder}/`) && isPage(page)) page.data = withoutProblems(page.data);
+  const time = new Patience();
+  const shape = (of: (page: PageFile) => boolean, make: (data: Buffer) => Buffer): void => {
+    for (const page of pages)
+      if (of(page) && isPage(page)) page.data = time.spend(shownName(page.path), () => make(page.data));
+  };
+  shape(({ path }) => path.startsWith(`${proseFolder}/`), withoutProblems);
   const index = pages.findIndex((p) => p.path === `${apiFolder}/index.html`);
   const mainPage = index >= 0 && hasText(pages[index]?.data.toString('utf8') ?? '');
   if (index >= 0 && !mainPage) pages.splice(index, 1);
-  if (job.doxygen)
-    for (const page of pages)
-      if (page.path.startsWith(`${apiFolder}/`) && isPage(page)) page.data = withHeading(page.data);
-  for (const page of pages) if (isPage(page)) page.data = Buffer.from(guardedPage(page.data.toString('utf8')));
+  if (job.doxygen) shape(({ path }) => path.startsWith(`${apiFolder}/`), withHeading);
+  shape(
+    () => true,
+    (data) => Buffer.from(guardedPage(data.toString('utf8'))),
+  );
   if (!job.doxygen) return pages;
   const frame = frameOf(organization, job);
   const at = (crumb: DocPage['crumbs'][number]) =>

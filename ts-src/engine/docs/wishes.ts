@@ -65,8 +65,8 @@ export async function readWishes(source: string): Promise<DocWishes> {
       : {
           doxyfile: {
             path: doxyfile,
-            hasInput: /^\s*INPUT\s*\+?=\s*\S/m.test(text),
-            selects: /^\s*EXTRACT_ALL\s*=\s*NO\b/im.test(text),
+            hasInput: /^[ \t]*INPUT[ \t]*\+?=[ \t]*\S/m.test(text),
+            selects: /^[ \t]*EXTRACT_ALL[ \t]*=[ \t]*NO\b/im.test(text),
           },
         }),
     ...(prose !== undefined && (conf !== undefined || hasProse) ? { prose } : {}),

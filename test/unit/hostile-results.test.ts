@@ -1,0 +1,204 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readTestRun } from '../../ts-src/engine/build/tests.ts';
+import { readElf } from '../../ts-src/inspect/elf.ts';
+import { copyrightNotices } from '../../ts-src/inspect/notices.ts';
+import { readXml } from '../../ts-src/inspect/result-xml.ts';
+import { parseResults, readResults } from '../../ts-src/inspect/test-results.ts';
+import { Patience, withinTime } from '../../ts-src/io/bounded.ts';
+import { LeftBehindError } from '../../ts-src/io/untrusted.ts';
+import { knownCause } from '../../ts-src/render/log.ts';
+
+/** Seconds of this process that something takes, whatever else the machine does. */
+function seconds(work: () => unknown): number {
+  const before = process.cpuUsage();
+  work();
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1e6;
+}
+/** What takes time with the square of the length takes a minute or an hour for these. */
+const most = 5;
+const long = (text: string, bytes = 8_000_000): string => text.repeat(Math.floor(bytes / text.length));
+
+let root = '';
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'slipway-hostile-'));
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+describe('result files', () => {
+  it('are read as XML has them: entities, text that is no markup, comments, attributes of both kinds', () => {
+    const text =
+      '\ufeff<?xml version="1.0"?><!-- a > b --><testsuites name="all">\n<testsuite name=\'s "1"\'>' +
+      '<testcase name="a&lt;b&#33;&#x21;&unknown;" time="1.5"><skipped message="why"/></testcase>' +
+      '<testcase name="c" classname="k"><failure message="1 &gt; 2">one<![CDATA[<two> &amp;]]>three</failure>' +
+      '<error>four</error><system-out> out </system-out><system-err>err</system-err></testcase>' +
+      '<testsuite><testcase name="d" status="notrun"/></testsuite></testsuite></testsuites>\n';
+    const one = { seconds: 0, message: '', output: '' };
+    expect(parseResults(text, 'x')).toEqual([
+      { ...one, suite: 's "1"', name: 'd', result: 'skipped' },
+      { ...one, suite: 's "1"', name: 'a<b!!&unknown;', result: 'skipped', seconds: 1.5, message: 'why' },
+      {
+        ...one,
+        suite: 'k',
+        name: 'c',
+        result: 'failed',
+        message: '1 > 2\none<two> &amp;three\nfour',
+        output: 'out\nerr',
+      },
+    ]);
+  });
+
+  it('that are not well-formed, or declare something, are none', () => {
+    for (const text of [
+      '',
+      'x',
+      '<a>',
+      '<a></b>',
+      '<a/><b/>',
+      'x<a/>',
+      '<a/>x',
+      '<a b="1" b="2"/>',
+      '<a b=1/>',
+      '<a b/>',
+      '<a',
+      '<a b="',
+      '<!-- <a/>',
+      '<a><![CDATA[</a>',
+      '<?x',
+      '<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>',
+      '</a>',
+      '<1/>',
+    ])
+      expect(readXml(text), text).toBeUndefined();
+    expect(readXml('<__proto__ constructor="1"><a/></__proto__>')).toMatchObject({ name: '__proto__' });
+  });
+
+  const texts: Record<string, string> = {
+    cases: `<testsuite>${long('<testcase/>')}</testsuite>`,
+    suites: long('<testsuite>'),
+    attributes: `<testsuite><testcase ${Array.from({ length: 500_000 }, (_, i) => `a${i}=""`).join(' ')}/></testsuite>`,
+    blanks: `<testsuite><testcase${long(' ')}x/></testsuite>`,
+    quotes: `<testsuite><testcase name="${long('x')}`,
+    entities: `<testsuite><testcase name="${long('&amp;')}"/></testsuite>`,
+    comments: `<testsuite>${long('<!--')}`,
+    sections: `<testsuite>${long('<![CDATA[')}`,
+    output: `<testsuite><testcase><system-out>${long('x')}</system-out></testcase></testsuite>`,
+  };
+  it.each(Object.keys(texts))('of many %s are read or refused in a time that grows with their length', (name) => {
+    expect(seconds(() => parseResults(texts[name] ?? '', 'x'))).toBeLessThan(most);
+  });
+
+  it('of more cases than anybody has fail the test, and nothing else', async () => {
+    for (const attempt of ['1', '2']) {
+      mkdirSync(join(root, 'results', attempt), { recursive: true });
+      writeFileSync(join(root, 'results', attempt, 'exit'), '0\n');
+      writeFileSync(
+        join(root, 'results', attempt, 'a.xml'),
+        `<testsuite>${'<testcase name="x"/>'.repeat(150_000)}</testsuite>`,
+      );
+    }
+    const all = await readResults(root, 'results/1');
+    expect([all.cases.length, all.damaged]).toEqual([150_000, []]);
+    writeFileSync(join(root, 'log'), '');
+    const run = await readTestRun({
+      package: 'p',
+      build: root,
+      results: 'results',
+      outcome: { code: 0, signal: null, stdout: '', stderr: '' },
+      log: join(root, 'log'),
+      seconds: 1,
+      reason: () => '',
+    });
+    expect(run.outcome).toBe('failed');
+    expect(run.cases.at(-1)?.message).toBe("its results can't be read: results/2 holds more than 200000 test cases");
+  });
+});
+
+/** A library with one section of a type, and a text that names are taken from. */
+function library(type: number, info: number, section: Buffer, text: string): Buffer {
+  const header = Buffer.alloc(64 * 4);
+  header.write('\x7fELF\x02\x01\x01', 'latin1');
+  header.writeUInt16LE(3, 16);
+  header.writeBigUInt64LE(64n, 40);
+  header.writeUInt16LE(64, 58);
+  header.writeUInt16LE(3, 60);
+  const at = header.length;
+  const put = (i: number, kind: number, offset: number, size: number, link: number, more: number) => {
+    header.writeUInt32LE(kind, 64 + i * 64 + 4);
+    header.writeBigUInt64LE(BigInt(offset), 64 + i * 64 + 24);
+    header.writeBigUInt64LE(BigInt(size), 64 + i * 64 + 32);
+    header.writeUInt32LE(link, 64 + i * 64 + 40);
+    header.writeUInt32LE(more, 64 + i * 64 + 44);
+  };
+  put(1, type, at, section.length, 2, info);
+  put(2, 3, at + section.length, text.length + 1, 0, 0);
+  return Buffer.concat([header, section, Buffer.from(`${text}\0`)]);
+}
+
+describe('programs and libraries', () => {
+  const version = (next: number): Buffer => {
+    const bytes = Buffer.alloc(28);
+    bytes.writeUInt16LE(1, 4);
+    bytes.writeUInt32LE(20, 12);
+    bytes.writeUInt32LE(next, 16);
+    return bytes;
+  };
+  const symbols = (count: number): Buffer => {
+    const one = Buffer.alloc(24);
+    one.writeUInt8(0x12, 4);
+    one.writeUInt16LE(1, 6);
+    return Buffer.concat([Buffer.alloc(24), ...Array<Buffer>(count).fill(one)]);
+  };
+
+  it('of which a table goes round, or tells a count that nobody has, are read in a moment', () => {
+    const endless = library(0x6ffffffd, 0xffffffff, version(0), 'v');
+    expect(seconds(() => expect(readElf(endless)).toMatchObject({ kind: 'library', exports: [] }))).toBeLessThan(most);
+    const many = Buffer.concat(Array<Buffer>(100_000).fill(version(28)));
+    expect(readElf(library(0x6ffffffd, 0xffffffff, many, 'v'))).toBeUndefined();
+  });
+
+  it('whose symbols share one long name take no more memory than their file', () => {
+    const ran = seconds(() => expect(readElf(library(11, 0, symbols(20_000), 'n'.repeat(1e6)))).toBeUndefined());
+    expect(ran).toBeLessThan(most);
+    expect(readElf(library(11, 0, symbols(1000), 'name'))?.exports).toHaveLength(1000);
+    expect(readElf(library(11, 0, symbols(1_000_001), ''))).toBeUndefined();
+  });
+});
+
+describe('logs and sources', () => {
+  it.each(['undefined reference to `', 'CMake Error at ', 'CMake Error at a:1 (', ' needs the library '])(
+    'a log of %j without a line end tells its cause in a moment',
+    (text) => {
+      expect(seconds(() => knownCause(long(text, 200_000)))).toBeLessThan(most);
+      expect(knownCause(`${long(text, 200_000)}\nNo space left on device\n`)?.cause).toBe('the disk is full');
+    },
+  );
+
+  it('three thousand files that seem to begin a notice are looked at in a moment', () => {
+    for (let i = 0; i < 300; i++) writeFileSync(join(root, `a${i}.h`), `(c)${' '.repeat(2990)}x`);
+    expect(seconds(() => copyrightNotices(root))).toBeLessThan(most);
+  });
+});
+
+describe('time for what others left', () => {
+  it('ends a loop and a pattern, and no more is given than is left', () => {
+    const time = new Patience(0.3);
+    expect(time.spend('this', () => [1, 2])).toEqual([1, 2]);
+    expect(() =>
+      time.spend('this', () => {
+        for (;;);
+      }),
+    ).toThrow(LeftBehindError);
+    const slow = () => /a([^]*?)b/.exec('a'.repeat(3_000_000));
+    expect(() => time.spend('a text', slow)).toThrow('a text takes longer than 0.3 seconds to read');
+    expect(withinTime('outer', () => withinTime('inner', () => 3))).toBe(3);
+    expect(() =>
+      withinTime('this', () => {
+        throw new LeftBehindError('that');
+      }),
+    ).toThrow('that');
+  });
+});
