@@ -28079,7 +28079,7 @@ async function makeSourcePackage(options5, request) {
   const source2 = (0, import_node_path41.join)(work2, folder2);
   const patches = options5.taskKeys.settingsOf(p.name).patches ?? [];
   (0, import_node_fs34.mkdirSync)(work2, { recursive: true });
-  const fault3 = await bringSource(options5.state, options5.store, p, source2) ?? await applyPatches(options5.distroRoot, patches, source2, work2);
+  const fault3 = await bringSource(options5.state, options5.store, p, source2) ?? await applyPatches(options5.distroRoot, patches, source2);
   if (fault3 !== void 0) return failed(fault3);
   const stamp = stampOfVersion(version3) ?? options5.stamp;
   const recipe2 = (0, import_node_path41.join)(work2, "recipe");

@@ -156,8 +156,8 @@ export function noteUse(path: string): void {
 export const exists = existsSync;
 
 /**
- * All that lies below a folder but folders, as paths below it, in no order. Links are not followed; node's own recursive
- * listing goes through them, out of the folder.
+ * All that lies below a folder but folders, as paths below it, in no order. Links are not followed; node's own
+ * recursive listing goes through them, out of the folder.
  */
 export function entriesBelow(root: string): string[] {
   const found: string[] = [];

@@ -47,7 +47,7 @@ export async function makeSourcePackage(options: Options, request: SourceRequest
   mkdirSync(work, { recursive: true });
   const fault =
     (await bringSource(options.state, options.store, p, source)) ??
-    (await applyPatches(options.distroRoot, patches, source, work));
+    (await applyPatches(options.distroRoot, patches, source));
   if (fault !== undefined) return failed(fault);
   const stamp = stampOfVersion(version) ?? options.stamp;
   const recipe = join(work, 'recipe');
