@@ -235,7 +235,7 @@ var init_diagnostics = __esm({
         });
       }
       /** The nearest first, at most `most`, and at most so many edits away. */
-      of(name6, most7, edits = 3) {
+      of(name6, most8, edits = 3) {
         const limit = Math.min(edits, Math.max(1, Math.floor(name6.length / 3)));
         const found2 = [];
         const wanted = name6.toLowerCase();
@@ -247,7 +247,7 @@ var init_diagnostics = __esm({
             if (d <= limit && d < wanted.length) found2.push([d, candidate.name]);
           }
         }
-        return found2.sort((a, b) => a[0] - b[0] || compare(a[1], b[1])).slice(0, most7).map(([, n]) => n);
+        return found2.sort((a, b) => a[0] - b[0] || compare(a[1], b[1])).slice(0, most8).map(([, n]) => n);
       }
     };
   }
@@ -349,21 +349,21 @@ async function writeTogether(files, name6 = import_node_fs2.renameSync) {
     }
   }
 }
-function readRegular(path2, most7 = largest) {
+function readRegular(path2, most8 = largest) {
   const handle = (0, import_node_fs2.openSync)(path2, import_node_fs2.constants.O_RDONLY | import_node_fs2.constants.O_NONBLOCK);
   try {
     const found2 = (0, import_node_fs2.fstatSync)(handle);
-    const code = kindFault(found2, most7);
+    const code = kindFault(found2, most8);
     if (code !== void 0) throw Object.assign(new Error(`${code}: ${path2}`), { code, path: path2 });
     return (0, import_node_fs2.readFileSync)(handle);
   } finally {
     (0, import_node_fs2.closeSync)(handle);
   }
 }
-function kindFault(found2, most7) {
+function kindFault(found2, most8) {
   if (found2.isDirectory()) return "EISDIR";
   if (!found2.isFile()) return "ENXIO";
-  return found2.size > most7 ? "ELARGE" : void 0;
+  return found2.size > most8 ? "ELARGE" : void 0;
 }
 function readIf(path2, encoding = "utf8") {
   try {
@@ -453,8 +453,8 @@ var init_sizes = __esm({
 // ts-src/io/process.ts
 function run(command2, args, options5 = {}) {
   const limit = options5.limit ?? 256 << 20;
-  return new Promise((resolve28, reject) => {
-    if (options5.signal?.aborted) return resolve28({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
+  return new Promise((resolve29, reject) => {
+    if (options5.signal?.aborted) return resolve29({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
     const log = options5.log === void 0 ? void 0 : (0, import_node_fs5.openSync)(options5.log, "a");
     const output = options5.inherit || options5.terminal ? "inherit" : "pipe";
     const [program, ...rest2] = log === void 0 ? [command2] : ["sh", "-c", 'exec "$@" 2>&1', "sh", command2];
@@ -498,7 +498,7 @@ function run(command2, args, options5 = {}) {
       options5.signal?.removeEventListener("abort", stop);
       if (log !== void 0) (0, import_node_fs5.closeSync)(log);
       if (thrown !== void 0) reject(thrown);
-      else resolve28(outcome);
+      else resolve29(outcome);
     };
     child.stdin?.on("error", () => void 0);
     child.on("exit", () => {
@@ -529,8 +529,8 @@ function run(command2, args, options5 = {}) {
     }
   });
 }
-function limitedLog(log, most7) {
-  let left = most7;
+function limitedLog(log, most8) {
+  let left = most8;
   return (chunk) => {
     if (left <= 0) return;
     const full = chunk.length >= left;
@@ -538,7 +538,7 @@ function limitedLog(log, most7) {
       writeAll(log, full ? chunk.subarray(0, left) : chunk);
       if (full)
         writeAll(log, Buffer.from(`
-slipway: the rest of this output, beyond ${sizeText(most7)}, is left out
+slipway: the rest of this output, beyond ${sizeText(most8)}, is left out
 `));
     } catch {
       left = 0;
@@ -5587,7 +5587,7 @@ var init_s3_blobs = __esm({
           region: this.place.region,
           ...keys
         }).sign();
-        return new Promise((resolve28, reject) => {
+        return new Promise((resolve29, reject) => {
           const send = url2.startsWith("https:") ? import_node_https.request : import_node_http.request;
           const request = send(
             signed.url,
@@ -5606,7 +5606,7 @@ var init_s3_blobs = __esm({
                 const expected = Number(response.headers["content-length"] ?? -1);
                 (0, import_promises.pipeline)(response, (0, import_node_fs7.createWriteStream)(into)).then(() => {
                   if (expected >= 0 && (0, import_node_fs7.statSync)(into).size !== expected) reject(new Error("the answer was cut short"));
-                  else resolve28({ status, headers: response.headers, body: Buffer.alloc(0) });
+                  else resolve29({ status, headers: response.headers, body: Buffer.alloc(0) });
                 }, reject);
                 return;
               }
@@ -5617,7 +5617,7 @@ var init_s3_blobs = __esm({
                 if ((size4 += c.length) > largest2) response.destroy(new Error("the answer is larger than 1 GiB"));
               }).on("error", reject).on("end", () => {
                 if (!response.complete) reject(new Error("the answer was cut short"));
-                else resolve28({ status, headers: response.headers, body: Buffer.concat(chunks) });
+                else resolve29({ status, headers: response.headers, body: Buffer.concat(chunks) });
               });
             }
           );
@@ -5635,8 +5635,8 @@ var s3_place_exports = {};
 __export(s3_place_exports, {
   parseS3: () => parseS3
 });
-function parseS3(uri, env) {
-  const url2 = new URL(uri);
+function parseS3(uri2, env) {
+  const url2 = new URL(uri2);
   const region2 = url2.searchParams.get("region") ?? env.AWS_REGION ?? env.AWS_DEFAULT_REGION ?? "us-east-1";
   const endpoint = url2.searchParams.get("endpoint") ?? env.AWS_ENDPOINT_URL_S3 ?? env.AWS_ENDPOINT_URL ?? `https://s3.${region2}.amazonaws.com`;
   if (!/^https?:\/\/[^/\s]+/.test(endpoint) || !URL.canParse(endpoint))
@@ -5666,20 +5666,20 @@ function planSystemFile(of, organization, name6) {
     return kind === "etc" ? `'${of.to}' is no path below /etc` : `'to' is for files of /etc`;
   if (of.enable && kind !== "systemd") return `'enable' is for systemd units of the system`;
   const file3 = path2.slice(path2.lastIndexOf("/") + 1);
-  const below2 = kind === "etc" ? of.to ?? `${organization}/${file3}` : file3;
-  const last = below2.slice(below2.lastIndexOf("/") + 1);
+  const below3 = kind === "etc" ? of.to ?? `${organization}/${file3}` : file3;
+  const last = below3.slice(below3.lastIndexOf("/") + 1);
   if (!pattern.test(last)) return `'${last}' is no name for ${kind}: it should be like ${like}`;
-  const [first2 = ""] = below2.split("/");
-  if (kind === "etc" && denied.has(first2) && !configured.some((f) => below2.startsWith(`${f}/`)))
+  const [first2 = ""] = below3.split("/");
+  if (kind === "etc" && denied.has(first2) && !configured.some((f) => below3.startsWith(`${f}/`)))
     return `/etc/${first2} decides what runs as root or who may log in: no package has files there`;
   const own3 = [organization, name6, name6.toLowerCase().replaceAll("_", "-"), ...configured];
-  if (kind === "etc" && !own3.some((f) => below2.startsWith(`${f}/`)))
-    return `/etc/${below2} is in none of the folders that packages may configure: ${own3.map((f) => `/etc/${f}`).join(", ")}`;
+  if (kind === "etc" && !own3.some((f) => below3.startsWith(`${f}/`)))
+    return `/etc/${below3} is in none of the folders that packages may configure: ${own3.map((f) => `/etc/${f}`).join(", ")}`;
   return {
     path: path2,
     installed: of.installed === true,
-    target: `${folder2}/${below2}`,
-    ...of.enable ? { link: { path: `${folder2}/multi-user.target.wants/${below2}`, target: `../${below2}` } } : {}
+    target: `${folder2}/${below3}`,
+    ...of.enable ? { link: { path: `${folder2}/multi-user.target.wants/${below3}`, target: `../${below3}` } } : {}
   };
 }
 function systemFilesOf(exports2) {
@@ -5962,30 +5962,30 @@ var require_saxes = __commonJS({
     var DTD_TERMINATOR = [...QUOTES, LESS, CLOSE_BRACKET];
     var XML_DECL_NAME_TERMINATOR = [EQUAL, QUESTION, ...S_LIST];
     var ATTRIB_VALUE_UNQUOTED_TERMINATOR = [...S_LIST, GREATER, AMP, LESS];
-    function nsPairCheck(parser2, prefix, uri) {
+    function nsPairCheck(parser2, prefix, uri2) {
       switch (prefix) {
         case "xml":
-          if (uri !== XML_NAMESPACE) {
+          if (uri2 !== XML_NAMESPACE) {
             parser2.fail(`xml prefix must be bound to ${XML_NAMESPACE}.`);
           }
           break;
         case "xmlns":
-          if (uri !== XMLNS_NAMESPACE) {
+          if (uri2 !== XMLNS_NAMESPACE) {
             parser2.fail(`xmlns prefix must be bound to ${XMLNS_NAMESPACE}.`);
           }
           break;
         default:
       }
-      switch (uri) {
+      switch (uri2) {
         case XMLNS_NAMESPACE:
-          parser2.fail(prefix === "" ? `the default namespace may not be set to ${uri}.` : `may not assign a prefix (even "xmlns") to the URI ${XMLNS_NAMESPACE}.`);
+          parser2.fail(prefix === "" ? `the default namespace may not be set to ${uri2}.` : `may not assign a prefix (even "xmlns") to the URI ${XMLNS_NAMESPACE}.`);
           break;
         case XML_NAMESPACE:
           switch (prefix) {
             case "xml":
               break;
             case "":
-              parser2.fail(`the default namespace may not be set to ${uri}.`);
+              parser2.fail(`the default namespace may not be set to ${uri2}.`);
               break;
             default:
               parser2.fail("may not assign the xml namespace to another prefix.");
@@ -7457,20 +7457,20 @@ var require_saxes = __commonJS({
        */
       resolve(prefix) {
         var _a3, _b;
-        let uri = this.topNS[prefix];
-        if (uri !== void 0) {
-          return uri;
+        let uri2 = this.topNS[prefix];
+        if (uri2 !== void 0) {
+          return uri2;
         }
         const { tags: tags2 } = this;
         for (let index = tags2.length - 1; index >= 0; index--) {
-          uri = tags2[index].ns[prefix];
-          if (uri !== void 0) {
-            return uri;
+          uri2 = tags2[index].ns[prefix];
+          if (uri2 !== void 0) {
+            return uri2;
           }
         }
-        uri = this.ns[prefix];
-        if (uri !== void 0) {
-          return uri;
+        uri2 = this.ns[prefix];
+        if (uri2 !== void 0) {
+          return uri2;
         }
         return (_b = (_a3 = this.opt).resolvePrefix) === null || _b === void 0 ? void 0 : _b.call(_a3, prefix);
       }
@@ -7501,12 +7501,12 @@ var require_saxes = __commonJS({
           const { prefix, local: local2 } = this.qname(tag.name);
           tag.prefix = prefix;
           tag.local = local2;
-          const uri = tag.uri = (_a3 = this.resolve(prefix)) !== null && _a3 !== void 0 ? _a3 : "";
+          const uri2 = tag.uri = (_a3 = this.resolve(prefix)) !== null && _a3 !== void 0 ? _a3 : "";
           if (prefix !== "") {
             if (prefix === "xmlns") {
               this.fail('tags may not have "xmlns" as prefix.');
             }
-            if (uri === "") {
+            if (uri2 === "") {
               this.fail(`unbound namespace prefix: ${JSON.stringify(prefix)}.`);
               tag.uri = prefix;
             }
@@ -7519,24 +7519,24 @@ var require_saxes = __commonJS({
         const seen = /* @__PURE__ */ new Set();
         for (const attr of attribList) {
           const { name: name6, prefix, local: local2 } = attr;
-          let uri;
+          let uri2;
           let eqname;
           if (prefix === "") {
-            uri = name6 === "xmlns" ? XMLNS_NAMESPACE : "";
+            uri2 = name6 === "xmlns" ? XMLNS_NAMESPACE : "";
             eqname = name6;
           } else {
-            uri = this.resolve(prefix);
-            if (uri === void 0) {
+            uri2 = this.resolve(prefix);
+            if (uri2 === void 0) {
               this.fail(`unbound namespace prefix: ${JSON.stringify(prefix)}.`);
-              uri = prefix;
+              uri2 = prefix;
             }
-            eqname = `{${uri}}${local2}`;
+            eqname = `{${uri2}}${local2}`;
           }
           if (seen.has(eqname)) {
             this.fail(`duplicate attribute: ${eqname}.`);
           }
           seen.add(eqname);
-          attr.uri = uri;
+          attr.uri = uri2;
           attributes[name6] = attr;
         }
         this.attribList = [];
@@ -10158,8 +10158,8 @@ var init_js_yaml = __esm({
 });
 
 // ts-src/read/yaml.ts
-function parseYaml(text8, file3, most7 = maximumSize) {
-  if (text8.length > most7) return bad(error("yaml-invalid", `the file is larger than ${most7 >> 20} MiB`, { file: file3 }));
+function parseYaml(text8, file3, most8 = maximumSize) {
+  if (text8.length > most8) return bad(error("yaml-invalid", `the file is larger than ${most8 >> 20} MiB`, { file: file3 }));
   const foreign = foreignByte(text8);
   if (foreign)
     return bad(
@@ -10274,42 +10274,42 @@ var init_yaml = __esm({
 });
 
 // ts-src/read/source-entry.ts
-function sourceEntry(raw, fault3, versionText2 = () => void 0) {
+function sourceEntry(raw, fault4, versionText2 = () => void 0) {
   const { type = "git", url: url2, version: version3 } = raw;
   if (type !== "git" && type !== "tar" && type !== "zip" && type !== "hg" && type !== "svn")
-    return void fault3(`type '${String(type)}' is not known`, "type", "git, tar and zip are");
-  if (typeof url2 !== "string" || url2 === "") return void fault3("url is missing");
+    return void fault4(`type '${String(type)}' is not known`, "type", "git, tar and zip are");
+  if (typeof url2 !== "string" || url2 === "") return void fault4("url is missing");
   if (!isSourceUrl(url2, type === "git"))
-    return void fault3(`the url ${JSON.stringify(redacted(url2))} is not allowed`, "url", urlForms);
+    return void fault4(`the url ${JSON.stringify(redacted(url2))} is not allowed`, "url", urlForms);
   const entry = { type, url: url2 };
   if (version3 !== void 0 && version3 !== null && version3 !== "") {
     const v = textOf3(version3, versionText2);
-    if (!isRefName(v)) return void fault3(`the version ${JSON.stringify(v)} is no branch, tag or commit`, "version");
+    if (!isRefName(v)) return void fault4(`the version ${JSON.stringify(v)} is no branch, tag or commit`, "version");
     entry.version = v;
   }
   const sha2562 = raw.sha256;
   if (sha2562 !== void 0) {
     if (typeof sha2562 !== "string" || !/^[0-9a-f]{64}$/.test(sha2562))
-      return void fault3("sha256 must be 64 hexadecimal digits", "sha256");
+      return void fault4("sha256 must be 64 hexadecimal digits", "sha256");
     entry.sha256 = sha2562;
   }
   if ((type === "tar" || type === "zip") && !entry.sha256)
-    return void fault3("an archive needs its checksum", void 0, "add sha256: (of the file, in hex)");
+    return void fault4("an archive needs its checksum", void 0, "add sha256: (of the file, in hex)");
   return entry;
 }
 function isRefName(v) {
   return v.length < 250 && !/^[-/.]|[\0-\x20\x7f~^:?*[\\]|\.\.|@\{|\/\/|\/\.|\.lock(\/|$)|[/.]$|^@$/.test(v);
 }
-function releaseEntry(raw, repository2, fault3, versionText2) {
+function releaseEntry(raw, repository2, fault4, versionText2) {
   const { url: url2, version: version3, packages } = raw;
-  if (typeof url2 !== "string") return void fault3("url is missing");
-  if (!isSourceUrl(url2, true)) return void fault3(`the url ${JSON.stringify(redacted(url2))} is not allowed`, "url");
-  if (packages !== void 0 && !Array.isArray(packages)) return void fault3("packages must be a list", "packages");
+  if (typeof url2 !== "string") return void fault4("url is missing");
+  if (!isSourceUrl(url2, true)) return void fault4(`the url ${JSON.stringify(redacted(url2))} is not allowed`, "url");
+  if (packages !== void 0 && !Array.isArray(packages)) return void fault4("packages must be a list", "packages");
   const entry = { url: url2, packages: packages === void 0 ? [repository2] : packages.map(String) };
   if (version3 !== void 0 && version3 !== null) {
     entry.version = textOf3(version3, versionText2);
     if (!/^[0-9][A-Za-z0-9.+~]*(-[A-Za-z0-9.+~]+)?$/.test(entry.version))
-      return void fault3(`the version '${entry.version}' is not of the form 1.2.3-1`, "version");
+      return void fault4(`the version '${entry.version}' is not of the form 1.2.3-1`, "version");
   }
   const tag = asMap(raw.tags)?.release;
   if (typeof tag === "string") entry.tag = tag;
@@ -13677,7 +13677,7 @@ function isRef(value2) {
 function cloneIssues(issues) {
   return issues.map((iss) => iss.path ? { ...iss, path: iss.path.slice() } : { ...iss });
 }
-function isRecursive(inst, stack, resolve28) {
+function isRecursive(inst, stack, resolve29) {
   const cached3 = recursive.get(inst);
   if (cached3 !== void 0)
     return cached3 ? PROVEN : NONE;
@@ -13687,7 +13687,7 @@ function isRecursive(inst, stack, resolve28) {
   let result2 = NONE;
   const check4 = (child) => {
     if (result2 !== PROVEN && child?._zod) {
-      const answer3 = isRecursive(child, stack, resolve28);
+      const answer3 = isRecursive(child, stack, resolve29);
       if (answer3 > result2)
         result2 = answer3;
     }
@@ -13698,7 +13698,7 @@ function isRecursive(inst, stack, resolve28) {
       const desc = Object.getOwnPropertyDescriptor(sh, key);
       if (spread && !desc.enumerable)
         continue;
-      const child = desc.get ? ASSUMED : desc.value?._zod ? isRecursive(desc.value, stack, resolve28) : NONE;
+      const child = desc.get ? ASSUMED : desc.value?._zod ? isRecursive(desc.value, stack, resolve29) : NONE;
       if (child > answer3)
         answer3 = child;
     }
@@ -13762,7 +13762,7 @@ function isRecursive(inst, stack, resolve28) {
       break;
     // `$ZodLazy` caches its inner on the def, so a resolved edge is followed exactly
     case "lazy": {
-      const inner = def._cachedInner ?? (resolve28 ? inst._zod.innerType : void 0);
+      const inner = def._cachedInner ?? (resolve29 ? inst._zod.innerType : void 0);
       merge3(inner ? isRecursive(inner, stack, false) : ASSUMED);
       break;
     }
@@ -17200,13 +17200,58 @@ var init_fields = __esm({
   }
 });
 
+// ts-src/model/remote-place.ts
+function parseRemotePlace(text8) {
+  const short4 = scp.exec(text8);
+  const long2 = uri.exec(text8);
+  const [, user2, host2 = "", port, path2 = "", query2] = long2 ?? (short4 && [short4[0], short4[1], short4[2], void 0, short4[3], short4[4]]) ?? [];
+  if (!long2 && !short4) return "it is not ssh://USER@HOST:PORT/PATH, nor USER@HOST:/PATH";
+  if (!hostPattern.test(host2)) return `'${host2}' is no name of a host`;
+  if (user2 !== void 0 && !userPattern.test(user2))
+    return `'${user2}' is no name of a user; a password has no place here`;
+  if (port !== void 0 && (Number(port) < 1 || Number(port) > 65535)) return `${port} is no port`;
+  if (!pathPattern.test(path2) || path2.split("/").some((part) => part === ".." || part === "."))
+    return `'${path2}' is no plain absolute path: letters, digits and ._+@- only`;
+  const options5 = new URLSearchParams(query2 ?? "");
+  for (const name6 of options5.keys())
+    if (!["key", "known_hosts", "public"].includes(name6))
+      return `it has no option '${name6}': key=FILE, known_hosts=FILE and public=URL are known`;
+  const [key, knownHosts, at2] = ["key", "known_hosts", "public"].map((name6) => options5.get(name6) ?? void 0);
+  for (const file3 of [key, knownHosts])
+    if (file3 !== void 0 && !/^[/~][A-Za-z0-9._+@/ -]*$/.test(file3)) return `'${file3}' is no absolute path of a file`;
+  if (at2 !== void 0 && !/^https?:\/\/[^\s?#]+$/.test(at2)) return `'${at2}' is no address that clients read from`;
+  return {
+    user: user2,
+    host: host2,
+    port: port === void 0 ? void 0 : Number(port),
+    path: path2.replace(/\/+/g, "/").replace(/\/$/, ""),
+    key,
+    knownHosts,
+    public: at2
+  };
+}
+var hostPattern, userPattern, pathPattern, scp, uri, isRemotePlace, remoteName;
+var init_remote_place = __esm({
+  "ts-src/model/remote-place.ts"() {
+    "use strict";
+    hostPattern = /^(?:[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\])$/;
+    userPattern = /^[A-Za-z0-9_][A-Za-z0-9._-]*$/;
+    pathPattern = /^\/[A-Za-z0-9._+@/-]+$/;
+    scp = /^(?:([^@/:?]+)@)([^@/:?[\]]+|\[[^\]/]+\]):(\/[^?#]*)(\?[^#]*)?$/;
+    uri = /^ssh:\/\/(?:([^@/?#]+)@)?([^@/:?#[\]]+|\[[^\]/]+\])(?::(\d{1,5}))?(\/[^?#]*)(\?[^#]*)?$/;
+    isRemotePlace = (text8) => text8.startsWith("ssh://") || scp.test(text8);
+    remoteName = ({ user: user2, host: host2, port, path: path2 }) => `ssh://${user2 === void 0 ? "" : `${user2}@`}${host2}${port === void 0 ? "" : `:${port}`}${path2}`;
+  }
+});
+
 // ts-src/model/channels.ts
-var track, channelPattern, channelRules, placeUri, publishSettings, defaultRules;
+var track, channelPattern, channelRules, placeUri, publishedPlace, publishSettings, defaultRules;
 var init_channels = __esm({
   "ts-src/model/channels.ts"() {
     "use strict";
     init_zod();
     init_fields();
+    init_remote_place();
     track = strictObject({
       branch: string3().min(1).optional(),
       tag: string3().min(1).optional(),
@@ -17239,8 +17284,15 @@ var init_channels = __esm({
       /^(file:[^\0-\x1f\x7f]+|s3:\/\/[a-z0-9][a-z0-9.-]+(\/[^?#\s]*)?(\?[^#\s]*)?)$/,
       "file:PATH or s3://BUCKET/PREFIX?endpoint=URL&region=NAME"
     );
+    publishedPlace = string3().regex(
+      /^(file:[^\0-\x1f\x7f]+|s3:\/\/[a-z0-9][a-z0-9.-]+(\/[^?#\s]*)?(\?[^#\s]*)?|ssh:\/\/.+|[^@/:?\s]+@[^/?\s]+:\/.*)$/,
+      "file:PATH, s3://BUCKET/PREFIX?endpoint=URL&region=NAME, ssh://USER@HOST:PORT/PATH or USER@HOST:/PATH (an rsync daemon can compare nothing before it replaces it: name the host for ssh)"
+    ).superRefine((place3, context) => {
+      const parsed2 = isRemotePlace(place3) ? parseRemotePlace(place3) : void 0;
+      if (typeof parsed2 === "string") context.addIssue({ code: "custom", message: parsed2 });
+    });
     publishSettings = strictObject({
-      to: array(placeUri).default([]).describe("Where repositories lie, that of a channel at CHANNEL/apt below it"),
+      to: array(publishedPlace).default([]).describe("Where repositories lie, that of a channel at CHANNEL/apt below it"),
       keep: number3().int().min(1).optional().describe("States of a channel that are kept; left out: all"),
       grace_days: number3().min(0).default(7).describe("Days for which no index and no package goes away after a state that had it was replaced"),
       sha512: boolean3().default(false).describe("Release files have SHA512 digests, too"),
@@ -17453,7 +17505,7 @@ var init_distro = __esm({
       coverage: record(glob, number3().min(0).max(100)).default({}).describe("Least part of its public entities that has a description, in percent; left out: 0"),
       strict: boolean3().default(false).describe("A fault of documentation fails the run of a pipeline"),
       platform: name2.optional().describe("Where it is made; left out: each distribution's first platform"),
-      to: array(placeUri).default([]).describe("Where sites are published, that of a channel at CHANNEL below it"),
+      to: array(publishedPlace).default([]).describe("Where sites are published, that of a channel at CHANNEL below it"),
       keep: number3().int().min(1).default(5).describe("States of a site that are kept")
     });
     distroSchema = strictObject({
@@ -17511,12 +17563,12 @@ var init_distro = __esm({
 function imageReferences(distro, locator, file3) {
   const faults5 = [];
   for (const [name6, image2] of Object.entries(distro.images)) {
-    const fault3 = (code, message, path2, hint) => faults5.push(error(code, message, { file: file3, line: locator.line(["images", name6, ...path2]), hint }));
-    const invalid = (message, path2, hint) => fault3("distro-invalid", `images.${name6}${message}`, path2, hint);
+    const fault4 = (code, message, path2, hint) => faults5.push(error(code, message, { file: file3, line: locator.line(["images", name6, ...path2]), hint }));
+    const invalid = (message, path2, hint) => fault4("distro-invalid", `images.${name6}${message}`, path2, hint);
     const known3 = (what, value2, names4, path2) => {
       if (names4.includes(value2)) return true;
       const near = nearest(value2, names4);
-      fault3(
+      fault4(
         "distro-reference",
         `images.${name6} names the ${what} '${value2}', which is not there`,
         path2,
@@ -17598,14 +17650,14 @@ var distro_exports2 = {};
 __export(distro_exports2, {
   parseDistro: () => parseDistro
 });
-function hasAtMost(value2, most7) {
+function hasAtMost(value2, most8) {
   const stack = [value2];
   for (let count3 = 1; stack.length; count3++) {
-    if (count3 > most7) return false;
+    if (count3 > most8) return false;
     const at2 = stack.pop();
     if (typeof at2 !== "object" || at2 === null) continue;
     const inner = Object.values(at2);
-    if (inner.length > most7) return false;
+    if (inner.length > most8) return false;
     stack.push(...inner);
   }
   return true;
@@ -17627,13 +17679,13 @@ function parseDistro(text8, file3) {
 function faults2(issue2, prefix, root, locator, file3) {
   const path2 = [...prefix, ...issue2.path];
   const where = path2.length ? path2.map(String).join(".") : "the file";
-  const fault3 = (message, hint, at2 = path2) => error("distro-invalid", message, { file: file3, line: locator.line(at2), hint });
+  const fault4 = (message, hint, at2 = path2) => error("distro-invalid", message, { file: file3, line: locator.line(at2), hint });
   switch (issue2.code) {
     case "unrecognized_keys": {
       const known3 = keysAt(path2);
       return issue2.keys.map((key) => {
         const near = nearest(key, known3);
-        return fault3(
+        return fault4(
           `unknown key '${key}'${path2.length ? ` in ${where}` : ""}`,
           near ? `did you mean '${near}'?` : `known keys: ${known3.sort().join(", ")}`,
           [...path2, key]
@@ -17642,30 +17694,30 @@ function faults2(issue2, prefix, root, locator, file3) {
     }
     case "invalid_type":
       if (valueAt(root, path2) === void 0)
-        return [fault3(`${where} is missing`, `it must be ${article(issue2.expected)}`)];
-      return [fault3(`${where} must be ${article(issue2.expected)}`)];
+        return [fault4(`${where} is missing`, `it must be ${article(issue2.expected)}`)];
+      return [fault4(`${where} must be ${article(issue2.expected)}`)];
     case "invalid_value":
       return [
-        fault3(
+        fault4(
           `${where} must be one of ${issue2.values.map(String).join(", ")}`,
           hintNear(valueAt(root, path2), issue2.values.map(String))
         )
       ];
     case "invalid_key":
       return [
-        fault3(
+        fault4(
           `the name '${String(path2[path2.length - 1])}' in ${path2.slice(0, -1).map(String).join(".")} is not allowed: ${issue2.issues[0]?.message ?? ""}`
         )
       ];
     case "invalid_format":
     case "custom":
-      return [fault3(`${where} must be ${issue2.message}`)];
+      return [fault4(`${where} must be ${issue2.message}`)];
     case "too_small":
-      return [fault3(`${where} is too small: at least ${issue2.minimum}${issue2.origin === "array" ? " entries" : ""}`)];
+      return [fault4(`${where} is too small: at least ${issue2.minimum}${issue2.origin === "array" ? " entries" : ""}`)];
     case "invalid_union":
-      return [fault3(`${where} is none of what it can be`)];
+      return [fault4(`${where} is none of what it can be`)];
     default:
-      return [fault3(`${where}: ${issue2.message}`)];
+      return [fault4(`${where}: ${issue2.message}`)];
   }
 }
 function valueAt(root, path2) {
@@ -17920,6 +17972,482 @@ var init_lockfile = __esm({
   }
 });
 
+// node_modules/mustache/mustache.mjs
+function isFunction(object3) {
+  return typeof object3 === "function";
+}
+function typeStr(obj) {
+  return isArray(obj) ? "array" : typeof obj;
+}
+function escapeRegExp(string5) {
+  return string5.replace(/[\-\[\]{}()*+?.,\\\^$|#\s]/g, "\\$&");
+}
+function hasProperty(obj, propName2) {
+  return obj != null && typeof obj === "object" && propName2 in obj;
+}
+function primitiveHasOwnProperty(primitive, propName2) {
+  return primitive != null && typeof primitive !== "object" && primitive.hasOwnProperty && primitive.hasOwnProperty(propName2);
+}
+function testRegExp(re2, string5) {
+  return regExpTest.call(re2, string5);
+}
+function isWhitespace(string5) {
+  return !testRegExp(nonSpaceRe, string5);
+}
+function escapeHtml(string5) {
+  return String(string5).replace(/[&<>"'`=\/]/g, function fromEntityMap(s) {
+    return entityMap[s];
+  });
+}
+function parseTemplate(template, tags2) {
+  if (!template)
+    return [];
+  var lineHasNonSpace = false;
+  var sections2 = [];
+  var tokens = [];
+  var spaces = [];
+  var hasTag = false;
+  var nonSpace = false;
+  var indentation = "";
+  var tagIndex = 0;
+  function stripSpace() {
+    if (hasTag && !nonSpace) {
+      while (spaces.length)
+        delete tokens[spaces.pop()];
+    } else {
+      spaces = [];
+    }
+    hasTag = false;
+    nonSpace = false;
+  }
+  var openingTagRe, closingTagRe, closingCurlyRe;
+  function compileTags2(tagsToCompile) {
+    if (typeof tagsToCompile === "string")
+      tagsToCompile = tagsToCompile.split(spaceRe, 2);
+    if (!isArray(tagsToCompile) || tagsToCompile.length !== 2)
+      throw new Error("Invalid tags: " + tagsToCompile);
+    openingTagRe = new RegExp(escapeRegExp(tagsToCompile[0]) + "\\s*");
+    closingTagRe = new RegExp("\\s*" + escapeRegExp(tagsToCompile[1]));
+    closingCurlyRe = new RegExp("\\s*" + escapeRegExp("}" + tagsToCompile[1]));
+  }
+  compileTags2(tags2 || mustache.tags);
+  var scanner2 = new Scanner(template);
+  var start3, type, value2, chr, token3, openSection;
+  while (!scanner2.eos()) {
+    start3 = scanner2.pos;
+    value2 = scanner2.scanUntil(openingTagRe);
+    if (value2) {
+      for (var i = 0, valueLength = value2.length; i < valueLength; ++i) {
+        chr = value2.charAt(i);
+        if (isWhitespace(chr)) {
+          spaces.push(tokens.length);
+          indentation += chr;
+        } else {
+          nonSpace = true;
+          lineHasNonSpace = true;
+          indentation += " ";
+        }
+        tokens.push(["text", chr, start3, start3 + 1]);
+        start3 += 1;
+        if (chr === "\n") {
+          stripSpace();
+          indentation = "";
+          tagIndex = 0;
+          lineHasNonSpace = false;
+        }
+      }
+    }
+    if (!scanner2.scan(openingTagRe))
+      break;
+    hasTag = true;
+    type = scanner2.scan(tagRe) || "name";
+    scanner2.scan(whiteRe);
+    if (type === "=") {
+      value2 = scanner2.scanUntil(equalsRe);
+      scanner2.scan(equalsRe);
+      scanner2.scanUntil(closingTagRe);
+    } else if (type === "{") {
+      value2 = scanner2.scanUntil(closingCurlyRe);
+      scanner2.scan(curlyRe);
+      scanner2.scanUntil(closingTagRe);
+      type = "&";
+    } else {
+      value2 = scanner2.scanUntil(closingTagRe);
+    }
+    if (!scanner2.scan(closingTagRe))
+      throw new Error("Unclosed tag at " + scanner2.pos);
+    if (type == ">") {
+      token3 = [type, value2, start3, scanner2.pos, indentation, tagIndex, lineHasNonSpace];
+    } else {
+      token3 = [type, value2, start3, scanner2.pos];
+    }
+    tagIndex++;
+    tokens.push(token3);
+    if (type === "#" || type === "^") {
+      sections2.push(token3);
+    } else if (type === "/") {
+      openSection = sections2.pop();
+      if (!openSection)
+        throw new Error('Unopened section "' + value2 + '" at ' + start3);
+      if (openSection[1] !== value2)
+        throw new Error('Unclosed section "' + openSection[1] + '" at ' + start3);
+    } else if (type === "name" || type === "{" || type === "&") {
+      nonSpace = true;
+    } else if (type === "=") {
+      compileTags2(value2);
+    }
+  }
+  stripSpace();
+  openSection = sections2.pop();
+  if (openSection)
+    throw new Error('Unclosed section "' + openSection[1] + '" at ' + scanner2.pos);
+  return nestTokens(squashTokens(tokens));
+}
+function squashTokens(tokens) {
+  var squashedTokens = [];
+  var token3, lastToken;
+  for (var i = 0, numTokens = tokens.length; i < numTokens; ++i) {
+    token3 = tokens[i];
+    if (token3) {
+      if (token3[0] === "text" && lastToken && lastToken[0] === "text") {
+        lastToken[1] += token3[1];
+        lastToken[3] = token3[3];
+      } else {
+        squashedTokens.push(token3);
+        lastToken = token3;
+      }
+    }
+  }
+  return squashedTokens;
+}
+function nestTokens(tokens) {
+  var nestedTokens = [];
+  var collector = nestedTokens;
+  var sections2 = [];
+  var token3, section;
+  for (var i = 0, numTokens = tokens.length; i < numTokens; ++i) {
+    token3 = tokens[i];
+    switch (token3[0]) {
+      case "#":
+      case "^":
+        collector.push(token3);
+        sections2.push(token3);
+        collector = token3[4] = [];
+        break;
+      case "/":
+        section = sections2.pop();
+        section[5] = token3[2];
+        collector = sections2.length > 0 ? sections2[sections2.length - 1][4] : nestedTokens;
+        break;
+      default:
+        collector.push(token3);
+    }
+  }
+  return nestedTokens;
+}
+function Scanner(string5) {
+  this.string = string5;
+  this.tail = string5;
+  this.pos = 0;
+}
+function Context(view, parentContext) {
+  this.view = view;
+  this.cache = { ".": this.view };
+  this.parent = parentContext;
+}
+function Writer() {
+  this.templateCache = {
+    _cache: {},
+    set: function set(key, value2) {
+      this._cache[key] = value2;
+    },
+    get: function get2(key) {
+      return this._cache[key];
+    },
+    clear: function clear() {
+      this._cache = {};
+    }
+  };
+}
+var objectToString, isArray, regExpTest, nonSpaceRe, entityMap, whiteRe, spaceRe, equalsRe, curlyRe, tagRe, mustache, defaultWriter, mustache_default;
+var init_mustache = __esm({
+  "node_modules/mustache/mustache.mjs"() {
+    objectToString = Object.prototype.toString;
+    isArray = Array.isArray || function isArrayPolyfill(object3) {
+      return objectToString.call(object3) === "[object Array]";
+    };
+    regExpTest = RegExp.prototype.test;
+    nonSpaceRe = /\S/;
+    entityMap = {
+      "&": "&amp;",
+      "<": "&lt;",
+      ">": "&gt;",
+      '"': "&quot;",
+      "'": "&#39;",
+      "/": "&#x2F;",
+      "`": "&#x60;",
+      "=": "&#x3D;"
+    };
+    whiteRe = /\s*/;
+    spaceRe = /\s+/;
+    equalsRe = /\s*=/;
+    curlyRe = /\s*\}/;
+    tagRe = /#|\^|\/|>|\{|&|=|!/;
+    Scanner.prototype.eos = function eos() {
+      return this.tail === "";
+    };
+    Scanner.prototype.scan = function scan(re2) {
+      var match = this.tail.match(re2);
+      if (!match || match.index !== 0)
+        return "";
+      var string5 = match[0];
+      this.tail = this.tail.substring(string5.length);
+      this.pos += string5.length;
+      return string5;
+    };
+    Scanner.prototype.scanUntil = function scanUntil(re2) {
+      var index = this.tail.search(re2), match;
+      switch (index) {
+        case -1:
+          match = this.tail;
+          this.tail = "";
+          break;
+        case 0:
+          match = "";
+          break;
+        default:
+          match = this.tail.substring(0, index);
+          this.tail = this.tail.substring(index);
+      }
+      this.pos += match.length;
+      return match;
+    };
+    Context.prototype.push = function push(view) {
+      return new Context(view, this);
+    };
+    Context.prototype.lookup = function lookup(name6) {
+      var cache = this.cache;
+      var value2;
+      if (cache.hasOwnProperty(name6)) {
+        value2 = cache[name6];
+      } else {
+        var context = this, intermediateValue, names4, index, lookupHit = false;
+        while (context) {
+          if (name6.indexOf(".") > 0) {
+            intermediateValue = context.view;
+            names4 = name6.split(".");
+            index = 0;
+            while (intermediateValue != null && index < names4.length) {
+              if (index === names4.length - 1)
+                lookupHit = hasProperty(intermediateValue, names4[index]) || primitiveHasOwnProperty(intermediateValue, names4[index]);
+              intermediateValue = intermediateValue[names4[index++]];
+            }
+          } else {
+            intermediateValue = context.view[name6];
+            lookupHit = hasProperty(context.view, name6);
+          }
+          if (lookupHit) {
+            value2 = intermediateValue;
+            break;
+          }
+          context = context.parent;
+        }
+        cache[name6] = value2;
+      }
+      if (isFunction(value2))
+        value2 = value2.call(this.view);
+      return value2;
+    };
+    Writer.prototype.clearCache = function clearCache() {
+      if (typeof this.templateCache !== "undefined") {
+        this.templateCache.clear();
+      }
+    };
+    Writer.prototype.parse = function parse4(template, tags2) {
+      var cache = this.templateCache;
+      var cacheKey = template + ":" + (tags2 || mustache.tags).join(":");
+      var isCacheEnabled = typeof cache !== "undefined";
+      var tokens = isCacheEnabled ? cache.get(cacheKey) : void 0;
+      if (tokens == void 0) {
+        tokens = parseTemplate(template, tags2);
+        isCacheEnabled && cache.set(cacheKey, tokens);
+      }
+      return tokens;
+    };
+    Writer.prototype.render = function render(template, view, partials, config2) {
+      var tags2 = this.getConfigTags(config2);
+      var tokens = this.parse(template, tags2);
+      var context = view instanceof Context ? view : new Context(view, void 0);
+      return this.renderTokens(tokens, context, partials, template, config2);
+    };
+    Writer.prototype.renderTokens = function renderTokens(tokens, context, partials, originalTemplate, config2) {
+      var buffer = "";
+      var token3, symbol, value2;
+      for (var i = 0, numTokens = tokens.length; i < numTokens; ++i) {
+        value2 = void 0;
+        token3 = tokens[i];
+        symbol = token3[0];
+        if (symbol === "#") value2 = this.renderSection(token3, context, partials, originalTemplate, config2);
+        else if (symbol === "^") value2 = this.renderInverted(token3, context, partials, originalTemplate, config2);
+        else if (symbol === ">") value2 = this.renderPartial(token3, context, partials, config2);
+        else if (symbol === "&") value2 = this.unescapedValue(token3, context);
+        else if (symbol === "name") value2 = this.escapedValue(token3, context, config2);
+        else if (symbol === "text") value2 = this.rawValue(token3);
+        if (value2 !== void 0)
+          buffer += value2;
+      }
+      return buffer;
+    };
+    Writer.prototype.renderSection = function renderSection(token3, context, partials, originalTemplate, config2) {
+      var self = this;
+      var buffer = "";
+      var value2 = context.lookup(token3[1]);
+      function subRender(template) {
+        return self.render(template, context, partials, config2);
+      }
+      if (!value2) return;
+      if (isArray(value2)) {
+        for (var j = 0, valueLength = value2.length; j < valueLength; ++j) {
+          buffer += this.renderTokens(token3[4], context.push(value2[j]), partials, originalTemplate, config2);
+        }
+      } else if (typeof value2 === "object" || typeof value2 === "string" || typeof value2 === "number") {
+        buffer += this.renderTokens(token3[4], context.push(value2), partials, originalTemplate, config2);
+      } else if (isFunction(value2)) {
+        if (typeof originalTemplate !== "string")
+          throw new Error("Cannot use higher-order sections without the original template");
+        value2 = value2.call(context.view, originalTemplate.slice(token3[3], token3[5]), subRender);
+        if (value2 != null)
+          buffer += value2;
+      } else {
+        buffer += this.renderTokens(token3[4], context, partials, originalTemplate, config2);
+      }
+      return buffer;
+    };
+    Writer.prototype.renderInverted = function renderInverted(token3, context, partials, originalTemplate, config2) {
+      var value2 = context.lookup(token3[1]);
+      if (!value2 || isArray(value2) && value2.length === 0)
+        return this.renderTokens(token3[4], context, partials, originalTemplate, config2);
+    };
+    Writer.prototype.indentPartial = function indentPartial(partial2, indentation, lineHasNonSpace) {
+      var filteredIndentation = indentation.replace(/[^ \t]/g, "");
+      var partialByNl = partial2.split("\n");
+      for (var i = 0; i < partialByNl.length; i++) {
+        if (partialByNl[i].length && (i > 0 || !lineHasNonSpace)) {
+          partialByNl[i] = filteredIndentation + partialByNl[i];
+        }
+      }
+      return partialByNl.join("\n");
+    };
+    Writer.prototype.renderPartial = function renderPartial(token3, context, partials, config2) {
+      if (!partials) return;
+      var tags2 = this.getConfigTags(config2);
+      var value2 = isFunction(partials) ? partials(token3[1]) : partials[token3[1]];
+      if (value2 != null) {
+        var lineHasNonSpace = token3[6];
+        var tagIndex = token3[5];
+        var indentation = token3[4];
+        var indentedValue = value2;
+        if (tagIndex == 0 && indentation) {
+          indentedValue = this.indentPartial(value2, indentation, lineHasNonSpace);
+        }
+        var tokens = this.parse(indentedValue, tags2);
+        return this.renderTokens(tokens, context, partials, indentedValue, config2);
+      }
+    };
+    Writer.prototype.unescapedValue = function unescapedValue(token3, context) {
+      var value2 = context.lookup(token3[1]);
+      if (value2 != null)
+        return value2;
+    };
+    Writer.prototype.escapedValue = function escapedValue(token3, context, config2) {
+      var escape4 = this.getConfigEscape(config2) || mustache.escape;
+      var value2 = context.lookup(token3[1]);
+      if (value2 != null)
+        return typeof value2 === "number" && escape4 === mustache.escape ? String(value2) : escape4(value2);
+    };
+    Writer.prototype.rawValue = function rawValue(token3) {
+      return token3[1];
+    };
+    Writer.prototype.getConfigTags = function getConfigTags(config2) {
+      if (isArray(config2)) {
+        return config2;
+      } else if (config2 && typeof config2 === "object") {
+        return config2.tags;
+      } else {
+        return void 0;
+      }
+    };
+    Writer.prototype.getConfigEscape = function getConfigEscape(config2) {
+      if (config2 && typeof config2 === "object" && !isArray(config2)) {
+        return config2.escape;
+      } else {
+        return void 0;
+      }
+    };
+    mustache = {
+      name: "mustache.js",
+      version: "4.2.0",
+      tags: ["{{", "}}"],
+      clearCache: void 0,
+      escape: void 0,
+      parse: void 0,
+      render: void 0,
+      Scanner: void 0,
+      Context: void 0,
+      Writer: void 0,
+      /**
+       * Allows a user to override the default caching strategy, by providing an
+       * object with set, get and clear methods. This can also be used to disable
+       * the cache by setting it to the literal `undefined`.
+       */
+      set templateCache(cache) {
+        defaultWriter.templateCache = cache;
+      },
+      /**
+       * Gets the default or overridden caching object from the default writer.
+       */
+      get templateCache() {
+        return defaultWriter.templateCache;
+      }
+    };
+    defaultWriter = new Writer();
+    mustache.clearCache = function clearCache2() {
+      return defaultWriter.clearCache();
+    };
+    mustache.parse = function parse5(template, tags2) {
+      return defaultWriter.parse(template, tags2);
+    };
+    mustache.render = function render2(template, view, partials, config2) {
+      if (typeof template !== "string") {
+        throw new TypeError('Invalid template! Template should be a "string" but "' + typeStr(template) + '" was given as the first argument for mustache#render(template, view, partials)');
+      }
+      return defaultWriter.render(template, view, partials, config2);
+    };
+    mustache.escape = escapeHtml;
+    mustache.Scanner = Scanner;
+    mustache.Context = Context;
+    mustache.Writer = Writer;
+    mustache_default = mustache;
+  }
+});
+
+// ts-src/render/template.ts
+function renderTemplate(template, values) {
+  for (const [type, name6] of mustache_default.parse(template)) {
+    if ((type === "name" || type === "#" || type === "^" || type === "&") && name6 !== "." && !Object.hasOwn(values, name6))
+      throw new Error(`the template needs '${name6}'`);
+  }
+  return mustache_default.render(template, values, void 0, { escape: String });
+}
+var shellQuote;
+var init_template = __esm({
+  "ts-src/render/template.ts"() {
+    "use strict";
+    init_mustache();
+    shellQuote = (text8) => /^[A-Za-z0-9_@%+=:,./-]+$/.test(text8) ? text8 : `'${text8.replaceAll("'", "'\\''")}'`;
+  }
+});
+
 // ts-src/publish/s3-endpoint.ts
 var s3_endpoint_exports = {};
 __export(s3_endpoint_exports, {
@@ -18058,6 +18586,463 @@ var init_s3_endpoint = __esm({
   }
 });
 
+// ts-src/publish/ssh-script.ts
+var hostScript;
+var init_ssh_script = __esm({
+  "ts-src/publish/ssh-script.ts"() {
+    "use strict";
+    hostScript = `
+set -eu
+umask 022
+root=$1 command=$2
+incoming=.slipway/incoming
+digest() { sha256sum < "$1" | cut -c 1-64; }
+size() { stat -L -c %s "$1"; }
+folder() { case $1 in */*) mkdir -p "\${1%/*}" ;; esac; }
+# Says of a name: there, other or absent. A shorter file is what a crash of the host left, and is removed.
+compare() {
+  if [ ! -e "$3" ]; then echo absent
+  elif [ "$(size "$3")" = "$2" ] && [ "$(digest "$3")" = "$1" ]; then echo there
+  elif [ "$(size "$3")" -ge "$2" ]; then echo other
+  else rm -f "$3"; echo absent
+  fi
+}
+temporary() { printf '%s.%s.tmp' "$1" $$; }
+case $command in
+  check)
+    for program in rsync flock sha256sum stat find; do
+      command -v $program > /dev/null || { echo "lacks $program"; exit 45; }
+    done
+    mkdir -p "$root/$incoming"
+    find "$root/$incoming" -type f -mtime +1 -exec rm -f {} +
+    exit 0 ;;
+esac
+cd "$root"
+case $command in
+  hold)
+    mkdir -p .slipway
+    exec flock .slipway.lock sh -c 'echo held; cat > /dev/null' ;;
+  read)
+    IFS= read -r name
+    [ -f "$name" ] || exit 44
+    exec cat "$name" ;;
+  compare)
+    while read -r sha bytes name; do compare "$sha" "$bytes" "$name"; done ;;
+  place)
+    while read -r sha bytes name; do
+      now=$(compare "$sha" "$bytes" "$name")
+      if [ "$now" != absent ]; then echo "$now"; continue; fi
+      [ "$(digest "$incoming/$sha")" = "$sha" ] || { rm -f "$incoming/$sha"; exit 46; }
+      folder "$name"
+      if ln "$incoming/$sha" "$name" 2> /dev/null; then echo written; continue; fi
+      if [ ! -e "$name" ]; then
+        cp "$incoming/$sha" "$(temporary "$name")"
+        mv -n "$(temporary "$name")" "$name"
+        rm -f "$(temporary "$name")"
+      fi
+      now=$(compare "$sha" "$bytes" "$name")
+      [ "$now" != there ] || now=written
+      echo "$now"
+    done
+    sync -f . 2> /dev/null || sync ;;
+  put)
+    # From a file of the repository where it is there, else from what came.
+    while read -r sha like name; do
+      from=$incoming/$sha
+      if [ "$like" != - ] && [ -f "$like" ]; then from=$like; fi
+      if [ ! -f "$from" ]; then echo absent; continue; fi
+      folder "$name"
+      new=$(temporary "$name")
+      rm -f "$new"
+      # A file that came may be overwritten by no one: its name goes, the file stays.
+      ln "$from" "$new" 2> /dev/null || cp "$from" "$new"
+      mv -f "$new" "$name"
+      rm -f "$new"
+      echo written
+    done
+    sync -f . 2> /dev/null || sync ;;
+  replace)
+    read -r sha before name
+    exec 9> .slipway/swap
+    flock 9
+    now=-
+    if [ -f "$name" ]; then now=$(digest "$name"); fi
+    [ "$now" = "$before" ] || { echo moved; exit 0; }
+    [ "$(digest "$incoming/$sha")" = "$sha" ] || exit 46
+    folder "$name"
+    cp "$incoming/$sha" "$(temporary "$name")"
+    sync "$(temporary "$name")" 2> /dev/null || sync
+    mv -f "$(temporary "$name")" "$name"
+    sync -f . 2> /dev/null || sync
+    echo replaced ;;
+  forget)
+    while read -r sha; do rm -f "$incoming/$sha"; done ;;
+  list)
+    IFS= read -r name
+    [ -d "$name" ] || exit 0
+    find "$name" -type f -printf '%s %T@ %p\\n' ;;
+  remove)
+    IFS= read -r name
+    rm -f "$name"
+    # Folders that are empty now go, too.
+    while :; do
+      case $name in */*/*) name=\${name%/*} ;; *) exit 0 ;; esac
+      rmdir "$name" 2> /dev/null || exit 0
+    done ;;
+esac
+`;
+  }
+});
+
+// ts-src/publish/ssh-connection.ts
+function socketFolder() {
+  const folder2 = (0, import_node_path92.join)((0, import_node_os12.tmpdir)(), `slipway-ssh-${process.getuid?.() ?? 0}`);
+  (0, import_node_fs74.mkdirSync)(folder2, { recursive: true, mode: 448 });
+  const { uid, mode } = (0, import_node_fs74.statSync)(folder2);
+  if (uid !== process.getuid?.() || (mode & 63) !== 0)
+    throw fault3(`${folder2} is not a folder of this user alone: remove it`);
+  return folder2;
+}
+var import_node_fs74, import_node_os12, import_node_path92, import_node_child_process5, import_promises8, absent, lacking, damaged, most5, pauses, fault3, SshConnection, quoted3, isCut, reasons;
+var init_ssh_connection = __esm({
+  "ts-src/publish/ssh-connection.ts"() {
+    "use strict";
+    import_node_fs74 = require("node:fs");
+    import_node_os12 = require("node:os");
+    import_node_path92 = require("node:path");
+    import_node_child_process5 = require("node:child_process");
+    import_promises8 = require("node:timers/promises");
+    init_process();
+    init_digest();
+    init_remote_place();
+    init_template();
+    init_ssh_script();
+    absent = 44;
+    lacking = 45;
+    damaged = 46;
+    most5 = 6;
+    pauses = [1e3, 4e3];
+    fault3 = (message) => Object.assign(new Error(message), { code: "ESTORE" });
+    SshConnection = class {
+      constructor(place3) {
+        this.place = place3;
+        const own3 = [
+          ["BatchMode", "yes"],
+          ["ConnectTimeout", "15"],
+          ["ServerAliveInterval", "15"],
+          ["ServerAliveCountMax", "4"],
+          ...place3.key === void 0 ? [] : [
+            ["IdentityFile", quoted3(place3.key)],
+            ["IdentitiesOnly", "yes"]
+          ],
+          ...place3.knownHosts === void 0 ? [] : [["UserKnownHostsFile", quoted3(place3.knownHosts)]],
+          ...place3.port === void 0 ? [] : [["Port", String(place3.port)]],
+          ...place3.user === void 0 ? [] : [["User", place3.user]]
+        ];
+        const path2 = (0, import_node_path92.join)(socketFolder(), `${sha256(JSON.stringify(own3)).slice(0, 8)}-%C`);
+        const shared2 = [
+          ["ControlMaster", "auto"],
+          ["ControlPath", path2],
+          ["ControlPersist", "10"]
+        ];
+        this.options = [...own3, ...shared2].flatMap(([name6 = "", value2 = ""]) => ["-o", `${name6}=${value2}`]);
+      }
+      options;
+      ready;
+      running = 0;
+      waiting = [];
+      get host() {
+        return this.place.host.replace(/^\[|\]$/g, "");
+      }
+      command(name6) {
+        return ["sh", "-c", hostScript, "sh", this.place.path, name6].map(shellQuote).join(" ");
+      }
+      /** Sees once whether the host can be reached and has what publishing needs. */
+      open() {
+        return this.ready ??= this.check();
+      }
+      async check() {
+        const seen = await this.ssh("check", void 0, []);
+        if (seen.code === 0) return;
+        if (seen.code === lacking)
+          throw fault3(`${remoteName(this.place)}: the host ${seen.stdout.trim()}: install it there`);
+        throw this.refusal(seen);
+      }
+      /** Runs a command of the script; its output is as bytes. */
+      async ask(command2, lines = []) {
+        await this.open();
+        const done = await this.ssh(command2, lines.map((l) => `${l}
+`).join(""), pauses);
+        if (done.code === 0 || done.code === absent) return done;
+        if (done.code === damaged)
+          throw fault3(`${remoteName(this.place)}: a file arrived damaged: run the same command again`);
+        throw this.refusal(done);
+      }
+      ssh(command2, input, again) {
+        const args = [...this.options, "--", this.host, this.command(command2)];
+        return this.inTurn(
+          () => this.retried(
+            again,
+            () => run("ssh", args, {
+              encoding: "latin1",
+              limit: 1 << 30,
+              ...input === void 0 ? {} : { input: Buffer.from(input) }
+            })
+          )
+        );
+      }
+      /** Copies what lies in a folder into the host's incoming one; what is there already stays. */
+      async send(folder2) {
+        await this.open();
+        const ssh2 = ["ssh", ...this.options].map(shellQuote).join(" ");
+        const args = [
+          "-rL",
+          "--whole-file",
+          "--ignore-existing",
+          "--perms",
+          "--chmod=D755,F644",
+          "--timeout=300",
+          "-e",
+          ssh2
+        ];
+        const target2 = `${this.place.host}:${this.place.path}/.slipway/incoming/`;
+        const done = await this.inTurn(() => this.retried(pauses, () => run("rsync", [...args, `${folder2}/`, target2])));
+        if (done.code === 127 && /ENOENT|not found/.test(done.stderr))
+          throw fault3("rsync is not there: install it on this machine");
+        if (done.code !== 0) throw this.refusal(done);
+      }
+      /** Holds the host's lock while `work` runs. It ends with the connection, so a killed run leaves none behind. */
+      async holding(work2) {
+        await this.open();
+        const holder2 = (0, import_node_child_process5.spawn)("ssh", [...this.options, "--", this.host, this.command("hold")], {
+          stdio: ["pipe", "pipe", "pipe"],
+          detached: true
+        });
+        let said = "";
+        holder2.stderr.setEncoding("utf8").on("data", (text8) => said += text8);
+        const ended = new Promise((resolve29) => {
+          holder2.on("error", () => resolve29(127));
+          holder2.on("exit", (code) => resolve29(code ?? 128));
+        });
+        const held = new Promise((resolve29) => {
+          holder2.stdout.once("data", () => resolve29(true));
+          void ended.then(() => resolve29(false));
+        });
+        if (!await held) throw this.refusal({ code: await ended, stderr: said });
+        try {
+          return await work2();
+        } finally {
+          holder2.stdin.end();
+          await ended;
+        }
+      }
+      async inTurn(work2) {
+        if (this.running >= most5) await new Promise((resolve29) => this.waiting.push(resolve29));
+        this.running++;
+        try {
+          return await work2();
+        } finally {
+          this.running--;
+          this.waiting.shift()?.();
+        }
+      }
+      /** A connection that was cut is made again; one that the host refuses is not. */
+      async retried(again, work2) {
+        let done = await work2();
+        for (const pause6 of again) {
+          if (!isCut(done)) return done;
+          await (0, import_promises8.setTimeout)(pause6);
+          done = await work2();
+        }
+        return done;
+      }
+      refusal({ code, stderr }) {
+        const where = remoteName(this.place);
+        if (code === 127 && /ENOENT/.test(stderr)) return fault3("ssh is not there: install openssh-client on this machine");
+        const last = stderr.trim().split("\n").slice(-3).join(" ").slice(-400);
+        const why = reasons.find(([pattern]) => pattern.test(stderr))?.[1];
+        return fault3(`${where}: ${why === void 0 ? "" : `${why}: `}${last || `ssh ended with ${code}`}`);
+      }
+    };
+    quoted3 = (path2) => path2.includes(" ") ? `"${path2}"` : path2;
+    isCut = ({ code, stderr }) => [255, 12, 30].includes(code) && /closed|reset|broken pipe|timed? ?out|mux_client/i.test(stderr) && !/denied/.test(stderr);
+    reasons = [
+      [
+        /Permission denied \(/,
+        "the host refuses the key: is its public half in authorized_keys there, and the right one named by key= or ssh-agent?"
+      ],
+      [
+        /Host key verification failed|REMOTE HOST IDENTIFICATION/,
+        "the host's key is not known here or has changed: add it to known_hosts"
+      ],
+      [/Could not resolve/, "the name of the host is not known"],
+      [/Connection refused/, "nothing answers at that port"],
+      [/timed out/, "there was no answer in time"],
+      [/No route to host|unreachable/, "the host can not be reached"],
+      [/No space left/, "the disk of the host is full"],
+      [/Read-only file system/, "the host's file system is read-only"],
+      [/Permission denied/, "the user may not write there"]
+    ];
+  }
+});
+
+// ts-src/publish/ssh-endpoint.ts
+var ssh_endpoint_exports = {};
+__export(ssh_endpoint_exports, {
+  SshEndpoint: () => SshEndpoint
+});
+var import_node_fs75, import_node_os13, import_node_path93, SshEndpoint, answers, placedOf;
+var init_ssh_endpoint = __esm({
+  "ts-src/publish/ssh-endpoint.ts"() {
+    "use strict";
+    import_node_fs75 = require("node:fs");
+    import_node_os13 = require("node:os");
+    import_node_path93 = require("node:path");
+    init_digest();
+    init_remote_place();
+    init_ssh_connection();
+    SshEndpoint = class {
+      id;
+      where;
+      uri;
+      served;
+      /** Files that are placed together go in one transfer. */
+      width = 256;
+      connection;
+      queue = [];
+      flushing = false;
+      constructor(uri2) {
+        const place3 = parseRemotePlace(uri2);
+        if (typeof place3 === "string") throw Object.assign(new Error(`${uri2}: ${place3}`), { code: "ESTORE" });
+        const query2 = uri2.includes("?") ? uri2.slice(uri2.indexOf("?")) : "";
+        this.where = remoteName(place3);
+        this.id = `${this.where}${query2}`;
+        this.connection = new SshConnection(place3);
+        this.served = place3.public !== void 0;
+        this.uri = place3.public ?? this.where;
+      }
+      during(_purpose, work2) {
+        return this.connection.holding(work2);
+      }
+      async read(name6) {
+        const read3 = await this.connection.ask("read", [name6]);
+        if (read3.code === absent) return void 0;
+        const data = Buffer.from(read3.stdout, "latin1");
+        return { data, tag: sha256(data) };
+      }
+      has() {
+        return void 0;
+      }
+      /** Calls that come while others are sent go together in the next transfer. */
+      placeFile(name6, file3) {
+        return new Promise((done, failed5) => {
+          this.queue.push({ name: name6, file: file3, done, failed: failed5 });
+          if (!this.flushing) void this.flush();
+        });
+      }
+      async flush() {
+        this.flushing = true;
+        await new Promise((resolve29) => setImmediate(resolve29));
+        while (this.queue.length) {
+          const batch = this.queue;
+          this.queue = [];
+          try {
+            const files = batch.map(({ name: name6, file: file3 }) => ({ name: name6, size: file3.size, sha256: file3.sha256, path: file3.path }));
+            const placed = await this.placeMany(files);
+            batch.forEach(({ done }, i) => done(placed[i] ?? "other"));
+          } catch (e) {
+            for (const { failed: failed5 } of batch) failed5(e);
+          }
+        }
+        this.flushing = false;
+      }
+      placeAll(files) {
+        return this.placeMany(files.map((f) => ({ ...f, size: f.data.length })));
+      }
+      async placeMany(files) {
+        if (!files.length) return [];
+        const lines = files.map((f) => `${f.sha256} ${f.size} ${f.name}`);
+        const before = answers(await this.connection.ask("compare", lines));
+        const wanted = files.filter((_, i) => before[i] === "absent");
+        if (wanted.length) {
+          await this.send(wanted);
+          const after = answers(
+            await this.connection.ask(
+              "place",
+              wanted.map((f) => `${f.sha256} ${f.size} ${f.name}`)
+            )
+          );
+          await this.forget(wanted);
+          const placed = new Map(wanted.map((f, i) => [f.name, after[i]]));
+          return files.map((f, i) => placedOf(placed.get(f.name) ?? before[i]));
+        }
+        return before.map(placedOf);
+      }
+      put(name6, data) {
+        return this.putAll([{ name: name6, data }]);
+      }
+      async putAll(files) {
+        if (!files.length) return;
+        const all = files.map((f) => ({ ...f, sha256: sha256(f.data) }));
+        const alike = all.filter((f) => f.like !== void 0);
+        const given = await this.named(alike);
+        const others2 = all.filter((f) => f.like === void 0 || given.get(f.name) === "absent");
+        if (!others2.length) return;
+        await this.send(others2);
+        await this.named(others2.map(({ name: name6, sha256: digest4 }) => ({ name: name6, sha256: digest4 })));
+        await this.forget(others2);
+      }
+      async named(files) {
+        if (!files.length) return /* @__PURE__ */ new Map();
+        const lines = files.map((f) => `${f.sha256} ${f.like ?? "-"} ${f.name}`);
+        const said = answers(await this.connection.ask("put", lines));
+        return new Map(files.map((f, i) => [f.name, said[i] ?? "absent"]));
+      }
+      async replace(name6, data, before) {
+        const file3 = { name: name6, data, sha256: sha256(data) };
+        await this.send([file3]);
+        const [said] = answers(await this.connection.ask("replace", [`${file3.sha256} ${before ?? "-"} ${name6}`]));
+        await this.forget([file3]);
+        return said === "replaced" || (await this.read(name6))?.tag === file3.sha256;
+      }
+      async *list(prefix) {
+        const found2 = await this.connection.ask("list", [prefix]);
+        for (const line2 of Buffer.from(found2.stdout, "latin1").toString("utf8").split("\n")) {
+          const [, size3, modified, name6] = /^(\d+) (\d+)[.\d]* (.+)$/.exec(line2) ?? [];
+          if (name6 !== void 0)
+            yield await Promise.resolve({ name: name6, size: Number(size3), modified: Number(modified) * 1e3 });
+        }
+      }
+      async remove(name6) {
+        await this.connection.ask("remove", [name6]);
+      }
+      /** Brings files to the host under their digests. What an earlier run brought is not sent again. */
+      async send(files) {
+        const folder2 = (0, import_node_fs75.mkdtempSync)((0, import_node_path93.join)((0, import_node_os13.tmpdir)(), "slipway-send-"));
+        try {
+          (0, import_node_fs75.mkdirSync)(folder2, { recursive: true });
+          for (const file3 of new Map(files.map((f) => [f.sha256, f])).values()) {
+            const target2 = (0, import_node_path93.join)(folder2, file3.sha256);
+            if ("path" in file3) (0, import_node_fs75.symlinkSync)((0, import_node_path93.resolve)(file3.path), target2);
+            else (0, import_node_fs75.writeFileSync)(target2, file3.data);
+          }
+          await this.connection.send(folder2);
+        } finally {
+          (0, import_node_fs75.rmSync)(folder2, { recursive: true, force: true });
+        }
+      }
+      async forget(files) {
+        await this.connection.ask(
+          "forget",
+          files.map((f) => f.sha256)
+        );
+      }
+    };
+    answers = ({ stdout }) => stdout.trimEnd().split("\n");
+    placedOf = (said) => said === "written" || said === "there" ? said : "other";
+  }
+});
+
 // ts-src/model/plan-schema.ts
 var plan_schema_exports = {};
 __export(plan_schema_exports, {
@@ -18151,7 +19136,7 @@ var init_plan_schema = __esm({
 var import_node_v8 = require("node:v8");
 
 // ts-src/cli/cli.ts
-var import_node_fs113 = require("node:fs");
+var import_node_fs115 = require("node:fs");
 var import_node_util4 = require("node:util");
 init_faults();
 init_slow();
@@ -18396,7 +19381,7 @@ var tryMutex = (path2) => hold(path2, ["--exclusive", "--nonblock", "--conflict-
 var taken = 99;
 function hold(path2, kind, waiting2) {
   (0, import_node_fs3.mkdirSync)((0, import_node_path3.dirname)(path2), { recursive: true });
-  return new Promise((resolve28, reject) => {
+  return new Promise((resolve29, reject) => {
     const holder2 = (0, import_node_child_process.spawn)("flock", [...kind, "--no-fork", path2, "cat"], {
       stdio: ["pipe", "pipe", "pipe"],
       detached: true
@@ -18406,7 +19391,7 @@ function hold(path2, kind, waiting2) {
     const timer = waiting2 && setTimeout(waiting2, 1e3);
     const refused4 = (code) => {
       clearTimeout(timer);
-      if (code === taken) resolve28(void 0);
+      if (code === taken) resolve29(void 0);
       else reject(lockFault(path2, words6, code));
     };
     holder2.on("error", reject);
@@ -18418,15 +19403,15 @@ function hold(path2, kind, waiting2) {
       holder2.off("close", refused4);
       holder2.unref();
       for (const pipe2 of [holder2.stdin, holder2.stdout, holder2.stderr]) pipe2.unref();
-      resolve28(() => letGo(holder2));
+      resolve29(() => letGo(holder2));
     });
   });
 }
 function letGo(holder2) {
   if (holder2.exitCode !== null || holder2.signalCode !== null) return Promise.resolve();
-  return new Promise((resolve28) => {
+  return new Promise((resolve29) => {
     holder2.ref();
-    holder2.once("exit", () => resolve28());
+    holder2.once("exit", () => resolve29());
     holder2.stdin.end();
   });
 }
@@ -18637,7 +19622,7 @@ init_digest();
 // ts-src/model/stored.ts
 init_names();
 var text = (pattern, longest7 = 4096) => (v) => typeof v === "string" && v.length <= longest7 && pattern.test(v);
-var list = (of, most7 = 1e6) => (v) => Array.isArray(v) && v.length <= most7 && v.every(of);
+var list = (of, most8 = 1e6) => (v) => Array.isArray(v) && v.length <= most8 && v.every(of);
 var map = (of, key = line) => (v) => isObject(v) && Object.entries(v).every(([k, inner]) => key(k) && of(inner));
 var oneOf = (...values) => (v) => values.includes(v);
 var optional = (of) => (v) => v === void 0 || of(v);
@@ -19130,20 +20115,20 @@ var Store = class {
 };
 
 // ts-src/store/open-store.ts
-var isStoreUri = (uri) => /^(file:[^\0-\x1f\x7f]+|s3:\/\/[a-z0-9][a-z0-9.-]+(\/[^?#\s]*)?(\?[^#\s]*)?)$/.test(uri);
-async function openStore(uri, root, state, untrusted) {
+var isStoreUri = (uri2) => /^(file:[^\0-\x1f\x7f]+|s3:\/\/[a-z0-9][a-z0-9.-]+(\/[^?#\s]*)?(\?[^#\s]*)?)$/.test(uri2);
+async function openStore(uri2, root, state, untrusted) {
   const use = { cache: (0, import_node_path8.join)(state, "cache/objects"), ...untrusted === void 0 ? {} : { untrusted } };
-  if (uri.startsWith("file:")) {
-    const path2 = decoded(uri.slice("file:".length).replace(/^\/\/(?=\/)/, ""));
+  if (uri2.startsWith("file:")) {
+    const path2 = decoded(uri2.slice("file:".length).replace(/^\/\/(?=\/)/, ""));
     const folder2 = path2.startsWith("/") ? path2 : (0, import_node_path8.join)(root, path2);
     return new Store(new FileBlobs(folder2, memoryOf(folder2, state)), use);
   }
   const [{ S3Blobs: S3Blobs2 }, { parseS3: parseS32 }] = await Promise.all([Promise.resolve().then(() => (init_s3_blobs(), s3_blobs_exports)), Promise.resolve().then(() => (init_s3_place(), s3_place_exports))]);
-  return new Store(new S3Blobs2(parseS32(uri, process.env)), use);
+  return new Store(new S3Blobs2(parseS32(uri2, process.env)), use);
 }
-function isOwnStore(uri, root, state) {
-  if (!uri.startsWith("file:")) return false;
-  const path2 = decoded(uri.slice("file:".length).replace(/^\/\/(?=\/)/, ""));
+function isOwnStore(uri2, root, state) {
+  if (!uri2.startsWith("file:")) return false;
+  const path2 = decoded(uri2.slice("file:".length).replace(/^\/\/(?=\/)/, ""));
   return `${(0, import_node_path8.resolve)(root, path2)}/`.startsWith(`${(0, import_node_path8.resolve)(state)}/`);
 }
 var memoryOf = (folder2, state) => `${(0, import_node_path8.resolve)(folder2)}/`.startsWith(`${(0, import_node_path8.resolve)(state)}/`) ? void 0 : (0, import_node_path8.join)(state, "stores", sha256((0, import_node_path8.resolve)(folder2)).slice(0, 16));
@@ -19202,7 +20187,7 @@ async function look(root, path2) {
   }
   return last;
 }
-async function openFile(root, path2, most7) {
+async function openFile(root, path2, most8) {
   const found2 = await look(root, path2);
   if (!found2) return void 0;
   if (found2.kind !== "a file") throw fault(path2, `is ${found2.kind}, not a file`);
@@ -19213,15 +20198,15 @@ async function openFile(root, path2, most7) {
     throw fault(path2, `can't be read (${faultName(e)})`);
   }
   const opened = await handle.stat();
-  if (opened.isFile() && opened.size <= most7) return handle;
+  if (opened.isFile() && opened.size <= most8) return handle;
   await handle.close();
-  throw opened.isFile() ? fault(path2, `is larger than ${sizeText(most7)}`) : fault(path2, "is no file");
+  throw opened.isFile() ? fault(path2, `is larger than ${sizeText(most8)}`) : fault(path2, "is no file");
 }
-async function readLeft(root, path2, most7) {
-  const handle = await openFile(root, path2, most7);
+async function readLeft(root, path2, most8) {
+  const handle = await openFile(root, path2, most8);
   if (!handle) return void 0;
   try {
-    const bytes = Buffer.alloc(Math.min(most7, (await handle.stat()).size));
+    const bytes = Buffer.alloc(Math.min(most8, (await handle.stat()).size));
     let filled = 0;
     while (filled < bytes.length) {
       const { bytesRead } = await handle.read(bytes, filled, bytes.length - filled, filled);
@@ -19248,13 +20233,13 @@ function readPart(file3, from, bytes) {
     (0, import_node_fs8.closeSync)(handle);
   }
 }
-async function checkLeft(root, path2, most7) {
-  const handle = await openFile(root, path2, most7);
+async function checkLeft(root, path2, most8) {
+  const handle = await openFile(root, path2, most8);
   if (!handle) throw fault(path2, "is not there");
   await handle.close();
   return (0, import_node_path9.join)(root, path2);
 }
-async function listLeft(root, path2, most7 = 1e4) {
+async function listLeft(root, path2, most8 = 1e4) {
   if (path2 !== "") {
     const found2 = await look(root, path2);
     if (!found2) return [];
@@ -19264,7 +20249,7 @@ async function listLeft(root, path2, most7 = 1e4) {
   try {
     for await (const entry of await (0, import_promises3.opendir)((0, import_node_path9.join)(root, path2))) {
       names4.push({ name: entry.name, kind: kindOf(entry) });
-      if (names4.length > most7) throw fault(path2 || ".", `holds more than ${most7} files`);
+      if (names4.length > most8) throw fault(path2 || ".", `holds more than ${most8} files`);
     }
   } catch (e) {
     throw e instanceof LeftBehindError ? e : fault(path2 || ".", `can't be read (${faultName(e)})`);
@@ -19273,15 +20258,15 @@ async function listLeft(root, path2, most7 = 1e4) {
 }
 async function walkLeft(root, path2, options5 = {}) {
   const found2 = [];
-  const most7 = options5.most ?? mostNames;
+  const most8 = options5.most ?? mostNames;
   const visit = async (folder2, depth2) => {
     if (depth2 > deepest) throw fault(folder2, `is nested more than ${deepest} deep`);
-    for (const { name: name6, kind } of await listLeft(root, folder2, most7)) {
+    for (const { name: name6, kind } of await listLeft(root, folder2, most8)) {
       const at2 = folder2 ? `${folder2}/${name6}` : name6;
       if (options5.skip?.(at2)) continue;
       if (kind === "a folder") await visit(at2, depth2 + 1);
       else found2.push({ path: at2, kind });
-      if (found2.length > most7) throw fault(path2 || ".", `holds more than ${most7} files`);
+      if (found2.length > most8) throw fault(path2 || ".", `holds more than ${most8} files`);
     }
   };
   await visit(path2, 0);
@@ -19899,8 +20884,8 @@ var TarReader = class {
     this.after += rest2.length;
     if (this.after > longestPadding || rest2.some((b) => b !== 0)) throw new TarError("something follows its end");
   }
-  take(most7) {
-    const part = this.held.subarray(0, most7);
+  take(most8) {
+    const part = this.held.subarray(0, most8);
     this.held = this.held.subarray(part.length);
     return part;
   }
@@ -20086,9 +21071,9 @@ async function stream(file3, action, take) {
   child.stderr?.setEncoding("utf8").on("data", (text8) => {
     if (words6.length < 1e4) words6 += text8;
   });
-  const ended = new Promise((resolve28, reject) => {
+  const ended = new Promise((resolve29, reject) => {
     child.on("error", reject);
-    child.on("close", resolve28);
+    child.on("close", resolve29);
   });
   ended.catch(() => void 0);
   try {
@@ -20131,14 +21116,14 @@ function memberFaults(members2, allowed) {
   const seen = /* @__PURE__ */ new Map();
   for (const m of members2) {
     if (faults5.length >= told2) break;
-    const fault3 = memberFault(m, allowed) ?? (seen.has(m.path) ? "is there twice" : void 0);
-    if (fault3 !== void 0) faults5.push(`${shown2(m.path)} ${fault3}`);
+    const fault4 = memberFault(m, allowed) ?? (seen.has(m.path) ? "is there twice" : void 0);
+    if (fault4 !== void 0) faults5.push(`${shown2(m.path)} ${fault4}`);
     seen.set(m.path, m);
   }
   for (const m of members2) {
     if (faults5.length >= told2) break;
-    const fault3 = allowed.links.has(m.path) ? void 0 : placeFault(m, seen, allowed);
-    if (fault3 !== void 0) faults5.push(`${shown2(m.path)} ${fault3}`);
+    const fault4 = allowed.links.has(m.path) ? void 0 : placeFault(m, seen, allowed);
+    if (fault4 !== void 0) faults5.push(`${shown2(m.path)} ${fault4}`);
   }
   return faults5;
 }
@@ -21888,9 +22873,9 @@ function findDepths(sequence, count3) {
   }
   depth2.fill(-1);
   for (const node2 of sequence) {
-    const below2 = Math.max(greatest(depth2, node2.build), greatest(depth2, node2.run)) + 1;
+    const below3 = Math.max(greatest(depth2, node2.build), greatest(depth2, node2.run)) + 1;
     const set = sets.get(node2) ?? { nodes: [node2], left: 1, depth: 0 };
-    set.depth = Math.max(set.depth, below2);
+    set.depth = Math.max(set.depth, below3);
     if (--set.left === 0) for (const n of set.nodes) n.planned.depth = depth2[n.number] = set.depth;
   }
 }
@@ -22367,7 +23352,7 @@ var ScopePlanner = class {
     const narrow = narrowing(selection, evaluated);
     const explicit = selection.packages ? matcher(selection.packages) : () => true;
     if (narrow) nodes = this.narrowed(nodes, (name6) => explicit(name6) && narrow(name6));
-    for (const n of nodes) for (const fault3 of n.faults ?? []) this.diagnostics.push(fault3);
+    for (const n of nodes) for (const fault4 of n.faults ?? []) this.diagnostics.push(fault4);
     const files = nodes.map((n) => ({ planned: n.planned, file: evaluated.packages[n.number]?.file ?? "" }));
     for (const clash of nameClashes(files, distro, evaluated.input.name)) this.diagnostics.push(clash);
     if (selection.only) {
@@ -22854,7 +23839,7 @@ async function patiently(args, options5, { url: url2, submodule, reporter: repor
     reporter2.waiting?.(
       `${hostOf(url2)} ${why === "refused" ? "allows no more requests for now" : `did not answer (${lastLine(o)})`}: trying again in ${seconds} s`
     );
-    await new Promise((resolve28) => setTimeout(resolve28, seconds * 1e3));
+    await new Promise((resolve29) => setTimeout(resolve29, seconds * 1e3));
   }
 }
 var unreachable = ({ url: url2, submodule }, o) => bad(
@@ -22916,7 +23901,7 @@ async function bringLargeFiles(gitDir, tree, folder2) {
   ]);
   const pointers = found2.stdout.split("\0").filter(Boolean);
   if (!pointers.length) return good(folder2);
-  const fault3 = (why) => bad(
+  const fault4 = (why) => bad(
     error(
       "source-lfs",
       `${(0, import_node_path15.relative)(folder2, pointers[0])} and ${pointers.length - 1} more are kept by Git LFS: ${why}`,
@@ -22926,8 +23911,8 @@ async function bringLargeFiles(gitDir, tree, folder2) {
     )
   );
   const origin = (await git(["config", "remote.origin.url"], { gitDir })).stdout.trim();
-  if ((await git(["lfs", "version"])).code !== 0) return fault3("git-lfs is not installed");
-  if (!origin) return fault3("it is not known where they are");
+  if ((await git(["lfs", "version"])).code !== 0) return fault4("git-lfs is not installed");
+  if (!origin) return fault4("it is not known where they are");
   const server = [
     "-c",
     `lfs.url=${origin.replace(/(\.git)?\/*$/, ".git")}/info/lfs`,
@@ -22944,7 +23929,7 @@ async function bringLargeFiles(gitDir, tree, folder2) {
     const bytes = Buffer.from(got.stdout, "latin1");
     const digest4 = /^oid sha256:([0-9a-f]{64})$/m.exec(pointer)?.[1];
     if (got.code !== 0 || sha256(bytes) !== digest4)
-      return fault3(got.code === 0 ? "what the server sent is not it" : lastLine(got));
+      return fault4(got.code === 0 ? "what the server sent is not it" : lastLine(got));
     (0, import_node_fs14.writeFileSync)(file3, bytes);
   }
   return good(folder2);
@@ -23031,8 +24016,8 @@ async function fetchCommits(url2, commits, state, what, reporter2 = {}) {
     if (exists(stale) && Date.now() - (0, import_node_fs15.statSync)(stale).mtimeMs > 6e5) (0, import_node_fs15.rmSync)(stale);
     const fetch2 = { gitDir, what };
     const remote = { url: url2, reporter: reporter2 };
-    const lacking = commits.filter((_, i) => !there[i]);
-    const got = await fetchInto(fetch2, remote, lacking);
+    const lacking2 = commits.filter((_, i) => !there[i]);
+    const got = await fetchInto(fetch2, remote, lacking2);
     if (!got.ok) return got;
     const snapshots = [];
     for (const [i, commit2] of commits.entries()) {
@@ -23053,9 +24038,9 @@ async function fetchCommits(url2, commits, state, what, reporter2 = {}) {
 async function fetchInto(fetch2, remote, commits) {
   const { gitDir } = fetch2;
   const { url: url2 } = remote;
-  const lacking = [];
-  for (const c of commits) if (!await hasTree(gitDir, c)) lacking.push(c);
-  if (!lacking.length) return good(void 0);
+  const lacking2 = [];
+  for (const c of commits) if (!await hasTree(gitDir, c)) lacking2.push(c);
+  if (!lacking2.length) return good(void 0);
   const own3 = (await git(["config", "remote.origin.url"], { gitDir })).stdout.trim() === loginOf(url2).plain;
   const filtered = fetch2.what === "trees" && own3;
   let fetched = await patiently(
@@ -23066,7 +24051,7 @@ async function fetchInto(fetch2, remote, commits) {
       "--depth",
       "1",
       ...filtered ? ["--filter=blob:none", "--", "origin"] : ["--", at2],
-      ...lacking
+      ...lacking2
     ],
     { gitDir },
     remote
@@ -23086,7 +24071,7 @@ async function fetchInto(fetch2, remote, commits) {
       remote
     );
   if (fetched.code !== 0) return unreachable(remote, fetched);
-  for (const c of lacking)
+  for (const c of lacking2)
     if (!await hasTree(gitDir, c)) return bad(error("source-ref", `${url2} has no commit ${c}`));
   return good(void 0);
 }
@@ -23439,14 +24424,14 @@ function atShortCommit(version3, all) {
 function notThere(url2, version3, all) {
   const short4 = (kind) => [...all.keys()].flatMap((n) => n.startsWith(kind) && !n.endsWith("^{}") ? [n.slice(kind.length)] : []);
   const [branches, tags2] = [short4("refs/heads/"), short4("refs/tags/")];
-  const fault3 = (hint) => bad(error("source-ref", `${url2} has no branch or tag '${version3}'`, { hint }));
+  const fault4 = (hint) => bad(error("source-ref", `${url2} has no branch or tag '${version3}'`, { hint }));
   const remote = /^(?:refs\/)?(?:remotes\/)?[^/]+\/(.+)$/.exec(version3)?.[1];
-  if (remote !== void 0 && branches.includes(remote)) return fault3(`'${remote}' is what the branch is called there`);
+  if (remote !== void 0 && branches.includes(remote)) return fault4(`'${remote}' is what the branch is called there`);
   if (isShortCommit(version3))
-    return fault3("an abbreviated commit is found only where a branch or tag stands at it: write all 40 digits");
+    return fault4("an abbreviated commit is found only where a branch or tag stands at it: write all 40 digits");
   const [near] = new NearNames([...branches, ...tags2]).of(version3, 1);
-  if (near !== void 0) return fault3(`did you mean '${near}'? It has ${listed(branches, "branch", "branches")}`);
-  return fault3(
+  if (near !== void 0) return fault4(`did you mean '${near}'? It has ${listed(branches, "branch", "branches")}`);
+  return fault4(
     `it has ${listed(branches, "branch", "branches")}${tags2.length ? ` and ${listed(tags2, "tag", "tags")}` : ""}`
   );
 }
@@ -23508,7 +24493,7 @@ function versionAttributesOf(more) {
 init_names();
 
 // ts-src/read/manifest/redundant.ts
-function redundant(dependencies, format, fault3) {
+function redundant(dependencies, format, fault4) {
   const counts2 = /* @__PURE__ */ new Map();
   for (const d of dependencies) counts2.set(d.name, (counts2.get(d.name) ?? 0) + 1);
   const repeated = dependencies.filter((d) => counts2.get(d.name) > 1);
@@ -23524,7 +24509,7 @@ function redundant(dependencies, format, fault3) {
     const tags2 = seen.get(id(d));
     const others2 = impliedTags(d.tag, format);
     const clash = others2.filter((t) => tags2.has(t)).map((t) => t === "depend twice" ? "depend" : t);
-    if (clash.length) fault3(`<${d.tag}>${d.name}</${d.tag}> says again what <${clash.join(">, <")}> says`, d.line);
+    if (clash.length) fault4(`<${d.tag}>${d.name}</${d.tag}> says again what <${clash.join(">, <")}> says`, d.line);
   }
 }
 function impliedTags(tag, format) {
@@ -24335,7 +25320,7 @@ function parseRepos(text8, file3) {
   const repositories = [];
   for (const [written, raw] of Object.entries(root)) {
     const path2 = written.replace(/^(\.\/)+/, "").replace(/\/+$/, "");
-    const fault3 = (message, key, hint) => void diagnostics.push(
+    const fault4 = (message, key, hint) => void diagnostics.push(
       error("repos-invalid", `'${path2.length > 60 ? `${path2.slice(0, 60)}\u2026` : path2}': ${message}`, {
         file: file3,
         line: locator.line(key ? ["repositories", written, key] : ["repositories", written]),
@@ -24343,12 +25328,12 @@ function parseRepos(text8, file3) {
       })
     );
     const entry = asMap(raw);
-    if (path2.length > longestName) fault3(`the path is longer than ${longestName} letters`);
+    if (path2.length > longestName) fault4(`the path is longer than ${longestName} letters`);
     else if (!/^[A-Za-z0-9][A-Za-z0-9._+-]*(\/[A-Za-z0-9][A-Za-z0-9._+-]*)*$/.test(path2))
-      fault3("the path is not allowed", void 0, 'letters, digits, ".", "_", "+", "-" and "/"');
-    else if (!entry) fault3("must be a map");
+      fault4("the path is not allowed", void 0, 'letters, digits, ".", "_", "+", "-" and "/"');
+    else if (!entry) fault4("must be a map");
     else {
-      const source2 = sourceEntry(entry, fault3, () => locator.scalar(["repositories", written, "version"]));
+      const source2 = sourceEntry(entry, fault4, () => locator.scalar(["repositories", written, "version"]));
       const repository2 = new LocatedRepository(path2, file3, () => locator.line(["repositories", written]));
       if (source2) {
         repository2.source = source2;
@@ -24616,25 +25601,25 @@ function parseDistributionFile(text8, file3, value2) {
   const diagnostics = [];
   const locator = new Locator(text8);
   const line2 = (path2) => value2 === void 0 ? locator.line(path2) : void 0;
-  const fault3 = (message, path2, hint) => void diagnostics.push(error("distribution-invalid", message, { file: file3, line: line2(path2), hint }));
+  const fault4 = (message, path2, hint) => void diagnostics.push(error("distribution-invalid", message, { file: file3, line: line2(path2), hint }));
   if (!root) return bad(error("distribution-invalid", "the distribution file is not a map", { file: file3, line: 1 }));
   if (root.type !== void 0 && root.type !== "distribution")
-    fault3(`type is '${String(root.type)}', not 'distribution'`, ["type"]);
+    fault4(`type is '${String(root.type)}', not 'distribution'`, ["type"]);
   if (root.version !== void 0 && root.version !== 1 && root.version !== 2)
-    fault3(`version ${String(root.version)} is not known`, ["version"], "versions 1 and 2 are (REP 143)");
+    fault4(`version ${String(root.version)} is not known`, ["version"], "versions 1 and 2 are (REP 143)");
   const releasePlatforms = {};
   for (const [os, names4] of Object.entries(asMap(root.release_platforms) ?? {}))
     releasePlatforms[os] = (Array.isArray(names4) ? names4 : [names4]).map(String);
   const repositories = [];
   const scalar = (path2) => value2 === void 0 ? locator.scalar(path2) : void 0;
   const repositoryMap = root.repositories === void 0 || root.repositories === null ? {} : asMap(root.repositories);
-  if (!repositoryMap) fault3("repositories must be a map", ["repositories"]);
+  if (!repositoryMap) fault4("repositories must be a map", ["repositories"]);
   if (diagnostics.some(isError)) return { ok: false, diagnostics };
   for (const [name6, raw] of Object.entries(repositoryMap ?? {})) {
     const path2 = ["repositories", name6];
     const entry = asMap(raw);
     if (!isRepositoryName(name6)) {
-      fault3(
+      fault4(
         `the repository name ${JSON.stringify(shortened(name6))} is not allowed`,
         path2,
         `letters, digits, ".", "_", "+" and "-", at most ${longestName}`
@@ -24642,16 +25627,16 @@ function parseDistributionFile(text8, file3, value2) {
       continue;
     }
     if (!entry) {
-      fault3(`the repository '${name6}' must be a map`, path2);
+      fault4(`the repository '${name6}' must be a map`, path2);
       continue;
     }
     const repository2 = new LocatedRepository(name6, file3, () => line2(path2));
     const source2 = asMap(entry.source);
-    if (entry.source !== void 0 && !source2) fault3(`source of '${name6}' must be a map`, [...path2, "source"]);
+    if (entry.source !== void 0 && !source2) fault4(`source of '${name6}' must be a map`, [...path2, "source"]);
     if (source2) {
       const read3 = sourceEntry(
         source2,
-        (m, key, hint) => fault3(`source of '${name6}': ${m}`, key ? [...path2, "source", key] : [...path2, "source"], hint),
+        (m, key, hint) => fault4(`source of '${name6}': ${m}`, key ? [...path2, "source", key] : [...path2, "source"], hint),
         () => scalar([...path2, "source", "version"])
       );
       if (read3) repository2.source = read3;
@@ -24662,12 +25647,12 @@ function parseDistributionFile(text8, file3, value2) {
       if (read3) repository2.doc = read3;
     }
     const release2 = asMap(entry.release);
-    if (entry.release !== void 0 && !release2) fault3(`release of '${name6}' must be a map`, [...path2, "release"]);
+    if (entry.release !== void 0 && !release2) fault4(`release of '${name6}' must be a map`, [...path2, "release"]);
     if (release2) {
       const read3 = releaseEntry(
         release2,
         name6,
-        (m, key) => fault3(`release of '${name6}': ${m}`, key ? [...path2, "release", key] : [...path2, "release"]),
+        (m, key) => fault4(`release of '${name6}': ${m}`, key ? [...path2, "release", key] : [...path2, "release"]),
         () => scalar([...path2, "release", "version"])
       );
       if (read3) repository2.release = read3;
@@ -24911,7 +25896,7 @@ init_source_entry();
 function parseOverrides(texts) {
   const overrides = /* @__PURE__ */ new Map();
   const diagnostics = [];
-  const fault3 = (text8, why) => void diagnostics.push(
+  const fault4 = (text8, why) => void diagnostics.push(
     error("override-invalid", `--override ${text8}: ${why}`, {
       hint: "NAME=FOLDER, NAME@BRANCH or NAME#PULL_REQUEST"
     })
@@ -24919,20 +25904,20 @@ function parseOverrides(texts) {
   for (const text8 of texts) {
     const m = /^([A-Za-z0-9][A-Za-z0-9._+/-]*)([=@#])(.+)$/s.exec(text8);
     if (!m) {
-      fault3(text8, "not of a known form");
+      fault4(text8, "not of a known form");
       continue;
     }
     const [, name6, kind, value2] = m;
-    if (overrides.has(name6)) fault3(text8, `'${name6}' is overridden twice`);
+    if (overrides.has(name6)) fault4(text8, `'${name6}' is overridden twice`);
     else if (kind === "=") {
       const folder2 = (0, import_node_path24.resolve)(value2);
       if (isFolder(folder2)) overrides.set(name6, { folder: folder2 });
-      else fault3(text8, "there is no such folder");
+      else fault4(text8, "there is no such folder");
     } else if (kind === "@") {
       if (isRefName(value2)) overrides.set(name6, { ref: value2 });
-      else fault3(text8, "that is no branch, tag or commit");
+      else fault4(text8, "that is no branch, tag or commit");
     } else if (/^[1-9]\d{0,9}$/.test(value2)) overrides.set(name6, { request: Number(value2) });
-    else fault3(text8, "a pull request is a number");
+    else fault4(text8, "a pull request is a number");
   }
   return diagnostics.length ? bad(...diagnostics) : good(overrides);
 }
@@ -25039,10 +26024,10 @@ async function pinReleased(workspace, sources, what, reporter2 = {}) {
   ) : good([]);
   if (!resolved.ok) return sources.map(() => resolved);
   const commits = sources.map((s) => s.commit ? good(s.commit) : resolved.value[unknown2.indexOf(s)]);
-  const lacking = commits.flatMap(
+  const lacking2 = commits.flatMap(
     (c) => c.ok && (what === "all" || !remembers(workspace.state, c.value)) ? [c.value] : []
   );
-  const snapshots = lacking.length ? await fetchCommits(url2, lacking, workspace.state, what, reporter2) : good([]);
+  const snapshots = lacking2.length ? await fetchCommits(url2, lacking2, workspace.state, what, reporter2) : good([]);
   if (!snapshots.ok) return sources.map(() => snapshots);
   return commits.map((commit2, i) => {
     if (!commit2.ok) return commit2;
@@ -25453,12 +26438,12 @@ function readWanted(file3, text8, wanted, memory2) {
   const parts2 = kept4 ? void 0 : splitKeys(text8);
   if (!kept4 && !parts2) return void 0;
   const keys = kept4 ? kept4.keys.split("\n") : parts2.map((p) => p.key);
-  const lacking = new Set(keys.filter((key) => wanted.has(key) && !(kept4 && Object.hasOwn(kept4.rules, key))));
-  if (kept4 && !lacking.size) return good({ keys, root: kept4.rules });
+  const lacking2 = new Set(keys.filter((key) => wanted.has(key) && !(kept4 && Object.hasOwn(kept4.rules, key))));
+  if (kept4 && !lacking2.size) return good({ keys, root: kept4.rules });
   const all = parts2 ?? splitKeys(text8);
-  const refers = all.some((p) => lacking.has(p.key) && /[\s,[{:-]\*[^\s'"]/.test(p.text));
+  const refers = all.some((p) => lacking2.has(p.key) && /[\s,[{:-]\*[^\s'"]/.test(p.text));
   const parsed2 = parseYaml(
-    all.filter((p) => lacking.has(p.key) || refers && /[\s,[{:-]&[^\s'"]/.test(p.text)).map((p) => p.text).join(""),
+    all.filter((p) => lacking2.has(p.key) || refers && /[\s,[{:-]&[^\s'"]/.test(p.text)).map((p) => p.text).join(""),
     file3
   );
   const found2 = parsed2.ok ? asMap(parsed2.value ?? {}) : void 0;
@@ -25891,471 +26876,8 @@ init_files();
 // resources/templates/jobs.mustache
 var jobs_default = "// Made by `slipway jobs` from the distro repository: change that, not this.\nfolder({{folder}}) {\n    description({{title}})\n    try {\n        properties {\n            folderProperties {\n                properties {\n{{#environment}}\n                    stringProperty {\n                        key('{{name}}')\n                        value({{value}})\n                    }\n{{/environment}}\n                }\n            }\n        }\n    } catch (MissingMethodException none) {\n        description({{plainTitle}})\n    }\n}\n\n// Keep the signing key in this folder: Job DSL keeps the credentials of plain folders, and drops those of multibranch jobs.\nfolder({{publishing}}) {\n    description({{publishingTitle}})\n}\n{{#jobs}}\n\nmultibranchPipelineJob({{path}}) {\n    description({{title}})\n    branchSources {\n        branchSource {\n            source {\n{{#git}}\n                git {\n                    id({{id}})\n                    remote({{url}})\n{{#credentials}}\n                    credentialsId({{credentialsId}})\n{{/credentials}}\n                    traits {\n                        gitBranchDiscovery()\n                        gitTagDiscovery()\n                    }\n                }\n{{/git}}\n{{#github}}\n                github {\n                    id({{id}})\n                    repoOwner({{owner}})\n                    repository({{repository}})\n                    repositoryUrl({{url}})\n                    configuredByUrl(false)\n{{#credentials}}\n                    credentialsId({{credentialsId}})\n{{/credentials}}\n                    traits {\n{{#branches}}\n                        gitHubBranchDiscovery { strategyId(1) }\n                        gitHubTagDiscovery()\n{{/branches}}\n{{#requests}}\n                        // The merge result is built; of forks only people who may write are trusted with the Jenkinsfile.\n                        gitHubPullRequestDiscovery { strategyId(1) }\n                        gitHubForkDiscovery {\n                            strategyId(1)\n                            trust { gitHubTrustPermissions() }\n                        }\n{{/requests}}\n                    }\n                }\n{{/github}}\n            }\n{{#tags}}\n            // Jenkins finds tags, but starts their builds with this plugin alone: basic-branch-build-strategies.\n            buildStrategies {\n                buildRegularBranches()\n                buildTags {\n                    atLeastDays('-1')\n                    atMostDays('7')\n                }\n            }\n{{/tags}}\n        }\n    }\n    triggers {\n        periodicFolderTrigger {\n            interval('{{minutes}}')\n        }\n    }\n    orphanedItemStrategy {\n        discardOldItems {\n            numToKeep({{keep}})\n        }\n    }\n}\n{{/jobs}}\n";
 
-// node_modules/mustache/mustache.mjs
-var objectToString = Object.prototype.toString;
-var isArray = Array.isArray || function isArrayPolyfill(object3) {
-  return objectToString.call(object3) === "[object Array]";
-};
-function isFunction(object3) {
-  return typeof object3 === "function";
-}
-function typeStr(obj) {
-  return isArray(obj) ? "array" : typeof obj;
-}
-function escapeRegExp(string5) {
-  return string5.replace(/[\-\[\]{}()*+?.,\\\^$|#\s]/g, "\\$&");
-}
-function hasProperty(obj, propName2) {
-  return obj != null && typeof obj === "object" && propName2 in obj;
-}
-function primitiveHasOwnProperty(primitive, propName2) {
-  return primitive != null && typeof primitive !== "object" && primitive.hasOwnProperty && primitive.hasOwnProperty(propName2);
-}
-var regExpTest = RegExp.prototype.test;
-function testRegExp(re2, string5) {
-  return regExpTest.call(re2, string5);
-}
-var nonSpaceRe = /\S/;
-function isWhitespace(string5) {
-  return !testRegExp(nonSpaceRe, string5);
-}
-var entityMap = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;",
-  "/": "&#x2F;",
-  "`": "&#x60;",
-  "=": "&#x3D;"
-};
-function escapeHtml(string5) {
-  return String(string5).replace(/[&<>"'`=\/]/g, function fromEntityMap(s) {
-    return entityMap[s];
-  });
-}
-var whiteRe = /\s*/;
-var spaceRe = /\s+/;
-var equalsRe = /\s*=/;
-var curlyRe = /\s*\}/;
-var tagRe = /#|\^|\/|>|\{|&|=|!/;
-function parseTemplate(template, tags2) {
-  if (!template)
-    return [];
-  var lineHasNonSpace = false;
-  var sections2 = [];
-  var tokens = [];
-  var spaces = [];
-  var hasTag = false;
-  var nonSpace = false;
-  var indentation = "";
-  var tagIndex = 0;
-  function stripSpace() {
-    if (hasTag && !nonSpace) {
-      while (spaces.length)
-        delete tokens[spaces.pop()];
-    } else {
-      spaces = [];
-    }
-    hasTag = false;
-    nonSpace = false;
-  }
-  var openingTagRe, closingTagRe, closingCurlyRe;
-  function compileTags2(tagsToCompile) {
-    if (typeof tagsToCompile === "string")
-      tagsToCompile = tagsToCompile.split(spaceRe, 2);
-    if (!isArray(tagsToCompile) || tagsToCompile.length !== 2)
-      throw new Error("Invalid tags: " + tagsToCompile);
-    openingTagRe = new RegExp(escapeRegExp(tagsToCompile[0]) + "\\s*");
-    closingTagRe = new RegExp("\\s*" + escapeRegExp(tagsToCompile[1]));
-    closingCurlyRe = new RegExp("\\s*" + escapeRegExp("}" + tagsToCompile[1]));
-  }
-  compileTags2(tags2 || mustache.tags);
-  var scanner2 = new Scanner(template);
-  var start3, type, value2, chr, token3, openSection;
-  while (!scanner2.eos()) {
-    start3 = scanner2.pos;
-    value2 = scanner2.scanUntil(openingTagRe);
-    if (value2) {
-      for (var i = 0, valueLength = value2.length; i < valueLength; ++i) {
-        chr = value2.charAt(i);
-        if (isWhitespace(chr)) {
-          spaces.push(tokens.length);
-          indentation += chr;
-        } else {
-          nonSpace = true;
-          lineHasNonSpace = true;
-          indentation += " ";
-        }
-        tokens.push(["text", chr, start3, start3 + 1]);
-        start3 += 1;
-        if (chr === "\n") {
-          stripSpace();
-          indentation = "";
-          tagIndex = 0;
-          lineHasNonSpace = false;
-        }
-      }
-    }
-    if (!scanner2.scan(openingTagRe))
-      break;
-    hasTag = true;
-    type = scanner2.scan(tagRe) || "name";
-    scanner2.scan(whiteRe);
-    if (type === "=") {
-      value2 = scanner2.scanUntil(equalsRe);
-      scanner2.scan(equalsRe);
-      scanner2.scanUntil(closingTagRe);
-    } else if (type === "{") {
-      value2 = scanner2.scanUntil(closingCurlyRe);
-      scanner2.scan(curlyRe);
-      scanner2.scanUntil(closingTagRe);
-      type = "&";
-    } else {
-      value2 = scanner2.scanUntil(closingTagRe);
-    }
-    if (!scanner2.scan(closingTagRe))
-      throw new Error("Unclosed tag at " + scanner2.pos);
-    if (type == ">") {
-      token3 = [type, value2, start3, scanner2.pos, indentation, tagIndex, lineHasNonSpace];
-    } else {
-      token3 = [type, value2, start3, scanner2.pos];
-    }
-    tagIndex++;
-    tokens.push(token3);
-    if (type === "#" || type === "^") {
-      sections2.push(token3);
-    } else if (type === "/") {
-      openSection = sections2.pop();
-      if (!openSection)
-        throw new Error('Unopened section "' + value2 + '" at ' + start3);
-      if (openSection[1] !== value2)
-        throw new Error('Unclosed section "' + openSection[1] + '" at ' + start3);
-    } else if (type === "name" || type === "{" || type === "&") {
-      nonSpace = true;
-    } else if (type === "=") {
-      compileTags2(value2);
-    }
-  }
-  stripSpace();
-  openSection = sections2.pop();
-  if (openSection)
-    throw new Error('Unclosed section "' + openSection[1] + '" at ' + scanner2.pos);
-  return nestTokens(squashTokens(tokens));
-}
-function squashTokens(tokens) {
-  var squashedTokens = [];
-  var token3, lastToken;
-  for (var i = 0, numTokens = tokens.length; i < numTokens; ++i) {
-    token3 = tokens[i];
-    if (token3) {
-      if (token3[0] === "text" && lastToken && lastToken[0] === "text") {
-        lastToken[1] += token3[1];
-        lastToken[3] = token3[3];
-      } else {
-        squashedTokens.push(token3);
-        lastToken = token3;
-      }
-    }
-  }
-  return squashedTokens;
-}
-function nestTokens(tokens) {
-  var nestedTokens = [];
-  var collector = nestedTokens;
-  var sections2 = [];
-  var token3, section;
-  for (var i = 0, numTokens = tokens.length; i < numTokens; ++i) {
-    token3 = tokens[i];
-    switch (token3[0]) {
-      case "#":
-      case "^":
-        collector.push(token3);
-        sections2.push(token3);
-        collector = token3[4] = [];
-        break;
-      case "/":
-        section = sections2.pop();
-        section[5] = token3[2];
-        collector = sections2.length > 0 ? sections2[sections2.length - 1][4] : nestedTokens;
-        break;
-      default:
-        collector.push(token3);
-    }
-  }
-  return nestedTokens;
-}
-function Scanner(string5) {
-  this.string = string5;
-  this.tail = string5;
-  this.pos = 0;
-}
-Scanner.prototype.eos = function eos() {
-  return this.tail === "";
-};
-Scanner.prototype.scan = function scan(re2) {
-  var match = this.tail.match(re2);
-  if (!match || match.index !== 0)
-    return "";
-  var string5 = match[0];
-  this.tail = this.tail.substring(string5.length);
-  this.pos += string5.length;
-  return string5;
-};
-Scanner.prototype.scanUntil = function scanUntil(re2) {
-  var index = this.tail.search(re2), match;
-  switch (index) {
-    case -1:
-      match = this.tail;
-      this.tail = "";
-      break;
-    case 0:
-      match = "";
-      break;
-    default:
-      match = this.tail.substring(0, index);
-      this.tail = this.tail.substring(index);
-  }
-  this.pos += match.length;
-  return match;
-};
-function Context(view, parentContext) {
-  this.view = view;
-  this.cache = { ".": this.view };
-  this.parent = parentContext;
-}
-Context.prototype.push = function push(view) {
-  return new Context(view, this);
-};
-Context.prototype.lookup = function lookup(name6) {
-  var cache = this.cache;
-  var value2;
-  if (cache.hasOwnProperty(name6)) {
-    value2 = cache[name6];
-  } else {
-    var context = this, intermediateValue, names4, index, lookupHit = false;
-    while (context) {
-      if (name6.indexOf(".") > 0) {
-        intermediateValue = context.view;
-        names4 = name6.split(".");
-        index = 0;
-        while (intermediateValue != null && index < names4.length) {
-          if (index === names4.length - 1)
-            lookupHit = hasProperty(intermediateValue, names4[index]) || primitiveHasOwnProperty(intermediateValue, names4[index]);
-          intermediateValue = intermediateValue[names4[index++]];
-        }
-      } else {
-        intermediateValue = context.view[name6];
-        lookupHit = hasProperty(context.view, name6);
-      }
-      if (lookupHit) {
-        value2 = intermediateValue;
-        break;
-      }
-      context = context.parent;
-    }
-    cache[name6] = value2;
-  }
-  if (isFunction(value2))
-    value2 = value2.call(this.view);
-  return value2;
-};
-function Writer() {
-  this.templateCache = {
-    _cache: {},
-    set: function set(key, value2) {
-      this._cache[key] = value2;
-    },
-    get: function get2(key) {
-      return this._cache[key];
-    },
-    clear: function clear() {
-      this._cache = {};
-    }
-  };
-}
-Writer.prototype.clearCache = function clearCache() {
-  if (typeof this.templateCache !== "undefined") {
-    this.templateCache.clear();
-  }
-};
-Writer.prototype.parse = function parse4(template, tags2) {
-  var cache = this.templateCache;
-  var cacheKey = template + ":" + (tags2 || mustache.tags).join(":");
-  var isCacheEnabled = typeof cache !== "undefined";
-  var tokens = isCacheEnabled ? cache.get(cacheKey) : void 0;
-  if (tokens == void 0) {
-    tokens = parseTemplate(template, tags2);
-    isCacheEnabled && cache.set(cacheKey, tokens);
-  }
-  return tokens;
-};
-Writer.prototype.render = function render(template, view, partials, config2) {
-  var tags2 = this.getConfigTags(config2);
-  var tokens = this.parse(template, tags2);
-  var context = view instanceof Context ? view : new Context(view, void 0);
-  return this.renderTokens(tokens, context, partials, template, config2);
-};
-Writer.prototype.renderTokens = function renderTokens(tokens, context, partials, originalTemplate, config2) {
-  var buffer = "";
-  var token3, symbol, value2;
-  for (var i = 0, numTokens = tokens.length; i < numTokens; ++i) {
-    value2 = void 0;
-    token3 = tokens[i];
-    symbol = token3[0];
-    if (symbol === "#") value2 = this.renderSection(token3, context, partials, originalTemplate, config2);
-    else if (symbol === "^") value2 = this.renderInverted(token3, context, partials, originalTemplate, config2);
-    else if (symbol === ">") value2 = this.renderPartial(token3, context, partials, config2);
-    else if (symbol === "&") value2 = this.unescapedValue(token3, context);
-    else if (symbol === "name") value2 = this.escapedValue(token3, context, config2);
-    else if (symbol === "text") value2 = this.rawValue(token3);
-    if (value2 !== void 0)
-      buffer += value2;
-  }
-  return buffer;
-};
-Writer.prototype.renderSection = function renderSection(token3, context, partials, originalTemplate, config2) {
-  var self = this;
-  var buffer = "";
-  var value2 = context.lookup(token3[1]);
-  function subRender(template) {
-    return self.render(template, context, partials, config2);
-  }
-  if (!value2) return;
-  if (isArray(value2)) {
-    for (var j = 0, valueLength = value2.length; j < valueLength; ++j) {
-      buffer += this.renderTokens(token3[4], context.push(value2[j]), partials, originalTemplate, config2);
-    }
-  } else if (typeof value2 === "object" || typeof value2 === "string" || typeof value2 === "number") {
-    buffer += this.renderTokens(token3[4], context.push(value2), partials, originalTemplate, config2);
-  } else if (isFunction(value2)) {
-    if (typeof originalTemplate !== "string")
-      throw new Error("Cannot use higher-order sections without the original template");
-    value2 = value2.call(context.view, originalTemplate.slice(token3[3], token3[5]), subRender);
-    if (value2 != null)
-      buffer += value2;
-  } else {
-    buffer += this.renderTokens(token3[4], context, partials, originalTemplate, config2);
-  }
-  return buffer;
-};
-Writer.prototype.renderInverted = function renderInverted(token3, context, partials, originalTemplate, config2) {
-  var value2 = context.lookup(token3[1]);
-  if (!value2 || isArray(value2) && value2.length === 0)
-    return this.renderTokens(token3[4], context, partials, originalTemplate, config2);
-};
-Writer.prototype.indentPartial = function indentPartial(partial2, indentation, lineHasNonSpace) {
-  var filteredIndentation = indentation.replace(/[^ \t]/g, "");
-  var partialByNl = partial2.split("\n");
-  for (var i = 0; i < partialByNl.length; i++) {
-    if (partialByNl[i].length && (i > 0 || !lineHasNonSpace)) {
-      partialByNl[i] = filteredIndentation + partialByNl[i];
-    }
-  }
-  return partialByNl.join("\n");
-};
-Writer.prototype.renderPartial = function renderPartial(token3, context, partials, config2) {
-  if (!partials) return;
-  var tags2 = this.getConfigTags(config2);
-  var value2 = isFunction(partials) ? partials(token3[1]) : partials[token3[1]];
-  if (value2 != null) {
-    var lineHasNonSpace = token3[6];
-    var tagIndex = token3[5];
-    var indentation = token3[4];
-    var indentedValue = value2;
-    if (tagIndex == 0 && indentation) {
-      indentedValue = this.indentPartial(value2, indentation, lineHasNonSpace);
-    }
-    var tokens = this.parse(indentedValue, tags2);
-    return this.renderTokens(tokens, context, partials, indentedValue, config2);
-  }
-};
-Writer.prototype.unescapedValue = function unescapedValue(token3, context) {
-  var value2 = context.lookup(token3[1]);
-  if (value2 != null)
-    return value2;
-};
-Writer.prototype.escapedValue = function escapedValue(token3, context, config2) {
-  var escape4 = this.getConfigEscape(config2) || mustache.escape;
-  var value2 = context.lookup(token3[1]);
-  if (value2 != null)
-    return typeof value2 === "number" && escape4 === mustache.escape ? String(value2) : escape4(value2);
-};
-Writer.prototype.rawValue = function rawValue(token3) {
-  return token3[1];
-};
-Writer.prototype.getConfigTags = function getConfigTags(config2) {
-  if (isArray(config2)) {
-    return config2;
-  } else if (config2 && typeof config2 === "object") {
-    return config2.tags;
-  } else {
-    return void 0;
-  }
-};
-Writer.prototype.getConfigEscape = function getConfigEscape(config2) {
-  if (config2 && typeof config2 === "object" && !isArray(config2)) {
-    return config2.escape;
-  } else {
-    return void 0;
-  }
-};
-var mustache = {
-  name: "mustache.js",
-  version: "4.2.0",
-  tags: ["{{", "}}"],
-  clearCache: void 0,
-  escape: void 0,
-  parse: void 0,
-  render: void 0,
-  Scanner: void 0,
-  Context: void 0,
-  Writer: void 0,
-  /**
-   * Allows a user to override the default caching strategy, by providing an
-   * object with set, get and clear methods. This can also be used to disable
-   * the cache by setting it to the literal `undefined`.
-   */
-  set templateCache(cache) {
-    defaultWriter.templateCache = cache;
-  },
-  /**
-   * Gets the default or overridden caching object from the default writer.
-   */
-  get templateCache() {
-    return defaultWriter.templateCache;
-  }
-};
-var defaultWriter = new Writer();
-mustache.clearCache = function clearCache2() {
-  return defaultWriter.clearCache();
-};
-mustache.parse = function parse5(template, tags2) {
-  return defaultWriter.parse(template, tags2);
-};
-mustache.render = function render2(template, view, partials, config2) {
-  if (typeof template !== "string") {
-    throw new TypeError('Invalid template! Template should be a "string" but "' + typeStr(template) + '" was given as the first argument for mustache#render(template, view, partials)');
-  }
-  return defaultWriter.render(template, view, partials, config2);
-};
-mustache.escape = escapeHtml;
-mustache.Scanner = Scanner;
-mustache.Context = Context;
-mustache.Writer = Writer;
-var mustache_default = mustache;
-
-// ts-src/render/template.ts
-function renderTemplate(template, values) {
-  for (const [type, name6] of mustache_default.parse(template)) {
-    if ((type === "name" || type === "#" || type === "^" || type === "&") && name6 !== "." && !Object.hasOwn(values, name6))
-      throw new Error(`the template needs '${name6}'`);
-  }
-  return mustache_default.render(template, values, void 0, { escape: String });
-}
-var shellQuote = (text8) => /^[A-Za-z0-9_@%+=:,./-]+$/.test(text8) ? text8 : `'${text8.replaceAll("'", "'\\''")}'`;
-
 // ts-src/render/jobs.ts
+init_template();
 var publishingFolder = "publish";
 var groovy = (text8) => `'${text8.replaceAll("\\", "\\\\").replaceAll("'", "\\'").replaceAll("\n", "\\n").replaceAll("\r", "\\r")}'`;
 function jobNames(names4) {
@@ -26703,8 +27225,8 @@ function parseDeb822(text8) {
     if (!words6("types").includes("deb") || /^(no|false|0)$/i.test(fields.get("enabled") ?? "")) return [];
     const signedBy = words6("signed-by")[0];
     return words6("uris").flatMap(
-      (uri) => words6("suites").map((suite2) => ({
-        uri,
+      (uri2) => words6("suites").map((suite2) => ({
+        uri: uri2,
         suite: suite2,
         components: words6("components"),
         ...signedBy?.startsWith("/") ? { signedBy } : {}
@@ -27099,10 +27621,10 @@ async function refusedNamespaces() {
 }
 async function missingTools(driver, plan2) {
   const plain5 = process.getuid() !== 0;
-  const lacking = toolsFor(driver, plain5).filter((t) => !inPath(t.command));
+  const lacking2 = toolsFor(driver, plain5).filter((t) => !inPath(t.command));
   const systems = plan2.scopes.flatMap((s) => s.targets.map((t) => t.os));
   const rings = [...new Set(systems)].map((os) => keyrings2[os]).filter((ring) => !(0, import_node_fs28.existsSync)(ring.file));
-  const names4 = [...new Set([...lacking, ...rings].map((t) => t.package))].sort();
+  const names4 = [...new Set([...lacking2, ...rings].map((t) => t.package))].sort();
   const refused4 = !names4.length && plain5 && driver === "unshare" ? await refusedNamespaces() : void 0;
   if (refused4)
     return [
@@ -27551,6 +28073,7 @@ function wrapped(text8, width8) {
 }
 
 // ts-src/render/copyright.ts
+init_template();
 var common2 = [
   [/^apache(?:license)?,?(?:version)?-?v?2(?:\.0)?$/, "Apache-2.0"],
   [/^(?:gnu)?gpl-?v?1(?:\.0)?(?:\+|-only|-or-later)?$/, "GPL-1"],
@@ -27611,6 +28134,7 @@ var run_default = '#!/bin/sh\n# Runs a command with the environment of this pref
 var setup_default = "# Sets up a shell for what is installed in {{prefix}}, with its underlays: . {{prefix}}/setup.sh\n# For sh, bash and zsh. setup.bash and setup.zsh do the same with the hooks of these shells.\n{{#underlays}}\nunset AMENT_CURRENT_PREFIX\nif [ -f {{path}}/setup.${_slipway_shell:-sh} ] || [ -f {{path}}/setup.sh ]; then\n  # catkin's would take away what another one set.\n  CATKIN_SETUP_UTIL_ARGS=--extend\n  export CATKIN_SETUP_UTIL_ARGS\n  if [ -f {{path}}/setup.${_slipway_shell:-sh} ]; then . {{path}}/setup.${_slipway_shell:-sh}; else . {{path}}/setup.sh; fi\n  unset CATKIN_SETUP_UTIL_ARGS\nelse\n  _slipway_at={{path}}\n  . {{prefix}}/local_setup.sh\nfi\n{{/underlays}}\n. {{prefix}}/local_setup.sh\n";
 
 // ts-src/render/prefix.ts
+init_template();
 var shells = ["bash", "zsh"];
 var renderLocalSetup = ({ prefix, rosVersion }) => renderTemplate(local_setup_default, { prefix: shellQuote(prefix), ros1: rosVersion === 1, ros2: rosVersion === 2 });
 function prefixFiles(of) {
@@ -27638,6 +28162,7 @@ var names = new Set(
 var isPrefixFile = (path2, prefix) => path2.startsWith(`${prefix}/`) && names.has(path2.slice(prefix.length + 1));
 
 // ts-src/render/debian.ts
+init_template();
 var aboutVersion = "2";
 var commonText = [
   control_default,
@@ -28079,12 +28604,12 @@ async function makeSourcePackage(options5, request) {
   const source2 = (0, import_node_path41.join)(work2, folder2);
   const patches = options5.taskKeys.settingsOf(p.name).patches ?? [];
   (0, import_node_fs34.mkdirSync)(work2, { recursive: true });
-  const fault3 = await bringSource(options5.state, options5.store, p, source2) ?? await applyPatches(options5.distroRoot, patches, source2);
-  if (fault3 !== void 0) return failed(fault3);
+  const fault4 = await bringSource(options5.state, options5.store, p, source2) ?? await applyPatches(options5.distroRoot, patches, source2);
+  if (fault4 !== void 0) return failed(fault4);
   const stamp = stampOfVersion(version3) ?? options5.stamp;
   const recipe2 = (0, import_node_path41.join)(work2, "recipe");
-  const lacking = writeRecipe(options5, { graph: graph2, package: p, repeat: { version: version3, stamp } }, source2, recipe2);
-  if (lacking !== void 0) return failed(lacking);
+  const lacking2 = writeRecipe(options5, { graph: graph2, package: p, repeat: { version: version3, stamp } }, source2, recipe2);
+  if (lacking2 !== void 0) return failed(lacking2);
   const control = (0, import_node_fs34.readFileSync)((0, import_node_path41.join)(recipe2, "control"), "utf8");
   writeDebian(options5.distroRoot, patches, recipe2);
   const debian2 = (0, import_node_path41.join)(source2, "debian");
@@ -28759,17 +29284,17 @@ async function withKeyring(suites, input) {
   const held = before ?? await makeKeyring(name6, key, files, keys, input);
   return Object.fromEntries(Object.entries(suites).map(([suite2, packages]) => [suite2, { ...packages, [name6]: held }]));
 }
-function filesOf3(name6, suites, { publicKey, uri }) {
+function filesOf3(name6, suites, { publicKey, uri: uri2 }) {
   const names4 = [...new Set(Object.keys(suites).map((key) => key.slice(0, key.lastIndexOf("/"))))].sort();
   const keyFile = `/usr/share/keyrings/${name6}.asc`;
   return [
     ...["usr/", "usr/share/", "usr/share/keyrings/"].map((path2) => ({ path: path2, data: "" })),
     { path: keyFile.slice(1), data: publicKey },
-    ...uri === void 0 ? [] : [{ path: `usr/share/${name6}/`, data: "" }],
-    ...(uri === void 0 ? [] : names4).map((suite2) => ({
+    ...uri2 === void 0 ? [] : [{ path: `usr/share/${name6}/`, data: "" }],
+    ...(uri2 === void 0 ? [] : names4).map((suite2) => ({
       path: `usr/share/${name6}/${suite2.replaceAll("/", "-")}.sources`,
       data: renderSources({
-        uri: uri ?? "",
+        uri: uri2 ?? "",
         suite: suite2,
         architectures: Object.keys(suites).flatMap(
           (key) => key.startsWith(`${suite2}/`) ? [key.slice(suite2.length + 1)] : []
@@ -29097,9 +29622,9 @@ var writtenOf = ({ files }) => files.filter((f) => !f.unwritten);
 async function placeHashed(endpoint, suite2) {
   const files = writtenOf(suite2).map((f) => ({ name: hashedName(suite2, f), data: f.data, sha256: f.sha256 }));
   const placed = await endpoint.placeAll(files);
-  const damaged = files.filter((_, i) => placed[i] === "other");
-  for (const { name: name6 } of damaged) await endpoint.remove(name6);
-  if (damaged.length) await endpoint.placeAll(damaged);
+  const damaged2 = files.filter((_, i) => placed[i] === "other");
+  for (const { name: name6 } of damaged2) await endpoint.remove(name6);
+  if (damaged2.length) await endpoint.placeAll(damaged2);
 }
 async function stageState({ endpoint, signer, id, suite: suite2, renew: renew2, pooled }, fields, hashed) {
   const name6 = `states/${shortId(id)}`;
@@ -29189,9 +29714,9 @@ async function suitesWithKey(channel2, given, outlet) {
   const suites = withoutKeyring(given);
   const { store: store2, endpoints, signer, settings: settings3, now } = outlet;
   if (!settings3.keyring) return suites;
-  const uri = endpoints.find((e) => /^https?:/.test(e.uri))?.uri;
+  const uri2 = endpoints.find((e) => /^https?:/.test(e.uri))?.uri;
   const { organization } = settings3;
-  return withKeyring(suites, { store: store2, channel: channel2, organization, publicKey: signer.publicKey, uri, now });
+  return withKeyring(suites, { store: store2, channel: channel2, organization, publicKey: signer.publicKey, uri: uri2, now });
 }
 async function fromState(store2, draft) {
   return draft.from ? readState(store2, draft.from.state) : void 0;
@@ -29282,7 +29807,7 @@ async function stageAt(input) {
   if (!(await endpoint.read("key.asc"))?.data.equals(key)) await endpoint.put("key.asc", key);
   const pool = new Map(suites.flatMap((suite2) => suite2.pool.map((p) => [p.filename, p])));
   let packagesAre = () => void 0;
-  const pooled = new Promise((resolve28) => packagesAre = resolve28);
+  const pooled = new Promise((resolve29) => packagesAre = resolve29);
   const staging = parallel(
     suites,
     endpoint.width,
@@ -29531,6 +30056,7 @@ function simplified(relations3) {
 var copyright_default2 = "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\nUpstream-Name: {{name}}\nComment: The files of this package are made by Slipway from the settings of the distribution.\n\nFiles: *\nCopyright: {{year}} {{maintainer}}\nLicense: Apache-2.0\n On Debian systems, the full text of the Apache License 2.0 is in\n /usr/share/common-licenses/Apache-2.0.\n";
 
 // ts-src/render/environment-docs.ts
+init_template();
 function renderEnvironmentDocs(of) {
   const date3 = new Date(of.seconds * 1e3);
   return {
@@ -29788,15 +30314,15 @@ async function watchedRoom() {
   return { home, run, close: held.end };
 }
 function holder(command2, args) {
-  return new Promise((resolve28) => {
+  return new Promise((resolve29) => {
     const child = (0, import_node_child_process4.spawn)(command2, args, { stdio: ["pipe", "pipe", "ignore"], detached: true });
     const ended = new Promise((done) => child.once("close", () => done()));
-    child.once("error", () => resolve28(void 0));
-    child.once("exit", () => resolve28(void 0));
+    child.once("error", () => resolve29(void 0));
+    child.once("exit", () => resolve29(void 0));
     child.stdin.on("error", () => void 0);
     child.stdout.once(
       "data",
-      (said) => resolve28({
+      (said) => resolve29({
         said: said.toString().trim(),
         end: async () => {
           child.stdin.end();
@@ -30092,7 +30618,7 @@ function renderTable(head, rows) {
 `
   ).join("");
 }
-var someOf = (names4, most7, count3 = names4.length) => count3 > most7 + 1 ? `${names4.slice(0, most7).join(", ")} and ${count3 - most7} more` : names4.join(", ");
+var someOf = (names4, most8, count3 = names4.length) => count3 > most8 + 1 ? `${names4.slice(0, most8).join(", ")} and ${count3 - most8} more` : names4.join(", ");
 
 // ts-src/publish/package-sources.ts
 var width3 = 4;
@@ -30299,14 +30825,14 @@ function dropUnfit(chosen) {
   const dependents = /* @__PURE__ */ new Map();
   for (const [name6, { value: value2 }] of chosen)
     for (const what of [...value2.requires, ...value2.needs ?? []]) push2(dependents, what, name6);
-  const lacking = [...dependents.keys()].filter((what) => !provided.has(what));
-  for (let what = lacking.pop(); what !== void 0; what = lacking.pop()) {
+  const lacking2 = [...dependents.keys()].filter((what) => !provided.has(what));
+  for (let what = lacking2.pop(); what !== void 0; what = lacking2.pop()) {
     for (const name6 of dependents.get(what) ?? []) {
       const c = chosen.get(name6);
       if (!c) continue;
       chosen.delete(name6);
       dropped.set(name6, what);
-      lacking.push(name6, c.value.abi);
+      lacking2.push(name6, c.value.abi);
     }
   }
   return dropped;
@@ -30334,21 +30860,21 @@ function suiteOf(graph2, before, input, diagnostics) {
       needs
     });
   });
-  const { chosen, reasons: reasons2, holding } = selectPublished({
+  const { chosen, reasons: reasons3, holding } = selectPublished({
     former,
     made: made2,
     belongs: input.belongs,
     partial: input.leaveOut
   });
-  diagnostics.push(...told4(graph2, former, reasons2, holding, input.nameOf));
+  diagnostics.push(...told4(graph2, former, reasons3, holding, input.nameOf));
   return Object.fromEntries([...chosen].map(([debian2, c]) => [debian2, c.value]));
 }
-function told4(graph2, former, reasons2, holding, elsewhere) {
+function told4(graph2, former, reasons3, holding, elsewhere) {
   const names4 = new Map(graph2.scope.packages.map((p) => [p.debian, p.name]));
   const nameOf6 = (debian2) => names4.get(debian2) ?? elsewhere(debian2) ?? debian2;
   const list8 = (all) => someOf(all.map(nameOf6), 8);
   const diagnostics = [];
-  const back = reasons2.filter((r) => r.kind === "former-stays" || r.kind === "needs-former").map((r) => r.package);
+  const back = reasons3.filter((r) => r.kind === "former-stays" || r.kind === "needs-former").map((r) => r.package);
   if (back.length) {
     const suite2 = aptSuite(graph2.scope.distribution, graph2.target);
     diagnostics.push(
@@ -30359,7 +30885,7 @@ function told4(graph2, former, reasons2, holding, elsewhere) {
       )
     );
   }
-  for (const r of reasons2) {
+  for (const r of reasons3) {
     if (r.kind === "needs-missing")
       diagnostics.push(
         warning(
@@ -30705,7 +31231,7 @@ init_files();
 // ts-src/render/log.ts
 var telling = /(^|[\s:])(fatal )?error[: ]|CMake Error|undefined reference|No rule to make target|Traceback \(most recent|ModuleNotFoundError|ImportError|No such file or directory|slipway: error|cannot find -l|E: |not found/i;
 var network = /Could not resolve host|Temporary failure in name resolution|Network is unreachable|unable to access '(?:https?|git):\/\/|Name or service not known|Failed to (?:clone|fetch|download)|fatal: clone of/;
-function tellingPart(log, most7 = 25) {
+function tellingPart(log, most8 = 25) {
   const lines = log.split("\n").map((l) => printable(l.replace(/\x1b\[[0-9;]*m/g, "")).slice(0, 400)).filter((l, i, all) => l.trim() !== "" || all[i - 1]?.trim() !== "");
   const start3 = Math.max(
     0,
@@ -30714,8 +31240,8 @@ function tellingPart(log, most7 = 25) {
   const first2 = lines.findIndex(
     (l, i) => i > start3 && telling.test(l) && !/-Werror|no error|_error|error_|errors?\.|warning:/i.test(l.replace(/error:/g, ""))
   );
-  const at2 = first2 < 0 ? Math.max(0, lines.length - most7) : Math.max(start3, first2 - 3);
-  return lines.slice(at2, at2 + most7).filter((l, i, all) => i < all.length - 1 || l.trim() !== "");
+  const at2 = first2 < 0 ? Math.max(0, lines.length - most8) : Math.max(start3, first2 - 3);
+  return lines.slice(at2, at2 + most8).filter((l, i, all) => i < all.length - 1 || l.trim() !== "");
 }
 var short = (text8) => printable(text8.trim()).slice(0, 300);
 var inPackage = (path2) => path2.replace(/^\/build\/(?:obj\/)?/, "");
@@ -31017,21 +31543,21 @@ function layOut(tasks) {
 function renderNeeds(tasks) {
   const builds = tasks.filter((t) => t.kind === "build");
   const { boxes, width: width8, height: height2 } = layOut(builds);
-  const below2 = /* @__PURE__ */ new Map();
+  const below3 = /* @__PURE__ */ new Map();
   for (const t of builds) {
     const all = /* @__PURE__ */ new Set();
     for (const n of t.needs) {
       all.add(n);
-      for (const d of below2.get(n) ?? []) all.add(d);
+      for (const d of below3.get(n) ?? []) all.add(d);
     }
-    below2.set(t.name, all);
+    below3.set(t.name, all);
   }
   const edges = [];
   const nodes = [];
   for (const { task, x, y, width: wide } of boxes.values()) {
     for (const n of task.needs) {
       const from = boxes.get(n);
-      const indirect = task.needs.some((m) => m !== n && below2.get(m)?.has(n) && !below2.get(n)?.has(m));
+      const indirect = task.needs.some((m) => m !== n && below3.get(m)?.has(n) && !below3.get(n)?.has(m));
       if (!from || indirect) continue;
       const [x1, y1, y2] = [from.x + from.width, from.y + 10, y + 10];
       edges.push(
@@ -31078,6 +31604,7 @@ function renderTimeline(tasks) {
 }
 
 // ts-src/render/report.ts
+init_template();
 function renderReport(report2) {
   const { tasks } = report2;
   const scopes = [...new Set(tasks.map((t) => t.scope))];
@@ -31171,12 +31698,12 @@ var InterfaceDigests = class {
     const members2 = this.together.get(n) ?? [n];
     if (mode === "api" && members2.some((m) => this.interfaceOf(m).offers))
       return this.keep(members2, mode, this.of(n, "code"));
-    const below2 = new Set(members2.flatMap((m) => this.runs[m]).filter((d) => !members2.includes(d)));
+    const below3 = new Set(members2.flatMap((m) => this.runs[m]).filter((d) => !members2.includes(d)));
     return this.keep(
       members2,
       mode,
       digest2(
-        `${mode} ${members2.map((m) => this.interfaceOf(m)[mode]).sort().join(" ")} / ${[...below2].map((d) => this.of(d, mode)).sort().join(" ")}`
+        `${mode} ${members2.map((m) => this.interfaceOf(m)[mode]).sort().join(" ")} / ${[...below3].map((d) => this.of(d, mode)).sort().join(" ")}`
       )
     );
   }
@@ -31400,15 +31927,15 @@ async function writeJunit(runs, store2, output) {
   if (!cases) writePlanCase(output, "nothing to do", void 0);
   return lost3;
 }
-function writePlanCase(output, name6, fault3) {
-  const result2 = fault3 === void 0 ? "passed" : "failed";
-  const plan2 = { suite: "plan", name: name6, seconds: 0, result: result2, message: fault3 ?? "", output: "" };
+function writePlanCase(output, name6, fault4) {
+  const result2 = fault4 === void 0 ? "passed" : "failed";
+  const plan2 = { suite: "plan", name: name6, seconds: 0, result: result2, message: fault4 ?? "", output: "" };
   writeWhole((0, import_node_path54.join)(output, "junit/plan.xml"), renderJunit("slipway", [plan2]));
 }
-function writeUnplanned(output, title, fault3) {
+function writeUnplanned(output, title, fault4) {
   const now = Date.now();
   const notes = [`This run could not be planned:
-${fault3}`];
+${fault4}`];
   const files = renderReport({
     title: `${title}: not planned`,
     stamp: "-",
@@ -31418,9 +31945,9 @@ ${fault3}`];
     tasks: []
   });
   for (const [name6, text8] of Object.entries(files)) writeWhole((0, import_node_path54.join)(output, name6), text8);
-  writeWhole((0, import_node_path54.join)(output, "result.json"), `${JSON.stringify({ fault: fault3, results: [] }, void 0, 1)}
+  writeWhole((0, import_node_path54.join)(output, "result.json"), `${JSON.stringify({ fault: fault4, results: [] }, void 0, 1)}
 `);
-  writePlanCase(output, "planned", fault3);
+  writePlanCase(output, "planned", fault4);
 }
 function tailOf(log) {
   try {
@@ -31635,11 +32162,14 @@ function systemFileFault(target2, text8) {
   const check4 = Object.entries(checks).find(([folder2]) => target2.startsWith(folder2))?.[1];
   if (!check4) return void 0;
   for (const line2 of linesOf(text8)) {
-    const fault3 = check4(line2);
-    if (fault3 !== void 0) return `${target2} ${fault3}`;
+    const fault4 = check4(line2);
+    if (fault4 !== void 0) return `${target2} ${fault4}`;
   }
   return void 0;
 }
+
+// ts-src/engine/build/package-builder.ts
+init_template();
 
 // ts-src/sandbox/package-layers.ts
 var import_node_fs48 = require("node:fs");
@@ -31830,9 +32360,9 @@ async function prepareEnvironment(options5, packages, request, roots) {
   if (problem) return lost(roots.filter((d) => problem.lost.includes(graph2.records[d].debs[0].sha256)));
   const build4 = (0, import_node_path59.join)(work2, "build");
   const source2 = (0, import_node_path59.join)(build4, sourceFolder(p.name));
-  const fault3 = await bringSource(options5.state, options5.store, p, source2) ?? await applyPatches(options5.distroRoot, options5.taskKeys.settingsOf(p.name).patches ?? [], source2);
+  const fault4 = await bringSource(options5.state, options5.store, p, source2) ?? await applyPatches(options5.distroRoot, options5.taskKeys.settingsOf(p.name).patches ?? [], source2);
   if (request.repeat) writeVariation(build4);
-  return fault3 === void 0 ? made({ source: source2, build: build4, recipe: (0, import_node_path59.join)(work2, "recipe"), system, layers: layers2.value, own: own3 }) : failed(fault3);
+  return fault4 === void 0 ? made({ source: source2, build: build4, recipe: (0, import_node_path59.join)(work2, "recipe"), system, layers: layers2.value, own: own3 }) : failed(fault4);
 }
 var withoutZstd = ["focal", "bionic"];
 function enterEnvironment(options5, request, environment3, { script: script3, steps, folder: folder2, binds, env, network: network3, signal }) {
@@ -32532,9 +33062,9 @@ function attributeOf(tag, name6) {
 }
 var isElsewhere = (url2) => /^\s*(?:[a-z][a-z0-9+.-]*:)?\/\//i.test(url2);
 function placeholder(tag) {
-  const quoted5 = (text9) => text9.replaceAll('"', "&quot;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
-  const text8 = quoted5(attributeOf(tag, "alt")) || "picture";
-  return `<span class="elsewhere" title="${quoted5(attributeOf(tag, "src"))}">${text8}</span>`;
+  const quoted6 = (text9) => text9.replaceAll('"', "&quot;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+  const text8 = quoted6(attributeOf(tag, "alt")) || "picture";
+  return `<span class="elsewhere" title="${quoted6(attributeOf(tag, "src"))}">${text8}</span>`;
 }
 function docFrame(page) {
   const own3 = page.package;
@@ -32777,12 +33307,12 @@ function headersWithoutPage({ installed, tag, ownScope, results }) {
   if (!installed.headers.length) return [];
   if (ownScope)
     return pages2.size || results.compounds.length ? [] : ["it installs headers, but its Doxyfile makes no API page"];
-  const lacking = installed.headers.filter(
+  const lacking2 = installed.headers.filter(
     (h) => !installed.includes.some((i) => h.startsWith(`${i}/`) && pages2.has(h.slice(i.length + 1)))
   );
-  if (!lacking.length) return [];
-  const first2 = lacking.slice(0, 3).map((h) => h.replace(/^.*\/include\//, ""));
-  return [`${lacking.length} of ${installed.headers.length} installed headers have no API page: ${first2.join(", ")}`];
+  if (!lacking2.length) return [];
+  const first2 = lacking2.slice(0, 3).map((h) => h.replace(/^.*\/include\//, ""));
+  return [`${lacking2.length} of ${installed.headers.length} installed headers have no API page: ${first2.join(", ")}`];
 }
 
 // ts-src/inspect/messages.ts
@@ -33868,7 +34398,7 @@ var mostCases = 2e5;
 var resultRoom = () => ({ bytes: mostInAll, cases: mostCases, time: new Patience() });
 async function readResults(root, folder2, room = resultRoom()) {
   const cases = [];
-  const damaged = [];
+  const damaged2 = [];
   const seen = /* @__PURE__ */ new Set();
   let ctest = [];
   try {
@@ -33876,7 +34406,7 @@ async function readResults(root, folder2, room = resultRoom()) {
       if (!path2.endsWith(".xml")) continue;
       const name6 = (0, import_node_path66.basename)(path2);
       if (kind !== "a file") {
-        damaged.push(`${shownName(name6)} (${kind})`);
+        damaged2.push(`${shownName(name6)} (${kind})`);
         continue;
       }
       const data = await readLeft(root, path2, mostBytes3);
@@ -33886,7 +34416,7 @@ async function readResults(root, folder2, room = resultRoom()) {
       const found2 = room.time.spend(shownName(path2), () => parseResults(data?.toString("utf8") ?? "", suite2));
       room.cases -= found2?.length ?? 0;
       if (room.cases < 0) throw new LeftBehindError(`${folder2} holds more than ${mostCases} test cases`);
-      if (!found2) damaged.push(shownName(name6));
+      if (!found2) damaged2.push(shownName(name6));
       else if (/^ctest(-Test)?\.xml$/.test(name6)) ctest = found2;
       else {
         seen.add(suite2);
@@ -33895,10 +34425,10 @@ async function readResults(root, folder2, room = resultRoom()) {
     }
   } catch (e) {
     if (!(e instanceof LeftBehindError)) throw e;
-    damaged.push(e.message);
+    damaged2.push(e.message);
   }
   for (const one of ctest) if (!seen.has(one.name)) cases.push(one);
-  return { cases: cases.sort((a, b) => a.suite + a.name < b.suite + b.name ? -1 : 1), damaged };
+  return { cases: cases.sort((a, b) => a.suite + a.name < b.suite + b.name ? -1 : 1), damaged: damaged2 };
 }
 var childrenOf = (element, name6) => element?.children.filter((c) => c.name === name6) ?? [];
 var childOf = (element, name6) => element?.children.find((c) => c.name === name6);
@@ -34079,8 +34609,8 @@ var PackageBuilder = class {
     const prepared2 = await prepareEnvironment(options5, this.packages, request, roots);
     if (prepared2.state !== "made") return prepared2;
     const { source: source2, recipe: recipe2, build: build4, own: own3, layers: layers2 } = prepared2.value;
-    const lacking = writeRecipe(options5, request, source2, recipe2);
-    if (lacking !== void 0) return failed(lacking);
+    const lacking2 = writeRecipe(options5, request, source2, recipe2);
+    if (lacking2 !== void 0) return failed(lacking2);
     if (asked2.tests) writeTestFiles(recipe2);
     const steps = asked2.built ? 'sh -e /slipway/slipway.sh build || echo "the build ended with $?"; ' : "";
     const inside = ["sh", "-c", `${steps}exec sh -e /slipway/slipway.sh shell "$@"`, "sh", ...asked2.command];
@@ -34122,8 +34652,8 @@ var PackageBuilder = class {
   async compileAndPack(request, environment3) {
     const { options: options5 } = this;
     const { package: p, work: work2, log } = request;
-    const lacking = writeRecipe(options5, request, environment3.source, environment3.recipe);
-    if (lacking !== void 0) return failed(lacking);
+    const lacking2 = writeRecipe(options5, request, environment3.source, environment3.recipe);
+    if (lacking2 !== void 0) return failed(lacking2);
     const limit = buildLimit(options5, p.name);
     const enter2 = (entry, env = {}) => enterEnvironment(options5, request, environment3, { ...entry, env, network: false, signal: limit.signal });
     const objects2 = options5.incrementalObjects && !request.repeat ? await openObjects(options5, request, environment3.source) : void 0;
@@ -34143,8 +34673,8 @@ var PackageBuilder = class {
       );
       ended = built.signal === null && !built.exceeded && !limit.signal.aborted;
       if (built.code !== 0) return failed(reasonOf(options5, built, limit, log, "its build"));
-      const fault3 = checkStaged(request, environment3);
-      if (fault3 !== void 0) return failed(fault3);
+      const fault4 = checkStaged(request, environment3);
+      if (fault4 !== void 0) return failed(fault4);
       const folder2 = (0, import_node_path68.join)(work2, "pack");
       (0, import_node_fs56.mkdirSync)((0, import_node_path68.join)(folder2, "tree"), { recursive: true });
       const packed3 = await enter2({
@@ -34197,8 +34727,8 @@ var PackageBuilder = class {
     if (!systemFiles.length) return void 0;
     const digest4 = await sha256File(file3);
     for (const { target: target2 } of systemFiles) {
-      const fault3 = systemFileFault(target2, await this.packages.text(digest4, target2) ?? "");
-      if (fault3 !== void 0) return fault3;
+      const fault4 = systemFileFault(target2, await this.packages.text(digest4, target2) ?? "");
+      if (fault4 !== void 0) return fault4;
     }
     return void 0;
   }
@@ -34731,9 +35261,9 @@ var AptResolver = class {
         `${copyCaches}while read -r set; do echo "= $set"; { apt-get ${aptOptions.join(" ")} --simulate install -- $set 2>&1 </dev/null; echo "ended $?"; } | grep -E '^(Inst|E:| |ended)' || :; done < /sets`
       ]
     });
-    const answers = readAnswers(out.stdout);
+    const answers2 = readAnswers(out.stdout);
     for (const set of sets) {
-      const answer3 = answers.get(set);
+      const answer3 = answers2.get(set);
       if (answer3?.faults.some((t) => t.startsWith("E:"))) this.refused.set(set, answer3.faults.join("; "));
       else if (answer3?.whole) this.remember(set, answer3.packages.sort());
       else this.refused.set(set, `apt could not be asked: ${out.stderr.trim().split("\n").pop() || "it was stopped"}`);
@@ -34742,17 +35272,17 @@ var AptResolver = class {
   }
 };
 function readAnswers(text8) {
-  const answers = /* @__PURE__ */ new Map();
+  const answers2 = /* @__PURE__ */ new Map();
   let current;
   for (const line2 of text8.split("\n")) {
-    if (line2.startsWith("= ")) answers.set(line2.slice(2), current = { packages: [], faults: [], whole: false });
+    if (line2.startsWith("= ")) answers2.set(line2.slice(2), current = { packages: [], faults: [], whole: false });
     else if (line2.startsWith("ended ") && current) current.whole = line2 === "ended 0";
     else if (line2.startsWith("Inst ")) {
       const [, name6, version3] = /^Inst (\S+) (?:\[[^\]]*\] )?\((\S+)/.exec(line2) ?? [];
       if (name6 !== void 0) current?.packages.push(`${name6.replace(/:.*/, "")}=${version3}`);
     } else if (line2.trim()) current?.faults.push(line2.trim());
   }
-  return answers;
+  return answers2;
 }
 
 // ts-src/sandbox/stored-base.ts
@@ -34918,15 +35448,15 @@ var SystemLayers = class {
    */
   async root(set, common3 = []) {
     if (!set.length) return good([this.base.root]);
-    const below2 = common3.length < set.length && common3.every((p) => set.includes(p)) ? [...common3] : [];
-    if (below2.length) {
-      const made2 = await this.root(below2);
+    const below3 = common3.length < set.length && common3.every((p) => set.includes(p)) ? [...common3] : [];
+    if (below3.length) {
+      const made2 = await this.root(below3);
       if (!made2.ok) return made2;
     }
     const id = sha256(JSON.stringify([this.base.digest, set])).slice(0, 24);
     let making = this.making.get(id);
     if (!making) {
-      making = this.make(id, set, below2).finally(() => this.making.delete(id));
+      making = this.make(id, set, below3).finally(() => this.making.delete(id));
       this.making.set(id, making);
     }
     return making;
@@ -34960,9 +35490,9 @@ var SystemLayers = class {
   /** Installs a set upon the nearest layer at hand, and puts what that adds to its place. */
   async install(id, set, common3) {
     const nearest2 = this.nearestBelow(set, common3);
-    const below2 = nearest2 && await this.soundChain(nearest2.id);
-    const parent = below2 && nearest2;
-    const lower = below2 ?? [this.base.root];
+    const below3 = nearest2 && await this.soundChain(nearest2.id);
+    const parent = below3 && nearest2;
+    const lower = below3 ?? [this.base.root];
     const missing = set.filter((s) => !parent?.set.includes(s));
     const fetched = await this.fetch(missing);
     if (!fetched.ok) return fetched;
@@ -35343,8 +35873,8 @@ var TaskKeys = class {
     for (const name6 of graph2.scope.packages[n].run) {
       const d = graph2.closures.index.get(name6);
       if (d === void 0) continue;
-      const below2 = brought[d];
-      if (below2) join65(names4, below2);
+      const below3 = brought[d];
+      if (below3) join65(names4, below3);
       else for (const c of [d, ...graph2.closures.run(d)]) addOwn(c);
     }
     brought[n] = names4;
@@ -35430,7 +35960,7 @@ async function prepareScopes(input, options5, store2, history) {
   const systems = /* @__PURE__ */ new Map();
   const request = { ...input, ...options5, store: store2, progress: options5.say };
   const graphs = [];
-  const lacking = /* @__PURE__ */ new Map();
+  const lacking2 = /* @__PURE__ */ new Map();
   const skipped = matcher(distro.tests.skip);
   for (const scope2 of plan2.scopes) {
     for (const target2 of scope2.targets) {
@@ -35456,7 +35986,7 @@ async function prepareScopes(input, options5, store2, history) {
       const { base } = opened.system;
       const names4 = input.checkArchive && !tells ? archiveNames(base) : void 0;
       const check4 = names4 && input.checkArchive?.(scope2, target2, names4);
-      for (const d of check4?.diagnostics ?? []) lacking.set(d.message, d);
+      for (const d of check4?.diagnostics ?? []) lacking2.set(d.message, d);
       graphs.push(
         makeTaskGraph({
           ...opened,
@@ -35471,7 +36001,7 @@ async function prepareScopes(input, options5, store2, history) {
       );
     }
   }
-  return diagnostics.length ? { diagnostics } : { graphs, waiting: waiting2, diagnostics: sorted([...lacking.values()]) };
+  return diagnostics.length ? { diagnostics } : { graphs, waiting: waiting2, diagnostics: sorted([...lacking2.values()]) };
 }
 
 // ts-src/engine/system-lock.ts
@@ -36639,8 +37169,8 @@ var StoreRepair = class {
       }
       if (outcome.state !== "lost") return outcome;
       for (const d of outcome.packages) {
-        const fault3 = await this.restore(graph2, d);
-        if (fault3 !== void 0) return failed(fault3);
+        const fault4 = await this.restore(graph2, d);
+        if (fault4 !== void 0) return failed(fault4);
       }
     }
     return failed("the store keeps losing what it needs: is its disk sound?");
@@ -36810,9 +37340,9 @@ var Scheduler = class {
         if (t?.state === "waiting" && this.readinessOf(graph2).pending[task] === 0) this.resolve(graph2, task);
       });
     }
-    await new Promise((resolve28) => {
+    await new Promise((resolve29) => {
       this.wake = () => {
-        if (!this.resolving) resolve28();
+        if (!this.resolving) resolve29();
       };
       this.wake();
     });
@@ -36826,10 +37356,10 @@ var Scheduler = class {
   }
   /** Does all that is left, those on the longest remaining path first. */
   async run() {
-    const finished = new Promise((resolve28) => {
+    const finished = new Promise((resolve29) => {
       this.wake = () => {
         while (!this.stopped && this.working < this.options.workers && this.ready.length) this.startNext();
-        if (!this.working && !this.resolving && (!this.ready.length || this.stopped)) resolve28();
+        if (!this.working && !this.resolving && (!this.ready.length || this.stopped)) resolve29();
       };
     });
     this.options.signal.addEventListener("abort", () => {
@@ -38230,9 +38760,9 @@ async function runBuild(verb, values, packages, tests) {
   }
   const output = values.output === void 0 ? (0, import_node_path89.join)(workspace.root, "out") : (0, import_node_path89.resolve)(values.output);
   const driver = driverOf(values, workspace.state);
-  const lacking = values["dry-run"] === true ? [] : await missingTools(driver.name, plan2);
-  if (lacking.length) {
-    showDiagnostics(lacking);
+  const lacking2 = values["dry-run"] === true ? [] : await missingTools(driver.name, plan2);
+  if (lacking2.length) {
+    showDiagnostics(lacking2);
     return exit.failed;
   }
   if (verb === "build" && values.untrusted === void 0 && !values["dry-run"]) {
@@ -38636,8 +39166,8 @@ function architecturesComplete(suites) {
   const faults5 = [...bySuite.values()].flatMap((keys) => {
     const all = new Set(keys.flatMap((key) => names2(suites, key)));
     return keys.flatMap((key) => {
-      const lacking = [...all].filter((name6) => !Object.hasOwn(suites[key], name6)).sort();
-      return lacking.length ? [`${key} lacks ${someOf(lacking, 5)}`] : [];
+      const lacking2 = [...all].filter((name6) => !Object.hasOwn(suites[key], name6)).sort();
+      return lacking2.length ? [`${key} lacks ${someOf(lacking2, 5)}`] : [];
     });
   });
   return verdict("architectures", faults5, "each architecture has every package");
@@ -38887,8 +39417,9 @@ var rest = (count3) => count3 > most4 ? `and ${count3 - most4} more
 ` : "";
 
 // ts-src/cli/channels.ts
-var import_node_path93 = require("node:path");
+var import_node_path95 = require("node:path");
 init_diagnostics();
+init_remote_place();
 
 // ts-src/publish/archive-lists.ts
 var import_node_fs73 = require("node:fs");
@@ -38925,24 +39456,47 @@ async function storedText(store2, { base, archive }) {
 }
 
 // ts-src/publish/endpoints.ts
-var import_node_path92 = require("node:path");
+var import_node_path94 = require("node:path");
+init_remote_place();
 var isChannelName = (name6) => name6.length <= 200 && /^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*){0,3}$/.test(name6) && !name6.includes("..");
-async function openEndpoint(uri, root) {
-  if (uri.startsWith("s3://")) {
+async function openEndpoint(uri2, root) {
+  if (uri2.startsWith("s3://")) {
     const { S3Endpoint: S3Endpoint2 } = await Promise.resolve().then(() => (init_s3_endpoint(), s3_endpoint_exports));
-    return new S3Endpoint2(uri, process.env);
+    return new S3Endpoint2(uri2, process.env);
   }
-  const path2 = uri.startsWith("file:") ? decodeURIComponent(uri.slice("file:".length).replace(/^\/\/(?=\/)/, "")) : uri;
-  return new FolderEndpoint((0, import_node_path92.isAbsolute)(path2) ? path2 : (0, import_node_path92.join)(root, path2));
+  if (isRemotePlace(uri2)) {
+    const { SshEndpoint: SshEndpoint2 } = await Promise.resolve().then(() => (init_ssh_endpoint(), ssh_endpoint_exports));
+    return new SshEndpoint2(uri2);
+  }
+  const path2 = uri2.startsWith("file:") ? decodeURIComponent(uri2.slice("file:".length).replace(/^\/\/(?=\/)/, "")) : uri2;
+  return new FolderEndpoint((0, import_node_path94.isAbsolute)(path2) ? path2 : (0, import_node_path94.join)(root, path2));
 }
-function channelUri(place3, channel2) {
+function partsOf(place3) {
   const query2 = place3.indexOf("?");
-  const [path2, options5] = query2 < 0 ? [place3, ""] : [place3.slice(0, query2), place3.slice(query2)];
-  return `${path2.replace(/\/+$/, "")}/${channel2}/apt${options5}`;
+  return query2 < 0 ? [place3, ""] : [place3.slice(0, query2), place3.slice(query2)];
+}
+var channelUri = (place3, channel2) => below2(place3, `${channel2}/apt`);
+function below2(place3, path2) {
+  const [folder2, options5] = partsOf(place3);
+  return `${folder2.replace(/\/+$/, "")}/${path2}${isRemotePlace(place3) ? withPublic(options5, (at2) => `${at2}/${path2}`) : options5}`;
+}
+function besideUri(uri2, from, to) {
+  const [path2, options5] = partsOf(uri2);
+  const tail = `/${from}/apt`;
+  if (!path2.endsWith(tail)) return void 0;
+  const without = (text8) => text8.endsWith(tail) ? text8.slice(0, -tail.length) : text8;
+  return channelUri(`${without(path2)}${isRemotePlace(uri2) ? withPublic(options5, without) : options5}`, to);
+}
+function withPublic(options5, change) {
+  const query2 = new URLSearchParams(options5);
+  const at2 = query2.get("public");
+  if (at2 === null) return options5;
+  query2.set("public", change(at2.replace(/\/+$/, "")));
+  return `?${query2.toString()}`;
 }
 async function endpointsOf(distro, channel2, folder2) {
   const uris = distro.publish.to.map((place3) => channelUri(place3, channel2));
-  return Promise.all((uris.length ? uris : [folder2]).map((uri) => openEndpoint(uri, process.cwd())));
+  return Promise.all((uris.length ? uris : [folder2]).map((uri2) => openEndpoint(uri2, process.cwd())));
 }
 
 // ts-src/cli/channels.ts
@@ -38962,7 +39516,7 @@ var placeOption = {
     type: "string",
     multiple: true,
     value: "URI",
-    help: "the channel's repository, a folder or s3://BUCKET/PREFIX (default: where it is now, else as distro.yaml says)"
+    help: "the channel's repository, a folder, s3://BUCKET/PREFIX or ssh://USER@HOST/PATH (default: where it is now, else as distro.yaml says)"
   }
 };
 async function openChannels(values) {
@@ -39002,13 +39556,9 @@ async function readChannel(store2, name6) {
 }
 async function placesOf3({ workspace: { distro, root } }, channel2, named7, from) {
   const configured2 = distro.publish.to.map((place3) => channelUri(place3, channel2.name));
-  const beside = (from?.file.endpoints ?? []).flatMap((uri) => {
-    const [path2, query2] = [uri.replace(/\?.*$/, ""), /\?.*$/.exec(uri)?.[0] ?? ""];
-    const tail = `/${from.name}/apt`;
-    return path2.endsWith(tail) ? [`${path2.slice(0, -tail.length)}/${channel2.name}/apt${query2}`] : [];
-  });
+  const beside = (from?.file.endpoints ?? []).flatMap((uri2) => besideUri(uri2, from?.name ?? "", channel2.name) ?? []);
   const uris = [
-    named7?.map((n) => /^(s3:\/\/|file:)/.test(n) ? n : (0, import_node_path93.resolve)(n)),
+    named7?.map((n) => /^(s3:\/\/|file:)/.test(n) || isRemotePlace(n) ? n : (0, import_node_path95.resolve)(n)),
     channel2.file.endpoints,
     configured2,
     beside
@@ -39020,7 +39570,7 @@ async function placesOf3({ workspace: { distro, root } }, channel2, named7, from
       })
     );
   const places = [];
-  for (const uri of uris) places.push(await openEndpoint(uri, root));
+  for (const uri2 of uris) places.push(await openEndpoint(uri2, root));
   return good(places);
 }
 function withOutlet({ workspace, store: store2 }, endpoints, work2) {
@@ -39290,8 +39840,8 @@ async function renew(opened, names4, to) {
 }
 
 // ts-src/cli/clean.ts
-var import_node_fs74 = require("node:fs");
-var import_node_path94 = require("node:path");
+var import_node_fs76 = require("node:fs");
+var import_node_path96 = require("node:path");
 init_process();
 var remade = [
   "work",
@@ -39334,7 +39884,7 @@ subordinate ids, which rm can't remove; this can.`,
       writeMessage("slipway clean: --driver is unshare or docker\n");
       return exit.usage;
     }
-    if (!(0, import_node_fs74.existsSync)(state)) {
+    if (!(0, import_node_fs76.existsSync)(state)) {
       writeOutput(`nothing to remove: ${state} is not there
 `);
       return exit.ok;
@@ -39345,10 +39895,10 @@ subordinate ids, which rm can't remove; this can.`,
 `);
       return exit.failed;
     }
-    const parts2 = (0, import_node_fs74.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
+    const parts2 = (0, import_node_fs76.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
     const removed = [];
     for (const part of parts2) {
-      const folder2 = (0, import_node_path94.join)(state, part);
+      const folder2 = (0, import_node_path96.join)(state, part);
       const size3 = (await run("du", ["-sh", folder2])).stdout.split("	")[0] ?? "";
       removed.push({ folder: folder2, size: size3 });
       if (!isQuiet() && !values.json)
@@ -39359,25 +39909,25 @@ subordinate ids, which rm can't remove; this can.`,
     if (values.json) writeOutput(`${JSON.stringify({ removed, done: values["dry-run"] !== true })}
 `);
     if (values.all && !values["dry-run"]) await driver.remove(state);
-    const left = values["dry-run"] ? [] : parts2.filter((part) => (0, import_node_fs74.existsSync)((0, import_node_path94.join)(state, part)));
-    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path94.join)(state, part)} could not be removed
+    const left = values["dry-run"] ? [] : parts2.filter((part) => (0, import_node_fs76.existsSync)((0, import_node_path96.join)(state, part)));
+    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path96.join)(state, part)} could not be removed
 `);
     return left.length ? exit.failed : exit.ok;
   }
 });
 async function runningIn(state) {
-  const all = (0, import_node_path94.join)(state, "work");
-  if (!(0, import_node_fs74.existsSync)(all)) return void 0;
-  for (const name6 of (0, import_node_fs74.readdirSync)(all)) {
+  const all = (0, import_node_path96.join)(state, "work");
+  if (!(0, import_node_fs76.existsSync)(all)) return void 0;
+  for (const name6 of (0, import_node_fs76.readdirSync)(all)) {
     if (!name6.endsWith(".lock")) continue;
-    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path94.join)(all, name6), "true"]);
+    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path96.join)(all, name6), "true"]);
     if (free.code !== 0) return name6.slice(0, -".lock".length);
   }
   return void 0;
 }
 
 // ts-src/cli/compare.ts
-var import_node_fs75 = require("node:fs");
+var import_node_fs77 = require("node:fs");
 init_diagnostics();
 
 // ts-src/render/compare.ts
@@ -39444,7 +39994,7 @@ that holds lock.yaml beside its distro file is planned from it.`,
       return exit.failed;
     }
     const selection = selectionOf(values, []);
-    const plan2 = (state) => (0, import_node_fs75.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
+    const plan2 = (state) => (0, import_node_fs77.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
     const one = await plan2(before);
     const two = after === void 0 ? await readAndPlan(values, []) : await plan2(after);
     if (!one.ok || !two.ok) {
@@ -39462,13 +40012,13 @@ that holds lock.yaml beside its distro file is planned from it.`,
 });
 
 // ts-src/cli/deploy.ts
-var import_node_fs80 = require("node:fs");
-var import_node_path101 = require("node:path");
-var import_promises10 = require("node:readline/promises");
+var import_node_fs82 = require("node:fs");
+var import_node_path103 = require("node:path");
+var import_promises11 = require("node:readline/promises");
 
 // ts-src/deploy/check.ts
-var import_node_fs77 = require("node:fs");
-var import_node_path96 = require("node:path");
+var import_node_fs79 = require("node:fs");
+var import_node_path98 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
@@ -39629,15 +40179,15 @@ function checkCasc(content, file3) {
 }
 function faults3(issue2, prefix, file3, locator) {
   const path2 = [...prefix, ...issue2.path];
-  const fault3 = (message, at2 = path2) => error("deploy-jcasc", message, { file: file3, line: locator.line(at2) });
+  const fault4 = (message, at2 = path2) => error("deploy-jcasc", message, { file: file3, line: locator.line(at2) });
   const where = path2.map(String).join(".");
   if (issue2.code === "unrecognized_keys")
-    return issue2.keys.map((key) => fault3(`unknown key '${key}'${where === "" ? "" : ` in ${where}`}`, [...path2, key]));
+    return issue2.keys.map((key) => fault4(`unknown key '${key}'${where === "" ? "" : ` in ${where}`}`, [...path2, key]));
   if (issue2.code === "invalid_union") {
     const [meant] = [...issue2.errors].sort((a, b) => depth(b) - depth(a) || a.length - b.length);
     return (meant ?? []).flatMap((inner) => faults3(inner, path2, file3, locator));
   }
-  return [fault3(`${where === "" ? "the file" : where}: ${issue2.message}`)];
+  return [fault4(`${where === "" ? "the file" : where}: ${issue2.message}`)];
 }
 var depth = (issues) => Math.max(0, ...issues.map((i) => i.path.length));
 
@@ -40681,14 +41231,14 @@ ${asked2.map(line2).join("")}
 ${brought.map(line2).join("")}`;
 }
 function compareVersions(a, b) {
-  const [left, right] = [partsOf(a), partsOf(b)];
+  const [left, right] = [partsOf2(a), partsOf2(b)];
   for (let i = 0; i < Math.max(left.length, right.length); i++) {
     const difference3 = (left[i] ?? 0) - (right[i] ?? 0);
     if (difference3 !== 0) return Math.sign(difference3);
   }
   return 0;
 }
-var partsOf = (version3) => version3.replace(/\.v[0-9a-f_]+$/, "").split(/[^0-9]+/).filter((part) => part !== "").map(Number);
+var partsOf2 = (version3) => version3.replace(/\.v[0-9a-f_]+$/, "").split(/[^0-9]+/).filter((part) => part !== "").map(Number);
 function parsePlugins(text8, file3) {
   const diagnostics = [];
   const plugins2 = /* @__PURE__ */ new Map();
@@ -40739,8 +41289,8 @@ function checkPlugins(text8, file3, jenkins2, known3 = pluginTable) {
 }
 
 // ts-src/deploy/secrets.ts
-var import_node_fs76 = require("node:fs");
-var import_node_path95 = require("node:path");
+var import_node_fs78 = require("node:fs");
+var import_node_path97 = require("node:path");
 init_diagnostics();
 var mostBytes4 = 16 << 20;
 var forms = [
@@ -40787,7 +41337,7 @@ async function knownSecrets(root) {
   const known3 = [];
   let names4 = [];
   try {
-    names4 = (0, import_node_fs76.readdirSync)((0, import_node_path95.join)(root, "secrets")).sort();
+    names4 = (0, import_node_fs78.readdirSync)((0, import_node_path97.join)(root, "secrets")).sort();
   } catch {
     return known3;
   }
@@ -40821,8 +41371,8 @@ async function checkDeployment(root) {
   return { diagnostics: sorted(diagnostics), ran, missing };
 }
 function plugins(root) {
-  const dockerfile = readIf((0, import_node_path96.join)(root, "Dockerfile")) ?? "";
-  const list8 = readIf((0, import_node_path96.join)(root, "plugins.txt"));
+  const dockerfile = readIf((0, import_node_path98.join)(root, "Dockerfile")) ?? "";
+  const list8 = readIf((0, import_node_path98.join)(root, "plugins.txt"));
   const tag = /^FROM\s+\S*jenkins:(\S+)/m.exec(dockerfile)?.[1];
   const version3 = /^\d+(?:\.\d+){1,2}(?=-|$)/.exec(tag ?? "")?.[0];
   const found2 = [];
@@ -40845,7 +41395,7 @@ async function casc(root) {
   const files = (await walkLeft(root, "jcasc")).filter(({ path: path2 }) => /\.ya?ml$/.test(path2));
   if (!files.length) return [error("deploy-jcasc", "jcasc/ holds no YAML file", { file: "jcasc" })];
   return files.flatMap(
-    ({ path: path2, kind }) => kind === "a file" ? checkCasc(readIf((0, import_node_path96.join)(root, path2)) ?? "", path2) : [error("deploy-jcasc", `${path2} is ${kind}`, { file: path2 })]
+    ({ path: path2, kind }) => kind === "a file" ? checkCasc(readIf((0, import_node_path98.join)(root, path2)) ?? "", path2) : [error("deploy-jcasc", `${path2} is ${kind}`, { file: path2 })]
   );
 }
 async function conflictMarkers(root) {
@@ -40853,7 +41403,7 @@ async function conflictMarkers(root) {
   const found2 = [];
   for (const { path: path2, kind } of await walkLeft(root, "", { skip })) {
     if (kind !== "a file" || path2.startsWith(".slipway-deploy")) continue;
-    const line2 = (readIf((0, import_node_path96.join)(root, path2)) ?? "").split("\n").findIndex((text8) => /^(<{7}|>{7}) /.test(text8));
+    const line2 = (readIf((0, import_node_path98.join)(root, path2)) ?? "").split("\n").findIndex((text8) => /^(<{7}|>{7}) /.test(text8));
     if (line2 >= 0)
       found2.push(
         error("deploy-conflict", "a conflict of `slipway deploy update` is not resolved", {
@@ -40876,16 +41426,16 @@ var tools = [
   {
     name: "terraform validate",
     async check(root) {
-      const folder2 = (0, import_node_path96.join)(root, "terraform");
-      if (!(0, import_node_fs77.existsSync)(folder2)) return "terraform (no folder terraform/)";
-      if (!(0, import_node_fs77.existsSync)((0, import_node_path96.join)(folder2, ".terraform"))) return "terraform validate (after `terraform init` in terraform/)";
+      const folder2 = (0, import_node_path98.join)(root, "terraform");
+      if (!(0, import_node_fs79.existsSync)(folder2)) return "terraform (no folder terraform/)";
+      if (!(0, import_node_fs79.existsSync)((0, import_node_path98.join)(folder2, ".terraform"))) return "terraform validate (after `terraform init` in terraform/)";
       return runTool("terraform", ["validate", "-no-color"], folder2);
     }
   },
   {
     name: "hadolint",
     async check(root) {
-      const files = ["Dockerfile", "agent/Dockerfile"].filter((file3) => (0, import_node_fs77.existsSync)((0, import_node_path96.join)(root, file3)));
+      const files = ["Dockerfile", "agent/Dockerfile"].filter((file3) => (0, import_node_fs79.existsSync)((0, import_node_path98.join)(root, file3)));
       return files.length ? runTool("hadolint", files, root) : "hadolint (no Dockerfile)";
     }
   },
@@ -40893,7 +41443,7 @@ var tools = [
     name: "ansible-lint",
     async check(root) {
       const found2 = (await listLeft(root, "ansible")).length > 0;
-      return found2 ? runTool("ansible-lint", ["--offline", "-q"], (0, import_node_path96.join)(root, "ansible")) : "ansible-lint (no folder ansible/)";
+      return found2 ? runTool("ansible-lint", ["--offline", "-q"], (0, import_node_path98.join)(root, "ansible")) : "ansible-lint (no folder ansible/)";
     }
   }
 ];
@@ -41697,17 +42247,18 @@ run "untrusted_pool" {
 `, "terraform/variables.tf": 'variable "organization" {\n  description = "Names everything."\n  type        = string\n  validation {\n    condition     = can(regex("^[a-z0-9][a-z0-9-]{0,30}$", var.organization))\n    error_message = "Lower case letters, digits and hyphens, 31 at most."\n  }\n}\n\nvariable "region" {\n  description = "Region of everything but CloudFront."\n  type        = string\n}\n\nvariable "domain" {\n  description = "Domain of the farm: jenkins.DOMAIN and packages.DOMAIN. You make the DNS records from the outputs."\n  type        = string\n  default     = ""\n}\n\nvariable "controller" {\n  description = "Where Jenkins runs: ec2, ecs, lightsail or none."\n  type        = string\n  default     = "ec2"\n  validation {\n    condition     = contains(["ec2", "ecs", "lightsail", "none"], var.controller)\n    error_message = "The controller runs on ec2, ecs, lightsail or none."\n  }\n}\n\nvariable "controller_image" {\n  description = "Image of the controller with its digest or a tag that never moves: what `docker build .` made, in the registry of the outputs."\n  type        = string\n  default     = ""\n  validation {\n    condition     = !endswith(var.controller_image, ":latest")\n    error_message = "Name a version of the image: with :latest a restart is an upgrade."\n  }\n}\n\nvariable "certificate_arn" {\n  description = "ECS only: ACM certificate of jenkins.DOMAIN for the load balancer."\n  type        = string\n  default     = ""\n}\n\nvariable "packages_certificate_arn" {\n  description = "ACM certificate of packages.DOMAIN in us-east-1; without it CloudFront\'s own name is used."\n  type        = string\n  default     = ""\n}\n\nvariable "vpc_id" {\n  description = "Your VPC; empty: one is made."\n  type        = string\n  default     = ""\n}\n\nvariable "subnet_ids" {\n  description = "Subnets of your VPC, with a way out."\n  type        = list(string)\n  default     = []\n}\n\nvariable "operators" {\n  description = "Networks (CIDR) from which people reach Jenkins."\n  type        = list(string)\n  default     = []\n  validation {\n    condition     = alltrue([for cidr in var.operators : can(cidrhost(cidr, 0))])\n    error_message = "Networks in CIDR notation, such as 203.0.113.0/24."\n  }\n}\n\nvariable "agent_public_key" {\n  description = "Public SSH key that agents accept from the controller."\n  type        = string\n  default     = ""\n  validation {\n    condition     = !strcontains(var.agent_public_key, "PRIVATE KEY")\n    error_message = "This is a private key: give the public half. It must not reach the state."\n  }\n}\n\nvariable "agents" {\n  description = "Pools of agents, one autoscaling group each."\n  type = map(object({\n    architecture   = string\n    instance_types = list(string)\n    max            = optional(number, 10)\n    # Share that is not spot, in percent.\n    on_demand = optional(number, 0)\n    disk_gb   = optional(number, 60)\n    # false: for pull requests of people whom you do not know. It writes below untrusted/ of the store alone.\n    trusted = optional(bool, true)\n  }))\n  default = {}\n}\n', "terraform/versions.tf": 'terraform {\n  required_version = ">= 1.7"\n  required_providers {\n    aws = {\n      source  = "hashicorp/aws"\n      version = "~> 5.100"\n    }\n  }\n  # State in S3: make a bucket with versioning, then uncomment and `terraform init`.\n  # backend "s3" {\n  #   bucket       = "acme-terraform"\n  #   key          = "farm.tfstate"\n  #   use_lockfile = true\n  # }\n}\n\nprovider "aws" {\n  region = var.region\n  default_tags {\n    tags = { farm = var.organization }\n  }\n}\n' };
 
 // ts-src/deploy/files.ts
+init_template();
 var dotted = {
   gitignore: ".gitignore",
   dockerignore: ".dockerignore",
   env: ".env"
 };
-function renderDeployment(answers) {
+function renderDeployment(answers2) {
   const values = {
-    ...answers,
-    url: answers.url ?? `http://localhost:${answers.port}/`,
-    domain: answers.domain ?? "",
-    farm: answers.farm ?? "",
+    ...answers2,
+    url: answers2.url ?? `http://localhost:${answers2.port}/`,
+    domain: answers2.domain ?? "",
+    farm: answers2.farm ?? "",
     jenkins: pluginTable.jenkins,
     java: pluginTable.java
   };
@@ -41721,57 +42272,57 @@ function renderDeployment(answers) {
 
 // ts-src/deploy/record.ts
 init_zod();
-var import_node_path97 = require("node:path");
+var import_node_path99 = require("node:path");
 init_files();
 init_diagnostics();
 var recordName2 = ".slipway-deploy.json";
 var schema4 = strictObject({ slipway: string3(), answers: unknown(), files: record(string3(), string3()) });
 function writeRecord2(folder2, record3) {
-  writeWhole((0, import_node_path97.join)(folder2, recordName2), `${JSON.stringify(record3, null, 1)}
+  writeWhole((0, import_node_path99.join)(folder2, recordName2), `${JSON.stringify(record3, null, 1)}
 `);
 }
 function readRecord2(folder2) {
-  const text8 = readIf((0, import_node_path97.join)(folder2, recordName2));
+  const text8 = readIf((0, import_node_path99.join)(folder2, recordName2));
   if (text8 === void 0)
     return bad(
       error("deploy-folder", `${folder2} was not made by \`slipway deploy init\`: ${recordName2} is missing`, {
         hint: "name the folder, or make one with `slipway deploy init FOLDER`"
       })
     );
-  const damaged = (why) => bad(error("deploy-folder", `${recordName2} is damaged: ${why}`, { hint: "take it from git again" }));
+  const damaged2 = (why) => bad(error("deploy-folder", `${recordName2} is damaged: ${why}`, { hint: "take it from git again" }));
   let value2;
   try {
     value2 = JSON.parse(text8);
   } catch {
-    return damaged("it is no JSON");
+    return damaged2("it is no JSON");
   }
   const checked = schema4.safeParse(value2);
-  if (!checked.success) return damaged(checked.error.issues[0]?.message ?? "it has another form");
-  if (Object.keys(checked.data.files).some((path2) => !isPlainPath(path2))) return damaged("it names files elsewhere");
-  const answers = checkAnswers(checked.data.answers, recordName2);
-  return answers.ok ? good({ ...checked.data, answers: answers.value }) : answers;
+  if (!checked.success) return damaged2(checked.error.issues[0]?.message ?? "it has another form");
+  if (Object.keys(checked.data.files).some((path2) => !isPlainPath(path2))) return damaged2("it names files elsewhere");
+  const answers2 = checkAnswers(checked.data.answers, recordName2);
+  return answers2.ok ? good({ ...checked.data, answers: answers2.value }) : answers2;
 }
 var isPlainPath = (path2) => path2.split("/").every((part) => part !== "" && part !== "." && part !== ".." && !/[\0-\x1f\\]/.test(part));
 
 // ts-src/deploy/update.ts
-var import_node_fs78 = require("node:fs");
-var import_node_os12 = require("node:os");
-var import_node_path98 = require("node:path");
+var import_node_fs80 = require("node:fs");
+var import_node_os14 = require("node:os");
+var import_node_path100 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
 async function planUpdate(folder2, base, next2) {
-  const scratch = (0, import_node_fs78.mkdtempSync)((0, import_node_path98.join)((0, import_node_os12.tmpdir)(), "slipway-deploy-"));
+  const scratch = (0, import_node_fs80.mkdtempSync)((0, import_node_path100.join)((0, import_node_os14.tmpdir)(), "slipway-deploy-"));
   try {
     const changes = [];
     for (const path2 of [.../* @__PURE__ */ new Set([...Object.keys(base), ...Object.keys(next2)])].sort(compare)) {
-      const sides = { base: base[path2], ours: readIf((0, import_node_path98.join)(folder2, path2)), next: next2[path2] };
+      const sides = { base: base[path2], ours: readIf((0, import_node_path100.join)(folder2, path2)), next: next2[path2] };
       const change = await planFile(scratch, path2, sides);
       if (change) changes.push(change);
     }
     return changes;
   } finally {
-    (0, import_node_fs78.rmSync)(scratch, { recursive: true, force: true });
+    (0, import_node_fs80.rmSync)(scratch, { recursive: true, force: true });
   }
 }
 async function planFile(scratch, path2, { base, ours, next: next2 }) {
@@ -41789,17 +42340,17 @@ async function planFile(scratch, path2, { base, ours, next: next2 }) {
   return { path: path2, kind: clean2 ? "merged" : "conflict", text: merged2.text, diff: await diff3(merged2.text) };
 }
 async function merge2(scratch, ours, base, next2) {
-  const names4 = ["yours", "base", "slipway"].map((name6) => (0, import_node_path98.join)(scratch, name6));
-  for (const [i, text8] of [ours, base, next2].entries()) (0, import_node_fs78.writeFileSync)(names4[i] ?? "", text8);
+  const names4 = ["yours", "base", "slipway"].map((name6) => (0, import_node_path100.join)(scratch, name6));
+  for (const [i, text8] of [ours, base, next2].entries()) (0, import_node_fs80.writeFileSync)(names4[i] ?? "", text8);
   const labels2 = ["-L", "yours", "-L", "base", "-L", "slipway"];
   const ran = await run("git", ["merge-file", "-p", ...labels2, ...names4]);
   if (ran.code > 127) throw new Error(`git merge-file: ${ran.stderr.trim()}`);
   return { text: ran.stdout, conflicts: ran.code };
 }
 async function diffOf(scratch, path2, from, to) {
-  const [left, right] = [(0, import_node_path98.join)(scratch, "left"), (0, import_node_path98.join)(scratch, "right")];
-  (0, import_node_fs78.writeFileSync)(left, from ?? "");
-  (0, import_node_fs78.writeFileSync)(right, to ?? "");
+  const [left, right] = [(0, import_node_path100.join)(scratch, "left"), (0, import_node_path100.join)(scratch, "right")];
+  (0, import_node_fs80.writeFileSync)(left, from ?? "");
+  (0, import_node_fs80.writeFileSync)(right, to ?? "");
   const ran = await run("git", ["diff", "--no-index", "--no-color", "--no-ext-diff", "--", left, right]);
   const lines = ran.stdout.split("\n");
   const body = lines.slice(
@@ -41818,13 +42369,13 @@ init_diagnostics();
 init_yaml();
 
 // ts-src/cli/deploy-image.ts
-var import_node_path100 = require("node:path");
+var import_node_path102 = require("node:path");
 init_zod();
 init_files();
 
 // ts-src/aws/client.ts
 var import_node_crypto11 = require("node:crypto");
-var import_promises8 = require("node:timers/promises");
+var import_promises9 = require("node:timers/promises");
 init_aws4fetch_esm();
 init_fxp();
 init_s3_credentials();
@@ -41858,7 +42409,7 @@ var Aws = class {
         service: request.service,
         region: this.region
       }).sign();
-      let fault3;
+      let fault4;
       try {
         const answer3 = await fetch(signed.url, {
           method: signed.method,
@@ -41869,12 +42420,12 @@ var Aws = class {
         });
         const data = await bounded(answer3);
         if (answer3.ok) return data;
-        fault3 = faultOf(request, answer3.status, data.toString("utf8"));
+        fault4 = faultOf(request, answer3.status, data.toString("utf8"));
       } catch (e) {
-        fault3 = e instanceof Error ? e : new Error(String(e));
+        fault4 = e instanceof Error ? e : new Error(String(e));
       }
-      if (attempt >= attempts2 || fault3 instanceof AwsFault && !passing2.test(fault3.code)) throw fault3;
-      await (0, import_promises8.setTimeout)(Math.min(2e4, 100 * 2 ** attempt) * (0.5 + Math.random() / 2));
+      if (attempt >= attempts2 || fault4 instanceof AwsFault && !passing2.test(fault4.code)) throw fault4;
+      await (0, import_promises9.setTimeout)(Math.min(2e4, 100 * 2 ** attempt) * (0.5 + Math.random() / 2));
     }
   }
   /** EC2's and Auto Scaling's query interface; parameters by name. */
@@ -41939,7 +42490,7 @@ var textIn = (map2, key) => {
 
 // ts-src/aws/instance.ts
 var import_node_crypto12 = require("node:crypto");
-var import_promises9 = require("node:timers/promises");
+var import_promises10 = require("node:timers/promises");
 var between = 1e4;
 async function tryInstance(aws, image2, trial, tags2, signal) {
   const started = await aws.query("ec2", "RunInstances", {
@@ -41969,8 +42520,8 @@ async function tryInstance(aws, image2, trial, tags2, signal) {
     if (why !== void 0) why += await consoleOf(aws, id);
   } finally {
     await aws.query("ec2", "TerminateInstances", { "InstanceId.1": id }).catch((e) => {
-      const fault3 = e instanceof Error ? e.message : String(e);
-      throw new Error(`the instance ${id}, in which ${image2} was tried, could not be ended and costs on: ${fault3}`);
+      const fault4 = e instanceof Error ? e.message : String(e);
+      throw new Error(`the instance ${id}, in which ${image2} was tried, could not be ended and costs on: ${fault4}`);
     });
   }
   return why;
@@ -41989,7 +42540,7 @@ async function watched(aws, id, until2, signal) {
     if (checks2[0] === "impaired") return "its instance does not answer";
     if (Date.now() > until2)
       return `its instance was not up in time: it is ${state}, its checks are ${checks2.join(", ")}`;
-    await (0, import_promises9.setTimeout)(between, void 0, { signal });
+    await (0, import_promises10.setTimeout)(between, void 0, { signal });
   }
 }
 async function statusOf(aws, id) {
@@ -42032,8 +42583,8 @@ var ssm = (place3, action, input) => asked("ssm", () => new Aws(place3.region, p
 
 // ts-src/deploy/toolset.ts
 var import_node_crypto13 = require("node:crypto");
-var import_node_fs79 = require("node:fs");
-var import_node_path99 = require("node:path");
+var import_node_fs81 = require("node:fs");
+var import_node_path101 = require("node:path");
 init_diagnostics();
 var folders = ["ansible", "packer"];
 var day6 = 864e5;
@@ -42041,9 +42592,9 @@ function toolsetOf(root) {
   const digest4 = (0, import_node_crypto13.createHash)("sha256");
   try {
     for (const folder2 of folders) {
-      const files = (0, import_node_fs79.readdirSync)((0, import_node_path99.join)(root, folder2), { recursive: true, encoding: "utf8" }).map((name6) => (0, import_node_path99.join)(folder2, name6)).filter((file3) => !(0, import_node_path99.basename)(file3).startsWith(".") && (0, import_node_fs79.lstatSync)((0, import_node_path99.join)(root, file3)).isFile()).sort(compare);
+      const files = (0, import_node_fs81.readdirSync)((0, import_node_path101.join)(root, folder2), { recursive: true, encoding: "utf8" }).map((name6) => (0, import_node_path101.join)(folder2, name6)).filter((file3) => !(0, import_node_path101.basename)(file3).startsWith(".") && (0, import_node_fs81.lstatSync)((0, import_node_path101.join)(root, file3)).isFile()).sort(compare);
       for (const file3 of files) {
-        const text8 = (0, import_node_fs79.readFileSync)((0, import_node_path99.join)(root, file3));
+        const text8 = (0, import_node_fs81.readFileSync)((0, import_node_path101.join)(root, file3));
         digest4.update(`${file3}\0${text8.length}\0`).update(text8);
       }
     }
@@ -42264,7 +42815,7 @@ function poolOf2(values) {
   return { organization, architecture: architecture3, region: region2, endpoint };
 }
 function imageOfManifest(file3) {
-  const text8 = readIf((0, import_node_path100.resolve)(file3));
+  const text8 = readIf((0, import_node_path102.resolve)(file3));
   let value2;
   try {
     value2 = JSON.parse(text8 ?? "");
@@ -42282,7 +42833,7 @@ function imageOfManifest(file3) {
 async function agentImages(words6, values) {
   const [what = "list", given, ...more] = words6;
   if (what === "toolset" && given === void 0) {
-    const digest4 = toolsetOf((0, import_node_path100.resolve)("."));
+    const digest4 = toolsetOf((0, import_node_path102.resolve)("."));
     showDiagnostics(digest4.diagnostics);
     if (digest4.ok) writeOutput(`${digest4.value}
 `);
@@ -42306,7 +42857,7 @@ async function agentImages(words6, values) {
   return done.ok ? exit.ok : exit.failed;
 }
 async function due(pool, days) {
-  const toolset = toolsetOf((0, import_node_path100.resolve)("."));
+  const toolset = toolsetOf((0, import_node_path102.resolve)("."));
   if (!toolset.ok) return toolset;
   const found2 = await dueReason(pool, toolset.value, days, Date.now());
   if (!found2.ok) return found2;
@@ -42390,7 +42941,7 @@ Answers: ${questions.map((q3) => q3.name).join(", ")}.`,
   async run(values, [what, ...words6]) {
     if (what === "image") return agentImages(words6, values);
     const [folder2 = ".", ...more] = words6;
-    const root = (0, import_node_path101.resolve)(folder2);
+    const root = (0, import_node_path103.resolve)(folder2);
     if (more.length === 0 && what === "init") return init(root, folder2, values);
     if (more.length === 0 && what === "update") return update(root, values);
     if (more.length === 0 && what === "check") return check(root);
@@ -42401,7 +42952,7 @@ Answers: ${questions.map((q3) => q3.name).join(", ")}.`,
 async function gather(values) {
   let given = {};
   if (values.answers !== void 0) {
-    const text8 = readIf((0, import_node_path101.resolve)(values.answers));
+    const text8 = readIf((0, import_node_path103.resolve)(values.answers));
     if (text8 === void 0) return bad(error("deploy-answers", `${values.answers} is not there`));
     const parsed2 = parseYaml(text8, values.answers);
     if (!parsed2.ok) return parsed2;
@@ -42413,7 +42964,7 @@ async function gather(values) {
   return checkAnswers(given, values.answers);
 }
 async function ask(given) {
-  const terminal = (0, import_promises10.createInterface)({ input: process.stdin, output: process.stderr });
+  const terminal = (0, import_promises11.createInterface)({ input: process.stdin, output: process.stderr });
   try {
     for (const q3 of questions.filter((question) => !Object.hasOwn(given, question.name))) {
       const fallback = q3.fallback === void 0 ? "" : ` [${q3.fallback}]`;
@@ -42425,13 +42976,13 @@ async function ask(given) {
   }
 }
 async function init(root, folder2, values) {
-  const answers = await gather(values);
-  if (!answers.ok) {
-    showDiagnostics(answers.diagnostics);
+  const answers2 = await gather(values);
+  if (!answers2.ok) {
+    showDiagnostics(answers2.diagnostics);
     return exit.failed;
   }
-  const files = renderDeployment(answers.value);
-  const taken3 = [recordName2, ...Object.keys(files)].filter((path2) => (0, import_node_fs80.existsSync)((0, import_node_path101.join)(root, path2)));
+  const files = renderDeployment(answers2.value);
+  const taken3 = [recordName2, ...Object.keys(files)].filter((path2) => (0, import_node_fs82.existsSync)((0, import_node_path103.join)(root, path2)));
   if (taken3.length) {
     showDiagnostics([
       error("deploy-exists", `${taken3.slice(0, 5).join(", ")} there already: nothing was written`, {
@@ -42440,9 +42991,9 @@ async function init(root, folder2, values) {
     ]);
     return exit.failed;
   }
-  for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path101.join)(root, path2), text8, { sync: false });
-  writeRecord2(root, { slipway: "0.1.0", answers: answers.value, files });
-  writeOutput(`Wrote the farm of ${answers.value.organization} to ${root}: ${Object.keys(files).length} files.
+  for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path103.join)(root, path2), text8, { sync: false });
+  writeRecord2(root, { slipway: "0.1.0", answers: answers2.value, files });
+  writeOutput(`Wrote the farm of ${answers2.value.organization} to ${root}: ${Object.keys(files).length} files.
 
 On one machine with Docker:
     cd ${folder2}
@@ -42455,12 +43006,12 @@ Elsewhere: README.md there. Commit the folder; secrets/ stays out of git.
 }
 async function update(root, values) {
   const record3 = readRecord2(root);
-  const answers = record3.ok && values.answers !== void 0 ? await gather({ ...values, yes: true }) : void 0;
-  if (!record3.ok || answers?.ok === false) {
-    showDiagnostics(record3.ok ? answers?.diagnostics ?? [] : record3.diagnostics);
+  const answers2 = record3.ok && values.answers !== void 0 ? await gather({ ...values, yes: true }) : void 0;
+  if (!record3.ok || answers2?.ok === false) {
+    showDiagnostics(record3.ok ? answers2?.diagnostics ?? [] : record3.diagnostics);
     return exit.failed;
   }
-  const wanted = answers?.value ?? record3.value.answers;
+  const wanted = answers2?.value ?? record3.value.answers;
   const files = renderDeployment(wanted);
   const changes = await planUpdate(root, record3.value.files, files);
   for (const change of changes) show2(change);
@@ -42487,8 +43038,8 @@ ${change.diff}`);
   if (change.diff !== "" && !change.diff.endsWith("\n")) writeOutput("\n");
 }
 function write2(root, change) {
-  if (change.kind === "removed") (0, import_node_fs80.rmSync)((0, import_node_path101.join)(root, change.path), { force: true });
-  else if (change.text !== void 0) writeWhole((0, import_node_path101.join)(root, change.path), change.text);
+  if (change.kind === "removed") (0, import_node_fs82.rmSync)((0, import_node_path103.join)(root, change.path), { force: true });
+  else if (change.text !== void 0) writeWhole((0, import_node_path103.join)(root, change.path), change.text);
 }
 async function check(root) {
   const record3 = readRecord2(root);
@@ -42506,8 +43057,8 @@ async function check(root) {
 }
 
 // ts-src/cli/docs.ts
-var import_node_fs88 = require("node:fs");
-var import_node_path110 = require("node:path");
+var import_node_fs90 = require("node:fs");
+var import_node_path112 = require("node:path");
 var import_node_url2 = require("node:url");
 init_digest();
 
@@ -42644,8 +43195,8 @@ var textOf6 = (html) => html.replace(/<!\[CDATA\[|\]\]>/g, "").replace(/<[^>]*>/
 ).replace(/\s+/g, " ").trim();
 
 // ts-src/docs/folder.ts
-var import_node_fs82 = require("node:fs");
-var import_node_path103 = require("node:path");
+var import_node_fs84 = require("node:fs");
+var import_node_path105 = require("node:path");
 init_files();
 init_diagnostics();
 
@@ -42662,7 +43213,7 @@ var site_default = ':root {\n  color-scheme: light dark;\n  --paper: #fff; --rai
 var theme_default2 = "(() => {\n  let theme;\n  try { theme = localStorage.getItem('slipway-theme'); } catch { /* no storage */ }\n  if (theme === 'light' || theme === 'dark') document.documentElement.dataset.theme = theme;\n})();\n";
 
 // ts-src/docs/site.ts
-var import_node_fs81 = require("node:fs");
+var import_node_fs83 = require("node:fs");
 init_diagnostics();
 
 // ts-src/docs/index-page.ts
@@ -42701,11 +43252,11 @@ function sourceLink({ url: url2, commit: commit2, path: path2 }, file3 = "") {
   if (!m || commit2 === void 0) return void 0;
   const [, host2 = "", repository2 = ""] = m;
   const [name6, fragment] = file3.split("#");
-  const below2 = [path2, name6].filter((p) => p).map((p) => encodeURI(p ?? "")).join("/");
+  const below3 = [path2, name6].filter((p) => p).map((p) => encodeURI(p ?? "")).join("/");
   const tail = fragment === void 0 ? "" : `#${encodeURIComponent(fragment)}`;
   const kind = /(^|\.)gitlab\./.test(host2) ? "-/tree" : "tree";
-  if (/(^|\.)bitbucket\./.test(host2)) return `https://${host2}/${repository2}/src/${commit2}/${below2}${tail}`;
-  return `https://${host2}/${repository2}/${kind}/${commit2}/${below2}${tail}`;
+  if (/(^|\.)bitbucket\./.test(host2)) return `https://${host2}/${repository2}/src/${commit2}/${below3}${tail}`;
+  return `https://${host2}/${repository2}/${kind}/${commit2}/${below3}${tail}`;
 }
 
 // ts-src/docs/landing.ts
@@ -42881,7 +43432,7 @@ ${own3.map((p) => card(p, root, several)).join("\n")}
 }
 
 // ts-src/docs/links.ts
-var import_node_path102 = require("node:path");
+var import_node_path104 = require("node:path");
 init_diagnostics();
 var attribute2 = /\s(href|src|id|name|data-missing)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+))/gi;
 var named5 = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
@@ -42935,7 +43486,7 @@ var LinkChecker = class {
     }
     const [whole3 = "", fragment = ""] = link.split(/#(.*)/);
     const path2 = decoded2(whole3.replace(/\?.*$/, ""));
-    const target2 = path2 === "" ? page : import_node_path102.posix.join(import_node_path102.posix.dirname(page), path2);
+    const target2 = path2 === "" ? page : import_node_path104.posix.join(import_node_path104.posix.dirname(page), path2);
     if (target2 === ".." || target2.startsWith("../")) {
       this.found.push({ ...wanted, why: "outside" });
       return;
@@ -43121,8 +43672,8 @@ function symbolsOfInventory(inventory, number7, there) {
   return inventoryLines(inventory).flatMap((line2) => {
     const m = /^(.+?) ([a-z]+):([a-z]+) -?\d+ (\S*) (.*)$/.exec(line2);
     if (!m) return [];
-    const [, name6 = "", domain, , uri = "", shown5 = "-"] = m;
-    const path2 = `${proseFolder}/${uri.replace(/\$$/, name6)}`;
+    const [, name6 = "", domain, , uri2 = "", shown5 = "-"] = m;
+    const path2 = `${proseFolder}/${uri2.replace(/\$$/, name6)}`;
     if (!there(path2.replace(/#.*$/, ""))) return [];
     if (domain === "py") return [[name6.replace(/^.*\./, ""), name6, "p", path2, number7]];
     return domain === "std" && line2.includes(" std:doc ") ? [[shown5 === "-" ? name6 : shown5, "", "g", path2, number7]] : [];
@@ -43258,7 +43809,7 @@ async function writeSite(site, store2, write3) {
     for (const [path2, html] of ownPages(site, p, known3, index)) put(`${idOf(p)}/${path2}`, html);
     if (!p.record) continue;
     const packed3 = await store2.path(p.record.pages);
-    const files = packed3 === void 0 ? void 0 : unpackPages((0, import_node_fs81.readFileSync)(packed3));
+    const files = packed3 === void 0 ? void 0 : unpackPages((0, import_node_fs83.readFileSync)(packed3));
     if (!files || !putAll(idOf(p), files)) written.lost.push(idOf(p));
   }
   time2 = new Patience();
@@ -43291,34 +43842,34 @@ ${LICENSE_default}`,
 
 // ts-src/docs/folder.ts
 function outputFault(output) {
-  if (!(0, import_node_fs82.existsSync)(output) || !(0, import_node_fs82.readdirSync)(output).length || (0, import_node_fs82.existsSync)((0, import_node_path103.join)(output, siteMark))) return void 0;
+  if (!(0, import_node_fs84.existsSync)(output) || !(0, import_node_fs84.readdirSync)(output).length || (0, import_node_fs84.existsSync)((0, import_node_path105.join)(output, siteMark))) return void 0;
   return error("output-taken", `the folder ${output} holds something else than a documentation site`, {
     hint: "name another with --output"
   });
 }
 async function writeFolder(output, make) {
   const staged = temporaryBeside(output);
-  const former = (0, import_node_path103.join)((0, import_node_path103.dirname)(output), `.former-${process.pid}-${(0, import_node_path103.basename)(output)}`);
+  const former = (0, import_node_path105.join)((0, import_node_path105.dirname)(output), `.former-${process.pid}-${(0, import_node_path105.basename)(output)}`);
   const folders2 = /* @__PURE__ */ new Set();
   try {
     const made2 = await make((path2, data) => {
-      const folder2 = (0, import_node_path103.dirname)((0, import_node_path103.join)(staged, path2));
-      if (!folders2.has(folder2)) (0, import_node_fs82.mkdirSync)(folder2, { recursive: true });
+      const folder2 = (0, import_node_path105.dirname)((0, import_node_path105.join)(staged, path2));
+      if (!folders2.has(folder2)) (0, import_node_fs84.mkdirSync)(folder2, { recursive: true });
       folders2.add(folder2);
-      (0, import_node_fs82.writeFileSync)((0, import_node_path103.join)(staged, path2), data, { flag: "wx" });
+      (0, import_node_fs84.writeFileSync)((0, import_node_path105.join)(staged, path2), data, { flag: "wx" });
     });
-    if ((0, import_node_fs82.existsSync)(output)) (0, import_node_fs82.renameSync)(output, former);
-    (0, import_node_fs82.renameSync)(staged, output);
+    if ((0, import_node_fs84.existsSync)(output)) (0, import_node_fs84.renameSync)(output, former);
+    (0, import_node_fs84.renameSync)(staged, output);
     return made2;
   } finally {
-    (0, import_node_fs82.rmSync)(staged, { recursive: true, force: true });
-    (0, import_node_fs82.rmSync)(former, { recursive: true, force: true });
+    (0, import_node_fs84.rmSync)(staged, { recursive: true, force: true });
+    (0, import_node_fs84.rmSync)(former, { recursive: true, force: true });
   }
 }
 
 // ts-src/docs/publication.ts
-var import_node_fs83 = require("node:fs");
-var import_node_path104 = require("node:path");
+var import_node_fs85 = require("node:fs");
+var import_node_path106 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
@@ -43360,8 +43911,8 @@ async function publishSite(endpoint, folder2, state, keep2) {
     let written = 0;
     const other = [];
     await parallel(files, endpoint.width, async ({ path: path2 }) => {
-      const local2 = (0, import_node_path104.join)(folder2, path2);
-      const file3 = { path: local2, sha256: await sha256File(local2), size: (0, import_node_fs83.statSync)(local2).size };
+      const local2 = (0, import_node_path106.join)(folder2, path2);
+      const file3 = { path: local2, sha256: await sha256File(local2), size: (0, import_node_fs85.statSync)(local2).size };
       const placed = await endpoint.placeFile(`${state.path}/${path2}`, file3);
       if (placed === "written") written++;
       if (placed === "other") other.push(path2);
@@ -43404,9 +43955,9 @@ async function switchLatest(endpoint, states, state) {
   await endpoint.put("states.js", Buffer.from(`slipwayData("states",${JSON.stringify(choices)});
 `));
   if (endpoint.folder !== void 0) {
-    const link = temporaryBeside((0, import_node_path104.join)(endpoint.folder, "latest"));
-    (0, import_node_fs83.symlinkSync)(state.path, link);
-    (0, import_node_fs83.renameSync)(link, (0, import_node_path104.join)(endpoint.folder, "latest"));
+    const link = temporaryBeside((0, import_node_path106.join)(endpoint.folder, "latest"));
+    (0, import_node_fs85.symlinkSync)(state.path, link);
+    (0, import_node_fs85.renameSync)(link, (0, import_node_path106.join)(endpoint.folder, "latest"));
   } else await endpoint.put("latest/index.html", Buffer.from(redirect(`../${state.path}/index.html`)));
   await endpoint.put(
     "index.html",
@@ -43428,7 +43979,7 @@ fetch(to,{method:"HEAD"}).then(function(r){r.ok?go(to):location.replace("${root}
 }
 async function removeState(endpoint, path2) {
   if (endpoint.folder !== void 0) {
-    (0, import_node_fs83.rmSync)((0, import_node_path104.join)(endpoint.folder, path2), { recursive: true, force: true });
+    (0, import_node_fs85.rmSync)((0, import_node_path106.join)(endpoint.folder, path2), { recursive: true, force: true });
     return 1;
   }
   const names4 = [];
@@ -43442,21 +43993,21 @@ init_process();
 init_diagnostics();
 
 // ts-src/cli/farm/work.ts
-var import_node_fs86 = require("node:fs");
-var import_node_os13 = require("node:os");
-var import_node_path108 = require("node:path");
+var import_node_fs88 = require("node:fs");
+var import_node_os15 = require("node:os");
+var import_node_path110 = require("node:path");
 init_diagnostics();
 init_names();
 init_files();
 
 // ts-src/farm/result.ts
-var import_node_path107 = require("node:path");
+var import_node_path109 = require("node:path");
 init_files();
 
 // ts-src/farm/run-manifest.ts
 var import_node_crypto14 = require("node:crypto");
-var import_node_fs85 = require("node:fs");
-var import_node_path106 = require("node:path");
+var import_node_fs87 = require("node:fs");
+var import_node_path108 = require("node:path");
 var import_node_zlib12 = require("node:zlib");
 init_diagnostics();
 init_digest();
@@ -43496,14 +44047,14 @@ var distributionsIn = (distributions) => distributions.map(({ name: name6, rosVe
 }));
 
 // ts-src/farm/run-files.ts
-var import_node_fs84 = require("node:fs");
-var import_node_path105 = require("node:path");
+var import_node_fs86 = require("node:fs");
+var import_node_path107 = require("node:path");
 init_files();
 init_diagnostics();
 function writeFiles({ id, files }, state) {
-  const root = (0, import_node_path105.join)(state, "cache", "runs", id, "distro");
+  const root = (0, import_node_path107.join)(state, "cache", "runs", id, "distro");
   for (const [path2, content] of Object.entries(files))
-    if (!exists((0, import_node_path105.join)(root, path2))) writeWhole((0, import_node_path105.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
+    if (!exists((0, import_node_path107.join)(root, path2))) writeWhole((0, import_node_path107.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
   return root;
 }
 function filesOf4(distro, root, keyRoot = root) {
@@ -43517,7 +44068,7 @@ function filesOf4(distro, root, keyRoot = root) {
   const diagnostics = [];
   for (const [path2, from] of [...paths2].sort(([a], [b]) => compare(a, b))) {
     try {
-      files[path2] = (0, import_node_fs84.readFileSync)((0, import_node_path105.join)(from, path2)).toString("base64");
+      files[path2] = (0, import_node_fs86.readFileSync)((0, import_node_path107.join)(from, path2)).toString("base64");
     } catch {
       diagnostics.push(error("file-missing", `the distro file names ${path2}, which is not there`));
     }
@@ -43567,7 +44118,7 @@ var packed = (value2) => (0, import_node_zlib12.gzipSync)(JSON.stringify(value2)
 var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), (0, import_node_zlib12.gzipSync)(redacted(JSON.stringify(bundle)), { level: 1 }));
 var saveShard = (store2, id, part) => store2.putBlob(partName(id, part.architecture), packed(part));
 async function cached2(store2, state, name6, is) {
-  const copy2 = (0, import_node_path106.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
+  const copy2 = (0, import_node_path108.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
   const kept4 = readJson(copy2);
   if (kept4) return kept4;
   const data = await store2.getBlob(name6);
@@ -43594,7 +44145,7 @@ function parsed(text8) {
   }
 }
 async function loadRun(id, storeUri, root, state, untrusted) {
-  (0, import_node_fs85.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs87.mkdirSync)(state, { recursive: true });
   const store2 = await openStore(storeUri, root, state, untrusted);
   const missing = bad(
     error("run-missing", `the store ${store2.blobs.where} has no run '${id}'`, {
@@ -43659,7 +44210,7 @@ function applyShard(graph2, part) {
 
 // ts-src/farm/result.ts
 async function keepResult(session2, output, id, number7, result2) {
-  const log = result2.log === void 0 ? void 0 : (0, import_node_path107.join)(output, result2.log);
+  const log = result2.log === void 0 ? void 0 : (0, import_node_path109.join)(output, result2.log);
   const kept4 = {
     schema: 1,
     result: result2,
@@ -43793,8 +44344,8 @@ var farmOptions = {
     help: "where this machine keeps bases and copies (default: SLIPWAY_STATE, else slipway below XDG_STATE_HOME or ~/.local/state)"
   }
 };
-var farmState = (values) => (0, import_node_path108.resolve)(
-  values.state || process.env.SLIPWAY_STATE || (0, import_node_path108.join)(process.env.XDG_STATE_HOME || (0, import_node_path108.join)((0, import_node_os13.homedir)(), ".local/state"), "slipway")
+var farmState = (values) => (0, import_node_path110.resolve)(
+  values.state || process.env.SLIPWAY_STATE || (0, import_node_path110.join)(process.env.XDG_STATE_HOME || (0, import_node_path110.join)((0, import_node_os15.homedir)(), ".local/state"), "slipway")
 );
 async function loadNamed(verb, values) {
   if (values.run === void 0 || values.store === void 0) {
@@ -43822,11 +44373,11 @@ async function openLoaded(loaded, values, within, purpose, numbers) {
   const { store: store2, bundle, state } = loaded;
   const input = numbers ? { ...loaded.input, plan: planOf(loaded, numbers) } : loaded.input;
   const driver = driverOf(values, state);
-  const looked = (0, import_node_path108.join)(state, `sound-${driver.name}`);
+  const looked = (0, import_node_path110.join)(state, `sound-${driver.name}`);
   if (purpose !== "report" && !lately(looked)) {
-    const lacking = await missingTools(driver.name, input.plan);
-    if (lacking.length) {
-      showDiagnostics(lacking);
+    const lacking2 = await missingTools(driver.name, input.plan);
+    if (lacking2.length) {
+      showDiagnostics(lacking2);
       return void 0;
     }
     writeWhole(looked, "", { sync: false });
@@ -43861,7 +44412,7 @@ function planOf({ input, parts: parts2 }, numbers) {
 }
 function lately(file3) {
   try {
-    return Date.now() - (0, import_node_fs86.statSync)(file3).mtimeMs < 36e5;
+    return Date.now() - (0, import_node_fs88.statSync)(file3).mtimeMs < 36e5;
   } catch {
     return false;
   }
@@ -43900,7 +44451,7 @@ names another), no task is begun and a line says "drain": the machine will be ta
       await closeScratch(session2.driver);
       stop.done();
       const { state, distro } = session2.input;
-      const cleaned = (0, import_node_path108.join)(state, "cleaned");
+      const cleaned = (0, import_node_path110.join)(state, "cleaned");
       if (!stop.signal.aborted && !lately(cleaned)) {
         writeWhole(cleaned, "", { sync: false });
         await cleanUp({ distro, state, driver: session2.driver });
@@ -43930,7 +44481,7 @@ function engineOf2(values, session2, output, signal, progress) {
   return schedulerOf(session2, { output, retest, testsStop: false, progress, signal, alone: true });
 }
 async function doTasks(values, session2, loaded, numbers, signal) {
-  const output = (0, import_node_path108.join)(session2.input.state, "runs", loaded.bundle.id);
+  const output = (0, import_node_path110.join)(session2.input.state, "runs", loaded.bundle.id);
   const progress = {
     ...notesOnly((line2) => writeNote(`${line2}
 `)),
@@ -44011,10 +44562,10 @@ var docsOptions = {
 };
 
 // ts-src/cli/docs-session.ts
-var import_node_fs87 = require("node:fs");
+var import_node_fs89 = require("node:fs");
 
 // ts-src/farm/gather.ts
-var import_node_path109 = require("node:path");
+var import_node_path111 = require("node:path");
 init_files();
 var nothingHappened = { ended: void 0, lost: /* @__PURE__ */ new Map(), avoided: /* @__PURE__ */ new Map(), faults: [] };
 var numbersOf = (session2, loaded) => loaded.parts.flatMap(
@@ -44049,14 +44600,14 @@ async function takeResult({ store: store2 }, { bundle }, output, { number: numbe
   const kept4 = await store2.readJson(resultName(bundle.id, number7));
   if (!isStoredResult(kept4) || kept4.result.id !== graph2.results[task]?.id) return;
   const kind = kindOf3(graph2, task);
-  const log = (0, import_node_path109.join)("logs", graph2.id, `${packageOf(graph2, task).name}${kind === "build" ? "" : `.${kind}`}.log`);
+  const log = (0, import_node_path111.join)("logs", graph2.id, `${packageOf(graph2, task).name}${kind === "build" ? "" : `.${kind}`}.log`);
   graph2.results[task] = { ...kept4.result, ...kept4.result.log === void 0 ? {} : { log } };
   const { key } = kept4.result;
   if (key !== void 0 && kind === "build" && isDone(kept4.result.state)) graph2.records[task] = await store2.get(key);
   if (key !== void 0 && kind === "test") graph2.tests[task - graph2.count] = await store2.getTest(key);
   if (kept4.log && kept4.result.log !== void 0 && kept4.result.state === "failed") {
     const text8 = await store2.readText(kept4.log);
-    if (text8 !== void 0) writeWhole((0, import_node_path109.join)(output, log), text8, { sync: false });
+    if (text8 !== void 0) writeWhole((0, import_node_path111.join)(output, log), text8, { sync: false });
   }
 }
 async function takeDocumentation({ graphs, store: store2 }) {
@@ -44090,10 +44641,10 @@ async function openDocs(values, packages, limits2, signal) {
   showDiagnostics(await pinSources(workspace, plan2));
   const input = runInputOf(read3.value);
   const driver = driverOf(values, input.state);
-  const lacking = await missingTools(driver.name, input.plan);
-  showDiagnostics(lacking);
-  if (lacking.length) return void 0;
-  (0, import_node_fs87.mkdirSync)(input.state, { recursive: true });
+  const lacking2 = await missingTools(driver.name, input.plan);
+  showDiagnostics(lacking2);
+  if (lacking2.length) return void 0;
+  (0, import_node_fs89.mkdirSync)(input.state, { recursive: true });
   await openScratch(input.state, driver);
   const session2 = await openSession(
     { ...input, documented: documentedOn(input.distro, input.plan) },
@@ -44168,12 +44719,12 @@ on standard output is "strict".`,
 async function makeDocs(values, opened, workers, signal) {
   const { session: session2, distro, root } = opened;
   const begun = Date.now();
-  const output = (0, import_node_path110.resolve)(values.output ?? (0, import_node_path110.join)(root, "docs"));
+  const output = (0, import_node_path112.resolve)(values.output ?? (0, import_node_path112.join)(root, "docs"));
   if (values.publish !== void 0 && !distro.docs.to.length)
     return told6(error("docs-place", "docs.to of distro.yaml names no place to publish documentation to"));
-  const fault3 = outputFault(output);
-  if (fault3) return told6(fault3);
-  (0, import_node_fs88.mkdirSync)((0, import_node_path110.resolve)(output, ".."), { recursive: true });
+  const fault4 = outputFault(output);
+  if (fault4) return told6(fault4);
+  (0, import_node_fs90.mkdirSync)((0, import_node_path112.resolve)(output, ".."), { recursive: true });
   if (opened.gather) await opened.gather(logFolder(output));
   else await runTasks(values, session2, workers, output, signal);
   if (signal.aborted) return exit.failed;
@@ -44184,7 +44735,7 @@ async function makeDocs(values, opened, workers, signal) {
     session2.input.plan.stamp
   );
   const { organization } = distro;
-  const digest4 = siteDigest(organization, packages, sha256((0, import_node_fs88.readFileSync)(process.argv[1] ?? "")));
+  const digest4 = siteDigest(organization, packages, sha256((0, import_node_fs90.readFileSync)(process.argv[1] ?? "")));
   const state = stateOf2(session2.input.plan.stamp, digest4, packages);
   const published = values.publish === void 0 ? {} : { published: { channel: values.publish, state: state.path } };
   const site = await writeFolder(
@@ -44197,8 +44748,8 @@ async function makeDocs(values, opened, workers, signal) {
     faults5.push(...await publishAll(values.publish, opened, packages, output, state));
   return finish(values, opened, { site, faults: faults5, output, begun });
 }
-function told6(fault3) {
-  showDiagnostics([fault3]);
+function told6(fault4) {
+  showDiagnostics([fault4]);
   return exit.failed;
 }
 function stateOf2(stamp, digest4, packages) {
@@ -44217,9 +44768,7 @@ function stateOf2(stamp, digest4, packages) {
 async function publishAll(channel2, { session: session2, distro, root }, packages, output, state) {
   const faults5 = [];
   for (const place3 of distro.docs.to) {
-    const [path2 = "", query2] = place3.split("?");
-    const uri = `${path2.replace(/\/+$/, "")}/${channel2}${query2 === void 0 ? "" : `?${query2}`}`;
-    const endpoint = await openEndpoint(uri, root);
+    const endpoint = await openEndpoint(below2(place3, channel2), root);
     const { states } = await readStates(endpoint);
     if (states[0]?.digest === state.digest) {
       writeNote(`${endpoint.where} has this documentation already (${states[0].path})
@@ -44288,11 +44837,11 @@ async function finish(values, { session: session2, faulty, strict, gather: gathe
   );
   if (values.json) writeOutput(`${JSON.stringify({ output, ...site, results })}
 `);
-  else writeOutput(`${(0, import_node_path110.join)(output, "index.html")}
+  else writeOutput(`${(0, import_node_path112.join)(output, "index.html")}
 `);
   const failed5 = results.some((t) => !isDone(t.state)) || faults5.some(isError) || faulty;
   if (failed5 && strict && !values.json) writeOutput("strict\n");
-  return show3(values.open === true, (0, import_node_path110.join)(output, "index.html"), failed5 ? exit.failed : exit.ok);
+  return show3(values.open === true, (0, import_node_path112.join)(output, "index.html"), failed5 ? exit.failed : exit.ok);
 }
 async function show3(open3, index, code) {
   if (!open3) return code;
@@ -44302,7 +44851,7 @@ async function show3(open3, index, code) {
 `);
   return code;
 }
-var reasons = {
+var reasons2 = {
   missing: "leads to a file that is not there",
   anchor: "leads to an anchor that its page has not",
   absolute: "is absolute: it leads elsewhere where the site lies below another address",
@@ -44311,7 +44860,7 @@ var reasons = {
 var toldLinks = 50;
 function linkFaults({ dead }, strict) {
   const say = strict ? error : warning;
-  const faults5 = dead.slice(0, toldLinks).map((d) => say("docs-link", `the link '${d.link}' ${reasons[d.why]}`, { file: d.page, line: d.line }));
+  const faults5 = dead.slice(0, toldLinks).map((d) => say("docs-link", `the link '${d.link}' ${reasons2[d.why]}`, { file: d.page, line: d.line }));
   const more = dead.length - faults5.length;
   return more ? [...faults5, say("docs-link", `${more} more links lead nowhere`)] : faults5;
 }
@@ -44322,12 +44871,12 @@ var lostFaults = ({ lost: lost3 }) => lost3.map(
 );
 
 // ts-src/cli/doctor.ts
-var import_node_path112 = require("node:path");
+var import_node_path114 = require("node:path");
 init_process();
 init_sizes();
 
 // ts-src/cli/store.ts
-var import_node_path111 = require("node:path");
+var import_node_path113 = require("node:path");
 init_files();
 init_sizes();
 var store = defineCommand({
@@ -44368,7 +44917,7 @@ slipway works in the state nothing of it goes. The end of each build does the sa
     const opened = await openStore(distro.store, root, state, void 0);
     const json2 = values.json === true;
     if (what === "show") return show4(opened, state, json2);
-    if (what === "verify") return verify(opened, (0, import_node_path111.join)(state, "verify"));
+    if (what === "verify") return verify(opened, (0, import_node_path113.join)(state, "verify"));
     const rules2 = stateRules(distro);
     return collectAll(
       workspace.value,
@@ -44528,9 +45077,9 @@ var doctor = defineCommand({
       }
       findings = await examine(driver, systems);
     }
-    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path112.join)(process.cwd(), ".slipway"));
+    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path114.join)(process.cwd(), ".slipway"));
     findings.push(...machine.findings);
-    const kept4 = workspace.ok ? await stateKinds((0, import_node_path112.resolve)(workspace.value.state)) : [];
+    const kept4 = workspace.ok ? await stateKinds((0, import_node_path114.resolve)(workspace.value.state)) : [];
     if (workspace.ok && kept4.length)
       machine.lines.push(
         `kept in ${workspace.value.state}: ${describe3(kept4)}; at most ${sizeText(stateRules(workspace.value.distro).size)} (state.size)`
@@ -44702,10 +45251,10 @@ function longestThrough(scope2, dependents, place3) {
   const index = new Map(packages.map((p, i) => [p.name, i]));
   const chain = [packages[place3].name];
   for (let p = packages[place3]; p.depth > 0; ) {
-    const below2 = [...p.build, ...p.run].flatMap((n) => index.get(n) ?? []).map((i) => packages[i]).find((q3) => q3.depth === p.depth - 1);
-    if (!below2) break;
-    chain.unshift(below2.name);
-    p = below2;
+    const below3 = [...p.build, ...p.run].flatMap((n) => index.get(n) ?? []).map((i) => packages[i]).find((q3) => q3.depth === p.depth - 1);
+    if (!below3) break;
+    chain.unshift(below3.name);
+    p = below3;
   }
   const height2 = new Int32Array(packages.length);
   for (let n = packages.length - 1; n >= 0; n--)
@@ -44831,7 +45380,7 @@ function shown3(part, value2, r) {
   if (part === "dependencies") return `${Object.keys(r.roots).length} packages of the distribution`;
   return value2 === "" ? "none" : shortened2(value2, 100);
 }
-var shortened2 = (text8, most7) => text8.length > most7 ? `${text8.slice(0, most7)}\u2026` : text8;
+var shortened2 = (text8, most8) => text8.length > most8 ? `${text8.slice(0, most8)}\u2026` : text8;
 function changesOf(before, now) {
   const changes = [];
   for (const [part, value2] of Object.entries(now.inputs)) {
@@ -44861,12 +45410,12 @@ function difference2(before, now) {
 }
 
 // ts-src/engine/why.ts
-var most5 = 100;
+var most6 = 100;
 async function lastBuilds(workspace, plan2, name6) {
   const store2 = await openStore(workspace.distro.store, workspace.root, workspace.state, void 0);
   const names4 = [];
   for await (const { name: run2 } of store2.blobs.list("runs")) if (isRunName(run2)) names4.push(run2);
-  const runs = (await store2.many(names4.sort().reverse().slice(0, most5), (run2) => store2.readJson(run2))).filter(isRunRecord).sort((a, b) => b.finished - a.finished);
+  const runs = (await store2.many(names4.sort().reverse().slice(0, most6), (run2) => store2.readJson(run2))).filter(isRunRecord).sort((a, b) => b.finished - a.finished);
   const found2 = [];
   for (const scope2 of plan2.scopes) {
     if (!scope2.packages.some((p) => p.name === name6)) continue;
@@ -47037,14 +47586,14 @@ repository, unless --by package is given. Where several platforms are selected t
 });
 
 // ts-src/cli/image.ts
-var import_node_fs104 = require("node:fs");
-var import_node_path128 = require("node:path");
+var import_node_fs106 = require("node:fs");
+var import_node_path130 = require("node:path");
 init_diagnostics();
 init_images();
 
 // ts-src/images/build.ts
-var import_node_fs99 = require("node:fs");
-var import_node_path122 = require("node:path");
+var import_node_fs101 = require("node:fs");
+var import_node_path124 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -47097,8 +47646,8 @@ function ownPackages(image2, index, patterns2, debian2) {
 }
 
 // ts-src/images/config.ts
-var import_node_fs89 = require("node:fs");
-var import_node_path113 = require("node:path");
+var import_node_fs91 = require("node:fs");
+var import_node_path115 = require("node:path");
 init_names();
 init_digest();
 
@@ -47421,17 +47970,17 @@ var growData = `[Partition]
 Type=linux-generic
 Label=${labels.data}
 `;
-var quoted3 = (word3) => `'${word3.replaceAll("'", "'\\''")}'`;
-var checkLines = (spec) => spec.check.map((c) => `${c.map(quoted3).join(" ")}
+var quoted4 = (word3) => `'${word3.replaceAll("'", "'\\''")}'`;
+var checkLines = (spec) => spec.check.map((c) => `${c.map(quoted4).join(" ")}
 `).join("");
-function sysupdate(image2, uri) {
+function sysupdate(image2, uri2) {
   const { name: name6, target: target2 } = image2;
   const source2 = (pattern) => `[Transfer]
 Verify=no
 
 [Source]
 Type=url-file
-Path=${uri}
+Path=${uri2}
 MatchPattern=${name6}_@v_${target2.architecture}.${pattern}
 
 `;
@@ -47478,8 +48027,8 @@ function machineFiles(facts, time2) {
   files.set("etc/profile.d/slipway.sh", { data: ". /usr/lib/slipway/environment\n" });
   if (!spec.cloud_init) files.set("etc/systemd/network/80-slipway.network", { data: network2 });
   if (spec.partitions === "ab") {
-    const uri = repository2.uri.replace(/\/apt\/?$/, "/images");
-    for (const [name6, data] of sysupdate(image2, uri)) files.set(`usr/lib/sysupdate.d/${name6}`, { data });
+    const uri2 = repository2.uri.replace(/\/apt\/?$/, "/images");
+    for (const [name6, data] of sysupdate(image2, uri2)) files.set(`usr/lib/sysupdate.d/${name6}`, { data });
     files.set("data/.slipway", { data: `${hostName(image2.name)}
 ` });
   }
@@ -47514,18 +48063,18 @@ var imageJson = (facts) => `${JSON.stringify(
 `;
 function prefixesOf({ distro, image: image2 }) {
   const platform3 = distro.platforms[image2.target.platform];
-  const below2 = (distro.distributions[image2.distribution]?.underlay ?? []).flatMap((u) => {
+  const below3 = (distro.distributions[image2.distribution]?.underlay ?? []).flatMap((u) => {
     const prefix = platform3?.underlays[u]?.prefix;
     return prefix === void 0 || prefix === "/usr" ? [] : [prefix];
   });
-  return [...below2.reverse(), installPrefix(distro, image2.distribution)];
+  return [...below3.reverse(), installPrefix(distro, image2.distribution)];
 }
 function writeConfig(facts, folder2, machine) {
   const { image: image2, inputs, repository: repository2 } = facts;
   const { spec } = image2;
-  (0, import_node_fs89.mkdirSync)((0, import_node_path113.join)(folder2, "keys"), { recursive: true });
-  (0, import_node_fs89.mkdirSync)((0, import_node_path113.join)(folder2, "files"));
-  const write3 = (name6, data) => (0, import_node_fs89.writeFileSync)((0, import_node_path113.join)(folder2, name6), data, { flag: "wx" });
+  (0, import_node_fs91.mkdirSync)((0, import_node_path115.join)(folder2, "keys"), { recursive: true });
+  (0, import_node_fs91.mkdirSync)((0, import_node_path115.join)(folder2, "files"));
+  const write3 = (name6, data) => (0, import_node_fs91.writeFileSync)((0, import_node_path115.join)(folder2, name6), data, { flag: "wx" });
   write3("setup.sh", scripts.setup);
   write3("image.json", imageJson(facts));
   write3("entrypoint", scripts.entrypoint);
@@ -47562,8 +48111,8 @@ function writeConfig(facts, folder2, machine) {
 }
 
 // ts-src/images/inputs.ts
-var import_node_fs90 = require("node:fs");
-var import_node_path114 = require("node:path");
+var import_node_fs92 = require("node:fs");
+var import_node_path116 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -47573,17 +48122,17 @@ var largest7 = 256 << 20;
 async function readInputs2(root, distroFile, name6, spec) {
   const faults5 = [];
   const locator = new Locator(readIf(distroFile) ?? "");
-  const fault3 = (path2, message, hint) => faults5.push(
+  const fault4 = (path2, message, hint) => faults5.push(
     error("image-input", message, { file: distroFile, line: locator.line(["images", name6, ...path2]), hint })
   );
-  const read3 = async (file3, path2, most7 = largest7) => {
+  const read3 = async (file3, path2, most8 = largest7) => {
     try {
-      const data = await readLeft(root, normal(file3), most7);
+      const data = await readLeft(root, normal(file3), most8);
       if (data) return data;
-      fault3(path2, `images.${name6} names ${file3}, which is not there`);
+      fault4(path2, `images.${name6} names ${file3}, which is not there`);
     } catch (e) {
       if (!(e instanceof LeftBehindError)) throw e;
-      fault3(path2, `images.${name6}: ${e.message}`);
+      fault4(path2, `images.${name6}: ${e.message}`);
     }
     return void 0;
   };
@@ -47595,7 +48144,7 @@ async function readInputs2(root, distroFile, name6, spec) {
       if (text8 === void 0) continue;
       const found2 = publicKeys(text8);
       if (found2 === void 0)
-        fault3(
+        fault4(
           ["users", i, "keys", j],
           `${file3} holds something else than public SSH keys`,
           "one key a line, as in *.pub"
@@ -47609,9 +48158,9 @@ async function readInputs2(root, distroFile, name6, spec) {
   for (const [i, { from }] of spec.files.entries()) files.push(await read3(from, ["files", i]) ?? Buffer.alloc(0));
   const hook = spec.hook === void 0 ? void 0 : await read3(spec.hook, ["hook"], 1 << 20);
   if (hook && !hook.subarray(0, 2).equals(Buffer.from("#!")))
-    fault3(["hook"], `${spec.hook} does not begin with "#!"`, "name its interpreter in its first line");
+    fault4(["hook"], `${spec.hook} does not begin with "#!"`, "name its interpreter in its first line");
   const overlay = spec.overlay === void 0 ? void 0 : await packOverlay(root, spec.overlay);
-  if (typeof overlay === "string") fault3(["overlay"], overlay);
+  if (typeof overlay === "string") fault4(["overlay"], overlay);
   if (faults5.length) return bad(...faults5);
   const packed3 = typeof overlay === "string" ? void 0 : overlay;
   const parts2 = [...files, hook, packed3].map((b) => b ? sha256(b) : null);
@@ -47635,7 +48184,7 @@ async function packOverlay(root, folder2) {
     const strange = found2.find((f) => f.kind !== "a file" && f.kind !== "a link");
     if (strange) return `the overlay holds ${strange.kind}: ${strange.path}`;
     if (!found2.length) return `the overlay ${folder2} holds no files, or is not there`;
-    const total = found2.reduce((n, f) => n + (0, import_node_fs90.lstatSync)((0, import_node_path114.join)(root, f.path)).size, 0);
+    const total = found2.reduce((n, f) => n + (0, import_node_fs92.lstatSync)((0, import_node_path116.join)(root, f.path)).size, 0);
     if (total > largest7) return `the overlay ${folder2} is larger than ${largest7 >> 20} MiB`;
   } catch (e) {
     if (e instanceof LeftBehindError) return e.message;
@@ -47643,7 +48192,7 @@ async function packOverlay(root, folder2) {
   }
   const normalized = ["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "--format=gnu"];
   const chunks = [];
-  const packed3 = await run("tar", ["-c", ...normalized, "--mode=u=rwX,go=rX", "-C", (0, import_node_path114.join)(root, path2), "."], {
+  const packed3 = await run("tar", ["-c", ...normalized, "--mode=u=rwX,go=rX", "-C", (0, import_node_path116.join)(root, path2), "."], {
     env: { ...process.env, LC_ALL: "C" },
     onOutput: (chunk) => chunks.push(chunk)
   });
@@ -47651,13 +48200,13 @@ async function packOverlay(root, folder2) {
 }
 
 // ts-src/images/kinds.ts
-var import_node_path117 = require("node:path");
+var import_node_path119 = require("node:path");
 init_diagnostics();
 init_names();
 
 // ts-src/images/disk.ts
-var import_node_fs93 = require("node:fs");
-var import_node_path115 = require("node:path");
+var import_node_fs95 = require("node:fs");
+var import_node_path117 = require("node:path");
 init_diagnostics();
 init_digest();
 init_images();
@@ -47667,13 +48216,13 @@ init_process();
 
 // ts-src/images/bmap.ts
 var import_node_crypto15 = require("node:crypto");
-var import_node_fs91 = require("node:fs");
+var import_node_fs93 = require("node:fs");
 init_digest();
 var block4 = 4096;
 var step = 1024;
 function mapped(file3) {
-  const handle = (0, import_node_fs91.openSync)(file3, "r");
-  const { size: size3 } = (0, import_node_fs91.fstatSync)(handle);
+  const handle = (0, import_node_fs93.openSync)(file3, "r");
+  const { size: size3 } = (0, import_node_fs93.fstatSync)(handle);
   const chunk = Buffer.alloc(block4 * step);
   const zero = Buffer.alloc(block4);
   const ranges = [];
@@ -47686,7 +48235,7 @@ function mapped(file3) {
   };
   try {
     for (let at2 = 0; at2 * block4 < size3; at2 += step) {
-      const n = (0, import_node_fs91.readSync)(handle, chunk, 0, chunk.length, at2 * block4);
+      const n = (0, import_node_fs93.readSync)(handle, chunk, 0, chunk.length, at2 * block4);
       for (let i = 0; i * block4 < n; i++) {
         const data = chunk.subarray(i * block4, Math.min(n, (i + 1) * block4));
         if (data.equals(zero.subarray(0, data.length))) end2(at2 + i - 1);
@@ -47698,7 +48247,7 @@ function mapped(file3) {
     }
     end2(Math.ceil(size3 / block4) - 1);
   } finally {
-    (0, import_node_fs91.closeSync)(handle);
+    (0, import_node_fs93.closeSync)(handle);
   }
   return { size: size3, ranges };
 }
@@ -47721,12 +48270,12 @@ ${lines.join("\n")}
     </BlockMap>
 </bmap>
 `;
-  (0, import_node_fs91.writeFileSync)(target2, text8(sha256(text8("0".repeat(64)))), { flag: "wx" });
+  (0, import_node_fs93.writeFileSync)(target2, text8(sha256(text8("0".repeat(64)))), { flag: "wx" });
   return Promise.resolve();
 }
 
 // ts-src/images/ext4.ts
-var import_node_fs92 = require("node:fs");
+var import_node_fs94 = require("node:fs");
 var table = Uint32Array.from({ length: 256 }, (_, n) => {
   let c = n;
   for (let k = 0; k < 8; k++) c = c & 1 ? c >>> 1 ^ 2197175160 : c >>> 1;
@@ -47751,13 +48300,13 @@ var changed = [
 var checksumLow = 124;
 var checksumHigh = 130;
 function normalizeExt4(file3, latest) {
-  const handle = (0, import_node_fs92.openSync)(file3, "r+");
+  const handle = (0, import_node_fs94.openSync)(file3, "r+");
   try {
-    const size3 = (0, import_node_fs92.fstatSync)(handle).size;
+    const size3 = (0, import_node_fs94.fstatSync)(handle).size;
     const read3 = (at2, length) => {
       if (at2 < 0 || at2 + length > size3) throw new Error("an ext4 file system names blocks beyond its end");
       const data = Buffer.alloc(length);
-      (0, import_node_fs92.readSync)(handle, data, 0, length, at2);
+      (0, import_node_fs94.readSync)(handle, data, 0, length, at2);
       return data;
     };
     const sb = read3(1024, 1024);
@@ -47785,10 +48334,10 @@ function normalizeExt4(file3, latest) {
         normalizeInode(inode, latest);
         if (checksums) sealInode(inode, g * perGroup + i + 1, seed);
       }
-      (0, import_node_fs92.writeSync)(handle, inodes, 0, length, at2);
+      (0, import_node_fs94.writeSync)(handle, inodes, 0, length, at2);
     }
   } finally {
-    (0, import_node_fs92.closeSync)(handle);
+    (0, import_node_fs94.closeSync)(handle);
   }
 }
 function normalizeInode(inode, latest) {
@@ -47846,14 +48395,14 @@ async function makeDisk(room, facts, root, options5) {
   const { spec, target: target2, name: name6 } = facts.image;
   const known3 = firmware[target2.architecture];
   if (!known3) return bad(error("image-kind", `no disks are made for ${target2.architecture}`));
-  const folder2 = (0, import_node_path115.join)(options5.folder, "disk");
-  (0, import_node_fs93.mkdirSync)(folder2);
+  const folder2 = (0, import_node_path117.join)(options5.folder, "disk");
+  (0, import_node_fs95.mkdirSync)(folder2);
   const { key, epoch } = options5;
   const rootUuid = uuidOf(`${key} root`);
   const version3 = `${name6}_${imageVersion(facts.state.stamp, key)}`;
   const ab = spec.partitions === "ab";
   const partition = ab ? `PARTLABEL=${version3}` : `PARTUUID=${uuidOf(`${key} partition 1`)}`;
-  const write3 = (file3, text8) => (0, import_node_fs93.writeFileSync)((0, import_node_path115.join)(folder2, file3), text8, { flag: "wx" });
+  const write3 = (file3, text8) => (0, import_node_fs95.writeFileSync)((0, import_node_path117.join)(folder2, file3), text8, { flag: "wx" });
   write3("name", version3);
   write3("entry-name", ab ? `${version3}+3.conf` : "slipway.conf");
   write3("loader.conf", "timeout 1\nconsole-mode keep\n");
@@ -47892,8 +48441,8 @@ async function makeDisk(room, facts, root, options5) {
     signal: room.signal
   });
   if (made2.code !== 0) return bad(diskFailed(room, spec.size));
-  normalizeExt4((0, import_node_path115.join)(folder2, "root.raw"), epoch);
-  const rootSectors = (0, import_node_fs93.statSync)((0, import_node_path115.join)(folder2, "root.raw")).size / sector;
+  normalizeExt4((0, import_node_path117.join)(folder2, "root.raw"), epoch);
+  const rootSectors = (0, import_node_fs95.statSync)((0, import_node_path117.join)(folder2, "root.raw")).size / sector;
   const parts2 = [
     { name: labels.esp, type: types2.esp, file: "esp.raw", sectors: esp },
     { name: ab ? version3 : labels.root, type: known3.root, file: "root.raw", sectors: rootSectors }
@@ -47911,7 +48460,7 @@ var diskFailed = (room, size3) => error("image-render", `the disk could not be m
   hint: "the end of that log tells why"
 });
 async function makeData(folder2, uuid2, epoch) {
-  const file3 = (0, import_node_path115.join)(folder2, "data.raw");
+  const file3 = (0, import_node_path117.join)(folder2, "data.raw");
   const size3 = 64 * mebibyte;
   const made2 = await run("sh", [
     "-c",
@@ -47927,7 +48476,7 @@ async function makeData(folder2, uuid2, epoch) {
   return good(size3 / sector);
 }
 async function assemble2(folder2, key, parts2) {
-  const raw = (0, import_node_path115.join)(folder2, "disk.raw");
+  const raw = (0, import_node_path117.join)(folder2, "disk.raw");
   const align = mebibyte / sector;
   let at2 = align;
   const lines = ["label: gpt", `label-id: ${uuidOf(`${key} disk`)}`, `first-lba: ${align}`, "unit: sectors", ""];
@@ -47948,7 +48497,7 @@ async function assemble2(folder2, key, parts2) {
   for (const { part, at: start3 } of places) {
     if (part.file === void 0) continue;
     const copied2 = await run("dd", [
-      `if=${(0, import_node_path115.join)(folder2, part.file)}`,
+      `if=${(0, import_node_path117.join)(folder2, part.file)}`,
       `of=${raw}`,
       "bs=1M",
       `seek=${start3 / align}`,
@@ -47963,7 +48512,7 @@ async function renderDisk(room, facts, root, options5) {
   const made2 = await makeDisk(room, facts, root, options5);
   if (!made2.ok) return made2;
   const { raw, folder: folder2 } = made2.value;
-  const named7 = (ending) => (0, import_node_path115.join)(
+  const named7 = (ending) => (0, import_node_path117.join)(
     options5.folder,
     imageFile(
       facts.image.name,
@@ -47981,26 +48530,26 @@ async function renderDisk(room, facts, root, options5) {
   const converted = await run("qemu-img", qcow);
   if (converted.code !== 0) return bad(toolFailed("qemu-img", converted.stderr));
   if (facts.image.spec.partitions === "ab") {
-    const slot = await zstd((0, import_node_path115.join)(folder2, "root.raw"), named7("root.raw.zst"));
+    const slot = await zstd((0, import_node_path117.join)(folder2, "root.raw"), named7("root.raw.zst"));
     if (slot.code !== 0) return bad(toolFailed("zstd", slot.stderr));
     for (const [from, ending] of [
       ["vmlinuz", "vmlinuz"],
       ["initrd", "initrd"],
       ["entry.conf", "conf"]
     ]) {
-      (0, import_node_fs93.renameSync)((0, import_node_path115.join)(folder2, from), named7(ending));
+      (0, import_node_fs95.renameSync)((0, import_node_path117.join)(folder2, from), named7(ending));
       files.push(named7(ending));
     }
     files.push(named7("root.raw.zst"));
   }
-  const bytes = (0, import_node_fs93.statSync)(raw).size;
-  (0, import_node_fs93.rmSync)(folder2, { recursive: true, force: true });
+  const bytes = (0, import_node_fs95.statSync)(raw).size;
+  (0, import_node_fs95.rmSync)(folder2, { recursive: true, force: true });
   return good({ files, bytes });
 }
 
 // ts-src/images/docker.ts
 var import_node_crypto16 = require("node:crypto");
-var import_node_fs94 = require("node:fs");
+var import_node_fs96 = require("node:fs");
 init_digest();
 var oci = {
   amd64: { architecture: "amd64" },
@@ -48077,12 +48626,12 @@ function writeDockerTar(image2, tags2, target2) {
       Layers: layers2.map((l) => blob(l.digest))
     }
   ];
-  const out = (0, import_node_fs94.openSync)(target2, "w");
+  const out = (0, import_node_fs96.openSync)(target2, "w");
   const hash3 = (0, import_node_crypto16.createHash)("sha256");
   let size3 = 0;
-  let damaged;
+  let damaged2;
   const write3 = (data) => {
-    for (let at2 = 0; at2 < data.length; ) at2 += (0, import_node_fs94.writeSync)(out, data, at2);
+    for (let at2 = 0; at2 < data.length; ) at2 += (0, import_node_fs96.writeSync)(out, data, at2);
     hash3.update(data);
     size3 += data.length;
   };
@@ -48095,36 +48644,36 @@ function writeDockerTar(image2, tags2, target2) {
     write3(tarFile(blob(describeBlob("", config2).digest), config2, image2.time));
     for (const layer of new Map(image2.layers.map((l) => [l.diffId, l])).values()) {
       write3(tarHeader({ path: blob(layer.diffId), kind: "file", mode: 420, size: layer.size, time: image2.time }));
-      if (!copyLayer(layer, write3)) damaged ??= layer;
+      if (!copyLayer(layer, write3)) damaged2 ??= layer;
       write3(paddingOf(layer.size));
     }
     write3(endOfTar);
-    (0, import_node_fs94.fsyncSync)(out);
+    (0, import_node_fs96.fsyncSync)(out);
   } finally {
-    (0, import_node_fs94.closeSync)(out);
+    (0, import_node_fs96.closeSync)(out);
   }
-  return { id: `sha256:${sha256(config2)}`, sha256: hash3.digest("hex"), size: size3, ...damaged ? { damaged } : {} };
+  return { id: `sha256:${sha256(config2)}`, sha256: hash3.digest("hex"), size: size3, ...damaged2 ? { damaged: damaged2 } : {} };
 }
 function copyLayer(layer, write3) {
   const buffer = Buffer.alloc(1 << 20);
   const hash3 = (0, import_node_crypto16.createHash)("sha256");
-  const from = (0, import_node_fs94.openSync)(layer.tar, "r");
+  const from = (0, import_node_fs96.openSync)(layer.tar, "r");
   try {
-    for (let n = (0, import_node_fs94.readSync)(from, buffer); n > 0; n = (0, import_node_fs94.readSync)(from, buffer)) {
+    for (let n = (0, import_node_fs96.readSync)(from, buffer); n > 0; n = (0, import_node_fs96.readSync)(from, buffer)) {
       const part = buffer.subarray(0, n);
       hash3.update(part);
       write3(part);
     }
   } finally {
-    (0, import_node_fs94.closeSync)(from);
+    (0, import_node_fs96.closeSync)(from);
   }
   return hash3.digest("hex") === layer.diffId;
 }
 
 // ts-src/images/lxd.ts
 var import_node_crypto17 = require("node:crypto");
-var import_node_fs95 = require("node:fs");
-var import_node_path116 = require("node:path");
+var import_node_fs97 = require("node:fs");
+var import_node_path118 = require("node:path");
 init_diagnostics();
 init_names();
 var lxdEndings = { metadata: "lxd.tar.xz", root: "squashfs" };
@@ -48167,9 +48716,9 @@ async function renderLxd(room, facts, root, options5) {
   const { name: name6, target: target2 } = facts.image;
   const version3 = imageVersion(facts.state.stamp, options5.key);
   const work2 = newScratch(room.state);
-  const plain5 = (0, import_node_path116.join)(work2, "metadata.tar");
-  (0, import_node_fs95.writeFileSync)(plain5, lxdMetadata(facts, version3, options5.epoch));
-  const fileOf3 = (ending) => (0, import_node_path116.join)(options5.folder, imageFile(name6, version3, target2.architecture, ending));
+  const plain5 = (0, import_node_path118.join)(work2, "metadata.tar");
+  (0, import_node_fs97.writeFileSync)(plain5, lxdMetadata(facts, version3, options5.epoch));
+  const fileOf3 = (ending) => (0, import_node_path118.join)(options5.folder, imageFile(name6, version3, target2.architecture, ending));
   const [metadata, squashed] = [fileOf3(lxdEndings.metadata), fileOf3(lxdEndings.root)];
   const packed3 = await room.driver.read({
     layers: root.layers.map((l) => l.root),
@@ -48185,7 +48734,7 @@ async function renderLxd(room, facts, root, options5) {
 async function fingerprint2(files) {
   const digest4 = (0, import_node_crypto17.createHash)("sha256");
   for (const file3 of files)
-    for await (const chunk of (0, import_node_fs95.createReadStream)(file3)) if (Buffer.isBuffer(chunk)) digest4.update(chunk);
+    for await (const chunk of (0, import_node_fs97.createReadStream)(file3)) if (Buffer.isBuffer(chunk)) digest4.update(chunk);
   return digest4.digest("hex");
 }
 function simplestreams(channel2, organization, files) {
@@ -48260,7 +48809,7 @@ var dockerSettings = (facts, key, epoch) => ({
   time: epoch
 });
 function docker2(facts, root, { folder: folder2, key, epoch }) {
-  const file3 = (0, import_node_path117.join)(folder2, fileOf(facts, key, "docker.tar"));
+  const file3 = (0, import_node_path119.join)(folder2, fileOf(facts, key, "docker.tar"));
   const written = writeDockerTar(
     {
       architecture: facts.image.target.architecture,
@@ -48284,7 +48833,7 @@ var rootfsScript = `tar --create --format=pax --pax-option=exthdr.name=%d/PaxHea
   --numeric-owner --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --one-file-system \\
   --directory m . | zstd -3 -T0 --quiet -o "$2"`;
 async function rootfs(room, facts, root, options5) {
-  const file3 = (0, import_node_path117.join)(options5.folder, fileOf(facts, options5.key, "rootfs.tar.zst"));
+  const file3 = (0, import_node_path119.join)(options5.folder, fileOf(facts, options5.key, "rootfs.tar.zst"));
   const packed3 = await room.driver.read({
     layers: root.layers.map((l) => l.root),
     work: newScratch(room.state),
@@ -48296,22 +48845,22 @@ async function rootfs(room, facts, root, options5) {
 }
 
 // ts-src/images/root.ts
-var import_node_fs98 = require("node:fs");
-var import_node_path121 = require("node:path");
+var import_node_fs100 = require("node:fs");
+var import_node_path123 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
 
 // ts-src/images/layers.ts
-var import_node_fs96 = require("node:fs");
+var import_node_fs98 = require("node:fs");
 var import_node_crypto18 = require("node:crypto");
-var import_node_path119 = require("node:path");
+var import_node_path121 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/images/room.ts
-var import_node_path118 = require("node:path");
-var imagesFolder = (state) => (0, import_node_path118.join)(state, "images");
+var import_node_path120 = require("node:path");
+var imagesFolder = (state) => (0, import_node_path120.join)(state, "images");
 var listBinds2 = (base) => [
   { from: base.lists, to: "/var/lib/apt/lists", readOnly: true },
   { from: cacheOf(base), to: "/tmp/slipway/caches", readOnly: true }
@@ -48346,8 +48895,8 @@ var TarScanner = class {
       else return;
     }
   }
-  take(most7) {
-    const part = this.held.subarray(0, most7);
+  take(most8) {
+    const part = this.held.subarray(0, most8);
     this.held = this.held.subarray(part.length);
     return part;
   }
@@ -48431,37 +48980,37 @@ function secretsIn(name6, size3, content, everywhere) {
 }
 
 // ts-src/images/layers.ts
-var most6 = 2e6;
-var folderOf2 = (room, key) => (0, import_node_path119.join)(imagesFolder(room.state), "layers", key);
+var most7 = 2e6;
+var folderOf2 = (room, key) => (0, import_node_path121.join)(imagesFolder(room.state), "layers", key);
 function kept3(room, key) {
   const folder2 = folderOf2(room, key);
-  const found2 = readJson((0, import_node_path119.join)(folder2, "layer.json"));
-  if (found2?.schema !== 1 || found2.key !== key || !exists((0, import_node_path119.join)(folder2, "root"))) return void 0;
+  const found2 = readJson((0, import_node_path121.join)(folder2, "layer.json"));
+  if (found2?.schema !== 1 || found2.key !== key || !exists((0, import_node_path121.join)(folder2, "root"))) return void 0;
   const { schema: _, ...layer } = found2;
-  (0, import_node_fs96.utimesSync)((0, import_node_path119.join)(folder2, "layer.json"), /* @__PURE__ */ new Date(), /* @__PURE__ */ new Date());
-  return { ...layer, root: (0, import_node_path119.join)(folder2, "root"), tar: (0, import_node_path119.join)(folder2, "layer.tar"), names: (0, import_node_path119.join)(folder2, "names") };
+  (0, import_node_fs98.utimesSync)((0, import_node_path121.join)(folder2, "layer.json"), /* @__PURE__ */ new Date(), /* @__PURE__ */ new Date());
+  return { ...layer, root: (0, import_node_path121.join)(folder2, "root"), tar: (0, import_node_path121.join)(folder2, "layer.tar"), names: (0, import_node_path121.join)(folder2, "names") };
 }
 async function baseLayer(room) {
   const { base } = room;
   const folder2 = folderOf2(room, `base-${base.digest.slice(0, 24)}`);
-  const names4 = (0, import_node_path119.join)(folder2, "names");
+  const names4 = (0, import_node_path121.join)(folder2, "names");
   if (!exists(names4)) {
-    const nothing4 = (0, import_node_path119.join)(newScratch(room.state), "nothing");
-    (0, import_node_fs96.mkdirSync)(nothing4);
+    const nothing4 = (0, import_node_path121.join)(newScratch(room.state), "nothing");
+    (0, import_node_fs98.mkdirSync)(nothing4);
     writeWhole(names4, await namesOf2(room, [nothing4, base.root]), { sync: false });
   }
-  const known3 = readJson((0, import_node_path119.join)(folder2, "base.json"));
+  const known3 = readJson((0, import_node_path121.join)(folder2, "base.json"));
   const measured = known3 ?? await measure2(base.tar);
-  if (!known3) writeWhole((0, import_node_path119.join)(folder2, "base.json"), JSON.stringify(measured), { sync: false });
+  if (!known3) writeWhole((0, import_node_path121.join)(folder2, "base.json"), JSON.stringify(measured), { sync: false });
   return { key: base.digest, root: base.root, tar: base.tar, diffId: base.digest, names: names4, ...measured };
 }
 async function measure2(tar) {
-  const { createReadStream: createReadStream8, statSync: statSync18 } = await import("node:fs");
+  const { createReadStream: createReadStream8, statSync: statSync19 } = await import("node:fs");
   const secrets = [];
   const reader2 = scanner(secrets, false);
   for await (const chunk of createReadStream8(tar, { highWaterMark: 1 << 20 }))
     if (Buffer.isBuffer(chunk)) reader2.push(chunk);
-  return { size: statSync18(tar).size, secrets };
+  return { size: statSync19(tar).size, secrets };
 }
 var scanner = (secrets, everywhere) => new TarScanner((path2, size3, content) => secrets.push(...secretsIn(path2, size3, content, everywhere)));
 async function makeLayer(room, request) {
@@ -48474,7 +49023,7 @@ async function makeLayer(room, request) {
       if (other) return good(other);
       room.progress(`making ${request.what}`);
       const work2 = newScratch(room.state);
-      const root = (0, import_node_path119.join)(work2, "kept");
+      const root = (0, import_node_path121.join)(work2, "kept");
       const made2 = await room.driver.enter({
         root: { layers: request.below.map((l) => l.root), keep: root },
         network: false,
@@ -48487,19 +49036,19 @@ async function makeLayer(room, request) {
         signal: room.signal
       });
       if (made2.code !== 0) return bad(failure2(room, request, made2.exceeded));
-      const staged = (0, import_node_path119.join)(work2, "layer");
-      (0, import_node_fs96.mkdirSync)(staged);
-      (0, import_node_fs96.renameSync)(root, (0, import_node_path119.join)(staged, "root"));
+      const staged = (0, import_node_path121.join)(work2, "layer");
+      (0, import_node_fs98.mkdirSync)(staged);
+      (0, import_node_fs98.renameSync)(root, (0, import_node_path121.join)(staged, "root"));
       const packed3 = await packLayer(room, request, staged);
       if (!packed3.ok) return packed3;
       const folder2 = folderOf2(room, request.key);
       await room.driver.remove(folder2);
-      (0, import_node_fs96.renameSync)(staged, folder2);
+      (0, import_node_fs98.renameSync)(staged, folder2);
       return good({
         ...packed3.value,
-        root: (0, import_node_path119.join)(folder2, "root"),
-        tar: (0, import_node_path119.join)(folder2, "layer.tar"),
-        names: (0, import_node_path119.join)(folder2, "names")
+        root: (0, import_node_path121.join)(folder2, "root"),
+        tar: (0, import_node_path121.join)(folder2, "layer.tar"),
+        names: (0, import_node_path121.join)(folder2, "names")
       });
     },
     () => room.progress(`waiting for another slipway that makes ${request.what}`)
@@ -48546,20 +49095,20 @@ var packScript = `cd l0/. && find . -mindepth 1 ! -type c ! -type b ! -type s -p
   tar --create --format=pax --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime --numeric-owner \\
     --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --no-recursion --null --files-from=-`;
 async function packLayer(room, request, staged) {
-  const layers2 = [(0, import_node_path119.join)(staged, "root"), ...request.below.map((l) => l.root)];
+  const layers2 = [(0, import_node_path121.join)(staged, "root"), ...request.below.map((l) => l.root)];
   const names4 = await namesOf2(room, layers2);
   const after = split3(names4);
-  if (after.length > most6) return bad(error("image-install", `${request.what} holds more than ${most6} files`));
-  writeWhole((0, import_node_path119.join)(staged, "names"), names4, { sync: false });
-  const below2 = request.below[0];
-  const before = below2 ? split3((0, import_node_fs96.readFileSync)(below2.names)) : [];
+  if (after.length > most7) return bad(error("image-install", `${request.what} holds more than ${most7} files`));
+  writeWhole((0, import_node_path121.join)(staged, "names"), names4, { sync: false });
+  const below3 = request.below[0];
+  const before = below3 ? split3((0, import_node_fs98.readFileSync)(below3.names)) : [];
   const secrets = [];
   const reader2 = scanner(secrets, request.kind === "own");
   const hash3 = (0, import_node_crypto18.createHash)("sha256");
-  const out = (0, import_node_fs96.openSync)((0, import_node_path119.join)(staged, "layer.tar"), "w");
+  const out = (0, import_node_fs98.openSync)((0, import_node_path121.join)(staged, "layer.tar"), "w");
   let size3 = 0;
   const write3 = (chunk) => {
-    for (let at2 = 0; at2 < chunk.length; ) at2 += (0, import_node_fs96.writeSync)(out, chunk, at2);
+    for (let at2 = 0; at2 < chunk.length; ) at2 += (0, import_node_fs98.writeSync)(out, chunk, at2);
     hash3.update(chunk);
     size3 += chunk.length;
   };
@@ -48576,12 +49125,12 @@ async function packLayer(room, request, staged) {
       signal: room.signal
     });
     if (packed3.code !== 0) throw new Error(`a layer could not be packed: ${packed3.stderr.trim()}`);
-    (0, import_node_fs96.fsyncSync)(out);
+    (0, import_node_fs98.fsyncSync)(out);
   } finally {
-    (0, import_node_fs96.closeSync)(out);
+    (0, import_node_fs98.closeSync)(out);
   }
   const layer = { key: request.key, diffId: hash3.digest("hex"), size: size3, secrets };
-  writeWhole((0, import_node_path119.join)(staged, "layer.json"), JSON.stringify({ schema: 1, ...layer }));
+  writeWhole((0, import_node_path121.join)(staged, "layer.json"), JSON.stringify({ schema: 1, ...layer }));
   return good(layer);
 }
 function checkSecrets2(image2, layers2) {
@@ -48597,8 +49146,8 @@ function checkSecrets2(image2, layers2) {
 }
 
 // ts-src/images/system.ts
-var import_node_fs97 = require("node:fs");
-var import_node_path120 = require("node:path");
+var import_node_fs99 = require("node:fs");
+var import_node_path122 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -48608,7 +49157,7 @@ apt-get -q -o APT::Sandbox::User=root -o APT::Install-Recommends=false -o Debug:
   -o Dir::Cache::pkgcache=/tmp/pkgcache.bin -o Dir::Cache::srcpkgcache=/tmp/srcpkgcache.bin \\
   --simulate install -- "$@" 2>&1`;
 async function placeOwn(room, own3, folder2) {
-  (0, import_node_fs97.mkdirSync)(folder2, { recursive: true });
+  (0, import_node_fs99.mkdirSync)(folder2, { recursive: true });
   const lost3 = [];
   const placed = await room.store.many(own3, async (p) => {
     const name6 = `${p.name}.deb`;
@@ -48618,9 +49167,9 @@ async function placeOwn(room, own3, folder2) {
       return name6;
     }
     try {
-      (0, import_node_fs97.linkSync)(path2, (0, import_node_path120.join)(folder2, name6));
+      (0, import_node_fs99.linkSync)(path2, (0, import_node_path122.join)(folder2, name6));
     } catch {
-      (0, import_node_fs97.copyFileSync)(path2, (0, import_node_path120.join)(folder2, name6));
+      (0, import_node_fs99.copyFileSync)(path2, (0, import_node_path122.join)(folder2, name6));
     }
     return name6;
   });
@@ -48637,12 +49186,12 @@ async function placeOwn(room, own3, folder2) {
 async function systemPackages(room, image2, own3, names4) {
   const { base } = room;
   const question = sha256(JSON.stringify([base.digest, base.archive, own3.map((p) => p.sha256), names4]));
-  const memory2 = (0, import_node_path120.join)(imagesFolder(room.state), "resolved", `${question}.json`);
+  const memory2 = (0, import_node_path122.join)(imagesFolder(room.state), "resolved", `${question}.json`);
   const known3 = readJson(memory2);
   const isSet = (v) => Array.isArray(v) && v.every((p) => typeof p === "string" && isPinnedPackage(p));
   if (isSet(known3)) return good(known3);
   const work2 = newScratch(room.state);
-  const placed = await placeOwn(room, own3, (0, import_node_path120.join)(work2, "debs"));
+  const placed = await placeOwn(room, own3, (0, import_node_path122.join)(work2, "debs"));
   if (!placed.ok) return placed;
   const asked2 = await room.driver.enter({
     root: { layers: [base.root] },
@@ -48650,7 +49199,7 @@ async function systemPackages(room, image2, own3, names4) {
     user: "root",
     work: work2,
     env: aptEnvironment(void 0),
-    binds: [...listBinds2(base), { from: (0, import_node_path120.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true }],
+    binds: [...listBinds2(base), { from: (0, import_node_path122.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true }],
     command: ["sh", "-ec", aptSimulate, "apt", ...names4, ...placed.value.map((n) => `/tmp/slipway/debs/${n}`)],
     signal: room.signal
   });
@@ -48678,28 +49227,28 @@ async function systemPackages(room, image2, own3, names4) {
 }
 
 // ts-src/images/root.ts
-async function installLayer(room, below2, packages, what, fstab) {
+async function installLayer(room, below3, packages, what, fstab) {
   const system = new SystemLayers(room.driver, room.state, room.base, room.proxy, room.log);
   const fetched = await system.fetch([...packages]);
   if (!fetched.ok) return fetched;
   const config2 = newScratch(room.state);
   if (fstab !== void 0) writeFstab(config2, fstab);
   return makeLayer(room, {
-    key: sha256(JSON.stringify([layerRevision, below2.map((l) => l.key), packages, room.epoch, fstab ?? null])),
+    key: sha256(JSON.stringify([layerRevision, below3.map((l) => l.key), packages, room.epoch, fstab ?? null])),
     what,
-    below: below2,
+    below: below3,
     kind: "install",
     packages,
     epoch: room.epoch,
     binds: [
       ...listBinds2(room.base),
-      { from: (0, import_node_path121.join)(room.state, "archives"), to: "/tmp/slipway/archives" },
+      { from: (0, import_node_path123.join)(room.state, "archives"), to: "/tmp/slipway/archives" },
       { from: config2, to: "/tmp/slipway/config", readOnly: true }
     ]
   });
 }
 function writeFstab(folder2, text8) {
-  (0, import_node_fs98.writeFileSync)((0, import_node_path121.join)(folder2, "fstab"), text8);
+  (0, import_node_fs100.writeFileSync)((0, import_node_path123.join)(folder2, "fstab"), text8);
 }
 async function makeRoot(room, facts, plan2, fstab) {
   const base = await baseLayer(room);
@@ -48717,9 +49266,9 @@ async function makeRoot(room, facts, plan2, fstab) {
     told8.push({ layer: layer.value, what });
   }
   const work2 = newScratch(room.state);
-  const placed = await placeOwn(room, plan2.own, (0, import_node_path121.join)(work2, "debs"));
+  const placed = await placeOwn(room, plan2.own, (0, import_node_path123.join)(work2, "debs"));
   if (!placed.ok) return placed;
-  writeConfig(facts, (0, import_node_path121.join)(work2, "config"), plan2.machineFiles);
+  writeConfig(facts, (0, import_node_path123.join)(work2, "config"), plan2.machineFiles);
   const epoch = ownEpoch(room, facts);
   const own3 = await makeLayer(room, {
     key: ownKey(room, facts, plan2, layers2()),
@@ -48729,8 +49278,8 @@ async function makeRoot(room, facts, plan2, fstab) {
     packages: [],
     epoch,
     binds: [
-      { from: (0, import_node_path121.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true },
-      { from: (0, import_node_path121.join)(work2, "config"), to: "/tmp/slipway/config", readOnly: true }
+      { from: (0, import_node_path123.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true },
+      { from: (0, import_node_path123.join)(work2, "config"), to: "/tmp/slipway/config", readOnly: true }
     ]
   });
   if (!own3.ok) return own3;
@@ -48739,10 +49288,10 @@ async function makeRoot(room, facts, plan2, fstab) {
   return safe.ok ? good({ layers: layers2(), told: told8 }) : safe;
 }
 var ownEpoch = (room, facts) => Math.max(room.epoch, stampSeconds(facts.state.stamp));
-var ownKey = (room, facts, plan2, below2) => sha256(
+var ownKey = (room, facts, plan2, below3) => sha256(
   JSON.stringify([
     imageRevision,
-    below2.map((l) => l.key),
+    below3.map((l) => l.key),
     plan2.own.map((p) => p.sha256),
     specDigest(facts),
     facts.stateId,
@@ -48788,7 +49337,7 @@ var hasKernel = (kind) => kind === "disk" || kind === "ami";
 // ts-src/images/build.ts
 var revision = 1;
 function archiveTime(base) {
-  const dates = (0, import_node_fs99.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path122.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
+  const dates = (0, import_node_fs101.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path124.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
   return Math.floor(Math.max(3156192e5, ...dates) / 1e3);
 }
 async function repositoryOf(input, diagnostics) {
@@ -48802,14 +49351,14 @@ async function repositoryOf(input, diagnostics) {
         hint: "`slipway channel renew` brings it there"
       })
     );
-  const uri = image2.spec.apt ?? endpoint.uri;
-  if (!uri.startsWith("http"))
+  const uri2 = image2.spec.apt ?? endpoint.uri;
+  if (!uri2.startsWith("http"))
     diagnostics.push(
-      warning("image-sources", `machines can't reach the channel '${channel2.name}': it is served at ${uri}`, {
+      warning("image-sources", `machines can't reach the channel '${channel2.name}': it is served at ${uri2}`, {
         hint: `name its URL with \`apt:\` of the image '${image2.name}'; until then its sources are disabled in the image`
       })
     );
-  return good({ uri, suite: aptSuite(image2.distribution, image2.target), key });
+  return good({ uri: uri2, suite: aptSuite(image2.distribution, image2.target), key });
 }
 async function prepare(input) {
   const { image: image2, store: store2, distro, channel: channel2 } = input;
@@ -49046,7 +49595,7 @@ function renderImageDifference(d) {
 }
 
 // ts-src/cli/image-options.ts
-var import_node_path123 = require("node:path");
+var import_node_path125 = require("node:path");
 init_diagnostics();
 var imageOptions2 = {
   ...movingOptions,
@@ -49066,7 +49615,7 @@ var imageOptions2 = {
   "dry-run": { type: "boolean", short: "n", help: "retire: say what would be removed" },
   json: { type: "boolean", help: "as data on standard output" }
 };
-var outputOf2 = (opened, values) => values.output === void 0 ? (0, import_node_path123.join)(opened.workspace.root, "out") : (0, import_node_path123.resolve)(values.output);
+var outputOf2 = (opened, values) => values.output === void 0 ? (0, import_node_path125.join)(opened.workspace.root, "out") : (0, import_node_path125.resolve)(values.output);
 function channelOf(opened, { name: name6, spec }, values) {
   if (values.local) return good(folderChannel(outputOf2(opened, values)));
   const channel2 = values.channel ?? spec.channel;
@@ -49092,30 +49641,30 @@ function imagesOf(opened, names4, values) {
 }
 
 // ts-src/cli/image-publish.ts
-var import_node_fs103 = require("node:fs");
-var import_node_path127 = require("node:path");
+var import_node_fs105 = require("node:fs");
+var import_node_path129 = require("node:path");
 init_diagnostics();
 
 // ts-src/images/publish.ts
 init_diagnostics();
 
 // ts-src/images/ami.ts
-var import_promises11 = require("node:timers/promises");
+var import_promises12 = require("node:timers/promises");
 init_diagnostics();
 init_images();
 init_names();
 
 // ts-src/images/ebs.ts
-var import_node_child_process5 = require("node:child_process");
+var import_node_child_process6 = require("node:child_process");
 var import_node_crypto19 = require("node:crypto");
 init_yaml();
 var block6 = 512 * 1024;
 var width5 = 8;
 async function* piecesOf(file3, signal) {
-  const child = (0, import_node_child_process5.spawn)("zstd", ["-d", "-c", "--quiet", "--", file3], { stdio: ["ignore", "pipe", "inherit"], signal });
-  const ended = new Promise((resolve28) => {
-    child.once("error", () => resolve28(127));
-    child.once("close", (code2) => resolve28(code2 ?? 128));
+  const child = (0, import_node_child_process6.spawn)("zstd", ["-d", "-c", "--quiet", "--", file3], { stdio: ["ignore", "pipe", "inherit"], signal });
+  const ended = new Promise((resolve29) => {
+    child.once("error", () => resolve29(127));
+    child.once("close", (code2) => resolve29(code2 ?? 128));
   });
   let held = [];
   let size3 = 0;
@@ -49302,7 +49851,7 @@ async function snapshot(aws, settings3, { record: record3, file: file3, size: si
 async function until(ask2, signal) {
   for (let n = 0; n < 360; n++) {
     if (await ask2()) return;
-    await (0, import_promises11.setTimeout)(n < 5 ? 1e3 : 1e4, void 0, { signal });
+    await (0, import_promises12.setTimeout)(n < 5 ? 1e3 : 1e4, void 0, { signal });
   }
   throw new Error("AWS did not finish within an hour");
 }
@@ -49355,8 +49904,8 @@ async function share(aws, settings3, id) {
 
 // ts-src/images/check.ts
 var import_node_crypto20 = require("node:crypto");
-var import_node_fs100 = require("node:fs");
-var import_node_path124 = require("node:path");
+var import_node_fs102 = require("node:fs");
+var import_node_path126 = require("node:path");
 init_diagnostics();
 init_process();
 function checkArtifact(input, artifact2) {
@@ -49466,14 +50015,14 @@ var firmwares = {
 var longest6 = 20 * 6e4;
 async function checkDisk(input, artifact2) {
   const known3 = firmwares[input.record.architecture];
-  const firmware2 = known3?.files.find((f) => (0, import_node_fs100.existsSync)(f));
+  const firmware2 = known3?.files.find((f) => (0, import_node_fs102.existsSync)(f));
   const file3 = artifact2.files.find((f) => f.name.endsWith(".qcow2"));
   const path2 = file3 && await input.store.path(file3);
   if (path2 === void 0) return failed3(input, artifact2.kind, "the store lost its file", "build it again");
   if (!known3 || firmware2 === void 0)
     return failed3(input, artifact2.kind, "there is no UEFI firmware for qemu", "install ovmf and qemu-system-x86");
   const word3 = (0, import_node_crypto20.randomBytes)(12).toString("hex");
-  const link = (0, import_node_path124.join)(newScratch(input.state), "disk.qcow2");
+  const link = (0, import_node_path126.join)(newScratch(input.state), "disk.qcow2");
   await run("ln", ["-s", path2, link]);
   const stop = new AbortController();
   const ended = AbortSignal.any([input.signal, stop.signal]);
@@ -49510,30 +50059,30 @@ async function checkDisk(input, artifact2) {
 }
 
 // ts-src/images/push.ts
-var import_node_path126 = require("node:path");
-var import_node_fs102 = require("node:fs");
+var import_node_path128 = require("node:path");
+var import_node_fs104 = require("node:fs");
 init_diagnostics();
 init_digest();
 init_names();
 init_process();
 
 // ts-src/images/registry.ts
-var import_node_fs101 = require("node:fs");
-var import_node_os14 = require("node:os");
-var import_node_path125 = require("node:path");
+var import_node_fs103 = require("node:fs");
+var import_node_os16 = require("node:os");
+var import_node_path127 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
 init_process();
-var import_promises12 = require("node:timers/promises");
+var import_promises13 = require("node:timers/promises");
 init_yaml();
 var attempts3 = 5;
 var largestAnswer2 = 4 << 20;
 async function loginFor(host2) {
-  const folder2 = process.env.DOCKER_CONFIG ?? (0, import_node_path125.join)((0, import_node_os14.homedir)(), ".docker");
+  const folder2 = process.env.DOCKER_CONFIG ?? (0, import_node_path127.join)((0, import_node_os16.homedir)(), ".docker");
   let config2;
   try {
-    config2 = asMap(JSON.parse(readIf((0, import_node_path125.join)(folder2, "config.json")) ?? "{}"));
+    config2 = asMap(JSON.parse(readIf((0, import_node_path127.join)(folder2, "config.json")) ?? "{}"));
   } catch {
     return void 0;
   }
@@ -49590,7 +50139,7 @@ var Registry = class {
       url2.searchParams.set("digest", blob.digest);
       await this.request("PUT", `${url2.pathname}${url2.search}`, {
         headers: { "content-type": "application/octet-stream", "content-length": String(blob.size) },
-        body: () => Buffer.isBuffer(blob.data) ? blob.data : (0, import_node_fs101.createReadStream)(blob.data.file),
+        body: () => Buffer.isBuffer(blob.data) ? blob.data : (0, import_node_fs103.createReadStream)(blob.data.file),
         once: true
       });
     });
@@ -49608,7 +50157,7 @@ var Registry = class {
         return await work2();
       } catch (e) {
         if (attempt >= attempts3 || e instanceof RegistryFault) throw e;
-        await (0, import_promises12.setTimeout)(500 * 2 ** attempt);
+        await (0, import_promises13.setTimeout)(500 * 2 ** attempt);
       }
     }
   }
@@ -49627,9 +50176,9 @@ var Registry = class {
         return send();
       if (answer3.ok || options5.also?.includes(answer3.status)) return answer3;
       const text8 = (await bodyOf(answer3)).toString("utf8").slice(0, 300);
-      const fault3 = `${method} ${path2.replace(/\?.*/, "")}: ${answer3.status} ${text8}`;
-      if (answer3.status >= 500 || answer3.status === 429) throw new Error(fault3);
-      throw new RegistryFault(fault3);
+      const fault4 = `${method} ${path2.replace(/\?.*/, "")}: ${answer3.status} ${text8}`;
+      if (answer3.status >= 500 || answer3.status === 429) throw new Error(fault4);
+      throw new RegistryFault(fault4);
     };
     return options5.once ? send() : this.again(send);
   }
@@ -49703,8 +50252,8 @@ async function packed2(store2, state, layer) {
   const path2 = await store2.path(layer);
   if (path2 === void 0) return void 0;
   const folder2 = newScratch(state);
-  (0, import_node_fs102.mkdirSync)(folder2, { recursive: true });
-  const target2 = (0, import_node_path126.join)(folder2, "layer.tar.gz");
+  (0, import_node_fs104.mkdirSync)(folder2, { recursive: true });
+  const target2 = (0, import_node_path128.join)(folder2, "layer.tar.gz");
   const made2 = await run("sh", ["-c", 'gzip -n -6 < "$1" > "$2"', "gzip", path2, target2]);
   if (made2.code !== 0) return void 0;
   const stored2 = await store2.put(target2);
@@ -49790,14 +50339,14 @@ function configOf(record3) {
 }
 
 // ts-src/images/publish.ts
-var imagesUri = (repository2) => repository2.replace(/\/apt\/?(\?|$)/, "/images$1");
+var imagesUri = (repository2) => repository2.replace(/\/apt\/?(\?|$)/, "/images$1").replace(/(public=[^&]*%2F)apt(&|$)/, "$1images$2");
 async function publishImage(input) {
   const checked = await checkAll(input);
   if (!checked.ok) return checked;
   const [first2] = input.records;
   if (!first2) throw new Error("nothing to publish");
   const places = [];
-  for (const uri of input.places) places.push(await openEndpoint(imagesUri(uri), input.root));
+  for (const uri2 of input.places) places.push(await openEndpoint(imagesUri(uri2), input.root));
   const told8 = [];
   for (const place3 of places) {
     const placed = await placeFiles(input, place3);
@@ -50087,8 +50636,8 @@ async function publishNamed(opened, names4, values) {
         diagnostics.push(...found2.diagnostics);
         continue;
       }
-      const logs2 = (0, import_node_path127.join)(outputOf2(opened, values), "logs", "images");
-      (0, import_node_fs103.mkdirSync)(logs2, { recursive: true });
+      const logs2 = (0, import_node_path129.join)(outputOf2(opened, values), "logs", "images");
+      (0, import_node_fs105.mkdirSync)(logs2, { recursive: true });
       const done = await publishImage({
         store: store2,
         state: workspace.state,
@@ -50096,7 +50645,7 @@ async function publishNamed(opened, names4, values) {
         organization: workspace.distro.organization,
         ...found2.value,
         signingKey: keyFromEnvironment(process.env) ?? keyOf2(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
-        log: (0, import_node_path127.join)(logs2, `${name6}.check.log`),
+        log: (0, import_node_path129.join)(logs2, `${name6}.check.log`),
         now: Date.now(),
         progress: (text8) => writeNote(`${text8}
 `),
@@ -50265,8 +50814,8 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
         hint: `it is made as ${one.spec.kinds.join(", ")}`
       })
     );
-  const logs2 = (0, import_node_path128.join)(outputOf2(opened, values), "logs", "images");
-  (0, import_node_fs104.mkdirSync)(logs2, { recursive: true });
+  const logs2 = (0, import_node_path130.join)(outputOf2(opened, values), "logs", "images");
+  (0, import_node_fs106.mkdirSync)(logs2, { recursive: true });
   return buildImage({
     driver,
     store: store2,
@@ -50278,7 +50827,7 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
     kinds: wanted,
     channel: channel2.value,
     stateId: values.state ?? (values.channel === void 0 && !values.local ? one.spec.state : void 0),
-    log: (0, import_node_path128.join)(logs2, `${one.name}-${one.target.architecture}.log`),
+    log: (0, import_node_path130.join)(logs2, `${one.name}-${one.target.architecture}.log`),
     now: Date.now(),
     progress: (text8) => writeNote(`${text8}
 `),
@@ -50286,12 +50835,12 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
   });
 }
 async function place2({ store: store2, workspace }, values, record3, kinds4) {
-  const folder2 = (0, import_node_path128.join)(values.output === void 0 ? (0, import_node_path128.join)(workspace.root, "out") : (0, import_node_path128.resolve)(values.output), "images");
+  const folder2 = (0, import_node_path130.join)(values.output === void 0 ? (0, import_node_path130.join)(workspace.root, "out") : (0, import_node_path130.resolve)(values.output), "images");
   const placed = [];
   for (const artifact2 of record3.artifacts) {
     if (kinds4.length && !kinds4.includes(artifact2.kind)) continue;
     for (const file3 of artifact2.files) {
-      const target2 = (0, import_node_path128.join)(folder2, file3.name);
+      const target2 = (0, import_node_path130.join)(folder2, file3.name);
       if (isSame(target2, store2.blobs.local(`objects/${file3.sha256.slice(0, 2)}/${file3.sha256}`), file3.size))
         placed.push(target2);
       else if (await store2.place(file3, target2)) placed.push(target2);
@@ -50301,7 +50850,7 @@ async function place2({ store: store2, workspace }, values, record3, kinds4) {
 }
 function isSame(a, b, size3) {
   try {
-    const [left, right] = [(0, import_node_fs104.statSync)(a), b === void 0 ? void 0 : (0, import_node_fs104.statSync)(b)];
+    const [left, right] = [(0, import_node_fs106.statSync)(a), b === void 0 ? void 0 : (0, import_node_fs106.statSync)(b)];
     return right !== void 0 && left.ino === right.ino && left.dev === right.dev && left.size === size3;
   } catch {
     return false;
@@ -50356,9 +50905,9 @@ async function diff2({ store: store2 }, [a = "", b = ""], values) {
 }
 
 // ts-src/cli/init.ts
-var import_node_fs105 = require("node:fs");
-var import_node_path129 = require("node:path");
-var import_promises13 = require("node:readline/promises");
+var import_node_fs107 = require("node:fs");
+var import_node_path131 = require("node:path");
+var import_promises14 = require("node:readline/promises");
 init_diagnostics();
 init_files();
 
@@ -50387,6 +50936,7 @@ var program_default = '#include <stdio.h>\n\nint main(void)\n{\n  puts("hello fr
 var rosdep_default = "# System dependencies: rosdep's rules (REP 111). Put the public base.yaml and python.yaml beside this and name them in distro.yaml.\ncmake: {debian: [cmake], ubuntu: [cmake]}\n";
 
 // ts-src/render/init.ts
+init_template();
 function renderInit(values) {
   return Object.fromEntries(
     Object.entries({
@@ -50415,7 +50965,7 @@ var options3 = {
   yes: { type: "boolean", short: "y", help: "write into a folder that has other files without asking" }
 };
 function answersOf(values, root) {
-  const named7 = (0, import_node_path129.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
+  const named7 = (0, import_node_path131.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
   const organization = values.organization ?? (named7 || "acme");
   const os = values.os ?? "debian";
   const release2 = values.release ?? (os === "ubuntu" ? "noble" : "bookworm");
@@ -50423,7 +50973,7 @@ function answersOf(values, root) {
   return valid ? { organization, os, release: release2 } : void 0;
 }
 async function confirm(question) {
-  const terminal = (0, import_promises13.createInterface)({ input: process.stdin, output: process.stderr });
+  const terminal = (0, import_promises14.createInterface)({ input: process.stdin, output: process.stderr });
   try {
     return /^y(es)?$/i.test((await terminal.question(question)).trim());
   } finally {
@@ -50431,7 +50981,7 @@ async function confirm(question) {
   }
 }
 async function mayWrite(root, files, yes) {
-  const others2 = (0, import_node_fs105.readdirSync)(root).filter((name6) => name6 !== ".git");
+  const others2 = (0, import_node_fs107.readdirSync)(root).filter((name6) => name6 !== ".git");
   if (yes || !others2.length) return true;
   if (process.stdin.isTTY && process.stderr.isTTY) {
     writeMessage(`${root} has files already. These would be added:
@@ -50454,18 +51004,18 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
   examples: ["slipway init my-distro --organization acme", "slipway init --os ubuntu --release noble"],
   options: options3,
   async run(values, [folder2 = ".", ...more]) {
-    const root = (0, import_node_path129.resolve)(folder2);
-    const answers = answersOf(values, root);
-    if (more.length || !answers) {
+    const root = (0, import_node_path131.resolve)(folder2);
+    const answers2 = answersOf(values, root);
+    if (more.length || !answers2) {
       writeMessage(
         "slipway init: takes one folder; --organization has lower case letters and digits, --os is debian or ubuntu, --release a code name\n"
       );
       return exit.usage;
     }
-    const files = renderInit(answers);
+    const files = renderInit(answers2);
     const names4 = Object.keys(files);
-    (0, import_node_fs105.mkdirSync)(root, { recursive: true });
-    const taken3 = names4.filter((f) => (0, import_node_fs105.existsSync)((0, import_node_path129.join)(root, f)));
+    (0, import_node_fs107.mkdirSync)(root, { recursive: true });
+    const taken3 = names4.filter((f) => (0, import_node_fs107.existsSync)((0, import_node_path131.join)(root, f)));
     if (taken3.length) {
       const verb = taken3.length > 1 ? "exist" : "exists";
       showDiagnostics([
@@ -50476,8 +51026,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
       return exit.failed;
     }
     if (!await mayWrite(root, names4, values.yes === true)) return exit.failed;
-    for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path129.join)(root, path2), text8);
-    const git2 = (0, import_node_fs105.existsSync)((0, import_node_path129.join)(root, ".git")) ? "" : "git init && ";
+    for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path131.join)(root, path2), text8);
+    const git2 = (0, import_node_fs107.existsSync)((0, import_node_path131.join)(root, ".git")) ? "" : "git init && ";
     if (isQuiet()) return exit.ok;
     writeOutput(`Wrote a distro repository to ${root}:
 ${names4.map((f) => `    ${f}
@@ -50806,8 +51356,8 @@ function wordsOf2(name6, id, channel2, pointer, done) {
 }
 
 // ts-src/cli/farm/prepare.ts
-var import_node_fs108 = require("node:fs");
-var import_node_path135 = require("node:path");
+var import_node_fs110 = require("node:fs");
+var import_node_path137 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -50853,7 +51403,7 @@ function channelPart(name6) {
 }
 
 // ts-src/cli/farm/distro-url.ts
-var import_node_path130 = require("node:path");
+var import_node_path132 = require("node:path");
 init_diagnostics();
 init_files();
 init_source_entry();
@@ -50862,7 +51412,7 @@ async function withDistro(values) {
   if (!url2) return good(values);
   if (url2.startsWith("file:")) {
     const file3 = url2.slice("file:".length);
-    if (!(0, import_node_path130.isAbsolute)(file3) || !exists((0, import_node_path130.join)(file3, ".git"))) {
+    if (!(0, import_node_path132.isAbsolute)(file3) || !exists((0, import_node_path132.join)(file3, ".git"))) {
       const line2 = readIf(file3)?.split("\n")[0]?.trim();
       if (!line2)
         return bad(
@@ -50882,15 +51432,15 @@ async function withDistro(values) {
   if (!commit2.ok) return commit2;
   const snapshot2 = await fetchCommit(address, commit2.value, state, reporter);
   if (!snapshot2.ok) return snapshot2;
-  const folder2 = (0, import_node_path130.join)(state, "distro", commit2.value);
-  if (!exists((0, import_node_path130.join)(folder2, "distro.yaml"))) {
+  const folder2 = (0, import_node_path132.join)(state, "distro", commit2.value);
+  if (!exists((0, import_node_path132.join)(folder2, "distro.yaml"))) {
     const out = await checkout({ gitDir: snapshot2.value.gitDir }, commit2.value, folder2);
     if (!out.ok) return out;
   }
   return good({
     ...values,
     state,
-    distro: (0, import_node_path130.join)(folder2, values.distro ?? "distro.yaml")
+    distro: (0, import_node_path132.join)(folder2, values.distro ?? "distro.yaml")
   });
 }
 
@@ -50898,8 +51448,8 @@ async function withDistro(values) {
 init_diagnostics();
 
 // ts-src/farm/shard.ts
-var import_node_fs106 = require("node:fs");
-var import_node_path131 = require("node:path");
+var import_node_fs108 = require("node:fs");
+var import_node_path133 = require("node:path");
 init_process();
 
 // ts-src/graph/reduce.ts
@@ -50950,7 +51500,7 @@ function renderSchedule(run2, counts2, groups, first2, tasks) {
 // ts-src/farm/shard.ts
 async function makeShard(session2, architecture3, first2, retest, signal) {
   const { graphs: runs, store: store2, input } = session2;
-  const engine = schedulerOf(session2, { output: (0, import_node_path131.join)(input.state, "prepared"), retest, signal });
+  const engine = schedulerOf(session2, { output: (0, import_node_path133.join)(input.state, "prepared"), retest, signal });
   const outlook = await engine.start();
   const part = {
     schema: 1,
@@ -51009,10 +51559,10 @@ async function keepSources({ store: store2, input }, packages) {
     if (await hasSource(store2, tree)) return;
     const gitDir = await gitDirOf(input.state, p);
     if (!gitDir) return;
-    const folder2 = (0, import_node_path131.join)(work2, tree);
+    const folder2 = (0, import_node_path133.join)(work2, tree);
     const out = await checkout({ gitDir }, tree, folder2);
-    if (out.ok) await keepSource(store2, tree, folder2, (0, import_node_path131.join)(work2, `${tree}.packed`));
-    (0, import_node_fs106.rmSync)(folder2, { recursive: true, force: true });
+    if (out.ok) await keepSource(store2, tree, folder2, (0, import_node_path133.join)(work2, `${tree}.packed`));
+    (0, import_node_fs108.rmSync)(folder2, { recursive: true, force: true });
   });
 }
 function scheduleOf(session2, id, part, outlook, testsStop) {
@@ -51146,13 +51696,13 @@ function documentationOf(values, { docs: docs2 }) {
 }
 
 // ts-src/cli/farm/run-lock.ts
-var import_node_path132 = require("node:path");
+var import_node_path134 = require("node:path");
 init_diagnostics();
 init_files();
 async function withLock(values, store2, pipeline3, root, state) {
   if (values.lock !== void 0) return { values, notes: [] };
   if (pipeline3.locked) {
-    const file4 = (0, import_node_path132.join)(root, "lock.yaml");
+    const file4 = (0, import_node_path134.join)(root, "lock.yaml");
     if (exists(file4)) return { values: { ...values, lock: file4 }, notes: [] };
     return error(
       "lock-missing",
@@ -51174,19 +51724,19 @@ async function withLock(values, store2, pipeline3, root, state) {
         )
       ]
     };
-  const file3 = (0, import_node_path132.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
+  const file3 = (0, import_node_path134.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
   writeWhole(file3, text8.lock);
   return { values: { ...values, lock: file3 }, notes: [] };
 }
 
 // ts-src/cli/farm/run-plan.ts
-var import_node_path134 = require("node:path");
+var import_node_path136 = require("node:path");
 init_diagnostics();
 init_source_entry();
 
 // ts-src/farm/request.ts
-var import_node_fs107 = require("node:fs");
-var import_node_path133 = require("node:path");
+var import_node_fs109 = require("node:fs");
+var import_node_path135 = require("node:path");
 init_diagnostics();
 async function requestWorkspace(workspace, target2) {
   const links = await linksOutside(workspace);
@@ -51200,8 +51750,8 @@ async function requestWorkspace(workspace, target2) {
     );
   const at2 = await checkoutRef(workspace.root, target2, workspace.state);
   if (!at2.ok) return at2;
-  const root = (0, import_node_path133.join)(at2.value.folder, (0, import_node_path133.relative)(at2.value.top, workspace.root));
-  const read3 = await readWorkspace((0, import_node_path133.join)(root, (0, import_node_path133.relative)(workspace.root, (0, import_node_path133.resolve)(workspace.file))), workspace.state);
+  const root = (0, import_node_path135.join)(at2.value.folder, (0, import_node_path135.relative)(at2.value.top, workspace.root));
+  const read3 = await readWorkspace((0, import_node_path135.join)(root, (0, import_node_path135.relative)(workspace.root, (0, import_node_path135.resolve)(workspace.file))), workspace.state);
   if (!read3.ok)
     return bad(
       error("request-target", "the target branch has no distro file that can be read", {
@@ -51245,7 +51795,7 @@ async function requestWorkspace(workspace, target2) {
     submodules,
     package_settings
   };
-  const from = { ...read3.value, root: (0, import_node_path133.resolve)(root), urlBase: workspace.urlBase };
+  const from = { ...read3.value, root: (0, import_node_path135.resolve)(root), urlBase: workspace.urlBase };
   return good({ ...workspace, distro, keyRoot: from.root, trusted: from }, diagnostics);
 }
 function withLimitsOf(settings3, trusted) {
@@ -51273,13 +51823,13 @@ var noSettings = {
 };
 async function linksOutside({ root, distro }) {
   const listed4 = await git(["ls-files", "--stage", "-z"], { cwd: root });
-  const top = (0, import_node_fs107.realpathSync)(root);
+  const top = (0, import_node_fs109.realpathSync)(root);
   const packages = Object.values(distro.distributions).flatMap((d) => d.folders);
   return listed4.stdout.split("\0").flatMap((line2) => {
     const path2 = line2.slice(line2.indexOf("	") + 1);
     if (!line2.startsWith("120000 ") || packages.some((folder2) => path2.startsWith(`${folder2}/`))) return [];
     try {
-      return `${(0, import_node_fs107.realpathSync)((0, import_node_path133.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
+      return `${(0, import_node_fs109.realpathSync)((0, import_node_path135.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
     } catch {
       return [];
     }
@@ -51414,7 +51964,7 @@ async function targetCommit(root, name6) {
 async function planChange(values, change) {
   const workspace = await openWorkspace(values);
   if (!workspace.ok) return workspace;
-  const folder2 = (0, import_node_path134.resolve)(change);
+  const folder2 = (0, import_node_path136.resolve)(change);
   const chosen = values.distribution ?? Object.keys(workspace.value.distro.distributions);
   const repository2 = await repositoryOf2(
     workspace.value,
@@ -51464,7 +52014,8 @@ var ownPackages2 = (inputs, repository2) => inputs.distributions.flatMap(
 
 // ts-src/farm/publishing.ts
 init_diagnostics();
-var isShared = (place3) => /^(?:\/|[a-z0-9+.-]+:\/)/.test(place3);
+init_remote_place();
+var isShared = (place3) => /^(?:\/|[a-z0-9+.-]+:\/)/.test(place3) || isRemotePlace(place3);
 function publishingFaults({ channel: channel2, places, output, signed, signingKey, sites }) {
   if (channel2 === void 0) return [];
   const faults5 = [];
@@ -51544,7 +52095,7 @@ async function runPrepare(given, packages) {
     showDiagnostics(tools2);
     return exit.failed;
   }
-  (0, import_node_fs108.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs110.mkdirSync)(state, { recursive: true });
   await openScratch(state, driver);
   try {
     return await prepareRun(run2, driver, limits2);
@@ -51563,12 +52114,12 @@ async function readRun(values, packages, workspace) {
   if ("code" in readable) return refused3([readable]);
   const read3 = await planOf2(readable.values, packages, workspace);
   if ("diagnostics" in read3) return refused3(sorted(read3.diagnostics));
-  const { files, diagnostics: lacking } = filesOf4(distro, root, workspace.keyRoot);
-  const diagnostics = sorted([...read3.planned.diagnostics, ...readable.notes, ...lacking]);
+  const { files, diagnostics: lacking2 } = filesOf4(distro, root, workspace.keyRoot);
+  const diagnostics = sorted([...read3.planned.diagnostics, ...readable.notes, ...lacking2]);
   showDiagnostics(diagnostics);
   const strict = policy2.strict && diagnostics.some(isError);
   if (strict) writeMessage("this track is strict: nothing is built while the distro repository has faults\n");
-  if (strict || lacking.length) return void 0;
+  if (strict || lacking2.length) return void 0;
   if (read3.difference !== void 0) writeMessage(`
 what this changes:
 ${read3.difference}
@@ -51653,7 +52204,7 @@ async function prepareRun(run2, driver, limits2) {
 `);
   const others2 = bundle.architectures.filter((a) => a !== own3);
   const header2 = headerOf(bundle, absoluteStore(values.store ?? distro.store, root), others2);
-  if (values.output) writeWhole((0, import_node_path135.resolve)(values.output), header2 + schedule);
+  if (values.output) writeWhole((0, import_node_path137.resolve)(values.output), header2 + schedule);
   else writeOutput(header2 + schedule);
   return exit.ok;
 }
@@ -51703,15 +52254,15 @@ function titleOf({ request, target: target2, tag, branch }) {
   if (request) return `pull request ${request}${target2 ? ` into ${target2}` : ""}`;
   return tag || branch || "run";
 }
-var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path135.resolve)(root, uri.slice("file:".length))}` : uri;
+var absoluteStore = (uri2, root) => uri2.startsWith("file:") && !uri2.startsWith("file:/") ? `file:${(0, import_node_path137.resolve)(root, uri2.slice("file:".length))}` : uri2;
 
 // ts-src/cli/farm/finish.ts
-var import_node_path138 = require("node:path");
+var import_node_path140 = require("node:path");
 init_diagnostics();
 init_lockfile();
 
 // ts-src/cli/farm/rehearse.ts
-var import_node_path136 = require("node:path");
+var import_node_path138 = require("node:path");
 init_diagnostics();
 
 // ts-src/publish/rehearsal.ts
@@ -51725,10 +52276,10 @@ async function rehearsePublication(key, endpoints, now) {
       await endpoint.read("key.asc");
       await endpoint.put(tried2, Buffer.from("\n"));
     } catch (e) {
-      const fault3 = environmentFault(e);
-      if (fault3 === void 0) throw e;
+      const fault4 = environmentFault(e);
+      if (fault4 === void 0) throw e;
       told8.push(
-        error("publish-place", `nothing can be published to ${endpoint.where}: ${fault3}`, {
+        error("publish-place", `nothing can be published to ${endpoint.where}: ${fault4}`, {
           hint: "see `publish.to` in distro.yaml, or `repository` of the pipeline"
         })
       );
@@ -51749,7 +52300,7 @@ async function rehearse(values, secret2) {
     return exit.failed;
   }
   const { distro } = bundle;
-  const endpoints = await endpointsOf(distro, channel2, (0, import_node_path136.join)((0, import_node_path136.resolve)(values.output ?? "out"), "apt"));
+  const endpoints = await endpointsOf(distro, channel2, (0, import_node_path138.join)((0, import_node_path138.resolve)(values.output ?? "out"), "apt"));
   const key = secret2 ?? keyOf2(distro.signing_key, state, distro.organization);
   const told8 = await rehearsePublication(key, endpoints, Date.now());
   showDiagnostics(told8);
@@ -51757,8 +52308,8 @@ async function rehearse(values, secret2) {
 }
 
 // ts-src/cli/farm/change-effects.ts
-var import_node_fs109 = require("node:fs");
-var import_node_path137 = require("node:path");
+var import_node_fs111 = require("node:fs");
+var import_node_path139 = require("node:path");
 init_files();
 async function lastGood({ graphs: runs, store: store2 }) {
   return new Map(
@@ -51804,7 +52355,7 @@ ${details}`);
     writeMessage(`
 ${texts.join("\n")}
 `);
-    writeWhole((0, import_node_path137.join)(output, "abi.txt"), texts.join("\n"));
+    writeWhole((0, import_node_path139.join)(output, "abi.txt"), texts.join("\n"));
   }
   return [...changed2].sort();
 }
@@ -51814,7 +52365,7 @@ async function abiDetails({ store: store2, input }, old, now) {
   if (!b.ok) return reasonOf2(b);
   const folder2 = newScratch(input.state);
   const compared = await compareBuilds(a.value, b.value, folder2);
-  (0, import_node_fs109.rmSync)(folder2, { recursive: true, force: true });
+  (0, import_node_fs111.rmSync)(folder2, { recursive: true, force: true });
   return compared.ok ? renderAbi(compared.value.changes, compared.value.details) : reasonOf2(compared);
 }
 var reasonOf2 = ({ diagnostics }) => `${diagnostics[0]?.message ?? ""}
@@ -51854,7 +52405,7 @@ function happenedIn(values) {
 var outputOption = {
   output: { type: "string", short: "o", value: "DIR", help: "where it goes (default: out)" }
 };
-var outputOf3 = (values) => (0, import_node_path138.resolve)(values.output ?? "out");
+var outputOf3 = (values) => (0, import_node_path140.resolve)(values.output ?? "out");
 var publish = defineCommand({
   summary: "publish what a prepared run built to its channel",
   usage: "publish --run ID --store URI --output DIR",
@@ -51886,15 +52437,15 @@ An untrusted run publishes nothing.`,
         return exit.failed;
       }
       const output = outputOf3(values);
-      const lacking = publishingFaults({
+      const lacking2 = publishingFaults({
         channel: bundle.pipeline.channel,
         places: bundle.distro.publish.to,
         output: values.output === void 0 ? void 0 : output,
         signed: secret2 !== void 0,
         signingKey: bundle.distro.signing_key
       });
-      if (lacking.length) {
-        showDiagnostics(lacking);
+      if (lacking2.length) {
+        showDiagnostics(lacking2);
         return exit.failed;
       }
       await gather2(session2, loaded, output, nothingHappened);
@@ -51912,7 +52463,7 @@ An untrusted run publishes nothing.`,
         runs: session2.graphs,
         store: session2.store,
         state: session2.input.state,
-        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path138.join)(output, "apt")),
+        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path140.join)(output, "apt")),
         settings: repositorySettings(bundle.distro),
         makeSource: (source2) => makeSourcePackage(session2.builder.options, source2),
         checked: true,
@@ -52048,13 +52599,13 @@ var notesOf = ({ bundle }, happened) => [
 ];
 var shownLog = (output, log) => {
   const url2 = process.env.BUILD_URL;
-  const inside = (0, import_node_path138.relative)(process.cwd(), (0, import_node_path138.join)(output, log));
-  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path138.join)(output, log);
+  const inside = (0, import_node_path140.relative)(process.cwd(), (0, import_node_path140.join)(output, log));
+  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path140.join)(output, log);
 };
-function unplanned(values, fault3) {
+function unplanned(values, fault4) {
   const output = outputOf3(values);
   const title = oneLine2(values.title ?? "run");
-  const text8 = printable(fault3).slice(0, 2e4);
+  const text8 = printable(fault4).slice(0, 2e4);
   writeUnplanned(output, title, text8);
   writeOutput(`${title}: planning failed: ${oneLine2(text8)}
 `);
@@ -52062,7 +52613,7 @@ function unplanned(values, fault3) {
 }
 
 // ts-src/cli/farm/reproduce.ts
-var import_node_path139 = require("node:path");
+var import_node_path141 = require("node:path");
 var reproduce = defineCommand({
   summary: "build packages of a prepared run once more and compare every byte",
   usage: "reproduce --run ID --store URI [--sample N]",
@@ -52088,7 +52639,7 @@ code is 1 where a byte differs. What another run builds is not touched.`,
       if (sample === "wrong") writeMessage("slipway reproduce: --sample takes a number from 1 on\n");
       return exit.usage;
     }
-    const output = (0, import_node_path139.resolve)(values.output ?? "slipway-reproducible");
+    const output = (0, import_node_path141.resolve)(values.output ?? "slipway-reproducible");
     const stop = untilStopped();
     const opened = await openRun("reproduce", values, { limits: limits2, signal: stop.signal }, "work");
     if (!opened) return exit.failed;
@@ -52485,12 +53036,12 @@ var batchMost = 20;
 function batchSize(ready, seconds, path2, workLeft, lanes) {
   const [first2] = ready;
   if (first2 === void 0) return 0;
-  const most7 = Math.min(batchSeconds, Math.trunc((10 * workLeft - 12 * lanes * (path2[first2] ?? 0)) / (20 * lanes)));
+  const most8 = Math.min(batchSeconds, Math.trunc((10 * workLeft - 12 * lanes * (path2[first2] ?? 0)) / (20 * lanes)));
   let sum = seconds[first2] ?? 0;
   let count3 = 1;
   while (count3 < batchMost && ready.length - count3 > lanes) {
     sum += seconds[ready[count3] ?? 0] ?? 0;
-    if (sum > most7) break;
+    if (sum > most8) break;
     count3++;
   }
   return count3;
@@ -52958,7 +53509,7 @@ var entriesOf4 = (commands2) => Object.entries(commands2).map(([name6, command2]
     help: o.help
   }))
 }));
-var quoted4 = (text8) => `'${text8.replaceAll("'", `'\\''`)}'`;
+var quoted5 = (text8) => `'${text8.replaceAll("'", `'\\''`)}'`;
 var bash = (all) => `# bash completion for slipway
 _slipway() {
   local current=\${COMP_WORDS[COMP_CWORD]} command=\${COMP_WORDS[1]} words=
@@ -53000,12 +53551,12 @@ ${[...options5, "      '*:argument:_files'"].join(" \\\n")} ;;`;
 if [ "$funcstack[1]" = _slipway ]; then _slipway "$@"; else compdef _slipway slipway; fi
 `;
 var fish = (all) => `# fish completion for slipway
-${all.map((e) => `complete -c slipway -n __fish_use_subcommand -f -a ${e.name} -d ${quoted4(e.summary)}`).join("\n")}
+${all.map((e) => `complete -c slipway -n __fish_use_subcommand -f -a ${e.name} -d ${quoted5(e.summary)}`).join("\n")}
 ${all.flatMap(
   (e) => e.options.map((o) => {
     const short4 = o.short ? ` -s ${o.short}` : "";
     const value2 = o.takesValue ? " -r" : "";
-    return `complete -c slipway -n '__fish_seen_subcommand_from ${e.name}' -l ${o.name}${short4}${value2} -d ${quoted4(o.help)}`;
+    return `complete -c slipway -n '__fish_seen_subcommand_from ${e.name}' -l ${o.name}${short4}${value2} -d ${quoted5(o.help)}`;
   })
 ).join("\n")}
 `;
@@ -53032,30 +53583,30 @@ var completionOf = (commands2) => ({
 });
 
 // ts-src/cli/logs.ts
-var import_node_fs110 = require("node:fs");
-var import_node_path140 = require("node:path");
+var import_node_fs112 = require("node:fs");
+var import_node_path142 = require("node:path");
 init_diagnostics();
 function logsIn(output) {
-  const root = (0, import_node_path140.join)(output, "logs");
+  const root = (0, import_node_path142.join)(output, "logs");
   const found2 = [];
   let entries2;
   try {
-    entries2 = (0, import_node_fs110.readdirSync)(root, { recursive: true }).map(String);
+    entries2 = (0, import_node_fs112.readdirSync)(root, { recursive: true }).map(String);
   } catch {
     return [];
   }
   for (const entry of entries2) {
     const name6 = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry);
     if (!name6) continue;
-    const path2 = (0, import_node_path140.join)(root, entry);
-    const status = (0, import_node_fs110.lstatSync)(path2);
+    const path2 = (0, import_node_path142.join)(root, entry);
+    const status = (0, import_node_fs112.lstatSync)(path2);
     if (!status.isFile()) continue;
     found2.push({ scope: name6[1], package: name6[2], test: name6[3] !== void 0, path: path2, modified: status.mtimeMs });
   }
   return found2.sort((a, b) => b.modified - a.modified);
 }
 async function printFile(path2) {
-  for await (const chunk of (0, import_node_fs110.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
+  for await (const chunk of (0, import_node_fs112.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
 }
 var logs = defineCommand({
   summary: "print the log of a package's last build or test on this machine",
@@ -53079,7 +53630,7 @@ var logs = defineCommand({
       writeMessage("slipway logs: takes one package\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path140.join)((0, import_node_path140.resolve)(findDistro(values), ".."), "out") : (0, import_node_path140.resolve)(values.output);
+    const output = values.output === void 0 ? (0, import_node_path142.join)((0, import_node_path142.resolve)(findDistro(values), ".."), "out") : (0, import_node_path142.resolve)(values.output);
     const all = logsIn(output);
     if (name6 === void 0 || values.json) {
       const listed4 = all.filter((l) => name6 === void 0 || l.package === name6);
@@ -53090,7 +53641,7 @@ var logs = defineCommand({
       }
       for (const log2 of all) writeOutput(`${log2.package}${log2.test ? " (tests)" : ""}	${printable(log2.path)}
 `);
-      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path140.join)(output, "logs")}
+      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path142.join)(output, "logs")}
 `);
       return exit.ok;
     }
@@ -53102,7 +53653,7 @@ var logs = defineCommand({
       );
       const what = values.test === true ? "log of the tests" : "build log";
       showDiagnostics([
-        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path140.join)(output, "logs")}`, {
+        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path142.join)(output, "logs")}`, {
           hint: near !== void 0 && near !== name6 ? `did you mean '${near}'?` : "a cached package was not built here: slipway build --rebuild makes a log"
         })
       ]);
@@ -53163,9 +53714,9 @@ var manualOf = (commands2) => ({
 });
 
 // ts-src/cli/serve.ts
-var import_node_fs111 = require("node:fs");
+var import_node_fs113 = require("node:fs");
 var import_node_http2 = require("node:http");
-var import_node_path141 = require("node:path");
+var import_node_path143 = require("node:path");
 init_diagnostics();
 var types3 = {
   html: "text/html; charset=utf-8",
@@ -53182,8 +53733,8 @@ function fileOf2(root, url2) {
   }
   if (path2.includes("\0")) return void 0;
   try {
-    const file3 = (0, import_node_fs111.realpathSync)((0, import_node_path141.join)(root, path2));
-    return file3.startsWith(`${(0, import_node_fs111.realpathSync)(root)}/`) && (0, import_node_fs111.lstatSync)(file3).isFile() ? file3 : void 0;
+    const file3 = (0, import_node_fs113.realpathSync)((0, import_node_path143.join)(root, path2));
+    return file3.startsWith(`${(0, import_node_fs113.realpathSync)(root)}/`) && (0, import_node_fs113.lstatSync)(file3).isFile() ? file3 : void 0;
   } catch {
     return void 0;
   }
@@ -53197,12 +53748,12 @@ function answer2(root, request, response) {
     response.writeHead(404, { "content-type": "text/plain" }).end("not found\n");
     return;
   }
-  const { size: size3 } = (0, import_node_fs111.lstatSync)(file3);
+  const { size: size3 } = (0, import_node_fs113.lstatSync)(file3);
   const type = types3[/\.([a-z]+)$/.exec(file3)?.[1] ?? ""] ?? "application/octet-stream";
   response.writeHead(200, { "content-type": type, "content-length": size3, "x-content-type-options": "nosniff" });
   if (method === "HEAD") response.end();
   else
-    (0, import_node_fs111.createReadStream)(file3).on("error", () => response.destroy()).pipe(response);
+    (0, import_node_fs113.createReadStream)(file3).on("error", () => response.destroy()).pipe(response);
 }
 var serve = defineCommand({
   summary: "serve the apt repository of the last build over http, for a robot on the bench",
@@ -53227,9 +53778,9 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
       writeMessage("slipway serve: takes no argument; --port is a number from 0 to 65535\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path141.join)((0, import_node_path141.resolve)(findDistro(values), ".."), "out") : (0, import_node_path141.resolve)(values.output);
-    const root = (0, import_node_path141.join)(output, "apt");
-    if (!(0, import_node_fs111.existsSync)(root)) {
+    const output = values.output === void 0 ? (0, import_node_path143.join)((0, import_node_path143.resolve)(findDistro(values), ".."), "out") : (0, import_node_path143.resolve)(values.output);
+    const root = (0, import_node_path143.join)(output, "apt");
+    if (!(0, import_node_fs113.existsSync)(root)) {
       showDiagnostics([error("repository-missing", `${root} does not exist`, { hint: "slipway build makes it" })]);
       return exit.failed;
     }
@@ -53257,8 +53808,8 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
 });
 
 // ts-src/cli/shell.ts
-var import_node_fs112 = require("node:fs");
-var import_node_path142 = require("node:path");
+var import_node_fs114 = require("node:fs");
+var import_node_path144 = require("node:path");
 init_diagnostics();
 init_diagnostics();
 var { distribution: distribution2, platform: platform2, architecture: architecture2, variant: variant2 } = selectionOptions;
@@ -53296,11 +53847,11 @@ that runs instead of a shell, and its exit code counts. What is written in the r
     showDiagnostics(planned2.diagnostics);
     if (!planned2.ok) return exit.failed;
     const driver = driverOf(values, planned2.value.workspace.state);
-    const lacking = await missingTools(driver.name, planned2.value.plan);
-    showDiagnostics(lacking);
-    if (lacking.length) return exit.failed;
+    const lacking2 = await missingTools(driver.name, planned2.value.plan);
+    showDiagnostics(lacking2);
+    if (lacking2.length) return exit.failed;
     const stop = untilStopped();
-    (0, import_node_fs112.mkdirSync)(planned2.value.workspace.state, { recursive: true });
+    (0, import_node_fs114.mkdirSync)(planned2.value.workspace.state, { recursive: true });
     await openScratch(planned2.value.workspace.state, driver);
     try {
       return await openIn(values, planned2.value, name6, command2, { limits: limits2, signal: stop.signal });
@@ -53346,7 +53897,7 @@ async function openIn(values, planned2, name6, command2, within) {
   }
   const work2 = newScratch(session2.input.state);
   const terminal = process.stdin.isTTY && process.stdout.isTTY;
-  const request = { graph: graph2, number: number7, package: p, resolved, work: work2, log: (0, import_node_path142.join)(work2, "shell.log") };
+  const request = { graph: graph2, number: number7, package: p, resolved, work: work2, log: (0, import_node_path144.join)(work2, "shell.log") };
   const outcome = await session2.builder.shell(request, {
     command: command2,
     terminal,
@@ -53376,8 +53927,8 @@ async function sessionOf(values, planned2, within) {
   return "graphs" in session2 ? session2 : void 0;
 }
 async function buildBelow(values, planned2, graph2, task, within) {
-  const below2 = packagesInRoot(graph2, task);
-  const names4 = below2.flatMap((d) => graph2.scope.packages[d]?.name ?? []);
+  const below3 = packagesInRoot(graph2, task);
+  const names4 = below3.flatMap((d) => graph2.scope.packages[d]?.name ?? []);
   if (!names4.length) return void 0;
   const { distribution: chosen, ...others2 } = values;
   const replanned = await readAndPlan({ ...others2, distribution: chosen ?? [graph2.scope.distribution] }, names4, {});
@@ -53386,14 +53937,14 @@ async function buildBelow(values, planned2, graph2, task, within) {
   const own3 = session2?.graphs.find((g) => g.id === graph2.id);
   if (!session2 || !own3) return "what it needs can not be built here";
   const engine = schedulerOf(session2, {
-    output: (0, import_node_path142.join)(planned2.workspace.root, "out"),
+    output: (0, import_node_path144.join)(planned2.workspace.root, "out"),
     workers: within.limits.workers,
     retest: false,
     signal: within.signal
   });
   await engine.start();
   await engine.run();
-  for (const d of below2) {
+  for (const d of below3) {
     const p = graph2.scope.packages[d];
     const n = own3.closures.index.get(p?.name ?? "");
     const record3 = n === void 0 ? void 0 : own3.records[n];
@@ -53445,7 +53996,7 @@ init_process();
 async function main(args) {
   onSlow((text8) => writeNote(`${text8}
 `));
-  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs113.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
+  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs115.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
   const [name6, ...rest2] = args;
   if (name6 === void 0 || name6 === "--help" || name6 === "-h" || name6 === "help") {
     if (name6 === "help" && rest2[0] !== void 0) return main([rest2[0], "--help"]);

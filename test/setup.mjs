@@ -38,6 +38,8 @@ const tools = {
   'dose-debcheck': 'dose-distcheck',
   lintian: 'lintian',
   zsh: 'zsh',
+  sshd: 'openssh-server',
+  rsync: 'rsync',
 };
 /** Of the suites in test/large, which name what they need. */
 const largeTools = {

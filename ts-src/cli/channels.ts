@@ -2,8 +2,9 @@ import { resolve } from 'node:path';
 import { bad, error, good, isError, type Result } from '../model/diagnostics.ts';
 import type { ChannelRules } from '../model/channels.ts';
 import type { Lockfile } from '../model/lockfile.ts';
+import { isRemotePlace } from '../model/remote-place.ts';
 import { archivePackages, platformOf } from '../publish/archive-lists.ts';
-import { openEndpoint, channelUri, isChannelName } from '../publish/endpoints.ts';
+import { besideUri, openEndpoint, channelUri, isChannelName } from '../publish/endpoints.ts';
 import type { Endpoint } from '../publish/endpoint.ts';
 import { keyHealth } from '../publish/key-health.ts';
 import type { Outlet } from '../publish/publication.ts';
@@ -35,7 +36,7 @@ export const placeOption = {
     type: 'string',
     multiple: true,
     value: 'URI',
-    help: "the channel's repository, a folder or s3://BUCKET/PREFIX (default: where it is now, else as distro.yaml says)",
+    help: "the channel's repository, a folder, s3://BUCKET/PREFIX or ssh://USER@HOST/PATH (default: where it is now, else as distro.yaml says)",
   },
 } as const satisfies OptionTable;
 
@@ -99,13 +100,9 @@ export async function placesOf(
   from?: OpenChannel,
 ): Promise<Result<Endpoint[]>> {
   const configured = distro.publish.to.map((place) => channelUri(place, channel.name));
-  const beside = (from?.file.endpoints ?? []).flatMap((uri) => {
-    const [path, query] = [uri.replace(/\?.*$/, ''), /\?.*$/.exec(uri)?.[0] ?? ''];
-    const tail = `/${from!.name}/apt`;
-    return path.endsWith(tail) ? [`${path.slice(0, -tail.length)}/${channel.name}/apt${query}`] : [];
-  });
+  const beside = (from?.file.endpoints ?? []).flatMap((uri) => besideUri(uri, from?.name ?? '', channel.name) ?? []);
   const uris = [
-    named?.map((n) => (/^(s3:\/\/|file:)/.test(n) ? n : resolve(n))),
+    named?.map((n) => (/^(s3:\/\/|file:)/.test(n) || isRemotePlace(n) ? n : resolve(n))),
     channel.file.endpoints,
     configured,
     beside,

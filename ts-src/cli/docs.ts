@@ -17,7 +17,7 @@ import { run } from '../io/process.ts';
 import { error, isError, warning, type Diagnostic } from '../model/diagnostics.ts';
 import { isDone } from '../model/result.ts';
 import { matcher } from '../plan/globs.ts';
-import { isChannelName, openEndpoint } from '../publish/endpoints.ts';
+import { below, isChannelName, openEndpoint } from '../publish/endpoints.ts';
 import { renderOutlook, renderSummary } from '../render/summary.ts';
 import { closeScratch } from '../sandbox/scratch.ts';
 import { cleanUp } from './clean-up.ts';
@@ -120,9 +120,7 @@ async function publishAll(
 ): Promise<Diagnostic[]> {
   const faults: Diagnostic[] = [];
   for (const place of distro.docs.to) {
-    const [path = '', query] = place.split('?');
-    const uri = `${path.replace(/\/+$/, '')}/${channel}${query === undefined ? '' : `?${query}`}`;
-    const endpoint = await openEndpoint(uri, root);
+    const endpoint = await openEndpoint(below(place, channel), root);
     const { states } = await readStates(endpoint);
     if (states[0]?.digest === state.digest) {
       writeNote(`${endpoint.where} has this documentation already (${states[0].path})\n`);

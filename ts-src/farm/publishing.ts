@@ -1,4 +1,5 @@
 import { error, type Diagnostic } from '../model/diagnostics.ts';
+import { isRemotePlace } from '../model/remote-place.ts';
 
 /** What a run that publishes was told of it. */
 export interface PublishingPlan {
@@ -15,7 +16,7 @@ export interface PublishingPlan {
 }
 
 /** A whole path or a URI, and no folder of a workspace. */
-const isShared = (place: string): boolean => /^(?:\/|[a-z0-9+.-]+:\/)/.test(place);
+const isShared = (place: string): boolean => /^(?:\/|[a-z0-9+.-]+:\/)/.test(place) || isRemotePlace(place);
 
 /**
  * What a run on a farm lacks for publishing. A key made there, or a folder of a workspace, would be another one on each

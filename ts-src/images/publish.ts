@@ -47,8 +47,9 @@ interface ImageIndex {
   images: IndexEntry[];
 }
 
-/** Beside a channel's repository. */
-export const imagesUri = (repository: string): string => repository.replace(/\/apt\/?(\?|$)/, '/images$1');
+/** Beside a channel's repository; clients of a host read them beside it, too. */
+export const imagesUri = (repository: string): string =>
+  repository.replace(/\/apt\/?(\?|$)/, '/images$1').replace(/(public=[^&]*%2F)apt(&|$)/, '$1images$2');
 
 /**
  * Publishes what was built of an image. Each kind is started first, where it was not yet; where one is not good,

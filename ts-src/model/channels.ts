@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { glob } from './fields.ts';
+import { isRemotePlace, parseRemotePlace } from './remote-place.ts';
 
 /** What distro.yaml says of branches, of channels, and of where they are published. */
 
@@ -50,8 +51,21 @@ export const placeUri = z
     'file:PATH or s3://BUCKET/PREFIX?endpoint=URL&region=NAME',
   );
 
+/** Where files are published: a place of a store's form, or a host. */
+export const publishedPlace = z
+  .string()
+  .regex(
+    /^(file:[^\0-\x1f\x7f]+|s3:\/\/[a-z0-9][a-z0-9.-]+(\/[^?#\s]*)?(\?[^#\s]*)?|ssh:\/\/.+|[^@/:?\s]+@[^/?\s]+:\/.*)$/,
+    'file:PATH, s3://BUCKET/PREFIX?endpoint=URL&region=NAME, ssh://USER@HOST:PORT/PATH or USER@HOST:/PATH ' +
+      '(an rsync daemon can compare nothing before it replaces it: name the host for ssh)',
+  )
+  .superRefine((place, context) => {
+    const parsed = isRemotePlace(place) ? parseRemotePlace(place) : undefined;
+    if (typeof parsed === 'string') context.addIssue({ code: 'custom', message: parsed });
+  });
+
 export const publishSettings = z.strictObject({
-  to: z.array(placeUri).default([]).describe('Where repositories lie, that of a channel at CHANNEL/apt below it'),
+  to: z.array(publishedPlace).default([]).describe('Where repositories lie, that of a channel at CHANNEL/apt below it'),
   keep: z.number().int().min(1).optional().describe('States of a channel that are kept; left out: all'),
   grace_days: z
     .number()

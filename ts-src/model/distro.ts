@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { channelPattern, channelRules, placeUri, publishSettings, track } from './channels.ts';
+import { channelPattern, channelRules, placeUri, publishedPlace, publishSettings, track } from './channels.ts';
 import {
   absolutePath,
   archiveUri,
@@ -180,7 +180,7 @@ const docsSettings = z.strictObject({
     .describe('Least part of its public entities that has a description, in percent; left out: 0'),
   strict: z.boolean().default(false).describe('A fault of documentation fails the run of a pipeline'),
   platform: name.optional().describe("Where it is made; left out: each distribution's first platform"),
-  to: z.array(placeUri).default([]).describe('Where sites are published, that of a channel at CHANNEL below it'),
+  to: z.array(publishedPlace).default([]).describe('Where sites are published, that of a channel at CHANNEL below it'),
   keep: z.number().int().min(1).default(5).describe('States of a site that are kept'),
 });
 

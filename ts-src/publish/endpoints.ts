@@ -1,5 +1,6 @@
 import { isAbsolute, join } from 'node:path';
 import type { Distro } from '../model/distro.ts';
+import { isRemotePlace } from '../model/remote-place.ts';
 import type { Endpoint } from './endpoint.ts';
 import { FolderEndpoint } from './folder-endpoint.ts';
 
@@ -7,21 +8,53 @@ import { FolderEndpoint } from './folder-endpoint.ts';
 export const isChannelName = (name: string): boolean =>
   name.length <= 200 && /^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*){0,3}$/.test(name) && !name.includes('..');
 
-/** Opens a repository by its URI: `file:PATH`, a path, or `s3://BUCKET/PREFIX?endpoint=URL&region=NAME`. */
+/**
+ * Opens a repository by its URI: `file:PATH`, a path, `s3://BUCKET/PREFIX?endpoint=URL&region=NAME`, or
+ * `ssh://USER@HOST/PATH`.
+ */
 export async function openEndpoint(uri: string, root: string): Promise<Endpoint> {
   if (uri.startsWith('s3://')) {
     const { S3Endpoint } = await import('./s3-endpoint.ts');
     return new S3Endpoint(uri, process.env);
   }
+  if (isRemotePlace(uri)) {
+    const { SshEndpoint } = await import('./ssh-endpoint.ts');
+    return new SshEndpoint(uri);
+  }
   const path = uri.startsWith('file:') ? decodeURIComponent(uri.slice('file:'.length).replace(/^\/\/(?=\/)/, '')) : uri;
   return new FolderEndpoint(isAbsolute(path) ? path : join(root, path));
 }
 
-/** The URI of a channel's repository below a place that holds those of all channels. */
-export function channelUri(place: string, channel: string): string {
+/** A place's path and its options. */
+function partsOf(place: string): [path: string, options: string] {
   const query = place.indexOf('?');
-  const [path, options] = query < 0 ? [place, ''] : [place.slice(0, query), place.slice(query)];
-  return `${path.replace(/\/+$/, '')}/${channel}/apt${options}`;
+  return query < 0 ? [place, ''] : [place.slice(0, query), place.slice(query)];
+}
+
+/** The URI of a channel's repository below a place that holds those of all channels. */
+export const channelUri = (place: string, channel: string): string => below(place, `${channel}/apt`);
+
+/** The URI of what lies below a place. Clients of a host read it below the address that they read the place from. */
+export function below(place: string, path: string): string {
+  const [folder, options] = partsOf(place);
+  return `${folder.replace(/\/+$/, '')}/${path}${isRemotePlace(place) ? withPublic(options, (at) => `${at}/${path}`) : options}`;
+}
+
+/** The repository of one channel beside that of another one; undefined where it does not lie by its channel's name. */
+export function besideUri(uri: string, from: string, to: string): string | undefined {
+  const [path, options] = partsOf(uri);
+  const tail = `/${from}/apt`;
+  if (!path.endsWith(tail)) return undefined;
+  const without = (text: string) => (text.endsWith(tail) ? text.slice(0, -tail.length) : text);
+  return channelUri(`${without(path)}${isRemotePlace(uri) ? withPublic(options, without) : options}`, to);
+}
+
+function withPublic(options: string, change: (at: string) => string): string {
+  const query = new URLSearchParams(options);
+  const at = query.get('public');
+  if (at === null) return options;
+  query.set('public', change(at.replace(/\/+$/, '')));
+  return `?${query.toString()}`;
 }
 
 /** A channel's repositories: where distro.yaml publishes to, else this folder. */

@@ -1,0 +1,214 @@
+import { mkdirSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { spawn } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { run, type Outcome } from '../io/process.ts';
+import { sha256 } from '../model/digest.ts';
+import { remoteName, type RemotePlace } from '../model/remote-place.ts';
+import { shellQuote } from '../render/template.ts';
+import { hostScript } from './ssh-script.ts';
+
+/** Exit codes of the host's script that are answers. */
+export const absent = 44;
+const lacking = 45;
+const damaged = 46;
+
+/** Sessions at once on one connection: sshd's default is ten. */
+const most = 6;
+/** Milliseconds before what failed by a cut connection is tried again. */
+const pauses = [1000, 4000];
+
+/** A fault of the host or of the way to it: told to people as it is. */
+const fault = (message: string): Error => Object.assign(new Error(message), { code: 'ESTORE' });
+
+/** Runs the host's script, and rsync, over one connection of ssh(1) that all of them share. */
+export class SshConnection {
+  private readonly options: string[];
+  private ready: Promise<void> | undefined;
+  private running = 0;
+  private readonly waiting: (() => void)[] = [];
+
+  constructor(readonly place: RemotePlace) {
+    const own = [
+      ['BatchMode', 'yes'],
+      ['ConnectTimeout', '15'],
+      ['ServerAliveInterval', '15'],
+      ['ServerAliveCountMax', '4'],
+      ...(place.key === undefined
+        ? []
+        : [
+            ['IdentityFile', quoted(place.key)],
+            ['IdentitiesOnly', 'yes'],
+          ]),
+      ...(place.knownHosts === undefined ? [] : [['UserKnownHostsFile', quoted(place.knownHosts)]]),
+      ...(place.port === undefined ? [] : [['Port', String(place.port)]]),
+      ...(place.user === undefined ? [] : [['User', place.user]]),
+    ];
+    // One connection for each way to log in, by whatever run: it ends when nothing uses it.
+    const path = join(socketFolder(), `${sha256(JSON.stringify(own)).slice(0, 8)}-%C`);
+    const shared = [
+      ['ControlMaster', 'auto'],
+      ['ControlPath', path],
+      ['ControlPersist', '10'],
+    ];
+    this.options = [...own, ...shared].flatMap(([name = '', value = '']) => ['-o', `${name}=${value}`]);
+  }
+
+  private get host(): string {
+    return this.place.host.replace(/^\[|\]$/g, '');
+  }
+
+  private command(name: string): string {
+    return ['sh', '-c', hostScript, 'sh', this.place.path, name].map(shellQuote).join(' ');
+  }
+
+  /** Sees once whether the host can be reached and has what publishing needs. */
+  open(): Promise<void> {
+    return (this.ready ??= this.check());
+  }
+
+  private async check(): Promise<void> {
+    const seen = await this.ssh('check', undefined, []);
+    if (seen.code === 0) return;
+    if (seen.code === lacking)
+      throw fault(`${remoteName(this.place)}: the host ${seen.stdout.trim()}: install it there`);
+    throw this.refusal(seen);
+  }
+
+  /** Runs a command of the script; its output is as bytes. */
+  async ask(command: string, lines: readonly string[] = []): Promise<Outcome> {
+    await this.open();
+    const done = await this.ssh(command, lines.map((l) => `${l}\n`).join(''), pauses);
+    if (done.code === 0 || done.code === absent) return done;
+    if (done.code === damaged)
+      throw fault(`${remoteName(this.place)}: a file arrived damaged: run the same command again`);
+    throw this.refusal(done);
+  }
+
+  private ssh(command: string, input: string | undefined, again: readonly number[]): Promise<Outcome> {
+    const args = [...this.options, '--', this.host, this.command(command)];
+    return this.inTurn(() =>
+      this.retried(again, () =>
+        run('ssh', args, {
+          encoding: 'latin1',
+          limit: 1 << 30,
+          ...(input === undefined ? {} : { input: Buffer.from(input) }),
+        }),
+      ),
+    );
+  }
+
+  /** Copies what lies in a folder into the host's incoming one; what is there already stays. */
+  async send(folder: string): Promise<void> {
+    await this.open();
+    const ssh = ['ssh', ...this.options].map(shellQuote).join(' ');
+    const args = [
+      '-rL',
+      '--whole-file',
+      '--ignore-existing',
+      '--perms',
+      '--chmod=D755,F644',
+      '--timeout=300',
+      '-e',
+      ssh,
+    ];
+    const target = `${this.place.host}:${this.place.path}/.slipway/incoming/`;
+    const done = await this.inTurn(() => this.retried(pauses, () => run('rsync', [...args, `${folder}/`, target])));
+    if (done.code === 127 && /ENOENT|not found/.test(done.stderr))
+      throw fault('rsync is not there: install it on this machine');
+    if (done.code !== 0) throw this.refusal(done);
+  }
+
+  /** Holds the host's lock while `work` runs. It ends with the connection, so a killed run leaves none behind. */
+  async holding<T>(work: () => Promise<T>): Promise<T> {
+    await this.open();
+    const holder = spawn('ssh', [...this.options, '--', this.host, this.command('hold')], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      detached: true,
+    });
+    let said = '';
+    holder.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
+    const ended = new Promise<number>((resolve) => {
+      holder.on('error', () => resolve(127));
+      holder.on('exit', (code) => resolve(code ?? 128));
+    });
+    const held = new Promise<boolean>((resolve) => {
+      holder.stdout.once('data', () => resolve(true));
+      void ended.then(() => resolve(false));
+    });
+    if (!(await held)) throw this.refusal({ code: await ended, stderr: said });
+    try {
+      return await work();
+    } finally {
+      holder.stdin.end();
+      await ended;
+    }
+  }
+
+  private async inTurn<T>(work: () => Promise<T>): Promise<T> {
+    if (this.running >= most) await new Promise<void>((resolve) => this.waiting.push(resolve));
+    this.running++;
+    try {
+      return await work();
+    } finally {
+      this.running--;
+      this.waiting.shift()?.();
+    }
+  }
+
+  /** A connection that was cut is made again; one that the host refuses is not. */
+  private async retried(again: readonly number[], work: () => Promise<Outcome>): Promise<Outcome> {
+    let done = await work();
+    for (const pause of again) {
+      if (!isCut(done)) return done;
+      await sleep(pause);
+      done = await work();
+    }
+    return done;
+  }
+
+  private refusal({ code, stderr }: Pick<Outcome, 'code' | 'stderr'>): Error {
+    const where = remoteName(this.place);
+    if (code === 127 && /ENOENT/.test(stderr)) return fault('ssh is not there: install openssh-client on this machine');
+    const last = stderr.trim().split('\n').slice(-3).join(' ').slice(-400);
+    const why = reasons.find(([pattern]) => pattern.test(stderr))?.[1];
+    return fault(`${where}: ${why === undefined ? '' : `${why}: `}${last || `ssh ended with ${code}`}`);
+  }
+}
+
+const quoted = (path: string): string => (path.includes(' ') ? `"${path}"` : path);
+
+/** rsync tells of its ssh by 12 and 30, too. */
+const isCut = ({ code, stderr }: Outcome): boolean =>
+  [255, 12, 30].includes(code) &&
+  /closed|reset|broken pipe|timed? ?out|mux_client/i.test(stderr) &&
+  !/denied/.test(stderr);
+
+const reasons: readonly [RegExp, string][] = [
+  [
+    /Permission denied \(/,
+    'the host refuses the key: is its public half in authorized_keys there, and the right one named by key= or ssh-agent?',
+  ],
+  [
+    /Host key verification failed|REMOTE HOST IDENTIFICATION/,
+    "the host's key is not known here or has changed: add it to known_hosts",
+  ],
+  [/Could not resolve/, 'the name of the host is not known'],
+  [/Connection refused/, 'nothing answers at that port'],
+  [/timed out/, 'there was no answer in time'],
+  [/No route to host|unreachable/, 'the host can not be reached'],
+  [/No space left/, 'the disk of the host is full'],
+  [/Read-only file system/, "the host's file system is read-only"],
+  [/Permission denied/, 'the user may not write there'],
+];
+
+/** A folder of ours for the sockets of connections: short, as socket names must be. */
+function socketFolder(): string {
+  const folder = join(tmpdir(), `slipway-ssh-${process.getuid?.() ?? 0}`);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const { uid, mode } = statSync(folder);
+  if (uid !== process.getuid?.() || (mode & 0o077) !== 0)
+    throw fault(`${folder} is not a folder of this user alone: remove it`);
+  return folder;
+}

@@ -1,0 +1,182 @@
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { sha256 } from '../model/digest.ts';
+import { parseRemotePlace, remoteName } from '../model/remote-place.ts';
+import type { BlobInfo } from '../store/blobs.ts';
+import type { Endpoint, LocalFile, Placed, Purpose } from './endpoint.ts';
+import { absent, SshConnection } from './ssh-connection.ts';
+
+/** Something to be sent: bytes, or a file that has them. */
+type Sent = { sha256: string } & ({ data: Buffer } | { path: string });
+
+interface Queued {
+  name: string;
+  file: LocalFile;
+  done: (placed: Placed) => void;
+  failed: (reason: unknown) => void;
+}
+
+/**
+ * A folder of a plain host, over ssh and rsync: as a folder of this machine has it, files get their names when they are
+ * whole, what never changes is never overwritten, and what is replaced is compared under a lock of the host.
+ */
+export class SshEndpoint implements Endpoint {
+  readonly id: string;
+  readonly where: string;
+  readonly uri: string;
+  readonly served: boolean;
+  /** Files that are placed together go in one transfer. */
+  readonly width = 256;
+  private readonly connection: SshConnection;
+  private queue: Queued[] = [];
+  private flushing = false;
+
+  constructor(uri: string) {
+    const place = parseRemotePlace(uri);
+    if (typeof place === 'string') throw Object.assign(new Error(`${uri}: ${place}`), { code: 'ESTORE' });
+    const query = uri.includes('?') ? uri.slice(uri.indexOf('?')) : '';
+    this.where = remoteName(place);
+    this.id = `${this.where}${query}`;
+    this.connection = new SshConnection(place);
+    this.served = place.public !== undefined;
+    this.uri = place.public ?? this.where;
+  }
+
+  during<T>(_purpose: Purpose, work: () => Promise<T>): Promise<T> {
+    return this.connection.holding(work);
+  }
+
+  async read(name: string): Promise<{ data: Buffer; tag: string } | undefined> {
+    const read = await this.connection.ask('read', [name]);
+    if (read.code === absent) return undefined;
+    const data = Buffer.from(read.stdout, 'latin1');
+    return { data, tag: sha256(data) };
+  }
+
+  has(): undefined {
+    return undefined;
+  }
+
+  /** Calls that come while others are sent go together in the next transfer. */
+  placeFile(name: string, file: LocalFile): Promise<Placed> {
+    return new Promise<Placed>((done, failed) => {
+      this.queue.push({ name, file, done, failed });
+      if (!this.flushing) void this.flush();
+    });
+  }
+
+  private async flush(): Promise<void> {
+    this.flushing = true;
+    // Whoever places several at once has said so by then.
+    await new Promise((resolve) => setImmediate(resolve));
+    while (this.queue.length) {
+      const batch = this.queue;
+      this.queue = [];
+      try {
+        const files = batch.map(({ name, file }) => ({ name, size: file.size, sha256: file.sha256, path: file.path }));
+        const placed = await this.placeMany(files);
+        batch.forEach(({ done }, i) => done(placed[i] ?? 'other'));
+      } catch (e) {
+        for (const { failed } of batch) failed(e);
+      }
+    }
+    this.flushing = false;
+  }
+
+  placeAll(files: readonly { name: string; data: Buffer; sha256: string }[]): Promise<Placed[]> {
+    return this.placeMany(files.map((f) => ({ ...f, size: f.data.length })));
+  }
+
+  private async placeMany(files: readonly ({ name: string; size: number } & Sent)[]): Promise<Placed[]> {
+    if (!files.length) return [];
+    const lines = files.map((f) => `${f.sha256} ${f.size} ${f.name}`);
+    const before = answers(await this.connection.ask('compare', lines));
+    const wanted = files.filter((_, i) => before[i] === 'absent');
+    if (wanted.length) {
+      await this.send(wanted);
+      const after = answers(
+        await this.connection.ask(
+          'place',
+          wanted.map((f) => `${f.sha256} ${f.size} ${f.name}`),
+        ),
+      );
+      await this.forget(wanted);
+      const placed = new Map(wanted.map((f, i) => [f.name, after[i]]));
+      return files.map((f, i) => placedOf(placed.get(f.name) ?? before[i]));
+    }
+    return before.map(placedOf);
+  }
+
+  put(name: string, data: Buffer): Promise<void> {
+    return this.putAll([{ name, data }]);
+  }
+
+  async putAll(files: readonly { name: string; data: Buffer; like?: string }[]): Promise<void> {
+    if (!files.length) return;
+    const all = files.map((f) => ({ ...f, sha256: sha256(f.data) }));
+    const alike = all.filter((f) => f.like !== undefined);
+    const given = await this.named(alike);
+    const others = all.filter((f) => f.like === undefined || given.get(f.name) === 'absent');
+    if (!others.length) return;
+    await this.send(others);
+    await this.named(others.map(({ name, sha256: digest }) => ({ name, sha256: digest })));
+    await this.forget(others);
+  }
+
+  private async named(files: readonly { name: string; sha256: string; like?: string }[]): Promise<Map<string, string>> {
+    if (!files.length) return new Map();
+    const lines = files.map((f) => `${f.sha256} ${f.like ?? '-'} ${f.name}`);
+    const said = answers(await this.connection.ask('put', lines));
+    return new Map(files.map((f, i) => [f.name, said[i] ?? 'absent']));
+  }
+
+  async replace(name: string, data: Buffer, before: string | undefined): Promise<boolean> {
+    const file = { name, data, sha256: sha256(data) };
+    await this.send([file]);
+    const [said] = answers(await this.connection.ask('replace', [`${file.sha256} ${before ?? '-'} ${name}`]));
+    await this.forget([file]);
+    // After a connection that was cut the same was asked again: then it may be replaced already.
+    return said === 'replaced' || (await this.read(name))?.tag === file.sha256;
+  }
+
+  async *list(prefix: string): AsyncIterable<BlobInfo> {
+    const found = await this.connection.ask('list', [prefix]);
+    for (const line of Buffer.from(found.stdout, 'latin1').toString('utf8').split('\n')) {
+      const [, size, modified, name] = /^(\d+) (\d+)[.\d]* (.+)$/.exec(line) ?? [];
+      if (name !== undefined)
+        yield await Promise.resolve({ name, size: Number(size), modified: Number(modified) * 1000 });
+    }
+  }
+
+  async remove(name: string): Promise<void> {
+    await this.connection.ask('remove', [name]);
+  }
+
+  /** Brings files to the host under their digests. What an earlier run brought is not sent again. */
+  private async send(files: readonly Sent[]): Promise<void> {
+    const folder = mkdtempSync(join(tmpdir(), 'slipway-send-'));
+    try {
+      mkdirSync(folder, { recursive: true });
+      for (const file of new Map(files.map((f) => [f.sha256, f])).values()) {
+        const target = join(folder, file.sha256);
+        if ('path' in file) symlinkSync(resolve(file.path), target);
+        else writeFileSync(target, file.data);
+      }
+      await this.connection.send(folder);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  }
+
+  private async forget(files: readonly Sent[]): Promise<void> {
+    await this.connection.ask(
+      'forget',
+      files.map((f) => f.sha256),
+    );
+  }
+}
+
+const answers = ({ stdout }: { stdout: string }): string[] => stdout.trimEnd().split('\n');
+
+const placedOf = (said: string | undefined): Placed => (said === 'written' || said === 'there' ? said : 'other');
