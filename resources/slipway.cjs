@@ -17663,7 +17663,7 @@ function hasAtMost(value2, most8) {
   return true;
 }
 function parseDistro(text8, file3) {
-  const parsed2 = parseYaml(text8, file3, largest3);
+  const parsed2 = parseYaml(text8, file3, largest4);
   if (!parsed2.ok) return parsed2;
   if (!hasAtMost(parsed2.value, mostEntries))
     return bad(error("yaml-invalid", `the file has more than ${mostEntries} entries`, { file: file3 }));
@@ -17825,7 +17825,7 @@ function trust(archive, keyring, path2, locator, file3) {
     })
   ];
 }
-var largest3, mostFaults2, mostEntries, article, hintNear;
+var largest4, mostFaults2, mostEntries, article, hintNear;
 var init_distro2 = __esm({
   "ts-src/read/distro.ts"() {
     "use strict";
@@ -17834,7 +17834,7 @@ var init_distro2 = __esm({
     init_distro();
     init_distro_images();
     init_yaml();
-    largest3 = 4 << 20;
+    largest4 = 4 << 20;
     mostFaults2 = 1e3;
     mostEntries = 5e4;
     article = (type) => ({ record: "a map", object: "a map", array: "a list", string: "a text", int: "a whole number" })[type] ?? `a ${type}`;
@@ -19441,10 +19441,10 @@ function lockFault(path2, words6, code) {
 init_faults();
 var markerName = "slipway-store.json";
 var FileBlobs = class {
-  constructor(where, memory2) {
+  constructor(where, memory3) {
     this.where = where;
-    this.memory = memory2;
-    if (memory2 !== void 0 && (0, import_node_fs4.existsSync)(memory2) && !(0, import_node_fs4.existsSync)(this.marker())) throw vanished(where, memory2);
+    this.memory = memory3;
+    if (memory3 !== void 0 && (0, import_node_fs4.existsSync)(memory3) && !(0, import_node_fs4.existsSync)(this.marker())) throw vanished(where, memory3);
   }
   marked = false;
   marker = () => (0, import_node_path4.join)(this.where, markerName);
@@ -19549,9 +19549,9 @@ var FileBlobs = class {
     }
   }
 };
-var vanished = (where, memory2) => Object.assign(
+var vanished = (where, memory3) => Object.assign(
   new Error(
-    `the store ${where} has gone: this machine used it before, and now it has no ${markerName}. Is its file system mounted? Where it was removed on purpose, remove ${memory2} too and a new one is made`
+    `the store ${where} has gone: this machine used it before, and now it has no ${markerName}. Is its file system mounted? Where it was removed on purpose, remove ${memory3} too and a new one is made`
   ),
   { code: "ESTORE" }
 );
@@ -21110,6 +21110,7 @@ var allowedDebugPaths = (debian2) => ({
 });
 var below = (path2, folder2) => path2 === folder2 || path2.startsWith(folder2 === "/" ? "/" : `${folder2}/`);
 var isWithin = (path2, folders2) => folders2.some((f) => below(path2, f));
+var longestPath = 1e3;
 var told2 = 10;
 function memberFaults(members2, allowed) {
   const faults5 = [];
@@ -21132,6 +21133,7 @@ function memberFault(m, allowed) {
   if (/[\0-\x1f\x7f-\x9f\u2028\u2029\ufffd]/.test(m.path)) return "has control characters in its name, or is not UTF-8";
   if (m.path !== "/" && (m.path !== import_node_path11.posix.normalize(m.path) || !m.path.startsWith("/") || m.path.endsWith("/")))
     return "is no plain path";
+  if (Buffer.byteLength(m.path) > longestPath) return `is a path of more than ${longestPath} bytes`;
   if (m.type !== "file" && m.type !== "directory" && m.type !== "link" && m.type !== "hard link")
     return `is a ${m.type === "unknown" ? "member of unknown type" : m.type}`;
   if (m.type === "link" && allowed.links.get(m.path) === m.target) return void 0;
@@ -21311,7 +21313,7 @@ var Tree = class {
     if (/[\u0000-\u001f\u007f]/.test(path2)) throw wrong("has control characters in its name");
     if (path2.split("/").some((p) => p === "" || p === "." || p === ".." || Buffer.byteLength(p) > 255))
       throw wrong("is no plain path");
-    if (path2.length > 4e3) throw wrong("is too long a path");
+    if (Buffer.byteLength(path2) >= longestPath) throw wrong(`is a path of more than ${longestPath} bytes`);
     if (this.kinds.has(path2)) throw wrong("is there twice");
     const parent = (0, import_node_path12.dirname)(path2);
     if (this.kinds.get(parent === "." ? "" : parent) !== "folder") throw wrong("lies in no folder of the package");
@@ -23976,6 +23978,51 @@ init_files();
 init_process();
 init_slow();
 
+// ts-src/read/git/archive-size.ts
+init_process();
+var largest3 = { bytes: 2 * 2 ** 30, files: 5e5 };
+var memory = 4 << 20;
+var TooMuch = class extends Error {
+};
+var readingArchive = (command2, onOutput) => run("sh", ["-c", `ulimit -v ${memory}; exec "$@"`, "sh", ...command2], onOutput ? { onOutput } : {});
+var tooLarge = (what, most8) => new TooMuch(`would unpack to ${what}; at most ${most8.files} files of ${gigabytes(most8.bytes)} are taken`);
+var gigabytes = (bytes) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+async function archiveFault(file3, type, most8 = largest3) {
+  try {
+    await (type === "zip" ? measureZip(file3, most8) : measureTar(file3, most8));
+    return void 0;
+  } catch (e) {
+    if (e instanceof TooMuch) return e.message;
+    throw e;
+  }
+}
+async function measureTar(file3, most8) {
+  let files = 0;
+  let bytes = 0;
+  let rest2 = "";
+  return readingArchive(["tar", "-t", "-v", "--numeric-owner", "-f", file3], (chunk) => {
+    const lines = (rest2 + chunk.toString("latin1")).split("\n");
+    rest2 = (lines.pop() ?? "").slice(0, 1e3);
+    for (const line2 of lines) {
+      files++;
+      bytes += Number(/^\S+ +\S+ +(\d+) /.exec(line2)?.[1] ?? 0);
+      if (files > most8.files) throw tooLarge(`more than ${most8.files} files`, most8);
+      if (bytes > most8.bytes) throw tooLarge(`${files} files of ${gigabytes(bytes)}`, most8);
+    }
+  });
+}
+async function measureZip(file3, most8) {
+  const listed4 = await readingArchive(["unzip", "-Zt", file3]);
+  const m = /(\d+) files?, (\d+) bytes/.exec(listed4.stdout);
+  const [files, told8] = [Number(m?.[1] ?? 0), Number(m?.[2] ?? 0)];
+  if (files > most8.files || told8 > most8.bytes) throw tooLarge(`${files} files of ${gigabytes(told8)}`, most8);
+  let bytes = 0;
+  await readingArchive(["unzip", "-p", file3], (chunk) => {
+    bytes += chunk.length;
+    if (bytes > most8.bytes) throw tooLarge(`more than ${gigabytes(most8.bytes)}`, most8);
+  });
+}
+
 // ts-src/read/git/fetch.ts
 var import_node_fs15 = require("node:fs");
 var import_node_path16 = require("node:path");
@@ -24228,9 +24275,9 @@ async function fetchArchive(entry, url2, state) {
       );
     const content = (0, import_node_path17.join)(folder2, "content");
     (0, import_node_fs16.mkdirSync)(content);
-    const fits2 = await unpacksWithin(file3, entry.type);
+    const fits2 = await archiveFault(file3, entry.type);
     if (fits2 !== void 0) return bad(error("source-archive", `${url2} ${fits2}`));
-    const unpacked2 = entry.type === "zip" ? await run("unzip", ["-q", file3, "-d", content]) : await run("tar", ["-x", "--no-same-owner", "-f", file3, "-C", content]);
+    const unpacked2 = entry.type === "zip" ? await readingArchive(["unzip", "-q", file3, "-d", content]) : await readingArchive(["tar", "-x", "--no-same-owner", "--no-same-permissions", "-f", file3, "-C", content]);
     if (unpacked2.code !== 0) return bad(error("source-archive", `can't unpack ${url2}: ${lastLine(unpacked2)}`));
     const top = (0, import_node_fs16.readdirSync)(content, { withFileTypes: true });
     const root = top.length === 1 && top[0].isDirectory() ? (0, import_node_path17.join)(content, top[0].name) : content;
@@ -24248,20 +24295,6 @@ async function fetchArchive(entry, url2, state) {
   } finally {
     (0, import_node_fs16.rmSync)(folder2, { recursive: true, force: true });
   }
-}
-var largestContent = { bytes: 2 * 2 ** 30, files: 5e5 };
-async function unpacksWithin(file3, type) {
-  const listed4 = type === "zip" ? await run("unzip", ["-Zt", file3]) : await run("sh", [
-    "-c",
-    `tar -t -v --numeric-owner -f "$1" | LC_ALL=C awk '{ n++; s += $3 } END { printf "%d files, %.0f bytes", n, s }'`,
-    "sizes",
-    file3
-  ]);
-  const m = /(\d+) files?, (\d+) bytes/.exec(listed4.stdout);
-  if (!m) return void 0;
-  const [files, bytes] = [Number(m[1]), Number(m[2])];
-  if (files <= largestContent.files && bytes <= largestContent.bytes) return void 0;
-  return `would unpack to ${files} files of ${(bytes / 2 ** 30).toFixed(1)} GiB; at most ${largestContent.files} files of ${largestContent.bytes / 2 ** 30} GiB are taken`;
 }
 async function lostSubmodules(root, url2) {
   const modules2 = (0, import_node_path17.join)(root, ".gitmodules");
@@ -25016,9 +25049,9 @@ function backendOf(pyproject) {
 
 // ts-src/read/packages.ts
 var ignoreMarkers = /* @__PURE__ */ new Set(["CATKIN_IGNORE", "AMENT_IGNORE", "COLCON_IGNORE"]);
-var memory = (state, commit2) => (0, import_node_path19.join)(state, "manifests", `${commit2}.json`);
+var memory2 = (state, commit2) => (0, import_node_path19.join)(state, "manifests", `${commit2}.json`);
 function textOf2(state, commit2) {
-  const remembered4 = readJson(memory(state, commit2));
+  const remembered4 = readJson(memory2(state, commit2));
   return remembered4?.schema === 2 ? remembered4 : void 0;
 }
 var remembers = (state, commit2) => textOf2(state, commit2) !== void 0;
@@ -25077,7 +25110,7 @@ async function readPackages(state, name6, snapshot2, url2, reporter2) {
       return pyproject === void 0 ? text9 : { ...text9, pyproject };
     })
   };
-  writeWhole(memory(state, snapshot2.commit), JSON.stringify(text8));
+  writeWhole(memory2(state, snapshot2.commit), JSON.stringify(text8));
   return parsePackages(name6, text8);
 }
 function parsePackages(repository2, text8) {
@@ -25726,19 +25759,19 @@ var kept = {
   read: (text8) => text8.startsWith("[") ? JSON.parse(text8) : packedManifest.read(text8)
 };
 function parse2(workspace, file3, shown5, bytes) {
-  const memory2 = new ParseCache(workspace.state, `cache-${sha256(file3).slice(0, 16)}`, kept);
+  const memory3 = new ParseCache(workspace.state, `cache-${sha256(file3).slice(0, 16)}`, kept);
   const pieces = splitCache(bytes.toString("latin1"));
   const known3 = /* @__PURE__ */ new Map();
   pieces?.entries.forEach((entry, name6) => {
-    const before2 = memory2.get(entry);
+    const before2 = memory3.get(entry);
     if (before2 && !Array.isArray(before2) && before2.name === name6) known3.set(name6, before2);
   });
-  const rest2 = pieces && memory2.get(pieces.rest);
+  const rest2 = pieces && memory3.get(pieces.rest);
   const before = Array.isArray(rest2) ? rest2 : void 0;
   const read3 = (before && partly(before, pieces, known3, shown5)) ?? wholly(utf8Text(bytes), shown5);
   if (!read3.ok) return read3;
   const { repositories, texts } = read3.value;
-  if (!before && pieces && !read3.diagnostics.length) memory2.put(pieces.rest, () => repositories);
+  if (!before && pieces && !read3.diagnostics.length) memory3.put(pieces.rest, () => repositories);
   return good(
     {
       file: shown5,
@@ -25751,7 +25784,7 @@ function parse2(workspace, file3, shown5, bytes) {
         const parsed2 = parseManifest(xml, `${shown5}:${name6}`);
         const entry = pieces?.entries.get(name6);
         if (entry !== void 0 && parsed2.ok && !parsed2.diagnostics.length && parsed2.value.name === name6)
-          memory2.put(entry, () => parsed2.value);
+          memory3.put(entry, () => parsed2.value);
         return parsed2;
       }
     },
@@ -25783,11 +25816,11 @@ function wholly(text8, shown5) {
 // ts-src/read/entries.ts
 init_yaml();
 function readIndex(state, text8, file3, name6) {
-  const memory2 = new ParseCache(state, `index-${name6}`);
-  const kept4 = memory2.get(text8);
+  const memory3 = new ParseCache(state, `index-${name6}`);
+  const kept4 = memory3.get(text8);
   if (kept4) return good(kept4);
   const parsed2 = parseIndex(text8, file3, name6);
-  if (parsed2.ok && !parsed2.diagnostics.length) memory2.put(text8, () => parsed2.value);
+  if (parsed2.ok && !parsed2.diagnostics.length) memory3.put(text8, () => parsed2.value);
   return parsed2;
 }
 var EntryReader = class {
@@ -26318,19 +26351,19 @@ init_diagnostics();
 init_diagnostics();
 init_names();
 init_yaml();
-function layerRosdep(files, wanted, memory2) {
+function layerRosdep(files, wanted, memory3) {
   const database = { files: files.map((f) => f.file), rules: /* @__PURE__ */ new Map(), keys: [] };
   const diagnostics = [];
   const keys = /* @__PURE__ */ new Set();
   let unreadable = false;
   for (const [index, { file: file3, text: text8 }] of files.entries()) {
-    const large = tooLarge(file3, text8);
+    const large = tooLarge2(file3, text8);
     if (large) {
       diagnostics.push(large);
       unreadable = true;
       continue;
     }
-    const read3 = (wanted && readWanted(file3, text8, wanted, memory2)) ?? readWhole(file3, text8);
+    const read3 = (wanted && readWanted(file3, text8, wanted, memory3)) ?? readWhole(file3, text8);
     if (!read3.ok) {
       diagnostics.push(...read3.diagnostics);
       unreadable = true;
@@ -26373,7 +26406,7 @@ function layerRosdep(files, wanted, memory2) {
 var largestFile = 8 << 20;
 var mostKeys = 1e5;
 var tooMany = (file3, line2) => error("rosdep-invalid", `the file has more than ${mostKeys} keys`, { file: file3, line: line2 });
-function tooLarge(file3, text8) {
+function tooLarge2(file3, text8) {
   if (text8.length > largestFile)
     return error("rosdep-invalid", `the file is larger than ${largestFile >> 20} MiB`, { file: file3 });
   let keys = 0;
@@ -26433,8 +26466,8 @@ function readWhole(file3, text8) {
   if (last !== void 0) return bad(tooMany(file3, new Locator(text8).line([last])));
   return root ? good({ keys, root }) : bad(error("rosdep-invalid", "a rosdep file must be a map of keys", { file: file3, line: 1 }));
 }
-function readWanted(file3, text8, wanted, memory2) {
-  const kept4 = memory2?.get(text8);
+function readWanted(file3, text8, wanted, memory3) {
+  const kept4 = memory3?.get(text8);
   const parts2 = kept4 ? void 0 : splitKeys(text8);
   if (!kept4 && !parts2) return void 0;
   const keys = kept4 ? kept4.keys.split("\n") : parts2.map((p) => p.key);
@@ -26449,7 +26482,7 @@ function readWanted(file3, text8, wanted, memory2) {
   const found2 = parsed2.ok ? asMap(parsed2.value ?? {}) : void 0;
   if (!found2) return void 0;
   const root = { ...kept4?.rules, ...found2 };
-  if (memory2 && !refers && isPlain(root)) memory2.put(text8, () => ({ keys: keys.join("\n"), rules: root }));
+  if (memory3 && !refers && isPlain(root)) memory3.put(text8, () => ({ keys: keys.join("\n"), rules: root }));
   return good({ keys, root });
 }
 function isPlain(value2) {
@@ -26504,14 +26537,14 @@ async function readWorkspace(file3, given) {
     );
   const root = (0, import_node_path28.dirname)(file3);
   const state = given ?? (0, import_node_path28.join)(root, ".slipway");
-  const memory2 = new ParseCache(state, "distro");
-  let distro = memory2.get(text8);
+  const memory3 = new ParseCache(state, "distro");
+  let distro = memory3.get(text8);
   if (!distro) {
     const { parseDistro: parseDistro2 } = await Promise.resolve().then(() => (init_distro2(), distro_exports2));
     const parsed2 = parseDistro2(text8, file3);
     if (!parsed2.ok) return parsed2;
     distro = parsed2.value;
-    memory2.put(text8, () => parsed2.value);
+    memory3.put(text8, () => parsed2.value);
   }
   return good({ root, file: file3, state, distro, urlBase: root });
 }
@@ -26644,12 +26677,12 @@ async function readIndex2(base, release2, path2, folder2) {
 // ts-src/cli/planning.ts
 init_urls();
 async function readLock2(file3, state) {
-  const memory2 = new ParseCache(state, "lock");
+  const memory3 = new ParseCache(state, "lock");
   const text8 = readIf(file3);
-  const known3 = text8 === void 0 ? void 0 : memory2.get(text8);
+  const known3 = text8 === void 0 ? void 0 : memory3.get(text8);
   if (known3) return good(known3);
   const read3 = (await Promise.resolve().then(() => (init_lockfile(), lockfile_exports))).readLock(file3, text8);
-  if (read3.ok && text8 !== void 0) memory2.put(text8, () => read3.value);
+  if (read3.ok && text8 !== void 0) memory3.put(text8, () => read3.value);
   return read3;
 }
 var reporter = {
@@ -27417,9 +27450,9 @@ var mostDisk = 32 * 2 ** 30;
 var mostFiles2 = 2e6;
 var defaultLog = 64 << 20;
 function taskLimits(state, machine, own3 = {}) {
-  const { memory: memory2, processes, temporary: temporary2 } = defaultLimits();
+  const { memory: memory3, processes, temporary: temporary2 } = defaultLimits();
   return {
-    memory: own3.memory ?? machine.memory ?? memory2,
+    memory: own3.memory ?? machine.memory ?? memory3,
     processes: own3.processes ?? machine.processes ?? processes,
     temporary: own3.temporary ?? machine.temporary ?? temporary2,
     disk: own3.disk ?? machine.disk ?? defaultDisk(state),
@@ -33428,9 +33461,9 @@ function pluginsIn(xml) {
 // ts-src/engine/docs/results.ts
 var import_node_zlib11 = require("node:zlib");
 init_digest();
-var largest4 = 64 << 20;
+var largest5 = 64 << 20;
 async function readDocResults(build4) {
-  const data = await readLeft(build4, "docs/results.json", largest4);
+  const data = await readLeft(build4, "docs/results.json", largest5);
   let value2;
   try {
     value2 = JSON.parse(data?.toString("utf8") ?? "null");
@@ -34113,6 +34146,9 @@ function stagedMembers(root) {
     for (let folder2 = stack.pop(); folder2 !== void 0; folder2 = stack.pop()) {
       for (const name6 of (0, import_node_fs53.readdirSync)((0, import_node_path64.join)(root, folder2))) {
         const path2 = `${folder2}/${name6}`;
+        if (name6.includes("\uFFFD")) return `it installed ${shownName(path2)}, whose name is no UTF-8`;
+        if (Buffer.byteLength(path2) > longestPath)
+          return `it installed a path of more than ${longestPath} bytes: ${shownName(path2)}`;
         const stat2 = (0, import_node_fs53.lstatSync)((0, import_node_path64.join)(root, path2));
         const type = typeOf(stat2);
         if (type === "directory") stack.push(path2);
@@ -34127,7 +34163,7 @@ function stagedMembers(root) {
       }
     }
   } catch (e) {
-    return `what it installed can't be read: ${messageOf(e)}`;
+    return `what it installed can't be read: ${shownName(messageOf(e))}`;
   }
   return { members: members2, size: kilobytes };
 }
@@ -39426,7 +39462,7 @@ var import_node_fs73 = require("node:fs");
 var import_node_path91 = require("node:path");
 init_files();
 init_process();
-var largest5 = 1 << 30;
+var largest6 = 1 << 30;
 function platformOf(distro, lock2, suite2) {
   const architecture3 = suite2.slice(suite2.lastIndexOf("/") + 1);
   return Object.entries(distro.platforms).filter(([, p]) => suite2.startsWith(`${p.release}-`)).map(([name6]) => `${name6}-${architecture3}`).find((id) => Object.hasOwn(lock2.platforms, id));
@@ -39451,7 +39487,7 @@ async function storedText(store2, { base, archive }) {
   const kept4 = await store2.readJson(`bases/${base}-${archive.slice(0, 16)}.json`);
   const path2 = kept4?.lists && await store2.path(kept4.lists);
   if (!path2) return void 0;
-  const read3 = await run("tar", ["-x", "-z", "-O", "--wildcards", "-f", path2, "*_Packages"], { limit: largest5 });
+  const read3 = await run("tar", ["-x", "-z", "-O", "--wildcards", "-f", path2, "*_Packages"], { limit: largest6 });
   return read3.code === 0 && read3.stdout ? read3.stdout : void 0;
 }
 
@@ -44129,10 +44165,10 @@ async function cached2(store2, state, name6, is) {
   writeWhole(copy2, text8, { sync: false });
   return value2;
 }
-var largest6 = 512 << 20;
+var largest7 = 512 << 20;
 function unzipped3(data) {
   try {
-    return (0, import_node_zlib12.gunzipSync)(data, { maxOutputLength: largest6 });
+    return (0, import_node_zlib12.gunzipSync)(data, { maxOutputLength: largest7 });
   } catch {
     return void 0;
   }
@@ -48118,14 +48154,14 @@ init_digest();
 init_files();
 init_process();
 init_yaml();
-var largest7 = 256 << 20;
+var largest8 = 256 << 20;
 async function readInputs2(root, distroFile, name6, spec) {
   const faults5 = [];
   const locator = new Locator(readIf(distroFile) ?? "");
   const fault4 = (path2, message, hint) => faults5.push(
     error("image-input", message, { file: distroFile, line: locator.line(["images", name6, ...path2]), hint })
   );
-  const read3 = async (file3, path2, most8 = largest7) => {
+  const read3 = async (file3, path2, most8 = largest8) => {
     try {
       const data = await readLeft(root, normal(file3), most8);
       if (data) return data;
@@ -48185,7 +48221,7 @@ async function packOverlay(root, folder2) {
     if (strange) return `the overlay holds ${strange.kind}: ${strange.path}`;
     if (!found2.length) return `the overlay ${folder2} holds no files, or is not there`;
     const total = found2.reduce((n, f) => n + (0, import_node_fs92.lstatSync)((0, import_node_path116.join)(root, f.path)).size, 0);
-    if (total > largest7) return `the overlay ${folder2} is larger than ${largest7 >> 20} MiB`;
+    if (total > largest8) return `the overlay ${folder2} is larger than ${largest8 >> 20} MiB`;
   } catch (e) {
     if (e instanceof LeftBehindError) return e.message;
     throw e;
@@ -48868,7 +48904,7 @@ var listBinds2 = (base) => [
 
 // ts-src/images/scan-tar.ts
 var block5 = 512;
-var largest8 = 16 << 20;
+var largest9 = 16 << 20;
 var text7 = (h, at2, length) => h.toString("latin1", at2, at2 + length).replace(/\0[^]*$/, "");
 function number6(h, at2, length) {
   if (((h[at2] ?? 0) & 128) !== 0) {
@@ -48927,7 +48963,7 @@ var TarScanner = class {
     const path2 = this.longName ?? (prefix ? `${prefix}/${text7(h, 0, 100)}` : text7(h, 0, 100));
     this.longName = void 0;
     const plain5 = type === "0" || type === "\0";
-    if (plain5 && size3 > 0 && size3 <= largest8) {
+    if (plain5 && size3 > 0 && size3 <= largest9) {
       keep2((content) => this.found(path2, size3, content));
       return;
     }
@@ -49186,8 +49222,8 @@ async function placeOwn(room, own3, folder2) {
 async function systemPackages(room, image2, own3, names4) {
   const { base } = room;
   const question = sha256(JSON.stringify([base.digest, base.archive, own3.map((p) => p.sha256), names4]));
-  const memory2 = (0, import_node_path122.join)(imagesFolder(room.state), "resolved", `${question}.json`);
-  const known3 = readJson(memory2);
+  const memory3 = (0, import_node_path122.join)(imagesFolder(room.state), "resolved", `${question}.json`);
+  const known3 = readJson(memory3);
   const isSet = (v) => Array.isArray(v) && v.every((p) => typeof p === "string" && isPinnedPackage(p));
   if (isSet(known3)) return good(known3);
   const work2 = newScratch(room.state);
@@ -49222,7 +49258,7 @@ async function systemPackages(room, image2, own3, names4) {
   if (removed !== void 0)
     return bad(error("image-packages", `apt would remove ${removed.slice(5)} to install what '${image2}' names`));
   if (!isSet(found2)) return bad(error("image-packages", `apt named packages of '${image2}' that are none`));
-  writeWhole(memory2, JSON.stringify(found2.sort()), { sync: false });
+  writeWhole(memory3, JSON.stringify(found2.sort()), { sync: false });
   return good(found2);
 }
 

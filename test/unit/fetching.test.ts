@@ -4,9 +4,11 @@ import { createServer, type Server } from 'node:http';
 import { createServer as createTcp, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { constants, deflateRawSync } from 'node:zlib';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import { onSlow } from '../../ts-src/io/slow.ts';
 import { sha256 } from '../../ts-src/model/digest.ts';
+import { archiveFault } from '../../ts-src/read/git/archive-size.ts';
 import { nameRepositories, useGitCredentials } from '../../ts-src/read/git/credentials.ts';
 import { checkout, fetchArchive, fetchCommit, resolveRef } from '../../ts-src/read/git/git.ts';
 import { gitBackend } from '../e2e/git-backend.ts';
@@ -194,6 +196,36 @@ describe('archives', () => {
       diagnostics: [{ code: 'source-archive', message: expect.stringContaining('3.0 GiB') as string }],
     });
   });
+});
+
+/** A zip archive of one file of zeros, whose list tells of a hundred bytes. */
+function lyingZip(mebibytes: number): Buffer {
+  const part = deflateRawSync(Buffer.alloc(64 << 20), { finishFlush: constants.Z_SYNC_FLUSH });
+  const data = Buffer.concat([...Array<Buffer>(mebibytes / 64).fill(part), Buffer.from([3, 0])]);
+  const common = Buffer.alloc(26);
+  common.writeUInt16LE(20, 0);
+  common.writeUInt16LE(8, 4);
+  common.writeUInt32LE(data.length, 14);
+  common.writeUInt32LE(100, 18);
+  common.writeUInt16LE(1, 22);
+  const name = Buffer.from('a');
+  const local = Buffer.concat([Buffer.from('PK\x03\x04'), common, name, data]);
+  const central = Buffer.concat([Buffer.from('PK\x01\x02\x14\x00'), common, Buffer.alloc(14), name]);
+  const end = Buffer.alloc(18);
+  end.writeUInt16LE(1, 4);
+  end.writeUInt16LE(1, 6);
+  end.writeUInt32LE(central.length, 8);
+  end.writeUInt32LE(local.length, 12);
+  return Buffer.concat([local, central, Buffer.from('PK\x05\x06'), end]);
+}
+
+it('a zip archive that tells less than it holds is not unpacked, nor one of too many files', async () => {
+  const file = join(folder, 'lying.zip');
+  writeFileSync(file, lyingZip(256));
+  const most = { bytes: 128 << 20, files: 100 };
+  expect(await archiveFault(file, 'zip', most)).toMatch(/^would unpack to more than 0\.1 GiB/);
+  expect(await archiveFault(file, 'zip', { ...most, bytes: 300 << 20 })).toBeUndefined();
+  expect(await archiveFault(file, 'zip', { ...most, files: 0 })).toMatch(/^would unpack to 1 files/);
 });
 
 describe('Git LFS', () => {

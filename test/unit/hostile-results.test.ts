@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readTestRun } from '../../ts-src/engine/build/tests.ts';
 import { readElf } from '../../ts-src/inspect/elf.ts';
+import { memberFaults } from '../../ts-src/inspect/members.ts';
 import { copyrightNotices } from '../../ts-src/inspect/notices.ts';
 import { readXml } from '../../ts-src/inspect/result-xml.ts';
+import { stagedMembers } from '../../ts-src/inspect/staged.ts';
 import { parseResults, readResults } from '../../ts-src/inspect/test-results.ts';
 import { Patience, withinTime } from '../../ts-src/io/bounded.ts';
 import { LeftBehindError } from '../../ts-src/io/untrusted.ts';
@@ -114,6 +116,22 @@ describe('result files', () => {
     });
     expect(run.outcome).toBe('failed');
     expect(run.cases.at(-1)?.message).toBe("its results can't be read: results/2 holds more than 200000 test cases");
+  });
+});
+
+describe('names of what is installed', () => {
+  it('that are no text, or longer than other machines can have them, are told', () => {
+    const stage = join(root, 'stage');
+    mkdirSync(stage);
+    writeFileSync(Buffer.concat([Buffer.from(`${stage}/a\u001b]0;`), Buffer.from([0xff])]), '');
+    expect(stagedMembers(stage)).toBe('it installed /a\\u001b]0;\ufffd, whose name is no UTF-8');
+    rmSync(stage, { recursive: true, force: true });
+    mkdirSync(join(stage, ...Array<string>(5).fill('é'.repeat(110))), { recursive: true });
+    expect(stagedMembers(stage)).toMatch(/^it installed a path of more than 1000 bytes: \/é/);
+    const member = { path: `/opt/a/${'é'.repeat(500)}`, type: 'file' as const, mode: 0o644, target: '' };
+    const allowed = { folders: ['/opt/a'], targets: [], links: new Map<string, string>() };
+    expect(memberFaults([member], allowed)).toEqual([expect.stringMatching(/is a path of more than 1000 bytes$/)]);
+    expect(memberFaults([{ ...member, path: '/opt/a/é' }], allowed)).toEqual([]);
   });
 });
 

@@ -2,7 +2,7 @@ import { dirname } from 'node:path';
 import { PackageFileError, readControlPart, readDataPart } from '../io/deb.ts';
 import type { TarMember, TarSink } from '../io/tar.ts';
 import { shownName } from '../io/untrusted.ts';
-import { memberFaults, type AllowedPaths, type Member } from './members.ts';
+import { longestPath, memberFaults, type AllowedPaths, type Member } from './members.ts';
 
 /** What a Debian package must be to be kept and published: what was planned, and nothing that it does by itself. */
 export interface DebPolicy {
@@ -187,7 +187,7 @@ class Tree {
     if (/[\u0000-\u001f\u007f]/.test(path)) throw wrong('has control characters in its name');
     if (path.split('/').some((p) => p === '' || p === '.' || p === '..' || Buffer.byteLength(p) > 255))
       throw wrong('is no plain path');
-    if (path.length > 4000) throw wrong('is too long a path');
+    if (Buffer.byteLength(path) >= longestPath) throw wrong(`is a path of more than ${longestPath} bytes`);
     if (this.kinds.has(path)) throw wrong('is there twice');
     const parent = dirname(path);
     if (this.kinds.get(parent === '.' ? '' : parent) !== 'folder') throw wrong('lies in no folder of the package');

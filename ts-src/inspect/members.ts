@@ -51,6 +51,9 @@ const below = (path: string, folder: string): boolean =>
   path === folder || path.startsWith(folder === '/' ? '/' : `${folder}/`);
 const isWithin = (path: string, folders: readonly string[]): boolean => folders.some((f) => below(path, f));
 
+/** Bytes of a path in a package: where it is unpacked, other folders stand before it. */
+export const longestPath = 1000;
+
 /** Most faults that are told of one package. */
 const told = 10;
 
@@ -83,6 +86,7 @@ function memberFault(m: Member, allowed: AllowedPaths): string | undefined {
   if (/[\0-\x1f\x7f-\x9f\u2028\u2029\ufffd]/.test(m.path)) return 'has control characters in its name, or is not UTF-8';
   if (m.path !== '/' && (m.path !== posix.normalize(m.path) || !m.path.startsWith('/') || m.path.endsWith('/')))
     return 'is no plain path';
+  if (Buffer.byteLength(m.path) > longestPath) return `is a path of more than ${longestPath} bytes`;
   if (m.type !== 'file' && m.type !== 'directory' && m.type !== 'link' && m.type !== 'hard link')
     return `is a ${m.type === 'unknown' ? 'member of unknown type' : m.type}`;
   if (m.type === 'link' && allowed.links.get(m.path) === m.target) return undefined;

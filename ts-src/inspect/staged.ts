@@ -1,6 +1,7 @@
 import { lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
-import type { Member } from './members.ts';
+import { shownName } from '../io/untrusted.ts';
+import { longestPath, type Member } from './members.ts';
 import { messageOf } from '../io/faults.ts';
 
 /** Most members that one package may have. */
@@ -16,6 +17,10 @@ export function stagedMembers(root: string): { members: Member[]; size: number }
     for (let folder = stack.pop(); folder !== undefined; folder = stack.pop()) {
       for (const name of readdirSync(join(root, folder))) {
         const path = `${folder}/${name}`;
+        // Such a name is no text, and nothing could be found by what stands for it.
+        if (name.includes('\ufffd')) return `it installed ${shownName(path)}, whose name is no UTF-8`;
+        if (Buffer.byteLength(path) > longestPath)
+          return `it installed a path of more than ${longestPath} bytes: ${shownName(path)}`;
         const stat = lstatSync(join(root, path));
         const type = typeOf(stat);
         if (type === 'directory') stack.push(path);
@@ -31,7 +36,7 @@ export function stagedMembers(root: string): { members: Member[]; size: number }
       }
     }
   } catch (e) {
-    return `what it installed can't be read: ${messageOf(e)}`;
+    return `what it installed can't be read: ${shownName(messageOf(e))}`;
   }
   return { members, size: kilobytes };
 }

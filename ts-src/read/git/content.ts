@@ -7,6 +7,7 @@ import { withMutex } from '../../io/mutex.ts';
 import { run } from '../../io/process.ts';
 import { slowly } from '../../io/slow.ts';
 import type { SourceEntry } from '../../model/rosdistro.ts';
+import { archiveFault, readingArchive } from './archive-size.ts';
 import { loginOf } from './credentials.ts';
 import { hasTree, type Snapshot } from './fetch.ts';
 import { git, hostOf, lastLine, stallSeconds, told } from './process.ts';
@@ -49,12 +50,12 @@ export async function fetchArchive(entry: SourceEntry, url: string, state: strin
       );
     const content = join(folder, 'content');
     mkdirSync(content);
-    const fits = await unpacksWithin(file, entry.type);
+    const fits = await archiveFault(file, entry.type);
     if (fits !== undefined) return bad(error('source-archive', `${url} ${fits}`));
     const unpacked =
       entry.type === 'zip'
-        ? await run('unzip', ['-q', file, '-d', content])
-        : await run('tar', ['-x', '--no-same-owner', '-f', file, '-C', content]);
+        ? await readingArchive(['unzip', '-q', file, '-d', content])
+        : await readingArchive(['tar', '-x', '--no-same-owner', '--no-same-permissions', '-f', file, '-C', content]);
     if (unpacked.code !== 0) return bad(error('source-archive', `can't unpack ${url}: ${lastLine(unpacked)}`));
     const top = readdirSync(content, { withFileTypes: true });
     const root = top.length === 1 && top[0]!.isDirectory() ? join(content, top[0]!.name) : content;
@@ -72,27 +73,6 @@ export async function fetchArchive(entry: SourceEntry, url: string, state: strin
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-/** Most bytes and files that an archive may unpack to. */
-const largestContent = { bytes: 2 * 2 ** 30, files: 500_000 };
-
-/** Why an archive is not unpacked: it would fill the disk. */
-async function unpacksWithin(file: string, type: string): Promise<string | undefined> {
-  const listed =
-    type === 'zip'
-      ? await run('unzip', ['-Zt', file])
-      : await run('sh', [
-          '-c',
-          'tar -t -v --numeric-owner -f "$1" | LC_ALL=C awk \'{ n++; s += $3 } END { printf "%d files, %.0f bytes", n, s }\'',
-          'sizes',
-          file,
-        ]);
-  const m = /(\d+) files?, (\d+) bytes/.exec(listed.stdout);
-  if (!m) return undefined;
-  const [files, bytes] = [Number(m[1]), Number(m[2])];
-  if (files <= largestContent.files && bytes <= largestContent.bytes) return undefined;
-  return `would unpack to ${files} files of ${(bytes / 2 ** 30).toFixed(1)} GiB; at most ${largestContent.files} files of ${largestContent.bytes / 2 ** 30} GiB are taken`;
 }
 
 /** Submodules that an archive names and does not hold, as those of hosting services do not: a build would miss them. */
