@@ -320,7 +320,7 @@ function writeWhole(path2, data, options5 = {}) {
   const handle = (0, import_node_fs2.openSync)(temporary2, "wx");
   try {
     const bytes = typeof data === "string" ? Buffer.from(data) : data;
-    for (let written = 0; written < bytes.length; ) written += (0, import_node_fs2.writeSync)(handle, bytes, written);
+    for (let written2 = 0; written2 < bytes.length; ) written2 += (0, import_node_fs2.writeSync)(handle, bytes, written2);
     if (options5.sync !== false) (0, import_node_fs2.fsyncSync)(handle);
   } catch (e) {
     (0, import_node_fs2.closeSync)(handle);
@@ -331,19 +331,19 @@ function writeWhole(path2, data, options5 = {}) {
   (0, import_node_fs2.renameSync)(temporary2, path2);
 }
 async function writeTogether(files, name6 = import_node_fs2.renameSync) {
-  const written = [];
+  const written2 = [];
   try {
     for (const { path: path2, data } of files) {
       (0, import_node_fs2.mkdirSync)((0, import_node_path2.dirname)(path2), { recursive: true });
       const temporary2 = temporaryBeside(path2);
       const handle = (0, import_node_fs2.openSync)(temporary2, "wx");
-      written.push({ temporary: temporary2, path: path2, handle });
+      written2.push({ temporary: temporary2, path: path2, handle });
       for (let n = 0; n < data.length; ) n += (0, import_node_fs2.writeSync)(handle, data, n);
     }
-    await Promise.all(written.map(({ handle }) => synced(handle)));
-    written.forEach(({ temporary: temporary2, path: path2 }, at2) => name6(temporary2, path2, at2));
+    await Promise.all(written2.map(({ handle }) => synced(handle)));
+    written2.forEach(({ temporary: temporary2, path: path2 }, at2) => name6(temporary2, path2, at2));
   } finally {
-    for (const { handle, temporary: temporary2 } of written) {
+    for (const { handle, temporary: temporary2 } of written2) {
       (0, import_node_fs2.closeSync)(handle);
       (0, import_node_fs2.rmSync)(temporary2, { force: true });
     }
@@ -547,7 +547,7 @@ slipway: the rest of this output, beyond ${sizeText(most8)}, is left out
   };
 }
 function writeAll(handle, bytes) {
-  for (let written = 0; written < bytes.length; ) written += (0, import_node_fs5.writeSync)(handle, bytes, written);
+  for (let written2 = 0; written2 < bytes.length; ) written2 += (0, import_node_fs5.writeSync)(handle, bytes, written2);
 }
 function killAll() {
   for (const child of running) child.kill("SIGKILL");
@@ -10335,7 +10335,7 @@ var init_source_entry = __esm({
       }
     };
     urlForms = "https, http, ssh, git or file, user@host:path, or a path; for git a login before the host, not a token in a parameter";
-    textOf3 = (version3, written) => typeof version3 === "string" ? version3 : written() ?? (version3 instanceof Date ? version3.toISOString().slice(0, 10) : String(version3));
+    textOf3 = (version3, written2) => typeof version3 === "string" ? version3 : written2() ?? (version3 instanceof Date ? version3.toISOString().slice(0, 10) : String(version3));
   }
 });
 
@@ -17397,7 +17397,7 @@ var init_images = __esm({
       ami: ami.optional()
     });
     ofArchitecture = (text8, architecture3) => text8.replaceAll("{architecture}", architecture3);
-    bytesOf = (written) => Number(written.slice(0, -1)) * (written.endsWith("G") ? 2 ** 30 : 2 ** 20);
+    bytesOf = (written2) => Number(written2.slice(0, -1)) * (written2.endsWith("G") ? 2 ** 30 : 2 ** 20);
     hasFirmware = (architecture3) => architecture3 === "amd64" || architecture3 === "arm64";
     isImageKind = (text8) => imageKinds.some((k) => k === text8);
   }
@@ -20336,11 +20336,11 @@ function withoutC(text8) {
       continue;
     }
     if (found2 === '"' || found2 === "'" || found2 === "/*") return void 0;
-    const block7 = found2.startsWith("/*");
-    if (!block7 && !found2.startsWith("//")) continue;
+    const block8 = found2.startsWith("/*");
+    if (!block8 && !found2.startsWith("//")) continue;
     if (end2 < token3.lastIndex) end2 = (text8.indexOf("\n", token3.lastIndex) + 1 || text8.length + 1) - 1;
-    if (block7 && !/^[ \t]*(\/\/|$)/.test(text8.slice(token3.lastIndex, end2))) continue;
-    out += text8.slice(at2, m.index) + (block7 ? found2.replace(/[^\n]+/g, "") : "");
+    if (block8 && !/^[ \t]*(\/\/|$)/.test(text8.slice(token3.lastIndex, end2))) continue;
+    out += text8.slice(at2, m.index) + (block8 ? found2.replace(/[^\n]+/g, "") : "");
     at2 = token3.lastIndex;
   }
   return trimmed(out + text8.slice(at2));
@@ -21281,9 +21281,9 @@ function fieldsOf(text8) {
   let last;
   for (const line2 of text8.replace(/\n$/, "").split("\n")) {
     if (/[\0-\x08\x0b-\x1f\x7f]/.test(line2)) return "its control file has control characters";
-    const [, written, value2] = /^([A-Za-z][A-Za-z0-9-]*):[ \t]*(.*)$/.exec(line2) ?? [];
-    if (written !== void 0 && value2 !== void 0) {
-      const name6 = written.toLowerCase().replace(/(^|-)[a-z]/g, (c) => c.toUpperCase());
+    const [, written2, value2] = /^([A-Za-z][A-Za-z0-9-]*):[ \t]*(.*)$/.exec(line2) ?? [];
+    if (written2 !== void 0 && value2 !== void 0) {
+      const name6 = written2.toLowerCase().replace(/(^|-)[a-z]/g, (c) => c.toUpperCase());
       if (fields.has(name6)) return `its control file has the field ${name6} twice`;
       fields.set(last = name6, value2.trim());
     } else if (/^[ \t]+\S/.test(line2) && last !== void 0)
@@ -21355,13 +21355,28 @@ async function unpackPackage(file3, folder2, policy2) {
   for (const [path2, time2] of folders2.reverse()) (0, import_node_fs12.utimesSync)(path2, time2, time2);
   return contents3;
 }
+var block2 = 4096;
+var zeros = Buffer.alloc(block2);
+function* written(data) {
+  let begin = 0;
+  for (let at2 = 0; at2 + block2 <= data.length; at2 += block2) {
+    if (data.compare(zeros, 0, block2, at2, at2 + block2) !== 0) continue;
+    if (begin < at2) yield [begin, at2];
+    begin = at2 + block2;
+  }
+  if (begin < data.length) yield [begin, data.length];
+}
 function writer(path2, member) {
   const handle = (0, import_node_fs12.openSync)(path2, "wx", member.mode & 73 ? 493 : 420);
+  let size3 = 0;
   return {
     write(data) {
-      for (let written = 0; written < data.length; ) written += (0, import_node_fs12.writeSync)(handle, data, written);
+      for (const [begin, end2] of written(data))
+        for (let at2 = begin; at2 < end2; ) at2 += (0, import_node_fs12.writeSync)(handle, data, at2, end2 - at2, size3 + at2);
+      size3 += data.length;
     },
     end() {
+      (0, import_node_fs12.ftruncateSync)(handle, size3);
       (0, import_node_fs12.closeSync)(handle);
       (0, import_node_fs12.utimesSync)(path2, member.time, member.time);
     }
@@ -22883,7 +22898,7 @@ function findDepths(sequence, count3) {
 }
 
 // ts-src/plan/blocked.ts
-function block2(evaluated, sequence, diagnostics) {
+function block3(evaluated, sequence, diagnostics) {
   const { names: names4, packages } = evaluated;
   const nodeOf = new Map(sequence.map((n) => [n.number, n]));
   const causes = [];
@@ -23539,7 +23554,7 @@ var ScopePlanner = class {
   /** Names for numbers, how deep each lies, and what is blocked with what it needs. */
   finish(sequence) {
     const { names: names4, inside: all } = this.evaluated;
-    if (sequence.some((n) => n.planned.blocked !== void 0)) block2(this.evaluated, sequence, this.diagnostics);
+    if (sequence.some((n) => n.planned.blocked !== void 0)) block3(this.evaluated, sequence, this.diagnostics);
     findDepths(sequence, names4.length);
     for (const node2 of sequence) {
       const p = node2.planned;
@@ -25301,8 +25316,8 @@ var ParseCache = class {
   keep() {
     if (!this.added.length || !(0, import_node_fs18.existsSync)(this.state)) return;
     const added = this.added.map(({ text: text8, value: value2 }) => {
-      const written = ascii(this.form.write(value2()));
-      return `${digest(text8)}${String(written.length).padStart(lengthLength)}${written}
+      const written2 = ascii(this.form.write(value2()));
+      return `${digest(text8)}${String(written2.length).padStart(lengthLength)}${written2}
 `;
     }).join("");
     if (this.whole && this.lines.size <= 2 * this.used.size) (0, import_node_fs18.appendFileSync)(this.file, added, "latin1");
@@ -25351,12 +25366,12 @@ function parseRepos(text8, file3) {
         })
       );
   const repositories = [];
-  for (const [written, raw] of Object.entries(root)) {
-    const path2 = written.replace(/^(\.\/)+/, "").replace(/\/+$/, "");
+  for (const [written2, raw] of Object.entries(root)) {
+    const path2 = written2.replace(/^(\.\/)+/, "").replace(/\/+$/, "");
     const fault4 = (message, key, hint) => void diagnostics.push(
       error("repos-invalid", `'${path2.length > 60 ? `${path2.slice(0, 60)}\u2026` : path2}': ${message}`, {
         file: file3,
-        line: locator.line(key ? ["repositories", written, key] : ["repositories", written]),
+        line: locator.line(key ? ["repositories", written2, key] : ["repositories", written2]),
         hint
       })
     );
@@ -25366,8 +25381,8 @@ function parseRepos(text8, file3) {
       fault4("the path is not allowed", void 0, 'letters, digits, ".", "_", "+", "-" and "/"');
     else if (!entry) fault4("must be a map");
     else {
-      const source2 = sourceEntry(entry, fault4, () => locator.scalar(["repositories", written, "version"]));
-      const repository2 = new LocatedRepository(path2, file3, () => locator.line(["repositories", written]));
+      const source2 = sourceEntry(entry, fault4, () => locator.scalar(["repositories", written2, "version"]));
+      const repository2 = new LocatedRepository(path2, file3, () => locator.line(["repositories", written2]));
       if (source2) {
         repository2.source = source2;
         repositories.push(repository2);
@@ -28843,13 +28858,13 @@ async function repackDeb(file3, target2, { from, to, seconds }) {
   const { text: text8, members: members2, faults: faults5 } = parts2;
   if (faults5.length || fieldOf(text8, "Version") !== from) return false;
   const control = withSource(text8).replace(/^Version: .*$/m, `Version: ${to}`).replaceAll(`(= ${from})`, `(= ${to})`);
-  const written = [...members2].map(([path2, data2]) => ({ path: path2, data: path2 === "control" ? control : data2 }));
+  const written2 = [...members2].map(([path2, data2]) => ({ path: path2, data: path2 === "control" ? control : data2 }));
   const { data } = debParts(file3);
   await writeAr(
     target2,
     [
       { name: "debian-binary", data: Buffer.from("2.0\n") },
-      { name: "control.tar", data: writeTar(written, seconds) },
+      { name: "control.tar", data: writeTar(written2, seconds) },
       { name: data.name, from: file3, member: data }
     ],
     seconds
@@ -29724,7 +29739,7 @@ async function moveChannel(channel2, draft, outlet, storedLock) {
   if (made2.value.lost.length) return good({ id: void 0, state: void 0, lost: made2.value.lost, changed: false });
   const { lock: lock2, ...rest2 } = draft;
   const suites = orderedSuites(wanted);
-  const written = lock2 === void 0 ? void 0 : heldData("lock.yaml", Buffer.from(lock2));
+  const written2 = lock2 === void 0 ? void 0 : heldData("lock.yaml", Buffer.from(lock2));
   const versions = otherVersions(channel2.value.versions, wanted);
   const indices = await made2.value.finish();
   const state = {
@@ -29735,11 +29750,11 @@ async function moveChannel(channel2, draft, outlet, storedLock) {
     suites,
     ...listedIndices(indices, others2),
     versions,
-    lock: written?.file ?? storedLock,
+    lock: written2?.file ?? storedLock,
     when: outlet.now
   };
   const { id, ...text8 } = stateText(state);
-  const objects2 = [...indices.flatMap(objectsOf), ...written ? [written] : []];
+  const objects2 = [...indices.flatMap(objectsOf), ...written2 ? [written2] : []];
   await store2.putObjects(objects2, text8);
   return bringIndices(channel2, { id, state, indices, looks: false }, outlet, false);
 }
@@ -30040,12 +30055,12 @@ var largestBlock = 65535;
 function storedGzip(data) {
   const parts2 = [Buffer.from([31, 139, 8, 0, 0, 0, 0, 0, 2, 3])];
   for (let at2 = 0; at2 === 0 || at2 < data.length; at2 += largestBlock) {
-    const block7 = data.subarray(at2, at2 + largestBlock);
+    const block8 = data.subarray(at2, at2 + largestBlock);
     const header2 = Buffer.alloc(5);
     header2[0] = at2 + largestBlock >= data.length ? 1 : 0;
-    header2.writeUInt16LE(block7.length, 1);
-    header2.writeUInt16LE(~block7.length & largestBlock, 3);
-    parts2.push(header2, block7);
+    header2.writeUInt16LE(block8.length, 1);
+    header2.writeUInt16LE(~block8.length & largestBlock, 3);
+    parts2.push(header2, block8);
   }
   return Buffer.concat([...parts2, (0, import_node_zlib9.gzipSync)(data, { level: 1 }).subarray(-8)]);
 }
@@ -36990,8 +37005,8 @@ function missingPackages(scope2, resolver, names4) {
   const found2 = /* @__PURE__ */ new Map();
   let near;
   const look2 = (p, list8, tests) => {
-    for (const written of list8) {
-      const name6 = /^[^=:/<>( ]*/.exec(written)[0];
+    for (const written2 of list8) {
+      const name6 = /^[^=:/<>( ]*/.exec(written2)[0];
       if (names4.has(name6)) continue;
       let missing = found2.get(name6);
       if (!missing) {
@@ -38385,9 +38400,9 @@ var defaultSize = 40 * 2 ** 30;
 var folderStates = 10;
 function stateRules(distro, env = process.env) {
   const { size: size3 = defaultSize, days } = distro.state;
-  const written = env.SLIPWAY_STATE_SIZE;
-  if (written === void 0 || written === "") return { size: size3, days };
-  const own3 = sizeOf(written);
+  const written2 = env.SLIPWAY_STATE_SIZE;
+  if (written2 === void 0 || written2 === "") return { size: size3, days };
+  const own3 = sizeOf(written2);
   if (own3 === void 0) writeMessage(`SLIPWAY_STATE_SIZE is no size such as 20G: ${sizeText(size3)} counts
 `);
   return { size: own3 ?? size3, days };
@@ -38533,9 +38548,9 @@ function contentDifference(a, b) {
 }
 function firstDifference(a, b) {
   const end2 = Math.min(a.length, b.length);
-  const block7 = 1 << 16;
+  const block8 = 1 << 16;
   let at2 = 0;
-  while (at2 + block7 <= end2 && a.subarray(at2, at2 + block7).equals(b.subarray(at2, at2 + block7))) at2 += block7;
+  while (at2 + block8 <= end2 && a.subarray(at2, at2 + block8).equals(b.subarray(at2, at2 + block8))) at2 += block8;
   while (at2 < end2 && a[at2] === b[at2]) at2++;
   return at2;
 }
@@ -43816,7 +43831,7 @@ function distinct(rows) {
 // ts-src/docs/site.ts
 async function writeSite(site, store2, write3) {
   const links = new LinkChecker();
-  const written = { files: 0, bytes: 0, pages: 0, links: 0, dead: [], crossing: {}, lost: [] };
+  const written2 = { files: 0, bytes: 0, pages: 0, links: 0, dead: [], crossing: {}, lost: [] };
   const paths2 = /* @__PURE__ */ new Set();
   let time2 = new Patience();
   const put = (path2, data) => {
@@ -43824,9 +43839,9 @@ async function writeSite(site, store2, write3) {
     paths2.add(path2);
     const bytes = typeof data === "string" ? Buffer.from(data) : data;
     time2.spend(path2, () => links.add(path2, bytes));
-    written.files++;
-    written.bytes += bytes.length;
-    if (path2.endsWith(".html")) written.pages++;
+    written2.files++;
+    written2.bytes += bytes.length;
+    if (path2.endsWith(".html")) written2.pages++;
     write3(path2, bytes);
   };
   const putAll = (folder2, files) => {
@@ -43846,7 +43861,7 @@ async function writeSite(site, store2, write3) {
     if (!p.record) continue;
     const packed3 = await store2.path(p.record.pages);
     const files = packed3 === void 0 ? void 0 : unpackPages((0, import_node_fs83.readFileSync)(packed3));
-    if (!files || !putAll(idOf(p), files)) written.lost.push(idOf(p));
+    if (!files || !putAll(idOf(p), files)) written2.lost.push(idOf(p));
   }
   time2 = new Patience();
   put("index.html", indexPage(site));
@@ -43855,7 +43870,7 @@ async function writeSite(site, store2, write3) {
   for (const { path: path2, data } of searchFiles(site.packages, (p, path3) => paths2.has(`${idOf(p)}/${path3}`)))
     put(path2, data);
   const crossing = [...links.crossing].sort(([a], [b]) => compare(a, b));
-  return { ...written, links: links.links, dead: links.dead(), crossing: Object.fromEntries(crossing) };
+  return { ...written2, links: links.links, dead: links.dead(), crossing: Object.fromEntries(crossing) };
 }
 function* ownPages(site, p, known3, index) {
   yield ["index.html", landingPage(site, p, known3)];
@@ -43944,13 +43959,13 @@ function isState(value2) {
 async function publishSite(endpoint, folder2, state, keep2) {
   const done = await endpoint.during("publication", async () => {
     const files = await walkLeft(folder2, "");
-    let written = 0;
+    let written2 = 0;
     const other = [];
     await parallel(files, endpoint.width, async ({ path: path2 }) => {
       const local2 = (0, import_node_path106.join)(folder2, path2);
       const file3 = { path: local2, sha256: await sha256File(local2), size: (0, import_node_fs85.statSync)(local2).size };
       const placed = await endpoint.placeFile(`${state.path}/${path2}`, file3);
-      if (placed === "written") written++;
+      if (placed === "written") written2++;
       if (placed === "other") other.push(path2);
     });
     if (other.length)
@@ -43972,7 +43987,7 @@ async function publishSite(endpoint, folder2, state, keep2) {
     await switchLatest(endpoint, kept4, state);
     let removed = 0;
     for (const { path: path2 } of states.slice(keep2)) removed += await removeState(endpoint, path2);
-    return good({ written, removed });
+    return good({ written: written2, removed });
   });
   return done ?? bad(error("docs-moved", `a clean-up goes on in ${endpoint.where}: run it again`));
 }
@@ -47711,11 +47726,11 @@ ${prefixes2.map(one).join("")}`;
 init_names();
 
 // ts-src/images/tar-writer.ts
-var block3 = 512;
-var paddingOf = (size3) => Buffer.alloc((block3 - size3 % block3) % block3);
-var endOfTar = Buffer.alloc(2 * block3);
+var block4 = 512;
+var paddingOf = (size3) => Buffer.alloc((block4 - size3 % block4) % block4);
+var endOfTar = Buffer.alloc(2 * block4);
 function plainHeader(member) {
-  const h = Buffer.alloc(block3);
+  const h = Buffer.alloc(block4);
   const octal = (value2, at2, length) => h.write(`${value2.toString(8).padStart(length - 1, "0")}\0`, at2, "latin1");
   h.write(member.path, 0, 100, "latin1");
   octal(member.mode, 100, 8);
@@ -48254,13 +48269,13 @@ init_process();
 var import_node_crypto15 = require("node:crypto");
 var import_node_fs93 = require("node:fs");
 init_digest();
-var block4 = 4096;
+var block5 = 4096;
 var step = 1024;
 function mapped(file3) {
   const handle = (0, import_node_fs93.openSync)(file3, "r");
   const { size: size3 } = (0, import_node_fs93.fstatSync)(handle);
-  const chunk = Buffer.alloc(block4 * step);
-  const zero = Buffer.alloc(block4);
+  const chunk = Buffer.alloc(block5 * step);
+  const zero = Buffer.alloc(block5);
   const ranges = [];
   let first2 = -1;
   let hash3 = (0, import_node_crypto15.createHash)("sha256");
@@ -48270,10 +48285,10 @@ function mapped(file3) {
     hash3 = (0, import_node_crypto15.createHash)("sha256");
   };
   try {
-    for (let at2 = 0; at2 * block4 < size3; at2 += step) {
-      const n = (0, import_node_fs93.readSync)(handle, chunk, 0, chunk.length, at2 * block4);
-      for (let i = 0; i * block4 < n; i++) {
-        const data = chunk.subarray(i * block4, Math.min(n, (i + 1) * block4));
+    for (let at2 = 0; at2 * block5 < size3; at2 += step) {
+      const n = (0, import_node_fs93.readSync)(handle, chunk, 0, chunk.length, at2 * block5);
+      for (let i = 0; i * block5 < n; i++) {
+        const data = chunk.subarray(i * block5, Math.min(n, (i + 1) * block5));
         if (data.equals(zero.subarray(0, data.length))) end2(at2 + i - 1);
         else {
           if (first2 < 0) first2 = at2 + i;
@@ -48281,7 +48296,7 @@ function mapped(file3) {
         }
       }
     }
-    end2(Math.ceil(size3 / block4) - 1);
+    end2(Math.ceil(size3 / block5) - 1);
   } finally {
     (0, import_node_fs93.closeSync)(handle);
   }
@@ -48296,8 +48311,8 @@ async function writeBmap(raw, target2) {
   const text8 = (own3) => `<?xml version="1.0" ?>
 <bmap version="2.0">
     <ImageSize> ${size3} </ImageSize>
-    <BlockSize> ${block4} </BlockSize>
-    <BlocksCount> ${Math.ceil(size3 / block4)} </BlocksCount>
+    <BlockSize> ${block5} </BlockSize>
+    <BlocksCount> ${Math.ceil(size3 / block5)} </BlocksCount>
     <MappedBlocksCount> ${count3} </MappedBlocksCount>
     <ChecksumType> sha256 </ChecksumType>
     <BmapFileChecksum> ${own3} </BmapFileChecksum>
@@ -48846,7 +48861,7 @@ var dockerSettings = (facts, key, epoch) => ({
 });
 function docker2(facts, root, { folder: folder2, key, epoch }) {
   const file3 = (0, import_node_path119.join)(folder2, fileOf(facts, key, "docker.tar"));
-  const written = writeDockerTar(
+  const written2 = writeDockerTar(
     {
       architecture: facts.image.target.architecture,
       layers: root.told.map(({ layer, what }) => ({ diffId: layer.diffId, tar: layer.tar, size: layer.size, what })),
@@ -48855,15 +48870,15 @@ function docker2(facts, root, { folder: folder2, key, epoch }) {
     dockerTags(facts, key),
     file3
   );
-  if (written.damaged) {
-    const { what, tar } = written.damaged;
+  if (written2.damaged) {
+    const { what, tar } = written2.damaged;
     return bad(
       error("image-render", `the ${what} layer of '${facts.image.name}' is damaged on this machine's disk: ${tar}`, {
         hint: "`slipway clean` removes what this machine keeps: the next build makes it again"
       })
     );
   }
-  return good({ files: [file3], digests: /* @__PURE__ */ new Map([[file3, written.sha256]]), id: written.id });
+  return good({ files: [file3], digests: /* @__PURE__ */ new Map([[file3, written2.sha256]]), id: written2.id });
 }
 var rootfsScript = `tar --create --format=pax --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime --sort=name \\
   --numeric-owner --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --one-file-system \\
@@ -48903,7 +48918,7 @@ var listBinds2 = (base) => [
 ];
 
 // ts-src/images/scan-tar.ts
-var block5 = 512;
+var block6 = 512;
 var largest9 = 16 << 20;
 var text7 = (h, at2, length) => h.toString("latin1", at2, at2 + length).replace(/\0[^]*$/, "");
 function number6(h, at2, length) {
@@ -48927,7 +48942,7 @@ var TarScanner = class {
     while (this.held.length) {
       if (this.collecting) this.collect(this.collecting);
       else if (this.skip > 0) this.skip -= this.take(this.skip).length;
-      else if (this.held.length >= block5) this.header(this.take(block5));
+      else if (this.held.length >= block6) this.header(this.take(block6));
       else return;
     }
   }
@@ -48948,7 +48963,7 @@ var TarScanner = class {
     if (h[0] === 0) return;
     const size3 = number6(h, 124, 12);
     const type = String.fromCharCode(h[156] ?? 0);
-    const padding = (block5 - size3 % block5) % block5;
+    const padding = (block6 - size3 % block6) % block6;
     const keep2 = (done) => {
       this.skip = padding;
       if (size3 > 0) this.collecting = { left: size3, parts: [], done };
@@ -49694,7 +49709,7 @@ init_names();
 var import_node_child_process6 = require("node:child_process");
 var import_node_crypto19 = require("node:crypto");
 init_yaml();
-var block6 = 512 * 1024;
+var block7 = 512 * 1024;
 var width5 = 8;
 async function* piecesOf(file3, signal) {
   const child = (0, import_node_child_process6.spawn)("zstd", ["-d", "-c", "--quiet", "--", file3], { stdio: ["ignore", "pipe", "inherit"], signal });
@@ -49708,13 +49723,13 @@ async function* piecesOf(file3, signal) {
     if (!Buffer.isBuffer(chunk)) continue;
     held.push(chunk);
     size3 += chunk.length;
-    if (size3 < block6) continue;
+    if (size3 < block7) continue;
     let all = Buffer.concat(held);
-    for (; all.length >= block6; all = all.subarray(block6)) yield all.subarray(0, block6);
+    for (; all.length >= block7; all = all.subarray(block7)) yield all.subarray(0, block7);
     held = [all];
     size3 = all.length;
   }
-  if (size3 > 0) yield Buffer.concat([...held, Buffer.alloc(block6 - size3)]);
+  if (size3 > 0) yield Buffer.concat([...held, Buffer.alloc(block7 - size3)]);
   const code = await ended;
   if (code !== 0)
     throw Object.assign(new Error(`zstd ended with ${code}: the disk can't be unpacked`), { code: "ESTORE" });
@@ -49739,7 +49754,7 @@ async function writeSnapshot(aws, request, size3) {
   });
   const id = own(asMap(JSON.parse(started.toString("utf8"))) ?? {}, "SnapshotId");
   if (typeof id !== "string" || !/^snap-[0-9a-f]+$/.test(id)) throw new Error("EBS named no snapshot");
-  const zero = Buffer.alloc(block6);
+  const zero = Buffer.alloc(block7);
   let index = 0;
   let changed2 = 0;
   const running2 = /* @__PURE__ */ new Set();
@@ -50409,8 +50424,8 @@ async function publishImage(input) {
   const entries2 = entriesOf3(input, pushed, amis);
   const signed = await withSigner(input.signingKey, async (signer) => {
     for (const place3 of places) {
-      const written = await writeIndex(place3, first2.channel, input.organization, entries2, signer);
-      if (!written.ok) return written;
+      const written2 = await writeIndex(place3, first2.channel, input.organization, entries2, signer);
+      if (!written2.ok) return written2;
       told8.push(`${place3.uri}/index.json`);
     }
     return good(true);
@@ -53485,13 +53500,13 @@ ${indent}`)}
 }
 function prose(text8) {
   const paragraphs2 = [];
-  for (const block7 of text8.trim().split(/\n\s*\n/)) {
+  for (const block8 of text8.trim().split(/\n\s*\n/)) {
     let run2 = [];
     const flush = () => {
       if (run2.length) paragraphs2.push(wrap(run2.join(" "), width7).join("\n"));
       run2 = [];
     };
-    for (const line2 of block7.split("\n")) {
+    for (const line2 of block8.split("\n")) {
       if (!/^\s/.test(line2)) run2.push(line2);
       else {
         flush();

@@ -218,6 +218,27 @@ describe('a package file', () => {
     await expect(unpack()).rejects.toThrow(message);
   });
 
+  it('with zeros takes no room for them where it is unpacked, and has its bytes', async () => {
+    const data = Buffer.alloc(3 << 20);
+    data.write('begin', 0);
+    data.write('middle', (1 << 20) + 5000);
+    data.write('end', data.length - 3);
+    const odd = Buffer.concat([Buffer.alloc(4096), Buffer.from('x'), Buffer.alloc(100)]);
+    const path = './opt/acme/d/lib/';
+    const members = [
+      { name: `${path}sparse`, data },
+      { name: `${path}odd`, data: odd },
+      { name: `${path}empty`, data: '' },
+      { name: `${path}zeros`, data: Buffer.alloc(9000) },
+    ];
+    writeFileSync(file, deb(tar([{ name: './control', data: fields }]), tar([...top, ...members])));
+    const target = join(folder, 'sparse');
+    await unpackPackage(file, target, policy);
+    for (const { name, data: bytes } of members)
+      expect(readFileSync(join(target, name)).equals(Buffer.from(bytes)), name).toBe(true);
+    expect(lstatSync(join(target, path, 'sparse')).blocks * 512).toBeLessThan(1 << 20);
+  });
+
   it('of any bytes is refused or unpacked below its folder, and never more', async () => {
     const whole = deb(tar([{ name: './control', data: fields }]), tar(good));
     await fc.assert(

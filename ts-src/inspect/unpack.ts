@@ -1,4 +1,14 @@
-import { closeSync, linkSync, lutimesSync, mkdirSync, openSync, symlinkSync, utimesSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  ftruncateSync,
+  linkSync,
+  lutimesSync,
+  mkdirSync,
+  openSync,
+  symlinkSync,
+  utimesSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import type { TarMember, TarSink } from '../io/tar.ts';
 import { readDeb, type DebContents, type DebPolicy } from './deb.ts';
@@ -27,13 +37,32 @@ export async function unpackPackage(file: string, folder: string, policy: DebPol
   return contents;
 }
 
+/** Whole blocks of zeros stay holes: what a sparse file seems to hold takes no room here either. */
+const block = 4096;
+const zeros = Buffer.alloc(block);
+
+/** Parts of the data that are no blocks of zeros: where each begins, and where it ends. */
+function* written(data: Buffer): Generator<[number, number]> {
+  let begin = 0;
+  for (let at = 0; at + block <= data.length; at += block) {
+    if (data.compare(zeros, 0, block, at, at + block) !== 0) continue;
+    if (begin < at) yield [begin, at];
+    begin = at + block;
+  }
+  if (begin < data.length) yield [begin, data.length];
+}
+
 function writer(path: string, member: TarMember): TarSink {
   const handle = openSync(path, 'wx', member.mode & 0o111 ? 0o755 : 0o644);
+  let size = 0;
   return {
     write(data) {
-      for (let written = 0; written < data.length;) written += writeSync(handle, data, written);
+      for (const [begin, end] of written(data))
+        for (let at = begin; at < end;) at += writeSync(handle, data, at, end - at, size + at);
+      size += data.length;
     },
     end() {
+      ftruncateSync(handle, size);
       closeSync(handle);
       utimesSync(path, member.time, member.time);
     },
