@@ -17537,6 +17537,7 @@ var init_distro = __esm({
         prefix: string3().regex(/^\/[A-Za-z0-9_+./{}-]*$/).default("/opt/{organization}/{distribution}")
       }).default({ package: "{organization}-{distribution}-{name}", prefix: "/opt/{organization}/{distribution}" }),
       store: placeUri.default("file:.slipway/store"),
+      mirror: _enum(["archive", "state"]).default("archive").describe("`state`: what roots take from archives is kept in the store, and taken from there (docs/channels.md)"),
       reuse: _enum(["interface", "full"]).default("interface").describe(
         "`interface`: what depends on a package is rebuilt where what the package shows has changed; `full`: where any byte of it has"
       ),
@@ -18696,20 +18697,20 @@ esac
 
 // ts-src/publish/ssh-connection.ts
 function socketFolder() {
-  const folder2 = (0, import_node_path92.join)((0, import_node_os12.tmpdir)(), `slipway-ssh-${process.getuid?.() ?? 0}`);
-  (0, import_node_fs74.mkdirSync)(folder2, { recursive: true, mode: 448 });
-  const { uid, mode } = (0, import_node_fs74.statSync)(folder2);
+  const folder2 = (0, import_node_path93.join)((0, import_node_os12.tmpdir)(), `slipway-ssh-${process.getuid?.() ?? 0}`);
+  (0, import_node_fs75.mkdirSync)(folder2, { recursive: true, mode: 448 });
+  const { uid, mode } = (0, import_node_fs75.statSync)(folder2);
   if (uid !== process.getuid?.() || (mode & 63) !== 0)
     throw fault3(`${folder2} is not a folder of this user alone: remove it`);
   return folder2;
 }
-var import_node_fs74, import_node_os12, import_node_path92, import_node_child_process5, import_promises8, absent, lacking, damaged, most5, pauses, fault3, SshConnection, quoted3, isCut, reasons;
+var import_node_fs75, import_node_os12, import_node_path93, import_node_child_process5, import_promises8, absent, lacking, damaged, most5, pauses, fault3, SshConnection, quoted3, isCut, reasons;
 var init_ssh_connection = __esm({
   "ts-src/publish/ssh-connection.ts"() {
     "use strict";
-    import_node_fs74 = require("node:fs");
+    import_node_fs75 = require("node:fs");
     import_node_os12 = require("node:os");
-    import_node_path92 = require("node:path");
+    import_node_path93 = require("node:path");
     import_node_child_process5 = require("node:child_process");
     import_promises8 = require("node:timers/promises");
     init_process();
@@ -18739,7 +18740,7 @@ var init_ssh_connection = __esm({
           ...place3.port === void 0 ? [] : [["Port", String(place3.port)]],
           ...place3.user === void 0 ? [] : [["User", place3.user]]
         ];
-        const path2 = (0, import_node_path92.join)(socketFolder(), `${sha256(JSON.stringify(own3)).slice(0, 8)}-%C`);
+        const path2 = (0, import_node_path93.join)(socketFolder(), `${sha256(JSON.stringify(own3)).slice(0, 8)}-%C`);
         const shared2 = [
           ["ControlMaster", "auto"],
           ["ControlPath", path2],
@@ -18891,13 +18892,13 @@ var ssh_endpoint_exports = {};
 __export(ssh_endpoint_exports, {
   SshEndpoint: () => SshEndpoint
 });
-var import_node_fs75, import_node_os13, import_node_path93, SshEndpoint, answers, placedOf;
+var import_node_fs76, import_node_os13, import_node_path94, SshEndpoint, answers, placedOf;
 var init_ssh_endpoint = __esm({
   "ts-src/publish/ssh-endpoint.ts"() {
     "use strict";
-    import_node_fs75 = require("node:fs");
+    import_node_fs76 = require("node:fs");
     import_node_os13 = require("node:os");
-    import_node_path93 = require("node:path");
+    import_node_path94 = require("node:path");
     init_digest();
     init_remote_place();
     init_ssh_connection();
@@ -19018,17 +19019,17 @@ var init_ssh_endpoint = __esm({
       }
       /** Brings files to the host under their digests. What an earlier run brought is not sent again. */
       async send(files) {
-        const folder2 = (0, import_node_fs75.mkdtempSync)((0, import_node_path93.join)((0, import_node_os13.tmpdir)(), "slipway-send-"));
+        const folder2 = (0, import_node_fs76.mkdtempSync)((0, import_node_path94.join)((0, import_node_os13.tmpdir)(), "slipway-send-"));
         try {
-          (0, import_node_fs75.mkdirSync)(folder2, { recursive: true });
+          (0, import_node_fs76.mkdirSync)(folder2, { recursive: true });
           for (const file3 of new Map(files.map((f) => [f.sha256, f])).values()) {
-            const target2 = (0, import_node_path93.join)(folder2, file3.sha256);
-            if ("path" in file3) (0, import_node_fs75.symlinkSync)((0, import_node_path93.resolve)(file3.path), target2);
-            else (0, import_node_fs75.writeFileSync)(target2, file3.data);
+            const target2 = (0, import_node_path94.join)(folder2, file3.sha256);
+            if ("path" in file3) (0, import_node_fs76.symlinkSync)((0, import_node_path94.resolve)(file3.path), target2);
+            else (0, import_node_fs76.writeFileSync)(target2, file3.data);
           }
           await this.connection.send(folder2);
         } finally {
-          (0, import_node_fs75.rmSync)(folder2, { recursive: true, force: true });
+          (0, import_node_fs76.rmSync)(folder2, { recursive: true, force: true });
         }
       }
       async forget(files) {
@@ -19136,7 +19137,7 @@ var init_plan_schema = __esm({
 var import_node_v8 = require("node:v8");
 
 // ts-src/cli/cli.ts
-var import_node_fs115 = require("node:fs");
+var import_node_fs116 = require("node:fs");
 var import_node_util4 = require("node:util");
 init_faults();
 init_slow();
@@ -22148,7 +22149,7 @@ function essentialPackages(input, settings3) {
 function evaluateAll(input, settings3, diagnostics) {
   const { names: names4, number: number7, groups, packages } = evaluatePackages(input, settings3, diagnostics);
   const others2 = /* @__PURE__ */ new Map();
-  const idOf2 = (name6) => {
+  const idOf3 = (name6) => {
     const n = number7.get(name6) ?? others2.get(name6);
     if (n !== void 0) return n;
     others2.set(name6, names4.length + others2.size);
@@ -22168,7 +22169,7 @@ function evaluateAll(input, settings3, diagnostics) {
     essential,
     beforeEssential: /* @__PURE__ */ new Set(),
     order: void 0,
-    needs: (n) => needsOf(packages[n], groups, idOf2)
+    needs: (n) => needsOf(packages[n], groups, idOf3)
   };
   collectBelow(evaluated);
   const essentialNumbers = essential.flatMap((e) => number7.get(e) ?? []);
@@ -22196,7 +22197,7 @@ function evaluateAll(input, settings3, diagnostics) {
         mark2(inside, roles);
         continue;
       }
-      const need = { name: d.name, id: inside ?? idOf2(d.name), roles, dependency: d, group: void 0 };
+      const need = { name: d.name, id: inside ?? idOf3(d.name), roles, dependency: d, group: void 0 };
       if (inside !== void 0) mark2(inside, roles);
       else if (outside === none) outside = [need];
       else outside.push(need);
@@ -22255,15 +22256,15 @@ function collectBelow(evaluated) {
         stack.push(need.id);
   }
 }
-function needsOf(p, groups, idOf2) {
+function needsOf(p, groups, idOf3) {
   const needs = [];
   for (const d of p.dependencies) {
     const roles = rolesOfTag.get(d.tag);
     if (!roles) continue;
     if (d.tag === "group_depend") {
       for (const member of groups.get(d.name) ?? [])
-        if (member !== p.name) needs.push({ name: member, id: idOf2(member), roles, dependency: d, group: d.name });
-    } else needs.push({ name: d.name, id: idOf2(d.name), roles, dependency: d, group: void 0 });
+        if (member !== p.name) needs.push({ name: member, id: idOf3(member), roles, dependency: d, group: d.name });
+    } else needs.push({ name: d.name, id: idOf3(d.name), roles, dependency: d, group: void 0 });
   }
   return needs;
 }
@@ -26574,7 +26575,8 @@ init_digest();
 init_names();
 init_files();
 init_process();
-async function readUnderlays(workspace) {
+var idOf = (platform3, { uri: uri2, suite: suite2, components, key }) => sha256(JSON.stringify([uri2, suite2, components, key, platform3.architectures[0]])).slice(0, 24);
+async function readUnderlays(workspace, kept4) {
   const diagnostics = [];
   const result2 = {};
   for (const [platformName, platform3] of Object.entries(workspace.distro.platforms)) {
@@ -26582,7 +26584,10 @@ async function readUnderlays(workspace) {
       const held = result2[platformName] ??= {};
       held[name6] = void 0;
       if (!underlay2.uri) continue;
-      const read3 = await readRepository2(workspace, platform3, underlay2);
+      const id = idOf(platform3, underlay2);
+      const before = await kept4?.read(id);
+      const read3 = before ? good(new Map(Object.entries(before))) : await readRepository2(workspace, platform3, underlay2);
+      if (read3.ok && !before) await kept4?.keep(id, Object.fromEntries(read3.value));
       if (read3.ok) held[name6] = read3.value;
       else
         diagnostics.push(
@@ -26691,6 +26696,19 @@ async function readIndex2(base, release2, path2, folder2) {
 
 // ts-src/cli/planning.ts
 init_urls();
+
+// ts-src/cli/kept-underlays.ts
+async function keptUnderlays({ distro, root, state }, { store: named7, keeps, renews }) {
+  if (distro.mirror !== "state") return void 0;
+  const store2 = await openStore(named7 ?? distro.store, root, state, void 0);
+  const nameOf6 = (id) => `mirror/underlays/${id}.json`;
+  return {
+    read: (id) => renews ? Promise.resolve(void 0) : store2.readJson(nameOf6(id)),
+    keep: (id, versions) => keeps ? store2.writeJson(nameOf6(id), versions) : Promise.resolve()
+  };
+}
+
+// ts-src/cli/planning.ts
 async function readLock2(file3, state) {
   const memory3 = new ParseCache(state, "lock");
   const text8 = readIf(file3);
@@ -26745,7 +26763,8 @@ async function readInputs(workspace, lock2, overrides, wanted, options5 = {}) {
     if (input.ok) distributions.push(input.value);
   }
   if (process.stderr.isTTY && !isQuiet()) writeControl("\r\x1B[K");
-  const underlays = await readUnderlays(workspace);
+  const kept4 = await keptUnderlays(workspace, options5.underlays ?? {});
+  const underlays = await readUnderlays(workspace, kept4);
   const rosdep = readRosdep(workspace, options5.everyKey ? void 0 : neededNames(distributions));
   diagnostics.push(...underlays.diagnostics, ...rosdep.diagnostics);
   if (!rosdep.ok || !underlays.ok) return bad(...sorted(diagnostics));
@@ -27123,8 +27142,8 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
 });
 
 // ts-src/cli/build.ts
-var import_node_fs71 = require("node:fs");
-var import_node_path89 = require("node:path");
+var import_node_fs72 = require("node:fs");
+var import_node_path90 = require("node:path");
 init_diagnostics();
 
 // ts-src/render/summary.ts
@@ -27287,18 +27306,18 @@ function baseSources(platform3, distroRoot, hostRoot = "/") {
     const options5 = [s.signedBy && `signed-by=${s.signedBy}`, s.trusted && "trusted=yes"].filter(Boolean).join(" ");
     return `deb ${options5 ? `[${options5}] ` : ""}${s.uri} ${s.suite} ${s.components.join(" ")}`;
   };
-  const { mirror } = platform3;
-  if (mirror) {
-    const usual = mirror.trusted ? void 0 : keyrings[platform3.os];
-    const signedBy = mirror.key ? (0, import_node_path33.join)(distroRoot, mirror.key) : usual;
+  const { mirror: mirror2 } = platform3;
+  if (mirror2) {
+    const usual = mirror2.trusted ? void 0 : keyrings[platform3.os];
+    const signedBy = mirror2.key ? (0, import_node_path33.join)(distroRoot, mirror2.key) : usual;
     return {
       from: "mirror",
-      lines: (mirror.suites ?? [platform3.release]).map(
+      lines: (mirror2.suites ?? [platform3.release]).map(
         (suite2) => line2({
-          uri: mirror.uri,
+          uri: mirror2.uri,
           suite: suite2,
-          components: mirror.components,
-          trusted: mirror.trusted,
+          components: mirror2.components,
+          trusted: mirror2.trusted,
           ...signedBy ? { signedBy } : {}
         })
       )
@@ -31266,8 +31285,8 @@ var FolderEndpoint = class {
 };
 
 // ts-src/cli/build-end.ts
-var import_node_fs62 = require("node:fs");
-var import_node_path77 = require("node:path");
+var import_node_fs63 = require("node:fs");
+var import_node_path78 = require("node:path");
 init_diagnostics();
 
 // ts-src/model/result.ts
@@ -34856,7 +34875,7 @@ var PackageBuilder = class {
 };
 
 // ts-src/engine/system-packages.ts
-var import_node_path74 = require("node:path");
+var import_node_path75 = require("node:path");
 init_diagnostics();
 
 // ts-src/sandbox/apt-resolver.ts
@@ -35475,20 +35494,101 @@ async function sharedBase(request) {
   return made2;
 }
 
-// ts-src/sandbox/system-layers.ts
+// ts-src/sandbox/package-mirror.ts
 var import_node_fs60 = require("node:fs");
 var import_node_path73 = require("node:path");
+init_digest();
+var mirrorName = (archive) => archive.slice(0, 16);
+var filePrefix = (pinned) => {
+  const [name6 = "", version3 = ""] = pinned.split("=");
+  return `${name6}_${version3.replaceAll(":", "%3a")}_`;
+};
+var isDebFile = (name6) => /^[a-z0-9][A-Za-z0-9.+~%_-]*\.deb$/.test(name6);
+var PackageMirror = class {
+  constructor(store2, archive) {
+    this.store = store2;
+    this.folder = `mirror/${mirrorName(archive)}`;
+  }
+  kept = /* @__PURE__ */ new Set();
+  folder;
+  nameOf = (pinned) => `${this.folder}/${filePrefix(pinned).slice(0, -1)}.json`;
+  setName = (packages) => `${this.folder}/set-${sha256(packages.join(" "))}.json`;
+  /** Puts those of the packages that are kept into a folder, under their names. */
+  async bring(packages, folder2) {
+    await this.store.many(packages, async (pinned) => {
+      const file3 = await this.fileOf(pinned);
+      const temporary2 = (0, import_node_path73.join)(folder2, `.mirror-${process.pid}-${sha256(pinned).slice(0, 16)}`);
+      if (!file3 || !await this.store.place(file3, temporary2)) return;
+      (0, import_node_fs60.renameSync)(temporary2, (0, import_node_path73.join)(folder2, file3.name));
+      (0, import_node_fs60.rmSync)(temporary2, { force: true });
+      this.kept.add(pinned);
+    });
+  }
+  async fileOf(pinned) {
+    const file3 = await this.store.readJson(this.nameOf(pinned));
+    return isStoredFile(file3) && isDebFile(file3.name) && file3.name.startsWith(filePrefix(pinned)) ? file3 : void 0;
+  }
+  /** Keeps packages that lie in a folder; those that are kept already are not read again. */
+  async keep(packages, folder2) {
+    const wanted = packages.filter((p) => !this.kept.has(p));
+    if (!wanted.length) return;
+    const names4 = (0, import_node_fs60.readdirSync)(folder2).filter(isDebFile);
+    await this.store.many(wanted, async (pinned) => {
+      if (!await this.fileOf(pinned)) {
+        const prefix = filePrefix(pinned);
+        const name6 = names4.find((n) => n.startsWith(prefix));
+        if (name6 === void 0) return;
+        await this.store.writeJson(this.nameOf(pinned), await this.store.put((0, import_node_path73.join)(folder2, name6)));
+      }
+      this.kept.add(pinned);
+    });
+  }
+  /** Whether all of a set is known to be kept. */
+  async hasSet(packages) {
+    if (packages.every((p) => this.kept.has(p))) return true;
+    if (await this.store.readJson(this.setName(packages)) === void 0) return false;
+    for (const pinned of packages) this.kept.add(pinned);
+    return true;
+  }
+  /** Says that all of a set is kept. */
+  async noteSet(packages) {
+    if (packages.every((p) => this.kept.has(p))) await this.store.writeJson(this.setName(packages), {});
+  }
+};
+async function mirrorStates(store2) {
+  const states = /* @__PURE__ */ new Map();
+  const records = [];
+  for await (const { name: name6, modified } of store2.blobs.list("mirror")) {
+    const [, archive = ""] = name6.split("/");
+    if (!/\/set-[0-9a-f]{64}\.json$/.test(name6)) records.push({ archive, name: name6, modified });
+  }
+  await store2.many(records, async ({ archive, name: name6, modified }) => {
+    const file3 = await store2.readJson(name6);
+    if (!isStoredFile(file3)) return;
+    const state = states.get(archive) ?? { archive, packages: 0, size: 0, modified: 0 };
+    states.set(archive, state);
+    state.packages++;
+    state.size += file3.size;
+    state.modified = Math.max(state.modified, modified);
+  });
+  return [...states.values()].sort((a, b) => b.modified - a.modified);
+}
+
+// ts-src/sandbox/system-layers.ts
+var import_node_fs61 = require("node:fs");
+var import_node_path74 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
 var shortList = (names4) => `${names4.slice(0, 5).join(", ")}${names4.length > 5 ? ` and ${names4.length - 5} more` : ""}`;
 var SystemLayers = class {
-  constructor(driver, state, base, proxy, log) {
+  constructor(driver, state, base, proxy, log, mirror2) {
     this.driver = driver;
     this.state = state;
     this.base = base;
     this.proxy = proxy;
     this.log = log;
+    this.mirror = mirror2;
   }
   layers = /* @__PURE__ */ new Map();
   known = /* @__PURE__ */ new Set();
@@ -35507,21 +35607,27 @@ var SystemLayers = class {
     const id = sha256(JSON.stringify([this.base.digest, set])).slice(0, 24);
     let making = this.making.get(id);
     if (!making) {
-      making = this.make(id, set, below3).finally(() => this.making.delete(id));
+      making = this.makeMirrored(id, set, below3).finally(() => this.making.delete(id));
       this.making.set(id, making);
     }
     return making;
   }
-  all = () => (0, import_node_path73.join)(this.state, this.driver.name === "docker" ? "layers-docker" : "layers");
-  folder = (id) => (0, import_node_path73.join)(this.all(), id);
+  /** A layer that is at hand serves though its packages can't be had for the mirror any more. */
+  async makeMirrored(id, set, below3) {
+    const made2 = await this.make(id, set, below3);
+    if (made2.ok) await this.mirrored(set);
+    return made2;
+  }
+  all = () => (0, import_node_path74.join)(this.state, this.driver.name === "docker" ? "layers-docker" : "layers");
+  folder = (id) => (0, import_node_path74.join)(this.all(), id);
   /** Folders of a layer and of all below it; undefined where one of them is not there. */
   chain(id) {
     const chain = [];
     for (let at2 = id; at2; ) {
-      const layer = this.layers.get(at2) ?? readJson((0, import_node_path73.join)(this.folder(at2), "layer.json"));
+      const layer = this.layers.get(at2) ?? readJson((0, import_node_path74.join)(this.folder(at2), "layer.json"));
       if (!layer) return void 0;
       this.layers.set(at2, layer);
-      chain.push((0, import_node_path73.join)(this.folder(at2), "root"));
+      chain.push((0, import_node_path74.join)(this.folder(at2), "root"));
       at2 = layer.parent;
     }
     return [...chain, this.base.root];
@@ -35533,7 +35639,7 @@ var SystemLayers = class {
   async make(id, set, common3) {
     const there = await this.soundChain(id);
     if (there) return good(there);
-    return withMutex((0, import_node_path73.join)(this.all(), `${id}.lock`), async () => {
+    return withMutex((0, import_node_path74.join)(this.all(), `${id}.lock`), async () => {
       const other = await this.soundChain(id);
       return other ? good(other) : this.install(id, set, common3);
     });
@@ -35548,7 +35654,7 @@ var SystemLayers = class {
     const fetched = await this.fetch(missing);
     if (!fetched.ok) return fetched;
     const work2 = newScratch(this.state);
-    const keep2 = (0, import_node_path73.join)(work2, "kept");
+    const keep2 = (0, import_node_path74.join)(work2, "kept");
     const made2 = await this.driver.enter({
       root: { layers: lower, keep: keep2 },
       network: false,
@@ -35581,24 +35687,24 @@ var SystemLayers = class {
         })
       );
     await this.keep(id, parent ? { set, parent: parent.id } : { set }, keep2, work2);
-    return good([(0, import_node_path73.join)(this.folder(id), "root"), ...lower]);
+    return good([(0, import_node_path74.join)(this.folder(id), "root"), ...lower]);
   }
   /** Moves what an installation left in `kept` to the layer's place. */
   async keep(id, layer, kept4, work2) {
-    (0, import_node_fs60.mkdirSync)(this.all(), { recursive: true });
-    const staged = (0, import_node_path73.join)(work2, "layer");
-    (0, import_node_fs60.mkdirSync)(staged);
-    (0, import_node_fs60.rmSync)((0, import_node_path73.join)(kept4, "aptcache"), { recursive: true, force: true });
-    (0, import_node_fs60.renameSync)(kept4, (0, import_node_path73.join)(staged, "root"));
-    writeWhole((0, import_node_path73.join)(staged, "layer.json"), JSON.stringify(layer));
+    (0, import_node_fs61.mkdirSync)(this.all(), { recursive: true });
+    const staged = (0, import_node_path74.join)(work2, "layer");
+    (0, import_node_fs61.mkdirSync)(staged);
+    (0, import_node_fs61.rmSync)((0, import_node_path74.join)(kept4, "aptcache"), { recursive: true, force: true });
+    (0, import_node_fs61.renameSync)(kept4, (0, import_node_path74.join)(staged, "root"));
+    writeWhole((0, import_node_path74.join)(staged, "layer.json"), JSON.stringify(layer));
     if (exists(this.folder(id))) await this.driver.remove(this.folder(id));
-    (0, import_node_fs60.renameSync)(staged, this.folder(id));
+    (0, import_node_fs61.renameSync)(staged, this.folder(id));
     this.layers.set(id, layer);
   }
   async sound(chain) {
     for (const folder2 of chain) if (!this.known.has(folder2) && !await this.driver.ready(folder2)) return false;
     for (const folder2 of chain) {
-      if (!this.known.has(folder2) && folder2 !== this.base.root) noteUse((0, import_node_path73.join)((0, import_node_path73.dirname)(folder2), "layer.json"));
+      if (!this.known.has(folder2) && folder2 !== this.base.root) noteUse((0, import_node_path74.join)((0, import_node_path74.dirname)(folder2), "layer.json"));
       this.known.add(folder2);
     }
     return true;
@@ -35609,7 +35715,7 @@ var SystemLayers = class {
     let best;
     let names4 = [];
     try {
-      names4 = (0, import_node_fs60.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
+      names4 = (0, import_node_fs61.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
     } catch {
     }
     for (const id of names4) {
@@ -35621,65 +35727,77 @@ var SystemLayers = class {
     }
     return best;
   }
+  /** Keeps packages in the mirror that a root has; it fails where neither the mirror nor the archive has one. */
+  async mirrored(packages) {
+    if (!this.mirror || await this.mirror.hasSet(packages)) return good(true);
+    const fetched = await this.fetch(packages);
+    if (fetched.ok) await this.mirror.noteSet(packages);
+    return fetched;
+  }
   archives() {
-    const folder2 = (0, import_node_path73.join)(this.state, "archives");
-    (0, import_node_fs60.mkdirSync)((0, import_node_path73.join)(folder2, "partial"), { recursive: true });
+    const folder2 = (0, import_node_path74.join)(this.state, "archives");
+    (0, import_node_fs61.mkdirSync)((0, import_node_path74.join)(folder2, "partial"), { recursive: true });
     return folder2;
   }
   /** Brings packages into the shared folder of .deb files; apt checks each against the signed lists. */
   async fetch(packages) {
-    const file3 = (p) => {
-      const [name6 = "", version3 = ""] = p.split("=");
-      return `${name6}_${version3.replaceAll(":", "%3a")}_`;
-    };
-    return withMutex((0, import_node_path73.join)(this.state, "archives.lock"), async () => {
-      const held = (0, import_node_fs60.readdirSync)(this.archives());
-      const found2 = packages.map((p) => held.find((h) => h.startsWith(file3(p))));
-      for (const name6 of found2) if (name6 !== void 0) noteUse((0, import_node_path73.join)(this.archives(), name6));
-      const missing = packages.filter((_, i) => found2[i] === void 0);
-      if (!missing.length) return good(true);
-      const work2 = newScratch(this.state);
-      const got = await this.driver.enter({
-        root: { layers: [this.base.root] },
-        network: true,
-        user: "root",
-        work: work2,
-        env: aptEnvironment(await this.proxy()),
-        log: this.log,
-        binds: [...listBinds(this.base), { from: this.archives(), to: "/fetched" }],
-        command: [
-          "sh",
-          "-ec",
-          copyCaches + `new=$(mktemp -d /fetched/.new-XXXXXXXX); trap 'rm -rf "$new"' EXIT; cd "$new"; apt-get "$@"; touch ./*.deb; mv ./*.deb /fetched/`,
-          "apt-get",
-          ...aptOptions,
-          "download",
-          "--",
-          ...missing
-        ]
-      });
-      if (got.code === 0) return good(true);
-      return bad(
-        error("system-fetch", `apt could not fetch ${shortList(missing)}`, {
-          file: this.log,
-          hint: "if the archive no longer has these versions, make the base anew with --renew-base"
-        })
-      );
+    return withMutex((0, import_node_path74.join)(this.state, "archives.lock"), async () => {
+      const lacking2 = () => {
+        const held = (0, import_node_fs61.readdirSync)(this.archives());
+        const found2 = packages.map((p) => held.find((h) => h.startsWith(filePrefix(p))));
+        for (const name6 of found2) if (name6 !== void 0) noteUse((0, import_node_path74.join)(this.archives(), name6));
+        return packages.filter((_, i) => found2[i] === void 0);
+      };
+      await this.mirror?.bring(lacking2(), this.archives());
+      const missing = lacking2();
+      const fetched = missing.length ? await this.download(missing) : good(true);
+      if (fetched.ok) await this.mirror?.keep(packages, this.archives());
+      return fetched;
     });
+  }
+  async download(missing) {
+    const work2 = newScratch(this.state);
+    const got = await this.driver.enter({
+      root: { layers: [this.base.root] },
+      network: true,
+      user: "root",
+      work: work2,
+      env: aptEnvironment(await this.proxy()),
+      log: this.log,
+      binds: [...listBinds(this.base), { from: this.archives(), to: "/fetched" }],
+      command: [
+        "sh",
+        "-ec",
+        copyCaches + `new=$(mktemp -d /fetched/.new-XXXXXXXX); trap 'rm -rf "$new"' EXIT; cd "$new"; apt-get "$@"; touch ./*.deb; mv ./*.deb /fetched/`,
+        "apt-get",
+        ...aptOptions,
+        "download",
+        "--",
+        ...missing
+      ]
+    });
+    if (got.code === 0) return good(true);
+    return bad(
+      error("system-fetch", `apt could not fetch ${shortList(missing)}`, {
+        file: this.log,
+        hint: "if the archive no longer has these versions, make the base anew with --renew-base"
+      })
+    );
   }
   /** dpkg's status of a root with this set, as text. */
   status(layers2) {
-    return layers2.map((l) => (0, import_node_path73.join)(l, "var/lib/dpkg/status")).find(exists);
+    return layers2.map((l) => (0, import_node_path74.join)(l, "var/lib/dpkg/status")).find(exists);
   }
 };
 
 // ts-src/engine/system-packages.ts
-var logOf = (state) => (0, import_node_path74.join)(state, "slipway.log");
+var logOf = (state) => (0, import_node_path75.join)(state, "slipway.log");
 async function openSystem(request, target2, tells) {
   const { driver, state, store: store2 } = request;
   const found2 = request.distro.platforms[target2.platform];
   if (!found2) throw new Error(`no platform ${target2.platform}`);
-  const platform3 = request.renewBase ? { ...found2, renew_days: 0 } : found2;
+  const mirrored = request.distro.mirror === "state";
+  const platform3 = { ...found2, renew_days: renewDays(found2, request.renewBase, mirrored) };
   const base = await openBase(request, target2, platform3, tells);
   if (!base.ok) return base;
   const proxy = async () => platform3.proxy ?? hostProxy();
@@ -35688,7 +35806,12 @@ async function openSystem(request, target2, tells) {
     await store2.readJson(resolvedName(base.value)),
     (digest4) => store2.readJson(setName(digest4))
   );
-  return good({ system, layers: new SystemLayers(driver, state, base.value, proxy, logOf(state)) });
+  const mirror2 = mirrored ? new PackageMirror(store2, base.value.archive) : void 0;
+  return good({ system, layers: new SystemLayers(driver, state, base.value, proxy, logOf(state), mirror2) });
+}
+function renewDays(platform3, renewed, mirrored) {
+  if (renewed) return 0;
+  return mirrored ? Infinity : platform3.renew_days;
 }
 function openBase(request, { platform: name6, architecture: architecture3 }, platform3, tells) {
   const { driver, store: store2, state, distroRoot, progress } = request;
@@ -35700,7 +35823,7 @@ function openBase(request, { platform: name6, architecture: architecture3 }, pla
   const log = logOf(state);
   const now = Date.now();
   const asked2 = { driver, state, distroRoot, name: name6, platform: platform3, architecture: architecture3, now, log, progress, pinned };
-  return request.sharesBases ? sharedBase({ ...asked2, store: store2 }) : ensureBase(asked2);
+  return request.sharesBases || request.distro.mirror === "state" ? sharedBase({ ...asked2, store: store2 }) : ensureBase(asked2);
 }
 var resolvedName = (base) => `resolved/${base.digest.slice(0, 24)}-${base.archive.slice(0, 16)}.json`;
 var setName = (digest4) => `sets/${digest4.slice(0, 2)}/${digest4}.json`;
@@ -35719,10 +35842,33 @@ async function shareAnswers(systems, store2) {
     await store2.writeJson(resolvedName(system.base), { ...there, ...news });
   }
 }
+async function mirrorSystems(graphs) {
+  const told8 = [];
+  for (const { id, layers: layers2, sets, base } of graphs) {
+    const packages = /* @__PURE__ */ new Set();
+    for (const set of new Set(sets)) {
+      const known3 = await set?.packages();
+      if (Array.isArray(known3)) for (const pinned of known3) packages.add(pinned);
+    }
+    const wanted = [...packages].filter((p) => !base.packages.includes(p)).sort(compare);
+    const kept4 = await layers2.mirrored(wanted);
+    if (!kept4.ok)
+      told8.push(
+        warning(
+          "mirror-incomplete",
+          `not all that ${id} takes from its archive is kept: ${kept4.diagnostics[0]?.message}`,
+          {
+            hint: "a build with `mirror: state` needs the archive until it is; --renew-base takes the archive as it is now"
+          }
+        )
+      );
+  }
+  return told8;
+}
 
 // ts-src/engine/task-keys.ts
-var import_node_fs61 = require("node:fs");
-var import_node_path75 = require("node:path");
+var import_node_fs62 = require("node:fs");
+var import_node_path76 = require("node:path");
 init_digest();
 
 // ts-src/plan/package-name-set.ts
@@ -35762,7 +35908,7 @@ var NameIndex = class {
 function reach(set, length) {
   while (set.length < length) set.push(0);
 }
-function join65(set, other) {
+function join66(set, other) {
   reach(set, other.length);
   for (let w = 0; w < other.length; w++) set[w] |= other[w];
 }
@@ -35812,7 +35958,7 @@ var TaskKeys = class {
     const built = graph2.closures.build[n];
     const more = { build: [], test: graph2.closures.test[n], docs: graph2.closures.docs[n] }[kind] ?? [];
     const direct = kind === "build" ? built : [.../* @__PURE__ */ new Set([n, ...built, ...more])];
-    for (const d of direct) join65(names4, this.namesOf(graph2, d));
+    for (const d of direct) join66(names4, this.namesOf(graph2, d));
     const set = await graph2.system.resolve(vocabulary.sorted(names4));
     if (typeof set === "string") return `apt can't install what it needs: ${set}`;
     if (kind === "build") graph2.sets[n] = set;
@@ -35875,7 +36021,7 @@ var TaskKeys = class {
         templates: this.templatesDigest(p.buildType),
         base: graph2.base.digest,
         manifest: this.manifestDigest(graph2, p.name),
-        patches: (settings3.patches ?? []).map((f) => sha256((0, import_node_fs61.readFileSync)((0, import_node_path75.join)(this.distroRoot, f)))).join(" ")
+        patches: (settings3.patches ?? []).map((f) => sha256((0, import_node_fs62.readFileSync)((0, import_node_path76.join)(this.distroRoot, f)))).join(" ")
       });
       own3[n] = there = { parts: parts2, text: keyText(parts2) };
     }
@@ -35925,7 +36071,7 @@ var TaskKeys = class {
       const d = graph2.closures.index.get(name6);
       if (d === void 0) continue;
       const below3 = brought[d];
-      if (below3) join65(names4, below3);
+      if (below3) join66(names4, below3);
       else for (const c of [d, ...graph2.closures.run(d)]) addOwn(c);
     }
     brought[n] = names4;
@@ -36056,10 +36202,10 @@ async function prepareScopes(input, options5, store2, history) {
 }
 
 // ts-src/engine/system-lock.ts
-var import_node_path76 = require("node:path");
+var import_node_path77 = require("node:path");
 init_diagnostics();
 init_files();
-var file2 = (workspace) => (0, import_node_path76.join)(workspace.state, "platforms.json");
+var file2 = (workspace) => (0, import_node_path77.join)(workspace.state, "platforms.json");
 function knownPlatforms(workspace) {
   const known3 = readJson(file2(workspace)) ?? {};
   return Object.fromEntries(
@@ -36128,6 +36274,7 @@ async function endBuild(values, planned2, wanted, { session: session2, published
   if (published.diagnostics.length) showDiagnostics(published.diagnostics);
   const platforms = await platformsOf(workspace, runs);
   if (planned2.lock) showDiagnostics(moved2(planned2.lock, platforms));
+  if (workspace.distro.mirror === "state") showDiagnostics(await mirrorSystems(runs));
   const verdicts = await judgeTests(runs, store2, plan2.stamp);
   for (const t of results) {
     const verdict2 = verdicts.get(t.id);
@@ -36143,7 +36290,7 @@ ${verdict2}`;
   const tails = (t) => t.log ? tellingPart((readIf(t.log) ?? "").slice(-4e5)) : [];
   (failed5 ? writeMessage : writeNote)(
     renderSummary(
-      results.map((t) => t.log ? { ...t, log: (0, import_node_path77.join)(output, t.log) } : t),
+      results.map((t) => t.log ? { ...t, log: (0, import_node_path78.join)(output, t.log) } : t),
       tails,
       Date.now() - begun
     )
@@ -36158,11 +36305,11 @@ ${verdict2}`;
   if (values.json) writeOutput(`${JSON.stringify({ stamp: plan2.stamp, output, results })}
 `);
   else if (published.sources.length) {
-    writeNote(`report: ${(0, import_node_path77.join)(output, "report.html")}
+    writeNote(`report: ${(0, import_node_path78.join)(output, "report.html")}
 `);
     writeNote("\nTo install from this repository, put this into /etc/apt/sources.list.d/slipway.sources:\n\n");
     writeOutput(published.sources.join("\n"));
-    const closed = notForAll((0, import_node_path77.join)(output, "apt"));
+    const closed = notForAll((0, import_node_path78.join)(output, "apt"));
     if (closed)
       writeMessage(
         `
@@ -36174,7 +36321,7 @@ note: apt reads as the user _apt, who may not enter ${closed}: chmod o+x it, or 
 }
 function notForAll(path2) {
   const parts2 = path2.split("/");
-  return parts2.map((_, i) => parts2.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs62.statSync)(p).mode & 1) === 0);
+  return parts2.map((_, i) => parts2.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs63.statSync)(p).mode & 1) === 0);
 }
 
 // ts-src/cli/run-options.ts
@@ -36183,8 +36330,8 @@ init_sizes();
 
 // ts-src/sandbox/docker.ts
 var import_node_crypto8 = require("node:crypto");
-var import_node_fs63 = require("node:fs");
-var import_node_path78 = require("node:path");
+var import_node_fs64 = require("node:fs");
+var import_node_path79 = require("node:path");
 init_digest();
 init_files();
 init_process();
@@ -36365,7 +36512,7 @@ var capabilities = [
   "SETFCAP"
 ];
 var docker = (args, options5 = {}) => run("docker", args, options5);
-var imageOf = (folder2) => readIf((0, import_node_path78.join)(folder2, marker))?.trim();
+var imageOf = (folder2) => readIf((0, import_node_path79.join)(folder2, marker))?.trim();
 var ranOutOfMemory = async (name6) => (await docker(["inspect", "--format", "{{.State.OOMKilled}}", name6])).stdout.trim() === "true";
 var du = (args) => run("du", args, { env: { ...process.env, LC_ALL: "C" } });
 async function sweep2(label) {
@@ -36420,10 +36567,10 @@ function createArguments(entry, { name: name6, label, image: image2, limits: lim
 }
 async function copyLayers(layers2, name6, work2) {
   for (const layer of [...layers2].reverse()) {
-    const archive = (0, import_node_path78.join)(work2, "over.tar");
+    const archive = (0, import_node_path79.join)(work2, "over.tar");
     const packed3 = await run("tar", ["-c", "--owner=0", "--group=0", "-f", archive, "-C", layer, "."]);
     const copied2 = packed3.code === 0 ? await run("sh", ["-c", 'docker cp - "$1:/" < "$2"', "sh", name6, archive]) : packed3;
-    (0, import_node_fs63.rmSync)(archive, { force: true });
+    (0, import_node_fs64.rmSync)(archive, { force: true });
     if (copied2.code !== 0) return copied2;
   }
   return void 0;
@@ -36441,18 +36588,18 @@ async function start2({ log, signal, terminal }, name6, limits2) {
   return outcome;
 }
 async function commit(name6, keep2) {
-  (0, import_node_fs63.mkdirSync)((0, import_node_path78.join)(keep2, "var/lib/dpkg"), { recursive: true });
+  (0, import_node_fs64.mkdirSync)((0, import_node_path79.join)(keep2, "var/lib/dpkg"), { recursive: true });
   const tag = `slipway-layer:${sha256(`${keep2}${name6}`).slice(0, 24)}`;
   const committed = await docker(["commit", "--change", 'CMD ["sh"]', name6, tag]);
   if (committed.code !== 0) return committed;
-  const status = await docker(["cp", `${name6}:/var/lib/dpkg/status`, (0, import_node_path78.join)(keep2, "var/lib/dpkg/status")]);
+  const status = await docker(["cp", `${name6}:/var/lib/dpkg/status`, (0, import_node_path79.join)(keep2, "var/lib/dpkg/status")]);
   if (status.code !== 0) return status;
-  (0, import_node_fs63.writeFileSync)((0, import_node_path78.join)(keep2, marker), `${tag}
+  (0, import_node_fs64.writeFileSync)((0, import_node_path79.join)(keep2, marker), `${tag}
 `);
   return void 0;
 }
 async function enter(entry, label) {
-  (0, import_node_fs63.mkdirSync)(entry.work, { recursive: true });
+  (0, import_node_fs64.mkdirSync)(entry.work, { recursive: true });
   const images = entry.root.layers.map(imageOf);
   const at2 = images.findIndex((i) => i !== void 0);
   const image2 = images[at2];
@@ -36490,11 +36637,11 @@ async function remove2(folder2) {
       "--network",
       "none",
       "--volume",
-      `${(0, import_node_path78.dirname)(folder2)}:/parent`,
+      `${(0, import_node_path79.dirname)(folder2)}:/parent`,
       image2,
       "rm",
       "-rf",
-      `/parent/${(0, import_node_path78.basename)(folder2)}`
+      `/parent/${(0, import_node_path79.basename)(folder2)}`
     ]);
 }
 function dockerDriver(state) {
@@ -36511,8 +36658,8 @@ function dockerDriver(state) {
       const tag = `slipway-base:${(await sha256File(tar)).slice(0, 24)}`;
       const imported = await docker(["import", tar, tag]);
       if (imported.code !== 0) return imported;
-      (0, import_node_fs63.mkdirSync)(folder2, { recursive: true });
-      (0, import_node_fs63.writeFileSync)((0, import_node_path78.join)(folder2, marker), `${tag}
+      (0, import_node_fs64.mkdirSync)(folder2, { recursive: true });
+      (0, import_node_fs64.writeFileSync)((0, import_node_path79.join)(folder2, marker), `${tag}
 `);
       return run("tar", ["-x", "--no-same-owner", "-f", tar, "-C", folder2, "./var/lib/dpkg/status"]);
     },
@@ -36529,7 +36676,7 @@ function dockerDriver(state) {
     },
     remove: remove2,
     async discard(folder2) {
-      for (const image2 of [folder2, (0, import_node_path78.join)(folder2, "root")].flatMap((f) => imageOf(f) ?? []))
+      for (const image2 of [folder2, (0, import_node_path79.join)(folder2, "root")].flatMap((f) => imageOf(f) ?? []))
         await docker(["image", "rm", image2]);
       await remove2(folder2);
     }
@@ -36537,8 +36684,8 @@ function dockerDriver(state) {
 }
 
 // ts-src/sandbox/unshare.ts
-var import_node_fs64 = require("node:fs");
-var import_node_path79 = require("node:path");
+var import_node_fs65 = require("node:fs");
+var import_node_path80 = require("node:path");
 
 // resources/templates/enter.pl
 var enter_default = `# The first process of a root: enter.sh runs it in the host's perl when everything is mounted on the folder \`m\`.
@@ -36709,7 +36856,7 @@ mount -t overlay overlay -o "ro,nosuid,nodev,lowerdir=$lower$options" m
 exec "$@"`;
 function readRoot(reading, plain5, propagation, inside) {
   const { work: work2, command: command2, env, log, signal, onOutput } = reading;
-  (0, import_node_fs64.mkdirSync)(work2, { recursive: true });
+  (0, import_node_fs65.mkdirSync)(work2, { recursive: true });
   const layers2 = linkLayers(reading.layers, work2);
   return inside(
     ["--mount", "--propagation", propagation],
@@ -36719,16 +36866,16 @@ function readRoot(reading, plain5, propagation, inside) {
 }
 function linkLayers(layers2, work2) {
   return layers2.map((layer, i) => {
-    (0, import_node_fs64.symlinkSync)(layer, (0, import_node_path79.join)(work2, `l${i}`));
+    (0, import_node_fs65.symlinkSync)(layer, (0, import_node_path80.join)(work2, `l${i}`));
     return `l${i}`;
   }).join(":");
 }
 function linkUpper(keep2, work2) {
   if (!keep2) return "tmpfs";
-  (0, import_node_fs64.mkdirSync)(keep2, { recursive: true });
-  (0, import_node_fs64.mkdirSync)(`${keep2}.work`, { recursive: true });
-  (0, import_node_fs64.symlinkSync)(keep2, (0, import_node_path79.join)(work2, "k"));
-  (0, import_node_fs64.symlinkSync)(`${keep2}.work`, (0, import_node_path79.join)(work2, "k.work"));
+  (0, import_node_fs65.mkdirSync)(keep2, { recursive: true });
+  (0, import_node_fs65.mkdirSync)(`${keep2}.work`, { recursive: true });
+  (0, import_node_fs65.symlinkSync)(keep2, (0, import_node_path80.join)(work2, "k"));
+  (0, import_node_fs65.symlinkSync)(`${keep2}.work`, (0, import_node_path80.join)(work2, "k.work"));
   return "k";
 }
 var enterEnvironment2 = (entry, limits2, group, plain5) => ({
@@ -36741,7 +36888,7 @@ var enterEnvironment2 = (entry, limits2, group, plain5) => ({
   ...countsProcesses() ? { ENTER_PROCESSES: String(limits2.processes) } : {}
 });
 async function enterRoot(entry, plain5, propagation, inside) {
-  (0, import_node_fs64.mkdirSync)(entry.work, { recursive: true });
+  (0, import_node_fs65.mkdirSync)(entry.work, { recursive: true });
   const layers2 = linkLayers(entry.root.layers, entry.work);
   const upper = linkUpper(entry.root.keep, entry.work);
   const binds = entry.binds.flatMap((b) => [b.from, `${b.readOnly ? "ro:" : ""}${b.to}`]);
@@ -36813,7 +36960,7 @@ function unshareDriver() {
       return outcome;
     },
     unpack: (tar, folder2) => {
-      (0, import_node_fs64.mkdirSync)(folder2, { recursive: true });
+      (0, import_node_fs65.mkdirSync)(folder2, { recursive: true });
       return inside([], ["tar", "-x", "--numeric-owner", "--exclude", "./dev/*", "-f", tar, "-C", folder2], {});
     },
     ready: (folder2) => Promise.resolve(exists(folder2)),
@@ -36995,7 +37142,7 @@ function namesByDebian(planned2) {
 }
 
 // ts-src/cli/archive-check.ts
-var import_node_path80 = require("node:path");
+var import_node_path81 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -37071,7 +37218,7 @@ var archiveCheck = (planned2) => (scope2, target2, names4) => {
 function told5(m, scope2, target2, workspace) {
   const users2 = m.neededBy.length ? `needed by ${someOf(m.neededBy, 5)}` : `needed by the tests or the documentation of ${someOf(m.testedBy, 5)}`;
   const from = m.key === void 0 ? "which distro.yaml gives" : `which the rosdep key '${m.key}' gives`;
-  const text8 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path80.resolve)(workspace.root, m.file));
+  const text8 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path81.resolve)(workspace.root, m.file));
   const line2 = text8 === void 0 || m.key === void 0 ? void 0 : lineOfKey(text8, m.key);
   return (m.neededBy.length ? error : warning)(
     "system-missing",
@@ -37191,8 +37338,8 @@ function takeDocs(t, record3, cached3) {
 var earlier = (cached3) => cached3 ? "cached: " : "";
 
 // ts-src/engine/task-runner.ts
-var import_node_fs65 = require("node:fs");
-var import_node_path82 = require("node:path");
+var import_node_fs66 = require("node:fs");
+var import_node_path83 = require("node:path");
 
 // ts-src/engine/docs/stored-record.ts
 async function readDocRecord(store2, key) {
@@ -37202,7 +37349,7 @@ async function readDocRecord(store2, key) {
 }
 
 // ts-src/engine/store-repair.ts
-var import_node_path81 = require("node:path");
+var import_node_path82 = require("node:path");
 var StoreRepair = class {
   constructor(options5) {
     this.options = options5;
@@ -37245,7 +37392,7 @@ var StoreRepair = class {
     options5.note(`the store lost ${p.name}, or it was damaged: it is built again`);
     const resolved = await options5.taskKeys.resolveKey(graph2, d);
     if (typeof resolved === "string") return resolved;
-    const log = (0, import_node_path81.join)(options5.output, "logs", graph2.id, `${p.name}.log`);
+    const log = (0, import_node_path82.join)(options5.output, "logs", graph2.id, `${p.name}.log`);
     const outcome = await this.build(graph2, { graph: graph2, number: d, package: p, resolved, log });
     if (outcome.state === "failed") return `'${p.name}' was lost, and can't be built again: ${outcome.reason}`;
     options5.restored(graph2, d, outcome.value);
@@ -37296,20 +37443,20 @@ var TaskRunner = class {
   async run(graph2, task, resolved, started) {
     const { options: options5 } = this;
     const p = packageOf(graph2, task);
-    const lock2 = (0, import_node_path82.join)(options5.state, "locks", resolved.key);
+    const lock2 = (0, import_node_path83.join)(options5.state, "locks", resolved.key);
     const outcome = await withMutex(
       lock2,
       async () => {
         const another = await this.doneMeanwhile(graph2, task, resolved.key);
         if (another) return another;
         const kind = kindOf3(graph2, task);
-        const log = (0, import_node_path82.join)("logs", graph2.id, `${p.name}${kind === "build" ? "" : `.${kind}`}.log`);
+        const log = (0, import_node_path83.join)("logs", graph2.id, `${p.name}${kind === "build" ? "" : `.${kind}`}.log`);
         started(log);
-        return this.doNow(graph2, task, resolved, (0, import_node_path82.join)(options5.output, log));
+        return this.doNow(graph2, task, resolved, (0, import_node_path83.join)(options5.output, log));
       },
       () => this.reports.note(`${p.name}: another slipway does it; waiting`)
     );
-    (0, import_node_fs65.rmSync)(lock2, { force: true });
+    (0, import_node_fs66.rmSync)(lock2, { force: true });
     return outcome;
   }
   async doneMeanwhile(graph2, task, key) {
@@ -37653,8 +37800,8 @@ function makeProgress(options5) {
 
 // ts-src/collect/collect.ts
 var import_node_crypto9 = require("node:crypto");
-var import_node_fs68 = require("node:fs");
-var import_node_path85 = require("node:path");
+var import_node_fs69 = require("node:fs");
+var import_node_path86 = require("node:path");
 init_files();
 init_process();
 
@@ -37683,19 +37830,19 @@ function countKinds(things) {
 }
 
 // ts-src/collect/machine.ts
-var import_node_fs67 = require("node:fs");
-var import_node_path84 = require("node:path");
+var import_node_fs68 = require("node:fs");
+var import_node_path85 = require("node:path");
 init_files();
 
 // ts-src/collect/measure.ts
-var import_node_fs66 = require("node:fs");
-var import_node_path83 = require("node:path");
+var import_node_fs67 = require("node:fs");
+var import_node_path84 = require("node:path");
 init_files();
 init_faults();
 var isGone = (e) => codeOf(e) === "ENOENT";
 function statOf(path2) {
   try {
-    return (0, import_node_fs66.lstatSync)(path2);
+    return (0, import_node_fs67.lstatSync)(path2);
   } catch (e) {
     if (isGone(e)) return void 0;
     throw e;
@@ -37714,8 +37861,8 @@ function measure(path2) {
     if (stat2.isDirectory()) {
       total.bytes += bytes;
       for (const name6 of namesIn2(at2)) {
-        const inner = statOf((0, import_node_path83.join)(at2, name6));
-        if (inner && inner.dev === stat2.dev) todo.push([(0, import_node_path83.join)(at2, name6), inner]);
+        const inner = statOf((0, import_node_path84.join)(at2, name6));
+        if (inner && inner.dev === stat2.dev) todo.push([(0, import_node_path84.join)(at2, name6), inner]);
       }
     } else if (stat2.nlink > 1) {
       const one = shared2.get(stat2.ino) ?? { seen: 0, names: stat2.nlink, bytes };
@@ -37728,7 +37875,7 @@ function measure(path2) {
 }
 function namesIn2(folder2) {
   try {
-    return (0, import_node_fs66.readdirSync)(folder2);
+    return (0, import_node_fs67.readdirSync)(folder2);
   } catch (e) {
     if (isGone(e)) return [];
     throw e;
@@ -37739,7 +37886,7 @@ var SizeMemory = class {
   before;
   now = {};
   constructor(state) {
-    this.file = (0, import_node_path83.join)(state, "sizes.json");
+    this.file = (0, import_node_path84.join)(state, "sizes.json");
     this.before = readJson(this.file) ?? {};
   }
   async of(name6, path2, ask2) {
@@ -37761,10 +37908,10 @@ var day3 = 864e5;
 var unannounced = day3;
 var baseFactor = 3;
 function entries(state, folder2, pattern) {
-  const path2 = (0, import_node_path84.join)(state, folder2);
+  const path2 = (0, import_node_path85.join)(state, folder2);
   try {
-    if (!(0, import_node_fs67.lstatSync)(path2).isDirectory()) return [];
-    return (0, import_node_fs67.readdirSync)(path2).filter((name6) => pattern.test(name6)).sort();
+    if (!(0, import_node_fs68.lstatSync)(path2).isDirectory()) return [];
+    return (0, import_node_fs68.readdirSync)(path2).filter((name6) => pattern.test(name6)).sort();
   } catch (e) {
     if (["ENOENT", "ENOTDIR"].includes(codeOf(e) ?? "")) return [];
     throw e;
@@ -37772,7 +37919,7 @@ function entries(state, folder2, pattern) {
 }
 var timeOf2 = (path2) => {
   try {
-    return (0, import_node_fs67.lstatSync)(path2).mtimeMs;
+    return (0, import_node_fs68.lstatSync)(path2).mtimeMs;
   } catch {
     return 0;
   }
@@ -37788,7 +37935,7 @@ async function surveyMachine(survey) {
     ...archives(survey),
     ...clones(survey),
     ...entries(survey.state, "cache/objects", /^[0-9a-f]{2}$/).flatMap(
-      (part) => plain4(survey, "copies of stored objects", (0, import_node_path84.join)("cache/objects", part), /^[0-9a-f]{64}$/)
+      (part) => plain4(survey, "copies of stored objects", (0, import_node_path85.join)("cache/objects", part), /^[0-9a-f]{64}$/)
     ),
     ...simple.flatMap(([kind, folder2, pattern]) => plain4(survey, kind, folder2, pattern))
   ];
@@ -37796,7 +37943,7 @@ async function surveyMachine(survey) {
 async function unpacked({ state, sizes, days }) {
   const found2 = [];
   for (const name6 of entries(state, "unpacked", /^[0-9a-f]{64}$/)) {
-    const folder2 = (0, import_node_path84.join)(state, "unpacked", name6);
+    const folder2 = (0, import_node_path85.join)(state, "unpacked", name6);
     const used = timeOf2(`${folder2}.json`);
     const bytes = await sizes.of(`unpacked/${name6}`, folder2, () => Promise.resolve(measure(folder2).bytes));
     found2.push({ kind: "unpacked packages", paths: [folder2, `${folder2}.json`], used, until: used + days * day3, bytes });
@@ -37808,7 +37955,7 @@ async function layers({ state, sizes, days, driver }, folder2) {
   const parents = /* @__PURE__ */ new Map();
   const names4 = entries(state, folder2, /^[0-9a-f]{24}$/);
   for (const id of names4) {
-    const file3 = (0, import_node_path84.join)(state, folder2, id, "layer.json");
+    const file3 = (0, import_node_path85.join)(state, folder2, id, "layer.json");
     used.set(id, timeOf2(file3));
     parents.set(id, readJson(file3)?.parent);
   }
@@ -37823,7 +37970,7 @@ async function layers({ state, sizes, days, driver }, folder2) {
   const depths = new Map(names4.map((id) => [id, depth2(id)]));
   const found2 = [];
   for (const id of names4.sort((a, b) => (depths.get(b) ?? 0) - (depths.get(a) ?? 0))) {
-    const path2 = (0, import_node_path84.join)(state, folder2, id);
+    const path2 = (0, import_node_path85.join)(state, folder2, id);
     const last = used.get(id) ?? 0;
     const bytes = await sizes.of(`${folder2}/${id}`, path2, () => driver.size(path2));
     found2.push({
@@ -37840,20 +37987,20 @@ async function layers({ state, sizes, days, driver }, folder2) {
 async function bases({ state, sizes, days, driver }) {
   const found2 = [];
   for (const platform3 of entries(state, "bases", /^[A-Za-z0-9]/)) {
-    const folder2 = (0, import_node_path84.join)("bases", platform3);
-    const current = readJson((0, import_node_path84.join)(state, folder2, "current.json"))?.folder;
+    const folder2 = (0, import_node_path85.join)("bases", platform3);
+    const current = readJson((0, import_node_path85.join)(state, folder2, "current.json"))?.folder;
     for (const name6 of entries(state, folder2, /^[0-9a-f]{16}-[0-9a-f]{8}$/)) {
-      const path2 = (0, import_node_path84.join)(state, folder2, name6);
+      const path2 = (0, import_node_path85.join)(state, folder2, name6);
       const used = timeOf2(path2);
       const newest = current?.endsWith(`/${platform3}/${name6}`) === true;
       found2.push({
         kind: "bases",
         root: true,
-        paths: [path2, ...newest ? [(0, import_node_path84.join)(state, folder2, "current.json")] : [(0, import_node_path84.join)(state, folder2, `kept-${name6}.json`)]],
+        paths: [path2, ...newest ? [(0, import_node_path85.join)(state, folder2, "current.json")] : [(0, import_node_path85.join)(state, folder2, `kept-${name6}.json`)]],
         used,
         until: used + days * day3 * (newest ? baseFactor : 1),
         held: newest,
-        bytes: await sizes.of((0, import_node_path84.join)(folder2, name6), path2, () => driver.size(path2))
+        bytes: await sizes.of((0, import_node_path85.join)(folder2, name6), path2, () => driver.size(path2))
       });
     }
   }
@@ -37862,9 +38009,9 @@ async function bases({ state, sizes, days, driver }) {
 async function recorded({ state, sizes, days, driver }, kind, folder2, pattern, record3) {
   const found2 = [];
   for (const name6 of entries(state, folder2, pattern)) {
-    const path2 = (0, import_node_path84.join)(state, folder2, name6);
-    const used = timeOf2((0, import_node_path84.join)(path2, record3));
-    const bytes = await sizes.of((0, import_node_path84.join)(folder2, name6), path2, () => driver.size(path2));
+    const path2 = (0, import_node_path85.join)(state, folder2, name6);
+    const used = timeOf2((0, import_node_path85.join)(path2, record3));
+    const bytes = await sizes.of((0, import_node_path85.join)(folder2, name6), path2, () => driver.size(path2));
     found2.push({ kind, root: true, paths: [path2, `${path2}.lock`], used, until: used + days * day3, bytes });
   }
   return found2;
@@ -37879,7 +38026,7 @@ var mostPacks = 200;
 function clones(survey) {
   return entries(survey.state, "git", /\.git$/).flatMap((name6) => {
     const found2 = plain4(survey, "clones", "git", new RegExp(`^${name6.replaceAll(".", "\\.")}$`));
-    const packs = entries(survey.state, (0, import_node_path84.join)("git", name6, "objects", "pack"), /\.pack$/).length;
+    const packs = entries(survey.state, (0, import_node_path85.join)("git", name6, "objects", "pack"), /\.pack$/).length;
     return packs > mostPacks ? found2.map((one) => ({ ...one, until: one.used + unannounced })) : found2;
   });
 }
@@ -37900,7 +38047,7 @@ var simple = [
 ];
 function plain4({ state, days, now }, kind, folder2, pattern, least = unannounced) {
   return entries(state, folder2, pattern).flatMap((name6) => {
-    const path2 = (0, import_node_path84.join)(state, folder2, name6);
+    const path2 = (0, import_node_path85.join)(state, folder2, name6);
     const found2 = measure(path2);
     if (!found2.files) return [];
     const stays = kind === "left over" ? least : Math.max(least, days * day3);
@@ -38049,6 +38196,7 @@ async function forgetImages(store2, expired) {
 }
 
 // ts-src/collect/reach.ts
+init_lockfile();
 var day4 = 864e5;
 var grace = day4;
 var wrongForm = (name6, { blobs }) => Object.assign(
@@ -38066,6 +38214,7 @@ async function findRoots({ store: store2, now, days, grace: least }) {
     objects: /* @__PURE__ */ new Set(),
     keys: /* @__PURE__ */ new Map(),
     states: /* @__PURE__ */ new Set(),
+    archives: /* @__PURE__ */ new Set(),
     images: { files: [], expired: [] },
     runs,
     newest: runs.filter(({ name: name6 }) => isRunName(name6)).reduce((a, b) => b.modified > a.modified ? b : a, {
@@ -38103,6 +38252,7 @@ async function rootsOfChannels(store2, roots, use) {
       const { indices = {}, packed: packed3 = {}, contents: contents3 = {}, sources = {}, lock: lock2 } = state ?? {};
       const lists = [packed3, sources].flatMap((all) => Object.values(all).flat());
       keep2([...Object.values(indices), ...lists, ...Object.values(contents3), lock2]);
+      for (const archive of await archivesIn(store2, lock2)) roots.archives.add(archive);
     }
     for (const suites of [channel2.former, ...states.map((s) => s?.suites)])
       for (const suite2 of Object.values(suites ?? {}))
@@ -38111,6 +38261,11 @@ async function rootsOfChannels(store2, roots, use) {
           keep2([...held.files, ...held.sources ?? []]);
         }
   }
+}
+async function archivesIn(store2, lock2) {
+  const text8 = lock2 && await store2.readText(lock2);
+  const read3 = text8 === void 0 ? void 0 : readLock("lock.yaml", text8);
+  return read3?.ok ? Object.values(read3.value.platforms).map(({ archive }) => mirrorName(archive)) : [];
 }
 var baseName = (name6) => name6.slice(name6.lastIndexOf("/") + 1).replace(/\.json(\.gz)?$/, "");
 async function surveyStore(survey) {
@@ -38158,15 +38313,32 @@ async function taskRecords(survey, roots, age) {
     }
   return found2;
 }
+async function mirroredArchives({ store: store2 }, { archives: archives2 }) {
+  const kept4 = new Set((await listed3(store2, "mirror")).map(({ name: name6 }) => name6.split("/")[1] ?? ""));
+  const current = /* @__PURE__ */ new Set();
+  for (const { name: name6 } of await listed3(store2, "bases/shared")) {
+    const shared2 = await store2.readJson(name6);
+    if (shared2 && baseName(name6) !== shared2.digest) current.add(mirrorName(shared2.archive));
+  }
+  const stays = (archive) => archive !== void 0 && kept4.has(archive) && (archives2.has(archive) || current.has(archive));
+  return (name6, value2) => {
+    if (name6.startsWith("mirror/underlays/")) return true;
+    const archive = value2 && "archive" in value2 ? value2.archive : void 0;
+    if (typeof archive === "string") return stays(mirrorName(archive));
+    return stays(name6.startsWith("mirror/") ? name6.split("/")[1] : /-([0-9a-f]{16})\.json$/.exec(name6)?.[1]);
+  };
+}
 async function otherRecords(survey, roots, age) {
   const { store: store2 } = survey;
   const found2 = [];
-  for (const kind of ["sources", "bases"])
+  const mirrored = await mirroredArchives(survey, roots);
+  for (const kind of ["sources", "bases", "mirror"])
     for (const blob of await listed3(store2, kind)) {
       const value2 = await store2.readJson(blob.name);
       const files = value2 && "tar" in value2 ? [value2.tar, value2.lists] : [value2];
-      const objects2 = files.flatMap((f) => f && typeof f.sha256 === "string" ? [f.sha256] : []);
-      found2.push({ ...holderOf2(survey, kind, blob, blob.modified + age), objects: objects2 });
+      const objects2 = files.flatMap((f) => f && "sha256" in f && typeof f.sha256 === "string" ? [f.sha256] : []);
+      if (kind !== "sources" && mirrored(blob.name, value2)) for (const digest4 of objects2) roots.objects.add(digest4);
+      else found2.push({ ...holderOf2(survey, kind, blob, blob.modified + age), objects: objects2 });
     }
   for (const kind of ["resolved", "sets", "image-packed", "untrusted"])
     for (const blob of await listed3(store2, kind))
@@ -38224,7 +38396,7 @@ async function collect(request) {
   const { state, now, days, dryRun } = request;
   if (!exists(state)) return { removed: [], kept: [], busy: false };
   const release2 = await tryMutex(useLock(state));
-  const trash = (0, import_node_path85.join)(state, "trash");
+  const trash = (0, import_node_path86.join)(state, "trash");
   try {
     const sizes = new SizeMemory(state);
     const machine = await surveyMachine({ state, driver: request.driver, sizes, now, days });
@@ -38240,7 +38412,7 @@ async function collect(request) {
       if (release2) {
         for (const thing of machine) if (expired.has(thing)) discard(thing, trash);
         await shrinkFolders(state, now);
-        shortenLog((0, import_node_path85.join)(state, "slipway.log"));
+        shortenLog((0, import_node_path86.join)(state, "slipway.log"));
         sizes.save();
       }
       if (request.store && contents3) await removeFromStore(request.store.store, contents3, expired);
@@ -38262,31 +38434,31 @@ async function contentsOf(request, alone) {
   return surveyStore({ store: store2.store, now, days, grace: store2.own && alone ? 0 : grace });
 }
 function discard({ paths: paths2 }, trash) {
-  const folder2 = (0, import_node_path85.join)(trash, (0, import_node_crypto9.randomBytes)(8).toString("hex"));
-  (0, import_node_fs68.mkdirSync)(folder2, { recursive: true });
-  for (const path2 of paths2.filter(exists)) (0, import_node_fs68.renameSync)(path2, (0, import_node_path85.join)(folder2, (0, import_node_path85.basename)(path2)));
+  const folder2 = (0, import_node_path86.join)(trash, (0, import_node_crypto9.randomBytes)(8).toString("hex"));
+  (0, import_node_fs69.mkdirSync)(folder2, { recursive: true });
+  for (const path2 of paths2.filter(exists)) (0, import_node_fs69.renameSync)(path2, (0, import_node_path86.join)(folder2, (0, import_node_path86.basename)(path2)));
 }
 async function empty(trash, driver) {
   if (!exists(trash)) return;
-  for (const name6 of (0, import_node_fs68.readdirSync)(trash))
-    for (const inner of (0, import_node_fs68.readdirSync)((0, import_node_path85.join)(trash, name6))) await driver.discard((0, import_node_path85.join)(trash, name6, inner));
+  for (const name6 of (0, import_node_fs69.readdirSync)(trash))
+    for (const inner of (0, import_node_fs69.readdirSync)((0, import_node_path86.join)(trash, name6))) await driver.discard((0, import_node_path86.join)(trash, name6, inner));
   await driver.remove(trash);
 }
 var hour = 36e5;
 async function shrinkFolders(state, now) {
-  const gitDir = (0, import_node_path85.join)(state, "git", "folders.git");
-  const marker2 = (0, import_node_path85.join)(gitDir, "slipway-pruned");
-  if (!exists((0, import_node_path85.join)(gitDir, "HEAD")) || exists(marker2) && now - (0, import_node_fs68.statSync)(marker2).mtimeMs < hour) return;
+  const gitDir = (0, import_node_path86.join)(state, "git", "folders.git");
+  const marker2 = (0, import_node_path86.join)(gitDir, "slipway-pruned");
+  if (!exists((0, import_node_path86.join)(gitDir, "HEAD")) || exists(marker2) && now - (0, import_node_fs69.statSync)(marker2).mtimeMs < hour) return;
   await withMutex(`${gitDir}.lock`, async () => {
     await run("git", ["--git-dir", gitDir, "prune", "--expire=1.hour.ago"]);
-    (0, import_node_fs68.writeFileSync)(marker2, "");
+    (0, import_node_fs69.writeFileSync)(marker2, "");
   });
 }
 var longestLog = 32 << 20;
 function shortenLog(log) {
-  if (!exists(log) || (0, import_node_fs68.statSync)(log).size <= longestLog) return;
+  if (!exists(log) || (0, import_node_fs69.statSync)(log).size <= longestLog) return;
   const end2 = readEnd(log, longestLog / 4);
-  (0, import_node_fs68.writeFileSync)(log, end2);
+  (0, import_node_fs69.writeFileSync)(log, end2);
 }
 
 // ts-src/cli/clean-up.ts
@@ -38444,17 +38616,17 @@ async function cautiously(state, work2) {
 }
 
 // ts-src/cli/reproducible.ts
-var import_node_path88 = require("node:path");
+var import_node_path89 = require("node:path");
 
 // ts-src/engine/reproducible.ts
-var import_node_fs70 = require("node:fs");
-var import_node_path87 = require("node:path");
+var import_node_fs71 = require("node:fs");
+var import_node_path88 = require("node:path");
 init_files();
 init_process();
 
 // ts-src/inspect/differences.ts
-var import_node_fs69 = require("node:fs");
-var import_node_path86 = require("node:path");
+var import_node_fs70 = require("node:fs");
+var import_node_path87 = require("node:path");
 
 // ts-src/inspect/elf-sections.ts
 function sectionAt(data, at2) {
@@ -38497,15 +38669,15 @@ function differencesOf(before, after) {
   return [.../* @__PURE__ */ new Set([...old.keys(), ...now.keys()])].sort().flatMap((path2) => {
     const [a, b] = [old.get(path2), now.get(path2)];
     if (!a || !b) return [{ path: path2, what: a ? "is missing in the second build" : "is new in the second build" }];
-    return entryDifferences((0, import_node_path86.join)(before, path2), (0, import_node_path86.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
+    return entryDifferences((0, import_node_path87.join)(before, path2), (0, import_node_path87.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
   });
 }
 function treeOf(root) {
   const found2 = /* @__PURE__ */ new Map();
   const visit = (folder2) => {
-    for (const name6 of (0, import_node_fs69.readdirSync)((0, import_node_path86.join)(root, folder2)).sort()) {
+    for (const name6 of (0, import_node_fs70.readdirSync)((0, import_node_path87.join)(root, folder2)).sort()) {
       const path2 = folder2 ? `${folder2}/${name6}` : name6;
-      const stats = (0, import_node_fs69.lstatSync)((0, import_node_path86.join)(root, path2));
+      const stats = (0, import_node_fs70.lstatSync)((0, import_node_path87.join)(root, path2));
       found2.set(path2, stats);
       if (stats.isDirectory()) visit(path2);
     }
@@ -38517,7 +38689,7 @@ function entryDifferences(before, after, a, b) {
   const kind = (s) => kinds3.find(([is]) => is(s))?.[1] ?? "a special file";
   if (kind(a) !== kind(b)) return [`is ${kind(a)}, then ${kind(b)}`];
   if (a.isSymbolicLink()) {
-    const [from, to] = [(0, import_node_fs69.readlinkSync)(before), (0, import_node_fs69.readlinkSync)(after)];
+    const [from, to] = [(0, import_node_fs70.readlinkSync)(before), (0, import_node_fs70.readlinkSync)(after)];
     return from === to ? [] : [`leads to ${from}, then to ${to}`];
   }
   const found2 = [];
@@ -38530,7 +38702,7 @@ function entryDifferences(before, after, a, b) {
     if (a.size !== b.size) found2.push(`has ${a.size} bytes, then ${b.size}`);
     return found2;
   }
-  const content = contentDifference((0, import_node_fs69.readFileSync)(before), (0, import_node_fs69.readFileSync)(after));
+  const content = contentDifference((0, import_node_fs70.readFileSync)(before), (0, import_node_fs70.readFileSync)(after));
   return content === void 0 ? found2 : [...found2, content];
 }
 function contentDifference(a, b) {
@@ -38605,7 +38777,7 @@ async function checkOne(session2, options5, graph2, number7) {
     note: session2.say,
     restored: () => void 0
   });
-  const log = (0, import_node_path87.join)(options5.output, "logs", graph2.id, `${p.name}.again.log`);
+  const log = (0, import_node_path88.join)(options5.output, "logs", graph2.id, `${p.name}.again.log`);
   const outcome = await repair.run(graph2, async (work2) => {
     const resolved = await session2.taskKeys.resolveKey(graph2, number7);
     if (typeof resolved === "string") return failed(resolved);
@@ -38628,7 +38800,7 @@ async function checkOne(session2, options5, graph2, number7) {
 async function compareFiles(session2, options5, record3, files, work2) {
   const differences = [];
   let report2;
-  const second = new Map(files.map((f) => [(0, import_node_path87.basename)(f), f]));
+  const second = new Map(files.map((f) => [(0, import_node_path88.basename)(f), f]));
   for (const [i, deb2] of record3.debs.entries()) {
     const after = second.get(deb2.name);
     second.delete(deb2.name);
@@ -38636,7 +38808,7 @@ async function compareFiles(session2, options5, record3, files, work2) {
     else if (await sha256File(after) !== deb2.sha256) {
       const before = await session2.store.path(deb2);
       if (before === void 0) return failed(`the store lost ${deb2.name}`);
-      const inside = await insideOf2(before, after, deb2, (0, import_node_path87.join)(work2, `compare-${i}`));
+      const inside = await insideOf2(before, after, deb2, (0, import_node_path88.join)(work2, `compare-${i}`));
       if (typeof inside === "string") return failed(inside);
       differences.push(...inside);
       report2 ??= await diffoscope(before, after, record3.package, options5);
@@ -38650,14 +38822,14 @@ async function compareFiles(session2, options5, record3, files, work2) {
   });
 }
 async function insideOf2(before, after, deb2, folder2) {
-  const [a, b] = [(0, import_node_path87.join)(folder2, "before"), (0, import_node_path87.join)(folder2, "after")];
-  (0, import_node_fs70.mkdirSync)(folder2, { recursive: true });
+  const [a, b] = [(0, import_node_path88.join)(folder2, "before"), (0, import_node_path88.join)(folder2, "after")];
+  (0, import_node_fs71.mkdirSync)(folder2, { recursive: true });
   for (const [file3, to] of [
     [before, a],
     [after, b]
   ]) {
     const out = await run("dpkg-deb", ["--raw-extract", file3, to]);
-    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path87.basename)(file3)}: ${out.stderr.trim().split("\n").pop()}`;
+    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path88.basename)(file3)}: ${out.stderr.trim().split("\n").pop()}`;
   }
   const found2 = differencesOf(a, b).map(({ path: path2, what }) => ({ path: `${deb2.name.split("_")[0]}: ${path2}`, what }));
   const archive = {
@@ -38674,9 +38846,9 @@ async function diffoscope(before, after, name6, options5) {
     { signal: AbortSignal.any([timeout, options5.signal]) }
   );
   if (asked2.code === 127 || !asked2.stdout) return void 0;
-  const report2 = (0, import_node_path87.join)("reproducible", `${name6}.diffoscope.txt`);
-  (0, import_node_fs70.mkdirSync)((0, import_node_path87.join)(options5.output, "reproducible"), { recursive: true });
-  (0, import_node_fs70.writeFileSync)((0, import_node_path87.join)(options5.output, report2), asked2.stdout);
+  const report2 = (0, import_node_path88.join)("reproducible", `${name6}.diffoscope.txt`);
+  (0, import_node_fs71.mkdirSync)((0, import_node_path88.join)(options5.output, "reproducible"), { recursive: true });
+  (0, import_node_fs71.writeFileSync)((0, import_node_path88.join)(options5.output, report2), asked2.stdout);
   return report2;
 }
 
@@ -38735,7 +38907,7 @@ async function checkBuilds(session2, options5) {
     started: (name6) => writeNote(`building ${name6} once more
 `)
   });
-  writeWhole((0, import_node_path88.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
+  writeWhole((0, import_node_path89.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
 `);
   writeMessage(renderReproducible(builds));
   return signal.aborted || builds.some((b) => b.state !== "equal") ? exit.failed : exit.ok;
@@ -38796,7 +38968,10 @@ async function runBuild(verb, values, packages, tests) {
 `);
     return exit.usage;
   }
-  const planned2 = await readAndPlan(values, packages, { tests });
+  const planned2 = await readAndPlan(values, packages, {
+    tests,
+    underlays: { keeps: values.untrusted === void 0, renews: values["renew-base"] === true }
+  });
   showDiagnostics(planned2.diagnostics);
   if (!planned2.ok) return exit.failed;
   const { workspace, plan: plan2 } = planned2.value;
@@ -38809,7 +38984,7 @@ async function runBuild(verb, values, packages, tests) {
     ]);
     return exit.failed;
   }
-  const output = values.output === void 0 ? (0, import_node_path89.join)(workspace.root, "out") : (0, import_node_path89.resolve)(values.output);
+  const output = values.output === void 0 ? (0, import_node_path90.join)(workspace.root, "out") : (0, import_node_path90.resolve)(values.output);
   const driver = driverOf(values, workspace.state);
   const lacking2 = values["dry-run"] === true ? [] : await missingTools(driver.name, plan2);
   if (lacking2.length) {
@@ -38824,7 +38999,7 @@ async function runBuild(verb, values, packages, tests) {
   }
   const publishes = verb === "build" && values.untrusted === void 0;
   const stop = untilStopped(() => writeNote("\nstopping: what was finished is kept\n"));
-  (0, import_node_fs71.mkdirSync)(workspace.state, { recursive: true });
+  (0, import_node_fs72.mkdirSync)(workspace.state, { recursive: true });
   await openScratch(workspace.state, driver, (line2) => writeMessage(`${line2}
 `));
   let code;
@@ -38843,7 +39018,7 @@ async function runBuild(verb, values, packages, tests) {
   }
   if (stop.signal.aborted || values["dry-run"] === true) return code;
   const { distro, root, state } = workspace;
-  if (publishes) await retireFolderStates({ distro, root, state }, folderChannel(output), (0, import_node_path89.join)(output, "apt"));
+  if (publishes) await retireFolderStates({ distro, root, state }, folderChannel(output), (0, import_node_path90.join)(output, "apt"));
   await cleanUp({ distro, root, state, driver });
   return code;
 }
@@ -38884,7 +39059,7 @@ async function buildAll(values, planned2, wanted) {
       runs: session2.graphs,
       store: store2,
       state: workspace.state,
-      endpoints: [new FolderEndpoint((0, import_node_path89.join)(output, "apt"))],
+      endpoints: [new FolderEndpoint((0, import_node_path90.join)(output, "apt"))],
       organization: workspace.distro.organization,
       signingKey: keyOf2(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
       environments: environmentsOf(workspace.distro, planned2.lock),
@@ -39009,8 +39184,8 @@ function systemChanges(m, n) {
 }
 
 // ts-src/publish/promotion.ts
-var import_node_fs72 = require("node:fs");
-var import_node_path90 = require("node:path");
+var import_node_fs73 = require("node:fs");
+var import_node_path91 = require("node:path");
 init_diagnostics();
 init_names();
 
@@ -39385,8 +39560,8 @@ async function rollBack(input, outlet) {
   let suites = withoutKeyring(state.suites);
   let raised = 0;
   if (!pointer) {
-    const scratch = (0, import_node_path90.join)(input.folder, "incoming");
-    (0, import_node_fs72.mkdirSync)(scratch, { recursive: true });
+    const scratch = (0, import_node_path91.join)(input.folder, "incoming");
+    (0, import_node_fs73.mkdirSync)(scratch, { recursive: true });
     const made2 = await raiseVersions({
       store: outlet.store,
       scratch,
@@ -39468,13 +39643,13 @@ var rest = (count3) => count3 > most4 ? `and ${count3 - most4} more
 ` : "";
 
 // ts-src/cli/channels.ts
-var import_node_path95 = require("node:path");
+var import_node_path96 = require("node:path");
 init_diagnostics();
 init_remote_place();
 
 // ts-src/publish/archive-lists.ts
-var import_node_fs73 = require("node:fs");
-var import_node_path91 = require("node:path");
+var import_node_fs74 = require("node:fs");
+var import_node_path92 = require("node:path");
 init_files();
 init_process();
 var largest6 = 1 << 30;
@@ -39490,13 +39665,13 @@ async function archivePackages(store2, folder2, id, locked2) {
 }
 function hereText(folder2, id, locked2) {
   const here = readJson(
-    (0, import_node_path91.join)(folder2, "bases", id, "current.json")
+    (0, import_node_path92.join)(folder2, "bases", id, "current.json")
   );
   if (!here || here.digest !== locked2.base || here.archive !== locked2.archive) return void 0;
   const lists = here.lists;
   if (typeof lists !== "string" || !exists(lists)) return void 0;
-  const names4 = (0, import_node_fs73.readdirSync)(lists).filter((name6) => name6.endsWith("_Packages"));
-  return names4.length ? names4.map((name6) => (0, import_node_fs73.readFileSync)((0, import_node_path91.join)(lists, name6), "utf8")).join("\n") : void 0;
+  const names4 = (0, import_node_fs74.readdirSync)(lists).filter((name6) => name6.endsWith("_Packages"));
+  return names4.length ? names4.map((name6) => (0, import_node_fs74.readFileSync)((0, import_node_path92.join)(lists, name6), "utf8")).join("\n") : void 0;
 }
 async function storedText(store2, { base, archive }) {
   const kept4 = await store2.readJson(`bases/${base}-${archive.slice(0, 16)}.json`);
@@ -39507,7 +39682,7 @@ async function storedText(store2, { base, archive }) {
 }
 
 // ts-src/publish/endpoints.ts
-var import_node_path94 = require("node:path");
+var import_node_path95 = require("node:path");
 init_remote_place();
 var isChannelName = (name6) => name6.length <= 200 && /^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*){0,3}$/.test(name6) && !name6.includes("..");
 async function openEndpoint(uri2, root) {
@@ -39520,7 +39695,7 @@ async function openEndpoint(uri2, root) {
     return new SshEndpoint2(uri2);
   }
   const path2 = uri2.startsWith("file:") ? decodeURIComponent(uri2.slice("file:".length).replace(/^\/\/(?=\/)/, "")) : uri2;
-  return new FolderEndpoint((0, import_node_path94.isAbsolute)(path2) ? path2 : (0, import_node_path94.join)(root, path2));
+  return new FolderEndpoint((0, import_node_path95.isAbsolute)(path2) ? path2 : (0, import_node_path95.join)(root, path2));
 }
 function partsOf(place3) {
   const query2 = place3.indexOf("?");
@@ -39609,7 +39784,7 @@ async function placesOf3({ workspace: { distro, root } }, channel2, named7, from
   const configured2 = distro.publish.to.map((place3) => channelUri(place3, channel2.name));
   const beside = (from?.file.endpoints ?? []).flatMap((uri2) => besideUri(uri2, from?.name ?? "", channel2.name) ?? []);
   const uris = [
-    named7?.map((n) => /^(s3:\/\/|file:)/.test(n) || isRemotePlace(n) ? n : (0, import_node_path95.resolve)(n)),
+    named7?.map((n) => /^(s3:\/\/|file:)/.test(n) || isRemotePlace(n) ? n : (0, import_node_path96.resolve)(n)),
     channel2.file.endpoints,
     configured2,
     beside
@@ -39891,8 +40066,8 @@ async function renew(opened, names4, to) {
 }
 
 // ts-src/cli/clean.ts
-var import_node_fs76 = require("node:fs");
-var import_node_path96 = require("node:path");
+var import_node_fs77 = require("node:fs");
+var import_node_path97 = require("node:path");
 init_process();
 var remade = [
   "work",
@@ -39935,7 +40110,7 @@ subordinate ids, which rm can't remove; this can.`,
       writeMessage("slipway clean: --driver is unshare or docker\n");
       return exit.usage;
     }
-    if (!(0, import_node_fs76.existsSync)(state)) {
+    if (!(0, import_node_fs77.existsSync)(state)) {
       writeOutput(`nothing to remove: ${state} is not there
 `);
       return exit.ok;
@@ -39946,10 +40121,10 @@ subordinate ids, which rm can't remove; this can.`,
 `);
       return exit.failed;
     }
-    const parts2 = (0, import_node_fs76.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
+    const parts2 = (0, import_node_fs77.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
     const removed = [];
     for (const part of parts2) {
-      const folder2 = (0, import_node_path96.join)(state, part);
+      const folder2 = (0, import_node_path97.join)(state, part);
       const size3 = (await run("du", ["-sh", folder2])).stdout.split("	")[0] ?? "";
       removed.push({ folder: folder2, size: size3 });
       if (!isQuiet() && !values.json)
@@ -39960,25 +40135,25 @@ subordinate ids, which rm can't remove; this can.`,
     if (values.json) writeOutput(`${JSON.stringify({ removed, done: values["dry-run"] !== true })}
 `);
     if (values.all && !values["dry-run"]) await driver.remove(state);
-    const left = values["dry-run"] ? [] : parts2.filter((part) => (0, import_node_fs76.existsSync)((0, import_node_path96.join)(state, part)));
-    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path96.join)(state, part)} could not be removed
+    const left = values["dry-run"] ? [] : parts2.filter((part) => (0, import_node_fs77.existsSync)((0, import_node_path97.join)(state, part)));
+    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path97.join)(state, part)} could not be removed
 `);
     return left.length ? exit.failed : exit.ok;
   }
 });
 async function runningIn(state) {
-  const all = (0, import_node_path96.join)(state, "work");
-  if (!(0, import_node_fs76.existsSync)(all)) return void 0;
-  for (const name6 of (0, import_node_fs76.readdirSync)(all)) {
+  const all = (0, import_node_path97.join)(state, "work");
+  if (!(0, import_node_fs77.existsSync)(all)) return void 0;
+  for (const name6 of (0, import_node_fs77.readdirSync)(all)) {
     if (!name6.endsWith(".lock")) continue;
-    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path96.join)(all, name6), "true"]);
+    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path97.join)(all, name6), "true"]);
     if (free.code !== 0) return name6.slice(0, -".lock".length);
   }
   return void 0;
 }
 
 // ts-src/cli/compare.ts
-var import_node_fs77 = require("node:fs");
+var import_node_fs78 = require("node:fs");
 init_diagnostics();
 
 // ts-src/render/compare.ts
@@ -40045,7 +40220,7 @@ that holds lock.yaml beside its distro file is planned from it.`,
       return exit.failed;
     }
     const selection = selectionOf(values, []);
-    const plan2 = (state) => (0, import_node_fs77.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
+    const plan2 = (state) => (0, import_node_fs78.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
     const one = await plan2(before);
     const two = after === void 0 ? await readAndPlan(values, []) : await plan2(after);
     if (!one.ok || !two.ok) {
@@ -40063,13 +40238,13 @@ that holds lock.yaml beside its distro file is planned from it.`,
 });
 
 // ts-src/cli/deploy.ts
-var import_node_fs82 = require("node:fs");
-var import_node_path103 = require("node:path");
+var import_node_fs83 = require("node:fs");
+var import_node_path104 = require("node:path");
 var import_promises11 = require("node:readline/promises");
 
 // ts-src/deploy/check.ts
-var import_node_fs79 = require("node:fs");
-var import_node_path98 = require("node:path");
+var import_node_fs80 = require("node:fs");
+var import_node_path99 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
@@ -41340,8 +41515,8 @@ function checkPlugins(text8, file3, jenkins2, known3 = pluginTable) {
 }
 
 // ts-src/deploy/secrets.ts
-var import_node_fs78 = require("node:fs");
-var import_node_path97 = require("node:path");
+var import_node_fs79 = require("node:fs");
+var import_node_path98 = require("node:path");
 init_diagnostics();
 var mostBytes4 = 16 << 20;
 var forms = [
@@ -41388,7 +41563,7 @@ async function knownSecrets(root) {
   const known3 = [];
   let names4 = [];
   try {
-    names4 = (0, import_node_fs78.readdirSync)((0, import_node_path97.join)(root, "secrets")).sort();
+    names4 = (0, import_node_fs79.readdirSync)((0, import_node_path98.join)(root, "secrets")).sort();
   } catch {
     return known3;
   }
@@ -41422,8 +41597,8 @@ async function checkDeployment(root) {
   return { diagnostics: sorted(diagnostics), ran, missing };
 }
 function plugins(root) {
-  const dockerfile = readIf((0, import_node_path98.join)(root, "Dockerfile")) ?? "";
-  const list8 = readIf((0, import_node_path98.join)(root, "plugins.txt"));
+  const dockerfile = readIf((0, import_node_path99.join)(root, "Dockerfile")) ?? "";
+  const list8 = readIf((0, import_node_path99.join)(root, "plugins.txt"));
   const tag = /^FROM\s+\S*jenkins:(\S+)/m.exec(dockerfile)?.[1];
   const version3 = /^\d+(?:\.\d+){1,2}(?=-|$)/.exec(tag ?? "")?.[0];
   const found2 = [];
@@ -41446,7 +41621,7 @@ async function casc(root) {
   const files = (await walkLeft(root, "jcasc")).filter(({ path: path2 }) => /\.ya?ml$/.test(path2));
   if (!files.length) return [error("deploy-jcasc", "jcasc/ holds no YAML file", { file: "jcasc" })];
   return files.flatMap(
-    ({ path: path2, kind }) => kind === "a file" ? checkCasc(readIf((0, import_node_path98.join)(root, path2)) ?? "", path2) : [error("deploy-jcasc", `${path2} is ${kind}`, { file: path2 })]
+    ({ path: path2, kind }) => kind === "a file" ? checkCasc(readIf((0, import_node_path99.join)(root, path2)) ?? "", path2) : [error("deploy-jcasc", `${path2} is ${kind}`, { file: path2 })]
   );
 }
 async function conflictMarkers(root) {
@@ -41454,7 +41629,7 @@ async function conflictMarkers(root) {
   const found2 = [];
   for (const { path: path2, kind } of await walkLeft(root, "", { skip })) {
     if (kind !== "a file" || path2.startsWith(".slipway-deploy")) continue;
-    const line2 = (readIf((0, import_node_path98.join)(root, path2)) ?? "").split("\n").findIndex((text8) => /^(<{7}|>{7}) /.test(text8));
+    const line2 = (readIf((0, import_node_path99.join)(root, path2)) ?? "").split("\n").findIndex((text8) => /^(<{7}|>{7}) /.test(text8));
     if (line2 >= 0)
       found2.push(
         error("deploy-conflict", "a conflict of `slipway deploy update` is not resolved", {
@@ -41477,16 +41652,16 @@ var tools = [
   {
     name: "terraform validate",
     async check(root) {
-      const folder2 = (0, import_node_path98.join)(root, "terraform");
-      if (!(0, import_node_fs79.existsSync)(folder2)) return "terraform (no folder terraform/)";
-      if (!(0, import_node_fs79.existsSync)((0, import_node_path98.join)(folder2, ".terraform"))) return "terraform validate (after `terraform init` in terraform/)";
+      const folder2 = (0, import_node_path99.join)(root, "terraform");
+      if (!(0, import_node_fs80.existsSync)(folder2)) return "terraform (no folder terraform/)";
+      if (!(0, import_node_fs80.existsSync)((0, import_node_path99.join)(folder2, ".terraform"))) return "terraform validate (after `terraform init` in terraform/)";
       return runTool("terraform", ["validate", "-no-color"], folder2);
     }
   },
   {
     name: "hadolint",
     async check(root) {
-      const files = ["Dockerfile", "agent/Dockerfile"].filter((file3) => (0, import_node_fs79.existsSync)((0, import_node_path98.join)(root, file3)));
+      const files = ["Dockerfile", "agent/Dockerfile"].filter((file3) => (0, import_node_fs80.existsSync)((0, import_node_path99.join)(root, file3)));
       return files.length ? runTool("hadolint", files, root) : "hadolint (no Dockerfile)";
     }
   },
@@ -41494,7 +41669,7 @@ var tools = [
     name: "ansible-lint",
     async check(root) {
       const found2 = (await listLeft(root, "ansible")).length > 0;
-      return found2 ? runTool("ansible-lint", ["--offline", "-q"], (0, import_node_path98.join)(root, "ansible")) : "ansible-lint (no folder ansible/)";
+      return found2 ? runTool("ansible-lint", ["--offline", "-q"], (0, import_node_path99.join)(root, "ansible")) : "ansible-lint (no folder ansible/)";
     }
   }
 ];
@@ -42323,17 +42498,17 @@ function renderDeployment(answers2) {
 
 // ts-src/deploy/record.ts
 init_zod();
-var import_node_path99 = require("node:path");
+var import_node_path100 = require("node:path");
 init_files();
 init_diagnostics();
 var recordName2 = ".slipway-deploy.json";
 var schema4 = strictObject({ slipway: string3(), answers: unknown(), files: record(string3(), string3()) });
 function writeRecord2(folder2, record3) {
-  writeWhole((0, import_node_path99.join)(folder2, recordName2), `${JSON.stringify(record3, null, 1)}
+  writeWhole((0, import_node_path100.join)(folder2, recordName2), `${JSON.stringify(record3, null, 1)}
 `);
 }
 function readRecord2(folder2) {
-  const text8 = readIf((0, import_node_path99.join)(folder2, recordName2));
+  const text8 = readIf((0, import_node_path100.join)(folder2, recordName2));
   if (text8 === void 0)
     return bad(
       error("deploy-folder", `${folder2} was not made by \`slipway deploy init\`: ${recordName2} is missing`, {
@@ -42356,24 +42531,24 @@ function readRecord2(folder2) {
 var isPlainPath = (path2) => path2.split("/").every((part) => part !== "" && part !== "." && part !== ".." && !/[\0-\x1f\\]/.test(part));
 
 // ts-src/deploy/update.ts
-var import_node_fs80 = require("node:fs");
+var import_node_fs81 = require("node:fs");
 var import_node_os14 = require("node:os");
-var import_node_path100 = require("node:path");
+var import_node_path101 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
 async function planUpdate(folder2, base, next2) {
-  const scratch = (0, import_node_fs80.mkdtempSync)((0, import_node_path100.join)((0, import_node_os14.tmpdir)(), "slipway-deploy-"));
+  const scratch = (0, import_node_fs81.mkdtempSync)((0, import_node_path101.join)((0, import_node_os14.tmpdir)(), "slipway-deploy-"));
   try {
     const changes = [];
     for (const path2 of [.../* @__PURE__ */ new Set([...Object.keys(base), ...Object.keys(next2)])].sort(compare)) {
-      const sides = { base: base[path2], ours: readIf((0, import_node_path100.join)(folder2, path2)), next: next2[path2] };
+      const sides = { base: base[path2], ours: readIf((0, import_node_path101.join)(folder2, path2)), next: next2[path2] };
       const change = await planFile(scratch, path2, sides);
       if (change) changes.push(change);
     }
     return changes;
   } finally {
-    (0, import_node_fs80.rmSync)(scratch, { recursive: true, force: true });
+    (0, import_node_fs81.rmSync)(scratch, { recursive: true, force: true });
   }
 }
 async function planFile(scratch, path2, { base, ours, next: next2 }) {
@@ -42391,17 +42566,17 @@ async function planFile(scratch, path2, { base, ours, next: next2 }) {
   return { path: path2, kind: clean2 ? "merged" : "conflict", text: merged2.text, diff: await diff3(merged2.text) };
 }
 async function merge2(scratch, ours, base, next2) {
-  const names4 = ["yours", "base", "slipway"].map((name6) => (0, import_node_path100.join)(scratch, name6));
-  for (const [i, text8] of [ours, base, next2].entries()) (0, import_node_fs80.writeFileSync)(names4[i] ?? "", text8);
+  const names4 = ["yours", "base", "slipway"].map((name6) => (0, import_node_path101.join)(scratch, name6));
+  for (const [i, text8] of [ours, base, next2].entries()) (0, import_node_fs81.writeFileSync)(names4[i] ?? "", text8);
   const labels2 = ["-L", "yours", "-L", "base", "-L", "slipway"];
   const ran = await run("git", ["merge-file", "-p", ...labels2, ...names4]);
   if (ran.code > 127) throw new Error(`git merge-file: ${ran.stderr.trim()}`);
   return { text: ran.stdout, conflicts: ran.code };
 }
 async function diffOf(scratch, path2, from, to) {
-  const [left, right] = [(0, import_node_path100.join)(scratch, "left"), (0, import_node_path100.join)(scratch, "right")];
-  (0, import_node_fs80.writeFileSync)(left, from ?? "");
-  (0, import_node_fs80.writeFileSync)(right, to ?? "");
+  const [left, right] = [(0, import_node_path101.join)(scratch, "left"), (0, import_node_path101.join)(scratch, "right")];
+  (0, import_node_fs81.writeFileSync)(left, from ?? "");
+  (0, import_node_fs81.writeFileSync)(right, to ?? "");
   const ran = await run("git", ["diff", "--no-index", "--no-color", "--no-ext-diff", "--", left, right]);
   const lines = ran.stdout.split("\n");
   const body = lines.slice(
@@ -42420,7 +42595,7 @@ init_diagnostics();
 init_yaml();
 
 // ts-src/cli/deploy-image.ts
-var import_node_path102 = require("node:path");
+var import_node_path103 = require("node:path");
 init_zod();
 init_files();
 
@@ -42634,8 +42809,8 @@ var ssm = (place3, action, input) => asked("ssm", () => new Aws(place3.region, p
 
 // ts-src/deploy/toolset.ts
 var import_node_crypto13 = require("node:crypto");
-var import_node_fs81 = require("node:fs");
-var import_node_path101 = require("node:path");
+var import_node_fs82 = require("node:fs");
+var import_node_path102 = require("node:path");
 init_diagnostics();
 var folders = ["ansible", "packer"];
 var day6 = 864e5;
@@ -42643,9 +42818,9 @@ function toolsetOf(root) {
   const digest4 = (0, import_node_crypto13.createHash)("sha256");
   try {
     for (const folder2 of folders) {
-      const files = (0, import_node_fs81.readdirSync)((0, import_node_path101.join)(root, folder2), { recursive: true, encoding: "utf8" }).map((name6) => (0, import_node_path101.join)(folder2, name6)).filter((file3) => !(0, import_node_path101.basename)(file3).startsWith(".") && (0, import_node_fs81.lstatSync)((0, import_node_path101.join)(root, file3)).isFile()).sort(compare);
+      const files = (0, import_node_fs82.readdirSync)((0, import_node_path102.join)(root, folder2), { recursive: true, encoding: "utf8" }).map((name6) => (0, import_node_path102.join)(folder2, name6)).filter((file3) => !(0, import_node_path102.basename)(file3).startsWith(".") && (0, import_node_fs82.lstatSync)((0, import_node_path102.join)(root, file3)).isFile()).sort(compare);
       for (const file3 of files) {
-        const text8 = (0, import_node_fs81.readFileSync)((0, import_node_path101.join)(root, file3));
+        const text8 = (0, import_node_fs82.readFileSync)((0, import_node_path102.join)(root, file3));
         digest4.update(`${file3}\0${text8.length}\0`).update(text8);
       }
     }
@@ -42866,7 +43041,7 @@ function poolOf2(values) {
   return { organization, architecture: architecture3, region: region2, endpoint };
 }
 function imageOfManifest(file3) {
-  const text8 = readIf((0, import_node_path102.resolve)(file3));
+  const text8 = readIf((0, import_node_path103.resolve)(file3));
   let value2;
   try {
     value2 = JSON.parse(text8 ?? "");
@@ -42884,7 +43059,7 @@ function imageOfManifest(file3) {
 async function agentImages(words6, values) {
   const [what = "list", given, ...more] = words6;
   if (what === "toolset" && given === void 0) {
-    const digest4 = toolsetOf((0, import_node_path102.resolve)("."));
+    const digest4 = toolsetOf((0, import_node_path103.resolve)("."));
     showDiagnostics(digest4.diagnostics);
     if (digest4.ok) writeOutput(`${digest4.value}
 `);
@@ -42908,7 +43083,7 @@ async function agentImages(words6, values) {
   return done.ok ? exit.ok : exit.failed;
 }
 async function due(pool, days) {
-  const toolset = toolsetOf((0, import_node_path102.resolve)("."));
+  const toolset = toolsetOf((0, import_node_path103.resolve)("."));
   if (!toolset.ok) return toolset;
   const found2 = await dueReason(pool, toolset.value, days, Date.now());
   if (!found2.ok) return found2;
@@ -42992,7 +43167,7 @@ Answers: ${questions.map((q3) => q3.name).join(", ")}.`,
   async run(values, [what, ...words6]) {
     if (what === "image") return agentImages(words6, values);
     const [folder2 = ".", ...more] = words6;
-    const root = (0, import_node_path103.resolve)(folder2);
+    const root = (0, import_node_path104.resolve)(folder2);
     if (more.length === 0 && what === "init") return init(root, folder2, values);
     if (more.length === 0 && what === "update") return update(root, values);
     if (more.length === 0 && what === "check") return check(root);
@@ -43003,7 +43178,7 @@ Answers: ${questions.map((q3) => q3.name).join(", ")}.`,
 async function gather(values) {
   let given = {};
   if (values.answers !== void 0) {
-    const text8 = readIf((0, import_node_path103.resolve)(values.answers));
+    const text8 = readIf((0, import_node_path104.resolve)(values.answers));
     if (text8 === void 0) return bad(error("deploy-answers", `${values.answers} is not there`));
     const parsed2 = parseYaml(text8, values.answers);
     if (!parsed2.ok) return parsed2;
@@ -43033,7 +43208,7 @@ async function init(root, folder2, values) {
     return exit.failed;
   }
   const files = renderDeployment(answers2.value);
-  const taken3 = [recordName2, ...Object.keys(files)].filter((path2) => (0, import_node_fs82.existsSync)((0, import_node_path103.join)(root, path2)));
+  const taken3 = [recordName2, ...Object.keys(files)].filter((path2) => (0, import_node_fs83.existsSync)((0, import_node_path104.join)(root, path2)));
   if (taken3.length) {
     showDiagnostics([
       error("deploy-exists", `${taken3.slice(0, 5).join(", ")} there already: nothing was written`, {
@@ -43042,7 +43217,7 @@ async function init(root, folder2, values) {
     ]);
     return exit.failed;
   }
-  for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path103.join)(root, path2), text8, { sync: false });
+  for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path104.join)(root, path2), text8, { sync: false });
   writeRecord2(root, { slipway: "0.1.0", answers: answers2.value, files });
   writeOutput(`Wrote the farm of ${answers2.value.organization} to ${root}: ${Object.keys(files).length} files.
 
@@ -43089,8 +43264,8 @@ ${change.diff}`);
   if (change.diff !== "" && !change.diff.endsWith("\n")) writeOutput("\n");
 }
 function write2(root, change) {
-  if (change.kind === "removed") (0, import_node_fs82.rmSync)((0, import_node_path103.join)(root, change.path), { force: true });
-  else if (change.text !== void 0) writeWhole((0, import_node_path103.join)(root, change.path), change.text);
+  if (change.kind === "removed") (0, import_node_fs83.rmSync)((0, import_node_path104.join)(root, change.path), { force: true });
+  else if (change.text !== void 0) writeWhole((0, import_node_path104.join)(root, change.path), change.text);
 }
 async function check(root) {
   const record3 = readRecord2(root);
@@ -43108,8 +43283,8 @@ async function check(root) {
 }
 
 // ts-src/cli/docs.ts
-var import_node_fs90 = require("node:fs");
-var import_node_path112 = require("node:path");
+var import_node_fs91 = require("node:fs");
+var import_node_path113 = require("node:path");
 var import_node_url2 = require("node:url");
 init_digest();
 
@@ -43246,8 +43421,8 @@ var textOf6 = (html) => html.replace(/<!\[CDATA\[|\]\]>/g, "").replace(/<[^>]*>/
 ).replace(/\s+/g, " ").trim();
 
 // ts-src/docs/folder.ts
-var import_node_fs84 = require("node:fs");
-var import_node_path105 = require("node:path");
+var import_node_fs85 = require("node:fs");
+var import_node_path106 = require("node:path");
 init_files();
 init_diagnostics();
 
@@ -43264,7 +43439,7 @@ var site_default = ':root {\n  color-scheme: light dark;\n  --paper: #fff; --rai
 var theme_default2 = "(() => {\n  let theme;\n  try { theme = localStorage.getItem('slipway-theme'); } catch { /* no storage */ }\n  if (theme === 'light' || theme === 'dark') document.documentElement.dataset.theme = theme;\n})();\n";
 
 // ts-src/docs/site.ts
-var import_node_fs83 = require("node:fs");
+var import_node_fs84 = require("node:fs");
 init_diagnostics();
 
 // ts-src/docs/index-page.ts
@@ -43294,7 +43469,7 @@ function trendOf(trend) {
 }
 
 // ts-src/docs/package-info.ts
-var idOf = ({ distribution: distribution3, name: name6 }) => `${distribution3}/${name6}`;
+var idOf2 = ({ distribution: distribution3, name: name6 }) => `${distribution3}/${name6}`;
 var messagePage = (kind, name6) => `${kind}/${name6}.html`;
 function sourceLink({ url: url2, commit: commit2, path: path2 }, file3 = "") {
   const m = /^(?:https?:\/\/(?:[^/@]*@)?|ssh:\/\/git@|git@)([A-Za-z0-9.-]+)[/:]([A-Za-z0-9._~/-]+?)(?:\.git)?\/?$/.exec(
@@ -43407,7 +43582,7 @@ function aside(p, known3) {
   const at2 = `${escape2(p.repository)}${p.commit ? ` <code>${escape2(p.commit.slice(0, 10))}</code>` : ""}`;
   const website = p.urls.filter((u) => /^https?:\/\//.test(u.url));
   const { build: build4, run: run2 } = p;
-  const elsewhere = [...known3].filter((id) => id.endsWith(`/${p.name}`) && id !== idOf(p)).map((id) => `<a href="../../${escape2(id)}/index.html">${escape2(id.split("/")[0] ?? "")}</a>`);
+  const elsewhere = [...known3].filter((id) => id.endsWith(`/${p.name}`) && id !== idOf2(p)).map((id) => `<a href="../../${escape2(id)}/index.html">${escape2(id.split("/")[0] ?? "")}</a>`);
   return `<aside class="facts" aria-label="About this package">
 ${part("Install", `<pre tabindex="0">apt install ${escape2(p.debian)}</pre>`)}
 ${part("Version", `<p>${escape2(p.version)}${p.debianVersion ? `<br><code>${escape2(p.debianVersion)}</code>` : ""}</p>`)}
@@ -43457,7 +43632,7 @@ function card(p, root, several) {
     ...facts?.messages.length ? [`<span class="chip">${facts.messages.length} ${facts.messages.length === 1 ? "message" : "messages"}</span>`] : [],
     ...p.problem === void 0 ? [] : [`<span class="chip bad">${record3 ? "faults" : "no documentation"}</span>`]
   ];
-  return `<li><div><a class="name" href="${root}${escape2(idOf(p))}/index.html">${escape2(p.name)}</a><span class="v">${escape2(p.version)}</span></div><p>${escape2(short3(p.description))}</p><div class="chips">${chips.join("")}</div></li>`;
+  return `<li><div><a class="name" href="${root}${escape2(idOf2(p))}/index.html">${escape2(p.name)}</a><span class="v">${escape2(p.version)}</span></div><p>${escape2(short3(p.description))}</p><div class="chips">${chips.join("")}</div></li>`;
 }
 function indexPage(site, distribution3) {
   const root = distribution3 === void 0 ? "" : "../";
@@ -43483,7 +43658,7 @@ ${own3.map((p) => card(p, root, several)).join("\n")}
 }
 
 // ts-src/docs/links.ts
-var import_node_path104 = require("node:path");
+var import_node_path105 = require("node:path");
 init_diagnostics();
 var attribute2 = /\s(href|src|id|name|data-missing)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+))/gi;
 var named5 = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
@@ -43537,7 +43712,7 @@ var LinkChecker = class {
     }
     const [whole3 = "", fragment = ""] = link.split(/#(.*)/);
     const path2 = decoded2(whole3.replace(/\?.*$/, ""));
-    const target2 = path2 === "" ? page : import_node_path104.posix.join(import_node_path104.posix.dirname(page), path2);
+    const target2 = path2 === "" ? page : import_node_path105.posix.join(import_node_path105.posix.dirname(page), path2);
     if (target2 === ".." || target2.startsWith("../")) {
       this.found.push({ ...wanted, why: "outside" });
       return;
@@ -43742,7 +43917,7 @@ function searchFiles(packages, there) {
   split2([...byWord2.keys()].sort(compare), 2, byWord2, shards);
   const script3 = (name6, value2) => `slipwayData(${JSON.stringify(name6)},${safeJson(value2)});
 `;
-  const list8 = packages.map((p) => [p.name, p.description.slice(0, 200), `${idOf(p)}/index.html`]);
+  const list8 = packages.map((p) => [p.name, p.description.slice(0, 200), `${idOf2(p)}/index.html`]);
   return [
     { path: "_site/search/packages.js", data: script3("packages", list8) },
     { path: "_site/search/shards.js", data: script3("shards", [...shards.keys()].sort(compare)) },
@@ -43853,21 +44028,21 @@ async function writeSite(site, store2, write3) {
       throw e;
     }
   };
-  const known3 = new Set(site.packages.map(idOf));
+  const known3 = new Set(site.packages.map(idOf2));
   const index = messageIndex(site.packages);
   for (const p of site.packages) {
     time2 = new Patience();
-    for (const [path2, html] of ownPages(site, p, known3, index)) put(`${idOf(p)}/${path2}`, html);
+    for (const [path2, html] of ownPages(site, p, known3, index)) put(`${idOf2(p)}/${path2}`, html);
     if (!p.record) continue;
     const packed3 = await store2.path(p.record.pages);
-    const files = packed3 === void 0 ? void 0 : unpackPages((0, import_node_fs83.readFileSync)(packed3));
-    if (!files || !putAll(idOf(p), files)) written2.lost.push(idOf(p));
+    const files = packed3 === void 0 ? void 0 : unpackPages((0, import_node_fs84.readFileSync)(packed3));
+    if (!files || !putAll(idOf2(p), files)) written2.lost.push(idOf2(p));
   }
   time2 = new Patience();
   put("index.html", indexPage(site));
   for (const d of new Set(site.packages.map((p) => p.distribution))) put(`${d}/index.html`, indexPage(site, d));
   for (const [path2, data] of Object.entries(assets(site))) put(path2, data);
-  for (const { path: path2, data } of searchFiles(site.packages, (p, path3) => paths2.has(`${idOf(p)}/${path3}`)))
+  for (const { path: path2, data } of searchFiles(site.packages, (p, path3) => paths2.has(`${idOf2(p)}/${path3}`)))
     put(path2, data);
   const crossing = [...links.crossing].sort(([a], [b]) => compare(a, b));
   return { ...written2, links: links.links, dead: links.dead(), crossing: Object.fromEntries(crossing) };
@@ -43893,34 +44068,34 @@ ${LICENSE_default}`,
 
 // ts-src/docs/folder.ts
 function outputFault(output) {
-  if (!(0, import_node_fs84.existsSync)(output) || !(0, import_node_fs84.readdirSync)(output).length || (0, import_node_fs84.existsSync)((0, import_node_path105.join)(output, siteMark))) return void 0;
+  if (!(0, import_node_fs85.existsSync)(output) || !(0, import_node_fs85.readdirSync)(output).length || (0, import_node_fs85.existsSync)((0, import_node_path106.join)(output, siteMark))) return void 0;
   return error("output-taken", `the folder ${output} holds something else than a documentation site`, {
     hint: "name another with --output"
   });
 }
 async function writeFolder(output, make) {
   const staged = temporaryBeside(output);
-  const former = (0, import_node_path105.join)((0, import_node_path105.dirname)(output), `.former-${process.pid}-${(0, import_node_path105.basename)(output)}`);
+  const former = (0, import_node_path106.join)((0, import_node_path106.dirname)(output), `.former-${process.pid}-${(0, import_node_path106.basename)(output)}`);
   const folders2 = /* @__PURE__ */ new Set();
   try {
     const made2 = await make((path2, data) => {
-      const folder2 = (0, import_node_path105.dirname)((0, import_node_path105.join)(staged, path2));
-      if (!folders2.has(folder2)) (0, import_node_fs84.mkdirSync)(folder2, { recursive: true });
+      const folder2 = (0, import_node_path106.dirname)((0, import_node_path106.join)(staged, path2));
+      if (!folders2.has(folder2)) (0, import_node_fs85.mkdirSync)(folder2, { recursive: true });
       folders2.add(folder2);
-      (0, import_node_fs84.writeFileSync)((0, import_node_path105.join)(staged, path2), data, { flag: "wx" });
+      (0, import_node_fs85.writeFileSync)((0, import_node_path106.join)(staged, path2), data, { flag: "wx" });
     });
-    if ((0, import_node_fs84.existsSync)(output)) (0, import_node_fs84.renameSync)(output, former);
-    (0, import_node_fs84.renameSync)(staged, output);
+    if ((0, import_node_fs85.existsSync)(output)) (0, import_node_fs85.renameSync)(output, former);
+    (0, import_node_fs85.renameSync)(staged, output);
     return made2;
   } finally {
-    (0, import_node_fs84.rmSync)(staged, { recursive: true, force: true });
-    (0, import_node_fs84.rmSync)(former, { recursive: true, force: true });
+    (0, import_node_fs85.rmSync)(staged, { recursive: true, force: true });
+    (0, import_node_fs85.rmSync)(former, { recursive: true, force: true });
   }
 }
 
 // ts-src/docs/publication.ts
-var import_node_fs85 = require("node:fs");
-var import_node_path106 = require("node:path");
+var import_node_fs86 = require("node:fs");
+var import_node_path107 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
@@ -43962,8 +44137,8 @@ async function publishSite(endpoint, folder2, state, keep2) {
     let written2 = 0;
     const other = [];
     await parallel(files, endpoint.width, async ({ path: path2 }) => {
-      const local2 = (0, import_node_path106.join)(folder2, path2);
-      const file3 = { path: local2, sha256: await sha256File(local2), size: (0, import_node_fs85.statSync)(local2).size };
+      const local2 = (0, import_node_path107.join)(folder2, path2);
+      const file3 = { path: local2, sha256: await sha256File(local2), size: (0, import_node_fs86.statSync)(local2).size };
       const placed = await endpoint.placeFile(`${state.path}/${path2}`, file3);
       if (placed === "written") written2++;
       if (placed === "other") other.push(path2);
@@ -44006,9 +44181,9 @@ async function switchLatest(endpoint, states, state) {
   await endpoint.put("states.js", Buffer.from(`slipwayData("states",${JSON.stringify(choices)});
 `));
   if (endpoint.folder !== void 0) {
-    const link = temporaryBeside((0, import_node_path106.join)(endpoint.folder, "latest"));
-    (0, import_node_fs85.symlinkSync)(state.path, link);
-    (0, import_node_fs85.renameSync)(link, (0, import_node_path106.join)(endpoint.folder, "latest"));
+    const link = temporaryBeside((0, import_node_path107.join)(endpoint.folder, "latest"));
+    (0, import_node_fs86.symlinkSync)(state.path, link);
+    (0, import_node_fs86.renameSync)(link, (0, import_node_path107.join)(endpoint.folder, "latest"));
   } else await endpoint.put("latest/index.html", Buffer.from(redirect(`../${state.path}/index.html`)));
   await endpoint.put(
     "index.html",
@@ -44030,7 +44205,7 @@ fetch(to,{method:"HEAD"}).then(function(r){r.ok?go(to):location.replace("${root}
 }
 async function removeState(endpoint, path2) {
   if (endpoint.folder !== void 0) {
-    (0, import_node_fs85.rmSync)((0, import_node_path106.join)(endpoint.folder, path2), { recursive: true, force: true });
+    (0, import_node_fs86.rmSync)((0, import_node_path107.join)(endpoint.folder, path2), { recursive: true, force: true });
     return 1;
   }
   const names4 = [];
@@ -44044,21 +44219,21 @@ init_process();
 init_diagnostics();
 
 // ts-src/cli/farm/work.ts
-var import_node_fs88 = require("node:fs");
+var import_node_fs89 = require("node:fs");
 var import_node_os15 = require("node:os");
-var import_node_path110 = require("node:path");
+var import_node_path111 = require("node:path");
 init_diagnostics();
 init_names();
 init_files();
 
 // ts-src/farm/result.ts
-var import_node_path109 = require("node:path");
+var import_node_path110 = require("node:path");
 init_files();
 
 // ts-src/farm/run-manifest.ts
 var import_node_crypto14 = require("node:crypto");
-var import_node_fs87 = require("node:fs");
-var import_node_path108 = require("node:path");
+var import_node_fs88 = require("node:fs");
+var import_node_path109 = require("node:path");
 var import_node_zlib12 = require("node:zlib");
 init_diagnostics();
 init_digest();
@@ -44098,14 +44273,14 @@ var distributionsIn = (distributions) => distributions.map(({ name: name6, rosVe
 }));
 
 // ts-src/farm/run-files.ts
-var import_node_fs86 = require("node:fs");
-var import_node_path107 = require("node:path");
+var import_node_fs87 = require("node:fs");
+var import_node_path108 = require("node:path");
 init_files();
 init_diagnostics();
 function writeFiles({ id, files }, state) {
-  const root = (0, import_node_path107.join)(state, "cache", "runs", id, "distro");
+  const root = (0, import_node_path108.join)(state, "cache", "runs", id, "distro");
   for (const [path2, content] of Object.entries(files))
-    if (!exists((0, import_node_path107.join)(root, path2))) writeWhole((0, import_node_path107.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
+    if (!exists((0, import_node_path108.join)(root, path2))) writeWhole((0, import_node_path108.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
   return root;
 }
 function filesOf4(distro, root, keyRoot = root) {
@@ -44119,7 +44294,7 @@ function filesOf4(distro, root, keyRoot = root) {
   const diagnostics = [];
   for (const [path2, from] of [...paths2].sort(([a], [b]) => compare(a, b))) {
     try {
-      files[path2] = (0, import_node_fs86.readFileSync)((0, import_node_path107.join)(from, path2)).toString("base64");
+      files[path2] = (0, import_node_fs87.readFileSync)((0, import_node_path108.join)(from, path2)).toString("base64");
     } catch {
       diagnostics.push(error("file-missing", `the distro file names ${path2}, which is not there`));
     }
@@ -44169,7 +44344,7 @@ var packed = (value2) => (0, import_node_zlib12.gzipSync)(JSON.stringify(value2)
 var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), (0, import_node_zlib12.gzipSync)(redacted(JSON.stringify(bundle)), { level: 1 }));
 var saveShard = (store2, id, part) => store2.putBlob(partName(id, part.architecture), packed(part));
 async function cached2(store2, state, name6, is) {
-  const copy2 = (0, import_node_path108.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
+  const copy2 = (0, import_node_path109.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
   const kept4 = readJson(copy2);
   if (kept4) return kept4;
   const data = await store2.getBlob(name6);
@@ -44196,7 +44371,7 @@ function parsed(text8) {
   }
 }
 async function loadRun(id, storeUri, root, state, untrusted) {
-  (0, import_node_fs87.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs88.mkdirSync)(state, { recursive: true });
   const store2 = await openStore(storeUri, root, state, untrusted);
   const missing = bad(
     error("run-missing", `the store ${store2.blobs.where} has no run '${id}'`, {
@@ -44261,7 +44436,7 @@ function applyShard(graph2, part) {
 
 // ts-src/farm/result.ts
 async function keepResult(session2, output, id, number7, result2) {
-  const log = result2.log === void 0 ? void 0 : (0, import_node_path109.join)(output, result2.log);
+  const log = result2.log === void 0 ? void 0 : (0, import_node_path110.join)(output, result2.log);
   const kept4 = {
     schema: 1,
     result: result2,
@@ -44395,8 +44570,8 @@ var farmOptions = {
     help: "where this machine keeps bases and copies (default: SLIPWAY_STATE, else slipway below XDG_STATE_HOME or ~/.local/state)"
   }
 };
-var farmState = (values) => (0, import_node_path110.resolve)(
-  values.state || process.env.SLIPWAY_STATE || (0, import_node_path110.join)(process.env.XDG_STATE_HOME || (0, import_node_path110.join)((0, import_node_os15.homedir)(), ".local/state"), "slipway")
+var farmState = (values) => (0, import_node_path111.resolve)(
+  values.state || process.env.SLIPWAY_STATE || (0, import_node_path111.join)(process.env.XDG_STATE_HOME || (0, import_node_path111.join)((0, import_node_os15.homedir)(), ".local/state"), "slipway")
 );
 async function loadNamed(verb, values) {
   if (values.run === void 0 || values.store === void 0) {
@@ -44424,7 +44599,7 @@ async function openLoaded(loaded, values, within, purpose, numbers) {
   const { store: store2, bundle, state } = loaded;
   const input = numbers ? { ...loaded.input, plan: planOf(loaded, numbers) } : loaded.input;
   const driver = driverOf(values, state);
-  const looked = (0, import_node_path110.join)(state, `sound-${driver.name}`);
+  const looked = (0, import_node_path111.join)(state, `sound-${driver.name}`);
   if (purpose !== "report" && !lately(looked)) {
     const lacking2 = await missingTools(driver.name, input.plan);
     if (lacking2.length) {
@@ -44463,7 +44638,7 @@ function planOf({ input, parts: parts2 }, numbers) {
 }
 function lately(file3) {
   try {
-    return Date.now() - (0, import_node_fs88.statSync)(file3).mtimeMs < 36e5;
+    return Date.now() - (0, import_node_fs89.statSync)(file3).mtimeMs < 36e5;
   } catch {
     return false;
   }
@@ -44502,7 +44677,7 @@ names another), no task is begun and a line says "drain": the machine will be ta
       await closeScratch(session2.driver);
       stop.done();
       const { state, distro } = session2.input;
-      const cleaned = (0, import_node_path110.join)(state, "cleaned");
+      const cleaned = (0, import_node_path111.join)(state, "cleaned");
       if (!stop.signal.aborted && !lately(cleaned)) {
         writeWhole(cleaned, "", { sync: false });
         await cleanUp({ distro, state, driver: session2.driver });
@@ -44532,7 +44707,7 @@ function engineOf2(values, session2, output, signal, progress) {
   return schedulerOf(session2, { output, retest, testsStop: false, progress, signal, alone: true });
 }
 async function doTasks(values, session2, loaded, numbers, signal) {
-  const output = (0, import_node_path110.join)(session2.input.state, "runs", loaded.bundle.id);
+  const output = (0, import_node_path111.join)(session2.input.state, "runs", loaded.bundle.id);
   const progress = {
     ...notesOnly((line2) => writeNote(`${line2}
 `)),
@@ -44613,10 +44788,10 @@ var docsOptions = {
 };
 
 // ts-src/cli/docs-session.ts
-var import_node_fs89 = require("node:fs");
+var import_node_fs90 = require("node:fs");
 
 // ts-src/farm/gather.ts
-var import_node_path111 = require("node:path");
+var import_node_path112 = require("node:path");
 init_files();
 var nothingHappened = { ended: void 0, lost: /* @__PURE__ */ new Map(), avoided: /* @__PURE__ */ new Map(), faults: [] };
 var numbersOf = (session2, loaded) => loaded.parts.flatMap(
@@ -44651,14 +44826,14 @@ async function takeResult({ store: store2 }, { bundle }, output, { number: numbe
   const kept4 = await store2.readJson(resultName(bundle.id, number7));
   if (!isStoredResult(kept4) || kept4.result.id !== graph2.results[task]?.id) return;
   const kind = kindOf3(graph2, task);
-  const log = (0, import_node_path111.join)("logs", graph2.id, `${packageOf(graph2, task).name}${kind === "build" ? "" : `.${kind}`}.log`);
+  const log = (0, import_node_path112.join)("logs", graph2.id, `${packageOf(graph2, task).name}${kind === "build" ? "" : `.${kind}`}.log`);
   graph2.results[task] = { ...kept4.result, ...kept4.result.log === void 0 ? {} : { log } };
   const { key } = kept4.result;
   if (key !== void 0 && kind === "build" && isDone(kept4.result.state)) graph2.records[task] = await store2.get(key);
   if (key !== void 0 && kind === "test") graph2.tests[task - graph2.count] = await store2.getTest(key);
   if (kept4.log && kept4.result.log !== void 0 && kept4.result.state === "failed") {
     const text8 = await store2.readText(kept4.log);
-    if (text8 !== void 0) writeWhole((0, import_node_path111.join)(output, log), text8, { sync: false });
+    if (text8 !== void 0) writeWhole((0, import_node_path112.join)(output, log), text8, { sync: false });
   }
 }
 async function takeDocumentation({ graphs, store: store2 }) {
@@ -44695,7 +44870,7 @@ async function openDocs(values, packages, limits2, signal) {
   const lacking2 = await missingTools(driver.name, input.plan);
   showDiagnostics(lacking2);
   if (lacking2.length) return void 0;
-  (0, import_node_fs89.mkdirSync)(input.state, { recursive: true });
+  (0, import_node_fs90.mkdirSync)(input.state, { recursive: true });
   await openScratch(input.state, driver);
   const session2 = await openSession(
     { ...input, documented: documentedOn(input.distro, input.plan) },
@@ -44770,12 +44945,12 @@ on standard output is "strict".`,
 async function makeDocs(values, opened, workers, signal) {
   const { session: session2, distro, root } = opened;
   const begun = Date.now();
-  const output = (0, import_node_path112.resolve)(values.output ?? (0, import_node_path112.join)(root, "docs"));
+  const output = (0, import_node_path113.resolve)(values.output ?? (0, import_node_path113.join)(root, "docs"));
   if (values.publish !== void 0 && !distro.docs.to.length)
     return told6(error("docs-place", "docs.to of distro.yaml names no place to publish documentation to"));
   const fault4 = outputFault(output);
   if (fault4) return told6(fault4);
-  (0, import_node_fs90.mkdirSync)((0, import_node_path112.resolve)(output, ".."), { recursive: true });
+  (0, import_node_fs91.mkdirSync)((0, import_node_path113.resolve)(output, ".."), { recursive: true });
   if (opened.gather) await opened.gather(logFolder(output));
   else await runTasks(values, session2, workers, output, signal);
   if (signal.aborted) return exit.failed;
@@ -44786,7 +44961,7 @@ async function makeDocs(values, opened, workers, signal) {
     session2.input.plan.stamp
   );
   const { organization } = distro;
-  const digest4 = siteDigest(organization, packages, sha256((0, import_node_fs90.readFileSync)(process.argv[1] ?? "")));
+  const digest4 = siteDigest(organization, packages, sha256((0, import_node_fs91.readFileSync)(process.argv[1] ?? "")));
   const state = stateOf2(session2.input.plan.stamp, digest4, packages);
   const published = values.publish === void 0 ? {} : { published: { channel: values.publish, state: state.path } };
   const site = await writeFolder(
@@ -44888,11 +45063,11 @@ async function finish(values, { session: session2, faulty, strict, gather: gathe
   );
   if (values.json) writeOutput(`${JSON.stringify({ output, ...site, results })}
 `);
-  else writeOutput(`${(0, import_node_path112.join)(output, "index.html")}
+  else writeOutput(`${(0, import_node_path113.join)(output, "index.html")}
 `);
   const failed5 = results.some((t) => !isDone(t.state)) || faults5.some(isError) || faulty;
   if (failed5 && strict && !values.json) writeOutput("strict\n");
-  return show3(values.open === true, (0, import_node_path112.join)(output, "index.html"), failed5 ? exit.failed : exit.ok);
+  return show3(values.open === true, (0, import_node_path113.join)(output, "index.html"), failed5 ? exit.failed : exit.ok);
 }
 async function show3(open3, index, code) {
   if (!open3) return code;
@@ -44922,12 +45097,12 @@ var lostFaults = ({ lost: lost3 }) => lost3.map(
 );
 
 // ts-src/cli/doctor.ts
-var import_node_path114 = require("node:path");
+var import_node_path115 = require("node:path");
 init_process();
 init_sizes();
 
 // ts-src/cli/store.ts
-var import_node_path113 = require("node:path");
+var import_node_path114 = require("node:path");
 init_files();
 init_sizes();
 var store = defineCommand({
@@ -44968,7 +45143,7 @@ slipway works in the state nothing of it goes. The end of each build does the sa
     const opened = await openStore(distro.store, root, state, void 0);
     const json2 = values.json === true;
     if (what === "show") return show4(opened, state, json2);
-    if (what === "verify") return verify(opened, (0, import_node_path113.join)(state, "verify"));
+    if (what === "verify") return verify(opened, (0, import_node_path114.join)(state, "verify"));
     const rules2 = stateRules(distro);
     return collectAll(
       workspace.value,
@@ -45023,6 +45198,7 @@ async function show4(opened, state, json2) {
     "docs",
     "sources",
     "bases",
+    "mirror",
     "runs",
     "channels",
     "images",
@@ -45128,9 +45304,9 @@ var doctor = defineCommand({
       }
       findings = await examine(driver, systems);
     }
-    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path114.join)(process.cwd(), ".slipway"));
+    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path115.join)(process.cwd(), ".slipway"));
     findings.push(...machine.findings);
-    const kept4 = workspace.ok ? await stateKinds((0, import_node_path114.resolve)(workspace.value.state)) : [];
+    const kept4 = workspace.ok ? await stateKinds((0, import_node_path115.resolve)(workspace.value.state)) : [];
     if (workspace.ok && kept4.length)
       machine.lines.push(
         `kept in ${workspace.value.state}: ${describe3(kept4)}; at most ${sizeText(stateRules(workspace.value.distro).size)} (state.size)`
@@ -47637,14 +47813,14 @@ repository, unless --by package is given. Where several platforms are selected t
 });
 
 // ts-src/cli/image.ts
-var import_node_fs106 = require("node:fs");
-var import_node_path130 = require("node:path");
+var import_node_fs107 = require("node:fs");
+var import_node_path131 = require("node:path");
 init_diagnostics();
 init_images();
 
 // ts-src/images/build.ts
-var import_node_fs101 = require("node:fs");
-var import_node_path124 = require("node:path");
+var import_node_fs102 = require("node:fs");
+var import_node_path125 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -47697,8 +47873,8 @@ function ownPackages(image2, index, patterns2, debian2) {
 }
 
 // ts-src/images/config.ts
-var import_node_fs91 = require("node:fs");
-var import_node_path115 = require("node:path");
+var import_node_fs92 = require("node:fs");
+var import_node_path116 = require("node:path");
 init_names();
 init_digest();
 
@@ -48123,9 +48299,9 @@ function prefixesOf({ distro, image: image2 }) {
 function writeConfig(facts, folder2, machine) {
   const { image: image2, inputs, repository: repository2 } = facts;
   const { spec } = image2;
-  (0, import_node_fs91.mkdirSync)((0, import_node_path115.join)(folder2, "keys"), { recursive: true });
-  (0, import_node_fs91.mkdirSync)((0, import_node_path115.join)(folder2, "files"));
-  const write3 = (name6, data) => (0, import_node_fs91.writeFileSync)((0, import_node_path115.join)(folder2, name6), data, { flag: "wx" });
+  (0, import_node_fs92.mkdirSync)((0, import_node_path116.join)(folder2, "keys"), { recursive: true });
+  (0, import_node_fs92.mkdirSync)((0, import_node_path116.join)(folder2, "files"));
+  const write3 = (name6, data) => (0, import_node_fs92.writeFileSync)((0, import_node_path116.join)(folder2, name6), data, { flag: "wx" });
   write3("setup.sh", scripts.setup);
   write3("image.json", imageJson(facts));
   write3("entrypoint", scripts.entrypoint);
@@ -48162,8 +48338,8 @@ function writeConfig(facts, folder2, machine) {
 }
 
 // ts-src/images/inputs.ts
-var import_node_fs92 = require("node:fs");
-var import_node_path116 = require("node:path");
+var import_node_fs93 = require("node:fs");
+var import_node_path117 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -48235,7 +48411,7 @@ async function packOverlay(root, folder2) {
     const strange = found2.find((f) => f.kind !== "a file" && f.kind !== "a link");
     if (strange) return `the overlay holds ${strange.kind}: ${strange.path}`;
     if (!found2.length) return `the overlay ${folder2} holds no files, or is not there`;
-    const total = found2.reduce((n, f) => n + (0, import_node_fs92.lstatSync)((0, import_node_path116.join)(root, f.path)).size, 0);
+    const total = found2.reduce((n, f) => n + (0, import_node_fs93.lstatSync)((0, import_node_path117.join)(root, f.path)).size, 0);
     if (total > largest8) return `the overlay ${folder2} is larger than ${largest8 >> 20} MiB`;
   } catch (e) {
     if (e instanceof LeftBehindError) return e.message;
@@ -48243,7 +48419,7 @@ async function packOverlay(root, folder2) {
   }
   const normalized = ["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "--format=gnu"];
   const chunks = [];
-  const packed3 = await run("tar", ["-c", ...normalized, "--mode=u=rwX,go=rX", "-C", (0, import_node_path116.join)(root, path2), "."], {
+  const packed3 = await run("tar", ["-c", ...normalized, "--mode=u=rwX,go=rX", "-C", (0, import_node_path117.join)(root, path2), "."], {
     env: { ...process.env, LC_ALL: "C" },
     onOutput: (chunk) => chunks.push(chunk)
   });
@@ -48251,13 +48427,13 @@ async function packOverlay(root, folder2) {
 }
 
 // ts-src/images/kinds.ts
-var import_node_path119 = require("node:path");
+var import_node_path120 = require("node:path");
 init_diagnostics();
 init_names();
 
 // ts-src/images/disk.ts
-var import_node_fs95 = require("node:fs");
-var import_node_path117 = require("node:path");
+var import_node_fs96 = require("node:fs");
+var import_node_path118 = require("node:path");
 init_diagnostics();
 init_digest();
 init_images();
@@ -48267,13 +48443,13 @@ init_process();
 
 // ts-src/images/bmap.ts
 var import_node_crypto15 = require("node:crypto");
-var import_node_fs93 = require("node:fs");
+var import_node_fs94 = require("node:fs");
 init_digest();
 var block5 = 4096;
 var step = 1024;
 function mapped(file3) {
-  const handle = (0, import_node_fs93.openSync)(file3, "r");
-  const { size: size3 } = (0, import_node_fs93.fstatSync)(handle);
+  const handle = (0, import_node_fs94.openSync)(file3, "r");
+  const { size: size3 } = (0, import_node_fs94.fstatSync)(handle);
   const chunk = Buffer.alloc(block5 * step);
   const zero = Buffer.alloc(block5);
   const ranges = [];
@@ -48286,7 +48462,7 @@ function mapped(file3) {
   };
   try {
     for (let at2 = 0; at2 * block5 < size3; at2 += step) {
-      const n = (0, import_node_fs93.readSync)(handle, chunk, 0, chunk.length, at2 * block5);
+      const n = (0, import_node_fs94.readSync)(handle, chunk, 0, chunk.length, at2 * block5);
       for (let i = 0; i * block5 < n; i++) {
         const data = chunk.subarray(i * block5, Math.min(n, (i + 1) * block5));
         if (data.equals(zero.subarray(0, data.length))) end2(at2 + i - 1);
@@ -48298,7 +48474,7 @@ function mapped(file3) {
     }
     end2(Math.ceil(size3 / block5) - 1);
   } finally {
-    (0, import_node_fs93.closeSync)(handle);
+    (0, import_node_fs94.closeSync)(handle);
   }
   return { size: size3, ranges };
 }
@@ -48321,12 +48497,12 @@ ${lines.join("\n")}
     </BlockMap>
 </bmap>
 `;
-  (0, import_node_fs93.writeFileSync)(target2, text8(sha256(text8("0".repeat(64)))), { flag: "wx" });
+  (0, import_node_fs94.writeFileSync)(target2, text8(sha256(text8("0".repeat(64)))), { flag: "wx" });
   return Promise.resolve();
 }
 
 // ts-src/images/ext4.ts
-var import_node_fs94 = require("node:fs");
+var import_node_fs95 = require("node:fs");
 var table = Uint32Array.from({ length: 256 }, (_, n) => {
   let c = n;
   for (let k = 0; k < 8; k++) c = c & 1 ? c >>> 1 ^ 2197175160 : c >>> 1;
@@ -48351,13 +48527,13 @@ var changed = [
 var checksumLow = 124;
 var checksumHigh = 130;
 function normalizeExt4(file3, latest) {
-  const handle = (0, import_node_fs94.openSync)(file3, "r+");
+  const handle = (0, import_node_fs95.openSync)(file3, "r+");
   try {
-    const size3 = (0, import_node_fs94.fstatSync)(handle).size;
+    const size3 = (0, import_node_fs95.fstatSync)(handle).size;
     const read3 = (at2, length) => {
       if (at2 < 0 || at2 + length > size3) throw new Error("an ext4 file system names blocks beyond its end");
       const data = Buffer.alloc(length);
-      (0, import_node_fs94.readSync)(handle, data, 0, length, at2);
+      (0, import_node_fs95.readSync)(handle, data, 0, length, at2);
       return data;
     };
     const sb = read3(1024, 1024);
@@ -48385,10 +48561,10 @@ function normalizeExt4(file3, latest) {
         normalizeInode(inode, latest);
         if (checksums) sealInode(inode, g * perGroup + i + 1, seed);
       }
-      (0, import_node_fs94.writeSync)(handle, inodes, 0, length, at2);
+      (0, import_node_fs95.writeSync)(handle, inodes, 0, length, at2);
     }
   } finally {
-    (0, import_node_fs94.closeSync)(handle);
+    (0, import_node_fs95.closeSync)(handle);
   }
 }
 function normalizeInode(inode, latest) {
@@ -48446,14 +48622,14 @@ async function makeDisk(room, facts, root, options5) {
   const { spec, target: target2, name: name6 } = facts.image;
   const known3 = firmware[target2.architecture];
   if (!known3) return bad(error("image-kind", `no disks are made for ${target2.architecture}`));
-  const folder2 = (0, import_node_path117.join)(options5.folder, "disk");
-  (0, import_node_fs95.mkdirSync)(folder2);
+  const folder2 = (0, import_node_path118.join)(options5.folder, "disk");
+  (0, import_node_fs96.mkdirSync)(folder2);
   const { key, epoch } = options5;
   const rootUuid = uuidOf(`${key} root`);
   const version3 = `${name6}_${imageVersion(facts.state.stamp, key)}`;
   const ab = spec.partitions === "ab";
   const partition = ab ? `PARTLABEL=${version3}` : `PARTUUID=${uuidOf(`${key} partition 1`)}`;
-  const write3 = (file3, text8) => (0, import_node_fs95.writeFileSync)((0, import_node_path117.join)(folder2, file3), text8, { flag: "wx" });
+  const write3 = (file3, text8) => (0, import_node_fs96.writeFileSync)((0, import_node_path118.join)(folder2, file3), text8, { flag: "wx" });
   write3("name", version3);
   write3("entry-name", ab ? `${version3}+3.conf` : "slipway.conf");
   write3("loader.conf", "timeout 1\nconsole-mode keep\n");
@@ -48492,8 +48668,8 @@ async function makeDisk(room, facts, root, options5) {
     signal: room.signal
   });
   if (made2.code !== 0) return bad(diskFailed(room, spec.size));
-  normalizeExt4((0, import_node_path117.join)(folder2, "root.raw"), epoch);
-  const rootSectors = (0, import_node_fs95.statSync)((0, import_node_path117.join)(folder2, "root.raw")).size / sector;
+  normalizeExt4((0, import_node_path118.join)(folder2, "root.raw"), epoch);
+  const rootSectors = (0, import_node_fs96.statSync)((0, import_node_path118.join)(folder2, "root.raw")).size / sector;
   const parts2 = [
     { name: labels.esp, type: types2.esp, file: "esp.raw", sectors: esp },
     { name: ab ? version3 : labels.root, type: known3.root, file: "root.raw", sectors: rootSectors }
@@ -48511,7 +48687,7 @@ var diskFailed = (room, size3) => error("image-render", `the disk could not be m
   hint: "the end of that log tells why"
 });
 async function makeData(folder2, uuid2, epoch) {
-  const file3 = (0, import_node_path117.join)(folder2, "data.raw");
+  const file3 = (0, import_node_path118.join)(folder2, "data.raw");
   const size3 = 64 * mebibyte;
   const made2 = await run("sh", [
     "-c",
@@ -48527,7 +48703,7 @@ async function makeData(folder2, uuid2, epoch) {
   return good(size3 / sector);
 }
 async function assemble2(folder2, key, parts2) {
-  const raw = (0, import_node_path117.join)(folder2, "disk.raw");
+  const raw = (0, import_node_path118.join)(folder2, "disk.raw");
   const align = mebibyte / sector;
   let at2 = align;
   const lines = ["label: gpt", `label-id: ${uuidOf(`${key} disk`)}`, `first-lba: ${align}`, "unit: sectors", ""];
@@ -48548,7 +48724,7 @@ async function assemble2(folder2, key, parts2) {
   for (const { part, at: start3 } of places) {
     if (part.file === void 0) continue;
     const copied2 = await run("dd", [
-      `if=${(0, import_node_path117.join)(folder2, part.file)}`,
+      `if=${(0, import_node_path118.join)(folder2, part.file)}`,
       `of=${raw}`,
       "bs=1M",
       `seek=${start3 / align}`,
@@ -48563,7 +48739,7 @@ async function renderDisk(room, facts, root, options5) {
   const made2 = await makeDisk(room, facts, root, options5);
   if (!made2.ok) return made2;
   const { raw, folder: folder2 } = made2.value;
-  const named7 = (ending) => (0, import_node_path117.join)(
+  const named7 = (ending) => (0, import_node_path118.join)(
     options5.folder,
     imageFile(
       facts.image.name,
@@ -48581,26 +48757,26 @@ async function renderDisk(room, facts, root, options5) {
   const converted = await run("qemu-img", qcow);
   if (converted.code !== 0) return bad(toolFailed("qemu-img", converted.stderr));
   if (facts.image.spec.partitions === "ab") {
-    const slot = await zstd((0, import_node_path117.join)(folder2, "root.raw"), named7("root.raw.zst"));
+    const slot = await zstd((0, import_node_path118.join)(folder2, "root.raw"), named7("root.raw.zst"));
     if (slot.code !== 0) return bad(toolFailed("zstd", slot.stderr));
     for (const [from, ending] of [
       ["vmlinuz", "vmlinuz"],
       ["initrd", "initrd"],
       ["entry.conf", "conf"]
     ]) {
-      (0, import_node_fs95.renameSync)((0, import_node_path117.join)(folder2, from), named7(ending));
+      (0, import_node_fs96.renameSync)((0, import_node_path118.join)(folder2, from), named7(ending));
       files.push(named7(ending));
     }
     files.push(named7("root.raw.zst"));
   }
-  const bytes = (0, import_node_fs95.statSync)(raw).size;
-  (0, import_node_fs95.rmSync)(folder2, { recursive: true, force: true });
+  const bytes = (0, import_node_fs96.statSync)(raw).size;
+  (0, import_node_fs96.rmSync)(folder2, { recursive: true, force: true });
   return good({ files, bytes });
 }
 
 // ts-src/images/docker.ts
 var import_node_crypto16 = require("node:crypto");
-var import_node_fs96 = require("node:fs");
+var import_node_fs97 = require("node:fs");
 init_digest();
 var oci = {
   amd64: { architecture: "amd64" },
@@ -48677,12 +48853,12 @@ function writeDockerTar(image2, tags2, target2) {
       Layers: layers2.map((l) => blob(l.digest))
     }
   ];
-  const out = (0, import_node_fs96.openSync)(target2, "w");
+  const out = (0, import_node_fs97.openSync)(target2, "w");
   const hash3 = (0, import_node_crypto16.createHash)("sha256");
   let size3 = 0;
   let damaged2;
   const write3 = (data) => {
-    for (let at2 = 0; at2 < data.length; ) at2 += (0, import_node_fs96.writeSync)(out, data, at2);
+    for (let at2 = 0; at2 < data.length; ) at2 += (0, import_node_fs97.writeSync)(out, data, at2);
     hash3.update(data);
     size3 += data.length;
   };
@@ -48699,32 +48875,32 @@ function writeDockerTar(image2, tags2, target2) {
       write3(paddingOf(layer.size));
     }
     write3(endOfTar);
-    (0, import_node_fs96.fsyncSync)(out);
+    (0, import_node_fs97.fsyncSync)(out);
   } finally {
-    (0, import_node_fs96.closeSync)(out);
+    (0, import_node_fs97.closeSync)(out);
   }
   return { id: `sha256:${sha256(config2)}`, sha256: hash3.digest("hex"), size: size3, ...damaged2 ? { damaged: damaged2 } : {} };
 }
 function copyLayer(layer, write3) {
   const buffer = Buffer.alloc(1 << 20);
   const hash3 = (0, import_node_crypto16.createHash)("sha256");
-  const from = (0, import_node_fs96.openSync)(layer.tar, "r");
+  const from = (0, import_node_fs97.openSync)(layer.tar, "r");
   try {
-    for (let n = (0, import_node_fs96.readSync)(from, buffer); n > 0; n = (0, import_node_fs96.readSync)(from, buffer)) {
+    for (let n = (0, import_node_fs97.readSync)(from, buffer); n > 0; n = (0, import_node_fs97.readSync)(from, buffer)) {
       const part = buffer.subarray(0, n);
       hash3.update(part);
       write3(part);
     }
   } finally {
-    (0, import_node_fs96.closeSync)(from);
+    (0, import_node_fs97.closeSync)(from);
   }
   return hash3.digest("hex") === layer.diffId;
 }
 
 // ts-src/images/lxd.ts
 var import_node_crypto17 = require("node:crypto");
-var import_node_fs97 = require("node:fs");
-var import_node_path118 = require("node:path");
+var import_node_fs98 = require("node:fs");
+var import_node_path119 = require("node:path");
 init_diagnostics();
 init_names();
 var lxdEndings = { metadata: "lxd.tar.xz", root: "squashfs" };
@@ -48767,9 +48943,9 @@ async function renderLxd(room, facts, root, options5) {
   const { name: name6, target: target2 } = facts.image;
   const version3 = imageVersion(facts.state.stamp, options5.key);
   const work2 = newScratch(room.state);
-  const plain5 = (0, import_node_path118.join)(work2, "metadata.tar");
-  (0, import_node_fs97.writeFileSync)(plain5, lxdMetadata(facts, version3, options5.epoch));
-  const fileOf3 = (ending) => (0, import_node_path118.join)(options5.folder, imageFile(name6, version3, target2.architecture, ending));
+  const plain5 = (0, import_node_path119.join)(work2, "metadata.tar");
+  (0, import_node_fs98.writeFileSync)(plain5, lxdMetadata(facts, version3, options5.epoch));
+  const fileOf3 = (ending) => (0, import_node_path119.join)(options5.folder, imageFile(name6, version3, target2.architecture, ending));
   const [metadata, squashed] = [fileOf3(lxdEndings.metadata), fileOf3(lxdEndings.root)];
   const packed3 = await room.driver.read({
     layers: root.layers.map((l) => l.root),
@@ -48785,7 +48961,7 @@ async function renderLxd(room, facts, root, options5) {
 async function fingerprint2(files) {
   const digest4 = (0, import_node_crypto17.createHash)("sha256");
   for (const file3 of files)
-    for await (const chunk of (0, import_node_fs97.createReadStream)(file3)) if (Buffer.isBuffer(chunk)) digest4.update(chunk);
+    for await (const chunk of (0, import_node_fs98.createReadStream)(file3)) if (Buffer.isBuffer(chunk)) digest4.update(chunk);
   return digest4.digest("hex");
 }
 function simplestreams(channel2, organization, files) {
@@ -48860,7 +49036,7 @@ var dockerSettings = (facts, key, epoch) => ({
   time: epoch
 });
 function docker2(facts, root, { folder: folder2, key, epoch }) {
-  const file3 = (0, import_node_path119.join)(folder2, fileOf(facts, key, "docker.tar"));
+  const file3 = (0, import_node_path120.join)(folder2, fileOf(facts, key, "docker.tar"));
   const written2 = writeDockerTar(
     {
       architecture: facts.image.target.architecture,
@@ -48884,7 +49060,7 @@ var rootfsScript = `tar --create --format=pax --pax-option=exthdr.name=%d/PaxHea
   --numeric-owner --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --one-file-system \\
   --directory m . | zstd -3 -T0 --quiet -o "$2"`;
 async function rootfs(room, facts, root, options5) {
-  const file3 = (0, import_node_path119.join)(options5.folder, fileOf(facts, options5.key, "rootfs.tar.zst"));
+  const file3 = (0, import_node_path120.join)(options5.folder, fileOf(facts, options5.key, "rootfs.tar.zst"));
   const packed3 = await room.driver.read({
     layers: root.layers.map((l) => l.root),
     work: newScratch(room.state),
@@ -48896,22 +49072,22 @@ async function rootfs(room, facts, root, options5) {
 }
 
 // ts-src/images/root.ts
-var import_node_fs100 = require("node:fs");
-var import_node_path123 = require("node:path");
+var import_node_fs101 = require("node:fs");
+var import_node_path124 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
 
 // ts-src/images/layers.ts
-var import_node_fs98 = require("node:fs");
+var import_node_fs99 = require("node:fs");
 var import_node_crypto18 = require("node:crypto");
-var import_node_path121 = require("node:path");
+var import_node_path122 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/images/room.ts
-var import_node_path120 = require("node:path");
-var imagesFolder = (state) => (0, import_node_path120.join)(state, "images");
+var import_node_path121 = require("node:path");
+var imagesFolder = (state) => (0, import_node_path121.join)(state, "images");
 var listBinds2 = (base) => [
   { from: base.lists, to: "/var/lib/apt/lists", readOnly: true },
   { from: cacheOf(base), to: "/tmp/slipway/caches", readOnly: true }
@@ -49032,27 +49208,27 @@ function secretsIn(name6, size3, content, everywhere) {
 
 // ts-src/images/layers.ts
 var most7 = 2e6;
-var folderOf2 = (room, key) => (0, import_node_path121.join)(imagesFolder(room.state), "layers", key);
+var folderOf2 = (room, key) => (0, import_node_path122.join)(imagesFolder(room.state), "layers", key);
 function kept3(room, key) {
   const folder2 = folderOf2(room, key);
-  const found2 = readJson((0, import_node_path121.join)(folder2, "layer.json"));
-  if (found2?.schema !== 1 || found2.key !== key || !exists((0, import_node_path121.join)(folder2, "root"))) return void 0;
+  const found2 = readJson((0, import_node_path122.join)(folder2, "layer.json"));
+  if (found2?.schema !== 1 || found2.key !== key || !exists((0, import_node_path122.join)(folder2, "root"))) return void 0;
   const { schema: _, ...layer } = found2;
-  (0, import_node_fs98.utimesSync)((0, import_node_path121.join)(folder2, "layer.json"), /* @__PURE__ */ new Date(), /* @__PURE__ */ new Date());
-  return { ...layer, root: (0, import_node_path121.join)(folder2, "root"), tar: (0, import_node_path121.join)(folder2, "layer.tar"), names: (0, import_node_path121.join)(folder2, "names") };
+  (0, import_node_fs99.utimesSync)((0, import_node_path122.join)(folder2, "layer.json"), /* @__PURE__ */ new Date(), /* @__PURE__ */ new Date());
+  return { ...layer, root: (0, import_node_path122.join)(folder2, "root"), tar: (0, import_node_path122.join)(folder2, "layer.tar"), names: (0, import_node_path122.join)(folder2, "names") };
 }
 async function baseLayer(room) {
   const { base } = room;
   const folder2 = folderOf2(room, `base-${base.digest.slice(0, 24)}`);
-  const names4 = (0, import_node_path121.join)(folder2, "names");
+  const names4 = (0, import_node_path122.join)(folder2, "names");
   if (!exists(names4)) {
-    const nothing4 = (0, import_node_path121.join)(newScratch(room.state), "nothing");
-    (0, import_node_fs98.mkdirSync)(nothing4);
+    const nothing4 = (0, import_node_path122.join)(newScratch(room.state), "nothing");
+    (0, import_node_fs99.mkdirSync)(nothing4);
     writeWhole(names4, await namesOf2(room, [nothing4, base.root]), { sync: false });
   }
-  const known3 = readJson((0, import_node_path121.join)(folder2, "base.json"));
+  const known3 = readJson((0, import_node_path122.join)(folder2, "base.json"));
   const measured = known3 ?? await measure2(base.tar);
-  if (!known3) writeWhole((0, import_node_path121.join)(folder2, "base.json"), JSON.stringify(measured), { sync: false });
+  if (!known3) writeWhole((0, import_node_path122.join)(folder2, "base.json"), JSON.stringify(measured), { sync: false });
   return { key: base.digest, root: base.root, tar: base.tar, diffId: base.digest, names: names4, ...measured };
 }
 async function measure2(tar) {
@@ -49074,7 +49250,7 @@ async function makeLayer(room, request) {
       if (other) return good(other);
       room.progress(`making ${request.what}`);
       const work2 = newScratch(room.state);
-      const root = (0, import_node_path121.join)(work2, "kept");
+      const root = (0, import_node_path122.join)(work2, "kept");
       const made2 = await room.driver.enter({
         root: { layers: request.below.map((l) => l.root), keep: root },
         network: false,
@@ -49087,19 +49263,19 @@ async function makeLayer(room, request) {
         signal: room.signal
       });
       if (made2.code !== 0) return bad(failure2(room, request, made2.exceeded));
-      const staged = (0, import_node_path121.join)(work2, "layer");
-      (0, import_node_fs98.mkdirSync)(staged);
-      (0, import_node_fs98.renameSync)(root, (0, import_node_path121.join)(staged, "root"));
+      const staged = (0, import_node_path122.join)(work2, "layer");
+      (0, import_node_fs99.mkdirSync)(staged);
+      (0, import_node_fs99.renameSync)(root, (0, import_node_path122.join)(staged, "root"));
       const packed3 = await packLayer(room, request, staged);
       if (!packed3.ok) return packed3;
       const folder2 = folderOf2(room, request.key);
       await room.driver.remove(folder2);
-      (0, import_node_fs98.renameSync)(staged, folder2);
+      (0, import_node_fs99.renameSync)(staged, folder2);
       return good({
         ...packed3.value,
-        root: (0, import_node_path121.join)(folder2, "root"),
-        tar: (0, import_node_path121.join)(folder2, "layer.tar"),
-        names: (0, import_node_path121.join)(folder2, "names")
+        root: (0, import_node_path122.join)(folder2, "root"),
+        tar: (0, import_node_path122.join)(folder2, "layer.tar"),
+        names: (0, import_node_path122.join)(folder2, "names")
       });
     },
     () => room.progress(`waiting for another slipway that makes ${request.what}`)
@@ -49146,20 +49322,20 @@ var packScript = `cd l0/. && find . -mindepth 1 ! -type c ! -type b ! -type s -p
   tar --create --format=pax --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime --numeric-owner \\
     --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --no-recursion --null --files-from=-`;
 async function packLayer(room, request, staged) {
-  const layers2 = [(0, import_node_path121.join)(staged, "root"), ...request.below.map((l) => l.root)];
+  const layers2 = [(0, import_node_path122.join)(staged, "root"), ...request.below.map((l) => l.root)];
   const names4 = await namesOf2(room, layers2);
   const after = split3(names4);
   if (after.length > most7) return bad(error("image-install", `${request.what} holds more than ${most7} files`));
-  writeWhole((0, import_node_path121.join)(staged, "names"), names4, { sync: false });
+  writeWhole((0, import_node_path122.join)(staged, "names"), names4, { sync: false });
   const below3 = request.below[0];
-  const before = below3 ? split3((0, import_node_fs98.readFileSync)(below3.names)) : [];
+  const before = below3 ? split3((0, import_node_fs99.readFileSync)(below3.names)) : [];
   const secrets = [];
   const reader2 = scanner(secrets, request.kind === "own");
   const hash3 = (0, import_node_crypto18.createHash)("sha256");
-  const out = (0, import_node_fs98.openSync)((0, import_node_path121.join)(staged, "layer.tar"), "w");
+  const out = (0, import_node_fs99.openSync)((0, import_node_path122.join)(staged, "layer.tar"), "w");
   let size3 = 0;
   const write3 = (chunk) => {
-    for (let at2 = 0; at2 < chunk.length; ) at2 += (0, import_node_fs98.writeSync)(out, chunk, at2);
+    for (let at2 = 0; at2 < chunk.length; ) at2 += (0, import_node_fs99.writeSync)(out, chunk, at2);
     hash3.update(chunk);
     size3 += chunk.length;
   };
@@ -49176,12 +49352,12 @@ async function packLayer(room, request, staged) {
       signal: room.signal
     });
     if (packed3.code !== 0) throw new Error(`a layer could not be packed: ${packed3.stderr.trim()}`);
-    (0, import_node_fs98.fsyncSync)(out);
+    (0, import_node_fs99.fsyncSync)(out);
   } finally {
-    (0, import_node_fs98.closeSync)(out);
+    (0, import_node_fs99.closeSync)(out);
   }
   const layer = { key: request.key, diffId: hash3.digest("hex"), size: size3, secrets };
-  writeWhole((0, import_node_path121.join)(staged, "layer.json"), JSON.stringify({ schema: 1, ...layer }));
+  writeWhole((0, import_node_path122.join)(staged, "layer.json"), JSON.stringify({ schema: 1, ...layer }));
   return good(layer);
 }
 function checkSecrets2(image2, layers2) {
@@ -49197,8 +49373,8 @@ function checkSecrets2(image2, layers2) {
 }
 
 // ts-src/images/system.ts
-var import_node_fs99 = require("node:fs");
-var import_node_path122 = require("node:path");
+var import_node_fs100 = require("node:fs");
+var import_node_path123 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -49208,7 +49384,7 @@ apt-get -q -o APT::Sandbox::User=root -o APT::Install-Recommends=false -o Debug:
   -o Dir::Cache::pkgcache=/tmp/pkgcache.bin -o Dir::Cache::srcpkgcache=/tmp/srcpkgcache.bin \\
   --simulate install -- "$@" 2>&1`;
 async function placeOwn(room, own3, folder2) {
-  (0, import_node_fs99.mkdirSync)(folder2, { recursive: true });
+  (0, import_node_fs100.mkdirSync)(folder2, { recursive: true });
   const lost3 = [];
   const placed = await room.store.many(own3, async (p) => {
     const name6 = `${p.name}.deb`;
@@ -49218,9 +49394,9 @@ async function placeOwn(room, own3, folder2) {
       return name6;
     }
     try {
-      (0, import_node_fs99.linkSync)(path2, (0, import_node_path122.join)(folder2, name6));
+      (0, import_node_fs100.linkSync)(path2, (0, import_node_path123.join)(folder2, name6));
     } catch {
-      (0, import_node_fs99.copyFileSync)(path2, (0, import_node_path122.join)(folder2, name6));
+      (0, import_node_fs100.copyFileSync)(path2, (0, import_node_path123.join)(folder2, name6));
     }
     return name6;
   });
@@ -49237,12 +49413,12 @@ async function placeOwn(room, own3, folder2) {
 async function systemPackages(room, image2, own3, names4) {
   const { base } = room;
   const question = sha256(JSON.stringify([base.digest, base.archive, own3.map((p) => p.sha256), names4]));
-  const memory3 = (0, import_node_path122.join)(imagesFolder(room.state), "resolved", `${question}.json`);
+  const memory3 = (0, import_node_path123.join)(imagesFolder(room.state), "resolved", `${question}.json`);
   const known3 = readJson(memory3);
   const isSet = (v) => Array.isArray(v) && v.every((p) => typeof p === "string" && isPinnedPackage(p));
   if (isSet(known3)) return good(known3);
   const work2 = newScratch(room.state);
-  const placed = await placeOwn(room, own3, (0, import_node_path122.join)(work2, "debs"));
+  const placed = await placeOwn(room, own3, (0, import_node_path123.join)(work2, "debs"));
   if (!placed.ok) return placed;
   const asked2 = await room.driver.enter({
     root: { layers: [base.root] },
@@ -49250,7 +49426,7 @@ async function systemPackages(room, image2, own3, names4) {
     user: "root",
     work: work2,
     env: aptEnvironment(void 0),
-    binds: [...listBinds2(base), { from: (0, import_node_path122.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true }],
+    binds: [...listBinds2(base), { from: (0, import_node_path123.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true }],
     command: ["sh", "-ec", aptSimulate, "apt", ...names4, ...placed.value.map((n) => `/tmp/slipway/debs/${n}`)],
     signal: room.signal
   });
@@ -49279,7 +49455,7 @@ async function systemPackages(room, image2, own3, names4) {
 
 // ts-src/images/root.ts
 async function installLayer(room, below3, packages, what, fstab) {
-  const system = new SystemLayers(room.driver, room.state, room.base, room.proxy, room.log);
+  const system = new SystemLayers(room.driver, room.state, room.base, room.proxy, room.log, room.mirror);
   const fetched = await system.fetch([...packages]);
   if (!fetched.ok) return fetched;
   const config2 = newScratch(room.state);
@@ -49293,13 +49469,13 @@ async function installLayer(room, below3, packages, what, fstab) {
     epoch: room.epoch,
     binds: [
       ...listBinds2(room.base),
-      { from: (0, import_node_path123.join)(room.state, "archives"), to: "/tmp/slipway/archives" },
+      { from: (0, import_node_path124.join)(room.state, "archives"), to: "/tmp/slipway/archives" },
       { from: config2, to: "/tmp/slipway/config", readOnly: true }
     ]
   });
 }
 function writeFstab(folder2, text8) {
-  (0, import_node_fs100.writeFileSync)((0, import_node_path123.join)(folder2, "fstab"), text8);
+  (0, import_node_fs101.writeFileSync)((0, import_node_path124.join)(folder2, "fstab"), text8);
 }
 async function makeRoot(room, facts, plan2, fstab) {
   const base = await baseLayer(room);
@@ -49317,9 +49493,9 @@ async function makeRoot(room, facts, plan2, fstab) {
     told8.push({ layer: layer.value, what });
   }
   const work2 = newScratch(room.state);
-  const placed = await placeOwn(room, plan2.own, (0, import_node_path123.join)(work2, "debs"));
+  const placed = await placeOwn(room, plan2.own, (0, import_node_path124.join)(work2, "debs"));
   if (!placed.ok) return placed;
-  writeConfig(facts, (0, import_node_path123.join)(work2, "config"), plan2.machineFiles);
+  writeConfig(facts, (0, import_node_path124.join)(work2, "config"), plan2.machineFiles);
   const epoch = ownEpoch(room, facts);
   const own3 = await makeLayer(room, {
     key: ownKey(room, facts, plan2, layers2()),
@@ -49329,8 +49505,8 @@ async function makeRoot(room, facts, plan2, fstab) {
     packages: [],
     epoch,
     binds: [
-      { from: (0, import_node_path123.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true },
-      { from: (0, import_node_path123.join)(work2, "config"), to: "/tmp/slipway/config", readOnly: true }
+      { from: (0, import_node_path124.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true },
+      { from: (0, import_node_path124.join)(work2, "config"), to: "/tmp/slipway/config", readOnly: true }
     ]
   });
   if (!own3.ok) return own3;
@@ -49388,7 +49564,7 @@ var hasKernel = (kind) => kind === "disk" || kind === "ami";
 // ts-src/images/build.ts
 var revision = 1;
 function archiveTime(base) {
-  const dates = (0, import_node_fs101.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path124.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
+  const dates = (0, import_node_fs102.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path125.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
   return Math.floor(Math.max(3156192e5, ...dates) / 1e3);
 }
 async function repositoryOf(input, diagnostics) {
@@ -49460,13 +49636,14 @@ async function openRoom2(input) {
   const { image: image2, distro, driver, store: store2, state } = input;
   const platform3 = distro.platforms[image2.target.platform];
   if (!platform3) throw new Error(`no platform ${image2.target.platform}`);
+  const mirrored = distro.mirror === "state";
   const base = await sharedBase({
     driver,
     store: store2,
     state,
     distroRoot: input.root,
     name: `image.${image2.target.platform}`,
-    platform: { ...platform3, image: true },
+    platform: { ...platform3, image: true, ...mirrored ? { renew_days: Infinity } : {} },
     architecture: image2.target.architecture,
     now: input.now,
     log: input.log,
@@ -49481,6 +49658,7 @@ async function openRoom2(input) {
     store: store2,
     state,
     base: base.value,
+    mirror: mirrored ? new PackageMirror(store2, base.value.archive) : void 0,
     epoch,
     log: input.log,
     proxy,
@@ -49646,7 +49824,7 @@ function renderImageDifference(d) {
 }
 
 // ts-src/cli/image-options.ts
-var import_node_path125 = require("node:path");
+var import_node_path126 = require("node:path");
 init_diagnostics();
 var imageOptions2 = {
   ...movingOptions,
@@ -49666,7 +49844,7 @@ var imageOptions2 = {
   "dry-run": { type: "boolean", short: "n", help: "retire: say what would be removed" },
   json: { type: "boolean", help: "as data on standard output" }
 };
-var outputOf2 = (opened, values) => values.output === void 0 ? (0, import_node_path125.join)(opened.workspace.root, "out") : (0, import_node_path125.resolve)(values.output);
+var outputOf2 = (opened, values) => values.output === void 0 ? (0, import_node_path126.join)(opened.workspace.root, "out") : (0, import_node_path126.resolve)(values.output);
 function channelOf(opened, { name: name6, spec }, values) {
   if (values.local) return good(folderChannel(outputOf2(opened, values)));
   const channel2 = values.channel ?? spec.channel;
@@ -49692,8 +49870,8 @@ function imagesOf(opened, names4, values) {
 }
 
 // ts-src/cli/image-publish.ts
-var import_node_fs105 = require("node:fs");
-var import_node_path129 = require("node:path");
+var import_node_fs106 = require("node:fs");
+var import_node_path130 = require("node:path");
 init_diagnostics();
 
 // ts-src/images/publish.ts
@@ -49955,8 +50133,8 @@ async function share(aws, settings3, id) {
 
 // ts-src/images/check.ts
 var import_node_crypto20 = require("node:crypto");
-var import_node_fs102 = require("node:fs");
-var import_node_path126 = require("node:path");
+var import_node_fs103 = require("node:fs");
+var import_node_path127 = require("node:path");
 init_diagnostics();
 init_process();
 function checkArtifact(input, artifact2) {
@@ -50066,14 +50244,14 @@ var firmwares = {
 var longest6 = 20 * 6e4;
 async function checkDisk(input, artifact2) {
   const known3 = firmwares[input.record.architecture];
-  const firmware2 = known3?.files.find((f) => (0, import_node_fs102.existsSync)(f));
+  const firmware2 = known3?.files.find((f) => (0, import_node_fs103.existsSync)(f));
   const file3 = artifact2.files.find((f) => f.name.endsWith(".qcow2"));
   const path2 = file3 && await input.store.path(file3);
   if (path2 === void 0) return failed3(input, artifact2.kind, "the store lost its file", "build it again");
   if (!known3 || firmware2 === void 0)
     return failed3(input, artifact2.kind, "there is no UEFI firmware for qemu", "install ovmf and qemu-system-x86");
   const word3 = (0, import_node_crypto20.randomBytes)(12).toString("hex");
-  const link = (0, import_node_path126.join)(newScratch(input.state), "disk.qcow2");
+  const link = (0, import_node_path127.join)(newScratch(input.state), "disk.qcow2");
   await run("ln", ["-s", path2, link]);
   const stop = new AbortController();
   const ended = AbortSignal.any([input.signal, stop.signal]);
@@ -50110,17 +50288,17 @@ async function checkDisk(input, artifact2) {
 }
 
 // ts-src/images/push.ts
-var import_node_path128 = require("node:path");
-var import_node_fs104 = require("node:fs");
+var import_node_path129 = require("node:path");
+var import_node_fs105 = require("node:fs");
 init_diagnostics();
 init_digest();
 init_names();
 init_process();
 
 // ts-src/images/registry.ts
-var import_node_fs103 = require("node:fs");
+var import_node_fs104 = require("node:fs");
 var import_node_os16 = require("node:os");
-var import_node_path127 = require("node:path");
+var import_node_path128 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -50130,10 +50308,10 @@ init_yaml();
 var attempts3 = 5;
 var largestAnswer2 = 4 << 20;
 async function loginFor(host2) {
-  const folder2 = process.env.DOCKER_CONFIG ?? (0, import_node_path127.join)((0, import_node_os16.homedir)(), ".docker");
+  const folder2 = process.env.DOCKER_CONFIG ?? (0, import_node_path128.join)((0, import_node_os16.homedir)(), ".docker");
   let config2;
   try {
-    config2 = asMap(JSON.parse(readIf((0, import_node_path127.join)(folder2, "config.json")) ?? "{}"));
+    config2 = asMap(JSON.parse(readIf((0, import_node_path128.join)(folder2, "config.json")) ?? "{}"));
   } catch {
     return void 0;
   }
@@ -50190,7 +50368,7 @@ var Registry = class {
       url2.searchParams.set("digest", blob.digest);
       await this.request("PUT", `${url2.pathname}${url2.search}`, {
         headers: { "content-type": "application/octet-stream", "content-length": String(blob.size) },
-        body: () => Buffer.isBuffer(blob.data) ? blob.data : (0, import_node_fs103.createReadStream)(blob.data.file),
+        body: () => Buffer.isBuffer(blob.data) ? blob.data : (0, import_node_fs104.createReadStream)(blob.data.file),
         once: true
       });
     });
@@ -50303,8 +50481,8 @@ async function packed2(store2, state, layer) {
   const path2 = await store2.path(layer);
   if (path2 === void 0) return void 0;
   const folder2 = newScratch(state);
-  (0, import_node_fs104.mkdirSync)(folder2, { recursive: true });
-  const target2 = (0, import_node_path128.join)(folder2, "layer.tar.gz");
+  (0, import_node_fs105.mkdirSync)(folder2, { recursive: true });
+  const target2 = (0, import_node_path129.join)(folder2, "layer.tar.gz");
   const made2 = await run("sh", ["-c", 'gzip -n -6 < "$1" > "$2"', "gzip", path2, target2]);
   if (made2.code !== 0) return void 0;
   const stored2 = await store2.put(target2);
@@ -50687,8 +50865,8 @@ async function publishNamed(opened, names4, values) {
         diagnostics.push(...found2.diagnostics);
         continue;
       }
-      const logs2 = (0, import_node_path129.join)(outputOf2(opened, values), "logs", "images");
-      (0, import_node_fs105.mkdirSync)(logs2, { recursive: true });
+      const logs2 = (0, import_node_path130.join)(outputOf2(opened, values), "logs", "images");
+      (0, import_node_fs106.mkdirSync)(logs2, { recursive: true });
       const done = await publishImage({
         store: store2,
         state: workspace.state,
@@ -50696,7 +50874,7 @@ async function publishNamed(opened, names4, values) {
         organization: workspace.distro.organization,
         ...found2.value,
         signingKey: keyFromEnvironment(process.env) ?? keyOf2(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
-        log: (0, import_node_path129.join)(logs2, `${name6}.check.log`),
+        log: (0, import_node_path130.join)(logs2, `${name6}.check.log`),
         now: Date.now(),
         progress: (text8) => writeNote(`${text8}
 `),
@@ -50865,8 +51043,8 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
         hint: `it is made as ${one.spec.kinds.join(", ")}`
       })
     );
-  const logs2 = (0, import_node_path130.join)(outputOf2(opened, values), "logs", "images");
-  (0, import_node_fs106.mkdirSync)(logs2, { recursive: true });
+  const logs2 = (0, import_node_path131.join)(outputOf2(opened, values), "logs", "images");
+  (0, import_node_fs107.mkdirSync)(logs2, { recursive: true });
   return buildImage({
     driver,
     store: store2,
@@ -50878,7 +51056,7 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
     kinds: wanted,
     channel: channel2.value,
     stateId: values.state ?? (values.channel === void 0 && !values.local ? one.spec.state : void 0),
-    log: (0, import_node_path130.join)(logs2, `${one.name}-${one.target.architecture}.log`),
+    log: (0, import_node_path131.join)(logs2, `${one.name}-${one.target.architecture}.log`),
     now: Date.now(),
     progress: (text8) => writeNote(`${text8}
 `),
@@ -50886,12 +51064,12 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
   });
 }
 async function place2({ store: store2, workspace }, values, record3, kinds4) {
-  const folder2 = (0, import_node_path130.join)(values.output === void 0 ? (0, import_node_path130.join)(workspace.root, "out") : (0, import_node_path130.resolve)(values.output), "images");
+  const folder2 = (0, import_node_path131.join)(values.output === void 0 ? (0, import_node_path131.join)(workspace.root, "out") : (0, import_node_path131.resolve)(values.output), "images");
   const placed = [];
   for (const artifact2 of record3.artifacts) {
     if (kinds4.length && !kinds4.includes(artifact2.kind)) continue;
     for (const file3 of artifact2.files) {
-      const target2 = (0, import_node_path130.join)(folder2, file3.name);
+      const target2 = (0, import_node_path131.join)(folder2, file3.name);
       if (isSame(target2, store2.blobs.local(`objects/${file3.sha256.slice(0, 2)}/${file3.sha256}`), file3.size))
         placed.push(target2);
       else if (await store2.place(file3, target2)) placed.push(target2);
@@ -50901,7 +51079,7 @@ async function place2({ store: store2, workspace }, values, record3, kinds4) {
 }
 function isSame(a, b, size3) {
   try {
-    const [left, right] = [(0, import_node_fs106.statSync)(a), b === void 0 ? void 0 : (0, import_node_fs106.statSync)(b)];
+    const [left, right] = [(0, import_node_fs107.statSync)(a), b === void 0 ? void 0 : (0, import_node_fs107.statSync)(b)];
     return right !== void 0 && left.ino === right.ino && left.dev === right.dev && left.size === size3;
   } catch {
     return false;
@@ -50956,8 +51134,8 @@ async function diff2({ store: store2 }, [a = "", b = ""], values) {
 }
 
 // ts-src/cli/init.ts
-var import_node_fs107 = require("node:fs");
-var import_node_path131 = require("node:path");
+var import_node_fs108 = require("node:fs");
+var import_node_path132 = require("node:path");
 var import_promises14 = require("node:readline/promises");
 init_diagnostics();
 init_files();
@@ -51016,7 +51194,7 @@ var options3 = {
   yes: { type: "boolean", short: "y", help: "write into a folder that has other files without asking" }
 };
 function answersOf(values, root) {
-  const named7 = (0, import_node_path131.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
+  const named7 = (0, import_node_path132.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
   const organization = values.organization ?? (named7 || "acme");
   const os = values.os ?? "debian";
   const release2 = values.release ?? (os === "ubuntu" ? "noble" : "bookworm");
@@ -51032,7 +51210,7 @@ async function confirm(question) {
   }
 }
 async function mayWrite(root, files, yes) {
-  const others2 = (0, import_node_fs107.readdirSync)(root).filter((name6) => name6 !== ".git");
+  const others2 = (0, import_node_fs108.readdirSync)(root).filter((name6) => name6 !== ".git");
   if (yes || !others2.length) return true;
   if (process.stdin.isTTY && process.stderr.isTTY) {
     writeMessage(`${root} has files already. These would be added:
@@ -51055,7 +51233,7 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
   examples: ["slipway init my-distro --organization acme", "slipway init --os ubuntu --release noble"],
   options: options3,
   async run(values, [folder2 = ".", ...more]) {
-    const root = (0, import_node_path131.resolve)(folder2);
+    const root = (0, import_node_path132.resolve)(folder2);
     const answers2 = answersOf(values, root);
     if (more.length || !answers2) {
       writeMessage(
@@ -51065,8 +51243,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
     }
     const files = renderInit(answers2);
     const names4 = Object.keys(files);
-    (0, import_node_fs107.mkdirSync)(root, { recursive: true });
-    const taken3 = names4.filter((f) => (0, import_node_fs107.existsSync)((0, import_node_path131.join)(root, f)));
+    (0, import_node_fs108.mkdirSync)(root, { recursive: true });
+    const taken3 = names4.filter((f) => (0, import_node_fs108.existsSync)((0, import_node_path132.join)(root, f)));
     if (taken3.length) {
       const verb = taken3.length > 1 ? "exist" : "exists";
       showDiagnostics([
@@ -51077,8 +51255,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
       return exit.failed;
     }
     if (!await mayWrite(root, names4, values.yes === true)) return exit.failed;
-    for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path131.join)(root, path2), text8);
-    const git2 = (0, import_node_fs107.existsSync)((0, import_node_path131.join)(root, ".git")) ? "" : "git init && ";
+    for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path132.join)(root, path2), text8);
+    const git2 = (0, import_node_fs108.existsSync)((0, import_node_path132.join)(root, ".git")) ? "" : "git init && ";
     if (isQuiet()) return exit.ok;
     writeOutput(`Wrote a distro repository to ${root}:
 ${names4.map((f) => `    ${f}
@@ -51135,6 +51313,56 @@ var lock = defineCommand({
     return [...diagnostics, ...unpinned].some(isError) ? exit.failed : exit.ok;
   }
 });
+
+// ts-src/cli/mirror.ts
+init_diagnostics();
+init_sizes();
+var mirror = defineCommand({
+  summary: "list what is kept of platforms' archives: the packages that roots and images took",
+  usage: "mirror",
+  examples: ["slipway mirror", "slipway mirror --json"],
+  details: `With \`mirror: state\` in distro.yaml each build keeps its bases and the packages that its roots take in the store, and takes them from
+there: what was built can be built again when an archive has moved on. \`build --renew-base\` takes the archive as it is then.`,
+  options: { ...channelOptions, json: { type: "boolean", help: "as JSON" } },
+  async run(values) {
+    const opened = await openChannels(values);
+    showDiagnostics(opened.diagnostics);
+    if (!opened.ok || opened.diagnostics.some(isError)) return exit.failed;
+    const { store: store2, workspace } = opened.value;
+    const users2 = await usersOf3(store2);
+    const states = (await mirrorStates(store2)).map((state) => ({ ...state, channels: users2.get(state.archive) ?? [] }));
+    if (values.json) {
+      writeOutput(`${JSON.stringify(states)}
+`);
+      return exit.ok;
+    }
+    if (!states.length) {
+      const how = workspace.distro.mirror === "state" ? "the next build keeps what it takes" : "`mirror: state` in distro.yaml keeps it";
+      writeOutput(`nothing is kept of archives: ${how}
+`);
+    }
+    for (const { archive, packages, size: size3, modified, channels } of states)
+      writeOutput(
+        `${archive}  ${new Date(modified).toISOString().slice(0, 10)}  ${packages} packages  ${sizeText(size3)}  ${channels.join(", ") || "-"}
+`
+      );
+    return exit.ok;
+  }
+});
+async function usersOf3(store2) {
+  const users2 = /* @__PURE__ */ new Map();
+  for (const file3 of await store2.names("channels")) {
+    const name6 = file3.slice("channels/".length).replace(/\.json$/, "");
+    const channel2 = await openChannel(store2, name6);
+    for (const { id } of channel2.file.states) {
+      const state = await readState(store2, id);
+      const lock2 = state && await lockOf(store2, state);
+      for (const { archive } of Object.values(lock2?.platforms ?? {}))
+        users2.set(mirrorName(archive), (users2.get(mirrorName(archive)) ?? /* @__PURE__ */ new Set()).add(name6));
+    }
+  }
+  return new Map([...users2].map(([archive, names4]) => [archive, [...names4].sort()]));
+}
 
 // ts-src/cli/plan.ts
 init_diagnostics();
@@ -51407,8 +51635,8 @@ function wordsOf2(name6, id, channel2, pointer, done) {
 }
 
 // ts-src/cli/farm/prepare.ts
-var import_node_fs110 = require("node:fs");
-var import_node_path137 = require("node:path");
+var import_node_fs111 = require("node:fs");
+var import_node_path138 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -51454,7 +51682,7 @@ function channelPart(name6) {
 }
 
 // ts-src/cli/farm/distro-url.ts
-var import_node_path132 = require("node:path");
+var import_node_path133 = require("node:path");
 init_diagnostics();
 init_files();
 init_source_entry();
@@ -51463,7 +51691,7 @@ async function withDistro(values) {
   if (!url2) return good(values);
   if (url2.startsWith("file:")) {
     const file3 = url2.slice("file:".length);
-    if (!(0, import_node_path132.isAbsolute)(file3) || !exists((0, import_node_path132.join)(file3, ".git"))) {
+    if (!(0, import_node_path133.isAbsolute)(file3) || !exists((0, import_node_path133.join)(file3, ".git"))) {
       const line2 = readIf(file3)?.split("\n")[0]?.trim();
       if (!line2)
         return bad(
@@ -51483,15 +51711,15 @@ async function withDistro(values) {
   if (!commit2.ok) return commit2;
   const snapshot2 = await fetchCommit(address, commit2.value, state, reporter);
   if (!snapshot2.ok) return snapshot2;
-  const folder2 = (0, import_node_path132.join)(state, "distro", commit2.value);
-  if (!exists((0, import_node_path132.join)(folder2, "distro.yaml"))) {
+  const folder2 = (0, import_node_path133.join)(state, "distro", commit2.value);
+  if (!exists((0, import_node_path133.join)(folder2, "distro.yaml"))) {
     const out = await checkout({ gitDir: snapshot2.value.gitDir }, commit2.value, folder2);
     if (!out.ok) return out;
   }
   return good({
     ...values,
     state,
-    distro: (0, import_node_path132.join)(folder2, values.distro ?? "distro.yaml")
+    distro: (0, import_node_path133.join)(folder2, values.distro ?? "distro.yaml")
   });
 }
 
@@ -51499,8 +51727,8 @@ async function withDistro(values) {
 init_diagnostics();
 
 // ts-src/farm/shard.ts
-var import_node_fs108 = require("node:fs");
-var import_node_path133 = require("node:path");
+var import_node_fs109 = require("node:fs");
+var import_node_path134 = require("node:path");
 init_process();
 
 // ts-src/graph/reduce.ts
@@ -51551,7 +51779,7 @@ function renderSchedule(run2, counts2, groups, first2, tasks) {
 // ts-src/farm/shard.ts
 async function makeShard(session2, architecture3, first2, retest, signal) {
   const { graphs: runs, store: store2, input } = session2;
-  const engine = schedulerOf(session2, { output: (0, import_node_path133.join)(input.state, "prepared"), retest, signal });
+  const engine = schedulerOf(session2, { output: (0, import_node_path134.join)(input.state, "prepared"), retest, signal });
   const outlook = await engine.start();
   const part = {
     schema: 1,
@@ -51610,10 +51838,10 @@ async function keepSources({ store: store2, input }, packages) {
     if (await hasSource(store2, tree)) return;
     const gitDir = await gitDirOf(input.state, p);
     if (!gitDir) return;
-    const folder2 = (0, import_node_path133.join)(work2, tree);
+    const folder2 = (0, import_node_path134.join)(work2, tree);
     const out = await checkout({ gitDir }, tree, folder2);
-    if (out.ok) await keepSource(store2, tree, folder2, (0, import_node_path133.join)(work2, `${tree}.packed`));
-    (0, import_node_fs108.rmSync)(folder2, { recursive: true, force: true });
+    if (out.ok) await keepSource(store2, tree, folder2, (0, import_node_path134.join)(work2, `${tree}.packed`));
+    (0, import_node_fs109.rmSync)(folder2, { recursive: true, force: true });
   });
 }
 function scheduleOf(session2, id, part, outlook, testsStop) {
@@ -51747,13 +51975,13 @@ function documentationOf(values, { docs: docs2 }) {
 }
 
 // ts-src/cli/farm/run-lock.ts
-var import_node_path134 = require("node:path");
+var import_node_path135 = require("node:path");
 init_diagnostics();
 init_files();
 async function withLock(values, store2, pipeline3, root, state) {
   if (values.lock !== void 0) return { values, notes: [] };
   if (pipeline3.locked) {
-    const file4 = (0, import_node_path134.join)(root, "lock.yaml");
+    const file4 = (0, import_node_path135.join)(root, "lock.yaml");
     if (exists(file4)) return { values: { ...values, lock: file4 }, notes: [] };
     return error(
       "lock-missing",
@@ -51775,19 +52003,19 @@ async function withLock(values, store2, pipeline3, root, state) {
         )
       ]
     };
-  const file3 = (0, import_node_path134.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
+  const file3 = (0, import_node_path135.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
   writeWhole(file3, text8.lock);
   return { values: { ...values, lock: file3 }, notes: [] };
 }
 
 // ts-src/cli/farm/run-plan.ts
-var import_node_path136 = require("node:path");
+var import_node_path137 = require("node:path");
 init_diagnostics();
 init_source_entry();
 
 // ts-src/farm/request.ts
-var import_node_fs109 = require("node:fs");
-var import_node_path135 = require("node:path");
+var import_node_fs110 = require("node:fs");
+var import_node_path136 = require("node:path");
 init_diagnostics();
 async function requestWorkspace(workspace, target2) {
   const links = await linksOutside(workspace);
@@ -51801,8 +52029,8 @@ async function requestWorkspace(workspace, target2) {
     );
   const at2 = await checkoutRef(workspace.root, target2, workspace.state);
   if (!at2.ok) return at2;
-  const root = (0, import_node_path135.join)(at2.value.folder, (0, import_node_path135.relative)(at2.value.top, workspace.root));
-  const read3 = await readWorkspace((0, import_node_path135.join)(root, (0, import_node_path135.relative)(workspace.root, (0, import_node_path135.resolve)(workspace.file))), workspace.state);
+  const root = (0, import_node_path136.join)(at2.value.folder, (0, import_node_path136.relative)(at2.value.top, workspace.root));
+  const read3 = await readWorkspace((0, import_node_path136.join)(root, (0, import_node_path136.relative)(workspace.root, (0, import_node_path136.resolve)(workspace.file))), workspace.state);
   if (!read3.ok)
     return bad(
       error("request-target", "the target branch has no distro file that can be read", {
@@ -51846,7 +52074,7 @@ async function requestWorkspace(workspace, target2) {
     submodules,
     package_settings
   };
-  const from = { ...read3.value, root: (0, import_node_path135.resolve)(root), urlBase: workspace.urlBase };
+  const from = { ...read3.value, root: (0, import_node_path136.resolve)(root), urlBase: workspace.urlBase };
   return good({ ...workspace, distro, keyRoot: from.root, trusted: from }, diagnostics);
 }
 function withLimitsOf(settings3, trusted) {
@@ -51874,13 +52102,13 @@ var noSettings = {
 };
 async function linksOutside({ root, distro }) {
   const listed4 = await git(["ls-files", "--stage", "-z"], { cwd: root });
-  const top = (0, import_node_fs109.realpathSync)(root);
+  const top = (0, import_node_fs110.realpathSync)(root);
   const packages = Object.values(distro.distributions).flatMap((d) => d.folders);
   return listed4.stdout.split("\0").flatMap((line2) => {
     const path2 = line2.slice(line2.indexOf("	") + 1);
     if (!line2.startsWith("120000 ") || packages.some((folder2) => path2.startsWith(`${folder2}/`))) return [];
     try {
-      return `${(0, import_node_fs109.realpathSync)((0, import_node_path135.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
+      return `${(0, import_node_fs110.realpathSync)((0, import_node_path136.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
     } catch {
       return [];
     }
@@ -51954,6 +52182,11 @@ async function planOf2(values, packages, workspace) {
   if (values.change !== void 0) return planChange(values, values.change);
   const read3 = await readValues(values, packages, {
     workspace,
+    underlays: {
+      store: values.store,
+      keeps: values.request === void 0,
+      renews: values["renew-base"] === true
+    },
     tests: values["no-test"] !== true,
     docs: documentationOf(values, workspace.distro) !== "none"
   });
@@ -52015,7 +52248,7 @@ async function targetCommit(root, name6) {
 async function planChange(values, change) {
   const workspace = await openWorkspace(values);
   if (!workspace.ok) return workspace;
-  const folder2 = (0, import_node_path136.resolve)(change);
+  const folder2 = (0, import_node_path137.resolve)(change);
   const chosen = values.distribution ?? Object.keys(workspace.value.distro.distributions);
   const repository2 = await repositoryOf2(
     workspace.value,
@@ -52026,6 +52259,7 @@ async function planChange(values, change) {
   if (!repository2.ok) return repository2;
   const others2 = values.override ?? [];
   const read3 = await readValues({ ...values, override: [...others2, `${repository2.value}=${folder2}`] }, [], {
+    underlays: { store: values.store },
     tests: values["no-test"] !== true
   });
   if (!read3.ok) return read3;
@@ -52146,7 +52380,7 @@ async function runPrepare(given, packages) {
     showDiagnostics(tools2);
     return exit.failed;
   }
-  (0, import_node_fs110.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs111.mkdirSync)(state, { recursive: true });
   await openScratch(state, driver);
   try {
     return await prepareRun(run2, driver, limits2);
@@ -52246,6 +52480,7 @@ async function prepareRun(run2, driver, limits2) {
   );
   await saveShard(store2, bundle.id, part);
   await shareResolved(session2);
+  if (distro.mirror === "state") showDiagnostics(await mirrorSystems(session2.graphs));
   const schedule = scheduleOf(session2, bundle.id, part, outlook, distro.tests.stop_dependents);
   writeMessage(
     `run ${bundle.id}${policy2.channel === void 0 ? "" : ` for the channel ${policy2.channel}`}: ${outlook.cached} cached, ${outlook.todo} to do, ${outlook.open} that depend on what these turn out to be
@@ -52255,7 +52490,7 @@ async function prepareRun(run2, driver, limits2) {
 `);
   const others2 = bundle.architectures.filter((a) => a !== own3);
   const header2 = headerOf(bundle, absoluteStore(values.store ?? distro.store, root), others2);
-  if (values.output) writeWhole((0, import_node_path137.resolve)(values.output), header2 + schedule);
+  if (values.output) writeWhole((0, import_node_path138.resolve)(values.output), header2 + schedule);
   else writeOutput(header2 + schedule);
   return exit.ok;
 }
@@ -52305,15 +52540,15 @@ function titleOf({ request, target: target2, tag, branch }) {
   if (request) return `pull request ${request}${target2 ? ` into ${target2}` : ""}`;
   return tag || branch || "run";
 }
-var absoluteStore = (uri2, root) => uri2.startsWith("file:") && !uri2.startsWith("file:/") ? `file:${(0, import_node_path137.resolve)(root, uri2.slice("file:".length))}` : uri2;
+var absoluteStore = (uri2, root) => uri2.startsWith("file:") && !uri2.startsWith("file:/") ? `file:${(0, import_node_path138.resolve)(root, uri2.slice("file:".length))}` : uri2;
 
 // ts-src/cli/farm/finish.ts
-var import_node_path140 = require("node:path");
+var import_node_path141 = require("node:path");
 init_diagnostics();
 init_lockfile();
 
 // ts-src/cli/farm/rehearse.ts
-var import_node_path138 = require("node:path");
+var import_node_path139 = require("node:path");
 init_diagnostics();
 
 // ts-src/publish/rehearsal.ts
@@ -52351,7 +52586,7 @@ async function rehearse(values, secret2) {
     return exit.failed;
   }
   const { distro } = bundle;
-  const endpoints = await endpointsOf(distro, channel2, (0, import_node_path138.join)((0, import_node_path138.resolve)(values.output ?? "out"), "apt"));
+  const endpoints = await endpointsOf(distro, channel2, (0, import_node_path139.join)((0, import_node_path139.resolve)(values.output ?? "out"), "apt"));
   const key = secret2 ?? keyOf2(distro.signing_key, state, distro.organization);
   const told8 = await rehearsePublication(key, endpoints, Date.now());
   showDiagnostics(told8);
@@ -52359,8 +52594,8 @@ async function rehearse(values, secret2) {
 }
 
 // ts-src/cli/farm/change-effects.ts
-var import_node_fs111 = require("node:fs");
-var import_node_path139 = require("node:path");
+var import_node_fs112 = require("node:fs");
+var import_node_path140 = require("node:path");
 init_files();
 async function lastGood({ graphs: runs, store: store2 }) {
   return new Map(
@@ -52406,7 +52641,7 @@ ${details}`);
     writeMessage(`
 ${texts.join("\n")}
 `);
-    writeWhole((0, import_node_path139.join)(output, "abi.txt"), texts.join("\n"));
+    writeWhole((0, import_node_path140.join)(output, "abi.txt"), texts.join("\n"));
   }
   return [...changed2].sort();
 }
@@ -52416,7 +52651,7 @@ async function abiDetails({ store: store2, input }, old, now) {
   if (!b.ok) return reasonOf2(b);
   const folder2 = newScratch(input.state);
   const compared = await compareBuilds(a.value, b.value, folder2);
-  (0, import_node_fs111.rmSync)(folder2, { recursive: true, force: true });
+  (0, import_node_fs112.rmSync)(folder2, { recursive: true, force: true });
   return compared.ok ? renderAbi(compared.value.changes, compared.value.details) : reasonOf2(compared);
 }
 var reasonOf2 = ({ diagnostics }) => `${diagnostics[0]?.message ?? ""}
@@ -52456,7 +52691,7 @@ function happenedIn(values) {
 var outputOption = {
   output: { type: "string", short: "o", value: "DIR", help: "where it goes (default: out)" }
 };
-var outputOf3 = (values) => (0, import_node_path140.resolve)(values.output ?? "out");
+var outputOf3 = (values) => (0, import_node_path141.resolve)(values.output ?? "out");
 var publish = defineCommand({
   summary: "publish what a prepared run built to its channel",
   usage: "publish --run ID --store URI --output DIR",
@@ -52514,7 +52749,7 @@ An untrusted run publishes nothing.`,
         runs: session2.graphs,
         store: session2.store,
         state: session2.input.state,
-        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path140.join)(output, "apt")),
+        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path141.join)(output, "apt")),
         settings: repositorySettings(bundle.distro),
         makeSource: (source2) => makeSourcePackage(session2.builder.options, source2),
         checked: true,
@@ -52650,8 +52885,8 @@ var notesOf = ({ bundle }, happened) => [
 ];
 var shownLog = (output, log) => {
   const url2 = process.env.BUILD_URL;
-  const inside = (0, import_node_path140.relative)(process.cwd(), (0, import_node_path140.join)(output, log));
-  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path140.join)(output, log);
+  const inside = (0, import_node_path141.relative)(process.cwd(), (0, import_node_path141.join)(output, log));
+  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path141.join)(output, log);
 };
 function unplanned(values, fault4) {
   const output = outputOf3(values);
@@ -52664,7 +52899,7 @@ function unplanned(values, fault4) {
 }
 
 // ts-src/cli/farm/reproduce.ts
-var import_node_path141 = require("node:path");
+var import_node_path142 = require("node:path");
 var reproduce = defineCommand({
   summary: "build packages of a prepared run once more and compare every byte",
   usage: "reproduce --run ID --store URI [--sample N]",
@@ -52690,7 +52925,7 @@ code is 1 where a byte differs. What another run builds is not touched.`,
       if (sample === "wrong") writeMessage("slipway reproduce: --sample takes a number from 1 on\n");
       return exit.usage;
     }
-    const output = (0, import_node_path141.resolve)(values.output ?? "slipway-reproducible");
+    const output = (0, import_node_path142.resolve)(values.output ?? "slipway-reproducible");
     const stop = untilStopped();
     const opened = await openRun("reproduce", values, { limits: limits2, signal: stop.signal }, "work");
     if (!opened) return exit.failed;
@@ -53634,30 +53869,30 @@ var completionOf = (commands2) => ({
 });
 
 // ts-src/cli/logs.ts
-var import_node_fs112 = require("node:fs");
-var import_node_path142 = require("node:path");
+var import_node_fs113 = require("node:fs");
+var import_node_path143 = require("node:path");
 init_diagnostics();
 function logsIn(output) {
-  const root = (0, import_node_path142.join)(output, "logs");
+  const root = (0, import_node_path143.join)(output, "logs");
   const found2 = [];
   let entries2;
   try {
-    entries2 = (0, import_node_fs112.readdirSync)(root, { recursive: true }).map(String);
+    entries2 = (0, import_node_fs113.readdirSync)(root, { recursive: true }).map(String);
   } catch {
     return [];
   }
   for (const entry of entries2) {
     const name6 = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry);
     if (!name6) continue;
-    const path2 = (0, import_node_path142.join)(root, entry);
-    const status = (0, import_node_fs112.lstatSync)(path2);
+    const path2 = (0, import_node_path143.join)(root, entry);
+    const status = (0, import_node_fs113.lstatSync)(path2);
     if (!status.isFile()) continue;
     found2.push({ scope: name6[1], package: name6[2], test: name6[3] !== void 0, path: path2, modified: status.mtimeMs });
   }
   return found2.sort((a, b) => b.modified - a.modified);
 }
 async function printFile(path2) {
-  for await (const chunk of (0, import_node_fs112.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
+  for await (const chunk of (0, import_node_fs113.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
 }
 var logs = defineCommand({
   summary: "print the log of a package's last build or test on this machine",
@@ -53681,7 +53916,7 @@ var logs = defineCommand({
       writeMessage("slipway logs: takes one package\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path142.join)((0, import_node_path142.resolve)(findDistro(values), ".."), "out") : (0, import_node_path142.resolve)(values.output);
+    const output = values.output === void 0 ? (0, import_node_path143.join)((0, import_node_path143.resolve)(findDistro(values), ".."), "out") : (0, import_node_path143.resolve)(values.output);
     const all = logsIn(output);
     if (name6 === void 0 || values.json) {
       const listed4 = all.filter((l) => name6 === void 0 || l.package === name6);
@@ -53692,7 +53927,7 @@ var logs = defineCommand({
       }
       for (const log2 of all) writeOutput(`${log2.package}${log2.test ? " (tests)" : ""}	${printable(log2.path)}
 `);
-      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path142.join)(output, "logs")}
+      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path143.join)(output, "logs")}
 `);
       return exit.ok;
     }
@@ -53704,7 +53939,7 @@ var logs = defineCommand({
       );
       const what = values.test === true ? "log of the tests" : "build log";
       showDiagnostics([
-        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path142.join)(output, "logs")}`, {
+        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path143.join)(output, "logs")}`, {
           hint: near !== void 0 && near !== name6 ? `did you mean '${near}'?` : "a cached package was not built here: slipway build --rebuild makes a log"
         })
       ]);
@@ -53765,9 +54000,9 @@ var manualOf = (commands2) => ({
 });
 
 // ts-src/cli/serve.ts
-var import_node_fs113 = require("node:fs");
+var import_node_fs114 = require("node:fs");
 var import_node_http2 = require("node:http");
-var import_node_path143 = require("node:path");
+var import_node_path144 = require("node:path");
 init_diagnostics();
 var types3 = {
   html: "text/html; charset=utf-8",
@@ -53784,8 +54019,8 @@ function fileOf2(root, url2) {
   }
   if (path2.includes("\0")) return void 0;
   try {
-    const file3 = (0, import_node_fs113.realpathSync)((0, import_node_path143.join)(root, path2));
-    return file3.startsWith(`${(0, import_node_fs113.realpathSync)(root)}/`) && (0, import_node_fs113.lstatSync)(file3).isFile() ? file3 : void 0;
+    const file3 = (0, import_node_fs114.realpathSync)((0, import_node_path144.join)(root, path2));
+    return file3.startsWith(`${(0, import_node_fs114.realpathSync)(root)}/`) && (0, import_node_fs114.lstatSync)(file3).isFile() ? file3 : void 0;
   } catch {
     return void 0;
   }
@@ -53799,12 +54034,12 @@ function answer2(root, request, response) {
     response.writeHead(404, { "content-type": "text/plain" }).end("not found\n");
     return;
   }
-  const { size: size3 } = (0, import_node_fs113.lstatSync)(file3);
+  const { size: size3 } = (0, import_node_fs114.lstatSync)(file3);
   const type = types3[/\.([a-z]+)$/.exec(file3)?.[1] ?? ""] ?? "application/octet-stream";
   response.writeHead(200, { "content-type": type, "content-length": size3, "x-content-type-options": "nosniff" });
   if (method === "HEAD") response.end();
   else
-    (0, import_node_fs113.createReadStream)(file3).on("error", () => response.destroy()).pipe(response);
+    (0, import_node_fs114.createReadStream)(file3).on("error", () => response.destroy()).pipe(response);
 }
 var serve = defineCommand({
   summary: "serve the apt repository of the last build over http, for a robot on the bench",
@@ -53829,9 +54064,9 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
       writeMessage("slipway serve: takes no argument; --port is a number from 0 to 65535\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path143.join)((0, import_node_path143.resolve)(findDistro(values), ".."), "out") : (0, import_node_path143.resolve)(values.output);
-    const root = (0, import_node_path143.join)(output, "apt");
-    if (!(0, import_node_fs113.existsSync)(root)) {
+    const output = values.output === void 0 ? (0, import_node_path144.join)((0, import_node_path144.resolve)(findDistro(values), ".."), "out") : (0, import_node_path144.resolve)(values.output);
+    const root = (0, import_node_path144.join)(output, "apt");
+    if (!(0, import_node_fs114.existsSync)(root)) {
       showDiagnostics([error("repository-missing", `${root} does not exist`, { hint: "slipway build makes it" })]);
       return exit.failed;
     }
@@ -53859,8 +54094,8 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
 });
 
 // ts-src/cli/shell.ts
-var import_node_fs114 = require("node:fs");
-var import_node_path144 = require("node:path");
+var import_node_fs115 = require("node:fs");
+var import_node_path145 = require("node:path");
 init_diagnostics();
 init_diagnostics();
 var { distribution: distribution2, platform: platform2, architecture: architecture2, variant: variant2 } = selectionOptions;
@@ -53902,7 +54137,7 @@ that runs instead of a shell, and its exit code counts. What is written in the r
     showDiagnostics(lacking2);
     if (lacking2.length) return exit.failed;
     const stop = untilStopped();
-    (0, import_node_fs114.mkdirSync)(planned2.value.workspace.state, { recursive: true });
+    (0, import_node_fs115.mkdirSync)(planned2.value.workspace.state, { recursive: true });
     await openScratch(planned2.value.workspace.state, driver);
     try {
       return await openIn(values, planned2.value, name6, command2, { limits: limits2, signal: stop.signal });
@@ -53948,7 +54183,7 @@ async function openIn(values, planned2, name6, command2, within) {
   }
   const work2 = newScratch(session2.input.state);
   const terminal = process.stdin.isTTY && process.stdout.isTTY;
-  const request = { graph: graph2, number: number7, package: p, resolved, work: work2, log: (0, import_node_path144.join)(work2, "shell.log") };
+  const request = { graph: graph2, number: number7, package: p, resolved, work: work2, log: (0, import_node_path145.join)(work2, "shell.log") };
   const outcome = await session2.builder.shell(request, {
     command: command2,
     terminal,
@@ -53988,7 +54223,7 @@ async function buildBelow(values, planned2, graph2, task, within) {
   const own3 = session2?.graphs.find((g) => g.id === graph2.id);
   if (!session2 || !own3) return "what it needs can not be built here";
   const engine = schedulerOf(session2, {
-    output: (0, import_node_path144.join)(planned2.workspace.root, "out"),
+    output: (0, import_node_path145.join)(planned2.workspace.root, "out"),
     workers: within.limits.workers,
     retest: false,
     signal: within.signal
@@ -54021,6 +54256,7 @@ var commands = {
   shell,
   serve,
   lock,
+  mirror,
   prepare: prepare2,
   work,
   publish,
@@ -54047,7 +54283,7 @@ init_process();
 async function main(args) {
   onSlow((text8) => writeNote(`${text8}
 `));
-  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs115.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
+  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs116.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
   const [name6, ...rest2] = args;
   if (name6 === void 0 || name6 === "--help" || name6 === "-h" || name6 === "help") {
     if (name6 === "help" && rest2[0] !== void 0) return main([rest2[0], "--help"]);

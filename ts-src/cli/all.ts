@@ -13,6 +13,7 @@ import { graph } from './graph.ts';
 import { image } from './image.ts';
 import { init } from './init.ts';
 import { lock } from './lock.ts';
+import { mirror } from './mirror.ts';
 import { plan, validate } from './plan.ts';
 import { promote, rollback } from './promote.ts';
 import { prepare } from './farm/prepare.ts';
@@ -45,6 +46,7 @@ export const commands: Record<string, Command> = {
   shell,
   serve,
   lock,
+  mirror,
   prepare,
   work,
   publish,

@@ -14,6 +14,7 @@ import { judgeTests, resultsOf, writeOutputs, lockText } from './outputs.ts';
 import type { Planned } from './planning.ts';
 import { recordRun } from '../engine/runs.ts';
 import { versionsOf, type Limits, type Session } from '../engine/session.ts';
+import { mirrorSystems } from '../engine/system-packages.ts';
 import { moved, platformsOf } from '../engine/system-lock.ts';
 
 /** What a build was asked for, beside its options. */
@@ -59,6 +60,7 @@ export async function endBuild(
   if (published.diagnostics.length) showDiagnostics(published.diagnostics);
   const platforms = await platformsOf(workspace, runs);
   if (planned.lock) showDiagnostics(moved(planned.lock, platforms));
+  if (workspace.distro.mirror === 'state') showDiagnostics(await mirrorSystems(runs));
   const verdicts = await judgeTests(runs, store, plan.stamp);
   for (const t of results) {
     const verdict = verdicts.get(t.id);

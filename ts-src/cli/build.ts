@@ -94,7 +94,10 @@ async function runBuild(
     writeMessage(`slipway ${verb}: ${words}\n`);
     return exit.usage;
   }
-  const planned = await readAndPlan(values, packages, { tests });
+  const planned = await readAndPlan(values, packages, {
+    tests,
+    underlays: { keeps: values.untrusted === undefined, renews: values['renew-base'] === true },
+  });
   showDiagnostics(planned.diagnostics);
   if (!planned.ok) return exit.failed;
   const { workspace, plan } = planned.value;

@@ -21,6 +21,7 @@ import { ParseCache } from '../read/parse-cache.ts';
 import { parseOverrides, type Overrides } from '../read/override.ts';
 import { readUnderlays, type Underlays } from '../read/underlay.ts';
 import { redacted } from '../model/urls.ts';
+import { keptUnderlays, type UnderlayUse } from './kept-underlays.ts';
 import { printable } from '../text/printable.ts';
 import {
   writeControl,
@@ -53,6 +54,7 @@ export interface ReadOptions {
   docs?: boolean;
   /** The workspace, where it is at hand already. */
   workspace?: Workspace;
+  underlays?: UnderlayUse;
 }
 
 /** Locks are read by a schema, which costs time: what was read of one is remembered. */
@@ -145,7 +147,8 @@ async function readInputs(
     if (input.ok) distributions.push(input.value);
   }
   if (process.stderr.isTTY && !isQuiet()) writeControl('\r\x1b[K');
-  const underlays = await readUnderlays(workspace);
+  const kept = await keptUnderlays(workspace, options.underlays ?? {});
+  const underlays = await readUnderlays(workspace, kept);
   const rosdep = readRosdep(workspace, options.everyKey ? undefined : neededNames(distributions));
   diagnostics.push(...underlays.diagnostics, ...rosdep.diagnostics);
   if (!rosdep.ok || !underlays.ok) return bad(...sorted(diagnostics));

@@ -116,6 +116,7 @@ async function show(opened: Store, state: string, json: boolean): Promise<number
     'docs',
     'sources',
     'bases',
+    'mirror',
     'runs',
     'channels',
     'images',

@@ -5,6 +5,8 @@ import type { BuildRecord, StoredFile, TestRecord } from '../model/result.ts';
 import { isRunRecord } from '../model/stored.ts';
 import { reachedByImages, type Reached } from '../images/reach.ts';
 import { openChannel, readState } from '../publish/state.ts';
+import { readLock } from '../read/lockfile.ts';
+import { mirrorName } from '../sandbox/package-mirror.ts';
 import type { BlobInfo } from '../store/blobs.ts';
 import type { Store } from '../store/store.ts';
 import type { Kept } from './choose.ts';
@@ -34,6 +36,8 @@ interface Roots {
   /** Of keys of tasks; `Infinity` where a channel, an index or the newest run names them. */
   keys: Map<string, number>;
   states: Set<string>;
+  /** States of archives, as the mirror's folders are named, that the lock of a published state names. */
+  archives: Set<string>;
   images: Reached;
   runs: BlobInfo[];
   newest: string | undefined;
@@ -58,6 +62,7 @@ async function findRoots({ store, now, days, grace: least }: StoreSurvey): Promi
     objects: new Set(),
     keys: new Map(),
     states: new Set(),
+    archives: new Set(),
     images: { files: [], expired: [] },
     runs,
     newest: runs
@@ -98,6 +103,7 @@ async function rootsOfChannels(store: Store, roots: Roots, use: (key: string, wh
       const { indices = {}, packed = {}, contents = {}, sources = {}, lock } = state ?? {};
       const lists = [packed, sources].flatMap((all) => Object.values(all).flat());
       keep([...Object.values(indices), ...lists, ...Object.values(contents), lock]);
+      for (const archive of await archivesIn(store, lock)) roots.archives.add(archive);
     }
     for (const suites of [channel.former, ...states.map((s) => s?.suites)])
       for (const suite of Object.values(suites ?? {}))
@@ -106,6 +112,13 @@ async function rootsOfChannels(store: Store, roots: Roots, use: (key: string, wh
           keep([...held.files, ...(held.sources ?? [])]);
         }
   }
+}
+
+/** The archives' states that a lock names. */
+async function archivesIn(store: Store, lock: StoredFile | undefined): Promise<string[]> {
+  const text = lock && (await store.readText(lock));
+  const read = text === undefined ? undefined : readLock('lock.yaml', text);
+  return read?.ok ? Object.values(read.value.platforms).map(({ archive }) => mirrorName(archive)) : [];
 }
 
 /** What records of builds, tests and documentation name. */
@@ -173,16 +186,43 @@ async function taskRecords(survey: StoreSurvey, roots: Roots, age: number): Prom
   return found;
 }
 
+/** Which base machines take, as the store names it by what they want. */
+type SharedBase = { digest: string; archive: string };
+
+/**
+ * Says of a base, of a pointer to one and of a package whether it belongs to a state of archives that stays: one that
+ * is mirrored, and that the lock of a published state names or machines take now.
+ */
+async function mirroredArchives({ store }: StoreSurvey, { archives }: Roots) {
+  const kept = new Set((await listed(store, 'mirror')).map(({ name }) => name.split('/')[1] ?? ''));
+  const current = new Set<string>();
+  for (const { name } of await listed(store, 'bases/shared')) {
+    const shared = await store.readJson<SharedBase>(name);
+    // Those named by their own digest are for locks.
+    if (shared && baseName(name) !== shared.digest) current.add(mirrorName(shared.archive));
+  }
+  const stays = (archive: string | undefined) =>
+    archive !== undefined && kept.has(archive) && (archives.has(archive) || current.has(archive));
+  return (name: string, value: object | undefined): boolean => {
+    if (name.startsWith('mirror/underlays/')) return true;
+    const archive = value && 'archive' in value ? value.archive : undefined;
+    if (typeof archive === 'string') return stays(mirrorName(archive));
+    return stays(name.startsWith('mirror/') ? name.split('/')[1] : /-([0-9a-f]{16})\.json$/.exec(name)?.[1]);
+  };
+}
+
 /** Sources, bases and what apt said: made or asked again where they are wanted. */
 async function otherRecords(survey: StoreSurvey, roots: Roots, age: number): Promise<Holder[]> {
   const { store } = survey;
   const found: Holder[] = [];
-  for (const kind of ['sources', 'bases'])
+  const mirrored = await mirroredArchives(survey, roots);
+  for (const kind of ['sources', 'bases', 'mirror'])
     for (const blob of await listed(store, kind)) {
-      const value = await store.readJson<StoredFile | { tar: StoredFile; lists: StoredFile }>(blob.name);
+      const value = await store.readJson<StoredFile | SharedBase | { tar: StoredFile; lists: StoredFile }>(blob.name);
       const files = value && 'tar' in value ? [value.tar, value.lists] : [value];
-      const objects = files.flatMap((f) => (f && typeof f.sha256 === 'string' ? [f.sha256] : []));
-      found.push({ ...holderOf(survey, kind, blob, blob.modified + age), objects });
+      const objects = files.flatMap((f) => (f && 'sha256' in f && typeof f.sha256 === 'string' ? [f.sha256] : []));
+      if (kind !== 'sources' && mirrored(blob.name, value)) for (const digest of objects) roots.objects.add(digest);
+      else found.push({ ...holderOf(survey, kind, blob, blob.modified + age), objects });
     }
   for (const kind of ['resolved', 'sets', 'image-packed', 'untrusted'])
     for (const blob of await listed(store, kind))

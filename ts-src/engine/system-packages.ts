@@ -1,12 +1,13 @@
 import { join } from 'node:path';
-import { good, type Result } from '../model/diagnostics.ts';
+import { compare, good, warning, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import type { Distro, Platform } from '../model/distro.ts';
 import type { Lockfile } from '../model/lockfile.ts';
 import type { Target } from '../model/plan.ts';
-import { AptResolver, type Resolved } from '../sandbox/apt-resolver.ts';
+import { AptResolver, type Resolved, type SystemSet } from '../sandbox/apt-resolver.ts';
 import { ensureBase, hostProxy, type Base } from '../sandbox/base-system.ts';
 import type { Driver } from '../sandbox/driver.ts';
 import { sharedBase, storedBase, toldBase } from '../sandbox/stored-base.ts';
+import { PackageMirror } from '../sandbox/package-mirror.ts';
 import { SystemLayers } from '../sandbox/system-layers.ts';
 import type { Store } from '../store/store.ts';
 
@@ -43,7 +44,8 @@ export async function openSystem(
   const { driver, state, store } = request;
   const found = request.distro.platforms[target.platform];
   if (!found) throw new Error(`no platform ${target.platform}`);
-  const platform = request.renewBase ? { ...found, renew_days: 0 } : found;
+  const mirrored = request.distro.mirror === 'state';
+  const platform = { ...found, renew_days: renewDays(found, request.renewBase, mirrored) };
   const base = await openBase(request, target, platform, tells);
   if (!base.ok) return base;
   const proxy = async () => platform.proxy ?? hostProxy();
@@ -51,7 +53,14 @@ export async function openSystem(
   system.learn(await store.readJson<Resolved>(resolvedName(base.value)), (digest) =>
     store.readJson<string[]>(setName(digest)),
   );
-  return good({ system, layers: new SystemLayers(driver, state, base.value, proxy, logOf(state)) });
+  const mirror = mirrored ? new PackageMirror(store, base.value.archive) : undefined;
+  return good({ system, layers: new SystemLayers(driver, state, base.value, proxy, logOf(state), mirror) });
+}
+
+/** A base of a mirrored state stays until another one is asked for. */
+function renewDays(platform: Platform, renewed: boolean, mirrored: boolean): number {
+  if (renewed) return 0;
+  return mirrored ? Infinity : platform.renew_days;
 }
 
 /** The base that the plan names; else one that the store's machines share where `sharesBases`, else this machine's. */
@@ -70,7 +79,7 @@ function openBase(
   const log = logOf(state);
   const now = Date.now();
   const asked = { driver, state, distroRoot, name, platform, architecture, now, log, progress, pinned };
-  return request.sharesBases ? sharedBase({ ...asked, store }) : ensureBase(asked);
+  return request.sharesBases || request.distro.mirror === 'state' ? sharedBase({ ...asked, store }) : ensureBase(asked);
 }
 
 const resolvedName = (base: Base): string => `resolved/${base.digest.slice(0, 24)}-${base.archive.slice(0, 16)}.json`;
@@ -91,4 +100,38 @@ export async function shareAnswers(systems: Iterable<AptResolver>, store: Store)
     });
     await store.writeJson(resolvedName(system.base), { ...there, ...news });
   }
+}
+
+/**
+ * Keeps all that the roots of some graphs take from archives, those of packages that were cached too. What is not kept
+ * is told: a build without the archive would lack it.
+ */
+export async function mirrorSystems(graphs: readonly (SystemPackages & MirroredGraph)[]): Promise<Diagnostic[]> {
+  const told: Diagnostic[] = [];
+  for (const { id, layers, sets, base } of graphs) {
+    const packages = new Set<string>();
+    for (const set of new Set(sets)) {
+      const known = await set?.packages();
+      if (Array.isArray(known)) for (const pinned of known) packages.add(pinned);
+    }
+    const wanted = [...packages].filter((p) => !base.packages.includes(p)).sort(compare);
+    const kept = await layers.mirrored(wanted);
+    if (!kept.ok)
+      told.push(
+        warning(
+          'mirror-incomplete',
+          `not all that ${id} takes from its archive is kept: ${kept.diagnostics[0]?.message}`,
+          {
+            hint: 'a build with `mirror: state` needs the archive until it is; --renew-base takes the archive as it is now',
+          },
+        ),
+      );
+  }
+  return told;
+}
+
+interface MirroredGraph {
+  id: string;
+  base: Base;
+  sets: readonly (SystemSet | undefined)[];
 }

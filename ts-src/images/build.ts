@@ -12,6 +12,7 @@ import { stateOf } from '../publish/promotion.ts';
 import type { OpenChannel } from '../publish/state.ts';
 import { hostProxy, type Base } from '../sandbox/base-system.ts';
 import { newScratch } from '../sandbox/scratch.ts';
+import { PackageMirror } from '../sandbox/package-mirror.ts';
 import { sharedBase } from '../sandbox/stored-base.ts';
 import type { UnshareDriver } from '../sandbox/unshare.ts';
 import type { Store } from '../store/store.ts';
@@ -140,13 +141,14 @@ async function openRoom(input: BuildInput): Promise<Result<Room>> {
   const { image, distro, driver, store, state } = input;
   const platform = distro.platforms[image.target.platform];
   if (!platform) throw new Error(`no platform ${image.target.platform}`);
+  const mirrored = distro.mirror === 'state';
   const base = await sharedBase({
     driver,
     store,
     state,
     distroRoot: input.root,
     name: `image.${image.target.platform}`,
-    platform: { ...platform, image: true },
+    platform: { ...platform, image: true, ...(mirrored ? { renew_days: Infinity } : {}) },
     architecture: image.target.architecture,
     now: input.now,
     log: input.log,
@@ -161,6 +163,7 @@ async function openRoom(input: BuildInput): Promise<Result<Room>> {
     store,
     state,
     base: base.value,
+    mirror: mirrored ? new PackageMirror(store, base.value.archive) : undefined,
     epoch,
     log: input.log,
     proxy,

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { aptCache, type Base } from '../sandbox/base-system.ts';
 import type { Bind } from '../sandbox/driver.ts';
+import type { PackageMirror } from '../sandbox/package-mirror.ts';
 import type { UnshareDriver } from '../sandbox/unshare.ts';
 import type { Store } from '../store/store.ts';
 
@@ -11,6 +12,8 @@ export interface Room {
   /** This machine's folder. */
   state: string;
   base: Base;
+  /** Where packages of the platform are kept, where they are. */
+  mirror: PackageMirror | undefined;
   /** Seconds since 1970: no file of the base or of the platform's packages is newer. */
   epoch: number;
   log: string;

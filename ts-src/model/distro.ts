@@ -238,6 +238,10 @@ export const distroSchema = z.strictObject({
     })
     .default({ package: '{organization}-{distribution}-{name}', prefix: '/opt/{organization}/{distribution}' }),
   store: placeUri.default('file:.slipway/store'),
+  mirror: z
+    .enum(['archive', 'state'])
+    .default('archive')
+    .describe('`state`: what roots take from archives is kept in the store, and taken from there (docs/channels.md)'),
   reuse: z
     .enum(['interface', 'full'])
     .default('interface')

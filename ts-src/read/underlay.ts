@@ -13,11 +13,21 @@ import type { Workspace } from './workspace.ts';
 
 export type Underlays = Record<string, Record<string, Map<string, string> | undefined>>;
 
+/** What is kept of underlays' repositories: versions by package. Where something is kept of one it is not asked. */
+export interface KeptUnderlays {
+  read(id: string): Promise<Record<string, string> | undefined>;
+  keep(id: string, versions: Record<string, string>): Promise<void>;
+}
+
+/** What a repository is for a platform. */
+const idOf = (platform: Platform, { uri, suite, components, key }: Underlay): string =>
+  sha256(JSON.stringify([uri, suite, components, key, platform.architectures[0]])).slice(0, 24);
+
 /**
  * What each underlay with a repository of its own holds; one that names none is the platform's archive, of which only
  * `packages` is taken.
  */
-export async function readUnderlays(workspace: Workspace): Promise<Result<Underlays>> {
+export async function readUnderlays(workspace: Workspace, kept?: KeptUnderlays): Promise<Result<Underlays>> {
   const diagnostics: Diagnostic[] = [];
   const result: Underlays = {};
   for (const [platformName, platform] of Object.entries(workspace.distro.platforms)) {
@@ -25,7 +35,10 @@ export async function readUnderlays(workspace: Workspace): Promise<Result<Underl
       const held = (result[platformName] ??= {});
       held[name] = undefined;
       if (!underlay.uri) continue;
-      const read = await readRepository(workspace, platform, underlay);
+      const id = idOf(platform, underlay);
+      const before = await kept?.read(id);
+      const read = before ? good(new Map(Object.entries(before))) : await readRepository(workspace, platform, underlay);
+      if (read.ok && !before) await kept?.keep(id, Object.fromEntries(read.value));
       if (read.ok) held[name] = read.value;
       else
         diagnostics.push(

@@ -7,6 +7,7 @@ import { withMutex } from '../io/mutex.ts';
 import { aptOptions, copyCaches, listBinds } from './apt-call.ts';
 import { aptEnvironment, type Base } from './base-system.ts';
 import type { Driver } from './driver.ts';
+import { filePrefix, type PackageMirror } from './package-mirror.ts';
 import { newScratch } from './scratch.ts';
 
 interface Layer {
@@ -30,6 +31,8 @@ export class SystemLayers {
     private readonly base: Base,
     private readonly proxy: () => Promise<string | undefined>,
     private readonly log: string,
+    /** Where packages are kept, and taken from before any archive; undefined: archives alone. */
+    private readonly mirror?: PackageMirror,
   ) {}
 
   /**
@@ -46,10 +49,17 @@ export class SystemLayers {
     const id = sha256(JSON.stringify([this.base.digest, set])).slice(0, 24);
     let making = this.making.get(id);
     if (!making) {
-      making = this.make(id, set, below).finally(() => this.making.delete(id));
+      making = this.makeMirrored(id, set, below).finally(() => this.making.delete(id));
       this.making.set(id, making);
     }
     return making;
+  }
+
+  /** A layer that is at hand serves though its packages can't be had for the mirror any more. */
+  private async makeMirrored(id: string, set: string[], below: readonly string[]): Promise<Result<string[]>> {
+    const made = await this.make(id, set, below);
+    if (made.ok) await this.mirrored(set);
+    return made;
   }
 
   private all = (): string => join(this.state, this.driver.name === 'docker' ? 'layers-docker' : 'layers');
@@ -179,6 +189,14 @@ export class SystemLayers {
     return best;
   }
 
+  /** Keeps packages in the mirror that a root has; it fails where neither the mirror nor the archive has one. */
+  async mirrored(packages: string[]): Promise<Result<true>> {
+    if (!this.mirror || (await this.mirror.hasSet(packages))) return good(true);
+    const fetched = await this.fetch(packages);
+    if (fetched.ok) await this.mirror.noteSet(packages);
+    return fetched;
+  }
+
   private archives(): string {
     const folder = join(this.state, 'archives');
     mkdirSync(join(folder, 'partial'), { recursive: true });
@@ -187,46 +205,51 @@ export class SystemLayers {
 
   /** Brings packages into the shared folder of .deb files; apt checks each against the signed lists. */
   async fetch(packages: string[]): Promise<Result<true>> {
-    const file = (p: string) => {
-      const [name = '', version = ''] = p.split('=');
-      return `${name}_${version.replaceAll(':', '%3a')}_`;
-    };
     return withMutex(join(this.state, 'archives.lock'), async () => {
-      const held = readdirSync(this.archives());
-      const found = packages.map((p) => held.find((h) => h.startsWith(file(p))));
-      for (const name of found) if (name !== undefined) noteUse(join(this.archives(), name));
-      const missing = packages.filter((_, i) => found[i] === undefined);
-      if (!missing.length) return good(true);
-      const work = newScratch(this.state);
-      // Beside where they stay, so that each appears there whole.
-      const got = await this.driver.enter({
-        root: { layers: [this.base.root] },
-        network: true,
-        user: 'root',
-        work,
-        env: aptEnvironment(await this.proxy()),
-        log: this.log,
-        binds: [...listBinds(this.base), { from: this.archives(), to: '/fetched' }],
-        command: [
-          'sh',
-          '-ec',
-          copyCaches +
-            'new=$(mktemp -d /fetched/.new-XXXXXXXX); trap \'rm -rf "$new"\' EXIT; cd "$new"; apt-get "$@"; touch ./*.deb; mv ./*.deb /fetched/',
-          'apt-get',
-          ...aptOptions,
-          'download',
-          '--',
-          ...missing,
-        ],
-      });
-      if (got.code === 0) return good(true);
-      return bad(
-        error('system-fetch', `apt could not fetch ${shortList(missing)}`, {
-          file: this.log,
-          hint: 'if the archive no longer has these versions, make the base anew with --renew-base',
-        }),
-      );
+      const lacking = () => {
+        const held = readdirSync(this.archives());
+        const found = packages.map((p) => held.find((h) => h.startsWith(filePrefix(p))));
+        for (const name of found) if (name !== undefined) noteUse(join(this.archives(), name));
+        return packages.filter((_, i) => found[i] === undefined);
+      };
+      await this.mirror?.bring(lacking(), this.archives());
+      const missing = lacking();
+      const fetched = missing.length ? await this.download(missing) : good(true as const);
+      if (fetched.ok) await this.mirror?.keep(packages, this.archives());
+      return fetched;
     });
+  }
+
+  private async download(missing: readonly string[]): Promise<Result<true>> {
+    const work = newScratch(this.state);
+    // Beside where they stay, so that each appears there whole.
+    const got = await this.driver.enter({
+      root: { layers: [this.base.root] },
+      network: true,
+      user: 'root',
+      work,
+      env: aptEnvironment(await this.proxy()),
+      log: this.log,
+      binds: [...listBinds(this.base), { from: this.archives(), to: '/fetched' }],
+      command: [
+        'sh',
+        '-ec',
+        copyCaches +
+          'new=$(mktemp -d /fetched/.new-XXXXXXXX); trap \'rm -rf "$new"\' EXIT; cd "$new"; apt-get "$@"; touch ./*.deb; mv ./*.deb /fetched/',
+        'apt-get',
+        ...aptOptions,
+        'download',
+        '--',
+        ...missing,
+      ],
+    });
+    if (got.code === 0) return good(true);
+    return bad(
+      error('system-fetch', `apt could not fetch ${shortList(missing)}`, {
+        file: this.log,
+        hint: 'if the archive no longer has these versions, make the base anew with --renew-base',
+      }),
+    );
   }
 
   /** dpkg's status of a root with this set, as text. */

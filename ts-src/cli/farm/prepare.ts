@@ -37,6 +37,7 @@ import {
 import { distributionsOf } from '../../farm/run-distributions.ts';
 import { filesOf, writeFiles } from '../../farm/run-files.ts';
 import { publishingFaults } from '../../farm/publishing.ts';
+import { mirrorSystems } from '../../engine/system-packages.ts';
 import { keepSources, makeShard, scheduleOf } from '../../farm/shard.ts';
 
 export const prepare = defineCommand({
@@ -208,6 +209,7 @@ async function prepareRun(run: Run, driver: Driver, limits: Limits): Promise<num
   );
   await saveShard(store, bundle.id, part);
   await shareResolved(session);
+  if (distro.mirror === 'state') showDiagnostics(await mirrorSystems(session.graphs));
   const schedule = scheduleOf(session, bundle.id, part, outlook, distro.tests.stop_dependents);
   writeMessage(
     `run ${bundle.id}${policy.channel === undefined ? '' : ` for the channel ${policy.channel}`}: ${outlook.cached} cached, ${outlook.todo} to do, ${outlook.open} that depend on what these turn out to be\n`,

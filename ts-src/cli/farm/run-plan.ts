@@ -42,6 +42,11 @@ export async function planOf(
   if (values.change !== undefined) return planChange(values, values.change);
   const read = await readValues(values, packages, {
     workspace,
+    underlays: {
+      store: values.store,
+      keeps: values.request === undefined,
+      renews: values['renew-base'] === true,
+    },
     tests: values['no-test'] !== true,
     docs: documentationOf(values, workspace.distro) !== 'none',
   });
@@ -130,6 +135,7 @@ async function planChange(values: PrepareValues, change: string): Promise<RunPla
   if (!repository.ok) return repository;
   const others = values.override ?? [];
   const read = await readValues({ ...values, override: [...others, `${repository.value}=${folder}`] }, [], {
+    underlays: { store: values.store },
     tests: values['no-test'] !== true,
   });
   if (!read.ok) return read;
