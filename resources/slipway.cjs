@@ -48630,6 +48630,7 @@ async function makeDisk(room, facts, root, options5) {
   const ab = spec.partitions === "ab";
   const partition = ab ? `PARTLABEL=${version3}` : `PARTUUID=${uuidOf(`${key} partition 1`)}`;
   const write3 = (file3, text8) => (0, import_node_fs96.writeFileSync)((0, import_node_path118.join)(folder2, file3), text8, { flag: "wx" });
+  const restart = ab ? " panic=10" : "";
   write3("name", version3);
   write3("entry-name", ab ? `${version3}+3.conf` : "slipway.conf");
   write3("loader.conf", "timeout 1\nconsole-mode keep\n");
@@ -48640,7 +48641,7 @@ async function makeDisk(room, facts, root, options5) {
       `version ${imageVersion(facts.state.stamp, key)}`,
       `linux /slipway/${version3}.vmlinuz`,
       `initrd /slipway/${version3}.initrd`,
-      `options root=${partition} rw console=tty0 console=${known3.console}`,
+      `options root=${partition} rw console=tty0 console=${known3.console}${restart}`,
       ""
     ].join("\n")
   );

@@ -74,6 +74,8 @@ export async function makeDisk(
   const ab = spec.partitions === 'ab';
   const partition = ab ? `PARTLABEL=${version}` : `PARTUUID=${uuidOf(`${key} partition 1`)}`;
   const write = (file: string, text: string) => writeFileSync(join(folder, file), text, { flag: 'wx' });
+  // A root that does not start leads to another try, and then to the former one: not to a shell.
+  const restart = ab ? ' panic=10' : '';
   write('name', version);
   write('entry-name', ab ? `${version}+3.conf` : 'slipway.conf');
   write('loader.conf', 'timeout 1\nconsole-mode keep\n');
@@ -84,7 +86,7 @@ export async function makeDisk(
       `version ${imageVersion(facts.state.stamp, key)}`,
       `linux /slipway/${version}.vmlinuz`,
       `initrd /slipway/${version}.initrd`,
-      `options root=${partition} rw console=tty0 console=${known.console}`,
+      `options root=${partition} rw console=tty0 console=${known.console}${restart}`,
       '',
     ].join('\n'),
   );

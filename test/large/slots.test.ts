@@ -1,0 +1,156 @@
+// npm run e2e:images: a disk with two slots takes a new root by copies of files, as systemd-sysupdate makes them, and
+// starts from it; where that root does not start, the former one is taken.
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import * as z from 'zod';
+import { cache, discard, example, slipway } from '../e2e/helpers.ts';
+import { installTools } from '../setup.mjs';
+
+const tables = z.object({
+  partitiontable: z.object({
+    partitions: z.array(z.object({ start: z.number(), size: z.number(), name: z.string() })),
+  }),
+});
+
+let folder: string;
+let work: string;
+let disk: string;
+/** Of the former image and of the new one: their files, by ending. */
+const made: Record<string, string>[] = [];
+
+async function build(hostname: string): Promise<Record<string, string>> {
+  const file = join(folder, 'distro.yaml');
+  writeFileSync(file, readFileSync(file, 'utf8').replace(/hostname: \w+/, `hostname: ${hostname}`));
+  const ran = await slipway(['image', 'build', 'slots', '--local'], folder);
+  expect(ran.code, ran.stderr).toBe(0);
+  const files = ran.stdout.trim().split('\n');
+  return Object.fromEntries(files.map((f) => [f.replace(/^.*?_amd64\./, ''), f]));
+}
+
+beforeAll(async () => {
+  installTools(['sfdisk', 'mcopy', 'mkfs.vfat', 'qemu-img', 'qemu-system-x86_64', 'zstd']);
+  if (!existsSync('/usr/share/OVMF'))
+    execFileSync('apt-get', ['install', '-y', '-q', '--no-install-recommends', 'ovmf']);
+  work = mkdtempSync(join(cache, 'slots-'));
+  disk = join(work, 'disk.raw');
+  folder = example('slots-large');
+  const file = join(folder, 'distro.yaml');
+  writeFileSync(
+    file,
+    `${readFileSync(file, 'utf8')}
+  slots:
+    channel: nightly
+    distribution: mini
+    packages: [acme_drive]
+    kinds: [disk]
+    partitions: ab
+    size: 1000M
+    hostname: former
+    kernel: linux-image-cloud-{architecture}
+    check: [[drive, "4"], [cat, /etc/hostname], [findmnt, -n, -o, PARTLABEL, /]]
+`,
+  );
+  expect((await slipway(['build', '--distribution', 'mini'], folder)).code).toBe(0);
+  made.push(await build('former'), await build('newer'));
+});
+afterAll(async () => {
+  rmSync(work, { recursive: true, force: true });
+  await discard(folder);
+});
+
+const partitions = () =>
+  tables.parse(JSON.parse(execFileSync('sfdisk', ['--json', disk], { encoding: 'utf8' }))).partitiontable.partitions;
+const versionOf = (files: Record<string, string>) => /slots_([^_]+)_amd64/.exec(files.conf ?? '')?.[1] ?? '';
+/** The disk's ESP, as mtools name it. */
+const esp = () => `${disk}@@${(partitions()[0]?.start ?? 0) * 512}`;
+const entries = () =>
+  execFileSync('mdir', ['-b', '-i', esp(), '::/loader/entries'], { encoding: 'utf8' }).trim().split('\n').sort();
+
+/** Starts the disk as it is, until its console says what is waited for, or the machine ends: all that it said. */
+function boot(until: RegExp): Promise<string> {
+  const firmware = ['/usr/share/OVMF/OVMF_CODE_4M.fd', '/usr/share/OVMF/OVMF_CODE.fd'].find((f) => existsSync(f));
+  return new Promise((resolve) => {
+    const machine =
+      '-machine q35 -accel tcg,thread=multi -cpu max -m 1024 -smp 2 -display none -monitor none -net none';
+    const child = spawn(
+      'qemu-system-x86_64',
+      machine
+        .split(' ')
+        .concat(
+          ['-serial', 'stdio', '-smbios', 'type=1,serial=slipway-check-slots'],
+          ['-drive', `if=pflash,format=raw,unit=0,readonly=on,file=${firmware}`],
+          ['-drive', `if=virtio,format=raw,file=${disk}`],
+        ),
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    );
+    let seen = '';
+    const timer = setTimeout(() => child.kill('SIGKILL'), 3_000_000);
+    child.stdout.setEncoding('latin1').on('data', (text: string) => {
+      const before = until.test(seen);
+      seen += text;
+      // A moment later what was begun has been written.
+      if (!before && until.test(seen)) setTimeout(() => child.kill('SIGKILL'), 20_000);
+    });
+    child.on('close', () => {
+      clearTimeout(timer);
+      resolve(seen);
+    });
+  });
+}
+
+it('starts from the slot that a file was copied into', async () => {
+  const [former = {}, newer = {}] = made;
+  execFileSync('zstd', ['-q', '-d', '--sparse', former['raw.zst'] ?? '', '-o', disk]);
+  expect(partitions().map((p) => p.name)).toEqual(['ESP', `slots_${versionOf(former)}`, '_empty', 'data']);
+  const slot = partitions()[2];
+  const root = join(work, 'root.raw');
+  execFileSync('zstd', ['-q', '-d', '--sparse', newer['root.raw.zst'] ?? '', '-o', root]);
+  execFileSync('dd', [
+    `if=${root}`,
+    `of=${disk}`,
+    'bs=1M',
+    `seek=${(slot?.start ?? 0) / 2048}`,
+    'conv=notrunc',
+    'status=none',
+  ]);
+  rmSync(root);
+  const name = `slots_${versionOf(newer)}`;
+  execFileSync('sfdisk', ['--quiet', '--no-reread', '--no-tell-kernel', '--part-label', disk, '3', name]);
+  for (const [ending, to] of [
+    ['vmlinuz', `slipway/${name}.vmlinuz`],
+    ['initrd', `slipway/${name}.initrd`],
+    ['conf', `loader/entries/${name}+3.conf`],
+  ] as const)
+    execFileSync('mcopy', ['-i', esp(), newer[ending] ?? '', `::/${to}`]);
+  const said = await boot(/slipway-check: (passed|failed) slots/);
+  expect(said).toContain('slipway-check: passed slots');
+  expect(said).toMatch(/^newer\r?$/m);
+  expect(said).toContain(`${name}\r\n`);
+  // It was tried once, or found good.
+  const [entry = ''] = entries().filter((e) => e.includes(name));
+  expect(entry).toMatch(/(\+2-1|[0-9a-f]{8})\.conf$/);
+});
+
+it('takes the former root again where the new one does not start', async () => {
+  const [former = {}, newer = {}] = made;
+  const slot = partitions()[2];
+  execFileSync('dd', [
+    'if=/dev/zero',
+    `of=${disk}`,
+    'bs=1M',
+    `seek=${(slot?.start ?? 0) / 2048}`,
+    'count=64',
+    'conv=notrunc',
+    'status=none',
+  ]);
+  // As an update leaves it, but for two tries that went before.
+  for (const entry of entries().filter((e) => e.includes(versionOf(newer)))) execFileSync('mdel', ['-i', esp(), entry]);
+  execFileSync('mcopy', ['-i', esp(), newer.conf ?? '', `::/loader/entries/slots_${versionOf(newer)}+1-2.conf`]);
+  const said = await boot(/slipway-check: (passed|failed) slots/);
+  expect(said).toContain('Rebooting automatically due to panic= boot argument');
+  expect(said).toMatch(/^former\r?$/m);
+  expect(said).toContain(`slots_${versionOf(former)}\r\n`);
+  expect(entries().some((e) => e.includes(`${versionOf(newer)}+0-3.conf`))).toBe(true);
+});
