@@ -27177,9 +27177,9 @@ function renderSummary(results, tails, milliseconds) {
     lines.push("");
   }
   for (const t of results.filter((r) => r.state === "blocked")) lines.push(`blocked ${t.id}: ${t.reason}`);
-  const stopped = results.filter((r) => r.state === "stopped");
-  for (const t of stopped.slice(0, 20)) lines.push(`stopped ${t.id}: ${t.reason}`);
-  if (stopped.length > 20) lines.push(`stopped: and ${stopped.length - 20} more`);
+  const stopped2 = results.filter((r) => r.state === "stopped");
+  for (const t of stopped2.slice(0, 20)) lines.push(`stopped ${t.id}: ${t.reason}`);
+  if (stopped2.length > 20) lines.push(`stopped: and ${stopped2.length - 20} more`);
   const counts2 = ["failed", "stopped", "blocked", "built", "passed", "cached"].map((s) => [s, results.filter((r) => r.state === s).length]).filter(([, n]) => n > 0).map(([s, n]) => `${n} ${words5[s]}`);
   const builds = results.filter((t) => t.kind === "build").length;
   const tests = results.filter((t) => t.kind === "test").length;
@@ -36575,6 +36575,7 @@ async function copyLayers(layers2, name6, work2) {
   }
   return void 0;
 }
+var stopped = 137;
 async function start2({ log, signal, terminal }, name6, limits2) {
   const stop = () => void docker(["kill", name6]);
   signal?.addEventListener("abort", stop, { once: true });
@@ -36585,7 +36586,7 @@ async function start2({ log, signal, terminal }, name6, limits2) {
     ...signal ? { signal } : {}
   });
   signal?.removeEventListener("abort", stop);
-  return outcome;
+  return signal?.aborted === true && outcome.code === 0 ? { ...outcome, code: stopped } : outcome;
 }
 async function commit(name6, keep2) {
   (0, import_node_fs64.mkdirSync)((0, import_node_path79.join)(keep2, "var/lib/dpkg"), { recursive: true });
@@ -37679,8 +37680,8 @@ var Scheduler = class {
       options5.progress.started(t);
     });
     if (outcome.kind !== "failed") return this.finishWith(graph2, task, outcome, outcome.another);
-    const stopped = options5.signal.aborted;
-    this.finish(graph2, task, stopped ? "stopped" : "failed", stopped ? "the run was stopped" : outcome.reason);
+    const stopped2 = options5.signal.aborted;
+    this.finish(graph2, task, stopped2 ? "stopped" : "failed", stopped2 ? "the run was stopped" : outcome.reason);
   }
 };
 function whatTasksWaitFor(graph2, testsStop) {

@@ -116,6 +116,9 @@ async function copyLayers(layers: readonly string[], name: string, work: string)
   return undefined;
 }
 
+/** The exit code of what was killed. */
+const stopped = 137;
+
 /** Runs a container's command to its end. */
 async function start({ log, signal, terminal }: Entry, name: string, limits: Limits): Promise<Outcome> {
   const stop = () => void docker(['kill', name]);
@@ -127,7 +130,8 @@ async function start({ log, signal, terminal }: Entry, name: string, limits: Lim
     ...(signal ? { signal } : {}),
   });
   signal?.removeEventListener('abort', stop);
-  return outcome;
+  // docker's own client may end well where it was told to stop.
+  return signal?.aborted === true && outcome.code === 0 ? { ...outcome, code: stopped } : outcome;
 }
 
 /** Makes an image of a container, which the folder `keep` stands for from now on. Gives what failed. */
