@@ -17289,7 +17289,7 @@ var init_channels = __esm({
       "file:PATH, s3://BUCKET/PREFIX?endpoint=URL&region=NAME, ssh://USER@HOST:PORT/PATH or USER@HOST:/PATH (an rsync daemon can compare nothing before it replaces it: name the host for ssh)"
     ).superRefine((place3, context) => {
       const parsed2 = isRemotePlace(place3) ? parseRemotePlace(place3) : void 0;
-      if (typeof parsed2 === "string") context.addIssue({ code: "custom", message: parsed2 });
+      if (typeof parsed2 === "string") context.addIssue(parsed2);
     });
     publishSettings = strictObject({
       to: array(publishedPlace).default([]).describe("Where repositories lie, that of a channel at CHANNEL/apt below it"),

@@ -61,7 +61,7 @@ export const publishedPlace = z
   )
   .superRefine((place, context) => {
     const parsed = isRemotePlace(place) ? parseRemotePlace(place) : undefined;
-    if (typeof parsed === 'string') context.addIssue({ code: 'custom', message: parsed });
+    if (typeof parsed === 'string') context.addIssue(parsed);
   });
 
 export const publishSettings = z.strictObject({
