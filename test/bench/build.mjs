@@ -12,9 +12,10 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { fetchTarballs, large, largePackages, noeticSettings, writeDistro } from '../e2e/upstream.mjs';
+import { cache, installColcon, withRoot, withWorkspace } from './colcon.mjs';
 import { bundle, median, timed } from './common.mjs';
+import { editsBesideColcon } from './edits.mjs';
 
-const cache = '/var/tmp/slipway-bench';
 const dependencies = 200;
 
 function write(path, text) {
@@ -76,34 +77,6 @@ const slipway = (folder, ...args) => timed('node', [bundle, ...args], { cwd: fol
 const resultOf = (folder, name) =>
   JSON.parse(readFileSync(join(folder, 'out/result.json'), 'utf8')).results.find((r) => r.name === name);
 
-/** A chroot over the same base, thrown away afterwards; `inside(script)` gives what the script prints. */
-function withRoot(folder, work) {
-  const base = JSON.parse(readFileSync(join(folder, '.slipway/bases/bookworm-amd64/current.json'), 'utf8'));
-  const at = join(cache, 'root');
-  mkdirSync(at, { recursive: true });
-  execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', at]);
-  try {
-    for (const d of ['u', 'w', 'm']) mkdirSync(join(at, d));
-    execFileSync('mount', [
-      '-t',
-      'overlay',
-      'overlay',
-      '-o',
-      `lowerdir=${base.root},upperdir=${at}/u,workdir=${at}/w`,
-      `${at}/m`,
-    ]);
-    execFileSync('mount', ['--bind', '/dev', `${at}/m/dev`]);
-    execFileSync('mount', ['-t', 'proc', 'proc', `${at}/m/proc`]);
-    return work(`${at}/m`, base, (script) =>
-      timed('chroot', [`${at}/m`, 'sh', '-ec', script], {
-        env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8', HOME: '/root' },
-      }),
-    );
-  } finally {
-    execFileSync('umount', ['-R', '-l', at]);
-  }
-}
-
 export default async function bench({ runs, cold, note }) {
   const rows = [];
   mkdirSync(cache, { recursive: true });
@@ -153,80 +126,9 @@ export default async function bench({ runs, cold, note }) {
     value: median(Array.from({ length: runs }, () => slipway(folder, 'build').seconds)),
     meaning: `seconds of a second build of ${dependencies + 2} packages`,
   });
+  rows.push(...(await editsBesideColcon(runs, note)));
   if (cold) rows.push(...(await coldChain(note)));
   return rows;
-}
-
-/** colcon in a folder of its own, from PyPI. */
-function installColcon() {
-  const tool = join(cache, 'colcon');
-  if (!existsSync(join(tool, 'bin/colcon')))
-    execFileSync(
-      'python3',
-      [
-        '-m',
-        'pip',
-        'install',
-        '--quiet',
-        '--target',
-        tool,
-        'colcon-core',
-        'colcon-ros',
-        'colcon-cmake',
-        'colcon-output',
-        'colcon-parallel-executor',
-        'colcon-recursive-crawl',
-        'colcon-package-selection',
-        'colcon-metadata',
-        'setuptools<80',
-      ],
-      { stdio: 'inherit' },
-    );
-  // The packages' generators and colcon itself take the system's EmPy: a newer one would break genmsg.
-  for (const f of readdirSync(tool))
-    if (/^(em|emlib|emhelp|emdoc)\.py$|^empy/.test(f)) rmSync(join(tool, f), { recursive: true });
-  return tool;
-}
-
-/** Seconds that colcon takes for a plan's packages, in a root with the same system packages. */
-function colconSeconds(folder, plan, tool) {
-  const system = [...new Set(plan.packages.flatMap((p) => [...p.systemBuild, ...p.systemRun]))];
-  return withRoot(folder, (at, base, inside) => {
-    for (const [from, to] of [
-      [base.lists, 'var/lib/apt/lists'],
-      [join(folder, '.slipway/archives'), 'var/cache/apt/archives'],
-    ])
-      execFileSync('mount', ['--bind', from, join(at, to)]);
-    writeFileSync(join(at, 'etc/resolv.conf'), readFileSync('/etc/resolv.conf'));
-    inside(
-      `DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o APT::Sandbox::User=root ${system.join(' ')} >/dev/null 2>&1`,
-    );
-    cpSync(tool, join(at, 'colcon'), { recursive: true });
-    for (const p of plan.packages) {
-      const target = join(at, 'src', p.name);
-      mkdirSync(target, { recursive: true });
-      execFileSync('sh', [
-        '-c',
-        'git --git-dir "$1" archive "$2" | tar -x -C "$3"',
-        'sh',
-        join(folder, '.slipway/git/archives.git'),
-        p.source.tree,
-        target,
-      ]);
-      for (const patch of noeticSettings[p.name]?.patches ?? [])
-        execFileSync('git', ['apply', '-p1', join(folder, patch)], {
-          cwd: target,
-          env: { ...process.env, GIT_CEILING_DIRECTORIES: at },
-        });
-    }
-    writeFileSync(
-      join(at, 'colcon.meta'),
-      JSON.stringify({ names: { rosconsole: { 'cmake-args': noeticSettings.rosconsole.cmake_args } } }),
-    );
-    return inside(
-      'cd /; eval "$(dpkg-buildflags --export=sh)"; export PYTHONPATH=/colcon MAKEFLAGS=-j2 CMAKE_PREFIX_PATH=/usr; python3 /colcon/bin/colcon build --merge-install --install-base /opt/acme/noetic --base-paths /src --parallel-workers 2 --metas /colcon.meta --cmake-args -DCMAKE_BUILD_TYPE=None -DBUILD_TESTING=OFF -DCATKIN_ENABLE_TESTING=OFF -DPYTHON_EXECUTABLE=/usr/bin/python3 >/build.log 2>&1 || { tail -50 /build.log; exit 1; }',
-    ).seconds;
-  });
 }
 
 /**
@@ -246,7 +148,7 @@ async function coldChain(note) {
   const plan = JSON.parse(slipway(folder, 'plan', '--json').stdout).scopes[0];
   const tool = installColcon();
   note(`colcon builds ${plan.packages.length} packages`);
-  const theirs = colconSeconds(folder, plan, tool);
+  const theirs = withWorkspace(folder, plan, tool, (_, build) => build());
   note(`colcon: ${theirs.toFixed(0)} s; slipway builds them from an empty store`);
   rmSync(join(folder, '.slipway/store'), { recursive: true, force: true });
   const ours = slipway(folder, 'build', '-w', '2', '-j', '2').seconds;
