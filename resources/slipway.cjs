@@ -35,11 +35,23 @@ var __toESM = (mod, isNodeMode, target2) => (target2 = mod != null ? __create(__
 ));
 
 // ts-src/io/faults.ts
+function fileIn(path2) {
+  if (path2 === (0, import_node_path.dirname)(path2)) return void 0;
+  try {
+    return (0, import_node_fs.statSync)(path2).isDirectory() ? void 0 : path2;
+  } catch {
+    return fileIn((0, import_node_path.dirname)(path2));
+  }
+}
 function environmentFault(e) {
   if (!(e instanceof Error)) return void 0;
   const { code, path: first2, dest, syscall } = e;
   if (code === "ENOENT" && syscall === "mkdir")
     return `${first2}: the folder can't be made: is the file system above it read-only?`;
+  if (code === "ENOTDIR" && first2 !== void 0) {
+    const file3 = fileIn(dest ?? first2);
+    if (file3 !== void 0) return `${file3}: this is a file, and a folder is needed: remove or rename it`;
+  }
   const path2 = dest === void 0 ? first2 : `${dest} (from ${first2})`;
   if (code === "ESTORE") return e.message;
   const said = code !== void 0 && Object.hasOwn(words, code) ? words[code] : void 0;
@@ -49,16 +61,18 @@ function reportInternal(e) {
   internal.push(e);
   return `internal error: ${messageOf(e)}`;
 }
-var words, codeOf, messageOf, internal, internalFaults;
+var import_node_fs, import_node_path, words, codeOf, messageOf, internal, internalFaults;
 var init_faults = __esm({
   "ts-src/io/faults.ts"() {
     "use strict";
+    import_node_fs = require("node:fs");
+    import_node_path = require("node:path");
     words = {
-      ENOSPC: "the disk is full: make room and run the same command again, it goes on where it was",
-      EDQUOT: "the disk quota is used up: make room and run the same command again",
+      ENOSPC: "the disk is full: free some space and run the same command again: it continues",
+      EDQUOT: "the disk quota is used up: free some space and run the same command again",
       EFBIG: "the file is larger than a limit allows (ulimit -f)",
       EROFS: "the file system is read-only",
-      EACCES: "permission denied: is it readable, and are its folders, for the user that slipway runs as?",
+      EACCES: "permission denied: give the user that runs slipway access to it, or run slipway as its owner",
       EPERM: "not permitted",
       EMFILE: "too many open files: raise the limit (ulimit -n)",
       ENFILE: "too many open files on this machine",
@@ -66,7 +80,7 @@ var init_faults = __esm({
       EAGAIN: "the machine allows no more processes: raise the limit (ulimit -u)",
       ENOENT: "there is no such file or folder",
       EISDIR: "it is a folder, and a file is needed",
-      ENOTDIR: "a part of the path is a file, and a folder is needed",
+      ENOTDIR: "a part of the path is a file, and a folder is needed: remove or rename the file",
       EEXIST: "something is there already, and not what is needed: move it away",
       ENOTEMPTY: "the folder is not empty",
       ELOOP: "its links lead to each other",
@@ -173,7 +187,10 @@ function diagnostic(severity, code, message, where) {
 function sorted(diagnostics) {
   const seen = /* @__PURE__ */ new Map();
   for (const d of diagnostics) seen.set(JSON.stringify([d.severity, d.code, d.file, d.line, d.message]), d);
-  const rank = (d) => d.severity === "error" ? 0 : 1;
+  const rank = (d) => {
+    if (d.severity === "warning") return 2;
+    return d.code === "dependency-unresolved" ? 1 : 0;
+  };
   return [...seen.values()].sort(
     (a, b) => rank(a) - rank(b) || compare(a.file ?? "", b.file ?? "") || (a.line ?? 0) - (b.line ?? 0) || compare(a.message, b.message)
   );
@@ -315,49 +332,49 @@ __export(files_exports, {
   writeWhole: () => writeWhole
 });
 function writeWhole(path2, data, options5 = {}) {
-  (0, import_node_fs2.mkdirSync)((0, import_node_path2.dirname)(path2), { recursive: true });
+  (0, import_node_fs3.mkdirSync)((0, import_node_path3.dirname)(path2), { recursive: true });
   const temporary2 = temporaryBeside(path2);
-  const handle = (0, import_node_fs2.openSync)(temporary2, "wx");
+  const handle = (0, import_node_fs3.openSync)(temporary2, "wx");
   try {
     const bytes = typeof data === "string" ? Buffer.from(data) : data;
-    for (let written2 = 0; written2 < bytes.length; ) written2 += (0, import_node_fs2.writeSync)(handle, bytes, written2);
-    if (options5.sync !== false) (0, import_node_fs2.fsyncSync)(handle);
+    for (let written2 = 0; written2 < bytes.length; ) written2 += (0, import_node_fs3.writeSync)(handle, bytes, written2);
+    if (options5.sync !== false) (0, import_node_fs3.fsyncSync)(handle);
   } catch (e) {
-    (0, import_node_fs2.closeSync)(handle);
-    (0, import_node_fs2.rmSync)(temporary2, { force: true });
+    (0, import_node_fs3.closeSync)(handle);
+    (0, import_node_fs3.rmSync)(temporary2, { force: true });
     throw e;
   }
-  (0, import_node_fs2.closeSync)(handle);
-  (0, import_node_fs2.renameSync)(temporary2, path2);
+  (0, import_node_fs3.closeSync)(handle);
+  (0, import_node_fs3.renameSync)(temporary2, path2);
 }
-async function writeTogether(files, name6 = import_node_fs2.renameSync) {
+async function writeTogether(files, name6 = import_node_fs3.renameSync) {
   const written2 = [];
   try {
     for (const { path: path2, data } of files) {
-      (0, import_node_fs2.mkdirSync)((0, import_node_path2.dirname)(path2), { recursive: true });
+      (0, import_node_fs3.mkdirSync)((0, import_node_path3.dirname)(path2), { recursive: true });
       const temporary2 = temporaryBeside(path2);
-      const handle = (0, import_node_fs2.openSync)(temporary2, "wx");
+      const handle = (0, import_node_fs3.openSync)(temporary2, "wx");
       written2.push({ temporary: temporary2, path: path2, handle });
-      for (let n = 0; n < data.length; ) n += (0, import_node_fs2.writeSync)(handle, data, n);
+      for (let n = 0; n < data.length; ) n += (0, import_node_fs3.writeSync)(handle, data, n);
     }
     await Promise.all(written2.map(({ handle }) => synced(handle)));
     written2.forEach(({ temporary: temporary2, path: path2 }, at2) => name6(temporary2, path2, at2));
   } finally {
     for (const { handle, temporary: temporary2 } of written2) {
-      (0, import_node_fs2.closeSync)(handle);
-      (0, import_node_fs2.rmSync)(temporary2, { force: true });
+      (0, import_node_fs3.closeSync)(handle);
+      (0, import_node_fs3.rmSync)(temporary2, { force: true });
     }
   }
 }
 function readRegular(path2, most8 = largest) {
-  const handle = (0, import_node_fs2.openSync)(path2, import_node_fs2.constants.O_RDONLY | import_node_fs2.constants.O_NONBLOCK);
+  const handle = (0, import_node_fs3.openSync)(path2, import_node_fs3.constants.O_RDONLY | import_node_fs3.constants.O_NONBLOCK);
   try {
-    const found2 = (0, import_node_fs2.fstatSync)(handle);
+    const found2 = (0, import_node_fs3.fstatSync)(handle);
     const code = kindFault(found2, most8);
     if (code !== void 0) throw Object.assign(new Error(`${code}: ${path2}`), { code, path: path2 });
-    return (0, import_node_fs2.readFileSync)(handle);
+    return (0, import_node_fs3.readFileSync)(handle);
   } finally {
-    (0, import_node_fs2.closeSync)(handle);
+    (0, import_node_fs3.closeSync)(handle);
   }
 }
 function kindFault(found2, most8) {
@@ -384,23 +401,23 @@ function readJson(path2, encoding = "utf8") {
   }
 }
 function linkOrCopy(from, to) {
-  (0, import_node_fs2.mkdirSync)((0, import_node_path2.dirname)(to), { recursive: true });
+  (0, import_node_fs3.mkdirSync)((0, import_node_path3.dirname)(to), { recursive: true });
   try {
-    (0, import_node_fs2.linkSync)(from, to);
+    (0, import_node_fs3.linkSync)(from, to);
   } catch {
-    (0, import_node_fs2.copyFileSync)(from, to);
+    (0, import_node_fs3.copyFileSync)(from, to);
   }
 }
 async function sha256File(path2) {
-  if ((0, import_node_fs2.statSync)(path2).size <= small) return sha256((0, import_node_fs2.readFileSync)(path2));
+  if ((0, import_node_fs3.statSync)(path2).size <= small) return sha256((0, import_node_fs3.readFileSync)(path2));
   const hash3 = (0, import_node_crypto.createHash)("sha256");
-  for await (const chunk of (0, import_node_fs2.createReadStream)(path2, { highWaterMark: 1 << 20 })) hash3.update(chunk);
+  for await (const chunk of (0, import_node_fs3.createReadStream)(path2, { highWaterMark: 1 << 20 })) hash3.update(chunk);
   return hash3.digest("hex");
 }
 function noteUse(path2) {
   const now = /* @__PURE__ */ new Date();
   try {
-    (0, import_node_fs2.utimesSync)(path2, now, now);
+    (0, import_node_fs3.utimesSync)(path2, now, now);
   } catch (e) {
     if (!["ENOENT", "EROFS", "EACCES", "EPERM"].includes(codeOf(e) ?? "")) throw e;
   }
@@ -409,26 +426,26 @@ function entriesBelow(root) {
   const found2 = [];
   const folders2 = [""];
   for (let folder2 = folders2.pop(); folder2 !== void 0; folder2 = folders2.pop())
-    for (const entry of (0, import_node_fs2.readdirSync)((0, import_node_path2.join)(root, folder2), { withFileTypes: true }))
+    for (const entry of (0, import_node_fs3.readdirSync)((0, import_node_path3.join)(root, folder2), { withFileTypes: true }))
       (entry.isDirectory() ? folders2 : found2).push(folder2 ? `${folder2}/${entry.name}` : entry.name);
   return found2;
 }
-var import_node_crypto, import_node_fs2, import_node_path2, import_node_util, synced, temporaryBeside, largest, small, exists;
+var import_node_crypto, import_node_fs3, import_node_path3, import_node_util, synced, temporaryBeside, largest, small, exists;
 var init_files = __esm({
   "ts-src/io/files.ts"() {
     "use strict";
     import_node_crypto = require("node:crypto");
-    import_node_fs2 = require("node:fs");
-    import_node_path2 = require("node:path");
+    import_node_fs3 = require("node:fs");
+    import_node_path3 = require("node:path");
     import_node_util = require("node:util");
     init_digest();
     init_utf8();
     init_faults();
-    synced = (0, import_node_util.promisify)(import_node_fs2.fsync);
-    temporaryBeside = (path2) => (0, import_node_path2.join)((0, import_node_path2.dirname)(path2), `.tmp-${process.pid}-${(0, import_node_crypto.randomBytes)(6).toString("hex")}`);
+    synced = (0, import_node_util.promisify)(import_node_fs3.fsync);
+    temporaryBeside = (path2) => (0, import_node_path3.join)((0, import_node_path3.dirname)(path2), `.tmp-${process.pid}-${(0, import_node_crypto.randomBytes)(6).toString("hex")}`);
     largest = 512 << 20;
     small = 1 << 20;
-    exists = import_node_fs2.existsSync;
+    exists = import_node_fs3.existsSync;
   }
 });
 
@@ -455,7 +472,7 @@ function run(command2, args, options5 = {}) {
   const limit = options5.limit ?? 256 << 20;
   return new Promise((resolve29, reject) => {
     if (options5.signal?.aborted) return resolve29({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
-    const log = options5.log === void 0 ? void 0 : (0, import_node_fs5.openSync)(options5.log, "a");
+    const log = options5.log === void 0 ? void 0 : (0, import_node_fs6.openSync)(options5.log, "a");
     const output = options5.inherit || options5.terminal ? "inherit" : "pipe";
     const [program, ...rest2] = log === void 0 ? [command2] : ["sh", "-c", 'exec "$@" 2>&1', "sh", command2];
     const child = (0, import_node_child_process2.spawn)(program, [...rest2, ...args], {
@@ -496,7 +513,7 @@ function run(command2, args, options5 = {}) {
       running.delete(child);
       clearTimeout(last);
       options5.signal?.removeEventListener("abort", stop);
-      if (log !== void 0) (0, import_node_fs5.closeSync)(log);
+      if (log !== void 0) (0, import_node_fs6.closeSync)(log);
       if (thrown !== void 0) reject(thrown);
       else resolve29(outcome);
     };
@@ -547,7 +564,7 @@ slipway: the rest of this output, beyond ${sizeText(most8)}, is left out
   };
 }
 function writeAll(handle, bytes) {
-  for (let written2 = 0; written2 < bytes.length; ) written2 += (0, import_node_fs5.writeSync)(handle, bytes, written2);
+  for (let written2 = 0; written2 < bytes.length; ) written2 += (0, import_node_fs6.writeSync)(handle, bytes, written2);
 }
 function killAll() {
   for (const child of running) child.kill("SIGKILL");
@@ -562,12 +579,12 @@ async function parallel(items, width8, work2) {
   );
   return results;
 }
-var import_node_child_process2, import_node_fs5, running, inputOf;
+var import_node_child_process2, import_node_fs6, running, inputOf;
 var init_process = __esm({
   "ts-src/io/process.ts"() {
     "use strict";
     import_node_child_process2 = require("node:child_process");
-    import_node_fs5 = require("node:fs");
+    import_node_fs6 = require("node:fs");
     init_sizes();
     running = /* @__PURE__ */ new Set();
     inputOf = ({ input, keepInput, terminal }) => {
@@ -593,7 +610,7 @@ function stampIn(version3) {
   const found2 = /\.(\d{8})\.(\d{6})$/.exec(version3);
   return found2 ? `${found2[1]}${found2[2]}` : void 0;
 }
-var longestName, fill, isDebianName, isDebianVersion, debianize, debianPackage, environmentPackage, installPrefix, underlayPackage, debianVersion, stampOfVersion, debFile, scopeId, abiName, testTaskId, docsTaskId, taskId, aptSuite, channelSuite, stampSeconds, stampOf, imageFile, imageVersion, amiName, dockerName, dockerTag, hostName;
+var longestName, fill, isDebianName, isDebianVersion, debianize, debianPackage, environmentPackage, installPrefix, underlayPackage, debianVersion, stampOfVersion, debFile, scopeId, abiName, testTaskId, docsTaskId, taskId, aptSuite, channelSuite, stampSeconds, stampOf, imageFile, imageVersion, amiName, dockerName, dockerTag, hostName, maintainerOf;
 var init_names = __esm({
   "ts-src/model/names.ts"() {
     "use strict";
@@ -636,6 +653,10 @@ var init_names = __esm({
     dockerName = (organization, name6) => `${organization.replace(/[^a-z0-9]+/g, "-").replace(/-$/, "")}/${name6.replace(/_{3,}/g, "_").replace(/[_-]+$/, "")}`;
     dockerTag = (channel2) => /^folder-[0-9a-f]{16}$/.test(channel2) ? "local" : channel2.replaceAll("/", "-").slice(0, 128);
     hostName = (image2) => image2.replaceAll("_", "-").replace(/-+$/, "").slice(0, 63);
+    maintainerOf = ({
+      organization,
+      maintainer
+    }) => maintainer ?? `${organization} packages <packages@${organization}.invalid>`;
   }
 });
 
@@ -5286,7 +5307,7 @@ function forgetCredentials() {
   return had;
 }
 function fromFile(env) {
-  const text8 = readIf(env.AWS_SHARED_CREDENTIALS_FILE ?? (0, import_node_path6.join)((0, import_node_os.homedir)(), ".aws/credentials"));
+  const text8 = readIf(env.AWS_SHARED_CREDENTIALS_FILE ?? (0, import_node_path7.join)((0, import_node_os.homedir)(), ".aws/credentials"));
   const profile = env.AWS_PROFILE ?? "default";
   const section = text8?.split(/^\[/m).find((s) => s.startsWith(`${profile}]`));
   const value2 = (name6) => new RegExp(`^\\s*${name6}\\s*=\\s*(\\S+)`, "m").exec(section ?? "")?.[1];
@@ -5324,12 +5345,12 @@ async function fromInstance(env) {
     return void 0;
   }
 }
-var import_node_os, import_node_path6, known, keysOf, lasting;
+var import_node_os, import_node_path7, known, keysOf, lasting;
 var init_s3_credentials = __esm({
   "ts-src/store/s3-credentials.ts"() {
     "use strict";
     import_node_os = require("node:os");
-    import_node_path6 = require("node:path");
+    import_node_path7 = require("node:path");
     init_files();
     keysOf = (accessKeyId, secretAccessKey, sessionToken) => ({
       accessKeyId,
@@ -5407,17 +5428,17 @@ __export(s3_blobs_exports, {
 });
 function sizeOf2({ data, file: file3 }) {
   if (data) return data.length;
-  return file3 === void 0 ? 0 : (0, import_node_fs7.statSync)(file3).size;
+  return file3 === void 0 ? 0 : (0, import_node_fs8.statSync)(file3).size;
 }
-var import_node_crypto2, import_node_fs7, import_node_http, import_node_https, import_node_path7, import_promises, import_promises2, attempts, patience, silence2, largest2, S3Blobs;
+var import_node_crypto2, import_node_fs8, import_node_http, import_node_https, import_node_path8, import_promises, import_promises2, attempts, patience, silence2, largest2, S3Blobs;
 var init_s3_blobs = __esm({
   "ts-src/store/s3-blobs.ts"() {
     "use strict";
     import_node_crypto2 = require("node:crypto");
-    import_node_fs7 = require("node:fs");
+    import_node_fs8 = require("node:fs");
     import_node_http = require("node:http");
     import_node_https = require("node:https");
-    import_node_path7 = require("node:path");
+    import_node_path8 = require("node:path");
     import_promises = require("node:stream/promises");
     import_promises2 = require("node:timers/promises");
     init_aws4fetch_esm();
@@ -5461,15 +5482,15 @@ var init_s3_blobs = __esm({
         if (last) await this.put(last.name, last.data);
       }
       async fetch(name6, file3) {
-        (0, import_node_fs7.mkdirSync)((0, import_node_path7.dirname)(file3), { recursive: true });
+        (0, import_node_fs8.mkdirSync)((0, import_node_path8.dirname)(file3), { recursive: true });
         const temporary2 = temporaryBeside(file3);
         try {
           const reply = await this.ask("GET", this.url(name6), {}, {}, temporary2);
           if (reply.status === 404) return false;
-          (0, import_node_fs7.renameSync)(temporary2, file3);
+          (0, import_node_fs8.renameSync)(temporary2, file3);
           return true;
         } finally {
-          (0, import_node_fs7.rmSync)(temporary2, { force: true });
+          (0, import_node_fs8.rmSync)(temporary2, { force: true });
         }
       }
       async replace(name6, data, before) {
@@ -5604,8 +5625,8 @@ var init_s3_blobs = __esm({
               const status = response.statusCode ?? 0;
               if (into !== void 0 && status < 300) {
                 const expected = Number(response.headers["content-length"] ?? -1);
-                (0, import_promises.pipeline)(response, (0, import_node_fs7.createWriteStream)(into)).then(() => {
-                  if (expected >= 0 && (0, import_node_fs7.statSync)(into).size !== expected) reject(new Error("the answer was cut short"));
+                (0, import_promises.pipeline)(response, (0, import_node_fs8.createWriteStream)(into)).then(() => {
+                  if (expected >= 0 && (0, import_node_fs8.statSync)(into).size !== expected) reject(new Error("the answer was cut short"));
                   else resolve29({ status, headers: response.headers, body: Buffer.alloc(0) });
                 }, reject);
                 return;
@@ -5622,7 +5643,7 @@ var init_s3_blobs = __esm({
             }
           );
           request.on("error", reject).on("timeout", () => request.destroy(new Error("no answer in time")));
-          if (body.file !== void 0) (0, import_promises.pipeline)((0, import_node_fs7.createReadStream)(body.file), request).catch(reject);
+          if (body.file !== void 0) (0, import_promises.pipeline)((0, import_node_fs8.createReadStream)(body.file), request).catch(reject);
           else request.end(body.data);
         });
       }
@@ -10177,10 +10198,22 @@ function parseYaml(text8, file3, most8 = maximumSize) {
       error("yaml-invalid", `not valid YAML: ${(at2.reason ?? at2.message).split("\n")[0]}`, {
         file: file3,
         line: at2.mark ? at2.mark.line + 1 : void 0,
-        hint: "this line, or one above it: an indentation, or a bracket or quote that is not closed"
+        hint: remedyOf2(text8, at2.reason ?? at2.message, at2.mark?.line)
       })
     );
   }
+}
+function remedyOf2(text8, reason, at2) {
+  const lines = text8.split("\n", (at2 ?? 0) + 1);
+  const line2 = at2 === void 0 ? void 0 : lines[at2];
+  if (line2 === void 0) return "check indentation, brackets and quotes";
+  const shown5 = line2.trim().slice(0, 80);
+  if (/tab character/.test(reason)) return `indent with blanks: \`${shown5}\``;
+  const above2 = lines.slice(0, -1).findLast((l) => /^\s*[^\s#]/.test(l)) ?? "";
+  const indent = (l) => l.length - l.trimStart().length;
+  const depths = indent(line2) === indent(above2) ? "" : ` (it is indented by ${indent(line2)}, the line above by ${indent(above2)})`;
+  if (/indentation/.test(reason)) return `correct the indentation of \`${shown5}\`${depths}`;
+  return `check \`${shown5}\` and the line above it: indentation${depths}, and a bracket or quote that is not closed`;
 }
 function lineOf(file3, path2) {
   const text8 = readIf(file3);
@@ -17498,7 +17531,10 @@ var init_distro = __esm({
       conditions: environment2.default({}).describe("Variables for the conditions of package.xml"),
       build_essential: array(packageName).default([]).describe("Packages that every other one needs, as ROS 2 does with ros_workspace")
     });
-    fingerprint = string3().regex(/^[0-9A-Fa-f]{16,40}$/, "the fingerprint of a GnuPG key");
+    fingerprint = string3().regex(
+      /^[0-9A-Fa-f]{16,40}$/,
+      "the fingerprint of a GnuPG key (`gpg --list-secret-keys` prints it: 40 hexadecimal digits)"
+    );
     docsSettings = strictObject({
       skip: array(glob).default([]).describe("Packages that get no documentation"),
       warnings: record(glob, number3().int().min(0)).default({}).describe("Most warnings of its tools that a package may have, by package or glob; left out: any number"),
@@ -17571,7 +17607,7 @@ function imageReferences(distro, locator, file3) {
       const near = nearest(value2, names4);
       fault4(
         "distro-reference",
-        `images.${name6} names the ${what} '${value2}', which is not there`,
+        `images.${name6} names the ${what} '${value2}', which is not defined`,
         path2,
         near ? `did you mean '${near}'?` : `there are ${[...names4].sort().join(", ")}`
       );
@@ -17696,7 +17732,7 @@ function faults2(issue2, prefix, root, locator, file3) {
     case "invalid_type":
       if (valueAt(root, path2) === void 0)
         return [fault4(`${where} is missing`, `it must be ${article(issue2.expected)}`)];
-      return [fault4(`${where} must be ${article(issue2.expected)}`)];
+      return [fault4(`${where} must be ${article(issue2.expected)}`, hintForm(valueAt(root, path2), issue2.expected))];
     case "invalid_value":
       return [
         fault4(
@@ -17720,6 +17756,11 @@ function faults2(issue2, prefix, root, locator, file3) {
     default:
       return [fault4(`${where}: ${issue2.message}`)];
   }
+}
+function hintForm(value2, expected) {
+  if (expected === "array" && ["string", "number"].includes(typeof value2)) return `write [${String(value2)}]`;
+  if (expected === "string" && ["number", "boolean"].includes(typeof value2)) return `write "${String(value2)}"`;
+  return void 0;
 }
 function valueAt(root, path2) {
   return path2.reduce((v, step2) => v?.[step2], root);
@@ -17747,11 +17788,11 @@ function references(distro, locator, file3) {
   const known3 = (what, name6, names4, path2) => {
     if (names4.includes(name6)) return;
     const near = nearest(name6, names4);
-    const others2 = names4.length ? `there are ${[...names4].sort().join(", ")}` : `add it under ${what}s`;
+    const others2 = names4.length ? `defined are ${[...names4].sort().join(", ")}` : `define it under ${what}s`;
     diagnostics.push(
       error(
         "distro-reference",
-        `${path2.slice(0, -1).map(String).join(".")} names the ${what} '${name6}', which is not there`,
+        `${path2.slice(0, -1).map(String).join(".")} names the ${what} '${name6}', which is not defined`,
         {
           file: file3,
           line: locator.line(path2),
@@ -17793,6 +17834,7 @@ function references(distro, locator, file3) {
       );
   }
   for (const [name6, p] of Object.entries(distro.platforms)) {
+    diagnostics.push(...misspeltRelease(name6, p, locator, file3));
     if (p.mirror) diagnostics.push(...trust(p.mirror, true, ["platforms", name6, "mirror"], locator, file3));
     for (const [u, underlay2] of Object.entries(p.underlays)) {
       const path2 = ["platforms", name6, "underlays", u];
@@ -17808,6 +17850,18 @@ function references(distro, locator, file3) {
     }
   }
   return diagnostics;
+}
+function misspeltRelease(name6, { os, release: release2 }, locator, file3) {
+  const known3 = releases[os];
+  const [near] = known3.includes(release2) ? [] : new NearNames(known3).of(release2, 1, 1);
+  if (near === void 0) return [];
+  return [
+    error("distro-invalid", `platforms.${name6}.release: ${os} has no release '${release2}'`, {
+      file: file3,
+      line: locator.line(["platforms", name6, "release"]),
+      hint: `did you mean '${near}'?`
+    })
+  ];
 }
 function trust(archive, keyring, path2, locator, file3) {
   const at2 = { file: file3, line: locator.line(path2) };
@@ -17826,7 +17880,7 @@ function trust(archive, keyring, path2, locator, file3) {
     })
   ];
 }
-var largest4, mostFaults2, mostEntries, article, hintNear;
+var largest4, mostFaults2, mostEntries, article, hintNear, releases;
 var init_distro2 = __esm({
   "ts-src/read/distro.ts"() {
     "use strict";
@@ -17842,6 +17896,10 @@ var init_distro2 = __esm({
     hintNear = (value2, known3) => {
       const near = typeof value2 === "string" ? nearest(value2, known3) : void 0;
       return near ? `did you mean '${near}'?` : void 0;
+    };
+    releases = {
+      debian: ["buster", "bullseye", "bookworm", "trixie", "forky", "sid"],
+      ubuntu: ["bionic", "focal", "jammy", "noble", "plucky", "questing"]
     };
   }
 });
@@ -18697,20 +18755,20 @@ esac
 
 // ts-src/publish/ssh-connection.ts
 function socketFolder() {
-  const folder2 = (0, import_node_path93.join)((0, import_node_os12.tmpdir)(), `slipway-ssh-${process.getuid?.() ?? 0}`);
-  (0, import_node_fs75.mkdirSync)(folder2, { recursive: true, mode: 448 });
-  const { uid, mode } = (0, import_node_fs75.statSync)(folder2);
+  const folder2 = (0, import_node_path95.join)((0, import_node_os12.tmpdir)(), `slipway-ssh-${process.getuid?.() ?? 0}`);
+  (0, import_node_fs76.mkdirSync)(folder2, { recursive: true, mode: 448 });
+  const { uid, mode } = (0, import_node_fs76.statSync)(folder2);
   if (uid !== process.getuid?.() || (mode & 63) !== 0)
     throw fault3(`${folder2} is not a folder of this user alone: remove it`);
   return folder2;
 }
-var import_node_fs75, import_node_os12, import_node_path93, import_node_child_process5, import_promises8, absent, lacking, damaged, most5, pauses, fault3, SshConnection, quoted3, isCut, reasons;
+var import_node_fs76, import_node_os12, import_node_path95, import_node_child_process5, import_promises8, absent, lacking, damaged, most5, pauses, fault3, SshConnection, quoted3, isCut, reasons;
 var init_ssh_connection = __esm({
   "ts-src/publish/ssh-connection.ts"() {
     "use strict";
-    import_node_fs75 = require("node:fs");
+    import_node_fs76 = require("node:fs");
     import_node_os12 = require("node:os");
-    import_node_path93 = require("node:path");
+    import_node_path95 = require("node:path");
     import_node_child_process5 = require("node:child_process");
     import_promises8 = require("node:timers/promises");
     init_process();
@@ -18740,7 +18798,7 @@ var init_ssh_connection = __esm({
           ...place3.port === void 0 ? [] : [["Port", String(place3.port)]],
           ...place3.user === void 0 ? [] : [["User", place3.user]]
         ];
-        const path2 = (0, import_node_path93.join)(socketFolder(), `${sha256(JSON.stringify(own3)).slice(0, 8)}-%C`);
+        const path2 = (0, import_node_path95.join)(socketFolder(), `${sha256(JSON.stringify(own3)).slice(0, 8)}-%C`);
         const shared2 = [
           ["ControlMaster", "auto"],
           ["ControlPath", path2],
@@ -18892,13 +18950,13 @@ var ssh_endpoint_exports = {};
 __export(ssh_endpoint_exports, {
   SshEndpoint: () => SshEndpoint
 });
-var import_node_fs76, import_node_os13, import_node_path94, SshEndpoint, answers, placedOf;
+var import_node_fs77, import_node_os13, import_node_path96, SshEndpoint, answers, placedOf;
 var init_ssh_endpoint = __esm({
   "ts-src/publish/ssh-endpoint.ts"() {
     "use strict";
-    import_node_fs76 = require("node:fs");
+    import_node_fs77 = require("node:fs");
     import_node_os13 = require("node:os");
-    import_node_path94 = require("node:path");
+    import_node_path96 = require("node:path");
     init_digest();
     init_remote_place();
     init_ssh_connection();
@@ -19019,17 +19077,17 @@ var init_ssh_endpoint = __esm({
       }
       /** Brings files to the host under their digests. What an earlier run brought is not sent again. */
       async send(files) {
-        const folder2 = (0, import_node_fs76.mkdtempSync)((0, import_node_path94.join)((0, import_node_os13.tmpdir)(), "slipway-send-"));
+        const folder2 = (0, import_node_fs77.mkdtempSync)((0, import_node_path96.join)((0, import_node_os13.tmpdir)(), "slipway-send-"));
         try {
-          (0, import_node_fs76.mkdirSync)(folder2, { recursive: true });
+          (0, import_node_fs77.mkdirSync)(folder2, { recursive: true });
           for (const file3 of new Map(files.map((f) => [f.sha256, f])).values()) {
-            const target2 = (0, import_node_path94.join)(folder2, file3.sha256);
-            if ("path" in file3) (0, import_node_fs76.symlinkSync)((0, import_node_path94.resolve)(file3.path), target2);
-            else (0, import_node_fs76.writeFileSync)(target2, file3.data);
+            const target2 = (0, import_node_path96.join)(folder2, file3.sha256);
+            if ("path" in file3) (0, import_node_fs77.symlinkSync)((0, import_node_path96.resolve)(file3.path), target2);
+            else (0, import_node_fs77.writeFileSync)(target2, file3.data);
           }
           await this.connection.send(folder2);
         } finally {
-          (0, import_node_fs76.rmSync)(folder2, { recursive: true, force: true });
+          (0, import_node_fs77.rmSync)(folder2, { recursive: true, force: true });
         }
       }
       async forget(files) {
@@ -19137,15 +19195,15 @@ var init_plan_schema = __esm({
 var import_node_v8 = require("node:v8");
 
 // ts-src/cli/cli.ts
-var import_node_fs116 = require("node:fs");
+var import_node_fs117 = require("node:fs");
 var import_node_util4 = require("node:util");
 init_faults();
 init_slow();
 init_diagnostics();
 
 // ts-src/cli/command.ts
-var import_node_fs = require("node:fs");
-var import_node_path = require("node:path");
+var import_node_fs2 = require("node:fs");
+var import_node_path2 = require("node:path");
 init_diagnostics();
 init_urls();
 
@@ -19274,17 +19332,17 @@ function showDiagnostics(diagnostics) {
 `);
   const file3 = process.env.SLIPWAY_ERRORS_FILE;
   const errors = diagnostics.filter(isError);
-  if (file3 !== void 0 && file3 !== "" && errors.length) (0, import_node_fs.appendFileSync)(file3, renderDiagnostics(errors.slice(0, 20)));
+  if (file3 !== void 0 && file3 !== "" && errors.length) (0, import_node_fs2.appendFileSync)(file3, renderDiagnostics(errors.slice(0, 20)));
 }
 function findDistro(values) {
-  if (values.distro !== void 0) return shorten((0, import_node_path.resolve)(values.distro));
-  for (let at2 = process.cwd(); ; at2 = (0, import_node_path.resolve)(at2, "..")) {
-    if ((0, import_node_fs.existsSync)((0, import_node_path.resolve)(at2, "distro.yaml"))) return shorten((0, import_node_path.resolve)(at2, "distro.yaml"));
+  if (values.distro !== void 0) return shorten((0, import_node_path2.resolve)(values.distro));
+  for (let at2 = process.cwd(); ; at2 = (0, import_node_path2.resolve)(at2, "..")) {
+    if ((0, import_node_fs2.existsSync)((0, import_node_path2.resolve)(at2, "distro.yaml"))) return shorten((0, import_node_path2.resolve)(at2, "distro.yaml"));
     if (at2 === "/") return "distro.yaml";
   }
 }
 var shorten = (path2) => {
-  const short4 = (0, import_node_path.relative)(process.cwd(), path2);
+  const short4 = (0, import_node_path2.relative)(process.cwd(), path2);
   return short4.startsWith("..") ? path2 : short4;
 };
 function selectionOf(values, packages) {
@@ -19302,9 +19360,9 @@ function selectionOf(values, packages) {
 }
 
 // ts-src/cli/abi.ts
-var import_node_fs24 = require("node:fs");
+var import_node_fs25 = require("node:fs");
 var import_node_os3 = require("node:os");
-var import_node_path31 = require("node:path");
+var import_node_path33 = require("node:path");
 init_diagnostics();
 
 // ts-src/render/abi.ts
@@ -19346,20 +19404,20 @@ function renderAbi(changes, details) {
 }
 
 // ts-src/store/open-store.ts
-var import_node_path8 = require("node:path");
+var import_node_path9 = require("node:path");
 init_digest();
 init_urls();
 
 // ts-src/store/file-blobs.ts
-var import_node_fs4 = require("node:fs");
-var import_node_path4 = require("node:path");
+var import_node_fs5 = require("node:fs");
+var import_node_path5 = require("node:path");
 init_digest();
 init_files();
 
 // ts-src/io/mutex.ts
 var import_node_child_process = require("node:child_process");
-var import_node_fs3 = require("node:fs");
-var import_node_path3 = require("node:path");
+var import_node_fs4 = require("node:fs");
+var import_node_path4 = require("node:path");
 async function withMutex(path2, work2, waiting2) {
   const release2 = await holdMutex(path2, waiting2);
   try {
@@ -19381,7 +19439,7 @@ async function shareMutex(path2, waiting2) {
 var tryMutex = (path2) => hold(path2, ["--exclusive", "--nonblock", "--conflict-exit-code", String(taken)]);
 var taken = 99;
 function hold(path2, kind, waiting2) {
-  (0, import_node_fs3.mkdirSync)((0, import_node_path3.dirname)(path2), { recursive: true });
+  (0, import_node_fs4.mkdirSync)((0, import_node_path4.dirname)(path2), { recursive: true });
   return new Promise((resolve29, reject) => {
     const holder2 = (0, import_node_child_process.spawn)("flock", [...kind, "--no-fork", path2, "cat"], {
       stdio: ["pipe", "pipe", "pipe"],
@@ -19445,26 +19503,26 @@ var FileBlobs = class {
   constructor(where, memory3) {
     this.where = where;
     this.memory = memory3;
-    if (memory3 !== void 0 && (0, import_node_fs4.existsSync)(memory3) && !(0, import_node_fs4.existsSync)(this.marker())) throw vanished(where, memory3);
+    if (memory3 !== void 0 && (0, import_node_fs5.existsSync)(memory3) && !(0, import_node_fs5.existsSync)(this.marker())) throw vanished(where, memory3);
   }
   marked = false;
-  marker = () => (0, import_node_path4.join)(this.where, markerName);
+  marker = () => (0, import_node_path5.join)(this.where, markerName);
   /** Before each write: a share may go while a run goes on. */
   mark() {
     if (this.memory === void 0) return;
-    if ((0, import_node_fs4.existsSync)(this.marker())) {
+    if ((0, import_node_fs5.existsSync)(this.marker())) {
       if (this.marked) return;
     } else if (this.marked) throw vanished(this.where, this.memory);
     else writeWhole(this.marker(), `${JSON.stringify({ slipway: "store" })}
 `);
     this.marked = true;
-    if (!(0, import_node_fs4.existsSync)(this.memory)) writeWhole(this.memory, `${this.where}
+    if (!(0, import_node_fs5.existsSync)(this.memory)) writeWhole(this.memory, `${this.where}
 `);
   }
-  path = (name6) => (0, import_node_path4.join)(this.where, name6);
+  path = (name6) => (0, import_node_path5.join)(this.where, name6);
   get(name6) {
     try {
-      return Promise.resolve((0, import_node_fs4.readFileSync)(this.path(name6)));
+      return Promise.resolve((0, import_node_fs5.readFileSync)(this.path(name6)));
     } catch (e) {
       if (isMissing(e)) return Promise.resolve(void 0);
       throw e;
@@ -19478,21 +19536,21 @@ var FileBlobs = class {
   putFile(name6, file3) {
     this.mark();
     const target2 = this.path(name6);
-    (0, import_node_fs4.mkdirSync)((0, import_node_path4.dirname)(target2), { recursive: true });
+    (0, import_node_fs5.mkdirSync)((0, import_node_path5.dirname)(target2), { recursive: true });
     copyWhole(file3, target2, true);
     return Promise.resolve();
   }
   link(name6, file3) {
     this.mark();
     const target2 = this.path(name6);
-    (0, import_node_fs4.mkdirSync)((0, import_node_path4.dirname)(target2), { recursive: true });
+    (0, import_node_fs5.mkdirSync)((0, import_node_path5.dirname)(target2), { recursive: true });
     return Promise.resolve(linkWhole(file3, target2));
   }
   putAll(items) {
     return writeTogether(items.map(({ name: name6, data }) => ({ path: this.path(name6), data })));
   }
   fetch(name6, file3) {
-    (0, import_node_fs4.mkdirSync)((0, import_node_path4.dirname)(file3), { recursive: true });
+    (0, import_node_fs5.mkdirSync)((0, import_node_path5.dirname)(file3), { recursive: true });
     try {
       copyWhole(this.path(name6), file3, false);
     } catch (e) {
@@ -19522,7 +19580,7 @@ var FileBlobs = class {
         continue;
       }
       try {
-        const { size: size3, mtimeMs, nlink, blocks } = (0, import_node_fs4.statSync)(this.path(name6));
+        const { size: size3, mtimeMs, nlink, blocks } = (0, import_node_fs5.statSync)(this.path(name6));
         yield { name: name6, size: size3, modified: mtimeMs, disk: nlink > 1 ? 0 : blocks * 512 };
       } catch (e) {
         if (!isMissing(e)) throw e;
@@ -19530,7 +19588,7 @@ var FileBlobs = class {
     }
   }
   remove(name6) {
-    (0, import_node_fs4.rmSync)(this.path(name6), { force: true });
+    (0, import_node_fs5.rmSync)(this.path(name6), { force: true });
     return Promise.resolve();
   }
   local(name6) {
@@ -19540,11 +19598,11 @@ var FileBlobs = class {
     for (const kind of ["objects", "tasks", "tests", "sources"]) {
       const folder2 = this.path(kind);
       if (!exists(folder2)) continue;
-      for (const part of (0, import_node_fs4.readdirSync)(folder2)) {
-        for (const name6 of (0, import_node_fs4.readdirSync)((0, import_node_path4.join)(folder2, part))) {
+      for (const part of (0, import_node_fs5.readdirSync)(folder2)) {
+        for (const name6 of (0, import_node_fs5.readdirSync)((0, import_node_path5.join)(folder2, part))) {
           const m = /^\.tmp-(\d+)-/.exec(name6);
-          const path2 = (0, import_node_path4.join)(folder2, part, name6);
-          if (m && !exists(`/proc/${m[1]}`) && olderThanADay(path2)) (0, import_node_fs4.rmSync)(path2, { force: true });
+          const path2 = (0, import_node_path5.join)(folder2, part, name6);
+          if (m && !exists(`/proc/${m[1]}`) && olderThanADay(path2)) (0, import_node_fs5.rmSync)(path2, { force: true });
         }
       }
     }
@@ -19558,7 +19616,7 @@ var vanished = (where, memory3) => Object.assign(
 );
 function entriesOf(folder2) {
   try {
-    return (0, import_node_fs4.readdirSync)(folder2, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1);
+    return (0, import_node_fs5.readdirSync)(folder2, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1);
   } catch (e) {
     if (codeOf(e) === "ENOENT") return [];
     throw e;
@@ -19567,20 +19625,20 @@ function entriesOf(folder2) {
 var isMissing = (e) => ["ENOENT", "ENOTDIR"].includes(codeOf(e) ?? "");
 function olderThanADay(path2) {
   try {
-    return Date.now() - (0, import_node_fs4.statSync)(path2).mtimeMs > 864e5;
+    return Date.now() - (0, import_node_fs5.statSync)(path2).mtimeMs > 864e5;
   } catch {
     return false;
   }
 }
 var isSameFile = (a, b) => {
-  const [left, right] = [a, b].map((path2) => (0, import_node_fs4.statSync)(path2, { throwIfNoEntry: false }));
+  const [left, right] = [a, b].map((path2) => (0, import_node_fs5.statSync)(path2, { throwIfNoEntry: false }));
   return left !== void 0 && left.dev === right?.dev && left.ino === right.ino;
 };
 function linkWhole(from, to) {
   if (isSameFile(from, to)) return true;
   const temporary2 = temporaryBeside(to);
   try {
-    (0, import_node_fs4.linkSync)(from, temporary2);
+    (0, import_node_fs5.linkSync)(from, temporary2);
   } catch (e) {
     if (["EXDEV", "EPERM", "EACCES", "EMLINK", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"].includes(codeOf(e) ?? ""))
       return false;
@@ -19588,34 +19646,34 @@ function linkWhole(from, to) {
   }
   try {
     syncFile(temporary2);
-    (0, import_node_fs4.renameSync)(temporary2, to);
+    (0, import_node_fs5.renameSync)(temporary2, to);
   } finally {
-    (0, import_node_fs4.rmSync)(temporary2, { force: true });
+    (0, import_node_fs5.rmSync)(temporary2, { force: true });
   }
   return true;
 }
 function syncFile(path2) {
-  const handle = (0, import_node_fs4.openSync)(path2, "r");
+  const handle = (0, import_node_fs5.openSync)(path2, "r");
   try {
-    (0, import_node_fs4.fsyncSync)(handle);
+    (0, import_node_fs5.fsyncSync)(handle);
   } finally {
-    (0, import_node_fs4.closeSync)(handle);
+    (0, import_node_fs5.closeSync)(handle);
   }
 }
 function copyWhole(from, to, sync) {
   const temporary2 = temporaryBeside(to);
   try {
-    (0, import_node_fs4.copyFileSync)(from, temporary2);
+    (0, import_node_fs5.copyFileSync)(from, temporary2);
     if (sync) syncFile(temporary2);
-    (0, import_node_fs4.renameSync)(temporary2, to);
+    (0, import_node_fs5.renameSync)(temporary2, to);
   } finally {
-    (0, import_node_fs4.rmSync)(temporary2, { force: true });
+    (0, import_node_fs5.rmSync)(temporary2, { force: true });
   }
 }
 
 // ts-src/store/store.ts
-var import_node_fs6 = require("node:fs");
-var import_node_path5 = require("node:path");
+var import_node_fs7 = require("node:fs");
+var import_node_path6 = require("node:path");
 init_files();
 init_process();
 init_digest();
@@ -19935,8 +19993,8 @@ var Store = class {
     return this.keep(file3, digest4, true);
   }
   async keep(file3, digest4, known3) {
-    const { size: size3 } = (0, import_node_fs6.statSync)(file3);
-    const stored2 = { name: (0, import_node_path5.basename)(file3), sha256: digest4, size: size3 };
+    const { size: size3 } = (0, import_node_fs7.statSync)(file3);
+    const stored2 = { name: (0, import_node_path6.basename)(file3), sha256: digest4, size: size3 };
     const name6 = this.own(this.object(digest4));
     const there = this.sizeHere(name6) === size3;
     const linked = known3 && !(there && this.verified.has(digest4)) && (await this.blobs.link?.(name6, file3) ?? false);
@@ -19976,19 +20034,19 @@ var Store = class {
   }
   async readData(file3) {
     const path2 = await this.path(file3);
-    return path2 === void 0 ? void 0 : (0, import_node_fs6.readFileSync)(path2);
+    return path2 === void 0 ? void 0 : (0, import_node_fs7.readFileSync)(path2);
   }
   /** Size where it can be had for nothing. */
   sizeHere(name6) {
     const path2 = this.blobs.local(name6);
     if (!path2) return void 0;
     try {
-      return (0, import_node_fs6.statSync)(path2).size;
+      return (0, import_node_fs7.statSync)(path2).size;
     } catch {
       return void 0;
     }
   }
-  cached = (digest4) => (0, import_node_path5.join)(this.use.cache, digest4.slice(0, 2), digest4);
+  cached = (digest4) => (0, import_node_path6.join)(this.use.cache, digest4.slice(0, 2), digest4);
   cacheFile(file3, digest4) {
     const target2 = this.cached(digest4);
     if (!exists(target2)) linkOrCopy(file3, target2);
@@ -20007,12 +20065,12 @@ var Store = class {
         if (this.blobs.local(name6) === void 0) noteUse(local2);
         return local2;
       }
-      (0, import_node_fs6.rmSync)(local2, { force: true });
+      (0, import_node_fs7.rmSync)(local2, { force: true });
       if (this.blobs.local(name6) === void 0 && await this.blobs.fetch(name6, local2) && await sha256File(local2) === file3.sha256) {
         this.verified.add(file3.sha256);
         return local2;
       }
-      (0, import_node_fs6.rmSync)(local2, { force: true });
+      (0, import_node_fs7.rmSync)(local2, { force: true });
       if (place3 === this.places[0]) await this.blobs.remove(name6);
     }
     return void 0;
@@ -20021,18 +20079,18 @@ var Store = class {
   async place(file3, target2) {
     const path2 = await this.path(file3);
     if (!path2) return false;
-    (0, import_node_fs6.rmSync)(target2, { force: true });
+    (0, import_node_fs7.rmSync)(target2, { force: true });
     linkOrCopy(path2, target2);
     return true;
   }
   /** Whether an object is what its name says; a damaged one is removed. */
   async check(name6, folder2) {
-    const digest4 = (0, import_node_path5.basename)(name6);
+    const digest4 = (0, import_node_path6.basename)(name6);
     const local2 = this.blobs.local(name6);
-    const copy2 = local2 ?? (0, import_node_path5.join)(folder2, digest4);
+    const copy2 = local2 ?? (0, import_node_path6.join)(folder2, digest4);
     if (!local2 && !await this.blobs.fetch(name6, copy2)) return false;
     const sound = await sha256File(copy2) === digest4;
-    if (!local2) (0, import_node_fs6.rmSync)(copy2, { force: true });
+    if (!local2) (0, import_node_fs7.rmSync)(copy2, { force: true });
     if (!sound) await this.blobs.remove(name6);
     return sound;
   }
@@ -20118,10 +20176,10 @@ var Store = class {
 // ts-src/store/open-store.ts
 var isStoreUri = (uri2) => /^(file:[^\0-\x1f\x7f]+|s3:\/\/[a-z0-9][a-z0-9.-]+(\/[^?#\s]*)?(\?[^#\s]*)?)$/.test(uri2);
 async function openStore(uri2, root, state, untrusted) {
-  const use = { cache: (0, import_node_path8.join)(state, "cache/objects"), ...untrusted === void 0 ? {} : { untrusted } };
+  const use = { cache: (0, import_node_path9.join)(state, "cache/objects"), ...untrusted === void 0 ? {} : { untrusted } };
   if (uri2.startsWith("file:")) {
     const path2 = decoded(uri2.slice("file:".length).replace(/^\/\/(?=\/)/, ""));
-    const folder2 = path2.startsWith("/") ? path2 : (0, import_node_path8.join)(root, path2);
+    const folder2 = path2.startsWith("/") ? path2 : (0, import_node_path9.join)(root, path2);
     return new Store(new FileBlobs(folder2, memoryOf(folder2, state)), use);
   }
   const [{ S3Blobs: S3Blobs2 }, { parseS3: parseS32 }] = await Promise.all([Promise.resolve().then(() => (init_s3_blobs(), s3_blobs_exports)), Promise.resolve().then(() => (init_s3_place(), s3_place_exports))]);
@@ -20130,26 +20188,26 @@ async function openStore(uri2, root, state, untrusted) {
 function isOwnStore(uri2, root, state) {
   if (!uri2.startsWith("file:")) return false;
   const path2 = decoded(uri2.slice("file:".length).replace(/^\/\/(?=\/)/, ""));
-  return `${(0, import_node_path8.resolve)(root, path2)}/`.startsWith(`${(0, import_node_path8.resolve)(state)}/`);
+  return `${(0, import_node_path9.resolve)(root, path2)}/`.startsWith(`${(0, import_node_path9.resolve)(state)}/`);
 }
-var memoryOf = (folder2, state) => `${(0, import_node_path8.resolve)(folder2)}/`.startsWith(`${(0, import_node_path8.resolve)(state)}/`) ? void 0 : (0, import_node_path8.join)(state, "stores", sha256((0, import_node_path8.resolve)(folder2)).slice(0, 16));
+var memoryOf = (folder2, state) => `${(0, import_node_path9.resolve)(folder2)}/`.startsWith(`${(0, import_node_path9.resolve)(state)}/`) ? void 0 : (0, import_node_path9.join)(state, "stores", sha256((0, import_node_path9.resolve)(folder2)).slice(0, 16));
 
 // ts-src/engine/compare-builds.ts
-var import_node_fs13 = require("node:fs");
-var import_node_path14 = require("node:path");
+var import_node_fs14 = require("node:fs");
+var import_node_path15 = require("node:path");
 init_diagnostics();
 init_process();
 
 // ts-src/inspect/interface.ts
 var import_node_crypto3 = require("node:crypto");
-var import_node_fs9 = require("node:fs");
-var import_node_path10 = require("node:path");
+var import_node_fs10 = require("node:fs");
+var import_node_path11 = require("node:path");
 
 // ts-src/io/untrusted.ts
 init_sizes();
-var import_node_fs8 = require("node:fs");
+var import_node_fs9 = require("node:fs");
 var import_promises3 = require("node:fs/promises");
-var import_node_path9 = require("node:path");
+var import_node_path10 = require("node:path");
 init_utf8();
 init_faults();
 var LeftBehindError = class extends Error {
@@ -20175,7 +20233,7 @@ async function look(root, path2) {
   let at2 = root;
   let last;
   for (const [i, part] of parts2.entries()) {
-    at2 = (0, import_node_path9.join)(at2, part);
+    at2 = (0, import_node_path10.join)(at2, part);
     try {
       const found2 = await (0, import_promises3.lstat)(at2);
       last = { kind: kindOf(found2), size: found2.size };
@@ -20194,7 +20252,7 @@ async function openFile(root, path2, most8) {
   if (found2.kind !== "a file") throw fault(path2, `is ${found2.kind}, not a file`);
   let handle;
   try {
-    handle = await (0, import_promises3.open)((0, import_node_path9.join)(root, path2), import_node_fs8.constants.O_RDONLY | import_node_fs8.constants.O_NOFOLLOW | import_node_fs8.constants.O_NONBLOCK);
+    handle = await (0, import_promises3.open)((0, import_node_path10.join)(root, path2), import_node_fs9.constants.O_RDONLY | import_node_fs9.constants.O_NOFOLLOW | import_node_fs9.constants.O_NONBLOCK);
   } catch (e) {
     throw fault(path2, `can't be read (${faultName(e)})`);
   }
@@ -20224,21 +20282,21 @@ async function readLeft(root, path2, most8) {
 var readEnd = (file3, bytes) => readPart(file3, (size3) => size3 - Math.min(bytes, size3), bytes).toString("utf8");
 var readStart = (file3, bytes) => utf8Text(readPart(file3, () => 0, bytes));
 function readPart(file3, from, bytes) {
-  const handle = (0, import_node_fs8.openSync)(file3, import_node_fs8.constants.O_RDONLY | import_node_fs8.constants.O_NOFOLLOW | import_node_fs8.constants.O_NONBLOCK);
+  const handle = (0, import_node_fs9.openSync)(file3, import_node_fs9.constants.O_RDONLY | import_node_fs9.constants.O_NOFOLLOW | import_node_fs9.constants.O_NONBLOCK);
   try {
-    const { size: size3 } = (0, import_node_fs8.fstatSync)(handle);
+    const { size: size3 } = (0, import_node_fs9.fstatSync)(handle);
     const buffer = Buffer.alloc(Math.min(bytes, size3));
-    const read3 = (0, import_node_fs8.readSync)(handle, buffer, 0, buffer.length, from(size3));
+    const read3 = (0, import_node_fs9.readSync)(handle, buffer, 0, buffer.length, from(size3));
     return buffer.subarray(0, read3);
   } finally {
-    (0, import_node_fs8.closeSync)(handle);
+    (0, import_node_fs9.closeSync)(handle);
   }
 }
 async function checkLeft(root, path2, most8) {
   const handle = await openFile(root, path2, most8);
   if (!handle) throw fault(path2, "is not there");
   await handle.close();
-  return (0, import_node_path9.join)(root, path2);
+  return (0, import_node_path10.join)(root, path2);
 }
 async function listLeft(root, path2, most8 = 1e4) {
   if (path2 !== "") {
@@ -20248,7 +20306,7 @@ async function listLeft(root, path2, most8 = 1e4) {
   }
   const names4 = [];
   try {
-    for await (const entry of await (0, import_promises3.opendir)((0, import_node_path9.join)(root, path2))) {
+    for await (const entry of await (0, import_promises3.opendir)((0, import_node_path10.join)(root, path2))) {
       names4.push({ name: entry.name, kind: kindOf(entry) });
       if (names4.length > most8) throw fault(path2 || ".", `holds more than ${most8} files`);
     }
@@ -20277,17 +20335,17 @@ var mostHeld = 1 << 30;
 function readHeld(root, path2) {
   let handle;
   try {
-    handle = (0, import_node_fs8.openSync)((0, import_node_path9.join)(root, path2), import_node_fs8.constants.O_RDONLY | import_node_fs8.constants.O_NOFOLLOW | import_node_fs8.constants.O_NONBLOCK);
+    handle = (0, import_node_fs9.openSync)((0, import_node_path10.join)(root, path2), import_node_fs9.constants.O_RDONLY | import_node_fs9.constants.O_NOFOLLOW | import_node_fs9.constants.O_NONBLOCK);
   } catch (e) {
     throw fault(path2, `can't be read (${faultName(e)})`);
   }
   try {
-    const found2 = (0, import_node_fs8.fstatSync)(handle);
+    const found2 = (0, import_node_fs9.fstatSync)(handle);
     if (!found2.isFile()) throw fault(path2, "is no file");
     if (found2.size > mostHeld) throw fault(path2, `is larger than ${sizeText(mostHeld)}`);
-    return (0, import_node_fs8.readFileSync)(handle);
+    return (0, import_node_fs9.readFileSync)(handle);
   } finally {
-    (0, import_node_fs8.closeSync)(handle);
+    (0, import_node_fs9.closeSync)(handle);
   }
 }
 
@@ -20655,14 +20713,14 @@ function installedFiles(stage) {
   const files = [];
   const walk = (folder2, shown5, depth2 = 0) => {
     if (depth2 > 100) throw new LeftBehindError(`${shownName(shown5)} is nested more than 100 deep`);
-    for (const entry of (0, import_node_fs9.readdirSync)(folder2, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1)) {
-      const full = (0, import_node_path10.join)(folder2, entry.name);
+    for (const entry of (0, import_node_fs10.readdirSync)(folder2, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1)) {
+      const full = (0, import_node_path11.join)(folder2, entry.name);
       const path2 = `${shown5}/${entry.name}`;
       if (shown5 === "" && entry.name === "DEBIAN") continue;
       if (path2 === "/usr/share/doc") continue;
       if (entry.isDirectory()) walk(full, path2, depth2 + 1);
-      else if (entry.isSymbolicLink()) files.push({ path: path2, mode: 0, link: (0, import_node_fs9.readlinkSync)(full) });
-      else if (entry.isFile()) files.push({ path: path2, mode: (0, import_node_fs9.lstatSync)(full).mode & 73 ? 1 : 0 });
+      else if (entry.isSymbolicLink()) files.push({ path: path2, mode: 0, link: (0, import_node_fs10.readlinkSync)(full) });
+      else if (entry.isFile()) files.push({ path: path2, mode: (0, import_node_fs10.lstatSync)(full).mode & 73 ? 1 : 0 });
       else throw new LeftBehindError(`${shownName(path2)} is neither a file, a folder nor a link`);
       if (files.length > mostNames) throw new LeftBehindError(`it installs more than ${mostNames} files`);
     }
@@ -20681,7 +20739,7 @@ function describeBinary(f, data, elf, cmake2) {
     return { part: { ...entire, api: text8, tool: text8, symbols }, loads: false, offers: false };
   }
   if (elf.kind !== "program") return void 0;
-  const offered = /^\/[^]*\/s?bin\/[^/]+$/.test(f.path) || cmake2.has((0, import_node_path10.basename)(f.path));
+  const offered = /^\/[^]*\/s?bin\/[^/]+$/.test(f.path) || cmake2.has((0, import_node_path11.basename)(f.path));
   return offered ? { part: entire, loads: true, offers: true } : { part: { ...entire, api: whole2(f, "a program") }, loads: true, offers: false };
 }
 function callsForeignCode({ path: path2, mode }, data) {
@@ -20706,7 +20764,7 @@ function describeText(f, data, isElf, { cmake: cmake2, read: read3, paths: paths
   if (/\.(egg-info\/PKG-INFO|egg-info|dist-info\/METADATA)$/.test(path2))
     return seen(text8 ? whole2(f, sha256(`visible ${visibleMetadata(text8.toString("utf8"))}`)) : full);
   if (!isElf && read3.isForPeople(path2)) return seen(void 0);
-  if (dataFolders.test(path2) && !cmake2.has((0, import_node_path10.basename)(path2))) return { path: path2, full, code, api: void 0, tool: code };
+  if (dataFolders.test(path2) && !cmake2.has((0, import_node_path11.basename)(path2))) return { path: path2, full, code, api: void 0, tool: code };
   return seen(code);
 }
 function interfaceOf({ parts: parts2, loads, offers }) {
@@ -20754,22 +20812,22 @@ function textOf(stage, files, pattern) {
 
 // ts-src/io/deb.ts
 var import_node_child_process3 = require("node:child_process");
-var import_node_fs11 = require("node:fs");
+var import_node_fs12 = require("node:fs");
 var import_node_zlib3 = require("node:zlib");
 
 // ts-src/io/ar.ts
-var import_node_fs10 = require("node:fs");
+var import_node_fs11 = require("node:fs");
 var import_node_stream = require("node:stream");
 var import_promises4 = require("node:stream/promises");
 var magic = "!<arch>\n";
 function arMembers(file3) {
-  const handle = (0, import_node_fs10.openSync)(file3, import_node_fs10.constants.O_RDONLY | import_node_fs10.constants.O_NOFOLLOW | import_node_fs10.constants.O_NONBLOCK);
+  const handle = (0, import_node_fs11.openSync)(file3, import_node_fs11.constants.O_RDONLY | import_node_fs11.constants.O_NOFOLLOW | import_node_fs11.constants.O_NONBLOCK);
   try {
-    const stat2 = (0, import_node_fs10.fstatSync)(handle);
+    const stat2 = (0, import_node_fs11.fstatSync)(handle);
     if (!stat2.isFile()) return void 0;
     const read3 = (at2, length) => {
       const bytes = Buffer.alloc(length);
-      return bytes.toString("latin1", 0, (0, import_node_fs10.readSync)(handle, bytes, 0, length, at2));
+      return bytes.toString("latin1", 0, (0, import_node_fs11.readSync)(handle, bytes, 0, length, at2));
     };
     if (read3(0, magic.length) !== magic) return void 0;
     const members2 = [];
@@ -20781,16 +20839,16 @@ function arMembers(file3) {
     }
     return members2;
   } finally {
-    (0, import_node_fs10.closeSync)(handle);
+    (0, import_node_fs11.closeSync)(handle);
   }
 }
 function readMember(file3, { at: at2, size: size3 }) {
-  const handle = (0, import_node_fs10.openSync)(file3, import_node_fs10.constants.O_RDONLY | import_node_fs10.constants.O_NOFOLLOW | import_node_fs10.constants.O_NONBLOCK);
+  const handle = (0, import_node_fs11.openSync)(file3, import_node_fs11.constants.O_RDONLY | import_node_fs11.constants.O_NOFOLLOW | import_node_fs11.constants.O_NONBLOCK);
   try {
     const bytes = Buffer.alloc(size3);
-    return bytes.subarray(0, (0, import_node_fs10.readSync)(handle, bytes, 0, size3, at2));
+    return bytes.subarray(0, (0, import_node_fs11.readSync)(handle, bytes, 0, size3, at2));
   } finally {
-    (0, import_node_fs10.closeSync)(handle);
+    (0, import_node_fs11.closeSync)(handle);
   }
 }
 async function writeAr(file3, parts2, seconds) {
@@ -20804,12 +20862,12 @@ async function writeAr(file3, parts2, seconds) {
       if ("data" in part) yield part.data;
       else if (size3) {
         const { at: at2 } = part.member;
-        yield* (0, import_node_fs10.createReadStream)(part.from, { start: at2, end: at2 + size3 - 1 });
+        yield* (0, import_node_fs11.createReadStream)(part.from, { start: at2, end: at2 + size3 - 1 });
       }
       if (size3 % 2) yield Buffer.from("\n");
     }
   }
-  await (0, import_promises4.pipeline)(import_node_stream.Readable.from(bytes()), (0, import_node_fs10.createWriteStream)(file3, { flags: "wx" }));
+  await (0, import_promises4.pipeline)(import_node_stream.Readable.from(bytes()), (0, import_node_fs11.createWriteStream)(file3, { flags: "wx" }));
 }
 
 // ts-src/io/tar.ts
@@ -21061,13 +21119,13 @@ function asPackage(read3) {
   }
 }
 async function stream(file3, action, take) {
-  const input = (0, import_node_fs11.openSync)(file3, import_node_fs11.constants.O_RDONLY | import_node_fs11.constants.O_NOFOLLOW | import_node_fs11.constants.O_NONBLOCK);
+  const input = (0, import_node_fs12.openSync)(file3, import_node_fs12.constants.O_RDONLY | import_node_fs12.constants.O_NOFOLLOW | import_node_fs12.constants.O_NONBLOCK);
   const [program = "", ...args] = withoutRights(["dpkg-deb", action, "-"]);
   const child = (0, import_node_child_process3.spawn)(program, args, {
     stdio: [input, "pipe", "pipe"],
     env: { PATH: process.env.PATH, LC_ALL: "C.UTF-8" }
   });
-  (0, import_node_fs11.closeSync)(input);
+  (0, import_node_fs12.closeSync)(input);
   let words6 = "";
   child.stderr?.setEncoding("utf8").on("data", (text8) => {
     if (words6.length < 1e4) words6 += text8;
@@ -21089,14 +21147,14 @@ async function stream(file3, action, take) {
 }
 
 // ts-src/inspect/unpack.ts
-var import_node_fs12 = require("node:fs");
-var import_node_path13 = require("node:path");
+var import_node_fs13 = require("node:fs");
+var import_node_path14 = require("node:path");
 
 // ts-src/inspect/deb.ts
-var import_node_path12 = require("node:path");
+var import_node_path13 = require("node:path");
 
 // ts-src/inspect/members.ts
-var import_node_path11 = require("node:path");
+var import_node_path12 = require("node:path");
 var systemTargets = ["/usr/lib", "/usr/lib64", "/usr/include", "/usr/share", "/lib", "/lib64"];
 var allowedPaths = (debian2, prefix, underlayPrefixes, systemFiles = []) => ({
   folders: [prefix, `/usr/share/doc/${debian2}`],
@@ -21116,10 +21174,12 @@ var told2 = 10;
 function memberFaults(members2, allowed) {
   const faults5 = [];
   const seen = /* @__PURE__ */ new Map();
+  const parents = new Set(members2.map((m) => import_node_path12.posix.dirname(m.path)));
   for (const m of members2) {
     if (faults5.length >= told2) break;
     const fault4 = memberFault(m, allowed) ?? (seen.has(m.path) ? "is there twice" : void 0);
-    if (fault4 !== void 0) faults5.push(`${shown2(m.path)} ${fault4}`);
+    const inner = m.type === "directory" && fault4 === outside(allowed) && parents.has(m.path);
+    if (fault4 !== void 0 && !inner) faults5.push(`${shown2(m.path)} ${fault4}`);
     seen.set(m.path, m);
   }
   for (const m of members2) {
@@ -21130,9 +21190,10 @@ function memberFaults(members2, allowed) {
   return faults5;
 }
 var shown2 = (path2) => JSON.stringify(path2.slice(0, 300)).slice(1, -1);
+var outside = (allowed) => `is outside the prefix ${allowed.folders[0] ?? ""}: install it below CMAKE_INSTALL_PREFIX, or declare it in package_settings (system_files)`;
 function memberFault(m, allowed) {
   if (/[\0-\x1f\x7f-\x9f\u2028\u2029\ufffd]/.test(m.path)) return "has control characters in its name, or is not UTF-8";
-  if (m.path !== "/" && (m.path !== import_node_path11.posix.normalize(m.path) || !m.path.startsWith("/") || m.path.endsWith("/")))
+  if (m.path !== "/" && (m.path !== import_node_path12.posix.normalize(m.path) || !m.path.startsWith("/") || m.path.endsWith("/")))
     return "is no plain path";
   if (Buffer.byteLength(m.path) > longestPath) return `is a path of more than ${longestPath} bytes`;
   if (m.type !== "file" && m.type !== "directory" && m.type !== "link" && m.type !== "hard link")
@@ -21142,8 +21203,7 @@ function memberFault(m, allowed) {
   const single = m.type === "file" && allowed.files?.includes(m.path) === true;
   const places = [...allowed.folders, ...allowed.files ?? [], ...allowed.links.keys()];
   const parent = m.type === "directory" && (m.path === "/" || places.some((f) => f !== m.path && below(f, m.path)));
-  if (!parent && !single && !isWithin(m.path, allowed.folders))
-    return `is outside of ${allowed.folders[0]}, where its files belong`;
+  if (!parent && !single && !isWithin(m.path, allowed.folders)) return outside(allowed);
   if (m.type === "link") return void 0;
   if (m.mode & 3072) return "has a set-user-id or set-group-id bit";
   if (m.mode & 512) return "has a sticky bit";
@@ -21151,7 +21211,7 @@ function memberFault(m, allowed) {
   return void 0;
 }
 function placeFault(m, members2, allowed) {
-  for (let p = import_node_path11.posix.dirname(m.path); p !== "/"; p = import_node_path11.posix.dirname(p)) {
+  for (let p = import_node_path12.posix.dirname(m.path); p !== "/"; p = import_node_path12.posix.dirname(p)) {
     const above2 = members2.get(p);
     if (above2 && above2.type !== "directory") return `lies below ${shown2(p)}, which is a ${above2.type}`;
   }
@@ -21167,7 +21227,7 @@ function placeFault(m, members2, allowed) {
 }
 function resolve3(link, members2) {
   const parts2 = (target2) => target2.split("/").filter((p) => p !== "" && p !== ".");
-  let at2 = link.target.startsWith("/") ? [] : parts2(import_node_path11.posix.dirname(link.path));
+  let at2 = link.target.startsWith("/") ? [] : parts2(import_node_path12.posix.dirname(link.path));
   const todo = parts2(link.target).reverse();
   let followed = 0;
   for (let part = todo.pop(); part !== void 0; part = todo.pop()) {
@@ -21316,7 +21376,7 @@ var Tree = class {
       throw wrong("is no plain path");
     if (Buffer.byteLength(path2) >= longestPath) throw wrong(`is a path of more than ${longestPath} bytes`);
     if (this.kinds.has(path2)) throw wrong("is there twice");
-    const parent = (0, import_node_path12.dirname)(path2);
+    const parent = (0, import_node_path13.dirname)(path2);
     if (this.kinds.get(parent === "." ? "" : parent) !== "folder") throw wrong("lies in no folder of the package");
     if ((this.bytes += member.size) > mostBytes) throw wrong("makes the package larger than 16 GiB");
     if (this.kinds.size >= mostFiles) throw wrong(`is one more than the ${mostFiles} files that a package may have`);
@@ -21339,21 +21399,21 @@ var Tree = class {
 
 // ts-src/inspect/unpack.ts
 async function unpackPackage(file3, folder2, policy2) {
-  (0, import_node_fs12.mkdirSync)(folder2, { recursive: true, mode: 493 });
+  (0, import_node_fs13.mkdirSync)(folder2, { recursive: true, mode: 493 });
   const folders2 = [];
   const contents3 = await readDeb(file3, policy2, (member) => {
-    const path2 = (0, import_node_path13.join)(folder2, member.path);
+    const path2 = (0, import_node_path14.join)(folder2, member.path);
     if (member.kind === "file") return writer(path2, member);
     if (member.kind === "folder") {
-      if (member.path !== "") (0, import_node_fs12.mkdirSync)(path2, 493);
+      if (member.path !== "") (0, import_node_fs13.mkdirSync)(path2, 493);
       folders2.push([path2, member.time]);
     } else if (member.kind === "link") {
-      (0, import_node_fs12.symlinkSync)(member.target, path2);
-      (0, import_node_fs12.lutimesSync)(path2, member.time, member.time);
-    } else (0, import_node_fs12.linkSync)((0, import_node_path13.join)(folder2, member.target), path2);
+      (0, import_node_fs13.symlinkSync)(member.target, path2);
+      (0, import_node_fs13.lutimesSync)(path2, member.time, member.time);
+    } else (0, import_node_fs13.linkSync)((0, import_node_path14.join)(folder2, member.target), path2);
     return void 0;
   });
-  for (const [path2, time2] of folders2.reverse()) (0, import_node_fs12.utimesSync)(path2, time2, time2);
+  for (const [path2, time2] of folders2.reverse()) (0, import_node_fs13.utimesSync)(path2, time2, time2);
   return contents3;
 }
 var block2 = 4096;
@@ -21368,18 +21428,18 @@ function* written(data) {
   if (begin < data.length) yield [begin, data.length];
 }
 function writer(path2, member) {
-  const handle = (0, import_node_fs12.openSync)(path2, "wx", member.mode & 73 ? 493 : 420);
+  const handle = (0, import_node_fs13.openSync)(path2, "wx", member.mode & 73 ? 493 : 420);
   let size3 = 0;
   return {
     write(data) {
       for (const [begin, end2] of written(data))
-        for (let at2 = begin; at2 < end2; ) at2 += (0, import_node_fs12.writeSync)(handle, data, at2, end2 - at2, size3 + at2);
+        for (let at2 = begin; at2 < end2; ) at2 += (0, import_node_fs13.writeSync)(handle, data, at2, end2 - at2, size3 + at2);
       size3 += data.length;
     },
     end() {
-      (0, import_node_fs12.ftruncateSync)(handle, size3);
-      (0, import_node_fs12.closeSync)(handle);
-      (0, import_node_fs12.utimesSync)(path2, member.time, member.time);
+      (0, import_node_fs13.ftruncateSync)(handle, size3);
+      (0, import_node_fs13.closeSync)(handle);
+      (0, import_node_fs13.utimesSync)(path2, member.time, member.time);
     }
   };
 }
@@ -21395,7 +21455,7 @@ async function filesOfBuild(store2, debs) {
   return good(files);
 }
 async function compareBuilds(before, after, folder2) {
-  const [a, b] = [await unpack(before, (0, import_node_path14.join)(folder2, "before")), await unpack(after, (0, import_node_path14.join)(folder2, "after"))];
+  const [a, b] = [await unpack(before, (0, import_node_path15.join)(folder2, "before")), await unpack(after, (0, import_node_path15.join)(folder2, "after"))];
   if (!a.ok) return a;
   if (!b.ok) return b;
   const changes = compareParts(a.value.parts, b.value.parts);
@@ -21409,27 +21469,27 @@ async function compareBuilds(before, after, folder2) {
   });
 }
 async function unpack(files, folder2) {
-  const targets = [(0, import_node_path14.join)(folder2, "package"), (0, import_node_path14.join)(folder2, "debug")];
+  const targets = [(0, import_node_path15.join)(folder2, "package"), (0, import_node_path15.join)(folder2, "debug")];
   for (const [i, file3] of files.slice(0, 2).entries()) {
     try {
       await unpackPackage(file3, targets[i], {});
     } catch (e) {
       if (!(e instanceof PackageFileError)) throw e;
-      return bad(error("selection", `${(0, import_node_path14.basename)(file3)} can't be unpacked: ${e.message}`));
+      return bad(error("selection", `${(0, import_node_path15.basename)(file3)} can't be unpacked: ${e.message}`));
     }
   }
   return good({
     parts: describe(targets[0]).parts,
     root: targets[0],
-    debug: files.length > 1 ? (0, import_node_path14.join)(targets[1], "usr/lib/debug") : void 0
+    debug: files.length > 1 ? (0, import_node_path15.join)(targets[1], "usr/lib/debug") : void 0
   });
 }
 async function abidiff(before, after, libraries) {
   if (!before.debug || !after.debug) return [];
   const found2 = [];
   for (const path2 of libraries) {
-    const files = [(0, import_node_path14.join)(before.root, path2), (0, import_node_path14.join)(after.root, path2)];
-    if (!files.every(import_node_fs13.existsSync)) continue;
+    const files = [(0, import_node_path15.join)(before.root, path2), (0, import_node_path15.join)(after.root, path2)];
+    if (!files.every(import_node_fs14.existsSync)) continue;
     const asked2 = await run("abidiff", [
       "--debug-info-dir1",
       before.debug,
@@ -21444,7 +21504,7 @@ async function abidiff(before, after, libraries) {
 }
 
 // ts-src/cli/planning.ts
-var import_node_path30 = require("node:path");
+var import_node_path32 = require("node:path");
 init_diagnostics();
 init_names();
 init_digest();
@@ -22176,7 +22236,7 @@ function evaluateAll(input, settings3, diagnostics) {
   const typesupportNumbers = typesupport.flatMap((t) => number7.get(t) ?? []);
   const marks = new Uint8Array(names4.length);
   for (let n = 0; n < packages.length; n++) {
-    let outside = none;
+    let outside2 = none;
     let bounded2 = none;
     const touched = [];
     const mark2 = (d, roles) => {
@@ -22199,8 +22259,8 @@ function evaluateAll(input, settings3, diagnostics) {
       }
       const need = { name: d.name, id: inside ?? idOf3(d.name), roles, dependency: d, group: void 0 };
       if (inside !== void 0) mark2(inside, roles);
-      else if (outside === none) outside = [need];
-      else outside.push(need);
+      else if (outside2 === none) outside2 = [need];
+      else outside2.push(need);
       if (!d.versions) continue;
       if (bounded2 === none) bounded2 = [need];
       else bounded2.push(need);
@@ -22208,7 +22268,7 @@ function evaluateAll(input, settings3, diagnostics) {
     if (!evaluated.beforeEssential.has(n)) for (const e of essentialNumbers) mark2(e, forBuild | forRun);
     if (isInterface(packages[n])) for (const t of typesupportNumbers) mark2(t, forBuild | forTool);
     evaluated.inside.push(insideOf(touched, marks, names4));
-    evaluated.outside.push(outside);
+    evaluated.outside.push(outside2);
     evaluated.bounded.push(bounded2);
   }
   evaluated.ids = names4.length + others2.size;
@@ -22826,11 +22886,15 @@ var Cycles = class {
       (n, i) => `${this.name(n)} \u2192 ${this.name(place3(i + 1))} (${edgeOf(this.evaluated, number7(i), number7(i + 1)).tag})`
     );
     const first2 = path2.length > 1 ? edgeOf(this.evaluated, number7(0), number7(1)) : void 0;
+    const others2 = path2.slice(1, -1).flatMap((_, i) => {
+      const { line: line2 } = edgeOf(this.evaluated, number7(i + 1), number7(i + 2));
+      return line2 === void 0 || i > 3 ? [] : [`${packageAt(this.evaluated, number7(i + 1)).file}:${line2}`];
+    });
     this.diagnostics.push(
       error("cycle", `packages need each other to be built: ${text8.join(", ")}`, {
         file: packageAt(this.evaluated, number7(0)).file,
         line: first2?.line,
-        hint: "one of these dependencies must go"
+        hint: `remove one of these dependencies, or make one an <exec_depend> if it is not needed at build time${others2.length ? `: see ${others2.join(", ")}` : ""}`
       })
     );
     for (const n of set) this.node(n % count3).planned.blocked ??= "it is on a cycle";
@@ -23226,6 +23290,23 @@ function checkNames(what, wanted, known3, diagnostics) {
     );
   }
 }
+function checkWanted(wanted, { input: { name: name6 }, names: names4 }, distro, diagnostics) {
+  for (const [i, pattern] of wanted.entries()) {
+    if (pattern === "*" || names4.some(matcher([pattern]))) continue;
+    const near = nearest(pattern, names4);
+    diagnostics.push(
+      error(
+        "package-missing",
+        `distributions.${name6}.packages names '${pattern}', but no package of ${name6} has that name`,
+        {
+          file: distro.distroFile,
+          line: distro.distroLine?.(["distributions", name6, "packages", i]),
+          hint: near ? `did you mean '${near}'?` : "correct the name, or add the repository that has the package"
+        }
+      )
+    );
+  }
+}
 
 // ts-src/plan/unmet-needs.ts
 init_diagnostics();
@@ -23238,6 +23319,8 @@ var UnmetNeeds = class {
     this.evaluated = evaluated;
     this.near = near;
   }
+  /** Names that resolve nowhere and were reported. */
+  told = /* @__PURE__ */ new Set();
   /** Reports a need that nothing meets; it blocks the package unless only its tests have it. */
   unresolved(node2, p, need, r) {
     const { os, release: release2 } = this.resolver.platform;
@@ -23248,6 +23331,10 @@ var UnmetNeeds = class {
     const say = needed2 ? error : warning;
     const text8 = `'${p.name}' needs '${d.name}' (<${d.tag}>)`;
     const at2 = { file: p.file, line: d.line };
+    if (rule.kind === "no-key" && this.evaluated.input.broken?.has(d.name)) {
+      if (needed2) node2.planned.blocked ??= `the package.xml of '${d.name}' has errors`;
+      return;
+    }
     if (rule.kind === "packages") {
       const what = `${text8}, which rosdep gives by ${rule.installer} on ${where}${rule.packages.length ? `: ${rule.packages.join(", ")}` : ""}`;
       const blocks = (need.roles & forBuild) !== 0;
@@ -23268,20 +23355,27 @@ var UnmetNeeds = class {
         })
       );
     } else {
-      const near = this.near(d.name);
-      fault2(
-        node2,
-        say(
-          "dependency-unresolved",
-          `${text8}, which is no package of ${this.evaluated.input.name}, of an underlay, and no rosdep key`,
-          {
+      const { name: name6, unread = [] } = this.evaluated.input;
+      if (!unread.length || !this.told.has(d.name))
+        fault2(
+          node2,
+          say("dependency-unresolved", `${text8}, but neither ${name6}, an underlay nor a rosdep file has it`, {
             ...at2,
-            hint: near.length ? `did you mean ${near.map((n) => `'${n}'`).join(" or ")}?` : "add its repository to the distribution file, or a rosdep rule"
-          }
-        )
-      );
+            hint: this.remedy(d.name, unread)
+          })
+        );
+      this.told.add(d.name);
     }
     if (needed2) node2.planned.blocked ??= `'${d.name}' is not to be had on ${where}`;
+  }
+  /** What to do about a name that is nowhere. */
+  remedy(name6, unread) {
+    if (unread.length === 1) return `it may be in the repository ${unread[0]}, which could not be read`;
+    if (unread.length)
+      return `it may be in one of ${unread.length} repositories that could not be read: ${unread.slice(0, 3).join(", ")}${unread.length > 3 ? ", \u2026" : ""}`;
+    const near = this.near(name6);
+    if (near.includes(name6)) return "a rosdep file has this key, but its rule has errors";
+    return near.length ? `did you mean ${near.map((n) => `'${n}'`).join(" or ")}?` : `if it is a ROS package, add its repository to the distribution file; if it is a package of ${this.resolver.platform.os}, add a rule for '${name6}' to a rosdep file`;
   }
   /** Reports where what meets a need has a version that the need excludes. */
   checkVersion(node2, p, need, r) {
@@ -23365,7 +23459,7 @@ var ScopePlanner = class {
     const { evaluated } = this;
     const wanted = selection.packages ?? settings3.packages;
     const roots = evaluated.names.filter(matcher(wanted)).filter((n) => this.isBuilt(n));
-    if (!selection.packages) this.checkWanted(wanted);
+    if (!selection.packages) checkWanted(wanted, evaluated, this.input, this.diagnostics);
     let nodes = this.closure(roots);
     const narrow = narrowing(selection, evaluated);
     const explicit = selection.packages ? matcher(selection.packages) : () => true;
@@ -23389,19 +23483,6 @@ var ScopePlanner = class {
   isBuilt(name6) {
     const s = this.resolver.settingsOf(name6);
     return !s.system && !s.skip;
-  }
-  checkWanted(wanted) {
-    for (const pattern of wanted) {
-      if (pattern === "*" || this.evaluated.names.some(matcher([pattern]))) continue;
-      const near = nearest(pattern, this.evaluated.names);
-      this.diagnostics.push(
-        error(
-          "package-missing",
-          `distributions.${this.evaluated.input.name}.packages names '${pattern}', which the distribution does not have`,
-          { file: this.input.distroFile, hint: near ? `did you mean '${near}'?` : void 0 }
-        )
-      );
-    }
   }
   /** The named packages and all that they need, for their tests and all documentation too where those are made. */
   closure(roots) {
@@ -23594,7 +23675,16 @@ function makePlan(input) {
     for (const platform3 of chosen(settings3.platforms, selection.platforms)) {
       const resolver = new Resolver(evaluated, settings3, platform3, settingsOf, input);
       const scope2 = planScope(
-        { distro, distroFile: input.distroFile, settings: settings3, resolver, selection, debian: debian2, near },
+        {
+          distro,
+          distroFile: input.distroFile,
+          distroLine: input.distroLine,
+          settings: settings3,
+          resolver,
+          selection,
+          debian: debian2,
+          near
+        },
         diagnostics
       );
       const { os, release: release2, architectures: architectures2 } = distro.platforms[platform3];
@@ -23647,17 +23737,17 @@ function nearNames(known3) {
 }
 
 // ts-src/read/folders.ts
-var import_node_fs17 = require("node:fs");
-var import_node_path20 = require("node:path");
+var import_node_fs18 = require("node:fs");
+var import_node_path22 = require("node:path");
 init_diagnostics();
 
 // ts-src/read/git/git.ts
-var import_node_path18 = require("node:path");
+var import_node_path19 = require("node:path");
 init_urls();
 
 // ts-src/read/git/checkout.ts
-var import_node_fs14 = require("node:fs");
-var import_node_path15 = require("node:path");
+var import_node_fs15 = require("node:fs");
+var import_node_path16 = require("node:path");
 init_diagnostics();
 init_files();
 init_digest();
@@ -23860,16 +23950,30 @@ async function patiently(args, options5, { url: url2, submodule, reporter: repor
     await new Promise((resolve29) => setTimeout(resolve29, seconds * 1e3));
   }
 }
+function remedyOf(url2, stderr) {
+  if (isLocalUrl(url2)) return "correct the path; it is relative to distro.yaml";
+  if (/Could not resolve host/i.test(stderr))
+    return "check the spelling of the host's name, and that this machine has a network and DNS";
+  if (/Connection refused|Failed to connect|timed out|Could(?:n't| not) connect/i.test(stderr))
+    return "check host and port, that the server runs, and the proxy (https_proxy)";
+  if (/certificate/i.test(stderr))
+    return "install the certificate of the server's authority on this machine, or set GIT_SSL_CAINFO";
+  if (/Permission denied|Host key verification|Could not read from remote/i.test(stderr))
+    return `give this user an SSH key that the server accepts, and try \`git ls-remote ${url2}\``;
+  if (/Authentication failed|could not read Username|403|401|not found/i.test(stderr))
+    return `check the URL, and that git has a login for it: try \`git ls-remote ${url2}\``;
+  return `check the URL: try \`git ls-remote ${url2}\``;
+}
 var unreachable = ({ url: url2, submodule }, o) => bad(
   refused.test(o.stderr) ? error("source-busy", `${url2} allows no more requests for now: ${lastLine(o)}`, {
     hint: "what was read is kept: try again later, or give git a login for that host, which raises its limit"
   }) : error("source-unreachable", `can't read ${url2}: ${lastLine(o)}`, {
-    hint: isLocalUrl(url2) || mayUseCredentials(loginOf(url2).plain, submodule === true) ? "is the URL right, and does `git ls-remote` work with it?" : "no login is used for a repository that the distro repository does not name: add its URL to `submodules` in distro.yaml where it needs one"
+    hint: isLocalUrl(url2) || mayUseCredentials(loginOf(url2).plain, submodule === true) ? remedyOf(url2, o.stderr) : "no login is used for a repository that the distro repository does not name: add its URL to `submodules` in distro.yaml where it needs one"
   })
 );
 var lastLine = (o) => {
   const lines = o.stderr.trim().split("\n");
-  return (lines.find((l) => /^(fatal|error):/.test(l)) ?? (lines[lines.length - 1] || `it ended with ${o.signal ?? o.code}`)).replace(/^(fatal|error): /, "");
+  return (lines.find((l) => l.startsWith("ssh: ")) ?? lines.find((l) => /^(fatal|error):/.test(l)) ?? (lines[lines.length - 1] || `it ended with ${o.signal ?? o.code}`)).replace(/^(fatal|error): /, "");
 };
 var local = ["-c", "remote.origin.promisor=false"];
 async function told3(args, options5) {
@@ -23884,7 +23988,7 @@ async function told3(args, options5) {
 
 // ts-src/read/git/checkout.ts
 async function checkout(snapshot2, tree, folder2) {
-  (0, import_node_fs14.mkdirSync)(folder2, { recursive: true });
+  (0, import_node_fs15.mkdirSync)(folder2, { recursive: true });
   const index = `${folder2}.index`;
   try {
     const env = { GIT_INDEX_FILE: index, GIT_WORK_TREE: folder2 };
@@ -23897,13 +24001,13 @@ async function checkout(snapshot2, tree, folder2) {
     if (out.code === 0) return await bringLargeFiles(snapshot2.gitDir, tree, folder2);
     return bad(error("source-store", `can't check out ${tree}: ${lastLine(out)}`));
   } finally {
-    (0, import_node_fs14.rmSync)(index, { force: true });
+    (0, import_node_fs15.rmSync)(index, { force: true });
   }
 }
 async function bringLargeFiles(gitDir, tree, folder2) {
   const attributes = await git([...local, "ls-tree", "-r", "-z", "--name-only", tree], { gitDir });
   const files = attributes.stdout.split("\0").filter((f) => f === ".gitattributes" || f.endsWith("/.gitattributes"));
-  if (!files.some((f) => readText((0, import_node_path15.join)(folder2, f)).includes("filter=lfs"))) return good(folder2);
+  if (!files.some((f) => readText((0, import_node_path16.join)(folder2, f)).includes("filter=lfs"))) return good(folder2);
   const found2 = await run("find", [
     folder2,
     "-type",
@@ -23922,7 +24026,7 @@ async function bringLargeFiles(gitDir, tree, folder2) {
   const fault4 = (why) => bad(
     error(
       "source-lfs",
-      `${(0, import_node_path15.relative)(folder2, pointers[0])} and ${pointers.length - 1} more are kept by Git LFS: ${why}`,
+      `${(0, import_node_path16.relative)(folder2, pointers[0])} and ${pointers.length - 1} more are kept by Git LFS: ${why}`,
       {
         hint: "install git-lfs on the machine that reads sources; the server must offer LFS below the URL of the repository"
       }
@@ -23948,13 +24052,13 @@ async function bringLargeFiles(gitDir, tree, folder2) {
     const digest4 = /^oid sha256:([0-9a-f]{64})$/m.exec(pointer)?.[1];
     if (got.code !== 0 || sha256(bytes) !== digest4)
       return fault4(got.code === 0 ? "what the server sent is not it" : lastLine(got));
-    (0, import_node_fs14.writeFileSync)(file3, bytes);
+    (0, import_node_fs15.writeFileSync)(file3, bytes);
   }
   return good(folder2);
 }
 var readText = (file3) => {
-  const status = (0, import_node_fs14.lstatSync)(file3, { throwIfNoEntry: false });
-  return status?.isFile() && status.size < 1 << 20 ? (0, import_node_fs14.readFileSync)(file3, "utf8") : "";
+  const status = (0, import_node_fs15.lstatSync)(file3, { throwIfNoEntry: false });
+  return status?.isFile() && status.size < 1 << 20 ? (0, import_node_fs15.readFileSync)(file3, "utf8") : "";
 };
 async function checkoutRef(folder2, ref2, state) {
   const asked2 = await git(["rev-parse", "--show-toplevel", "--absolute-git-dir"], { cwd: folder2 });
@@ -23970,25 +24074,25 @@ async function checkoutRef(folder2, ref2, state) {
         hint: "a branch, a tag or a commit; in a shallow clone fetch it first"
       })
     );
-  const kept4 = (0, import_node_path15.join)(state, "refs", commit2);
+  const kept4 = (0, import_node_path16.join)(state, "refs", commit2);
   if (!exists(kept4)) {
-    (0, import_node_fs14.mkdirSync)((0, import_node_path15.join)(state, "refs"), { recursive: true });
+    (0, import_node_fs15.mkdirSync)((0, import_node_path16.join)(state, "refs"), { recursive: true });
     const temporary2 = temporaryBeside(kept4);
     const out = await checkout({ gitDir }, commit2, temporary2);
     if (!out.ok) return out;
     try {
-      (0, import_node_fs14.renameSync)(temporary2, kept4);
+      (0, import_node_fs15.renameSync)(temporary2, kept4);
     } catch {
-      (0, import_node_fs14.rmSync)(temporary2, { recursive: true, force: true });
+      (0, import_node_fs15.rmSync)(temporary2, { recursive: true, force: true });
     }
   } else noteUse(kept4);
   return good({ folder: kept4, top, commit: commit2 });
 }
 
 // ts-src/read/git/content.ts
-var import_node_fs16 = require("node:fs");
+var import_node_fs17 = require("node:fs");
 var import_node_os2 = require("node:os");
-var import_node_path17 = require("node:path");
+var import_node_path18 = require("node:path");
 init_diagnostics();
 init_files();
 init_process();
@@ -24040,8 +24144,8 @@ async function measureZip(file3, most8) {
 }
 
 // ts-src/read/git/fetch.ts
-var import_node_fs15 = require("node:fs");
-var import_node_path16 = require("node:path");
+var import_node_fs16 = require("node:fs");
+var import_node_path17 = require("node:path");
 init_diagnostics();
 init_digest();
 init_urls();
@@ -24054,11 +24158,11 @@ async function fetchCommit(url2, commit2, state, reporter2 = {}) {
   return found2.ok ? good(found2.value[0]) : found2;
 }
 async function fetchCommits(url2, commits, state, what, reporter2 = {}) {
-  const whole3 = (0, import_node_path16.join)(state, "git", `${sha256(url2).slice(0, 24)}.git`);
+  const whole3 = (0, import_node_path17.join)(state, "git", `${sha256(url2).slice(0, 24)}.git`);
   const gitDir = what === "all" ? whole3 : whole3.replace(/\.git$/, "-trees.git");
   const known3 = async (commit2) => {
     for (const dir of /* @__PURE__ */ new Set([whole3, gitDir])) {
-      const tree = readIf((0, import_node_path16.join)(dir, "slipway", commit2));
+      const tree = readIf((0, import_node_path17.join)(dir, "slipway", commit2));
       if (tree && await hasTree(dir, tree)) {
         noteUse(dir);
         return { gitDir: dir, commit: commit2, tree };
@@ -24069,14 +24173,14 @@ async function fetchCommits(url2, commits, state, what, reporter2 = {}) {
   const there = await Promise.all(commits.map(known3));
   if (there.every((s) => s)) return good(there);
   return withMutex(`${gitDir}.lock`, async () => {
-    if (!exists((0, import_node_path16.join)(gitDir, "HEAD"))) {
-      (0, import_node_fs15.mkdirSync)(gitDir, { recursive: true });
+    if (!exists((0, import_node_path17.join)(gitDir, "HEAD"))) {
+      (0, import_node_fs16.mkdirSync)(gitDir, { recursive: true });
       const made2 = await git(["init", "--quiet", "--bare", gitDir]);
       const named7 = made2.code === 0 ? await git(["config", "remote.origin.url", loginOf(url2).plain], { gitDir }) : made2;
       if (named7.code !== 0) return bad(error("source-store", `can't make ${gitDir}: ${lastLine(named7)}`));
     }
-    const stale = (0, import_node_path16.join)(gitDir, "shallow.lock");
-    if (exists(stale) && Date.now() - (0, import_node_fs15.statSync)(stale).mtimeMs > 6e5) (0, import_node_fs15.rmSync)(stale);
+    const stale = (0, import_node_path17.join)(gitDir, "shallow.lock");
+    if (exists(stale) && Date.now() - (0, import_node_fs16.statSync)(stale).mtimeMs > 6e5) (0, import_node_fs16.rmSync)(stale);
     const fetch2 = { gitDir, what };
     const remote = { url: url2, reporter: reporter2 };
     const lacking2 = commits.filter((_, i) => !there[i]);
@@ -24091,8 +24195,8 @@ async function fetchCommits(url2, commits, state, what, reporter2 = {}) {
       }
       const tree = await treeWithSubmodules(fetch2, remote, commit2, 0);
       if (!tree.ok) return tree;
-      (0, import_node_fs15.mkdirSync)((0, import_node_path16.join)(gitDir, "slipway"), { recursive: true });
-      writeWhole((0, import_node_path16.join)(gitDir, "slipway", commit2), tree.value);
+      (0, import_node_fs16.mkdirSync)((0, import_node_path17.join)(gitDir, "slipway"), { recursive: true });
+      writeWhole((0, import_node_path17.join)(gitDir, "slipway", commit2), tree.value);
       snapshots.push({ gitDir, commit: commit2, tree: tree.value });
     }
     return good(snapshots);
@@ -24159,7 +24263,7 @@ async function treeWithSubmodules(fetch2, remote, commit2, depth2) {
     const m = /^submodule\.([^\n]*)\.(path|url)\n([^]*)$/.exec(line2);
     if (m) named7.set(m[1], { ...named7.get(m[1]), [m[2]]: m[3] });
   }
-  const index = (0, import_node_path16.join)(gitDir, `slipway-index-${process.pid}-${sha256(`${url2}${commit2}${Math.random()}`).slice(0, 8)}`);
+  const index = (0, import_node_path17.join)(gitDir, `slipway-index-${process.pid}-${sha256(`${url2}${commit2}${Math.random()}`).slice(0, 8)}`);
   const env = { GIT_INDEX_FILE: index, GIT_WORK_TREE: gitDir };
   try {
     const begun = await told3([...local, "read-tree", commit2], { gitDir, env });
@@ -24186,7 +24290,7 @@ async function treeWithSubmodules(fetch2, remote, commit2, depth2) {
     }
     return await told3([...local, "write-tree", "--missing-ok"], { gitDir, env });
   } finally {
-    (0, import_node_fs15.rmSync)(index, { force: true });
+    (0, import_node_fs16.rmSync)(index, { force: true });
   }
 }
 async function fetchBlobs(gitDir, remote, blobs) {
@@ -24261,25 +24365,25 @@ function submoduleUrl(parent, url2) {
 // ts-src/read/git/content.ts
 init_faults();
 async function ensureContentRepository(gitDir) {
-  if (!exists((0, import_node_path17.join)(gitDir, "HEAD"))) {
-    (0, import_node_fs16.mkdirSync)(gitDir, { recursive: true });
+  if (!exists((0, import_node_path18.join)(gitDir, "HEAD"))) {
+    (0, import_node_fs17.mkdirSync)(gitDir, { recursive: true });
     await git(["init", "--quiet", "--bare", gitDir]);
   }
-  (0, import_node_fs16.mkdirSync)((0, import_node_path17.join)(gitDir, "info"), { recursive: true });
-  (0, import_node_fs16.writeFileSync)((0, import_node_path17.join)(gitDir, "info", "attributes"), "* -text -ident -filter\n");
+  (0, import_node_fs17.mkdirSync)((0, import_node_path18.join)(gitDir, "info"), { recursive: true });
+  (0, import_node_fs17.writeFileSync)((0, import_node_path18.join)(gitDir, "info", "attributes"), "* -text -ident -filter\n");
 }
 async function fetchArchive(entry, url2, state) {
   const commit2 = entry.sha256;
-  const gitDir = (0, import_node_path17.join)(state, "git", "archives.git");
-  const marker2 = (0, import_node_path17.join)(gitDir, "slipway", commit2);
+  const gitDir = (0, import_node_path18.join)(state, "git", "archives.git");
+  const marker2 = (0, import_node_path18.join)(gitDir, "slipway", commit2);
   const known3 = readIf(marker2);
   if (known3 && await hasTree(gitDir, known3)) {
     noteUse(gitDir);
     return good({ gitDir, commit: commit2, tree: known3 });
   }
-  const folder2 = (0, import_node_fs16.mkdtempSync)((0, import_node_path17.join)((0, import_node_os2.tmpdir)(), "slipway-archive-"));
+  const folder2 = (0, import_node_fs17.mkdtempSync)((0, import_node_path18.join)((0, import_node_os2.tmpdir)(), "slipway-archive-"));
   try {
-    const file3 = (0, import_node_path17.join)(folder2, "archive");
+    const file3 = (0, import_node_path18.join)(folder2, "archive");
     const got = await download(url2, file3);
     if (!got.ok) return got;
     const digest4 = await sha256File(file3);
@@ -24289,37 +24393,37 @@ async function fetchArchive(entry, url2, state) {
           hint: "the archive changed, or the checksum is wrong: find out which before you write the new one down"
         })
       );
-    const content = (0, import_node_path17.join)(folder2, "content");
-    (0, import_node_fs16.mkdirSync)(content);
+    const content = (0, import_node_path18.join)(folder2, "content");
+    (0, import_node_fs17.mkdirSync)(content);
     const fits2 = await archiveFault(file3, entry.type);
     if (fits2 !== void 0) return bad(error("source-archive", `${url2} ${fits2}`));
     const unpacked2 = entry.type === "zip" ? await readingArchive(["unzip", "-q", file3, "-d", content]) : await readingArchive(["tar", "-x", "--no-same-owner", "--no-same-permissions", "-f", file3, "-C", content]);
     if (unpacked2.code !== 0) return bad(error("source-archive", `can't unpack ${url2}: ${lastLine(unpacked2)}`));
-    const top = (0, import_node_fs16.readdirSync)(content, { withFileTypes: true });
-    const root = top.length === 1 && top[0].isDirectory() ? (0, import_node_path17.join)(content, top[0].name) : content;
+    const top = (0, import_node_fs17.readdirSync)(content, { withFileTypes: true });
+    const root = top.length === 1 && top[0].isDirectory() ? (0, import_node_path18.join)(content, top[0].name) : content;
     return await withMutex(`${gitDir}.lock`, async () => {
       await ensureContentRepository(gitDir);
-      const env = { GIT_INDEX_FILE: (0, import_node_path17.join)(folder2, "index") };
+      const env = { GIT_INDEX_FILE: (0, import_node_path18.join)(folder2, "index") };
       const added = await git(["--work-tree", root, "add", "--all", "--force", "."], { gitDir, env, cwd: root });
       if (added.code !== 0) return bad(error("source-archive", `can't read ${url2}: ${lastLine(added)}`));
       const tree = await told3(["write-tree"], { gitDir, env });
       if (!tree.ok) return tree;
-      (0, import_node_fs16.mkdirSync)((0, import_node_path17.join)(gitDir, "slipway"), { recursive: true });
+      (0, import_node_fs17.mkdirSync)((0, import_node_path18.join)(gitDir, "slipway"), { recursive: true });
       writeWhole(marker2, tree.value);
       return good({ gitDir, commit: commit2, tree: tree.value }, await lostSubmodules(root, url2));
     });
   } finally {
-    (0, import_node_fs16.rmSync)(folder2, { recursive: true, force: true });
+    (0, import_node_fs17.rmSync)(folder2, { recursive: true, force: true });
   }
 }
 async function lostSubmodules(root, url2) {
-  const modules2 = (0, import_node_path17.join)(root, ".gitmodules");
+  const modules2 = (0, import_node_path18.join)(root, ".gitmodules");
   if (!exists(modules2)) return [];
   const listed4 = await git(["config", "--no-includes", "--file", modules2, "--get-regexp", "\\.path$"]);
   return listed4.stdout.split("\n").flatMap((line2) => {
     const path2 = line2.slice(line2.indexOf(" ") + 1);
     if (!line2 || path2.startsWith("/") || path2.split("/").includes("..")) return [];
-    const there = exists((0, import_node_path17.join)(root, path2)) && (0, import_node_fs16.readdirSync)((0, import_node_path17.join)(root, path2)).length > 0;
+    const there = exists((0, import_node_path18.join)(root, path2)) && (0, import_node_fs17.readdirSync)((0, import_node_path18.join)(root, path2)).length > 0;
     return there ? [] : [
       warning("source-submodule", `${url2} lacks the submodule ${path2}, which archives do not hold`, {
         hint: "take the repository by git, or an archive with its submodules"
@@ -24328,7 +24432,7 @@ async function lostSubmodules(root, url2) {
   });
 }
 async function snapshotFolder(folder2, state) {
-  const gitDir = (0, import_node_path17.join)(state, "git", "folders.git");
+  const gitDir = (0, import_node_path18.join)(state, "git", "folders.git");
   return withMutex(`${gitDir}.lock`, async () => {
     await ensureContentRepository(gitDir);
     noteUse(gitDir);
@@ -24337,7 +24441,7 @@ async function snapshotFolder(folder2, state) {
   });
 }
 async function treeOfFolder(gitDir, folder2, depth2) {
-  const index = (0, import_node_path17.join)(gitDir, `slipway-index-${process.pid}-${depth2}`);
+  const index = (0, import_node_path18.join)(gitDir, `slipway-index-${process.pid}-${depth2}`);
   const env = { GIT_INDEX_FILE: index };
   try {
     const added = await git(["-c", "advice.addEmbeddedRepo=false", "--work-tree", folder2, "add", "--all", "."], {
@@ -24350,7 +24454,7 @@ async function treeOfFolder(gitDir, folder2, depth2) {
     if (!listed4.ok) return listed4;
     const links = listed4.value.split("\0").filter((l) => l.startsWith("160000 ")).map((l) => l.slice(l.indexOf("	") + 1));
     for (const path2 of links) {
-      const inner = depth2 < 10 ? await treeOfFolder(gitDir, (0, import_node_path17.join)(folder2, path2), depth2 + 1) : bad(error("source-folder", `${folder2}: repositories are nested more than 10 deep`));
+      const inner = depth2 < 10 ? await treeOfFolder(gitDir, (0, import_node_path18.join)(folder2, path2), depth2 + 1) : bad(error("source-folder", `${folder2}: repositories are nested more than 10 deep`));
       if (!inner.ok) return inner;
       const removed = await told3(["update-index", "--force-remove", "--", path2], {
         gitDir,
@@ -24365,7 +24469,7 @@ async function treeOfFolder(gitDir, folder2, depth2) {
     }
     return await told3(["write-tree"], { gitDir, env });
   } finally {
-    (0, import_node_fs16.rmSync)(index, { force: true });
+    (0, import_node_fs17.rmSync)(index, { force: true });
   }
 }
 var largestDownload = 4 * 2 ** 30;
@@ -24380,7 +24484,7 @@ async function download(url2, file3, since) {
   const local2 = localPath(url2);
   try {
     if (local2 !== void 0) {
-      (0, import_node_fs16.copyFileSync)(local2, file3);
+      (0, import_node_fs17.copyFileSync)(local2, file3);
       return good(file3);
     }
     const { plain: plain5, login: login2 } = loginOf(url2);
@@ -24404,7 +24508,7 @@ async function download(url2, file3, since) {
     if (got.code === 127) {
       const response = await slowly(hostOf(url2), fetch(url2, { signal: AbortSignal.timeout(36e5) }));
       if (!response.ok) return bad(error("source-unreachable", `can't fetch ${url2}: HTTP ${response.status}`));
-      (0, import_node_fs16.writeFileSync)(file3, Buffer.from(await response.arrayBuffer()));
+      (0, import_node_fs17.writeFileSync)(file3, Buffer.from(await response.arrayBuffer()));
     } else if (got.code !== 0) return bad(error("source-unreachable", `can't fetch ${url2}: ${got.stderr.trim()}`));
     return good(file3);
   } catch (e) {
@@ -24494,9 +24598,10 @@ function listed(names4, one, many) {
 }
 
 // ts-src/read/git/git.ts
-var absoluteUrl = (url2, root) => /^[a-z+]+:\/\//.test(url2) || isScpLike(url2) || (0, import_node_path18.isAbsolute)(url2) ? url2 : (0, import_node_path18.resolve)(root, url2);
+var absoluteUrl = (url2, root) => /^[a-z+]+:\/\//.test(url2) || isScpLike(url2) || (0, import_node_path19.isAbsolute)(url2) ? url2 : (0, import_node_path19.resolve)(root, url2);
 
 // ts-src/read/manifest/manifest.ts
+var import_node_path20 = require("node:path");
 init_utf8();
 init_diagnostics();
 
@@ -24574,6 +24679,11 @@ var namePattern = /^[a-zA-Z0-9][a-zA-Z0-9_-]*$/;
 var conventionalName = /^[a-z][a-z0-9_-]*$/;
 var nameHint = "lower case letters, digits and underscores, a letter first";
 var isVersion = (v) => /^[0-9]+\.[0-9]+\.[0-9]+$/.test(v);
+var exampleOf = {
+  name: "for example <name>acme_arm</name>",
+  version: "for example <version>0.1.0</version>",
+  description: "for example <description>Driver of the arm.</description>"
+};
 var mostDependencies = 1e4;
 var mostFaults = 1e3;
 var ManifestReader = class {
@@ -24604,10 +24714,20 @@ var ManifestReader = class {
     const { version: version3, compatibility } = this.readVersion();
     const description = this.readDescription();
     const maintainers = found2.maintainer.map((e) => {
-      if (e.attributes?.email === void 0) this.fault("<maintainer> must have the attribute 'email'", e.line);
+      if (e.attributes?.email === void 0)
+        this.fault(
+          "<maintainer> must have the attribute 'email'",
+          e.line,
+          'for example <maintainer email="ann@example.org">Ann Lee</maintainer>'
+        );
       return this.person(e);
     });
-    if (!maintainers.length) this.fault("the manifest must have at least one <maintainer>", root.line);
+    if (!maintainers.length)
+      this.fault(
+        "<maintainer> is missing",
+        root.line,
+        'for example <maintainer email="ann@example.org">Ann Lee</maintainer>'
+      );
     const licenses = this.readLicenses();
     const urls = found2.url.map((e) => this.readUrl(e));
     const { buildTypes: buildTypes2, exports: exports2 } = this.readExports();
@@ -24686,17 +24806,19 @@ var ManifestReader = class {
   unknown(e) {
     let hint;
     if (e.name === "run_depend") hint = "use <exec_depend> from format 2 on";
-    else if (e.name.endsWith("depend") || e.name === "member_of_group")
-      hint = "is the format attribute of <package> what it should be?";
+    else if (tagsOfFormat[3].has(e.name) || e.name === "member_of_group")
+      hint = 'a later format has it: write <package format="3">';
+    else {
+      const near = nearest(e.name, [...tagsOfFormat[this.format], ...Object.keys(this.found)]);
+      hint = near === void 0 ? "what only your tools read belongs into <export>" : `did you mean <${near}>?`;
+    }
     this.fault(`<${e.name}> is not an element of package format ${this.format}`, e.line, hint);
   }
   one(tag) {
     const all = this.found[tag];
-    if (all.length !== 1)
-      this.fault(
-        `the manifest must contain exactly one <${tag}>, it has ${all.length}`,
-        all[1]?.line ?? this.root.line
-      );
+    const [, second] = all;
+    if (!all.length) this.fault(`<${tag}> is missing`, this.root.line, exampleOf[tag]);
+    else if (second) this.fault(`<${tag}> must stand once, it stands ${all.length} times`, second.line, "leave one");
     return all[0];
   }
   readName() {
@@ -24735,7 +24857,8 @@ var ManifestReader = class {
   person(e) {
     this.allow(e, ["email"]);
     const email2 = e.attributes?.email;
-    if (email2 !== void 0 && !emailAddress.test(email2)) this.fault(`'${email2}' is not an email address`, e.line);
+    if (email2 !== void 0 && !emailAddress.test(email2))
+      this.fault(`'${email2}' is not an email address`, e.line, 'for example email="ann@example.org"');
     return email2 === void 0 ? { name: this.leaf(e) } : { name: this.leaf(e), email: email2 };
   }
   readLicenses() {
@@ -24746,11 +24869,7 @@ var ManifestReader = class {
       return e.attributes?.file === void 0 ? { name: text8 } : { name: text8, file: e.attributes.file };
     });
     if (!licenses.length)
-      this.fault(
-        "the manifest must have at least one <license>",
-        this.root.line,
-        "for example <license>Apache-2.0</license>"
-      );
+      this.fault("<license> is missing", this.root.line, "for example <license>Apache-2.0</license>");
     return licenses;
   }
   readUrl(e) {
@@ -24932,13 +25051,15 @@ var TreeReader = class {
   /** The way down to where the parser is; elements below <export>'s are passed over, and counted. */
   stack = [];
   below = 0;
+  /** The element that was closed last: the parser reports a wrong end tag after it. */
+  closed;
   /** Attributes of all elements that are open, for namespaces. */
   scopes = [];
   /** Where the text of <description> begins. */
   start = 0;
   constructor() {
     const { parser: parser2 } = this;
-    parser2.on("error", (e) => this.fail(e.message.replace(/^[^:]*:?\d+:\d+: /, "")));
+    parser2.on("error", (e) => this.fail(this.withTags(e.message.replace(/^[^:]*:?\d+:\d+: /, ""))));
     parser2.on("doctype", () => this.fail("a document type declaration is refused"));
     parser2.on("opentag", (tag) => this.open(tag.name, tag.attributes));
     parser2.on("text", (t) => this.characters(t));
@@ -24956,6 +25077,13 @@ var TreeReader = class {
     }
     if (this.failed) return this.failed;
     return this.root ? { root: this.root } : { message: "it is empty", line: 1 };
+  }
+  /** Names the tags that a message of the parser leaves out. */
+  withTags(message) {
+    if (this.failed || this.closed === void 0 || !message.startsWith("unexpected close tag")) return message;
+    const start3 = this.text.lastIndexOf("</", this.parser.position - 1) + 2;
+    const closing2 = this.text.slice(start3, this.text.indexOf(">", start3)).trim().slice(0, 200);
+    return `</${closing2}> where <${this.closed.name}> of line ${this.closed.line} must be closed`;
   }
   fail(message) {
     this.failed ??= { message, line: this.parser.line };
@@ -24994,6 +25122,7 @@ var TreeReader = class {
       return;
     }
     const e = this.stack.pop();
+    this.closed = e;
     if (this.stack.length === 1 && e?.name === "description" && !isSelfClosing)
       e.inner = this.text.slice(this.start, this.text.lastIndexOf("</", this.parser.position - 1));
   }
@@ -25012,6 +25141,7 @@ function checkPrefixes(name6, attributes, scopes, fail) {
 // ts-src/read/manifest/manifest.ts
 var largestManifest = 4 << 20;
 var formats = { 1: 1, 2: 2, 3: 3 };
+var nameDespiteErrors = (text8, folder2) => /<name>\s*([\w-]{1,200})\s*<\/name>/.exec(text8)?.[1] ?? (0, import_node_path20.basename)(folder2);
 function parseManifest(text8, file3) {
   const parsed2 = parseXml2(text8, file3);
   if (!parsed2.ok) return parsed2;
@@ -25051,7 +25181,7 @@ function parseXml2(source2, file3) {
 }
 
 // ts-src/read/packages.ts
-var import_node_path19 = require("node:path");
+var import_node_path21 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -25065,7 +25195,7 @@ function backendOf(pyproject) {
 
 // ts-src/read/packages.ts
 var ignoreMarkers = /* @__PURE__ */ new Set(["CATKIN_IGNORE", "AMENT_IGNORE", "COLCON_IGNORE"]);
-var memory2 = (state, commit2) => (0, import_node_path19.join)(state, "manifests", `${commit2}.json`);
+var memory2 = (state, commit2) => (0, import_node_path21.join)(state, "manifests", `${commit2}.json`);
 function textOf2(state, commit2) {
   const remembered4 = readJson(memory2(state, commit2));
   return remembered4?.schema === 2 ? remembered4 : void 0;
@@ -25132,19 +25262,21 @@ async function readPackages(state, name6, snapshot2, url2, reporter2) {
 function parsePackages(repository2, text8) {
   const diagnostics = [];
   const packages = [];
+  const broken = [];
   for (const { path: path2, tree, xml, pyproject } of text8.packages) {
     const file3 = `${repository2}/${path2 ? `${path2}/` : ""}package.xml`;
     const read3 = parseManifest(xml, file3);
     diagnostics.push(...read3.diagnostics);
     if (read3.ok) packages.push({ path: path2, tree, file: file3, manifest: read3.value, ...backendOf(pyproject) });
+    else broken.push(nameDespiteErrors(xml, path2 || repository2));
   }
-  return { ok: true, value: { commit: text8.commit, packages }, diagnostics };
+  return { ok: true, value: { commit: text8.commit, packages, broken }, diagnostics };
 }
 
 // ts-src/read/folders.ts
 init_faults();
 var maximumDepth3 = 100;
-function readFolder(root, folder2) {
+function readFolder(root, folder2, lost3) {
   const diagnostics = [];
   const packages = [];
   const stack = [{ path: "", depth: 0 }];
@@ -25152,14 +25284,14 @@ function readFolder(root, folder2) {
     const { path: path2, depth: depth2 } = at2;
     let entries2;
     try {
-      entries2 = (0, import_node_fs17.readdirSync)((0, import_node_path20.join)(root, folder2, path2), { withFileTypes: true });
+      entries2 = (0, import_node_fs18.readdirSync)((0, import_node_path22.join)(root, folder2, path2), { withFileTypes: true });
     } catch (e) {
       if (depth2 === 0)
         return bad(
           codeOf(e) === "ENOENT" ? error("file-missing", `there is no folder ${folder2}`, { hint: "folders are relative to distro.yaml" }) : error("file-missing", `the folder ${folder2} can't be read`, { hint: messageOf(e) })
         );
       diagnostics.push(
-        warning("file-missing", `${(0, import_node_path20.join)(folder2, path2)} can't be read: packages in it are not seen`, {
+        warning("file-missing", `${(0, import_node_path22.join)(folder2, path2)} can't be read: packages in it are not seen`, {
           hint: messageOf(e)
         })
       );
@@ -25167,17 +25299,19 @@ function readFolder(root, folder2) {
     }
     if (entries2.some((e) => ignoreMarkers.has(e.name))) continue;
     for (const e of entries2)
-      if (e.isSymbolicLink()) linkTold((0, import_node_path20.join)(root, folder2, path2), (0, import_node_path20.join)(folder2, path2), e.name, diagnostics);
-      else if (e.name === "package.xml" && !e.isFile()) diagnostics.push(noManifest((0, import_node_path20.join)(folder2, path2, e.name)));
+      if (e.isSymbolicLink()) linkTold((0, import_node_path22.join)(root, folder2, path2), (0, import_node_path22.join)(folder2, path2), e.name, diagnostics);
+      else if (e.name === "package.xml" && !e.isFile()) diagnostics.push(noManifest((0, import_node_path22.join)(folder2, path2, e.name)));
     if (entries2.some((e) => e.name === "package.xml" && e.isFile())) {
-      const file3 = (0, import_node_path20.join)(folder2, path2, "package.xml");
-      const read3 = parseManifest(readStart((0, import_node_path20.join)(root, file3), largestManifest + 1), file3);
+      const file3 = (0, import_node_path22.join)(folder2, path2, "package.xml");
+      const text8 = readStart((0, import_node_path22.join)(root, file3), largestManifest + 1);
+      const read3 = parseManifest(text8, file3);
       for (const d of read3.diagnostics) diagnostics.push(d);
       const has = (name6) => entries2.some((e) => e.name === name6 && e.isFile());
       const python = has("pyproject.toml") && !has("setup.py");
-      const backend = python ? backendOf(readStart((0, import_node_path20.join)(root, folder2, path2, "pyproject.toml"), largestManifest)) : {};
+      const backend = python ? backendOf(readStart((0, import_node_path22.join)(root, folder2, path2, "pyproject.toml"), largestManifest)) : {};
       if (read3.ok)
         packages.push({ repository: repositoryName(path2, folder2), path: path2, file: file3, manifest: read3.value, ...backend });
+      else lost3?.(nameDespiteErrors(text8, path2 || folder2));
       continue;
     }
     if (depth2 < maximumDepth3) {
@@ -25195,13 +25329,13 @@ var noManifest = (file3) => error("file-missing", `${file3} is no file: its pack
   hint: "put a manifest there, or remove it; COLCON_IGNORE leaves a folder out"
 });
 function linkTold(at2, shown5, name6, diagnostics) {
-  const manifest = name6 === "package.xml" ? name6 : (0, import_node_path20.join)(name6, "package.xml");
-  if (!(0, import_node_fs17.existsSync)((0, import_node_path20.join)(at2, manifest))) {
-    if (name6 === manifest) diagnostics.push(noManifest((0, import_node_path20.join)(shown5, name6)));
+  const manifest = name6 === "package.xml" ? name6 : (0, import_node_path22.join)(name6, "package.xml");
+  if (!(0, import_node_fs18.existsSync)((0, import_node_path22.join)(at2, manifest))) {
+    if (name6 === manifest) diagnostics.push(noManifest((0, import_node_path22.join)(shown5, name6)));
     return;
   }
   diagnostics.push(
-    warning("folder-link", `${(0, import_node_path20.join)(shown5, name6)} is a link: the package that it leads to is not seen`, {
+    warning("folder-link", `${(0, import_node_path22.join)(shown5, name6)} is a link: the package that it leads to is not seen`, {
       hint: "name the folder that the link leads to in 'folders' of distro.yaml, or put a copy there"
     })
   );
@@ -25226,18 +25360,23 @@ async function pinFolder(sources, state) {
 }
 
 // ts-src/read/distribution.ts
-var import_node_path26 = require("node:path");
+var import_node_path28 = require("node:path");
 init_diagnostics();
+
+// ts-src/model/rosdistro.ts
+var whereOf = ({ name: name6, file: file3, line: line2 }) => `'${name6}' (${line2 === void 0 ? file3 : `${file3}:${line2}`})`;
+
+// ts-src/read/distribution.ts
 init_process();
 
 // ts-src/read/entries.ts
-var import_node_path23 = require("node:path");
+var import_node_path25 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/read/parse-cache.ts
-var import_node_fs18 = require("node:fs");
-var import_node_path21 = require("node:path");
+var import_node_fs19 = require("node:fs");
+var import_node_path23 = require("node:path");
 init_files();
 
 // ts-src/io/deferred.ts
@@ -25258,7 +25397,7 @@ function finishDeferred() {
 init_digest();
 function editionOf() {
   try {
-    return `${"0.1.0"} ${sha256((0, import_node_fs18.readFileSync)(process.argv[1] ?? ""), "base64")}`;
+    return `${"0.1.0"} ${sha256((0, import_node_fs19.readFileSync)(process.argv[1] ?? ""), "base64")}`;
   } catch {
     return "0.1.0";
   }
@@ -25277,7 +25416,7 @@ var ParseCache = class {
   constructor(state, name6, form = json) {
     this.state = state;
     this.form = form;
-    this.file = (0, import_node_path21.join)(state, "parsed", name6);
+    this.file = (0, import_node_path23.join)(state, "parsed", name6);
     const text8 = readIf(this.file, "latin1") ?? "";
     edition ??= editionOf();
     if (text8.startsWith(`${edition}
@@ -25315,13 +25454,13 @@ var ParseCache = class {
   }
   /** Adds what is new; where half of the file is not asked for any more, that is forgotten. */
   keep() {
-    if (!this.added.length || !(0, import_node_fs18.existsSync)(this.state)) return;
+    if (!this.added.length || !(0, import_node_fs19.existsSync)(this.state)) return;
     const added = this.added.map(({ text: text8, value: value2 }) => {
       const written2 = ascii(this.form.write(value2()));
       return `${digest(text8)}${String(written2.length).padStart(lengthLength)}${written2}
 `;
     }).join("");
-    if (this.whole && this.lines.size <= 2 * this.used.size) (0, import_node_fs18.appendFileSync)(this.file, added, "latin1");
+    if (this.whole && this.lines.size <= 2 * this.used.size) (0, import_node_fs19.appendFileSync)(this.file, added, "latin1");
     else
       writeWhole(
         this.file,
@@ -25394,8 +25533,8 @@ function parseRepos(text8, file3) {
 }
 
 // ts-src/read/rosdistro-cache.ts
-var import_node_fs19 = require("node:fs");
-var import_node_path22 = require("node:path");
+var import_node_fs20 = require("node:fs");
+var import_node_path24 = require("node:path");
 var import_node_zlib4 = require("node:zlib");
 init_diagnostics();
 init_digest();
@@ -25715,27 +25854,27 @@ function parseDistributionFile(text8, file3, value2) {
 init_faults();
 async function readCache(workspace, settings3, named7) {
   const diagnostics = [];
-  let file3 = settings3.cache && (0, import_node_path22.join)(workspace.root, settings3.cache);
+  let file3 = settings3.cache && (0, import_node_path24.join)(workspace.root, settings3.cache);
   if (!file3 && named7) {
     const { url: url2, line: line2 } = named7;
     const at2 = { file: workspace.distro.index ?? workspace.file, line: line2 };
     if (/^https?:\/\//.test(url2)) {
-      const fetched = await refreshed(url2, (0, import_node_path22.join)(workspace.state, "caches", url2.replace(/[^A-Za-z0-9.-]+/g, "_")));
+      const fetched = await refreshed(url2, (0, import_node_path24.join)(workspace.state, "caches", url2.replace(/[^A-Za-z0-9.-]+/g, "_")));
       const placed = fetched.diagnostics.map((d) => ({ ...d, ...at2 }));
       if (!fetched.ok) return { ok: false, diagnostics: placed };
       diagnostics.push(...placed);
       file3 = fetched.value;
     } else {
-      const path2 = (0, import_node_path22.join)((0, import_node_path22.dirname)(workspace.distro.index), url2.replace(/^file:\/\//, ""));
+      const path2 = (0, import_node_path24.join)((0, import_node_path24.dirname)(workspace.distro.index), url2.replace(/^file:\/\//, ""));
       if (path2.startsWith("../")) return bad(error("file-outside", `${url2} is outside the distro repository`, at2));
-      file3 = (0, import_node_path22.join)(workspace.root, path2);
+      file3 = (0, import_node_path24.join)(workspace.root, path2);
     }
   }
   if (!file3) return good(void 0);
-  const shown5 = (0, import_node_path22.relative)(workspace.root, file3);
+  const shown5 = (0, import_node_path24.relative)(workspace.root, file3);
   let bytes;
   try {
-    bytes = (0, import_node_fs19.readFileSync)(file3);
+    bytes = (0, import_node_fs20.readFileSync)(file3);
   } catch {
     return settings3.cache ? bad(error("file-missing", `${settings3.cache} is not there`, { file: workspace.file })) : good(void 0);
   }
@@ -25748,15 +25887,15 @@ async function readCache(workspace, settings3, named7) {
   return read3.ok ? good(read3.value, [...diagnostics, ...read3.diagnostics]) : read3;
 }
 async function refreshed(url2, file3) {
-  (0, import_node_fs19.mkdirSync)((0, import_node_path22.dirname)(file3), { recursive: true });
+  (0, import_node_fs20.mkdirSync)((0, import_node_path24.dirname)(file3), { recursive: true });
   const temporary2 = temporaryBeside(file3);
-  const got = await download(url2, temporary2, (0, import_node_fs19.existsSync)(file3) ? file3 : void 0);
+  const got = await download(url2, temporary2, (0, import_node_fs20.existsSync)(file3) ? file3 : void 0);
   if (got.ok) {
-    if ((0, import_node_fs19.existsSync)(temporary2)) (0, import_node_fs19.renameSync)(temporary2, file3);
+    if ((0, import_node_fs20.existsSync)(temporary2)) (0, import_node_fs20.renameSync)(temporary2, file3);
     return good(file3);
   }
-  (0, import_node_fs19.rmSync)(temporary2, { force: true });
-  if (!(0, import_node_fs19.existsSync)(file3))
+  (0, import_node_fs20.rmSync)(temporary2, { force: true });
+  if (!(0, import_node_fs20.existsSync)(file3))
     return bad(
       ...got.diagnostics.map(
         (d) => error("cache-unreachable", `the distribution's cache: ${d.message}`, {
@@ -25840,8 +25979,9 @@ function readIndex(state, text8, file3, name6) {
   return parsed2;
 }
 var EntryReader = class {
-  constructor(root) {
+  constructor(root, distroFile) {
     this.root = root;
+    this.distroFile = distroFile;
   }
   repositories = /* @__PURE__ */ new Map();
   diagnostics = [];
@@ -25858,17 +25998,17 @@ var EntryReader = class {
   }
   /** The text of a file that `from` names. */
   text(file3, from, path2 = []) {
-    if ((0, import_node_path23.normalize)(file3).startsWith("../") || (0, import_node_path23.isAbsolute)(file3)) {
+    if ((0, import_node_path25.normalize)(file3).startsWith("../") || (0, import_node_path25.isAbsolute)(file3)) {
       this.diagnostics.push(error("file-outside", `${file3} is outside the distro repository`, { file: from }));
       return void 0;
     }
-    const text8 = readIf((0, import_node_path23.join)(this.root, file3));
+    const text8 = readIf((0, import_node_path25.join)(this.root, file3));
     if (text8 === void 0)
       this.diagnostics.push(
-        error("file-missing", `${file3} is not there`, {
+        error("file-missing", `${file3} does not exist`, {
           file: from,
-          line: path2.length ? lineOf(from, path2) : void 0,
-          hint: "paths are relative to the file that names them"
+          line: path2.length ? lineOf(from === this.distroFile ? from : (0, import_node_path25.join)(this.root, from), path2) : void 0,
+          hint: "correct the path (it is relative to the file that names it), or create the file"
         })
       );
     return text8;
@@ -25876,7 +26016,7 @@ var EntryReader = class {
 };
 async function readIndexed(reader2, workspace, name6, settings3) {
   const file3 = workspace.distro.index;
-  const text8 = file3 === void 0 ? void 0 : reader2.text(file3, workspace.file);
+  const text8 = file3 === void 0 ? void 0 : reader2.text(file3, workspace.file, ["index"]);
   if (file3 === void 0 || text8 === void 0) return {};
   const index = readIndex(workspace.state, text8, file3, name6);
   if (!index.ok) {
@@ -25892,8 +26032,8 @@ async function readIndexed(reader2, workspace, name6, settings3) {
     }
   }
   for (const named7 of index.value.files) {
-    const path2 = (0, import_node_path23.join)((0, import_node_path23.dirname)(file3), named7);
-    const fileText = reader2.text(path2, file3);
+    const path2 = (0, import_node_path25.join)((0, import_node_path25.dirname)(file3), named7);
+    const fileText = reader2.text(path2, file3, ["distributions", name6, "distribution"]);
     if (fileText !== void 0) reader2.merge(parseDistributionFile(fileText, path2));
   }
   return { index: index.value };
@@ -25901,7 +26041,7 @@ async function readIndexed(reader2, workspace, name6, settings3) {
 async function readEntries(workspace, name6) {
   const { distro, root } = workspace;
   const settings3 = distro.distributions[name6];
-  const reader2 = new EntryReader(root);
+  const reader2 = new EntryReader(root, workspace.file);
   const { index, cache } = await readIndexed(reader2, workspace, name6, settings3);
   for (const file3 of settings3.repos) {
     const text8 = reader2.text(file3, workspace.file, ["distributions", name6, "repos"]);
@@ -25938,8 +26078,8 @@ async function readEntries(workspace, name6) {
 }
 
 // ts-src/read/override.ts
-var import_node_fs20 = require("node:fs");
-var import_node_path24 = require("node:path");
+var import_node_fs21 = require("node:fs");
+var import_node_path26 = require("node:path");
 init_diagnostics();
 init_source_entry();
 function parseOverrides(texts) {
@@ -25959,7 +26099,7 @@ function parseOverrides(texts) {
     const [, name6, kind, value2] = m;
     if (overrides.has(name6)) fault4(text8, `'${name6}' is overridden twice`);
     else if (kind === "=") {
-      const folder2 = (0, import_node_path24.resolve)(value2);
+      const folder2 = (0, import_node_path26.resolve)(value2);
       if (isFolder(folder2)) overrides.set(name6, { folder: folder2 });
       else fault4(text8, "there is no such folder");
     } else if (kind === "@") {
@@ -25970,7 +26110,7 @@ function parseOverrides(texts) {
   }
   return diagnostics.length ? bad(...diagnostics) : good(overrides);
 }
-var isFolder = (path2) => (0, import_node_fs20.statSync)(path2, { throwIfNoEntry: false })?.isDirectory() === true;
+var isFolder = (path2) => (0, import_node_fs21.statSync)(path2, { throwIfNoEntry: false })?.isDirectory() === true;
 async function resolveRequest(url2, number7, reporter2) {
   const refs = await resolveRefs(
     url2,
@@ -26118,7 +26258,7 @@ async function pinCommits(distributions, reporter2) {
 
 // ts-src/read/uncommitted.ts
 var import_node_url = require("node:url");
-var import_node_path25 = require("node:path");
+var import_node_path27 = require("node:path");
 init_files();
 init_diagnostics();
 init_urls();
@@ -26127,7 +26267,7 @@ async function warnOfUncommitted(name6, found2, state) {
   const folder2 = localPath2(found2.url);
   const changed2 = folder2 === void 0 ? [] : await uncommittedIn(folder2, found2.commit, state);
   const ours = changed2.filter(
-    (path2) => found2.packages.some((p) => p.path === "" || path2.startsWith(`${p.path}/`)) || path2 === "package.xml" || path2.endsWith("/package.xml") || path2.endsWith("/") && exists((0, import_node_path25.join)(folder2 ?? "", path2, "package.xml"))
+    (path2) => found2.packages.some((p) => p.path === "" || path2.startsWith(`${p.path}/`)) || path2 === "package.xml" || path2.endsWith("/package.xml") || path2.endsWith("/") && exists((0, import_node_path27.join)(folder2 ?? "", path2, "package.xml"))
   );
   if (folder2 === void 0 || !ours.length) return [];
   const shown5 = `${ours.slice(0, 3).join(", ")}${ours.length > 3 ? ` and ${ours.length - 3} more` : ""}`;
@@ -26138,13 +26278,13 @@ async function warnOfUncommitted(name6, found2, state) {
   ];
 }
 async function uncommittedIn(folder2, commit2, state) {
-  if (!exists((0, import_node_path25.join)(folder2, ".git"))) return [];
-  const options5 = { cwd: folder2, env: { GIT_OPTIONAL_LOCKS: "0", GIT_CEILING_DIRECTORIES: (0, import_node_path25.dirname)(folder2) } };
+  if (!exists((0, import_node_path27.join)(folder2, ".git"))) return [];
+  const options5 = { cwd: folder2, env: { GIT_OPTIONAL_LOCKS: "0", GIT_CEILING_DIRECTORIES: (0, import_node_path27.dirname)(folder2) } };
   const head = await git(["rev-parse", "HEAD"], options5);
   if (head.code !== 0 || head.stdout.trim() !== commit2) return [];
   const status = await git(["status", "--porcelain", "-z", "--no-renames", "--ignore-submodules=none"], options5);
   if (status.code !== 0) return [];
-  const own3 = (0, import_node_path25.relative)(folder2, state);
+  const own3 = (0, import_node_path27.relative)(folder2, state);
   return status.stdout.split("\0").map((entry) => entry.slice(3)).filter((path2) => path2 !== "" && path2 !== `${own3}/` && !path2.startsWith(`${own3}/`));
 }
 function localPath2(url2) {
@@ -26164,6 +26304,8 @@ var PackageCollection = class {
   }
   packages = /* @__PURE__ */ new Map();
   diagnostics = [];
+  /** Names of packages whose manifest has errors. */
+  broken = /* @__PURE__ */ new Set();
   places = /* @__PURE__ */ new Map();
   add(p, repository2) {
     const other = this.packages.get(p.name);
@@ -26188,8 +26330,11 @@ var PackageCollection = class {
   }
   addReleased(r, locked2) {
     this.diagnostics.push(...r.manifest.diagnostics);
-    if (!r.manifest.ok) return;
     const { repository: repository2, packageName: packageName2 } = r;
+    if (!r.manifest.ok) {
+      this.broken.add(packageName2);
+      return;
+    }
     const manifest = r.manifest.value;
     if (manifest.name !== packageName2)
       this.diagnostics.push(
@@ -26214,6 +26359,7 @@ var PackageCollection = class {
     );
   }
   addRepository(found2, repository2) {
+    for (const name6 of found2.broken) this.broken.add(name6);
     for (const p of found2.packages)
       this.add(
         {
@@ -26229,7 +26375,7 @@ var PackageCollection = class {
   }
   /** The packages of a folder of the distro repository, as they stand there. */
   addFolder(workspace, folder2) {
-    const read3 = readFolder(workspace.root, folder2);
+    const read3 = readFolder(workspace.root, folder2, (name6) => this.broken.add(name6));
     this.diagnostics.push(
       ...read3.diagnostics.map((d) => {
         if (d.file !== void 0) return d;
@@ -26238,7 +26384,7 @@ var PackageCollection = class {
       })
     );
     if (!read3.ok) return;
-    const url2 = (0, import_node_path26.join)(workspace.root, folder2);
+    const url2 = (0, import_node_path28.join)(workspace.root, folder2);
     for (const p of read3.value)
       this.add(
         {
@@ -26287,12 +26433,33 @@ async function readDistribution(workspace, name6, lock2, overrides, reporter2) {
     const unseen = lock2 ? [] : await warnOfUncommitted(repository2.name, found2.value, workspace.state);
     return { repository: repository2, found: { ...found2, diagnostics: [...found2.diagnostics, ...unseen.map(at2)] } };
   });
+  const unread = [];
   for (const { repository: repository2, found: found2 } of read3) {
     diagnostics.push(...found2.diagnostics);
     if (found2.ok) collection.addRepository(found2.value, repository2);
+    else unread.push(whereOf(repository2));
   }
   for (const folder2 of settings3.folders) collection.addFolder(workspace, folder2);
-  return diagnostics.some((d) => isError(d) && d.code === "lock-repository") ? { ok: false, diagnostics } : good({ name: name6, rosVersion, pythonVersion, packages, repositories: repositories.map((r) => r.name) }, diagnostics);
+  if (!packages.size && !diagnostics.some(isError))
+    diagnostics.push(
+      warning("distribution-empty", `the distribution '${name6}' has no packages`, {
+        file: workspace.file,
+        line: lineOf(workspace.file, ["distributions", name6]),
+        hint: "add repositories to its distribution file, or name .repos files or folders"
+      })
+    );
+  return diagnostics.some((d) => isError(d) && d.code === "lock-repository") ? { ok: false, diagnostics } : good(
+    {
+      name: name6,
+      rosVersion,
+      pythonVersion,
+      packages,
+      repositories: repositories.map((r) => r.name),
+      broken: collection.broken,
+      unread
+    },
+    diagnostics
+  );
 }
 async function readRepository(request) {
   const { workspace, repository: repository2, override, reporter: reporter2 } = request;
@@ -26358,8 +26525,8 @@ function neededNames(distributions) {
 }
 
 // ts-src/read/rosdep-files.ts
-var import_node_fs21 = require("node:fs");
-var import_node_path27 = require("node:path");
+var import_node_fs22 = require("node:fs");
+var import_node_path29 = require("node:path");
 init_files();
 init_diagnostics();
 
@@ -26406,7 +26573,7 @@ function layerRosdep(files, wanted, memory3) {
           error("rosdep-name", `the rule of '${key}' names ${JSON.stringify(wrong.name)}, which is no Debian package`, {
             file: file3,
             line: new Locator(text8).line([key, ...wrong.path]),
-            hint: 'lower case letters, digits, "+", "-" and ".", a letter or digit first (Debian policy 5.6.1)'
+            hint: 'at least two characters: lower case letters, digits, "+", "-" and ".", a letter or digit first (Debian policy 5.6.1)'
           })
         );
         continue;
@@ -26518,10 +26685,10 @@ init_yaml();
 function readRosdep(workspace, wanted) {
   const diagnostics = [];
   const files = workspace.distro.rosdep.flatMap((file3) => {
-    const text8 = readIf((0, import_node_path27.join)(workspace.root, file3));
+    const text8 = readIf((0, import_node_path29.join)(workspace.root, file3));
     if (text8 === void 0)
       diagnostics.push(
-        error("file-missing", `'rosdep' names ${file3}, which is not there`, {
+        error("file-missing", `'rosdep' names ${file3}, which does not exist`, {
           file: workspace.file,
           line: lineOf(workspace.file, ["rosdep"]),
           hint: "rosdep's own files are rosdep/base.yaml and python.yaml of the rosdistro repository: put copies there"
@@ -26532,14 +26699,14 @@ function readRosdep(workspace, wanted) {
   const layered2 = layerRosdep(
     files,
     wanted,
-    wanted && (0, import_node_fs21.existsSync)(workspace.state) ? new ParseCache(workspace.state, "rosdep") : void 0
+    wanted && (0, import_node_fs22.existsSync)(workspace.state) ? new ParseCache(workspace.state, "rosdep") : void 0
   );
   if (diagnostics.length) return bad(...diagnostics, ...layered2.diagnostics);
   return layered2;
 }
 
 // ts-src/read/workspace.ts
-var import_node_path28 = require("node:path");
+var import_node_path30 = require("node:path");
 init_diagnostics();
 init_files();
 async function readWorkspace(file3, given) {
@@ -26551,8 +26718,8 @@ async function readWorkspace(file3, given) {
         hint: "run slipway in a distro repository, name its file with --distro, or make one with `slipway init`"
       })
     );
-  const root = (0, import_node_path28.dirname)(file3);
-  const state = given ?? (0, import_node_path28.join)(root, ".slipway");
+  const root = (0, import_node_path30.dirname)(file3);
+  const state = given ?? (0, import_node_path30.join)(root, ".slipway");
   const memory3 = new ParseCache(state, "distro");
   let distro = memory3.get(text8);
   if (!distro) {
@@ -26565,16 +26732,20 @@ async function readWorkspace(file3, given) {
   return good({ root, file: file3, state, distro, urlBase: root });
 }
 
+// ts-src/cli/planning.ts
+init_yaml();
+
 // ts-src/read/underlay.ts
-var import_node_fs22 = require("node:fs");
-var import_node_path29 = require("node:path");
-var import_node_zlib5 = require("node:zlib");
 var import_node_fs23 = require("node:fs");
+var import_node_path31 = require("node:path");
+var import_node_zlib5 = require("node:zlib");
+var import_node_fs24 = require("node:fs");
 init_diagnostics();
 init_digest();
 init_names();
 init_files();
 init_process();
+init_yaml();
 var idOf = (platform3, { uri: uri2, suite: suite2, components, key }) => sha256(JSON.stringify([uri2, suite2, components, key, platform3.architectures[0]])).slice(0, 24);
 async function readUnderlays(workspace, kept4) {
   const diagnostics = [];
@@ -26594,7 +26765,9 @@ async function readUnderlays(workspace, kept4) {
           ...read3.diagnostics.map((d) => ({
             ...d,
             message: `underlay '${name6}' of platform '${platformName}': ${d.message}`,
-            file: workspace.file
+            file: workspace.file,
+            line: lineOf(workspace.file, ["platforms", platformName, "underlays", name6]) ?? 1,
+            hint: d.hint ?? "check `uri` and `suite`, and that this machine reaches the server"
           }))
         );
     }
@@ -26603,21 +26776,26 @@ async function readUnderlays(workspace, kept4) {
 }
 async function readRepository2(workspace, platform3, underlay2) {
   const base = `${underlay2.uri.replace(/\/$/, "")}/dists/${underlay2.suite}`;
-  const folder2 = (0, import_node_path29.join)(workspace.state, "underlays", sha256(`${base} ${underlay2.key ?? ""}`).slice(0, 24));
-  (0, import_node_fs22.mkdirSync)(folder2, { recursive: true });
-  const inRelease = temporaryBeside((0, import_node_path29.join)(folder2, "InRelease"));
+  const folder2 = (0, import_node_path31.join)(workspace.state, "underlays", sha256(`${base} ${underlay2.key ?? ""}`).slice(0, 24));
+  (0, import_node_fs23.mkdirSync)(folder2, { recursive: true });
+  const inRelease = temporaryBeside((0, import_node_path31.join)(folder2, "InRelease"));
   try {
     const got = await download(`${base}/InRelease`, inRelease);
     if (!got.ok) return got;
-    const key = underlay2.key ? (0, import_node_path29.join)(workspace.keyRoot ?? workspace.root, underlay2.key) : void 0;
+    const key = underlay2.key ? (0, import_node_path31.join)(workspace.keyRoot ?? workspace.root, underlay2.key) : void 0;
     if (!key && !underlay2.trusted) return bad(error("archive-trust", "it has no key"));
     if (key) {
-      if (!exists(key)) return bad(error("file-missing", `its key ${underlay2.key} is not there`));
+      if (!exists(key))
+        return bad(
+          error("file-missing", `its key ${underlay2.key} does not exist`, {
+            hint: "put the public key of the repository there; the path is relative to distro.yaml"
+          })
+        );
       const ring = `${inRelease}.gpg`;
-      const bytes = (0, import_node_fs23.readFileSync)(key);
+      const bytes = (0, import_node_fs24.readFileSync)(key);
       const dearmored = bytes.toString("latin1").includes("-----BEGIN PGP") ? await run("gpg", ["--batch", "--yes", "--dearmor", "--output", ring, key]) : await run("cp", [key, ring]);
       const checked = dearmored.code === 0 ? await run("gpgv", ["--keyring", ring, inRelease]) : dearmored;
-      (0, import_node_fs22.rmSync)(ring, { force: true });
+      (0, import_node_fs23.rmSync)(ring, { force: true });
       if (checked.code !== 0)
         return bad(
           error(
@@ -26627,7 +26805,7 @@ async function readRepository2(workspace, platform3, underlay2) {
           )
         );
     }
-    const release2 = (0, import_node_fs23.readFileSync)(inRelease, "utf8");
+    const release2 = (0, import_node_fs24.readFileSync)(inRelease, "utf8");
     const architecture3 = platform3.architectures[0];
     const versions = /* @__PURE__ */ new Map();
     for (const component2 of underlay2.components) {
@@ -26645,7 +26823,7 @@ async function readRepository2(workspace, platform3, underlay2) {
     }
     return good(versions);
   } finally {
-    (0, import_node_fs22.rmSync)(inRelease, { force: true });
+    (0, import_node_fs23.rmSync)(inRelease, { force: true });
   }
 }
 async function readIndex2(base, release2, path2, folder2) {
@@ -26663,7 +26841,7 @@ async function readIndex2(base, release2, path2, folder2) {
     const name6 = `${path2}/Packages${ending}`;
     const digest4 = digests.get(name6);
     if (!digest4) continue;
-    const kept4 = (0, import_node_path29.join)(folder2, digest4);
+    const kept4 = (0, import_node_path31.join)(folder2, digest4);
     const text8 = readIf(kept4);
     if (text8 !== void 0) return good(text8);
     const file3 = temporaryBeside(kept4);
@@ -26684,11 +26862,11 @@ async function readIndex2(base, release2, path2, folder2) {
             `can't unpack ${base}/${name6}: ${unpacked2.stderr.trim() || `xz ended with ${unpacked2.signal ?? unpacked2.code}`}`
           )
         );
-      const whole3 = unpacked2?.stdout ?? (ending === ".gz" ? (0, import_node_zlib5.gunzipSync)((0, import_node_fs23.readFileSync)(file3)) : (0, import_node_fs23.readFileSync)(file3)).toString("utf8");
+      const whole3 = unpacked2?.stdout ?? (ending === ".gz" ? (0, import_node_zlib5.gunzipSync)((0, import_node_fs24.readFileSync)(file3)) : (0, import_node_fs24.readFileSync)(file3)).toString("utf8");
       writeWhole(kept4, whole3);
       return good(whole3);
     } finally {
-      (0, import_node_fs22.rmSync)(file3, { force: true });
+      (0, import_node_fs23.rmSync)(file3, { force: true });
     }
   }
   return bad(error("underlay-index", `${base} has no index of ${path2}`));
@@ -26726,10 +26904,10 @@ var reporter = {
 `)
 };
 async function openWorkspace(values) {
-  const read3 = await readWorkspace(findDistro(values), values.state === void 0 ? void 0 : (0, import_node_path30.resolve)(values.state));
+  const read3 = await readWorkspace(findDistro(values), values.state === void 0 ? void 0 : (0, import_node_path32.resolve)(values.state));
   if (!read3.ok) return read3;
-  const root = (0, import_node_path30.resolve)(read3.value.root);
-  return good({ ...read3.value, root, state: (0, import_node_path30.resolve)(read3.value.state), urlBase: root });
+  const root = (0, import_node_path32.resolve)(read3.value.root);
+  return good({ ...read3.value, root, state: (0, import_node_path32.resolve)(read3.value.state), urlBase: root });
 }
 async function readAndPlan(values, packages, options5 = {}) {
   const inputs = await readValues(values, packages, options5);
@@ -26786,6 +26964,7 @@ function planInputs({ workspace, lock: lock2, distributions, rosdep, underlays, 
   const made2 = makePlan({
     distro: workspace.distro,
     distroFile: workspace.file,
+    distroLine: (path2) => lineOf(workspace.file, path2),
     stamp,
     distributions,
     rosdep,
@@ -26800,7 +26979,7 @@ async function planWorkspace(workspace, lock2, selection) {
   const inputs = await readInputs(workspace, lock2, nothing3, selection.distributions);
   return inputs.ok ? planInputs(inputs.value, selection) : inputs;
 }
-var factsOf = ({ workspace }) => settingsFacts(workspace.distro, (file3) => sha256(readIf((0, import_node_path30.join)(workspace.root, file3), "latin1") ?? ""));
+var factsOf = ({ workspace }) => settingsFacts(workspace.distro, (file3) => sha256(readIf((0, import_node_path32.join)(workspace.root, file3), "latin1") ?? ""));
 async function comparePlanned(before, after) {
   await pinFolders(before);
   await pinFolders(after);
@@ -26818,7 +26997,7 @@ async function pinFolders({ workspace, plan: plan2 }) {
       (p, i) => p.source = {
         ...p.source,
         ...pinned.ok ? { tree: pinned.value[i].tree } : {},
-        url: (0, import_node_path30.join)(workspace.urlBase, (0, import_node_path30.relative)(workspace.root, folder2))
+        url: (0, import_node_path32.join)(workspace.urlBase, (0, import_node_path32.relative)(workspace.root, folder2))
       }
     );
   }
@@ -26827,15 +27006,15 @@ var nothing3 = /* @__PURE__ */ new Map();
 async function planAt(workspace, ref2, selection) {
   const folder2 = await checkoutRef(workspace.root, ref2, workspace.state);
   if (!folder2.ok) return folder2;
-  const file3 = (0, import_node_path30.join)(
+  const file3 = (0, import_node_path32.join)(
     folder2.value.folder,
-    (0, import_node_path30.relative)(folder2.value.top, workspace.root),
-    (0, import_node_path30.relative)(workspace.root, (0, import_node_path30.resolve)(workspace.file))
+    (0, import_node_path32.relative)(folder2.value.top, workspace.root),
+    (0, import_node_path32.relative)(workspace.root, (0, import_node_path32.resolve)(workspace.file))
   );
   const read3 = await readWorkspace(file3, workspace.state);
   if (!read3.ok) return read3;
   const then = { ...read3.value, urlBase: workspace.urlBase };
-  const lockFile = (0, import_node_path30.join)(then.root, "lock.yaml");
+  const lockFile = (0, import_node_path32.join)(then.root, "lock.yaml");
   const lock2 = exists(lockFile) ? await readLock2(lockFile, then.state) : void 0;
   if (lock2 && !lock2.ok) return lock2;
   return planWorkspace(then, lock2?.value, selection);
@@ -26881,7 +27060,7 @@ file: headers, messages, CMake files, and of shared libraries the symbols. Where
       writeMessage("slipway abi: name two builds\n");
       return exit.usage;
     }
-    const folder2 = (0, import_node_fs24.mkdtempSync)((0, import_node_path31.join)((0, import_node_os3.tmpdir)(), "slipway-abi-"));
+    const folder2 = (0, import_node_fs25.mkdtempSync)((0, import_node_path33.join)((0, import_node_os3.tmpdir)(), "slipway-abi-"));
     try {
       let store2;
       if (builds.some((b) => !b.endsWith(".deb"))) {
@@ -26905,18 +27084,18 @@ file: headers, messages, CMake files, and of shared libraries the symbols. Where
 ` : renderAbi(changes, details));
       return changes.length ? exit.failed : exit.ok;
     } finally {
-      (0, import_node_fs24.rmSync)(folder2, { recursive: true, force: true });
+      (0, import_node_fs25.rmSync)(folder2, { recursive: true, force: true });
     }
   }
 });
 async function filesOf(store2, build4) {
   if (build4.endsWith(".deb")) {
-    if (!(0, import_node_fs24.existsSync)(build4)) return bad(error("file-missing", "there is no such package", { file: build4 }));
+    if (!(0, import_node_fs25.existsSync)(build4)) return bad(error("file-missing", "there is no such package", { file: build4 }));
     const symbols = build4.replace(
       /^(.*\/)?([^/_]+)_/,
       (_, at2, name6) => `${at2 ?? ""}${name6}-dbgsym_`
     );
-    return good([(0, import_node_path31.resolve)(build4), ...(0, import_node_fs24.existsSync)(symbols) ? [(0, import_node_path31.resolve)(symbols)] : []]);
+    return good([(0, import_node_path33.resolve)(build4), ...(0, import_node_fs25.existsSync)(symbols) ? [(0, import_node_path33.resolve)(symbols)] : []]);
   }
   const record3 = /^[0-9a-f]{8,64}$/.test(build4) ? await recordOf(store2, build4) : void 0;
   if (!record3)
@@ -26936,7 +27115,7 @@ async function recordOf(store2, prefix) {
 }
 
 // ts-src/cli/jobs.ts
-var import_node_path32 = require("node:path");
+var import_node_path34 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -27132,7 +27311,7 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
     };
     const made2 = format === "casc" ? renderJobsCasc(input) : renderJobDsl(input);
     if (values.output !== void 0) {
-      writeWhole((0, import_node_path32.resolve)(values.output), made2);
+      writeWhole((0, import_node_path34.resolve)(values.output), made2);
       const count3 = input.repositories.length + (input.farmUrl === void 0 ? 1 : 2);
       writeMessage(`wrote ${values.output}: the jobs of ${count3} repositories
 `);
@@ -27142,8 +27321,8 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
 });
 
 // ts-src/cli/build.ts
-var import_node_fs72 = require("node:fs");
-var import_node_path90 = require("node:path");
+var import_node_fs73 = require("node:fs");
+var import_node_path92 = require("node:path");
 init_diagnostics();
 
 // ts-src/render/summary.ts
@@ -27215,7 +27394,7 @@ function renderHeadline(title, results, faults5, abi2 = [], more = []) {
 `;
 }
 function renderOutlook({ cached: cached3, todo, open: open3 }) {
-  return `${cached3} cached, ${todo} to do${open3 ? `, ${open3} that depend on what these turn out to be` : ""}`;
+  return `${cached3} cached, ${todo} to do${open3 ? `, ${open3} to be decided by their results` : ""}`;
 }
 function renderForetold(results) {
   const lines = results.flatMap((t) => {
@@ -27234,8 +27413,8 @@ function renderEvent(t, done, total) {
 }
 
 // ts-src/sandbox/doctor.ts
-var import_node_fs28 = require("node:fs");
-var import_node_path35 = require("node:path");
+var import_node_fs29 = require("node:fs");
+var import_node_path37 = require("node:path");
 var import_node_os5 = require("node:os");
 init_diagnostics();
 init_sizes();
@@ -27243,8 +27422,8 @@ init_files();
 init_process();
 
 // ts-src/sandbox/archive.ts
-var import_node_fs25 = require("node:fs");
-var import_node_path33 = require("node:path");
+var import_node_fs26 = require("node:fs");
+var import_node_path35 = require("node:path");
 init_files();
 var keyrings = {
   debian: "/usr/share/keyrings/debian-archive-keyring.gpg",
@@ -27252,18 +27431,18 @@ var keyrings = {
 };
 var pockets = { debian: ["", "-updates", "-security"], ubuntu: ["", "-updates", "-security"] };
 function hostSources(platform3, root = "/") {
-  const folder2 = (0, import_node_path33.join)(root, "etc/apt/sources.list.d");
+  const folder2 = (0, import_node_path35.join)(root, "etc/apt/sources.list.d");
   let names4 = [];
   try {
-    names4 = (0, import_node_fs25.readdirSync)(folder2).sort();
+    names4 = (0, import_node_fs26.readdirSync)(folder2).sort();
   } catch {
   }
   const found2 = [
-    readIf((0, import_node_path33.join)(root, "etc/apt/sources.list")) ?? "",
-    ...names4.filter((n) => n.endsWith(".list")).map((n) => readIf((0, import_node_path33.join)(folder2, n)) ?? "")
+    readIf((0, import_node_path35.join)(root, "etc/apt/sources.list")) ?? "",
+    ...names4.filter((n) => n.endsWith(".list")).map((n) => readIf((0, import_node_path35.join)(folder2, n)) ?? "")
   ].flatMap(parseOneLine);
   for (const n of names4.filter((n2) => n2.endsWith(".sources")))
-    found2.push(...parseDeb822(readIf((0, import_node_path33.join)(folder2, n)) ?? ""));
+    found2.push(...parseDeb822(readIf((0, import_node_path35.join)(folder2, n)) ?? ""));
   const suites = pockets[platform3.os].map((p) => platform3.release + p);
   const own3 = found2.filter(
     (s) => suites.includes(s.suite.replace("/updates", "-security")) && (!s.signedBy || s.signedBy.startsWith(keyrings[platform3.os].replace(/\.gpg$/, "")))
@@ -27309,7 +27488,7 @@ function baseSources(platform3, distroRoot, hostRoot = "/") {
   const { mirror: mirror2 } = platform3;
   if (mirror2) {
     const usual = mirror2.trusted ? void 0 : keyrings[platform3.os];
-    const signedBy = mirror2.key ? (0, import_node_path33.join)(distroRoot, mirror2.key) : usual;
+    const signedBy = mirror2.key ? (0, import_node_path35.join)(distroRoot, mirror2.key) : usual;
     return {
       from: "mirror",
       lines: (mirror2.suites ?? [platform3.release]).map(
@@ -27329,7 +27508,7 @@ function baseSources(platform3, distroRoot, hostRoot = "/") {
 var underlaySources = (platform3, distroRoot) => Object.entries(platform3.underlays).sort(([a], [b]) => a < b ? -1 : 1).flatMap(([, u]) => {
   if (!u.uri) return [];
   const trust2 = u.trusted ? "[trusted=yes] " : "";
-  const signed = u.key ? `[signed-by=${(0, import_node_path33.join)(distroRoot, u.key)}] ` : trust2;
+  const signed = u.key ? `[signed-by=${(0, import_node_path35.join)(distroRoot, u.key)}] ` : trust2;
   return [`deb ${signed}${u.uri} ${u.suite} ${u.components.join(" ")}`];
 });
 var taskHooks = [
@@ -27377,8 +27556,8 @@ function mmdebstrapCommand(platform3, architecture3, sources, folder2, options5)
 
 // ts-src/sandbox/control-groups.ts
 var import_node_crypto4 = require("node:crypto");
-var import_node_fs26 = require("node:fs");
-var import_node_path34 = require("node:path");
+var import_node_fs27 = require("node:fs");
+var import_node_path36 = require("node:path");
 var mountRoot = "/sys/fs/cgroup";
 var found;
 function controlGroups() {
@@ -27386,27 +27565,27 @@ function controlGroups() {
 }
 function unified() {
   try {
-    const offered = (0, import_node_fs26.readFileSync)((0, import_node_path34.join)(mountRoot, "cgroup.controllers"), "utf8").trim().split(" ");
+    const offered = (0, import_node_fs27.readFileSync)((0, import_node_path36.join)(mountRoot, "cgroup.controllers"), "utf8").trim().split(" ");
     if (!["memory", "pids"].every((c) => offered.includes(c))) return void 0;
-    (0, import_node_fs26.writeFileSync)((0, import_node_path34.join)(mountRoot, "cgroup.subtree_control"), "+memory +pids");
+    (0, import_node_fs27.writeFileSync)((0, import_node_path36.join)(mountRoot, "cgroup.subtree_control"), "+memory +pids");
     const hierarchy = { root: mountRoot, version: 2, controllers: ["memory", "pids"] };
     return usable(hierarchy) ? [hierarchy] : void 0;
   } catch {
     return void 0;
   }
 }
-var separate = () => ["memory", "pids"].map((c) => ({ root: ownGroup(c), version: 1, controllers: [c] })).filter((h) => (0, import_node_fs26.existsSync)((0, import_node_path34.join)(h.root, "cgroup.procs")) && usable(h));
+var separate = () => ["memory", "pids"].map((c) => ({ root: ownGroup(c), version: 1, controllers: [c] })).filter((h) => (0, import_node_fs27.existsSync)((0, import_node_path36.join)(h.root, "cgroup.procs")) && usable(h));
 function ownGroup(controller) {
-  const line2 = (0, import_node_fs26.readFileSync)("/proc/self/cgroup", "utf8").split("\n").find((l) => l.split(":")[1]?.split(",").includes(controller));
-  const own3 = (0, import_node_path34.join)(mountRoot, controller, line2?.split(":").slice(2).join(":") ?? "");
-  return (0, import_node_fs26.existsSync)((0, import_node_path34.join)(own3, "cgroup.procs")) ? own3 : (0, import_node_path34.join)(mountRoot, controller);
+  const line2 = (0, import_node_fs27.readFileSync)("/proc/self/cgroup", "utf8").split("\n").find((l) => l.split(":")[1]?.split(",").includes(controller));
+  const own3 = (0, import_node_path36.join)(mountRoot, controller, line2?.split(":").slice(2).join(":") ?? "");
+  return (0, import_node_fs27.existsSync)((0, import_node_path36.join)(own3, "cgroup.procs")) ? own3 : (0, import_node_path36.join)(mountRoot, controller);
 }
 function usable(hierarchy) {
   sweep(hierarchy);
-  const group = (0, import_node_path34.join)(hierarchy.root, name4());
+  const group = (0, import_node_path36.join)(hierarchy.root, name4());
   try {
-    (0, import_node_fs26.mkdirSync)(group);
-    (0, import_node_fs26.rmdirSync)(group);
+    (0, import_node_fs27.mkdirSync)(group);
+    (0, import_node_fs27.rmdirSync)(group);
     return true;
   } catch {
     return false;
@@ -27415,16 +27594,16 @@ function usable(hierarchy) {
 var name4 = () => `slipway-${process.pid}-${(0, import_node_crypto4.randomBytes)(4).toString("hex")}`;
 function sweep({ root }) {
   try {
-    for (const entry of (0, import_node_fs26.readdirSync)(root)) {
+    for (const entry of (0, import_node_fs27.readdirSync)(root)) {
       const pid = /^slipway-(\d+)-[0-9a-f]{8}$/.exec(entry)?.[1];
-      if (pid && !(0, import_node_fs26.existsSync)(`/proc/${pid}`)) remove((0, import_node_path34.join)(root, entry));
+      if (pid && !(0, import_node_fs27.existsSync)(`/proc/${pid}`)) remove((0, import_node_path36.join)(root, entry));
     }
   } catch {
   }
 }
 function remove(group) {
   try {
-    (0, import_node_fs26.rmdirSync)(group);
+    (0, import_node_fs27.rmdirSync)(group);
   } catch {
   }
 }
@@ -27435,10 +27614,10 @@ function openGroup(limits2) {
   const made2 = [];
   try {
     for (const hierarchy of hierarchies) {
-      const folder2 = (0, import_node_path34.join)(hierarchy.root, own3);
-      (0, import_node_fs26.mkdirSync)(folder2);
+      const folder2 = (0, import_node_path36.join)(hierarchy.root, own3);
+      (0, import_node_fs27.mkdirSync)(folder2);
       made2.push({ folder: folder2, hierarchy });
-      if (hierarchy.controllers.includes("pids")) (0, import_node_fs26.writeFileSync)((0, import_node_path34.join)(folder2, "pids.max"), String(limits2.processes));
+      if (hierarchy.controllers.includes("pids")) (0, import_node_fs27.writeFileSync)((0, import_node_path36.join)(folder2, "pids.max"), String(limits2.processes));
       if (hierarchy.controllers.includes("memory")) limitMemory(folder2, hierarchy.version, limits2.memory);
     }
   } catch {
@@ -27455,14 +27634,14 @@ function openGroup(limits2) {
   };
 }
 function limitMemory(folder2, version3, bytes) {
-  (0, import_node_fs26.writeFileSync)((0, import_node_path34.join)(folder2, version3 === 2 ? "memory.max" : "memory.limit_in_bytes"), String(bytes));
-  const swap = (0, import_node_path34.join)(folder2, version3 === 2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes");
-  if ((0, import_node_fs26.existsSync)(swap)) (0, import_node_fs26.writeFileSync)(swap, version3 === 2 ? "0" : String(bytes));
+  (0, import_node_fs27.writeFileSync)((0, import_node_path36.join)(folder2, version3 === 2 ? "memory.max" : "memory.limit_in_bytes"), String(bytes));
+  const swap = (0, import_node_path36.join)(folder2, version3 === 2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes");
+  if ((0, import_node_fs27.existsSync)(swap)) (0, import_node_fs27.writeFileSync)(swap, version3 === 2 ? "0" : String(bytes));
 }
 function limitMet(folder2, { version: version3, controllers }) {
   const count3 = (file3, key) => {
     try {
-      return Number(new RegExp(`^${key} (\\d+)$`, "m").exec((0, import_node_fs26.readFileSync)((0, import_node_path34.join)(folder2, file3), "utf8"))?.[1] ?? 0);
+      return Number(new RegExp(`^${key} (\\d+)$`, "m").exec((0, import_node_fs27.readFileSync)((0, import_node_path36.join)(folder2, file3), "utf8"))?.[1] ?? 0);
     } catch {
       return 0;
     }
@@ -27473,7 +27652,7 @@ function limitMet(folder2, { version: version3, controllers }) {
 }
 
 // ts-src/sandbox/limits.ts
-var import_node_fs27 = require("node:fs");
+var import_node_fs28 = require("node:fs");
 var import_node_os4 = require("node:os");
 var defaultLimits = () => ({
   memory: Math.floor((0, import_node_os4.totalmem)() * 0.75),
@@ -27496,7 +27675,7 @@ function taskLimits(state, machine, own3 = {}) {
 }
 function defaultDisk(state) {
   try {
-    const { bavail, bsize } = (0, import_node_fs27.statfsSync)(state);
+    const { bavail, bsize } = (0, import_node_fs28.statfsSync)(state);
     return Math.min(mostDisk, Math.floor(bavail * bsize / 2));
   } catch {
     return mostDisk;
@@ -27556,7 +27735,7 @@ var keyrings2 = {
   debian: { file: keyrings.debian, package: "debian-archive-keyring" },
   ubuntu: { file: keyrings.ubuntu, package: "ubuntu-keyring" }
 };
-var inPath = (command2) => [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin"].some((d) => d && (0, import_node_fs28.existsSync)((0, import_node_path35.join)(d, command2)));
+var inPath = (command2) => [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin"].some((d) => d && (0, import_node_fs29.existsSync)((0, import_node_path37.join)(d, command2)));
 var appArmorProfile = "abi <abi/4.0>,\\ninclude <tunables/global>\\nprofile slipway-unshare /usr/bin/unshare flags=(unconfined) {\\n  userns,\\n}\\n";
 function dockerPackages(known3) {
   return known3("docker-cli") ? ["docker.io", "docker-cli"] : ["docker.io"];
@@ -27586,7 +27765,7 @@ var roomFindings = (at2, room) => room >= roomNeeded ? [] : [
 function describeMachine(state) {
   const limits2 = defaultLimits();
   let at2 = state;
-  while (!(0, import_node_fs28.existsSync)(at2) && (0, import_node_path35.dirname)(at2) !== at2) at2 = (0, import_node_path35.dirname)(at2);
+  while (!(0, import_node_fs29.existsSync)(at2) && (0, import_node_path37.dirname)(at2) !== at2) at2 = (0, import_node_path37.dirname)(at2);
   const groups = controlGroups();
   const counted = groups.some((h) => h.controllers.includes("memory")) ? `counted by control groups (version ${groups[0]?.version ?? 1})` : "for each process (this machine gives slipway no control group of memory)";
   const counting = groups.some((h) => h.controllers.includes("pids")) || countsProcesses();
@@ -27596,7 +27775,7 @@ function describeMachine(state) {
   ];
   const findings = [];
   try {
-    const { bavail, bsize } = (0, import_node_fs28.statfsSync)(at2);
+    const { bavail, bsize } = (0, import_node_fs29.statfsSync)(at2);
     const room = bavail * bsize;
     lines.push(`room in ${at2}: ${sizeText(room)}`);
     findings.push(...roomFindings(at2, room));
@@ -27629,7 +27808,7 @@ async function examine(driver, systems) {
       });
   for (const os of new Set(systems)) {
     const ring = keyrings2[os];
-    if (!(0, import_node_fs28.existsSync)(ring.file))
+    if (!(0, import_node_fs29.existsSync)(ring.file))
       findings.push({ what: `the keyring of ${os}'s archive is not installed`, ...await keyringFix(ring) });
   }
   if (plain5 && driver === "unshare") {
@@ -27690,7 +27869,7 @@ async function missingTools(driver, plan2) {
   const plain5 = process.getuid() !== 0;
   const lacking2 = toolsFor(driver, plain5).filter((t) => !inPath(t.command));
   const systems = plan2.scopes.flatMap((s) => s.targets.map((t) => t.os));
-  const rings = [...new Set(systems)].map((os) => keyrings2[os]).filter((ring) => !(0, import_node_fs28.existsSync)(ring.file));
+  const rings = [...new Set(systems)].map((os) => keyrings2[os]).filter((ring) => !(0, import_node_fs29.existsSync)(ring.file));
   const names4 = [...new Set([...lacking2, ...rings].map((t) => t.package))].sort();
   const refused4 = !names4.length && plain5 && driver === "unshare" ? await refusedNamespaces() : void 0;
   if (refused4)
@@ -27712,50 +27891,50 @@ async function missingTools(driver, plan2) {
 
 // ts-src/sandbox/scratch.ts
 var import_node_crypto5 = require("node:crypto");
-var import_node_fs29 = require("node:fs");
-var import_node_path36 = require("node:path");
+var import_node_fs30 = require("node:fs");
+var import_node_path38 = require("node:path");
 init_process();
 var session;
 var locks = [];
-var useLock = (state) => (0, import_node_path36.join)(state, "use.lock");
+var useLock = (state) => (0, import_node_path38.join)(state, "use.lock");
 async function openScratch(state, driver, say) {
-  const all = (0, import_node_path36.join)(state, "work");
-  (0, import_node_fs29.mkdirSync)(all, { recursive: true });
+  const all = (0, import_node_path38.join)(state, "work");
+  (0, import_node_fs30.mkdirSync)(all, { recursive: true });
   const waiting2 = () => say?.(`waiting for a clean-up of ${state}`);
   locks = [await shareMutex(useLock(state), waiting2)];
-  for (const name7 of (0, import_node_fs29.readdirSync)(all)) {
+  for (const name7 of (0, import_node_fs30.readdirSync)(all)) {
     if (name7.endsWith(".lock")) continue;
-    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path36.join)(all, `${name7}.lock`), "true"]);
+    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path38.join)(all, `${name7}.lock`), "true"]);
     if (free.code !== 0) continue;
-    await driver.remove((0, import_node_path36.join)(all, name7));
-    (0, import_node_fs29.rmSync)((0, import_node_path36.join)(all, `${name7}.lock`), { force: true });
+    await driver.remove((0, import_node_path38.join)(all, name7));
+    (0, import_node_fs30.rmSync)((0, import_node_path38.join)(all, `${name7}.lock`), { force: true });
   }
   const name6 = `${process.pid}-${(0, import_node_crypto5.randomBytes)(4).toString("hex")}`;
-  locks.push(await holdMutex((0, import_node_path36.join)(all, `${name6}.lock`)));
-  session = (0, import_node_path36.join)(all, name6);
-  (0, import_node_fs29.mkdirSync)(session, { recursive: true });
+  locks.push(await holdMutex((0, import_node_path38.join)(all, `${name6}.lock`)));
+  session = (0, import_node_path38.join)(all, name6);
+  (0, import_node_fs30.mkdirSync)(session, { recursive: true });
 }
 function newScratch(state) {
-  const folder2 = (0, import_node_path36.join)(session ?? (0, import_node_path36.join)(state, "work", `single-${process.pid}`), (0, import_node_crypto5.randomBytes)(6).toString("hex"));
-  (0, import_node_fs29.mkdirSync)(folder2, { recursive: true });
+  const folder2 = (0, import_node_path38.join)(session ?? (0, import_node_path38.join)(state, "work", `single-${process.pid}`), (0, import_node_crypto5.randomBytes)(6).toString("hex"));
+  (0, import_node_fs30.mkdirSync)(folder2, { recursive: true });
   return folder2;
 }
 async function closeScratch(driver) {
   if (!session) return;
   try {
-    (0, import_node_fs29.rmdirSync)(session);
+    (0, import_node_fs30.rmdirSync)(session);
   } catch {
     await driver.remove(session);
   }
-  (0, import_node_fs29.rmSync)(`${session}.lock`, { force: true });
+  (0, import_node_fs30.rmSync)(`${session}.lock`, { force: true });
   session = void 0;
   await Promise.all(locks.map((release2) => release2()));
   locks = [];
 }
 
 // ts-src/engine/build/source-package.ts
-var import_node_fs34 = require("node:fs");
-var import_node_path41 = require("node:path");
+var import_node_fs35 = require("node:fs");
+var import_node_path43 = require("node:path");
 init_files();
 init_process();
 init_digest();
@@ -27802,8 +27981,8 @@ var failed = (reason) => ({ state: "failed", reason });
 var lost = (packages) => ({ state: "lost", packages });
 
 // ts-src/engine/build/packaging.ts
-var import_node_fs31 = require("node:fs");
-var import_node_path38 = require("node:path");
+var import_node_fs32 = require("node:fs");
+var import_node_path40 = require("node:path");
 
 // ts-src/io/bounded.ts
 var import_node_vm = require("node:vm");
@@ -27840,8 +28019,8 @@ init_diagnostics();
 init_names();
 
 // ts-src/inspect/notices.ts
-var import_node_fs30 = require("node:fs");
-var import_node_path37 = require("node:path");
+var import_node_fs31 = require("node:fs");
+var import_node_path39 = require("node:path");
 var mostFiles3 = 3e3;
 var mostNotices = 60;
 var beginning2 = 3e3;
@@ -27854,7 +28033,7 @@ function copyrightNotices(root) {
     if (found2.size >= mostNotices) break;
     let text8;
     try {
-      text8 = readStart((0, import_node_path37.join)(root, path2), beginning2);
+      text8 = readStart((0, import_node_path39.join)(root, path2), beginning2);
     } catch {
       continue;
     }
@@ -27883,7 +28062,7 @@ function filesToRead(root) {
     const folder2 = folders2[at2] ?? "";
     let entries2;
     try {
-      entries2 = (0, import_node_fs30.readdirSync)((0, import_node_path37.join)(root, folder2), { withFileTypes: true });
+      entries2 = (0, import_node_fs31.readdirSync)((0, import_node_path39.join)(root, folder2), { withFileTypes: true });
     } catch {
       continue;
     }
@@ -28538,14 +28717,14 @@ function systemFilesIn(source2, files) {
 `).join("") };
 }
 function writeReadable(folder2, files) {
-  (0, import_node_fs31.mkdirSync)(folder2, { recursive: true });
-  (0, import_node_fs31.chmodSync)(folder2, 493);
+  (0, import_node_fs32.mkdirSync)(folder2, { recursive: true });
+  (0, import_node_fs32.chmodSync)(folder2, 493);
   for (const [name6, data] of Object.entries(files)) {
-    (0, import_node_fs31.writeFileSync)((0, import_node_path38.join)(folder2, name6), data);
-    (0, import_node_fs31.chmodSync)((0, import_node_path38.join)(folder2, name6), 420);
+    (0, import_node_fs32.writeFileSync)((0, import_node_path40.join)(folder2, name6), data);
+    (0, import_node_fs32.chmodSync)((0, import_node_path40.join)(folder2, name6), 420);
   }
 }
-var writeTestFiles = (recipe2) => writeReadable((0, import_node_path38.join)(recipe2, "schemas"), manifestSchemas);
+var writeTestFiles = (recipe2) => writeReadable((0, import_node_path40.join)(recipe2, "schemas"), manifestSchemas);
 function versionOf(options5, { graph: graph2, package: p, repeat }) {
   if (repeat) return repeat.version;
   const held = options5.channelVersion(graph2.scope, graph2.target, p.debian);
@@ -28566,10 +28745,10 @@ var largestText = 8 << 20;
 function firstText(source2, names4) {
   for (const name6 of names4) {
     try {
-      const path2 = (0, import_node_fs31.realpathSync)((0, import_node_path38.join)(source2, name6));
-      if (!path2.startsWith(`${(0, import_node_fs31.realpathSync)(source2)}/`)) continue;
-      const stat2 = (0, import_node_fs31.statSync)(path2);
-      if (stat2.isFile() && stat2.size <= largestText) return (0, import_node_fs31.readFileSync)(path2);
+      const path2 = (0, import_node_fs32.realpathSync)((0, import_node_path40.join)(source2, name6));
+      if (!path2.startsWith(`${(0, import_node_fs32.realpathSync)(source2)}/`)) continue;
+      const stat2 = (0, import_node_fs32.statSync)(path2);
+      if (stat2.isFile() && stat2.size <= largestText) return (0, import_node_fs32.readFileSync)(path2);
     } catch {
     }
   }
@@ -28578,21 +28757,21 @@ function firstText(source2, names4) {
 var stampOfBuild = (options5, request) => request.repeat?.stamp ?? stampOfVersion(versionOf(options5, request)) ?? options5.stamp;
 
 // ts-src/engine/build/source.ts
-var import_node_fs33 = require("node:fs");
-var import_node_path40 = require("node:path");
+var import_node_fs34 = require("node:fs");
+var import_node_path42 = require("node:path");
 init_process();
 init_digest();
 
 // ts-src/store/sources.ts
-var import_node_fs32 = require("node:fs");
-var import_node_path39 = require("node:path");
+var import_node_fs33 = require("node:fs");
+var import_node_path41 = require("node:path");
 init_process();
 var nameOf2 = (tree) => `sources/${tree.slice(0, 2)}/${tree}.json`;
 var hasSource = async (store2, tree) => isStoredFile(await store2.readJson(nameOf2(tree)));
-var keptSources = async (store2) => new Set((await store2.names("sources")).map((name6) => (0, import_node_path39.basename)(name6, ".json")));
+var keptSources = async (store2) => new Set((await store2.names("sources")).map((name6) => (0, import_node_path41.basename)(name6, ".json")));
 async function keepSource(store2, tree, folder2, work2) {
-  const archive = (0, import_node_path39.join)(work2, `${tree}.tar.gz`);
-  (0, import_node_fs32.mkdirSync)(work2, { recursive: true });
+  const archive = (0, import_node_path41.join)(work2, `${tree}.tar.gz`);
+  (0, import_node_fs33.mkdirSync)(work2, { recursive: true });
   const packed3 = await run("tar", [
     "-c",
     "-z",
@@ -28612,19 +28791,19 @@ async function keepSource(store2, tree, folder2, work2) {
       code: /No space/.test(packed3.stderr) ? "ENOSPC" : "ETAR"
     });
   await store2.writeJson(nameOf2(tree), await store2.put(archive));
-  (0, import_node_fs32.rmSync)(archive, { force: true });
+  (0, import_node_fs33.rmSync)(archive, { force: true });
 }
 var withoutDevices = () => process.getuid?.() === 0 ? ["setpriv", "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all,+dac_override,+fowner"] : [];
 async function restoreSource(store2, tree, folder2) {
   const stored2 = await store2.readJson(nameOf2(tree));
   const archive = isStoredFile(stored2) ? await store2.path(stored2) : void 0;
   if (archive === void 0) return false;
-  (0, import_node_fs32.mkdirSync)(folder2, { recursive: true });
+  (0, import_node_fs33.mkdirSync)(folder2, { recursive: true });
   const args = ["-c", 'umask 022; exec "$@"', "sh", ...withoutDevices(), "tar", "-x", "-z"];
   const options5 = ["--touch", "--no-same-owner", "--no-same-permissions", "-f", archive, "-C", folder2];
   const out = await run("sh", [...args, ...options5]);
   if (out.code === 0) return true;
-  (0, import_node_fs32.rmSync)(folder2, { recursive: true, force: true });
+  (0, import_node_fs33.rmSync)(folder2, { recursive: true, force: true });
   return false;
 }
 
@@ -28637,26 +28816,26 @@ async function bringSource(state, store2, p, target2) {
   return out.ok ? void 0 : out.diagnostics[0].message;
 }
 async function applyPatches(distroRoot, patches, source2) {
-  const folder2 = (0, import_node_path40.dirname)(source2);
+  const folder2 = (0, import_node_path42.dirname)(source2);
   const env = {
     PATH: process.env.PATH,
     LC_ALL: "C.UTF-8",
     HOME: "/nonexistent",
     GIT_CONFIG_NOSYSTEM: "1",
     GIT_CONFIG_GLOBAL: "/dev/null",
-    GIT_CEILING_DIRECTORIES: (0, import_node_path40.dirname)(folder2)
+    GIT_CEILING_DIRECTORIES: (0, import_node_path42.dirname)(folder2)
   };
-  const options5 = ["-p1", "--whitespace=nowarn", `--directory=${(0, import_node_path40.basename)(source2)}`];
+  const options5 = ["-p1", "--whitespace=nowarn", `--directory=${(0, import_node_path42.basename)(source2)}`];
   for (const patch of patches) {
-    const applied = await run("git", ["apply", ...options5, "--", (0, import_node_path40.join)(distroRoot, patch)], { cwd: folder2, env });
+    const applied = await run("git", ["apply", ...options5, "--", (0, import_node_path42.join)(distroRoot, patch)], { cwd: folder2, env });
     if (applied.code !== 0) return `the patch ${patch} does not apply: ${applied.stderr.trim().split("\n")[0]}`;
   }
   return void 0;
 }
 async function gitDirOf(state, p) {
-  const own3 = (0, import_node_path40.join)(state, "git", `${sha256(p.source.url).slice(0, 24)}.git`);
-  for (const dir of [own3, (0, import_node_path40.join)(state, "git", "archives.git"), (0, import_node_path40.join)(state, "git", "folders.git")]) {
-    if ((0, import_node_fs33.existsSync)(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
+  const own3 = (0, import_node_path42.join)(state, "git", `${sha256(p.source.url).slice(0, 24)}.git`);
+  for (const dir of [own3, (0, import_node_path42.join)(state, "git", "archives.git"), (0, import_node_path42.join)(state, "git", "folders.git")]) {
+    if ((0, import_node_fs34.existsSync)(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
       return dir;
   }
   const fetched = p.source.commit && /^[0-9a-f]{40}$/.test(p.source.commit) ? await fetchCommit(p.source.url, p.source.commit, state) : void 0;
@@ -28668,41 +28847,41 @@ async function makeSourcePackage(options5, request) {
   const { graph: graph2, package: p, version: version3, work: work2 } = request;
   const plain5 = version3.replace(/^\d+:/, "");
   const folder2 = `${p.debian}-${plain5.replace(/-[^-]*$/, "")}`;
-  const source2 = (0, import_node_path41.join)(work2, folder2);
+  const source2 = (0, import_node_path43.join)(work2, folder2);
   const patches = options5.taskKeys.settingsOf(p.name).patches ?? [];
-  (0, import_node_fs34.mkdirSync)(work2, { recursive: true });
+  (0, import_node_fs35.mkdirSync)(work2, { recursive: true });
   const fault4 = await bringSource(options5.state, options5.store, p, source2) ?? await applyPatches(options5.distroRoot, patches, source2);
   if (fault4 !== void 0) return failed(fault4);
   const stamp = stampOfVersion(version3) ?? options5.stamp;
-  const recipe2 = (0, import_node_path41.join)(work2, "recipe");
+  const recipe2 = (0, import_node_path43.join)(work2, "recipe");
   const lacking2 = writeRecipe(options5, { graph: graph2, package: p, repeat: { version: version3, stamp } }, source2, recipe2);
   if (lacking2 !== void 0) return failed(lacking2);
-  const control = (0, import_node_fs34.readFileSync)((0, import_node_path41.join)(recipe2, "control"), "utf8");
+  const control = (0, import_node_fs35.readFileSync)((0, import_node_path43.join)(recipe2, "control"), "utf8");
   writeDebian(options5.distroRoot, patches, recipe2);
-  const debian2 = (0, import_node_path41.join)(source2, "debian");
-  if ((0, import_node_fs34.lstatSync)(debian2, { throwIfNoEntry: false })) (0, import_node_fs34.renameSync)(debian2, freeName(`${debian2}.upstream`));
-  (0, import_node_fs34.renameSync)(recipe2, debian2);
-  const archive = (0, import_node_path41.join)(work2, `${p.debian}_${plain5}.tar.gz`);
+  const debian2 = (0, import_node_path43.join)(source2, "debian");
+  if ((0, import_node_fs35.lstatSync)(debian2, { throwIfNoEntry: false })) (0, import_node_fs35.renameSync)(debian2, freeName(`${debian2}.upstream`));
+  (0, import_node_fs35.renameSync)(recipe2, debian2);
+  const archive = (0, import_node_path43.join)(work2, `${p.debian}_${plain5}.tar.gz`);
   const packed3 = await run("tar", [...archiveOptions(stamp), "-f", archive, "-C", work2, folder2]);
-  (0, import_node_fs34.rmSync)(source2, { recursive: true, force: true });
+  (0, import_node_fs35.rmSync)(source2, { recursive: true, force: true });
   if (packed3.code !== 0)
     throw Object.assign(new Error(`tar could not pack the source of ${p.name}: ${lastLine2(packed3.stderr)}`), {
       code: /No space/.test(packed3.stderr) ? "ENOSPC" : "ESTORE"
     });
-  const dsc = (0, import_node_path41.join)(work2, `${p.debian}_${plain5}.dsc`);
+  const dsc = (0, import_node_path43.join)(work2, `${p.debian}_${plain5}.dsc`);
   const text8 = renderDsc({
     source: p.debian,
     binary: p.debian,
     version: version3,
     control,
     archive: {
-      name: (0, import_node_path41.basename)(archive),
-      size: (0, import_node_fs34.statSync)(archive).size,
-      md5: md5((0, import_node_fs34.readFileSync)(archive)),
+      name: (0, import_node_path43.basename)(archive),
+      size: (0, import_node_fs35.statSync)(archive).size,
+      md5: md5((0, import_node_fs35.readFileSync)(archive)),
       sha256: await sha256File(archive)
     }
   });
-  (0, import_node_fs34.writeFileSync)(dsc, text8);
+  (0, import_node_fs35.writeFileSync)(dsc, text8);
   return made([dsc, archive]);
 }
 var lastLine2 = (text8) => text8.trim().split("\n").pop() ?? "";
@@ -28720,26 +28899,26 @@ var archiveOptions = (stamp) => [
   `--mtime=@${stampSeconds(stamp)}`
 ];
 function writeDebian(distroRoot, patches, debian2) {
-  (0, import_node_fs34.mkdirSync)((0, import_node_path41.join)(debian2, "source"));
-  (0, import_node_fs34.writeFileSync)((0, import_node_path41.join)(debian2, "source/format"), "3.0 (native)\n");
-  (0, import_node_fs34.writeFileSync)((0, import_node_path41.join)(debian2, "rules"), sourceRules);
-  (0, import_node_fs34.chmodSync)((0, import_node_path41.join)(debian2, "rules"), 493);
+  (0, import_node_fs35.mkdirSync)((0, import_node_path43.join)(debian2, "source"));
+  (0, import_node_fs35.writeFileSync)((0, import_node_path43.join)(debian2, "source/format"), "3.0 (native)\n");
+  (0, import_node_fs35.writeFileSync)((0, import_node_path43.join)(debian2, "rules"), sourceRules);
+  (0, import_node_fs35.chmodSync)((0, import_node_path43.join)(debian2, "rules"), 493);
   if (!patches.length) return;
-  const names4 = patches.map((patch, i) => `${String(i + 1).padStart(4, "0")}-${(0, import_node_path41.basename)(patch)}`);
-  (0, import_node_fs34.mkdirSync)((0, import_node_path41.join)(debian2, "patches"));
-  patches.forEach((patch, i) => (0, import_node_fs34.copyFileSync)((0, import_node_path41.join)(distroRoot, patch), (0, import_node_path41.join)(debian2, "patches", names4[i] ?? "")));
-  (0, import_node_fs34.writeFileSync)((0, import_node_path41.join)(debian2, "patches/series"), names4.map((n) => `${n}
+  const names4 = patches.map((patch, i) => `${String(i + 1).padStart(4, "0")}-${(0, import_node_path43.basename)(patch)}`);
+  (0, import_node_fs35.mkdirSync)((0, import_node_path43.join)(debian2, "patches"));
+  patches.forEach((patch, i) => (0, import_node_fs35.copyFileSync)((0, import_node_path43.join)(distroRoot, patch), (0, import_node_path43.join)(debian2, "patches", names4[i] ?? "")));
+  (0, import_node_fs35.writeFileSync)((0, import_node_path43.join)(debian2, "patches/series"), names4.map((n) => `${n}
 `).join(""));
 }
 function freeName(path2) {
   let name6 = path2;
-  for (let i = 2; (0, import_node_fs34.lstatSync)(name6, { throwIfNoEntry: false }); i++) name6 = `${path2}.${i}`;
+  for (let i = 2; (0, import_node_fs35.lstatSync)(name6, { throwIfNoEntry: false }); i++) name6 = `${path2}.${i}`;
   return name6;
 }
 
 // ts-src/publish/channel.ts
-var import_node_fs44 = require("node:fs");
-var import_node_path51 = require("node:path");
+var import_node_fs45 = require("node:fs");
+var import_node_path53 = require("node:path");
 var import_node_os10 = require("node:os");
 init_diagnostics();
 init_digest();
@@ -28765,6 +28944,7 @@ init_diagnostics();
 // ts-src/publish/publication.ts
 init_diagnostics();
 init_process();
+init_names();
 
 // ts-src/publish/draft.ts
 init_diagnostics();
@@ -29328,9 +29508,9 @@ async function indicesOf(store2, state) {
 }
 
 // ts-src/publish/keyring.ts
-var import_node_fs35 = require("node:fs");
+var import_node_fs36 = require("node:fs");
 var import_node_os6 = require("node:os");
-var import_node_path42 = require("node:path");
+var import_node_path44 = require("node:path");
 init_digest();
 init_names();
 var mark = "keyring:";
@@ -29345,7 +29525,7 @@ async function withKeyring(suites, input) {
   const { channel: channel2, organization } = input;
   const name6 = `${organization}-archive-keyring`;
   const files = filesOf3(name6, suites, input);
-  const key = `${mark}${sha256(JSON.stringify(files))}`;
+  const key = `${mark}${sha256(JSON.stringify([input.maintainer, files]))}`;
   const keys = Object.keys(suites);
   const before = keys.map((suite2) => channel2.head?.suites[suite2]?.[name6]).find((held2) => held2?.key === key);
   const held = before ?? await makeKeyring(name6, key, files, keys, input);
@@ -29372,7 +29552,7 @@ function filesOf3(name6, suites, { publicKey, uri: uri2 }) {
     }))
   ];
 }
-async function makeKeyring(name6, key, files, suites, { store: store2, channel: channel2, organization, now }) {
+async function makeKeyring(name6, key, files, suites, { store: store2, channel: channel2, organization, maintainer, now }) {
   const stamp = stampOf(now);
   let version3 = `1.0-0.${stamp.slice(0, 8)}.${stamp.slice(8)}`;
   for (const suite2 of suites) {
@@ -29383,16 +29563,17 @@ async function makeKeyring(name6, key, files, suites, { store: store2, channel: 
   const control = `Package: ${name6}
 Version: ${version3}
 Architecture: all
-Maintainer: ${organization} <${organization}@localhost>
+Multi-Arch: foreign
+Maintainer: ${maintainer}
 Section: misc
 Priority: important
 Description: keys of the package repository of ${organization}
  The public keys that its Release files are signed with, in /usr/share/keyrings,
  and entries for apt's sources in /usr/share/${name6}.
 `;
-  const folder2 = (0, import_node_fs35.mkdtempSync)((0, import_node_path42.join)((0, import_node_os6.tmpdir)(), "slipway-keyring-"));
+  const folder2 = (0, import_node_fs36.mkdtempSync)((0, import_node_path44.join)((0, import_node_os6.tmpdir)(), "slipway-keyring-"));
   try {
-    const file3 = (0, import_node_path42.join)(folder2, debFile(name6, version3, "all"));
+    const file3 = (0, import_node_path44.join)(folder2, debFile(name6, version3, "all"));
     const seconds = stampSeconds(stamp);
     await writeAr(
       file3,
@@ -29405,7 +29586,7 @@ Description: keys of the package repository of ${organization}
     );
     return { version: version3, key, files: [await store2.put(file3)], abi: "", requires: [] };
   } finally {
-    (0, import_node_fs35.rmSync)(folder2, { recursive: true, force: true });
+    (0, import_node_fs36.rmSync)(folder2, { recursive: true, force: true });
   }
 }
 
@@ -29782,8 +29963,8 @@ async function suitesWithKey(channel2, given, outlet) {
   const { store: store2, endpoints, signer, settings: settings3, now } = outlet;
   if (!settings3.keyring) return suites;
   const uri2 = endpoints.find((e) => /^https?:/.test(e.uri))?.uri;
-  const { organization } = settings3;
-  return withKeyring(suites, { store: store2, channel: channel2, organization, publicKey: signer.publicKey, uri: uri2, now });
+  const { organization, maintainer = maintainerOf({ organization }) } = settings3;
+  return withKeyring(suites, { store: store2, channel: channel2, organization, maintainer, publicKey: signer.publicKey, uri: uri2, now });
 }
 async function fromState(store2, draft) {
   return draft.from ? readState(store2, draft.from.state) : void 0;
@@ -29907,15 +30088,15 @@ async function knownPool(channel2, endpoint) {
 }
 
 // ts-src/publish/served-check.ts
-var import_node_fs37 = require("node:fs");
+var import_node_fs38 = require("node:fs");
 var import_node_os7 = require("node:os");
-var import_node_path44 = require("node:path");
+var import_node_path46 = require("node:path");
 init_diagnostics();
 init_process();
 
 // ts-src/publish/raise.ts
-var import_node_fs36 = require("node:fs");
-var import_node_path43 = require("node:path");
+var import_node_fs37 = require("node:fs");
+var import_node_path45 = require("node:path");
 init_names();
 async function raiseVersions(input) {
   const { store: store2, suites, now, versions, stamp } = input;
@@ -29946,12 +30127,12 @@ async function repackAll({ store: store2, scratch, stamp }, held, to) {
   for (const file3 of held.files) {
     const path2 = await store2.path(file3);
     const [name6 = "", , architecture3 = ""] = file3.name.replace(/\.deb$/, "").split("_");
-    const own3 = (0, import_node_fs36.mkdtempSync)((0, import_node_path43.join)(scratch, "raise-"));
-    const target2 = (0, import_node_path43.join)(own3, debFile(name6, to, architecture3));
+    const own3 = (0, import_node_fs37.mkdtempSync)((0, import_node_path45.join)(scratch, "raise-"));
+    const target2 = (0, import_node_path45.join)(own3, debFile(name6, to, architecture3));
     const changes = { from: held.version, to, seconds: stampSeconds(stamp) };
     if (path2 === void 0 || !await repackDeb(path2, target2, changes)) return { ok: false, lost: [file3.sha256] };
     value2.push(await store2.put(target2));
-    (0, import_node_fs36.rmSync)(own3, { recursive: true, force: true });
+    (0, import_node_fs37.rmSync)(own3, { recursive: true, force: true });
   }
   return { ok: true, value: value2 };
 }
@@ -29966,14 +30147,14 @@ function samplesOf(state, before) {
   });
 }
 async function checkServed(endpoint, state, before, publicKey) {
-  const root = (0, import_node_fs37.mkdtempSync)((0, import_node_path44.join)((0, import_node_os7.tmpdir)(), "slipway-apt-"));
+  const root = (0, import_node_fs38.mkdtempSync)((0, import_node_path46.join)((0, import_node_os7.tmpdir)(), "slipway-apt-"));
   try {
     const samples = samplesOf(state, before);
     for (const folder2 of ["lists/partial", "cache/archives/partial", "etc/sources.list.d", "got"])
-      (0, import_node_fs37.mkdirSync)((0, import_node_path44.join)(root, folder2), { recursive: true });
-    (0, import_node_fs37.writeFileSync)((0, import_node_path44.join)(root, "status"), "");
-    (0, import_node_fs37.writeFileSync)(
-      (0, import_node_path44.join)(root, "etc/sources.list.d/slipway.sources"),
+      (0, import_node_fs38.mkdirSync)((0, import_node_path46.join)(root, folder2), { recursive: true });
+    (0, import_node_fs38.writeFileSync)((0, import_node_path46.join)(root, "status"), "");
+    (0, import_node_fs38.writeFileSync)(
+      (0, import_node_path46.join)(root, "etc/sources.list.d/slipway.sources"),
       [...new Set(samples.map((s) => s.suite))].map((suite2) => {
         const architectures2 = samples.filter((s) => s.suite === suite2).map((s) => s.architecture);
         const sources = state.sources !== void 0;
@@ -29987,10 +30168,10 @@ async function checkServed(endpoint, state, before, publicKey) {
         });
       }).join("\n")
     );
-    (0, import_node_fs37.writeFileSync)((0, import_node_path44.join)(root, "apt.conf"), configuration(root, [...new Set(samples.map((s) => s.architecture))]));
+    (0, import_node_fs38.writeFileSync)((0, import_node_path46.join)(root, "apt.conf"), configuration(root, [...new Set(samples.map((s) => s.architecture))]));
     const apt = (args) => run("apt-get", ["-q", ...args], {
-      cwd: (0, import_node_path44.join)(root, "got"),
-      env: { PATH: process.env.PATH, LC_ALL: "C", APT_CONFIG: (0, import_node_path44.join)(root, "apt.conf") }
+      cwd: (0, import_node_path46.join)(root, "got"),
+      env: { PATH: process.env.PATH, LC_ALL: "C", APT_CONFIG: (0, import_node_path46.join)(root, "apt.conf") }
     });
     const update2 = await apt(["update"]);
     if (update2.code !== 0 || /^W:/m.test(update2.stderr)) return refused2(endpoint, "update from", update2.stderr);
@@ -30005,7 +30186,7 @@ async function checkServed(endpoint, state, before, publicKey) {
     }
     return good(void 0);
   } finally {
-    (0, import_node_fs37.rmSync)(root, { recursive: true, force: true });
+    (0, import_node_fs38.rmSync)(root, { recursive: true, force: true });
   }
 }
 var configuration = (root, architectures2) => [
@@ -30065,8 +30246,8 @@ async function moveChecked(channel2, draft, outlet, storedLock) {
 }
 
 // ts-src/publish/environment.ts
-var import_node_fs38 = require("node:fs");
-var import_node_path45 = require("node:path");
+var import_node_fs39 = require("node:fs");
+var import_node_path47 = require("node:path");
 
 // ts-src/io/gzip.ts
 var import_node_zlib9 = require("node:zlib");
@@ -30096,6 +30277,7 @@ function renderControl(c) {
     ["Version", c.version],
     ["Auto-Built-Package", c.buildIds ? "debug-symbols" : void 0],
     ["Architecture", c.architecture],
+    ["Multi-Arch", c.multiArch],
     ["Maintainer", c.maintainer],
     ["Installed-Size", String(c.installedSize)],
     ["Depends", simplified(c.depends).join(", ") || void 0],
@@ -30157,7 +30339,7 @@ var environmentsOf = (distro, lock2) => ({ id, scope: scope2, target: target2 })
     distribution: scope2.distribution,
     prefix: scope2,
     target: target2,
-    maintainer: distro.maintainer ?? `${distro.organization} packages <packages@${distro.organization}.invalid>`,
+    maintainer: maintainerOf(distro),
     locked: versions && Object.hasOwn(versions, name6) ? versions[name6] : void 0
   };
 };
@@ -30174,7 +30356,7 @@ var withEnvironments = (versions, graphs, environments, stamp, channel2) => Obje
     ];
   })
 );
-var recipe = 1;
+var recipe = 2;
 var upstream = "1.0.0";
 function contentOf(input) {
   const { prefix } = input.prefix;
@@ -30198,11 +30380,11 @@ async function environmentOf2(store2, scratch, input, held) {
   if (held?.key === key && (await store2.many(held.files, (f) => store2.path(f))).every((path2) => path2 !== void 0))
     return held;
   const version3 = versionOf2(input);
-  const file3 = (0, import_node_path45.join)(scratch, debFile(input.name, version3, input.target.architecture));
-  (0, import_node_fs38.rmSync)(file3, { force: true });
+  const file3 = (0, import_node_path47.join)(scratch, debFile(input.name, version3, input.target.architecture));
+  (0, import_node_fs39.rmSync)(file3, { force: true });
   await writePackage(file3, input, version3);
   const deb2 = await store2.put(file3);
-  (0, import_node_fs38.rmSync)(file3, { force: true });
+  (0, import_node_fs39.rmSync)(file3, { force: true });
   return { version: version3, key, files: [deb2], abi: abiName(input.name, key), requires: [], needs: [] };
 }
 function versionOf2({ locked: locked2, highest: highest2, stamp, target: target2 }) {
@@ -30237,6 +30419,8 @@ async function writePackage(file3, input, version3) {
     source: input.name,
     version: version3,
     architecture: input.target.architecture,
+    // Scripts of a shell, the same on all architectures.
+    multiArch: "foreign",
     maintainer: input.maintainer,
     installedSize: files.reduce((sum, f) => sum + Math.ceil(f.data.length / 1024), folders2.size),
     section: "misc",
@@ -30265,23 +30449,23 @@ async function writePackage(file3, input, version3) {
 }
 
 // ts-src/publish/key-health.ts
-var import_node_fs42 = require("node:fs");
+var import_node_fs43 = require("node:fs");
 var import_node_os9 = require("node:os");
-var import_node_path49 = require("node:path");
+var import_node_path51 = require("node:path");
 init_diagnostics();
 init_process();
 
 // ts-src/publish/signing.ts
-var import_node_fs41 = require("node:fs");
-var import_node_path48 = require("node:path");
+var import_node_fs42 = require("node:fs");
+var import_node_path50 = require("node:path");
 init_diagnostics();
 init_files();
 init_process();
 
 // ts-src/publish/signatures.ts
-var import_node_fs39 = require("node:fs");
+var import_node_fs40 = require("node:fs");
 var import_node_os8 = require("node:os");
-var import_node_path46 = require("node:path");
+var import_node_path48 = require("node:path");
 init_diagnostics();
 init_process();
 function primaryKeys(colons) {
@@ -30311,10 +30495,10 @@ function checkSigners(wanted, made2, primaries) {
   ) : good(void 0);
 }
 async function checkSignature(signature, text8, form, publicKey, wanted) {
-  const folder2 = (0, import_node_fs39.mkdtempSync)((0, import_node_path46.join)((0, import_node_os8.tmpdir)(), "slipway-signature-"));
+  const folder2 = (0, import_node_fs40.mkdtempSync)((0, import_node_path48.join)((0, import_node_os8.tmpdir)(), "slipway-signature-"));
   try {
-    (0, import_node_fs39.writeFileSync)((0, import_node_path46.join)(folder2, "signature"), signature);
-    (0, import_node_fs39.writeFileSync)((0, import_node_path46.join)(folder2, "text"), text8);
+    (0, import_node_fs40.writeFileSync)((0, import_node_path48.join)(folder2, "signature"), signature);
+    (0, import_node_fs40.writeFileSync)((0, import_node_path48.join)(folder2, "text"), text8);
     const gpg2 = (args2, input) => run(
       "gpg",
       ["--batch", "--no-tty", "--homedir", folder2, "--trust-model", "always", ...args2],
@@ -30322,11 +30506,11 @@ async function checkSignature(signature, text8, form, publicKey, wanted) {
     );
     await gpg2(["--import"], publicKey);
     const listed4 = await gpg2(["--with-colons", "--list-keys"]);
-    const args = form === "clearsign" ? ["--decrypt", (0, import_node_path46.join)(folder2, "signature")] : [];
+    const args = form === "clearsign" ? ["--decrypt", (0, import_node_path48.join)(folder2, "signature")] : [];
     const checked = await gpg2([
       "--status-fd",
       "2",
-      ...args.length ? args : ["--verify", (0, import_node_path46.join)(folder2, "signature"), (0, import_node_path46.join)(folder2, "text")]
+      ...args.length ? args : ["--verify", (0, import_node_path48.join)(folder2, "signature"), (0, import_node_path48.join)(folder2, "text")]
     ]);
     const valid = [...checked.stderr.matchAll(/^\[GNUPG:\] VALIDSIG ([0-9A-F]+)/gm)].flatMap((m) => m[1] ?? []);
     const signers = checkSigners(wanted, valid, primaryKeys(listed4.stdout));
@@ -30334,14 +30518,14 @@ async function checkSignature(signature, text8, form, publicKey, wanted) {
     const trimmed2 = (lines) => lines.replace(/[ \t]+$/gm, "").trimEnd();
     return form === "detached" || trimmed2(checked.stdout) === trimmed2(text8.toString()) ? good(void 0) : bad(error("signature-missing", "the signing command signed another text than it was given"));
   } finally {
-    (0, import_node_fs39.rmSync)(folder2, { recursive: true, force: true });
+    (0, import_node_fs40.rmSync)(folder2, { recursive: true, force: true });
   }
 }
 
 // ts-src/publish/signing-room.ts
 var import_node_child_process4 = require("node:child_process");
-var import_node_fs40 = require("node:fs");
-var import_node_path47 = require("node:path");
+var import_node_fs41 = require("node:fs");
+var import_node_path49 = require("node:path");
 init_process();
 var hold2 = `set -eu
 read -r pid rest < /proc/self/stat
@@ -30373,10 +30557,10 @@ async function openRoom() {
   };
 }
 async function watchedRoom() {
-  const folder2 = (0, import_node_fs40.mkdtempSync)("/dev/shm/slipway-");
+  const folder2 = (0, import_node_fs41.mkdtempSync)("/dev/shm/slipway-");
   const held = await holder("sh", ["-c", watch, "watch", folder2]);
   if (!held) throw new Error("sh could not be started");
-  const home = (0, import_node_path47.join)(folder2, "g");
+  const home = (0, import_node_path49.join)(folder2, "g");
   await run("mkdir", ["-m", "700", home]);
   return { home, run, close: held.end };
 }
@@ -30445,7 +30629,7 @@ async function importKeys(room, keys) {
   for (const { file: file3, passphrase } of keys) {
     let descriptor;
     try {
-      descriptor = (0, import_node_fs41.openSync)(file3, "r");
+      descriptor = (0, import_node_fs42.openSync)(file3, "r");
     } catch (e) {
       return bad(
         error("signing-key", `the file with the secret key can't be read: ${codeOf(e)}`, {
@@ -30458,7 +30642,7 @@ async function importKeys(room, keys) {
 `,
       descriptors: [descriptor]
     });
-    (0, import_node_fs41.closeSync)(descriptor);
+    (0, import_node_fs42.closeSync)(descriptor);
     if (imported.code !== 0)
       return bad(
         error("signing-key", `gpg can't read the secret key: ${lastLine3(imported)}`, {
@@ -30496,7 +30680,7 @@ async function bringMadeKey(room, key) {
     "never"
   ]);
   if (made2.code !== 0) return failed2("make a key", made2);
-  (0, import_node_fs41.mkdirSync)(key.home, { recursive: true, mode: 448 });
+  (0, import_node_fs42.mkdirSync)(key.home, { recursive: true, mode: 448 });
   const kept4 = await room.run("sh", ["-c", copyHome, "copy", room.home, key.home]);
   return kept4.code === 0 ? good(void 0) : failed2("keep the key", kept4);
 }
@@ -30512,7 +30696,7 @@ async function signerOf(at2, keys) {
   if (!fingerprints.length || unknown2.length)
     return bad(
       error("signing-key", `the secret key ${(unknown2.length ? unknown2 : keys).join(", ")} is not in ${at2.home}`, {
-        hint: "import it, or leave signing_key out: then a key is made"
+        hint: "import it with `gpg --import FILE`, correct signing_key in distro.yaml, or remove it: then a key is made"
       })
     );
   const exported = await gpg(at2, ["--armor", "--export", "--", ...fingerprints]);
@@ -30545,7 +30729,7 @@ function firstAlone() {
   };
 }
 async function commandSigner({ command: command2, publicKey }) {
-  const text8 = exists(publicKey) ? (0, import_node_fs41.readFileSync)(publicKey, "utf8") : "";
+  const text8 = exists(publicKey) ? (0, import_node_fs42.readFileSync)(publicKey, "utf8") : "";
   const shown5 = await run("gpg", ["--batch", "--no-tty", "--with-colons", "--show-keys", "--", publicKey]);
   const fingerprints = fingerprintsIn(shown5.stdout);
   if (!fingerprints.length || !isWholeKey(text8))
@@ -30574,9 +30758,9 @@ async function commandSigner({ command: command2, publicKey }) {
   });
 }
 var isWholeKey = (text8) => text8?.trimEnd().endsWith("-----END PGP PUBLIC KEY BLOCK-----") ?? false;
-var keyOf2 = (named7, state, organization) => named7 === void 0 ? { kind: "made", home: (0, import_node_path48.join)(state, "gnupg"), name: organization } : {
+var keyOf2 = (named7, state, organization) => named7 === void 0 ? { kind: "made", home: (0, import_node_path50.join)(state, "gnupg"), name: organization } : {
   kind: "keyring",
-  home: process.env.GNUPGHOME ?? (0, import_node_path48.join)(process.env.HOME ?? "/root", ".gnupg"),
+  home: process.env.GNUPGHOME ?? (0, import_node_path50.join)(process.env.HOME ?? "/root", ".gnupg"),
   keys: [named7].flat()
 };
 function keyFromEnvironment(env) {
@@ -30593,12 +30777,12 @@ async function keyHealth(publicKey, now) {
   return keys.ok ? keys.value.flatMap((key) => judgeKey(key, now)) : keys.diagnostics;
 }
 async function keysOf2(publicKey) {
-  const home = (0, import_node_fs42.mkdtempSync)((0, import_node_path49.join)((0, import_node_os9.tmpdir)(), "slipway-key-"));
+  const home = (0, import_node_fs43.mkdtempSync)((0, import_node_path51.join)((0, import_node_os9.tmpdir)(), "slipway-key-"));
   const shown5 = await run(
     "gpg",
     ["--homedir", home, "--batch", "--no-tty", "--no-options", "--no-keyring", "--with-colons", "--show-keys"],
     { input: publicKey }
-  ).finally(() => (0, import_node_fs42.rmSync)(home, { recursive: true, force: true }));
+  ).finally(() => (0, import_node_fs43.rmSync)(home, { recursive: true, force: true }));
   return shown5.code === 0 ? good(keysIn(shown5.stdout)) : bad(error("signing-key", `gpg can't read the public key: ${shown5.stderr.trim()}`));
 }
 async function trySigning(key, now) {
@@ -30670,8 +30854,8 @@ function judgeKey({ fingerprint: fingerprint3, ends, weak }, now) {
 }
 
 // ts-src/publish/package-sources.ts
-var import_node_fs43 = require("node:fs");
-var import_node_path50 = require("node:path");
+var import_node_fs44 = require("node:fs");
+var import_node_path52 = require("node:path");
 init_diagnostics();
 init_process();
 init_names();
@@ -30754,7 +30938,7 @@ async function firstOf(store2, held) {
   return file3 && path2 !== void 0 ? { name: file3.name, path: path2 } : void 0;
 }
 async function makeOne(store2, scratch, make, request) {
-  const work2 = (0, import_node_fs43.mkdtempSync)((0, import_node_path50.join)(scratch, "source-"));
+  const work2 = (0, import_node_fs44.mkdtempSync)((0, import_node_path52.join)(scratch, "source-"));
   try {
     const outcome = await make({ ...request, work: work2 });
     if (outcome.state !== "made") return outcome.state === "failed" ? outcome.reason : "its sources were lost";
@@ -30762,7 +30946,7 @@ async function makeOne(store2, scratch, make, request) {
     for (const path2 of [...outcome.value].reverse()) files.unshift(await store2.put(path2));
     return files;
   } finally {
-    (0, import_node_fs43.rmSync)(work2, { recursive: true, force: true });
+    (0, import_node_fs44.rmSync)(work2, { recursive: true, force: true });
   }
 }
 
@@ -30995,8 +31179,8 @@ async function publishRuns(channel2, input, signer, diagnostics) {
   const before = withoutKeyring(channel2.head?.suites ?? channel2.former ?? {});
   const next2 = { ...before };
   const names4 = /* @__PURE__ */ new Set();
-  const scratch = (0, import_node_path51.join)(input.state, "incoming");
-  (0, import_node_fs44.mkdirSync)(scratch, { recursive: true });
+  const scratch = (0, import_node_path53.join)(input.state, "incoming");
+  (0, import_node_fs45.mkdirSync)(scratch, { recursive: true });
   for (const graph2 of runs) {
     const name6 = channelSuite(graph2.scope.distribution, graph2.target);
     const environment3 = input.environments?.(graph2);
@@ -31096,7 +31280,7 @@ function sourcesOf(endpoint, suites, names4, signer) {
       uri: endpoint.uri,
       suite: name6,
       architectures: Object.keys(suites).filter((key) => key.startsWith(`${name6}/`)).sort().map((key) => key.slice(name6.length + 1)),
-      keyFile: endpoint.folder === void 0 ? void 0 : (0, import_node_path51.join)(endpoint.folder, "key.asc"),
+      keyFile: endpoint.folder === void 0 ? void 0 : (0, import_node_path53.join)(endpoint.folder, "key.asc"),
       key: signer.publicKey
     })
   );
@@ -31111,6 +31295,7 @@ function dropArchitectures(next2, runs, names4) {
 
 // ts-src/publish/rules.ts
 init_channels();
+init_names();
 var matches = (pattern, name6) => new RegExp(
   `^${pattern.split("*").map((part) => part.replace(/[.]/g, "\\.")).join(".*")}$`
 ).test(name6);
@@ -31126,6 +31311,7 @@ function keepOf(distro, name6) {
 }
 var repositorySettings = (distro) => ({
   organization: distro.organization,
+  maintainer: maintainerOf(distro),
   sha512: distro.publish.sha512,
   validDays: distro.publish.valid_days,
   keyring: distro.publish.keyring,
@@ -31134,8 +31320,8 @@ var repositorySettings = (distro) => ({
 });
 
 // ts-src/publish/folder-endpoint.ts
-var import_node_fs45 = require("node:fs");
-var import_node_path52 = require("node:path");
+var import_node_fs46 = require("node:fs");
+var import_node_path54 = require("node:path");
 init_files();
 init_digest();
 init_faults();
@@ -31153,7 +31339,7 @@ var FolderEndpoint = class {
   served = true;
   width = 4;
   blobs;
-  path = (name6) => (0, import_node_path52.join)(this.folder, name6);
+  path = (name6) => (0, import_node_path54.join)(this.folder, name6);
   during(_purpose, work2) {
     return withMutex(this.path(".slipway.lock"), work2);
   }
@@ -31161,15 +31347,15 @@ var FolderEndpoint = class {
     return this.blobs.getTagged(name6);
   }
   has(name6, size3) {
-    return (0, import_node_fs45.statSync)(`${this.folder}/${name6}`, { throwIfNoEntry: false })?.size === size3;
+    return (0, import_node_fs46.statSync)(`${this.folder}/${name6}`, { throwIfNoEntry: false })?.size === size3;
   }
   async placeFile(name6, file3) {
     const path2 = this.path(name6);
     const there = await this.compare(path2, file3.sha256, file3.size);
     if (there) return there;
-    (0, import_node_fs45.mkdirSync)((0, import_node_path52.dirname)(path2), { recursive: true });
+    (0, import_node_fs46.mkdirSync)((0, import_node_path54.dirname)(path2), { recursive: true });
     try {
-      (0, import_node_fs45.linkSync)(file3.path, path2);
+      (0, import_node_fs46.linkSync)(file3.path, path2);
       return "written";
     } catch (e) {
       const code = codeOf(e);
@@ -31178,13 +31364,13 @@ var FolderEndpoint = class {
     }
     const temporary2 = temporaryBeside(path2);
     try {
-      (0, import_node_fs45.copyFileSync)(file3.path, temporary2);
-      const handle = (0, import_node_fs45.openSync)(temporary2, "r");
-      (0, import_node_fs45.fsyncSync)(handle);
-      (0, import_node_fs45.closeSync)(handle);
+      (0, import_node_fs46.copyFileSync)(file3.path, temporary2);
+      const handle = (0, import_node_fs46.openSync)(temporary2, "r");
+      (0, import_node_fs46.fsyncSync)(handle);
+      (0, import_node_fs46.closeSync)(handle);
       return this.claim(temporary2, path2) ? "written" : await this.compare(path2, file3.sha256, file3.size) ?? "other";
     } finally {
-      (0, import_node_fs45.rmSync)(temporary2, { force: true });
+      (0, import_node_fs46.rmSync)(temporary2, { force: true });
     }
   }
   async placeAll(files) {
@@ -31211,7 +31397,7 @@ var FolderEndpoint = class {
   /** Gives a file its name where nothing has it yet. */
   claim(temporary2, path2) {
     try {
-      (0, import_node_fs45.linkSync)(temporary2, path2);
+      (0, import_node_fs46.linkSync)(temporary2, path2);
       return true;
     } catch (e) {
       if (codeOf(e) !== "EEXIST") throw e;
@@ -31225,13 +31411,13 @@ var FolderEndpoint = class {
   async compare(path2, digest4, size3) {
     let there;
     try {
-      there = (0, import_node_fs45.statSync)(path2).size;
+      there = (0, import_node_fs46.statSync)(path2).size;
     } catch {
       return void 0;
     }
     if (there === size3 && await sha256File(path2) === digest4) return "there";
     if (there >= size3) return "other";
-    (0, import_node_fs45.rmSync)(path2, { force: true });
+    (0, import_node_fs46.rmSync)(path2, { force: true });
     return void 0;
   }
   put(name6, data) {
@@ -31245,23 +31431,23 @@ var FolderEndpoint = class {
   /** Another name for a file, in place of what had that name; false where the file system can't do that. */
   putLike(name6, like) {
     const path2 = this.path(name6);
-    (0, import_node_fs45.mkdirSync)((0, import_node_path52.dirname)(path2), { recursive: true });
+    (0, import_node_fs46.mkdirSync)((0, import_node_path54.dirname)(path2), { recursive: true });
     const temporary2 = temporaryBeside(path2);
     try {
-      (0, import_node_fs45.linkSync)(this.path(like), temporary2);
-      (0, import_node_fs45.renameSync)(temporary2, path2);
+      (0, import_node_fs46.linkSync)(this.path(like), temporary2);
+      (0, import_node_fs46.renameSync)(temporary2, path2);
       return true;
     } catch {
       return false;
     } finally {
-      (0, import_node_fs45.rmSync)(temporary2, { force: true });
+      (0, import_node_fs46.rmSync)(temporary2, { force: true });
     }
   }
   /** Only within `exclusively`: what is compared then is what is replaced. */
   replace(name6, data, before) {
     let now;
     try {
-      now = sha256((0, import_node_fs45.readFileSync)(this.path(name6)));
+      now = sha256((0, import_node_fs46.readFileSync)(this.path(name6)));
     } catch (e) {
       if (codeOf(e) !== "ENOENT") throw e;
     }
@@ -31274,9 +31460,9 @@ var FolderEndpoint = class {
   }
   async remove(name6) {
     await this.blobs.remove(name6);
-    for (let at2 = (0, import_node_path52.dirname)(name6); at2.includes("/"); at2 = (0, import_node_path52.dirname)(at2)) {
+    for (let at2 = (0, import_node_path54.dirname)(name6); at2.includes("/"); at2 = (0, import_node_path54.dirname)(at2)) {
       try {
-        (0, import_node_fs45.rmdirSync)(this.path(at2));
+        (0, import_node_fs46.rmdirSync)(this.path(at2));
       } catch {
         return;
       }
@@ -31285,8 +31471,8 @@ var FolderEndpoint = class {
 };
 
 // ts-src/cli/build-end.ts
-var import_node_fs63 = require("node:fs");
-var import_node_path78 = require("node:path");
+var import_node_fs64 = require("node:fs");
+var import_node_path80 = require("node:path");
 init_diagnostics();
 
 // ts-src/model/result.ts
@@ -31297,7 +31483,7 @@ init_files();
 
 // ts-src/render/log.ts
 var telling = /(^|[\s:])(fatal )?error[: ]|CMake Error|undefined reference|No rule to make target|Traceback \(most recent|ModuleNotFoundError|ImportError|No such file or directory|slipway: error|cannot find -l|E: |not found/i;
-var network = /Could not resolve host|Temporary failure in name resolution|Network is unreachable|unable to access '(?:https?|git):\/\/|Name or service not known|Failed to (?:clone|fetch|download)|fatal: clone of/;
+var network = /Could not resolve host|Temporary failure in name resolution|Network is unreachable|unable to access '(?:https?|git):\/\/|Name or service not known|Failed to (?:clone|fetch|download)|fatal: clone of|could not find (?:git|hg|svn) for (?:clone|checkout) of/;
 function tellingPart(log, most8 = 25) {
   const lines = log.split("\n").map((l) => printable(l.replace(/\x1b\[[0-9;]*m/g, "")).slice(0, 400)).filter((l, i, all) => l.trim() !== "" || all[i - 1]?.trim() !== "");
   const start3 = Math.max(
@@ -31312,6 +31498,7 @@ function tellingPart(log, most8 = 25) {
 }
 var short = (text8) => printable(text8.trim()).slice(0, 300);
 var inPackage = (path2) => path2.replace(/^\/build\/(?:obj\/)?/, "");
+var byCMake = (path2, folder2) => path2.startsWith("/") || folder2 === "" ? inPackage(path2) : `${folder2}/${path2}`;
 var rules = [
   {
     // By our own scripts, after the package's code has ended.
@@ -31326,7 +31513,7 @@ var rules = [
     pattern: network,
     say(match, log) {
       const around = log.slice(Math.max(0, match.index - 2e3), match.index + 500);
-      const url2 = /(?:https?|git|ssh):\/\/[^\s'"),\]]+/.exec(around)?.[0].replace(/[/.:]+$/, "");
+      const url2 = /(?:https?|git|ssh):\/\/[^\s'"),\]]+/.exec(around)?.[0].replace(/[/.:]+$/, "") ?? /for (?:clone|checkout) of ([^\s']+?)(?:-populate)?\s/.exec(around)?.[1];
       return {
         cause: `it tried to fetch ${url2 ? short(url2) : "something"} while building, and builds have no network`,
         hint: "let the platform provide it (package_settings, `system: [its Debian packages]`), or give the build what it looks for with build_depends and cmake_args"
@@ -31334,16 +31521,33 @@ var rules = [
     }
   },
   {
+    pattern: /CMake Error at ([^\s:]+):(\d+) \(execute_process\):\n\s+execute_process (?:error|failed)[^\n]*No such file/,
+    say: (match, _, folder2) => ({
+      cause: `${short(byCMake(match[1] ?? "", folder2))}:${match[2]}: the program that execute_process starts was not found`,
+      hint: "the package that has it must be a <buildtool_depend> or <build_depend> in package.xml"
+    })
+  },
+  {
     // CMake reports optional packages as warnings: only an error is a cause.
     pattern: /CMake Error at [^\n]*\n\s+(?:By not providing "Find([A-Za-z0-9_.+-]+)\.cmake"|Could not find a package configuration file provided by\s+"([A-Za-z0-9_.+-]+)"|Could NOT find ([A-Za-z0-9_]+))/,
     say: (match) => ({
       cause: `CMake did not find '${match[1] ?? match[2] ?? match[3]}'`,
+      missing: [match[1] ?? match[2] ?? match[3] ?? ""],
       hint: "declare the package that has it as a dependency in package.xml, or name it in package_settings (build_depends): only declared dependencies are in the root"
+    })
+  },
+  {
+    pattern: /CMake Error at ([^\s:]+):(\d+) \(find_\w+\):\n\s+Could not find (\S+) using the following (\w+): ([^\n]+)/,
+    say: (match, _, folder2) => ({
+      cause: `${short(byCMake(match[1] ?? "", folder2))}:${match[2]}: CMake did not find ${short(match[5] ?? "")} (for ${match[3]})`,
+      missing: (match[5] ?? "").split(/[,\s]+/).map((name6) => name6.split("/")[0] ?? ""),
+      hint: "the package that has it must be a dependency in package.xml: only declared dependencies are in the root"
     })
   },
   {
     pattern: /fatal error: ([^:\s]+): No such file or directory/,
     say: (match) => ({
+      missing: [match[1]?.split("/")[0] ?? ""],
       cause: `the header ${short(match[1])} was not found`,
       hint: "the package that has it must be a <build_depend> or <depend> in package.xml, or a <build_export_depend> of what includes it"
     })
@@ -31352,6 +31556,7 @@ var rules = [
     pattern: /(?:ModuleNotFoundError|ImportError): No module named '?([A-Za-z0-9_.]+)/,
     say: (match) => ({
       cause: `the Python module '${match[1]}' was not found`,
+      missing: [match[1]?.split(".")[0] ?? ""],
       hint: "the package that has it must be a dependency in package.xml"
     })
   },
@@ -31371,6 +31576,7 @@ var rules = [
     pattern: /cannot find -l([A-Za-z0-9_.+-]+)/,
     say: (match) => ({
       cause: `the linker did not find the library '${match[1]}'`,
+      missing: [match[1] ?? ""],
       hint: "the package that has it must be a dependency in package.xml"
     })
   },
@@ -31382,8 +31588,12 @@ var rules = [
     })
   },
   {
-    pattern: /CMake Error at ([^\s:]+):(\d+) \([^)\n]*\):\n\s+([^\n]+)/,
-    say: (match) => ({ cause: `${short(inPackage(match[1]))}:${match[2]}: ${short(match[3])}` })
+    pattern: /CMake Error at ([^\s:]+):(\d+) \([^)\n]*\):\n\s+([^\n]+)(?:\n\s*\n[ \t]+([^\n]+))?/,
+    say(match, _, folder2) {
+      const [, file3 = "", line2 = "", first2 = "", next2 = ""] = match;
+      const text8 = first2.trimEnd().endsWith(":") ? `${short(first2)} ${short(next2)}` : short(first2);
+      return { cause: `${short(byCMake(file3, folder2))}:${line2}: ${text8.trim()}` };
+    }
   },
   {
     pattern: /^(?:[^\n:]*: )?(?:\d+: )?([A-Za-z0-9_.+-]+): (?:command )?not found$/m,
@@ -31402,18 +31612,21 @@ var rules = [
   }
 ];
 var longestLine = 2e3;
-function knownCause(log) {
+function knownCause(log, failed5) {
   const plain5 = log.replace(/\x1b\[[0-9;]*[A-Za-z]/g, "").split("\n").map((line2) => line2.slice(0, longestLine)).join("\n");
   for (const { pattern, say } of rules) {
     const match = pattern.exec(plain5);
-    if (match) return say(match, plain5);
+    if (!match) continue;
+    const { missing = [], ...cause } = say(match, plain5, failed5?.folder ?? "");
+    const name6 = failed5 && missing.find((m) => failed5.undeclared(m));
+    return name6 === void 0 ? cause : { ...cause, hint: `'${name6}' is a package of this distribution: add <depend>${name6}</depend> to package.xml` };
   }
   return void 0;
 }
 
 // ts-src/cli/outputs.ts
-var import_node_fs46 = require("node:fs");
-var import_node_path54 = require("node:path");
+var import_node_fs47 = require("node:fs");
+var import_node_path56 = require("node:path");
 init_diagnostics();
 init_urls();
 init_files();
@@ -31790,7 +32003,7 @@ var InterfaceDigests = class {
 };
 
 // ts-src/engine/shipped-paths.ts
-var import_node_path53 = require("node:path");
+var import_node_path55 = require("node:path");
 var ShippedPaths = class {
   files = /* @__PURE__ */ new Map();
   folders = /* @__PURE__ */ new Map();
@@ -31802,7 +32015,7 @@ var ShippedPaths = class {
       if (owner !== void 0 && owner !== name6) return `it ships ${file3}, which '${owner}' ships too`;
       const inside = [...this.folders.get(file3) ?? []].find((other) => other !== name6);
       if (inside !== void 0) return `it ships ${file3} as a file or link, and '${inside}' ships files in ${file3}/`;
-      for (let folder2 = import_node_path53.posix.dirname(file3); folder2 !== "/" && !looked.has(folder2); folder2 = import_node_path53.posix.dirname(folder2)) {
+      for (let folder2 = import_node_path55.posix.dirname(file3); folder2 !== "/" && !looked.has(folder2); folder2 = import_node_path55.posix.dirname(folder2)) {
         looked.add(folder2);
         const above2 = this.files.get(folder2);
         if (above2 !== void 0 && above2 !== name6)
@@ -31814,7 +32027,7 @@ var ShippedPaths = class {
   take(name6, files) {
     for (const file3 of files) {
       this.files.set(file3, name6);
-      for (let folder2 = import_node_path53.posix.dirname(file3); folder2 !== "/"; folder2 = import_node_path53.posix.dirname(folder2)) {
+      for (let folder2 = import_node_path55.posix.dirname(file3); folder2 !== "/"; folder2 = import_node_path55.posix.dirname(folder2)) {
         const owners = this.folders.get(folder2);
         if (owners?.has(name6)) break;
         if (owners) owners.add(name6);
@@ -31926,13 +32139,13 @@ function tailsOf(output, runs) {
   return (t) => {
     if (t.state !== "failed") return [];
     const lines = told8.get(t.id) ?? [];
-    return lines.length || t.log === void 0 ? lines : tailOf((0, import_node_path54.join)(output, t.log));
+    return lines.length || t.log === void 0 ? lines : tailOf((0, import_node_path56.join)(output, t.log));
   };
 }
 function writeReports(o) {
   const { plan: plan2, runs, output } = o;
   const results = resultsOf(runs);
-  const write3 = (name6, text8) => writeWhole((0, import_node_path54.join)(output, name6), redacted(text8));
+  const write3 = (name6, text8) => writeWhole((0, import_node_path56.join)(output, name6), redacted(text8));
   write3("result.json", `${JSON.stringify({ stamp: plan2.stamp, results }, void 0, 1)}
 `);
   const title = `${plan2.organization}: ${o.title ?? "what was built"}`;
@@ -31942,7 +32155,7 @@ function writeReports(o) {
 }
 async function writeOutputs(o) {
   const { runs, output } = o;
-  writeWhole((0, import_node_path54.join)(output, "lock.yaml"), lockText(o));
+  writeWhole((0, import_node_path56.join)(output, "lock.yaml"), lockText(o));
   writeReports(o);
   return writeJunit(runs, o.store, output);
 }
@@ -31980,13 +32193,13 @@ async function writeJunit(runs, store2, output) {
             hint: "slipway test runs its tests again where --retest says so"
           })
         );
-      else writeWhole((0, import_node_path54.join)(output, "junit", graph2.id, `${record3.package}.xml`), text8, { sync: false });
+      else writeWhole((0, import_node_path56.join)(output, "junit", graph2.id, `${record3.package}.xml`), text8, { sync: false });
     }
     const own3 = graph2.results.flatMap((t, task) => t && !graph2.tests[task - graph2.count]?.junit ? [t] : []);
     cases += own3.length;
     if (own3.length)
       writeWhole(
-        (0, import_node_path54.join)(output, "junit", `${graph2.id}.xml`),
+        (0, import_node_path56.join)(output, "junit", `${graph2.id}.xml`),
         renderJunit(graph2.id.replaceAll("/", "."), packageCases(own3, tails)),
         { sync: false }
       );
@@ -31997,7 +32210,7 @@ async function writeJunit(runs, store2, output) {
 function writePlanCase(output, name6, fault4) {
   const result2 = fault4 === void 0 ? "passed" : "failed";
   const plan2 = { suite: "plan", name: name6, seconds: 0, result: result2, message: fault4 ?? "", output: "" };
-  writeWhole((0, import_node_path54.join)(output, "junit/plan.xml"), renderJunit("slipway", [plan2]));
+  writeWhole((0, import_node_path56.join)(output, "junit/plan.xml"), renderJunit("slipway", [plan2]));
 }
 function writeUnplanned(output, title, fault4) {
   const now = Date.now();
@@ -32011,14 +32224,14 @@ ${fault4}`];
     notes,
     tasks: []
   });
-  for (const [name6, text8] of Object.entries(files)) writeWhole((0, import_node_path54.join)(output, name6), text8);
-  writeWhole((0, import_node_path54.join)(output, "result.json"), `${JSON.stringify({ fault: fault4, results: [] }, void 0, 1)}
+  for (const [name6, text8] of Object.entries(files)) writeWhole((0, import_node_path56.join)(output, name6), text8);
+  writeWhole((0, import_node_path56.join)(output, "result.json"), `${JSON.stringify({ fault: fault4, results: [] }, void 0, 1)}
 `);
   writePlanCase(output, "planned", fault4);
 }
 function tailOf(log) {
   try {
-    return tellingPart((0, import_node_fs46.readFileSync)(log, "utf8").slice(-4e5));
+    return tellingPart((0, import_node_fs47.readFileSync)(log, "utf8").slice(-4e5));
   } catch {
     return [];
   }
@@ -32122,22 +32335,22 @@ init_diagnostics();
 init_names();
 
 // ts-src/sandbox/archive-names.ts
-var import_node_fs47 = require("node:fs");
-var import_node_path55 = require("node:path");
+var import_node_fs48 = require("node:fs");
+var import_node_path57 = require("node:path");
 init_files();
 var largestList = 512 * 1024 * 1024;
 function archiveNames(base) {
-  const kept4 = (0, import_node_path55.join)(base.folder, `names-${base.archive.slice(0, 16)}`);
+  const kept4 = (0, import_node_path57.join)(base.folder, `names-${base.archive.slice(0, 16)}`);
   const known3 = readIf(kept4);
   if (known3 !== void 0) return new Set(known3.split("\n"));
   if (!exists(base.lists)) return void 0;
-  const files = (0, import_node_fs47.readdirSync)(base.lists).filter((f) => /_Packages(\.\w+)?$/.test(f));
+  const files = (0, import_node_fs48.readdirSync)(base.lists).filter((f) => /_Packages(\.\w+)?$/.test(f));
   if (!files.length || files.some((f) => !f.endsWith("_Packages"))) return void 0;
   const names4 = /* @__PURE__ */ new Set();
   for (const file3 of files) {
-    const path2 = (0, import_node_path55.join)(base.lists, file3);
-    if ((0, import_node_fs47.statSync)(path2).size > largestList) return void 0;
-    addNames((0, import_node_fs47.readFileSync)(path2, "latin1"), names4);
+    const path2 = (0, import_node_path57.join)(base.lists, file3);
+    if ((0, import_node_fs48.statSync)(path2).size > largestList) return void 0;
+    addNames((0, import_node_fs48.readFileSync)(path2, "latin1"), names4);
   }
   if (!names4.size) return void 0;
   writeWhole(kept4, [...names4].sort().join("\n"), { sync: false });
@@ -32152,20 +32365,20 @@ function addNames(list8, names4) {
 }
 function baseAtHand(state, platform3, architecture3) {
   for (const suffix of ["", "-docker"]) {
-    const base = readJson((0, import_node_path55.join)(state, "bases", `${platform3}-${architecture3}${suffix}`, "current.json"));
+    const base = readJson((0, import_node_path57.join)(state, "bases", `${platform3}-${architecture3}${suffix}`, "current.json"));
     if (base) return base;
   }
   return void 0;
 }
 
 // ts-src/engine/history.ts
-var import_node_path56 = require("node:path");
+var import_node_path58 = require("node:path");
 init_files();
 var History = class {
   file;
   known;
   constructor(state) {
-    this.file = (0, import_node_path56.join)(state, "durations.json");
+    this.file = (0, import_node_path58.join)(state, "durations.json");
     this.known = readJson(this.file) ?? {};
   }
   get = (name6) => this.known[name6];
@@ -32187,8 +32400,8 @@ var History = class {
 };
 
 // ts-src/engine/build/package-builder.ts
-var import_node_fs56 = require("node:fs");
-var import_node_path68 = require("node:path");
+var import_node_fs57 = require("node:fs");
+var import_node_path70 = require("node:path");
 init_files();
 
 // ts-src/model/system-file-faults.ts
@@ -32239,8 +32452,8 @@ function systemFileFault(target2, text8) {
 init_template();
 
 // ts-src/sandbox/package-layers.ts
-var import_node_fs48 = require("node:fs");
-var import_node_path57 = require("node:path");
+var import_node_fs49 = require("node:fs");
+var import_node_path59 = require("node:path");
 init_files();
 init_process();
 init_faults();
@@ -32251,7 +32464,7 @@ var Packages = class {
     this.store = store2;
   }
   known = /* @__PURE__ */ new Map();
-  folder = (digest4) => (0, import_node_path57.join)(this.state, "unpacked", digest4);
+  folder = (digest4) => (0, import_node_path59.join)(this.state, "unpacked", digest4);
   /** Beside the package's files, where none of them can be. */
   contents = (digest4) => `${this.folder(digest4)}.json`;
   /** Undefined where the store's file is gone or damaged. Throws PackageFileError where it is none of ours. */
@@ -32278,18 +32491,18 @@ var Packages = class {
   }
   async unpackFile(file3, digest4, policy2) {
     const target2 = this.folder(digest4);
-    (0, import_node_fs48.mkdirSync)((0, import_node_path57.join)(this.state, "unpacked"), { recursive: true, mode: 448 });
+    (0, import_node_fs49.mkdirSync)((0, import_node_path59.join)(this.state, "unpacked"), { recursive: true, mode: 448 });
     const staged = temporaryBeside(target2);
     try {
       const { control, members: members2, files, folders: folders2 } = await unpackPackage(file3, staged, policy2);
       const name6 = /^Package: (\S+)$/m.exec(control)?.[1] ?? "";
-      const info = (0, import_node_path57.join)(staged, "var/lib/dpkg/info");
-      (0, import_node_fs48.mkdirSync)(info, { recursive: true });
+      const info = (0, import_node_path59.join)(staged, "var/lib/dpkg/info");
+      (0, import_node_fs49.mkdirSync)(info, { recursive: true });
       const paths2 = [...folders2.filter(Boolean).map((f) => `/${f}`), ...files].sort();
-      (0, import_node_fs48.writeFileSync)((0, import_node_path57.join)(info, `${name6}.list`), `/.
+      (0, import_node_fs49.writeFileSync)((0, import_node_path59.join)(info, `${name6}.list`), `/.
 ${paths2.join("\n")}
 `, { flag: "wx" });
-      for (const [member, text8] of members2) (0, import_node_fs48.writeFileSync)((0, import_node_path57.join)(info, `${name6}.${member}`), text8, { flag: "wx" });
+      for (const [member, text8] of members2) (0, import_node_fs49.writeFileSync)((0, import_node_path59.join)(info, `${name6}.${member}`), text8, { flag: "wx" });
       const unpacked2 = {
         package: name6,
         status: control.replace(/^(Package: .*)$/m, "$1\nStatus: install ok installed"),
@@ -32299,19 +32512,19 @@ ${paths2.join("\n")}
       writeWhole(this.contents(digest4), JSON.stringify(unpacked2), { sync: false });
       return unpacked2;
     } finally {
-      (0, import_node_fs48.rmSync)(staged, { recursive: true, force: true });
+      (0, import_node_fs49.rmSync)(staged, { recursive: true, force: true });
     }
   }
   /** Another slipway may have been first; a half one, which only a crash of the machine leaves, is replaced. */
   place(staged, target2) {
     try {
-      (0, import_node_fs48.renameSync)(staged, target2);
+      (0, import_node_fs49.renameSync)(staged, target2);
     } catch (e) {
       const code = codeOf(e);
       if (code !== "ENOTEMPTY" && code !== "EEXIST") throw e;
       if (readJson(`${target2}.json`)) return;
-      (0, import_node_fs48.rmSync)(target2, { recursive: true, force: true });
-      (0, import_node_fs48.renameSync)(staged, target2);
+      (0, import_node_fs49.rmSync)(target2, { recursive: true, force: true });
+      (0, import_node_fs49.renameSync)(staged, target2);
     }
   }
   /** The text of a file of a package that was unpacked; undefined where it is none, or too large. */
@@ -32328,7 +32541,7 @@ ${paths2.join("\n")}
       else lost3.push(one.deb.sha256);
     }
     if (lost3.length) return { lost: lost3 };
-    (0, import_node_fs48.mkdirSync)(target2, { recursive: true });
+    (0, import_node_fs49.mkdirSync)(target2, { recursive: true });
     if (packages.length) {
       const folders2 = packages.map(({ deb: deb2 }) => `${this.folder(deb2.sha256)}/.`);
       const linked = await run("cp", ["-al", "--target-directory", target2, ...folders2]);
@@ -32340,10 +32553,10 @@ ${paths2.join("\n")}
         });
       }
     }
-    (0, import_node_fs48.mkdirSync)((0, import_node_path57.join)(target2, "var/lib/dpkg"), { recursive: true });
-    (0, import_node_fs48.writeFileSync)(
-      (0, import_node_path57.join)(target2, "var/lib/dpkg/status"),
-      `${(0, import_node_fs48.readFileSync)(status, "utf8").trimEnd()}
+    (0, import_node_fs49.mkdirSync)((0, import_node_path59.join)(target2, "var/lib/dpkg"), { recursive: true });
+    (0, import_node_fs49.writeFileSync)(
+      (0, import_node_path59.join)(target2, "var/lib/dpkg/status"),
+      `${(0, import_node_fs49.readFileSync)(status, "utf8").trimEnd()}
 
 ${all.map((u) => `${u.status}
 `).join("\n")}`
@@ -32361,7 +32574,7 @@ function clashOf(packages) {
     }
   for (const { package: name6, files } of packages)
     for (const file3 of files)
-      for (let folder2 = (0, import_node_path57.dirname)(file3); folder2 !== "/"; folder2 = (0, import_node_path57.dirname)(folder2)) {
+      for (let folder2 = (0, import_node_path59.dirname)(file3); folder2 !== "/"; folder2 = (0, import_node_path59.dirname)(folder2)) {
         const owner = owners.get(folder2);
         if (owner !== void 0)
           return `'${owner}' ships ${folder2} as a file or link, '${name6}' ships files in ${folder2}/`;
@@ -32370,8 +32583,8 @@ function clashOf(packages) {
 }
 
 // ts-src/engine/build/environment.ts
-var import_node_fs50 = require("node:fs");
-var import_node_path59 = require("node:path");
+var import_node_fs51 = require("node:fs");
+var import_node_path61 = require("node:path");
 
 // ts-src/engine/build/packages.ts
 init_system_files();
@@ -32387,15 +32600,15 @@ function ownPackage(graph2, n) {
 }
 
 // ts-src/engine/build/other-conditions.ts
-var import_node_fs49 = require("node:fs");
-var import_node_path58 = require("node:path");
+var import_node_fs50 = require("node:fs");
+var import_node_path60 = require("node:path");
 
 // resources/vary.c
 var vary_default = '/* Preloaded into a second build of a package, compiled in its own root: what a build sees of the machine is another.\n   Folders are listed in reverse, the clock is days ahead, host and kernel have other names. */\n#define _GNU_SOURCE\n#include <dirent.h>\n#include <dlfcn.h>\n#include <errno.h>\n#include <pthread.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include <sys/time.h>\n#include <sys/utsname.h>\n#include <time.h>\n#include <unistd.h>\n\n#define AHEAD (9 * 86400 + 7 * 3600 + 11 * 60 + 13)\n\nstruct listing {\n  DIR *dir;\n  struct dirent64 **entries;\n  size_t count, next;\n  struct listing *following;\n};\nstatic struct listing *listings;\nstatic pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;\n\nstatic void *original(const char *name) { return dlsym(RTLD_NEXT, name); }\n\nstatic struct listing **find(DIR *dir) {\n  struct listing **at = &listings;\n  while (*at && (*at)->dir != dir) at = &(*at)->following;\n  return at;\n}\n\nstatic void forget(DIR *dir) {\n  pthread_mutex_lock(&mutex);\n  struct listing **at = find(dir), *found = *at;\n  if (found) {\n    *at = found->following;\n    for (size_t i = 0; i < found->count; i++) free(found->entries[i]);\n    free(found->entries);\n    free(found);\n  }\n  pthread_mutex_unlock(&mutex);\n}\n\nstatic struct listing *list(DIR *dir) {\n  struct dirent64 *(*next)(DIR *) = original("readdir64");\n  struct listing *made = calloc(1, sizeof *made);\n  if (!made) return NULL;\n  made->dir = dir;\n  struct dirent64 *e;\n  while ((e = next(dir))) {\n    struct dirent64 **grown = realloc(made->entries, (made->count + 1) * sizeof *grown);\n    struct dirent64 *copy = calloc(1, sizeof *copy);\n    if (!grown || !copy) abort();\n    memcpy(copy, e, e->d_reclen < sizeof *copy ? e->d_reclen : sizeof *copy);\n    made->entries = grown;\n    made->entries[made->count++] = copy;\n  }\n  made->next = made->count;\n  made->following = listings;\n  return listings = made;\n}\n\nstruct dirent64 *readdir64(DIR *dir) {\n  int before = errno;\n  pthread_mutex_lock(&mutex);\n  struct listing *found = *find(dir);\n  if (!found) found = list(dir);\n  struct dirent64 *entry = found && found->next ? found->entries[--found->next] : NULL;\n  pthread_mutex_unlock(&mutex);\n  errno = before;\n  return entry;\n}\n\n#if defined(__LP64__)\nstruct dirent *readdir(DIR *dir) { return (struct dirent *)readdir64(dir); }\n#endif\n\nint closedir(DIR *dir) {\n  int (*next)(DIR *) = original("closedir");\n  forget(dir);\n  return next(dir);\n}\n\nvoid rewinddir(DIR *dir) {\n  void (*next)(DIR *) = original("rewinddir");\n  forget(dir);\n  next(dir);\n}\n\ntime_t time(time_t *where) {\n  struct timespec now;\n  clock_gettime(CLOCK_REALTIME, &now);\n  if (where) *where = now.tv_sec;\n  return now.tv_sec;\n}\n\nint clock_gettime(clockid_t clock, struct timespec *now) {\n  int (*next)(clockid_t, struct timespec *) = original("clock_gettime");\n  int code = next(clock, now);\n  if (!code && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) now->tv_sec += AHEAD;\n  return code;\n}\n\nint gettimeofday(struct timeval *restrict now, void *restrict zone) {\n  int (*next)(struct timeval *, void *) = original("gettimeofday");\n  int code = next(now, zone);\n  if (!code && now) now->tv_sec += AHEAD;\n  return code;\n}\n\nint uname(struct utsname *names) {\n  int (*next)(struct utsname *) = original("uname");\n  int code = next(names);\n  if (code) return code;\n  snprintf(names->nodename, sizeof names->nodename, "another-host");\n  snprintf(names->release, sizeof names->release, "4.4.4-another");\n  snprintf(names->version, sizeof names->version, "#4 another kernel");\n  return 0;\n}\n\nint gethostname(char *name, size_t size) {\n  snprintf(name, size, "another-host");\n  return 0;\n}\n';
 
 // ts-src/engine/build/other-conditions.ts
 var otherJobs = (jobs2) => jobs2 > 1 ? 1 : 3;
-var writeVariation = (build4) => (0, import_node_fs49.writeFileSync)((0, import_node_path58.join)(build4, ".vary.c"), vary_default);
+var writeVariation = (build4) => (0, import_node_fs50.writeFileSync)((0, import_node_path60.join)(build4, ".vary.c"), vary_default);
 var otherConditions = [
   "umask 002",
   "export USER=another LOGNAME=another HOME=/tmp LANG=tr_TR.UTF-8 LC_ALL=tr_TR.UTF-8 TZ=Pacific/Kiritimati",
@@ -32409,14 +32622,14 @@ var taken2 = /* @__PURE__ */ new Set(["stage", "obj", "home", "results"]);
 var sourceFolder = (name6) => taken2.has(name6) ? `${name6}-source` : name6;
 async function prepareEnvironment(options5, packages, request, roots) {
   const { graph: graph2, package: p, resolved, work: work2, log } = request;
-  (0, import_node_fs50.mkdirSync)((0, import_node_path59.dirname)(log), { recursive: true });
-  (0, import_node_fs50.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
+  (0, import_node_fs51.mkdirSync)((0, import_node_path61.dirname)(log), { recursive: true });
+  (0, import_node_fs51.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
 `);
   const system = await resolved.set.packages();
   if (typeof system === "string") return failed(`apt can't install what it needs: ${system}`);
   const layers2 = await graph2.layers.root(system, request.common);
   if (!layers2.ok) return failed(`${layers2.diagnostics[0].message} (${layers2.diagnostics[0].file})`);
-  const own3 = (0, import_node_path59.join)(work2, "own");
+  const own3 = (0, import_node_path61.join)(work2, "own");
   const problem = await packages.compose(
     roots.map((d) => ownPackage(graph2, d)),
     graph2.layers.status(layers2.value),
@@ -32425,11 +32638,11 @@ async function prepareEnvironment(options5, packages, request, roots) {
   if (problem && "clash" in problem)
     return failed(`two of its dependencies can't be installed together: ${problem.clash}`);
   if (problem) return lost(roots.filter((d) => problem.lost.includes(graph2.records[d].debs[0].sha256)));
-  const build4 = (0, import_node_path59.join)(work2, "build");
-  const source2 = (0, import_node_path59.join)(build4, sourceFolder(p.name));
+  const build4 = (0, import_node_path61.join)(work2, "build");
+  const source2 = (0, import_node_path61.join)(build4, sourceFolder(p.name));
   const fault4 = await bringSource(options5.state, options5.store, p, source2) ?? await applyPatches(options5.distroRoot, options5.taskKeys.settingsOf(p.name).patches ?? [], source2);
   if (request.repeat) writeVariation(build4);
-  return fault4 === void 0 ? made({ source: source2, build: build4, recipe: (0, import_node_path59.join)(work2, "recipe"), system, layers: layers2.value, own: own3 }) : failed(fault4);
+  return fault4 === void 0 ? made({ source: source2, build: build4, recipe: (0, import_node_path61.join)(work2, "recipe"), system, layers: layers2.value, own: own3 }) : failed(fault4);
 }
 var withoutZstd = ["focal", "bionic"];
 function enterEnvironment(options5, request, environment3, { script: script3, steps, folder: folder2, binds, env, network: network3, signal }) {
@@ -32440,7 +32653,7 @@ function enterEnvironment(options5, request, environment3, { script: script3, st
     root: { layers: [environment3.own, ...environment3.layers] },
     network: network3,
     user: "builder",
-    work: (0, import_node_path59.join)(request.work, `root-${steps.join("-")}`),
+    work: (0, import_node_path61.join)(request.work, `root-${steps.join("-")}`),
     log: request.log,
     signal,
     limits: taskLimits(options5.state, options5.limits, options5.taskKeys.settingsOf(request.package.name).limits),
@@ -32467,7 +32680,7 @@ var limitWords = {
   processes: "started more processes than a task may have",
   disk: "wrote more to the disk than a task may"
 };
-function reasonOf(options5, outcome, limit, log, what) {
+function reasonOf(options5, outcome, limit, log, what, failed5) {
   if (limit.signal.aborted && !options5.signal.aborted) {
     const { minutes: minutes2 } = limit;
     const time2 = minutes2 >= 1 ? `${Math.round(minutes2)} minutes` : `${Math.round(minutes2 * 60)} seconds`;
@@ -32475,12 +32688,16 @@ function reasonOf(options5, outcome, limit, log, what) {
   }
   if (outcome.exceeded)
     return `${what} ${limitWords[outcome.exceeded]} (limits.${outcome.exceeded} in package_settings gives it more)`;
-  const cause = withinTime("its log", () => knownCause(readEnd(log, 2e5)));
+  const cause = withinTime("its log", () => knownCause(readEnd(log, 2e5), failed5));
   if (cause) return cause.hint === void 0 ? cause.cause : `${cause.cause}
 ${cause.hint}`;
   if (outcome.code === 127 && outcome.stderr) return outcome.stderr;
   return `${what} ended with ${outcome.signal ?? outcome.code}`;
 }
+var failedPackage = ({ graph: graph2, package: p }) => ({
+  folder: sourceFolder(p.name),
+  undeclared: (name6) => name6 !== p.name && ![p.build, p.run, p.test].some((names4) => names4.includes(name6)) && graph2.scope.packages.some((q3) => q3.name === name6)
+});
 var buildLimit = (options5, name6) => {
   const own3 = options5.taskKeys.settingsOf(name6).limits?.minutes;
   return own3 === void 0 ? timeLimit(options5.signal, options5.minutes) : timeLimit(options5.signal, own3, "limits.minutes in package_settings gives it longer");
@@ -32504,8 +32721,8 @@ function timeLimit(parent, minutes2, longer = "--timeout gives it longer") {
 }
 
 // ts-src/engine/docs/documentation.ts
-var import_node_fs51 = require("node:fs");
-var import_node_path61 = require("node:path");
+var import_node_fs52 = require("node:fs");
+var import_node_path63 = require("node:path");
 
 // ts-src/inspect/installed.ts
 init_diagnostics();
@@ -33521,7 +33738,7 @@ function inventoryLines(base642) {
 }
 
 // ts-src/engine/docs/taken.ts
-var import_node_path60 = require("node:path");
+var import_node_path62 = require("node:path");
 
 // ts-src/render/api-overview.ts
 var sections = [
@@ -33564,7 +33781,7 @@ function frameOf(organization, { request, parts: parts2 }) {
 var ofTools = /^(api\/([^/]+\.(css|js|svg|png|md5|map)|(annotated|classes|hierarchy|inherits|files|pages|namespaces|topics|modules|examples)\.html|(functions|globals|namespacemembers)(_[^/]*)?\.html|graph_legend\.html)|doc\/_static\/(basic\.css|pygments\.css|alabaster\.css|[A-Za-z_.-]*(jquery|underscore|doctools|sphinx_highlight|language_data|documentation_options|_sphinx_javascript_frameworks_compat|searchtools)[A-Za-z0-9_.-]*\.js)|doc\/(objects\.inv|\.buildinfo|\.nojekyll|searchindex\.js))$/;
 async function pagesOf(organization, job, results) {
   const { request, environment: environment3 } = job;
-  const folder2 = (0, import_node_path60.join)(environment3.build, "docs", "pages");
+  const folder2 = (0, import_node_path62.join)(environment3.build, "docs", "pages");
   const pages2 = await takePages(folder2, (path2) => ofTools.test(path2) && path2 !== `${apiFolder}/index.html`);
   const time2 = new Patience();
   const shape2 = (of, make) => {
@@ -33863,11 +34080,11 @@ function writeInputs(options5, job) {
 }
 function write(folder2, files) {
   for (const [name6, data] of Object.entries(files)) {
-    const path2 = (0, import_node_path61.join)(folder2, name6);
-    (0, import_node_fs51.mkdirSync)((0, import_node_path61.dirname)(path2), { recursive: true });
-    (0, import_node_fs51.chmodSync)((0, import_node_path61.dirname)(path2), 493);
-    (0, import_node_fs51.writeFileSync)(path2, data);
-    (0, import_node_fs51.chmodSync)(path2, 420);
+    const path2 = (0, import_node_path63.join)(folder2, name6);
+    (0, import_node_fs52.mkdirSync)((0, import_node_path63.dirname)(path2), { recursive: true });
+    (0, import_node_fs52.chmodSync)((0, import_node_path63.dirname)(path2), 493);
+    (0, import_node_fs52.writeFileSync)(path2, data);
+    (0, import_node_fs52.chmodSync)(path2, 420);
   }
 }
 async function recordOf2(options5, job, results, begun) {
@@ -33879,8 +34096,8 @@ async function recordOf2(options5, job, results, begun) {
   const pages2 = await pagesOf(options5.distro.organization, job, results);
   const facts = await factsOf2(job, pages2);
   const warnings = [...results.warnings, ...wishes.notes];
-  const packed3 = (0, import_node_path61.join)(request.work, `${name6}.pages`);
-  (0, import_node_fs51.writeFileSync)(packed3, packPages(pages2));
+  const packed3 = (0, import_node_path63.join)(request.work, `${name6}.pages`);
+  (0, import_node_fs52.writeFileSync)(packed3, packPages(pages2));
   await checkLeft(build4, "docs/results.json", 64 << 20);
   return {
     schema: 1,
@@ -33925,8 +34142,8 @@ async function interfaceOf2({ environment: environment3, installed, sphinx, doxy
 }
 
 // ts-src/engine/build/objects.ts
-var import_node_fs52 = require("node:fs");
-var import_node_path62 = require("node:path");
+var import_node_fs53 = require("node:fs");
+var import_node_path64 = require("node:path");
 init_files();
 init_digest();
 init_names();
@@ -33992,9 +34209,9 @@ async function openObjects({ driver, state, store: store2 }, request, source2) {
   const { graph: graph2, package: p } = request;
   const seen = kept2.includes(p.buildType) ? readSource(source2) : void 0;
   if (!seen) return void 0;
-  const place3 = (0, import_node_path62.join)(state, "objects", sha256(`${graph2.id}/${p.name}`).slice(0, 24));
-  const folder2 = (0, import_node_path62.join)(place3, "obj");
-  const file3 = (0, import_node_path62.join)(place3, "record.json");
+  const place3 = (0, import_node_path64.join)(state, "objects", sha256(`${graph2.id}/${p.name}`).slice(0, 24));
+  const folder2 = (0, import_node_path64.join)(place3, "obj");
+  const file3 = (0, import_node_path64.join)(place3, "record.json");
   const release2 = await holdMutex(`${place3}.lock`);
   const { source: _source, dependencies: _dependencies, ...frame } = request.resolved.inputs();
   const now = {
@@ -34007,7 +34224,7 @@ async function openObjects({ driver, state, store: store2 }, request, source2) {
   const reused = before?.schema === 1 && await fits(before, now, request, store2);
   if (!reused) await driver.remove(folder2);
   else keepTimes(source2, before, now);
-  (0, import_node_fs52.mkdirSync)(folder2, { recursive: true });
+  (0, import_node_fs53.mkdirSync)(folder2, { recursive: true });
   writeWhole(file3, JSON.stringify(now));
   return {
     folder: folder2,
@@ -34022,10 +34239,10 @@ function readSource(source2) {
   const files = {};
   const frame = [];
   for (const path2 of entriesBelow(source2).sort()) {
-    const found2 = (0, import_node_fs52.lstatSync)((0, import_node_path62.join)(source2, path2));
-    if (found2.isSymbolicLink()) frame.push(`${path2} -> ${(0, import_node_fs52.readlinkSync)((0, import_node_path62.join)(source2, path2))}`);
+    const found2 = (0, import_node_fs53.lstatSync)((0, import_node_path64.join)(source2, path2));
+    if (found2.isSymbolicLink()) frame.push(`${path2} -> ${(0, import_node_fs53.readlinkSync)((0, import_node_path64.join)(source2, path2))}`);
     if (!found2.isFile()) continue;
-    const bytes = (0, import_node_fs52.readFileSync)((0, import_node_path62.join)(source2, path2));
+    const bytes = (0, import_node_fs53.readFileSync)((0, import_node_path64.join)(source2, path2));
     if (compiled.test(path2) && timed.test(bytes.toString("latin1"))) return void 0;
     const digest4 = sha256(bytes);
     files[path2] = [digest4, found2.mtimeMs];
@@ -34068,7 +34285,7 @@ function keepTimes(source2, before, now) {
   for (const [path2, entry] of Object.entries(now.files)) {
     const old = before.files[path2];
     if (old?.[0] !== entry[0]) continue;
-    (0, import_node_fs52.utimesSync)((0, import_node_path62.join)(source2, path2), old[1] / 1e3, old[1] / 1e3);
+    (0, import_node_fs53.utimesSync)((0, import_node_path64.join)(source2, path2), old[1] / 1e3, old[1] / 1e3);
     entry[1] = old[1];
   }
 }
@@ -34123,11 +34340,11 @@ function rootsOf(graph2, n, roots) {
 }
 
 // ts-src/engine/build/pack.ts
-var import_node_fs54 = require("node:fs");
-var import_node_path65 = require("node:path");
+var import_node_fs55 = require("node:fs");
+var import_node_path67 = require("node:path");
 
 // ts-src/inspect/python-needs.ts
-var import_node_path63 = require("node:path");
+var import_node_path65 = require("node:path");
 var modules = /^\/(?:local\/)?lib\/python3(?:\.(\d+))?\/(?:site|dist)-packages\//;
 var extension = /\.cpython-3(\d+)-[^/]*\.so$/;
 var interpreter = /^#!\s*(?:\/usr)?(?:\/local)?\/bin\/(?:env\s+(?:-S\s*)?)?(python\d?(?:\.\d+)?|sh|bash|dash|zsh)\b/;
@@ -34145,7 +34362,7 @@ function pythonNeeds(stage, members2, prefix) {
     if (minor2 !== void 0) minors.add(minor2);
     if (found2) any = true;
     else if (m.mode & 73 || shellScript.test(m.path)) {
-      const runs = runsPython((0, import_node_path63.join)(stage, m.path), shellScript.test(m.path));
+      const runs = runsPython((0, import_node_path65.join)(stage, m.path), shellScript.test(m.path));
       if (runs === "python") unversioned = true;
       else if (runs) any = true;
     }
@@ -34167,8 +34384,8 @@ function runsPython(file3, isShell) {
 }
 
 // ts-src/inspect/staged.ts
-var import_node_fs53 = require("node:fs");
-var import_node_path64 = require("node:path");
+var import_node_fs54 = require("node:fs");
+var import_node_path66 = require("node:path");
 init_faults();
 var most2 = 5e5;
 function stagedMembers(root) {
@@ -34176,21 +34393,21 @@ function stagedMembers(root) {
   let kilobytes = 0;
   const stack = [""];
   try {
-    if (!(0, import_node_fs53.lstatSync)(root).isDirectory()) return "what it installed is no folder";
+    if (!(0, import_node_fs54.lstatSync)(root).isDirectory()) return "what it installed is no folder";
     for (let folder2 = stack.pop(); folder2 !== void 0; folder2 = stack.pop()) {
-      for (const name6 of (0, import_node_fs53.readdirSync)((0, import_node_path64.join)(root, folder2))) {
+      for (const name6 of (0, import_node_fs54.readdirSync)((0, import_node_path66.join)(root, folder2))) {
         const path2 = `${folder2}/${name6}`;
         if (name6.includes("\uFFFD")) return `it installed ${shownName(path2)}, whose name is no UTF-8`;
         if (Buffer.byteLength(path2) > longestPath)
           return `it installed a path of more than ${longestPath} bytes: ${shownName(path2)}`;
-        const stat2 = (0, import_node_fs53.lstatSync)((0, import_node_path64.join)(root, path2));
+        const stat2 = (0, import_node_fs54.lstatSync)((0, import_node_path66.join)(root, path2));
         const type = typeOf(stat2);
         if (type === "directory") stack.push(path2);
         members2.push({
           path: path2,
           type,
           mode: stat2.mode & 4095,
-          target: type === "link" ? (0, import_node_fs53.readlinkSync)((0, import_node_path64.join)(root, path2)) : ""
+          target: type === "link" ? (0, import_node_fs54.readlinkSync)((0, import_node_path66.join)(root, path2)) : ""
         });
         kilobytes += type === "file" ? Math.ceil(stat2.size / 1024) : 1;
         if (members2.length > most2) return `it installed more than ${most2} files`;
@@ -34254,10 +34471,10 @@ function checkStaged(request, environment3) {
 }
 var refusal = (faults5) => faults5.length ? `it can't be published: ${faults5.join("; ")}` : void 0;
 var largestText5 = 64 << 20;
-var stageOf = (environment3) => (0, import_node_path65.join)(environment3.build, "stage");
+var stageOf = (environment3) => (0, import_node_path67.join)(environment3.build, "stage");
 async function finishPackages(options5, request, environment3, folder2) {
   const { graph: graph2, number: number7, package: p } = request;
-  const out = (0, import_node_path65.join)(folder2, "out");
+  const out = (0, import_node_path67.join)(folder2, "out");
   const text8 = async (name6) => (await readLeft(folder2, `out/${name6}`, largestText5))?.toString("utf8") ?? "";
   const lines = async (name6) => (await text8(name6)).split("\n").filter(Boolean);
   const stage = stageOf(environment3);
@@ -34287,11 +34504,11 @@ async function finishPackages(options5, request, environment3, folder2) {
     replaces: staged.members.some((m) => isPrefixFile(m.path, graph2.scope.prefix)) ? [...planned2.replaces, environmentOf(options5, request)] : planned2.replaces,
     provides: abi2.name ? [abi2.name] : []
   };
-  const target2 = (0, import_node_path65.join)(request.work, "packages");
-  (0, import_node_fs54.mkdirSync)(target2);
+  const target2 = (0, import_node_path67.join)(request.work, "packages");
+  (0, import_node_fs55.mkdirSync)(target2);
   const seconds = stampSeconds(stampOfBuild(options5, request));
   const finish2 = async (from, c, allowed, more) => {
-    const path2 = (0, import_node_path65.join)(target2, debFile(c.package, c.version, architecture3));
+    const path2 = (0, import_node_path67.join)(target2, debFile(c.package, c.version, architecture3));
     const members2 = [
       { path: "control", data: renderControl(c) },
       { path: "md5sums", data: await text8(`${from}.md5sums`) }
@@ -34300,7 +34517,7 @@ async function finishPackages(options5, request, environment3, folder2) {
     const kept4 = from === "package.deb" ? conffilesOf(p.systemFiles ?? []) : [];
     if (kept4.length) members2.push({ path: "conffiles", data: kept4.map((f) => `${f}
 `).join("") });
-    await assemble((0, import_node_path65.join)(out, from), members2, path2, seconds);
+    await assemble((0, import_node_path67.join)(out, from), members2, path2, seconds);
     return { path: path2, policy: { ...policyOf(c, allowed), conffiles: kept4 } };
   };
   const main2 = await finish2("package.deb", control, placesOf2(graph2, p), await text8("shlibs") ? ["shlibs"] : []);
@@ -34325,7 +34542,7 @@ var debugPaths = (ids) => [...new Set(ids)].sort().map((id) => `/usr/lib/debug/.
 var debugControl = (main2, ids, out) => ({
   ...main2,
   package: `${main2.package}-dbgsym`,
-  installedSize: Math.ceil((0, import_node_fs54.lstatSync)((0, import_node_path65.join)(out, "debug.deb")).size / 1024),
+  installedSize: Math.ceil((0, import_node_fs55.lstatSync)((0, import_node_path67.join)(out, "debug.deb")).size / 1024),
   section: "debug",
   depends: [`${main2.package} (= ${main2.version})`],
   provides: [],
@@ -34353,11 +34570,11 @@ async function assemble(from, members2, target2, seconds) {
 }
 
 // ts-src/engine/build/tests.ts
-var import_node_fs55 = require("node:fs");
-var import_node_path67 = require("node:path");
+var import_node_fs56 = require("node:fs");
+var import_node_path69 = require("node:path");
 
 // ts-src/inspect/test-results.ts
-var import_node_path66 = require("node:path");
+var import_node_path68 = require("node:path");
 
 // ts-src/inspect/result-xml.ts
 var mostElements = 25e4;
@@ -34404,8 +34621,8 @@ var Reader = class {
       if (!step2.empty) open3.push({ element: step2.element, parts: [] });
       if (open3.length > deepest2) return void 0;
     }
-    const outside = open3[0]?.parts.join("").trim();
-    return open3.length === 1 && outside === "" && whole3.children.length === 1 ? whole3.children[0] : void 0;
+    const outside2 = open3[0]?.parts.join("").trim();
+    return open3.length === 1 && outside2 === "" && whole3.children.length === 1 ? whole3.children[0] : void 0;
   }
   step(parts2) {
     const { xml, at: at2 } = this;
@@ -34461,6 +34678,7 @@ var Reader = class {
 var readXml = (text8) => new Reader(text8.replace(/^\ufeff/, "")).document();
 
 // ts-src/inspect/test-results.ts
+var unsaid = "it failed";
 var mostBytes3 = 16 << 20;
 var mostInAll = 128 << 20;
 var mostFiles5 = 2e4;
@@ -34474,7 +34692,7 @@ async function readResults(root, folder2, room = resultRoom()) {
   try {
     for (const { path: path2, kind } of await walkLeft(root, folder2, { most: mostFiles5 })) {
       if (!path2.endsWith(".xml")) continue;
-      const name6 = (0, import_node_path66.basename)(path2);
+      const name6 = (0, import_node_path68.basename)(path2);
       if (kind !== "a file") {
         damaged2.push(`${shownName(name6)} (${kind})`);
         continue;
@@ -34527,7 +34745,7 @@ function ofCase(c, suite2) {
     name: c.attributes.get("name") ?? "?",
     seconds: Number(c.attributes.get("time")) || 0,
     result: resultOf3(failed5, skipped),
-    message: failed5 ? faults5.map(textOf5).join("\n") || "it failed" : textOf5(skip),
+    message: failed5 ? faults5.map(textOf5).join("\n") || unsaid : textOf5(skip),
     output: `${textOf5(childOf(c, "system-out"))}
 ${textOf5(childOf(c, "system-err"))}`.trim()
   };
@@ -34546,7 +34764,7 @@ function ofCtest(t) {
     name: textOf5(childOf(t, "Name")) || "?",
     seconds: Number(textOf5(childOf(measured, "Value"))) || 0,
     result: resultOf3(status !== "passed" && status !== "notrun", status === "notrun"),
-    message: status === "failed" ? output || "it failed" : "",
+    message: status === "failed" ? output || unsaid : "",
     output
   };
 }
@@ -34620,10 +34838,10 @@ function markFlaky(cases, earlier2) {
 var mostWords = 4 << 20;
 function hasTests(source2, p) {
   const { file: file3, words: words6 } = rulesOf(p.buildType).tests;
-  const visit = (folder2, depth2) => (0, import_node_fs55.readdirSync)(folder2, { withFileTypes: true }).some((e) => {
-    const path2 = (0, import_node_path67.join)(folder2, e.name);
+  const visit = (folder2, depth2) => (0, import_node_fs56.readdirSync)(folder2, { withFileTypes: true }).some((e) => {
+    const path2 = (0, import_node_path69.join)(folder2, e.name);
     if (e.isDirectory()) return depth2 < 8 && e.name !== ".git" && visit(path2, depth2 + 1);
-    return file3.test(e.name) && e.isFile() && (!words6 || (0, import_node_fs55.lstatSync)(path2).size < mostWords && words6.test((0, import_node_fs55.readFileSync)(path2, "utf8")));
+    return file3.test(e.name) && e.isFile() && (!words6 || (0, import_node_fs56.lstatSync)(path2).size < mostWords && words6.test((0, import_node_fs56.readFileSync)(path2, "utf8")));
   });
   return visit(source2, 0);
 }
@@ -34688,7 +34906,7 @@ var PackageBuilder = class {
       root: { layers: [own3, ...layers2] },
       network: asked2.tests ? "loopback" : false,
       user: "builder",
-      work: (0, import_node_path68.join)(request.work, "root-shell"),
+      work: (0, import_node_path70.join)(request.work, "root-shell"),
       terminal: true,
       signal: options5.signal,
       binds: [
@@ -34742,11 +34960,11 @@ var PackageBuilder = class {
         objects2?.reused ? { SLIPWAY_CONFIGURED: "1" } : {}
       );
       ended = built.signal === null && !built.exceeded && !limit.signal.aborted;
-      if (built.code !== 0) return failed(reasonOf(options5, built, limit, log, "its build"));
+      if (built.code !== 0) return failed(reasonOf(options5, built, limit, log, "its build", failedPackage(request)));
       const fault4 = checkStaged(request, environment3);
       if (fault4 !== void 0) return failed(fault4);
-      const folder2 = (0, import_node_path68.join)(work2, "pack");
-      (0, import_node_fs56.mkdirSync)((0, import_node_path68.join)(folder2, "tree"), { recursive: true });
+      const folder2 = (0, import_node_path70.join)(work2, "pack");
+      (0, import_node_fs57.mkdirSync)((0, import_node_path70.join)(folder2, "tree"), { recursive: true });
       const packed3 = await enter2({
         script: "pack.sh",
         steps: ["pack"],
@@ -34843,7 +35061,7 @@ var PackageBuilder = class {
       outcome,
       log,
       seconds: (options5.now() - begun) / 1e3,
-      reason: () => reasonOf(options5, outcome, limit, log, "the build of its tests")
+      reason: () => reasonOf(options5, outcome, limit, log, "the build of its tests", failedPackage(request))
     });
   }
   /** Makes its documentation; faults in it are a record too. */
@@ -34875,26 +35093,26 @@ var PackageBuilder = class {
 };
 
 // ts-src/engine/system-packages.ts
-var import_node_path75 = require("node:path");
+var import_node_path77 = require("node:path");
 init_diagnostics();
 
 // ts-src/sandbox/apt-resolver.ts
-var import_node_path71 = require("node:path");
+var import_node_path73 = require("node:path");
 init_digest();
 init_names();
 init_files();
 
 // ts-src/sandbox/base-system.ts
-var import_node_fs58 = require("node:fs");
-var import_node_path70 = require("node:path");
+var import_node_fs59 = require("node:fs");
+var import_node_path72 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
 init_process();
 
 // ts-src/sandbox/base-archive.ts
-var import_node_fs57 = require("node:fs");
-var import_node_path69 = require("node:path");
+var import_node_fs58 = require("node:fs");
+var import_node_path71 = require("node:path");
 init_process();
 var earliest = "315619200";
 var subordinate = "nobody:1879048192:65536";
@@ -34914,8 +35132,8 @@ cd /
 exec setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"`;
 async function makeBaseArchive(base) {
   const { platform: platform3, architecture: architecture3, work: work2, log } = base;
-  const temporary2 = (0, import_node_path69.join)(work2, "mmdebstrap");
-  (0, import_node_fs57.mkdirSync)(temporary2);
+  const temporary2 = (0, import_node_path71.join)(work2, "mmdebstrap");
+  (0, import_node_fs58.mkdirSync)(temporary2);
   const env = (folder2) => ({
     PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     LC_ALL: "C.UTF-8",
@@ -34939,9 +35157,9 @@ async function makeBaseArchive(base) {
       ...input(command3.input)
     });
   }
-  (0, import_node_fs57.chmodSync)(temporary2, 1023);
-  (0, import_node_fs57.mkdirSync)((0, import_node_path69.join)(temporary2, "lists"));
-  (0, import_node_fs57.chmodSync)((0, import_node_path69.join)(temporary2, "lists"), 511);
+  (0, import_node_fs58.chmodSync)(temporary2, 1023);
+  (0, import_node_fs58.mkdirSync)((0, import_node_path71.join)(temporary2, "lists"));
+  (0, import_node_fs58.chmodSync)((0, import_node_path71.join)(temporary2, "lists"), 511);
   const copies = /* @__PURE__ */ new Map();
   const lines = (all) => all.map((l) => withCopiedKeys(l, temporary2, copies));
   const command2 = mmdebstrapCommand(
@@ -34969,10 +35187,10 @@ async function makeBaseArchive(base) {
     { log, cwd: "/", detached: true, env: env(confinedFolder), ...input(command2.input) }
   );
   if (made2.code === 0) {
-    (0, import_node_fs57.renameSync)((0, import_node_path69.join)(temporary2, "base.tar"), (0, import_node_path69.join)(work2, "base.tar"));
-    await run("rm", ["-rf", (0, import_node_path69.join)(work2, "lists")]);
-    (0, import_node_fs57.renameSync)((0, import_node_path69.join)(temporary2, "lists"), (0, import_node_path69.join)(work2, "lists"));
-    await run("chown", ["-R", "--no-dereference", "0:0", (0, import_node_path69.join)(work2, "base.tar"), (0, import_node_path69.join)(work2, "lists")]);
+    (0, import_node_fs58.renameSync)((0, import_node_path71.join)(temporary2, "base.tar"), (0, import_node_path71.join)(work2, "base.tar"));
+    await run("rm", ["-rf", (0, import_node_path71.join)(work2, "lists")]);
+    (0, import_node_fs58.renameSync)((0, import_node_path71.join)(temporary2, "lists"), (0, import_node_path71.join)(work2, "lists"));
+    await run("chown", ["-R", "--no-dereference", "0:0", (0, import_node_path71.join)(work2, "base.tar"), (0, import_node_path71.join)(work2, "lists")]);
     await run("rm", ["-rf", "--one-file-system", temporary2]);
   }
   return made2;
@@ -34981,18 +35199,18 @@ function withCopiedKeys(line2, folder2, copies) {
   return line2.replace(/signed-by=(\/[^\s\]]+)/, (_, key) => {
     let copy2 = copies.get(key);
     if (copy2 === void 0) {
-      copy2 = `key-${copies.size}${(0, import_node_path69.extname)(key)}`;
+      copy2 = `key-${copies.size}${(0, import_node_path71.extname)(key)}`;
       copies.set(key, copy2);
-      (0, import_node_fs57.copyFileSync)(key, (0, import_node_path69.join)(folder2, copy2));
-      (0, import_node_fs57.chmodSync)((0, import_node_path69.join)(folder2, copy2), 420);
+      (0, import_node_fs58.copyFileSync)(key, (0, import_node_path71.join)(folder2, copy2));
+      (0, import_node_fs58.chmodSync)((0, import_node_path71.join)(folder2, copy2), 420);
     }
     return `signed-by=${confinedFolder}/${copy2}`;
   });
 }
 var canConfine = async () => (await run("unshare", ["--user", "--mount", "--propagation", "unchanged", "true"])).code === 0;
 function openToAll(folder2) {
-  for (let at2 = folder2; ; at2 = (0, import_node_path69.dirname)(at2)) {
-    if (((0, import_node_fs57.statSync)(at2).mode & 1) === 0) return false;
+  for (let at2 = folder2; ; at2 = (0, import_node_path71.dirname)(at2)) {
+    if (((0, import_node_fs58.statSync)(at2).mode & 1) === 0) return false;
     if (at2 === "/") return true;
   }
 }
@@ -35000,7 +35218,7 @@ function watchRoom(folder2) {
   let full = false;
   const look2 = () => {
     try {
-      const { bavail, bsize } = (0, import_node_fs57.statfsSync)(folder2);
+      const { bavail, bsize } = (0, import_node_fs58.statfsSync)(folder2);
       if (bavail * bsize < 2 << 20) full = true;
     } catch {
     }
@@ -35029,16 +35247,16 @@ function wantedBase(distroRoot, platform3, architecture3) {
   return { sources, wanted };
 }
 function basesFolder(driverName, state, name6, architecture3) {
-  const all = (0, import_node_path70.join)(state, "bases");
-  (0, import_node_fs58.mkdirSync)(all, { recursive: true });
-  return (0, import_node_path70.join)((0, import_node_fs58.realpathSync)(all), `${name6}-${architecture3}${driverName === "docker" ? "-docker" : ""}`);
+  const all = (0, import_node_path72.join)(state, "bases");
+  (0, import_node_fs59.mkdirSync)(all, { recursive: true });
+  return (0, import_node_path72.join)((0, import_node_fs59.realpathSync)(all), `${name6}-${architecture3}${driverName === "docker" ? "-docker" : ""}`);
 }
 async function ensureBase(request) {
   const { driver, state, name: name6, architecture: architecture3 } = request;
   const folder2 = basesFolder(driver.name, state, name6, architecture3);
   const target2 = {
     folder: folder2,
-    work: (0, import_node_path70.join)(folder2, `new-${process.pid}`),
+    work: (0, import_node_path72.join)(folder2, `new-${process.pid}`),
     ...wantedBase(request.distroRoot, request.platform, architecture3)
   };
   const current = async () => {
@@ -35050,7 +35268,7 @@ async function ensureBase(request) {
   const there = await current();
   if (there) return good(there);
   return withMutex(
-    (0, import_node_path70.join)(folder2, "lock"),
+    (0, import_node_path72.join)(folder2, "lock"),
     async () => {
       const other = await current();
       return other ? good(other) : makeBase(request, target2);
@@ -35059,8 +35277,8 @@ async function ensureBase(request) {
   );
 }
 function currentBase(request, { folder: folder2, wanted }) {
-  const base = readJson((0, import_node_path70.join)(folder2, "current.json"));
-  if (!base || base.wanted !== wanted || !exists((0, import_node_path70.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
+  const base = readJson((0, import_node_path72.join)(folder2, "current.json"));
+  if (!base || base.wanted !== wanted || !exists((0, import_node_path72.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
     return void 0;
   if (request.pinned) return base.digest === request.pinned ? base : void 0;
   return request.now / 1e3 - base.made < request.platform.renew_days * 86400 ? base : void 0;
@@ -35068,10 +35286,10 @@ function currentBase(request, { folder: folder2, wanted }) {
 async function makeBase(request, target2) {
   const { driver, state, name: name6, now } = request;
   const { folder: folder2, work: work2, wanted, sources } = target2;
-  for (const entry of (0, import_node_fs58.readdirSync)(folder2)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path70.join)(folder2, entry));
-  const lists = (0, import_node_path70.join)(work2, "lists");
-  (0, import_node_fs58.mkdirSync)(lists, { recursive: true });
-  const tar = (0, import_node_path70.join)(work2, "base.tar");
+  for (const entry of (0, import_node_fs59.readdirSync)(folder2)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path72.join)(folder2, entry));
+  const lists = (0, import_node_path72.join)(work2, "lists");
+  (0, import_node_fs59.mkdirSync)(lists, { recursive: true });
+  const tar = (0, import_node_path72.join)(work2, "base.tar");
   const shared2 = siblingBase(request, wanted);
   const failed5 = await makeTar(request, target2, tar, shared2);
   if (failed5) {
@@ -35079,41 +35297,41 @@ async function makeBase(request, target2) {
     return bad(failed5);
   }
   const digest4 = await sha256File(tar);
-  const unpacked2 = await driver.unpack(tar, (0, import_node_path70.join)(work2, "root"));
+  const unpacked2 = await driver.unpack(tar, (0, import_node_path72.join)(work2, "root"));
   if (unpacked2.code !== 0) {
     await driver.remove(work2);
     return bad(error("base-failed", `can't unpack the base of '${name6}': ${unpacked2.stderr.trim().split("\n").pop()}`));
   }
-  if (shared2 && (0, import_node_path70.basename)(shared2.lists) === "lists") {
+  if (shared2 && (0, import_node_path72.basename)(shared2.lists) === "lists") {
     await run("rm", ["-rf", lists]);
     await run("cp", ["-a", shared2.lists, lists]);
   }
   const archive = await listsDigest(lists);
-  const final = (0, import_node_path70.join)(folder2, `${digest4.slice(0, 16)}-${archive.slice(0, 8)}`);
+  const final = (0, import_node_path72.join)(folder2, `${digest4.slice(0, 16)}-${archive.slice(0, 8)}`);
   if (exists(final)) await driver.remove(final);
-  (0, import_node_fs58.renameSync)(work2, final);
+  (0, import_node_fs59.renameSync)(work2, final);
   const base = {
     digest: digest4,
     archive,
     wanted,
     folder: final,
-    root: (0, import_node_path70.join)(final, "root"),
-    lists: (0, import_node_path70.join)(final, "lists", "lists"),
-    tar: (0, import_node_path70.join)(final, "base.tar"),
+    root: (0, import_node_path72.join)(final, "root"),
+    lists: (0, import_node_path72.join)(final, "lists", "lists"),
+    tar: (0, import_node_path72.join)(final, "base.tar"),
     packages: [],
     made: shared2?.made ?? Math.floor(now / 1e3),
     sources: sources.from
   };
-  if (!exists(base.lists)) base.lists = (0, import_node_path70.join)(final, "lists");
+  if (!exists(base.lists)) base.lists = (0, import_node_path72.join)(final, "lists");
   const prepared2 = await prepareBase(driver, state, base);
   if (!prepared2.ok) return prepared2;
   base.packages = prepared2.value;
-  writeWhole((0, import_node_path70.join)(folder2, "current.json"), JSON.stringify(base));
+  writeWhole((0, import_node_path72.join)(folder2, "current.json"), JSON.stringify(base));
   return good(base);
 }
 function siblingBase({ driver, state, name: name6, architecture: architecture3, platform: platform3 }, wanted) {
   if (driver.name !== "docker") return void 0;
-  const sibling = readJson((0, import_node_path70.join)(basesFolder("unshare", state, name6, architecture3), "current.json"));
+  const sibling = readJson((0, import_node_path72.join)(basesFolder("unshare", state, name6, architecture3), "current.json"));
   return sibling && sibling.wanted === wanted && platform3.renew_days > 0 && exists(sibling.tar) && exists(sibling.lists) ? sibling : void 0;
 }
 async function makeTar({ name: name6, platform: platform3, architecture: architecture3, log, progress }, { work: work2, sources }, tar, shared2) {
@@ -35131,7 +35349,10 @@ async function makeTar({ name: name6, platform: platform3, architecture: archite
   return error(
     "base-failed",
     full || /No space left on device/.test(readEnd(log, 2e4)) ? `the disk is full: the base of '${name6}' could not be made` : `mmdebstrap could not make the base of '${name6}' (${system})${firstError(log)}`,
-    { file: log, hint: "its log is there; is the archive reachable, and its keyring installed?" }
+    {
+      file: log,
+      hint: full ? "a base needs about 2 GiB while it is made; `slipway clean` and `slipway store gc` free space" : `check that ${platform3.os} has a release '${platform3.release}', that this machine reaches ${archiveOf(sources)}, and that its keyring is installed`
+    }
   );
 }
 async function prepareBase(driver, state, base) {
@@ -35161,18 +35382,20 @@ async function prepareBase(driver, state, base) {
     );
   return good(prepared2.stdout.trim().split("\n").sort());
 }
+var archiveOf = ({ lines }) => /\w+:\/\/\S+/.exec(lines.join(" "))?.[0] ?? "its archive";
 var firstError = (log) => {
-  const line2 = (readIf(log) ?? "").trimEnd().split("\n").find((l) => l.startsWith("E: "));
-  return line2 ? `: ${line2.slice(3)}` : "";
+  const lines = readEnd(log, 1e5).trimEnd().split("\n");
+  const line2 = lines.find((l) => /404 +Not Found|Failed to fetch|Could not (?:resolve|connect)|does not have a Release/.test(l)) ?? lines.find((l) => l.startsWith("E: "));
+  return line2 ? `: ${line2.replace(/^\w+(?::\d+)?: /, "").trim().slice(0, 300)}` : "";
 };
 var cacheOf = (base) => {
-  const folder2 = (0, import_node_path70.join)(base.folder, "cache");
-  (0, import_node_fs58.mkdirSync)(folder2, { recursive: true });
+  const folder2 = (0, import_node_path72.join)(base.folder, "cache");
+  (0, import_node_fs59.mkdirSync)(folder2, { recursive: true });
   return folder2;
 };
 async function listsDigest(folder2) {
-  const files = entriesBelow(folder2).map((f) => (0, import_node_path70.join)(folder2, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs58.lstatSync)(f).isFile()).sort();
-  return sha256(JSON.stringify(await Promise.all(files.map(async (f) => [(0, import_node_path70.basename)(f), await sha256File(f)]))));
+  const files = entriesBelow(folder2).map((f) => (0, import_node_path72.join)(folder2, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs59.lstatSync)(f).isFile()).sort();
+  return sha256(JSON.stringify(await Promise.all(files.map(async (f) => [(0, import_node_path72.basename)(f), await sha256File(f)]))));
 }
 async function hostProxy() {
   if (process.env.http_proxy) return process.env.http_proxy;
@@ -35218,7 +35441,7 @@ var AptResolver = class {
     this.driver = driver;
     this.state = state;
     this.base = base;
-    this.memory = (0, import_node_path71.join)(base.folder, "answers.json");
+    this.memory = (0, import_node_path73.join)(base.folder, "answers.json");
     this.resolved = new Map(Object.entries(readJson(this.memory) ?? {}));
   }
   /** Names → digest of their set; those that apt refuses → its words. */
@@ -35270,7 +35493,7 @@ var AptResolver = class {
     if (!handle) this.handles.set(digest4, handle = { digest: digest4, packages: () => this.packagesOf(names4, digest4) });
     return handle;
   }
-  setFile = (digest4) => (0, import_node_path71.join)(this.base.folder, "sets", `${digest4}.json`);
+  setFile = (digest4) => (0, import_node_path73.join)(this.base.folder, "sets", `${digest4}.json`);
   async packagesOf(names4, digest4) {
     const sound = (set) => Array.isArray(set) && set.every((p) => typeof p === "string" && isPinnedPackage(p)) && sha256(set.join(" ")) === digest4;
     const here = readJson(this.setFile(digest4));
@@ -35316,7 +35539,7 @@ var AptResolver = class {
   }
   async askFor(sets) {
     const work2 = newScratch(this.state);
-    writeWhole((0, import_node_path71.join)(work2, "sets"), `${sets.join("\n")}
+    writeWhole((0, import_node_path73.join)(work2, "sets"), `${sets.join("\n")}
 `);
     const out = await this.driver.enter({
       root: { layers: [this.base.root] },
@@ -35324,7 +35547,7 @@ var AptResolver = class {
       user: "root",
       work: work2,
       env: aptEnvironment(void 0),
-      binds: [...listBinds(this.base), { from: (0, import_node_path71.join)(work2, "sets"), to: "/sets", readOnly: true }],
+      binds: [...listBinds(this.base), { from: (0, import_node_path73.join)(work2, "sets"), to: "/sets", readOnly: true }],
       command: [
         "sh",
         "-c",
@@ -35356,8 +35579,8 @@ function readAnswers(text8) {
 }
 
 // ts-src/sandbox/stored-base.ts
-var import_node_fs59 = require("node:fs");
-var import_node_path72 = require("node:path");
+var import_node_fs60 = require("node:fs");
+var import_node_path74 = require("node:path");
 init_diagnostics();
 init_files();
 init_process();
@@ -35365,9 +35588,9 @@ var nameOf4 = (digest4, archive) => `bases/${digest4}-${archive.slice(0, 16)}.js
 async function keepBase(store2, base, work2) {
   const name6 = nameOf4(base.digest, base.archive);
   if (await store2.readJson(name6)) return;
-  (0, import_node_fs59.mkdirSync)(work2, { recursive: true });
-  const tar = (0, import_node_path72.join)(work2, "base.tar.gz");
-  const lists = (0, import_node_path72.join)(work2, "lists.tar.gz");
+  (0, import_node_fs60.mkdirSync)(work2, { recursive: true });
+  const tar = (0, import_node_path74.join)(work2, "base.tar.gz");
+  const lists = (0, import_node_path74.join)(work2, "lists.tar.gz");
   for (const [command2, args] of [
     ["sh", ["-c", 'gzip -1 -n < "$1" > "$2"', "sh", base.tar, tar]],
     ["tar", ["-c", "-z", "--sort=name", "--numeric-owner", "-f", lists, "-C", base.lists, "."]]
@@ -35388,14 +35611,14 @@ async function keepBase(store2, base, work2) {
 async function toldBase(store2, state, platform3, wanted) {
   const stored2 = await store2.readJson(nameOf4(wanted.digest, wanted.archive));
   if (!stored2) return lost2("base", platform3, wanted.digest);
-  return good(baseIn((0, import_node_path72.join)(state, "told", folderName(wanted)), wanted, stored2));
+  return good(baseIn((0, import_node_path74.join)(state, "told", folderName(wanted)), wanted, stored2));
 }
 var baseIn = (folder2, wanted, { packages, made: made2 }) => ({
   ...wanted,
   folder: folder2,
-  root: (0, import_node_path72.join)(folder2, "root"),
-  lists: (0, import_node_path72.join)(folder2, "lists"),
-  tar: (0, import_node_path72.join)(folder2, "base.tar"),
+  root: (0, import_node_path74.join)(folder2, "root"),
+  lists: (0, import_node_path74.join)(folder2, "lists"),
+  tar: (0, import_node_path74.join)(folder2, "base.tar"),
   packages,
   made: made2,
   sources: "store"
@@ -35409,11 +35632,11 @@ var folderName = ({ digest: digest4, archive }) => `${digest4.slice(0, 16)}-${ar
 async function storedBase(request) {
   const { driver, state, name: name6, architecture: architecture3, wanted } = request;
   const folder2 = basesFolder(driver.name, state, name6, architecture3);
-  const kept4 = (0, import_node_path72.join)(folder2, `kept-${folderName(wanted)}.json`);
+  const kept4 = (0, import_node_path74.join)(folder2, `kept-${folderName(wanted)}.json`);
   const there = async () => {
-    for (const file3 of [(0, import_node_path72.join)(folder2, "current.json"), kept4]) {
+    for (const file3 of [(0, import_node_path74.join)(folder2, "current.json"), kept4]) {
       const base = readJson(file3);
-      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path72.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root)) {
+      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path74.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root)) {
         noteUse(base.folder);
         return base;
       }
@@ -35423,7 +35646,7 @@ async function storedBase(request) {
   const now = await there();
   if (now) return good(now);
   return withMutex(
-    (0, import_node_path72.join)(folder2, "lock"),
+    (0, import_node_path74.join)(folder2, "lock"),
     async () => {
       const other = await there();
       if (other) return good(other);
@@ -35441,25 +35664,25 @@ async function fetchBase(request, folder2) {
   request.progress(`fetching the base system of ${name6} (${architecture3}) from the store`);
   const [tar, lists] = [await store2.path(stored2.tar), await store2.path(stored2.lists)];
   if (!tar || !lists) return lost2("whole base", name6, wanted.digest);
-  const work2 = (0, import_node_path72.join)(folder2, `new-${process.pid}`);
+  const work2 = (0, import_node_path74.join)(folder2, `new-${process.pid}`);
   await driver.remove(work2);
-  (0, import_node_fs59.mkdirSync)((0, import_node_path72.join)(work2, "lists"), { recursive: true });
+  (0, import_node_fs60.mkdirSync)((0, import_node_path74.join)(work2, "lists"), { recursive: true });
   const unzipped4 = await run("sh", [
     "-c",
     'gzip -d < "$1" > "$2" && tar -x -z -f "$3" -C "$4"',
     "sh",
     tar,
-    (0, import_node_path72.join)(work2, "base.tar"),
+    (0, import_node_path74.join)(work2, "base.tar"),
     lists,
-    (0, import_node_path72.join)(work2, "lists")
+    (0, import_node_path74.join)(work2, "lists")
   ]);
   if (unzipped4.code !== 0) return cannotUnpack(name6, unzipped4);
-  if (await sha256File((0, import_node_path72.join)(work2, "base.tar")) !== wanted.digest) return lost2("sound base", name6, wanted.digest);
-  const unpacked2 = await driver.unpack((0, import_node_path72.join)(work2, "base.tar"), (0, import_node_path72.join)(work2, "root"));
+  if (await sha256File((0, import_node_path74.join)(work2, "base.tar")) !== wanted.digest) return lost2("sound base", name6, wanted.digest);
+  const unpacked2 = await driver.unpack((0, import_node_path74.join)(work2, "base.tar"), (0, import_node_path74.join)(work2, "root"));
   if (unpacked2.code !== 0) return cannotUnpack(name6, unpacked2);
-  const final = (0, import_node_path72.join)(folder2, folderName(wanted));
+  const final = (0, import_node_path74.join)(folder2, folderName(wanted));
   if (exists(final)) await driver.remove(final);
-  (0, import_node_fs59.renameSync)(work2, final);
+  (0, import_node_fs60.renameSync)(work2, final);
   const base = baseIn(final, wanted, stored2);
   const prepared2 = await prepareBase(driver, state, base);
   return prepared2.ok ? good(base) : prepared2;
@@ -35495,8 +35718,8 @@ async function sharedBase(request) {
 }
 
 // ts-src/sandbox/package-mirror.ts
-var import_node_fs60 = require("node:fs");
-var import_node_path73 = require("node:path");
+var import_node_fs61 = require("node:fs");
+var import_node_path75 = require("node:path");
 init_digest();
 var mirrorName = (archive) => archive.slice(0, 16);
 var filePrefix = (pinned) => {
@@ -35517,10 +35740,10 @@ var PackageMirror = class {
   async bring(packages, folder2) {
     await this.store.many(packages, async (pinned) => {
       const file3 = await this.fileOf(pinned);
-      const temporary2 = (0, import_node_path73.join)(folder2, `.mirror-${process.pid}-${sha256(pinned).slice(0, 16)}`);
+      const temporary2 = (0, import_node_path75.join)(folder2, `.mirror-${process.pid}-${sha256(pinned).slice(0, 16)}`);
       if (!file3 || !await this.store.place(file3, temporary2)) return;
-      (0, import_node_fs60.renameSync)(temporary2, (0, import_node_path73.join)(folder2, file3.name));
-      (0, import_node_fs60.rmSync)(temporary2, { force: true });
+      (0, import_node_fs61.renameSync)(temporary2, (0, import_node_path75.join)(folder2, file3.name));
+      (0, import_node_fs61.rmSync)(temporary2, { force: true });
       this.kept.add(pinned);
     });
   }
@@ -35532,13 +35755,13 @@ var PackageMirror = class {
   async keep(packages, folder2) {
     const wanted = packages.filter((p) => !this.kept.has(p));
     if (!wanted.length) return;
-    const names4 = (0, import_node_fs60.readdirSync)(folder2).filter(isDebFile);
+    const names4 = (0, import_node_fs61.readdirSync)(folder2).filter(isDebFile);
     await this.store.many(wanted, async (pinned) => {
       if (!await this.fileOf(pinned)) {
         const prefix = filePrefix(pinned);
         const name6 = names4.find((n) => n.startsWith(prefix));
         if (name6 === void 0) return;
-        await this.store.writeJson(this.nameOf(pinned), await this.store.put((0, import_node_path73.join)(folder2, name6)));
+        await this.store.writeJson(this.nameOf(pinned), await this.store.put((0, import_node_path75.join)(folder2, name6)));
       }
       this.kept.add(pinned);
     });
@@ -35575,8 +35798,8 @@ async function mirrorStates(store2) {
 }
 
 // ts-src/sandbox/system-layers.ts
-var import_node_fs61 = require("node:fs");
-var import_node_path74 = require("node:path");
+var import_node_fs62 = require("node:fs");
+var import_node_path76 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -35618,16 +35841,16 @@ var SystemLayers = class {
     if (made2.ok) await this.mirrored(set);
     return made2;
   }
-  all = () => (0, import_node_path74.join)(this.state, this.driver.name === "docker" ? "layers-docker" : "layers");
-  folder = (id) => (0, import_node_path74.join)(this.all(), id);
+  all = () => (0, import_node_path76.join)(this.state, this.driver.name === "docker" ? "layers-docker" : "layers");
+  folder = (id) => (0, import_node_path76.join)(this.all(), id);
   /** Folders of a layer and of all below it; undefined where one of them is not there. */
   chain(id) {
     const chain = [];
     for (let at2 = id; at2; ) {
-      const layer = this.layers.get(at2) ?? readJson((0, import_node_path74.join)(this.folder(at2), "layer.json"));
+      const layer = this.layers.get(at2) ?? readJson((0, import_node_path76.join)(this.folder(at2), "layer.json"));
       if (!layer) return void 0;
       this.layers.set(at2, layer);
-      chain.push((0, import_node_path74.join)(this.folder(at2), "root"));
+      chain.push((0, import_node_path76.join)(this.folder(at2), "root"));
       at2 = layer.parent;
     }
     return [...chain, this.base.root];
@@ -35639,7 +35862,7 @@ var SystemLayers = class {
   async make(id, set, common3) {
     const there = await this.soundChain(id);
     if (there) return good(there);
-    return withMutex((0, import_node_path74.join)(this.all(), `${id}.lock`), async () => {
+    return withMutex((0, import_node_path76.join)(this.all(), `${id}.lock`), async () => {
       const other = await this.soundChain(id);
       return other ? good(other) : this.install(id, set, common3);
     });
@@ -35654,7 +35877,7 @@ var SystemLayers = class {
     const fetched = await this.fetch(missing);
     if (!fetched.ok) return fetched;
     const work2 = newScratch(this.state);
-    const keep2 = (0, import_node_path74.join)(work2, "kept");
+    const keep2 = (0, import_node_path76.join)(work2, "kept");
     const made2 = await this.driver.enter({
       root: { layers: lower, keep: keep2 },
       network: false,
@@ -35687,24 +35910,24 @@ var SystemLayers = class {
         })
       );
     await this.keep(id, parent ? { set, parent: parent.id } : { set }, keep2, work2);
-    return good([(0, import_node_path74.join)(this.folder(id), "root"), ...lower]);
+    return good([(0, import_node_path76.join)(this.folder(id), "root"), ...lower]);
   }
   /** Moves what an installation left in `kept` to the layer's place. */
   async keep(id, layer, kept4, work2) {
-    (0, import_node_fs61.mkdirSync)(this.all(), { recursive: true });
-    const staged = (0, import_node_path74.join)(work2, "layer");
-    (0, import_node_fs61.mkdirSync)(staged);
-    (0, import_node_fs61.rmSync)((0, import_node_path74.join)(kept4, "aptcache"), { recursive: true, force: true });
-    (0, import_node_fs61.renameSync)(kept4, (0, import_node_path74.join)(staged, "root"));
-    writeWhole((0, import_node_path74.join)(staged, "layer.json"), JSON.stringify(layer));
+    (0, import_node_fs62.mkdirSync)(this.all(), { recursive: true });
+    const staged = (0, import_node_path76.join)(work2, "layer");
+    (0, import_node_fs62.mkdirSync)(staged);
+    (0, import_node_fs62.rmSync)((0, import_node_path76.join)(kept4, "aptcache"), { recursive: true, force: true });
+    (0, import_node_fs62.renameSync)(kept4, (0, import_node_path76.join)(staged, "root"));
+    writeWhole((0, import_node_path76.join)(staged, "layer.json"), JSON.stringify(layer));
     if (exists(this.folder(id))) await this.driver.remove(this.folder(id));
-    (0, import_node_fs61.renameSync)(staged, this.folder(id));
+    (0, import_node_fs62.renameSync)(staged, this.folder(id));
     this.layers.set(id, layer);
   }
   async sound(chain) {
     for (const folder2 of chain) if (!this.known.has(folder2) && !await this.driver.ready(folder2)) return false;
     for (const folder2 of chain) {
-      if (!this.known.has(folder2) && folder2 !== this.base.root) noteUse((0, import_node_path74.join)((0, import_node_path74.dirname)(folder2), "layer.json"));
+      if (!this.known.has(folder2) && folder2 !== this.base.root) noteUse((0, import_node_path76.join)((0, import_node_path76.dirname)(folder2), "layer.json"));
       this.known.add(folder2);
     }
     return true;
@@ -35715,7 +35938,7 @@ var SystemLayers = class {
     let best;
     let names4 = [];
     try {
-      names4 = (0, import_node_fs61.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
+      names4 = (0, import_node_fs62.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
     } catch {
     }
     for (const id of names4) {
@@ -35735,17 +35958,17 @@ var SystemLayers = class {
     return fetched;
   }
   archives() {
-    const folder2 = (0, import_node_path74.join)(this.state, "archives");
-    (0, import_node_fs61.mkdirSync)((0, import_node_path74.join)(folder2, "partial"), { recursive: true });
+    const folder2 = (0, import_node_path76.join)(this.state, "archives");
+    (0, import_node_fs62.mkdirSync)((0, import_node_path76.join)(folder2, "partial"), { recursive: true });
     return folder2;
   }
   /** Brings packages into the shared folder of .deb files; apt checks each against the signed lists. */
   async fetch(packages) {
-    return withMutex((0, import_node_path74.join)(this.state, "archives.lock"), async () => {
+    return withMutex((0, import_node_path76.join)(this.state, "archives.lock"), async () => {
       const lacking2 = () => {
-        const held = (0, import_node_fs61.readdirSync)(this.archives());
+        const held = (0, import_node_fs62.readdirSync)(this.archives());
         const found2 = packages.map((p) => held.find((h) => h.startsWith(filePrefix(p))));
-        for (const name6 of found2) if (name6 !== void 0) noteUse((0, import_node_path74.join)(this.archives(), name6));
+        for (const name6 of found2) if (name6 !== void 0) noteUse((0, import_node_path76.join)(this.archives(), name6));
         return packages.filter((_, i) => found2[i] === void 0);
       };
       await this.mirror?.bring(lacking2(), this.archives());
@@ -35786,12 +36009,12 @@ var SystemLayers = class {
   }
   /** dpkg's status of a root with this set, as text. */
   status(layers2) {
-    return layers2.map((l) => (0, import_node_path74.join)(l, "var/lib/dpkg/status")).find(exists);
+    return layers2.map((l) => (0, import_node_path76.join)(l, "var/lib/dpkg/status")).find(exists);
   }
 };
 
 // ts-src/engine/system-packages.ts
-var logOf = (state) => (0, import_node_path75.join)(state, "slipway.log");
+var logOf = (state) => (0, import_node_path77.join)(state, "slipway.log");
 async function openSystem(request, target2, tells) {
   const { driver, state, store: store2 } = request;
   const found2 = request.distro.platforms[target2.platform];
@@ -35867,8 +36090,8 @@ async function mirrorSystems(graphs) {
 }
 
 // ts-src/engine/task-keys.ts
-var import_node_fs62 = require("node:fs");
-var import_node_path76 = require("node:path");
+var import_node_fs63 = require("node:fs");
+var import_node_path78 = require("node:path");
 init_digest();
 
 // ts-src/plan/package-name-set.ts
@@ -36021,7 +36244,7 @@ var TaskKeys = class {
         templates: this.templatesDigest(p.buildType),
         base: graph2.base.digest,
         manifest: this.manifestDigest(graph2, p.name),
-        patches: (settings3.patches ?? []).map((f) => sha256((0, import_node_fs62.readFileSync)((0, import_node_path76.join)(this.distroRoot, f)))).join(" ")
+        patches: (settings3.patches ?? []).map((f) => sha256((0, import_node_fs63.readFileSync)((0, import_node_path78.join)(this.distroRoot, f)))).join(" ")
       });
       own3[n] = there = { parts: parts2, text: keyText(parts2) };
     }
@@ -36202,10 +36425,10 @@ async function prepareScopes(input, options5, store2, history) {
 }
 
 // ts-src/engine/system-lock.ts
-var import_node_path77 = require("node:path");
+var import_node_path79 = require("node:path");
 init_diagnostics();
 init_files();
-var file2 = (workspace) => (0, import_node_path77.join)(workspace.state, "platforms.json");
+var file2 = (workspace) => (0, import_node_path79.join)(workspace.state, "platforms.json");
 function knownPlatforms(workspace) {
   const known3 = readJson(file2(workspace)) ?? {};
   return Object.fromEntries(
@@ -36290,7 +36513,7 @@ ${verdict2}`;
   const tails = (t) => t.log ? tellingPart((readIf(t.log) ?? "").slice(-4e5)) : [];
   (failed5 ? writeMessage : writeNote)(
     renderSummary(
-      results.map((t) => t.log ? { ...t, log: (0, import_node_path78.join)(output, t.log) } : t),
+      results.map((t) => t.log ? { ...t, log: (0, import_node_path80.join)(output, t.log) } : t),
       tails,
       Date.now() - begun
     )
@@ -36305,11 +36528,11 @@ ${verdict2}`;
   if (values.json) writeOutput(`${JSON.stringify({ stamp: plan2.stamp, output, results })}
 `);
   else if (published.sources.length) {
-    writeNote(`report: ${(0, import_node_path78.join)(output, "report.html")}
+    writeNote(`report: ${(0, import_node_path80.join)(output, "report.html")}
 `);
     writeNote("\nTo install from this repository, put this into /etc/apt/sources.list.d/slipway.sources:\n\n");
     writeOutput(published.sources.join("\n"));
-    const closed = notForAll((0, import_node_path78.join)(output, "apt"));
+    const closed = notForAll((0, import_node_path80.join)(output, "apt"));
     if (closed)
       writeMessage(
         `
@@ -36321,7 +36544,7 @@ note: apt reads as the user _apt, who may not enter ${closed}: chmod o+x it, or 
 }
 function notForAll(path2) {
   const parts2 = path2.split("/");
-  return parts2.map((_, i) => parts2.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs63.statSync)(p).mode & 1) === 0);
+  return parts2.map((_, i) => parts2.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs64.statSync)(p).mode & 1) === 0);
 }
 
 // ts-src/cli/run-options.ts
@@ -36330,8 +36553,8 @@ init_sizes();
 
 // ts-src/sandbox/docker.ts
 var import_node_crypto8 = require("node:crypto");
-var import_node_fs64 = require("node:fs");
-var import_node_path79 = require("node:path");
+var import_node_fs65 = require("node:fs");
+var import_node_path81 = require("node:path");
 init_digest();
 init_files();
 init_process();
@@ -36512,7 +36735,7 @@ var capabilities = [
   "SETFCAP"
 ];
 var docker = (args, options5 = {}) => run("docker", args, options5);
-var imageOf = (folder2) => readIf((0, import_node_path79.join)(folder2, marker))?.trim();
+var imageOf = (folder2) => readIf((0, import_node_path81.join)(folder2, marker))?.trim();
 var ranOutOfMemory = async (name6) => (await docker(["inspect", "--format", "{{.State.OOMKilled}}", name6])).stdout.trim() === "true";
 var du = (args) => run("du", args, { env: { ...process.env, LC_ALL: "C" } });
 async function sweep2(label) {
@@ -36567,10 +36790,10 @@ function createArguments(entry, { name: name6, label, image: image2, limits: lim
 }
 async function copyLayers(layers2, name6, work2) {
   for (const layer of [...layers2].reverse()) {
-    const archive = (0, import_node_path79.join)(work2, "over.tar");
+    const archive = (0, import_node_path81.join)(work2, "over.tar");
     const packed3 = await run("tar", ["-c", "--owner=0", "--group=0", "-f", archive, "-C", layer, "."]);
     const copied2 = packed3.code === 0 ? await run("sh", ["-c", 'docker cp - "$1:/" < "$2"', "sh", name6, archive]) : packed3;
-    (0, import_node_fs64.rmSync)(archive, { force: true });
+    (0, import_node_fs65.rmSync)(archive, { force: true });
     if (copied2.code !== 0) return copied2;
   }
   return void 0;
@@ -36589,18 +36812,18 @@ async function start2({ log, signal, terminal }, name6, limits2) {
   return signal?.aborted === true && outcome.code === 0 ? { ...outcome, code: stopped } : outcome;
 }
 async function commit(name6, keep2) {
-  (0, import_node_fs64.mkdirSync)((0, import_node_path79.join)(keep2, "var/lib/dpkg"), { recursive: true });
+  (0, import_node_fs65.mkdirSync)((0, import_node_path81.join)(keep2, "var/lib/dpkg"), { recursive: true });
   const tag = `slipway-layer:${sha256(`${keep2}${name6}`).slice(0, 24)}`;
   const committed = await docker(["commit", "--change", 'CMD ["sh"]', name6, tag]);
   if (committed.code !== 0) return committed;
-  const status = await docker(["cp", `${name6}:/var/lib/dpkg/status`, (0, import_node_path79.join)(keep2, "var/lib/dpkg/status")]);
+  const status = await docker(["cp", `${name6}:/var/lib/dpkg/status`, (0, import_node_path81.join)(keep2, "var/lib/dpkg/status")]);
   if (status.code !== 0) return status;
-  (0, import_node_fs64.writeFileSync)((0, import_node_path79.join)(keep2, marker), `${tag}
+  (0, import_node_fs65.writeFileSync)((0, import_node_path81.join)(keep2, marker), `${tag}
 `);
   return void 0;
 }
 async function enter(entry, label) {
-  (0, import_node_fs64.mkdirSync)(entry.work, { recursive: true });
+  (0, import_node_fs65.mkdirSync)(entry.work, { recursive: true });
   const images = entry.root.layers.map(imageOf);
   const at2 = images.findIndex((i) => i !== void 0);
   const image2 = images[at2];
@@ -36638,11 +36861,11 @@ async function remove2(folder2) {
       "--network",
       "none",
       "--volume",
-      `${(0, import_node_path79.dirname)(folder2)}:/parent`,
+      `${(0, import_node_path81.dirname)(folder2)}:/parent`,
       image2,
       "rm",
       "-rf",
-      `/parent/${(0, import_node_path79.basename)(folder2)}`
+      `/parent/${(0, import_node_path81.basename)(folder2)}`
     ]);
 }
 function dockerDriver(state) {
@@ -36659,8 +36882,8 @@ function dockerDriver(state) {
       const tag = `slipway-base:${(await sha256File(tar)).slice(0, 24)}`;
       const imported = await docker(["import", tar, tag]);
       if (imported.code !== 0) return imported;
-      (0, import_node_fs64.mkdirSync)(folder2, { recursive: true });
-      (0, import_node_fs64.writeFileSync)((0, import_node_path79.join)(folder2, marker), `${tag}
+      (0, import_node_fs65.mkdirSync)(folder2, { recursive: true });
+      (0, import_node_fs65.writeFileSync)((0, import_node_path81.join)(folder2, marker), `${tag}
 `);
       return run("tar", ["-x", "--no-same-owner", "-f", tar, "-C", folder2, "./var/lib/dpkg/status"]);
     },
@@ -36677,7 +36900,7 @@ function dockerDriver(state) {
     },
     remove: remove2,
     async discard(folder2) {
-      for (const image2 of [folder2, (0, import_node_path79.join)(folder2, "root")].flatMap((f) => imageOf(f) ?? []))
+      for (const image2 of [folder2, (0, import_node_path81.join)(folder2, "root")].flatMap((f) => imageOf(f) ?? []))
         await docker(["image", "rm", image2]);
       await remove2(folder2);
     }
@@ -36685,8 +36908,8 @@ function dockerDriver(state) {
 }
 
 // ts-src/sandbox/unshare.ts
-var import_node_fs65 = require("node:fs");
-var import_node_path80 = require("node:path");
+var import_node_fs66 = require("node:fs");
+var import_node_path82 = require("node:path");
 
 // resources/templates/enter.pl
 var enter_default = `# The first process of a root: enter.sh runs it in the host's perl when everything is mounted on the folder \`m\`.
@@ -36857,7 +37080,7 @@ mount -t overlay overlay -o "ro,nosuid,nodev,lowerdir=$lower$options" m
 exec "$@"`;
 function readRoot(reading, plain5, propagation, inside) {
   const { work: work2, command: command2, env, log, signal, onOutput } = reading;
-  (0, import_node_fs65.mkdirSync)(work2, { recursive: true });
+  (0, import_node_fs66.mkdirSync)(work2, { recursive: true });
   const layers2 = linkLayers(reading.layers, work2);
   return inside(
     ["--mount", "--propagation", propagation],
@@ -36867,16 +37090,16 @@ function readRoot(reading, plain5, propagation, inside) {
 }
 function linkLayers(layers2, work2) {
   return layers2.map((layer, i) => {
-    (0, import_node_fs65.symlinkSync)(layer, (0, import_node_path80.join)(work2, `l${i}`));
+    (0, import_node_fs66.symlinkSync)(layer, (0, import_node_path82.join)(work2, `l${i}`));
     return `l${i}`;
   }).join(":");
 }
 function linkUpper(keep2, work2) {
   if (!keep2) return "tmpfs";
-  (0, import_node_fs65.mkdirSync)(keep2, { recursive: true });
-  (0, import_node_fs65.mkdirSync)(`${keep2}.work`, { recursive: true });
-  (0, import_node_fs65.symlinkSync)(keep2, (0, import_node_path80.join)(work2, "k"));
-  (0, import_node_fs65.symlinkSync)(`${keep2}.work`, (0, import_node_path80.join)(work2, "k.work"));
+  (0, import_node_fs66.mkdirSync)(keep2, { recursive: true });
+  (0, import_node_fs66.mkdirSync)(`${keep2}.work`, { recursive: true });
+  (0, import_node_fs66.symlinkSync)(keep2, (0, import_node_path82.join)(work2, "k"));
+  (0, import_node_fs66.symlinkSync)(`${keep2}.work`, (0, import_node_path82.join)(work2, "k.work"));
   return "k";
 }
 var enterEnvironment2 = (entry, limits2, group, plain5) => ({
@@ -36889,7 +37112,7 @@ var enterEnvironment2 = (entry, limits2, group, plain5) => ({
   ...countsProcesses() ? { ENTER_PROCESSES: String(limits2.processes) } : {}
 });
 async function enterRoot(entry, plain5, propagation, inside) {
-  (0, import_node_fs65.mkdirSync)(entry.work, { recursive: true });
+  (0, import_node_fs66.mkdirSync)(entry.work, { recursive: true });
   const layers2 = linkLayers(entry.root.layers, entry.work);
   const upper = linkUpper(entry.root.keep, entry.work);
   const binds = entry.binds.flatMap((b) => [b.from, `${b.readOnly ? "ro:" : ""}${b.to}`]);
@@ -36961,7 +37184,7 @@ function unshareDriver() {
       return outcome;
     },
     unpack: (tar, folder2) => {
-      (0, import_node_fs65.mkdirSync)(folder2, { recursive: true });
+      (0, import_node_fs66.mkdirSync)(folder2, { recursive: true });
       return inside([], ["tar", "-x", "--numeric-owner", "--exclude", "./dev/*", "-f", tar, "-C", folder2], {});
     },
     ready: (folder2) => Promise.resolve(exists(folder2)),
@@ -37034,14 +37257,15 @@ function limitsOf(verb, values) {
   if (workers && jobs2 && minutes2) {
     if (values.driver === void 0 || values.driver === "unshare" || values.driver === "docker")
       return { workers, jobs: jobs2, minutes: minutes2, task };
-    writeMessage(`slipway ${verb}: --driver is unshare or docker
+    writeMessage(`slipway ${verb}: --driver '${values.driver}' is neither unshare nor docker
 `);
     return void 0;
   }
-  writeMessage(
-    `slipway ${verb}: --jobs and --workers take a whole number from 1 on, --timeout a time such as 90s, 30m or 3h
-`
-  );
+  let wrong = `--timeout '${values.timeout}' is not a time such as 90s, 30m or 3h`;
+  if (!workers) wrong = `--workers '${values.workers}' is not a whole number of at least 1`;
+  else if (!jobs2) wrong = `--jobs '${values.jobs}' is not a whole number of at least 1`;
+  writeMessage(`slipway ${verb}: ${wrong}
+`);
   return void 0;
 }
 var driverOf = (values, state) => values.driver === "docker" ? dockerDriver(state) : unshareDriver();
@@ -37143,7 +37367,7 @@ function namesByDebian(planned2) {
 }
 
 // ts-src/cli/archive-check.ts
-var import_node_path81 = require("node:path");
+var import_node_path83 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -37219,7 +37443,7 @@ var archiveCheck = (planned2) => (scope2, target2, names4) => {
 function told5(m, scope2, target2, workspace) {
   const users2 = m.neededBy.length ? `needed by ${someOf(m.neededBy, 5)}` : `needed by the tests or the documentation of ${someOf(m.testedBy, 5)}`;
   const from = m.key === void 0 ? "which distro.yaml gives" : `which the rosdep key '${m.key}' gives`;
-  const text8 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path81.resolve)(workspace.root, m.file));
+  const text8 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path83.resolve)(workspace.root, m.file));
   const line2 = text8 === void 0 || m.key === void 0 ? void 0 : lineOfKey(text8, m.key);
   return (m.neededBy.length ? error : warning)(
     "system-missing",
@@ -37324,8 +37548,11 @@ function takeTests(t, record3, cached3) {
 }
 function failedTests({ failures, tests, failed: failed5 }) {
   const [first2] = failed5;
-  const named7 = first2 ? `, ${first2.suite}.${first2.name} first: ${first2.message.trim().split("\n")[0]}` : "";
-  return `${failures} of ${tests} tests failed${named7}`;
+  if (!first2) return `${failures} of ${tests} tests failed`;
+  const name6 = first2.suite === first2.name ? first2.name : `${first2.suite}.${first2.name}`;
+  const said = first2.message.trim().split("\n")[0] ?? "";
+  const why = said === "" || said === unsaid ? "" : ` (${said})`;
+  return `${failures} of ${tests} tests failed: ${name6}${why}${failures > 1 ? ` and ${failures - 1} more` : ""}`;
 }
 function takeDocs(t, record3, cached3) {
   t.docs = { ...record3.coverage, warnings: record3.warnings };
@@ -37339,8 +37566,8 @@ function takeDocs(t, record3, cached3) {
 var earlier = (cached3) => cached3 ? "cached: " : "";
 
 // ts-src/engine/task-runner.ts
-var import_node_fs66 = require("node:fs");
-var import_node_path83 = require("node:path");
+var import_node_fs67 = require("node:fs");
+var import_node_path85 = require("node:path");
 
 // ts-src/engine/docs/stored-record.ts
 async function readDocRecord(store2, key) {
@@ -37350,7 +37577,7 @@ async function readDocRecord(store2, key) {
 }
 
 // ts-src/engine/store-repair.ts
-var import_node_path82 = require("node:path");
+var import_node_path84 = require("node:path");
 var StoreRepair = class {
   constructor(options5) {
     this.options = options5;
@@ -37393,7 +37620,7 @@ var StoreRepair = class {
     options5.note(`the store lost ${p.name}, or it was damaged: it is built again`);
     const resolved = await options5.taskKeys.resolveKey(graph2, d);
     if (typeof resolved === "string") return resolved;
-    const log = (0, import_node_path82.join)(options5.output, "logs", graph2.id, `${p.name}.log`);
+    const log = (0, import_node_path84.join)(options5.output, "logs", graph2.id, `${p.name}.log`);
     const outcome = await this.build(graph2, { graph: graph2, number: d, package: p, resolved, log });
     if (outcome.state === "failed") return `'${p.name}' was lost, and can't be built again: ${outcome.reason}`;
     options5.restored(graph2, d, outcome.value);
@@ -37444,20 +37671,20 @@ var TaskRunner = class {
   async run(graph2, task, resolved, started) {
     const { options: options5 } = this;
     const p = packageOf(graph2, task);
-    const lock2 = (0, import_node_path83.join)(options5.state, "locks", resolved.key);
+    const lock2 = (0, import_node_path85.join)(options5.state, "locks", resolved.key);
     const outcome = await withMutex(
       lock2,
       async () => {
         const another = await this.doneMeanwhile(graph2, task, resolved.key);
         if (another) return another;
         const kind = kindOf3(graph2, task);
-        const log = (0, import_node_path83.join)("logs", graph2.id, `${p.name}${kind === "build" ? "" : `.${kind}`}.log`);
+        const log = (0, import_node_path85.join)("logs", graph2.id, `${p.name}${kind === "build" ? "" : `.${kind}`}.log`);
         started(log);
-        return this.doNow(graph2, task, resolved, (0, import_node_path83.join)(options5.output, log));
+        return this.doNow(graph2, task, resolved, (0, import_node_path85.join)(options5.output, log));
       },
       () => this.reports.note(`${p.name}: another slipway does it; waiting`)
     );
-    (0, import_node_fs66.rmSync)(lock2, { force: true });
+    (0, import_node_fs67.rmSync)(lock2, { force: true });
     return outcome;
   }
   async doneMeanwhile(graph2, task, key) {
@@ -37801,8 +38028,8 @@ function makeProgress(options5) {
 
 // ts-src/collect/collect.ts
 var import_node_crypto9 = require("node:crypto");
-var import_node_fs69 = require("node:fs");
-var import_node_path86 = require("node:path");
+var import_node_fs70 = require("node:fs");
+var import_node_path88 = require("node:path");
 init_files();
 init_process();
 
@@ -37831,19 +38058,19 @@ function countKinds(things) {
 }
 
 // ts-src/collect/machine.ts
-var import_node_fs68 = require("node:fs");
-var import_node_path85 = require("node:path");
+var import_node_fs69 = require("node:fs");
+var import_node_path87 = require("node:path");
 init_files();
 
 // ts-src/collect/measure.ts
-var import_node_fs67 = require("node:fs");
-var import_node_path84 = require("node:path");
+var import_node_fs68 = require("node:fs");
+var import_node_path86 = require("node:path");
 init_files();
 init_faults();
 var isGone = (e) => codeOf(e) === "ENOENT";
 function statOf(path2) {
   try {
-    return (0, import_node_fs67.lstatSync)(path2);
+    return (0, import_node_fs68.lstatSync)(path2);
   } catch (e) {
     if (isGone(e)) return void 0;
     throw e;
@@ -37862,8 +38089,8 @@ function measure(path2) {
     if (stat2.isDirectory()) {
       total.bytes += bytes;
       for (const name6 of namesIn2(at2)) {
-        const inner = statOf((0, import_node_path84.join)(at2, name6));
-        if (inner && inner.dev === stat2.dev) todo.push([(0, import_node_path84.join)(at2, name6), inner]);
+        const inner = statOf((0, import_node_path86.join)(at2, name6));
+        if (inner && inner.dev === stat2.dev) todo.push([(0, import_node_path86.join)(at2, name6), inner]);
       }
     } else if (stat2.nlink > 1) {
       const one = shared2.get(stat2.ino) ?? { seen: 0, names: stat2.nlink, bytes };
@@ -37876,7 +38103,7 @@ function measure(path2) {
 }
 function namesIn2(folder2) {
   try {
-    return (0, import_node_fs67.readdirSync)(folder2);
+    return (0, import_node_fs68.readdirSync)(folder2);
   } catch (e) {
     if (isGone(e)) return [];
     throw e;
@@ -37887,7 +38114,7 @@ var SizeMemory = class {
   before;
   now = {};
   constructor(state) {
-    this.file = (0, import_node_path84.join)(state, "sizes.json");
+    this.file = (0, import_node_path86.join)(state, "sizes.json");
     this.before = readJson(this.file) ?? {};
   }
   async of(name6, path2, ask2) {
@@ -37909,10 +38136,10 @@ var day3 = 864e5;
 var unannounced = day3;
 var baseFactor = 3;
 function entries(state, folder2, pattern) {
-  const path2 = (0, import_node_path85.join)(state, folder2);
+  const path2 = (0, import_node_path87.join)(state, folder2);
   try {
-    if (!(0, import_node_fs68.lstatSync)(path2).isDirectory()) return [];
-    return (0, import_node_fs68.readdirSync)(path2).filter((name6) => pattern.test(name6)).sort();
+    if (!(0, import_node_fs69.lstatSync)(path2).isDirectory()) return [];
+    return (0, import_node_fs69.readdirSync)(path2).filter((name6) => pattern.test(name6)).sort();
   } catch (e) {
     if (["ENOENT", "ENOTDIR"].includes(codeOf(e) ?? "")) return [];
     throw e;
@@ -37920,7 +38147,7 @@ function entries(state, folder2, pattern) {
 }
 var timeOf2 = (path2) => {
   try {
-    return (0, import_node_fs68.lstatSync)(path2).mtimeMs;
+    return (0, import_node_fs69.lstatSync)(path2).mtimeMs;
   } catch {
     return 0;
   }
@@ -37936,7 +38163,7 @@ async function surveyMachine(survey) {
     ...archives(survey),
     ...clones(survey),
     ...entries(survey.state, "cache/objects", /^[0-9a-f]{2}$/).flatMap(
-      (part) => plain4(survey, "copies of stored objects", (0, import_node_path85.join)("cache/objects", part), /^[0-9a-f]{64}$/)
+      (part) => plain4(survey, "copies of stored objects", (0, import_node_path87.join)("cache/objects", part), /^[0-9a-f]{64}$/)
     ),
     ...simple.flatMap(([kind, folder2, pattern]) => plain4(survey, kind, folder2, pattern))
   ];
@@ -37944,7 +38171,7 @@ async function surveyMachine(survey) {
 async function unpacked({ state, sizes, days }) {
   const found2 = [];
   for (const name6 of entries(state, "unpacked", /^[0-9a-f]{64}$/)) {
-    const folder2 = (0, import_node_path85.join)(state, "unpacked", name6);
+    const folder2 = (0, import_node_path87.join)(state, "unpacked", name6);
     const used = timeOf2(`${folder2}.json`);
     const bytes = await sizes.of(`unpacked/${name6}`, folder2, () => Promise.resolve(measure(folder2).bytes));
     found2.push({ kind: "unpacked packages", paths: [folder2, `${folder2}.json`], used, until: used + days * day3, bytes });
@@ -37956,7 +38183,7 @@ async function layers({ state, sizes, days, driver }, folder2) {
   const parents = /* @__PURE__ */ new Map();
   const names4 = entries(state, folder2, /^[0-9a-f]{24}$/);
   for (const id of names4) {
-    const file3 = (0, import_node_path85.join)(state, folder2, id, "layer.json");
+    const file3 = (0, import_node_path87.join)(state, folder2, id, "layer.json");
     used.set(id, timeOf2(file3));
     parents.set(id, readJson(file3)?.parent);
   }
@@ -37971,7 +38198,7 @@ async function layers({ state, sizes, days, driver }, folder2) {
   const depths = new Map(names4.map((id) => [id, depth2(id)]));
   const found2 = [];
   for (const id of names4.sort((a, b) => (depths.get(b) ?? 0) - (depths.get(a) ?? 0))) {
-    const path2 = (0, import_node_path85.join)(state, folder2, id);
+    const path2 = (0, import_node_path87.join)(state, folder2, id);
     const last = used.get(id) ?? 0;
     const bytes = await sizes.of(`${folder2}/${id}`, path2, () => driver.size(path2));
     found2.push({
@@ -37988,20 +38215,20 @@ async function layers({ state, sizes, days, driver }, folder2) {
 async function bases({ state, sizes, days, driver }) {
   const found2 = [];
   for (const platform3 of entries(state, "bases", /^[A-Za-z0-9]/)) {
-    const folder2 = (0, import_node_path85.join)("bases", platform3);
-    const current = readJson((0, import_node_path85.join)(state, folder2, "current.json"))?.folder;
+    const folder2 = (0, import_node_path87.join)("bases", platform3);
+    const current = readJson((0, import_node_path87.join)(state, folder2, "current.json"))?.folder;
     for (const name6 of entries(state, folder2, /^[0-9a-f]{16}-[0-9a-f]{8}$/)) {
-      const path2 = (0, import_node_path85.join)(state, folder2, name6);
+      const path2 = (0, import_node_path87.join)(state, folder2, name6);
       const used = timeOf2(path2);
       const newest = current?.endsWith(`/${platform3}/${name6}`) === true;
       found2.push({
         kind: "bases",
         root: true,
-        paths: [path2, ...newest ? [(0, import_node_path85.join)(state, folder2, "current.json")] : [(0, import_node_path85.join)(state, folder2, `kept-${name6}.json`)]],
+        paths: [path2, ...newest ? [(0, import_node_path87.join)(state, folder2, "current.json")] : [(0, import_node_path87.join)(state, folder2, `kept-${name6}.json`)]],
         used,
         until: used + days * day3 * (newest ? baseFactor : 1),
         held: newest,
-        bytes: await sizes.of((0, import_node_path85.join)(folder2, name6), path2, () => driver.size(path2))
+        bytes: await sizes.of((0, import_node_path87.join)(folder2, name6), path2, () => driver.size(path2))
       });
     }
   }
@@ -38010,9 +38237,9 @@ async function bases({ state, sizes, days, driver }) {
 async function recorded({ state, sizes, days, driver }, kind, folder2, pattern, record3) {
   const found2 = [];
   for (const name6 of entries(state, folder2, pattern)) {
-    const path2 = (0, import_node_path85.join)(state, folder2, name6);
-    const used = timeOf2((0, import_node_path85.join)(path2, record3));
-    const bytes = await sizes.of((0, import_node_path85.join)(folder2, name6), path2, () => driver.size(path2));
+    const path2 = (0, import_node_path87.join)(state, folder2, name6);
+    const used = timeOf2((0, import_node_path87.join)(path2, record3));
+    const bytes = await sizes.of((0, import_node_path87.join)(folder2, name6), path2, () => driver.size(path2));
     found2.push({ kind, root: true, paths: [path2, `${path2}.lock`], used, until: used + days * day3, bytes });
   }
   return found2;
@@ -38027,7 +38254,7 @@ var mostPacks = 200;
 function clones(survey) {
   return entries(survey.state, "git", /\.git$/).flatMap((name6) => {
     const found2 = plain4(survey, "clones", "git", new RegExp(`^${name6.replaceAll(".", "\\.")}$`));
-    const packs = entries(survey.state, (0, import_node_path85.join)("git", name6, "objects", "pack"), /\.pack$/).length;
+    const packs = entries(survey.state, (0, import_node_path87.join)("git", name6, "objects", "pack"), /\.pack$/).length;
     return packs > mostPacks ? found2.map((one) => ({ ...one, until: one.used + unannounced })) : found2;
   });
 }
@@ -38048,7 +38275,7 @@ var simple = [
 ];
 function plain4({ state, days, now }, kind, folder2, pattern, least = unannounced) {
   return entries(state, folder2, pattern).flatMap((name6) => {
-    const path2 = (0, import_node_path85.join)(state, folder2, name6);
+    const path2 = (0, import_node_path87.join)(state, folder2, name6);
     const found2 = measure(path2);
     if (!found2.files) return [];
     const stays = kind === "left over" ? least : Math.max(least, days * day3);
@@ -38397,7 +38624,7 @@ async function collect(request) {
   const { state, now, days, dryRun } = request;
   if (!exists(state)) return { removed: [], kept: [], busy: false };
   const release2 = await tryMutex(useLock(state));
-  const trash = (0, import_node_path86.join)(state, "trash");
+  const trash = (0, import_node_path88.join)(state, "trash");
   try {
     const sizes = new SizeMemory(state);
     const machine = await surveyMachine({ state, driver: request.driver, sizes, now, days });
@@ -38413,7 +38640,7 @@ async function collect(request) {
       if (release2) {
         for (const thing of machine) if (expired.has(thing)) discard(thing, trash);
         await shrinkFolders(state, now);
-        shortenLog((0, import_node_path86.join)(state, "slipway.log"));
+        shortenLog((0, import_node_path88.join)(state, "slipway.log"));
         sizes.save();
       }
       if (request.store && contents3) await removeFromStore(request.store.store, contents3, expired);
@@ -38435,31 +38662,31 @@ async function contentsOf(request, alone) {
   return surveyStore({ store: store2.store, now, days, grace: store2.own && alone ? 0 : grace });
 }
 function discard({ paths: paths2 }, trash) {
-  const folder2 = (0, import_node_path86.join)(trash, (0, import_node_crypto9.randomBytes)(8).toString("hex"));
-  (0, import_node_fs69.mkdirSync)(folder2, { recursive: true });
-  for (const path2 of paths2.filter(exists)) (0, import_node_fs69.renameSync)(path2, (0, import_node_path86.join)(folder2, (0, import_node_path86.basename)(path2)));
+  const folder2 = (0, import_node_path88.join)(trash, (0, import_node_crypto9.randomBytes)(8).toString("hex"));
+  (0, import_node_fs70.mkdirSync)(folder2, { recursive: true });
+  for (const path2 of paths2.filter(exists)) (0, import_node_fs70.renameSync)(path2, (0, import_node_path88.join)(folder2, (0, import_node_path88.basename)(path2)));
 }
 async function empty(trash, driver) {
   if (!exists(trash)) return;
-  for (const name6 of (0, import_node_fs69.readdirSync)(trash))
-    for (const inner of (0, import_node_fs69.readdirSync)((0, import_node_path86.join)(trash, name6))) await driver.discard((0, import_node_path86.join)(trash, name6, inner));
+  for (const name6 of (0, import_node_fs70.readdirSync)(trash))
+    for (const inner of (0, import_node_fs70.readdirSync)((0, import_node_path88.join)(trash, name6))) await driver.discard((0, import_node_path88.join)(trash, name6, inner));
   await driver.remove(trash);
 }
 var hour = 36e5;
 async function shrinkFolders(state, now) {
-  const gitDir = (0, import_node_path86.join)(state, "git", "folders.git");
-  const marker2 = (0, import_node_path86.join)(gitDir, "slipway-pruned");
-  if (!exists((0, import_node_path86.join)(gitDir, "HEAD")) || exists(marker2) && now - (0, import_node_fs69.statSync)(marker2).mtimeMs < hour) return;
+  const gitDir = (0, import_node_path88.join)(state, "git", "folders.git");
+  const marker2 = (0, import_node_path88.join)(gitDir, "slipway-pruned");
+  if (!exists((0, import_node_path88.join)(gitDir, "HEAD")) || exists(marker2) && now - (0, import_node_fs70.statSync)(marker2).mtimeMs < hour) return;
   await withMutex(`${gitDir}.lock`, async () => {
     await run("git", ["--git-dir", gitDir, "prune", "--expire=1.hour.ago"]);
-    (0, import_node_fs69.writeFileSync)(marker2, "");
+    (0, import_node_fs70.writeFileSync)(marker2, "");
   });
 }
 var longestLog = 32 << 20;
 function shortenLog(log) {
-  if (!exists(log) || (0, import_node_fs69.statSync)(log).size <= longestLog) return;
+  if (!exists(log) || (0, import_node_fs70.statSync)(log).size <= longestLog) return;
   const end2 = readEnd(log, longestLog / 4);
-  (0, import_node_fs69.writeFileSync)(log, end2);
+  (0, import_node_fs70.writeFileSync)(log, end2);
 }
 
 // ts-src/cli/clean-up.ts
@@ -38617,17 +38844,17 @@ async function cautiously(state, work2) {
 }
 
 // ts-src/cli/reproducible.ts
-var import_node_path89 = require("node:path");
+var import_node_path91 = require("node:path");
 
 // ts-src/engine/reproducible.ts
-var import_node_fs71 = require("node:fs");
-var import_node_path88 = require("node:path");
+var import_node_fs72 = require("node:fs");
+var import_node_path90 = require("node:path");
 init_files();
 init_process();
 
 // ts-src/inspect/differences.ts
-var import_node_fs70 = require("node:fs");
-var import_node_path87 = require("node:path");
+var import_node_fs71 = require("node:fs");
+var import_node_path89 = require("node:path");
 
 // ts-src/inspect/elf-sections.ts
 function sectionAt(data, at2) {
@@ -38670,15 +38897,15 @@ function differencesOf(before, after) {
   return [.../* @__PURE__ */ new Set([...old.keys(), ...now.keys()])].sort().flatMap((path2) => {
     const [a, b] = [old.get(path2), now.get(path2)];
     if (!a || !b) return [{ path: path2, what: a ? "is missing in the second build" : "is new in the second build" }];
-    return entryDifferences((0, import_node_path87.join)(before, path2), (0, import_node_path87.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
+    return entryDifferences((0, import_node_path89.join)(before, path2), (0, import_node_path89.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
   });
 }
 function treeOf(root) {
   const found2 = /* @__PURE__ */ new Map();
   const visit = (folder2) => {
-    for (const name6 of (0, import_node_fs70.readdirSync)((0, import_node_path87.join)(root, folder2)).sort()) {
+    for (const name6 of (0, import_node_fs71.readdirSync)((0, import_node_path89.join)(root, folder2)).sort()) {
       const path2 = folder2 ? `${folder2}/${name6}` : name6;
-      const stats = (0, import_node_fs70.lstatSync)((0, import_node_path87.join)(root, path2));
+      const stats = (0, import_node_fs71.lstatSync)((0, import_node_path89.join)(root, path2));
       found2.set(path2, stats);
       if (stats.isDirectory()) visit(path2);
     }
@@ -38690,7 +38917,7 @@ function entryDifferences(before, after, a, b) {
   const kind = (s) => kinds3.find(([is]) => is(s))?.[1] ?? "a special file";
   if (kind(a) !== kind(b)) return [`is ${kind(a)}, then ${kind(b)}`];
   if (a.isSymbolicLink()) {
-    const [from, to] = [(0, import_node_fs70.readlinkSync)(before), (0, import_node_fs70.readlinkSync)(after)];
+    const [from, to] = [(0, import_node_fs71.readlinkSync)(before), (0, import_node_fs71.readlinkSync)(after)];
     return from === to ? [] : [`leads to ${from}, then to ${to}`];
   }
   const found2 = [];
@@ -38703,7 +38930,7 @@ function entryDifferences(before, after, a, b) {
     if (a.size !== b.size) found2.push(`has ${a.size} bytes, then ${b.size}`);
     return found2;
   }
-  const content = contentDifference((0, import_node_fs70.readFileSync)(before), (0, import_node_fs70.readFileSync)(after));
+  const content = contentDifference((0, import_node_fs71.readFileSync)(before), (0, import_node_fs71.readFileSync)(after));
   return content === void 0 ? found2 : [...found2, content];
 }
 function contentDifference(a, b) {
@@ -38778,7 +39005,7 @@ async function checkOne(session2, options5, graph2, number7) {
     note: session2.say,
     restored: () => void 0
   });
-  const log = (0, import_node_path88.join)(options5.output, "logs", graph2.id, `${p.name}.again.log`);
+  const log = (0, import_node_path90.join)(options5.output, "logs", graph2.id, `${p.name}.again.log`);
   const outcome = await repair.run(graph2, async (work2) => {
     const resolved = await session2.taskKeys.resolveKey(graph2, number7);
     if (typeof resolved === "string") return failed(resolved);
@@ -38801,7 +39028,7 @@ async function checkOne(session2, options5, graph2, number7) {
 async function compareFiles(session2, options5, record3, files, work2) {
   const differences = [];
   let report2;
-  const second = new Map(files.map((f) => [(0, import_node_path88.basename)(f), f]));
+  const second = new Map(files.map((f) => [(0, import_node_path90.basename)(f), f]));
   for (const [i, deb2] of record3.debs.entries()) {
     const after = second.get(deb2.name);
     second.delete(deb2.name);
@@ -38809,7 +39036,7 @@ async function compareFiles(session2, options5, record3, files, work2) {
     else if (await sha256File(after) !== deb2.sha256) {
       const before = await session2.store.path(deb2);
       if (before === void 0) return failed(`the store lost ${deb2.name}`);
-      const inside = await insideOf2(before, after, deb2, (0, import_node_path88.join)(work2, `compare-${i}`));
+      const inside = await insideOf2(before, after, deb2, (0, import_node_path90.join)(work2, `compare-${i}`));
       if (typeof inside === "string") return failed(inside);
       differences.push(...inside);
       report2 ??= await diffoscope(before, after, record3.package, options5);
@@ -38823,14 +39050,14 @@ async function compareFiles(session2, options5, record3, files, work2) {
   });
 }
 async function insideOf2(before, after, deb2, folder2) {
-  const [a, b] = [(0, import_node_path88.join)(folder2, "before"), (0, import_node_path88.join)(folder2, "after")];
-  (0, import_node_fs71.mkdirSync)(folder2, { recursive: true });
+  const [a, b] = [(0, import_node_path90.join)(folder2, "before"), (0, import_node_path90.join)(folder2, "after")];
+  (0, import_node_fs72.mkdirSync)(folder2, { recursive: true });
   for (const [file3, to] of [
     [before, a],
     [after, b]
   ]) {
     const out = await run("dpkg-deb", ["--raw-extract", file3, to]);
-    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path88.basename)(file3)}: ${out.stderr.trim().split("\n").pop()}`;
+    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path90.basename)(file3)}: ${out.stderr.trim().split("\n").pop()}`;
   }
   const found2 = differencesOf(a, b).map(({ path: path2, what }) => ({ path: `${deb2.name.split("_")[0]}: ${path2}`, what }));
   const archive = {
@@ -38847,9 +39074,9 @@ async function diffoscope(before, after, name6, options5) {
     { signal: AbortSignal.any([timeout, options5.signal]) }
   );
   if (asked2.code === 127 || !asked2.stdout) return void 0;
-  const report2 = (0, import_node_path88.join)("reproducible", `${name6}.diffoscope.txt`);
-  (0, import_node_fs71.mkdirSync)((0, import_node_path88.join)(options5.output, "reproducible"), { recursive: true });
-  (0, import_node_fs71.writeFileSync)((0, import_node_path88.join)(options5.output, report2), asked2.stdout);
+  const report2 = (0, import_node_path90.join)("reproducible", `${name6}.diffoscope.txt`);
+  (0, import_node_fs72.mkdirSync)((0, import_node_path90.join)(options5.output, "reproducible"), { recursive: true });
+  (0, import_node_fs72.writeFileSync)((0, import_node_path90.join)(options5.output, report2), asked2.stdout);
   return report2;
 }
 
@@ -38908,7 +39135,7 @@ async function checkBuilds(session2, options5) {
     started: (name6) => writeNote(`building ${name6} once more
 `)
   });
-  writeWhole((0, import_node_path89.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
+  writeWhole((0, import_node_path91.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
 `);
   writeMessage(renderReproducible(builds));
   return signal.aborted || builds.some((b) => b.state !== "equal") ? exit.failed : exit.ok;
@@ -38985,7 +39212,7 @@ async function runBuild(verb, values, packages, tests) {
     ]);
     return exit.failed;
   }
-  const output = values.output === void 0 ? (0, import_node_path90.join)(workspace.root, "out") : (0, import_node_path90.resolve)(values.output);
+  const output = values.output === void 0 ? (0, import_node_path92.join)(workspace.root, "out") : (0, import_node_path92.resolve)(values.output);
   const driver = driverOf(values, workspace.state);
   const lacking2 = values["dry-run"] === true ? [] : await missingTools(driver.name, plan2);
   if (lacking2.length) {
@@ -39000,7 +39227,7 @@ async function runBuild(verb, values, packages, tests) {
   }
   const publishes = verb === "build" && values.untrusted === void 0;
   const stop = untilStopped(() => writeNote("\nstopping: what was finished is kept\n"));
-  (0, import_node_fs72.mkdirSync)(workspace.state, { recursive: true });
+  (0, import_node_fs73.mkdirSync)(workspace.state, { recursive: true });
   await openScratch(workspace.state, driver, (line2) => writeMessage(`${line2}
 `));
   let code;
@@ -39019,7 +39246,7 @@ async function runBuild(verb, values, packages, tests) {
   }
   if (stop.signal.aborted || values["dry-run"] === true) return code;
   const { distro, root, state } = workspace;
-  if (publishes) await retireFolderStates({ distro, root, state }, folderChannel(output), (0, import_node_path90.join)(output, "apt"));
+  if (publishes) await retireFolderStates({ distro, root, state }, folderChannel(output), (0, import_node_path92.join)(output, "apt"));
   await cleanUp({ distro, root, state, driver });
   return code;
 }
@@ -39060,7 +39287,7 @@ async function buildAll(values, planned2, wanted) {
       runs: session2.graphs,
       store: store2,
       state: workspace.state,
-      endpoints: [new FolderEndpoint((0, import_node_path90.join)(output, "apt"))],
+      endpoints: [new FolderEndpoint((0, import_node_path92.join)(output, "apt"))],
       organization: workspace.distro.organization,
       signingKey: keyOf2(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
       environments: environmentsOf(workspace.distro, planned2.lock),
@@ -39185,8 +39412,8 @@ function systemChanges(m, n) {
 }
 
 // ts-src/publish/promotion.ts
-var import_node_fs73 = require("node:fs");
-var import_node_path91 = require("node:path");
+var import_node_fs74 = require("node:fs");
+var import_node_path93 = require("node:path");
 init_diagnostics();
 init_names();
 
@@ -39561,8 +39788,8 @@ async function rollBack(input, outlet) {
   let suites = withoutKeyring(state.suites);
   let raised = 0;
   if (!pointer) {
-    const scratch = (0, import_node_path91.join)(input.folder, "incoming");
-    (0, import_node_fs73.mkdirSync)(scratch, { recursive: true });
+    const scratch = (0, import_node_path93.join)(input.folder, "incoming");
+    (0, import_node_fs74.mkdirSync)(scratch, { recursive: true });
     const made2 = await raiseVersions({
       store: outlet.store,
       scratch,
@@ -39644,13 +39871,13 @@ var rest = (count3) => count3 > most4 ? `and ${count3 - most4} more
 ` : "";
 
 // ts-src/cli/channels.ts
-var import_node_path96 = require("node:path");
+var import_node_path98 = require("node:path");
 init_diagnostics();
 init_remote_place();
 
 // ts-src/publish/archive-lists.ts
-var import_node_fs74 = require("node:fs");
-var import_node_path92 = require("node:path");
+var import_node_fs75 = require("node:fs");
+var import_node_path94 = require("node:path");
 init_files();
 init_process();
 var largest6 = 1 << 30;
@@ -39666,13 +39893,13 @@ async function archivePackages(store2, folder2, id, locked2) {
 }
 function hereText(folder2, id, locked2) {
   const here = readJson(
-    (0, import_node_path92.join)(folder2, "bases", id, "current.json")
+    (0, import_node_path94.join)(folder2, "bases", id, "current.json")
   );
   if (!here || here.digest !== locked2.base || here.archive !== locked2.archive) return void 0;
   const lists = here.lists;
   if (typeof lists !== "string" || !exists(lists)) return void 0;
-  const names4 = (0, import_node_fs74.readdirSync)(lists).filter((name6) => name6.endsWith("_Packages"));
-  return names4.length ? names4.map((name6) => (0, import_node_fs74.readFileSync)((0, import_node_path92.join)(lists, name6), "utf8")).join("\n") : void 0;
+  const names4 = (0, import_node_fs75.readdirSync)(lists).filter((name6) => name6.endsWith("_Packages"));
+  return names4.length ? names4.map((name6) => (0, import_node_fs75.readFileSync)((0, import_node_path94.join)(lists, name6), "utf8")).join("\n") : void 0;
 }
 async function storedText(store2, { base, archive }) {
   const kept4 = await store2.readJson(`bases/${base}-${archive.slice(0, 16)}.json`);
@@ -39683,7 +39910,7 @@ async function storedText(store2, { base, archive }) {
 }
 
 // ts-src/publish/endpoints.ts
-var import_node_path95 = require("node:path");
+var import_node_path97 = require("node:path");
 init_remote_place();
 var isChannelName = (name6) => name6.length <= 200 && /^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*){0,3}$/.test(name6) && !name6.includes("..");
 async function openEndpoint(uri2, root) {
@@ -39696,7 +39923,7 @@ async function openEndpoint(uri2, root) {
     return new SshEndpoint2(uri2);
   }
   const path2 = uri2.startsWith("file:") ? decodeURIComponent(uri2.slice("file:".length).replace(/^\/\/(?=\/)/, "")) : uri2;
-  return new FolderEndpoint((0, import_node_path95.isAbsolute)(path2) ? path2 : (0, import_node_path95.join)(root, path2));
+  return new FolderEndpoint((0, import_node_path97.isAbsolute)(path2) ? path2 : (0, import_node_path97.join)(root, path2));
 }
 function partsOf(place3) {
   const query2 = place3.indexOf("?");
@@ -39785,7 +40012,7 @@ async function placesOf3({ workspace: { distro, root } }, channel2, named7, from
   const configured2 = distro.publish.to.map((place3) => channelUri(place3, channel2.name));
   const beside = (from?.file.endpoints ?? []).flatMap((uri2) => besideUri(uri2, from?.name ?? "", channel2.name) ?? []);
   const uris = [
-    named7?.map((n) => /^(s3:\/\/|file:)/.test(n) || isRemotePlace(n) ? n : (0, import_node_path96.resolve)(n)),
+    named7?.map((n) => /^(s3:\/\/|file:)/.test(n) || isRemotePlace(n) ? n : (0, import_node_path98.resolve)(n)),
     channel2.file.endpoints,
     configured2,
     beside
@@ -40067,8 +40294,8 @@ async function renew(opened, names4, to) {
 }
 
 // ts-src/cli/clean.ts
-var import_node_fs77 = require("node:fs");
-var import_node_path97 = require("node:path");
+var import_node_fs78 = require("node:fs");
+var import_node_path99 = require("node:path");
 init_process();
 var remade = [
   "work",
@@ -40111,7 +40338,7 @@ subordinate ids, which rm can't remove; this can.`,
       writeMessage("slipway clean: --driver is unshare or docker\n");
       return exit.usage;
     }
-    if (!(0, import_node_fs77.existsSync)(state)) {
+    if (!(0, import_node_fs78.existsSync)(state)) {
       writeOutput(`nothing to remove: ${state} is not there
 `);
       return exit.ok;
@@ -40122,10 +40349,10 @@ subordinate ids, which rm can't remove; this can.`,
 `);
       return exit.failed;
     }
-    const parts2 = (0, import_node_fs77.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
+    const parts2 = (0, import_node_fs78.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
     const removed = [];
     for (const part of parts2) {
-      const folder2 = (0, import_node_path97.join)(state, part);
+      const folder2 = (0, import_node_path99.join)(state, part);
       const size3 = (await run("du", ["-sh", folder2])).stdout.split("	")[0] ?? "";
       removed.push({ folder: folder2, size: size3 });
       if (!isQuiet() && !values.json)
@@ -40136,25 +40363,25 @@ subordinate ids, which rm can't remove; this can.`,
     if (values.json) writeOutput(`${JSON.stringify({ removed, done: values["dry-run"] !== true })}
 `);
     if (values.all && !values["dry-run"]) await driver.remove(state);
-    const left = values["dry-run"] ? [] : parts2.filter((part) => (0, import_node_fs77.existsSync)((0, import_node_path97.join)(state, part)));
-    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path97.join)(state, part)} could not be removed
+    const left = values["dry-run"] ? [] : parts2.filter((part) => (0, import_node_fs78.existsSync)((0, import_node_path99.join)(state, part)));
+    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path99.join)(state, part)} could not be removed
 `);
     return left.length ? exit.failed : exit.ok;
   }
 });
 async function runningIn(state) {
-  const all = (0, import_node_path97.join)(state, "work");
-  if (!(0, import_node_fs77.existsSync)(all)) return void 0;
-  for (const name6 of (0, import_node_fs77.readdirSync)(all)) {
+  const all = (0, import_node_path99.join)(state, "work");
+  if (!(0, import_node_fs78.existsSync)(all)) return void 0;
+  for (const name6 of (0, import_node_fs78.readdirSync)(all)) {
     if (!name6.endsWith(".lock")) continue;
-    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path97.join)(all, name6), "true"]);
+    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path99.join)(all, name6), "true"]);
     if (free.code !== 0) return name6.slice(0, -".lock".length);
   }
   return void 0;
 }
 
 // ts-src/cli/compare.ts
-var import_node_fs78 = require("node:fs");
+var import_node_fs79 = require("node:fs");
 init_diagnostics();
 
 // ts-src/render/compare.ts
@@ -40221,7 +40448,7 @@ that holds lock.yaml beside its distro file is planned from it.`,
       return exit.failed;
     }
     const selection = selectionOf(values, []);
-    const plan2 = (state) => (0, import_node_fs78.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
+    const plan2 = (state) => (0, import_node_fs79.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
     const one = await plan2(before);
     const two = after === void 0 ? await readAndPlan(values, []) : await plan2(after);
     if (!one.ok || !two.ok) {
@@ -40239,13 +40466,13 @@ that holds lock.yaml beside its distro file is planned from it.`,
 });
 
 // ts-src/cli/deploy.ts
-var import_node_fs83 = require("node:fs");
-var import_node_path104 = require("node:path");
+var import_node_fs84 = require("node:fs");
+var import_node_path106 = require("node:path");
 var import_promises11 = require("node:readline/promises");
 
 // ts-src/deploy/check.ts
-var import_node_fs80 = require("node:fs");
-var import_node_path99 = require("node:path");
+var import_node_fs81 = require("node:fs");
+var import_node_path101 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
@@ -41516,8 +41743,8 @@ function checkPlugins(text8, file3, jenkins2, known3 = pluginTable) {
 }
 
 // ts-src/deploy/secrets.ts
-var import_node_fs79 = require("node:fs");
-var import_node_path98 = require("node:path");
+var import_node_fs80 = require("node:fs");
+var import_node_path100 = require("node:path");
 init_diagnostics();
 var mostBytes4 = 16 << 20;
 var forms = [
@@ -41564,7 +41791,7 @@ async function knownSecrets(root) {
   const known3 = [];
   let names4 = [];
   try {
-    names4 = (0, import_node_fs79.readdirSync)((0, import_node_path98.join)(root, "secrets")).sort();
+    names4 = (0, import_node_fs80.readdirSync)((0, import_node_path100.join)(root, "secrets")).sort();
   } catch {
     return known3;
   }
@@ -41598,8 +41825,8 @@ async function checkDeployment(root) {
   return { diagnostics: sorted(diagnostics), ran, missing };
 }
 function plugins(root) {
-  const dockerfile = readIf((0, import_node_path99.join)(root, "Dockerfile")) ?? "";
-  const list8 = readIf((0, import_node_path99.join)(root, "plugins.txt"));
+  const dockerfile = readIf((0, import_node_path101.join)(root, "Dockerfile")) ?? "";
+  const list8 = readIf((0, import_node_path101.join)(root, "plugins.txt"));
   const tag = /^FROM\s+\S*jenkins:(\S+)/m.exec(dockerfile)?.[1];
   const version3 = /^\d+(?:\.\d+){1,2}(?=-|$)/.exec(tag ?? "")?.[0];
   const found2 = [];
@@ -41622,7 +41849,7 @@ async function casc(root) {
   const files = (await walkLeft(root, "jcasc")).filter(({ path: path2 }) => /\.ya?ml$/.test(path2));
   if (!files.length) return [error("deploy-jcasc", "jcasc/ holds no YAML file", { file: "jcasc" })];
   return files.flatMap(
-    ({ path: path2, kind }) => kind === "a file" ? checkCasc(readIf((0, import_node_path99.join)(root, path2)) ?? "", path2) : [error("deploy-jcasc", `${path2} is ${kind}`, { file: path2 })]
+    ({ path: path2, kind }) => kind === "a file" ? checkCasc(readIf((0, import_node_path101.join)(root, path2)) ?? "", path2) : [error("deploy-jcasc", `${path2} is ${kind}`, { file: path2 })]
   );
 }
 async function conflictMarkers(root) {
@@ -41630,7 +41857,7 @@ async function conflictMarkers(root) {
   const found2 = [];
   for (const { path: path2, kind } of await walkLeft(root, "", { skip })) {
     if (kind !== "a file" || path2.startsWith(".slipway-deploy")) continue;
-    const line2 = (readIf((0, import_node_path99.join)(root, path2)) ?? "").split("\n").findIndex((text8) => /^(<{7}|>{7}) /.test(text8));
+    const line2 = (readIf((0, import_node_path101.join)(root, path2)) ?? "").split("\n").findIndex((text8) => /^(<{7}|>{7}) /.test(text8));
     if (line2 >= 0)
       found2.push(
         error("deploy-conflict", "a conflict of `slipway deploy update` is not resolved", {
@@ -41653,16 +41880,16 @@ var tools = [
   {
     name: "terraform validate",
     async check(root) {
-      const folder2 = (0, import_node_path99.join)(root, "terraform");
-      if (!(0, import_node_fs80.existsSync)(folder2)) return "terraform (no folder terraform/)";
-      if (!(0, import_node_fs80.existsSync)((0, import_node_path99.join)(folder2, ".terraform"))) return "terraform validate (after `terraform init` in terraform/)";
+      const folder2 = (0, import_node_path101.join)(root, "terraform");
+      if (!(0, import_node_fs81.existsSync)(folder2)) return "terraform (no folder terraform/)";
+      if (!(0, import_node_fs81.existsSync)((0, import_node_path101.join)(folder2, ".terraform"))) return "terraform validate (after `terraform init` in terraform/)";
       return runTool("terraform", ["validate", "-no-color"], folder2);
     }
   },
   {
     name: "hadolint",
     async check(root) {
-      const files = ["Dockerfile", "agent/Dockerfile"].filter((file3) => (0, import_node_fs80.existsSync)((0, import_node_path99.join)(root, file3)));
+      const files = ["Dockerfile", "agent/Dockerfile"].filter((file3) => (0, import_node_fs81.existsSync)((0, import_node_path101.join)(root, file3)));
       return files.length ? runTool("hadolint", files, root) : "hadolint (no Dockerfile)";
     }
   },
@@ -41670,7 +41897,7 @@ var tools = [
     name: "ansible-lint",
     async check(root) {
       const found2 = (await listLeft(root, "ansible")).length > 0;
-      return found2 ? runTool("ansible-lint", ["--offline", "-q"], (0, import_node_path99.join)(root, "ansible")) : "ansible-lint (no folder ansible/)";
+      return found2 ? runTool("ansible-lint", ["--offline", "-q"], (0, import_node_path101.join)(root, "ansible")) : "ansible-lint (no folder ansible/)";
     }
   }
 ];
@@ -42499,17 +42726,17 @@ function renderDeployment(answers2) {
 
 // ts-src/deploy/record.ts
 init_zod();
-var import_node_path100 = require("node:path");
+var import_node_path102 = require("node:path");
 init_files();
 init_diagnostics();
 var recordName2 = ".slipway-deploy.json";
 var schema4 = strictObject({ slipway: string3(), answers: unknown(), files: record(string3(), string3()) });
 function writeRecord2(folder2, record3) {
-  writeWhole((0, import_node_path100.join)(folder2, recordName2), `${JSON.stringify(record3, null, 1)}
+  writeWhole((0, import_node_path102.join)(folder2, recordName2), `${JSON.stringify(record3, null, 1)}
 `);
 }
 function readRecord2(folder2) {
-  const text8 = readIf((0, import_node_path100.join)(folder2, recordName2));
+  const text8 = readIf((0, import_node_path102.join)(folder2, recordName2));
   if (text8 === void 0)
     return bad(
       error("deploy-folder", `${folder2} was not made by \`slipway deploy init\`: ${recordName2} is missing`, {
@@ -42532,24 +42759,24 @@ function readRecord2(folder2) {
 var isPlainPath = (path2) => path2.split("/").every((part) => part !== "" && part !== "." && part !== ".." && !/[\0-\x1f\\]/.test(part));
 
 // ts-src/deploy/update.ts
-var import_node_fs81 = require("node:fs");
+var import_node_fs82 = require("node:fs");
 var import_node_os14 = require("node:os");
-var import_node_path101 = require("node:path");
+var import_node_path103 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
 async function planUpdate(folder2, base, next2) {
-  const scratch = (0, import_node_fs81.mkdtempSync)((0, import_node_path101.join)((0, import_node_os14.tmpdir)(), "slipway-deploy-"));
+  const scratch = (0, import_node_fs82.mkdtempSync)((0, import_node_path103.join)((0, import_node_os14.tmpdir)(), "slipway-deploy-"));
   try {
     const changes = [];
     for (const path2 of [.../* @__PURE__ */ new Set([...Object.keys(base), ...Object.keys(next2)])].sort(compare)) {
-      const sides = { base: base[path2], ours: readIf((0, import_node_path101.join)(folder2, path2)), next: next2[path2] };
+      const sides = { base: base[path2], ours: readIf((0, import_node_path103.join)(folder2, path2)), next: next2[path2] };
       const change = await planFile(scratch, path2, sides);
       if (change) changes.push(change);
     }
     return changes;
   } finally {
-    (0, import_node_fs81.rmSync)(scratch, { recursive: true, force: true });
+    (0, import_node_fs82.rmSync)(scratch, { recursive: true, force: true });
   }
 }
 async function planFile(scratch, path2, { base, ours, next: next2 }) {
@@ -42567,17 +42794,17 @@ async function planFile(scratch, path2, { base, ours, next: next2 }) {
   return { path: path2, kind: clean2 ? "merged" : "conflict", text: merged2.text, diff: await diff3(merged2.text) };
 }
 async function merge2(scratch, ours, base, next2) {
-  const names4 = ["yours", "base", "slipway"].map((name6) => (0, import_node_path101.join)(scratch, name6));
-  for (const [i, text8] of [ours, base, next2].entries()) (0, import_node_fs81.writeFileSync)(names4[i] ?? "", text8);
+  const names4 = ["yours", "base", "slipway"].map((name6) => (0, import_node_path103.join)(scratch, name6));
+  for (const [i, text8] of [ours, base, next2].entries()) (0, import_node_fs82.writeFileSync)(names4[i] ?? "", text8);
   const labels2 = ["-L", "yours", "-L", "base", "-L", "slipway"];
   const ran = await run("git", ["merge-file", "-p", ...labels2, ...names4]);
   if (ran.code > 127) throw new Error(`git merge-file: ${ran.stderr.trim()}`);
   return { text: ran.stdout, conflicts: ran.code };
 }
 async function diffOf(scratch, path2, from, to) {
-  const [left, right] = [(0, import_node_path101.join)(scratch, "left"), (0, import_node_path101.join)(scratch, "right")];
-  (0, import_node_fs81.writeFileSync)(left, from ?? "");
-  (0, import_node_fs81.writeFileSync)(right, to ?? "");
+  const [left, right] = [(0, import_node_path103.join)(scratch, "left"), (0, import_node_path103.join)(scratch, "right")];
+  (0, import_node_fs82.writeFileSync)(left, from ?? "");
+  (0, import_node_fs82.writeFileSync)(right, to ?? "");
   const ran = await run("git", ["diff", "--no-index", "--no-color", "--no-ext-diff", "--", left, right]);
   const lines = ran.stdout.split("\n");
   const body = lines.slice(
@@ -42596,7 +42823,7 @@ init_diagnostics();
 init_yaml();
 
 // ts-src/cli/deploy-image.ts
-var import_node_path103 = require("node:path");
+var import_node_path105 = require("node:path");
 init_zod();
 init_files();
 
@@ -42810,8 +43037,8 @@ var ssm = (place3, action, input) => asked("ssm", () => new Aws(place3.region, p
 
 // ts-src/deploy/toolset.ts
 var import_node_crypto13 = require("node:crypto");
-var import_node_fs82 = require("node:fs");
-var import_node_path102 = require("node:path");
+var import_node_fs83 = require("node:fs");
+var import_node_path104 = require("node:path");
 init_diagnostics();
 var folders = ["ansible", "packer"];
 var day6 = 864e5;
@@ -42819,9 +43046,9 @@ function toolsetOf(root) {
   const digest4 = (0, import_node_crypto13.createHash)("sha256");
   try {
     for (const folder2 of folders) {
-      const files = (0, import_node_fs82.readdirSync)((0, import_node_path102.join)(root, folder2), { recursive: true, encoding: "utf8" }).map((name6) => (0, import_node_path102.join)(folder2, name6)).filter((file3) => !(0, import_node_path102.basename)(file3).startsWith(".") && (0, import_node_fs82.lstatSync)((0, import_node_path102.join)(root, file3)).isFile()).sort(compare);
+      const files = (0, import_node_fs83.readdirSync)((0, import_node_path104.join)(root, folder2), { recursive: true, encoding: "utf8" }).map((name6) => (0, import_node_path104.join)(folder2, name6)).filter((file3) => !(0, import_node_path104.basename)(file3).startsWith(".") && (0, import_node_fs83.lstatSync)((0, import_node_path104.join)(root, file3)).isFile()).sort(compare);
       for (const file3 of files) {
-        const text8 = (0, import_node_fs82.readFileSync)((0, import_node_path102.join)(root, file3));
+        const text8 = (0, import_node_fs83.readFileSync)((0, import_node_path104.join)(root, file3));
         digest4.update(`${file3}\0${text8.length}\0`).update(text8);
       }
     }
@@ -43042,7 +43269,7 @@ function poolOf2(values) {
   return { organization, architecture: architecture3, region: region2, endpoint };
 }
 function imageOfManifest(file3) {
-  const text8 = readIf((0, import_node_path103.resolve)(file3));
+  const text8 = readIf((0, import_node_path105.resolve)(file3));
   let value2;
   try {
     value2 = JSON.parse(text8 ?? "");
@@ -43060,7 +43287,7 @@ function imageOfManifest(file3) {
 async function agentImages(words6, values) {
   const [what = "list", given, ...more] = words6;
   if (what === "toolset" && given === void 0) {
-    const digest4 = toolsetOf((0, import_node_path103.resolve)("."));
+    const digest4 = toolsetOf((0, import_node_path105.resolve)("."));
     showDiagnostics(digest4.diagnostics);
     if (digest4.ok) writeOutput(`${digest4.value}
 `);
@@ -43084,7 +43311,7 @@ async function agentImages(words6, values) {
   return done.ok ? exit.ok : exit.failed;
 }
 async function due(pool, days) {
-  const toolset = toolsetOf((0, import_node_path103.resolve)("."));
+  const toolset = toolsetOf((0, import_node_path105.resolve)("."));
   if (!toolset.ok) return toolset;
   const found2 = await dueReason(pool, toolset.value, days, Date.now());
   if (!found2.ok) return found2;
@@ -43168,7 +43395,7 @@ Answers: ${questions.map((q3) => q3.name).join(", ")}.`,
   async run(values, [what, ...words6]) {
     if (what === "image") return agentImages(words6, values);
     const [folder2 = ".", ...more] = words6;
-    const root = (0, import_node_path104.resolve)(folder2);
+    const root = (0, import_node_path106.resolve)(folder2);
     if (more.length === 0 && what === "init") return init(root, folder2, values);
     if (more.length === 0 && what === "update") return update(root, values);
     if (more.length === 0 && what === "check") return check(root);
@@ -43179,7 +43406,7 @@ Answers: ${questions.map((q3) => q3.name).join(", ")}.`,
 async function gather(values) {
   let given = {};
   if (values.answers !== void 0) {
-    const text8 = readIf((0, import_node_path104.resolve)(values.answers));
+    const text8 = readIf((0, import_node_path106.resolve)(values.answers));
     if (text8 === void 0) return bad(error("deploy-answers", `${values.answers} is not there`));
     const parsed2 = parseYaml(text8, values.answers);
     if (!parsed2.ok) return parsed2;
@@ -43209,7 +43436,7 @@ async function init(root, folder2, values) {
     return exit.failed;
   }
   const files = renderDeployment(answers2.value);
-  const taken3 = [recordName2, ...Object.keys(files)].filter((path2) => (0, import_node_fs83.existsSync)((0, import_node_path104.join)(root, path2)));
+  const taken3 = [recordName2, ...Object.keys(files)].filter((path2) => (0, import_node_fs84.existsSync)((0, import_node_path106.join)(root, path2)));
   if (taken3.length) {
     showDiagnostics([
       error("deploy-exists", `${taken3.slice(0, 5).join(", ")} there already: nothing was written`, {
@@ -43218,7 +43445,7 @@ async function init(root, folder2, values) {
     ]);
     return exit.failed;
   }
-  for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path104.join)(root, path2), text8, { sync: false });
+  for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path106.join)(root, path2), text8, { sync: false });
   writeRecord2(root, { slipway: "0.1.0", answers: answers2.value, files });
   writeOutput(`Wrote the farm of ${answers2.value.organization} to ${root}: ${Object.keys(files).length} files.
 
@@ -43265,8 +43492,8 @@ ${change.diff}`);
   if (change.diff !== "" && !change.diff.endsWith("\n")) writeOutput("\n");
 }
 function write2(root, change) {
-  if (change.kind === "removed") (0, import_node_fs83.rmSync)((0, import_node_path104.join)(root, change.path), { force: true });
-  else if (change.text !== void 0) writeWhole((0, import_node_path104.join)(root, change.path), change.text);
+  if (change.kind === "removed") (0, import_node_fs84.rmSync)((0, import_node_path106.join)(root, change.path), { force: true });
+  else if (change.text !== void 0) writeWhole((0, import_node_path106.join)(root, change.path), change.text);
 }
 async function check(root) {
   const record3 = readRecord2(root);
@@ -43284,8 +43511,8 @@ async function check(root) {
 }
 
 // ts-src/cli/docs.ts
-var import_node_fs91 = require("node:fs");
-var import_node_path113 = require("node:path");
+var import_node_fs92 = require("node:fs");
+var import_node_path115 = require("node:path");
 var import_node_url2 = require("node:url");
 init_digest();
 
@@ -43422,8 +43649,8 @@ var textOf6 = (html) => html.replace(/<!\[CDATA\[|\]\]>/g, "").replace(/<[^>]*>/
 ).replace(/\s+/g, " ").trim();
 
 // ts-src/docs/folder.ts
-var import_node_fs85 = require("node:fs");
-var import_node_path106 = require("node:path");
+var import_node_fs86 = require("node:fs");
+var import_node_path108 = require("node:path");
 init_files();
 init_diagnostics();
 
@@ -43440,7 +43667,7 @@ var site_default = ':root {\n  color-scheme: light dark;\n  --paper: #fff; --rai
 var theme_default2 = "(() => {\n  let theme;\n  try { theme = localStorage.getItem('slipway-theme'); } catch { /* no storage */ }\n  if (theme === 'light' || theme === 'dark') document.documentElement.dataset.theme = theme;\n})();\n";
 
 // ts-src/docs/site.ts
-var import_node_fs84 = require("node:fs");
+var import_node_fs85 = require("node:fs");
 init_diagnostics();
 
 // ts-src/docs/index-page.ts
@@ -43659,7 +43886,7 @@ ${own3.map((p) => card(p, root, several)).join("\n")}
 }
 
 // ts-src/docs/links.ts
-var import_node_path105 = require("node:path");
+var import_node_path107 = require("node:path");
 init_diagnostics();
 var attribute2 = /\s(href|src|id|name|data-missing)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+))/gi;
 var named5 = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
@@ -43713,7 +43940,7 @@ var LinkChecker = class {
     }
     const [whole3 = "", fragment = ""] = link.split(/#(.*)/);
     const path2 = decoded2(whole3.replace(/\?.*$/, ""));
-    const target2 = path2 === "" ? page : import_node_path105.posix.join(import_node_path105.posix.dirname(page), path2);
+    const target2 = path2 === "" ? page : import_node_path107.posix.join(import_node_path107.posix.dirname(page), path2);
     if (target2 === ".." || target2.startsWith("../")) {
       this.found.push({ ...wanted, why: "outside" });
       return;
@@ -44036,7 +44263,7 @@ async function writeSite(site, store2, write3) {
     for (const [path2, html] of ownPages(site, p, known3, index)) put(`${idOf2(p)}/${path2}`, html);
     if (!p.record) continue;
     const packed3 = await store2.path(p.record.pages);
-    const files = packed3 === void 0 ? void 0 : unpackPages((0, import_node_fs84.readFileSync)(packed3));
+    const files = packed3 === void 0 ? void 0 : unpackPages((0, import_node_fs85.readFileSync)(packed3));
     if (!files || !putAll(idOf2(p), files)) written2.lost.push(idOf2(p));
   }
   time2 = new Patience();
@@ -44069,34 +44296,34 @@ ${LICENSE_default}`,
 
 // ts-src/docs/folder.ts
 function outputFault(output) {
-  if (!(0, import_node_fs85.existsSync)(output) || !(0, import_node_fs85.readdirSync)(output).length || (0, import_node_fs85.existsSync)((0, import_node_path106.join)(output, siteMark))) return void 0;
+  if (!(0, import_node_fs86.existsSync)(output) || !(0, import_node_fs86.readdirSync)(output).length || (0, import_node_fs86.existsSync)((0, import_node_path108.join)(output, siteMark))) return void 0;
   return error("output-taken", `the folder ${output} holds something else than a documentation site`, {
     hint: "name another with --output"
   });
 }
 async function writeFolder(output, make) {
   const staged = temporaryBeside(output);
-  const former = (0, import_node_path106.join)((0, import_node_path106.dirname)(output), `.former-${process.pid}-${(0, import_node_path106.basename)(output)}`);
+  const former = (0, import_node_path108.join)((0, import_node_path108.dirname)(output), `.former-${process.pid}-${(0, import_node_path108.basename)(output)}`);
   const folders2 = /* @__PURE__ */ new Set();
   try {
     const made2 = await make((path2, data) => {
-      const folder2 = (0, import_node_path106.dirname)((0, import_node_path106.join)(staged, path2));
-      if (!folders2.has(folder2)) (0, import_node_fs85.mkdirSync)(folder2, { recursive: true });
+      const folder2 = (0, import_node_path108.dirname)((0, import_node_path108.join)(staged, path2));
+      if (!folders2.has(folder2)) (0, import_node_fs86.mkdirSync)(folder2, { recursive: true });
       folders2.add(folder2);
-      (0, import_node_fs85.writeFileSync)((0, import_node_path106.join)(staged, path2), data, { flag: "wx" });
+      (0, import_node_fs86.writeFileSync)((0, import_node_path108.join)(staged, path2), data, { flag: "wx" });
     });
-    if ((0, import_node_fs85.existsSync)(output)) (0, import_node_fs85.renameSync)(output, former);
-    (0, import_node_fs85.renameSync)(staged, output);
+    if ((0, import_node_fs86.existsSync)(output)) (0, import_node_fs86.renameSync)(output, former);
+    (0, import_node_fs86.renameSync)(staged, output);
     return made2;
   } finally {
-    (0, import_node_fs85.rmSync)(staged, { recursive: true, force: true });
-    (0, import_node_fs85.rmSync)(former, { recursive: true, force: true });
+    (0, import_node_fs86.rmSync)(staged, { recursive: true, force: true });
+    (0, import_node_fs86.rmSync)(former, { recursive: true, force: true });
   }
 }
 
 // ts-src/docs/publication.ts
-var import_node_fs86 = require("node:fs");
-var import_node_path107 = require("node:path");
+var import_node_fs87 = require("node:fs");
+var import_node_path109 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
@@ -44138,8 +44365,8 @@ async function publishSite(endpoint, folder2, state, keep2) {
     let written2 = 0;
     const other = [];
     await parallel(files, endpoint.width, async ({ path: path2 }) => {
-      const local2 = (0, import_node_path107.join)(folder2, path2);
-      const file3 = { path: local2, sha256: await sha256File(local2), size: (0, import_node_fs86.statSync)(local2).size };
+      const local2 = (0, import_node_path109.join)(folder2, path2);
+      const file3 = { path: local2, sha256: await sha256File(local2), size: (0, import_node_fs87.statSync)(local2).size };
       const placed = await endpoint.placeFile(`${state.path}/${path2}`, file3);
       if (placed === "written") written2++;
       if (placed === "other") other.push(path2);
@@ -44182,9 +44409,9 @@ async function switchLatest(endpoint, states, state) {
   await endpoint.put("states.js", Buffer.from(`slipwayData("states",${JSON.stringify(choices)});
 `));
   if (endpoint.folder !== void 0) {
-    const link = temporaryBeside((0, import_node_path107.join)(endpoint.folder, "latest"));
-    (0, import_node_fs86.symlinkSync)(state.path, link);
-    (0, import_node_fs86.renameSync)(link, (0, import_node_path107.join)(endpoint.folder, "latest"));
+    const link = temporaryBeside((0, import_node_path109.join)(endpoint.folder, "latest"));
+    (0, import_node_fs87.symlinkSync)(state.path, link);
+    (0, import_node_fs87.renameSync)(link, (0, import_node_path109.join)(endpoint.folder, "latest"));
   } else await endpoint.put("latest/index.html", Buffer.from(redirect(`../${state.path}/index.html`)));
   await endpoint.put(
     "index.html",
@@ -44206,7 +44433,7 @@ fetch(to,{method:"HEAD"}).then(function(r){r.ok?go(to):location.replace("${root}
 }
 async function removeState(endpoint, path2) {
   if (endpoint.folder !== void 0) {
-    (0, import_node_fs86.rmSync)((0, import_node_path107.join)(endpoint.folder, path2), { recursive: true, force: true });
+    (0, import_node_fs87.rmSync)((0, import_node_path109.join)(endpoint.folder, path2), { recursive: true, force: true });
     return 1;
   }
   const names4 = [];
@@ -44220,21 +44447,21 @@ init_process();
 init_diagnostics();
 
 // ts-src/cli/farm/work.ts
-var import_node_fs89 = require("node:fs");
+var import_node_fs90 = require("node:fs");
 var import_node_os15 = require("node:os");
-var import_node_path111 = require("node:path");
+var import_node_path113 = require("node:path");
 init_diagnostics();
 init_names();
 init_files();
 
 // ts-src/farm/result.ts
-var import_node_path110 = require("node:path");
+var import_node_path112 = require("node:path");
 init_files();
 
 // ts-src/farm/run-manifest.ts
 var import_node_crypto14 = require("node:crypto");
-var import_node_fs88 = require("node:fs");
-var import_node_path109 = require("node:path");
+var import_node_fs89 = require("node:fs");
+var import_node_path111 = require("node:path");
 var import_node_zlib12 = require("node:zlib");
 init_diagnostics();
 init_digest();
@@ -44274,14 +44501,14 @@ var distributionsIn = (distributions) => distributions.map(({ name: name6, rosVe
 }));
 
 // ts-src/farm/run-files.ts
-var import_node_fs87 = require("node:fs");
-var import_node_path108 = require("node:path");
+var import_node_fs88 = require("node:fs");
+var import_node_path110 = require("node:path");
 init_files();
 init_diagnostics();
 function writeFiles({ id, files }, state) {
-  const root = (0, import_node_path108.join)(state, "cache", "runs", id, "distro");
+  const root = (0, import_node_path110.join)(state, "cache", "runs", id, "distro");
   for (const [path2, content] of Object.entries(files))
-    if (!exists((0, import_node_path108.join)(root, path2))) writeWhole((0, import_node_path108.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
+    if (!exists((0, import_node_path110.join)(root, path2))) writeWhole((0, import_node_path110.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
   return root;
 }
 function filesOf4(distro, root, keyRoot = root) {
@@ -44295,7 +44522,7 @@ function filesOf4(distro, root, keyRoot = root) {
   const diagnostics = [];
   for (const [path2, from] of [...paths2].sort(([a], [b]) => compare(a, b))) {
     try {
-      files[path2] = (0, import_node_fs87.readFileSync)((0, import_node_path108.join)(from, path2)).toString("base64");
+      files[path2] = (0, import_node_fs88.readFileSync)((0, import_node_path110.join)(from, path2)).toString("base64");
     } catch {
       diagnostics.push(error("file-missing", `the distro file names ${path2}, which is not there`));
     }
@@ -44345,7 +44572,7 @@ var packed = (value2) => (0, import_node_zlib12.gzipSync)(JSON.stringify(value2)
 var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), (0, import_node_zlib12.gzipSync)(redacted(JSON.stringify(bundle)), { level: 1 }));
 var saveShard = (store2, id, part) => store2.putBlob(partName(id, part.architecture), packed(part));
 async function cached2(store2, state, name6, is) {
-  const copy2 = (0, import_node_path109.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
+  const copy2 = (0, import_node_path111.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
   const kept4 = readJson(copy2);
   if (kept4) return kept4;
   const data = await store2.getBlob(name6);
@@ -44372,7 +44599,7 @@ function parsed(text8) {
   }
 }
 async function loadRun(id, storeUri, root, state, untrusted) {
-  (0, import_node_fs88.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs89.mkdirSync)(state, { recursive: true });
   const store2 = await openStore(storeUri, root, state, untrusted);
   const missing = bad(
     error("run-missing", `the store ${store2.blobs.where} has no run '${id}'`, {
@@ -44437,7 +44664,7 @@ function applyShard(graph2, part) {
 
 // ts-src/farm/result.ts
 async function keepResult(session2, output, id, number7, result2) {
-  const log = result2.log === void 0 ? void 0 : (0, import_node_path110.join)(output, result2.log);
+  const log = result2.log === void 0 ? void 0 : (0, import_node_path112.join)(output, result2.log);
   const kept4 = {
     schema: 1,
     result: result2,
@@ -44571,8 +44798,8 @@ var farmOptions = {
     help: "where this machine keeps bases and copies (default: SLIPWAY_STATE, else slipway below XDG_STATE_HOME or ~/.local/state)"
   }
 };
-var farmState = (values) => (0, import_node_path111.resolve)(
-  values.state || process.env.SLIPWAY_STATE || (0, import_node_path111.join)(process.env.XDG_STATE_HOME || (0, import_node_path111.join)((0, import_node_os15.homedir)(), ".local/state"), "slipway")
+var farmState = (values) => (0, import_node_path113.resolve)(
+  values.state || process.env.SLIPWAY_STATE || (0, import_node_path113.join)(process.env.XDG_STATE_HOME || (0, import_node_path113.join)((0, import_node_os15.homedir)(), ".local/state"), "slipway")
 );
 async function loadNamed(verb, values) {
   if (values.run === void 0 || values.store === void 0) {
@@ -44600,7 +44827,7 @@ async function openLoaded(loaded, values, within, purpose, numbers) {
   const { store: store2, bundle, state } = loaded;
   const input = numbers ? { ...loaded.input, plan: planOf(loaded, numbers) } : loaded.input;
   const driver = driverOf(values, state);
-  const looked = (0, import_node_path111.join)(state, `sound-${driver.name}`);
+  const looked = (0, import_node_path113.join)(state, `sound-${driver.name}`);
   if (purpose !== "report" && !lately(looked)) {
     const lacking2 = await missingTools(driver.name, input.plan);
     if (lacking2.length) {
@@ -44639,7 +44866,7 @@ function planOf({ input, parts: parts2 }, numbers) {
 }
 function lately(file3) {
   try {
-    return Date.now() - (0, import_node_fs89.statSync)(file3).mtimeMs < 36e5;
+    return Date.now() - (0, import_node_fs90.statSync)(file3).mtimeMs < 36e5;
   } catch {
     return false;
   }
@@ -44678,7 +44905,7 @@ names another), no task is begun and a line says "drain": the machine will be ta
       await closeScratch(session2.driver);
       stop.done();
       const { state, distro } = session2.input;
-      const cleaned = (0, import_node_path111.join)(state, "cleaned");
+      const cleaned = (0, import_node_path113.join)(state, "cleaned");
       if (!stop.signal.aborted && !lately(cleaned)) {
         writeWhole(cleaned, "", { sync: false });
         await cleanUp({ distro, state, driver: session2.driver });
@@ -44708,7 +44935,7 @@ function engineOf2(values, session2, output, signal, progress) {
   return schedulerOf(session2, { output, retest, testsStop: false, progress, signal, alone: true });
 }
 async function doTasks(values, session2, loaded, numbers, signal) {
-  const output = (0, import_node_path111.join)(session2.input.state, "runs", loaded.bundle.id);
+  const output = (0, import_node_path113.join)(session2.input.state, "runs", loaded.bundle.id);
   const progress = {
     ...notesOnly((line2) => writeNote(`${line2}
 `)),
@@ -44789,10 +45016,10 @@ var docsOptions = {
 };
 
 // ts-src/cli/docs-session.ts
-var import_node_fs90 = require("node:fs");
+var import_node_fs91 = require("node:fs");
 
 // ts-src/farm/gather.ts
-var import_node_path112 = require("node:path");
+var import_node_path114 = require("node:path");
 init_files();
 var nothingHappened = { ended: void 0, lost: /* @__PURE__ */ new Map(), avoided: /* @__PURE__ */ new Map(), faults: [] };
 var numbersOf = (session2, loaded) => loaded.parts.flatMap(
@@ -44827,14 +45054,14 @@ async function takeResult({ store: store2 }, { bundle }, output, { number: numbe
   const kept4 = await store2.readJson(resultName(bundle.id, number7));
   if (!isStoredResult(kept4) || kept4.result.id !== graph2.results[task]?.id) return;
   const kind = kindOf3(graph2, task);
-  const log = (0, import_node_path112.join)("logs", graph2.id, `${packageOf(graph2, task).name}${kind === "build" ? "" : `.${kind}`}.log`);
+  const log = (0, import_node_path114.join)("logs", graph2.id, `${packageOf(graph2, task).name}${kind === "build" ? "" : `.${kind}`}.log`);
   graph2.results[task] = { ...kept4.result, ...kept4.result.log === void 0 ? {} : { log } };
   const { key } = kept4.result;
   if (key !== void 0 && kind === "build" && isDone(kept4.result.state)) graph2.records[task] = await store2.get(key);
   if (key !== void 0 && kind === "test") graph2.tests[task - graph2.count] = await store2.getTest(key);
   if (kept4.log && kept4.result.log !== void 0 && kept4.result.state === "failed") {
     const text8 = await store2.readText(kept4.log);
-    if (text8 !== void 0) writeWhole((0, import_node_path112.join)(output, log), text8, { sync: false });
+    if (text8 !== void 0) writeWhole((0, import_node_path114.join)(output, log), text8, { sync: false });
   }
 }
 async function takeDocumentation({ graphs, store: store2 }) {
@@ -44871,7 +45098,7 @@ async function openDocs(values, packages, limits2, signal) {
   const lacking2 = await missingTools(driver.name, input.plan);
   showDiagnostics(lacking2);
   if (lacking2.length) return void 0;
-  (0, import_node_fs90.mkdirSync)(input.state, { recursive: true });
+  (0, import_node_fs91.mkdirSync)(input.state, { recursive: true });
   await openScratch(input.state, driver);
   const session2 = await openSession(
     { ...input, documented: documentedOn(input.distro, input.plan) },
@@ -44946,12 +45173,12 @@ on standard output is "strict".`,
 async function makeDocs(values, opened, workers, signal) {
   const { session: session2, distro, root } = opened;
   const begun = Date.now();
-  const output = (0, import_node_path113.resolve)(values.output ?? (0, import_node_path113.join)(root, "docs"));
+  const output = (0, import_node_path115.resolve)(values.output ?? (0, import_node_path115.join)(root, "docs"));
   if (values.publish !== void 0 && !distro.docs.to.length)
     return told6(error("docs-place", "docs.to of distro.yaml names no place to publish documentation to"));
   const fault4 = outputFault(output);
   if (fault4) return told6(fault4);
-  (0, import_node_fs91.mkdirSync)((0, import_node_path113.resolve)(output, ".."), { recursive: true });
+  (0, import_node_fs92.mkdirSync)((0, import_node_path115.resolve)(output, ".."), { recursive: true });
   if (opened.gather) await opened.gather(logFolder(output));
   else await runTasks(values, session2, workers, output, signal);
   if (signal.aborted) return exit.failed;
@@ -44962,7 +45189,7 @@ async function makeDocs(values, opened, workers, signal) {
     session2.input.plan.stamp
   );
   const { organization } = distro;
-  const digest4 = siteDigest(organization, packages, sha256((0, import_node_fs91.readFileSync)(process.argv[1] ?? "")));
+  const digest4 = siteDigest(organization, packages, sha256((0, import_node_fs92.readFileSync)(process.argv[1] ?? "")));
   const state = stateOf2(session2.input.plan.stamp, digest4, packages);
   const published = values.publish === void 0 ? {} : { published: { channel: values.publish, state: state.path } };
   const site = await writeFolder(
@@ -45064,11 +45291,11 @@ async function finish(values, { session: session2, faulty, strict, gather: gathe
   );
   if (values.json) writeOutput(`${JSON.stringify({ output, ...site, results })}
 `);
-  else writeOutput(`${(0, import_node_path113.join)(output, "index.html")}
+  else writeOutput(`${(0, import_node_path115.join)(output, "index.html")}
 `);
   const failed5 = results.some((t) => !isDone(t.state)) || faults5.some(isError) || faulty;
   if (failed5 && strict && !values.json) writeOutput("strict\n");
-  return show3(values.open === true, (0, import_node_path113.join)(output, "index.html"), failed5 ? exit.failed : exit.ok);
+  return show3(values.open === true, (0, import_node_path115.join)(output, "index.html"), failed5 ? exit.failed : exit.ok);
 }
 async function show3(open3, index, code) {
   if (!open3) return code;
@@ -45098,12 +45325,12 @@ var lostFaults = ({ lost: lost3 }) => lost3.map(
 );
 
 // ts-src/cli/doctor.ts
-var import_node_path115 = require("node:path");
+var import_node_path117 = require("node:path");
 init_process();
 init_sizes();
 
 // ts-src/cli/store.ts
-var import_node_path114 = require("node:path");
+var import_node_path116 = require("node:path");
 init_files();
 init_sizes();
 var store = defineCommand({
@@ -45144,7 +45371,7 @@ slipway works in the state nothing of it goes. The end of each build does the sa
     const opened = await openStore(distro.store, root, state, void 0);
     const json2 = values.json === true;
     if (what === "show") return show4(opened, state, json2);
-    if (what === "verify") return verify(opened, (0, import_node_path114.join)(state, "verify"));
+    if (what === "verify") return verify(opened, (0, import_node_path116.join)(state, "verify"));
     const rules2 = stateRules(distro);
     return collectAll(
       workspace.value,
@@ -45305,9 +45532,9 @@ var doctor = defineCommand({
       }
       findings = await examine(driver, systems);
     }
-    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path115.join)(process.cwd(), ".slipway"));
+    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path117.join)(process.cwd(), ".slipway"));
     findings.push(...machine.findings);
-    const kept4 = workspace.ok ? await stateKinds((0, import_node_path115.resolve)(workspace.value.state)) : [];
+    const kept4 = workspace.ok ? await stateKinds((0, import_node_path117.resolve)(workspace.value.state)) : [];
     if (workspace.ok && kept4.length)
       machine.lines.push(
         `kept in ${workspace.value.state}: ${describe3(kept4)}; at most ${sizeText(stateRules(workspace.value.distro).size)} (state.size)`
@@ -47814,14 +48041,14 @@ repository, unless --by package is given. Where several platforms are selected t
 });
 
 // ts-src/cli/image.ts
-var import_node_fs107 = require("node:fs");
-var import_node_path131 = require("node:path");
+var import_node_fs108 = require("node:fs");
+var import_node_path133 = require("node:path");
 init_diagnostics();
 init_images();
 
 // ts-src/images/build.ts
-var import_node_fs102 = require("node:fs");
-var import_node_path125 = require("node:path");
+var import_node_fs103 = require("node:fs");
+var import_node_path127 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -47874,8 +48101,8 @@ function ownPackages(image2, index, patterns2, debian2) {
 }
 
 // ts-src/images/config.ts
-var import_node_fs92 = require("node:fs");
-var import_node_path116 = require("node:path");
+var import_node_fs93 = require("node:fs");
+var import_node_path118 = require("node:path");
 init_names();
 init_digest();
 
@@ -48300,9 +48527,9 @@ function prefixesOf({ distro, image: image2 }) {
 function writeConfig(facts, folder2, machine) {
   const { image: image2, inputs, repository: repository2 } = facts;
   const { spec } = image2;
-  (0, import_node_fs92.mkdirSync)((0, import_node_path116.join)(folder2, "keys"), { recursive: true });
-  (0, import_node_fs92.mkdirSync)((0, import_node_path116.join)(folder2, "files"));
-  const write3 = (name6, data) => (0, import_node_fs92.writeFileSync)((0, import_node_path116.join)(folder2, name6), data, { flag: "wx" });
+  (0, import_node_fs93.mkdirSync)((0, import_node_path118.join)(folder2, "keys"), { recursive: true });
+  (0, import_node_fs93.mkdirSync)((0, import_node_path118.join)(folder2, "files"));
+  const write3 = (name6, data) => (0, import_node_fs93.writeFileSync)((0, import_node_path118.join)(folder2, name6), data, { flag: "wx" });
   write3("setup.sh", scripts.setup);
   write3("image.json", imageJson(facts));
   write3("entrypoint", scripts.entrypoint);
@@ -48339,8 +48566,8 @@ function writeConfig(facts, folder2, machine) {
 }
 
 // ts-src/images/inputs.ts
-var import_node_fs93 = require("node:fs");
-var import_node_path117 = require("node:path");
+var import_node_fs94 = require("node:fs");
+var import_node_path119 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -48412,7 +48639,7 @@ async function packOverlay(root, folder2) {
     const strange = found2.find((f) => f.kind !== "a file" && f.kind !== "a link");
     if (strange) return `the overlay holds ${strange.kind}: ${strange.path}`;
     if (!found2.length) return `the overlay ${folder2} holds no files, or is not there`;
-    const total = found2.reduce((n, f) => n + (0, import_node_fs93.lstatSync)((0, import_node_path117.join)(root, f.path)).size, 0);
+    const total = found2.reduce((n, f) => n + (0, import_node_fs94.lstatSync)((0, import_node_path119.join)(root, f.path)).size, 0);
     if (total > largest8) return `the overlay ${folder2} is larger than ${largest8 >> 20} MiB`;
   } catch (e) {
     if (e instanceof LeftBehindError) return e.message;
@@ -48420,7 +48647,7 @@ async function packOverlay(root, folder2) {
   }
   const normalized = ["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "--format=gnu"];
   const chunks = [];
-  const packed3 = await run("tar", ["-c", ...normalized, "--mode=u=rwX,go=rX", "-C", (0, import_node_path117.join)(root, path2), "."], {
+  const packed3 = await run("tar", ["-c", ...normalized, "--mode=u=rwX,go=rX", "-C", (0, import_node_path119.join)(root, path2), "."], {
     env: { ...process.env, LC_ALL: "C" },
     onOutput: (chunk) => chunks.push(chunk)
   });
@@ -48428,13 +48655,13 @@ async function packOverlay(root, folder2) {
 }
 
 // ts-src/images/kinds.ts
-var import_node_path120 = require("node:path");
+var import_node_path122 = require("node:path");
 init_diagnostics();
 init_names();
 
 // ts-src/images/disk.ts
-var import_node_fs96 = require("node:fs");
-var import_node_path118 = require("node:path");
+var import_node_fs97 = require("node:fs");
+var import_node_path120 = require("node:path");
 init_diagnostics();
 init_digest();
 init_images();
@@ -48444,13 +48671,13 @@ init_process();
 
 // ts-src/images/bmap.ts
 var import_node_crypto15 = require("node:crypto");
-var import_node_fs94 = require("node:fs");
+var import_node_fs95 = require("node:fs");
 init_digest();
 var block5 = 4096;
 var step = 1024;
 function mapped(file3) {
-  const handle = (0, import_node_fs94.openSync)(file3, "r");
-  const { size: size3 } = (0, import_node_fs94.fstatSync)(handle);
+  const handle = (0, import_node_fs95.openSync)(file3, "r");
+  const { size: size3 } = (0, import_node_fs95.fstatSync)(handle);
   const chunk = Buffer.alloc(block5 * step);
   const zero = Buffer.alloc(block5);
   const ranges = [];
@@ -48463,7 +48690,7 @@ function mapped(file3) {
   };
   try {
     for (let at2 = 0; at2 * block5 < size3; at2 += step) {
-      const n = (0, import_node_fs94.readSync)(handle, chunk, 0, chunk.length, at2 * block5);
+      const n = (0, import_node_fs95.readSync)(handle, chunk, 0, chunk.length, at2 * block5);
       for (let i = 0; i * block5 < n; i++) {
         const data = chunk.subarray(i * block5, Math.min(n, (i + 1) * block5));
         if (data.equals(zero.subarray(0, data.length))) end2(at2 + i - 1);
@@ -48475,7 +48702,7 @@ function mapped(file3) {
     }
     end2(Math.ceil(size3 / block5) - 1);
   } finally {
-    (0, import_node_fs94.closeSync)(handle);
+    (0, import_node_fs95.closeSync)(handle);
   }
   return { size: size3, ranges };
 }
@@ -48498,12 +48725,12 @@ ${lines.join("\n")}
     </BlockMap>
 </bmap>
 `;
-  (0, import_node_fs94.writeFileSync)(target2, text8(sha256(text8("0".repeat(64)))), { flag: "wx" });
+  (0, import_node_fs95.writeFileSync)(target2, text8(sha256(text8("0".repeat(64)))), { flag: "wx" });
   return Promise.resolve();
 }
 
 // ts-src/images/ext4.ts
-var import_node_fs95 = require("node:fs");
+var import_node_fs96 = require("node:fs");
 var table = Uint32Array.from({ length: 256 }, (_, n) => {
   let c = n;
   for (let k = 0; k < 8; k++) c = c & 1 ? c >>> 1 ^ 2197175160 : c >>> 1;
@@ -48528,13 +48755,13 @@ var changed = [
 var checksumLow = 124;
 var checksumHigh = 130;
 function normalizeExt4(file3, latest) {
-  const handle = (0, import_node_fs95.openSync)(file3, "r+");
+  const handle = (0, import_node_fs96.openSync)(file3, "r+");
   try {
-    const size3 = (0, import_node_fs95.fstatSync)(handle).size;
+    const size3 = (0, import_node_fs96.fstatSync)(handle).size;
     const read3 = (at2, length) => {
       if (at2 < 0 || at2 + length > size3) throw new Error("an ext4 file system names blocks beyond its end");
       const data = Buffer.alloc(length);
-      (0, import_node_fs95.readSync)(handle, data, 0, length, at2);
+      (0, import_node_fs96.readSync)(handle, data, 0, length, at2);
       return data;
     };
     const sb = read3(1024, 1024);
@@ -48562,10 +48789,10 @@ function normalizeExt4(file3, latest) {
         normalizeInode(inode, latest);
         if (checksums) sealInode(inode, g * perGroup + i + 1, seed);
       }
-      (0, import_node_fs95.writeSync)(handle, inodes, 0, length, at2);
+      (0, import_node_fs96.writeSync)(handle, inodes, 0, length, at2);
     }
   } finally {
-    (0, import_node_fs95.closeSync)(handle);
+    (0, import_node_fs96.closeSync)(handle);
   }
 }
 function normalizeInode(inode, latest) {
@@ -48623,14 +48850,14 @@ async function makeDisk(room, facts, root, options5) {
   const { spec, target: target2, name: name6 } = facts.image;
   const known3 = firmware[target2.architecture];
   if (!known3) return bad(error("image-kind", `no disks are made for ${target2.architecture}`));
-  const folder2 = (0, import_node_path118.join)(options5.folder, "disk");
-  (0, import_node_fs96.mkdirSync)(folder2);
+  const folder2 = (0, import_node_path120.join)(options5.folder, "disk");
+  (0, import_node_fs97.mkdirSync)(folder2);
   const { key, epoch } = options5;
   const rootUuid = uuidOf(`${key} root`);
   const version3 = `${name6}_${imageVersion(facts.state.stamp, key)}`;
   const ab = spec.partitions === "ab";
   const partition = ab ? `PARTLABEL=${version3}` : `PARTUUID=${uuidOf(`${key} partition 1`)}`;
-  const write3 = (file3, text8) => (0, import_node_fs96.writeFileSync)((0, import_node_path118.join)(folder2, file3), text8, { flag: "wx" });
+  const write3 = (file3, text8) => (0, import_node_fs97.writeFileSync)((0, import_node_path120.join)(folder2, file3), text8, { flag: "wx" });
   const restart = ab ? " panic=10" : "";
   write3("name", version3);
   write3("entry-name", ab ? `${version3}+3.conf` : "slipway.conf");
@@ -48670,8 +48897,8 @@ async function makeDisk(room, facts, root, options5) {
     signal: room.signal
   });
   if (made2.code !== 0) return bad(diskFailed(room, spec.size));
-  normalizeExt4((0, import_node_path118.join)(folder2, "root.raw"), epoch);
-  const rootSectors = (0, import_node_fs96.statSync)((0, import_node_path118.join)(folder2, "root.raw")).size / sector;
+  normalizeExt4((0, import_node_path120.join)(folder2, "root.raw"), epoch);
+  const rootSectors = (0, import_node_fs97.statSync)((0, import_node_path120.join)(folder2, "root.raw")).size / sector;
   const parts2 = [
     { name: labels.esp, type: types2.esp, file: "esp.raw", sectors: esp },
     { name: ab ? version3 : labels.root, type: known3.root, file: "root.raw", sectors: rootSectors }
@@ -48689,7 +48916,7 @@ var diskFailed = (room, size3) => error("image-render", `the disk could not be m
   hint: "the end of that log tells why"
 });
 async function makeData(folder2, uuid2, epoch) {
-  const file3 = (0, import_node_path118.join)(folder2, "data.raw");
+  const file3 = (0, import_node_path120.join)(folder2, "data.raw");
   const size3 = 64 * mebibyte;
   const made2 = await run("sh", [
     "-c",
@@ -48705,7 +48932,7 @@ async function makeData(folder2, uuid2, epoch) {
   return good(size3 / sector);
 }
 async function assemble2(folder2, key, parts2) {
-  const raw = (0, import_node_path118.join)(folder2, "disk.raw");
+  const raw = (0, import_node_path120.join)(folder2, "disk.raw");
   const align = mebibyte / sector;
   let at2 = align;
   const lines = ["label: gpt", `label-id: ${uuidOf(`${key} disk`)}`, `first-lba: ${align}`, "unit: sectors", ""];
@@ -48726,7 +48953,7 @@ async function assemble2(folder2, key, parts2) {
   for (const { part, at: start3 } of places) {
     if (part.file === void 0) continue;
     const copied2 = await run("dd", [
-      `if=${(0, import_node_path118.join)(folder2, part.file)}`,
+      `if=${(0, import_node_path120.join)(folder2, part.file)}`,
       `of=${raw}`,
       "bs=1M",
       `seek=${start3 / align}`,
@@ -48741,7 +48968,7 @@ async function renderDisk(room, facts, root, options5) {
   const made2 = await makeDisk(room, facts, root, options5);
   if (!made2.ok) return made2;
   const { raw, folder: folder2 } = made2.value;
-  const named7 = (ending) => (0, import_node_path118.join)(
+  const named7 = (ending) => (0, import_node_path120.join)(
     options5.folder,
     imageFile(
       facts.image.name,
@@ -48759,26 +48986,26 @@ async function renderDisk(room, facts, root, options5) {
   const converted = await run("qemu-img", qcow);
   if (converted.code !== 0) return bad(toolFailed("qemu-img", converted.stderr));
   if (facts.image.spec.partitions === "ab") {
-    const slot = await zstd((0, import_node_path118.join)(folder2, "root.raw"), named7("root.raw.zst"));
+    const slot = await zstd((0, import_node_path120.join)(folder2, "root.raw"), named7("root.raw.zst"));
     if (slot.code !== 0) return bad(toolFailed("zstd", slot.stderr));
     for (const [from, ending] of [
       ["vmlinuz", "vmlinuz"],
       ["initrd", "initrd"],
       ["entry.conf", "conf"]
     ]) {
-      (0, import_node_fs96.renameSync)((0, import_node_path118.join)(folder2, from), named7(ending));
+      (0, import_node_fs97.renameSync)((0, import_node_path120.join)(folder2, from), named7(ending));
       files.push(named7(ending));
     }
     files.push(named7("root.raw.zst"));
   }
-  const bytes = (0, import_node_fs96.statSync)(raw).size;
-  (0, import_node_fs96.rmSync)(folder2, { recursive: true, force: true });
+  const bytes = (0, import_node_fs97.statSync)(raw).size;
+  (0, import_node_fs97.rmSync)(folder2, { recursive: true, force: true });
   return good({ files, bytes });
 }
 
 // ts-src/images/docker.ts
 var import_node_crypto16 = require("node:crypto");
-var import_node_fs97 = require("node:fs");
+var import_node_fs98 = require("node:fs");
 init_digest();
 var oci = {
   amd64: { architecture: "amd64" },
@@ -48855,12 +49082,12 @@ function writeDockerTar(image2, tags2, target2) {
       Layers: layers2.map((l) => blob(l.digest))
     }
   ];
-  const out = (0, import_node_fs97.openSync)(target2, "w");
+  const out = (0, import_node_fs98.openSync)(target2, "w");
   const hash3 = (0, import_node_crypto16.createHash)("sha256");
   let size3 = 0;
   let damaged2;
   const write3 = (data) => {
-    for (let at2 = 0; at2 < data.length; ) at2 += (0, import_node_fs97.writeSync)(out, data, at2);
+    for (let at2 = 0; at2 < data.length; ) at2 += (0, import_node_fs98.writeSync)(out, data, at2);
     hash3.update(data);
     size3 += data.length;
   };
@@ -48877,32 +49104,32 @@ function writeDockerTar(image2, tags2, target2) {
       write3(paddingOf(layer.size));
     }
     write3(endOfTar);
-    (0, import_node_fs97.fsyncSync)(out);
+    (0, import_node_fs98.fsyncSync)(out);
   } finally {
-    (0, import_node_fs97.closeSync)(out);
+    (0, import_node_fs98.closeSync)(out);
   }
   return { id: `sha256:${sha256(config2)}`, sha256: hash3.digest("hex"), size: size3, ...damaged2 ? { damaged: damaged2 } : {} };
 }
 function copyLayer(layer, write3) {
   const buffer = Buffer.alloc(1 << 20);
   const hash3 = (0, import_node_crypto16.createHash)("sha256");
-  const from = (0, import_node_fs97.openSync)(layer.tar, "r");
+  const from = (0, import_node_fs98.openSync)(layer.tar, "r");
   try {
-    for (let n = (0, import_node_fs97.readSync)(from, buffer); n > 0; n = (0, import_node_fs97.readSync)(from, buffer)) {
+    for (let n = (0, import_node_fs98.readSync)(from, buffer); n > 0; n = (0, import_node_fs98.readSync)(from, buffer)) {
       const part = buffer.subarray(0, n);
       hash3.update(part);
       write3(part);
     }
   } finally {
-    (0, import_node_fs97.closeSync)(from);
+    (0, import_node_fs98.closeSync)(from);
   }
   return hash3.digest("hex") === layer.diffId;
 }
 
 // ts-src/images/lxd.ts
 var import_node_crypto17 = require("node:crypto");
-var import_node_fs98 = require("node:fs");
-var import_node_path119 = require("node:path");
+var import_node_fs99 = require("node:fs");
+var import_node_path121 = require("node:path");
 init_diagnostics();
 init_names();
 var lxdEndings = { metadata: "lxd.tar.xz", root: "squashfs" };
@@ -48945,9 +49172,9 @@ async function renderLxd(room, facts, root, options5) {
   const { name: name6, target: target2 } = facts.image;
   const version3 = imageVersion(facts.state.stamp, options5.key);
   const work2 = newScratch(room.state);
-  const plain5 = (0, import_node_path119.join)(work2, "metadata.tar");
-  (0, import_node_fs98.writeFileSync)(plain5, lxdMetadata(facts, version3, options5.epoch));
-  const fileOf3 = (ending) => (0, import_node_path119.join)(options5.folder, imageFile(name6, version3, target2.architecture, ending));
+  const plain5 = (0, import_node_path121.join)(work2, "metadata.tar");
+  (0, import_node_fs99.writeFileSync)(plain5, lxdMetadata(facts, version3, options5.epoch));
+  const fileOf3 = (ending) => (0, import_node_path121.join)(options5.folder, imageFile(name6, version3, target2.architecture, ending));
   const [metadata, squashed] = [fileOf3(lxdEndings.metadata), fileOf3(lxdEndings.root)];
   const packed3 = await room.driver.read({
     layers: root.layers.map((l) => l.root),
@@ -48963,7 +49190,7 @@ async function renderLxd(room, facts, root, options5) {
 async function fingerprint2(files) {
   const digest4 = (0, import_node_crypto17.createHash)("sha256");
   for (const file3 of files)
-    for await (const chunk of (0, import_node_fs98.createReadStream)(file3)) if (Buffer.isBuffer(chunk)) digest4.update(chunk);
+    for await (const chunk of (0, import_node_fs99.createReadStream)(file3)) if (Buffer.isBuffer(chunk)) digest4.update(chunk);
   return digest4.digest("hex");
 }
 function simplestreams(channel2, organization, files) {
@@ -49038,7 +49265,7 @@ var dockerSettings = (facts, key, epoch) => ({
   time: epoch
 });
 function docker2(facts, root, { folder: folder2, key, epoch }) {
-  const file3 = (0, import_node_path120.join)(folder2, fileOf(facts, key, "docker.tar"));
+  const file3 = (0, import_node_path122.join)(folder2, fileOf(facts, key, "docker.tar"));
   const written2 = writeDockerTar(
     {
       architecture: facts.image.target.architecture,
@@ -49062,7 +49289,7 @@ var rootfsScript = `tar --create --format=pax --pax-option=exthdr.name=%d/PaxHea
   --numeric-owner --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --one-file-system \\
   --directory m . | zstd -3 -T0 --quiet -o "$2"`;
 async function rootfs(room, facts, root, options5) {
-  const file3 = (0, import_node_path120.join)(options5.folder, fileOf(facts, options5.key, "rootfs.tar.zst"));
+  const file3 = (0, import_node_path122.join)(options5.folder, fileOf(facts, options5.key, "rootfs.tar.zst"));
   const packed3 = await room.driver.read({
     layers: root.layers.map((l) => l.root),
     work: newScratch(room.state),
@@ -49074,22 +49301,22 @@ async function rootfs(room, facts, root, options5) {
 }
 
 // ts-src/images/root.ts
-var import_node_fs101 = require("node:fs");
-var import_node_path124 = require("node:path");
+var import_node_fs102 = require("node:fs");
+var import_node_path126 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
 
 // ts-src/images/layers.ts
-var import_node_fs99 = require("node:fs");
+var import_node_fs100 = require("node:fs");
 var import_node_crypto18 = require("node:crypto");
-var import_node_path122 = require("node:path");
+var import_node_path124 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/images/room.ts
-var import_node_path121 = require("node:path");
-var imagesFolder = (state) => (0, import_node_path121.join)(state, "images");
+var import_node_path123 = require("node:path");
+var imagesFolder = (state) => (0, import_node_path123.join)(state, "images");
 var listBinds2 = (base) => [
   { from: base.lists, to: "/var/lib/apt/lists", readOnly: true },
   { from: cacheOf(base), to: "/tmp/slipway/caches", readOnly: true }
@@ -49210,36 +49437,36 @@ function secretsIn(name6, size3, content, everywhere) {
 
 // ts-src/images/layers.ts
 var most7 = 2e6;
-var folderOf2 = (room, key) => (0, import_node_path122.join)(imagesFolder(room.state), "layers", key);
+var folderOf2 = (room, key) => (0, import_node_path124.join)(imagesFolder(room.state), "layers", key);
 function kept3(room, key) {
   const folder2 = folderOf2(room, key);
-  const found2 = readJson((0, import_node_path122.join)(folder2, "layer.json"));
-  if (found2?.schema !== 1 || found2.key !== key || !exists((0, import_node_path122.join)(folder2, "root"))) return void 0;
+  const found2 = readJson((0, import_node_path124.join)(folder2, "layer.json"));
+  if (found2?.schema !== 1 || found2.key !== key || !exists((0, import_node_path124.join)(folder2, "root"))) return void 0;
   const { schema: _, ...layer } = found2;
-  (0, import_node_fs99.utimesSync)((0, import_node_path122.join)(folder2, "layer.json"), /* @__PURE__ */ new Date(), /* @__PURE__ */ new Date());
-  return { ...layer, root: (0, import_node_path122.join)(folder2, "root"), tar: (0, import_node_path122.join)(folder2, "layer.tar"), names: (0, import_node_path122.join)(folder2, "names") };
+  (0, import_node_fs100.utimesSync)((0, import_node_path124.join)(folder2, "layer.json"), /* @__PURE__ */ new Date(), /* @__PURE__ */ new Date());
+  return { ...layer, root: (0, import_node_path124.join)(folder2, "root"), tar: (0, import_node_path124.join)(folder2, "layer.tar"), names: (0, import_node_path124.join)(folder2, "names") };
 }
 async function baseLayer(room) {
   const { base } = room;
   const folder2 = folderOf2(room, `base-${base.digest.slice(0, 24)}`);
-  const names4 = (0, import_node_path122.join)(folder2, "names");
+  const names4 = (0, import_node_path124.join)(folder2, "names");
   if (!exists(names4)) {
-    const nothing4 = (0, import_node_path122.join)(newScratch(room.state), "nothing");
-    (0, import_node_fs99.mkdirSync)(nothing4);
+    const nothing4 = (0, import_node_path124.join)(newScratch(room.state), "nothing");
+    (0, import_node_fs100.mkdirSync)(nothing4);
     writeWhole(names4, await namesOf2(room, [nothing4, base.root]), { sync: false });
   }
-  const known3 = readJson((0, import_node_path122.join)(folder2, "base.json"));
+  const known3 = readJson((0, import_node_path124.join)(folder2, "base.json"));
   const measured = known3 ?? await measure2(base.tar);
-  if (!known3) writeWhole((0, import_node_path122.join)(folder2, "base.json"), JSON.stringify(measured), { sync: false });
+  if (!known3) writeWhole((0, import_node_path124.join)(folder2, "base.json"), JSON.stringify(measured), { sync: false });
   return { key: base.digest, root: base.root, tar: base.tar, diffId: base.digest, names: names4, ...measured };
 }
 async function measure2(tar) {
-  const { createReadStream: createReadStream8, statSync: statSync19 } = await import("node:fs");
+  const { createReadStream: createReadStream8, statSync: statSync20 } = await import("node:fs");
   const secrets = [];
   const reader2 = scanner(secrets, false);
   for await (const chunk of createReadStream8(tar, { highWaterMark: 1 << 20 }))
     if (Buffer.isBuffer(chunk)) reader2.push(chunk);
-  return { size: statSync19(tar).size, secrets };
+  return { size: statSync20(tar).size, secrets };
 }
 var scanner = (secrets, everywhere) => new TarScanner((path2, size3, content) => secrets.push(...secretsIn(path2, size3, content, everywhere)));
 async function makeLayer(room, request) {
@@ -49252,7 +49479,7 @@ async function makeLayer(room, request) {
       if (other) return good(other);
       room.progress(`making ${request.what}`);
       const work2 = newScratch(room.state);
-      const root = (0, import_node_path122.join)(work2, "kept");
+      const root = (0, import_node_path124.join)(work2, "kept");
       const made2 = await room.driver.enter({
         root: { layers: request.below.map((l) => l.root), keep: root },
         network: false,
@@ -49265,19 +49492,19 @@ async function makeLayer(room, request) {
         signal: room.signal
       });
       if (made2.code !== 0) return bad(failure2(room, request, made2.exceeded));
-      const staged = (0, import_node_path122.join)(work2, "layer");
-      (0, import_node_fs99.mkdirSync)(staged);
-      (0, import_node_fs99.renameSync)(root, (0, import_node_path122.join)(staged, "root"));
+      const staged = (0, import_node_path124.join)(work2, "layer");
+      (0, import_node_fs100.mkdirSync)(staged);
+      (0, import_node_fs100.renameSync)(root, (0, import_node_path124.join)(staged, "root"));
       const packed3 = await packLayer(room, request, staged);
       if (!packed3.ok) return packed3;
       const folder2 = folderOf2(room, request.key);
       await room.driver.remove(folder2);
-      (0, import_node_fs99.renameSync)(staged, folder2);
+      (0, import_node_fs100.renameSync)(staged, folder2);
       return good({
         ...packed3.value,
-        root: (0, import_node_path122.join)(folder2, "root"),
-        tar: (0, import_node_path122.join)(folder2, "layer.tar"),
-        names: (0, import_node_path122.join)(folder2, "names")
+        root: (0, import_node_path124.join)(folder2, "root"),
+        tar: (0, import_node_path124.join)(folder2, "layer.tar"),
+        names: (0, import_node_path124.join)(folder2, "names")
       });
     },
     () => room.progress(`waiting for another slipway that makes ${request.what}`)
@@ -49324,20 +49551,20 @@ var packScript = `cd l0/. && find . -mindepth 1 ! -type c ! -type b ! -type s -p
   tar --create --format=pax --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime --numeric-owner \\
     --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --no-recursion --null --files-from=-`;
 async function packLayer(room, request, staged) {
-  const layers2 = [(0, import_node_path122.join)(staged, "root"), ...request.below.map((l) => l.root)];
+  const layers2 = [(0, import_node_path124.join)(staged, "root"), ...request.below.map((l) => l.root)];
   const names4 = await namesOf2(room, layers2);
   const after = split3(names4);
   if (after.length > most7) return bad(error("image-install", `${request.what} holds more than ${most7} files`));
-  writeWhole((0, import_node_path122.join)(staged, "names"), names4, { sync: false });
+  writeWhole((0, import_node_path124.join)(staged, "names"), names4, { sync: false });
   const below3 = request.below[0];
-  const before = below3 ? split3((0, import_node_fs99.readFileSync)(below3.names)) : [];
+  const before = below3 ? split3((0, import_node_fs100.readFileSync)(below3.names)) : [];
   const secrets = [];
   const reader2 = scanner(secrets, request.kind === "own");
   const hash3 = (0, import_node_crypto18.createHash)("sha256");
-  const out = (0, import_node_fs99.openSync)((0, import_node_path122.join)(staged, "layer.tar"), "w");
+  const out = (0, import_node_fs100.openSync)((0, import_node_path124.join)(staged, "layer.tar"), "w");
   let size3 = 0;
   const write3 = (chunk) => {
-    for (let at2 = 0; at2 < chunk.length; ) at2 += (0, import_node_fs99.writeSync)(out, chunk, at2);
+    for (let at2 = 0; at2 < chunk.length; ) at2 += (0, import_node_fs100.writeSync)(out, chunk, at2);
     hash3.update(chunk);
     size3 += chunk.length;
   };
@@ -49354,12 +49581,12 @@ async function packLayer(room, request, staged) {
       signal: room.signal
     });
     if (packed3.code !== 0) throw new Error(`a layer could not be packed: ${packed3.stderr.trim()}`);
-    (0, import_node_fs99.fsyncSync)(out);
+    (0, import_node_fs100.fsyncSync)(out);
   } finally {
-    (0, import_node_fs99.closeSync)(out);
+    (0, import_node_fs100.closeSync)(out);
   }
   const layer = { key: request.key, diffId: hash3.digest("hex"), size: size3, secrets };
-  writeWhole((0, import_node_path122.join)(staged, "layer.json"), JSON.stringify({ schema: 1, ...layer }));
+  writeWhole((0, import_node_path124.join)(staged, "layer.json"), JSON.stringify({ schema: 1, ...layer }));
   return good(layer);
 }
 function checkSecrets2(image2, layers2) {
@@ -49375,8 +49602,8 @@ function checkSecrets2(image2, layers2) {
 }
 
 // ts-src/images/system.ts
-var import_node_fs100 = require("node:fs");
-var import_node_path123 = require("node:path");
+var import_node_fs101 = require("node:fs");
+var import_node_path125 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -49386,7 +49613,7 @@ apt-get -q -o APT::Sandbox::User=root -o APT::Install-Recommends=false -o Debug:
   -o Dir::Cache::pkgcache=/tmp/pkgcache.bin -o Dir::Cache::srcpkgcache=/tmp/srcpkgcache.bin \\
   --simulate install -- "$@" 2>&1`;
 async function placeOwn(room, own3, folder2) {
-  (0, import_node_fs100.mkdirSync)(folder2, { recursive: true });
+  (0, import_node_fs101.mkdirSync)(folder2, { recursive: true });
   const lost3 = [];
   const placed = await room.store.many(own3, async (p) => {
     const name6 = `${p.name}.deb`;
@@ -49396,9 +49623,9 @@ async function placeOwn(room, own3, folder2) {
       return name6;
     }
     try {
-      (0, import_node_fs100.linkSync)(path2, (0, import_node_path123.join)(folder2, name6));
+      (0, import_node_fs101.linkSync)(path2, (0, import_node_path125.join)(folder2, name6));
     } catch {
-      (0, import_node_fs100.copyFileSync)(path2, (0, import_node_path123.join)(folder2, name6));
+      (0, import_node_fs101.copyFileSync)(path2, (0, import_node_path125.join)(folder2, name6));
     }
     return name6;
   });
@@ -49415,12 +49642,12 @@ async function placeOwn(room, own3, folder2) {
 async function systemPackages(room, image2, own3, names4) {
   const { base } = room;
   const question = sha256(JSON.stringify([base.digest, base.archive, own3.map((p) => p.sha256), names4]));
-  const memory3 = (0, import_node_path123.join)(imagesFolder(room.state), "resolved", `${question}.json`);
+  const memory3 = (0, import_node_path125.join)(imagesFolder(room.state), "resolved", `${question}.json`);
   const known3 = readJson(memory3);
   const isSet = (v) => Array.isArray(v) && v.every((p) => typeof p === "string" && isPinnedPackage(p));
   if (isSet(known3)) return good(known3);
   const work2 = newScratch(room.state);
-  const placed = await placeOwn(room, own3, (0, import_node_path123.join)(work2, "debs"));
+  const placed = await placeOwn(room, own3, (0, import_node_path125.join)(work2, "debs"));
   if (!placed.ok) return placed;
   const asked2 = await room.driver.enter({
     root: { layers: [base.root] },
@@ -49428,7 +49655,7 @@ async function systemPackages(room, image2, own3, names4) {
     user: "root",
     work: work2,
     env: aptEnvironment(void 0),
-    binds: [...listBinds2(base), { from: (0, import_node_path123.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true }],
+    binds: [...listBinds2(base), { from: (0, import_node_path125.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true }],
     command: ["sh", "-ec", aptSimulate, "apt", ...names4, ...placed.value.map((n) => `/tmp/slipway/debs/${n}`)],
     signal: room.signal
   });
@@ -49471,13 +49698,13 @@ async function installLayer(room, below3, packages, what, fstab) {
     epoch: room.epoch,
     binds: [
       ...listBinds2(room.base),
-      { from: (0, import_node_path124.join)(room.state, "archives"), to: "/tmp/slipway/archives" },
+      { from: (0, import_node_path126.join)(room.state, "archives"), to: "/tmp/slipway/archives" },
       { from: config2, to: "/tmp/slipway/config", readOnly: true }
     ]
   });
 }
 function writeFstab(folder2, text8) {
-  (0, import_node_fs101.writeFileSync)((0, import_node_path124.join)(folder2, "fstab"), text8);
+  (0, import_node_fs102.writeFileSync)((0, import_node_path126.join)(folder2, "fstab"), text8);
 }
 async function makeRoot(room, facts, plan2, fstab) {
   const base = await baseLayer(room);
@@ -49495,9 +49722,9 @@ async function makeRoot(room, facts, plan2, fstab) {
     told8.push({ layer: layer.value, what });
   }
   const work2 = newScratch(room.state);
-  const placed = await placeOwn(room, plan2.own, (0, import_node_path124.join)(work2, "debs"));
+  const placed = await placeOwn(room, plan2.own, (0, import_node_path126.join)(work2, "debs"));
   if (!placed.ok) return placed;
-  writeConfig(facts, (0, import_node_path124.join)(work2, "config"), plan2.machineFiles);
+  writeConfig(facts, (0, import_node_path126.join)(work2, "config"), plan2.machineFiles);
   const epoch = ownEpoch(room, facts);
   const own3 = await makeLayer(room, {
     key: ownKey(room, facts, plan2, layers2()),
@@ -49507,8 +49734,8 @@ async function makeRoot(room, facts, plan2, fstab) {
     packages: [],
     epoch,
     binds: [
-      { from: (0, import_node_path124.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true },
-      { from: (0, import_node_path124.join)(work2, "config"), to: "/tmp/slipway/config", readOnly: true }
+      { from: (0, import_node_path126.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true },
+      { from: (0, import_node_path126.join)(work2, "config"), to: "/tmp/slipway/config", readOnly: true }
     ]
   });
   if (!own3.ok) return own3;
@@ -49566,7 +49793,7 @@ var hasKernel = (kind) => kind === "disk" || kind === "ami";
 // ts-src/images/build.ts
 var revision = 1;
 function archiveTime(base) {
-  const dates = (0, import_node_fs102.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path125.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
+  const dates = (0, import_node_fs103.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path127.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
   return Math.floor(Math.max(3156192e5, ...dates) / 1e3);
 }
 async function repositoryOf(input, diagnostics) {
@@ -49826,7 +50053,7 @@ function renderImageDifference(d) {
 }
 
 // ts-src/cli/image-options.ts
-var import_node_path126 = require("node:path");
+var import_node_path128 = require("node:path");
 init_diagnostics();
 var imageOptions2 = {
   ...movingOptions,
@@ -49846,7 +50073,7 @@ var imageOptions2 = {
   "dry-run": { type: "boolean", short: "n", help: "retire: say what would be removed" },
   json: { type: "boolean", help: "as data on standard output" }
 };
-var outputOf2 = (opened, values) => values.output === void 0 ? (0, import_node_path126.join)(opened.workspace.root, "out") : (0, import_node_path126.resolve)(values.output);
+var outputOf2 = (opened, values) => values.output === void 0 ? (0, import_node_path128.join)(opened.workspace.root, "out") : (0, import_node_path128.resolve)(values.output);
 function channelOf(opened, { name: name6, spec }, values) {
   if (values.local) return good(folderChannel(outputOf2(opened, values)));
   const channel2 = values.channel ?? spec.channel;
@@ -49872,8 +50099,8 @@ function imagesOf(opened, names4, values) {
 }
 
 // ts-src/cli/image-publish.ts
-var import_node_fs106 = require("node:fs");
-var import_node_path130 = require("node:path");
+var import_node_fs107 = require("node:fs");
+var import_node_path132 = require("node:path");
 init_diagnostics();
 
 // ts-src/images/publish.ts
@@ -50135,8 +50362,8 @@ async function share(aws, settings3, id) {
 
 // ts-src/images/check.ts
 var import_node_crypto20 = require("node:crypto");
-var import_node_fs103 = require("node:fs");
-var import_node_path127 = require("node:path");
+var import_node_fs104 = require("node:fs");
+var import_node_path129 = require("node:path");
 init_diagnostics();
 init_process();
 function checkArtifact(input, artifact2) {
@@ -50246,14 +50473,14 @@ var firmwares = {
 var longest6 = 20 * 6e4;
 async function checkDisk(input, artifact2) {
   const known3 = firmwares[input.record.architecture];
-  const firmware2 = known3?.files.find((f) => (0, import_node_fs103.existsSync)(f));
+  const firmware2 = known3?.files.find((f) => (0, import_node_fs104.existsSync)(f));
   const file3 = artifact2.files.find((f) => f.name.endsWith(".qcow2"));
   const path2 = file3 && await input.store.path(file3);
   if (path2 === void 0) return failed3(input, artifact2.kind, "the store lost its file", "build it again");
   if (!known3 || firmware2 === void 0)
     return failed3(input, artifact2.kind, "there is no UEFI firmware for qemu", "install ovmf and qemu-system-x86");
   const word3 = (0, import_node_crypto20.randomBytes)(12).toString("hex");
-  const link = (0, import_node_path127.join)(newScratch(input.state), "disk.qcow2");
+  const link = (0, import_node_path129.join)(newScratch(input.state), "disk.qcow2");
   await run("ln", ["-s", path2, link]);
   const stop = new AbortController();
   const ended = AbortSignal.any([input.signal, stop.signal]);
@@ -50290,17 +50517,17 @@ async function checkDisk(input, artifact2) {
 }
 
 // ts-src/images/push.ts
-var import_node_path129 = require("node:path");
-var import_node_fs105 = require("node:fs");
+var import_node_path131 = require("node:path");
+var import_node_fs106 = require("node:fs");
 init_diagnostics();
 init_digest();
 init_names();
 init_process();
 
 // ts-src/images/registry.ts
-var import_node_fs104 = require("node:fs");
+var import_node_fs105 = require("node:fs");
 var import_node_os16 = require("node:os");
-var import_node_path128 = require("node:path");
+var import_node_path130 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -50310,10 +50537,10 @@ init_yaml();
 var attempts3 = 5;
 var largestAnswer2 = 4 << 20;
 async function loginFor(host2) {
-  const folder2 = process.env.DOCKER_CONFIG ?? (0, import_node_path128.join)((0, import_node_os16.homedir)(), ".docker");
+  const folder2 = process.env.DOCKER_CONFIG ?? (0, import_node_path130.join)((0, import_node_os16.homedir)(), ".docker");
   let config2;
   try {
-    config2 = asMap(JSON.parse(readIf((0, import_node_path128.join)(folder2, "config.json")) ?? "{}"));
+    config2 = asMap(JSON.parse(readIf((0, import_node_path130.join)(folder2, "config.json")) ?? "{}"));
   } catch {
     return void 0;
   }
@@ -50370,7 +50597,7 @@ var Registry = class {
       url2.searchParams.set("digest", blob.digest);
       await this.request("PUT", `${url2.pathname}${url2.search}`, {
         headers: { "content-type": "application/octet-stream", "content-length": String(blob.size) },
-        body: () => Buffer.isBuffer(blob.data) ? blob.data : (0, import_node_fs104.createReadStream)(blob.data.file),
+        body: () => Buffer.isBuffer(blob.data) ? blob.data : (0, import_node_fs105.createReadStream)(blob.data.file),
         once: true
       });
     });
@@ -50483,8 +50710,8 @@ async function packed2(store2, state, layer) {
   const path2 = await store2.path(layer);
   if (path2 === void 0) return void 0;
   const folder2 = newScratch(state);
-  (0, import_node_fs105.mkdirSync)(folder2, { recursive: true });
-  const target2 = (0, import_node_path129.join)(folder2, "layer.tar.gz");
+  (0, import_node_fs106.mkdirSync)(folder2, { recursive: true });
+  const target2 = (0, import_node_path131.join)(folder2, "layer.tar.gz");
   const made2 = await run("sh", ["-c", 'gzip -n -6 < "$1" > "$2"', "gzip", path2, target2]);
   if (made2.code !== 0) return void 0;
   const stored2 = await store2.put(target2);
@@ -50867,8 +51094,8 @@ async function publishNamed(opened, names4, values) {
         diagnostics.push(...found2.diagnostics);
         continue;
       }
-      const logs2 = (0, import_node_path130.join)(outputOf2(opened, values), "logs", "images");
-      (0, import_node_fs106.mkdirSync)(logs2, { recursive: true });
+      const logs2 = (0, import_node_path132.join)(outputOf2(opened, values), "logs", "images");
+      (0, import_node_fs107.mkdirSync)(logs2, { recursive: true });
       const done = await publishImage({
         store: store2,
         state: workspace.state,
@@ -50876,7 +51103,7 @@ async function publishNamed(opened, names4, values) {
         organization: workspace.distro.organization,
         ...found2.value,
         signingKey: keyFromEnvironment(process.env) ?? keyOf2(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
-        log: (0, import_node_path130.join)(logs2, `${name6}.check.log`),
+        log: (0, import_node_path132.join)(logs2, `${name6}.check.log`),
         now: Date.now(),
         progress: (text8) => writeNote(`${text8}
 `),
@@ -51045,8 +51272,8 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
         hint: `it is made as ${one.spec.kinds.join(", ")}`
       })
     );
-  const logs2 = (0, import_node_path131.join)(outputOf2(opened, values), "logs", "images");
-  (0, import_node_fs107.mkdirSync)(logs2, { recursive: true });
+  const logs2 = (0, import_node_path133.join)(outputOf2(opened, values), "logs", "images");
+  (0, import_node_fs108.mkdirSync)(logs2, { recursive: true });
   return buildImage({
     driver,
     store: store2,
@@ -51058,7 +51285,7 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
     kinds: wanted,
     channel: channel2.value,
     stateId: values.state ?? (values.channel === void 0 && !values.local ? one.spec.state : void 0),
-    log: (0, import_node_path131.join)(logs2, `${one.name}-${one.target.architecture}.log`),
+    log: (0, import_node_path133.join)(logs2, `${one.name}-${one.target.architecture}.log`),
     now: Date.now(),
     progress: (text8) => writeNote(`${text8}
 `),
@@ -51066,12 +51293,12 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
   });
 }
 async function place2({ store: store2, workspace }, values, record3, kinds4) {
-  const folder2 = (0, import_node_path131.join)(values.output === void 0 ? (0, import_node_path131.join)(workspace.root, "out") : (0, import_node_path131.resolve)(values.output), "images");
+  const folder2 = (0, import_node_path133.join)(values.output === void 0 ? (0, import_node_path133.join)(workspace.root, "out") : (0, import_node_path133.resolve)(values.output), "images");
   const placed = [];
   for (const artifact2 of record3.artifacts) {
     if (kinds4.length && !kinds4.includes(artifact2.kind)) continue;
     for (const file3 of artifact2.files) {
-      const target2 = (0, import_node_path131.join)(folder2, file3.name);
+      const target2 = (0, import_node_path133.join)(folder2, file3.name);
       if (isSame(target2, store2.blobs.local(`objects/${file3.sha256.slice(0, 2)}/${file3.sha256}`), file3.size))
         placed.push(target2);
       else if (await store2.place(file3, target2)) placed.push(target2);
@@ -51081,7 +51308,7 @@ async function place2({ store: store2, workspace }, values, record3, kinds4) {
 }
 function isSame(a, b, size3) {
   try {
-    const [left, right] = [(0, import_node_fs107.statSync)(a), b === void 0 ? void 0 : (0, import_node_fs107.statSync)(b)];
+    const [left, right] = [(0, import_node_fs108.statSync)(a), b === void 0 ? void 0 : (0, import_node_fs108.statSync)(b)];
     return right !== void 0 && left.ino === right.ino && left.dev === right.dev && left.size === size3;
   } catch {
     return false;
@@ -51136,8 +51363,8 @@ async function diff2({ store: store2 }, [a = "", b = ""], values) {
 }
 
 // ts-src/cli/init.ts
-var import_node_fs108 = require("node:fs");
-var import_node_path132 = require("node:path");
+var import_node_fs109 = require("node:fs");
+var import_node_path134 = require("node:path");
 var import_promises14 = require("node:readline/promises");
 init_diagnostics();
 init_files();
@@ -51196,7 +51423,7 @@ var options3 = {
   yes: { type: "boolean", short: "y", help: "write into a folder that has other files without asking" }
 };
 function answersOf(values, root) {
-  const named7 = (0, import_node_path132.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
+  const named7 = (0, import_node_path134.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
   const organization = values.organization ?? (named7 || "acme");
   const os = values.os ?? "debian";
   const release2 = values.release ?? (os === "ubuntu" ? "noble" : "bookworm");
@@ -51212,7 +51439,7 @@ async function confirm(question) {
   }
 }
 async function mayWrite(root, files, yes) {
-  const others2 = (0, import_node_fs108.readdirSync)(root).filter((name6) => name6 !== ".git");
+  const others2 = (0, import_node_fs109.readdirSync)(root).filter((name6) => name6 !== ".git");
   if (yes || !others2.length) return true;
   if (process.stdin.isTTY && process.stderr.isTTY) {
     writeMessage(`${root} has files already. These would be added:
@@ -51235,7 +51462,7 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
   examples: ["slipway init my-distro --organization acme", "slipway init --os ubuntu --release noble"],
   options: options3,
   async run(values, [folder2 = ".", ...more]) {
-    const root = (0, import_node_path132.resolve)(folder2);
+    const root = (0, import_node_path134.resolve)(folder2);
     const answers2 = answersOf(values, root);
     if (more.length || !answers2) {
       writeMessage(
@@ -51245,8 +51472,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
     }
     const files = renderInit(answers2);
     const names4 = Object.keys(files);
-    (0, import_node_fs108.mkdirSync)(root, { recursive: true });
-    const taken3 = names4.filter((f) => (0, import_node_fs108.existsSync)((0, import_node_path132.join)(root, f)));
+    (0, import_node_fs109.mkdirSync)(root, { recursive: true });
+    const taken3 = names4.filter((f) => (0, import_node_fs109.existsSync)((0, import_node_path134.join)(root, f)));
     if (taken3.length) {
       const verb = taken3.length > 1 ? "exist" : "exists";
       showDiagnostics([
@@ -51257,8 +51484,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
       return exit.failed;
     }
     if (!await mayWrite(root, names4, values.yes === true)) return exit.failed;
-    for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path132.join)(root, path2), text8);
-    const git2 = (0, import_node_fs108.existsSync)((0, import_node_path132.join)(root, ".git")) ? "" : "git init && ";
+    for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path134.join)(root, path2), text8);
+    const git2 = (0, import_node_fs109.existsSync)((0, import_node_path134.join)(root, ".git")) ? "" : "git init && ";
     if (isQuiet()) return exit.ok;
     writeOutput(`Wrote a distro repository to ${root}:
 ${names4.map((f) => `    ${f}
@@ -51368,6 +51595,7 @@ async function usersOf3(store2) {
 
 // ts-src/cli/plan.ts
 init_diagnostics();
+init_names();
 init_yaml();
 
 // ts-src/render/plan.ts
@@ -51417,6 +51645,16 @@ function idleSettings({ workspace, distributions }) {
     ];
   });
 }
+function withoutMaintainer({ workspace: { distro, file: file3 } }) {
+  if (distro.maintainer !== void 0 || !distro.publish.to.length) return [];
+  return [
+    warning("maintainer-unset", `published packages of Slipway's own have the maintainer ${maintainerOf(distro)}`, {
+      file: file3,
+      line: lineOf(file3, ["publish"]),
+      hint: "set `maintainer: Your Team <team@example.org>` in distro.yaml"
+    })
+  ];
+}
 var withArchives = (planned2) => planned2.ok ? sorted([...planned2.diagnostics, ...checkArchives(planned2.value)]) : planned2.diagnostics;
 var plan = defineCommand({
   summary: "show what would be built, on what, in which order and why",
@@ -51446,7 +51684,7 @@ var validate3 = defineCommand({
   async run(values) {
     const planned2 = await readAndPlan(values, [], { everyKey: true });
     const found2 = withArchives(planned2);
-    const idle = planned2.ok && !found2.some(isError) ? idleSettings(planned2.value) : [];
+    const idle = planned2.ok && !found2.some(isError) ? [...idleSettings(planned2.value), ...withoutMaintainer(planned2.value)] : [];
     const diagnostics = sorted([...found2, ...idle]);
     if (values.json) writeOutput(`${JSON.stringify({ valid: !diagnostics.some(isError), diagnostics })}
 `);
@@ -51637,8 +51875,8 @@ function wordsOf2(name6, id, channel2, pointer, done) {
 }
 
 // ts-src/cli/farm/prepare.ts
-var import_node_fs111 = require("node:fs");
-var import_node_path138 = require("node:path");
+var import_node_fs112 = require("node:fs");
+var import_node_path140 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -51684,7 +51922,7 @@ function channelPart(name6) {
 }
 
 // ts-src/cli/farm/distro-url.ts
-var import_node_path133 = require("node:path");
+var import_node_path135 = require("node:path");
 init_diagnostics();
 init_files();
 init_source_entry();
@@ -51693,7 +51931,7 @@ async function withDistro(values) {
   if (!url2) return good(values);
   if (url2.startsWith("file:")) {
     const file3 = url2.slice("file:".length);
-    if (!(0, import_node_path133.isAbsolute)(file3) || !exists((0, import_node_path133.join)(file3, ".git"))) {
+    if (!(0, import_node_path135.isAbsolute)(file3) || !exists((0, import_node_path135.join)(file3, ".git"))) {
       const line2 = readIf(file3)?.split("\n")[0]?.trim();
       if (!line2)
         return bad(
@@ -51713,15 +51951,15 @@ async function withDistro(values) {
   if (!commit2.ok) return commit2;
   const snapshot2 = await fetchCommit(address, commit2.value, state, reporter);
   if (!snapshot2.ok) return snapshot2;
-  const folder2 = (0, import_node_path133.join)(state, "distro", commit2.value);
-  if (!exists((0, import_node_path133.join)(folder2, "distro.yaml"))) {
+  const folder2 = (0, import_node_path135.join)(state, "distro", commit2.value);
+  if (!exists((0, import_node_path135.join)(folder2, "distro.yaml"))) {
     const out = await checkout({ gitDir: snapshot2.value.gitDir }, commit2.value, folder2);
     if (!out.ok) return out;
   }
   return good({
     ...values,
     state,
-    distro: (0, import_node_path133.join)(folder2, values.distro ?? "distro.yaml")
+    distro: (0, import_node_path135.join)(folder2, values.distro ?? "distro.yaml")
   });
 }
 
@@ -51729,8 +51967,8 @@ async function withDistro(values) {
 init_diagnostics();
 
 // ts-src/farm/shard.ts
-var import_node_fs109 = require("node:fs");
-var import_node_path134 = require("node:path");
+var import_node_fs110 = require("node:fs");
+var import_node_path136 = require("node:path");
 init_process();
 
 // ts-src/graph/reduce.ts
@@ -51781,7 +52019,7 @@ function renderSchedule(run2, counts2, groups, first2, tasks) {
 // ts-src/farm/shard.ts
 async function makeShard(session2, architecture3, first2, retest, signal) {
   const { graphs: runs, store: store2, input } = session2;
-  const engine = schedulerOf(session2, { output: (0, import_node_path134.join)(input.state, "prepared"), retest, signal });
+  const engine = schedulerOf(session2, { output: (0, import_node_path136.join)(input.state, "prepared"), retest, signal });
   const outlook = await engine.start();
   const part = {
     schema: 1,
@@ -51840,10 +52078,10 @@ async function keepSources({ store: store2, input }, packages) {
     if (await hasSource(store2, tree)) return;
     const gitDir = await gitDirOf(input.state, p);
     if (!gitDir) return;
-    const folder2 = (0, import_node_path134.join)(work2, tree);
+    const folder2 = (0, import_node_path136.join)(work2, tree);
     const out = await checkout({ gitDir }, tree, folder2);
-    if (out.ok) await keepSource(store2, tree, folder2, (0, import_node_path134.join)(work2, `${tree}.packed`));
-    (0, import_node_fs109.rmSync)(folder2, { recursive: true, force: true });
+    if (out.ok) await keepSource(store2, tree, folder2, (0, import_node_path136.join)(work2, `${tree}.packed`));
+    (0, import_node_fs110.rmSync)(folder2, { recursive: true, force: true });
   });
 }
 function scheduleOf(session2, id, part, outlook, testsStop) {
@@ -51977,13 +52215,13 @@ function documentationOf(values, { docs: docs2 }) {
 }
 
 // ts-src/cli/farm/run-lock.ts
-var import_node_path135 = require("node:path");
+var import_node_path137 = require("node:path");
 init_diagnostics();
 init_files();
 async function withLock(values, store2, pipeline3, root, state) {
   if (values.lock !== void 0) return { values, notes: [] };
   if (pipeline3.locked) {
-    const file4 = (0, import_node_path135.join)(root, "lock.yaml");
+    const file4 = (0, import_node_path137.join)(root, "lock.yaml");
     if (exists(file4)) return { values: { ...values, lock: file4 }, notes: [] };
     return error(
       "lock-missing",
@@ -52005,19 +52243,19 @@ async function withLock(values, store2, pipeline3, root, state) {
         )
       ]
     };
-  const file3 = (0, import_node_path135.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
+  const file3 = (0, import_node_path137.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
   writeWhole(file3, text8.lock);
   return { values: { ...values, lock: file3 }, notes: [] };
 }
 
 // ts-src/cli/farm/run-plan.ts
-var import_node_path137 = require("node:path");
+var import_node_path139 = require("node:path");
 init_diagnostics();
 init_source_entry();
 
 // ts-src/farm/request.ts
-var import_node_fs110 = require("node:fs");
-var import_node_path136 = require("node:path");
+var import_node_fs111 = require("node:fs");
+var import_node_path138 = require("node:path");
 init_diagnostics();
 async function requestWorkspace(workspace, target2) {
   const links = await linksOutside(workspace);
@@ -52031,8 +52269,8 @@ async function requestWorkspace(workspace, target2) {
     );
   const at2 = await checkoutRef(workspace.root, target2, workspace.state);
   if (!at2.ok) return at2;
-  const root = (0, import_node_path136.join)(at2.value.folder, (0, import_node_path136.relative)(at2.value.top, workspace.root));
-  const read3 = await readWorkspace((0, import_node_path136.join)(root, (0, import_node_path136.relative)(workspace.root, (0, import_node_path136.resolve)(workspace.file))), workspace.state);
+  const root = (0, import_node_path138.join)(at2.value.folder, (0, import_node_path138.relative)(at2.value.top, workspace.root));
+  const read3 = await readWorkspace((0, import_node_path138.join)(root, (0, import_node_path138.relative)(workspace.root, (0, import_node_path138.resolve)(workspace.file))), workspace.state);
   if (!read3.ok)
     return bad(
       error("request-target", "the target branch has no distro file that can be read", {
@@ -52076,7 +52314,7 @@ async function requestWorkspace(workspace, target2) {
     submodules,
     package_settings
   };
-  const from = { ...read3.value, root: (0, import_node_path136.resolve)(root), urlBase: workspace.urlBase };
+  const from = { ...read3.value, root: (0, import_node_path138.resolve)(root), urlBase: workspace.urlBase };
   return good({ ...workspace, distro, keyRoot: from.root, trusted: from }, diagnostics);
 }
 function withLimitsOf(settings3, trusted) {
@@ -52104,13 +52342,13 @@ var noSettings = {
 };
 async function linksOutside({ root, distro }) {
   const listed4 = await git(["ls-files", "--stage", "-z"], { cwd: root });
-  const top = (0, import_node_fs110.realpathSync)(root);
+  const top = (0, import_node_fs111.realpathSync)(root);
   const packages = Object.values(distro.distributions).flatMap((d) => d.folders);
   return listed4.stdout.split("\0").flatMap((line2) => {
     const path2 = line2.slice(line2.indexOf("	") + 1);
     if (!line2.startsWith("120000 ") || packages.some((folder2) => path2.startsWith(`${folder2}/`))) return [];
     try {
-      return `${(0, import_node_fs110.realpathSync)((0, import_node_path136.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
+      return `${(0, import_node_fs111.realpathSync)((0, import_node_path138.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
     } catch {
       return [];
     }
@@ -52250,7 +52488,7 @@ async function targetCommit(root, name6) {
 async function planChange(values, change) {
   const workspace = await openWorkspace(values);
   if (!workspace.ok) return workspace;
-  const folder2 = (0, import_node_path137.resolve)(change);
+  const folder2 = (0, import_node_path139.resolve)(change);
   const chosen = values.distribution ?? Object.keys(workspace.value.distro.distributions);
   const repository2 = await repositoryOf2(
     workspace.value,
@@ -52382,7 +52620,7 @@ async function runPrepare(given, packages) {
     showDiagnostics(tools2);
     return exit.failed;
   }
-  (0, import_node_fs111.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs112.mkdirSync)(state, { recursive: true });
   await openScratch(state, driver);
   try {
     return await prepareRun(run2, driver, limits2);
@@ -52485,14 +52723,14 @@ async function prepareRun(run2, driver, limits2) {
   if (distro.mirror === "state") showDiagnostics(await mirrorSystems(session2.graphs));
   const schedule = scheduleOf(session2, bundle.id, part, outlook, distro.tests.stop_dependents);
   writeMessage(
-    `run ${bundle.id}${policy2.channel === void 0 ? "" : ` for the channel ${policy2.channel}`}: ${outlook.cached} cached, ${outlook.todo} to do, ${outlook.open} that depend on what these turn out to be
+    `run ${bundle.id}${policy2.channel === void 0 ? "" : ` for the channel ${policy2.channel}`}: ${renderOutlook(outlook)}
 `
   );
   for (const w of session2.waiting) writeMessage(`${w}
 `);
   const others2 = bundle.architectures.filter((a) => a !== own3);
   const header2 = headerOf(bundle, absoluteStore(values.store ?? distro.store, root), others2);
-  if (values.output) writeWhole((0, import_node_path138.resolve)(values.output), header2 + schedule);
+  if (values.output) writeWhole((0, import_node_path140.resolve)(values.output), header2 + schedule);
   else writeOutput(header2 + schedule);
   return exit.ok;
 }
@@ -52542,15 +52780,15 @@ function titleOf({ request, target: target2, tag, branch }) {
   if (request) return `pull request ${request}${target2 ? ` into ${target2}` : ""}`;
   return tag || branch || "run";
 }
-var absoluteStore = (uri2, root) => uri2.startsWith("file:") && !uri2.startsWith("file:/") ? `file:${(0, import_node_path138.resolve)(root, uri2.slice("file:".length))}` : uri2;
+var absoluteStore = (uri2, root) => uri2.startsWith("file:") && !uri2.startsWith("file:/") ? `file:${(0, import_node_path140.resolve)(root, uri2.slice("file:".length))}` : uri2;
 
 // ts-src/cli/farm/finish.ts
-var import_node_path141 = require("node:path");
+var import_node_path143 = require("node:path");
 init_diagnostics();
 init_lockfile();
 
 // ts-src/cli/farm/rehearse.ts
-var import_node_path139 = require("node:path");
+var import_node_path141 = require("node:path");
 init_diagnostics();
 
 // ts-src/publish/rehearsal.ts
@@ -52588,7 +52826,7 @@ async function rehearse(values, secret2) {
     return exit.failed;
   }
   const { distro } = bundle;
-  const endpoints = await endpointsOf(distro, channel2, (0, import_node_path139.join)((0, import_node_path139.resolve)(values.output ?? "out"), "apt"));
+  const endpoints = await endpointsOf(distro, channel2, (0, import_node_path141.join)((0, import_node_path141.resolve)(values.output ?? "out"), "apt"));
   const key = secret2 ?? keyOf2(distro.signing_key, state, distro.organization);
   const told8 = await rehearsePublication(key, endpoints, Date.now());
   showDiagnostics(told8);
@@ -52596,8 +52834,8 @@ async function rehearse(values, secret2) {
 }
 
 // ts-src/cli/farm/change-effects.ts
-var import_node_fs112 = require("node:fs");
-var import_node_path140 = require("node:path");
+var import_node_fs113 = require("node:fs");
+var import_node_path142 = require("node:path");
 init_files();
 async function lastGood({ graphs: runs, store: store2 }) {
   return new Map(
@@ -52643,7 +52881,7 @@ ${details}`);
     writeMessage(`
 ${texts.join("\n")}
 `);
-    writeWhole((0, import_node_path140.join)(output, "abi.txt"), texts.join("\n"));
+    writeWhole((0, import_node_path142.join)(output, "abi.txt"), texts.join("\n"));
   }
   return [...changed2].sort();
 }
@@ -52653,7 +52891,7 @@ async function abiDetails({ store: store2, input }, old, now) {
   if (!b.ok) return reasonOf2(b);
   const folder2 = newScratch(input.state);
   const compared = await compareBuilds(a.value, b.value, folder2);
-  (0, import_node_fs112.rmSync)(folder2, { recursive: true, force: true });
+  (0, import_node_fs113.rmSync)(folder2, { recursive: true, force: true });
   return compared.ok ? renderAbi(compared.value.changes, compared.value.details) : reasonOf2(compared);
 }
 var reasonOf2 = ({ diagnostics }) => `${diagnostics[0]?.message ?? ""}
@@ -52693,7 +52931,7 @@ function happenedIn(values) {
 var outputOption = {
   output: { type: "string", short: "o", value: "DIR", help: "where it goes (default: out)" }
 };
-var outputOf3 = (values) => (0, import_node_path141.resolve)(values.output ?? "out");
+var outputOf3 = (values) => (0, import_node_path143.resolve)(values.output ?? "out");
 var publish = defineCommand({
   summary: "publish what a prepared run built to its channel",
   usage: "publish --run ID --store URI --output DIR",
@@ -52751,7 +52989,7 @@ An untrusted run publishes nothing.`,
         runs: session2.graphs,
         store: session2.store,
         state: session2.input.state,
-        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path141.join)(output, "apt")),
+        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path143.join)(output, "apt")),
         settings: repositorySettings(bundle.distro),
         makeSource: (source2) => makeSourcePackage(session2.builder.options, source2),
         checked: true,
@@ -52887,8 +53125,8 @@ var notesOf = ({ bundle }, happened) => [
 ];
 var shownLog = (output, log) => {
   const url2 = process.env.BUILD_URL;
-  const inside = (0, import_node_path141.relative)(process.cwd(), (0, import_node_path141.join)(output, log));
-  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path141.join)(output, log);
+  const inside = (0, import_node_path143.relative)(process.cwd(), (0, import_node_path143.join)(output, log));
+  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path143.join)(output, log);
 };
 function unplanned(values, fault4) {
   const output = outputOf3(values);
@@ -52901,7 +53139,7 @@ function unplanned(values, fault4) {
 }
 
 // ts-src/cli/farm/reproduce.ts
-var import_node_path142 = require("node:path");
+var import_node_path144 = require("node:path");
 var reproduce = defineCommand({
   summary: "build packages of a prepared run once more and compare every byte",
   usage: "reproduce --run ID --store URI [--sample N]",
@@ -52927,7 +53165,7 @@ code is 1 where a byte differs. What another run builds is not touched.`,
       if (sample === "wrong") writeMessage("slipway reproduce: --sample takes a number from 1 on\n");
       return exit.usage;
     }
-    const output = (0, import_node_path142.resolve)(values.output ?? "slipway-reproducible");
+    const output = (0, import_node_path144.resolve)(values.output ?? "slipway-reproducible");
     const stop = untilStopped();
     const opened = await openRun("reproduce", values, { limits: limits2, signal: stop.signal }, "work");
     if (!opened) return exit.failed;
@@ -53091,9 +53329,9 @@ async function developedAndReleased(planned2) {
     ];
     faults5.push(...read3.diagnostics.filter(isError));
     if (!read3.ok || !entries2.ok) continue;
-    const releases = new Map(entries2.value.repositories.map((r) => [r.name, r.release]));
+    const releases2 = new Map(entries2.value.repositories.map((r) => [r.name, r.release]));
     const row = (p) => {
-      const release2 = releases.get(p.repository);
+      const release2 = releases2.get(p.repository);
       return {
         distribution: name6,
         name: p.name,
@@ -53871,30 +54109,30 @@ var completionOf = (commands2) => ({
 });
 
 // ts-src/cli/logs.ts
-var import_node_fs113 = require("node:fs");
-var import_node_path143 = require("node:path");
+var import_node_fs114 = require("node:fs");
+var import_node_path145 = require("node:path");
 init_diagnostics();
 function logsIn(output) {
-  const root = (0, import_node_path143.join)(output, "logs");
+  const root = (0, import_node_path145.join)(output, "logs");
   const found2 = [];
   let entries2;
   try {
-    entries2 = (0, import_node_fs113.readdirSync)(root, { recursive: true }).map(String);
+    entries2 = (0, import_node_fs114.readdirSync)(root, { recursive: true }).map(String);
   } catch {
     return [];
   }
   for (const entry of entries2) {
     const name6 = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry);
     if (!name6) continue;
-    const path2 = (0, import_node_path143.join)(root, entry);
-    const status = (0, import_node_fs113.lstatSync)(path2);
+    const path2 = (0, import_node_path145.join)(root, entry);
+    const status = (0, import_node_fs114.lstatSync)(path2);
     if (!status.isFile()) continue;
     found2.push({ scope: name6[1], package: name6[2], test: name6[3] !== void 0, path: path2, modified: status.mtimeMs });
   }
   return found2.sort((a, b) => b.modified - a.modified);
 }
 async function printFile(path2) {
-  for await (const chunk of (0, import_node_fs113.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
+  for await (const chunk of (0, import_node_fs114.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
 }
 var logs = defineCommand({
   summary: "print the log of a package's last build or test on this machine",
@@ -53918,7 +54156,7 @@ var logs = defineCommand({
       writeMessage("slipway logs: takes one package\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path143.join)((0, import_node_path143.resolve)(findDistro(values), ".."), "out") : (0, import_node_path143.resolve)(values.output);
+    const output = values.output === void 0 ? (0, import_node_path145.join)((0, import_node_path145.resolve)(findDistro(values), ".."), "out") : (0, import_node_path145.resolve)(values.output);
     const all = logsIn(output);
     if (name6 === void 0 || values.json) {
       const listed4 = all.filter((l) => name6 === void 0 || l.package === name6);
@@ -53929,7 +54167,7 @@ var logs = defineCommand({
       }
       for (const log2 of all) writeOutput(`${log2.package}${log2.test ? " (tests)" : ""}	${printable(log2.path)}
 `);
-      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path143.join)(output, "logs")}
+      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path145.join)(output, "logs")}
 `);
       return exit.ok;
     }
@@ -53941,7 +54179,7 @@ var logs = defineCommand({
       );
       const what = values.test === true ? "log of the tests" : "build log";
       showDiagnostics([
-        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path143.join)(output, "logs")}`, {
+        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path145.join)(output, "logs")}`, {
           hint: near !== void 0 && near !== name6 ? `did you mean '${near}'?` : "a cached package was not built here: slipway build --rebuild makes a log"
         })
       ]);
@@ -54002,9 +54240,9 @@ var manualOf = (commands2) => ({
 });
 
 // ts-src/cli/serve.ts
-var import_node_fs114 = require("node:fs");
+var import_node_fs115 = require("node:fs");
 var import_node_http2 = require("node:http");
-var import_node_path144 = require("node:path");
+var import_node_path146 = require("node:path");
 init_diagnostics();
 var types3 = {
   html: "text/html; charset=utf-8",
@@ -54021,8 +54259,8 @@ function fileOf2(root, url2) {
   }
   if (path2.includes("\0")) return void 0;
   try {
-    const file3 = (0, import_node_fs114.realpathSync)((0, import_node_path144.join)(root, path2));
-    return file3.startsWith(`${(0, import_node_fs114.realpathSync)(root)}/`) && (0, import_node_fs114.lstatSync)(file3).isFile() ? file3 : void 0;
+    const file3 = (0, import_node_fs115.realpathSync)((0, import_node_path146.join)(root, path2));
+    return file3.startsWith(`${(0, import_node_fs115.realpathSync)(root)}/`) && (0, import_node_fs115.lstatSync)(file3).isFile() ? file3 : void 0;
   } catch {
     return void 0;
   }
@@ -54036,12 +54274,12 @@ function answer2(root, request, response) {
     response.writeHead(404, { "content-type": "text/plain" }).end("not found\n");
     return;
   }
-  const { size: size3 } = (0, import_node_fs114.lstatSync)(file3);
+  const { size: size3 } = (0, import_node_fs115.lstatSync)(file3);
   const type = types3[/\.([a-z]+)$/.exec(file3)?.[1] ?? ""] ?? "application/octet-stream";
   response.writeHead(200, { "content-type": type, "content-length": size3, "x-content-type-options": "nosniff" });
   if (method === "HEAD") response.end();
   else
-    (0, import_node_fs114.createReadStream)(file3).on("error", () => response.destroy()).pipe(response);
+    (0, import_node_fs115.createReadStream)(file3).on("error", () => response.destroy()).pipe(response);
 }
 var serve = defineCommand({
   summary: "serve the apt repository of the last build over http, for a robot on the bench",
@@ -54066,9 +54304,9 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
       writeMessage("slipway serve: takes no argument; --port is a number from 0 to 65535\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path144.join)((0, import_node_path144.resolve)(findDistro(values), ".."), "out") : (0, import_node_path144.resolve)(values.output);
-    const root = (0, import_node_path144.join)(output, "apt");
-    if (!(0, import_node_fs114.existsSync)(root)) {
+    const output = values.output === void 0 ? (0, import_node_path146.join)((0, import_node_path146.resolve)(findDistro(values), ".."), "out") : (0, import_node_path146.resolve)(values.output);
+    const root = (0, import_node_path146.join)(output, "apt");
+    if (!(0, import_node_fs115.existsSync)(root)) {
       showDiagnostics([error("repository-missing", `${root} does not exist`, { hint: "slipway build makes it" })]);
       return exit.failed;
     }
@@ -54096,8 +54334,8 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
 });
 
 // ts-src/cli/shell.ts
-var import_node_fs115 = require("node:fs");
-var import_node_path145 = require("node:path");
+var import_node_fs116 = require("node:fs");
+var import_node_path147 = require("node:path");
 init_diagnostics();
 init_diagnostics();
 var { distribution: distribution2, platform: platform2, architecture: architecture2, variant: variant2 } = selectionOptions;
@@ -54139,7 +54377,7 @@ that runs instead of a shell, and its exit code counts. What is written in the r
     showDiagnostics(lacking2);
     if (lacking2.length) return exit.failed;
     const stop = untilStopped();
-    (0, import_node_fs115.mkdirSync)(planned2.value.workspace.state, { recursive: true });
+    (0, import_node_fs116.mkdirSync)(planned2.value.workspace.state, { recursive: true });
     await openScratch(planned2.value.workspace.state, driver);
     try {
       return await openIn(values, planned2.value, name6, command2, { limits: limits2, signal: stop.signal });
@@ -54185,7 +54423,7 @@ async function openIn(values, planned2, name6, command2, within) {
   }
   const work2 = newScratch(session2.input.state);
   const terminal = process.stdin.isTTY && process.stdout.isTTY;
-  const request = { graph: graph2, number: number7, package: p, resolved, work: work2, log: (0, import_node_path145.join)(work2, "shell.log") };
+  const request = { graph: graph2, number: number7, package: p, resolved, work: work2, log: (0, import_node_path147.join)(work2, "shell.log") };
   const outcome = await session2.builder.shell(request, {
     command: command2,
     terminal,
@@ -54225,7 +54463,7 @@ async function buildBelow(values, planned2, graph2, task, within) {
   const own3 = session2?.graphs.find((g) => g.id === graph2.id);
   if (!session2 || !own3) return "what it needs can not be built here";
   const engine = schedulerOf(session2, {
-    output: (0, import_node_path145.join)(planned2.workspace.root, "out"),
+    output: (0, import_node_path147.join)(planned2.workspace.root, "out"),
     workers: within.limits.workers,
     retest: false,
     signal: within.signal
@@ -54285,7 +54523,7 @@ init_process();
 async function main(args) {
   onSlow((text8) => writeNote(`${text8}
 `));
-  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs116.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
+  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs117.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
   const [name6, ...rest2] = args;
   if (name6 === void 0 || name6 === "--help" || name6 === "-h" || name6 === "help") {
     if (name6 === "help" && rest2[0] !== void 0) return main([rest2[0], "--help"]);

@@ -28,7 +28,7 @@ const packages: Record<string, { cmake: string; reason?: RegExp }> = {
   },
   outside: {
     cmake: 'install(FILES text DESTINATION /etc/sudoers.d)\n',
-    reason: /\/etc\/sudoers\.d\/text is outside of \/opt\/acme\/d/,
+    reason: /\/etc\/sudoers\.d\/text is outside the prefix \/opt\/acme\/d/,
   },
   piped: {
     cmake: 'install(CODE "execute_process(COMMAND mkfifo \\$ENV{DESTDIR}/opt/acme/d/share/pipe)")\n',

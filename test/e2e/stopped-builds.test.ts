@@ -121,7 +121,7 @@ it('a full disk fails clearly, and the next run goes on', async () => {
     );
     const ran = await slipway(['build', '--distribution', 'mini'], folder);
     expect(ran.code).toBe(1);
-    expect(ran.stderr).toContain('the disk is full: make room and run the same command again, it goes on where it was');
+    expect(ran.stderr).toContain('the disk is full: free some space and run the same command again: it continues');
     execFileSync('mount', ['-o', 'remount,size=64m', disk]);
     const again = await slipway(['build', '--distribution', 'mini'], folder);
     expect(again.code, again.stderr).toBe(0);

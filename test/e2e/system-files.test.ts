@@ -123,7 +123,7 @@ describe('files of the system that distro.yaml lets a package have', () => {
     expect(reason('lacking')).toBe(
       'its source has no file 70-nowhere.rules, which is to be /usr/lib/udev/rules.d/70-nowhere.rules',
     );
-    expect(reason('sneaky')).toContain('/usr/lib/udev/rules.d/60-sneaky.rules is outside of /opt/acme/tiny');
+    expect(reason('sneaky')).toContain('/usr/lib/udev/rules.d/60-sneaky.rules is outside the prefix /opt/acme/tiny');
     expect(ran.code).toBe(1);
   });
 });

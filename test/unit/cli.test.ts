@@ -120,4 +120,33 @@ describe('the telling part of a log', () => {
     for (const [text, cause] of causes) expect(knownCause(text)?.cause).toBe(cause);
     expect(knownCause('all is well')).toBeUndefined();
   });
+  it('names the package that is missing in package.xml, and the file in its folder', () => {
+    const failed = { folder: 'app', undeclared: (name: string) => name === 'acme_math' };
+    const hint = "'acme_math' is a package of this distribution: add <depend>acme_math</depend> to package.xml";
+    const causes: [string, string][] = [
+      [
+        'CMake Error at CMakeLists.txt:3 (find_library):\n  Could not find MATH using the following names: acme_math\n',
+        'app/CMakeLists.txt:3: CMake did not find acme_math (for MATH)',
+      ],
+      [
+        'x.cpp:1:10: fatal error: acme_math/a.hpp: No such file or directory',
+        'the header acme_math/a.hpp was not found',
+      ],
+      ["ModuleNotFoundError: No module named 'acme_math.sub'", "the Python module 'acme_math.sub' was not found"],
+      ['/usr/bin/ld: cannot find -lacme_math: No such file', "the linker did not find the library 'acme_math'"],
+    ];
+    for (const [log, cause] of causes) expect(knownCause(log, failed)).toEqual({ cause, hint });
+    expect(knownCause("No module named 'x'\nImportError: No module named numpy", failed)?.hint).not.toContain('numpy');
+    expect(
+      knownCause(
+        'CMake Error at CMakeLists.txt:5 (add_executable):\n  Cannot find source file:\n\n    src/a.cpp\n',
+        failed,
+      )?.cause,
+    ).toBe('app/CMakeLists.txt:5: Cannot find source file: src/a.cpp');
+    expect(
+      knownCause(
+        'CMake Error at /usr/share/x.cmake:9 (message):\n  error: could not find git for clone of y-populate\n',
+      )?.cause,
+    ).toBe('it tried to fetch y while building, and builds have no network');
+  });
 });

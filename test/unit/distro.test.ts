@@ -66,12 +66,12 @@ distro.yaml:12: error: platforms.bookworm.architectures.0 must be one of amd64, 
         'organization: acme\nindex: i.yaml\ndistributions:\n  jazzy:\n    platforms: [bookwrom]\n    variants: [gcc]\n    underlay: [ros2]\nplatforms:\n  bookworm: {os: debian, release: bookworm, underlays: {ros: {uri: "http://x/y"}}}\n',
       ),
     )
-      .toBe(`distro.yaml:5: error: distributions.jazzy.platforms names the platform 'bookwrom', which is not there [distro-reference]
+      .toBe(`distro.yaml:5: error: distributions.jazzy.platforms names the platform 'bookwrom', which is not defined [distro-reference]
     did you mean 'bookworm'?
-distro.yaml:6: error: distributions.jazzy.variants names the variant 'gcc', which is not there [distro-reference]
-    add it under variants
-distro.yaml:7: error: distributions.jazzy.underlay names the underlay 'ros2', which is not there [distro-reference]
-    add it under underlays
+distro.yaml:6: error: distributions.jazzy.variants names the variant 'gcc', which is not defined [distro-reference]
+    define it under variants
+distro.yaml:7: error: distributions.jazzy.underlay names the underlay 'ros2', which is not defined [distro-reference]
+    define it under underlays
 distro.yaml:9: error: platforms.bookworm.underlays.ros is an archive without a key [archive-trust]
     name its public key with \`key:\`; for a repository that only you can write, say \`trusted: true\`
 distro.yaml:9: error: platforms.bookworm.underlays.ros.suite is missing [distro-invalid]

@@ -41,7 +41,7 @@ describe('members of a package', () => {
   ])('may be %s', (_, members) => expect(memberFaults(members, allowed)).toEqual([]));
 
   it.each<[string, Member[], RegExp]>([
-    ['a file elsewhere', [member('/etc/sudoers.d/x')], /\/etc\/sudoers\.d\/x is outside of \/opt\/acme\/d/],
+    ['a file elsewhere', [member('/etc/sudoers.d/x')], /\/etc\/sudoers\.d\/x is outside the prefix \/opt\/acme\/d/],
     ['a folder elsewhere', [member('/etc', 'directory')], /\/etc is outside/],
     ['a neighbour of the prefix', [member('/opt/acme/dx/a')], /outside/],
     ["another package's documents", [member('/usr/share/doc/bash/copyright')], /outside/],
@@ -262,7 +262,7 @@ describe('a package file', () => {
 
   it('may not hold what its tree may not', async () => {
     expect((await debFaults(built({ control }, { 'etc/cron.d/x': '* * * * * root x' }), planned)).join()).toMatch(
-      /\/etc\/cron\.d is outside|\/etc is outside/,
+      /\/etc\/cron\.d\/x is outside/,
     );
   });
 

@@ -15,7 +15,7 @@ describe('a plan', () => {
       sourcePackage('e', []),
     ]);
     expect(renderDiagnostics(diagnostics)).toBe(
-      'a/package.xml:2: error: packages need each other to be built: a → b (depend), b → c (build_depend), c → a (buildtool_depend) [cycle]\n    one of these dependencies must go\n',
+      'a/package.xml:2: error: packages need each other to be built: a → b (depend), b → c (build_depend), c → a (buildtool_depend) [cycle]\n    remove one of these dependencies, or make one an <exec_depend> if it is not needed at build time: see b/package.xml:2, c/package.xml:2\n',
     );
     expect(
       packagesOf(plan)

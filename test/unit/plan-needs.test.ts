@@ -23,11 +23,11 @@ describe('a plan', () => {
       },
     );
     expect(renderDiagnostics(diagnostics))
-      .toBe(`app/package.xml:2: error: 'app' needs 'libb' (<depend>), which is no package of jazzy, of an underlay, and no rosdep key [dependency-unresolved]
-    did you mean 'lib'?
-lib/package.xml:3: error: 'lib' needs 'nowhere' (<build_depend>), which rosdep does not have for debian bookworm: it has a rule for debian trixie, not for bookworm [rosdep-platform]
+      .toBe(`lib/package.xml:3: error: 'lib' needs 'nowhere' (<build_depend>), which rosdep does not have for debian bookworm: it has a rule for debian trixie, not for bookworm [rosdep-platform]
     rosdep.yaml: add a rule for debian bookworm
-app/package.xml:3: warning: 'app' needs 'gtset' (<test_depend>), which is no package of jazzy, of an underlay, and no rosdep key [dependency-unresolved]
+app/package.xml:2: error: 'app' needs 'libb' (<depend>), but neither jazzy, an underlay nor a rosdep file has it [dependency-unresolved]
+    did you mean 'lib'?
+app/package.xml:3: warning: 'app' needs 'gtset' (<test_depend>), but neither jazzy, an underlay nor a rosdep file has it [dependency-unresolved]
     did you mean 'gtest'?
 lib/package.xml:2: warning: 'lib' needs 'from_pip' (<exec_depend>), which rosdep gives by pip on debian bookworm: thing [rosdep-installer]
     only apt packages can be installed into a hermetic root: add an apt rule to your rosdep files, or name system packages for it in package_settings

@@ -55,6 +55,7 @@ r/package.xml:4: error: version '1.0' is not three numbers [manifest-invalid]
     for example 1.2.0
 r/package.xml:5: error: <description> must not be empty [manifest-invalid]
 r/package.xml:6: error: <maintainer> must have the attribute 'email' [manifest-invalid]
+    for example <maintainer email="ann@example.org">Ann Lee</maintainer>
 r/package.xml:7: error: <license> must not be empty [manifest-invalid]
 r/package.xml:10: error: <depend>c</depend> says again what <exec_depend> says [manifest-invalid]
 `);
@@ -168,7 +169,7 @@ describe('a distro repository', () => {
       .toBe(`many/a/package.xml:3: error: the condition '$ROS_VERSION = 2' of 'a' can't be read [condition-invalid]
     compare with == != < <= > >=, join with and, or: $ROS_VERSION == 2 (REP 149)
 rosdistro/d/distribution.yaml:2: error: can't read ${folder}/repositories/gone: '${folder}/repositories/gone' does not appear to be a git repository [source-unreachable]
-    is the URL right, and does \`git ls-remote\` work with it?
+    correct the path; it is relative to distro.yaml
 rosdistro/d/distribution.yaml:6: error: 'old' is a hg repository, which Slipway does not read [source-type]
     git, tar and zip are read: mirror it into git
 rosdistro/d/distribution.yaml:8: error: the package 'b' is in 'many' (many/deep/er/b/package.xml) and in 'twice' (twice/package.xml) [package-twice]

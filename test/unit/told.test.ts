@@ -220,8 +220,8 @@ describe('--quiet and --json', () => {
       valid: false,
       diagnostics: [{ severity: 'error', code: 'dependency-unresolved', file: 'src/drive/package.xml', line: 2 }],
     });
-    const doctor = JSON.parse(slipway('q', 'doctor', '--json').stdout) as { findings: { what: string }[] };
-    expect(Array.isArray(doctor.findings)).toBe(true);
+    const doctor: unknown = JSON.parse(slipway('q', 'doctor', '--json').stdout);
+    expect(doctor).toMatchObject({ findings: expect.any(Array) as unknown });
     mkdirSync(join(folder, 'q/.slipway/layers'), { recursive: true });
     expect(JSON.parse(slipway('q', 'clean', '--dry-run', '--json').stdout)).toMatchObject({
       done: false,
@@ -259,9 +259,15 @@ describe('mistakes in distro.yaml', () => {
   it('are told with the line that has them', () => {
     const plain = distro('folders: [src]');
     expect(told(plain.replace('[src]', '[sources]'))).toMatch(/^distro\.yaml:2: error: there is no folder sources/);
-    expect(told(distro('repos: [no.repos]'))).toMatch(/^distro\.yaml:2: error: no\.repos is not there/);
+    expect(told(distro('repos: [no.repos]'))).toMatch(/^distro\.yaml:2: error: no\.repos does not exist/);
     expect(told(distro('folders: [src]', 'rosdep: [no.yaml]\n'))).toMatch(/^distro\.yaml:4: error: 'rosdep' names/);
     expect(told(`${plain}rosdep: [a\nstore: x\n`)).toContain('a bracket or quote that is not closed');
+    expect(told(distro('folders: [src]', 'publish: {to: ["file:/srv/apt"]}\n'))).toMatch(
+      /^distro\.yaml:4: warning: .*packages@acme\.invalid.* \[maintainer-unset\]\n {4}set `maintainer:/,
+    );
+    expect(told(distro('folders: [src]', 'publish: {to: ["file:/srv/apt"]}\nmaintainer: A <a@b.org>\n'))).not.toContain(
+      'unset',
+    );
     const idle = told(distro('folders: [src]', 'package_settings: {drvie: {cmake_args: [-DX=1]}}\n'));
     expect(idle).toMatch(/^distro\.yaml:4: warning: package_settings names 'drvie'.*\n {4}did you mean 'drive'\?/);
     for (const settings of ['drvie: {system: [xx]}', 'drvie: {skip: true}', "'dr*': {cmake_args: [-DX=1]}"])

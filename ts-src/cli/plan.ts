@@ -1,4 +1,5 @@
 import { isError, nearest, sorted, warning, type Diagnostic, type Result } from '../model/diagnostics.ts';
+import { maintainerOf } from '../model/names.ts';
 import { matcher } from '../plan/globs.ts';
 import { lineOf } from '../read/yaml.ts';
 import { countFaults, plural } from '../render/diagnostics.ts';
@@ -30,6 +31,18 @@ function idleSettings({ workspace, distributions }: Planned): Diagnostic[] {
       }),
     ];
   });
+}
+
+/** What is published without an address that can answer. */
+function withoutMaintainer({ workspace: { distro, file } }: Planned): Diagnostic[] {
+  if (distro.maintainer !== undefined || !distro.publish.to.length) return [];
+  return [
+    warning('maintainer-unset', `published packages of Slipway's own have the maintainer ${maintainerOf(distro)}`, {
+      file,
+      line: lineOf(file, ['publish']),
+      hint: 'set `maintainer: Your Team <team@example.org>` in distro.yaml',
+    }),
+  ];
 }
 
 /** What was found while planning, and what the archives of bases that are at hand lack. */
@@ -66,7 +79,8 @@ export const validate = defineCommand({
     const planned = await readAndPlan(values, [], { everyKey: true });
     const found = withArchives(planned);
     // Of packages that could not be read nothing is said.
-    const idle = planned.ok && !found.some(isError) ? idleSettings(planned.value) : [];
+    const idle =
+      planned.ok && !found.some(isError) ? [...idleSettings(planned.value), ...withoutMaintainer(planned.value)] : [];
     const diagnostics = sorted([...found, ...idle]);
     if (values.json) writeOutput(`${JSON.stringify({ valid: !diagnostics.some(isError), diagnostics })}\n`);
     else showDiagnostics(diagnostics);

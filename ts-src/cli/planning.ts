@@ -17,6 +17,7 @@ import { checkoutRef, type Reporter } from '../read/git/git.ts';
 import { neededNames, readDistribution } from '../read/distribution.ts';
 import { readRosdep } from '../read/rosdep-files.ts';
 import { readWorkspace, type Workspace } from '../read/workspace.ts';
+import { lineOf } from '../read/yaml.ts';
 import { ParseCache } from '../read/parse-cache.ts';
 import { parseOverrides, type Overrides } from '../read/override.ts';
 import { readUnderlays, type Underlays } from '../read/underlay.ts';
@@ -174,6 +175,7 @@ export function planInputs(
   const made = makePlan({
     distro: workspace.distro,
     distroFile: workspace.file,
+    distroLine: (path) => lineOf(workspace.file, path),
     stamp,
     distributions,
     rosdep,

@@ -77,12 +77,13 @@ export function limitsOf(verb: string, values: RunValues): Limits | undefined {
   if (workers && jobs && minutes) {
     if (values.driver === undefined || values.driver === 'unshare' || values.driver === 'docker')
       return { workers, jobs, minutes, task };
-    writeMessage(`slipway ${verb}: --driver is unshare or docker\n`);
+    writeMessage(`slipway ${verb}: --driver '${values.driver}' is neither unshare nor docker\n`);
     return undefined;
   }
-  writeMessage(
-    `slipway ${verb}: --jobs and --workers take a whole number from 1 on, --timeout a time such as 90s, 30m or 3h\n`,
-  );
+  let wrong = `--timeout '${values.timeout}' is not a time such as 90s, 30m or 3h`;
+  if (!workers) wrong = `--workers '${values.workers}' is not a whole number of at least 1`;
+  else if (!jobs) wrong = `--jobs '${values.jobs}' is not a whole number of at least 1`;
+  writeMessage(`slipway ${verb}: ${wrong}\n`);
   return undefined;
 }
 

@@ -1,3 +1,4 @@
+import { unsaid } from '../inspect/test-results.ts';
 import type { DocRecord } from '../model/docs.ts';
 import type { BriefRecord, BriefTest, TaskResult } from '../model/result.ts';
 import type { TaskGraph } from './task-graph.ts';
@@ -48,8 +49,11 @@ function takeTests(t: TaskResult, record: BriefTest, cached: boolean): Ending {
 
 function failedTests({ failures, tests, failed }: BriefTest): string {
   const [first] = failed;
-  const named = first ? `, ${first.suite}.${first.name} first: ${first.message.trim().split('\n')[0]}` : '';
-  return `${failures} of ${tests} tests failed${named}`;
+  if (!first) return `${failures} of ${tests} tests failed`;
+  const name = first.suite === first.name ? first.name : `${first.suite}.${first.name}`;
+  const said = first.message.trim().split('\n')[0] ?? '';
+  const why = said === '' || said === unsaid ? '' : ` (${said})`;
+  return `${failures} of ${tests} tests failed: ${name}${why}${failures > 1 ? ` and ${failures - 1} more` : ''}`;
 }
 
 function takeDocs(t: TaskResult, record: DocRecord, cached: boolean): Ending {

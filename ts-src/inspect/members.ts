@@ -64,10 +64,13 @@ const told = 10;
 export function memberFaults(members: readonly Member[], allowed: AllowedPaths): string[] {
   const faults: string[] = [];
   const seen = new Map<string, Member>();
+  const parents = new Set(members.map((m) => posix.dirname(m.path)));
   for (const m of members) {
     if (faults.length >= told) break;
     const fault = memberFault(m, allowed) ?? (seen.has(m.path) ? 'is there twice' : undefined);
-    if (fault !== undefined) faults.push(`${shown(m.path)} ${fault}`);
+    // A folder that has no place there is told by what lies in it.
+    const inner = m.type === 'directory' && fault === outside(allowed) && parents.has(m.path);
+    if (fault !== undefined && !inner) faults.push(`${shown(m.path)} ${fault}`);
     seen.set(m.path, m);
   }
   for (const m of members) {
@@ -80,6 +83,9 @@ export function memberFaults(members: readonly Member[], allowed: AllowedPaths):
 
 /** A path as it can be told: what a terminal would obey is escaped. */
 const shown = (path: string): string => JSON.stringify(path.slice(0, 300)).slice(1, -1);
+
+const outside = (allowed: AllowedPaths): string =>
+  `is outside the prefix ${allowed.folders[0] ?? ''}: install it below CMAKE_INSTALL_PREFIX, or declare it in package_settings (system_files)`;
 
 function memberFault(m: Member, allowed: AllowedPaths): string | undefined {
   // Control characters of both sets, line separators, and what was no UTF-8.
@@ -94,8 +100,7 @@ function memberFault(m: Member, allowed: AllowedPaths): string | undefined {
   const single = m.type === 'file' && allowed.files?.includes(m.path) === true;
   const places = [...allowed.folders, ...(allowed.files ?? []), ...allowed.links.keys()];
   const parent = m.type === 'directory' && (m.path === '/' || places.some((f) => f !== m.path && below(f, m.path)));
-  if (!parent && !single && !isWithin(m.path, allowed.folders))
-    return `is outside of ${allowed.folders[0]!}, where its files belong`;
+  if (!parent && !single && !isWithin(m.path, allowed.folders)) return outside(allowed);
   if (m.type === 'link') return undefined;
   if (m.mode & 0o6000) return 'has a set-user-id or set-group-id bit';
   if (m.mode & 0o1000) return 'has a sticky bit';

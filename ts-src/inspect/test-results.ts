@@ -4,6 +4,9 @@ import { LeftBehindError, readLeft, shownName, walkLeft } from '../io/untrusted.
 import type { TestCase } from '../model/result.ts';
 import { readXml, type XmlElement } from './result-xml.ts';
 
+/** The message of a failed case whose file gives no reason. */
+export const unsaid = 'it failed';
+
 /** Bounds of one result file, and of all attempts of a package. */
 const mostBytes = 16 << 20;
 const mostInAll = 128 << 20;
@@ -105,7 +108,7 @@ function ofCase(c: XmlElement, suite: string): TestCase {
     name: c.attributes.get('name') ?? '?',
     seconds: Number(c.attributes.get('time')) || 0,
     result: resultOf(failed, skipped),
-    message: failed ? faults.map(textOf).join('\n') || 'it failed' : textOf(skip),
+    message: failed ? faults.map(textOf).join('\n') || unsaid : textOf(skip),
     output: `${textOf(childOf(c, 'system-out'))}\n${textOf(childOf(c, 'system-err'))}`.trim(),
   };
 }
@@ -125,7 +128,7 @@ function ofCtest(t: XmlElement): TestCase {
     name: textOf(childOf(t, 'Name')) || '?',
     seconds: Number(textOf(childOf(measured, 'Value'))) || 0,
     result: resultOf(status !== 'passed' && status !== 'notrun', status === 'notrun'),
-    message: status === 'failed' ? output || 'it failed' : '',
+    message: status === 'failed' ? output || unsaid : '',
     output,
   };
 }

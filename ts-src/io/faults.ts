@@ -1,10 +1,13 @@
+import { statSync } from 'node:fs';
+import { dirname } from 'node:path';
+
 /** Errors of the machine, a disk, a network or a store: the world of who runs us, not a fault of ours. */
 const words: Record<string, string> = {
-  ENOSPC: 'the disk is full: make room and run the same command again, it goes on where it was',
-  EDQUOT: 'the disk quota is used up: make room and run the same command again',
+  ENOSPC: 'the disk is full: free some space and run the same command again: it continues',
+  EDQUOT: 'the disk quota is used up: free some space and run the same command again',
   EFBIG: 'the file is larger than a limit allows (ulimit -f)',
   EROFS: 'the file system is read-only',
-  EACCES: 'permission denied: is it readable, and are its folders, for the user that slipway runs as?',
+  EACCES: 'permission denied: give the user that runs slipway access to it, or run slipway as its owner',
   EPERM: 'not permitted',
   EMFILE: 'too many open files: raise the limit (ulimit -n)',
   ENFILE: 'too many open files on this machine',
@@ -12,7 +15,7 @@ const words: Record<string, string> = {
   EAGAIN: 'the machine allows no more processes: raise the limit (ulimit -u)',
   ENOENT: 'there is no such file or folder',
   EISDIR: 'it is a folder, and a file is needed',
-  ENOTDIR: 'a part of the path is a file, and a folder is needed',
+  ENOTDIR: 'a part of the path is a file, and a folder is needed: remove or rename the file',
   EEXIST: 'something is there already, and not what is needed: move it away',
   ENOTEMPTY: 'the folder is not empty',
   ELOOP: 'its links lead to each other',
@@ -42,6 +45,16 @@ export const codeOf = (e: unknown): string | undefined =>
 
 export const messageOf = (e: unknown): string => (e instanceof Error ? e.message : String(e));
 
+/** The part of a path that is a file. */
+function fileIn(path: string): string | undefined {
+  if (path === dirname(path)) return undefined;
+  try {
+    return statSync(path).isDirectory() ? undefined : path;
+  } catch {
+    return fileIn(dirname(path));
+  }
+}
+
 /** What to tell a person of an error that is not ours; undefined for one that is. */
 export function environmentFault(e: unknown): string | undefined {
   if (!(e instanceof Error)) return undefined;
@@ -49,6 +62,10 @@ export function environmentFault(e: unknown): string | undefined {
   // Node says so of a folder that a read-only file system refuses: a parent that is missing would be made too.
   if (code === 'ENOENT' && syscall === 'mkdir')
     return `${first}: the folder can't be made: is the file system above it read-only?`;
+  if (code === 'ENOTDIR' && first !== undefined) {
+    const file = fileIn(dest ?? first);
+    if (file !== undefined) return `${file}: this is a file, and a folder is needed: remove or rename it`;
+  }
   // What is linked, copied or renamed is read; what refuses is where it should go to.
   const path = dest === undefined ? first : `${dest} (from ${first})`;
   if (code === 'ESTORE') return e.message;

@@ -50,11 +50,17 @@ function diagnostic(
   return d;
 }
 
-/** Errors first, then by file, line and text; the same fault said twice is said once. */
+/**
+ * Errors first, then by file, line and text; the same fault said twice is said once. A dependency that resolves nowhere
+ * comes after other errors: it may follow from one of them.
+ */
 export function sorted(diagnostics: Diagnostic[]): Diagnostic[] {
   const seen = new Map<string, Diagnostic>();
   for (const d of diagnostics) seen.set(JSON.stringify([d.severity, d.code, d.file, d.line, d.message]), d);
-  const rank = (d: Diagnostic) => (d.severity === 'error' ? 0 : 1);
+  const rank = (d: Diagnostic) => {
+    if (d.severity === 'warning') return 2;
+    return d.code === 'dependency-unresolved' ? 1 : 0;
+  };
   return [...seen.values()].sort(
     (a, b) =>
       rank(a) - rank(b) ||

@@ -166,7 +166,12 @@ const distribution = z.strictObject({
     .describe('Packages that every other one needs, as ROS 2 does with ros_workspace'),
 });
 
-const fingerprint = z.string().regex(/^[0-9A-Fa-f]{16,40}$/, 'the fingerprint of a GnuPG key');
+const fingerprint = z
+  .string()
+  .regex(
+    /^[0-9A-Fa-f]{16,40}$/,
+    'the fingerprint of a GnuPG key (`gpg --list-secret-keys` prints it: 40 hexadecimal digits)',
+  );
 
 const docsSettings = z.strictObject({
   skip: z.array(glob).default([]).describe('Packages that get no documentation'),

@@ -126,3 +126,15 @@ export const dockerTag = (channel: string): string =>
 
 /** A machine's name where distro.yaml names none. */
 export const hostName = (image: string): string => image.replaceAll('_', '-').replace(/-+$/, '').slice(0, 63);
+
+/**
+ * The maintainer of packages that Slipway makes itself: of distro.yaml, else an address that can't exist (RFC 2606), so
+ * that no mail goes to a stranger.
+ */
+export const maintainerOf = ({
+  organization,
+  maintainer,
+}: {
+  organization: string;
+  maintainer?: string | undefined;
+}): string => maintainer ?? `${organization} packages <packages@${organization}.invalid>`;

@@ -38,6 +38,10 @@ export interface DistributionInput {
   packages: Map<string, SourcePackage>;
   /** Its repositories, those without packages too. */
   repositories: string[];
+  /** Names of packages that are there but can't be planned: their package.xml has errors. */
+  broken?: ReadonlySet<string>;
+  /** Repositories that could not be read, for diagnostics: any package may be in one. */
+  unread?: readonly string[];
 }
 
 /** System a task runs on. */

@@ -12,6 +12,10 @@ export interface Repository {
   line?: number | undefined;
 }
 
+/** A repository and the line that names it, for diagnostics. */
+export const whereOf = ({ name, file, line }: Repository): string =>
+  `'${name}' (${line === undefined ? file : `${file}:${line}`})`;
+
 export interface SourceEntry {
   type: 'git' | 'tar' | 'zip' | 'hg' | 'svn';
   url: string;

@@ -190,11 +190,15 @@ export class Cycles {
           `${this.name(n)} → ${this.name(place(i + 1))} (${edgeOf(this.evaluated, number(i), number(i + 1)).tag})`,
       );
     const first = path.length > 1 ? edgeOf(this.evaluated, number(0), number(1)) : undefined;
+    const others = path.slice(1, -1).flatMap((_, i) => {
+      const { line } = edgeOf(this.evaluated, number(i + 1), number(i + 2));
+      return line === undefined || i > 3 ? [] : [`${packageAt(this.evaluated, number(i + 1)).file}:${line}`];
+    });
     this.diagnostics.push(
       error('cycle', `packages need each other to be built: ${text.join(', ')}`, {
         file: packageAt(this.evaluated, number(0)).file,
         line: first?.line,
-        hint: 'one of these dependencies must go',
+        hint: `remove one of these dependencies, or make one an <exec_depend> if it is not needed at build time${others.length ? `: see ${others.join(', ')}` : ''}`,
       }),
     );
     for (const n of set) this.node(n % count).planned.blocked ??= 'it is on a cycle';

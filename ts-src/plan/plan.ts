@@ -13,6 +13,7 @@ export interface PlanInput {
   distro: Distro;
   /** For diagnostics. */
   distroFile: string;
+  distroLine?: (path: readonly PropertyKey[]) => number | undefined;
   stamp: string;
   distributions: DistributionInput[];
   rosdep: RosdepDatabase;
@@ -53,7 +54,16 @@ export function makePlan(input: PlanInput): Made {
     for (const platform of chosen(settings.platforms, selection.platforms)) {
       const resolver = new Resolver(evaluated, settings, platform, settingsOf, input);
       const scope = planScope(
-        { distro, distroFile: input.distroFile, settings, resolver, selection, debian, near },
+        {
+          distro,
+          distroFile: input.distroFile,
+          distroLine: input.distroLine,
+          settings,
+          resolver,
+          selection,
+          debian,
+          near,
+        },
         diagnostics,
       );
       const { os, release, architectures } = distro.platforms[platform]!;

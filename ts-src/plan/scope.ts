@@ -1,4 +1,4 @@
-import { compare, error, nearest, type Diagnostic } from '../model/diagnostics.ts';
+import { compare, error, type Diagnostic } from '../model/diagnostics.ts';
 import type { Distribution, Distro } from '../model/distro.ts';
 import { installPrefix } from '../model/names.ts';
 import { buildTypes, impliedNeeds, isBuildType, type BuildType } from '../model/build-types/index.ts';
@@ -13,12 +13,14 @@ import { ordered } from './order.ts';
 import { addConflicts, addExports, nameClashes } from './relations.ts';
 import type { Resolution, Resolver, Underlaid } from './resolve.ts';
 import { addRoles, having, none, type Roles } from './roles.ts';
-import { narrowing, type Selection } from './select.ts';
+import { checkWanted, narrowing, type Selection } from './select.ts';
 import { UnmetNeeds, unbounded } from './unmet-needs.ts';
 
 export interface ScopeInput {
   distro: Distro;
   distroFile: string;
+  /** The line of an entry of the distro file, for diagnostics. */
+  distroLine?: ((path: readonly PropertyKey[]) => number | undefined) | undefined;
   settings: Distribution;
   resolver: Resolver;
   selection: Selection;
@@ -77,7 +79,7 @@ class ScopePlanner {
     const { evaluated } = this;
     const wanted = selection.packages ?? settings.packages;
     const roots = evaluated.names.filter(matcher(wanted)).filter((n) => this.isBuilt(n));
-    if (!selection.packages) this.checkWanted(wanted);
+    if (!selection.packages) checkWanted(wanted, evaluated, this.input, this.diagnostics);
     let nodes = this.closure(roots);
     const narrow = narrowing(selection, evaluated);
     const explicit = selection.packages ? matcher(selection.packages) : () => true;
@@ -102,20 +104,6 @@ class ScopePlanner {
   private isBuilt(name: string): boolean {
     const s = this.resolver.settingsOf(name);
     return !s.system && !s.skip;
-  }
-
-  private checkWanted(wanted: readonly string[]): void {
-    for (const pattern of wanted) {
-      if (pattern === '*' || this.evaluated.names.some(matcher([pattern]))) continue;
-      const near = nearest(pattern, this.evaluated.names);
-      this.diagnostics.push(
-        error(
-          'package-missing',
-          `distributions.${this.evaluated.input.name}.packages names '${pattern}', which the distribution does not have`,
-          { file: this.input.distroFile, hint: near ? `did you mean '${near}'?` : undefined },
-        ),
-      );
-    }
   }
 
   /** The named packages and all that they need, for their tests and all documentation too where those are made. */

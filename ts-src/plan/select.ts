@@ -83,3 +83,27 @@ export function checkNames(
     );
   }
 }
+
+/** Reports what `packages` of distro.yaml names and the distribution does not have. */
+export function checkWanted(
+  wanted: readonly string[],
+  { input: { name }, names }: Evaluated,
+  distro: { distroFile: string; distroLine?: ((path: readonly PropertyKey[]) => number | undefined) | undefined },
+  diagnostics: Diagnostic[],
+): void {
+  for (const [i, pattern] of wanted.entries()) {
+    if (pattern === '*' || names.some(matcher([pattern]))) continue;
+    const near = nearest(pattern, names);
+    diagnostics.push(
+      error(
+        'package-missing',
+        `distributions.${name}.packages names '${pattern}', but no package of ${name} has that name`,
+        {
+          file: distro.distroFile,
+          line: distro.distroLine?.(['distributions', name, 'packages', i]),
+          hint: near ? `did you mean '${near}'?` : 'correct the name, or add the repository that has the package',
+        },
+      ),
+    );
+  }
+}

@@ -16,6 +16,9 @@ export const unbounded: Record<string, string[]> = Object.freeze({});
 
 /** Reports what packages of one scope need and don't get. */
 export class UnmetNeeds {
+  /** Names that resolve nowhere and were reported. */
+  private readonly told = new Set<string>();
+
   constructor(
     private readonly resolver: Resolver,
     private readonly evaluated: Evaluated,
@@ -33,6 +36,11 @@ export class UnmetNeeds {
     const say = needed ? error : warning;
     const text = `'${p.name}' needs '${d.name}' (<${d.tag}>)`;
     const at = { file: p.file, line: d.line };
+    if (rule.kind === 'no-key' && this.evaluated.input.broken?.has(d.name)) {
+      // Its own errors are reported.
+      if (needed) node.planned.blocked ??= `the package.xml of '${d.name}' has errors`;
+      return;
+    }
     if (rule.kind === 'packages') {
       const what = `${text}, which rosdep gives by ${rule.installer} on ${where}${rule.packages.length ? `: ${rule.packages.join(', ')}` : ''}`;
       const blocks = (need.roles & forBuild) !== 0;
@@ -53,22 +61,31 @@ export class UnmetNeeds {
         }),
       );
     } else {
-      const near = this.near(d.name);
-      fault(
-        node,
-        say(
-          'dependency-unresolved',
-          `${text}, which is no package of ${this.evaluated.input.name}, of an underlay, and no rosdep key`,
-          {
+      const { name, unread = [] } = this.evaluated.input;
+      // Of what follows from another error, one dependent tells enough.
+      if (!unread.length || !this.told.has(d.name))
+        fault(
+          node,
+          say('dependency-unresolved', `${text}, but neither ${name}, an underlay nor a rosdep file has it`, {
             ...at,
-            hint: near.length
-              ? `did you mean ${near.map((n) => `'${n}'`).join(' or ')}?`
-              : 'add its repository to the distribution file, or a rosdep rule',
-          },
-        ),
-      );
+            hint: this.remedy(d.name, unread),
+          }),
+        );
+      this.told.add(d.name);
     }
     if (needed) node.planned.blocked ??= `'${d.name}' is not to be had on ${where}`;
+  }
+
+  /** What to do about a name that is nowhere. */
+  private remedy(name: string, unread: readonly string[]): string {
+    if (unread.length === 1) return `it may be in the repository ${unread[0]}, which could not be read`;
+    if (unread.length)
+      return `it may be in one of ${unread.length} repositories that could not be read: ${unread.slice(0, 3).join(', ')}${unread.length > 3 ? ', …' : ''}`;
+    const near = this.near(name);
+    if (near.includes(name)) return 'a rosdep file has this key, but its rule has errors';
+    return near.length
+      ? `did you mean ${near.map((n) => `'${n}'`).join(' or ')}?`
+      : `if it is a ROS package, add its repository to the distribution file; if it is a package of ${this.resolver.platform.os}, add a rule for '${name}' to a rosdep file`;
   }
 
   /** Reports where what meets a need has a version that the need excludes. */

@@ -10,6 +10,7 @@ import {
   debFile,
   debianVersion,
   environmentPackage,
+  maintainerOf,
   stampOfVersion,
   stampSeconds,
 } from '../model/names.ts';
@@ -53,7 +54,7 @@ export const environmentsOf =
       distribution: scope.distribution,
       prefix: scope,
       target,
-      maintainer: distro.maintainer ?? `${distro.organization} packages <packages@${distro.organization}.invalid>`,
+      maintainer: maintainerOf(distro),
       locked: versions && Object.hasOwn(versions, name) ? versions[name] : undefined,
     };
   };
@@ -81,7 +82,7 @@ export const withEnvironments = (
   );
 
 /** Raised when what follows changes what the package holds in a way that its files don't show. */
-const recipe = 1;
+const recipe = 2;
 const upstream = '1.0.0';
 
 /** The files with their folders, as they are installed. */
@@ -164,6 +165,8 @@ async function writePackage(file: string, input: EnvironmentInput, version: stri
     source: input.name,
     version,
     architecture: input.target.architecture,
+    // Scripts of a shell, the same on all architectures.
+    multiArch: 'foreign',
     maintainer: input.maintainer,
     installedSize: files.reduce((sum, f) => sum + Math.ceil(f.data.length / 1024), folders.size),
     section: 'misc',

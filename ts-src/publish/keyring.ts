@@ -28,6 +28,7 @@ export interface KeyringInput {
   store: Store;
   channel: OpenChannel;
   organization: string;
+  maintainer: string;
   publicKey: string;
   /** From where robots read; undefined: that is not known here. */
   uri: string | undefined;
@@ -43,7 +44,7 @@ export async function withKeyring(suites: Suites, input: KeyringInput): Promise<
   const { channel, organization } = input;
   const name = `${organization}-archive-keyring`;
   const files = filesOf(name, suites, input);
-  const key = `${mark}${sha256(JSON.stringify(files))}`;
+  const key = `${mark}${sha256(JSON.stringify([input.maintainer, files]))}`;
   const keys = Object.keys(suites);
   const before = keys.map((suite) => channel.head?.suites[suite]?.[name]).find((held) => held?.key === key);
   const held = before ?? (await makeKeyring(name, key, files, keys, input));
@@ -77,7 +78,7 @@ async function makeKeyring(
   key: string,
   files: { path: string; data: string }[],
   suites: readonly string[],
-  { store, channel, organization, now }: KeyringInput,
+  { store, channel, organization, maintainer, now }: KeyringInput,
 ): Promise<HeldPackage> {
   const stamp = stampOf(now);
   let version = `1.0-0.${stamp.slice(0, 8)}.${stamp.slice(8)}`;
@@ -89,7 +90,8 @@ async function makeKeyring(
   const control = `Package: ${name}
 Version: ${version}
 Architecture: all
-Maintainer: ${organization} <${organization}@localhost>
+Multi-Arch: foreign
+Maintainer: ${maintainer}
 Section: misc
 Priority: important
 Description: keys of the package repository of ${organization}

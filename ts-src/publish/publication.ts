@@ -1,5 +1,6 @@
 import { bad, error, good, warning, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import { parallel } from '../io/process.ts';
+import { maintainerOf } from '../model/names.ts';
 import type { StoredFile } from '../model/result.ts';
 import type { Store } from '../store/store.ts';
 import { indicesOf, makeIndices } from './draft.ts';
@@ -102,8 +103,8 @@ async function suitesWithKey(channel: OpenChannel, given: Suites, outlet: Outlet
   const { store, endpoints, signer, settings, now } = outlet;
   if (!settings.keyring) return suites;
   const uri = endpoints.find((e) => /^https?:/.test(e.uri))?.uri;
-  const { organization } = settings;
-  return withKeyring(suites, { store, channel, organization, publicKey: signer.publicKey, uri, now });
+  const { organization, maintainer = maintainerOf({ organization }) } = settings;
+  return withKeyring(suites, { store, channel, organization, maintainer, publicKey: signer.publicKey, uri, now });
 }
 
 async function fromState(store: Store, draft: Draft): Promise<State | undefined> {

@@ -1,5 +1,6 @@
 import { defaultRules, type ChannelRules } from '../model/channels.ts';
 import type { Distro } from '../model/distro.ts';
+import { maintainerOf } from '../model/names.ts';
 import type { Settings } from './staging.ts';
 
 const matches = (pattern: string, name: string): boolean =>
@@ -27,8 +28,9 @@ export function keepOf(distro: Pick<Distro, 'channels' | 'publish' | 'tracks'>, 
   return rulesOf(distro, name).keep ?? track?.keep ?? distro.publish.keep;
 }
 
-export const repositorySettings = (distro: Pick<Distro, 'organization' | 'publish'>): Settings => ({
+export const repositorySettings = (distro: Pick<Distro, 'organization' | 'maintainer' | 'publish'>): Settings => ({
   organization: distro.organization,
+  maintainer: maintainerOf(distro),
   sha512: distro.publish.sha512,
   validDays: distro.publish.valid_days,
   keyring: distro.publish.keyring,

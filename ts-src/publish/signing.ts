@@ -183,7 +183,7 @@ async function signerOf(at: Home, keys: readonly string[]): Promise<Result<Signe
   if (!fingerprints.length || unknown.length)
     return bad(
       error('signing-key', `the secret key ${(unknown.length ? unknown : keys).join(', ')} is not in ${at.home}`, {
-        hint: 'import it, or leave signing_key out: then a key is made',
+        hint: 'import it with `gpg --import FILE`, correct signing_key in distro.yaml, or remove it: then a key is made',
       }),
     );
   const exported = await gpg(at, ['--armor', '--export', '--', ...fingerprints]);

@@ -10,6 +10,8 @@ import { shortId, type State } from './state.ts';
 /** How a repository is written beside what a state says. */
 export interface Settings {
   organization: string;
+  /** Of packages of its own. */
+  maintainer?: string;
   sha512: boolean;
   /** Days for which a Release file is valid; undefined: for ever. */
   validDays: number | undefined;

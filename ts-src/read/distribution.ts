@@ -1,8 +1,8 @@
 import { join } from 'node:path';
-import { bad, compare, error, good, isError, type Diagnostic, type Result } from '../model/diagnostics.ts';
+import { bad, compare, error, good, isError, warning, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import type { Lockfile } from '../model/lockfile.ts';
 import type { DistributionInput, SourcePackage } from '../model/plan.ts';
-import type { Repository, SourceEntry } from '../model/rosdistro.ts';
+import { whereOf, type Repository, type SourceEntry } from '../model/rosdistro.ts';
 import { parallel } from '../io/process.ts';
 import { readEntries, type Entries } from './entries.ts';
 import { readFolder } from './folders.ts';
@@ -21,6 +21,8 @@ type LockedRepositories = Lockfile['distributions'][string];
 class PackageCollection {
   readonly packages = new Map<string, SourcePackage>();
   readonly diagnostics: Diagnostic[] = [];
+  /** Names of packages whose manifest has errors. */
+  readonly broken = new Set<string>();
   private readonly places = new Map<string, Repository>();
 
   constructor(private readonly name: string) {}
@@ -52,8 +54,11 @@ class PackageCollection {
 
   addReleased(r: Released, locked: LockedRepositories | undefined): void {
     this.diagnostics.push(...r.manifest.diagnostics);
-    if (!r.manifest.ok) return;
     const { repository, packageName } = r;
+    if (!r.manifest.ok) {
+      this.broken.add(packageName);
+      return;
+    }
     const manifest = r.manifest.value;
     if (manifest.name !== packageName)
       this.diagnostics.push(
@@ -79,6 +84,7 @@ class PackageCollection {
   }
 
   addRepository(found: RepositoryPackages & { url: string }, repository: Repository): void {
+    for (const name of found.broken) this.broken.add(name);
     for (const p of found.packages)
       this.add(
         {
@@ -95,7 +101,7 @@ class PackageCollection {
 
   /** The packages of a folder of the distro repository, as they stand there. */
   addFolder(workspace: Workspace, folder: string): void {
-    const read = readFolder(workspace.root, folder);
+    const read = readFolder(workspace.root, folder, (name) => this.broken.add(name));
     this.diagnostics.push(
       ...read.diagnostics.map((d) => {
         if (d.file !== undefined) return d;
@@ -176,14 +182,35 @@ export async function readDistribution(
     const unseen = lock ? [] : await warnOfUncommitted(repository.name, found.value, workspace.state);
     return { repository, found: { ...found, diagnostics: [...found.diagnostics, ...unseen.map(at)] } };
   });
+  const unread: string[] = [];
   for (const { repository, found } of read) {
     diagnostics.push(...found.diagnostics);
     if (found.ok) collection.addRepository(found.value, repository);
+    else unread.push(whereOf(repository));
   }
   for (const folder of settings.folders) collection.addFolder(workspace, folder);
+  if (!packages.size && !diagnostics.some(isError))
+    diagnostics.push(
+      warning('distribution-empty', `the distribution '${name}' has no packages`, {
+        file: workspace.file,
+        line: lineOf(workspace.file, ['distributions', name]),
+        hint: 'add repositories to its distribution file, or name .repos files or folders',
+      }),
+    );
   return diagnostics.some((d) => isError(d) && d.code === 'lock-repository')
     ? { ok: false, diagnostics }
-    : good({ name, rosVersion, pythonVersion, packages, repositories: repositories.map((r) => r.name) }, diagnostics);
+    : good(
+        {
+          name,
+          rosVersion,
+          pythonVersion,
+          packages,
+          repositories: repositories.map((r) => r.name),
+          broken: collection.broken,
+          unread,
+        },
+        diagnostics,
+      );
 }
 
 interface RepositoryRequest {

@@ -16,7 +16,7 @@ export function imageReferences(distro: Distro, locator: Locator, file: string):
       const near = nearest(value, names);
       fault(
         'distro-reference',
-        `images.${name} names the ${what} '${value}', which is not there`,
+        `images.${name} names the ${what} '${value}', which is not defined`,
         path,
         near ? `did you mean '${near}'?` : `there are ${[...names].sort().join(', ')}`,
       );

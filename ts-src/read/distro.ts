@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { bad, error, good, nearest, type Diagnostic, type Result } from '../model/diagnostics.ts';
+import { bad, error, good, NearNames, nearest, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import { distroSchema, type Distro } from '../model/distro.ts';
 import { imageReferences } from './distro-images.ts';
 import { Locator, parseYaml } from './yaml.ts';
@@ -66,7 +66,7 @@ function faults(
     case 'invalid_type':
       if (valueAt(root, path) === undefined)
         return [fault(`${where} is missing`, `it must be ${article(issue.expected)}`)];
-      return [fault(`${where} must be ${article(issue.expected)}`)];
+      return [fault(`${where} must be ${article(issue.expected)}`, hintForm(valueAt(root, path), issue.expected))];
     case 'invalid_value':
       return [
         fault(
@@ -104,6 +104,13 @@ const hintNear = (value: unknown, known: string[]) => {
   return near ? `did you mean '${near}'?` : undefined;
 };
 
+/** A value of the wrong form in the right one. */
+function hintForm(value: unknown, expected: string): string | undefined {
+  if (expected === 'array' && ['string', 'number'].includes(typeof value)) return `write [${String(value)}]`;
+  if (expected === 'string' && ['number', 'boolean'].includes(typeof value)) return `write "${String(value)}"`;
+  return undefined;
+}
+
 function valueAt(root: unknown, path: PropertyKey[]): unknown {
   return path.reduce<unknown>((v, step) => (v as Record<PropertyKey, unknown> | undefined)?.[step], root);
 }
@@ -136,11 +143,11 @@ function references(distro: Distro, locator: Locator, file: string): Diagnostic[
   const known = (what: string, name: string, names: string[], path: PropertyKey[]) => {
     if (names.includes(name)) return;
     const near = nearest(name, names);
-    const others = names.length ? `there are ${[...names].sort().join(', ')}` : `add it under ${what}s`;
+    const others = names.length ? `defined are ${[...names].sort().join(', ')}` : `define it under ${what}s`;
     diagnostics.push(
       error(
         'distro-reference',
-        `${path.slice(0, -1).map(String).join('.')} names the ${what} '${name}', which is not there`,
+        `${path.slice(0, -1).map(String).join('.')} names the ${what} '${name}', which is not defined`,
         {
           file,
           line: locator.line(path),
@@ -182,6 +189,7 @@ function references(distro: Distro, locator: Locator, file: string): Diagnostic[
       );
   }
   for (const [name, p] of Object.entries(distro.platforms)) {
+    diagnostics.push(...misspeltRelease(name, p, locator, file));
     if (p.mirror) diagnostics.push(...trust(p.mirror, true, ['platforms', name, 'mirror'], locator, file));
     for (const [u, underlay] of Object.entries(p.underlays)) {
       const path = ['platforms', name, 'underlays', u];
@@ -197,6 +205,30 @@ function references(distro: Distro, locator: Locator, file: string): Diagnostic[
     }
   }
   return diagnostics;
+}
+
+const releases = {
+  debian: ['buster', 'bullseye', 'bookworm', 'trixie', 'forky', 'sid'],
+  ubuntu: ['bionic', 'focal', 'jammy', 'noble', 'plucky', 'questing'],
+};
+
+/** A release that is not known may be new; one a letter away from a known one is a typing error. */
+function misspeltRelease(
+  name: string,
+  { os, release }: Distro['platforms'][string],
+  locator: Locator,
+  file: string,
+): Diagnostic[] {
+  const known = releases[os];
+  const [near] = known.includes(release) ? [] : new NearNames(known).of(release, 1, 1);
+  if (near === undefined) return [];
+  return [
+    error('distro-invalid', `platforms.${name}.release: ${os} has no release '${release}'`, {
+      file,
+      line: locator.line(['platforms', name, 'release']),
+      hint: `did you mean '${near}'?`,
+    }),
+  ];
 }
 
 /** Packages of an archive run their scripts as root where they are installed: who may write it must be known. */

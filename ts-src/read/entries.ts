@@ -34,7 +34,10 @@ class EntryReader {
   readonly diagnostics: Diagnostic[] = [];
   private entryFaults = 0;
 
-  constructor(private readonly root: string) {}
+  constructor(
+    private readonly root: string,
+    private readonly distroFile: string,
+  ) {}
 
   /** Whether a whole file could not be read. */
   get unreadable(): boolean {
@@ -57,10 +60,10 @@ class EntryReader {
     const text = readIf(join(this.root, file));
     if (text === undefined)
       this.diagnostics.push(
-        error('file-missing', `${file} is not there`, {
+        error('file-missing', `${file} does not exist`, {
           file: from,
-          line: path.length ? lineOf(from, path) : undefined,
-          hint: 'paths are relative to the file that names them',
+          line: path.length ? lineOf(from === this.distroFile ? from : join(this.root, from), path) : undefined,
+          hint: 'correct the path (it is relative to the file that names it), or create the file',
         }),
       );
     return text;
@@ -75,7 +78,7 @@ async function readIndexed(
   settings: Distribution,
 ): Promise<{ index?: IndexEntry; cache?: Cache }> {
   const file = workspace.distro.index;
-  const text = file === undefined ? undefined : reader.text(file, workspace.file);
+  const text = file === undefined ? undefined : reader.text(file, workspace.file, ['index']);
   if (file === undefined || text === undefined) return {};
   const index = readIndex(workspace.state, text, file, name);
   if (!index.ok) {
@@ -93,7 +96,7 @@ async function readIndexed(
   }
   for (const named of index.value.files) {
     const path = join(dirname(file), named);
-    const fileText = reader.text(path, file);
+    const fileText = reader.text(path, file, ['distributions', name, 'distribution']);
     if (fileText !== undefined) reader.merge(parseDistributionFile(fileText, path));
   }
   return { index: index.value };
@@ -106,7 +109,7 @@ async function readIndexed(
 export async function readEntries(workspace: Workspace, name: string): Promise<Result<Entries>> {
   const { distro, root } = workspace;
   const settings = distro.distributions[name]!;
-  const reader = new EntryReader(root);
+  const reader = new EntryReader(root, workspace.file);
   const { index, cache } = await readIndexed(reader, workspace, name, settings);
   for (const file of settings.repos) {
     const text = reader.text(file, workspace.file, ['distributions', name, 'repos']);

@@ -5,7 +5,7 @@ import { bad, error, good, isError, warning, type Diagnostic, type Result } from
 import type { PackageSource } from '../model/plan.ts';
 import type { Manifest } from '../model/manifest.ts';
 import { git, snapshotFolder } from './git/git.ts';
-import { largestManifest, parseManifest } from './manifest/manifest.ts';
+import { largestManifest, nameDespiteErrors, parseManifest } from './manifest/manifest.ts';
 import { ignoreMarkers } from './packages.ts';
 import { backendOf } from './pyproject.ts';
 import { codeOf, messageOf } from '../io/faults.ts';
@@ -24,8 +24,9 @@ const maximumDepth = 100;
 /**
  * Packages below a folder: none inside another, none below an ignore marker or a name that begins with a dot. What lies
  * directly below the folder names the repository. Links are not followed: what packages they lead to is told.
+ * `lost` is given the names of packages whose manifest has errors.
  */
-export function readFolder(root: string, folder: string): Result<FolderPackage[]> {
+export function readFolder(root: string, folder: string, lost?: (name: string) => void): Result<FolderPackage[]> {
   const diagnostics: Diagnostic[] = [];
   const packages: FolderPackage[] = [];
   const stack: { path: string; depth: number }[] = [{ path: '', depth: 0 }];
@@ -54,13 +55,15 @@ export function readFolder(root: string, folder: string): Result<FolderPackage[]
       else if (e.name === 'package.xml' && !e.isFile()) diagnostics.push(noManifest(join(folder, path, e.name)));
     if (entries.some((e) => e.name === 'package.xml' && e.isFile())) {
       const file = join(folder, path, 'package.xml');
-      const read = parseManifest(readStart(join(root, file), largestManifest + 1), file);
+      const text = readStart(join(root, file), largestManifest + 1);
+      const read = parseManifest(text, file);
       for (const d of read.diagnostics) diagnostics.push(d);
       const has = (name: string) => entries.some((e) => e.name === name && e.isFile());
       const python = has('pyproject.toml') && !has('setup.py');
       const backend = python ? backendOf(readStart(join(root, folder, path, 'pyproject.toml'), largestManifest)) : {};
       if (read.ok)
         packages.push({ repository: repositoryName(path, folder), path, file, manifest: read.value, ...backend });
+      else lost?.(nameDespiteErrors(text, path || folder));
       continue;
     }
     if (depth < maximumDepth)

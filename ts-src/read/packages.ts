@@ -3,7 +3,7 @@ import { bad, error, type Diagnostic, type Result } from '../model/diagnostics.t
 import type { Manifest } from '../model/manifest.ts';
 import { readJson, writeWhole } from '../io/files.ts';
 import { git, local, readFiles, type Reporter, type Snapshot } from './git/git.ts';
-import { parseManifest } from './manifest/manifest.ts';
+import { nameDespiteErrors, parseManifest } from './manifest/manifest.ts';
 import { backendOf } from './pyproject.ts';
 
 /** What is kept of a repository at a commit, so that planning again reads nothing of it. */
@@ -17,6 +17,8 @@ interface RepositoryText {
 export interface RepositoryPackages {
   commit: string;
   packages: { path: string; tree: string; file: string; manifest: Manifest; buildBackend?: string }[];
+  /** Names of packages whose manifest has errors. */
+  broken: string[];
 }
 
 /** Files that keep the packages of a folder from being found. */
@@ -110,11 +112,13 @@ export async function readPackages(
 function parsePackages(repository: string, text: RepositoryText): Result<RepositoryPackages> & { ok: true } {
   const diagnostics: Diagnostic[] = [];
   const packages: RepositoryPackages['packages'] = [];
+  const broken: string[] = [];
   for (const { path, tree, xml, pyproject } of text.packages) {
     const file = `${repository}/${path ? `${path}/` : ''}package.xml`;
     const read = parseManifest(xml, file);
     diagnostics.push(...read.diagnostics);
     if (read.ok) packages.push({ path, tree, file, manifest: read.value, ...backendOf(pyproject) });
+    else broken.push(nameDespiteErrors(xml, path || repository));
   }
-  return { ok: true, value: { commit: text.commit, packages }, diagnostics };
+  return { ok: true, value: { commit: text.commit, packages, broken }, diagnostics };
 }

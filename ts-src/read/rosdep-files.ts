@@ -15,7 +15,7 @@ export function readRosdep(workspace: Workspace, wanted?: ReadonlySet<string>): 
     const text = readIf(join(workspace.root, file));
     if (text === undefined)
       diagnostics.push(
-        error('file-missing', `'rosdep' names ${file}, which is not there`, {
+        error('file-missing', `'rosdep' names ${file}, which does not exist`, {
           file: workspace.file,
           line: lineOf(workspace.file, ['rosdep']),
           hint: "rosdep's own files are rosdep/base.yaml and python.yaml of the rosdistro repository: put copies there",

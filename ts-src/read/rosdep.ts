@@ -63,7 +63,7 @@ export function layerRosdep(
           error('rosdep-name', `the rule of '${key}' names ${JSON.stringify(wrong.name)}, which is no Debian package`, {
             file,
             line: new Locator(text).line([key, ...wrong.path]),
-            hint: 'lower case letters, digits, "+", "-" and ".", a letter or digit first (Debian policy 5.6.1)',
+            hint: 'at least two characters: lower case letters, digits, "+", "-" and ".", a letter or digit first (Debian policy 5.6.1)',
           }),
         );
         continue;

@@ -10,6 +10,7 @@ import { exists, readIf, sha256File, temporaryBeside, writeWhole } from '../io/f
 import { run } from '../io/process.ts';
 import { download } from './git/git.ts';
 import type { Workspace } from './workspace.ts';
+import { lineOf } from './yaml.ts';
 
 export type Underlays = Record<string, Record<string, Map<string, string> | undefined>>;
 
@@ -46,6 +47,8 @@ export async function readUnderlays(workspace: Workspace, kept?: KeptUnderlays):
             ...d,
             message: `underlay '${name}' of platform '${platformName}': ${d.message}`,
             file: workspace.file,
+            line: lineOf(workspace.file, ['platforms', platformName, 'underlays', name]) ?? 1,
+            hint: d.hint ?? 'check `uri` and `suite`, and that this machine reaches the server',
           })),
         );
     }
@@ -72,7 +75,12 @@ async function readRepository(
     const key = underlay.key ? join(workspace.keyRoot ?? workspace.root, underlay.key) : undefined;
     if (!key && !underlay.trusted) return bad(error('archive-trust', 'it has no key'));
     if (key) {
-      if (!exists(key)) return bad(error('file-missing', `its key ${underlay.key} is not there`));
+      if (!exists(key))
+        return bad(
+          error('file-missing', `its key ${underlay.key} does not exist`, {
+            hint: 'put the public key of the repository there; the path is relative to distro.yaml',
+          }),
+        );
       const ring = `${inRelease}.gpg`;
       const bytes = readFileSync(key);
       const dearmored = bytes.toString('latin1').includes('-----BEGIN PGP')

@@ -28,10 +28,25 @@ export function parseYaml(text: string, file: string, most = maximumSize): Resul
       error('yaml-invalid', `not valid YAML: ${(at.reason ?? at.message).split('\n')[0]}`, {
         file,
         line: at.mark ? at.mark.line + 1 : undefined,
-        hint: 'this line, or one above it: an indentation, or a bracket or quote that is not closed',
+        hint: remedyOf(text, at.reason ?? at.message, at.mark?.line),
       }),
     );
   }
+}
+
+/** What to do about a text that is no YAML; `at` is the line, from 0, where the parser gave up. */
+function remedyOf(text: string, reason: string, at: number | undefined): string {
+  const lines = text.split('\n', (at ?? 0) + 1);
+  const line = at === undefined ? undefined : lines[at];
+  if (line === undefined) return 'check indentation, brackets and quotes';
+  const shown = line.trim().slice(0, 80);
+  if (/tab character/.test(reason)) return `indent with blanks: \`${shown}\``;
+  const above = lines.slice(0, -1).findLast((l) => /^\s*[^\s#]/.test(l)) ?? '';
+  const indent = (l: string): number => l.length - l.trimStart().length;
+  const depths =
+    indent(line) === indent(above) ? '' : ` (it is indented by ${indent(line)}, the line above by ${indent(above)})`;
+  if (/indentation/.test(reason)) return `correct the indentation of \`${shown}\`${depths}`;
+  return `check \`${shown}\` and the line above it: indentation${depths}, and a bracket or quote that is not closed`;
 }
 
 /** The line of an entry of a file that was read before; undefined where it is not there any more. */

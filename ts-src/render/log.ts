@@ -3,7 +3,7 @@ import { printable } from '../text/printable.ts';
 const telling =
   /(^|[\s:])(fatal )?error[: ]|CMake Error|undefined reference|No rule to make target|Traceback \(most recent|ModuleNotFoundError|ImportError|No such file or directory|slipway: error|cannot find -l|E: |not found/i;
 const network =
-  /Could not resolve host|Temporary failure in name resolution|Network is unreachable|unable to access '(?:https?|git):\/\/|Name or service not known|Failed to (?:clone|fetch|download)|fatal: clone of/;
+  /Could not resolve host|Temporary failure in name resolution|Network is unreachable|unable to access '(?:https?|git):\/\/|Name or service not known|Failed to (?:clone|fetch|download)|fatal: clone of|could not find (?:git|hg|svn) for (?:clone|checkout) of/;
 
 /** The part of a build's log that tells why it failed: from the first telling line, a few before it; else its end. */
 export function tellingPart(log: string, most = 25): string[] {
@@ -28,18 +28,32 @@ export function tellingPart(log: string, most = 25): string[] {
 export interface Cause {
   cause: string;
   hint?: string;
+  /** What was looked for and not found: names that may be those of packages. */
+  missing?: string[];
+}
+
+/** What is known of the package whose build failed. */
+export interface FailedPackage {
+  /** Its folder in the root. */
+  folder: string;
+  /** Whether a name is that of a package of the distribution that it does not declare. */
+  undeclared(name: string): boolean;
 }
 
 /** How one kind of failure is recognized in a log, and what is said of it. The first rule that matches is taken. */
 interface CauseRule {
   pattern: RegExp;
-  say(match: RegExpExecArray, log: string): Cause;
+  say(match: RegExpExecArray, log: string, folder: string): Cause;
 }
 
 const short = (text: string): string => printable(text.trim()).slice(0, 300);
 
 /** A path without the folder that every build has. */
 const inPackage = (path: string): string => path.replace(/^\/build\/(?:obj\/)?/, '');
+
+/** The file that CMake names: relative ones are in the package's folder. */
+const byCMake = (path: string, folder: string): string =>
+  path.startsWith('/') || folder === '' ? inPackage(path) : `${folder}/${path}`;
 
 const rules: CauseRule[] = [
   {
@@ -55,7 +69,9 @@ const rules: CauseRule[] = [
     pattern: network,
     say(match, log) {
       const around = log.slice(Math.max(0, match.index - 2000), match.index + 500);
-      const url = /(?:https?|git|ssh):\/\/[^\s'"),\]]+/.exec(around)?.[0].replace(/[/.:]+$/, '');
+      const url =
+        /(?:https?|git|ssh):\/\/[^\s'"),\]]+/.exec(around)?.[0].replace(/[/.:]+$/, '') ??
+        /for (?:clone|checkout) of ([^\s']+?)(?:-populate)?\s/.exec(around)?.[1];
       return {
         cause: `it tried to fetch ${url ? short(url) : 'something'} while building, and builds have no network`,
         hint: 'let the platform provide it (package_settings, `system: [its Debian packages]`), or give the build what it looks for with build_depends and cmake_args',
@@ -63,17 +79,36 @@ const rules: CauseRule[] = [
     },
   },
   {
+    pattern:
+      /CMake Error at ([^\s:]+):(\d+) \(execute_process\):\n\s+execute_process (?:error|failed)[^\n]*No such file/,
+    say: (match, _, folder) => ({
+      cause: `${short(byCMake(match[1] ?? '', folder))}:${match[2]}: the program that execute_process starts was not found`,
+      hint: 'the package that has it must be a <buildtool_depend> or <build_depend> in package.xml',
+    }),
+  },
+  {
     // CMake reports optional packages as warnings: only an error is a cause.
     pattern:
       /CMake Error at [^\n]*\n\s+(?:By not providing "Find([A-Za-z0-9_.+-]+)\.cmake"|Could not find a package configuration file provided by\s+"([A-Za-z0-9_.+-]+)"|Could NOT find ([A-Za-z0-9_]+))/,
     say: (match) => ({
       cause: `CMake did not find '${match[1] ?? match[2] ?? match[3]}'`,
+      missing: [match[1] ?? match[2] ?? match[3] ?? ''],
       hint: 'declare the package that has it as a dependency in package.xml, or name it in package_settings (build_depends): only declared dependencies are in the root',
+    }),
+  },
+  {
+    pattern:
+      /CMake Error at ([^\s:]+):(\d+) \(find_\w+\):\n\s+Could not find (\S+) using the following (\w+): ([^\n]+)/,
+    say: (match, _, folder) => ({
+      cause: `${short(byCMake(match[1] ?? '', folder))}:${match[2]}: CMake did not find ${short(match[5] ?? '')} (for ${match[3]})`,
+      missing: (match[5] ?? '').split(/[,\s]+/).map((name) => name.split('/')[0] ?? ''),
+      hint: 'the package that has it must be a dependency in package.xml: only declared dependencies are in the root',
     }),
   },
   {
     pattern: /fatal error: ([^:\s]+): No such file or directory/,
     say: (match) => ({
+      missing: [match[1]?.split('/')[0] ?? ''],
       cause: `the header ${short(match[1]!)} was not found`,
       hint: 'the package that has it must be a <build_depend> or <depend> in package.xml, or a <build_export_depend> of what includes it',
     }),
@@ -82,6 +117,7 @@ const rules: CauseRule[] = [
     pattern: /(?:ModuleNotFoundError|ImportError): No module named '?([A-Za-z0-9_.]+)/,
     say: (match) => ({
       cause: `the Python module '${match[1]}' was not found`,
+      missing: [match[1]?.split('.')[0] ?? ''],
       hint: 'the package that has it must be a dependency in package.xml',
     }),
   },
@@ -101,6 +137,7 @@ const rules: CauseRule[] = [
     pattern: /cannot find -l([A-Za-z0-9_.+-]+)/,
     say: (match) => ({
       cause: `the linker did not find the library '${match[1]}'`,
+      missing: [match[1] ?? ''],
       hint: 'the package that has it must be a dependency in package.xml',
     }),
   },
@@ -112,8 +149,12 @@ const rules: CauseRule[] = [
     }),
   },
   {
-    pattern: /CMake Error at ([^\s:]+):(\d+) \([^)\n]*\):\n\s+([^\n]+)/,
-    say: (match) => ({ cause: `${short(inPackage(match[1]!))}:${match[2]}: ${short(match[3]!)}` }),
+    pattern: /CMake Error at ([^\s:]+):(\d+) \([^)\n]*\):\n\s+([^\n]+)(?:\n\s*\n[ \t]+([^\n]+))?/,
+    say(match, _, folder) {
+      const [, file = '', line = '', first = '', next = ''] = match;
+      const text = first.trimEnd().endsWith(':') ? `${short(first)} ${short(next)}` : short(first);
+      return { cause: `${short(byCMake(file, folder))}:${line}: ${text.trim()}` };
+    },
   },
   {
     pattern: /^(?:[^\n:]*: )?(?:\d+: )?([A-Za-z0-9_.+-]+): (?:command )?not found$/m,
@@ -137,7 +178,7 @@ const rules: CauseRule[] = [
 const longestLine = 2000;
 
 /** The cause that a build's log shows, where it is a known kind, and what to do about it. */
-export function knownCause(log: string): Cause | undefined {
+export function knownCause(log: string, failed?: FailedPackage): Cause | undefined {
   const plain = log
     .replace(/\x1b\[[0-9;]*[A-Za-z]/g, '')
     .split('\n')
@@ -145,7 +186,12 @@ export function knownCause(log: string): Cause | undefined {
     .join('\n');
   for (const { pattern, say } of rules) {
     const match = pattern.exec(plain);
-    if (match) return say(match, plain);
+    if (!match) continue;
+    const { missing = [], ...cause } = say(match, plain, failed?.folder ?? '');
+    const name = failed && missing.find((m) => failed.undeclared(m));
+    return name === undefined
+      ? cause
+      : { ...cause, hint: `'${name}' is a package of this distribution: add <depend>${name}</depend> to package.xml` };
   }
   return undefined;
 }

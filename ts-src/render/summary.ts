@@ -107,7 +107,7 @@ export function renderHeadline(
 
 /** What a run has before it: what is cached, what must be done, and what is known only when that is done. */
 export function renderOutlook({ cached, todo, open }: { cached: number; todo: number; open: number }): string {
-  return `${cached} cached, ${todo} to do${open ? `, ${open} that depend on what these turn out to be` : ''}`;
+  return `${cached} cached, ${todo} to do${open ? `, ${open} to be decided by their results` : ''}`;
 }
 
 /** Before a run: a line for each task that must be done, or that can't be; those that depend on others counted. */

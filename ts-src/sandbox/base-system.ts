@@ -2,7 +2,7 @@ import { lstatSync, mkdirSync, readdirSync, realpathSync, renameSync } from 'nod
 import { basename, join } from 'node:path';
 import { bad, error, good, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import { sha256 } from '../model/digest.ts';
-import { entriesBelow, exists, noteUse, readIf, readJson, sha256File, writeWhole } from '../io/files.ts';
+import { entriesBelow, exists, noteUse, readJson, sha256File, writeWhole } from '../io/files.ts';
 import { withMutex } from '../io/mutex.ts';
 import { run } from '../io/process.ts';
 import { readEnd } from '../io/untrusted.ts';
@@ -204,7 +204,12 @@ async function makeTar(
     full || /No space left on device/.test(readEnd(log, 20_000))
       ? `the disk is full: the base of '${name}' could not be made`
       : `mmdebstrap could not make the base of '${name}' (${system})${firstError(log)}`,
-    { file: log, hint: 'its log is there; is the archive reachable, and its keyring installed?' },
+    {
+      file: log,
+      hint: full
+        ? 'a base needs about 2 GiB while it is made; `slipway clean` and `slipway store gc` free space'
+        : `check that ${platform.os} has a release '${platform.release}', that this machine reaches ${archiveOf(sources)}, and that its keyring is installed`,
+    },
   );
 }
 
@@ -239,13 +244,22 @@ export async function prepareBase(driver: Driver, state: string, base: Base): Pr
   return good(prepared.stdout.trim().split('\n').sort());
 }
 
+/** The archive of a base's sources, for diagnostics. */
+const archiveOf = ({ lines }: Target['sources']): string => /\w+:\/\/\S+/.exec(lines.join(' '))?.[0] ?? 'its archive';
+
 /** The first fault that mmdebstrap or apt wrote into a log. */
 const firstError = (log: string): string => {
-  const line = (readIf(log) ?? '')
-    .trimEnd()
-    .split('\n')
-    .find((l) => l.startsWith('E: '));
-  return line ? `: ${line.slice(3)}` : '';
+  const lines = readEnd(log, 100_000).trimEnd().split('\n');
+  // What apt says is the cause; mmdebstrap only says which command failed.
+  const line =
+    lines.find((l) => /404 +Not Found|Failed to fetch|Could not (?:resolve|connect)|does not have a Release/.test(l)) ??
+    lines.find((l) => l.startsWith('E: '));
+  return line
+    ? `: ${line
+        .replace(/^\w+(?::\d+)?: /, '')
+        .trim()
+        .slice(0, 300)}`
+    : '';
 };
 
 const cacheOf = (base: Base): string => {

@@ -18,6 +18,7 @@ import type { Driver } from '../../sandbox/driver.ts';
 import type { Distro } from '../../model/distro.ts';
 import { openSession, ownArchitecture, shareResolved, type Limits, type RunInput } from '../../engine/session.ts';
 import { driverOf, limitsOf } from '../run-options.ts';
+import { renderOutlook } from '../../render/summary.ts';
 import { withDistro } from './distro-url.ts';
 import { prepareArchitecture } from './prepare-architecture.ts';
 import { documentationOf, isChange, prepareOptions, type PrepareValues } from './prepare-options.ts';
@@ -212,7 +213,7 @@ async function prepareRun(run: Run, driver: Driver, limits: Limits): Promise<num
   if (distro.mirror === 'state') showDiagnostics(await mirrorSystems(session.graphs));
   const schedule = scheduleOf(session, bundle.id, part, outlook, distro.tests.stop_dependents);
   writeMessage(
-    `run ${bundle.id}${policy.channel === undefined ? '' : ` for the channel ${policy.channel}`}: ${outlook.cached} cached, ${outlook.todo} to do, ${outlook.open} that depend on what these turn out to be\n`,
+    `run ${bundle.id}${policy.channel === undefined ? '' : ` for the channel ${policy.channel}`}: ${renderOutlook(outlook)}\n`,
   );
   for (const w of session.waiting) writeMessage(`${w}\n`);
   // What other architectures have to do is found out on a machine of theirs.

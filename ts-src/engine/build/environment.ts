@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { withinTime } from '../../io/bounded.ts';
 import type { Outcome } from '../../io/process.ts';
-import { knownCause } from '../../render/log.ts';
+import { knownCause, type FailedPackage } from '../../render/log.ts';
 import type { Bind, Driver } from '../../sandbox/driver.ts';
 import { taskLimits, type WrittenLimits } from '../../sandbox/limits.ts';
 import type { Packages } from '../../sandbox/package-layers.ts';
@@ -154,6 +154,7 @@ export function reasonOf(
   limit: TimeLimit,
   log: string,
   what: string,
+  failed?: FailedPackage,
 ): string {
   if (limit.signal.aborted && !options.signal.aborted) {
     const { minutes } = limit;
@@ -162,11 +163,20 @@ export function reasonOf(
   }
   if (outcome.exceeded)
     return `${what} ${limitWords[outcome.exceeded]} (limits.${outcome.exceeded} in package_settings gives it more)`;
-  const cause = withinTime('its log', () => knownCause(readEnd(log, 200_000)));
+  const cause = withinTime('its log', () => knownCause(readEnd(log, 200_000), failed));
   if (cause) return cause.hint === undefined ? cause.cause : `${cause.cause}\n${cause.hint}`;
   if (outcome.code === 127 && outcome.stderr) return outcome.stderr;
   return `${what} ended with ${outcome.signal ?? outcome.code}`;
 }
+
+/** What a cause of its failure is told with. */
+export const failedPackage = ({ graph, package: p }: BuildRequest): FailedPackage => ({
+  folder: sourceFolder(p.name),
+  undeclared: (name) =>
+    name !== p.name &&
+    ![p.build, p.run, p.test].some((names) => names.includes(name)) &&
+    graph.scope.packages.some((q) => q.name === name),
+});
 
 /** A signal that also comes when the time is up; `done` once nothing waits for it. `longer`: what gives more time. */
 export interface TimeLimit {

@@ -13,6 +13,7 @@ import type { BuilderOptions } from './builder-options.ts';
 import {
   buildLimit,
   enterEnvironment,
+  failedPackage,
   prepareEnvironment,
   reasonOf,
   sourceFolder,
@@ -153,7 +154,7 @@ export class PackageBuilder {
         objects?.reused ? { SLIPWAY_CONFIGURED: '1' } : {},
       );
       ended = built.signal === null && !built.exceeded && !limit.signal.aborted;
-      if (built.code !== 0) return failed(reasonOf(options, built, limit, log, 'its build'));
+      if (built.code !== 0) return failed(reasonOf(options, built, limit, log, 'its build', failedPackage(request)));
       const fault = checkStaged(request, environment);
       if (fault !== undefined) return failed(fault);
       const folder = join(work, 'pack');
@@ -263,7 +264,7 @@ export class PackageBuilder {
       outcome,
       log,
       seconds: (options.now() - begun) / 1000,
-      reason: () => reasonOf(options, outcome, limit, log, 'the build of its tests'),
+      reason: () => reasonOf(options, outcome, limit, log, 'the build of its tests', failedPackage(request)),
     });
   }
 

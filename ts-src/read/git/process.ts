@@ -126,6 +126,22 @@ export async function patiently(
   }
 }
 
+/** What to do about a repository that can't be read, by what git says of it. */
+function remedyOf(url: string, stderr: string): string {
+  if (isLocalUrl(url)) return 'correct the path; it is relative to distro.yaml';
+  if (/Could not resolve host/i.test(stderr))
+    return "check the spelling of the host's name, and that this machine has a network and DNS";
+  if (/Connection refused|Failed to connect|timed out|Could(?:n't| not) connect/i.test(stderr))
+    return 'check host and port, that the server runs, and the proxy (https_proxy)';
+  if (/certificate/i.test(stderr))
+    return "install the certificate of the server's authority on this machine, or set GIT_SSL_CAINFO";
+  if (/Permission denied|Host key verification|Could not read from remote/i.test(stderr))
+    return `give this user an SSH key that the server accepts, and try \`git ls-remote ${url}\``;
+  if (/Authentication failed|could not read Username|403|401|not found/i.test(stderr))
+    return `check the URL, and that git has a login for it: try \`git ls-remote ${url}\``;
+  return `check the URL: try \`git ls-remote ${url}\``;
+}
+
 export const unreachable = ({ url, submodule }: Remote, o: Outcome): Result<never> =>
   bad(
     refused.test(o.stderr)
@@ -135,7 +151,7 @@ export const unreachable = ({ url, submodule }: Remote, o: Outcome): Result<neve
       : error('source-unreachable', `can't read ${url}: ${lastLine(o)}`, {
           hint:
             isLocalUrl(url) || mayUseCredentials(loginOf(url).plain, submodule === true)
-              ? 'is the URL right, and does `git ls-remote` work with it?'
+              ? remedyOf(url, o.stderr)
               : 'no login is used for a repository that the distro repository does not name: add its URL to `submodules` in distro.yaml where it needs one',
         }),
   );
@@ -143,6 +159,7 @@ export const unreachable = ({ url, submodule }: Remote, o: Outcome): Result<neve
 export const lastLine = (o: Outcome): string => {
   const lines = o.stderr.trim().split('\n');
   return (
+    lines.find((l) => l.startsWith('ssh: ')) ??
     lines.find((l) => /^(fatal|error):/.test(l)) ??
     (lines[lines.length - 1] || `it ended with ${o.signal ?? o.code}`)
   ).replace(/^(fatal|error): /, '');

@@ -1,4 +1,4 @@
-import { error, good, isError, warning, type Diagnostic, type Result } from '../../model/diagnostics.ts';
+import { error, good, isError, nearest, warning, type Diagnostic, type Result } from '../../model/diagnostics.ts';
 import type {
   Conditional,
   Dependency,
@@ -20,6 +20,13 @@ const namePattern = /^[a-zA-Z0-9][a-zA-Z0-9_-]*$/;
 const conventionalName = /^[a-z][a-z0-9_-]*$/;
 const nameHint = 'lower case letters, digits and underscores, a letter first';
 const isVersion = (v: string): boolean => /^[0-9]+\.[0-9]+\.[0-9]+$/.test(v);
+
+/** What to write where an element is missing. */
+const exampleOf: Partial<Record<PlainTag, string>> = {
+  name: 'for example <name>acme_arm</name>',
+  version: 'for example <version>0.1.0</version>',
+  description: 'for example <description>Driver of the arm.</description>',
+};
 
 type PlainElements = Record<PlainTag, Element[]>;
 
@@ -58,10 +65,20 @@ export class ManifestReader {
     const { version, compatibility } = this.readVersion();
     const description = this.readDescription();
     const maintainers = found.maintainer.map((e) => {
-      if (e.attributes?.email === undefined) this.fault("<maintainer> must have the attribute 'email'", e.line);
+      if (e.attributes?.email === undefined)
+        this.fault(
+          "<maintainer> must have the attribute 'email'",
+          e.line,
+          'for example <maintainer email="ann@example.org">Ann Lee</maintainer>',
+        );
       return this.person(e);
     });
-    if (!maintainers.length) this.fault('the manifest must have at least one <maintainer>', root.line);
+    if (!maintainers.length)
+      this.fault(
+        '<maintainer> is missing',
+        root.line,
+        'for example <maintainer email="ann@example.org">Ann Lee</maintainer>',
+      );
     const licenses = this.readLicenses();
     const urls = found.url.map((e) => this.readUrl(e));
     const { buildTypes, exports } = this.readExports();
@@ -147,18 +164,20 @@ export class ManifestReader {
   private unknown(e: Element): void {
     let hint: string | undefined;
     if (e.name === 'run_depend') hint = 'use <exec_depend> from format 2 on';
-    else if (e.name.endsWith('depend') || e.name === 'member_of_group')
-      hint = 'is the format attribute of <package> what it should be?';
+    else if (tagsOfFormat[3].has(e.name) || e.name === 'member_of_group')
+      hint = 'a later format has it: write <package format="3">';
+    else {
+      const near = nearest(e.name, [...tagsOfFormat[this.format], ...Object.keys(this.found)]);
+      hint = near === undefined ? 'what only your tools read belongs into <export>' : `did you mean <${near}>?`;
+    }
     this.fault(`<${e.name}> is not an element of package format ${this.format}`, e.line, hint);
   }
 
   private one(tag: PlainTag): Element | undefined {
     const all = this.found[tag];
-    if (all.length !== 1)
-      this.fault(
-        `the manifest must contain exactly one <${tag}>, it has ${all.length}`,
-        all[1]?.line ?? this.root.line,
-      );
+    const [, second] = all;
+    if (!all.length) this.fault(`<${tag}> is missing`, this.root.line, exampleOf[tag]);
+    else if (second) this.fault(`<${tag}> must stand once, it stands ${all.length} times`, second.line, 'leave one');
     return all[0];
   }
 
@@ -201,7 +220,8 @@ export class ManifestReader {
   private person(e: Element): Person {
     this.allow(e, ['email']);
     const email = e.attributes?.email;
-    if (email !== undefined && !emailAddress.test(email)) this.fault(`'${email}' is not an email address`, e.line);
+    if (email !== undefined && !emailAddress.test(email))
+      this.fault(`'${email}' is not an email address`, e.line, 'for example email="ann@example.org"');
     return email === undefined ? { name: this.leaf(e) } : { name: this.leaf(e), email };
   }
 
@@ -213,11 +233,7 @@ export class ManifestReader {
       return e.attributes?.file === undefined ? { name: text } : { name: text, file: e.attributes.file };
     });
     if (!licenses.length)
-      this.fault(
-        'the manifest must have at least one <license>',
-        this.root.line,
-        'for example <license>Apache-2.0</license>',
-      );
+      this.fault('<license> is missing', this.root.line, 'for example <license>Apache-2.0</license>');
     return licenses;
   }
 

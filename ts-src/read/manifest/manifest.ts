@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { foreignByte } from '../../io/utf8.ts';
 import { bad, error, good, type Result } from '../../model/diagnostics.ts';
 import type { Manifest } from '../../model/manifest.ts';
@@ -7,6 +8,10 @@ import { readTree } from './xml-tree.ts';
 
 export const largestManifest = 4 << 20;
 const formats = { 1: 1, 2: 2, 3: 3 } as const;
+
+/** The name that a manifest gives its package, also where it has errors; else that of its folder. */
+export const nameDespiteErrors = (text: string, folder: string): string =>
+  /<name>\s*([\w-]{1,200})\s*<\/name>/.exec(text)?.[1] ?? basename(folder);
 
 /**
  * Reads one package.xml. Every breach of the format's rules is reported, as catkin_pkg does, with its line. A manifest

@@ -34,6 +34,8 @@ class TreeReader {
   /** The way down to where the parser is; elements below <export>'s are passed over, and counted. */
   private readonly stack: Element[] = [];
   private below = 0;
+  /** The element that was closed last: the parser reports a wrong end tag after it. */
+  private closed: Element | undefined;
   /** Attributes of all elements that are open, for namespaces. */
   private readonly scopes: Record<string, string>[] = [];
   /** Where the text of <description> begins. */
@@ -41,7 +43,7 @@ class TreeReader {
 
   constructor() {
     const { parser } = this;
-    parser.on('error', (e) => this.fail(e.message.replace(/^[^:]*:?\d+:\d+: /, '')));
+    parser.on('error', (e) => this.fail(this.withTags(e.message.replace(/^[^:]*:?\d+:\d+: /, ''))));
     parser.on('doctype', () => this.fail('a document type declaration is refused'));
     parser.on('opentag', (tag) => this.open(tag.name, tag.attributes as Record<string, string>));
     parser.on('text', (t) => this.characters(t));
@@ -60,6 +62,14 @@ class TreeReader {
     }
     if (this.failed) return this.failed;
     return this.root ? { root: this.root } : { message: 'it is empty', line: 1 };
+  }
+
+  /** Names the tags that a message of the parser leaves out. */
+  private withTags(message: string): string {
+    if (this.failed || this.closed === undefined || !message.startsWith('unexpected close tag')) return message;
+    const start = this.text.lastIndexOf('</', this.parser.position - 1) + 2;
+    const closing = this.text.slice(start, this.text.indexOf('>', start)).trim().slice(0, 200);
+    return `</${closing}> where <${this.closed.name}> of line ${this.closed.line} must be closed`;
   }
 
   private fail(message: string): void {
@@ -102,6 +112,7 @@ class TreeReader {
       return;
     }
     const e = this.stack.pop();
+    this.closed = e;
     if (this.stack.length === 1 && e?.name === 'description' && !isSelfClosing)
       e.inner = this.text.slice(this.start, this.text.lastIndexOf('</', this.parser.position - 1));
   }
