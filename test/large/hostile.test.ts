@@ -61,7 +61,10 @@ const attacks: Record<string, Attack> = {
       'i=0; while [ $i -lt 40 ]; do head -c 32M /dev/zero > /build/$i; i=$((i + 1)); sleep 0.2; done; sleep 30',
     reason: /wrote more to the disk than a task may/,
   },
-  bomb: { configure: "perl -e 'fork while 1' & sleep 3; exit 1", reason: /ended with|more processes/ },
+  bomb: {
+    configure: "perl -e 'fork while 1' & sleep 3; exit 1",
+    reason: /ended with|more processes|did not end in 2 minutes/,
+  },
   daemon: {
     configure: 'setsid sh -c "while :; do touch /build/stage/late; sleep 0.1; done" >/dev/null 2>&1 &',
     reason: /\/late is outside of|ended with/,
