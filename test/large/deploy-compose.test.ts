@@ -201,7 +201,8 @@ it('builds the example in the agent image, with the rights and volumes of compos
     'slipway-agent',
     '-c',
     // The image has no apt lists; with them the agent takes bookworm from the same mirror as itself.
-    'apt-get update -q && ./repositories.sh && node ../slipway.cjs build --distribution mini --platform bookworm',
+    'apt-get update -q && ./repositories.sh &&\n' +
+      '{ node ../slipway.cjs build --distribution mini --platform bookworm || { cat .slipway/slipway.log; exit 1; }; }',
   );
   expect(ran.code, ran.told).toBe(0);
   expect(ran.told).toMatch(/8 packages in .*: 8 built/);
