@@ -35122,8 +35122,16 @@ folder=$1 ids=$2
 shift 2
 mkdir "$folder/etc"
 mount -t tmpfs tmpfs "$folder/etc"
-mkdir "$folder/etc/u" "$folder/etc/w"
+mkdir "$folder/etc/u" "$folder/etc/w" "$folder/etc/old"
+mount --rbind /etc "$folder/etc/old"
 mount -t overlay overlay -o "lowerdir=/etc,upperdir=$folder/etc/u,workdir=$folder/etc/w" /etc
+# An overlay hides what is mounted below /etc, as a container's resolv.conf and hosts are.
+mounts=$(cat /proc/self/mountinfo)
+echo "$mounts" | while read -r _ _ _ _ at _; do
+  case $at in
+    /etc/*) if [ -e "$at" ]; then mount --bind "$folder/etc/old/\${at#/etc/}" "$at"; fi ;;
+  esac
+done
 rm -f /etc/subuid /etc/subgid
 echo "$ids" > /etc/subuid
 echo "$ids" > /etc/subgid
