@@ -10212,7 +10212,7 @@ function remedyOf2(text8, reason, at2) {
   const above2 = lines.slice(0, -1).findLast((l) => /^\s*[^\s#]/.test(l)) ?? "";
   const indent = (l) => l.length - l.trimStart().length;
   const depths = indent(line2) === indent(above2) ? "" : ` (it is indented by ${indent(line2)}, the line above by ${indent(above2)})`;
-  if (/indentation/.test(reason)) return `correct the indentation of \`${shown5}\`${depths}`;
+  if (/bad indentation/.test(reason) && depths) return `correct the indentation of \`${shown5}\`${depths}`;
   return `check \`${shown5}\` and the line above it: indentation${depths}, and a bracket or quote that is not closed`;
 }
 function lineOf(file3, path2) {
@@ -29563,7 +29563,6 @@ async function makeKeyring(name6, key, files, suites, { store: store2, channel: 
   const control = `Package: ${name6}
 Version: ${version3}
 Architecture: all
-Multi-Arch: foreign
 Maintainer: ${maintainer}
 Section: misc
 Priority: important
@@ -30277,7 +30276,6 @@ function renderControl(c) {
     ["Version", c.version],
     ["Auto-Built-Package", c.buildIds ? "debug-symbols" : void 0],
     ["Architecture", c.architecture],
-    ["Multi-Arch", c.multiArch],
     ["Maintainer", c.maintainer],
     ["Installed-Size", String(c.installedSize)],
     ["Depends", simplified(c.depends).join(", ") || void 0],
@@ -30356,7 +30354,7 @@ var withEnvironments = (versions, graphs, environments, stamp, channel2) => Obje
     ];
   })
 );
-var recipe = 2;
+var recipe = 1;
 var upstream = "1.0.0";
 function contentOf(input) {
   const { prefix } = input.prefix;
@@ -30419,8 +30417,6 @@ async function writePackage(file3, input, version3) {
     source: input.name,
     version: version3,
     architecture: input.target.architecture,
-    // Scripts of a shell, the same on all architectures.
-    multiArch: "foreign",
     maintainer: input.maintainer,
     installedSize: files.reduce((sum, f) => sum + Math.ceil(f.data.length / 1024), folders2.size),
     section: "misc",

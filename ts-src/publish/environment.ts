@@ -82,7 +82,7 @@ export const withEnvironments = (
   );
 
 /** Raised when what follows changes what the package holds in a way that its files don't show. */
-const recipe = 2;
+const recipe = 1;
 const upstream = '1.0.0';
 
 /** The files with their folders, as they are installed. */
@@ -165,8 +165,6 @@ async function writePackage(file: string, input: EnvironmentInput, version: stri
     source: input.name,
     version,
     architecture: input.target.architecture,
-    // Scripts of a shell, the same on all architectures.
-    multiArch: 'foreign',
     maintainer: input.maintainer,
     installedSize: files.reduce((sum, f) => sum + Math.ceil(f.data.length / 1024), folders.size),
     section: 'misc',

@@ -90,7 +90,6 @@ async function makeKeyring(
   const control = `Package: ${name}
 Version: ${version}
 Architecture: all
-Multi-Arch: foreign
 Maintainer: ${maintainer}
 Section: misc
 Priority: important

@@ -45,7 +45,7 @@ function remedyOf(text: string, reason: string, at: number | undefined): string 
   const indent = (l: string): number => l.length - l.trimStart().length;
   const depths =
     indent(line) === indent(above) ? '' : ` (it is indented by ${indent(line)}, the line above by ${indent(above)})`;
-  if (/indentation/.test(reason)) return `correct the indentation of \`${shown}\`${depths}`;
+  if (/bad indentation/.test(reason) && depths) return `correct the indentation of \`${shown}\`${depths}`;
   return `check \`${shown}\` and the line above it: indentation${depths}, and a bracket or quote that is not closed`;
 }
 

@@ -4,8 +4,6 @@ export interface BinaryControl {
   source: string;
   version: string;
   architecture: string;
-  /** `foreign`: packages of any architecture may depend on it. */
-  multiArch?: 'foreign';
   maintainer: string;
   /** In KiB, as dpkg counts. */
   installedSize: number;
@@ -32,7 +30,6 @@ export function renderControl(c: BinaryControl): string {
     ['Version', c.version],
     ['Auto-Built-Package', c.buildIds ? 'debug-symbols' : undefined],
     ['Architecture', c.architecture],
-    ['Multi-Arch', c.multiArch],
     ['Maintainer', c.maintainer],
     ['Installed-Size', String(c.installedSize)],
     ['Depends', simplified(c.depends).join(', ') || undefined],
