@@ -32676,7 +32676,7 @@ var limitWords = {
   processes: "started more processes than a task may have",
   disk: "wrote more to the disk than a task may"
 };
-function reasonOf(options5, outcome, limit, log, what, failed5) {
+function reasonOf(options5, outcome, limit, { log, what, failed: failed5 }) {
   if (limit.signal.aborted && !options5.signal.aborted) {
     const { minutes: minutes2 } = limit;
     const time2 = minutes2 >= 1 ? `${Math.round(minutes2)} minutes` : `${Math.round(minutes2 * 60)} seconds`;
@@ -33995,7 +33995,7 @@ async function documentPackage(options5, packages, request) {
   });
   limit.done();
   if (outcome.code !== 0)
-    return failed(reasonOf(options5, outcome, limit, request.log, "the making of its documentation"));
+    return failed(reasonOf(options5, outcome, limit, { log: request.log, what: "the making of its documentation" }));
   const results = await readDocResults(environment3.build);
   if (!results) return failed("the documentation tools left no results: something in its documentation removed them");
   return made(await recordOf2(options5, job, results, begun));
@@ -34956,7 +34956,8 @@ var PackageBuilder = class {
         objects2?.reused ? { SLIPWAY_CONFIGURED: "1" } : {}
       );
       ended = built.signal === null && !built.exceeded && !limit.signal.aborted;
-      if (built.code !== 0) return failed(reasonOf(options5, built, limit, log, "its build", failedPackage(request)));
+      if (built.code !== 0)
+        return failed(reasonOf(options5, built, limit, { log, what: "its build", failed: failedPackage(request) }));
       const fault4 = checkStaged(request, environment3);
       if (fault4 !== void 0) return failed(fault4);
       const folder2 = (0, import_node_path70.join)(work2, "pack");
@@ -34970,7 +34971,7 @@ var PackageBuilder = class {
           { from: stageOf(environment3), to: "/build/tree" }
         ]
       });
-      if (packed3.code !== 0) return failed(reasonOf(options5, packed3, limit, log, "packing it"));
+      if (packed3.code !== 0) return failed(reasonOf(options5, packed3, limit, { log, what: "packing it" }));
       return await finishPackages(options5, request, environment3, folder2);
     } finally {
       await objects2?.close(ended);
@@ -35057,7 +35058,7 @@ var PackageBuilder = class {
       outcome,
       log,
       seconds: (options5.now() - begun) / 1e3,
-      reason: () => reasonOf(options5, outcome, limit, log, "the build of its tests", failedPackage(request))
+      reason: () => reasonOf(options5, outcome, limit, { log, what: "the build of its tests", failed: failedPackage(request) })
     });
   }
   /** Makes its documentation; faults in it are a record too. */
@@ -35809,13 +35810,8 @@ init_digest();
 init_files();
 var shortList = (names4) => `${names4.slice(0, 5).join(", ")}${names4.length > 5 ? ` and ${names4.length - 5} more` : ""}`;
 var SystemLayers = class {
-  constructor(driver, state, base, proxy, log, mirror2) {
-    this.driver = driver;
-    this.state = state;
-    this.base = base;
-    this.proxy = proxy;
-    this.log = log;
-    this.mirror = mirror2;
+  constructor(room) {
+    this.room = room;
   }
   layers = /* @__PURE__ */ new Map();
   known = /* @__PURE__ */ new Set();
@@ -35825,13 +35821,13 @@ var SystemLayers = class {
    * many sets, which gets a layer of its own below the others, so that it is installed once.
    */
   async root(set, common3 = []) {
-    if (!set.length) return good([this.base.root]);
+    if (!set.length) return good([this.room.base.root]);
     const below3 = common3.length < set.length && common3.every((p) => set.includes(p)) ? [...common3] : [];
     if (below3.length) {
       const made2 = await this.root(below3);
       if (!made2.ok) return made2;
     }
-    const id = sha256(JSON.stringify([this.base.digest, set])).slice(0, 24);
+    const id = sha256(JSON.stringify([this.room.base.digest, set])).slice(0, 24);
     let making = this.making.get(id);
     if (!making) {
       making = this.makeMirrored(id, set, below3).finally(() => this.making.delete(id));
@@ -35845,7 +35841,7 @@ var SystemLayers = class {
     if (made2.ok) await this.mirrored(set);
     return made2;
   }
-  all = () => (0, import_node_path76.join)(this.state, this.driver.name === "docker" ? "layers-docker" : "layers");
+  all = () => (0, import_node_path76.join)(this.room.state, this.room.driver.name === "docker" ? "layers-docker" : "layers");
   folder = (id) => (0, import_node_path76.join)(this.all(), id);
   /** Folders of a layer and of all below it; undefined where one of them is not there. */
   chain(id) {
@@ -35857,7 +35853,7 @@ var SystemLayers = class {
       chain.push((0, import_node_path76.join)(this.folder(at2), "root"));
       at2 = layer.parent;
     }
-    return [...chain, this.base.root];
+    return [...chain, this.room.base.root];
   }
   async soundChain(id) {
     const chain = this.chain(id);
@@ -35876,20 +35872,20 @@ var SystemLayers = class {
     const nearest2 = this.nearestBelow(set, common3);
     const below3 = nearest2 && await this.soundChain(nearest2.id);
     const parent = below3 && nearest2;
-    const lower = below3 ?? [this.base.root];
+    const lower = below3 ?? [this.room.base.root];
     const missing = set.filter((s) => !parent?.set.includes(s));
     const fetched = await this.fetch(missing);
     if (!fetched.ok) return fetched;
-    const work2 = newScratch(this.state);
+    const work2 = newScratch(this.room.state);
     const keep2 = (0, import_node_path76.join)(work2, "kept");
-    const made2 = await this.driver.enter({
+    const made2 = await this.room.driver.enter({
       root: { layers: lower, keep: keep2 },
       network: false,
       user: "root",
       work: work2,
       env: aptEnvironment(void 0),
-      log: this.log,
-      binds: [...listBinds(this.base), { from: this.archives(), to: "/var/cache/apt/archives" }],
+      log: this.room.log,
+      binds: [...listBinds(this.room.base), { from: this.archives(), to: "/var/cache/apt/archives" }],
       command: [
         "sh",
         "-ec",
@@ -35909,7 +35905,7 @@ var SystemLayers = class {
     if (made2.code !== 0)
       return bad(
         error("system-install", `apt could not install ${shortList(missing)}`, {
-          file: this.log,
+          file: this.room.log,
           hint: "the end of that log tells why"
         })
       );
@@ -35924,14 +35920,14 @@ var SystemLayers = class {
     (0, import_node_fs62.rmSync)((0, import_node_path76.join)(kept4, "aptcache"), { recursive: true, force: true });
     (0, import_node_fs62.renameSync)(kept4, (0, import_node_path76.join)(staged, "root"));
     writeWhole((0, import_node_path76.join)(staged, "layer.json"), JSON.stringify(layer));
-    if (exists(this.folder(id))) await this.driver.remove(this.folder(id));
+    if (exists(this.folder(id))) await this.room.driver.remove(this.folder(id));
     (0, import_node_fs62.renameSync)(staged, this.folder(id));
     this.layers.set(id, layer);
   }
   async sound(chain) {
-    for (const folder2 of chain) if (!this.known.has(folder2) && !await this.driver.ready(folder2)) return false;
+    for (const folder2 of chain) if (!this.known.has(folder2) && !await this.room.driver.ready(folder2)) return false;
     for (const folder2 of chain) {
-      if (!this.known.has(folder2) && folder2 !== this.base.root) noteUse((0, import_node_path76.join)((0, import_node_path76.dirname)(folder2), "layer.json"));
+      if (!this.known.has(folder2) && folder2 !== this.room.base.root) noteUse((0, import_node_path76.join)((0, import_node_path76.dirname)(folder2), "layer.json"));
       this.known.add(folder2);
     }
     return true;
@@ -35948,7 +35944,7 @@ var SystemLayers = class {
     for (const id of names4) {
       const chain = this.chain(id);
       const layer = this.layers.get(id);
-      if (!chain || !layer || chain.length > 24 || layer.set.length <= (best?.set.length ?? 0) || sha256(JSON.stringify([this.base.digest, layer.set])).slice(0, 24) !== id)
+      if (!chain || !layer || chain.length > 24 || layer.set.length <= (best?.set.length ?? 0) || sha256(JSON.stringify([this.room.base.digest, layer.set])).slice(0, 24) !== id)
         continue;
       if (layer.set.every((s) => wanted.has(s)) && common3.every((s) => layer.set.includes(s))) best = { ...layer, id };
     }
@@ -35956,42 +35952,42 @@ var SystemLayers = class {
   }
   /** Keeps packages in the mirror that a root has; it fails where neither the mirror nor the archive has one. */
   async mirrored(packages) {
-    if (!this.mirror || await this.mirror.hasSet(packages)) return good(true);
+    if (!this.room.mirror || await this.room.mirror.hasSet(packages)) return good(true);
     const fetched = await this.fetch(packages);
-    if (fetched.ok) await this.mirror.noteSet(packages);
+    if (fetched.ok) await this.room.mirror.noteSet(packages);
     return fetched;
   }
   archives() {
-    const folder2 = (0, import_node_path76.join)(this.state, "archives");
+    const folder2 = (0, import_node_path76.join)(this.room.state, "archives");
     (0, import_node_fs62.mkdirSync)((0, import_node_path76.join)(folder2, "partial"), { recursive: true });
     return folder2;
   }
   /** Brings packages into the shared folder of .deb files; apt checks each against the signed lists. */
   async fetch(packages) {
-    return withMutex((0, import_node_path76.join)(this.state, "archives.lock"), async () => {
+    return withMutex((0, import_node_path76.join)(this.room.state, "archives.lock"), async () => {
       const lacking2 = () => {
         const held = (0, import_node_fs62.readdirSync)(this.archives());
         const found2 = packages.map((p) => held.find((h) => h.startsWith(filePrefix(p))));
         for (const name6 of found2) if (name6 !== void 0) noteUse((0, import_node_path76.join)(this.archives(), name6));
         return packages.filter((_, i) => found2[i] === void 0);
       };
-      await this.mirror?.bring(lacking2(), this.archives());
+      await this.room.mirror?.bring(lacking2(), this.archives());
       const missing = lacking2();
       const fetched = missing.length ? await this.download(missing) : good(true);
-      if (fetched.ok) await this.mirror?.keep(packages, this.archives());
+      if (fetched.ok) await this.room.mirror?.keep(packages, this.archives());
       return fetched;
     });
   }
   async download(missing) {
-    const work2 = newScratch(this.state);
-    const got = await this.driver.enter({
-      root: { layers: [this.base.root] },
+    const work2 = newScratch(this.room.state);
+    const got = await this.room.driver.enter({
+      root: { layers: [this.room.base.root] },
       network: true,
       user: "root",
       work: work2,
-      env: aptEnvironment(await this.proxy()),
-      log: this.log,
-      binds: [...listBinds(this.base), { from: this.archives(), to: "/fetched" }],
+      env: aptEnvironment(await this.room.proxy()),
+      log: this.room.log,
+      binds: [...listBinds(this.room.base), { from: this.archives(), to: "/fetched" }],
       command: [
         "sh",
         "-ec",
@@ -36006,7 +36002,7 @@ var SystemLayers = class {
     if (got.code === 0) return good(true);
     return bad(
       error("system-fetch", `apt could not fetch ${shortList(missing)}`, {
-        file: this.log,
+        file: this.room.log,
         hint: "if the archive no longer has these versions, make the base anew with --renew-base"
       })
     );
@@ -36034,7 +36030,10 @@ async function openSystem(request, target2, tells) {
     (digest4) => store2.readJson(setName(digest4))
   );
   const mirror2 = mirrored ? new PackageMirror(store2, base.value.archive) : void 0;
-  return good({ system, layers: new SystemLayers(driver, state, base.value, proxy, logOf(state), mirror2) });
+  return good({
+    system,
+    layers: new SystemLayers({ driver, state, base: base.value, proxy, log: logOf(state), mirror: mirror2 })
+  });
 }
 function renewDays(platform3, renewed, mirrored) {
   if (renewed) return 0;
@@ -38714,11 +38713,11 @@ async function retireStates(store2, channel2, endpoints, { keep: keep2, graceDay
   for (const endpoint of endpoints) {
     const since = Object.values(condemnedIn((await endpoint.read(condemnedFile))?.data));
     if (expired.length || since.some((when) => now - when >= graceDays * day5))
-      await sweepRepository(store2, channel2.name, endpoint, graceDays, now, false);
+      await sweepRepository(store2, channel2.name, endpoint, { graceDays, now, dryRun: false });
   }
 }
 var condemnedFile = ".slipway/condemned.json";
-async function sweepRepository(store2, channel2, endpoint, graceDays, now, dryRun) {
+async function sweepRepository(store2, channel2, endpoint, { graceDays, now, dryRun }) {
   return endpoint.during("clean-up", async () => {
     const marked = await markAll(store2, await openChannel(store2, channel2), endpoint);
     if (!marked) return void 0;
@@ -40230,13 +40229,14 @@ async function diff({ store: store2 }, names4, json2) {
 async function collect2(opened, names4, dryRun) {
   const { store: store2, workspace } = opened;
   const { distro } = workspace;
+  const { grace_days: graceDays } = distro.publish;
   const now = Date.now();
   const lines = [];
   const notes = [];
   for (const name6 of names4.length ? names4 : await channelNames(store2)) {
     const read3 = await readChannel(store2, name6);
     if (!read3.ok) return read3;
-    const expired = expiredStates(read3.value.file.states, keepOf(distro, name6), distro.publish.grace_days, now);
+    const expired = expiredStates(read3.value.file.states, keepOf(distro, name6), graceDays, now);
     if (expired.length && !dryRun && !await dropStates(store2, read3.value, expired)) {
       notes.push(busy(name6));
       continue;
@@ -40244,14 +40244,14 @@ async function collect2(opened, names4, dryRun) {
     lines.push(`${name6}: ${expired.length} states ${dryRun ? "would go" : "went"}`);
     const places = await placesOf3(opened, read3.value, void 0);
     for (const endpoint of places.ok ? places.value : []) {
-      const swept = await sweepRepository(store2, name6, endpoint, distro.publish.grace_days, now, dryRun);
+      const swept = await sweepRepository(store2, name6, endpoint, { graceDays, now, dryRun });
       if (!swept) {
         notes.push(busy(endpoint.where));
         continue;
       }
       const bytes = swept.removed.reduce((n, f) => n + f.size, 0);
       lines.push(
-        `${endpoint.where}: ${dryRun ? "would remove" : "removed"} ${swept.removed.length} files of ${megabytes(bytes)}; ${swept.waiting} wait for ${distro.publish.grace_days} days, ${swept.kept} stay`
+        `${endpoint.where}: ${dryRun ? "would remove" : "removed"} ${swept.removed.length} files of ${megabytes(bytes)}; ${swept.waiting} wait for ${graceDays} days, ${swept.kept} stay`
       );
     }
   }
@@ -49688,7 +49688,7 @@ async function systemPackages(room, image2, own3, names4) {
 
 // ts-src/images/root.ts
 async function installLayer(room, below3, packages, what, fstab) {
-  const system = new SystemLayers(room.driver, room.state, room.base, room.proxy, room.log, room.mirror);
+  const system = new SystemLayers(room);
   const fetched = await system.fetch([...packages]);
   if (!fetched.ok) return fetched;
   const config2 = newScratch(room.state);
@@ -51241,7 +51241,7 @@ async function build3(opened, names4, values, kinds4) {
   const watch2 = untilStopped();
   try {
     for (const one of images.value) {
-      const made2 = await buildOne(opened, one, values, kinds4, driver, watch2.signal);
+      const made2 = await buildOne(opened, one, values, kinds4, { driver, signal: watch2.signal });
       diagnostics.push(...made2.diagnostics);
       if (made2.ok) built.push({ ...made2.value, files: await place2(opened, values, made2.value.record, kinds4) });
     }
@@ -51263,7 +51263,7 @@ async function build3(opened, names4, values, kinds4) {
   return good(built.flatMap((b) => b.files.map((f) => `${f}
 `)).join(""), diagnostics);
 }
-async function buildOne(opened, one, values, kinds4, driver, signal) {
+async function buildOne(opened, one, values, kinds4, within) {
   const { workspace, store: store2 } = opened;
   const name6 = channelOf(opened, one, values);
   if (!name6.ok) return name6;
@@ -51279,7 +51279,7 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
   const logs2 = (0, import_node_path133.join)(outputOf2(opened, values), "logs", "images");
   (0, import_node_fs108.mkdirSync)(logs2, { recursive: true });
   return buildImage({
-    driver,
+    ...within,
     store: store2,
     state: workspace.state,
     distro: workspace.distro,
@@ -51292,8 +51292,7 @@ async function buildOne(opened, one, values, kinds4, driver, signal) {
     log: (0, import_node_path133.join)(logs2, `${one.name}-${one.target.architecture}.log`),
     now: Date.now(),
     progress: (text8) => writeNote(`${text8}
-`),
-    signal
+`)
   });
 }
 async function place2({ store: store2, workspace }, values, record3, kinds4) {

@@ -176,7 +176,7 @@ describe('a repository of a host that is reached by ssh', () => {
     const orphan = join(served, 'pool/main/o/orphan');
     mkdirSync(orphan, { recursive: true });
     writeFileSync(join(orphan, 'orphan_1.0_amd64.deb'), 'x');
-    const swept = await sweepRepository(store, 'c', a, 0, Date.now(), false);
+    const swept = await sweepRepository(store, 'c', a, { graceDays: 0, now: Date.now(), dryRun: false });
     expect(swept?.removed.map((r) => r.name)).toContain('pool/main/o/orphan/orphan_1.0_amd64.deb');
     expect(existsSync(orphan)).toBe(false);
     expect(await seen()).toBe('2.0');

@@ -147,11 +147,20 @@ describe('a channel in a bucket', () => {
     const endpoint = endpointAt('swept');
     await endpoint.put('pool/main/s/stranger.deb', Buffer.from('x'));
     expect(
-      await endpoint.during('publication', () => sweepRepository(store, 'swept', endpointAt('swept'), 0, 0, false)),
+      await endpoint.during('publication', () =>
+        sweepRepository(store, 'swept', endpointAt('swept'), { graceDays: 0, now: 0, dryRun: false }),
+      ),
     ).toBeUndefined();
     const now = Date.now();
-    expect(await sweepRepository(store, 'swept', endpoint, 7, now, false)).toMatchObject({ removed: [], waiting: 1 });
-    const later = await sweepRepository(store, 'swept', endpoint, 7, now + 8 * 86_400_000, false);
+    expect(await sweepRepository(store, 'swept', endpoint, { graceDays: 7, now, dryRun: false })).toMatchObject({
+      removed: [],
+      waiting: 1,
+    });
+    const later = await sweepRepository(store, 'swept', endpoint, {
+      graceDays: 7,
+      now: now + 8 * 86_400_000,
+      dryRun: false,
+    });
     expect(later!.removed.map((f) => f.name)).toEqual(['pool/main/s/stranger.deb']);
     await installs(await client('swept'), 'tool');
   });

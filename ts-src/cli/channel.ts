@@ -225,13 +225,14 @@ async function diff({ store }: Opened, names: readonly string[], json: boolean):
 async function collect(opened: Opened, names: readonly string[], dryRun: boolean): Promise<Result<string>> {
   const { store, workspace } = opened;
   const { distro } = workspace;
+  const { grace_days: graceDays } = distro.publish;
   const now = Date.now();
   const lines: string[] = [];
   const notes: Diagnostic[] = [];
   for (const name of names.length ? names : await channelNames(store)) {
     const read = await readChannel(store, name);
     if (!read.ok) return read;
-    const expired = expiredStates(read.value.file.states, keepOf(distro, name), distro.publish.grace_days, now);
+    const expired = expiredStates(read.value.file.states, keepOf(distro, name), graceDays, now);
     if (expired.length && !dryRun && !(await dropStates(store, read.value, expired))) {
       notes.push(busy(name));
       continue;
@@ -239,14 +240,14 @@ async function collect(opened: Opened, names: readonly string[], dryRun: boolean
     lines.push(`${name}: ${expired.length} states ${dryRun ? 'would go' : 'went'}`);
     const places = await placesOf(opened, read.value, undefined);
     for (const endpoint of places.ok ? places.value : []) {
-      const swept = await sweepRepository(store, name, endpoint, distro.publish.grace_days, now, dryRun);
+      const swept = await sweepRepository(store, name, endpoint, { graceDays, now, dryRun });
       if (!swept) {
         notes.push(busy(endpoint.where));
         continue;
       }
       const bytes = swept.removed.reduce((n, f) => n + f.size, 0);
       lines.push(
-        `${endpoint.where}: ${dryRun ? 'would remove' : 'removed'} ${swept.removed.length} files of ${megabytes(bytes)}; ${swept.waiting} wait for ${distro.publish.grace_days} days, ${swept.kept} stay`,
+        `${endpoint.where}: ${dryRun ? 'would remove' : 'removed'} ${swept.removed.length} files of ${megabytes(bytes)}; ${swept.waiting} wait for ${graceDays} days, ${swept.kept} stay`,
       );
     }
   }

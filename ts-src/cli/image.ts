@@ -99,7 +99,7 @@ async function build(
   const watch = untilStopped();
   try {
     for (const one of images.value) {
-      const made = await buildOne(opened, one, values, kinds, driver, watch.signal);
+      const made = await buildOne(opened, one, values, kinds, { driver, signal: watch.signal });
       diagnostics.push(...made.diagnostics);
       if (made.ok) built.push({ ...made.value, files: await place(opened, values, made.value.record, kinds) });
     }
@@ -123,8 +123,7 @@ async function buildOne(
   one: ImageTarget,
   values: ImageValues,
   kinds: readonly ImageKind[],
-  driver: ReturnType<typeof unshareDriver>,
-  signal: AbortSignal,
+  within: { driver: ReturnType<typeof unshareDriver>; signal: AbortSignal },
 ): Promise<Result<BuiltImage>> {
   const { workspace, store } = opened;
   const name = channelOf(opened, one, values);
@@ -141,7 +140,7 @@ async function buildOne(
   const logs = join(outputOf(opened, values), 'logs', 'images');
   mkdirSync(logs, { recursive: true });
   return buildImage({
-    driver,
+    ...within,
     store,
     state: workspace.state,
     distro: workspace.distro,
@@ -154,7 +153,6 @@ async function buildOne(
     log: join(logs, `${one.name}-${one.target.architecture}.log`),
     now: Date.now(),
     progress: (text) => writeNote(`${text}\n`),
-    signal,
   });
 }
 

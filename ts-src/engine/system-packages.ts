@@ -54,7 +54,10 @@ export async function openSystem(
     store.readJson<string[]>(setName(digest)),
   );
   const mirror = mirrored ? new PackageMirror(store, base.value.archive) : undefined;
-  return good({ system, layers: new SystemLayers(driver, state, base.value, proxy, logOf(state), mirror) });
+  return good({
+    system,
+    layers: new SystemLayers({ driver, state, base: base.value, proxy, log: logOf(state), mirror }),
+  });
 }
 
 /** A base of a mirrored state stays until another one is asked for. */

@@ -39,7 +39,7 @@ async function installLayer(
   what: string,
   fstab: string | undefined,
 ): Promise<Result<Layer>> {
-  const system = new SystemLayers(room.driver, room.state, room.base, room.proxy, room.log, room.mirror);
+  const system = new SystemLayers(room);
   const fetched = await system.fetch([...packages]);
   if (!fetched.ok) return fetched;
   const config = newScratch(room.state);

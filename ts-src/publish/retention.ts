@@ -45,7 +45,7 @@ export async function retireStates(
   for (const endpoint of endpoints) {
     const since = Object.values(condemnedIn((await endpoint.read(condemnedFile))?.data));
     if (expired.length || since.some((when) => now - when >= graceDays * day))
-      await sweepRepository(store, channel.name, endpoint, graceDays, now, false);
+      await sweepRepository(store, channel.name, endpoint, { graceDays, now, dryRun: false });
   }
 }
 
@@ -72,9 +72,7 @@ export async function sweepRepository(
   store: Store,
   channel: string,
   endpoint: Endpoint,
-  graceDays: number,
-  now: number,
-  dryRun: boolean,
+  { graceDays, now, dryRun }: { graceDays: number; now: number; dryRun: boolean },
 ): Promise<Swept | undefined> {
   return endpoint.during('clean-up', async () => {
     // Read within: what another publication lists before is marked, and none begins meanwhile.

@@ -19,34 +19,37 @@ interface Layer {
 const shortList = (names: readonly string[]): string =>
   `${names.slice(0, 5).join(', ')}${names.length > 5 ? ` and ${names.length - 5} more` : ''}`;
 
+/** What layers are made with, and where. */
+export interface LayersRoom {
+  driver: Driver;
+  state: string;
+  base: Base;
+  proxy: () => Promise<string | undefined>;
+  log: string;
+  /** Where packages are kept, and taken from before any archive; undefined: archives alone. */
+  mirror?: PackageMirror | undefined;
+}
+
 /** Folders that hold sets of system packages over one base, each upon a smaller one where there is one. */
 export class SystemLayers {
   private readonly layers = new Map<string, Layer>();
   private readonly known = new Set<string>();
   private readonly making = new Map<string, Promise<Result<string[]>>>();
 
-  constructor(
-    private readonly driver: Driver,
-    private readonly state: string,
-    private readonly base: Base,
-    private readonly proxy: () => Promise<string | undefined>,
-    private readonly log: string,
-    /** Where packages are kept, and taken from before any archive; undefined: archives alone. */
-    private readonly mirror?: PackageMirror,
-  ) {}
+  constructor(private readonly room: LayersRoom) {}
 
   /**
    * Folders of a root with this set, topmost first, the base last. Made where it is not there yet. `common`: a part of
    * many sets, which gets a layer of its own below the others, so that it is installed once.
    */
   async root(set: string[], common: readonly string[] = []): Promise<Result<string[]>> {
-    if (!set.length) return good([this.base.root]);
+    if (!set.length) return good([this.room.base.root]);
     const below = common.length < set.length && common.every((p) => set.includes(p)) ? [...common] : [];
     if (below.length) {
       const made = await this.root(below);
       if (!made.ok) return made;
     }
-    const id = sha256(JSON.stringify([this.base.digest, set])).slice(0, 24);
+    const id = sha256(JSON.stringify([this.room.base.digest, set])).slice(0, 24);
     let making = this.making.get(id);
     if (!making) {
       making = this.makeMirrored(id, set, below).finally(() => this.making.delete(id));
@@ -62,7 +65,7 @@ export class SystemLayers {
     return made;
   }
 
-  private all = (): string => join(this.state, this.driver.name === 'docker' ? 'layers-docker' : 'layers');
+  private all = (): string => join(this.room.state, this.room.driver.name === 'docker' ? 'layers-docker' : 'layers');
   private folder = (id: string): string => join(this.all(), id);
 
   /** Folders of a layer and of all below it; undefined where one of them is not there. */
@@ -75,7 +78,7 @@ export class SystemLayers {
       chain.push(join(this.folder(at), 'root'));
       at = layer.parent;
     }
-    return [...chain, this.base.root];
+    return [...chain, this.room.base.root];
   }
 
   private async soundChain(id: string): Promise<string[] | undefined> {
@@ -97,20 +100,20 @@ export class SystemLayers {
     const nearest = this.nearestBelow(set, common);
     const below = nearest && (await this.soundChain(nearest.id));
     const parent = below && nearest;
-    const lower = below ?? [this.base.root];
+    const lower = below ?? [this.room.base.root];
     const missing = set.filter((s) => !parent?.set.includes(s));
     const fetched = await this.fetch(missing);
     if (!fetched.ok) return fetched;
-    const work = newScratch(this.state);
+    const work = newScratch(this.room.state);
     const keep = join(work, 'kept');
-    const made = await this.driver.enter({
+    const made = await this.room.driver.enter({
       root: { layers: lower, keep },
       network: false,
       user: 'root',
       work,
       env: aptEnvironment(undefined),
-      log: this.log,
-      binds: [...listBinds(this.base), { from: this.archives(), to: '/var/cache/apt/archives' }],
+      log: this.room.log,
+      binds: [...listBinds(this.room.base), { from: this.archives(), to: '/var/cache/apt/archives' }],
       command: [
         'sh',
         '-ec',
@@ -131,7 +134,7 @@ export class SystemLayers {
     if (made.code !== 0)
       return bad(
         error('system-install', `apt could not install ${shortList(missing)}`, {
-          file: this.log,
+          file: this.room.log,
           hint: 'the end of that log tells why',
         }),
       );
@@ -147,15 +150,15 @@ export class SystemLayers {
     rmSync(join(kept, 'aptcache'), { recursive: true, force: true });
     renameSync(kept, join(staged, 'root'));
     writeWhole(join(staged, 'layer.json'), JSON.stringify(layer));
-    if (exists(this.folder(id))) await this.driver.remove(this.folder(id));
+    if (exists(this.folder(id))) await this.room.driver.remove(this.folder(id));
     renameSync(staged, this.folder(id));
     this.layers.set(id, layer);
   }
 
   private async sound(chain: string[]): Promise<boolean> {
-    for (const folder of chain) if (!this.known.has(folder) && !(await this.driver.ready(folder))) return false;
+    for (const folder of chain) if (!this.known.has(folder) && !(await this.room.driver.ready(folder))) return false;
     for (const folder of chain) {
-      if (!this.known.has(folder) && folder !== this.base.root) noteUse(join(dirname(folder), 'layer.json'));
+      if (!this.known.has(folder) && folder !== this.room.base.root) noteUse(join(dirname(folder), 'layer.json'));
       this.known.add(folder);
     }
     return true;
@@ -181,7 +184,7 @@ export class SystemLayers {
         !layer ||
         chain.length > 24 ||
         layer.set.length <= (best?.set.length ?? 0) ||
-        sha256(JSON.stringify([this.base.digest, layer.set])).slice(0, 24) !== id
+        sha256(JSON.stringify([this.room.base.digest, layer.set])).slice(0, 24) !== id
       )
         continue;
       if (layer.set.every((s) => wanted.has(s)) && common.every((s) => layer.set.includes(s))) best = { ...layer, id };
@@ -191,46 +194,46 @@ export class SystemLayers {
 
   /** Keeps packages in the mirror that a root has; it fails where neither the mirror nor the archive has one. */
   async mirrored(packages: string[]): Promise<Result<true>> {
-    if (!this.mirror || (await this.mirror.hasSet(packages))) return good(true);
+    if (!this.room.mirror || (await this.room.mirror.hasSet(packages))) return good(true);
     const fetched = await this.fetch(packages);
-    if (fetched.ok) await this.mirror.noteSet(packages);
+    if (fetched.ok) await this.room.mirror.noteSet(packages);
     return fetched;
   }
 
   private archives(): string {
-    const folder = join(this.state, 'archives');
+    const folder = join(this.room.state, 'archives');
     mkdirSync(join(folder, 'partial'), { recursive: true });
     return folder;
   }
 
   /** Brings packages into the shared folder of .deb files; apt checks each against the signed lists. */
   async fetch(packages: string[]): Promise<Result<true>> {
-    return withMutex(join(this.state, 'archives.lock'), async () => {
+    return withMutex(join(this.room.state, 'archives.lock'), async () => {
       const lacking = () => {
         const held = readdirSync(this.archives());
         const found = packages.map((p) => held.find((h) => h.startsWith(filePrefix(p))));
         for (const name of found) if (name !== undefined) noteUse(join(this.archives(), name));
         return packages.filter((_, i) => found[i] === undefined);
       };
-      await this.mirror?.bring(lacking(), this.archives());
+      await this.room.mirror?.bring(lacking(), this.archives());
       const missing = lacking();
       const fetched = missing.length ? await this.download(missing) : good(true as const);
-      if (fetched.ok) await this.mirror?.keep(packages, this.archives());
+      if (fetched.ok) await this.room.mirror?.keep(packages, this.archives());
       return fetched;
     });
   }
 
   private async download(missing: readonly string[]): Promise<Result<true>> {
-    const work = newScratch(this.state);
+    const work = newScratch(this.room.state);
     // Beside where they stay, so that each appears there whole.
-    const got = await this.driver.enter({
-      root: { layers: [this.base.root] },
+    const got = await this.room.driver.enter({
+      root: { layers: [this.room.base.root] },
       network: true,
       user: 'root',
       work,
-      env: aptEnvironment(await this.proxy()),
-      log: this.log,
-      binds: [...listBinds(this.base), { from: this.archives(), to: '/fetched' }],
+      env: aptEnvironment(await this.room.proxy()),
+      log: this.room.log,
+      binds: [...listBinds(this.room.base), { from: this.archives(), to: '/fetched' }],
       command: [
         'sh',
         '-ec',
@@ -246,7 +249,7 @@ export class SystemLayers {
     if (got.code === 0) return good(true);
     return bad(
       error('system-fetch', `apt could not fetch ${shortList(missing)}`, {
-        file: this.log,
+        file: this.room.log,
         hint: 'if the archive no longer has these versions, make the base anew with --renew-base',
       }),
     );

@@ -152,9 +152,7 @@ export function reasonOf(
   options: EnvironmentOptions,
   outcome: Outcome,
   limit: TimeLimit,
-  log: string,
-  what: string,
-  failed?: FailedPackage,
+  { log, what, failed }: { log: string; what: string; failed?: FailedPackage },
 ): string {
   if (limit.signal.aborted && !options.signal.aborted) {
     const { minutes } = limit;

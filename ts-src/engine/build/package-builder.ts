@@ -154,7 +154,8 @@ export class PackageBuilder {
         objects?.reused ? { SLIPWAY_CONFIGURED: '1' } : {},
       );
       ended = built.signal === null && !built.exceeded && !limit.signal.aborted;
-      if (built.code !== 0) return failed(reasonOf(options, built, limit, log, 'its build', failedPackage(request)));
+      if (built.code !== 0)
+        return failed(reasonOf(options, built, limit, { log, what: 'its build', failed: failedPackage(request) }));
       const fault = checkStaged(request, environment);
       if (fault !== undefined) return failed(fault);
       const folder = join(work, 'pack');
@@ -168,7 +169,7 @@ export class PackageBuilder {
           { from: stageOf(environment), to: '/build/tree' },
         ],
       });
-      if (packed.code !== 0) return failed(reasonOf(options, packed, limit, log, 'packing it'));
+      if (packed.code !== 0) return failed(reasonOf(options, packed, limit, { log, what: 'packing it' }));
       return await finishPackages(options, request, environment, folder);
     } finally {
       await objects?.close(ended);
@@ -264,7 +265,8 @@ export class PackageBuilder {
       outcome,
       log,
       seconds: (options.now() - begun) / 1000,
-      reason: () => reasonOf(options, outcome, limit, log, 'the build of its tests', failedPackage(request)),
+      reason: () =>
+        reasonOf(options, outcome, limit, { log, what: 'the build of its tests', failed: failedPackage(request) }),
     });
   }
 

@@ -66,7 +66,7 @@ export async function documentPackage(
   });
   limit.done();
   if (outcome.code !== 0)
-    return failed(reasonOf(options, outcome, limit, request.log, 'the making of its documentation'));
+    return failed(reasonOf(options, outcome, limit, { log: request.log, what: 'the making of its documentation' }));
   const results = await readDocResults(environment.build);
   if (!results) return failed('the documentation tools left no results: something in its documentation removed them');
   return made(await recordOf(options, job, results, begun));
