@@ -21,7 +21,6 @@ cd "$folder"
 IFS=:
 for group in ${ENTER_GROUPS:-}; do echo 0 > "$group/cgroup.procs"; done
 unset IFS
-if [ -n "${ENTER_PROCESSES:-}" ]; then echo "$ENTER_PROCESSES" > /proc/sys/kernel/pid_max; fi
 ulimit -c 0
 if [ -n "${ENTER_DATA:-}" ]; then ulimit -d "$ENTER_DATA"; fi
 if [ -n "${ENTER_FILE:-}" ]; then ulimit -f "$ENTER_FILE"; fi
@@ -47,6 +46,8 @@ inside() {
 }
 for path in /proc /dev /tmp; do inside "$path"; done
 mount -t proc -o nosuid,nodev,noexec proc m/proc
+# By the root's own /proc: a container's is read-only here.
+if [ -n "${ENTER_PROCESSES:-}" ]; then echo "$ENTER_PROCESSES" > m/proc/sys/kernel/pid_max; fi
 mount -t tmpfs -o mode=0755,nosuid,size=64k tmpfs m/dev
 for device in null zero full random urandom; do
   : > "m/dev/$device"

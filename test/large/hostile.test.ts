@@ -44,11 +44,11 @@ const attacks: Record<string, Attack> = {
   too_long: { install: 'truncate -s 2T "$1/sparse"' },
   outside: {
     install: 'mkdir -p "$DESTDIR/etc/sudoers.d"; echo x > "$DESTDIR/etc/sudoers.d/x"',
-    reason: /\/etc.* is outside of/,
+    reason: /\/etc.* is outside the prefix/,
   },
   control: {
     install: 'mkdir -p "$DESTDIR/DEBIAN"; echo x > "$DESTDIR/DEBIAN/postinst"',
-    reason: /\/DEBIAN.* is outside of/,
+    reason: /\/DEBIAN.* is outside the prefix/,
   },
   // Names of folders that a build has beside the source.
   stage: {},
@@ -67,7 +67,7 @@ const attacks: Record<string, Attack> = {
   },
   daemon: {
     configure: 'setsid sh -c "while :; do touch /build/stage/late; sleep 0.1; done" >/dev/null 2>&1 &',
-    reason: /\/late is outside of|ended with/,
+    reason: /\/late is outside the prefix|ended with/,
   },
   // What the kernel and the machine offer: each is refused, or shows nothing of the host.
   kernel: {
