@@ -252,7 +252,7 @@ var init_diagnostics = __esm({
         });
       }
       /** The nearest first, at most `most`, and at most so many edits away. */
-      of(name6, most8, edits = 3) {
+      of(name6, most9, edits = 3) {
         const limit = Math.min(edits, Math.max(1, Math.floor(name6.length / 3)));
         const found2 = [];
         const wanted = name6.toLowerCase();
@@ -264,7 +264,7 @@ var init_diagnostics = __esm({
             if (d <= limit && d < wanted.length) found2.push([d, candidate.name]);
           }
         }
-        return found2.sort((a, b) => a[0] - b[0] || compare(a[1], b[1])).slice(0, most8).map(([, n]) => n);
+        return found2.sort((a, b) => a[0] - b[0] || compare(a[1], b[1])).slice(0, most9).map(([, n]) => n);
       }
     };
   }
@@ -317,20 +317,6 @@ var init_utf8 = __esm({
 });
 
 // ts-src/io/files.ts
-var files_exports = {};
-__export(files_exports, {
-  entriesBelow: () => entriesBelow,
-  exists: () => exists,
-  linkOrCopy: () => linkOrCopy,
-  noteUse: () => noteUse,
-  readIf: () => readIf,
-  readJson: () => readJson,
-  readRegular: () => readRegular,
-  sha256File: () => sha256File,
-  temporaryBeside: () => temporaryBeside,
-  writeTogether: () => writeTogether,
-  writeWhole: () => writeWhole
-});
 function writeWhole(path2, data, options5 = {}) {
   (0, import_node_fs3.mkdirSync)((0, import_node_path3.dirname)(path2), { recursive: true });
   const temporary2 = temporaryBeside(path2);
@@ -366,21 +352,21 @@ async function writeTogether(files, name6 = import_node_fs3.renameSync) {
     }
   }
 }
-function readRegular(path2, most8 = largest) {
+function readRegular(path2, most9 = largest) {
   const handle = (0, import_node_fs3.openSync)(path2, import_node_fs3.constants.O_RDONLY | import_node_fs3.constants.O_NONBLOCK);
   try {
     const found2 = (0, import_node_fs3.fstatSync)(handle);
-    const code = kindFault(found2, most8);
+    const code = kindFault(found2, most9);
     if (code !== void 0) throw Object.assign(new Error(`${code}: ${path2}`), { code, path: path2 });
     return (0, import_node_fs3.readFileSync)(handle);
   } finally {
     (0, import_node_fs3.closeSync)(handle);
   }
 }
-function kindFault(found2, most8) {
+function kindFault(found2, most9) {
   if (found2.isDirectory()) return "EISDIR";
   if (!found2.isFile()) return "ENXIO";
-  return found2.size > most8 ? "ELARGE" : void 0;
+  return found2.size > most9 ? "ELARGE" : void 0;
 }
 function readIf(path2, encoding = "utf8") {
   try {
@@ -474,8 +460,8 @@ function run(command2, args, options5 = {}) {
     if (options5.signal?.aborted) return resolve29({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
     const log = options5.log === void 0 ? void 0 : (0, import_node_fs6.openSync)(options5.log, "a");
     const output = options5.inherit || options5.terminal ? "inherit" : "pipe";
-    const [program, ...rest2] = log === void 0 ? [command2] : ["sh", "-c", 'exec "$@" 2>&1', "sh", command2];
-    const child = (0, import_node_child_process2.spawn)(program, [...rest2, ...args], {
+    const [program2, ...rest2] = log === void 0 ? [command2] : ["sh", "-c", 'exec "$@" 2>&1', "sh", command2];
+    const child = (0, import_node_child_process2.spawn)(program2, [...rest2, ...args], {
       detached: options5.detached ?? false,
       cwd: options5.cwd,
       env: options5.env ?? process.env,
@@ -546,8 +532,8 @@ function run(command2, args, options5 = {}) {
     }
   });
 }
-function limitedLog(log, most8) {
-  let left = most8;
+function limitedLog(log, most9) {
+  let left = most9;
   return (chunk) => {
     if (left <= 0) return;
     const full = chunk.length >= left;
@@ -555,7 +541,7 @@ function limitedLog(log, most8) {
       writeAll(log, full ? chunk.subarray(0, left) : chunk);
       if (full)
         writeAll(log, Buffer.from(`
-slipway: the rest of this output, beyond ${sizeText(most8)}, is left out
+slipway: the rest of this output, beyond ${sizeText(most9)}, is left out
 `));
     } catch {
       left = 0;
@@ -2803,7 +2789,7 @@ var init_Expression = __esm({
        * @returns {Object} Segment object
        */
       _parseSegment(part) {
-        const segment = { type: "tag" };
+        const segment2 = { type: "tag" };
         let bracketContent = null;
         let withoutBrackets = part;
         const bracketMatch = part.match(/^([^\[]+)(\[[^\]]*\])(.*)$/);
@@ -2845,29 +2831,29 @@ var init_Expression = __esm({
         if (!tag) {
           throw new Error(`Invalid segment pattern: ${part}`);
         }
-        segment.tag = tag;
+        segment2.tag = tag;
         if (namespace) {
-          segment.namespace = namespace;
+          segment2.namespace = namespace;
         }
         if (bracketContent) {
           if (bracketContent.includes("=")) {
             const eqIndex = bracketContent.indexOf("=");
-            segment.attrName = bracketContent.substring(0, eqIndex).trim();
-            segment.attrValue = bracketContent.substring(eqIndex + 1).trim();
+            segment2.attrName = bracketContent.substring(0, eqIndex).trim();
+            segment2.attrValue = bracketContent.substring(eqIndex + 1).trim();
           } else {
-            segment.attrName = bracketContent.trim();
+            segment2.attrName = bracketContent.trim();
           }
         }
         if (positionMatch) {
           const nthMatch = positionMatch.match(/^nth\((\d+)\)$/);
           if (nthMatch) {
-            segment.position = "nth";
-            segment.positionValue = parseInt(nthMatch[1], 10);
+            segment2.position = "nth";
+            segment2.positionValue = parseInt(nthMatch[1], 10);
           } else {
-            segment.position = positionMatch;
+            segment2.position = positionMatch;
           }
         }
-        return segment;
+        return segment2;
       }
       /**
        * Get the number of segments
@@ -3481,8 +3467,8 @@ var init_Matcher = __esm({
         let pathIdx = this.path.length - 1;
         let segIdx = segments.length - 1;
         while (segIdx >= 0 && pathIdx >= 0) {
-          const segment = segments[segIdx];
-          if (segment.type === "deep-wildcard") {
+          const segment2 = segments[segIdx];
+          if (segment2.type === "deep-wildcard") {
             segIdx--;
             if (segIdx < 0) {
               return true;
@@ -3501,7 +3487,7 @@ var init_Matcher = __esm({
               return false;
             }
           } else {
-            if (!this._matchSegment(segment, this.path[pathIdx], pathIdx === this.path.length - 1)) {
+            if (!this._matchSegment(segment2, this.path[pathIdx], pathIdx === this.path.length - 1)) {
               return false;
             }
             pathIdx--;
@@ -3513,40 +3499,40 @@ var init_Matcher = __esm({
       /**
        * @private
        */
-      _matchSegment(segment, node2, isCurrentNode) {
-        if (segment.tag !== "*" && segment.tag !== node2.tag) {
+      _matchSegment(segment2, node2, isCurrentNode) {
+        if (segment2.tag !== "*" && segment2.tag !== node2.tag) {
           return false;
         }
-        if (segment.namespace !== void 0) {
-          if (segment.namespace !== "*" && segment.namespace !== node2.namespace) {
+        if (segment2.namespace !== void 0) {
+          if (segment2.namespace !== "*" && segment2.namespace !== node2.namespace) {
             return false;
           }
         }
-        if (segment.attrName !== void 0) {
+        if (segment2.attrName !== void 0) {
           if (!isCurrentNode) {
             return false;
           }
-          if (!node2.values || !(segment.attrName in node2.values)) {
+          if (!node2.values || !(segment2.attrName in node2.values)) {
             return false;
           }
-          if (segment.attrValue !== void 0) {
-            if (String(node2.values[segment.attrName]) !== String(segment.attrValue)) {
+          if (segment2.attrValue !== void 0) {
+            if (String(node2.values[segment2.attrName]) !== String(segment2.attrValue)) {
               return false;
             }
           }
         }
-        if (segment.position !== void 0) {
+        if (segment2.position !== void 0) {
           if (!isCurrentNode) {
             return false;
           }
           const counter = node2.counter ?? 0;
-          if (segment.position === "first" && counter !== 0) {
+          if (segment2.position === "first" && counter !== 0) {
             return false;
-          } else if (segment.position === "odd" && counter % 2 !== 1) {
+          } else if (segment2.position === "odd" && counter % 2 !== 1) {
             return false;
-          } else if (segment.position === "even" && counter % 2 !== 0) {
+          } else if (segment2.position === "even" && counter % 2 !== 0) {
             return false;
-          } else if (segment.position === "nth" && counter !== segment.positionValue) {
+          } else if (segment2.position === "nth" && counter !== segment2.positionValue) {
             return false;
           }
         }
@@ -10179,8 +10165,8 @@ var init_js_yaml = __esm({
 });
 
 // ts-src/read/yaml.ts
-function parseYaml(text8, file3, most8 = maximumSize) {
-  if (text8.length > most8) return bad(error("yaml-invalid", `the file is larger than ${most8 >> 20} MiB`, { file: file3 }));
+function parseYaml(text8, file3, most9 = maximumSize) {
+  if (text8.length > most9) return bad(error("yaml-invalid", `the file is larger than ${most9 >> 20} MiB`, { file: file3 }));
   const foreign = foreignByte(text8);
   if (foreign)
     return bad(
@@ -14827,8 +14813,8 @@ function processSchema(schema6, ctx, _params = { path: [], schemaPath: [] }) {
   const _result = ctx.seen.get(schema6);
   return _result.schema;
 }
-function encodeJSONPointerSegment(segment) {
-  return segment.replace(/~/g, "~0").replace(/\//g, "~1");
+function encodeJSONPointerSegment(segment2) {
+  return segment2.replace(/~/g, "~0").replace(/\//g, "~1");
 }
 function extractDefs(ctx, schema6) {
   const root = ctx.seen.get(schema6);
@@ -17339,7 +17325,7 @@ var init_channels = __esm({
 });
 
 // ts-src/model/images.ts
-var imageKinds, word, command, systemPath, userName, user, file, unit, size, channelName, region, instanceType, subnetId, securityGroupId, ami, repository, imageSchema, ofArchitecture, bytesOf, hasFirmware, isImageKind;
+var imageKinds, word, command, systemPath, userName, user, file, unit, size, channelName, region, instanceType, subnetId, securityGroupId, ami, repository, imageSchema, ofArchitecture, bytesOf, hasBios, hasFirmware, isImageKind;
 var init_images = __esm({
   "ts-src/model/images.ts"() {
     "use strict";
@@ -17424,6 +17410,7 @@ var init_images = __esm({
       hook: relativePath.optional().describe("A script that runs in the root as root, without a network"),
       cloud_init: boolean3().default(false).describe("cloud-init sets the machine up at its first start"),
       kernel: string3().regex(/^[a-z0-9][a-z0-9.+{}-]+$/, "a package name, in which {architecture} may stand").optional().describe("Left out: the distribution's generic kernel"),
+      boot: array(_enum(["uefi", "bios"])).min(1).refine((b) => b.includes("uefi"), "uefi, or uefi and bios").default(["uefi"]).describe("What starts its disk: `uefi`, and `bios` beside it on amd64"),
       partitions: _enum(["grow", "ab"]).default("grow").describe("`grow`: one root that takes the whole disk; `ab`: two roots and a partition for data"),
       size: size.optional().describe("Size of the disk, and of each root where there are two; left out: what it takes"),
       repository: repository.optional().describe("Where the docker image is pushed to"),
@@ -17431,6 +17418,7 @@ var init_images = __esm({
     });
     ofArchitecture = (text8, architecture3) => text8.replaceAll("{architecture}", architecture3);
     bytesOf = (written2) => Number(written2.slice(0, -1)) * (written2.endsWith("G") ? 2 ** 30 : 2 ** 20);
+    hasBios = (spec) => spec.boot.includes("bios");
     hasFirmware = (architecture3) => architecture3 === "amd64" || architecture3 === "arm64";
     isImageKind = (text8) => imageKinds.some((k) => k === text8);
   }
@@ -17624,6 +17612,12 @@ function imageReferences(distro, locator, file3) {
       invalid(".channel is missing", ["state"], "a state is one of a channel");
     if (image2.partitions === "ab" && image2.kinds.includes("ami"))
       invalid(".partitions is ab, which an AMI can not have", ["partitions"], "make the AMI an image of its own");
+    if (image2.partitions === "ab" && hasBios(image2))
+      invalid(
+        ".boot has bios, which can not choose between two roots",
+        ["boot"],
+        "`partitions: ab` needs UEFI: systemd-boot counts how often a root was tried"
+      );
     if (image2.partitions === "ab" && name6.length > 12)
       invalid(
         " has a name that is too long for `partitions: ab`",
@@ -17666,13 +17660,16 @@ function checkPlatform(distro, name6, distributionName, known3, invalid) {
       `write {architecture} into it: ${parameter}/{architecture}`
     );
   image2.architectures?.forEach((a, i) => known3("architecture", a, platform3.architectures, ["architectures", i]));
-  for (const architecture3 of image2.architectures ?? platform3.architectures)
+  for (const architecture3 of image2.architectures ?? platform3.architectures) {
+    if (hasBios(image2) && architecture3 !== "amd64")
+      invalid(`.boot has bios, which ${architecture3} does not know`, ["boot"], "only amd64 starts by a BIOS");
     if (image2.kinds.some((k) => k === "disk" || k === "ami") && !hasFirmware(architecture3))
       invalid(
         `.kinds has a disk, which is not made for ${architecture3}`,
         ["kinds"],
         "disks are made for amd64 and arm64: name `architectures`"
       );
+  }
 }
 var init_distro_images = __esm({
   "ts-src/read/distro-images.ts"() {
@@ -17687,14 +17684,14 @@ var distro_exports2 = {};
 __export(distro_exports2, {
   parseDistro: () => parseDistro
 });
-function hasAtMost(value2, most8) {
+function hasAtMost(value2, most9) {
   const stack = [value2];
   for (let count3 = 1; stack.length; count3++) {
-    if (count3 > most8) return false;
+    if (count3 > most9) return false;
     const at2 = stack.pop();
     if (typeof at2 !== "object" || at2 === null) continue;
     const inner = Object.values(at2);
-    if (inner.length > most8) return false;
+    if (inner.length > most9) return false;
     stack.push(...inner);
   }
   return true;
@@ -19681,7 +19678,7 @@ init_digest();
 // ts-src/model/stored.ts
 init_names();
 var text = (pattern, longest7 = 4096) => (v) => typeof v === "string" && v.length <= longest7 && pattern.test(v);
-var list = (of, most8 = 1e6) => (v) => Array.isArray(v) && v.length <= most8 && v.every(of);
+var list = (of, most9 = 1e6) => (v) => Array.isArray(v) && v.length <= most9 && v.every(of);
 var map = (of, key = line) => (v) => isObject(v) && Object.entries(v).every(([k, inner]) => key(k) && of(inner));
 var oneOf = (...values) => (v) => values.includes(v);
 var optional = (of) => (v) => v === void 0 || of(v);
@@ -20246,7 +20243,7 @@ async function look(root, path2) {
   }
   return last;
 }
-async function openFile(root, path2, most8) {
+async function openFile(root, path2, most9) {
   const found2 = await look(root, path2);
   if (!found2) return void 0;
   if (found2.kind !== "a file") throw fault(path2, `is ${found2.kind}, not a file`);
@@ -20257,15 +20254,15 @@ async function openFile(root, path2, most8) {
     throw fault(path2, `can't be read (${faultName(e)})`);
   }
   const opened = await handle.stat();
-  if (opened.isFile() && opened.size <= most8) return handle;
+  if (opened.isFile() && opened.size <= most9) return handle;
   await handle.close();
-  throw opened.isFile() ? fault(path2, `is larger than ${sizeText(most8)}`) : fault(path2, "is no file");
+  throw opened.isFile() ? fault(path2, `is larger than ${sizeText(most9)}`) : fault(path2, "is no file");
 }
-async function readLeft(root, path2, most8) {
-  const handle = await openFile(root, path2, most8);
+async function readLeft(root, path2, most9) {
+  const handle = await openFile(root, path2, most9);
   if (!handle) return void 0;
   try {
-    const bytes = Buffer.alloc(Math.min(most8, (await handle.stat()).size));
+    const bytes = Buffer.alloc(Math.min(most9, (await handle.stat()).size));
     let filled = 0;
     while (filled < bytes.length) {
       const { bytesRead } = await handle.read(bytes, filled, bytes.length - filled, filled);
@@ -20292,13 +20289,13 @@ function readPart(file3, from, bytes) {
     (0, import_node_fs9.closeSync)(handle);
   }
 }
-async function checkLeft(root, path2, most8) {
-  const handle = await openFile(root, path2, most8);
+async function checkLeft(root, path2, most9) {
+  const handle = await openFile(root, path2, most9);
   if (!handle) throw fault(path2, "is not there");
   await handle.close();
   return (0, import_node_path10.join)(root, path2);
 }
-async function listLeft(root, path2, most8 = 1e4) {
+async function listLeft(root, path2, most9 = 1e4) {
   if (path2 !== "") {
     const found2 = await look(root, path2);
     if (!found2) return [];
@@ -20308,7 +20305,7 @@ async function listLeft(root, path2, most8 = 1e4) {
   try {
     for await (const entry of await (0, import_promises3.opendir)((0, import_node_path10.join)(root, path2))) {
       names4.push({ name: entry.name, kind: kindOf(entry) });
-      if (names4.length > most8) throw fault(path2 || ".", `holds more than ${most8} files`);
+      if (names4.length > most9) throw fault(path2 || ".", `holds more than ${most9} files`);
     }
   } catch (e) {
     throw e instanceof LeftBehindError ? e : fault(path2 || ".", `can't be read (${faultName(e)})`);
@@ -20317,15 +20314,15 @@ async function listLeft(root, path2, most8 = 1e4) {
 }
 async function walkLeft(root, path2, options5 = {}) {
   const found2 = [];
-  const most8 = options5.most ?? mostNames;
+  const most9 = options5.most ?? mostNames;
   const visit = async (folder2, depth2) => {
     if (depth2 > deepest) throw fault(folder2, `is nested more than ${deepest} deep`);
-    for (const { name: name6, kind } of await listLeft(root, folder2, most8)) {
+    for (const { name: name6, kind } of await listLeft(root, folder2, most9)) {
       const at2 = folder2 ? `${folder2}/${name6}` : name6;
       if (options5.skip?.(at2)) continue;
       if (kind === "a folder") await visit(at2, depth2 + 1);
       else found2.push({ path: at2, kind });
-      if (found2.length > most8) throw fault(path2 || ".", `holds more than ${most8} files`);
+      if (found2.length > most9) throw fault(path2 || ".", `holds more than ${most9} files`);
     }
   };
   await visit(path2, 0);
@@ -20536,11 +20533,11 @@ function parse(data) {
     exports: exports2.sort()
   };
 }
-function kindOf2(type, program) {
+function kindOf2(type, program2) {
   if (type === 1) return "object";
   if (type === 2) return "program";
   if (type !== 3) return "other";
-  return program ? "program" : "library";
+  return program2 ? "program" : "library";
 }
 function readDynamic(file3, sections2) {
   let soname;
@@ -20943,8 +20940,8 @@ var TarReader = class {
     this.after += rest2.length;
     if (this.after > longestPadding || rest2.some((b) => b !== 0)) throw new TarError("something follows its end");
   }
-  take(most8) {
-    const part = this.held.subarray(0, most8);
+  take(most9) {
+    const part = this.held.subarray(0, most9);
     this.held = this.held.subarray(part.length);
     return part;
   }
@@ -21120,8 +21117,8 @@ function asPackage(read3) {
 }
 async function stream(file3, action, take) {
   const input = (0, import_node_fs12.openSync)(file3, import_node_fs12.constants.O_RDONLY | import_node_fs12.constants.O_NOFOLLOW | import_node_fs12.constants.O_NONBLOCK);
-  const [program = "", ...args] = withoutRights(["dpkg-deb", action, "-"]);
-  const child = (0, import_node_child_process3.spawn)(program, args, {
+  const [program2 = "", ...args] = withoutRights(["dpkg-deb", action, "-"]);
+  const child = (0, import_node_child_process3.spawn)(program2, args, {
     stdio: [input, "pipe", "pipe"],
     env: { PATH: process.env.PATH, LC_ALL: "C.UTF-8" }
   });
@@ -24105,18 +24102,18 @@ var memory = 4 << 20;
 var TooMuch = class extends Error {
 };
 var readingArchive = (command2, onOutput) => run("sh", ["-c", `ulimit -v ${memory}; exec "$@"`, "sh", ...command2], onOutput ? { onOutput } : {});
-var tooLarge = (what, most8) => new TooMuch(`would unpack to ${what}; at most ${most8.files} files of ${gigabytes(most8.bytes)} are taken`);
+var tooLarge = (what, most9) => new TooMuch(`would unpack to ${what}; at most ${most9.files} files of ${gigabytes(most9.bytes)} are taken`);
 var gigabytes = (bytes) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
-async function archiveFault(file3, type, most8 = largest3) {
+async function archiveFault(file3, type, most9 = largest3) {
   try {
-    await (type === "zip" ? measureZip(file3, most8) : measureTar(file3, most8));
+    await (type === "zip" ? measureZip(file3, most9) : measureTar(file3, most9));
     return void 0;
   } catch (e) {
     if (e instanceof TooMuch) return e.message;
     throw e;
   }
 }
-async function measureTar(file3, most8) {
+async function measureTar(file3, most9) {
   let files = 0;
   let bytes = 0;
   let rest2 = "";
@@ -24126,20 +24123,20 @@ async function measureTar(file3, most8) {
     for (const line2 of lines) {
       files++;
       bytes += Number(/^\S+ +\S+ +(\d+) /.exec(line2)?.[1] ?? 0);
-      if (files > most8.files) throw tooLarge(`more than ${most8.files} files`, most8);
-      if (bytes > most8.bytes) throw tooLarge(`${files} files of ${gigabytes(bytes)}`, most8);
+      if (files > most9.files) throw tooLarge(`more than ${most9.files} files`, most9);
+      if (bytes > most9.bytes) throw tooLarge(`${files} files of ${gigabytes(bytes)}`, most9);
     }
   });
 }
-async function measureZip(file3, most8) {
+async function measureZip(file3, most9) {
   const listed4 = await readingArchive(["unzip", "-Zt", file3]);
   const m = /(\d+) files?, (\d+) bytes/.exec(listed4.stdout);
   const [files, told8] = [Number(m?.[1] ?? 0), Number(m?.[2] ?? 0)];
-  if (files > most8.files || told8 > most8.bytes) throw tooLarge(`${files} files of ${gigabytes(told8)}`, most8);
+  if (files > most9.files || told8 > most9.bytes) throw tooLarge(`${files} files of ${gigabytes(told8)}`, most9);
   let bytes = 0;
   await readingArchive(["unzip", "-p", file3], (chunk) => {
     bytes += chunk.length;
-    if (bytes > most8.bytes) throw tooLarge(`more than ${gigabytes(most8.bytes)}`, most8);
+    if (bytes > most9.bytes) throw tooLarge(`more than ${gigabytes(most9.bytes)}`, most9);
   });
 }
 
@@ -29022,9 +29019,9 @@ async function unpackTogether(kind, archives2) {
   const mark2 = (0, import_node_crypto6.randomBytes)(32);
   const packed3 = await run(programs[kind], ["-q", "-c"], { input: mark2, encoding: "latin1" });
   const between2 = Buffer.from(packed3.stdout, "latin1");
-  const [program = "", ...args] = withoutRights([programs[kind], "-q", "-d", "-c"]);
+  const [program2 = "", ...args] = withoutRights([programs[kind], "-q", "-d", "-c"]);
   const input = Buffer.concat(archives2.flatMap((a) => [a, between2]));
-  const done = await run(program, args, { input, encoding: "latin1" });
+  const done = await run(program2, args, { input, encoding: "latin1" });
   if (packed3.code !== 0 || done.code !== 0) return void 0;
   const output = Buffer.from(done.stdout, "latin1");
   const parts2 = [];
@@ -30732,12 +30729,12 @@ async function commandSigner({ command: command2, publicKey }) {
     return bad(
       error("signing-key", "the public key of the signing command is no armored OpenPGP key", { file: publicKey })
     );
-  const [program, ...args] = command2;
+  const [program2, ...args] = command2;
   return good({
     fingerprints,
     publicKey: text8,
     async sign(message, form) {
-      const signed = await run(program, [...args, form], { input: message });
+      const signed = await run(program2, [...args, form], { input: message });
       const begin = form === "clearsign" ? "-----BEGIN PGP SIGNED MESSAGE-----" : "-----BEGIN PGP SIGNATURE-----";
       if (signed.code === 0 && signed.stdout.startsWith(begin)) {
         const checked = await checkSignature(signed.stdout, message, form, text8, fingerprints);
@@ -30746,7 +30743,7 @@ async function commandSigner({ command: command2, publicKey }) {
       return bad(
         error(
           "signing-key",
-          `the signing command ${program} ${signed.code === 0 ? "wrote no signature" : `failed: ${lastLine3(signed)}`}`
+          `the signing command ${program2} ${signed.code === 0 ? "wrote no signature" : `failed: ${lastLine3(signed)}`}`
         )
       );
     },
@@ -30865,7 +30862,7 @@ function renderTable(head, rows) {
 `
   ).join("");
 }
-var someOf = (names4, most8, count3 = names4.length) => count3 > most8 + 1 ? `${names4.slice(0, most8).join(", ")} and ${count3 - most8} more` : names4.join(", ");
+var someOf = (names4, most9, count3 = names4.length) => count3 > most9 + 1 ? `${names4.slice(0, most9).join(", ")} and ${count3 - most9} more` : names4.join(", ");
 
 // ts-src/publish/package-sources.ts
 var width3 = 4;
@@ -31480,7 +31477,7 @@ init_files();
 // ts-src/render/log.ts
 var telling = /(^|[\s:])(fatal )?error[: ]|CMake Error|undefined reference|No rule to make target|Traceback \(most recent|ModuleNotFoundError|ImportError|No such file or directory|slipway: error|cannot find -l|E: |not found/i;
 var network = /Could not resolve host|Temporary failure in name resolution|Network is unreachable|unable to access '(?:https?|git):\/\/|Name or service not known|Failed to (?:clone|fetch|download)|fatal: clone of|could not find (?:git|hg|svn) for (?:clone|checkout) of/;
-function tellingPart(log, most8 = 25) {
+function tellingPart(log, most9 = 25) {
   const lines = log.split("\n").map((l) => printable(l.replace(/\x1b\[[0-9;]*m/g, "")).slice(0, 400)).filter((l, i, all) => l.trim() !== "" || all[i - 1]?.trim() !== "");
   const start3 = Math.max(
     0,
@@ -31489,8 +31486,8 @@ function tellingPart(log, most8 = 25) {
   const first2 = lines.findIndex(
     (l, i) => i > start3 && telling.test(l) && !/-Werror|no error|_error|error_|errors?\.|warning:/i.test(l.replace(/error:/g, ""))
   );
-  const at2 = first2 < 0 ? Math.max(0, lines.length - most8) : Math.max(start3, first2 - 3);
-  return lines.slice(at2, at2 + most8).filter((l, i, all) => i < all.length - 1 || l.trim() !== "");
+  const at2 = first2 < 0 ? Math.max(0, lines.length - most9) : Math.max(start3, first2 - 3);
+  return lines.slice(at2, at2 + most9).filter((l, i, all) => i < all.length - 1 || l.trim() !== "");
 }
 var short = (text8) => printable(text8.trim()).slice(0, 300);
 var inPackage = (path2) => path2.replace(/^\/build\/(?:obj\/)?/, "");
@@ -44332,10 +44329,10 @@ init_files();
 init_process();
 init_diagnostics();
 init_digest();
-var siteDigest = (organization, packages, program) => sha256(
+var siteDigest = (organization, packages, program2) => sha256(
   JSON.stringify([
     organization,
-    program,
+    program2,
     packages.map((p) => ({
       ...p,
       // What was measured before shows when it was: the same documentation is the same at any time.
@@ -45839,7 +45836,7 @@ function shown3(part, value2, r) {
   if (part === "dependencies") return `${Object.keys(r.roots).length} packages of the distribution`;
   return value2 === "" ? "none" : shortened2(value2, 100);
 }
-var shortened2 = (text8, most8) => text8.length > most8 ? `${text8.slice(0, most8)}\u2026` : text8;
+var shortened2 = (text8, most9) => text8.length > most9 ? `${text8.slice(0, most9)}\u2026` : text8;
 function changesOf(before, now) {
   const changes = [];
   for (const [part, value2] of Object.entries(now.inputs)) {
@@ -48109,6 +48106,7 @@ var import_node_fs93 = require("node:fs");
 var import_node_path118 = require("node:path");
 init_names();
 init_digest();
+init_images();
 
 // ts-src/images/environment.ts
 function environmentScript(prefixes2) {
@@ -48132,6 +48130,7 @@ ${prefixes2.map(one).join("")}`;
 
 // ts-src/images/machine.ts
 init_names();
+init_images();
 
 // ts-src/images/tar-writer.ts
 var block4 = 512;
@@ -48217,7 +48216,7 @@ if [ "$failed" = 0 ]; then echo "slipway-check: passed $word"; else echo "slipwa
 `;
 
 // resources/templates/image-disk.sh
-var image_disk_default = '# Makes the file systems of a disk from the root at m, which is mounted read-only in the working folder; run by slipway\n# with tools of this machine. Nothing of the root is run, and no link in it is followed out of it.\n# Arguments: FOLDER EPOCH EFI BOOT_NAME ROOT_MIB ROOT_UUID ESP_SECTORS ESP_ID\n#   FOLDER       gets root.raw, esp.raw, vmlinuz and initrd; holds loader/ for the ESP\n#   EFI          name of systemd-boot\'s program, BOOT_NAME the name that firmware looks for\n#   ROOT_MIB     size of the root in MiB; 0: as much as it needs\nset -eu\nfolder=$1 epoch=$2 efi=$3 boot=$4 size=$5 uuid=$6 sectors=$7 id=$8\nexport LC_ALL=C TZ=UTC SOURCE_DATE_EPOCH="$epoch" E2FSPROGS_FAKE_TIME="$epoch" MTOOLS_SKIP_CHECK=1\nPATH=$PATH:/usr/sbin:/sbin\ntop=$(realpath m)\ninside() {\n  path=$(realpath -e "$1") || { echo "slipway: the image has no ${1#m}" >&2; exit 1; }\n  case $path in "$top"/*) ;; *) echo "slipway: ${1#m} is a link out of the image" >&2; exit 1 ;; esac\n  if [ ! -f "$path" ]; then echo "slipway: ${1#m} is no file" >&2; exit 1; fi\n  cat "$path" > "$2"\n  touch --date="@$epoch" "$2"\n}\nnewest() {\n  found=$(find "$(realpath m/boot)" -maxdepth 1 -name "$1" -printf \'%f\\n\' | sort -V | tail -n 1)\n  if [ -z "$found" ]; then echo "slipway: the image has no kernel in /boot ($1)" >&2; exit 1; fi\n  echo "$found"\n}\nkernel=$(newest \'vmlinuz-*\')\ninside "m/boot/$kernel" "$folder/vmlinuz"\ninside "m/boot/initrd.img-${kernel#vmlinuz-}" "$folder/initrd"\ninside "m/usr/lib/systemd/boot/efi/$efi" "$folder/efi"\n\ntruncate --size=$((sectors * 512)) "$folder/esp.raw"\nmkfs.vfat --invariant -F 32 -n ESP -i "$id" "$folder/esp.raw" > /dev/null\nname=$(cat "$folder/name")\nmmd -i "$folder/esp.raw" ::/EFI ::/EFI/BOOT ::/EFI/systemd ::/loader ::/loader/entries ::/slipway\nmcopy -m -i "$folder/esp.raw" "$folder/efi" "::/EFI/BOOT/$boot"\nmcopy -m -i "$folder/esp.raw" "$folder/efi" "::/EFI/systemd/$efi"\nmcopy -m -i "$folder/esp.raw" "$folder/vmlinuz" "::/slipway/$name.vmlinuz"\nmcopy -m -i "$folder/esp.raw" "$folder/initrd" "::/slipway/$name.initrd"\ntouch --date="@$epoch" "$folder/loader.conf" "$folder/entry.conf"\nmcopy -m -i "$folder/esp.raw" "$folder/loader.conf" ::/loader/loader.conf\nmcopy -m -i "$folder/esp.raw" "$folder/entry.conf" "::/loader/entries/$(cat "$folder/entry-name")"\n\nif [ "$size" = 0 ]; then\n  used=$(du --summarize --one-file-system --block-size=1M m | cut -f1)\n  inodes=$(find m -xdev | wc -l)\n  size=$((used + used / 4 + inodes / 2048 + 96))\nfi\ntruncate --size="${size}M" "$folder/root.raw"\nmke2fs -q -F -t ext4 -d m -L root -U "$uuid" -m 1 -E "hash_seed=$uuid,root_owner=0:0,nodiscard" "$folder/root.raw"\n';
+var image_disk_default = '# Makes the file systems of a disk from the root at m, which is mounted read-only in the working folder; run by slipway\n# with tools of this machine. Nothing of the root is run, and no link in it is followed out of it.\n# Arguments: FOLDER EPOCH EFI BOOT_NAME ROOT_MIB ROOT_UUID ESP_SECTORS ESP_ID\n#   FOLDER       gets root.raw, esp.raw, vmlinuz, initrd, and GRUB where there is a menu for it (grub.cfg); holds what\n#                goes into the ESP\n#   EFI          name of systemd-boot\'s program, BOOT_NAME the name that firmware looks for\n#   ROOT_MIB     size of the root in MiB; 0: as much as it needs\nset -eu\nfolder=$1 epoch=$2 efi=$3 boot=$4 size=$5 uuid=$6 sectors=$7 id=$8\nexport LC_ALL=C TZ=UTC SOURCE_DATE_EPOCH="$epoch" E2FSPROGS_FAKE_TIME="$epoch" MTOOLS_SKIP_CHECK=1\nPATH=$PATH:/usr/sbin:/sbin\ntop=$(realpath m)\ninside() {\n  path=$(realpath -e "$1") || { echo "slipway: the image has no ${1#m}" >&2; exit 1; }\n  case $path in "$top"/*) ;; *) echo "slipway: ${1#m} is a link out of the image" >&2; exit 1 ;; esac\n  if [ ! -f "$path" ]; then echo "slipway: ${1#m} is no file" >&2; exit 1; fi\n  cat "$path" > "$2"\n  touch --date="@$epoch" "$2"\n}\nnewest() {\n  found=$(find "$(realpath m/boot)" -maxdepth 1 -name "$1" -printf \'%f\\n\' | sort -V | tail -n 1)\n  if [ -z "$found" ]; then echo "slipway: the image has no kernel in /boot ($1)" >&2; exit 1; fi\n  echo "$found"\n}\nkernel=$(newest \'vmlinuz-*\')\ninside "m/boot/$kernel" "$folder/vmlinuz"\ninside "m/boot/initrd.img-${kernel#vmlinuz-}" "$folder/initrd"\ninside "m/usr/lib/systemd/boot/efi/$efi" "$folder/efi"\n\ntruncate --size=$((sectors * 512)) "$folder/esp.raw"\nmkfs.vfat --invariant -F 32 -n ESP -i "$id" "$folder/esp.raw" > /dev/null\nname=$(cat "$folder/name")\nmmd -i "$folder/esp.raw" ::/EFI ::/EFI/BOOT ::/EFI/systemd ::/loader ::/loader/entries ::/slipway\nmcopy -m -i "$folder/esp.raw" "$folder/efi" "::/EFI/BOOT/$boot"\nmcopy -m -i "$folder/esp.raw" "$folder/efi" "::/EFI/systemd/$efi"\nmcopy -m -i "$folder/esp.raw" "$folder/vmlinuz" "::/slipway/$name.vmlinuz"\nmcopy -m -i "$folder/esp.raw" "$folder/initrd" "::/slipway/$name.initrd"\ntouch --date="@$epoch" "$folder/loader.conf" "$folder/entry.conf"\nmcopy -m -i "$folder/esp.raw" "$folder/loader.conf" ::/loader/loader.conf\nmcopy -m -i "$folder/esp.raw" "$folder/entry.conf" "::/loader/entries/$(cat "$folder/entry-name")"\nif [ -e "$folder/grub.cfg" ]; then\n  inside m/usr/lib/slipway/bios/boot.img "$folder/bios-boot.img"\n  inside m/usr/lib/slipway/bios/core.img "$folder/bios-core.img"\n  touch --date="@$epoch" "$folder/grub.cfg"\n  mmd -i "$folder/esp.raw" ::/grub\n  mcopy -m -i "$folder/esp.raw" "$folder/grub.cfg" ::/grub/grub.cfg\nfi\n\nif [ "$size" = 0 ]; then\n  used=$(du --summarize --one-file-system --block-size=1M m | cut -f1)\n  inodes=$(find m -xdev | wc -l)\n  size=$((used + used / 4 + inodes / 2048 + 96))\nfi\ntruncate --size="${size}M" "$folder/root.raw"\nmke2fs -q -F -t ext4 -d m -L root -U "$uuid" -m 1 -E "hash_seed=$uuid,root_owner=0:0,nodiscard" "$folder/root.raw"\n';
 
 // resources/templates/image-entrypoint.sh
 var image_entrypoint_default = `#!/bin/sh
@@ -48337,6 +48336,12 @@ if [ -e "$config/machine.tar" ]; then
   tar --extract --file "$config/machine.tar" --directory / --no-same-owner --no-overwrite-dir --keep-directory-symlink
   mkdir -p /boot/efi
 fi
+# GRUB for a BIOS, which finds its menu in the disk's ESP; the disk's maker writes where it lies into it.
+if [ -e "$config/bios" ] && [ -e /usr/lib/grub/i386-pc/boot.img ]; then
+  mkdir -p /usr/lib/slipway/bios
+  cp /usr/lib/grub/i386-pc/boot.img /usr/lib/slipway/bios/boot.img
+  grub-mkimage -O i386-pc -p '(,gpt1)/grub' -o /usr/lib/slipway/bios/core.img biosdisk part_gpt fat normal linux minicmd
+fi
 if command -v systemctl > /dev/null; then
   while read -r unit; do systemctl enable "$unit" >&2; done < "$config/services"
 elif [ -s "$config/services" ]; then
@@ -48375,10 +48380,11 @@ function machineNames(image2, kernel) {
     "iproute2",
     ...resolved,
     ...spec.cloud_init ? ["cloud-init"] : [],
-    ...kernel ? [kernelName(image2), "initramfs-tools", "e2fsprogs", "dosfstools", "fdisk", "systemd-boot"] : []
+    ...kernel ? [kernelName(image2), "initramfs-tools", "e2fsprogs", "dosfstools", "fdisk", "systemd-boot"] : [],
+    ...kernel && hasBios(spec) ? ["grub-pc-bin"] : []
   ].sort();
 }
-var labels = { esp: "ESP", root: "root", data: "data" };
+var labels = { esp: "ESP", root: "root", data: "data", bios: "bios" };
 var fstabOf = (spec) => {
   const root = `PARTLABEL=${labels.root} / ext4 defaults,x-systemd.growfs 0 1
 `;
@@ -48567,6 +48573,7 @@ function writeConfig(facts, folder2, machine) {
   if (inputs.overlay) write3("overlay.tar", inputs.overlay);
   if (inputs.hook) write3("hook", inputs.hook);
   if (machine) write3("machine.tar", machine);
+  if (machine && hasBios(spec)) write3("bios", "");
 }
 
 // ts-src/images/inputs.ts
@@ -48584,9 +48591,9 @@ async function readInputs2(root, distroFile, name6, spec) {
   const fault4 = (path2, message, hint) => faults5.push(
     error("image-input", message, { file: distroFile, line: locator.line(["images", name6, ...path2]), hint })
   );
-  const read3 = async (file3, path2, most8 = largest8) => {
+  const read3 = async (file3, path2, most9 = largest8) => {
     try {
-      const data = await readLeft(root, normal(file3), most8);
+      const data = await readLeft(root, normal(file3), most9);
       if (data) return data;
       fault4(path2, `images.${name6} names ${file3}, which is not there`);
     } catch (e) {
@@ -48670,8 +48677,43 @@ init_diagnostics();
 init_digest();
 init_images();
 init_names();
-init_files();
 init_process();
+
+// ts-src/images/bios.ts
+var biosPartition = "21686148-6449-6e6f-744e-656564454649";
+var sector = 512;
+var program = 440;
+var kernelSector = 92;
+var driveCheck = 102;
+var blocklist = sector - 12;
+var most7 = 2048;
+var segment = 2080;
+function placedCore(core, start3) {
+  const count3 = Math.ceil(core.length / sector);
+  if (count3 < 2 || count3 > most7 || core.readUInt16LE(sector - 2) !== segment) return void 0;
+  const placed = Buffer.alloc(count3 * sector);
+  core.copy(placed);
+  placed.writeBigUInt64LE(BigInt(start3 + 1), blocklist);
+  placed.writeUInt16LE(count3 - 1, blocklist + 8);
+  placed.writeUInt16LE(segment, blocklist + 10);
+  return placed;
+}
+function bootSector(before, boot, start3) {
+  if (boot.length !== sector || boot.readUInt16LE(sector - 2) !== 43605) return void 0;
+  const made2 = Buffer.concat([boot.subarray(0, program), before.subarray(program, sector)]);
+  made2.writeBigUInt64LE(BigInt(start3), kernelSector);
+  made2.writeUInt16LE(37008, driveCheck);
+  return made2;
+}
+var grubMenu = (title, version3, options5) => [
+  "set timeout=1",
+  "set gfxpayload=text",
+  `menuentry '${title}' {`,
+  `  linux /slipway/${version3}.vmlinuz ${options5}`,
+  `  initrd /slipway/${version3}.initrd`,
+  "}",
+  ""
+].join("\n");
 
 // ts-src/images/bmap.ts
 var import_node_crypto15 = require("node:crypto");
@@ -48824,7 +48866,7 @@ var toolFailed = (what, stderr) => error("image-render", `${what} failed: ${stde
 });
 
 // ts-src/images/disk.ts
-var sector = 512;
+var sector2 = 512;
 var mebibyte = 2 ** 20;
 var firmware = {
   amd64: {
@@ -48849,7 +48891,31 @@ function uuidOf(text8) {
   const variant3 = (parseInt(h.slice(16, 17), 16) & 3 | 8).toString(16);
   return `${h.slice(0, 8)}-${h.slice(8, 12)}-8${h.slice(13, 16)}-${variant3}${h.slice(17, 20)}-${h.slice(20, 32)}`;
 }
-var espSectors = (facts) => (facts.image.spec.partitions === "ab" ? 512 : 256) * mebibyte / sector;
+var espSectors = (facts) => (facts.image.spec.partitions === "ab" ? 512 : 256) * mebibyte / sector2;
+function writeBootFiles(folder2, facts, key, version3) {
+  const { spec, target: target2, name: name6 } = facts.image;
+  const ab = spec.partitions === "ab";
+  const partition = ab ? `PARTLABEL=${version3}` : `PARTUUID=${uuidOf(`${key} partition 1`)}`;
+  const title = `${facts.distro.organization} ${name6}`;
+  const restart = ab ? " panic=10" : "";
+  const kernelOptions = `root=${partition} rw console=tty0 console=${firmware[target2.architecture]?.console}${restart}`;
+  const write3 = (file3, text8) => (0, import_node_fs97.writeFileSync)((0, import_node_path120.join)(folder2, file3), text8, { flag: "wx" });
+  write3("name", version3);
+  write3("entry-name", ab ? `${version3}+3.conf` : "slipway.conf");
+  write3("loader.conf", "timeout 1\nconsole-mode keep\n");
+  write3(
+    "entry.conf",
+    [
+      `title ${title}`,
+      `version ${imageVersion(facts.state.stamp, key)}`,
+      `linux /slipway/${version3}.vmlinuz`,
+      `initrd /slipway/${version3}.initrd`,
+      `options ${kernelOptions}`,
+      ""
+    ].join("\n")
+  );
+  if (hasBios(spec)) write3("grub.cfg", grubMenu(title, version3, kernelOptions));
+}
 async function makeDisk(room, facts, root, options5) {
   const { spec, target: target2, name: name6 } = facts.image;
   const known3 = firmware[target2.architecture];
@@ -48860,26 +48926,11 @@ async function makeDisk(room, facts, root, options5) {
   const rootUuid = uuidOf(`${key} root`);
   const version3 = `${name6}_${imageVersion(facts.state.stamp, key)}`;
   const ab = spec.partitions === "ab";
-  const partition = ab ? `PARTLABEL=${version3}` : `PARTUUID=${uuidOf(`${key} partition 1`)}`;
-  const write3 = (file3, text8) => (0, import_node_fs97.writeFileSync)((0, import_node_path120.join)(folder2, file3), text8, { flag: "wx" });
-  const restart = ab ? " panic=10" : "";
-  write3("name", version3);
-  write3("entry-name", ab ? `${version3}+3.conf` : "slipway.conf");
-  write3("loader.conf", "timeout 1\nconsole-mode keep\n");
-  write3(
-    "entry.conf",
-    [
-      `title ${facts.distro.organization} ${name6}`,
-      `version ${imageVersion(facts.state.stamp, key)}`,
-      `linux /slipway/${version3}.vmlinuz`,
-      `initrd /slipway/${version3}.initrd`,
-      `options root=${partition} rw console=tty0 console=${known3.console}${restart}`,
-      ""
-    ].join("\n")
-  );
+  const bios = hasBios(spec);
+  writeBootFiles(folder2, facts, key, version3);
   const esp = espSectors(facts);
   const size3 = spec.size === void 0 ? 0 : bytesOf(spec.size);
-  const rootSize = ab || size3 === 0 ? size3 : size3 - esp * sector - 2 * mebibyte;
+  const rootSize = ab || size3 === 0 ? size3 : size3 - esp * sector2 - (bios ? 3 : 2) * mebibyte;
   const made2 = await room.driver.read({
     layers: root.layers.map((l) => l.root),
     work: newScratch(room.state),
@@ -48902,7 +48953,7 @@ async function makeDisk(room, facts, root, options5) {
   });
   if (made2.code !== 0) return bad(diskFailed(room, spec.size));
   normalizeExt4((0, import_node_path120.join)(folder2, "root.raw"), epoch);
-  const rootSectors = (0, import_node_fs97.statSync)((0, import_node_path120.join)(folder2, "root.raw")).size / sector;
+  const rootSectors = (0, import_node_fs97.statSync)((0, import_node_path120.join)(folder2, "root.raw")).size / sector2;
   const parts2 = [
     { name: labels.esp, type: types2.esp, file: "esp.raw", sectors: esp },
     { name: ab ? version3 : labels.root, type: known3.root, file: "root.raw", sectors: rootSectors }
@@ -48913,7 +48964,30 @@ async function makeDisk(room, facts, root, options5) {
     parts2.push({ name: "_empty", type: known3.root, file: void 0, sectors: rootSectors });
     parts2.push({ name: labels.data, type: types2.linux, file: "data.raw", sectors: data.value });
   }
-  return assemble2(folder2, key, parts2);
+  if (!bios) return assemble2(folder2, key, parts2);
+  const sectors = mebibyte / sector2;
+  parts2.push({ name: labels.bios, type: biosPartition, file: "bios-core.img", sectors, front: true });
+  const core = placedCore((0, import_node_fs97.readFileSync)((0, import_node_path120.join)(folder2, "bios-core.img")), sectors);
+  if (!core) return bad(noGrub(name6));
+  (0, import_node_fs97.writeFileSync)((0, import_node_path120.join)(folder2, "bios-core.img"), core);
+  const assembled = await assemble2(folder2, key, parts2);
+  if (!assembled.ok || writeBootSector(assembled.value.raw, (0, import_node_path120.join)(folder2, "bios-boot.img"), sectors)) return assembled;
+  return bad(noGrub(name6));
+}
+var noGrub = (image2) => error("image-render", `GRUB of the image '${image2}' is not as it is known, so no BIOS could start it`, {
+  hint: "leave `bios` out of `boot`; the version of grub-pc-bin would help to mend it"
+});
+function writeBootSector(raw, boot, core) {
+  const handle = (0, import_node_fs97.openSync)(raw, "r+");
+  try {
+    const before = Buffer.alloc(sector2);
+    (0, import_node_fs97.readSync)(handle, before, 0, sector2, 0);
+    const made2 = bootSector(before, (0, import_node_fs97.readFileSync)(boot), core);
+    if (made2) (0, import_node_fs97.writeSync)(handle, made2, 0, sector2, 0);
+    return made2 !== void 0;
+  } finally {
+    (0, import_node_fs97.closeSync)(handle);
+  }
 }
 var diskFailed = (room, size3) => error("image-render", `the disk could not be made${size3 === void 0 ? "" : `; is ${size3} enough for it?`}`, {
   file: room.log,
@@ -48933,28 +49007,29 @@ async function makeData(folder2, uuid2, epoch) {
   ]);
   if (made2.code !== 0) return bad(toolFailed("mke2fs", made2.stderr));
   normalizeExt4(file3, epoch);
-  return good(size3 / sector);
+  return good(size3 / sector2);
 }
 async function assemble2(folder2, key, parts2) {
   const raw = (0, import_node_path120.join)(folder2, "disk.raw");
-  const align = mebibyte / sector;
+  const align = mebibyte / sector2;
   let at2 = align;
   const lines = ["label: gpt", `label-id: ${uuidOf(`${key} disk`)}`, `first-lba: ${align}`, "unit: sectors", ""];
-  const places = [];
-  for (const [i, part] of parts2.entries()) {
-    places.push({ part, at: at2 });
-    lines.push(
-      `start=${at2}, size=${part.sectors}, type=${part.type}, uuid=${uuidOf(`${key} partition ${i}`)}, name="${part.name}"`
-    );
+  const places = /* @__PURE__ */ new Map();
+  for (const part of [...parts2.filter((p) => p.front), ...parts2.filter((p) => !p.front)]) {
+    places.set(part, at2);
     at2 += Math.ceil(part.sectors / align) * align;
   }
+  for (const [i, part] of parts2.entries())
+    lines.push(
+      `start=${places.get(part)}, size=${part.sectors}, type=${part.type}, uuid=${uuidOf(`${key} partition ${i}`)}, name="${part.name}"`
+    );
   const script3 = `set -eu; PATH=$PATH:/usr/sbin:/sbin; truncate --size="$2" "$1"; sfdisk --quiet --no-reread --no-tell-kernel "$1"`;
-  const table3 = await run("sh", ["-c", script3, "table", raw, String((at2 + align) * sector)], {
+  const table3 = await run("sh", ["-c", script3, "table", raw, String((at2 + align) * sector2)], {
     input: `${lines.join("\n")}
 `
   });
   if (table3.code !== 0) return bad(toolFailed("sfdisk", table3.stderr));
-  for (const { part, at: start3 } of places) {
+  for (const [part, start3] of places) {
     if (part.file === void 0) continue;
     const copied2 = await run("dd", [
       `if=${(0, import_node_path120.join)(folder2, part.file)}`,
@@ -49355,8 +49430,8 @@ var TarScanner = class {
       else return;
     }
   }
-  take(most8) {
-    const part = this.held.subarray(0, most8);
+  take(most9) {
+    const part = this.held.subarray(0, most9);
     this.held = this.held.subarray(part.length);
     return part;
   }
@@ -49440,7 +49515,7 @@ function secretsIn(name6, size3, content, everywhere) {
 }
 
 // ts-src/images/layers.ts
-var most7 = 2e6;
+var most8 = 2e6;
 var folderOf2 = (room, key) => (0, import_node_path124.join)(imagesFolder(room.state), "layers", key);
 function kept3(room, key) {
   const folder2 = folderOf2(room, key);
@@ -49519,8 +49594,9 @@ function failure2(room, request, exceeded) {
   const full = /No space left on device/.test(end2);
   const limit = exceeded === void 0 ? "" : `: it took more ${exceeded} than it may`;
   const why = full ? ": the disk is full" : limit;
-  const line2 = end2.trimEnd().split("\n").filter((l) => /^(E: |dpkg: error|slipway: )|: (line \d+|not found)/.test(l)).pop();
-  const hook = end2.includes("slipway: the hook\n") && !end2.includes("slipway: the hook ended well");
+  const line2 = end2.trimEnd().split("\n").filter((l) => /^(E: |dpkg: error|slipway: (?!the hook))|: (line \d+|not found)/.test(l)).pop();
+  const begun = end2.lastIndexOf("slipway: the hook\n");
+  const hook = begun >= 0 && !end2.includes("slipway: the hook ended well", begun);
   return error(
     hook && !full ? "image-hook" : "image-install",
     `${hook ? "the hook failed, so " : ""}${request.what} could not be made${why}${why || line2 === void 0 ? "" : `: ${line2}`}`,
@@ -49558,7 +49634,7 @@ async function packLayer(room, request, staged) {
   const layers2 = [(0, import_node_path124.join)(staged, "root"), ...request.below.map((l) => l.root)];
   const names4 = await namesOf2(room, layers2);
   const after = split3(names4);
-  if (after.length > most7) return bad(error("image-install", `${request.what} holds more than ${most7} files`));
+  if (after.length > most8) return bad(error("image-install", `${request.what} holds more than ${most8} files`));
   writeWhole((0, import_node_path124.join)(staged, "names"), names4, { sync: false });
   const below3 = request.below[0];
   const before = below3 ? split3((0, import_node_fs100.readFileSync)(below3.names)) : [];
@@ -49936,6 +50012,11 @@ async function buildImage(input) {
   const layers2 = [];
   const epoch = ownEpoch(room, facts);
   for (const kind of input.kinds) {
+    const twin = hasKernel(kind) ? artifacts.find((a) => hasKernel(a.kind)) : void 0;
+    if (twin) {
+      artifacts.push({ ...twin, kind });
+      continue;
+    }
     const ofMachine = isMachine(kind);
     let root = roots.get(ofMachine);
     if (!root) {
@@ -50365,11 +50446,98 @@ async function share(aws, settings3, id) {
 }
 
 // ts-src/images/check.ts
+var import_node_crypto21 = require("node:crypto");
+init_diagnostics();
+init_process();
+
+// ts-src/images/check-disk.ts
 var import_node_crypto20 = require("node:crypto");
 var import_node_fs104 = require("node:fs");
 var import_node_path129 = require("node:path");
 init_diagnostics();
+init_images();
+init_files();
 init_process();
+
+// ts-src/images/check-input.ts
+init_diagnostics();
+var failed3 = (input, kind, why, hint) => bad(
+  error("image-check", `the ${kind} image of '${input.record.name}' is not good: ${why}`, {
+    file: input.log,
+    ...hint === void 0 ? {} : { hint }
+  })
+);
+var lastLine4 = (text8) => printable(text8.trim().split("\n").pop() ?? "").slice(0, 300);
+
+// ts-src/images/check-disk.ts
+var firmwares = {
+  amd64: {
+    program: "qemu-system-x86_64",
+    machine: ["-machine", "q35"],
+    files: ["/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/ovmf/OVMF.fd"]
+  },
+  arm64: {
+    program: "qemu-system-aarch64",
+    machine: ["-machine", "virt"],
+    files: ["/usr/share/AAVMF/AAVMF_CODE.fd", "/usr/share/qemu-efi-aarch64/QEMU_EFI.fd"]
+  }
+};
+var longest6 = 20 * 6e4;
+async function checkDisk(input, artifact2) {
+  const known3 = firmwares[input.record.architecture];
+  const firmware2 = known3?.files.find((f) => (0, import_node_fs104.existsSync)(f));
+  const file3 = artifact2.files.find((f) => f.name.endsWith(".qcow2"));
+  const path2 = file3 && await input.store.path(file3);
+  if (path2 === void 0) return failed3(input, artifact2.kind, "the store lost its file", "build it again");
+  if (!known3 || firmware2 === void 0)
+    return failed3(input, artifact2.kind, "there is no UEFI firmware for qemu", "install ovmf and qemu-system-x86");
+  const link = (0, import_node_path129.join)(newScratch(input.state), "disk.qcow2");
+  await run("ln", ["-s", path2, link]);
+  const uefi = ["-drive", `if=pflash,format=raw,unit=0,readonly=on,file=${firmware2}`];
+  const starts = [
+    ["UEFI", uefi],
+    ...hasBios(input.spec) ? [["a BIOS", []]] : []
+  ];
+  for (const [how, devices] of starts) {
+    const told8 = hasBios(input.spec) ? `${artifact2.kind} (started by ${how})` : artifact2.kind;
+    const started = await startDisk(input, told8, known3, [...devices, ...driveOf(link)]);
+    if (!started.ok) return started;
+  }
+  return good(true);
+}
+var driveOf = (link) => ["-drive", `if=virtio,format=qcow2,snapshot=on,file=${link}`];
+async function startDisk(input, told8, { program: program2, machine }, drives) {
+  const word3 = (0, import_node_crypto20.randomBytes)(12).toString("hex");
+  const stop = new AbortController();
+  const timer = setTimeout(() => stop.abort(), longest6);
+  let seen = "";
+  let verdict2;
+  const devices = [
+    "-accel tcg,thread=multi -cpu max -m 1024 -smp 2".split(" "),
+    "-display none -monitor none -serial stdio -no-reboot -net none".split(" "),
+    drives,
+    ["-smbios", `type=1,serial=slipway-check-${word3}`]
+  ].flat();
+  const ran = await run(program2, [...machine, ...devices], {
+    signal: AbortSignal.any([input.signal, stop.signal]),
+    limit: 1 << 20,
+    onOutput: (chunk) => {
+      seen = (seen + chunk.toString("latin1")).slice(-2e5);
+      verdict2 ??= new RegExp(`slipway-check: (passed|failed) ${word3}`).exec(seen)?.[1];
+      if (verdict2 !== void 0) stop.abort();
+    }
+  });
+  clearTimeout(timer);
+  if (verdict2 === "passed") return good(true);
+  writeWhole(input.log, seen, { sync: false });
+  if (verdict2 === "failed") {
+    const lines = seen.split("\n").filter((l) => l.includes("slipway-check: ") && !l.includes(word3));
+    return failed3(input, told8, lines.map(lastLine4).slice(-5).join("; "));
+  }
+  return ran.code === 127 ? failed3(input, told8, `${program2} is not installed`, "install qemu-system-x86") : failed3(input, told8, "it did not start, or did not say that it is good", "its console is in that file");
+}
+
+// ts-src/images/check.ts
 function checkArtifact(input, artifact2) {
   input.progress(`starting the ${artifact2.kind} image of '${input.record.name}'`);
   switch (artifact2.kind) {
@@ -50384,13 +50552,6 @@ function checkArtifact(input, artifact2) {
       return checkDisk(input, artifact2);
   }
 }
-var failed3 = (input, kind, why, hint) => bad(
-  error("image-check", `the ${kind} image of '${input.record.name}' is not good: ${why}`, {
-    file: input.log,
-    ...hint === void 0 ? {} : { hint }
-  })
-);
-var lastLine4 = (text8) => printable(text8.trim().split("\n").pop() ?? "").slice(0, 300);
 var commandsOf = (spec) => spec.check.length ? spec.check : [["true"]];
 async function checkDocker(input, artifact2) {
   const [file3] = artifact2.files;
@@ -50441,7 +50602,7 @@ async function checkLxd(input, artifact2) {
   const [metadata, root] = paths2;
   if (metadata === void 0 || root === void 0)
     return failed3(input, "lxd", "the store lost its files", "build it again");
-  const name6 = `slipway-check-${(0, import_node_crypto20.randomBytes)(6).toString("hex")}`;
+  const name6 = `slipway-check-${(0, import_node_crypto21.randomBytes)(6).toString("hex")}`;
   const lxc = (...args) => run("lxc", args, { signal: input.signal, limit: 1 << 20 });
   const imported = await lxc("image", "import", metadata, root, "--alias", name6);
   if (imported.code === 127) return failed3(input, "lxd", "lxc is not installed", "LXD starts it: apt-get install lxd");
@@ -50461,63 +50622,6 @@ async function checkLxd(input, artifact2) {
     await lxc("delete", "--force", name6);
     if (imported.code === 0) await lxc("image", "delete", artifact2.id ?? name6);
   }
-}
-var firmwares = {
-  amd64: {
-    program: "qemu-system-x86_64",
-    machine: ["-machine", "q35"],
-    files: ["/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/ovmf/OVMF.fd"]
-  },
-  arm64: {
-    program: "qemu-system-aarch64",
-    machine: ["-machine", "virt"],
-    files: ["/usr/share/AAVMF/AAVMF_CODE.fd", "/usr/share/qemu-efi-aarch64/QEMU_EFI.fd"]
-  }
-};
-var longest6 = 20 * 6e4;
-async function checkDisk(input, artifact2) {
-  const known3 = firmwares[input.record.architecture];
-  const firmware2 = known3?.files.find((f) => (0, import_node_fs104.existsSync)(f));
-  const file3 = artifact2.files.find((f) => f.name.endsWith(".qcow2"));
-  const path2 = file3 && await input.store.path(file3);
-  if (path2 === void 0) return failed3(input, artifact2.kind, "the store lost its file", "build it again");
-  if (!known3 || firmware2 === void 0)
-    return failed3(input, artifact2.kind, "there is no UEFI firmware for qemu", "install ovmf and qemu-system-x86");
-  const word3 = (0, import_node_crypto20.randomBytes)(12).toString("hex");
-  const link = (0, import_node_path129.join)(newScratch(input.state), "disk.qcow2");
-  await run("ln", ["-s", path2, link]);
-  const stop = new AbortController();
-  const ended = AbortSignal.any([input.signal, stop.signal]);
-  const timer = setTimeout(() => stop.abort(), longest6);
-  let seen = "";
-  let verdict2;
-  const devices = [
-    "-accel tcg,thread=multi -cpu max -m 1024 -smp 2".split(" "),
-    "-display none -monitor none -serial stdio -no-reboot -net none".split(" "),
-    ["-drive", `if=pflash,format=raw,unit=0,readonly=on,file=${firmware2}`],
-    ["-drive", `if=virtio,format=qcow2,snapshot=on,file=${link}`],
-    ["-smbios", `type=1,serial=slipway-check-${word3}`]
-  ];
-  const ran = await run(known3.program, [known3.machine, ...devices].flat(), {
-    signal: ended,
-    limit: 1 << 20,
-    onOutput: (chunk) => {
-      seen = (seen + chunk.toString("latin1")).slice(-2e5);
-      const found2 = new RegExp(`slipway-check: (passed|failed) ${word3}`).exec(seen);
-      if (!found2) return;
-      verdict2 = found2[1] === "passed" ? "passed" : "failed";
-      stop.abort();
-    }
-  });
-  clearTimeout(timer);
-  if (verdict2 === "passed") return good(true);
-  const { writeWhole: writeWhole2 } = await Promise.resolve().then(() => (init_files(), files_exports));
-  writeWhole2(input.log, seen, { sync: false });
-  if (verdict2 === "failed") {
-    const told8 = seen.split("\n").filter((l) => l.includes("slipway-check: ") && !l.includes(word3));
-    return failed3(input, artifact2.kind, told8.map(lastLine4).slice(-5).join("; "));
-  }
-  return ran.code === 127 ? failed3(input, artifact2.kind, `${known3.program} is not installed`, "install qemu-system-x86") : failed3(input, artifact2.kind, "it did not start, or did not say that it is good", "its console is in that file");
 }
 
 // ts-src/images/push.ts
@@ -50849,6 +50953,7 @@ async function checkAll(input) {
   const faults5 = [];
   for (const record3 of input.records) {
     for (const artifact2 of record3.artifacts) {
+      artifact2.checked ??= record3.artifacts.find((a) => a.checked !== void 0 && isSameFile2(a, artifact2))?.checked;
       if (artifact2.checked !== void 0) continue;
       const { store: store2, state, spec, log, progress, signal } = input;
       const checked = await checkArtifact({ store: store2, state, record: record3, spec, log, progress, signal }, artifact2);
@@ -50862,6 +50967,7 @@ async function checkAll(input) {
   }
   return faults5.length ? bad(...faults5) : good(true);
 }
+var isSameFile2 = (a, b) => a.files[0]?.sha256 === b.files[0]?.sha256;
 var filesOf5 = (input, record3) => record3.artifacts.filter((a) => a.kind !== "ami" && (a.kind !== "docker" || input.spec.repository === void 0)).flatMap(
   (a) => a.files.map((file3) => ({
     kind: a.kind,
@@ -51307,7 +51413,7 @@ async function place2({ store: store2, workspace }, values, record3, kinds4) {
       else if (await store2.place(file3, target2)) placed.push(target2);
     }
   }
-  return placed;
+  return [...new Set(placed)];
 }
 function isSame(a, b, size3) {
   try {
@@ -53565,12 +53671,12 @@ var batchMost = 20;
 function batchSize(ready, seconds, path2, workLeft, lanes) {
   const [first2] = ready;
   if (first2 === void 0) return 0;
-  const most8 = Math.min(batchSeconds, Math.trunc((10 * workLeft - 12 * lanes * (path2[first2] ?? 0)) / (20 * lanes)));
+  const most9 = Math.min(batchSeconds, Math.trunc((10 * workLeft - 12 * lanes * (path2[first2] ?? 0)) / (20 * lanes)));
   let sum = seconds[first2] ?? 0;
   let count3 = 1;
   while (count3 < batchMost && ready.length - count3 > lanes) {
     sum += seconds[ready[count3] ?? 0] ?? 0;
-    if (sum > most8) break;
+    if (sum > most9) break;
     count3++;
   }
   return count3;

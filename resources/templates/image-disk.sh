@@ -1,7 +1,8 @@
 # Makes the file systems of a disk from the root at m, which is mounted read-only in the working folder; run by slipway
 # with tools of this machine. Nothing of the root is run, and no link in it is followed out of it.
 # Arguments: FOLDER EPOCH EFI BOOT_NAME ROOT_MIB ROOT_UUID ESP_SECTORS ESP_ID
-#   FOLDER       gets root.raw, esp.raw, vmlinuz and initrd; holds loader/ for the ESP
+#   FOLDER       gets root.raw, esp.raw, vmlinuz, initrd, and GRUB where there is a menu for it (grub.cfg); holds what
+#                goes into the ESP
 #   EFI          name of systemd-boot's program, BOOT_NAME the name that firmware looks for
 #   ROOT_MIB     size of the root in MiB; 0: as much as it needs
 set -eu
@@ -37,6 +38,13 @@ mcopy -m -i "$folder/esp.raw" "$folder/initrd" "::/slipway/$name.initrd"
 touch --date="@$epoch" "$folder/loader.conf" "$folder/entry.conf"
 mcopy -m -i "$folder/esp.raw" "$folder/loader.conf" ::/loader/loader.conf
 mcopy -m -i "$folder/esp.raw" "$folder/entry.conf" "::/loader/entries/$(cat "$folder/entry-name")"
+if [ -e "$folder/grub.cfg" ]; then
+  inside m/usr/lib/slipway/bios/boot.img "$folder/bios-boot.img"
+  inside m/usr/lib/slipway/bios/core.img "$folder/bios-core.img"
+  touch --date="@$epoch" "$folder/grub.cfg"
+  mmd -i "$folder/esp.raw" ::/grub
+  mcopy -m -i "$folder/esp.raw" "$folder/grub.cfg" ::/grub/grub.cfg
+fi
 
 if [ "$size" = 0 ]; then
   used=$(du --summarize --one-file-system --block-size=1M m | cut -f1)

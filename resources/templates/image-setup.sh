@@ -57,6 +57,12 @@ if [ -e "$config/machine.tar" ]; then
   tar --extract --file "$config/machine.tar" --directory / --no-same-owner --no-overwrite-dir --keep-directory-symlink
   mkdir -p /boot/efi
 fi
+# GRUB for a BIOS, which finds its menu in the disk's ESP; the disk's maker writes where it lies into it.
+if [ -e "$config/bios" ] && [ -e /usr/lib/grub/i386-pc/boot.img ]; then
+  mkdir -p /usr/lib/slipway/bios
+  cp /usr/lib/grub/i386-pc/boot.img /usr/lib/slipway/bios/boot.img
+  grub-mkimage -O i386-pc -p '(,gpt1)/grub' -o /usr/lib/slipway/bios/core.img biosdisk part_gpt fat normal linux minicmd
+fi
 if command -v systemctl > /dev/null; then
   while read -r unit; do systemctl enable "$unit" >&2; done < "$config/services"
 elif [ -s "$config/services" ]; then

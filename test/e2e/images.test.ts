@@ -107,6 +107,27 @@ describe('images of the example', () => {
     const secret = await build();
     expect(secret.code).toBe(1);
     expect(secret.stderr).toContain("the image 'robot' would hold a private key: /etc/robot.key");
+    // What lies in an overlay, and what a hook leaves behind, in a folder of the packages too.
+    mkdirSync(join(folder, 'planted/etc/ssh'), { recursive: true });
+    mkdirSync(join(folder, 'planted/root/.docker'), { recursive: true });
+    writeFileSync(join(folder, 'planted/root/.docker/config.json'), '{"auths": {"example.org": {"auth": "YWRhOng="}}}');
+    writeFileSync(join(folder, 'planted/etc/robot.conf'), `id = AKIA${'A'.repeat(16)}\n`);
+    writeFileSync(join(folder, 'planted/etc/mirror'), 'https://ada:secret@example.org/\n');
+    writeFileSync(
+      join(folder, 'plant'),
+      `#!/bin/sh\nmkdir -p /home/ada/.ssh /usr/share/robot\necho x > /home/ada/.ssh/id_ed25519\necho ghp_${'a'.repeat(36)} > /usr/share/robot/token\n`,
+    );
+    write('overlay: planted\n    hook: plant');
+    const planted = await build();
+    expect(planted.code).toBe(1);
+    for (const text of [
+      'logins: /root/.docker/config.json',
+      'an AWS access key: /etc/robot.conf',
+      'a URL with a password: /etc/mirror',
+      'an SSH key: /home/ada/.ssh/id_ed25519',
+      'a GitHub token: /usr/share/robot/token',
+    ])
+      expect(planted.stderr).toContain(text);
     write('hook: hook');
     const hook = await build();
     expect(hook.code).toBe(1);

@@ -1,4 +1,5 @@
-// npm run e2e:images: the example's image in docker's real engine, in a real registry, and as a disk that qemu boots.
+// npm run e2e:images: the example's image in docker's real engine, in a real registry, as a disk that qemu boots by
+// UEFI and by a BIOS, and as an AMI on moto.
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
@@ -17,7 +18,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import * as z from 'zod';
 import { cache, discard, example, execute, slipway, start } from '../e2e/helpers.ts';
+import { s3Server } from '../e2e/s3.mjs';
 import { installTools } from '../setup.mjs';
+import { boto } from './terraform.mjs';
 
 const text = z.string().optional();
 const indexes = z.object({
@@ -31,6 +34,7 @@ let engine: ChildProcess;
 let registry: ChildProcess;
 let work: string;
 let env: NodeJS.ProcessEnv;
+let aws: Awaited<ReturnType<typeof s3Server>>;
 /** The registry lies behind a proxy that breaks connections off while `broken` is above 0. */
 let broken = 0;
 const proxy = createServer((from, to) => {
@@ -72,6 +76,7 @@ beforeAll(async () => {
   );
   registry = spawn('docker-registry', ['serve', join(work, 'registry.yml')], { stdio: 'ignore' });
   await new Promise<void>((resolve) => proxy.listen(15_078, '127.0.0.1', () => resolve()));
+  aws = await s3Server();
   folder = example('images-large');
   const distro = readFileSync(join(folder, 'distro.yaml'), 'utf8');
   writeFileSync(
@@ -81,10 +86,18 @@ beforeAll(async () => {
     channel: nightly
     distribution: mini
     packages: [acme_drive]
-    kinds: [disk]
+    kinds: [disk, ami]
+    boot: [uefi, bios]
     kernel: linux-image-cloud-{architecture}
     users: [{name: ada, sudo: true}]
     check: [[drive, "4"]]
+    ami:
+      region: eu-central-1
+      copies: [us-east-1]
+      share: ["123456789012"]
+      encrypted: false
+      parameter: /acme/images/machine
+      endpoint: ${aws.endpoint}
 `,
   );
   const built = await slipway(['build', '--distribution', 'mini'], folder);
@@ -92,6 +105,7 @@ beforeAll(async () => {
   for (let i = 0; i < 120 && (await execute('docker', ['info'], { env })).code !== 0; i++) await sleep(500);
 });
 afterAll(async () => {
+  aws?.stop();
   proxy.close();
   proxy.closeAllConnections();
   registry.kill();
@@ -179,8 +193,42 @@ it('boots as a disk whose bytes are the same when it is made anew, and whose fil
   const again = await image('build', 'machine');
   expect(again.code, again.stderr).toBe(0);
   expect(again.stdout.trim().split('\n').map(digest)).toEqual(before);
+  // One disk for both kinds, which is started once by each firmware.
+  expect(new Set(again.stdout.trim().split('\n')).size).toBe(3);
+});
+
+it('starts as a disk by UEFI and by a BIOS, and is an AMI in its regions that a parameter names', async () => {
+  // The service refuses and breaks off a part of what is asked.
+  aws.erring = 0.05;
   const done = await image('publish', 'machine', '--to', published());
+  aws.erring = 0;
   expect(done.code, done.stderr).toBe(0);
+  expect(done.stderr.match(/^starting the/gm)).toHaveLength(1);
+  const regions = [...done.stdout.matchAll(/^([a-z0-9-]+) (ami-[0-9a-f]+)$/gm)].map((m) => [m[1], m[2]]);
+  expect(regions.map(([region]) => region)).toEqual(['eu-central-1', 'us-east-1']);
+  const told = boto(
+    join(cache, 'moto'),
+    aws.direct,
+    `
+keys = {'aws_access_key_id': 'test', 'aws_secret_access_key': 'test'}
+for region in ['eu-central-1', 'us-east-1']:
+    at = {'endpoint_url': ${JSON.stringify(aws.direct)}, 'region_name': region, **keys}
+    ec2 = boto3.client('ec2', **at)
+    id = ec2.describe_images(Owners=['self'])['Images'][0]['ImageId']
+    shared = ec2.describe_image_attribute(ImageId=id, Attribute='launchPermission')['LaunchPermissions']
+    named = boto3.client('ssm', **at).get_parameter(Name='/acme/images/machine')['Parameter']['Value']
+    print(region, id, named, shared[0]['UserId'])`,
+  );
+  expect(told.trim().split('\n')).toEqual(regions.map(([region, id]) => `${region} ${id} ${id} 123456789012`));
+  const index = indexes.parse(JSON.parse(readFileSync(join(folder, 'published/images/index.json'), 'utf8')));
+  expect(index.images.flatMap((i) => (i.kind === 'ami' ? [i.reference] : []))).toEqual(
+    regions.map(([region, id]) => `${region}:${id}`),
+  );
+  // Again: neither started nor registered anew; the newest, which the parameter names, is not retired.
+  const again = await image('publish', 'machine', '--to', published());
+  expect(again.stdout).toBe(done.stdout);
+  const retired = await image('retire', 'machine', '--keep', '1');
+  expect(retired.stdout, retired.stderr).toContain('machine: 0 removed');
 });
 
 it('goes on after it was killed', async () => {

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { bootSector, placedCore } from '../../ts-src/images/bios.ts';
 import { writeDockerTar } from '../../ts-src/images/docker.ts';
 import { simplestreams } from '../../ts-src/images/lxd.ts';
 import { tarOf } from '../../ts-src/images/tar-writer.ts';
@@ -43,6 +44,32 @@ describe('images of LXD', () => {
     expect(JSON.parse(made['streams/v1/index.json'] ?? '')).toMatchObject({
       index: { images: { products: ['acme:robot:amd64'], path: 'streams/v1/images.json' } },
     });
+  });
+});
+
+describe('disks that a BIOS starts', () => {
+  const core = Buffer.alloc(3000, 7);
+  core.writeUInt16LE(0x820, 510);
+  const boot = Buffer.alloc(512, 1);
+  boot.writeUInt16LE(0xaa55, 510);
+
+  it('have GRUB with the sectors that it lies in, and keep their partition table', () => {
+    const placed = placedCore(core, 2048);
+    expect(placed?.length).toBe(6 * 512);
+    expect(placed?.readBigUInt64LE(500)).toBe(2049n);
+    expect([placed?.readUInt16LE(508), placed?.readUInt16LE(510)]).toEqual([5, 0x820]);
+    const table = Buffer.alloc(512, 9);
+    const made = bootSector(table, boot, 2048);
+    expect(made?.readBigUInt64LE(0x5c)).toBe(2048n);
+    expect(made?.subarray(440)).toEqual(table.subarray(440));
+    expect(made?.subarray(0, 0x5c)).toEqual(boot.subarray(0, 0x5c));
+  });
+
+  it('are not made of what is no GRUB, or has no room', () => {
+    expect(placedCore(Buffer.alloc(3000), 2048)).toBeUndefined();
+    expect(placedCore(core.subarray(0, 512), 2048)).toBeUndefined();
+    expect(placedCore(Buffer.concat([core, Buffer.alloc(2 << 20)]), 2048)).toBeUndefined();
+    expect(bootSector(Buffer.alloc(512), Buffer.alloc(512), 2048)).toBeUndefined();
   });
 });
 

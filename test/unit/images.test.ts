@@ -55,6 +55,13 @@ describe('images in distro.yaml', () => {
     expect(faultsOf('  robot: {platform: trixie}\n')).toContain("images.robot names the platform 'trixie'");
     expect(faultsOf('  robot: {distribution: maxi}\n')).toContain("images.robot names the distribution 'maxi'");
     expect(faultsOf('  robot: {kinds: [disk]}\n')).toContain('which is not made for armhf');
+    expect(faultsOf('  robot: {kinds: [disk], architectures: [arm64], boot: [uefi, bios]}\n')).toContain(
+      'images.robot.boot has bios, which arm64 does not know',
+    );
+    expect(
+      faultsOf('  robot: {kinds: [disk], architectures: [amd64], boot: [uefi, bios], partitions: ab}\n'),
+    ).toContain('images.robot.boot has bios, which can not choose between two roots');
+    expect(faultsOf('  robot: {kinds: [disk], architectures: [amd64], boot: [bios]}\n')).toContain('uefi, or uefi and');
     expect(faultsOf('  robot: {kinds: [ami], architectures: [amd64]}\n')).toContain('images.robot.ami is missing');
     const two = 'architectures: [amd64, arm64], kinds: [ami]';
     expect(faultsOf(`  robot: {${two}, ami: {region: eu-west-1, parameter: /acme/robot}}\n`)).toContain(

@@ -175,7 +175,8 @@ async function place(
       else if (await store.place(file, target)) placed.push(target);
     }
   }
-  return placed;
+  // A disk is an AMI too: it is named once.
+  return [...new Set(placed)];
 }
 
 function isSame(a: string, b: string | undefined, size: number): boolean {

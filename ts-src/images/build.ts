@@ -214,6 +214,11 @@ export async function buildImage(input: BuildInput): Promise<Result<BuiltImage>>
   const layers: ImageRecord['layers'] = [];
   const epoch = ownEpoch(room, facts);
   for (const kind of input.kinds) {
+    const twin = hasKernel(kind) ? artifacts.find((a) => hasKernel(a.kind)) : undefined;
+    if (twin) {
+      artifacts.push({ ...twin, kind });
+      continue;
+    }
     const ofMachine = isMachine(kind);
     let root = roots.get(ofMachine);
     if (!root) {

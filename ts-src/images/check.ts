@@ -1,23 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { bad, error, good, type Result } from '../model/diagnostics.ts';
+import { good, type Result } from '../model/diagnostics.ts';
 import type { ImageSpec } from '../model/images.ts';
 import { run } from '../io/process.ts';
-import { newScratch } from '../sandbox/scratch.ts';
-import type { Store } from '../store/store.ts';
-import { printable } from '../text/printable.ts';
-import type { Artifact, ImageRecord } from './record.ts';
-
-export interface CheckInput {
-  store: Store;
-  state: string;
-  record: ImageRecord;
-  spec: ImageSpec;
-  log: string;
-  progress: (text: string) => void;
-  signal: AbortSignal;
-}
+import { checkDisk } from './check-disk.ts';
+import { failed, lastLine, type CheckInput } from './check-input.ts';
+import type { Artifact } from './record.ts';
 
 /** Starts what was built, and runs its checks there. */
 export function checkArtifact(input: CheckInput, artifact: Artifact): Promise<Result<true>> {
@@ -34,16 +21,6 @@ export function checkArtifact(input: CheckInput, artifact: Artifact): Promise<Re
       return checkDisk(input, artifact);
   }
 }
-
-const failed = (input: CheckInput, kind: string, why: string, hint?: string): Result<never> =>
-  bad(
-    error('image-check', `the ${kind} image of '${input.record.name}' is not good: ${why}`, {
-      file: input.log,
-      ...(hint === undefined ? {} : { hint }),
-    }),
-  );
-
-const lastLine = (text: string): string => printable(text.trim().split('\n').pop() ?? '').slice(0, 300);
 
 /** Where a kind has no commands of its own, that it starts is what is checked. */
 const commandsOf = (spec: ImageSpec): string[][] => (spec.check.length ? spec.check : [['true']]);
@@ -128,72 +105,4 @@ async function checkLxd(input: CheckInput, artifact: Artifact): Promise<Result<t
     await lxc('delete', '--force', name);
     if (imported.code === 0) await lxc('image', 'delete', artifact.id ?? name);
   }
-}
-
-const firmwares: Record<string, { program: string; machine: string[]; files: string[] }> = {
-  amd64: {
-    program: 'qemu-system-x86_64',
-    machine: ['-machine', 'q35'],
-    files: ['/usr/share/OVMF/OVMF_CODE_4M.fd', '/usr/share/OVMF/OVMF_CODE.fd', '/usr/share/ovmf/OVMF.fd'],
-  },
-  arm64: {
-    program: 'qemu-system-aarch64',
-    machine: ['-machine', 'virt'],
-    files: ['/usr/share/AAVMF/AAVMF_CODE.fd', '/usr/share/qemu-efi-aarch64/QEMU_EFI.fd'],
-  },
-};
-
-/** The longest that a machine under emulation may take to start and to check itself. */
-const longest = 20 * 60_000;
-
-/**
- * Starts the disk in qemu, by software: KVM may be there and not work. The unit of the image tells on the serial
- * console what came of its checks, with the word that this machine alone was started with. The disk is not written.
- */
-async function checkDisk(input: CheckInput, artifact: Artifact): Promise<Result<true>> {
-  const known = firmwares[input.record.architecture];
-  const firmware = known?.files.find((f) => existsSync(f));
-  const file = artifact.files.find((f) => f.name.endsWith('.qcow2'));
-  const path = file && (await input.store.path(file));
-  if (path === undefined) return failed(input, artifact.kind, 'the store lost its file', 'build it again');
-  if (!known || firmware === undefined)
-    return failed(input, artifact.kind, 'there is no UEFI firmware for qemu', 'install ovmf and qemu-system-x86');
-  const word = randomBytes(12).toString('hex');
-  const link = join(newScratch(input.state), 'disk.qcow2');
-  // A path with a comma would end qemu's option.
-  await run('ln', ['-s', path, link]);
-  const stop = new AbortController();
-  const ended = AbortSignal.any([input.signal, stop.signal]);
-  const timer = setTimeout(() => stop.abort(), longest);
-  let seen = '';
-  let verdict: 'passed' | 'failed' | undefined;
-  const devices = [
-    '-accel tcg,thread=multi -cpu max -m 1024 -smp 2'.split(' '),
-    '-display none -monitor none -serial stdio -no-reboot -net none'.split(' '),
-    ['-drive', `if=pflash,format=raw,unit=0,readonly=on,file=${firmware}`],
-    ['-drive', `if=virtio,format=qcow2,snapshot=on,file=${link}`],
-    ['-smbios', `type=1,serial=slipway-check-${word}`],
-  ];
-  const ran = await run(known.program, [known.machine, ...devices].flat(), {
-    signal: ended,
-    limit: 1 << 20,
-    onOutput: (chunk) => {
-      seen = (seen + chunk.toString('latin1')).slice(-200_000);
-      const found = new RegExp(`slipway-check: (passed|failed) ${word}`).exec(seen);
-      if (!found) return;
-      verdict = found[1] === 'passed' ? 'passed' : 'failed';
-      stop.abort();
-    },
-  });
-  clearTimeout(timer);
-  if (verdict === 'passed') return good(true);
-  const { writeWhole } = await import('../io/files.ts');
-  writeWhole(input.log, seen, { sync: false });
-  if (verdict === 'failed') {
-    const told = seen.split('\n').filter((l) => l.includes('slipway-check: ') && !l.includes(word));
-    return failed(input, artifact.kind, told.map(lastLine).slice(-5).join('; '));
-  }
-  return ran.code === 127
-    ? failed(input, artifact.kind, `${known.program} is not installed`, 'install qemu-system-x86')
-    : failed(input, artifact.kind, 'it did not start, or did not say that it is good', 'its console is in that file');
 }

@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hostName, installPrefix } from '../model/names.ts';
 import { sha256 } from '../model/digest.ts';
+import { hasBios } from '../model/images.ts';
 import { renderSources } from '../render/sources.ts';
 import { environmentScript } from './environment.ts';
 import type { Facts } from './facts.ts';
@@ -77,4 +78,5 @@ export function writeConfig(facts: Facts, folder: string, machine: Buffer | unde
   if (inputs.overlay) write('overlay.tar', inputs.overlay);
   if (inputs.hook) write('hook', inputs.hook);
   if (machine) write('machine.tar', machine);
+  if (machine && hasBios(spec)) write('bios', '');
 }

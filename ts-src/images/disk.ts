@@ -1,12 +1,23 @@
-import { closeSync, mkdirSync, openSync, readSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import { sha256 } from '../model/digest.ts';
-import { bytesOf } from '../model/images.ts';
+import { bytesOf, hasBios } from '../model/images.ts';
 import { imageFile, imageVersion } from '../model/names.ts';
-import { exists } from '../io/files.ts';
 import { run } from '../io/process.ts';
 import { newScratch } from '../sandbox/scratch.ts';
+import { biosPartition, bootSector, grubMenu, placedCore } from './bios.ts';
 import { writeBmap } from './bmap.ts';
 import type { Facts } from './facts.ts';
 import { normalizeExt4 } from './ext4.ts';
@@ -52,9 +63,38 @@ interface Part {
   /** The file of its content, and its size in sectors. */
   file: string | undefined;
   sectors: number;
+  /** Lies before the others, whatever its number is: a root grows at the end. */
+  front?: boolean;
 }
 
 const espSectors = (facts: Facts): number => ((facts.image.spec.partitions === 'ab' ? 512 : 256) * mebibyte) / sector;
+
+/** What goes into the ESP beside kernel, initrd and programs. */
+function writeBootFiles(folder: string, facts: Facts, key: string, version: string): void {
+  const { spec, target, name } = facts.image;
+  const ab = spec.partitions === 'ab';
+  const partition = ab ? `PARTLABEL=${version}` : `PARTUUID=${uuidOf(`${key} partition 1`)}`;
+  const title = `${facts.distro.organization} ${name}`;
+  // A root that does not start leads to another try, and then to the former one: not to a shell.
+  const restart = ab ? ' panic=10' : '';
+  const kernelOptions = `root=${partition} rw console=tty0 console=${firmware[target.architecture]?.console}${restart}`;
+  const write = (file: string, text: string) => writeFileSync(join(folder, file), text, { flag: 'wx' });
+  write('name', version);
+  write('entry-name', ab ? `${version}+3.conf` : 'slipway.conf');
+  write('loader.conf', 'timeout 1\nconsole-mode keep\n');
+  write(
+    'entry.conf',
+    [
+      `title ${title}`,
+      `version ${imageVersion(facts.state.stamp, key)}`,
+      `linux /slipway/${version}.vmlinuz`,
+      `initrd /slipway/${version}.initrd`,
+      `options ${kernelOptions}`,
+      '',
+    ].join('\n'),
+  );
+  if (hasBios(spec)) write('grub.cfg', grubMenu(title, version, kernelOptions));
+}
 
 /** Makes a disk with a GPT: an ESP with systemd-boot, and a root, or two of them and a partition for data. */
 export async function makeDisk(
@@ -72,27 +112,11 @@ export async function makeDisk(
   const rootUuid = uuidOf(`${key} root`);
   const version = `${name}_${imageVersion(facts.state.stamp, key)}`;
   const ab = spec.partitions === 'ab';
-  const partition = ab ? `PARTLABEL=${version}` : `PARTUUID=${uuidOf(`${key} partition 1`)}`;
-  const write = (file: string, text: string) => writeFileSync(join(folder, file), text, { flag: 'wx' });
-  // A root that does not start leads to another try, and then to the former one: not to a shell.
-  const restart = ab ? ' panic=10' : '';
-  write('name', version);
-  write('entry-name', ab ? `${version}+3.conf` : 'slipway.conf');
-  write('loader.conf', 'timeout 1\nconsole-mode keep\n');
-  write(
-    'entry.conf',
-    [
-      `title ${facts.distro.organization} ${name}`,
-      `version ${imageVersion(facts.state.stamp, key)}`,
-      `linux /slipway/${version}.vmlinuz`,
-      `initrd /slipway/${version}.initrd`,
-      `options root=${partition} rw console=tty0 console=${known.console}${restart}`,
-      '',
-    ].join('\n'),
-  );
+  const bios = hasBios(spec);
+  writeBootFiles(folder, facts, key, version);
   const esp = espSectors(facts);
   const size = spec.size === undefined ? 0 : bytesOf(spec.size);
-  const rootSize = ab || size === 0 ? size : size - esp * sector - 2 * mebibyte;
+  const rootSize = ab || size === 0 ? size : size - esp * sector - (bios ? 3 : 2) * mebibyte;
   const made = await room.driver.read({
     layers: root.layers.map((l) => l.root),
     work: newScratch(room.state),
@@ -126,7 +150,33 @@ export async function makeDisk(
     parts.push({ name: '_empty', type: known.root, file: undefined, sectors: rootSectors });
     parts.push({ name: labels.data, type: types.linux, file: 'data.raw', sectors: data.value });
   }
-  return assemble(folder, key, parts);
+  if (!bios) return assemble(folder, key, parts);
+  const sectors = mebibyte / sector;
+  parts.push({ name: labels.bios, type: biosPartition, file: 'bios-core.img', sectors, front: true });
+  const core = placedCore(readFileSync(join(folder, 'bios-core.img')), sectors);
+  if (!core) return bad(noGrub(name));
+  writeFileSync(join(folder, 'bios-core.img'), core);
+  const assembled = await assemble(folder, key, parts);
+  if (!assembled.ok || writeBootSector(assembled.value.raw, join(folder, 'bios-boot.img'), sectors)) return assembled;
+  return bad(noGrub(name));
+}
+
+const noGrub = (image: string) =>
+  error('image-render', `GRUB of the image '${image}' is not as it is known, so no BIOS could start it`, {
+    hint: 'leave `bios` out of `boot`; the version of grub-pc-bin would help to mend it',
+  });
+
+function writeBootSector(raw: string, boot: string, core: number): boolean {
+  const handle = openSync(raw, 'r+');
+  try {
+    const before = Buffer.alloc(sector);
+    readSync(handle, before, 0, sector, 0);
+    const made = bootSector(before, readFileSync(boot), core);
+    if (made) writeSync(handle, made, 0, sector, 0);
+    return made !== undefined;
+  } finally {
+    closeSync(handle);
+  }
 }
 
 const diskFailed = (room: Room, size: string | undefined) =>
@@ -163,20 +213,21 @@ async function assemble(
   const align = mebibyte / sector;
   let at = align;
   const lines = ['label: gpt', `label-id: ${uuidOf(`${key} disk`)}`, `first-lba: ${align}`, 'unit: sectors', ''];
-  const places: { part: Part; at: number }[] = [];
-  for (const [i, part] of parts.entries()) {
-    places.push({ part, at });
-    lines.push(
-      `start=${at}, size=${part.sectors}, type=${part.type}, uuid=${uuidOf(`${key} partition ${i}`)}, name="${part.name}"`,
-    );
+  const places = new Map<Part, number>();
+  for (const part of [...parts.filter((p) => p.front), ...parts.filter((p) => !p.front)]) {
+    places.set(part, at);
     at += Math.ceil(part.sectors / align) * align;
   }
+  for (const [i, part] of parts.entries())
+    lines.push(
+      `start=${places.get(part)}, size=${part.sectors}, type=${part.type}, uuid=${uuidOf(`${key} partition ${i}`)}, name="${part.name}"`,
+    );
   const script = `set -eu; PATH=$PATH:/usr/sbin:/sbin; truncate --size="$2" "$1"; sfdisk --quiet --no-reread --no-tell-kernel "$1"`;
   const table = await run('sh', ['-c', script, 'table', raw, String((at + align) * sector)], {
     input: `${lines.join('\n')}\n`,
   });
   if (table.code !== 0) return bad(toolFailed('sfdisk', table.stderr));
-  for (const { part, at: start } of places) {
+  for (const [part, start] of places) {
     if (part.file === undefined) continue;
     const copied = await run('dd', [
       `if=${join(folder, part.file)}`,
@@ -235,22 +286,4 @@ export async function renderDisk(
   const bytes = statSync(raw).size;
   rmSync(folder, { recursive: true, force: true });
   return good({ files, bytes });
-}
-
-/** Blocks of a file that hold something, with their numbers. */
-export function* blocksOf(file: string, size: number): Generator<{ index: number; data: Buffer }> {
-  if (!exists(file)) return;
-  const handle = openSync(file, 'r');
-  const zero = Buffer.alloc(size);
-  const buffer = Buffer.alloc(size);
-  try {
-    for (let index = 0; ; index++) {
-      const n = readSync(handle, buffer, 0, size, index * size);
-      if (n === 0) return;
-      if (n < size) buffer.fill(0, n);
-      if (!buffer.equals(zero)) yield { index, data: Buffer.from(buffer) };
-    }
-  } finally {
-    closeSync(handle);
-  }
 }

@@ -138,9 +138,11 @@ function failure(room: Room, request: LayerRequest, exceeded: string | undefined
   const line = end
     .trimEnd()
     .split('\n')
-    .filter((l) => /^(E: |dpkg: error|slipway: )|: (line \d+|not found)/.test(l))
+    .filter((l) => /^(E: |dpkg: error|slipway: (?!the hook))|: (line \d+|not found)/.test(l))
     .pop();
-  const hook = end.includes('slipway: the hook\n') && !end.includes('slipway: the hook ended well');
+  // The log has earlier builds, too.
+  const begun = end.lastIndexOf('slipway: the hook\n');
+  const hook = begun >= 0 && !end.includes('slipway: the hook ended well', begun);
   return error(
     hook && !full ? 'image-hook' : 'image-install',
     `${hook ? 'the hook failed, so ' : ''}${request.what} could not be made${why}${why || line === undefined ? '' : `: ${line}`}`,

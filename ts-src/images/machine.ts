@@ -1,5 +1,5 @@
 import { hostName, installPrefix } from '../model/names.ts';
-import type { ImageSpec } from '../model/images.ts';
+import { hasBios, type ImageSpec } from '../model/images.ts';
 import type { Facts } from './facts.ts';
 import { tarOf } from './tar-writer.ts';
 import type { ImageTarget } from './target.ts';
@@ -37,11 +37,12 @@ export function machineNames(image: ImageTarget, kernel: boolean): string[] {
     ...resolved,
     ...(spec.cloud_init ? ['cloud-init'] : []),
     ...(kernel ? [kernelName(image), 'initramfs-tools', 'e2fsprogs', 'dosfstools', 'fdisk', 'systemd-boot'] : []),
+    ...(kernel && hasBios(spec) ? ['grub-pc-bin'] : []),
   ].sort();
 }
 
 /** Labels of partitions; root and data carry them as file systems too. */
-export const labels = { esp: 'ESP', root: 'root', data: 'data' } as const;
+export const labels = { esp: 'ESP', root: 'root', data: 'data', bios: 'bios' } as const;
 
 /** What a machine with a kernel mounts. */
 export const fstabOf = (spec: ImageSpec): string => {

@@ -8,7 +8,7 @@ import { publishAmi, type Ami } from './ami.ts';
 import { checkArtifact } from './check.ts';
 import { lxdEndings, simplestreams } from './lxd.ts';
 import { pushImage, type Pushed } from './push.ts';
-import { artifactOf, writeRecord, type ImageRecord } from './record.ts';
+import { artifactOf, writeRecord, type Artifact, type ImageRecord } from './record.ts';
 
 export interface PublishInput {
   store: Store;
@@ -103,6 +103,8 @@ async function checkAll(input: PublishInput): Promise<Result<true>> {
   const faults: Diagnostic[] = [];
   for (const record of input.records) {
     for (const artifact of record.artifacts) {
+      // A disk that is an AMI too is started once.
+      artifact.checked ??= record.artifacts.find((a) => a.checked !== undefined && isSameFile(a, artifact))?.checked;
       if (artifact.checked !== undefined) continue;
       const { store, state, spec, log, progress, signal } = input;
       const checked = await checkArtifact({ store, state, record, spec, log, progress, signal }, artifact);
@@ -116,6 +118,8 @@ async function checkAll(input: PublishInput): Promise<Result<true>> {
   }
   return faults.length ? bad(...faults) : good(true);
 }
+
+const isSameFile = (a: Artifact, b: Artifact): boolean => a.files[0]?.sha256 === b.files[0]?.sha256;
 
 /** Files of other kinds than docker's, which goes to a registry where one is named. */
 const filesOf = (input: PublishInput, record: ImageRecord) =>

@@ -158,6 +158,12 @@ export const imageSchema = z.strictObject({
     .regex(/^[a-z0-9][a-z0-9.+{}-]+$/, 'a package name, in which {architecture} may stand')
     .optional()
     .describe("Left out: the distribution's generic kernel"),
+  boot: z
+    .array(z.enum(['uefi', 'bios']))
+    .min(1)
+    .refine((b) => b.includes('uefi'), 'uefi, or uefi and bios')
+    .default(['uefi'])
+    .describe('What starts its disk: `uefi`, and `bios` beside it on amd64'),
   partitions: z
     .enum(['grow', 'ab'])
     .default('grow')
@@ -176,6 +182,9 @@ export const ofArchitecture = (text: string, architecture: string): string =>
 /** Bytes of a size as `imageSchema` takes it. */
 export const bytesOf = (written: string): number =>
   Number(written.slice(0, -1)) * (written.endsWith('G') ? 2 ** 30 : 2 ** 20);
+
+/** Whether its disks start by a BIOS too. */
+export const hasBios = (spec: Pick<ImageSpec, 'boot'>): boolean => spec.boot.includes('bios');
 
 /** Architectures whose disks start by UEFI. */
 export const hasFirmware = (architecture: string): architecture is 'amd64' | 'arm64' =>

@@ -1,6 +1,6 @@
 import { error, nearest, type Diagnostic } from '../model/diagnostics.ts';
 import type { Distro } from '../model/distro.ts';
-import { hasFirmware } from '../model/images.ts';
+import { hasBios, hasFirmware } from '../model/images.ts';
 import type { Locator } from './yaml.ts';
 
 /** Checks what images name of other parts of distro.yaml; all faults are gathered. */
@@ -36,6 +36,12 @@ export function imageReferences(distro: Distro, locator: Locator, file: string):
       invalid('.channel is missing', ['state'], 'a state is one of a channel');
     if (image.partitions === 'ab' && image.kinds.includes('ami'))
       invalid('.partitions is ab, which an AMI can not have', ['partitions'], 'make the AMI an image of its own');
+    if (image.partitions === 'ab' && hasBios(image))
+      invalid(
+        '.boot has bios, which can not choose between two roots',
+        ['boot'],
+        '`partitions: ab` needs UEFI: systemd-boot counts how often a root was tried',
+      );
     if (image.partitions === 'ab' && name.length > 12)
       invalid(
         ' has a name that is too long for `partitions: ab`',
@@ -85,11 +91,14 @@ function checkPlatform(
       `write {architecture} into it: ${parameter}/{architecture}`,
     );
   image.architectures?.forEach((a, i) => known('architecture', a, platform.architectures, ['architectures', i]));
-  for (const architecture of image.architectures ?? platform.architectures)
+  for (const architecture of image.architectures ?? platform.architectures) {
+    if (hasBios(image) && architecture !== 'amd64')
+      invalid(`.boot has bios, which ${architecture} does not know`, ['boot'], 'only amd64 starts by a BIOS');
     if (image.kinds.some((k) => k === 'disk' || k === 'ami') && !hasFirmware(architecture))
       invalid(
         `.kinds has a disk, which is not made for ${architecture}`,
         ['kinds'],
         'disks are made for amd64 and arm64: name `architectures`',
       );
+  }
 }
