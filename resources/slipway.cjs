@@ -48273,7 +48273,8 @@ rm -f /var/cache/apt/*.bin /var/lib/systemd/random-seed
 rm -rf /var/log/apt /var/log/journal /root/.cache /root/.ansible
 # An empty machine-id: each machine makes its own at its first start.
 if [ -e /etc/machine-id ]; then : > /etc/machine-id; fi
-find / -xdev -newermt "@$epoch" -exec touch --no-dereference --date="@$epoch" {} +
+# /proc is the host's, and a plain user may not change it.
+find / -xdev -path /proc -prune -o -newermt "@$epoch" -exec touch --no-dereference --date="@$epoch" {} +
 `;
 
 // resources/templates/image-setup.sh
