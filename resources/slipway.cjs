@@ -22234,7 +22234,7 @@ function evaluateAll(input, settings3, diagnostics) {
   const marks = new Uint8Array(names4.length);
   for (let n = 0; n < packages.length; n++) {
     let outside2 = none;
-    let bounded2 = none;
+    let bounded = none;
     const touched = [];
     const mark2 = (d, roles) => {
       if (d === n) return;
@@ -22259,14 +22259,14 @@ function evaluateAll(input, settings3, diagnostics) {
       else if (outside2 === none) outside2 = [need];
       else outside2.push(need);
       if (!d.versions) continue;
-      if (bounded2 === none) bounded2 = [need];
-      else bounded2.push(need);
+      if (bounded === none) bounded = [need];
+      else bounded.push(need);
     }
     if (!evaluated.beforeEssential.has(n)) for (const e of essentialNumbers) mark2(e, forBuild | forRun);
     if (isInterface(packages[n])) for (const t of typesupportNumbers) mark2(t, forBuild | forTool);
     evaluated.inside.push(insideOf(touched, marks, names4));
     evaluated.outside.push(outside2);
-    evaluated.bounded.push(bounded2);
+    evaluated.bounded.push(bounded);
   }
   evaluated.ids = names4.length + others2.size;
   return evaluated;
@@ -23158,9 +23158,6 @@ function addExports(planned2, p, resolver, distro, distroFile) {
   const exported = (name6) => p.manifest.exports.some((e) => e.name === name6);
   if (exported("undocumented")) planned2.undocumented = true;
   if (!resolver.settingsOf.any && !exported("system_file")) return [];
-  return addSystemFiles(planned2, p, resolver, distro, distroFile);
-}
-function addSystemFiles(planned2, p, resolver, distro, distroFile) {
   const settings3 = resolver.settingsOf(p.name);
   const inManifest = systemFilesOf(p.manifest.exports);
   const declared = settings3.declared_system_files ? inManifest : [];
@@ -30292,8 +30289,8 @@ function renderControl(c) {
 `]).join("");
 }
 function simplified(relations3) {
-  const bounded2 = new Set(relations3.flatMap((r) => /^(\S+) \((?:>=|>>|=) [^)]*\)$/.exec(r)?.[1] ?? []));
-  return [...new Set(relations3)].filter((r) => r !== "" && !bounded2.has(r));
+  const bounded = new Set(relations3.flatMap((r) => /^(\S+) \((?:>=|>>|=) [^)]*\)$/.exec(r)?.[1] ?? []));
+  return [...new Set(relations3)].filter((r) => r !== "" && !bounded.has(r));
 }
 
 // resources/templates/prefix/copyright.mustache
@@ -41750,7 +41747,7 @@ init_diagnostics();
 var mostBytes4 = 16 << 20;
 var forms = [
   [/-----BEGIN (?:[A-Z]+ )*PRIVATE KEY(?: BLOCK)?-----/, "a private key"],
-  // Not the one of AWS's own examples.
+  // The key of AWS's documentation is no secret.
   [/\bAKIA(?!IOSFODNN7EXAMPLE\b)[A-Z2-7]{16}\b/, "a key of AWS's"],
   [/\bgh[pousr]_[A-Za-z0-9]{36,}/, "a token of GitHub"],
   [/\bglpat-[A-Za-z0-9_-]{20,}/, "a token of GitLab"]
@@ -42833,6 +42830,22 @@ var import_node_crypto11 = require("node:crypto");
 var import_promises9 = require("node:timers/promises");
 init_aws4fetch_esm();
 init_fxp();
+
+// ts-src/io/response.ts
+async function readBody(answer3, most9) {
+  const parts2 = [];
+  const reader2 = answer3.body?.getReader();
+  for (let size3 = 0; reader2; ) {
+    const { done, value: value2 } = await reader2.read();
+    if (done) break;
+    size3 += value2.length;
+    if (size3 > most9) return void 0;
+    parts2.push(value2);
+  }
+  return Buffer.concat(parts2);
+}
+
+// ts-src/aws/client.ts
 init_s3_credentials();
 init_yaml();
 var AwsFault = class extends Error {
@@ -42873,7 +42886,8 @@ var Aws = class {
           redirect: "error",
           signal: AbortSignal.timeout(12e4)
         });
-        const data = await bounded(answer3);
+        const data = await readBody(answer3, largestAnswer);
+        if (!data) throw new AwsFault("an answer of AWS is larger than 32 MiB", "TooLarge");
         if (answer3.ok) return data;
         fault4 = faultOf(request, answer3.status, data.toString("utf8"));
       } catch (e) {
@@ -42908,18 +42922,6 @@ var Aws = class {
     return asMap(JSON.parse(data.toString("utf8"))) ?? {};
   }
 };
-async function bounded(answer3) {
-  const parts2 = [];
-  const reader2 = answer3.body?.getReader();
-  for (let size3 = 0; reader2; ) {
-    const { done, value: value2 } = await reader2.read();
-    if (done) break;
-    size3 += value2.length;
-    if (size3 > largestAnswer) throw new AwsFault("an answer of AWS is larger than 32 MiB", "TooLarge");
-    parts2.push(value2);
-  }
-  return Buffer.concat(parts2);
-}
 var passing2 = /Throttl|RequestLimitExceeded|TooManyRequests|InternalError|InternalServer|ServiceUnavailable|^5\d\d$|^429$|ConcurrentLimit/;
 function faultOf(request, status, text8) {
   const code = /<Code>([A-Za-z0-9._-]{1,100})<\/Code>/.exec(text8)?.[1] ?? /"(?:__type|code|Code)"\s*:\s*"(?:[^"#]*#)?([A-Za-z0-9._-]{1,100})"/.exec(text8)?.[1] ?? String(status);
@@ -42942,6 +42944,18 @@ var textIn = (map2, key) => {
   const value2 = own(map2, key);
   return typeof value2 === "string" ? value2 : void 0;
 };
+var tagParameters = (prefix, tags2) => Object.fromEntries(
+  Object.entries(tags2).flatMap(([key, value2], i) => [
+    [`${prefix}.${i + 1}.Key`, key],
+    [`${prefix}.${i + 1}.Value`, value2]
+  ])
+);
+var livingInstances = {
+  "Filter.1.Name": "instance-state-name",
+  ...Object.fromEntries(
+    ["pending", "running", "stopping", "stopped"].map((state, i) => [`Filter.1.Value.${i + 1}`, state])
+  )
+};
 
 // ts-src/aws/instance.ts
 var import_node_crypto12 = require("node:crypto");
@@ -42959,12 +42973,7 @@ async function tryInstance(aws, image2, trial, tags2, signal) {
     ...trial.subnet === void 0 ? {} : { SubnetId: trial.subnet },
     ...trial.securityGroup === void 0 ? {} : { "SecurityGroupId.1": trial.securityGroup },
     "TagSpecification.1.ResourceType": "instance",
-    ...Object.fromEntries(
-      Object.entries({ ...tags2, "slipway:trial": image2 }).flatMap(([key, value2], i) => [
-        [`TagSpecification.1.Tag.${i + 1}.Key`, key],
-        [`TagSpecification.1.Tag.${i + 1}.Value`, value2]
-      ])
-    )
+    ...tagParameters("TagSpecification.1.Tag", { ...tags2, "slipway:trial": image2 })
   });
   const [instance] = itemsOf(started.instancesSet);
   const id = instance && textIn(instance, "instanceId");
@@ -42976,7 +42985,9 @@ async function tryInstance(aws, image2, trial, tags2, signal) {
   } finally {
     await aws.query("ec2", "TerminateInstances", { "InstanceId.1": id }).catch((e) => {
       const fault4 = e instanceof Error ? e.message : String(e);
-      throw new Error(`the instance ${id}, in which ${image2} was tried, could not be ended and costs on: ${fault4}`);
+      throw new Error(
+        `the instance ${id}, in which ${image2} was tried, could not be terminated and still costs money: ${fault4}`
+      );
     });
   }
   return why;
@@ -43136,10 +43147,7 @@ async function usedImages(pool) {
   const used = /* @__PURE__ */ new Map();
   let token3;
   do {
-    const parameters = { MaxResults: "1000", ...token3 ? { NextToken: token3 } : {} };
-    for (const [i, state] of ["pending", "running", "stopping", "stopped"].entries())
-      parameters[`Filter.1.Value.${i + 1}`] = state;
-    const asked2 = { ...parameters, "Filter.1.Name": "instance-state-name" };
+    const asked2 = { ...livingInstances, MaxResults: "1000", ...token3 ? { NextToken: token3 } : {} };
     const page = read2(instancesAnswer, await ec2(pool, "DescribeInstances", asked2), "instances");
     if (!page.ok) return page;
     for (const instance of page.value.reservationSet.flatMap((r) => r.instancesSet))
@@ -45391,13 +45399,13 @@ var kindTable = (kinds4) => renderTable(
   ["what", "how many", "size"],
   kinds4.map(({ kind, things, bytes }) => [kind, String(things), sizeText(bytes)])
 );
-async function collectAll({ root, state, distro }, store2, { size: size3, days }, { bounded: bounded2, dryRun, json: json2 }) {
+async function collectAll({ root, state, distro }, store2, { size: size3, days }, { bounded, dryRun, json: json2 }) {
   const done = await collect({
     state,
     driver: unshareDriver(),
     store: { store: store2, own: isOwnStore(distro.store, root, state) },
     size: size3,
-    ...bounded2 ? { storeSize: size3 } : {},
+    ...bounded ? { storeSize: size3 } : {},
     days,
     now: Date.now(),
     dryRun
@@ -50299,12 +50307,6 @@ var tagsOf = (settings3, organization, record3) => ({
   "slipway:state": record3.state,
   "slipway:key": record3.key
 });
-var tagParameters = (prefix, tags2) => Object.fromEntries(
-  Object.entries(tags2).flatMap(([key, value2], i) => [
-    [`${prefix}.${i + 1}.Key`, key],
-    [`${prefix}.${i + 1}.Value`, value2]
-  ])
-);
 async function imageNamed(aws, name6) {
   const found2 = await aws.query("ec2", "DescribeImages", {
     "Owner.1": "self",
@@ -50795,15 +50797,9 @@ function streamOf(body) {
   });
 }
 async function bodyOf(answer3) {
-  const parts2 = [];
-  let size3 = 0;
-  const reader2 = answer3.body?.getReader();
-  for (let next2 = await reader2?.read(); next2 && !next2.done; next2 = await reader2?.read()) {
-    size3 += next2.value.length;
-    if (size3 > largestAnswer2) throw new RegistryFault("an answer of the registry is too large");
-    parts2.push(next2.value);
-  }
-  return Buffer.concat(parts2);
+  const body = await readBody(answer3, largestAnswer2);
+  if (!body) throw new RegistryFault("an answer of the registry is too large");
+  return body;
 }
 var registryFault = (repository2, e) => bad(
   error("image-push", `${repository2}: ${e instanceof Error ? e.message : String(e)}`, {
@@ -51085,11 +51081,7 @@ async function pages(aws, service, action, parameters) {
 }
 async function usedImages2(aws) {
   const used = /* @__PURE__ */ new Map();
-  const living = Object.fromEntries(
-    ["pending", "running", "stopping", "stopped"].map((state, i) => [`Filter.1.Value.${i + 1}`, state])
-  );
-  const instances = { "Filter.1.Name": "instance-state-name", ...living };
-  for (const page of await pages(aws, "ec2", "DescribeInstances", instances))
+  for (const page of await pages(aws, "ec2", "DescribeInstances", livingInstances))
     for (const reservation of itemsOf(page.reservationSet))
       for (const instance of itemsOf(reservation.instancesSet)) {
         const image2 = textIn(instance, "imageId");

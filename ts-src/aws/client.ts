@@ -2,6 +2,7 @@ import { webcrypto } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { AwsV4Signer } from 'aws4fetch';
 import { XMLParser } from 'fast-xml-parser';
+import { readBody } from '../io/response.ts';
 import { credentials } from '../store/s3-credentials.ts';
 import { asMap, own } from '../read/yaml.ts';
 
@@ -59,7 +60,8 @@ export class Aws {
           redirect: 'error',
           signal: AbortSignal.timeout(120_000),
         });
-        const data = await bounded(answer);
+        const data = await readBody(answer, largestAnswer);
+        if (!data) throw new AwsFault('an answer of AWS is larger than 32 MiB', 'TooLarge');
         if (answer.ok) return data;
         fault = faultOf(request, answer.status, data.toString('utf8'));
       } catch (e) {
@@ -101,19 +103,6 @@ export class Aws {
   }
 }
 
-async function bounded(answer: Response): Promise<Buffer> {
-  const parts: Uint8Array[] = [];
-  const reader = answer.body?.getReader();
-  for (let size = 0; reader;) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    size += value.length;
-    if (size > largestAnswer) throw new AwsFault('an answer of AWS is larger than 32 MiB', 'TooLarge');
-    parts.push(value);
-  }
-  return Buffer.concat(parts);
-}
-
 /** Faults that pass by themselves. */
 const passing =
   /Throttl|RequestLimitExceeded|TooManyRequests|InternalError|InternalServer|ServiceUnavailable|^5\d\d$|^429$|ConcurrentLimit/;
@@ -144,4 +133,21 @@ export function itemsOf(value: unknown, name = 'item'): Record<string, unknown>[
 export const textIn = (map: Record<string, unknown>, key: string): string | undefined => {
   const value = own(map, key);
   return typeof value === 'string' ? value : undefined;
+};
+
+/** Tags as parameters of the query interface: `PREFIX.1.Key`, `PREFIX.1.Value`, … */
+export const tagParameters = (prefix: string, tags: Record<string, string>): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(tags).flatMap(([key, value], i) => [
+      [`${prefix}.${i + 1}.Key`, key],
+      [`${prefix}.${i + 1}.Value`, value],
+    ]),
+  );
+
+/** Filter of DescribeInstances for those that still need their image: an ended one stays listed for an hour. */
+export const livingInstances: Readonly<Record<string, string>> = {
+  'Filter.1.Name': 'instance-state-name',
+  ...Object.fromEntries(
+    ['pending', 'running', 'stopping', 'stopped'].map((state, i) => [`Filter.1.Value.${i + 1}`, state]),
+  ),
 };

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import { AwsFault, itemsOf, textIn, type Aws } from './client.ts';
+import { AwsFault, itemsOf, tagParameters, textIn, type Aws } from './client.ts';
 
 /** An instance that an image is tried in: its type and, where the account has no default network, its subnet. */
 export interface Trial {
@@ -36,12 +36,7 @@ export async function tryInstance(
     ...(trial.subnet === undefined ? {} : { SubnetId: trial.subnet }),
     ...(trial.securityGroup === undefined ? {} : { 'SecurityGroupId.1': trial.securityGroup }),
     'TagSpecification.1.ResourceType': 'instance',
-    ...Object.fromEntries(
-      Object.entries({ ...tags, 'slipway:trial': image }).flatMap(([key, value], i) => [
-        [`TagSpecification.1.Tag.${i + 1}.Key`, key],
-        [`TagSpecification.1.Tag.${i + 1}.Value`, value],
-      ]),
-    ),
+    ...tagParameters('TagSpecification.1.Tag', { ...tags, 'slipway:trial': image }),
   });
   const [instance] = itemsOf(started.instancesSet);
   const id = instance && textIn(instance, 'instanceId');
@@ -54,7 +49,9 @@ export async function tryInstance(
     // Also where the run was stopped: an instance costs until it is ended.
     await aws.query('ec2', 'TerminateInstances', { 'InstanceId.1': id }).catch((e: unknown) => {
       const fault = e instanceof Error ? e.message : String(e);
-      throw new Error(`the instance ${id}, in which ${image} was tried, could not be ended and costs on: ${fault}`);
+      throw new Error(
+        `the instance ${id}, in which ${image} was tried, could not be terminated and still costs money: ${fault}`,
+      );
     });
   }
   return why;

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { bad, compare, error, good, type Result } from '../model/diagnostics.ts';
+import { livingInstances } from '../aws/client.ts';
 import { ec2, ssm, type AwsPlace } from './aws.ts';
 import { whyDue } from './toolset.ts';
 
@@ -95,10 +96,7 @@ async function usedImages(pool: Pool): Promise<Result<Map<string, string>>> {
   const used = new Map<string, string>();
   let token: string | undefined;
   do {
-    const parameters: Record<string, string> = { MaxResults: '1000', ...(token ? { NextToken: token } : {}) };
-    for (const [i, state] of ['pending', 'running', 'stopping', 'stopped'].entries())
-      parameters[`Filter.1.Value.${i + 1}`] = state;
-    const asked = { ...parameters, 'Filter.1.Name': 'instance-state-name' };
+    const asked = { ...livingInstances, MaxResults: '1000', ...(token ? { NextToken: token } : {}) };
     const page = read(instancesAnswer, await ec2(pool, 'DescribeInstances', asked), 'instances');
     if (!page.ok) return page;
     for (const instance of page.value.reservationSet.flatMap((r) => r.instancesSet))

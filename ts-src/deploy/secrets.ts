@@ -9,7 +9,7 @@ const mostBytes = 16 << 20;
 /** Forms that are secrets wherever they stand. */
 const forms: readonly [RegExp, string][] = [
   [/-----BEGIN (?:[A-Z]+ )*PRIVATE KEY(?: BLOCK)?-----/, 'a private key'],
-  // Not the one of AWS's own examples.
+  // The key of AWS's documentation is no secret.
   [/\bAKIA(?!IOSFODNN7EXAMPLE\b)[A-Z2-7]{16}\b/, "a key of AWS's"],
   [/\bgh[pousr]_[A-Za-z0-9]{36,}/, 'a token of GitHub'],
   [/\bglpat-[A-Za-z0-9_-]{20,}/, 'a token of GitLab'],

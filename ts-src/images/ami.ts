@@ -3,7 +3,7 @@ import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import { ofArchitecture, type ImageSpec } from '../model/images.ts';
 import { amiName } from '../model/names.ts';
 import type { Store } from '../store/store.ts';
-import { Aws, itemsOf, textIn } from '../aws/client.ts';
+import { Aws, itemsOf, tagParameters, textIn } from '../aws/client.ts';
 import { tryInstance } from '../aws/instance.ts';
 import { writeSnapshot } from './ebs.ts';
 import { artifactOf, type ImageRecord } from './record.ts';
@@ -28,14 +28,6 @@ const tagsOf = (settings: AmiSettings, organization: string, record: ImageRecord
   'slipway:state': record.state,
   'slipway:key': record.key,
 });
-
-const tagParameters = (prefix: string, tags: Record<string, string>): Record<string, string> =>
-  Object.fromEntries(
-    Object.entries(tags).flatMap(([key, value], i) => [
-      [`${prefix}.${i + 1}.Key`, key],
-      [`${prefix}.${i + 1}.Value`, value],
-    ]),
-  );
 
 /** The image of ours that has this name already: a run that was ended goes on with it. */
 async function imageNamed(aws: Aws, name: string): Promise<string | undefined> {

@@ -9,6 +9,7 @@ import { run } from '../io/process.ts';
 import { setTimeout as pause } from 'node:timers/promises';
 import { asMap, own } from '../read/yaml.ts';
 import { mediaTypes } from './docker.ts';
+import { readBody } from '../io/response.ts';
 
 /** Something to push: bytes, or a file. */
 export interface Blob {
@@ -194,15 +195,9 @@ function streamOf(body: Buffer | Readable): BodyInit {
 }
 
 async function bodyOf(answer: Response): Promise<Buffer> {
-  const parts: Uint8Array[] = [];
-  let size = 0;
-  const reader = answer.body?.getReader();
-  for (let next = await reader?.read(); next && !next.done; next = await reader?.read()) {
-    size += next.value.length;
-    if (size > largestAnswer) throw new RegistryFault('an answer of the registry is too large');
-    parts.push(next.value);
-  }
-  return Buffer.concat(parts);
+  const body = await readBody(answer, largestAnswer);
+  if (!body) throw new RegistryFault('an answer of the registry is too large');
+  return body;
 }
 
 /** What to tell of a registry that failed. */

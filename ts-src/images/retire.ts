@@ -1,6 +1,6 @@
 import { good, type Result } from '../model/diagnostics.ts';
 import { ofArchitecture, type ImageSpec } from '../model/images.ts';
-import { Aws, itemsOf, textIn } from '../aws/client.ts';
+import { Aws, itemsOf, livingInstances, textIn } from '../aws/client.ts';
 
 /** An AMI of ours in one region. */
 export interface OwnAmi {
@@ -42,12 +42,7 @@ async function pages(
 /** Every AMI that an instance, a version of a launch template or a launch configuration names. */
 export async function usedImages(aws: Aws): Promise<Map<string, string>> {
   const used = new Map<string, string>();
-  // One that was ended stays in the lists for an hour, and needs no image.
-  const living = Object.fromEntries(
-    ['pending', 'running', 'stopping', 'stopped'].map((state, i) => [`Filter.1.Value.${i + 1}`, state]),
-  );
-  const instances = { 'Filter.1.Name': 'instance-state-name', ...living };
-  for (const page of await pages(aws, 'ec2', 'DescribeInstances', instances))
+  for (const page of await pages(aws, 'ec2', 'DescribeInstances', livingInstances))
     for (const reservation of itemsOf(page.reservationSet))
       for (const instance of itemsOf(reservation.instancesSet)) {
         const image = textIn(instance, 'imageId');

@@ -61,7 +61,10 @@ export function addConflicts(planned: PlannedPackage, p: Package, resolver: Reso
   }
 }
 
-/** What the package's manifest exports to Slipway, and the files of the system that distro.yaml gives it. */
+/**
+ * What its manifest exports to Slipway: that it wants no documentation, and files outside of its prefix. These it gets
+ * as distro.yaml says, and where that takes it, as its manifest does.
+ */
 export function addExports(
   planned: PlannedPackage,
   p: Package,
@@ -72,17 +75,6 @@ export function addExports(
   const exported = (name: string) => p.manifest.exports.some((e) => e.name === name);
   if (exported('undocumented')) planned.undocumented = true;
   if (!resolver.settingsOf.any && !exported('system_file')) return [];
-  return addSystemFiles(planned, p, resolver, distro, distroFile);
-}
-
-/** What the package gets outside of its prefix: as distro.yaml says, and where that takes it, as its manifest does. */
-function addSystemFiles(
-  planned: PlannedPackage,
-  p: Package,
-  resolver: Resolver,
-  distro: Distro,
-  distroFile: string,
-): Diagnostic[] {
   const settings = resolver.settingsOf(p.name);
   const inManifest = systemFilesOf(p.manifest.exports);
   const declared = settings.declared_system_files ? inManifest : [];

@@ -1,0 +1,13 @@
+/** The body of an answer; undefined where it has more than `most` bytes, of which no more is read. */
+export async function readBody(answer: Response, most: number): Promise<Buffer | undefined> {
+  const parts: Uint8Array[] = [];
+  const reader = answer.body?.getReader();
+  for (let size = 0; reader;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    size += value.length;
+    if (size > most) return undefined;
+    parts.push(value);
+  }
+  return Buffer.concat(parts);
+}
