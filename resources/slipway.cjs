@@ -36566,20 +36566,30 @@ async function removedFiles(folder2) {
   const seen = /* @__PURE__ */ new Map();
   let found2 = false;
   let hidden = false;
+  let written2 = 0;
   const name6 = folder2.split("/").slice(-3).join("/");
   for (const pid of await (0, import_promises5.readdir)("/proc")) {
     if (!/^\d+$/.test(pid)) continue;
     const mounts = await text4(`/proc/${pid}/mountinfo`);
     if (mounts !== "" && !hasMounted(mounts, name6)) continue;
+    let counted = false;
     for (const thread of await listed2(`/proc/${pid}/task`)) {
       const place3 = `/proc/${pid}/task/${thread}`;
       if (mounts === "" && !hasMounted(await text4(`${place3}/mountinfo`), name6)) continue;
       found2 = true;
+      if (!counted) written2 += await writtenBy(pid);
+      counted = true;
       if (await addOpen(place3, seen)) hidden = true;
       if (await addMapped(pid, place3, seen)) hidden = true;
     }
   }
-  return found2 ? { bytes: [...seen.values()].reduce((a, b) => a + b, 0), files: seen.size, hidden } : void 0;
+  if (!found2) return void 0;
+  return { bytes: [...seen.values()].reduce((a, b) => a + b, 0), files: seen.size, hidden, written: written2 };
+}
+async function writtenBy(pid) {
+  const io = await text4(`/proc/${pid}/io`);
+  const of = (name6) => Number(new RegExp(`^${name6}: (\\d+)$`, "m").exec(io)?.[1] ?? 0);
+  return of("write_bytes") - of("cancelled_write_bytes");
 }
 async function listed2(folder2) {
   try {
@@ -36630,7 +36640,7 @@ async function add(link, seen) {
 // ts-src/sandbox/disk-limit.ts
 var bytesOf2 = (told8) => Number(/^(\d+)\t/.exec(told8.stdout)?.[1] ?? 0);
 var pause = 1e3;
-var longest5 = 6e4;
+var longest5 = { least: 5e3, times: 50 };
 async function withDiskLimit(entry, du2, enter2) {
   const { disk, files = Infinity } = entry.limits ?? {};
   const folders2 = entry.binds.filter((b) => !b.readOnly).map((b) => b.from);
@@ -36670,6 +36680,7 @@ var Watch = class {
   /** Free room at the last count, and when that was. */
   counted;
   at = Date.now();
+  longest = longest5.least;
   busy = false;
   /** Whether too much is there. */
   async look() {
@@ -36681,18 +36692,23 @@ var Watch = class {
       this.begun ??= now;
       this.counted ??= now;
       const shrank = this.counted.bytes - now.bytes > this.bytes / 8 || this.counted.files - now.files > this.files / 8;
-      if (!shrank && Date.now() - this.at < longest5) return false;
+      if (!shrank && Date.now() - this.at < this.longest) return false;
       this.at = Date.now();
       this.counted = now;
-      return await this.isOver(this.begun, now);
+      const over = await this.isOver(this.begun, now);
+      const ended = Date.now();
+      this.longest = Math.max(longest5.least, (ended - this.at) * longest5.times);
+      this.at = ended;
+      return over;
     } finally {
       this.busy = false;
     }
   }
   async isOver(begun, now) {
-    const open3 = await removedFiles(this.where) ?? { bytes: 0, files: 0, hidden: false };
+    const open3 = await removedFiles(this.where) ?? { bytes: 0, files: 0, hidden: false, written: 0 };
     const lost3 = { bytes: begun.bytes - now.bytes, files: begun.files - now.files };
-    if (open3.hidden && (lost3.bytes > this.bytes || lost3.files > this.files)) return true;
+    const written2 = Math.max(lost3.bytes, open3.written);
+    if (open3.hidden && (written2 > this.bytes || lost3.files > this.files)) return true;
     const bytes = await this.count(["--block-size=1"]);
     if ((bytes ?? lost3.bytes) + open3.bytes > this.bytes) return true;
     return (await this.count(["--inodes"]) ?? lost3.files) + open3.files > this.files;

@@ -9,9 +9,13 @@ export type Du = (args: string[]) => Promise<Outcome>;
 /** The sum that du(1) told; nothing where it told none. */
 export const bytesOf = (told: Outcome): number => Number(/^(\d+)\t/.exec(told.stdout)?.[1] ?? 0);
 
-/** Milliseconds between two looks at the file system, and the longest time between two counts. */
+/** Milliseconds between two looks at the file system. */
 const pause = 1000;
-const longest = 60_000;
+/**
+ * The longest time between two counts: at least this many milliseconds, and this many times what the last one took.
+ * What others remove meanwhile makes the room of the file system tell nothing.
+ */
+const longest = { least: 5_000, times: 50 };
 
 /**
  * Stops an entry that writes more to the disk than it may. No file system that a plain user can use has quotas for
@@ -57,6 +61,7 @@ class Watch {
   /** Free room at the last count, and when that was. */
   private counted: Room | undefined;
   private at = Date.now();
+  private longest = longest.least;
   private busy = false;
 
   constructor(
@@ -78,19 +83,24 @@ class Watch {
       this.counted ??= now;
       // An eighth of the limit, by whomever: then it is worth while to count.
       const shrank = this.counted.bytes - now.bytes > this.bytes / 8 || this.counted.files - now.files > this.files / 8;
-      if (!shrank && Date.now() - this.at < longest) return false;
+      if (!shrank && Date.now() - this.at < this.longest) return false;
       this.at = Date.now();
       this.counted = now;
-      return await this.isOver(this.begun, now);
+      const over = await this.isOver(this.begun, now);
+      const ended = Date.now();
+      this.longest = Math.max(longest.least, (ended - this.at) * longest.times);
+      this.at = ended;
+      return over;
     } finally {
       this.busy = false;
     }
   }
 
   private async isOver(begun: Room, now: Room): Promise<boolean> {
-    const open = (await removedFiles(this.where)) ?? { bytes: 0, files: 0, hidden: false };
+    const open = (await removedFiles(this.where)) ?? { bytes: 0, files: 0, hidden: false, written: 0 };
     const lost: Room = { bytes: begun.bytes - now.bytes, files: begun.files - now.files };
-    if (open.hidden && (lost.bytes > this.bytes || lost.files > this.files)) return true;
+    const written = Math.max(lost.bytes, open.written);
+    if (open.hidden && (written > this.bytes || lost.files > this.files)) return true;
     const bytes = await this.count(['--block-size=1']);
     if ((bytes ?? lost.bytes) + open.bytes > this.bytes) return true;
     return ((await this.count(['--inodes'])) ?? lost.files) + open.files > this.files;

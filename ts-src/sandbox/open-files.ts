@@ -6,6 +6,8 @@ export interface OpenFiles {
   files: number;
   /** There may be more: descriptors under way between processes, or mappings that can't be looked at. */
   hidden: boolean;
+  /** Bytes that they wrote to disks, less what they removed before it got there. Children count once waited for. */
+  written: number;
 }
 
 type Seen = Map<string, number>;
@@ -19,6 +21,7 @@ export async function removedFiles(folder: string): Promise<OpenFiles | undefine
   const seen: Seen = new Map();
   let found = false;
   let hidden = false;
+  let written = 0;
   // The part of a mount's root that is below its file system's own mount point.
   const name = folder.split('/').slice(-3).join('/');
   for (const pid of await readdir('/proc')) {
@@ -26,16 +29,27 @@ export async function removedFiles(folder: string): Promise<OpenFiles | undefine
     // Empty where the first thread has ended and others go on.
     const mounts = await text(`/proc/${pid}/mountinfo`);
     if (mounts !== '' && !hasMounted(mounts, name)) continue;
+    let counted = false;
     // A thread may have descriptors of its own.
     for (const thread of await listed(`/proc/${pid}/task`)) {
       const place = `/proc/${pid}/task/${thread}`;
       if (mounts === '' && !hasMounted(await text(`${place}/mountinfo`), name)) continue;
       found = true;
+      if (!counted) written += await writtenBy(pid);
+      counted = true;
       if (await addOpen(place, seen)) hidden = true;
       if (await addMapped(pid, place, seen)) hidden = true;
     }
   }
-  return found ? { bytes: [...seen.values()].reduce((a, b) => a + b, 0), files: seen.size, hidden } : undefined;
+  if (!found) return undefined;
+  return { bytes: [...seen.values()].reduce((a, b) => a + b, 0), files: seen.size, hidden, written };
+}
+
+/** proc(5), /proc/PID/io: of all its threads, and of the children that it waited for. */
+async function writtenBy(pid: string): Promise<number> {
+  const io = await text(`/proc/${pid}/io`);
+  const of = (name: string): number => Number(new RegExp(`^${name}: (\\d+)$`, 'm').exec(io)?.[1] ?? 0);
+  return of('write_bytes') - of('cancelled_write_bytes');
 }
 
 /** What ends meanwhile has nothing. */
