@@ -883,7 +883,7 @@ var init_aws4fetch_esm = __esm({
 
 // node_modules/fast-xml-parser/src/util.js
 function getAllMatches(string5, regex) {
-  const matches2 = [];
+  const matches = [];
   let match = regex.exec(string5);
   while (match) {
     const allmatches = [];
@@ -892,10 +892,10 @@ function getAllMatches(string5, regex) {
     for (let index = 0; index < len; index++) {
       allmatches.push(match[index]);
     }
-    matches2.push(allmatches);
+    matches.push(allmatches);
     match = regex.exec(string5);
   }
-  return matches2;
+  return matches;
 }
 function isExist(v) {
   return typeof v !== "undefined";
@@ -1191,24 +1191,24 @@ function scanAttributeTokens(attrStr) {
   return tokens;
 }
 function validateAttributeString(attrStr, options5) {
-  const matches2 = scanAttributeTokens(attrStr);
+  const matches = scanAttributeTokens(attrStr);
   const attrNames = {};
-  for (let i = 0; i < matches2.length; i++) {
-    if (matches2[i][1].length === 0) {
-      return getErrorObject("InvalidAttr", "Attribute '" + matches2[i][2] + "' has no space in starting.", getPositionFromMatch(matches2[i]));
-    } else if (matches2[i][3] !== void 0 && matches2[i][4] === void 0) {
-      return getErrorObject("InvalidAttr", "Attribute '" + matches2[i][2] + "' is without value.", getPositionFromMatch(matches2[i]));
-    } else if (matches2[i][3] === void 0 && !options5.allowBooleanAttributes) {
-      return getErrorObject("InvalidAttr", "boolean attribute '" + matches2[i][2] + "' is not allowed.", getPositionFromMatch(matches2[i]));
+  for (let i = 0; i < matches.length; i++) {
+    if (matches[i][1].length === 0) {
+      return getErrorObject("InvalidAttr", "Attribute '" + matches[i][2] + "' has no space in starting.", getPositionFromMatch(matches[i]));
+    } else if (matches[i][3] !== void 0 && matches[i][4] === void 0) {
+      return getErrorObject("InvalidAttr", "Attribute '" + matches[i][2] + "' is without value.", getPositionFromMatch(matches[i]));
+    } else if (matches[i][3] === void 0 && !options5.allowBooleanAttributes) {
+      return getErrorObject("InvalidAttr", "boolean attribute '" + matches[i][2] + "' is not allowed.", getPositionFromMatch(matches[i]));
     }
-    const attrName = matches2[i][2];
+    const attrName = matches[i][2];
     if (!validateAttrName(attrName)) {
-      return getErrorObject("InvalidAttr", "Attribute '" + attrName + "' is an invalid name.", getPositionFromMatch(matches2[i]));
+      return getErrorObject("InvalidAttr", "Attribute '" + attrName + "' is an invalid name.", getPositionFromMatch(matches[i]));
     }
     if (!Object.prototype.hasOwnProperty.call(attrNames, attrName)) {
       attrNames[attrName] = 1;
     } else {
-      return getErrorObject("InvalidAttr", "Attribute '" + attrName + "' is repeated.", getPositionFromMatch(matches2[i]));
+      return getErrorObject("InvalidAttr", "Attribute '" + attrName + "' is repeated.", getPositionFromMatch(matches[i]));
     }
   }
   return true;
@@ -4489,15 +4489,15 @@ function attrValue(match) {
 function buildAttributesMap(attrStr, jPath, tagName, force = false) {
   const options5 = this.options;
   if (force === true || options5.ignoreAttributes !== true && typeof attrStr === "string") {
-    const matches2 = getAllMatches(attrStr, attrsRegx);
-    const len = matches2.length;
+    const matches = getAllMatches(attrStr, attrsRegx);
+    const len = matches.length;
     const attrs = {};
     const processedVals = new Array(len);
     let hasRawAttrs = false;
     const rawAttrsForMatcher = {};
     for (let i = 0; i < len; i++) {
-      const attrName = this.resolveNameSpace(matches2[i][1]);
-      const oldVal = attrValue(matches2[i]);
+      const attrName = this.resolveNameSpace(matches[i][1]);
+      const oldVal = attrValue(matches[i]);
       if (attrName.length && oldVal !== void 0) {
         let val = oldVal;
         if (options5.trimValues) val = val.trim();
@@ -4513,7 +4513,7 @@ function buildAttributesMap(attrStr, jPath, tagName, force = false) {
     const jPathStr = options5.jPath ? jPath.toString() : this.readonlyMatcher;
     let hasAttrs = false;
     for (let i = 0; i < len; i++) {
-      const attrName = this.resolveNameSpace(matches2[i][1]);
+      const attrName = this.resolveNameSpace(matches[i][1]);
       if (this.ignoreAttributesFn(attrName, jPathStr)) continue;
       let aName = options5.attributeNamePrefix + attrName;
       if (attrName.length) {
@@ -4521,7 +4521,7 @@ function buildAttributesMap(attrStr, jPath, tagName, force = false) {
           aName = options5.transformAttributeName(aName);
         }
         aName = sanitizeName(aName, options5);
-        if (attrValue(matches2[i]) !== void 0) {
+        if (attrValue(matches[i]) !== void 0) {
           const oldVal = processedVals[i];
           const newVal = options5.attributeValueProcessor(attrName, oldVal, jPathStr);
           if (newVal === null || newVal === void 0) {
@@ -17696,12 +17696,30 @@ function hasAtMost(value2, most9) {
   }
   return true;
 }
+function unseenKeys(value2, path2 = []) {
+  if (typeof value2 !== "object" || value2 === null || path2.length > 20) return [];
+  return Object.entries(value2).flatMap(([key, inner]) => [
+    ...key === "__proto__" ? [[...path2, key]] : [],
+    ...unseenKeys(inner, [...path2, key])
+  ]);
+}
 function parseDistro(text8, file3) {
   const parsed2 = parseYaml(text8, file3, largest4);
   if (!parsed2.ok) return parsed2;
   if (!hasAtMost(parsed2.value, mostEntries))
     return bad(error("yaml-invalid", `the file has more than ${mostEntries} entries`, { file: file3 }));
   const locator = new Locator(text8);
+  const unseen = unseenKeys(parsed2.value).slice(0, mostFaults2);
+  if (unseen.length)
+    return bad(
+      ...unseen.map(
+        (path2) => error("distro-invalid", `the name '__proto__' in ${path2.slice(0, -1).join(".") || "the file"} is not allowed`, {
+          file: file3,
+          line: locator.line(path2),
+          hint: "take another name"
+        })
+      )
+    );
   const checked = distroSchema.safeParse(parsed2.value ?? {});
   if (!checked.success)
     return bad(
@@ -18006,15 +18024,16 @@ var init_lockfile = __esm({
     makeLock = (stamp, distributions, platforms, versions) => {
       const lock2 = { schema: "slipway-lock-1", stamp, distributions: {}, platforms, versions };
       for (const d of distributions) {
-        const repositories = lock2.distributions[d.name] = {};
+        const repositories = /* @__PURE__ */ new Map();
         for (const p of [...d.packages.values()].sort((a, b) => compare(a.name, b.name))) {
           const { url: url2, commit: commit2, tree, path: path2 } = p.source;
           const atCommit = commit2 === void 0 ? {} : { commit: commit2 };
-          const r = repositories[p.repository] ??= {
+          const r = repositories.get(p.repository) ?? {
             url: url2,
             packages: {},
             ...p.released === void 0 ? atCommit : { release: p.released }
           };
+          repositories.set(p.repository, r);
           r.packages[p.name] = {
             version: p.manifest.version,
             path: path2,
@@ -18022,6 +18041,7 @@ var init_lockfile = __esm({
             ...tree === void 0 ? {} : { tree }
           };
         }
+        lock2.distributions[d.name] = Object.fromEntries(repositories);
       }
       return lock2;
     };
@@ -21891,12 +21911,28 @@ init_diagnostics();
 function matcher(patterns2) {
   if (patterns2.includes("*")) return () => true;
   const exact = new Set(patterns2.filter((p) => !/[*?]/.test(p)));
-  const globs = patterns2.filter((p) => /[*?]/.test(p)).map(
-    (p) => new RegExp(
-      `^${p.replace(/[.+^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*").replaceAll("?", ".")}$`
-    )
-  );
-  return (name6) => exact.has(name6) || globs.some((g) => g.test(name6));
+  const globs = patterns2.filter((p) => /[*?]/.test(p));
+  return (name6) => exact.has(name6) || globs.some((g) => matchesGlob(g, name6));
+}
+function matchesGlob(glob2, name6) {
+  let g = 0;
+  let n = 0;
+  let star = -1;
+  let tried3 = 0;
+  while (n < name6.length) {
+    if (glob2[g] === "*") {
+      star = g++;
+      tried3 = n;
+    } else if (g < glob2.length && (glob2[g] === "?" || glob2[g] === name6[n])) {
+      g++;
+      n++;
+    } else if (star >= 0) {
+      g = star + 1;
+      n = ++tried3;
+    } else return false;
+  }
+  while (glob2[g] === "*") g++;
+  return g === glob2.length;
 }
 
 // ts-src/plan/settings.ts
@@ -23304,6 +23340,11 @@ function checkWanted(wanted, { input: { name: name6 }, names: names4 }, distro, 
 
 // ts-src/plan/unmet-needs.ts
 init_diagnostics();
+
+// ts-src/model/maps.ts
+var ownIn = (map2, key) => map2 !== void 0 && Object.hasOwn(map2, key) ? map2[key] : void 0;
+
+// ts-src/plan/unmet-needs.ts
 var relations = { lt: "<<", lte: "<=", eq: "=", gte: ">=", gt: ">>" };
 var holds = (operator, c) => ({ lt: c < 0, lte: c <= 0, eq: c === 0, gte: c >= 0, gt: c > 0 })[operator];
 var unbounded = Object.freeze({});
@@ -23395,7 +23436,7 @@ var UnmetNeeds = class {
           planned2.blocked ??= `'${name6}' ${version3} is not ${relations[operator]} ${bound2}`;
         } else if (need.roles & forRun) {
           if (planned2.bounds === unbounded) planned2.bounds = {};
-          (planned2.bounds[name6] ??= []).push(...debianBounds({ [operator]: bound2 }));
+          planned2.bounds[name6] = [...ownIn(planned2.bounds, name6) ?? [], ...debianBounds({ [operator]: bound2 })];
         }
       } else if (r.from === "underlay" && r.version !== void 0) {
         if (holds(operator, compareDebianVersions(r.version.replace(/^\d+:/, "").replace(/-.*/, ""), bound2))) continue;
@@ -26187,7 +26228,7 @@ async function releasedPackages(workspace, repositories, locked2, reporter2) {
     async ({ repository: repository2, packages }) => {
       reporter2.reading?.(repository2.name);
       const sources = packages.map(({ packageName: packageName2, source: source2 }) => {
-        const commit2 = locked2?.[repository2.name]?.packages[packageName2]?.commit;
+        const commit2 = ownIn(ownIn(locked2, repository2.name)?.packages, packageName2)?.commit;
         return commit2 ? { ...source2, commit: commit2 } : source2;
       });
       const pinned = await pinReleased(workspace, sources, "trees", reporter2);
@@ -26338,7 +26379,7 @@ var PackageCollection = class {
           hint: "the entry and package.xml must agree"
         })
       );
-    const pin = locked2?.[repository2.name]?.packages[packageName2];
+    const pin = ownIn(ownIn(locked2, repository2.name)?.packages, packageName2);
     this.add(
       {
         name: manifest.name,
@@ -26401,7 +26442,7 @@ async function readDistribution(workspace, name6, lock2, overrides, reporter2) {
   const entries2 = await readEntries(workspace, name6);
   if (!entries2.ok) return entries2;
   const { repositories, rosVersion, pythonVersion } = entries2.value;
-  const locked2 = lock2 && (Object.hasOwn(lock2.distributions, name6) ? lock2.distributions[name6] : void 0);
+  const locked2 = ownIn(lock2?.distributions, name6);
   if (lock2 && !locked2) return bad(error("lock-distribution", `the lock has no distribution '${name6}'`));
   const settings3 = workspace.distro.distributions[name6];
   const released = settings3.sources === "release";
@@ -26418,7 +26459,7 @@ async function readDistribution(workspace, name6, lock2, overrides, reporter2) {
       workspace,
       repository: repository2,
       locked: lock2 !== void 0,
-      pinned: locked2?.[repository2.name]?.commit,
+      pinned: ownIn(locked2, repository2.name)?.commit,
       override: overrides.get(repository2.name),
       reporter: reporter2
     });
@@ -26427,12 +26468,11 @@ async function readDistribution(workspace, name6, lock2, overrides, reporter2) {
     const unseen = lock2 ? [] : await warnOfUncommitted(repository2.name, found2.value, workspace.state);
     return { repository: repository2, found: { ...found2, diagnostics: [...found2.diagnostics, ...unseen.map(at2)] } };
   });
-  const unread = [];
   for (const { repository: repository2, found: found2 } of read3) {
     diagnostics.push(...found2.diagnostics);
     if (found2.ok) collection.addRepository(found2.value, repository2);
-    else unread.push(whereOf(repository2));
   }
+  const unread = read3.flatMap(({ repository: repository2, found: found2 }) => found2.ok ? [] : [whereOf(repository2)]);
   for (const folder2 of settings3.folders) collection.addFolder(workspace, folder2);
   if (!packages.size && !diagnostics.some(isError))
     diagnostics.push(
@@ -26513,8 +26553,8 @@ async function commitOf({ pinned, override, reporter: reporter2 }, url2, version
 }
 function neededNames(distributions) {
   const names4 = /* @__PURE__ */ new Set();
-  for (const d of distributions)
-    for (const p of d.packages.values()) for (const dependency of p.manifest.dependencies) names4.add(dependency.name);
+  for (const { packages } of distributions)
+    for (const { manifest } of packages.values()) for (const { name: name6 } of manifest.dependencies) names4.add(name6);
   return names4;
 }
 
@@ -28654,7 +28694,7 @@ var environmentOf = ({ distro }, { graph: graph2 }) => environmentPackage(distro
 var sorted2 = (names4) => [...new Set(names4)].sort(compare);
 var relationsOn = ({ graph: graph2, package: p }, names4) => names4.flatMap((d) => {
   const q3 = graph2.scope.packages[graph2.closures.index.get(d) ?? -1];
-  return q3 ? (p.bounds[d] ?? [""]).map((b) => b ? `${q3.debian} (${b})` : q3.debian) : [];
+  return q3 ? (ownIn(p.bounds, d) ?? [""]).map((b) => b ? `${q3.debian} (${b})` : q3.debian) : [];
 });
 function writeRecipe(options5, request, source2, folder2) {
   const { distro, taskKeys } = options5;
@@ -29671,13 +29711,13 @@ var withoutSources = (suites) => Object.fromEntries(
     return [suite2, Object.fromEntries(all.map(([debian2, held]) => [debian2, { ...held, sources: void 0 }]))];
   })
 );
-var heldIn = (versions) => (scope2, target2, debian2) => versions[channelSuite(scope2.distribution, target2)]?.[debian2];
+var heldIn = (versions) => (scope2, target2, debian2) => ownIn(versions[channelSuite(scope2.distribution, target2)], debian2);
 function highest(before, suites) {
   const all = { ...before };
   for (const [suite2, packages] of Object.entries(suites)) {
     const of = { ...all[suite2] };
     for (const [debian2, { version: version3 }] of Object.entries(packages)) {
-      const held = of[debian2];
+      const held = ownIn(of, debian2);
       if (held === void 0 || held !== version3 && compareDebianVersions(version3, held) > 0) of[debian2] = version3;
     }
     all[suite2] = of;
@@ -29690,7 +29730,7 @@ function otherVersions(before, suites) {
     const held = suites[suite2];
     const of = {};
     for (const [debian2, version3] of Object.entries(versions)) {
-      const now = held?.[debian2]?.version;
+      const now = ownIn(held, debian2)?.version;
       if (now === void 0 || now !== version3 && compareDebianVersions(version3, now) > 0) of[debian2] = version3;
     }
     if (Object.keys(of).length) all[suite2] = of;
@@ -30098,10 +30138,10 @@ async function raiseVersions(input) {
   for (const [suite2, packages] of Object.entries(suites)) {
     all[suite2] = { ...packages };
     for (const [debian2, held] of Object.entries(packages)) {
-      const highest2 = versions[suite2]?.[debian2];
+      const highest2 = ownIn(versions[suite2], debian2);
       if (highest2 === void 0) continue;
       const order3 = compareDebianVersions(held.version, highest2);
-      if (order3 > 0 || sameFiles(held, now[suite2]?.[debian2])) continue;
+      if (order3 > 0 || sameFiles(held, ownIn(now[suite2], debian2))) continue;
       if (order3 === 0 && !Object.hasOwn(now, suite2)) continue;
       jobs2.push({ suite: suite2, debian: debian2, held, to: versionAbove(held.version, stamp, highest2) });
     }
@@ -30134,7 +30174,7 @@ async function repackAll({ store: store2, scratch, stamp }, held, to) {
 function samplesOf(state, before) {
   return Object.entries(state.suites).flatMap(([key, packages]) => {
     const all = Object.entries(packages);
-    const found2 = all.find(([debian2, held]) => !sameFiles(held, before[key]?.[debian2])) ?? all[0];
+    const found2 = all.find(([debian2, held]) => !sameFiles(held, ownIn(before[key], debian2))) ?? all[0];
     const at2 = key.lastIndexOf("/");
     return found2 ? [{ suite: key.slice(0, at2), architecture: key.slice(at2 + 1), debian: found2[0], version: found2[1].version }] : [];
   });
@@ -30339,9 +30379,9 @@ var withEnvironments = (versions, graphs, environments, stamp, channel2) => Obje
   graphs.map((graph2) => {
     const suite2 = channelSuite(graph2.scope.distribution, graph2.target);
     const of = environments(graph2);
-    const highest2 = channel2.value.versions[suite2]?.[of.name];
+    const highest2 = ownIn(channel2.value.versions[suite2], of.name);
     const input = { ...of, stamp, highest: highest2 };
-    const held = channel2.head?.suites[suite2]?.[of.name];
+    const held = ownIn(channel2.head?.suites[suite2], of.name);
     return [
       graph2.id,
       { ...versions[graph2.id], [of.name]: held?.key === keyOf(input) ? held.version : versionOf2(input) }
@@ -31187,7 +31227,7 @@ async function publishRuns(channel2, input, signer, diagnostics) {
     );
     if (!Object.keys(now).length) continue;
     if (environment3) {
-      const highest2 = channel2.value.versions[name6]?.[environment3.name];
+      const highest2 = ownIn(channel2.value.versions[name6], environment3.name);
       now[environment3.name] = await environmentOf2(store2, scratch, { ...environment3, stamp, highest: highest2 }, former);
     }
     next2[name6] = now;
@@ -31286,17 +31326,14 @@ function dropArchitectures(next2, runs, names4) {
 // ts-src/publish/rules.ts
 init_channels();
 init_names();
-var matches = (pattern, name6) => new RegExp(
-  `^${pattern.split("*").map((part) => part.replace(/[.]/g, "\\.")).join(".*")}$`
-).test(name6);
 function rulesOf2(distro, name6) {
   if (Object.hasOwn(distro.channels, name6)) return distro.channels[name6];
-  const pattern = Object.keys(distro.channels).find((p) => p.includes("*") && matches(p, name6));
+  const pattern = Object.keys(distro.channels).find((p) => p.includes("*") && matchesGlob(p, name6));
   return pattern === void 0 ? defaultRules() : distro.channels[pattern];
 }
-var mayComeFrom = (rules2, from) => !rules2.from.length || rules2.from.some((p) => matches(p, from));
+var mayComeFrom = (rules2, from) => !rules2.from.length || rules2.from.some((p) => matchesGlob(p, from));
 function keepOf(distro, name6) {
-  const track2 = distro.tracks.find((t) => matches(t.channel.replaceAll("{name}", "*"), name6));
+  const track2 = distro.tracks.find((t) => matchesGlob(t.channel.replaceAll("{name}", "*"), name6));
   return rulesOf2(distro, name6).keep ?? track2?.keep ?? distro.publish.keep;
 }
 var repositorySettings = (distro) => ({
@@ -32371,10 +32408,11 @@ var History = class {
     this.file = (0, import_node_path58.join)(state, "durations.json");
     this.known = readJson(this.file) ?? {};
   }
-  get = (name6) => this.known[name6];
+  get = (name6) => ownIn(this.known, name6);
   /** What another machine measured counts where this one knows nothing. */
   hint(records) {
-    for (const r of records) if (r.milliseconds > 0) this.known[r.package] ??= r.milliseconds;
+    for (const r of records)
+      if (r.milliseconds > 0 && this.get(r.package) === void 0) this.known[r.package] = r.milliseconds;
   }
   learn(runs) {
     for (const graph2 of runs) {
@@ -34255,7 +34293,7 @@ async function fits(before, now, { graph: graph2, number: number7, package: p },
   if (names4.length !== Object.keys(before.dependencies).length) return false;
   const records = new Map(graph2.closures.root(number7).map((d) => [graph2.records[d]?.package ?? "", graph2.records[d]]));
   for (const name6 of names4) {
-    const [old, made2] = [before.dependencies[name6], now.dependencies[name6]];
+    const [old, made2] = [ownIn(before.dependencies, name6), ownIn(now.dependencies, name6)];
     if (!old || !made2) return false;
     if (old.deb === made2.deb) continue;
     const stamp = stampOfVersion(records.get(name6)?.version ?? "");
@@ -34273,7 +34311,7 @@ async function pathsOf(store2, { files }) {
 }
 function keepTimes(source2, before, now) {
   for (const [path2, entry] of Object.entries(now.files)) {
-    const old = before.files[path2];
+    const old = ownIn(before.files, path2);
     if (old?.[0] !== entry[0]) continue;
     (0, import_node_fs53.utimesSync)((0, import_node_path64.join)(source2, path2), old[1] / 1e3, old[1] / 1e3);
     entry[1] = old[1];
@@ -39389,14 +39427,17 @@ function differenceOf(a, b, locks2 = [void 0, void 0]) {
     const [x, y] = [a.suites[suite2] ?? {}, b.suites[suite2] ?? {}];
     const of = { added: [], removed: [], changed: [], tests: [] };
     for (const name6 of sortedKeys2(x, y)) {
-      const [before, after] = [x[name6], y[name6]];
+      const [before, after] = [ownIn(x, name6), ownIn(y, name6)];
       if (!before) of.added.push([name6, after.version]);
       else if (!after) of.removed.push([name6, before.version]);
       else if (before.version !== after.version)
         of.changed.push([name6, before.version, after.version, before.abi !== after.abi]);
     }
     const [s, t] = [a.tests[suite2] ?? {}, b.tests[suite2] ?? {}];
-    for (const name6 of sortedKeys2(s, t)) if (s[name6] !== t[name6]) of.tests.push([name6, s[name6] ?? "-", t[name6] ?? "-"]);
+    for (const name6 of sortedKeys2(s, t)) {
+      const [then, since] = [ownIn(s, name6) ?? "-", ownIn(t, name6) ?? "-"];
+      if (then !== since) of.tests.push([name6, then, since]);
+    }
     if (of.added.length || of.removed.length || of.changed.length || of.tests.length) suites[suite2] = of;
   }
   const [m, n] = locks2;
@@ -39408,19 +39449,21 @@ function differenceOf(a, b, locks2 = [void 0, void 0]) {
 }
 function repositoryChanges(m, n) {
   return sortedKeys2(m.distributions, n.distributions).flatMap((d) => {
-    const [x, y] = [m.distributions[d] ?? {}, n.distributions[d] ?? {}];
+    const [x, y] = [ownIn(m.distributions, d) ?? {}, ownIn(n.distributions, d) ?? {}];
     return sortedKeys2(x, y).flatMap((name6) => {
       const at2 = (r) => r?.commit ?? r?.release ?? "-";
-      return at2(x[name6]) === at2(y[name6]) ? [] : [[d, name6, at2(x[name6]), at2(y[name6])]];
+      const [then, since] = [at2(ownIn(x, name6)), at2(ownIn(y, name6))];
+      return then === since ? [] : [[d, name6, then, since]];
     });
   });
 }
 function systemChanges(m, n) {
   return sortedKeys2(m.platforms, n.platforms).flatMap((p) => {
-    const [x, y] = [m.platforms[p]?.packages ?? {}, n.platforms[p]?.packages ?? {}];
-    return sortedKeys2(x, y).flatMap(
-      (name6) => x[name6] === y[name6] ? [] : [[p, name6, x[name6] ?? "-", y[name6] ?? "-"]]
-    );
+    const [x, y] = [ownIn(m.platforms, p)?.packages ?? {}, ownIn(n.platforms, p)?.packages ?? {}];
+    return sortedKeys2(x, y).flatMap((name6) => {
+      const [then, since] = [ownIn(x, name6) ?? "-", ownIn(y, name6) ?? "-"];
+      return then === since ? [] : [[p, name6, then, since]];
+    });
   });
 }
 
@@ -39592,8 +39635,8 @@ function judge(rules2, candidate) {
 function versionsRise({ state, target: target2, versions }) {
   const faults5 = Object.entries(state.suites).flatMap(
     ([suite2, packages]) => Object.entries(packages).flatMap(([debian2, held]) => {
-      const highest2 = versions[suite2]?.[debian2];
-      if (highest2 === void 0 || sameFiles(held, target2?.suites[suite2]?.[debian2])) return [];
+      const highest2 = ownIn(versions[suite2], debian2);
+      if (highest2 === void 0 || sameFiles(held, ownIn(target2?.suites[suite2], debian2))) return [];
       const order3 = compareDebianVersions(held.version, highest2);
       return order3 > 0 ? [] : [`${suite2}: ${debian2} ${held.version} is not above ${highest2}, which the channel held`];
     })
@@ -39603,8 +39646,8 @@ function versionsRise({ state, target: target2, versions }) {
 function packagesThere(globs, suites) {
   const faults5 = Object.keys(suites).flatMap(
     (suite2) => globs.filter((glob2) => {
-      const matches2 = matcher([glob2]);
-      return !names2(suites, suite2).some(matches2);
+      const matches = matcher([glob2]);
+      return !names2(suites, suite2).some(matches);
     }).map((glob2) => `${suite2} has no ${glob2}`)
   );
   return verdict(
@@ -39650,7 +39693,7 @@ function testsHold(candidate) {
   const { state, target: target2 } = candidate;
   const failing = Object.entries(state.tests).flatMap(
     ([suite2, tests]) => Object.entries(tests).flatMap(
-      ([name6, outcome]) => outcome === "failed" && !["failed", "flaky"].includes(target2?.tests[suite2]?.[name6] ?? "") ? [{ suite: suite2, name: name6, flaky: wasFlaky(candidate, suite2, name6) }] : []
+      ([name6, outcome]) => outcome === "failed" && !["failed", "flaky"].includes(ownIn(target2?.tests[suite2], name6) ?? "") ? [{ suite: suite2, name: name6, flaky: wasFlaky(candidate, suite2, name6) }] : []
     )
   );
   const faults5 = failing.filter((f) => !f.flaky).map((f) => `${f.suite}: tests of ${f.name} fail newly`);
@@ -39659,10 +39702,10 @@ function testsHold(candidate) {
   return verdict("tests", faults5, `no test fails that did not fail in the target${beside}`);
 }
 function wasFlaky({ state, history = [] }, suite2, name6) {
-  const key = state.suites[suite2]?.[name6]?.key;
+  const key = ownIn(state.suites[suite2], name6)?.key;
   return history.some(({ suites, tests }) => {
-    const outcome = tests[suite2]?.[name6];
-    return outcome === "flaky" || outcome === "passed" && key !== void 0 && suites[suite2]?.[name6]?.key === key;
+    const outcome = ownIn(tests[suite2], name6);
+    return outcome === "flaky" || outcome === "passed" && key !== void 0 && ownIn(suites[suite2], name6)?.key === key;
   });
 }
 function abiClosed(suites) {
@@ -39822,11 +39865,11 @@ async function rollBack(input, outlet) {
   }
   const count3 = (of) => Object.entries(before).reduce((n, [s, packages]) => n + Object.keys(packages).filter((d) => of(s, d)).length, 0);
   const differs = (s, d) => {
-    const [now, then] = [before[s]?.[d], state.suites[s]?.[d]];
+    const [now, then] = [ownIn(before[s], d), ownIn(state.suites[s], d)];
     return now !== void 0 && then !== void 0 && !sameFiles(now, then);
   };
   const kept4 = pointer ? count3(differs) : 0;
-  const gone = count3((s, d) => suites[s]?.[d] === void 0);
+  const gone = count3((s, d) => ownIn(suites[s], d) === void 0);
   const draft = {
     kind: "rollback",
     from: { channel: channel2.name, state: input.id },
@@ -48097,8 +48140,8 @@ function ownPackages(image2, index, patterns2, debian2) {
   const usual = [...known3.keys()].filter((name6) => !name6.endsWith("-dbgsym"));
   const wanted = /* @__PURE__ */ new Set();
   const faults5 = patterns2.flatMap((pattern) => {
-    const matches2 = matcher([pattern === "*" ? "*" : debian2(debianize(pattern)), pattern]);
-    const found2 = known3.has(pattern) ? [pattern] : usual.filter(matches2);
+    const matches = matcher([pattern === "*" ? "*" : debian2(debianize(pattern)), pattern]);
+    const found2 = known3.has(pattern) ? [pattern] : usual.filter(matches);
     for (const name6 of found2) wanted.add(name6);
     if (found2.length) return [];
     const near = nearest(debian2(pattern), usual);

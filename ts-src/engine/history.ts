@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { readJson, writeWhole } from '../io/files.ts';
 import type { BriefRecord } from '../model/result.ts';
+import { ownIn } from '../model/maps.ts';
 import type { TaskGraph } from './task-graph.ts';
 
 /** Durations of earlier runs on this machine, in milliseconds by task. */
@@ -11,10 +12,11 @@ export class History {
     this.file = join(state, 'durations.json');
     this.known = readJson<Record<string, number>>(this.file) ?? {};
   }
-  get = (name: string): number | undefined => this.known[name];
+  get = (name: string): number | undefined => ownIn(this.known, name);
   /** What another machine measured counts where this one knows nothing. */
   hint(records: Iterable<BriefRecord>): void {
-    for (const r of records) if (r.milliseconds > 0) this.known[r.package] ??= r.milliseconds;
+    for (const r of records)
+      if (r.milliseconds > 0 && this.get(r.package) === undefined) this.known[r.package] = r.milliseconds;
   }
   learn(runs: readonly TaskGraph[]): void {
     for (const graph of runs) {

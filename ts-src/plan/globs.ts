@@ -2,16 +2,32 @@
 export function matcher(patterns: readonly string[]): (name: string) => boolean {
   if (patterns.includes('*')) return () => true;
   const exact = new Set(patterns.filter((p) => !/[*?]/.test(p)));
-  const globs = patterns
-    .filter((p) => /[*?]/.test(p))
-    .map(
-      (p) =>
-        new RegExp(
-          `^${p
-            .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-            .replaceAll('*', '.*')
-            .replaceAll('?', '.')}$`,
-        ),
-    );
-  return (name) => exact.has(name) || globs.some((g) => g.test(name));
+  const globs = patterns.filter((p) => /[*?]/.test(p));
+  return (name) => exact.has(name) || globs.some((g) => matchesGlob(g, name));
+}
+
+/**
+ * Whether a name is of a glob, in a time of both lengths multiplied at most: a regular expression of many `*` would try
+ * each way to share a name out among them.
+ */
+export function matchesGlob(glob: string, name: string): boolean {
+  let g = 0;
+  let n = 0;
+  // Where the last `*` stands, and where in the name what follows it was tried last.
+  let star = -1;
+  let tried = 0;
+  while (n < name.length) {
+    if (glob[g] === '*') {
+      star = g++;
+      tried = n;
+    } else if (g < glob.length && (glob[g] === '?' || glob[g] === name[n])) {
+      g++;
+      n++;
+    } else if (star >= 0) {
+      g = star + 1;
+      n = ++tried;
+    } else return false;
+  }
+  while (glob[g] === '*') g++;
+  return g === glob.length;
 }

@@ -1,5 +1,6 @@
 import { error, warning } from '../model/diagnostics.ts';
 import type { Package } from '../model/manifest.ts';
+import { ownIn } from '../model/maps.ts';
 import { fault, type Node } from './cycles.ts';
 import { forBuild, forRun, type Evaluated, type Need, packageAt } from './needs.ts';
 import type { Resolution, Resolver } from './resolve.ts';
@@ -113,7 +114,7 @@ export class UnmetNeeds {
           planned.blocked ??= `'${name}' ${version} is not ${relations[operator]} ${bound}`;
         } else if (need.roles & forRun) {
           if (planned.bounds === unbounded) planned.bounds = {};
-          (planned.bounds[name] ??= []).push(...debianBounds({ [operator]: bound }));
+          planned.bounds[name] = [...(ownIn(planned.bounds, name) ?? []), ...debianBounds({ [operator]: bound })];
         }
       } else if (r.from === 'underlay' && r.version !== undefined) {
         if (holds(operator, compareDebianVersions(r.version.replace(/^\d+:/, '').replace(/-.*/, ''), bound))) continue;

@@ -5,6 +5,7 @@ import { bad, error, good, isError, type Diagnostic, type Result } from '../mode
 import { sha256 } from '../model/digest.ts';
 import { aptSuite, channelSuite } from '../model/names.ts';
 import type { Scope } from '../model/plan.ts';
+import { ownIn } from '../model/maps.ts';
 import { renderSources } from '../render/sources.ts';
 import type { Store } from '../store/store.ts';
 import type { TaskGraph } from '../engine/task-graph.ts';
@@ -119,7 +120,7 @@ async function publishRuns(
     );
     if (!Object.keys(now).length) continue;
     if (environment) {
-      const highest = channel.value.versions[name]?.[environment.name];
+      const highest = ownIn(channel.value.versions[name], environment.name);
       now[environment.name] = await environmentOf(store, scratch, { ...environment, stamp, highest }, former);
     }
     next[name] = now;

@@ -5,6 +5,7 @@ import { someOf } from '../render/table.ts';
 import { brokenPackages } from './installability.ts';
 import { sameFiles } from './raise.ts';
 import type { Verdict } from '../model/channel-answers.ts';
+import { ownIn } from '../model/maps.ts';
 import type { State } from './state.ts';
 import type { Suites, Versions } from './suites.ts';
 import { removedByUpgrade, unmetIn } from './upgrade.ts';
@@ -61,8 +62,8 @@ export function judge(rules: ChannelRules, candidate: Candidate): Verdict[] {
 function versionsRise({ state, target, versions }: Candidate): Verdict {
   const faults = Object.entries(state.suites).flatMap(([suite, packages]) =>
     Object.entries(packages).flatMap(([debian, held]) => {
-      const highest = versions[suite]?.[debian];
-      if (highest === undefined || sameFiles(held, target?.suites[suite]?.[debian])) return [];
+      const highest = ownIn(versions[suite], debian);
+      if (highest === undefined || sameFiles(held, ownIn(target?.suites[suite], debian))) return [];
       const order = compareDebianVersions(held.version, highest);
       return order > 0 ? [] : [`${suite}: ${debian} ${held.version} is not above ${highest}, which the channel held`];
     }),
@@ -133,7 +134,7 @@ function testsHold(candidate: Candidate): Verdict {
   const { state, target } = candidate;
   const failing = Object.entries(state.tests).flatMap(([suite, tests]) =>
     Object.entries(tests).flatMap(([name, outcome]) =>
-      outcome === 'failed' && !['failed', 'flaky'].includes(target?.tests[suite]?.[name] ?? '')
+      outcome === 'failed' && !['failed', 'flaky'].includes(ownIn(target?.tests[suite], name) ?? '')
         ? [{ suite, name, flaky: wasFlaky(candidate, suite, name) }]
         : [],
     ),
@@ -146,10 +147,12 @@ function testsHold(candidate: Candidate): Verdict {
 
 /** Whether tests of a package were flaky in a former state, or passed there on the very build that they fail on now. */
 function wasFlaky({ state, history = [] }: Candidate, suite: string, name: string): boolean {
-  const key = state.suites[suite]?.[name]?.key;
+  const key = ownIn(state.suites[suite], name)?.key;
   return history.some(({ suites, tests }) => {
-    const outcome = tests[suite]?.[name];
-    return outcome === 'flaky' || (outcome === 'passed' && key !== undefined && suites[suite]?.[name]?.key === key);
+    const outcome = ownIn(tests[suite], name);
+    return (
+      outcome === 'flaky' || (outcome === 'passed' && key !== undefined && ownIn(suites[suite], name)?.key === key)
+    );
   });
 }
 

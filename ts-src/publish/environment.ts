@@ -17,6 +17,7 @@ import {
 import type { Distro } from '../model/distro.ts';
 import type { Lockfile } from '../model/lockfile.ts';
 import type { Target } from '../model/plan.ts';
+import { ownIn } from '../model/maps.ts';
 import { compareDebianVersions } from '../plan/versions.ts';
 import { renderControl } from '../render/control.ts';
 import { renderEnvironmentDocs } from '../render/environment-docs.ts';
@@ -71,9 +72,9 @@ export const withEnvironments = (
     graphs.map((graph) => {
       const suite = channelSuite(graph.scope.distribution, graph.target);
       const of = environments(graph);
-      const highest = channel.value.versions[suite]?.[of.name];
+      const highest = ownIn(channel.value.versions[suite], of.name);
       const input: EnvironmentInput = { ...of, stamp, highest };
-      const held = channel.head?.suites[suite]?.[of.name];
+      const held = ownIn(channel.head?.suites[suite], of.name);
       return [
         graph.id,
         { ...versions[graph.id], [of.name]: held?.key === keyOf(input) ? held.version : versionOf(input) },

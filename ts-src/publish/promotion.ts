@@ -12,6 +12,7 @@ import type { Draft, Moved, Outlet } from './publication.ts';
 import { raiseVersions, sameFiles } from './raise.ts';
 import { readState, shortId, type OpenChannel, type State } from './state.ts';
 import type { Verdict } from '../model/channel-answers.ts';
+import { ownIn } from '../model/maps.ts';
 import type { Suites } from './suites.ts';
 
 /** Finds a state of a channel by its id or the beginning of it; its head where none is named. */
@@ -192,11 +193,11 @@ export async function rollBack(input: RollbackInput, outlet: Outlet): Promise<Re
   const count = (of: (suite: string, debian: string) => boolean) =>
     Object.entries(before).reduce((n, [s, packages]) => n + Object.keys(packages).filter((d) => of(s, d)).length, 0);
   const differs = (s: string, d: string): boolean => {
-    const [now, then] = [before[s]?.[d], state.suites[s]?.[d]];
+    const [now, then] = [ownIn(before[s], d), ownIn(state.suites[s], d)];
     return now !== undefined && then !== undefined && !sameFiles(now, then);
   };
   const kept = pointer ? count(differs) : 0;
-  const gone = count((s, d) => suites[s]?.[d] === undefined);
+  const gone = count((s, d) => ownIn(suites[s], d) === undefined);
   const draft: Draft = {
     kind: 'rollback',
     from: { channel: channel.name, state: input.id },

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { debFile, stampSeconds } from '../model/names.ts';
 import type { StoredFile } from '../model/result.ts';
+import { ownIn } from '../model/maps.ts';
 import { compareDebianVersions, versionAbove } from '../plan/versions.ts';
 import type { Store } from '../store/store.ts';
 import { repackDeb } from './deb.ts';
@@ -38,10 +39,10 @@ export async function raiseVersions(input: RaiseInput): Promise<Raised> {
   for (const [suite, packages] of Object.entries(suites)) {
     all[suite] = { ...packages };
     for (const [debian, held] of Object.entries(packages)) {
-      const highest = versions[suite]?.[debian];
+      const highest = ownIn(versions[suite], debian);
       if (highest === undefined) continue;
       const order = compareDebianVersions(held.version, highest);
-      if (order > 0 || sameFiles(held, now[suite]?.[debian])) continue;
+      if (order > 0 || sameFiles(held, ownIn(now[suite], debian))) continue;
       // Where nothing is known of the bytes that were served under this version it may have been these.
       if (order === 0 && !Object.hasOwn(now, suite)) continue;
       jobs.push({ suite, debian, held, to: versionAbove(held.version, stamp, highest) });

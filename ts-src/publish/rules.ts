@@ -1,30 +1,23 @@
 import { defaultRules, type ChannelRules } from '../model/channels.ts';
 import type { Distro } from '../model/distro.ts';
 import { maintainerOf } from '../model/names.ts';
+import { matchesGlob } from '../plan/globs.ts';
 import type { Settings } from './staging.ts';
-
-const matches = (pattern: string, name: string): boolean =>
-  new RegExp(
-    `^${pattern
-      .split('*')
-      .map((part) => part.replace(/[.]/g, '\\.'))
-      .join('.*')}$`,
-  ).test(name);
 
 /** What distro.yaml asks for a channel: its own entry, else the first pattern that fits. */
 export function rulesOf(distro: Pick<Distro, 'channels'>, name: string): ChannelRules {
   if (Object.hasOwn(distro.channels, name)) return distro.channels[name]!;
-  const pattern = Object.keys(distro.channels).find((p) => p.includes('*') && matches(p, name));
+  const pattern = Object.keys(distro.channels).find((p) => p.includes('*') && matchesGlob(p, name));
   return pattern === undefined ? defaultRules() : distro.channels[pattern]!;
 }
 
 /** Whether a state of a channel may be promoted to one with these rules. */
 export const mayComeFrom = (rules: ChannelRules, from: string): boolean =>
-  !rules.from.length || rules.from.some((p) => matches(p, from));
+  !rules.from.length || rules.from.some((p) => matchesGlob(p, from));
 
 /** States of a channel that are kept: its rules' number, its track's, or that of all; undefined: all of them. */
 export function keepOf(distro: Pick<Distro, 'channels' | 'publish' | 'tracks'>, name: string): number | undefined {
-  const track = distro.tracks.find((t) => matches(t.channel.replaceAll('{name}', '*'), name));
+  const track = distro.tracks.find((t) => matchesGlob(t.channel.replaceAll('{name}', '*'), name));
   return rulesOf(distro, name).keep ?? track?.keep ?? distro.publish.keep;
 }
 

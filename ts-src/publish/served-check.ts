@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
+import { ownIn } from '../model/maps.ts';
 import { run } from '../io/process.ts';
 import { renderSources } from '../render/sources.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -16,7 +17,7 @@ export function samplesOf(
 ): { suite: string; architecture: string; debian: string; version: string }[] {
   return Object.entries(state.suites).flatMap(([key, packages]) => {
     const all = Object.entries(packages);
-    const found = all.find(([debian, held]) => !sameFiles(held, before[key]?.[debian])) ?? all[0];
+    const found = all.find(([debian, held]) => !sameFiles(held, ownIn(before[key], debian))) ?? all[0];
     const at = key.lastIndexOf('/');
     return found
       ? [{ suite: key.slice(0, at), architecture: key.slice(at + 1), debian: found[0], version: found[1].version }]

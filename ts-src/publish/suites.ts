@@ -1,6 +1,7 @@
 import { channelSuite } from '../model/names.ts';
 import type { Scope, Target } from '../model/plan.ts';
 import type { StoredFile } from '../model/result.ts';
+import { ownIn } from '../model/maps.ts';
 import { compareDebianVersions } from '../plan/versions.ts';
 import { noteSorted } from './canonical.ts';
 
@@ -81,7 +82,7 @@ export const withoutSources = (suites: Suites): Suites =>
 export const heldIn =
   (versions: Versions) =>
   (scope: Scope, target: Target, debian: string): string | undefined =>
-    versions[channelSuite(scope.distribution, target)]?.[debian];
+    ownIn(versions[channelSuite(scope.distribution, target)], debian);
 
 /** The highest of each. */
 export function highest(before: Versions, suites: Suites): Versions {
@@ -89,7 +90,7 @@ export function highest(before: Versions, suites: Suites): Versions {
   for (const [suite, packages] of Object.entries(suites)) {
     const of = { ...all[suite] };
     for (const [debian, { version }] of Object.entries(packages)) {
-      const held = of[debian];
+      const held = ownIn(of, debian);
       if (held === undefined || (held !== version && compareDebianVersions(version, held) > 0)) of[debian] = version;
     }
     all[suite] = of;
@@ -104,7 +105,7 @@ export function otherVersions(before: Versions, suites: Suites): Versions {
     const held = suites[suite];
     const of: Record<string, string> = {};
     for (const [debian, version] of Object.entries(versions)) {
-      const now = held?.[debian]?.version;
+      const now = ownIn(held, debian)?.version;
       if (now === undefined || (now !== version && compareDebianVersions(version, now) > 0)) of[debian] = version;
     }
     if (Object.keys(of).length) all[suite] = of;

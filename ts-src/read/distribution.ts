@@ -3,6 +3,7 @@ import { bad, compare, error, good, isError, warning, type Diagnostic, type Resu
 import type { Lockfile } from '../model/lockfile.ts';
 import type { DistributionInput, SourcePackage } from '../model/plan.ts';
 import { whereOf, type Repository, type SourceEntry } from '../model/rosdistro.ts';
+import { ownIn } from '../model/maps.ts';
 import { parallel } from '../io/process.ts';
 import { readEntries, type Entries } from './entries.ts';
 import { readFolder } from './folders.ts';
@@ -68,7 +69,7 @@ class PackageCollection {
           hint: 'the entry and package.xml must agree',
         }),
       );
-    const pin = locked?.[repository.name]?.packages[packageName];
+    const pin = ownIn(ownIn(locked, repository.name)?.packages, packageName);
     this.add(
       {
         name: manifest.name,
@@ -154,7 +155,7 @@ export async function readDistribution(
   const entries = await readEntries(workspace, name);
   if (!entries.ok) return entries;
   const { repositories, rosVersion, pythonVersion } = entries.value;
-  const locked = lock && (Object.hasOwn(lock.distributions, name) ? lock.distributions[name] : undefined);
+  const locked = ownIn(lock?.distributions, name);
   if (lock && !locked) return bad(error('lock-distribution', `the lock has no distribution '${name}'`));
   const settings = workspace.distro.distributions[name]!;
   const released = settings.sources === 'release';
@@ -173,7 +174,7 @@ export async function readDistribution(
       workspace,
       repository,
       locked: lock !== undefined,
-      pinned: locked?.[repository.name]?.commit,
+      pinned: ownIn(locked, repository.name)?.commit,
       override: overrides.get(repository.name),
       reporter,
     });
@@ -182,12 +183,11 @@ export async function readDistribution(
     const unseen = lock ? [] : await warnOfUncommitted(repository.name, found.value, workspace.state);
     return { repository, found: { ...found, diagnostics: [...found.diagnostics, ...unseen.map(at)] } };
   });
-  const unread: string[] = [];
   for (const { repository, found } of read) {
     diagnostics.push(...found.diagnostics);
     if (found.ok) collection.addRepository(found.value, repository);
-    else unread.push(whereOf(repository));
   }
+  const unread = read.flatMap(({ repository, found }) => (found.ok ? [] : [whereOf(repository)]));
   for (const folder of settings.folders) collection.addFolder(workspace, folder);
   if (!packages.size && !diagnostics.some(isError))
     diagnostics.push(
@@ -294,7 +294,7 @@ async function commitOf(
 /** Every name that a package of these distributions depends on, whatever its conditions. */
 export function neededNames(distributions: readonly DistributionInput[]): Set<string> {
   const names = new Set<string>();
-  for (const d of distributions)
-    for (const p of d.packages.values()) for (const dependency of p.manifest.dependencies) names.add(dependency.name);
+  for (const { packages } of distributions)
+    for (const { manifest } of packages.values()) for (const { name } of manifest.dependencies) names.add(name);
   return names;
 }

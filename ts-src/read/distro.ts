@@ -24,6 +24,15 @@ function hasAtMost(value: unknown, most: number): boolean {
   return true;
 }
 
+/** Where keys `__proto__` stand: no schema sees them, so that what they hold would be dropped in silence. */
+function unseenKeys(value: unknown, path: readonly string[] = []): string[][] {
+  if (typeof value !== 'object' || value === null || path.length > 20) return [];
+  return Object.entries(value).flatMap(([key, inner]) => [
+    ...(key === '__proto__' ? [[...path, key]] : []),
+    ...unseenKeys(inner, [...path, key]),
+  ]);
+}
+
 /** Reads distro.yaml's text: schema first, then the references between its parts; every fault is gathered. */
 export function parseDistro(text: string, file: string): Result<Distro> {
   const parsed = parseYaml(text, file, largest);
@@ -31,6 +40,17 @@ export function parseDistro(text: string, file: string): Result<Distro> {
   if (!hasAtMost(parsed.value, mostEntries))
     return bad(error('yaml-invalid', `the file has more than ${mostEntries} entries`, { file }));
   const locator = new Locator(text);
+  const unseen = unseenKeys(parsed.value).slice(0, mostFaults);
+  if (unseen.length)
+    return bad(
+      ...unseen.map((path) =>
+        error('distro-invalid', `the name '__proto__' in ${path.slice(0, -1).join('.') || 'the file'} is not allowed`, {
+          file,
+          line: locator.line(path),
+          hint: 'take another name',
+        }),
+      ),
+    );
   const checked = distroSchema.safeParse(parsed.value ?? {});
   if (!checked.success)
     return bad(

@@ -113,15 +113,16 @@ export const makeLock = (
 ): Lockfile => {
   const lock: Lockfile = { schema: 'slipway-lock-1', stamp, distributions: {}, platforms, versions };
   for (const d of distributions) {
-    const repositories: Lockfile['distributions'][string] = (lock.distributions[d.name] = {});
+    const repositories = new Map<string, Lockfile['distributions'][string][string]>();
     for (const p of [...d.packages.values()].sort((a, b) => compare(a.name, b.name))) {
       const { url, commit, tree, path } = p.source;
       const atCommit = commit === undefined ? {} : { commit };
-      const r = (repositories[p.repository] ??= {
+      const r = repositories.get(p.repository) ?? {
         url,
         packages: {},
         ...(p.released === undefined ? atCommit : { release: p.released }),
-      });
+      };
+      repositories.set(p.repository, r);
       r.packages[p.name] = {
         version: p.manifest.version,
         path,
@@ -129,6 +130,7 @@ export const makeLock = (
         ...(tree === undefined ? {} : { tree }),
       };
     }
+    lock.distributions[d.name] = Object.fromEntries(repositories);
   }
   return lock;
 };

@@ -3,6 +3,7 @@ import type { Lockfile } from '../model/lockfile.ts';
 import type { Manifest } from '../model/manifest.ts';
 import type { DistributionInput, PackageSource, SourcePackage } from '../model/plan.ts';
 import type { Repository } from '../model/rosdistro.ts';
+import { ownIn } from '../model/maps.ts';
 import { parallel } from '../io/process.ts';
 import { absoluteUrl, fetchCommits, resolveRefs, type Reporter, type Snapshot } from './git/git.ts';
 import { readPackages, recall, remembers } from './packages.ts';
@@ -112,7 +113,7 @@ export async function releasedPackages(
     async ({ repository, packages }): Promise<Released[]> => {
       reporter.reading?.(repository.name);
       const sources = packages.map(({ packageName, source }) => {
-        const commit = locked?.[repository.name]?.packages[packageName]?.commit;
+        const commit = ownIn(ownIn(locked, repository.name)?.packages, packageName)?.commit;
         return commit ? { ...source, commit } : source;
       });
       const pinned = await pinReleased(workspace, sources, 'trees', reporter);

@@ -6,6 +6,7 @@ import { sha256 } from '../../model/digest.ts';
 import { stampOfVersion, stampSeconds } from '../../model/names.ts';
 import type { Driver } from '../../sandbox/driver.ts';
 import type { StoredFile } from '../../model/result.ts';
+import { ownIn } from '../../model/maps.ts';
 import type { Store } from '../../store/store.ts';
 import { keyText } from '../keys.ts';
 import type { BuildRequest } from './outcome.ts';
@@ -125,7 +126,7 @@ async function fits(
   if (names.length !== Object.keys(before.dependencies).length) return false;
   const records = new Map(graph.closures.root(number).map((d) => [graph.records[d]?.package ?? '', graph.records[d]]));
   for (const name of names) {
-    const [old, made] = [before.dependencies[name], now.dependencies[name]];
+    const [old, made] = [ownIn(before.dependencies, name), ownIn(now.dependencies, name)];
     if (!old || !made) return false;
     if (old.deb === made.deb) continue;
     // Its files have the time in its version. What a tool makes of a source, make does not always know to be older.
@@ -148,7 +149,7 @@ async function pathsOf(store: Store, { files }: Dependency): Promise<string | un
 /** Files with the text that they had get the time that they had. */
 function keepTimes(source: string, before: ObjectsRecord, now: ObjectsRecord): void {
   for (const [path, entry] of Object.entries(now.files)) {
-    const old = before.files[path];
+    const old = ownIn(before.files, path);
     if (old?.[0] !== entry[0]) continue;
     utimesSync(join(source, path), old[1] / 1000, old[1] / 1000);
     entry[1] = old[1];

@@ -6,6 +6,7 @@ import type { Distro } from '../../model/distro.ts';
 import { debianVersion, environmentPackage, stampOfVersion } from '../../model/names.ts';
 import type { PlannedPackage, Scope, Target } from '../../model/plan.ts';
 import type { SystemFile } from '../../model/system-files.ts';
+import { ownIn } from '../../model/maps.ts';
 import { copyrightNotices } from '../../inspect/notices.ts';
 import { isWithin, withEpoch } from '../../plan/relations.ts';
 import { compareDebianVersions } from '../../plan/versions.ts';
@@ -89,7 +90,7 @@ const sorted = (names: readonly string[]): string[] => [...new Set(names)].sort(
 const relationsOn = ({ graph, package: p }: RecipeRequest, names: readonly string[]): string[] =>
   names.flatMap((d) => {
     const q = graph.scope.packages[graph.closures.index.get(d) ?? -1];
-    return q ? (p.bounds[d] ?? ['']).map((b) => (b ? `${q.debian} (${b})` : q.debian)) : [];
+    return q ? (ownIn(p.bounds, d) ?? ['']).map((b) => (b ? `${q.debian} (${b})` : q.debian)) : [];
   });
 
 /** A package of which a recipe is written: to be built, or as a part of its source package. */

@@ -1,0 +1,97 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, describe, expect, it } from 'vitest';
+import { matchesGlob } from '../../ts-src/plan/globs.ts';
+import { differenceOf } from '../../ts-src/publish/difference.ts';
+import type { State } from '../../ts-src/publish/state.ts';
+import { highest } from '../../ts-src/publish/suites.ts';
+import { parseDistro } from '../../ts-src/read/distro.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'slipway-names-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const write = (path: string, text: string): void => {
+  mkdirSync(join(folder, path, '..'), { recursive: true });
+  writeFileSync(join(folder, path), text);
+};
+const slipway = (...args: string[]) =>
+  spawnSync('node', [join(__dirname, '../../resources/slipway.cjs'), ...args], {
+    cwd: folder,
+    encoding: 'utf8',
+    timeout: 60_000,
+  });
+const manifest = (name: string, needs = ''): string =>
+  `<package format="3"><name>${name}</name><version>1.0.0</version><description>d</description>` +
+  `<maintainer email="a@b.org">a</maintainer><license>BSD</license>${needs}` +
+  '<export><build_type>cmake</build_type></export></package>\n';
+const distro = (more = ''): string =>
+  'organization: acme\ndistributions: {constructor: {platforms: [constructor, other], folders: [src], ros_version: 1, underlay: [constructor]}}\n' +
+  'platforms: {constructor: {os: debian, release: bookworm, underlays: {constructor: {}}}, other: {os: debian, release: trixie}}\n' +
+  `rosdep: [rosdep.yaml]\n${more}`;
+
+/** Names that each JavaScript object knows. */
+const inherited = ['constructor', 'toString', 'valueOf', 'hasOwnProperty'];
+
+describe('names of objects of themselves', () => {
+  it('are names of packages and repositories like any other', () => {
+    write('rosdep.yaml', 'cmake: {debian: [cmake]}\n');
+    for (const name of inherited) write(`src/${name}/package.xml`, manifest(name));
+    const needs = inherited.map((name) => `<depend version_gte="0.9.0">${name}</depend>`).join('');
+    write('src/user/package.xml', manifest('user', needs));
+    write('distro.yaml', distro('package_settings: {constructor: {environment: {constructor: y}}}\n'));
+    const planned = slipway('plan', '--json');
+    expect([planned.status, planned.stderr.replace(/^.*REP 144.*\n.*\n/gm, '')]).toEqual([0, '0 errors, 3 warnings\n']);
+    expect(planned.stdout).toContain('"toString":[">= 0.9.0"]');
+    const locked = slipway('lock', '--output', 'lock.yaml');
+    expect(locked.status, locked.stderr).toBe(0);
+    for (const command of [
+      ['plan', '--lock', 'lock.yaml'],
+      ['explain', 'constructor'],
+      ['query', 'deps', 'user'],
+    ]) {
+      const ran = slipway(...command);
+      expect(ran.status, command.join(' ') + ran.stderr).toBe(0);
+    }
+  });
+
+  it('are names of published packages like any other', () => {
+    const held = { version: '1', key: 'k', files: [], abi: 'a', requires: [] };
+    const state = (suites: State['suites']) => ({ suites, tests: { s: {} } }) as unknown as State;
+    expect(highest({ s: {} }, { s: { constructor: held } })).toEqual({ s: { constructor: '1' } });
+    expect(differenceOf(state({ s: {} }), state({ s: { constructor: held } })).suites.s).toMatchObject({
+      added: [['constructor', '1']],
+    });
+  });
+
+  it('__proto__ is refused where a schema would not see it', () => {
+    const read = parseDistro(distro('package_settings:\n  __proto__: {skip: true}\n'), 'distro.yaml');
+    expect(read.diagnostics).toMatchObject([
+      { line: 6, message: "the name '__proto__' in package_settings is not allowed" },
+    ]);
+  });
+});
+
+describe('globs', () => {
+  it('with many stars are tried in little time', () => {
+    const name = 'a'.repeat(100);
+    write(`long/src/${name}/package.xml`, manifest(name));
+    write('long/distro.yaml', distro(`package_settings: {"${'*a'.repeat(20)}b": {skip: true}}\n`));
+    write('long/rosdep.yaml', 'cmake: {debian: [cmake]}\n');
+    const ran = slipway('plan', '--distro', 'long/distro.yaml');
+    expect([ran.error, ran.status], ran.stderr).toEqual([undefined, 0]);
+  });
+
+  it('match what their regular expression matches', () => {
+    const letters = (of: string) => fc.string({ unit: fc.constantFrom(...of.split('')), maxLength: 8 });
+    fc.assert(
+      fc.property(letters('ab*?'), letters('ab'), (glob, name) => {
+        const pattern = new RegExp(`^${glob.replaceAll('*', '.*').replaceAll('?', '.')}$`);
+        expect(matchesGlob(glob, name)).toBe(pattern.test(name));
+      }),
+      { numRuns: 20_000 },
+    );
+  });
+});
