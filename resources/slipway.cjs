@@ -21135,7 +21135,7 @@ function asPackage(read3) {
     throw e;
   }
 }
-async function stream(file3, action, take) {
+async function stream(file3, action, take2) {
   const input = (0, import_node_fs12.openSync)(file3, import_node_fs12.constants.O_RDONLY | import_node_fs12.constants.O_NOFOLLOW | import_node_fs12.constants.O_NONBLOCK);
   const [program2 = "", ...args] = withoutRights(["dpkg-deb", action, "-"]);
   const child = (0, import_node_child_process3.spawn)(program2, args, {
@@ -21153,7 +21153,7 @@ async function stream(file3, action, take) {
   });
   ended.catch(() => void 0);
   try {
-    for await (const chunk of child.stdout ?? []) if (chunk instanceof Buffer) take(chunk);
+    for await (const chunk of child.stdout ?? []) if (chunk instanceof Buffer) take2(chunk);
   } catch (e) {
     child.kill("SIGKILL");
     await ended.catch(() => void 0);
@@ -23786,6 +23786,7 @@ var import_node_path16 = require("node:path");
 init_diagnostics();
 init_files();
 init_digest();
+init_sizes();
 init_process();
 
 // ts-src/read/git/process.ts
@@ -23949,6 +23950,7 @@ var git = (args, options5 = {}) => run("git", options5.gitDir ? ["--git-dir", op
   ...options5.input === void 0 ? {} : { input: options5.input },
   ...options5.signal ? { signal: options5.signal } : {},
   ...options5.binary ? { encoding: "latin1" } : {},
+  ...options5.onOutput ? { onOutput: options5.onOutput } : {},
   env: { ...environment(), ...options5.env }
 });
 var refused = /\b429\b|rate limit|too many requests|abuse detection/i;
@@ -24021,8 +24023,66 @@ async function told3(args, options5) {
   );
 }
 
+// ts-src/read/git/tree.ts
+init_diagnostics();
+init_sizes();
+var largestTree = { entries: 5e5, bytes: 16 * 2 ** 30 };
+var longestListing = 128 << 20;
+var TooMuch = class extends Error {
+};
+var tooLarge = (where, most9) => bad(
+  error("source-size", `${where} holds more than ${most9}, and is not read`, {
+    hint: "take what packages do not need out of it, or make several repositories of it"
+  })
+);
+var tooManyEntries = (where) => tooLarge(where, `${largestTree.entries.toLocaleString("en-US")} files and folders`);
+async function listTree({ gitDir, tree, where, measured }) {
+  const entries2 = [];
+  const chunks = new Lines();
+  let bytes = 0;
+  const add2 = (line2) => {
+    const tab = line2.indexOf("	");
+    const [, type, object3, size3] = line2.slice(0, tab).split(/ +/);
+    if (tab < 0 || object3 === void 0 || type !== "blob" && type !== "tree" && type !== "commit") return;
+    entries2.push({ type, object: object3, path: line2.slice(tab + 1) });
+    bytes += Number(size3) || 0;
+    if (entries2.length > largestTree.entries || bytes > largestTree.bytes) throw new TooMuch();
+  };
+  const onOutput = (chunk) => {
+    for (const line2 of chunks.of(chunk)) add2(line2);
+    if (chunks.length > longestListing) throw new TooMuch();
+  };
+  try {
+    const args = ["ls-tree", "-r", "-t", "-z", "--full-tree", ...measured ? ["-l"] : [], tree];
+    const listed4 = await git([...local, ...args], { gitDir, onOutput });
+    if (listed4.code === 0) return good(entries2);
+    return bad(error("source-store", `can't list what ${where} holds: ${lastLine(listed4)}`));
+  } catch (e) {
+    if (!(e instanceof TooMuch)) throw e;
+    if (bytes > largestTree.bytes) return tooLarge(where, `${sizeText(largestTree.bytes)} of files`);
+    return tooManyEntries(where);
+  }
+}
+var Lines = class {
+  /** Bytes that were given so far. */
+  length = 0;
+  rest = [];
+  *of(chunk) {
+    this.length += chunk.length;
+    let at2 = 0;
+    for (let end2 = chunk.indexOf(0); end2 >= 0; at2 = end2 + 1, end2 = chunk.indexOf(0, at2)) {
+      const part = chunk.subarray(at2, end2);
+      yield (this.rest.length ? Buffer.concat([...this.rest, part]) : part).toString("utf8");
+      this.rest = [];
+    }
+    if (at2 < chunk.length) this.rest.push(chunk.subarray(at2));
+  }
+};
+
 // ts-src/read/git/checkout.ts
 async function checkout(snapshot2, tree, folder2) {
+  const held = await listTree({ gitDir: snapshot2.gitDir, tree, where: tree, measured: true });
+  if (!held.ok) return held;
   (0, import_node_fs15.mkdirSync)(folder2, { recursive: true });
   const index = `${folder2}.index`;
   try {
@@ -24033,15 +24093,14 @@ async function checkout(snapshot2, tree, folder2) {
       env,
       cwd: folder2
     }) : read3;
-    if (out.code === 0) return await bringLargeFiles(snapshot2.gitDir, tree, folder2);
+    if (out.code === 0) return await bringLargeFiles(snapshot2.gitDir, held.value, folder2);
     return bad(error("source-store", `can't check out ${tree}: ${lastLine(out)}`));
   } finally {
     (0, import_node_fs15.rmSync)(index, { force: true });
   }
 }
-async function bringLargeFiles(gitDir, tree, folder2) {
-  const attributes = await git([...local, "ls-tree", "-r", "-z", "--name-only", tree], { gitDir });
-  const files = attributes.stdout.split("\0").filter((f) => f === ".gitattributes" || f.endsWith("/.gitattributes"));
+async function bringLargeFiles(gitDir, held, folder2) {
+  const files = held.map((e) => e.path).filter((f) => f === ".gitattributes" || f.endsWith("/.gitattributes"));
   if (!files.some((f) => readText((0, import_node_path16.join)(folder2, f)).includes("filter=lfs"))) return good(folder2);
   const found2 = await run("find", [
     folder2,
@@ -24076,6 +24135,7 @@ async function bringLargeFiles(gitDir, tree, folder2) {
     "-c",
     "lfs.basictransfersonly=true"
   ];
+  let total = 0;
   for (const file3 of pointers) {
     const pointer = readText(file3);
     const got = await patiently(
@@ -24087,6 +24147,8 @@ async function bringLargeFiles(gitDir, tree, folder2) {
     const digest4 = /^oid sha256:([0-9a-f]{64})$/m.exec(pointer)?.[1];
     if (got.code !== 0 || sha256(bytes) !== digest4)
       return fault4(got.code === 0 ? "what the server sent is not it" : lastLine(got));
+    total += bytes.length;
+    if (total > largestTree.bytes) return tooLarge(origin, `${sizeText(largestTree.bytes)} in Git LFS`);
     (0, import_node_fs15.writeFileSync)(file3, bytes);
   }
   return good(folder2);
@@ -24137,17 +24199,17 @@ init_slow();
 init_process();
 var largest3 = { bytes: 2 * 2 ** 30, files: 5e5 };
 var memory = 4 << 20;
-var TooMuch = class extends Error {
+var TooMuch2 = class extends Error {
 };
 var readingArchive = (command2, onOutput) => run("sh", ["-c", `ulimit -v ${memory}; exec "$@"`, "sh", ...command2], onOutput ? { onOutput } : {});
-var tooLarge = (what, most9) => new TooMuch(`would unpack to ${what}; at most ${most9.files} files of ${gigabytes(most9.bytes)} are taken`);
+var tooLarge2 = (what, most9) => new TooMuch2(`would unpack to ${what}; at most ${most9.files} files of ${gigabytes(most9.bytes)} are taken`);
 var gigabytes = (bytes) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 async function archiveFault(file3, type, most9 = largest3) {
   try {
     await (type === "zip" ? measureZip(file3, most9) : measureTar(file3, most9));
     return void 0;
   } catch (e) {
-    if (e instanceof TooMuch) return e.message;
+    if (e instanceof TooMuch2) return e.message;
     throw e;
   }
 }
@@ -24161,8 +24223,8 @@ async function measureTar(file3, most9) {
     for (const line2 of lines) {
       files++;
       bytes += Number(/^\S+ +\S+ +(\d+) /.exec(line2)?.[1] ?? 0);
-      if (files > most9.files) throw tooLarge(`more than ${most9.files} files`, most9);
-      if (bytes > most9.bytes) throw tooLarge(`${files} files of ${gigabytes(bytes)}`, most9);
+      if (files > most9.files) throw tooLarge2(`more than ${most9.files} files`, most9);
+      if (bytes > most9.bytes) throw tooLarge2(`${files} files of ${gigabytes(bytes)}`, most9);
     }
   });
 }
@@ -24170,11 +24232,11 @@ async function measureZip(file3, most9) {
   const listed4 = await readingArchive(["unzip", "-Zt", file3]);
   const m = /(\d+) files?, (\d+) bytes/.exec(listed4.stdout);
   const [files, told8] = [Number(m?.[1] ?? 0), Number(m?.[2] ?? 0)];
-  if (files > most9.files || told8 > most9.bytes) throw tooLarge(`${files} files of ${gigabytes(told8)}`, most9);
+  if (files > most9.files || told8 > most9.bytes) throw tooLarge2(`${files} files of ${gigabytes(told8)}`, most9);
   let bytes = 0;
   await readingArchive(["unzip", "-p", file3], (chunk) => {
     bytes += chunk.length;
-    if (bytes > most9.bytes) throw tooLarge(`more than ${gigabytes(most9.bytes)}`, most9);
+    if (bytes > most9.bytes) throw tooLarge2(`more than ${gigabytes(most9.bytes)}`, most9);
   });
 }
 
@@ -24183,10 +24245,84 @@ var import_node_fs16 = require("node:fs");
 var import_node_path17 = require("node:path");
 init_diagnostics();
 init_digest();
+init_sizes();
 init_urls();
 init_files();
+
+// ts-src/read/git/files.ts
+init_diagnostics();
+init_sizes();
 init_process();
 init_utf8();
+var largestTexts = 64 << 20;
+async function lookFor(gitDir, { url: url2 }, blobs) {
+  const checked = await git([...local, "cat-file", "--batch-check"], { gitDir, input: `${blobs.join("\n")}
+` });
+  if (checked.code !== 0) return bad(error("source-store", `can't look for files of ${url2}: ${lastLine(checked)}`));
+  const missing = /* @__PURE__ */ new Set();
+  let bytes = 0;
+  for (const line2 of checked.stdout.split("\n")) {
+    const [object3 = "", kind, size3] = line2.split(" ");
+    if (kind === "missing") missing.add(object3);
+    else bytes += Number(size3) || 0;
+  }
+  return good({ missing: [...missing], bytes });
+}
+async function fetchBlobs(gitDir, remote, blobs) {
+  if (!blobs.length) return good(0);
+  const looked = await lookFor(gitDir, remote, blobs);
+  if (!looked.ok) return looked;
+  const { missing } = looked.value;
+  if (!missing.length) return good(looked.value.bytes);
+  const got = await patiently(
+    () => [
+      "-c",
+      "fetch.negotiationAlgorithm=noop",
+      "fetch",
+      "--quiet",
+      "--no-tags",
+      "--no-write-fetch-head",
+      "--recurse-submodules=no",
+      "--filter=blob:none",
+      "--stdin",
+      "origin"
+    ],
+    { gitDir, input: `${missing.join("\n")}
+` },
+    remote
+  );
+  if (got.code !== 0) return unreachable(remote, got);
+  const now = await lookFor(gitDir, remote, blobs);
+  return now.ok ? good(now.value.bytes) : now;
+}
+async function readFiles(snapshot2, url2, blobs, reporter2) {
+  if (!blobs.length) return good([]);
+  const there = await fetchBlobs(snapshot2.gitDir, { url: url2, reporter: reporter2 }, blobs);
+  if (!there.ok) return there;
+  if (there.value > largestTexts) return tooLarge(url2, `${sizeText(largestTexts)} of manifests`);
+  const out = await run("git", ["--git-dir", snapshot2.gitDir, ...local, "cat-file", "--batch"], {
+    input: `${blobs.join("\n")}
+`,
+    encoding: "latin1"
+  });
+  const bytes = Buffer.from(out.stdout, "latin1");
+  const texts = [];
+  for (let i = 0, at2 = 0; i < blobs.length; i++) {
+    const end2 = bytes.indexOf(10, at2);
+    const [, kind, size3] = bytes.subarray(at2, end2).toString().split(" ");
+    if (kind !== "blob")
+      return bad(
+        error("source-store", `${snapshot2.gitDir} lacks ${blobs[i]} of ${url2}`, {
+          hint: "remove that folder: it is fetched anew"
+        })
+      );
+    texts.push(utf8Text(bytes.subarray(end2 + 1, end2 + 1 + Number(size3))));
+    at2 = end2 + 2 + Number(size3);
+  }
+  return good(texts);
+}
+
+// ts-src/read/git/fetch.ts
 var hasTree = async (gitDir, object3) => (await git([...local, "cat-file", "-e", `${object3}^{tree}`], { gitDir })).code === 0;
 async function fetchCommit(url2, commit2, state, reporter2 = {}) {
   const found2 = await fetchCommits(url2, [commit2], state, "all", reporter2);
@@ -24216,10 +24352,15 @@ async function fetchCommits(url2, commits, state, what, reporter2 = {}) {
     }
     const stale = (0, import_node_path17.join)(gitDir, "shallow.lock");
     if (exists(stale) && Date.now() - (0, import_node_fs16.statSync)(stale).mtimeMs > 6e5) (0, import_node_fs16.rmSync)(stale);
-    const fetch2 = { gitDir, what };
+    const fetch2 = () => ({
+      gitDir,
+      what,
+      left: { entries: largestTree.entries, submodules: mostSubmodules },
+      made: /* @__PURE__ */ new Map()
+    });
     const remote = { url: url2, reporter: reporter2 };
     const lacking2 = commits.filter((_, i) => !there[i]);
-    const got = await fetchInto(fetch2, remote, lacking2);
+    const got = await fetchInto(fetch2(), remote, lacking2);
     if (!got.ok) return got;
     const snapshots = [];
     for (const [i, commit2] of commits.entries()) {
@@ -24228,7 +24369,7 @@ async function fetchCommits(url2, commits, state, what, reporter2 = {}) {
         snapshots.push(found2);
         continue;
       }
-      const tree = await treeWithSubmodules(fetch2, remote, commit2, 0);
+      const tree = await treeWithSubmodules(fetch2(), remote, commit2, 0);
       if (!tree.ok) return tree;
       (0, import_node_fs16.mkdirSync)((0, import_node_path17.join)(gitDir, "slipway"), { recursive: true });
       writeWhole((0, import_node_path17.join)(gitDir, "slipway", commit2), tree.value);
@@ -24237,6 +24378,8 @@ async function fetchCommits(url2, commits, state, what, reporter2 = {}) {
     return good(snapshots);
   });
 }
+var mostSubmodules = 1e3;
+var largestModules = 1 << 20;
 async function fetchInto(fetch2, remote, commits) {
   const { gitDir } = fetch2;
   const { url: url2 } = remote;
@@ -24277,19 +24420,44 @@ async function fetchInto(fetch2, remote, commits) {
     if (!await hasTree(gitDir, c)) return bad(error("source-ref", `${url2} has no commit ${c}`));
   return good(void 0);
 }
+function take({ left }, url2, { entries: entries2, submodules }) {
+  left.entries -= entries2;
+  left.submodules -= submodules;
+  if (left.entries < 0) return tooManyEntries(url2);
+  return left.submodules < 0 ? tooLarge(url2, `${mostSubmodules} submodules`) : good(void 0);
+}
+async function treeOfSubmodule(fetch2, remote, commit2, depth2) {
+  const key = `${remote.url}
+${commit2}`;
+  const known3 = fetch2.made.get(key);
+  if (known3) {
+    const taken3 = take(fetch2, remote.url, known3.held);
+    return taken3.ok ? good(known3.tree) : taken3;
+  }
+  const before = { ...fetch2.left };
+  const got = await fetchInto(fetch2, remote, [commit2]);
+  const tree = got.ok ? await treeWithSubmodules(fetch2, remote, commit2, depth2) : got;
+  if (!tree.ok) return tree;
+  const { entries: entries2, submodules } = fetch2.left;
+  const held = { entries: before.entries - entries2, submodules: before.submodules - submodules };
+  fetch2.made.set(key, { tree: tree.value, held });
+  return tree;
+}
 async function treeWithSubmodules(fetch2, remote, commit2, depth2) {
   const { gitDir } = fetch2;
   const { url: url2 } = remote;
   if (depth2 > 10) return bad(error("source-submodule", `${url2}: submodules are nested more than 10 deep`));
-  const whole3 = await told3(["ls-tree", "-r", "-z", "--full-tree", commit2], { gitDir });
+  const whole3 = await listTree({ gitDir, tree: commit2, where: url2 });
   if (!whole3.ok) return whole3;
-  const entries2 = whole3.value.split("\0");
-  const links = entries2.filter((l) => l.startsWith("160000 ")).map((l) => ({ commit: l.slice(14).split("	")[0].trim(), path: l.slice(l.indexOf("	") + 1) }));
+  const links = whole3.value.filter((e) => e.type === "commit");
+  const taken3 = take(fetch2, url2, { entries: whole3.value.length, submodules: links.length });
+  if (!taken3.ok) return taken3;
   if (!links.length) return told3(["rev-parse", `${commit2}^{tree}`], { gitDir });
-  const modules2 = entries2.find((l) => l.endsWith("	.gitmodules"))?.split(/[ \t]/)[2];
+  const modules2 = whole3.value.find((e) => e.path === ".gitmodules" && e.type === "blob")?.object;
   if (modules2) {
     const there = await fetchBlobs(gitDir, remote, [modules2]);
     if (!there.ok) return there;
+    if (there.value > largestModules) return tooLarge(url2, `${sizeText(largestModules)} of .gitmodules`);
   }
   const listed4 = modules2 ? await told3(["config", "--no-includes", "--blob", `${commit2}:.gitmodules`, "--null", "--list"], { gitDir }) : good("");
   if (!listed4.ok) return listed4;
@@ -24315,8 +24483,7 @@ async function treeWithSubmodules(fetch2, remote, commit2, depth2) {
           )
         );
       const inner = { url: at2, submodule: true, reporter: remote.reporter };
-      const got = await fetchInto(fetch2, inner, [link.commit]);
-      const tree = got.ok ? await treeWithSubmodules(fetch2, inner, link.commit, depth2 + 1) : got;
+      const tree = await treeOfSubmodule(fetch2, inner, link.object, depth2 + 1);
       if (!tree.ok) return tree;
       const removed = await git([...local, "update-index", "--force-remove", "--", link.path], { gitDir, env });
       const added = removed.code === 0 ? await git([...local, "read-tree", `--prefix=${link.path}/`, tree.value], { gitDir, env }) : removed;
@@ -24327,62 +24494,6 @@ async function treeWithSubmodules(fetch2, remote, commit2, depth2) {
   } finally {
     (0, import_node_fs16.rmSync)(index, { force: true });
   }
-}
-async function fetchBlobs(gitDir, remote, blobs) {
-  if (!blobs.length) return good(void 0);
-  const checked = await git([...local, "cat-file", "--batch-check"], { gitDir, input: `${blobs.join("\n")}
-` });
-  if (checked.code !== 0)
-    return bad(error("source-store", `can't look for files of ${remote.url}: ${lastLine(checked)}`));
-  const missing = [
-    ...new Set(
-      checked.stdout.split("\n").filter((l) => l.endsWith(" missing")).map((l) => l.split(" ")[0])
-    )
-  ];
-  if (!missing.length) return good(void 0);
-  const got = await patiently(
-    () => [
-      "-c",
-      "fetch.negotiationAlgorithm=noop",
-      "fetch",
-      "--quiet",
-      "--no-tags",
-      "--no-write-fetch-head",
-      "--recurse-submodules=no",
-      "--filter=blob:none",
-      "--stdin",
-      "origin"
-    ],
-    { gitDir, input: `${missing.join("\n")}
-` },
-    remote
-  );
-  return got.code === 0 ? good(void 0) : unreachable(remote, got);
-}
-async function readFiles(snapshot2, url2, blobs, reporter2) {
-  if (!blobs.length) return good([]);
-  const there = await fetchBlobs(snapshot2.gitDir, { url: url2, reporter: reporter2 }, blobs);
-  if (!there.ok) return there;
-  const out = await run("git", ["--git-dir", snapshot2.gitDir, ...local, "cat-file", "--batch"], {
-    input: `${blobs.join("\n")}
-`,
-    encoding: "latin1"
-  });
-  const bytes = Buffer.from(out.stdout, "latin1");
-  const texts = [];
-  for (let i = 0, at2 = 0; i < blobs.length; i++) {
-    const end2 = bytes.indexOf(10, at2);
-    const [, kind, size3] = bytes.subarray(at2, end2).toString().split(" ");
-    if (kind !== "blob")
-      return bad(
-        error("source-store", `${snapshot2.gitDir} lacks ${blobs[i]} of ${url2}`, {
-          hint: "remove that folder: it is fetched anew"
-        })
-      );
-    texts.push(utf8Text(bytes.subarray(end2 + 1, end2 + 1 + Number(size3))));
-    at2 = end2 + 2 + Number(size3);
-  }
-  return good(texts);
 }
 function submoduleUrl(parent, url2) {
   if (!url2.startsWith("./") && !url2.startsWith("../")) return url2;
@@ -25217,7 +25328,6 @@ function parseXml2(source2, file3) {
 
 // ts-src/read/packages.ts
 var import_node_path21 = require("node:path");
-init_diagnostics();
 init_files();
 
 // ts-src/read/pyproject.ts
@@ -25230,6 +25340,7 @@ function backendOf(pyproject) {
 
 // ts-src/read/packages.ts
 var ignoreMarkers = /* @__PURE__ */ new Set(["CATKIN_IGNORE", "AMENT_IGNORE", "COLCON_IGNORE"]);
+var mostPackages = 1e4;
 var memory2 = (state, commit2) => (0, import_node_path21.join)(state, "manifests", `${commit2}.json`);
 function textOf2(state, commit2) {
   const remembered4 = readJson(memory2(state, commit2));
@@ -25241,20 +25352,14 @@ function recall(state, commit2, name6) {
   return remembered4 && parsePackages(name6, remembered4);
 }
 async function readPackages(state, name6, snapshot2, url2, reporter2) {
-  const listed4 = await git([...local, "ls-tree", "-r", "-t", "-z", "--full-tree", snapshot2.tree], {
-    gitDir: snapshot2.gitDir
-  });
-  if (listed4.code !== 0) return bad(error("source-store", `can't list ${name6}: ${listed4.stderr.trim()}`));
+  const listed4 = await listTree({ ...snapshot2, where: url2 });
+  if (!listed4.ok) return listed4;
   const trees = /* @__PURE__ */ new Map([["", snapshot2.tree]]);
   const found2 = [];
   const pyprojects = /* @__PURE__ */ new Map();
   const setups = /* @__PURE__ */ new Set();
   const ignored = /* @__PURE__ */ new Set();
-  for (const line2 of listed4.stdout.split("\0")) {
-    const tab = line2.indexOf("	");
-    if (tab < 0) continue;
-    const [, type = "", object3 = ""] = line2.slice(0, tab).split(" ");
-    const path2 = line2.slice(tab + 1);
+  for (const { type, object: object3, path: path2 } of listed4.value) {
     const folder2 = path2.includes("/") ? path2.slice(0, path2.lastIndexOf("/")) : "";
     const base = path2.slice(folder2 ? folder2.length + 1 : 0);
     if (type === "tree") trees.set(path2, object3);
@@ -25269,6 +25374,7 @@ async function readPackages(state, name6, snapshot2, url2, reporter2) {
     const parents = path2 === "" ? [] : above2(path2);
     return !ignored.has(path2) && !parents.some((p) => ignored.has(p) || roots.has(p)) && !path2.split("/").some((part) => part.startsWith("."));
   });
+  if (kept4.length > mostPackages) return tooLarge(url2, `${mostPackages} packages`);
   const python = kept4.flatMap(({ path: path2 }) => {
     const blob = setups.has(path2) ? void 0 : pyprojects.get(path2);
     return blob === void 0 ? [] : [{ path: path2, blob }];
@@ -26574,7 +26680,7 @@ function layerRosdep(files, wanted, memory3) {
   const keys = /* @__PURE__ */ new Set();
   let unreadable = false;
   for (const [index, { file: file3, text: text8 }] of files.entries()) {
-    const large = tooLarge2(file3, text8);
+    const large = tooLarge3(file3, text8);
     if (large) {
       diagnostics.push(large);
       unreadable = true;
@@ -26623,7 +26729,7 @@ function layerRosdep(files, wanted, memory3) {
 var largestFile = 8 << 20;
 var mostKeys = 1e5;
 var tooMany = (file3, line2) => error("rosdep-invalid", `the file has more than ${mostKeys} keys`, { file: file3, line: line2 });
-function tooLarge2(file3, text8) {
+function tooLarge3(file3, text8) {
   if (text8.length > largestFile)
     return error("rosdep-invalid", `the file is larger than ${largestFile >> 20} MiB`, { file: file3 });
   let keys = 0;
@@ -33989,11 +34095,11 @@ function statementOf(line2, file3, notes) {
   notes.push(`${file3}:1: ${JSON.stringify(line2)} is no setting of Doxygen`);
   return [];
 }
-function takePath(value2, take, where, notes) {
+function takePath(value2, take2, where, notes) {
   if (value2 === void 0 || value2 === null) return;
   const path2 = typeof value2 === "string" ? value2.replace(/^\.\//, "").replace(/\/+$/, "") : "";
   if (/^[A-Za-z0-9._+-]+(\/[A-Za-z0-9._+-]+)*$/.test(path2) && !path2.split("/").some((p) => p === ".." || p === "."))
-    take(path2);
+    take2(path2);
   else notes.push(`${where}:1: ${JSON.stringify(value2)} is no path in the package`);
 }
 

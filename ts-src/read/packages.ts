@@ -1,8 +1,8 @@
 import { join } from 'node:path';
-import { bad, error, type Diagnostic, type Result } from '../model/diagnostics.ts';
+import type { Diagnostic, Result } from '../model/diagnostics.ts';
 import type { Manifest } from '../model/manifest.ts';
 import { readJson, writeWhole } from '../io/files.ts';
-import { git, local, readFiles, type Reporter, type Snapshot } from './git/git.ts';
+import { listTree, readFiles, tooLarge, type Reporter, type Snapshot } from './git/git.ts';
 import { nameDespiteErrors, parseManifest } from './manifest/manifest.ts';
 import { backendOf } from './pyproject.ts';
 
@@ -23,6 +23,9 @@ export interface RepositoryPackages {
 
 /** Files that keep the packages of a folder from being found. */
 export const ignoreMarkers: ReadonlySet<string> = new Set(['CATKIN_IGNORE', 'AMENT_IGNORE', 'COLCON_IGNORE']);
+
+/** Packages of one repository. */
+const mostPackages = 10_000;
 
 const memory = (state: string, commit: string): string => join(state, 'manifests', `${commit}.json`);
 
@@ -51,20 +54,14 @@ export async function readPackages(
   url: string,
   reporter: Reporter,
 ): Promise<Result<RepositoryPackages>> {
-  const listed = await git([...local, 'ls-tree', '-r', '-t', '-z', '--full-tree', snapshot.tree], {
-    gitDir: snapshot.gitDir,
-  });
-  if (listed.code !== 0) return bad(error('source-store', `can't list ${name}: ${listed.stderr.trim()}`));
+  const listed = await listTree({ ...snapshot, where: url });
+  if (!listed.ok) return listed;
   const trees = new Map<string, string>([['', snapshot.tree]]);
   const found: { path: string; blob: string }[] = [];
   const pyprojects = new Map<string, string>();
   const setups = new Set<string>();
   const ignored = new Set<string>();
-  for (const line of listed.stdout.split('\0')) {
-    const tab = line.indexOf('\t');
-    if (tab < 0) continue;
-    const [, type = '', object = ''] = line.slice(0, tab).split(' ');
-    const path = line.slice(tab + 1);
+  for (const { type, object, path } of listed.value) {
     const folder = path.includes('/') ? path.slice(0, path.lastIndexOf('/')) : '';
     const base = path.slice(folder ? folder.length + 1 : 0);
     if (type === 'tree') trees.set(path, object);
@@ -83,6 +80,7 @@ export async function readPackages(
       !path.split('/').some((part) => part.startsWith('.'))
     );
   });
+  if (kept.length > mostPackages) return tooLarge(url, `${mostPackages} packages`);
   const python = kept.flatMap(({ path }) => {
     const blob = setups.has(path) ? undefined : pyprojects.get(path);
     return blob === undefined ? [] : [{ path, blob }];

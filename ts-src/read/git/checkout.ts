@@ -3,14 +3,18 @@ import { join, relative } from 'node:path';
 import { bad, error, good, type Result } from '../../model/diagnostics.ts';
 import { exists, noteUse, temporaryBeside } from '../../io/files.ts';
 import { sha256 } from '../../model/digest.ts';
+import { sizeText } from '../../model/sizes.ts';
 import { run } from '../../io/process.ts';
-import { git, lastLine, local, patiently } from './process.ts';
+import { git, lastLine, patiently } from './process.ts';
+import { largestTree, listTree, tooLarge, type TreeEntry } from './tree.ts';
 
 /**
  * Names that git checks out are below `folder`, which must be empty: the tree's files, modes and links, nothing of git
  * itself.
  */
 export async function checkout(snapshot: { gitDir: string }, tree: string, folder: string): Promise<Result<string>> {
+  const held = await listTree({ gitDir: snapshot.gitDir, tree, where: tree, measured: true });
+  if (!held.ok) return held;
   mkdirSync(folder, { recursive: true });
   const index = `${folder}.index`;
   try {
@@ -24,7 +28,7 @@ export async function checkout(snapshot: { gitDir: string }, tree: string, folde
             cwd: folder,
           })
         : read;
-    if (out.code === 0) return await bringLargeFiles(snapshot.gitDir, tree, folder);
+    if (out.code === 0) return await bringLargeFiles(snapshot.gitDir, held.value, folder);
     return bad(error('source-store', `can't check out ${tree}: ${lastLine(out)}`));
   } finally {
     rmSync(index, { force: true });
@@ -32,9 +36,8 @@ export async function checkout(snapshot: { gitDir: string }, tree: string, folde
 }
 
 /** Brings what Git LFS keeps elsewhere: a package must not ship pointers for its files. */
-async function bringLargeFiles(gitDir: string, tree: string, folder: string): Promise<Result<string>> {
-  const attributes = await git([...local, 'ls-tree', '-r', '-z', '--name-only', tree], { gitDir });
-  const files = attributes.stdout.split('\0').filter((f) => f === '.gitattributes' || f.endsWith('/.gitattributes'));
+async function bringLargeFiles(gitDir: string, held: readonly TreeEntry[], folder: string): Promise<Result<string>> {
+  const files = held.map((e) => e.path).filter((f) => f === '.gitattributes' || f.endsWith('/.gitattributes'));
   if (!files.some((f) => readText(join(folder, f)).includes('filter=lfs'))) return good(folder);
   const found = await run('find', [
     folder,
@@ -71,6 +74,7 @@ async function bringLargeFiles(gitDir: string, tree: string, folder: string): Pr
     '-c',
     'lfs.basictransfersonly=true',
   ];
+  let total = 0;
   for (const file of pointers) {
     const pointer = readText(file);
     const got = await patiently(
@@ -82,6 +86,8 @@ async function bringLargeFiles(gitDir: string, tree: string, folder: string): Pr
     const digest = /^oid sha256:([0-9a-f]{64})$/m.exec(pointer)?.[1];
     if (got.code !== 0 || sha256(bytes) !== digest)
       return fault(got.code === 0 ? 'what the server sent is not it' : lastLine(got));
+    total += bytes.length;
+    if (total > largestTree.bytes) return tooLarge(origin, `${sizeText(largestTree.bytes)} in Git LFS`);
     writeFileSync(file, bytes);
   }
   return good(folder);

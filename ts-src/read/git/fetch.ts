@@ -2,13 +2,14 @@ import { mkdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { bad, error, good, type Result } from '../../model/diagnostics.ts';
 import { sha256 } from '../../model/digest.ts';
+import { sizeText } from '../../model/sizes.ts';
 import { isLocalUrl, isSourceUrl } from '../../model/urls.ts';
 import { exists, noteUse, readIf, writeWhole } from '../../io/files.ts';
 import { withMutex } from '../../io/mutex.ts';
-import { run } from '../../io/process.ts';
-import { utf8Text } from '../../io/utf8.ts';
 import { loginOf } from './credentials.ts';
+import { fetchBlobs } from './files.ts';
 import { git, lastLine, local, patiently, refused, told, unreachable, type Remote, type Reporter } from './process.ts';
+import { largestTree, listTree, tooLarge, tooManyEntries } from './tree.ts';
 
 /** A repository's content at one commit, in a bare repository of our own. */
 export interface Snapshot {
@@ -68,10 +69,15 @@ export async function fetchCommits(
     // A machine that died may have left git's own lock; nobody else writes here while we hold ours.
     const stale = join(gitDir, 'shallow.lock');
     if (exists(stale) && Date.now() - statSync(stale).mtimeMs > 600_000) rmSync(stale);
-    const fetch: Fetch = { gitDir, what };
+    const fetch = (): Fetch => ({
+      gitDir,
+      what,
+      left: { entries: largestTree.entries, submodules: mostSubmodules },
+      made: new Map(),
+    });
     const remote: Remote = { url, reporter };
     const lacking = commits.filter((_, i) => !there[i]);
-    const got = await fetchInto(fetch, remote, lacking);
+    const got = await fetchInto(fetch(), remote, lacking);
     if (!got.ok) return got;
     const snapshots: Snapshot[] = [];
     for (const [i, commit] of commits.entries()) {
@@ -80,7 +86,7 @@ export async function fetchCommits(
         snapshots.push(found);
         continue;
       }
-      const tree = await treeWithSubmodules(fetch, remote, commit, 0);
+      const tree = await treeWithSubmodules(fetch(), remote, commit, 0);
       if (!tree.ok) return tree;
       mkdirSync(join(gitDir, 'slipway'), { recursive: true });
       writeWhole(join(gitDir, 'slipway', commit), tree.value);
@@ -93,7 +99,22 @@ export async function fetchCommits(
 interface Fetch {
   gitDir: string;
   what: 'all' | 'trees';
+  /** What one commit may still hold, with its submodules, which may be many times the same. */
+  left: Share;
+  /** Submodules by URL and commit, each with what it holds. */
+  made: Map<string, { tree: string; held: Share }>;
 }
+
+interface Share {
+  entries: number;
+  submodules: number;
+}
+
+/** Submodules of one commit, with theirs. */
+const mostSubmodules = 1000;
+
+/** Bytes of a .gitmodules. */
+const largestModules = 1 << 20;
 
 async function fetchInto(fetch: Fetch, remote: Remote, commits: readonly string[]): Promise<Result<void>> {
   const { gitDir } = fetch;
@@ -138,6 +159,31 @@ async function fetchInto(fetch: Fetch, remote: Remote, commits: readonly string[
   return good(undefined);
 }
 
+/** Counts what a commit holds, each time that it is held. */
+function take({ left }: Fetch, url: string, { entries, submodules }: Share): Result<void> {
+  left.entries -= entries;
+  left.submodules -= submodules;
+  if (left.entries < 0) return tooManyEntries(url);
+  return left.submodules < 0 ? tooLarge(url, `${mostSubmodules} submodules`) : good(undefined);
+}
+
+async function treeOfSubmodule(fetch: Fetch, remote: Remote, commit: string, depth: number): Promise<Result<string>> {
+  const key = `${remote.url}\n${commit}`;
+  const known = fetch.made.get(key);
+  if (known) {
+    const taken = take(fetch, remote.url, known.held);
+    return taken.ok ? good(known.tree) : taken;
+  }
+  const before = { ...fetch.left };
+  const got = await fetchInto(fetch, remote, [commit]);
+  const tree = got.ok ? await treeWithSubmodules(fetch, remote, commit, depth) : got;
+  if (!tree.ok) return tree;
+  const { entries, submodules } = fetch.left;
+  const held = { entries: before.entries - entries, submodules: before.submodules - submodules };
+  fetch.made.set(key, { tree: tree.value, held });
+  return tree;
+}
+
 /** The tree of a commit with its submodules' trees in place. */
 async function treeWithSubmodules(
   fetch: Fetch,
@@ -148,17 +194,17 @@ async function treeWithSubmodules(
   const { gitDir } = fetch;
   const { url } = remote;
   if (depth > 10) return bad(error('source-submodule', `${url}: submodules are nested more than 10 deep`));
-  const whole = await told(['ls-tree', '-r', '-z', '--full-tree', commit], { gitDir });
+  const whole = await listTree({ gitDir, tree: commit, where: url });
   if (!whole.ok) return whole;
-  const entries = whole.value.split('\0');
-  const links = entries
-    .filter((l) => l.startsWith('160000 '))
-    .map((l) => ({ commit: l.slice(14).split('\t')[0]!.trim(), path: l.slice(l.indexOf('\t') + 1) }));
+  const links = whole.value.filter((e) => e.type === 'commit');
+  const taken = take(fetch, url, { entries: whole.value.length, submodules: links.length });
+  if (!taken.ok) return taken;
   if (!links.length) return told(['rev-parse', `${commit}^{tree}`], { gitDir });
-  const modules = entries.find((l) => l.endsWith('\t.gitmodules'))?.split(/[ \t]/)[2];
+  const modules = whole.value.find((e) => e.path === '.gitmodules' && e.type === 'blob')?.object;
   if (modules) {
     const there = await fetchBlobs(gitDir, remote, [modules]);
     if (!there.ok) return there;
+    if (there.value > largestModules) return tooLarge(url, `${sizeText(largestModules)} of .gitmodules`);
   }
   const listed = modules
     ? await told(['config', '--no-includes', '--blob', `${commit}:.gitmodules`, '--null', '--list'], { gitDir })
@@ -188,8 +234,7 @@ async function treeWithSubmodules(
           ),
         );
       const inner: Remote = { url: at, submodule: true, reporter: remote.reporter };
-      const got = await fetchInto(fetch, inner, [link.commit]);
-      const tree = got.ok ? await treeWithSubmodules(fetch, inner, link.commit, depth + 1) : got;
+      const tree = await treeOfSubmodule(fetch, inner, link.object, depth + 1);
       if (!tree.ok) return tree;
       const removed = await git([...local, 'update-index', '--force-remove', '--', link.path], { gitDir, env });
       const added =
@@ -203,71 +248,6 @@ async function treeWithSubmodules(
   } finally {
     rmSync(index, { force: true });
   }
-}
-
-/** Brings the blobs that a repository of trees lacks, by one request. */
-async function fetchBlobs(gitDir: string, remote: Remote, blobs: readonly string[]): Promise<Result<void>> {
-  if (!blobs.length) return good(undefined);
-  const checked = await git([...local, 'cat-file', '--batch-check'], { gitDir, input: `${blobs.join('\n')}\n` });
-  if (checked.code !== 0)
-    return bad(error('source-store', `can't look for files of ${remote.url}: ${lastLine(checked)}`));
-  const missing = [
-    ...new Set(
-      checked.stdout
-        .split('\n')
-        .filter((l) => l.endsWith(' missing'))
-        .map((l) => l.split(' ')[0]!),
-    ),
-  ];
-  if (!missing.length) return good(undefined);
-  const got = await patiently(
-    () => [
-      '-c',
-      'fetch.negotiationAlgorithm=noop',
-      'fetch',
-      '--quiet',
-      '--no-tags',
-      '--no-write-fetch-head',
-      '--recurse-submodules=no',
-      '--filter=blob:none',
-      '--stdin',
-      'origin',
-    ],
-    { gitDir, input: `${missing.join('\n')}\n` },
-    remote,
-  );
-  return got.code === 0 ? good(undefined) : unreachable(remote, got);
-}
-
-/** The texts of blobs of a snapshot; of a repository that holds trees alone they are fetched. */
-export async function readFiles(
-  snapshot: Snapshot,
-  url: string,
-  blobs: readonly string[],
-  reporter: Reporter,
-): Promise<Result<string[]>> {
-  if (!blobs.length) return good([]);
-  const there = await fetchBlobs(snapshot.gitDir, { url, reporter }, blobs);
-  if (!there.ok) return there;
-  const out = await run('git', ['--git-dir', snapshot.gitDir, ...local, 'cat-file', '--batch'], {
-    input: `${blobs.join('\n')}\n`,
-    encoding: 'latin1',
-  });
-  const bytes = Buffer.from(out.stdout, 'latin1');
-  const texts: string[] = [];
-  for (let i = 0, at = 0; i < blobs.length; i++) {
-    const end = bytes.indexOf(10, at);
-    const [, kind, size] = bytes.subarray(at, end).toString().split(' ');
-    if (kind !== 'blob')
-      return bad(
-        error('source-store', `${snapshot.gitDir} lacks ${blobs[i]!} of ${url}`, {
-          hint: 'remove that folder: it is fetched anew',
-        }),
-      );
-    texts.push(utf8Text(bytes.subarray(end + 1, end + 1 + Number(size))));
-    at = end + 2 + Number(size);
-  }
-  return good(texts);
 }
 
 /** As git does: a URL that begins with ./ or ../ is relative to its parent's. */

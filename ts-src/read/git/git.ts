@@ -3,9 +3,11 @@ import { isScpLike } from '../../model/urls.ts';
 
 export { checkout, checkoutRef } from './checkout.ts';
 export { download, fetchArchive, snapshotFolder } from './content.ts';
-export { fetchCommit, fetchCommits, readFiles, type Snapshot } from './fetch.ts';
+export { fetchCommit, fetchCommits, type Snapshot } from './fetch.ts';
+export { readFiles } from './files.ts';
 export { git, local, type Reporter } from './process.ts';
 export { resolveRef, resolveRefs } from './refs.ts';
+export { listTree, tooLarge } from './tree.ts';
 
 /** A URL as git takes it: paths are relative to the distro repository. */
 export const absoluteUrl = (url: string, root: string): string =>

@@ -48,6 +48,8 @@ interface GitOptions {
   signal?: AbortSignal;
   /** Every byte of the output is kept, as one character. */
   binary?: boolean;
+  /** Is given the output as it comes; what it throws ends git. */
+  onOutput?: (chunk: Buffer) => void;
 }
 
 export const git = (args: string[], options: GitOptions = {}): Promise<Outcome> =>
@@ -56,6 +58,7 @@ export const git = (args: string[], options: GitOptions = {}): Promise<Outcome> 
     ...(options.input === undefined ? {} : { input: options.input }),
     ...(options.signal ? { signal: options.signal } : {}),
     ...(options.binary ? { encoding: 'latin1' as const } : {}),
+    ...(options.onOutput ? { onOutput: options.onOutput } : {}),
     env: { ...environment(), ...options.env },
   });
 
