@@ -19281,18 +19281,23 @@ var plural = (n, what) => `${n} ${what}${n === 1 ? "" : "s"}`;
 var exit = { ok: 0, failed: 1, usage: 2, internal: 70 };
 var defineCommand = (command2) => command2;
 var distroOptions = {
-  distro: { type: "string", short: "d", value: "FILE", help: "the distro file (default: distro.yaml here or above)" },
+  distro: {
+    type: "string",
+    short: "d",
+    value: "FILE",
+    help: "the distro file (default: distro.yaml in this folder or a parent)"
+  },
   state: {
     type: "string",
     value: "DIR",
-    help: "where sources, bases and roots are kept (default: .slipway beside the distro file); the store stays where distro.yaml says"
+    help: "folder for sources, base systems and roots (default: .slipway beside the distro file); the store stays where distro.yaml says"
   },
-  lock: { type: "string", value: "FILE", help: "take repositories at the commits of this lock" },
+  lock: { type: "string", value: "FILE", help: "use the commits of this lockfile" },
   override: {
     type: "string",
     multiple: true,
     value: "NAME=DIR",
-    help: "take repository NAME from a folder as it is; NAME@REF from another branch, tag or commit; NAME#N from the merge commit of pull request N (may be given again)"
+    help: "use the files in DIR for repository NAME; NAME@REF: use a branch, tag or commit; NAME#N: use the merge commit of pull request N (repeatable)"
   }
 };
 var selectionOptions = {
@@ -19300,29 +19305,29 @@ var selectionOptions = {
     type: "string",
     multiple: true,
     value: "GLOB",
-    help: "only these and what needs them to build, run or test (may be given again)"
+    help: "only these packages and all that need them to build, run or test (repeatable)"
   },
   repository: {
     type: "string",
     multiple: true,
     value: "GLOB",
-    help: "only packages of these repositories (may be given again)"
+    help: "only packages of these repositories (repeatable)"
   },
   "changed-since": {
     type: "string",
     value: "COMMIT",
-    help: "only what this commit of the distro repository would plan otherwise"
+    help: "only packages that are new or planned differently since this commit of the distro repository"
   },
-  distribution: { type: "string", multiple: true, value: "NAME", help: "only this distribution (may be given again)" },
-  platform: { type: "string", multiple: true, value: "NAME", help: "only this platform (may be given again)" },
-  architecture: { type: "string", multiple: true, value: "NAME", help: "only this architecture (may be given again)" },
+  distribution: { type: "string", multiple: true, value: "NAME", help: "only this distribution (repeatable)" },
+  platform: { type: "string", multiple: true, value: "NAME", help: "only this platform (repeatable)" },
+  architecture: { type: "string", multiple: true, value: "NAME", help: "only this architecture (repeatable)" },
   variant: {
     type: "string",
     multiple: true,
     value: "NAME",
-    help: "only this variant; the plain one is called default"
+    help: "only this variant; `default` is the one without changes"
   },
-  only: { type: "boolean", help: "just the named packages, without what they need" }
+  only: { type: "boolean", help: "only the named packages, without their dependencies" }
 };
 var shown = (text8) => /^\s*[[{]/.test(text8) ? printableJson(redacted(text8)) : printable(redacted(text8));
 var shows = (stream2) => stream2.isTTY && !process.env.NO_COLOR && process.env.TERM !== "dumb";
@@ -27185,16 +27190,17 @@ function changedIn(changes) {
 
 // ts-src/cli/abi.ts
 var abi = defineCommand({
-  summary: "compare what two builds of a package show to others",
+  summary: "compare the interfaces of two builds of a package",
   usage: "abi OLD NEW",
   examples: [
     "slipway abi old/libdrive_1.0.0_amd64.deb out/apt/pool/main/l/libdrive_1.1.0_amd64.deb",
     "slipway abi 3fa91c77 9bd2e410 --json"
   ],
-  details: `Each is a .deb file, or the key of a build in the store (its first 8 digits or more; result.json has them). What differs is told by
-file: headers, messages, CMake files, and of shared libraries the symbols. Where both have debug symbols and abidiff is installed
-(apt-get install abigail-tools), what it says of each library comes after. The exit code is 1 where dependents must be rebuilt.`,
-  options: { distro: distroOptions.distro, state: distroOptions.state, json: { type: "boolean", help: "as data" } },
+  details: `OLD and NEW are .deb files, or keys of builds in the store (the first 8 digits or more; result.json has them). The
+differences are listed by file: headers, messages, CMake files, and symbols of shared libraries. If both builds have
+debug symbols and abidiff is installed (apt-get install abigail-tools), its output for each library follows. Exits with
+1 if dependents must be rebuilt.`,
+  options: { distro: distroOptions.distro, state: distroOptions.state, json: { type: "boolean", help: "print JSON" } },
   async run(values, builds) {
     if (builds.length !== 2) {
       writeMessage("slipway abi: name two builds\n");
@@ -27369,40 +27375,46 @@ ${script3}
 
 // ts-src/cli/jobs.ts
 var jobs = defineCommand({
-  summary: "write the Jenkins jobs of the whole farm, from the distro repository alone",
+  summary: "write the Jenkins jobs of the whole farm",
   usage: "jobs --distro-url URL[#BRANCH]",
   examples: ["slipway jobs --distro-url https://git.example.org/distro.git#main --output jobs.groovy"],
-  details: `One folder with one multibranch pipeline for each source repository of the distributions, one for pull requests on the distro
-repository (on GitHub), one for the agents' image with --farm-url, and a folder "publish" with the job of the distro repository, which publishes: keep the signing key in the
-credentials of that folder. Written as a Job DSL script, or as configuration as code that holds the script. Run it in a seed job with
-removedJobAction DELETE: jobs of repositories that left the distributions go too.`,
+  details: `Writes one folder with these jobs: a multibranch pipeline for each source repository of the distributions, one for pull
+requests on the distro repository (on GitHub), one for the agents' image (with --farm-url), and a folder "publish" with
+the job of the distro repository, which publishes. Keep the signing key in the credentials of the folder "publish".
+
+The output is a Job DSL script, or configuration as code that contains the script. Run it in a seed job with
+removedJobAction DELETE: this also removes the jobs of repositories that are no longer in a distribution.`,
   options: {
     distro: distroOptions.distro,
     state: distroOptions.state,
-    "distro-url": { type: "string", value: "URL[#BRANCH]", help: "where Jenkins gets the distro repository from" },
+    "distro-url": {
+      type: "string",
+      value: "URL[#BRANCH]",
+      help: "URL from which Jenkins clones the distro repository"
+    },
     "farm-url": {
       type: "string",
       value: "URL",
-      help: "repository of the folder of `slipway deploy init`: a job for the agents' image is made of its Jenkinsfile"
+      help: "repository of the folder that `slipway deploy init` made; adds a job for the agents' image"
     },
-    folder: { type: "string", value: "NAME", help: "the folder of all jobs (default: the organization)" },
-    credentials: { type: "string", value: "ID", help: "credentials of Jenkins with which it reads the repositories" },
+    folder: { type: "string", value: "NAME", help: "folder of all jobs (default: the organization)" },
+    credentials: { type: "string", value: "ID", help: "id of the Jenkins credentials that read the repositories" },
     format: { type: "string", value: "NAME", help: "jobdsl (default) or casc" },
     "keep-branches": {
       type: "string",
       value: "N",
-      help: "jobs of deleted branches and closed pull requests that are kept (default: 30); builds are kept by the pipelines' option keep"
+      help: "number of jobs of deleted branches and closed pull requests to keep (default: 30)"
     },
     "build-tags": {
       type: "boolean",
-      help: "start new tags of the distro repository, not only find them (needs the plugin basic-branch-build-strategies)"
+      help: "start a build for each new tag of the distro repository (needs the plugin basic-branch-build-strategies)"
     },
     every: {
       type: "string",
       value: "MINUTES",
-      help: "how often a repository is looked at for new branches where no webhook tells (default: 60)"
+      help: "interval of scans for new branches of repositories without a webhook (default: 60)"
     },
-    output: { type: "string", short: "o", value: "FILE", help: "write it there (default: standard output)" }
+    output: { type: "string", short: "o", value: "FILE", help: "output file (default: standard output)" }
   },
   async run(values) {
     const text8 = (name6, fallback) => values[name6] ?? fallback;
@@ -37360,19 +37372,19 @@ var runOptions = {
     type: "string",
     short: "j",
     value: "N",
-    help: "compilers of one package at once (default: cores, as memory allows 1.5 GiB each)"
+    help: "parallel compilers for each package (default: number of cores, fewer if there is less than 1.5 GiB of memory for each)"
   },
   timeout: {
     type: "string",
     value: "TIME",
-    help: "longest time that a package may build, or its tests may take: 90s, 30m, 3h; a bare number is minutes (default: 3h)"
+    help: "time limit for the build of a package, and for its tests: 90s, 30m, 3h; a number alone is minutes (default: 3h)"
   },
   limits: {
     type: "string",
     value: "KEY=VALUE,...",
-    help: "what a task may take of this machine, such as memory=8G,disk=50G,processes=4000,temporary=2G,log=200M; package_settings count before it"
+    help: "limits of each task, such as memory=8G,disk=50G,processes=4000,temporary=2G,log=200M; `package_settings` of distro.yaml take precedence"
   },
-  driver: { type: "string", value: "NAME", help: "unshare (default) or docker" }
+  driver: { type: "string", value: "NAME", help: "sandbox driver: unshare (default) or docker" }
 };
 function count2(v, fallback) {
   if (v === void 0) return fallback;
@@ -37436,39 +37448,44 @@ var buildOptions2 = {
     type: "string",
     short: "o",
     value: "DIR",
-    help: "where repository, logs and report go (default: out beside the distro file)"
+    help: "folder for repository, logs and report (default: out beside the distro file)"
   },
-  workers: { type: "string", short: "w", value: "N", help: "packages at once (default: cores, at most 8)" },
+  workers: {
+    type: "string",
+    short: "w",
+    value: "N",
+    help: "packages in parallel (default: number of cores, at most 8)"
+  },
   rebuild: {
     type: "string",
     multiple: true,
     value: "GLOB",
-    help: "build (and test) these anew though the store has them (may be given again)"
+    help: "build and test these packages again even if the store has them (repeatable)"
   },
-  retest: { type: "boolean", help: "run tests again that failed before, though nothing changed" },
+  retest: { type: "boolean", help: "run failed tests again even if nothing changed" },
   retries: {
     type: "string",
     value: "N",
-    help: "try failing tests again so often; what passes then is flaky (default: as distro.yaml says)"
+    help: "run failing tests up to N times more; tests that pass then are flaky (default: `tests.retries` of distro.yaml)"
   },
   untrusted: {
     type: "string",
     value: "NAME",
-    help: "write what is made to a place of its own in the store, from which no trusted run reads, and publish nothing"
+    help: "write the results to a namespace of the store that no trusted run reads, and publish nothing"
   },
   "incremental-objects": {
     type: "boolean",
-    help: "keep object files, and compile of an edited package only what the edit reaches: for a loop of edits on one machine"
+    help: "keep object files, and compile only what an edit of a package affects; for edits in a loop on one machine"
   },
-  "renew-base": { type: "boolean", help: "make the platforms' base systems anew" },
+  "renew-base": { type: "boolean", help: "make the base systems of the platforms again" },
   "dry-run": {
     type: "boolean",
     short: "n",
-    help: "say what is cached, what must be done, and what depends on what that turns out to be; do nothing"
+    help: "show which tasks are cached, which must run, and which depend on the results of others; do nothing"
   },
   "fail-fast": { type: "boolean", help: "stop at the first failure" },
-  verbose: { type: "boolean", short: "v", help: "name what is cached, too" },
-  json: { type: "boolean", help: "the result as data on standard output" }
+  verbose: { type: "boolean", short: "v", help: "also list what is cached" },
+  json: { type: "boolean", help: "print the results as JSON" }
 };
 
 // ts-src/cli/pin-sources.ts
@@ -39264,12 +39281,12 @@ function renderReproducible(builds) {
 var reproducibleOptions = {
   "check-reproducible": {
     type: "boolean",
-    help: "build the named packages once more in other conditions and compare every byte"
+    help: "build the named packages a second time under different conditions and compare every byte"
   },
   sample: {
     type: "string",
     value: "N",
-    help: "with --check-reproducible: only N of them, others on each day"
+    help: "with --check-reproducible: only N packages, other packages each day"
   }
 };
 function checkOf(values) {
@@ -39308,19 +39325,18 @@ var build2 = defineCommand({
     "slipway build --dry-run",
     "slipway build --lock lock.yaml --check-reproducible"
   ],
-  details: `Sources are fetched, each package is built in a root of its own with the network off, and what was built is kept in the
-store: the same thing is never built twice, and what depends on a package is built again only where what that package shows has
-changed. What fails stops only what depends on it. A run that was stopped, killed or ran out of disk goes on where it was when it
-is started again.
+  details: `Fetches the sources, builds each package without network in a root of its own, and keeps the result in the store. Nothing
+is built twice. If the interface of a package changes, its dependents are built again, otherwise not. A package that
+fails stops only its dependents. If a build was stopped or killed, or the disk was full, start it again: it continues.
 
 The output folder gets apt/ (the repository), logs/, junit/, report.html, lock.yaml and result.json.`,
   options: {
     ...buildOptions2,
     ...reproducibleOptions,
-    test: { type: "boolean", help: "run the tests of the named packages, too" },
+    test: { type: "boolean", help: "also run the tests of the named packages" },
     partial: {
       type: "boolean",
-      help: "publish what was built, and leave out of the repository what would not fit it (default: all of it stays as it was)"
+      help: "publish what was built, and leave out packages that do not fit it (default: keep the former versions of all of them)"
     }
   },
   run: (values, packages) => runBuild("build", values, packages, values.test === true)
@@ -39329,9 +39345,10 @@ var test2 = defineCommand({
   summary: "build packages and run their tests",
   usage: "test [PACKAGE|GLOB ...]",
   examples: ["slipway test acme_drive", "slipway test --retest --retries 2"],
-  details: `The tests of each named package (of all that distro.yaml names, where none is) run in a root that has its test dependencies
-too: catkin's and ament's, CTest, pytest. Their results are kept like builds, failures too: nothing runs again while nothing
-changed that they see (--retest runs failed ones again). Nothing is published. junit/ in the output folder gets the results.`,
+  details: `Runs the tests of the named packages, or of all packages that distro.yaml names: tests of catkin and ament, CTest and
+pytest. They run in a root that also has the test dependencies. Results are cached like builds, also those of failed
+tests: a test runs again only when its inputs change, or with --retest. junit/ in the output folder gets the results.
+Nothing is published.`,
   options: buildOptions2,
   run: (values, packages) => runBuild("test", values, packages, true)
 });
@@ -40120,11 +40137,15 @@ init_lockfile();
 var channelOptions = {
   distro: distroOptions.distro,
   state: distroOptions.state,
-  store: { type: "string", value: "URI", help: "the store (default: as distro.yaml says)" }
+  store: { type: "string", value: "URI", help: "the store (default: `store` of distro.yaml)" }
 };
 var movingOptions = {
   distro: distroOptions.distro,
-  "state-folder": { type: "string", value: "DIR", help: "what --state is elsewhere: this machine's own folder" },
+  "state-folder": {
+    type: "string",
+    value: "DIR",
+    help: "the folder that other commands call --state (default: .slipway beside the distro file)"
+  },
   store: channelOptions.store
 };
 var placeOption = {
@@ -40132,7 +40153,7 @@ var placeOption = {
     type: "string",
     multiple: true,
     value: "URI",
-    help: "the channel's repository, a folder, s3://BUCKET/PREFIX or ssh://USER@HOST/PATH (default: where it is now, else as distro.yaml says)"
+    help: "repository of the channel: a folder, s3://BUCKET/PREFIX or ssh://USER@HOST/PATH (default: where it is now, else `publish.to` of distro.yaml)"
   }
 };
 async function openChannels(values) {
@@ -40205,16 +40226,18 @@ function withOutlet({ workspace, store: store2 }, endpoints, work2) {
 var options = {
   ...channelOptions,
   ...placeOption,
-  "dry-run": { type: "boolean", short: "n", help: "gc: say what would be removed" },
-  json: { type: "boolean", help: "as data on standard output" }
+  "dry-run": { type: "boolean", short: "n", help: "gc: only show what would be removed" },
+  json: { type: "boolean", help: "print JSON" }
 };
 var channel = defineCommand({
   summary: "show channels, compare states, clean up and renew repositories",
   usage: "channel [NAME | diff A B | gc [NAME ...] | renew NAME ...]",
-  details: `Without a name: every channel. With one: its states, where it is served, and what keeps it from being promoted. diff compares
-channels, or states written as CHANNEL@ID. gc takes states out of channels that keep fewer, and removes what no state needs once the
-grace has passed. renew brings a channel's head to its repositories again and signs it anew: after a change of the key, before
-Valid-Until ends, or where a repository lost files.`,
+  details: `  (nothing)       list all channels
+  NAME            show a channel's states, where it is served, and what prevents its promotion
+  diff A B        compare two channels, or states written as CHANNEL@ID
+  gc [NAME ...]   drop states beyond those that a channel keeps, and files that no state needs
+  renew NAME ...  publish and sign again: after a change of the key, before Valid-Until ends,
+                  or if a repository has lost files`,
   examples: ["slipway channel", "slipway channel diff nightly release/2026.1", "slipway channel gc --dry-run"],
   options,
   async run(values, [what, ...names4]) {
@@ -40478,16 +40501,16 @@ var clean = defineCommand({
   summary: "remove what builds keep on this machine",
   usage: "clean [--all]",
   examples: ["slipway clean --dry-run", "slipway clean --all"],
-  details: `Removes bases, layers, unpacked packages, downloads of apt and work folders: the next build makes them again. With --all the
-whole state folder goes, the store and the signing key in it too. Files of a plain user's roots belong to
-subordinate ids, which rm can't remove; this can.`,
+  details: `Removes base systems, layers, unpacked packages, downloads of apt and work folders. The next build makes them again.
+With --all it removes the whole state folder, with the store and the signing key. It also removes files that rm can't
+remove: the roots of a plain user belong to subordinate ids.`,
   options: {
     distro: distroOptions.distro,
     state: distroOptions.state,
-    driver: { type: "string", value: "NAME", help: "unshare (default) or docker" },
-    all: { type: "boolean", help: "remove the whole state, with store, signing key and published repository data" },
-    "dry-run": { type: "boolean", short: "n", help: "say what would be removed" },
-    json: { type: "boolean", help: "what is removed, as data" }
+    driver: { type: "string", value: "NAME", help: "sandbox driver: unshare (default) or docker" },
+    all: { type: "boolean", help: "remove the whole state folder with the store and the signing key" },
+    "dry-run": { type: "boolean", short: "n", help: "only show what would be removed" },
+    json: { type: "boolean", help: "print what is removed as JSON" }
   },
   async run(values) {
     const workspace = await openWorkspace(values);
@@ -40588,17 +40611,17 @@ ${blocks.join("")}`;
 
 // ts-src/cli/compare.ts
 var compare2 = defineCommand({
-  summary: "show two states of the distro repository side by side: added, removed, up, down, rebuilt",
+  summary: "compare two states of the distro repository: packages added, removed, upgraded, downgraded, rebuilt",
   usage: "compare BEFORE [AFTER]",
   examples: ["slipway compare main", "slipway compare v1.2 v1.3 --json"],
-  details: `Each is a commit, branch or tag of the distro repository, or a lock file; AFTER left out: the files as they are now. A commit
-that holds lock.yaml beside its distro file is planned from it.`,
+  details: `BEFORE and AFTER are commits, branches or tags of the distro repository, or lockfiles. Without AFTER, BEFORE is
+compared with the files as they are now. If a commit has a lock.yaml beside its distro file, it is planned from it.`,
   options: {
     distro: distroOptions.distro,
     state: distroOptions.state,
     distribution: selectionOptions.distribution,
     platform: selectionOptions.platform,
-    json: { type: "boolean", help: "as data" }
+    json: { type: "boolean", help: "print JSON" }
   },
   async run(values, [before, after, ...more]) {
     if (before === void 0 || more.length) {
@@ -43416,22 +43439,26 @@ async function pruneAgentImages(pool, keep2, remove3) {
 // ts-src/cli/deploy-image.ts
 init_diagnostics();
 var imageOptions = {
-  organization: { type: "string", value: "NAME", help: "image: the farm, as in its answers" },
+  organization: { type: "string", value: "NAME", help: "image: name of the farm, as in its answers" },
   architecture: { type: "string", value: "NAME", help: "image: amd64 (default) or arm64" },
-  region: { type: "string", value: "NAME", help: "image: region of AWS (default: AWS_REGION)" },
+  region: { type: "string", value: "NAME", help: "image: AWS region (default: AWS_REGION)" },
   endpoint: {
     type: "string",
     value: "URL",
-    help: "image: where AWS is served by something else (default: AWS_ENDPOINT_URL)"
+    help: "image: URL of a server that replaces AWS (default: AWS_ENDPOINT_URL)"
   },
-  manifest: { type: "string", value: "FILE", help: "image use: the image that Packer's manifest names last" },
-  keep: { type: "string", value: "N", help: "image prune: the newest N stay (default: 5)" },
-  days: { type: "string", value: "N", help: "image due: after how many days (default: 7)" },
-  "instance-type": { type: "string", value: "TYPE", help: "image try: type of the instance, such as t3.small" },
-  subnet: { type: "string", value: "ID", help: "image try: its subnet, where there is no default network" },
-  "security-group": { type: "string", value: "ID", help: "image try: its security group" },
-  minutes: { type: "string", value: "N", help: "image try: how long its checks may take (default: 15)" },
-  "dry-run": { type: "boolean", help: "image prune: say what would be removed" }
+  manifest: {
+    type: "string",
+    value: "FILE",
+    help: "image use, image try: take the newest image of this Packer manifest"
+  },
+  keep: { type: "string", value: "N", help: "image prune: number of newest images to keep (default: 5)" },
+  days: { type: "string", value: "N", help: "image due: age in days at which an image is due (default: 7)" },
+  "instance-type": { type: "string", value: "TYPE", help: "image try: instance type, such as t3.small" },
+  subnet: { type: "string", value: "ID", help: "image try: subnet, if the account has no default network" },
+  "security-group": { type: "string", value: "ID", help: "image try: security group" },
+  minutes: { type: "string", value: "N", help: "image try: time limit of its checks (default: 15)" },
+  "dry-run": { type: "boolean", help: "image prune: only show what would be removed" }
 };
 function poolOf2(values) {
   const { organization, architecture: architecture3 = "amd64", endpoint = process.env.AWS_ENDPOINT_URL } = values;
@@ -43545,20 +43572,30 @@ async function perform(what, pool, id, keep2, values) {
 
 // ts-src/cli/deploy.ts
 var options2 = {
-  answers: { type: "string", value: "FILE", help: "init, update: a YAML file of answers" },
-  yes: { type: "boolean", short: "y", help: "init: ask nothing, take the defaults for what the file does not answer" },
-  apply: { type: "boolean", help: "update: write the changes, after you have seen them" },
+  answers: { type: "string", value: "FILE", help: "init, update: YAML file with the answers" },
+  yes: {
+    type: "boolean",
+    short: "y",
+    help: "init: ask nothing, and use the defaults of answers that the file does not have"
+  },
+  apply: { type: "boolean", help: "update: write the changes instead of only showing them" },
   ...imageOptions
 };
 var deploy = defineCommand({
   summary: "write and check the folder of a build farm: Jenkins' image, compose, Terraform, Ansible",
-  usage: "deploy init|update|check [FOLDER] | deploy image list|use|back|prune|due|toolset [AMI]",
-  details: `init: makes the folder from a few answers. It is yours: commit it, change it.
-update: shows as a diff what this version of Slipway would change there; --apply merges it with your own changes.
-check: checks the folder without network: plugins, configuration as code, secrets, and with terraform, hadolint and
-ansible-lint where they are installed.
-image: the images that agents on AWS start from. use moves the pointer to one, back to the former one; prune removes
-old ones that nothing uses.
+  usage: "deploy init|update|check [FOLDER] | deploy image list|use|try|back|prune|due|toolset [AMI]",
+  details: `  init           make the folder from the answers to a few questions; commit it and change it
+  update         show what this version of Slipway would change; --apply merges it with your changes
+  check          check plugins, configuration as code and secrets, without network; run terraform,
+                 hadolint and ansible-lint if they are installed
+  image list     list the images from which agents on AWS start
+  image use AMI  let new agents start from this image
+  image try AMI  start an instance of this image, and check that it starts
+  image back     let new agents start from the former image
+  image prune    remove old images that nothing uses
+  image due      say whether a new image should be made, and why
+  image toolset  print a digest of the files that Packer makes the image from
+
 Answers: ${questions.map((q3) => q3.name).join(", ")}.`,
   examples: [
     "slipway deploy init farm",
@@ -44959,17 +44996,17 @@ var Worker = class {
 
 // ts-src/cli/farm/work.ts
 var farmOptions = {
-  run: { type: "string", value: "ID", help: "the run, as prepare named it" },
-  store: { type: "string", value: "URI", help: "the store, file:PATH or s3://BUCKET/PREFIX" },
+  run: { type: "string", value: "ID", help: "id of the run, as `prepare` printed it" },
+  store: { type: "string", value: "URI", help: "the store: file:PATH or s3://BUCKET/PREFIX" },
   namespace: {
     type: "string",
     value: "NAME",
-    help: "of an untrusted run: its part of the store, as prepare named it"
+    help: "namespace of an untrusted run in the store, as `prepare` printed it"
   },
   state: {
     type: "string",
     value: "DIR",
-    help: "where this machine keeps bases and copies (default: SLIPWAY_STATE, else slipway below XDG_STATE_HOME or ~/.local/state)"
+    help: "folder for base systems and sources (default: SLIPWAY_STATE, else slipway below XDG_STATE_HOME or ~/.local/state)"
   }
 };
 var farmState = (values) => (0, import_node_path113.resolve)(
@@ -45046,19 +45083,25 @@ function lately(file3) {
   }
 }
 var work = defineCommand({
-  summary: "do tasks of a prepared run on this machine",
+  summary: "run tasks of a prepared run on this machine",
   usage: "work --run ID --store URI --tasks N,N,...",
-  examples: ["slipway work --run 20260102030405-ab12 --store s3://bucket/farm --tasks 1,2,5"],
-  details: `What is done is in the store when this ends. On standard output "ready" when this machine can begin, then a line for each task that came to its end: its number and what it
-came to (built, cached, passed, failed, stopped; faulty: documentation that failed, which stops nothing); those too that this settled though they were not named: what the store has already.
-The last line is "end". The exit code is 0 also where a task failed. While the file /run/slipway/drain is there (or SLIPWAY_DRAIN_FILE
-names another), no task is begun and a line says "drain": the machine will be taken away.`,
+  examples: ["slipway work --run 20260102030405-1a2b3c4d --store s3://bucket/farm --tasks 1,2,5"],
+  details: `Runs the tasks and puts their results into the store. Standard output has these lines:
+
+  ready         this machine can begin
+  N OUTCOME     the task N ended: built, cached, passed, failed, stopped, or faulty (documentation
+                that failed, which stops nothing); also for other tasks that the store has
+  drain         no more tasks begin on this machine, because it will be removed
+  end           the last line
+
+Exits with 0 even if a task failed. No task begins while the file /run/slipway/drain exists (or the file that
+SLIPWAY_DRAIN_FILE names).`,
   options: {
     ...farmOptions,
     ...runOptions,
-    tasks: { type: "string", value: "N,N,...", help: "numbers of the schedule" },
-    check: { type: "boolean", help: "do no task: only see whether this machine could" },
-    retest: { type: "boolean", help: "run tests again that failed before" }
+    tasks: { type: "string", value: "N,N,...", help: "task numbers of the schedule" },
+    check: { type: "boolean", help: "run no task, and only check whether this machine can build" },
+    retest: { type: "boolean", help: "run failed tests again" }
   },
   async run(values) {
     const limits2 = limitsOf("work", values);
@@ -45166,7 +45209,7 @@ var docsOptions = {
   ...runOptions,
   run: {
     ...farmOptions.run,
-    help: "the documentation of a prepared run: what its lanes made (prepare --docs), or it is made here"
+    help: "a prepared run: use the pages that its tasks made (prepare --docs), or make them here"
   },
   store: farmOptions.store,
   namespace: farmOptions.namespace,
@@ -45174,19 +45217,28 @@ var docsOptions = {
     type: "string",
     short: "o",
     value: "DIR",
-    help: "where the site goes (default: docs beside the distro file)"
+    help: "folder for the site (default: docs beside the distro file)"
   },
-  publish: { type: "string", value: "CHANNEL", help: "bring it to distro.yaml's docs.to, below this channel" },
-  open: { type: "boolean", help: "show it in the browser" },
-  workers: { type: "string", short: "w", value: "N", help: "packages at once (default: cores, at most 8)" },
+  publish: {
+    type: "string",
+    value: "CHANNEL",
+    help: "publish the site to `docs.to` of distro.yaml, below this channel"
+  },
+  open: { type: "boolean", help: "open the site in the browser" },
+  workers: {
+    type: "string",
+    short: "w",
+    value: "N",
+    help: "packages in parallel (default: number of cores, at most 8)"
+  },
   rebuild: {
     type: "string",
     multiple: true,
     value: "GLOB",
-    help: "make the documentation of these anew (may be given again)"
+    help: "make the documentation of these packages again (repeatable)"
   },
-  verbose: { type: "boolean", short: "v", help: "name what is cached, too" },
-  json: { type: "boolean", help: "the result as data on standard output" }
+  verbose: { type: "boolean", short: "v", help: "also list what is cached" },
+  json: { type: "boolean", help: "print the results as JSON" }
 };
 
 // ts-src/cli/docs-session.ts
@@ -45314,13 +45366,14 @@ async function prepared(values, limits2, signal) {
 
 // ts-src/cli/docs.ts
 var docs = defineCommand({
-  summary: "make the documentation of packages, as a site of static files",
+  summary: "make the documentation of packages, as a static site",
   usage: "docs [PACKAGE|GLOB ...]",
-  details: `Packages are built where the store has them not. The documentation of each is made in a root where it is installed, with the
-network off: C and C++ by Doxygen from the headers that it installs, Python and prose by Sphinx, messages, README and changelog.
-It is kept like builds: a package's pages are made anew where what they are made of has changed. All links are relative: the site
-works from a folder, and below any address. Logs and a report lie in DIR.out. Where a run on a farm has faults that fail it, the last line
-on standard output is "strict".`,
+  details: `Packages that are not in the store are built first. The documentation of each package is made without network, in a root
+where the package is installed: C and C++ with Doxygen from the installed headers, Python and prose with Sphinx, and
+messages, README and changelog. It is cached like builds: pages are made again only when their inputs change.
+
+All links are relative, so the site works from a folder and below any URL. DIR.out gets a report and the logs. If faults
+fail a run on a farm, the last line on standard output is "strict".`,
   examples: ["slipway docs", "slipway docs acme_drive --open"],
   options: docsOptions,
   async run(values, packages) {
@@ -45511,22 +45564,30 @@ var store = defineCommand({
   summary: "show, verify or clean up the store",
   usage: "store [show|verify|gc]",
   examples: ["slipway store", "slipway store verify", "slipway store gc --days 14 --dry-run"],
-  details: `show: what is in it, and in the state of this machine, by kind. verify: every object against its digest and every record
-against its own; what is damaged is removed, and built again when it is needed. gc: removes from the store, and from the state of this
-machine, what was not used for --days, and the least used of it while it takes more than --size. What a channel, an image, an index or
-the last run reaches stays, and in a store that several machines share whatever is younger than a day. While another
-slipway works in the state nothing of it goes. The end of each build does the same with the state, and with a store in it.`,
+  details: `  show    list what the store and the state folder of this machine contain, by kind (default)
+  verify  check every object and every record against its digest; damaged ones are removed, and
+          built again when they are needed
+  gc      remove from the store and the state folder what was not used for --days, then the least
+          recently used until the rest is smaller than --size
+
+gc keeps what a channel, an image, an index or the last run needs. In a store that several machines share, it also keeps
+what is younger than a day. While another slipway process uses the state folder, nothing of it is removed. Each build
+does the same with the state folder at its end, and with the store if it is in the state folder.`,
   options: {
     distro: distroOptions.distro,
     state: distroOptions.state,
-    days: { type: "string", value: "N", help: "gc: keep what was used in the last N days (default: state.days, 30)" },
+    days: {
+      type: "string",
+      value: "N",
+      help: "gc: keep what was used in the last N days (default: `state.days` of distro.yaml, 30)"
+    },
     size: {
       type: "string",
       value: "SIZE",
-      help: "gc: keep at most so much of what can be made again, such as 20G (default: state.size, 40G)"
+      help: "gc: limit for all that can be made again, such as 20G (default: `state.size` of distro.yaml, 40G)"
     },
-    "dry-run": { type: "boolean", help: "gc: say what would be removed" },
-    json: { type: "boolean", help: "as data" }
+    "dry-run": { type: "boolean", help: "gc: only show what would be removed" },
+    json: { type: "boolean", help: "print JSON" }
   },
   async run(values, [what = "show", ...more]) {
     const days = values.days === void 0 ? void 0 : Number(values.days);
@@ -45660,16 +45721,16 @@ async function verify(opened, cache) {
 
 // ts-src/cli/doctor.ts
 var doctor = defineCommand({
-  summary: "tell what this machine lacks for builds, and the command that brings it",
+  summary: "check that this machine can build, and show how to install what is missing",
   usage: "doctor",
   examples: ["slipway doctor", "slipway doctor --install", "slipway doctor --driver docker --json"],
   options: {
-    json: { type: "boolean", help: "what is missing, and what brings it, as data" },
+    json: { type: "boolean", help: "print what is missing, and how to install it, as JSON" },
     distro: distroOptions.distro,
-    driver: { type: "string", value: "NAME", help: "unshare (default) or docker" },
+    driver: { type: "string", value: "NAME", help: "sandbox driver: unshare (default) or docker" },
     install: {
       type: "boolean",
-      help: "install what is missing with apt-get (by sudo where not root), after saying so"
+      help: "print what is missing, and install it with apt-get (with sudo if you are not root)"
     }
   },
   async run(values) {
@@ -46060,10 +46121,10 @@ async function lastBuilds(workspace, plan2, name6) {
 
 // ts-src/cli/explain.ts
 var explain2 = defineCommand({
-  summary: "tell everything about one package: why it is there, what it needs and where from, what needs it",
+  summary: "show why a package is in the plan, what it needs and from where, and what needs it",
   usage: "explain PACKAGE",
   examples: ["slipway explain nav2_util", "slipway explain eigen --platform noble"],
-  details: "PACKAGE may also be a rosdep key or a package of an underlay: then where it comes from on each platform, and what needs it.",
+  details: "If PACKAGE is a rosdep key or a package of an underlay, shows where it comes from on each platform and what needs it.",
   options: {
     ...distroOptions,
     distribution: selectionOptions.distribution,
@@ -46071,7 +46132,7 @@ var explain2 = defineCommand({
     above: selectionOptions.above,
     repository: selectionOptions.repository,
     "changed-since": selectionOptions["changed-since"],
-    json: { type: "boolean", help: "as data" }
+    json: { type: "boolean", help: "print JSON" }
   },
   async run(values, [name6, ...more]) {
     if (name6 === void 0 || more.length) {
@@ -48176,17 +48237,22 @@ var escape3 = (text8) => text8.replace(/[<>&"]/g, (c) => `&#${c.charCodeAt(0)};`
 init_files();
 var manyPackages = 300;
 var graph = defineCommand({
-  summary: "draw what needs what, as SVG or in Graphviz' language",
+  summary: "draw the dependencies of packages, as SVG or for Graphviz",
   usage: "graph [PACKAGE|GLOB ...]",
   examples: ["slipway graph --output graph.svg", "slipway graph acme_drive | dot -Tpdf > drive.pdf"],
-  details: `Arrows go from what is needed to what needs it; one that a longer way implies is left out. More than ${manyPackages} packages are drawn by
-repository, unless --by package is given. Where several platforms are selected the first is drawn.`,
+  details: `Arrows point from a package to the packages that need it. An arrow is left out if other arrows imply it. A graph of more
+than ${manyPackages} packages is drawn by repository, unless --by package is given. If several platforms are selected,
+the first one is drawn.`,
   options: {
     ...distroOptions,
     ...selectionOptions,
-    format: { type: "string", value: "dot|svg", help: "default: by the ending of --output, else dot" },
-    by: { type: "string", value: "package|repository", help: "what a box is" },
-    output: { type: "string", short: "o", value: "FILE", help: "write it there (default: standard output)" }
+    format: {
+      type: "string",
+      value: "dot|svg",
+      help: "output format (default: as the extension of --output, else dot)"
+    },
+    by: { type: "string", value: "package|repository", help: "draw a box for each package or for each repository" },
+    output: { type: "string", short: "o", value: "FILE", help: "output file (default: standard output)" }
   },
   async run(values, packages) {
     const { output } = values;
@@ -50316,21 +50382,25 @@ var import_node_path128 = require("node:path");
 init_diagnostics();
 var imageOptions2 = {
   ...movingOptions,
-  output: { type: "string", short: "o", value: "DIR", help: "where files go (default: out beside the distro file)" },
-  channel: { type: "string", value: "NAME", help: "the channel to build from, in place of the image's own" },
-  local: { type: "boolean", help: "build from the last `slipway build` of the output folder instead of a channel" },
-  state: { type: "string", value: "ID", help: "the state of the channel (default: the one that it serves)" },
-  kind: { type: "string", multiple: true, value: "KIND", help: "only this kind (may be given again)" },
-  architecture: { type: "string", multiple: true, value: "NAME", help: "only this one (may be given again)" },
+  "state-folder": {
+    ...movingOptions["state-folder"],
+    help: "the folder that other commands call --state (default: SLIPWAY_STATE, else .slipway beside the distro file)"
+  },
+  output: { type: "string", short: "o", value: "DIR", help: "output folder (default: out beside the distro file)" },
+  channel: { type: "string", value: "NAME", help: "channel to build from (default: `channel` of the image)" },
+  local: { type: "boolean", help: "use the last `slipway build` in the output folder instead of a channel" },
+  state: { type: "string", value: "ID", help: "state of the channel (default: the state that it serves)" },
+  kind: { type: "string", multiple: true, value: "KIND", help: "only this kind (repeatable)" },
+  architecture: { type: "string", multiple: true, value: "NAME", help: "only this architecture (repeatable)" },
   to: {
     type: "string",
     multiple: true,
     value: "URI",
-    help: "publish: the channel's repository that images lie beside (default: where the channel is served)"
+    help: "publish: repository of the channel, next to which images are published (default: where the channel is served)"
   },
-  keep: { type: "string", value: "N", help: "retire: AMIs that stay in each region (default: 5)" },
-  "dry-run": { type: "boolean", short: "n", help: "retire: say what would be removed" },
-  json: { type: "boolean", help: "as data on standard output" }
+  keep: { type: "string", value: "N", help: "retire: number of AMIs to keep in each region (default: 5)" },
+  "dry-run": { type: "boolean", short: "n", help: "retire: only show what would be removed" },
+  json: { type: "boolean", help: "print JSON" }
 };
 var outputOf2 = (opened, values) => values.output === void 0 ? (0, import_node_path128.join)(opened.workspace.root, "out") : (0, import_node_path128.resolve)(values.output);
 function channelOf(opened, { name: name6, spec }, values) {
@@ -51448,11 +51518,16 @@ async function retireNamed(opened, names4, values) {
 var image = defineCommand({
   summary: "make docker images, disks and AMIs from a state of a channel",
   usage: "image build|list|get|diff|publish|retire|architectures [NAME ...]",
-  details: `build makes images of distro.yaml, all or the named ones, and puts their files into images/ of the output folder; an image that
-was built from the same state and the same settings is taken from the store. list shows what was built, get brings files of a built
-image, NAME or NAME@VERSION, and diff compares the packages of two of them. publish starts each kind of the newest image of the
-channel (docker in its engine, disks in qemu), and publishes only what is found good. retire removes
-AMIs beyond the newest, but none that an instance, a launch template or a launch configuration uses.`,
+  details: `  build [NAME ...]   make images of distro.yaml, in images/ of the output folder; an image of the
+                     same state and settings is taken from the store
+  list               list the images that were built
+  get NAME           copy the files of an image, NAME or NAME@VERSION, to the output folder
+  diff NAME NAME     compare the packages of two images
+  publish [NAME ...] start each kind of the newest image (docker in its engine, disks in qemu),
+                     and publish those that pass their checks
+  retire [NAME ...]  remove old AMIs, but none that an instance, a launch template or a launch
+                     configuration uses
+  architectures      list the architectures of the images`,
   examples: [
     "slipway image build robot --local",
     "slipway image list",
@@ -51462,7 +51537,9 @@ AMIs beyond the newest, but none that an instance, a launch template or a launch
   async run(values, [what, ...names4]) {
     const kinds4 = values.kind ?? [];
     if (!what || !kinds4.every(isImageKind) || !["build", "list", "get", "diff", "publish", "retire", "architectures"].includes(what)) {
-      writeMessage("slipway image: build, list, get, diff or publish; --kind is docker, rootfs, disk, ami or lxd\n");
+      writeMessage(
+        "slipway image: build, list, get, diff, publish, retire or architectures; --kind is docker, rootfs, disk, ami or lxd\n"
+      );
       return exit.usage;
     }
     if (what === "diff" && names4.length !== 2) {
@@ -51683,11 +51760,15 @@ var options3 = {
   organization: {
     type: "string",
     value: "NAME",
-    help: "first part of the packages' names (default: the folder's name)"
+    help: "first part of the packages' names (default: name of the folder)"
   },
   os: { type: "string", value: "OS", help: "debian (default) or ubuntu" },
-  release: { type: "string", value: "NAME", help: "code name of its release (default: bookworm, or noble)" },
-  yes: { type: "boolean", short: "y", help: "write into a folder that has other files without asking" }
+  release: {
+    type: "string",
+    value: "NAME",
+    help: "code name of the release (default: bookworm for debian, noble for ubuntu)"
+  },
+  yes: { type: "boolean", short: "y", help: "do not ask before writing into a folder that has other files" }
 };
 function answersOf(values, root) {
   const named7 = (0, import_node_path134.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
@@ -51722,10 +51803,11 @@ ${files.map((f) => `    ${f}
   return false;
 }
 var init2 = defineCommand({
-  summary: "make a distro repository to start from, that builds as it is",
+  summary: "make a new distro repository with an example package",
   usage: "init [FOLDER]",
-  details: `Writes the files of a distro repository: distro.yaml, a rosdistro index and distribution file, rosdep rules, a Jenkinsfile
-and one package in packages/. No file is overwritten, and nothing is committed.`,
+  details: `Writes the files of a distro repository: distro.yaml, a rosdistro index and distribution file, rosdep rules, a
+Jenkinsfile, and one package in packages/. The repository can be built as it is. No file is overwritten, and nothing is
+committed.`,
   examples: ["slipway init my-distro --organization acme", "slipway init --os ubuntu --release noble"],
   options: options3,
   async run(values, [folder2 = ".", ...more]) {
@@ -51775,14 +51857,14 @@ init_names();
 init_lockfile();
 init_files();
 var lock = defineCommand({
-  summary: "pin every repository to a commit, in a file made for review",
+  summary: "pin every repository to a commit, in a lockfile",
   usage: "lock",
   examples: ["slipway lock --output lock.yaml"],
-  details: "It holds for each repository its commit, for each package its tree, and for each platform that was built on its system packages. A build with --lock takes the same commits and the same stamp, and so makes the same bytes while the archive serves the same system packages.",
+  details: "The lockfile has the commit of each repository, the tree of each package, and the system packages of each platform that was built on. `slipway build --lock FILE` uses the same commits and the same stamp. It makes the same bytes as long as the archive has the same system packages.",
   options: {
     distro: distroOptions.distro,
     state: distroOptions.state,
-    output: { type: "string", short: "o", value: "FILE", help: "write it there (default: standard output)" }
+    output: { type: "string", short: "o", value: "FILE", help: "output file (default: standard output)" }
   },
   async run(values) {
     const planned2 = await readAndPlan(values, []);
@@ -51814,12 +51896,13 @@ var lock = defineCommand({
 init_diagnostics();
 init_sizes();
 var mirror = defineCommand({
-  summary: "list what is kept of platforms' archives: the packages that roots and images took",
+  summary: "list the system packages that the store keeps (`mirror: state`)",
   usage: "mirror",
   examples: ["slipway mirror", "slipway mirror --json"],
-  details: `With \`mirror: state\` in distro.yaml each build keeps its bases and the packages that its roots take in the store, and takes them from
-there: what was built can be built again when an archive has moved on. \`build --renew-base\` takes the archive as it is then.`,
-  options: { ...channelOptions, json: { type: "boolean", help: "as JSON" } },
+  details: `With \`mirror: state\` in distro.yaml, the store keeps the base systems and the system packages that roots and images use,
+and builds take them from there. So you can build again what you built before, even if an archive no longer has these
+packages. \`slipway build --renew-base\` uses the archives as they are now.`,
+  options: { ...channelOptions, json: { type: "boolean", help: "print JSON" } },
   async run(values) {
     const opened = await openChannels(values);
     showDiagnostics(opened.diagnostics);
@@ -51924,14 +52007,14 @@ function withoutMaintainer({ workspace: { distro, file: file3 } }) {
 }
 var withArchives = (planned2) => planned2.ok ? sorted([...planned2.diagnostics, ...checkArchives(planned2.value)]) : planned2.diagnostics;
 var plan = defineCommand({
-  summary: "show what would be built, on what, in which order and why",
+  summary: "show what would be built, for which platform, in which order and why",
   usage: "plan [PACKAGE|GLOB ...]",
   examples: ["slipway plan", "slipway plan navigation2 --platform noble", "slipway plan --json | jq .scopes"],
-  details: "Names and globs select packages; what they need comes with them. Nothing is built or written but what was read of the sources.",
+  details: "Names and globs select packages. Their dependencies are selected too. Nothing is built. Only sources that were read are kept.",
   options: {
     ...distroOptions,
     ...selectionOptions,
-    json: { type: "boolean", help: "the plan as data (its JSON schema: `slipway schema plan`)" }
+    json: { type: "boolean", help: "print the plan as JSON (schema: `slipway schema plan`)" }
   },
   async run(values, packages) {
     const planned2 = await readAndPlan(values, packages);
@@ -51944,10 +52027,10 @@ var plan = defineCommand({
   }
 });
 var validate3 = defineCommand({
-  summary: "check the distro repository: every fault at once, nothing is built",
+  summary: "check the distro repository and report all faults",
   usage: "validate",
   examples: ["slipway validate", "slipway validate --lock lock.yaml --json"],
-  options: { ...distroOptions, json: { type: "boolean", help: "the faults as data on standard output" } },
+  options: { ...distroOptions, json: { type: "boolean", help: "print the faults as JSON" } },
   async run(values) {
     const planned2 = await readAndPlan(values, [], { everyKey: true });
     const found2 = withArchives(planned2);
@@ -51981,10 +52064,10 @@ var suiteNames = (state) => [
   ...new Set(Object.keys(state.suites).map((key) => key.slice(0, key.lastIndexOf("/"))))
 ];
 var promote = defineCommand({
-  summary: "move a channel to a state of another one: the same packages, nothing is rebuilt",
+  summary: "promote a channel to a state of another channel, without rebuilding",
   usage: "promote FROM TO",
-  details: `Every criterion that distro.yaml has for the channel TO is judged, and its verdict told with the reason. Where one fails,
-nothing is promoted; --force promotes all the same, and the reason stays in the state. --dry-run tells what would come of it.`,
+  details: `Judges every criterion that distro.yaml has for the channel TO, and prints each verdict with its reason. If a criterion
+is not met, nothing is promoted, unless --force is given. --dry-run only prints the verdicts.`,
   examples: [
     "slipway promote nightly candidate/2026.1 --dry-run",
     "slipway promote nightly release/2026.1 --approved-by ada"
@@ -51992,12 +52075,19 @@ nothing is promoted; --force promotes all the same, and the reason stays in the 
   options: {
     ...movingOptions,
     ...placeOption,
-    state: { type: "string", value: "ID", help: "the state of FROM to promote (default: the one that it serves)" },
-    "dry-run": { type: "boolean", short: "n", help: "judge and tell; promote nothing" },
-    force: { type: "string", value: "REASON", help: "promote although a criterion fails; the reason is recorded" },
-    "approval-pending": { type: "boolean", help: "with --dry-run: leave out the approval, which is asked for next" },
-    "approved-by": { type: "string", value: "NAME", help: "who approves of it" },
-    json: { type: "boolean", help: "verdicts as data on standard output" }
+    state: { type: "string", value: "ID", help: "state of FROM to promote (default: the state that it serves)" },
+    "dry-run": { type: "boolean", short: "n", help: "judge the criteria, and promote nothing" },
+    force: {
+      type: "string",
+      value: "REASON",
+      help: "promote even if a criterion is not met; the state records the reason"
+    },
+    "approval-pending": {
+      type: "boolean",
+      help: "with --dry-run: do not judge the criterion `approval`, which is asked for later"
+    },
+    "approved-by": { type: "string", value: "NAME", help: "name of the person who approves" },
+    json: { type: "boolean", help: "print the verdicts as JSON" }
   },
   async run(values, names4) {
     if (names4.length !== 2 || names4[0] === names4[1]) {
@@ -52083,14 +52173,15 @@ var lostPackages = (n) => error("state-lost", `the store lost ${n} packages of t
 var rollback = defineCommand({
   summary: "take a channel back to one of its former states",
   usage: "rollback CHANNEL",
-  details: `Forward, the default: what differs is packed anew under versions above all that the channel ever held, so that apt-get upgrade
-takes robots back. --pointer: the very packages of then; robots that have upgraded keep what they have, since apt does not go down.`,
+  details: `By default, packages that differ are repacked with versions above all that the channel ever had. So apt-get upgrade
+takes robots back. With --pointer the channel serves the packages of the former state unchanged. Robots that have
+upgraded keep what they have, because apt does not downgrade.`,
   examples: ["slipway rollback nightly", "slipway rollback release/2026.1 --to 3fa91c77 --pointer"],
   options: {
     ...movingOptions,
     ...placeOption,
-    to: { type: "string", value: "STATE", help: "the state to go back to (default: the one before)" },
-    pointer: { type: "boolean", help: "serve the very packages of then, under their versions" }
+    to: { type: "string", value: "STATE", help: "state to go back to (default: the state before)" },
+    pointer: { type: "boolean", help: "serve the packages of that state unchanged, with their former versions" }
   },
   async run(values, names4) {
     if (names4.length !== 1) {
@@ -52414,66 +52505,75 @@ var prepareOptions = {
   run: {
     type: "string",
     value: "ID",
-    help: "a run that another machine planned: find out what it has to do on this machine's architecture"
+    help: "id of a run that another machine prepared: add the tasks of this machine's architecture"
   },
   namespace: farmOptions.namespace,
-  first: { type: "string", value: "N", help: "with --run: how many tasks are known of other architectures" },
+  first: { type: "string", value: "N", help: "with --run: number of tasks that the schedule already has" },
   ...selectionOptions,
   ...runOptions,
   "distro-url": {
     type: "string",
     value: "URL[#REF]",
-    help: "the distro repository, which is cloned; file:PATH names a file whose first line is such a URL"
+    help: "distro repository to clone; file:PATH: a file whose first line is the URL"
   },
-  store: { type: "string", value: "URI", help: "the store (default: as distro.yaml says)" },
-  branch: { type: "string", value: "NAME", help: "the branch of the distro repository that this is" },
-  primary: { type: "boolean", help: "that branch is the default one: its run is the nightly" },
-  tag: { type: "string", value: "NAME", help: "the tag that this is" },
+  store: { type: "string", value: "URI", help: "the store (default: `store` of distro.yaml)" },
+  branch: { type: "string", value: "NAME", help: "branch of the distro repository to run for" },
+  primary: { type: "boolean", help: "the branch is the default branch, so the run is the nightly" },
+  tag: { type: "string", value: "NAME", help: "tag of the distro repository to run for" },
   request: {
     type: "string",
     value: "ID",
-    help: "the pull request that this is: nothing of it is trusted or published"
+    help: "id of a pull request to run for; the run is not trusted and publishes nothing"
   },
   target: {
     type: "string",
     value: "REF",
-    help: "of a pull request on the distro repository: what it would be merged into; the difference is shown, and only that is built"
+    help: "target branch of a pull request on the distro repository: show the difference from it, and build only what differs"
   },
   change: {
     type: "string",
     value: "DIR",
-    help: "a checkout of a package repository: its packages are built and tested, with the rest as in the last good nightly"
+    help: "checkout of a package repository: build and test its packages, with all others as in the last good nightly"
   },
   "change-name": {
     type: "string",
     value: "NAME",
-    help: "what that repository is called in the distribution (default: found by its address)"
+    help: "name of that repository in the distribution (default: found by its URL)"
   },
   downstream: {
     type: "string",
     value: "HOW",
-    help: "what depends on it and is built too: none (default), direct or all"
+    help: "dependents of its packages to build: none (default), direct or all"
   },
-  budget: { type: "string", value: "N", help: "at most so many packages downstream (default: 50)" },
+  budget: { type: "string", value: "N", help: "largest number of dependents to build (default: 50)" },
   like: {
     type: "string",
     value: "CHANNEL",
-    help: "take what is not overridden as the last good run of this channel had it (default with --change: nightly)"
+    help: "use the commits of this channel's last good run (default with --change: nightly)"
   },
-  channel: { type: "string", value: "NAME", help: "publish there (default: as the tracks of distro.yaml say)" },
+  channel: { type: "string", value: "NAME", help: "channel to publish to (default: as `tracks` of distro.yaml says)" },
   publish: {
     type: "boolean",
-    help: "the run will be published: --publish-to and a key are asked for before anything is built"
+    help: "the run will be published: fail now if there is no place or no signing key"
   },
-  "publish-to": { type: "string", value: "DIR", help: "where it will be published: a folder that agents share" },
-  signed: { type: "boolean", help: "whoever publishes it is given a signing key" },
-  "no-test": { type: "boolean", help: "build only" },
-  docs: { type: "boolean", help: "make documentation too: `slipway docs --run` publishes its site" },
-  "strict-docs": { type: "boolean", help: "the same, and its faults fail the run" },
-  retest: { type: "boolean", help: "run tests again that failed before, though nothing changed" },
-  "renew-base": { type: "boolean", help: "make the platforms' base systems anew" },
-  title: { type: "string", value: "TEXT", help: "what people call this run" },
-  output: { type: "string", short: "o", value: "FILE", help: "write the schedule there (default: standard output)" }
+  "publish-to": {
+    type: "string",
+    value: "DIR",
+    help: "folder to publish to, shared by agents (if distro.yaml has no `publish.to`)"
+  },
+  signed: { type: "boolean", help: "the step that publishes has a signing key" },
+  "no-test": { type: "boolean", help: "do not run tests" },
+  docs: { type: "boolean", help: "also make documentation; `slipway docs --run` publishes the site" },
+  "strict-docs": { type: "boolean", help: "like --docs, and faults in the documentation fail the run" },
+  retest: { type: "boolean", help: "run failed tests again even if nothing changed" },
+  "renew-base": { type: "boolean", help: "make the base systems of the platforms again" },
+  title: { type: "string", value: "TEXT", help: "title of the run" },
+  output: {
+    type: "string",
+    short: "o",
+    value: "FILE",
+    help: "output file for the schedule (default: standard output)"
+  }
 };
 var isChange = (values) => Boolean(values.change);
 function documentationOf(values, { docs: docs2 }) {
@@ -52844,13 +52944,13 @@ function siteFaults(channel2, sites) {
 
 // ts-src/cli/farm/prepare.ts
 var prepare2 = defineCommand({
-  summary: "plan a run for many machines: into the store goes all that agents need, out comes a schedule",
+  summary: "plan a run for several machines, and write its schedule",
   usage: "prepare [PACKAGE|GLOB ...]",
   examples: ["slipway prepare --store s3://bucket/farm --output schedule.txt"],
-  details: `Pins every repository, finds what the store has already, puts sources and base systems into the store, and writes the schedule:
-numbered tasks, the most urgent first, each with what it waits for. \`slipway work\` does tasks of it on any machine that shares the
-store, \`slipway publish\` and \`slipway report\` end the run. With --run
-a machine of another architecture adds its tasks. Jenkins' steps call these; so can anything else that starts processes.`,
+  details: `Pins every repository to a commit, finds what the store already has, puts sources and base systems into the store, and
+writes the schedule: numbered tasks, the most urgent first, with their dependencies. \`slipway work\` runs the tasks on
+any machine that shares the store. \`slipway publish\` and \`slipway report\` end the run. With --run, a machine of another
+architecture adds its tasks. Jenkins' steps call these commands. Other CI servers can call them too.`,
   options: prepareOptions,
   run: runPrepare
 });
@@ -53196,22 +53296,24 @@ function happenedIn(values) {
   };
 }
 var outputOption = {
-  output: { type: "string", short: "o", value: "DIR", help: "where it goes (default: out)" }
+  output: { type: "string", short: "o", value: "DIR", help: "output folder (default: out)" }
 };
 var outputOf3 = (values) => (0, import_node_path143.resolve)(values.output ?? "out");
 var publish = defineCommand({
-  summary: "publish what a prepared run built to its channel",
+  summary: "publish the packages of a prepared run to its channel",
   usage: "publish --run ID --store URI --output DIR",
-  examples: ["slipway publish --run 20260102030405-ab12 --store s3://bucket/farm --output /srv/apt"],
-  details: `The repository in the folder is brought to what the run holds: atomically for each suite, refused where another run was quicker.
-SLIPWAY_SIGNING_KEY_FILE in the environment names a file with the secret key to sign with; SLIPWAY_SIGNING_PASSPHRASE its passphrase.
-With --try nothing is published: a text is signed and every place is tried, so that what is wrong is known before the run is built.
-An untrusted run publishes nothing.`,
+  examples: ["slipway publish --run 20260102030405-1a2b3c4d --store s3://bucket/farm --output /srv/apt"],
+  details: `Publishes the packages of the run to the repository. Each suite is replaced in one step. Fails if another run has
+published to the channel since this run was prepared. With --try nothing is published: it signs a test text and checks
+every place, so that faults are found before the run is built. An untrusted run publishes nothing.
+
+SLIPWAY_SIGNING_KEY_FILE in the environment names a file with the secret signing key. SLIPWAY_SIGNING_PASSPHRASE is its
+passphrase.`,
   options: {
     ...farmOptions,
     ...runOptions,
     ...outputOption,
-    try: { type: "boolean", help: "only see whether the key signs and the places can be written" }
+    try: { type: "boolean", help: "publish nothing, and only check the key and the places" }
   },
   async run(values) {
     const limits2 = limitsOf("publish", values);
@@ -53295,19 +53397,29 @@ async function publishedVersions({ graphs, store: store2, input }, { bundle }) {
   return withEnvironments(versions, graphs, environments, bundle.plan.stamp, await openChannel(store2, channel2));
 }
 var reportOptions = {
-  avoided: { type: "string", multiple: true, value: "AGENT=REASON", help: "an agent that got no more tasks" },
-  lost: { type: "string", multiple: true, value: "TASK=REASON", help: "a task that was given up, by its number" },
-  ended: { type: "string", value: "REASON", help: "why the run ended before all was done" },
-  fault: { type: "string", value: "TEXT", help: "what else went wrong, such as publishing" },
-  unplanned: { type: "string", value: "TEXT", help: "without --run: why the run could not be planned" },
-  title: { type: "string", value: "TEXT", help: "with --unplanned: what people call the run" }
+  avoided: {
+    type: "string",
+    multiple: true,
+    value: "AGENT=REASON",
+    help: "an agent that was avoided, and why (repeatable)"
+  },
+  lost: {
+    type: "string",
+    multiple: true,
+    value: "TASK=REASON",
+    help: "number of a task that was lost, and why (repeatable)"
+  },
+  ended: { type: "string", value: "REASON", help: "why the run ended early" },
+  fault: { type: "string", value: "TEXT", help: "another error, such as a failed publication" },
+  unplanned: { type: "string", value: "TEXT", help: "report a run that could not be planned, and why (without --run)" },
+  title: { type: "string", value: "TEXT", help: "with --unplanned: title of the run" }
 };
 var report = defineCommand({
-  summary: "gather what a prepared run came to: report, results, JUnit, lock, logs of failures",
+  summary: "write the report of a prepared run, with results, JUnit, lockfile and logs",
   usage: "report --run ID --store URI",
-  examples: ["slipway report --run 20260102030405-ab12 --store s3://bucket/farm --output out"],
-  details: `Standard output is one line for people, then "failed NAME" and "maintainer ADDRESS" for each package that failed. The exit code is 1
-where anything failed.`,
+  examples: ["slipway report --run 20260102030405-1a2b3c4d --store s3://bucket/farm --output out"],
+  details: `The first line on standard output is a summary. Then follow "failed NAME" for each package that failed, and
+"maintainer ADDRESS" for each of its maintainers. Exits with 1 if anything failed.`,
   options: {
     ...farmOptions,
     ...runOptions,
@@ -53408,21 +53520,21 @@ function unplanned(values, fault4) {
 // ts-src/cli/farm/reproduce.ts
 var import_node_path144 = require("node:path");
 var reproduce = defineCommand({
-  summary: "build packages of a prepared run once more and compare every byte",
+  summary: "build packages of a prepared run a second time and compare every byte",
   usage: "reproduce --run ID --store URI [--sample N]",
-  details: `Packages of the run that the store has, of this machine's architecture, are built once more in other conditions: another host name,
-user, locale, time of day, number of compilers and order of files. The output folder gets reproducible.json and logs/. The exit
-code is 1 where a byte differs. What another run builds is not touched.`,
-  examples: ["slipway reproduce --run 20261126T010000Z-1 --store file:/farm/store --sample 5"],
+  details: `Builds packages of the run a second time under different conditions: host name, user, locale, time of day, number of
+compilers and order of files. It takes packages of this machine's architecture that the store has. The output folder
+gets reproducible.json and logs/. Exits with 1 if a byte differs.`,
+  examples: ["slipway reproduce --run 20260102030405-1a2b3c4d --store file:/farm/store --sample 5"],
   options: {
     ...farmOptions,
     ...runOptions,
-    sample: { type: "string", value: "N", help: "only N of them, others on each day (default: all)" },
+    sample: { type: "string", value: "N", help: "only N packages, other packages each day (default: all)" },
     output: {
       type: "string",
       short: "o",
       value: "DIR",
-      help: "where reproducible.json and logs go (default: slipway-reproducible)"
+      help: "folder for reproducible.json and logs (default: slipway-reproducible)"
     }
   },
   async run(values) {
@@ -53618,7 +53730,7 @@ var perDistribution = (planned2) => planned2.resolvers.filter((r, i, all) => all
 var questions2 = {
   deps: {
     usage: "deps PACKAGE",
-    help: "what it needs, what for and where from; --recursive: through others, with the number of steps",
+    help: "its dependencies, their purpose and source; -r: also indirect ones",
     names: 1,
     ask(planned2, [name6], values) {
       if (values.recursive) return reached(planned2, name6, false);
@@ -53636,7 +53748,7 @@ var questions2 = {
   },
   rdeps: {
     usage: "rdeps PACKAGE",
-    help: "what needs it to build, run or test; --recursive: through others",
+    help: "packages that need it to build, run or test; -r: also indirectly",
     names: 1,
     ask(planned2, [name6], values) {
       if (values.recursive) return reached(planned2, name6, true);
@@ -53655,7 +53767,7 @@ var questions2 = {
   },
   path: {
     usage: "path PACKAGE PACKAGE",
-    help: "how the first needs the second, by the fewest steps",
+    help: "the shortest chain of dependencies from the first to the second",
     names: 2,
     ask(planned2, [from, to]) {
       const rows = perDistribution(planned2).flatMap(
@@ -53671,7 +53783,7 @@ var questions2 = {
   },
   cycles: {
     usage: "cycles",
-    help: "packages that need each other, by which edges, and what comes of it",
+    help: "packages that need each other, by which dependencies, and the consequence",
     names: 0,
     ask(planned2) {
       const rows = perDistribution(planned2).flatMap(
@@ -53691,19 +53803,19 @@ var questions2 = {
   },
   maintainer: {
     usage: "maintainer [TEXT]",
-    help: "who maintains what; only those whose name or address holds TEXT",
+    help: "packages by maintainer; only those whose name or address contains TEXT",
     names: "any",
     ask: (planned2, [text8]) => grouped(planned2, "maintainers", text8)
   },
   licenses: {
     usage: "licenses [TEXT]",
-    help: "which packages are under which licence",
+    help: "packages by licence; only licences that contain TEXT",
     names: "any",
     ask: (planned2, [text8]) => grouped(planned2, "licenses", text8)
   },
   unreleased: {
     usage: "unreleased",
-    help: "packages that are developed (source entries) but not released",
+    help: "packages that have a source entry but no release",
     names: 0,
     async ask(planned2) {
       const { packages, partial: partial2 } = await developedAndReleased(planned2);
@@ -53719,7 +53831,7 @@ var questions2 = {
   },
   outdated: {
     usage: "outdated",
-    help: "packages whose release is older than what is developed",
+    help: "packages whose released version is older than their source version",
     names: 0,
     async ask(planned2) {
       const { packages, partial: partial2 } = await developedAndReleased(planned2);
@@ -53764,7 +53876,7 @@ function grouped(planned2, of, text8 = "") {
 }
 var width6 = Math.max(...Object.values(questions2).map((q3) => q3.usage.length));
 var query = defineCommand({
-  summary: "ask a distribution: deps, rdeps, path, cycles, maintainer, licenses, unreleased, outdated",
+  summary: "query the dependencies, cycles, maintainers, licences and versions of packages",
   usage: "query QUESTION [NAME ...]",
   examples: ["slipway query rdeps rclcpp", "slipway query path nav2_bringup rclcpp", "slipway query cycles --json"],
   details: Object.values(questions2).map((q3) => `  ${q3.usage.padEnd(width6)}  ${q3.help}`).join("\n"),
@@ -53772,8 +53884,8 @@ var query = defineCommand({
     ...distroOptions,
     distribution: selectionOptions.distribution,
     platform: selectionOptions.platform,
-    recursive: { type: "boolean", short: "r", help: "through others too (deps, rdeps)" },
-    json: { type: "boolean", help: "as data" }
+    recursive: { type: "boolean", short: "r", help: "deps, rdeps: also indirect dependencies" },
+    json: { type: "boolean", help: "print JSON" }
   },
   async run(values, [what, ...names4]) {
     const question = what !== void 0 && Object.hasOwn(questions2, what) ? questions2[what] : void 0;
@@ -54042,35 +54154,37 @@ function randoms(seed) {
 
 // ts-src/cli/simulate.ts
 var simulate2 = defineCommand({
-  summary: "run the farm's scheduling against a file of durations, without building",
+  summary: "simulate how long a run takes on a farm, from a file of durations",
   usage: "simulate --durations FILE [PACKAGE|GLOB ...]",
   examples: ["slipway simulate --durations durations.tsv --distribution jazzy"],
-  details: `FILE has a package and its seconds on each line, a tab between; packages that it lacks get durations drawn from those that it has
-(seeded). What is expected differs from what it takes by up to a factor of two either way. Beside the total time stands the bound
-that no schedule goes below (the longest path, or all work over all lanes), and levels one after another without any cost.`,
+  details: `Each line of FILE has a package, a tab and the package's duration in seconds. Packages that are not in FILE get random
+durations from those that are. The scheduler's estimates differ from the durations by up to a factor of two.
+
+The result has the total time for each number of lanes. It also has the lower bound of all schedules (the longest path,
+or all work divided by the number of lanes), and the time if the packages are built level by level.`,
   options: {
     ...distroOptions,
     ...selectionOptions,
-    durations: { type: "string", value: "FILE", help: "seconds by package" },
-    lanes: { type: "string", value: "N,N,...", help: "how many lanes (default: 10,20,50,100)" },
-    seed: { type: "string", value: "N", help: "of what is drawn (default: 1)" },
-    "agent-start": { type: "string", value: "SECONDS", help: "until a new agent is there (default: 30)" },
+    durations: { type: "string", value: "FILE", help: "file with the duration of each package" },
+    lanes: { type: "string", value: "N,N,...", help: "numbers of lanes to simulate (default: 10,20,50,100)" },
+    seed: { type: "string", value: "N", help: "seed of the random numbers (default: 1)" },
+    "agent-start": { type: "string", value: "SECONDS", help: "time until a new agent has started (default: 30)" },
     "agent-idle": {
       type: "string",
       value: "SECONDS",
-      help: "how long an agent that was given back stays (default: 300)"
+      help: "time that an idle agent stays before it ends (default: 300)"
     },
     call: {
       type: "string",
       value: "SECONDS",
-      help: "what a call of an agent takes beside the tasks that it does (default: 0.7)"
+      help: "overhead of each call on an agent (default: 0.7)"
     },
     schedule: {
       type: "string",
       value: "FILE",
-      help: "write the schedule there, as prepare would, and what each task takes to FILE.seconds"
+      help: "write the schedule to FILE, as `prepare` does, and the duration of each task to FILE.seconds"
     },
-    json: { type: "boolean", help: "as data" }
+    json: { type: "boolean", help: "print JSON" }
   },
   async run(values, packages) {
     const read3 = readSettings(values);
@@ -54242,7 +54356,7 @@ ${indent}`)}
 }
 function prose(text8) {
   const paragraphs2 = [];
-  for (const block8 of text8.trim().split(/\n\s*\n/)) {
+  for (const block8 of text8.replace(/^\n+/, "").trimEnd().split(/\n\s*\n/)) {
     let run2 = [];
     const flush = () => {
       if (run2.length) paragraphs2.push(wrap(run2.join(" "), width7).join("\n"));
@@ -54261,11 +54375,11 @@ function prose(text8) {
   return `${paragraphs2.join("\n").trimEnd()}
 `;
 }
-var quietOption = { type: "boolean", short: "q", help: "say only what is wrong, and what was asked for" };
+var quietOption = { type: "boolean", short: "q", help: "print only errors, warnings and results" };
 var optionsOf = (command2) => [
   ...Object.entries(command2.options),
   ...command2.plain ? [] : [["quiet", quietOption]],
-  ["help", { type: "boolean", short: "h", help: "print this text" }]
+  ["help", { type: "boolean", short: "h", help: "print this help" }]
 ];
 var optionLabel = (name6, option) => `${option.short ? `-${option.short}, ` : "    "}--${name6}${option.value ? ` ${option.value}` : ""}`;
 var overview = (commands2) => `Slipway turns a distro repository of catkin and ament packages into signed Debian packages.
@@ -54404,19 +54518,24 @@ async function printFile(path2) {
 var logs = defineCommand({
   summary: "print the log of a package's last build or test on this machine",
   usage: "logs [PACKAGE]",
-  details: "Without a package, the logs that are there are listed, newest first.",
+  details: "Without PACKAGE, lists all logs, newest first.",
   examples: ["slipway logs nav2_util", "slipway logs nav2_util --test", 'less "$(slipway logs nav2_util --path)"'],
   options: {
-    distro: { type: "string", short: "d", value: "FILE", help: "the distro file (default: distro.yaml here or above)" },
+    distro: {
+      type: "string",
+      short: "d",
+      value: "FILE",
+      help: "the distro file (default: distro.yaml in this folder or a parent)"
+    },
     output: {
       type: "string",
       short: "o",
       value: "DIR",
       help: "output folder of the build (default: out beside the distro file)"
     },
-    test: { type: "boolean", help: "the log of its tests" },
-    path: { type: "boolean", help: "print the file's name, not its text" },
-    json: { type: "boolean", help: "the list of logs as data" }
+    test: { type: "boolean", help: "print the log of the package's tests" },
+    path: { type: "boolean", help: "print the path of the log, not its text" },
+    json: { type: "boolean", help: "print the list of logs as JSON" }
   },
   async run(values, [name6, ...more]) {
     if (more.length) {
@@ -54474,7 +54593,7 @@ function manualPage(all, version3) {
   ];
   for (const [name6, command2] of Object.entries(all)) {
     lines.push(`.SS ${troff(name6)}`, troff(`slipway ${command2.usage}`), ".PP", troff(`${command2.summary}.`));
-    if (command2.details) lines.push(".PP", ".nf", troff(command2.details.trim()), ".fi");
+    if (command2.details) lines.push(".PP", ".nf", troff(command2.details.trimEnd()), ".fi");
     for (const [key, option] of optionsOf(command2))
       lines.push(".TP", `.B ${troff(optionLabel(key, option).trim())}`, troff(option.help));
     lines.push(".PP", "Examples:", ".nf", ...command2.examples.map((e) => troff(`    ${e}`)), ".fi");
@@ -54549,13 +54668,19 @@ function answer2(root, request, response) {
     (0, import_node_fs115.createReadStream)(file3).on("error", () => response.destroy()).pipe(response);
 }
 var serve = defineCommand({
-  summary: "serve the apt repository of the last build over http, for a robot on the bench",
+  summary: "serve the apt repository of the last build over HTTP, for tests with a robot",
   usage: "serve",
-  details: `Serves the folder apt/ of the output folder until it is interrupted. It has no access control: on another address than the
-loopback one, everybody who reaches the port can read the packages. A farm serves its repository from a web server or a bucket.`,
+  details: `Serves the folder apt/ of the output folder until it is interrupted. There is no access control: with an address other
+than the loopback address, everybody who can reach the port can read the packages. On a farm, serve the repository from
+a web server or a bucket.`,
   examples: ["slipway serve", "slipway serve --address 192.0.2.10 --port 8080"],
   options: {
-    distro: { type: "string", short: "d", value: "FILE", help: "the distro file (default: distro.yaml here or above)" },
+    distro: {
+      type: "string",
+      short: "d",
+      value: "FILE",
+      help: "the distro file (default: distro.yaml in this folder or a parent)"
+    },
     output: {
       type: "string",
       short: "o",
@@ -54614,15 +54739,16 @@ var options4 = {
   variant: variant2,
   jobs: runOptions.jobs,
   driver: runOptions.driver,
-  failed: { type: "boolean", help: "build it first, and open the shell on what that left" },
-  test: { type: "boolean", help: "in the root of its tests" }
+  failed: { type: "boolean", help: "build the package first, and open the shell on the result" },
+  test: { type: "boolean", help: "use the root of the package's tests" }
 };
 var shell = defineCommand({
-  summary: "open a shell in a package's root, as its build finds it",
+  summary: "open a shell in the build environment of a package",
   usage: "shell PACKAGE [COMMAND ...]",
-  details: `The package's dependencies are built where they are not yet. The shell runs as the build does: a user without rights, no network,
-the source at /build/PACKAGE, the environment of the build. Inside, "sh -e /slipway/slipway.sh build" builds. With a command,
-that runs instead of a shell, and its exit code counts. What is written in the root is gone with the shell.`,
+  details: `Dependencies of the package that are not built yet are built first. The shell runs like the build: as a user without
+rights, without network, with the source at /build/PACKAGE and the environment of the build. In the shell,
+"sh -e /slipway/slipway.sh build" builds the package. If a COMMAND is given, it runs instead of a shell, and slipway
+exits with its exit code. All changes in the root are lost when the shell ends.`,
   examples: [
     "slipway shell nav2_util",
     "slipway shell nav2_util --failed",

@@ -11,16 +11,17 @@ import { writeMessage, distroOptions, exit, writeOutput, showDiagnostics, define
 import { openWorkspace } from './planning.ts';
 
 export const abi = defineCommand({
-  summary: 'compare what two builds of a package show to others',
+  summary: 'compare the interfaces of two builds of a package',
   usage: 'abi OLD NEW',
   examples: [
     'slipway abi old/libdrive_1.0.0_amd64.deb out/apt/pool/main/l/libdrive_1.1.0_amd64.deb',
     'slipway abi 3fa91c77 9bd2e410 --json',
   ],
-  details: `Each is a .deb file, or the key of a build in the store (its first 8 digits or more; result.json has them). What differs is told by
-file: headers, messages, CMake files, and of shared libraries the symbols. Where both have debug symbols and abidiff is installed
-(apt-get install abigail-tools), what it says of each library comes after. The exit code is 1 where dependents must be rebuilt.`,
-  options: { distro: distroOptions.distro, state: distroOptions.state, json: { type: 'boolean', help: 'as data' } },
+  details: `OLD and NEW are .deb files, or keys of builds in the store (the first 8 digits or more; result.json has them). The
+differences are listed by file: headers, messages, CMake files, and symbols of shared libraries. If both builds have
+debug symbols and abidiff is installed (apt-get install abigail-tools), its output for each library follows. Exits with
+1 if dependents must be rebuilt.`,
+  options: { distro: distroOptions.distro, state: distroOptions.state, json: { type: 'boolean', help: 'print JSON' } },
   async run(values, builds) {
     if (builds.length !== 2) {
       writeMessage('slipway abi: name two builds\n');

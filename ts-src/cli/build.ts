@@ -41,19 +41,18 @@ export const build = defineCommand({
     'slipway build --dry-run',
     'slipway build --lock lock.yaml --check-reproducible',
   ],
-  details: `Sources are fetched, each package is built in a root of its own with the network off, and what was built is kept in the
-store: the same thing is never built twice, and what depends on a package is built again only where what that package shows has
-changed. What fails stops only what depends on it. A run that was stopped, killed or ran out of disk goes on where it was when it
-is started again.
+  details: `Fetches the sources, builds each package without network in a root of its own, and keeps the result in the store. Nothing
+is built twice. If the interface of a package changes, its dependents are built again, otherwise not. A package that
+fails stops only its dependents. If a build was stopped or killed, or the disk was full, start it again: it continues.
 
 The output folder gets apt/ (the repository), logs/, junit/, report.html, lock.yaml and result.json.`,
   options: {
     ...buildOptions,
     ...reproducibleOptions,
-    test: { type: 'boolean', help: 'run the tests of the named packages, too' },
+    test: { type: 'boolean', help: 'also run the tests of the named packages' },
     partial: {
       type: 'boolean',
-      help: 'publish what was built, and leave out of the repository what would not fit it (default: all of it stays as it was)',
+      help: 'publish what was built, and leave out packages that do not fit it (default: keep the former versions of all of them)',
     },
   },
   run: (values, packages) => runBuild('build', values, packages, values.test === true),
@@ -63,9 +62,10 @@ export const test = defineCommand({
   summary: 'build packages and run their tests',
   usage: 'test [PACKAGE|GLOB ...]',
   examples: ['slipway test acme_drive', 'slipway test --retest --retries 2'],
-  details: `The tests of each named package (of all that distro.yaml names, where none is) run in a root that has its test dependencies
-too: catkin's and ament's, CTest, pytest. Their results are kept like builds, failures too: nothing runs again while nothing
-changed that they see (--retest runs failed ones again). Nothing is published. junit/ in the output folder gets the results.`,
+  details: `Runs the tests of the named packages, or of all packages that distro.yaml names: tests of catkin and ament, CTest and
+pytest. They run in a root that also has the test dependencies. Results are cached like builds, also those of failed
+tests: a test runs again only when its inputs change, or with --retest. junit/ in the output folder gets the results.
+Nothing is published.`,
   options: buildOptions,
   run: (values, packages) => runBuild('test', values, packages, true),
 });

@@ -25,17 +25,19 @@ import { defineCommand, exit, showDiagnostics, writeMessage, writeOutput, type V
 const options = {
   ...channelOptions,
   ...placeOption,
-  'dry-run': { type: 'boolean', short: 'n', help: 'gc: say what would be removed' },
-  json: { type: 'boolean', help: 'as data on standard output' },
+  'dry-run': { type: 'boolean', short: 'n', help: 'gc: only show what would be removed' },
+  json: { type: 'boolean', help: 'print JSON' },
 } as const;
 
 export const channel = defineCommand({
   summary: 'show channels, compare states, clean up and renew repositories',
   usage: 'channel [NAME | diff A B | gc [NAME ...] | renew NAME ...]',
-  details: `Without a name: every channel. With one: its states, where it is served, and what keeps it from being promoted. diff compares
-channels, or states written as CHANNEL@ID. gc takes states out of channels that keep fewer, and removes what no state needs once the
-grace has passed. renew brings a channel's head to its repositories again and signs it anew: after a change of the key, before
-Valid-Until ends, or where a repository lost files.`,
+  details: `  (nothing)       list all channels
+  NAME            show a channel's states, where it is served, and what prevents its promotion
+  diff A B        compare two channels, or states written as CHANNEL@ID
+  gc [NAME ...]   drop states beyond those that a channel keeps, and files that no state needs
+  renew NAME ...  publish and sign again: after a change of the key, before Valid-Until ends,
+                  or if a repository has lost files`,
   examples: ['slipway channel', 'slipway channel diff nightly release/2026.1', 'slipway channel gc --dry-run'],
   options,
   async run(values, [what, ...names]) {

@@ -21,13 +21,17 @@ import { openWorkspace } from './planning.ts';
 export const channelOptions = {
   distro: distroOptions.distro,
   state: distroOptions.state,
-  store: { type: 'string', value: 'URI', help: 'the store (default: as distro.yaml says)' },
+  store: { type: 'string', value: 'URI', help: 'the store (default: `store` of distro.yaml)' },
 } as const satisfies OptionTable;
 
 /** Where `--state` and `--to` name states of a channel. */
 export const movingOptions = {
   distro: distroOptions.distro,
-  'state-folder': { type: 'string', value: 'DIR', help: "what --state is elsewhere: this machine's own folder" },
+  'state-folder': {
+    type: 'string',
+    value: 'DIR',
+    help: 'the folder that other commands call --state (default: .slipway beside the distro file)',
+  },
   store: channelOptions.store,
 } as const satisfies OptionTable;
 
@@ -36,7 +40,7 @@ export const placeOption = {
     type: 'string',
     multiple: true,
     value: 'URI',
-    help: "the channel's repository, a folder, s3://BUCKET/PREFIX or ssh://USER@HOST/PATH (default: where it is now, else as distro.yaml says)",
+    help: 'repository of the channel: a folder, s3://BUCKET/PREFIX or ssh://USER@HOST/PATH (default: where it is now, else `publish.to` of distro.yaml)',
   },
 } as const satisfies OptionTable;
 

@@ -25,16 +25,16 @@ export const clean = defineCommand({
   summary: 'remove what builds keep on this machine',
   usage: 'clean [--all]',
   examples: ['slipway clean --dry-run', 'slipway clean --all'],
-  details: `Removes bases, layers, unpacked packages, downloads of apt and work folders: the next build makes them again. With --all the
-whole state folder goes, the store and the signing key in it too. Files of a plain user's roots belong to
-subordinate ids, which rm can't remove; this can.`,
+  details: `Removes base systems, layers, unpacked packages, downloads of apt and work folders. The next build makes them again.
+With --all it removes the whole state folder, with the store and the signing key. It also removes files that rm can't
+remove: the roots of a plain user belong to subordinate ids.`,
   options: {
     distro: distroOptions.distro,
     state: distroOptions.state,
-    driver: { type: 'string', value: 'NAME', help: 'unshare (default) or docker' },
-    all: { type: 'boolean', help: 'remove the whole state, with store, signing key and published repository data' },
-    'dry-run': { type: 'boolean', short: 'n', help: 'say what would be removed' },
-    json: { type: 'boolean', help: 'what is removed, as data' },
+    driver: { type: 'string', value: 'NAME', help: 'sandbox driver: unshare (default) or docker' },
+    all: { type: 'boolean', help: 'remove the whole state folder with the store and the signing key' },
+    'dry-run': { type: 'boolean', short: 'n', help: 'only show what would be removed' },
+    json: { type: 'boolean', help: 'print what is removed as JSON' },
   },
   async run(values) {
     const workspace = await openWorkspace(values);

@@ -51,18 +51,23 @@ export type Command = CommandOf<OptionTable>;
 export const defineCommand = <const Table extends OptionTable>(command: CommandOf<Table>): CommandOf<Table> => command;
 
 export const distroOptions = {
-  distro: { type: 'string', short: 'd', value: 'FILE', help: 'the distro file (default: distro.yaml here or above)' },
+  distro: {
+    type: 'string',
+    short: 'd',
+    value: 'FILE',
+    help: 'the distro file (default: distro.yaml in this folder or a parent)',
+  },
   state: {
     type: 'string',
     value: 'DIR',
-    help: 'where sources, bases and roots are kept (default: .slipway beside the distro file); the store stays where distro.yaml says',
+    help: 'folder for sources, base systems and roots (default: .slipway beside the distro file); the store stays where distro.yaml says',
   },
-  lock: { type: 'string', value: 'FILE', help: 'take repositories at the commits of this lock' },
+  lock: { type: 'string', value: 'FILE', help: 'use the commits of this lockfile' },
   override: {
     type: 'string',
     multiple: true,
     value: 'NAME=DIR',
-    help: 'take repository NAME from a folder as it is; NAME@REF from another branch, tag or commit; NAME#N from the merge commit of pull request N (may be given again)',
+    help: 'use the files in DIR for repository NAME; NAME@REF: use a branch, tag or commit; NAME#N: use the merge commit of pull request N (repeatable)',
   },
 } as const satisfies Record<string, Option>;
 
@@ -73,29 +78,29 @@ export const selectionOptions = {
     type: 'string',
     multiple: true,
     value: 'GLOB',
-    help: 'only these and what needs them to build, run or test (may be given again)',
+    help: 'only these packages and all that need them to build, run or test (repeatable)',
   },
   repository: {
     type: 'string',
     multiple: true,
     value: 'GLOB',
-    help: 'only packages of these repositories (may be given again)',
+    help: 'only packages of these repositories (repeatable)',
   },
   'changed-since': {
     type: 'string',
     value: 'COMMIT',
-    help: 'only what this commit of the distro repository would plan otherwise',
+    help: 'only packages that are new or planned differently since this commit of the distro repository',
   },
-  distribution: { type: 'string', multiple: true, value: 'NAME', help: 'only this distribution (may be given again)' },
-  platform: { type: 'string', multiple: true, value: 'NAME', help: 'only this platform (may be given again)' },
-  architecture: { type: 'string', multiple: true, value: 'NAME', help: 'only this architecture (may be given again)' },
+  distribution: { type: 'string', multiple: true, value: 'NAME', help: 'only this distribution (repeatable)' },
+  platform: { type: 'string', multiple: true, value: 'NAME', help: 'only this platform (repeatable)' },
+  architecture: { type: 'string', multiple: true, value: 'NAME', help: 'only this architecture (repeatable)' },
   variant: {
     type: 'string',
     multiple: true,
     value: 'NAME',
-    help: 'only this variant; the plain one is called default',
+    help: 'only this variant; `default` is the one without changes',
   },
-  only: { type: 'boolean', help: 'just the named packages, without what they need' },
+  only: { type: 'boolean', help: 'only the named packages, without their dependencies' },
 } as const satisfies Record<string, Option>;
 
 export type SelectionValues = ValuesOf<typeof selectionOptions>;

@@ -14,17 +14,17 @@ import {
 import { comparePlanned, openWorkspace, planAt, planFromLock, readAndPlan } from './planning.ts';
 
 export const compare = defineCommand({
-  summary: 'show two states of the distro repository side by side: added, removed, up, down, rebuilt',
+  summary: 'compare two states of the distro repository: packages added, removed, upgraded, downgraded, rebuilt',
   usage: 'compare BEFORE [AFTER]',
   examples: ['slipway compare main', 'slipway compare v1.2 v1.3 --json'],
-  details: `Each is a commit, branch or tag of the distro repository, or a lock file; AFTER left out: the files as they are now. A commit
-that holds lock.yaml beside its distro file is planned from it.`,
+  details: `BEFORE and AFTER are commits, branches or tags of the distro repository, or lockfiles. Without AFTER, BEFORE is
+compared with the files as they are now. If a commit has a lock.yaml beside its distro file, it is planned from it.`,
   options: {
     distro: distroOptions.distro,
     state: distroOptions.state,
     distribution: selectionOptions.distribution,
     platform: selectionOptions.platform,
-    json: { type: 'boolean', help: 'as data' },
+    json: { type: 'boolean', help: 'print JSON' },
   },
   async run(values, [before, after, ...more]) {
     if (before === undefined || more.length) {

@@ -19,22 +19,26 @@ import { renderTable } from '../render/table.ts';
 import { exit, showDiagnostics, writeMessage, writeOutput, type ValuesOf } from './command.ts';
 
 export const imageOptions = {
-  organization: { type: 'string', value: 'NAME', help: 'image: the farm, as in its answers' },
+  organization: { type: 'string', value: 'NAME', help: 'image: name of the farm, as in its answers' },
   architecture: { type: 'string', value: 'NAME', help: 'image: amd64 (default) or arm64' },
-  region: { type: 'string', value: 'NAME', help: 'image: region of AWS (default: AWS_REGION)' },
+  region: { type: 'string', value: 'NAME', help: 'image: AWS region (default: AWS_REGION)' },
   endpoint: {
     type: 'string',
     value: 'URL',
-    help: 'image: where AWS is served by something else (default: AWS_ENDPOINT_URL)',
+    help: 'image: URL of a server that replaces AWS (default: AWS_ENDPOINT_URL)',
   },
-  manifest: { type: 'string', value: 'FILE', help: "image use: the image that Packer's manifest names last" },
-  keep: { type: 'string', value: 'N', help: 'image prune: the newest N stay (default: 5)' },
-  days: { type: 'string', value: 'N', help: 'image due: after how many days (default: 7)' },
-  'instance-type': { type: 'string', value: 'TYPE', help: 'image try: type of the instance, such as t3.small' },
-  subnet: { type: 'string', value: 'ID', help: 'image try: its subnet, where there is no default network' },
-  'security-group': { type: 'string', value: 'ID', help: 'image try: its security group' },
-  minutes: { type: 'string', value: 'N', help: 'image try: how long its checks may take (default: 15)' },
-  'dry-run': { type: 'boolean', help: 'image prune: say what would be removed' },
+  manifest: {
+    type: 'string',
+    value: 'FILE',
+    help: 'image use, image try: take the newest image of this Packer manifest',
+  },
+  keep: { type: 'string', value: 'N', help: 'image prune: number of newest images to keep (default: 5)' },
+  days: { type: 'string', value: 'N', help: 'image due: age in days at which an image is due (default: 7)' },
+  'instance-type': { type: 'string', value: 'TYPE', help: 'image try: instance type, such as t3.small' },
+  subnet: { type: 'string', value: 'ID', help: 'image try: subnet, if the account has no default network' },
+  'security-group': { type: 'string', value: 'ID', help: 'image try: security group' },
+  minutes: { type: 'string', value: 'N', help: 'image try: time limit of its checks (default: 15)' },
+  'dry-run': { type: 'boolean', help: 'image prune: only show what would be removed' },
 } as const;
 type Values = ValuesOf<typeof imageOptions>;
 

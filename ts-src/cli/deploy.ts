@@ -13,22 +13,32 @@ import { agentImages, imageOptions } from './deploy-image.ts';
 import { defineCommand, exit, showDiagnostics, writeMessage, writeOutput, type ValuesOf } from './command.ts';
 
 const options = {
-  answers: { type: 'string', value: 'FILE', help: 'init, update: a YAML file of answers' },
-  yes: { type: 'boolean', short: 'y', help: 'init: ask nothing, take the defaults for what the file does not answer' },
-  apply: { type: 'boolean', help: 'update: write the changes, after you have seen them' },
+  answers: { type: 'string', value: 'FILE', help: 'init, update: YAML file with the answers' },
+  yes: {
+    type: 'boolean',
+    short: 'y',
+    help: 'init: ask nothing, and use the defaults of answers that the file does not have',
+  },
+  apply: { type: 'boolean', help: 'update: write the changes instead of only showing them' },
   ...imageOptions,
 } as const;
 type Values = ValuesOf<typeof options>;
 
 export const deploy = defineCommand({
   summary: "write and check the folder of a build farm: Jenkins' image, compose, Terraform, Ansible",
-  usage: 'deploy init|update|check [FOLDER] | deploy image list|use|back|prune|due|toolset [AMI]',
-  details: `init: makes the folder from a few answers. It is yours: commit it, change it.
-update: shows as a diff what this version of Slipway would change there; --apply merges it with your own changes.
-check: checks the folder without network: plugins, configuration as code, secrets, and with terraform, hadolint and
-ansible-lint where they are installed.
-image: the images that agents on AWS start from. use moves the pointer to one, back to the former one; prune removes
-old ones that nothing uses.
+  usage: 'deploy init|update|check [FOLDER] | deploy image list|use|try|back|prune|due|toolset [AMI]',
+  details: `  init           make the folder from the answers to a few questions; commit it and change it
+  update         show what this version of Slipway would change; --apply merges it with your changes
+  check          check plugins, configuration as code and secrets, without network; run terraform,
+                 hadolint and ansible-lint if they are installed
+  image list     list the images from which agents on AWS start
+  image use AMI  let new agents start from this image
+  image try AMI  start an instance of this image, and check that it starts
+  image back     let new agents start from the former image
+  image prune    remove old images that nothing uses
+  image due      say whether a new image should be made, and why
+  image toolset  print a digest of the files that Packer makes the image from
+
 Answers: ${questions.map((q) => q.name).join(', ')}.`,
   examples: [
     'slipway deploy init farm',

@@ -8,7 +8,7 @@ export const docsOptions = {
   ...runOptions,
   run: {
     ...farmOptions.run,
-    help: 'the documentation of a prepared run: what its lanes made (prepare --docs), or it is made here',
+    help: 'a prepared run: use the pages that its tasks made (prepare --docs), or make them here',
   },
   store: farmOptions.store,
   namespace: farmOptions.namespace,
@@ -16,19 +16,28 @@ export const docsOptions = {
     type: 'string',
     short: 'o',
     value: 'DIR',
-    help: 'where the site goes (default: docs beside the distro file)',
+    help: 'folder for the site (default: docs beside the distro file)',
   },
-  publish: { type: 'string', value: 'CHANNEL', help: "bring it to distro.yaml's docs.to, below this channel" },
-  open: { type: 'boolean', help: 'show it in the browser' },
-  workers: { type: 'string', short: 'w', value: 'N', help: 'packages at once (default: cores, at most 8)' },
+  publish: {
+    type: 'string',
+    value: 'CHANNEL',
+    help: 'publish the site to `docs.to` of distro.yaml, below this channel',
+  },
+  open: { type: 'boolean', help: 'open the site in the browser' },
+  workers: {
+    type: 'string',
+    short: 'w',
+    value: 'N',
+    help: 'packages in parallel (default: number of cores, at most 8)',
+  },
   rebuild: {
     type: 'string',
     multiple: true,
     value: 'GLOB',
-    help: 'make the documentation of these anew (may be given again)',
+    help: 'make the documentation of these packages again (repeatable)',
   },
-  verbose: { type: 'boolean', short: 'v', help: 'name what is cached, too' },
-  json: { type: 'boolean', help: 'the result as data on standard output' },
+  verbose: { type: 'boolean', short: 'v', help: 'also list what is cached' },
+  json: { type: 'boolean', help: 'print the results as JSON' },
 } as const satisfies Record<string, Option>;
 
 export type DocsValues = ValuesOf<typeof docsOptions>;

@@ -29,13 +29,14 @@ import { makeProgress, viewFor } from './progress.ts';
 import { limitsOf } from './run-options.ts';
 
 export const docs = defineCommand({
-  summary: 'make the documentation of packages, as a site of static files',
+  summary: 'make the documentation of packages, as a static site',
   usage: 'docs [PACKAGE|GLOB ...]',
-  details: `Packages are built where the store has them not. The documentation of each is made in a root where it is installed, with the
-network off: C and C++ by Doxygen from the headers that it installs, Python and prose by Sphinx, messages, README and changelog.
-It is kept like builds: a package's pages are made anew where what they are made of has changed. All links are relative: the site
-works from a folder, and below any address. Logs and a report lie in DIR.out. Where a run on a farm has faults that fail it, the last line
-on standard output is "strict".`,
+  details: `Packages that are not in the store are built first. The documentation of each package is made without network, in a root
+where the package is installed: C and C++ with Doxygen from the installed headers, Python and prose with Sphinx, and
+messages, README and changelog. It is cached like builds: pages are made again only when their inputs change.
+
+All links are relative, so the site works from a folder and below any URL. DIR.out gets a report and the logs. If faults
+fail a run on a farm, the last line on standard output is "strict".`,
   examples: ['slipway docs', 'slipway docs acme_drive --open'],
   options: docsOptions,
   async run(values, packages) {

@@ -8,16 +8,16 @@ import { stateKinds } from './store.ts';
 import { isQuiet, writeMessage, distroOptions, exit, findDistro, writeOutput, defineCommand } from './command.ts';
 
 export const doctor = defineCommand({
-  summary: 'tell what this machine lacks for builds, and the command that brings it',
+  summary: 'check that this machine can build, and show how to install what is missing',
   usage: 'doctor',
   examples: ['slipway doctor', 'slipway doctor --install', 'slipway doctor --driver docker --json'],
   options: {
-    json: { type: 'boolean', help: 'what is missing, and what brings it, as data' },
+    json: { type: 'boolean', help: 'print what is missing, and how to install it, as JSON' },
     distro: distroOptions.distro,
-    driver: { type: 'string', value: 'NAME', help: 'unshare (default) or docker' },
+    driver: { type: 'string', value: 'NAME', help: 'sandbox driver: unshare (default) or docker' },
     install: {
       type: 'boolean',
-      help: 'install what is missing with apt-get (by sudo where not root), after saying so',
+      help: 'print what is missing, and install it with apt-get (with sudo if you are not root)',
     },
   },
   async run(values) {

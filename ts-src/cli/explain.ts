@@ -14,11 +14,11 @@ import { readAndPlan } from './planning.ts';
 import { lastBuilds } from '../engine/why.ts';
 
 export const explain = defineCommand({
-  summary: 'tell everything about one package: why it is there, what it needs and where from, what needs it',
+  summary: 'show why a package is in the plan, what it needs and from where, and what needs it',
   usage: 'explain PACKAGE',
   examples: ['slipway explain nav2_util', 'slipway explain eigen --platform noble'],
   details:
-    'PACKAGE may also be a rosdep key or a package of an underlay: then where it comes from on each platform, and what needs it.',
+    'If PACKAGE is a rosdep key or a package of an underlay, shows where it comes from on each platform and what needs it.',
   options: {
     ...distroOptions,
     distribution: selectionOptions.distribution,
@@ -26,7 +26,7 @@ export const explain = defineCommand({
     above: selectionOptions.above,
     repository: selectionOptions.repository,
     'changed-since': selectionOptions['changed-since'],
-    json: { type: 'boolean', help: 'as data' },
+    json: { type: 'boolean', help: 'print JSON' },
   },
   async run(values, [name, ...more]) {
     if (name === undefined || more.length) {

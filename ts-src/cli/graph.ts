@@ -16,17 +16,22 @@ import { readAndPlan } from './planning.ts';
 const manyPackages = 300;
 
 export const graph = defineCommand({
-  summary: "draw what needs what, as SVG or in Graphviz' language",
+  summary: 'draw the dependencies of packages, as SVG or for Graphviz',
   usage: 'graph [PACKAGE|GLOB ...]',
   examples: ['slipway graph --output graph.svg', 'slipway graph acme_drive | dot -Tpdf > drive.pdf'],
-  details: `Arrows go from what is needed to what needs it; one that a longer way implies is left out. More than ${manyPackages} packages are drawn by
-repository, unless --by package is given. Where several platforms are selected the first is drawn.`,
+  details: `Arrows point from a package to the packages that need it. An arrow is left out if other arrows imply it. A graph of more
+than ${manyPackages} packages is drawn by repository, unless --by package is given. If several platforms are selected,
+the first one is drawn.`,
   options: {
     ...distroOptions,
     ...selectionOptions,
-    format: { type: 'string', value: 'dot|svg', help: 'default: by the ending of --output, else dot' },
-    by: { type: 'string', value: 'package|repository', help: 'what a box is' },
-    output: { type: 'string', short: 'o', value: 'FILE', help: 'write it there (default: standard output)' },
+    format: {
+      type: 'string',
+      value: 'dot|svg',
+      help: 'output format (default: as the extension of --output, else dot)',
+    },
+    by: { type: 'string', value: 'package|repository', help: 'draw a box for each package or for each repository' },
+    output: { type: 'string', short: 'o', value: 'FILE', help: 'output file (default: standard output)' },
   },
   async run(values, packages) {
     const { output } = values;

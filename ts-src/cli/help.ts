@@ -32,7 +32,10 @@ function table(rows: readonly (readonly [string, string])[]): string {
 /** Lines that begin with blanks stay as they are, other paragraphs are wrapped. */
 function prose(text: string): string {
   const paragraphs: string[] = [];
-  for (const block of text.trim().split(/\n\s*\n/)) {
+  for (const block of text
+    .replace(/^\n+/, '')
+    .trimEnd()
+    .split(/\n\s*\n/)) {
     let run: string[] = [];
     const flush = () => {
       if (run.length) paragraphs.push(wrap(run.join(' '), width).join('\n'));
@@ -51,13 +54,13 @@ function prose(text: string): string {
   return `${paragraphs.join('\n').trimEnd()}\n`;
 }
 
-const quietOption = { type: 'boolean', short: 'q', help: 'say only what is wrong, and what was asked for' } as const;
+const quietOption = { type: 'boolean', short: 'q', help: 'print only errors, warnings and results' } as const;
 
 /** The options of a command in the order that help, completion and the manual list them. */
 export const optionsOf = (command: Command): [string, Option][] => [
   ...Object.entries(command.options),
   ...(command.plain ? [] : [['quiet', quietOption] satisfies [string, Option]]),
-  ['help', { type: 'boolean', short: 'h', help: 'print this text' }],
+  ['help', { type: 'boolean', short: 'h', help: 'print this help' }],
 ];
 
 /** `-o, --output DIR` */

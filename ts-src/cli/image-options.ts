@@ -7,21 +7,25 @@ import type { ValuesOf } from './command.ts';
 
 export const imageOptions = {
   ...movingOptions,
-  output: { type: 'string', short: 'o', value: 'DIR', help: 'where files go (default: out beside the distro file)' },
-  channel: { type: 'string', value: 'NAME', help: "the channel to build from, in place of the image's own" },
-  local: { type: 'boolean', help: 'build from the last `slipway build` of the output folder instead of a channel' },
-  state: { type: 'string', value: 'ID', help: 'the state of the channel (default: the one that it serves)' },
-  kind: { type: 'string', multiple: true, value: 'KIND', help: 'only this kind (may be given again)' },
-  architecture: { type: 'string', multiple: true, value: 'NAME', help: 'only this one (may be given again)' },
+  'state-folder': {
+    ...movingOptions['state-folder'],
+    help: 'the folder that other commands call --state (default: SLIPWAY_STATE, else .slipway beside the distro file)',
+  },
+  output: { type: 'string', short: 'o', value: 'DIR', help: 'output folder (default: out beside the distro file)' },
+  channel: { type: 'string', value: 'NAME', help: 'channel to build from (default: `channel` of the image)' },
+  local: { type: 'boolean', help: 'use the last `slipway build` in the output folder instead of a channel' },
+  state: { type: 'string', value: 'ID', help: 'state of the channel (default: the state that it serves)' },
+  kind: { type: 'string', multiple: true, value: 'KIND', help: 'only this kind (repeatable)' },
+  architecture: { type: 'string', multiple: true, value: 'NAME', help: 'only this architecture (repeatable)' },
   to: {
     type: 'string',
     multiple: true,
     value: 'URI',
-    help: "publish: the channel's repository that images lie beside (default: where the channel is served)",
+    help: 'publish: repository of the channel, next to which images are published (default: where the channel is served)',
   },
-  keep: { type: 'string', value: 'N', help: 'retire: AMIs that stay in each region (default: 5)' },
-  'dry-run': { type: 'boolean', short: 'n', help: 'retire: say what would be removed' },
-  json: { type: 'boolean', help: 'as data on standard output' },
+  keep: { type: 'string', value: 'N', help: 'retire: number of AMIs to keep in each region (default: 5)' },
+  'dry-run': { type: 'boolean', short: 'n', help: 'retire: only show what would be removed' },
+  json: { type: 'boolean', help: 'print JSON' },
 } as const;
 export type ImageValues = ValuesOf<typeof imageOptions>;
 

@@ -21,11 +21,16 @@ import { publishNamed, retireNamed } from './image-publish.ts';
 export const image = defineCommand({
   summary: 'make docker images, disks and AMIs from a state of a channel',
   usage: 'image build|list|get|diff|publish|retire|architectures [NAME ...]',
-  details: `build makes images of distro.yaml, all or the named ones, and puts their files into images/ of the output folder; an image that
-was built from the same state and the same settings is taken from the store. list shows what was built, get brings files of a built
-image, NAME or NAME@VERSION, and diff compares the packages of two of them. publish starts each kind of the newest image of the
-channel (docker in its engine, disks in qemu), and publishes only what is found good. retire removes
-AMIs beyond the newest, but none that an instance, a launch template or a launch configuration uses.`,
+  details: `  build [NAME ...]   make images of distro.yaml, in images/ of the output folder; an image of the
+                     same state and settings is taken from the store
+  list               list the images that were built
+  get NAME           copy the files of an image, NAME or NAME@VERSION, to the output folder
+  diff NAME NAME     compare the packages of two images
+  publish [NAME ...] start each kind of the newest image (docker in its engine, disks in qemu),
+                     and publish those that pass their checks
+  retire [NAME ...]  remove old AMIs, but none that an instance, a launch template or a launch
+                     configuration uses
+  architectures      list the architectures of the images`,
   examples: [
     'slipway image build robot --local',
     'slipway image list',
@@ -39,7 +44,9 @@ AMIs beyond the newest, but none that an instance, a launch template or a launch
       !kinds.every(isImageKind) ||
       !['build', 'list', 'get', 'diff', 'publish', 'retire', 'architectures'].includes(what)
     ) {
-      writeMessage('slipway image: build, list, get, diff or publish; --kind is docker, rootfs, disk, ami or lxd\n');
+      writeMessage(
+        'slipway image: build, list, get, diff, publish, retire or architectures; --kind is docker, rootfs, disk, ami or lxd\n',
+      );
       return exit.usage;
     }
     if (what === 'diff' && names.length !== 2) {

@@ -10,11 +10,15 @@ const options = {
   organization: {
     type: 'string',
     value: 'NAME',
-    help: "first part of the packages' names (default: the folder's name)",
+    help: "first part of the packages' names (default: name of the folder)",
   },
   os: { type: 'string', value: 'OS', help: 'debian (default) or ubuntu' },
-  release: { type: 'string', value: 'NAME', help: 'code name of its release (default: bookworm, or noble)' },
-  yes: { type: 'boolean', short: 'y', help: 'write into a folder that has other files without asking' },
+  release: {
+    type: 'string',
+    value: 'NAME',
+    help: 'code name of the release (default: bookworm for debian, noble for ubuntu)',
+  },
+  yes: { type: 'boolean', short: 'y', help: 'do not ask before writing into a folder that has other files' },
 } as const;
 
 interface Answers {
@@ -62,10 +66,11 @@ async function mayWrite(root: string, files: readonly string[], yes: boolean): P
 }
 
 export const init = defineCommand({
-  summary: 'make a distro repository to start from, that builds as it is',
+  summary: 'make a new distro repository with an example package',
   usage: 'init [FOLDER]',
-  details: `Writes the files of a distro repository: distro.yaml, a rosdistro index and distribution file, rosdep rules, a Jenkinsfile
-and one package in packages/. No file is overwritten, and nothing is committed.`,
+  details: `Writes the files of a distro repository: distro.yaml, a rosdistro index and distribution file, rosdep rules, a
+Jenkinsfile, and one package in packages/. The repository can be built as it is. No file is overwritten, and nothing is
+committed.`,
   examples: ['slipway init my-distro --organization acme', 'slipway init --os ubuntu --release noble'],
   options,
   async run(values, [folder = '.', ...more]) {

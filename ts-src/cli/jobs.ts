@@ -8,40 +8,46 @@ import { writeMessage, distroOptions, exit, writeOutput, showDiagnostics, define
 import { openWorkspace } from './planning.ts';
 
 export const jobs = defineCommand({
-  summary: 'write the Jenkins jobs of the whole farm, from the distro repository alone',
+  summary: 'write the Jenkins jobs of the whole farm',
   usage: 'jobs --distro-url URL[#BRANCH]',
   examples: ['slipway jobs --distro-url https://git.example.org/distro.git#main --output jobs.groovy'],
-  details: `One folder with one multibranch pipeline for each source repository of the distributions, one for pull requests on the distro
-repository (on GitHub), one for the agents' image with --farm-url, and a folder "publish" with the job of the distro repository, which publishes: keep the signing key in the
-credentials of that folder. Written as a Job DSL script, or as configuration as code that holds the script. Run it in a seed job with
-removedJobAction DELETE: jobs of repositories that left the distributions go too.`,
+  details: `Writes one folder with these jobs: a multibranch pipeline for each source repository of the distributions, one for pull
+requests on the distro repository (on GitHub), one for the agents' image (with --farm-url), and a folder "publish" with
+the job of the distro repository, which publishes. Keep the signing key in the credentials of the folder "publish".
+
+The output is a Job DSL script, or configuration as code that contains the script. Run it in a seed job with
+removedJobAction DELETE: this also removes the jobs of repositories that are no longer in a distribution.`,
   options: {
     distro: distroOptions.distro,
     state: distroOptions.state,
-    'distro-url': { type: 'string', value: 'URL[#BRANCH]', help: 'where Jenkins gets the distro repository from' },
+    'distro-url': {
+      type: 'string',
+      value: 'URL[#BRANCH]',
+      help: 'URL from which Jenkins clones the distro repository',
+    },
     'farm-url': {
       type: 'string',
       value: 'URL',
-      help: "repository of the folder of `slipway deploy init`: a job for the agents' image is made of its Jenkinsfile",
+      help: "repository of the folder that `slipway deploy init` made; adds a job for the agents' image",
     },
-    folder: { type: 'string', value: 'NAME', help: 'the folder of all jobs (default: the organization)' },
-    credentials: { type: 'string', value: 'ID', help: 'credentials of Jenkins with which it reads the repositories' },
+    folder: { type: 'string', value: 'NAME', help: 'folder of all jobs (default: the organization)' },
+    credentials: { type: 'string', value: 'ID', help: 'id of the Jenkins credentials that read the repositories' },
     format: { type: 'string', value: 'NAME', help: 'jobdsl (default) or casc' },
     'keep-branches': {
       type: 'string',
       value: 'N',
-      help: "jobs of deleted branches and closed pull requests that are kept (default: 30); builds are kept by the pipelines' option keep",
+      help: 'number of jobs of deleted branches and closed pull requests to keep (default: 30)',
     },
     'build-tags': {
       type: 'boolean',
-      help: 'start new tags of the distro repository, not only find them (needs the plugin basic-branch-build-strategies)',
+      help: 'start a build for each new tag of the distro repository (needs the plugin basic-branch-build-strategies)',
     },
     every: {
       type: 'string',
       value: 'MINUTES',
-      help: 'how often a repository is looked at for new branches where no webhook tells (default: 60)',
+      help: 'interval of scans for new branches of repositories without a webhook (default: 60)',
     },
-    output: { type: 'string', short: 'o', value: 'FILE', help: 'write it there (default: standard output)' },
+    output: { type: 'string', short: 'o', value: 'FILE', help: 'output file (default: standard output)' },
   },
   async run(values) {
     const text = (

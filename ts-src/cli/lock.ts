@@ -9,15 +9,15 @@ import { readAndPlan, reporter } from './planning.ts';
 import { knownPlatforms } from '../engine/system-lock.ts';
 
 export const lock = defineCommand({
-  summary: 'pin every repository to a commit, in a file made for review',
+  summary: 'pin every repository to a commit, in a lockfile',
   usage: 'lock',
   examples: ['slipway lock --output lock.yaml'],
   details:
-    'It holds for each repository its commit, for each package its tree, and for each platform that was built on its system packages. A build with --lock takes the same commits and the same stamp, and so makes the same bytes while the archive serves the same system packages.',
+    'The lockfile has the commit of each repository, the tree of each package, and the system packages of each platform that was built on. `slipway build --lock FILE` uses the same commits and the same stamp. It makes the same bytes as long as the archive has the same system packages.',
   options: {
     distro: distroOptions.distro,
     state: distroOptions.state,
-    output: { type: 'string', short: 'o', value: 'FILE', help: 'write it there (default: standard output)' },
+    output: { type: 'string', short: 'o', value: 'FILE', help: 'output file (default: standard output)' },
   },
   async run(values) {
     const planned = await readAndPlan(values, []);

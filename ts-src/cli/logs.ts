@@ -41,19 +41,24 @@ async function printFile(path: string): Promise<void> {
 export const logs = defineCommand({
   summary: "print the log of a package's last build or test on this machine",
   usage: 'logs [PACKAGE]',
-  details: 'Without a package, the logs that are there are listed, newest first.',
+  details: 'Without PACKAGE, lists all logs, newest first.',
   examples: ['slipway logs nav2_util', 'slipway logs nav2_util --test', 'less "$(slipway logs nav2_util --path)"'],
   options: {
-    distro: { type: 'string', short: 'd', value: 'FILE', help: 'the distro file (default: distro.yaml here or above)' },
+    distro: {
+      type: 'string',
+      short: 'd',
+      value: 'FILE',
+      help: 'the distro file (default: distro.yaml in this folder or a parent)',
+    },
     output: {
       type: 'string',
       short: 'o',
       value: 'DIR',
       help: 'output folder of the build (default: out beside the distro file)',
     },
-    test: { type: 'boolean', help: 'the log of its tests' },
-    path: { type: 'boolean', help: "print the file's name, not its text" },
-    json: { type: 'boolean', help: 'the list of logs as data' },
+    test: { type: 'boolean', help: "print the log of the package's tests" },
+    path: { type: 'boolean', help: 'print the path of the log, not its text' },
+    json: { type: 'boolean', help: 'print the list of logs as JSON' },
   },
   async run(values, [name, ...more]) {
     if (more.length) {

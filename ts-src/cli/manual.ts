@@ -22,7 +22,7 @@ export function manualPage(all: Readonly<Record<string, Command>>, version: stri
   ];
   for (const [name, command] of Object.entries(all)) {
     lines.push(`.SS ${troff(name)}`, troff(`slipway ${command.usage}`), '.PP', troff(`${command.summary}.`));
-    if (command.details) lines.push('.PP', '.nf', troff(command.details.trim()), '.fi');
+    if (command.details) lines.push('.PP', '.nf', troff(command.details.trimEnd()), '.fi');
     for (const [key, option] of optionsOf(command))
       lines.push('.TP', `.B ${troff(optionLabel(key, option).trim())}`, troff(option.help));
     lines.push('.PP', 'Examples:', '.nf', ...command.examples.map((e) => troff(`    ${e}`)), '.fi');

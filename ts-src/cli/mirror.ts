@@ -7,12 +7,13 @@ import { channelOptions, lockOf, openChannels } from './channels.ts';
 import { defineCommand, exit, showDiagnostics, writeOutput } from './command.ts';
 
 export const mirror = defineCommand({
-  summary: "list what is kept of platforms' archives: the packages that roots and images took",
+  summary: 'list the system packages that the store keeps (`mirror: state`)',
   usage: 'mirror',
   examples: ['slipway mirror', 'slipway mirror --json'],
-  details: `With \`mirror: state\` in distro.yaml each build keeps its bases and the packages that its roots take in the store, and takes them from
-there: what was built can be built again when an archive has moved on. \`build --renew-base\` takes the archive as it is then.`,
-  options: { ...channelOptions, json: { type: 'boolean', help: 'as JSON' } },
+  details: `With \`mirror: state\` in distro.yaml, the store keeps the base systems and the system packages that roots and images use,
+and builds take them from there. So you can build again what you built before, even if an archive no longer has these
+packages. \`slipway build --renew-base\` uses the archives as they are now.`,
+  options: { ...channelOptions, json: { type: 'boolean', help: 'print JSON' } },
   async run(values) {
     const opened = await openChannels(values);
     showDiagnostics(opened.diagnostics);

@@ -50,15 +50,15 @@ const withArchives = (planned: Result<Planned>): Diagnostic[] =>
   planned.ok ? sorted([...planned.diagnostics, ...checkArchives(planned.value)]) : planned.diagnostics;
 
 export const plan = defineCommand({
-  summary: 'show what would be built, on what, in which order and why',
+  summary: 'show what would be built, for which platform, in which order and why',
   usage: 'plan [PACKAGE|GLOB ...]',
   examples: ['slipway plan', 'slipway plan navigation2 --platform noble', 'slipway plan --json | jq .scopes'],
   details:
-    'Names and globs select packages; what they need comes with them. Nothing is built or written but what was read of the sources.',
+    'Names and globs select packages. Their dependencies are selected too. Nothing is built. Only sources that were read are kept.',
   options: {
     ...distroOptions,
     ...selectionOptions,
-    json: { type: 'boolean', help: 'the plan as data (its JSON schema: `slipway schema plan`)' },
+    json: { type: 'boolean', help: 'print the plan as JSON (schema: `slipway schema plan`)' },
   },
   async run(values, packages) {
     const planned = await readAndPlan(values, packages);
@@ -71,10 +71,10 @@ export const plan = defineCommand({
 });
 
 export const validate = defineCommand({
-  summary: 'check the distro repository: every fault at once, nothing is built',
+  summary: 'check the distro repository and report all faults',
   usage: 'validate',
   examples: ['slipway validate', 'slipway validate --lock lock.yaml --json'],
-  options: { ...distroOptions, json: { type: 'boolean', help: 'the faults as data on standard output' } },
+  options: { ...distroOptions, json: { type: 'boolean', help: 'print the faults as JSON' } },
   async run(values) {
     const planned = await readAndPlan(values, [], { everyKey: true });
     const found = withArchives(planned);

@@ -19,10 +19,10 @@ const suiteNames = (state: State): string[] => [
 ];
 
 export const promote = defineCommand({
-  summary: 'move a channel to a state of another one: the same packages, nothing is rebuilt',
+  summary: 'promote a channel to a state of another channel, without rebuilding',
   usage: 'promote FROM TO',
-  details: `Every criterion that distro.yaml has for the channel TO is judged, and its verdict told with the reason. Where one fails,
-nothing is promoted; --force promotes all the same, and the reason stays in the state. --dry-run tells what would come of it.`,
+  details: `Judges every criterion that distro.yaml has for the channel TO, and prints each verdict with its reason. If a criterion
+is not met, nothing is promoted, unless --force is given. --dry-run only prints the verdicts.`,
   examples: [
     'slipway promote nightly candidate/2026.1 --dry-run',
     'slipway promote nightly release/2026.1 --approved-by ada',
@@ -30,12 +30,19 @@ nothing is promoted; --force promotes all the same, and the reason stays in the 
   options: {
     ...movingOptions,
     ...placeOption,
-    state: { type: 'string', value: 'ID', help: 'the state of FROM to promote (default: the one that it serves)' },
-    'dry-run': { type: 'boolean', short: 'n', help: 'judge and tell; promote nothing' },
-    force: { type: 'string', value: 'REASON', help: 'promote although a criterion fails; the reason is recorded' },
-    'approval-pending': { type: 'boolean', help: 'with --dry-run: leave out the approval, which is asked for next' },
-    'approved-by': { type: 'string', value: 'NAME', help: 'who approves of it' },
-    json: { type: 'boolean', help: 'verdicts as data on standard output' },
+    state: { type: 'string', value: 'ID', help: 'state of FROM to promote (default: the state that it serves)' },
+    'dry-run': { type: 'boolean', short: 'n', help: 'judge the criteria, and promote nothing' },
+    force: {
+      type: 'string',
+      value: 'REASON',
+      help: 'promote even if a criterion is not met; the state records the reason',
+    },
+    'approval-pending': {
+      type: 'boolean',
+      help: 'with --dry-run: do not judge the criterion `approval`, which is asked for later',
+    },
+    'approved-by': { type: 'string', value: 'NAME', help: 'name of the person who approves' },
+    json: { type: 'boolean', help: 'print the verdicts as JSON' },
   },
   async run(values, names) {
     if (names.length !== 2 || names[0] === names[1]) {
@@ -119,14 +126,15 @@ const lostPackages = (n: number): Diagnostic =>
 export const rollback = defineCommand({
   summary: 'take a channel back to one of its former states',
   usage: 'rollback CHANNEL',
-  details: `Forward, the default: what differs is packed anew under versions above all that the channel ever held, so that apt-get upgrade
-takes robots back. --pointer: the very packages of then; robots that have upgraded keep what they have, since apt does not go down.`,
+  details: `By default, packages that differ are repacked with versions above all that the channel ever had. So apt-get upgrade
+takes robots back. With --pointer the channel serves the packages of the former state unchanged. Robots that have
+upgraded keep what they have, because apt does not downgrade.`,
   examples: ['slipway rollback nightly', 'slipway rollback release/2026.1 --to 3fa91c77 --pointer'],
   options: {
     ...movingOptions,
     ...placeOption,
-    to: { type: 'string', value: 'STATE', help: 'the state to go back to (default: the one before)' },
-    pointer: { type: 'boolean', help: 'serve the very packages of then, under their versions' },
+    to: { type: 'string', value: 'STATE', help: 'state to go back to (default: the state before)' },
+    pointer: { type: 'boolean', help: 'serve the packages of that state unchanged, with their former versions' },
   },
   async run(values, names) {
     if (names.length !== 1) {

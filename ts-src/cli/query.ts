@@ -42,7 +42,7 @@ const perDistribution = (planned: Planned): Resolver[] =>
 const questions: Record<string, Question> = {
   deps: {
     usage: 'deps PACKAGE',
-    help: 'what it needs, what for and where from; --recursive: through others, with the number of steps',
+    help: 'its dependencies, their purpose and source; -r: also indirect ones',
     names: 1,
     ask(planned, [name], values) {
       if (values.recursive) return reached(planned, name!, false);
@@ -62,7 +62,7 @@ const questions: Record<string, Question> = {
   },
   rdeps: {
     usage: 'rdeps PACKAGE',
-    help: 'what needs it to build, run or test; --recursive: through others',
+    help: 'packages that need it to build, run or test; -r: also indirectly',
     names: 1,
     ask(planned, [name], values) {
       if (values.recursive) return reached(planned, name!, true);
@@ -83,7 +83,7 @@ const questions: Record<string, Question> = {
   },
   path: {
     usage: 'path PACKAGE PACKAGE',
-    help: 'how the first needs the second, by the fewest steps',
+    help: 'the shortest chain of dependencies from the first to the second',
     names: 2,
     ask(planned, [from, to]) {
       const rows = perDistribution(planned).flatMap((r) =>
@@ -99,7 +99,7 @@ const questions: Record<string, Question> = {
   },
   cycles: {
     usage: 'cycles',
-    help: 'packages that need each other, by which edges, and what comes of it',
+    help: 'packages that need each other, by which dependencies, and the consequence',
     names: 0,
     ask(planned) {
       const rows = perDistribution(planned).flatMap((r) =>
@@ -119,19 +119,19 @@ const questions: Record<string, Question> = {
   },
   maintainer: {
     usage: 'maintainer [TEXT]',
-    help: 'who maintains what; only those whose name or address holds TEXT',
+    help: 'packages by maintainer; only those whose name or address contains TEXT',
     names: 'any',
     ask: (planned, [text]) => grouped(planned, 'maintainers', text),
   },
   licenses: {
     usage: 'licenses [TEXT]',
-    help: 'which packages are under which licence',
+    help: 'packages by licence; only licences that contain TEXT',
     names: 'any',
     ask: (planned, [text]) => grouped(planned, 'licenses', text),
   },
   unreleased: {
     usage: 'unreleased',
-    help: 'packages that are developed (source entries) but not released',
+    help: 'packages that have a source entry but no release',
     names: 0,
     async ask(planned) {
       const { packages, partial } = await developedAndReleased(planned);
@@ -147,7 +147,7 @@ const questions: Record<string, Question> = {
   },
   outdated: {
     usage: 'outdated',
-    help: 'packages whose release is older than what is developed',
+    help: 'packages whose released version is older than their source version',
     names: 0,
     async ask(planned) {
       const { packages, partial } = await developedAndReleased(planned);
@@ -198,7 +198,7 @@ function grouped(planned: Planned, of: 'maintainers' | 'licenses', text = ''): A
 const width = Math.max(...Object.values(questions).map((q) => q.usage.length));
 
 export const query = defineCommand({
-  summary: 'ask a distribution: deps, rdeps, path, cycles, maintainer, licenses, unreleased, outdated',
+  summary: 'query the dependencies, cycles, maintainers, licences and versions of packages',
   usage: 'query QUESTION [NAME ...]',
   examples: ['slipway query rdeps rclcpp', 'slipway query path nav2_bringup rclcpp', 'slipway query cycles --json'],
   details: Object.values(questions)
@@ -208,8 +208,8 @@ export const query = defineCommand({
     ...distroOptions,
     distribution: selectionOptions.distribution,
     platform: selectionOptions.platform,
-    recursive: { type: 'boolean', short: 'r', help: 'through others too (deps, rdeps)' },
-    json: { type: 'boolean', help: 'as data' },
+    recursive: { type: 'boolean', short: 'r', help: 'deps, rdeps: also indirect dependencies' },
+    json: { type: 'boolean', help: 'print JSON' },
   },
   async run(values, [what, ...names]) {
     const question = what !== undefined && Object.hasOwn(questions, what) ? questions[what] : undefined;

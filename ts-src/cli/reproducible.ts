@@ -9,12 +9,12 @@ import { exit, writeMessage, type Option, writeNote } from './command.ts';
 export const reproducibleOptions = {
   'check-reproducible': {
     type: 'boolean',
-    help: 'build the named packages once more in other conditions and compare every byte',
+    help: 'build the named packages a second time under different conditions and compare every byte',
   },
   sample: {
     type: 'string',
     value: 'N',
-    help: 'with --check-reproducible: only N of them, others on each day',
+    help: 'with --check-reproducible: only N packages, other packages each day',
   },
 } as const satisfies Record<string, Option>;
 

@@ -12,19 +12,19 @@ export const runOptions = {
     type: 'string',
     short: 'j',
     value: 'N',
-    help: 'compilers of one package at once (default: cores, as memory allows 1.5 GiB each)',
+    help: 'parallel compilers for each package (default: number of cores, fewer if there is less than 1.5 GiB of memory for each)',
   },
   timeout: {
     type: 'string',
     value: 'TIME',
-    help: 'longest time that a package may build, or its tests may take: 90s, 30m, 3h; a bare number is minutes (default: 3h)',
+    help: 'time limit for the build of a package, and for its tests: 90s, 30m, 3h; a number alone is minutes (default: 3h)',
   },
   limits: {
     type: 'string',
     value: 'KEY=VALUE,...',
-    help: 'what a task may take of this machine, such as memory=8G,disk=50G,processes=4000,temporary=2G,log=200M; package_settings count before it',
+    help: 'limits of each task, such as memory=8G,disk=50G,processes=4000,temporary=2G,log=200M; `package_settings` of distro.yaml take precedence',
   },
-  driver: { type: 'string', value: 'NAME', help: 'unshare (default) or docker' },
+  driver: { type: 'string', value: 'NAME', help: 'sandbox driver: unshare (default) or docker' },
 } as const satisfies Record<string, Option>;
 
 type RunValues = ValuesOf<typeof runOptions> & { readonly workers?: string | undefined };

@@ -48,13 +48,19 @@ function answer(root: string, request: IncomingMessage, response: ServerResponse
 }
 
 export const serve = defineCommand({
-  summary: 'serve the apt repository of the last build over http, for a robot on the bench',
+  summary: 'serve the apt repository of the last build over HTTP, for tests with a robot',
   usage: 'serve',
-  details: `Serves the folder apt/ of the output folder until it is interrupted. It has no access control: on another address than the
-loopback one, everybody who reaches the port can read the packages. A farm serves its repository from a web server or a bucket.`,
+  details: `Serves the folder apt/ of the output folder until it is interrupted. There is no access control: with an address other
+than the loopback address, everybody who can reach the port can read the packages. On a farm, serve the repository from
+a web server or a bucket.`,
   examples: ['slipway serve', 'slipway serve --address 192.0.2.10 --port 8080'],
   options: {
-    distro: { type: 'string', short: 'd', value: 'FILE', help: 'the distro file (default: distro.yaml here or above)' },
+    distro: {
+      type: 'string',
+      short: 'd',
+      value: 'FILE',
+      help: 'the distro file (default: distro.yaml in this folder or a parent)',
+    },
     output: {
       type: 'string',
       short: 'o',

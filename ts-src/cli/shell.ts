@@ -32,17 +32,18 @@ const options = {
   variant,
   jobs: runOptions.jobs,
   driver: runOptions.driver,
-  failed: { type: 'boolean', help: 'build it first, and open the shell on what that left' },
-  test: { type: 'boolean', help: 'in the root of its tests' },
+  failed: { type: 'boolean', help: 'build the package first, and open the shell on the result' },
+  test: { type: 'boolean', help: "use the root of the package's tests" },
 } as const;
 type Values = ValuesOf<typeof options>;
 
 export const shell = defineCommand({
-  summary: "open a shell in a package's root, as its build finds it",
+  summary: 'open a shell in the build environment of a package',
   usage: 'shell PACKAGE [COMMAND ...]',
-  details: `The package's dependencies are built where they are not yet. The shell runs as the build does: a user without rights, no network,
-the source at /build/PACKAGE, the environment of the build. Inside, "sh -e /slipway/slipway.sh build" builds. With a command,
-that runs instead of a shell, and its exit code counts. What is written in the root is gone with the shell.`,
+  details: `Dependencies of the package that are not built yet are built first. The shell runs like the build: as a user without
+rights, without network, with the source at /build/PACKAGE and the environment of the build. In the shell,
+"sh -e /slipway/slipway.sh build" builds the package. If a COMMAND is given, it runs instead of a shell, and slipway
+exits with its exit code. All changes in the root are lost when the shell ends.`,
   examples: [
     'slipway shell nav2_util',
     'slipway shell nav2_util --failed',

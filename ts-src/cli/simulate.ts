@@ -18,35 +18,37 @@ import {
 import { readAndPlan } from './planning.ts';
 
 export const simulate = defineCommand({
-  summary: "run the farm's scheduling against a file of durations, without building",
+  summary: 'simulate how long a run takes on a farm, from a file of durations',
   usage: 'simulate --durations FILE [PACKAGE|GLOB ...]',
   examples: ['slipway simulate --durations durations.tsv --distribution jazzy'],
-  details: `FILE has a package and its seconds on each line, a tab between; packages that it lacks get durations drawn from those that it has
-(seeded). What is expected differs from what it takes by up to a factor of two either way. Beside the total time stands the bound
-that no schedule goes below (the longest path, or all work over all lanes), and levels one after another without any cost.`,
+  details: `Each line of FILE has a package, a tab and the package's duration in seconds. Packages that are not in FILE get random
+durations from those that are. The scheduler's estimates differ from the durations by up to a factor of two.
+
+The result has the total time for each number of lanes. It also has the lower bound of all schedules (the longest path,
+or all work divided by the number of lanes), and the time if the packages are built level by level.`,
   options: {
     ...distroOptions,
     ...selectionOptions,
-    durations: { type: 'string', value: 'FILE', help: 'seconds by package' },
-    lanes: { type: 'string', value: 'N,N,...', help: 'how many lanes (default: 10,20,50,100)' },
-    seed: { type: 'string', value: 'N', help: 'of what is drawn (default: 1)' },
-    'agent-start': { type: 'string', value: 'SECONDS', help: 'until a new agent is there (default: 30)' },
+    durations: { type: 'string', value: 'FILE', help: 'file with the duration of each package' },
+    lanes: { type: 'string', value: 'N,N,...', help: 'numbers of lanes to simulate (default: 10,20,50,100)' },
+    seed: { type: 'string', value: 'N', help: 'seed of the random numbers (default: 1)' },
+    'agent-start': { type: 'string', value: 'SECONDS', help: 'time until a new agent has started (default: 30)' },
     'agent-idle': {
       type: 'string',
       value: 'SECONDS',
-      help: 'how long an agent that was given back stays (default: 300)',
+      help: 'time that an idle agent stays before it ends (default: 300)',
     },
     call: {
       type: 'string',
       value: 'SECONDS',
-      help: 'what a call of an agent takes beside the tasks that it does (default: 0.7)',
+      help: 'overhead of each call on an agent (default: 0.7)',
     },
     schedule: {
       type: 'string',
       value: 'FILE',
-      help: 'write the schedule there, as prepare would, and what each task takes to FILE.seconds',
+      help: 'write the schedule to FILE, as `prepare` does, and the duration of each task to FILE.seconds',
     },
-    json: { type: 'boolean', help: 'as data' },
+    json: { type: 'boolean', help: 'print JSON' },
   },
   async run(values, packages) {
     const read = readSettings(values);

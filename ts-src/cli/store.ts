@@ -18,22 +18,30 @@ export const store = defineCommand({
   summary: 'show, verify or clean up the store',
   usage: 'store [show|verify|gc]',
   examples: ['slipway store', 'slipway store verify', 'slipway store gc --days 14 --dry-run'],
-  details: `show: what is in it, and in the state of this machine, by kind. verify: every object against its digest and every record
-against its own; what is damaged is removed, and built again when it is needed. gc: removes from the store, and from the state of this
-machine, what was not used for --days, and the least used of it while it takes more than --size. What a channel, an image, an index or
-the last run reaches stays, and in a store that several machines share whatever is younger than a day. While another
-slipway works in the state nothing of it goes. The end of each build does the same with the state, and with a store in it.`,
+  details: `  show    list what the store and the state folder of this machine contain, by kind (default)
+  verify  check every object and every record against its digest; damaged ones are removed, and
+          built again when they are needed
+  gc      remove from the store and the state folder what was not used for --days, then the least
+          recently used until the rest is smaller than --size
+
+gc keeps what a channel, an image, an index or the last run needs. In a store that several machines share, it also keeps
+what is younger than a day. While another slipway process uses the state folder, nothing of it is removed. Each build
+does the same with the state folder at its end, and with the store if it is in the state folder.`,
   options: {
     distro: distroOptions.distro,
     state: distroOptions.state,
-    days: { type: 'string', value: 'N', help: 'gc: keep what was used in the last N days (default: state.days, 30)' },
+    days: {
+      type: 'string',
+      value: 'N',
+      help: 'gc: keep what was used in the last N days (default: `state.days` of distro.yaml, 30)',
+    },
     size: {
       type: 'string',
       value: 'SIZE',
-      help: 'gc: keep at most so much of what can be made again, such as 20G (default: state.size, 40G)',
+      help: 'gc: limit for all that can be made again, such as 20G (default: `state.size` of distro.yaml, 40G)',
     },
-    'dry-run': { type: 'boolean', help: 'gc: say what would be removed' },
-    json: { type: 'boolean', help: 'as data' },
+    'dry-run': { type: 'boolean', help: 'gc: only show what would be removed' },
+    json: { type: 'boolean', help: 'print JSON' },
   },
   async run(values, [what = 'show', ...more]) {
     const days = values.days === undefined ? undefined : Number(values.days);

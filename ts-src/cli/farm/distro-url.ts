@@ -10,7 +10,7 @@ import { farmState } from './work.ts';
 export const distroUrlOption = {
   type: 'string',
   value: 'URL[#REF]',
-  help: 'the distro repository, which is cloned; file:PATH names a file whose first line is such a URL',
+  help: 'distro repository to clone; file:PATH: a file whose first line is the URL',
 } as const satisfies Option;
 
 type UrlValues = Pick<DistroValues, 'distro' | 'state'> & { readonly 'distro-url'?: string | undefined };

@@ -53,23 +53,25 @@ function happenedIn(values: ReportValues): Happened {
 }
 
 const outputOption = {
-  output: { type: 'string', short: 'o', value: 'DIR', help: 'where it goes (default: out)' },
+  output: { type: 'string', short: 'o', value: 'DIR', help: 'output folder (default: out)' },
 } as const;
 const outputOf = (values: ValuesOf<typeof outputOption>): string => resolve(values.output ?? 'out');
 
 export const publish = defineCommand({
-  summary: 'publish what a prepared run built to its channel',
+  summary: 'publish the packages of a prepared run to its channel',
   usage: 'publish --run ID --store URI --output DIR',
-  examples: ['slipway publish --run 20260102030405-ab12 --store s3://bucket/farm --output /srv/apt'],
-  details: `The repository in the folder is brought to what the run holds: atomically for each suite, refused where another run was quicker.
-SLIPWAY_SIGNING_KEY_FILE in the environment names a file with the secret key to sign with; SLIPWAY_SIGNING_PASSPHRASE its passphrase.
-With --try nothing is published: a text is signed and every place is tried, so that what is wrong is known before the run is built.
-An untrusted run publishes nothing.`,
+  examples: ['slipway publish --run 20260102030405-1a2b3c4d --store s3://bucket/farm --output /srv/apt'],
+  details: `Publishes the packages of the run to the repository. Each suite is replaced in one step. Fails if another run has
+published to the channel since this run was prepared. With --try nothing is published: it signs a test text and checks
+every place, so that faults are found before the run is built. An untrusted run publishes nothing.
+
+SLIPWAY_SIGNING_KEY_FILE in the environment names a file with the secret signing key. SLIPWAY_SIGNING_PASSPHRASE is its
+passphrase.`,
   options: {
     ...farmOptions,
     ...runOptions,
     ...outputOption,
-    try: { type: 'boolean', help: 'only see whether the key signs and the places can be written' },
+    try: { type: 'boolean', help: 'publish nothing, and only check the key and the places' },
   },
   async run(values) {
     const limits = limitsOf('publish', values);
@@ -159,21 +161,31 @@ async function publishedVersions(
 }
 
 const reportOptions = {
-  avoided: { type: 'string', multiple: true, value: 'AGENT=REASON', help: 'an agent that got no more tasks' },
-  lost: { type: 'string', multiple: true, value: 'TASK=REASON', help: 'a task that was given up, by its number' },
-  ended: { type: 'string', value: 'REASON', help: 'why the run ended before all was done' },
-  fault: { type: 'string', value: 'TEXT', help: 'what else went wrong, such as publishing' },
-  unplanned: { type: 'string', value: 'TEXT', help: 'without --run: why the run could not be planned' },
-  title: { type: 'string', value: 'TEXT', help: 'with --unplanned: what people call the run' },
+  avoided: {
+    type: 'string',
+    multiple: true,
+    value: 'AGENT=REASON',
+    help: 'an agent that was avoided, and why (repeatable)',
+  },
+  lost: {
+    type: 'string',
+    multiple: true,
+    value: 'TASK=REASON',
+    help: 'number of a task that was lost, and why (repeatable)',
+  },
+  ended: { type: 'string', value: 'REASON', help: 'why the run ended early' },
+  fault: { type: 'string', value: 'TEXT', help: 'another error, such as a failed publication' },
+  unplanned: { type: 'string', value: 'TEXT', help: 'report a run that could not be planned, and why (without --run)' },
+  title: { type: 'string', value: 'TEXT', help: 'with --unplanned: title of the run' },
 } as const satisfies Record<string, Option>;
 type ReportValues = ValuesOf<typeof reportOptions & typeof outputOption>;
 
 export const report = defineCommand({
-  summary: 'gather what a prepared run came to: report, results, JUnit, lock, logs of failures',
+  summary: 'write the report of a prepared run, with results, JUnit, lockfile and logs',
   usage: 'report --run ID --store URI',
-  examples: ['slipway report --run 20260102030405-ab12 --store s3://bucket/farm --output out'],
-  details: `Standard output is one line for people, then "failed NAME" and "maintainer ADDRESS" for each package that failed. The exit code is 1
-where anything failed.`,
+  examples: ['slipway report --run 20260102030405-1a2b3c4d --store s3://bucket/farm --output out'],
+  details: `The first line on standard output is a summary. Then follow "failed NAME" for each package that failed, and
+"maintainer ADDRESS" for each of its maintainers. Exits with 1 if anything failed.`,
   options: {
     ...farmOptions,
     ...runOptions,

@@ -42,13 +42,13 @@ import { mirrorSystems } from '../../engine/system-packages.ts';
 import { keepSources, makeShard, scheduleOf } from '../../farm/shard.ts';
 
 export const prepare = defineCommand({
-  summary: 'plan a run for many machines: into the store goes all that agents need, out comes a schedule',
+  summary: 'plan a run for several machines, and write its schedule',
   usage: 'prepare [PACKAGE|GLOB ...]',
   examples: ['slipway prepare --store s3://bucket/farm --output schedule.txt'],
-  details: `Pins every repository, finds what the store has already, puts sources and base systems into the store, and writes the schedule:
-numbered tasks, the most urgent first, each with what it waits for. \`slipway work\` does tasks of it on any machine that shares the
-store, \`slipway publish\` and \`slipway report\` end the run. With --run
-a machine of another architecture adds its tasks. Jenkins' steps call these; so can anything else that starts processes.`,
+  details: `Pins every repository to a commit, finds what the store already has, puts sources and base systems into the store, and
+writes the schedule: numbered tasks, the most urgent first, with their dependencies. \`slipway work\` runs the tasks on
+any machine that shares the store. \`slipway publish\` and \`slipway report\` end the run. With --run, a machine of another
+architecture adds its tasks. Jenkins' steps call these commands. Other CI servers can call them too.`,
   options: prepareOptions,
   run: runPrepare,
 });

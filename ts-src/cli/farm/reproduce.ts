@@ -9,21 +9,21 @@ import { limitsOf, runOptions } from '../run-options.ts';
 import { farmOptions, openRun } from './work.ts';
 
 export const reproduce = defineCommand({
-  summary: 'build packages of a prepared run once more and compare every byte',
+  summary: 'build packages of a prepared run a second time and compare every byte',
   usage: 'reproduce --run ID --store URI [--sample N]',
-  details: `Packages of the run that the store has, of this machine's architecture, are built once more in other conditions: another host name,
-user, locale, time of day, number of compilers and order of files. The output folder gets reproducible.json and logs/. The exit
-code is 1 where a byte differs. What another run builds is not touched.`,
-  examples: ['slipway reproduce --run 20261126T010000Z-1 --store file:/farm/store --sample 5'],
+  details: `Builds packages of the run a second time under different conditions: host name, user, locale, time of day, number of
+compilers and order of files. It takes packages of this machine's architecture that the store has. The output folder
+gets reproducible.json and logs/. Exits with 1 if a byte differs.`,
+  examples: ['slipway reproduce --run 20260102030405-1a2b3c4d --store file:/farm/store --sample 5'],
   options: {
     ...farmOptions,
     ...runOptions,
-    sample: { type: 'string', value: 'N', help: 'only N of them, others on each day (default: all)' },
+    sample: { type: 'string', value: 'N', help: 'only N packages, other packages each day (default: all)' },
     output: {
       type: 'string',
       short: 'o',
       value: 'DIR',
-      help: 'where reproducible.json and logs go (default: slipway-reproducible)',
+      help: 'folder for reproducible.json and logs (default: slipway-reproducible)',
     },
   },
   async run(values) {

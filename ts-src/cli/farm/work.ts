@@ -32,17 +32,17 @@ import { loadRun, type Loaded } from '../../farm/run-manifest.ts';
 import { Worker } from '../../farm/worker.ts';
 
 export const farmOptions = {
-  run: { type: 'string', value: 'ID', help: 'the run, as prepare named it' },
-  store: { type: 'string', value: 'URI', help: 'the store, file:PATH or s3://BUCKET/PREFIX' },
+  run: { type: 'string', value: 'ID', help: 'id of the run, as `prepare` printed it' },
+  store: { type: 'string', value: 'URI', help: 'the store: file:PATH or s3://BUCKET/PREFIX' },
   namespace: {
     type: 'string',
     value: 'NAME',
-    help: 'of an untrusted run: its part of the store, as prepare named it',
+    help: 'namespace of an untrusted run in the store, as `prepare` printed it',
   },
   state: {
     type: 'string',
     value: 'DIR',
-    help: 'where this machine keeps bases and copies (default: SLIPWAY_STATE, else slipway below XDG_STATE_HOME or ~/.local/state)',
+    help: 'folder for base systems and sources (default: SLIPWAY_STATE, else slipway below XDG_STATE_HOME or ~/.local/state)',
   },
 } as const satisfies Record<string, Option>;
 
@@ -162,19 +162,25 @@ function lately(file: string): boolean {
 }
 
 export const work = defineCommand({
-  summary: 'do tasks of a prepared run on this machine',
+  summary: 'run tasks of a prepared run on this machine',
   usage: 'work --run ID --store URI --tasks N,N,...',
-  examples: ['slipway work --run 20260102030405-ab12 --store s3://bucket/farm --tasks 1,2,5'],
-  details: `What is done is in the store when this ends. On standard output "ready" when this machine can begin, then a line for each task that came to its end: its number and what it
-came to (built, cached, passed, failed, stopped; faulty: documentation that failed, which stops nothing); those too that this settled though they were not named: what the store has already.
-The last line is "end". The exit code is 0 also where a task failed. While the file /run/slipway/drain is there (or SLIPWAY_DRAIN_FILE
-names another), no task is begun and a line says "drain": the machine will be taken away.`,
+  examples: ['slipway work --run 20260102030405-1a2b3c4d --store s3://bucket/farm --tasks 1,2,5'],
+  details: `Runs the tasks and puts their results into the store. Standard output has these lines:
+
+  ready         this machine can begin
+  N OUTCOME     the task N ended: built, cached, passed, failed, stopped, or faulty (documentation
+                that failed, which stops nothing); also for other tasks that the store has
+  drain         no more tasks begin on this machine, because it will be removed
+  end           the last line
+
+Exits with 0 even if a task failed. No task begins while the file /run/slipway/drain exists (or the file that
+SLIPWAY_DRAIN_FILE names).`,
   options: {
     ...farmOptions,
     ...runOptions,
-    tasks: { type: 'string', value: 'N,N,...', help: 'numbers of the schedule' },
-    check: { type: 'boolean', help: 'do no task: only see whether this machine could' },
-    retest: { type: 'boolean', help: 'run tests again that failed before' },
+    tasks: { type: 'string', value: 'N,N,...', help: 'task numbers of the schedule' },
+    check: { type: 'boolean', help: 'run no task, and only check whether this machine can build' },
+    retest: { type: 'boolean', help: 'run failed tests again' },
   },
   async run(values) {
     const limits = limitsOf('work', values);
