@@ -7,6 +7,7 @@ import { run, type Outcome } from '../io/process.ts';
 import type { Driver, Entry } from './driver.ts';
 import { bytesOf, withDiskLimit, type Du } from './disk-limit.ts';
 import { defaultLimits, type Limits } from './limits.ts';
+import { seccompProfile } from './seccomp.ts';
 
 /** A folder of this driver stands for an image: it holds the image's name, and dpkg's status as it is in it. */
 const marker = '.docker-image';
@@ -57,16 +58,20 @@ interface Container {
   label: string;
   image: string;
   limits: Limits;
+  /** File of its seccomp filter. */
+  filter: string;
 }
 
 /** Arguments of `docker create`. */
-function createArguments(entry: Entry, { name, label, image, limits }: Container): string[] {
+function createArguments(entry: Entry, { name, label, image, limits, filter }: Container): string[] {
   const command = entry.user === 'root' ? entry.command : ['sh', '-ec', asBuilder, 'sh', ...entry.command];
   return [
     'create',
     '--cap-drop',
     'ALL',
     ...capabilities.flatMap((c) => ['--cap-add', c]),
+    '--security-opt',
+    `seccomp=${filter}`,
     ...(entry.user === 'builder' ? ['--security-opt', 'no-new-privileges'] : []),
     '--memory',
     String(limits.memory),
@@ -160,7 +165,10 @@ async function enter(entry: Entry, label: string): Promise<Outcome> {
     };
   const name = `slipway-${process.pid}-${randomBytes(6).toString('hex')}`;
   const limits = entry.limits ?? defaultLimits();
-  const created = await docker(createArguments(entry, { name, label, image, limits }));
+  const filter = join(entry.work, `${name}.seccomp.json`);
+  writeFileSync(filter, seccompProfile(entry.network === true));
+  const created = await docker(createArguments(entry, { name, label, image, limits, filter }));
+  rmSync(filter);
   if (created.code !== 0) return created;
   try {
     const notCopied = await copyLayers(entry.root.layers.slice(0, at), name, entry.work);
