@@ -21802,20 +21802,20 @@ function compareParts2(a, b) {
   return 0;
 }
 var stampIn2 = /^(.*\.)(\d{8})\.(\d{6})$/;
-function versionAbove(version3, stamp, highest2) {
+function versionAbove(version3, stamp, highest3) {
   const epochOf = (v) => Number(/^(\d+):/.exec(v)?.[1] ?? 0);
   const plain5 = version3.replace(/^\d+:/, "");
   const head = stampIn2.exec(plain5)?.[1] ?? `${plain5}.`;
   const of = (epoch2, at2) => `${epoch2 ? `${epoch2}:` : ""}${head}${at2.slice(0, 8)}.${at2.slice(8).padEnd(6, "0")}`;
-  const epoch = Math.max(epochOf(version3), epochOf(highest2));
-  const last = stampIn2.exec(highest2);
+  const epoch = Math.max(epochOf(version3), epochOf(highest3));
+  const last = stampIn2.exec(highest3);
   const lastStamp = last ? last[2] + last[3] : "";
   const candidates = [
     of(epoch, stamp),
     ...lastStamp ? [of(epoch, String(BigInt(lastStamp) + 1n))] : [],
     of(epoch + 1, stamp)
   ];
-  return candidates.find((c) => compareDebianVersions(c, highest2) > 0) ?? of(epoch + 1, stamp);
+  return candidates.find((c) => compareDebianVersions(c, highest3) > 0) ?? of(epoch + 1, stamp);
 }
 function compareReleases(a, b) {
   if (!/^\d+(\.\d+)*$/.test(a) || !/^\d+(\.\d+)*$/.test(b)) return void 0;
@@ -28417,7 +28417,7 @@ fi
 `;
 
 // resources/templates/slipway.sh
-var slipway_default = '# Builds, installs and tests one package, in its folder: sh -e /slipway/slipway.sh build|stage|test|shell.\n# /slipway is read-only. What differs between packages is in /slipway/slipway.env; what differs by build type is in\n# /slipway/build-type.sh: configure_and_compile, install_staged, compile_tests and run_tests. Packing is done elsewhere\n# (pack.sh), in a root where no code of the package ran.\nset -e\nhere=$PWD\nstage=/build/stage\nobject=$here/../obj\njobs=${SLIPWAY_JOBS:-1}\n\nexport PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/build/home TZ=UTC\nunset PYTHONPATH CMAKE_PREFIX_PATH AMENT_PREFIX_PATH LD_LIBRARY_PATH PKG_CONFIG_PATH ROS_PACKAGE_PATH\n. /slipway/slipway.env\nexport SOURCE_DATE_EPOCH=$source_date_epoch\nexport MAKEFLAGS=-j$jobs CMAKE_BUILD_PARALLEL_LEVEL=$jobs NINJAFLAGS=-j$jobs\nexport DEB_BUILD_OPTIONS="parallel=$jobs nocheck" DEB_RULES_REQUIRES_ROOT=no PYTHONHASHSEED=0\n# Two rules may install one path: CMake would keep the first where both files have times within one second.\nexport CMAKE_INSTALL_ALWAYS=1\n# How many threads compress decides the bytes.\nexport DPKG_DEB_THREADS_MAX=1\nexport ROS_OS_OVERRIDE=${ROS_OS_OVERRIDE:-}\n[ -n "$ROS_OS_OVERRIDE" ] || unset ROS_OS_OVERRIDE\nmkdir -p "$HOME"\n\npython=$(readlink -f /usr/bin/python3 2>/dev/null || :)\npython=${python##*/}\ntriplet=$(dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null || gcc -print-multiarch)\n\n# add VARIABLE PATH: before what it has\nadd() { eval "export $1=\\"\\$2\\${$1:+:\\$$1}\\""; }\n\n# What an installed prefix offers before it has a setup.sh, and what its setup.sh leaves out.\noffer() {\n  add PATH "$1/bin"\n  add LD_LIBRARY_PATH "$1/lib/$triplet"\n  add LD_LIBRARY_PATH "$1/lib"\n  add PKG_CONFIG_PATH "$1/share/pkgconfig"\n  add PKG_CONFIG_PATH "$1/lib/$triplet/pkgconfig"\n  add PKG_CONFIG_PATH "$1/lib/pkgconfig"\n  if [ -n "$python" ]; then\n    add PYTHONPATH "$1/lib/python3/dist-packages"\n    add PYTHONPATH "$1/lib/$python/site-packages"\n  fi\n  add CMAKE_PREFIX_PATH "$1"\n  add AMENT_PREFIX_PATH "$1"\n}\n# ros_environment sets ROS_DISTRO by itself, and its hook speaks up, in the middle of what catkin reads, where it is set to another.\nfor p in /usr $underlays "$prefix"; do if [ -d "$p/share/ros_environment" ]; then unset ROS_DISTRO; fi; done\nfor underlay in $underlays; do\n  if [ "$underlay" = /usr ]; then export AMENT_PREFIX_PATH=/usr; continue; fi\n  offer "$underlay"\n  if [ -f "$underlay/setup.sh" ]; then set +e; . "$underlay/setup.sh"; set -e; fi\ndone\noffer "$prefix"\nset +e\nif [ -f "$prefix/setup.sh" ]; then . "$prefix/setup.sh"; else . /slipway/local_setup.sh; fi\nset -e\n# catkin looks for COMPONENTS nowhere but here, so what the system offers must be on it.\ncase ":$CMAKE_PREFIX_PATH:" in *":$prefix:"*) ;; *) add CMAKE_PREFIX_PATH "$prefix" ;; esac\ncase ":$CMAKE_PREFIX_PATH:" in *:/usr:*) ;; *) CMAKE_PREFIX_PATH=$CMAKE_PREFIX_PATH:/usr ;; esac\nexport CMAKE_PREFIX_PATH\ncase ":$AMENT_PREFIX_PATH:" in *":$prefix:"*) ;; *) add AMENT_PREFIX_PATH "$prefix" ;; esac\ncd "$here"\n\nmap=/usr/src/$package\n# What is installed names no folder of the build. Tests look for their sources by __FILE__: there nothing is mapped.\nflags() {\n  eval "$(DEB_BUILD_MAINT_OPTIONS=reproducible=-fixfilepath dpkg-buildflags --export=sh)"\n  if [ "$testing" = OFF ]; then\n    CFLAGS="$CFLAGS -ffile-prefix-map=$here=$map -ffile-prefix-map=/build/obj=$map/obj"\n    CXXFLAGS="$CXXFLAGS -ffile-prefix-map=$here=$map -ffile-prefix-map=/build/obj=$map/obj"\n  fi\n  export CFLAGS CXXFLAGS\n}\n\ntesting=OFF\nresults=$here/../results/current\ntest_timeout=${SLIPWAY_TEST_TIMEOUT:-600}\ncompile_tests() { :; }\n. /slipway/build-type.sh\n\nbuild() {\n  flags\n  mkdir -p "$object"\n  configure_and_compile\n}\n\n# Libraries of this build before those of the same names that the package installed, which were built without tests. No\n# others: a test may choose between libraries of its own by LD_LIBRARY_PATH.\noffer_built() {\n  own=/build/own-libraries\n  mkdir -p "$own"\n  dpkg -L "$package" 2>/dev/null | sed -n "s|^$prefix/lib/\\($triplet/\\)\\{0,1\\}\\([^/]*\\.so[^/]*\\)\\$|\\2|p" | sort -u |\n    while IFS= read -r name; do\n      file=$(find "$object" -name "$name" ! -type d | sort | head -n 1)\n      if [ -n "$file" ]; then ln -sf "$file" "$own/$name"; fi\n    done\n  add LD_LIBRARY_PATH "$own"\n}\n\n# `run_tests` is one run of all tests; its exit code counts where no result file tells of a failure.\nrun_all_tests() {\n  testing=ON\n  unset DEB_BUILD_OPTIONS\n  build\n  compile_tests\n  offer_built\n  export XML_CATALOG_FILES="file:///slipway/schemas/catalog.xml file:///etc/xml/catalog"\n  echo "== tests"\n  attempt=1\n  while :; do\n    failed=0\n    mkdir -p "$results"\n    run_tests || failed=1\n    if grep -rqsE --include=\'*.xml\' \'<(failure|error)\\b|Status="failed"\' "$results"; then failed=1; fi\n    echo "$failed" > "$results/exit"\n    mv "$results" "$here/../results/$attempt"\n    if [ "$failed" -eq 0 ] || [ "$attempt" -gt "${SLIPWAY_TEST_RETRIES:-0}" ]; then break; fi\n    attempt=$((attempt + 1))\n    echo "== tests failed; attempt $attempt"\n  done\n}\n\nstage() {\n  rm -rf "$stage"\n  mkdir -p "$stage"\n  flags\n  install_staged\n  # Byte code with build paths would make the bytes depend on nothing good: pack.sh makes it anew.\n  find "$stage" -name \'*.pyc\' -delete\n  find "$stage" -depth -name __pycache__ -type d -exec rmdir {} +\n  chmod -R u+rwX,go+rX,go-w "$stage"\n}\n\ncase $1 in\n  build) build ;;\n  stage) stage ;;\n  test) run_all_tests ;;\n  shell)\n    flags\n    set +e\n    shift\n    if [ $# -gt 0 ]; then exec "$@"; fi\n    echo "sh -e /slipway/slipway.sh build builds it, into $object; exit leaves"\n    exec bash --norc -i\n    ;;\nesac\n';
+var slipway_default = '# Builds, installs and tests one package, in its folder: sh -e /slipway/slipway.sh build|stage|test|shell.\n# /slipway is read-only. What differs between packages is in /slipway/slipway.env; what differs by build type is in\n# /slipway/build-type.sh: configure_and_compile, install_staged, compile_tests and run_tests. Packing is done elsewhere\n# (pack.sh), in a root where no code of the package ran.\nset -e\nhere=$PWD\nstage=/build/stage\nobject=$here/../obj\njobs=${SLIPWAY_JOBS:-1}\n\nexport PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/build/home TZ=UTC\nunset PYTHONPATH CMAKE_PREFIX_PATH AMENT_PREFIX_PATH LD_LIBRARY_PATH PKG_CONFIG_PATH ROS_PACKAGE_PATH\n. /slipway/slipway.env\nexport SOURCE_DATE_EPOCH=$source_date_epoch\nexport MAKEFLAGS=-j$jobs CMAKE_BUILD_PARALLEL_LEVEL=$jobs NINJAFLAGS=-j$jobs\nexport DEB_BUILD_OPTIONS="parallel=$jobs nocheck" DEB_RULES_REQUIRES_ROOT=no PYTHONHASHSEED=0\n# Two rules may install one path: CMake would keep the first where both files have times within one second.\nexport CMAKE_INSTALL_ALWAYS=1\n# How many threads compress decides the bytes.\nexport DPKG_DEB_THREADS_MAX=1\nexport ROS_OS_OVERRIDE=${ROS_OS_OVERRIDE:-}\n[ -n "$ROS_OS_OVERRIDE" ] || unset ROS_OS_OVERRIDE\nmkdir -p "$HOME"\n\npython=$(readlink -f /usr/bin/python3 2>/dev/null || :)\npython=${python##*/}\n# dpkg-architecture is a Perl program, and half of what it takes to get here.\ncase $(dpkg --print-architecture) in\n  amd64) triplet=x86_64-linux-gnu ;;\n  arm64) triplet=aarch64-linux-gnu ;;\n  *) triplet=$(dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null || gcc -print-multiarch) ;;\nesac\n\n# add VARIABLE PATH: before what it has\nadd() { eval "export $1=\\"\\$2\\${$1:+:\\$$1}\\""; }\n\n# What an installed prefix offers before it has a setup.sh, and what its setup.sh leaves out.\noffer() {\n  add PATH "$1/bin"\n  add LD_LIBRARY_PATH "$1/lib/$triplet"\n  add LD_LIBRARY_PATH "$1/lib"\n  add PKG_CONFIG_PATH "$1/share/pkgconfig"\n  add PKG_CONFIG_PATH "$1/lib/$triplet/pkgconfig"\n  add PKG_CONFIG_PATH "$1/lib/pkgconfig"\n  if [ -n "$python" ]; then\n    add PYTHONPATH "$1/lib/python3/dist-packages"\n    add PYTHONPATH "$1/lib/$python/site-packages"\n  fi\n  add CMAKE_PREFIX_PATH "$1"\n  add AMENT_PREFIX_PATH "$1"\n}\n# ros_environment sets ROS_DISTRO by itself, and its hook speaks up, in the middle of what catkin reads, where it is set to another.\nfor p in /usr $underlays "$prefix"; do if [ -d "$p/share/ros_environment" ]; then unset ROS_DISTRO; fi; done\nfor underlay in $underlays; do\n  if [ "$underlay" = /usr ]; then export AMENT_PREFIX_PATH=/usr; continue; fi\n  offer "$underlay"\n  if [ -f "$underlay/setup.sh" ]; then set +e; . "$underlay/setup.sh"; set -e; fi\ndone\noffer "$prefix"\nset +e\nif [ -f "$prefix/setup.sh" ]; then . "$prefix/setup.sh"; else . /slipway/local_setup.sh; fi\nset -e\n# catkin looks for COMPONENTS nowhere but here, so what the system offers must be on it.\ncase ":$CMAKE_PREFIX_PATH:" in *":$prefix:"*) ;; *) add CMAKE_PREFIX_PATH "$prefix" ;; esac\ncase ":$CMAKE_PREFIX_PATH:" in *:/usr:*) ;; *) CMAKE_PREFIX_PATH=$CMAKE_PREFIX_PATH:/usr ;; esac\nexport CMAKE_PREFIX_PATH\ncase ":$AMENT_PREFIX_PATH:" in *":$prefix:"*) ;; *) add AMENT_PREFIX_PATH "$prefix" ;; esac\ncd "$here"\n\nmap=/usr/src/$package\n# What is installed names no folder of the build. Tests look for their sources by __FILE__: there nothing is mapped.\nflags() {\n  eval "$(DEB_BUILD_MAINT_OPTIONS=reproducible=-fixfilepath dpkg-buildflags --export=sh)"\n  if [ "$testing" = OFF ]; then\n    CFLAGS="$CFLAGS -ffile-prefix-map=$here=$map -ffile-prefix-map=/build/obj=$map/obj"\n    CXXFLAGS="$CXXFLAGS -ffile-prefix-map=$here=$map -ffile-prefix-map=/build/obj=$map/obj"\n  fi\n  export CFLAGS CXXFLAGS\n}\n\ntesting=OFF\nresults=$here/../results/current\ntest_timeout=${SLIPWAY_TEST_TIMEOUT:-600}\ncompile_tests() { :; }\n. /slipway/build-type.sh\n\nbuild() {\n  flags\n  mkdir -p "$object"\n  configure_and_compile\n}\n\n# Libraries of this build before those of the same names that the package installed, which were built without tests. No\n# others: a test may choose between libraries of its own by LD_LIBRARY_PATH.\noffer_built() {\n  own=/build/own-libraries\n  mkdir -p "$own"\n  dpkg -L "$package" 2>/dev/null | sed -n "s|^$prefix/lib/\\($triplet/\\)\\{0,1\\}\\([^/]*\\.so[^/]*\\)\\$|\\2|p" | sort -u |\n    while IFS= read -r name; do\n      file=$(find "$object" -name "$name" ! -type d | sort | head -n 1)\n      if [ -n "$file" ]; then ln -sf "$file" "$own/$name"; fi\n    done\n  add LD_LIBRARY_PATH "$own"\n}\n\n# `run_tests` is one run of all tests; its exit code counts where no result file tells of a failure.\nrun_all_tests() {\n  testing=ON\n  unset DEB_BUILD_OPTIONS\n  build\n  compile_tests\n  offer_built\n  export XML_CATALOG_FILES="file:///slipway/schemas/catalog.xml file:///etc/xml/catalog"\n  echo "== tests"\n  attempt=1\n  while :; do\n    failed=0\n    mkdir -p "$results"\n    run_tests || failed=1\n    if grep -rqsE --include=\'*.xml\' \'<(failure|error)\\b|Status="failed"\' "$results"; then failed=1; fi\n    echo "$failed" > "$results/exit"\n    mv "$results" "$here/../results/$attempt"\n    if [ "$failed" -eq 0 ] || [ "$attempt" -gt "${SLIPWAY_TEST_RETRIES:-0}" ]; then break; fi\n    attempt=$((attempt + 1))\n    echo "== tests failed; attempt $attempt"\n  done\n}\n\nstage() {\n  rm -rf "$stage"\n  mkdir -p "$stage"\n  flags\n  install_staged\n  # Byte code with build paths would make the bytes depend on nothing good: pack.sh makes it anew.\n  find "$stage" -name \'*.pyc\' -delete\n  find "$stage" -depth -name __pycache__ -type d -exec rmdir {} +\n  chmod -R u+rwX,go+rX,go-w "$stage"\n}\n\ncase $1 in\n  build) build ;;\n  stage) stage ;;\n  test) run_all_tests ;;\n  shell)\n    flags\n    set +e\n    shift\n    if [ $# -gt 0 ]; then exec "$@"; fi\n    echo "sh -e /slipway/slipway.sh build builds it, into $object; exit leaves"\n    exec bash --norc -i\n    ;;\nesac\n';
 
 // ts-src/model/build-types/build-type.ts
 var keyTextOf = (type) => JSON.stringify([type.script, String(type.tests.file), String(type.tests.words)]);
@@ -29708,9 +29708,9 @@ async function makeKeyring(name6, key, files, suites, { store: store2, channel: 
   const stamp = stampOf(now);
   let version3 = `1.0-0.${stamp.slice(0, 8)}.${stamp.slice(8)}`;
   for (const suite2 of suites) {
-    const highest2 = channel2.value.versions[suite2]?.[name6];
-    if (highest2 !== void 0 && compareDebianVersions(version3, highest2) <= 0)
-      version3 = versionAbove(version3, stamp, highest2);
+    const highest3 = channel2.value.versions[suite2]?.[name6];
+    if (highest3 !== void 0 && compareDebianVersions(version3, highest3) <= 0)
+      version3 = versionAbove(version3, stamp, highest3);
   }
   const control = `Package: ${name6}
 Version: ${version3}
@@ -30256,12 +30256,12 @@ async function raiseVersions(input) {
   for (const [suite2, packages] of Object.entries(suites)) {
     all[suite2] = { ...packages };
     for (const [debian2, held] of Object.entries(packages)) {
-      const highest2 = ownIn(versions[suite2], debian2);
-      if (highest2 === void 0) continue;
-      const order3 = compareDebianVersions(held.version, highest2);
+      const highest3 = ownIn(versions[suite2], debian2);
+      if (highest3 === void 0) continue;
+      const order3 = compareDebianVersions(held.version, highest3);
       if (order3 > 0 || sameFiles(held, ownIn(now[suite2], debian2))) continue;
       if (order3 === 0 && !Object.hasOwn(now, suite2)) continue;
-      jobs2.push({ suite: suite2, debian: debian2, held, to: versionAbove(held.version, stamp, highest2) });
+      jobs2.push({ suite: suite2, debian: debian2, held, to: versionAbove(held.version, stamp, highest3) });
     }
   }
   const lost3 = [];
@@ -30497,8 +30497,8 @@ var withEnvironments = (versions, graphs, environments, stamp, channel2) => Obje
   graphs.map((graph2) => {
     const suite2 = channelSuite(graph2.scope.distribution, graph2.target);
     const of = environments(graph2);
-    const highest2 = ownIn(channel2.value.versions[suite2], of.name);
-    const input = { ...of, stamp, highest: highest2 };
+    const highest3 = ownIn(channel2.value.versions[suite2], of.name);
+    const input = { ...of, stamp, highest: highest3 };
     const held = ownIn(channel2.head?.suites[suite2], of.name);
     return [
       graph2.id,
@@ -30537,8 +30537,8 @@ async function environmentOf2(store2, scratch, input, held) {
   (0, import_node_fs39.rmSync)(file3, { force: true });
   return { version: version3, key, files: [deb2], abi: abiName(input.name, key), requires: [], needs: [] };
 }
-function versionOf2({ locked: locked2, highest: highest2, stamp, target: target2 }) {
-  const fits2 = locked2 !== void 0 && (highest2 === void 0 || compareDebianVersions(locked2, highest2) >= 0);
+function versionOf2({ locked: locked2, highest: highest3, stamp, target: target2 }) {
+  const fits2 = locked2 !== void 0 && (highest3 === void 0 || compareDebianVersions(locked2, highest3) >= 0);
   return fits2 ? locked2 : debianVersion(upstream, target2.release, stamp);
 }
 async function writePackage(file3, input, version3) {
@@ -31345,8 +31345,8 @@ async function publishRuns(channel2, input, signer, diagnostics) {
     );
     if (!Object.keys(now).length) continue;
     if (environment3) {
-      const highest2 = ownIn(channel2.value.versions[name6], environment3.name);
-      now[environment3.name] = await environmentOf2(store2, scratch, { ...environment3, stamp, highest: highest2 }, former);
+      const highest3 = ownIn(channel2.value.versions[name6], environment3.name);
+      now[environment3.name] = await environmentOf2(store2, scratch, { ...environment3, stamp, highest: highest3 }, former);
     }
     next2[name6] = now;
     names4.add(aptSuite(graph2.scope.distribution, graph2.target));
@@ -33018,7 +33018,10 @@ import traceback as _traceback
 _job = _json.load(open('/slipway/docs.json'))
 _modules = _json.load(open('/build/docs/modules.json'))
 _at = '/build/docs/source'
-extensions = ['sphinx.ext.autodoc', 'sphinx.ext.napoleon', 'sphinx.ext.intersphinx', 'myst_parser']
+extensions = ['sphinx.ext.autodoc', 'sphinx.ext.napoleon', 'sphinx.ext.intersphinx']
+# It takes as long to load as all others.
+if any(n.endswith('.md') for _, _, names in _os.walk(_at) for n in names):
+    extensions.append('myst_parser')
 project = _job['name']
 if _job['conf']:
     _here = _os.path.dirname(_os.path.join(_at, _job['conf']))
@@ -33104,6 +33107,7 @@ results.json       how the tools ended, what they warned of, coverage, and the c
 api.tag            Doxygen's tag file
 """
 import ast
+import gc
 import html
 import json
 import os
@@ -33111,8 +33115,11 @@ import re
 import shutil
 import subprocess
 import sys
+import traceback
 from xml.etree import ElementTree
 
+# The tools make many objects that live to the end of a short process: looking for cycles often is a tenth of their time.
+gc.set_threshold(200000, 20, 100)
 job = json.load(open('/slipway/docs.json'))
 source = job['source']
 out = '/build/docs'
@@ -33135,10 +33142,10 @@ def warn(text):
     results['warnings'].append(text[:1000])
 
 
-def run(tool, command, **more):
+def run(tool, call, *arguments, **more):
     began = os.times()
     sys.stdout.flush()
-    code = subprocess.call(command, **more)
+    code = call(*arguments, **more)
     ended = os.times()
     cpu = ended.children_user + ended.children_system - began.children_user - began.children_system
     results['tools'].append({'tool': tool, 'code': code, 'cpu': round(cpu, 3)})
@@ -33219,7 +33226,7 @@ def doxygen():
     job_file = '/slipway/Doxyfile'
     log = out + '/doxygen.output'
     with open(log, 'w') as stream:
-        run('doxygen', ['doxygen', job_file], cwd=source, stdout=stream, stderr=subprocess.STDOUT)
+        run('doxygen', subprocess.call, ['doxygen', job_file], cwd=source, stdout=stream, stderr=subprocess.STDOUT)
     shown = open(log, errors='replace').read()
     print(shown, end='', flush=True)
     lines = []
@@ -33374,6 +33381,38 @@ def beside(tree, given):
         here = os.path.join(here, part)
 
 
+def in_child(function, *arguments):
+    """The exit code of a process of its own, which has the modules that are loaded here."""
+    child = os.fork()
+    if child:
+        status = os.waitpid(child, 0)[1]
+        return os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status)
+    code = 1
+    try:
+        code = function(*arguments)
+    except SystemExit as e:
+        code = e.code if isinstance(e.code, int) else 0 if e.code is None else 1
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        # Not this script's end: what a package left to be done at exit is not run, as in the parent.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def sphinx_build(folder, arguments):
+    """As \`python3 -m sphinx\` in this folder."""
+    os.chdir(folder)
+    sys.path[0] = folder
+    sys.argv = ['sphinx-build'] + arguments
+    from sphinx.builders.html import StandaloneHTMLBuilder
+    from sphinx.cmd.build import main
+    # The site has a search of its own.
+    StandaloneHTMLBuilder.index_page = StandaloneHTMLBuilder.dump_search_index = lambda *_: None
+    return main(arguments)
+
+
 def sphinx():
     given = job['prose'] or ''
     at = os.path.join(out, 'source', given).rstrip('/')
@@ -33416,8 +33455,8 @@ def sphinx():
             f.writelines('   %s\\n' % os.path.basename(e) for e in entries)
     json.dump(modules, open(out + '/modules.json', 'w'))
     log = out + '/sphinx.warnings'
-    code = run('sphinx', [sys.executable, '-m', 'sphinx', '-q', '-N', '-b', 'html', '-c', '/slipway/sphinx', '-d', out + '/doctrees',
-                          '-w', log, at, pages + '/doc'], cwd=at)
+    code = run('sphinx', in_child, sphinx_build, at, ['-q', '-N', '-b', 'html', '-c', '/slipway/sphinx', '-d',
+                                                      out + '/doctrees', '-w', log, at, pages + '/doc'])
     lines = open(log, errors='replace').read().splitlines() if os.path.isfile(log) else []
     for line in lines:
         print(line)
@@ -36886,6 +36925,77 @@ var Watch = class {
   }
 };
 
+// ts-src/sandbox/seccomp.ts
+var [notPermitted, noSuchCall, noSuchFamily] = [1, 38, 97];
+var refusedCalls = {
+  keys: ["add_key", "request_key", "keyctl"],
+  namespaces: ["unshare", "setns", "pivot_root", "chroot", "sethostname", "setdomainname"],
+  mounts: [
+    "mount",
+    "umount2",
+    "open_tree",
+    "move_mount",
+    "fsopen",
+    "fsconfig",
+    "fsmount",
+    "fspick",
+    "mount_setattr",
+    "open_by_handle_at",
+    "quotactl",
+    "swapon",
+    "swapoff",
+    "nfsservctl"
+  ],
+  kernel: [
+    "create_module",
+    "init_module",
+    "finit_module",
+    "delete_module",
+    "kexec_load",
+    "kexec_file_load",
+    "reboot",
+    "syslog",
+    "acct",
+    "iopl",
+    "ioperm",
+    "clock_settime",
+    "lookup_dcookie"
+  ],
+  programs: ["bpf", "perf_event_open", "userfaultfd", "io_uring_setup", "io_uring_enter", "io_uring_register"]
+};
+var namespaceFlags = [131072, 33554432, 67108864, 134217728, 268435456, 536870912, 1073741824];
+var typing = [21522, 21532];
+var inNetwork = [2, 10, 16];
+var alone = [1, 17, 29];
+var highest2 = Math.max(...inNetwork, ...alone);
+var refuse2 = (names4, errnoRet, ...args) => ({
+  names: names4,
+  action: "SCMP_ACT_ERRNO",
+  errnoRet,
+  ...args.length ? { args } : {}
+});
+function seccompProfile(network3) {
+  const allowed = network3 ? inNetwork : [...inNetwork, ...alone];
+  const families = Array.from({ length: highest2 + 1 }, (_, f) => f).filter((f) => !allowed.includes(f));
+  return JSON.stringify({
+    defaultAction: "SCMP_ACT_ALLOW",
+    syscalls: [
+      refuse2(Object.values(refusedCalls).flat(), notPermitted),
+      // Its flags are in memory, where a filter can't look: the C library then takes clone.
+      refuse2(["clone3"], noSuchCall),
+      ...namespaceFlags.map(
+        (flag2) => refuse2(["clone"], notPermitted, { index: 0, op: "SCMP_CMP_MASKED_EQ", value: flag2, valueTwo: flag2 })
+      ),
+      // The kernel takes 32 bits of these; a filter compares 64.
+      ...typing.map(
+        (request) => refuse2(["ioctl"], notPermitted, { index: 1, op: "SCMP_CMP_MASKED_EQ", value: 4294967295, valueTwo: request })
+      ),
+      ...families.map((f) => refuse2(["socket"], noSuchFamily, { index: 0, op: "SCMP_CMP_EQ", value: f })),
+      refuse2(["socket"], noSuchFamily, { index: 0, op: "SCMP_CMP_GT", value: highest2 })
+    ]
+  });
+}
+
 // ts-src/sandbox/docker.ts
 var marker = ".docker-image";
 var guarded = 'exec 3<&0; "$@" </dev/null 3<&- & work=$!; { cat <&3 >/dev/null; kill -9 -1; } & wait $work';
@@ -36915,13 +37025,15 @@ async function sweep2(label) {
     if (!alive(owner)) await docker(["rm", "--force", id]);
   }
 }
-function createArguments(entry, { name: name6, label, image: image2, limits: limits2 }) {
+function createArguments(entry, { name: name6, label, image: image2, limits: limits2, filter }) {
   const command2 = entry.user === "root" ? entry.command : ["sh", "-ec", asBuilder, "sh", ...entry.command];
   return [
     "create",
     "--cap-drop",
     "ALL",
     ...capabilities.flatMap((c) => ["--cap-add", c]),
+    "--security-opt",
+    `seccomp=${filter}`,
     ...entry.user === "builder" ? ["--security-opt", "no-new-privileges"] : [],
     "--memory",
     String(limits2.memory),
@@ -37005,7 +37117,10 @@ async function enter(entry, label) {
     };
   const name6 = `slipway-${process.pid}-${(0, import_node_crypto8.randomBytes)(6).toString("hex")}`;
   const limits2 = entry.limits ?? defaultLimits();
-  const created = await docker(createArguments(entry, { name: name6, label, image: image2, limits: limits2 }));
+  const filter = (0, import_node_path81.join)(entry.work, `${name6}.seccomp.json`);
+  (0, import_node_fs65.writeFileSync)(filter, seccompProfile(entry.network === true));
+  const created = await docker(createArguments(entry, { name: name6, label, image: image2, limits: limits2, filter }));
+  (0, import_node_fs65.rmSync)(filter);
   if (created.code !== 0) return created;
   try {
     const notCopied = await copyLayers(entry.root.layers.slice(0, at2), name6, entry.work);
@@ -37908,7 +38023,7 @@ var notesOnly = (say) => ({
 var nobodyWaits = { pending: new Uint32Array(), dependents: () => new Uint32Array() };
 var Scheduler = class {
   /** `alone`: nothing is scheduled here, each task is asked for. */
-  constructor(options5, graphs, alone = false) {
+  constructor(options5, graphs, alone2 = false) {
     this.options = options5;
     this.graphs = graphs;
     this.runner = new TaskRunner(options5, {
@@ -37919,7 +38034,7 @@ var Scheduler = class {
       }
     });
     for (const graph2 of graphs) {
-      this.waits.set(graph2, alone ? nobodyWaits : whatTasksWaitFor(graph2, options5.testsStop));
+      this.waits.set(graph2, alone2 ? nobodyWaits : whatTasksWaitFor(graph2, options5.testsStop));
     }
   }
   ready = [];
@@ -38830,10 +38945,10 @@ async function collect(request) {
     if (release2 && !dryRun) await empty(trash, request.driver);
   }
 }
-async function contentsOf(request, alone) {
+async function contentsOf(request, alone2) {
   const { store: store2, now, days } = request;
   if (!store2) return void 0;
-  return surveyStore({ store: store2.store, now, days, grace: store2.own && alone ? 0 : grace });
+  return surveyStore({ store: store2.store, now, days, grace: store2.own && alone2 ? 0 : grace });
 }
 function discard({ paths: paths2 }, trash) {
   const folder2 = (0, import_node_path88.join)(trash, (0, import_node_crypto9.randomBytes)(8).toString("hex"));
@@ -39363,8 +39478,8 @@ async function runBuild(verb, values, packages, tests) {
     return exit.usage;
   }
   const check4 = checkOf(values);
-  const alone = values["incremental-objects"] === true && (values.untrusted !== void 0 || check4 !== void 0);
-  if (typeof check4 === "string" || alone) {
+  const alone2 = values["incremental-objects"] === true && (values.untrusted !== void 0 || check4 !== void 0);
+  if (typeof check4 === "string" || alone2) {
     const words6 = typeof check4 === "string" ? check4 : "--incremental-objects is for builds on your own machine alone";
     writeMessage(`slipway ${verb}: ${words6}
 `);
@@ -39758,10 +39873,10 @@ function judge(rules2, candidate) {
 function versionsRise({ state, target: target2, versions }) {
   const faults5 = Object.entries(state.suites).flatMap(
     ([suite2, packages]) => Object.entries(packages).flatMap(([debian2, held]) => {
-      const highest2 = ownIn(versions[suite2], debian2);
-      if (highest2 === void 0 || sameFiles(held, ownIn(target2?.suites[suite2], debian2))) return [];
-      const order3 = compareDebianVersions(held.version, highest2);
-      return order3 > 0 ? [] : [`${suite2}: ${debian2} ${held.version} is not above ${highest2}, which the channel held`];
+      const highest3 = ownIn(versions[suite2], debian2);
+      if (highest3 === void 0 || sameFiles(held, ownIn(target2?.suites[suite2], debian2))) return [];
+      const order3 = compareDebianVersions(held.version, highest3);
+      return order3 > 0 ? [] : [`${suite2}: ${debian2} ${held.version} is not above ${highest3}, which the channel held`];
     })
   );
   return verdict("versions", faults5, "no version goes down");
@@ -53646,7 +53761,7 @@ var edgesAlong = (evaluated, trail2) => trail2.slice(0, -1).map((n, i) => {
 });
 function findCycles(evaluated) {
   const count3 = evaluated.names.length;
-  const alone = (d, n) => groupOf(evaluated, n, d) === void 0;
+  const alone2 = (d, n) => groupOf(evaluated, n, d) === void 0;
   const packagesOf2 = (set) => [...new Set(set.map((n) => n % count3))].sort((a, b) => a - b);
   const found2 = [];
   const add2 = (kind, edges, set) => found2.push({
@@ -53661,8 +53776,8 @@ function findCycles(evaluated) {
   const strict = new Set(
     cycles(
       doubled(
-        evaluated.inside.map((e, n) => e.build.filter((d) => alone(d, n))),
-        evaluated.inside.map((e, n) => e.run.filter((d) => alone(d, n)))
+        evaluated.inside.map((e, n) => e.build.filter((d) => alone2(d, n))),
+        evaluated.inside.map((e, n) => e.run.filter((d) => alone2(d, n)))
       )
     ).filter((s) => s.some((n) => n < count3)).flat()
   );

@@ -24,7 +24,12 @@ mkdir -p "$HOME"
 
 python=$(readlink -f /usr/bin/python3 2>/dev/null || :)
 python=${python##*/}
-triplet=$(dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null || gcc -print-multiarch)
+# dpkg-architecture is a Perl program, and half of what it takes to get here.
+case $(dpkg --print-architecture) in
+  amd64) triplet=x86_64-linux-gnu ;;
+  arm64) triplet=aarch64-linux-gnu ;;
+  *) triplet=$(dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null || gcc -print-multiarch) ;;
+esac
 
 # add VARIABLE PATH: before what it has
 add() { eval "export $1=\"\$2\${$1:+:\$$1}\""; }

@@ -8,7 +8,10 @@ import traceback as _traceback
 _job = _json.load(open('/slipway/docs.json'))
 _modules = _json.load(open('/build/docs/modules.json'))
 _at = '/build/docs/source'
-extensions = ['sphinx.ext.autodoc', 'sphinx.ext.napoleon', 'sphinx.ext.intersphinx', 'myst_parser']
+extensions = ['sphinx.ext.autodoc', 'sphinx.ext.napoleon', 'sphinx.ext.intersphinx']
+# It takes as long to load as all others.
+if any(n.endswith('.md') for _, _, names in _os.walk(_at) for n in names):
+    extensions.append('myst_parser')
 project = _job['name']
 if _job['conf']:
     _here = _os.path.dirname(_os.path.join(_at, _job['conf']))
