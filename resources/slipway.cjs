@@ -24200,6 +24200,24 @@ init_files();
 init_process();
 init_slow();
 
+// ts-src/io/response.ts
+async function readBody(answer3, most9) {
+  const parts2 = [];
+  const reader2 = answer3.body?.getReader();
+  for (let size3 = 0; reader2; ) {
+    const { done, value: value2 } = await reader2.read();
+    if (done) break;
+    size3 += value2.length;
+    if (size3 > most9) return void 0;
+    parts2.push(value2);
+  }
+  return Buffer.concat(parts2);
+}
+
+// ts-src/read/git/content.ts
+init_sizes();
+init_urls();
+
 // ts-src/read/git/archive-size.ts
 init_process();
 var largest3 = { bytes: 2 * 2 ** 30, files: 5e5 };
@@ -24624,27 +24642,43 @@ async function treeOfFolder(gitDir, folder2, depth2) {
   }
 }
 var largestDownload = 4 * 2 ** 30;
-var downloadOptions = `--silent --show-error --fail --location --max-redirs 10 --globoff --remote-time --proto =http,https --proto-redir =http,https --connect-timeout 30 --max-time 3600 --max-filesize ${largestDownload} --speed-limit 1 --speed-time ${stallSeconds}`.split(
-  " "
-);
+var downloadOptions = [
+  "--silent --show-error --fail --location --max-redirs 10 --globoff --remote-time",
+  "--proto =http,https --proto-redir =http,https",
+  `--connect-timeout 30 --max-time 3600 --speed-limit 1 --speed-time ${stallSeconds}`
+].flatMap((options5) => options5.split(" "));
 function localPath(url2) {
-  if (url2.startsWith("file://")) return decodeURIComponent(new URL(url2).pathname);
+  if (url2.startsWith("file://")) return decoded(new URL(url2).pathname);
   return /^[a-z+]+:\/\//.test(url2) ? void 0 : url2;
 }
-async function download(url2, file3, since) {
-  const local2 = localPath(url2);
+function copyRegular(from, to, most9) {
+  const found2 = (0, import_node_fs17.statSync)(from);
+  if (!found2.isFile()) return "it is no regular file";
+  if (found2.size > most9) return tooMuch(most9);
+  (0, import_node_fs17.copyFileSync)(from, to);
+  return void 0;
+}
+var tooMuch = (most9) => `it is larger than ${sizeText(most9)}`;
+async function download(url2, file3, { since, most: most9 = largestDownload } = {}) {
   try {
+    const local2 = localPath(url2);
     if (local2 !== void 0) {
-      (0, import_node_fs17.copyFileSync)(local2, file3);
-      return good(file3);
+      const fault4 = copyRegular(local2, file3, most9);
+      return fault4 === void 0 ? good(file3) : bad(error("source-unreachable", `can't fetch ${url2}: ${fault4}`));
     }
     const { plain: plain5, login: login2 } = loginOf(url2);
     const got = await slowly(
       hostOf(url2),
       run(
-        "curl",
+        "sh",
+        // Where a server does not say how much it sends curl would take all: the kernel counts, in blocks of 512 bytes.
         [
+          "-c",
+          `ulimit -f ${Math.ceil(most9 / 512) + 1}; exec curl "$@"`,
+          "sh",
           ...downloadOptions,
+          "--max-filesize",
+          String(most9),
           ...since === void 0 ? [] : ["--time-cond", since],
           "--output",
           file3,
@@ -24659,8 +24693,13 @@ async function download(url2, file3, since) {
     if (got.code === 127) {
       const response = await slowly(hostOf(url2), fetch(url2, { signal: AbortSignal.timeout(36e5) }));
       if (!response.ok) return bad(error("source-unreachable", `can't fetch ${url2}: HTTP ${response.status}`));
-      (0, import_node_fs17.writeFileSync)(file3, Buffer.from(await response.arrayBuffer()));
-    } else if (got.code !== 0) return bad(error("source-unreachable", `can't fetch ${url2}: ${got.stderr.trim()}`));
+      const body = await readBody(response, Math.min(most9, 1 << 30));
+      if (!body) return bad(error("source-unreachable", `can't fetch ${url2}: ${tooMuch(most9)}`));
+      (0, import_node_fs17.writeFileSync)(file3, body);
+    } else if (got.code !== 0) {
+      const why = got.signal === "SIGXFSZ" || got.code === 63 ? tooMuch(most9) : got.stderr.trim();
+      return bad(error("source-unreachable", `can't fetch ${url2}: ${why}`));
+    }
     return good(file3);
   } catch (e) {
     return bad(error("source-unreachable", `can't fetch ${url2}: ${messageOf(e)}`));
@@ -26035,7 +26074,7 @@ async function readCache(workspace, settings3, named7) {
 async function refreshed(url2, file3) {
   (0, import_node_fs20.mkdirSync)((0, import_node_path24.dirname)(file3), { recursive: true });
   const temporary2 = temporaryBeside(file3);
-  const got = await download(url2, temporary2, (0, import_node_fs20.existsSync)(file3) ? file3 : void 0);
+  const got = await download(url2, temporary2, { since: (0, import_node_fs20.existsSync)(file3) ? file3 : void 0, most: largestCache });
   if (got.ok) {
     if ((0, import_node_fs20.existsSync)(temporary2)) (0, import_node_fs20.renameSync)(temporary2, file3);
     return good(file3);
@@ -26092,7 +26131,8 @@ function parse2(workspace, file3, shown5, bytes) {
     read3.diagnostics
   );
 }
-var unpack2 = (bytes) => bytes[0] === 31 && bytes[1] === 139 ? (0, import_node_zlib4.gunzipSync)(bytes, { maxOutputLength: 512 << 20, chunkSize: 1 << 20 }) : bytes;
+var largestCache = 512 << 20;
+var unpack2 = (bytes) => bytes[0] === 31 && bytes[1] === 139 ? (0, import_node_zlib4.gunzipSync)(bytes, { maxOutputLength: largestCache, chunkSize: 1 << 20 }) : bytes;
 function partly(repositories, pieces, known3, shown5) {
   if (known3.size * 2 < pieces.entries.size) return void 0;
   const entries2 = parseEntries(
@@ -26881,15 +26921,84 @@ async function readWorkspace(file3, given) {
 init_yaml();
 
 // ts-src/read/underlay.ts
-var import_node_fs23 = require("node:fs");
-var import_node_path31 = require("node:path");
-var import_node_zlib5 = require("node:zlib");
 var import_node_fs24 = require("node:fs");
+var import_node_path31 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
 init_files();
+
+// ts-src/read/apt-index.ts
+var import_node_fs23 = require("node:fs");
+var import_node_zlib5 = require("node:zlib");
+init_diagnostics();
+init_faults();
+init_files();
 init_process();
+init_utf8();
+var largestRelease = 16 << 20;
+var largestIndex = 256 << 20;
+async function releaseText(file3, key, name6) {
+  const unsigned = (why) => bad(
+    error("underlay-signature", `the signature of ${name6} is not good: ${why}`, {
+      hint: "is the file named by `key` the right key?"
+    })
+  );
+  if (key === void 0) return good(utf8Text(readRegular(file3, largestRelease)));
+  const [ring, signed] = [`${file3}.gpg`, `${file3}.signed`];
+  try {
+    const bytes = readRegular(key, largestRelease);
+    const dearmored = bytes.toString("latin1").includes("-----BEGIN PGP") ? await run("gpg", ["--batch", "--yes", "--dearmor", "--output", ring, key]) : await run("cp", ["--", key, ring]);
+    const checked = dearmored.code === 0 ? await run("gpgv", ["--keyring", ring, "--output", signed, "--", file3]) : dearmored;
+    if (checked.code !== 0) return unsigned(checked.stderr.trim().split("\n").pop() ?? "");
+    return good(utf8Text(readRegular(signed, largestRelease)));
+  } finally {
+    (0, import_node_fs23.rmSync)(ring, { force: true });
+    (0, import_node_fs23.rmSync)(signed, { force: true });
+  }
+}
+function digestsOf(release2) {
+  const digests = /* @__PURE__ */ new Map();
+  let inside = false;
+  for (const line2 of release2.split("\n")) {
+    if (line2.startsWith("SHA256:")) inside = true;
+    else if (!line2.startsWith(" ")) inside = false;
+    else if (inside) {
+      const [digest4, , name6] = line2.trim().split(/\s+/);
+      if (name6 && isDigest(digest4)) digests.set(name6, digest4);
+    }
+  }
+  return digests;
+}
+var TooMuch3 = class extends Error {
+};
+async function indexText(file3, ending) {
+  const tooLarge4 = `it has more than ${largestIndex >> 20} MiB`;
+  try {
+    if (ending === ".xz") return await unpackedByXz(file3);
+    const bytes = readRegular(file3, largestIndex);
+    return { text: utf8Text(ending === ".gz" ? (0, import_node_zlib5.gunzipSync)(bytes, { maxOutputLength: largestIndex }) : bytes) };
+  } catch (e) {
+    if (e instanceof TooMuch3 || ["ERR_BUFFER_TOO_LARGE", "ELARGE"].includes(codeOf(e) ?? "")) return tooLarge4;
+    if (ending === ".gz" && e instanceof Error) return e.message;
+    throw e;
+  }
+}
+async function unpackedByXz(file3) {
+  const parts2 = [];
+  let size3 = 0;
+  const out = await run("xz", ["--decompress", "--stdout", "--memlimit-decompress=1GiB", "--", file3], {
+    onOutput: (chunk) => {
+      size3 += chunk.length;
+      if (size3 > largestIndex) throw new TooMuch3();
+      parts2.push(chunk);
+    }
+  });
+  if (out.code === 0) return { text: utf8Text(Buffer.concat(parts2)) };
+  return out.stderr.trim() || `xz ended with ${out.signal ?? out.code}`;
+}
+
+// ts-src/read/underlay.ts
 init_yaml();
 var idOf = (platform3, { uri: uri2, suite: suite2, components, key }) => sha256(JSON.stringify([uri2, suite2, components, key, platform3.architectures[0]])).slice(0, 24);
 async function readUnderlays(workspace, kept4) {
@@ -26922,39 +27031,26 @@ async function readUnderlays(workspace, kept4) {
 async function readRepository2(workspace, platform3, underlay2) {
   const base = `${underlay2.uri.replace(/\/$/, "")}/dists/${underlay2.suite}`;
   const folder2 = (0, import_node_path31.join)(workspace.state, "underlays", sha256(`${base} ${underlay2.key ?? ""}`).slice(0, 24));
-  (0, import_node_fs23.mkdirSync)(folder2, { recursive: true });
+  (0, import_node_fs24.mkdirSync)(folder2, { recursive: true });
   const inRelease = temporaryBeside((0, import_node_path31.join)(folder2, "InRelease"));
   try {
-    const got = await download(`${base}/InRelease`, inRelease);
+    const got = await download(`${base}/InRelease`, inRelease, { most: largestRelease });
     if (!got.ok) return got;
     const key = underlay2.key ? (0, import_node_path31.join)(workspace.keyRoot ?? workspace.root, underlay2.key) : void 0;
     if (!key && !underlay2.trusted) return bad(error("archive-trust", "it has no key"));
-    if (key) {
-      if (!exists(key))
-        return bad(
-          error("file-missing", `its key ${underlay2.key} does not exist`, {
-            hint: "put the public key of the repository there; the path is relative to distro.yaml"
-          })
-        );
-      const ring = `${inRelease}.gpg`;
-      const bytes = (0, import_node_fs24.readFileSync)(key);
-      const dearmored = bytes.toString("latin1").includes("-----BEGIN PGP") ? await run("gpg", ["--batch", "--yes", "--dearmor", "--output", ring, key]) : await run("cp", [key, ring]);
-      const checked = dearmored.code === 0 ? await run("gpgv", ["--keyring", ring, inRelease]) : dearmored;
-      (0, import_node_fs23.rmSync)(ring, { force: true });
-      if (checked.code !== 0)
-        return bad(
-          error(
-            "underlay-signature",
-            `the signature of ${base}/InRelease is not good: ${checked.stderr.trim().split("\n").pop()}`,
-            { hint: `is ${underlay2.key} the right key?` }
-          )
-        );
-    }
-    const release2 = (0, import_node_fs24.readFileSync)(inRelease, "utf8");
+    if (key && !exists(key))
+      return bad(
+        error("file-missing", `its key ${underlay2.key} does not exist`, {
+          hint: "put the public key of the repository there; the path is relative to distro.yaml"
+        })
+      );
+    const release2 = await releaseText(inRelease, key, `${base}/InRelease`);
+    if (!release2.ok) return release2;
+    const digests = digestsOf(release2.value);
     const architecture3 = platform3.architectures[0];
     const versions = /* @__PURE__ */ new Map();
     for (const component2 of underlay2.components) {
-      const index = await readIndex2(base, release2, `${component2}/binary-${architecture3}`, folder2);
+      const index = await readIndex2(base, digests, `${component2}/binary-${architecture3}`, folder2);
       if (!index.ok) return index;
       let name6 = "";
       for (const line2 of index.value.split("\n")) {
@@ -26968,20 +27064,10 @@ async function readRepository2(workspace, platform3, underlay2) {
     }
     return good(versions);
   } finally {
-    (0, import_node_fs23.rmSync)(inRelease, { force: true });
+    (0, import_node_fs24.rmSync)(inRelease, { force: true });
   }
 }
-async function readIndex2(base, release2, path2, folder2) {
-  const digests = /* @__PURE__ */ new Map();
-  let inside = false;
-  for (const line2 of release2.split("\n")) {
-    if (line2.startsWith("SHA256:")) inside = true;
-    else if (!line2.startsWith(" ")) inside = false;
-    else if (inside) {
-      const [digest4, , name6] = line2.trim().split(/\s+/);
-      if (digest4 && name6) digests.set(name6, digest4);
-    }
-  }
+async function readIndex2(base, digests, path2, folder2) {
   for (const ending of [".xz", ".gz", ""]) {
     const name6 = `${path2}/Packages${ending}`;
     const digest4 = digests.get(name6);
@@ -26991,7 +27077,7 @@ async function readIndex2(base, release2, path2, folder2) {
     if (text8 !== void 0) return good(text8);
     const file3 = temporaryBeside(kept4);
     try {
-      const got = await download(`${base}/${name6}`, file3);
+      const got = await download(`${base}/${name6}`, file3, { most: largestIndex });
       if (!got.ok) continue;
       if (await sha256File(file3) !== digest4)
         return bad(
@@ -26999,19 +27085,13 @@ async function readIndex2(base, release2, path2, folder2) {
             hint: "it may be in the middle of an update: try again"
           })
         );
-      const unpacked2 = ending === ".xz" ? await run("xz", ["--decompress", "--stdout", file3]) : void 0;
-      if (unpacked2 && unpacked2.code !== 0)
-        return bad(
-          error(
-            "underlay-index",
-            `can't unpack ${base}/${name6}: ${unpacked2.stderr.trim() || `xz ended with ${unpacked2.signal ?? unpacked2.code}`}`
-          )
-        );
-      const whole3 = unpacked2?.stdout ?? (ending === ".gz" ? (0, import_node_zlib5.gunzipSync)((0, import_node_fs24.readFileSync)(file3)) : (0, import_node_fs24.readFileSync)(file3)).toString("utf8");
-      writeWhole(kept4, whole3);
-      return good(whole3);
+      const unpacked2 = await indexText(file3, ending);
+      if (typeof unpacked2 === "string")
+        return bad(error("underlay-index", `can't unpack ${base}/${name6}: ${unpacked2}`));
+      writeWhole(kept4, unpacked2.text);
+      return good(unpacked2.text);
     } finally {
-      (0, import_node_fs23.rmSync)(file3, { force: true });
+      (0, import_node_fs24.rmSync)(file3, { force: true });
     }
   }
   return bad(error("underlay-index", `${base} has no index of ${path2}`));
@@ -27021,12 +27101,17 @@ async function readIndex2(base, release2, path2, folder2) {
 init_urls();
 
 // ts-src/cli/kept-underlays.ts
+init_names();
+var isVersions = (value2) => typeof value2 === "object" && value2 !== null && Object.entries(value2).every(([name6, version3]) => isDebianName(name6) && isDebianVersion(String(version3)));
 async function keptUnderlays({ distro, root, state }, { store: named7, keeps, renews }) {
   if (distro.mirror !== "state") return void 0;
   const store2 = await openStore(named7 ?? distro.store, root, state, void 0);
   const nameOf6 = (id) => `mirror/underlays/${id}.json`;
   return {
-    read: (id) => renews ? Promise.resolve(void 0) : store2.readJson(nameOf6(id)),
+    async read(id) {
+      const kept4 = renews ? void 0 : await store2.readJson(nameOf6(id));
+      return isVersions(kept4) ? kept4 : void 0;
+    },
     keep: (id, versions) => keeps ? store2.writeJson(nameOf6(id), versions) : Promise.resolve()
   };
 }
@@ -43133,22 +43218,6 @@ var import_node_crypto11 = require("node:crypto");
 var import_promises9 = require("node:timers/promises");
 init_aws4fetch_esm();
 init_fxp();
-
-// ts-src/io/response.ts
-async function readBody(answer3, most9) {
-  const parts2 = [];
-  const reader2 = answer3.body?.getReader();
-  for (let size3 = 0; reader2; ) {
-    const { done, value: value2 } = await reader2.read();
-    if (done) break;
-    size3 += value2.length;
-    if (size3 > most9) return void 0;
-    parts2.push(value2);
-  }
-  return Buffer.concat(parts2);
-}
-
-// ts-src/aws/client.ts
 init_s3_credentials();
 init_yaml();
 var AwsFault = class extends Error {
@@ -49895,12 +49964,12 @@ async function baseLayer(room) {
   return { key: base.digest, root: base.root, tar: base.tar, diffId: base.digest, names: names4, ...measured };
 }
 async function measure2(tar) {
-  const { createReadStream: createReadStream8, statSync: statSync20 } = await import("node:fs");
+  const { createReadStream: createReadStream8, statSync: statSync21 } = await import("node:fs");
   const secrets = [];
   const reader2 = scanner(secrets, false);
   for await (const chunk of createReadStream8(tar, { highWaterMark: 1 << 20 }))
     if (Buffer.isBuffer(chunk)) reader2.push(chunk);
-  return { size: statSync20(tar).size, secrets };
+  return { size: statSync21(tar).size, secrets };
 }
 var scanner = (secrets, everywhere) => new TarScanner((path2, size3, content) => secrets.push(...secretsIn(path2, size3, content, everywhere)));
 async function makeLayer(room, request) {

@@ -3,7 +3,17 @@ import { defineConfig } from 'vitest/config';
 import { lateWorkers, textFiles } from './vitest.config.mjs';
 
 /** These run a compiler, Java, gpg, moto, archive tools or zsh; `npm test` runs them. */
-const needTools = ['ami', 'docs-publication', 'interface', 'farm', 'prefix', 's3', 'signing', 'sources'];
+const needTools = [
+  'ami',
+  'docs-publication',
+  'hostile-archives',
+  'interface',
+  'farm',
+  'prefix',
+  's3',
+  'signing',
+  'sources',
+];
 /** These start the whole program many times, and take seven seconds or more; `npm test` runs them. */
 const slow = [
   'changes',

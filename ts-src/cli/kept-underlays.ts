@@ -1,6 +1,12 @@
 import type { KeptUnderlays } from '../read/underlay.ts';
 import type { Workspace } from '../read/workspace.ts';
+import { isDebianName, isDebianVersion } from '../model/names.ts';
 import { openStore } from '../store/open-store.ts';
+
+const isVersions = (value: unknown): value is Record<string, string> =>
+  typeof value === 'object' &&
+  value !== null &&
+  Object.entries(value).every(([name, version]) => isDebianName(name) && isDebianVersion(String(version)));
 
 /** How a command uses what is kept of underlays. */
 export interface UnderlayUse {
@@ -21,7 +27,10 @@ export async function keptUnderlays(
   const store = await openStore(named ?? distro.store, root, state, undefined);
   const nameOf = (id: string): string => `mirror/underlays/${id}.json`;
   return {
-    read: (id) => (renews ? Promise.resolve(undefined) : store.readJson<Record<string, string>>(nameOf(id))),
+    async read(id) {
+      const kept = renews ? undefined : await store.readJson(nameOf(id));
+      return isVersions(kept) ? kept : undefined;
+    },
     keep: (id, versions) => (keeps ? store.writeJson(nameOf(id), versions) : Promise.resolve()),
   };
 }

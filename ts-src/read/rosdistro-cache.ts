@@ -75,7 +75,7 @@ export async function readCache(
 async function refreshed(url: string, file: string): Promise<Result<string>> {
   mkdirSync(dirname(file), { recursive: true });
   const temporary = temporaryBeside(file);
-  const got = await download(url, temporary, existsSync(file) ? file : undefined);
+  const got = await download(url, temporary, { since: existsSync(file) ? file : undefined, most: largestCache });
   if (got.ok) {
     // Not modified: nothing was written.
     if (existsSync(temporary)) renameSync(temporary, file);
@@ -141,10 +141,13 @@ function parse(workspace: Workspace, file: string, shown: string, bytes: Buffer)
   );
 }
 
+/** Bytes of a cache, packed or not. */
+const largestCache = 512 << 20;
+
 /** A cache's text, packed or not. */
 const unpack = (bytes: Buffer): Buffer =>
   bytes[0] === 0x1f && bytes[1] === 0x8b
-    ? gunzipSync(bytes, { maxOutputLength: 512 << 20, chunkSize: 1 << 20 })
+    ? gunzipSync(bytes, { maxOutputLength: largestCache, chunkSize: 1 << 20 })
     : bytes;
 
 interface Parsed {

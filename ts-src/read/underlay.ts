@@ -1,13 +1,11 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { gunzipSync } from 'node:zlib';
-import { readFileSync } from 'node:fs';
 import { bad, error, good, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import { sha256 } from '../model/digest.ts';
 import type { Platform, Underlay } from '../model/distro.ts';
 import { isDebianName, isDebianVersion } from '../model/names.ts';
 import { exists, readIf, sha256File, temporaryBeside, writeWhole } from '../io/files.ts';
-import { run } from '../io/process.ts';
+import { digestsOf, indexText, largestIndex, largestRelease, releaseText } from './apt-index.ts';
 import { download } from './git/git.ts';
 import type { Workspace } from './workspace.ts';
 import { lineOf } from './yaml.ts';
@@ -70,38 +68,23 @@ async function readRepository(
   mkdirSync(folder, { recursive: true });
   const inRelease = temporaryBeside(join(folder, 'InRelease'));
   try {
-    const got = await download(`${base}/InRelease`, inRelease);
+    const got = await download(`${base}/InRelease`, inRelease, { most: largestRelease });
     if (!got.ok) return got;
     const key = underlay.key ? join(workspace.keyRoot ?? workspace.root, underlay.key) : undefined;
     if (!key && !underlay.trusted) return bad(error('archive-trust', 'it has no key'));
-    if (key) {
-      if (!exists(key))
-        return bad(
-          error('file-missing', `its key ${underlay.key} does not exist`, {
-            hint: 'put the public key of the repository there; the path is relative to distro.yaml',
-          }),
-        );
-      const ring = `${inRelease}.gpg`;
-      const bytes = readFileSync(key);
-      const dearmored = bytes.toString('latin1').includes('-----BEGIN PGP')
-        ? await run('gpg', ['--batch', '--yes', '--dearmor', '--output', ring, key])
-        : await run('cp', [key, ring]);
-      const checked = dearmored.code === 0 ? await run('gpgv', ['--keyring', ring, inRelease]) : dearmored;
-      rmSync(ring, { force: true });
-      if (checked.code !== 0)
-        return bad(
-          error(
-            'underlay-signature',
-            `the signature of ${base}/InRelease is not good: ${checked.stderr.trim().split('\n').pop()}`,
-            { hint: `is ${underlay.key} the right key?` },
-          ),
-        );
-    }
-    const release = readFileSync(inRelease, 'utf8');
+    if (key && !exists(key))
+      return bad(
+        error('file-missing', `its key ${underlay.key} does not exist`, {
+          hint: 'put the public key of the repository there; the path is relative to distro.yaml',
+        }),
+      );
+    const release = await releaseText(inRelease, key, `${base}/InRelease`);
+    if (!release.ok) return release;
+    const digests = digestsOf(release.value);
     const architecture = platform.architectures[0]!;
     const versions = new Map<string, string>();
     for (const component of underlay.components) {
-      const index = await readIndex(base, release, `${component}/binary-${architecture}`, folder);
+      const index = await readIndex(base, digests, `${component}/binary-${architecture}`, folder);
       if (!index.ok) return index;
       let name = '';
       for (const line of index.value.split('\n')) {
@@ -119,17 +102,12 @@ async function readRepository(
   }
 }
 
-async function readIndex(base: string, release: string, path: string, folder: string): Promise<Result<string>> {
-  const digests = new Map<string, string>();
-  let inside = false;
-  for (const line of release.split('\n')) {
-    if (line.startsWith('SHA256:')) inside = true;
-    else if (!line.startsWith(' ')) inside = false;
-    else if (inside) {
-      const [digest, , name] = line.trim().split(/\s+/);
-      if (digest && name) digests.set(name, digest);
-    }
-  }
+async function readIndex(
+  base: string,
+  digests: ReadonlyMap<string, string>,
+  path: string,
+  folder: string,
+): Promise<Result<string>> {
   for (const ending of ['.xz', '.gz', '']) {
     const name = `${path}/Packages${ending}`;
     const digest = digests.get(name);
@@ -139,7 +117,7 @@ async function readIndex(base: string, release: string, path: string, folder: st
     if (text !== undefined) return good(text);
     const file = temporaryBeside(kept);
     try {
-      const got = await download(`${base}/${name}`, file);
+      const got = await download(`${base}/${name}`, file, { most: largestIndex });
       if (!got.ok) continue;
       if ((await sha256File(file)) !== digest)
         return bad(
@@ -147,18 +125,11 @@ async function readIndex(base: string, release: string, path: string, folder: st
             hint: 'it may be in the middle of an update: try again',
           }),
         );
-      const unpacked = ending === '.xz' ? await run('xz', ['--decompress', '--stdout', file]) : undefined;
-      if (unpacked && unpacked.code !== 0)
-        return bad(
-          error(
-            'underlay-index',
-            `can't unpack ${base}/${name}: ${unpacked.stderr.trim() || `xz ended with ${unpacked.signal ?? unpacked.code}`}`,
-          ),
-        );
-      const whole =
-        unpacked?.stdout ?? (ending === '.gz' ? gunzipSync(readFileSync(file)) : readFileSync(file)).toString('utf8');
-      writeWhole(kept, whole);
-      return good(whole);
+      const unpacked = await indexText(file, ending);
+      if (typeof unpacked === 'string')
+        return bad(error('underlay-index', `can't unpack ${base}/${name}: ${unpacked}`));
+      writeWhole(kept, unpacked.text);
+      return good(unpacked.text);
     } finally {
       rmSync(file, { force: true });
     }

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { bad, error, good, warning, type Diagnostic, type Result } from '../../model/diagnostics.ts';
@@ -6,6 +6,9 @@ import { exists, noteUse, readIf, sha256File, writeWhole } from '../../io/files.
 import { withMutex } from '../../io/mutex.ts';
 import { run } from '../../io/process.ts';
 import { slowly } from '../../io/slow.ts';
+import { readBody } from '../../io/response.ts';
+import { sizeText } from '../../model/sizes.ts';
+import { decoded } from '../../model/urls.ts';
 import type { SourceEntry } from '../../model/rosdistro.ts';
 import { archiveFault, readingArchive } from './archive-size.ts';
 import { loginOf } from './credentials.ts';
@@ -152,35 +155,57 @@ async function treeOfFolder(gitDir: string, folder: string, depth: number): Prom
 /** Archives and indices are smaller; a server that sends without end is not believed. */
 const largestDownload = 4 * 2 ** 30;
 
-const downloadOptions =
-  `--silent --show-error --fail --location --max-redirs 10 --globoff --remote-time --proto =http,https --proto-redir =http,https --connect-timeout 30 --max-time 3600 --max-filesize ${largestDownload} --speed-limit 1 --speed-time ${stallSeconds}`.split(
-    ' ',
-  );
+const downloadOptions = [
+  '--silent --show-error --fail --location --max-redirs 10 --globoff --remote-time',
+  '--proto =http,https --proto-redir =http,https',
+  `--connect-timeout 30 --max-time 3600 --speed-limit 1 --speed-time ${stallSeconds}`,
+].flatMap((options) => options.split(' '));
 
 /** The path that a URL or a path names on this machine. */
 function localPath(url: string): string | undefined {
-  if (url.startsWith('file://')) return decodeURIComponent(new URL(url).pathname);
+  if (url.startsWith('file://')) return decoded(new URL(url).pathname);
   return /^[a-z+]+:\/\//.test(url) ? undefined : url;
 }
 
+/** Copies a regular file of this machine; a FIFO or a device would give no end. */
+function copyRegular(from: string, to: string, most: number): string | undefined {
+  const found = statSync(from);
+  if (!found.isFile()) return 'it is no regular file';
+  if (found.size > most) return tooMuch(most);
+  copyFileSync(from, to);
+  return undefined;
+}
+
+const tooMuch = (most: number): string => `it is larger than ${sizeText(most)}`;
+
 /**
- * A file by http, https, file or path. Where `since` is given and the server has nothing newer than it, nothing is
- * written.
+ * A file by http, https, file or path, of at most so many bytes. Where `since` is given and the server has nothing
+ * newer than it, nothing is written.
  */
-export async function download(url: string, file: string, since?: string): Promise<Result<string>> {
-  const local = localPath(url);
+export async function download(
+  url: string,
+  file: string,
+  { since, most = largestDownload }: { since?: string | undefined; most?: number } = {},
+): Promise<Result<string>> {
   try {
+    const local = localPath(url);
     if (local !== undefined) {
-      copyFileSync(local, file);
-      return good(file);
+      const fault = copyRegular(local, file, most);
+      return fault === undefined ? good(file) : bad(error('source-unreachable', `can't fetch ${url}: ${fault}`));
     }
     const { plain, login } = loginOf(url);
     const got = await slowly(
       hostOf(url),
       run(
-        'curl',
+        'sh',
+        // Where a server does not say how much it sends curl would take all: the kernel counts, in blocks of 512 bytes.
         [
+          '-c',
+          `ulimit -f ${Math.ceil(most / 512) + 1}; exec curl "$@"`,
+          'sh',
           ...downloadOptions,
+          '--max-filesize',
+          String(most),
           ...(since === undefined ? [] : ['--time-cond', since]),
           '--output',
           file,
@@ -196,8 +221,13 @@ export async function download(url: string, file: string, since?: string): Promi
     if (got.code === 127) {
       const response = await slowly(hostOf(url), fetch(url, { signal: AbortSignal.timeout(3_600_000) }));
       if (!response.ok) return bad(error('source-unreachable', `can't fetch ${url}: HTTP ${response.status}`));
-      writeFileSync(file, Buffer.from(await response.arrayBuffer()));
-    } else if (got.code !== 0) return bad(error('source-unreachable', `can't fetch ${url}: ${got.stderr.trim()}`));
+      const body = await readBody(response, Math.min(most, 1 << 30));
+      if (!body) return bad(error('source-unreachable', `can't fetch ${url}: ${tooMuch(most)}`));
+      writeFileSync(file, body);
+    } else if (got.code !== 0) {
+      const why = got.signal === 'SIGXFSZ' || got.code === 63 ? tooMuch(most) : got.stderr.trim();
+      return bad(error('source-unreachable', `can't fetch ${url}: ${why}`));
+    }
     return good(file);
   } catch (e) {
     return bad(error('source-unreachable', `can't fetch ${url}: ${messageOf(e)}`));

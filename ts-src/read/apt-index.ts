@@ -1,0 +1,86 @@
+import { rmSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
+import { bad, error, good, type Result } from '../model/diagnostics.ts';
+import { isDigest } from '../model/stored.ts';
+import { codeOf } from '../io/faults.ts';
+import { readRegular } from '../io/files.ts';
+import { run } from '../io/process.ts';
+import { utf8Text } from '../io/utf8.ts';
+
+/** What is read of others' apt repositories. Debian's own index of everything is a quarter of the largest one. */
+export const largestRelease = 16 << 20;
+export const largestIndex = 256 << 20;
+
+/**
+ * What an InRelease says. With a key that is what was signed alone: others may have put text around it, which gpgv does
+ * not look at. `name`: for messages.
+ */
+export async function releaseText(file: string, key: string | undefined, name: string): Promise<Result<string>> {
+  const unsigned = (why: string): Result<never> =>
+    bad(
+      error('underlay-signature', `the signature of ${name} is not good: ${why}`, {
+        hint: 'is the file named by `key` the right key?',
+      }),
+    );
+  if (key === undefined) return good(utf8Text(readRegular(file, largestRelease)));
+  const [ring, signed] = [`${file}.gpg`, `${file}.signed`];
+  try {
+    const bytes = readRegular(key, largestRelease);
+    const dearmored = bytes.toString('latin1').includes('-----BEGIN PGP')
+      ? await run('gpg', ['--batch', '--yes', '--dearmor', '--output', ring, key])
+      : await run('cp', ['--', key, ring]);
+    const checked =
+      dearmored.code === 0 ? await run('gpgv', ['--keyring', ring, '--output', signed, '--', file]) : dearmored;
+    if (checked.code !== 0) return unsigned(checked.stderr.trim().split('\n').pop() ?? '');
+    return good(utf8Text(readRegular(signed, largestRelease)));
+  } finally {
+    rmSync(ring, { force: true });
+    rmSync(signed, { force: true });
+  }
+}
+
+/** The digests (SHA-256) of a suite's files, as its Release file has them. */
+export function digestsOf(release: string): Map<string, string> {
+  const digests = new Map<string, string>();
+  let inside = false;
+  for (const line of release.split('\n')) {
+    if (line.startsWith('SHA256:')) inside = true;
+    else if (!line.startsWith(' ')) inside = false;
+    else if (inside) {
+      const [digest, , name] = line.trim().split(/\s+/);
+      // It becomes the name of a file.
+      if (name && isDigest(digest)) digests.set(name, digest);
+    }
+  }
+  return digests;
+}
+
+class TooMuch extends Error {}
+
+/** The text of an index, by the ending of its name; a string says why there is none. */
+export async function indexText(file: string, ending: string): Promise<{ text: string } | string> {
+  const tooLarge = `it has more than ${largestIndex >> 20} MiB`;
+  try {
+    if (ending === '.xz') return await unpackedByXz(file);
+    const bytes = readRegular(file, largestIndex);
+    return { text: utf8Text(ending === '.gz' ? gunzipSync(bytes, { maxOutputLength: largestIndex }) : bytes) };
+  } catch (e) {
+    if (e instanceof TooMuch || ['ERR_BUFFER_TOO_LARGE', 'ELARGE'].includes(codeOf(e) ?? '')) return tooLarge;
+    if (ending === '.gz' && e instanceof Error) return e.message;
+    throw e;
+  }
+}
+
+async function unpackedByXz(file: string): Promise<{ text: string } | string> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  const out = await run('xz', ['--decompress', '--stdout', '--memlimit-decompress=1GiB', '--', file], {
+    onOutput: (chunk) => {
+      size += chunk.length;
+      if (size > largestIndex) throw new TooMuch();
+      parts.push(chunk);
+    },
+  });
+  if (out.code === 0) return { text: utf8Text(Buffer.concat(parts)) };
+  return out.stderr.trim() || `xz ended with ${out.signal ?? out.code}`;
+}
