@@ -31,6 +31,17 @@ describe('the command line', () => {
     );
     expect(run('build', '--jbos', '3').stderr).toContain('did you mean --jobs?');
     expect(run('build', '--jobs', 'many').status).toBe(2);
+    for (const [args, told] of [
+      [['--distro'], '--distro needs a value: --distro FILE'],
+      [['-j'], '--jobs needs a value: --jobs N'],
+      [
+        ['--state', '--lock'],
+        "--state needs a value: --state DIR\n    a value that starts with '-' is written --state=DIR",
+      ],
+      [['--json=x'], '--json takes no value'],
+      [['-z'], 'there is no option -z'],
+    ] as const)
+      expect(run('build', ...args).stderr).toBe(`slipway build: ${told}\n    slipway build --help shows its options\n`);
   });
 
   it('ends with 1 on a fault in the input, and says where', () => {

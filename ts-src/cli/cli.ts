@@ -1,11 +1,12 @@
 import { rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { environmentFault, internalFaults, messageOf } from '../io/faults.ts';
+import { environmentFault, internalFaults } from '../io/faults.ts';
 import { onSlow } from '../io/slow.ts';
 import { nearest } from '../model/diagnostics.ts';
 import { beQuiet, writeMessage, writeNote, exit, writeOutput, type Command } from './command.ts';
 import { commands } from './all.ts';
 import { helpOf, optionsOf, overview } from './help.ts';
+import { usageFault } from './usage.ts';
 
 export { finishDeferred as finish } from '../io/deferred.ts';
 export { killAll as abandon } from '../io/process.ts';
@@ -46,16 +47,7 @@ export async function main(args: string[]): Promise<number> {
     );
     parsed = parseArgs({ args: rest, options, allowPositionals: true });
   } catch (e) {
-    const unknown = /'--?([^' ]+)/.exec(messageOf(e))?.[1];
-    const near =
-      unknown &&
-      nearest(
-        unknown,
-        optionsOf(command).map(([option]) => option),
-      );
-    writeMessage(
-      `slipway ${name}: ${messageOf(e).split('. ')[0]}${near && near !== unknown ? `; did you mean --${near}?` : ''}\n    slipway ${name} --help shows its options\n`,
-    );
+    writeMessage(`slipway ${name}: ${usageFault(e, command)}\n    slipway ${name} --help shows its options\n`);
     return exit.usage;
   }
   if (parsed.values.help) {

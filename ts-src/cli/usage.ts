@@ -1,0 +1,26 @@
+import { messageOf } from '../io/faults.ts';
+import { nearest } from '../model/diagnostics.ts';
+import type { Command } from './command.ts';
+import { optionsOf } from './help.ts';
+
+/** What is wrong with a command's options, of what Node's parseArgs threw. */
+export function usageFault(thrown: unknown, command: Command): string {
+  const text = messageOf(thrown);
+  const options = optionsOf(command);
+  // Node names an option as it was written, or with both of its forms: '-d, --distro <value>'.
+  const written = /'(?:-\w, )?(--?[^' =]+)/.exec(text)?.[1] ?? '';
+  const name = written.replace(/^--?/, '');
+  const [long = name, option] = options.find(([k, o]) => (written.startsWith('--') ? k : o.short) === name) ?? [];
+  if (!option) {
+    const near = nearest(
+      name,
+      options.map(([k]) => k),
+    );
+    return `there is no option ${written}${near ? `; did you mean --${near}?` : ''}`;
+  }
+  if (option.type === 'boolean') return `--${long} takes no value`;
+  const value = option.value ?? 'VALUE';
+  return `--${long} needs a value: --${long} ${value}${
+    text.includes('ambiguous') ? `\n    a value that starts with '-' is written --${long}=${value}` : ''
+  }`;
+}
