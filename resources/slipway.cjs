@@ -55095,6 +55095,28 @@ var commands = {
   manual: manualOf(() => commands)
 };
 
+// ts-src/cli/usage.ts
+init_faults();
+init_diagnostics();
+function usageFault(thrown, command2) {
+  const text8 = messageOf(thrown);
+  const options5 = optionsOf(command2);
+  const written2 = /'(?:-\w, )?(--?[^' =]+)/.exec(text8)?.[1] ?? "";
+  const name6 = written2.replace(/^--?/, "");
+  const [long2 = name6, option] = options5.find(([k, o]) => (written2.startsWith("--") ? k : o.short) === name6) ?? [];
+  if (!option) {
+    const near = nearest(
+      name6,
+      options5.map(([k]) => k)
+    );
+    return `there is no option ${written2}${near ? `; did you mean --${near}?` : ""}`;
+  }
+  if (option.type === "boolean") return `--${long2} takes no value`;
+  const value2 = option.value ?? "VALUE";
+  return `--${long2} needs a value: --${long2} ${value2}${text8.includes("ambiguous") ? `
+    a value that starts with '-' is written --${long2}=${value2}` : ""}`;
+}
+
 // ts-src/cli/cli.ts
 init_process();
 async function main(args) {
@@ -55136,16 +55158,9 @@ async function main(args) {
     );
     parsed2 = (0, import_node_util4.parseArgs)({ args: rest2, options: options5, allowPositionals: true });
   } catch (e) {
-    const unknown2 = /'--?([^' ]+)/.exec(messageOf(e))?.[1];
-    const near = unknown2 && nearest(
-      unknown2,
-      optionsOf(command2).map(([option]) => option)
-    );
-    writeMessage(
-      `slipway ${name6}: ${messageOf(e).split(". ")[0]}${near && near !== unknown2 ? `; did you mean --${near}?` : ""}
+    writeMessage(`slipway ${name6}: ${usageFault(e, command2)}
     slipway ${name6} --help shows its options
-`
-    );
+`);
     return exit.usage;
   }
   if (parsed2.values.help) {
