@@ -5358,7 +5358,7 @@ function s3Advice({ status, code, region: region2, date: date3 }, now) {
     case "ExpiredToken":
     case "ExpiredTokenException":
     case "TokenRefreshRequired":
-      return "the credentials have expired: get new ones (a new login, or AWS_SESSION_TOKEN anew)";
+      return "the credentials have expired: get new ones (log in again, or set a new AWS_SESSION_TOKEN)";
     case "InvalidAccessKeyId":
     case "InvalidToken":
       return `the server does not know these credentials: ${login}`;
@@ -17497,7 +17497,7 @@ var init_distro = __esm({
       ),
       proxy: string3().regex(/^https?:\/\/[^\s]+$/).optional().describe("HTTP proxy for its archive; left out: as the host has it"),
       include: array(debianName).default([]).describe("System packages of the base beside build-essential, cmake and debhelper"),
-      renew_days: number3().min(0).default(14).describe("A base older than this is made anew"),
+      renew_days: number3().min(0).default(14).describe("A base system older than this is made again"),
       underlays: record(name2, underlay).default({})
     });
     variant = strictObject({
@@ -17937,7 +17937,7 @@ function readLock(file3, text8) {
       ...checked.error.issues.slice(0, 20).map(
         (i) => error(
           "lock-invalid",
-          `${i.path.map(String).join(".") || "the file"} is not what a lock of this version holds`,
+          `${i.path.map(String).join(".") || "the file"} is not valid in a lockfile of this version`,
           { file: file3, line: locator.line(i.path), hint: "make it with `slipway lock`" }
         )
       )
@@ -19942,7 +19942,7 @@ function whole(data, name6, where) {
   const value2 = unsealed(data);
   if (data !== void 0 && value2 === void 0)
     throw Object.assign(
-      new Error(`${name6} in the store ${where} is damaged: bring it back from a backup, or remove it to begin anew`),
+      new Error(`${name6} in the store ${where} is damaged: bring it back from a backup, or remove it to begin again`),
       { code: "ESTORE" }
     );
   return value2;
@@ -22906,7 +22906,7 @@ var Cycles = class {
     this.diagnostics.push(
       warning(
         "cycle-group",
-        `'${name6}' needs '${other}' only as a member of the group '${group ?? ""}', and '${other}' needs '${name6}': that edge is left out`,
+        `'${name6}' needs '${other}' only as a member of the group '${group ?? ""}', and '${other}' needs '${name6}': that dependency is left out`,
         {
           file: packageAt(this.evaluated, node2.number).file,
           line: line2,
@@ -22956,7 +22956,7 @@ var Cycles = class {
         this.diagnostics.push(
           warning(
             "cycle-test",
-            `'${name6}' needs '${other}' to be tested (${tag}), and '${other}' needs '${name6}': no build waits for that edge, the tests of '${name6}' do`,
+            `'${name6}' needs '${other}' to be tested (${tag}), and '${other}' needs '${name6}': builds do not wait for it, only the tests of '${name6}' do`,
             { file: packageAt(this.evaluated, a).file, line: line2 }
           )
         );
@@ -23025,7 +23025,7 @@ function block3(evaluated, sequence, diagnostics) {
         diagnostics.push(
           warning(
             "group-member",
-            `'${node2.planned.name}' goes without '${names4[d]}' of the group '${group}': ${nodeOf.get(d)?.planned.blocked ?? "it is blocked"}`,
+            `'${node2.planned.name}' is built without '${names4[d]}' of the group '${group}': ${nodeOf.get(d)?.planned.blocked ?? "it is blocked"}`,
             { file: packages[node2.number].file, line: edgeOf(evaluated, node2.number, d).line }
           )
         );
@@ -23205,10 +23205,14 @@ function addExports(planned2, p, resolver, distro, distroFile) {
   const diagnostics = [];
   if (inManifest.length && !declared.length && !settings3.system_files?.length)
     diagnostics.push(
-      warning("system-file", `'${p.name}' declares files outside of its prefix (<system_file>), which are not taken`, {
-        file: p.file,
-        hint: `distro.yaml takes them by package_settings: {${p.name}: {declared_system_files: true}}`
-      })
+      warning(
+        "system-file",
+        `'${p.name}' declares files outside of its prefix (<system_file>), which are not installed`,
+        {
+          file: p.file,
+          hint: `distro.yaml allows them with package_settings: {${p.name}: {declared_system_files: true}}`
+        }
+      )
     );
   const all = [
     ...(settings3.system_files ?? []).map((file3) => ({ file: file3, from: distroFile })),
@@ -23220,7 +23224,7 @@ function addExports(planned2, p, resolver, distro, distroFile) {
       (planned2.systemFiles ??= []).push(found2);
       continue;
     }
-    diagnostics.push(error("system-file", `'${p.name}' can't get a file of the system: ${found2}`, { file: from }));
+    diagnostics.push(error("system-file", `'${p.name}' can't have a system file: ${found2}`, { file: from }));
     planned2.blocked ??= found2;
   }
   return diagnostics;
@@ -23759,7 +23763,7 @@ function checkSuites(scopes, file3, diagnostics) {
             `${other} and ${id} would both be the suite '${aptSuite(scope2.distribution, target2)}' of the apt repository`,
             {
               file: file3,
-              hint: "two platforms of one release need distributions of their own; a distribution and a variant need names that do not run together"
+              hint: "two platforms of one release need distributions of their own; a distribution and a variant must not give the name of another suite together"
             }
           )
         );
@@ -24125,7 +24129,7 @@ async function bringLargeFiles(gitDir, held, folder2) {
   const fault4 = (why) => bad(
     error(
       "source-lfs",
-      `${(0, import_node_path16.relative)(folder2, pointers[0])} and ${pointers.length - 1} more are kept by Git LFS: ${why}`,
+      `${(0, import_node_path16.relative)(folder2, pointers[0])} and ${pointers.length - 1} more are stored with Git LFS: ${why}`,
       {
         hint: "install git-lfs on the machine that reads sources; the server must offer LFS below the URL of the repository"
       }
@@ -24336,7 +24340,7 @@ async function readFiles(snapshot2, url2, blobs, reporter2) {
     if (kind !== "blob")
       return bad(
         error("source-store", `${snapshot2.gitDir} lacks ${blobs[i]} of ${url2}`, {
-          hint: "remove that folder: it is fetched anew"
+          hint: "remove that folder: it is fetched again"
         })
       );
     texts.push(utf8Text(bytes.subarray(end2 + 1, end2 + 1 + Number(size3))));
@@ -24559,7 +24563,7 @@ async function fetchArchive(entry, url2, state) {
     if (digest4 !== commit2)
       return bad(
         error("source-checksum", `${url2} has the SHA-256 ${digest4}, not ${commit2}`, {
-          hint: "the archive changed, or the checksum is wrong: find out which before you write the new one down"
+          hint: "the archive changed, or the checksum is wrong: find out which before you change it"
         })
       );
     const content = (0, import_node_path18.join)(folder2, "content");
@@ -24594,7 +24598,7 @@ async function lostSubmodules(root, url2) {
     if (!line2 || path2.startsWith("/") || path2.split("/").includes("..")) return [];
     const there = exists((0, import_node_path18.join)(root, path2)) && (0, import_node_fs17.readdirSync)((0, import_node_path18.join)(root, path2)).length > 0;
     return there ? [] : [
-      warning("source-submodule", `${url2} lacks the submodule ${path2}, which archives do not hold`, {
+      warning("source-submodule", `${url2} lacks the submodule ${path2}, which archives do not contain`, {
         hint: "take the repository by git, or an archive with its submodules"
       })
     ];
@@ -25476,7 +25480,7 @@ function readFolder(root, folder2, lost3) {
           codeOf(e) === "ENOENT" ? error("file-missing", `there is no folder ${folder2}`, { hint: "folders are relative to distro.yaml" }) : error("file-missing", `the folder ${folder2} can't be read`, { hint: messageOf(e) })
         );
       diagnostics.push(
-        warning("file-missing", `${(0, import_node_path22.join)(folder2, path2)} can't be read: packages in it are not seen`, {
+        warning("file-missing", `${(0, import_node_path22.join)(folder2, path2)} can't be read: packages in it are not found`, {
           hint: messageOf(e)
         })
       );
@@ -25510,7 +25514,7 @@ function readFolder(root, folder2, lost3) {
     diagnostics
   );
 }
-var noManifest = (file3) => error("file-missing", `${file3} is no file: its package is not seen`, {
+var noManifest = (file3) => error("file-missing", `${file3} is not a file: its package is not found`, {
   hint: "put a manifest there, or remove it; COLCON_IGNORE leaves a folder out"
 });
 function linkTold(at2, shown5, name6, diagnostics) {
@@ -25520,7 +25524,7 @@ function linkTold(at2, shown5, name6, diagnostics) {
     return;
   }
   diagnostics.push(
-    warning("folder-link", `${(0, import_node_path22.join)(shown5, name6)} is a link: the package that it leads to is not seen`, {
+    warning("folder-link", `${(0, import_node_path22.join)(shown5, name6)} is a link: the package that it leads to is not found`, {
       hint: "name the folder that the link leads to in 'folders' of distro.yaml, or put a copy there"
     })
   );
@@ -26084,13 +26088,13 @@ async function refreshed(url2, file3) {
     return bad(
       ...got.diagnostics.map(
         (d) => error("cache-unreachable", `the distribution's cache: ${d.message}`, {
-          hint: "is the address right, and does this machine reach it? A copy in the distro repository does too (`cache: FILE` in distro.yaml); without `distribution_cache` each release repository is asked"
+          hint: "is the address right, and does this machine reach it? A copy in the distro repository also works (`cache: FILE` in distro.yaml); without `distribution_cache` each release repository is asked"
         })
       )
     );
   return good(file3, [
-    warning("cache-old", `${got.diagnostics[0].message}: the copy of before is taken`, {
-      hint: "it may lack what was released since"
+    warning("cache-old", `${got.diagnostics[0].message}: the copy of the last run is used`, {
+      hint: "it may lack newer releases"
     })
   ]);
 }
@@ -26674,13 +26678,13 @@ function readableSource({ repository: repository2, locked: locked2, pinned, over
   if (!source2)
     return bad(
       error("override-invalid", `'${name6}' has no source entry, so there is no branch or pull request to take`, {
-        hint: "a folder can stand for it: NAME=FOLDER"
+        hint: "use a folder instead: NAME=FOLDER"
       })
     );
   if (locked2 && !pinned && !override)
     return bad(
       error("lock-repository", `the lock has no repository '${name6}'`, {
-        hint: "make the lock anew with `slipway lock`"
+        hint: "make a new lockfile with `slipway lock`"
       })
     );
   if (source2.type === "hg" || source2.type === "svn")
@@ -26692,7 +26696,7 @@ function readableSource({ repository: repository2, locked: locked2, pinned, over
   if (override && source2.type !== "git")
     return bad(
       error("override-invalid", `'${name6}' is an archive, which has no branches or pull requests`, {
-        hint: "a folder can stand for it: NAME=FOLDER"
+        hint: "use a folder instead: NAME=FOLDER"
       })
     );
   return good(source2);
@@ -29665,7 +29669,7 @@ async function makeIndices(store2, suites, former, others2) {
     if (entry[0]) known3.set(file3.sha256, entry[0]);
     else
       faults5.push(
-        error("publish-failed", `${file3.name} is no Debian package of that name: its control file can't be read`)
+        error("publish-failed", `${file3.name} is not a Debian package of that name, or its control file can't be read`)
       );
   });
   if (faults5.length) return bad(...faults5);
@@ -30042,7 +30046,7 @@ async function stagePool(store2, endpoint, pool, known3, looks2) {
     if (placed === "other")
       faults5.push(
         error("pool-conflict", `${filename} is at ${endpoint.where} already, with other bytes under the same version`, {
-          hint: "build the package anew: then it has a version of its own"
+          hint: "build the package again: it gets a new version"
         })
       );
   });
@@ -30445,7 +30449,7 @@ var refused2 = (endpoint, what, said) => bad(
   error(
     "served-wrong",
     `apt can't ${what} ${endpoint.where}: ${said.trim().split("\n").filter((l) => /^[EW]:/.test(l)).slice(0, 3).join(" ") || said.trim().slice(-300)}`,
-    { hint: "the channel went back to what it served before; is it served by something that keeps old files?" }
+    { hint: "the channel serves again what it served before; check whether a cache keeps old files" }
   )
 );
 
@@ -30749,7 +30753,7 @@ async function checkSignature(signature, text8, form, publicKey, wanted) {
     const signers = checkSigners(wanted, valid, primaryKeys(listed4.stdout));
     if (!signers.ok) return signers;
     const trimmed2 = (lines) => lines.replace(/[ \t]+$/gm, "").trimEnd();
-    return form === "detached" || trimmed2(checked.stdout) === trimmed2(text8.toString()) ? good(void 0) : bad(error("signature-missing", "the signing command signed another text than it was given"));
+    return form === "detached" || trimmed2(checked.stdout) === trimmed2(text8.toString()) ? good(void 0) : bad(error("signature-missing", "the signing command signed a different text"));
   } finally {
     (0, import_node_fs40.rmSync)(folder2, { recursive: true, force: true });
   }
@@ -30967,7 +30971,7 @@ async function commandSigner({ command: command2, publicKey }) {
   const fingerprints = fingerprintsIn(shown5.stdout);
   if (!fingerprints.length || !isWholeKey(text8))
     return bad(
-      error("signing-key", "the public key of the signing command is no armored OpenPGP key", { file: publicKey })
+      error("signing-key", "the public key of the signing command is not an armored OpenPGP key", { file: publicKey })
     );
   const [program2, ...args] = command2;
   return good({
@@ -31374,7 +31378,7 @@ function told4(graph2, former, reasons3, holding, elsewhere) {
       diagnostics.push(
         warning(
           "held-back",
-          `'${nameOf6(r.package)}' was built, but is held back from the repository: it needs '${nameOf6(r.by)}', which is not there`
+          `'${nameOf6(r.package)}' was built, but is withheld from the repository: it needs '${nameOf6(r.by)}', which is not there`
         )
       );
     if (r.kind === "left-out")
@@ -31490,7 +31494,7 @@ function toldLost(lost3, diagnostics) {
   if (!lost3.length)
     diagnostics.push(
       error("store-damaged", "the store lost files of published sources", {
-        hint: "publish once with publish: {sources: false}, and then with them again: they are made anew"
+        hint: "publish once with `publish: {sources: false}`, then again with `sources: true`: the sources are made again"
       })
     );
   return good({ sources: [], lost: lost3 });
@@ -32420,7 +32424,7 @@ async function writeJunit(runs, store2, output) {
       if (text8 === void 0)
         lost3.push(
           warning("results-lost", `the store lost the test results of '${record3.package}' on ${graph2.id}`, {
-            hint: "slipway test runs its tests again where --retest says so"
+            hint: "`slipway test --rebuild NAME` runs its tests again"
           })
         );
       else writeWhole((0, import_node_path56.join)(output, "junit", graph2.id, `${record3.package}.xml`), text8, { sync: false });
@@ -34282,7 +34286,8 @@ async function interfacesOf({ store: store2, taskKeys }, { graph: graph2, number
     if (!record3 || name6 === void 0) continue;
     const text8 = await store2.readText(record3.interface);
     const value2 = text8 === void 0 ? void 0 : JSON.parse(text8);
-    if (!isDocInterface(value2)) return `the store lost the documentation of '${name6}': --rebuild ${name6} makes it anew`;
+    if (!isDocInterface(value2))
+      return `the store lost the documentation of '${name6}': --rebuild ${name6} makes it again`;
     found2.set(name6, value2);
   }
   return found2;
@@ -35904,7 +35909,7 @@ var baseIn = (folder2, wanted, { packages, made: made2 }) => ({
 });
 var lost2 = (what, platform3, digest4) => bad(
   error("base-failed", `the store has no ${what} of '${platform3}' with the digest ${digest4.slice(0, 12)}`, {
-    hint: "plan again: then the base is made anew"
+    hint: "plan again to make a new base system"
   })
 );
 var folderName = ({ digest: digest4, archive }) => `${digest4.slice(0, 16)}-${archive.slice(0, 8)}`;
@@ -36277,7 +36282,7 @@ var SystemLayers = class {
     return bad(
       error("system-fetch", `apt could not fetch ${shortList(missing)}`, {
         file: this.room.log,
-        hint: "if the archive no longer has these versions, make the base anew with --renew-base"
+        hint: "if the archive no longer has these versions, make a new base system with --renew-base"
       })
     );
   }
@@ -36356,9 +36361,9 @@ async function mirrorSystems(graphs) {
       told8.push(
         warning(
           "mirror-incomplete",
-          `not all that ${id} takes from its archive is kept: ${kept4.diagnostics[0]?.message}`,
+          `the store does not have everything that ${id} takes from its archive: ${kept4.diagnostics[0]?.message}`,
           {
-            hint: "a build with `mirror: state` needs the archive until it is; --renew-base takes the archive as it is now"
+            hint: "until it has, builds need the archive; --renew-base uses the archive as it is now"
           }
         )
       );
@@ -36747,8 +36752,8 @@ function moved2(lock2, platforms) {
     return [
       warning(
         "lock-moved",
-        `${id}: the archive has moved since the lock was made, so what is built is not the same: ${what}`,
-        { hint: "name a snapshot mirror of that time in the platform, or make the lock anew" }
+        `${id}: the archive has changed since the lockfile was made, so the packages are not the same: ${what}`,
+        { hint: "name a snapshot mirror of that time in the platform, or make a new lockfile" }
       )
     ];
   });
@@ -38038,7 +38043,7 @@ var TaskRunner = class {
     if (record3 && !goesDown && !options5.rebuild(p.name)) return { kind: "build", record: record3 };
     if (p.mustBeCached)
       return { kind: "failed", reason: "it was not built before: leave out --only, or build it first" };
-    if (goesDown) return { kind: "todo", reason: `packed anew: the channel holds ${held}` };
+    if (goesDown) return { kind: "todo", reason: `repacked: the channel has ${held}` };
     return { kind: "todo", reason: record3 ? "forced" : "new or changed inputs" };
   }
   /** Does a task whose key is known, unless another slipway on this machine did it meanwhile. */
@@ -38765,7 +38770,7 @@ async function addToList(store2, made2) {
     const next2 = { schema: 1, images: [entry, ...images.filter((i) => i.key !== made2.key)] };
     if (await store2.replaceJson(listName(made2.channel), next2, tag)) return;
   }
-  throw Object.assign(new Error(`the list of images of ${made2.channel} is being written all the time`), {
+  throw Object.assign(new Error(`the list of images of ${made2.channel} is written by other runs again and again`), {
     code: "EBUSY"
   });
 }
@@ -40672,7 +40677,7 @@ async function renew(opened, names4, to) {
     const { former, gone } = moved3.value;
     const rest2 = gone ? `; ${gone} former states can't be read any more` : "";
     lines.push(
-      `${name6}: signed anew at ${places.value.map((p) => p.where).join(", ")}, ${former} former states${rest2}`
+      `${name6}: signed again at ${places.value.map((p) => p.where).join(", ")}, ${former} former states${rest2}`
     );
   }
   return good(`${lines.join("\n")}
@@ -42090,8 +42095,10 @@ function parsePlugins(text8, file3) {
     if (!/^[A-Za-z0-9_-]+$/.test(id) || more.length > 0)
       diagnostics.push(error("deploy-plugins", `'${line2}' is not ID:VERSION`, where));
     else if (!/^[0-9][A-Za-z0-9._-]*$/.test(version3))
-      diagnostics.push(error("deploy-plugins", `${id} has no version: every start could bring another`, where));
-    else if (plugins2.has(id)) diagnostics.push(error("deploy-plugins", `${id} stands there twice`, where));
+      diagnostics.push(
+        error("deploy-plugins", `${id} has no version: each start could install a different one`, where)
+      );
+    else if (plugins2.has(id)) diagnostics.push(error("deploy-plugins", `${id} is listed twice`, where));
     else plugins2.set(id, { version: version3, line: i + 1 });
   }
   return { plugins: plugins2, diagnostics };
@@ -42149,20 +42156,20 @@ async function checkSecrets(root) {
     const bytes = await readLeft(root, path2, mostBytes4).catch(() => void 0);
     const text8 = bytes?.toString("latin1") ?? "";
     for (const [form, what] of forms)
-      if (form.test(text8)) found2.push(error("deploy-secret", `${what} stands in ${path2}`, { file: path2 }));
+      if (form.test(text8)) found2.push(error("deploy-secret", `${what} is in ${path2}`, { file: path2 }));
     for (const [name6, value2] of known3)
       if (text8.includes(value2))
         found2.push(
           error("deploy-secret", `${path2} holds the secret of secrets/${name6}`, {
             file: path2,
-            hint: "take it out, and replace the secret: git and Terraform keep what was there"
+            hint: "remove it, and replace the secret: git and Terraform keep former versions of files"
           })
         );
   }
   for (const [i, line2] of (await envLines(root)).entries())
     if (/^[A-Z_]*(TOKEN|PASSWORD|PASSPHRASE|SECRET|PRIVATE)[A-Z_]*=./.test(line2))
       found2.push(
-        error("deploy-secret", `${line2.split("=")[0] ?? ""} belongs into secrets/, not into .env`, {
+        error("deploy-secret", `${line2.split("=")[0] ?? ""} belongs in secrets/, not in .env`, {
           file: ".env",
           line: i + 1
         })
@@ -43493,7 +43500,7 @@ var historyAnswer = object({
 function read2(schema6, answer3, what) {
   if (!answer3.ok) return answer3;
   const checked = schema6.safeParse(answer3.value);
-  return checked.success ? good(checked.data) : bad(error("deploy-aws", `AWS gave ${what} in a form that is not known`));
+  return checked.success ? good(checked.data) : bad(error("deploy-aws", `AWS returned ${what} in an unknown form`));
 }
 async function pointerHistory(pool) {
   const values = [];
@@ -44692,7 +44699,7 @@ ${LICENSE_default}`,
 // ts-src/docs/folder.ts
 function outputFault(output) {
   if (!(0, import_node_fs86.existsSync)(output) || !(0, import_node_fs86.readdirSync)(output).length || (0, import_node_fs86.existsSync)((0, import_node_path108.join)(output, siteMark))) return void 0;
-  return error("output-taken", `the folder ${output} holds something else than a documentation site`, {
+  return error("output-taken", `the folder ${output} contains something other than a documentation site`, {
     hint: "name another with --output"
   });
 }
@@ -44768,7 +44775,7 @@ async function publishSite(endpoint, folder2, state, keep2) {
     });
     if (other.length)
       return bad(
-        error("docs-taken", `${endpoint.where} has another ${state.path}/${other[0]}`, {
+        error("docs-taken", `${endpoint.where} has a different ${state.path}/${other[0]}`, {
           hint: "somebody else writes there: remove that folder, or publish elsewhere"
         })
       );
@@ -44787,7 +44794,7 @@ async function publishSite(endpoint, folder2, state, keep2) {
     for (const { path: path2 } of states.slice(keep2)) removed += await removeState(endpoint, path2);
     return good({ written: written2, removed });
   });
-  return done ?? bad(error("docs-moved", `a clean-up goes on in ${endpoint.where}: run it again`));
+  return done ?? bad(error("docs-moved", `a clean-up is running in ${endpoint.where}: run it again`));
 }
 async function placeLeads(endpoint, pages2) {
   if (endpoint.folder !== void 0) return;
@@ -45727,7 +45734,7 @@ function linkFaults({ dead }, strict) {
   const say = strict ? error : warning;
   const faults5 = dead.slice(0, toldLinks).map((d) => say("docs-link", `the link '${d.link}' ${reasons2[d.why]}`, { file: d.page, line: d.line }));
   const more = dead.length - faults5.length;
-  return more ? [...faults5, say("docs-link", `${more} more links lead nowhere`)] : faults5;
+  return more ? [...faults5, say("docs-link", `${more} more links are broken`)] : faults5;
 }
 var lostFaults = ({ lost: lost3 }) => lost3.map(
   (id) => error("docs-lost", `the store lost the pages of ${id}`, {
@@ -49398,8 +49405,8 @@ async function makeDisk(room, facts, root, options5) {
   if (!assembled.ok || writeBootSector(assembled.value.raw, (0, import_node_path120.join)(folder2, "bios-boot.img"), sectors)) return assembled;
   return bad(noGrub(name6));
 }
-var noGrub = (image2) => error("image-render", `GRUB of the image '${image2}' is not as it is known, so no BIOS could start it`, {
-  hint: "leave `bios` out of `boot`; the version of grub-pc-bin would help to mend it"
+var noGrub = (image2) => error("image-render", `GRUB of the image '${image2}' has an unknown form, so a BIOS could not start it`, {
+  hint: "remove `bios` from `boot`, and report this with the version of grub-pc-bin"
 });
 function writeBootSector(raw, boot, core) {
   const handle = (0, import_node_fs97.openSync)(raw, "r+");
@@ -50181,7 +50188,7 @@ async function systemPackages(room, image2, own3, names4) {
   const removed = lines.find((l) => l.startsWith("Remv "));
   if (removed !== void 0)
     return bad(error("image-packages", `apt would remove ${removed.slice(5)} to install what '${image2}' names`));
-  if (!isSet(found2)) return bad(error("image-packages", `apt named packages of '${image2}' that are none`));
+  if (!isSet(found2)) return bad(error("image-packages", `apt named invalid packages for the image '${image2}'`));
   writeWhole(memory3, JSON.stringify(found2.sort()), { sync: false });
   return good(found2);
 }
@@ -50592,7 +50599,7 @@ function channelOf(opened, { name: name6, spec }, values) {
   const channel2 = values.channel ?? spec.channel;
   if (channel2 !== void 0) return good(channel2);
   return bad(
-    error("image-channel", `it is not said which channel the image '${name6}' is made from`, {
+    error("image-channel", `no channel is named for the image '${name6}'`, {
       hint: "`channel:` in distro.yaml, or --channel; --local takes the last `slipway build` of this folder"
     })
   );
@@ -51288,7 +51295,7 @@ async function pushImage(store2, state, spec, records) {
     if (there && there.digest !== digest4)
       return bad(
         error("image-tag", `${spec.repository}:${version3} is another image already: a version is never moved`, {
-          hint: `it is ${there.digest}, and this is ${digest4}`
+          hint: `it is ${there.digest}, this one is ${digest4}`
         })
       );
     for (const image2 of images) {
@@ -51458,7 +51465,9 @@ async function writeIndex(place3, channel2, organization, entries2, signer) {
     const read3 = await place3.read(indexFile);
     const index = readIndex4(read3?.data, channel2);
     if (!index)
-      return bad(error("image-index", `${place3.where}/${indexFile} is no index of images`, { hint: "move it away" }));
+      return bad(
+        error("image-index", `${place3.where}/${indexFile} is not an index of images`, { hint: "move it away" })
+      );
     const same2 = (a, b) => a.image === b.image && a.version === b.version && a.architecture === b.architecture;
     const images = [...entries2, ...index.images.filter((old) => !entries2.some((e) => same2(e, old)))];
     const text8 = `${JSON.stringify({ schema: 1, channel: channel2, images }, null, 1)}
@@ -51471,7 +51480,7 @@ async function writeIndex(place3, channel2, organization, entries2, signer) {
     return good(true);
   }
   return bad(
-    error("image-index", `the index of images at ${place3.where} is being written all the time`, {
+    error("image-index", `the index of images at ${place3.where} is written by other runs again and again`, {
       hint: "run the same command again"
     })
   );
@@ -52061,8 +52070,8 @@ var lock = defineCommand({
         unpinned.push(
           warning(
             "lock-folder",
-            `distributions.${name6}: packages of ${d.folders.join(", ")} are taken as they lie on the disk; a lock can't pin them`,
-            { file: workspace.file, hint: "put them into git repositories to have them locked" }
+            `distributions.${name6}: packages of ${d.folders.join(", ")} are read from the disk; a lockfile can't pin them`,
+            { file: workspace.file, hint: "put them into git repositories to pin them" }
           )
         );
     showDiagnostics(unpinned);
@@ -52182,7 +52191,7 @@ function idleSettings({ workspace, distributions }) {
 function withoutMaintainer({ workspace: { distro, file: file3 } }) {
   if (distro.maintainer !== void 0 || !distro.publish.to.length) return [];
   return [
-    warning("maintainer-unset", `published packages of Slipway's own have the maintainer ${maintainerOf(distro)}`, {
+    warning("maintainer-unset", `packages that Slipway makes itself have the maintainer ${maintainerOf(distro)}`, {
       file: file3,
       line: lineOf(file3, ["publish"]),
       hint: "set `maintainer: Your Team <team@example.org>` in distro.yaml"
@@ -52410,7 +52419,7 @@ function wordsOf2(name6, id, channel2, pointer, done) {
   const serves = `${name6} serves state ${shortId(done.moved.id)}, with the packages of ${shortId(id)}; before it was ${shortId(channel2.headId ?? "")}
 `;
   const robots = pointer ? `robots that have upgraded keep ${done.kept} packages as they are, for apt does not go down; new robots get the former ones
-` : `${done.raised} packages were packed anew under higher versions: apt-get upgrade takes robots back
+` : `${done.raised} packages were repacked with higher versions: apt-get upgrade takes robots back
 `;
   return `${serves}${robots}${done.gone ? `${done.gone} packages are served no more; robots that have them keep them
 ` : ""}`;
@@ -52487,7 +52496,7 @@ async function withDistro(values) {
   }
   const [address, ref2] = url2.split("#");
   if (address.startsWith("-") || /[\0-\x20\x7f]/.test(url2) || address.startsWith("ext::") || ref2 !== void 0 && !isRefName(ref2))
-    return bad(error("distro-missing", `'${url2}' is no address of a git repository`, { hint: "URL#BRANCH" }));
+    return bad(error("distro-missing", `'${url2}' is not a URL of a git repository`, { hint: "URL#BRANCH" }));
   const state = farmState(values);
   const commit2 = await resolveRef(address, ref2, reporter);
   if (!commit2.ok) return commit2;
@@ -52776,8 +52785,11 @@ async function withLock(values, store2, pipeline3, root, state) {
     if (exists(file4)) return { values: { ...values, lock: file4 }, notes: [] };
     return error(
       "lock-missing",
-      "a tag is built from the lock that was committed at it, and there is no lock.yaml beside distro.yaml",
-      { file: file4, hint: "slipway lock -o lock.yaml, commit it and tag that commit; or say `locked: false` in the track" }
+      "a tag is built from its committed lockfile, and there is no lock.yaml beside distro.yaml",
+      {
+        file: file4,
+        hint: "run `slipway lock -o lock.yaml`, commit the file and tag that commit; or set `locked: false` in the track"
+      }
     );
   }
   const like = values.like ?? (isChange(values) ? "nightly" : void 0);
@@ -52787,11 +52799,9 @@ async function withLock(values, store2, pipeline3, root, state) {
     return {
       values,
       notes: [
-        warning(
-          "channel-empty",
-          `the channel '${like}' has had no good run: sources are taken at their branches' heads`,
-          { hint: "run the distro pipeline once" }
-        )
+        warning("channel-empty", `the channel '${like}' has no good run yet: the heads of branches are built`, {
+          hint: "run the distro pipeline once"
+        })
       ]
     };
   const file3 = (0, import_node_path137.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
@@ -52813,7 +52823,7 @@ async function requestWorkspace(workspace, target2) {
   if (links.length)
     return bad(
       ...links.map(
-        (link) => error("request-link", "a link leads out of the distro repository, which a pull request may not do", {
+        (link) => error("request-link", "a link leads out of the distro repository, which is not allowed in a pull request", {
           file: link
         })
       )
@@ -52848,9 +52858,9 @@ async function requestWorkspace(workspace, target2) {
   for (const [name6, platform3] of Object.entries(workspace.distro.platforms))
     if (Object.hasOwn(trusted.platforms, name6) && !same(platform3, trusted.platforms[name6]))
       diagnostics.push(
-        warning("request-platform", `the platform '${name6}' is built as the target branch has it`, {
+        warning("request-platform", `the platform '${name6}' is built with the settings of the target branch`, {
           file: workspace.file,
-          hint: "what this pull request changes of it takes effect after the merge"
+          hint: "the changes of this pull request take effect after the merge"
         })
       );
   const { platforms, store: store2, state, signing_key, submodules } = trusted;
@@ -53025,16 +53035,20 @@ async function trustedWorkspace(values) {
   return settled2;
 }
 async function targetCommit(root, name6) {
-  if (!isRefName(name6)) return error("history", `'${name6}' is no name of a branch`);
+  if (!isRefName(name6)) return error("history", `'${name6}' is not a name of a branch`);
   for (const ref2 of [`refs/remotes/origin/${name6}`, name6]) {
     const found3 = await git(["rev-parse", "--verify", "--quiet", "--end-of-options", `${ref2}^{commit}`], { cwd: root });
     if (found3.code === 0) return found3.stdout.trim();
   }
   const fetched = await git(["fetch", "--quiet", "--depth=1", "origin", `refs/heads/${name6}`], { cwd: root });
   const found2 = fetched.code === 0 ? await git(["rev-parse", "--verify", "--quiet", "FETCH_HEAD^{commit}"], { cwd: root }) : fetched;
-  return found2.code === 0 ? found2.stdout.trim() : error("history", `the target branch '${name6}' can't be had: ${fetched.stderr.trim().split("\n").pop() ?? ""}`, {
-    hint: "let the checkout fetch it too"
-  });
+  return found2.code === 0 ? found2.stdout.trim() : error(
+    "history",
+    `the target branch '${name6}' can't be fetched: ${fetched.stderr.trim().split("\n").pop() ?? ""}`,
+    {
+      hint: "let the checkout fetch it too"
+    }
+  );
 }
 async function planChange(values, change) {
   const workspace = await openWorkspace(values);
@@ -54976,7 +54990,7 @@ async function openIn(values, planned2, name6, command2, within) {
     showDiagnostics([
       scopes.length ? error("shell-scope", `'${name6}' is built in ${scopes.join(", ")}`, {
         hint: "name one of them: --distribution, --platform, --architecture, --variant"
-      }) : error("shell-scope", `'${name6}' is built nowhere that this machine can run`)
+      }) : error("shell-scope", `'${name6}' is on no platform that this machine can build for`)
     ]);
     return exit.failed;
   }

@@ -297,7 +297,7 @@ describe("the pipelines on Jenkins' interpreter, in its sandbox, end to end", ()
     });
     expect(refused.result).toBe('FAILURE');
     expect(refused.failure).toContain(
-      'a tag is built from the lock that was committed at it, and there is no lock.yaml beside distro.yaml',
+      'a tag is built from its committed lockfile, and there is no lock.yaml beside distro.yaml',
     );
     writeFileSync(join(d, 'lock.yaml'), readFileSync(join(first.home, 'artifacts/slipway-report/lock.yaml')));
     git(d, 'add', 'lock.yaml');

@@ -238,7 +238,7 @@ describe.runIf(present)('agreement with colcon and catkin_pkg', () => {
           if (
             place.get(d)! > place.get(name)! &&
             !c.planned.diagnostics.some(
-              (x) => x.code === 'group-member' && x.message.includes(`'${name}' goes without '${d}'`),
+              (x) => x.code === 'group-member' && x.message.includes(`'${name}' is built without '${d}'`),
             )
           )
             backwards.push(`${d} after ${name}`);

@@ -33,8 +33,8 @@ describe('plugins.txt', () => {
       .replace(/^junit:.*$/m, 'junit')
       .replace(/^(mailer:.*)$/m, '$1\n$1');
     const found = messages(checkPlugins(list, 'plugins.txt', '2.504.1'));
-    expect(found).toContain('junit has no version: every start could bring another');
-    expect(found).toContain('mailer stands there twice');
+    expect(found).toContain('junit has no version: each start could install a different one');
+    expect(found).toContain('mailer is listed twice');
     expect(found.some((m) => /^git needs scm-api .*, which is not in the list$/.test(m))).toBe(true);
     expect(found.some((m) => /^ec2-fleet .* needs Jenkins 2\.541\.3, the image has 2\.504\.1$/.test(m))).toBe(true);
     const old = {

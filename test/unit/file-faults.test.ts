@@ -65,7 +65,7 @@ describe('a fault of a file', () => {
     const read = readFolder(folder, 'src');
     expect(read.ok && read.value.map((p) => p.path)).toEqual(['good']);
     expect(read.diagnostics.map((d) => d.message).sort()).toEqual(
-      ['dir', 'gone', 'loop', 'pipe'].map((name) => `src/${name}/package.xml is no file: its package is not seen`),
+      ['dir', 'gone', 'loop', 'pipe'].map((name) => `src/${name}/package.xml is not a file: its package is not found`),
     );
   });
 });

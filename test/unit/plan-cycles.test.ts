@@ -124,7 +124,7 @@ describe('a plan', () => {
       sourcePackage('c', []),
     ]);
     expect(renderDiagnostics(p.diagnostics)).toBe(
-      "a/package.xml:2: warning: 'a' needs 'b' to be tested (test_depend), and 'b' needs 'a': no build waits for that edge, the tests of 'a' do [cycle-test]\n",
+      "a/package.xml:2: warning: 'a' needs 'b' to be tested (test_depend), and 'b' needs 'a': builds do not wait for it, only the tests of 'a' do [cycle-test]\n",
     );
     expect(names(p)).toEqual(['a', 'c', 'b']);
     expect(packagesOf(p.plan).map((q) => [q.name, q.test])).toEqual([

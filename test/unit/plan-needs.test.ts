@@ -128,7 +128,7 @@ lib/package.xml:2: warning: 'lib' needs 'from_pip' (<exec_depend>), which rosdep
     expect(of(['bookworm'])).toEqual([]);
     expect(renderDiagnostics(of(['bookworm', 'other'])))
       .toBe(`distro.yaml: error: jazzy/bookworm-arm64 and jazzy/other-arm64 would both be the suite 'bookworm-jazzy' of the apt repository [suite-taken]
-    two platforms of one release need distributions of their own; a distribution and a variant need names that do not run together
+    two platforms of one release need distributions of their own; a distribution and a variant must not give the name of another suite together
 `);
   });
 

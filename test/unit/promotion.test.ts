@@ -206,7 +206,7 @@ describe('rollback', () => {
     const robot = await client('back');
     const forward = await cli('rollback', 'back');
     expect(forward.code, forward.stderr).toBe(0);
-    expect(forward.stderr).toContain('1 packages were packed anew');
+    expect(forward.stderr).toContain('1 packages were repacked');
     expect(forward.stderr).toContain('1 packages are served no more');
     await robot.run('apt-get', 'update');
     const version = (await candidate(robot, 'acme-tool'))!;

@@ -238,7 +238,7 @@ it('links to packages are told', () => {
     const read = readFolder(folder, 'src');
     expect(read.ok && read.value.map((p) => p.manifest.name)).toEqual(['here']);
     expect(read.diagnostics.map((d) => [d.code, d.message])).toEqual([
-      ['folder-link', 'src/linked is a link: the package that it leads to is not seen'],
+      ['folder-link', 'src/linked is a link: the package that it leads to is not found'],
     ]);
   } finally {
     rmSync(folder, { recursive: true });

@@ -293,7 +293,7 @@ async function renew(
     const { former, gone } = moved.value;
     const rest = gone ? `; ${gone} former states can't be read any more` : '';
     lines.push(
-      `${name}: signed anew at ${places.value.map((p) => p.where).join(', ')}, ${former} former states${rest}`,
+      `${name}: signed again at ${places.value.map((p) => p.where).join(', ')}, ${former} former states${rest}`,
     );
   }
   return good(`${lines.join('\n')}\n`);

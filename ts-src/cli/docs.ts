@@ -230,7 +230,7 @@ function linkFaults({ dead }: WrittenSite, strict: boolean): Diagnostic[] {
     .slice(0, toldLinks)
     .map((d) => say('docs-link', `the link '${d.link}' ${reasons[d.why]}`, { file: d.page, line: d.line }));
   const more = dead.length - faults.length;
-  return more ? [...faults, say('docs-link', `${more} more links lead nowhere`)] : faults;
+  return more ? [...faults, say('docs-link', `${more} more links are broken`)] : faults;
 }
 
 const lostFaults = ({ lost }: WrittenSite): Diagnostic[] =>

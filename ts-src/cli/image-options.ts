@@ -38,7 +38,7 @@ export function channelOf(opened: Opened, { name, spec }: ImageTarget, values: I
   const channel = values.channel ?? spec.channel;
   if (channel !== undefined) return good(channel);
   return bad(
-    error('image-channel', `it is not said which channel the image '${name}' is made from`, {
+    error('image-channel', `no channel is named for the image '${name}'`, {
       hint: '`channel:` in distro.yaml, or --channel; --local takes the last `slipway build` of this folder',
     }),
   );

@@ -30,8 +30,8 @@ export const lock = defineCommand({
         unpinned.push(
           warning(
             'lock-folder',
-            `distributions.${name}: packages of ${d.folders.join(', ')} are taken as they lie on the disk; a lock can't pin them`,
-            { file: workspace.file, hint: 'put them into git repositories to have them locked' },
+            `distributions.${name}: packages of ${d.folders.join(', ')} are read from the disk; a lockfile can't pin them`,
+            { file: workspace.file, hint: 'put them into git repositories to pin them' },
           ),
         );
     showDiagnostics(unpinned);

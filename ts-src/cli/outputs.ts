@@ -110,7 +110,7 @@ export async function writeJunit(runs: readonly TaskGraph[], store: Store, outpu
       if (text === undefined)
         lost.push(
           warning('results-lost', `the store lost the test results of '${record.package}' on ${graph.id}`, {
-            hint: 'slipway test runs its tests again where --retest says so',
+            hint: '`slipway test --rebuild NAME` runs its tests again',
           }),
         );
       else writeWhole(join(output, 'junit', graph.id, `${record.package}.xml`), text, { sync: false });

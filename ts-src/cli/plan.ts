@@ -37,7 +37,7 @@ function idleSettings({ workspace, distributions }: Planned): Diagnostic[] {
 function withoutMaintainer({ workspace: { distro, file } }: Planned): Diagnostic[] {
   if (distro.maintainer !== undefined || !distro.publish.to.length) return [];
   return [
-    warning('maintainer-unset', `published packages of Slipway's own have the maintainer ${maintainerOf(distro)}`, {
+    warning('maintainer-unset', `packages that Slipway makes itself have the maintainer ${maintainerOf(distro)}`, {
       file,
       line: lineOf(file, ['publish']),
       hint: 'set `maintainer: Your Team <team@example.org>` in distro.yaml',

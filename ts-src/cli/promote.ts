@@ -184,6 +184,6 @@ function wordsOf(
   const serves = `${name} serves state ${shortId(done.moved.id!)}, with the packages of ${shortId(id)}; before it was ${shortId(channel.headId ?? '')}\n`;
   const robots = pointer
     ? `robots that have upgraded keep ${done.kept} packages as they are, for apt does not go down; new robots get the former ones\n`
-    : `${done.raised} packages were packed anew under higher versions: apt-get upgrade takes robots back\n`;
+    : `${done.raised} packages were repacked with higher versions: apt-get upgrade takes robots back\n`;
   return `${serves}${robots}${done.gone ? `${done.gone} packages are served no more; robots that have them keep them\n` : ''}`;
 }

@@ -95,7 +95,7 @@ async function openIn(
         ? error('shell-scope', `'${name}' is built in ${scopes.join(', ')}`, {
             hint: 'name one of them: --distribution, --platform, --architecture, --variant',
           })
-        : error('shell-scope', `'${name}' is built nowhere that this machine can run`),
+        : error('shell-scope', `'${name}' is on no platform that this machine can build for`),
     ]);
     return exit.failed;
   }

@@ -63,9 +63,7 @@ const historyAnswer = z.object({
 function read<T extends z.ZodType>(schema: T, answer: Result<unknown>, what: string): Result<z.output<T>> {
   if (!answer.ok) return answer;
   const checked = schema.safeParse(answer.value);
-  return checked.success
-    ? good(checked.data)
-    : bad(error('deploy-aws', `AWS gave ${what} in a form that is not known`));
+  return checked.success ? good(checked.data) : bad(error('deploy-aws', `AWS returned ${what} in an unknown form`));
 }
 
 /** What the parameter named, the newest first, each image once. */

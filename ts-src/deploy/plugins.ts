@@ -74,8 +74,10 @@ export function parsePlugins(text: string, file: string) {
     if (!/^[A-Za-z0-9_-]+$/.test(id) || more.length > 0)
       diagnostics.push(error('deploy-plugins', `'${line}' is not ID:VERSION`, where));
     else if (!/^[0-9][A-Za-z0-9._-]*$/.test(version))
-      diagnostics.push(error('deploy-plugins', `${id} has no version: every start could bring another`, where));
-    else if (plugins.has(id)) diagnostics.push(error('deploy-plugins', `${id} stands there twice`, where));
+      diagnostics.push(
+        error('deploy-plugins', `${id} has no version: each start could install a different one`, where),
+      );
+    else if (plugins.has(id)) diagnostics.push(error('deploy-plugins', `${id} is listed twice`, where));
     else plugins.set(id, { version, line: i + 1 });
   }
   return { plugins, diagnostics };

@@ -25,20 +25,20 @@ export async function checkSecrets(root: string): Promise<Diagnostic[]> {
     const bytes = await readLeft(root, path, mostBytes).catch(() => undefined);
     const text = bytes?.toString('latin1') ?? '';
     for (const [form, what] of forms)
-      if (form.test(text)) found.push(error('deploy-secret', `${what} stands in ${path}`, { file: path }));
+      if (form.test(text)) found.push(error('deploy-secret', `${what} is in ${path}`, { file: path }));
     for (const [name, value] of known)
       if (text.includes(value))
         found.push(
           error('deploy-secret', `${path} holds the secret of secrets/${name}`, {
             file: path,
-            hint: 'take it out, and replace the secret: git and Terraform keep what was there',
+            hint: 'remove it, and replace the secret: git and Terraform keep former versions of files',
           }),
         );
   }
   for (const [i, line] of (await envLines(root)).entries())
     if (/^[A-Z_]*(TOKEN|PASSWORD|PASSPHRASE|SECRET|PRIVATE)[A-Z_]*=./.test(line))
       found.push(
-        error('deploy-secret', `${line.split('=')[0] ?? ''} belongs into secrets/, not into .env`, {
+        error('deploy-secret', `${line.split('=')[0] ?? ''} belongs in secrets/, not in .env`, {
           file: '.env',
           line: i + 1,
         }),

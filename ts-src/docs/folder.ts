@@ -7,7 +7,7 @@ import { siteMark } from './site.ts';
 /** A folder that holds something else than a site is not replaced. */
 export function outputFault(output: string): Diagnostic | undefined {
   if (!existsSync(output) || !readdirSync(output).length || existsSync(join(output, siteMark))) return undefined;
-  return error('output-taken', `the folder ${output} holds something else than a documentation site`, {
+  return error('output-taken', `the folder ${output} contains something other than a documentation site`, {
     hint: 'name another with --output',
   });
 }

@@ -91,7 +91,7 @@ export async function publishSite(
     });
     if (other.length)
       return bad(
-        error('docs-taken', `${endpoint.where} has another ${state.path}/${other[0]}`, {
+        error('docs-taken', `${endpoint.where} has a different ${state.path}/${other[0]}`, {
           hint: 'somebody else writes there: remove that folder, or publish elsewhere',
         }),
       );
@@ -109,7 +109,7 @@ export async function publishSite(
     for (const { path } of states.slice(keep)) removed += await removeState(endpoint, path);
     return good({ written, removed });
   });
-  return done ?? bad(error('docs-moved', `a clean-up goes on in ${endpoint.where}: run it again`));
+  return done ?? bad(error('docs-moved', `a clean-up is running in ${endpoint.where}: run it again`));
 }
 
 /**

@@ -60,8 +60,8 @@ export function moved(lock: Lockfile, platforms: Lockfile['platforms']): Diagnos
     return [
       warning(
         'lock-moved',
-        `${id}: the archive has moved since the lock was made, so what is built is not the same: ${what}`,
-        { hint: 'name a snapshot mirror of that time in the platform, or make the lock anew' },
+        `${id}: the archive has changed since the lockfile was made, so the packages are not the same: ${what}`,
+        { hint: 'name a snapshot mirror of that time in the platform, or make a new lockfile' },
       ),
     ];
   });

@@ -123,9 +123,9 @@ export async function mirrorSystems(graphs: readonly (SystemPackages & MirroredG
       told.push(
         warning(
           'mirror-incomplete',
-          `not all that ${id} takes from its archive is kept: ${kept.diagnostics[0]?.message}`,
+          `the store does not have everything that ${id} takes from its archive: ${kept.diagnostics[0]?.message}`,
           {
-            hint: 'a build with `mirror: state` needs the archive until it is; --renew-base takes the archive as it is now',
+            hint: 'until it has, builds need the archive; --renew-base uses the archive as it is now',
           },
         ),
       );

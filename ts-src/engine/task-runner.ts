@@ -90,7 +90,7 @@ export class TaskRunner {
     if (record && !goesDown && !options.rebuild(p.name)) return { kind: 'build', record };
     if (p.mustBeCached)
       return { kind: 'failed', reason: 'it was not built before: leave out --only, or build it first' };
-    if (goesDown) return { kind: 'todo', reason: `packed anew: the channel holds ${held}` };
+    if (goesDown) return { kind: 'todo', reason: `repacked: the channel has ${held}` };
     return { kind: 'todo', reason: record ? 'forced' : 'new or changed inputs' };
   }
 

@@ -17,7 +17,7 @@ export async function requestWorkspace(
   if (links.length)
     return bad(
       ...links.map((link) =>
-        error('request-link', 'a link leads out of the distro repository, which a pull request may not do', {
+        error('request-link', 'a link leads out of the distro repository, which is not allowed in a pull request', {
           file: link,
         }),
       ),
@@ -52,9 +52,9 @@ export async function requestWorkspace(
   for (const [name, platform] of Object.entries(workspace.distro.platforms))
     if (Object.hasOwn(trusted.platforms, name) && !same(platform, trusted.platforms[name]))
       diagnostics.push(
-        warning('request-platform', `the platform '${name}' is built as the target branch has it`, {
+        warning('request-platform', `the platform '${name}' is built with the settings of the target branch`, {
           file: workspace.file,
-          hint: 'what this pull request changes of it takes effect after the merge',
+          hint: 'the changes of this pull request take effect after the merge',
         }),
       );
   const { platforms, store, state, signing_key, submodules } = trusted;

@@ -162,8 +162,8 @@ export async function makeDisk(
 }
 
 const noGrub = (image: string) =>
-  error('image-render', `GRUB of the image '${image}' is not as it is known, so no BIOS could start it`, {
-    hint: 'leave `bios` out of `boot`; the version of grub-pc-bin would help to mend it',
+  error('image-render', `GRUB of the image '${image}' has an unknown form, so a BIOS could not start it`, {
+    hint: 'remove `bios` from `boot`, and report this with the version of grub-pc-bin',
   });
 
 function writeBootSector(raw: string, boot: string, core: number): boolean {

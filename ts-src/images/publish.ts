@@ -233,7 +233,9 @@ async function writeIndex(
     const read = await place.read(indexFile);
     const index = readIndex(read?.data, channel);
     if (!index)
-      return bad(error('image-index', `${place.where}/${indexFile} is no index of images`, { hint: 'move it away' }));
+      return bad(
+        error('image-index', `${place.where}/${indexFile} is not an index of images`, { hint: 'move it away' }),
+      );
     const same = (a: IndexEntry, b: IndexEntry) =>
       a.image === b.image && a.version === b.version && a.architecture === b.architecture;
     const images = [...entries, ...index.images.filter((old) => !entries.some((e) => same(e, old)))];
@@ -246,7 +248,7 @@ async function writeIndex(
     return good(true);
   }
   return bad(
-    error('image-index', `the index of images at ${place.where} is being written all the time`, {
+    error('image-index', `the index of images at ${place.where} is written by other runs again and again`, {
       hint: 'run the same command again',
     }),
   );

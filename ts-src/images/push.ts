@@ -100,7 +100,7 @@ export async function pushImage(
     if (there && there.digest !== digest)
       return bad(
         error('image-tag', `${spec.repository}:${version} is another image already: a version is never moved`, {
-          hint: `it is ${there.digest}, and this is ${digest}`,
+          hint: `it is ${there.digest}, this one is ${digest}`,
         }),
       );
     for (const image of images) {

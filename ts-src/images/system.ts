@@ -93,7 +93,7 @@ export async function systemPackages(
   const removed = lines.find((l) => l.startsWith('Remv '));
   if (removed !== undefined)
     return bad(error('image-packages', `apt would remove ${removed.slice(5)} to install what '${image}' names`));
-  if (!isSet(found)) return bad(error('image-packages', `apt named packages of '${image}' that are none`));
+  if (!isSet(found)) return bad(error('image-packages', `apt named invalid packages for the image '${image}'`));
   writeWhole(memory, JSON.stringify(found.sort()), { sync: false });
   return good(found);
 }

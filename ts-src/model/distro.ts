@@ -126,7 +126,7 @@ const platform = z.strictObject({
     .array(debianName)
     .default([])
     .describe('System packages of the base beside build-essential, cmake and debhelper'),
-  renew_days: z.number().min(0).default(14).describe('A base older than this is made anew'),
+  renew_days: z.number().min(0).default(14).describe('A base system older than this is made again'),
   underlays: z.record(name, underlay).default({}),
 });
 

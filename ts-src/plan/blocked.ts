@@ -33,7 +33,7 @@ export function block(evaluated: Evaluated, sequence: readonly Node[], diagnosti
         diagnostics.push(
           warning(
             'group-member',
-            `'${node.planned.name}' goes without '${names[d]!}' of the group '${group}': ${nodeOf.get(d)?.planned.blocked ?? 'it is blocked'}`,
+            `'${node.planned.name}' is built without '${names[d]!}' of the group '${group}': ${nodeOf.get(d)?.planned.blocked ?? 'it is blocked'}`,
             { file: packages[node.number]!.file, line: edgeOf(evaluated, node.number, d).line },
           ),
         );

@@ -81,10 +81,14 @@ export function addExports(
   const diagnostics: Diagnostic[] = [];
   if (inManifest.length && !declared.length && !settings.system_files?.length)
     diagnostics.push(
-      warning('system-file', `'${p.name}' declares files outside of its prefix (<system_file>), which are not taken`, {
-        file: p.file,
-        hint: `distro.yaml takes them by package_settings: {${p.name}: {declared_system_files: true}}`,
-      }),
+      warning(
+        'system-file',
+        `'${p.name}' declares files outside of its prefix (<system_file>), which are not installed`,
+        {
+          file: p.file,
+          hint: `distro.yaml allows them with package_settings: {${p.name}: {declared_system_files: true}}`,
+        },
+      ),
     );
   const all = [
     ...(settings.system_files ?? []).map((file) => ({ file, from: distroFile })),
@@ -96,7 +100,7 @@ export function addExports(
       (planned.systemFiles ??= []).push(found);
       continue;
     }
-    diagnostics.push(error('system-file', `'${p.name}' can't get a file of the system: ${found}`, { file: from }));
+    diagnostics.push(error('system-file', `'${p.name}' can't have a system file: ${found}`, { file: from }));
     planned.blocked ??= found;
   }
   return diagnostics;

@@ -64,7 +64,7 @@ export async function makeIndices(
     if (entry[0]) known.set(file.sha256, entry[0]);
     else
       faults.push(
-        error('publish-failed', `${file.name} is no Debian package of that name: its control file can't be read`),
+        error('publish-failed', `${file.name} is not a Debian package of that name, or its control file can't be read`),
       );
   });
   if (faults.length) return bad(...faults);

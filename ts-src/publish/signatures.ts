@@ -78,7 +78,7 @@ export async function checkSignature(
     const trimmed = (lines: string) => lines.replace(/[ \t]+$/gm, '').trimEnd();
     return form === 'detached' || trimmed(checked.stdout) === trimmed(text.toString())
       ? good(undefined)
-      : bad(error('signature-missing', 'the signing command signed another text than it was given'));
+      : bad(error('signature-missing', 'the signing command signed a different text'));
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -228,7 +228,7 @@ async function commandSigner({ command, publicKey }: SigningKey & { kind: 'comma
   const fingerprints = fingerprintsIn(shown.stdout);
   if (!fingerprints.length || !isWholeKey(text))
     return bad(
-      error('signing-key', 'the public key of the signing command is no armored OpenPGP key', { file: publicKey }),
+      error('signing-key', 'the public key of the signing command is not an armored OpenPGP key', { file: publicKey }),
     );
   const [program, ...args] = command as [string, ...string[]];
   return good({

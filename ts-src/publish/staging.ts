@@ -90,7 +90,7 @@ export async function stagePool(
     if (placed === 'other')
       faults.push(
         error('pool-conflict', `${filename} is at ${endpoint.where} already, with other bytes under the same version`, {
-          hint: 'build the package anew: then it has a version of its own',
+          hint: 'build the package again: it gets a new version',
         }),
       );
   });

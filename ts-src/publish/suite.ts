@@ -77,7 +77,7 @@ function told(
       diagnostics.push(
         warning(
           'held-back',
-          `'${nameOf(r.package)}' was built, but is held back from the repository: it needs '${nameOf(r.by)}', which is not there`,
+          `'${nameOf(r.package)}' was built, but is withheld from the repository: it needs '${nameOf(r.by)}', which is not there`,
         ),
       );
     if (r.kind === 'left-out')

@@ -256,13 +256,13 @@ function readableSource({ repository, locked, pinned, override }: RepositoryRequ
   if (!source)
     return bad(
       error('override-invalid', `'${name}' has no source entry, so there is no branch or pull request to take`, {
-        hint: 'a folder can stand for it: NAME=FOLDER',
+        hint: 'use a folder instead: NAME=FOLDER',
       }),
     );
   if (locked && !pinned && !override)
     return bad(
       error('lock-repository', `the lock has no repository '${name}'`, {
-        hint: 'make the lock anew with `slipway lock`',
+        hint: 'make a new lockfile with `slipway lock`',
       }),
     );
   if (source.type === 'hg' || source.type === 'svn')
@@ -274,7 +274,7 @@ function readableSource({ repository, locked, pinned, override }: RepositoryRequ
   if (override && source.type !== 'git')
     return bad(
       error('override-invalid', `'${name}' is an archive, which has no branches or pull requests`, {
-        hint: 'a folder can stand for it: NAME=FOLDER',
+        hint: 'use a folder instead: NAME=FOLDER',
       }),
     );
   return good(source);

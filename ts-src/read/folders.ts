@@ -43,7 +43,7 @@ export function readFolder(root: string, folder: string, lost?: (name: string) =
             : error('file-missing', `the folder ${folder} can't be read`, { hint: messageOf(e) }),
         );
       diagnostics.push(
-        warning('file-missing', `${join(folder, path)} can't be read: packages in it are not seen`, {
+        warning('file-missing', `${join(folder, path)} can't be read: packages in it are not found`, {
           hint: messageOf(e),
         }),
       );
@@ -80,7 +80,7 @@ export function readFolder(root: string, folder: string, lost?: (name: string) =
 }
 
 const noManifest = (file: string): Diagnostic =>
-  error('file-missing', `${file} is no file: its package is not seen`, {
+  error('file-missing', `${file} is not a file: its package is not found`, {
     hint: 'put a manifest there, or remove it; COLCON_IGNORE leaves a folder out',
   });
 
@@ -92,7 +92,7 @@ function linkTold(at: string, shown: string, name: string, diagnostics: Diagnost
     return;
   }
   diagnostics.push(
-    warning('folder-link', `${join(shown, name)} is a link: the package that it leads to is not seen`, {
+    warning('folder-link', `${join(shown, name)} is a link: the package that it leads to is not found`, {
       hint: "name the folder that the link leads to in 'folders' of distro.yaml, or put a copy there",
     }),
   );

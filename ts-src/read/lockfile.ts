@@ -63,7 +63,7 @@ export function readLock(file: string, text: string | undefined): Result<Lockfil
         .map((i) =>
           error(
             'lock-invalid',
-            `${i.path.map(String).join('.') || 'the file'} is not what a lock of this version holds`,
+            `${i.path.map(String).join('.') || 'the file'} is not valid in a lockfile of this version`,
             { file, line: locator.line(i.path), hint: 'make it with `slipway lock`' },
           ),
         ),

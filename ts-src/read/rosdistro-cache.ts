@@ -87,14 +87,14 @@ async function refreshed(url: string, file: string): Promise<Result<string>> {
       ...got.diagnostics.map((d) =>
         error('cache-unreachable', `the distribution's cache: ${d.message}`, {
           hint:
-            'is the address right, and does this machine reach it? A copy in the distro repository does too ' +
+            'is the address right, and does this machine reach it? A copy in the distro repository also works ' +
             '(`cache: FILE` in distro.yaml); without `distribution_cache` each release repository is asked',
         }),
       ),
     );
   return good(file, [
-    warning('cache-old', `${got.diagnostics[0]!.message}: the copy of before is taken`, {
-      hint: 'it may lack what was released since',
+    warning('cache-old', `${got.diagnostics[0]!.message}: the copy of the last run is used`, {
+      hint: 'it may lack newer releases',
     }),
   ]);
 }

@@ -75,7 +75,7 @@ const baseIn = (folder: string, wanted: StoredRequest['wanted'], { packages, mad
 const lost = (what: string, platform: string, digest: string): Result<never> =>
   bad(
     error('base-failed', `the store has no ${what} of '${platform}' with the digest ${digest.slice(0, 12)}`, {
-      hint: 'plan again: then the base is made anew',
+      hint: 'plan again to make a new base system',
     }),
   );
 

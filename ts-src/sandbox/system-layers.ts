@@ -250,7 +250,7 @@ export class SystemLayers {
     return bad(
       error('system-fetch', `apt could not fetch ${shortList(missing)}`, {
         file: this.room.log,
-        hint: 'if the archive no longer has these versions, make the base anew with --renew-base',
+        hint: 'if the archive no longer has these versions, make a new base system with --renew-base',
       }),
     );
   }

@@ -21,7 +21,7 @@ export function s3Advice({ status, code, region, date }: S3Answer, now: number):
     case 'ExpiredToken':
     case 'ExpiredTokenException':
     case 'TokenRefreshRequired':
-      return 'the credentials have expired: get new ones (a new login, or AWS_SESSION_TOKEN anew)';
+      return 'the credentials have expired: get new ones (log in again, or set a new AWS_SESSION_TOKEN)';
     case 'InvalidAccessKeyId':
     case 'InvalidToken':
       return `the server does not know these credentials: ${login}`;

@@ -23,7 +23,7 @@ export function whole<T>(data: Buffer | undefined, name: string, where: string):
   const value = unsealed<T>(data);
   if (data !== undefined && value === undefined)
     throw Object.assign(
-      new Error(`${name} in the store ${where} is damaged: bring it back from a backup, or remove it to begin anew`),
+      new Error(`${name} in the store ${where} is damaged: bring it back from a backup, or remove it to begin again`),
       { code: 'ESTORE' },
     );
   return value;

@@ -40,7 +40,7 @@ export async function withDistro<Values extends UrlValues>(values: Values): Prom
     address.startsWith('ext::') ||
     (ref !== undefined && !isRefName(ref))
   )
-    return bad(error('distro-missing', `'${url}' is no address of a git repository`, { hint: 'URL#BRANCH' }));
+    return bad(error('distro-missing', `'${url}' is not a URL of a git repository`, { hint: 'URL#BRANCH' }));
   const state = farmState(values);
   const commit = await resolveRef(address, ref, reporter);
   if (!commit.ok) return commit;

@@ -22,8 +22,11 @@ export async function withLock(
     if (exists(file)) return { values: { ...values, lock: file }, notes: [] };
     return error(
       'lock-missing',
-      'a tag is built from the lock that was committed at it, and there is no lock.yaml beside distro.yaml',
-      { file, hint: 'slipway lock -o lock.yaml, commit it and tag that commit; or say `locked: false` in the track' },
+      'a tag is built from its committed lockfile, and there is no lock.yaml beside distro.yaml',
+      {
+        file,
+        hint: 'run `slipway lock -o lock.yaml`, commit the file and tag that commit; or set `locked: false` in the track',
+      },
     );
   }
   const like = values.like ?? (isChange(values) ? 'nightly' : undefined);
@@ -33,11 +36,9 @@ export async function withLock(
     return {
       values,
       notes: [
-        warning(
-          'channel-empty',
-          `the channel '${like}' has had no good run: sources are taken at their branches' heads`,
-          { hint: 'run the distro pipeline once' },
-        ),
+        warning('channel-empty', `the channel '${like}' has no good run yet: the heads of branches are built`, {
+          hint: 'run the distro pipeline once',
+        }),
       ],
     };
   const file = join(state, 'cache', `lock-${namespaceName(like)}.yaml`);

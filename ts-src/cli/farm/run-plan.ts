@@ -104,7 +104,7 @@ export async function trustedWorkspace(values: PrepareValues): Promise<Result<Wo
  * The commit of a pull request's target branch: as the checkout has it, else fetched from where the checkout came from.
  */
 async function targetCommit(root: string, name: string): Promise<string | Diagnostic> {
-  if (!isRefName(name)) return error('history', `'${name}' is no name of a branch`);
+  if (!isRefName(name)) return error('history', `'${name}' is not a name of a branch`);
   for (const ref of [`refs/remotes/origin/${name}`, name]) {
     const found = await git(['rev-parse', '--verify', '--quiet', '--end-of-options', `${ref}^{commit}`], { cwd: root });
     if (found.code === 0) return found.stdout.trim();
@@ -116,9 +116,13 @@ async function targetCommit(root: string, name: string): Promise<string | Diagno
       : fetched;
   return found.code === 0
     ? found.stdout.trim()
-    : error('history', `the target branch '${name}' can't be had: ${fetched.stderr.trim().split('\n').pop() ?? ''}`, {
-        hint: 'let the checkout fetch it too',
-      });
+    : error(
+        'history',
+        `the target branch '${name}' can't be fetched: ${fetched.stderr.trim().split('\n').pop() ?? ''}`,
+        {
+          hint: 'let the checkout fetch it too',
+        },
+      );
 }
 
 async function planChange(values: PrepareValues, change: string): Promise<RunPlan | { diagnostics: Diagnostic[] }> {

@@ -84,7 +84,8 @@ async function interfacesOf(
     if (!record || name === undefined) continue;
     const text = await store.readText(record.interface);
     const value: unknown = text === undefined ? undefined : JSON.parse(text);
-    if (!isDocInterface(value)) return `the store lost the documentation of '${name}': --rebuild ${name} makes it anew`;
+    if (!isDocInterface(value))
+      return `the store lost the documentation of '${name}': --rebuild ${name} makes it again`;
     found.set(name, value);
   }
   return found;

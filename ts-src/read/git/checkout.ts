@@ -58,7 +58,7 @@ async function bringLargeFiles(gitDir: string, held: readonly TreeEntry[], folde
     bad(
       error(
         'source-lfs',
-        `${relative(folder, pointers[0]!)} and ${pointers.length - 1} more are kept by Git LFS: ${why}`,
+        `${relative(folder, pointers[0]!)} and ${pointers.length - 1} more are stored with Git LFS: ${why}`,
         {
           hint: 'install git-lfs on the machine that reads sources; the server must offer LFS below the URL of the repository',
         },

@@ -48,7 +48,7 @@ export async function fetchArchive(entry: SourceEntry, url: string, state: strin
     if (digest !== commit)
       return bad(
         error('source-checksum', `${url} has the SHA-256 ${digest}, not ${commit}`, {
-          hint: 'the archive changed, or the checksum is wrong: find out which before you write the new one down',
+          hint: 'the archive changed, or the checksum is wrong: find out which before you change it',
         }),
       );
     const content = join(folder, 'content');
@@ -90,7 +90,7 @@ async function lostSubmodules(root: string, url: string): Promise<Diagnostic[]> 
     return there
       ? []
       : [
-          warning('source-submodule', `${url} lacks the submodule ${path}, which archives do not hold`, {
+          warning('source-submodule', `${url} lacks the submodule ${path}, which archives do not contain`, {
             hint: 'take the repository by git, or an archive with its submodules',
           }),
         ];

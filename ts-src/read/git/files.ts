@@ -77,7 +77,7 @@ export async function readFiles(
     if (kind !== 'blob')
       return bad(
         error('source-store', `${snapshot.gitDir} lacks ${blobs[i]!} of ${url}`, {
-          hint: 'remove that folder: it is fetched anew',
+          hint: 'remove that folder: it is fetched again',
         }),
       );
     texts.push(utf8Text(bytes.subarray(end + 1, end + 1 + Number(size))));
