@@ -23805,6 +23805,7 @@ init_process();
 init_slow();
 
 // ts-src/read/git/credentials.ts
+init_diagnostics();
 init_urls();
 var named2 = /* @__PURE__ */ new Set();
 var prefixes = [];
@@ -23823,6 +23824,9 @@ function mayUseCredentials(url2, submodule) {
   if (!submodule && !settled) return true;
   return named2.has(plainUrl(url2)) || prefixes.some((p) => p.endsWith("/") ? url2.startsWith(p) && !url2.includes("/../") : plainUrl(p) === plainUrl(url2));
 }
+var localFault = (url2) => settled && isLocalUrl(url2) && !named2.has(plainUrl(url2)) ? error("request-source", `${url2} is on this machine, and the target branch does not name it`, {
+  hint: "a pull request may add what https or ssh reaches; a path is named on the target branch first"
+}) : void 0;
 var isLoopback = (host2) => /^(127\.\d+\.\d+\.\d+|localhost|\[::1\])(:\d+)?$/.test(host2);
 function loginOf(url2) {
   const m = /^(https?):\/\/([^/]+)@([^/@]+)(.*)$/i.exec(url2);
@@ -24356,6 +24360,8 @@ async function fetchCommit(url2, commit2, state, reporter2 = {}) {
   return found2.ok ? good(found2.value[0]) : found2;
 }
 async function fetchCommits(url2, commits, state, what, reporter2 = {}) {
+  const fault4 = localFault(url2);
+  if (fault4) return bad(fault4);
   const whole3 = (0, import_node_path17.join)(state, "git", `${sha256(url2).slice(0, 24)}.git`);
   const gitDir = what === "all" ? whole3 : whole3.replace(/\.git$/, "-trees.git");
   const known3 = async (commit2) => {
@@ -24546,6 +24552,8 @@ async function ensureContentRepository(gitDir) {
   (0, import_node_fs17.writeFileSync)((0, import_node_path18.join)(gitDir, "info", "attributes"), "* -text -ident -filter\n");
 }
 async function fetchArchive(entry, url2, state) {
+  const fault4 = localFault(url2);
+  if (fault4) return bad(fault4);
   const commit2 = entry.sha256;
   const gitDir = (0, import_node_path18.join)(state, "git", "archives.git");
   const marker2 = (0, import_node_path18.join)(gitDir, "slipway", commit2);
@@ -24726,6 +24734,8 @@ function namesOf(version3) {
   return names4;
 }
 async function resolveRefs(url2, versions, reporter2 = {}) {
+  const fault4 = localFault(url2);
+  if (fault4) return bad(fault4);
   const asked2 = versions.filter((v) => v === void 0 || !isCommit(v));
   const refs = /* @__PURE__ */ new Map();
   for (let i = 0; i < asked2.length; i += 200) {
@@ -52863,7 +52873,7 @@ async function requestWorkspace(workspace, target2) {
           hint: "the changes of this pull request take effect after the merge"
         })
       );
-  const { platforms, store: store2, state, signing_key, submodules } = trusted;
+  const { platforms, store: store2, state, signing_key, submodules, mirror: mirror2, publish: publish2 } = trusted;
   const package_settings = withLimitsOf(workspace.distro.package_settings, trusted.package_settings);
   const distro = {
     ...workspace.distro,
@@ -52873,6 +52883,10 @@ async function requestWorkspace(workspace, target2) {
     state,
     signing_key,
     submodules,
+    mirror: mirror2,
+    publish: publish2,
+    docs: { ...workspace.distro.docs, to: trusted.docs.to },
+    tests: { ...workspace.distro.tests, minutes: trusted.tests.minutes, retries: trusted.tests.retries },
     package_settings
   };
   const from = { ...read3.value, root: (0, import_node_path138.resolve)(root), urlBase: workspace.urlBase };

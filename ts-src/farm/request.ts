@@ -5,9 +5,10 @@ import { checkoutRef, git } from '../read/git/git.ts';
 import { readWorkspace, type Workspace } from '../read/workspace.ts';
 
 /**
- * The distro repository of a pull request, with what decides over machines and secrets as the target branch has it:
- * platforms with their mirrors, underlays, keys and proxies, the store, the signing key, where submodules may use
- * credentials, and limits of packages. Whoever may open a pull request is not trusted with any of them.
+ * The distro repository of a pull request. What decides over machines and secrets is as the target branch has it:
+ * platforms with their mirrors, underlays, keys and proxies; the store and what is kept in it of archives; the signing
+ * key and places of publication; where submodules may use credentials; limits of packages and of their tests. Whoever
+ * may open a pull request is not trusted with any of them.
  */
 export async function requestWorkspace(
   workspace: Workspace,
@@ -57,7 +58,7 @@ export async function requestWorkspace(
           hint: 'the changes of this pull request take effect after the merge',
         }),
       );
-  const { platforms, store, state, signing_key, submodules } = trusted;
+  const { platforms, store, state, signing_key, submodules, mirror, publish } = trusted;
   const package_settings = withLimitsOf(workspace.distro.package_settings, trusted.package_settings);
   const distro = {
     ...workspace.distro,
@@ -67,6 +68,10 @@ export async function requestWorkspace(
     state,
     signing_key,
     submodules,
+    mirror,
+    publish,
+    docs: { ...workspace.distro.docs, to: trusted.docs.to },
+    tests: { ...workspace.distro.tests, minutes: trusted.tests.minutes, retries: trusted.tests.retries },
     package_settings,
   };
   const from: Workspace = { ...read.value, root: resolve(root), urlBase: workspace.urlBase };

@@ -11,7 +11,7 @@ import { sizeText } from '../../model/sizes.ts';
 import { decoded } from '../../model/urls.ts';
 import type { SourceEntry } from '../../model/rosdistro.ts';
 import { archiveFault, readingArchive } from './archive-size.ts';
-import { loginOf } from './credentials.ts';
+import { localFault, loginOf } from './credentials.ts';
 import { hasTree, type Snapshot } from './fetch.ts';
 import { git, hostOf, lastLine, stallSeconds, told } from './process.ts';
 import { messageOf } from '../../io/faults.ts';
@@ -31,6 +31,8 @@ async function ensureContentRepository(gitDir: string): Promise<void> {
  * everything is taken off.
  */
 export async function fetchArchive(entry: SourceEntry, url: string, state: string): Promise<Result<Snapshot>> {
+  const fault = localFault(url);
+  if (fault) return bad(fault);
   const commit = entry.sha256!;
   const gitDir = join(state, 'git', 'archives.git');
   const marker = join(gitDir, 'slipway', commit);

@@ -1,3 +1,4 @@
+import { error, type Diagnostic } from '../../model/diagnostics.ts';
 import { isLocalUrl } from '../../model/urls.ts';
 
 /** Repositories that the distro repository names, and where submodules may use a login; see `nameRepositories`. */
@@ -36,6 +37,17 @@ export function mayUseCredentials(url: string, submodule: boolean): boolean {
     prefixes.some((p) => (p.endsWith('/') ? url.startsWith(p) && !url.includes('/../') : plainUrl(p) === plainUrl(url)))
   );
 }
+
+/**
+ * Why a repository or an archive is not read: it lies on this machine, and a pull request names it that its target
+ * branch does not name. What lies here is not for all who may open one.
+ */
+export const localFault = (url: string): Diagnostic | undefined =>
+  settled && isLocalUrl(url) && !named.has(plainUrl(url))
+    ? error('request-source', `${url} is on this machine, and the target branch does not name it`, {
+        hint: 'a pull request may add what https or ssh reaches; a path is named on the target branch first',
+      })
+    : undefined;
 
 const isLoopback = (host: string): boolean => /^(127\.\d+\.\d+\.\d+|localhost|\[::1\])(:\d+)?$/.test(host);
 

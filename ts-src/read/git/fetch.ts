@@ -6,7 +6,7 @@ import { sizeText } from '../../model/sizes.ts';
 import { isLocalUrl, isSourceUrl } from '../../model/urls.ts';
 import { exists, noteUse, readIf, writeWhole } from '../../io/files.ts';
 import { withMutex } from '../../io/mutex.ts';
-import { loginOf } from './credentials.ts';
+import { localFault, loginOf } from './credentials.ts';
 import { fetchBlobs } from './files.ts';
 import { git, lastLine, local, patiently, refused, told, unreachable, type Remote, type Reporter } from './process.ts';
 import { largestTree, listTree, tooLarge, tooManyEntries } from './tree.ts';
@@ -45,6 +45,8 @@ export async function fetchCommits(
   what: 'all' | 'trees',
   reporter: Reporter = {},
 ): Promise<Result<Snapshot[]>> {
+  const fault = localFault(url);
+  if (fault) return bad(fault);
   const whole = join(state, 'git', `${sha256(url).slice(0, 24)}.git`);
   const gitDir = what === 'all' ? whole : whole.replace(/\.git$/, '-trees.git');
   const known = async (commit: string): Promise<Snapshot | undefined> => {

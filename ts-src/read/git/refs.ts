@@ -1,4 +1,5 @@
 import { bad, error, good, NearNames, type Result } from '../../model/diagnostics.ts';
+import { localFault } from './credentials.ts';
 import { patiently, unreachable, type Reporter } from './process.ts';
 
 const isCommit = (v: string): boolean => /^([0-9a-f]{40}|[0-9a-f]{64})$/i.test(v);
@@ -32,6 +33,8 @@ export async function resolveRefs(
   versions: readonly (string | undefined)[],
   reporter: Reporter = {},
 ): Promise<Result<Result<string>[]>> {
+  const fault = localFault(url);
+  if (fault) return bad(fault);
   const asked = versions.filter((v) => v === undefined || !isCommit(v));
   const refs: Refs = new Map();
   // A command line has its limits; a release repository may have thousands of tags.

@@ -1,0 +1,80 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, expect, it } from 'vitest';
+import { trustedWorkspace } from '../../ts-src/cli/farm/run-plan.ts';
+import { readDistribution } from '../../ts-src/read/distribution.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'slipway-request-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const write = (path: string, text: string): void => {
+  mkdirSync(dirname(join(folder, path)), { recursive: true });
+  writeFileSync(join(folder, path), text);
+};
+const git = (cwd: string, ...args: string[]): void =>
+  void execFileSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@b.org', ...args], { cwd: join(folder, cwd) });
+const commit = (cwd: string): void => {
+  git(cwd, 'add', '-A');
+  git(cwd, 'commit', '-qm', 'x');
+};
+const repository = (name: string): void => {
+  write(
+    `${name}/package.xml`,
+    `<package format="3"><name>${name}</name><version>1.0.0</version><description>d</description>` +
+      '<maintainer email="a@b.org">a</maintainer><license>BSD</license></package>\n',
+  );
+  git(name, 'init', '-q', '-b', 'main');
+  commit(name);
+};
+const distro = (more: string): void =>
+  write(
+    'distro/distro.yaml',
+    'organization: acme\ndistributions: {d: {platforms: [bookworm], repos: [a.repos], ros_version: 1}}\n' +
+      `platforms: {bookworm: {os: debian, release: bookworm}}\n${more}`,
+  );
+const named = (urls: Record<string, string>): void =>
+  write(
+    'distro/a.repos',
+    `repositories:\n${Object.entries(urls)
+      .map(([name, url]) => `  ${name}: {type: git, url: "${url}", version: main}\n`)
+      .join('')}`,
+  );
+
+it('a pull request reads no repository of this machine that its target does not name, and settles no place', async () => {
+  repository('known');
+  repository('secret');
+  distro('tests: {minutes: 5, skip: [a]}\npublish: {to: ["file:/srv/apt"]}\n');
+  named({ known: '../known' });
+  git('distro', 'init', '-q', '-b', 'main');
+  commit('distro');
+  git('distro', 'checkout', '-qb', 'request');
+  distro('mirror: state\ntests: {minutes: 9999, retries: 9, skip: [b]}\npublish: {to: ["ssh://evil.test/apt"]}\n');
+  const urls = {
+    path: `${folder}/secret`,
+    relative: '../secret',
+    way: `${folder}/known/../secret`,
+    file: `file://${folder}/secret`,
+  };
+  named({ known: '../known', ...urls });
+  commit('distro');
+  const values = {
+    distro: join(folder, 'distro/distro.yaml'),
+    state: join(folder, 'state'),
+    request: '7',
+    target: 'main',
+  };
+  const workspace = await trustedWorkspace(values);
+  if (!workspace.ok) throw new Error(JSON.stringify(workspace.diagnostics));
+  expect(workspace.value.distro).toMatchObject({
+    mirror: 'archive',
+    publish: { to: ['file:/srv/apt'] },
+    tests: { minutes: 5, retries: 0, skip: ['b'] },
+  });
+  const read = await readDistribution(workspace.value, 'd', undefined, new Map(), {});
+  expect(read.ok && [...read.value.packages.keys()]).toEqual(['known']);
+  expect(read.diagnostics.map((d) => [d.code, d.line]).sort()).toEqual(
+    Object.keys(urls).map((_, i) => ['request-source', i + 3]),
+  );
+});
