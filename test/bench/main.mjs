@@ -10,13 +10,39 @@ const names = {
   plan: './plan.mjs',
   publish: './publish.mjs',
 };
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { json: { type: 'boolean' }, runs: { type: 'string', default: '3' }, cold: { type: 'boolean' } },
-});
-const module = names[positionals[0]];
-if (!module) {
-  console.error(`name one of ${Object.keys(names).join(', ')}`);
+const usage = `Usage: npm run bench -- NAME [--runs N] [--cold] [--json]
+
+NAME is one of ${Object.keys(names).join(', ')}.
+
+  --runs N  runs of each measurement, of which the median counts (default: 3)
+  --cold    also what starts from nothing and takes long
+  --json    one JSON object on the last line
+`;
+
+/** @type {{ values: { json?: boolean, runs?: string, cold?: boolean, help?: boolean }, positionals: string[] }} */
+let asked;
+try {
+  asked = parseArgs({
+    allowPositionals: true,
+    options: {
+      json: { type: 'boolean' },
+      runs: { type: 'string', default: '3' },
+      cold: { type: 'boolean' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  });
+} catch (e) {
+  console.error(`${e instanceof Error ? e.message : ''}\n\n${usage}`);
+  process.exit(2);
+}
+const { values, positionals } = asked;
+const module = names[positionals[0] ?? ''];
+if (values.help) {
+  console.log(usage);
+  process.exit(0);
+}
+if (!module || !/^[1-9]\d*$/.test(values.runs ?? '')) {
+  console.error(usage);
   process.exit(2);
 }
 const rows = await (
