@@ -18779,7 +18779,7 @@ function socketFolder() {
     throw fault3(`${folder2} is not a folder of this user alone: remove it`);
   return folder2;
 }
-var import_node_fs76, import_node_os12, import_node_path95, import_node_child_process5, import_promises8, absent, lacking, damaged, most5, pauses, fault3, SshConnection, quoted3, isCut, reasons;
+var import_node_fs76, import_node_os12, import_node_path95, import_node_child_process5, import_promises8, absent, lacking, damaged, most5, pauses, fault3, SshConnection, quoted4, isCut, reasons;
 var init_ssh_connection = __esm({
   "ts-src/publish/ssh-connection.ts"() {
     "use strict";
@@ -18808,10 +18808,10 @@ var init_ssh_connection = __esm({
           ["ServerAliveInterval", "15"],
           ["ServerAliveCountMax", "4"],
           ...place3.key === void 0 ? [] : [
-            ["IdentityFile", quoted3(place3.key)],
+            ["IdentityFile", quoted4(place3.key)],
             ["IdentitiesOnly", "yes"]
           ],
-          ...place3.knownHosts === void 0 ? [] : [["UserKnownHostsFile", quoted3(place3.knownHosts)]],
+          ...place3.knownHosts === void 0 ? [] : [["UserKnownHostsFile", quoted4(place3.knownHosts)]],
           ...place3.port === void 0 ? [] : [["Port", String(place3.port)]],
           ...place3.user === void 0 ? [] : [["User", place3.user]]
         ];
@@ -18940,7 +18940,7 @@ var init_ssh_connection = __esm({
         return fault3(`${where}: ${why === void 0 ? "" : `${why}: `}${last || `ssh ended with ${code}`}`);
       }
     };
-    quoted3 = (path2) => path2.includes(" ") ? `"${path2}"` : path2;
+    quoted4 = (path2) => path2.includes(" ") ? `"${path2}"` : path2;
     isCut = ({ code, stderr }) => [255, 12, 30].includes(code) && /closed|reset|broken pipe|timed? ?out|mux_client/i.test(stderr) && !/denied/.test(stderr);
     reasons = [
       [
@@ -25402,7 +25402,7 @@ var mostPackages = 1e4;
 var memory2 = (state, commit2) => (0, import_node_path21.join)(state, "manifests", `${commit2}.json`);
 function textOf2(state, commit2) {
   const remembered4 = readJson(memory2(state, commit2));
-  return remembered4?.schema === 2 ? remembered4 : void 0;
+  return remembered4?.schema === 2 && Array.isArray(remembered4.packages) ? remembered4 : void 0;
 }
 var remembers = (state, commit2) => textOf2(state, commit2) !== void 0;
 function recall(state, commit2, name6) {
@@ -27780,6 +27780,7 @@ while read -r option; do
     FROM="$option" TO="signed-by=$key" perl -pi -e 's/\\Q$ENV{FROM}\\E/$ENV{TO}/' "$list"
   done
 done`;
+var quoted = (text8) => `'${text8.replaceAll("'", "'\\''")}'`;
 function mmdebstrapCommand(platform3, architecture3, sources, folder2, options5) {
   const include = platform3.image ? ["ca-certificates"] : ["build-essential", "ca-certificates", "cmake", "debhelper", ...platform3.include];
   const args = [
@@ -27790,12 +27791,12 @@ function mmdebstrapCommand(platform3, architecture3, sources, folder2, options5)
     "--quiet",
     "--format=tar",
     // Beside the archive, so that the archive itself may still be the one that mmdebstrap knows. The line holds no
-    // quote: see its schema.
+    // quote of its own, but the path of a key may have one.
     ...(sources.underlays ?? []).map(
-      (line2) => `--setup-hook=echo '${line2}' >> "$1/etc/apt/sources.list.d/underlays.list"`
+      (line2) => `--setup-hook=printf "%s\\n" ${quoted(line2)} >> "$1/etc/apt/sources.list.d/underlays.list"`
     ),
     ...platform3.image ? [imageHook] : taskHooks,
-    `--customize-hook=copy-out /var/lib/apt/lists '${folder2.replaceAll("'", "'\\''")}/lists'`,
+    `--customize-hook=copy-out /var/lib/apt/lists ${quoted(`${folder2}/lists`)}`,
     // Ubuntu keeps what build-essential needs in universe too; its ports archive is chosen by the architecture.
     ...platform3.os === "ubuntu" ? ["--components=main,universe"] : [],
     platform3.release,
@@ -32623,7 +32624,8 @@ var History = class {
   known;
   constructor(state) {
     this.file = (0, import_node_path58.join)(state, "durations.json");
-    this.known = readJson(this.file) ?? {};
+    const durations = Object.entries(readJson(this.file) ?? {});
+    this.known = Object.fromEntries(durations.filter(([, ms]) => Number.isFinite(ms)));
   }
   get = (name6) => ownIn(this.known, name6);
   /** What another machine measured counts where this one knows nothing. */
@@ -33630,9 +33632,9 @@ function attributeOf(tag, name6) {
 }
 var isElsewhere = (url2) => /^\s*(?:[a-z][a-z0-9+.-]*:)?\/\//i.test(url2);
 function placeholder(tag) {
-  const quoted6 = (text9) => text9.replaceAll('"', "&quot;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
-  const text8 = quoted6(attributeOf(tag, "alt")) || "picture";
-  return `<span class="elsewhere" title="${quoted6(attributeOf(tag, "src"))}">${text8}</span>`;
+  const quoted7 = (text9) => text9.replaceAll('"', "&quot;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+  const text8 = quoted7(attributeOf(tag, "alt")) || "picture";
+  return `<span class="elsewhere" title="${quoted7(attributeOf(tag, "src"))}">${text8}</span>`;
 }
 function docFrame(page) {
   const own3 = page.package;
@@ -33677,7 +33679,7 @@ function docPage(page) {
 }
 
 // ts-src/render/doxyfile.ts
-var quoted = (text8) => `"${text8.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
+var quoted2 = (text8) => `"${text8.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
 var preferred = [
   "EXTRACT_ALL = YES",
   "EXTRACT_STATIC = YES",
@@ -33753,12 +33755,12 @@ var required2 = [
   "NUM_PROC_THREADS = 1"
 ];
 function renderDoxyfile(input) {
-  const list8 = (values) => values.map(quoted).join(" ");
+  const list8 = (values) => values.map(quoted2).join(" ");
   return `${[
     ...preferred,
-    `PROJECT_NAME = ${quoted(input.name)}`,
-    `PROJECT_NUMBER = ${quoted(input.version)}`,
-    `PROJECT_BRIEF = ${quoted(input.description)}`,
+    `PROJECT_NAME = ${quoted2(input.name)}`,
+    `PROJECT_NUMBER = ${quoted2(input.version)}`,
+    `PROJECT_BRIEF = ${quoted2(input.description)}`,
     `INPUT = ${list8([...input.headers, ...input.pages, "/slipway/mainpage.dox"])}`,
     `STRIP_FROM_PATH = ${list8([...input.includes, input.source])}`,
     `STRIP_FROM_INC_PATH = ${list8([...input.includes, input.source])}`,
@@ -36723,13 +36725,17 @@ init_files();
 var file2 = (workspace) => (0, import_node_path79.join)(workspace.state, "platforms.json");
 function knownPlatforms(workspace) {
   const known3 = readJson(file2(workspace)) ?? {};
-  return Object.fromEntries(
-    Object.entries(known3).filter(
-      ([id]) => Object.entries(workspace.distro.platforms).some(
-        ([name6, p]) => p.architectures.some((a) => id === `${name6}-${a}`)
-      )
-    )
+  const ids = new Set(
+    Object.entries(workspace.distro.platforms).flatMap(([name6, p]) => p.architectures.map((a) => `${name6}-${a}`))
   );
+  return Object.fromEntries(
+    Object.entries(known3).flatMap(([id, platform3]) => ids.has(id) && isLocked(platform3) ? [[id, platform3]] : [])
+  );
+}
+function isLocked(value2) {
+  if (typeof value2 !== "object" || value2 === null || !("base" in value2) || !("packages" in value2)) return false;
+  const { base, packages } = value2;
+  return typeof base === "string" && typeof packages === "object" && packages !== null;
 }
 async function platformsOf(workspace, runs) {
   const platforms = {};
@@ -39328,7 +39334,7 @@ function contentDifference(a, b) {
   const sizes = a.length === b.length ? "" : `; ${a.length} bytes, then ${b.length}`;
   if (isText(a) && isText(b)) {
     const line2 = a.subarray(0, at2).toString("latin1").split("\n").length;
-    return `line ${line2}: ${quoted2(lineAt(a, at2))}, then ${quoted2(lineAt(b, at2))}`;
+    return `line ${line2}: ${quoted3(lineAt(a, at2))}, then ${quoted3(lineAt(b, at2))}`;
   }
   const member = memberAt(a, at2);
   if (member) return `member ${member.name}, byte ${member.offset}${sizes}`;
@@ -39344,7 +39350,7 @@ function firstDifference(a, b) {
   return at2;
 }
 var isText = (data) => !data.subarray(0, 1 << 16).includes(0);
-var quoted2 = (line2) => JSON.stringify(line2.length > 100 ? `${line2.slice(0, 100)}\u2026` : line2);
+var quoted3 = (line2) => JSON.stringify(line2.length > 100 ? `${line2.slice(0, 100)}\u2026` : line2);
 function lineAt(data, at2) {
   const begin = at2 > 0 ? data.lastIndexOf(10, at2 - 1) + 1 : 0;
   const end2 = data.indexOf(10, at2);
@@ -48876,8 +48882,8 @@ var growData = `[Partition]
 Type=linux-generic
 Label=${labels.data}
 `;
-var quoted4 = (word3) => `'${word3.replaceAll("'", "'\\''")}'`;
-var checkLines = (spec) => spec.check.map((c) => `${c.map(quoted4).join(" ")}
+var quoted5 = (word3) => `'${word3.replaceAll("'", "'\\''")}'`;
+var checkLines = (spec) => spec.check.map((c) => `${c.map(quoted5).join(" ")}
 `).join("");
 function sysupdate(image2, uri2) {
   const { name: name6, target: target2 } = image2;
@@ -54628,7 +54634,7 @@ var entriesOf4 = (commands2) => Object.entries(commands2).map(([name6, command2]
     help: o.help
   }))
 }));
-var quoted5 = (text8) => `'${text8.replaceAll("'", `'\\''`)}'`;
+var quoted6 = (text8) => `'${text8.replaceAll("'", `'\\''`)}'`;
 var bash = (all) => `# bash completion for slipway
 _slipway() {
   local current=\${COMP_WORDS[COMP_CWORD]} command=\${COMP_WORDS[1]} words=
@@ -54670,12 +54676,12 @@ ${[...options5, "      '*:argument:_files'"].join(" \\\n")} ;;`;
 if [ "$funcstack[1]" = _slipway ]; then _slipway "$@"; else compdef _slipway slipway; fi
 `;
 var fish = (all) => `# fish completion for slipway
-${all.map((e) => `complete -c slipway -n __fish_use_subcommand -f -a ${e.name} -d ${quoted5(e.summary)}`).join("\n")}
+${all.map((e) => `complete -c slipway -n __fish_use_subcommand -f -a ${e.name} -d ${quoted6(e.summary)}`).join("\n")}
 ${all.flatMap(
   (e) => e.options.map((o) => {
     const short4 = o.short ? ` -s ${o.short}` : "";
     const value2 = o.takesValue ? " -r" : "";
-    return `complete -c slipway -n '__fish_seen_subcommand_from ${e.name}' -l ${o.name}${short4}${value2} -d ${quoted5(o.help)}`;
+    return `complete -c slipway -n '__fish_seen_subcommand_from ${e.name}' -l ${o.name}${short4}${value2} -d ${quoted6(o.help)}`;
   })
 ).join("\n")}
 `;

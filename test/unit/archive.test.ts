@@ -1,4 +1,5 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -117,5 +118,20 @@ describe('the command that makes a base', () => {
     );
     expect(c.args.slice(-3)).toEqual(['trixie', '/t/base.tar', '-']);
     expect(c.input).toBe('deb http://m trixie main\n');
+  });
+
+  it('takes the path of a key as it is, whatever a folder is called', () => {
+    const folder = mkdtempSync(join(tmpdir(), "slipway-it's $(touch owned) "));
+    const line = `deb [signed-by=${folder}/key.asc] http://m x main`;
+    const sources = { lines: [], underlays: [line] };
+    const { args } = mmdebstrapCommand(platform({ os: 'debian', release: 'trixie' }), 'amd64', sources, folder, {
+      plain: false,
+    });
+    const hook = args.find((a) => a.startsWith('--setup-hook='))?.replace('--setup-hook=', '') ?? '';
+    mkdirSync(join(folder, 'etc/apt/sources.list.d'), { recursive: true });
+    execFileSync('sh', ['-c', hook, 'exec', folder], { cwd: folder });
+    expect(readFileSync(join(folder, 'etc/apt/sources.list.d/underlays.list'), 'utf8')).toBe(`${line}\n`);
+    expect(existsSync(join(folder, 'owned'))).toBe(false);
+    rmSync(folder, { recursive: true });
   });
 });

@@ -4,6 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
+import { History } from '../../ts-src/engine/history.ts';
+import { knownPlatforms } from '../../ts-src/engine/system-lock.ts';
+import type { BriefRecord } from '../../ts-src/model/result.ts';
 import { matchesGlob } from '../../ts-src/plan/globs.ts';
 import { differenceOf } from '../../ts-src/publish/difference.ts';
 import type { State } from '../../ts-src/publish/state.ts';
@@ -71,6 +74,28 @@ describe('names of objects of themselves', () => {
     expect(read.diagnostics).toMatchObject([
       { line: 6, message: "the name '__proto__' in package_settings is not allowed" },
     ]);
+  });
+});
+
+describe('files of the state', () => {
+  it.each([
+    'null',
+    '5',
+    '"x"',
+    '[null]',
+    '{"a": null}',
+    '{"other-amd64": null}',
+    '{"other-amd64": {"base": 5}}',
+    '{"a',
+  ])('that hold %s are as if they were not there', (text) => {
+    write('state/durations.json', text);
+    write('state/platforms.json', text);
+    const history = new History(join(folder, 'state'));
+    history.hint([{ package: 'a', milliseconds: 7 } as BriefRecord]);
+    expect(history.get('a')).toBe(7);
+    const read = parseDistro(distro(), 'distro.yaml');
+    if (!read.ok) throw new Error('not read');
+    expect(knownPlatforms({ state: join(folder, 'state'), distro: read.value })).toEqual({});
   });
 });
 

@@ -10,7 +10,9 @@ export class History {
   private readonly known: Record<string, number>;
   constructor(state: string) {
     this.file = join(state, 'durations.json');
-    this.known = readJson<Record<string, number>>(this.file) ?? {};
+    // Another program, or a disk that errs, may have left anything there.
+    const durations = Object.entries(readJson<object>(this.file) ?? {});
+    this.known = Object.fromEntries(durations.filter(([, ms]) => Number.isFinite(ms)));
   }
   get = (name: string): number | undefined => ownIn(this.known, name);
   /** What another machine measured counts where this one knows nothing. */

@@ -9,14 +9,20 @@ const file = (workspace: Pick<Workspace, 'state'>): string => join(workspace.sta
 
 /** The systems that builds of this workspace had last. */
 export function knownPlatforms(workspace: Pick<Workspace, 'state' | 'distro'>): Lockfile['platforms'] {
-  const known = readJson<Lockfile['platforms']>(file(workspace)) ?? {};
-  return Object.fromEntries(
-    Object.entries(known).filter(([id]) =>
-      Object.entries(workspace.distro.platforms).some(([name, p]) =>
-        p.architectures.some((a) => id === `${name}-${a}`),
-      ),
-    ),
+  const known = readJson<Record<string, unknown>>(file(workspace)) ?? {};
+  const ids = new Set(
+    Object.entries(workspace.distro.platforms).flatMap(([name, p]) => p.architectures.map((a) => `${name}-${a}`)),
   );
+  return Object.fromEntries(
+    Object.entries(known).flatMap(([id, platform]) => (ids.has(id) && isLocked(platform) ? [[id, platform]] : [])),
+  );
+}
+
+/** What is not of this form was left by another program, or a disk that errs. */
+function isLocked(value: unknown): value is LockedPlatform {
+  if (typeof value !== 'object' || value === null || !('base' in value) || !('packages' in value)) return false;
+  const { base, packages } = value;
+  return typeof base === 'string' && typeof packages === 'object' && packages !== null;
 }
 
 /** What a run's roots held, by platform and architecture; it is remembered for `slipway lock`. */

@@ -31,7 +31,7 @@ const memory = (state: string, commit: string): string => join(state, 'manifests
 
 function textOf(state: string, commit: string): RepositoryText | undefined {
   const remembered = readJson<RepositoryText>(memory(state, commit));
-  return remembered?.schema === 2 ? remembered : undefined;
+  return remembered?.schema === 2 && Array.isArray(remembered.packages) ? remembered : undefined;
 }
 
 export const remembers = (state: string, commit: string): boolean => textOf(state, commit) !== undefined;

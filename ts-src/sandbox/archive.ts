@@ -143,6 +143,9 @@ while read -r option; do
   done
 done`;
 
+/** One word of a shell. */
+const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
+
 /** A platform whose base is made: of tasks, or (`image`) of images, which hold no compilers. */
 export type BasePlatform = Platform & { readonly image?: true };
 
@@ -168,12 +171,12 @@ export function mmdebstrapCommand(
     '--quiet',
     '--format=tar',
     // Beside the archive, so that the archive itself may still be the one that mmdebstrap knows. The line holds no
-    // quote: see its schema.
+    // quote of its own, but the path of a key may have one.
     ...(sources.underlays ?? []).map(
-      (line) => `--setup-hook=echo '${line}' >> "$1/etc/apt/sources.list.d/underlays.list"`,
+      (line) => `--setup-hook=printf "%s\\n" ${quoted(line)} >> "$1/etc/apt/sources.list.d/underlays.list"`,
     ),
     ...(platform.image ? [imageHook] : taskHooks),
-    `--customize-hook=copy-out /var/lib/apt/lists '${folder.replaceAll("'", "'\\''")}/lists'`,
+    `--customize-hook=copy-out /var/lib/apt/lists ${quoted(`${folder}/lists`)}`,
     // Ubuntu keeps what build-essential needs in universe too; its ports archive is chosen by the architecture.
     ...(platform.os === 'ubuntu' ? ['--components=main,universe'] : []),
     platform.release,
