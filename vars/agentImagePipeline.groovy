@@ -97,7 +97,7 @@ void fromDistro(Map o, List due) {
     // All architectures are of one state, so that one publication has them all.
     for (int i = 0; i < o.architectures.size(); i++) {
         String architecture = o.architectures[i]
-        slipwayNode((o.labels[architecture] ?: 'slipway && ' + architecture).toString()) {
+        slipwayNode((o.labels[architecture] ?: o.labels['*'] ?: 'slipway && ' + architecture).toString()) {
             stage(architecture) {
                 takeDistro(o)
                 List build = ['--architecture', architecture, '--output', 'slipway-images']

@@ -19,7 +19,7 @@ void call(Map farm, Map given = [:]) {
     }
     for (int i = 0; i < architectures.size(); i++) {
         String architecture = architectures[i]
-        slipwayNode((o.labels[architecture] ?: 'slipway && ' + architecture).toString(), o.avoided) {
+        slipwayNode((o.labels[architecture] ?: o.labels['*'] ?: 'slipway && ' + architecture).toString(), o.avoided) {
             checkout(scm)
             List build = ['image', 'build', '--architecture', architecture, '--output', 'slipway-images']
             slipway(slipway.joined([build, words]))
