@@ -5416,7 +5416,7 @@ function sizeOf2({ data, file: file3 }) {
   if (data) return data.length;
   return file3 === void 0 ? 0 : (0, import_node_fs8.statSync)(file3).size;
 }
-var import_node_crypto2, import_node_fs8, import_node_http, import_node_https, import_node_path8, import_promises, import_promises2, attempts, patience, silence2, largest2, S3Blobs;
+var import_node_crypto2, import_node_fs8, import_node_http, import_node_https, import_node_path8, import_promises, import_promises2, attempts, patience, silence2, largest3, S3Blobs;
 var init_s3_blobs = __esm({
   "ts-src/store/s3-blobs.ts"() {
     "use strict";
@@ -5438,7 +5438,7 @@ var init_s3_blobs = __esm({
     attempts = 24;
     patience = 18e4;
     silence2 = Number(process.env.SLIPWAY_S3_SILENCE_SECONDS) * 1e3 || 6e4;
-    largest2 = 1 << 30;
+    largest3 = 1 << 30;
     S3Blobs = class {
       constructor(place3) {
         this.place = place3;
@@ -5621,7 +5621,7 @@ var init_s3_blobs = __esm({
               let size4 = 0;
               response.on("data", (c) => {
                 chunks.push(c);
-                if ((size4 += c.length) > largest2) response.destroy(new Error("the answer is larger than 1 GiB"));
+                if ((size4 += c.length) > largest3) response.destroy(new Error("the answer is larger than 1 GiB"));
               }).on("error", reject).on("end", () => {
                 if (!response.complete) reject(new Error("the answer was cut short"));
                 else resolve29({ status, headers: response.headers, body: Buffer.concat(chunks) });
@@ -17704,7 +17704,7 @@ function unseenKeys(value2, path2 = []) {
   ]);
 }
 function parseDistro(text8, file3) {
-  const parsed2 = parseYaml(text8, file3, largest4);
+  const parsed2 = parseYaml(text8, file3, largest5);
   if (!parsed2.ok) return parsed2;
   if (!hasAtMost(parsed2.value, mostEntries))
     return bad(error("yaml-invalid", `the file has more than ${mostEntries} entries`, { file: file3 }));
@@ -17895,7 +17895,7 @@ function trust(archive, keyring, path2, locator, file3) {
     })
   ];
 }
-var largest4, mostFaults2, mostEntries, article, hintNear, releases;
+var largest5, mostFaults2, mostEntries, article, hintNear, releases;
 var init_distro2 = __esm({
   "ts-src/read/distro.ts"() {
     "use strict";
@@ -17904,7 +17904,7 @@ var init_distro2 = __esm({
     init_distro();
     init_distro_images();
     init_yaml();
-    largest4 = 4 << 20;
+    largest5 = 4 << 20;
     mostFaults2 = 1e3;
     mostEntries = 5e4;
     article = (type) => ({ record: "a map", object: "a map", array: "a list", string: "a text", int: "a whole number" })[type] ?? `a ${type}`;
@@ -19520,6 +19520,7 @@ function lockFault(path2, words6, code) {
 
 // ts-src/store/file-blobs.ts
 init_faults();
+var largest2 = 2 ** 31 - 1;
 var markerName = "slipway-store.json";
 var FileBlobs = class {
   constructor(where, memory3) {
@@ -19544,7 +19545,7 @@ var FileBlobs = class {
   path = (name6) => (0, import_node_path5.join)(this.where, name6);
   get(name6) {
     try {
-      return Promise.resolve((0, import_node_fs5.readFileSync)(this.path(name6)));
+      return Promise.resolve(readRegular(this.path(name6), largest2));
     } catch (e) {
       if (isMissing(e)) return Promise.resolve(void 0);
       throw e;
@@ -24228,14 +24229,14 @@ init_urls();
 
 // ts-src/read/git/archive-size.ts
 init_process();
-var largest3 = { bytes: 2 * 2 ** 30, files: 5e5 };
+var largest4 = { bytes: 2 * 2 ** 30, files: 5e5 };
 var memory = 4 << 20;
 var TooMuch2 = class extends Error {
 };
 var readingArchive = (command2, onOutput) => run("sh", ["-c", `ulimit -v ${memory}; exec "$@"`, "sh", ...command2], onOutput ? { onOutput } : {});
 var tooLarge2 = (what, most9) => new TooMuch2(`would unpack to ${what}; at most ${most9.files} files of ${gigabytes(most9.bytes)} are taken`);
 var gigabytes = (bytes) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
-async function archiveFault(file3, type, most9 = largest3) {
+async function archiveFault(file3, type, most9 = largest4) {
   try {
     await (type === "zip" ? measureZip(file3, most9) : measureTar(file3, most9));
     return void 0;
@@ -27465,7 +27466,7 @@ function renderJobDsl(input) {
   });
 }
 function renderJobsCasc(input) {
-  const script3 = renderJobDsl(input).trimEnd().split("\n").map((l) => l ? `      ${l}` : "").join("\n");
+  const script3 = renderJobDsl(input).trimEnd().replaceAll("${", "^${").split("\n").map((l) => l ? `      ${l}` : "").join("\n");
   return `jobs:
   - script: |
 ${script3}
@@ -29382,7 +29383,9 @@ ${sums("sha512")}` : ""}`
   ].join("\n");
 }
 var rfc822 = (milliseconds) => new Date(milliseconds).toUTCString().replace("GMT", "UTC");
-function readRelease(text8) {
+var largestRelease2 = 64 << 20;
+function readRelease(data) {
+  const text8 = data.length > largestRelease2 ? "" : data.toString("utf8");
   const date3 = (name6) => {
     const value2 = Date.parse(fieldOf(text8, name6) ?? "");
     return Number.isNaN(value2) ? void 0 : value2;
@@ -30010,7 +30013,7 @@ async function restoreChannel(store2, channel2, endpoints, suites) {
   for (const endpoint of endpoints) {
     for (const suite2 of suites) {
       const served = await endpoint.read(`dists/${suite2}/InRelease`);
-      const id = served && readRelease(served.data.toString("utf8")).state;
+      const id = served && readRelease(served.data).state;
       const head = id === void 0 ? void 0 : await readState(store2, id);
       if (!head || id === void 0 || head.channel !== channel2.name) continue;
       const states = [];
@@ -30068,7 +30071,7 @@ async function stageSuite(input) {
   const { name: name6, files } = suite2;
   const folder2 = `dists/${name6}`;
   const seen = await endpoint.read(`${folder2}/InRelease`);
-  const before = seen && readRelease(seen.data.toString("utf8"));
+  const before = seen && readRelease(seen.data);
   const current = before?.whole === true && before.state === id && !input.renew && before.signedBy.join() === signer.fingerprints.join() && files.every((f) => before.files.get(f.path)?.sha256 === f.sha256);
   const fields = commonFields(input);
   const hashed = pooled.then((there) => there ? placeHashed(endpoint, suite2) : void 0);
@@ -30129,7 +30132,7 @@ async function stageState({ endpoint, signer, id, suite: suite2, renew: renew2, 
   const name6 = `states/${shortId(id)}`;
   const folder2 = `dists/${name6}/${suite2.name}`;
   const seen = await endpoint.read(`${folder2}/InRelease`);
-  const there = seen && readRelease(seen.data.toString("utf8"));
+  const there = seen && readRelease(seen.data);
   if (there?.whole && there.signedBy.join() === signer.fingerprints.join() && !renew2) return good(void 0);
   const release2 = renderRelease({ ...fields, suite: name6, codename: suite2.name, byHash: false }, suite2.files);
   const signed = await signer.sign(release2, "clearsign");
@@ -30331,7 +30334,7 @@ async function knownPool(channel2, endpoint) {
   if (channel2.file.switching || !channel2.file.endpoints.includes(endpoint.id)) return known3;
   const names4 = new Set(Object.keys(channel2.head?.suites ?? {}).map((key) => key.slice(0, key.lastIndexOf("/"))));
   const served = await parallel([...names4], endpoint.width, (name6) => endpoint.read(`dists/${name6}/InRelease`));
-  if (served.some((seen) => readRelease(seen?.data.toString("utf8") ?? "").state !== channel2.headId)) return known3;
+  if (served.some((seen) => readRelease(seen?.data ?? "").state !== channel2.headId)) return known3;
   for (const packages of Object.values(channel2.head?.suites ?? {}))
     for (const { files, sources = [] } of Object.values(packages))
       for (const file3 of [...files, ...sources]) known3.add(file3.sha256);
@@ -33998,9 +34001,9 @@ function pluginsIn(xml) {
 // ts-src/engine/docs/results.ts
 var import_node_zlib11 = require("node:zlib");
 init_digest();
-var largest5 = 64 << 20;
+var largest6 = 64 << 20;
 async function readDocResults(build4) {
-  const data = await readLeft(build4, "docs/results.json", largest5);
+  const data = await readLeft(build4, "docs/results.json", largest6);
   let value2;
   try {
     value2 = JSON.parse(data?.toString("utf8") ?? "null");
@@ -39184,7 +39187,7 @@ async function markAll(store2, channel2, endpoint) {
 }
 async function markRelease(endpoint, folder2, suite2, files) {
   const read3 = await endpoint.read(`${folder2}/InRelease`);
-  for (const [path2, { sha256: digest4 }] of readRelease(read3?.data.toString("utf8") ?? "").files) {
+  for (const [path2, { sha256: digest4 }] of readRelease(read3?.data ?? "").files) {
     files.add(`dists/${suite2}/${path2}`);
     files.add(`dists/${suite2}/${byHashPath(path2, digest4)}`);
   }
@@ -40280,7 +40283,7 @@ var import_node_fs75 = require("node:fs");
 var import_node_path94 = require("node:path");
 init_files();
 init_process();
-var largest6 = 1 << 30;
+var largest7 = 1 << 30;
 function platformOf(distro, lock2, suite2) {
   const architecture3 = suite2.slice(suite2.lastIndexOf("/") + 1);
   return Object.entries(distro.platforms).filter(([, p]) => suite2.startsWith(`${p.release}-`)).map(([name6]) => `${name6}-${architecture3}`).find((id) => Object.hasOwn(lock2.platforms, id));
@@ -40305,7 +40308,7 @@ async function storedText(store2, { base, archive }) {
   const kept4 = await store2.readJson(`bases/${base}-${archive.slice(0, 16)}.json`);
   const path2 = kept4?.lists && await store2.path(kept4.lists);
   if (!path2) return void 0;
-  const read3 = await run("tar", ["-x", "-z", "-O", "--wildcards", "-f", path2, "*_Packages"], { limit: largest6 });
+  const read3 = await run("tar", ["-x", "-z", "-O", "--wildcards", "-f", path2, "*_Packages"], { limit: largest7 });
   return read3.code === 0 && read3.stdout ? read3.stdout : void 0;
 }
 
@@ -45001,10 +45004,10 @@ async function cached2(store2, state, name6, is) {
   writeWhole(copy2, text8, { sync: false });
   return value2;
 }
-var largest7 = 512 << 20;
+var largest8 = 512 << 20;
 function unzipped3(data) {
   try {
-    return (0, import_node_zlib12.gunzipSync)(data, { maxOutputLength: largest7 });
+    return (0, import_node_zlib12.gunzipSync)(data, { maxOutputLength: largest8 });
   } catch {
     return void 0;
   }
@@ -49031,14 +49034,14 @@ init_digest();
 init_files();
 init_process();
 init_yaml();
-var largest8 = 256 << 20;
+var largest9 = 256 << 20;
 async function readInputs2(root, distroFile, name6, spec) {
   const faults5 = [];
   const locator = new Locator(readIf(distroFile) ?? "");
   const fault4 = (path2, message, hint) => faults5.push(
     error("image-input", message, { file: distroFile, line: locator.line(["images", name6, ...path2]), hint })
   );
-  const read3 = async (file3, path2, most9 = largest8) => {
+  const read3 = async (file3, path2, most9 = largest9) => {
     try {
       const data = await readLeft(root, normal(file3), most9);
       if (data) return data;
@@ -49098,7 +49101,7 @@ async function packOverlay(root, folder2) {
     if (strange) return `the overlay holds ${strange.kind}: ${strange.path}`;
     if (!found2.length) return `the overlay ${folder2} holds no files, or is not there`;
     const total = found2.reduce((n, f) => n + (0, import_node_fs94.lstatSync)((0, import_node_path119.join)(root, f.path)).size, 0);
-    if (total > largest8) return `the overlay ${folder2} is larger than ${largest8 >> 20} MiB`;
+    if (total > largest9) return `the overlay ${folder2} is larger than ${largest9 >> 20} MiB`;
   } catch (e) {
     if (e instanceof LeftBehindError) return e.message;
     throw e;
@@ -49850,7 +49853,7 @@ var listBinds2 = (base) => [
 
 // ts-src/images/scan-tar.ts
 var block6 = 512;
-var largest9 = 16 << 20;
+var largest10 = 16 << 20;
 var text7 = (h, at2, length) => h.toString("latin1", at2, at2 + length).replace(/\0[^]*$/, "");
 function number6(h, at2, length) {
   if (((h[at2] ?? 0) & 128) !== 0) {
@@ -49909,7 +49912,7 @@ var TarScanner = class {
     const path2 = this.longName ?? (prefix ? `${prefix}/${text7(h, 0, 100)}` : text7(h, 0, 100));
     this.longName = void 0;
     const plain5 = type === "0" || type === "\0";
-    if (plain5 && size3 > 0 && size3 <= largest9) {
+    if (plain5 && size3 > 0 && size3 <= largest10) {
       keep2((content) => this.found(path2, size3, content));
       return;
     }

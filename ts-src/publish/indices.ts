@@ -113,7 +113,11 @@ export interface SeenRelease {
   whole: boolean;
 }
 
-export function readRelease(text: string): SeenRelease {
+/** Bytes of a Release file. What is served may have been written by others: more is none of ours. */
+const largestRelease = 64 << 20;
+
+export function readRelease(data: string | Buffer): SeenRelease {
+  const text = data.length > largestRelease ? '' : data.toString('utf8');
   const date = (name: string) => {
     const value = Date.parse(fieldOf(text, name) ?? '');
     return Number.isNaN(value) ? undefined : value;

@@ -162,7 +162,7 @@ async function markAll(
 /** Marks the indices that a Release file names, and their by-hash names. */
 async function markRelease(endpoint: Endpoint, folder: string, suite: string, files: Set<string>): Promise<void> {
   const read = await endpoint.read(`${folder}/InRelease`);
-  for (const [path, { sha256: digest }] of readRelease(read?.data.toString('utf8') ?? '').files) {
+  for (const [path, { sha256: digest }] of readRelease(read?.data ?? '').files) {
     files.add(`dists/${suite}/${path}`);
     files.add(`dists/${suite}/${byHashPath(path, digest)}`);
   }

@@ -116,7 +116,7 @@ export async function stageSuite(input: SuiteInput): Promise<Result<StagedSuite>
   const { name, files } = suite;
   const folder = `dists/${name}`;
   const seen = await endpoint.read(`${folder}/InRelease`);
-  const before = seen && readRelease(seen.data.toString('utf8'));
+  const before = seen && readRelease(seen.data);
   const current =
     before?.whole === true &&
     before.state === id &&
@@ -206,7 +206,7 @@ async function stageState(
   const name = `states/${shortId(id)}`;
   const folder = `dists/${name}/${suite.name}`;
   const seen = await endpoint.read(`${folder}/InRelease`);
-  const there = seen && readRelease(seen.data.toString('utf8'));
+  const there = seen && readRelease(seen.data);
   if (there?.whole && there.signedBy.join() === signer.fingerprints.join() && !renew) return good(undefined);
   const release = renderRelease({ ...fields, suite: name, codename: suite.name, byHash: false }, suite.files);
   const signed = await signer.sign(release, 'clearsign');

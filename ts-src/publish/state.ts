@@ -170,7 +170,7 @@ export async function restoreChannel(
   for (const endpoint of endpoints) {
     for (const suite of suites) {
       const served = await endpoint.read(`dists/${suite}/InRelease`);
-      const id = served && readRelease(served.data.toString('utf8')).state;
+      const id = served && readRelease(served.data).state;
       const head = id === undefined ? undefined : await readState(store, id);
       if (!head || id === undefined || head.channel !== channel.name) continue;
       const states: Listed[] = [];

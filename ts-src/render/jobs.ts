@@ -144,8 +144,10 @@ export function renderJobDsl(input: JobsInput): string {
 
 /** The same for the Configuration as Code plugin: the script under `jobs`, run when Jenkins starts. */
 export function renderJobsCasc(input: JobsInput): string {
+  // The plugin puts variables of the controller, its secrets too, where `${NAME}` stands; `^` keeps it as it is.
   const script = renderJobDsl(input)
     .trimEnd()
+    .replaceAll('${', '^${')
     .split('\n')
     .map((l) => (l ? `      ${l}` : ''))
     .join('\n');

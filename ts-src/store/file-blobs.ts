@@ -6,7 +6,6 @@ import {
   linkSync,
   mkdirSync,
   openSync,
-  readFileSync,
   readdirSync,
   renameSync,
   rmSync,
@@ -15,10 +14,13 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { sha256 } from '../model/digest.ts';
-import { exists, temporaryBeside, writeTogether, writeWhole } from '../io/files.ts';
+import { exists, readRegular, temporaryBeside, writeTogether, writeWhole } from '../io/files.ts';
 import { withMutex } from '../io/mutex.ts';
 import type { BlobInfo, Blobs } from './blobs.ts';
 import { codeOf } from '../io/faults.ts';
+
+/** Bytes of a file that is read as a whole: more than that fit into no buffer. */
+const largest = 2 ** 31 - 1;
 
 const markerName = 'slipway-store.json';
 
@@ -53,7 +55,7 @@ export class FileBlobs implements Blobs {
 
   get(name: string): Promise<Buffer | undefined> {
     try {
-      return Promise.resolve(readFileSync(this.path(name)));
+      return Promise.resolve(readRegular(this.path(name), largest));
     } catch (e) {
       if (isMissing(e)) return Promise.resolve(undefined);
       throw e;

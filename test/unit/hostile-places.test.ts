@@ -1,0 +1,37 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, it } from 'vitest';
+import { readRelease } from '../../ts-src/publish/indices.ts';
+import { renderJobsCasc } from '../../ts-src/render/jobs.ts';
+import { FileBlobs } from '../../ts-src/store/file-blobs.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'slipway-places-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+it('a FIFO in a store or a served folder is a fault, and waits for nobody', () => {
+  execFileSync('mkfifo', [join(folder, 'InRelease')]);
+  return expect(() => new FileBlobs(folder).getTagged('InRelease')).rejects.toMatchObject({ code: 'ENXIO' });
+});
+
+it('a served InRelease of hundreds of megabytes is none of ours', () => {
+  expect(readRelease(Buffer.alloc(600 << 20, 'x'))).toMatchObject({ state: undefined, whole: false });
+});
+
+it('an address of a repository takes no secret of the controller', () => {
+  const script = renderJobsCasc({
+    folder: 'acme',
+    organization: 'acme',
+    distroUrl: 'https://x.test/d.git',
+    distroBranch: undefined,
+    farmUrl: undefined,
+    credentials: undefined,
+    keepBranches: 3,
+    buildTags: false,
+    every: 5,
+    repositories: [{ name: 'a', url: 'https://evil.test/${AWS_SECRET}', distributions: ['d'] }],
+  });
+  expect(script).toContain("'https://evil.test/^${AWS_SECRET}'");
+  expect(script.replaceAll('^${', '')).not.toContain('${');
+});
