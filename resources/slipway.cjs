@@ -353,15 +353,19 @@ async function writeTogether(files, name6 = import_node_fs3.renameSync) {
   }
 }
 function readRegular(path2, most9 = largest) {
-  const handle = (0, import_node_fs3.openSync)(path2, import_node_fs3.constants.O_RDONLY | import_node_fs3.constants.O_NONBLOCK);
+  const handle = openRegular(path2, most9);
   try {
-    const found2 = (0, import_node_fs3.fstatSync)(handle);
-    const code = kindFault(found2, most9);
-    if (code !== void 0) throw Object.assign(new Error(`${code}: ${path2}`), { code, path: path2 });
     return (0, import_node_fs3.readFileSync)(handle);
   } finally {
     (0, import_node_fs3.closeSync)(handle);
   }
+}
+function openRegular(path2, most9) {
+  const handle = (0, import_node_fs3.openSync)(path2, import_node_fs3.constants.O_RDONLY | import_node_fs3.constants.O_NONBLOCK);
+  const code = kindFault((0, import_node_fs3.fstatSync)(handle), most9);
+  if (code === void 0) return handle;
+  (0, import_node_fs3.closeSync)(handle);
+  throw Object.assign(new Error(`${code}: ${path2}`), { code, path: path2 });
 }
 function kindFault(found2, most9) {
   if (found2.isDirectory()) return "EISDIR";
@@ -395,10 +399,16 @@ function linkOrCopy(from, to) {
   }
 }
 async function sha256File(path2) {
-  if ((0, import_node_fs3.statSync)(path2).size <= small) return sha256((0, import_node_fs3.readFileSync)(path2));
-  const hash3 = (0, import_node_crypto.createHash)("sha256");
-  for await (const chunk of (0, import_node_fs3.createReadStream)(path2, { highWaterMark: 1 << 20 })) hash3.update(chunk);
-  return hash3.digest("hex");
+  const handle = openRegular(path2, Infinity);
+  try {
+    if ((0, import_node_fs3.fstatSync)(handle).size <= small) return sha256((0, import_node_fs3.readFileSync)(handle));
+    const hash3 = (0, import_node_crypto.createHash)("sha256");
+    const chunks = (0, import_node_fs3.createReadStream)(path2, { fd: handle, autoClose: false, highWaterMark: 1 << 20 });
+    for await (const chunk of chunks) hash3.update(chunk);
+    return hash3.digest("hex");
+  } finally {
+    (0, import_node_fs3.closeSync)(handle);
+  }
 }
 function noteUse(path2) {
   const now = /* @__PURE__ */ new Date();
@@ -49990,12 +50000,12 @@ async function baseLayer(room) {
   return { key: base.digest, root: base.root, tar: base.tar, diffId: base.digest, names: names4, ...measured };
 }
 async function measure2(tar) {
-  const { createReadStream: createReadStream8, statSync: statSync21 } = await import("node:fs");
+  const { createReadStream: createReadStream8, statSync: statSync20 } = await import("node:fs");
   const secrets = [];
   const reader2 = scanner(secrets, false);
   for await (const chunk of createReadStream8(tar, { highWaterMark: 1 << 20 }))
     if (Buffer.isBuffer(chunk)) reader2.push(chunk);
-  return { size: statSync21(tar).size, secrets };
+  return { size: statSync20(tar).size, secrets };
 }
 var scanner = (secrets, everywhere) => new TarScanner((path2, size3, content) => secrets.push(...secretsIn(path2, size3, content, everywhere)));
 async function makeLayer(room, request) {

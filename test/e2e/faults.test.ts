@@ -196,7 +196,7 @@ describe('kill -9', () => {
   });
 });
 
-it('a truncated or lost object is built again, and said, in the same run', async () => {
+it('a truncated, foreign or lost object is built again, and said, in the same run', async () => {
   const folder = small('truncated');
   try {
     await whole(folder, 0);
@@ -205,17 +205,34 @@ it('a truncated or lost object is built again, and said, in the same run', async
         .map(String)
         .filter((f) => /\/[0-9a-f]{64}$/.test(f))
         .map((f) => join(folder, '.slipway/store/objects', f));
-    const deb = objects().find(
-      (f) =>
-        readFileSync(f).subarray(0, 7).toString() === '!<arch>' &&
-        execFileSync('dpkg-deb', ['--field', f, 'Package'], { encoding: 'utf8' }) === 'acme-d-lower\n',
-    )!;
-    truncateSync(deb, 100);
-    writeFileSync(join(folder, 'src/upper/README.md'), 'so that it is built\n');
-    const ran = await slipway(['build'], folder);
-    expect(ran.code, ran.stderr).toBe(0);
-    expect(states(folder)).toEqual({ lower: 'built', upper: 'built' });
-    expect(served(folder)).toBe('text 0');
+    const lower = () =>
+      objects().find(
+        (f) =>
+          readFileSync(f).subarray(0, 7).toString() === '!<arch>' &&
+          execFileSync('dpkg-deb', ['--field', f, 'Package'], { encoding: 'utf8' }) === 'acme-d-lower\n',
+      )!;
+    const damage: ((deb: string) => void)[] = [
+      (deb) => truncateSync(deb, 100),
+      (deb) => {
+        rmSync(deb);
+        execFileSync('mkfifo', [deb]);
+      },
+      (deb) => {
+        rmSync(deb);
+        mkdirSync(deb);
+      },
+    ];
+    for (const [i, spoil] of damage.entries()) {
+      const spoilt = lower();
+      spoil(spoilt);
+      writeFileSync(join(folder, 'src/upper/README.md'), `so that it is built: ${i}\n`);
+      const ran = await slipway(['build'], folder);
+      expect(ran.code, ran.stderr).toBe(0);
+      expect(states(folder)).toEqual({ lower: 'built', upper: 'built' });
+      expect(served(folder)).toBe('text 0');
+      // It was built under another name: this one stays until the store is cleaned up.
+      rmSync(spoilt, { recursive: true, force: true });
+    }
     for (const f of objects()) rmSync(f);
     const again = await slipway(['build'], folder);
     expect(again.code, again.stderr).toBe(0);

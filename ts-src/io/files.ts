@@ -15,7 +15,6 @@ import {
   readdirSync,
   renameSync,
   rmSync,
-  statSync,
   utimesSync,
   writeSync,
   type Stats,
@@ -84,15 +83,21 @@ const largest = 512 << 20;
 
 /** The bytes of a regular file. A folder, a FIFO or a device is an error of the system's kind, and waits for nobody. */
 export function readRegular(path: string, most = largest): Buffer {
-  const handle = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const handle = openRegular(path, most);
   try {
-    const found = fstatSync(handle);
-    const code = kindFault(found, most);
-    if (code !== undefined) throw Object.assign(new Error(`${code}: ${path}`), { code, path });
     return readFileSync(handle);
   } finally {
     closeSync(handle);
   }
+}
+
+/** Opens what is a file of at most that many bytes, and waits for nobody. */
+function openRegular(path: string, most: number): number {
+  const handle = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const code = kindFault(fstatSync(handle), most);
+  if (code === undefined) return handle;
+  closeSync(handle);
+  throw Object.assign(new Error(`${code}: ${path}`), { code, path });
 }
 
 function kindFault(found: Stats, most: number): string | undefined {
@@ -136,10 +141,16 @@ export function linkOrCopy(from: string, to: string): void {
 const small = 1 << 20;
 
 export async function sha256File(path: string): Promise<string> {
-  if (statSync(path).size <= small) return sha256(readFileSync(path));
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
-  return hash.digest('hex');
+  const handle = openRegular(path, Infinity);
+  try {
+    if (fstatSync(handle).size <= small) return sha256(readFileSync(handle));
+    const hash = createHash('sha256');
+    const chunks = createReadStream(path, { fd: handle, autoClose: false, highWaterMark: 1 << 20 });
+    for await (const chunk of chunks) hash.update(chunk as Buffer);
+    return hash.digest('hex');
+  } finally {
+    closeSync(handle);
+  }
 }
 
 /** Says by its time that something is used now: what was not used for long is cleaned up. */
