@@ -4,20 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { checkout } from '../../ts-src/read/git/git.ts';
+import { committing } from './git-author.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-bombs-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const repository = join(folder, 'bomb');
-const env = {
-  ...process.env,
-  GIT_AUTHOR_NAME: 'a',
-  GIT_AUTHOR_EMAIL: 'a@b.org',
-  GIT_COMMITTER_NAME: 'a',
-  GIT_COMMITTER_EMAIL: 'a@b.org',
-};
 const git = (args: string[], input: string | Buffer = ''): string =>
-  execFileSync('git', args, { cwd: repository, env, input, encoding: 'utf8' }).trim();
+  execFileSync('git', args, { cwd: repository, env: committing, input, encoding: 'utf8' }).trim();
 const blob = (text: string | Buffer): string => git(['hash-object', '-w', '--stdin'], text);
 type Entry = [mode: string, object: string, name: string];
 const types: Record<string, string> = { '040000': 'tree', '160000': 'commit' };
@@ -56,7 +50,7 @@ for (const args of [
   ['add', '-A'],
   ['commit', '-qm', 'x'],
 ])
-  execFileSync('git', args, { cwd: join(folder, 'good'), env });
+  execFileSync('git', args, { cwd: join(folder, 'good'), env: committing });
 
 const bombs: Record<string, () => string> = {
   'more than 500,000 files and folders': () => commit([['040000', nested(9, tree([['100644', blob('x'), 'x']])), 'z']]),

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll } from 'vitest';
+import { committing } from './git-author.ts';
 
 /** A distro repository and the repositories of its packages, in a folder of the test file alone. */
 
@@ -17,16 +18,8 @@ export const write = (path: string, text: string): void => {
   writeFileSync(join(folder, path), text);
 };
 
-const env = {
-  ...process.env,
-  GIT_AUTHOR_NAME: 'a',
-  GIT_AUTHOR_EMAIL: 'a@b.org',
-  GIT_COMMITTER_NAME: 'a',
-  GIT_COMMITTER_EMAIL: 'a@b.org',
-};
-
 export const git = (cwd: string, ...args: string[]): string =>
-  execFileSync('git', args, { cwd: join(folder, cwd), env, encoding: 'utf8' }).trim();
+  execFileSync('git', args, { cwd: join(folder, cwd), env: committing, encoding: 'utf8' }).trim();
 
 export const manifest = (name: string, body: string, version = '1.0.0'): string => `<package format="3">
 <name>${name}</name><version>${version}</version><description>d</description><maintainer email="ann@acme.org">Ann</maintainer><license>${name === 'base' ? 'MIT' : 'BSD'}</license>

@@ -20,15 +20,12 @@ import { parseRepos } from '../../ts-src/read/repos-file.ts';
 import { readFolder } from '../../ts-src/read/folders.ts';
 import { layerRosdep } from '../../ts-src/read/rosdep.ts';
 import { resolveRosdep } from '../../ts-src/plan/rosdep.ts';
+import { committing } from './git-author.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-sources-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const env = {
-  ...process.env,
-  GIT_AUTHOR_NAME: 'a',
-  GIT_AUTHOR_EMAIL: 'a@b.org',
-  GIT_COMMITTER_NAME: 'a',
-  GIT_COMMITTER_EMAIL: 'a@b.org',
+  ...committing,
   GIT_CONFIG_COUNT: '1',
   GIT_CONFIG_KEY_0: 'protocol.file.allow',
   GIT_CONFIG_VALUE_0: 'always',

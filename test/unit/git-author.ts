@@ -1,0 +1,8 @@
+/** The environment of a git that commits: git asks for a name where a machine has none. */
+export const committing: NodeJS.ProcessEnv = {
+  ...process.env,
+  GIT_AUTHOR_NAME: 'a',
+  GIT_AUTHOR_EMAIL: 'a@b.org',
+  GIT_COMMITTER_NAME: 'a',
+  GIT_COMMITTER_EMAIL: 'a@b.org',
+};
