@@ -80,6 +80,8 @@ var init_faults = __esm({
       EAGAIN: "the machine allows no more processes: raise the limit (ulimit -u)",
       ENOENT: "there is no such file or folder",
       EISDIR: "it is a folder, and a file is needed",
+      // Node's own, where a folder is removed as a file.
+      ERR_FS_EISDIR: "it is a folder, and a file is needed",
       ENOTDIR: "a part of the path is a file, and a folder is needed: remove or rename the file",
       EEXIST: "something is there already, and not what is needed: move it away",
       ENOTEMPTY: "the folder is not empty",
@@ -328,7 +330,7 @@ function writeWhole(path2, data, options5 = {}) {
   } catch (e) {
     (0, import_node_fs3.closeSync)(handle);
     (0, import_node_fs3.rmSync)(temporary2, { force: true });
-    throw e;
+    throw placed(e, path2);
   }
   (0, import_node_fs3.closeSync)(handle);
   (0, import_node_fs3.renameSync)(temporary2, path2);
@@ -341,7 +343,11 @@ async function writeTogether(files, name6 = import_node_fs3.renameSync) {
       const temporary2 = temporaryBeside(path2);
       const handle = (0, import_node_fs3.openSync)(temporary2, "wx");
       written2.push({ temporary: temporary2, path: path2, handle });
-      for (let n = 0; n < data.length; ) n += (0, import_node_fs3.writeSync)(handle, data, n);
+      try {
+        for (let n = 0; n < data.length; ) n += (0, import_node_fs3.writeSync)(handle, data, n);
+      } catch (e) {
+        throw placed(e, path2);
+      }
     }
     await Promise.all(written2.map(({ handle }) => synced(handle)));
     written2.forEach(({ temporary: temporary2, path: path2 }, at2) => name6(temporary2, path2, at2));
@@ -426,7 +432,7 @@ function entriesBelow(root) {
       (entry.isDirectory() ? folders2 : found2).push(folder2 ? `${folder2}/${entry.name}` : entry.name);
   return found2;
 }
-var import_node_crypto, import_node_fs3, import_node_path3, import_node_util, synced, temporaryBeside, largest, small, exists;
+var import_node_crypto, import_node_fs3, import_node_path3, import_node_util, placed, synced, temporaryBeside, largest, small, exists;
 var init_files = __esm({
   "ts-src/io/files.ts"() {
     "use strict";
@@ -437,6 +443,7 @@ var init_files = __esm({
     init_digest();
     init_utf8();
     init_faults();
+    placed = (e, path2) => e instanceof Error && codeOf(e) !== void 0 && !("path" in e) ? Object.assign(e, { path: path2 }) : e;
     synced = (0, import_node_util.promisify)(import_node_fs3.fsync);
     temporaryBeside = (path2) => (0, import_node_path3.join)((0, import_node_path3.dirname)(path2), `.tmp-${process.pid}-${(0, import_node_crypto.randomBytes)(6).toString("hex")}`);
     largest = 512 << 20;
@@ -19034,8 +19041,8 @@ var init_ssh_endpoint = __esm({
           this.queue = [];
           try {
             const files = batch.map(({ name: name6, file: file3 }) => ({ name: name6, size: file3.size, sha256: file3.sha256, path: file3.path }));
-            const placed = await this.placeMany(files);
-            batch.forEach(({ done }, i) => done(placed[i] ?? "other"));
+            const placed2 = await this.placeMany(files);
+            batch.forEach(({ done }, i) => done(placed2[i] ?? "other"));
           } catch (e) {
             for (const { failed: failed5 } of batch) failed5(e);
           }
@@ -19059,8 +19066,8 @@ var init_ssh_endpoint = __esm({
             )
           );
           await this.forget(wanted);
-          const placed = new Map(wanted.map((f, i) => [f.name, after[i]]));
-          return files.map((f, i) => placedOf(placed.get(f.name) ?? before[i]));
+          const placed2 = new Map(wanted.map((f, i) => [f.name, after[i]]));
+          return files.map((f, i) => placedOf(placed2.get(f.name) ?? before[i]));
         }
         return before.map(placedOf);
       }
@@ -24388,7 +24395,7 @@ async function fetchCommits(url2, commits, state, what, reporter2 = {}) {
   const there = await Promise.all(commits.map(known3));
   if (there.every((s) => s)) return good(there);
   return withMutex(`${gitDir}.lock`, async () => {
-    if (!exists((0, import_node_path17.join)(gitDir, "HEAD"))) {
+    if (readIf((0, import_node_path17.join)(gitDir, "HEAD")) === void 0) {
       (0, import_node_fs16.mkdirSync)(gitDir, { recursive: true });
       const made2 = await git(["init", "--quiet", "--bare", gitDir]);
       const named7 = made2.code === 0 ? await git(["config", "remote.origin.url", loginOf(url2).plain], { gitDir }) : made2;
@@ -24555,7 +24562,7 @@ function submoduleUrl(parent, url2) {
 // ts-src/read/git/content.ts
 init_faults();
 async function ensureContentRepository(gitDir) {
-  if (!exists((0, import_node_path18.join)(gitDir, "HEAD"))) {
+  if (readIf((0, import_node_path18.join)(gitDir, "HEAD")) === void 0) {
     (0, import_node_fs17.mkdirSync)(gitDir, { recursive: true });
     await git(["init", "--quiet", "--bare", gitDir]);
   }
@@ -24653,11 +24660,11 @@ async function treeOfFolder(gitDir, folder2, depth2) {
         env: { ...env, GIT_WORK_TREE: folder2 },
         cwd: folder2
       });
-      const placed = removed.ok ? await told3(["read-tree", `--prefix=${path2}/`, inner.value], {
+      const placed2 = removed.ok ? await told3(["read-tree", `--prefix=${path2}/`, inner.value], {
         gitDir,
         env: { ...env, GIT_WORK_TREE: gitDir }
       }) : removed;
-      if (!placed.ok) return placed;
+      if (!placed2.ok) return placed2;
     }
     return await told3(["write-tree"], { gitDir, env });
   } finally {
@@ -26070,9 +26077,9 @@ async function readCache(workspace, settings3, named7) {
     const at2 = { file: workspace.distro.index ?? workspace.file, line: line2 };
     if (/^https?:\/\//.test(url2)) {
       const fetched = await refreshed(url2, (0, import_node_path24.join)(workspace.state, "caches", url2.replace(/[^A-Za-z0-9.-]+/g, "_")));
-      const placed = fetched.diagnostics.map((d) => ({ ...d, ...at2 }));
-      if (!fetched.ok) return { ok: false, diagnostics: placed };
-      diagnostics.push(...placed);
+      const placed2 = fetched.diagnostics.map((d) => ({ ...d, ...at2 }));
+      if (!fetched.ok) return { ok: false, diagnostics: placed2 };
+      diagnostics.push(...placed2);
       file3 = fetched.value;
     } else {
       const path2 = (0, import_node_path24.join)((0, import_node_path24.dirname)(workspace.distro.index), url2.replace(/^file:\/\//, ""));
@@ -30062,12 +30069,12 @@ async function stagePool(store2, endpoint, pool, known3, looks2) {
     const name6 = filename.slice(filename.lastIndexOf("/") + 1);
     const path2 = await store2.path({ name: name6, sha256: digest4, size: size3 });
     if (path2 === void 0) return void lost3.push(digest4);
-    let placed = await endpoint.placeFile(filename, { path: path2, sha256: digest4, size: size3 });
-    if (placed === "other" && known3.has(digest4)) {
+    let placed2 = await endpoint.placeFile(filename, { path: path2, sha256: digest4, size: size3 });
+    if (placed2 === "other" && known3.has(digest4)) {
       await endpoint.remove(filename);
-      placed = await endpoint.placeFile(filename, { path: path2, sha256: digest4, size: size3 });
+      placed2 = await endpoint.placeFile(filename, { path: path2, sha256: digest4, size: size3 });
     }
-    if (placed === "other")
+    if (placed2 === "other")
       faults5.push(
         error("pool-conflict", `${filename} is at ${endpoint.where} already, with other bytes under the same version`, {
           hint: "build the package again: it gets a new version"
@@ -30133,8 +30140,8 @@ var hashedName = (suite2, file3) => `dists/${suite2.name}/${byHashPath(file3.pat
 var writtenOf = ({ files }) => files.filter((f) => !f.unwritten);
 async function placeHashed(endpoint, suite2) {
   const files = writtenOf(suite2).map((f) => ({ name: hashedName(suite2, f), data: f.data, sha256: f.sha256 }));
-  const placed = await endpoint.placeAll(files);
-  const damaged2 = files.filter((_, i) => placed[i] === "other");
+  const placed2 = await endpoint.placeAll(files);
+  const damaged2 = files.filter((_, i) => placed2[i] === "other");
   for (const { name: name6 } of damaged2) await endpoint.remove(name6);
   if (damaged2.length) await endpoint.placeAll(damaged2);
 }
@@ -31632,25 +31639,25 @@ var FolderEndpoint = class {
     }
   }
   async placeAll(files) {
-    const placed = /* @__PURE__ */ new Map();
+    const placed2 = /* @__PURE__ */ new Map();
     for (const { name: name6, data, sha256: digest4 } of files) {
       const there = await this.compare(this.path(name6), digest4, data.length);
-      if (there) placed.set(name6, there);
+      if (there) placed2.set(name6, there);
     }
-    const wanted = files.filter(({ name: name6 }) => !placed.has(name6));
+    const wanted = files.filter(({ name: name6 }) => !placed2.has(name6));
     const late = [];
     await writeTogether(
       wanted.map(({ name: name6, data }) => ({ path: this.path(name6), data })),
       (temporary2, path2, at2) => {
         const file3 = wanted[at2];
         if (!file3) return;
-        if (this.claim(temporary2, path2)) placed.set(file3.name, "written");
+        if (this.claim(temporary2, path2)) placed2.set(file3.name, "written");
         else late.push(file3);
       }
     );
     for (const { name: name6, data, sha256: digest4 } of late)
-      placed.set(name6, await this.compare(this.path(name6), digest4, data.length) ?? "other");
-    return files.map(({ name: name6 }) => placed.get(name6) ?? "other");
+      placed2.set(name6, await this.compare(this.path(name6), digest4, data.length) ?? "other");
+    return files.map(({ name: name6 }) => placed2.get(name6) ?? "other");
   }
   /** Gives a file its name where nothing has it yet. */
   claim(temporary2, path2) {
@@ -32804,13 +32811,19 @@ ${paths2.join("\n")}
     (0, import_node_fs49.mkdirSync)(target2, { recursive: true });
     if (packages.length) {
       const folders2 = packages.map(({ deb: deb2 }) => `${this.folder(deb2.sha256)}/.`);
-      const linked = await run("cp", ["-al", "--target-directory", target2, ...folders2]);
+      const bring2 = (...how) => run("cp", [...how, "--target-directory", target2, ...folders2]);
+      let linked = await bring2("-al");
+      if (linked.code !== 0 && /cross-device/.test(linked.stderr)) {
+        (0, import_node_fs49.rmSync)(target2, { recursive: true, force: true });
+        (0, import_node_fs49.mkdirSync)(target2, { recursive: true });
+        linked = await bring2("-a", "--reflink=auto");
+      }
       if (linked.code !== 0) {
         const clash = clashOf(all);
         if (clash !== void 0) return { clash };
-        throw Object.assign(new Error(`can't put the root together: ${linked.stderr.trim().split("\n").pop()}`), {
-          code: /No space/.test(linked.stderr) ? "ENOSPC" : "ELINK"
-        });
+        const why = linked.stderr.trim().split("\n").pop();
+        const code = /No space/.test(linked.stderr) ? "ENOSPC" : "ESTORE";
+        throw Object.assign(new Error(`can't put the root together: ${why}`), { code });
       }
     }
     (0, import_node_fs49.mkdirSync)((0, import_node_path59.join)(target2, "var/lib/dpkg"), { recursive: true });
@@ -44798,9 +44811,9 @@ async function publishSite(endpoint, folder2, state, keep2) {
     await parallel(files, endpoint.width, async ({ path: path2 }) => {
       const local2 = (0, import_node_path109.join)(folder2, path2);
       const file3 = { path: local2, sha256: await sha256File(local2), size: (0, import_node_fs87.statSync)(local2).size };
-      const placed = await endpoint.placeFile(`${state.path}/${path2}`, file3);
-      if (placed === "written") written2++;
-      if (placed === "other") other.push(path2);
+      const placed2 = await endpoint.placeFile(`${state.path}/${path2}`, file3);
+      if (placed2 === "written") written2++;
+      if (placed2 === "other") other.push(path2);
     });
     if (other.length)
       return bad(
@@ -49151,12 +49164,12 @@ var segment = 2080;
 function placedCore(core, start3) {
   const count3 = Math.ceil(core.length / sector);
   if (count3 < 2 || count3 > most7 || core.readUInt16LE(sector - 2) !== segment) return void 0;
-  const placed = Buffer.alloc(count3 * sector);
-  core.copy(placed);
-  placed.writeBigUInt64LE(BigInt(start3 + 1), blocklist);
-  placed.writeUInt16LE(count3 - 1, blocklist + 8);
-  placed.writeUInt16LE(segment, blocklist + 10);
-  return placed;
+  const placed2 = Buffer.alloc(count3 * sector);
+  core.copy(placed2);
+  placed2.writeBigUInt64LE(BigInt(start3 + 1), blocklist);
+  placed2.writeUInt16LE(count3 - 1, blocklist + 8);
+  placed2.writeUInt16LE(segment, blocklist + 10);
+  return placed2;
 }
 function bootSector(before, boot, start3) {
   if (boot.length !== sector || boot.readUInt16LE(sector - 2) !== 43605) return void 0;
@@ -50155,7 +50168,7 @@ apt-get -q -o APT::Sandbox::User=root -o APT::Install-Recommends=false -o Debug:
 async function placeOwn(room, own3, folder2) {
   (0, import_node_fs101.mkdirSync)(folder2, { recursive: true });
   const lost3 = [];
-  const placed = await room.store.many(own3, async (p) => {
+  const placed2 = await room.store.many(own3, async (p) => {
     const name6 = `${p.name}.deb`;
     const path2 = await room.store.path({ name: name6, sha256: p.sha256, size: p.size });
     if (path2 === void 0) {
@@ -50177,7 +50190,7 @@ async function placeOwn(room, own3, folder2) {
         hint: "build them again, and make the image from that state"
       }
     )
-  ) : good(placed);
+  ) : good(placed2);
 }
 async function systemPackages(room, image2, own3, names4) {
   const { base } = room;
@@ -50187,8 +50200,8 @@ async function systemPackages(room, image2, own3, names4) {
   const isSet = (v) => Array.isArray(v) && v.every((p) => typeof p === "string" && isPinnedPackage(p));
   if (isSet(known3)) return good(known3);
   const work2 = newScratch(room.state);
-  const placed = await placeOwn(room, own3, (0, import_node_path125.join)(work2, "debs"));
-  if (!placed.ok) return placed;
+  const placed2 = await placeOwn(room, own3, (0, import_node_path125.join)(work2, "debs"));
+  if (!placed2.ok) return placed2;
   const asked2 = await room.driver.enter({
     root: { layers: [base.root] },
     network: false,
@@ -50196,7 +50209,7 @@ async function systemPackages(room, image2, own3, names4) {
     work: work2,
     env: aptEnvironment(void 0),
     binds: [...listBinds2(base), { from: (0, import_node_path125.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true }],
-    command: ["sh", "-ec", aptSimulate, "apt", ...names4, ...placed.value.map((n) => `/tmp/slipway/debs/${n}`)],
+    command: ["sh", "-ec", aptSimulate, "apt", ...names4, ...placed2.value.map((n) => `/tmp/slipway/debs/${n}`)],
     signal: room.signal
   });
   const lines = asked2.stdout.split("\n");
@@ -50262,8 +50275,8 @@ async function makeRoot(room, facts, plan2, fstab) {
     told8.push({ layer: layer.value, what });
   }
   const work2 = newScratch(room.state);
-  const placed = await placeOwn(room, plan2.own, (0, import_node_path126.join)(work2, "debs"));
-  if (!placed.ok) return placed;
+  const placed2 = await placeOwn(room, plan2.own, (0, import_node_path126.join)(work2, "debs"));
+  if (!placed2.ok) return placed2;
   writeConfig(facts, (0, import_node_path126.join)(work2, "config"), plan2.machineFiles);
   const epoch = ownEpoch(room, facts);
   const own3 = await makeLayer(room, {
@@ -51367,9 +51380,9 @@ async function publishImage(input) {
   for (const uri2 of input.places) places.push(await openEndpoint(imagesUri(uri2), input.root));
   const told8 = [];
   for (const place3 of places) {
-    const placed = await placeFiles(input, place3);
-    if (!placed.ok) return placed;
-    told8.push(...placed.value);
+    const placed2 = await placeFiles(input, place3);
+    if (!placed2.ok) return placed2;
+    told8.push(...placed2.value);
   }
   let pushed;
   if (input.spec.repository !== void 0 && artifactOf(first2, "docker")) {
@@ -51434,8 +51447,8 @@ async function placeFiles(input, place3) {
       const path2 = await input.store.path(file3);
       if (path2 === void 0)
         return bad(error("image-push", `the store lost ${file3.name}`, { hint: "build the image again" }));
-      const placed = await place3.placeFile(file3.name, { path: path2, sha256: file3.sha256, size: file3.size });
-      if (placed === "other")
+      const placed2 = await place3.placeFile(file3.name, { path: path2, sha256: file3.sha256, size: file3.size });
+      if (placed2 === "other")
         return bad(
           error("image-tag", `${place3.where} has another ${file3.name} already: a version is never replaced`, {
             hint: "publish a new state, and make the image from it"
@@ -51860,17 +51873,17 @@ async function buildOne(opened, one, values, kinds4, within) {
 }
 async function place2({ store: store2, workspace }, values, record3, kinds4) {
   const folder2 = (0, import_node_path133.join)(values.output === void 0 ? (0, import_node_path133.join)(workspace.root, "out") : (0, import_node_path133.resolve)(values.output), "images");
-  const placed = [];
+  const placed2 = [];
   for (const artifact2 of record3.artifacts) {
     if (kinds4.length && !kinds4.includes(artifact2.kind)) continue;
     for (const file3 of artifact2.files) {
       const target2 = (0, import_node_path133.join)(folder2, file3.name);
       if (isSame(target2, store2.blobs.local(`objects/${file3.sha256.slice(0, 2)}/${file3.sha256}`), file3.size))
-        placed.push(target2);
-      else if (await store2.place(file3, target2)) placed.push(target2);
+        placed2.push(target2);
+      else if (await store2.place(file3, target2)) placed2.push(target2);
     }
   }
-  return [...new Set(placed)];
+  return [...new Set(placed2)];
 }
 function isSame(a, b, size3) {
   try {
@@ -51910,12 +51923,12 @@ async function get(opened, names4, values, kinds4) {
   for (const name6 of names4) {
     const record3 = await named6(opened.store, name6, values);
     if (!record3.ok) return record3;
-    const placed = await place2(opened, values, record3.value, kinds4);
-    if (!placed.length)
+    const placed2 = await place2(opened, values, record3.value, kinds4);
+    if (!placed2.length)
       return bad(
         error("image-unknown", `the store has no files of '${name6}'${kinds4.length ? ` as ${kinds4.join(", ")}` : ""}`)
       );
-    files.push(...placed);
+    files.push(...placed2);
   }
   return good(files.map((f) => `${f}
 `).join(""));

@@ -31,7 +31,7 @@ export const commands: readonly { name: string; args: string[]; edit?: true }[] 
   { name: 'build of nothing', args: ['build'] },
   { name: 'build', args: ['build'], edit: true },
   { name: 'test', args: ['test'], edit: true },
-  { name: 'docs', args: ['docs', 'lower', '--output', 'out'] },
+  { name: 'docs', args: ['docs', 'lower', '--output', 'site'] },
   { name: 'prepare', args: ['prepare', '--state', '.slipway'] },
 ];
 

@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
+import { environmentFault } from '../../ts-src/io/faults.ts';
 import { readRelease } from '../../ts-src/publish/indices.ts';
 import { renderJobsCasc } from '../../ts-src/render/jobs.ts';
 import { FileBlobs } from '../../ts-src/store/file-blobs.ts';
@@ -34,4 +35,18 @@ it('an address of a repository takes no secret of the controller', () => {
   });
   expect(script).toContain("'https://evil.test/^${AWS_SECRET}'");
   expect(script.replaceAll('^${', '')).not.toContain('${');
+});
+
+it('a folder where a file is removed is told in words, with its place', () => {
+  const taken = join(folder, 'package.deb');
+  mkdirSync(taken);
+  const told = (): string | undefined => {
+    try {
+      rmSync(taken);
+      return 'removed';
+    } catch (e) {
+      return environmentFault(e);
+    }
+  };
+  expect(told()).toBe(`${taken}: it is a folder, and a file is needed`);
 });

@@ -15,6 +15,8 @@ const words: Record<string, string> = {
   EAGAIN: 'the machine allows no more processes: raise the limit (ulimit -u)',
   ENOENT: 'there is no such file or folder',
   EISDIR: 'it is a folder, and a file is needed',
+  // Node's own, where a folder is removed as a file.
+  ERR_FS_EISDIR: 'it is a folder, and a file is needed',
   ENOTDIR: 'a part of the path is a file, and a folder is needed: remove or rename the file',
   EEXIST: 'something is there already, and not what is needed: move it away',
   ENOTEMPTY: 'the folder is not empty',

@@ -40,11 +40,15 @@ export function writeWhole(path: string, data: string | Buffer, options: { sync?
   } catch (e) {
     closeSync(handle);
     rmSync(temporary, { force: true });
-    throw e;
+    throw placed(e, path);
   }
   closeSync(handle);
   renameSync(temporary, path);
 }
+
+/** Node names no file where it writes by a handle. */
+const placed = (e: unknown, path: string): unknown =>
+  e instanceof Error && codeOf(e) !== undefined && !('path' in e) ? Object.assign(e, { path }) : e;
 
 /**
  * Writes many files as `writeWhole` does, in a fraction of the time: their bytes are synced together. `name` gives a
@@ -61,7 +65,11 @@ export async function writeTogether(
       const temporary = temporaryBeside(path);
       const handle = openSync(temporary, 'wx');
       written.push({ temporary, path, handle });
-      for (let n = 0; n < data.length;) n += writeSync(handle, data, n);
+      try {
+        for (let n = 0; n < data.length;) n += writeSync(handle, data, n);
+      } catch (e) {
+        throw placed(e, path);
+      }
     }
     await Promise.all(written.map(({ handle }) => synced(handle)));
     written.forEach(({ temporary, path }, at) => name(temporary, path, at));

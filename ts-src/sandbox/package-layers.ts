@@ -123,13 +123,21 @@ export class Packages {
     mkdirSync(target, { recursive: true });
     if (packages.length) {
       const folders = packages.map(({ deb }) => `${this.folder(deb.sha256)}/.`);
-      const linked = await run('cp', ['-al', '--target-directory', target, ...folders]);
+      const bring = (...how: string[]) => run('cp', [...how, '--target-directory', target, ...folders]);
+      let linked = await bring('-al');
+      // A file system of its own below a package's folder: its files are copied.
+      if (linked.code !== 0 && /cross-device/.test(linked.stderr)) {
+        rmSync(target, { recursive: true, force: true });
+        mkdirSync(target, { recursive: true });
+        linked = await bring('-a', '--reflink=auto');
+      }
       if (linked.code !== 0) {
         const clash = clashOf(all);
         if (clash !== undefined) return { clash };
-        throw Object.assign(new Error(`can't put the root together: ${linked.stderr.trim().split('\n').pop()}`), {
-          code: /No space/.test(linked.stderr) ? 'ENOSPC' : 'ELINK',
-        });
+        // Nothing else of ours is in its way: what the disk refuses is the user's world.
+        const why = linked.stderr.trim().split('\n').pop();
+        const code = /No space/.test(linked.stderr) ? 'ENOSPC' : 'ESTORE';
+        throw Object.assign(new Error(`can't put the root together: ${why}`), { code });
       }
     }
     mkdirSync(join(target, 'var/lib/dpkg'), { recursive: true });

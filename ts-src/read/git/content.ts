@@ -18,7 +18,8 @@ import { messageOf } from '../../io/faults.ts';
 
 /** A repository of our own for files that come without one, taken byte for byte. */
 async function ensureContentRepository(gitDir: string): Promise<void> {
-  if (!exists(join(gitDir, 'HEAD'))) {
+  // Read, not looked for: git would wait for ever where it is a FIFO.
+  if (readIf(join(gitDir, 'HEAD')) === undefined) {
     mkdirSync(gitDir, { recursive: true });
     await git(['init', '--quiet', '--bare', gitDir]);
   }

@@ -62,7 +62,7 @@ export async function fetchCommits(
   const there = await Promise.all(commits.map(known));
   if (there.every((s) => s)) return good(there as Snapshot[]);
   return withMutex(`${gitDir}.lock`, async () => {
-    if (!exists(join(gitDir, 'HEAD'))) {
+    if (readIf(join(gitDir, 'HEAD')) === undefined) {
       mkdirSync(gitDir, { recursive: true });
       const made = await git(['init', '--quiet', '--bare', gitDir]);
       const named = made.code === 0 ? await git(['config', 'remote.origin.url', loginOf(url).plain], { gitDir }) : made;
