@@ -19,6 +19,7 @@ describe('object files that stay between builds', () => {
       cmake: library + headers,
       files: {
         'include/base.h': '#define FACTOR 2\n',
+        'include/other.h': '#define OTHER 2\n',
         'one.c': '#include <base.h>\nint base_one(void) { return FACTOR; }\n',
         'two.c': 'int base_two(void) { return 2; }\n',
       },
@@ -28,7 +29,7 @@ describe('object files that stay between builds', () => {
       cmake: library,
       files: {
         'one.c': '#include <base.h>\nint user_one(void) { return FACTOR; }\n',
-        'two.c': 'int user_two(void) { return 2; }\n',
+        'two.c': '#include <other.h>\nint user_two(void) { return OTHER; }\n',
       },
     },
   });
@@ -67,6 +68,18 @@ describe('object files that stay between builds', () => {
     await same();
     write('base/include/base.h', '#define FACTOR 4\n');
     expect(await build()).toEqual({ base: ['one.c'], user: ['one.c'] });
+    await same();
+  });
+
+  it('compile what includes the header of a dependency that changed, edit after edit', async () => {
+    write('base/include/other.h', '#define OTHER 5\n');
+    expect(await build()).toEqual({ base: [], user: ['two.c'] });
+    write('base/include/base.h', '#define FACTOR 6\n');
+    expect(await build()).toEqual({ base: ['one.c'], user: ['one.c'] });
+    write('user/one.c', '#include <base.h>\nint user_one(void) { return FACTOR + 1; }\n');
+    expect(await build()).toEqual({ user: ['one.c'] });
+    write('base/include/other.h', '#define OTHER 6\n');
+    expect(await build()).toEqual({ base: [], user: ['two.c'] });
     await same();
   });
 

@@ -1,6 +1,6 @@
-import { lstatSync, mkdirSync, readFileSync, readlinkSync, utimesSync } from 'node:fs';
+import { lstatSync, mkdirSync, readFileSync, readlinkSync, rmSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
-import { entriesBelow, readJson, writeWhole } from '../../io/files.ts';
+import { entriesBelow, exists, readJson, writeWhole } from '../../io/files.ts';
 import { holdMutex } from '../../io/mutex.ts';
 import { sha256 } from '../../model/digest.ts';
 import { stampOfVersion, stampSeconds } from '../../model/names.ts';
@@ -9,6 +9,8 @@ import type { StoredFile } from '../../model/result.ts';
 import { ownIn } from '../../model/maps.ts';
 import type { Store } from '../../store/store.ts';
 import { keyText } from '../keys.ts';
+import { keepDependencyTimes, type ChangedDependency } from './dependency-times.ts';
+import type { BuildEnvironment } from './environment.ts';
 import type { BuildRequest } from './outcome.ts';
 
 /**
@@ -54,7 +56,7 @@ const kept: readonly string[] = ['catkin', 'ament_cmake', 'cmake'];
 export async function openObjects(
   { driver, state, store }: { driver: Driver; state: string; store: Store },
   request: BuildRequest,
-  source: string,
+  { source, own }: Pick<BuildEnvironment, 'source' | 'own'>,
 ): Promise<KeptObjects | undefined> {
   const { graph, package: p } = request;
   const seen = kept.includes(p.buildType) ? readSource(source) : undefined;
@@ -72,8 +74,14 @@ export async function openObjects(
   };
   const before = readJson<ObjectsRecord>(file);
   const reused = before?.schema === 1 && (await fits(before, now, request, store));
-  if (!reused) await driver.remove(folder);
-  else keepTimes(source, before, now);
+  const views = join(place, 'dependencies');
+  if (reused) {
+    keepTimes(source, before, now);
+    keepDependencyTimes(own, await seenBefore(before, now, { state, store, views }), views);
+  } else {
+    await driver.remove(folder);
+    rmSync(views, { recursive: true, force: true });
+  }
   mkdirSync(folder, { recursive: true });
   // Until the build has ended, what is in the folder is of no known state.
   writeWhole(file, JSON.stringify(now));
@@ -136,6 +144,27 @@ async function fits(
     if (paths === undefined || paths !== others) return false;
   }
   return true;
+}
+
+/**
+ * Dependencies of which another package was there when the objects were made, or of which an earlier build kept the
+ * times of files. The former files are those of the kept view, or of the unpacked package.
+ */
+async function seenBefore(
+  before: ObjectsRecord,
+  now: ObjectsRecord,
+  { state, store, views }: { state: string; store: Store; views: string },
+): Promise<ChangedDependency[]> {
+  const seen: ChangedDependency[] = [];
+  for (const [name, made] of Object.entries(now.dependencies)) {
+    const old = ownIn(before.dependencies, name);
+    const view = join(views, name);
+    const kept = exists(view);
+    if (!old || (!kept && old.deb === made.deb)) continue;
+    const former = kept ? view : join(state, 'unpacked', old.deb);
+    seen.push({ name, former, paths: (await pathsOf(store, made))?.split('\n') ?? [] });
+  }
+  return seen;
 }
 
 /** What a package installs, but for debug symbols, whose names are digests; undefined where the store lost it. */

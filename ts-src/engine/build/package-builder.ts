@@ -137,7 +137,7 @@ export class PackageBuilder {
       enterEnvironment(options, request, environment, { ...entry, env, network: false, signal: limit.signal });
     const objects =
       options.incrementalObjects && !request.repeat
-        ? await openObjects(options, request, environment.source)
+        ? await openObjects(options, request, environment)
         : undefined;
     let ended = false;
     try {
