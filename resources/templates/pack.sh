@@ -110,56 +110,67 @@ if [ -s "$out/elf" ]; then
   grep -E '\.so\.[^/]*$' /build/loaded | tr '\n' '\0' | xargs -0r -n 1 readelf -d 2>/dev/null |
     sed -nE "s/.*\(SONAME\).*\[([A-Za-z0-9_.+-]+)\.so\.([A-Za-z0-9_.+-]+)\]/\1 \2 $package (>= $upstream_version)/p" | sort -u > "$out/shlibs"
 
+  # Read by dpkg-shlibdeps: a package's tree has such a folder.
+  mkdir -p "$tree/DEBIAN"
+fi
+
+# Writes what the package's programs and libraries need: shlibdeps and linked.
+resolve() {
   libraries=
-  triplet=$(dpkg-architecture -qDEB_HOST_MULTIARCH)
+  case $(dpkg --print-architecture) in
+    amd64) triplet=x86_64-linux-gnu ;;
+    arm64) triplet=aarch64-linux-gnu ;;
+    *) triplet=$(dpkg-architecture -qDEB_HOST_MULTIARCH) ;;
+  esac
   for p in $prefix $underlays; do
     for l in "$p/lib" "$p/lib/$triplet" "$p"/opt/*/lib "$tree$p"/opt/*/lib; do
       l=${l#"$tree"}
       if [ -d "$l" ] || [ -d "$tree$l" ]; then libraries="$libraries -l$tree$l -l$l"; fi
     done
   done
-  mkdir -p "$tree/DEBIAN"
-  if [ -s /build/loaded ]; then
-    # dpkg-shlibdeps only warns of a library without a version in its name that is nowhere: apt would install what can't
-    # start. Where a file of that name is in the root, a search path of the package's own may lead to it.
-    shlibdeps() { tr '\n' '\0' < /build/loaded | xargs -0 dpkg-shlibdeps -O --ignore-missing-info "$@"; }
-    status=0
-    shlibdeps $libraries > "$out/shlibdeps" 2> /build/shlibdeps.log || status=$?
-    cat /build/shlibdeps.log >&2
-    sed -nE 's/.*cannot find library ([^ ]+) needed by ([^ ]+).*/\1 \2/p' /build/shlibdeps.log | sort -u > /build/unfound
-    elsewhere=
-    while read -r library file; do
-      found=$(find "$tree" "$prefix" $underlays /usr/lib -name "$library" -print -quit 2> /dev/null || :)
-      if [ -z "$found" ]; then
-        echo "slipway: error: ${file#"$tree"} needs the library $library, which is in no declared dependency" >&2
-        exit 1
-      fi
-      elsewhere="$elsewhere -l${found%/*}"
-    done < /build/unfound
-    if [ "$status" -ne 0 ]; then shlibdeps $libraries $elsewhere > "$out/shlibdeps"; fi
-    needed=$(tr '\n' '\0' < /build/loaded | xargs -0 readelf -d 2>/dev/null |
-      sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | sort -u)
-    own=
-    for n in $needed; do
-      for l in "$prefix/lib" "$prefix/lib/$triplet"; do if [ -e "$l/$n" ]; then own="$own $l/$n"; fi; done
-    done
-    # Most libraries here have no version in their soname, for which shlibs tell nothing.
-    if [ -n "$own" ]; then
-      dpkg-query -S $own 2>/dev/null | sed 's/:.*//' | sort -u | grep -vx "$package" > "$out/linked" || :
+  # dpkg-shlibdeps only warns of a library without a version in its name that is nowhere: apt would install what can't
+  # start. Where a file of that name is in the root, a search path of the package's own may lead to it.
+  shlibdeps() { tr '\n' '\0' < /build/loaded | xargs -0 dpkg-shlibdeps -O --ignore-missing-info "$@"; }
+  status=0
+  shlibdeps $libraries > "$out/shlibdeps" 2> /build/shlibdeps.log || status=$?
+  cat /build/shlibdeps.log >&2
+  sed -nE 's/.*cannot find library ([^ ]+) needed by ([^ ]+).*/\1 \2/p' /build/shlibdeps.log | sort -u > /build/unfound
+  elsewhere=
+  while read -r library file; do
+    found=$(find "$tree" "$prefix" $underlays /usr/lib -name "$library" -print -quit 2> /dev/null || :)
+    if [ -z "$found" ]; then
+      echo "slipway: error: ${file#"$tree"} needs the library $library, which is in no declared dependency" >&2
+      exit 1
     fi
+    elsewhere="$elsewhere -l${found%/*}"
+  done < /build/unfound
+  if [ "$status" -ne 0 ]; then shlibdeps $libraries $elsewhere > "$out/shlibdeps"; fi
+  needed=$(tr '\n' '\0' < /build/loaded | xargs -0 readelf -d 2>/dev/null |
+    sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | sort -u)
+  own=
+  for n in $needed; do
+    for l in "$prefix/lib" "$prefix/lib/$triplet"; do if [ -e "$l/$n" ]; then own="$own $l/$n"; fi; done
+  done
+  # Most libraries here have no version in their soname, for which shlibs tell nothing.
+  if [ -n "$own" ]; then
+    dpkg-query -S $own 2>/dev/null | sed 's/:.*//' | sort -u | grep -vx "$package" > "$out/linked" || :
   fi
+}
+# It reads the tree, as packing does, and takes longer: both run at once.
+resolving=
+if [ -s /build/loaded ]; then
+  resolve > /build/resolve.log 2>&1 &
+  resolving=$!
 fi
 
 # pack FOLDER NAME FILE
 pack() {
-  rm -rf "$1/DEBIAN"
   mkdir -p "$1/DEBIAN"
   printf 'Package: %s\nVersion: 0\nArchitecture: all\nMaintainer: a <a@b>\nDescription: d\n' "$2" > "$1/DEBIAN/control"
   (cd "$1" && find . -path ./DEBIAN -prune -o -type f -printf '%P\0' | LC_ALL=C sort -z | xargs -0r md5sum --) > "$3.md5sums"
   # dpkg-deb lowers times to that of the build, and leaves older ones, which copied files have from elsewhere.
   find "$1" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
   dpkg-deb --root-owner-group -Z"${SLIPWAY_COMPRESSION:-xz}" -z"${SLIPWAY_COMPRESSION_LEVEL:-1}" --build "$1" "$3" > /dev/null
-  rm -rf "$1/DEBIAN"
 }
 pack "$tree" "$package" "$out/package.deb"
 if [ -d "$debug/usr" ]; then
@@ -167,3 +178,10 @@ if [ -d "$debug/usr" ]; then
   ln -s "$package" "$debug/usr/share/doc/$package-dbgsym"
   pack "$debug" "$package-dbgsym" "$out/debug.deb"
 fi
+if [ -n "$resolving" ]; then
+  status=0
+  wait "$resolving" || status=$?
+  cat /build/resolve.log >&2
+  if [ "$status" -ne 0 ]; then exit "$status"; fi
+fi
+rm -rf "$tree/DEBIAN" "$debug/DEBIAN"

@@ -1,4 +1,4 @@
-# Builds, installs and tests one package, in its folder: sh -e /slipway/slipway.sh build|stage|test|shell.
+# Builds, installs and tests one package, in its folder: sh -e /slipway/slipway.sh STEP..., of build, stage, test, shell.
 # /slipway is read-only. What differs between packages is in /slipway/slipway.env; what differs by build type is in
 # /slipway/build-type.sh: configure_and_compile, install_staged, compile_tests and run_tests. Packing is done elsewhere
 # (pack.sh), in a root where no code of the package ran.
@@ -85,7 +85,6 @@ compile_tests() { :; }
 . /slipway/build-type.sh
 
 build() {
-  flags
   mkdir -p "$object"
   configure_and_compile
 }
@@ -107,6 +106,7 @@ offer_built() {
 run_all_tests() {
   testing=ON
   unset DEB_BUILD_OPTIONS
+  flags
   build
   compile_tests
   offer_built
@@ -129,7 +129,6 @@ run_all_tests() {
 stage() {
   rm -rf "$stage"
   mkdir -p "$stage"
-  flags
   install_staged
   # Byte code with build paths would make the bytes depend on nothing good: pack.sh makes it anew.
   find "$stage" -name '*.pyc' -delete
@@ -137,16 +136,22 @@ stage() {
   chmod -R u+rwX,go+rX,go-w "$stage"
 }
 
-case $1 in
-  build) build ;;
-  stage) stage ;;
-  test) run_all_tests ;;
-  shell)
-    flags
-    set +e
-    shift
-    if [ $# -gt 0 ]; then exec "$@"; fi
-    echo "sh -e /slipway/slipway.sh build builds it, into $object; exit leaves"
-    exec bash --norc -i
-    ;;
-esac
+case $1 in build | stage | shell) flags ;; esac
+# Each step has a shell of its own: what one sets is not there in the next.
+begun=
+for step; do
+  if [ -n "$begun" ]; then echo "== $step"; fi
+  begun=1
+  case $step in
+    build) (build) ;;
+    stage) (stage) ;;
+    test) (run_all_tests) ;;
+    shell)
+      set +e
+      shift
+      if [ $# -gt 0 ]; then exec "$@"; fi
+      echo "sh -e /slipway/slipway.sh build builds it, into $object; exit leaves"
+      exec bash --norc -i
+      ;;
+  esac
+done

@@ -86,7 +86,7 @@ export async function prepareEnvironment(
 
 /** One entry into a task's root. */
 export interface BuildSteps {
-  /** Script of the recipe, and its steps in order. */
+  /** Script of the recipe, and its steps in order; slipway.sh takes several. */
   script: 'slipway.sh' | 'pack.sh' | 'docs.sh';
   steps: string[];
   /** Where it runs. */
@@ -132,7 +132,7 @@ export function enterEnvironment(
     command: [
       'sh',
       '-ec',
-      `${request.repeat && script === 'slipway.sh' ? otherConditions : ''}cd "$1"; script=$2; shift 2; for step; do echo "== $step"; sh -e "/slipway/$script" "$step"; done`,
+      `${request.repeat && script === 'slipway.sh' ? otherConditions : ''}cd "$1"; script=$2; shift 2; echo "== $1"; exec sh -e "/slipway/$script" "$@"`,
       'sh',
       folder,
       script,
