@@ -18789,20 +18789,20 @@ esac
 
 // ts-src/publish/ssh-connection.ts
 function socketFolder() {
-  const folder2 = (0, import_node_path95.join)((0, import_node_os12.tmpdir)(), `slipway-ssh-${process.getuid?.() ?? 0}`);
-  (0, import_node_fs76.mkdirSync)(folder2, { recursive: true, mode: 448 });
-  const { uid, mode } = (0, import_node_fs76.statSync)(folder2);
+  const folder2 = (0, import_node_path96.join)((0, import_node_os12.tmpdir)(), `slipway-ssh-${process.getuid?.() ?? 0}`);
+  (0, import_node_fs77.mkdirSync)(folder2, { recursive: true, mode: 448 });
+  const { uid, mode } = (0, import_node_fs77.statSync)(folder2);
   if (uid !== process.getuid?.() || (mode & 63) !== 0)
     throw fault3(`${folder2} is not a folder of this user alone: remove it`);
   return folder2;
 }
-var import_node_fs76, import_node_os12, import_node_path95, import_node_child_process5, import_promises8, absent, lacking, damaged, most5, pauses, fault3, SshConnection, quoted4, isCut, reasons;
+var import_node_fs77, import_node_os12, import_node_path96, import_node_child_process5, import_promises8, absent, lacking, damaged, most5, pauses, fault3, SshConnection, quoted4, isCut, reasons;
 var init_ssh_connection = __esm({
   "ts-src/publish/ssh-connection.ts"() {
     "use strict";
-    import_node_fs76 = require("node:fs");
+    import_node_fs77 = require("node:fs");
     import_node_os12 = require("node:os");
-    import_node_path95 = require("node:path");
+    import_node_path96 = require("node:path");
     import_node_child_process5 = require("node:child_process");
     import_promises8 = require("node:timers/promises");
     init_process();
@@ -18832,7 +18832,7 @@ var init_ssh_connection = __esm({
           ...place3.port === void 0 ? [] : [["Port", String(place3.port)]],
           ...place3.user === void 0 ? [] : [["User", place3.user]]
         ];
-        const path2 = (0, import_node_path95.join)(socketFolder(), `${sha256(JSON.stringify(own3)).slice(0, 8)}-%C`);
+        const path2 = (0, import_node_path96.join)(socketFolder(), `${sha256(JSON.stringify(own3)).slice(0, 8)}-%C`);
         const shared2 = [
           ["ControlMaster", "auto"],
           ["ControlPath", path2],
@@ -18984,13 +18984,13 @@ var ssh_endpoint_exports = {};
 __export(ssh_endpoint_exports, {
   SshEndpoint: () => SshEndpoint
 });
-var import_node_fs77, import_node_os13, import_node_path96, SshEndpoint, answers, placedOf;
+var import_node_fs78, import_node_os13, import_node_path97, SshEndpoint, answers, placedOf;
 var init_ssh_endpoint = __esm({
   "ts-src/publish/ssh-endpoint.ts"() {
     "use strict";
-    import_node_fs77 = require("node:fs");
+    import_node_fs78 = require("node:fs");
     import_node_os13 = require("node:os");
-    import_node_path96 = require("node:path");
+    import_node_path97 = require("node:path");
     init_digest();
     init_remote_place();
     init_ssh_connection();
@@ -19111,17 +19111,17 @@ var init_ssh_endpoint = __esm({
       }
       /** Brings files to the host under their digests. What an earlier run brought is not sent again. */
       async send(files) {
-        const folder2 = (0, import_node_fs77.mkdtempSync)((0, import_node_path96.join)((0, import_node_os13.tmpdir)(), "slipway-send-"));
+        const folder2 = (0, import_node_fs78.mkdtempSync)((0, import_node_path97.join)((0, import_node_os13.tmpdir)(), "slipway-send-"));
         try {
-          (0, import_node_fs77.mkdirSync)(folder2, { recursive: true });
+          (0, import_node_fs78.mkdirSync)(folder2, { recursive: true });
           for (const file3 of new Map(files.map((f) => [f.sha256, f])).values()) {
-            const target2 = (0, import_node_path96.join)(folder2, file3.sha256);
-            if ("path" in file3) (0, import_node_fs77.symlinkSync)((0, import_node_path96.resolve)(file3.path), target2);
-            else (0, import_node_fs77.writeFileSync)(target2, file3.data);
+            const target2 = (0, import_node_path97.join)(folder2, file3.sha256);
+            if ("path" in file3) (0, import_node_fs78.symlinkSync)((0, import_node_path97.resolve)(file3.path), target2);
+            else (0, import_node_fs78.writeFileSync)(target2, file3.data);
           }
           await this.connection.send(folder2);
         } finally {
-          (0, import_node_fs77.rmSync)(folder2, { recursive: true, force: true });
+          (0, import_node_fs78.rmSync)(folder2, { recursive: true, force: true });
         }
       }
       async forget(files) {
@@ -19229,7 +19229,7 @@ var init_plan_schema = __esm({
 var import_node_v8 = require("node:v8");
 
 // ts-src/cli/cli.ts
-var import_node_fs117 = require("node:fs");
+var import_node_fs118 = require("node:fs");
 var import_node_util4 = require("node:util");
 init_faults();
 init_slow();
@@ -27590,8 +27590,8 @@ removedJobAction DELETE: this also removes the jobs of repositories that are no 
 });
 
 // ts-src/cli/build.ts
-var import_node_fs73 = require("node:fs");
-var import_node_path92 = require("node:path");
+var import_node_fs74 = require("node:fs");
+var import_node_path93 = require("node:path");
 init_diagnostics();
 
 // ts-src/render/summary.ts
@@ -28475,56 +28475,67 @@ if [ -s "$out/elf" ]; then
   grep -E '\\.so\\.[^/]*$' /build/loaded | tr '\\n' '\\0' | xargs -0r -n 1 readelf -d 2>/dev/null |
     sed -nE "s/.*\\(SONAME\\).*\\[([A-Za-z0-9_.+-]+)\\.so\\.([A-Za-z0-9_.+-]+)\\]/\\1 \\2 $package (>= $upstream_version)/p" | sort -u > "$out/shlibs"
 
+  # Read by dpkg-shlibdeps: a package's tree has such a folder.
+  mkdir -p "$tree/DEBIAN"
+fi
+
+# Writes what the package's programs and libraries need: shlibdeps and linked.
+resolve() {
   libraries=
-  triplet=$(dpkg-architecture -qDEB_HOST_MULTIARCH)
+  case $(dpkg --print-architecture) in
+    amd64) triplet=x86_64-linux-gnu ;;
+    arm64) triplet=aarch64-linux-gnu ;;
+    *) triplet=$(dpkg-architecture -qDEB_HOST_MULTIARCH) ;;
+  esac
   for p in $prefix $underlays; do
     for l in "$p/lib" "$p/lib/$triplet" "$p"/opt/*/lib "$tree$p"/opt/*/lib; do
       l=\${l#"$tree"}
       if [ -d "$l" ] || [ -d "$tree$l" ]; then libraries="$libraries -l$tree$l -l$l"; fi
     done
   done
-  mkdir -p "$tree/DEBIAN"
-  if [ -s /build/loaded ]; then
-    # dpkg-shlibdeps only warns of a library without a version in its name that is nowhere: apt would install what can't
-    # start. Where a file of that name is in the root, a search path of the package's own may lead to it.
-    shlibdeps() { tr '\\n' '\\0' < /build/loaded | xargs -0 dpkg-shlibdeps -O --ignore-missing-info "$@"; }
-    status=0
-    shlibdeps $libraries > "$out/shlibdeps" 2> /build/shlibdeps.log || status=$?
-    cat /build/shlibdeps.log >&2
-    sed -nE 's/.*cannot find library ([^ ]+) needed by ([^ ]+).*/\\1 \\2/p' /build/shlibdeps.log | sort -u > /build/unfound
-    elsewhere=
-    while read -r library file; do
-      found=$(find "$tree" "$prefix" $underlays /usr/lib -name "$library" -print -quit 2> /dev/null || :)
-      if [ -z "$found" ]; then
-        echo "slipway: error: \${file#"$tree"} needs the library $library, which is in no declared dependency" >&2
-        exit 1
-      fi
-      elsewhere="$elsewhere -l\${found%/*}"
-    done < /build/unfound
-    if [ "$status" -ne 0 ]; then shlibdeps $libraries $elsewhere > "$out/shlibdeps"; fi
-    needed=$(tr '\\n' '\\0' < /build/loaded | xargs -0 readelf -d 2>/dev/null |
-      sed -n 's/.*(NEEDED).*\\[\\(.*\\)\\]/\\1/p' | sort -u)
-    own=
-    for n in $needed; do
-      for l in "$prefix/lib" "$prefix/lib/$triplet"; do if [ -e "$l/$n" ]; then own="$own $l/$n"; fi; done
-    done
-    # Most libraries here have no version in their soname, for which shlibs tell nothing.
-    if [ -n "$own" ]; then
-      dpkg-query -S $own 2>/dev/null | sed 's/:.*//' | sort -u | grep -vx "$package" > "$out/linked" || :
+  # dpkg-shlibdeps only warns of a library without a version in its name that is nowhere: apt would install what can't
+  # start. Where a file of that name is in the root, a search path of the package's own may lead to it.
+  shlibdeps() { tr '\\n' '\\0' < /build/loaded | xargs -0 dpkg-shlibdeps -O --ignore-missing-info "$@"; }
+  status=0
+  shlibdeps $libraries > "$out/shlibdeps" 2> /build/shlibdeps.log || status=$?
+  cat /build/shlibdeps.log >&2
+  sed -nE 's/.*cannot find library ([^ ]+) needed by ([^ ]+).*/\\1 \\2/p' /build/shlibdeps.log | sort -u > /build/unfound
+  elsewhere=
+  while read -r library file; do
+    found=$(find "$tree" "$prefix" $underlays /usr/lib -name "$library" -print -quit 2> /dev/null || :)
+    if [ -z "$found" ]; then
+      echo "slipway: error: \${file#"$tree"} needs the library $library, which is in no declared dependency" >&2
+      exit 1
     fi
+    elsewhere="$elsewhere -l\${found%/*}"
+  done < /build/unfound
+  if [ "$status" -ne 0 ]; then shlibdeps $libraries $elsewhere > "$out/shlibdeps"; fi
+  needed=$(tr '\\n' '\\0' < /build/loaded | xargs -0 readelf -d 2>/dev/null |
+    sed -n 's/.*(NEEDED).*\\[\\(.*\\)\\]/\\1/p' | sort -u)
+  own=
+  for n in $needed; do
+    for l in "$prefix/lib" "$prefix/lib/$triplet"; do if [ -e "$l/$n" ]; then own="$own $l/$n"; fi; done
+  done
+  # Most libraries here have no version in their soname, for which shlibs tell nothing.
+  if [ -n "$own" ]; then
+    dpkg-query -S $own 2>/dev/null | sed 's/:.*//' | sort -u | grep -vx "$package" > "$out/linked" || :
   fi
+}
+# It reads the tree, as packing does, and takes longer: both run at once.
+resolving=
+if [ -s /build/loaded ]; then
+  resolve > /build/resolve.log 2>&1 &
+  resolving=$!
 fi
 
 # pack FOLDER NAME FILE
 pack() {
-  rm -rf "$1/DEBIAN"
   mkdir -p "$1/DEBIAN"
   printf 'Package: %s\\nVersion: 0\\nArchitecture: all\\nMaintainer: a <a@b>\\nDescription: d\\n' "$2" > "$1/DEBIAN/control"
   (cd "$1" && find . -path ./DEBIAN -prune -o -type f -printf '%P\\0' | LC_ALL=C sort -z | xargs -0r md5sum --) > "$3.md5sums"
   # dpkg-deb lowers times to that of the build, and leaves older ones, which copied files have from elsewhere.
   find "$1" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
   dpkg-deb --root-owner-group -Z"\${SLIPWAY_COMPRESSION:-xz}" -z"\${SLIPWAY_COMPRESSION_LEVEL:-1}" --build "$1" "$3" > /dev/null
-  rm -rf "$1/DEBIAN"
 }
 pack "$tree" "$package" "$out/package.deb"
 if [ -d "$debug/usr" ]; then
@@ -28532,10 +28543,17 @@ if [ -d "$debug/usr" ]; then
   ln -s "$package" "$debug/usr/share/doc/$package-dbgsym"
   pack "$debug" "$package-dbgsym" "$out/debug.deb"
 fi
+if [ -n "$resolving" ]; then
+  status=0
+  wait "$resolving" || status=$?
+  cat /build/resolve.log >&2
+  if [ "$status" -ne 0 ]; then exit "$status"; fi
+fi
+rm -rf "$tree/DEBIAN" "$debug/DEBIAN"
 `;
 
 // resources/templates/slipway.sh
-var slipway_default = '# Builds, installs and tests one package, in its folder: sh -e /slipway/slipway.sh build|stage|test|shell.\n# /slipway is read-only. What differs between packages is in /slipway/slipway.env; what differs by build type is in\n# /slipway/build-type.sh: configure_and_compile, install_staged, compile_tests and run_tests. Packing is done elsewhere\n# (pack.sh), in a root where no code of the package ran.\nset -e\nhere=$PWD\nstage=/build/stage\nobject=$here/../obj\njobs=${SLIPWAY_JOBS:-1}\n\nexport PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/build/home TZ=UTC\nunset PYTHONPATH CMAKE_PREFIX_PATH AMENT_PREFIX_PATH LD_LIBRARY_PATH PKG_CONFIG_PATH ROS_PACKAGE_PATH\n. /slipway/slipway.env\nexport SOURCE_DATE_EPOCH=$source_date_epoch\nexport MAKEFLAGS=-j$jobs CMAKE_BUILD_PARALLEL_LEVEL=$jobs NINJAFLAGS=-j$jobs\nexport DEB_BUILD_OPTIONS="parallel=$jobs nocheck" DEB_RULES_REQUIRES_ROOT=no PYTHONHASHSEED=0\n# Two rules may install one path: CMake would keep the first where both files have times within one second.\nexport CMAKE_INSTALL_ALWAYS=1\n# How many threads compress decides the bytes.\nexport DPKG_DEB_THREADS_MAX=1\nexport ROS_OS_OVERRIDE=${ROS_OS_OVERRIDE:-}\n[ -n "$ROS_OS_OVERRIDE" ] || unset ROS_OS_OVERRIDE\nmkdir -p "$HOME"\n\npython=$(readlink -f /usr/bin/python3 2>/dev/null || :)\npython=${python##*/}\n# dpkg-architecture is a Perl program, and half of what it takes to get here.\ncase $(dpkg --print-architecture) in\n  amd64) triplet=x86_64-linux-gnu ;;\n  arm64) triplet=aarch64-linux-gnu ;;\n  *) triplet=$(dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null || gcc -print-multiarch) ;;\nesac\n\n# add VARIABLE PATH: before what it has\nadd() { eval "export $1=\\"\\$2\\${$1:+:\\$$1}\\""; }\n\n# What an installed prefix offers before it has a setup.sh, and what its setup.sh leaves out.\noffer() {\n  add PATH "$1/bin"\n  add LD_LIBRARY_PATH "$1/lib/$triplet"\n  add LD_LIBRARY_PATH "$1/lib"\n  add PKG_CONFIG_PATH "$1/share/pkgconfig"\n  add PKG_CONFIG_PATH "$1/lib/$triplet/pkgconfig"\n  add PKG_CONFIG_PATH "$1/lib/pkgconfig"\n  if [ -n "$python" ]; then\n    add PYTHONPATH "$1/lib/python3/dist-packages"\n    add PYTHONPATH "$1/lib/$python/site-packages"\n  fi\n  add CMAKE_PREFIX_PATH "$1"\n  add AMENT_PREFIX_PATH "$1"\n}\n# ros_environment sets ROS_DISTRO by itself, and its hook speaks up, in the middle of what catkin reads, where it is set to another.\nfor p in /usr $underlays "$prefix"; do if [ -d "$p/share/ros_environment" ]; then unset ROS_DISTRO; fi; done\nfor underlay in $underlays; do\n  if [ "$underlay" = /usr ]; then export AMENT_PREFIX_PATH=/usr; continue; fi\n  offer "$underlay"\n  if [ -f "$underlay/setup.sh" ]; then set +e; . "$underlay/setup.sh"; set -e; fi\ndone\noffer "$prefix"\nset +e\nif [ -f "$prefix/setup.sh" ]; then . "$prefix/setup.sh"; else . /slipway/local_setup.sh; fi\nset -e\n# catkin looks for COMPONENTS nowhere but here, so what the system offers must be on it.\ncase ":$CMAKE_PREFIX_PATH:" in *":$prefix:"*) ;; *) add CMAKE_PREFIX_PATH "$prefix" ;; esac\ncase ":$CMAKE_PREFIX_PATH:" in *:/usr:*) ;; *) CMAKE_PREFIX_PATH=$CMAKE_PREFIX_PATH:/usr ;; esac\nexport CMAKE_PREFIX_PATH\ncase ":$AMENT_PREFIX_PATH:" in *":$prefix:"*) ;; *) add AMENT_PREFIX_PATH "$prefix" ;; esac\ncd "$here"\n\nmap=/usr/src/$package\n# What is installed names no folder of the build. Tests look for their sources by __FILE__: there nothing is mapped.\nflags() {\n  eval "$(DEB_BUILD_MAINT_OPTIONS=reproducible=-fixfilepath dpkg-buildflags --export=sh)"\n  if [ "$testing" = OFF ]; then\n    CFLAGS="$CFLAGS -ffile-prefix-map=$here=$map -ffile-prefix-map=/build/obj=$map/obj"\n    CXXFLAGS="$CXXFLAGS -ffile-prefix-map=$here=$map -ffile-prefix-map=/build/obj=$map/obj"\n  fi\n  export CFLAGS CXXFLAGS\n}\n\ntesting=OFF\nresults=$here/../results/current\ntest_timeout=${SLIPWAY_TEST_TIMEOUT:-600}\ncompile_tests() { :; }\n. /slipway/build-type.sh\n\nbuild() {\n  flags\n  mkdir -p "$object"\n  configure_and_compile\n}\n\n# Libraries of this build before those of the same names that the package installed, which were built without tests. No\n# others: a test may choose between libraries of its own by LD_LIBRARY_PATH.\noffer_built() {\n  own=/build/own-libraries\n  mkdir -p "$own"\n  dpkg -L "$package" 2>/dev/null | sed -n "s|^$prefix/lib/\\($triplet/\\)\\{0,1\\}\\([^/]*\\.so[^/]*\\)\\$|\\2|p" | sort -u |\n    while IFS= read -r name; do\n      file=$(find "$object" -name "$name" ! -type d | sort | head -n 1)\n      if [ -n "$file" ]; then ln -sf "$file" "$own/$name"; fi\n    done\n  add LD_LIBRARY_PATH "$own"\n}\n\n# `run_tests` is one run of all tests; its exit code counts where no result file tells of a failure.\nrun_all_tests() {\n  testing=ON\n  unset DEB_BUILD_OPTIONS\n  build\n  compile_tests\n  offer_built\n  export XML_CATALOG_FILES="file:///slipway/schemas/catalog.xml file:///etc/xml/catalog"\n  echo "== tests"\n  attempt=1\n  while :; do\n    failed=0\n    mkdir -p "$results"\n    run_tests || failed=1\n    if grep -rqsE --include=\'*.xml\' \'<(failure|error)\\b|Status="failed"\' "$results"; then failed=1; fi\n    echo "$failed" > "$results/exit"\n    mv "$results" "$here/../results/$attempt"\n    if [ "$failed" -eq 0 ] || [ "$attempt" -gt "${SLIPWAY_TEST_RETRIES:-0}" ]; then break; fi\n    attempt=$((attempt + 1))\n    echo "== tests failed; attempt $attempt"\n  done\n}\n\nstage() {\n  rm -rf "$stage"\n  mkdir -p "$stage"\n  flags\n  install_staged\n  # Byte code with build paths would make the bytes depend on nothing good: pack.sh makes it anew.\n  find "$stage" -name \'*.pyc\' -delete\n  find "$stage" -depth -name __pycache__ -type d -exec rmdir {} +\n  chmod -R u+rwX,go+rX,go-w "$stage"\n}\n\ncase $1 in\n  build) build ;;\n  stage) stage ;;\n  test) run_all_tests ;;\n  shell)\n    flags\n    set +e\n    shift\n    if [ $# -gt 0 ]; then exec "$@"; fi\n    echo "sh -e /slipway/slipway.sh build builds it, into $object; exit leaves"\n    exec bash --norc -i\n    ;;\nesac\n';
+var slipway_default = '# Builds, installs and tests one package, in its folder: sh -e /slipway/slipway.sh STEP..., of build, stage, test, shell.\n# /slipway is read-only. What differs between packages is in /slipway/slipway.env; what differs by build type is in\n# /slipway/build-type.sh: configure_and_compile, install_staged, compile_tests and run_tests. Packing is done elsewhere\n# (pack.sh), in a root where no code of the package ran.\nset -e\nhere=$PWD\nstage=/build/stage\nobject=$here/../obj\njobs=${SLIPWAY_JOBS:-1}\n\nexport PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/build/home TZ=UTC\nunset PYTHONPATH CMAKE_PREFIX_PATH AMENT_PREFIX_PATH LD_LIBRARY_PATH PKG_CONFIG_PATH ROS_PACKAGE_PATH\n. /slipway/slipway.env\nexport SOURCE_DATE_EPOCH=$source_date_epoch\nexport MAKEFLAGS=-j$jobs CMAKE_BUILD_PARALLEL_LEVEL=$jobs NINJAFLAGS=-j$jobs\nexport DEB_BUILD_OPTIONS="parallel=$jobs nocheck" DEB_RULES_REQUIRES_ROOT=no PYTHONHASHSEED=0\n# Two rules may install one path: CMake would keep the first where both files have times within one second.\nexport CMAKE_INSTALL_ALWAYS=1\n# How many threads compress decides the bytes.\nexport DPKG_DEB_THREADS_MAX=1\nexport ROS_OS_OVERRIDE=${ROS_OS_OVERRIDE:-}\n[ -n "$ROS_OS_OVERRIDE" ] || unset ROS_OS_OVERRIDE\nmkdir -p "$HOME"\n\npython=$(readlink -f /usr/bin/python3 2>/dev/null || :)\npython=${python##*/}\n# dpkg-architecture is a Perl program, and half of what it takes to get here.\ncase $(dpkg --print-architecture) in\n  amd64) triplet=x86_64-linux-gnu ;;\n  arm64) triplet=aarch64-linux-gnu ;;\n  *) triplet=$(dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null || gcc -print-multiarch) ;;\nesac\n\n# add VARIABLE PATH: before what it has\nadd() { eval "export $1=\\"\\$2\\${$1:+:\\$$1}\\""; }\n\n# What an installed prefix offers before it has a setup.sh, and what its setup.sh leaves out.\noffer() {\n  add PATH "$1/bin"\n  add LD_LIBRARY_PATH "$1/lib/$triplet"\n  add LD_LIBRARY_PATH "$1/lib"\n  add PKG_CONFIG_PATH "$1/share/pkgconfig"\n  add PKG_CONFIG_PATH "$1/lib/$triplet/pkgconfig"\n  add PKG_CONFIG_PATH "$1/lib/pkgconfig"\n  if [ -n "$python" ]; then\n    add PYTHONPATH "$1/lib/python3/dist-packages"\n    add PYTHONPATH "$1/lib/$python/site-packages"\n  fi\n  add CMAKE_PREFIX_PATH "$1"\n  add AMENT_PREFIX_PATH "$1"\n}\n# ros_environment sets ROS_DISTRO by itself, and its hook speaks up, in the middle of what catkin reads, where it is set to another.\nfor p in /usr $underlays "$prefix"; do if [ -d "$p/share/ros_environment" ]; then unset ROS_DISTRO; fi; done\nfor underlay in $underlays; do\n  if [ "$underlay" = /usr ]; then export AMENT_PREFIX_PATH=/usr; continue; fi\n  offer "$underlay"\n  if [ -f "$underlay/setup.sh" ]; then set +e; . "$underlay/setup.sh"; set -e; fi\ndone\noffer "$prefix"\nset +e\nif [ -f "$prefix/setup.sh" ]; then . "$prefix/setup.sh"; else . /slipway/local_setup.sh; fi\nset -e\n# catkin looks for COMPONENTS nowhere but here, so what the system offers must be on it.\ncase ":$CMAKE_PREFIX_PATH:" in *":$prefix:"*) ;; *) add CMAKE_PREFIX_PATH "$prefix" ;; esac\ncase ":$CMAKE_PREFIX_PATH:" in *:/usr:*) ;; *) CMAKE_PREFIX_PATH=$CMAKE_PREFIX_PATH:/usr ;; esac\nexport CMAKE_PREFIX_PATH\ncase ":$AMENT_PREFIX_PATH:" in *":$prefix:"*) ;; *) add AMENT_PREFIX_PATH "$prefix" ;; esac\ncd "$here"\n\nmap=/usr/src/$package\n# What is installed names no folder of the build. Tests look for their sources by __FILE__: there nothing is mapped.\nflags() {\n  eval "$(DEB_BUILD_MAINT_OPTIONS=reproducible=-fixfilepath dpkg-buildflags --export=sh)"\n  if [ "$testing" = OFF ]; then\n    CFLAGS="$CFLAGS -ffile-prefix-map=$here=$map -ffile-prefix-map=/build/obj=$map/obj"\n    CXXFLAGS="$CXXFLAGS -ffile-prefix-map=$here=$map -ffile-prefix-map=/build/obj=$map/obj"\n  fi\n  export CFLAGS CXXFLAGS\n}\n\ntesting=OFF\nresults=$here/../results/current\ntest_timeout=${SLIPWAY_TEST_TIMEOUT:-600}\ncompile_tests() { :; }\n. /slipway/build-type.sh\n\nbuild() {\n  mkdir -p "$object"\n  configure_and_compile\n}\n\n# Libraries of this build before those of the same names that the package installed, which were built without tests. No\n# others: a test may choose between libraries of its own by LD_LIBRARY_PATH.\noffer_built() {\n  own=/build/own-libraries\n  mkdir -p "$own"\n  dpkg -L "$package" 2>/dev/null | sed -n "s|^$prefix/lib/\\($triplet/\\)\\{0,1\\}\\([^/]*\\.so[^/]*\\)\\$|\\2|p" | sort -u |\n    while IFS= read -r name; do\n      file=$(find "$object" -name "$name" ! -type d | sort | head -n 1)\n      if [ -n "$file" ]; then ln -sf "$file" "$own/$name"; fi\n    done\n  add LD_LIBRARY_PATH "$own"\n}\n\n# `run_tests` is one run of all tests; its exit code counts where no result file tells of a failure.\nrun_all_tests() {\n  testing=ON\n  unset DEB_BUILD_OPTIONS\n  flags\n  build\n  compile_tests\n  offer_built\n  export XML_CATALOG_FILES="file:///slipway/schemas/catalog.xml file:///etc/xml/catalog"\n  echo "== tests"\n  attempt=1\n  while :; do\n    failed=0\n    mkdir -p "$results"\n    run_tests || failed=1\n    if grep -rqsE --include=\'*.xml\' \'<(failure|error)\\b|Status="failed"\' "$results"; then failed=1; fi\n    echo "$failed" > "$results/exit"\n    mv "$results" "$here/../results/$attempt"\n    if [ "$failed" -eq 0 ] || [ "$attempt" -gt "${SLIPWAY_TEST_RETRIES:-0}" ]; then break; fi\n    attempt=$((attempt + 1))\n    echo "== tests failed; attempt $attempt"\n  done\n}\n\nstage() {\n  rm -rf "$stage"\n  mkdir -p "$stage"\n  install_staged\n  # Byte code with build paths would make the bytes depend on nothing good: pack.sh makes it anew.\n  find "$stage" -name \'*.pyc\' -delete\n  find "$stage" -depth -name __pycache__ -type d -exec rmdir {} +\n  chmod -R u+rwX,go+rX,go-w "$stage"\n}\n\ncase $1 in build | stage | shell) flags ;; esac\n# Each step has a shell of its own: what one sets is not there in the next.\nbegun=\nfor step; do\n  if [ -n "$begun" ]; then echo "== $step"; fi\n  begun=1\n  case $step in\n    build) (build) ;;\n    stage) (stage) ;;\n    test) (run_all_tests) ;;\n    shell)\n      set +e\n      shift\n      if [ $# -gt 0 ]; then exec "$@"; fi\n      echo "sh -e /slipway/slipway.sh build builds it, into $object; exit leaves"\n      exec bash --norc -i\n      ;;\n  esac\ndone\n';
 
 // ts-src/model/build-types/build-type.ts
 var keyTextOf = (type) => JSON.stringify([type.script, String(type.tests.file), String(type.tests.words)]);
@@ -31736,8 +31754,8 @@ var FolderEndpoint = class {
 };
 
 // ts-src/cli/build-end.ts
-var import_node_fs64 = require("node:fs");
-var import_node_path80 = require("node:path");
+var import_node_fs65 = require("node:fs");
+var import_node_path81 = require("node:path");
 init_diagnostics();
 
 // ts-src/model/result.ts
@@ -32667,8 +32685,8 @@ var History = class {
 };
 
 // ts-src/engine/build/package-builder.ts
-var import_node_fs57 = require("node:fs");
-var import_node_path70 = require("node:path");
+var import_node_fs58 = require("node:fs");
+var import_node_path71 = require("node:path");
 init_files();
 
 // ts-src/model/system-file-faults.ts
@@ -32940,7 +32958,7 @@ function enterEnvironment(options5, request, environment3, { script: script3, st
     command: [
       "sh",
       "-ec",
-      `${request.repeat && script3 === "slipway.sh" ? otherConditions : ""}cd "$1"; script=$2; shift 2; for step; do echo "== $step"; sh -e "/slipway/$script" "$step"; done`,
+      `${request.repeat && script3 === "slipway.sh" ? otherConditions : ""}cd "$1"; script=$2; shift 2; echo "== $1"; exec sh -e "/slipway/$script" "$@"`,
       "sh",
       folder2,
       script3,
@@ -34455,8 +34473,8 @@ async function interfaceOf2({ environment: environment3, installed, sphinx, doxy
 }
 
 // ts-src/engine/build/objects.ts
-var import_node_fs53 = require("node:fs");
-var import_node_path64 = require("node:path");
+var import_node_fs54 = require("node:fs");
+var import_node_path65 = require("node:path");
 init_files();
 init_digest();
 init_names();
@@ -34514,17 +34532,58 @@ function keyText(inputs) {
   return text8;
 }
 
+// ts-src/engine/build/dependency-times.ts
+var import_node_fs53 = require("node:fs");
+var import_node_path64 = require("node:path");
+init_faults();
+function keepDependencyTimes(root, changed2, views) {
+  for (const { name: name6, former, paths: paths2 } of changed2) {
+    const view = (0, import_node_path64.join)(views, name6);
+    const fresh = `${view}.new`;
+    (0, import_node_fs53.rmSync)(fresh, { recursive: true, force: true });
+    for (const path2 of paths2) {
+      const now = fileAt((0, import_node_path64.join)(root, path2));
+      if (!now) continue;
+      const before = fileAt((0, import_node_path64.join)(former, path2));
+      if (before && sameText((0, import_node_path64.join)(root, path2), now, (0, import_node_path64.join)(former, path2), before))
+        putLink((0, import_node_path64.join)(former, path2), (0, import_node_path64.join)(root, path2));
+      (0, import_node_fs53.mkdirSync)((0, import_node_path64.dirname)((0, import_node_path64.join)(fresh, path2)), { recursive: true });
+      putLink((0, import_node_path64.join)(root, path2), (0, import_node_path64.join)(fresh, path2));
+    }
+    (0, import_node_fs53.rmSync)(view, { recursive: true, force: true });
+    (0, import_node_fs53.mkdirSync)(fresh, { recursive: true });
+    (0, import_node_fs53.renameSync)(fresh, view);
+  }
+}
+function fileAt(path2) {
+  const found2 = (0, import_node_fs53.lstatSync)(path2, { throwIfNoEntry: false });
+  return found2?.isFile() ? found2 : void 0;
+}
+function sameText(path2, a, other, b) {
+  if (a.ino === b.ino || a.size !== b.size || a.mode !== b.mode) return false;
+  return (0, import_node_fs53.readFileSync)(path2).equals((0, import_node_fs53.readFileSync)(other));
+}
+function putLink(from, to) {
+  const beside = `${to}.slipway-link`;
+  try {
+    (0, import_node_fs53.linkSync)(from, beside);
+    (0, import_node_fs53.renameSync)(beside, to);
+  } catch (e) {
+    if (!["EXDEV", "EMLINK", "EPERM", "EEXIST"].includes(codeOf(e) ?? "")) throw e;
+  }
+}
+
 // ts-src/engine/build/objects.ts
 var compiled = /\.(?:c|cc|cpp|cxx|h|hh|hpp|hxx|ipp|inl|tpp)$/;
 var timed = /__(?:DATE|TIME|TIMESTAMP)__/;
 var kept2 = ["catkin", "ament_cmake", "cmake"];
-async function openObjects({ driver, state, store: store2 }, request, source2) {
+async function openObjects({ driver, state, store: store2 }, request, { source: source2, own: own3 }) {
   const { graph: graph2, package: p } = request;
   const seen = kept2.includes(p.buildType) ? readSource(source2) : void 0;
   if (!seen) return void 0;
-  const place3 = (0, import_node_path64.join)(state, "objects", sha256(`${graph2.id}/${p.name}`).slice(0, 24));
-  const folder2 = (0, import_node_path64.join)(place3, "obj");
-  const file3 = (0, import_node_path64.join)(place3, "record.json");
+  const place3 = (0, import_node_path65.join)(state, "objects", sha256(`${graph2.id}/${p.name}`).slice(0, 24));
+  const folder2 = (0, import_node_path65.join)(place3, "obj");
+  const file3 = (0, import_node_path65.join)(place3, "record.json");
   const release2 = await holdMutex(`${place3}.lock`);
   const { source: _source, dependencies: _dependencies, ...frame } = request.resolved.inputs();
   const now = {
@@ -34535,9 +34594,15 @@ async function openObjects({ driver, state, store: store2 }, request, source2) {
   };
   const before = readJson(file3);
   const reused = before?.schema === 1 && await fits(before, now, request, store2);
-  if (!reused) await driver.remove(folder2);
-  else keepTimes(source2, before, now);
-  (0, import_node_fs53.mkdirSync)(folder2, { recursive: true });
+  const views = (0, import_node_path65.join)(place3, "dependencies");
+  if (reused) {
+    keepTimes(source2, before, now);
+    keepDependencyTimes(own3, await seenBefore(before, now, { state, store: store2, views }), views);
+  } else {
+    await driver.remove(folder2);
+    (0, import_node_fs54.rmSync)(views, { recursive: true, force: true });
+  }
+  (0, import_node_fs54.mkdirSync)(folder2, { recursive: true });
   writeWhole(file3, JSON.stringify(now));
   return {
     folder: folder2,
@@ -34552,10 +34617,10 @@ function readSource(source2) {
   const files = {};
   const frame = [];
   for (const path2 of entriesBelow(source2).sort()) {
-    const found2 = (0, import_node_fs53.lstatSync)((0, import_node_path64.join)(source2, path2));
-    if (found2.isSymbolicLink()) frame.push(`${path2} -> ${(0, import_node_fs53.readlinkSync)((0, import_node_path64.join)(source2, path2))}`);
+    const found2 = (0, import_node_fs54.lstatSync)((0, import_node_path65.join)(source2, path2));
+    if (found2.isSymbolicLink()) frame.push(`${path2} -> ${(0, import_node_fs54.readlinkSync)((0, import_node_path65.join)(source2, path2))}`);
     if (!found2.isFile()) continue;
-    const bytes = (0, import_node_fs53.readFileSync)((0, import_node_path64.join)(source2, path2));
+    const bytes = (0, import_node_fs54.readFileSync)((0, import_node_path65.join)(source2, path2));
     if (compiled.test(path2) && timed.test(bytes.toString("latin1"))) return void 0;
     const digest4 = sha256(bytes);
     files[path2] = [digest4, found2.mtimeMs];
@@ -34588,6 +34653,18 @@ async function fits(before, now, { graph: graph2, number: number7, package: p },
   }
   return true;
 }
+async function seenBefore(before, now, { state, store: store2, views }) {
+  const seen = [];
+  for (const [name6, made2] of Object.entries(now.dependencies)) {
+    const old = ownIn(before.dependencies, name6);
+    const view = (0, import_node_path65.join)(views, name6);
+    const kept4 = exists(view);
+    if (!old || !kept4 && old.deb === made2.deb) continue;
+    const former = kept4 ? view : (0, import_node_path65.join)(state, "unpacked", old.deb);
+    seen.push({ name: name6, former, paths: (await pathsOf(store2, made2))?.split("\n") ?? [] });
+  }
+  return seen;
+}
 async function pathsOf(store2, { files }) {
   const text8 = await store2.readText(files);
   if (text8 === void 0) return void 0;
@@ -34598,7 +34675,7 @@ function keepTimes(source2, before, now) {
   for (const [path2, entry] of Object.entries(now.files)) {
     const old = ownIn(before.files, path2);
     if (old?.[0] !== entry[0]) continue;
-    (0, import_node_fs53.utimesSync)((0, import_node_path64.join)(source2, path2), old[1] / 1e3, old[1] / 1e3);
+    (0, import_node_fs54.utimesSync)((0, import_node_path65.join)(source2, path2), old[1] / 1e3, old[1] / 1e3);
     entry[1] = old[1];
   }
 }
@@ -34653,11 +34730,11 @@ function rootsOf(graph2, n, roots) {
 }
 
 // ts-src/engine/build/pack.ts
-var import_node_fs55 = require("node:fs");
-var import_node_path67 = require("node:path");
+var import_node_fs56 = require("node:fs");
+var import_node_path68 = require("node:path");
 
 // ts-src/inspect/python-needs.ts
-var import_node_path65 = require("node:path");
+var import_node_path66 = require("node:path");
 var modules = /^\/(?:local\/)?lib\/python3(?:\.(\d+))?\/(?:site|dist)-packages\//;
 var extension = /\.cpython-3(\d+)-[^/]*\.so$/;
 var interpreter = /^#!\s*(?:\/usr)?(?:\/local)?\/bin\/(?:env\s+(?:-S\s*)?)?(python\d?(?:\.\d+)?|sh|bash|dash|zsh)\b/;
@@ -34675,7 +34752,7 @@ function pythonNeeds(stage, members2, prefix) {
     if (minor2 !== void 0) minors.add(minor2);
     if (found2) any = true;
     else if (m.mode & 73 || shellScript.test(m.path)) {
-      const runs = runsPython((0, import_node_path65.join)(stage, m.path), shellScript.test(m.path));
+      const runs = runsPython((0, import_node_path66.join)(stage, m.path), shellScript.test(m.path));
       if (runs === "python") unversioned = true;
       else if (runs) any = true;
     }
@@ -34697,8 +34774,8 @@ function runsPython(file3, isShell) {
 }
 
 // ts-src/inspect/staged.ts
-var import_node_fs54 = require("node:fs");
-var import_node_path66 = require("node:path");
+var import_node_fs55 = require("node:fs");
+var import_node_path67 = require("node:path");
 init_faults();
 var most2 = 5e5;
 function stagedMembers(root) {
@@ -34706,21 +34783,21 @@ function stagedMembers(root) {
   let kilobytes = 0;
   const stack = [""];
   try {
-    if (!(0, import_node_fs54.lstatSync)(root).isDirectory()) return "what it installed is no folder";
+    if (!(0, import_node_fs55.lstatSync)(root).isDirectory()) return "what it installed is no folder";
     for (let folder2 = stack.pop(); folder2 !== void 0; folder2 = stack.pop()) {
-      for (const name6 of (0, import_node_fs54.readdirSync)((0, import_node_path66.join)(root, folder2))) {
+      for (const name6 of (0, import_node_fs55.readdirSync)((0, import_node_path67.join)(root, folder2))) {
         const path2 = `${folder2}/${name6}`;
         if (name6.includes("\uFFFD")) return `it installed ${shownName(path2)}, whose name is no UTF-8`;
         if (Buffer.byteLength(path2) > longestPath)
           return `it installed a path of more than ${longestPath} bytes: ${shownName(path2)}`;
-        const stat2 = (0, import_node_fs54.lstatSync)((0, import_node_path66.join)(root, path2));
+        const stat2 = (0, import_node_fs55.lstatSync)((0, import_node_path67.join)(root, path2));
         const type = typeOf(stat2);
         if (type === "directory") stack.push(path2);
         members2.push({
           path: path2,
           type,
           mode: stat2.mode & 4095,
-          target: type === "link" ? (0, import_node_fs54.readlinkSync)((0, import_node_path66.join)(root, path2)) : ""
+          target: type === "link" ? (0, import_node_fs55.readlinkSync)((0, import_node_path67.join)(root, path2)) : ""
         });
         kilobytes += type === "file" ? Math.ceil(stat2.size / 1024) : 1;
         if (members2.length > most2) return `it installed more than ${most2} files`;
@@ -34784,10 +34861,10 @@ function checkStaged(request, environment3) {
 }
 var refusal = (faults5) => faults5.length ? `it can't be published: ${faults5.join("; ")}` : void 0;
 var largestText5 = 64 << 20;
-var stageOf = (environment3) => (0, import_node_path67.join)(environment3.build, "stage");
+var stageOf = (environment3) => (0, import_node_path68.join)(environment3.build, "stage");
 async function finishPackages(options5, request, environment3, folder2) {
   const { graph: graph2, number: number7, package: p } = request;
-  const out = (0, import_node_path67.join)(folder2, "out");
+  const out = (0, import_node_path68.join)(folder2, "out");
   const text8 = async (name6) => (await readLeft(folder2, `out/${name6}`, largestText5))?.toString("utf8") ?? "";
   const lines = async (name6) => (await text8(name6)).split("\n").filter(Boolean);
   const stage = stageOf(environment3);
@@ -34817,11 +34894,11 @@ async function finishPackages(options5, request, environment3, folder2) {
     replaces: staged.members.some((m) => isPrefixFile(m.path, graph2.scope.prefix)) ? [...planned2.replaces, environmentOf(options5, request)] : planned2.replaces,
     provides: abi2.name ? [abi2.name] : []
   };
-  const target2 = (0, import_node_path67.join)(request.work, "packages");
-  (0, import_node_fs55.mkdirSync)(target2);
+  const target2 = (0, import_node_path68.join)(request.work, "packages");
+  (0, import_node_fs56.mkdirSync)(target2);
   const seconds = stampSeconds(stampOfBuild(options5, request));
   const finish2 = async (from, c, allowed, more) => {
-    const path2 = (0, import_node_path67.join)(target2, debFile(c.package, c.version, architecture3));
+    const path2 = (0, import_node_path68.join)(target2, debFile(c.package, c.version, architecture3));
     const members2 = [
       { path: "control", data: renderControl(c) },
       { path: "md5sums", data: await text8(`${from}.md5sums`) }
@@ -34830,7 +34907,7 @@ async function finishPackages(options5, request, environment3, folder2) {
     const kept4 = from === "package.deb" ? conffilesOf(p.systemFiles ?? []) : [];
     if (kept4.length) members2.push({ path: "conffiles", data: kept4.map((f) => `${f}
 `).join("") });
-    await assemble((0, import_node_path67.join)(out, from), members2, path2, seconds);
+    await assemble((0, import_node_path68.join)(out, from), members2, path2, seconds);
     return { path: path2, policy: { ...policyOf(c, allowed), conffiles: kept4 } };
   };
   const main2 = await finish2("package.deb", control, placesOf2(graph2, p), await text8("shlibs") ? ["shlibs"] : []);
@@ -34855,7 +34932,7 @@ var debugPaths = (ids) => [...new Set(ids)].sort().map((id) => `/usr/lib/debug/.
 var debugControl = (main2, ids, out) => ({
   ...main2,
   package: `${main2.package}-dbgsym`,
-  installedSize: Math.ceil((0, import_node_fs55.lstatSync)((0, import_node_path67.join)(out, "debug.deb")).size / 1024),
+  installedSize: Math.ceil((0, import_node_fs56.lstatSync)((0, import_node_path68.join)(out, "debug.deb")).size / 1024),
   section: "debug",
   depends: [`${main2.package} (= ${main2.version})`],
   provides: [],
@@ -34883,11 +34960,11 @@ async function assemble(from, members2, target2, seconds) {
 }
 
 // ts-src/engine/build/tests.ts
-var import_node_fs56 = require("node:fs");
-var import_node_path69 = require("node:path");
+var import_node_fs57 = require("node:fs");
+var import_node_path70 = require("node:path");
 
 // ts-src/inspect/test-results.ts
-var import_node_path68 = require("node:path");
+var import_node_path69 = require("node:path");
 
 // ts-src/inspect/result-xml.ts
 var mostElements = 25e4;
@@ -35005,7 +35082,7 @@ async function readResults(root, folder2, room = resultRoom()) {
   try {
     for (const { path: path2, kind } of await walkLeft(root, folder2, { most: mostFiles5 })) {
       if (!path2.endsWith(".xml")) continue;
-      const name6 = (0, import_node_path68.basename)(path2);
+      const name6 = (0, import_node_path69.basename)(path2);
       if (kind !== "a file") {
         damaged2.push(`${shownName(name6)} (${kind})`);
         continue;
@@ -35151,10 +35228,10 @@ function markFlaky(cases, earlier2) {
 var mostWords = 4 << 20;
 function hasTests(source2, p) {
   const { file: file3, words: words6 } = rulesOf(p.buildType).tests;
-  const visit = (folder2, depth2) => (0, import_node_fs56.readdirSync)(folder2, { withFileTypes: true }).some((e) => {
-    const path2 = (0, import_node_path69.join)(folder2, e.name);
+  const visit = (folder2, depth2) => (0, import_node_fs57.readdirSync)(folder2, { withFileTypes: true }).some((e) => {
+    const path2 = (0, import_node_path70.join)(folder2, e.name);
     if (e.isDirectory()) return depth2 < 8 && e.name !== ".git" && visit(path2, depth2 + 1);
-    return file3.test(e.name) && e.isFile() && (!words6 || (0, import_node_fs56.lstatSync)(path2).size < mostWords && words6.test((0, import_node_fs56.readFileSync)(path2, "utf8")));
+    return file3.test(e.name) && e.isFile() && (!words6 || (0, import_node_fs57.lstatSync)(path2).size < mostWords && words6.test((0, import_node_fs57.readFileSync)(path2, "utf8")));
   });
   return visit(source2, 0);
 }
@@ -35219,7 +35296,7 @@ var PackageBuilder = class {
       root: { layers: [own3, ...layers2] },
       network: asked2.tests ? "loopback" : false,
       user: "builder",
-      work: (0, import_node_path70.join)(request.work, "root-shell"),
+      work: (0, import_node_path71.join)(request.work, "root-shell"),
       terminal: true,
       signal: options5.signal,
       binds: [
@@ -35257,7 +35334,7 @@ var PackageBuilder = class {
     if (lacking2 !== void 0) return failed(lacking2);
     const limit = buildLimit(options5, p.name);
     const enter2 = (entry, env = {}) => enterEnvironment(options5, request, environment3, { ...entry, env, network: false, signal: limit.signal });
-    const objects2 = options5.incrementalObjects && !request.repeat ? await openObjects(options5, request, environment3.source) : void 0;
+    const objects2 = options5.incrementalObjects && !request.repeat ? await openObjects(options5, request, environment3) : void 0;
     let ended = false;
     try {
       const built = await enter2(
@@ -35277,8 +35354,8 @@ var PackageBuilder = class {
         return failed(reasonOf(options5, built, limit, { log, what: "its build", failed: failedPackage(request) }));
       const fault4 = checkStaged(request, environment3);
       if (fault4 !== void 0) return failed(fault4);
-      const folder2 = (0, import_node_path70.join)(work2, "pack");
-      (0, import_node_fs57.mkdirSync)((0, import_node_path70.join)(folder2, "tree"), { recursive: true });
+      const folder2 = (0, import_node_path71.join)(work2, "pack");
+      (0, import_node_fs58.mkdirSync)((0, import_node_path71.join)(folder2, "tree"), { recursive: true });
       const packed3 = await enter2({
         script: "pack.sh",
         steps: ["pack"],
@@ -35407,26 +35484,26 @@ var PackageBuilder = class {
 };
 
 // ts-src/engine/system-packages.ts
-var import_node_path77 = require("node:path");
+var import_node_path78 = require("node:path");
 init_diagnostics();
 
 // ts-src/sandbox/apt-resolver.ts
-var import_node_path73 = require("node:path");
+var import_node_path74 = require("node:path");
 init_digest();
 init_names();
 init_files();
 
 // ts-src/sandbox/base-system.ts
-var import_node_fs59 = require("node:fs");
-var import_node_path72 = require("node:path");
+var import_node_fs60 = require("node:fs");
+var import_node_path73 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
 init_process();
 
 // ts-src/sandbox/base-archive.ts
-var import_node_fs58 = require("node:fs");
-var import_node_path71 = require("node:path");
+var import_node_fs59 = require("node:fs");
+var import_node_path72 = require("node:path");
 init_process();
 var earliest = "315619200";
 var subordinate = "nobody:1879048192:65536";
@@ -35454,8 +35531,8 @@ cd /
 exec setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"`;
 async function makeBaseArchive(base) {
   const { platform: platform3, architecture: architecture3, work: work2, log } = base;
-  const temporary2 = (0, import_node_path71.join)(work2, "mmdebstrap");
-  (0, import_node_fs58.mkdirSync)(temporary2);
+  const temporary2 = (0, import_node_path72.join)(work2, "mmdebstrap");
+  (0, import_node_fs59.mkdirSync)(temporary2);
   const env = (folder2) => ({
     PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     LC_ALL: "C.UTF-8",
@@ -35479,9 +35556,9 @@ async function makeBaseArchive(base) {
       ...input(command3.input)
     });
   }
-  (0, import_node_fs58.chmodSync)(temporary2, 1023);
-  (0, import_node_fs58.mkdirSync)((0, import_node_path71.join)(temporary2, "lists"));
-  (0, import_node_fs58.chmodSync)((0, import_node_path71.join)(temporary2, "lists"), 511);
+  (0, import_node_fs59.chmodSync)(temporary2, 1023);
+  (0, import_node_fs59.mkdirSync)((0, import_node_path72.join)(temporary2, "lists"));
+  (0, import_node_fs59.chmodSync)((0, import_node_path72.join)(temporary2, "lists"), 511);
   const copies = /* @__PURE__ */ new Map();
   const lines = (all) => all.map((l) => withCopiedKeys(l, temporary2, copies));
   const command2 = mmdebstrapCommand(
@@ -35509,10 +35586,10 @@ async function makeBaseArchive(base) {
     { log, cwd: "/", detached: true, env: env(confinedFolder), ...input(command2.input) }
   );
   if (made2.code === 0) {
-    (0, import_node_fs58.renameSync)((0, import_node_path71.join)(temporary2, "base.tar"), (0, import_node_path71.join)(work2, "base.tar"));
-    await run("rm", ["-rf", (0, import_node_path71.join)(work2, "lists")]);
-    (0, import_node_fs58.renameSync)((0, import_node_path71.join)(temporary2, "lists"), (0, import_node_path71.join)(work2, "lists"));
-    await run("chown", ["-R", "--no-dereference", "0:0", (0, import_node_path71.join)(work2, "base.tar"), (0, import_node_path71.join)(work2, "lists")]);
+    (0, import_node_fs59.renameSync)((0, import_node_path72.join)(temporary2, "base.tar"), (0, import_node_path72.join)(work2, "base.tar"));
+    await run("rm", ["-rf", (0, import_node_path72.join)(work2, "lists")]);
+    (0, import_node_fs59.renameSync)((0, import_node_path72.join)(temporary2, "lists"), (0, import_node_path72.join)(work2, "lists"));
+    await run("chown", ["-R", "--no-dereference", "0:0", (0, import_node_path72.join)(work2, "base.tar"), (0, import_node_path72.join)(work2, "lists")]);
     await run("rm", ["-rf", "--one-file-system", temporary2]);
   }
   return made2;
@@ -35521,18 +35598,18 @@ function withCopiedKeys(line2, folder2, copies) {
   return line2.replace(/signed-by=(\/[^\s\]]+)/, (_, key) => {
     let copy2 = copies.get(key);
     if (copy2 === void 0) {
-      copy2 = `key-${copies.size}${(0, import_node_path71.extname)(key)}`;
+      copy2 = `key-${copies.size}${(0, import_node_path72.extname)(key)}`;
       copies.set(key, copy2);
-      (0, import_node_fs58.copyFileSync)(key, (0, import_node_path71.join)(folder2, copy2));
-      (0, import_node_fs58.chmodSync)((0, import_node_path71.join)(folder2, copy2), 420);
+      (0, import_node_fs59.copyFileSync)(key, (0, import_node_path72.join)(folder2, copy2));
+      (0, import_node_fs59.chmodSync)((0, import_node_path72.join)(folder2, copy2), 420);
     }
     return `signed-by=${confinedFolder}/${copy2}`;
   });
 }
 var canConfine = async () => (await run("unshare", ["--user", "--mount", "--propagation", "unchanged", "true"])).code === 0;
 function openToAll(folder2) {
-  for (let at2 = folder2; ; at2 = (0, import_node_path71.dirname)(at2)) {
-    if (((0, import_node_fs58.statSync)(at2).mode & 1) === 0) return false;
+  for (let at2 = folder2; ; at2 = (0, import_node_path72.dirname)(at2)) {
+    if (((0, import_node_fs59.statSync)(at2).mode & 1) === 0) return false;
     if (at2 === "/") return true;
   }
 }
@@ -35540,7 +35617,7 @@ function watchRoom(folder2) {
   let full = false;
   const look2 = () => {
     try {
-      const { bavail, bsize } = (0, import_node_fs58.statfsSync)(folder2);
+      const { bavail, bsize } = (0, import_node_fs59.statfsSync)(folder2);
       if (bavail * bsize < 2 << 20) full = true;
     } catch {
     }
@@ -35569,16 +35646,16 @@ function wantedBase(distroRoot, platform3, architecture3) {
   return { sources, wanted };
 }
 function basesFolder(driverName, state, name6, architecture3) {
-  const all = (0, import_node_path72.join)(state, "bases");
-  (0, import_node_fs59.mkdirSync)(all, { recursive: true });
-  return (0, import_node_path72.join)((0, import_node_fs59.realpathSync)(all), `${name6}-${architecture3}${driverName === "docker" ? "-docker" : ""}`);
+  const all = (0, import_node_path73.join)(state, "bases");
+  (0, import_node_fs60.mkdirSync)(all, { recursive: true });
+  return (0, import_node_path73.join)((0, import_node_fs60.realpathSync)(all), `${name6}-${architecture3}${driverName === "docker" ? "-docker" : ""}`);
 }
 async function ensureBase(request) {
   const { driver, state, name: name6, architecture: architecture3 } = request;
   const folder2 = basesFolder(driver.name, state, name6, architecture3);
   const target2 = {
     folder: folder2,
-    work: (0, import_node_path72.join)(folder2, `new-${process.pid}`),
+    work: (0, import_node_path73.join)(folder2, `new-${process.pid}`),
     ...wantedBase(request.distroRoot, request.platform, architecture3)
   };
   const current = async () => {
@@ -35590,7 +35667,7 @@ async function ensureBase(request) {
   const there = await current();
   if (there) return good(there);
   return withMutex(
-    (0, import_node_path72.join)(folder2, "lock"),
+    (0, import_node_path73.join)(folder2, "lock"),
     async () => {
       const other = await current();
       return other ? good(other) : makeBase(request, target2);
@@ -35599,8 +35676,8 @@ async function ensureBase(request) {
   );
 }
 function currentBase(request, { folder: folder2, wanted }) {
-  const base = readJson((0, import_node_path72.join)(folder2, "current.json"));
-  if (!base || base.wanted !== wanted || !exists((0, import_node_path72.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
+  const base = readJson((0, import_node_path73.join)(folder2, "current.json"));
+  if (!base || base.wanted !== wanted || !exists((0, import_node_path73.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
     return void 0;
   if (request.pinned) return base.digest === request.pinned ? base : void 0;
   return request.now / 1e3 - base.made < request.platform.renew_days * 86400 ? base : void 0;
@@ -35608,10 +35685,10 @@ function currentBase(request, { folder: folder2, wanted }) {
 async function makeBase(request, target2) {
   const { driver, state, name: name6, now } = request;
   const { folder: folder2, work: work2, wanted, sources } = target2;
-  for (const entry of (0, import_node_fs59.readdirSync)(folder2)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path72.join)(folder2, entry));
-  const lists = (0, import_node_path72.join)(work2, "lists");
-  (0, import_node_fs59.mkdirSync)(lists, { recursive: true });
-  const tar = (0, import_node_path72.join)(work2, "base.tar");
+  for (const entry of (0, import_node_fs60.readdirSync)(folder2)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path73.join)(folder2, entry));
+  const lists = (0, import_node_path73.join)(work2, "lists");
+  (0, import_node_fs60.mkdirSync)(lists, { recursive: true });
+  const tar = (0, import_node_path73.join)(work2, "base.tar");
   const shared2 = siblingBase(request, wanted);
   const failed5 = await makeTar(request, target2, tar, shared2);
   if (failed5) {
@@ -35619,41 +35696,41 @@ async function makeBase(request, target2) {
     return bad(failed5);
   }
   const digest4 = await sha256File(tar);
-  const unpacked2 = await driver.unpack(tar, (0, import_node_path72.join)(work2, "root"));
+  const unpacked2 = await driver.unpack(tar, (0, import_node_path73.join)(work2, "root"));
   if (unpacked2.code !== 0) {
     await driver.remove(work2);
     return bad(error("base-failed", `can't unpack the base of '${name6}': ${unpacked2.stderr.trim().split("\n").pop()}`));
   }
-  if (shared2 && (0, import_node_path72.basename)(shared2.lists) === "lists") {
+  if (shared2 && (0, import_node_path73.basename)(shared2.lists) === "lists") {
     await run("rm", ["-rf", lists]);
     await run("cp", ["-a", shared2.lists, lists]);
   }
   const archive = await listsDigest(lists);
-  const final = (0, import_node_path72.join)(folder2, `${digest4.slice(0, 16)}-${archive.slice(0, 8)}`);
+  const final = (0, import_node_path73.join)(folder2, `${digest4.slice(0, 16)}-${archive.slice(0, 8)}`);
   if (exists(final)) await driver.remove(final);
-  (0, import_node_fs59.renameSync)(work2, final);
+  (0, import_node_fs60.renameSync)(work2, final);
   const base = {
     digest: digest4,
     archive,
     wanted,
     folder: final,
-    root: (0, import_node_path72.join)(final, "root"),
-    lists: (0, import_node_path72.join)(final, "lists", "lists"),
-    tar: (0, import_node_path72.join)(final, "base.tar"),
+    root: (0, import_node_path73.join)(final, "root"),
+    lists: (0, import_node_path73.join)(final, "lists", "lists"),
+    tar: (0, import_node_path73.join)(final, "base.tar"),
     packages: [],
     made: shared2?.made ?? Math.floor(now / 1e3),
     sources: sources.from
   };
-  if (!exists(base.lists)) base.lists = (0, import_node_path72.join)(final, "lists");
+  if (!exists(base.lists)) base.lists = (0, import_node_path73.join)(final, "lists");
   const prepared2 = await prepareBase(driver, state, base);
   if (!prepared2.ok) return prepared2;
   base.packages = prepared2.value;
-  writeWhole((0, import_node_path72.join)(folder2, "current.json"), JSON.stringify(base));
+  writeWhole((0, import_node_path73.join)(folder2, "current.json"), JSON.stringify(base));
   return good(base);
 }
 function siblingBase({ driver, state, name: name6, architecture: architecture3, platform: platform3 }, wanted) {
   if (driver.name !== "docker") return void 0;
-  const sibling = readJson((0, import_node_path72.join)(basesFolder("unshare", state, name6, architecture3), "current.json"));
+  const sibling = readJson((0, import_node_path73.join)(basesFolder("unshare", state, name6, architecture3), "current.json"));
   return sibling && sibling.wanted === wanted && platform3.renew_days > 0 && exists(sibling.tar) && exists(sibling.lists) ? sibling : void 0;
 }
 async function makeTar({ name: name6, platform: platform3, architecture: architecture3, log, progress }, { work: work2, sources }, tar, shared2) {
@@ -35711,13 +35788,13 @@ var firstError = (log) => {
   return line2 ? `: ${line2.replace(/^\w+(?::\d+)?: /, "").trim().slice(0, 300)}` : "";
 };
 var cacheOf = (base) => {
-  const folder2 = (0, import_node_path72.join)(base.folder, "cache");
-  (0, import_node_fs59.mkdirSync)(folder2, { recursive: true });
+  const folder2 = (0, import_node_path73.join)(base.folder, "cache");
+  (0, import_node_fs60.mkdirSync)(folder2, { recursive: true });
   return folder2;
 };
 async function listsDigest(folder2) {
-  const files = entriesBelow(folder2).map((f) => (0, import_node_path72.join)(folder2, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs59.lstatSync)(f).isFile()).sort();
-  return sha256(JSON.stringify(await Promise.all(files.map(async (f) => [(0, import_node_path72.basename)(f), await sha256File(f)]))));
+  const files = entriesBelow(folder2).map((f) => (0, import_node_path73.join)(folder2, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs60.lstatSync)(f).isFile()).sort();
+  return sha256(JSON.stringify(await Promise.all(files.map(async (f) => [(0, import_node_path73.basename)(f), await sha256File(f)]))));
 }
 async function hostProxy() {
   if (process.env.http_proxy) return process.env.http_proxy;
@@ -35763,7 +35840,7 @@ var AptResolver = class {
     this.driver = driver;
     this.state = state;
     this.base = base;
-    this.memory = (0, import_node_path73.join)(base.folder, "answers.json");
+    this.memory = (0, import_node_path74.join)(base.folder, "answers.json");
     this.resolved = new Map(Object.entries(readJson(this.memory) ?? {}));
   }
   /** Names → digest of their set; those that apt refuses → its words. */
@@ -35815,7 +35892,7 @@ var AptResolver = class {
     if (!handle) this.handles.set(digest4, handle = { digest: digest4, packages: () => this.packagesOf(names4, digest4) });
     return handle;
   }
-  setFile = (digest4) => (0, import_node_path73.join)(this.base.folder, "sets", `${digest4}.json`);
+  setFile = (digest4) => (0, import_node_path74.join)(this.base.folder, "sets", `${digest4}.json`);
   async packagesOf(names4, digest4) {
     const sound = (set) => Array.isArray(set) && set.every((p) => typeof p === "string" && isPinnedPackage(p)) && sha256(set.join(" ")) === digest4;
     const here = readJson(this.setFile(digest4));
@@ -35861,7 +35938,7 @@ var AptResolver = class {
   }
   async askFor(sets) {
     const work2 = newScratch(this.state);
-    writeWhole((0, import_node_path73.join)(work2, "sets"), `${sets.join("\n")}
+    writeWhole((0, import_node_path74.join)(work2, "sets"), `${sets.join("\n")}
 `);
     const out = await this.driver.enter({
       root: { layers: [this.base.root] },
@@ -35869,7 +35946,7 @@ var AptResolver = class {
       user: "root",
       work: work2,
       env: aptEnvironment(void 0),
-      binds: [...listBinds(this.base), { from: (0, import_node_path73.join)(work2, "sets"), to: "/sets", readOnly: true }],
+      binds: [...listBinds(this.base), { from: (0, import_node_path74.join)(work2, "sets"), to: "/sets", readOnly: true }],
       command: [
         "sh",
         "-c",
@@ -35901,8 +35978,8 @@ function readAnswers(text8) {
 }
 
 // ts-src/sandbox/stored-base.ts
-var import_node_fs60 = require("node:fs");
-var import_node_path74 = require("node:path");
+var import_node_fs61 = require("node:fs");
+var import_node_path75 = require("node:path");
 init_diagnostics();
 init_files();
 init_process();
@@ -35910,9 +35987,9 @@ var nameOf4 = (digest4, archive) => `bases/${digest4}-${archive.slice(0, 16)}.js
 async function keepBase(store2, base, work2) {
   const name6 = nameOf4(base.digest, base.archive);
   if (await store2.readJson(name6)) return;
-  (0, import_node_fs60.mkdirSync)(work2, { recursive: true });
-  const tar = (0, import_node_path74.join)(work2, "base.tar.gz");
-  const lists = (0, import_node_path74.join)(work2, "lists.tar.gz");
+  (0, import_node_fs61.mkdirSync)(work2, { recursive: true });
+  const tar = (0, import_node_path75.join)(work2, "base.tar.gz");
+  const lists = (0, import_node_path75.join)(work2, "lists.tar.gz");
   for (const [command2, args] of [
     ["sh", ["-c", 'gzip -1 -n < "$1" > "$2"', "sh", base.tar, tar]],
     ["tar", ["-c", "-z", "--sort=name", "--numeric-owner", "-f", lists, "-C", base.lists, "."]]
@@ -35933,14 +36010,14 @@ async function keepBase(store2, base, work2) {
 async function toldBase(store2, state, platform3, wanted) {
   const stored2 = await store2.readJson(nameOf4(wanted.digest, wanted.archive));
   if (!stored2) return lost2("base", platform3, wanted.digest);
-  return good(baseIn((0, import_node_path74.join)(state, "told", folderName(wanted)), wanted, stored2));
+  return good(baseIn((0, import_node_path75.join)(state, "told", folderName(wanted)), wanted, stored2));
 }
 var baseIn = (folder2, wanted, { packages, made: made2 }) => ({
   ...wanted,
   folder: folder2,
-  root: (0, import_node_path74.join)(folder2, "root"),
-  lists: (0, import_node_path74.join)(folder2, "lists"),
-  tar: (0, import_node_path74.join)(folder2, "base.tar"),
+  root: (0, import_node_path75.join)(folder2, "root"),
+  lists: (0, import_node_path75.join)(folder2, "lists"),
+  tar: (0, import_node_path75.join)(folder2, "base.tar"),
   packages,
   made: made2,
   sources: "store"
@@ -35954,11 +36031,11 @@ var folderName = ({ digest: digest4, archive }) => `${digest4.slice(0, 16)}-${ar
 async function storedBase(request) {
   const { driver, state, name: name6, architecture: architecture3, wanted } = request;
   const folder2 = basesFolder(driver.name, state, name6, architecture3);
-  const kept4 = (0, import_node_path74.join)(folder2, `kept-${folderName(wanted)}.json`);
+  const kept4 = (0, import_node_path75.join)(folder2, `kept-${folderName(wanted)}.json`);
   const there = async () => {
-    for (const file3 of [(0, import_node_path74.join)(folder2, "current.json"), kept4]) {
+    for (const file3 of [(0, import_node_path75.join)(folder2, "current.json"), kept4]) {
       const base = readJson(file3);
-      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path74.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root)) {
+      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path75.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root)) {
         noteUse(base.folder);
         return base;
       }
@@ -35968,7 +36045,7 @@ async function storedBase(request) {
   const now = await there();
   if (now) return good(now);
   return withMutex(
-    (0, import_node_path74.join)(folder2, "lock"),
+    (0, import_node_path75.join)(folder2, "lock"),
     async () => {
       const other = await there();
       if (other) return good(other);
@@ -35986,25 +36063,25 @@ async function fetchBase(request, folder2) {
   request.progress(`fetching the base system of ${name6} (${architecture3}) from the store`);
   const [tar, lists] = [await store2.path(stored2.tar), await store2.path(stored2.lists)];
   if (!tar || !lists) return lost2("whole base", name6, wanted.digest);
-  const work2 = (0, import_node_path74.join)(folder2, `new-${process.pid}`);
+  const work2 = (0, import_node_path75.join)(folder2, `new-${process.pid}`);
   await driver.remove(work2);
-  (0, import_node_fs60.mkdirSync)((0, import_node_path74.join)(work2, "lists"), { recursive: true });
+  (0, import_node_fs61.mkdirSync)((0, import_node_path75.join)(work2, "lists"), { recursive: true });
   const unzipped4 = await run("sh", [
     "-c",
     'gzip -d < "$1" > "$2" && tar -x -z -f "$3" -C "$4"',
     "sh",
     tar,
-    (0, import_node_path74.join)(work2, "base.tar"),
+    (0, import_node_path75.join)(work2, "base.tar"),
     lists,
-    (0, import_node_path74.join)(work2, "lists")
+    (0, import_node_path75.join)(work2, "lists")
   ]);
   if (unzipped4.code !== 0) return cannotUnpack(name6, unzipped4);
-  if (await sha256File((0, import_node_path74.join)(work2, "base.tar")) !== wanted.digest) return lost2("sound base", name6, wanted.digest);
-  const unpacked2 = await driver.unpack((0, import_node_path74.join)(work2, "base.tar"), (0, import_node_path74.join)(work2, "root"));
+  if (await sha256File((0, import_node_path75.join)(work2, "base.tar")) !== wanted.digest) return lost2("sound base", name6, wanted.digest);
+  const unpacked2 = await driver.unpack((0, import_node_path75.join)(work2, "base.tar"), (0, import_node_path75.join)(work2, "root"));
   if (unpacked2.code !== 0) return cannotUnpack(name6, unpacked2);
-  const final = (0, import_node_path74.join)(folder2, folderName(wanted));
+  const final = (0, import_node_path75.join)(folder2, folderName(wanted));
   if (exists(final)) await driver.remove(final);
-  (0, import_node_fs60.renameSync)(work2, final);
+  (0, import_node_fs61.renameSync)(work2, final);
   const base = baseIn(final, wanted, stored2);
   const prepared2 = await prepareBase(driver, state, base);
   return prepared2.ok ? good(base) : prepared2;
@@ -36040,8 +36117,8 @@ async function sharedBase(request) {
 }
 
 // ts-src/sandbox/package-mirror.ts
-var import_node_fs61 = require("node:fs");
-var import_node_path75 = require("node:path");
+var import_node_fs62 = require("node:fs");
+var import_node_path76 = require("node:path");
 init_digest();
 var mirrorName = (archive) => archive.slice(0, 16);
 var filePrefix = (pinned) => {
@@ -36062,10 +36139,10 @@ var PackageMirror = class {
   async bring(packages, folder2) {
     await this.store.many(packages, async (pinned) => {
       const file3 = await this.fileOf(pinned);
-      const temporary2 = (0, import_node_path75.join)(folder2, `.mirror-${process.pid}-${sha256(pinned).slice(0, 16)}`);
+      const temporary2 = (0, import_node_path76.join)(folder2, `.mirror-${process.pid}-${sha256(pinned).slice(0, 16)}`);
       if (!file3 || !await this.store.place(file3, temporary2)) return;
-      (0, import_node_fs61.renameSync)(temporary2, (0, import_node_path75.join)(folder2, file3.name));
-      (0, import_node_fs61.rmSync)(temporary2, { force: true });
+      (0, import_node_fs62.renameSync)(temporary2, (0, import_node_path76.join)(folder2, file3.name));
+      (0, import_node_fs62.rmSync)(temporary2, { force: true });
       this.kept.add(pinned);
     });
   }
@@ -36077,13 +36154,13 @@ var PackageMirror = class {
   async keep(packages, folder2) {
     const wanted = packages.filter((p) => !this.kept.has(p));
     if (!wanted.length) return;
-    const names4 = (0, import_node_fs61.readdirSync)(folder2).filter(isDebFile);
+    const names4 = (0, import_node_fs62.readdirSync)(folder2).filter(isDebFile);
     await this.store.many(wanted, async (pinned) => {
       if (!await this.fileOf(pinned)) {
         const prefix = filePrefix(pinned);
         const name6 = names4.find((n) => n.startsWith(prefix));
         if (name6 === void 0) return;
-        await this.store.writeJson(this.nameOf(pinned), await this.store.put((0, import_node_path75.join)(folder2, name6)));
+        await this.store.writeJson(this.nameOf(pinned), await this.store.put((0, import_node_path76.join)(folder2, name6)));
       }
       this.kept.add(pinned);
     });
@@ -36120,8 +36197,8 @@ async function mirrorStates(store2) {
 }
 
 // ts-src/sandbox/system-layers.ts
-var import_node_fs62 = require("node:fs");
-var import_node_path76 = require("node:path");
+var import_node_fs63 = require("node:fs");
+var import_node_path77 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -36158,16 +36235,16 @@ var SystemLayers = class {
     if (made2.ok) await this.mirrored(set);
     return made2;
   }
-  all = () => (0, import_node_path76.join)(this.room.state, this.room.driver.name === "docker" ? "layers-docker" : "layers");
-  folder = (id) => (0, import_node_path76.join)(this.all(), id);
+  all = () => (0, import_node_path77.join)(this.room.state, this.room.driver.name === "docker" ? "layers-docker" : "layers");
+  folder = (id) => (0, import_node_path77.join)(this.all(), id);
   /** Folders of a layer and of all below it; undefined where one of them is not there. */
   chain(id) {
     const chain = [];
     for (let at2 = id; at2; ) {
-      const layer = this.layers.get(at2) ?? readJson((0, import_node_path76.join)(this.folder(at2), "layer.json"));
+      const layer = this.layers.get(at2) ?? readJson((0, import_node_path77.join)(this.folder(at2), "layer.json"));
       if (!layer) return void 0;
       this.layers.set(at2, layer);
-      chain.push((0, import_node_path76.join)(this.folder(at2), "root"));
+      chain.push((0, import_node_path77.join)(this.folder(at2), "root"));
       at2 = layer.parent;
     }
     return [...chain, this.room.base.root];
@@ -36179,7 +36256,7 @@ var SystemLayers = class {
   async make(id, set, common3) {
     const there = await this.soundChain(id);
     if (there) return good(there);
-    return withMutex((0, import_node_path76.join)(this.all(), `${id}.lock`), async () => {
+    return withMutex((0, import_node_path77.join)(this.all(), `${id}.lock`), async () => {
       const other = await this.soundChain(id);
       return other ? good(other) : this.install(id, set, common3);
     });
@@ -36194,7 +36271,7 @@ var SystemLayers = class {
     const fetched = await this.fetch(missing);
     if (!fetched.ok) return fetched;
     const work2 = newScratch(this.room.state);
-    const keep2 = (0, import_node_path76.join)(work2, "kept");
+    const keep2 = (0, import_node_path77.join)(work2, "kept");
     const made2 = await this.room.driver.enter({
       root: { layers: lower, keep: keep2 },
       network: false,
@@ -36227,24 +36304,24 @@ var SystemLayers = class {
         })
       );
     await this.keep(id, parent ? { set, parent: parent.id } : { set }, keep2, work2);
-    return good([(0, import_node_path76.join)(this.folder(id), "root"), ...lower]);
+    return good([(0, import_node_path77.join)(this.folder(id), "root"), ...lower]);
   }
   /** Moves what an installation left in `kept` to the layer's place. */
   async keep(id, layer, kept4, work2) {
-    (0, import_node_fs62.mkdirSync)(this.all(), { recursive: true });
-    const staged = (0, import_node_path76.join)(work2, "layer");
-    (0, import_node_fs62.mkdirSync)(staged);
-    (0, import_node_fs62.rmSync)((0, import_node_path76.join)(kept4, "aptcache"), { recursive: true, force: true });
-    (0, import_node_fs62.renameSync)(kept4, (0, import_node_path76.join)(staged, "root"));
-    writeWhole((0, import_node_path76.join)(staged, "layer.json"), JSON.stringify(layer));
+    (0, import_node_fs63.mkdirSync)(this.all(), { recursive: true });
+    const staged = (0, import_node_path77.join)(work2, "layer");
+    (0, import_node_fs63.mkdirSync)(staged);
+    (0, import_node_fs63.rmSync)((0, import_node_path77.join)(kept4, "aptcache"), { recursive: true, force: true });
+    (0, import_node_fs63.renameSync)(kept4, (0, import_node_path77.join)(staged, "root"));
+    writeWhole((0, import_node_path77.join)(staged, "layer.json"), JSON.stringify(layer));
     if (exists(this.folder(id))) await this.room.driver.remove(this.folder(id));
-    (0, import_node_fs62.renameSync)(staged, this.folder(id));
+    (0, import_node_fs63.renameSync)(staged, this.folder(id));
     this.layers.set(id, layer);
   }
   async sound(chain) {
     for (const folder2 of chain) if (!this.known.has(folder2) && !await this.room.driver.ready(folder2)) return false;
     for (const folder2 of chain) {
-      if (!this.known.has(folder2) && folder2 !== this.room.base.root) noteUse((0, import_node_path76.join)((0, import_node_path76.dirname)(folder2), "layer.json"));
+      if (!this.known.has(folder2) && folder2 !== this.room.base.root) noteUse((0, import_node_path77.join)((0, import_node_path77.dirname)(folder2), "layer.json"));
       this.known.add(folder2);
     }
     return true;
@@ -36255,7 +36332,7 @@ var SystemLayers = class {
     let best;
     let names4 = [];
     try {
-      names4 = (0, import_node_fs62.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
+      names4 = (0, import_node_fs63.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
     } catch {
     }
     for (const id of names4) {
@@ -36275,17 +36352,17 @@ var SystemLayers = class {
     return fetched;
   }
   archives() {
-    const folder2 = (0, import_node_path76.join)(this.room.state, "archives");
-    (0, import_node_fs62.mkdirSync)((0, import_node_path76.join)(folder2, "partial"), { recursive: true });
+    const folder2 = (0, import_node_path77.join)(this.room.state, "archives");
+    (0, import_node_fs63.mkdirSync)((0, import_node_path77.join)(folder2, "partial"), { recursive: true });
     return folder2;
   }
   /** Brings packages into the shared folder of .deb files; apt checks each against the signed lists. */
   async fetch(packages) {
-    return withMutex((0, import_node_path76.join)(this.room.state, "archives.lock"), async () => {
+    return withMutex((0, import_node_path77.join)(this.room.state, "archives.lock"), async () => {
       const lacking2 = () => {
-        const held = (0, import_node_fs62.readdirSync)(this.archives());
+        const held = (0, import_node_fs63.readdirSync)(this.archives());
         const found2 = packages.map((p) => held.find((h) => h.startsWith(filePrefix(p))));
-        for (const name6 of found2) if (name6 !== void 0) noteUse((0, import_node_path76.join)(this.archives(), name6));
+        for (const name6 of found2) if (name6 !== void 0) noteUse((0, import_node_path77.join)(this.archives(), name6));
         return packages.filter((_, i) => found2[i] === void 0);
       };
       await this.room.mirror?.bring(lacking2(), this.archives());
@@ -36326,12 +36403,12 @@ var SystemLayers = class {
   }
   /** dpkg's status of a root with this set, as text. */
   status(layers2) {
-    return layers2.map((l) => (0, import_node_path76.join)(l, "var/lib/dpkg/status")).find(exists);
+    return layers2.map((l) => (0, import_node_path77.join)(l, "var/lib/dpkg/status")).find(exists);
   }
 };
 
 // ts-src/engine/system-packages.ts
-var logOf = (state) => (0, import_node_path77.join)(state, "slipway.log");
+var logOf = (state) => (0, import_node_path78.join)(state, "slipway.log");
 async function openSystem(request, target2, tells) {
   const { driver, state, store: store2 } = request;
   const found2 = request.distro.platforms[target2.platform];
@@ -36410,8 +36487,8 @@ async function mirrorSystems(graphs) {
 }
 
 // ts-src/engine/task-keys.ts
-var import_node_fs63 = require("node:fs");
-var import_node_path78 = require("node:path");
+var import_node_fs64 = require("node:fs");
+var import_node_path79 = require("node:path");
 init_digest();
 
 // ts-src/plan/package-name-set.ts
@@ -36451,7 +36528,7 @@ var NameIndex = class {
 function reach(set, length) {
   while (set.length < length) set.push(0);
 }
-function join66(set, other) {
+function join67(set, other) {
   reach(set, other.length);
   for (let w = 0; w < other.length; w++) set[w] |= other[w];
 }
@@ -36501,7 +36578,7 @@ var TaskKeys = class {
     const built = graph2.closures.build[n];
     const more = { build: [], test: graph2.closures.test[n], docs: graph2.closures.docs[n] }[kind] ?? [];
     const direct = kind === "build" ? built : [.../* @__PURE__ */ new Set([n, ...built, ...more])];
-    for (const d of direct) join66(names4, this.namesOf(graph2, d));
+    for (const d of direct) join67(names4, this.namesOf(graph2, d));
     const set = await graph2.system.resolve(vocabulary.sorted(names4));
     if (typeof set === "string") return `apt can't install what it needs: ${set}`;
     if (kind === "build") graph2.sets[n] = set;
@@ -36564,7 +36641,7 @@ var TaskKeys = class {
         templates: this.templatesDigest(p.buildType),
         base: graph2.base.digest,
         manifest: this.manifestDigest(graph2, p.name),
-        patches: (settings3.patches ?? []).map((f) => sha256((0, import_node_fs63.readFileSync)((0, import_node_path78.join)(this.distroRoot, f)))).join(" ")
+        patches: (settings3.patches ?? []).map((f) => sha256((0, import_node_fs64.readFileSync)((0, import_node_path79.join)(this.distroRoot, f)))).join(" ")
       });
       own3[n] = there = { parts: parts2, text: keyText(parts2) };
     }
@@ -36614,7 +36691,7 @@ var TaskKeys = class {
       const d = graph2.closures.index.get(name6);
       if (d === void 0) continue;
       const below3 = brought[d];
-      if (below3) join66(names4, below3);
+      if (below3) join67(names4, below3);
       else for (const c of [d, ...graph2.closures.run(d)]) addOwn(c);
     }
     brought[n] = names4;
@@ -36745,10 +36822,10 @@ async function prepareScopes(input, options5, store2, history) {
 }
 
 // ts-src/engine/system-lock.ts
-var import_node_path79 = require("node:path");
+var import_node_path80 = require("node:path");
 init_diagnostics();
 init_files();
-var file2 = (workspace) => (0, import_node_path79.join)(workspace.state, "platforms.json");
+var file2 = (workspace) => (0, import_node_path80.join)(workspace.state, "platforms.json");
 function knownPlatforms(workspace) {
   const known3 = readJson(file2(workspace)) ?? {};
   const ids = new Set(
@@ -36837,7 +36914,7 @@ ${verdict2}`;
   const tails = (t) => t.log ? tellingPart((readIf(t.log) ?? "").slice(-4e5)) : [];
   (failed5 ? writeMessage : writeNote)(
     renderSummary(
-      results.map((t) => t.log ? { ...t, log: (0, import_node_path80.join)(output, t.log) } : t),
+      results.map((t) => t.log ? { ...t, log: (0, import_node_path81.join)(output, t.log) } : t),
       tails,
       Date.now() - begun
     )
@@ -36852,11 +36929,11 @@ ${verdict2}`;
   if (values.json) writeOutput(`${JSON.stringify({ stamp: plan2.stamp, output, results })}
 `);
   else if (published.sources.length) {
-    writeNote(`report: ${(0, import_node_path80.join)(output, "report.html")}
+    writeNote(`report: ${(0, import_node_path81.join)(output, "report.html")}
 `);
     writeNote("\nTo install from this repository, put this into /etc/apt/sources.list.d/slipway.sources:\n\n");
     writeOutput(published.sources.join("\n"));
-    const closed = notForAll((0, import_node_path80.join)(output, "apt"));
+    const closed = notForAll((0, import_node_path81.join)(output, "apt"));
     if (closed)
       writeMessage(
         `
@@ -36868,7 +36945,7 @@ note: apt reads as the user _apt, who may not enter ${closed}: chmod o+x it, or 
 }
 function notForAll(path2) {
   const parts2 = path2.split("/");
-  return parts2.map((_, i) => parts2.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs64.statSync)(p).mode & 1) === 0);
+  return parts2.map((_, i) => parts2.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs65.statSync)(p).mode & 1) === 0);
 }
 
 // ts-src/cli/run-options.ts
@@ -36877,8 +36954,8 @@ init_sizes();
 
 // ts-src/sandbox/docker.ts
 var import_node_crypto8 = require("node:crypto");
-var import_node_fs65 = require("node:fs");
-var import_node_path81 = require("node:path");
+var import_node_fs66 = require("node:fs");
+var import_node_path82 = require("node:path");
 init_digest();
 init_files();
 init_process();
@@ -37146,7 +37223,7 @@ var capabilities = [
   "SETFCAP"
 ];
 var docker = (args, options5 = {}) => run("docker", args, options5);
-var imageOf = (folder2) => readIf((0, import_node_path81.join)(folder2, marker))?.trim();
+var imageOf = (folder2) => readIf((0, import_node_path82.join)(folder2, marker))?.trim();
 var ranOutOfMemory = async (name6) => (await docker(["inspect", "--format", "{{.State.OOMKilled}}", name6])).stdout.trim() === "true";
 var du = (args) => run("du", args, { env: { ...process.env, LC_ALL: "C" } });
 async function sweep2(label) {
@@ -37203,10 +37280,10 @@ function createArguments(entry, { name: name6, label, image: image2, limits: lim
 }
 async function copyLayers(layers2, name6, work2) {
   for (const layer of [...layers2].reverse()) {
-    const archive = (0, import_node_path81.join)(work2, "over.tar");
+    const archive = (0, import_node_path82.join)(work2, "over.tar");
     const packed3 = await run("tar", ["-c", "--owner=0", "--group=0", "-f", archive, "-C", layer, "."]);
     const copied2 = packed3.code === 0 ? await run("sh", ["-c", 'docker cp - "$1:/" < "$2"', "sh", name6, archive]) : packed3;
-    (0, import_node_fs65.rmSync)(archive, { force: true });
+    (0, import_node_fs66.rmSync)(archive, { force: true });
     if (copied2.code !== 0) return copied2;
   }
   return void 0;
@@ -37225,18 +37302,18 @@ async function start2({ log, signal, terminal }, name6, limits2) {
   return signal?.aborted === true && outcome.code === 0 ? { ...outcome, code: stopped } : outcome;
 }
 async function commit(name6, keep2) {
-  (0, import_node_fs65.mkdirSync)((0, import_node_path81.join)(keep2, "var/lib/dpkg"), { recursive: true });
+  (0, import_node_fs66.mkdirSync)((0, import_node_path82.join)(keep2, "var/lib/dpkg"), { recursive: true });
   const tag = `slipway-layer:${sha256(`${keep2}${name6}`).slice(0, 24)}`;
   const committed = await docker(["commit", "--change", 'CMD ["sh"]', name6, tag]);
   if (committed.code !== 0) return committed;
-  const status = await docker(["cp", `${name6}:/var/lib/dpkg/status`, (0, import_node_path81.join)(keep2, "var/lib/dpkg/status")]);
+  const status = await docker(["cp", `${name6}:/var/lib/dpkg/status`, (0, import_node_path82.join)(keep2, "var/lib/dpkg/status")]);
   if (status.code !== 0) return status;
-  (0, import_node_fs65.writeFileSync)((0, import_node_path81.join)(keep2, marker), `${tag}
+  (0, import_node_fs66.writeFileSync)((0, import_node_path82.join)(keep2, marker), `${tag}
 `);
   return void 0;
 }
 async function enter(entry, label) {
-  (0, import_node_fs65.mkdirSync)(entry.work, { recursive: true });
+  (0, import_node_fs66.mkdirSync)(entry.work, { recursive: true });
   const images = entry.root.layers.map(imageOf);
   const at2 = images.findIndex((i) => i !== void 0);
   const image2 = images[at2];
@@ -37249,10 +37326,10 @@ async function enter(entry, label) {
     };
   const name6 = `slipway-${process.pid}-${(0, import_node_crypto8.randomBytes)(6).toString("hex")}`;
   const limits2 = entry.limits ?? defaultLimits();
-  const filter = (0, import_node_path81.join)(entry.work, `${name6}.seccomp.json`);
-  (0, import_node_fs65.writeFileSync)(filter, seccompProfile(entry.network === true));
+  const filter = (0, import_node_path82.join)(entry.work, `${name6}.seccomp.json`);
+  (0, import_node_fs66.writeFileSync)(filter, seccompProfile(entry.network === true));
   const created = await docker(createArguments(entry, { name: name6, label, image: image2, limits: limits2, filter }));
-  (0, import_node_fs65.rmSync)(filter);
+  (0, import_node_fs66.rmSync)(filter);
   if (created.code !== 0) return created;
   try {
     const notCopied = await copyLayers(entry.root.layers.slice(0, at2), name6, entry.work);
@@ -37277,11 +37354,11 @@ async function remove2(folder2) {
       "--network",
       "none",
       "--volume",
-      `${(0, import_node_path81.dirname)(folder2)}:/parent`,
+      `${(0, import_node_path82.dirname)(folder2)}:/parent`,
       image2,
       "rm",
       "-rf",
-      `/parent/${(0, import_node_path81.basename)(folder2)}`
+      `/parent/${(0, import_node_path82.basename)(folder2)}`
     ]);
 }
 function dockerDriver(state) {
@@ -37298,8 +37375,8 @@ function dockerDriver(state) {
       const tag = `slipway-base:${(await sha256File(tar)).slice(0, 24)}`;
       const imported = await docker(["import", tar, tag]);
       if (imported.code !== 0) return imported;
-      (0, import_node_fs65.mkdirSync)(folder2, { recursive: true });
-      (0, import_node_fs65.writeFileSync)((0, import_node_path81.join)(folder2, marker), `${tag}
+      (0, import_node_fs66.mkdirSync)(folder2, { recursive: true });
+      (0, import_node_fs66.writeFileSync)((0, import_node_path82.join)(folder2, marker), `${tag}
 `);
       return run("tar", ["-x", "--no-same-owner", "-f", tar, "-C", folder2, "./var/lib/dpkg/status"]);
     },
@@ -37316,7 +37393,7 @@ function dockerDriver(state) {
     },
     remove: remove2,
     async discard(folder2) {
-      for (const image2 of [folder2, (0, import_node_path81.join)(folder2, "root")].flatMap((f) => imageOf(f) ?? []))
+      for (const image2 of [folder2, (0, import_node_path82.join)(folder2, "root")].flatMap((f) => imageOf(f) ?? []))
         await docker(["image", "rm", image2]);
       await remove2(folder2);
     }
@@ -37324,8 +37401,8 @@ function dockerDriver(state) {
 }
 
 // ts-src/sandbox/unshare.ts
-var import_node_fs66 = require("node:fs");
-var import_node_path82 = require("node:path");
+var import_node_fs67 = require("node:fs");
+var import_node_path83 = require("node:path");
 
 // resources/templates/enter.pl
 var enter_default = `# The first process of a root: enter.sh runs it in the host's perl when everything is mounted on the folder \`m\`.
@@ -37496,7 +37573,7 @@ mount -t overlay overlay -o "ro,nosuid,nodev,lowerdir=$lower$options" m
 exec "$@"`;
 function readRoot(reading, plain5, propagation, inside) {
   const { work: work2, command: command2, env, log, signal, onOutput } = reading;
-  (0, import_node_fs66.mkdirSync)(work2, { recursive: true });
+  (0, import_node_fs67.mkdirSync)(work2, { recursive: true });
   const layers2 = linkLayers(reading.layers, work2);
   return inside(
     ["--mount", "--propagation", propagation],
@@ -37506,16 +37583,16 @@ function readRoot(reading, plain5, propagation, inside) {
 }
 function linkLayers(layers2, work2) {
   return layers2.map((layer, i) => {
-    (0, import_node_fs66.symlinkSync)(layer, (0, import_node_path82.join)(work2, `l${i}`));
+    (0, import_node_fs67.symlinkSync)(layer, (0, import_node_path83.join)(work2, `l${i}`));
     return `l${i}`;
   }).join(":");
 }
 function linkUpper(keep2, work2) {
   if (!keep2) return "tmpfs";
-  (0, import_node_fs66.mkdirSync)(keep2, { recursive: true });
-  (0, import_node_fs66.mkdirSync)(`${keep2}.work`, { recursive: true });
-  (0, import_node_fs66.symlinkSync)(keep2, (0, import_node_path82.join)(work2, "k"));
-  (0, import_node_fs66.symlinkSync)(`${keep2}.work`, (0, import_node_path82.join)(work2, "k.work"));
+  (0, import_node_fs67.mkdirSync)(keep2, { recursive: true });
+  (0, import_node_fs67.mkdirSync)(`${keep2}.work`, { recursive: true });
+  (0, import_node_fs67.symlinkSync)(keep2, (0, import_node_path83.join)(work2, "k"));
+  (0, import_node_fs67.symlinkSync)(`${keep2}.work`, (0, import_node_path83.join)(work2, "k.work"));
   return "k";
 }
 var enterEnvironment2 = (entry, limits2, group, plain5) => ({
@@ -37528,7 +37605,7 @@ var enterEnvironment2 = (entry, limits2, group, plain5) => ({
   ...countsProcesses() ? { ENTER_PROCESSES: String(limits2.processes) } : {}
 });
 async function enterRoot(entry, plain5, propagation, inside) {
-  (0, import_node_fs66.mkdirSync)(entry.work, { recursive: true });
+  (0, import_node_fs67.mkdirSync)(entry.work, { recursive: true });
   const layers2 = linkLayers(entry.root.layers, entry.work);
   const upper = linkUpper(entry.root.keep, entry.work);
   const binds = entry.binds.flatMap((b) => [b.from, `${b.readOnly ? "ro:" : ""}${b.to}`]);
@@ -37600,7 +37677,7 @@ function unshareDriver() {
       return outcome;
     },
     unpack: (tar, folder2) => {
-      (0, import_node_fs66.mkdirSync)(folder2, { recursive: true });
+      (0, import_node_fs67.mkdirSync)(folder2, { recursive: true });
       return inside([], ["tar", "-x", "--numeric-owner", "--exclude", "./dev/*", "-f", tar, "-C", folder2], {});
     },
     ready: (folder2) => Promise.resolve(exists(folder2)),
@@ -37788,7 +37865,7 @@ function namesByDebian(planned2) {
 }
 
 // ts-src/cli/archive-check.ts
-var import_node_path83 = require("node:path");
+var import_node_path84 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -37864,7 +37941,7 @@ var archiveCheck = (planned2) => (scope2, target2, names4) => {
 function told5(m, scope2, target2, workspace) {
   const users2 = m.neededBy.length ? `needed by ${someOf(m.neededBy, 5)}` : `needed by the tests or the documentation of ${someOf(m.testedBy, 5)}`;
   const from = m.key === void 0 ? "which distro.yaml gives" : `which the rosdep key '${m.key}' gives`;
-  const text8 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path83.resolve)(workspace.root, m.file));
+  const text8 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path84.resolve)(workspace.root, m.file));
   const line2 = text8 === void 0 || m.key === void 0 ? void 0 : lineOfKey(text8, m.key);
   return (m.neededBy.length ? error : warning)(
     "system-missing",
@@ -37987,8 +38064,8 @@ function takeDocs(t, record3, cached3) {
 var earlier = (cached3) => cached3 ? "cached: " : "";
 
 // ts-src/engine/task-runner.ts
-var import_node_fs67 = require("node:fs");
-var import_node_path85 = require("node:path");
+var import_node_fs68 = require("node:fs");
+var import_node_path86 = require("node:path");
 
 // ts-src/engine/docs/stored-record.ts
 async function readDocRecord(store2, key) {
@@ -37998,7 +38075,7 @@ async function readDocRecord(store2, key) {
 }
 
 // ts-src/engine/store-repair.ts
-var import_node_path84 = require("node:path");
+var import_node_path85 = require("node:path");
 var StoreRepair = class {
   constructor(options5) {
     this.options = options5;
@@ -38041,7 +38118,7 @@ var StoreRepair = class {
     options5.note(`the store lost ${p.name}, or it was damaged: it is built again`);
     const resolved = await options5.taskKeys.resolveKey(graph2, d);
     if (typeof resolved === "string") return resolved;
-    const log = (0, import_node_path84.join)(options5.output, "logs", graph2.id, `${p.name}.log`);
+    const log = (0, import_node_path85.join)(options5.output, "logs", graph2.id, `${p.name}.log`);
     const outcome = await this.build(graph2, { graph: graph2, number: d, package: p, resolved, log });
     if (outcome.state === "failed") return `'${p.name}' was lost, and can't be built again: ${outcome.reason}`;
     options5.restored(graph2, d, outcome.value);
@@ -38092,20 +38169,20 @@ var TaskRunner = class {
   async run(graph2, task, resolved, started) {
     const { options: options5 } = this;
     const p = packageOf(graph2, task);
-    const lock2 = (0, import_node_path85.join)(options5.state, "locks", resolved.key);
+    const lock2 = (0, import_node_path86.join)(options5.state, "locks", resolved.key);
     const outcome = await withMutex(
       lock2,
       async () => {
         const another = await this.doneMeanwhile(graph2, task, resolved.key);
         if (another) return another;
         const kind = kindOf3(graph2, task);
-        const log = (0, import_node_path85.join)("logs", graph2.id, `${p.name}${kind === "build" ? "" : `.${kind}`}.log`);
+        const log = (0, import_node_path86.join)("logs", graph2.id, `${p.name}${kind === "build" ? "" : `.${kind}`}.log`);
         started(log);
-        return this.doNow(graph2, task, resolved, (0, import_node_path85.join)(options5.output, log));
+        return this.doNow(graph2, task, resolved, (0, import_node_path86.join)(options5.output, log));
       },
       () => this.reports.note(`${p.name}: another slipway does it; waiting`)
     );
-    (0, import_node_fs67.rmSync)(lock2, { force: true });
+    (0, import_node_fs68.rmSync)(lock2, { force: true });
     return outcome;
   }
   async doneMeanwhile(graph2, task, key) {
@@ -38449,8 +38526,8 @@ function makeProgress(options5) {
 
 // ts-src/collect/collect.ts
 var import_node_crypto9 = require("node:crypto");
-var import_node_fs70 = require("node:fs");
-var import_node_path88 = require("node:path");
+var import_node_fs71 = require("node:fs");
+var import_node_path89 = require("node:path");
 init_files();
 init_process();
 
@@ -38479,19 +38556,19 @@ function countKinds(things) {
 }
 
 // ts-src/collect/machine.ts
-var import_node_fs69 = require("node:fs");
-var import_node_path87 = require("node:path");
+var import_node_fs70 = require("node:fs");
+var import_node_path88 = require("node:path");
 init_files();
 
 // ts-src/collect/measure.ts
-var import_node_fs68 = require("node:fs");
-var import_node_path86 = require("node:path");
+var import_node_fs69 = require("node:fs");
+var import_node_path87 = require("node:path");
 init_files();
 init_faults();
 var isGone = (e) => codeOf(e) === "ENOENT";
 function statOf(path2) {
   try {
-    return (0, import_node_fs68.lstatSync)(path2);
+    return (0, import_node_fs69.lstatSync)(path2);
   } catch (e) {
     if (isGone(e)) return void 0;
     throw e;
@@ -38510,8 +38587,8 @@ function measure(path2) {
     if (stat2.isDirectory()) {
       total.bytes += bytes;
       for (const name6 of namesIn2(at2)) {
-        const inner = statOf((0, import_node_path86.join)(at2, name6));
-        if (inner && inner.dev === stat2.dev) todo.push([(0, import_node_path86.join)(at2, name6), inner]);
+        const inner = statOf((0, import_node_path87.join)(at2, name6));
+        if (inner && inner.dev === stat2.dev) todo.push([(0, import_node_path87.join)(at2, name6), inner]);
       }
     } else if (stat2.nlink > 1) {
       const one = shared2.get(stat2.ino) ?? { seen: 0, names: stat2.nlink, bytes };
@@ -38524,7 +38601,7 @@ function measure(path2) {
 }
 function namesIn2(folder2) {
   try {
-    return (0, import_node_fs68.readdirSync)(folder2);
+    return (0, import_node_fs69.readdirSync)(folder2);
   } catch (e) {
     if (isGone(e)) return [];
     throw e;
@@ -38535,7 +38612,7 @@ var SizeMemory = class {
   before;
   now = {};
   constructor(state) {
-    this.file = (0, import_node_path86.join)(state, "sizes.json");
+    this.file = (0, import_node_path87.join)(state, "sizes.json");
     this.before = readJson(this.file) ?? {};
   }
   async of(name6, path2, ask2) {
@@ -38557,10 +38634,10 @@ var day3 = 864e5;
 var unannounced = day3;
 var baseFactor = 3;
 function entries(state, folder2, pattern) {
-  const path2 = (0, import_node_path87.join)(state, folder2);
+  const path2 = (0, import_node_path88.join)(state, folder2);
   try {
-    if (!(0, import_node_fs69.lstatSync)(path2).isDirectory()) return [];
-    return (0, import_node_fs69.readdirSync)(path2).filter((name6) => pattern.test(name6)).sort();
+    if (!(0, import_node_fs70.lstatSync)(path2).isDirectory()) return [];
+    return (0, import_node_fs70.readdirSync)(path2).filter((name6) => pattern.test(name6)).sort();
   } catch (e) {
     if (["ENOENT", "ENOTDIR"].includes(codeOf(e) ?? "")) return [];
     throw e;
@@ -38568,7 +38645,7 @@ function entries(state, folder2, pattern) {
 }
 var timeOf2 = (path2) => {
   try {
-    return (0, import_node_fs69.lstatSync)(path2).mtimeMs;
+    return (0, import_node_fs70.lstatSync)(path2).mtimeMs;
   } catch {
     return 0;
   }
@@ -38584,7 +38661,7 @@ async function surveyMachine(survey) {
     ...archives(survey),
     ...clones(survey),
     ...entries(survey.state, "cache/objects", /^[0-9a-f]{2}$/).flatMap(
-      (part) => plain4(survey, "copies of stored objects", (0, import_node_path87.join)("cache/objects", part), /^[0-9a-f]{64}$/)
+      (part) => plain4(survey, "copies of stored objects", (0, import_node_path88.join)("cache/objects", part), /^[0-9a-f]{64}$/)
     ),
     ...simple.flatMap(([kind, folder2, pattern]) => plain4(survey, kind, folder2, pattern))
   ];
@@ -38592,7 +38669,7 @@ async function surveyMachine(survey) {
 async function unpacked({ state, sizes, days }) {
   const found2 = [];
   for (const name6 of entries(state, "unpacked", /^[0-9a-f]{64}$/)) {
-    const folder2 = (0, import_node_path87.join)(state, "unpacked", name6);
+    const folder2 = (0, import_node_path88.join)(state, "unpacked", name6);
     const used = timeOf2(`${folder2}.json`);
     const bytes = await sizes.of(`unpacked/${name6}`, folder2, () => Promise.resolve(measure(folder2).bytes));
     found2.push({ kind: "unpacked packages", paths: [folder2, `${folder2}.json`], used, until: used + days * day3, bytes });
@@ -38604,7 +38681,7 @@ async function layers({ state, sizes, days, driver }, folder2) {
   const parents = /* @__PURE__ */ new Map();
   const names4 = entries(state, folder2, /^[0-9a-f]{24}$/);
   for (const id of names4) {
-    const file3 = (0, import_node_path87.join)(state, folder2, id, "layer.json");
+    const file3 = (0, import_node_path88.join)(state, folder2, id, "layer.json");
     used.set(id, timeOf2(file3));
     parents.set(id, readJson(file3)?.parent);
   }
@@ -38619,7 +38696,7 @@ async function layers({ state, sizes, days, driver }, folder2) {
   const depths = new Map(names4.map((id) => [id, depth2(id)]));
   const found2 = [];
   for (const id of names4.sort((a, b) => (depths.get(b) ?? 0) - (depths.get(a) ?? 0))) {
-    const path2 = (0, import_node_path87.join)(state, folder2, id);
+    const path2 = (0, import_node_path88.join)(state, folder2, id);
     const last = used.get(id) ?? 0;
     const bytes = await sizes.of(`${folder2}/${id}`, path2, () => driver.size(path2));
     found2.push({
@@ -38636,20 +38713,20 @@ async function layers({ state, sizes, days, driver }, folder2) {
 async function bases({ state, sizes, days, driver }) {
   const found2 = [];
   for (const platform3 of entries(state, "bases", /^[A-Za-z0-9]/)) {
-    const folder2 = (0, import_node_path87.join)("bases", platform3);
-    const current = readJson((0, import_node_path87.join)(state, folder2, "current.json"))?.folder;
+    const folder2 = (0, import_node_path88.join)("bases", platform3);
+    const current = readJson((0, import_node_path88.join)(state, folder2, "current.json"))?.folder;
     for (const name6 of entries(state, folder2, /^[0-9a-f]{16}-[0-9a-f]{8}$/)) {
-      const path2 = (0, import_node_path87.join)(state, folder2, name6);
+      const path2 = (0, import_node_path88.join)(state, folder2, name6);
       const used = timeOf2(path2);
       const newest = current?.endsWith(`/${platform3}/${name6}`) === true;
       found2.push({
         kind: "bases",
         root: true,
-        paths: [path2, ...newest ? [(0, import_node_path87.join)(state, folder2, "current.json")] : [(0, import_node_path87.join)(state, folder2, `kept-${name6}.json`)]],
+        paths: [path2, ...newest ? [(0, import_node_path88.join)(state, folder2, "current.json")] : [(0, import_node_path88.join)(state, folder2, `kept-${name6}.json`)]],
         used,
         until: used + days * day3 * (newest ? baseFactor : 1),
         held: newest,
-        bytes: await sizes.of((0, import_node_path87.join)(folder2, name6), path2, () => driver.size(path2))
+        bytes: await sizes.of((0, import_node_path88.join)(folder2, name6), path2, () => driver.size(path2))
       });
     }
   }
@@ -38658,9 +38735,9 @@ async function bases({ state, sizes, days, driver }) {
 async function recorded({ state, sizes, days, driver }, kind, folder2, pattern, record3) {
   const found2 = [];
   for (const name6 of entries(state, folder2, pattern)) {
-    const path2 = (0, import_node_path87.join)(state, folder2, name6);
-    const used = timeOf2((0, import_node_path87.join)(path2, record3));
-    const bytes = await sizes.of((0, import_node_path87.join)(folder2, name6), path2, () => driver.size(path2));
+    const path2 = (0, import_node_path88.join)(state, folder2, name6);
+    const used = timeOf2((0, import_node_path88.join)(path2, record3));
+    const bytes = await sizes.of((0, import_node_path88.join)(folder2, name6), path2, () => driver.size(path2));
     found2.push({ kind, root: true, paths: [path2, `${path2}.lock`], used, until: used + days * day3, bytes });
   }
   return found2;
@@ -38675,7 +38752,7 @@ var mostPacks = 200;
 function clones(survey) {
   return entries(survey.state, "git", /\.git$/).flatMap((name6) => {
     const found2 = plain4(survey, "clones", "git", new RegExp(`^${name6.replaceAll(".", "\\.")}$`));
-    const packs = entries(survey.state, (0, import_node_path87.join)("git", name6, "objects", "pack"), /\.pack$/).length;
+    const packs = entries(survey.state, (0, import_node_path88.join)("git", name6, "objects", "pack"), /\.pack$/).length;
     return packs > mostPacks ? found2.map((one) => ({ ...one, until: one.used + unannounced })) : found2;
   });
 }
@@ -38696,7 +38773,7 @@ var simple = [
 ];
 function plain4({ state, days, now }, kind, folder2, pattern, least = unannounced) {
   return entries(state, folder2, pattern).flatMap((name6) => {
-    const path2 = (0, import_node_path87.join)(state, folder2, name6);
+    const path2 = (0, import_node_path88.join)(state, folder2, name6);
     const found2 = measure(path2);
     if (!found2.files) return [];
     const stays = kind === "left over" ? least : Math.max(least, days * day3);
@@ -39045,7 +39122,7 @@ async function collect(request) {
   const { state, now, days, dryRun } = request;
   if (!exists(state)) return { removed: [], kept: [], busy: false };
   const release2 = await tryMutex(useLock(state));
-  const trash = (0, import_node_path88.join)(state, "trash");
+  const trash = (0, import_node_path89.join)(state, "trash");
   try {
     const sizes = new SizeMemory(state);
     const machine = await surveyMachine({ state, driver: request.driver, sizes, now, days });
@@ -39061,7 +39138,7 @@ async function collect(request) {
       if (release2) {
         for (const thing of machine) if (expired.has(thing)) discard(thing, trash);
         await shrinkFolders(state, now);
-        shortenLog((0, import_node_path88.join)(state, "slipway.log"));
+        shortenLog((0, import_node_path89.join)(state, "slipway.log"));
         sizes.save();
       }
       if (request.store && contents3) await removeFromStore(request.store.store, contents3, expired);
@@ -39083,31 +39160,31 @@ async function contentsOf(request, alone2) {
   return surveyStore({ store: store2.store, now, days, grace: store2.own && alone2 ? 0 : grace });
 }
 function discard({ paths: paths2 }, trash) {
-  const folder2 = (0, import_node_path88.join)(trash, (0, import_node_crypto9.randomBytes)(8).toString("hex"));
-  (0, import_node_fs70.mkdirSync)(folder2, { recursive: true });
-  for (const path2 of paths2.filter(exists)) (0, import_node_fs70.renameSync)(path2, (0, import_node_path88.join)(folder2, (0, import_node_path88.basename)(path2)));
+  const folder2 = (0, import_node_path89.join)(trash, (0, import_node_crypto9.randomBytes)(8).toString("hex"));
+  (0, import_node_fs71.mkdirSync)(folder2, { recursive: true });
+  for (const path2 of paths2.filter(exists)) (0, import_node_fs71.renameSync)(path2, (0, import_node_path89.join)(folder2, (0, import_node_path89.basename)(path2)));
 }
 async function empty(trash, driver) {
   if (!exists(trash)) return;
-  for (const name6 of (0, import_node_fs70.readdirSync)(trash))
-    for (const inner of (0, import_node_fs70.readdirSync)((0, import_node_path88.join)(trash, name6))) await driver.discard((0, import_node_path88.join)(trash, name6, inner));
+  for (const name6 of (0, import_node_fs71.readdirSync)(trash))
+    for (const inner of (0, import_node_fs71.readdirSync)((0, import_node_path89.join)(trash, name6))) await driver.discard((0, import_node_path89.join)(trash, name6, inner));
   await driver.remove(trash);
 }
 var hour = 36e5;
 async function shrinkFolders(state, now) {
-  const gitDir = (0, import_node_path88.join)(state, "git", "folders.git");
-  const marker2 = (0, import_node_path88.join)(gitDir, "slipway-pruned");
-  if (!exists((0, import_node_path88.join)(gitDir, "HEAD")) || exists(marker2) && now - (0, import_node_fs70.statSync)(marker2).mtimeMs < hour) return;
+  const gitDir = (0, import_node_path89.join)(state, "git", "folders.git");
+  const marker2 = (0, import_node_path89.join)(gitDir, "slipway-pruned");
+  if (!exists((0, import_node_path89.join)(gitDir, "HEAD")) || exists(marker2) && now - (0, import_node_fs71.statSync)(marker2).mtimeMs < hour) return;
   await withMutex(`${gitDir}.lock`, async () => {
     await run("git", ["--git-dir", gitDir, "prune", "--expire=1.hour.ago"]);
-    (0, import_node_fs70.writeFileSync)(marker2, "");
+    (0, import_node_fs71.writeFileSync)(marker2, "");
   });
 }
 var longestLog = 32 << 20;
 function shortenLog(log) {
-  if (!exists(log) || (0, import_node_fs70.statSync)(log).size <= longestLog) return;
+  if (!exists(log) || (0, import_node_fs71.statSync)(log).size <= longestLog) return;
   const end2 = readEnd(log, longestLog / 4);
-  (0, import_node_fs70.writeFileSync)(log, end2);
+  (0, import_node_fs71.writeFileSync)(log, end2);
 }
 
 // ts-src/cli/clean-up.ts
@@ -39265,17 +39342,17 @@ async function cautiously(state, work2) {
 }
 
 // ts-src/cli/reproducible.ts
-var import_node_path91 = require("node:path");
+var import_node_path92 = require("node:path");
 
 // ts-src/engine/reproducible.ts
-var import_node_fs72 = require("node:fs");
-var import_node_path90 = require("node:path");
+var import_node_fs73 = require("node:fs");
+var import_node_path91 = require("node:path");
 init_files();
 init_process();
 
 // ts-src/inspect/differences.ts
-var import_node_fs71 = require("node:fs");
-var import_node_path89 = require("node:path");
+var import_node_fs72 = require("node:fs");
+var import_node_path90 = require("node:path");
 
 // ts-src/inspect/elf-sections.ts
 function sectionAt(data, at2) {
@@ -39318,15 +39395,15 @@ function differencesOf(before, after) {
   return [.../* @__PURE__ */ new Set([...old.keys(), ...now.keys()])].sort().flatMap((path2) => {
     const [a, b] = [old.get(path2), now.get(path2)];
     if (!a || !b) return [{ path: path2, what: a ? "is missing in the second build" : "is new in the second build" }];
-    return entryDifferences((0, import_node_path89.join)(before, path2), (0, import_node_path89.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
+    return entryDifferences((0, import_node_path90.join)(before, path2), (0, import_node_path90.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
   });
 }
 function treeOf(root) {
   const found2 = /* @__PURE__ */ new Map();
   const visit = (folder2) => {
-    for (const name6 of (0, import_node_fs71.readdirSync)((0, import_node_path89.join)(root, folder2)).sort()) {
+    for (const name6 of (0, import_node_fs72.readdirSync)((0, import_node_path90.join)(root, folder2)).sort()) {
       const path2 = folder2 ? `${folder2}/${name6}` : name6;
-      const stats = (0, import_node_fs71.lstatSync)((0, import_node_path89.join)(root, path2));
+      const stats = (0, import_node_fs72.lstatSync)((0, import_node_path90.join)(root, path2));
       found2.set(path2, stats);
       if (stats.isDirectory()) visit(path2);
     }
@@ -39338,7 +39415,7 @@ function entryDifferences(before, after, a, b) {
   const kind = (s) => kinds3.find(([is]) => is(s))?.[1] ?? "a special file";
   if (kind(a) !== kind(b)) return [`is ${kind(a)}, then ${kind(b)}`];
   if (a.isSymbolicLink()) {
-    const [from, to] = [(0, import_node_fs71.readlinkSync)(before), (0, import_node_fs71.readlinkSync)(after)];
+    const [from, to] = [(0, import_node_fs72.readlinkSync)(before), (0, import_node_fs72.readlinkSync)(after)];
     return from === to ? [] : [`leads to ${from}, then to ${to}`];
   }
   const found2 = [];
@@ -39351,7 +39428,7 @@ function entryDifferences(before, after, a, b) {
     if (a.size !== b.size) found2.push(`has ${a.size} bytes, then ${b.size}`);
     return found2;
   }
-  const content = contentDifference((0, import_node_fs71.readFileSync)(before), (0, import_node_fs71.readFileSync)(after));
+  const content = contentDifference((0, import_node_fs72.readFileSync)(before), (0, import_node_fs72.readFileSync)(after));
   return content === void 0 ? found2 : [...found2, content];
 }
 function contentDifference(a, b) {
@@ -39426,7 +39503,7 @@ async function checkOne(session2, options5, graph2, number7) {
     note: session2.say,
     restored: () => void 0
   });
-  const log = (0, import_node_path90.join)(options5.output, "logs", graph2.id, `${p.name}.again.log`);
+  const log = (0, import_node_path91.join)(options5.output, "logs", graph2.id, `${p.name}.again.log`);
   const outcome = await repair.run(graph2, async (work2) => {
     const resolved = await session2.taskKeys.resolveKey(graph2, number7);
     if (typeof resolved === "string") return failed(resolved);
@@ -39449,7 +39526,7 @@ async function checkOne(session2, options5, graph2, number7) {
 async function compareFiles(session2, options5, record3, files, work2) {
   const differences = [];
   let report2;
-  const second = new Map(files.map((f) => [(0, import_node_path90.basename)(f), f]));
+  const second = new Map(files.map((f) => [(0, import_node_path91.basename)(f), f]));
   for (const [i, deb2] of record3.debs.entries()) {
     const after = second.get(deb2.name);
     second.delete(deb2.name);
@@ -39457,7 +39534,7 @@ async function compareFiles(session2, options5, record3, files, work2) {
     else if (await sha256File(after) !== deb2.sha256) {
       const before = await session2.store.path(deb2);
       if (before === void 0) return failed(`the store lost ${deb2.name}`);
-      const inside = await insideOf2(before, after, deb2, (0, import_node_path90.join)(work2, `compare-${i}`));
+      const inside = await insideOf2(before, after, deb2, (0, import_node_path91.join)(work2, `compare-${i}`));
       if (typeof inside === "string") return failed(inside);
       differences.push(...inside);
       report2 ??= await diffoscope(before, after, record3.package, options5);
@@ -39471,14 +39548,14 @@ async function compareFiles(session2, options5, record3, files, work2) {
   });
 }
 async function insideOf2(before, after, deb2, folder2) {
-  const [a, b] = [(0, import_node_path90.join)(folder2, "before"), (0, import_node_path90.join)(folder2, "after")];
-  (0, import_node_fs72.mkdirSync)(folder2, { recursive: true });
+  const [a, b] = [(0, import_node_path91.join)(folder2, "before"), (0, import_node_path91.join)(folder2, "after")];
+  (0, import_node_fs73.mkdirSync)(folder2, { recursive: true });
   for (const [file3, to] of [
     [before, a],
     [after, b]
   ]) {
     const out = await run("dpkg-deb", ["--raw-extract", file3, to]);
-    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path90.basename)(file3)}: ${out.stderr.trim().split("\n").pop()}`;
+    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path91.basename)(file3)}: ${out.stderr.trim().split("\n").pop()}`;
   }
   const found2 = differencesOf(a, b).map(({ path: path2, what }) => ({ path: `${deb2.name.split("_")[0]}: ${path2}`, what }));
   const archive = {
@@ -39495,9 +39572,9 @@ async function diffoscope(before, after, name6, options5) {
     { signal: AbortSignal.any([timeout, options5.signal]) }
   );
   if (asked2.code === 127 || !asked2.stdout) return void 0;
-  const report2 = (0, import_node_path90.join)("reproducible", `${name6}.diffoscope.txt`);
-  (0, import_node_fs72.mkdirSync)((0, import_node_path90.join)(options5.output, "reproducible"), { recursive: true });
-  (0, import_node_fs72.writeFileSync)((0, import_node_path90.join)(options5.output, report2), asked2.stdout);
+  const report2 = (0, import_node_path91.join)("reproducible", `${name6}.diffoscope.txt`);
+  (0, import_node_fs73.mkdirSync)((0, import_node_path91.join)(options5.output, "reproducible"), { recursive: true });
+  (0, import_node_fs73.writeFileSync)((0, import_node_path91.join)(options5.output, report2), asked2.stdout);
   return report2;
 }
 
@@ -39556,7 +39633,7 @@ async function checkBuilds(session2, options5) {
     started: (name6) => writeNote(`building ${name6} once more
 `)
   });
-  writeWhole((0, import_node_path91.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
+  writeWhole((0, import_node_path92.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
 `);
   writeMessage(renderReproducible(builds));
   return signal.aborted || builds.some((b) => b.state !== "equal") ? exit.failed : exit.ok;
@@ -39633,7 +39710,7 @@ async function runBuild(verb, values, packages, tests) {
     ]);
     return exit.failed;
   }
-  const output = values.output === void 0 ? (0, import_node_path92.join)(workspace.root, "out") : (0, import_node_path92.resolve)(values.output);
+  const output = values.output === void 0 ? (0, import_node_path93.join)(workspace.root, "out") : (0, import_node_path93.resolve)(values.output);
   const driver = driverOf(values, workspace.state);
   const lacking2 = values["dry-run"] === true ? [] : await missingTools(driver.name, plan2);
   if (lacking2.length) {
@@ -39648,7 +39725,7 @@ async function runBuild(verb, values, packages, tests) {
   }
   const publishes = verb === "build" && values.untrusted === void 0;
   const stop = untilStopped(() => writeNote("\nstopping: what was finished is kept\n"));
-  (0, import_node_fs73.mkdirSync)(workspace.state, { recursive: true });
+  (0, import_node_fs74.mkdirSync)(workspace.state, { recursive: true });
   await openScratch(workspace.state, driver, (line2) => writeMessage(`${line2}
 `));
   let code;
@@ -39667,7 +39744,7 @@ async function runBuild(verb, values, packages, tests) {
   }
   if (stop.signal.aborted || values["dry-run"] === true) return code;
   const { distro, root, state } = workspace;
-  if (publishes) await retireFolderStates({ distro, root, state }, folderChannel(output), (0, import_node_path92.join)(output, "apt"));
+  if (publishes) await retireFolderStates({ distro, root, state }, folderChannel(output), (0, import_node_path93.join)(output, "apt"));
   await cleanUp({ distro, root, state, driver });
   return code;
 }
@@ -39708,7 +39785,7 @@ async function buildAll(values, planned2, wanted) {
       runs: session2.graphs,
       store: store2,
       state: workspace.state,
-      endpoints: [new FolderEndpoint((0, import_node_path92.join)(output, "apt"))],
+      endpoints: [new FolderEndpoint((0, import_node_path93.join)(output, "apt"))],
       organization: workspace.distro.organization,
       signingKey: keyOf2(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
       environments: environmentsOf(workspace.distro, planned2.lock),
@@ -39838,8 +39915,8 @@ function systemChanges(m, n) {
 }
 
 // ts-src/publish/promotion.ts
-var import_node_fs74 = require("node:fs");
-var import_node_path93 = require("node:path");
+var import_node_fs75 = require("node:fs");
+var import_node_path94 = require("node:path");
 init_diagnostics();
 init_names();
 
@@ -40214,8 +40291,8 @@ async function rollBack(input, outlet) {
   let suites = withoutKeyring(state.suites);
   let raised = 0;
   if (!pointer) {
-    const scratch = (0, import_node_path93.join)(input.folder, "incoming");
-    (0, import_node_fs74.mkdirSync)(scratch, { recursive: true });
+    const scratch = (0, import_node_path94.join)(input.folder, "incoming");
+    (0, import_node_fs75.mkdirSync)(scratch, { recursive: true });
     const made2 = await raiseVersions({
       store: outlet.store,
       scratch,
@@ -40297,13 +40374,13 @@ var rest = (count3) => count3 > most4 ? `and ${count3 - most4} more
 ` : "";
 
 // ts-src/cli/channels.ts
-var import_node_path98 = require("node:path");
+var import_node_path99 = require("node:path");
 init_diagnostics();
 init_remote_place();
 
 // ts-src/publish/archive-lists.ts
-var import_node_fs75 = require("node:fs");
-var import_node_path94 = require("node:path");
+var import_node_fs76 = require("node:fs");
+var import_node_path95 = require("node:path");
 init_files();
 init_process();
 var largest7 = 1 << 30;
@@ -40319,13 +40396,13 @@ async function archivePackages(store2, folder2, id, locked2) {
 }
 function hereText(folder2, id, locked2) {
   const here = readJson(
-    (0, import_node_path94.join)(folder2, "bases", id, "current.json")
+    (0, import_node_path95.join)(folder2, "bases", id, "current.json")
   );
   if (!here || here.digest !== locked2.base || here.archive !== locked2.archive) return void 0;
   const lists = here.lists;
   if (typeof lists !== "string" || !exists(lists)) return void 0;
-  const names4 = (0, import_node_fs75.readdirSync)(lists).filter((name6) => name6.endsWith("_Packages"));
-  return names4.length ? names4.map((name6) => (0, import_node_fs75.readFileSync)((0, import_node_path94.join)(lists, name6), "utf8")).join("\n") : void 0;
+  const names4 = (0, import_node_fs76.readdirSync)(lists).filter((name6) => name6.endsWith("_Packages"));
+  return names4.length ? names4.map((name6) => (0, import_node_fs76.readFileSync)((0, import_node_path95.join)(lists, name6), "utf8")).join("\n") : void 0;
 }
 async function storedText(store2, { base, archive }) {
   const kept4 = await store2.readJson(`bases/${base}-${archive.slice(0, 16)}.json`);
@@ -40336,7 +40413,7 @@ async function storedText(store2, { base, archive }) {
 }
 
 // ts-src/publish/endpoints.ts
-var import_node_path97 = require("node:path");
+var import_node_path98 = require("node:path");
 init_remote_place();
 var isChannelName = (name6) => name6.length <= 200 && /^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*){0,3}$/.test(name6) && !name6.includes("..");
 async function openEndpoint(uri2, root) {
@@ -40349,7 +40426,7 @@ async function openEndpoint(uri2, root) {
     return new SshEndpoint2(uri2);
   }
   const path2 = uri2.startsWith("file:") ? decodeURIComponent(uri2.slice("file:".length).replace(/^\/\/(?=\/)/, "")) : uri2;
-  return new FolderEndpoint((0, import_node_path97.isAbsolute)(path2) ? path2 : (0, import_node_path97.join)(root, path2));
+  return new FolderEndpoint((0, import_node_path98.isAbsolute)(path2) ? path2 : (0, import_node_path98.join)(root, path2));
 }
 function partsOf(place3) {
   const query2 = place3.indexOf("?");
@@ -40442,7 +40519,7 @@ async function placesOf3({ workspace: { distro, root } }, channel2, named7, from
   const configured2 = distro.publish.to.map((place3) => channelUri(place3, channel2.name));
   const beside = (from?.file.endpoints ?? []).flatMap((uri2) => besideUri(uri2, from?.name ?? "", channel2.name) ?? []);
   const uris = [
-    named7?.map((n) => /^(s3:\/\/|file:)/.test(n) || isRemotePlace(n) ? n : (0, import_node_path98.resolve)(n)),
+    named7?.map((n) => /^(s3:\/\/|file:)/.test(n) || isRemotePlace(n) ? n : (0, import_node_path99.resolve)(n)),
     channel2.file.endpoints,
     configured2,
     beside
@@ -40727,8 +40804,8 @@ async function renew(opened, names4, to) {
 }
 
 // ts-src/cli/clean.ts
-var import_node_fs78 = require("node:fs");
-var import_node_path99 = require("node:path");
+var import_node_fs79 = require("node:fs");
+var import_node_path100 = require("node:path");
 init_process();
 var remade = [
   "work",
@@ -40771,7 +40848,7 @@ remove: the roots of a plain user belong to subordinate ids.`,
       writeMessage("slipway clean: --driver is unshare or docker\n");
       return exit.usage;
     }
-    if (!(0, import_node_fs78.existsSync)(state)) {
+    if (!(0, import_node_fs79.existsSync)(state)) {
       writeOutput(`nothing to remove: ${state} is not there
 `);
       return exit.ok;
@@ -40782,10 +40859,10 @@ remove: the roots of a plain user belong to subordinate ids.`,
 `);
       return exit.failed;
     }
-    const parts2 = (0, import_node_fs78.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
+    const parts2 = (0, import_node_fs79.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
     const removed = [];
     for (const part of parts2) {
-      const folder2 = (0, import_node_path99.join)(state, part);
+      const folder2 = (0, import_node_path100.join)(state, part);
       const size3 = (await run("du", ["-sh", folder2])).stdout.split("	")[0] ?? "";
       removed.push({ folder: folder2, size: size3 });
       if (!isQuiet() && !values.json)
@@ -40796,25 +40873,25 @@ remove: the roots of a plain user belong to subordinate ids.`,
     if (values.json) writeOutput(`${JSON.stringify({ removed, done: values["dry-run"] !== true })}
 `);
     if (values.all && !values["dry-run"]) await driver.remove(state);
-    const left = values["dry-run"] ? [] : parts2.filter((part) => (0, import_node_fs78.existsSync)((0, import_node_path99.join)(state, part)));
-    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path99.join)(state, part)} could not be removed
+    const left = values["dry-run"] ? [] : parts2.filter((part) => (0, import_node_fs79.existsSync)((0, import_node_path100.join)(state, part)));
+    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path100.join)(state, part)} could not be removed
 `);
     return left.length ? exit.failed : exit.ok;
   }
 });
 async function runningIn(state) {
-  const all = (0, import_node_path99.join)(state, "work");
-  if (!(0, import_node_fs78.existsSync)(all)) return void 0;
-  for (const name6 of (0, import_node_fs78.readdirSync)(all)) {
+  const all = (0, import_node_path100.join)(state, "work");
+  if (!(0, import_node_fs79.existsSync)(all)) return void 0;
+  for (const name6 of (0, import_node_fs79.readdirSync)(all)) {
     if (!name6.endsWith(".lock")) continue;
-    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path99.join)(all, name6), "true"]);
+    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path100.join)(all, name6), "true"]);
     if (free.code !== 0) return name6.slice(0, -".lock".length);
   }
   return void 0;
 }
 
 // ts-src/cli/compare.ts
-var import_node_fs79 = require("node:fs");
+var import_node_fs80 = require("node:fs");
 init_diagnostics();
 
 // ts-src/render/compare.ts
@@ -40881,7 +40958,7 @@ compared with the files as they are now. If a commit has a lock.yaml beside its 
       return exit.failed;
     }
     const selection = selectionOf(values, []);
-    const plan2 = (state) => (0, import_node_fs79.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
+    const plan2 = (state) => (0, import_node_fs80.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
     const one = await plan2(before);
     const two = after === void 0 ? await readAndPlan(values, []) : await plan2(after);
     if (!one.ok || !two.ok) {
@@ -40899,13 +40976,13 @@ compared with the files as they are now. If a commit has a lock.yaml beside its 
 });
 
 // ts-src/cli/deploy.ts
-var import_node_fs84 = require("node:fs");
-var import_node_path106 = require("node:path");
+var import_node_fs85 = require("node:fs");
+var import_node_path107 = require("node:path");
 var import_promises11 = require("node:readline/promises");
 
 // ts-src/deploy/check.ts
-var import_node_fs81 = require("node:fs");
-var import_node_path101 = require("node:path");
+var import_node_fs82 = require("node:fs");
+var import_node_path102 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
@@ -42178,8 +42255,8 @@ function checkPlugins(text8, file3, jenkins2, known3 = pluginTable) {
 }
 
 // ts-src/deploy/secrets.ts
-var import_node_fs80 = require("node:fs");
-var import_node_path100 = require("node:path");
+var import_node_fs81 = require("node:fs");
+var import_node_path101 = require("node:path");
 init_diagnostics();
 var mostBytes4 = 16 << 20;
 var forms = [
@@ -42226,7 +42303,7 @@ async function knownSecrets(root) {
   const known3 = [];
   let names4 = [];
   try {
-    names4 = (0, import_node_fs80.readdirSync)((0, import_node_path100.join)(root, "secrets")).sort();
+    names4 = (0, import_node_fs81.readdirSync)((0, import_node_path101.join)(root, "secrets")).sort();
   } catch {
     return known3;
   }
@@ -42260,8 +42337,8 @@ async function checkDeployment(root) {
   return { diagnostics: sorted(diagnostics), ran, missing };
 }
 function plugins(root) {
-  const dockerfile = readIf((0, import_node_path101.join)(root, "Dockerfile")) ?? "";
-  const list8 = readIf((0, import_node_path101.join)(root, "plugins.txt"));
+  const dockerfile = readIf((0, import_node_path102.join)(root, "Dockerfile")) ?? "";
+  const list8 = readIf((0, import_node_path102.join)(root, "plugins.txt"));
   const tag = /^FROM\s+\S*jenkins:(\S+)/m.exec(dockerfile)?.[1];
   const version3 = /^\d+(?:\.\d+){1,2}(?=-|$)/.exec(tag ?? "")?.[0];
   const found2 = [];
@@ -42284,7 +42361,7 @@ async function casc(root) {
   const files = (await walkLeft(root, "jcasc")).filter(({ path: path2 }) => /\.ya?ml$/.test(path2));
   if (!files.length) return [error("deploy-jcasc", "jcasc/ holds no YAML file", { file: "jcasc" })];
   return files.flatMap(
-    ({ path: path2, kind }) => kind === "a file" ? checkCasc(readIf((0, import_node_path101.join)(root, path2)) ?? "", path2) : [error("deploy-jcasc", `${path2} is ${kind}`, { file: path2 })]
+    ({ path: path2, kind }) => kind === "a file" ? checkCasc(readIf((0, import_node_path102.join)(root, path2)) ?? "", path2) : [error("deploy-jcasc", `${path2} is ${kind}`, { file: path2 })]
   );
 }
 async function conflictMarkers(root) {
@@ -42292,7 +42369,7 @@ async function conflictMarkers(root) {
   const found2 = [];
   for (const { path: path2, kind } of await walkLeft(root, "", { skip })) {
     if (kind !== "a file" || path2.startsWith(".slipway-deploy")) continue;
-    const line2 = (readIf((0, import_node_path101.join)(root, path2)) ?? "").split("\n").findIndex((text8) => /^(<{7}|>{7}) /.test(text8));
+    const line2 = (readIf((0, import_node_path102.join)(root, path2)) ?? "").split("\n").findIndex((text8) => /^(<{7}|>{7}) /.test(text8));
     if (line2 >= 0)
       found2.push(
         error("deploy-conflict", "a conflict of `slipway deploy update` is not resolved", {
@@ -42315,16 +42392,16 @@ var tools = [
   {
     name: "terraform validate",
     async check(root) {
-      const folder2 = (0, import_node_path101.join)(root, "terraform");
-      if (!(0, import_node_fs81.existsSync)(folder2)) return "terraform (no folder terraform/)";
-      if (!(0, import_node_fs81.existsSync)((0, import_node_path101.join)(folder2, ".terraform"))) return "terraform validate (after `terraform init` in terraform/)";
+      const folder2 = (0, import_node_path102.join)(root, "terraform");
+      if (!(0, import_node_fs82.existsSync)(folder2)) return "terraform (no folder terraform/)";
+      if (!(0, import_node_fs82.existsSync)((0, import_node_path102.join)(folder2, ".terraform"))) return "terraform validate (after `terraform init` in terraform/)";
       return runTool("terraform", ["validate", "-no-color"], folder2);
     }
   },
   {
     name: "hadolint",
     async check(root) {
-      const files = ["Dockerfile", "agent/Dockerfile"].filter((file3) => (0, import_node_fs81.existsSync)((0, import_node_path101.join)(root, file3)));
+      const files = ["Dockerfile", "agent/Dockerfile"].filter((file3) => (0, import_node_fs82.existsSync)((0, import_node_path102.join)(root, file3)));
       return files.length ? runTool("hadolint", files, root) : "hadolint (no Dockerfile)";
     }
   },
@@ -42332,7 +42409,7 @@ var tools = [
     name: "ansible-lint",
     async check(root) {
       const found2 = (await listLeft(root, "ansible")).length > 0;
-      return found2 ? runTool("ansible-lint", ["--offline", "-q"], (0, import_node_path101.join)(root, "ansible")) : "ansible-lint (no folder ansible/)";
+      return found2 ? runTool("ansible-lint", ["--offline", "-q"], (0, import_node_path102.join)(root, "ansible")) : "ansible-lint (no folder ansible/)";
     }
   }
 ];
@@ -43161,17 +43238,17 @@ function renderDeployment(answers2) {
 
 // ts-src/deploy/record.ts
 init_zod();
-var import_node_path102 = require("node:path");
+var import_node_path103 = require("node:path");
 init_files();
 init_diagnostics();
 var recordName2 = ".slipway-deploy.json";
 var schema4 = strictObject({ slipway: string3(), answers: unknown(), files: record(string3(), string3()) });
 function writeRecord2(folder2, record3) {
-  writeWhole((0, import_node_path102.join)(folder2, recordName2), `${JSON.stringify(record3, null, 1)}
+  writeWhole((0, import_node_path103.join)(folder2, recordName2), `${JSON.stringify(record3, null, 1)}
 `);
 }
 function readRecord2(folder2) {
-  const text8 = readIf((0, import_node_path102.join)(folder2, recordName2));
+  const text8 = readIf((0, import_node_path103.join)(folder2, recordName2));
   if (text8 === void 0)
     return bad(
       error("deploy-folder", `${folder2} was not made by \`slipway deploy init\`: ${recordName2} is missing`, {
@@ -43194,24 +43271,24 @@ function readRecord2(folder2) {
 var isPlainPath = (path2) => path2.split("/").every((part) => part !== "" && part !== "." && part !== ".." && !/[\0-\x1f\\]/.test(part));
 
 // ts-src/deploy/update.ts
-var import_node_fs82 = require("node:fs");
+var import_node_fs83 = require("node:fs");
 var import_node_os14 = require("node:os");
-var import_node_path103 = require("node:path");
+var import_node_path104 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
 async function planUpdate(folder2, base, next2) {
-  const scratch = (0, import_node_fs82.mkdtempSync)((0, import_node_path103.join)((0, import_node_os14.tmpdir)(), "slipway-deploy-"));
+  const scratch = (0, import_node_fs83.mkdtempSync)((0, import_node_path104.join)((0, import_node_os14.tmpdir)(), "slipway-deploy-"));
   try {
     const changes = [];
     for (const path2 of [.../* @__PURE__ */ new Set([...Object.keys(base), ...Object.keys(next2)])].sort(compare)) {
-      const sides = { base: base[path2], ours: readIf((0, import_node_path103.join)(folder2, path2)), next: next2[path2] };
+      const sides = { base: base[path2], ours: readIf((0, import_node_path104.join)(folder2, path2)), next: next2[path2] };
       const change = await planFile(scratch, path2, sides);
       if (change) changes.push(change);
     }
     return changes;
   } finally {
-    (0, import_node_fs82.rmSync)(scratch, { recursive: true, force: true });
+    (0, import_node_fs83.rmSync)(scratch, { recursive: true, force: true });
   }
 }
 async function planFile(scratch, path2, { base, ours, next: next2 }) {
@@ -43229,17 +43306,17 @@ async function planFile(scratch, path2, { base, ours, next: next2 }) {
   return { path: path2, kind: clean2 ? "merged" : "conflict", text: merged2.text, diff: await diff3(merged2.text) };
 }
 async function merge2(scratch, ours, base, next2) {
-  const names4 = ["yours", "base", "slipway"].map((name6) => (0, import_node_path103.join)(scratch, name6));
-  for (const [i, text8] of [ours, base, next2].entries()) (0, import_node_fs82.writeFileSync)(names4[i] ?? "", text8);
+  const names4 = ["yours", "base", "slipway"].map((name6) => (0, import_node_path104.join)(scratch, name6));
+  for (const [i, text8] of [ours, base, next2].entries()) (0, import_node_fs83.writeFileSync)(names4[i] ?? "", text8);
   const labels2 = ["-L", "yours", "-L", "base", "-L", "slipway"];
   const ran = await run("git", ["merge-file", "-p", ...labels2, ...names4]);
   if (ran.code > 127) throw new Error(`git merge-file: ${ran.stderr.trim()}`);
   return { text: ran.stdout, conflicts: ran.code };
 }
 async function diffOf(scratch, path2, from, to) {
-  const [left, right] = [(0, import_node_path103.join)(scratch, "left"), (0, import_node_path103.join)(scratch, "right")];
-  (0, import_node_fs82.writeFileSync)(left, from ?? "");
-  (0, import_node_fs82.writeFileSync)(right, to ?? "");
+  const [left, right] = [(0, import_node_path104.join)(scratch, "left"), (0, import_node_path104.join)(scratch, "right")];
+  (0, import_node_fs83.writeFileSync)(left, from ?? "");
+  (0, import_node_fs83.writeFileSync)(right, to ?? "");
   const ran = await run("git", ["diff", "--no-index", "--no-color", "--no-ext-diff", "--", left, right]);
   const lines = ran.stdout.split("\n");
   const body = lines.slice(
@@ -43258,7 +43335,7 @@ init_diagnostics();
 init_yaml();
 
 // ts-src/cli/deploy-image.ts
-var import_node_path105 = require("node:path");
+var import_node_path106 = require("node:path");
 init_zod();
 init_files();
 
@@ -43470,8 +43547,8 @@ var ssm = (place3, action, input) => asked("ssm", () => new Aws(place3.region, p
 
 // ts-src/deploy/toolset.ts
 var import_node_crypto13 = require("node:crypto");
-var import_node_fs83 = require("node:fs");
-var import_node_path104 = require("node:path");
+var import_node_fs84 = require("node:fs");
+var import_node_path105 = require("node:path");
 init_diagnostics();
 var folders = ["ansible", "packer"];
 var day6 = 864e5;
@@ -43479,9 +43556,9 @@ function toolsetOf(root) {
   const digest4 = (0, import_node_crypto13.createHash)("sha256");
   try {
     for (const folder2 of folders) {
-      const files = (0, import_node_fs83.readdirSync)((0, import_node_path104.join)(root, folder2), { recursive: true, encoding: "utf8" }).map((name6) => (0, import_node_path104.join)(folder2, name6)).filter((file3) => !(0, import_node_path104.basename)(file3).startsWith(".") && (0, import_node_fs83.lstatSync)((0, import_node_path104.join)(root, file3)).isFile()).sort(compare);
+      const files = (0, import_node_fs84.readdirSync)((0, import_node_path105.join)(root, folder2), { recursive: true, encoding: "utf8" }).map((name6) => (0, import_node_path105.join)(folder2, name6)).filter((file3) => !(0, import_node_path105.basename)(file3).startsWith(".") && (0, import_node_fs84.lstatSync)((0, import_node_path105.join)(root, file3)).isFile()).sort(compare);
       for (const file3 of files) {
-        const text8 = (0, import_node_fs83.readFileSync)((0, import_node_path104.join)(root, file3));
+        const text8 = (0, import_node_fs84.readFileSync)((0, import_node_path105.join)(root, file3));
         digest4.update(`${file3}\0${text8.length}\0`).update(text8);
       }
     }
@@ -43703,7 +43780,7 @@ function poolOf2(values) {
   return { organization, architecture: architecture3, region: region2, endpoint };
 }
 function imageOfManifest(file3) {
-  const text8 = readIf((0, import_node_path105.resolve)(file3));
+  const text8 = readIf((0, import_node_path106.resolve)(file3));
   let value2;
   try {
     value2 = JSON.parse(text8 ?? "");
@@ -43721,7 +43798,7 @@ function imageOfManifest(file3) {
 async function agentImages(words6, values) {
   const [what = "list", given, ...more] = words6;
   if (what === "toolset" && given === void 0) {
-    const digest4 = toolsetOf((0, import_node_path105.resolve)("."));
+    const digest4 = toolsetOf((0, import_node_path106.resolve)("."));
     showDiagnostics(digest4.diagnostics);
     if (digest4.ok) writeOutput(`${digest4.value}
 `);
@@ -43745,7 +43822,7 @@ async function agentImages(words6, values) {
   return done.ok ? exit.ok : exit.failed;
 }
 async function due(pool, days) {
-  const toolset = toolsetOf((0, import_node_path105.resolve)("."));
+  const toolset = toolsetOf((0, import_node_path106.resolve)("."));
   if (!toolset.ok) return toolset;
   const found2 = await dueReason(pool, toolset.value, days, Date.now());
   if (!found2.ok) return found2;
@@ -43839,7 +43916,7 @@ Answers: ${questions.map((q3) => q3.name).join(", ")}.`,
   async run(values, [what, ...words6]) {
     if (what === "image") return agentImages(words6, values);
     const [folder2 = ".", ...more] = words6;
-    const root = (0, import_node_path106.resolve)(folder2);
+    const root = (0, import_node_path107.resolve)(folder2);
     if (more.length === 0 && what === "init") return init(root, folder2, values);
     if (more.length === 0 && what === "update") return update(root, values);
     if (more.length === 0 && what === "check") return check(root);
@@ -43850,7 +43927,7 @@ Answers: ${questions.map((q3) => q3.name).join(", ")}.`,
 async function gather(values) {
   let given = {};
   if (values.answers !== void 0) {
-    const text8 = readIf((0, import_node_path106.resolve)(values.answers));
+    const text8 = readIf((0, import_node_path107.resolve)(values.answers));
     if (text8 === void 0) return bad(error("deploy-answers", `${values.answers} is not there`));
     const parsed2 = parseYaml(text8, values.answers);
     if (!parsed2.ok) return parsed2;
@@ -43880,7 +43957,7 @@ async function init(root, folder2, values) {
     return exit.failed;
   }
   const files = renderDeployment(answers2.value);
-  const taken3 = [recordName2, ...Object.keys(files)].filter((path2) => (0, import_node_fs84.existsSync)((0, import_node_path106.join)(root, path2)));
+  const taken3 = [recordName2, ...Object.keys(files)].filter((path2) => (0, import_node_fs85.existsSync)((0, import_node_path107.join)(root, path2)));
   if (taken3.length) {
     showDiagnostics([
       error("deploy-exists", `${taken3.slice(0, 5).join(", ")} there already: nothing was written`, {
@@ -43889,7 +43966,7 @@ async function init(root, folder2, values) {
     ]);
     return exit.failed;
   }
-  for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path106.join)(root, path2), text8, { sync: false });
+  for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path107.join)(root, path2), text8, { sync: false });
   writeRecord2(root, { slipway: "0.1.0", answers: answers2.value, files });
   writeOutput(`Wrote the farm of ${answers2.value.organization} to ${root}: ${Object.keys(files).length} files.
 
@@ -43936,8 +44013,8 @@ ${change.diff}`);
   if (change.diff !== "" && !change.diff.endsWith("\n")) writeOutput("\n");
 }
 function write2(root, change) {
-  if (change.kind === "removed") (0, import_node_fs84.rmSync)((0, import_node_path106.join)(root, change.path), { force: true });
-  else if (change.text !== void 0) writeWhole((0, import_node_path106.join)(root, change.path), change.text);
+  if (change.kind === "removed") (0, import_node_fs85.rmSync)((0, import_node_path107.join)(root, change.path), { force: true });
+  else if (change.text !== void 0) writeWhole((0, import_node_path107.join)(root, change.path), change.text);
 }
 async function check(root) {
   const record3 = readRecord2(root);
@@ -43955,8 +44032,8 @@ async function check(root) {
 }
 
 // ts-src/cli/docs.ts
-var import_node_fs92 = require("node:fs");
-var import_node_path115 = require("node:path");
+var import_node_fs93 = require("node:fs");
+var import_node_path116 = require("node:path");
 var import_node_url2 = require("node:url");
 init_digest();
 
@@ -44093,8 +44170,8 @@ var textOf6 = (html) => html.replace(/<!\[CDATA\[|\]\]>/g, "").replace(/<[^>]*>/
 ).replace(/\s+/g, " ").trim();
 
 // ts-src/docs/folder.ts
-var import_node_fs86 = require("node:fs");
-var import_node_path108 = require("node:path");
+var import_node_fs87 = require("node:fs");
+var import_node_path109 = require("node:path");
 init_files();
 init_diagnostics();
 
@@ -44111,7 +44188,7 @@ var site_default = ':root {\n  color-scheme: light dark;\n  --paper: #fff; --rai
 var theme_default2 = "(() => {\n  let theme;\n  try { theme = localStorage.getItem('slipway-theme'); } catch { /* no storage */ }\n  if (theme === 'light' || theme === 'dark') document.documentElement.dataset.theme = theme;\n})();\n";
 
 // ts-src/docs/site.ts
-var import_node_fs85 = require("node:fs");
+var import_node_fs86 = require("node:fs");
 init_diagnostics();
 
 // ts-src/docs/index-page.ts
@@ -44330,7 +44407,7 @@ ${own3.map((p) => card(p, root, several)).join("\n")}
 }
 
 // ts-src/docs/links.ts
-var import_node_path107 = require("node:path");
+var import_node_path108 = require("node:path");
 init_diagnostics();
 var attribute2 = /\s(href|src|id|name|data-missing)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+))/gi;
 var named5 = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
@@ -44384,7 +44461,7 @@ var LinkChecker = class {
     }
     const [whole3 = "", fragment = ""] = link.split(/#(.*)/);
     const path2 = decoded2(whole3.replace(/\?.*$/, ""));
-    const target2 = path2 === "" ? page : import_node_path107.posix.join(import_node_path107.posix.dirname(page), path2);
+    const target2 = path2 === "" ? page : import_node_path108.posix.join(import_node_path108.posix.dirname(page), path2);
     if (target2 === ".." || target2.startsWith("../")) {
       this.found.push({ ...wanted, why: "outside" });
       return;
@@ -44707,7 +44784,7 @@ async function writeSite(site, store2, write3) {
     for (const [path2, html] of ownPages(site, p, known3, index)) put(`${idOf2(p)}/${path2}`, html);
     if (!p.record) continue;
     const packed3 = await store2.path(p.record.pages);
-    const files = packed3 === void 0 ? void 0 : unpackPages((0, import_node_fs85.readFileSync)(packed3));
+    const files = packed3 === void 0 ? void 0 : unpackPages((0, import_node_fs86.readFileSync)(packed3));
     if (!files || !putAll(idOf2(p), files)) written2.lost.push(idOf2(p));
   }
   time2 = new Patience();
@@ -44740,34 +44817,34 @@ ${LICENSE_default}`,
 
 // ts-src/docs/folder.ts
 function outputFault(output) {
-  if (!(0, import_node_fs86.existsSync)(output) || !(0, import_node_fs86.readdirSync)(output).length || (0, import_node_fs86.existsSync)((0, import_node_path108.join)(output, siteMark))) return void 0;
+  if (!(0, import_node_fs87.existsSync)(output) || !(0, import_node_fs87.readdirSync)(output).length || (0, import_node_fs87.existsSync)((0, import_node_path109.join)(output, siteMark))) return void 0;
   return error("output-taken", `the folder ${output} contains something other than a documentation site`, {
     hint: "name another with --output"
   });
 }
 async function writeFolder(output, make) {
   const staged = temporaryBeside(output);
-  const former = (0, import_node_path108.join)((0, import_node_path108.dirname)(output), `.former-${process.pid}-${(0, import_node_path108.basename)(output)}`);
+  const former = (0, import_node_path109.join)((0, import_node_path109.dirname)(output), `.former-${process.pid}-${(0, import_node_path109.basename)(output)}`);
   const folders2 = /* @__PURE__ */ new Set();
   try {
     const made2 = await make((path2, data) => {
-      const folder2 = (0, import_node_path108.dirname)((0, import_node_path108.join)(staged, path2));
-      if (!folders2.has(folder2)) (0, import_node_fs86.mkdirSync)(folder2, { recursive: true });
+      const folder2 = (0, import_node_path109.dirname)((0, import_node_path109.join)(staged, path2));
+      if (!folders2.has(folder2)) (0, import_node_fs87.mkdirSync)(folder2, { recursive: true });
       folders2.add(folder2);
-      (0, import_node_fs86.writeFileSync)((0, import_node_path108.join)(staged, path2), data, { flag: "wx" });
+      (0, import_node_fs87.writeFileSync)((0, import_node_path109.join)(staged, path2), data, { flag: "wx" });
     });
-    if ((0, import_node_fs86.existsSync)(output)) (0, import_node_fs86.renameSync)(output, former);
-    (0, import_node_fs86.renameSync)(staged, output);
+    if ((0, import_node_fs87.existsSync)(output)) (0, import_node_fs87.renameSync)(output, former);
+    (0, import_node_fs87.renameSync)(staged, output);
     return made2;
   } finally {
-    (0, import_node_fs86.rmSync)(staged, { recursive: true, force: true });
-    (0, import_node_fs86.rmSync)(former, { recursive: true, force: true });
+    (0, import_node_fs87.rmSync)(staged, { recursive: true, force: true });
+    (0, import_node_fs87.rmSync)(former, { recursive: true, force: true });
   }
 }
 
 // ts-src/docs/publication.ts
-var import_node_fs87 = require("node:fs");
-var import_node_path109 = require("node:path");
+var import_node_fs88 = require("node:fs");
+var import_node_path110 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
@@ -44809,8 +44886,8 @@ async function publishSite(endpoint, folder2, state, keep2) {
     let written2 = 0;
     const other = [];
     await parallel(files, endpoint.width, async ({ path: path2 }) => {
-      const local2 = (0, import_node_path109.join)(folder2, path2);
-      const file3 = { path: local2, sha256: await sha256File(local2), size: (0, import_node_fs87.statSync)(local2).size };
+      const local2 = (0, import_node_path110.join)(folder2, path2);
+      const file3 = { path: local2, sha256: await sha256File(local2), size: (0, import_node_fs88.statSync)(local2).size };
       const placed2 = await endpoint.placeFile(`${state.path}/${path2}`, file3);
       if (placed2 === "written") written2++;
       if (placed2 === "other") other.push(path2);
@@ -44853,9 +44930,9 @@ async function switchLatest(endpoint, states, state) {
   await endpoint.put("states.js", Buffer.from(`slipwayData("states",${JSON.stringify(choices)});
 `));
   if (endpoint.folder !== void 0) {
-    const link = temporaryBeside((0, import_node_path109.join)(endpoint.folder, "latest"));
-    (0, import_node_fs87.symlinkSync)(state.path, link);
-    (0, import_node_fs87.renameSync)(link, (0, import_node_path109.join)(endpoint.folder, "latest"));
+    const link = temporaryBeside((0, import_node_path110.join)(endpoint.folder, "latest"));
+    (0, import_node_fs88.symlinkSync)(state.path, link);
+    (0, import_node_fs88.renameSync)(link, (0, import_node_path110.join)(endpoint.folder, "latest"));
   } else await endpoint.put("latest/index.html", Buffer.from(redirect(`../${state.path}/index.html`)));
   await endpoint.put(
     "index.html",
@@ -44877,7 +44954,7 @@ fetch(to,{method:"HEAD"}).then(function(r){r.ok?go(to):location.replace("${root}
 }
 async function removeState(endpoint, path2) {
   if (endpoint.folder !== void 0) {
-    (0, import_node_fs87.rmSync)((0, import_node_path109.join)(endpoint.folder, path2), { recursive: true, force: true });
+    (0, import_node_fs88.rmSync)((0, import_node_path110.join)(endpoint.folder, path2), { recursive: true, force: true });
     return 1;
   }
   const names4 = [];
@@ -44891,21 +44968,21 @@ init_process();
 init_diagnostics();
 
 // ts-src/cli/farm/work.ts
-var import_node_fs90 = require("node:fs");
+var import_node_fs91 = require("node:fs");
 var import_node_os15 = require("node:os");
-var import_node_path113 = require("node:path");
+var import_node_path114 = require("node:path");
 init_diagnostics();
 init_names();
 init_files();
 
 // ts-src/farm/result.ts
-var import_node_path112 = require("node:path");
+var import_node_path113 = require("node:path");
 init_files();
 
 // ts-src/farm/run-manifest.ts
 var import_node_crypto14 = require("node:crypto");
-var import_node_fs89 = require("node:fs");
-var import_node_path111 = require("node:path");
+var import_node_fs90 = require("node:fs");
+var import_node_path112 = require("node:path");
 var import_node_zlib12 = require("node:zlib");
 init_diagnostics();
 init_digest();
@@ -44945,14 +45022,14 @@ var distributionsIn = (distributions) => distributions.map(({ name: name6, rosVe
 }));
 
 // ts-src/farm/run-files.ts
-var import_node_fs88 = require("node:fs");
-var import_node_path110 = require("node:path");
+var import_node_fs89 = require("node:fs");
+var import_node_path111 = require("node:path");
 init_files();
 init_diagnostics();
 function writeFiles({ id, files }, state) {
-  const root = (0, import_node_path110.join)(state, "cache", "runs", id, "distro");
+  const root = (0, import_node_path111.join)(state, "cache", "runs", id, "distro");
   for (const [path2, content] of Object.entries(files))
-    if (!exists((0, import_node_path110.join)(root, path2))) writeWhole((0, import_node_path110.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
+    if (!exists((0, import_node_path111.join)(root, path2))) writeWhole((0, import_node_path111.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
   return root;
 }
 function filesOf4(distro, root, keyRoot = root) {
@@ -44966,7 +45043,7 @@ function filesOf4(distro, root, keyRoot = root) {
   const diagnostics = [];
   for (const [path2, from] of [...paths2].sort(([a], [b]) => compare(a, b))) {
     try {
-      files[path2] = (0, import_node_fs88.readFileSync)((0, import_node_path110.join)(from, path2)).toString("base64");
+      files[path2] = (0, import_node_fs89.readFileSync)((0, import_node_path111.join)(from, path2)).toString("base64");
     } catch {
       diagnostics.push(error("file-missing", `the distro file names ${path2}, which is not there`));
     }
@@ -45016,7 +45093,7 @@ var packed = (value2) => (0, import_node_zlib12.gzipSync)(JSON.stringify(value2)
 var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), (0, import_node_zlib12.gzipSync)(redacted(JSON.stringify(bundle)), { level: 1 }));
 var saveShard = (store2, id, part) => store2.putBlob(partName(id, part.architecture), packed(part));
 async function cached2(store2, state, name6, is) {
-  const copy2 = (0, import_node_path111.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
+  const copy2 = (0, import_node_path112.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
   const kept4 = readJson(copy2);
   if (kept4) return kept4;
   const data = await store2.getBlob(name6);
@@ -45043,7 +45120,7 @@ function parsed(text8) {
   }
 }
 async function loadRun(id, storeUri, root, state, untrusted) {
-  (0, import_node_fs89.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs90.mkdirSync)(state, { recursive: true });
   const store2 = await openStore(storeUri, root, state, untrusted);
   const missing = bad(
     error("run-missing", `the store ${store2.blobs.where} has no run '${id}'`, {
@@ -45108,7 +45185,7 @@ function applyShard(graph2, part) {
 
 // ts-src/farm/result.ts
 async function keepResult(session2, output, id, number7, result2) {
-  const log = result2.log === void 0 ? void 0 : (0, import_node_path112.join)(output, result2.log);
+  const log = result2.log === void 0 ? void 0 : (0, import_node_path113.join)(output, result2.log);
   const kept4 = {
     schema: 1,
     result: result2,
@@ -45242,8 +45319,8 @@ var farmOptions = {
     help: "folder for base systems and sources (default: SLIPWAY_STATE, else slipway below XDG_STATE_HOME or ~/.local/state)"
   }
 };
-var farmState = (values) => (0, import_node_path113.resolve)(
-  values.state || process.env.SLIPWAY_STATE || (0, import_node_path113.join)(process.env.XDG_STATE_HOME || (0, import_node_path113.join)((0, import_node_os15.homedir)(), ".local/state"), "slipway")
+var farmState = (values) => (0, import_node_path114.resolve)(
+  values.state || process.env.SLIPWAY_STATE || (0, import_node_path114.join)(process.env.XDG_STATE_HOME || (0, import_node_path114.join)((0, import_node_os15.homedir)(), ".local/state"), "slipway")
 );
 async function loadNamed(verb, values) {
   if (values.run === void 0 || values.store === void 0) {
@@ -45271,7 +45348,7 @@ async function openLoaded(loaded, values, within, purpose, numbers) {
   const { store: store2, bundle, state } = loaded;
   const input = numbers ? { ...loaded.input, plan: planOf(loaded, numbers) } : loaded.input;
   const driver = driverOf(values, state);
-  const looked = (0, import_node_path113.join)(state, `sound-${driver.name}`);
+  const looked = (0, import_node_path114.join)(state, `sound-${driver.name}`);
   if (purpose !== "report" && !lately(looked)) {
     const lacking2 = await missingTools(driver.name, input.plan);
     if (lacking2.length) {
@@ -45310,7 +45387,7 @@ function planOf({ input, parts: parts2 }, numbers) {
 }
 function lately(file3) {
   try {
-    return Date.now() - (0, import_node_fs90.statSync)(file3).mtimeMs < 36e5;
+    return Date.now() - (0, import_node_fs91.statSync)(file3).mtimeMs < 36e5;
   } catch {
     return false;
   }
@@ -45355,7 +45432,7 @@ SLIPWAY_DRAIN_FILE names).`,
       await closeScratch(session2.driver);
       stop.done();
       const { state, distro } = session2.input;
-      const cleaned = (0, import_node_path113.join)(state, "cleaned");
+      const cleaned = (0, import_node_path114.join)(state, "cleaned");
       if (!stop.signal.aborted && !lately(cleaned)) {
         writeWhole(cleaned, "", { sync: false });
         await cleanUp({ distro, state, driver: session2.driver });
@@ -45385,7 +45462,7 @@ function engineOf2(values, session2, output, signal, progress) {
   return schedulerOf(session2, { output, retest, testsStop: false, progress, signal, alone: true });
 }
 async function doTasks(values, session2, loaded, numbers, signal) {
-  const output = (0, import_node_path113.join)(session2.input.state, "runs", loaded.bundle.id);
+  const output = (0, import_node_path114.join)(session2.input.state, "runs", loaded.bundle.id);
   const progress = {
     ...notesOnly((line2) => writeNote(`${line2}
 `)),
@@ -45475,10 +45552,10 @@ var docsOptions = {
 };
 
 // ts-src/cli/docs-session.ts
-var import_node_fs91 = require("node:fs");
+var import_node_fs92 = require("node:fs");
 
 // ts-src/farm/gather.ts
-var import_node_path114 = require("node:path");
+var import_node_path115 = require("node:path");
 init_files();
 var nothingHappened = { ended: void 0, lost: /* @__PURE__ */ new Map(), avoided: /* @__PURE__ */ new Map(), faults: [] };
 var numbersOf = (session2, loaded) => loaded.parts.flatMap(
@@ -45513,14 +45590,14 @@ async function takeResult({ store: store2 }, { bundle }, output, { number: numbe
   const kept4 = await store2.readJson(resultName(bundle.id, number7));
   if (!isStoredResult(kept4) || kept4.result.id !== graph2.results[task]?.id) return;
   const kind = kindOf3(graph2, task);
-  const log = (0, import_node_path114.join)("logs", graph2.id, `${packageOf(graph2, task).name}${kind === "build" ? "" : `.${kind}`}.log`);
+  const log = (0, import_node_path115.join)("logs", graph2.id, `${packageOf(graph2, task).name}${kind === "build" ? "" : `.${kind}`}.log`);
   graph2.results[task] = { ...kept4.result, ...kept4.result.log === void 0 ? {} : { log } };
   const { key } = kept4.result;
   if (key !== void 0 && kind === "build" && isDone(kept4.result.state)) graph2.records[task] = await store2.get(key);
   if (key !== void 0 && kind === "test") graph2.tests[task - graph2.count] = await store2.getTest(key);
   if (kept4.log && kept4.result.log !== void 0 && kept4.result.state === "failed") {
     const text8 = await store2.readText(kept4.log);
-    if (text8 !== void 0) writeWhole((0, import_node_path114.join)(output, log), text8, { sync: false });
+    if (text8 !== void 0) writeWhole((0, import_node_path115.join)(output, log), text8, { sync: false });
   }
 }
 async function takeDocumentation({ graphs, store: store2 }) {
@@ -45557,7 +45634,7 @@ async function openDocs(values, packages, limits2, signal) {
   const lacking2 = await missingTools(driver.name, input.plan);
   showDiagnostics(lacking2);
   if (lacking2.length) return void 0;
-  (0, import_node_fs91.mkdirSync)(input.state, { recursive: true });
+  (0, import_node_fs92.mkdirSync)(input.state, { recursive: true });
   await openScratch(input.state, driver);
   const session2 = await openSession(
     { ...input, documented: documentedOn(input.distro, input.plan) },
@@ -45633,12 +45710,12 @@ fail a run on a farm, the last line on standard output is "strict".`,
 async function makeDocs(values, opened, workers, signal) {
   const { session: session2, distro, root } = opened;
   const begun = Date.now();
-  const output = (0, import_node_path115.resolve)(values.output ?? (0, import_node_path115.join)(root, "docs"));
+  const output = (0, import_node_path116.resolve)(values.output ?? (0, import_node_path116.join)(root, "docs"));
   if (values.publish !== void 0 && !distro.docs.to.length)
     return told6(error("docs-place", "docs.to of distro.yaml names no place to publish documentation to"));
   const fault4 = outputFault(output);
   if (fault4) return told6(fault4);
-  (0, import_node_fs92.mkdirSync)((0, import_node_path115.resolve)(output, ".."), { recursive: true });
+  (0, import_node_fs93.mkdirSync)((0, import_node_path116.resolve)(output, ".."), { recursive: true });
   if (opened.gather) await opened.gather(logFolder(output));
   else await runTasks(values, session2, workers, output, signal);
   if (signal.aborted) return exit.failed;
@@ -45649,7 +45726,7 @@ async function makeDocs(values, opened, workers, signal) {
     session2.input.plan.stamp
   );
   const { organization } = distro;
-  const digest4 = siteDigest(organization, packages, sha256((0, import_node_fs92.readFileSync)(process.argv[1] ?? "")));
+  const digest4 = siteDigest(organization, packages, sha256((0, import_node_fs93.readFileSync)(process.argv[1] ?? "")));
   const state = stateOf2(session2.input.plan.stamp, digest4, packages);
   const published = values.publish === void 0 ? {} : { published: { channel: values.publish, state: state.path } };
   const site = await writeFolder(
@@ -45751,11 +45828,11 @@ async function finish(values, { session: session2, faulty, strict, gather: gathe
   );
   if (values.json) writeOutput(`${JSON.stringify({ output, ...site, results })}
 `);
-  else writeOutput(`${(0, import_node_path115.join)(output, "index.html")}
+  else writeOutput(`${(0, import_node_path116.join)(output, "index.html")}
 `);
   const failed5 = results.some((t) => !isDone(t.state)) || faults5.some(isError) || faulty;
   if (failed5 && strict && !values.json) writeOutput("strict\n");
-  return show3(values.open === true, (0, import_node_path115.join)(output, "index.html"), failed5 ? exit.failed : exit.ok);
+  return show3(values.open === true, (0, import_node_path116.join)(output, "index.html"), failed5 ? exit.failed : exit.ok);
 }
 async function show3(open3, index, code) {
   if (!open3) return code;
@@ -45785,12 +45862,12 @@ var lostFaults = ({ lost: lost3 }) => lost3.map(
 );
 
 // ts-src/cli/doctor.ts
-var import_node_path117 = require("node:path");
+var import_node_path118 = require("node:path");
 init_process();
 init_sizes();
 
 // ts-src/cli/store.ts
-var import_node_path116 = require("node:path");
+var import_node_path117 = require("node:path");
 init_files();
 init_sizes();
 var store = defineCommand({
@@ -45839,7 +45916,7 @@ does the same with the state folder at its end, and with the store if it is in t
     const opened = await openStore(distro.store, root, state, void 0);
     const json2 = values.json === true;
     if (what === "show") return show4(opened, state, json2);
-    if (what === "verify") return verify(opened, (0, import_node_path116.join)(state, "verify"));
+    if (what === "verify") return verify(opened, (0, import_node_path117.join)(state, "verify"));
     const rules2 = stateRules(distro);
     return collectAll(
       workspace.value,
@@ -46000,9 +46077,9 @@ var doctor = defineCommand({
       }
       findings = await examine(driver, systems);
     }
-    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path117.join)(process.cwd(), ".slipway"));
+    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path118.join)(process.cwd(), ".slipway"));
     findings.push(...machine.findings);
-    const kept4 = workspace.ok ? await stateKinds((0, import_node_path117.resolve)(workspace.value.state)) : [];
+    const kept4 = workspace.ok ? await stateKinds((0, import_node_path118.resolve)(workspace.value.state)) : [];
     if (workspace.ok && kept4.length)
       machine.lines.push(
         `kept in ${workspace.value.state}: ${describe3(kept4)}; at most ${sizeText(stateRules(workspace.value.distro).size)} (state.size)`
@@ -48514,14 +48591,14 @@ the first one is drawn.`,
 });
 
 // ts-src/cli/image.ts
-var import_node_fs108 = require("node:fs");
-var import_node_path133 = require("node:path");
+var import_node_fs109 = require("node:fs");
+var import_node_path134 = require("node:path");
 init_diagnostics();
 init_images();
 
 // ts-src/images/build.ts
-var import_node_fs103 = require("node:fs");
-var import_node_path127 = require("node:path");
+var import_node_fs104 = require("node:fs");
+var import_node_path128 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -48574,8 +48651,8 @@ function ownPackages(image2, index, patterns2, debian2) {
 }
 
 // ts-src/images/config.ts
-var import_node_fs93 = require("node:fs");
-var import_node_path118 = require("node:path");
+var import_node_fs94 = require("node:fs");
+var import_node_path119 = require("node:path");
 init_names();
 init_digest();
 init_images();
@@ -49010,9 +49087,9 @@ function prefixesOf({ distro, image: image2 }) {
 function writeConfig(facts, folder2, machine) {
   const { image: image2, inputs, repository: repository2 } = facts;
   const { spec } = image2;
-  (0, import_node_fs93.mkdirSync)((0, import_node_path118.join)(folder2, "keys"), { recursive: true });
-  (0, import_node_fs93.mkdirSync)((0, import_node_path118.join)(folder2, "files"));
-  const write3 = (name6, data) => (0, import_node_fs93.writeFileSync)((0, import_node_path118.join)(folder2, name6), data, { flag: "wx" });
+  (0, import_node_fs94.mkdirSync)((0, import_node_path119.join)(folder2, "keys"), { recursive: true });
+  (0, import_node_fs94.mkdirSync)((0, import_node_path119.join)(folder2, "files"));
+  const write3 = (name6, data) => (0, import_node_fs94.writeFileSync)((0, import_node_path119.join)(folder2, name6), data, { flag: "wx" });
   write3("setup.sh", scripts.setup);
   write3("image.json", imageJson(facts));
   write3("entrypoint", scripts.entrypoint);
@@ -49050,8 +49127,8 @@ function writeConfig(facts, folder2, machine) {
 }
 
 // ts-src/images/inputs.ts
-var import_node_fs94 = require("node:fs");
-var import_node_path119 = require("node:path");
+var import_node_fs95 = require("node:fs");
+var import_node_path120 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -49123,7 +49200,7 @@ async function packOverlay(root, folder2) {
     const strange = found2.find((f) => f.kind !== "a file" && f.kind !== "a link");
     if (strange) return `the overlay holds ${strange.kind}: ${strange.path}`;
     if (!found2.length) return `the overlay ${folder2} holds no files, or is not there`;
-    const total = found2.reduce((n, f) => n + (0, import_node_fs94.lstatSync)((0, import_node_path119.join)(root, f.path)).size, 0);
+    const total = found2.reduce((n, f) => n + (0, import_node_fs95.lstatSync)((0, import_node_path120.join)(root, f.path)).size, 0);
     if (total > largest9) return `the overlay ${folder2} is larger than ${largest9 >> 20} MiB`;
   } catch (e) {
     if (e instanceof LeftBehindError) return e.message;
@@ -49131,7 +49208,7 @@ async function packOverlay(root, folder2) {
   }
   const normalized = ["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "--format=gnu"];
   const chunks = [];
-  const packed3 = await run("tar", ["-c", ...normalized, "--mode=u=rwX,go=rX", "-C", (0, import_node_path119.join)(root, path2), "."], {
+  const packed3 = await run("tar", ["-c", ...normalized, "--mode=u=rwX,go=rX", "-C", (0, import_node_path120.join)(root, path2), "."], {
     env: { ...process.env, LC_ALL: "C" },
     onOutput: (chunk) => chunks.push(chunk)
   });
@@ -49139,13 +49216,13 @@ async function packOverlay(root, folder2) {
 }
 
 // ts-src/images/kinds.ts
-var import_node_path122 = require("node:path");
+var import_node_path123 = require("node:path");
 init_diagnostics();
 init_names();
 
 // ts-src/images/disk.ts
-var import_node_fs97 = require("node:fs");
-var import_node_path120 = require("node:path");
+var import_node_fs98 = require("node:fs");
+var import_node_path121 = require("node:path");
 init_diagnostics();
 init_digest();
 init_images();
@@ -49190,13 +49267,13 @@ var grubMenu = (title, version3, options5) => [
 
 // ts-src/images/bmap.ts
 var import_node_crypto15 = require("node:crypto");
-var import_node_fs95 = require("node:fs");
+var import_node_fs96 = require("node:fs");
 init_digest();
 var block5 = 4096;
 var step = 1024;
 function mapped(file3) {
-  const handle = (0, import_node_fs95.openSync)(file3, "r");
-  const { size: size3 } = (0, import_node_fs95.fstatSync)(handle);
+  const handle = (0, import_node_fs96.openSync)(file3, "r");
+  const { size: size3 } = (0, import_node_fs96.fstatSync)(handle);
   const chunk = Buffer.alloc(block5 * step);
   const zero = Buffer.alloc(block5);
   const ranges = [];
@@ -49209,7 +49286,7 @@ function mapped(file3) {
   };
   try {
     for (let at2 = 0; at2 * block5 < size3; at2 += step) {
-      const n = (0, import_node_fs95.readSync)(handle, chunk, 0, chunk.length, at2 * block5);
+      const n = (0, import_node_fs96.readSync)(handle, chunk, 0, chunk.length, at2 * block5);
       for (let i = 0; i * block5 < n; i++) {
         const data = chunk.subarray(i * block5, Math.min(n, (i + 1) * block5));
         if (data.equals(zero.subarray(0, data.length))) end2(at2 + i - 1);
@@ -49221,7 +49298,7 @@ function mapped(file3) {
     }
     end2(Math.ceil(size3 / block5) - 1);
   } finally {
-    (0, import_node_fs95.closeSync)(handle);
+    (0, import_node_fs96.closeSync)(handle);
   }
   return { size: size3, ranges };
 }
@@ -49244,12 +49321,12 @@ ${lines.join("\n")}
     </BlockMap>
 </bmap>
 `;
-  (0, import_node_fs95.writeFileSync)(target2, text8(sha256(text8("0".repeat(64)))), { flag: "wx" });
+  (0, import_node_fs96.writeFileSync)(target2, text8(sha256(text8("0".repeat(64)))), { flag: "wx" });
   return Promise.resolve();
 }
 
 // ts-src/images/ext4.ts
-var import_node_fs96 = require("node:fs");
+var import_node_fs97 = require("node:fs");
 var table = Uint32Array.from({ length: 256 }, (_, n) => {
   let c = n;
   for (let k = 0; k < 8; k++) c = c & 1 ? c >>> 1 ^ 2197175160 : c >>> 1;
@@ -49274,13 +49351,13 @@ var changed = [
 var checksumLow = 124;
 var checksumHigh = 130;
 function normalizeExt4(file3, latest) {
-  const handle = (0, import_node_fs96.openSync)(file3, "r+");
+  const handle = (0, import_node_fs97.openSync)(file3, "r+");
   try {
-    const size3 = (0, import_node_fs96.fstatSync)(handle).size;
+    const size3 = (0, import_node_fs97.fstatSync)(handle).size;
     const read3 = (at2, length) => {
       if (at2 < 0 || at2 + length > size3) throw new Error("an ext4 file system names blocks beyond its end");
       const data = Buffer.alloc(length);
-      (0, import_node_fs96.readSync)(handle, data, 0, length, at2);
+      (0, import_node_fs97.readSync)(handle, data, 0, length, at2);
       return data;
     };
     const sb = read3(1024, 1024);
@@ -49308,10 +49385,10 @@ function normalizeExt4(file3, latest) {
         normalizeInode(inode, latest);
         if (checksums) sealInode(inode, g * perGroup + i + 1, seed);
       }
-      (0, import_node_fs96.writeSync)(handle, inodes, 0, length, at2);
+      (0, import_node_fs97.writeSync)(handle, inodes, 0, length, at2);
     }
   } finally {
-    (0, import_node_fs96.closeSync)(handle);
+    (0, import_node_fs97.closeSync)(handle);
   }
 }
 function normalizeInode(inode, latest) {
@@ -49372,7 +49449,7 @@ function writeBootFiles(folder2, facts, key, version3) {
   const title = `${facts.distro.organization} ${name6}`;
   const restart = ab ? " panic=10" : "";
   const kernelOptions = `root=${partition} rw console=tty0 console=${firmware[target2.architecture]?.console}${restart}`;
-  const write3 = (file3, text8) => (0, import_node_fs97.writeFileSync)((0, import_node_path120.join)(folder2, file3), text8, { flag: "wx" });
+  const write3 = (file3, text8) => (0, import_node_fs98.writeFileSync)((0, import_node_path121.join)(folder2, file3), text8, { flag: "wx" });
   write3("name", version3);
   write3("entry-name", ab ? `${version3}+3.conf` : "slipway.conf");
   write3("loader.conf", "timeout 1\nconsole-mode keep\n");
@@ -49393,8 +49470,8 @@ async function makeDisk(room, facts, root, options5) {
   const { spec, target: target2, name: name6 } = facts.image;
   const known3 = firmware[target2.architecture];
   if (!known3) return bad(error("image-kind", `no disks are made for ${target2.architecture}`));
-  const folder2 = (0, import_node_path120.join)(options5.folder, "disk");
-  (0, import_node_fs97.mkdirSync)(folder2);
+  const folder2 = (0, import_node_path121.join)(options5.folder, "disk");
+  (0, import_node_fs98.mkdirSync)(folder2);
   const { key, epoch } = options5;
   const rootUuid = uuidOf(`${key} root`);
   const version3 = `${name6}_${imageVersion(facts.state.stamp, key)}`;
@@ -49425,8 +49502,8 @@ async function makeDisk(room, facts, root, options5) {
     signal: room.signal
   });
   if (made2.code !== 0) return bad(diskFailed(room, spec.size));
-  normalizeExt4((0, import_node_path120.join)(folder2, "root.raw"), epoch);
-  const rootSectors = (0, import_node_fs97.statSync)((0, import_node_path120.join)(folder2, "root.raw")).size / sector2;
+  normalizeExt4((0, import_node_path121.join)(folder2, "root.raw"), epoch);
+  const rootSectors = (0, import_node_fs98.statSync)((0, import_node_path121.join)(folder2, "root.raw")).size / sector2;
   const parts2 = [
     { name: labels.esp, type: types2.esp, file: "esp.raw", sectors: esp },
     { name: ab ? version3 : labels.root, type: known3.root, file: "root.raw", sectors: rootSectors }
@@ -49440,26 +49517,26 @@ async function makeDisk(room, facts, root, options5) {
   if (!bios) return assemble2(folder2, key, parts2);
   const sectors = mebibyte / sector2;
   parts2.push({ name: labels.bios, type: biosPartition, file: "bios-core.img", sectors, front: true });
-  const core = placedCore((0, import_node_fs97.readFileSync)((0, import_node_path120.join)(folder2, "bios-core.img")), sectors);
+  const core = placedCore((0, import_node_fs98.readFileSync)((0, import_node_path121.join)(folder2, "bios-core.img")), sectors);
   if (!core) return bad(noGrub(name6));
-  (0, import_node_fs97.writeFileSync)((0, import_node_path120.join)(folder2, "bios-core.img"), core);
+  (0, import_node_fs98.writeFileSync)((0, import_node_path121.join)(folder2, "bios-core.img"), core);
   const assembled = await assemble2(folder2, key, parts2);
-  if (!assembled.ok || writeBootSector(assembled.value.raw, (0, import_node_path120.join)(folder2, "bios-boot.img"), sectors)) return assembled;
+  if (!assembled.ok || writeBootSector(assembled.value.raw, (0, import_node_path121.join)(folder2, "bios-boot.img"), sectors)) return assembled;
   return bad(noGrub(name6));
 }
 var noGrub = (image2) => error("image-render", `GRUB of the image '${image2}' has an unknown form, so a BIOS could not start it`, {
   hint: "remove `bios` from `boot`, and report this with the version of grub-pc-bin"
 });
 function writeBootSector(raw, boot, core) {
-  const handle = (0, import_node_fs97.openSync)(raw, "r+");
+  const handle = (0, import_node_fs98.openSync)(raw, "r+");
   try {
     const before = Buffer.alloc(sector2);
-    (0, import_node_fs97.readSync)(handle, before, 0, sector2, 0);
-    const made2 = bootSector(before, (0, import_node_fs97.readFileSync)(boot), core);
-    if (made2) (0, import_node_fs97.writeSync)(handle, made2, 0, sector2, 0);
+    (0, import_node_fs98.readSync)(handle, before, 0, sector2, 0);
+    const made2 = bootSector(before, (0, import_node_fs98.readFileSync)(boot), core);
+    if (made2) (0, import_node_fs98.writeSync)(handle, made2, 0, sector2, 0);
     return made2 !== void 0;
   } finally {
-    (0, import_node_fs97.closeSync)(handle);
+    (0, import_node_fs98.closeSync)(handle);
   }
 }
 var diskFailed = (room, size3) => error("image-render", `the disk could not be made${size3 === void 0 ? "" : `; is ${size3} enough for it?`}`, {
@@ -49467,7 +49544,7 @@ var diskFailed = (room, size3) => error("image-render", `the disk could not be m
   hint: "the end of that log tells why"
 });
 async function makeData(folder2, uuid2, epoch) {
-  const file3 = (0, import_node_path120.join)(folder2, "data.raw");
+  const file3 = (0, import_node_path121.join)(folder2, "data.raw");
   const size3 = 64 * mebibyte;
   const made2 = await run("sh", [
     "-c",
@@ -49483,7 +49560,7 @@ async function makeData(folder2, uuid2, epoch) {
   return good(size3 / sector2);
 }
 async function assemble2(folder2, key, parts2) {
-  const raw = (0, import_node_path120.join)(folder2, "disk.raw");
+  const raw = (0, import_node_path121.join)(folder2, "disk.raw");
   const align = mebibyte / sector2;
   let at2 = align;
   const lines = ["label: gpt", `label-id: ${uuidOf(`${key} disk`)}`, `first-lba: ${align}`, "unit: sectors", ""];
@@ -49505,7 +49582,7 @@ async function assemble2(folder2, key, parts2) {
   for (const [part, start3] of places) {
     if (part.file === void 0) continue;
     const copied2 = await run("dd", [
-      `if=${(0, import_node_path120.join)(folder2, part.file)}`,
+      `if=${(0, import_node_path121.join)(folder2, part.file)}`,
       `of=${raw}`,
       "bs=1M",
       `seek=${start3 / align}`,
@@ -49520,7 +49597,7 @@ async function renderDisk(room, facts, root, options5) {
   const made2 = await makeDisk(room, facts, root, options5);
   if (!made2.ok) return made2;
   const { raw, folder: folder2 } = made2.value;
-  const named7 = (ending) => (0, import_node_path120.join)(
+  const named7 = (ending) => (0, import_node_path121.join)(
     options5.folder,
     imageFile(
       facts.image.name,
@@ -49538,26 +49615,26 @@ async function renderDisk(room, facts, root, options5) {
   const converted = await run("qemu-img", qcow);
   if (converted.code !== 0) return bad(toolFailed("qemu-img", converted.stderr));
   if (facts.image.spec.partitions === "ab") {
-    const slot = await zstd((0, import_node_path120.join)(folder2, "root.raw"), named7("root.raw.zst"));
+    const slot = await zstd((0, import_node_path121.join)(folder2, "root.raw"), named7("root.raw.zst"));
     if (slot.code !== 0) return bad(toolFailed("zstd", slot.stderr));
     for (const [from, ending] of [
       ["vmlinuz", "vmlinuz"],
       ["initrd", "initrd"],
       ["entry.conf", "conf"]
     ]) {
-      (0, import_node_fs97.renameSync)((0, import_node_path120.join)(folder2, from), named7(ending));
+      (0, import_node_fs98.renameSync)((0, import_node_path121.join)(folder2, from), named7(ending));
       files.push(named7(ending));
     }
     files.push(named7("root.raw.zst"));
   }
-  const bytes = (0, import_node_fs97.statSync)(raw).size;
-  (0, import_node_fs97.rmSync)(folder2, { recursive: true, force: true });
+  const bytes = (0, import_node_fs98.statSync)(raw).size;
+  (0, import_node_fs98.rmSync)(folder2, { recursive: true, force: true });
   return good({ files, bytes });
 }
 
 // ts-src/images/docker.ts
 var import_node_crypto16 = require("node:crypto");
-var import_node_fs98 = require("node:fs");
+var import_node_fs99 = require("node:fs");
 init_digest();
 var oci = {
   amd64: { architecture: "amd64" },
@@ -49634,12 +49711,12 @@ function writeDockerTar(image2, tags2, target2) {
       Layers: layers2.map((l) => blob(l.digest))
     }
   ];
-  const out = (0, import_node_fs98.openSync)(target2, "w");
+  const out = (0, import_node_fs99.openSync)(target2, "w");
   const hash3 = (0, import_node_crypto16.createHash)("sha256");
   let size3 = 0;
   let damaged2;
   const write3 = (data) => {
-    for (let at2 = 0; at2 < data.length; ) at2 += (0, import_node_fs98.writeSync)(out, data, at2);
+    for (let at2 = 0; at2 < data.length; ) at2 += (0, import_node_fs99.writeSync)(out, data, at2);
     hash3.update(data);
     size3 += data.length;
   };
@@ -49656,32 +49733,32 @@ function writeDockerTar(image2, tags2, target2) {
       write3(paddingOf(layer.size));
     }
     write3(endOfTar);
-    (0, import_node_fs98.fsyncSync)(out);
+    (0, import_node_fs99.fsyncSync)(out);
   } finally {
-    (0, import_node_fs98.closeSync)(out);
+    (0, import_node_fs99.closeSync)(out);
   }
   return { id: `sha256:${sha256(config2)}`, sha256: hash3.digest("hex"), size: size3, ...damaged2 ? { damaged: damaged2 } : {} };
 }
 function copyLayer(layer, write3) {
   const buffer = Buffer.alloc(1 << 20);
   const hash3 = (0, import_node_crypto16.createHash)("sha256");
-  const from = (0, import_node_fs98.openSync)(layer.tar, "r");
+  const from = (0, import_node_fs99.openSync)(layer.tar, "r");
   try {
-    for (let n = (0, import_node_fs98.readSync)(from, buffer); n > 0; n = (0, import_node_fs98.readSync)(from, buffer)) {
+    for (let n = (0, import_node_fs99.readSync)(from, buffer); n > 0; n = (0, import_node_fs99.readSync)(from, buffer)) {
       const part = buffer.subarray(0, n);
       hash3.update(part);
       write3(part);
     }
   } finally {
-    (0, import_node_fs98.closeSync)(from);
+    (0, import_node_fs99.closeSync)(from);
   }
   return hash3.digest("hex") === layer.diffId;
 }
 
 // ts-src/images/lxd.ts
 var import_node_crypto17 = require("node:crypto");
-var import_node_fs99 = require("node:fs");
-var import_node_path121 = require("node:path");
+var import_node_fs100 = require("node:fs");
+var import_node_path122 = require("node:path");
 init_diagnostics();
 init_names();
 var lxdEndings = { metadata: "lxd.tar.xz", root: "squashfs" };
@@ -49724,9 +49801,9 @@ async function renderLxd(room, facts, root, options5) {
   const { name: name6, target: target2 } = facts.image;
   const version3 = imageVersion(facts.state.stamp, options5.key);
   const work2 = newScratch(room.state);
-  const plain5 = (0, import_node_path121.join)(work2, "metadata.tar");
-  (0, import_node_fs99.writeFileSync)(plain5, lxdMetadata(facts, version3, options5.epoch));
-  const fileOf3 = (ending) => (0, import_node_path121.join)(options5.folder, imageFile(name6, version3, target2.architecture, ending));
+  const plain5 = (0, import_node_path122.join)(work2, "metadata.tar");
+  (0, import_node_fs100.writeFileSync)(plain5, lxdMetadata(facts, version3, options5.epoch));
+  const fileOf3 = (ending) => (0, import_node_path122.join)(options5.folder, imageFile(name6, version3, target2.architecture, ending));
   const [metadata, squashed] = [fileOf3(lxdEndings.metadata), fileOf3(lxdEndings.root)];
   const packed3 = await room.driver.read({
     layers: root.layers.map((l) => l.root),
@@ -49742,7 +49819,7 @@ async function renderLxd(room, facts, root, options5) {
 async function fingerprint2(files) {
   const digest4 = (0, import_node_crypto17.createHash)("sha256");
   for (const file3 of files)
-    for await (const chunk of (0, import_node_fs99.createReadStream)(file3)) if (Buffer.isBuffer(chunk)) digest4.update(chunk);
+    for await (const chunk of (0, import_node_fs100.createReadStream)(file3)) if (Buffer.isBuffer(chunk)) digest4.update(chunk);
   return digest4.digest("hex");
 }
 function simplestreams(channel2, organization, files) {
@@ -49817,7 +49894,7 @@ var dockerSettings = (facts, key, epoch) => ({
   time: epoch
 });
 function docker2(facts, root, { folder: folder2, key, epoch }) {
-  const file3 = (0, import_node_path122.join)(folder2, fileOf(facts, key, "docker.tar"));
+  const file3 = (0, import_node_path123.join)(folder2, fileOf(facts, key, "docker.tar"));
   const written2 = writeDockerTar(
     {
       architecture: facts.image.target.architecture,
@@ -49841,7 +49918,7 @@ var rootfsScript = `tar --create --format=pax --pax-option=exthdr.name=%d/PaxHea
   --numeric-owner --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --one-file-system \\
   --directory m . | zstd -3 -T0 --quiet -o "$2"`;
 async function rootfs(room, facts, root, options5) {
-  const file3 = (0, import_node_path122.join)(options5.folder, fileOf(facts, options5.key, "rootfs.tar.zst"));
+  const file3 = (0, import_node_path123.join)(options5.folder, fileOf(facts, options5.key, "rootfs.tar.zst"));
   const packed3 = await room.driver.read({
     layers: root.layers.map((l) => l.root),
     work: newScratch(room.state),
@@ -49853,22 +49930,22 @@ async function rootfs(room, facts, root, options5) {
 }
 
 // ts-src/images/root.ts
-var import_node_fs102 = require("node:fs");
-var import_node_path126 = require("node:path");
+var import_node_fs103 = require("node:fs");
+var import_node_path127 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
 
 // ts-src/images/layers.ts
-var import_node_fs100 = require("node:fs");
+var import_node_fs101 = require("node:fs");
 var import_node_crypto18 = require("node:crypto");
-var import_node_path124 = require("node:path");
+var import_node_path125 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/images/room.ts
-var import_node_path123 = require("node:path");
-var imagesFolder = (state) => (0, import_node_path123.join)(state, "images");
+var import_node_path124 = require("node:path");
+var imagesFolder = (state) => (0, import_node_path124.join)(state, "images");
 var listBinds2 = (base) => [
   { from: base.lists, to: "/var/lib/apt/lists", readOnly: true },
   { from: cacheOf(base), to: "/tmp/slipway/caches", readOnly: true }
@@ -49989,27 +50066,27 @@ function secretsIn(name6, size3, content, everywhere) {
 
 // ts-src/images/layers.ts
 var most8 = 2e6;
-var folderOf2 = (room, key) => (0, import_node_path124.join)(imagesFolder(room.state), "layers", key);
+var folderOf2 = (room, key) => (0, import_node_path125.join)(imagesFolder(room.state), "layers", key);
 function kept3(room, key) {
   const folder2 = folderOf2(room, key);
-  const found2 = readJson((0, import_node_path124.join)(folder2, "layer.json"));
-  if (found2?.schema !== 1 || found2.key !== key || !exists((0, import_node_path124.join)(folder2, "root"))) return void 0;
+  const found2 = readJson((0, import_node_path125.join)(folder2, "layer.json"));
+  if (found2?.schema !== 1 || found2.key !== key || !exists((0, import_node_path125.join)(folder2, "root"))) return void 0;
   const { schema: _, ...layer } = found2;
-  (0, import_node_fs100.utimesSync)((0, import_node_path124.join)(folder2, "layer.json"), /* @__PURE__ */ new Date(), /* @__PURE__ */ new Date());
-  return { ...layer, root: (0, import_node_path124.join)(folder2, "root"), tar: (0, import_node_path124.join)(folder2, "layer.tar"), names: (0, import_node_path124.join)(folder2, "names") };
+  (0, import_node_fs101.utimesSync)((0, import_node_path125.join)(folder2, "layer.json"), /* @__PURE__ */ new Date(), /* @__PURE__ */ new Date());
+  return { ...layer, root: (0, import_node_path125.join)(folder2, "root"), tar: (0, import_node_path125.join)(folder2, "layer.tar"), names: (0, import_node_path125.join)(folder2, "names") };
 }
 async function baseLayer(room) {
   const { base } = room;
   const folder2 = folderOf2(room, `base-${base.digest.slice(0, 24)}`);
-  const names4 = (0, import_node_path124.join)(folder2, "names");
+  const names4 = (0, import_node_path125.join)(folder2, "names");
   if (!exists(names4)) {
-    const nothing4 = (0, import_node_path124.join)(newScratch(room.state), "nothing");
-    (0, import_node_fs100.mkdirSync)(nothing4);
+    const nothing4 = (0, import_node_path125.join)(newScratch(room.state), "nothing");
+    (0, import_node_fs101.mkdirSync)(nothing4);
     writeWhole(names4, await namesOf2(room, [nothing4, base.root]), { sync: false });
   }
-  const known3 = readJson((0, import_node_path124.join)(folder2, "base.json"));
+  const known3 = readJson((0, import_node_path125.join)(folder2, "base.json"));
   const measured = known3 ?? await measure2(base.tar);
-  if (!known3) writeWhole((0, import_node_path124.join)(folder2, "base.json"), JSON.stringify(measured), { sync: false });
+  if (!known3) writeWhole((0, import_node_path125.join)(folder2, "base.json"), JSON.stringify(measured), { sync: false });
   return { key: base.digest, root: base.root, tar: base.tar, diffId: base.digest, names: names4, ...measured };
 }
 async function measure2(tar) {
@@ -50031,7 +50108,7 @@ async function makeLayer(room, request) {
       if (other) return good(other);
       room.progress(`making ${request.what}`);
       const work2 = newScratch(room.state);
-      const root = (0, import_node_path124.join)(work2, "kept");
+      const root = (0, import_node_path125.join)(work2, "kept");
       const made2 = await room.driver.enter({
         root: { layers: request.below.map((l) => l.root), keep: root },
         network: false,
@@ -50044,19 +50121,19 @@ async function makeLayer(room, request) {
         signal: room.signal
       });
       if (made2.code !== 0) return bad(failure2(room, request, made2.exceeded));
-      const staged = (0, import_node_path124.join)(work2, "layer");
-      (0, import_node_fs100.mkdirSync)(staged);
-      (0, import_node_fs100.renameSync)(root, (0, import_node_path124.join)(staged, "root"));
+      const staged = (0, import_node_path125.join)(work2, "layer");
+      (0, import_node_fs101.mkdirSync)(staged);
+      (0, import_node_fs101.renameSync)(root, (0, import_node_path125.join)(staged, "root"));
       const packed3 = await packLayer(room, request, staged);
       if (!packed3.ok) return packed3;
       const folder2 = folderOf2(room, request.key);
       await room.driver.remove(folder2);
-      (0, import_node_fs100.renameSync)(staged, folder2);
+      (0, import_node_fs101.renameSync)(staged, folder2);
       return good({
         ...packed3.value,
-        root: (0, import_node_path124.join)(folder2, "root"),
-        tar: (0, import_node_path124.join)(folder2, "layer.tar"),
-        names: (0, import_node_path124.join)(folder2, "names")
+        root: (0, import_node_path125.join)(folder2, "root"),
+        tar: (0, import_node_path125.join)(folder2, "layer.tar"),
+        names: (0, import_node_path125.join)(folder2, "names")
       });
     },
     () => room.progress(`waiting for another slipway that makes ${request.what}`)
@@ -50104,20 +50181,20 @@ var packScript = `cd l0/. && find . -mindepth 1 ! -type c ! -type b ! -type s -p
   tar --create --format=pax --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime --numeric-owner \\
     --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --no-recursion --null --files-from=-`;
 async function packLayer(room, request, staged) {
-  const layers2 = [(0, import_node_path124.join)(staged, "root"), ...request.below.map((l) => l.root)];
+  const layers2 = [(0, import_node_path125.join)(staged, "root"), ...request.below.map((l) => l.root)];
   const names4 = await namesOf2(room, layers2);
   const after = split3(names4);
   if (after.length > most8) return bad(error("image-install", `${request.what} holds more than ${most8} files`));
-  writeWhole((0, import_node_path124.join)(staged, "names"), names4, { sync: false });
+  writeWhole((0, import_node_path125.join)(staged, "names"), names4, { sync: false });
   const below3 = request.below[0];
-  const before = below3 ? split3((0, import_node_fs100.readFileSync)(below3.names)) : [];
+  const before = below3 ? split3((0, import_node_fs101.readFileSync)(below3.names)) : [];
   const secrets = [];
   const reader2 = scanner(secrets, request.kind === "own");
   const hash3 = (0, import_node_crypto18.createHash)("sha256");
-  const out = (0, import_node_fs100.openSync)((0, import_node_path124.join)(staged, "layer.tar"), "w");
+  const out = (0, import_node_fs101.openSync)((0, import_node_path125.join)(staged, "layer.tar"), "w");
   let size3 = 0;
   const write3 = (chunk) => {
-    for (let at2 = 0; at2 < chunk.length; ) at2 += (0, import_node_fs100.writeSync)(out, chunk, at2);
+    for (let at2 = 0; at2 < chunk.length; ) at2 += (0, import_node_fs101.writeSync)(out, chunk, at2);
     hash3.update(chunk);
     size3 += chunk.length;
   };
@@ -50134,12 +50211,12 @@ async function packLayer(room, request, staged) {
       signal: room.signal
     });
     if (packed3.code !== 0) throw new Error(`a layer could not be packed: ${packed3.stderr.trim()}`);
-    (0, import_node_fs100.fsyncSync)(out);
+    (0, import_node_fs101.fsyncSync)(out);
   } finally {
-    (0, import_node_fs100.closeSync)(out);
+    (0, import_node_fs101.closeSync)(out);
   }
   const layer = { key: request.key, diffId: hash3.digest("hex"), size: size3, secrets };
-  writeWhole((0, import_node_path124.join)(staged, "layer.json"), JSON.stringify({ schema: 1, ...layer }));
+  writeWhole((0, import_node_path125.join)(staged, "layer.json"), JSON.stringify({ schema: 1, ...layer }));
   return good(layer);
 }
 function checkSecrets2(image2, layers2) {
@@ -50155,8 +50232,8 @@ function checkSecrets2(image2, layers2) {
 }
 
 // ts-src/images/system.ts
-var import_node_fs101 = require("node:fs");
-var import_node_path125 = require("node:path");
+var import_node_fs102 = require("node:fs");
+var import_node_path126 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -50166,7 +50243,7 @@ apt-get -q -o APT::Sandbox::User=root -o APT::Install-Recommends=false -o Debug:
   -o Dir::Cache::pkgcache=/tmp/pkgcache.bin -o Dir::Cache::srcpkgcache=/tmp/srcpkgcache.bin \\
   --simulate install -- "$@" 2>&1`;
 async function placeOwn(room, own3, folder2) {
-  (0, import_node_fs101.mkdirSync)(folder2, { recursive: true });
+  (0, import_node_fs102.mkdirSync)(folder2, { recursive: true });
   const lost3 = [];
   const placed2 = await room.store.many(own3, async (p) => {
     const name6 = `${p.name}.deb`;
@@ -50176,9 +50253,9 @@ async function placeOwn(room, own3, folder2) {
       return name6;
     }
     try {
-      (0, import_node_fs101.linkSync)(path2, (0, import_node_path125.join)(folder2, name6));
+      (0, import_node_fs102.linkSync)(path2, (0, import_node_path126.join)(folder2, name6));
     } catch {
-      (0, import_node_fs101.copyFileSync)(path2, (0, import_node_path125.join)(folder2, name6));
+      (0, import_node_fs102.copyFileSync)(path2, (0, import_node_path126.join)(folder2, name6));
     }
     return name6;
   });
@@ -50195,12 +50272,12 @@ async function placeOwn(room, own3, folder2) {
 async function systemPackages(room, image2, own3, names4) {
   const { base } = room;
   const question = sha256(JSON.stringify([base.digest, base.archive, own3.map((p) => p.sha256), names4]));
-  const memory3 = (0, import_node_path125.join)(imagesFolder(room.state), "resolved", `${question}.json`);
+  const memory3 = (0, import_node_path126.join)(imagesFolder(room.state), "resolved", `${question}.json`);
   const known3 = readJson(memory3);
   const isSet = (v) => Array.isArray(v) && v.every((p) => typeof p === "string" && isPinnedPackage(p));
   if (isSet(known3)) return good(known3);
   const work2 = newScratch(room.state);
-  const placed2 = await placeOwn(room, own3, (0, import_node_path125.join)(work2, "debs"));
+  const placed2 = await placeOwn(room, own3, (0, import_node_path126.join)(work2, "debs"));
   if (!placed2.ok) return placed2;
   const asked2 = await room.driver.enter({
     root: { layers: [base.root] },
@@ -50208,7 +50285,7 @@ async function systemPackages(room, image2, own3, names4) {
     user: "root",
     work: work2,
     env: aptEnvironment(void 0),
-    binds: [...listBinds2(base), { from: (0, import_node_path125.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true }],
+    binds: [...listBinds2(base), { from: (0, import_node_path126.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true }],
     command: ["sh", "-ec", aptSimulate, "apt", ...names4, ...placed2.value.map((n) => `/tmp/slipway/debs/${n}`)],
     signal: room.signal
   });
@@ -50251,13 +50328,13 @@ async function installLayer(room, below3, packages, what, fstab) {
     epoch: room.epoch,
     binds: [
       ...listBinds2(room.base),
-      { from: (0, import_node_path126.join)(room.state, "archives"), to: "/tmp/slipway/archives" },
+      { from: (0, import_node_path127.join)(room.state, "archives"), to: "/tmp/slipway/archives" },
       { from: config2, to: "/tmp/slipway/config", readOnly: true }
     ]
   });
 }
 function writeFstab(folder2, text8) {
-  (0, import_node_fs102.writeFileSync)((0, import_node_path126.join)(folder2, "fstab"), text8);
+  (0, import_node_fs103.writeFileSync)((0, import_node_path127.join)(folder2, "fstab"), text8);
 }
 async function makeRoot(room, facts, plan2, fstab) {
   const base = await baseLayer(room);
@@ -50275,9 +50352,9 @@ async function makeRoot(room, facts, plan2, fstab) {
     told8.push({ layer: layer.value, what });
   }
   const work2 = newScratch(room.state);
-  const placed2 = await placeOwn(room, plan2.own, (0, import_node_path126.join)(work2, "debs"));
+  const placed2 = await placeOwn(room, plan2.own, (0, import_node_path127.join)(work2, "debs"));
   if (!placed2.ok) return placed2;
-  writeConfig(facts, (0, import_node_path126.join)(work2, "config"), plan2.machineFiles);
+  writeConfig(facts, (0, import_node_path127.join)(work2, "config"), plan2.machineFiles);
   const epoch = ownEpoch(room, facts);
   const own3 = await makeLayer(room, {
     key: ownKey(room, facts, plan2, layers2()),
@@ -50287,8 +50364,8 @@ async function makeRoot(room, facts, plan2, fstab) {
     packages: [],
     epoch,
     binds: [
-      { from: (0, import_node_path126.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true },
-      { from: (0, import_node_path126.join)(work2, "config"), to: "/tmp/slipway/config", readOnly: true }
+      { from: (0, import_node_path127.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true },
+      { from: (0, import_node_path127.join)(work2, "config"), to: "/tmp/slipway/config", readOnly: true }
     ]
   });
   if (!own3.ok) return own3;
@@ -50346,7 +50423,7 @@ var hasKernel = (kind) => kind === "disk" || kind === "ami";
 // ts-src/images/build.ts
 var revision = 1;
 function archiveTime(base) {
-  const dates = (0, import_node_fs103.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path127.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
+  const dates = (0, import_node_fs104.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path128.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
   return Math.floor(Math.max(3156192e5, ...dates) / 1e3);
 }
 async function repositoryOf(input, diagnostics) {
@@ -50611,7 +50688,7 @@ function renderImageDifference(d) {
 }
 
 // ts-src/cli/image-options.ts
-var import_node_path128 = require("node:path");
+var import_node_path129 = require("node:path");
 init_diagnostics();
 var imageOptions2 = {
   ...movingOptions,
@@ -50635,7 +50712,7 @@ var imageOptions2 = {
   "dry-run": { type: "boolean", short: "n", help: "retire: only show what would be removed" },
   json: { type: "boolean", help: "print JSON" }
 };
-var outputOf2 = (opened, values) => values.output === void 0 ? (0, import_node_path128.join)(opened.workspace.root, "out") : (0, import_node_path128.resolve)(values.output);
+var outputOf2 = (opened, values) => values.output === void 0 ? (0, import_node_path129.join)(opened.workspace.root, "out") : (0, import_node_path129.resolve)(values.output);
 function channelOf(opened, { name: name6, spec }, values) {
   if (values.local) return good(folderChannel(outputOf2(opened, values)));
   const channel2 = values.channel ?? spec.channel;
@@ -50661,8 +50738,8 @@ function imagesOf(opened, names4, values) {
 }
 
 // ts-src/cli/image-publish.ts
-var import_node_fs107 = require("node:fs");
-var import_node_path132 = require("node:path");
+var import_node_fs108 = require("node:fs");
+var import_node_path133 = require("node:path");
 init_diagnostics();
 
 // ts-src/images/publish.ts
@@ -50923,8 +51000,8 @@ init_process();
 
 // ts-src/images/check-disk.ts
 var import_node_crypto20 = require("node:crypto");
-var import_node_fs104 = require("node:fs");
-var import_node_path129 = require("node:path");
+var import_node_fs105 = require("node:fs");
+var import_node_path130 = require("node:path");
 init_diagnostics();
 init_images();
 init_files();
@@ -50956,13 +51033,13 @@ var firmwares = {
 var longest6 = 20 * 6e4;
 async function checkDisk(input, artifact2) {
   const known3 = firmwares[input.record.architecture];
-  const firmware2 = known3?.files.find((f) => (0, import_node_fs104.existsSync)(f));
+  const firmware2 = known3?.files.find((f) => (0, import_node_fs105.existsSync)(f));
   const file3 = artifact2.files.find((f) => f.name.endsWith(".qcow2"));
   const path2 = file3 && await input.store.path(file3);
   if (path2 === void 0) return failed3(input, artifact2.kind, "the store lost its file", "build it again");
   if (!known3 || firmware2 === void 0)
     return failed3(input, artifact2.kind, "there is no UEFI firmware for qemu", "install ovmf and qemu-system-x86");
-  const link = (0, import_node_path129.join)(newScratch(input.state), "disk.qcow2");
+  const link = (0, import_node_path130.join)(newScratch(input.state), "disk.qcow2");
   await run("ln", ["-s", path2, link]);
   const uefi = ["-drive", `if=pflash,format=raw,unit=0,readonly=on,file=${firmware2}`];
   const starts = [
@@ -51096,17 +51173,17 @@ async function checkLxd(input, artifact2) {
 }
 
 // ts-src/images/push.ts
-var import_node_path131 = require("node:path");
-var import_node_fs106 = require("node:fs");
+var import_node_path132 = require("node:path");
+var import_node_fs107 = require("node:fs");
 init_diagnostics();
 init_digest();
 init_names();
 init_process();
 
 // ts-src/images/registry.ts
-var import_node_fs105 = require("node:fs");
+var import_node_fs106 = require("node:fs");
 var import_node_os16 = require("node:os");
-var import_node_path130 = require("node:path");
+var import_node_path131 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -51116,10 +51193,10 @@ init_yaml();
 var attempts3 = 5;
 var largestAnswer2 = 4 << 20;
 async function loginFor(host2) {
-  const folder2 = process.env.DOCKER_CONFIG ?? (0, import_node_path130.join)((0, import_node_os16.homedir)(), ".docker");
+  const folder2 = process.env.DOCKER_CONFIG ?? (0, import_node_path131.join)((0, import_node_os16.homedir)(), ".docker");
   let config2;
   try {
-    config2 = asMap(JSON.parse(readIf((0, import_node_path130.join)(folder2, "config.json")) ?? "{}"));
+    config2 = asMap(JSON.parse(readIf((0, import_node_path131.join)(folder2, "config.json")) ?? "{}"));
   } catch {
     return void 0;
   }
@@ -51176,7 +51253,7 @@ var Registry = class {
       url2.searchParams.set("digest", blob.digest);
       await this.request("PUT", `${url2.pathname}${url2.search}`, {
         headers: { "content-type": "application/octet-stream", "content-length": String(blob.size) },
-        body: () => Buffer.isBuffer(blob.data) ? blob.data : (0, import_node_fs105.createReadStream)(blob.data.file),
+        body: () => Buffer.isBuffer(blob.data) ? blob.data : (0, import_node_fs106.createReadStream)(blob.data.file),
         once: true
       });
     });
@@ -51283,8 +51360,8 @@ async function packed2(store2, state, layer) {
   const path2 = await store2.path(layer);
   if (path2 === void 0) return void 0;
   const folder2 = newScratch(state);
-  (0, import_node_fs106.mkdirSync)(folder2, { recursive: true });
-  const target2 = (0, import_node_path131.join)(folder2, "layer.tar.gz");
+  (0, import_node_fs107.mkdirSync)(folder2, { recursive: true });
+  const target2 = (0, import_node_path132.join)(folder2, "layer.tar.gz");
   const made2 = await run("sh", ["-c", 'gzip -n -6 < "$1" > "$2"', "gzip", path2, target2]);
   if (made2.code !== 0) return void 0;
   const stored2 = await store2.put(target2);
@@ -51667,8 +51744,8 @@ async function publishNamed(opened, names4, values) {
         diagnostics.push(...found2.diagnostics);
         continue;
       }
-      const logs2 = (0, import_node_path132.join)(outputOf2(opened, values), "logs", "images");
-      (0, import_node_fs107.mkdirSync)(logs2, { recursive: true });
+      const logs2 = (0, import_node_path133.join)(outputOf2(opened, values), "logs", "images");
+      (0, import_node_fs108.mkdirSync)(logs2, { recursive: true });
       const done = await publishImage({
         store: store2,
         state: workspace.state,
@@ -51676,7 +51753,7 @@ async function publishNamed(opened, names4, values) {
         organization: workspace.distro.organization,
         ...found2.value,
         signingKey: keyFromEnvironment(process.env) ?? keyOf2(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
-        log: (0, import_node_path132.join)(logs2, `${name6}.check.log`),
+        log: (0, import_node_path133.join)(logs2, `${name6}.check.log`),
         now: Date.now(),
         progress: (text8) => writeNote(`${text8}
 `),
@@ -51852,8 +51929,8 @@ async function buildOne(opened, one, values, kinds4, within) {
         hint: `it is made as ${one.spec.kinds.join(", ")}`
       })
     );
-  const logs2 = (0, import_node_path133.join)(outputOf2(opened, values), "logs", "images");
-  (0, import_node_fs108.mkdirSync)(logs2, { recursive: true });
+  const logs2 = (0, import_node_path134.join)(outputOf2(opened, values), "logs", "images");
+  (0, import_node_fs109.mkdirSync)(logs2, { recursive: true });
   return buildImage({
     ...within,
     store: store2,
@@ -51865,19 +51942,19 @@ async function buildOne(opened, one, values, kinds4, within) {
     kinds: wanted,
     channel: channel2.value,
     stateId: values.state ?? (values.channel === void 0 && !values.local ? one.spec.state : void 0),
-    log: (0, import_node_path133.join)(logs2, `${one.name}-${one.target.architecture}.log`),
+    log: (0, import_node_path134.join)(logs2, `${one.name}-${one.target.architecture}.log`),
     now: Date.now(),
     progress: (text8) => writeNote(`${text8}
 `)
   });
 }
 async function place2({ store: store2, workspace }, values, record3, kinds4) {
-  const folder2 = (0, import_node_path133.join)(values.output === void 0 ? (0, import_node_path133.join)(workspace.root, "out") : (0, import_node_path133.resolve)(values.output), "images");
+  const folder2 = (0, import_node_path134.join)(values.output === void 0 ? (0, import_node_path134.join)(workspace.root, "out") : (0, import_node_path134.resolve)(values.output), "images");
   const placed2 = [];
   for (const artifact2 of record3.artifacts) {
     if (kinds4.length && !kinds4.includes(artifact2.kind)) continue;
     for (const file3 of artifact2.files) {
-      const target2 = (0, import_node_path133.join)(folder2, file3.name);
+      const target2 = (0, import_node_path134.join)(folder2, file3.name);
       if (isSame(target2, store2.blobs.local(`objects/${file3.sha256.slice(0, 2)}/${file3.sha256}`), file3.size))
         placed2.push(target2);
       else if (await store2.place(file3, target2)) placed2.push(target2);
@@ -51887,7 +51964,7 @@ async function place2({ store: store2, workspace }, values, record3, kinds4) {
 }
 function isSame(a, b, size3) {
   try {
-    const [left, right] = [(0, import_node_fs108.statSync)(a), b === void 0 ? void 0 : (0, import_node_fs108.statSync)(b)];
+    const [left, right] = [(0, import_node_fs109.statSync)(a), b === void 0 ? void 0 : (0, import_node_fs109.statSync)(b)];
     return right !== void 0 && left.ino === right.ino && left.dev === right.dev && left.size === size3;
   } catch {
     return false;
@@ -51942,8 +52019,8 @@ async function diff2({ store: store2 }, [a = "", b = ""], values) {
 }
 
 // ts-src/cli/init.ts
-var import_node_fs109 = require("node:fs");
-var import_node_path134 = require("node:path");
+var import_node_fs110 = require("node:fs");
+var import_node_path135 = require("node:path");
 var import_promises14 = require("node:readline/promises");
 init_diagnostics();
 init_files();
@@ -52006,7 +52083,7 @@ var options3 = {
   yes: { type: "boolean", short: "y", help: "do not ask before writing into a folder that has other files" }
 };
 function answersOf(values, root) {
-  const named7 = (0, import_node_path134.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
+  const named7 = (0, import_node_path135.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
   const organization = values.organization ?? (named7 || "acme");
   const os = values.os ?? "debian";
   const release2 = values.release ?? (os === "ubuntu" ? "noble" : "bookworm");
@@ -52022,7 +52099,7 @@ async function confirm(question) {
   }
 }
 async function mayWrite(root, files, yes) {
-  const others2 = (0, import_node_fs109.readdirSync)(root).filter((name6) => name6 !== ".git");
+  const others2 = (0, import_node_fs110.readdirSync)(root).filter((name6) => name6 !== ".git");
   if (yes || !others2.length) return true;
   if (process.stdin.isTTY && process.stderr.isTTY) {
     writeMessage(`${root} has files already. These would be added:
@@ -52046,7 +52123,7 @@ committed.`,
   examples: ["slipway init my-distro --organization acme", "slipway init --os ubuntu --release noble"],
   options: options3,
   async run(values, [folder2 = ".", ...more]) {
-    const root = (0, import_node_path134.resolve)(folder2);
+    const root = (0, import_node_path135.resolve)(folder2);
     const answers2 = answersOf(values, root);
     if (more.length || !answers2) {
       writeMessage(
@@ -52056,8 +52133,8 @@ committed.`,
     }
     const files = renderInit(answers2);
     const names4 = Object.keys(files);
-    (0, import_node_fs109.mkdirSync)(root, { recursive: true });
-    const taken3 = names4.filter((f) => (0, import_node_fs109.existsSync)((0, import_node_path134.join)(root, f)));
+    (0, import_node_fs110.mkdirSync)(root, { recursive: true });
+    const taken3 = names4.filter((f) => (0, import_node_fs110.existsSync)((0, import_node_path135.join)(root, f)));
     if (taken3.length) {
       const verb = taken3.length > 1 ? "exist" : "exists";
       showDiagnostics([
@@ -52068,8 +52145,8 @@ committed.`,
       return exit.failed;
     }
     if (!await mayWrite(root, names4, values.yes === true)) return exit.failed;
-    for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path134.join)(root, path2), text8);
-    const git2 = (0, import_node_fs109.existsSync)((0, import_node_path134.join)(root, ".git")) ? "" : "git init && ";
+    for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path135.join)(root, path2), text8);
+    const git2 = (0, import_node_fs110.existsSync)((0, import_node_path135.join)(root, ".git")) ? "" : "git init && ";
     if (isQuiet()) return exit.ok;
     writeOutput(`Wrote a distro repository to ${root}:
 ${names4.map((f) => `    ${f}
@@ -52468,8 +52545,8 @@ function wordsOf2(name6, id, channel2, pointer, done) {
 }
 
 // ts-src/cli/farm/prepare.ts
-var import_node_fs112 = require("node:fs");
-var import_node_path140 = require("node:path");
+var import_node_fs113 = require("node:fs");
+var import_node_path141 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -52515,7 +52592,7 @@ function channelPart(name6) {
 }
 
 // ts-src/cli/farm/distro-url.ts
-var import_node_path135 = require("node:path");
+var import_node_path136 = require("node:path");
 init_diagnostics();
 init_files();
 init_source_entry();
@@ -52524,7 +52601,7 @@ async function withDistro(values) {
   if (!url2) return good(values);
   if (url2.startsWith("file:")) {
     const file3 = url2.slice("file:".length);
-    if (!(0, import_node_path135.isAbsolute)(file3) || !exists((0, import_node_path135.join)(file3, ".git"))) {
+    if (!(0, import_node_path136.isAbsolute)(file3) || !exists((0, import_node_path136.join)(file3, ".git"))) {
       const line2 = readIf(file3)?.split("\n")[0]?.trim();
       if (!line2)
         return bad(
@@ -52544,15 +52621,15 @@ async function withDistro(values) {
   if (!commit2.ok) return commit2;
   const snapshot2 = await fetchCommit(address, commit2.value, state, reporter);
   if (!snapshot2.ok) return snapshot2;
-  const folder2 = (0, import_node_path135.join)(state, "distro", commit2.value);
-  if (!exists((0, import_node_path135.join)(folder2, "distro.yaml"))) {
+  const folder2 = (0, import_node_path136.join)(state, "distro", commit2.value);
+  if (!exists((0, import_node_path136.join)(folder2, "distro.yaml"))) {
     const out = await checkout({ gitDir: snapshot2.value.gitDir }, commit2.value, folder2);
     if (!out.ok) return out;
   }
   return good({
     ...values,
     state,
-    distro: (0, import_node_path135.join)(folder2, values.distro ?? "distro.yaml")
+    distro: (0, import_node_path136.join)(folder2, values.distro ?? "distro.yaml")
   });
 }
 
@@ -52560,8 +52637,8 @@ async function withDistro(values) {
 init_diagnostics();
 
 // ts-src/farm/shard.ts
-var import_node_fs110 = require("node:fs");
-var import_node_path136 = require("node:path");
+var import_node_fs111 = require("node:fs");
+var import_node_path137 = require("node:path");
 init_process();
 
 // ts-src/graph/reduce.ts
@@ -52612,7 +52689,7 @@ function renderSchedule(run2, counts2, groups, first2, tasks) {
 // ts-src/farm/shard.ts
 async function makeShard(session2, architecture3, first2, retest, signal) {
   const { graphs: runs, store: store2, input } = session2;
-  const engine = schedulerOf(session2, { output: (0, import_node_path136.join)(input.state, "prepared"), retest, signal });
+  const engine = schedulerOf(session2, { output: (0, import_node_path137.join)(input.state, "prepared"), retest, signal });
   const outlook = await engine.start();
   const part = {
     schema: 1,
@@ -52671,10 +52748,10 @@ async function keepSources({ store: store2, input }, packages) {
     if (await hasSource(store2, tree)) return;
     const gitDir = await gitDirOf(input.state, p);
     if (!gitDir) return;
-    const folder2 = (0, import_node_path136.join)(work2, tree);
+    const folder2 = (0, import_node_path137.join)(work2, tree);
     const out = await checkout({ gitDir }, tree, folder2);
-    if (out.ok) await keepSource(store2, tree, folder2, (0, import_node_path136.join)(work2, `${tree}.packed`));
-    (0, import_node_fs110.rmSync)(folder2, { recursive: true, force: true });
+    if (out.ok) await keepSource(store2, tree, folder2, (0, import_node_path137.join)(work2, `${tree}.packed`));
+    (0, import_node_fs111.rmSync)(folder2, { recursive: true, force: true });
   });
 }
 function scheduleOf(session2, id, part, outlook, testsStop) {
@@ -52817,13 +52894,13 @@ function documentationOf(values, { docs: docs2 }) {
 }
 
 // ts-src/cli/farm/run-lock.ts
-var import_node_path137 = require("node:path");
+var import_node_path138 = require("node:path");
 init_diagnostics();
 init_files();
 async function withLock(values, store2, pipeline3, root, state) {
   if (values.lock !== void 0) return { values, notes: [] };
   if (pipeline3.locked) {
-    const file4 = (0, import_node_path137.join)(root, "lock.yaml");
+    const file4 = (0, import_node_path138.join)(root, "lock.yaml");
     if (exists(file4)) return { values: { ...values, lock: file4 }, notes: [] };
     return error(
       "lock-missing",
@@ -52846,19 +52923,19 @@ async function withLock(values, store2, pipeline3, root, state) {
         })
       ]
     };
-  const file3 = (0, import_node_path137.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
+  const file3 = (0, import_node_path138.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
   writeWhole(file3, text8.lock);
   return { values: { ...values, lock: file3 }, notes: [] };
 }
 
 // ts-src/cli/farm/run-plan.ts
-var import_node_path139 = require("node:path");
+var import_node_path140 = require("node:path");
 init_diagnostics();
 init_source_entry();
 
 // ts-src/farm/request.ts
-var import_node_fs111 = require("node:fs");
-var import_node_path138 = require("node:path");
+var import_node_fs112 = require("node:fs");
+var import_node_path139 = require("node:path");
 init_diagnostics();
 async function requestWorkspace(workspace, target2) {
   const links = await linksOutside(workspace);
@@ -52872,8 +52949,8 @@ async function requestWorkspace(workspace, target2) {
     );
   const at2 = await checkoutRef(workspace.root, target2, workspace.state);
   if (!at2.ok) return at2;
-  const root = (0, import_node_path138.join)(at2.value.folder, (0, import_node_path138.relative)(at2.value.top, workspace.root));
-  const read3 = await readWorkspace((0, import_node_path138.join)(root, (0, import_node_path138.relative)(workspace.root, (0, import_node_path138.resolve)(workspace.file))), workspace.state);
+  const root = (0, import_node_path139.join)(at2.value.folder, (0, import_node_path139.relative)(at2.value.top, workspace.root));
+  const read3 = await readWorkspace((0, import_node_path139.join)(root, (0, import_node_path139.relative)(workspace.root, (0, import_node_path139.resolve)(workspace.file))), workspace.state);
   if (!read3.ok)
     return bad(
       error("request-target", "the target branch has no distro file that can be read", {
@@ -52921,7 +52998,7 @@ async function requestWorkspace(workspace, target2) {
     tests: { ...workspace.distro.tests, minutes: trusted.tests.minutes, retries: trusted.tests.retries },
     package_settings
   };
-  const from = { ...read3.value, root: (0, import_node_path138.resolve)(root), urlBase: workspace.urlBase };
+  const from = { ...read3.value, root: (0, import_node_path139.resolve)(root), urlBase: workspace.urlBase };
   return good({ ...workspace, distro, keyRoot: from.root, trusted: from }, diagnostics);
 }
 function withLimitsOf(settings3, trusted) {
@@ -52949,13 +53026,13 @@ var noSettings = {
 };
 async function linksOutside({ root, distro }) {
   const listed4 = await git(["ls-files", "--stage", "-z"], { cwd: root });
-  const top = (0, import_node_fs111.realpathSync)(root);
+  const top = (0, import_node_fs112.realpathSync)(root);
   const packages = Object.values(distro.distributions).flatMap((d) => d.folders);
   return listed4.stdout.split("\0").flatMap((line2) => {
     const path2 = line2.slice(line2.indexOf("	") + 1);
     if (!line2.startsWith("120000 ") || packages.some((folder2) => path2.startsWith(`${folder2}/`))) return [];
     try {
-      return `${(0, import_node_fs111.realpathSync)((0, import_node_path138.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
+      return `${(0, import_node_fs112.realpathSync)((0, import_node_path139.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
     } catch {
       return [];
     }
@@ -53099,7 +53176,7 @@ async function targetCommit(root, name6) {
 async function planChange(values, change) {
   const workspace = await openWorkspace(values);
   if (!workspace.ok) return workspace;
-  const folder2 = (0, import_node_path139.resolve)(change);
+  const folder2 = (0, import_node_path140.resolve)(change);
   const chosen = values.distribution ?? Object.keys(workspace.value.distro.distributions);
   const repository2 = await repositoryOf2(
     workspace.value,
@@ -53231,7 +53308,7 @@ async function runPrepare(given, packages) {
     showDiagnostics(tools2);
     return exit.failed;
   }
-  (0, import_node_fs112.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs113.mkdirSync)(state, { recursive: true });
   await openScratch(state, driver);
   try {
     return await prepareRun(run2, driver, limits2);
@@ -53341,7 +53418,7 @@ async function prepareRun(run2, driver, limits2) {
 `);
   const others2 = bundle.architectures.filter((a) => a !== own3);
   const header2 = headerOf(bundle, absoluteStore(values.store ?? distro.store, root), others2);
-  if (values.output) writeWhole((0, import_node_path140.resolve)(values.output), header2 + schedule);
+  if (values.output) writeWhole((0, import_node_path141.resolve)(values.output), header2 + schedule);
   else writeOutput(header2 + schedule);
   return exit.ok;
 }
@@ -53391,15 +53468,15 @@ function titleOf({ request, target: target2, tag, branch }) {
   if (request) return `pull request ${request}${target2 ? ` into ${target2}` : ""}`;
   return tag || branch || "run";
 }
-var absoluteStore = (uri2, root) => uri2.startsWith("file:") && !uri2.startsWith("file:/") ? `file:${(0, import_node_path140.resolve)(root, uri2.slice("file:".length))}` : uri2;
+var absoluteStore = (uri2, root) => uri2.startsWith("file:") && !uri2.startsWith("file:/") ? `file:${(0, import_node_path141.resolve)(root, uri2.slice("file:".length))}` : uri2;
 
 // ts-src/cli/farm/finish.ts
-var import_node_path143 = require("node:path");
+var import_node_path144 = require("node:path");
 init_diagnostics();
 init_lockfile();
 
 // ts-src/cli/farm/rehearse.ts
-var import_node_path141 = require("node:path");
+var import_node_path142 = require("node:path");
 init_diagnostics();
 
 // ts-src/publish/rehearsal.ts
@@ -53437,7 +53514,7 @@ async function rehearse(values, secret2) {
     return exit.failed;
   }
   const { distro } = bundle;
-  const endpoints = await endpointsOf(distro, channel2, (0, import_node_path141.join)((0, import_node_path141.resolve)(values.output ?? "out"), "apt"));
+  const endpoints = await endpointsOf(distro, channel2, (0, import_node_path142.join)((0, import_node_path142.resolve)(values.output ?? "out"), "apt"));
   const key = secret2 ?? keyOf2(distro.signing_key, state, distro.organization);
   const told8 = await rehearsePublication(key, endpoints, Date.now());
   showDiagnostics(told8);
@@ -53445,8 +53522,8 @@ async function rehearse(values, secret2) {
 }
 
 // ts-src/cli/farm/change-effects.ts
-var import_node_fs113 = require("node:fs");
-var import_node_path142 = require("node:path");
+var import_node_fs114 = require("node:fs");
+var import_node_path143 = require("node:path");
 init_files();
 async function lastGood({ graphs: runs, store: store2 }) {
   return new Map(
@@ -53492,7 +53569,7 @@ ${details}`);
     writeMessage(`
 ${texts.join("\n")}
 `);
-    writeWhole((0, import_node_path142.join)(output, "abi.txt"), texts.join("\n"));
+    writeWhole((0, import_node_path143.join)(output, "abi.txt"), texts.join("\n"));
   }
   return [...changed2].sort();
 }
@@ -53502,7 +53579,7 @@ async function abiDetails({ store: store2, input }, old, now) {
   if (!b.ok) return reasonOf2(b);
   const folder2 = newScratch(input.state);
   const compared = await compareBuilds(a.value, b.value, folder2);
-  (0, import_node_fs113.rmSync)(folder2, { recursive: true, force: true });
+  (0, import_node_fs114.rmSync)(folder2, { recursive: true, force: true });
   return compared.ok ? renderAbi(compared.value.changes, compared.value.details) : reasonOf2(compared);
 }
 var reasonOf2 = ({ diagnostics }) => `${diagnostics[0]?.message ?? ""}
@@ -53542,7 +53619,7 @@ function happenedIn(values) {
 var outputOption = {
   output: { type: "string", short: "o", value: "DIR", help: "output folder (default: out)" }
 };
-var outputOf3 = (values) => (0, import_node_path143.resolve)(values.output ?? "out");
+var outputOf3 = (values) => (0, import_node_path144.resolve)(values.output ?? "out");
 var publish = defineCommand({
   summary: "publish the packages of a prepared run to its channel",
   usage: "publish --run ID --store URI --output DIR",
@@ -53602,7 +53679,7 @@ passphrase.`,
         runs: session2.graphs,
         store: session2.store,
         state: session2.input.state,
-        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path143.join)(output, "apt")),
+        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path144.join)(output, "apt")),
         settings: repositorySettings(bundle.distro),
         makeSource: (source2) => makeSourcePackage(session2.builder.options, source2),
         checked: true,
@@ -53748,8 +53825,8 @@ var notesOf = ({ bundle }, happened) => [
 ];
 var shownLog = (output, log) => {
   const url2 = process.env.BUILD_URL;
-  const inside = (0, import_node_path143.relative)(process.cwd(), (0, import_node_path143.join)(output, log));
-  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path143.join)(output, log);
+  const inside = (0, import_node_path144.relative)(process.cwd(), (0, import_node_path144.join)(output, log));
+  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path144.join)(output, log);
 };
 function unplanned(values, fault4) {
   const output = outputOf3(values);
@@ -53762,7 +53839,7 @@ function unplanned(values, fault4) {
 }
 
 // ts-src/cli/farm/reproduce.ts
-var import_node_path144 = require("node:path");
+var import_node_path145 = require("node:path");
 var reproduce = defineCommand({
   summary: "build packages of a prepared run a second time and compare every byte",
   usage: "reproduce --run ID --store URI [--sample N]",
@@ -53788,7 +53865,7 @@ gets reproducible.json and logs/. Exits with 1 if a byte differs.`,
       if (sample === "wrong") writeMessage("slipway reproduce: --sample takes a number from 1 on\n");
       return exit.usage;
     }
-    const output = (0, import_node_path144.resolve)(values.output ?? "slipway-reproducible");
+    const output = (0, import_node_path145.resolve)(values.output ?? "slipway-reproducible");
     const stop = untilStopped();
     const opened = await openRun("reproduce", values, { limits: limits2, signal: stop.signal }, "work");
     if (!opened) return exit.failed;
@@ -54734,30 +54811,30 @@ var completionOf = (commands2) => ({
 });
 
 // ts-src/cli/logs.ts
-var import_node_fs114 = require("node:fs");
-var import_node_path145 = require("node:path");
+var import_node_fs115 = require("node:fs");
+var import_node_path146 = require("node:path");
 init_diagnostics();
 function logsIn(output) {
-  const root = (0, import_node_path145.join)(output, "logs");
+  const root = (0, import_node_path146.join)(output, "logs");
   const found2 = [];
   let entries2;
   try {
-    entries2 = (0, import_node_fs114.readdirSync)(root, { recursive: true }).map(String);
+    entries2 = (0, import_node_fs115.readdirSync)(root, { recursive: true }).map(String);
   } catch {
     return [];
   }
   for (const entry of entries2) {
     const name6 = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry);
     if (!name6) continue;
-    const path2 = (0, import_node_path145.join)(root, entry);
-    const status = (0, import_node_fs114.lstatSync)(path2);
+    const path2 = (0, import_node_path146.join)(root, entry);
+    const status = (0, import_node_fs115.lstatSync)(path2);
     if (!status.isFile()) continue;
     found2.push({ scope: name6[1], package: name6[2], test: name6[3] !== void 0, path: path2, modified: status.mtimeMs });
   }
   return found2.sort((a, b) => b.modified - a.modified);
 }
 async function printFile(path2) {
-  for await (const chunk of (0, import_node_fs114.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
+  for await (const chunk of (0, import_node_fs115.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
 }
 var logs = defineCommand({
   summary: "print the log of a package's last build or test on this machine",
@@ -54786,7 +54863,7 @@ var logs = defineCommand({
       writeMessage("slipway logs: takes one package\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path145.join)((0, import_node_path145.resolve)(findDistro(values), ".."), "out") : (0, import_node_path145.resolve)(values.output);
+    const output = values.output === void 0 ? (0, import_node_path146.join)((0, import_node_path146.resolve)(findDistro(values), ".."), "out") : (0, import_node_path146.resolve)(values.output);
     const all = logsIn(output);
     if (name6 === void 0 || values.json) {
       const listed4 = all.filter((l) => name6 === void 0 || l.package === name6);
@@ -54797,7 +54874,7 @@ var logs = defineCommand({
       }
       for (const log2 of all) writeOutput(`${log2.package}${log2.test ? " (tests)" : ""}	${printable(log2.path)}
 `);
-      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path145.join)(output, "logs")}
+      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path146.join)(output, "logs")}
 `);
       return exit.ok;
     }
@@ -54809,7 +54886,7 @@ var logs = defineCommand({
       );
       const what = values.test === true ? "log of the tests" : "build log";
       showDiagnostics([
-        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path145.join)(output, "logs")}`, {
+        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path146.join)(output, "logs")}`, {
           hint: near !== void 0 && near !== name6 ? `did you mean '${near}'?` : "a cached package was not built here: slipway build --rebuild makes a log"
         })
       ]);
@@ -54870,9 +54947,9 @@ var manualOf = (commands2) => ({
 });
 
 // ts-src/cli/serve.ts
-var import_node_fs115 = require("node:fs");
+var import_node_fs116 = require("node:fs");
 var import_node_http2 = require("node:http");
-var import_node_path146 = require("node:path");
+var import_node_path147 = require("node:path");
 init_diagnostics();
 var types3 = {
   html: "text/html; charset=utf-8",
@@ -54889,8 +54966,8 @@ function fileOf2(root, url2) {
   }
   if (path2.includes("\0")) return void 0;
   try {
-    const file3 = (0, import_node_fs115.realpathSync)((0, import_node_path146.join)(root, path2));
-    return file3.startsWith(`${(0, import_node_fs115.realpathSync)(root)}/`) && (0, import_node_fs115.lstatSync)(file3).isFile() ? file3 : void 0;
+    const file3 = (0, import_node_fs116.realpathSync)((0, import_node_path147.join)(root, path2));
+    return file3.startsWith(`${(0, import_node_fs116.realpathSync)(root)}/`) && (0, import_node_fs116.lstatSync)(file3).isFile() ? file3 : void 0;
   } catch {
     return void 0;
   }
@@ -54904,12 +54981,12 @@ function answer2(root, request, response) {
     response.writeHead(404, { "content-type": "text/plain" }).end("not found\n");
     return;
   }
-  const { size: size3 } = (0, import_node_fs115.lstatSync)(file3);
+  const { size: size3 } = (0, import_node_fs116.lstatSync)(file3);
   const type = types3[/\.([a-z]+)$/.exec(file3)?.[1] ?? ""] ?? "application/octet-stream";
   response.writeHead(200, { "content-type": type, "content-length": size3, "x-content-type-options": "nosniff" });
   if (method === "HEAD") response.end();
   else
-    (0, import_node_fs115.createReadStream)(file3).on("error", () => response.destroy()).pipe(response);
+    (0, import_node_fs116.createReadStream)(file3).on("error", () => response.destroy()).pipe(response);
 }
 var serve = defineCommand({
   summary: "serve the apt repository of the last build over HTTP, for tests with a robot",
@@ -54940,9 +55017,9 @@ a web server or a bucket.`,
       writeMessage("slipway serve: takes no argument; --port is a number from 0 to 65535\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path146.join)((0, import_node_path146.resolve)(findDistro(values), ".."), "out") : (0, import_node_path146.resolve)(values.output);
-    const root = (0, import_node_path146.join)(output, "apt");
-    if (!(0, import_node_fs115.existsSync)(root)) {
+    const output = values.output === void 0 ? (0, import_node_path147.join)((0, import_node_path147.resolve)(findDistro(values), ".."), "out") : (0, import_node_path147.resolve)(values.output);
+    const root = (0, import_node_path147.join)(output, "apt");
+    if (!(0, import_node_fs116.existsSync)(root)) {
       showDiagnostics([error("repository-missing", `${root} does not exist`, { hint: "slipway build makes it" })]);
       return exit.failed;
     }
@@ -54970,8 +55047,8 @@ a web server or a bucket.`,
 });
 
 // ts-src/cli/shell.ts
-var import_node_fs116 = require("node:fs");
-var import_node_path147 = require("node:path");
+var import_node_fs117 = require("node:fs");
+var import_node_path148 = require("node:path");
 init_diagnostics();
 init_diagnostics();
 var { distribution: distribution2, platform: platform2, architecture: architecture2, variant: variant2 } = selectionOptions;
@@ -55014,7 +55091,7 @@ exits with its exit code. All changes in the root are lost when the shell ends.`
     showDiagnostics(lacking2);
     if (lacking2.length) return exit.failed;
     const stop = untilStopped();
-    (0, import_node_fs116.mkdirSync)(planned2.value.workspace.state, { recursive: true });
+    (0, import_node_fs117.mkdirSync)(planned2.value.workspace.state, { recursive: true });
     await openScratch(planned2.value.workspace.state, driver);
     try {
       return await openIn(values, planned2.value, name6, command2, { limits: limits2, signal: stop.signal });
@@ -55060,7 +55137,7 @@ async function openIn(values, planned2, name6, command2, within) {
   }
   const work2 = newScratch(session2.input.state);
   const terminal = process.stdin.isTTY && process.stdout.isTTY;
-  const request = { graph: graph2, number: number7, package: p, resolved, work: work2, log: (0, import_node_path147.join)(work2, "shell.log") };
+  const request = { graph: graph2, number: number7, package: p, resolved, work: work2, log: (0, import_node_path148.join)(work2, "shell.log") };
   const outcome = await session2.builder.shell(request, {
     command: command2,
     terminal,
@@ -55100,7 +55177,7 @@ async function buildBelow(values, planned2, graph2, task, within) {
   const own3 = session2?.graphs.find((g) => g.id === graph2.id);
   if (!session2 || !own3) return "what it needs can not be built here";
   const engine = schedulerOf(session2, {
-    output: (0, import_node_path147.join)(planned2.workspace.root, "out"),
+    output: (0, import_node_path148.join)(planned2.workspace.root, "out"),
     workers: within.limits.workers,
     retest: false,
     signal: within.signal
@@ -55182,7 +55259,7 @@ init_process();
 async function main(args) {
   onSlow((text8) => writeNote(`${text8}
 `));
-  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs117.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
+  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs118.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
   const [name6, ...rest2] = args;
   if (name6 === void 0 || name6 === "--help" || name6 === "-h" || name6 === "help") {
     if (name6 === "help" && rest2[0] !== void 0) return main([rest2[0], "--help"]);

@@ -136,9 +136,7 @@ export class PackageBuilder {
     const enter = (entry: Pick<BuildSteps, 'script' | 'steps' | 'folder' | 'binds'>, env: BuildSteps['env'] = {}) =>
       enterEnvironment(options, request, environment, { ...entry, env, network: false, signal: limit.signal });
     const objects =
-      options.incrementalObjects && !request.repeat
-        ? await openObjects(options, request, environment)
-        : undefined;
+      options.incrementalObjects && !request.repeat ? await openObjects(options, request, environment) : undefined;
     let ended = false;
     try {
       const built = await enter(
