@@ -63,6 +63,33 @@ describe('the search', () => {
     ]);
   });
 
+  const nothing = { maintainers: [], authors: [], licenses: [], urls: [], build: [], run: [], test: [], system: [] };
+  const withTag = (text: string) => ({
+    ...nothing,
+    distribution: 'd',
+    name: 'p',
+    version: '1',
+    description: '</script>',
+    buildType: 'catkin',
+    repository: 'r',
+    url: '',
+    path: '',
+    debian: 'p',
+    dependents: [],
+    channels: [],
+    interface: { schema: 1 as const, tag: text, messages: [] },
+  });
+
+  it('has few files of a name with many words, and none of a text without end', () => {
+    const compound = (name: string) =>
+      `<compound kind="class"><name>${name}</name><filename>c.html</filename></compound>`;
+    const word = (i: number) => String.fromCharCode(65 + Math.floor(i / 26), 97 + (i % 26));
+    const many = Array.from({ length: 400 }, (_, i) => word(i)).join('');
+    const files = searchFiles([withTag(compound(many) + compound(`${many}${'x'.repeat(1000)}`))], () => true);
+    expect(files.length).toBeLessThan(25);
+    expect(files.some((file) => file.data.includes('xxx'))).toBe(false);
+  });
+
   it('splits names into words, and files by the beginnings of words', () => {
     expect(wordsOf('tf2::BufferCore get_HTTPServer')).toEqual(['tf2', 'buffer', 'core', 'get', 'http', 'server']);
     const members = Array.from(
@@ -71,34 +98,7 @@ describe('the search', () => {
         `<member kind="function"><name>get${String.fromCharCode(65 + (i % 26))}thing${i}</name><anchorfile>c.html</anchorfile><anchor>a${i}</anchor></member>`,
     ).join('');
     const files = searchFiles(
-      [
-        {
-          distribution: 'd',
-          name: 'p',
-          version: '1',
-          description: '</script>',
-          maintainers: [],
-          authors: [],
-          licenses: [],
-          urls: [],
-          buildType: 'catkin',
-          repository: 'r',
-          url: '',
-          path: '',
-          debian: 'p',
-          build: [],
-          run: [],
-          test: [],
-          system: [],
-          dependents: [],
-          channels: [],
-          interface: {
-            schema: 1,
-            tag: `<compound kind="class"><name>C</name><filename>c.html</filename>${members}</compound>`,
-            messages: [],
-          },
-        },
-      ],
+      [withTag(`<compound kind="class"><name>C</name><filename>c.html</filename>${members}</compound>`)],
       () => true,
     );
     const names = files.map((f) => f.path.replace('_site/search/', ''));

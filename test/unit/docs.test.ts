@@ -2,9 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { deflateSync } from 'node:zlib';
 import { faultsOf } from '../../ts-src/engine/docs/faults.ts';
-import { interfaceDigest } from '../../ts-src/engine/docs/results.ts';
 import { readWishes } from '../../ts-src/engine/docs/wishes.ts';
 import { documentationNeeds } from '../../ts-src/engine/task-graph.ts';
 import { closuresOf } from '../../ts-src/plan/closure.ts';
@@ -205,20 +203,44 @@ it("a Doxyfile's values can't begin another line or setting", () => {
 
 describe('pages', () => {
   it('are taken as regular files with plain names alone', async () => {
-    const root = tree({ 'a.html': 'a', 'api/b.html': 'b' });
+    const root = tree({ 'doc/a.html': 'a', 'api/b.html': 'b' });
     const taken = await takePages(root, (p) => p === 'skipped');
-    expect(taken.map((f) => f.path)).toEqual(['a.html', 'api/b.html']);
+    expect(taken.map((f) => f.path)).toEqual(['api/b.html', 'doc/a.html']);
     expect(unpackPages(packPages(taken))).toEqual(taken);
     symlinkSync('/etc/passwd', join(root, 'c.html'));
     await expect(takePages(root, () => false)).rejects.toThrow('c.html is a link, not a file');
-    const bad = tree({ '.htaccess': '' });
-    await expect(takePages(bad, () => false)).rejects.toThrow('.htaccess is no name for a page');
+    const bad = tree({ 'doc/.htaccess': '' });
+    await expect(takePages(bad, () => false)).rejects.toThrow('doc/.htaccess is no name for a page');
+  });
+
+  it('that would stand in the way of pages of our own, or of each other, are refused', async () => {
+    for (const path of ['index.html/x', 'messages.html', 'msg', 'msg/Own.html', `doc/${'x'.repeat(201)}`])
+      await expect(
+        takePages(tree({ [path]: '' }), () => false),
+        path,
+      ).rejects.toThrow('is no name for a page');
+    const data = Buffer.from('x');
+    for (const [a, b] of [
+      ['doc/a', 'doc/a/b'],
+      ['doc/a/b', 'doc/a'],
+      ['doc/a', 'doc/a'],
+    ] as const)
+      expect(
+        unpackPages(
+          packPages([
+            { path: a, data },
+            { path: b, data },
+          ]),
+        ),
+      ).toBeUndefined();
   });
 
   it('names that are no URL parts are refused, and so is what is not a pack of pages', () => {
-    expect(['a.html', 'api/a_1.html', '_static/x.css', '~x.html'].every(isPageName)).toBe(true);
+    expect(['doc/a.html', 'api/a_1.html', 'doc/_static/x.css', 'files/~x.html'].every(isPageName)).toBe(true);
     expect(
-      ['', '../a', 'a//b', 'a\nb', '.x', 'a/.b', 'a"b', '<b>', 'a?b', 'a#b', 'a%2e', '/a', 'a\\b'].some(isPageName),
+      ['', '../a', 'a//b', 'a\nb', '.x', 'a/.b', 'a"b', '<b>', 'a?b', 'a#b', 'a%2e', '/a', 'a\\b'].some(
+        (name) => isPageName(`doc/${name}`) || isPageName(name),
+      ),
     ).toBe(false);
     expect(unpackPages(Buffer.from('no'))).toBeUndefined();
     const packed = packPages([{ path: '../x', data: Buffer.from('x') }]);
@@ -262,20 +284,6 @@ describe('faults', () => {
       '2 of 2 installed headers have no API page: x/a.h, x/b.h',
     ]);
   });
-});
-
-it('the digest of what others refer to does not see the version in an inventory', () => {
-  const inventory = (version: string, lines: string) =>
-    Buffer.concat([
-      Buffer.from(`# Sphinx inventory version 2\n# Project: p\n# Version: ${version}\n# zlib\n`),
-      deflateSync(Buffer.from(lines)),
-    ]).toString('base64');
-  const of = (version: string, lines: string) =>
-    interfaceDigest({ schema: 1, inventory: inventory(version, lines), messages: [] });
-  expect(of('1', 'a py:class 1 a.html#$ -\nb py:class 1 b.html#$ -\n')).toBe(
-    of('2', 'b py:class 1 b.html#$ -\na py:class 1 a.html#$ -\n'),
-  );
-  expect(of('1', 'a py:class 1 a.html#$ -\n')).not.toBe(of('1', 'b py:class 1 a.html#$ -\n'));
 });
 
 it('documentation of packages that need each other refers to those before them', () => {

@@ -31,6 +31,7 @@ describe('a description', () => {
     ['<b>Tools</b> &amp; more', 'Tools & more', [origin]],
     ['', 'p', [origin]],
     ['a', 'a', [origin]],
+    ['<![CDATA[A <b>robot</b>]]> &lt; 3 kg.', 'robot < 3 kg', [origin]],
     [
       `${'word '.repeat(20)}end. More.`,
       `${'word '.repeat(15).trim()}...`,
@@ -38,6 +39,12 @@ describe('a description', () => {
     ],
   ])('%j is a summary that is not said again', (text, summary, lines) => {
     expect(describePackage(text, 'p', origin)).toEqual({ summary, lines });
+  });
+
+  it('of many tags that do not end is read in a time that grows with its length', () => {
+    const before = process.cpuUsage().user;
+    expect(describePackage(`<![CDATA[${'<'.repeat(400_000)}]]>`, 'p', origin).lines).toContain(origin);
+    expect(process.cpuUsage().user - before).toBeLessThan(5e6);
   });
 
   it('of a changelog has no line over 80 columns', () => {

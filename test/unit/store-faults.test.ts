@@ -123,3 +123,10 @@ describe('a store in a folder that is not there any more', () => {
     expect(await told(() => own.writeJson('thing/b.json', {}))).toBeUndefined();
   });
 });
+
+it('a file that is no JSON counts as lost where JSON is asked for', async () => {
+  const store = await openStore('file:json', folder, folder, undefined);
+  expect(await store.readParsed(await store.putText('a.json', '{"a":1}'))).toEqual({ a: 1 });
+  expect(await store.readParsed(await store.putText('b.json', '["a"'))).toBeUndefined();
+  expect(await store.readParsed({ name: 'c.json', sha256: '0'.repeat(64), size: 1 })).toBeUndefined();
+});

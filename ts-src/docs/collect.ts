@@ -7,6 +7,7 @@ import { redacted } from '../model/urls.ts';
 import type { Store } from '../store/store.ts';
 import type { StoredFile } from '../model/result.ts';
 import type { TaskGraph } from '../engine/task-graph.ts';
+import { withoutTags } from '../text/xml.ts';
 import { measuredOf, readHistory, withNow } from './history.ts';
 import type { DocPackage } from './package-info.ts';
 
@@ -110,20 +111,13 @@ async function packageOf(
 }
 
 async function readStored<T>(store: Store, file: StoredFile, check: (v: unknown) => v is T): Promise<T | undefined> {
-  const text = await store.readText(file);
-  try {
-    const value: unknown = text === undefined ? undefined : JSON.parse(text);
-    return check(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
+  const value = await store.readParsed(file);
+  return check(value) ? value : undefined;
 }
 
 /** The text of a description, which may hold HTML. */
 const textOf = (html: string): string =>
-  html
-    .replace(/<!\[CDATA\[|\]\]>/g, '')
-    .replace(/<[^>]*>/g, ' ')
+  withoutTags(html)
     .replace(
       /&(lt|gt|quot|apos|amp|nbsp);/g,
       (_, name: string) => ({ lt: '<', gt: '>', quot: '"', apos: "'", amp: '&', nbsp: ' ' })[name] ?? '',

@@ -12,6 +12,10 @@ export type SearchRow = [name: string, qualified: string, kind: string, path: st
 /** A file holds about so many rows, unless their words begin with the same letters. */
 const mostRows = 1000;
 const longestKey = 16;
+/** What is found of one package, how long its names and places may be, and by how many words one is found. */
+const mostSymbols = 200_000;
+const longestRow = 1000;
+const mostWords = 16;
 
 const kindsOfCompound: Readonly<Record<string, string>> = {
   class: 'c',
@@ -57,7 +61,7 @@ export function symbolsOfTag(tag: string, number: number, there: (path: string) 
 
 /** Symbols of an inventory of Sphinx: lines `name domain:role priority uri display`. */
 export function symbolsOfInventory(inventory: string, number: number, there: (path: string) => boolean): SearchRow[] {
-  return inventoryLines(inventory).flatMap((line): SearchRow[] => {
+  return (inventoryLines(inventory) ?? []).flatMap((line): SearchRow[] => {
     const m = /^(.+?) ([a-z]+):([a-z]+) -?\d+ (\S*) (.*)$/.exec(line);
     if (!m) return [];
     const [, name = '', domain, , uri = '', shown = '-'] = m;
@@ -108,7 +112,7 @@ function indexWords(rows: readonly SearchRow[]): Map<string, number[]> {
   const byWord = new Map<string, number[]>();
   const wholes = rows.map(([name]) => name.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, ''));
   rows.forEach(([name], n) => {
-    for (const word of new Set([...wordsOf(name), wholes[n] ?? ''])) {
+    for (const word of new Set([...wordsOf(name).slice(0, mostWords), wholes[n] ?? ''])) {
       const list = byWord.get(word);
       if (list) list.push(n);
       else if (word) byWord.set(word, [n]);
@@ -168,7 +172,10 @@ function rowsOf(p: DocPackage, number: number, there: (path: string) => boolean)
     messagePage(m.kind, m.name),
     number,
   ]);
-  return distinct([...messages, ...symbolsOf(p, number, there)]);
+  const symbols = symbolsOf(p, number, there).filter(
+    (row) => row[0].length + row[1].length + row[3].length <= longestRow,
+  );
+  return distinct([...messages, ...symbols.slice(0, mostSymbols)]);
 }
 
 /** Symbols of what its tools left; none where that was made to be read for hours. */

@@ -1,5 +1,6 @@
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { LeftBehindError, readHeld, shownName, walkLeft } from '../io/untrusted.ts';
+import { pageFolders } from '../model/docs.ts';
 import { isRelativePath } from '../model/stored.ts';
 
 /** A page, or a file that pages show. */
@@ -13,11 +14,24 @@ const largestFile = 64 << 20;
 /** Of all pages of one package. */
 const mostBytes = 512 << 20;
 
-/** What a name of a page may be: it becomes a part of URLs, and of paths on any machine. */
+/**
+ * What a name of a page may be: it becomes a part of URLs, and of paths on any machine. It lies in a folder of a tool:
+ * beside these are pages of our own, and no other may stand in their way.
+ */
 export const isPageName = (path: string): boolean =>
   path.length <= 500 &&
   isRelativePath(path) &&
-  path.split('/').every((part) => /^[A-Za-z0-9_~@+(),=-][A-Za-z0-9_.~@+(),= -]*$/.test(part) && !part.endsWith(' '));
+  pageFolders.some((folder) => path.startsWith(`${folder}/`)) &&
+  path
+    .split('/')
+    .every((part) => /^[A-Za-z0-9_~@+(),=-][A-Za-z0-9_.~@+(),= -]{0,199}$/.test(part) && !part.endsWith(' '));
+
+/** Whether files can have these paths at once: none is there twice, or where another one has a folder. */
+function fit(paths: readonly string[]): boolean {
+  const all = new Set(paths);
+  const parts = (path: string) => [...path.matchAll(/\//g)].map(({ index }) => path.slice(0, index));
+  return all.size === paths.length && !paths.some((path) => parts(path).some((folder) => all.has(folder)));
+}
 
 /**
  * Takes the pages that documentation tools left below a folder: regular files with plain names alone, each read once.
@@ -72,5 +86,5 @@ export function unpackPages(packed: Buffer): PageFile[] | undefined {
     files.push({ path, data: whole.subarray(at, at + size) });
     at += size;
   }
-  return files;
+  return fit(files.map((f) => f.path)) ? files : undefined;
 }

@@ -98,6 +98,8 @@ export const filesOfDocs = (record: Pick<DocRecord, 'interface' | 'facts' | 'pag
 
 export const apiFolder = 'api';
 export const proseFolder = 'doc';
+/** Folders of a package that what the tools made lies in; the last holds pictures of its README. */
+export const pageFolders = [apiFolder, proseFolder, 'files'];
 
 /** One thing that Doxygen has a page of. */
 export interface Compound {

@@ -1,4 +1,4 @@
-import { unescapeXml } from '../text/xml.ts';
+import { unescapeXml, withoutTags } from '../text/xml.ts';
 
 /** A text's words in one line. */
 export const oneLine = (text: string): string =>
@@ -8,8 +8,7 @@ export const oneLine = (text: string): string =>
     .trim();
 
 /** Text of a description: markup taken off, entities read. */
-const plain = (xml: string): string =>
-  unescapeXml(xml.replace(/<[^>]*>/g, ' ')).replace(/[\0-\x08\x0b-\x1f\x7f]/g, ' ');
+const plain = (xml: string): string => unescapeXml(withoutTags(xml)).replace(/[\0-\x08\x0b-\x1f\x7f]/g, ' ');
 
 /** Debian wants a first line of less than 80 characters, without an article at its start (policy 3.4.1). */
 const longestSummary = 78;

@@ -56,8 +56,20 @@ export function guardedPage(html: string): string {
 }
 
 /** A picture of another host, such as a badge, stands as its text: a browser would have to ask that host for it. */
-export const withoutOuterPictures = (html: string): string =>
-  html.replace(/<img\b[^>]*>/gi, (tag) => (isElsewhere(attributeOf(tag, 'src')) ? placeholder(tag) : tag));
+export function withoutOuterPictures(html: string): string {
+  const parts: string[] = [];
+  let done = 0;
+  // Not one pattern for a whole tag: where none ends, it would go over the rest of the text for each that begins.
+  for (const { index } of html.matchAll(/<img\b/gi)) {
+    if (index < done) continue;
+    const end = html.indexOf('>', index) + 1;
+    if (end === 0) break;
+    const tag = html.slice(index, end);
+    parts.push(html.slice(done, index), isElsewhere(attributeOf(tag, 'src')) ? placeholder(tag) : tag);
+    done = end;
+  }
+  return parts.join('') + html.slice(done);
+}
 
 function attributeOf(tag: string, name: string): string {
   const found = new RegExp(`\\s${name}\\s*=\\s*(?:"([^"]*)"|'([^']*)'|([^\\s>"']+))`, 'i').exec(tag);

@@ -10,9 +10,13 @@ export function sealed(value: unknown): Buffer {
 export function unsealed<T>(data: Buffer | undefined): T | undefined {
   if (!data || data.length < 66 || data[64] !== 10 || data[data.length - 1] !== 10) return undefined;
   const text = data.subarray(65, data.length - 1);
-  if (data.toString('latin1', 0, 64) !== sha256(text)) return undefined;
+  return data.toString('latin1', 0, 64) === sha256(text) ? (parsed(text) as T | undefined) : undefined;
+}
+
+/** The value of a text in JSON; undefined where it is none. */
+export function parsed(text: Buffer): unknown {
   try {
-    return JSON.parse(text.toString('utf8')) as T;
+    return JSON.parse(text.toString('utf8'));
   } catch {
     return undefined;
   }

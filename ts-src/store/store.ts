@@ -7,7 +7,7 @@ import type { BriefRecord, BriefTest, BuildRecord, Hints, StoredFile, TestRecord
 import { isBuildRecord, isTestRecord } from '../model/stored.ts';
 import type { Blobs } from './blobs.ts';
 import { packIndex, unpackIndex } from './scope-index.ts';
-import { sealed, unsealed, whole } from './sealed.ts';
+import { parsed, sealed, unsealed, whole } from './sealed.ts';
 
 /**
  * How a run may use the store: what an untrusted one writes lies below `untrusted/NAME`, from which no trusted one
@@ -20,6 +20,7 @@ export interface StoreUse {
 
 /** Requests at once. */
 const width = 32;
+const mostJson = 256 << 20;
 
 /**
  * What was built, by content. `objects/ab/abcd…` holds files by their SHA-256, `tasks/ab/KEY.json` what a build made,
@@ -112,6 +113,13 @@ export class Store {
 
   async readText(file: StoredFile): Promise<string | undefined> {
     return (await this.readData(file))?.toString('utf8');
+  }
+
+  /** The value of a file of JSON; undefined where it is gone, is none, or is larger than any that a run writes. */
+  async readParsed(file: StoredFile): Promise<unknown> {
+    const path = await this.path(file);
+    if (path === undefined || statSync(path).size > mostJson) return undefined;
+    return parsed(readFileSync(path));
   }
 
   async readData(file: StoredFile): Promise<Buffer | undefined> {

@@ -6,3 +6,10 @@ export const unescapeXml = (text: string): string =>
     .replaceAll('&quot;', '"')
     .replaceAll('&apos;', "'")
     .replaceAll('&amp;', '&');
+
+/**
+ * Text with a blank, or another text, in the place of each tag. A `<` begins none where another one comes before its
+ * end: so the time grows with the length, whatever somebody wrote.
+ */
+export const withoutTags = (text: string, by = ' '): string =>
+  text.replace(/<!\[CDATA\[|\]\]>/g, '').replace(/<[^<>]*>/g, by);

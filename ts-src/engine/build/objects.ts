@@ -169,9 +169,8 @@ async function seenBefore(
 
 /** What a package installs, but for debug symbols, whose names are digests; undefined where the store lost it. */
 async function pathsOf(store: Store, { files }: Dependency): Promise<string | undefined> {
-  const text = await store.readText(files);
-  if (text === undefined) return undefined;
-  const paths: unknown = JSON.parse(text);
+  const paths = await store.readParsed(files);
+  if (paths === undefined) return undefined;
   return Array.isArray(paths) ? paths.filter((path) => !String(path).startsWith('/usr/lib/debug/')).join('\n') : '';
 }
 

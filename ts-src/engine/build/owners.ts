@@ -28,8 +28,7 @@ export class FileOwners {
     });
     for (const { record } of missing) listed.add(record.key);
     await this.store.many(missing, async ({ record, name }) => {
-      const text = await this.store.readText(record.files);
-      const files: unknown = text === undefined ? [] : JSON.parse(text);
+      const files = await this.store.readParsed(record.files);
       if (Array.isArray(files))
         graph.owners.take(
           name,

@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { installedOf } from '../../inspect/installed.ts';
 import { packPages } from '../../inspect/pages.ts';
-import { withinTime } from '../../io/bounded.ts';
+import { Patience, withinTime } from '../../io/bounded.ts';
 import { checkLeft, readLeft } from '../../io/untrusted.ts';
 import { documentationTools, proseFolder, type DocInterface, type DocRecord } from '../../model/docs.ts';
 import type { DocResults } from '../../model/docs.ts';
@@ -11,6 +11,7 @@ import { documentationSettings } from '../../plan/settings.ts';
 import { docRecipe } from '../../render/doc-tools.ts';
 import { renderDoxyfile } from '../../render/doxyfile.ts';
 import type { Packages } from '../../sandbox/package-layers.ts';
+import { withoutTags } from '../../text/xml.ts';
 import {
   sourceFolder,
   enterEnvironment,
@@ -25,6 +26,7 @@ import type { BuilderOptions } from '../build/builder-options.ts';
 import { writeRecipe } from '../build/packaging.ts';
 import { faultsOf } from './faults.ts';
 import { factsOf } from './facts.ts';
+import { soundInventory, soundTag } from './references.ts';
 import { interfaceDigest, readDocResults } from './results.ts';
 import { frameOf, pagesOf, type Job } from './taken.ts';
 import { readWishes } from './wishes.ts';
@@ -82,8 +84,7 @@ async function interfacesOf(
     const name = graph.scope.packages[d]?.name;
     const record = graph.docs[d];
     if (!record || name === undefined) continue;
-    const text = await store.readText(record.interface);
-    const value: unknown = text === undefined ? undefined : JSON.parse(text);
+    const value = await store.readParsed(record.interface);
     if (!isDocInterface(value))
       return `the store lost the documentation of '${name}': --rebuild ${name} makes it again`;
     found.set(name, value);
@@ -131,11 +132,7 @@ function writeInputs(options: BuilderOptions, job: Job): void {
     Doxyfile: renderDoxyfile({
       name: p.name,
       version: p.version,
-      description: description
-        .replace(/<[^>]*>/g, ' ')
-        .replace(/\s+/g, ' ')
-        .trim()
-        .slice(0, 200),
+      description: withoutTags(description).replace(/\s+/g, ' ').trim().slice(0, 200),
       headers: installed.headers,
       pages: wishes.pages.map((f) => `${source}/${f}`),
       includes: installed.includes,
@@ -216,14 +213,17 @@ async function recordOf(options: BuilderOptions, job: Job, results: DocResults, 
   };
 }
 
-async function interfaceOf({ environment, installed, sphinx, doxygen }: Job): Promise<DocInterface> {
+async function interfaceOf({ request, environment, installed, sphinx, doxygen }: Job): Promise<DocInterface> {
   const { build } = environment;
+  const { name, version } = request.package;
   const tag = doxygen ? await readLeft(build, 'docs/api.tag', 64 << 20) : undefined;
   const inventory = sphinx ? await readLeft(build, `docs/pages/${proseFolder}/objects.inv`, 16 << 20) : undefined;
+  const time = new Patience();
+  const references = inventory && time.spend('objects.inv', () => soundInventory(inventory, name, version));
   return {
     schema: 1,
-    ...(tag ? { tag: tag.toString('utf8') } : {}),
-    ...(inventory ? { inventory: inventory.toString('base64') } : {}),
+    ...(tag ? { tag: time.spend('api.tag', () => soundTag(tag.toString('utf8'))) } : {}),
+    ...(references === undefined ? {} : { inventory: references }),
     messages: installed.messages.map(({ kind, name }) => ({ kind, name })),
   };
 }

@@ -1,14 +1,17 @@
-import { unescapeXml } from '../../text/xml.ts';
+import { unescapeXml, withoutTags } from '../../text/xml.ts';
 import type { Installed } from '../../inspect/installed.ts';
 import { parseMessage } from '../../inspect/messages.ts';
 import type { PageFile } from '../../inspect/pages.ts';
 import { Patience } from '../../io/bounded.ts';
-import { readLeft, shownName } from '../../io/untrusted.ts';
+import { LeftBehindError, readLeft, shownName } from '../../io/untrusted.ts';
 import { apiFolder, proseFolder, type DocFacts, type DocPlugin } from '../../model/docs.ts';
+import { sizeText } from '../../model/sizes.ts';
 import type { BuildEnvironment } from '../build/environment.ts';
 
 const largestText = 1 << 20;
 const largestFragment = 16 << 20;
+/** Of all definitions of messages and descriptions of plugins. */
+const largestTexts = 16 << 20;
 
 /** What the site says of a package beside its manifest, by what it installs. */
 export async function factsOf(
@@ -16,8 +19,14 @@ export async function factsOf(
   pages: readonly PageFile[],
 ): Promise<DocFacts> {
   const { build, own } = environment;
-  const text = async (path: string): Promise<string> =>
-    (await readLeft(own, path.replace(/^\//, ''), largestText))?.toString('utf8') ?? '';
+  let bytes = 0;
+  const text = async (path: string): Promise<string> => {
+    const found = await readLeft(own, path.replace(/^\//, ''), largestText);
+    bytes += found?.length ?? 0;
+    if (bytes > largestTexts)
+      throw new LeftBehindError(`its messages and plugins are larger than ${sizeText(largestTexts)} together`);
+    return found?.toString('utf8') ?? '';
+  };
   const there = new Set(pages.map((p) => p.path));
   const fragment = async (name: string) =>
     (await readLeft(build, `docs/${name}.html`, largestFragment))?.toString('utf8');
@@ -67,9 +76,7 @@ function pluginsIn(xml: string): DocPlugin[] {
         name: attribute(tag, 'name') || type,
         type,
         base: attribute(tag, 'base_class_type'),
-        description: unescapeXml(description.replace(/<[^>]*>/g, ''))
-          .replace(/\s+/g, ' ')
-          .trim(),
+        description: unescapeXml(withoutTags(description, '')).replace(/\s+/g, ' ').trim(),
       };
     });
 }

@@ -23,11 +23,13 @@ export async function readDocResults(build: string): Promise<DocResults | undefi
  * without the version that Sphinx writes into its inventory.
  */
 export function interfaceDigest({ tag, inventory, messages }: DocInterface): string {
-  return sha256(JSON.stringify([tag ?? '', inventory === undefined ? '' : inventoryLines(inventory), messages]));
+  return sha256(
+    JSON.stringify([tag ?? '', inventory === undefined ? '' : (inventoryLines(inventory) ?? [inventory]), messages]),
+  );
 }
 
-/** The entries of an inventory of Sphinx (version 2), sorted; the whole where it is none. */
-export function inventoryLines(base64: string): string[] {
+/** The entries of an inventory of Sphinx (version 2), sorted; undefined where it is none. */
+export function inventoryLines(base64: string): string[] | undefined {
   const data = Buffer.from(base64, 'base64');
   let at = 0;
   for (let line = 0; line < 4; line++) at = data.indexOf(10, at) + 1;
@@ -38,6 +40,6 @@ export function inventoryLines(base64: string): string[] {
       .filter((l) => l !== '')
       .sort();
   } catch {
-    return [base64];
+    return undefined;
   }
 }
