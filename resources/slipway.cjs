@@ -165,9 +165,9 @@ var init_urls = __esm({
     isScpLike = (url2) => !/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(url2) && /^(?:[^/:@]+@)?[^/:]+:/.test(url2);
     isLocalUrl = (url2) => /^file:/i.test(url2) || !(/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(url2) || isScpLike(url2));
     redacted = (text8) => text8.includes("://") ? withoutSecrets(text8) : text8;
-    withoutSecrets = (text8) => text8.replace(/([A-Za-z][A-Za-z0-9+.-]{0,20}:\/\/)([^\s/'"]{1,2000})@/g, (whole3, scheme, user2) => {
+    withoutSecrets = (text8) => text8.replace(/([A-Za-z][A-Za-z0-9+.-]{0,20}:\/\/)([^\s/'"]{1,2000})@/g, (whole4, scheme, user2) => {
       const name6 = user2.split(":")[0];
-      return user2.includes(":") || name6.length > 20 ? scheme : whole3;
+      return user2.includes(":") || name6.length > 20 ? scheme : whole4;
     }).replace(new RegExp(`(${secretQuery.source})[^&\\s'"]+`, "gi"), "$1\u2026");
   }
 });
@@ -473,8 +473,8 @@ var init_sizes = __esm({
 // ts-src/io/process.ts
 function run(command2, args, options5 = {}) {
   const limit = options5.limit ?? 256 << 20;
-  return new Promise((resolve29, reject) => {
-    if (options5.signal?.aborted) return resolve29({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
+  return new Promise((resolve30, reject) => {
+    if (options5.signal?.aborted) return resolve30({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
     const log = options5.log === void 0 ? void 0 : (0, import_node_fs6.openSync)(options5.log, "a");
     const output = options5.inherit || options5.terminal ? "inherit" : "pipe";
     const [program2, ...rest2] = log === void 0 ? [command2] : ["sh", "-c", 'exec "$@" 2>&1', "sh", command2];
@@ -518,7 +518,7 @@ function run(command2, args, options5 = {}) {
       options5.signal?.removeEventListener("abort", stop);
       if (log !== void 0) (0, import_node_fs6.closeSync)(log);
       if (thrown !== void 0) reject(thrown);
-      else resolve29(outcome);
+      else resolve30(outcome);
     };
     child.stdin?.on("error", () => void 0);
     child.on("exit", () => {
@@ -618,7 +618,7 @@ var init_names = __esm({
   "ts-src/model/names.ts"() {
     "use strict";
     longestName = 120;
-    fill = (pattern, values) => pattern.replace(/\{([a-z]+)\}/g, (whole3, key) => Object.hasOwn(values, key) ? values[key] : whole3);
+    fill = (pattern, values) => pattern.replace(/\{([a-z]+)\}/g, (whole4, key) => Object.hasOwn(values, key) ? values[key] : whole4);
     isDebianName = (text8) => text8.length <= 200 && /^[a-z0-9][a-z0-9+.-]*[a-z0-9+.]$/.test(text8);
     isDebianVersion = (text8) => text8.length <= 200 && /^(\d+:)?[0-9A-Za-z][0-9A-Za-z.+~-]*$/.test(text8);
     debianize = (name6) => name6.toLowerCase().replaceAll("_", "-");
@@ -660,6 +660,228 @@ var init_names = __esm({
       organization,
       maintainer
     }) => maintainer ?? `${organization} packages <packages@${organization}.invalid>`;
+  }
+});
+
+// ts-src/model/stored.ts
+var text, list, map, oneOf, optional, shape, isObject, boolean, count, words3, line, fileName, debian, version, isDigest, isPackageName, isRelativePath, storedFile, isStoredFile, deb, interfaceDigests, briefRecord, brief, isBriefRecord, build, isBuildRecord, testCases, briefTest, briefTests, isBriefTest, test, isTestRecord, docRecord, isDocRecord, long, messageKind, messageName, docInterface, isDocInterface, docField, docFacts, isDocFacts, pageName, docResults, isDocResults, result, isTaskResult, isStoredResult, runRecord, isRunRecord, identifier, planned, target, scope, isRunManifest, runId, isShard;
+var init_stored = __esm({
+  "ts-src/model/stored.ts"() {
+    "use strict";
+    init_names();
+    text = (pattern, longest7 = 4096) => (v) => typeof v === "string" && v.length <= longest7 && pattern.test(v);
+    list = (of, most9 = 1e6) => (v) => Array.isArray(v) && v.length <= most9 && v.every(of);
+    map = (of, key = line) => (v) => isObject(v) && Object.entries(v).every(([k, inner]) => key(k) && of(inner));
+    oneOf = (...values) => (v) => values.includes(v);
+    optional = (of) => (v) => v === void 0 || of(v);
+    shape = (fields) => (v) => isObject(v) && Object.entries(fields).every(([name6, of]) => of(Object.hasOwn(v, name6) ? v[name6] : void 0));
+    isObject = (v) => typeof v === "object" && v !== null && !Array.isArray(v) && Object.getPrototypeOf(v) === Object.prototype;
+    boolean = (v) => typeof v === "boolean";
+    count = (v) => typeof v === "number" && Number.isFinite(v) && v >= 0 && v <= Number.MAX_SAFE_INTEGER;
+    words3 = text(/^[^]*$/, 1 << 20);
+    line = text(/^[^\0\n\r]*$/);
+    fileName = text(/^(?!\.{1,2}$)[^/\0-\x1f\x7f]+$/, 255);
+    debian = (v) => typeof v === "string" && isDebianName(v);
+    version = (v) => typeof v === "string" && isDebianVersion(v);
+    isDigest = (v) => typeof v === "string" && /^[0-9a-f]{64}$/.test(v);
+    isPackageName = (v) => typeof v === "string" && v.length <= 200 && /^[A-Za-z0-9][A-Za-z0-9_-]*$/.test(v);
+    isRelativePath = (v) => typeof v === "string" && v.length <= 4096 && !/[\0-\x1f\x7f]/.test(v) && v.split("/").every((part) => part !== "" && part !== "." && part !== "..");
+    storedFile = shape({ name: fileName, sha256: isDigest, size: count });
+    isStoredFile = (v) => storedFile(v);
+    deb = (v) => isStoredFile(v) && /^[a-z0-9][a-z0-9+.-]*_[A-Za-z0-9.+~-]+_[a-z0-9]+\.d?deb$/.test(v.name);
+    interfaceDigests = map((v) => typeof v === "string" || typeof v === "boolean");
+    briefRecord = {
+      key: isDigest,
+      package: isPackageName,
+      version,
+      debs: list(deb, 16),
+      files: isStoredFile,
+      systemDepends: list(words3, 1e5),
+      interface: interfaceDigests,
+      abi: debian,
+      requires: list(debian, 1e5),
+      milliseconds: count
+    };
+    brief = shape(briefRecord);
+    isBriefRecord = (v) => brief(v);
+    build = shape({ ...briefRecord, inputs: map(words3), system: list(words3), roots: map(words3) });
+    isBuildRecord = (v) => build(v);
+    testCases = list(shape({ suite: words3, name: words3, message: words3 }), 1e5);
+    briefTest = {
+      key: isDigest,
+      package: isPackageName,
+      outcome: oneOf("passed", "failed", "none"),
+      tests: count,
+      failures: count,
+      skipped: count,
+      failed: testCases,
+      flaky: testCases,
+      attempts: count,
+      junit: optional(isStoredFile),
+      log: isStoredFile,
+      milliseconds: count
+    };
+    briefTests = shape(briefTest);
+    isBriefTest = (v) => briefTests(v);
+    test = shape({ ...briefTest, inputs: map(words3) });
+    isTestRecord = (v) => test(v);
+    docRecord = shape({
+      schema: oneOf(1),
+      key: isDigest,
+      package: isPackageName,
+      faults: list(words3, 1e3),
+      warnings: count,
+      told: list(words3, 1e3),
+      coverage: shape({ documented: count, total: count }),
+      undocumented: list(words3, 1e3),
+      digest: isDigest,
+      interface: isStoredFile,
+      facts: isStoredFile,
+      pages: isStoredFile,
+      log: isStoredFile,
+      inputs: map(words3),
+      milliseconds: count
+    });
+    isDocRecord = (v) => docRecord(v);
+    long = text(/^[^]*$/, 64 << 20);
+    messageKind = oneOf("msg", "srv", "action");
+    messageName = text(/^[A-Za-z][A-Za-z0-9_]*$/, 200);
+    docInterface = shape({
+      schema: oneOf(1),
+      tag: optional(long),
+      inventory: optional(text(/^[A-Za-z0-9+/=]*$/, 64 << 20)),
+      messages: list(shape({ kind: messageKind, name: messageName }), 1e5)
+    });
+    isDocInterface = (v) => docInterface(v);
+    docField = shape({ type: words3, name: words3, value: optional(words3), constant: boolean, comment: words3 });
+    docFacts = shape({
+      schema: oneOf(1),
+      readme: optional(long),
+      changelog: optional(long),
+      api: optional(isRelativePath),
+      prose: optional(isRelativePath),
+      python: list(line, 1e4),
+      headers: list(line, 1e5),
+      messages: list(
+        shape({
+          kind: messageKind,
+          name: messageName,
+          comment: words3,
+          parts: list(shape({ title: words3, fields: list(docField, 1e4) }), 3),
+          text: words3
+        }),
+        1e5
+      ),
+      launch: list(line, 1e4),
+      parameters: list(line, 1e4),
+      plugins: list(shape({ name: words3, type: words3, base: words3, description: words3 }), 1e4),
+      executables: list(line, 1e4)
+    });
+    isDocFacts = (v) => docFacts(v);
+    pageName = text(/^[A-Za-z0-9_.-]+\.html$/, 500);
+    docResults = shape({
+      tools: list(shape({ tool: line, code: (v) => typeof v === "number", cpu: count }), 20),
+      warnings: list(words3, 200),
+      warning_count: count,
+      documented: count,
+      total: count,
+      undocumented: list(words3, 200),
+      compounds: list(shape({ kind: line, name: words3, page: pageName, brief: words3, title: words3 }), 2e5),
+      failed_modules: list(line, 1e4)
+    });
+    isDocResults = (v) => docResults(v);
+    result = shape({
+      id: line,
+      name: isPackageName,
+      kind: oneOf("build", "test", "docs"),
+      state: oneOf("cached", "built", "passed", "failed", "stopped", "blocked", "waiting"),
+      reason: words3,
+      version: optional(version),
+      key: optional(isDigest),
+      started: optional(count),
+      finished: optional(count),
+      log: optional(isRelativePath),
+      debs: optional(list(deb, 16))
+    });
+    isTaskResult = (v) => result(v);
+    isStoredResult = (v) => isObject(v) && v.schema === 1 && isTaskResult(v.result) && (v.log === void 0 || isStoredFile(v.log));
+    runRecord = shape({
+      schema: oneOf(1),
+      stamp: text(/^\d{14}$/),
+      finished: count,
+      tasks: map(shape({ key: isDigest, state: line, reason: words3 })),
+      objects: list(isDigest)
+    });
+    isRunRecord = (v) => runRecord(v);
+    identifier = text(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 200);
+    planned = shape({
+      name: isPackageName,
+      version: line,
+      debian,
+      source: shape({
+        url: line,
+        commit: optional(text(/^[0-9a-f]{40,64}$/)),
+        tree: optional(text(/^[0-9a-f]{40,64}$/)),
+        path: (v) => v === "" || isRelativePath(v)
+      }),
+      build: list(isPackageName),
+      run: list(isPackageName),
+      test: list(isPackageName),
+      systemBuild: list(debian),
+      systemRun: list(debian),
+      systemTest: list(debian),
+      docs: optional(list(isPackageName)),
+      systemDocs: optional(list(debian))
+    });
+    target = shape({
+      platform: identifier,
+      os: oneOf("debian", "ubuntu"),
+      release: identifier,
+      architecture: identifier,
+      variant: identifier
+    });
+    scope = shape({
+      distribution: identifier,
+      platform: identifier,
+      prefix: text(/^\/[A-Za-z0-9_+./-]*$/),
+      targets: list(target, 1e3),
+      packages: list(planned)
+    });
+    isRunManifest = shape({
+      schema: oneOf(2),
+      id: text(/^\d{14}-[0-9a-f]{8}$/),
+      plan: shape({ stamp: text(/^\d{14}$/), organization: identifier, scopes: list(scope, 1e4) }),
+      distro: isObject,
+      files: map((v) => typeof v === "string", isRelativePath),
+      distributions: list(shape({ name: identifier, packages: list(isObject), debian: list(debian) }), 1e3),
+      untrusted: optional(identifier),
+      tested: list(list(isPackageName)),
+      documentation: oneOf("none", "tolerant", "strict"),
+      partial: boolean,
+      faults: list(words3),
+      title: words3,
+      architectures: list(identifier, 100),
+      begun: count
+    });
+    runId = text(/^(?!.*(?:^|\/)\.\.?(?:\/|$))[A-Za-z0-9][A-Za-z0-9._/-]*$/, 600);
+    isShard = shape({
+      schema: oneOf(1),
+      architecture: identifier,
+      first: count,
+      bases: map(shape({ digest: isDigest, archive: isDigest }), identifier),
+      records: map(
+        list((v) => v === null || isBriefRecord(v)),
+        runId
+      ),
+      tests: map(
+        list((v) => v === null || isBriefTest(v)),
+        runId
+      ),
+      tasks: list((v) => Array.isArray(v) && v.length === 2 && runId(v[0]) && count(v[1])),
+      results: map(list(isTaskResult), runId),
+      seconds: list(count),
+      paths: list(count)
+    });
   }
 });
 
@@ -895,6 +1117,142 @@ var init_aws4fetch_esm = __esm({
       }
     };
     HEX_CHARS = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "a", "b", "c", "d", "e", "f"];
+  }
+});
+
+// ts-src/store/s3-credentials.ts
+async function credentials(env = process.env) {
+  if (env.AWS_ACCESS_KEY_ID && env.AWS_SECRET_ACCESS_KEY)
+    return keysOf(env.AWS_ACCESS_KEY_ID, env.AWS_SECRET_ACCESS_KEY, env.AWS_SESSION_TOKEN);
+  if (known && Date.now() < known.until) return known.keys;
+  const file3 = fromFile(env);
+  known = file3 ? { keys: file3, until: Date.now() + 6e4 } : await fromContainer(env) ?? (env.AWS_EC2_METADATA_DISABLED === "true" ? void 0 : await fromInstance(env));
+  if (!known)
+    throw Object.assign(
+      new Error(
+        "no credentials for the s3 store: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the machine a role"
+      ),
+      { code: "ESTORE" }
+    );
+  return known.keys;
+}
+function forgetCredentials() {
+  const had = known !== void 0;
+  known = void 0;
+  return had;
+}
+function fromFile(env) {
+  const text8 = readIf(env.AWS_SHARED_CREDENTIALS_FILE ?? (0, import_node_path7.join)((0, import_node_os.homedir)(), ".aws/credentials"));
+  const profile = env.AWS_PROFILE ?? "default";
+  const section = text8?.split(/^\[/m).find((s) => s.startsWith(`${profile}]`));
+  const value2 = (name6) => new RegExp(`^\\s*${name6}\\s*=\\s*(\\S+)`, "m").exec(section ?? "")?.[1];
+  const [id, secret2] = [value2("aws_access_key_id"), value2("aws_secret_access_key")];
+  return id && secret2 ? keysOf(id, secret2, value2("aws_session_token")) : void 0;
+}
+async function fromContainer(env) {
+  const url2 = env.AWS_CONTAINER_CREDENTIALS_FULL_URI ?? (env.AWS_CONTAINER_CREDENTIALS_RELATIVE_URI ? `http://169.254.170.2${env.AWS_CONTAINER_CREDENTIALS_RELATIVE_URI}` : void 0);
+  if (!url2) return void 0;
+  const token3 = env.AWS_CONTAINER_AUTHORIZATION_TOKEN ?? (env.AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE ? readIf(env.AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE)?.trim() : void 0);
+  try {
+    const answer3 = await fetch(url2, {
+      headers: token3 ? { authorization: token3 } : {},
+      signal: AbortSignal.timeout(5e3)
+    });
+    return answer3.ok ? lasting(await answer3.json()) : void 0;
+  } catch {
+    return void 0;
+  }
+}
+async function fromInstance(env) {
+  const at2 = env.AWS_EC2_METADATA_SERVICE_ENDPOINT ?? "http://169.254.169.254";
+  const roles = `${at2}/latest/meta-data/iam/security-credentials/`;
+  try {
+    const token3 = await (await fetch(`${at2}/latest/api/token`, {
+      method: "PUT",
+      headers: { "x-aws-ec2-metadata-token-ttl-seconds": "21600" },
+      signal: AbortSignal.timeout(2e3)
+    })).text();
+    const headers = { "x-aws-ec2-metadata-token": token3 };
+    const role = (await (await fetch(roles, { headers, signal: AbortSignal.timeout(2e3) })).text()).trim().split("\n")[0];
+    const answer3 = await fetch(`${roles}${role}`, { headers, signal: AbortSignal.timeout(2e3) });
+    return answer3.ok ? lasting(await answer3.json()) : void 0;
+  } catch {
+    return void 0;
+  }
+}
+var import_node_os, import_node_path7, known, keysOf, lasting;
+var init_s3_credentials = __esm({
+  "ts-src/store/s3-credentials.ts"() {
+    "use strict";
+    import_node_os = require("node:os");
+    import_node_path7 = require("node:path");
+    init_files();
+    keysOf = (accessKeyId, secretAccessKey, sessionToken) => ({
+      accessKeyId,
+      secretAccessKey,
+      ...sessionToken ? { sessionToken } : {}
+    });
+    lasting = (a) => ({
+      keys: keysOf(a.AccessKeyId, a.SecretAccessKey, a.Token),
+      until: Date.parse(a.Expiration) - 3e5
+    });
+  }
+});
+
+// ts-src/store/s3-faults.ts
+function s3Advice({ status, code, region: region2, date: date3 }, now) {
+  switch (code) {
+    case "NoSuchBucket":
+      return "there is no such bucket: make it, or correct its name in distro.yaml";
+    case "ExpiredToken":
+    case "ExpiredTokenException":
+    case "TokenRefreshRequired":
+      return "the credentials have expired: get new ones (log in again, or set a new AWS_SESSION_TOKEN)";
+    case "InvalidAccessKeyId":
+    case "InvalidToken":
+      return `the server does not know these credentials: ${login}`;
+    case "SignatureDoesNotMatch":
+      return `the secret key does not fit the access key: ${login}`;
+    case "RequestTimeTooSkewed":
+      return `the clock of this machine is wrong${skew(date3, now)}: set it (timedatectl set-ntp true)`;
+    case "AccessDenied":
+    case "AllAccessDisabled":
+      return `these credentials may not do that: ask for the rights to read, list and write the bucket, or ${login}`;
+    case "PermanentRedirect":
+    case "AuthorizationHeaderMalformed":
+    case "IllegalLocationConstraintException":
+      return `the bucket is in another region${region2 === void 0 ? "" : ` (${region2})`}: say so by region=NAME in its URL, or AWS_REGION`;
+    case "QuotaExceeded":
+    case "XMinioStorageFull":
+    case "InsufficientCapacity":
+      return "the server has no room left";
+    default:
+  }
+  if (status === 507) return "the server has no room left";
+  if (status >= 300 && status < 400)
+    return "the server sends requests elsewhere, where credentials are not sent: correct the endpoint or the region";
+  if (status === 401 || status === 403) return `the server refuses it: ${login}`;
+  return void 0;
+}
+function skew(date3, now) {
+  const there = Date.parse(date3 ?? "");
+  if (Number.isNaN(there)) return "";
+  const minutes2 = Math.round((now - there) / 6e4);
+  return minutes2 === 0 ? "" : `, ${Math.abs(minutes2)} minutes ${minutes2 > 0 ? "before" : "behind"} the server`;
+}
+var login, codeOf2, isAnswer, isPassing, errorCode, isOurs;
+var init_s3_faults = __esm({
+  "ts-src/store/s3-faults.ts"() {
+    "use strict";
+    login = "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, the credentials file, or the role of the machine";
+    codeOf2 = (body) => /<Code>([A-Za-z0-9]{1,100})<\/Code>/.exec(body.toString("utf8", 0, 4096))?.[1] ?? "";
+    isAnswer = (status, code, conditional2) => status === 404 && code !== "NoSuchBucket" || (status === 412 || status === 409) && conditional2;
+    isPassing = (status, code) => status >= 500 && status !== 507 || status === 429 || ["RequestTimeout", "SlowDown", "OperationAborted"].includes(code);
+    errorCode = (e) => {
+      const code = e instanceof Error && "code" in e ? e.code : void 0;
+      return typeof code === "string" ? code : "an error";
+    };
+    isOurs = (e) => ["ESTORE", "ENOSPC", "EDQUOT", "EROFS", "EACCES", "ENOENT", "EISDIR", "ENOTDIR", "EIO"].includes(errorCode(e));
   }
 });
 
@@ -5288,139 +5646,35 @@ var init_fxp = __esm({
   }
 });
 
-// ts-src/store/s3-credentials.ts
-async function credentials(env = process.env) {
-  if (env.AWS_ACCESS_KEY_ID && env.AWS_SECRET_ACCESS_KEY)
-    return keysOf(env.AWS_ACCESS_KEY_ID, env.AWS_SECRET_ACCESS_KEY, env.AWS_SESSION_TOKEN);
-  if (known && Date.now() < known.until) return known.keys;
-  const file3 = fromFile(env);
-  known = file3 ? { keys: file3, until: Date.now() + 6e4 } : await fromContainer(env) ?? (env.AWS_EC2_METADATA_DISABLED === "true" ? void 0 : await fromInstance(env));
-  if (!known)
-    throw Object.assign(
-      new Error(
-        "no credentials for the s3 store: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the machine a role"
-      ),
-      { code: "ESTORE" }
-    );
-  return known.keys;
-}
-function forgetCredentials() {
-  const had = known !== void 0;
-  known = void 0;
-  return had;
-}
-function fromFile(env) {
-  const text8 = readIf(env.AWS_SHARED_CREDENTIALS_FILE ?? (0, import_node_path7.join)((0, import_node_os.homedir)(), ".aws/credentials"));
-  const profile = env.AWS_PROFILE ?? "default";
-  const section = text8?.split(/^\[/m).find((s) => s.startsWith(`${profile}]`));
-  const value2 = (name6) => new RegExp(`^\\s*${name6}\\s*=\\s*(\\S+)`, "m").exec(section ?? "")?.[1];
-  const [id, secret2] = [value2("aws_access_key_id"), value2("aws_secret_access_key")];
-  return id && secret2 ? keysOf(id, secret2, value2("aws_session_token")) : void 0;
-}
-async function fromContainer(env) {
-  const url2 = env.AWS_CONTAINER_CREDENTIALS_FULL_URI ?? (env.AWS_CONTAINER_CREDENTIALS_RELATIVE_URI ? `http://169.254.170.2${env.AWS_CONTAINER_CREDENTIALS_RELATIVE_URI}` : void 0);
-  if (!url2) return void 0;
-  const token3 = env.AWS_CONTAINER_AUTHORIZATION_TOKEN ?? (env.AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE ? readIf(env.AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE)?.trim() : void 0);
+// ts-src/store/s3-list.ts
+function readListing(body, folder2) {
+  const text8 = body.length > largest3 ? "" : body.toString("utf8");
+  let read3;
   try {
-    const answer3 = await fetch(url2, {
-      headers: token3 ? { authorization: token3 } : {},
-      signal: AbortSignal.timeout(5e3)
-    });
-    return answer3.ok ? lasting(await answer3.json()) : void 0;
+    read3 = text8 === "" || /<!DOCTYPE/i.test(text8) ? void 0 : parser.parse(text8);
   } catch {
     return void 0;
   }
+  const result2 = isMap(read3) ? read3.ListBucketResult : void 0;
+  if (!isMap(result2) && result2 !== "") return void 0;
+  const { Contents: contents3, NextContinuationToken: token3 } = isMap(result2) ? result2 : {};
+  const blobs = (Array.isArray(contents3) ? contents3 : []).flatMap((c) => {
+    const { Key: key, Size: size3, LastModified: modified } = isMap(c) ? c : {};
+    if (typeof key !== "string" || !key.startsWith(folder2) || !isRelativePath(key.slice(folder2.length))) return [];
+    const [bytes, time2] = [Number(size3), Date.parse(String(modified))];
+    return Number.isSafeInteger(bytes) && bytes >= 0 && !Number.isNaN(time2) ? [{ name: key, size: bytes, modified: time2 }] : [];
+  });
+  return { blobs, token: typeof token3 === "string" && token3 !== "" ? token3 : void 0 };
 }
-async function fromInstance(env) {
-  const at2 = env.AWS_EC2_METADATA_SERVICE_ENDPOINT ?? "http://169.254.169.254";
-  const roles = `${at2}/latest/meta-data/iam/security-credentials/`;
-  try {
-    const token3 = await (await fetch(`${at2}/latest/api/token`, {
-      method: "PUT",
-      headers: { "x-aws-ec2-metadata-token-ttl-seconds": "21600" },
-      signal: AbortSignal.timeout(2e3)
-    })).text();
-    const headers = { "x-aws-ec2-metadata-token": token3 };
-    const role = (await (await fetch(roles, { headers, signal: AbortSignal.timeout(2e3) })).text()).trim().split("\n")[0];
-    const answer3 = await fetch(`${roles}${role}`, { headers, signal: AbortSignal.timeout(2e3) });
-    return answer3.ok ? lasting(await answer3.json()) : void 0;
-  } catch {
-    return void 0;
-  }
-}
-var import_node_os, import_node_path7, known, keysOf, lasting;
-var init_s3_credentials = __esm({
-  "ts-src/store/s3-credentials.ts"() {
+var largest3, parser, isMap;
+var init_s3_list = __esm({
+  "ts-src/store/s3-list.ts"() {
     "use strict";
-    import_node_os = require("node:os");
-    import_node_path7 = require("node:path");
-    init_files();
-    keysOf = (accessKeyId, secretAccessKey, sessionToken) => ({
-      accessKeyId,
-      secretAccessKey,
-      ...sessionToken ? { sessionToken } : {}
-    });
-    lasting = (a) => ({
-      keys: keysOf(a.AccessKeyId, a.SecretAccessKey, a.Token),
-      until: Date.parse(a.Expiration) - 3e5
-    });
-  }
-});
-
-// ts-src/store/s3-faults.ts
-function s3Advice({ status, code, region: region2, date: date3 }, now) {
-  switch (code) {
-    case "NoSuchBucket":
-      return "there is no such bucket: make it, or correct its name in distro.yaml";
-    case "ExpiredToken":
-    case "ExpiredTokenException":
-    case "TokenRefreshRequired":
-      return "the credentials have expired: get new ones (log in again, or set a new AWS_SESSION_TOKEN)";
-    case "InvalidAccessKeyId":
-    case "InvalidToken":
-      return `the server does not know these credentials: ${login}`;
-    case "SignatureDoesNotMatch":
-      return `the secret key does not fit the access key: ${login}`;
-    case "RequestTimeTooSkewed":
-      return `the clock of this machine is wrong${skew(date3, now)}: set it (timedatectl set-ntp true)`;
-    case "AccessDenied":
-    case "AllAccessDisabled":
-      return `these credentials may not do that: ask for the rights to read, list and write the bucket, or ${login}`;
-    case "PermanentRedirect":
-    case "AuthorizationHeaderMalformed":
-    case "IllegalLocationConstraintException":
-      return `the bucket is in another region${region2 === void 0 ? "" : ` (${region2})`}: say so by region=NAME in its URL, or AWS_REGION`;
-    case "QuotaExceeded":
-    case "XMinioStorageFull":
-    case "InsufficientCapacity":
-      return "the server has no room left";
-    default:
-  }
-  if (status === 507) return "the server has no room left";
-  if (status >= 300 && status < 400)
-    return "the server sends requests elsewhere, where credentials are not sent: correct the endpoint or the region";
-  if (status === 401 || status === 403) return `the server refuses it: ${login}`;
-  return void 0;
-}
-function skew(date3, now) {
-  const there = Date.parse(date3 ?? "");
-  if (Number.isNaN(there)) return "";
-  const minutes2 = Math.round((now - there) / 6e4);
-  return minutes2 === 0 ? "" : `, ${Math.abs(minutes2)} minutes ${minutes2 > 0 ? "before" : "behind"} the server`;
-}
-var login, codeOf2, isAnswer, isPassing, errorCode, isOurs;
-var init_s3_faults = __esm({
-  "ts-src/store/s3-faults.ts"() {
-    "use strict";
-    login = "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, the credentials file, or the role of the machine";
-    codeOf2 = (body) => /<Code>([A-Za-z0-9]{1,100})<\/Code>/.exec(body.toString("utf8", 0, 4096))?.[1] ?? "";
-    isAnswer = (status, code, conditional2) => status === 404 && code !== "NoSuchBucket" || (status === 412 || status === 409) && conditional2;
-    isPassing = (status, code) => status >= 500 && status !== 507 || status === 429 || ["RequestTimeout", "SlowDown", "OperationAborted"].includes(code);
-    errorCode = (e) => {
-      const code = e instanceof Error && "code" in e ? e.code : void 0;
-      return typeof code === "string" ? code : "an error";
-    };
-    isOurs = (e) => ["ESTORE", "ENOSPC", "EDQUOT", "EROFS", "EACCES", "ENOENT", "EISDIR", "ENOTDIR", "EIO"].includes(errorCode(e));
+    init_fxp();
+    init_stored();
+    largest3 = 16 << 20;
+    parser = new XMLParser({ parseTagValue: false, isArray: (name6) => name6 === "Contents" });
+    isMap = (value2) => typeof value2 === "object" && value2 !== null;
   }
 });
 
@@ -5433,7 +5687,7 @@ function sizeOf2({ data, file: file3 }) {
   if (data) return data.length;
   return file3 === void 0 ? 0 : (0, import_node_fs8.statSync)(file3).size;
 }
-var import_node_crypto2, import_node_fs8, import_node_http, import_node_https, import_node_path8, import_promises, import_promises2, attempts, patience, silence2, largest3, S3Blobs;
+var import_node_crypto2, import_node_fs8, import_node_http, import_node_https, import_node_path8, import_promises, import_promises2, attempts, patience, silence2, largest4, S3Blobs;
 var init_s3_blobs = __esm({
   "ts-src/store/s3-blobs.ts"() {
     "use strict";
@@ -5445,17 +5699,17 @@ var init_s3_blobs = __esm({
     import_promises = require("node:stream/promises");
     import_promises2 = require("node:timers/promises");
     init_aws4fetch_esm();
-    init_fxp();
     init_faults();
     init_files();
     init_slow();
     init_digest();
     init_s3_credentials();
     init_s3_faults();
+    init_s3_list();
     attempts = 24;
     patience = 18e4;
     silence2 = Number(process.env.SLIPWAY_S3_SILENCE_SECONDS) * 1e3 || 6e4;
-    largest3 = 1 << 30;
+    largest4 = 1 << 30;
     S3Blobs = class {
       constructor(place3) {
         this.place = place3;
@@ -5466,9 +5720,12 @@ var init_s3_blobs = __esm({
       }
       where;
       agent;
-      parser = new XMLParser({ parseTagValue: false, isArray: (name6) => name6 === "Contents" });
       key = (name6) => this.place.prefix ? `${this.place.prefix}/${name6}` : name6;
-      url = (name6) => `${this.place.endpoint}/${this.place.bucket}/${this.key(name6).split("/").map(encodeURIComponent).join("/")}`;
+      url(name6) {
+        if (/(?:^|\/)\.\.?(?:\/|$)/.test(name6))
+          throw Object.assign(new Error(`the store ${this.where} has no object '${name6}'`), { code: "ESTORE" });
+        return `${this.place.endpoint}/${this.place.bucket}/${this.key(name6).split("/").map(encodeURIComponent).join("/")}`;
+      }
       async get(name6) {
         const reply = await this.ask("GET", this.url(name6));
         return reply.status === 404 ? void 0 : reply.body;
@@ -5540,17 +5797,24 @@ var init_s3_blobs = __esm({
       async *list(prefix) {
         let token3;
         const skip = this.place.prefix ? this.place.prefix.length + 1 : 0;
+        const folder2 = `${this.key(prefix)}/`;
         do {
           const query2 = new URLSearchParams({
             "list-type": "2",
-            prefix: `${this.key(prefix)}/`,
+            prefix: folder2,
             ...token3 ? { "continuation-token": token3 } : {}
           });
           const reply = await this.ask("GET", `${this.place.endpoint}/${this.place.bucket}?${query2.toString()}`);
-          const result2 = this.parser.parse(reply.body.toString("utf8")).ListBucketResult;
-          for (const c of result2.Contents ?? [])
-            yield { name: c.Key.slice(skip), size: Number(c.Size), modified: Date.parse(c.LastModified) };
-          token3 = result2.NextContinuationToken;
+          const part = reply.status === 200 ? readListing(reply.body, folder2) : void 0;
+          if (!part || token3 !== void 0 && part.token === token3)
+            throw Object.assign(
+              new Error(`the store ${this.where} answers with no list of ${folder2}: is it an S3 server?`),
+              {
+                code: "ESTORE"
+              }
+            );
+          for (const blob of part.blobs) yield { ...blob, name: blob.name.slice(skip) };
+          token3 = part.token;
         } while (token3);
       }
       async remove(name6) {
@@ -5611,7 +5875,7 @@ var init_s3_blobs = __esm({
           region: this.place.region,
           ...keys
         }).sign();
-        return new Promise((resolve29, reject) => {
+        return new Promise((resolve30, reject) => {
           const send = url2.startsWith("https:") ? import_node_https.request : import_node_http.request;
           const request = send(
             signed.url,
@@ -5630,7 +5894,7 @@ var init_s3_blobs = __esm({
                 const expected = Number(response.headers["content-length"] ?? -1);
                 (0, import_promises.pipeline)(response, (0, import_node_fs8.createWriteStream)(into)).then(() => {
                   if (expected >= 0 && (0, import_node_fs8.statSync)(into).size !== expected) reject(new Error("the answer was cut short"));
-                  else resolve29({ status, headers: response.headers, body: Buffer.alloc(0) });
+                  else resolve30({ status, headers: response.headers, body: Buffer.alloc(0) });
                 }, reject);
                 return;
               }
@@ -5638,10 +5902,10 @@ var init_s3_blobs = __esm({
               let size4 = 0;
               response.on("data", (c) => {
                 chunks.push(c);
-                if ((size4 += c.length) > largest3) response.destroy(new Error("the answer is larger than 1 GiB"));
+                if ((size4 += c.length) > largest4) response.destroy(new Error("the answer is larger than 1 GiB"));
               }).on("error", reject).on("end", () => {
                 if (!response.complete) reject(new Error("the answer was cut short"));
-                else resolve29({ status, headers: response.headers, body: Buffer.concat(chunks) });
+                else resolve30({ status, headers: response.headers, body: Buffer.concat(chunks) });
               });
             }
           );
@@ -5986,41 +6250,41 @@ var require_saxes = __commonJS({
     var DTD_TERMINATOR = [...QUOTES, LESS, CLOSE_BRACKET];
     var XML_DECL_NAME_TERMINATOR = [EQUAL, QUESTION, ...S_LIST];
     var ATTRIB_VALUE_UNQUOTED_TERMINATOR = [...S_LIST, GREATER, AMP, LESS];
-    function nsPairCheck(parser2, prefix, uri2) {
+    function nsPairCheck(parser3, prefix, uri2) {
       switch (prefix) {
         case "xml":
           if (uri2 !== XML_NAMESPACE) {
-            parser2.fail(`xml prefix must be bound to ${XML_NAMESPACE}.`);
+            parser3.fail(`xml prefix must be bound to ${XML_NAMESPACE}.`);
           }
           break;
         case "xmlns":
           if (uri2 !== XMLNS_NAMESPACE) {
-            parser2.fail(`xmlns prefix must be bound to ${XMLNS_NAMESPACE}.`);
+            parser3.fail(`xmlns prefix must be bound to ${XMLNS_NAMESPACE}.`);
           }
           break;
         default:
       }
       switch (uri2) {
         case XMLNS_NAMESPACE:
-          parser2.fail(prefix === "" ? `the default namespace may not be set to ${uri2}.` : `may not assign a prefix (even "xmlns") to the URI ${XMLNS_NAMESPACE}.`);
+          parser3.fail(prefix === "" ? `the default namespace may not be set to ${uri2}.` : `may not assign a prefix (even "xmlns") to the URI ${XMLNS_NAMESPACE}.`);
           break;
         case XML_NAMESPACE:
           switch (prefix) {
             case "xml":
               break;
             case "":
-              parser2.fail(`the default namespace may not be set to ${uri2}.`);
+              parser3.fail(`the default namespace may not be set to ${uri2}.`);
               break;
             default:
-              parser2.fail("may not assign the xml namespace to another prefix.");
+              parser3.fail("may not assign the xml namespace to another prefix.");
           }
           break;
         default:
       }
     }
-    function nsMappingCheck(parser2, mapping) {
+    function nsMappingCheck(parser3, mapping) {
       for (const local2 of Object.keys(mapping)) {
-        nsPairCheck(parser2, local2, mapping[local2]);
+        nsPairCheck(parser3, local2, mapping[local2]);
       }
     }
     var isNCName = (name6) => NC_NAME_RE.test(name6);
@@ -6726,16 +6990,16 @@ var require_saxes = __commonJS({
                 const { entityReturnState } = this;
                 const entity = this.entity + chunk.slice(start3, this.prevI);
                 this.state = entityReturnState;
-                let parsed2;
+                let parsed3;
                 if (entity === "") {
                   this.fail("empty entity name.");
-                  parsed2 = "&;";
+                  parsed3 = "&;";
                 } else {
-                  parsed2 = this.parseEntity(entity);
+                  parsed3 = this.parseEntity(entity);
                   this.entity = "";
                 }
                 if (entityReturnState !== S_TEXT || this.textHandler !== void 0) {
-                  this.text += parsed2;
+                  this.text += parsed3;
                 }
                 break loop;
               }
@@ -13713,7 +13977,7 @@ function isRef(value2) {
 function cloneIssues(issues) {
   return issues.map((iss) => iss.path ? { ...iss, path: iss.path.slice() } : { ...iss });
 }
-function isRecursive(inst, stack, resolve29) {
+function isRecursive(inst, stack, resolve30) {
   const cached3 = recursive.get(inst);
   if (cached3 !== void 0)
     return cached3 ? PROVEN : NONE;
@@ -13723,7 +13987,7 @@ function isRecursive(inst, stack, resolve29) {
   let result2 = NONE;
   const check4 = (child) => {
     if (result2 !== PROVEN && child?._zod) {
-      const answer3 = isRecursive(child, stack, resolve29);
+      const answer3 = isRecursive(child, stack, resolve30);
       if (answer3 > result2)
         result2 = answer3;
     }
@@ -13734,7 +13998,7 @@ function isRecursive(inst, stack, resolve29) {
       const desc = Object.getOwnPropertyDescriptor(sh, key);
       if (spread && !desc.enumerable)
         continue;
-      const child = desc.get ? ASSUMED : desc.value?._zod ? isRecursive(desc.value, stack, resolve29) : NONE;
+      const child = desc.get ? ASSUMED : desc.value?._zod ? isRecursive(desc.value, stack, resolve30) : NONE;
       if (child > answer3)
         answer3 = child;
     }
@@ -13798,7 +14062,7 @@ function isRecursive(inst, stack, resolve29) {
       break;
     // `$ZodLazy` caches its inner on the def, so a resolved edge is followed exactly
     case "lazy": {
-      const inner = def._cachedInner ?? (resolve29 ? inst._zod.innerType : void 0);
+      const inner = def._cachedInner ?? (resolve30 ? inst._zod.innerType : void 0);
       merge3(inner ? isRecursive(inner, stack, false) : ASSUMED);
       break;
     }
@@ -14939,32 +15203,32 @@ function compactTypeUnion(schema6) {
     if (keys.length !== 1 || keys[0] !== "type")
       return;
     const type = option.type;
-    for (const member of Array.isArray(type) ? type : [type]) {
-      if (typeof member !== "string")
+    for (const member2 of Array.isArray(type) ? type : [type]) {
+      if (typeof member2 !== "string")
         return;
-      if (!types4.includes(member))
-        types4.push(member);
+      if (!types4.includes(member2))
+        types4.push(member2);
     }
   }
   delete schema6.anyOf;
   schema6.type = types4.length === 1 ? types4[0] : types4;
 }
-function undeclaredConstraint(member) {
-  const extra = member.additionalProperties;
+function undeclaredConstraint(member2) {
+  const extra = member2.additionalProperties;
   if (extra === void 0 || extra === false || typeof extra !== "object" || extra === null)
     return null;
   return Object.keys(extra).length ? extra : null;
 }
 function foldObjects(members2) {
   const objects2 = [];
-  for (const member of members2) {
-    if (typeof member !== "object" || member.type !== "object")
+  for (const member2 of members2) {
+    if (typeof member2 !== "object" || member2.type !== "object")
       return null;
-    for (const key in member) {
+    for (const key in member2) {
       if (!FOLDABLE_KEYS.has(key))
         return null;
     }
-    objects2.push(member);
+    objects2.push(member2);
   }
   const properties = {};
   const required3 = /* @__PURE__ */ new Set();
@@ -17324,8 +17588,8 @@ var init_channels = __esm({
       /^(file:[^\0-\x1f\x7f]+|s3:\/\/[a-z0-9][a-z0-9.-]+(\/[^?#\s]*)?(\?[^#\s]*)?|ssh:\/\/.+|[^@/:?\s]+@[^/?\s]+:\/.*)$/,
       "file:PATH, s3://BUCKET/PREFIX?endpoint=URL&region=NAME, ssh://USER@HOST:PORT/PATH or USER@HOST:/PATH (an rsync daemon can compare nothing before it replaces it: name the host for ssh)"
     ).superRefine((place3, context) => {
-      const parsed2 = isRemotePlace(place3) ? parseRemotePlace(place3) : void 0;
-      if (typeof parsed2 === "string") context.addIssue(parsed2);
+      const parsed3 = isRemotePlace(place3) ? parseRemotePlace(place3) : void 0;
+      if (typeof parsed3 === "string") context.addIssue(parsed3);
     });
     publishSettings = strictObject({
       to: array(publishedPlace).default([]).describe("Where repositories lie, that of a channel at CHANNEL/apt below it"),
@@ -17721,12 +17985,12 @@ function unseenKeys(value2, path2 = []) {
   ]);
 }
 function parseDistro(text8, file3) {
-  const parsed2 = parseYaml(text8, file3, largest5);
-  if (!parsed2.ok) return parsed2;
-  if (!hasAtMost(parsed2.value, mostEntries))
+  const parsed3 = parseYaml(text8, file3, largest6);
+  if (!parsed3.ok) return parsed3;
+  if (!hasAtMost(parsed3.value, mostEntries))
     return bad(error("yaml-invalid", `the file has more than ${mostEntries} entries`, { file: file3 }));
   const locator = new Locator(text8);
-  const unseen = unseenKeys(parsed2.value).slice(0, mostFaults2);
+  const unseen = unseenKeys(parsed3.value).slice(0, mostFaults2);
   if (unseen.length)
     return bad(
       ...unseen.map(
@@ -17737,10 +18001,10 @@ function parseDistro(text8, file3) {
         })
       )
     );
-  const checked = distroSchema.safeParse(parsed2.value ?? {});
+  const checked = distroSchema.safeParse(parsed3.value ?? {});
   if (!checked.success)
     return bad(
-      ...checked.error.issues.slice(0, mostFaults2).flatMap((issue2) => faults2(issue2, [], parsed2.value, locator, file3))
+      ...checked.error.issues.slice(0, mostFaults2).flatMap((issue2) => faults2(issue2, [], parsed3.value, locator, file3))
     );
   const diagnostics = [...references(checked.data, locator, file3), ...imageReferences(checked.data, locator, file3)];
   return diagnostics.length ? bad(...diagnostics) : good(checked.data);
@@ -17912,7 +18176,7 @@ function trust(archive, keyring, path2, locator, file3) {
     })
   ];
 }
-var largest5, mostFaults2, mostEntries, article, hintNear, releases;
+var largest6, mostFaults2, mostEntries, article, hintNear, releases;
 var init_distro2 = __esm({
   "ts-src/read/distro.ts"() {
     "use strict";
@@ -17921,7 +18185,7 @@ var init_distro2 = __esm({
     init_distro();
     init_distro_images();
     init_yaml();
-    largest5 = 4 << 20;
+    largest6 = 4 << 20;
     mostFaults2 = 1e3;
     mostEntries = 5e4;
     article = (type) => ({ record: "a map", object: "a map", array: "a list", string: "a text", int: "a whole number" })[type] ?? `a ${type}`;
@@ -17945,9 +18209,9 @@ __export(lockfile_exports, {
 function readLock(file3, text8) {
   if (text8 === void 0)
     return bad(error("file-missing", "there is no such lock", { file: file3, hint: "make one with `slipway lock`" }));
-  const parsed2 = parseYaml(text8, file3);
-  if (!parsed2.ok) return parsed2;
-  const checked = schema2().safeParse(parsed2.value);
+  const parsed3 = parseYaml(text8, file3);
+  if (!parsed3.ok) return parsed3;
+  const checked = schema2().safeParse(parsed3.value);
   if (!checked.success) {
     const locator = new Locator(text8);
     return bad(
@@ -18913,13 +19177,13 @@ var init_ssh_connection = __esm({
         });
         let said = "";
         holder2.stderr.setEncoding("utf8").on("data", (text8) => said += text8);
-        const ended = new Promise((resolve29) => {
-          holder2.on("error", () => resolve29(127));
-          holder2.on("exit", (code) => resolve29(code ?? 128));
+        const ended = new Promise((resolve30) => {
+          holder2.on("error", () => resolve30(127));
+          holder2.on("exit", (code) => resolve30(code ?? 128));
         });
-        const held = new Promise((resolve29) => {
-          holder2.stdout.once("data", () => resolve29(true));
-          void ended.then(() => resolve29(false));
+        const held = new Promise((resolve30) => {
+          holder2.stdout.once("data", () => resolve30(true));
+          void ended.then(() => resolve30(false));
         });
         if (!await held) throw this.refusal({ code: await ended, stderr: said });
         try {
@@ -18930,7 +19194,7 @@ var init_ssh_connection = __esm({
         }
       }
       async inTurn(work2) {
-        if (this.running >= most5) await new Promise((resolve29) => this.waiting.push(resolve29));
+        if (this.running >= most5) await new Promise((resolve30) => this.waiting.push(resolve30));
         this.running++;
         try {
           return await work2();
@@ -19035,7 +19299,7 @@ var init_ssh_endpoint = __esm({
       }
       async flush() {
         this.flushing = true;
-        await new Promise((resolve29) => setImmediate(resolve29));
+        await new Promise((resolve30) => setImmediate(resolve30));
         while (this.queue.length) {
           const batch = this.queue;
           this.queue = [];
@@ -19479,7 +19743,7 @@ var tryMutex = (path2) => hold(path2, ["--exclusive", "--nonblock", "--conflict-
 var taken = 99;
 function hold(path2, kind, waiting2) {
   (0, import_node_fs4.mkdirSync)((0, import_node_path4.dirname)(path2), { recursive: true });
-  return new Promise((resolve29, reject) => {
+  return new Promise((resolve30, reject) => {
     const holder2 = (0, import_node_child_process.spawn)("flock", [...kind, "--no-fork", path2, "cat"], {
       stdio: ["pipe", "pipe", "pipe"],
       detached: true
@@ -19489,7 +19753,7 @@ function hold(path2, kind, waiting2) {
     const timer = waiting2 && setTimeout(waiting2, 1e3);
     const refused4 = (code) => {
       clearTimeout(timer);
-      if (code === taken) resolve29(void 0);
+      if (code === taken) resolve30(void 0);
       else reject(lockFault(path2, words6, code));
     };
     holder2.on("error", reject);
@@ -19501,15 +19765,15 @@ function hold(path2, kind, waiting2) {
       holder2.off("close", refused4);
       holder2.unref();
       for (const pipe2 of [holder2.stdin, holder2.stdout, holder2.stderr]) pipe2.unref();
-      resolve29(() => letGo(holder2));
+      resolve30(() => letGo(holder2));
     });
   });
 }
 function letGo(holder2) {
   if (holder2.exitCode !== null || holder2.signalCode !== null) return Promise.resolve();
-  return new Promise((resolve29) => {
+  return new Promise((resolve30) => {
     holder2.ref();
-    holder2.once("exit", () => resolve29());
+    holder2.once("exit", () => resolve30());
     holder2.stdin.end();
   });
 }
@@ -19717,225 +19981,11 @@ var import_node_path6 = require("node:path");
 init_files();
 init_process();
 init_digest();
-
-// ts-src/model/stored.ts
-init_names();
-var text = (pattern, longest7 = 4096) => (v) => typeof v === "string" && v.length <= longest7 && pattern.test(v);
-var list = (of, most9 = 1e6) => (v) => Array.isArray(v) && v.length <= most9 && v.every(of);
-var map = (of, key = line) => (v) => isObject(v) && Object.entries(v).every(([k, inner]) => key(k) && of(inner));
-var oneOf = (...values) => (v) => values.includes(v);
-var optional = (of) => (v) => v === void 0 || of(v);
-var shape = (fields) => (v) => isObject(v) && Object.entries(fields).every(([name6, of]) => of(Object.hasOwn(v, name6) ? v[name6] : void 0));
-var isObject = (v) => typeof v === "object" && v !== null && !Array.isArray(v) && Object.getPrototypeOf(v) === Object.prototype;
-var boolean = (v) => typeof v === "boolean";
-var count = (v) => typeof v === "number" && Number.isFinite(v) && v >= 0 && v <= Number.MAX_SAFE_INTEGER;
-var words3 = text(/^[^]*$/, 1 << 20);
-var line = text(/^[^\0\n\r]*$/);
-var fileName = text(/^(?!\.{1,2}$)[^/\0-\x1f\x7f]+$/, 255);
-var debian = (v) => typeof v === "string" && isDebianName(v);
-var version = (v) => typeof v === "string" && isDebianVersion(v);
-var isDigest = (v) => typeof v === "string" && /^[0-9a-f]{64}$/.test(v);
-var isPackageName = (v) => typeof v === "string" && v.length <= 200 && /^[A-Za-z0-9][A-Za-z0-9_-]*$/.test(v);
-var isRelativePath = (v) => typeof v === "string" && v.length <= 4096 && !/[\0-\x1f\x7f]/.test(v) && v.split("/").every((part) => part !== "" && part !== "." && part !== "..");
-var storedFile = shape({ name: fileName, sha256: isDigest, size: count });
-var isStoredFile = (v) => storedFile(v);
-var deb = (v) => isStoredFile(v) && /^[a-z0-9][a-z0-9+.-]*_[A-Za-z0-9.+~-]+_[a-z0-9]+\.d?deb$/.test(v.name);
-var interfaceDigests = map((v) => typeof v === "string" || typeof v === "boolean");
-var briefRecord = {
-  key: isDigest,
-  package: isPackageName,
-  version,
-  debs: list(deb, 16),
-  files: isStoredFile,
-  systemDepends: list(words3, 1e5),
-  interface: interfaceDigests,
-  abi: debian,
-  requires: list(debian, 1e5),
-  milliseconds: count
-};
-var brief = shape(briefRecord);
-var isBriefRecord = (v) => brief(v);
-var build = shape({ ...briefRecord, inputs: map(words3), system: list(words3), roots: map(words3) });
-var isBuildRecord = (v) => build(v);
-var testCases = list(shape({ suite: words3, name: words3, message: words3 }), 1e5);
-var briefTest = {
-  key: isDigest,
-  package: isPackageName,
-  outcome: oneOf("passed", "failed", "none"),
-  tests: count,
-  failures: count,
-  skipped: count,
-  failed: testCases,
-  flaky: testCases,
-  attempts: count,
-  junit: optional(isStoredFile),
-  log: isStoredFile,
-  milliseconds: count
-};
-var briefTests = shape(briefTest);
-var isBriefTest = (v) => briefTests(v);
-var test = shape({ ...briefTest, inputs: map(words3) });
-var isTestRecord = (v) => test(v);
-var docRecord = shape({
-  schema: oneOf(1),
-  key: isDigest,
-  package: isPackageName,
-  faults: list(words3, 1e3),
-  warnings: count,
-  told: list(words3, 1e3),
-  coverage: shape({ documented: count, total: count }),
-  undocumented: list(words3, 1e3),
-  digest: isDigest,
-  interface: isStoredFile,
-  facts: isStoredFile,
-  pages: isStoredFile,
-  log: isStoredFile,
-  inputs: map(words3),
-  milliseconds: count
-});
-var isDocRecord = (v) => docRecord(v);
-var long = text(/^[^]*$/, 64 << 20);
-var messageKind = oneOf("msg", "srv", "action");
-var messageName = text(/^[A-Za-z][A-Za-z0-9_]*$/, 200);
-var docInterface = shape({
-  schema: oneOf(1),
-  tag: optional(long),
-  inventory: optional(text(/^[A-Za-z0-9+/=]*$/, 64 << 20)),
-  messages: list(shape({ kind: messageKind, name: messageName }), 1e5)
-});
-var isDocInterface = (v) => docInterface(v);
-var docField = shape({ type: words3, name: words3, value: optional(words3), constant: boolean, comment: words3 });
-var docFacts = shape({
-  schema: oneOf(1),
-  readme: optional(long),
-  changelog: optional(long),
-  api: optional(isRelativePath),
-  prose: optional(isRelativePath),
-  python: list(line, 1e4),
-  headers: list(line, 1e5),
-  messages: list(
-    shape({
-      kind: messageKind,
-      name: messageName,
-      comment: words3,
-      parts: list(shape({ title: words3, fields: list(docField, 1e4) }), 3),
-      text: words3
-    }),
-    1e5
-  ),
-  launch: list(line, 1e4),
-  parameters: list(line, 1e4),
-  plugins: list(shape({ name: words3, type: words3, base: words3, description: words3 }), 1e4),
-  executables: list(line, 1e4)
-});
-var isDocFacts = (v) => docFacts(v);
-var pageName = text(/^[A-Za-z0-9_.-]+\.html$/, 500);
-var docResults = shape({
-  tools: list(shape({ tool: line, code: (v) => typeof v === "number", cpu: count }), 20),
-  warnings: list(words3, 200),
-  warning_count: count,
-  documented: count,
-  total: count,
-  undocumented: list(words3, 200),
-  compounds: list(shape({ kind: line, name: words3, page: pageName, brief: words3, title: words3 }), 2e5),
-  failed_modules: list(line, 1e4)
-});
-var isDocResults = (v) => docResults(v);
-var result = shape({
-  id: line,
-  name: isPackageName,
-  kind: oneOf("build", "test", "docs"),
-  state: oneOf("cached", "built", "passed", "failed", "stopped", "blocked", "waiting"),
-  reason: words3,
-  version: optional(version),
-  key: optional(isDigest),
-  started: optional(count),
-  finished: optional(count),
-  log: optional(isRelativePath),
-  debs: optional(list(deb, 16))
-});
-var isTaskResult = (v) => result(v);
-var isStoredResult = (v) => isObject(v) && v.schema === 1 && isTaskResult(v.result) && (v.log === void 0 || isStoredFile(v.log));
-var runRecord = shape({
-  schema: oneOf(1),
-  stamp: text(/^\d{14}$/),
-  finished: count,
-  tasks: map(shape({ key: isDigest, state: line, reason: words3 })),
-  objects: list(isDigest)
-});
-var isRunRecord = (v) => runRecord(v);
-var identifier = text(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 200);
-var planned = shape({
-  name: isPackageName,
-  version: line,
-  debian,
-  source: shape({
-    url: line,
-    commit: optional(text(/^[0-9a-f]{40,64}$/)),
-    tree: optional(text(/^[0-9a-f]{40,64}$/)),
-    path: (v) => v === "" || isRelativePath(v)
-  }),
-  build: list(isPackageName),
-  run: list(isPackageName),
-  test: list(isPackageName),
-  systemBuild: list(debian),
-  systemRun: list(debian),
-  systemTest: list(debian),
-  docs: optional(list(isPackageName)),
-  systemDocs: optional(list(debian))
-});
-var target = shape({
-  platform: identifier,
-  os: oneOf("debian", "ubuntu"),
-  release: identifier,
-  architecture: identifier,
-  variant: identifier
-});
-var scope = shape({
-  distribution: identifier,
-  platform: identifier,
-  prefix: text(/^\/[A-Za-z0-9_+./-]*$/),
-  targets: list(target, 1e3),
-  packages: list(planned)
-});
-var isRunManifest = shape({
-  schema: oneOf(2),
-  id: text(/^\d{14}-[0-9a-f]{8}$/),
-  plan: shape({ stamp: text(/^\d{14}$/), organization: identifier, scopes: list(scope, 1e4) }),
-  distro: isObject,
-  files: map((v) => typeof v === "string", isRelativePath),
-  distributions: list(shape({ name: identifier, packages: list(isObject), debian: list(debian) }), 1e3),
-  untrusted: optional(identifier),
-  tested: list(list(isPackageName)),
-  documentation: oneOf("none", "tolerant", "strict"),
-  partial: boolean,
-  faults: list(words3),
-  title: words3,
-  architectures: list(identifier, 100),
-  begun: count
-});
-var runId = text(/^(?!.*(?:^|\/)\.\.?(?:\/|$))[A-Za-z0-9][A-Za-z0-9._/-]*$/, 600);
-var isShard = shape({
-  schema: oneOf(1),
-  architecture: identifier,
-  first: count,
-  bases: map(shape({ digest: isDigest, archive: isDigest }), identifier),
-  records: map(
-    list((v) => v === null || isBriefRecord(v)),
-    runId
-  ),
-  tests: map(
-    list((v) => v === null || isBriefTest(v)),
-    runId
-  ),
-  tasks: list((v) => Array.isArray(v) && v.length === 2 && runId(v[0]) && count(v[1])),
-  results: map(list(isTaskResult), runId),
-  seconds: list(count),
-  paths: list(count)
-});
+init_stored();
 
 // ts-src/store/scope-index.ts
 var import_node_zlib2 = require("node:zlib");
+init_stored();
 
 // ts-src/store/sealed.ts
 var import_node_zlib = require("node:zlib");
@@ -19949,7 +19999,9 @@ ${text8}
 function unsealed(data) {
   if (!data || data.length < 66 || data[64] !== 10 || data[data.length - 1] !== 10) return void 0;
   const text8 = data.subarray(65, data.length - 1);
-  if (data.toString("latin1", 0, 64) !== sha256(text8)) return void 0;
+  return data.toString("latin1", 0, 64) === sha256(text8) ? parsed(text8) : void 0;
+}
+function parsed(text8) {
   try {
     return JSON.parse(text8.toString("utf8"));
   } catch {
@@ -20003,6 +20055,7 @@ function packIndex(records, tests) {
 
 // ts-src/store/store.ts
 var width = 32;
+var mostJson = 256 << 20;
 var Store = class {
   constructor(blobs, use) {
     this.blobs = blobs;
@@ -20071,6 +20124,12 @@ var Store = class {
   }
   async readText(file3) {
     return (await this.readData(file3))?.toString("utf8");
+  }
+  /** The value of a file of JSON; undefined where it is gone, is none, or is larger than any that a run writes. */
+  async readParsed(file3) {
+    const path2 = await this.path(file3);
+    if (path2 === void 0 || (0, import_node_fs7.statSync)(path2).size > mostJson) return void 0;
+    return parsed((0, import_node_fs7.readFileSync)(path2));
   }
   async readData(file3) {
     const path2 = await this.path(file3);
@@ -21004,7 +21063,7 @@ var TarReader = class {
     if (!kind) throw new TarError(`${JSON.stringify(name6)} is ${others[type] ?? "of a kind that no package needs"}`);
     const ustar = this.longName === void 0 && h.toString("latin1", 257, 263) === "ustar\0";
     const prefix = ustar ? string(h, 345, 155) : "";
-    const member = {
+    const member2 = {
       path: (prefix ? `${prefix}/${name6}` : name6).replace(/^\.\//, "").replace(/\/$/, "").replace(/^\.$/, ""),
       kind,
       mode: number(h, 100, 8),
@@ -21015,7 +21074,7 @@ var TarReader = class {
       target: this.longTarget ?? string(h, 157, 100)
     };
     this.longName = this.longTarget = void 0;
-    this.expect(member.size, this.begin(member));
+    this.expect(member2.size, this.begin(member2));
   }
   long(type, size3) {
     if (size3 > longest) throw new TarError("it has a name that is too long");
@@ -21059,9 +21118,9 @@ function checkSum(header2) {
 }
 function readTar(tar) {
   const found2 = [];
-  const reader2 = new TarReader((member) => {
+  const reader2 = new TarReader((member2) => {
     const parts2 = [];
-    const entry = { member, data: Buffer.alloc(0) };
+    const entry = { member: member2, data: Buffer.alloc(0) };
     found2.push(entry);
     return { write: (part) => parts2.push(part), end: () => entry.data = Buffer.concat(parts2) };
   });
@@ -21170,9 +21229,9 @@ async function stream(file3, action, take2) {
   child.stderr?.setEncoding("utf8").on("data", (text8) => {
     if (words6.length < 1e4) words6 += text8;
   });
-  const ended = new Promise((resolve29, reject) => {
+  const ended = new Promise((resolve30, reject) => {
     child.on("error", reject);
-    child.on("close", resolve29);
+    child.on("close", resolve30);
   });
   ended.catch(() => void 0);
   try {
@@ -21275,14 +21334,14 @@ function resolve3(link, members2) {
       at2.pop();
       continue;
     }
-    const member = members2.get(`/${[...at2, part].join("/")}`);
-    if (member?.type !== "link") {
+    const member2 = members2.get(`/${[...at2, part].join("/")}`);
+    if (member2?.type !== "link") {
       at2.push(part);
       continue;
     }
     if (++followed > 40) return void 0;
-    if (member.target.startsWith("/")) at2 = [];
-    todo.push(...parts2(member.target).reverse());
+    if (member2.target.startsWith("/")) at2 = [];
+    todo.push(...parts2(member2.target).reverse());
   }
   return `/${at2.join("/")}`;
 }
@@ -21332,9 +21391,9 @@ async function readDeb(file3, policy2, begin = () => void 0) {
     ...controlFaults(control.text, policy2)
   ]);
   const tree = new Tree();
-  await readDataPart(file3, (member) => {
-    tree.add(member);
-    return begin(member);
+  await readDataPart(file3, (member2) => {
+    tree.add(member2);
+    return begin(member2);
   });
   refuse(memberFaults(tree.members, policy2.allowed ?? { folders: ["/"], targets: ["/"], links: /* @__PURE__ */ new Map() }));
   control.members.delete("control");
@@ -21346,8 +21405,8 @@ function refuse(faults5) {
 function controlText(parts2) {
   const members2 = /* @__PURE__ */ new Map();
   const faults5 = [];
-  for (const { member, data } of parts2) {
-    const { path: path2, kind } = member;
+  for (const { member: member2, data } of parts2) {
+    const { path: path2, kind } = member2;
     if (path2 === "" && kind === "folder") continue;
     if (kind !== "file" || !controlMembers.has(path2))
       faults5.push(`its control part has ${JSON.stringify(path2)}, which dpkg would obey`);
@@ -21398,18 +21457,18 @@ var Tree = class {
   members = [];
   kinds = /* @__PURE__ */ new Map([["", "folder"]]);
   bytes = 0;
-  add(member) {
-    const { path: path2, kind } = member;
+  add(member2) {
+    const { path: path2, kind } = member2;
     const wrong = (why) => new PackageFileError(`/${shownName(path2)} ${why}`);
-    const target2 = kind === "hard link" ? member.target.replace(/^\.\//, "") : member.target;
+    const target2 = kind === "hard link" ? member2.target.replace(/^\.\//, "") : member2.target;
     const types4 = { file: "file", folder: "directory", link: "link", "hard link": "hard link" };
     this.members.push({
       path: `/${path2}`,
       type: types4[kind],
-      mode: kind === "link" ? 511 : member.mode,
+      mode: kind === "link" ? 511 : member2.mode,
       target: kind === "hard link" ? `/${target2}` : target2
     });
-    if (member.user !== 0 || member.group !== 0) throw wrong("is not owned by root");
+    if (member2.user !== 0 || member2.group !== 0) throw wrong("is not owned by root");
     if (path2 === "" && kind === "folder") return;
     if (/[\u0000-\u001f\u007f]/.test(path2)) throw wrong("has control characters in its name");
     if (path2.split("/").some((p) => p === "" || p === "." || p === ".." || Buffer.byteLength(p) > 255))
@@ -21418,14 +21477,14 @@ var Tree = class {
     if (this.kinds.has(path2)) throw wrong("is there twice");
     const parent = (0, import_node_path13.dirname)(path2);
     if (this.kinds.get(parent === "." ? "" : parent) !== "folder") throw wrong("lies in no folder of the package");
-    if ((this.bytes += member.size) > mostBytes) throw wrong("makes the package larger than 16 GiB");
+    if ((this.bytes += member2.size) > mostBytes) throw wrong("makes the package larger than 16 GiB");
     if (this.kinds.size >= mostFiles) throw wrong(`is one more than the ${mostFiles} files that a package may have`);
     if (kind === "link" && (target2 === "" || target2.length > 4e3 || target2.includes("\0")))
       throw wrong("is a link to no path");
     if (kind === "hard link") {
       if (this.kinds.get(target2) !== "file")
-        throw wrong(`is a hard link to ${shownName(member.target)}, which is no file of the package`);
-      member.target = target2;
+        throw wrong(`is a hard link to ${shownName(member2.target)}, which is no file of the package`);
+      member2.target = target2;
     }
     this.kinds.set(path2, kind === "hard link" ? "file" : kind);
   }
@@ -21441,16 +21500,16 @@ var Tree = class {
 async function unpackPackage(file3, folder2, policy2) {
   (0, import_node_fs13.mkdirSync)(folder2, { recursive: true, mode: 493 });
   const folders2 = [];
-  const contents3 = await readDeb(file3, policy2, (member) => {
-    const path2 = (0, import_node_path14.join)(folder2, member.path);
-    if (member.kind === "file") return writer(path2, member);
-    if (member.kind === "folder") {
-      if (member.path !== "") (0, import_node_fs13.mkdirSync)(path2, 493);
-      folders2.push([path2, member.time]);
-    } else if (member.kind === "link") {
-      (0, import_node_fs13.symlinkSync)(member.target, path2);
-      (0, import_node_fs13.lutimesSync)(path2, member.time, member.time);
-    } else (0, import_node_fs13.linkSync)((0, import_node_path14.join)(folder2, member.target), path2);
+  const contents3 = await readDeb(file3, policy2, (member2) => {
+    const path2 = (0, import_node_path14.join)(folder2, member2.path);
+    if (member2.kind === "file") return writer(path2, member2);
+    if (member2.kind === "folder") {
+      if (member2.path !== "") (0, import_node_fs13.mkdirSync)(path2, 493);
+      folders2.push([path2, member2.time]);
+    } else if (member2.kind === "link") {
+      (0, import_node_fs13.symlinkSync)(member2.target, path2);
+      (0, import_node_fs13.lutimesSync)(path2, member2.time, member2.time);
+    } else (0, import_node_fs13.linkSync)((0, import_node_path14.join)(folder2, member2.target), path2);
     return void 0;
   });
   for (const [path2, time2] of folders2.reverse()) (0, import_node_fs13.utimesSync)(path2, time2, time2);
@@ -21467,8 +21526,8 @@ function* written(data) {
   }
   if (begin < data.length) yield [begin, data.length];
 }
-function writer(path2, member) {
-  const handle = (0, import_node_fs13.openSync)(path2, "wx", member.mode & 73 ? 493 : 420);
+function writer(path2, member2) {
+  const handle = (0, import_node_fs13.openSync)(path2, "wx", member2.mode & 73 ? 493 : 420);
   let size3 = 0;
   return {
     write(data) {
@@ -21479,7 +21538,7 @@ function writer(path2, member) {
     end() {
       (0, import_node_fs13.ftruncateSync)(handle, size3);
       (0, import_node_fs13.closeSync)(handle);
-      (0, import_node_fs13.utimesSync)(path2, member.time, member.time);
+      (0, import_node_fs13.utimesSync)(path2, member2.time, member2.time);
     }
   };
 }
@@ -22152,8 +22211,8 @@ function conditionEvaluator(context) {
   return (text8) => {
     if (text8 === void 0) return true;
     if (!known3.has(text8)) {
-      const parsed2 = parseCondition(text8);
-      known3.set(text8, parsed2 && evaluateCondition(parsed2, context));
+      const parsed3 = parseCondition(text8);
+      known3.set(text8, parsed3 && evaluateCondition(parsed3, context));
     }
     return known3.get(text8);
   };
@@ -22305,7 +22364,7 @@ function evaluateAll(input, settings3, diagnostics) {
       if (!roles) continue;
       if (d.tag === "group_depend") {
         evaluated.withGroups.add(n);
-        for (const member of groups.get(d.name) ?? []) mark2(number7.get(member), roles);
+        for (const member2 of groups.get(d.name) ?? []) mark2(number7.get(member2), roles);
         continue;
       }
       const inside = number7.get(d.name);
@@ -22378,8 +22437,8 @@ function needsOf(p, groups, idOf3) {
     const roles = rolesOfTag.get(d.tag);
     if (!roles) continue;
     if (d.tag === "group_depend") {
-      for (const member of groups.get(d.name) ?? [])
-        if (member !== p.name) needs.push({ name: member, id: idOf3(member), roles, dependency: d, group: d.name });
+      for (const member2 of groups.get(d.name) ?? [])
+        if (member2 !== p.name) needs.push({ name: member2, id: idOf3(member2), roles, dependency: d, group: d.name });
     } else needs.push({ name: d.name, id: idOf3(d.name), roles, dependency: d, group: void 0 });
   }
   return needs;
@@ -22453,8 +22512,8 @@ function resolveRosdep(database, key, target2) {
     const packages2 = words4(rule);
     return packages2 ? { kind: "packages", installer, packages: packages2, depends: [], file: file3 } : unclear();
   }
-  const isMap = (v) => typeof v === "object" && v !== null && !Array.isArray(v);
-  if (isMap(rule) && !Object.keys(rule).some((k) => rosdepInstallers.has(k))) {
+  const isMap2 = (v) => typeof v === "object" && v !== null && !Array.isArray(v);
+  if (isMap2(rule) && !Object.keys(rule).some((k) => rosdepInstallers.has(k))) {
     const byRelease = new Map(Object.entries(rule));
     const found2 = byRelease.has(target2.release) ? byRelease.get(target2.release) : byRelease.get("*");
     if (found2 === void 0)
@@ -22473,7 +22532,7 @@ function resolveRosdep(database, key, target2) {
     };
   let name6 = installer;
   let depends = [];
-  if (isMap(rule)) {
+  if (isMap2(rule)) {
     const all = Object.keys(rule).filter((k) => rosdepInstallers.has(k));
     const used = all.includes(installer) ? [installer] : all;
     if (used.length !== 1)
@@ -22484,7 +22543,7 @@ function resolveRosdep(database, key, target2) {
       };
     name6 = used[0];
     const inner = rule[name6];
-    if (isMap(inner)) {
+    if (isMap2(inner)) {
       depends = words4(inner.depends ?? []) ?? [];
       rule = name6 === "source" ? [] : inner.packages;
     } else rule = inner;
@@ -22917,10 +22976,10 @@ var Cycles = class {
     return groups.filter(([from, to]) => needing(from).has(to + count3));
   }
   leaveOutGroupEdge([from, to]) {
-    const [node2, member] = [this.node(from), this.node(to)];
-    const { group, line: line2 } = edgeOf(this.evaluated, node2.number, member.number);
+    const [node2, member2] = [this.node(from), this.node(to)];
+    const { group, line: line2 } = edgeOf(this.evaluated, node2.number, member2.number);
     const [name6, other] = [this.name(from), this.name(to)];
-    leaveOut(node2, member.number);
+    leaveOut(node2, member2.number);
     this.diagnostics.push(
       warning(
         "cycle-group",
@@ -23079,14 +23138,14 @@ function addDocsNeeds(node2, p, resolver, reports) {
 
 // ts-src/plan/order.ts
 function ordered(evaluated, nodes, diagnostics) {
-  const whole3 = nodes.length === evaluated.names.length && nodes.every((n) => n.build === evaluated.inside[n.number].build && n.run === evaluated.inside[n.number].run);
-  if (whole3 && evaluated.order) return evaluated.order.map((i) => nodes[i]);
+  const whole4 = nodes.length === evaluated.names.length && nodes.every((n) => n.build === evaluated.inside[n.number].build && n.run === evaluated.inside[n.number].run);
+  if (whole4 && evaluated.order) return evaluated.order.map((i) => nodes[i]);
   const local2 = new Int32Array(evaluated.names.length).fill(-1);
   nodes.forEach((n, i) => local2[n.number] = i);
   const within = (...lists) => placesOf(local2, lists);
   const everything = order(nodes.map((n) => within(n.build, n.run, n.test)));
   if (!everything.left.length) {
-    if (whole3) evaluated.order = everything.order;
+    if (whole4) evaluated.order = everything.order;
     return everything.order.map((i) => nodes[i]);
   }
   const tested = nodes.map((n) => within(n.test));
@@ -24015,7 +24074,7 @@ async function patiently(args, options5, { url: url2, submodule, reporter: repor
     reporter2.waiting?.(
       `${hostOf(url2)} ${why === "refused" ? "allows no more requests for now" : `did not answer (${lastLine(o)})`}: trying again in ${seconds} s`
     );
-    await new Promise((resolve29) => setTimeout(resolve29, seconds * 1e3));
+    await new Promise((resolve30) => setTimeout(resolve30, seconds * 1e3));
   }
 }
 function remedyOf(url2, stderr) {
@@ -24246,14 +24305,14 @@ init_urls();
 
 // ts-src/read/git/archive-size.ts
 init_process();
-var largest4 = { bytes: 2 * 2 ** 30, files: 5e5 };
+var largest5 = { bytes: 2 * 2 ** 30, files: 5e5 };
 var memory = 4 << 20;
 var TooMuch2 = class extends Error {
 };
 var readingArchive = (command2, onOutput) => run("sh", ["-c", `ulimit -v ${memory}; exec "$@"`, "sh", ...command2], onOutput ? { onOutput } : {});
 var tooLarge2 = (what, most9) => new TooMuch2(`would unpack to ${what}; at most ${most9.files} files of ${gigabytes(most9.bytes)} are taken`);
 var gigabytes = (bytes) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
-async function archiveFault(file3, type, most9 = largest4) {
+async function archiveFault(file3, type, most9 = largest5) {
   try {
     await (type === "zip" ? measureZip(file3, most9) : measureTar(file3, most9));
     return void 0;
@@ -24380,10 +24439,10 @@ async function fetchCommit(url2, commit2, state, reporter2 = {}) {
 async function fetchCommits(url2, commits, state, what, reporter2 = {}) {
   const fault4 = localFault(url2);
   if (fault4) return bad(fault4);
-  const whole3 = (0, import_node_path17.join)(state, "git", `${sha256(url2).slice(0, 24)}.git`);
-  const gitDir = what === "all" ? whole3 : whole3.replace(/\.git$/, "-trees.git");
+  const whole4 = (0, import_node_path17.join)(state, "git", `${sha256(url2).slice(0, 24)}.git`);
+  const gitDir = what === "all" ? whole4 : whole4.replace(/\.git$/, "-trees.git");
   const known3 = async (commit2) => {
-    for (const dir of /* @__PURE__ */ new Set([whole3, gitDir])) {
+    for (const dir of /* @__PURE__ */ new Set([whole4, gitDir])) {
       const tree = readIf((0, import_node_path17.join)(dir, "slipway", commit2));
       if (tree && await hasTree(dir, tree)) {
         noteUse(dir);
@@ -24498,13 +24557,13 @@ async function treeWithSubmodules(fetch2, remote, commit2, depth2) {
   const { gitDir } = fetch2;
   const { url: url2 } = remote;
   if (depth2 > 10) return bad(error("source-submodule", `${url2}: submodules are nested more than 10 deep`));
-  const whole3 = await listTree({ gitDir, tree: commit2, where: url2 });
-  if (!whole3.ok) return whole3;
-  const links = whole3.value.filter((e) => e.type === "commit");
-  const taken3 = take(fetch2, url2, { entries: whole3.value.length, submodules: links.length });
+  const whole4 = await listTree({ gitDir, tree: commit2, where: url2 });
+  if (!whole4.ok) return whole4;
+  const links = whole4.value.filter((e) => e.type === "commit");
+  const taken3 = take(fetch2, url2, { entries: whole4.value.length, submodules: links.length });
   if (!taken3.ok) return taken3;
   if (!links.length) return told3(["rev-parse", `${commit2}^{tree}`], { gitDir });
-  const modules2 = whole3.value.find((e) => e.path === ".gitmodules" && e.type === "blob")?.object;
+  const modules2 = whole4.value.find((e) => e.path === ".gitmodules" && e.type === "blob")?.object;
   if (modules2) {
     const there = await fetchBlobs(gitDir, remote, [modules2]);
     if (!there.ok) return there;
@@ -25280,13 +25339,13 @@ var TreeReader = class {
   /** Where the text of <description> begins. */
   start = 0;
   constructor() {
-    const { parser: parser2 } = this;
-    parser2.on("error", (e) => this.fail(this.withTags(e.message.replace(/^[^:]*:?\d+:\d+: /, ""))));
-    parser2.on("doctype", () => this.fail("a document type declaration is refused"));
-    parser2.on("opentag", (tag) => this.open(tag.name, tag.attributes));
-    parser2.on("text", (t) => this.characters(t));
-    parser2.on("cdata", (t) => this.characters(t));
-    parser2.on("closetag", (tag) => this.close(tag.isSelfClosing));
+    const { parser: parser3 } = this;
+    parser3.on("error", (e) => this.fail(this.withTags(e.message.replace(/^[^:]*:?\d+:\d+: /, ""))));
+    parser3.on("doctype", () => this.fail("a document type declaration is refused"));
+    parser3.on("opentag", (tag) => this.open(tag.name, tag.attributes));
+    parser3.on("text", (t) => this.characters(t));
+    parser3.on("cdata", (t) => this.characters(t));
+    parser3.on("closetag", (tag) => this.close(tag.isSelfClosing));
   }
   /** A reader that found a fault can't be used again. */
   read(text8) {
@@ -25365,9 +25424,9 @@ var largestManifest = 4 << 20;
 var formats = { 1: 1, 2: 2, 3: 3 };
 var nameDespiteErrors = (text8, folder2) => /<name>\s*([\w-]{1,200})\s*<\/name>/.exec(text8)?.[1] ?? (0, import_node_path20.basename)(folder2);
 function parseManifest(text8, file3) {
-  const parsed2 = parseXml2(text8, file3);
-  if (!parsed2.ok) return parsed2;
-  const root = parsed2.value;
+  const parsed3 = parseXml2(text8, file3);
+  if (!parsed3.ok) return parsed3;
+  const root = parsed3.value;
   if (root.name !== "package")
     return bad(
       error("manifest-invalid", `the root element is <${root.name}>, not <package>`, { file: file3, line: root.line })
@@ -25523,8 +25582,8 @@ function readFolder(root, folder2, lost3) {
       const text8 = readStart((0, import_node_path22.join)(root, file3), largestManifest + 1);
       const read3 = parseManifest(text8, file3);
       for (const d of read3.diagnostics) diagnostics.push(d);
-      const has = (name6) => entries2.some((e) => e.name === name6 && e.isFile());
-      const python = has("pyproject.toml") && !has("setup.py");
+      const has2 = (name6) => entries2.some((e) => e.name === name6 && e.isFile());
+      const python = has2("pyproject.toml") && !has2("setup.py");
       const backend = python ? backendOf(readStart((0, import_node_path22.join)(root, folder2, path2, "pyproject.toml"), largestManifest)) : {};
       if (read3.ok)
         packages.push({ repository: repositoryName(path2, folder2), path: path2, file: file3, manifest: read3.value, ...backend });
@@ -25699,17 +25758,17 @@ init_names();
 init_source_entry();
 init_yaml();
 function parseRepos(text8, file3) {
-  const parsed2 = parseYaml(text8, file3);
-  if (!parsed2.ok) return parsed2;
+  const parsed3 = parseYaml(text8, file3);
+  if (!parsed3.ok) return parsed3;
   const locator = new Locator(text8);
-  const top = asMap(parsed2.value);
+  const top = asMap(parsed3.value);
   const root = top && Object.hasOwn(top, "repositories") && top.repositories === null ? {} : asMap(top?.repositories);
   if (!root)
     return bad(
       error("repos-invalid", "a .repos file must have a map 'repositories'", {
         file: file3,
         line: 1,
-        hint: Array.isArray(parsed2.value) ? "this is a list, as of .rosinstall: `vcs import` and `vcs export` write the map" : void 0
+        hint: Array.isArray(parsed3.value) ? "this is a list, as of .rosinstall: `vcs import` and `vcs export` write the map" : void 0
       })
     );
   const diagnostics = [];
@@ -25866,9 +25925,9 @@ function unpackDependencies(text8, begin) {
 init_diagnostics();
 init_yaml();
 function parseCache(text8, file3) {
-  const parsed2 = parseYaml(text8, file3);
-  if (!parsed2.ok) return parsed2;
-  const root = asMap(parsed2.value);
+  const parsed3 = parseYaml(text8, file3);
+  if (!parsed3.ok) return parsed3;
+  const root = asMap(parsed3.value);
   if (!root || root.type !== "cache")
     return bad(
       error("cache-invalid", "not a rosdistro cache", { file: file3, line: 1, hint: "it has type: cache and version: 2" })
@@ -25923,9 +25982,9 @@ var next = (text8, at2) => {
   return end2 < 0 ? text8.length : end2 + 1;
 };
 function parseEntries(entries2, file3) {
-  const parsed2 = parseYaml(manifestsKey + entries2.join(""), file3);
-  if (!parsed2.ok) return parsed2;
-  return good(asMap(asMap(parsed2.value)?.release_package_xmls) ?? {});
+  const parsed3 = parseYaml(manifestsKey + entries2.join(""), file3);
+  if (!parsed3.ok) return parsed3;
+  return good(asMap(asMap(parsed3.value)?.release_package_xmls) ?? {});
 }
 
 // ts-src/read/rosdistro.ts
@@ -25938,9 +25997,9 @@ var rosVersions = /* @__PURE__ */ new Map([
   ["ros2", 2]
 ]);
 function parseIndex(text8, file3, distribution3) {
-  const parsed2 = parseYaml(text8, file3);
-  if (!parsed2.ok) return parsed2;
-  const root = asMap(parsed2.value);
+  const parsed3 = parseYaml(text8, file3);
+  if (!parsed3.ok) return parsed3;
+  const root = asMap(parsed3.value);
   const locator = new Locator(text8);
   if (!root) return bad(error("index-invalid", "the index is not a map", { file: file3, line: 1 }));
   if (root.type !== void 0 && root.type !== "index")
@@ -26000,9 +26059,9 @@ function parseIndex(text8, file3, distribution3) {
 var isRepositoryName = (name6) => name6.length <= longestName && /^[A-Za-z0-9][A-Za-z0-9._+-]*$/.test(name6);
 var shortened = (name6) => name6.length > 60 ? `${name6.slice(0, 60)}\u2026` : name6;
 function parseDistributionFile(text8, file3, value2) {
-  const parsed2 = value2 === void 0 ? parseYaml(text8, file3) : good(value2);
-  if (!parsed2.ok) return parsed2;
-  const root = asMap(parsed2.value);
+  const parsed3 = value2 === void 0 ? parseYaml(text8, file3) : good(value2);
+  if (!parsed3.ok) return parsed3;
+  const root = asMap(parsed3.value);
   const diagnostics = [];
   const locator = new Locator(text8);
   const line2 = (path2) => value2 === void 0 ? locator.line(path2) : void 0;
@@ -26153,11 +26212,11 @@ function parse2(workspace, file3, shown5, bytes) {
         if (before2) return good(before2);
         const xml = Object.hasOwn(texts, name6) ? texts[name6] : void 0;
         if (typeof xml !== "string") return void 0;
-        const parsed2 = parseManifest(xml, `${shown5}:${name6}`);
+        const parsed3 = parseManifest(xml, `${shown5}:${name6}`);
         const entry = pieces?.entries.get(name6);
-        if (entry !== void 0 && parsed2.ok && !parsed2.diagnostics.length && parsed2.value.name === name6)
-          memory3.put(entry, () => parsed2.value);
-        return parsed2;
+        if (entry !== void 0 && parsed3.ok && !parsed3.diagnostics.length && parsed3.value.name === name6)
+          memory3.put(entry, () => parsed3.value);
+        return parsed3;
       }
     },
     read3.diagnostics
@@ -26174,16 +26233,16 @@ function partly(repositories, pieces, known3, shown5) {
   return entries2.ok ? good({ repositories, texts: entries2.value }) : void 0;
 }
 function wholly(text8, shown5) {
-  const parsed2 = parseCache(text8, shown5);
-  if (!parsed2.ok) return parsed2;
-  const diagnostics = [...parsed2.diagnostics];
+  const parsed3 = parseCache(text8, shown5);
+  if (!parsed3.ok) return parsed3;
+  const diagnostics = [...parsed3.diagnostics];
   const repositories = /* @__PURE__ */ new Map();
-  for (const value2 of parsed2.value.distributionFiles) {
+  for (const value2 of parsed3.value.distributionFiles) {
     const read3 = parseDistributionFile("", shown5, value2);
     diagnostics.push(...read3.diagnostics);
     if (read3.ok) for (const r of read3.value.repositories) repositories.set(r.name, r);
   }
-  return good({ repositories: [...repositories.values()], texts: parsed2.value.manifests }, diagnostics);
+  return good({ repositories: [...repositories.values()], texts: parsed3.value.manifests }, diagnostics);
 }
 
 // ts-src/read/entries.ts
@@ -26192,9 +26251,9 @@ function readIndex(state, text8, file3, name6) {
   const memory3 = new ParseCache(state, `index-${name6}`);
   const kept4 = memory3.get(text8);
   if (kept4) return good(kept4);
-  const parsed2 = parseIndex(text8, file3, name6);
-  if (parsed2.ok && !parsed2.diagnostics.length) memory3.put(text8, () => parsed2.value);
-  return parsed2;
+  const parsed3 = parseIndex(text8, file3, name6);
+  if (parsed3.ok && !parsed3.diagnostics.length) memory3.put(text8, () => parsed3.value);
+  return parsed3;
 }
 var EntryReader = class {
   constructor(root, distroFile) {
@@ -26858,9 +26917,9 @@ function splitKeys(text8) {
   return parts2;
 }
 function readWhole(file3, text8) {
-  const parsed2 = parseYaml(text8, file3);
-  if (!parsed2.ok) return parsed2;
-  const root = parsed2.value === null || parsed2.value === void 0 ? {} : asMap(parsed2.value);
+  const parsed3 = parseYaml(text8, file3);
+  if (!parsed3.ok) return parsed3;
+  const root = parsed3.value === null || parsed3.value === void 0 ? {} : asMap(parsed3.value);
   const keys = Object.keys(root ?? {});
   const last = keys[mostKeys];
   if (last !== void 0) return bad(tooMany(file3, new Locator(text8).line([last])));
@@ -26875,11 +26934,11 @@ function readWanted(file3, text8, wanted, memory3) {
   if (kept4 && !lacking2.size) return good({ keys, root: kept4.rules });
   const all = parts2 ?? splitKeys(text8);
   const refers = all.some((p) => lacking2.has(p.key) && /[\s,[{:-]\*[^\s'"]/.test(p.text));
-  const parsed2 = parseYaml(
+  const parsed3 = parseYaml(
     all.filter((p) => lacking2.has(p.key) || refers && /[\s,[{:-]&[^\s'"]/.test(p.text)).map((p) => p.text).join(""),
     file3
   );
-  const found2 = parsed2.ok ? asMap(parsed2.value ?? {}) : void 0;
+  const found2 = parsed3.ok ? asMap(parsed3.value ?? {}) : void 0;
   if (!found2) return void 0;
   const root = { ...kept4?.rules, ...found2 };
   if (memory3 && !refers && isPlain(root)) memory3.put(text8, () => ({ keys: keys.join("\n"), rules: root }));
@@ -26941,10 +27000,10 @@ async function readWorkspace(file3, given) {
   let distro = memory3.get(text8);
   if (!distro) {
     const { parseDistro: parseDistro2 } = await Promise.resolve().then(() => (init_distro2(), distro_exports2));
-    const parsed2 = parseDistro2(text8, file3);
-    if (!parsed2.ok) return parsed2;
-    distro = parsed2.value;
-    memory3.put(text8, () => parsed2.value);
+    const parsed3 = parseDistro2(text8, file3);
+    if (!parsed3.ok) return parsed3;
+    distro = parsed3.value;
+    memory3.put(text8, () => parsed3.value);
   }
   return good({ root, file: file3, state, distro, urlBase: root });
 }
@@ -26964,6 +27023,7 @@ init_files();
 var import_node_fs23 = require("node:fs");
 var import_node_zlib5 = require("node:zlib");
 init_diagnostics();
+init_stored();
 init_faults();
 init_files();
 init_process();
@@ -27293,8 +27353,8 @@ async function compareWith(inputs, ref2, { tests, docs: docs2 }) {
   const everything = { ...tests ? { tests } : {}, ...docs2 ? { docs: docs2 } : {} };
   const before = await planAt(inputs.workspace, ref2, everything);
   if (!before.ok) return before;
-  const whole3 = planInputs(inputs, everything);
-  return whole3.ok ? good({ whole: whole3.value, changes: await comparePlanned(before.value, whole3.value) }) : whole3;
+  const whole4 = planInputs(inputs, everything);
+  return whole4.ok ? good({ whole: whole4.value, changes: await comparePlanned(before.value, whole4.value) }) : whole4;
 }
 function changedIn(changes) {
   const changed2 = {};
@@ -28563,18 +28623,19 @@ init_names();
 
 // ts-src/text/xml.ts
 var unescapeXml = (text8) => text8.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&quot;", '"').replaceAll("&apos;", "'").replaceAll("&amp;", "&");
+var withoutTags = (text8, by = " ") => text8.replace(/<!\[CDATA\[|\]\]>/g, "").replace(/<[^<>]*>/g, by);
 
 // ts-src/render/description.ts
 var oneLine = (text8) => text8.replace(/[\0-\x1f\x7f]+/g, " ").replace(/\s+/g, " ").trim();
-var plain2 = (xml) => unescapeXml(xml.replace(/<[^>]*>/g, " ")).replace(/[\0-\x08\x0b-\x1f\x7f]/g, " ");
+var plain2 = (xml) => unescapeXml(withoutTags(xml)).replace(/[\0-\x08\x0b-\x1f\x7f]/g, " ");
 var longestSummary = 78;
 function describePackage(xml, name6, origin) {
   const text8 = plain2(xml);
   const sentence = oneLine(text8).split(/(?<=[.!?])\s/)[0] ?? "";
   const short4 = withoutArticle(sentence.replace(/\.$/, ""));
-  const whole3 = short4.length <= longestSummary;
-  const summary = whole3 ? short4 : `${short4.slice(0, longestSummary - 3).replace(/\s+\S*$/, "")}...`;
-  const rest2 = whole3 ? afterWords(text8, sentence.split(" ").length) : text8;
+  const whole4 = short4.length <= longestSummary;
+  const summary = whole4 ? short4 : `${short4.slice(0, longestSummary - 3).replace(/\s+\S*$/, "")}...`;
+  const rest2 = whole4 ? afterWords(text8, sentence.split(" ").length) : text8;
   return { summary: summary || name6, lines: [...paragraphs(`${rest2}
 
 ${origin}`)] };
@@ -29054,6 +29115,7 @@ init_digest();
 var import_node_fs33 = require("node:fs");
 var import_node_path41 = require("node:path");
 init_process();
+init_stored();
 var nameOf2 = (tree) => `sources/${tree.slice(0, 2)}/${tree}.json`;
 var hasSource = async (store2, tree) => isStoredFile(await store2.readJson(nameOf2(tree)));
 var keptSources = async (store2) => new Set((await store2.names("sources")).map((name6) => (0, import_node_path41.basename)(name6, ".json")));
@@ -29554,8 +29616,8 @@ var isLine = (path2) => path2 !== "" && path2 === path2.trim() && !/[\0-\x1f\x7f
 async function filesIn(path2) {
   const paths2 = [];
   try {
-    await readDataPart(path2, (member) => {
-      if (member.kind !== "folder" && isLine(member.path)) paths2.push(member.path);
+    await readDataPart(path2, (member2) => {
+      if (member2.kind !== "folder" && isLine(member2.path)) paths2.push(member2.path);
       return void 0;
     });
   } catch (e) {
@@ -30344,7 +30406,7 @@ async function stageAt(input) {
   if (!(await endpoint.read("key.asc"))?.data.equals(key)) await endpoint.put("key.asc", key);
   const pool = new Map(suites.flatMap((suite2) => suite2.pool.map((p) => [p.filename, p])));
   let packagesAre = () => void 0;
-  const pooled = new Promise((resolve29) => packagesAre = resolve29);
+  const pooled = new Promise((resolve30) => packagesAre = resolve30);
   const staging = parallel(
     suites,
     endpoint.width,
@@ -30851,15 +30913,15 @@ async function watchedRoom() {
   return { home, run, close: held.end };
 }
 function holder(command2, args) {
-  return new Promise((resolve29) => {
+  return new Promise((resolve30) => {
     const child = (0, import_node_child_process4.spawn)(command2, args, { stdio: ["pipe", "pipe", "ignore"], detached: true });
     const ended = new Promise((done) => child.once("close", () => done()));
-    child.once("error", () => resolve29(void 0));
-    child.once("exit", () => resolve29(void 0));
+    child.once("error", () => resolve30(void 0));
+    child.once("exit", () => resolve30(void 0));
     child.stdin.on("error", () => void 0);
     child.stdout.once(
       "data",
-      (said) => resolve29({
+      (said) => resolve30({
         said: said.toString().trim(),
         end: async () => {
           child.stdin.end();
@@ -32787,7 +32849,7 @@ var Packages = class {
       (0, import_node_fs49.writeFileSync)((0, import_node_path59.join)(info, `${name6}.list`), `/.
 ${paths2.join("\n")}
 `, { flag: "wx" });
-      for (const [member, text8] of members2) (0, import_node_fs49.writeFileSync)((0, import_node_path59.join)(info, `${name6}.${member}`), text8, { flag: "wx" });
+      for (const [member2, text8] of members2) (0, import_node_fs49.writeFileSync)((0, import_node_path59.join)(info, `${name6}.${member2}`), text8, { flag: "wx" });
       const unpacked2 = {
         package: name6,
         status: control.replace(/^(Package: .*)$/m, "$1\nStatus: install ok installed"),
@@ -32993,7 +33055,7 @@ var buildLimit = (options5, name6) => {
   const own3 = options5.taskKeys.settingsOf(name6).limits?.minutes;
   return own3 === void 0 ? timeLimit(options5.signal, options5.minutes) : timeLimit(options5.signal, own3, "limits.minutes in package_settings gives it longer");
 };
-var testLimit = (options5, name6, ofAll) => options5.taskKeys.settingsOf(name6).limits?.minutes === void 0 && ofAll < options5.minutes ? timeLimit(options5.signal, ofAll, "tests.minutes of distro.yaml gives it longer") : buildLimit(options5, name6);
+var testLimit = (options5, name6, ofAll2) => options5.taskKeys.settingsOf(name6).limits?.minutes === void 0 && ofAll2 < options5.minutes ? timeLimit(options5.signal, ofAll2, "tests.minutes of distro.yaml gives it longer") : buildLimit(options5, name6);
 function timeLimit(parent, minutes2, longer = "--timeout gives it longer") {
   const controller = new AbortController();
   const abort = () => controller.abort();
@@ -33088,10 +33150,31 @@ function modulesOf(prefix, files, generated) {
 
 // ts-src/inspect/pages.ts
 var import_node_zlib10 = require("node:zlib");
+
+// ts-src/model/docs.ts
+var documentationTools = ["doxygen", "python3-myst-parser", "python3-sphinx"];
+var docsRecordName = (key) => `docs/${key.slice(0, 2)}/${key}.json`;
+var filesOfDocs = (record3) => [
+  record3.interface,
+  record3.facts,
+  record3.pages,
+  record3.log
+];
+var apiFolder = "api";
+var proseFolder = "doc";
+var pageFolders = [apiFolder, proseFolder, "files"];
+
+// ts-src/inspect/pages.ts
+init_stored();
 var mostFiles4 = 5e4;
 var largestFile2 = 64 << 20;
 var mostBytes2 = 512 << 20;
-var isPageName = (path2) => path2.length <= 500 && isRelativePath(path2) && path2.split("/").every((part) => /^[A-Za-z0-9_~@+(),=-][A-Za-z0-9_.~@+(),= -]*$/.test(part) && !part.endsWith(" "));
+var isPageName = (path2) => path2.length <= 500 && isRelativePath(path2) && pageFolders.some((folder2) => path2.startsWith(`${folder2}/`)) && path2.split("/").every((part) => /^[A-Za-z0-9_~@+(),=-][A-Za-z0-9_.~@+(),= -]{0,199}$/.test(part) && !part.endsWith(" "));
+function fit(paths2) {
+  const all = new Set(paths2);
+  const parts2 = (path2) => [...path2.matchAll(/\//g)].map(({ index }) => path2.slice(0, index));
+  return all.size === paths2.length && !paths2.some((path2) => parts2(path2).some((folder2) => all.has(folder2)));
+}
 async function takePages(root, skip) {
   const files = [];
   let bytes = 0;
@@ -33115,14 +33198,14 @@ function packPages(files) {
 `), ...files.map((f) => f.data)]), { level: 6 });
 }
 function unpackPages(packed3) {
-  let whole3;
+  let whole4;
   let list8;
   let at2;
   try {
-    whole3 = (0, import_node_zlib10.gunzipSync)(packed3, { maxOutputLength: mostBytes2 + (64 << 20) });
-    at2 = whole3.indexOf(10, magic2.length);
-    if (!whole3.toString("latin1", 0, magic2.length).startsWith(magic2) || at2 < 0) return void 0;
-    list8 = JSON.parse(whole3.toString("utf8", magic2.length, at2++));
+    whole4 = (0, import_node_zlib10.gunzipSync)(packed3, { maxOutputLength: mostBytes2 + (64 << 20) });
+    at2 = whole4.indexOf(10, magic2.length);
+    if (!whole4.toString("latin1", 0, magic2.length).startsWith(magic2) || at2 < 0) return void 0;
+    list8 = JSON.parse(whole4.toString("utf8", magic2.length, at2++));
   } catch {
     return void 0;
   }
@@ -33132,25 +33215,16 @@ function unpackPages(packed3) {
     if (!Array.isArray(entry)) return void 0;
     const [path2, size3] = entry;
     if (typeof path2 !== "string" || !isPageName(path2)) return void 0;
-    if (typeof size3 !== "number" || !Number.isSafeInteger(size3) || size3 < 0 || at2 + size3 > whole3.length)
+    if (typeof size3 !== "number" || !Number.isSafeInteger(size3) || size3 < 0 || at2 + size3 > whole4.length)
       return void 0;
-    files.push({ path: path2, data: whole3.subarray(at2, at2 + size3) });
+    files.push({ path: path2, data: whole4.subarray(at2, at2 + size3) });
     at2 += size3;
   }
-  return files;
+  return fit(files.map((f) => f.path)) ? files : void 0;
 }
 
-// ts-src/model/docs.ts
-var documentationTools = ["doxygen", "python3-myst-parser", "python3-sphinx"];
-var docsRecordName = (key) => `docs/${key.slice(0, 2)}/${key}.json`;
-var filesOfDocs = (record3) => [
-  record3.interface,
-  record3.facts,
-  record3.pages,
-  record3.log
-];
-var apiFolder = "api";
-var proseFolder = "doc";
+// ts-src/engine/docs/documentation.ts
+init_stored();
 
 // resources/templates/docs/conf.py
 var conf_default = `"""Configuration of Sphinx: the package's own where it has one, then what the site needs."""
@@ -33669,7 +33743,19 @@ function guardedPage(html) {
   const doctype = /^\s*<!DOCTYPE[^>]*>/i.exec(shown5)?.[0] ?? "";
   return `${doctype || "<!DOCTYPE html>"}${policyTag}${shown5.slice(doctype.length)}`;
 }
-var withoutOuterPictures = (html) => html.replace(/<img\b[^>]*>/gi, (tag) => isElsewhere(attributeOf(tag, "src")) ? placeholder(tag) : tag);
+function withoutOuterPictures(html) {
+  const parts2 = [];
+  let done = 0;
+  for (const { index } of html.matchAll(/<img\b/gi)) {
+    if (index < done) continue;
+    const end2 = html.indexOf(">", index) + 1;
+    if (end2 === 0) break;
+    const tag = html.slice(index, end2);
+    parts2.push(html.slice(done, index), isElsewhere(attributeOf(tag, "src")) ? placeholder(tag) : tag);
+    done = end2;
+  }
+  return parts2.join("") + html.slice(done);
+}
 function attributeOf(tag, name6) {
   const found2 = new RegExp(`\\s${name6}\\s*=\\s*(?:"([^"]*)"|'([^']*)'|([^\\s>"']+))`, "i").exec(tag);
   return found2?.[1] ?? found2?.[2] ?? found2?.[3] ?? "";
@@ -33860,7 +33946,7 @@ var pageTemplate = `{% extends "layout.html" %}
 <nav class="around" aria-label="Pages around this one">{% if prev %}<a rel="prev" href="{{ prev.link|e }}">\u2190 {{ prev.title|striptags }}</a>{% endif %}{% if next %}<a rel="next" href="{{ next.link|e }}">{{ next.title|striptags }} \u2192</a>{% endif %}</nav></article>
 {% if display_toc %}<nav class="toc" aria-label="On this page"><p>On this page</p>{{ toc }}</nav>{% endif %}</div>{% endblock %}
 `;
-var takenVersion = "6";
+var takenVersion = "7";
 var docRecipeDigest = () => sha256(
   [
     takenVersion,
@@ -33942,8 +34028,8 @@ function parseMessage(kind, name6, text8) {
   let at2 = 0;
   let pending2 = [];
   let comment = "";
-  for (const whole3 of text8.split(/\r?\n/)) {
-    const line2 = whole3.trim();
+  for (const whole4 of text8.split(/\r?\n/)) {
+    const line2 = whole4.trim();
     if (/^---+$/.test(line2) && at2 + 1 < parts2.length) {
       at2++;
       pending2 = [];
@@ -33963,8 +34049,8 @@ function fieldOf2(line2) {
   const constant = constantLine.exec(line2);
   if (constant) {
     const [, type2 = "", name7 = "", rest2 = ""] = constant;
-    const whole3 = /^w?string/.test(type2) && !/^['"]/.test(rest2);
-    const [value3, comment2] = whole3 ? [rest2.trim(), ""] : splitComment(rest2);
+    const whole4 = /^w?string/.test(type2) && !/^['"]/.test(rest2);
+    const [value3, comment2] = whole4 ? [rest2.trim(), ""] : splitComment(rest2);
     return { type: type2, name: name7, value: value3, constant: true, comment: comment2 };
   }
   const [definition, comment] = splitComment(line2);
@@ -33987,11 +34073,20 @@ function typeOfField(type) {
 }
 
 // ts-src/engine/docs/facts.ts
+init_sizes();
 var largestText3 = 1 << 20;
 var largestFragment = 16 << 20;
+var largestTexts2 = 16 << 20;
 async function factsOf2({ environment: environment3, installed }, pages2) {
   const { build: build4, own: own3 } = environment3;
-  const text8 = async (path2) => (await readLeft(own3, path2.replace(/^\//, ""), largestText3))?.toString("utf8") ?? "";
+  let bytes = 0;
+  const text8 = async (path2) => {
+    const found2 = await readLeft(own3, path2.replace(/^\//, ""), largestText3);
+    bytes += found2?.length ?? 0;
+    if (bytes > largestTexts2)
+      throw new LeftBehindError(`its messages and plugins are larger than ${sizeText(largestTexts2)} together`);
+    return found2?.toString("utf8") ?? "";
+  };
   const there = new Set(pages2.map((p) => p.path));
   const fragment = async (name6) => (await readLeft(build4, `docs/${name6}.html`, largestFragment))?.toString("utf8");
   const [readme, changelog] = [await fragment("readme"), await fragment("changelog")];
@@ -34034,17 +34129,122 @@ function pluginsIn(xml) {
       name: attribute3(tag, "name") || type,
       type,
       base: attribute3(tag, "base_class_type"),
-      description: unescapeXml(description.replace(/<[^>]*>/g, "")).replace(/\s+/g, " ").trim()
+      description: unescapeXml(withoutTags(description, "")).replace(/\s+/g, " ").trim()
     };
   });
 }
 
+// ts-src/engine/docs/references.ts
+var import_node_zlib12 = require("node:zlib");
+
+// ts-src/inspect/result-xml.ts
+var mostElements = 25e4;
+var mostAttributes = 1e3;
+var deepest2 = 100;
+var opening = /<([A-Za-z_:][\w:.-]*)/y;
+var attribute = /\s+([A-Za-z_:][\w:.-]*)\s*=\s*(?:"([^"]*)"|'([^']*)')/y;
+var openingEnd = /\s*(\/?)>/y;
+var closing = /<\/([A-Za-z_:][\w:.-]*)\s*>/y;
+var numbered = /&#(?:(\d{1,7})|x([0-9A-Fa-f]{1,6}));/g;
+function plain3(text8) {
+  if (!text8.includes("&")) return text8;
+  const read3 = text8.includes("&#") ? text8.replace(numbered, character) : text8;
+  return unescapeXml(read3);
+}
+function character(whole4, decimal, hexadecimal) {
+  const code = decimal === void 0 ? parseInt(hexadecimal ?? "", 16) : Number(decimal);
+  if (code === 38) return "&amp;";
+  return code <= 1114111 ? String.fromCodePoint(code) : whole4;
+}
+var Reader = class {
+  constructor(xml) {
+    this.xml = xml;
+  }
+  at = 0;
+  elements = 0;
+  /** The document's element; undefined where it is none, is not well-formed, or is beyond the bounds. */
+  document() {
+    const whole4 = { name: "", attributes: /* @__PURE__ */ new Map(), children: [], text: "" };
+    const open3 = [{ element: whole4, parts: [] }];
+    while (this.at < this.xml.length) {
+      const top = open3.at(-1);
+      if (!top) return void 0;
+      const step2 = this.step(top.parts);
+      if (step2 === void 0) return void 0;
+      if (step2 === "text") continue;
+      if (step2.kind === "end") {
+        if (open3.length < 2 || step2.name !== top.element.name) return void 0;
+        top.element.text = top.parts.join("").trim();
+        open3.pop();
+        continue;
+      }
+      top.element.children.push(step2.element);
+      if (!step2.empty) open3.push({ element: step2.element, parts: [] });
+      if (open3.length > deepest2) return void 0;
+    }
+    const outside2 = open3[0]?.parts.join("").trim();
+    return open3.length === 1 && outside2 === "" && whole4.children.length === 1 ? whole4.children[0] : void 0;
+  }
+  step(parts2) {
+    const { xml, at: at2 } = this;
+    if (xml[at2] !== "<") {
+      const end2 = xml.indexOf("<", at2);
+      this.at = end2 < 0 ? xml.length : end2;
+      parts2.push(plain3(xml.slice(at2, this.at)));
+      return "text";
+    }
+    if (xml[at2 + 1] === "/") {
+      const name6 = this.match(closing)?.[1];
+      return name6 === void 0 ? void 0 : { kind: "end", name: name6 };
+    }
+    if (xml[at2 + 1] === "!" || xml[at2 + 1] === "?") return this.special(parts2) ? "text" : void 0;
+    return this.start();
+  }
+  /** Comments, instructions, and text that is no markup. A document type of its own is not taken. */
+  special(parts2) {
+    for (const [begin, end2] of [
+      ["<!--", "-->"],
+      ["<?", "?>"],
+      ["<![CDATA[", "]]>"]
+    ]) {
+      if (!this.xml.startsWith(begin, this.at)) continue;
+      const close = this.xml.indexOf(end2, this.at + begin.length);
+      if (close < 0) return false;
+      if (begin === "<![CDATA[") parts2.push(this.xml.slice(this.at + begin.length, close));
+      this.at = close + end2.length;
+      return true;
+    }
+    return false;
+  }
+  start() {
+    const name6 = this.match(opening)?.[1];
+    if (name6 === void 0 || ++this.elements > mostElements) return void 0;
+    const attributes = /* @__PURE__ */ new Map();
+    for (let m = this.match(attribute); m; m = this.match(attribute)) {
+      if (attributes.has(m[1] ?? "") || attributes.size >= mostAttributes) return void 0;
+      attributes.set(m[1] ?? "", plain3(m[2] ?? m[3] ?? ""));
+    }
+    const end2 = this.match(openingEnd);
+    if (!end2) return void 0;
+    return { kind: "start", element: { name: name6, attributes, children: [], text: "" }, empty: end2[1] === "/" };
+  }
+  match(pattern) {
+    pattern.lastIndex = this.at;
+    const found2 = pattern.exec(this.xml);
+    if (!found2) return void 0;
+    this.at = pattern.lastIndex;
+    return found2;
+  }
+};
+var readXml = (text8) => new Reader(text8.replace(/^\ufeff/, "")).document();
+
 // ts-src/engine/docs/results.ts
 var import_node_zlib11 = require("node:zlib");
 init_digest();
-var largest6 = 64 << 20;
+init_stored();
+var largest7 = 64 << 20;
 async function readDocResults(build4) {
-  const data = await readLeft(build4, "docs/results.json", largest6);
+  const data = await readLeft(build4, "docs/results.json", largest7);
   let value2;
   try {
     value2 = JSON.parse(data?.toString("utf8") ?? "null");
@@ -34054,7 +34254,9 @@ async function readDocResults(build4) {
   return isDocResults(value2) ? value2 : void 0;
 }
 function interfaceDigest({ tag, inventory, messages }) {
-  return sha256(JSON.stringify([tag ?? "", inventory === void 0 ? "" : inventoryLines(inventory), messages]));
+  return sha256(
+    JSON.stringify([tag ?? "", inventory === void 0 ? "" : inventoryLines(inventory) ?? [inventory], messages])
+  );
 }
 function inventoryLines(base642) {
   const data = Buffer.from(base642, "base64");
@@ -34063,8 +34265,115 @@ function inventoryLines(base642) {
   try {
     return (0, import_node_zlib11.inflateSync)(data.subarray(at2), { maxOutputLength: 64 << 20 }).toString("utf8").split("\n").filter((l) => l !== "").sort();
   } catch {
-    return [base642];
+    return void 0;
   }
+}
+
+// ts-src/engine/docs/references.ts
+var ofClass = ["base", "templarg", "class", "member"];
+var ofScope = ["class", "namespace", "concept", "member"];
+var partsOf = {
+  class: ofClass,
+  struct: ofClass,
+  union: ofClass,
+  interface: ofClass,
+  exception: ofClass,
+  concept: [],
+  file: ["path", ...ofScope],
+  namespace: ofScope,
+  group: ["title", "subgroup", "file", "page", ...ofScope],
+  page: ["title"],
+  dir: ["path", "dir", "file"]
+};
+var ofAll = ["name", "filename", "docanchor"];
+var ofMember = ["type", "name", "anchorfile", "anchor", "arglist", "docanchor", "enumvalue"];
+var kindsOfMember = new Set(
+  "define enumeration enumvalue event friend function property prototype signal slot typedef variable".split(" ")
+);
+var attributesKnown = ["kind", "protection", "virtualness", "static", "file", "anchor", "title"];
+var isPlace = (text8) => /^[A-Za-z0-9_+-][A-Za-z0-9_.+-]{0,250}$/.test(text8);
+var isAnchor = (text8) => /^[A-Za-z0-9_.:~+-]{0,1000}$/.test(text8);
+var isWord = (text8) => /^[a-z]{1,20}$/.test(text8);
+var isShort = (text8) => text8.length <= 65536;
+var ofElement = {
+  filename: isPlace,
+  anchorfile: isPlace,
+  anchor: isAnchor,
+  docanchor: isAnchor
+};
+var ofAttribute = {
+  file: isPlace,
+  anchor: isAnchor,
+  title: isShort
+};
+function beginning3({ name: name6, attributes }) {
+  const known3 = attributesKnown.flatMap((a) => attributes.has(a) ? [[a, attributes.get(a) ?? ""]] : []);
+  if (!known3.every(([a, value2]) => (ofAttribute[a] ?? isWord)(value2))) return void 0;
+  return `<${name6}${known3.map(([a, value2]) => ` ${a}="${escapeMarkup(value2)}"`).join("")}>`;
+}
+function leaf(e) {
+  const { name: name6, text: text8, children } = e;
+  const begin = beginning3(e);
+  if (begin === void 0 || children.length || !(ofElement[name6] ?? isShort)(text8)) return void 0;
+  return `${begin}${escapeMarkup(text8)}</${name6}>`;
+}
+var has = (e, names4) => names4.every((name6) => e.children.some((c) => c.name === name6 && c.text !== ""));
+function whole3(e, known3, needed2) {
+  const begin = beginning3(e);
+  if (begin === void 0 || !has(e, needed2)) return void 0;
+  const parts2 = [];
+  for (const child of e.children) {
+    if (!known3.includes(child.name)) continue;
+    const part = child.name === "member" ? member(child) : leaf(child);
+    if (part !== void 0) parts2.push(part);
+    else if (needed2.includes(child.name)) return void 0;
+  }
+  return `${begin}
+${parts2.join("\n")}
+</${e.name}>`;
+}
+var member = (e) => kindsOfMember.has(e.attributes.get("kind") ?? "") ? whole3(e, ofMember, ["name", "anchorfile", "anchor"]) : void 0;
+function compound(e) {
+  const kind = e?.attributes.get("kind") ?? "";
+  const own3 = Object.hasOwn(partsOf, kind) ? partsOf[kind] : void 0;
+  const made2 = e && own3 && whole3(e, [...ofAll, ...own3], ["name", "filename"]);
+  return made2 === void 0 ? [] : [made2];
+}
+function soundTag(tag) {
+  const found2 = [];
+  const end2 = "</compound>";
+  for (let at2 = tag.indexOf("<compound "); at2 >= 0; at2 = tag.indexOf("<compound ", at2)) {
+    const to = tag.indexOf(end2, at2);
+    if (to < 0) break;
+    found2.push(...compound(readXml(tag.slice(at2, to + end2.length))));
+    at2 = to;
+  }
+  return `<?xml version='1.0' encoding='UTF-8' standalone='yes' ?>
+<tagfile>
+${found2.map((c) => `${c}
+`).join("")}</tagfile>
+`;
+}
+function isReference(line2) {
+  const [, name6 = "", uri2] = /^([^\0-\x1f\x7f]+?) +[a-z0-9_]+:[A-Za-z0-9_-]+ +-?\d{1,9} +(\S+) +[^\0-\x1f\x7f]+$/.exec(line2) ?? [];
+  if (uri2 === void 0 || line2.length > 1e4) return false;
+  const place3 = uri2.replace(/\$$/, () => name6);
+  return !/^(?:[/\\]|[A-Za-z][A-Za-z0-9+.-]*:)|(?:^|[/\\])\.\.(?:[/\\#?]|$)/.test(place3);
+}
+function soundInventory(inventory, name6, version3) {
+  const lines = inventoryLines(inventory.toString("base64"));
+  if (!lines) return void 0;
+  const sound = lines.filter(isReference).map((line2) => `${line2}
+`);
+  const head = [
+    "Sphinx inventory version 2",
+    `Project: ${name6}`,
+    `Version: ${version3}`,
+    "The remainder of this file is compressed using zlib."
+  ];
+  const text8 = head.map((line2) => `# ${line2}
+`).join("");
+  return Buffer.concat([Buffer.from(text8), (0, import_node_zlib12.deflateSync)(Buffer.from(sound.join("")))]).toString("base64");
 }
 
 // ts-src/engine/docs/taken.ts
@@ -34252,9 +34561,9 @@ async function readRosdoc(source2, notes) {
       notes.push(`${file3}:1: ${read3.diagnostics[0]?.message ?? "it can not be read"}`);
       continue;
     }
-    const whole3 = asMap(read3.value);
-    const builders = Array.isArray(read3.value) ? read3.value : whole3?.builders;
-    takeSettings(asMap(whole3?.settings) ?? {}, said, file3, notes);
+    const whole4 = asMap(read3.value);
+    const builders = Array.isArray(read3.value) ? read3.value : whole4?.builders;
+    takeSettings(asMap(whole4?.settings) ?? {}, said, file3, notes);
     if (Array.isArray(builders)) for (const b of builders) takeBuilder(asMap(b) ?? {}, said, file3, notes);
   }
   return said;
@@ -34340,8 +34649,7 @@ async function interfacesOf({ store: store2, taskKeys }, { graph: graph2, number
     const name6 = graph2.scope.packages[d]?.name;
     const record3 = graph2.docs[d];
     if (!record3 || name6 === void 0) continue;
-    const text8 = await store2.readText(record3.interface);
-    const value2 = text8 === void 0 ? void 0 : JSON.parse(text8);
+    const value2 = await store2.readParsed(record3.interface);
     if (!isDocInterface(value2))
       return `the store lost the documentation of '${name6}': --rebuild ${name6} makes it again`;
     found2.set(name6, value2);
@@ -34382,7 +34690,7 @@ function writeInputs(options5, job) {
     Doxyfile: renderDoxyfile({
       name: p.name,
       version: p.version,
-      description: description.replace(/<[^>]*>/g, " ").replace(/\s+/g, " ").trim().slice(0, 200),
+      description: withoutTags(description).replace(/\s+/g, " ").trim().slice(0, 200),
       headers: installed.headers,
       pages: wishes.pages.map((f) => `${source2}/${f}`),
       includes: installed.includes,
@@ -34460,15 +34768,18 @@ async function recordOf2(options5, job, results, begun) {
     milliseconds: Math.round(options5.now() - begun)
   };
 }
-async function interfaceOf2({ environment: environment3, installed, sphinx, doxygen }) {
+async function interfaceOf2({ request, environment: environment3, installed, sphinx, doxygen }) {
   const { build: build4 } = environment3;
+  const { name: name6, version: version3 } = request.package;
   const tag = doxygen ? await readLeft(build4, "docs/api.tag", 64 << 20) : void 0;
   const inventory = sphinx ? await readLeft(build4, `docs/pages/${proseFolder}/objects.inv`, 16 << 20) : void 0;
+  const time2 = new Patience();
+  const references2 = inventory && time2.spend("objects.inv", () => soundInventory(inventory, name6, version3));
   return {
     schema: 1,
-    ...tag ? { tag: tag.toString("utf8") } : {},
-    ...inventory ? { inventory: inventory.toString("base64") } : {},
-    messages: installed.messages.map(({ kind, name: name6 }) => ({ kind, name: name6 }))
+    ...tag ? { tag: time2.spend("api.tag", () => soundTag(tag.toString("utf8"))) } : {},
+    ...references2 === void 0 ? {} : { inventory: references2 },
+    messages: installed.messages.map(({ kind, name: name7 }) => ({ kind, name: name7 }))
   };
 }
 
@@ -34666,9 +34977,8 @@ async function seenBefore(before, now, { state, store: store2, views }) {
   return seen;
 }
 async function pathsOf(store2, { files }) {
-  const text8 = await store2.readText(files);
-  if (text8 === void 0) return void 0;
-  const paths2 = JSON.parse(text8);
+  const paths2 = await store2.readParsed(files);
+  if (paths2 === void 0) return void 0;
   return Array.isArray(paths2) ? paths2.filter((path2) => !String(path2).startsWith("/usr/lib/debug/")).join("\n") : "";
 }
 function keepTimes(source2, before, now) {
@@ -34705,8 +35015,7 @@ var FileOwners = class {
     });
     for (const { record: record3 } of missing) listed4.add(record3.key);
     await this.store.many(missing, async ({ record: record3, name: name6 }) => {
-      const text8 = await this.store.readText(record3.files);
-      const files = text8 === void 0 ? [] : JSON.parse(text8);
+      const files = await this.store.readParsed(record3.files);
       if (Array.isArray(files))
         graph2.owners.take(
           name6,
@@ -34965,109 +35274,6 @@ var import_node_path70 = require("node:path");
 
 // ts-src/inspect/test-results.ts
 var import_node_path69 = require("node:path");
-
-// ts-src/inspect/result-xml.ts
-var mostElements = 25e4;
-var mostAttributes = 1e3;
-var deepest2 = 100;
-var opening = /<([A-Za-z_:][\w:.-]*)/y;
-var attribute = /\s+([A-Za-z_:][\w:.-]*)\s*=\s*(?:"([^"]*)"|'([^']*)')/y;
-var openingEnd = /\s*(\/?)>/y;
-var closing = /<\/([A-Za-z_:][\w:.-]*)\s*>/y;
-var numbered = /&#(?:(\d{1,7})|x([0-9A-Fa-f]{1,6}));/g;
-function plain3(text8) {
-  if (!text8.includes("&")) return text8;
-  const read3 = text8.includes("&#") ? text8.replace(numbered, character) : text8;
-  return unescapeXml(read3);
-}
-function character(whole3, decimal, hexadecimal) {
-  const code = decimal === void 0 ? parseInt(hexadecimal ?? "", 16) : Number(decimal);
-  if (code === 38) return "&amp;";
-  return code <= 1114111 ? String.fromCodePoint(code) : whole3;
-}
-var Reader = class {
-  constructor(xml) {
-    this.xml = xml;
-  }
-  at = 0;
-  elements = 0;
-  /** The document's element; undefined where it is none, is not well-formed, or is beyond the bounds. */
-  document() {
-    const whole3 = { name: "", attributes: /* @__PURE__ */ new Map(), children: [], text: "" };
-    const open3 = [{ element: whole3, parts: [] }];
-    while (this.at < this.xml.length) {
-      const top = open3.at(-1);
-      if (!top) return void 0;
-      const step2 = this.step(top.parts);
-      if (step2 === void 0) return void 0;
-      if (step2 === "text") continue;
-      if (step2.kind === "end") {
-        if (open3.length < 2 || step2.name !== top.element.name) return void 0;
-        top.element.text = top.parts.join("").trim();
-        open3.pop();
-        continue;
-      }
-      top.element.children.push(step2.element);
-      if (!step2.empty) open3.push({ element: step2.element, parts: [] });
-      if (open3.length > deepest2) return void 0;
-    }
-    const outside2 = open3[0]?.parts.join("").trim();
-    return open3.length === 1 && outside2 === "" && whole3.children.length === 1 ? whole3.children[0] : void 0;
-  }
-  step(parts2) {
-    const { xml, at: at2 } = this;
-    if (xml[at2] !== "<") {
-      const end2 = xml.indexOf("<", at2);
-      this.at = end2 < 0 ? xml.length : end2;
-      parts2.push(plain3(xml.slice(at2, this.at)));
-      return "text";
-    }
-    if (xml[at2 + 1] === "/") {
-      const name6 = this.match(closing)?.[1];
-      return name6 === void 0 ? void 0 : { kind: "end", name: name6 };
-    }
-    if (xml[at2 + 1] === "!" || xml[at2 + 1] === "?") return this.special(parts2) ? "text" : void 0;
-    return this.start();
-  }
-  /** Comments, instructions, and text that is no markup. A document type of its own is not taken. */
-  special(parts2) {
-    for (const [begin, end2] of [
-      ["<!--", "-->"],
-      ["<?", "?>"],
-      ["<![CDATA[", "]]>"]
-    ]) {
-      if (!this.xml.startsWith(begin, this.at)) continue;
-      const close = this.xml.indexOf(end2, this.at + begin.length);
-      if (close < 0) return false;
-      if (begin === "<![CDATA[") parts2.push(this.xml.slice(this.at + begin.length, close));
-      this.at = close + end2.length;
-      return true;
-    }
-    return false;
-  }
-  start() {
-    const name6 = this.match(opening)?.[1];
-    if (name6 === void 0 || ++this.elements > mostElements) return void 0;
-    const attributes = /* @__PURE__ */ new Map();
-    for (let m = this.match(attribute); m; m = this.match(attribute)) {
-      if (attributes.has(m[1] ?? "") || attributes.size >= mostAttributes) return void 0;
-      attributes.set(m[1] ?? "", plain3(m[2] ?? m[3] ?? ""));
-    }
-    const end2 = this.match(openingEnd);
-    if (!end2) return void 0;
-    return { kind: "start", element: { name: name6, attributes, children: [], text: "" }, empty: end2[1] === "/" };
-  }
-  match(pattern) {
-    pattern.lastIndex = this.at;
-    const found2 = pattern.exec(this.xml);
-    if (!found2) return void 0;
-    this.at = pattern.lastIndex;
-    return found2;
-  }
-};
-var readXml = (text8) => new Reader(text8.replace(/^\ufeff/, "")).document();
-
-// ts-src/inspect/test-results.ts
 var unsaid = "it failed";
 var mostBytes3 = 16 << 20;
 var mostInAll = 128 << 20;
@@ -35168,7 +35374,7 @@ var shortCase = (c) => ({
 });
 var mostAttempts = 100;
 async function readTestRun(step2) {
-  const whole3 = (message) => ({
+  const whole4 = (message) => ({
     suite: step2.package,
     name: "tests",
     seconds: step2.seconds,
@@ -35177,29 +35383,29 @@ async function readTestRun(step2) {
     output: readEnd(step2.log, 2e4)
   });
   try {
-    return await readAttempts(step2, whole3);
+    return await readAttempts(step2, whole4);
   } catch (e) {
     if (!(e instanceof LeftBehindError)) throw e;
-    const cases = [whole3(`its results can't be read: ${e.message}`)];
+    const cases = [whole4(`its results can't be read: ${e.message}`)];
     return { outcome: "failed", cases, flaky: [], attempts: 1 };
   }
 }
-async function readAttempts(step2, whole3) {
+async function readAttempts(step2, whole4) {
   const numbers = await attemptsIn(step2);
   const attempts4 = [];
   const room = resultRoom();
   for (const a of numbers) attempts4.push(await readResults(step2.build, `${step2.results}/${a}`, room));
   const last = attempts4.at(-1);
   if (step2.outcome.code !== 0 || !last) {
-    const cases2 = [...last?.cases ?? [], whole3(step2.reason())];
+    const cases2 = [...last?.cases ?? [], whole4(step2.reason())];
     return { outcome: "failed", cases: cases2, flaky: [], attempts: attempts4.length };
   }
   const exit2 = await readLeft(step2.build, `${step2.results}/${numbers.at(-1)}/exit`, 100);
   const cases = [...last.cases];
-  if (last.damaged.length) cases.push(whole3(`its results can't be read: ${last.damaged.slice(0, 20).join(", ")}`));
-  else if (!exit2) cases.push(whole3("its results have no file `exit`: something in its tests removed it"));
+  if (last.damaged.length) cases.push(whole4(`its results can't be read: ${last.damaged.slice(0, 20).join(", ")}`));
+  else if (!exit2) cases.push(whole4("its results have no file `exit`: something in its tests removed it"));
   else if (exit2.toString("latin1").trim() !== "0" && !cases.some((c) => c.result === "failed"))
-    cases.push(whole3("its tests ended with a failure that no result file tells of: the log has it"));
+    cases.push(whole4("its tests ended with a failure that no result file tells of: the log has it"));
   const flaky = markFlaky(
     cases,
     attempts4.slice(0, -1).flatMap((a) => a.cases)
@@ -36120,6 +36326,7 @@ async function sharedBase(request) {
 var import_node_fs62 = require("node:fs");
 var import_node_path76 = require("node:path");
 init_digest();
+init_stored();
 var mirrorName = (archive) => archive.slice(0, 16);
 var filePrefix = (pinned) => {
   const [name6 = "", version3 = ""] = pinned.split("=");
@@ -38068,6 +38275,7 @@ var import_node_fs68 = require("node:fs");
 var import_node_path86 = require("node:path");
 
 // ts-src/engine/docs/stored-record.ts
+init_stored();
 async function readDocRecord(store2, key) {
   const record3 = await store2.readJson(docsRecordName(key));
   if (!isDocRecord(record3) || record3.key !== key) return void 0;
@@ -38264,9 +38472,9 @@ var Scheduler = class {
         if (t?.state === "waiting" && this.readinessOf(graph2).pending[task] === 0) this.resolve(graph2, task);
       });
     }
-    await new Promise((resolve29) => {
+    await new Promise((resolve30) => {
       this.wake = () => {
-        if (!this.resolving) resolve29();
+        if (!this.resolving) resolve30();
       };
       this.wake();
     });
@@ -38280,10 +38488,10 @@ var Scheduler = class {
   }
   /** Does all that is left, those on the longest remaining path first. */
   async run() {
-    const finished = new Promise((resolve29) => {
+    const finished = new Promise((resolve30) => {
       this.wake = () => {
         while (!this.stopped && this.working < this.options.workers && this.ready.length) this.startNext();
-        if (!this.working && !this.resolving && (!this.ready.length || this.stopped)) resolve29();
+        if (!this.working && !this.resolving && (!this.ready.length || this.stopped)) resolve30();
       };
     });
     this.options.signal.addEventListener("abort", () => {
@@ -38791,6 +38999,7 @@ function plain4({ state, days, now }, kind, folder2, pattern, least = unannounce
 }
 
 // ts-src/docs/reach.ts
+init_stored();
 var folder = "sites";
 async function keepSite(store2, channel2, packages) {
   const keys = packages.flatMap((p) => p.record ? [p.record.key] : []).sort();
@@ -38804,6 +39013,9 @@ async function reachedBySites(store2) {
   }
   return keys;
 }
+
+// ts-src/collect/reach.ts
+init_stored();
 
 // ts-src/images/record.ts
 init_zod();
@@ -39439,8 +39651,8 @@ function contentDifference(a, b) {
     const line2 = a.subarray(0, at2).toString("latin1").split("\n").length;
     return `line ${line2}: ${quoted3(lineAt(a, at2))}, then ${quoted3(lineAt(b, at2))}`;
   }
-  const member = memberAt(a, at2);
-  if (member) return `member ${member.name}, byte ${member.offset}${sizes}`;
+  const member2 = memberAt(a, at2);
+  if (member2) return `member ${member2.name}, byte ${member2.offset}${sizes}`;
   const section = sectionAt(a, at2);
   return `byte ${at2}${section === void 0 ? "" : `, in ${section}`}${sizes}`;
 }
@@ -40383,7 +40595,7 @@ var import_node_fs76 = require("node:fs");
 var import_node_path95 = require("node:path");
 init_files();
 init_process();
-var largest7 = 1 << 30;
+var largest8 = 1 << 30;
 function platformOf(distro, lock2, suite2) {
   const architecture3 = suite2.slice(suite2.lastIndexOf("/") + 1);
   return Object.entries(distro.platforms).filter(([, p]) => suite2.startsWith(`${p.release}-`)).map(([name6]) => `${name6}-${architecture3}`).find((id) => Object.hasOwn(lock2.platforms, id));
@@ -40408,7 +40620,7 @@ async function storedText(store2, { base, archive }) {
   const kept4 = await store2.readJson(`bases/${base}-${archive.slice(0, 16)}.json`);
   const path2 = kept4?.lists && await store2.path(kept4.lists);
   if (!path2) return void 0;
-  const read3 = await run("tar", ["-x", "-z", "-O", "--wildcards", "-f", path2, "*_Packages"], { limit: largest7 });
+  const read3 = await run("tar", ["-x", "-z", "-O", "--wildcards", "-f", path2, "*_Packages"], { limit: largest8 });
   return read3.code === 0 && read3.stdout ? read3.stdout : void 0;
 }
 
@@ -40428,17 +40640,17 @@ async function openEndpoint(uri2, root) {
   const path2 = uri2.startsWith("file:") ? decodeURIComponent(uri2.slice("file:".length).replace(/^\/\/(?=\/)/, "")) : uri2;
   return new FolderEndpoint((0, import_node_path98.isAbsolute)(path2) ? path2 : (0, import_node_path98.join)(root, path2));
 }
-function partsOf(place3) {
+function partsOf2(place3) {
   const query2 = place3.indexOf("?");
   return query2 < 0 ? [place3, ""] : [place3.slice(0, query2), place3.slice(query2)];
 }
 var channelUri = (place3, channel2) => below2(place3, `${channel2}/apt`);
 function below2(place3, path2) {
-  const [folder2, options5] = partsOf(place3);
+  const [folder2, options5] = partsOf2(place3);
   return `${folder2.replace(/\/+$/, "")}/${path2}${isRemotePlace(place3) ? withPublic(options5, (at2) => `${at2}/${path2}`) : options5}`;
 }
 function besideUri(uri2, from, to) {
-  const [path2, options5] = partsOf(uri2);
+  const [path2, options5] = partsOf2(uri2);
   const tail = `/${from}/apt`;
   if (!path2.endsWith(tail)) return void 0;
   const without = (text8) => text8.endsWith(tail) ? text8.slice(0, -tail.length) : text8;
@@ -41134,9 +41346,9 @@ var schema3 = strictObject({
 });
 function checkCasc(content, file3) {
   if (/^# slipway: unchecked$/m.test(content)) return [];
-  const parsed2 = parseYaml(content, file3);
-  if (!parsed2.ok) return parsed2.diagnostics;
-  const checked = schema3.safeParse(parsed2.value ?? {});
+  const parsed3 = parseYaml(content, file3);
+  if (!parsed3.ok) return parsed3.diagnostics;
+  const checked = schema3.safeParse(parsed3.value ?? {});
   if (checked.success) return [];
   const locator = new Locator(content);
   return checked.error.issues.flatMap((issue2) => faults3(issue2, [], file3, locator));
@@ -42195,14 +42407,14 @@ ${asked2.map(line2).join("")}
 ${brought.map(line2).join("")}`;
 }
 function compareVersions(a, b) {
-  const [left, right] = [partsOf2(a), partsOf2(b)];
+  const [left, right] = [partsOf3(a), partsOf3(b)];
   for (let i = 0; i < Math.max(left.length, right.length); i++) {
     const difference3 = (left[i] ?? 0) - (right[i] ?? 0);
     if (difference3 !== 0) return Math.sign(difference3);
   }
   return 0;
 }
-var partsOf2 = (version3) => version3.replace(/\.v[0-9a-f_]+$/, "").split(/[^0-9]+/).filter((part) => part !== "").map(Number);
+var partsOf3 = (version3) => version3.replace(/\.v[0-9a-f_]+$/, "").split(/[^0-9]+/).filter((part) => part !== "").map(Number);
 function parsePlugins(text8, file3) {
   const diagnostics = [];
   const plugins2 = /* @__PURE__ */ new Map();
@@ -43354,7 +43566,7 @@ var AwsFault = class extends Error {
 };
 var attempts2 = 8;
 var largestAnswer = 32 << 20;
-var parser = new XMLParser({ parseTagValue: false, ignoreAttributes: true });
+var parser2 = new XMLParser({ parseTagValue: false, ignoreAttributes: true });
 var Aws = class {
   constructor(region2, endpoint) {
     this.region = region2;
@@ -43405,8 +43617,8 @@ var Aws = class {
       headers: { "content-type": "application/x-www-form-urlencoded; charset=utf-8" },
       body: new URLSearchParams({ Action: action, Version: version3, ...parameters }).toString()
     });
-    const parsed2 = parser.parse(data.toString("utf8"));
-    return asMap(own(asMap(parsed2) ?? {}, `${action}Response`)) ?? {};
+    const parsed3 = parser2.parse(data.toString("utf8"));
+    return asMap(own(asMap(parsed3) ?? {}, `${action}Response`)) ?? {};
   }
   /** Systems Manager's JSON interface. */
   async ssm(action, parameters) {
@@ -43929,11 +44141,11 @@ async function gather(values) {
   if (values.answers !== void 0) {
     const text8 = readIf((0, import_node_path107.resolve)(values.answers));
     if (text8 === void 0) return bad(error("deploy-answers", `${values.answers} is not there`));
-    const parsed2 = parseYaml(text8, values.answers);
-    if (!parsed2.ok) return parsed2;
-    if (typeof parsed2.value !== "object" || parsed2.value === null || Array.isArray(parsed2.value))
-      return checkAnswers(parsed2.value ?? {}, values.answers);
-    given = { ...parsed2.value };
+    const parsed3 = parseYaml(text8, values.answers);
+    if (!parsed3.ok) return parsed3;
+    if (typeof parsed3.value !== "object" || parsed3.value === null || Array.isArray(parsed3.value))
+      return checkAnswers(parsed3.value ?? {}, values.answers);
+    given = { ...parsed3.value };
   }
   if (values.yes !== true && process.stdin.isTTY && process.stderr.isTTY) await ask(given);
   return checkAnswers(given, values.answers);
@@ -44040,6 +44252,7 @@ init_digest();
 // ts-src/docs/collect.ts
 init_diagnostics();
 init_names();
+init_stored();
 init_urls();
 
 // ts-src/docs/history.ts
@@ -44156,15 +44369,10 @@ async function packageOf2(graph2, n, input, store2, channels) {
   };
 }
 async function readStored(store2, file3, check4) {
-  const text8 = await store2.readText(file3);
-  try {
-    const value2 = text8 === void 0 ? void 0 : JSON.parse(text8);
-    return check4(value2) ? value2 : void 0;
-  } catch {
-    return void 0;
-  }
+  const value2 = await store2.readParsed(file3);
+  return check4(value2) ? value2 : void 0;
 }
-var textOf6 = (html) => html.replace(/<!\[CDATA\[|\]\]>/g, "").replace(/<[^>]*>/g, " ").replace(
+var textOf6 = (html) => withoutTags(html).replace(
   /&(lt|gt|quot|apos|amp|nbsp);/g,
   (_, name6) => ({ lt: "<", gt: ">", quot: '"', apos: "'", amp: "&", nbsp: " " })[name6] ?? ""
 ).replace(/\s+/g, " ").trim();
@@ -44413,10 +44621,10 @@ var attribute2 = /\s(href|src|id|name|data-missing)\s*=\s*(?:"([^"]*)"|'([^']*)'
 var named5 = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
 var unescape = (text8) => text8.replace(
   /&(?:#(\d{1,7})|#x([0-9a-f]{1,6})|([a-z]+));/gi,
-  (whole3, decimal, hex, name6) => {
-    if (name6 !== void 0) return named5[name6.toLowerCase()] ?? whole3;
+  (whole4, decimal, hex, name6) => {
+    if (name6 !== void 0) return named5[name6.toLowerCase()] ?? whole4;
     const code = decimal === void 0 ? parseInt(hex ?? "", 16) : Number(decimal);
-    return code <= 1114111 ? String.fromCodePoint(code) : whole3;
+    return code <= 1114111 ? String.fromCodePoint(code) : whole4;
   }
 );
 var LinkChecker = class {
@@ -44440,9 +44648,9 @@ var LinkChecker = class {
       (_, tag, code) => tag + keepLines(code)
     );
     for (const tag of body.matchAll(/<[a-z][^>]*>/gi)) {
-      const [whole3] = tag;
+      const [whole4] = tag;
       for (; at2 < tag.index; at2++) if (body.charCodeAt(at2) === 10) line2++;
-      for (const [, name6 = "", a, b, c] of whole3.matchAll(attribute2)) {
+      for (const [, name6 = "", a, b, c] of whole4.matchAll(attribute2)) {
         const value2 = unescape(a ?? b ?? c ?? "");
         const kind = name6.toLowerCase();
         if (kind === "id" || kind === "name") anchors.add(value2);
@@ -44459,8 +44667,8 @@ var LinkChecker = class {
       this.found.push({ ...wanted, why: "absolute" });
       return;
     }
-    const [whole3 = "", fragment = ""] = link.split(/#(.*)/);
-    const path2 = decoded2(whole3.replace(/\?.*$/, ""));
+    const [whole4 = "", fragment = ""] = link.split(/#(.*)/);
+    const path2 = decoded2(whole4.replace(/\?.*$/, ""));
     const target2 = path2 === "" ? page : import_node_path108.posix.join(import_node_path108.posix.dirname(page), path2);
     if (target2 === ".." || target2.startsWith("../")) {
       this.found.push({ ...wanted, why: "outside" });
@@ -44606,6 +44814,9 @@ function messagesPage(site, p) {
 init_diagnostics();
 var mostRows = 1e3;
 var longestKey = 16;
+var mostSymbols2 = 2e5;
+var longestRow = 1e3;
+var mostWords2 = 16;
 var kindsOfCompound = {
   class: "c",
   struct: "c",
@@ -44615,7 +44826,7 @@ var kindsOfCompound = {
   group: "g",
   page: "g"
 };
-var kindsOfMember = {
+var kindsOfMember2 = {
   function: "f",
   variable: "v",
   typedef: "t",
@@ -44633,18 +44844,18 @@ function symbolsOfTag(tag, number7, there) {
     const page = `${apiFolder}/${file3.endsWith(".html") ? file3 : `${file3}.html`}`;
     if (of !== void 0 && there(page)) rows.push([name6.replace(/^.*::/, ""), name6, of, page, number7]);
     const scoped = kind === "file" || kind === "group" ? "" : `${name6}::`;
-    for (const [, what = "", member = ""] of body.matchAll(/<member kind="([a-z]+)"[^>]*>([^]*?)<\/member>/g)) {
-      const at2 = `${apiFolder}/${first(member, "anchorfile")}`;
-      const symbol = first(member, "name");
-      const memberKind = kindsOfMember[what];
+    for (const [, what = "", member2 = ""] of body.matchAll(/<member kind="([a-z]+)"[^>]*>([^]*?)<\/member>/g)) {
+      const at2 = `${apiFolder}/${first(member2, "anchorfile")}`;
+      const symbol = first(member2, "name");
+      const memberKind = kindsOfMember2[what];
       if (memberKind !== void 0 && symbol && there(at2))
-        rows.push([symbol, scoped + symbol, memberKind, `${at2}#${first(member, "anchor")}`, number7]);
+        rows.push([symbol, scoped + symbol, memberKind, `${at2}#${first(member2, "anchor")}`, number7]);
     }
   }
   return rows;
 }
 function symbolsOfInventory(inventory, number7, there) {
-  return inventoryLines(inventory).flatMap((line2) => {
+  return (inventoryLines(inventory) ?? []).flatMap((line2) => {
     const m = /^(.+?) ([a-z]+):([a-z]+) -?\d+ (\S*) (.*)$/.exec(line2);
     if (!m) return [];
     const [, name6 = "", domain, , uri2 = "", shown5 = "-"] = m;
@@ -44680,7 +44891,7 @@ function indexWords(rows) {
   const byWord2 = /* @__PURE__ */ new Map();
   const wholes = rows.map(([name6]) => name6.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, ""));
   rows.forEach(([name6], n) => {
-    for (const word3 of /* @__PURE__ */ new Set([...wordsOf(name6), wholes[n] ?? ""])) {
+    for (const word3 of /* @__PURE__ */ new Set([...wordsOf(name6).slice(0, mostWords2), wholes[n] ?? ""])) {
       const list8 = byWord2.get(word3);
       if (list8) list8.push(n);
       else if (word3) byWord2.set(word3, [n]);
@@ -44728,7 +44939,10 @@ function rowsOf(p, number7, there) {
     messagePage(m.kind, m.name),
     number7
   ]);
-  return distinct([...messages, ...symbolsOf(p, number7, there)]);
+  const symbols = symbolsOf(p, number7, there).filter(
+    (row) => row[0].length + row[1].length + row[3].length <= longestRow
+  );
+  return distinct([...messages, ...symbols.slice(0, mostSymbols2)]);
 }
 function symbolsOf({ interface: shown5 }, number7, there) {
   const { tag, inventory } = shown5 ?? {};
@@ -44983,10 +45197,11 @@ init_files();
 var import_node_crypto14 = require("node:crypto");
 var import_node_fs90 = require("node:fs");
 var import_node_path112 = require("node:path");
-var import_node_zlib12 = require("node:zlib");
+var import_node_zlib13 = require("node:zlib");
 init_diagnostics();
 init_digest();
 init_urls();
+init_stored();
 init_files();
 
 // ts-src/farm/run-distributions.ts
@@ -45089,8 +45304,8 @@ async function closeRun(store2, run2) {
   const open3 = await store2.readJson(name6);
   if (open3?.id === run2.id) await store2.writeJson(name6, { ...open3, ended: true });
 }
-var packed = (value2) => (0, import_node_zlib12.gzipSync)(JSON.stringify(value2), { level: 1 });
-var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), (0, import_node_zlib12.gzipSync)(redacted(JSON.stringify(bundle)), { level: 1 }));
+var packed = (value2) => (0, import_node_zlib13.gzipSync)(JSON.stringify(value2), { level: 1 });
+var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), (0, import_node_zlib13.gzipSync)(redacted(JSON.stringify(bundle)), { level: 1 }));
 var saveShard = (store2, id, part) => store2.putBlob(partName(id, part.architecture), packed(part));
 async function cached2(store2, state, name6, is) {
   const copy2 = (0, import_node_path112.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
@@ -45099,20 +45314,20 @@ async function cached2(store2, state, name6, is) {
   const data = await store2.getBlob(name6);
   if (!data) return void 0;
   const text8 = unzipped3(data);
-  const value2 = text8 && parsed(text8.toString("utf8"));
+  const value2 = text8 && parsed2(text8.toString("utf8"));
   if (!text8 || !is(value2)) return void 0;
   writeWhole(copy2, text8, { sync: false });
   return value2;
 }
-var largest8 = 512 << 20;
+var largest9 = 512 << 20;
 function unzipped3(data) {
   try {
-    return (0, import_node_zlib12.gunzipSync)(data, { maxOutputLength: largest8 });
+    return (0, import_node_zlib13.gunzipSync)(data, { maxOutputLength: largest9 });
   } catch {
     return void 0;
   }
 }
-function parsed(text8) {
+function parsed2(text8) {
   try {
     return JSON.parse(text8);
   } catch {
@@ -45195,6 +45410,7 @@ async function keepResult(session2, output, id, number7, result2) {
 }
 
 // ts-src/farm/worker.ts
+init_stored();
 var Worker = class {
   constructor(session2, engine, loaded) {
     this.session = session2;
@@ -45557,6 +45773,7 @@ var import_node_fs92 = require("node:fs");
 // ts-src/farm/gather.ts
 var import_node_path115 = require("node:path");
 init_files();
+init_stored();
 var nothingHappened = { ended: void 0, lost: /* @__PURE__ */ new Map(), avoided: /* @__PURE__ */ new Map(), faults: [] };
 var numbersOf = (session2, loaded) => loaded.parts.flatMap(
   (part) => part.tasks.flatMap(([id, task], i) => {
@@ -46410,6 +46627,7 @@ function difference2(before, now) {
 }
 
 // ts-src/engine/why.ts
+init_stored();
 var most6 = 100;
 async function lastBuilds(workspace, plan2, name6) {
   const store2 = await openStore(workspace.distro.store, workspace.root, workspace.state, void 0);
@@ -48685,20 +48903,20 @@ init_images();
 var block4 = 512;
 var paddingOf = (size3) => Buffer.alloc((block4 - size3 % block4) % block4);
 var endOfTar = Buffer.alloc(2 * block4);
-function plainHeader(member) {
+function plainHeader(member2) {
   const h = Buffer.alloc(block4);
   const octal = (value2, at2, length) => h.write(`${value2.toString(8).padStart(length - 1, "0")}\0`, at2, "latin1");
-  h.write(member.path, 0, 100, "latin1");
-  octal(member.mode, 100, 8);
+  h.write(member2.path, 0, 100, "latin1");
+  octal(member2.mode, 100, 8);
   octal(0, 108, 8);
   octal(0, 116, 8);
-  octal(member.time, 136, 12);
-  if (member.size < 8 ** 11) octal(member.size, 124, 12);
+  octal(member2.time, 136, 12);
+  if (member2.size < 8 ** 11) octal(member2.size, 124, 12);
   else {
     h.writeUInt32BE(2147483648, 124);
-    h.writeBigUInt64BE(BigInt(member.size), 128);
+    h.writeBigUInt64BE(BigInt(member2.size), 128);
   }
-  h.write(member.flag, 156, "latin1");
+  h.write(member2.flag, 156, "latin1");
   h.write("ustar\x0000", 257, "latin1");
   h.write("root", 265, "latin1");
   h.write("root", 297, "latin1");
@@ -48707,10 +48925,10 @@ function plainHeader(member) {
   h.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148, "latin1");
   return h;
 }
-function tarHeader(member) {
-  const flag2 = member.kind === "file" ? "0" : "5";
-  const path2 = member.kind === "directory" ? `${member.path}/` : member.path;
-  const header2 = plainHeader({ ...member, path: path2, flag: flag2 });
+function tarHeader(member2) {
+  const flag2 = member2.kind === "file" ? "0" : "5";
+  const path2 = member2.kind === "directory" ? `${member2.path}/` : member2.path;
+  const header2 = plainHeader({ ...member2, path: path2, flag: flag2 });
   if (path2.length <= 100) return header2;
   const name6 = Buffer.from(`${path2}\0`, "latin1");
   return Buffer.concat([
@@ -49134,14 +49352,14 @@ init_digest();
 init_files();
 init_process();
 init_yaml();
-var largest9 = 256 << 20;
+var largest10 = 256 << 20;
 async function readInputs2(root, distroFile, name6, spec) {
   const faults5 = [];
   const locator = new Locator(readIf(distroFile) ?? "");
   const fault4 = (path2, message, hint) => faults5.push(
     error("image-input", message, { file: distroFile, line: locator.line(["images", name6, ...path2]), hint })
   );
-  const read3 = async (file3, path2, most9 = largest9) => {
+  const read3 = async (file3, path2, most9 = largest10) => {
     try {
       const data = await readLeft(root, normal(file3), most9);
       if (data) return data;
@@ -49201,7 +49419,7 @@ async function packOverlay(root, folder2) {
     if (strange) return `the overlay holds ${strange.kind}: ${strange.path}`;
     if (!found2.length) return `the overlay ${folder2} holds no files, or is not there`;
     const total = found2.reduce((n, f) => n + (0, import_node_fs95.lstatSync)((0, import_node_path120.join)(root, f.path)).size, 0);
-    if (total > largest9) return `the overlay ${folder2} is larger than ${largest9 >> 20} MiB`;
+    if (total > largest10) return `the overlay ${folder2} is larger than ${largest10 >> 20} MiB`;
   } catch (e) {
     if (e instanceof LeftBehindError) return e.message;
     throw e;
@@ -49953,7 +50171,7 @@ var listBinds2 = (base) => [
 
 // ts-src/images/scan-tar.ts
 var block6 = 512;
-var largest10 = 16 << 20;
+var largest11 = 16 << 20;
 var text7 = (h, at2, length) => h.toString("latin1", at2, at2 + length).replace(/\0[^]*$/, "");
 function number6(h, at2, length) {
   if (((h[at2] ?? 0) & 128) !== 0) {
@@ -49985,13 +50203,13 @@ var TarScanner = class {
     this.held = this.held.subarray(part.length);
     return part;
   }
-  collect(member) {
-    const part = this.take(member.left);
-    member.parts.push(part);
-    member.left -= part.length;
-    if (member.left > 0) return;
+  collect(member2) {
+    const part = this.take(member2.left);
+    member2.parts.push(part);
+    member2.left -= part.length;
+    if (member2.left > 0) return;
     this.collecting = void 0;
-    member.done(Buffer.concat(member.parts));
+    member2.done(Buffer.concat(member2.parts));
   }
   header(h) {
     if (h[0] === 0) return;
@@ -50012,7 +50230,7 @@ var TarScanner = class {
     const path2 = this.longName ?? (prefix ? `${prefix}/${text7(h, 0, 100)}` : text7(h, 0, 100));
     this.longName = void 0;
     const plain5 = type === "0" || type === "\0";
-    if (plain5 && size3 > 0 && size3 <= largest10) {
+    if (plain5 && size3 > 0 && size3 <= largest11) {
       keep2((content) => this.found(path2, size3, content));
       return;
     }
@@ -50759,9 +50977,9 @@ var block7 = 512 * 1024;
 var width5 = 8;
 async function* piecesOf(file3, signal) {
   const child = (0, import_node_child_process6.spawn)("zstd", ["-d", "-c", "--quiet", "--", file3], { stdio: ["ignore", "pipe", "inherit"], signal });
-  const ended = new Promise((resolve29) => {
-    child.once("error", () => resolve29(127));
-    child.once("close", (code2) => resolve29(code2 ?? 128));
+  const ended = new Promise((resolve30) => {
+    child.once("error", () => resolve30(127));
+    child.once("close", (code2) => resolve30(code2 ?? 128));
   });
   let held = [];
   let size3 = 0;
@@ -52596,21 +52814,65 @@ var import_node_path136 = require("node:path");
 init_diagnostics();
 init_files();
 init_source_entry();
+
+// ts-src/cli/farm/target-commit.ts
+init_diagnostics();
+init_source_entry();
+async function targetCommit(root, name6) {
+  if (!isRefName(name6)) return error("history", `'${name6}' is not a name of a branch`);
+  for (const ref2 of [`refs/remotes/origin/${name6}`, name6]) {
+    const found3 = await git(["rev-parse", "--verify", "--quiet", "--end-of-options", `${ref2}^{commit}`], { cwd: root });
+    if (found3.code === 0) return found3.stdout.trim();
+  }
+  const fetched = await git(["fetch", "--quiet", "--depth=1", "origin", `refs/heads/${name6}`], { cwd: root });
+  const found2 = fetched.code === 0 ? await git(["rev-parse", "--verify", "--quiet", "FETCH_HEAD^{commit}"], { cwd: root }) : fetched;
+  return found2.code === 0 ? found2.stdout.trim() : error(
+    "history",
+    `the target branch '${name6}' can't be fetched: ${fetched.stderr.trim().split("\n").pop() ?? ""}`,
+    {
+      hint: "let the checkout fetch it too"
+    }
+  );
+}
+
+// ts-src/cli/farm/distro-url.ts
+var mostBytes5 = 4096;
+async function saidIn(file3, { request, target: target2 }) {
+  const [folder2, name6] = [(0, import_node_path136.dirname)(file3), (0, import_node_path136.basename)(file3)];
+  let text8;
+  if (request && !target2)
+    return bad(error("request-target", `a pull request takes ${name6} from its target branch, so it needs --target`));
+  if (request) {
+    const commit2 = await targetCommit(folder2, target2 ?? "");
+    if (typeof commit2 !== "string") return bad(commit2);
+    const shown5 = await git(["show", "--no-textconv", "--end-of-options", `${commit2}:./${name6}`], { cwd: folder2 });
+    text8 = shown5.code === 0 ? shown5.stdout : void 0;
+  } else
+    try {
+      text8 = (await readLeft(folder2, name6, mostBytes5))?.toString("utf8");
+    } catch (e) {
+      if (!(e instanceof LeftBehindError)) throw e;
+      return bad(error("distro-missing", e.message, { file: file3, hint: "it holds one line: URL#BRANCH" }));
+    }
+  const line2 = text8?.slice(0, mostBytes5).split("\n")[0]?.trim();
+  if (line2) return good(line2);
+  const where = request ? ` (a pull request takes ${name6} from its target branch)` : "";
+  return bad(
+    error("distro-missing", `it is not known which distro repository this package belongs to${where}`, {
+      file: file3,
+      hint: "say packagePipeline(distro: 'URL#BRANCH'), or set SLIPWAY_DISTRO in the environment of the folder (slipway jobs does), or write the URL into .slipway-distro"
+    })
+  );
+}
 async function withDistro(values) {
   let url2 = values["distro-url"] ?? "";
   if (!url2) return good(values);
   if (url2.startsWith("file:")) {
     const file3 = url2.slice("file:".length);
     if (!(0, import_node_path136.isAbsolute)(file3) || !exists((0, import_node_path136.join)(file3, ".git"))) {
-      const line2 = readIf(file3)?.split("\n")[0]?.trim();
-      if (!line2)
-        return bad(
-          error("distro-missing", "it is not known which distro repository this package belongs to", {
-            file: file3,
-            hint: "say packagePipeline(distro: 'URL#BRANCH'), or set SLIPWAY_DISTRO in the environment of the folder (slipway jobs does), or write the URL into .slipway-distro"
-          })
-        );
-      url2 = line2;
+      const said = await saidIn((0, import_node_path136.resolve)(file3), values);
+      if (!said.ok) return said;
+      url2 = said.value;
     }
   }
   const [address, ref2] = url2.split("#");
@@ -52840,7 +53102,7 @@ var prepareOptions = {
   target: {
     type: "string",
     value: "REF",
-    help: "target branch of a pull request on the distro repository: show the difference from it, and build only what differs"
+    help: "target branch of a pull request; on the distro repository: show the difference from it, and build only what differs"
   },
   change: {
     type: "string",
@@ -52931,7 +53193,6 @@ async function withLock(values, store2, pipeline3, root, state) {
 // ts-src/cli/farm/run-plan.ts
 var import_node_path140 = require("node:path");
 init_diagnostics();
-init_source_entry();
 
 // ts-src/farm/request.ts
 var import_node_fs112 = require("node:fs");
@@ -53121,7 +53382,7 @@ async function planOf2(values, packages, workspace) {
     if (typeof target2 !== "string") return { diagnostics: [target2] };
     const compared = await compareWith(inputs, target2, selection);
     if (!compared.ok) return compared;
-    const { whole: whole3, changes } = compared.value;
+    const { whole: whole4, changes } = compared.value;
     const planned3 = planInputs(inputs, { ...selection, changed: changedIn(changes) });
     if (!planned3.ok) return planned3;
     const named7 = new Set(
@@ -53131,7 +53392,7 @@ async function planOf2(values, packages, workspace) {
       planned: planned3.value,
       subject: void 0,
       difference: renderComparison(changes),
-      users: usersOf(whole3.plan.scopes, named7)
+      users: usersOf(whole4.plan.scopes, named7)
     };
   }
   const planned2 = planInputs(read3.value.inputs, read3.value.selection);
@@ -53157,22 +53418,6 @@ async function trustedWorkspace(values) {
   }
   return settled2;
 }
-async function targetCommit(root, name6) {
-  if (!isRefName(name6)) return error("history", `'${name6}' is not a name of a branch`);
-  for (const ref2 of [`refs/remotes/origin/${name6}`, name6]) {
-    const found3 = await git(["rev-parse", "--verify", "--quiet", "--end-of-options", `${ref2}^{commit}`], { cwd: root });
-    if (found3.code === 0) return found3.stdout.trim();
-  }
-  const fetched = await git(["fetch", "--quiet", "--depth=1", "origin", `refs/heads/${name6}`], { cwd: root });
-  const found2 = fetched.code === 0 ? await git(["rev-parse", "--verify", "--quiet", "FETCH_HEAD^{commit}"], { cwd: root }) : fetched;
-  return found2.code === 0 ? found2.stdout.trim() : error(
-    "history",
-    `the target branch '${name6}' can't be fetched: ${fetched.stderr.trim().split("\n").pop() ?? ""}`,
-    {
-      hint: "let the checkout fetch it too"
-    }
-  );
-}
 async function planChange(values, change) {
   const workspace = await openWorkspace(values);
   if (!workspace.ok) return workspace;
@@ -53192,8 +53437,8 @@ async function planChange(values, change) {
   });
   if (!read3.ok) return read3;
   const { inputs, selection } = read3.value;
-  const whole3 = planInputs(inputs, selection);
-  if (!whole3.ok) return whole3;
+  const whole4 = planInputs(inputs, selection);
+  if (!whole4.ok) return whole4;
   const own3 = new Set(ownPackages2(inputs, repository2.value));
   if (!own3.size)
     return {
@@ -53204,7 +53449,7 @@ async function planChange(values, change) {
     };
   const budget = values.budget !== void 0 && /^\d+$/.test(values.budget) ? Number(values.budget) : 50;
   const downstream = downstreamOf(
-    whole3.value.plan,
+    whole4.value.plan,
     own3,
     values.downstream ?? "none",
     budget
@@ -53212,7 +53457,7 @@ async function planChange(values, change) {
   if (downstream.left)
     writeMessage(`${downstream.left} more packages downstream are over the budget of ${budget}, and are not built
 `);
-  const users2 = usersOf(whole3.value.plan.scopes, own3);
+  const users2 = usersOf(whole4.value.plan.scopes, own3);
   const planned2 = planInputs(inputs, { ...selection, packages: [...own3, ...downstream.names] });
   return planned2.ok ? {
     planned: planned2.value,
@@ -55281,7 +55526,7 @@ async function main(args) {
     );
     return exit.usage;
   }
-  let parsed2;
+  let parsed3;
   try {
     const options5 = Object.fromEntries(
       optionsOf(command2).map(([k, o]) => [
@@ -55293,20 +55538,20 @@ async function main(args) {
         }
       ])
     );
-    parsed2 = (0, import_node_util4.parseArgs)({ args: rest2, options: options5, allowPositionals: true });
+    parsed3 = (0, import_node_util4.parseArgs)({ args: rest2, options: options5, allowPositionals: true });
   } catch (e) {
     writeMessage(`slipway ${name6}: ${usageFault(e, command2)}
     slipway ${name6} --help shows its options
 `);
     return exit.usage;
   }
-  if (parsed2.values.help) {
+  if (parsed3.values.help) {
     writeOutput(helpOf(name6, command2));
     return exit.ok;
   }
-  if (parsed2.values.quiet) beQuiet();
+  if (parsed3.values.quiet) beQuiet();
   try {
-    const code = await command2.run(parsed2.values, parsed2.positionals);
+    const code = await command2.run(parsed3.values, parsed3.positionals);
     const ours = internalFaults();
     for (const trace of ours) writeMessage(`slipway: internal error, please report it
 ${trace}

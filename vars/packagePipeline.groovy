@@ -17,12 +17,15 @@ void call(Map given = [:]) {
     List<String> words = ['--change', '.', '--like', o.like, '--title', (env.JOB_NAME ?: 'package').toString()]
     words.addAll(['--budget', o.budget.toString(), '--downstream', env.CHANGE_ID ? o.downstream : 'none'])
     if (o.repository) { words.addAll(['--change-name', o.repository]) }
-    if (env.CHANGE_ID) { words.addAll(['--request', "${env.JOB_NAME ?: ''} ${env.CHANGE_ID}".toString()]) }
+    if (env.CHANGE_ID) {
+        words.addAll(['--request', "${env.JOB_NAME ?: ''} ${env.CHANGE_ID}".toString(), '--target', env.CHANGE_TARGET])
+    }
     for (int i = 0; i < o.distributions.size(); i++) { words.addAll(['--distribution', o.distributions[i]]) }
     if (!o.tests) { words.addAll(['--no-test']) }
     // A change publishes nothing.
     o.putAll([publish: false, publishLabel: null, signingKey: null, signingPassphrase: null])
-    // Without the option or the environment a file of the repository names the distro repository.
+    // Without the option or the environment a file of the repository names the distro repository: for a pull request
+    // the one of its target branch.
     boolean good = slipwayRun(o, words, [distroUrl: distro ?: 'file:.slipway-distro'])
     // Twenty merges within the quiet period make one nightly: Jenkins joins equal builds that wait.
     if (good && o.trigger && distroJob && env.BRANCH_IS_PRIMARY == 'true' && !env.CHANGE_ID) {

@@ -241,19 +241,22 @@ describe("the pipelines on Jenkins' interpreter, in its sandbox, end to end", ()
 
   it('a pull request builds what is downstream too, and says that it broke what was good before', async () => {
     const repository = join(folder, 'distro/repositories/messages');
-    git(repository, 'checkout', '-q', '-b', 'break');
+    git(repository, 'checkout', '-q', '-b', 'said');
+    // A repository may say itself where its distro repository is, but not in a pull request.
+    writeFileSync(join(repository, '.slipway-distro'), `${join(folder, 'distro')}#main\n`);
+    git(repository, 'add', '.');
+    git(repository, 'commit', '-qm', 'say it');
+    git(repository, 'checkout', '-qb', 'break');
     const message = join(repository, 'acme_msgs/msg/Twist.msg');
     writeFileSync(message, readFileSync(message, 'utf8').replace('angular', 'turning'));
-    // A repository may say itself where its distro repository is.
-    writeFileSync(join(repository, '.slipway-distro'), `${join(folder, 'distro')}#main\n`);
-    git(repository, 'add', '.slipway-distro');
+    writeFileSync(join(repository, '.slipway-distro'), 'https://stranger.example.org/distro.git\n');
     git(repository, 'commit', '-qam', 'rename');
     git(repository, 'checkout', '-q', 'main');
     const b = await robot({
       scmUrl: repository,
       scmRef: 'refs/heads/break',
       job: 'messages',
-      env: { SLIPWAY_DISTRO: '', CHANGE_ID: '7', CHANGE_TARGET: 'main', BRANCH_NAME: 'PR-7', BRANCH_IS_PRIMARY: '' },
+      env: { SLIPWAY_DISTRO: '', CHANGE_ID: '7', CHANGE_TARGET: 'said', BRANCH_NAME: 'PR-7', BRANCH_IS_PRIMARY: '' },
     });
     expect(b.result).toBe('FAILURE');
     expect(b.description).toContain('failed: acme_drive');

@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
+import { withDistro } from '../../ts-src/cli/farm/distro-url.ts';
 import { trustedWorkspace } from '../../ts-src/cli/farm/run-plan.ts';
 import { readDistribution } from '../../ts-src/read/distribution.ts';
 
@@ -41,6 +42,34 @@ const named = (urls: Record<string, string>): void =>
       .map(([name, url]) => `  ${name}: {type: git, url: "${url}", version: main}\n`)
       .join('')}`,
   );
+
+it('a pull request on packages does not choose the distro repository, and no file of it is read by a link', async () => {
+  for (const name of ['ours', 'strangers']) {
+    write(`${name}/distro.yaml`, `organization: ${name}\n`);
+    git(name, 'init', '-q', '-b', 'main');
+    commit(name);
+  }
+  repository('packages');
+  write('packages/.slipway-distro', `${folder}/ours#main\n`);
+  commit('packages');
+  git('packages', 'checkout', '-qb', 'request');
+  write('packages/.slipway-distro', `${folder}/strangers#main\n`);
+  commit('packages');
+  const named = { 'distro-url': `file:${folder}/packages/.slipway-distro`, state: join(folder, 'state') };
+  const of = async (values: object) => {
+    const found = await withDistro<Parameters<typeof withDistro>[0]>({ ...named, ...values });
+    return found.ok ? readFileSync(found.value.distro ?? '', 'utf8') : found.diagnostics[0]?.message;
+  };
+  expect(await of({ request: '7', target: 'main' })).toBe('organization: ours\n');
+  expect(await of({})).toBe('organization: strangers\n');
+  expect(await of({ request: '7' })).toMatch(/so it needs --target$/);
+  git('packages', 'checkout', '-qb', 'other', 'main~1');
+  symlinkSync('/etc/passwd', join(folder, 'packages/.slipway-distro'));
+  expect(await of({})).toBe('.slipway-distro is a link, not a file');
+  expect(await of({ request: '7', target: 'other' })).toMatch(
+    /^it is not known which distro repository .* target branch/,
+  );
+});
 
 it('a pull request reads no repository of this machine that its target does not name, and settles no place', async () => {
   repository('known');

@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type RequestListener } from 'node:http';
+import { createServer, type RequestListener, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -129,4 +129,55 @@ it('a file that is no JSON counts as lost where JSON is asked for', async () => 
   expect(await store.readParsed(await store.putText('a.json', '{"a":1}'))).toEqual({ a: 1 });
   expect(await store.readParsed(await store.putText('b.json', '["a"'))).toBeUndefined();
   expect(await store.readParsed({ name: 'c.json', sha256: '0'.repeat(64), size: 1 })).toBeUndefined();
+});
+
+describe('a list of a bucket', () => {
+  const listed = async (answer: (from: string, to: ServerResponse) => void) => {
+    const server = createServer((from, to) => answer(from.url ?? '', to));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const address = server.address();
+    const port = typeof address === 'object' ? address?.port : 0;
+    const names: string[] = [];
+    try {
+      const store = await openStore(`s3://bucket/farm?endpoint=http://127.0.0.1:${port}`, folder, folder, undefined);
+      const text = await told(async () => {
+        for await (const { name } of store.blobs.list('untrusted')) names.push(name);
+      });
+      return { names, text };
+    } finally {
+      server.close();
+      server.closeAllConnections();
+    }
+  };
+  const entry = (key: string, size = '1', time = '2026-01-01T00:00:00Z') =>
+    `<Contents><Key>${key}</Key><Size>${size}</Size><LastModified>${time}</LastModified></Contents>`;
+  const list = (text: string) => `<?xml version="1.0"?><ListBucketResult>${text}</ListBucketResult>`;
+
+  it('names nothing but what lies in the folder: a key with .. would be the address of another object', async () => {
+    const keys = [
+      'farm/untrusted/x/../../channels/nightly.json',
+      'farm/untrusted/../channels/nightly.json',
+      'farm/untrusted/./a',
+      'farm/untrusted//a',
+      'farm/untrusted/a\nb',
+      'farm/channels/nightly.json',
+      'farm/untrusted/',
+    ];
+    const text = list(keys.map((key) => entry(key)).join('') + '<Contents/>' + entry('farm/untrusted/a', 'x'));
+    expect(await listed((_, to) => to.end(text))).toEqual({ names: [], text: undefined });
+    const good = list(entry('farm/untrusted/a/b &amp; c') + entry('farm/untrusted/..d'));
+    expect((await listed((_, to) => to.end(good))).names).toEqual(['untrusted/a/b & c', 'untrusted/..d']);
+    expect((await listed((_, to) => to.end('<ListBucketResult/>'))).text).toBeUndefined();
+    const store = await openStore('s3://bucket/farm?endpoint=http://127.0.0.1:1', folder, folder, undefined);
+    expect(await told(() => store.blobs.remove('untrusted/../channels/x'))).toMatch(/has no object 'untrusted\/\.\.\//);
+  });
+
+  it('that is none, or that does not end, is told', async () => {
+    const bomb = `<!DOCTYPE a [<!ENTITY b "${'c'.repeat(1000)}">]>${list(entry('farm/untrusted/&b;'))}`;
+    const again = list(`${entry('farm/untrusted/a')}<NextContinuationToken>t</NextContinuationToken>`);
+    for (const text of ['', 'no', '<a', '<html><body>Login</body></html>', bomb, again])
+      expect((await listed((_, to) => to.end(text))).text, text.slice(0, 40)).toMatch(
+        /answers with no list of farm\/untrusted\/: is it an S3 server\?/,
+      );
+  });
 });

@@ -6,7 +6,6 @@ import { dirname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AwsV4Signer } from 'aws4fetch';
-import { XMLParser } from 'fast-xml-parser';
 import { environmentFault } from '../io/faults.ts';
 import { temporaryBeside } from '../io/files.ts';
 import { slowly } from '../io/slow.ts';
@@ -14,6 +13,7 @@ import { sha256 } from '../model/digest.ts';
 import type { BlobInfo, Blobs } from './blobs.ts';
 import { credentials, forgetCredentials } from './s3-credentials.ts';
 import { codeOf, errorCode, isAnswer, isOurs, isPassing, s3Advice } from './s3-faults.ts';
+import { readListing } from './s3-list.ts';
 import type { S3Place } from './s3-place.ts';
 
 /** A server that errs half of the time is still one that serves; one that says nothing is asked for some minutes. */
@@ -43,7 +43,6 @@ function sizeOf({ data, file }: Body): number {
 export class S3Blobs implements Blobs {
   readonly where: string;
   private readonly agent: HttpAgent;
-  private readonly parser = new XMLParser({ parseTagValue: false, isArray: (name) => name === 'Contents' });
 
   constructor(private readonly place: S3Place) {
     this.where = `s3://${place.bucket}${place.prefix ? `/${place.prefix}` : ''} at ${place.endpoint}`;
@@ -54,8 +53,12 @@ export class S3Blobs implements Blobs {
   }
 
   private key = (name: string): string => (this.place.prefix ? `${this.place.prefix}/${name}` : name);
-  private url = (name: string): string =>
-    `${this.place.endpoint}/${this.place.bucket}/${this.key(name).split('/').map(encodeURIComponent).join('/')}`;
+  private url(name: string): string {
+    // A URL with them is another object's.
+    if (/(?:^|\/)\.\.?(?:\/|$)/.test(name))
+      throw Object.assign(new Error(`the store ${this.where} has no object '${name}'`), { code: 'ESTORE' });
+    return `${this.place.endpoint}/${this.place.bucket}/${this.key(name).split('/').map(encodeURIComponent).join('/')}`;
+  }
 
   async get(name: string): Promise<Buffer | undefined> {
     const reply = await this.ask('GET', this.url(name));
@@ -144,24 +147,24 @@ export class S3Blobs implements Blobs {
   async *list(prefix: string): AsyncIterable<BlobInfo> {
     let token: string | undefined;
     const skip = this.place.prefix ? this.place.prefix.length + 1 : 0;
+    const folder = `${this.key(prefix)}/`;
     do {
       const query = new URLSearchParams({
         'list-type': '2',
-        prefix: `${this.key(prefix)}/`,
+        prefix: folder,
         ...(token ? { 'continuation-token': token } : {}),
       });
       const reply = await this.ask('GET', `${this.place.endpoint}/${this.place.bucket}?${query.toString()}`);
-      const result = (
-        this.parser.parse(reply.body.toString('utf8')) as {
-          ListBucketResult: {
-            Contents?: { Key: string; Size: string; LastModified: string }[];
-            NextContinuationToken?: string;
-          };
-        }
-      ).ListBucketResult;
-      for (const c of result.Contents ?? [])
-        yield { name: c.Key.slice(skip), size: Number(c.Size), modified: Date.parse(c.LastModified) };
-      token = result.NextContinuationToken;
+      const part = reply.status === 200 ? readListing(reply.body, folder) : undefined;
+      if (!part || (token !== undefined && part.token === token))
+        throw Object.assign(
+          new Error(`the store ${this.where} answers with no list of ${folder}: is it an S3 server?`),
+          {
+            code: 'ESTORE',
+          },
+        );
+      for (const blob of part.blobs) yield { ...blob, name: blob.name.slice(skip) };
+      token = part.token;
     } while (token);
   }
 

@@ -1,10 +1,12 @@
-import { isAbsolute, join } from 'node:path';
+import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { bad, error, good, type Result } from '../../model/diagnostics.ts';
-import { exists, readIf } from '../../io/files.ts';
-import { checkout, fetchCommit, resolveRef } from '../../read/git/git.ts';
+import { exists } from '../../io/files.ts';
+import { LeftBehindError, readLeft } from '../../io/untrusted.ts';
+import { checkout, fetchCommit, git, resolveRef } from '../../read/git/git.ts';
 import { isRefName } from '../../read/source-entry.ts';
 import type { DistroValues, Option } from '../command.ts';
 import { reporter } from '../planning.ts';
+import { targetCommit } from './target-commit.ts';
 import { farmState } from './work.ts';
 
 export const distroUrlOption = {
@@ -13,7 +15,43 @@ export const distroUrlOption = {
   help: 'distro repository to clone; file:PATH: a file whose first line is the URL',
 } as const satisfies Option;
 
-type UrlValues = Pick<DistroValues, 'distro' | 'state'> & { readonly 'distro-url'?: string | undefined };
+type UrlValues = Pick<DistroValues, 'distro' | 'state'> & {
+  readonly [name in 'distro-url' | 'request' | 'target']?: string | undefined;
+};
+
+const mostBytes = 4096;
+
+/**
+ * The URL that a file of a checkout says. For a pull request it is the target branch that says it: whoever chooses the
+ * distro repository chooses the store, and the repositories for which logins are used.
+ */
+async function saidIn(file: string, { request, target }: UrlValues): Promise<Result<string>> {
+  const [folder, name] = [dirname(file), basename(file)];
+  let text: string | undefined;
+  if (request && !target)
+    return bad(error('request-target', `a pull request takes ${name} from its target branch, so it needs --target`));
+  if (request) {
+    const commit = await targetCommit(folder, target ?? '');
+    if (typeof commit !== 'string') return bad(commit);
+    const shown = await git(['show', '--no-textconv', '--end-of-options', `${commit}:./${name}`], { cwd: folder });
+    text = shown.code === 0 ? shown.stdout : undefined;
+  } else
+    try {
+      text = (await readLeft(folder, name, mostBytes))?.toString('utf8');
+    } catch (e) {
+      if (!(e instanceof LeftBehindError)) throw e;
+      return bad(error('distro-missing', e.message, { file, hint: 'it holds one line: URL#BRANCH' }));
+    }
+  const line = text?.slice(0, mostBytes).split('\n')[0]?.trim();
+  if (line) return good(line);
+  const where = request ? ` (a pull request takes ${name} from its target branch)` : '';
+  return bad(
+    error('distro-missing', `it is not known which distro repository this package belongs to${where}`, {
+      file,
+      hint: "say packagePipeline(distro: 'URL#BRANCH'), or set SLIPWAY_DISTRO in the environment of the folder (slipway jobs does), or write the URL into .slipway-distro",
+    }),
+  );
+}
 
 /** The values with the distro repository at hand that `--distro-url` names. */
 export async function withDistro<Values extends UrlValues>(values: Values): Promise<Result<Values>> {
@@ -22,15 +60,9 @@ export async function withDistro<Values extends UrlValues>(values: Values): Prom
   if (url.startsWith('file:')) {
     const file = url.slice('file:'.length);
     if (!isAbsolute(file) || !exists(join(file, '.git'))) {
-      const line = readIf(file)?.split('\n')[0]?.trim();
-      if (!line)
-        return bad(
-          error('distro-missing', 'it is not known which distro repository this package belongs to', {
-            file,
-            hint: "say packagePipeline(distro: 'URL#BRANCH'), or set SLIPWAY_DISTRO in the environment of the folder (slipway jobs does), or write the URL into .slipway-distro",
-          }),
-        );
-      url = line;
+      const said = await saidIn(resolve(file), values);
+      if (!said.ok) return said;
+      url = said.value;
     }
   }
   const [address, ref] = url.split('#') as [string, string | undefined];

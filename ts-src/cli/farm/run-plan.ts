@@ -1,10 +1,8 @@
 import { resolve } from 'node:path';
 import { bad, error, type Diagnostic, type Result } from '../../model/diagnostics.ts';
 import { usersOf } from '../../plan/closure.ts';
-import { git } from '../../read/git/git.ts';
 import { settleNames } from '../../read/git/credentials.ts';
 import { readEntries } from '../../read/entries.ts';
-import { isRefName } from '../../read/source-entry.ts';
 import type { Workspace } from '../../read/workspace.ts';
 import { renderComparison } from '../../render/compare.ts';
 import { writeMessage } from '../command.ts';
@@ -18,6 +16,7 @@ import {
   readValues,
 } from '../planning.ts';
 import { documentationOf, type PrepareValues } from './prepare-options.ts';
+import { targetCommit } from './target-commit.ts';
 import type { RunManifest } from '../../farm/run-manifest.ts';
 import { requestWorkspace } from '../../farm/request.ts';
 import { downstreamOf, repositoryOf } from '../../farm/changed-repository.ts';
@@ -98,31 +97,6 @@ export async function trustedWorkspace(values: PrepareValues): Promise<Result<Wo
     settleNames();
   }
   return settled;
-}
-
-/**
- * The commit of a pull request's target branch: as the checkout has it, else fetched from where the checkout came from.
- */
-async function targetCommit(root: string, name: string): Promise<string | Diagnostic> {
-  if (!isRefName(name)) return error('history', `'${name}' is not a name of a branch`);
-  for (const ref of [`refs/remotes/origin/${name}`, name]) {
-    const found = await git(['rev-parse', '--verify', '--quiet', '--end-of-options', `${ref}^{commit}`], { cwd: root });
-    if (found.code === 0) return found.stdout.trim();
-  }
-  const fetched = await git(['fetch', '--quiet', '--depth=1', 'origin', `refs/heads/${name}`], { cwd: root });
-  const found =
-    fetched.code === 0
-      ? await git(['rev-parse', '--verify', '--quiet', 'FETCH_HEAD^{commit}'], { cwd: root })
-      : fetched;
-  return found.code === 0
-    ? found.stdout.trim()
-    : error(
-        'history',
-        `the target branch '${name}' can't be fetched: ${fetched.stderr.trim().split('\n').pop() ?? ''}`,
-        {
-          hint: 'let the checkout fetch it too',
-        },
-      );
 }
 
 async function planChange(values: PrepareValues, change: string): Promise<RunPlan | { diagnostics: Diagnostic[] }> {

@@ -1,0 +1,28 @@
+import { error, type Diagnostic } from '../../model/diagnostics.ts';
+import { git } from '../../read/git/git.ts';
+import { isRefName } from '../../read/source-entry.ts';
+
+/**
+ * The commit of a pull request's target branch: as the checkout has it, else fetched from where the checkout came from.
+ */
+export async function targetCommit(root: string, name: string): Promise<string | Diagnostic> {
+  if (!isRefName(name)) return error('history', `'${name}' is not a name of a branch`);
+  for (const ref of [`refs/remotes/origin/${name}`, name]) {
+    const found = await git(['rev-parse', '--verify', '--quiet', '--end-of-options', `${ref}^{commit}`], { cwd: root });
+    if (found.code === 0) return found.stdout.trim();
+  }
+  const fetched = await git(['fetch', '--quiet', '--depth=1', 'origin', `refs/heads/${name}`], { cwd: root });
+  const found =
+    fetched.code === 0
+      ? await git(['rev-parse', '--verify', '--quiet', 'FETCH_HEAD^{commit}'], { cwd: root })
+      : fetched;
+  return found.code === 0
+    ? found.stdout.trim()
+    : error(
+        'history',
+        `the target branch '${name}' can't be fetched: ${fetched.stderr.trim().split('\n').pop() ?? ''}`,
+        {
+          hint: 'let the checkout fetch it too',
+        },
+      );
+}
