@@ -1,38 +1,33 @@
+import { BitSet } from './bit-set.ts';
+import { Numbers } from './numbers.ts';
 import { PriorityQueue } from './priority-queue.ts';
 
 /** A graph of numbered nodes: `edges[n]` are the nodes that n needs. */
 export type Edges = readonly (readonly number[])[];
+
+/** What a node needs. */
+export function needsOf(edges: Edges, n: number): readonly number[] {
+  const needs = edges[n];
+  if (!needs) throw new RangeError(`the graph has no node ${n}`);
+  return needs;
+}
 
 /**
  * Kahn's order: what a node needs comes before it, and among those that are ready the smallest number first, so equal
  * graphs have one order. What lies on a cycle or above one is left over. O(nodes · log nodes + edges).
  */
 export function order(edges: Edges): { order: number[]; left: number[] } {
-  const count = edges.length;
-  // Who waits for whom, as one list with where each node's part of it begins.
-  const missing = new Int32Array(count);
-  const begins = new Int32Array(count + 1);
-  for (let n = 0; n < count; n++) {
-    const needs = edges[n]!;
-    missing[n] = needs.length;
-    for (let i = 0; i < needs.length; i++) begins[needs[i]! + 1]!++;
-  }
-  for (let n = 0; n < count; n++) begins[n + 1]! += begins[n]!;
-  const dependents = new Int32Array(begins[count]!);
-  const filled = begins.slice();
-  for (let n = 0; n < count; n++) {
-    const needs = edges[n]!;
-    for (let i = 0; i < needs.length; i++) dependents[filled[needs[i]!]!++] = n;
-  }
+  const missing = Numbers.of(edges, (needs) => needs.length);
+  const dependents = inverse(edges);
   const ready = new PriorityQueue<number>((a, b) => a < b);
-  for (let n = 0; n < count; n++) if (missing[n] === 0) ready.push(n);
+  for (let n = 0; n < edges.length; n++) if (missing.get(n) === 0) ready.push(n);
   const result: number[] = [];
   for (let n = ready.pop(); n !== undefined; n = ready.pop()) {
     result.push(n);
-    for (let i = begins[n]!; i < begins[n + 1]!; i++) if (--missing[dependents[i]!]! === 0) ready.push(dependents[i]!);
+    for (const d of dependents(n)) if (missing.add(d, -1) === 0) ready.push(d);
   }
   const left: number[] = [];
-  if (result.length < count) for (let n = 0; n < count; n++) if (missing[n]! > 0) left.push(n);
+  if (result.length < edges.length) for (let n = 0; n < edges.length; n++) if (missing.get(n) > 0) left.push(n);
   return { order: result, left };
 }
 
@@ -43,45 +38,51 @@ export function order(edges: Edges): { order: number[]; left: number[] } {
  */
 export function cycles(edges: Edges): number[][] {
   const count = edges.length;
-  const index = new Int32Array(count).fill(-1);
-  const low = new Int32Array(count);
-  const next = new Int32Array(count);
-  const onStack = new Uint8Array(count);
+  const index = Numbers.filled(count, -1);
+  const low = Numbers.filled(count, 0);
+  const next = Numbers.filled(count, 0);
+  const onStack = BitSet.below(count);
   const stack: number[] = [];
-  const found: number[][] = [];
+  const found: { first: number; set: number[] }[] = [];
   let counter = 0;
+  const lower = (n: number, to: number) => {
+    if (to < low.get(n)) low.set(n, to);
+  };
+  const take = (n: number): number[] => {
+    const set: number[] = [];
+    for (let d = stack.pop(); d !== undefined; d = d === n ? undefined : stack.pop()) {
+      onStack.delete(d);
+      set.push(d);
+    }
+    return set;
+  };
   for (let root = 0; root < count; root++) {
-    if (index[root] !== -1) continue;
+    if (index.get(root) !== -1) continue;
     const path = [root];
-    while (path.length) {
-      const n = path[path.length - 1]!;
-      if (index[n] === -1) {
-        index[n] = low[n] = counter++;
+    for (let n: number | undefined = root; n !== undefined; n = path[path.length - 1]) {
+      if (index.get(n) === -1) {
+        index.set(n, counter);
+        low.set(n, counter++);
         stack.push(n);
-        onStack[n] = 1;
+        onStack.add(n);
       }
-      const needs = edges[n]!;
-      if (next[n]! < needs.length) {
-        const d = needs[next[n]!++]!;
-        if (index[d] === -1) path.push(d);
-        else if (onStack[d]) low[n] = Math.min(low[n]!, index[d]!);
+      const needs = needsOf(edges, n);
+      const d = needs[next.get(n)];
+      if (d !== undefined) {
+        next.add(n, 1);
+        if (index.get(d) === -1) path.push(d);
+        else if (onStack.has(d)) lower(n, index.get(d));
         continue;
       }
       path.pop();
       const parent = path[path.length - 1];
-      if (parent !== undefined) low[parent] = Math.min(low[parent]!, low[n]!);
-      if (low[n] !== index[n]) continue;
-      const set: number[] = [];
-      for (;;) {
-        const d = stack.pop()!;
-        onStack[d] = 0;
-        set.push(d);
-        if (d === n) break;
-      }
-      if (set.length > 1 || needs.includes(n)) found.push(set.sort((a, b) => a - b));
+      if (parent !== undefined) lower(parent, low.get(n));
+      if (low.get(n) !== index.get(n)) continue;
+      const set = take(n).sort((a, b) => a - b);
+      if (set.length > 1 || needs.includes(n)) found.push({ first: set[0] ?? n, set });
     }
   }
-  return found.sort((a, b) => a[0]! - b[0]!);
+  return found.sort((a, b) => a.first - b.first).map(({ set }) => set);
 }
 
 /**
@@ -108,10 +109,10 @@ export function trail(edges: Edges, set: readonly number[]): number[] {
   while (front.length) {
     const next: number[] = [];
     for (const n of front) {
-      for (const d of [...edges[n]!].sort((a, b) => a - b)) {
+      for (const d of [...needsOf(edges, n)].sort((a, b) => a - b)) {
         if (d === start) {
           const path = [n];
-          for (let at = n; at !== start; at = from.get(at)!) path.unshift(from.get(at)!);
+          for (let at = from.get(n); at !== undefined; at = from.get(at)) path.unshift(at);
           return [...path, start];
         }
         if (!inside.has(d) || from.has(d)) continue;
@@ -126,13 +127,13 @@ export function trail(edges: Edges, set: readonly number[]): number[] {
 
 /** The graph the other way round, in one piece: for each number those that name it, in their order. */
 export function inverse(edges: Edges): (n: number) => Uint32Array {
-  const starts = new Uint32Array(edges.length + 1);
-  for (const list of edges) for (const d of list) starts[d + 1]!++;
-  for (let n = 0; n < edges.length; n++) starts[n + 1]! += starts[n]!;
-  const all = new Uint32Array(starts[edges.length]!);
-  const next = starts.slice();
+  const starts = Numbers.filled(edges.length + 1, 0);
+  for (const list of edges) for (const d of list) starts.add(d + 1, 1);
+  for (let n = 0; n < edges.length; n++) starts.add(n + 1, starts.get(n));
+  const all = new Uint32Array(starts.get(edges.length));
+  const next = starts.copy();
   edges.forEach((list, n) => {
-    for (const d of list) all[next[d]!++] = n;
+    for (const d of list) all[next.add(d, 1) - 1] = n;
   });
-  return (n) => all.subarray(starts[n], starts[n + 1]);
+  return (n) => all.subarray(starts.get(n), starts.get(n + 1));
 }

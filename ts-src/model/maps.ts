@@ -4,3 +4,17 @@
  */
 export const ownIn = <T>(map: Readonly<Record<string, T>> | undefined, key: string): T | undefined =>
   map !== undefined && Object.hasOwn(map, key) ? map[key] : undefined;
+
+/** What a map holds under a key that is in it. */
+export function entry<K, V>(map: ReadonlyMap<K, V>, key: K): NonNullable<V> {
+  const value = map.get(key);
+  if (value == null) throw new RangeError(`the map has no ${String(key)}`);
+  return value;
+}
+
+/** What an object holds under a name that it has. */
+export function ownEntry<T>(map: Readonly<Record<string, T>>, key: string): NonNullable<T> {
+  const value = ownIn(map, key);
+  if (value == null) throw new RangeError(`there is no ${key}`);
+  return value;
+}

@@ -21,7 +21,7 @@ export function missingPackages(scope: Scope, resolver: Resolver, names: Readonl
   let near: NearNames | undefined;
   const look = (p: PlannedPackage, list: readonly string[], tests: boolean): void => {
     for (const written of list) {
-      const name = /^[^=:/<>( ]*/.exec(written)![0];
+      const name = written.replace(/[=:/<>( ].*$/s, '');
       if (names.has(name)) continue;
       let missing = found.get(name);
       if (!missing) {

@@ -1,23 +1,24 @@
+import { Numbers } from '../graph/numbers.ts';
 import { warning, type Diagnostic } from '../model/diagnostics.ts';
+import { entry } from '../model/maps.ts';
 import { edgeOf, groupOf, leaveOut, type Node } from './cycles.ts';
 import { greatest } from './depths.ts';
-import type { Evaluated } from './needs.ts';
+import { nameOf, packageAt, type Evaluated } from './needs.ts';
 
 /** What needs a blocked package is blocked; what needs it only as a member of a group goes without it. */
 export function block(evaluated: Evaluated, sequence: readonly Node[], diagnostics: Diagnostic[]): void {
-  const { names, packages } = evaluated;
   const nodeOf = new Map(sequence.map((n) => [n.number, n]));
   /** By number, what is told of whoever needs it. */
-  const causes: string[] = [];
-  const blocked = new Uint8Array(names.length);
+  const causes = new Map<number, string>();
+  const blocked = Numbers.filled(evaluated.names.length, 0);
   const say = (number: number, cause: string) => {
-    causes[number] = cause;
-    blocked[number] = 1;
+    causes.set(number, cause);
+    blocked.set(number, 1);
   };
   for (const n of sequence)
     if (n.planned.blocked !== undefined) say(n.number, `'${n.planned.name}' is blocked: ${n.planned.blocked}`);
   const counts = (node: Node, d: number) =>
-    blocked[d] === 1 && (blocked[node.number] === 0 || groupOf(evaluated, node.number, d) !== undefined);
+    causes.has(d) && (!causes.has(node.number) || groupOf(evaluated, node.number, d) !== undefined);
   const blockedBy = (node: Node): number | undefined =>
     greatest(blocked, node.build) === 1 || greatest(blocked, node.run) === 1
       ? [...node.build, ...node.run].find((d) => counts(node, d))
@@ -27,14 +28,14 @@ export function block(evaluated: Evaluated, sequence: readonly Node[], diagnosti
     for (let d = blockedBy(node); d !== undefined; d = blockedBy(node)) {
       changed = true;
       const group = groupOf(evaluated, node.number, d);
-      if (group === undefined) say(node.number, (node.planned.blocked = causes[d]!));
+      if (group === undefined) say(node.number, (node.planned.blocked = entry(causes, d)));
       else {
         leaveOut(node, d);
         diagnostics.push(
           warning(
             'group-member',
-            `'${node.planned.name}' is built without '${names[d]!}' of the group '${group}': ${nodeOf.get(d)?.planned.blocked ?? 'it is blocked'}`,
-            { file: packages[node.number]!.file, line: edgeOf(evaluated, node.number, d).line },
+            `'${node.planned.name}' is built without '${nameOf(evaluated, d)}' of the group '${group}': ${nodeOf.get(d)?.planned.blocked ?? 'it is blocked'}`,
+            { file: packageAt(evaluated, node.number).file, line: edgeOf(evaluated, node.number, d).line },
           ),
         );
       }

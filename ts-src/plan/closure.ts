@@ -1,5 +1,7 @@
+import { BitSet } from '../graph/bit-set.ts';
+import { cycles, needsOf, type Edges } from '../graph/graph.ts';
+import { at } from '../model/lists.ts';
 import type { PlannedPackage, Scope } from '../model/plan.ts';
-import { cycles, type Edges } from '../graph/graph.ts';
 
 /** A scope's packages as numbers, and what each needs in its root: all it builds on, with what those need to run. */
 export interface Closures {
@@ -28,17 +30,6 @@ export interface Closures {
   run(n: number): number[];
 }
 
-/** A set of numbers below a count, a bit for each: what lies below packages is joined a word at a time. */
-type Bits = Uint32Array;
-
-const numbersIn = (bits: Bits): number[] => {
-  const numbers: number[] = [];
-  for (let w = 0; w < bits.length; w++) {
-    for (let word = bits[w]!; word !== 0; word &= word - 1) numbers.push(w * 32 + 31 - Math.clz32(word & -word));
-  }
-  return numbers;
-};
-
 export function closuresOf(scope: Pick<Scope, 'packages'>): Closures {
   const { packages } = scope;
   const index = new Map(packages.map((p, i) => [p.name, i]));
@@ -48,24 +39,24 @@ export function closuresOf(scope: Pick<Scope, 'packages'>): Closures {
   const test = packages.map((p) => numbers(p.test));
   const docs = packages.map((p) => numbers(p.docs ?? []));
   /** What each brings with it, itself left in where it is on a cycle. */
-  const brought: (Bits | undefined)[] = packages.map(() => undefined);
-  const reach = (from: readonly number[]): Bits => {
-    const seen = new Uint32Array((packages.length + 31) >> 5);
+  const brought: (BitSet | undefined)[] = packages.map(() => undefined);
+  const reach = (from: readonly number[]): BitSet => {
+    const seen = BitSet.below(packages.length);
     const stack = [...from];
     for (let n = stack.pop(); n !== undefined; n = stack.pop()) {
-      if (seen[n >> 5]! & (1 << (n & 31))) continue;
-      seen[n >> 5]! |= 1 << (n & 31);
+      if (seen.has(n)) continue;
+      seen.add(n);
       const known = brought[n];
-      if (known) for (let w = 0; w < seen.length; w++) seen[w]! |= known[w]!;
-      else for (const d of runs[n]!) stack.push(d);
+      if (known) seen.join(known);
+      else for (const d of needsOf(runs, n)) stack.push(d);
     }
     return seen;
   };
-  packages.forEach((_, n) => (brought[n] = reach(runs[n]!)));
+  runs.forEach((needs, n) => (brought[n] = reach(needs)));
   const roots = new Map<number, number[]>();
-  const without = (bits: Bits, n: number): number[] => {
-    bits[n >> 5]! &= ~(1 << (n & 31));
-    return numbersIn(bits);
+  const without = (set: BitSet, n: number): number[] => {
+    set.delete(n);
+    return set.numbers();
   };
   return {
     index,
@@ -74,14 +65,14 @@ export function closuresOf(scope: Pick<Scope, 'packages'>): Closures {
     docs,
     runtimeDependencies: runs,
     runtimeCycles: new Map(cycles(runs).flatMap((set) => set.map((n) => [n, set] as const))),
-    run: (n) => without(brought[n]!.slice(), n),
+    run: (n) => without(at(brought, n).copy(), n),
     root(n) {
       let r = roots.get(n);
-      if (!r) roots.set(n, (r = without(reach(build[n]!), n)));
+      if (!r) roots.set(n, (r = without(reach(needsOf(build, n)), n)));
       return r;
     },
-    docsRoot: (n) => numbersIn(reach([n, ...(build[n] ?? []), ...(docs[n] ?? [])])),
-    testRoot: (n) => numbersIn(reach([n, ...build[n]!, ...test[n]!])),
+    docsRoot: (n) => reach([n, ...(build[n] ?? []), ...(docs[n] ?? [])]).numbers(),
+    testRoot: (n) => reach([n, ...needsOf(build, n), ...needsOf(test, n)]).numbers(),
   };
 }
 
@@ -94,7 +85,7 @@ export function usersOf(scopes: readonly Scope[], wanted: ReadonlySet<string>): 
   for (const scope of scopes) {
     const closures = closuresOf(scope);
     scope.packages.forEach((p, n) => {
-      for (const d of closures.root(n)) users.get(scope.packages[d]!.name)?.add(p.name);
+      for (const d of closures.root(n)) users.get(at(scope.packages, d).name)?.add(p.name);
     });
   }
   return Object.fromEntries([...users].map(([name, all]) => [name, [...all].sort()]));
@@ -108,9 +99,11 @@ export function remainingPaths(
   const index = new Map(packages.map((p, i) => [p.name, i]));
   const longest = packages.map(milliseconds);
   for (let n = packages.length - 1; n >= 0; n--) {
-    for (const name of [...packages[n]!.build, ...packages[n]!.run]) {
+    const { build, run } = at(packages, n);
+    const above = at(longest, n);
+    for (const name of [...build, ...run]) {
       const d = index.get(name);
-      if (d !== undefined && d < n) longest[d] = Math.max(longest[d]!, longest[n]! + milliseconds(packages[d]!));
+      if (d !== undefined && d < n) longest[d] = Math.max(at(longest, d), above + milliseconds(at(packages, d)));
     }
   }
   return longest;

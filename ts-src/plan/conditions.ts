@@ -1,9 +1,9 @@
 import type { ConditionContext } from '../model/conditions.ts';
 
+const operators = ['==', '!=', '<=', '>=', '<', '>'] as const;
 type Term = { variable: string } | { literal: string };
 export type Condition =
-  | { operator: 'and' | 'or'; terms: Condition[] }
-  | { operator: '==' | '!=' | '<=' | '>=' | '<' | '>'; left: Term; right: Term };
+  { operator: 'and' | 'or'; terms: Condition[] } | { operator: (typeof operators)[number]; left: Term; right: Term };
 
 const token = /\s*(?:(\(|\))|(==|!=|<=|>=|<|>)|\$([A-Za-z0-9_]+)|"([^"\n\r]*)"|'([^'\n\r]*)'|([A-Za-z0-9_-]+))/y;
 const blank = /^\s*$/;
@@ -31,7 +31,8 @@ export function parseCondition(text: string): Condition | undefined {
     if (!t || t[1] || t[2]) return undefined;
     at++;
     if (t[3] !== undefined) return { variable: t[3] };
-    return { literal: t[4] ?? t[5] ?? t[6]! };
+    const literal = t[4] ?? t[5] ?? t[6];
+    return literal === undefined ? undefined : { literal };
   };
   const primary = (depth: number): Condition | undefined => {
     if (tokens[at]?.[1] === '(') {
@@ -41,7 +42,8 @@ export function parseCondition(text: string): Condition | undefined {
       return inner;
     }
     const left = value();
-    const operator = tokens[at++]?.[2] as '==' | undefined;
+    const sign = tokens[at++]?.[2];
+    const operator = operators.find((o) => o === sign);
     const right = operator && value();
     return left && operator && right ? { operator, left, right } : undefined;
   };

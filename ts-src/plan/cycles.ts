@@ -1,14 +1,20 @@
 import { error, warning, type Diagnostic } from '../model/diagnostics.ts';
 import type { PlannedPackage } from '../model/plan.ts';
+import { Numbers } from '../graph/numbers.ts';
 import { cycles, doubled, inverse, packageTrail } from '../graph/graph.ts';
 import { forBuild, forRun, forTest, type Evaluated, type Need, nameOf, packageAt } from './needs.ts';
 
-/** A package while it is planned; what it needs by the numbers of the distribution, sorted. */
-export interface Node {
+/** What cycles are found in: a package's number, and those of what it needs, sorted. */
+export interface Linked {
   number: number;
-  planned: PlannedPackage;
+  planned: Pick<PlannedPackage, 'blocked'>;
   build: number[];
   run: number[];
+}
+
+/** A package while it is planned; what it needs by the numbers of the distribution, sorted. */
+export interface Node extends Linked {
+  planned: PlannedPackage;
   test: number[];
   /** What its documentation needs, where that is planned. */
   docs: number[];
@@ -23,10 +29,13 @@ export const fault = (node: Node, d: Diagnostic): void => void (node.faults ??= 
 const essentialTag = 'every package of ROS 2 needs it';
 
 /** Where those of some packages stand that are among the nodes. */
-export function placesOf(local: Int32Array, lists: readonly (readonly number[])[]): number[] {
+export function placesOf(local: Numbers, lists: readonly (readonly number[])[]): number[] {
   const places: number[] = [];
   for (const list of lists) {
-    for (let i = 0; i < list.length; i++) if (local[list[i]!]! >= 0) places.push(local[list[i]!]!);
+    for (const d of list) {
+      const place = local.get(d);
+      if (place >= 0) places.push(place);
+    }
   }
   return places;
 }
@@ -64,12 +73,12 @@ export function groupOf(evaluated: Evaluated, from: number, to: number): string 
 export class Cycles {
   constructor(
     private readonly evaluated: Evaluated,
-    private readonly nodes: readonly Node[],
-    private readonly local: Int32Array,
+    private readonly nodes: readonly Linked[],
+    private readonly local: Numbers,
     private readonly diagnostics: Diagnostic[],
   ) {}
 
-  private node(i: number): Node {
+  private node(i: number): Linked {
     const node = this.nodes[i];
     if (!node) throw new RangeError(`there is no node ${i}`);
     return node;
@@ -235,7 +244,7 @@ export class Cycles {
 }
 
 /** Takes a package out of what a node needs. */
-export function leaveOut(node: Node, number: number): void {
+export function leaveOut(node: Linked, number: number): void {
   node.build = node.build.filter((d) => d !== number);
   node.run = node.run.filter((d) => d !== number);
 }

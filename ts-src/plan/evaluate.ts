@@ -22,18 +22,19 @@ export function manifestEvaluator(
       return value === true;
     };
     const types = manifest.buildTypes.filter(holds);
-    if (types.length > 1)
+    const [type, second] = types;
+    if (second)
       diagnostics.push(
         error('build-type', `'${manifest.name}' has ${types.length} build types`, {
           file,
-          line: types[1]!.line,
+          line: second.line,
           hint: 'leave one, or give them conditions that exclude each other',
         }),
       );
     return {
       name: manifest.name,
       version: manifest.version,
-      buildType: types[0]?.name ?? 'catkin',
+      buildType: type?.name ?? 'catkin',
       dependencies: manifest.dependencies.every((d) => d.condition === undefined)
         ? manifest.dependencies
         : manifest.dependencies.filter(holds),

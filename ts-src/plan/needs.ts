@@ -1,5 +1,8 @@
+import { Numbers } from '../graph/numbers.ts';
 import type { Diagnostic } from '../model/diagnostics.ts';
 import type { Distribution } from '../model/distro.ts';
+import { at } from '../model/lists.ts';
+import { entry } from '../model/maps.ts';
 import { kindsOfTag, type Dependency, type DependencyKind, type Package } from '../model/manifest.ts';
 import type { DistributionInput } from '../model/plan.ts';
 import { conditionContext, manifestEvaluator } from './evaluate.ts';
@@ -116,7 +119,7 @@ function evaluatePackages(
   const number = new Map<string, number>();
   const groups = new Map<string, string[]>();
   const packages = names.map((name, n) => {
-    const source = input.packages.get(name)!;
+    const source = entry(input.packages, name);
     const p = evaluate(source.manifest, source.file, diagnostics);
     number.set(name, n);
     for (const g of p.memberOfGroups) {
@@ -158,27 +161,28 @@ export function evaluateAll(input: DistributionInput, settings: Distribution, di
     essential,
     beforeEssential: new Set(),
     order: undefined,
-    needs: (n) => needsOf(packages[n]!, groups, idOf),
+    needs: (n) => needsOf(packageAt(evaluated, n), groups, idOf),
   };
   collectBelow(evaluated);
   const essentialNumbers = essential.flatMap((e) => number.get(e) ?? []);
   const typesupportNumbers = typesupport.flatMap((t) => number.get(t) ?? []);
-  const marks = new Uint8Array(names.length);
-  for (let n = 0; n < packages.length; n++) {
+  const marks = Numbers.filled(names.length, 0);
+  for (const [n, p] of packages.entries()) {
     let outside = none;
     let bounded = none;
     const touched: number[] = [];
     const mark = (d: number, roles: number) => {
       if (d === n) return;
-      if (marks[d] === 0) touched.push(d);
-      marks[d]! |= roles;
+      const known = marks.get(d);
+      if (known === 0) touched.push(d);
+      marks.set(d, known | roles);
     };
-    for (const d of packages[n]!.dependencies) {
-      const roles = rolesOfTag.get(d.tag)!;
+    for (const d of p.dependencies) {
+      const roles = entry(rolesOfTag, d.tag);
       if (!roles) continue;
       if (d.tag === 'group_depend') {
         evaluated.withGroups.add(n);
-        for (const member of groups.get(d.name) ?? []) mark(number.get(member)!, roles);
+        for (const member of groups.get(d.name) ?? []) mark(entry(number, member), roles);
         continue;
       }
       const inside = number.get(d.name);
@@ -195,8 +199,8 @@ export function evaluateAll(input: DistributionInput, settings: Distribution, di
       else bounded.push(need);
     }
     if (!evaluated.beforeEssential.has(n)) for (const e of essentialNumbers) mark(e, forBuild | forRun);
-    if (isInterface(packages[n]!)) for (const t of typesupportNumbers) mark(t, forBuild | forTool);
-    evaluated.inside.push(insideOf(touched, marks, names));
+    if (isInterface(p)) for (const t of typesupportNumbers) mark(t, forBuild | forTool);
+    evaluated.inside.push(insideOf(touched, marks, evaluated));
     evaluated.outside.push(outside);
     evaluated.bounded.push(bounded);
   }
@@ -204,7 +208,7 @@ export function evaluateAll(input: DistributionInput, settings: Distribution, di
   return evaluated;
 }
 
-function insideOf(touched: number[], marks: Uint8Array, names: readonly string[]): Inside {
+function insideOf(touched: number[], marks: Numbers, evaluated: Pick<Evaluated, 'names'>): Inside {
   const inside: Inside = {
     build: [],
     run: [],
@@ -214,23 +218,24 @@ function insideOf(touched: number[], marks: Uint8Array, names: readonly string[]
   };
   touched.sort((a, b) => a - b);
   for (const d of touched) {
-    const roles = marks[d]!;
-    marks[d] = 0;
+    const name = nameOf(evaluated, d);
+    const roles = marks.get(d);
+    marks.set(d, 0);
     if (roles & forBuild) {
       inside.build.push(d);
-      inside.names.build.push(names[d]!);
+      inside.names.build.push(name);
     }
     if (roles & forRun) {
       inside.run.push(d);
-      inside.names.run.push(names[d]!);
+      inside.names.run.push(name);
     }
     if (roles & forTest) {
       inside.test.push(d);
-      inside.names.test.push(names[d]!);
+      inside.names.test.push(name);
     }
     if (roles & forTool) {
       inside.tools.push(d);
-      inside.names.tools.push(names[d]!);
+      inside.names.tools.push(name);
     }
   }
   return inside;
@@ -255,7 +260,7 @@ function collectBelow(evaluated: Evaluated): void {
 function needsOf(p: Package, groups: Map<string, string[]>, idOf: (name: string) => number): Need[] {
   const needs: Need[] = [];
   for (const d of p.dependencies) {
-    const roles = rolesOfTag.get(d.tag)!;
+    const roles = entry(rolesOfTag, d.tag);
     if (!roles) continue;
     if (d.tag === 'group_depend') {
       for (const member of groups.get(d.name) ?? [])
@@ -272,8 +277,8 @@ function needsOf(p: Package, groups: Map<string, string[]>, idOf: (name: string)
 export function above(evaluated: Evaluated, names: Iterable<string>): Set<string> {
   const dependents: string[][] = evaluated.names.map(() => []);
   evaluated.inside.forEach((inside, n) => {
-    for (const list of [inside.build, inside.run, inside.test])
-      for (const d of list) dependents[d]!.push(evaluated.names[n]!);
+    const name = nameOf(evaluated, n);
+    for (const list of [inside.build, inside.run, inside.test]) for (const d of list) at(dependents, d).push(name);
   });
   const found = new Set<string>();
   const stack = [...names];
@@ -281,7 +286,7 @@ export function above(evaluated: Evaluated, names: Iterable<string>): Set<string
     const n = evaluated.number.get(name);
     if (n === undefined || found.has(name)) continue;
     found.add(name);
-    stack.push(...dependents[n]!);
+    stack.push(...at(dependents, n));
   }
   return found;
 }

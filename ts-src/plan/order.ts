@@ -1,6 +1,8 @@
 import type { Diagnostic } from '../model/diagnostics.ts';
-import type { PlannedPackage } from '../model/plan.ts';
-import { cycles, doubled, order } from '../graph/graph.ts';
+import { at } from '../model/lists.ts';
+import { entry } from '../model/maps.ts';
+import { Numbers } from '../graph/numbers.ts';
+import { cycles, doubled, needsOf, order } from '../graph/graph.ts';
 import { Cycles, placesOf, type Node } from './cycles.ts';
 import type { Evaluated } from './needs.ts';
 
@@ -16,15 +18,18 @@ import type { Evaluated } from './needs.ts';
 export function ordered(evaluated: Evaluated, nodes: readonly Node[], diagnostics: Diagnostic[]): Node[] {
   const whole =
     nodes.length === evaluated.names.length &&
-    nodes.every((n) => n.build === evaluated.inside[n.number]!.build && n.run === evaluated.inside[n.number]!.run);
-  if (whole && evaluated.order) return evaluated.order.map((i) => nodes[i]!);
-  const local = new Int32Array(evaluated.names.length).fill(-1);
-  nodes.forEach((n, i) => (local[n.number] = i));
+    nodes.every(({ number, build, run }) => {
+      const inside = at(evaluated.inside, number);
+      return build === inside.build && run === inside.run;
+    });
+  if (whole && evaluated.order) return evaluated.order.map((i) => at(nodes, i));
+  const local = Numbers.filled(evaluated.names.length, -1);
+  nodes.forEach((n, i) => local.set(n.number, i));
   const within = (...lists: (readonly number[])[]) => placesOf(local, lists);
   const everything = order(nodes.map((n) => within(n.build, n.run, n.test)));
   if (!everything.left.length) {
     if (whole) evaluated.order = everything.order;
-    return everything.order.map((i) => nodes[i]!);
+    return everything.order.map((i) => at(nodes, i));
   }
 
   const tested = nodes.map((n) => within(n.test));
@@ -33,7 +38,7 @@ export function ordered(evaluated: Evaluated, nodes: readonly Node[], diagnostic
   const built = order(needed).left.length ? reach.settle() : needed;
   const kept = reach.withoutTestCycles(built, tested);
   const usable = together(nodes.map((n) => within(n.build, n.run)));
-  return order(withTests(usable, kept)).order.map((i) => nodes[i]!);
+  return order(withTests(usable, kept)).order.map((i) => at(nodes, i));
 }
 
 /**
@@ -56,10 +61,10 @@ function together(needed: readonly number[][]): number[][] {
 
 /** Adds those edges of tests that close no cycle. */
 function withTests(edges: readonly number[][], tests: readonly number[][]): number[][] {
-  const all = edges.map((list, n) => [...list, ...tests[n]!]);
+  const all = edges.map((list, n) => [...list, ...needsOf(tests, n)]);
   const set = new Int32Array(all.length).fill(-1);
   cycles(all).forEach((members, i) => members.forEach((n) => (set[n] = i)));
-  return edges.map((list, n) => [...list, ...tests[n]!.filter((d) => set[d] === -1 || set[d] !== set[n])]);
+  return edges.map((list, n) => [...list, ...needsOf(tests, n).filter((d) => set[d] === -1 || set[d] !== set[n])]);
 }
 
 /**
@@ -67,25 +72,23 @@ function withTests(edges: readonly number[][], tests: readonly number[][]): numb
  * edge; as the order of a whole distribution finds them.
  */
 export function testCycles(evaluated: Evaluated): { packages: number[]; trail: number[] }[] {
-  const nodes = evaluated.inside.map((inside, number): Node => ({
+  const nodes = evaluated.inside.map((inside, number) => ({
     number,
-    planned: {} as PlannedPackage,
+    planned: {},
     build: inside.build,
     run: inside.run,
     test: inside.test,
-    docs: [],
-    faults: undefined,
   }));
   const count = nodes.length;
   const reach = new Cycles(
     evaluated,
     nodes,
-    Int32Array.from(nodes, (_, i) => i),
+    Numbers.of(nodes, (n) => n.number),
     [],
   );
   const settled = reach.settle();
   const tested = nodes.map((n) => n.test);
-  const sets = cycles(settled.map((list, n) => (n < count ? [...list, ...tested[n]!] : list)));
+  const sets = cycles(settled.map((list, n) => (n < count ? [...list, ...needsOf(tested, n)] : list)));
   const plain = doubled(
     nodes.map((n) => n.build),
     nodes.map((n) => n.run),
@@ -94,7 +97,7 @@ export function testCycles(evaluated: Evaluated): { packages: number[]; trail: n
     const members = new Set(set);
     const packages = [...new Set(set.map((n) => n % count))].sort((a, b) => a - b);
     for (const from of set) {
-      for (const to of from < count ? tested[from]! : []) {
+      for (const to of from < count ? needsOf(tested, from) : []) {
         const back = members.has(to) ? shortest(plain, to, from) : undefined;
         if (back) return { packages, trail: [from, ...back.map((n) => n % count)].filter((n, i, a) => n !== a[i - 1]) };
       }
@@ -110,10 +113,10 @@ function shortest(edges: readonly (readonly number[])[], from: number, to: numbe
   for (const n of queue) {
     if (n === to) {
       const path = [n];
-      for (let at = n; at !== from; path.unshift(at)) at = before.get(at)!;
+      for (let above = n; above !== from; path.unshift(above)) above = entry(before, above);
       return path;
     }
-    for (const d of edges[n]!) {
+    for (const d of needsOf(edges, n)) {
       if (before.has(d)) continue;
       before.set(d, n);
       queue.push(d);

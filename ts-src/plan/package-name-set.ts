@@ -4,25 +4,24 @@ export type PackageNameSet = number[];
 /** Names by number, so that sets of them are joined 32 names at a time. It grows as names are met. */
 export class NameIndex {
   private readonly numbers = new Map<string, number>();
-  private readonly names: string[] = [];
-  /** Numbers in the order of their names. */
-  private readonly ordered: number[] = [];
+  private readonly ordered: { name: string; number: number }[] = [];
 
   constructor(known: Iterable<string> = []) {
     for (const name of [...new Set(known)].sort()) this.meet(name);
   }
 
   private meet(name: string): number {
-    const number = this.names.push(name) - 1;
+    const number = this.numbers.size;
     this.numbers.set(name, number);
     let low = 0;
     let high = this.ordered.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (this.names[this.ordered[middle]!]! < name) low = middle + 1;
+      const there = this.ordered[middle];
+      if (there && there.name < name) low = middle + 1;
       else high = middle;
     }
-    this.ordered.splice(low, 0, number);
+    this.ordered.splice(low, 0, { name, number });
     return number;
   }
 
@@ -30,17 +29,19 @@ export class NameIndex {
     for (const name of names) {
       const number = this.numbers.get(name) ?? this.meet(name);
       reach(set, (number >> 5) + 1);
-      set[number >> 5]! |= 1 << (number & 31);
+      set[number >> 5] = wordOf(set, number >> 5) | (1 << (number & 31));
     }
   }
 
   /** The names of a set, sorted. */
   sorted(set: PackageNameSet): string[] {
     return this.ordered
-      .filter((n) => n >> 5 < set.length && (set[n >> 5]! & (1 << (n & 31))) !== 0)
-      .map((n) => this.names[n]!);
+      .filter(({ number: n }) => (wordOf(set, n >> 5) & (1 << (n & 31))) !== 0)
+      .map(({ name }) => name);
   }
 }
+
+const wordOf = (set: PackageNameSet, word: number): number => set[word] ?? 0;
 
 function reach(set: PackageNameSet, length: number): void {
   while (set.length < length) set.push(0);
@@ -49,5 +50,5 @@ function reach(set: PackageNameSet, length: number): void {
 /** Adds all of another set of the same vocabulary. */
 export function join(set: PackageNameSet, other: PackageNameSet): void {
   reach(set, other.length);
-  for (let w = 0; w < other.length; w++) set[w]! |= other[w]!;
+  for (let w = 0; w < other.length; w++) set[w] = wordOf(set, w) | wordOf(other, w);
 }

@@ -1,5 +1,6 @@
 import { NearNames, compare, error, sorted, type Diagnostic } from '../model/diagnostics.ts';
 import type { Distro } from '../model/distro.ts';
+import { ownEntry } from '../model/maps.ts';
 import { aptSuite, channelSuite, debianNames, scopeId } from '../model/names.ts';
 import type { DistributionInput, Plan, Scope } from '../model/plan.ts';
 import type { RosdepDatabase } from '../model/rosdep.ts';
@@ -46,7 +47,7 @@ export function makePlan(input: PlanInput): Made {
   const all: Evaluated[] = [];
   for (const distribution of [...input.distributions].sort((a, b) => compare(a.name, b.name))) {
     if (selection.distributions && !selection.distributions.includes(distribution.name)) continue;
-    const settings = distro.distributions[distribution.name]!;
+    const settings = ownEntry(distro.distributions, distribution.name);
     const evaluated = evaluateAll(distribution, settings, diagnostics);
     const near = nearNames(() => [...evaluated.names, ...input.rosdep.keys]);
     const debian = evaluated.names.map(debianNames(distro, distribution.name));
@@ -66,7 +67,7 @@ export function makePlan(input: PlanInput): Made {
         },
         diagnostics,
       );
-      const { os, release, architectures } = distro.platforms[platform]!;
+      const { os, release, architectures } = ownEntry(distro.platforms, platform);
       for (const architecture of chosen(architectures, selection.architectures)) {
         for (const variant of chosen(['default', ...settings.variants], selection.variants))
           scope.targets.push({ platform, os, release, architecture, variant });

@@ -7,7 +7,13 @@ import { planSystemFile, systemFilesOf } from '../model/system-files.ts';
 import type { Resolver } from './resolve.ts';
 import { compareDebianVersions } from './versions.ts';
 
-const operators = { lt: '<<', lte: '<=', eq: '=', gte: '>=', gt: '>>' } as const;
+const operators = [
+  ['lt', '<<'],
+  ['lte', '<='],
+  ['eq', '='],
+  ['gte', '>='],
+  ['gt', '>>'],
+] as const;
 
 /**
  * Bounds of a manifest as Debian relations have them. A Debian version has a revision behind upstream's, so that
@@ -15,12 +21,12 @@ const operators = { lt: '<<', lte: '<=', eq: '=', gte: '>=', gt: '>>' } as const
  * `2.0.0.~`.
  */
 export function debianBounds(versions: VersionRange | undefined): string[] {
-  return (Object.keys(operators) as (keyof typeof operators)[]).flatMap((operator) => {
+  return operators.flatMap(([operator, relation]) => {
     const bound = versions?.[operator];
     if (bound === undefined || !/^\d[0-9A-Za-z.+~]*$/.test(bound)) return [];
     if (operator === 'lte') return [`<< ${bound}.~`];
     if (operator === 'eq') return [`>= ${bound}`, `<< ${bound}.~`];
-    return [`${operators[operator]} ${bound}`];
+    return [`${relation} ${bound}`];
   });
 }
 

@@ -1,4 +1,5 @@
 import type { Distribution, Distro, Platform } from '../model/distro.ts';
+import { ownIn } from '../model/maps.ts';
 import { underlayPackage } from '../model/names.ts';
 import type { RosdepDatabase, RosdepResolution } from '../model/rosdep.ts';
 import { matcher } from './globs.ts';
@@ -84,9 +85,9 @@ export class Resolver {
 
   underlayOf(name: string): Underlaid | undefined {
     for (const u of this.settings.underlay) {
-      if (!Object.hasOwn(this.platform.underlays, u)) continue;
-      const underlay = this.platform.underlays[u]!;
-      const explicit = Object.hasOwn(underlay.packages, name) ? underlay.packages[name] : undefined;
+      const underlay = ownIn(this.platform.underlays, u);
+      if (!underlay) continue;
+      const explicit = ownIn(underlay.packages, name);
       const debian = explicit ?? underlayPackage(underlay.package, name);
       const held = this.underlays[this.platformName]?.[u];
       if (held ? held.has(debian) : explicit !== undefined)

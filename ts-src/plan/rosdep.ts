@@ -1,3 +1,4 @@
+import { at } from '../model/lists.ts';
 import {
   rosdepInstallers as installers,
   type OsTarget,
@@ -21,7 +22,7 @@ export function resolveRosdep(database: RosdepDatabase, key: string, target: OsT
       file: database.files[[...byOs.values()][0]?.file ?? 0] ?? '',
       reason: `it has a rule for ${[...byOs.keys()].sort().join(', ') || 'no system'}, not for ${target.os}`,
     };
-  const file = database.files[entry.file]!;
+  const file = at(database.files, entry.file);
   const installer = defaultInstaller[target.os] ?? 'apt';
   let rule = entry.rule;
   const unclear = (): RosdepResolution => ({
@@ -55,16 +56,16 @@ export function resolveRosdep(database: RosdepDatabase, key: string, target: OsT
   let depends: string[] = [];
   if (isMap(rule)) {
     const all = Object.keys(rule).filter((k) => installers.has(k));
-    const used = all.includes(installer) ? [installer] : all;
-    if (used.length !== 1)
+    const [used, ...others] = all.includes(installer) ? [installer] : all;
+    if (used === undefined || others.length)
       return {
         kind: 'not-here',
         file,
-        reason: used.length
+        reason: others.length
           ? `its rule for ${target.os} ${target.release} names several installers`
           : `its rule for ${target.os} ${target.release} names no installer that is known`,
       };
-    name = used[0]!;
+    name = used;
     const inner = rule[name];
     if (isMap(inner)) {
       depends = words(inner.depends ?? []) ?? [];

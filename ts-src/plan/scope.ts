@@ -1,5 +1,7 @@
 import { compare, error, type Diagnostic } from '../model/diagnostics.ts';
 import type { Distribution, Distro } from '../model/distro.ts';
+import { at } from '../model/lists.ts';
+import { entry, ownIn } from '../model/maps.ts';
 import { installPrefix } from '../model/names.ts';
 import { buildTypes, impliedNeeds, isBuildType, type BuildType } from '../model/build-types/index.ts';
 import type { PlannedPackage, Scope } from '../model/plan.ts';
@@ -8,7 +10,7 @@ import { fault, type Node } from './cycles.ts';
 import { findDepths } from './depths.ts';
 import { addDocsNeeds } from './docs-needs.ts';
 import { matcher } from './globs.ts';
-import { forBuild, forRun, forTest, isInterface, typesupport, type Evaluated } from './needs.ts';
+import { forBuild, forRun, forTest, isInterface, nameOf, packageAt, typesupport, type Evaluated } from './needs.ts';
 import { ordered } from './order.ts';
 import { addConflicts, addExports, nameClashes } from './relations.ts';
 import type { Resolution, Resolver, Underlaid } from './resolve.ts';
@@ -36,12 +38,13 @@ export function planScope(input: ScopeInput, diagnostics: Diagnostic[]): Scope {
 }
 
 /** Shared by all that have none: replaced where there are some, never added to. */
-const nobody = Object.freeze([]) as unknown as number[];
+const nobody: number[] = [];
+Object.freeze(nobody);
 const named: PlannedPackage['why'] = Object.freeze({ named: true });
 const forTests = (name: string): PlannedPackage['why'] => ({ neededBy: name, forTests: true });
 
 class ScopePlanner {
-  private readonly system: Roles = { count: 0, names: [], roles: [] };
+  private readonly system: Roles = [];
   private readonly evaluated: Evaluated;
   private readonly resolver: Resolver;
   private readonly nodes: (Node | undefined)[];
@@ -94,8 +97,8 @@ class ScopePlanner {
       rosVersion: evaluated.input.rosVersion,
       prefix: installPrefix(distro, evaluated.input.name),
       underlayPrefixes: settings.underlay
-        .filter((u) => Object.hasOwn(this.resolver.platform.underlays, u))
-        .map((u) => this.resolver.platform.underlays[u]!.prefix),
+        .map((u) => ownIn(this.resolver.platform.underlays, u)?.prefix)
+        .filter((prefix) => prefix !== undefined),
       targets: [],
       packages: this.finish(ordered(evaluated, nodes, this.diagnostics)),
     };
@@ -114,21 +117,20 @@ class ScopePlanner {
     const add = (number: number, why: PlannedPackage['why']) =>
       void queue.push((nodes[number] = this.newNode(number, why)));
     const addAll = (numbers: readonly number[], why: PlannedPackage['why']) => {
-      for (let i = 0; i < numbers.length; i++) if (nodes[numbers[i]!] === undefined) add(numbers[i]!, why);
+      for (const d of numbers) if (nodes[d] === undefined) add(d, why);
     };
     const follow = (whyFor: (name: string) => PlannedPackage['why']) => {
-      for (; next < queue.length; next++) {
-        const node = queue[next]!;
+      for (let node = queue[next]; node; node = queue[++next]) {
         this.needsOf(node);
         const why = whyFor(node.planned.name);
         addAll(node.build, why);
         addAll(node.run, why);
       }
     };
-    for (const name of roots) add(this.evaluated.number.get(name)!, named);
+    for (const name of roots) add(entry(this.evaluated.number, name), named);
     follow((name) => ({ neededBy: name }));
-    for (let i = 0; i < roots.length; i++)
-      if (this.isTested(queue[i]!)) addAll(queue[i]!.test, forTests(queue[i]!.planned.name));
+    for (const node of queue.slice(0, roots.length))
+      if (this.isTested(node)) addAll(node.test, forTests(node.planned.name));
     follow(forTests);
     for (const node of queue) {
       addAll(node.docs, forTests(node.planned.name));
@@ -153,9 +155,8 @@ class ScopePlanner {
     };
     let next = 0;
     const follow = (whyFor: (name: string) => PlannedPackage['why']) => {
-      for (; next < queue.length; next++)
-        for (const d of [...queue[next]!.build, ...queue[next]!.run])
-          keep(this.nodes[d]!, whyFor(queue[next]!.planned.name));
+      for (let node = queue[next]; node; node = queue[++next])
+        for (const d of [...node.build, ...node.run]) keep(at(this.nodes, d), whyFor(node.planned.name));
     };
     const first = nodes.filter((n) => chosen(n.planned.name));
     // What only tests need stays that, and is not tested itself.
@@ -165,7 +166,7 @@ class ScopePlanner {
     follow((name) => ({ neededBy: name }));
     for (const n of ofTests) keep(n, n.planned.why);
     for (const n of roots.filter((r) => this.isTested(r)))
-      for (const d of n.test) keep(this.nodes[d]!, forTests(n.planned.name));
+      for (const d of n.test) keep(at(this.nodes, d), forTests(n.planned.name));
     follow(forTests);
     for (const n of queue) {
       for (const other of n.docs.flatMap((d) => this.nodes[d] ?? [])) keep(other, forTests(n.planned.name));
@@ -176,15 +177,15 @@ class ScopePlanner {
   }
 
   private newNode(number: number, why: PlannedPackage['why']): Node {
-    const p = this.evaluated.packages[number]!;
-    const source = this.evaluated.input.packages.get(p.name)!;
+    const p = packageAt(this.evaluated, number);
+    const source = entry(this.evaluated.input.packages, p.name);
     const planned: PlannedPackage = {
       name: p.name,
       repository: source.repository,
       version: p.version,
       buildType: p.buildType as BuildType,
       source: source.source,
-      debian: this.input.debian[number]!,
+      debian: at(this.input.debian, number),
       why,
       build: none,
       run: none,
@@ -220,13 +221,13 @@ class ScopePlanner {
   private needsOf(node: Node): void {
     const { number, planned } = node;
     const { evaluated, elsewhere } = this;
-    const p = evaluated.packages[number]!;
+    const p = packageAt(evaluated, number);
     const { system } = this;
-    system.count = 0;
+    system.length = 0;
     const requires = (packages: readonly string[], roles: number) => {
       for (const s of packages) addRoles(system, s, roles);
     };
-    const inside = evaluated.inside[number]!;
+    const inside = at(evaluated.inside, number);
     if (elsewhere) {
       const built = (list: readonly number[], role: number) =>
         list.filter((d) => {
@@ -242,12 +243,12 @@ class ScopePlanner {
       node.run = inside.run;
       node.test = inside.test;
     }
-    for (const need of evaluated.outside[number]!) {
+    for (const need of at(evaluated.outside, number)) {
       const r = this.resolver.resolve(need);
       if (r.from === 'nowhere') this.unmet.unresolved(node, p, need, r);
       else if (r.from !== 'built') requires(r.packages, need.roles);
     }
-    for (const need of evaluated.bounded[number]!) {
+    for (const need of at(evaluated.bounded, number)) {
       const r = this.resolver.resolve(need);
       if (r.from !== 'nowhere') this.unmet.checkVersion(node, p, need, r);
     }
@@ -266,19 +267,18 @@ class ScopePlanner {
   /** Names for numbers, how deep each lies, and what is blocked with what it needs. */
   private finish(sequence: readonly Node[]): PlannedPackage[] {
     const { names, inside: all } = this.evaluated;
+    const name = (d: number): string => nameOf(this.evaluated, d);
     if (sequence.some((n) => n.planned.blocked !== undefined)) block(this.evaluated, sequence, this.diagnostics);
     findDepths(sequence, names.length);
     for (const node of sequence) {
       const p = node.planned;
-      const inside = all[node.number]!;
-      p.build = node.build === inside.build ? inside.names.build : node.build.map((d) => names[d]!);
-      p.run = node.run === inside.run ? inside.names.run : node.run.map((d) => names[d]!);
-      p.test = node.test === inside.test ? inside.names.test : node.test.map((d) => names[d]!);
+      const inside = at(all, node.number);
+      p.build = node.build === inside.build ? inside.names.build : node.build.map(name);
+      p.run = node.run === inside.run ? inside.names.run : node.run.map(name);
+      p.test = node.test === inside.test ? inside.names.test : node.test.map(name);
       if (node.docs.length) p.docs = node.docs.map((d) => names[d] ?? '');
       p.tools =
-        node.build === inside.build
-          ? inside.names.tools
-          : inside.tools.filter((d) => node.build.includes(d)).map((d) => names[d]!);
+        node.build === inside.build ? inside.names.tools : inside.tools.filter((d) => node.build.includes(d)).map(name);
       if (p.bounds !== unbounded)
         p.bounds = Object.fromEntries(Object.entries(p.bounds).sort(([x], [y]) => compare(x, y)));
     }

@@ -1,4 +1,5 @@
 import { error, nearest, type Diagnostic } from '../model/diagnostics.ts';
+import { entry } from '../model/maps.ts';
 import { matcher } from './globs.ts';
 import { above, type Evaluated } from './needs.ts';
 
@@ -36,7 +37,7 @@ export function narrowing(selection: Selection, evaluated: Evaluated): ((name: s
   }
   if (selection.repositories) {
     const repository = matcher(selection.repositories);
-    tests.push((name) => repository(evaluated.input.packages.get(name)!.repository));
+    tests.push((name) => repository(entry(evaluated.input.packages, name).repository));
   }
   if (selection.changed) {
     const changed = new Set(

@@ -1,4 +1,5 @@
 import { error, warning } from '../model/diagnostics.ts';
+import { first } from '../model/lists.ts';
 import type { Package } from '../model/manifest.ts';
 import { ownIn } from '../model/maps.ts';
 import { fault, type Node } from './cycles.ts';
@@ -9,6 +10,7 @@ import { compareDebianVersions, compareReleases } from './versions.ts';
 
 const relations = { lt: '<<', lte: '<=', eq: '=', gte: '>=', gt: '>>' } as const;
 type Operator = keyof typeof relations;
+const isOperator = (name: string): name is Operator => Object.hasOwn(relations, name);
 const holds = (operator: Operator, c: number): boolean =>
   ({ lt: c < 0, lte: c <= 0, eq: c === 0, gte: c >= 0, gt: c > 0 })[operator];
 
@@ -98,7 +100,8 @@ export class UnmetNeeds {
     const bounds = debianBounds(d.versions);
     if (debian !== undefined && !others.length && bounds.length)
       (planned.systemBounds ??= []).push({ package: debian, bounds, run: (need.roles & forRun) !== 0 });
-    for (const [operator, bound] of Object.entries(d.versions ?? {}) as [Operator, string][]) {
+    for (const [operator, bound] of Object.entries(d.versions ?? {})) {
+      if (!isOperator(operator)) continue;
       if (r.from === 'built') {
         const { name, version } = packageAt(this.evaluated, r.number);
         const c = compareReleases(version, bound);
@@ -122,11 +125,11 @@ export class UnmetNeeds {
           node,
           error(
             'underlay-version',
-            `'${p.name}' needs '${d.name}' version_${operator} ${bound}, but the underlay '${r.underlay}' has ${r.packages[0]!} ${r.version}`,
+            `'${p.name}' needs '${d.name}' version_${operator} ${bound}, but the underlay '${r.underlay}' has ${first(r.packages)} ${r.version}`,
             { file: p.file, line: d.line, hint: `name '${d.name}' in packages to build it, or take another underlay` },
           ),
         );
-        planned.blocked ??= `the underlay's ${r.packages[0]!} ${r.version} does not fit`;
+        planned.blocked ??= `the underlay's ${first(r.packages)} ${r.version} does not fit`;
       }
     }
   }

@@ -16,6 +16,8 @@ function split(version: string): [number, string, string] {
   ];
 }
 
+const digitsAt = (text: string, from: number): string => /^[0-9]*/.exec(text.slice(from))?.[0] ?? '';
+
 /** `~` sorts before the end, letters before other characters, digits as numbers. */
 function compareParts(a: string, b: string): number {
   const order = (c: string | undefined) => {
@@ -23,16 +25,17 @@ function compareParts(a: string, b: string): number {
     if (c === '~') return -1;
     return /[A-Za-z]/.test(c) ? c.charCodeAt(0) : c.charCodeAt(0) + 256;
   };
+  const isNoDigit = (c: string | undefined) => c !== undefined && !/[0-9]/.test(c);
   let i = 0;
   let j = 0;
   while (i < a.length || j < b.length) {
-    while ((i < a.length && !/[0-9]/.test(a[i]!)) || (j < b.length && !/[0-9]/.test(b[j]!))) {
+    while (isNoDigit(a[i]) || isNoDigit(b[j])) {
       const d = order(a[i]) - order(b[j]);
       if (d) return d;
       i++;
       j++;
     }
-    const [na, nb] = [/^[0-9]*/.exec(a.slice(i))![0], /^[0-9]*/.exec(b.slice(j))![0]];
+    const [na, nb] = [digitsAt(a, i), digitsAt(b, j)];
     const [da, db] = [na.replace(/^0+/, ''), nb.replace(/^0+/, '')];
     if (da.length !== db.length) return da.length - db.length;
     if (da !== db) return da < db ? -1 : 1;
@@ -55,8 +58,8 @@ export function versionAbove(version: string, stamp: string, highest: string): s
   const of = (epoch: number, at: string) =>
     `${epoch ? `${epoch}:` : ''}${head}${at.slice(0, 8)}.${at.slice(8).padEnd(6, '0')}`;
   const epoch = Math.max(epochOf(version), epochOf(highest));
-  const last = stampIn.exec(highest);
-  const lastStamp = last ? last[2]! + last[3]! : '';
+  const [, , day = '', time = ''] = stampIn.exec(highest) ?? [];
+  const lastStamp = day + time;
   const candidates = [
     of(epoch, stamp),
     ...(lastStamp ? [of(epoch, String(BigInt(lastStamp) + 1n))] : []),

@@ -1,0 +1,45 @@
+/** A set of numbers below a count, a bit for each: sets are joined a word at a time. */
+export class BitSet {
+  private constructor(private readonly words: Uint32Array) {}
+
+  static below(count: number): BitSet {
+    return new BitSet(new Uint32Array((count + 31) >> 5));
+  }
+
+  copy(): BitSet {
+    return new BitSet(this.words.slice());
+  }
+
+  private word(w: number): number {
+    const word = this.words[w];
+    if (word === undefined) throw new RangeError(`the set ends at ${this.words.length * 32}, before ${w * 32}`);
+    return word;
+  }
+
+  has(n: number): boolean {
+    return (this.word(n >> 5) & (1 << (n & 31))) !== 0;
+  }
+
+  add(n: number): void {
+    this.words[n >> 5] = this.word(n >> 5) | (1 << (n & 31));
+  }
+
+  delete(n: number): void {
+    this.words[n >> 5] = this.word(n >> 5) & ~(1 << (n & 31));
+  }
+
+  /** Adds all of another set of the same count. */
+  join(other: BitSet): void {
+    const { words } = this;
+    for (let w = 0; w < words.length; w++) words[w] = this.word(w) | other.word(w);
+  }
+
+  /** What is in it, sorted. */
+  numbers(): number[] {
+    const numbers: number[] = [];
+    for (let w = 0; w < this.words.length; w++) {
+      for (let word = this.word(w); word !== 0; word &= word - 1) numbers.push(w * 32 + 31 - Math.clz32(word & -word));
+    }
+    return numbers;
+  }
+}

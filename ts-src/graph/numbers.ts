@@ -1,0 +1,32 @@
+/** A number for each of so many: a typed array that has no holes and no end that is passed unseen. */
+export class Numbers {
+  private constructor(private readonly all: Int32Array) {}
+
+  static filled(count: number, value: number): Numbers {
+    const all = new Int32Array(count);
+    return new Numbers(value === 0 ? all : all.fill(value));
+  }
+
+  static of<T>(list: readonly T[], numberOf: (item: T) => number): Numbers {
+    return new Numbers(Int32Array.from(list, numberOf));
+  }
+
+  copy(): Numbers {
+    return new Numbers(this.all.slice());
+  }
+
+  get(n: number): number {
+    const value = this.all[n];
+    if (value === undefined) throw new RangeError(`there is no number ${n} of ${this.all.length}`);
+    return value;
+  }
+
+  set(n: number, value: number): void {
+    this.all[n] = value;
+  }
+
+  /** Adds to a number; gives what it is then. */
+  add(n: number, amount: number): number {
+    return (this.all[n] = this.get(n) + amount);
+  }
+}
