@@ -25,6 +25,12 @@ export interface SourceEntry {
   sha256?: string;
 }
 
+/** An archive, which none is without its checksum. */
+export type ArchiveEntry = SourceEntry & { type: 'tar' | 'zip'; sha256: string };
+
+export const isArchive = (entry: SourceEntry): entry is ArchiveEntry =>
+  (entry.type === 'tar' || entry.type === 'zip') && entry.sha256 !== undefined;
+
 export interface ReleaseEntry {
   url: string;
   version?: string;

@@ -1,5 +1,6 @@
 import type { Change, PackageChange, ScopeChange } from '../model/answers.ts';
 import { compare } from '../model/diagnostics.ts';
+import { at } from '../model/lists.ts';
 import type { Plan, PlannedPackage, Scope } from '../model/plan.ts';
 import { closuresOf } from '../plan/closure.ts';
 import { compareReleases } from '../plan/versions.ts';
@@ -16,14 +17,15 @@ export function comparePlans(before: Plan, after: Plan, facts?: { before: FactsO
   const id = (s: Scope) => `${s.distribution} ${s.platform}`;
   const old = new Map(before.scopes.map((s) => [id(s), s]));
   const now = new Map(after.scopes.map((s) => [id(s), s]));
-  return [...new Set([...old.keys(), ...now.keys()])].sort().map((key) => {
-    const scope = now.get(key) ?? old.get(key)!;
-    return {
-      distribution: scope.distribution,
-      platform: scope.platform,
-      packages: compareScopes(old.get(key), now.get(key), facts),
-    };
-  });
+  return [...new Map([...old, ...now])]
+    .sort(([a], [b]) => compare(a, b))
+    .map(([key, scope]) => {
+      return {
+        distribution: scope.distribution,
+        platform: scope.platform,
+        packages: compareScopes(old.get(key), now.get(key), facts),
+      };
+    });
 }
 
 function compareScopes(
@@ -57,7 +59,7 @@ function compareScopes(
       if (touched.has(p.name)) return;
       const because = closures
         .root(n)
-        .map((d) => packages[d]!.name)
+        .map((d) => at(packages, d).name)
         .filter((d) => touched.has(d));
       if (because.length)
         changes.push({

@@ -1,6 +1,9 @@
+import { Numbers } from '../graph/numbers.ts';
 import { compare } from '../model/diagnostics.ts';
 import type { Explanation, NeedExplained, ScopeExplained } from '../model/answers.ts';
 import { impliedNeeds } from '../model/build-types/index.ts';
+import { at } from '../model/lists.ts';
+import { entry } from '../model/maps.ts';
 import type { Plan, Scope } from '../model/plan.ts';
 import { edgeOf } from '../plan/cycles.ts';
 import { forBuild, forRun, forTest, type Evaluated, type Need, nameOf, packageAt } from '../plan/needs.ts';
@@ -10,7 +13,7 @@ import type { Resolution, Resolver } from '../plan/resolve.ts';
 export function explain(plan: Plan, resolvers: readonly Resolver[], name: string): Explanation | undefined {
   const explanation: Explanation = { name, conditional: [], scopes: [] };
   plan.scopes.forEach((scope, i) => {
-    const resolver = resolvers[i]!;
+    const resolver = at(resolvers, i);
     const { evaluated } = resolver;
     const number = evaluated.number.get(name);
     if (number !== undefined && !explanation.package) describe(explanation, evaluated, number);
@@ -23,7 +26,7 @@ export function explain(plan: Plan, resolvers: readonly Resolver[], name: string
 function describe(explanation: Explanation, evaluated: Evaluated, number: number): void {
   const p = packageAt(evaluated, number);
   const { manifest } = p;
-  const { repository, source } = evaluated.input.packages.get(p.name)!;
+  const { repository, source } = entry(evaluated.input.packages, p.name);
   const person = (m: { name: string; email?: string }) => (m.email ? `${m.name} <${m.email}>` : m.name);
   explanation.package = {
     version: p.version,
@@ -54,7 +57,7 @@ function explainScope(scope: Scope, resolver: Resolver, name: string): ScopeExpl
         q.build.includes(name) ||
         q.run.includes(name) ||
         q.test.includes(name) ||
-        evaluated.needs(evaluated.number.get(q.name)!).some((n) => n.name === name),
+        evaluated.needs(entry(evaluated.number, q.name)).some((n) => n.name === name),
     )
     .map((q) => q.name)
     .sort(compare);
@@ -92,7 +95,7 @@ export function needsOf(resolver: Resolver, number: number): NeedExplained[] {
     from: originText(resolver, resolver.resolve(n)),
   }));
   const said = new Set(found.map((n) => n.name));
-  const inside = evaluated.inside[number]!;
+  const inside = at(evaluated.inside, number);
   for (const d of new Set([...inside.build, ...inside.run])) {
     const n = nameOf(evaluated, d);
     if (said.has(n)) continue;
@@ -149,7 +152,7 @@ function dependentsOf(scope: Scope): number[][] {
   scope.packages.forEach((p, i) => {
     for (const d of new Set([...p.build, ...p.run])) {
       const n = index.get(d);
-      if (n !== undefined) dependents[n]!.push(i);
+      if (n !== undefined) at(dependents, n).push(i);
     }
   });
   return dependents;
@@ -159,7 +162,7 @@ function closureUp(dependents: readonly number[][], place: number): number {
   const seen = new Set([place]);
   const stack = [place];
   for (let n = stack.pop(); n !== undefined; n = stack.pop()) {
-    for (const d of dependents[n]!) {
+    for (const d of at(dependents, n)) {
       if (seen.has(d)) continue;
       seen.add(d);
       stack.push(d);
@@ -171,23 +174,21 @@ function closureUp(dependents: readonly number[][], place: number): number {
 function longestThrough(scope: Scope, dependents: readonly number[][], place: number): string[] {
   const { packages } = scope;
   const index = new Map(packages.map((p, i) => [p.name, i]));
-  const chain = [packages[place]!.name];
-  for (let p = packages[place]!; p.depth > 0;) {
+  const self = at(packages, place);
+  const chain = [self.name];
+  for (let p = self; p.depth > 0;) {
     const below = [...p.build, ...p.run]
       .flatMap((n) => index.get(n) ?? [])
-      .map((i) => packages[i]!)
+      .map((i) => at(packages, i))
       .find((q) => q.depth === p.depth - 1);
     if (!below) break;
     chain.unshift(below.name);
     p = below;
   }
-  const height = new Int32Array(packages.length);
+  const height = Numbers.filled(packages.length, 0);
   for (let n = packages.length - 1; n >= 0; n--)
-    for (const d of dependents[n]!) if (d > n) height[n] = Math.max(height[n]!, height[d]! + 1);
-  for (let n = place; height[n]! > 0;) {
-    const up = dependents[n]!.find((d) => d > n && height[d] === height[n]! - 1)!;
-    chain.push(packages[up]!.name);
-    n = up;
-  }
+    for (const d of at(dependents, n)) if (d > n) height.set(n, Math.max(height.get(n), height.get(d) + 1));
+  const above = (n: number) => at(dependents, n).find((d) => d > n && height.get(d) === height.get(n) - 1);
+  for (let n = above(place); n !== undefined; n = above(n)) chain.push(at(packages, n).name);
   return chain;
 }

@@ -1,6 +1,7 @@
 import { compare } from '../model/diagnostics.ts';
+import { at } from '../model/lists.ts';
 import type { Package, Person } from '../model/manifest.ts';
-import { cycles, doubled, packageTrail } from '../graph/graph.ts';
+import { cycles, doubled, needsOf, packageTrail } from '../graph/graph.ts';
 import { edgeOf, groupOf } from '../plan/cycles.ts';
 import { testCycles } from '../plan/order.ts';
 import { forBuild, forRun, forTest, type Evaluated, nameOf } from '../plan/needs.ts';
@@ -19,17 +20,17 @@ export function reach(evaluated: Evaluated, name: string, up: boolean): { name: 
   let edges = forward;
   if (up) {
     edges = forward.map(() => []);
-    forward.forEach((e, n) => e.forEach((d) => edges[d]!.push(n)));
+    forward.forEach((e, n) => e.forEach((d) => at(edges, d).push(n)));
   }
   const start = evaluated.number.get(name);
   if (start === undefined) return [];
   const steps = new Map([[start, 0]]);
-  for (let front = [start], n = 1; front.length; n++) {
+  for (let front = [start], count = 1; front.length; count++) {
     const next: number[] = [];
-    for (const at of front) {
-      for (const d of edges[at]!) {
+    for (const n of front) {
+      for (const d of needsOf(edges, n)) {
         if (steps.has(d)) continue;
-        steps.set(d, n);
+        steps.set(d, count);
         next.push(d);
       }
     }
@@ -48,32 +49,32 @@ export interface Edge {
 }
 
 /** A shortest way from one package to what it needs through others; empty where it doesn't. The same one always. */
-export function pathBetween(evaluated: Evaluated, from: string, to: string): Edge[] {
-  const [start, goal] = [evaluated.number.get(from), evaluated.number.get(to)];
+export function pathBetween(evaluated: Evaluated, from: string, aim: string): Edge[] {
+  const [start, goal] = [evaluated.number.get(from), evaluated.number.get(aim)];
   if (start === undefined || goal === undefined) return [];
   const edges = edgesOf(evaluated);
   const before = new Map<number, number>();
   for (let front = [start]; front.length && !before.has(goal);) {
     const next: number[] = [];
-    for (const at of front) {
-      for (const d of edges[at]!) {
+    for (const n of front) {
+      for (const d of needsOf(edges, n)) {
         if (d === start || before.has(d)) continue;
-        before.set(d, at);
+        before.set(d, n);
         next.push(d);
       }
     }
     front = next;
   }
   const path: Edge[] = [];
-  for (let at = goal; at !== start;) {
-    const previous = before.get(at);
+  for (let to = goal; to !== start;) {
+    const previous = before.get(to);
     if (previous === undefined) return [];
     path.unshift({
       from: nameOf(evaluated, previous),
-      to: nameOf(evaluated, at),
-      tag: edgeOf(evaluated, previous, at, forBuild | forRun | forTest).tag,
+      to: nameOf(evaluated, to),
+      tag: edgeOf(evaluated, previous, to, forBuild | forRun | forTest).tag,
     });
-    at = previous;
+    to = previous;
   }
   return path;
 }
@@ -95,8 +96,8 @@ export const cycleMeaning: Record<Cycle['kind'], string> = {
 /** A trail of packages with the tag of each edge: one to build or run, where there is such a one, else one to test. */
 const edgesAlong = (evaluated: Evaluated, trail: readonly number[]): Edge[] =>
   trail.slice(0, -1).map((n, i) => {
-    const to = trail[i + 1]!;
-    const { build, run } = evaluated.inside[n]!;
+    const to = at(trail, i + 1);
+    const { build, run } = at(evaluated.inside, n);
     const roles = build.includes(to) || run.includes(to) ? forBuild | forRun : forTest;
     return { from: nameOf(evaluated, n), to: nameOf(evaluated, to), tag: edgeOf(evaluated, n, to, roles).tag };
   });

@@ -1,5 +1,7 @@
-import { inverse } from '../graph/graph.ts';
+import { inverse, needsOf } from '../graph/graph.ts';
+import { Numbers } from '../graph/numbers.ts';
 import { PriorityQueue } from '../graph/priority-queue.ts';
+import { at } from '../model/lists.ts';
 import { batchSize, LanePauses } from './lane-policy.ts';
 
 /**
@@ -34,7 +36,8 @@ export interface Simulated {
 /** The time that no schedule can go below: the longest path, or all work over all lanes. */
 export function bound({ waits, seconds }: Work, lanes: number): number {
   const ends = new Float64Array(seconds.length);
-  for (const t of topological(waits)) ends[t] = seconds[t]! + waits[t]!.reduce((m, d) => Math.max(m, ends[d]!), 0);
+  for (const t of topological(waits))
+    ends[t] = at(seconds, t) + needsOf(waits, t).reduce((m, d) => Math.max(m, at(ends, d)), 0);
   return Math.max(Math.max(0, ...ends), seconds.reduce((a, b) => a + b, 0) / lanes);
 }
 
@@ -42,7 +45,7 @@ export function bound({ waits, seconds }: Work, lanes: number): number {
 export function paths({ waits, expected }: Pick<Work, 'waits' | 'expected'>): Float64Array {
   const remaining = Float64Array.from(expected);
   for (const t of topological(waits).reverse())
-    for (const d of waits[t]!) remaining[d] = Math.max(remaining[d]!, expected[d]! + remaining[t]!);
+    for (const d of needsOf(waits, t)) remaining[d] = Math.max(at(remaining, d), at(expected, d) + at(remaining, t));
   return remaining;
 }
 
@@ -51,15 +54,15 @@ export function paths({ waits, expected }: Pick<Work, 'waits' | 'expected'>): Fl
  */
 export function levels({ waits, expected, seconds }: Work, lanes: number): number {
   const level = new Int32Array(seconds.length);
-  for (const t of topological(waits)) level[t] = waits[t]!.reduce((m, d) => Math.max(m, level[d]! + 1), 0);
+  for (const t of topological(waits)) level[t] = needsOf(waits, t).reduce((m, d) => Math.max(m, at(level, d) + 1), 0);
   let total = 0;
   const deepest = Math.max(0, ...level);
   for (let l = 0; l <= deepest; l++) {
-    const tasks = [...level.keys()].filter((t) => level[t] === l).sort((a, b) => expected[b]! - expected[a]!);
+    const tasks = [...level.keys()].filter((t) => level[t] === l).sort((a, b) => at(expected, b) - at(expected, a));
     const lane = new Float64Array(lanes);
     for (const t of tasks) {
-      const first = lane.indexOf(Math.min(...lane));
-      lane[first]! += seconds[t]!;
+      const least = Math.min(...lane);
+      lane[lane.indexOf(least)] = least + at(seconds, t);
     }
     total += Math.max(...lane);
   }
@@ -105,10 +108,10 @@ class Simulation {
   private readonly clock = new Clock();
   private readonly dependents: (task: number) => Uint32Array;
   /** By task, how many that it waits for are not done. */
-  private readonly missing: number[];
+  private readonly missing: Numbers;
   private readonly remaining: Float64Array;
   /** By task, its number in the schedule: the most urgent task is 0. */
-  private readonly rank: Int32Array;
+  private readonly rank: Numbers;
   private readonly ready: number[];
   private readonly pauses: LanePauses;
   /** Tasks that are not done, those of them that a lane has in hand, and what all are expected to take. */
@@ -129,13 +132,13 @@ class Simulation {
     private readonly costs: Costs,
   ) {
     this.dependents = inverse(work.waits);
-    this.missing = work.waits.map((w) => w.length);
+    this.missing = Numbers.of(work.waits, (w) => w.length);
     const remaining = paths(work);
     this.remaining = remaining;
-    const urgent = [...remaining.keys()].sort((a, b) => remaining[b]! - remaining[a]! || a - b);
-    this.rank = new Int32Array(urgent.length);
-    urgent.forEach((t, i) => (this.rank[t] = i));
-    this.ready = urgent.filter((t) => this.missing[t] === 0);
+    const urgent = [...remaining.keys()].sort((a, b) => at(remaining, b) - at(remaining, a) || a - b);
+    this.rank = Numbers.filled(urgent.length, 0);
+    urgent.forEach((t, i) => this.rank.set(t, i));
+    this.ready = urgent.filter((t) => this.missing.get(t) === 0);
     this.pauses = new LanePauses(lanes);
     this.left = urgent.length;
     this.workLeft = work.expected.reduce((a, b) => a + b, 0);
@@ -193,7 +196,7 @@ class Simulation {
     const batch = ready.splice(0, count);
     this.result.calls++;
     this.inHand += batch.length;
-    clock.after(costs.call + batch.reduce((sum, t) => sum + work.seconds[t]!, 0), () => {
+    clock.after(costs.call + batch.reduce((sum, t) => sum + at(work.seconds, t), 0), () => {
       this.finish(batch);
       this.call(lane);
     });
@@ -203,8 +206,8 @@ class Simulation {
     this.inHand -= batch.length;
     for (const t of batch) {
       this.left--;
-      this.workLeft -= this.work.expected[t]!;
-      for (const d of this.dependents(t)) if (--this.missing[d]! === 0) this.insert(d);
+      this.workLeft -= at(this.work.expected, t);
+      for (const d of this.dependents(t)) if (this.missing.add(d, -1) === 0) this.insert(d);
     }
     if (this.left === 0) this.result.seconds = this.clock.now;
   }
@@ -212,18 +215,18 @@ class Simulation {
   /** Puts a task among the ready ones, by its rank. */
   private insert(task: number): void {
     const { ready, rank } = this;
-    let at = ready.length;
-    while (at > 0 && rank[ready[at - 1]!]! > rank[task]!) at--;
-    ready.splice(at, 0, task);
+    let place = ready.length;
+    while (place > 0 && rank.get(at(ready, place - 1)) > rank.get(task)) place--;
+    ready.splice(place, 0, task);
   }
 }
 
 /** Tasks so ordered that what one waits for comes before it. */
 function topological(waits: Work['waits']): number[] {
-  const missing = waits.map((w) => w.length);
+  const missing = Numbers.of(waits, (w) => w.length);
   const dependents = inverse(waits);
-  const found = [...missing.keys()].filter((t) => missing[t] === 0);
-  for (let i = 0; i < found.length; i++) for (const d of dependents(found[i]!)) if (--missing[d]! === 0) found.push(d);
+  const found = [...waits.keys()].filter((t) => missing.get(t) === 0);
+  for (const t of found) for (const d of dependents(t)) if (missing.add(d, -1) === 0) found.push(d);
   return found;
 }
 

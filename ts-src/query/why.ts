@@ -55,7 +55,12 @@ function changesOf(before: BuildRecord, now: BuildRecord): string[] {
 
 const clip = (text: string): string => (/^[0-9a-f]{40,}$/.test(text) ? text.slice(0, 12) : shortened(text, 200));
 const byName = (system: readonly string[]): Record<string, string> =>
-  Object.fromEntries(system.map((s) => s.split('=') as [string, string]));
+  Object.fromEntries(
+    system.map((s) => {
+      const [name = '', version = ''] = s.split('=');
+      return [name, version];
+    }),
+  );
 
 function differenceOf(before: string | undefined, now: string | undefined): string {
   if (before === undefined) return 'is new';

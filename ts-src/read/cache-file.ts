@@ -68,7 +68,7 @@ export function splitCache(text: string): CachePieces | undefined {
     if (entries.has(name)) return undefined;
   }
   if (name !== undefined) entries.set(name, text.slice(started, at));
-  if (at < text.length && !/[A-Za-z_]/.test(text[at]!)) return undefined;
+  if (at < text.length && !/[A-Za-z_]/.test(text.charAt(at))) return undefined;
   return { rest: text.slice(0, begin) + text.slice(at), entries };
 }
 

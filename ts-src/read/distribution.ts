@@ -2,8 +2,9 @@ import { join } from 'node:path';
 import { bad, compare, error, good, isError, warning, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import type { Lockfile } from '../model/lockfile.ts';
 import type { DistributionInput, SourcePackage } from '../model/plan.ts';
-import { whereOf, type Repository, type SourceEntry } from '../model/rosdistro.ts';
-import { ownIn } from '../model/maps.ts';
+import { isArchive, whereOf, type Repository, type SourceEntry } from '../model/rosdistro.ts';
+import { first } from '../model/lists.ts';
+import { ownEntry, ownIn } from '../model/maps.ts';
 import { parallel } from '../io/process.ts';
 import { readEntries, type Entries } from './entries.ts';
 import { readFolder } from './folders.ts';
@@ -78,7 +79,7 @@ class PackageCollection {
         file: r.file,
         ...(r.buildBackend === undefined ? {} : { buildBackend: r.buildBackend }),
         source: pin?.commit ? { ...r.source, commit: pin.commit, ...(pin.tree ? { tree: pin.tree } : {}) } : r.source,
-        released: repository.release!.version!,
+        released: r.version,
       },
       repository,
     );
@@ -157,7 +158,7 @@ export async function readDistribution(
   const { repositories, rosVersion, pythonVersion } = entries.value;
   const locked = ownIn(lock?.distributions, name);
   if (lock && !locked) return bad(error('lock-distribution', `the lock has no distribution '${name}'`));
-  const settings = workspace.distro.distributions[name]!;
+  const settings = ownEntry(workspace.distro.distributions, name);
   const released = settings.sources === 'release';
   const collection = new PackageCollection(name);
   const { diagnostics, packages } = collection;
@@ -236,18 +237,13 @@ async function readRepository(request: RepositoryRequest): Promise<Result<Reposi
   if (!readable.ok) return readable;
   const source = readable.value;
   const url = absoluteUrl(source.url, workspace.urlBase);
-  if (source.type === 'tar' || source.type === 'zip') {
-    const remembered = recall(state, source.sha256!, repository.name);
-    return remembered
-      ? good({ ...remembered.value, url }, remembered.diagnostics)
-      : found(url, await fetchArchive(source, url, state));
-  }
-  const commit = await commitOf(request, url, source.version);
+  const commit = isArchive(source) ? good(source.sha256) : await commitOf(request, url, source.version);
   if (!commit.ok) return commit;
   const remembered = recall(state, commit.value, repository.name);
   if (remembered) return good({ ...remembered.value, url }, remembered.diagnostics);
+  if (isArchive(source)) return found(url, await fetchArchive(source, url, state));
   const snapshots = await fetchCommits(url, [commit.value], state, 'trees', reporter);
-  return found(url, snapshots.ok ? good(snapshots.value[0]!) : snapshots);
+  return found(url, snapshots.ok ? good(first(snapshots.value)) : snapshots);
 }
 
 /** A repository's source entry, if it is one that can be read. */

@@ -1,3 +1,4 @@
+import { ownIn } from '../model/maps.ts';
 import * as z from 'zod';
 import { bad, error, good, NearNames, nearest, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import { distroSchema, type Distro } from '../model/distro.ts';
@@ -184,11 +185,7 @@ function references(distro: Distro, locator: Locator, file: string): Diagnostic[
       known('variant', v, Object.keys(distro.variants), ['distributions', name, 'variants', i]),
     );
     d.underlay.forEach((u, i) => {
-      const of = new Set(
-        d.platforms.flatMap((p) =>
-          Object.hasOwn(distro.platforms, p) ? Object.keys(distro.platforms[p]!.underlays) : [],
-        ),
-      );
+      const of = new Set(d.platforms.flatMap((p) => Object.keys(ownIn(distro.platforms, p)?.underlays ?? {})));
       known('underlay', u, [...of], ['distributions', name, 'underlay', i]);
     });
     if (!distro.index && !d.repos.length && !d.folders.length)

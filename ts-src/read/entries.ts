@@ -1,3 +1,4 @@
+import { ownEntry } from '../model/maps.ts';
 import { dirname, isAbsolute, join, normalize } from 'node:path';
 import { error, good, isError, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import type { Distribution } from '../model/distro.ts';
@@ -108,7 +109,7 @@ async function readIndexed(
  */
 export async function readEntries(workspace: Workspace, name: string): Promise<Result<Entries>> {
   const { distro, root } = workspace;
-  const settings = distro.distributions[name]!;
+  const settings = ownEntry(distro.distributions, name);
   const reader = new EntryReader(root, workspace.file);
   const { index, cache } = await readIndexed(reader, workspace, name, settings);
   for (const file of settings.repos) {

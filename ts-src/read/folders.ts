@@ -1,3 +1,5 @@
+import { afterLast, before } from '../text/cut.ts';
+import { at, first } from '../model/lists.ts';
 import { existsSync, readdirSync } from 'node:fs';
 import { readStart } from '../io/untrusted.ts';
 import { join } from 'node:path';
@@ -99,13 +101,13 @@ function linkTold(at: string, shown: string, name: string, diagnostics: Diagnost
 }
 
 const repositoryName = (path: string, folder: string): string =>
-  (path.split('/')[0]! || folder.split('/').pop()!).replace(/[^A-Za-z0-9._+-]/g, '_');
+  (before(path, '/') || afterLast(folder, '/')).replace(/[^A-Za-z0-9._+-]/g, '_');
 
 /**
  * The trees of packages in a folder as its files are now, each in its source; what .gitignore leaves out is left out.
  */
 export async function pinFolder(sources: readonly PackageSource[], state: string): Promise<Result<PackageSource[]>> {
-  const folder = sources[0]!.url;
+  const folder = first(sources).url;
   const snapshot = await snapshotFolder(folder, state);
   if (!snapshot.ok) return snapshot;
   const asked = await git(['rev-parse', ...sources.map((s) => `${snapshot.value.tree}:${s.path}`)], {
@@ -119,5 +121,5 @@ export async function pinFolder(sources: readonly PackageSource[], state: string
         `packages of ${folder} are left out by its .gitignore: ${asked.stderr.trim().split('\n')[0]}`,
       ),
     );
-  return good(sources.map((s, i) => ({ ...s, commit: snapshot.value.commit, tree: trees[i]! })));
+  return good(sources.map((s, i) => ({ ...s, commit: snapshot.value.commit, tree: at(trees, i) })));
 }

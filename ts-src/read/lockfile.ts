@@ -1,3 +1,4 @@
+import { ownIn } from '../model/maps.ts';
 import * as z from 'zod';
 import { bad, compare, error, good, type Result } from '../model/diagnostics.ts';
 import type { Lockfile } from '../model/lockfile.ts';
@@ -86,13 +87,14 @@ export function readLock(file: string, text: string | undefined): Result<Lockfil
         ...(r.release === undefined ? {} : { release: r.release }),
       };
     for (const [n, p] of Object.entries(packages)) {
-      if (!Object.hasOwn(all, p.repository))
+      const repository = ownIn(all, p.repository);
+      if (!repository)
         return bad(
           error('lock-invalid', `'${n}' is of the repository '${p.repository}', which the lock does not have`, {
             file,
           }),
         );
-      all[p.repository]!.packages[n] = {
+      repository.packages[n] = {
         version: p.version,
         path: p.path,
         ...(p.commit === undefined ? {} : { commit: p.commit }),

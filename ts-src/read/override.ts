@@ -24,7 +24,7 @@ export function parseOverrides(texts: readonly string[]): Result<Overrides> {
       fault(text, 'not of a known form');
       continue;
     }
-    const [, name, kind, value] = m as unknown as [string, string, '=' | '@' | '#', string];
+    const [, name = '', kind = '', value = ''] = m;
     if (overrides.has(name)) fault(text, `'${name}' is overridden twice`);
     else if (kind === '=') {
       const folder = resolve(value);

@@ -1,3 +1,5 @@
+import { entry } from '../model/maps.ts';
+import { at } from '../model/lists.ts';
 import { join } from 'node:path';
 import type { Diagnostic, Result } from '../model/diagnostics.ts';
 import type { Manifest } from '../model/manifest.ts';
@@ -92,14 +94,14 @@ export async function readPackages(
     reporter,
   );
   if (!blobs.ok) return blobs;
-  const pyprojectOf = new Map(python.map((k, i) => [k.path, blobs.value[kept.length + i]!]));
+  const pyprojectOf = new Map(python.map((k, i) => [k.path, at(blobs.value, kept.length + i)]));
   const text: RepositoryText = {
     schema: 2,
     commit: snapshot.commit,
     tree: snapshot.tree,
     packages: kept.map((k, i) => {
       const pyproject = pyprojectOf.get(k.path);
-      const text = { path: k.path, tree: trees.get(k.path)!, xml: blobs.value[i]! };
+      const text = { path: k.path, tree: entry(trees, k.path), xml: at(blobs.value, i) };
       return pyproject === undefined ? text : { ...text, pyproject };
     }),
   };

@@ -1,3 +1,4 @@
+import { entry } from '../model/maps.ts';
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readIf, writeWhole } from '../io/files.ts';
@@ -109,7 +110,7 @@ export class ParseCache<T> {
       writeWhole(
         this.file,
         Buffer.from(
-          `${edition}\n${[...this.used].map((key) => `${this.lines.get(key)!}\n`).join('')}${added}`,
+          `${edition}\n${[...this.used].map((key) => `${entry(this.lines, key)}\n`).join('')}${added}`,
           'latin1',
         ),
         { sync: false },

@@ -1,4 +1,5 @@
 import { bad, error, good, warning, type Diagnostic, type Result } from '../model/diagnostics.ts';
+import { at } from '../model/lists.ts';
 import type { Lockfile } from '../model/lockfile.ts';
 import type { Manifest } from '../model/manifest.ts';
 import type { DistributionInput, PackageSource, SourcePackage } from '../model/plan.ts';
@@ -17,6 +18,7 @@ export const fetchWidth = 8;
 export interface Released {
   repository: Repository;
   packageName: string;
+  version: string;
   file: string;
   source: PackageSource;
   manifest: Result<Manifest>;
@@ -27,7 +29,7 @@ export interface Released {
 function releasesOf(
   workspace: Workspace,
   repositories: readonly Repository[],
-): { repository: Repository; packages: { packageName: string; source: PackageSource }[] }[] {
+): { repository: Repository; version: string; packages: { packageName: string; source: PackageSource }[] }[] {
   return repositories.flatMap((repository) => {
     const { release } = repository;
     if (!release?.version) return [];
@@ -36,6 +38,7 @@ function releasesOf(
     return [
       {
         repository,
+        version: release.version,
         packages: release.packages.map((packageName) => ({
           packageName,
           source: { url, path: '', ref: tag.replaceAll('{package}', packageName) },
@@ -48,7 +51,7 @@ function releasesOf(
 /** The released packages of a distribution that has a cache: no repository is asked. */
 export function cachedPackages(workspace: Workspace, repositories: readonly Repository[], cache: Cache): Released[] {
   const read: Released[] = [];
-  for (const { repository, packages } of releasesOf(workspace, repositories)) {
+  for (const { repository, version, packages } of releasesOf(workspace, repositories)) {
     for (const { packageName, source } of packages) {
       const manifest = cache.manifest(packageName) ?? {
         ok: false as const,
@@ -60,7 +63,7 @@ export function cachedPackages(workspace: Workspace, repositories: readonly Repo
           ),
         ],
       };
-      read.push({ repository, packageName, file: `${cache.file}:${packageName}`, source, manifest });
+      read.push({ repository, packageName, version, file: `${cache.file}:${packageName}`, source, manifest });
     }
   }
   return read;
@@ -69,22 +72,25 @@ export function cachedPackages(workspace: Workspace, repositories: readonly Repo
 async function releasedPackage(
   workspace: Workspace,
   repository: Repository,
-  { packageName, source }: { packageName: string; source: PackageSource },
+  { packageName, version, source }: Pick<Released, 'packageName' | 'version' | 'source'>,
   pin: Result<{ source: PackageSource; snapshot?: Snapshot }>,
   reporter: Reporter,
 ): Promise<Released> {
   const { file, line } = repository;
-  const released = { repository, packageName, file: `${repository.name}:${packageName}/package.xml`, source };
-  const at = <T>(d: T): T => ({ file, line, ...d });
+  const released = { repository, packageName, version, file: `${repository.name}:${packageName}/package.xml`, source };
+  const placed = <T>(d: T): T => ({ file, line, ...d });
   const failed = (diagnostics: readonly Diagnostic[]): Released => ({
     ...released,
-    manifest: { ok: false, diagnostics: diagnostics.map(at) },
+    manifest: { ok: false, diagnostics: diagnostics.map(placed) },
   });
   if (!pin.ok) return failed(pin.diagnostics);
   const { commit } = pin.value.source;
   const remembered = commit === undefined ? undefined : recall(workspace.state, commit, packageName);
-  const found =
-    remembered ?? (await readPackages(workspace.state, packageName, pin.value.snapshot!, source.url, reporter));
+  const read = (snapshot: Snapshot | undefined) => {
+    if (!snapshot) throw new Error(`${packageName} was not fetched, and its manifest is not remembered`);
+    return readPackages(workspace.state, packageName, snapshot, source.url, reporter);
+  };
+  const found = remembered ?? (await read(pin.value.snapshot));
   if (!found.ok) return failed(found.diagnostics);
   const one = found.value.packages[0];
   return {
@@ -110,14 +116,16 @@ export async function releasedPackages(
   const read = await parallel(
     releasesOf(workspace, repositories),
     fetchWidth,
-    async ({ repository, packages }): Promise<Released[]> => {
+    async ({ repository, version, packages }): Promise<Released[]> => {
       reporter.reading?.(repository.name);
       const sources = packages.map(({ packageName, source }) => {
         const commit = ownIn(ownIn(locked, repository.name)?.packages, packageName)?.commit;
         return commit ? { ...source, commit } : source;
       });
       const pinned = await pinReleased(workspace, sources, 'trees', reporter);
-      return Promise.all(packages.map((p, i) => releasedPackage(workspace, repository, p, pinned[i]!, reporter)));
+      return Promise.all(
+        packages.map((p, i) => releasedPackage(workspace, repository, { ...p, version }, at(pinned, i), reporter)),
+      );
     },
   );
   return read.flat();
@@ -133,8 +141,9 @@ export async function pinReleased(
   what: 'all' | 'trees',
   reporter: Reporter = {},
 ): Promise<Result<{ source: PackageSource; snapshot?: Snapshot }>[]> {
-  if (!sources.length) return [];
-  const { url } = sources[0]!;
+  const [source] = sources;
+  if (!source) return [];
+  const { url } = source;
   const unknown = sources.filter((s) => !s.commit);
   const resolved = unknown.length
     ? await resolveRefs(
@@ -144,17 +153,20 @@ export async function pinReleased(
       )
     : good([]);
   if (!resolved.ok) return sources.map(() => resolved);
-  const commits = sources.map((s): Result<string> => (s.commit ? good(s.commit) : resolved.value[unknown.indexOf(s)]!));
+  const commits = sources.map((s): Result<string> =>
+    s.commit ? good(s.commit) : at(resolved.value, unknown.indexOf(s)),
+  );
   const lacking = commits.flatMap((c) =>
     c.ok && (what === 'all' || !remembers(workspace.state, c.value)) ? [c.value] : [],
   );
   const snapshots = lacking.length ? await fetchCommits(url, lacking, workspace.state, what, reporter) : good([]);
   if (!snapshots.ok) return sources.map(() => snapshots);
-  return commits.map((commit, i) => {
+  return sources.map((source, i) => {
+    const commit = at(commits, i);
     if (!commit.ok) return commit;
     const snapshot = snapshots.value.find((s) => s.commit === commit.value);
     return good({
-      source: { ...sources[i]!, commit: commit.value, ...(snapshot ? { tree: snapshot.tree } : {}) },
+      source: { ...source, commit: commit.value, ...(snapshot ? { tree: snapshot.tree } : {}) },
       ...(snapshot ? { snapshot } : {}),
     });
   });
@@ -184,8 +196,9 @@ export async function pinCommits(
     );
     if (!refs.ok) diagnostics.push(...refs.diagnostics);
     else {
-      refs.value.forEach((r, i) => {
-        if (r.ok) packages[i]!.source = { ...packages[i]!.source, commit: r.value };
+      packages.forEach((p, i) => {
+        const r = at(refs.value, i);
+        if (r.ok) p.source = { ...p.source, commit: r.value };
         else diagnostics.push(...r.diagnostics);
       });
     }

@@ -138,18 +138,21 @@ function splitKeys(text: string): Part[] | undefined {
   const parts: Part[] = [];
   const seen = new Set<string>();
   const margin = /^[^ \n][^\n]*$/gm;
-  let begun = -1;
+  let open: { part: Part; begun: number } | undefined;
+  const close = (end?: number): void => {
+    if (open) open.part.text = text.slice(open.begun, end);
+  };
   for (let m = margin.exec(text); m; m = margin.exec(text)) {
     const line = m[0];
     if (line.startsWith('#')) continue;
     const key = /^([A-Za-z][A-Za-z0-9_.+-]*):(?: |$)/.exec(line)?.[1];
     if (key === undefined || seen.has(key) || notText.test(key)) return undefined;
-    if (begun >= 0) parts[parts.length - 1]!.text = text.slice(begun, m.index);
-    begun = m.index;
+    close(m.index);
+    open = { part: { key, text: '' }, begun: m.index };
     seen.add(key);
-    parts.push({ key, text: '' });
+    parts.push(open.part);
   }
-  if (begun >= 0) parts[parts.length - 1]!.text = text.slice(begun);
+  close();
   return parts;
 }
 
@@ -184,11 +187,12 @@ function readWanted(
 ): Result<Rules> | undefined {
   const kept = memory?.get(text);
   const parts = kept ? undefined : splitKeys(text);
-  if (!kept && !parts) return undefined;
-  const keys = kept ? kept.keys.split('\n') : parts!.map((p) => p.key);
+  const keys = kept?.keys.split('\n') ?? parts?.map((p) => p.key);
+  if (!keys) return undefined;
   const lacking = new Set(keys.filter((key) => wanted.has(key) && !(kept && Object.hasOwn(kept.rules, key))));
   if (kept && !lacking.size) return good({ keys, root: kept.rules });
-  const all = parts ?? splitKeys(text)!;
+  const all = parts ?? splitKeys(text);
+  if (!all) return undefined;
   // Where one of them refers to another place, all that could be such a place comes too.
   const refers = all.some((p) => lacking.has(p.key) && /[\s,[{:-]\*[^\s'"]/.test(p.text));
   const parsed = parseYaml(

@@ -1,3 +1,4 @@
+import { first } from '../model/lists.ts';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { gunzipSync } from 'node:zlib';
@@ -36,7 +37,8 @@ export async function readCache(
   let file = settings.cache && join(workspace.root, settings.cache);
   if (!file && named) {
     const { url, line } = named;
-    const at = { file: workspace.distro.index ?? workspace.file, line };
+    const { index = workspace.file } = workspace.distro;
+    const at = { file: index, line };
     if (/^https?:\/\//.test(url)) {
       const fetched = await refreshed(url, join(workspace.state, 'caches', url.replace(/[^A-Za-z0-9.-]+/g, '_')));
       const placed = fetched.diagnostics.map((d) => ({ ...d, ...at }));
@@ -44,7 +46,7 @@ export async function readCache(
       diagnostics.push(...placed);
       file = fetched.value;
     } else {
-      const path = join(dirname(workspace.distro.index!), url.replace(/^file:\/\//, ''));
+      const path = join(dirname(index), url.replace(/^file:\/\//, ''));
       if (path.startsWith('../')) return bad(error('file-outside', `${url} is outside the distro repository`, at));
       file = join(workspace.root, path);
     }
@@ -93,7 +95,7 @@ async function refreshed(url: string, file: string): Promise<Result<string>> {
       ),
     );
   return good(file, [
-    warning('cache-old', `${got.diagnostics[0]!.message}: the copy of the last run is used`, {
+    warning('cache-old', `${first(got.diagnostics).message}: the copy of the last run is used`, {
       hint: 'it may lack newer releases',
     }),
   ]);
@@ -116,7 +118,7 @@ function parse(workspace: Workspace, file: string, shown: string, bytes: Buffer)
   });
   const rest = pieces && memory.get(pieces.rest);
   const before = Array.isArray(rest) ? rest : undefined;
-  const read = (before && partly(before, pieces!, known, shown)) ?? wholly(utf8Text(bytes), shown);
+  const read = (before && pieces && partly(before, pieces, known, shown)) ?? wholly(utf8Text(bytes), shown);
   if (!read.ok) return read;
   const { repositories, texts } = read.value;
   if (!before && pieces && !read.diagnostics.length) memory.put(pieces.rest, () => repositories);

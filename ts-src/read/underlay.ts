@@ -1,3 +1,4 @@
+import { first } from '../model/lists.ts';
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { bad, error, good, type Diagnostic, type Result } from '../model/diagnostics.ts';
@@ -81,7 +82,7 @@ async function readRepository(
     const release = await releaseText(inRelease, key, `${base}/InRelease`);
     if (!release.ok) return release;
     const digests = digestsOf(release.value);
-    const architecture = platform.architectures[0]!;
+    const architecture = first(platform.architectures);
     const versions = new Map<string, string>();
     for (const component of underlay.components) {
       const index = await readIndex(base, digests, `${component}/binary-${architecture}`, folder);

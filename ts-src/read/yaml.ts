@@ -137,11 +137,10 @@ function eventsOf(text: string): fastYaml.Event[] {
  * The value as a plain object, never one of a class, null for anything else. Own keys only: `constructor` is a name
  * like any other.
  */
-export function asMap(value: unknown): Record<string, unknown> | undefined {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? (value as Record<string, unknown>)
-    : undefined;
-}
+export const asMap = (value: unknown): Record<string, unknown> | undefined => (isMap(value) ? value : undefined);
+
+const isMap = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 export const own = (map: Record<string, unknown>, key: string): unknown =>
   Object.hasOwn(map, key) ? map[key] : undefined;

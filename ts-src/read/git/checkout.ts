@@ -53,12 +53,13 @@ async function bringLargeFiles(gitDir: string, held: readonly TreeEntry[], folde
     '+',
   ]);
   const pointers = found.stdout.split('\0').filter(Boolean);
-  if (!pointers.length) return good(folder);
+  const [pointer] = pointers;
+  if (pointer === undefined) return good(folder);
   const fault = (why: string) =>
     bad(
       error(
         'source-lfs',
-        `${relative(folder, pointers[0]!)} and ${pointers.length - 1} more are stored with Git LFS: ${why}`,
+        `${relative(folder, pointer)} and ${pointers.length - 1} more are stored with Git LFS: ${why}`,
         {
           hint: 'install git-lfs on the machine that reads sources; the server must offer LFS below the URL of the repository',
         },

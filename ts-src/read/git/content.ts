@@ -9,7 +9,7 @@ import { slowly } from '../../io/slow.ts';
 import { readBody } from '../../io/response.ts';
 import { sizeText } from '../../model/sizes.ts';
 import { decoded } from '../../model/urls.ts';
-import type { SourceEntry } from '../../model/rosdistro.ts';
+import type { ArchiveEntry } from '../../model/rosdistro.ts';
 import { archiveFault, readingArchive } from './archive-size.ts';
 import { localFault, loginOf } from './credentials.ts';
 import { hasTree, type Snapshot } from './fetch.ts';
@@ -31,10 +31,10 @@ async function ensureContentRepository(gitDir: string): Promise<void> {
  * A tar or zip archive, checked against its SHA-256, as a tree in a repository under `state`; one folder around
  * everything is taken off.
  */
-export async function fetchArchive(entry: SourceEntry, url: string, state: string): Promise<Result<Snapshot>> {
+export async function fetchArchive(entry: ArchiveEntry, url: string, state: string): Promise<Result<Snapshot>> {
   const fault = localFault(url);
   if (fault) return bad(fault);
-  const commit = entry.sha256!;
+  const commit = entry.sha256;
   const gitDir = join(state, 'git', 'archives.git');
   const marker = join(gitDir, 'slipway', commit);
   const known = readIf(marker);
@@ -63,8 +63,8 @@ export async function fetchArchive(entry: SourceEntry, url: string, state: strin
         ? await readingArchive(['unzip', '-q', file, '-d', content])
         : await readingArchive(['tar', '-x', '--no-same-owner', '--no-same-permissions', '-f', file, '-C', content]);
     if (unpacked.code !== 0) return bad(error('source-archive', `can't unpack ${url}: ${lastLine(unpacked)}`));
-    const top = readdirSync(content, { withFileTypes: true });
-    const root = top.length === 1 && top[0]!.isDirectory() ? join(content, top[0]!.name) : content;
+    const [top, ...others] = readdirSync(content, { withFileTypes: true });
+    const root = top?.isDirectory() && !others.length ? join(content, top.name) : content;
     return await withMutex(`${gitDir}.lock`, async () => {
       await ensureContentRepository(gitDir);
       const env = { GIT_INDEX_FILE: join(folder, 'index') };

@@ -59,7 +59,7 @@ export function loginOf(url: string): {
   // A password may hold an '@': the host begins after the last one.
   const m = /^(https?):\/\/([^/]+)@([^/@]+)(.*)$/i.exec(url);
   if (!m) return { plain: url };
-  const [, scheme, user, host, path] = m as unknown as [string, string, string, string, string];
+  const [, scheme = '', user = '', host = '', path = ''] = m;
   const plain = `${scheme}://${host}${path}`;
   if (scheme.toLowerCase() === 'http' && !isLoopback(host)) return { plain };
   const colon = user.indexOf(':');

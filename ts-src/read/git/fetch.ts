@@ -1,3 +1,4 @@
+import { first } from '../../model/lists.ts';
 import { mkdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { bad, error, good, type Result } from '../../model/diagnostics.ts';
@@ -31,7 +32,7 @@ export async function fetchCommit(
   reporter: Reporter = {},
 ): Promise<Result<Snapshot>> {
   const found = await fetchCommits(url, [commit], state, 'all', reporter);
-  return found.ok ? good(found.value[0]!) : found;
+  return found.ok ? good(first(found.value)) : found;
 }
 
 /**
@@ -60,7 +61,7 @@ export async function fetchCommits(
     return undefined;
   };
   const there = await Promise.all(commits.map(known));
-  if (there.every((s) => s)) return good(there as Snapshot[]);
+  if (there.every((s) => s !== undefined)) return good(there);
   return withMutex(`${gitDir}.lock`, async () => {
     if (readIf(join(gitDir, 'HEAD')) === undefined) {
       mkdirSync(gitDir, { recursive: true });
@@ -215,7 +216,8 @@ async function treeWithSubmodules(
   const named = new Map<string, { path?: string; url?: string }>();
   for (const line of listed.value.split('\0')) {
     const m = /^submodule\.([^\n]*)\.(path|url)\n([^]*)$/.exec(line);
-    if (m) named.set(m[1]!, { ...named.get(m[1]!), [m[2]!]: m[3]! });
+    const [, name = '', key = '', value = ''] = m ?? [];
+    if (m) named.set(name, { ...named.get(name), [key]: value });
   }
   const index = join(gitDir, `slipway-index-${process.pid}-${sha256(`${url}${commit}${Math.random()}`).slice(0, 8)}`);
   // A work tree that is never written to: read-tree --prefix asks for one.

@@ -71,12 +71,13 @@ export async function readFiles(
   });
   const bytes = Buffer.from(out.stdout, 'latin1');
   const texts: string[] = [];
-  for (let i = 0, at = 0; i < blobs.length; i++) {
+  let at = 0;
+  for (const blob of blobs) {
     const end = bytes.indexOf(10, at);
     const [, kind, size] = bytes.subarray(at, end).toString().split(' ');
     if (kind !== 'blob')
       return bad(
-        error('source-store', `${snapshot.gitDir} lacks ${blobs[i]!} of ${url}`, {
+        error('source-store', `${snapshot.gitDir} lacks ${blob} of ${url}`, {
           hint: 'remove that folder: it is fetched again',
         }),
       );

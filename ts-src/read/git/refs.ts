@@ -1,3 +1,4 @@
+import { first } from '../../model/lists.ts';
 import { bad, error, good, NearNames, type Result } from '../../model/diagnostics.ts';
 import { localFault } from './credentials.ts';
 import { patiently, unreachable, type Reporter } from './process.ts';
@@ -15,7 +16,7 @@ export async function resolveRef(
   reporter: Reporter = {},
 ): Promise<Result<string>> {
   const found = await resolveRefs(url, [version], reporter);
-  return found.ok ? found.value[0]! : found;
+  return found.ok ? first(found.value) : found;
 }
 
 /** Names that a version may have on a server; the first that is there is taken. `heads/x`, `tags/x`: as in vcstool. */

@@ -1,3 +1,4 @@
+import { at as itemAt } from '../../model/lists.ts';
 import {
   kindsOfTag,
   type Conditional,
@@ -126,7 +127,7 @@ function unpackDependencies(text: string, begin: number): Dependency[] {
     const d: Dependency = {
       name: text.slice(second + 1, more ? third : end),
       line: Number(text.slice(first + 1, second)),
-      tag: tags[Number(text.slice(at, first))]!,
+      tag: itemAt(tags, Number(text.slice(at, first))),
     };
     dependencies.push(more ? Object.assign(d, JSON.parse(text.slice(third + 1, end)) as Partial<Dependency>) : d);
     at = end + 1;

@@ -52,7 +52,7 @@ class PlainReader {
     const found = beginning.exec(this.text);
     if (!found) return undefined;
     this.at = beginning.lastIndex;
-    const root = this.element('package', attributesOf(found[1]!), '', this.at);
+    const root = this.element('package', attributesOf(found[1] ?? ''), '', this.at);
     for (let child = this.child(); child; child = this.child()) (root.children ??= []).push(child);
     end.lastIndex = this.at;
     return end.test(this.text) ? root : undefined;
@@ -90,9 +90,10 @@ class PlainReader {
     if (endTag === undefined) {
       const found = startTag.exec(name);
       if (!found) return undefined;
-      name = found[1]!;
-      if (found[2] !== '') {
-        attributes = attributesOf(found[2]!);
+      const written = found[2] ?? '';
+      name = found[1] ?? '';
+      if (written !== '') {
+        attributes = attributesOf(written);
         if (!attributes) return undefined;
       }
       if (found[3] === '/') {
@@ -142,10 +143,10 @@ class PlainReader {
 /** Undefined where there are none, or one twice. */
 function attributesOf(text: string): Record<string, string> | undefined {
   let all: Record<string, string> | undefined;
-  for (const [, name, double, single] of text.matchAll(attributesIn)) {
+  for (const [, name = '', double, single = ''] of text.matchAll(attributesIn)) {
     all ??= Object.create(null) as Record<string, string>;
-    if (name! in all) return undefined;
-    all[name!] = double ?? single!;
+    if (name in all) return undefined;
+    all[name] = double ?? single;
   }
   return all;
 }

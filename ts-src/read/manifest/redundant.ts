@@ -1,3 +1,4 @@
+import { entry } from '../../model/maps.ts';
 import type { Dependency } from '../../model/manifest.ts';
 
 /**
@@ -11,7 +12,7 @@ export function redundant(
 ): void {
   const counts = new Map<string, number>();
   for (const d of dependencies) counts.set(d.name, (counts.get(d.name) ?? 0) + 1);
-  const repeated = dependencies.filter((d) => counts.get(d.name)! > 1);
+  const repeated = dependencies.filter((d) => entry(counts, d.name) > 1);
   const id = (d: Dependency) =>
     d.versions === undefined && d.condition === undefined ? d.name : JSON.stringify([d.name, d.versions, d.condition]);
   const seen = new Map<string, Set<string>>();
@@ -22,7 +23,7 @@ export function redundant(
     seen.set(id(d), tags);
   }
   for (const d of repeated) {
-    const tags = seen.get(id(d))!;
+    const tags = entry(seen, id(d));
     const others = impliedTags(d.tag, format);
     const clash = others.filter((t) => tags.has(t)).map((t) => (t === 'depend twice' ? 'depend' : t));
     if (clash.length) fault(`<${d.tag}>${d.name}</${d.tag}> says again what <${clash.join('>, <')}> says`, d.line);

@@ -1,3 +1,4 @@
+import { last } from '../../model/lists.ts';
 import { SaxesParser } from 'saxes';
 import type { Element } from './plain-xml.ts';
 import { messageOf } from '../../io/faults.ts';
@@ -95,7 +96,7 @@ class TreeReader {
     }
     const element: Element = { name, attributes, text: '', line: this.parser.line, children: undefined, inner: '' };
     if (depth === 0) this.root = element;
-    else (stack[depth - 1]!.children ??= []).push(element);
+    else (last(stack).children ??= []).push(element);
     if (depth === 1 && name === 'description') this.start = this.parser.position;
     stack.push(element);
   }
