@@ -94,8 +94,8 @@ it('is in the root of the documentation alone, which waits for it and refers to 
   expect(documentationNeeds(closures)[app]).toEqual(numbers('theme'));
   const { pending, dependents } = packageReadiness(closures, () => true);
   const docs = 2 * scope.packages.length + app;
-  expect(pending[app]).toBe(0);
-  expect(pending[docs]).toBe(3);
+  expect(pending.get(app)).toBe(0);
+  expect(pending.get(docs)).toBe(3);
   const [theme = -1] = numbers('theme');
   expect([...dependents(2 * scope.packages.length + theme)]).toContain(docs);
 });

@@ -1,6 +1,7 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { afterLast } from '../text/cut.ts';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import type { BuildRecord } from '../model/result.ts';
 import { renderAbi } from '../render/abi.ts';
@@ -65,20 +66,23 @@ async function filesOf(store: Store | undefined, build: string): Promise<Result<
     );
     return good([resolve(build), ...(existsSync(symbols) ? [resolve(symbols)] : [])]);
   }
-  const record = /^[0-9a-f]{8,64}$/.test(build) ? await recordOf(store!, build) : undefined;
-  if (!record)
+  const record = store && /^[0-9a-f]{8,64}$/.test(build) ? await recordOf(store, build) : undefined;
+  if (!store || !record)
     return bad(
       error('selection', `'${build}' is neither a .deb file nor the key of a build in the store`, {
         hint: 'result.json in the output of a build has the keys',
       }),
     );
-  return filesOfBuild(store!, record.debs);
+  return filesOfBuild(store, record.debs);
 }
 
 async function recordOf(store: Store, prefix: string): Promise<BuildRecord | undefined> {
   if (prefix.length === 64) return store.get(prefix);
   const found: string[] = [];
-  for await (const { name } of store.blobs.list(`tasks/${prefix.slice(0, 2)}`))
-    if (name.split('/').pop()!.startsWith(prefix)) found.push(name.split('/').pop()!.replace('.json', ''));
-  return found.length === 1 ? store.get(found[0]!) : undefined;
+  for await (const { name } of store.blobs.list(`tasks/${prefix.slice(0, 2)}`)) {
+    const file = afterLast(name, '/');
+    if (file.startsWith(prefix)) found.push(file.replace('.json', ''));
+  }
+  const [only, ...others] = found;
+  return only === undefined || others.length ? undefined : store.get(only);
 }

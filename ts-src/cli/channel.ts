@@ -1,4 +1,4 @@
-import { error, type Diagnostic, type Result, good } from '../model/diagnostics.ts';
+import { bad, error, type Diagnostic, type Result, good } from '../model/diagnostics.ts';
 import { differenceOf } from '../publish/difference.ts';
 import { keyHealth, keysOf } from '../publish/key-health.ts';
 import { judgePromotion, stateOf } from '../publish/promotion.ts';
@@ -208,18 +208,18 @@ async function servedKeys(
 
 /** A channel's head, or a state written as CHANNEL@ID. */
 async function named(store: Store, text: string): Promise<Result<State>> {
-  const [name, id] = text.split('@');
-  const read = await readChannel(store, name!);
+  const [name = '', id] = text.split('@');
+  const read = await readChannel(store, name);
   if (!read.ok) return read;
   const found = await stateOf(store, read.value, id);
   return found.ok ? good(found.value.state) : found;
 }
 
 async function diff({ store }: Opened, names: readonly string[], json: boolean): Promise<Result<string> | undefined> {
-  if (names.length !== 2) return undefined;
-  const [a, b] = [await named(store, names[0]!), await named(store, names[1]!)];
-  if (!a.ok) return a;
-  if (!b.ok) return b;
+  const [before, after, ...others] = names;
+  if (before === undefined || after === undefined || others.length) return undefined;
+  const [a, b] = [await named(store, before), await named(store, after)];
+  if (!a.ok || !b.ok) return bad(...(a.ok ? b : a).diagnostics);
   const difference = differenceOf(a.value, b.value, [await lockOf(store, a.value), await lockOf(store, b.value)]);
   return good(json ? `${JSON.stringify(difference)}\n` : renderDifference(difference).replace(/^\n/, ''));
 }

@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { ownIn } from '../model/maps.ts';
 import { environmentFault, internalFaults } from '../io/faults.ts';
 import { onSlow } from '../io/slow.ts';
 import { nearest } from '../model/diagnostics.ts';
@@ -25,7 +26,7 @@ export async function main(args: string[]): Promise<number> {
     writeOutput(`slipway ${SLIPWAY_VERSION}\n`);
     return exit.ok;
   }
-  const command = Object.hasOwn(commands, name) ? commands[name]! : undefined;
+  const command = ownIn(commands, name);
   if (!command) {
     const near = nearest(name, Object.keys(commands));
     writeMessage(

@@ -1,3 +1,4 @@
+import { ownEntry } from '../model/maps.ts';
 import { isError, sorted, type Diagnostic } from '../model/diagnostics.ts';
 import type { Distro } from '../model/distro.ts';
 import type { SourcePackage } from '../model/plan.ts';
@@ -23,7 +24,10 @@ export async function developedAndReleased(
   const rows: DevelopedPackage[] = [];
   const faults: Diagnostic[] = [];
   for (const { name } of planned.distributions) {
-    const sources: Distro['distributions'][string] = { ...workspace.distro.distributions[name]!, sources: 'source' };
+    const sources: Distro['distributions'][string] = {
+      ...ownEntry(workspace.distro.distributions, name),
+      sources: 'source',
+    };
     const developing = {
       ...workspace,
       distro: { ...workspace.distro, distributions: { ...workspace.distro.distributions, [name]: sources } },

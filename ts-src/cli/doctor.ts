@@ -30,23 +30,20 @@ export const doctor = defineCommand({
     const systems = workspace.ok ? Object.values(workspace.value.distro.platforms).map((p) => p.os) : [];
     let findings = await examine(driver, systems);
     const packages = [...new Set(findings.flatMap((f) => f.package?.split(' ') ?? []))].sort();
-    const sudo = process.getuid!() === 0 ? [] : ['sudo'];
+    const root = process.getuid?.() === 0;
+    const asRoot = (args: string[]): [string, string[]] => (root ? ['apt-get', args] : ['sudo', ['apt-get', ...args]]);
     if (packages.length && values.install) {
-      const command = [
-        ...sudo,
-        'apt-get',
+      const command = asRoot([
         'install',
         '-y',
         '--no-install-recommends',
         '-o',
         'DPkg::Lock::Timeout=300',
         ...packages,
-      ];
-      writeMessage(`this machine lacks ${packages.join(', ')}; running: ${command.join(' ')}\n`);
-      const updated = await run([...sudo, 'apt-get'][0]!, [...sudo, 'apt-get', 'update', '-q'].slice(1), {
-        inherit: true,
-      });
-      const installed = updated.code === 0 ? await run(command[0]!, command.slice(1), { inherit: true }) : updated;
+      ]);
+      writeMessage(`this machine lacks ${packages.join(', ')}; running: ${command.flat().join(' ')}\n`);
+      const updated = await run(...asRoot(['update', '-q']), { inherit: true });
+      const installed = updated.code === 0 ? await run(...command, { inherit: true }) : updated;
       if (installed.code !== 0) {
         writeMessage('slipway doctor: apt-get failed, its words are above\n');
         return exit.failed;
@@ -62,7 +59,7 @@ export const doctor = defineCommand({
       );
     const lacks = findings.map((f) => ({
       what: f.what,
-      fix: f.fix ?? `${sudo.length ? 'sudo ' : ''}apt-get install -y ${f.package}`,
+      fix: f.fix ?? `${root ? '' : 'sudo '}apt-get install -y ${f.package}`,
     }));
     if (values.json) writeOutput(`${JSON.stringify({ findings: lacks, machine: machine.lines })}\n`);
     else {

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
+import { before } from '../text/cut.ts';
 import { error } from '../model/diagnostics.ts';
 import { writeWhole } from '../io/files.ts';
 import { renderInit } from '../render/init.ts';
@@ -108,7 +109,7 @@ Build it:
 
 Then put your own repositories into rosdistro/default/distribution.yaml, and commit:
     ${git}git add ${names
-      .map((f) => f.split('/')[0]!)
+      .map((f) => before(f, '/'))
       .filter((f, i, all) => all.indexOf(f) === i)
       .join(' ')} && git commit
 `);

@@ -23,12 +23,12 @@ function logsIn(output: string): Log[] {
     return [];
   }
   for (const entry of entries) {
-    const name = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry);
-    if (!name) continue;
+    const [, scope, name, test] = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry) ?? [];
+    if (scope === undefined || name === undefined) continue;
     const path = join(root, entry);
     const status = lstatSync(path);
     if (!status.isFile()) continue;
-    found.push({ scope: name[1]!, package: name[2]!, test: name[3] !== undefined, path, modified: status.mtimeMs });
+    found.push({ scope, package: name, test: test !== undefined, path, modified: status.mtimeMs });
   }
   return found.sort((a, b) => b.modified - a.modified);
 }

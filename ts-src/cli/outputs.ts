@@ -1,3 +1,4 @@
+import { at, last as lastOf } from '../model/lists.ts';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { compare, warning, type Diagnostic } from '../model/diagnostics.ts';
@@ -195,11 +196,10 @@ export async function judgeTests(
 ): Promise<Map<string, string>> {
   const verdicts = new Map<string, string>();
   const work = runs.flatMap((graph) =>
-    graph.tests.flatMap((record, n) =>
-      record && record.outcome !== 'none' && graph.results[graph.count + n]
-        ? [{ r: graph, record, task: graph.results[graph.count + n]! }]
-        : [],
-    ),
+    graph.tests.flatMap((record, n) => {
+      const task = graph.results[graph.count + n];
+      return record && record.outcome !== 'none' && task ? [{ r: graph, record, task }] : [];
+    }),
   );
   await store.many(work, async ({ r: graph, record, task }) => {
     const name = historyOf(graph.id, record.package);
@@ -224,14 +224,14 @@ export async function judgeTests(
 
 /** Of the last entry's failing cases. */
 function verdictOf(history: readonly Outcome[]): string {
-  const last = history[history.length - 1]!;
+  const last = lastOf(history);
   const flaky = last.failed.filter((c) =>
     history.some((h) => h.key === last.key && (h.flaky.includes(c) || h.outcome === 'passed') && h !== last),
   );
   if (flaky.length) return `flaky: ${flaky.slice(0, 3).join(', ')} passed before at the same key`;
   let since = history.length - 1;
-  while (since > 0 && last.failed.some((c) => history[since - 1]!.failed.includes(c))) since--;
+  while (since > 0 && last.failed.some((c) => at(history, since - 1).failed.includes(c))) since--;
   const runs = history.length - since;
-  if (runs > 1) return `broken since ${history[since]!.stamp}: it failed in each of the last ${runs} runs`;
+  if (runs > 1) return `broken since ${at(history, since).stamp}: it failed in each of the last ${runs} runs`;
   return history.length > 1 ? 'it passed the time before' : '';
 }

@@ -1,3 +1,4 @@
+import { first } from '../model/lists.ts';
 import { sorted, type Diagnostic } from '../model/diagnostics.ts';
 import type { PackageSource, Plan } from '../model/plan.ts';
 import { parallel } from '../io/process.ts';
@@ -21,7 +22,7 @@ export async function pinSources(workspace: Workspace, plan: Plan): Promise<Diag
   const pinned = new Map<string, PackageSource>();
   await parallel([...byUrl.values()], 8, async (sources) => {
     const all = [...sources.values()];
-    if (all[0]!.ref === undefined) {
+    if (first(all).ref === undefined) {
       const trees = await pinFolder(all, workspace.state);
       if (trees.ok) for (const source of trees.value) pinned.set(`${source.url} ${placeOf(source)}`, source);
       else diagnostics.push(...trees.diagnostics);

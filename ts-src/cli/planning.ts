@@ -1,4 +1,5 @@
 import { join, relative, resolve } from 'node:path';
+import { at } from '../model/lists.ts';
 import type { ScopeChange } from '../model/answers.ts';
 import { bad, error, good, isError, nearest, sorted, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import type { Lockfile } from '../model/lockfile.ts';
@@ -222,14 +223,11 @@ async function pinFolders({ workspace, plan }: Planned): Promise<void> {
       packages.map((p) => p.source),
       workspace.state,
     );
-    packages.forEach(
-      (p, i) =>
-        (p.source = {
-          ...p.source,
-          ...(pinned.ok ? { tree: pinned.value[i]!.tree! } : {}),
-          url: join(workspace.urlBase, relative(workspace.root, folder)),
-        }),
-    );
+    const url = join(workspace.urlBase, relative(workspace.root, folder));
+    packages.forEach((p, i) => {
+      const { tree } = pinned.ok ? at(pinned.value, i) : {};
+      p.source = { ...p.source, ...(tree === undefined ? {} : { tree }), url };
+    });
   }
 }
 

@@ -42,11 +42,12 @@ export function makeProgress(options: ProgressOptions): Progress & { close(): vo
     if (shown) write(`\x1b[${shown}A\x1b[J`);
     shown = 0;
   };
+  const spentOn = ({ started = now() }: TaskResult) => now() - started;
   const draw = () => {
     clear();
     const width = process.stderr.columns || 80;
-    const lines = [...running.values()].map((t) => `  ${doing[t.kind]} ${t.id}  ${duration(now() - t.started!)}`);
-    const spent = [...running.values()].reduce((sum, t) => sum + Math.min(expected(t), now() - t.started!), 0);
+    const lines = [...running.values()].map((t) => `  ${doing[t.kind]} ${t.id}  ${duration(spentOn(t))}`);
+    const spent = [...running.values()].reduce((sum, t) => sum + Math.min(expected(t), spentOn(t)), 0);
     const remaining = Math.max(0, left - spent) / workers;
     const bar = Math.round((done / Math.max(1, total)) * 20);
     const time = remaining > 1000 ? `, about ${duration(remaining)} left` : '';

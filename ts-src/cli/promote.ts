@@ -45,7 +45,8 @@ is not met, nothing is promoted, unless --force is given. --dry-run only prints 
     json: { type: 'boolean', help: 'print the verdicts as JSON' },
   },
   async run(values, names) {
-    if (names.length !== 2 || names[0] === names[1]) {
+    const [from, into, ...others] = names;
+    if (from === undefined || into === undefined || others.length || from === into) {
       writeMessage('slipway promote: two different channels are needed, FROM and TO\n');
       return exit.usage;
     }
@@ -56,16 +57,16 @@ is not met, nothing is promoted, unless --force is given. --dry-run only prints 
     const opened = await openChannels({ ...values, state: values['state-folder'] });
     if (!opened.ok) return failed(opened.diagnostics);
     const { store, workspace } = opened.value;
-    const [source, target] = [await readChannel(store, names[0]!), await readChannel(store, names[1]!)];
+    const [source, target] = [await readChannel(store, from), await readChannel(store, into)];
     if (!source.ok || !target.ok) return failed([...source.diagnostics, ...target.diagnostics]);
     const found = await stateOf(store, source.value, values.state);
     const places = await placesOf(opened.value, target.value, values.repository, source.value);
-    const named = rulesOf(workspace.distro, names[1]!);
+    const named = rulesOf(workspace.distro, into);
     const rules = values['approval-pending'] ? { ...named, approval: false } : named;
     const faults = [...(found.ok ? [] : found.diagnostics), ...(places.ok ? [] : places.diagnostics)];
-    if (!mayComeFrom(rules, names[0]!))
+    if (!mayComeFrom(rules, from))
       faults.push(
-        error('channel-from', `distro.yaml lets nothing be promoted from '${names[0]}' to '${names[1]}'`, {
+        error('channel-from', `distro.yaml lets nothing be promoted from '${from}' to '${into}'`, {
           hint: `it names ${rules.from.join(', ')}`,
         }),
       );
@@ -86,7 +87,7 @@ is not met, nothing is promoted, unless --force is given. --dry-run only prints 
     });
     const text = `${renderVerdicts(judged.verdicts)}${to.head ? renderDifference(differenceOf(to.head, state)) : ''}`;
     if (values.json) writeOutput(`${JSON.stringify({ state: id, ...judged })}\n`);
-    else writeOutput(`state ${shortId(id)} of ${names[0]} to ${names[1]}:\n${text}`);
+    else writeOutput(`state ${shortId(id)} of ${from} to ${into}:\n${text}`);
     if (!judged.passed && values.force === undefined) {
       writeMessage(`not promoted: ${judged.verdicts.filter((v) => !v.passed).length} criteria fail\n`);
       return exit.failed;
@@ -98,7 +99,7 @@ is not met, nothing is promoted, unless --force is given. --dry-run only prints 
     const moved = await withOutlet(opened.value, places.value, (outlet) =>
       promoteState(
         {
-          from: { channel: names[0]!, state: id },
+          from: { channel: from, state: id },
           state,
           to,
           verdicts: judged.verdicts,
@@ -113,8 +114,8 @@ is not met, nothing is promoted, unless --force is given. --dry-run only prints 
     if (moved.value.lost.length) return failed([lostPackages(moved.value.lost.length)]);
     writeNote(
       moved.value.changed || moved.value.id !== to.headId
-        ? `${names[1]} serves state ${shortId(moved.value.id!)} at ${places.value.map((p) => p.where).join(', ')}\n`
-        : `${names[1]} has these packages already\n`,
+        ? `${into} serves state ${shortId(moved.value.id ?? '')} at ${places.value.map((p) => p.where).join(', ')}\n`
+        : `${into} has these packages already\n`,
     );
     return exit.ok;
   },
@@ -137,19 +138,20 @@ upgraded keep what they have, because apt does not downgrade.`,
     pointer: { type: 'boolean', help: 'serve the packages of that state unchanged, with their former versions' },
   },
   async run(values, names) {
-    if (names.length !== 1) {
+    const [name, ...others] = names;
+    if (name === undefined || others.length) {
       writeMessage('slipway rollback: one channel is needed\n');
       return exit.usage;
     }
     const opened = await openChannels({ ...values, state: values['state-folder'] });
     if (!opened.ok) return failed(opened.diagnostics);
     const { store, workspace } = opened.value;
-    const read = await readChannel(store, names[0]!);
+    const read = await readChannel(store, name);
     if (!read.ok) return failed(read.diagnostics);
     const channel = read.value;
     const former = values.to ?? channel.file.states[1]?.id;
     if (former === undefined)
-      return failed([error('channel-empty', `the channel '${names[0]}' has no state before this one`)]);
+      return failed([error('channel-empty', `the channel '${name}' has no state before this one`)]);
     const found = await stateOf(store, channel, former);
     const places = await placesOf(opened.value, channel, values.repository);
     if (!found.ok || !places.ok)
@@ -169,7 +171,7 @@ upgraded keep what they have, because apt does not downgrade.`,
     if (!done.ok) return failed(done.diagnostics);
     showDiagnostics(done.diagnostics);
     if (done.value.moved.lost.length) return failed([lostPackages(done.value.moved.lost.length)]);
-    writeNote(wordsOf(names[0]!, found.value.id, channel, values.pointer === true, done.value));
+    writeNote(wordsOf(name, found.value.id, channel, values.pointer === true, done.value));
     return exit.ok;
   },
 });
@@ -181,7 +183,7 @@ function wordsOf(
   pointer: boolean,
   done: { raised: number; kept: number; gone: number; moved: { id: string | undefined } },
 ): string {
-  const serves = `${name} serves state ${shortId(done.moved.id!)}, with the packages of ${shortId(id)}; before it was ${shortId(channel.headId ?? '')}\n`;
+  const serves = `${name} serves state ${shortId(done.moved.id ?? '')}, with the packages of ${shortId(id)}; before it was ${shortId(channel.headId ?? '')}\n`;
   const robots = pointer
     ? `robots that have upgraded keep ${done.kept} packages as they are, for apt does not go down; new robots get the former ones\n`
     : `${done.raised} packages were repacked with higher versions: apt-get upgrade takes robots back\n`;

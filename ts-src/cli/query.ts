@@ -44,10 +44,10 @@ const questions: Record<string, Question> = {
     usage: 'deps PACKAGE',
     help: 'its dependencies, their purpose and source; -r: also indirect ones',
     names: 1,
-    ask(planned, [name], values) {
-      if (values.recursive) return reached(planned, name!, false);
+    ask(planned, [name = ''], values) {
+      if (values.recursive) return reached(planned, name, false);
       const rows = planned.resolvers.flatMap((r) => {
-        const number = r.evaluated.number.get(name!);
+        const number = r.evaluated.number.get(name);
         return number === undefined
           ? []
           : needsOf(r, number).map((n) => ({ distribution: r.evaluated.input.name, platform: r.platformName, ...n }));
@@ -56,7 +56,7 @@ const questions: Record<string, Question> = {
         head: ['NEEDS', 'TO', 'BY', 'PLATFORM', 'WHERE IT COMES FROM'],
         rows: rows.map((n) => [n.name, n.for.join(', '), n.tag, n.platform, n.from]),
         data: rows,
-        none: `'${name!}' needs nothing`,
+        none: `'${name}' needs nothing`,
       };
     },
   },
@@ -64,8 +64,8 @@ const questions: Record<string, Question> = {
     usage: 'rdeps PACKAGE',
     help: 'packages that need it to build, run or test; -r: also indirectly',
     names: 1,
-    ask(planned, [name], values) {
-      if (values.recursive) return reached(planned, name!, true);
+    ask(planned, [name = ''], values) {
+      if (values.recursive) return reached(planned, name, true);
       const rows = perDistribution(planned).flatMap((r) =>
         r.evaluated.names.flatMap((n, number) =>
           needsOf(r, number)
@@ -77,7 +77,7 @@ const questions: Record<string, Question> = {
         head: ['NEEDED BY', 'TO', 'BY'],
         rows: rows.map((n) => [n.name, n.for.join(', '), n.tag]),
         data: rows,
-        none: `nothing needs '${name!}'`,
+        none: `nothing needs '${name}'`,
       };
     },
   },
@@ -85,15 +85,15 @@ const questions: Record<string, Question> = {
     usage: 'path PACKAGE PACKAGE',
     help: 'the shortest chain of dependencies from the first to the second',
     names: 2,
-    ask(planned, [from, to]) {
+    ask(planned, [from = '', to = '']) {
       const rows = perDistribution(planned).flatMap((r) =>
-        pathBetween(r.evaluated, from!, to!).map((e) => ({ distribution: r.evaluated.input.name, ...e })),
+        pathBetween(r.evaluated, from, to).map((e) => ({ distribution: r.evaluated.input.name, ...e })),
       );
       return {
         head: ['PACKAGE', 'NEEDS', 'BY'],
         rows: rows.map((e) => [e.from, e.to, e.tag]),
         data: rows,
-        none: `'${from!}' does not need '${to!}'`,
+        none: `'${from}' does not need '${to}'`,
       };
     },
   },
@@ -156,7 +156,7 @@ const questions: Record<string, Question> = {
       );
       return {
         head: ['PACKAGE', 'RELEASED', 'DEVELOPED', 'REPOSITORY'],
-        rows: rows.map((p) => [p.name, p.released!, p.developed, p.repository]),
+        rows: rows.map((p) => [p.name, p.released ?? '', p.developed, p.repository]),
         data: rows,
         none: 'no release is behind',
         partial,

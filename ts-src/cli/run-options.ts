@@ -1,4 +1,5 @@
 import { availableParallelism, freemem } from 'node:os';
+import { ownEntry } from '../model/maps.ts';
 import type { Limits } from '../engine/session.ts';
 import { sizeOf } from '../model/sizes.ts';
 import { dockerDriver } from '../sandbox/docker.ts';
@@ -39,7 +40,7 @@ const units: Record<string, number> = { s: 1 / 60, m: 1, h: 60 };
 /** Minutes; undefined where it is no time. */
 function timeOf(v: string): number | undefined {
   const m = /^([1-9]\d{0,5})([smh]?)$/.exec(v);
-  const minutes = m ? Number(m[1]) * units[m[2] || 'm']! : 0;
+  const minutes = m ? Number(m[1]) * ownEntry(units, m[2] || 'm') : 0;
   // The longest that a timer takes is 24 days.
   return minutes > 0 && minutes <= 24 * 24 * 60 ? minutes : undefined;
 }

@@ -1,3 +1,5 @@
+import { entry } from '../model/maps.ts';
+import { at } from '../model/lists.ts';
 import { isError } from '../model/diagnostics.ts';
 import type { Scope } from '../model/plan.ts';
 import { readIf, writeWhole } from '../io/files.ts';
@@ -150,7 +152,7 @@ const rowsTable = (rows: readonly ReturnType<typeof simulatedRow>[]): string =>
 
 function writeSchedule(file: string, { waits, expected, seconds }: Work): void {
   const path = paths({ waits, expected });
-  const order = [...path.keys()].sort((a, b) => path[b]! - path[a]! || a - b);
+  const order = [...path.keys()].sort((a, b) => at(path, b) - at(path, a) || a - b);
   const number = new Map(order.map((t, i) => [t, i]));
   writeWhole(
     file,
@@ -161,9 +163,11 @@ function writeSchedule(file: string, { waits, expected, seconds }: Work): void {
       0,
       order.map((t) => ({
         group: 0,
-        seconds: Math.max(1, Math.round(expected[t]!)),
-        path: Math.round(path[t]!),
-        waits: waits[t]!.map((d) => number.get(d)!).sort((a, b) => a - b),
+        seconds: Math.max(1, Math.round(at(expected, t))),
+        path: Math.round(at(path, t)),
+        waits: at(waits, t)
+          .map((d) => entry(number, d))
+          .sort((a, b) => a - b),
       })),
     ),
   );
@@ -182,10 +186,10 @@ function workOf(scopes: readonly Scope[], known: ReadonlyMap<string, number>, se
     const closures = closuresOf(s);
     const waits = reduceNeeds(s.packages.length, (n) => closures.root(n));
     s.packages.forEach((p, n) => {
-      const seconds = known.get(p.name) ?? measured[Math.floor(random() * measured.length)]!;
+      const seconds = known.get(p.name) ?? at(measured, Math.floor(random() * measured.length));
       work.seconds.push(seconds);
       work.expected.push(seconds * 2 ** (2 * random() - 1));
-      work.waits.push(waits[n]!.map((d) => d + first));
+      work.waits.push(at(waits, n).map((d) => d + first));
     });
   }
   return work;

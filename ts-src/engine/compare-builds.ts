@@ -53,19 +53,19 @@ interface Unpacked {
 }
 
 async function unpack(files: readonly string[], folder: string): Promise<Result<Unpacked>> {
-  const targets = [join(folder, 'package'), join(folder, 'debug')];
+  const [root, debug] = [join(folder, 'package'), join(folder, 'debug')];
   for (const [i, file] of files.slice(0, 2).entries()) {
     try {
-      await unpackPackage(file, targets[i]!, {});
+      await unpackPackage(file, i === 0 ? root : debug, {});
     } catch (e) {
       if (!(e instanceof PackageFileError)) throw e;
       return bad(error('selection', `${basename(file)} can't be unpacked: ${e.message}`));
     }
   }
   return good({
-    parts: describe(targets[0]!).parts,
-    root: targets[0]!,
-    debug: files.length > 1 ? join(targets[1]!, 'usr/lib/debug') : undefined,
+    parts: describe(root).parts,
+    root,
+    debug: files.length > 1 ? join(debug, 'usr/lib/debug') : undefined,
   });
 }
 
@@ -80,13 +80,7 @@ async function abidiff(
   for (const path of libraries) {
     const files = [join(before.root, path), join(after.root, path)];
     if (!files.every(existsSync)) continue;
-    const asked = await run('abidiff', [
-      '--debug-info-dir1',
-      before.debug,
-      '--debug-info-dir2',
-      after.debug,
-      ...(files as [string, string]),
-    ]);
+    const asked = await run('abidiff', ['--debug-info-dir1', before.debug, '--debug-info-dir2', after.debug, ...files]);
     if (asked.code === 127) return [];
     if (asked.stdout.trim()) found.push({ path, text: asked.stdout.trim() });
   }

@@ -1,3 +1,4 @@
+import { needsOf } from '../graph/graph.ts';
 import { sha256 } from '../model/digest.ts';
 import type { Interface } from '../model/result.ts';
 import type { Closures } from '../plan/closure.ts';
@@ -49,7 +50,7 @@ export class InterfaceDigests {
     // A program that it offers may load anything of its closure.
     if (mode === 'api' && members.some((m) => this.interfaceOf(m).offers))
       return this.keep(members, mode, this.of(n, 'code'));
-    const below = new Set(members.flatMap((m) => this.runs[m]!).filter((d) => !members.includes(d)));
+    const below = new Set(members.flatMap((m) => needsOf(this.runs, m)).filter((d) => !members.includes(d)));
     return this.keep(
       members,
       mode,
@@ -77,7 +78,7 @@ export class InterfaceDigests {
     const members = this.together.get(n) ?? [n];
     const found =
       members.some((m) => this.interfaceOf(m).loads) ||
-      members.some((m) => this.runs[m]!.some((d) => !members.includes(d) && this.loads(d)));
+      members.some((m) => needsOf(this.runs, m).some((d) => !members.includes(d) && this.loads(d)));
     for (const m of members) this.loading.set(m, found);
     return found;
   }

@@ -87,6 +87,6 @@ export const rootInputs = (
 /** What a key is the digest of: the parts with their lengths, so that no two have one text. */
 export function keyText(inputs: KeyInputs): string {
   let text = '';
-  for (const part of Object.keys(inputs)) text += `${part} ${inputs[part]!.length} ${inputs[part]!}\n`;
+  for (const [part, value] of Object.entries(inputs)) text += `${part} ${value.length} ${value}\n`;
   return text;
 }

@@ -1,4 +1,5 @@
-import { inverse, type Edges } from '../graph/graph.ts';
+import { Numbers } from '../graph/numbers.ts';
+import { inverse, needsOf, type Edges } from '../graph/graph.ts';
 import { documentationNeeds } from './task-graph.ts';
 import type { Closures } from '../plan/closure.ts';
 
@@ -11,7 +12,7 @@ import type { Closures } from '../plan/closure.ts';
  */
 export interface Readiness {
   /** By node, how many others it still waits for. */
-  pending: Uint32Array;
+  pending: Numbers;
   /** By node, those that wait for it. */
   dependents: (node: number) => Uint32Array;
 }
@@ -20,18 +21,20 @@ export interface Readiness {
 export function packageReadiness(closures: Closures, isTask: (task: number) => boolean): Readiness {
   const { build, test, docs, runtimeDependencies: runs, runtimeCycles: together } = closures;
   const count = build.length;
-  const setOf = new Int32Array(count).fill(-1);
+  const setOf = Numbers.filled(count, -1);
   const sets: (readonly number[])[] = [];
   for (let n = 0; n < count; n++) {
-    if (setOf[n]! >= 0) continue;
+    if (setOf.get(n) >= 0) continue;
     const members = together.get(n) ?? [n];
-    for (const m of members) setOf[m] = 3 * count + sets.length;
+    for (const m of members) setOf.set(m, 3 * count + sets.length);
     sets.push(members);
   }
-  const usable = (packages: readonly number[]) => packages.map((d) => setOf[d]!);
+  const usable = (packages: readonly number[]) => packages.map((d) => setOf.get(d));
   return readiness([
     ...build.map(usable),
-    ...build.map((built, n) => (isTask(count + n) ? [setOf[n]!, ...usable(built), ...usable(test[n]!)] : [])),
+    ...build.map((built, n) =>
+      isTask(count + n) ? [setOf.get(n), ...usable(built), ...usable(needsOf(test, n))] : [],
+    ),
     ...documentationNeeds(closures).map((needs, n) =>
       isTask(2 * count + n)
         ? [
@@ -40,12 +43,14 @@ export function packageReadiness(closures: Closures, isTask: (task: number) => b
           ]
         : [],
     ),
-    ...sets.map((members, i) => members.flatMap((m) => [m, ...usable(runs[m]!).filter((s) => s !== 3 * count + i)])),
+    ...sets.map((members, i) =>
+      members.flatMap((m) => [m, ...usable(needsOf(runs, m)).filter((s) => s !== 3 * count + i)]),
+    ),
   ]);
 }
 
 /** `needs`: by node those that it waits for. */
 export const readiness = (needs: Edges): Readiness => ({
-  pending: Uint32Array.from(needs, (n) => n.length),
+  pending: Numbers.of(needs, (n) => n.length),
   dependents: inverse(needs),
 });

@@ -10,7 +10,7 @@ import type { BriefRecord, StoredFile } from '../model/result.ts';
 import { failed, made, type BuildOutcome } from './build/outcome.ts';
 import type { Session } from './session.ts';
 import { StoreRepair } from './store-repair.ts';
-import { packageOf, type TaskGraph } from './task-graph.ts';
+import { packageOf, recordOf, type TaskGraph } from './task-graph.ts';
 
 /** How a second build of a package compares. `report`: diffoscope's, below the output. */
 export interface Comparison {
@@ -67,7 +67,7 @@ async function checkOne(
   number: number,
 ): Promise<Comparison> {
   const p = packageOf(graph, number);
-  const record = graph.records[number]!;
+  const record = recordOf(graph, number);
   const repair = new StoreRepair({
     ...session,
     state: session.input.state,

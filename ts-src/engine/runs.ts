@@ -1,3 +1,4 @@
+import { firstLine } from '../text/cut.ts';
 import { scopeId } from '../model/names.ts';
 import type { RunRecord } from '../model/stored.ts';
 import type { Session } from './session.ts';
@@ -13,7 +14,7 @@ export async function recordRun({ store, graphs: runs, input, hints }: Session):
   const objects = new Set<string>();
   for (const graph of runs) {
     for (const t of graph.results)
-      if (t?.key !== undefined) tasks[t.id] = { key: t.key, state: t.state, reason: t.reason.split('\n')[0]! };
+      if (t?.key !== undefined) tasks[t.id] = { key: t.key, state: t.state, reason: firstLine(t.reason) };
     for (const record of graph.records)
       for (const f of record ? [...record.debs, record.files] : []) objects.add(f.sha256);
   }

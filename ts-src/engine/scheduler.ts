@@ -1,3 +1,5 @@
+import { Numbers } from '../graph/numbers.ts';
+import { at, first } from '../model/lists.ts';
 import { PackageFileError } from '../io/deb.ts';
 import { LeftBehindError } from '../io/untrusted.ts';
 import { redacted } from '../model/urls.ts';
@@ -44,7 +46,7 @@ interface Ready {
 }
 
 /** Where each task is asked for. */
-const nobodyWaits: Readiness = { pending: new Uint32Array(), dependents: () => new Uint32Array() };
+const nobodyWaits: Readiness = { pending: Numbers.filled(0, 0), dependents: () => new Uint32Array() };
 
 /**
  * How a task stands before anything runs: its key is in the store, it must be done, or that depends on what is built
@@ -97,7 +99,7 @@ export class Scheduler {
         if (why !== undefined) this.finish(graph, n, 'blocked', why);
       });
       graph.results.forEach((t, task) => {
-        if (t?.state === 'waiting' && this.readinessOf(graph).pending[task] === 0) this.resolve(graph, task);
+        if (t?.state === 'waiting' && this.readinessOf(graph).pending.get(task) === 0) this.resolve(graph, task);
       });
     }
     await new Promise<void>((resolve) => {
@@ -143,11 +145,12 @@ export class Scheduler {
 
   private startNext(): void {
     let best = 0;
+    let most = -Infinity;
     this.ready.forEach((t, i) => {
-      const b = this.ready[best]!;
-      if (t.graph.priority[t.task]! > b.graph.priority[b.task]!) best = i;
+      const priority = at(t.graph.priority, t.task);
+      if (priority > most) [best, most] = [i, priority];
     });
-    const { graph, task, resolved } = this.ready.splice(best, 1)[0]!;
+    const { graph, task, resolved } = first(this.ready.splice(best, 1));
     this.working++;
     this.runTask(graph, task, resolved)
       .catch((e: unknown) => {
@@ -232,7 +235,7 @@ export class Scheduler {
     const done = [task];
     for (const n of done) {
       for (const d of dependents(n)) {
-        if (--left[d]! > 0) continue;
+        if (left.add(d, -1) > 0) continue;
         if (d >= graph.results.length) done.push(d);
         else if (graph.results[d]?.state === 'waiting') this.resolve(graph, d);
       }

@@ -5,7 +5,7 @@ import { newScratch } from '../sandbox/scratch.ts';
 import type { Store } from '../store/store.ts';
 import { failed, type BuildOutcome, type BuildRequest } from './build/outcome.ts';
 import type { PackageBuilder } from './build/package-builder.ts';
-import { packageOf, type TaskGraph } from './task-graph.ts';
+import { packageOf, recordOf, type TaskGraph } from './task-graph.ts';
 import type { TaskKeys } from './task-keys.ts';
 
 export interface RepairOptions {
@@ -56,7 +56,7 @@ export class StoreRepair {
 
   /** Builds a package again whose files the store lost, once for all that need it. */
   private restore(graph: TaskGraph, d: number): Promise<string | undefined> {
-    const record = graph.records[d]!;
+    const record = recordOf(graph, d);
     let under = this.restoring.get(record);
     if (!under) this.restoring.set(record, (under = this.restoreNow(graph, d)));
     return under;

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { ownEntry, ownIn } from '../model/maps.ts';
 import { warning, type Diagnostic } from '../model/diagnostics.ts';
 import type { Lockfile, LockedPlatform } from '../model/lockfile.ts';
 import { readJson, writeWhole } from '../io/files.ts';
@@ -38,7 +39,7 @@ export async function platformsOf(
       packages: {},
     });
     const sets = await Promise.all(
-      [...new Set(graph.sets.filter((set, n) => set && graph.records[n]))].map((set) => set!.packages()),
+      [...new Set(graph.sets.flatMap((set, n) => (set && graph.records[n] ? [set] : [])))].map((set) => set.packages()),
     );
     for (const p of [...graph.base.packages, ...sets.flatMap((set) => (typeof set === 'string' ? [] : set))]) {
       const at = p.indexOf('=');
@@ -55,9 +56,9 @@ export function moved(lock: Lockfile, platforms: Lockfile['platforms']): Diagnos
     const then = Object.hasOwn(lock.platforms, id) ? lock.platforms[id] : undefined;
     if (!then) return [];
     const changes = Object.entries(now.packages).flatMap(([name, version]) =>
-      Object.hasOwn(then.packages, name) && then.packages[name] !== version
-        ? [`${name} ${then.packages[name]!} → ${version}`]
-        : [],
+      (ownIn(then.packages, name) ?? version) === version
+        ? []
+        : [`${name} ${ownEntry(then.packages, name)} → ${version}`],
     );
     if (!changes.length && then.base === now.base) return [];
     const what = changes.length

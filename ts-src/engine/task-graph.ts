@@ -1,3 +1,4 @@
+import { at } from '../model/lists.ts';
 import { docsTaskId, scopeId, taskId, testTaskId } from '../model/names.ts';
 import type { PlannedPackage, Scope, Target } from '../model/plan.ts';
 import { cycles } from '../graph/graph.ts';
@@ -38,7 +39,11 @@ export interface TaskGraph extends SystemPackages {
   owners: ShippedPaths;
 }
 
-export const packageOf = (graph: TaskGraph, task: number): PlannedPackage => graph.scope.packages[task % graph.count]!;
+export const packageOf = (graph: TaskGraph, task: number): PlannedPackage =>
+  at(graph.scope.packages, task % graph.count);
+
+/** What the build of a package made, which is done. */
+export const recordOf = ({ records }: Pick<TaskGraph, 'records'>, n: number): BriefRecord => at(records, n);
 
 /** A task's result; only tasks that were asked for have one. */
 export function resultOf({ results, id }: TaskGraph, task: number): TaskResult {
@@ -85,7 +90,7 @@ export function makeTaskGraph(input: TaskGraphInput): TaskGraph {
     docs: packages.map(() => undefined),
     sets: packages.map(() => undefined),
     owners: new ShippedPaths(),
-    interfaceDigests: new InterfaceDigests(closures, (n) => records[n]!.interface, input.full),
+    interfaceDigests: new InterfaceDigests(closures, (n) => recordOf({ records }, n).interface, input.full),
     // Who does tasks that others schedule has no use for it.
     get priority() {
       return (priority ??= [

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { needsOf } from '../graph/graph.ts';
+import { entry, ownEntry } from '../model/maps.ts';
 import type { BuildType } from '../model/build-types/index.ts';
 import { sha256 } from '../model/digest.ts';
 import type { Distro } from '../model/distro.ts';
@@ -14,7 +16,7 @@ import { packagingText } from '../render/debian.ts';
 import type { SystemSet } from '../sandbox/apt-resolver.ts';
 import { documentationSettings } from '../plan/settings.ts';
 import { docRecipeDigest } from '../render/doc-tools.ts';
-import { documentationNeeds, kindOf, packagesInRoot, packageOf, type TaskGraph } from './task-graph.ts';
+import { documentationNeeds, kindOf, packagesInRoot, packageOf, recordOf, type TaskGraph } from './task-graph.ts';
 
 /** A task whose root is known: its key, that key's parts, and the system packages of its root. */
 export interface ResolvedTask {
@@ -50,7 +52,7 @@ export class TaskKeys {
     for (const d of distributions) this.byScope.set(d.name, d);
   }
 
-  distribution = (graph: TaskGraph): DistributionInput => this.byScope.get(graph.scope.distribution)!;
+  distribution = (graph: TaskGraph): DistributionInput => entry(this.byScope, graph.scope.distribution);
 
   /**
    * Variables of a build: those of the conditions (catkin and ament read package.xml again), the variant's, the
@@ -58,7 +60,10 @@ export class TaskKeys {
    */
   environment(graph: TaskGraph, p: PlannedPackage): Record<string, string> {
     return {
-      ...conditionContext(this.distribution(graph), this.distro.distributions[graph.scope.distribution]!.conditions),
+      ...conditionContext(
+        this.distribution(graph),
+        ownEntry(this.distro.distributions, graph.scope.distribution).conditions,
+      ),
       ...this.distro.variants[graph.target.variant]?.environment,
       ...this.settingsOf(p.name).environment,
     };
@@ -81,7 +86,7 @@ export class TaskKeys {
     ])
       vocabulary.add(names, list);
     const n = task % graph.count;
-    const built = graph.closures.build[n]!;
+    const built = needsOf(graph.closures.build, n);
     const more = { build: [], test: graph.closures.test[n], docs: graph.closures.docs[n] }[kind] ?? [];
     const direct = kind === 'build' ? built : [...new Set([n, ...built, ...more])];
     for (const d of direct) joinSets(names, this.namesOf(graph, d));
@@ -91,7 +96,7 @@ export class TaskKeys {
     if (kind === 'docs') return this.documentationKey(graph, n, set, direct);
     const tools = new Set(p.tools);
     const dependencies = direct.map((d): [string, string] => {
-      const q = graph.scope.packages[d]!;
+      const q = packageOf(graph, d);
       return [
         q.name,
         isTest ? graph.interfaceDigests.of(d, 'full') : graph.interfaceDigests.ofBuild(d, tools.has(q.name)),
@@ -141,7 +146,7 @@ export class TaskKeys {
     const { own } = this.factsOf(graph);
     let there = own[n];
     if (!there) {
-      const p = graph.scope.packages[n]!;
+      const p = packageOf(graph, n);
       const settings = this.settingsOf(p.name);
       const parts = ownInputs({
         scope: graph.scope,
@@ -175,7 +180,7 @@ export class TaskKeys {
     const id = `${graph.scope.distribution} ${name}`;
     let digest = this.manifests.get(id);
     if (digest === undefined) {
-      const { manifest } = this.distribution(graph).packages.get(name)!;
+      const { manifest } = entry(this.distribution(graph).packages, name);
       this.manifests.set(id, (digest = sha256(`${manifest.name} ${manifest.version} ${restOf(manifest)}`)));
     }
     return digest;
@@ -202,11 +207,11 @@ export class TaskKeys {
     if (there) return there;
     const names: PackageNameSet = [];
     const addOwn = (d: number): void => {
-      vocabulary.add(names, graph.scope.packages[d]!.systemRun);
-      vocabulary.add(names, graph.records[d]!.systemDepends);
+      vocabulary.add(names, packageOf(graph, d).systemRun);
+      vocabulary.add(names, recordOf(graph, d).systemDepends);
     };
     addOwn(n);
-    for (const name of graph.scope.packages[n]!.run) {
+    for (const name of packageOf(graph, n).run) {
       const d = graph.closures.index.get(name);
       if (d === undefined) continue;
       // What is not known yet is on a cycle of run dependencies, or comes later in the order: then the whole closure is

@@ -138,7 +138,7 @@ async function cached<T>(
   store: Store,
   state: string,
   name: string,
-  is: (value: unknown) => boolean,
+  is: (value: unknown) => value is T,
 ): Promise<T | undefined> {
   const copy = join(state, 'cache', name.replace(/\.gz$/, '.json'));
   const kept = readJson<T>(copy);
@@ -149,8 +149,11 @@ async function cached<T>(
   const value: unknown = text && parsed(text.toString('utf8'));
   if (!text || !is(value)) return undefined;
   writeWhole(copy, text, { sync: false });
-  return value as T;
+  return value;
 }
+
+const isBundle = (value: unknown): value is RunManifest => isRunManifest(value);
+const isPart = (value: unknown): value is Shard => isShard(value);
 
 /** Most bytes of a run's manifest or shard: those of ten thousand packages take some megabytes. */
 const largest = 512 << 20;
@@ -198,11 +201,11 @@ export async function loadRun(
     }),
   );
   if (!isRunId(id)) return missing;
-  const bundle = await cached<RunManifest>(store, state, bundleName(id), isRunManifest);
+  const bundle = await cached(store, state, bundleName(id), isBundle);
   if (bundle?.id !== id) return missing;
   const parts: Shard[] = [];
   for (const architecture of bundle.architectures) {
-    const part = await cached<Shard>(store, state, partName(id, architecture), isShard);
+    const part = await cached(store, state, partName(id, architecture), isPart);
     if (part) parts.push(part);
   }
   const distroRoot = writeFiles(bundle, state);
@@ -222,7 +225,7 @@ export async function loadRun(
       untrusted: bundle.untrusted,
       tested: (p) => tested.has(p),
       ...documentedIn(bundle),
-      bases: Object.assign({}, ...parts.map((p) => p.bases)) as RunInput['bases'],
+      bases: Object.fromEntries(parts.flatMap((p) => Object.entries(p.bases))),
     },
   });
 }

@@ -1,5 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { entry } from '../model/maps.ts';
+import { at } from '../model/lists.ts';
 import type { PlannedPackage } from '../model/plan.ts';
 import type { TaskResult } from '../model/result.ts';
 import { isDone } from '../model/result.ts';
@@ -59,18 +61,18 @@ export async function makeShard(
       const kind = kindOf(graph, task);
       const known = session.history.get(kind === 'build' ? name : `${name} ${kind}`);
       const seconds = (known ?? (kind === 'docs' ? 5000 : 15_000)) / 1000;
-      left.push({ run: i, task, priority: graph.priority[task]!, seconds: Math.max(1, Math.round(seconds)) });
+      left.push({ run: i, task, priority: at(graph.priority, task), seconds: Math.max(1, Math.round(seconds)) });
     });
   }
   left.sort((a, b) => b.priority - a.priority || a.run - b.run || a.task - b.task);
   for (const t of left) {
     part.paths.push(Math.max(t.seconds, Math.round(t.priority / 1000)));
-    part.tasks.push([runs[t.run]!.id, t.task]);
+    part.tasks.push([at(runs, t.run).id, t.task]);
     part.seconds.push(t.seconds);
   }
   await keepSources(
     session,
-    left.map((t) => packageOf(runs[t.run]!, t.task)),
+    left.map((t) => packageOf(at(runs, t.run), t.task)),
   );
   const failed = Object.values(part.results)
     .flat()
@@ -113,14 +115,14 @@ export function scheduleOf(
     runs.map((r) => {
       const open = (task: number) => numbers.has(`${r.id} ${task}`);
       const needs = tasksBefore(r, testsStop).map((all, task) => (open(task) ? all.filter(open) : []));
-      return [r.id, reduceNeeds(r.results.length, (task) => needs[task]!)] as const;
+      return [r.id, reduceNeeds(r.results.length, (task) => at(needs, task))] as const;
     }),
   );
   const tasks = part.tasks.map(([run, task], i): ScheduledTask => ({
     group: runs.findIndex((r) => r.id === run),
-    seconds: part.seconds[i]!,
-    path: part.paths[i]!,
-    waits: waits.get(run)![task]!.map((d) => numbers.get(`${run} ${d}`)!),
+    seconds: at(part.seconds, i),
+    path: at(part.paths, i),
+    waits: at(entry(waits, run), task).map((d) => entry(numbers, `${run} ${d}`)),
   }));
   return renderSchedule(id, outlook, groups, part.first, tasks);
 }

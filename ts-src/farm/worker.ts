@@ -1,7 +1,8 @@
+import { entry } from '../model/maps.ts';
 import { isDone, type TaskResult } from '../model/result.ts';
 import type { Scheduler } from '../engine/scheduler.ts';
 import { readDocRecord } from '../engine/docs/stored-record.ts';
-import { docsTaskOf, kindOf, packagesInRoot, type TaskGraph } from '../engine/task-graph.ts';
+import { docsTaskOf, kindOf, packageOf, packagesInRoot, resultOf, type TaskGraph } from '../engine/task-graph.ts';
 import type { Session } from '../engine/session.ts';
 import { isStoredResult } from '../model/stored.ts';
 import { applyShard, resultName, type Loaded } from './run-manifest.ts';
@@ -33,13 +34,19 @@ export class Worker {
     }
   }
 
+  /** The task of a number that it has. */
+  taskAt(number: number): { run: TaskGraph; task: number; result: TaskResult } {
+    const { run, task } = entry(this.byNumber, number);
+    return { run, task, result: resultOf(run, task) };
+  }
+
   /**
    * Finds in the store what others built of a task's root; the names of what is not there. Found once, a record stays.
    */
   async bringRoot(graph: TaskGraph, task: number): Promise<string[]> {
     const missing: string[] = [];
     for (const d of packagesInRoot(graph, task))
-      if (!(await this.bring(graph, d))) missing.push(graph.scope.packages[d]!.name);
+      if (!(await this.bring(graph, d))) missing.push(packageOf(graph, d).name);
     return missing;
   }
 
@@ -111,7 +118,7 @@ export class Worker {
     const asked = new Set<string>();
     for (let at = queue.shift(); at; at = queue.shift()) {
       const { run, task } = at;
-      for (const [other, number] of this.numberOf.get(run)!) {
+      for (const [other, number] of entry(this.numberOf, run)) {
         const result = run.results[other];
         const id = `${run.id} ${other}`;
         if (result?.state !== 'waiting' || asked.has(id) || !this.waitsFor(run, other, task)) continue;

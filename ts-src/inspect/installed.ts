@@ -45,13 +45,16 @@ export function installedOf(name: string, prefix: string, files: readonly string
   };
 }
 
+const interfaceKinds: readonly InterfaceKind[] = ['msg', 'srv', 'action'];
+
 function messagesOf(share: string, files: readonly string[]): Installed['messages'] {
   const found = files.flatMap((path) => {
     if (!path.startsWith(share)) return [];
     const m = /^(?:.*\/)?(msg|srv|action)\/([A-Za-z][A-Za-z0-9_]*)\.(msg|srv|action)$/.exec(
       path.slice(share.length - 1),
     );
-    return m && m[1] === m[3] ? [{ kind: m[1] as InterfaceKind, name: m[2] ?? '', path }] : [];
+    const kind = interfaceKinds.find((k) => k === m?.[1]);
+    return m && kind && kind === m[3] ? [{ kind, name: m[2] ?? '', path }] : [];
   });
   // ROS 1 makes seven messages of an action, which are no more to read than what the action says.
   const ofActions = new Set(

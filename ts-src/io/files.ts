@@ -153,8 +153,12 @@ export async function sha256File(path: string): Promise<string> {
   try {
     if (fstatSync(handle).size <= small) return sha256(readFileSync(handle));
     const hash = createHash('sha256');
-    const chunks = createReadStream(path, { fd: handle, autoClose: false, highWaterMark: 1 << 20 });
-    for await (const chunk of chunks) hash.update(chunk as Buffer);
+    const chunks: AsyncIterable<Buffer> = createReadStream(path, {
+      fd: handle,
+      autoClose: false,
+      highWaterMark: 1 << 20,
+    });
+    for await (const chunk of chunks) hash.update(chunk);
     return hash.digest('hex');
   } finally {
     closeSync(handle);

@@ -1,3 +1,4 @@
+import { Socket } from 'node:net';
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -64,7 +65,7 @@ function hold(path: string, kind: readonly string[], waiting?: () => void): Prom
       clearTimeout(timer);
       holder.off('close', refused);
       holder.unref();
-      for (const pipe of [holder.stdin, holder.stdout, holder.stderr]) (pipe as unknown as { unref(): void }).unref();
+      for (const pipe of [holder.stdin, holder.stdout, holder.stderr]) if (pipe instanceof Socket) pipe.unref();
       resolve(() => letGo(holder));
     });
   });

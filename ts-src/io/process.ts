@@ -63,10 +63,10 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
     running.add(child);
     const keep = log === undefined ? undefined : limitedLog(log, options.logLimit ?? 64 << 20);
     let thrown: Error | undefined;
-    const give = (chunk: Buffer) => {
+    const give = (to: (chunk: Buffer) => void, chunk: Buffer) => {
       if (thrown !== undefined) return;
       try {
-        options.onOutput!(chunk);
+        to(chunk);
       } catch (e) {
         thrown = e instanceof Error ? e : new Error(String(e));
         child.kill('SIGKILL');
@@ -77,7 +77,7 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
       let size = 0;
       child[name]?.on('data', (chunk: Buffer) => {
         if (keep && name === 'stdout') return keep(chunk);
-        if (options.onOutput && name === 'stdout') return give(chunk);
+        if (options.onOutput && name === 'stdout') return give(options.onOutput, chunk);
         size += chunk.length;
         if (size <= limit) gathered[name].push(chunk);
       });
@@ -122,7 +122,7 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
       }),
     );
     if (options.input !== undefined) {
-      child.stdin!.end(options.input);
+      child.stdin?.end(options.input);
     }
   });
 }
@@ -161,10 +161,10 @@ export async function parallel<T, R>(
   work: (item: T, index: number) => Promise<R>,
 ): Promise<R[]> {
   const results = new Array<R>(items.length);
-  let next = 0;
+  const queue = items.entries();
   await Promise.all(
     Array.from({ length: Math.min(width, items.length) }, async () => {
-      for (let i = next++; i < items.length; i = next++) results[i] = await work(items[i]!, i);
+      for (const [i, item] of queue) results[i] = await work(item, i);
     }),
   );
   return results;

@@ -1,3 +1,4 @@
+import { at } from './lists.ts';
 import { redacted } from './urls.ts';
 
 /** What a person is told about a fault in what they gave us. A fault of ours is an exception instead. */
@@ -141,15 +142,19 @@ function distance(a: string, b: string, limit: number): number {
   for (let i = 1; i <= a.length; i++) {
     const row = [i];
     let least = i;
+    let left = i;
+    let corner = at(previous, 0);
     for (let j = 1; j <= b.length; j++) {
-      let d = Math.min(previous[j]! + 1, row[j - 1]! + 1, previous[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) d = Math.min(d, before[j - 2]! + 1);
+      const above = at(previous, j);
+      let d = Math.min(above + 1, left + 1, corner + (a[i - 1] === b[j - 1] ? 0 : 1));
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) d = Math.min(d, at(before, j - 2) + 1);
       row.push(d);
+      [left, corner] = [d, above];
       if (d < least) least = d;
     }
     if (least > limit) return limit + 1;
     before = previous;
     previous = row;
   }
-  return previous[b.length]!;
+  return at(previous, b.length);
 }

@@ -76,7 +76,8 @@ export interface Dependency extends Conditional {
 }
 
 /** `version_lt="2.0.0"` and the rest: operator to version. */
-export type VersionRange = Partial<Record<'lt' | 'lte' | 'eq' | 'gte' | 'gt', string>>;
+export const versionOperators = ['lt', 'lte', 'eq', 'gte', 'gt'] as const;
+export type VersionRange = Partial<Record<(typeof versionOperators)[number], string>>;
 
 /** A manifest after its conditions were evaluated in one context. */
 export interface Package {

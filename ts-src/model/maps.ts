@@ -18,3 +18,10 @@ export function ownEntry<T>(map: Readonly<Record<string, T>>, key: string): NonN
   if (value == null) throw new RangeError(`there is no ${key}`);
   return value;
 }
+
+/** Whether a name is one of a table's. */
+export const isKeyOf = <T extends object>(table: T, key: PropertyKey): key is keyof T => Object.hasOwn(table, key);
+
+/** The names of a table, in their order. */
+export const keysOf = <T extends object>(table: T): (keyof T & string)[] =>
+  Object.keys(table).filter((key): key is keyof T & string => isKeyOf(table, key));

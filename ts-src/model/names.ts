@@ -1,3 +1,4 @@
+import { ownIn } from './maps.ts';
 import type { Target } from './plan.ts';
 
 /** All names of artifacts are made here and nowhere else. */
@@ -12,7 +13,7 @@ export interface NamingRules {
 export const longestName = 120;
 
 const fill = (pattern: string, values: Record<string, string>): string =>
-  pattern.replace(/\{([a-z]+)\}/g, (whole, key: string) => (Object.hasOwn(values, key) ? values[key]! : whole));
+  pattern.replace(/\{([a-z]+)\}/g, (whole, key: string) => ownIn(values, key) ?? whole);
 
 /** Whether a text is a Debian package's name (policy 5.6.1). One that ends with `-` asks apt to remove a package. */
 export const isDebianName = (text: string): boolean =>
@@ -53,8 +54,8 @@ export const debianVersion = (upstream: string, release: string, stamp: string, 
 
 /** The stamp in such a version. */
 export const stampOfVersion = (version: string): string | undefined => {
-  const m = /\.(\d{8})\.(\d{6})$/.exec(version);
-  return m ? `${m[1]!}${m[2]!}` : undefined;
+  const [, day, time] = /\.(\d{8})\.(\d{6})$/.exec(version) ?? [];
+  return day === undefined || time === undefined ? undefined : day + time;
 };
 
 /** File name of a binary package: the epoch is no part of it (policy 5.6.12, dpkg-deb). */

@@ -1,3 +1,4 @@
+import { keysOf } from './maps.ts';
 /** Files outside of a prefix that a package may have where distro.yaml says so: where each kind lies, and its names. */
 export const systemFileKinds = {
   udev: { folder: '/usr/lib/udev/rules.d', name: /^\d\d-[A-Za-z0-9_.+-]+\.rules$/, like: '60-NAME.rules' },
@@ -25,7 +26,7 @@ export const systemFileKinds = {
 } as const;
 
 export type SystemFileKind = keyof typeof systemFileKinds;
-export const systemFileKindNames = Object.keys(systemFileKinds) as [SystemFileKind, ...SystemFileKind[]];
+export const systemFileKindNames = keysOf(systemFileKinds);
 
 /** One such file as it is written. */
 export interface WrittenSystemFile {

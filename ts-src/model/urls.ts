@@ -1,3 +1,4 @@
+import { before } from '../text/cut.ts';
 /** Where sources come from: which addresses are taken, and how they are shown. */
 
 /** The beginning of a secret among the parameters of a URL. */
@@ -33,7 +34,7 @@ export const redacted = (text: string): string => (text.includes('://') ? withou
 const withoutSecrets = (text: string): string =>
   text
     .replace(/([A-Za-z][A-Za-z0-9+.-]{0,20}:\/\/)([^\s/'"]{1,2000})@/g, (whole, scheme: string, user: string) => {
-      const name = user.split(':')[0]!;
+      const name = before(user, ':');
       // A user without a password may be a token, as hosting services take it; `git` and the like are plain names.
       return user.includes(':') || name.length > 20 ? scheme : whole;
     })

@@ -5,7 +5,7 @@ import { someOf } from '../render/table.ts';
 import { brokenPackages } from './installability.ts';
 import { sameFiles } from './raise.ts';
 import type { Verdict } from '../model/channel-answers.ts';
-import { ownIn } from '../model/maps.ts';
+import { ownEntry, ownIn } from '../model/maps.ts';
 import type { State } from './state.ts';
 import type { Suites, Versions } from './suites.ts';
 import { removedByUpgrade, unmetIn } from './upgrade.ts';
@@ -95,8 +95,9 @@ function countReached(count: number, suites: Suites): Verdict {
 }
 
 function percentReached(percent: number, { state, target }: Candidate): Verdict {
-  const faults = Object.keys(target?.suites ?? {}).flatMap((suite) => {
-    const [now, then] = [names(state.suites, suite).length, names(target!.suites, suite).length];
+  const before = target?.suites ?? {};
+  const faults = Object.keys(before).flatMap((suite) => {
+    const [now, then] = [names(state.suites, suite).length, names(before, suite).length];
     return now * 100 >= then * percent ? [] : [`${suite} has ${now} packages of ${then}, ${percent} % are asked for`];
   });
   return verdict('percent', faults, `at least ${percent} % of the packages that the target has`);
@@ -112,7 +113,7 @@ function architecturesComplete(suites: Suites): Verdict {
   const faults = [...bySuite.values()].flatMap((keys) => {
     const all = new Set(keys.flatMap((key) => names(suites, key)));
     return keys.flatMap((key) => {
-      const lacking = [...all].filter((name) => !Object.hasOwn(suites[key]!, name)).sort();
+      const lacking = [...all].filter((name) => !Object.hasOwn(ownEntry(suites, key), name)).sort();
       return lacking.length ? [`${key} lacks ${someOf(lacking, 5)}`] : [];
     });
   });
@@ -120,8 +121,9 @@ function architecturesComplete(suites: Suites): Verdict {
 }
 
 function nothingLost({ state, target }: Candidate): Verdict {
-  const faults = Object.keys(target?.suites ?? {}).flatMap((suite) => {
-    const lost = names(target!.suites, suite)
+  const before = target?.suites ?? {};
+  const faults = Object.keys(before).flatMap((suite) => {
+    const lost = names(before, suite)
       .filter((name) => !Object.hasOwn(state.suites[suite] ?? {}, name))
       .sort();
     return lost.length ? [`${suite} loses ${someOf(lost, 5)}`] : [];

@@ -18,8 +18,9 @@ export function differenceOf(
     const of: Difference['suites'][string] = { added: [], removed: [], changed: [], tests: [] };
     for (const name of sortedKeys(x, y)) {
       const [before, after] = [ownIn(x, name), ownIn(y, name)];
-      if (!before) of.added.push([name, after!.version]);
-      else if (!after) of.removed.push([name, before.version]);
+      if (!after) {
+        if (before) of.removed.push([name, before.version]);
+      } else if (!before) of.added.push([name, after.version]);
       else if (before.version !== after.version)
         of.changed.push([name, before.version, after.version, before.abi !== after.abi]);
     }

@@ -129,7 +129,10 @@ export function readRelease(data: string | Buffer): SeenRelease {
     validUntil: date('Valid-Until'),
     signedBy: (fieldOf(text, 'Signed-By') ?? '').split(',').filter((f) => /^[0-9A-F]+$/.test(f)),
     files: new Map(
-      [...sums.matchAll(/^ ([0-9a-f]{64}) +(\d+) (\S+)$/gm)].map((m) => [m[3]!, { sha256: m[1]!, size: Number(m[2]) }]),
+      [...sums.matchAll(/^ ([0-9a-f]{64}) +(\d+) (\S+)$/gm)].map(([, sha256 = '', size, name = '']) => [
+        name,
+        { sha256, size: Number(size) },
+      ]),
     ),
     whole: text.trimEnd().endsWith('-----END PGP SIGNATURE-----'),
   };

@@ -29,20 +29,16 @@ export async function stateOf(
       }),
     );
   }
-  const found = channel.file.states.filter((s) => s.id.startsWith(id));
-  if (/^[0-9a-f]{6,64}$/.test(id) && found.length === 1) {
-    const state = await readState(store, found[0]!.id);
-    if (state) return good({ id: found[0]!.id, state });
-    return bad(error('state-lost', `the store lost the state ${shortId(found[0]!.id)}, or it was damaged`));
+  const [only, ...others] = channel.file.states.filter((s) => s.id.startsWith(id));
+  if (/^[0-9a-f]{6,64}$/.test(id) && only && !others.length) {
+    const state = await readState(store, only.id);
+    if (state) return good({ id: only.id, state });
+    return bad(error('state-lost', `the store lost the state ${shortId(only.id)}, or it was damaged`));
   }
   return bad(
-    error(
-      'state-unknown',
-      `the channel '${channel.name}' has ${found.length > 1 ? 'several states' : 'no state'} ${id}`,
-      {
-        hint: `\`slipway channel ${channel.name}\` lists its states`,
-      },
-    ),
+    error('state-unknown', `the channel '${channel.name}' has ${others.length ? 'several states' : 'no state'} ${id}`, {
+      hint: `\`slipway channel ${channel.name}\` lists its states`,
+    }),
   );
 }
 

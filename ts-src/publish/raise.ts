@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { debFile, stampSeconds } from '../model/names.ts';
 import type { StoredFile } from '../model/result.ts';
-import { ownIn } from '../model/maps.ts';
+import { ownEntry, ownIn } from '../model/maps.ts';
 import { compareDebianVersions, versionAbove } from '../plan/versions.ts';
 import type { Store } from '../store/store.ts';
 import { repackDeb } from './deb.ts';
@@ -51,7 +51,7 @@ export async function raiseVersions(input: RaiseInput): Promise<Raised> {
   const lost: string[] = [];
   await store.many(jobs, async ({ suite, debian, held, to }) => {
     const files = await repackAll(input, held, to);
-    if (files.ok) all[suite]![debian] = { ...held, version: to, files: files.value };
+    if (files.ok) ownEntry(all, suite)[debian] = { ...held, version: to, files: files.value };
     else lost.push(...files.lost);
   });
   return { suites: all, raised: jobs.map((j) => ({ ...j, from: j.held.version })), lost };
@@ -60,7 +60,7 @@ export async function raiseVersions(input: RaiseInput): Promise<Raised> {
 export const sameFiles = (a: HeldPackage, b: HeldPackage | undefined): boolean =>
   b !== undefined &&
   a.files.length === b.files.length &&
-  a.files.every((f, i) => f.sha256 === b.files[i]!.sha256 && f.name === b.files[i]!.name);
+  a.files.every((f, i) => f.sha256 === b.files[i]?.sha256 && f.name === b.files[i].name);
 
 async function repackAll(
   { store, scratch, stamp }: RaiseInput,

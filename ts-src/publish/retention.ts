@@ -1,3 +1,4 @@
+import { at } from '../model/lists.ts';
 import type { Store } from '../store/store.ts';
 import type { Endpoint } from './endpoint.ts';
 import { byHashPath, readRelease } from './indices.ts';
@@ -18,7 +19,7 @@ export function expiredStates(
   now: number,
 ): Listed[] {
   if (keep === undefined) return [];
-  return states.filter((_, i) => i >= keep && i > 0 && now - states[i - 1]!.when > graceDays * day);
+  return states.filter((_, i) => i >= keep && i > 0 && now - at(states, i - 1).when > graceDays * day);
 }
 
 /** Takes states out of a channel's list. False: another writer came in between. */
@@ -153,9 +154,8 @@ async function markAll(
     const state = /^dists\/states\/([^/]+)\//.exec(name)?.[1];
     if (state !== undefined) return states.has(state);
     // Plain names are overwritten by each publication; those of suites and architectures that are gone are not marked.
-    return (
-      /^dists\/(.+)\/(InRelease|Release|Release\.gpg)$/.test(name) && suites.has(/^dists\/(.+)\/[^/]+$/.exec(name)![1]!)
-    );
+    const suite = /^dists\/(.+)\/(?:InRelease|Release|Release\.gpg)$/.exec(name)?.[1];
+    return suite !== undefined && suites.has(suite);
   };
 }
 

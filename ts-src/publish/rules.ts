@@ -1,3 +1,4 @@
+import { ownIn } from '../model/maps.ts';
 import { defaultRules, type ChannelRules } from '../model/channels.ts';
 import type { Distro } from '../model/distro.ts';
 import { maintainerOf } from '../model/names.ts';
@@ -6,9 +7,10 @@ import type { Settings } from './staging.ts';
 
 /** What distro.yaml asks for a channel: its own entry, else the first pattern that fits. */
 export function rulesOf(distro: Pick<Distro, 'channels'>, name: string): ChannelRules {
-  if (Object.hasOwn(distro.channels, name)) return distro.channels[name]!;
-  const pattern = Object.keys(distro.channels).find((p) => p.includes('*') && matchesGlob(p, name));
-  return pattern === undefined ? defaultRules() : distro.channels[pattern]!;
+  const own = ownIn(distro.channels, name);
+  if (own) return own;
+  const fitting = Object.entries(distro.channels).find(([p]) => p.includes('*') && matchesGlob(p, name));
+  return fitting?.[1] ?? defaultRules();
 }
 
 /** Whether a state of a channel may be promoted to one with these rules. */

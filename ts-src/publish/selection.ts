@@ -1,3 +1,4 @@
+import { entry } from '../model/maps.ts';
 import { compare } from '../model/diagnostics.ts';
 
 /** What of a package decides whether it fits others: the ABI name that it provides, and those that it requires. */
@@ -76,7 +77,7 @@ class Selector<Former extends Fit, New extends Fit> {
     if (!this.input.partial)
       for (const name of this.former.keys())
         if (!this.made.has(name) && this.input.belongs(name)) this.takeBack(name, undefined);
-    for (let i = 0; i < this.queue.length; i++) this.follow(this.queue[i]!);
+    for (const name of this.queue) this.follow(name);
     const chosen: Selected<Former, New>['chosen'] = new Map();
     for (const name of [...new Set([...this.former.keys(), ...this.made.keys()])].sort(compare)) {
       const made = this.back.has(name) ? undefined : this.made.get(name);
@@ -101,14 +102,14 @@ class Selector<Former extends Fit, New extends Fit> {
 
   /** What a new version needs; where that can't be there, it is taken back at once. */
   private findNeeds(name: string): void {
-    const { requires, needs } = this.made.get(name)!;
+    const { requires, needs } = entry(this.made, name);
     const missing = (by: string) => this.takeBack(name, { package: name, kind: 'needs-missing', by });
     for (const abi of requires) {
       const provider = this.newProvider.get(abi);
+      const before = this.formerProvider.get(abi);
       if (provider !== undefined) push(this.newDependents, provider, { package: name, abi });
-      else if (!this.formerProvider.has(abi)) missing(abi);
-      else if (this.made.has(this.formerProvider.get(abi)!)) missing(abi);
-      else this.needFormer(this.formerProvider.get(abi)!, name);
+      else if (before === undefined || this.made.has(before)) missing(abi);
+      else this.needFormer(before, name);
     }
     for (const need of needs ?? []) {
       if (this.made.has(need)) push(this.newDependents, need, { package: name, abi: undefined });
@@ -166,7 +167,7 @@ class Selector<Former extends Fit, New extends Fit> {
       for (const name of dependents.get(abi) ?? []) {
         if (holding.has(name) || this.made.has(name) || chosen.get(name)?.from !== 'former') continue;
         holding.add(name);
-        changed.push(this.former.get(name)!.abi);
+        changed.push(entry(this.former, name).abi);
       }
     return [...holding].sort(compare);
   }

@@ -31,7 +31,7 @@ gpgconf --homedir "$1/g" --kill all 2>/dev/null
 rm -rf "$1"`;
 
 export async function openRoom(): Promise<SigningRoom> {
-  const user = process.getuid!() === 0 ? [] : ['--user', '--map-root-user'];
+  const user = process.getuid?.() === 0 ? [] : ['--user', '--map-root-user'];
   const namespaces = [...user, '--mount', '--propagation', 'private', '--pid', '--fork', '--kill-child=KILL'];
   const held = await holder('unshare', [...namespaces, 'sh', '-c', hold]);
   if (!held) return watchedRoom();

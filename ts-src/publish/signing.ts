@@ -1,5 +1,6 @@
 import { mkdirSync, openSync, closeSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { first } from '../model/lists.ts';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import { exists } from '../io/files.ts';
 import { run, type Outcome, type RunOptions } from '../io/process.ts';
@@ -170,7 +171,9 @@ async function bringMadeKey(room: SigningRoom, key: { home: string; name: string
 
 /** Fingerprints of primary keys. */
 const fingerprintsIn = (colons: string): string[] =>
-  [...colons.matchAll(/^(?:sec|pub):(?:.*\n)(?:(?!fpr:).*\n)*?fpr:+([0-9A-F]+):/gm)].map((m) => m[1]!);
+  [...colons.matchAll(/^(?:sec|pub):(?:.*\n)(?:(?!fpr:).*\n)*?fpr:+([0-9A-F]+):/gm)].map(
+    ([, fingerprint = '']) => fingerprint,
+  );
 
 async function signerOf(at: Home, keys: readonly string[]): Promise<Result<Signer>> {
   const listed = await gpg(at, ['--with-colons', '--list-secret-keys', '--', ...keys]);
@@ -230,7 +233,8 @@ async function commandSigner({ command, publicKey }: SigningKey & { kind: 'comma
     return bad(
       error('signing-key', 'the public key of the signing command is not an armored OpenPGP key', { file: publicKey }),
     );
-  const [program, ...args] = command as [string, ...string[]];
+  const program = first(command);
+  const args = command.slice(1);
   return good({
     fingerprints,
     publicKey: text,

@@ -1,6 +1,6 @@
 import { warning, type Diagnostic } from '../model/diagnostics.ts';
 import { aptSuite } from '../model/names.ts';
-import type { TaskGraph } from '../engine/task-graph.ts';
+import { packageOf, type TaskGraph } from '../engine/task-graph.ts';
 import { compareDebianVersions } from '../plan/versions.ts';
 import { someOf } from '../render/table.ts';
 import { selectPublished, type Reason } from './selection.ts';
@@ -25,11 +25,11 @@ export function suiteOf(
   const former = new Map(Object.entries(before));
   const made = new Map<string, HeldPackage>();
   graph.records.forEach((record, n) => {
-    const p = graph.scope.packages[n]!;
+    const p = packageOf(graph, n);
     // What only tests need is no part of a repository, unless it is there already and must fit what is new.
     if (!record || ('forTests' in p.why && !former.has(p.debian))) return;
     const held = former.get(p.debian);
-    const needs = (graph.closures.runtimeDependencies[n] ?? []).map((d) => graph.scope.packages[d]!.debian);
+    const needs = (graph.closures.runtimeDependencies[n] ?? []).map((d) => packageOf(graph, d).debian);
     // An equal key under a higher version was built again: the files of before may be lost.
     const stays = held?.key === record.key && compareDebianVersions(held.version, record.version) >= 0;
     made.set(p.debian, {

@@ -136,11 +136,13 @@ function valueAt(root: unknown, path: PropertyKey[]): unknown {
   return path.reduce<unknown>((v, step) => (v as Record<PropertyKey, unknown> | undefined)?.[step], root);
 }
 
+const schemaIn = (inner: unknown): z.ZodType | undefined => (inner instanceof z.ZodType ? inner : undefined);
+
 /** The schema of what lies under a step; undefined where none is known. */
 function innerOf(schema: z.ZodType, step: PropertyKey): z.ZodType | undefined {
   if (schema instanceof z.ZodObject) return (schema.shape as Record<string, z.ZodType>)[String(step)];
-  if (schema instanceof z.ZodRecord) return schema.valueType as z.ZodType;
-  return schema instanceof z.ZodArray ? (schema.element as z.ZodType) : undefined;
+  if (schema instanceof z.ZodRecord) return schemaIn(schema.valueType);
+  return schema instanceof z.ZodArray ? schemaIn(schema.element) : undefined;
 }
 
 /** The keys that the schema knows at a path, wrappers and records looked through. */

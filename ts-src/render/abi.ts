@@ -17,11 +17,12 @@ export function compareParts(before: readonly Shown[], after: readonly Shown[]):
   return [...new Set([...old.keys(), ...now.keys()])].sort().flatMap((path): PartChange[] => {
     const [a, b] = [old.get(path), now.get(path)];
     if (a && b && a.api === b.api) return [];
+    const [was, is] = [a?.symbols, b?.symbols];
     const symbols =
-      a?.symbols && b?.symbols
+      was && is
         ? {
-            added: b.symbols.filter((s) => !a.symbols!.includes(s)),
-            removed: a.symbols.filter((s) => !b.symbols!.includes(s)),
+            added: is.filter((s) => !was.includes(s)),
+            removed: was.filter((s) => !is.includes(s)),
           }
         : undefined;
     return [{ path, change: changeOf(a, b), ...(symbols ? { symbols } : {}) }];

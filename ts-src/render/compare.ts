@@ -1,3 +1,4 @@
+import { keysOf } from '../model/maps.ts';
 import type { PackageChange, ScopeChange } from '../model/answers.ts';
 import { renderTable } from './table.ts';
 
@@ -22,7 +23,7 @@ export function renderComparison(changes: readonly ScopeChange[]): string {
   return [...groups.values()]
     .map(({ where, packages }) => {
       if (!packages.length) return `${where.join(', ')}: no difference\n`;
-      const blocks = (Object.keys(titles) as PackageChange['change'][]).flatMap((change) => {
+      const blocks = keysOf(titles).flatMap((change) => {
         const rows = packages.filter((p) => p.change === change);
         if (!rows.length) return [];
         const table = renderTable(

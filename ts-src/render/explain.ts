@@ -9,13 +9,13 @@ export function renderExplanation(e: Explanation): string {
   const p = e.package;
   if (p) {
     lines.push(`${e.name} ${p.version} (${p.buildType})`);
-    const facts = [
+    const facts: [string, string][] = [
       ['repository', `${p.repository}: ${p.url}${p.at ? ` at ${p.at}` : ''}${p.path ? `, ${p.path}/` : ''}`],
       ['manifest', p.file],
       ['maintained by', p.maintainers.join(', ')],
       ['licensed under', p.licenses.join(', ')],
     ];
-    for (const [what, text] of facts) lines.push(`  ${what!.padEnd(15)} ${printable(text!)}`);
+    for (const [what, text] of facts) lines.push(`  ${what.padEnd(15)} ${printable(text)}`);
   } else lines.push(`${e.name} is no package of the distribution: a name of the system or of an underlay`);
   for (const s of e.scopes) lines.push('', ...scopeLines(e, s));
   if (e.conditional.length)

@@ -1,3 +1,5 @@
+import { entry } from '../model/maps.ts';
+import { at } from '../model/lists.ts';
 import dagre from '@dagrejs/dagre';
 import type { Scope } from '../model/plan.ts';
 import { plural } from './diagnostics.ts';
@@ -24,7 +26,11 @@ export function drawingOf(scope: Scope, by: 'package' | 'repository'): Drawing {
       blocked: p.blocked !== undefined,
       named: 'named' in p.why,
     }));
-    return { title, nodes, edges: reduced(needs).map(([d, n]) => [scope.packages[d]!.name, scope.packages[n]!.name]) };
+    return {
+      title,
+      nodes,
+      edges: reduced(needs).map(([d, n]) => [at(scope.packages, d).name, at(scope.packages, n).name]),
+    };
   }
   // In the order of their first packages; what runs against that order closes a cycle of repositories, and stays.
   const place = new Map<string, number>();
@@ -41,17 +47,18 @@ export function drawingOf(scope: Scope, by: 'package' | 'repository'): Drawing {
     };
   });
   const forward: Set<number>[] = order.map(() => new Set());
-  const back = new Set<string>();
+  const back = new Map<string, [string, string]>();
   needs.forEach((list, n) => {
-    const b = place.get(scope.packages[n]!.repository)!;
+    const b = entry(place, at(scope.packages, n).repository);
     for (const d of list) {
-      const a = place.get(scope.packages[d]!.repository)!;
-      if (a < b) forward[b]!.add(a);
-      else if (a > b) back.add(`${order[a]!} ${order[b]!}`);
+      const a = entry(place, at(scope.packages, d).repository);
+      const edge: [string, string] = [at(order, a), at(order, b)];
+      if (a < b) at(forward, b).add(a);
+      else if (a > b) back.set(edge.join(' '), edge);
     }
   });
-  const kept = reduced(forward.map((f) => [...f])).map(([x, y]): [string, string] => [order[x]!, order[y]!]);
-  return { title, nodes, edges: [...kept, ...[...back].sort().map((e) => e.split(' ') as [string, string])] };
+  const kept = reduced(forward.map((f) => [...f])).map(([x, y]): [string, string] => [at(order, x), at(order, y)]);
+  return { title, nodes, edges: [...kept, ...[...back.keys()].sort().map((e) => entry(back, e))] };
 }
 
 /** Edges of an ordered graph that no path of two or more edges stands for. */
@@ -63,7 +70,7 @@ function reduced(needs: readonly (readonly number[])[]): [number, number][] {
     for (const d of [...list].sort((a, b) => b - a)) {
       if (!reached.has(d)) edges.push([d, n]);
       reached.add(d);
-      for (const e of reach[d]!) reached.add(e);
+      for (const e of at(reach, d)) reached.add(e);
     }
     reach.push(reached);
   });
@@ -103,9 +110,9 @@ function layered(drawing: Drawing, widths: readonly number[]): Layout {
   const graph = new dagre.graphlib.Graph();
   graph.setGraph({ rankdir: 'LR', nodesep: 12, ranksep: 60, marginx: 20, marginy: 50 });
   graph.setDefaultEdgeLabel(() => ({}));
-  drawing.nodes.forEach((_, i) => graph.setNode(String(i), { width: widths[i]!, height: boxHeight }));
+  drawing.nodes.forEach((_, i) => graph.setNode(String(i), { width: at(widths, i), height: boxHeight }));
   const index = new Map(drawing.nodes.map((n, i) => [n.id, String(i)]));
-  for (const [a, b] of drawing.edges) graph.setEdge(index.get(a)!, index.get(b)!);
+  for (const [a, b] of drawing.edges) graph.setEdge(entry(index, a), entry(index, b));
   dagre.layout(graph);
   const { width = 100, height = 100 } = graph.graph() as { width?: number; height?: number };
   return {
@@ -122,10 +129,10 @@ function layered(drawing: Drawing, widths: readonly number[]): Layout {
 function columns(drawing: Drawing, widths: readonly number[]): Layout {
   const index = new Map(drawing.nodes.map((n, i) => [n.id, i]));
   const needs: number[][] = drawing.nodes.map(() => []);
-  for (const [a, b] of drawing.edges) needs[index.get(b)!]!.push(index.get(a)!);
+  for (const [a, b] of drawing.edges) at(needs, entry(index, b)).push(entry(index, a));
   // What runs against the order of the boxes closes a cycle of repositories.
   const rank: number[] = [];
-  needs.forEach((list, n) => (rank[n] = Math.max(0, ...list.filter((d) => d < n).map((d) => rank[d]! + 1))));
+  needs.forEach((list, n) => (rank[n] = Math.max(0, ...list.filter((d) => d < n).map((d) => at(rank, d) + 1))));
   const layers: number[][] = [];
   rank.forEach((r, n) => (layers[r] ??= []).push(n));
   const row = drawing.nodes.map(() => 0);
@@ -134,19 +141,22 @@ function columns(drawing: Drawing, widths: readonly number[]): Layout {
   let height = 0;
   for (const layer of layers) {
     const mean = new Map(
-      layer.map((n) => [n, needs[n]!.length ? needs[n]!.reduce((sum, d) => sum + row[d]!, 0) / needs[n]!.length : 0]),
+      layer.map((n) => {
+        const below = at(needs, n);
+        return [n, below.length ? below.reduce((sum, d) => sum + at(row, d), 0) / below.length : 0];
+      }),
     );
-    layer.sort((a, b) => mean.get(a)! - mean.get(b)! || a - b);
-    const width = Math.max(0, ...layer.map((n) => widths[n]!));
+    layer.sort((a, b) => entry(mean, a) - entry(mean, b) || a - b);
+    const width = Math.max(0, ...layer.map((n) => at(widths, n)));
     layer.forEach((n, i) => {
       row[n] = i;
-      boxes[n] = { x: x + width / 2, y: 70 + i * (boxHeight + 10), width: widths[n]! };
+      boxes[n] = { x: x + width / 2, y: 70 + i * (boxHeight + 10), width: at(widths, n) };
     });
     height = Math.max(height, 90 + layer.length * (boxHeight + 10));
     x += width + 90;
   }
   const lines = drawing.edges.map(([a, b]) => {
-    const [from, to] = [boxes[index.get(a)!]!, boxes[index.get(b)!]!];
+    const [from, to] = [at(boxes, entry(index, a)), at(boxes, entry(index, b))];
     return [
       { x: from.x + from.width / 2, y: from.y },
       { x: to.x - to.width / 2, y: to.y },
@@ -169,16 +179,16 @@ export function renderSvg(drawing: Drawing): string {
     .map((points) => points.map((p, i) => `${i ? 'L' : 'M'}${number(p.x)} ${number(p.y)}`).join(''))
     .sort();
   const boxes = drawing.nodes.map((n, i) => {
-    const at = layout.boxes[i]!;
+    const place = at(layout.boxes, i);
     const chosen = n.named ? 'named' : 'needed';
-    const x = number(at.x);
-    const left = number(at.x - at.width / 2);
-    const top = number(at.y - boxHeight / 2);
+    const x = number(place.x);
+    const left = number(place.x - place.width / 2);
+    const top = number(place.y - boxHeight / 2);
     return [
       `<g class="${n.blocked ? 'blocked' : chosen}"><title>${escape(`${n.label} ${n.note}`)}</title>`,
-      `<rect x="${left}" y="${top}" width="${number(at.width)}" height="${boxHeight}" rx="5"/>`,
-      `<text x="${x}" y="${number(at.y - 3)}">${escape(n.label)}</text>`,
-      `<text class="note" x="${x}" y="${number(at.y + 13)}">${escape(n.note)}</text></g>`,
+      `<rect x="${left}" y="${top}" width="${number(place.width)}" height="${boxHeight}" rx="5"/>`,
+      `<text x="${x}" y="${number(place.y - 3)}">${escape(n.label)}</text>`,
+      `<text class="note" x="${x}" y="${number(place.y + 13)}">${escape(n.note)}</text></g>`,
     ].join('');
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-label="${escape(drawing.title)}">

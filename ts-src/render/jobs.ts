@@ -1,3 +1,4 @@
+import { at } from '../model/lists.ts';
 import jobsTemplate from '../../resources/templates/jobs.mustache';
 import { renderTemplate } from './template.ts';
 
@@ -115,7 +116,7 @@ export function renderJobDsl(input: JobsInput): string {
       }),
       ...(onGithub(input.distroUrl)
         ? [
-            job(names[1]!, input.distroUrl, 'Pull requests on the distro repository', {
+            job(at(names, 1), input.distroUrl, 'Pull requests on the distro repository', {
               branches: false,
               requests: true,
               id: 'distro-requests',
@@ -123,10 +124,10 @@ export function renderJobDsl(input: JobsInput): string {
           ]
         : []),
       ...input.repositories.map((r, i) =>
-        job(names[i + 2]!, r.url, `${r.name}, of ${r.distributions.join(', ')}`, {
+        job(at(names, i + 2), r.url, `${r.name}, of ${r.distributions.join(', ')}`, {
           branches: true,
           requests: true,
-          id: names[i + 2]!,
+          id: at(names, i + 2),
         }),
       ),
       ...(farm.url === undefined

@@ -1,3 +1,4 @@
+import { firstLine } from '../text/cut.ts';
 import type { TaskResult, TestCase } from '../model/result.ts';
 import { escapeMarkup as escape } from './markup.ts';
 
@@ -22,9 +23,9 @@ export function renderJunit(name: string, cases: readonly TestCase[]): string {
       const output = outputOf(c);
       const inner = [
         ...(c.result === 'failed'
-          ? [`      <failure message="${escape(firstLine(c.message))}">${escape(c.message)}</failure>`]
+          ? [`      <failure message="${escape(shortLine(c.message))}">${escape(c.message)}</failure>`]
           : []),
-        ...(c.result === 'skipped' ? [`      <skipped message="${escape(firstLine(c.message))}"/>`] : []),
+        ...(c.result === 'skipped' ? [`      <skipped message="${escape(shortLine(c.message))}"/>`] : []),
         ...(output === undefined ? [] : [`      <system-out>${output}</system-out>`]),
       ];
       lines.push(...(inner.length ? [`${open}>`, ...inner, '    </testcase>'] : [`${open}/>`]));
@@ -46,7 +47,7 @@ function resultOf(state: TaskResult['state']): TestCase['result'] {
   return state === 'stopped' || state === 'blocked' || state === 'waiting' ? 'skipped' : 'passed';
 }
 
-const firstLine = (text: string): string => text.trim().split('\n')[0]!.slice(0, 200);
+const shortLine = (text: string): string => firstLine(text.trim()).slice(0, 200);
 
 /** A run's packages as test cases: whoever reads JUnit sees each of them, whether it has tests or not. */
 export function packageCases(results: readonly TaskResult[], tail: (t: TaskResult) => string[]): TestCase[] {

@@ -46,10 +46,10 @@ interface CauseRule {
   say(match: RegExpExecArray, log: string, folder: string): Cause;
 }
 
-const short = (text: string): string => printable(text.trim()).slice(0, 300);
+const short = (text = ''): string => printable(text.trim()).slice(0, 300);
 
 /** A path without the folder that every build has. */
-const inPackage = (path: string): string => path.replace(/^\/build\/(?:obj\/)?/, '');
+const inPackage = (path = ''): string => path.replace(/^\/build\/(?:obj\/)?/, '');
 
 /** The file that CMake names: relative ones are in the package's folder. */
 const byCMake = (path: string, folder: string): string =>
@@ -60,11 +60,11 @@ const rules: CauseRule[] = [
     // By our own scripts, after the package's code has ended.
     pattern: /^slipway: error: (.+ needs the library \S+, which is in no declared dependency)$/m,
     say: (match) => ({
-      cause: short(match[1]!),
+      cause: short(match[1]),
       hint: 'the package that has it must be a <depend> or <exec_depend> in package.xml; a library that others load before this one must be installed with it',
     }),
   },
-  { pattern: /^slipway: error: (.+)$/m, say: (match) => ({ cause: short(match[1]!) }) },
+  { pattern: /^slipway: error: (.+)$/m, say: (match) => ({ cause: short(match[1]) }) },
   {
     pattern: network,
     say(match, log) {
@@ -109,7 +109,7 @@ const rules: CauseRule[] = [
     pattern: /fatal error: ([^:\s]+): No such file or directory/,
     say: (match) => ({
       missing: [match[1]?.split('/')[0] ?? ''],
-      cause: `the header ${short(match[1]!)} was not found`,
+      cause: `the header ${short(match[1])} was not found`,
       hint: 'the package that has it must be a <build_depend> or <depend> in package.xml, or a <build_export_depend> of what includes it',
     }),
   },
@@ -131,7 +131,7 @@ const rules: CauseRule[] = [
   },
   {
     pattern: /^(\/[^\s:]+):(\d+)(?::\d+)?: (?:fatal )?error: (.+)$/m,
-    say: (match) => ({ cause: `${short(inPackage(match[1]!))}:${match[2]}: ${short(match[3]!)}` }),
+    say: (match) => ({ cause: `${short(inPackage(match[1]))}:${match[2]}: ${short(match[3])}` }),
   },
   {
     pattern: /cannot find -l([A-Za-z0-9_.+-]+)/,
@@ -144,7 +144,7 @@ const rules: CauseRule[] = [
   {
     pattern: /undefined reference to [`']([^'\n]+)'/,
     say: (match) => ({
-      cause: `undefined reference to '${short(match[1]!)}'`,
+      cause: `undefined reference to '${short(match[1])}'`,
       hint: 'a library that defines it is not linked, or was built without it',
     }),
   },
@@ -166,11 +166,11 @@ const rules: CauseRule[] = [
   {
     pattern:
       /Traceback \(most recent call last\):\n(?:[ \t][^\n]*\n)+((?:[A-Za-z_][\w.]*(?:Error|Exception|Exit|Warning|Interrupt))(?::[^\n]*)?)/,
-    say: (match) => ({ cause: `Python stopped with ${short(match[1]!)}` }),
+    say: (match) => ({ cause: `Python stopped with ${short(match[1])}` }),
   },
   {
     pattern: /No rule to make target '([^'\n]+)', needed by '([^'\n]+)'/,
-    say: (match) => ({ cause: `there is no rule to make '${short(match[1]!)}', which '${short(match[2]!)}' needs` }),
+    say: (match) => ({ cause: `there is no rule to make '${short(match[1])}', which '${short(match[2])}' needs` }),
   },
 ];
 

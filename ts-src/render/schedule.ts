@@ -1,3 +1,4 @@
+import { at } from '../model/lists.ts';
 /** What a scheduler must know of a task, no more: `path` are the seconds of the longest chain of tasks from it on. */
 export interface ScheduledTask {
   group: number;
@@ -20,7 +21,7 @@ export function renderSchedule(
   tasks: readonly ScheduledTask[],
 ): string {
   const dependents: number[][] = tasks.map(() => []);
-  tasks.forEach((t, i) => t.waits.forEach((d) => dependents[d - first]!.push(first + i)));
+  tasks.forEach((t, i) => t.waits.forEach((d) => at(dependents, d - first).push(first + i)));
   const column = (name: string, value: (t: ScheduledTask, i: number) => string | number): string =>
     [name, ...tasks.map(value)].join(' ');
   return `${[
@@ -31,6 +32,6 @@ export function renderSchedule(
     column('seconds', (t) => t.seconds),
     column('path', (t) => t.path),
     column('waits', (t) => t.waits.length),
-    column('dependents', (_, i) => dependents[i]!.join(',') || '-'),
+    column('dependents', (_, i) => at(dependents, i).join(',') || '-'),
   ].join('\n')}\n`;
 }

@@ -19,6 +19,7 @@ export function renderSources(values: {
           .join('\n')}`
       : ` ${values.keyFile}`;
   // Where there are several, each machine takes its own of them.
-  const architectures = values.architectures.length === 1 ? `Architectures: ${values.architectures[0]!}\n` : '';
+  const [architecture, ...others] = values.architectures;
+  const architectures = architecture === undefined || others.length ? '' : `Architectures: ${architecture}\n`;
   return `Types: deb${values.sources ? ' deb-src' : ''}\nURIs: ${values.uri}\nSuites: ${values.suite}\nComponents: main\n${architectures}Signed-By:${key}\n`;
 }

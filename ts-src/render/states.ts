@@ -1,3 +1,4 @@
+import { keysOf } from '../model/maps.ts';
 import type { TaskState } from '../model/result.ts';
 
 /** How a state looks, the worst first. A state that is missing here does not compile. */
@@ -11,7 +12,7 @@ const looks: Record<TaskState, { rank: number; color: string }> = {
   cached: { rank: 6, color: '#546e7a' },
 };
 
-export const taskStates = (Object.keys(looks) as TaskState[]).sort((a, b) => looks[a].rank - looks[b].rank);
+export const taskStates = keysOf(looks).sort((a, b) => looks[a].rank - looks[b].rank);
 export const stateColor = (state: TaskState): string => looks[state].color;
 export const byState = (a: TaskState, b: TaskState): number => looks[a].rank - looks[b].rank;
 /** A class for each state. */

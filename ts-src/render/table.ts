@@ -1,3 +1,4 @@
+import { at } from '../model/lists.ts';
 import { printable } from '../text/printable.ts';
 
 /** Columns as wide as their texts, for a terminal; the last one is not filled up. */
@@ -8,7 +9,7 @@ export function renderTable(head: readonly string[], rows: readonly (readonly st
     .map(
       (r) =>
         `${r
-          .map((t, c) => (c === r.length - 1 ? t : t.padEnd(widths[c]!)))
+          .map((t, c) => (c === r.length - 1 ? t : t.padEnd(at(widths, c))))
           .join('  ')
           .trimEnd()}\n`,
     )

@@ -5,7 +5,7 @@ import Mustache from 'mustache';
  * fault of ours.
  */
 export function renderTemplate(template: string, values: Record<string, unknown>): string {
-  for (const [type, name] of Mustache.parse(template) as unknown as [string, string][]) {
+  for (const [type, name] of Mustache.parse(template)) {
     if (
       (type === 'name' || type === '#' || type === '^' || type === '&') &&
       name !== '.' &&

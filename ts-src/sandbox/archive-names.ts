@@ -31,8 +31,9 @@ export function archiveNames(base: Pick<Base, 'lists' | 'folder' | 'archive'>): 
 function addNames(list: string, names: Set<string>): void {
   const field = /^(Package|Provides): (.*)$/gm;
   for (let m = field.exec(list); m; m = field.exec(list)) {
-    if (m[1] === 'Package') names.add(m[2]!);
-    else for (const provided of m[2]!.split(',')) names.add(provided.trim().split(/[ (:]/)[0]!);
+    const value = m[2] ?? '';
+    if (m[1] === 'Package') names.add(value);
+    else for (const provided of value.split(',')) names.add(provided.trim().replace(/[ (:].*/, ''));
   }
 }
 

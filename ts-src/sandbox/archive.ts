@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { entry } from '../model/maps.ts';
 import type { Platform } from '../model/distro.ts';
 import { readIf } from '../io/files.ts';
 
@@ -47,8 +48,9 @@ export function parseOneLine(text: string): AptSource[] {
   return text.split('\n').flatMap((line) => {
     const m = /^deb\s+(?:\[([^\]]*)\]\s+)?(\S+)\s+(\S+)\s+([^#]+)/.exec(line.trim());
     if (!m) return [];
-    const signedBy = /(?:^|\s)signed-by=(\S+)/i.exec(m[1] ?? '')?.[1];
-    return [{ uri: m[2]!, suite: m[3]!, components: m[4]!.trim().split(/\s+/), ...(signedBy ? { signedBy } : {}) }];
+    const [, options = '', uri = '', suite = '', components = ''] = m;
+    const signedBy = /(?:^|\s)signed-by=(\S+)/i.exec(options)?.[1];
+    return [{ uri, suite, components: components.trim().split(/\s+/), ...(signedBy ? { signedBy } : {}) }];
   });
 }
 
@@ -58,9 +60,9 @@ export function parseDeb822(text: string): AptSource[] {
     let last = '';
     for (const line of stanza.split('\n')) {
       if (line.startsWith('#')) continue;
-      const m = /^([A-Za-z-]+):\s*(.*)$/.exec(line);
-      if (m) fields.set((last = m[1]!.toLowerCase()), m[2]!);
-      else if (/^\s/.test(line) && last) fields.set(last, `${fields.get(last)!} ${line.trim()}`);
+      const [, name, value = ''] = /^([A-Za-z-]+):\s*(.*)$/.exec(line) ?? [];
+      if (name !== undefined) fields.set((last = name.toLowerCase()), value);
+      else if (/^\s/.test(line) && last) fields.set(last, `${entry(fields, last)} ${line.trim()}`);
     }
     const words = (name: string) => (fields.get(name) ?? '').split(/\s+/).filter(Boolean);
     if (!words('types').includes('deb') || /^(no|false|0)$/i.test(fields.get('enabled') ?? '')) return [];

@@ -154,7 +154,7 @@ export async function examine(
   systems: Iterable<'debian' | 'ubuntu'>,
 ): Promise<Finding[]> {
   const findings: Finding[] = [];
-  const plain = process.getuid!() !== 0;
+  const plain = process.getuid?.() !== 0;
   for (const t of toolsFor(driver, plain))
     if (!inPath(t.command))
       findings.push({
@@ -167,7 +167,8 @@ export async function examine(
       findings.push({ what: `the keyring of ${os}'s archive is not installed`, ...(await keyringFix(ring)) });
   }
   if (plain && driver === 'unshare') {
-    const user = { name: userInfo().username, id: process.getuid!() };
+    const { username: name, uid: id } = userInfo();
+    const user = { name, id };
     const users = readIf('/etc/passwd') ?? '';
     const problems = ['/etc/subuid', '/etc/subgid'].flatMap((f) => idProblem(f, readIf(f) ?? '', user, users) ?? []);
     if (problems[0]) {
@@ -230,7 +231,7 @@ async function refusedNamespaces(): Promise<string | undefined> {
  * The same as diagnostics; nothing where all is there. Asks no more than files, so that a build pays nothing for it.
  */
 export async function missingTools(driver: 'unshare' | 'docker', plan: Plan): Promise<Diagnostic[]> {
-  const plain = process.getuid!() !== 0;
+  const plain = process.getuid?.() !== 0;
   const lacking = toolsFor(driver, plain).filter((t) => !inPath(t.command));
   const systems = plan.scopes.flatMap((s) => s.targets.map((t) => t.os));
   const rings = [...new Set(systems)].map((os) => keyrings[os]).filter((ring) => !existsSync(ring.file));

@@ -32,7 +32,7 @@ const mostJson = 256 << 20;
 export class Store {
   private readonly verified = new Set<string>();
   /** Where this run writes, and where it reads: its own place first. */
-  private readonly places: string[];
+  private readonly places: readonly [string, ...string[]];
 
   constructor(
     readonly blobs: Blobs,
@@ -43,7 +43,7 @@ export class Store {
 
   private object = (digest: string): string => `objects/${digest.slice(0, 2)}/${digest}`;
   private named = (kind: string, key: string): string => `${kind}/${key.slice(0, 2)}/${key}.json`;
-  private own = (name: string): string => this.places[0]! + name;
+  private own = (name: string): string => this.places[0] + name;
 
   private async first(name: string): Promise<Buffer | undefined> {
     for (const place of this.places) {
@@ -252,7 +252,7 @@ export class Store {
   /** Names below a folder of the own place. */
   async names(folder: string): Promise<string[]> {
     const found: string[] = [];
-    for await (const { name } of this.blobs.list(this.own(folder))) found.push(name.slice(this.places[0]!.length));
+    for await (const { name } of this.blobs.list(this.own(folder))) found.push(name.slice(this.places[0].length));
     return found;
   }
 

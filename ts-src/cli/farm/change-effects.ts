@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { entry } from '../../model/maps.ts';
 import type { Diagnostic } from '../../model/diagnostics.ts';
 import type { BriefRecord } from '../../model/result.ts';
 import { writeWhole } from '../../io/files.ts';
@@ -31,9 +32,9 @@ export async function lastGood({ graphs: runs, store }: Session): Promise<LastGo
 
 /** Of packages downstream that failed: whether they were good before. */
 export function tellBefore(session: Session, { bundle }: Loaded, before: LastGood): void {
-  const { downstream } = bundle.subject!;
+  const { downstream = [] } = bundle.subject ?? {};
   for (const graph of session.graphs) {
-    const good = before.get(graph)!;
+    const good = entry(before, graph);
     for (const t of graph.results) {
       if (t?.state !== 'failed' || !downstream.includes(t.name)) continue;
       t.reason += `\nthis change broke it${good.has(t.name) ? ': it was good in the last run without the change' : ', or it was broken before: no good build of it is known'}`;

@@ -65,7 +65,7 @@ export async function withDistro<Values extends UrlValues>(values: Values): Prom
       url = said.value;
     }
   }
-  const [address, ref] = url.split('#') as [string, string | undefined];
+  const [address = '', ref] = url.split('#');
   if (
     address.startsWith('-') ||
     /[\0-\x20\x7f]/.test(url) ||

@@ -1,4 +1,5 @@
 import { join, relative, resolve } from 'node:path';
+import { firstLine } from '../../text/cut.ts';
 import { isError } from '../../model/diagnostics.ts';
 import { isDone } from '../../model/result.ts';
 import { makeLock } from '../../read/lockfile.ts';
@@ -36,7 +37,7 @@ import { farmOptions, openRun } from './work.ts';
 import { untilStopped } from '../../io/signals.ts';
 
 /** Text from outside as it may stand in one line. */
-const oneLine = (text: string): string => printable(text.split('\n')[0]!).slice(0, 400);
+const oneLine = (text: string): string => printable(firstLine(text)).slice(0, 400);
 
 function happenedIn(values: ReportValues): Happened {
   const pairs = (name: 'lost' | 'avoided'): [string, string][] =>

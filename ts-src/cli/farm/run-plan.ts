@@ -132,7 +132,7 @@ async function planChange(values: PrepareValues, change: string): Promise<RunPla
   const downstream = downstreamOf(
     whole.value.plan,
     own,
-    (values.downstream ?? 'none') as 'none' | 'direct' | 'all',
+    (['none', 'direct', 'all'] as const).find((how) => how === values.downstream) ?? 'none',
     budget,
   );
   if (downstream.left)

@@ -267,22 +267,21 @@ async function doTasks(
       writeOutput('drain\n');
       break;
     }
-    const at = lane.byNumber.get(number)!;
-    const result = at.run.results[at.task]!;
-    const missing = await lane.bringRoot(at.run, at.task);
+    const { run, task, result } = lane.taskAt(number);
+    const missing = await lane.bringRoot(run, task);
     if (missing.length)
       Object.assign(result, {
         state: 'stopped',
         reason: `${missing.slice(0, 5).join(', ')} ${missing.length > 1 ? 'are' : 'is'} not in the store: built on another machine, or never?`,
       });
     else {
-      await lane.bringDocumentation(at.run, at.task);
-      await engine.runScheduled(at.run, at.task);
+      await lane.bringDocumentation(run, task);
+      await engine.runScheduled(run, task);
     }
     if (signal.aborted) return exit.failed;
     await keepResult(session, output, loaded.bundle.id, number, result);
     writeNote(renderEvent(result, numbers.indexOf(number) + 1, numbers.length));
-    const above = await lane.settleAbove([at]);
+    const above = await lane.settleAbove([{ run, task }]);
     for (const { number: n, result: r } of above) await keepResult(session, output, loaded.bundle.id, n, r);
     writeOutput([{ number, result }, ...above].map((t) => `${t.number} ${outcomeOf(t.result)}\n`).join(''));
   }

@@ -2,7 +2,7 @@ import { compare } from '../../model/diagnostics.ts';
 import { sha256 } from '../../model/digest.ts';
 import { abiName } from '../../model/names.ts';
 import type { BriefRecord } from '../../model/result.ts';
-import type { TaskGraph } from '../task-graph.ts';
+import { packageOf, recordOf, type TaskGraph } from '../task-graph.ts';
 
 /** The ABI name that a package provides, and those that it requires. */
 export interface Abi {
@@ -19,11 +19,11 @@ export interface Abi {
  * package's own name: plans don't know them.
  */
 export function abiOf(graph: TaskGraph, n: number, api: string, linked: readonly string[]): Abi {
-  const p = graph.scope.packages[n]!;
+  const p = packageOf(graph, n);
   const roots = graph.closures.root(n);
   const root = new Set(roots);
   const declared = graph.closures.run(n).filter((d) => root.has(d));
-  const byAbi = new Map(roots.map((d) => [graph.records[d]!.abi, graph.records[d]!]));
+  const byAbi = new Map(roots.map((d) => recordOf(graph, d)).map((record) => [record.abi, record]));
   const covered = new Set<string>();
   const cover = (record: BriefRecord) =>
     record.requires.forEach((abi) => {
@@ -33,13 +33,13 @@ export function abiOf(graph: TaskGraph, n: number, api: string, linked: readonly
       if (next) cover(next);
     });
   const direct = p.run.flatMap((name) => graph.closures.index.get(name) ?? []).filter((d) => root.has(d));
-  for (const d of direct) cover(graph.records[d]!);
-  const requires = new Set(direct.map((d) => graph.records[d]!.abi));
-  for (const d of declared) if (!covered.has(graph.records[d]!.abi)) requires.add(graph.records[d]!.abi);
+  for (const d of direct) cover(recordOf(graph, d));
+  const requires = new Set(direct.map((d) => recordOf(graph, d).abi));
+  for (const d of declared) if (!covered.has(recordOf(graph, d).abi)) requires.add(recordOf(graph, d).abi);
   const name = abiName(p.debian, sha256(JSON.stringify([api, [...requires].sort(compare)])));
   for (const d of roots) {
-    const { abi } = graph.records[d]!;
-    if (linked.includes(graph.scope.packages[d]!.debian) && !covered.has(abi)) requires.add(abi);
+    const { abi } = recordOf(graph, d);
+    if (linked.includes(packageOf(graph, d).debian) && !covered.has(abi)) requires.add(abi);
   }
   return { name, requires: [...requires].sort(compare) };
 }

@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { first } from '../../model/lists.ts';
 import { withinTime } from '../../io/bounded.ts';
 import type { Outcome } from '../../io/process.ts';
 import { knownCause, type FailedPackage } from '../../render/log.ts';
@@ -7,6 +8,7 @@ import type { Bind, Driver } from '../../sandbox/driver.ts';
 import { taskLimits, type WrittenLimits } from '../../sandbox/limits.ts';
 import type { Packages } from '../../sandbox/package-layers.ts';
 import type { Store } from '../../store/store.ts';
+import { recordOf } from '../task-graph.ts';
 import type { TaskKeys } from '../task-keys.ts';
 import { readEnd } from '../../io/untrusted.ts';
 import { ownPackage } from './packages.ts';
@@ -63,16 +65,21 @@ export async function prepareEnvironment(
   const system = await resolved.set.packages();
   if (typeof system === 'string') return failed(`apt can't install what it needs: ${system}`);
   const layers = await graph.layers.root(system, request.common);
-  if (!layers.ok) return failed(`${layers.diagnostics[0]!.message} (${layers.diagnostics[0]!.file})`);
+  if (!layers.ok) {
+    const { message, file } = first(layers.diagnostics);
+    return failed(`${message} (${file})`);
+  }
   const own = join(work, 'own');
+  const status = graph.layers.status(layers.value);
+  if (status === undefined) throw new Error(`no layer of ${graph.id} has the list of its packages`);
   const problem = await packages.compose(
     roots.map((d) => ownPackage(graph, d)),
-    graph.layers.status(layers.value)!,
+    status,
     own,
   );
   if (problem && 'clash' in problem)
     return failed(`two of its dependencies can't be installed together: ${problem.clash}`);
-  if (problem) return lost(roots.filter((d) => problem.lost.includes(graph.records[d]!.debs[0]!.sha256)));
+  if (problem) return lost(roots.filter((d) => problem.lost.includes(first(recordOf(graph, d).debs).sha256)));
   const build = join(work, 'build');
   const source = join(build, sourceFolder(p.name));
   const fault =

@@ -6,7 +6,7 @@ import type { Distro } from '../../model/distro.ts';
 import { debianVersion, environmentPackage, stampOfVersion } from '../../model/names.ts';
 import type { PlannedPackage, Scope, Target } from '../../model/plan.ts';
 import type { SystemFile } from '../../model/system-files.ts';
-import { ownIn } from '../../model/maps.ts';
+import { entry, ownIn } from '../../model/maps.ts';
 import { copyrightNotices } from '../../inspect/notices.ts';
 import { isWithin, withEpoch } from '../../plan/relations.ts';
 import { compareDebianVersions } from '../../plan/versions.ts';
@@ -42,7 +42,7 @@ export function plannedControl(
 ): PlannedControl {
   const { distro, taskKeys } = options;
   const { graph, package: p } = request;
-  const { manifest } = taskKeys.distribution(graph).packages.get(p.name)!;
+  const { manifest } = entry(taskKeys.distribution(graph).packages, p.name);
   return {
     ...aboutOf(p, manifest, distro.maintainer, graph.scope),
     version: versionOf(options, request),
@@ -110,7 +110,7 @@ export function writeRecipe(
   const version = versionOf(options, request);
   const stamp = stampOfBuild(options, request);
   const { graph, package: p } = request;
-  const { manifest } = taskKeys.distribution(graph).packages.get(p.name)!;
+  const { manifest } = entry(taskKeys.distribution(graph).packages, p.name);
   const settings = taskKeys.settingsOf(p.name);
   const variant = distro.variants[graph.target.variant];
   const licenses = manifest.licenses.flatMap((l) =>
@@ -199,7 +199,7 @@ export function systemDepends(control: string, ours: Set<string>): string[] {
   const field = /^Depends: (.*(?:\n .*)*)/m.exec(control)?.[1] ?? '';
   const names = field
     .split(',')
-    .map((d) => d.trim().split(/[\s(|:]/)[0]!)
+    .map((d) => d.trim().replace(/[\s(|:].*/s, ''))
     .filter((d) => d && !ours.has(d) && !ours.has(d.replace(/-abi-[0-9a-f]{16}$/, '')));
   return [...new Set(names)].sort(compare);
 }

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { first } from '../../model/lists.ts';
 import { run } from '../../io/process.ts';
 import { sha256 } from '../../model/digest.ts';
 import type { PlannedPackage } from '../../model/plan.ts';
@@ -18,7 +19,7 @@ export async function bringSource(
   const gitDir = await gitDirOf(state, p);
   if (!gitDir || !p.source.tree) return `its sources are not at hand (${p.source.url})`;
   const out = await checkout({ gitDir }, p.source.tree, target);
-  return out.ok ? undefined : out.diagnostics[0]!.message;
+  return out.ok ? undefined : first(out.diagnostics).message;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { ownIn } from '../../model/maps.ts';
 import { amentCmake } from './ament-cmake.ts';
 import { amentPython } from './ament-python.ts';
 import type { BuildTypeRules } from './build-type.ts';
@@ -29,6 +30,6 @@ export function impliedNeeds(
   if (!isBuildType(type)) return { build: nothing, test: nothing };
   const { buildDepends, testDepends, backends } = rulesOf(type);
   const name = backend?.split(/[.:]/)[0] ?? '';
-  const more = backends && Object.hasOwn(backends, name) ? backends[name]! : nothing;
+  const more = ownIn(backends, name) ?? nothing;
   return { build: more.length ? [...buildDepends, ...more] : buildDepends, test: testDepends };
 }

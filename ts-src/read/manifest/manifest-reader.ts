@@ -1,4 +1,6 @@
+import { isKeyOf } from '../../model/maps.ts';
 import { error, good, isError, nearest, warning, type Diagnostic, type Result } from '../../model/diagnostics.ts';
+import { kindsOfTag, versionOperators } from '../../model/manifest.ts';
 import type {
   Conditional,
   Dependency,
@@ -136,7 +138,7 @@ export class ManifestReader {
   private sort(elements: readonly Element[]): void {
     const tags = tagsOfFormat[this.format];
     for (const e of elements) {
-      if (tags.has(e.name)) this.readDependency(e);
+      if (tags.has(e.name) && isKeyOf(kindsOfTag, e.name)) this.readDependency(e, e.name);
       else if (e.name === 'member_of_group' && this.format === 3) {
         this.allow(e, conditionOnly);
         this.memberOfGroups.push(conditional(e, this.leaf(e)));
@@ -145,14 +147,14 @@ export class ManifestReader {
     }
   }
 
-  private readDependency(e: Element): void {
+  private readDependency(e: Element, tag: DependencyTag): void {
     if (this.dependencies.length >= mostDependencies) {
       if (!this.full) this.fault(`the manifest has more than ${mostDependencies} dependencies`, e.line);
       this.full = true;
       return;
     }
     this.allow(e, e.name === 'group_depend' ? conditionOnly : attributesOfDependency[this.format]);
-    const d: Dependency = { name: this.leaf(e), line: e.line, tag: e.name as DependencyTag };
+    const d: Dependency = { name: this.leaf(e), line: e.line, tag };
     if (e.attributes) {
       const versions = versionsOf(e.attributes);
       if (versions) d.versions = versions;
@@ -280,7 +282,9 @@ const conditional = (e: Element, name: string): Conditional =>
 
 function versionsOf(attributes: Record<string, string>): VersionRange | undefined {
   let versions: VersionRange | undefined;
-  for (const a in attributes)
-    if (a.startsWith('version_')) (versions ??= {})[a.slice(8) as keyof VersionRange] = attributes[a]!;
+  for (const [a, version] of Object.entries(attributes)) {
+    const operator = versionOperators.find((o) => a === `version_${o}`);
+    if (operator) (versions ??= {})[operator] = version;
+  }
   return versions;
 }

@@ -1,11 +1,6 @@
+import { keysOf } from '../../model/maps.ts';
 import { at as itemAt } from '../../model/lists.ts';
-import {
-  kindsOfTag,
-  type Conditional,
-  type Dependency,
-  type DependencyTag,
-  type Manifest,
-} from '../../model/manifest.ts';
+import { kindsOfTag, type Conditional, type Dependency, type Manifest } from '../../model/manifest.ts';
 import { ascii, type Form } from '../parse-cache.ts';
 
 /**
@@ -52,7 +47,7 @@ export function restOf(manifest: Manifest): string {
   return ascii(JSON.stringify(rest));
 }
 
-const tags = Object.keys(kindsOfTag) as DependencyTag[];
+const tags = keysOf(kindsOfTag);
 const plainName = /^[!-~]+$/;
 
 function packDependency(d: Dependency): string {
