@@ -12,6 +12,7 @@ import { fetchTarballs, large, largePackages, noeticSettings, writeDistro } from
 import { browserScripts } from '../../scripts/client.mjs';
 import { textLoaders } from '../../scripts/text-files.mjs';
 import { bundle, median, root, timed } from './common.mjs';
+import { portOf } from '../port.mjs';
 
 const packages = 2200;
 const queries = ['buffer', 'lookupTransform', 'time', 'mapGoal', 'laserScan', 'get', 'PoseTwist', 'clock_timer'];
@@ -55,7 +56,7 @@ async function searchRows(folder, runs, note) {
     response.writeHead(200, { 'content-type': `${type}; charset=utf-8` }).end(data);
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(undefined)));
-  const address = /** @type {import('node:net').AddressInfo} */ (server.address());
+  const port = portOf(server);
   const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox'] });
   const [paints, answers, first] = [[], [], []];
   try {
@@ -63,7 +64,7 @@ async function searchRows(folder, runs, note) {
       const context = await browser.newContext();
       const page = await context.newPage();
       sent = 0;
-      await page.goto(`http://127.0.0.1:${address.port}/index.html`);
+      await page.goto(`http://127.0.0.1:${port}/index.html`);
       paints.push(await page.evaluate(() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0));
       first.push(sent);
       await page.keyboard.press('/');

@@ -3,7 +3,7 @@ import { appendFileSync, copyFileSync, cpSync, mkdirSync, readFileSync, rmSync, 
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bundle, cache, debs, discard, example, execute, mountsUnder, slipway, states } from './helpers.ts';
+import { bundle, cache, debs, discard, example, execute, mountsUnder, resultOf, slipway, states } from './helpers.ts';
 import { plainUser } from '../setup.mjs';
 
 const mini = [
@@ -145,13 +145,7 @@ describe('with docker', () => {
       const first = await slipway(['build', 'ament_cmake_core', '--distribution', 'mini'], folder);
       expect(first.code, first.stderr).toBe(0);
       const bytes = () =>
-        Object.fromEntries(
-          (
-            JSON.parse(readFileSync(join(folder, 'out/result.json'), 'utf8')) as {
-              results: { debs?: { name: string; sha256: string }[] }[];
-            }
-          ).results.flatMap((r) => (r.debs ?? []).map((d) => [d.name, d.sha256])),
-        );
+        Object.fromEntries(resultOf(folder).flatMap((r) => (r.debs ?? []).map((d) => [d.name, d.sha256])));
       const plain = bytes();
       copyFileSync(join(folder, 'out/lock.yaml'), join(folder, 'lock.yaml'));
       appendFileSync(join(folder, 'distro.yaml'), 'store: file:.slipway/store-docker\n');

@@ -16,6 +16,7 @@ import {
   states,
   type Ran,
 } from './helpers.ts';
+import { resultsIn } from '../results.ts';
 
 const all = [
   'acme_drive',
@@ -156,13 +157,7 @@ describe('the example, from its repositories to packages that run', () => {
     const fromFolders = await slipway(['build', '--distro', 'folders.yaml', '--output', 'out-folders'], folder);
     expect(fromFolders.code, fromFolders.stderr).toBe(0);
     const statesOf = (output: string) =>
-      Object.fromEntries(
-        (
-          JSON.parse(readFileSync(join(folder, output, 'result.json'), 'utf8')) as {
-            results: { name: string; state: string }[];
-          }
-        ).results.map((r) => [r.name, r.state]),
-      );
+      Object.fromEntries(resultsIn(join(folder, output, 'result.json')).map((r) => [r.name, r.state]));
     expect(new Set(Object.values(statesOf('out-folders')))).toEqual(new Set(['cached']));
     execFileSync('cp', ['-r', join(folder, 'repositories/robot'), join(folder, 'checkout')]);
     appendFileSync(join(folder, 'checkout/acme_teleop/package.xml'), '<!-- not committed -->\n');

@@ -17,6 +17,7 @@ import { join } from 'node:path';
 import { copyExample } from './edits.mjs';
 import { cache as cacheFolder } from '../setup.mjs';
 import { debianMirror } from '../mirror.mjs';
+import { resultsIn, type Result } from '../results.ts';
 
 export const root = join(__dirname, '../..');
 export const bundle = join(root, 'resources/slipway.cjs');
@@ -121,16 +122,7 @@ export const sources = (folder: string): void => void execFileSync('./repositori
 export const discard = (folder: string): Promise<void> =>
   rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 200 });
 
-export interface Result {
-  id: string;
-  name: string;
-  state: string;
-  reason: string;
-  version?: string;
-  debs?: { name: string; sha256: string }[];
-}
-export const resultOf = (folder: string): Result[] =>
-  (JSON.parse(readFileSync(join(folder, 'out/result.json'), 'utf8')) as { results: Result[] }).results;
+export const resultOf = (folder: string): Result[] => resultsIn(join(folder, 'out/result.json'));
 export const states = (folder: string): Record<string, string> =>
   Object.fromEntries(
     resultOf(folder)

@@ -16,6 +16,7 @@ import {
 } from './helpers.ts';
 import { contentsOf, editsOf } from './edits.mjs';
 import { debianMirror } from '../mirror.mjs';
+import { resultNamed } from '../results.ts';
 
 interface Edit {
   name: string;
@@ -153,12 +154,13 @@ apt-get dist-upgrade -y >/dev/null 2>&1
 
 describe('the ABI names in packages', () => {
   const folder = example('abi');
+  const keyOf = (name: string): string => resultNamed(resultOf(folder), name).key ?? '';
   afterAll(() => discard(folder));
 
   it('let apt take a whole upgrade over a changed interface, and refuse every part of it', async () => {
     const first = await slipway(['build', '--distribution', 'mini'], folder);
     expect(first.code, first.stderr).toBe(0);
-    const before = resultOf(folder).find((r) => r.name === 'acme_math')! as unknown as { key: string };
+    const before = keyOf('acme_math');
     const old = join(folder, 'old');
     cpSync(join(folder, 'out/apt'), old, { recursive: true });
     const header = join(folder, 'src/robot/acme_math/include/acme_math/angle.hpp');
@@ -177,15 +179,15 @@ describe('the ABI names in packages', () => {
     expect(built(folder)).toEqual(['acme_drive', 'acme_math']);
     expect(await upgradeInRoot(folder, old)).toBe('refused math\nrefused drive\nwhole taken\nruns\n');
 
-    const after = resultOf(folder).find((r) => r.name === 'acme_math')! as unknown as { key: string };
-    const told = await slipway(['abi', before.key, after.key], folder);
+    const after = keyOf('acme_math');
+    const told = await slipway(['abi', before, after], folder);
     expect(told.code).toBe(1);
     expect(told.stdout).toMatch(
       /2 files that others see differ: what depends on it is rebuilt\n {2}changed {2}\/opt\/acme\/mini\/include\/acme_math\/angle\.hpp\n {2}changed {2}\/opt\/acme\/mini\/lib\/(x86_64-linux-gnu\/)?libacme_math\.so\n {13}\+ _ZN9acme_math5twiceEd func global\n/,
     );
     if (spawnSync('sh', ['-c', 'command -v abidiff']).status !== 0)
       execFileSync('apt-get', ['install', '-y', '-q', '--no-install-recommends', 'abigail-tools'], { stdio: 'ignore' });
-    const detailed = await slipway(['abi', before.key, after.key], folder);
+    const detailed = await slipway(['abi', before, after], folder);
     expect(detailed.stdout).toContain('abidiff on /opt/acme/mini/lib');
     expect(detailed.stdout).toContain('double acme_math::twice(double)');
   });

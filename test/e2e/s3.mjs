@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { exclusively } from '../mutex.mjs';
 import { cache } from '../setup.mjs';
+import { portOf } from '../port.mjs';
 
 const venv = join(cache, 'moto');
 
@@ -53,7 +54,7 @@ export async function s3Server() {
     );
   });
   await new Promise((resolve) => proxy.listen({ port: 0, host: '127.0.0.1' }, () => resolve(undefined)));
-  const { port } = /** @type {import('node:net').AddressInfo} */ (proxy.address());
+  const port = portOf(proxy);
   server.endpoint = `http://127.0.0.1:${port}`;
   server.stop = () => {
     moto.kill('SIGKILL');

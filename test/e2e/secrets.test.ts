@@ -1,12 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { lstatSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { gitBackend } from './git-backend.ts';
 import { debs, discard, execute, slipway, states, workspace, type Ran } from './helpers.ts';
+import { portOf } from '../port.mjs';
 
 /** What nothing that a run leaves or shows may hold, in any of its forms. */
 const secrets = {
@@ -58,7 +58,7 @@ describe('secrets of a run', () => {
   beforeAll(async () => {
     folder = workspace('secrets');
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const { port } = server.address() as AddressInfo;
+    const port = portOf(server);
     const source = join(folder, 'served/tells');
     mkdirSync(source, { recursive: true });
     writeFileSync(join(source, 'package.xml'), packageXml);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { discard, example, installAndRun, mountsUnder, processesIn, slipway, start, states } from './helpers.ts';
+import { resultsIn } from '../results.ts';
 
 describe('a build that is killed', () => {
   it('goes on where it was, leaves no mounts and no processes', async () => {
@@ -92,12 +93,7 @@ it('two builds in one place share the work and do no harm', async () => {
     a.stderr!.resume();
     b.stderr!.resume();
     expect(await Promise.all([a.ended, b.ended])).toEqual([0, 0]);
-    const of = (o: string) =>
-      (
-        JSON.parse(readFileSync(join(folder, o, 'result.json'), 'utf8')) as {
-          results: { name: string; state: string }[];
-        }
-      ).results;
+    const of = (o: string) => resultsIn(join(folder, o, 'result.json'));
     const built = [...of('a'), ...of('b')]
       .filter((r) => r.state === 'built')
       .map((r) => r.name)

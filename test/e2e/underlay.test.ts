@@ -1,10 +1,11 @@
 import { createReadStream, existsSync, copyFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join, normalize } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { debs, discard, example, installAndRun, resultOf, slipway, sources, states } from './helpers.ts';
 import { execFileSync } from 'node:child_process';
+import { portOf } from '../port.mjs';
+import { packagesIn } from '../told-plan.ts';
 
 describe('an apt repository as underlay, read over http', () => {
   let lower: string;
@@ -20,7 +21,7 @@ describe('an apt repository as underlay, read over http', () => {
       createReadStream(path).pipe(response);
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const uri = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const uri = `http://127.0.0.1:${portOf(server)}`;
     upper = example('upper');
     // A base of its own: the underlay's address, new in each run, is part of it.
     execFileSync('sh', ['-c', 'rm "$1/.slipway/bases" && mkdir "$1/.slipway/bases"', 'sh', upper]);
@@ -175,13 +176,9 @@ describe('.repos files and released versions', () => {
       );
       const released = await slipway(['plan', '--json', '--distribution', 'mini'], folder);
       expect(released.code, released.stderr).toBe(0);
-      const p = (
-        JSON.parse(released.stdout) as {
-          scopes: { packages: { name: string; source: { ref?: string; tree?: string } }[] }[];
-        }
-      ).scopes[0]!.packages;
+      const p = packagesIn(released.stdout);
       expect(p.map((q) => [q.name, q.source.ref])).toEqual([['acme_math', 'release/mini/acme_math/1.2.0-3']]);
-      expect(p[0]!.source.tree).toMatch(/^[0-9a-f]{40}$/);
+      expect(p[0]?.source.tree).toMatch(/^[0-9a-f]{40}$/);
     } finally {
       await discard(folder);
     }

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { files } from '../e2e/docs-files.ts';
 import { discard, shareState, workspace } from '../e2e/helpers.ts';
 import { jenkins as runJenkins } from './harness.mjs';
+import { resultsIn } from '../results.ts';
 
 interface Built {
   result: string;
@@ -47,15 +48,8 @@ describe('distroPipeline(docs: true)', () => {
       env: { BRANCH_NAME: 'main', BRANCH_IS_PRIMARY: 'true', JOB_NAME: 'acme/distro/main' },
       ...build,
     });
-  interface Task {
-    name: string;
-    kind: string;
-    state: string;
-    reason: string;
-  }
   const documented = (b: Built) => {
-    const text = readFileSync(join(b.home, 'artifacts/slipway-report/result.json'), 'utf8');
-    const { results } = JSON.parse(text) as { results: Task[] };
+    const results = resultsIn(join(b.home, 'artifacts/slipway-report/result.json'));
     return Object.fromEntries(results.flatMap((t) => (t.kind === 'docs' ? [[t.name, t.state]] : [])));
   };
   const ended = (b: Built, result: string) =>

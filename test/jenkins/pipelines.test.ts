@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { discard, example, mountsUnder, processesIn, shareState, slipway, sources } from '../e2e/helpers.ts';
 import { jenkins as runJenkins } from './harness.mjs';
+import { resultsIn, type Result } from '../results.ts';
 
 interface Built {
   result: string;
@@ -28,15 +29,6 @@ const git = (cwd: string, ...args: string[]) =>
     cwd,
     encoding: 'utf8',
   });
-interface Task {
-  id: string;
-  name: string;
-  kind: string;
-  key?: string;
-  state: string;
-  reason: string;
-  debs?: { name: string; sha256: string }[];
-}
 
 /** A new secret key with the passphrase `open sesame`, as text. */
 function signingKey(home: string): string {
@@ -96,9 +88,7 @@ describe("the pipelines on Jenkins' interpreter, in its sandbox, end to end", ()
       ...rest,
     });
   };
-  const resultsOf = (b: Built) =>
-    (JSON.parse(readFileSync(join(b.home, 'artifacts/slipway-report/result.json'), 'utf8')) as { results: Task[] })
-      .results;
+  const resultsOf = (b: Built) => resultsIn(join(b.home, 'artifacts/slipway-report/result.json'));
   const built = (b: Built) =>
     resultsOf(b)
       .filter((t) => t.state === 'built')
@@ -174,11 +164,9 @@ describe("the pipelines on Jenkins' interpreter, in its sandbox, end to end", ()
     shareState(join(d, '.slipway'));
     const ran = await slipway(['build', '--lock', lock], d);
     expect(ran.code, ran.stderr).toBe(0);
-    const bytes = (results: Task[]) =>
+    const bytes = (results: Result[]) =>
       Object.fromEntries(results.flatMap((r) => (r.debs ?? []).map((x) => [x.name, x.sha256])));
-    expect(
-      bytes((JSON.parse(readFileSync(join(d, 'out/result.json'), 'utf8')) as { results: Task[] }).results),
-    ).toEqual(bytes(resultsOf(first)));
+    expect(bytes(resultsIn(join(d, 'out/result.json')))).toEqual(bytes(resultsOf(first)));
   });
 
   it('a second nightly where nothing changed takes one agent, once', async () => {

@@ -7,6 +7,7 @@ import { writeTiny, writeTinyPackage, type Tiny } from '../e2e/tiny.ts';
 import { exclusively as runExclusively } from '../mutex.mjs';
 import { cache } from '../setup.mjs';
 import { jenkins as runJenkins } from './harness.mjs';
+import { resultsIn } from '../results.ts';
 
 interface Built {
   result: string;
@@ -17,12 +18,6 @@ interface Built {
   trace: string;
   mails: { to: string; subject: string; body: string }[];
   properties: Record<string, unknown>[];
-}
-interface Task {
-  name: string;
-  kind: string;
-  state: string;
-  reason: string;
 }
 const jenkins = runJenkins as (folder: string, name: string, build: Record<string, unknown>) => Promise<Built>;
 const exclusively = runExclusively as <T>(name: string, body: () => T) => Promise<T>;
@@ -80,7 +75,7 @@ describe('a farm in trouble', () => {
       ...build,
     });
   const inReport = (b: Built, name: string) => readFileSync(join(b.home, 'artifacts/slipway-report', name), 'utf8');
-  const results = (b: Built) => (JSON.parse(inReport(b, 'result.json')) as { results: Task[] }).results;
+  const results = (b: Built) => resultsIn(join(b.home, 'artifacts/slipway-report/result.json'));
   const said = (b: Built) => `${b.failure}\n${b.trace}\n${b.log.slice(-4000)}`;
   /** What JUnit would count, by package: failures of its case. */
   const cases = (b: Built) => {

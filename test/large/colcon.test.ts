@@ -2,11 +2,12 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync, copyFileSync, existsSync
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { readResults } from '../../ts-src/inspect/test-results.ts';
-import type { Plan, PlannedPackage } from '../../ts-src/model/plan.ts';
+import type { PlannedPackage } from '../../ts-src/model/plan.ts';
 import type { TestCase } from '../../ts-src/model/result.ts';
 import { discard, mirrorOf, resultOf, root, slipway, workspace } from '../e2e/helpers.ts';
 import { makeColconRoot, runColcon } from '../e2e/colcon.ts';
 import { hasRos2Sources, makeRos2, ros2Sources } from '../e2e/ros2.mjs';
+import { packagesIn } from '../told-plan.ts';
 
 /**
  * Packages whose tests fail with Slipway and not with colcon, and why. A root of Slipway has what a package declares;
@@ -90,8 +91,7 @@ describe.runIf(hasRos2Sources)('tests of ROS 2, by Slipway and by colcon in an e
 
 async function planned(folder: string, names: string[]): Promise<PlannedPackage[]> {
   const { stdout } = await slipway(['plan', '--json', ...names], folder);
-  const plan = JSON.parse(stdout) as Plan;
-  return plan.scopes.flatMap((s) => s.packages);
+  return packagesIn(stdout);
 }
 
 /** Test cases of a package, of the JUnit file that a run left. */

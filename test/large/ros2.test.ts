@@ -1,7 +1,8 @@
 import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { discard, fromNothing, installAndRun, resultOf, slipway, workspace, type Result } from '../e2e/helpers.ts';
+import { discard, fromNothing, installAndRun, resultOf, slipway, workspace } from '../e2e/helpers.ts';
+import type { Result } from '../results.ts';
 import { commitRos2, hasRos2Sources, makeRos2, ros2Edits, ros2Sources, tested } from '../e2e/ros2.mjs';
 
 const parts = ['distro.yaml', 'rosdep', 'rosdistro', 'src'];

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { buildTypes, impliedNeeds, type BuildType } from '../../ts-src/model/build-types/index.ts';
+import { buildTypes, impliedNeeds } from '../../ts-src/model/build-types/index.ts';
 import { backendOf } from '../../ts-src/read/pyproject.ts';
 import { packagingText } from '../../ts-src/render/debian.ts';
+import { keysOf } from '../../ts-src/model/maps.ts';
 
-const names = Object.keys(buildTypes) as BuildType[];
+const names = keysOf(buildTypes);
 
 describe('build types', () => {
   it.each(names)('%s: its script is part of its own keys and of no other', (name) => {

@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { folder, bundle, write, git, manifest, slipway } from './sample-distro.ts';
+import { packagesIn } from '../told-plan.ts';
 
 describe('slipway compare', () => {
   it('sees what changed in folders of the distro repository itself, committed or not', () => {
@@ -23,11 +24,9 @@ describe('slipway compare', () => {
     const text = 'd on bookworm:\nchanged, version as it was (1)\n  two  1.0.0  source\n';
     expect(single('compare', 'HEAD')).toBe(text);
     expect(
-      (
-        JSON.parse(single('plan', '--changed-since', 'HEAD', '--only', '--json')) as {
-          scopes: { packages: { name: string; why: object }[] }[];
-        }
-      ).scopes[0]!.packages.flatMap((p) => ('named' in p.why ? [p.name] : [])),
+      packagesIn(single('plan', '--changed-since', 'HEAD', '--only', '--json')).flatMap((p) =>
+        'named' in p.why ? [p.name] : [],
+      ),
     ).toEqual(['two']);
     git('single', 'commit', '-qam', 'y');
     expect(single('compare', 'HEAD')).toBe('d on bookworm: no difference\n');
@@ -63,11 +62,7 @@ as they were, rebuilt for what they need (2)
     expect(slipway('compare', '../after.yaml', '../before.yaml').stdout).toContain(
       'removed (1)\n  extra  1.0.0\nversion down (1)\n  base  1.1.0 → 1.0.0\n',
     );
-    const chosen = (
-      JSON.parse(slipway('plan', '--changed-since', 'HEAD', '--json').stdout) as {
-        scopes: { packages: { name: string; why: object }[] }[];
-      }
-    ).scopes[0]!.packages;
+    const chosen = packagesIn(slipway('plan', '--changed-since', 'HEAD', '--json').stdout);
     expect(chosen.map((p) => [p.name, Object.keys(p.why)[0]])).toEqual([
       ['base', 'named'],
       ['check', 'named'],

@@ -1,7 +1,6 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -20,6 +19,7 @@ import { plainUrl } from '../../ts-src/farm/changed-repository.ts';
 import type { Distro } from '../../ts-src/model/distro.ts';
 import type { Manifest } from '../../ts-src/model/manifest.ts';
 import type { DistributionInput, Plan, Scope } from '../../ts-src/model/plan.ts';
+import { portOf } from '../port.mjs';
 
 const classPath = prepareHarness as () => Promise<string>;
 const folder = mkdtempSync(join(tmpdir(), 'slipway-farm-'));
@@ -247,7 +247,7 @@ describe('credentials of git', () => {
       gitBackend(folder, request, response);
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const host = `127.0.0.1:${portOf(server)}`;
     const remote = `http://${host}/private/.git`;
     const ls = (env: NodeJS.ProcessEnv) =>
       new Promise<{ code: number; text: string }>((resolve) => {

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
-import { createServer as createTcp, type AddressInfo, type Socket } from 'node:net';
+import { createServer as createTcp, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { constants, deflateRawSync } from 'node:zlib';
@@ -12,6 +12,7 @@ import { archiveFault } from '../../ts-src/read/git/archive-size.ts';
 import { nameRepositories, useGitCredentials } from '../../ts-src/read/git/credentials.ts';
 import { checkout, fetchArchive, fetchCommit, resolveRef } from '../../ts-src/read/git/git.ts';
 import { gitBackend } from '../e2e/git-backend.ts';
+import { portOf } from '../port.mjs';
 
 vi.hoisted(() => Object.assign(process.env, { SLIPWAY_STALL_SECONDS: '4', SLIPWAY_SILENCE_SECONDS: '1' }));
 
@@ -48,7 +49,7 @@ function submodule(name: string, url: string, commit: string, more = ''): void {
 const listen = async (server: Server): Promise<string> => {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   open.push({ close: () => (server.close(), server.closeAllConnections()) });
-  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return `127.0.0.1:${portOf(server)}`;
 };
 /** Serves the repositories of `folder`; those whose name begins with `private` want the login. */
 const serve = (seen: string[] = []): Promise<string> =>
@@ -143,7 +144,7 @@ describe('a server that says nothing', () => {
     const silent = createTcp((socket) => void sockets.push(socket));
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
     open.push({ close: () => (sockets.forEach((s) => s.destroy()), silent.close()) });
-    const host = `127.0.0.1:${(silent.address() as AddressInfo).port}`;
+    const host = `127.0.0.1:${portOf(silent)}`;
     const said: string[] = [];
     onSlow((text) => said.push(text));
     const begun = Date.now();

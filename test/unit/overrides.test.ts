@@ -2,14 +2,11 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { folder, write, git, manifest, slipway } from './sample-distro.ts';
+import { packagesIn } from '../told-plan.ts';
 
 describe('overrides', () => {
   const versionOf = (name: string, ...args: string[]) =>
-    (
-      JSON.parse(slipway('plan', '--json', ...args).stdout) as {
-        scopes: { packages: { name: string; version: string; source: { url: string } }[] }[];
-      }
-    ).scopes[0]!.packages.find((p) => p.name === name);
+    packagesIn(slipway('plan', '--json', ...args).stdout).find((p) => p.name === name);
 
   it('take a folder as it is, a branch, and a pull request, several at once', () => {
     git('core', 'checkout', '-qb', 'feature');

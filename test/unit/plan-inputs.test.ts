@@ -1,11 +1,12 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { gitBackend } from '../e2e/git-backend.ts';
 import { folder, bundle, write, git, manifest, slipway } from './sample-distro.ts';
+import { portOf } from '../port.mjs';
+import { packagesIn } from '../told-plan.ts';
 
 describe('a repository on a server', () => {
   it('is asked once, gives trees and manifests alone, and is given time where it asks for it', async () => {
@@ -26,7 +27,7 @@ describe('a repository on a server', () => {
       gitBackend(folder, request, response);
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const { port } = server.address() as AddressInfo;
+    const port = portOf(server);
     write(
       'served/distro.yaml',
       'organization: acme\ndistributions: {d: {platforms: [bookworm], repos: [a.repos], ros_version: 2}}\nplatforms: {bookworm: {os: debian, release: bookworm}}\nrosdep: [rosdep.yaml]\n',
@@ -84,12 +85,7 @@ it('a distribution of releases without a cache is read from its release reposito
   );
   const ran = slipway('plan', '--json');
   expect(ran.status, ran.stderr).toBe(0);
-  const packages = (
-    JSON.parse(ran.stdout) as {
-      scopes: { packages: { name: string; version: string; source: { ref: string; commit: string } }[] }[];
-    }
-  ).scopes[0]!.packages;
-  expect(packages.map((p) => [p.name, p.version, p.source.ref, p.source.commit])).toEqual(
+  expect(packagesIn(ran.stdout).map((p) => [p.name, p.version, p.source.ref, p.source.commit])).toEqual(
     ['base', 'lib'].map((n) => [
       n,
       '0.9.0',

@@ -2,7 +2,6 @@
 /// <reference lib="dom.iterable" />
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { chromium, type Browser } from 'playwright-core';
@@ -10,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TaskState } from '../../ts-src/model/result.ts';
 import { renderReport, type ReportTask } from '../../ts-src/render/report.ts';
 import { stateColor, taskStates } from '../../ts-src/render/states.ts';
+import { portOf } from '../port.mjs';
 
 const hostile = '<script>document.title="taken"</script>"\'&';
 const longest = 'a_package_whose_name_is_much_longer_than_the_box_that_it_used_to_stand_in';
@@ -65,7 +65,7 @@ describe('the report', () => {
       }
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    url = `http://127.0.0.1:${portOf(server)}`;
     browser = await chromium.launch({
       executablePath: '/usr/bin/chromium',
       args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update'],

@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -10,6 +10,7 @@ import { parseManifest } from '../../ts-src/read/manifest/manifest.ts';
 import { parseRepos } from '../../ts-src/read/repos-file.ts';
 import { parseDistributionFile } from '../../ts-src/read/rosdistro.ts';
 import { parseYaml } from '../../ts-src/read/yaml.ts';
+import { portOf } from '../port.mjs';
 
 /** What a newcomer's mistakes are told: what is wrong, where, and what to do. */
 
@@ -130,7 +131,7 @@ describe('a cache that can not be fetched', () => {
     // A port at which nobody listens.
     const server = createServer();
     await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-    const { port } = server.address() as AddressInfo;
+    const port = portOf(server);
     await new Promise((done) => server.close(done));
     write('c/distro.yaml', distro('sources: release', 'index: index-v4.yaml\n'));
     write(
