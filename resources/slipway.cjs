@@ -34,6 +34,27 @@ var __toESM = (mod, isNodeMode, target2) => (target2 = mod != null ? __create(__
   mod
 ));
 
+// ts-src/model/maps.ts
+function entry(map2, key) {
+  const value2 = map2.get(key);
+  if (value2 == null) throw new RangeError(`the map has no ${String(key)}`);
+  return value2;
+}
+function ownEntry(map2, key) {
+  const value2 = ownIn(map2, key);
+  if (value2 == null) throw new RangeError(`there is no ${key}`);
+  return value2;
+}
+var ownIn, isKeyOf, keysOf;
+var init_maps = __esm({
+  "ts-src/model/maps.ts"() {
+    "use strict";
+    ownIn = (map2, key) => map2 !== void 0 && Object.hasOwn(map2, key) ? map2[key] : void 0;
+    isKeyOf = (table3, key) => Object.hasOwn(table3, key);
+    keysOf = (table3) => Object.keys(table3).filter((key) => isKeyOf(table3, key));
+  }
+});
+
 // ts-src/io/faults.ts
 function fileIn(path2) {
   if (path2 === (0, import_node_path.dirname)(path2)) return void 0;
@@ -45,14 +66,14 @@ function fileIn(path2) {
 }
 function environmentFault(e) {
   if (!(e instanceof Error)) return void 0;
-  const { code, path: first2, dest, syscall } = e;
+  const { code, path: first3, dest, syscall } = e;
   if (code === "ENOENT" && syscall === "mkdir")
-    return `${first2}: the folder can't be made: is the file system above it read-only?`;
-  if (code === "ENOTDIR" && first2 !== void 0) {
-    const file3 = fileIn(dest ?? first2);
+    return `${first3}: the folder can't be made: is the file system above it read-only?`;
+  if (code === "ENOTDIR" && first3 !== void 0) {
+    const file3 = fileIn(dest ?? first3);
     if (file3 !== void 0) return `${file3}: this is a file, and a folder is needed: remove or rename it`;
   }
-  const path2 = dest === void 0 ? first2 : `${dest} (from ${first2})`;
+  const path2 = dest === void 0 ? first3 : `${dest} (from ${first3})`;
   if (code === "ESTORE") return e.message;
   const said = code !== void 0 && Object.hasOwn(words, code) ? words[code] : void 0;
   return said === void 0 ? void 0 : `${path2 === void 0 ? "" : `${path2}: `}${said}`;
@@ -141,6 +162,35 @@ var init_slow = __esm({
   }
 });
 
+// ts-src/model/lists.ts
+function at(list8, place3) {
+  const item = list8[place3];
+  if (item == null) throw new RangeError(`the list of ${list8.length} has nothing at ${place3}`);
+  return item;
+}
+var first, last;
+var init_lists = __esm({
+  "ts-src/model/lists.ts"() {
+    "use strict";
+    first = (list8) => at(list8, 0);
+    last = (list8) => at(list8, list8.length - 1);
+  }
+});
+
+// ts-src/text/cut.ts
+function before(text8, separator) {
+  const end2 = text8.indexOf(separator);
+  return end2 < 0 ? text8 : text8.slice(0, end2);
+}
+var afterLast, firstLine;
+var init_cut = __esm({
+  "ts-src/text/cut.ts"() {
+    "use strict";
+    afterLast = (text8, character2) => text8.slice(text8.lastIndexOf(character2) + 1);
+    firstLine = (text8) => before(text8, "\n");
+  }
+});
+
 // ts-src/model/urls.ts
 function isSourceUrl(url2, git2) {
   if (url2 === "" || url2.length > 4096 || url2.startsWith("-") || /[\0-\x20\x7f-\x9f]/.test(url2)) return false;
@@ -160,13 +210,14 @@ var secretQuery, schemes, isScpLike, isLocalUrl, redacted, withoutSecrets;
 var init_urls = __esm({
   "ts-src/model/urls.ts"() {
     "use strict";
+    init_cut();
     secretQuery = /[?&](?:access_token|private_token|token|key|sig|signature|password|secret|x-amz-[a-z-]+)=/i;
     schemes = { git: /^(https?|ssh|git|file):\/\//, archive: /^(https?|file):\/\// };
     isScpLike = (url2) => !/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(url2) && /^(?:[^/:@]+@)?[^/:]+:/.test(url2);
     isLocalUrl = (url2) => /^file:/i.test(url2) || !(/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(url2) || isScpLike(url2));
     redacted = (text8) => text8.includes("://") ? withoutSecrets(text8) : text8;
     withoutSecrets = (text8) => text8.replace(/([A-Za-z][A-Za-z0-9+.-]{0,20}:\/\/)([^\s/'"]{1,2000})@/g, (whole4, scheme, user2) => {
-      const name6 = user2.split(":")[0];
+      const name6 = before(user2, ":");
       return user2.includes(":") || name6.length > 20 ? scheme : whole4;
     }).replace(new RegExp(`(${secretQuery.source})[^&\\s'"]+`, "gi"), "$1\u2026");
   }
@@ -215,27 +266,32 @@ function bits(set) {
   return n;
 }
 function distance(a, b, limit) {
-  let before = [];
+  let before2 = [];
   let previous = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 1; i <= a.length; i++) {
     const row = [i];
     let least = i;
+    let left = i;
+    let corner = at(previous, 0);
     for (let j = 1; j <= b.length; j++) {
-      let d = Math.min(previous[j] + 1, row[j - 1] + 1, previous[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1));
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) d = Math.min(d, before[j - 2] + 1);
+      const above2 = at(previous, j);
+      let d = Math.min(above2 + 1, left + 1, corner + (a[i - 1] === b[j - 1] ? 0 : 1));
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) d = Math.min(d, at(before2, j - 2) + 1);
       row.push(d);
+      [left, corner] = [d, above2];
       if (d < least) least = d;
     }
     if (least > limit) return limit + 1;
-    before = previous;
+    before2 = previous;
     previous = row;
   }
-  return previous[b.length];
+  return at(previous, b.length);
 }
 var good, bad, isError, NearNames;
 var init_diagnostics = __esm({
   "ts-src/model/diagnostics.ts"() {
     "use strict";
+    init_lists();
     init_urls();
     good = (value2, diagnostics = []) => ({ ok: true, value: value2, diagnostics });
     bad = (...diagnostics) => ({ ok: false, diagnostics });
@@ -289,26 +345,26 @@ function utf8Text(bytes) {
   const text8 = bytes.toString("utf8");
   if (!text8.includes("\uFFFD") || (0, import_node_buffer.isUtf8)(bytes)) return text8;
   const parts2 = [];
-  for (let at2 = 0; at2 < bytes.length; ) {
-    const length = characterAt(bytes, at2);
-    parts2.push(length === 0 ? String.fromCharCode(56320 + (bytes[at2] ?? 0)) : bytes.toString("utf8", at2, at2 + length));
-    at2 += Math.max(1, length);
+  for (let at3 = 0; at3 < bytes.length; ) {
+    const length = characterAt(bytes, at3);
+    parts2.push(length === 0 ? String.fromCharCode(56320 + (bytes[at3] ?? 0)) : bytes.toString("utf8", at3, at3 + length));
+    at3 += Math.max(1, length);
   }
   return parts2.join("");
 }
-function characterAt(bytes, at2) {
-  const first2 = bytes[at2] ?? 0;
-  if (first2 < 128) return 1;
-  const long2 = first2 >= 240 ? 4 : 3;
-  const length = first2 >= 224 ? long2 : 2;
-  return (0, import_node_buffer.isUtf8)(bytes.subarray(at2, at2 + length)) && at2 + length <= bytes.length ? length : 0;
+function characterAt(bytes, at3) {
+  const first3 = bytes[at3] ?? 0;
+  if (first3 < 128) return 1;
+  const long2 = first3 >= 240 ? 4 : 3;
+  const length = first3 >= 224 ? long2 : 2;
+  return (0, import_node_buffer.isUtf8)(bytes.subarray(at3, at3 + length)) && at3 + length <= bytes.length ? length : 0;
 }
 function foreignByte(text8) {
-  const at2 = /[\udc80-\udcff]/.test(text8) ? text8.search(/[\udc80-\udcff]/u) : -1;
-  if (at2 < 0) return void 0;
+  const at3 = /[\udc80-\udcff]/.test(text8) ? text8.search(/[\udc80-\udcff]/u) : -1;
+  if (at3 < 0) return void 0;
   let line2 = 1;
-  for (let i = text8.indexOf("\n"); i >= 0 && i < at2; i = text8.indexOf("\n", i + 1)) line2++;
-  return { byte: text8.charCodeAt(at2) - 56320, line: line2 };
+  for (let i = text8.indexOf("\n"); i >= 0 && i < at3; i = text8.indexOf("\n", i + 1)) line2++;
+  return { byte: text8.charCodeAt(at3) - 56320, line: line2 };
 }
 var import_node_buffer;
 var init_utf8 = __esm({
@@ -350,7 +406,7 @@ async function writeTogether(files, name6 = import_node_fs3.renameSync) {
       }
     }
     await Promise.all(written2.map(({ handle }) => synced(handle)));
-    written2.forEach(({ temporary: temporary2, path: path2 }, at2) => name6(temporary2, path2, at2));
+    written2.forEach(({ temporary: temporary2, path: path2 }, at3) => name6(temporary2, path2, at3));
   } finally {
     for (const { handle, temporary: temporary2 } of written2) {
       (0, import_node_fs3.closeSync)(handle);
@@ -409,7 +465,11 @@ async function sha256File(path2) {
   try {
     if ((0, import_node_fs3.fstatSync)(handle).size <= small) return sha256((0, import_node_fs3.readFileSync)(handle));
     const hash3 = (0, import_node_crypto.createHash)("sha256");
-    const chunks = (0, import_node_fs3.createReadStream)(path2, { fd: handle, autoClose: false, highWaterMark: 1 << 20 });
+    const chunks = (0, import_node_fs3.createReadStream)(path2, {
+      fd: handle,
+      autoClose: false,
+      highWaterMark: 1 << 20
+    });
     for await (const chunk of chunks) hash3.update(chunk);
     return hash3.digest("hex");
   } finally {
@@ -428,8 +488,8 @@ function entriesBelow(root) {
   const found2 = [];
   const folders2 = [""];
   for (let folder2 = folders2.pop(); folder2 !== void 0; folder2 = folders2.pop())
-    for (const entry of (0, import_node_fs3.readdirSync)((0, import_node_path3.join)(root, folder2), { withFileTypes: true }))
-      (entry.isDirectory() ? folders2 : found2).push(folder2 ? `${folder2}/${entry.name}` : entry.name);
+    for (const entry2 of (0, import_node_fs3.readdirSync)((0, import_node_path3.join)(root, folder2), { withFileTypes: true }))
+      (entry2.isDirectory() ? folders2 : found2).push(folder2 ? `${folder2}/${entry2.name}` : entry2.name);
   return found2;
 }
 var import_node_crypto, import_node_fs3, import_node_path3, import_node_util, placed, synced, temporaryBeside, largest, small, exists;
@@ -487,10 +547,10 @@ function run(command2, args, options5 = {}) {
     running.add(child);
     const keep2 = log === void 0 ? void 0 : limitedLog(log, options5.logLimit ?? 64 << 20);
     let thrown;
-    const give = (chunk) => {
+    const give = (to, chunk) => {
       if (thrown !== void 0) return;
       try {
-        options5.onOutput(chunk);
+        to(chunk);
       } catch (e) {
         thrown = e instanceof Error ? e : new Error(String(e));
         child.kill("SIGKILL");
@@ -501,20 +561,20 @@ function run(command2, args, options5 = {}) {
       let size3 = 0;
       child[name6]?.on("data", (chunk) => {
         if (keep2 && name6 === "stdout") return keep2(chunk);
-        if (options5.onOutput && name6 === "stdout") return give(chunk);
+        if (options5.onOutput && name6 === "stdout") return give(options5.onOutput, chunk);
         size3 += chunk.length;
         if (size3 <= limit) gathered[name6].push(chunk);
       });
     }
-    let last;
+    let last2;
     const stop = () => {
       child.kill("SIGTERM");
-      last = setTimeout(() => child.kill("SIGKILL"), 3e3);
+      last2 = setTimeout(() => child.kill("SIGKILL"), 3e3);
     };
     options5.signal?.addEventListener("abort", stop, { once: true });
     const settle2 = (outcome) => {
       running.delete(child);
-      clearTimeout(last);
+      clearTimeout(last2);
       options5.signal?.removeEventListener("abort", stop);
       if (log !== void 0) (0, import_node_fs6.closeSync)(log);
       if (thrown !== void 0) reject(thrown);
@@ -545,7 +605,7 @@ function run(command2, args, options5 = {}) {
       })
     );
     if (options5.input !== void 0) {
-      child.stdin.end(options5.input);
+      child.stdin?.end(options5.input);
     }
   });
 }
@@ -574,10 +634,10 @@ function killAll() {
 }
 async function parallel(items, width8, work2) {
   const results = new Array(items.length);
-  let next2 = 0;
+  const queue = items.entries();
   await Promise.all(
     Array.from({ length: Math.min(width8, items.length) }, async () => {
-      for (let i = next2++; i < items.length; i = next2++) results[i] = await work2(items[i], i);
+      for (const [i, item] of queue) results[i] = await work2(item, i);
     })
   );
   return results;
@@ -599,8 +659,8 @@ var init_process = __esm({
 
 // ts-src/model/names.ts
 function isPinnedPackage(text8) {
-  const at2 = text8.indexOf("=");
-  return at2 > 0 && isDebianName(text8.slice(0, at2)) && isDebianVersion(text8.slice(at2 + 1));
+  const at3 = text8.indexOf("=");
+  return at3 > 0 && isDebianName(text8.slice(0, at3)) && isDebianVersion(text8.slice(at3 + 1));
 }
 function debianNames(distro, distribution3) {
   const parts2 = fill(distro.naming.package, {
@@ -617,8 +677,9 @@ var longestName, fill, isDebianName, isDebianVersion, debianize, debianPackage, 
 var init_names = __esm({
   "ts-src/model/names.ts"() {
     "use strict";
+    init_maps();
     longestName = 120;
-    fill = (pattern, values) => pattern.replace(/\{([a-z]+)\}/g, (whole4, key) => Object.hasOwn(values, key) ? values[key] : whole4);
+    fill = (pattern, values) => pattern.replace(/\{([a-z]+)\}/g, (whole4, key) => ownIn(values, key) ?? whole4);
     isDebianName = (text8) => text8.length <= 200 && /^[a-z0-9][a-z0-9+.-]*[a-z0-9+.]$/.test(text8);
     isDebianVersion = (text8) => text8.length <= 200 && /^(\d+:)?[0-9A-Za-z][0-9A-Za-z.+~-]*$/.test(text8);
     debianize = (name6) => name6.toLowerCase().replaceAll("_", "-");
@@ -628,8 +689,8 @@ var init_names = __esm({
     underlayPackage = (pattern, name6) => fill(pattern, { name: debianize(name6) });
     debianVersion = (upstream2, release2, stamp, epoch = 0) => `${epoch ? `${epoch}:` : ""}${upstream2}-0${release2}.${stamp.slice(0, 8)}.${stamp.slice(8)}`;
     stampOfVersion = (version3) => {
-      const m = /\.(\d{8})\.(\d{6})$/.exec(version3);
-      return m ? `${m[1]}${m[2]}` : void 0;
+      const [, day7, time2] = /\.(\d{8})\.(\d{6})$/.exec(version3) ?? [];
+      return day7 === void 0 || time2 === void 0 ? void 0 : day7 + time2;
     };
     debFile = (name6, version3, architecture3) => `${name6}_${version3.replace(/^\d+:/, "")}_${architecture3}.deb`;
     scopeId = (distribution3, target2) => `${distribution3}/${target2.platform}-${target2.architecture}${target2.variant === "default" ? "" : `-${target2.variant}`}`;
@@ -1123,7 +1184,7 @@ var init_aws4fetch_esm = __esm({
 // ts-src/store/s3-credentials.ts
 async function credentials(env = process.env) {
   if (env.AWS_ACCESS_KEY_ID && env.AWS_SECRET_ACCESS_KEY)
-    return keysOf(env.AWS_ACCESS_KEY_ID, env.AWS_SECRET_ACCESS_KEY, env.AWS_SESSION_TOKEN);
+    return keysOf2(env.AWS_ACCESS_KEY_ID, env.AWS_SECRET_ACCESS_KEY, env.AWS_SESSION_TOKEN);
   if (known && Date.now() < known.until) return known.keys;
   const file3 = fromFile(env);
   known = file3 ? { keys: file3, until: Date.now() + 6e4 } : await fromContainer(env) ?? (env.AWS_EC2_METADATA_DISABLED === "true" ? void 0 : await fromInstance(env));
@@ -1147,7 +1208,7 @@ function fromFile(env) {
   const section = text8?.split(/^\[/m).find((s) => s.startsWith(`${profile}]`));
   const value2 = (name6) => new RegExp(`^\\s*${name6}\\s*=\\s*(\\S+)`, "m").exec(section ?? "")?.[1];
   const [id, secret2] = [value2("aws_access_key_id"), value2("aws_secret_access_key")];
-  return id && secret2 ? keysOf(id, secret2, value2("aws_session_token")) : void 0;
+  return id && secret2 ? keysOf2(id, secret2, value2("aws_session_token")) : void 0;
 }
 async function fromContainer(env) {
   const url2 = env.AWS_CONTAINER_CREDENTIALS_FULL_URI ?? (env.AWS_CONTAINER_CREDENTIALS_RELATIVE_URI ? `http://169.254.170.2${env.AWS_CONTAINER_CREDENTIALS_RELATIVE_URI}` : void 0);
@@ -1164,10 +1225,10 @@ async function fromContainer(env) {
   }
 }
 async function fromInstance(env) {
-  const at2 = env.AWS_EC2_METADATA_SERVICE_ENDPOINT ?? "http://169.254.169.254";
-  const roles = `${at2}/latest/meta-data/iam/security-credentials/`;
+  const at3 = env.AWS_EC2_METADATA_SERVICE_ENDPOINT ?? "http://169.254.169.254";
+  const roles = `${at3}/latest/meta-data/iam/security-credentials/`;
   try {
-    const token3 = await (await fetch(`${at2}/latest/api/token`, {
+    const token3 = await (await fetch(`${at3}/latest/api/token`, {
       method: "PUT",
       headers: { "x-aws-ec2-metadata-token-ttl-seconds": "21600" },
       signal: AbortSignal.timeout(2e3)
@@ -1180,20 +1241,20 @@ async function fromInstance(env) {
     return void 0;
   }
 }
-var import_node_os, import_node_path7, known, keysOf, lasting;
+var import_node_os, import_node_path7, known, keysOf2, lasting;
 var init_s3_credentials = __esm({
   "ts-src/store/s3-credentials.ts"() {
     "use strict";
     import_node_os = require("node:os");
     import_node_path7 = require("node:path");
     init_files();
-    keysOf = (accessKeyId, secretAccessKey, sessionToken) => ({
+    keysOf2 = (accessKeyId, secretAccessKey, sessionToken) => ({
       accessKeyId,
       secretAccessKey,
       ...sessionToken ? { sessionToken } : {}
     });
     lasting = (a) => ({
-      keys: keysOf(a.AccessKeyId, a.SecretAccessKey, a.Token),
+      keys: keysOf2(a.AccessKeyId, a.SecretAccessKey, a.Token),
       until: Date.parse(a.Expiration) - 3e5
     });
   }
@@ -1973,7 +2034,7 @@ var init_EntityDecoder = __esm({
         const original = str;
         const chunks = [];
         const len = str.length;
-        let last = 0;
+        let last2 = 0;
         let i = 0;
         const limitExpansions = this._maxTotalExpansions > 0;
         const limitLength = this._maxExpandedLength > 0;
@@ -2021,10 +2082,10 @@ var init_EntityDecoder = __esm({
             i++;
             continue;
           }
-          if (i > last) chunks.push(str.slice(last, i));
+          if (i > last2) chunks.push(str.slice(last2, i));
           chunks.push(replacement);
-          last = j + 1;
-          i = last;
+          last2 = j + 1;
+          i = last2;
           if (checkLimits && this._tierCounts(tier)) {
             if (limitExpansions) {
               this._totalExpansions++;
@@ -2047,7 +2108,7 @@ var init_EntityDecoder = __esm({
             }
           }
         }
-        if (last < len) chunks.push(str.slice(last));
+        if (last2 < len) chunks.push(str.slice(last2));
         const result2 = chunks.length === 0 ? str : chunks.join("");
         return this._postCheck(result2, original);
       }
@@ -3929,7 +3990,7 @@ var init_Matcher = __esm({
         return {
           path: this.path.map((node2) => ({ ...node2 })),
           siblingStacks: this.siblingStacks.map((level) => level ? { counts: new Map(level.counts), total: level.total } : level),
-          keptAttrs: this._keptAttrs.map((entry) => ({ ...entry }))
+          keptAttrs: this._keptAttrs.map((entry2) => ({ ...entry2 }))
         };
       }
       /**
@@ -3940,7 +4001,7 @@ var init_Matcher = __esm({
         this._pathStringCache = null;
         this.path = snapshot2.path.map((node2) => ({ ...node2 }));
         this.siblingStacks = snapshot2.siblingStacks.map((level) => level ? { counts: new Map(level.counts), total: level.total } : level);
-        this._keptAttrs = (snapshot2.keptAttrs || []).map((entry) => ({ ...entry }));
+        this._keptAttrs = (snapshot2.keptAttrs || []).map((entry2) => ({ ...entry2 }));
       }
       /**
        * Return the read-only {@link MatcherView} for this matcher.
@@ -5737,9 +5798,9 @@ var init_s3_blobs = __esm({
         await this.ask("PUT", this.url(name6), { file: file3 });
       }
       async putAll(items) {
-        const last = items[items.length - 1];
+        const last2 = items[items.length - 1];
         await Promise.all(items.slice(0, -1).map(({ name: name6, data }) => this.put(name6, data)));
-        if (last) await this.put(last.name, last.data);
+        if (last2) await this.put(last2.name, last2.data);
       }
       async fetch(name6, file3) {
         (0, import_node_fs8.mkdirSync)((0, import_node_path8.dirname)(file3), { recursive: true });
@@ -5753,8 +5814,8 @@ var init_s3_blobs = __esm({
           (0, import_node_fs8.rmSync)(temporary2, { force: true });
         }
       }
-      async replace(name6, data, before) {
-        const condition = before === void 0 ? { "if-none-match": "*" } : { "if-match": before };
+      async replace(name6, data, before2) {
+        const condition = before2 === void 0 ? { "if-none-match": "*" } : { "if-match": before2 };
         const reply = await this.ask("PUT", this.url(name6), { data }, condition);
         if (reply.status !== 412 && reply.status !== 409) return true;
         const now = await this.getTagged(name6);
@@ -5781,10 +5842,10 @@ var init_s3_blobs = __esm({
         }
       }
       /** Writes with headers of its own; where `before` is given (null: nothing), only if it is still that. */
-      async putWith(name6, data, headers, before) {
+      async putWith(name6, data, headers, before2) {
         const condition = {};
-        if (before === null) condition["if-none-match"] = "*";
-        else if (before !== void 0) condition["if-match"] = before;
+        if (before2 === null) condition["if-none-match"] = "*";
+        else if (before2 !== void 0) condition["if-match"] = before2;
         const reply = await this.ask("PUT", this.url(name6), { data }, { ...headers, ...condition });
         if (reply.status < 300) return true;
         const now = await this.getTagged(name6);
@@ -5833,7 +5894,7 @@ var init_s3_blobs = __esm({
         return slowly(`the store ${this.where}`, this.tried(method, url2, body, headers, into));
       }
       async tried(method, url2, body, headers, into) {
-        let last = "";
+        let last2 = "";
         let advice;
         let renewed = false;
         const begun = Date.now();
@@ -5843,7 +5904,7 @@ var init_s3_blobs = __esm({
             const reply = await this.once(method, url2, body, headers, into);
             const code = reply.status < 300 ? "" : codeOf2(reply.body);
             if (reply.status < 300 || isAnswer(reply.status, code, Object.keys(headers).length > 0)) return reply;
-            last = `${reply.status} ${code}`.trim();
+            last2 = `${reply.status} ${code}`.trim();
             const { date: date3, "x-amz-bucket-region": region2 } = reply.headers;
             advice = s3Advice({ method, status: reply.status, code, date: date3, region: region2?.toString() }, Date.now());
             if (!renewed && /^ExpiredToken|^TokenRefresh/.test(code) && forgetCredentials()) {
@@ -5853,13 +5914,13 @@ var init_s3_blobs = __esm({
             if (!isPassing(reply.status, code)) break;
           } catch (e) {
             if (environmentFault(e) !== void 0 && isOurs(e)) throw e;
-            last = e instanceof Error && e.message ? e.message : errorCode(e);
+            last2 = e instanceof Error && e.message ? e.message : errorCode(e);
             advice = void 0;
           }
         }
         throw Object.assign(
           new Error(
-            advice === void 0 ? `the store ${this.where} does not answer: ${method} gave ${last}` : `the store ${this.where} refuses ${method} (${last}): ${advice}`
+            advice === void 0 ? `the store ${this.where} does not answer: ${method} gave ${last2}` : `the store ${this.where} refuses ${method} (${last2}): ${advice}`
           ),
           { code: "ESTORE" }
         );
@@ -5955,11 +6016,11 @@ function planSystemFile(of, organization, name6) {
   if (of.enable && kind !== "systemd") return `'enable' is for systemd units of the system`;
   const file3 = path2.slice(path2.lastIndexOf("/") + 1);
   const below3 = kind === "etc" ? of.to ?? `${organization}/${file3}` : file3;
-  const last = below3.slice(below3.lastIndexOf("/") + 1);
-  if (!pattern.test(last)) return `'${last}' is no name for ${kind}: it should be like ${like}`;
-  const [first2 = ""] = below3.split("/");
-  if (kind === "etc" && denied.has(first2) && !configured.some((f) => below3.startsWith(`${f}/`)))
-    return `/etc/${first2} decides what runs as root or who may log in: no package has files there`;
+  const last2 = below3.slice(below3.lastIndexOf("/") + 1);
+  if (!pattern.test(last2)) return `'${last2}' is no name for ${kind}: it should be like ${like}`;
+  const [first3 = ""] = below3.split("/");
+  if (kind === "etc" && denied.has(first3) && !configured.some((f) => below3.startsWith(`${f}/`)))
+    return `/etc/${first3} decides what runs as root or who may log in: no package has files there`;
   const own3 = [organization, name6, name6.toLowerCase().replaceAll("_", "-"), ...configured];
   if (kind === "etc" && !own3.some((f) => below3.startsWith(`${f}/`)))
     return `/etc/${below3} is in none of the folders that packages may configure: ${own3.map((f) => `/etc/${f}`).join(", ")}`;
@@ -5991,6 +6052,7 @@ var systemFileKinds, systemFileKindNames, configured, denied, isPath, conffilesO
 var init_system_files = __esm({
   "ts-src/model/system-files.ts"() {
     "use strict";
+    init_maps();
     systemFileKinds = {
       udev: { folder: "/usr/lib/udev/rules.d", name: /^\d\d-[A-Za-z0-9_.+-]+\.rules$/, like: "60-NAME.rules" },
       systemd: {
@@ -6015,7 +6077,7 @@ var init_system_files = __esm({
       },
       etc: { folder: "/etc", name: /^[A-Za-z0-9_.+@-]+$/, like: "FILE" }
     };
-    systemFileKindNames = Object.keys(systemFileKinds);
+    systemFileKindNames = keysOf(systemFileKinds);
     configured = ["default", "logrotate.d", "modprobe.d", "security/limits.d", "sysctl.d"];
     denied = new Set(
       `
@@ -8462,9 +8524,9 @@ function getBlockValue(input, start3, end2, indent, chomping, folded) {
       continue;
     }
     const content = line2.slice(textIndent);
-    const first2 = content.charCodeAt(0);
+    const first3 = content.charCodeAt(0);
     if (folded) {
-      if (first2 === 32 || first2 === 9) {
+      if (first3 === 32 || first3 === 9) {
         atMoreIndented = true;
         result2 += "\n".repeat(didReadContent ? 1 + emptyLines : emptyLines);
       } else if (atMoreIndented) {
@@ -9144,17 +9206,17 @@ function readBlockScalar(state, parentIndent, props) {
     const linePosition = state.position;
     let column = 0;
     while (state.input.charCodeAt(linePosition + column) === 32) column++;
-    const first2 = state.input.charCodeAt(linePosition + column);
-    if (first2 === 0) {
+    const first3 = state.input.charCodeAt(linePosition + column);
+    if (first3 === 0) {
       if (contentIndent >= 0) {
         if (column > contentIndent) valueEnd = linePosition + column;
       } else if (column > 0) valueEnd = linePosition + column;
       break;
     }
     if (testDocumentBoundary(state)) break;
-    if (!detectedIndent && contentIndent === -1 && isEol(first2)) maxLeadingIndent = Math.max(maxLeadingIndent, column);
-    if (!detectedIndent && contentIndent === -1 && !isEol(first2)) {
-      if (first2 === 9 && column < parentIndent) {
+    if (!detectedIndent && contentIndent === -1 && isEol(first3)) maxLeadingIndent = Math.max(maxLeadingIndent, column);
+    if (!detectedIndent && contentIndent === -1 && !isEol(first3)) {
+      if (first3 === 9 && column < parentIndent) {
         state.position = linePosition + column;
         throwError(state, "tab characters must not be used in indentation");
       }
@@ -9163,14 +9225,14 @@ function readBlockScalar(state, parentIndent, props) {
         throwError(state, "bad indentation of a mapping entry");
       }
     }
-    if (contentIndent === -1 && first2 !== 0 && !isEol(first2) && column < parentIndent) {
+    if (contentIndent === -1 && first3 !== 0 && !isEol(first3) && column < parentIndent) {
       state.lineIndent = column;
       state.position = linePosition + column;
       break;
     }
-    if (!detectedIndent && first2 !== 0 && !isEol(first2) && contentIndent === -1) contentIndent = column;
+    if (!detectedIndent && first3 !== 0 && !isEol(first3) && contentIndent === -1) contentIndent = column;
     const requiredIndent = contentIndent === -1 ? parentIndent + 1 : contentIndent;
-    if (first2 !== 0 && !isEol(first2) && column < requiredIndent) {
+    if (first3 !== 0 && !isEol(first3) && column < requiredIndent) {
       state.lineIndent = column;
       state.position = linePosition + column;
       break;
@@ -10460,19 +10522,19 @@ function parseYaml(text8, file3, most9 = maximumSize) {
   try {
     return good(load(text8, { schema: YAML11_SCHEMA, maxAliases: 1e3 }));
   } catch (e) {
-    const at2 = e;
+    const at3 = e;
     return bad(
-      error("yaml-invalid", `not valid YAML: ${(at2.reason ?? at2.message).split("\n")[0]}`, {
+      error("yaml-invalid", `not valid YAML: ${(at3.reason ?? at3.message).split("\n")[0]}`, {
         file: file3,
-        line: at2.mark ? at2.mark.line + 1 : void 0,
-        hint: remedyOf2(text8, at2.reason ?? at2.message, at2.mark?.line)
+        line: at3.mark ? at3.mark.line + 1 : void 0,
+        hint: remedyOf2(text8, at3.reason ?? at3.message, at3.mark?.line)
       })
     );
   }
 }
-function remedyOf2(text8, reason, at2) {
-  const lines = text8.split("\n", (at2 ?? 0) + 1);
-  const line2 = at2 === void 0 ? void 0 : lines[at2];
+function remedyOf2(text8, reason, at3) {
+  const lines = text8.split("\n", (at3 ?? 0) + 1);
+  const line2 = at3 === void 0 ? void 0 : lines[at3];
   if (line2 === void 0) return "check indentation, brackets and quotes";
   const shown5 = line2.trim().slice(0, 80);
   if (/tab character/.test(reason)) return `indent with blanks: \`${shown5}\``;
@@ -10497,10 +10559,7 @@ function eventsOf(text8) {
     return [];
   }
 }
-function asMap(value2) {
-  return typeof value2 === "object" && value2 !== null && !Array.isArray(value2) ? value2 : void 0;
-}
-var maximumSize, Locator, own;
+var maximumSize, Locator, asMap, isMap2, own;
 var init_yaml = __esm({
   "ts-src/read/yaml.ts"() {
     "use strict";
@@ -10517,11 +10576,11 @@ var init_yaml = __esm({
       /** The line of the deepest entry on `path` that is there; 1 where the text is no YAML. */
       line(path2) {
         let offset = 0;
-        let at2 = 1;
+        let at3 = 1;
         for (const step2 of path2) {
-          const found2 = this.child(at2, String(step2));
+          const found2 = this.child(at3, String(step2));
           if (!found2) break;
-          ({ at: at2, offset } = found2);
+          ({ at: at3, offset } = found2);
         }
         let line2 = 1;
         for (let i = this.text.indexOf("\n"); i >= 0 && i < offset; i = this.text.indexOf("\n", i + 1)) line2++;
@@ -10529,21 +10588,21 @@ var init_yaml = __esm({
       }
       /** The text of the scalar at `path` as it is written: `1.0` where YAML's value is the number 1. */
       scalar(path2) {
-        let at2 = 1;
+        let at3 = 1;
         for (const step2 of path2) {
-          const found2 = this.child(at2, String(step2));
+          const found2 = this.child(at3, String(step2));
           if (!found2) return void 0;
-          at2 = found2.at;
+          at3 = found2.at;
         }
-        const e = this.events?.[at2];
+        const e = this.events?.[at3];
         return e?.type === EVENT_ID.SCALAR ? getScalarValue(this.text, e) : void 0;
       }
       /** An entry of the map or list whose event is at `at`: its own event, and where it stands in the text. */
-      child(at2, step2) {
+      child(at3, step2) {
         const events = this.events ??= eventsOf(this.text);
         const { MAPPING, SEQUENCE, SCALAR, POP } = EVENT_ID;
-        const kind = events[at2]?.type;
-        for (let i = at2 + 1, n = 0; kind === MAPPING || kind === SEQUENCE; n++) {
+        const kind = events[at3]?.type;
+        for (let i = at3 + 1, n = 0; kind === MAPPING || kind === SEQUENCE; n++) {
           const e = events[i];
           if (!e || e.type === POP) return void 0;
           if (kind === SEQUENCE) {
@@ -10559,16 +10618,18 @@ var init_yaml = __esm({
         return void 0;
       }
       /** The event after a node and all that it holds. */
-      after(events, at2) {
+      after(events, at3) {
         const { MAPPING, SEQUENCE, POP } = EVENT_ID;
-        for (let depth2 = 0; ; at2++) {
-          const type = events[at2]?.type;
+        for (let depth2 = 0; ; at3++) {
+          const type = events[at3]?.type;
           if (type === MAPPING || type === SEQUENCE) depth2++;
           else if (type === POP) depth2--;
-          if (depth2 <= 0 || type === void 0) return at2 + 1;
+          if (depth2 <= 0 || type === void 0) return at3 + 1;
         }
       }
     };
+    asMap = (value2) => isMap2(value2) ? value2 : void 0;
+    isMap2 = (value2) => typeof value2 === "object" && value2 !== null && !Array.isArray(value2);
     own = (map2, key) => Object.hasOwn(map2, key) ? map2[key] : void 0;
   }
 });
@@ -10581,21 +10642,21 @@ function sourceEntry(raw, fault4, versionText2 = () => void 0) {
   if (typeof url2 !== "string" || url2 === "") return void fault4("url is missing");
   if (!isSourceUrl(url2, type === "git"))
     return void fault4(`the url ${JSON.stringify(redacted(url2))} is not allowed`, "url", urlForms);
-  const entry = { type, url: url2 };
+  const entry2 = { type, url: url2 };
   if (version3 !== void 0 && version3 !== null && version3 !== "") {
     const v = textOf3(version3, versionText2);
     if (!isRefName(v)) return void fault4(`the version ${JSON.stringify(v)} is no branch, tag or commit`, "version");
-    entry.version = v;
+    entry2.version = v;
   }
   const sha2562 = raw.sha256;
   if (sha2562 !== void 0) {
     if (typeof sha2562 !== "string" || !/^[0-9a-f]{64}$/.test(sha2562))
       return void fault4("sha256 must be 64 hexadecimal digits", "sha256");
-    entry.sha256 = sha2562;
+    entry2.sha256 = sha2562;
   }
-  if ((type === "tar" || type === "zip") && !entry.sha256)
+  if ((type === "tar" || type === "zip") && !entry2.sha256)
     return void fault4("an archive needs its checksum", void 0, "add sha256: (of the file, in hex)");
-  return entry;
+  return entry2;
 }
 function isRefName(v) {
   return v.length < 250 && !/^[-/.]|[\0-\x20\x7f~^:?*[\\]|\.\.|@\{|\/\/|\/\.|\.lock(\/|$)|[/.]$|^@$/.test(v);
@@ -10605,15 +10666,15 @@ function releaseEntry(raw, repository2, fault4, versionText2) {
   if (typeof url2 !== "string") return void fault4("url is missing");
   if (!isSourceUrl(url2, true)) return void fault4(`the url ${JSON.stringify(redacted(url2))} is not allowed`, "url");
   if (packages !== void 0 && !Array.isArray(packages)) return void fault4("packages must be a list", "packages");
-  const entry = { url: url2, packages: packages === void 0 ? [repository2] : packages.map(String) };
+  const entry2 = { url: url2, packages: packages === void 0 ? [repository2] : packages.map(String) };
   if (version3 !== void 0 && version3 !== null) {
-    entry.version = textOf3(version3, versionText2);
-    if (!/^[0-9][A-Za-z0-9.+~]*(-[A-Za-z0-9.+~]+)?$/.test(entry.version))
-      return void fault4(`the version '${entry.version}' is not of the form 1.2.3-1`, "version");
+    entry2.version = textOf3(version3, versionText2);
+    if (!/^[0-9][A-Za-z0-9.+~]*(-[A-Za-z0-9.+~]+)?$/.test(entry2.version))
+      return void fault4(`the version '${entry2.version}' is not of the form 1.2.3-1`, "version");
   }
   const tag = asMap(raw.tags)?.release;
-  if (typeof tag === "string") entry.tag = tag;
-  return entry;
+  if (typeof tag === "string") entry2.tag = tag;
+  return entry2;
 }
 var LocatedRepository, urlForms, textOf3;
 var init_source_entry = __esm({
@@ -13535,10 +13596,10 @@ var init_schemas = __esm({
         }
         return void 0;
       });
-      const first2 = def.options.length === 1 ? def.options[0]._zod.run : null;
+      const first3 = def.options.length === 1 ? def.options[0]._zod.run : null;
       inst._zod.parse = (payload, ctx) => {
-        if (first2) {
-          return first2(payload, ctx);
+        if (first3) {
+          return first3(payload, ctx);
         }
         let async = false;
         const results = [];
@@ -14152,9 +14213,9 @@ var init_memoizer = __esm({
         if (!bucket)
           return empty2;
         handoff = void 0;
-        const entry = { value: empty2, issues: null };
-        bucket.set(payload.value, entry);
-        open2.push(entry);
+        const entry2 = { value: empty2, issues: null };
+        bucket.set(payload.value, entry2);
+        open2.push(entry2);
         return empty2;
       },
       guard(inst) {
@@ -14228,16 +14289,16 @@ var init_memoizer = __esm({
             const depth2 = open2.length;
             const result2 = base(payload, ctx);
             handoff = void 0;
-            const entry = open2.length > depth2 ? open2.pop() : void 0;
+            const entry2 = open2.length > depth2 ? open2.pop() : void 0;
             if (result2 instanceof Promise) {
               return result2.then((r) => {
-                if (entry)
-                  entry.issues = r.issues.length ? cloneIssues(r.issues) : NO_ISSUES;
+                if (entry2)
+                  entry2.issues = r.issues.length ? cloneIssues(r.issues) : NO_ISSUES;
                 return r;
               });
             }
-            if (entry)
-              entry.issues = result2.issues.length ? cloneIssues(result2.issues) : NO_ISSUES;
+            if (entry2)
+              entry2.issues = result2.issues.length ? cloneIssues(result2.issues) : NO_ISSUES;
             return result2;
           };
           inst._zod.parse = wrapped2;
@@ -15104,42 +15165,42 @@ function extractDefs(ctx, schema6) {
   if (ctx.external && ctx.sharedDefsExtractedFor === ctx.external)
     return;
   const idToSchema = /* @__PURE__ */ new Map();
-  for (const entry of ctx.seen.entries()) {
-    const id = ctx.metadataRegistry.get(entry[0])?.id;
+  for (const entry2 of ctx.seen.entries()) {
+    const id = ctx.metadataRegistry.get(entry2[0])?.id;
     if (id) {
       const existing = idToSchema.get(id);
-      if (existing && existing !== entry[0]) {
+      if (existing && existing !== entry2[0]) {
         throw new Error(`Duplicate schema id "${id}" detected during JSON Schema conversion. Two different schemas cannot share the same id when converted together.`);
       }
-      idToSchema.set(id, entry[0]);
+      idToSchema.set(id, entry2[0]);
     }
   }
-  const makeURI = (entry) => {
+  const makeURI = (entry2) => {
     const defsSegment = ctx.target === "draft-2020-12" ? "$defs" : "definitions";
     if (ctx.external) {
-      const externalId = ctx.external.registry.get(entry[0])?.id;
+      const externalId = ctx.external.registry.get(entry2[0])?.id;
       const uriGenerator = ctx.external.uri ?? ((id2) => id2);
       if (externalId) {
         return { ref: uriGenerator(externalId) };
       }
-      const id = entry[1].defId ?? entry[1].schema.id ?? `schema${ctx.counter++}`;
-      entry[1].defId = id;
+      const id = entry2[1].defId ?? entry2[1].schema.id ?? `schema${ctx.counter++}`;
+      entry2[1].defId = id;
       return { defId: id, ref: `${uriGenerator("__shared")}#/${defsSegment}/${encodeJSONPointerSegment(id)}` };
     }
     const uriPrefix = `#`;
     const defUriPrefix = `${uriPrefix}/${defsSegment}/`;
-    if (entry[1] === root && !entry[1].schema.id) {
+    if (entry2[1] === root && !entry2[1].schema.id) {
       return { ref: uriPrefix };
     }
-    const defId = entry[1].schema.id ?? `__schema${ctx.counter++}`;
+    const defId = entry2[1].schema.id ?? `__schema${ctx.counter++}`;
     return { defId, ref: defUriPrefix + encodeJSONPointerSegment(defId) };
   };
-  const extractToDef = (entry) => {
-    if (entry[1].schema.$ref) {
+  const extractToDef = (entry2) => {
+    if (entry2[1].schema.$ref) {
       return;
     }
-    const seen = entry[1];
-    const { ref: ref2, defId } = makeURI(entry);
+    const seen = entry2[1];
+    const { ref: ref2, defId } = makeURI(entry2);
     seen.def = { ...seen.schema };
     if (defId)
       seen.defId = defId;
@@ -15150,8 +15211,8 @@ function extractDefs(ctx, schema6) {
     schema7.$ref = ref2;
   };
   if (ctx.cycles === "throw") {
-    for (const entry of ctx.seen.entries()) {
-      const seen = entry[1];
+    for (const entry2 of ctx.seen.entries()) {
+      const seen = entry2[1];
       if (seen.cycle) {
         throw new Error(`Cycle detected: #/${seen.cycle?.join("/")}/<root>
 
@@ -15159,31 +15220,31 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
       }
     }
   }
-  for (const entry of ctx.seen.entries()) {
-    const seen = entry[1];
-    if (schema6 === entry[0]) {
-      extractToDef(entry);
+  for (const entry2 of ctx.seen.entries()) {
+    const seen = entry2[1];
+    if (schema6 === entry2[0]) {
+      extractToDef(entry2);
       continue;
     }
     if (ctx.external) {
-      const ext = ctx.external.registry.get(entry[0])?.id;
-      if (schema6 !== entry[0] && ext) {
-        extractToDef(entry);
+      const ext = ctx.external.registry.get(entry2[0])?.id;
+      if (schema6 !== entry2[0] && ext) {
+        extractToDef(entry2);
         continue;
       }
     }
-    const id = ctx.metadataRegistry.get(entry[0])?.id;
+    const id = ctx.metadataRegistry.get(entry2[0])?.id;
     if (id) {
-      extractToDef(entry);
+      extractToDef(entry2);
       continue;
     }
     if (seen.cycle) {
-      extractToDef(entry);
+      extractToDef(entry2);
       continue;
     }
     if (seen.count > 1) {
       if (ctx.reused === "ref") {
-        extractToDef(entry);
+        extractToDef(entry2);
       }
     }
   }
@@ -15363,12 +15424,12 @@ function finalize(ctx, schema6) {
     });
   };
   if (!ctx.external || ctx.sharedEmitDoneFor !== ctx.external) {
-    for (const entry of [...ctx.seen.entries()].reverse()) {
-      flattenRef(entry[0]);
+    for (const entry2 of [...ctx.seen.entries()].reverse()) {
+      flattenRef(entry2[0]);
     }
     if (ctx.target !== "openapi-3.0") {
-      for (const entry of ctx.seen.entries()) {
-        compactTypeUnion(entry[1].def ?? entry[1].schema);
+      for (const entry2 of ctx.seen.entries()) {
+        compactTypeUnion(entry2[1].def ?? entry2[1].schema);
       }
     }
     for (const rewrite of ctx.deferred)
@@ -15415,8 +15476,8 @@ function finalize(ctx, schema6) {
     delete result2.id;
   const defs = ctx.external?.defs ?? {};
   if (!ctx.external || ctx.sharedEmitDoneFor !== ctx.external) {
-    for (const entry of ctx.seen.entries()) {
-      const seen = entry[1];
+    for (const entry2 of ctx.seen.entries()) {
+      const seen = entry2[1];
       if (seen.def && seen.defId) {
         if (seen.def.id === seen.defId)
           delete seen.def.id;
@@ -15607,9 +15668,9 @@ function stringifyKeyNames(bySchema, json2, visited) {
 }
 function rewriteKeyNames(ctx) {
   const bySchema = /* @__PURE__ */ new Map();
-  for (const entry of ctx.seen.values()) {
-    if (entry.def && !bySchema.has(entry.schema))
-      bySchema.set(entry.schema, entry);
+  for (const entry2 of ctx.seen.values()) {
+    if (entry2.def && !bySchema.has(entry2.schema))
+      bySchema.set(entry2.schema, entry2);
   }
   const rewrites = /* @__PURE__ */ new Map();
   for (const record3 of pendingRecords.get(ctx) ?? []) {
@@ -15623,8 +15684,8 @@ function rewriteKeyNames(ctx) {
   }
   if (!rewrites.size)
     return;
-  for (const entry of ctx.seen.values()) {
-    for (const carrier of [entry.schema, entry.def]) {
+  for (const entry2 of ctx.seen.values()) {
+    for (const carrier of [entry2.schema, entry2.def]) {
       const rewritten = carrier && rewrites.get(carrier.propertyNames);
       if (rewritten)
         carrier.propertyNames = rewritten;
@@ -15649,8 +15710,8 @@ function toJSONSchema(input, params) {
     const registry2 = input;
     const ctx2 = initializeContext({ ...params, processors: allProcessors });
     const defs = {};
-    for (const entry of registry2._idmap.entries()) {
-      const [_, schema6] = entry;
+    for (const entry2 of registry2._idmap.entries()) {
+      const [_, schema6] = entry2;
       processSchema(schema6, ctx2);
     }
     const schemas2 = {};
@@ -15660,8 +15721,8 @@ function toJSONSchema(input, params) {
       defs
     };
     ctx2.external = external;
-    for (const entry of registry2._idmap.entries()) {
-      const [key, schema6] = entry;
+    for (const entry2 of registry2._idmap.entries()) {
+      const [key, schema6] = entry2;
       extractDefs(ctx2, schema6);
       assignProp(schemas2, key, finalize(ctx2, schema6));
     }
@@ -15825,9 +15886,9 @@ var init_json_schema_processors = __esm({
           else
             handleUnrepresentable(schema6, ctx, json2, params, `A multipleOf divisor of ${divisor} cannot be represented in JSON Schema`);
         }
-        const [first2, ...rest2] = divisors;
-        if (first2 !== void 0)
-          json2.multipleOf = first2;
+        const [first3, ...rest2] = divisors;
+        if (first3 !== void 0)
+          json2.multipleOf = first3;
         if (rest2.length)
           json2.allOf = [...json2.allOf ?? [], ...rest2.map((m) => ({ multipleOf: m }))];
       }
@@ -17516,10 +17577,10 @@ function parseRemotePlace(text8) {
   for (const name6 of options5.keys())
     if (!["key", "known_hosts", "public"].includes(name6))
       return `it has no option '${name6}': key=FILE, known_hosts=FILE and public=URL are known`;
-  const [key, knownHosts, at2] = ["key", "known_hosts", "public"].map((name6) => options5.get(name6) ?? void 0);
+  const [key, knownHosts, at3] = ["key", "known_hosts", "public"].map((name6) => options5.get(name6) ?? void 0);
   for (const file3 of [key, knownHosts])
     if (file3 !== void 0 && !/^[/~][A-Za-z0-9._+@/ -]*$/.test(file3)) return `'${file3}' is no absolute path of a file`;
-  if (at2 !== void 0 && !/^https?:\/\/[^\s?#]+$/.test(at2)) return `'${at2}' is no address that clients read from`;
+  if (at3 !== void 0 && !/^https?:\/\/[^\s?#]+$/.test(at3)) return `'${at3}' is no address that clients read from`;
   return {
     user: user2,
     host: host2,
@@ -17527,7 +17588,7 @@ function parseRemotePlace(text8) {
     path: path2.replace(/\/+/g, "/").replace(/\/$/, ""),
     key,
     knownHosts,
-    public: at2
+    public: at3
   };
 }
 var hostPattern, userPattern, pathPattern, scp, uri, isRemotePlace, remoteName;
@@ -17969,9 +18030,9 @@ function hasAtMost(value2, most9) {
   const stack = [value2];
   for (let count3 = 1; stack.length; count3++) {
     if (count3 > most9) return false;
-    const at2 = stack.pop();
-    if (typeof at2 !== "object" || at2 === null) continue;
-    const inner = Object.values(at2);
+    const at3 = stack.pop();
+    if (typeof at3 !== "object" || at3 === null) continue;
+    const inner = Object.values(at3);
     if (inner.length > most9) return false;
     stack.push(...inner);
   }
@@ -18012,7 +18073,7 @@ function parseDistro(text8, file3) {
 function faults2(issue2, prefix, root, locator, file3) {
   const path2 = [...prefix, ...issue2.path];
   const where = path2.length ? path2.map(String).join(".") : "the file";
-  const fault4 = (message, hint, at2 = path2) => error("distro-invalid", message, { file: file3, line: locator.line(at2), hint });
+  const fault4 = (message, hint, at3 = path2) => error("distro-invalid", message, { file: file3, line: locator.line(at3), hint });
   switch (issue2.code) {
     case "unrecognized_keys": {
       const known3 = keysAt(path2);
@@ -18063,8 +18124,8 @@ function valueAt(root, path2) {
 }
 function innerOf(schema6, step2) {
   if (schema6 instanceof ZodObject) return schema6.shape[String(step2)];
-  if (schema6 instanceof ZodRecord) return schema6.valueType;
-  return schema6 instanceof ZodArray ? schema6.element : void 0;
+  if (schema6 instanceof ZodRecord) return schemaIn(schema6.valueType);
+  return schema6 instanceof ZodArray ? schemaIn(schema6.element) : void 0;
 }
 function keysAt(path2) {
   let schema6 = unwrap(distroSchema);
@@ -18105,11 +18166,7 @@ function references(distro, locator, file3) {
       (v, i) => known3("variant", v, Object.keys(distro.variants), ["distributions", name6, "variants", i])
     );
     d.underlay.forEach((u, i) => {
-      const of = new Set(
-        d.platforms.flatMap(
-          (p) => Object.hasOwn(distro.platforms, p) ? Object.keys(distro.platforms[p].underlays) : []
-        )
-      );
+      const of = new Set(d.platforms.flatMap((p) => Object.keys(ownIn(distro.platforms, p)?.underlays ?? {})));
       known3("underlay", u, [...of], ["distributions", name6, "underlay", i]);
     });
     if (!distro.index && !d.repos.length && !d.folders.length)
@@ -18160,26 +18217,27 @@ function misspeltRelease(name6, { os, release: release2 }, locator, file3) {
   ];
 }
 function trust(archive, keyring, path2, locator, file3) {
-  const at2 = { file: file3, line: locator.line(path2) };
+  const at3 = { file: file3, line: locator.line(path2) };
   if (archive.key !== void 0 && archive.trusted)
     return [
       error("archive-trust", `${path2.join(".")} has a key and says \`trusted: true\`, which would leave it unchecked`, {
-        ...at2,
+        ...at3,
         hint: "leave one of them out"
       })
     ];
   if (archive.key !== void 0 || archive.trusted || keyring) return [];
   return [
     error("archive-trust", `${path2.join(".")} is an archive without a key`, {
-      ...at2,
+      ...at3,
       hint: "name its public key with `key:`; for a repository that only you can write, say `trusted: true`"
     })
   ];
 }
-var largest6, mostFaults2, mostEntries, article, hintNear, releases;
+var largest6, mostFaults2, mostEntries, article, hintNear, schemaIn, releases;
 var init_distro2 = __esm({
   "ts-src/read/distro.ts"() {
     "use strict";
+    init_maps();
     init_zod();
     init_diagnostics();
     init_distro();
@@ -18193,6 +18251,7 @@ var init_distro2 = __esm({
       const near = typeof value2 === "string" ? nearest(value2, known3) : void 0;
       return near ? `did you mean '${near}'?` : void 0;
     };
+    schemaIn = (inner) => inner instanceof ZodType ? inner : void 0;
     releases = {
       debian: ["buster", "bullseye", "bookworm", "trixie", "forky", "sid"],
       ubuntu: ["bionic", "focal", "jammy", "noble", "plucky", "questing"]
@@ -18241,13 +18300,14 @@ function readLock(file3, text8) {
         ...r.release === void 0 ? {} : { release: r.release }
       };
     for (const [n, p] of Object.entries(packages)) {
-      if (!Object.hasOwn(all, p.repository))
+      const repository2 = ownIn(all, p.repository);
+      if (!repository2)
         return bad(
           error("lock-invalid", `'${n}' is of the repository '${p.repository}', which the lock does not have`, {
             file: file3
           })
         );
-      all[p.repository].packages[n] = {
+      repository2.packages[n] = {
         version: p.version,
         path: p.path,
         ...p.commit === void 0 ? {} : { commit: p.commit },
@@ -18262,6 +18322,7 @@ var name3, object2, url, path, schema2, makeLock;
 var init_lockfile = __esm({
   "ts-src/read/lockfile.ts"() {
     "use strict";
+    init_maps();
     init_zod();
     init_diagnostics();
     init_source_entry();
@@ -18843,10 +18904,10 @@ var init_s3_endpoint = __esm({
         const place3 = parseS3(id, env);
         this.blobs = new S3Blobs(place3);
         this.where = this.blobs.where;
-        const at2 = new URL(id).searchParams.get("public");
-        this.served = at2 !== null;
+        const at3 = new URL(id).searchParams.get("public");
+        this.served = at3 !== null;
         const path2 = place3.prefix.split("/").filter(Boolean).map(encodeURIComponent);
-        this.uri = [at2?.replace(/\/+$/, "") ?? `${place3.endpoint}/${encodeURIComponent(place3.bucket)}`, ...path2].join("/");
+        this.uri = [at3?.replace(/\/+$/, "") ?? `${place3.endpoint}/${encodeURIComponent(place3.bucket)}`, ...path2].join("/");
       }
       where;
       uri;
@@ -18910,8 +18971,8 @@ var init_s3_endpoint = __esm({
       async put(name6, data) {
         await this.blobs.putWith(name6, data, { ...short2, ...typeOf2(name6) });
       }
-      replace(name6, data, before) {
-        return this.blobs.putWith(name6, data, { ...short2, ...typeOf2(name6) }, before ?? null);
+      replace(name6, data, before2) {
+        return this.blobs.putWith(name6, data, { ...short2, ...typeOf2(name6) }, before2 ?? null);
       }
       list(prefix) {
         return this.blobs.list(prefix);
@@ -19216,9 +19277,9 @@ var init_ssh_connection = __esm({
       refusal({ code, stderr }) {
         const where = remoteName(this.place);
         if (code === 127 && /ENOENT/.test(stderr)) return fault3("ssh is not there: install openssh-client on this machine");
-        const last = stderr.trim().split("\n").slice(-3).join(" ").slice(-400);
+        const last2 = stderr.trim().split("\n").slice(-3).join(" ").slice(-400);
         const why = reasons.find(([pattern]) => pattern.test(stderr))?.[1];
-        return fault3(`${where}: ${why === void 0 ? "" : `${why}: `}${last || `ssh ended with ${code}`}`);
+        return fault3(`${where}: ${why === void 0 ? "" : `${why}: `}${last2 || `ssh ended with ${code}`}`);
       }
     };
     quoted4 = (path2) => path2.includes(" ") ? `"${path2}"` : path2;
@@ -19319,8 +19380,8 @@ var init_ssh_endpoint = __esm({
       async placeMany(files) {
         if (!files.length) return [];
         const lines = files.map((f) => `${f.sha256} ${f.size} ${f.name}`);
-        const before = answers(await this.connection.ask("compare", lines));
-        const wanted = files.filter((_, i) => before[i] === "absent");
+        const before2 = answers(await this.connection.ask("compare", lines));
+        const wanted = files.filter((_, i) => before2[i] === "absent");
         if (wanted.length) {
           await this.send(wanted);
           const after = answers(
@@ -19331,9 +19392,9 @@ var init_ssh_endpoint = __esm({
           );
           await this.forget(wanted);
           const placed2 = new Map(wanted.map((f, i) => [f.name, after[i]]));
-          return files.map((f, i) => placedOf(placed2.get(f.name) ?? before[i]));
+          return files.map((f, i) => placedOf(placed2.get(f.name) ?? before2[i]));
         }
-        return before.map(placedOf);
+        return before2.map(placedOf);
       }
       put(name6, data) {
         return this.putAll([{ name: name6, data }]);
@@ -19355,10 +19416,10 @@ var init_ssh_endpoint = __esm({
         const said = answers(await this.connection.ask("put", lines));
         return new Map(files.map((f, i) => [f.name, said[i] ?? "absent"]));
       }
-      async replace(name6, data, before) {
+      async replace(name6, data, before2) {
         const file3 = { name: name6, data, sha256: sha256(data) };
         await this.send([file3]);
-        const [said] = answers(await this.connection.ask("replace", [`${file3.sha256} ${before ?? "-"} ${name6}`]));
+        const [said] = answers(await this.connection.ask("replace", [`${file3.sha256} ${before2 ?? "-"} ${name6}`]));
         await this.forget([file3]);
         return said === "replaced" || (await this.read(name6))?.tag === file3.sha256;
       }
@@ -19495,6 +19556,7 @@ var import_node_v8 = require("node:v8");
 // ts-src/cli/cli.ts
 var import_node_fs118 = require("node:fs");
 var import_node_util4 = require("node:util");
+init_maps();
 init_faults();
 init_slow();
 init_diagnostics();
@@ -19529,7 +19591,7 @@ var words2 = [
   /^()(FAILED|failed|stopped|blocked)(?= \S+: )/gm
 ];
 var paint = (text8) => words2.reduce(
-  (all, pattern) => all.replace(pattern, (_, before, word3) => `${before}${byWord[word3] ?? ""}${word3}${plain}`),
+  (all, pattern) => all.replace(pattern, (_, before2, word3) => `${before2}${byWord[word3] ?? ""}${word3}${plain}`),
   text8
 );
 
@@ -19639,9 +19701,9 @@ function showDiagnostics(diagnostics) {
 }
 function findDistro(values) {
   if (values.distro !== void 0) return shorten((0, import_node_path2.resolve)(values.distro));
-  for (let at2 = process.cwd(); ; at2 = (0, import_node_path2.resolve)(at2, "..")) {
-    if ((0, import_node_fs2.existsSync)((0, import_node_path2.resolve)(at2, "distro.yaml"))) return shorten((0, import_node_path2.resolve)(at2, "distro.yaml"));
-    if (at2 === "/") return "distro.yaml";
+  for (let at3 = process.cwd(); ; at3 = (0, import_node_path2.resolve)(at3, "..")) {
+    if ((0, import_node_fs2.existsSync)((0, import_node_path2.resolve)(at3, "distro.yaml"))) return shorten((0, import_node_path2.resolve)(at3, "distro.yaml"));
+    if (at3 === "/") return "distro.yaml";
   }
 }
 var shorten = (path2) => {
@@ -19666,24 +19728,26 @@ function selectionOf(values, packages) {
 var import_node_fs25 = require("node:fs");
 var import_node_os3 = require("node:os");
 var import_node_path33 = require("node:path");
+init_cut();
 init_diagnostics();
 
 // ts-src/render/abi.ts
-function compareParts(before, after) {
-  const old = new Map(before.filter((p) => p.api !== void 0).map((p) => [p.path, p]));
+function compareParts(before2, after) {
+  const old = new Map(before2.filter((p) => p.api !== void 0).map((p) => [p.path, p]));
   const now = new Map(after.filter((p) => p.api !== void 0).map((p) => [p.path, p]));
   return [.../* @__PURE__ */ new Set([...old.keys(), ...now.keys()])].sort().flatMap((path2) => {
     const [a, b] = [old.get(path2), now.get(path2)];
     if (a && b && a.api === b.api) return [];
-    const symbols = a?.symbols && b?.symbols ? {
-      added: b.symbols.filter((s) => !a.symbols.includes(s)),
-      removed: a.symbols.filter((s) => !b.symbols.includes(s))
+    const [was, is] = [a?.symbols, b?.symbols];
+    const symbols = was && is ? {
+      added: is.filter((s) => !was.includes(s)),
+      removed: was.filter((s) => !is.includes(s))
     } : void 0;
     return [{ path: path2, change: changeOf(a, b), ...symbols ? { symbols } : {} }];
   });
 }
-function changeOf(before, after) {
-  if (!before) return "added";
+function changeOf(before2, after) {
+  if (!before2) return "added";
   return after ? "changed" : "removed";
 }
 function renderAbi(changes, details) {
@@ -19718,6 +19782,7 @@ init_digest();
 init_files();
 
 // ts-src/io/mutex.ts
+var import_node_net = require("node:net");
 var import_node_child_process = require("node:child_process");
 var import_node_fs4 = require("node:fs");
 var import_node_path4 = require("node:path");
@@ -19764,7 +19829,7 @@ function hold(path2, kind, waiting2) {
       clearTimeout(timer);
       holder2.off("close", refused4);
       holder2.unref();
-      for (const pipe2 of [holder2.stdin, holder2.stdout, holder2.stderr]) pipe2.unref();
+      for (const pipe2 of [holder2.stdin, holder2.stdout, holder2.stderr]) if (pipe2 instanceof import_node_net.Socket) pipe2.unref();
       resolve30(() => letGo(holder2));
     });
   });
@@ -19863,10 +19928,10 @@ var FileBlobs = class {
     }
     return Promise.resolve(true);
   }
-  async replace(name6, data, before) {
+  async replace(name6, data, before2) {
     this.mark();
     return withMutex(`${this.path(name6)}.lock`, async () => {
-      if ((await this.getTagged(name6))?.tag !== before) return false;
+      if ((await this.getTagged(name6))?.tag !== before2) return false;
       writeWhole(this.path(name6), data);
       return true;
     });
@@ -19876,10 +19941,10 @@ var FileBlobs = class {
     return data && { data, tag: sha256(data) };
   }
   async *list(prefix) {
-    for (const entry of entriesOf(this.path(prefix))) {
-      if (entry.name.startsWith(".tmp-") || entry.name.endsWith(".lock")) continue;
-      const name6 = `${prefix}/${entry.name}`;
-      if (entry.isDirectory()) {
+    for (const entry2 of entriesOf(this.path(prefix))) {
+      if (entry2.name.startsWith(".tmp-") || entry2.name.endsWith(".lock")) continue;
+      const name6 = `${prefix}/${entry2.name}`;
+      if (entry2.isDirectory()) {
         yield* this.list(name6);
         continue;
       }
@@ -20112,13 +20177,13 @@ var Store = class {
     return { name: name6, sha256: digest4, size: data.length };
   }
   /** Files of which something of our own (`last`) may say where they are: written together, that one after them. */
-  async putObjects(objects2, last) {
+  async putObjects(objects2, last2) {
     const wanted = objects2.filter(
       ({ file: file3 }) => !this.verified.has(file3.sha256) || this.sizeHere(this.own(this.object(file3.sha256))) !== file3.size
     );
     await this.blobs.putAll([
       ...wanted.map(({ file: file3, data }) => ({ name: this.own(this.object(file3.sha256)), data })),
-      ...last ? [{ name: this.own(last.name), data: last.data }] : []
+      ...last2 ? [{ name: this.own(last2.name), data: last2.data }] : []
     ]);
     if (this.blobs.local("") !== void 0) for (const { file: file3 } of wanted) this.verified.add(file3.sha256);
   }
@@ -20313,12 +20378,12 @@ var LeftBehindError = class extends Error {
 };
 var mostNames = 5e5;
 var deepest = 100;
-function kindOf(entry) {
-  if (entry.isSymbolicLink()) return "a link";
-  if (entry.isDirectory()) return "a folder";
-  if (entry.isFIFO()) return "a FIFO";
-  if (entry.isSocket()) return "a socket";
-  return entry.isFile() ? "a file" : "a device";
+function kindOf(entry2) {
+  if (entry2.isSymbolicLink()) return "a link";
+  if (entry2.isDirectory()) return "a folder";
+  if (entry2.isFIFO()) return "a FIFO";
+  if (entry2.isSocket()) return "a socket";
+  return entry2.isFile() ? "a file" : "a device";
 }
 var shownName = (name6) => JSON.stringify(name6).slice(1, -1).replace(
   /[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
@@ -20329,21 +20394,21 @@ var faultName = (e) => codeOf(e) ?? String(e);
 async function look(root, path2) {
   const parts2 = path2.split("/");
   if (path2.startsWith("/") || parts2.some((p) => p === "" || p === "." || p === "..")) throw fault(path2, "is no path");
-  let at2 = root;
-  let last;
+  let at3 = root;
+  let last2;
   for (const [i, part] of parts2.entries()) {
-    at2 = (0, import_node_path10.join)(at2, part);
+    at3 = (0, import_node_path10.join)(at3, part);
     try {
-      const found2 = await (0, import_promises3.lstat)(at2);
-      last = { kind: kindOf(found2), size: found2.size };
+      const found2 = await (0, import_promises3.lstat)(at3);
+      last2 = { kind: kindOf(found2), size: found2.size };
     } catch (e) {
       if (faultName(e) === "ENOENT" || faultName(e) === "ENOTDIR") return void 0;
       throw fault(path2, `can't be read (${faultName(e)})`);
     }
-    if (i < parts2.length - 1 && last.kind !== "a folder")
-      throw fault(parts2.slice(0, i + 1).join("/"), `is ${last.kind}, not a folder`);
+    if (i < parts2.length - 1 && last2.kind !== "a folder")
+      throw fault(parts2.slice(0, i + 1).join("/"), `is ${last2.kind}, not a folder`);
   }
-  return last;
+  return last2;
 }
 async function openFile(root, path2, most9) {
   const found2 = await look(root, path2);
@@ -20405,8 +20470,8 @@ async function listLeft(root, path2, most9 = 1e4) {
   }
   const names4 = [];
   try {
-    for await (const entry of await (0, import_promises3.opendir)((0, import_node_path10.join)(root, path2))) {
-      names4.push({ name: entry.name, kind: kindOf(entry) });
+    for await (const entry2 of await (0, import_promises3.opendir)((0, import_node_path10.join)(root, path2))) {
+      names4.push({ name: entry2.name, kind: kindOf(entry2) });
       if (names4.length > most9) throw fault(path2 || ".", `holds more than ${most9} files`);
     }
   } catch (e) {
@@ -20420,10 +20485,10 @@ async function walkLeft(root, path2, options5 = {}) {
   const visit = async (folder2, depth2) => {
     if (depth2 > deepest) throw fault(folder2, `is nested more than ${deepest} deep`);
     for (const { name: name6, kind } of await listLeft(root, folder2, most9)) {
-      const at2 = folder2 ? `${folder2}/${name6}` : name6;
-      if (options5.skip?.(at2)) continue;
-      if (kind === "a folder") await visit(at2, depth2 + 1);
-      else found2.push({ path: at2, kind });
+      const at3 = folder2 ? `${folder2}/${name6}` : name6;
+      if (options5.skip?.(at3)) continue;
+      if (kind === "a folder") await visit(at3, depth2 + 1);
+      else found2.push({ path: at3, kind });
       if (found2.length > most9) throw fault(path2 || ".", `holds more than ${most9} files`);
     }
   };
@@ -20483,7 +20548,7 @@ function withoutC(text8) {
     return void 0;
   const token3 = /\/\/[^\n]*|\/\*[^]*?\*\/|^[ \t]*#[ \t]*include[^\n]*|\b(?:u8|[uUL])?R"([^()\\\s]{0,16})\(|"(?:[^"\\\n]|\\[^])*"|\b[0-9](?:'?[0-9A-Za-z_.])*|'(?:[^'\\\n]|\\[^])*'|\/\*|["']/gm;
   let out = "";
-  let at2 = 0;
+  let at3 = 0;
   let end2 = -1;
   for (let m = token3.exec(text8); m; m = token3.exec(text8)) {
     const [found2, delimiter] = m;
@@ -20498,16 +20563,16 @@ function withoutC(text8) {
     if (!block8 && !found2.startsWith("//")) continue;
     if (end2 < token3.lastIndex) end2 = (text8.indexOf("\n", token3.lastIndex) + 1 || text8.length + 1) - 1;
     if (block8 && !/^[ \t]*(\/\/|$)/.test(text8.slice(token3.lastIndex, end2))) continue;
-    out += text8.slice(at2, m.index) + (block8 ? found2.replace(/[^\n]+/g, "") : "");
-    at2 = token3.lastIndex;
+    out += text8.slice(at3, m.index) + (block8 ? found2.replace(/[^\n]+/g, "") : "");
+    at3 = token3.lastIndex;
   }
-  return trimmed(out + text8.slice(at2));
+  return trimmed(out + text8.slice(at3));
 }
 function withoutCMake(text8) {
   if (/CMAKE_CURRENT_(LIST|FUNCTION_LIST)_LINE/.test(text8) || text8.includes("\r")) return void 0;
   const token3 = /#?\[(=*)\[|#[^\n]*|"(?:[^"\\]|\\[^])*"|\\[^]|"/g;
   let out = "";
-  let at2 = 0;
+  let at3 = 0;
   for (let m = token3.exec(text8); m; m = token3.exec(text8)) {
     const [found2, equals] = m;
     if (found2 === '"') return void 0;
@@ -20518,30 +20583,30 @@ function withoutCMake(text8) {
       token3.lastIndex = close + equals.length + 2;
     }
     if (!found2.startsWith("#")) continue;
-    out += text8.slice(at2, m.index);
-    at2 = token3.lastIndex;
+    out += text8.slice(at3, m.index);
+    at3 = token3.lastIndex;
   }
-  return trimmed(out + text8.slice(at2)).replace(/\n{2,}/g, "\n").replace(/^\n+/, "");
+  return trimmed(out + text8.slice(at3)).replace(/\n{2,}/g, "\n").replace(/^\n+/, "");
 }
 function withoutPython(text8) {
   if (text8.includes("\r") || text8.includes("\f") || /\b[rR]?[fFtT][rR]?(?:"""|''')/.test(text8) || /\b(?:inspect|linecache|traceback|f_lineno|co_firstlineno|__doc__)\b/.test(text8))
     return void 0;
   const token3 = /"""(?:[^\\]|\\[^])*?"""|'''(?:[^\\]|\\[^])*?'''|"(?:[^"\\\n]|\\[^])*"|'(?:[^'\\\n]|\\[^])*'|#[^\n]*|\\\n|["']/g;
   let out = "";
-  let at2 = 0;
+  let at3 = 0;
   const second = text8.indexOf("\n") + 1;
   for (let m = token3.exec(text8); m; m = token3.exec(text8)) {
     const found2 = m[0];
     if (found2 === '"' || found2 === "'") return void 0;
     if (!found2.startsWith("#")) continue;
     const begin = text8.lastIndexOf("\n", m.index - 1) + 1;
-    const first2 = begin === 0 || second === begin;
+    const first3 = begin === 0 || second === begin;
     if (/\b[rR]?[fFtT][rR]?["']/.test(text8.slice(begin, m.index))) return void 0;
-    if (text8.slice(begin, m.index).trim() !== "" || begin < at2 || first2 && /^#!|coding[:=]/.test(found2)) continue;
-    out += text8.slice(at2, begin);
-    at2 = Math.min(token3.lastIndex + 1, text8.length);
+    if (text8.slice(begin, m.index).trim() !== "" || begin < at3 || first3 && /^#!|coding[:=]/.test(found2)) continue;
+    out += text8.slice(at3, begin);
+    at3 = Math.min(token3.lastIndex + 1, text8.length);
   }
-  return `${withoutLastLines(out + text8.slice(at2))}
+  return `${withoutLastLines(out + text8.slice(at3))}
 `;
 }
 
@@ -20569,25 +20634,25 @@ var ElfData = class {
   little;
   /** Characters that may still be read: many symbols may point into one long text. */
   room;
-  u8(at2) {
-    return this.data.readUInt8(at2);
+  u8(at3) {
+    return this.data.readUInt8(at3);
   }
-  u16(at2) {
-    return this.little ? this.data.readUInt16LE(at2) : this.data.readUInt16BE(at2);
+  u16(at3) {
+    return this.little ? this.data.readUInt16LE(at3) : this.data.readUInt16BE(at3);
   }
-  u32(at2) {
-    return this.little ? this.data.readUInt32LE(at2) : this.data.readUInt32BE(at2);
+  u32(at3) {
+    return this.little ? this.data.readUInt32LE(at3) : this.data.readUInt32BE(at3);
   }
-  word(at2) {
-    if (!this.wide) return this.u32(at2);
-    return Number(this.little ? this.data.readBigUInt64LE(at2) : this.data.readBigUInt64BE(at2));
+  word(at3) {
+    if (!this.wide) return this.u32(at3);
+    return Number(this.little ? this.data.readBigUInt64LE(at3) : this.data.readBigUInt64BE(at3));
   }
-  text(at2) {
-    const end2 = this.data.indexOf(0, at2);
-    if (at2 >= this.data.length || end2 < 0) throw new RangeError("a string outside the file");
-    this.room -= end2 - at2;
+  text(at3) {
+    const end2 = this.data.indexOf(0, at3);
+    if (at3 >= this.data.length || end2 < 0) throw new RangeError("a string outside the file");
+    this.room -= end2 - at3;
     if (this.room < 0) throw new RangeError("its strings are longer than the file");
-    return this.data.toString("latin1", at2, end2);
+    return this.data.toString("latin1", at3, end2);
   }
   sections() {
     const { wide } = this;
@@ -20596,13 +20661,13 @@ var ElfData = class {
     const count3 = this.u16(wide ? 60 : 48);
     const sections2 = [];
     for (let i = 0; i < count3; i++) {
-      const at2 = begin + i * size3;
+      const at3 = begin + i * size3;
       sections2.push({
-        type: this.u32(at2 + 4),
-        offset: this.word(at2 + (wide ? 24 : 16)),
-        size: this.word(at2 + (wide ? 32 : 20)),
-        link: this.u32(at2 + (wide ? 40 : 24)),
-        info: this.u32(at2 + (wide ? 44 : 28))
+        type: this.u32(at3 + 4),
+        offset: this.word(at3 + (wide ? 24 : 16)),
+        size: this.word(at3 + (wide ? 32 : 20)),
+        link: this.u32(at3 + (wide ? 40 : 24)),
+        info: this.u32(at3 + (wide ? 44 : 28))
       });
     }
     return sections2;
@@ -20648,9 +20713,9 @@ function readDynamic(file3, sections2) {
   if (!dynamic) return { soname, needed: needed2 };
   const strings = file3.strings(sections2, dynamic);
   const step2 = file3.wide ? 16 : 8;
-  for (let at2 = dynamic.offset; at2 < dynamic.offset + dynamic.size; at2 += step2) {
-    const tag = file3.word(at2);
-    const value2 = file3.word(at2 + step2 / 2);
+  for (let at3 = dynamic.offset; at3 < dynamic.offset + dynamic.size; at3 += step2) {
+    const tag = file3.word(at3);
+    const value2 = file3.word(at3 + step2 / 2);
     if (tag === 0) break;
     if (tag === 1) needed2.push(file3.text(strings + value2));
     if (tag === 14) soname = file3.text(strings + value2);
@@ -20662,13 +20727,13 @@ function readVersions(file3, sections2) {
   const definitions = sections2.find((s) => s.type === 1879048189);
   if (!definitions) return versions;
   const strings = file3.strings(sections2, definitions);
-  let at2 = definitions.offset;
+  let at3 = definitions.offset;
   for (let i = 0; i < definitions.info; i++) {
-    versions.set(file3.u16(at2 + 4), file3.text(strings + file3.u32(at2 + file3.u32(at2 + 12))));
-    const next2 = file3.u32(at2 + 16);
+    versions.set(file3.u16(at3 + 4), file3.text(strings + file3.u32(at3 + file3.u32(at3 + 12))));
+    const next2 = file3.u32(at3 + 16);
     if (next2 === 0) break;
     if (i >= mostVersions) throw new RangeError("it has more versions than a symbol can name");
-    at2 += next2;
+    at3 += next2;
   }
   return versions;
 }
@@ -20681,16 +20746,16 @@ function readExports(file3, sections2) {
   if (!symbols) return exports2;
   const strings = file3.strings(sections2, symbols);
   const size3 = wide ? 24 : 16;
-  for (let i = 1, at2 = symbols.offset + size3; at2 + size3 <= symbols.offset + symbols.size; i++, at2 += size3) {
-    const info = file3.u8(at2 + (wide ? 4 : 12));
-    const visibility2 = file3.u8(at2 + (wide ? 5 : 13)) & 3;
-    const section = file3.u16(at2 + (wide ? 6 : 14));
+  for (let i = 1, at3 = symbols.offset + size3; at3 + size3 <= symbols.offset + symbols.size; i++, at3 += size3) {
+    const info = file3.u8(at3 + (wide ? 4 : 12));
+    const visibility2 = file3.u8(at3 + (wide ? 5 : 13)) & 3;
+    const section = file3.u16(at3 + (wide ? 6 : 14));
     const binding = info >> 4;
     if (section === 0 || binding === 0 || visibility2 === 1 || visibility2 === 2) continue;
     const kind = types[info & 15] ?? String(info & 15);
     const version3 = indices ? file3.u16(indices.offset + 2 * i) : 1;
-    const sized = kind === "object" || kind === "tls" || kind === "common" ? ` ${file3.word(at2 + (wide ? 16 : 8))}` : "";
-    const name6 = file3.text(strings + file3.u32(at2));
+    const sized = kind === "object" || kind === "tls" || kind === "common" ? ` ${file3.word(at3 + (wide ? 16 : 8))}` : "";
+    const name6 = file3.text(strings + file3.u32(at3));
     if (exports2.length >= mostSymbols) throw new RangeError("it has more symbols than are read");
     exports2.push(`${name6}${versionText(version3, versions)} ${kind} ${bindingText(binding)}${sized}`);
   }
@@ -20755,12 +20820,12 @@ function visibleManifest(xml) {
   const open3 = [];
   let out = "";
   let skipped = 0;
-  let at2 = 0;
+  let at3 = 0;
   token.lastIndex = 0;
-  while (at2 < xml.length) {
+  while (at3 < xml.length) {
     const m = token.exec(xml);
     if (!m) return void 0;
-    at2 = token.lastIndex;
+    at3 = token.lastIndex;
     const [found2, closing2, name6, attributes, empty2] = m;
     if (name6 !== void 0) {
       const own3 = open3.length === 1 && open3[0] === "package" && forPeople.has(name6);
@@ -20812,14 +20877,14 @@ function installedFiles(stage) {
   const files = [];
   const walk = (folder2, shown5, depth2 = 0) => {
     if (depth2 > 100) throw new LeftBehindError(`${shownName(shown5)} is nested more than 100 deep`);
-    for (const entry of (0, import_node_fs10.readdirSync)(folder2, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1)) {
-      const full = (0, import_node_path11.join)(folder2, entry.name);
-      const path2 = `${shown5}/${entry.name}`;
-      if (shown5 === "" && entry.name === "DEBIAN") continue;
+    for (const entry2 of (0, import_node_fs10.readdirSync)(folder2, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1)) {
+      const full = (0, import_node_path11.join)(folder2, entry2.name);
+      const path2 = `${shown5}/${entry2.name}`;
+      if (shown5 === "" && entry2.name === "DEBIAN") continue;
       if (path2 === "/usr/share/doc") continue;
-      if (entry.isDirectory()) walk(full, path2, depth2 + 1);
-      else if (entry.isSymbolicLink()) files.push({ path: path2, mode: 0, link: (0, import_node_fs10.readlinkSync)(full) });
-      else if (entry.isFile()) files.push({ path: path2, mode: (0, import_node_fs10.lstatSync)(full).mode & 73 ? 1 : 0 });
+      if (entry2.isDirectory()) walk(full, path2, depth2 + 1);
+      else if (entry2.isSymbolicLink()) files.push({ path: path2, mode: 0, link: (0, import_node_fs10.readlinkSync)(full) });
+      else if (entry2.isFile()) files.push({ path: path2, mode: (0, import_node_fs10.lstatSync)(full).mode & 73 ? 1 : 0 });
       else throw new LeftBehindError(`${shownName(path2)} is neither a file, a folder nor a link`);
       if (files.length > mostNames) throw new LeftBehindError(`it installs more than ${mostNames} files`);
     }
@@ -20924,28 +20989,28 @@ function arMembers(file3) {
   try {
     const stat2 = (0, import_node_fs11.fstatSync)(handle);
     if (!stat2.isFile()) return void 0;
-    const read3 = (at2, length) => {
+    const read3 = (at3, length) => {
       const bytes = Buffer.alloc(length);
-      return bytes.toString("latin1", 0, (0, import_node_fs11.readSync)(handle, bytes, 0, length, at2));
+      return bytes.toString("latin1", 0, (0, import_node_fs11.readSync)(handle, bytes, 0, length, at3));
     };
     if (read3(0, magic.length) !== magic) return void 0;
     const members2 = [];
-    for (let at2 = magic.length; at2 < stat2.size && members2.length < 10; ) {
-      const [, name6, size3] = /^([^/ ]+)\/? *\d* *\d* *\d* *[0-7]* *(\d{1,10}) *`\n$/.exec(read3(at2, 60)) ?? [];
-      if (name6 === void 0 || at2 + 60 + Number(size3) > stat2.size) return void 0;
-      members2.push({ name: name6, at: at2 + 60, size: Number(size3) });
-      at2 += 60 + Number(size3) + Number(size3) % 2;
+    for (let at3 = magic.length; at3 < stat2.size && members2.length < 10; ) {
+      const [, name6, size3] = /^([^/ ]+)\/? *\d* *\d* *\d* *[0-7]* *(\d{1,10}) *`\n$/.exec(read3(at3, 60)) ?? [];
+      if (name6 === void 0 || at3 + 60 + Number(size3) > stat2.size) return void 0;
+      members2.push({ name: name6, at: at3 + 60, size: Number(size3) });
+      at3 += 60 + Number(size3) + Number(size3) % 2;
     }
     return members2;
   } finally {
     (0, import_node_fs11.closeSync)(handle);
   }
 }
-function readMember(file3, { at: at2, size: size3 }) {
+function readMember(file3, { at: at3, size: size3 }) {
   const handle = (0, import_node_fs11.openSync)(file3, import_node_fs11.constants.O_RDONLY | import_node_fs11.constants.O_NOFOLLOW | import_node_fs11.constants.O_NONBLOCK);
   try {
     const bytes = Buffer.alloc(size3);
-    return bytes.subarray(0, (0, import_node_fs11.readSync)(handle, bytes, 0, size3, at2));
+    return bytes.subarray(0, (0, import_node_fs11.readSync)(handle, bytes, 0, size3, at3));
   } finally {
     (0, import_node_fs11.closeSync)(handle);
   }
@@ -20960,8 +21025,8 @@ async function writeAr(file3, parts2, seconds) {
 `);
       if ("data" in part) yield part.data;
       else if (size3) {
-        const { at: at2 } = part.member;
-        yield* (0, import_node_fs11.createReadStream)(part.from, { start: at2, end: at2 + size3 - 1 });
+        const { at: at3 } = part.member;
+        yield* (0, import_node_fs11.createReadStream)(part.from, { start: at3, end: at3 + size3 - 1 });
       }
       if (size3 % 2) yield Buffer.from("\n");
     }
@@ -21090,19 +21155,19 @@ var TarReader = class {
     });
   }
 };
-function string(bytes, at2, length) {
-  const field = bytes.subarray(at2, at2 + length);
+function string(bytes, at3, length) {
+  const field = bytes.subarray(at3, at3 + length);
   const end2 = field.indexOf(0);
   const raw = end2 < 0 ? field : field.subarray(0, end2);
   const text8 = raw.toString("utf8");
   if (!Buffer.from(text8).equals(raw)) throw new TarError(`${JSON.stringify(text8)} is no UTF-8`);
   return text8;
 }
-function number(header2, at2, length) {
-  const field = header2.subarray(at2, at2 + length);
-  const first2 = field[0] ?? 0;
-  if (first2 & 128) {
-    let value2 = first2 & 127;
+function number(header2, at3, length) {
+  const field = header2.subarray(at3, at3 + length);
+  const first3 = field[0] ?? 0;
+  if (first3 & 128) {
+    let value2 = first3 & 127;
     for (const byte of field.subarray(1)) value2 = value2 * 256 + byte;
     if (!Number.isSafeInteger(value2)) throw new TarError("it has a number that is too large");
     return value2;
@@ -21120,9 +21185,9 @@ function readTar(tar) {
   const found2 = [];
   const reader2 = new TarReader((member2) => {
     const parts2 = [];
-    const entry = { member: member2, data: Buffer.alloc(0) };
-    found2.push(entry);
-    return { write: (part) => parts2.push(part), end: () => entry.data = Buffer.concat(parts2) };
+    const entry2 = { member: member2, data: Buffer.alloc(0) };
+    found2.push(entry2);
+    return { write: (part) => parts2.push(part), end: () => entry2.data = Buffer.concat(parts2) };
   });
   reader2.push(tar);
   reader2.end();
@@ -21132,7 +21197,7 @@ function writeTar(files, seconds) {
   const parts2 = [];
   const add2 = (path2, flag2, mode, data) => {
     const h = Buffer.alloc(block);
-    const octal = (value2, at2, length) => h.write(`${value2.toString(8).padStart(length - 1, "0")}\0`, at2, "latin1");
+    const octal = (value2, at3, length) => h.write(`${value2.toString(8).padStart(length - 1, "0")}\0`, at3, "latin1");
     h.write(path2, 0, 100, "utf8");
     octal(mode, 100, 8);
     octal(0, 108, 8);
@@ -21326,24 +21391,24 @@ function placeFault(m, members2, allowed) {
 }
 function resolve3(link, members2) {
   const parts2 = (target2) => target2.split("/").filter((p) => p !== "" && p !== ".");
-  let at2 = link.target.startsWith("/") ? [] : parts2(import_node_path12.posix.dirname(link.path));
+  let at3 = link.target.startsWith("/") ? [] : parts2(import_node_path12.posix.dirname(link.path));
   const todo = parts2(link.target).reverse();
   let followed = 0;
   for (let part = todo.pop(); part !== void 0; part = todo.pop()) {
     if (part === "..") {
-      at2.pop();
+      at3.pop();
       continue;
     }
-    const member2 = members2.get(`/${[...at2, part].join("/")}`);
+    const member2 = members2.get(`/${[...at3, part].join("/")}`);
     if (member2?.type !== "link") {
-      at2.push(part);
+      at3.push(part);
       continue;
     }
     if (++followed > 40) return void 0;
-    if (member2.target.startsWith("/")) at2 = [];
+    if (member2.target.startsWith("/")) at3 = [];
     todo.push(...parts2(member2.target).reverse());
   }
-  return `/${at2.join("/")}`;
+  return `/${at3.join("/")}`;
 }
 
 // ts-src/inspect/deb.ts
@@ -21438,16 +21503,16 @@ function controlFaults(control, policy2) {
 }
 function fieldsOf(text8) {
   const fields = /* @__PURE__ */ new Map();
-  let last;
+  let last2;
   for (const line2 of text8.replace(/\n$/, "").split("\n")) {
     if (/[\0-\x08\x0b-\x1f\x7f]/.test(line2)) return "its control file has control characters";
     const [, written2, value2] = /^([A-Za-z][A-Za-z0-9-]*):[ \t]*(.*)$/.exec(line2) ?? [];
     if (written2 !== void 0 && value2 !== void 0) {
       const name6 = written2.toLowerCase().replace(/(^|-)[a-z]/g, (c) => c.toUpperCase());
       if (fields.has(name6)) return `its control file has the field ${name6} twice`;
-      fields.set(last = name6, value2.trim());
-    } else if (/^[ \t]+\S/.test(line2) && last !== void 0)
-      fields.set(last, `${fields.get(last) ?? ""}
+      fields.set(last2 = name6, value2.trim());
+    } else if (/^[ \t]+\S/.test(line2) && last2 !== void 0)
+      fields.set(last2, `${fields.get(last2) ?? ""}
 ${line2.trim()}`);
     else return "its control file is no single stanza";
   }
@@ -21519,10 +21584,10 @@ var block2 = 4096;
 var zeros = Buffer.alloc(block2);
 function* written(data) {
   let begin = 0;
-  for (let at2 = 0; at2 + block2 <= data.length; at2 += block2) {
-    if (data.compare(zeros, 0, block2, at2, at2 + block2) !== 0) continue;
-    if (begin < at2) yield [begin, at2];
-    begin = at2 + block2;
+  for (let at3 = 0; at3 + block2 <= data.length; at3 += block2) {
+    if (data.compare(zeros, 0, block2, at3, at3 + block2) !== 0) continue;
+    if (begin < at3) yield [begin, at3];
+    begin = at3 + block2;
   }
   if (begin < data.length) yield [begin, data.length];
 }
@@ -21532,7 +21597,7 @@ function writer(path2, member2) {
   return {
     write(data) {
       for (const [begin, end2] of written(data))
-        for (let at2 = begin; at2 < end2; ) at2 += (0, import_node_fs13.writeSync)(handle, data, at2, end2 - at2, size3 + at2);
+        for (let at3 = begin; at3 < end2; ) at3 += (0, import_node_fs13.writeSync)(handle, data, at3, end2 - at3, size3 + at3);
       size3 += data.length;
     },
     end() {
@@ -21553,8 +21618,8 @@ async function filesOfBuild(store2, debs) {
   }
   return good(files);
 }
-async function compareBuilds(before, after, folder2) {
-  const [a, b] = [await unpack(before, (0, import_node_path15.join)(folder2, "before")), await unpack(after, (0, import_node_path15.join)(folder2, "after"))];
+async function compareBuilds(before2, after, folder2) {
+  const [a, b] = [await unpack(before2, (0, import_node_path15.join)(folder2, "before")), await unpack(after, (0, import_node_path15.join)(folder2, "after"))];
   if (!a.ok) return a;
   if (!b.ok) return b;
   const changes = compareParts(a.value.parts, b.value.parts);
@@ -21568,34 +21633,28 @@ async function compareBuilds(before, after, folder2) {
   });
 }
 async function unpack(files, folder2) {
-  const targets = [(0, import_node_path15.join)(folder2, "package"), (0, import_node_path15.join)(folder2, "debug")];
+  const [root, debug] = [(0, import_node_path15.join)(folder2, "package"), (0, import_node_path15.join)(folder2, "debug")];
   for (const [i, file3] of files.slice(0, 2).entries()) {
     try {
-      await unpackPackage(file3, targets[i], {});
+      await unpackPackage(file3, i === 0 ? root : debug, {});
     } catch (e) {
       if (!(e instanceof PackageFileError)) throw e;
       return bad(error("selection", `${(0, import_node_path15.basename)(file3)} can't be unpacked: ${e.message}`));
     }
   }
   return good({
-    parts: describe(targets[0]).parts,
-    root: targets[0],
-    debug: files.length > 1 ? (0, import_node_path15.join)(targets[1], "usr/lib/debug") : void 0
+    parts: describe(root).parts,
+    root,
+    debug: files.length > 1 ? (0, import_node_path15.join)(debug, "usr/lib/debug") : void 0
   });
 }
-async function abidiff(before, after, libraries) {
-  if (!before.debug || !after.debug) return [];
+async function abidiff(before2, after, libraries) {
+  if (!before2.debug || !after.debug) return [];
   const found2 = [];
   for (const path2 of libraries) {
-    const files = [(0, import_node_path15.join)(before.root, path2), (0, import_node_path15.join)(after.root, path2)];
+    const files = [(0, import_node_path15.join)(before2.root, path2), (0, import_node_path15.join)(after.root, path2)];
     if (!files.every(import_node_fs14.existsSync)) continue;
-    const asked2 = await run("abidiff", [
-      "--debug-info-dir1",
-      before.debug,
-      "--debug-info-dir2",
-      after.debug,
-      ...files
-    ]);
+    const asked2 = await run("abidiff", ["--debug-info-dir1", before2.debug, "--debug-info-dir2", after.debug, ...files]);
     if (asked2.code === 127) return [];
     if (asked2.stdout.trim()) found2.push({ path: path2, text: asked2.stdout.trim() });
   }
@@ -21604,6 +21663,7 @@ async function abidiff(before, after, libraries) {
 
 // ts-src/cli/planning.ts
 var import_node_path32 = require("node:path");
+init_lists();
 init_diagnostics();
 init_names();
 init_digest();
@@ -21611,11 +21671,81 @@ init_files();
 
 // ts-src/query/compare.ts
 init_diagnostics();
+init_lists();
+
+// ts-src/graph/bit-set.ts
+var BitSet = class _BitSet {
+  constructor(words6) {
+    this.words = words6;
+  }
+  static below(count3) {
+    return new _BitSet(new Uint32Array(count3 + 31 >> 5));
+  }
+  copy() {
+    return new _BitSet(this.words.slice());
+  }
+  word(w) {
+    const word3 = this.words[w];
+    if (word3 === void 0) throw new RangeError(`the set ends at ${this.words.length * 32}, before ${w * 32}`);
+    return word3;
+  }
+  has(n) {
+    return (this.word(n >> 5) & 1 << (n & 31)) !== 0;
+  }
+  add(n) {
+    this.words[n >> 5] = this.word(n >> 5) | 1 << (n & 31);
+  }
+  delete(n) {
+    this.words[n >> 5] = this.word(n >> 5) & ~(1 << (n & 31));
+  }
+  /** Adds all of another set of the same count. */
+  join(other) {
+    const { words: words6 } = this;
+    for (let w = 0; w < words6.length; w++) words6[w] = this.word(w) | other.word(w);
+  }
+  /** What is in it, sorted. */
+  numbers() {
+    const numbers = [];
+    for (let w = 0; w < this.words.length; w++) {
+      for (let word3 = this.word(w); word3 !== 0; word3 &= word3 - 1) numbers.push(w * 32 + 31 - Math.clz32(word3 & -word3));
+    }
+    return numbers;
+  }
+};
+
+// ts-src/graph/numbers.ts
+var Numbers = class _Numbers {
+  constructor(all) {
+    this.all = all;
+  }
+  static filled(count3, value2) {
+    const all = new Int32Array(count3);
+    return new _Numbers(value2 === 0 ? all : all.fill(value2));
+  }
+  static of(list8, numberOf) {
+    return new _Numbers(Int32Array.from(list8, numberOf));
+  }
+  copy() {
+    return new _Numbers(this.all.slice());
+  }
+  get(n) {
+    const value2 = this.all[n];
+    if (value2 === void 0) throw new RangeError(`there is no number ${n} of ${this.all.length}`);
+    return value2;
+  }
+  set(n, value2) {
+    this.all[n] = value2;
+  }
+  /** Adds to a number; gives what it is then. */
+  add(n, amount) {
+    return this.all[n] = this.get(n) + amount;
+  }
+};
 
 // ts-src/graph/priority-queue.ts
 var PriorityQueue = class {
-  constructor(before) {
-    this.before = before;
+  constructor(before2) {
+    this.before = before2;
   }
   items = [];
   push(item) {
@@ -21634,95 +21764,93 @@ var PriorityQueue = class {
   pop() {
     const { items } = this;
     const top = items[0];
-    const last = items.pop();
-    if (last === void 0 || items.length === 0) return top;
+    const last2 = items.pop();
+    if (last2 === void 0 || items.length === 0) return top;
     let i = 0;
-    for (let at2 = 1; at2 < items.length; at2 = 2 * i + 1) {
-      const left = items[at2];
-      const right = items[at2 + 1];
+    for (let at3 = 1; at3 < items.length; at3 = 2 * i + 1) {
+      const left = items[at3];
+      const right = items[at3 + 1];
       if (left === void 0) break;
       const second = right !== void 0 && this.before(right, left);
       const child = second ? right : left;
-      if (!this.before(child, last)) break;
+      if (!this.before(child, last2)) break;
       items[i] = child;
-      i = second ? at2 + 1 : at2;
+      i = second ? at3 + 1 : at3;
     }
-    items[i] = last;
+    items[i] = last2;
     return top;
   }
 };
 
 // ts-src/graph/graph.ts
+function needsOf(edges, n) {
+  const needs = edges[n];
+  if (!needs) throw new RangeError(`the graph has no node ${n}`);
+  return needs;
+}
 function order(edges) {
-  const count3 = edges.length;
-  const missing = new Int32Array(count3);
-  const begins = new Int32Array(count3 + 1);
-  for (let n = 0; n < count3; n++) {
-    const needs = edges[n];
-    missing[n] = needs.length;
-    for (let i = 0; i < needs.length; i++) begins[needs[i] + 1]++;
-  }
-  for (let n = 0; n < count3; n++) begins[n + 1] += begins[n];
-  const dependents = new Int32Array(begins[count3]);
-  const filled = begins.slice();
-  for (let n = 0; n < count3; n++) {
-    const needs = edges[n];
-    for (let i = 0; i < needs.length; i++) dependents[filled[needs[i]]++] = n;
-  }
+  const missing = Numbers.of(edges, (needs) => needs.length);
+  const dependents = inverse(edges);
   const ready = new PriorityQueue((a, b) => a < b);
-  for (let n = 0; n < count3; n++) if (missing[n] === 0) ready.push(n);
+  for (let n = 0; n < edges.length; n++) if (missing.get(n) === 0) ready.push(n);
   const result2 = [];
   for (let n = ready.pop(); n !== void 0; n = ready.pop()) {
     result2.push(n);
-    for (let i = begins[n]; i < begins[n + 1]; i++) if (--missing[dependents[i]] === 0) ready.push(dependents[i]);
+    for (const d of dependents(n)) if (missing.add(d, -1) === 0) ready.push(d);
   }
   const left = [];
-  if (result2.length < count3) {
-    for (let n = 0; n < count3; n++) if (missing[n] > 0) left.push(n);
+  if (result2.length < edges.length) {
+    for (let n = 0; n < edges.length; n++) if (missing.get(n) > 0) left.push(n);
   }
   return { order: result2, left };
 }
 function cycles(edges) {
   const count3 = edges.length;
-  const index = new Int32Array(count3).fill(-1);
-  const low = new Int32Array(count3);
-  const next2 = new Int32Array(count3);
-  const onStack = new Uint8Array(count3);
+  const index = Numbers.filled(count3, -1);
+  const low = Numbers.filled(count3, 0);
+  const next2 = Numbers.filled(count3, 0);
+  const onStack = BitSet.below(count3);
   const stack = [];
   const found2 = [];
   let counter = 0;
+  const lower = (n, to) => {
+    if (to < low.get(n)) low.set(n, to);
+  };
+  const take2 = (n) => {
+    const set = [];
+    for (let d = stack.pop(); d !== void 0; d = d === n ? void 0 : stack.pop()) {
+      onStack.delete(d);
+      set.push(d);
+    }
+    return set;
+  };
   for (let root = 0; root < count3; root++) {
-    if (index[root] !== -1) continue;
+    if (index.get(root) !== -1) continue;
     const path2 = [root];
-    while (path2.length) {
-      const n = path2[path2.length - 1];
-      if (index[n] === -1) {
-        index[n] = low[n] = counter++;
+    for (let n = root; n !== void 0; n = path2[path2.length - 1]) {
+      if (index.get(n) === -1) {
+        index.set(n, counter);
+        low.set(n, counter++);
         stack.push(n);
-        onStack[n] = 1;
+        onStack.add(n);
       }
-      const needs = edges[n];
-      if (next2[n] < needs.length) {
-        const d = needs[next2[n]++];
-        if (index[d] === -1) path2.push(d);
-        else if (onStack[d]) low[n] = Math.min(low[n], index[d]);
+      const needs = needsOf(edges, n);
+      const d = needs[next2.get(n)];
+      if (d !== void 0) {
+        next2.add(n, 1);
+        if (index.get(d) === -1) path2.push(d);
+        else if (onStack.has(d)) lower(n, index.get(d));
         continue;
       }
       path2.pop();
       const parent = path2[path2.length - 1];
-      if (parent !== void 0) low[parent] = Math.min(low[parent], low[n]);
-      if (low[n] !== index[n]) continue;
-      const set = [];
-      for (; ; ) {
-        const d = stack.pop();
-        onStack[d] = 0;
-        set.push(d);
-        if (d === n) break;
-      }
-      if (set.length > 1 || needs.includes(n)) found2.push(set.sort((a, b) => a - b));
+      if (parent !== void 0) lower(parent, low.get(n));
+      if (low.get(n) !== index.get(n)) continue;
+      const set = take2(n).sort((a, b) => a - b);
+      if (set.length > 1 || needs.includes(n)) found2.push({ first: set[0] ?? n, set });
     }
   }
-  return found2.sort((a, b) => a[0] - b[0]);
+  return found2.sort((a, b) => a.first - b.first).map(({ set }) => set);
 }
 function doubled(builds, runs) {
   const count3 = builds.length;
@@ -21737,10 +21865,10 @@ function trail(edges, set) {
   while (front.length) {
     const next2 = [];
     for (const n of front) {
-      for (const d of [...edges[n]].sort((a, b) => a - b)) {
+      for (const d of [...needsOf(edges, n)].sort((a, b) => a - b)) {
         if (d === start3) {
           const path2 = [n];
-          for (let at2 = n; at2 !== start3; at2 = from.get(at2)) path2.unshift(from.get(at2));
+          for (let at3 = from.get(n); at3 !== void 0; at3 = from.get(at3)) path2.unshift(at3);
           return [...path2, start3];
         }
         if (!inside.has(d) || from.has(d)) continue;
@@ -21753,25 +21881,19 @@ function trail(edges, set) {
   return [start3];
 }
 function inverse(edges) {
-  const starts = new Uint32Array(edges.length + 1);
-  for (const list8 of edges) for (const d of list8) starts[d + 1]++;
-  for (let n = 0; n < edges.length; n++) starts[n + 1] += starts[n];
-  const all = new Uint32Array(starts[edges.length]);
-  const next2 = starts.slice();
+  const starts = Numbers.filled(edges.length + 1, 0);
+  for (const list8 of edges) for (const d of list8) starts.add(d + 1, 1);
+  for (let n = 0; n < edges.length; n++) starts.add(n + 1, starts.get(n));
+  const all = new Uint32Array(starts.get(edges.length));
+  const next2 = starts.copy();
   edges.forEach((list8, n) => {
-    for (const d of list8) all[next2[d]++] = n;
+    for (const d of list8) all[next2.add(d, 1) - 1] = n;
   });
-  return (n) => all.subarray(starts[n], starts[n + 1]);
+  return (n) => all.subarray(starts.get(n), starts.get(n + 1));
 }
 
 // ts-src/plan/closure.ts
-var numbersIn = (bits2) => {
-  const numbers = [];
-  for (let w = 0; w < bits2.length; w++) {
-    for (let word3 = bits2[w]; word3 !== 0; word3 &= word3 - 1) numbers.push(w * 32 + 31 - Math.clz32(word3 & -word3));
-  }
-  return numbers;
-};
+init_lists();
 function closuresOf(scope2) {
   const { packages } = scope2;
   const index = new Map(packages.map((p, i) => [p.name, i]));
@@ -21782,22 +21904,22 @@ function closuresOf(scope2) {
   const docs2 = packages.map((p) => numbers(p.docs ?? []));
   const brought = packages.map(() => void 0);
   const reach3 = (from) => {
-    const seen = new Uint32Array(packages.length + 31 >> 5);
+    const seen = BitSet.below(packages.length);
     const stack = [...from];
     for (let n = stack.pop(); n !== void 0; n = stack.pop()) {
-      if (seen[n >> 5] & 1 << (n & 31)) continue;
-      seen[n >> 5] |= 1 << (n & 31);
+      if (seen.has(n)) continue;
+      seen.add(n);
       const known3 = brought[n];
-      if (known3) for (let w = 0; w < seen.length; w++) seen[w] |= known3[w];
-      else for (const d of runs[n]) stack.push(d);
+      if (known3) seen.join(known3);
+      else for (const d of needsOf(runs, n)) stack.push(d);
     }
     return seen;
   };
-  packages.forEach((_, n) => brought[n] = reach3(runs[n]));
+  runs.forEach((needs, n) => brought[n] = reach3(needs));
   const roots = /* @__PURE__ */ new Map();
-  const without = (bits2, n) => {
-    bits2[n >> 5] &= ~(1 << (n & 31));
-    return numbersIn(bits2);
+  const without = (set, n) => {
+    set.delete(n);
+    return set.numbers();
   };
   return {
     index,
@@ -21806,14 +21928,14 @@ function closuresOf(scope2) {
     docs: docs2,
     runtimeDependencies: runs,
     runtimeCycles: new Map(cycles(runs).flatMap((set) => set.map((n) => [n, set]))),
-    run: (n) => without(brought[n].slice(), n),
+    run: (n) => without(at(brought, n).copy(), n),
     root(n) {
       let r = roots.get(n);
-      if (!r) roots.set(n, r = without(reach3(build4[n]), n));
+      if (!r) roots.set(n, r = without(reach3(needsOf(build4, n)), n));
       return r;
     },
-    docsRoot: (n) => numbersIn(reach3([n, ...build4[n] ?? [], ...docs2[n] ?? []])),
-    testRoot: (n) => numbersIn(reach3([n, ...build4[n], ...test3[n]]))
+    docsRoot: (n) => reach3([n, ...build4[n] ?? [], ...docs2[n] ?? []]).numbers(),
+    testRoot: (n) => reach3([n, ...needsOf(build4, n), ...needsOf(test3, n)]).numbers()
   };
 }
 function usersOf(scopes, wanted) {
@@ -21821,7 +21943,7 @@ function usersOf(scopes, wanted) {
   for (const scope2 of scopes) {
     const closures = closuresOf(scope2);
     scope2.packages.forEach((p, n) => {
-      for (const d of closures.root(n)) users2.get(scope2.packages[d].name)?.add(p.name);
+      for (const d of closures.root(n)) users2.get(at(scope2.packages, d).name)?.add(p.name);
     });
   }
   return Object.fromEntries([...users2].map(([name6, all]) => [name6, [...all].sort()]));
@@ -21830,9 +21952,11 @@ function remainingPaths(packages, milliseconds) {
   const index = new Map(packages.map((p, i) => [p.name, i]));
   const longest7 = packages.map(milliseconds);
   for (let n = packages.length - 1; n >= 0; n--) {
-    for (const name6 of [...packages[n].build, ...packages[n].run]) {
+    const { build: build4, run: run2 } = at(packages, n);
+    const above2 = at(longest7, n);
+    for (const name6 of [...build4, ...run2]) {
       const d = index.get(name6);
-      if (d !== void 0 && d < n) longest7[d] = Math.max(longest7[d], longest7[n] + milliseconds(packages[d]));
+      if (d !== void 0 && d < n) longest7[d] = Math.max(at(longest7, d), above2 + milliseconds(at(packages, d)));
     }
   }
   return longest7;
@@ -21854,22 +21978,24 @@ function split(version3) {
     dash < 0 ? "0" : rest2.slice(dash + 1)
   ];
 }
+var digitsAt = (text8, from) => /^[0-9]*/.exec(text8.slice(from))?.[0] ?? "";
 function compareParts2(a, b) {
   const order3 = (c) => {
     if (c === void 0 || /[0-9]/.test(c)) return 0;
     if (c === "~") return -1;
     return /[A-Za-z]/.test(c) ? c.charCodeAt(0) : c.charCodeAt(0) + 256;
   };
+  const isNoDigit = (c) => c !== void 0 && !/[0-9]/.test(c);
   let i = 0;
   let j = 0;
   while (i < a.length || j < b.length) {
-    while (i < a.length && !/[0-9]/.test(a[i]) || j < b.length && !/[0-9]/.test(b[j])) {
+    while (isNoDigit(a[i]) || isNoDigit(b[j])) {
       const d = order3(a[i]) - order3(b[j]);
       if (d) return d;
       i++;
       j++;
     }
-    const [na, nb] = [/^[0-9]*/.exec(a.slice(i))[0], /^[0-9]*/.exec(b.slice(j))[0]];
+    const [na, nb] = [digitsAt(a, i), digitsAt(b, j)];
     const [da, db] = [na.replace(/^0+/, ""), nb.replace(/^0+/, "")];
     if (da.length !== db.length) return da.length - db.length;
     if (da !== db) return da < db ? -1 : 1;
@@ -21883,10 +22009,10 @@ function versionAbove(version3, stamp, highest3) {
   const epochOf = (v) => Number(/^(\d+):/.exec(v)?.[1] ?? 0);
   const plain5 = version3.replace(/^\d+:/, "");
   const head = stampIn2.exec(plain5)?.[1] ?? `${plain5}.`;
-  const of = (epoch2, at2) => `${epoch2 ? `${epoch2}:` : ""}${head}${at2.slice(0, 8)}.${at2.slice(8).padEnd(6, "0")}`;
+  const of = (epoch2, at3) => `${epoch2 ? `${epoch2}:` : ""}${head}${at3.slice(0, 8)}.${at3.slice(8).padEnd(6, "0")}`;
   const epoch = Math.max(epochOf(version3), epochOf(highest3));
-  const last = stampIn2.exec(highest3);
-  const lastStamp = last ? last[2] + last[3] : "";
+  const [, , day7 = "", time2 = ""] = stampIn2.exec(highest3) ?? [];
+  const lastStamp = day7 + time2;
   const candidates = [
     of(epoch, stamp),
     ...lastStamp ? [of(epoch, String(BigInt(lastStamp) + 1n))] : [],
@@ -21907,12 +22033,11 @@ function compareReleases(a, b) {
 
 // ts-src/query/compare.ts
 var order2 = ["added", "removed", "up", "down", "changed", "rebuilt"];
-function comparePlans(before, after, facts) {
+function comparePlans(before2, after, facts) {
   const id = (s) => `${s.distribution} ${s.platform}`;
-  const old = new Map(before.scopes.map((s) => [id(s), s]));
+  const old = new Map(before2.scopes.map((s) => [id(s), s]));
   const now = new Map(after.scopes.map((s) => [id(s), s]));
-  return [.../* @__PURE__ */ new Set([...old.keys(), ...now.keys()])].sort().map((key) => {
-    const scope2 = now.get(key) ?? old.get(key);
+  return [...new Map([...old, ...now])].sort(([a], [b]) => compare(a, b)).map(([key, scope2]) => {
     return {
       distribution: scope2.distribution,
       platform: scope2.platform,
@@ -21920,9 +22045,9 @@ function comparePlans(before, after, facts) {
     };
   });
 }
-function compareScopes(before, after, facts) {
+function compareScopes(before2, after, facts) {
   const changes = [];
-  const old = new Map((before?.packages ?? []).map((p) => [p.name, p]));
+  const old = new Map((before2?.packages ?? []).map((p) => [p.name, p]));
   const packages = after?.packages ?? [];
   const touched = /* @__PURE__ */ new Set();
   for (const p of packages) {
@@ -21930,7 +22055,7 @@ function compareScopes(before, after, facts) {
     const change = was ? difference(
       was,
       p,
-      before && after && facts ? changedFacts(facts.before(before, p.name), facts.after(after, p.name)) : []
+      before2 && after && facts ? changedFacts(facts.before(before2, p.name), facts.after(after, p.name)) : []
     ) : { name: p.name, change: "added", after: p.version };
     if (!change) continue;
     touched.add(p.name);
@@ -21943,7 +22068,7 @@ function compareScopes(before, after, facts) {
     const closures = closuresOf(after);
     packages.forEach((p, n) => {
       if (touched.has(p.name)) return;
-      const because = closures.root(n).map((d) => packages[d].name).filter((d) => touched.has(d));
+      const because = closures.root(n).map((d) => at(packages, d).name).filter((d) => touched.has(d));
       if (because.length)
         changes.push({
           name: p.name,
@@ -22112,7 +22237,12 @@ function settingsFacts(distro, digestOf) {
 
 // ts-src/plan/plan.ts
 init_diagnostics();
+init_maps();
 init_names();
+
+// ts-src/plan/needs.ts
+init_lists();
+init_maps();
 
 // ts-src/model/manifest.ts
 var kindsOfTag = {
@@ -22129,11 +22259,13 @@ var kindsOfTag = {
   conflict: ["conflict"],
   replace: ["replace"]
 };
+var versionOperators = ["lt", "lte", "eq", "gte", "gt"];
 
 // ts-src/plan/evaluate.ts
 init_diagnostics();
 
 // ts-src/plan/conditions.ts
+var operators = ["==", "!=", "<=", ">=", "<", ">"];
 var token2 = /\s*(?:(\(|\))|(==|!=|<=|>=|<|>)|\$([A-Za-z0-9_]+)|"([^"\n\r]*)"|'([^'\n\r]*)'|([A-Za-z0-9_-]+))/y;
 var blank = /^\s*$/;
 var maximumDepth = 100;
@@ -22148,24 +22280,26 @@ function parseCondition(text8) {
     }
     tokens.push(t);
   }
-  let at2 = 0;
-  const word3 = (w) => tokens[at2]?.[6] === w;
+  let at3 = 0;
+  const word3 = (w) => tokens[at3]?.[6] === w;
   const value2 = () => {
-    const t = tokens[at2];
+    const t = tokens[at3];
     if (!t || t[1] || t[2]) return void 0;
-    at2++;
+    at3++;
     if (t[3] !== void 0) return { variable: t[3] };
-    return { literal: t[4] ?? t[5] ?? t[6] };
+    const literal2 = t[4] ?? t[5] ?? t[6];
+    return literal2 === void 0 ? void 0 : { literal: literal2 };
   };
   const primary = (depth2) => {
-    if (tokens[at2]?.[1] === "(") {
-      at2++;
+    if (tokens[at3]?.[1] === "(") {
+      at3++;
       const inner = joined("or", depth2 + 1);
-      if (!inner || tokens[at2++]?.[1] !== ")") return void 0;
+      if (!inner || tokens[at3++]?.[1] !== ")") return void 0;
       return inner;
     }
     const left = value2();
-    const operator = tokens[at2++]?.[2];
+    const sign = tokens[at3++]?.[2];
+    const operator = operators.find((o) => o === sign);
     const right = operator && value2();
     return left && operator && right ? { operator, left, right } : void 0;
   };
@@ -22176,11 +22310,11 @@ function parseCondition(text8) {
       const term = operator === "or" ? joined("and", depth2) : primary(depth2);
       if (!term) return void 0;
       terms.push(term);
-    } while (word3(operator) && ++at2);
+    } while (word3(operator) && ++at3);
     return terms.length === 1 ? terms[0] : { operator, terms };
   };
   const result2 = joined("or", 0);
-  return at2 === tokens.length ? result2 : void 0;
+  return at3 === tokens.length ? result2 : void 0;
 }
 var valueOf = (operand, context) => {
   if ("literal" in operand) return operand.literal;
@@ -22235,18 +22369,19 @@ function manifestEvaluator(context) {
       return value2 === true;
     };
     const types4 = manifest.buildTypes.filter(holds2);
-    if (types4.length > 1)
+    const [type, second] = types4;
+    if (second)
       diagnostics.push(
         error("build-type", `'${manifest.name}' has ${types4.length} build types`, {
           file: file3,
-          line: types4[1].line,
+          line: second.line,
           hint: "leave one, or give them conditions that exclude each other"
         })
       );
     return {
       name: manifest.name,
       version: manifest.version,
-      buildType: types4[0]?.name ?? "catkin",
+      buildType: type?.name ?? "catkin",
       dependencies: manifest.dependencies.every((d) => d.condition === void 0) ? manifest.dependencies : manifest.dependencies.filter(holds2),
       memberOfGroups: manifest.memberOfGroups.filter(holds2).map((m) => m.name),
       manifest,
@@ -22305,7 +22440,7 @@ function evaluatePackages(input, settings3, diagnostics) {
   const number7 = /* @__PURE__ */ new Map();
   const groups = /* @__PURE__ */ new Map();
   const packages = names4.map((name6, n) => {
-    const source2 = input.packages.get(name6);
+    const source2 = entry(input.packages, name6);
     const p = evaluate(source2.manifest, source2.file, diagnostics);
     number7.set(name6, n);
     for (const g of p.memberOfGroups) {
@@ -22344,27 +22479,28 @@ function evaluateAll(input, settings3, diagnostics) {
     essential,
     beforeEssential: /* @__PURE__ */ new Set(),
     order: void 0,
-    needs: (n) => needsOf(packages[n], groups, idOf3)
+    needs: (n) => needsOf2(packageAt(evaluated, n), groups, idOf3)
   };
   collectBelow(evaluated);
   const essentialNumbers = essential.flatMap((e) => number7.get(e) ?? []);
   const typesupportNumbers = typesupport.flatMap((t) => number7.get(t) ?? []);
-  const marks = new Uint8Array(names4.length);
-  for (let n = 0; n < packages.length; n++) {
+  const marks = Numbers.filled(names4.length, 0);
+  for (const [n, p] of packages.entries()) {
     let outside2 = none;
     let bounded = none;
     const touched = [];
     const mark2 = (d, roles) => {
       if (d === n) return;
-      if (marks[d] === 0) touched.push(d);
-      marks[d] |= roles;
+      const known3 = marks.get(d);
+      if (known3 === 0) touched.push(d);
+      marks.set(d, known3 | roles);
     };
-    for (const d of packages[n].dependencies) {
-      const roles = rolesOfTag.get(d.tag);
+    for (const d of p.dependencies) {
+      const roles = entry(rolesOfTag, d.tag);
       if (!roles) continue;
       if (d.tag === "group_depend") {
         evaluated.withGroups.add(n);
-        for (const member2 of groups.get(d.name) ?? []) mark2(number7.get(member2), roles);
+        for (const member2 of groups.get(d.name) ?? []) mark2(entry(number7, member2), roles);
         continue;
       }
       const inside = number7.get(d.name);
@@ -22381,15 +22517,15 @@ function evaluateAll(input, settings3, diagnostics) {
       else bounded.push(need);
     }
     if (!evaluated.beforeEssential.has(n)) for (const e of essentialNumbers) mark2(e, forBuild | forRun);
-    if (isInterface(packages[n])) for (const t of typesupportNumbers) mark2(t, forBuild | forTool);
-    evaluated.inside.push(insideOf(touched, marks, names4));
+    if (isInterface(p)) for (const t of typesupportNumbers) mark2(t, forBuild | forTool);
+    evaluated.inside.push(insideOf(touched, marks, evaluated));
     evaluated.outside.push(outside2);
     evaluated.bounded.push(bounded);
   }
   evaluated.ids = names4.length + others2.size;
   return evaluated;
 }
-function insideOf(touched, marks, names4) {
+function insideOf(touched, marks, evaluated) {
   const inside = {
     build: [],
     run: [],
@@ -22399,23 +22535,24 @@ function insideOf(touched, marks, names4) {
   };
   touched.sort((a, b) => a - b);
   for (const d of touched) {
-    const roles = marks[d];
-    marks[d] = 0;
+    const name6 = nameOf(evaluated, d);
+    const roles = marks.get(d);
+    marks.set(d, 0);
     if (roles & forBuild) {
       inside.build.push(d);
-      inside.names.build.push(names4[d]);
+      inside.names.build.push(name6);
     }
     if (roles & forRun) {
       inside.run.push(d);
-      inside.names.run.push(names4[d]);
+      inside.names.run.push(name6);
     }
     if (roles & forTest) {
       inside.test.push(d);
-      inside.names.test.push(names4[d]);
+      inside.names.test.push(name6);
     }
     if (roles & forTool) {
       inside.tools.push(d);
-      inside.names.tools.push(names4[d]);
+      inside.names.tools.push(name6);
     }
   }
   return inside;
@@ -22431,10 +22568,10 @@ function collectBelow(evaluated) {
         stack.push(need.id);
   }
 }
-function needsOf(p, groups, idOf3) {
+function needsOf2(p, groups, idOf3) {
   const needs = [];
   for (const d of p.dependencies) {
-    const roles = rolesOfTag.get(d.tag);
+    const roles = entry(rolesOfTag, d.tag);
     if (!roles) continue;
     if (d.tag === "group_depend") {
       for (const member2 of groups.get(d.name) ?? [])
@@ -22446,8 +22583,8 @@ function needsOf(p, groups, idOf3) {
 function above(evaluated, names4) {
   const dependents = evaluated.names.map(() => []);
   evaluated.inside.forEach((inside, n) => {
-    for (const list8 of [inside.build, inside.run, inside.test])
-      for (const d of list8) dependents[d].push(evaluated.names[n]);
+    const name6 = nameOf(evaluated, n);
+    for (const list8 of [inside.build, inside.run, inside.test]) for (const d of list8) at(dependents, d).push(name6);
   });
   const found2 = /* @__PURE__ */ new Set();
   const stack = [...names4];
@@ -22455,13 +22592,17 @@ function above(evaluated, names4) {
     const n = evaluated.number.get(name6);
     if (n === void 0 || found2.has(name6)) continue;
     found2.add(name6);
-    stack.push(...dependents[n]);
+    stack.push(...at(dependents, n));
   }
   return found2;
 }
 
 // ts-src/plan/resolve.ts
+init_maps();
 init_names();
+
+// ts-src/plan/rosdep.ts
+init_lists();
 
 // ts-src/model/rosdep.ts
 var rosdepInstallers = /* @__PURE__ */ new Set([
@@ -22493,16 +22634,16 @@ var defaultInstaller = { debian: "apt", ubuntu: "apt" };
 function resolveRosdep(database, key, target2) {
   const byOs = database.rules.get(key);
   if (!byOs) return { kind: "no-key" };
-  const entry = byOs.get(target2.os) ?? byOs.get("*");
-  if (!entry)
+  const entry2 = byOs.get(target2.os) ?? byOs.get("*");
+  if (!entry2)
     return {
       kind: "not-here",
       file: database.files[[...byOs.values()][0]?.file ?? 0] ?? "",
       reason: `it has a rule for ${[...byOs.keys()].sort().join(", ") || "no system"}, not for ${target2.os}`
     };
-  const file3 = database.files[entry.file];
+  const file3 = at(database.files, entry2.file);
   const installer = defaultInstaller[target2.os] ?? "apt";
-  let rule = entry.rule;
+  let rule = entry2.rule;
   const unclear = () => ({
     kind: "not-here",
     file: file3,
@@ -22512,8 +22653,8 @@ function resolveRosdep(database, key, target2) {
     const packages2 = words4(rule);
     return packages2 ? { kind: "packages", installer, packages: packages2, depends: [], file: file3 } : unclear();
   }
-  const isMap2 = (v) => typeof v === "object" && v !== null && !Array.isArray(v);
-  if (isMap2(rule) && !Object.keys(rule).some((k) => rosdepInstallers.has(k))) {
+  const isMap3 = (v) => typeof v === "object" && v !== null && !Array.isArray(v);
+  if (isMap3(rule) && !Object.keys(rule).some((k) => rosdepInstallers.has(k))) {
     const byRelease = new Map(Object.entries(rule));
     const found2 = byRelease.has(target2.release) ? byRelease.get(target2.release) : byRelease.get("*");
     if (found2 === void 0)
@@ -22532,18 +22673,18 @@ function resolveRosdep(database, key, target2) {
     };
   let name6 = installer;
   let depends = [];
-  if (isMap2(rule)) {
+  if (isMap3(rule)) {
     const all = Object.keys(rule).filter((k) => rosdepInstallers.has(k));
-    const used = all.includes(installer) ? [installer] : all;
-    if (used.length !== 1)
+    const [used, ...others2] = all.includes(installer) ? [installer] : all;
+    if (used === void 0 || others2.length)
       return {
         kind: "not-here",
         file: file3,
-        reason: used.length ? `its rule for ${target2.os} ${target2.release} names several installers` : `its rule for ${target2.os} ${target2.release} names no installer that is known`
+        reason: others2.length ? `its rule for ${target2.os} ${target2.release} names several installers` : `its rule for ${target2.os} ${target2.release} names no installer that is known`
       };
-    name6 = used[0];
+    name6 = used;
     const inner = rule[name6];
-    if (isMap2(inner)) {
+    if (isMap3(inner)) {
       depends = words4(inner.depends ?? []) ?? [];
       rule = name6 === "source" ? [] : inner.packages;
     } else rule = inner;
@@ -22604,9 +22745,9 @@ var Resolver = class {
   }
   underlayOf(name6) {
     for (const u of this.settings.underlay) {
-      if (!Object.hasOwn(this.platform.underlays, u)) continue;
-      const underlay2 = this.platform.underlays[u];
-      const explicit = Object.hasOwn(underlay2.packages, name6) ? underlay2.packages[name6] : void 0;
+      const underlay2 = ownIn(this.platform.underlays, u);
+      if (!underlay2) continue;
+      const explicit = ownIn(underlay2.packages, name6);
       const debian2 = explicit ?? underlayPackage(underlay2.package, name6);
       const held = this.underlays[this.platformName]?.[u];
       if (held ? held.has(debian2) : explicit !== void 0)
@@ -22618,7 +22759,12 @@ var Resolver = class {
 
 // ts-src/plan/scope.ts
 init_diagnostics();
+init_lists();
+init_maps();
 init_names();
+
+// ts-src/model/build-types/index.ts
+init_maps();
 
 // ts-src/model/build-types/cmake-script.ts
 var cmakeScript = String.raw`
@@ -22854,12 +23000,13 @@ function impliedNeeds(type, backend) {
   if (!isBuildType(type)) return { build: nothing2, test: nothing2 };
   const { buildDepends, testDepends, backends } = rulesOf(type);
   const name6 = backend?.split(/[.:]/)[0] ?? "";
-  const more = backends && Object.hasOwn(backends, name6) ? backends[name6] : nothing2;
+  const more = ownIn(backends, name6) ?? nothing2;
   return { build: more.length ? [...buildDepends, ...more] : buildDepends, test: testDepends };
 }
 
 // ts-src/plan/blocked.ts
 init_diagnostics();
+init_maps();
 
 // ts-src/plan/cycles.ts
 init_diagnostics();
@@ -22868,7 +23015,10 @@ var essentialTag = "every package of ROS 2 needs it";
 function placesOf(local2, lists) {
   const places = [];
   for (const list8 of lists) {
-    for (let i = 0; i < list8.length; i++) if (local2[list8[i]] >= 0) places.push(local2[list8[i]]);
+    for (const d of list8) {
+      const place3 = local2.get(d);
+      if (place3 >= 0) places.push(place3);
+    }
   }
   return places;
 }
@@ -23000,7 +23150,7 @@ var Cycles = class {
     const text8 = path2.slice(0, -1).map(
       (n, i) => `${this.name(n)} \u2192 ${this.name(place3(i + 1))} (${edgeOf(this.evaluated, number7(i), number7(i + 1)).tag})`
     );
-    const first2 = path2.length > 1 ? edgeOf(this.evaluated, number7(0), number7(1)) : void 0;
+    const first3 = path2.length > 1 ? edgeOf(this.evaluated, number7(0), number7(1)) : void 0;
     const others2 = path2.slice(1, -1).flatMap((_, i) => {
       const { line: line2 } = edgeOf(this.evaluated, number7(i + 1), number7(i + 2));
       return line2 === void 0 || i > 3 ? [] : [`${packageAt(this.evaluated, number7(i + 1)).file}:${line2}`];
@@ -23008,7 +23158,7 @@ var Cycles = class {
     this.diagnostics.push(
       error("cycle", `packages need each other to be built: ${text8.join(", ")}`, {
         file: packageAt(this.evaluated, number7(0)).file,
-        line: first2?.line,
+        line: first3?.line,
         hint: `remove one of these dependencies, or make one an <exec_depend> if it is not needed at build time${others2.length ? `: see ${others2.join(", ")}` : ""}`
       })
     );
@@ -23048,62 +23198,68 @@ function leaveOut(node2, number7) {
 }
 
 // ts-src/plan/depths.ts
+init_lists();
 function greatest(values, numbers) {
   let found2 = -1;
-  for (let i = 0; i < numbers.length; i++) if (values[numbers[i]] > found2) found2 = values[numbers[i]];
+  for (const n of numbers) found2 = Math.max(found2, values.get(n));
   return found2;
 }
 function findDepths(sequence, count3) {
-  const depth2 = new Int32Array(count3).fill(-1);
+  let depth2 = Numbers.filled(count3, -1);
+  const unknown2 = (d) => depth2.get(d) === -1;
   let late = false;
   for (const { number: number7, planned: planned2, build: build4, run: run2 } of sequence) {
-    if (!late) late = build4.some((d) => depth2[d] === -1) || run2.some((d) => depth2[d] === -1);
-    planned2.depth = depth2[number7] = Math.max(greatest(depth2, build4), greatest(depth2, run2)) + 1;
+    if (!late) late = build4.some(unknown2) || run2.some(unknown2);
+    planned2.depth = Math.max(greatest(depth2, build4), greatest(depth2, run2)) + 1;
+    depth2.set(number7, planned2.depth);
   }
   if (!late) return;
   const sets = /* @__PURE__ */ new Map();
   const place3 = new Map(sequence.map((n, i) => [n.number, i]));
   const places = (list8) => list8.flatMap((d) => place3.get(d) ?? []);
   for (const members2 of cycles(sequence.map((n) => [...places(n.build), ...places(n.run)]))) {
-    const set = { nodes: members2.map((i) => sequence[i]), left: members2.length, depth: 0 };
+    const set = { nodes: members2.map((i) => at(sequence, i)), left: members2.length, depth: 0 };
     for (const n of set.nodes) sets.set(n, set);
   }
-  depth2.fill(-1);
+  depth2 = Numbers.filled(count3, -1);
   for (const node2 of sequence) {
     const below3 = Math.max(greatest(depth2, node2.build), greatest(depth2, node2.run)) + 1;
     const set = sets.get(node2) ?? { nodes: [node2], left: 1, depth: 0 };
     set.depth = Math.max(set.depth, below3);
-    if (--set.left === 0) for (const n of set.nodes) n.planned.depth = depth2[n.number] = set.depth;
+    if (--set.left > 0) continue;
+    for (const n of set.nodes) {
+      n.planned.depth = set.depth;
+      depth2.set(n.number, set.depth);
+    }
   }
 }
 
 // ts-src/plan/blocked.ts
 function block3(evaluated, sequence, diagnostics) {
-  const { names: names4, packages } = evaluated;
   const nodeOf = new Map(sequence.map((n) => [n.number, n]));
-  const causes = [];
-  const blocked = new Uint8Array(names4.length);
+  const causes = /* @__PURE__ */ new Map();
+  const blocked = Numbers.filled(evaluated.names.length, 0);
   const say = (number7, cause) => {
-    causes[number7] = cause;
-    blocked[number7] = 1;
+    causes.set(number7, cause);
+    blocked.set(number7, 1);
   };
   for (const n of sequence)
     if (n.planned.blocked !== void 0) say(n.number, `'${n.planned.name}' is blocked: ${n.planned.blocked}`);
-  const counts2 = (node2, d) => blocked[d] === 1 && (blocked[node2.number] === 0 || groupOf(evaluated, node2.number, d) !== void 0);
+  const counts2 = (node2, d) => causes.has(d) && (!causes.has(node2.number) || groupOf(evaluated, node2.number, d) !== void 0);
   const blockedBy = (node2) => greatest(blocked, node2.build) === 1 || greatest(blocked, node2.run) === 1 ? [...node2.build, ...node2.run].find((d) => counts2(node2, d)) : void 0;
   const settle2 = (node2) => {
     let changed2 = false;
     for (let d = blockedBy(node2); d !== void 0; d = blockedBy(node2)) {
       changed2 = true;
       const group = groupOf(evaluated, node2.number, d);
-      if (group === void 0) say(node2.number, node2.planned.blocked = causes[d]);
+      if (group === void 0) say(node2.number, node2.planned.blocked = entry(causes, d));
       else {
         leaveOut(node2, d);
         diagnostics.push(
           warning(
             "group-member",
-            `'${node2.planned.name}' is built without '${names4[d]}' of the group '${group}': ${nodeOf.get(d)?.planned.blocked ?? "it is blocked"}`,
-            { file: packages[node2.number].file, line: edgeOf(evaluated, node2.number, d).line }
+            `'${node2.planned.name}' is built without '${nameOf(evaluated, d)}' of the group '${group}': ${nodeOf.get(d)?.planned.blocked ?? "it is blocked"}`,
+            { file: packageAt(evaluated, node2.number).file, line: edgeOf(evaluated, node2.number, d).line }
           )
         );
       }
@@ -23137,16 +23293,21 @@ function addDocsNeeds(node2, p, resolver, reports) {
 }
 
 // ts-src/plan/order.ts
+init_lists();
+init_maps();
 function ordered(evaluated, nodes, diagnostics) {
-  const whole4 = nodes.length === evaluated.names.length && nodes.every((n) => n.build === evaluated.inside[n.number].build && n.run === evaluated.inside[n.number].run);
-  if (whole4 && evaluated.order) return evaluated.order.map((i) => nodes[i]);
-  const local2 = new Int32Array(evaluated.names.length).fill(-1);
-  nodes.forEach((n, i) => local2[n.number] = i);
+  const whole4 = nodes.length === evaluated.names.length && nodes.every(({ number: number7, build: build4, run: run2 }) => {
+    const inside = at(evaluated.inside, number7);
+    return build4 === inside.build && run2 === inside.run;
+  });
+  if (whole4 && evaluated.order) return evaluated.order.map((i) => at(nodes, i));
+  const local2 = Numbers.filled(evaluated.names.length, -1);
+  nodes.forEach((n, i) => local2.set(n.number, i));
   const within = (...lists) => placesOf(local2, lists);
   const everything = order(nodes.map((n) => within(n.build, n.run, n.test)));
   if (!everything.left.length) {
     if (whole4) evaluated.order = everything.order;
-    return everything.order.map((i) => nodes[i]);
+    return everything.order.map((i) => at(nodes, i));
   }
   const tested = nodes.map((n) => within(n.test));
   const reach3 = new Cycles(evaluated, nodes, local2, diagnostics);
@@ -23154,7 +23315,7 @@ function ordered(evaluated, nodes, diagnostics) {
   const built = order(needed2).left.length ? reach3.settle() : needed2;
   const kept4 = reach3.withoutTestCycles(built, tested);
   const usable3 = together(nodes.map((n) => within(n.build, n.run)));
-  return order(withTests(usable3, kept4)).order.map((i) => nodes[i]);
+  return order(withTests(usable3, kept4)).order.map((i) => at(nodes, i));
 }
 function together(needed2) {
   const set = /* @__PURE__ */ new Map();
@@ -23170,10 +23331,10 @@ function together(needed2) {
   });
 }
 function withTests(edges, tests) {
-  const all = edges.map((list8, n) => [...list8, ...tests[n]]);
+  const all = edges.map((list8, n) => [...list8, ...needsOf(tests, n)]);
   const set = new Int32Array(all.length).fill(-1);
   cycles(all).forEach((members2, i) => members2.forEach((n) => set[n] = i));
-  return edges.map((list8, n) => [...list8, ...tests[n].filter((d) => set[d] === -1 || set[d] !== set[n])]);
+  return edges.map((list8, n) => [...list8, ...needsOf(tests, n).filter((d) => set[d] === -1 || set[d] !== set[n])]);
 }
 function testCycles(evaluated) {
   const nodes = evaluated.inside.map((inside, number7) => ({
@@ -23181,20 +23342,18 @@ function testCycles(evaluated) {
     planned: {},
     build: inside.build,
     run: inside.run,
-    test: inside.test,
-    docs: [],
-    faults: void 0
+    test: inside.test
   }));
   const count3 = nodes.length;
   const reach3 = new Cycles(
     evaluated,
     nodes,
-    Int32Array.from(nodes, (_, i) => i),
+    Numbers.of(nodes, (n) => n.number),
     []
   );
   const settled2 = reach3.settle();
   const tested = nodes.map((n) => n.test);
-  const sets = cycles(settled2.map((list8, n) => n < count3 ? [...list8, ...tested[n]] : list8));
+  const sets = cycles(settled2.map((list8, n) => n < count3 ? [...list8, ...needsOf(tested, n)] : list8));
   const plain5 = doubled(
     nodes.map((n) => n.build),
     nodes.map((n) => n.run)
@@ -23203,7 +23362,7 @@ function testCycles(evaluated) {
     const members2 = new Set(set);
     const packages = [...new Set(set.map((n) => n % count3))].sort((a, b) => a - b);
     for (const from of set) {
-      for (const to of from < count3 ? tested[from] : []) {
+      for (const to of from < count3 ? needsOf(tested, from) : []) {
         const back = members2.has(to) ? shortest(plain5, to, from) : void 0;
         if (back) return { packages, trail: [from, ...back.map((n) => n % count3)].filter((n, i, a) => n !== a[i - 1]) };
       }
@@ -23212,17 +23371,17 @@ function testCycles(evaluated) {
   });
 }
 function shortest(edges, from, to) {
-  const before = /* @__PURE__ */ new Map([[from, from]]);
+  const before2 = /* @__PURE__ */ new Map([[from, from]]);
   const queue = [from];
   for (const n of queue) {
     if (n === to) {
       const path2 = [n];
-      for (let at2 = n; at2 !== from; path2.unshift(at2)) at2 = before.get(at2);
+      for (let above2 = n; above2 !== from; path2.unshift(above2)) above2 = entry(before2, above2);
       return path2;
     }
-    for (const d of edges[n]) {
-      if (before.has(d)) continue;
-      before.set(d, n);
+    for (const d of needsOf(edges, n)) {
+      if (before2.has(d)) continue;
+      before2.set(d, n);
       queue.push(d);
     }
   }
@@ -23233,14 +23392,20 @@ function shortest(edges, from, to) {
 init_diagnostics();
 init_names();
 init_system_files();
-var operators = { lt: "<<", lte: "<=", eq: "=", gte: ">=", gt: ">>" };
+var operators2 = [
+  ["lt", "<<"],
+  ["lte", "<="],
+  ["eq", "="],
+  ["gte", ">="],
+  ["gt", ">>"]
+];
 function debianBounds(versions) {
-  return Object.keys(operators).flatMap((operator) => {
+  return operators2.flatMap(([operator, relation]) => {
     const bound2 = versions?.[operator];
     if (bound2 === void 0 || !/^\d[0-9A-Za-z.+~]*$/.test(bound2)) return [];
     if (operator === "lte") return [`<< ${bound2}.~`];
     if (operator === "eq") return [`>= ${bound2}`, `<< ${bound2}.~`];
-    return [`${operators[operator]} ${bound2}`];
+    return [`${relation} ${bound2}`];
   });
 }
 var withEpoch = (bound2, version3) => {
@@ -23332,33 +23497,30 @@ function nameClashes(planned2, distro, distribution3) {
 }
 
 // ts-src/plan/roles.ts
-var none2 = Object.freeze([]);
+var none2 = [];
+Object.freeze(none2);
 function addRoles(set, name6, roles) {
-  let at2 = set.count;
-  while (at2 > 0 && name6 < set.names[at2 - 1]) at2--;
-  if (at2 > 0 && set.names[at2 - 1] === name6) {
-    set.roles[at2 - 1] |= roles;
+  let place3 = set.length;
+  for (let before2 = set[place3 - 1]; before2 && name6 <= before2.name; before2 = set[--place3 - 1]) {
+    if (before2.name !== name6) continue;
+    before2.roles |= roles;
     return;
   }
-  for (let i = set.count++; i > at2; i--) {
-    set.names[i] = set.names[i - 1];
-    set.roles[i] = set.roles[i - 1];
-  }
-  set.names[at2] = name6;
-  set.roles[at2] = roles;
+  set.splice(place3, 0, { name: name6, roles });
 }
 function having(set, role) {
   let found2 = none2;
-  for (let i = 0; i < set.count; i++) {
-    if (!(set.roles[i] & role)) continue;
-    if (found2 === none2) found2 = [set.names[i]];
-    else found2.push(set.names[i]);
+  for (const { name: name6, roles } of set) {
+    if (!(roles & role)) continue;
+    if (found2 === none2) found2 = [name6];
+    else found2.push(name6);
   }
   return found2;
 }
 
 // ts-src/plan/select.ts
 init_diagnostics();
+init_maps();
 function narrowing(selection, evaluated) {
   const tests = [];
   if (selection.above) {
@@ -23367,7 +23529,7 @@ function narrowing(selection, evaluated) {
   }
   if (selection.repositories) {
     const repository2 = matcher(selection.repositories);
-    tests.push((name6) => repository2(evaluated.input.packages.get(name6).repository));
+    tests.push((name6) => repository2(entry(evaluated.input.packages, name6).repository));
   }
   if (selection.changed) {
     const changed2 = new Set(
@@ -23426,12 +23588,10 @@ function checkWanted(wanted, { input: { name: name6 }, names: names4 }, distro, 
 
 // ts-src/plan/unmet-needs.ts
 init_diagnostics();
-
-// ts-src/model/maps.ts
-var ownIn = (map2, key) => map2 !== void 0 && Object.hasOwn(map2, key) ? map2[key] : void 0;
-
-// ts-src/plan/unmet-needs.ts
+init_lists();
+init_maps();
 var relations = { lt: "<<", lte: "<=", eq: "=", gte: ">=", gt: ">>" };
+var isOperator = (name6) => Object.hasOwn(relations, name6);
 var holds = (operator, c) => ({ lt: c < 0, lte: c <= 0, eq: c === 0, gte: c >= 0, gt: c > 0 })[operator];
 var unbounded = Object.freeze({});
 var UnmetNeeds = class {
@@ -23451,7 +23611,7 @@ var UnmetNeeds = class {
     const rule = r.rosdep;
     const say = needed2 ? error : warning;
     const text8 = `'${p.name}' needs '${d.name}' (<${d.tag}>)`;
-    const at2 = { file: p.file, line: d.line };
+    const at3 = { file: p.file, line: d.line };
     if (rule.kind === "no-key" && this.evaluated.input.broken?.has(d.name)) {
       if (needed2) node2.planned.blocked ??= `the package.xml of '${d.name}' has errors`;
       return;
@@ -23462,7 +23622,7 @@ var UnmetNeeds = class {
       fault2(
         node2,
         (blocks ? error : warning)("rosdep-installer", what, {
-          ...at2,
+          ...at3,
           hint: "only apt packages can be installed into a hermetic root: add an apt rule to your rosdep files, or name system packages for it in package_settings"
         })
       );
@@ -23471,7 +23631,7 @@ var UnmetNeeds = class {
       fault2(
         node2,
         say("rosdep-platform", `${text8}, which rosdep does not have for ${where}: ${rule.reason}`, {
-          ...at2,
+          ...at3,
           hint: `${rule.file}: add a rule for ${where}`
         })
       );
@@ -23481,7 +23641,7 @@ var UnmetNeeds = class {
         fault2(
           node2,
           say("dependency-unresolved", `${text8}, but neither ${name6}, an underlay nor a rosdep file has it`, {
-            ...at2,
+            ...at3,
             hint: this.remedy(d.name, unread)
           })
         );
@@ -23507,6 +23667,7 @@ var UnmetNeeds = class {
     if (debian2 !== void 0 && !others2.length && bounds.length)
       (planned2.systemBounds ??= []).push({ package: debian2, bounds, run: (need.roles & forRun) !== 0 });
     for (const [operator, bound2] of Object.entries(d.versions ?? {})) {
+      if (!isOperator(operator)) continue;
       if (r.from === "built") {
         const { name: name6, version: version3 } = packageAt(this.evaluated, r.number);
         const c = compareReleases(version3, bound2);
@@ -23530,11 +23691,11 @@ var UnmetNeeds = class {
           node2,
           error(
             "underlay-version",
-            `'${p.name}' needs '${d.name}' version_${operator} ${bound2}, but the underlay '${r.underlay}' has ${r.packages[0]} ${r.version}`,
+            `'${p.name}' needs '${d.name}' version_${operator} ${bound2}, but the underlay '${r.underlay}' has ${first(r.packages)} ${r.version}`,
             { file: p.file, line: d.line, hint: `name '${d.name}' in packages to build it, or take another underlay` }
           )
         );
-        planned2.blocked ??= `the underlay's ${r.packages[0]} ${r.version} does not fit`;
+        planned2.blocked ??= `the underlay's ${first(r.packages)} ${r.version} does not fit`;
       }
     }
   }
@@ -23544,7 +23705,8 @@ var UnmetNeeds = class {
 function planScope(input, diagnostics) {
   return new ScopePlanner(input, diagnostics).plan();
 }
-var nobody = Object.freeze([]);
+var nobody = [];
+Object.freeze(nobody);
 var named = Object.freeze({ named: true });
 var forTests = (name6) => ({ neededBy: name6, forTests: true });
 var ScopePlanner = class {
@@ -23564,7 +23726,7 @@ var ScopePlanner = class {
     this.essential = beside(evaluated.essential);
     this.typesupport = beside(typesupport);
   }
-  system = { count: 0, names: [], roles: [] };
+  system = [];
   evaluated;
   resolver;
   nodes;
@@ -23596,7 +23758,7 @@ var ScopePlanner = class {
       platform: this.resolver.platformName,
       rosVersion: evaluated.input.rosVersion,
       prefix: installPrefix(distro, evaluated.input.name),
-      underlayPrefixes: settings3.underlay.filter((u) => Object.hasOwn(this.resolver.platform.underlays, u)).map((u) => this.resolver.platform.underlays[u].prefix),
+      underlayPrefixes: settings3.underlay.map((u) => ownIn(this.resolver.platform.underlays, u)?.prefix).filter((prefix) => prefix !== void 0),
       targets: [],
       packages: this.finish(ordered(evaluated, nodes, this.diagnostics))
     };
@@ -23612,21 +23774,20 @@ var ScopePlanner = class {
     let next2 = 0;
     const add2 = (number7, why) => void queue.push(nodes[number7] = this.newNode(number7, why));
     const addAll = (numbers, why) => {
-      for (let i = 0; i < numbers.length; i++) if (nodes[numbers[i]] === void 0) add2(numbers[i], why);
+      for (const d of numbers) if (nodes[d] === void 0) add2(d, why);
     };
     const follow = (whyFor) => {
-      for (; next2 < queue.length; next2++) {
-        const node2 = queue[next2];
+      for (let node2 = queue[next2]; node2; node2 = queue[++next2]) {
         this.needsOf(node2);
         const why = whyFor(node2.planned.name);
         addAll(node2.build, why);
         addAll(node2.run, why);
       }
     };
-    for (const name6 of roots) add2(this.evaluated.number.get(name6), named);
+    for (const name6 of roots) add2(entry(this.evaluated.number, name6), named);
     follow((name6) => ({ neededBy: name6 }));
-    for (let i = 0; i < roots.length; i++)
-      if (this.isTested(queue[i])) addAll(queue[i].test, forTests(queue[i].planned.name));
+    for (const node2 of queue.slice(0, roots.length))
+      if (this.isTested(node2)) addAll(node2.test, forTests(node2.planned.name));
     follow(forTests);
     for (const node2 of queue) {
       addAll(node2.docs, forTests(node2.planned.name));
@@ -23649,18 +23810,17 @@ var ScopePlanner = class {
     };
     let next2 = 0;
     const follow = (whyFor) => {
-      for (; next2 < queue.length; next2++)
-        for (const d of [...queue[next2].build, ...queue[next2].run])
-          keep2(this.nodes[d], whyFor(queue[next2].planned.name));
+      for (let node2 = queue[next2]; node2; node2 = queue[++next2])
+        for (const d of [...node2.build, ...node2.run]) keep2(at(this.nodes, d), whyFor(node2.planned.name));
     };
-    const first2 = nodes.filter((n) => chosen(n.planned.name));
-    const ofTests = first2.filter((n) => "forTests" in n.planned.why);
-    for (const n of first2) if (!("forTests" in n.planned.why)) keep2(n, named);
+    const first3 = nodes.filter((n) => chosen(n.planned.name));
+    const ofTests = first3.filter((n) => "forTests" in n.planned.why);
+    for (const n of first3) if (!("forTests" in n.planned.why)) keep2(n, named);
     const roots = [...queue];
     follow((name6) => ({ neededBy: name6 }));
     for (const n of ofTests) keep2(n, n.planned.why);
     for (const n of roots.filter((r) => this.isTested(r)))
-      for (const d of n.test) keep2(this.nodes[d], forTests(n.planned.name));
+      for (const d of n.test) keep2(at(this.nodes, d), forTests(n.planned.name));
     follow(forTests);
     for (const n of queue) {
       for (const other of n.docs.flatMap((d) => this.nodes[d] ?? [])) keep2(other, forTests(n.planned.name));
@@ -23670,15 +23830,15 @@ var ScopePlanner = class {
     return nodes.filter((n) => kept4.has(n));
   }
   newNode(number7, why) {
-    const p = this.evaluated.packages[number7];
-    const source2 = this.evaluated.input.packages.get(p.name);
+    const p = packageAt(this.evaluated, number7);
+    const source2 = entry(this.evaluated.input.packages, p.name);
     const planned2 = {
       name: p.name,
       repository: source2.repository,
       version: p.version,
       buildType: p.buildType,
       source: source2.source,
-      debian: this.input.debian[number7],
+      debian: at(this.input.debian, number7),
       why,
       build: none2,
       run: none2,
@@ -23713,13 +23873,13 @@ var ScopePlanner = class {
   needsOf(node2) {
     const { number: number7, planned: planned2 } = node2;
     const { evaluated, elsewhere } = this;
-    const p = evaluated.packages[number7];
+    const p = packageAt(evaluated, number7);
     const { system } = this;
-    system.count = 0;
+    system.length = 0;
     const requires = (packages, roles) => {
       for (const s of packages) addRoles(system, s, roles);
     };
-    const inside = evaluated.inside[number7];
+    const inside = at(evaluated.inside, number7);
     if (elsewhere) {
       const built = (list8, role) => list8.filter((d) => {
         const r = elsewhere[d];
@@ -23734,12 +23894,12 @@ var ScopePlanner = class {
       node2.run = inside.run;
       node2.test = inside.test;
     }
-    for (const need of evaluated.outside[number7]) {
+    for (const need of at(evaluated.outside, number7)) {
       const r = this.resolver.resolve(need);
       if (r.from === "nowhere") this.unmet.unresolved(node2, p, need, r);
       else if (r.from !== "built") requires(r.packages, need.roles);
     }
-    for (const need of evaluated.bounded[number7]) {
+    for (const need of at(evaluated.bounded, number7)) {
       const r = this.resolver.resolve(need);
       if (r.from !== "nowhere") this.unmet.checkVersion(node2, p, need, r);
     }
@@ -23757,16 +23917,17 @@ var ScopePlanner = class {
   /** Names for numbers, how deep each lies, and what is blocked with what it needs. */
   finish(sequence) {
     const { names: names4, inside: all } = this.evaluated;
+    const name6 = (d) => nameOf(this.evaluated, d);
     if (sequence.some((n) => n.planned.blocked !== void 0)) block3(this.evaluated, sequence, this.diagnostics);
     findDepths(sequence, names4.length);
     for (const node2 of sequence) {
       const p = node2.planned;
-      const inside = all[node2.number];
-      p.build = node2.build === inside.build ? inside.names.build : node2.build.map((d) => names4[d]);
-      p.run = node2.run === inside.run ? inside.names.run : node2.run.map((d) => names4[d]);
-      p.test = node2.test === inside.test ? inside.names.test : node2.test.map((d) => names4[d]);
+      const inside = at(all, node2.number);
+      p.build = node2.build === inside.build ? inside.names.build : node2.build.map(name6);
+      p.run = node2.run === inside.run ? inside.names.run : node2.run.map(name6);
+      p.test = node2.test === inside.test ? inside.names.test : node2.test.map(name6);
       if (node2.docs.length) p.docs = node2.docs.map((d) => names4[d] ?? "");
-      p.tools = node2.build === inside.build ? inside.names.tools : inside.tools.filter((d) => node2.build.includes(d)).map((d) => names4[d]);
+      p.tools = node2.build === inside.build ? inside.names.tools : inside.tools.filter((d) => node2.build.includes(d)).map(name6);
       if (p.bounds !== unbounded)
         p.bounds = Object.fromEntries(Object.entries(p.bounds).sort(([x], [y]) => compare(x, y)));
     }
@@ -23788,7 +23949,7 @@ function makePlan(input) {
   const all = [];
   for (const distribution3 of [...input.distributions].sort((a, b) => compare(a.name, b.name))) {
     if (selection.distributions && !selection.distributions.includes(distribution3.name)) continue;
-    const settings3 = distro.distributions[distribution3.name];
+    const settings3 = ownEntry(distro.distributions, distribution3.name);
     const evaluated = evaluateAll(distribution3, settings3, diagnostics);
     const near = nearNames(() => [...evaluated.names, ...input.rosdep.keys]);
     const debian2 = evaluated.names.map(debianNames(distro, distribution3.name));
@@ -23808,7 +23969,7 @@ function makePlan(input) {
         },
         diagnostics
       );
-      const { os, release: release2, architectures: architectures2 } = distro.platforms[platform3];
+      const { os, release: release2, architectures: architectures2 } = ownEntry(distro.platforms, platform3);
       for (const architecture3 of chosen(architectures2, selection.architectures)) {
         for (const variant3 of chosen(["default", ...settings3.variants], selection.variants))
           scope2.targets.push({ platform: platform3, os, release: release2, architecture: architecture3, variant: variant3 });
@@ -23858,6 +24019,8 @@ function nearNames(known3) {
 }
 
 // ts-src/read/folders.ts
+init_cut();
+init_lists();
 var import_node_fs18 = require("node:fs");
 var import_node_path22 = require("node:path");
 init_diagnostics();
@@ -23908,7 +24071,7 @@ var isLoopback = (host2) => /^(127\.\d+\.\d+\.\d+|localhost|\[::1\])(:\d+)?$/.te
 function loginOf(url2) {
   const m = /^(https?):\/\/([^/]+)@([^/@]+)(.*)$/i.exec(url2);
   if (!m) return { plain: url2 };
-  const [, scheme, user2, host2, path2] = m;
+  const [, scheme = "", user2 = "", host2 = "", path2 = ""] = m;
   const plain5 = `${scheme}://${host2}${path2}`;
   if (scheme.toLowerCase() === "http" && !isLoopback(host2)) return { plain: plain5 };
   const colon = user2.indexOf(":");
@@ -23998,12 +24161,12 @@ function useGitCredentials(env) {
     env.GIT_SSH_COMMAND = `sh -c 'host=; skip=; for a; do if [ -n "$skip" ]; then skip=; continue; fi; case $a in -p|-o|-i|-l) skip=1 ;; -*) ;; *) host=\${a#*@}; break ;; esac; done; case $host in ${cases} *) exec ssh "$@" ;; esac' sh`;
   }
   if (!config2.length) return;
-  const first2 = Number(env.GIT_CONFIG_COUNT ?? 0);
+  const first3 = Number(env.GIT_CONFIG_COUNT ?? 0);
   config2.forEach(([key, value2], i) => {
-    env[`GIT_CONFIG_KEY_${first2 + i}`] = key;
-    env[`GIT_CONFIG_VALUE_${first2 + i}`] = value2;
+    env[`GIT_CONFIG_KEY_${first3 + i}`] = key;
+    env[`GIT_CONFIG_VALUE_${first3 + i}`] = value2;
   });
-  env.GIT_CONFIG_COUNT = String(first2 + config2.length);
+  env.GIT_CONFIG_COUNT = String(first3 + config2.length);
 }
 
 // ts-src/read/git/process.ts
@@ -24019,12 +24182,12 @@ var settings = [
   ["http.lowSpeedTime", String(stallSeconds)]
 ];
 function withSettings(env, added) {
-  const first2 = Number(env.GIT_CONFIG_COUNT ?? 0) || 0;
+  const first3 = Number(env.GIT_CONFIG_COUNT ?? 0) || 0;
   const entries2 = added.flatMap(([key, value2], i) => [
-    [`GIT_CONFIG_KEY_${first2 + i}`, key],
-    [`GIT_CONFIG_VALUE_${first2 + i}`, value2]
+    [`GIT_CONFIG_KEY_${first3 + i}`, key],
+    [`GIT_CONFIG_VALUE_${first3 + i}`, value2]
   ]);
-  return { ...env, ...Object.fromEntries(entries2), GIT_CONFIG_COUNT: String(first2 + added.length) };
+  return { ...env, ...Object.fromEntries(entries2), GIT_CONFIG_COUNT: String(first3 + added.length) };
 }
 var ssh = "ssh -o ConnectTimeout=20 -o ServerAliveInterval=15 -o ServerAliveCountMax=4";
 var environment = () => ({
@@ -24159,13 +24322,13 @@ var Lines = class {
   rest = [];
   *of(chunk) {
     this.length += chunk.length;
-    let at2 = 0;
-    for (let end2 = chunk.indexOf(0); end2 >= 0; at2 = end2 + 1, end2 = chunk.indexOf(0, at2)) {
-      const part = chunk.subarray(at2, end2);
+    let at3 = 0;
+    for (let end2 = chunk.indexOf(0); end2 >= 0; at3 = end2 + 1, end2 = chunk.indexOf(0, at3)) {
+      const part = chunk.subarray(at3, end2);
       yield (this.rest.length ? Buffer.concat([...this.rest, part]) : part).toString("utf8");
       this.rest = [];
     }
-    if (at2 < chunk.length) this.rest.push(chunk.subarray(at2));
+    if (at3 < chunk.length) this.rest.push(chunk.subarray(at3));
   }
 };
 
@@ -24206,11 +24369,12 @@ async function bringLargeFiles(gitDir, held, folder2) {
     "+"
   ]);
   const pointers = found2.stdout.split("\0").filter(Boolean);
-  if (!pointers.length) return good(folder2);
+  const [pointer] = pointers;
+  if (pointer === void 0) return good(folder2);
   const fault4 = (why) => bad(
     error(
       "source-lfs",
-      `${(0, import_node_path16.relative)(folder2, pointers[0])} and ${pointers.length - 1} more are stored with Git LFS: ${why}`,
+      `${(0, import_node_path16.relative)(folder2, pointer)} and ${pointers.length - 1} more are stored with Git LFS: ${why}`,
       {
         hint: "install git-lfs on the machine that reads sources; the server must offer LFS below the URL of the repository"
       }
@@ -24227,14 +24391,14 @@ async function bringLargeFiles(gitDir, held, folder2) {
   ];
   let total = 0;
   for (const file3 of pointers) {
-    const pointer = readText(file3);
+    const pointer2 = readText(file3);
     const got = await patiently(
       () => [...server, "lfs", "smudge"],
-      { gitDir, input: pointer, binary: true, cwd: gitDir, env: { GIT_LFS_SKIP_SMUDGE: "0" } },
+      { gitDir, input: pointer2, binary: true, cwd: gitDir, env: { GIT_LFS_SKIP_SMUDGE: "0" } },
       { url: origin, reporter: {} }
     );
     const bytes = Buffer.from(got.stdout, "latin1");
-    const digest4 = /^oid sha256:([0-9a-f]{64})$/m.exec(pointer)?.[1];
+    const digest4 = /^oid sha256:([0-9a-f]{64})$/m.exec(pointer2)?.[1];
     if (got.code !== 0 || sha256(bytes) !== digest4)
       return fault4(got.code === 0 ? "what the server sent is not it" : lastLine(got));
     total += bytes.length;
@@ -24349,6 +24513,7 @@ async function measureZip(file3, most9) {
 }
 
 // ts-src/read/git/fetch.ts
+init_lists();
 var import_node_fs16 = require("node:fs");
 var import_node_path17 = require("node:path");
 init_diagnostics();
@@ -24415,17 +24580,18 @@ async function readFiles(snapshot2, url2, blobs, reporter2) {
   });
   const bytes = Buffer.from(out.stdout, "latin1");
   const texts = [];
-  for (let i = 0, at2 = 0; i < blobs.length; i++) {
-    const end2 = bytes.indexOf(10, at2);
-    const [, kind, size3] = bytes.subarray(at2, end2).toString().split(" ");
+  let at3 = 0;
+  for (const blob of blobs) {
+    const end2 = bytes.indexOf(10, at3);
+    const [, kind, size3] = bytes.subarray(at3, end2).toString().split(" ");
     if (kind !== "blob")
       return bad(
-        error("source-store", `${snapshot2.gitDir} lacks ${blobs[i]} of ${url2}`, {
+        error("source-store", `${snapshot2.gitDir} lacks ${blob} of ${url2}`, {
           hint: "remove that folder: it is fetched again"
         })
       );
     texts.push(utf8Text(bytes.subarray(end2 + 1, end2 + 1 + Number(size3))));
-    at2 = end2 + 2 + Number(size3);
+    at3 = end2 + 2 + Number(size3);
   }
   return good(texts);
 }
@@ -24434,7 +24600,7 @@ async function readFiles(snapshot2, url2, blobs, reporter2) {
 var hasTree = async (gitDir, object3) => (await git([...local, "cat-file", "-e", `${object3}^{tree}`], { gitDir })).code === 0;
 async function fetchCommit(url2, commit2, state, reporter2 = {}) {
   const found2 = await fetchCommits(url2, [commit2], state, "all", reporter2);
-  return found2.ok ? good(found2.value[0]) : found2;
+  return found2.ok ? good(first(found2.value)) : found2;
 }
 async function fetchCommits(url2, commits, state, what, reporter2 = {}) {
   const fault4 = localFault(url2);
@@ -24452,7 +24618,7 @@ async function fetchCommits(url2, commits, state, what, reporter2 = {}) {
     return void 0;
   };
   const there = await Promise.all(commits.map(known3));
-  if (there.every((s) => s)) return good(there);
+  if (there.every((s) => s !== void 0)) return good(there);
   return withMutex(`${gitDir}.lock`, async () => {
     if (readIf((0, import_node_path17.join)(gitDir, "HEAD")) === void 0) {
       (0, import_node_fs16.mkdirSync)(gitDir, { recursive: true });
@@ -24499,13 +24665,13 @@ async function fetchInto(fetch2, remote, commits) {
   const own3 = (await git(["config", "remote.origin.url"], { gitDir })).stdout.trim() === loginOf(url2).plain;
   const filtered = fetch2.what === "trees" && own3;
   let fetched = await patiently(
-    (at2) => [
+    (at3) => [
       "fetch",
       "--quiet",
       "--no-tags",
       "--depth",
       "1",
-      ...filtered ? ["--filter=blob:none", "--", "origin"] : ["--", at2],
+      ...filtered ? ["--filter=blob:none", "--", "origin"] : ["--", at3],
       ...lacking2
     ],
     { gitDir },
@@ -24513,12 +24679,12 @@ async function fetchInto(fetch2, remote, commits) {
   );
   if (fetched.code !== 0 && !refused.test(fetched.stderr))
     fetched = await patiently(
-      (at2) => [
+      (at3) => [
         "fetch",
         "--quiet",
         "--tags",
         "--",
-        at2,
+        at3,
         "+refs/heads/*:refs/slipway/heads/*",
         "+refs/tags/*:refs/slipway/tags/*"
       ],
@@ -24544,12 +24710,12 @@ ${commit2}`;
     const taken3 = take(fetch2, remote.url, known3.held);
     return taken3.ok ? good(known3.tree) : taken3;
   }
-  const before = { ...fetch2.left };
+  const before2 = { ...fetch2.left };
   const got = await fetchInto(fetch2, remote, [commit2]);
   const tree = got.ok ? await treeWithSubmodules(fetch2, remote, commit2, depth2) : got;
   if (!tree.ok) return tree;
   const { entries: entries2, submodules } = fetch2.left;
-  const held = { entries: before.entries - entries2, submodules: before.submodules - submodules };
+  const held = { entries: before2.entries - entries2, submodules: before2.submodules - submodules };
   fetch2.made.set(key, { tree: tree.value, held });
   return tree;
 }
@@ -24574,7 +24740,8 @@ async function treeWithSubmodules(fetch2, remote, commit2, depth2) {
   const named7 = /* @__PURE__ */ new Map();
   for (const line2 of listed4.value.split("\0")) {
     const m = /^submodule\.([^\n]*)\.(path|url)\n([^]*)$/.exec(line2);
-    if (m) named7.set(m[1], { ...named7.get(m[1]), [m[2]]: m[3] });
+    const [, name6 = "", key = "", value2 = ""] = m ?? [];
+    if (m) named7.set(name6, { ...named7.get(name6), [key]: value2 });
   }
   const index = (0, import_node_path17.join)(gitDir, `slipway-index-${process.pid}-${sha256(`${url2}${commit2}${Math.random()}`).slice(0, 8)}`);
   const env = { GIT_INDEX_FILE: index, GIT_WORK_TREE: gitDir };
@@ -24582,17 +24749,17 @@ async function treeWithSubmodules(fetch2, remote, commit2, depth2) {
     const begun = await told3([...local, "read-tree", commit2], { gitDir, env });
     if (!begun.ok) return begun;
     for (const link of links) {
-      const entry = [...named7.values()].find((e) => e.path === link.path);
-      if (!entry?.url) continue;
-      const at2 = submoduleUrl(url2, entry.url);
-      if (!isSourceUrl(at2, true) || isLocalUrl(at2) && !isLocalUrl(url2))
+      const entry2 = [...named7.values()].find((e) => e.path === link.path);
+      if (!entry2?.url) continue;
+      const at3 = submoduleUrl(url2, entry2.url);
+      if (!isSourceUrl(at3, true) || isLocalUrl(at3) && !isLocalUrl(url2))
         return bad(
           error(
             "source-submodule",
-            `${url2}: the submodule ${link.path} has the URL ${JSON.stringify(entry.url)}, which is not allowed`
+            `${url2}: the submodule ${link.path} has the URL ${JSON.stringify(entry2.url)}, which is not allowed`
           )
         );
-      const inner = { url: at2, submodule: true, reporter: remote.reporter };
+      const inner = { url: at3, submodule: true, reporter: remote.reporter };
       const tree = await treeOfSubmodule(fetch2, inner, link.object, depth2 + 1);
       if (!tree.ok) return tree;
       const removed = await git([...local, "update-index", "--force-remove", "--", link.path], { gitDir, env });
@@ -24628,10 +24795,10 @@ async function ensureContentRepository(gitDir) {
   (0, import_node_fs17.mkdirSync)((0, import_node_path18.join)(gitDir, "info"), { recursive: true });
   (0, import_node_fs17.writeFileSync)((0, import_node_path18.join)(gitDir, "info", "attributes"), "* -text -ident -filter\n");
 }
-async function fetchArchive(entry, url2, state) {
+async function fetchArchive(entry2, url2, state) {
   const fault4 = localFault(url2);
   if (fault4) return bad(fault4);
-  const commit2 = entry.sha256;
+  const commit2 = entry2.sha256;
   const gitDir = (0, import_node_path18.join)(state, "git", "archives.git");
   const marker2 = (0, import_node_path18.join)(gitDir, "slipway", commit2);
   const known3 = readIf(marker2);
@@ -24653,12 +24820,12 @@ async function fetchArchive(entry, url2, state) {
       );
     const content = (0, import_node_path18.join)(folder2, "content");
     (0, import_node_fs17.mkdirSync)(content);
-    const fits2 = await archiveFault(file3, entry.type);
+    const fits2 = await archiveFault(file3, entry2.type);
     if (fits2 !== void 0) return bad(error("source-archive", `${url2} ${fits2}`));
-    const unpacked2 = entry.type === "zip" ? await readingArchive(["unzip", "-q", file3, "-d", content]) : await readingArchive(["tar", "-x", "--no-same-owner", "--no-same-permissions", "-f", file3, "-C", content]);
+    const unpacked2 = entry2.type === "zip" ? await readingArchive(["unzip", "-q", file3, "-d", content]) : await readingArchive(["tar", "-x", "--no-same-owner", "--no-same-permissions", "-f", file3, "-C", content]);
     if (unpacked2.code !== 0) return bad(error("source-archive", `can't unpack ${url2}: ${lastLine(unpacked2)}`));
-    const top = (0, import_node_fs17.readdirSync)(content, { withFileTypes: true });
-    const root = top.length === 1 && top[0].isDirectory() ? (0, import_node_path18.join)(content, top[0].name) : content;
+    const [top, ...others2] = (0, import_node_fs17.readdirSync)(content, { withFileTypes: true });
+    const root = top?.isDirectory() && !others2.length ? (0, import_node_path18.join)(content, top.name) : content;
     return await withMutex(`${gitDir}.lock`, async () => {
       await ensureContentRepository(gitDir);
       const env = { GIT_INDEX_FILE: (0, import_node_path18.join)(folder2, "index") };
@@ -24796,12 +24963,13 @@ async function download(url2, file3, { since, most: most9 = largestDownload } = 
 }
 
 // ts-src/read/git/refs.ts
+init_lists();
 init_diagnostics();
 var isCommit = (v) => /^([0-9a-f]{40}|[0-9a-f]{64})$/i.test(v);
 var isShortCommit = (v) => /^[0-9a-f]{7,39}$/i.test(v);
 async function resolveRef(url2, version3, reporter2 = {}) {
   const found2 = await resolveRefs(url2, [version3], reporter2);
-  return found2.ok ? found2.value[0] : found2;
+  return found2.ok ? first(found2.value) : found2;
 }
 function namesOf(version3) {
   const names4 = [`refs/heads/${version3}`, `refs/tags/${version3}^{}`, `refs/tags/${version3}`];
@@ -24841,7 +25009,7 @@ async function resolveRefs(url2, versions, reporter2 = {}) {
   );
 }
 async function listRefs(url2, patterns2, refs, reporter2) {
-  const listed4 = await patiently((at2) => ["ls-remote", "--", at2, ...patterns2], {}, { url: url2, reporter: reporter2 });
+  const listed4 = await patiently((at3) => ["ls-remote", "--", at3, ...patterns2], {}, { url: url2, reporter: reporter2 });
   if (listed4.code !== 0) return unreachable({ url: url2, reporter: reporter2 }, listed4);
   for (const line2 of listed4.stdout.split("\n")) {
     const tab = line2.indexOf("	");
@@ -24887,6 +25055,7 @@ init_utf8();
 init_diagnostics();
 
 // ts-src/read/manifest/manifest-reader.ts
+init_maps();
 init_diagnostics();
 
 // ts-src/read/manifest/formats.ts
@@ -24928,10 +25097,11 @@ function versionAttributesOf(more) {
 init_names();
 
 // ts-src/read/manifest/redundant.ts
+init_maps();
 function redundant(dependencies, format, fault4) {
   const counts2 = /* @__PURE__ */ new Map();
   for (const d of dependencies) counts2.set(d.name, (counts2.get(d.name) ?? 0) + 1);
-  const repeated = dependencies.filter((d) => counts2.get(d.name) > 1);
+  const repeated = dependencies.filter((d) => entry(counts2, d.name) > 1);
   const id = (d) => d.versions === void 0 && d.condition === void 0 ? d.name : JSON.stringify([d.name, d.versions, d.condition]);
   const seen = /* @__PURE__ */ new Map();
   for (const d of repeated) {
@@ -24941,7 +25111,7 @@ function redundant(dependencies, format, fault4) {
     seen.set(id(d), tags2);
   }
   for (const d of repeated) {
-    const tags2 = seen.get(id(d));
+    const tags2 = entry(seen, id(d));
     const others2 = impliedTags(d.tag, format);
     const clash = others2.filter((t) => tags2.has(t)).map((t) => t === "depend twice" ? "depend" : t);
     if (clash.length) fault4(`<${d.tag}>${d.name}</${d.tag}> says again what <${clash.join(">, <")}> says`, d.line);
@@ -25061,7 +25231,7 @@ var ManifestReader = class {
   sort(elements) {
     const tags2 = tagsOfFormat[this.format];
     for (const e of elements) {
-      if (tags2.has(e.name)) this.readDependency(e);
+      if (tags2.has(e.name) && isKeyOf(kindsOfTag, e.name)) this.readDependency(e, e.name);
       else if (e.name === "member_of_group" && this.format === 3) {
         this.allow(e, conditionOnly);
         this.memberOfGroups.push(conditional(e, this.leaf(e)));
@@ -25069,14 +25239,14 @@ var ManifestReader = class {
       else this.unknown(e);
     }
   }
-  readDependency(e) {
+  readDependency(e, tag) {
     if (this.dependencies.length >= mostDependencies) {
       if (!this.full) this.fault(`the manifest has more than ${mostDependencies} dependencies`, e.line);
       this.full = true;
       return;
     }
     this.allow(e, e.name === "group_depend" ? conditionOnly : attributesOfDependency[this.format]);
-    const d = { name: this.leaf(e), line: e.line, tag: e.name };
+    const d = { name: this.leaf(e), line: e.line, tag };
     if (e.attributes) {
       const versions = versionsOf(e.attributes);
       if (versions) d.versions = versions;
@@ -25163,9 +25333,9 @@ var ManifestReader = class {
   readExports() {
     const buildTypes2 = [];
     const exports2 = [];
-    const [first2, second] = this.found.export;
+    const [first3, second] = this.found.export;
     if (second) this.fault("the manifest must not contain more than one <export>", second.line);
-    for (const e of first2?.children ?? []) {
+    for (const e of first3?.children ?? []) {
       if (e.name === "build_type") buildTypes2.push(conditional(e, e.text.trim()));
       exports2.push({ name: e.name, attributes: e.attributes ?? {}, text: e.text.trim() });
     }
@@ -25188,8 +25358,10 @@ var ManifestReader = class {
 var conditional = (e, name6) => e.attributes?.condition === void 0 ? { name: name6, line: e.line } : { name: name6, line: e.line, condition: e.attributes.condition };
 function versionsOf(attributes) {
   let versions;
-  for (const a in attributes)
-    if (a.startsWith("version_")) (versions ??= {})[a.slice(8)] = attributes[a];
+  for (const [a, version3] of Object.entries(attributes)) {
+    const operator = versionOperators.find((o) => a === `version_${o}`);
+    if (operator) (versions ??= {})[operator] = version3;
+  }
   return versions;
 }
 
@@ -25223,7 +25395,7 @@ var PlainReader = class {
     const found2 = beginning.exec(this.text);
     if (!found2) return void 0;
     this.at = beginning.lastIndex;
-    const root = this.element("package", attributesOf(found2[1]), "", this.at);
+    const root = this.element("package", attributesOf(found2[1] ?? ""), "", this.at);
     for (let child = this.child(); child; child = this.child()) (root.children ??= []).push(child);
     end.lastIndex = this.at;
     return end.test(this.text) ? root : void 0;
@@ -25247,30 +25419,31 @@ var PlainReader = class {
   }
   /** An element with text alone; undefined where none begins, or one that is more than that. */
   leaf() {
-    const { text: text8, at: at2 } = this;
-    const close = text8.indexOf(">", at2);
-    if (close < 0 || text8[at2] !== "<") return void 0;
-    let name6 = text8.slice(at2 + 1, close);
+    const { text: text8, at: at3 } = this;
+    const close = text8.indexOf(">", at3);
+    if (close < 0 || text8[at3] !== "<") return void 0;
+    let name6 = text8.slice(at3 + 1, close);
     let attributes;
     let endTag = endTags.get(name6);
     if (endTag === void 0) {
       const found2 = startTag.exec(name6);
       if (!found2) return void 0;
-      name6 = found2[1];
-      if (found2[2] !== "") {
-        attributes = attributesOf(found2[2]);
+      const written2 = found2[2] ?? "";
+      name6 = found2[1] ?? "";
+      if (written2 !== "") {
+        attributes = attributesOf(written2);
         if (!attributes) return void 0;
       }
       if (found2[3] === "/") {
         this.at = close + 1;
-        return this.element(name6, attributes, "", at2);
+        return this.element(name6, attributes, "", at3);
       }
       endTag = endTags.get(name6) ?? endTagOf(name6);
     }
     const open3 = text8.indexOf("<", close);
     if (open3 < 0 || !text8.startsWith(endTag, open3)) return void 0;
     this.at = open3 + endTag.length;
-    return this.element(name6, attributes, text8.slice(close + 1, open3), at2);
+    return this.element(name6, attributes, text8.slice(close + 1, open3), at3);
   }
   /** `start`: somewhere in the line of its start tag, which is on one line. */
   element(name6, attributes, text8, start3) {
@@ -25303,7 +25476,7 @@ var PlainReader = class {
 };
 function attributesOf(text8) {
   let all;
-  for (const [, name6, double, single] of text8.matchAll(attributesIn)) {
+  for (const [, name6 = "", double, single = ""] of text8.matchAll(attributesIn)) {
     all ??= /* @__PURE__ */ Object.create(null);
     if (name6 in all) return void 0;
     all[name6] = double ?? single;
@@ -25312,6 +25485,7 @@ function attributesOf(text8) {
 }
 
 // ts-src/read/manifest/xml-tree.ts
+init_lists();
 var import_saxes = __toESM(require_saxes());
 init_faults();
 var maximumDepth2 = 200;
@@ -25388,7 +25562,7 @@ var TreeReader = class {
     }
     const element = { name: name6, attributes, text: "", line: this.parser.line, children: void 0, inner: "" };
     if (depth2 === 0) this.root = element;
-    else (stack[depth2 - 1].children ??= []).push(element);
+    else (last(stack).children ??= []).push(element);
     if (depth2 === 1 && name6 === "description") this.start = this.parser.position;
     stack.push(element);
   }
@@ -25462,6 +25636,8 @@ function parseXml2(source2, file3) {
 }
 
 // ts-src/read/packages.ts
+init_maps();
+init_lists();
 var import_node_path21 = require("node:path");
 init_files();
 
@@ -25521,14 +25697,14 @@ async function readPackages(state, name6, snapshot2, url2, reporter2) {
     reporter2
   );
   if (!blobs.ok) return blobs;
-  const pyprojectOf = new Map(python.map((k, i) => [k.path, blobs.value[kept4.length + i]]));
+  const pyprojectOf = new Map(python.map((k, i) => [k.path, at(blobs.value, kept4.length + i)]));
   const text8 = {
     schema: 2,
     commit: snapshot2.commit,
     tree: snapshot2.tree,
     packages: kept4.map((k, i) => {
       const pyproject = pyprojectOf.get(k.path);
-      const text9 = { path: k.path, tree: trees.get(k.path), xml: blobs.value[i] };
+      const text9 = { path: k.path, tree: entry(trees, k.path), xml: at(blobs.value, i) };
       return pyproject === void 0 ? text9 : { ...text9, pyproject };
     })
   };
@@ -25556,8 +25732,8 @@ function readFolder(root, folder2, lost3) {
   const diagnostics = [];
   const packages = [];
   const stack = [{ path: "", depth: 0 }];
-  for (let at2 = stack.pop(); at2; at2 = stack.pop()) {
-    const { path: path2, depth: depth2 } = at2;
+  for (let at3 = stack.pop(); at3; at3 = stack.pop()) {
+    const { path: path2, depth: depth2 } = at3;
     let entries2;
     try {
       entries2 = (0, import_node_fs18.readdirSync)((0, import_node_path22.join)(root, folder2, path2), { withFileTypes: true });
@@ -25604,9 +25780,9 @@ function readFolder(root, folder2, lost3) {
 var noManifest = (file3) => error("file-missing", `${file3} is not a file: its package is not found`, {
   hint: "put a manifest there, or remove it; COLCON_IGNORE leaves a folder out"
 });
-function linkTold(at2, shown5, name6, diagnostics) {
+function linkTold(at3, shown5, name6, diagnostics) {
   const manifest = name6 === "package.xml" ? name6 : (0, import_node_path22.join)(name6, "package.xml");
-  if (!(0, import_node_fs18.existsSync)((0, import_node_path22.join)(at2, manifest))) {
+  if (!(0, import_node_fs18.existsSync)((0, import_node_path22.join)(at3, manifest))) {
     if (name6 === manifest) diagnostics.push(noManifest((0, import_node_path22.join)(shown5, name6)));
     return;
   }
@@ -25616,9 +25792,9 @@ function linkTold(at2, shown5, name6, diagnostics) {
     })
   );
 }
-var repositoryName = (path2, folder2) => (path2.split("/")[0] || folder2.split("/").pop()).replace(/[^A-Za-z0-9._+-]/g, "_");
+var repositoryName = (path2, folder2) => (before(path2, "/") || afterLast(folder2, "/")).replace(/[^A-Za-z0-9._+-]/g, "_");
 async function pinFolder(sources, state) {
-  const folder2 = sources[0].url;
+  const folder2 = first(sources).url;
   const snapshot2 = await snapshotFolder(folder2, state);
   if (!snapshot2.ok) return snapshot2;
   const asked2 = await git(["rev-parse", ...sources.map((s) => `${snapshot2.value.tree}:${s.path}`)], {
@@ -25632,7 +25808,7 @@ async function pinFolder(sources, state) {
         `packages of ${folder2} are left out by its .gitignore: ${asked2.stderr.trim().split("\n")[0]}`
       )
     );
-  return good(sources.map((s, i) => ({ ...s, commit: snapshot2.value.commit, tree: trees[i] })));
+  return good(sources.map((s, i) => ({ ...s, commit: snapshot2.value.commit, tree: at(trees, i) })));
 }
 
 // ts-src/read/distribution.ts
@@ -25641,16 +25817,21 @@ init_diagnostics();
 
 // ts-src/model/rosdistro.ts
 var whereOf = ({ name: name6, file: file3, line: line2 }) => `'${name6}' (${line2 === void 0 ? file3 : `${file3}:${line2}`})`;
+var isArchive = (entry2) => (entry2.type === "tar" || entry2.type === "zip") && entry2.sha256 !== void 0;
 
 // ts-src/read/distribution.ts
+init_lists();
+init_maps();
 init_process();
 
 // ts-src/read/entries.ts
+init_maps();
 var import_node_path25 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/read/parse-cache.ts
+init_maps();
 var import_node_fs19 = require("node:fs");
 var import_node_path23 = require("node:path");
 init_files();
@@ -25698,8 +25879,8 @@ var ParseCache = class {
     if (text8.startsWith(`${edition}
 `)) {
       this.whole = text8.endsWith("\n");
-      for (let at2 = edition.length + 1, end2 = text8.indexOf("\n", at2); end2 >= 0; at2 = end2 + 1, end2 = text8.indexOf("\n", at2))
-        this.lines.set(text8.slice(at2, at2 + digestLength), text8.slice(at2, end2));
+      for (let at3 = edition.length + 1, end2 = text8.indexOf("\n", at3); end2 >= 0; at3 = end2 + 1, end2 = text8.indexOf("\n", at3))
+        this.lines.set(text8.slice(at3, at3 + digestLength), text8.slice(at3, end2));
     }
     defer(() => this.keep());
   }
@@ -25742,7 +25923,7 @@ var ParseCache = class {
         this.file,
         Buffer.from(
           `${edition}
-${[...this.used].map((key) => `${this.lines.get(key)}
+${[...this.used].map((key) => `${entry(this.lines, key)}
 `).join("")}${added}`,
           "latin1"
         ),
@@ -25791,13 +25972,13 @@ function parseRepos(text8, file3) {
         hint
       })
     );
-    const entry = asMap(raw);
+    const entry2 = asMap(raw);
     if (path2.length > longestName) fault4(`the path is longer than ${longestName} letters`);
     else if (!/^[A-Za-z0-9][A-Za-z0-9._+-]*(\/[A-Za-z0-9][A-Za-z0-9._+-]*)*$/.test(path2))
       fault4("the path is not allowed", void 0, 'letters, digits, ".", "_", "+", "-" and "/"');
-    else if (!entry) fault4("must be a map");
+    else if (!entry2) fault4("must be a map");
     else {
-      const source2 = sourceEntry(entry, fault4, () => locator.scalar(["repositories", written2, "version"]));
+      const source2 = sourceEntry(entry2, fault4, () => locator.scalar(["repositories", written2, "version"]));
       const repository2 = new LocatedRepository(path2, file3, () => locator.line(["repositories", written2]));
       if (source2) {
         repository2.source = source2;
@@ -25809,6 +25990,7 @@ function parseRepos(text8, file3) {
 }
 
 // ts-src/read/rosdistro-cache.ts
+init_lists();
 var import_node_fs20 = require("node:fs");
 var import_node_path24 = require("node:path");
 var import_node_zlib4 = require("node:zlib");
@@ -25818,6 +26000,8 @@ init_files();
 init_utf8();
 
 // ts-src/read/manifest/packed-manifest.ts
+init_maps();
+init_lists();
 var packedManifest = {
   write: (manifest) => [
     manifest.name,
@@ -25844,7 +26028,7 @@ function restOf(manifest) {
   };
   return ascii(JSON.stringify(rest2));
 }
-var tags = Object.keys(kindsOfTag);
+var tags = keysOf(kindsOfTag);
 var plainName = /^[!-~]+$/;
 function packDependency(d) {
   const { name: name6, line: line2, tag, ...more } = d;
@@ -25903,20 +26087,20 @@ var KeptManifest = class {
 };
 function unpackDependencies(text8, begin) {
   const dependencies = [];
-  for (let at2 = begin; at2 < text8.length; ) {
-    const tab = text8.indexOf("	", at2);
+  for (let at3 = begin; at3 < text8.length; ) {
+    const tab = text8.indexOf("	", at3);
     const end2 = tab < 0 ? text8.length : tab;
-    const first2 = text8.indexOf(" ", at2);
-    const second = text8.indexOf(" ", first2 + 1);
+    const first3 = text8.indexOf(" ", at3);
+    const second = text8.indexOf(" ", first3 + 1);
     const third = text8.indexOf(" ", second + 1);
     const more = third >= 0 && third < end2;
     const d = {
       name: text8.slice(second + 1, more ? third : end2),
-      line: Number(text8.slice(first2 + 1, second)),
-      tag: tags[Number(text8.slice(at2, first2))]
+      line: Number(text8.slice(first3 + 1, second)),
+      tag: at(tags, Number(text8.slice(at3, first3)))
     };
     dependencies.push(more ? Object.assign(d, JSON.parse(text8.slice(third + 1, end2))) : d);
-    at2 = end2 + 1;
+    at3 = end2 + 1;
   }
   return dependencies;
 }
@@ -25953,32 +26137,32 @@ function splitCache(text8) {
 ${manifestsKey}`) + 1;
   if (begin === 0 && !text8.startsWith(manifestsKey) || text8.includes("	") || text8.includes("\r")) return void 0;
   const entries2 = /* @__PURE__ */ new Map();
-  const first2 = begin + manifestsKey.length;
-  let at2 = first2;
+  const first3 = begin + manifestsKey.length;
+  let at3 = first3;
   let name6;
-  let started = at2;
+  let started = at3;
   const line2 = /  (?:([A-Za-z][A-Za-z0-9_-]*):(?= |\n)| )|\n/y;
   const blank2 = (i) => text8.charCodeAt(i) === 32;
-  for (; at2 < text8.length; at2 = next(text8, at2)) {
-    if (name6 !== void 0 && blank2(at2) && blank2(at2 + 1) && blank2(at2 + 2)) continue;
-    line2.lastIndex = at2;
+  for (; at3 < text8.length; at3 = next(text8, at3)) {
+    if (name6 !== void 0 && blank2(at3) && blank2(at3 + 1) && blank2(at3 + 2)) continue;
+    line2.lastIndex = at3;
     const m = line2.exec(text8);
     if (!m) break;
     if (m[1] === void 0) {
       if (name6 === void 0 && m[0] !== "\n") return void 0;
       continue;
     }
-    if (name6 !== void 0) entries2.set(name6, text8.slice(started, at2));
+    if (name6 !== void 0) entries2.set(name6, text8.slice(started, at3));
     name6 = m[1];
-    started = at2;
+    started = at3;
     if (entries2.has(name6)) return void 0;
   }
-  if (name6 !== void 0) entries2.set(name6, text8.slice(started, at2));
-  if (at2 < text8.length && !/[A-Za-z_]/.test(text8[at2])) return void 0;
-  return { rest: text8.slice(0, begin) + text8.slice(at2), entries: entries2 };
+  if (name6 !== void 0) entries2.set(name6, text8.slice(started, at3));
+  if (at3 < text8.length && !/[A-Za-z_]/.test(text8.charAt(at3))) return void 0;
+  return { rest: text8.slice(0, begin) + text8.slice(at3), entries: entries2 };
 }
-var next = (text8, at2) => {
-  const end2 = text8.indexOf("\n", at2);
+var next = (text8, at3) => {
+  const end2 = text8.indexOf("\n", at3);
   return end2 < 0 ? text8.length : end2 + 1;
 };
 function parseEntries(entries2, file3) {
@@ -26015,8 +26199,8 @@ function parseIndex(text8, file3, distribution3) {
       })
     );
   const all = asMap(root.distributions) ?? {};
-  const entry = asMap(own(all, distribution3));
-  if (!entry) {
+  const entry2 = asMap(own(all, distribution3));
+  if (!entry2) {
     const near = nearest(distribution3, Object.keys(all));
     return bad(
       error("index-distribution", `the distribution '${distribution3}' is not in the index`, {
@@ -26026,7 +26210,7 @@ function parseIndex(text8, file3, distribution3) {
       })
     );
   }
-  const named7 = Array.isArray(entry.distribution) ? entry.distribution : [entry.distribution];
+  const named7 = Array.isArray(entry2.distribution) ? entry2.distribution : [entry2.distribution];
   const files = named7.filter((f) => typeof f === "string");
   if (files.length !== named7.length || !files.length)
     return bad(
@@ -26035,7 +26219,7 @@ function parseIndex(text8, file3, distribution3) {
         line: locator.line(["distributions", distribution3])
       })
     );
-  const type = entry.distribution_type;
+  const type = entry2.distribution_type;
   if (type !== void 0 && !rosVersions.has(type))
     return bad(
       error("index-invalid", `distribution_type of '${distribution3}' is ${JSON.stringify(type)}, which is not known`, {
@@ -26047,11 +26231,11 @@ function parseIndex(text8, file3, distribution3) {
   const result2 = {
     files,
     rosVersion: rosVersions.get(type),
-    pythonVersion: Number(entry.python_version) === 2 ? 2 : 3
+    pythonVersion: Number(entry2.python_version) === 2 ? 2 : 3
   };
-  if (typeof entry.distribution_cache === "string")
+  if (typeof entry2.distribution_cache === "string")
     result2.cache = {
-      url: entry.distribution_cache,
+      url: entry2.distribution_cache,
       line: locator.line(["distributions", distribution3, "distribution_cache"])
     };
   return good(result2);
@@ -26081,7 +26265,7 @@ function parseDistributionFile(text8, file3, value2) {
   if (diagnostics.some(isError)) return { ok: false, diagnostics };
   for (const [name6, raw] of Object.entries(repositoryMap ?? {})) {
     const path2 = ["repositories", name6];
-    const entry = asMap(raw);
+    const entry2 = asMap(raw);
     if (!isRepositoryName(name6)) {
       fault4(
         `the repository name ${JSON.stringify(shortened(name6))} is not allowed`,
@@ -26090,13 +26274,13 @@ function parseDistributionFile(text8, file3, value2) {
       );
       continue;
     }
-    if (!entry) {
+    if (!entry2) {
       fault4(`the repository '${name6}' must be a map`, path2);
       continue;
     }
     const repository2 = new LocatedRepository(name6, file3, () => line2(path2));
-    const source2 = asMap(entry.source);
-    if (entry.source !== void 0 && !source2) fault4(`source of '${name6}' must be a map`, [...path2, "source"]);
+    const source2 = asMap(entry2.source);
+    if (entry2.source !== void 0 && !source2) fault4(`source of '${name6}' must be a map`, [...path2, "source"]);
     if (source2) {
       const read3 = sourceEntry(
         source2,
@@ -26105,13 +26289,13 @@ function parseDistributionFile(text8, file3, value2) {
       );
       if (read3) repository2.source = read3;
     }
-    const doc = asMap(entry.doc);
+    const doc = asMap(entry2.doc);
     if (doc && doc.type !== void 0 && doc.url !== void 0) {
       const read3 = sourceEntry({ ...doc, sha256: void 0 }, () => void 0);
       if (read3) repository2.doc = read3;
     }
-    const release2 = asMap(entry.release);
-    if (entry.release !== void 0 && !release2) fault4(`release of '${name6}' must be a map`, [...path2, "release"]);
+    const release2 = asMap(entry2.release);
+    if (entry2.release !== void 0 && !release2) fault4(`release of '${name6}' must be a map`, [...path2, "release"]);
     if (release2) {
       const read3 = releaseEntry(
         release2,
@@ -26133,16 +26317,17 @@ async function readCache(workspace, settings3, named7) {
   let file3 = settings3.cache && (0, import_node_path24.join)(workspace.root, settings3.cache);
   if (!file3 && named7) {
     const { url: url2, line: line2 } = named7;
-    const at2 = { file: workspace.distro.index ?? workspace.file, line: line2 };
+    const { index = workspace.file } = workspace.distro;
+    const at3 = { file: index, line: line2 };
     if (/^https?:\/\//.test(url2)) {
       const fetched = await refreshed(url2, (0, import_node_path24.join)(workspace.state, "caches", url2.replace(/[^A-Za-z0-9.-]+/g, "_")));
-      const placed2 = fetched.diagnostics.map((d) => ({ ...d, ...at2 }));
+      const placed2 = fetched.diagnostics.map((d) => ({ ...d, ...at3 }));
       if (!fetched.ok) return { ok: false, diagnostics: placed2 };
       diagnostics.push(...placed2);
       file3 = fetched.value;
     } else {
-      const path2 = (0, import_node_path24.join)((0, import_node_path24.dirname)(workspace.distro.index), url2.replace(/^file:\/\//, ""));
-      if (path2.startsWith("../")) return bad(error("file-outside", `${url2} is outside the distro repository`, at2));
+      const path2 = (0, import_node_path24.join)((0, import_node_path24.dirname)(index), url2.replace(/^file:\/\//, ""));
+      if (path2.startsWith("../")) return bad(error("file-outside", `${url2} is outside the distro repository`, at3));
       file3 = (0, import_node_path24.join)(workspace.root, path2);
     }
   }
@@ -26180,7 +26365,7 @@ async function refreshed(url2, file3) {
       )
     );
   return good(file3, [
-    warning("cache-old", `${got.diagnostics[0].message}: the copy of the last run is used`, {
+    warning("cache-old", `${first(got.diagnostics).message}: the copy of the last run is used`, {
       hint: "it may lack newer releases"
     })
   ]);
@@ -26193,29 +26378,29 @@ function parse2(workspace, file3, shown5, bytes) {
   const memory3 = new ParseCache(workspace.state, `cache-${sha256(file3).slice(0, 16)}`, kept);
   const pieces = splitCache(bytes.toString("latin1"));
   const known3 = /* @__PURE__ */ new Map();
-  pieces?.entries.forEach((entry, name6) => {
-    const before2 = memory3.get(entry);
-    if (before2 && !Array.isArray(before2) && before2.name === name6) known3.set(name6, before2);
+  pieces?.entries.forEach((entry2, name6) => {
+    const before3 = memory3.get(entry2);
+    if (before3 && !Array.isArray(before3) && before3.name === name6) known3.set(name6, before3);
   });
   const rest2 = pieces && memory3.get(pieces.rest);
-  const before = Array.isArray(rest2) ? rest2 : void 0;
-  const read3 = (before && partly(before, pieces, known3, shown5)) ?? wholly(utf8Text(bytes), shown5);
+  const before2 = Array.isArray(rest2) ? rest2 : void 0;
+  const read3 = (before2 && pieces && partly(before2, pieces, known3, shown5)) ?? wholly(utf8Text(bytes), shown5);
   if (!read3.ok) return read3;
   const { repositories, texts } = read3.value;
-  if (!before && pieces && !read3.diagnostics.length) memory3.put(pieces.rest, () => repositories);
+  if (!before2 && pieces && !read3.diagnostics.length) memory3.put(pieces.rest, () => repositories);
   return good(
     {
       file: shown5,
       repositories,
       manifest(name6) {
-        const before2 = known3.get(name6);
-        if (before2) return good(before2);
+        const before3 = known3.get(name6);
+        if (before3) return good(before3);
         const xml = Object.hasOwn(texts, name6) ? texts[name6] : void 0;
         if (typeof xml !== "string") return void 0;
         const parsed3 = parseManifest(xml, `${shown5}:${name6}`);
-        const entry = pieces?.entries.get(name6);
-        if (entry !== void 0 && parsed3.ok && !parsed3.diagnostics.length && parsed3.value.name === name6)
-          memory3.put(entry, () => parsed3.value);
+        const entry2 = pieces?.entries.get(name6);
+        if (entry2 !== void 0 && parsed3.ok && !parsed3.diagnostics.length && parsed3.value.name === name6)
+          memory3.put(entry2, () => parsed3.value);
         return parsed3;
       }
     },
@@ -26227,7 +26412,7 @@ var unpack2 = (bytes) => bytes[0] === 31 && bytes[1] === 139 ? (0, import_node_z
 function partly(repositories, pieces, known3, shown5) {
   if (known3.size * 2 < pieces.entries.size) return void 0;
   const entries2 = parseEntries(
-    [...pieces.entries].filter(([name6]) => !known3.has(name6)).map(([, entry]) => utf8Text(Buffer.from(entry, "latin1"))),
+    [...pieces.entries].filter(([name6]) => !known3.has(name6)).map(([, entry2]) => utf8Text(Buffer.from(entry2, "latin1"))),
     shown5
   );
   return entries2.ok ? good({ repositories, texts: entries2.value }) : void 0;
@@ -26317,7 +26502,7 @@ async function readIndexed(reader2, workspace, name6, settings3) {
 }
 async function readEntries(workspace, name6) {
   const { distro, root } = workspace;
-  const settings3 = distro.distributions[name6];
+  const settings3 = ownEntry(distro.distributions, name6);
   const reader2 = new EntryReader(root, workspace.file);
   const { index, cache } = await readIndexed(reader2, workspace, name6, settings3);
   for (const file3 of settings3.repos) {
@@ -26373,7 +26558,7 @@ function parseOverrides(texts) {
       fault4(text8, "not of a known form");
       continue;
     }
-    const [, name6, kind, value2] = m;
+    const [, name6 = "", kind = "", value2 = ""] = m;
     if (overrides.has(name6)) fault4(text8, `'${name6}' is overridden twice`);
     else if (kind === "=") {
       const folder2 = (0, import_node_path26.resolve)(value2);
@@ -26404,6 +26589,8 @@ async function resolveRequest(url2, number7, reporter2) {
 
 // ts-src/read/releases.ts
 init_diagnostics();
+init_lists();
+init_maps();
 init_process();
 var fetchWidth = 8;
 function releasesOf(workspace, repositories) {
@@ -26415,6 +26602,7 @@ function releasesOf(workspace, repositories) {
     return [
       {
         repository: repository2,
+        version: release2.version,
         packages: release2.packages.map((packageName2) => ({
           packageName: packageName2,
           source: { url: url2, path: "", ref: tag.replaceAll("{package}", packageName2) }
@@ -26425,7 +26613,7 @@ function releasesOf(workspace, repositories) {
 }
 function cachedPackages(workspace, repositories, cache) {
   const read3 = [];
-  for (const { repository: repository2, packages } of releasesOf(workspace, repositories)) {
+  for (const { repository: repository2, version: version3, packages } of releasesOf(workspace, repositories)) {
     for (const { packageName: packageName2, source: source2 } of packages) {
       const manifest = cache.manifest(packageName2) ?? {
         ok: false,
@@ -26437,23 +26625,27 @@ function cachedPackages(workspace, repositories, cache) {
           )
         ]
       };
-      read3.push({ repository: repository2, packageName: packageName2, file: `${cache.file}:${packageName2}`, source: source2, manifest });
+      read3.push({ repository: repository2, packageName: packageName2, version: version3, file: `${cache.file}:${packageName2}`, source: source2, manifest });
     }
   }
   return read3;
 }
-async function releasedPackage(workspace, repository2, { packageName: packageName2, source: source2 }, pin, reporter2) {
+async function releasedPackage(workspace, repository2, { packageName: packageName2, version: version3, source: source2 }, pin, reporter2) {
   const { file: file3, line: line2 } = repository2;
-  const released = { repository: repository2, packageName: packageName2, file: `${repository2.name}:${packageName2}/package.xml`, source: source2 };
-  const at2 = (d) => ({ file: file3, line: line2, ...d });
+  const released = { repository: repository2, packageName: packageName2, version: version3, file: `${repository2.name}:${packageName2}/package.xml`, source: source2 };
+  const placed2 = (d) => ({ file: file3, line: line2, ...d });
   const failed5 = (diagnostics) => ({
     ...released,
-    manifest: { ok: false, diagnostics: diagnostics.map(at2) }
+    manifest: { ok: false, diagnostics: diagnostics.map(placed2) }
   });
   if (!pin.ok) return failed5(pin.diagnostics);
   const { commit: commit2 } = pin.value.source;
   const remembered4 = commit2 === void 0 ? void 0 : recall(workspace.state, commit2, packageName2);
-  const found2 = remembered4 ?? await readPackages(workspace.state, packageName2, pin.value.snapshot, source2.url, reporter2);
+  const read3 = (snapshot2) => {
+    if (!snapshot2) throw new Error(`${packageName2} was not fetched, and its manifest is not remembered`);
+    return readPackages(workspace.state, packageName2, snapshot2, source2.url, reporter2);
+  };
+  const found2 = remembered4 ?? await read3(pin.value.snapshot);
   if (!found2.ok) return failed5(found2.diagnostics);
   const one = found2.value.packages[0];
   return {
@@ -26467,21 +26659,24 @@ async function releasedPackages(workspace, repositories, locked2, reporter2) {
   const read3 = await parallel(
     releasesOf(workspace, repositories),
     fetchWidth,
-    async ({ repository: repository2, packages }) => {
+    async ({ repository: repository2, version: version3, packages }) => {
       reporter2.reading?.(repository2.name);
       const sources = packages.map(({ packageName: packageName2, source: source2 }) => {
         const commit2 = ownIn(ownIn(locked2, repository2.name)?.packages, packageName2)?.commit;
         return commit2 ? { ...source2, commit: commit2 } : source2;
       });
       const pinned = await pinReleased(workspace, sources, "trees", reporter2);
-      return Promise.all(packages.map((p, i) => releasedPackage(workspace, repository2, p, pinned[i], reporter2)));
+      return Promise.all(
+        packages.map((p, i) => releasedPackage(workspace, repository2, { ...p, version: version3 }, at(pinned, i), reporter2))
+      );
     }
   );
   return read3.flat();
 }
 async function pinReleased(workspace, sources, what, reporter2 = {}) {
-  if (!sources.length) return [];
-  const { url: url2 } = sources[0];
+  const [source2] = sources;
+  if (!source2) return [];
+  const { url: url2 } = source2;
   const unknown2 = sources.filter((s) => !s.commit);
   const resolved = unknown2.length ? await resolveRefs(
     url2,
@@ -26489,17 +26684,20 @@ async function pinReleased(workspace, sources, what, reporter2 = {}) {
     reporter2
   ) : good([]);
   if (!resolved.ok) return sources.map(() => resolved);
-  const commits = sources.map((s) => s.commit ? good(s.commit) : resolved.value[unknown2.indexOf(s)]);
+  const commits = sources.map(
+    (s) => s.commit ? good(s.commit) : at(resolved.value, unknown2.indexOf(s))
+  );
   const lacking2 = commits.flatMap(
     (c) => c.ok && (what === "all" || !remembers(workspace.state, c.value)) ? [c.value] : []
   );
   const snapshots = lacking2.length ? await fetchCommits(url2, lacking2, workspace.state, what, reporter2) : good([]);
   if (!snapshots.ok) return sources.map(() => snapshots);
-  return commits.map((commit2, i) => {
+  return sources.map((source3, i) => {
+    const commit2 = at(commits, i);
     if (!commit2.ok) return commit2;
     const snapshot2 = snapshots.value.find((s) => s.commit === commit2.value);
     return good({
-      source: { ...sources[i], commit: commit2.value, ...snapshot2 ? { tree: snapshot2.tree } : {} },
+      source: { ...source3, commit: commit2.value, ...snapshot2 ? { tree: snapshot2.tree } : {} },
       ...snapshot2 ? { snapshot: snapshot2 } : {}
     });
   });
@@ -26524,8 +26722,9 @@ async function pinCommits(distributions, reporter2) {
     );
     if (!refs.ok) diagnostics.push(...refs.diagnostics);
     else {
-      refs.value.forEach((r, i) => {
-        if (r.ok) packages[i].source = { ...packages[i].source, commit: r.value };
+      packages.forEach((p, i) => {
+        const r = at(refs.value, i);
+        if (r.ok) p.source = { ...p.source, commit: r.value };
         else diagnostics.push(...r.diagnostics);
       });
     }
@@ -26562,7 +26761,7 @@ async function uncommittedIn(folder2, commit2, state) {
   const status = await git(["status", "--porcelain", "-z", "--no-renames", "--ignore-submodules=none"], options5);
   if (status.code !== 0) return [];
   const own3 = (0, import_node_path27.relative)(folder2, state);
-  return status.stdout.split("\0").map((entry) => entry.slice(3)).filter((path2) => path2 !== "" && path2 !== `${own3}/` && !path2.startsWith(`${own3}/`));
+  return status.stdout.split("\0").map((entry2) => entry2.slice(3)).filter((path2) => path2 !== "" && path2 !== `${own3}/` && !path2.startsWith(`${own3}/`));
 }
 function localPath2(url2) {
   if (!/^file:/i.test(url2)) return url2;
@@ -26586,13 +26785,13 @@ var PackageCollection = class {
   places = /* @__PURE__ */ new Map();
   add(p, repository2) {
     const other = this.packages.get(p.name);
-    const first2 = this.places.get(p.name);
-    if (!other || !first2) {
+    const first3 = this.places.get(p.name);
+    if (!other || !first3) {
       this.packages.set(p.name, p);
       this.places.set(p.name, repository2);
       return;
     }
-    const at2 = first2.line === void 0 ? first2.file : `${first2.file}:${first2.line}`;
+    const at3 = first3.line === void 0 ? first3.file : `${first3.file}:${first3.line}`;
     this.diagnostics.push(
       error(
         "package-twice",
@@ -26600,7 +26799,7 @@ var PackageCollection = class {
         {
           file: repository2.file,
           line: repository2.line,
-          hint: first2 === repository2 ? "leave one, or mark one with COLCON_IGNORE" : `leave it in one of them, or mark one with COLCON_IGNORE; '${first2.name}' is at ${at2}`
+          hint: first3 === repository2 ? "leave one, or mark one with COLCON_IGNORE" : `leave it in one of them, or mark one with COLCON_IGNORE; '${first3.name}' is at ${at3}`
         }
       )
     );
@@ -26630,7 +26829,7 @@ var PackageCollection = class {
         file: r.file,
         ...r.buildBackend === void 0 ? {} : { buildBackend: r.buildBackend },
         source: pin?.commit ? { ...r.source, commit: pin.commit, ...pin.tree ? { tree: pin.tree } : {} } : r.source,
-        released: repository2.release.version
+        released: r.version
       },
       repository2
     );
@@ -26686,7 +26885,7 @@ async function readDistribution(workspace, name6, lock2, overrides, reporter2) {
   const { repositories, rosVersion, pythonVersion } = entries2.value;
   const locked2 = ownIn(lock2?.distributions, name6);
   if (lock2 && !locked2) return bad(error("lock-distribution", `the lock has no distribution '${name6}'`));
-  const settings3 = workspace.distro.distributions[name6];
+  const settings3 = ownEntry(workspace.distro.distributions, name6);
   const released = settings3.sources === "release";
   const collection = new PackageCollection(name6);
   const { diagnostics, packages } = collection;
@@ -26705,10 +26904,10 @@ async function readDistribution(workspace, name6, lock2, overrides, reporter2) {
       override: overrides.get(repository2.name),
       reporter: reporter2
     });
-    const at2 = (d) => ({ file: repository2.file, line: repository2.line, ...d });
-    if (!found2.ok) return { repository: repository2, found: { ...found2, diagnostics: found2.diagnostics.map(at2) } };
+    const at3 = (d) => ({ file: repository2.file, line: repository2.line, ...d });
+    if (!found2.ok) return { repository: repository2, found: { ...found2, diagnostics: found2.diagnostics.map(at3) } };
     const unseen = lock2 ? [] : await warnOfUncommitted(repository2.name, found2.value, workspace.state);
-    return { repository: repository2, found: { ...found2, diagnostics: [...found2.diagnostics, ...unseen.map(at2)] } };
+    return { repository: repository2, found: { ...found2, diagnostics: [...found2.diagnostics, ...unseen.map(at3)] } };
   });
   for (const { repository: repository2, found: found2 } of read3) {
     diagnostics.push(...found2.diagnostics);
@@ -26749,16 +26948,13 @@ async function readRepository(request) {
   if (!readable.ok) return readable;
   const source2 = readable.value;
   const url2 = absoluteUrl(source2.url, workspace.urlBase);
-  if (source2.type === "tar" || source2.type === "zip") {
-    const remembered5 = recall(state, source2.sha256, repository2.name);
-    return remembered5 ? good({ ...remembered5.value, url: url2 }, remembered5.diagnostics) : found2(url2, await fetchArchive(source2, url2, state));
-  }
-  const commit2 = await commitOf(request, url2, source2.version);
+  const commit2 = isArchive(source2) ? good(source2.sha256) : await commitOf(request, url2, source2.version);
   if (!commit2.ok) return commit2;
   const remembered4 = recall(state, commit2.value, repository2.name);
   if (remembered4) return good({ ...remembered4.value, url: url2 }, remembered4.diagnostics);
+  if (isArchive(source2)) return found2(url2, await fetchArchive(source2, url2, state));
   const snapshots = await fetchCommits(url2, [commit2.value], state, "trees", reporter2);
-  return found2(url2, snapshots.ok ? good(snapshots.value[0]) : snapshots);
+  return found2(url2, snapshots.ok ? good(first(snapshots.value)) : snapshots);
 }
 function readableSource({ repository: repository2, locked: locked2, pinned, override }) {
   const { name: name6, source: source2 } = repository2;
@@ -26870,11 +27066,11 @@ function tooLarge3(file3, text8) {
     return error("rosdep-invalid", `the file is larger than ${largestFile >> 20} MiB`, { file: file3 });
   let keys = 0;
   let line2 = 1;
-  for (let at2 = 0; at2 >= 0 && at2 < text8.length; line2++) {
-    const c = text8.charCodeAt(at2);
+  for (let at3 = 0; at3 >= 0 && at3 < text8.length; line2++) {
+    const c = text8.charCodeAt(at3);
     if (c !== 32 && c !== 35 && c !== 10 && c !== 13 && ++keys > mostKeys) return tooMany(file3, line2);
-    const end2 = text8.indexOf("\n", at2);
-    at2 = end2 < 0 ? -1 : end2 + 1;
+    const end2 = text8.indexOf("\n", at3);
+    at3 = end2 < 0 ? -1 : end2 + 1;
   }
   return void 0;
 }
@@ -26902,18 +27098,21 @@ function splitKeys(text8) {
   const parts2 = [];
   const seen = /* @__PURE__ */ new Set();
   const margin = /^[^ \n][^\n]*$/gm;
-  let begun = -1;
+  let open3;
+  const close = (end2) => {
+    if (open3) open3.part.text = text8.slice(open3.begun, end2);
+  };
   for (let m = margin.exec(text8); m; m = margin.exec(text8)) {
     const line2 = m[0];
     if (line2.startsWith("#")) continue;
     const key = /^([A-Za-z][A-Za-z0-9_.+-]*):(?: |$)/.exec(line2)?.[1];
     if (key === void 0 || seen.has(key) || notText.test(key)) return void 0;
-    if (begun >= 0) parts2[parts2.length - 1].text = text8.slice(begun, m.index);
-    begun = m.index;
+    close(m.index);
+    open3 = { part: { key, text: "" }, begun: m.index };
     seen.add(key);
-    parts2.push({ key, text: "" });
+    parts2.push(open3.part);
   }
-  if (begun >= 0) parts2[parts2.length - 1].text = text8.slice(begun);
+  close();
   return parts2;
 }
 function readWhole(file3, text8) {
@@ -26921,18 +27120,19 @@ function readWhole(file3, text8) {
   if (!parsed3.ok) return parsed3;
   const root = parsed3.value === null || parsed3.value === void 0 ? {} : asMap(parsed3.value);
   const keys = Object.keys(root ?? {});
-  const last = keys[mostKeys];
-  if (last !== void 0) return bad(tooMany(file3, new Locator(text8).line([last])));
+  const last2 = keys[mostKeys];
+  if (last2 !== void 0) return bad(tooMany(file3, new Locator(text8).line([last2])));
   return root ? good({ keys, root }) : bad(error("rosdep-invalid", "a rosdep file must be a map of keys", { file: file3, line: 1 }));
 }
 function readWanted(file3, text8, wanted, memory3) {
   const kept4 = memory3?.get(text8);
   const parts2 = kept4 ? void 0 : splitKeys(text8);
-  if (!kept4 && !parts2) return void 0;
-  const keys = kept4 ? kept4.keys.split("\n") : parts2.map((p) => p.key);
+  const keys = kept4?.keys.split("\n") ?? parts2?.map((p) => p.key);
+  if (!keys) return void 0;
   const lacking2 = new Set(keys.filter((key) => wanted.has(key) && !(kept4 && Object.hasOwn(kept4.rules, key))));
   if (kept4 && !lacking2.size) return good({ keys, root: kept4.rules });
   const all = parts2 ?? splitKeys(text8);
+  if (!all) return void 0;
   const refers = all.some((p) => lacking2.has(p.key) && /[\s,[{:-]\*[^\s'"]/.test(p.text));
   const parsed3 = parseYaml(
     all.filter((p) => lacking2.has(p.key) || refers && /[\s,[{:-]&[^\s'"]/.test(p.text)).map((p) => p.text).join(""),
@@ -27012,6 +27212,7 @@ async function readWorkspace(file3, given) {
 init_yaml();
 
 // ts-src/read/underlay.ts
+init_lists();
 var import_node_fs24 = require("node:fs");
 var import_node_path31 = require("node:path");
 init_diagnostics();
@@ -27102,9 +27303,9 @@ async function readUnderlays(workspace, kept4) {
       held[name6] = void 0;
       if (!underlay2.uri) continue;
       const id = idOf(platform3, underlay2);
-      const before = await kept4?.read(id);
-      const read3 = before ? good(new Map(Object.entries(before))) : await readRepository2(workspace, platform3, underlay2);
-      if (read3.ok && !before) await kept4?.keep(id, Object.fromEntries(read3.value));
+      const before2 = await kept4?.read(id);
+      const read3 = before2 ? good(new Map(Object.entries(before2))) : await readRepository2(workspace, platform3, underlay2);
+      if (read3.ok && !before2) await kept4?.keep(id, Object.fromEntries(read3.value));
       if (read3.ok) held[name6] = read3.value;
       else
         diagnostics.push(
@@ -27139,7 +27340,7 @@ async function readRepository2(workspace, platform3, underlay2) {
     const release2 = await releaseText(inRelease, key, `${base}/InRelease`);
     if (!release2.ok) return release2;
     const digests = digestsOf(release2.value);
-    const architecture3 = platform3.architectures[0];
+    const architecture3 = first(platform3.architectures);
     const versions = /* @__PURE__ */ new Map();
     for (const component2 of underlay2.components) {
       const index = await readIndex2(base, digests, `${component2}/binary-${architecture3}`, folder2);
@@ -27302,10 +27503,10 @@ async function planWorkspace(workspace, lock2, selection) {
   return inputs.ok ? planInputs(inputs.value, selection) : inputs;
 }
 var factsOf = ({ workspace }) => settingsFacts(workspace.distro, (file3) => sha256(readIf((0, import_node_path32.join)(workspace.root, file3), "latin1") ?? ""));
-async function comparePlanned(before, after) {
-  await pinFolders(before);
+async function comparePlanned(before2, after) {
+  await pinFolders(before2);
   await pinFolders(after);
-  return comparePlans(before.plan, after.plan, { before: factsOf(before), after: factsOf(after) });
+  return comparePlans(before2.plan, after.plan, { before: factsOf(before2), after: factsOf(after) });
 }
 async function pinFolders({ workspace, plan: plan2 }) {
   const inFolders = plan2.scopes.flatMap((s) => s.packages).filter(({ source: source2 }) => source2.ref === void 0 && source2.tree === void 0);
@@ -27315,13 +27516,11 @@ async function pinFolders({ workspace, plan: plan2 }) {
       packages.map((p) => p.source),
       workspace.state
     );
-    packages.forEach(
-      (p, i) => p.source = {
-        ...p.source,
-        ...pinned.ok ? { tree: pinned.value[i].tree } : {},
-        url: (0, import_node_path32.join)(workspace.urlBase, (0, import_node_path32.relative)(workspace.root, folder2))
-      }
-    );
+    const url2 = (0, import_node_path32.join)(workspace.urlBase, (0, import_node_path32.relative)(workspace.root, folder2));
+    packages.forEach((p, i) => {
+      const { tree } = pinned.ok ? at(pinned.value, i) : {};
+      p.source = { ...p.source, ...tree === void 0 ? {} : { tree }, url: url2 };
+    });
   }
 }
 var nothing3 = /* @__PURE__ */ new Map();
@@ -27351,10 +27550,10 @@ async function changedSince(inputs, ref2, selection) {
 }
 async function compareWith(inputs, ref2, { tests, docs: docs2 }) {
   const everything = { ...tests ? { tests } : {}, ...docs2 ? { docs: docs2 } : {} };
-  const before = await planAt(inputs.workspace, ref2, everything);
-  if (!before.ok) return before;
+  const before2 = await planAt(inputs.workspace, ref2, everything);
+  if (!before2.ok) return before2;
   const whole4 = planInputs(inputs, everything);
-  return whole4.ok ? good({ whole: whole4.value, changes: await comparePlanned(before.value, whole4.value) }) : whole4;
+  return whole4.ok ? good({ whole: whole4.value, changes: await comparePlanned(before2.value, whole4.value) }) : whole4;
 }
 function changedIn(changes) {
   const changed2 = {};
@@ -27396,8 +27595,8 @@ debug symbols and abidiff is installed (apt-get install abigail-tools), its outp
       }
       const files = await Promise.all(builds.map((b) => filesOf(store2, b)));
       const faults5 = files.flatMap((f) => f.ok ? [] : f.diagnostics);
-      const [before, after] = files.flatMap((f) => f.ok ? [f.value] : []);
-      const compared = before && after ? await compareBuilds(before, after, folder2) : void 0;
+      const [before2, after] = files.flatMap((f) => f.ok ? [f.value] : []);
+      const compared = before2 && after ? await compareBuilds(before2, after, folder2) : void 0;
       if (!compared?.ok) {
         showDiagnostics([...faults5, ...compared?.diagnostics ?? []]);
         return exit.failed;
@@ -27416,12 +27615,12 @@ async function filesOf(store2, build4) {
     if (!(0, import_node_fs25.existsSync)(build4)) return bad(error("file-missing", "there is no such package", { file: build4 }));
     const symbols = build4.replace(
       /^(.*\/)?([^/_]+)_/,
-      (_, at2, name6) => `${at2 ?? ""}${name6}-dbgsym_`
+      (_, at3, name6) => `${at3 ?? ""}${name6}-dbgsym_`
     );
     return good([(0, import_node_path33.resolve)(build4), ...(0, import_node_fs25.existsSync)(symbols) ? [(0, import_node_path33.resolve)(symbols)] : []]);
   }
-  const record3 = /^[0-9a-f]{8,64}$/.test(build4) ? await recordOf(store2, build4) : void 0;
-  if (!record3)
+  const record3 = store2 && /^[0-9a-f]{8,64}$/.test(build4) ? await recordOf(store2, build4) : void 0;
+  if (!store2 || !record3)
     return bad(
       error("selection", `'${build4}' is neither a .deb file nor the key of a build in the store`, {
         hint: "result.json in the output of a build has the keys"
@@ -27432,15 +27631,21 @@ async function filesOf(store2, build4) {
 async function recordOf(store2, prefix) {
   if (prefix.length === 64) return store2.get(prefix);
   const found2 = [];
-  for await (const { name: name6 } of store2.blobs.list(`tasks/${prefix.slice(0, 2)}`))
-    if (name6.split("/").pop().startsWith(prefix)) found2.push(name6.split("/").pop().replace(".json", ""));
-  return found2.length === 1 ? store2.get(found2[0]) : void 0;
+  for await (const { name: name6 } of store2.blobs.list(`tasks/${prefix.slice(0, 2)}`)) {
+    const file3 = afterLast(name6, "/");
+    if (file3.startsWith(prefix)) found2.push(file3.replace(".json", ""));
+  }
+  const [only, ...others2] = found2;
+  return only === void 0 || others2.length ? void 0 : store2.get(only);
 }
 
 // ts-src/cli/jobs.ts
 var import_node_path34 = require("node:path");
 init_diagnostics();
 init_files();
+
+// ts-src/render/jobs.ts
+init_lists();
 
 // resources/templates/jobs.mustache
 var jobs_default = "// Made by `slipway jobs` from the distro repository: change that, not this.\nfolder({{folder}}) {\n    description({{title}})\n    try {\n        properties {\n            folderProperties {\n                properties {\n{{#environment}}\n                    stringProperty {\n                        key('{{name}}')\n                        value({{value}})\n                    }\n{{/environment}}\n                }\n            }\n        }\n    } catch (MissingMethodException none) {\n        description({{plainTitle}})\n    }\n}\n\n// Keep the signing key in this folder: Job DSL keeps the credentials of plain folders, and drops those of multibranch jobs.\nfolder({{publishing}}) {\n    description({{publishingTitle}})\n}\n{{#jobs}}\n\nmultibranchPipelineJob({{path}}) {\n    description({{title}})\n    branchSources {\n        branchSource {\n            source {\n{{#git}}\n                git {\n                    id({{id}})\n                    remote({{url}})\n{{#credentials}}\n                    credentialsId({{credentialsId}})\n{{/credentials}}\n                    traits {\n                        gitBranchDiscovery()\n                        gitTagDiscovery()\n                    }\n                }\n{{/git}}\n{{#github}}\n                github {\n                    id({{id}})\n                    repoOwner({{owner}})\n                    repository({{repository}})\n                    repositoryUrl({{url}})\n                    configuredByUrl(false)\n{{#credentials}}\n                    credentialsId({{credentialsId}})\n{{/credentials}}\n                    traits {\n{{#branches}}\n                        gitHubBranchDiscovery { strategyId(1) }\n                        gitHubTagDiscovery()\n{{/branches}}\n{{#requests}}\n                        // The merge result is built; of forks only people who may write are trusted with the Jenkinsfile.\n                        gitHubPullRequestDiscovery { strategyId(1) }\n                        gitHubForkDiscovery {\n                            strategyId(1)\n                            trust { gitHubTrustPermissions() }\n                        }\n{{/requests}}\n                    }\n                }\n{{/github}}\n            }\n{{#tags}}\n            // Jenkins finds tags, but starts their builds with this plugin alone: basic-branch-build-strategies.\n            buildStrategies {\n                buildRegularBranches()\n                buildTags {\n                    atLeastDays('-1')\n                    atMostDays('7')\n                }\n            }\n{{/tags}}\n        }\n    }\n    triggers {\n        periodicFolderTrigger {\n            interval('{{minutes}}')\n        }\n    }\n    orphanedItemStrategy {\n        discardOldItems {\n            numToKeep({{keep}})\n        }\n    }\n}\n{{/jobs}}\n";
@@ -27519,17 +27724,17 @@ function renderJobDsl(input) {
         tags: input.buildTags
       }),
       ...onGithub(input.distroUrl) ? [
-        job(names4[1], input.distroUrl, "Pull requests on the distro repository", {
+        job(at(names4, 1), input.distroUrl, "Pull requests on the distro repository", {
           branches: false,
           requests: true,
           id: "distro-requests"
         })
       ] : [],
       ...input.repositories.map(
-        (r, i) => job(names4[i + 2], r.url, `${r.name}, of ${r.distributions.join(", ")}`, {
+        (r, i) => job(at(names4, i + 2), r.url, `${r.name}, of ${r.distributions.join(", ")}`, {
           branches: true,
           requests: true,
-          id: names4[i + 2]
+          id: at(names4, i + 2)
         })
       ),
       ...farm.url === void 0 ? [] : [
@@ -27753,6 +27958,7 @@ init_process();
 // ts-src/sandbox/archive.ts
 var import_node_fs26 = require("node:fs");
 var import_node_path35 = require("node:path");
+init_maps();
 init_files();
 var keyrings = {
   debian: "/usr/share/keyrings/debian-archive-keyring.gpg",
@@ -27782,19 +27988,20 @@ function parseOneLine(text8) {
   return text8.split("\n").flatMap((line2) => {
     const m = /^deb\s+(?:\[([^\]]*)\]\s+)?(\S+)\s+(\S+)\s+([^#]+)/.exec(line2.trim());
     if (!m) return [];
-    const signedBy = /(?:^|\s)signed-by=(\S+)/i.exec(m[1] ?? "")?.[1];
-    return [{ uri: m[2], suite: m[3], components: m[4].trim().split(/\s+/), ...signedBy ? { signedBy } : {} }];
+    const [, options5 = "", uri2 = "", suite2 = "", components = ""] = m;
+    const signedBy = /(?:^|\s)signed-by=(\S+)/i.exec(options5)?.[1];
+    return [{ uri: uri2, suite: suite2, components: components.trim().split(/\s+/), ...signedBy ? { signedBy } : {} }];
   });
 }
 function parseDeb822(text8) {
   return text8.split(/\n\s*\n/).flatMap((stanza) => {
     const fields = /* @__PURE__ */ new Map();
-    let last = "";
+    let last2 = "";
     for (const line2 of stanza.split("\n")) {
       if (line2.startsWith("#")) continue;
-      const m = /^([A-Za-z-]+):\s*(.*)$/.exec(line2);
-      if (m) fields.set(last = m[1].toLowerCase(), m[2]);
-      else if (/^\s/.test(line2) && last) fields.set(last, `${fields.get(last)} ${line2.trim()}`);
+      const [, name6, value2 = ""] = /^([A-Za-z-]+):\s*(.*)$/.exec(line2) ?? [];
+      if (name6 !== void 0) fields.set(last2 = name6.toLowerCase(), value2);
+      else if (/^\s/.test(line2) && last2) fields.set(last2, `${entry(fields, last2)} ${line2.trim()}`);
     }
     const words6 = (name6) => (fields.get(name6) ?? "").split(/\s+/).filter(Boolean);
     if (!words6("types").includes("deb") || /^(no|false|0)$/i.test(fields.get("enabled") ?? "")) return [];
@@ -27924,9 +28131,9 @@ function usable(hierarchy) {
 var name4 = () => `slipway-${process.pid}-${(0, import_node_crypto4.randomBytes)(4).toString("hex")}`;
 function sweep({ root }) {
   try {
-    for (const entry of (0, import_node_fs27.readdirSync)(root)) {
-      const pid = /^slipway-(\d+)-[0-9a-f]{8}$/.exec(entry)?.[1];
-      if (pid && !(0, import_node_fs27.existsSync)(`/proc/${pid}`)) remove((0, import_node_path36.join)(root, entry));
+    for (const entry2 of (0, import_node_fs27.readdirSync)(root)) {
+      const pid = /^slipway-(\d+)-[0-9a-f]{8}$/.exec(entry2)?.[1];
+      if (pid && !(0, import_node_fs27.existsSync)(`/proc/${pid}`)) remove((0, import_node_path36.join)(root, entry2));
     }
   } catch {
   }
@@ -28086,29 +28293,29 @@ async function keyringFix(ring, knownOf = installable) {
   return { fix: `this system has no package of it: copy ${ring.file} from a machine that has ${ring.package}` };
 }
 var roomNeeded = 10 * 2 ** 30;
-var roomFindings = (at2, room) => room >= roomNeeded ? [] : [
+var roomFindings = (at3, room) => room >= roomNeeded ? [] : [
   {
-    what: `${at2} has ${sizeText(room)} of room; a base system with its layers and a build take ${sizeText(roomNeeded)}`,
+    what: `${at3} has ${sizeText(room)} of room; a base system with its layers and a build take ${sizeText(roomNeeded)}`,
     fix: "slipway clean, or --state on another disk"
   }
 ];
 function describeMachine(state) {
   const limits2 = defaultLimits();
-  let at2 = state;
-  while (!(0, import_node_fs29.existsSync)(at2) && (0, import_node_path37.dirname)(at2) !== at2) at2 = (0, import_node_path37.dirname)(at2);
+  let at3 = state;
+  while (!(0, import_node_fs29.existsSync)(at3) && (0, import_node_path37.dirname)(at3) !== at3) at3 = (0, import_node_path37.dirname)(at3);
   const groups = controlGroups();
   const counted = groups.some((h) => h.controllers.includes("memory")) ? `counted by control groups (version ${groups[0]?.version ?? 1})` : "for each process (this machine gives slipway no control group of memory)";
   const counting = groups.some((h) => h.controllers.includes("pids")) || countsProcesses();
   const processes = counting ? `${limits2.processes} processes` : "processes are not limited (Linux before 6.14, no control group)";
   const lines = [
-    `limits of a task: ${sizeText(limits2.memory)} of memory, ${counted}; ${processes}; ${sizeText(limits2.temporary)} in /tmp; ${sizeText(defaultDisk(at2))} on the disk; ${sizeText(defaultLog)} of log (--limits and package_settings change them)`
+    `limits of a task: ${sizeText(limits2.memory)} of memory, ${counted}; ${processes}; ${sizeText(limits2.temporary)} in /tmp; ${sizeText(defaultDisk(at3))} on the disk; ${sizeText(defaultLog)} of log (--limits and package_settings change them)`
   ];
   const findings = [];
   try {
-    const { bavail, bsize } = (0, import_node_fs29.statfsSync)(at2);
+    const { bavail, bsize } = (0, import_node_fs29.statfsSync)(at3);
     const room = bavail * bsize;
-    lines.push(`room in ${at2}: ${sizeText(room)}`);
-    findings.push(...roomFindings(at2, room));
+    lines.push(`room in ${at3}: ${sizeText(room)}`);
+    findings.push(...roomFindings(at3, room));
   } catch {
   }
   return { lines, findings };
@@ -28129,7 +28336,7 @@ async function namespaceFindings(setting, refused4) {
 }
 async function examine(driver, systems) {
   const findings = [];
-  const plain5 = process.getuid() !== 0;
+  const plain5 = process.getuid?.() !== 0;
   for (const t of toolsFor(driver, plain5))
     if (!inPath(t.command))
       findings.push({
@@ -28142,19 +28349,20 @@ async function examine(driver, systems) {
       findings.push({ what: `the keyring of ${os}'s archive is not installed`, ...await keyringFix(ring) });
   }
   if (plain5 && driver === "unshare") {
-    const user2 = { name: (0, import_node_os5.userInfo)().username, id: process.getuid() };
+    const { username: name6, uid: id } = (0, import_node_os5.userInfo)();
+    const user2 = { name: name6, id };
     const users2 = readIf("/etc/passwd") ?? "";
     const problems = ["/etc/subuid", "/etc/subgid"].flatMap((f) => idProblem(f, readIf(f) ?? "", user2, users2) ?? []);
     if (problems[0]) {
-      const first2 = Math.max(...problems.map((p) => p.free ?? 0));
-      const range = `${first2}-${first2 + 65535}`;
+      const first3 = Math.max(...problems.map((p) => p.free ?? 0));
+      const range = `${first3}-${first3 + 65535}`;
       const taken3 = problems.filter((p) => /same|hold/.test(p.what)).length > 0;
       findings.push({
         what: problems.map((p) => p.what).join("; "),
         fix: `${taken3 ? `remove the line of ${user2.name} from /etc/subuid and /etc/subgid, then ` : ""}sudo usermod --add-subuids ${range} --add-subgids ${range} ${user2.name}`
       });
     }
-    findings.push(...await namespaceFindings((name6) => readIf(`/proc/sys/kernel/${name6}`), refusedNamespaces));
+    findings.push(...await namespaceFindings((name7) => readIf(`/proc/sys/kernel/${name7}`), refusedNamespaces));
   }
   if (!findings.length && driver === "docker" && (await run("docker", ["info"])).code !== 0)
     findings.push({
@@ -28196,7 +28404,7 @@ async function refusedNamespaces() {
   return tried3.code === 0 ? void 0 : tried3.stderr.trim().split("\n").pop() ?? `unshare ended with ${tried3.code}`;
 }
 async function missingTools(driver, plan2) {
-  const plain5 = process.getuid() !== 0;
+  const plain5 = process.getuid?.() !== 0;
   const lacking2 = toolsFor(driver, plain5).filter((t) => !inPath(t.command));
   const systems = plan2.scopes.flatMap((s) => s.targets.map((t) => t.os));
   const rings = [...new Set(systems)].map((os) => keyrings2[os]).filter((ring) => !(0, import_node_fs29.existsSync)(ring.file));
@@ -28327,7 +28535,7 @@ var Patience = class {
   left;
   /** Does what must be done at once. Throws a LeftBehindError where the time is up; `what` is read, for people. */
   spend(what, work2) {
-    const before = place.work;
+    const before2 = place.work;
     const begun = performance.now();
     place.work = work2;
     try {
@@ -28336,7 +28544,7 @@ var Patience = class {
       if (!isTimeUp(e)) throw e;
       throw new LeftBehindError(`${what} takes longer than ${this.seconds} seconds to read`);
     } finally {
-      place.work = before;
+      place.work = before2;
       this.left -= performance.now() - begun;
     }
   }
@@ -28347,6 +28555,7 @@ var withinTime = (what, work2) => new Patience().spend(what, work2);
 // ts-src/engine/build/packaging.ts
 init_diagnostics();
 init_names();
+init_maps();
 
 // ts-src/inspect/notices.ts
 var import_node_fs31 = require("node:fs");
@@ -28385,26 +28594,26 @@ function holderOf(text8) {
   return holder2;
 }
 function filesToRead(root) {
-  const first2 = [];
+  const first3 = [];
   const others2 = [];
   const folders2 = [""];
-  for (let at2 = 0; at2 < folders2.length && others2.length < mostFiles3; at2++) {
-    const folder2 = folders2[at2] ?? "";
+  for (let at3 = 0; at3 < folders2.length && others2.length < mostFiles3; at3++) {
+    const folder2 = folders2[at3] ?? "";
     let entries2;
     try {
       entries2 = (0, import_node_fs31.readdirSync)((0, import_node_path39.join)(root, folder2), { withFileTypes: true });
     } catch {
       continue;
     }
-    for (const entry of entries2.sort((a, b) => a.name < b.name ? -1 : 1)) {
-      const path2 = folder2 ? `${folder2}/${entry.name}` : entry.name;
-      if (entry.isDirectory() && !entry.name.startsWith(".")) folders2.push(path2);
-      else if (!entry.isFile()) continue;
-      else if (named3.test(entry.name)) first2.push(path2);
-      else if (source.test(entry.name)) others2.push(path2);
+    for (const entry2 of entries2.sort((a, b) => a.name < b.name ? -1 : 1)) {
+      const path2 = folder2 ? `${folder2}/${entry2.name}` : entry2.name;
+      if (entry2.isDirectory() && !entry2.name.startsWith(".")) folders2.push(path2);
+      else if (!entry2.isFile()) continue;
+      else if (named3.test(entry2.name)) first3.push(path2);
+      else if (source.test(entry2.name)) others2.push(path2);
     }
   }
-  return [...first2, ...others2].slice(0, mostFiles3);
+  return [...first3, ...others2].slice(0, mostFiles3);
 }
 
 // resources/templates/changelog.mustache
@@ -28975,7 +29184,7 @@ var manifestSchemas = {
 function plannedControl(options5, request, system) {
   const { distro, taskKeys } = options5;
   const { graph: graph2, package: p } = request;
-  const { manifest } = taskKeys.distribution(graph2).packages.get(p.name);
+  const { manifest } = entry(taskKeys.distribution(graph2).packages, p.name);
   return {
     ...aboutOf(p, manifest, distro.maintainer, graph2.scope),
     version: versionOf(options5, request),
@@ -29016,7 +29225,7 @@ function writeRecipe(options5, request, source2, folder2) {
   const version3 = versionOf(options5, request);
   const stamp = stampOfBuild(options5, request);
   const { graph: graph2, package: p } = request;
-  const { manifest } = taskKeys.distribution(graph2).packages.get(p.name);
+  const { manifest } = entry(taskKeys.distribution(graph2).packages, p.name);
   const settings3 = taskKeys.settingsOf(p.name);
   const variant3 = distro.variants[graph2.target.variant];
   const licenses = manifest.licenses.flatMap(
@@ -29086,7 +29295,7 @@ function versionOf(options5, { graph: graph2, package: p, repeat }) {
 }
 function systemDepends(control, ours) {
   const field = /^Depends: (.*(?:\n .*)*)/m.exec(control)?.[1] ?? "";
-  const names4 = field.split(",").map((d) => d.trim().split(/[\s(|:]/)[0]).filter((d) => d && !ours.has(d) && !ours.has(d.replace(/-abi-[0-9a-f]{16}$/, "")));
+  const names4 = field.split(",").map((d) => d.trim().replace(/[\s(|:].*/s, "")).filter((d) => d && !ours.has(d) && !ours.has(d.replace(/-abi-[0-9a-f]{16}$/, "")));
   return [...new Set(names4)].sort(compare);
 }
 var licenseFiles = ["LICENSE", "LICENSE.txt", "LICENSE.md", "COPYING", "COPYING.txt"];
@@ -29108,6 +29317,7 @@ var stampOfBuild = (options5, request) => request.repeat?.stamp ?? stampOfVersio
 // ts-src/engine/build/source.ts
 var import_node_fs34 = require("node:fs");
 var import_node_path42 = require("node:path");
+init_lists();
 init_process();
 init_digest();
 
@@ -29163,7 +29373,7 @@ async function bringSource(state, store2, p, target2) {
   const gitDir = await gitDirOf(state, p);
   if (!gitDir || !p.source.tree) return `its sources are not at hand (${p.source.url})`;
   const out = await checkout({ gitDir }, p.source.tree, target2);
-  return out.ok ? void 0 : out.diagnostics[0].message;
+  return out.ok ? void 0 : first(out.diagnostics).message;
 }
 async function applyPatches(distroRoot, patches, source2) {
   const folder2 = (0, import_node_path42.dirname)(source2);
@@ -29268,18 +29478,20 @@ function freeName(path2) {
 
 // ts-src/publish/channel.ts
 var import_node_fs45 = require("node:fs");
-var import_node_path53 = require("node:path");
+var import_node_path54 = require("node:path");
 var import_node_os10 = require("node:os");
 init_diagnostics();
 init_digest();
 init_names();
+init_maps();
 
 // ts-src/render/sources.ts
 function renderSources(values) {
   const key = values.keyFile === void 0 || /\s/.test(values.keyFile) ? `
 ${values.key.trim().split("\n").map((l) => ` ${l.trim() || "."}`).join("\n")}` : ` ${values.keyFile}`;
-  const architectures2 = values.architectures.length === 1 ? `Architectures: ${values.architectures[0]}
-` : "";
+  const [architecture3, ...others2] = values.architectures;
+  const architectures2 = architecture3 === void 0 || others2.length ? "" : `Architectures: ${architecture3}
+`;
   return `Types: deb${values.sources ? " deb-src" : ""}
 URIs: ${values.uri}
 Suites: ${values.suite}
@@ -29322,22 +29534,22 @@ var compressions = ["xz", "zst"];
 async function controlStanzas(files) {
   const stanzas = new Array(files.length);
   const compressed = { xz: [], zst: [] };
-  for (const [at2, { name: name6, path: path2 }] of files.entries()) {
+  for (const [at3, { name: name6, path: path2 }] of files.entries()) {
     const control = controlOf(path2);
     const kind = compressions.find((c) => control?.member.name.endsWith(`.${c}`));
-    if (control && kind) compressed[kind].push({ at: at2, control: control.data });
+    if (control && kind) compressed[kind].push({ at: at3, control: control.data });
     else if (control && isReadHere(control.member))
-      stanzas[at2] = read(() => controlArchive(control.member, control.data), name6);
+      stanzas[at3] = read(() => controlArchive(control.member, control.data), name6);
   }
   for (const kind of compressions) {
     const together2 = await unpackTogether(
       kind,
       compressed[kind].map((c) => c.control)
     );
-    for (const [i, { at: at2 }] of compressed[kind].entries()) {
-      const { name: name6, path: path2 } = files[at2] ?? { name: "", path: "" };
+    for (const [i, { at: at3 }] of compressed[kind].entries()) {
+      const { name: name6, path: path2 } = files[at3] ?? { name: "", path: "" };
       const tar = together2?.[i];
-      stanzas[at2] = tar ? read(() => tar, name6) : await readAlone(path2, name6);
+      stanzas[at3] = tar ? read(() => tar, name6) : await readAlone(path2, name6);
     }
   }
   return stanzas;
@@ -29379,9 +29591,9 @@ async function unpackTogether(kind, archives2) {
   const output = Buffer.from(done.stdout, "latin1");
   const parts2 = [];
   let from = 0;
-  for (let at2 = output.indexOf(mark2); at2 >= 0; at2 = output.indexOf(mark2, from)) {
-    parts2.push(output.subarray(from, at2));
-    from = at2 + mark2.length;
+  for (let at3 = output.indexOf(mark2); at3 >= 0; at3 = output.indexOf(mark2, from)) {
+    parts2.push(output.subarray(from, at3));
+    from = at3 + mark2.length;
   }
   return parts2.length === archives2.length ? parts2 : void 0;
 }
@@ -29393,7 +29605,7 @@ function sourceOf(stanza) {
 function withSource(text8) {
   const { name: name6, version: version3 } = sourceOf(text8);
   const field = `Source: ${name6} (${version3})`;
-  return /^Source:/m.test(text8) ? text8.replace(/^Source: .*$/m, field) : text8.replace(/^Package: .*$/m, (first2) => `${first2}
+  return /^Source:/m.test(text8) ? text8.replace(/^Source: .*$/m, field) : text8.replace(/^Package: .*$/m, (first3) => `${first3}
 ${field}`);
 }
 async function repackDeb(file3, target2, { from, to, seconds }) {
@@ -29438,17 +29650,17 @@ SHA256: ${file3.sha256}
 }
 function readPackages2(text8) {
   const entries2 = [];
-  for (let at2 = 0; at2 < text8.length; ) {
-    const end2 = text8.indexOf("\n\n", at2);
-    const entry = end2 < 0 ? `${text8.slice(at2).trim()}
-` : text8.slice(at2, end2 + 1);
-    at2 = end2 < 0 ? text8.length : end2 + 2;
+  for (let at3 = 0; at3 < text8.length; ) {
+    const end2 = text8.indexOf("\n\n", at3);
+    const entry2 = end2 < 0 ? `${text8.slice(at3).trim()}
+` : text8.slice(at3, end2 + 1);
+    at3 = end2 < 0 ? text8.length : end2 + 2;
     const tail = /^\nFilename: (\S+)\nSize: (\d+)\nSHA256: ([0-9a-f]{64})\n/.exec(
-      entry.slice(entry.lastIndexOf("\nFilename: "))
+      entry2.slice(entry2.lastIndexOf("\nFilename: "))
     );
     const [, filename, size3, digest4] = tail ?? [];
     if (filename !== void 0 && digest4 !== void 0)
-      entries2.push({ text: entry, filename, size: Number(size3), sha256: digest4 });
+      entries2.push({ text: entry2, filename, size: Number(size3), sha256: digest4 });
   }
   return entries2;
 }
@@ -29494,7 +29706,10 @@ function readRelease(data) {
     validUntil: date3("Valid-Until"),
     signedBy: (fieldOf(text8, "Signed-By") ?? "").split(",").filter((f) => /^[0-9A-F]+$/.test(f)),
     files: new Map(
-      [...sums.matchAll(/^ ([0-9a-f]{64}) +(\d+) (\S+)$/gm)].map((m) => [m[3], { sha256: m[1], size: Number(m[2]) }])
+      [...sums.matchAll(/^ ([0-9a-f]{64}) +(\d+) (\S+)$/gm)].map(([, sha2562 = "", size3, name6 = ""]) => [
+        name6,
+        { sha256: sha2562, size: Number(size3) }
+      ])
     ),
     whole: text8.trimEnd().endsWith("-----END PGP SIGNATURE-----")
   };
@@ -29534,11 +29749,11 @@ var most = 64;
 function readIndex3(store2, file3) {
   const known3 = remembered.get(store2) ?? /* @__PURE__ */ new Map();
   remembered.set(store2, known3);
-  const before = known3.get(file3.sha256);
-  if (before) return before;
+  const before2 = known3.get(file3.sha256);
+  if (before2) return before2;
   const read3 = store2.readData(file3).then((data) => data ? { data, entries: readPackages2(data.toString("utf8")) } : void 0);
-  for (const first2 of known3.size >= most ? known3.keys() : []) {
-    known3.delete(first2);
+  for (const first3 of known3.size >= most ? known3.keys() : []) {
+    known3.delete(first3);
     break;
   }
   known3.set(file3.sha256, read3);
@@ -29555,12 +29770,12 @@ async function readPacked(store2, packed3) {
 }
 function filesOf2({ key, plain: plain5, packed: packed3, contents: contents3 }) {
   const architecture3 = key.slice(key.lastIndexOf("/") + 1);
-  const at2 = (path2, { file: file3, data }) => ({ path: path2, data, sha256: file3.sha256 });
+  const at3 = (path2, { file: file3, data }) => ({ path: path2, data, sha256: file3.sha256 });
   const names4 = `main/Contents-${architecture3}`;
   const folder2 = isSourceIndex({ key }) ? `main/${ofSources}` : `main/binary-${architecture3}`;
   return [
-    ...[plain5, ...packed3].map((held) => at2(`${folder2}/${held.file.name}`, held)),
-    ...contents3 ? [{ ...at2(names4, contents3.plain), unwritten: true }, at2(`${names4}.gz`, contents3.packed)] : []
+    ...[plain5, ...packed3].map((held) => at3(`${folder2}/${held.file.name}`, held)),
+    ...contents3 ? [{ ...at3(names4, contents3.plain), unwritten: true }, at3(`${names4}.gz`, contents3.packed)] : []
   ];
 }
 var objectsOf = ({ plain: plain5, packed: packed3, contents: contents3 }) => [
@@ -29703,9 +29918,9 @@ async function knownEntries(store2, former) {
   for (const state of former)
     for (const [index] of Object.values(state?.sources ?? {})) {
       const text8 = index && await store2.readText(index);
-      for (const entry of text8?.split(/\n\n+/) ?? []) {
-        const digest4 = /^Checksums-Sha256:\n ([0-9a-f]{64}) /m.exec(entry)?.[1];
-        if (digest4 !== void 0) known3.set(digest4, `${entry.trimEnd()}
+      for (const entry2 of text8?.split(/\n\n+/) ?? []) {
+        const digest4 = /^Checksums-Sha256:\n ([0-9a-f]{64}) /m.exec(entry2)?.[1];
+        if (digest4 !== void 0) known3.set(digest4, `${entry2.trimEnd()}
 `);
       }
     }
@@ -29719,8 +29934,8 @@ async function makeSourceIndices(store2, suites, former) {
     const held = sourcesIn(suites, suite2);
     const entries2 = await store2.many(held, async ({ debian: debian2, files }) => {
       const [dsc] = files;
-      const before = dsc && known3.get(dsc.sha256);
-      if (before !== void 0 || !dsc) return before ?? "";
+      const before2 = dsc && known3.get(dsc.sha256);
+      if (before2 !== void 0 || !dsc) return before2 ?? "";
       const data = await store2.readData(dsc);
       if (!data) lost3.push(dsc.sha256);
       return data ? sourceEntry2(data, debian2, files) : "";
@@ -29776,8 +29991,8 @@ async function makeIndices(store2, suites, former, others2) {
   const faults5 = [];
   there.forEach(({ file: file3 }, i) => {
     const stanza = stanzas[i];
-    const entry = stanza === void 0 ? [] : readPackages2(packageEntry(stanza, file3));
-    if (entry[0]) known3.set(file3.sha256, entry[0]);
+    const entry2 = stanza === void 0 ? [] : readPackages2(packageEntry(stanza, file3));
+    if (entry2[0]) known3.set(file3.sha256, entry2[0]);
     else
       faults5.push(
         error("publish-failed", `${file3.name} is not a Debian package of that name, or its control file can't be read`)
@@ -29817,7 +30032,7 @@ async function knownEntries2(store2, suites, former) {
     for (const [suite2, index] of Object.entries(state?.indices ?? {})) {
       if (!Object.hasOwn(suites, suite2) || read3.has(index.sha256)) continue;
       read3.add(index.sha256);
-      for (const entry of await entriesOf2(store2, index)) known3.set(entry.sha256, entry);
+      for (const entry2 of await entriesOf2(store2, index)) known3.set(entry2.sha256, entry2);
     }
   }
   return known3;
@@ -29879,8 +30094,8 @@ async function withKeyring(suites, input) {
   const files = filesOf3(name6, suites, input);
   const key = `${mark}${sha256(JSON.stringify([input.maintainer, files]))}`;
   const keys = Object.keys(suites);
-  const before = keys.map((suite2) => channel2.head?.suites[suite2]?.[name6]).find((held2) => held2?.key === key);
-  const held = before ?? await makeKeyring(name6, key, files, keys, input);
+  const before2 = keys.map((suite2) => channel2.head?.suites[suite2]?.[name6]).find((held2) => held2?.key === key);
+  const held = before2 ?? await makeKeyring(name6, key, files, keys, input);
   return Object.fromEntries(Object.entries(suites).map(([suite2, packages]) => [suite2, { ...packages, [name6]: held }]));
 }
 function filesOf3(name6, suites, { publicKey, uri: uri2 }) {
@@ -29970,23 +30185,24 @@ function sortedValue(value2) {
   if (!isRecord(value2) || known2.has(value2)) return value2;
   const keys = Object.keys(value2);
   let same2 = true;
-  let last = "";
+  let last2 = "";
   const parts2 = [];
   for (const key of keys) {
     const part = value2[key];
     const sorted4 = typeof part === "object" ? sortedValue(part) : part;
     parts2.push(sorted4);
-    same2 &&= sorted4 === part && last <= key;
-    last = key;
+    same2 &&= sorted4 === part && last2 <= key;
+    last2 = key;
   }
   if (same2) return value2;
   const copy2 = {};
-  keys.forEach((key, at2) => copy2[key] = parts2[at2]);
+  keys.forEach((key, at3) => copy2[key] = parts2[at3]);
   return Object.fromEntries(keys.sort().map((key) => [key, copy2[key]]));
 }
 
 // ts-src/publish/suites.ts
 init_names();
+init_maps();
 function sameSuites(a, b) {
   return equal(a, b);
 }
@@ -30030,8 +30246,8 @@ var withoutSources = (suites) => Object.fromEntries(
   })
 );
 var heldIn = (versions) => (scope2, target2, debian2) => ownIn(versions[channelSuite(scope2.distribution, target2)], debian2);
-function highest(before, suites) {
-  const all = { ...before };
+function highest(before2, suites) {
+  const all = { ...before2 };
   for (const [suite2, packages] of Object.entries(suites)) {
     const of = { ...all[suite2] };
     for (const [debian2, { version: version3 }] of Object.entries(packages)) {
@@ -30042,9 +30258,9 @@ function highest(before, suites) {
   }
   return all;
 }
-function otherVersions(before, suites) {
+function otherVersions(before2, suites) {
   const all = {};
-  for (const [suite2, versions] of Object.entries(before)) {
+  for (const [suite2, versions] of Object.entries(before2)) {
     const held = suites[suite2];
     const of = {};
     for (const [debian2, version3] of Object.entries(versions)) {
@@ -30114,11 +30330,11 @@ async function restoreChannel(store2, channel2, endpoints, suites) {
       const head = id === void 0 ? void 0 : await readState(store2, id);
       if (!head || id === void 0 || head.channel !== channel2.name) continue;
       const states = [];
-      for (let at2 = id; at2 !== void 0 && states.length < 1e3; ) {
-        const state = await readState(store2, at2);
+      for (let at3 = id; at3 !== void 0 && states.length < 1e3; ) {
+        const state = await readState(store2, at3);
         if (!state) break;
-        states.push({ id: at2, when: state.when, kind: state.kind });
-        at2 = state.previous;
+        states.push({ id: at3, when: state.when, kind: state.kind });
+        at3 = state.previous;
       }
       const file3 = { ...channel2.file, states };
       return { ...channel2, file: file3, headId: id, head, value: { versions: versionsOf2(head) } };
@@ -30131,12 +30347,12 @@ async function restoreChannel(store2, channel2, endpoints, suites) {
 function suitesIn(indices) {
   const suites = /* @__PURE__ */ new Map();
   for (const index of [...indices].sort((a, b) => compare(a.key, b.key))) {
-    const at2 = index.key.lastIndexOf("/");
-    const name6 = index.key.slice(0, at2);
+    const at3 = index.key.lastIndexOf("/");
+    const name6 = index.key.slice(0, at3);
     const suite2 = suites.get(name6) ?? { name: name6, architectures: [], files: [], pool: [] };
-    if (!isSourceIndex(index)) suite2.architectures.push(index.key.slice(at2 + 1));
+    if (!isSourceIndex(index)) suite2.architectures.push(index.key.slice(at3 + 1));
     suite2.files.push(...filesOf2(index));
-    for (const entry of index.entries) suite2.pool.push(entry);
+    for (const entry2 of index.entries) suite2.pool.push(entry2);
     suites.set(name6, suite2);
   }
   return [...suites.values()];
@@ -30168,14 +30384,14 @@ async function stageSuite(input) {
   const { name: name6, files } = suite2;
   const folder2 = `dists/${name6}`;
   const seen = await endpoint.read(`${folder2}/InRelease`);
-  const before = seen && readRelease(seen.data);
-  const current = before?.whole === true && before.state === id && !input.renew && before.signedBy.join() === signer.fingerprints.join() && files.every((f) => before.files.get(f.path)?.sha256 === f.sha256);
+  const before2 = seen && readRelease(seen.data);
+  const current = before2?.whole === true && before2.state === id && !input.renew && before2.signedBy.join() === signer.fingerprints.join() && files.every((f) => before2.files.get(f.path)?.sha256 === f.sha256);
   const fields = commonFields(input);
   const hashed = pooled.then((there) => there ? placeHashed(endpoint, suite2) : void 0);
   hashed.catch(() => void 0);
   const own3 = stageState(input, { ...fields, date: state.when }, hashed);
   own3.catch(() => void 0);
-  const release2 = current ? void 0 : await signRelease(input, fields, before?.date ?? 0);
+  const release2 = current ? void 0 : await signRelease(input, fields, before2?.date ?? 0);
   const stated = await own3;
   await hashed;
   if (!stated.ok) return stated;
@@ -30190,8 +30406,8 @@ var commonFields = ({ settings: settings3, suite: suite2, signer, state, id }) =
   state: id,
   sha512: settings3.sha512
 });
-async function signRelease({ signer, suite: suite2, settings: settings3, now }, fields, last) {
-  const date3 = last > now && last - now < 864e5 ? last + 1e3 : now;
+async function signRelease({ signer, suite: suite2, settings: settings3, now }, fields, last2) {
+  const date3 = last2 > now && last2 - now < 864e5 ? last2 + 1e3 : now;
   const release2 = renderRelease(
     {
       ...fields,
@@ -30264,9 +30480,9 @@ async function switchSuites(endpoint, staged) {
     )
   );
   await endpoint.putAll(wanted.flat());
-  for (const { name: name6, release: release2, before } of changed2) {
+  for (const { name: name6, release: release2, before: before2 } of changed2) {
     if (!release2) continue;
-    if (!await endpoint.replace(`dists/${name6}/InRelease`, Buffer.from(release2.inRelease), before))
+    if (!await endpoint.replace(`dists/${name6}/InRelease`, Buffer.from(release2.inRelease), before2))
       return bad(
         error("channel-moved", `another run published to ${endpoint.where} since this one was staged`, {
           hint: "run the same command again: it goes on from what was published"
@@ -30347,9 +30563,9 @@ async function renewFormer(channel2, outlet) {
 }
 function bringIndices(channel2, what, outlet, renew2) {
   const run2 = async (left) => {
-    const [first2, ...rest2] = left;
-    if (!first2) return bringAll(channel2, what, outlet, renew2);
-    const done = await first2.during("publication", () => run2(rest2));
+    const [first3, ...rest2] = left;
+    if (!first3) return bringAll(channel2, what, outlet, renew2);
+    const done = await first3.during("publication", () => run2(rest2));
     return done ?? moved(channel2.name);
   };
   return run2(outlet.endpoints);
@@ -30359,10 +30575,10 @@ async function bringAll(channel2, { id, state, indices, looks: looks2 }, outlet,
   const suites = suitesIn(indices);
   const staged = [];
   for (const endpoint of endpoints) {
-    const at2 = await stageAt({ endpoint, channel: channel2, id, state, suites, outlet, looks: looks2, renew: renew2 });
-    if (!at2.ok) return at2;
-    if (at2.value.lost.length) return good({ id: void 0, state: void 0, lost: at2.value.lost, changed: false });
-    staged.push({ endpoint, suites: at2.value.suites });
+    const at3 = await stageAt({ endpoint, channel: channel2, id, state, suites, outlet, looks: looks2, renew: renew2 });
+    if (!at3.ok) return at3;
+    if (at3.value.lost.length) return good({ id: void 0, state: void 0, lost: at3.value.lost, changed: false });
+    staged.push({ endpoint, suites: at3.value.suites });
   }
   const changed2 = staged.some((s) => s.suites.some((suite2) => !suite2.current));
   let claimed = channel2;
@@ -30373,8 +30589,8 @@ async function bringAll(channel2, { id, state, indices, looks: looks2 }, outlet,
     if (!claim2) return moved(channel2.name);
     claimed = claim2;
   }
-  for (const { endpoint, suites: at2 } of staged) {
-    const switched = await switchSuites(endpoint, at2);
+  for (const { endpoint, suites: at3 } of staged) {
+    const switched = await switchSuites(endpoint, at3);
     if (!switched.ok) return switched;
     await endpoint.switched?.(switched.value);
   }
@@ -30443,12 +30659,14 @@ var import_node_fs38 = require("node:fs");
 var import_node_os7 = require("node:os");
 var import_node_path46 = require("node:path");
 init_diagnostics();
+init_maps();
 init_process();
 
 // ts-src/publish/raise.ts
 var import_node_fs37 = require("node:fs");
 var import_node_path45 = require("node:path");
 init_names();
+init_maps();
 async function raiseVersions(input) {
   const { store: store2, suites, now, versions, stamp } = input;
   const all = {};
@@ -30467,12 +30685,12 @@ async function raiseVersions(input) {
   const lost3 = [];
   await store2.many(jobs2, async ({ suite: suite2, debian: debian2, held, to }) => {
     const files = await repackAll(input, held, to);
-    if (files.ok) all[suite2][debian2] = { ...held, version: to, files: files.value };
+    if (files.ok) ownEntry(all, suite2)[debian2] = { ...held, version: to, files: files.value };
     else lost3.push(...files.lost);
   });
   return { suites: all, raised: jobs2.map((j) => ({ ...j, from: j.held.version })), lost: lost3 };
 }
-var sameFiles = (a, b) => b !== void 0 && a.files.length === b.files.length && a.files.every((f, i) => f.sha256 === b.files[i].sha256 && f.name === b.files[i].name);
+var sameFiles = (a, b) => b !== void 0 && a.files.length === b.files.length && a.files.every((f, i) => f.sha256 === b.files[i]?.sha256 && f.name === b.files[i].name);
 async function repackAll({ store: store2, scratch, stamp }, held, to) {
   const value2 = [];
   for (const file3 of held.files) {
@@ -30489,18 +30707,18 @@ async function repackAll({ store: store2, scratch, stamp }, held, to) {
 }
 
 // ts-src/publish/served-check.ts
-function samplesOf(state, before) {
+function samplesOf(state, before2) {
   return Object.entries(state.suites).flatMap(([key, packages]) => {
     const all = Object.entries(packages);
-    const found2 = all.find(([debian2, held]) => !sameFiles(held, ownIn(before[key], debian2))) ?? all[0];
-    const at2 = key.lastIndexOf("/");
-    return found2 ? [{ suite: key.slice(0, at2), architecture: key.slice(at2 + 1), debian: found2[0], version: found2[1].version }] : [];
+    const found2 = all.find(([debian2, held]) => !sameFiles(held, ownIn(before2[key], debian2))) ?? all[0];
+    const at3 = key.lastIndexOf("/");
+    return found2 ? [{ suite: key.slice(0, at3), architecture: key.slice(at3 + 1), debian: found2[0], version: found2[1].version }] : [];
   });
 }
-async function checkServed(endpoint, state, before, publicKey) {
+async function checkServed(endpoint, state, before2, publicKey) {
   const root = (0, import_node_fs38.mkdtempSync)((0, import_node_path46.join)((0, import_node_os7.tmpdir)(), "slipway-apt-"));
   try {
-    const samples = samplesOf(state, before);
+    const samples = samplesOf(state, before2);
     for (const folder2 of ["lists/partial", "cache/archives/partial", "etc/sources.list.d", "got"])
       (0, import_node_fs38.mkdirSync)((0, import_node_path46.join)(root, folder2), { recursive: true });
     (0, import_node_fs38.writeFileSync)((0, import_node_path46.join)(root, "status"), "");
@@ -30605,10 +30823,10 @@ var import_node_zlib9 = require("node:zlib");
 var largestBlock = 65535;
 function storedGzip(data) {
   const parts2 = [Buffer.from([31, 139, 8, 0, 0, 0, 0, 0, 2, 3])];
-  for (let at2 = 0; at2 === 0 || at2 < data.length; at2 += largestBlock) {
-    const block8 = data.subarray(at2, at2 + largestBlock);
+  for (let at3 = 0; at3 === 0 || at3 < data.length; at3 += largestBlock) {
+    const block8 = data.subarray(at3, at3 + largestBlock);
     const header2 = Buffer.alloc(5);
-    header2[0] = at2 + largestBlock >= data.length ? 1 : 0;
+    header2[0] = at3 + largestBlock >= data.length ? 1 : 0;
     header2.writeUInt16LE(block8.length, 1);
     header2.writeUInt16LE(~block8.length & largestBlock, 3);
     parts2.push(header2, block8);
@@ -30619,6 +30837,7 @@ function storedGzip(data) {
 // ts-src/publish/environment.ts
 init_digest();
 init_names();
+init_maps();
 
 // ts-src/render/control.ts
 function renderControl(c) {
@@ -30760,7 +30979,7 @@ async function writePackage(file3, input, version3) {
   ].map((f) => ({ ...f, path: f.path.slice(1) }));
   const folders2 = /* @__PURE__ */ new Set();
   for (const { path: path2 } of files)
-    for (let at2 = path2.indexOf("/"); at2 > 0; at2 = path2.indexOf("/", at2 + 1)) folders2.add(path2.slice(0, at2 + 1));
+    for (let at3 = path2.indexOf("/"); at3 > 0; at3 = path2.indexOf("/", at3 + 1)) folders2.add(path2.slice(0, at3 + 1));
   const all = [...[...folders2].map((path2) => ({ path: path2, data: "" })), ...files].sort(
     (a, b) => a.path < b.path ? -1 : 1
   );
@@ -30806,6 +31025,7 @@ init_process();
 // ts-src/publish/signing.ts
 var import_node_fs42 = require("node:fs");
 var import_node_path50 = require("node:path");
+init_lists();
 init_diagnostics();
 init_files();
 init_process();
@@ -30887,7 +31107,7 @@ cat >/dev/null
 gpgconf --homedir "$1/g" --kill all 2>/dev/null
 rm -rf "$1"`;
 async function openRoom() {
-  const user2 = process.getuid() === 0 ? [] : ["--user", "--map-root-user"];
+  const user2 = process.getuid?.() === 0 ? [] : ["--user", "--map-root-user"];
   const namespaces = [...user2, "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child=KILL"];
   const held = await holder("unshare", [...namespaces, "sh", "-c", hold2]);
   if (!held) return watchedRoom();
@@ -30953,7 +31173,7 @@ async function withSigner(key, work2) {
     await room.close();
   }
 }
-var gpg = (at2, args, options5) => at2.run("gpg", ["--batch", "--yes", "--no-tty", "--homedir", at2.home, ...args], options5);
+var gpg = (at3, args, options5) => at3.run("gpg", ["--batch", "--yes", "--no-tty", "--homedir", at3.home, ...args], options5);
 var lastLine3 = (o) => o.stderr.trim().split("\n").filter((line2) => !line2.startsWith("[GNUPG:]")).pop() || `it ended with ${o.signal ?? o.code}`;
 var failed2 = (what, o) => bad(error("signing-key", `gpg could not ${what}: ${lastLine3(o)}`, { hint: hintOf(o) }));
 function hintOf(o) {
@@ -31032,9 +31252,11 @@ async function bringMadeKey(room, key) {
   const kept4 = await room.run("sh", ["-c", copyHome, "copy", room.home, key.home]);
   return kept4.code === 0 ? good(void 0) : failed2("keep the key", kept4);
 }
-var fingerprintsIn = (colons) => [...colons.matchAll(/^(?:sec|pub):(?:.*\n)(?:(?!fpr:).*\n)*?fpr:+([0-9A-F]+):/gm)].map((m) => m[1]);
-async function signerOf(at2, keys) {
-  const listed4 = await gpg(at2, ["--with-colons", "--list-secret-keys", "--", ...keys]);
+var fingerprintsIn = (colons) => [...colons.matchAll(/^(?:sec|pub):(?:.*\n)(?:(?!fpr:).*\n)*?fpr:+([0-9A-F]+):/gm)].map(
+  ([, fingerprint3 = ""]) => fingerprint3
+);
+async function signerOf(at3, keys) {
+  const listed4 = await gpg(at3, ["--with-colons", "--list-secret-keys", "--", ...keys]);
   const fingerprints = [...new Set(fingerprintsIn(listed4.stdout))];
   if (listed4.code === 127) return failed2("list its keys", listed4);
   const all = [...primaryKeys(listed4.stdout).keys()];
@@ -31043,11 +31265,11 @@ async function signerOf(at2, keys) {
   );
   if (!fingerprints.length || unknown2.length)
     return bad(
-      error("signing-key", `the secret key ${(unknown2.length ? unknown2 : keys).join(", ")} is not in ${at2.home}`, {
+      error("signing-key", `the secret key ${(unknown2.length ? unknown2 : keys).join(", ")} is not in ${at3.home}`, {
         hint: "import it with `gpg --import FILE`, correct signing_key in distro.yaml, or remove it: then a key is made"
       })
     );
-  const exported = await gpg(at2, ["--armor", "--export", "--", ...fingerprints]);
+  const exported = await gpg(at3, ["--armor", "--export", "--", ...fingerprints]);
   if (exported.code !== 0 || !isWholeKey(exported.stdout)) return failed2("export the public key", exported);
   const primaries = primaryKeys(listed4.stdout);
   const by = fingerprints.flatMap((f) => ["--local-user", f]);
@@ -31058,21 +31280,21 @@ async function signerOf(at2, keys) {
     sign(text8, form) {
       const how = form === "clearsign" ? ["--clearsign"] : ["--armor", "--detach-sign"];
       return afterFirst(async () => {
-        const signed = await gpg(at2, ["--status-fd", "2", "--digest-algo", "SHA512", ...by, ...how], { input: text8 });
+        const signed = await gpg(at3, ["--status-fd", "2", "--digest-algo", "SHA512", ...by, ...how], { input: text8 });
         if (signed.code !== 0 || !signed.stdout) return failed2("sign", signed);
         const checked = checkSigners(fingerprints, signersIn(signed.stderr), primaries);
         return checked.ok ? good(signed.stdout) : checked;
       });
     },
-    run: (command2, args, options5 = {}) => at2.run(command2, args, { ...options5, env: { ...process.env, ...options5.env, GNUPGHOME: at2.home } })
+    run: (command2, args, options5 = {}) => at3.run(command2, args, { ...options5, env: { ...process.env, ...options5.env, GNUPGHOME: at3.home } })
   });
 }
 function firstAlone() {
-  let first2;
+  let first3;
   return (work2) => {
-    if (first2) return first2.then(work2);
+    if (first3) return first3.then(work2);
     const begun = work2();
-    first2 = begun.catch(() => void 0);
+    first3 = begun.catch(() => void 0);
     return begun;
   };
 }
@@ -31084,7 +31306,8 @@ async function commandSigner({ command: command2, publicKey }) {
     return bad(
       error("signing-key", "the public key of the signing command is not an armored OpenPGP key", { file: publicKey })
     );
-  const [program2, ...args] = command2;
+  const program2 = first(command2);
+  const args = command2.slice(1);
   return good({
     fingerprints,
     publicKey: text8,
@@ -31121,10 +31344,10 @@ function keyFromEnvironment(env) {
 var day2 = 864e5;
 var notice2 = 60 * day2;
 async function keyHealth(publicKey, now) {
-  const keys = await keysOf2(publicKey);
+  const keys = await keysOf3(publicKey);
   return keys.ok ? keys.value.flatMap((key) => judgeKey(key, now)) : keys.diagnostics;
 }
-async function keysOf2(publicKey) {
+async function keysOf3(publicKey) {
   const home = (0, import_node_fs43.mkdtempSync)((0, import_node_path51.join)((0, import_node_os9.tmpdir)(), "slipway-key-"));
   const shown5 = await run(
     "gpg",
@@ -31149,8 +31372,8 @@ function keysIn(colons) {
   const close = () => {
     const key = keys[keys.length - 1];
     if (!key) return;
-    const last = signing.includes(void 0) ? void 0 : Math.max(0, ...signing.map((e) => e ?? 0));
-    const ends = [primaryEnds, last].filter((e) => e !== void 0);
+    const last2 = signing.includes(void 0) ? void 0 : Math.max(0, ...signing.map((e) => e ?? 0));
+    const ends = [primaryEnds, last2].filter((e) => e !== void 0);
     key.ends = ends.length ? Math.min(...ends) : void 0;
   };
   for (const line2 of colons.split("\n")) {
@@ -31177,7 +31400,7 @@ function weakness(algorithm, bits2) {
 function judgeKey({ fingerprint: fingerprint3, ends, weak }, now) {
   const told8 = [];
   const short4 = fingerprint3.slice(-16);
-  const date3 = (at2) => new Date(at2).toISOString().slice(0, 10);
+  const date3 = (at3) => new Date(at3).toISOString().slice(0, 10);
   if (ends !== void 0 && ends <= now)
     told8.push(
       error("key-expired", `the signing key ${short4} expired on ${date3(ends)}`, {
@@ -31209,11 +31432,12 @@ init_process();
 init_names();
 
 // ts-src/render/table.ts
+init_lists();
 function renderTable(head, rows) {
   const all = [head, ...rows].map((r) => r.map(printable));
   const widths = head.map((_, c) => Math.min(60, Math.max(...all.map((r) => (r[c] ?? "").length))));
   return all.map(
-    (r) => `${r.map((t, c) => c === r.length - 1 ? t : t.padEnd(widths[c])).join("  ").trimEnd()}
+    (r) => `${r.map((t, c) => c === r.length - 1 ? t : t.padEnd(at(widths, c))).join("  ").trimEnd()}
 `
   ).join("");
 }
@@ -31302,7 +31526,190 @@ async function makeOne(store2, scratch, make, request) {
 init_diagnostics();
 init_names();
 
+// ts-src/engine/task-graph.ts
+init_lists();
+init_names();
+
+// ts-src/engine/interface-digests.ts
+init_digest();
+var digest2 = (text8) => sha256(text8).slice(0, 32);
+var InterfaceDigests = class {
+  constructor({ runtimeDependencies: runs, runtimeCycles: together2 }, interfaceOf3, full) {
+    this.interfaceOf = interfaceOf3;
+    this.full = full;
+    this.runs = runs;
+    this.together = together2;
+  }
+  runs;
+  together;
+  known = {
+    api: /* @__PURE__ */ new Map(),
+    tool: /* @__PURE__ */ new Map(),
+    code: /* @__PURE__ */ new Map(),
+    full: /* @__PURE__ */ new Map()
+  };
+  loading = /* @__PURE__ */ new Map();
+  /** As a dependency of a build: a tool by all of it where something of it loads code, a library by what it shows. */
+  ofBuild(n, isTool) {
+    if (this.full) return this.of(n, "full");
+    return isTool ? this.of(n, this.loads(n) ? "code" : "tool") : this.of(n, "api");
+  }
+  /** A package and its run closure. Every interface in it must be known. */
+  of(n, mode) {
+    const there = this.known[mode].get(n);
+    if (there !== void 0) return there;
+    const members2 = this.together.get(n) ?? [n];
+    if (mode === "api" && members2.some((m) => this.interfaceOf(m).offers))
+      return this.keep(members2, mode, this.of(n, "code"));
+    const below3 = new Set(members2.flatMap((m) => needsOf(this.runs, m)).filter((d) => !members2.includes(d)));
+    return this.keep(
+      members2,
+      mode,
+      digest2(
+        `${mode} ${members2.map((m) => this.interfaceOf(m)[mode]).sort().join(" ")} / ${[...below3].map((d) => this.of(d, mode)).sort().join(" ")}`
+      )
+    );
+  }
+  keep(members2, mode, id) {
+    for (const m of members2) this.known[mode].set(m, id);
+    return id;
+  }
+  /** Whether it, or anything that it needs to run, has something that loads shared libraries. */
+  loads(n) {
+    const there = this.loading.get(n);
+    if (there !== void 0) return there;
+    const members2 = this.together.get(n) ?? [n];
+    const found2 = members2.some((m) => this.interfaceOf(m).loads) || members2.some((m) => needsOf(this.runs, m).some((d) => !members2.includes(d) && this.loads(d)));
+    for (const m of members2) this.loading.set(m, found2);
+    return found2;
+  }
+};
+
+// ts-src/engine/shipped-paths.ts
+var import_node_path53 = require("node:path");
+var ShippedPaths = class {
+  files = /* @__PURE__ */ new Map();
+  folders = /* @__PURE__ */ new Map();
+  /** Why a package may not have these files beside those of others; undefined where it may. */
+  clash(name6, files) {
+    const looked = /* @__PURE__ */ new Set();
+    for (const file3 of files) {
+      const owner = this.files.get(file3);
+      if (owner !== void 0 && owner !== name6) return `it ships ${file3}, which '${owner}' ships too`;
+      const inside = [...this.folders.get(file3) ?? []].find((other) => other !== name6);
+      if (inside !== void 0) return `it ships ${file3} as a file or link, and '${inside}' ships files in ${file3}/`;
+      for (let folder2 = import_node_path53.posix.dirname(file3); folder2 !== "/" && !looked.has(folder2); folder2 = import_node_path53.posix.dirname(folder2)) {
+        looked.add(folder2);
+        const above2 = this.files.get(folder2);
+        if (above2 !== void 0 && above2 !== name6)
+          return `it ships files in ${folder2}/, and '${above2}' ships ${folder2} as a file or link`;
+      }
+    }
+    return void 0;
+  }
+  take(name6, files) {
+    for (const file3 of files) {
+      this.files.set(file3, name6);
+      for (let folder2 = import_node_path53.posix.dirname(file3); folder2 !== "/"; folder2 = import_node_path53.posix.dirname(folder2)) {
+        const owners = this.folders.get(folder2);
+        if (owners?.has(name6)) break;
+        if (owners) owners.add(name6);
+        else this.folders.set(folder2, /* @__PURE__ */ new Set([name6]));
+      }
+    }
+  }
+};
+
+// ts-src/engine/task-graph.ts
+var packageOf = (graph2, task) => at(graph2.scope.packages, task % graph2.count);
+var recordOf2 = ({ records }, n) => at(records, n);
+function resultOf({ results, id }, task) {
+  const result2 = results[task];
+  if (!result2) throw new Error(`${id} has no task ${task}`);
+  return result2;
+}
+var kinds2 = ["build", "test", "docs"];
+var kindOf3 = (graph2, task) => kinds2[Math.floor(task / graph2.count)] ?? "build";
+var docsTaskOf = ({ count: count3 }, n) => 2 * count3 + n;
+function makeTaskGraph(input) {
+  const { scope: scope2, target: target2, system, layers: layers2, history } = input;
+  const { packages } = scope2;
+  const closures = closuresOf(scope2);
+  const records = packages.map(() => void 0);
+  let priority;
+  return {
+    id: scopeId(scope2.distribution, target2),
+    scope: scope2,
+    target: target2,
+    base: system.base,
+    system,
+    layers: layers2,
+    closures,
+    count: packages.length,
+    lacking: input.lacking,
+    records,
+    tests: packages.map(() => void 0),
+    docs: packages.map(() => void 0),
+    sets: packages.map(() => void 0),
+    owners: new ShippedPaths(),
+    interfaceDigests: new InterfaceDigests(closures, (n) => recordOf2({ records }, n).interface, input.full),
+    // Who does tasks that others schedule has no use for it.
+    get priority() {
+      return priority ??= [
+        ...remainingPaths(packages, (p) => history(p.name) ?? 15e3),
+        ...packages.map((p) => history(`${p.name} test`) ?? 15e3),
+        ...packages.map((p) => history(`${p.name} docs`) ?? 5e3)
+      ];
+    },
+    results: [
+      ...packages.map((p) => waiting(taskId(scope2.distribution, target2, p.name), p, "build")),
+      ...packages.map(
+        (p) => input.tested(p) ? waiting(testTaskId(scope2.distribution, target2, p.name), p, "test") : void 0
+      ),
+      ...packages.map(
+        (p) => input.documented(p) ? waiting(docsTaskId(scope2.distribution, target2, p.name), p, "docs") : void 0
+      )
+    ]
+  };
+}
+var waiting = (id, p, kind) => ({
+  id,
+  name: p.name,
+  kind,
+  state: "waiting",
+  reason: ""
+});
+function packagesInRoot({ closures, count: count3 }, task) {
+  if (task < count3) return closures.root(task);
+  return task < 2 * count3 ? closures.testRoot(task - count3) : closures.docsRoot(task % count3);
+}
+function documentationNeeds(closures) {
+  const { runtimeDependencies: run2, docs: docs2 } = closures;
+  const all = closures.build.map((built, n) => [.../* @__PURE__ */ new Set([...built, ...run2[n] ?? [], ...docs2[n] ?? []])]);
+  const cycle = new Int32Array(all.length).fill(-1);
+  cycles(all).forEach((members2, i) => members2.forEach((n) => cycle[n] = i));
+  return all.map((list8, n) => list8.filter((d) => d !== n && (cycle[d] === -1 || cycle[d] !== cycle[n] || d < n)));
+}
+function tasksBefore(graph2, testsStop) {
+  const { results, count: count3 } = graph2;
+  const documented = documentationNeeds(graph2.closures);
+  const needs = results.map((t, task) => {
+    if (!t) return [];
+    const docs2 = t.kind === "docs" && documented[task % count3] || [];
+    return [...packagesInRoot(graph2, task), ...docs2.map((d) => d + 2 * count3).filter((d) => results[d])];
+  });
+  if (!testsStop) return needs;
+  const all = needs.map((list8, task) => [
+    ...list8,
+    ...(task < 2 * count3 ? list8 : []).map((d) => d + count3).filter((d) => d !== task && results[d])
+  ]);
+  const set = new Int32Array(all.length).fill(-1);
+  cycles(all).forEach((members2, i) => members2.forEach((task) => set[task] = i));
+  return all.map((list8, task) => list8.filter((d) => d < count3 || set[d] === -1 || set[d] !== set[task]));
+}
+
 // ts-src/publish/selection.ts
+init_maps();
 init_diagnostics();
 function selectPublished(input) {
   return new Selector(input).select();
@@ -31330,7 +31737,7 @@ var Selector = class {
       for (const name6 of this.former.keys())
         if (!this.made.has(name6) && this.input.belongs(name6)) this.takeBack(name6, void 0);
     }
-    for (let i = 0; i < this.queue.length; i++) this.follow(this.queue[i]);
+    for (const name6 of this.queue) this.follow(name6);
     const chosen = /* @__PURE__ */ new Map();
     for (const name6 of [.../* @__PURE__ */ new Set([...this.former.keys(), ...this.made.keys()])].sort(compare)) {
       const made2 = this.back.has(name6) ? void 0 : this.made.get(name6);
@@ -31352,14 +31759,14 @@ var Selector = class {
   }
   /** What a new version needs; where that can't be there, it is taken back at once. */
   findNeeds(name6) {
-    const { requires, needs } = this.made.get(name6);
+    const { requires, needs } = entry(this.made, name6);
     const missing = (by) => this.takeBack(name6, { package: name6, kind: "needs-missing", by });
     for (const abi2 of requires) {
       const provider = this.newProvider.get(abi2);
+      const before2 = this.formerProvider.get(abi2);
       if (provider !== void 0) push2(this.newDependents, provider, { package: name6, abi: abi2 });
-      else if (!this.formerProvider.has(abi2)) missing(abi2);
-      else if (this.made.has(this.formerProvider.get(abi2))) missing(abi2);
-      else this.needFormer(this.formerProvider.get(abi2), name6);
+      else if (before2 === void 0 || this.made.has(before2)) missing(abi2);
+      else this.needFormer(before2, name6);
     }
     for (const need of needs ?? []) {
       if (this.made.has(need)) push2(this.newDependents, need, { package: name6, abi: void 0 });
@@ -31413,7 +31820,7 @@ var Selector = class {
       for (const name6 of dependents.get(abi2) ?? []) {
         if (holding.has(name6) || this.made.has(name6) || chosen.get(name6)?.from !== "former") continue;
         holding.add(name6);
-        changed2.push(this.former.get(name6).abi);
+        changed2.push(entry(this.former, name6).abi);
       }
     return [...holding].sort(compare);
   }
@@ -31443,14 +31850,14 @@ function push2(lists, key, value2) {
 }
 
 // ts-src/publish/suite.ts
-function suiteOf(graph2, before, input, diagnostics) {
-  const former = new Map(Object.entries(before));
+function suiteOf(graph2, before2, input, diagnostics) {
+  const former = new Map(Object.entries(before2));
   const made2 = /* @__PURE__ */ new Map();
   graph2.records.forEach((record3, n) => {
-    const p = graph2.scope.packages[n];
+    const p = packageOf(graph2, n);
     if (!record3 || "forTests" in p.why && !former.has(p.debian)) return;
     const held = former.get(p.debian);
-    const needs = (graph2.closures.runtimeDependencies[n] ?? []).map((d) => graph2.scope.packages[d].debian);
+    const needs = (graph2.closures.runtimeDependencies[n] ?? []).map((d) => packageOf(graph2, d).debian);
     const stays = held?.key === record3.key && compareDebianVersions(held.version, record3.version) >= 0;
     made2.set(p.debian, {
       ...stays ? held : { version: record3.version, key: record3.key, files: record3.debs },
@@ -31524,15 +31931,15 @@ async function publishChannel(opened, input) {
 }
 async function publishRuns(channel2, input, signer, diagnostics) {
   const { runs, store: store2, stamp } = input;
-  const before = withoutKeyring(channel2.head?.suites ?? channel2.former ?? {});
-  const next2 = { ...before };
+  const before2 = withoutKeyring(channel2.head?.suites ?? channel2.former ?? {});
+  const next2 = { ...before2 };
   const names4 = /* @__PURE__ */ new Set();
-  const scratch = (0, import_node_path53.join)(input.state, "incoming");
+  const scratch = (0, import_node_path54.join)(input.state, "incoming");
   (0, import_node_fs45.mkdirSync)(scratch, { recursive: true });
   for (const graph2 of runs) {
     const name6 = channelSuite(graph2.scope.distribution, graph2.target);
     const environment3 = input.environments?.(graph2);
-    const { [environment3?.name ?? ""]: former, ...others2 } = before[name6] ?? {};
+    const { [environment3?.name ?? ""]: former, ...others2 } = before2[name6] ?? {};
     const now = suiteOf(
       graph2,
       others2,
@@ -31557,7 +31964,7 @@ async function publishRuns(channel2, input, signer, diagnostics) {
     store: store2,
     scratch,
     suites: next2,
-    now: before,
+    now: before2,
     versions: channel2.value.versions,
     stamp
   });
@@ -31592,8 +31999,8 @@ async function publishRuns(channel2, input, signer, diagnostics) {
   if (!moved3.ok) return moved3;
   diagnostics.push(...moved3.diagnostics);
   if (moved3.value.lost.length) return toldLost(lostKeys(moved3.value.lost), diagnostics);
-  const [first2] = input.endpoints;
-  return good({ sources: first2 ? sourcesOf(first2, next2, [...names4], signer) : [], lost: [] });
+  const [first3] = input.endpoints;
+  return good({ sources: first3 ? sourcesOf(first3, next2, [...names4], signer) : [], lost: [] });
 }
 async function suitesWithSources({ store: store2, runs, settings: settings3, makeSource }, scratch, suites, diagnostics) {
   if (settings3?.sources !== true || !makeSource) return suites;
@@ -31628,7 +32035,7 @@ function sourcesOf(endpoint, suites, names4, signer) {
       uri: endpoint.uri,
       suite: name6,
       architectures: Object.keys(suites).filter((key) => key.startsWith(`${name6}/`)).sort().map((key) => key.slice(name6.length + 1)),
-      keyFile: endpoint.folder === void 0 ? void 0 : (0, import_node_path53.join)(endpoint.folder, "key.asc"),
+      keyFile: endpoint.folder === void 0 ? void 0 : (0, import_node_path54.join)(endpoint.folder, "key.asc"),
       key: signer.publicKey
     })
   );
@@ -31642,12 +32049,14 @@ function dropArchitectures(next2, runs, names4) {
 }
 
 // ts-src/publish/rules.ts
+init_maps();
 init_channels();
 init_names();
 function rulesOf2(distro, name6) {
-  if (Object.hasOwn(distro.channels, name6)) return distro.channels[name6];
-  const pattern = Object.keys(distro.channels).find((p) => p.includes("*") && matchesGlob(p, name6));
-  return pattern === void 0 ? defaultRules() : distro.channels[pattern];
+  const own3 = ownIn(distro.channels, name6);
+  if (own3) return own3;
+  const fitting = Object.entries(distro.channels).find(([p]) => p.includes("*") && matchesGlob(p, name6));
+  return fitting?.[1] ?? defaultRules();
 }
 var mayComeFrom = (rules2, from) => !rules2.from.length || rules2.from.some((p) => matchesGlob(p, from));
 function keepOf(distro, name6) {
@@ -31666,7 +32075,7 @@ var repositorySettings = (distro) => ({
 
 // ts-src/publish/folder-endpoint.ts
 var import_node_fs46 = require("node:fs");
-var import_node_path54 = require("node:path");
+var import_node_path55 = require("node:path");
 init_files();
 init_digest();
 init_faults();
@@ -31684,7 +32093,7 @@ var FolderEndpoint = class {
   served = true;
   width = 4;
   blobs;
-  path = (name6) => (0, import_node_path54.join)(this.folder, name6);
+  path = (name6) => (0, import_node_path55.join)(this.folder, name6);
   during(_purpose, work2) {
     return withMutex(this.path(".slipway.lock"), work2);
   }
@@ -31698,7 +32107,7 @@ var FolderEndpoint = class {
     const path2 = this.path(name6);
     const there = await this.compare(path2, file3.sha256, file3.size);
     if (there) return there;
-    (0, import_node_fs46.mkdirSync)((0, import_node_path54.dirname)(path2), { recursive: true });
+    (0, import_node_fs46.mkdirSync)((0, import_node_path55.dirname)(path2), { recursive: true });
     try {
       (0, import_node_fs46.linkSync)(file3.path, path2);
       return "written";
@@ -31728,8 +32137,8 @@ var FolderEndpoint = class {
     const late = [];
     await writeTogether(
       wanted.map(({ name: name6, data }) => ({ path: this.path(name6), data })),
-      (temporary2, path2, at2) => {
-        const file3 = wanted[at2];
+      (temporary2, path2, at3) => {
+        const file3 = wanted[at3];
         if (!file3) return;
         if (this.claim(temporary2, path2)) placed2.set(file3.name, "written");
         else late.push(file3);
@@ -31776,7 +32185,7 @@ var FolderEndpoint = class {
   /** Another name for a file, in place of what had that name; false where the file system can't do that. */
   putLike(name6, like) {
     const path2 = this.path(name6);
-    (0, import_node_fs46.mkdirSync)((0, import_node_path54.dirname)(path2), { recursive: true });
+    (0, import_node_fs46.mkdirSync)((0, import_node_path55.dirname)(path2), { recursive: true });
     const temporary2 = temporaryBeside(path2);
     try {
       (0, import_node_fs46.linkSync)(this.path(like), temporary2);
@@ -31789,14 +32198,14 @@ var FolderEndpoint = class {
     }
   }
   /** Only within `exclusively`: what is compared then is what is replaced. */
-  replace(name6, data, before) {
+  replace(name6, data, before2) {
     let now;
     try {
       now = sha256((0, import_node_fs46.readFileSync)(this.path(name6)));
     } catch (e) {
       if (codeOf(e) !== "ENOENT") throw e;
     }
-    if (now !== before) return Promise.resolve(false);
+    if (now !== before2) return Promise.resolve(false);
     writeWhole(this.path(name6), data);
     return Promise.resolve(true);
   }
@@ -31805,9 +32214,9 @@ var FolderEndpoint = class {
   }
   async remove(name6) {
     await this.blobs.remove(name6);
-    for (let at2 = (0, import_node_path54.dirname)(name6); at2.includes("/"); at2 = (0, import_node_path54.dirname)(at2)) {
+    for (let at3 = (0, import_node_path55.dirname)(name6); at3.includes("/"); at3 = (0, import_node_path55.dirname)(at3)) {
       try {
-        (0, import_node_fs46.rmdirSync)(this.path(at2));
+        (0, import_node_fs46.rmdirSync)(this.path(at3));
       } catch {
         return;
       }
@@ -31835,14 +32244,14 @@ function tellingPart(log, most9 = 25) {
     0,
     lines.findLastIndex((l) => l.startsWith("== "))
   );
-  const first2 = lines.findIndex(
+  const first3 = lines.findIndex(
     (l, i) => i > start3 && telling.test(l) && !/-Werror|no error|_error|error_|errors?\.|warning:/i.test(l.replace(/error:/g, ""))
   );
-  const at2 = first2 < 0 ? Math.max(0, lines.length - most9) : Math.max(start3, first2 - 3);
-  return lines.slice(at2, at2 + most9).filter((l, i, all) => i < all.length - 1 || l.trim() !== "");
+  const at3 = first3 < 0 ? Math.max(0, lines.length - most9) : Math.max(start3, first3 - 3);
+  return lines.slice(at3, at3 + most9).filter((l, i, all) => i < all.length - 1 || l.trim() !== "");
 }
-var short = (text8) => printable(text8.trim()).slice(0, 300);
-var inPackage = (path2) => path2.replace(/^\/build\/(?:obj\/)?/, "");
+var short = (text8 = "") => printable(text8.trim()).slice(0, 300);
+var inPackage = (path2 = "") => path2.replace(/^\/build\/(?:obj\/)?/, "");
 var byCMake = (path2, folder2) => path2.startsWith("/") || folder2 === "" ? inPackage(path2) : `${folder2}/${path2}`;
 var rules = [
   {
@@ -31935,8 +32344,8 @@ var rules = [
   {
     pattern: /CMake Error at ([^\s:]+):(\d+) \([^)\n]*\):\n\s+([^\n]+)(?:\n\s*\n[ \t]+([^\n]+))?/,
     say(match, _, folder2) {
-      const [, file3 = "", line2 = "", first2 = "", next2 = ""] = match;
-      const text8 = first2.trimEnd().endsWith(":") ? `${short(first2)} ${short(next2)}` : short(first2);
+      const [, file3 = "", line2 = "", first3 = "", next2 = ""] = match;
+      const text8 = first3.trimEnd().endsWith(":") ? `${short(first3)} ${short(next2)}` : short(first3);
       return { cause: `${short(byCMake(file3, folder2))}:${line2}: ${text8.trim()}` };
     }
   },
@@ -31970,6 +32379,7 @@ function knownCause(log, failed5) {
 }
 
 // ts-src/cli/outputs.ts
+init_lists();
 var import_node_fs47 = require("node:fs");
 var import_node_path56 = require("node:path");
 init_diagnostics();
@@ -32010,6 +32420,9 @@ function renderLock(lock2) {
 `;
 }
 
+// ts-src/render/junit.ts
+init_cut();
+
 // ts-src/render/markup.ts
 var escapeMarkup = (text8) => text8.replace(/[^\t\n\r\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, "").replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
 
@@ -32033,8 +32446,8 @@ function renderJunit(name6, cases) {
       const open3 = `    <testcase classname="${title}" name="${escapeMarkup(c.name)}" time="${c.seconds.toFixed(3)}"`;
       const output = outputOf(c);
       const inner = [
-        ...c.result === "failed" ? [`      <failure message="${escapeMarkup(firstLine(c.message))}">${escapeMarkup(c.message)}</failure>`] : [],
-        ...c.result === "skipped" ? [`      <skipped message="${escapeMarkup(firstLine(c.message))}"/>`] : [],
+        ...c.result === "failed" ? [`      <failure message="${escapeMarkup(shortLine(c.message))}">${escapeMarkup(c.message)}</failure>`] : [],
+        ...c.result === "skipped" ? [`      <skipped message="${escapeMarkup(shortLine(c.message))}"/>`] : [],
         ...output === void 0 ? [] : [`      <system-out>${output}</system-out>`]
       ];
       lines.push(...inner.length ? [`${open3}>`, ...inner, "    </testcase>"] : [`${open3}/>`]);
@@ -32050,17 +32463,17 @@ function outputOf(c) {
 ${escapeMarkup(c.message)}`;
   return c.result === "failed" && c.output ? escapeMarkup(c.output.slice(-2e4)) : void 0;
 }
-function resultOf(state) {
+function resultOf2(state) {
   if (state === "failed") return "failed";
   return state === "stopped" || state === "blocked" || state === "waiting" ? "skipped" : "passed";
 }
-var firstLine = (text8) => text8.trim().split("\n")[0].slice(0, 200);
+var shortLine = (text8) => firstLine(text8.trim()).slice(0, 200);
 function packageCases(results, tail) {
   return results.map((t) => ({
     suite: t.name,
     name: t.kind === "test" ? "tests" : t.kind,
     seconds: t.started !== void 0 && t.finished !== void 0 ? (t.finished - t.started) / 1e3 : 0,
-    result: resultOf(t.state),
+    result: resultOf2(t.state),
     message: t.reason,
     output: tail(t).join("\n")
   }));
@@ -32122,6 +32535,7 @@ var report_default3 = `<!doctype html>
 `;
 
 // ts-src/render/states.ts
+init_maps();
 var looks = {
   failed: { rank: 0, color: "#c62828" },
   stopped: { rank: 1, color: "#d84300" },
@@ -32131,7 +32545,7 @@ var looks = {
   passed: { rank: 5, color: "#00796b" },
   cached: { rank: 6, color: "#546e7a" }
 };
-var taskStates = Object.keys(looks).sort((a, b) => looks[a].rank - looks[b].rank);
+var taskStates = keysOf(looks).sort((a, b) => looks[a].rank - looks[b].rank);
 var stateColor = (state) => looks[state].color;
 var byState = (a, b) => looks[a].rank - looks[b].rank;
 var stateStyles = () => taskStates.map((s) => `.${s} { color: ${looks[s].color}; }
@@ -32149,9 +32563,9 @@ function layOut(tasks) {
   const depth2 = /* @__PURE__ */ new Map();
   const columns2 = [];
   for (const t of tasks) {
-    const at2 = Math.max(0, ...t.needs.map((n) => (depth2.get(n) ?? -1) + 1));
-    depth2.set(t.name, at2);
-    (columns2[at2] ??= []).push(t);
+    const at3 = Math.max(0, ...t.needs.map((n) => (depth2.get(n) ?? -1) + 1));
+    depth2.set(t.name, at3);
+    (columns2[at3] ??= []).push(t);
   }
   const boxes = /* @__PURE__ */ new Map();
   let x = 10;
@@ -32222,8 +32636,8 @@ function renderTimeline(tasks) {
   });
   const height2 = free.length * 26 + 34;
   const lines = Array.from({ length: 9 }, (_, i) => {
-    const at2 = begun + (ended - begun) * i / 8;
-    return `<line x1="${x(at2).toFixed(0)}" x2="${x(at2).toFixed(0)}" y1="18" y2="${height2 - 8}" stroke="#cccccc"/>${text3(x(at2), 13, duration2(at2 - begun), i === 8 ? ' text-anchor="end"' : "")}`;
+    const at3 = begun + (ended - begun) * i / 8;
+    return `<line x1="${x(at3).toFixed(0)}" x2="${x(at3).toFixed(0)}" y1="18" y2="${height2 - 8}" stroke="#cccccc"/>${text3(x(at3), 13, duration2(at3 - begun), i === 8 ? ' text-anchor="end"' : "")}`;
   });
   return picture(width8, height2, [...lines, ...bars]);
 }
@@ -32287,186 +32701,6 @@ function renderReport(report2) {
 function detailsOf(t) {
   if (t.kind !== "build") return "";
   return [t.buildType, ...t.repository === t.name ? [] : [t.repository]].map((text8) => `, ${text8}`).join("");
-}
-
-// ts-src/engine/task-graph.ts
-init_names();
-
-// ts-src/engine/interface-digests.ts
-init_digest();
-var digest2 = (text8) => sha256(text8).slice(0, 32);
-var InterfaceDigests = class {
-  constructor({ runtimeDependencies: runs, runtimeCycles: together2 }, interfaceOf3, full) {
-    this.interfaceOf = interfaceOf3;
-    this.full = full;
-    this.runs = runs;
-    this.together = together2;
-  }
-  runs;
-  together;
-  known = {
-    api: /* @__PURE__ */ new Map(),
-    tool: /* @__PURE__ */ new Map(),
-    code: /* @__PURE__ */ new Map(),
-    full: /* @__PURE__ */ new Map()
-  };
-  loading = /* @__PURE__ */ new Map();
-  /** As a dependency of a build: a tool by all of it where something of it loads code, a library by what it shows. */
-  ofBuild(n, isTool) {
-    if (this.full) return this.of(n, "full");
-    return isTool ? this.of(n, this.loads(n) ? "code" : "tool") : this.of(n, "api");
-  }
-  /** A package and its run closure. Every interface in it must be known. */
-  of(n, mode) {
-    const there = this.known[mode].get(n);
-    if (there !== void 0) return there;
-    const members2 = this.together.get(n) ?? [n];
-    if (mode === "api" && members2.some((m) => this.interfaceOf(m).offers))
-      return this.keep(members2, mode, this.of(n, "code"));
-    const below3 = new Set(members2.flatMap((m) => this.runs[m]).filter((d) => !members2.includes(d)));
-    return this.keep(
-      members2,
-      mode,
-      digest2(
-        `${mode} ${members2.map((m) => this.interfaceOf(m)[mode]).sort().join(" ")} / ${[...below3].map((d) => this.of(d, mode)).sort().join(" ")}`
-      )
-    );
-  }
-  keep(members2, mode, id) {
-    for (const m of members2) this.known[mode].set(m, id);
-    return id;
-  }
-  /** Whether it, or anything that it needs to run, has something that loads shared libraries. */
-  loads(n) {
-    const there = this.loading.get(n);
-    if (there !== void 0) return there;
-    const members2 = this.together.get(n) ?? [n];
-    const found2 = members2.some((m) => this.interfaceOf(m).loads) || members2.some((m) => this.runs[m].some((d) => !members2.includes(d) && this.loads(d)));
-    for (const m of members2) this.loading.set(m, found2);
-    return found2;
-  }
-};
-
-// ts-src/engine/shipped-paths.ts
-var import_node_path55 = require("node:path");
-var ShippedPaths = class {
-  files = /* @__PURE__ */ new Map();
-  folders = /* @__PURE__ */ new Map();
-  /** Why a package may not have these files beside those of others; undefined where it may. */
-  clash(name6, files) {
-    const looked = /* @__PURE__ */ new Set();
-    for (const file3 of files) {
-      const owner = this.files.get(file3);
-      if (owner !== void 0 && owner !== name6) return `it ships ${file3}, which '${owner}' ships too`;
-      const inside = [...this.folders.get(file3) ?? []].find((other) => other !== name6);
-      if (inside !== void 0) return `it ships ${file3} as a file or link, and '${inside}' ships files in ${file3}/`;
-      for (let folder2 = import_node_path55.posix.dirname(file3); folder2 !== "/" && !looked.has(folder2); folder2 = import_node_path55.posix.dirname(folder2)) {
-        looked.add(folder2);
-        const above2 = this.files.get(folder2);
-        if (above2 !== void 0 && above2 !== name6)
-          return `it ships files in ${folder2}/, and '${above2}' ships ${folder2} as a file or link`;
-      }
-    }
-    return void 0;
-  }
-  take(name6, files) {
-    for (const file3 of files) {
-      this.files.set(file3, name6);
-      for (let folder2 = import_node_path55.posix.dirname(file3); folder2 !== "/"; folder2 = import_node_path55.posix.dirname(folder2)) {
-        const owners = this.folders.get(folder2);
-        if (owners?.has(name6)) break;
-        if (owners) owners.add(name6);
-        else this.folders.set(folder2, /* @__PURE__ */ new Set([name6]));
-      }
-    }
-  }
-};
-
-// ts-src/engine/task-graph.ts
-var packageOf = (graph2, task) => graph2.scope.packages[task % graph2.count];
-function resultOf2({ results, id }, task) {
-  const result2 = results[task];
-  if (!result2) throw new Error(`${id} has no task ${task}`);
-  return result2;
-}
-var kinds2 = ["build", "test", "docs"];
-var kindOf3 = (graph2, task) => kinds2[Math.floor(task / graph2.count)] ?? "build";
-var docsTaskOf = ({ count: count3 }, n) => 2 * count3 + n;
-function makeTaskGraph(input) {
-  const { scope: scope2, target: target2, system, layers: layers2, history } = input;
-  const { packages } = scope2;
-  const closures = closuresOf(scope2);
-  const records = packages.map(() => void 0);
-  let priority;
-  return {
-    id: scopeId(scope2.distribution, target2),
-    scope: scope2,
-    target: target2,
-    base: system.base,
-    system,
-    layers: layers2,
-    closures,
-    count: packages.length,
-    lacking: input.lacking,
-    records,
-    tests: packages.map(() => void 0),
-    docs: packages.map(() => void 0),
-    sets: packages.map(() => void 0),
-    owners: new ShippedPaths(),
-    interfaceDigests: new InterfaceDigests(closures, (n) => records[n].interface, input.full),
-    // Who does tasks that others schedule has no use for it.
-    get priority() {
-      return priority ??= [
-        ...remainingPaths(packages, (p) => history(p.name) ?? 15e3),
-        ...packages.map((p) => history(`${p.name} test`) ?? 15e3),
-        ...packages.map((p) => history(`${p.name} docs`) ?? 5e3)
-      ];
-    },
-    results: [
-      ...packages.map((p) => waiting(taskId(scope2.distribution, target2, p.name), p, "build")),
-      ...packages.map(
-        (p) => input.tested(p) ? waiting(testTaskId(scope2.distribution, target2, p.name), p, "test") : void 0
-      ),
-      ...packages.map(
-        (p) => input.documented(p) ? waiting(docsTaskId(scope2.distribution, target2, p.name), p, "docs") : void 0
-      )
-    ]
-  };
-}
-var waiting = (id, p, kind) => ({
-  id,
-  name: p.name,
-  kind,
-  state: "waiting",
-  reason: ""
-});
-function packagesInRoot({ closures, count: count3 }, task) {
-  if (task < count3) return closures.root(task);
-  return task < 2 * count3 ? closures.testRoot(task - count3) : closures.docsRoot(task % count3);
-}
-function documentationNeeds(closures) {
-  const { runtimeDependencies: run2, docs: docs2 } = closures;
-  const all = closures.build.map((built, n) => [.../* @__PURE__ */ new Set([...built, ...run2[n] ?? [], ...docs2[n] ?? []])]);
-  const cycle = new Int32Array(all.length).fill(-1);
-  cycles(all).forEach((members2, i) => members2.forEach((n) => cycle[n] = i));
-  return all.map((list8, n) => list8.filter((d) => d !== n && (cycle[d] === -1 || cycle[d] !== cycle[n] || d < n)));
-}
-function tasksBefore(graph2, testsStop) {
-  const { results, count: count3 } = graph2;
-  const documented = documentationNeeds(graph2.closures);
-  const needs = results.map((t, task) => {
-    if (!t) return [];
-    const docs2 = t.kind === "docs" && documented[task % count3] || [];
-    return [...packagesInRoot(graph2, task), ...docs2.map((d) => d + 2 * count3).filter((d) => results[d])];
-  });
-  if (!testsStop) return needs;
-  const all = needs.map((list8, task) => [
-    ...list8,
-    ...(task < 2 * count3 ? list8 : []).map((d) => d + count3).filter((d) => d !== task && results[d])
-  ]);
-  const set = new Int32Array(all.length).fill(-1);
-  cycles(all).forEach((members2, i) => members2.forEach((task) => set[task] = i));
-  return all.map((list8, task) => list8.filter((d) => d < count3 || set[d] === -1 || set[d] !== set[task]));
 }
 
 // ts-src/cli/outputs.ts
@@ -32597,9 +32831,10 @@ var remembered2 = 50;
 async function judgeTests(runs, store2, stamp) {
   const verdicts = /* @__PURE__ */ new Map();
   const work2 = runs.flatMap(
-    (graph2) => graph2.tests.flatMap(
-      (record3, n) => record3 && record3.outcome !== "none" && graph2.results[graph2.count + n] ? [{ r: graph2, record: record3, task: graph2.results[graph2.count + n] }] : []
-    )
+    (graph2) => graph2.tests.flatMap((record3, n) => {
+      const task = graph2.results[graph2.count + n];
+      return record3 && record3.outcome !== "none" && task ? [{ r: graph2, record: record3, task }] : [];
+    })
   );
   await store2.many(work2, async ({ r: graph2, record: record3, task }) => {
     const name6 = historyOf(graph2.id, record3.package);
@@ -32622,19 +32857,20 @@ async function judgeTests(runs, store2, stamp) {
   return verdicts;
 }
 function verdictOf(history) {
-  const last = history[history.length - 1];
-  const flaky = last.failed.filter(
-    (c) => history.some((h) => h.key === last.key && (h.flaky.includes(c) || h.outcome === "passed") && h !== last)
+  const last2 = last(history);
+  const flaky = last2.failed.filter(
+    (c) => history.some((h) => h.key === last2.key && (h.flaky.includes(c) || h.outcome === "passed") && h !== last2)
   );
   if (flaky.length) return `flaky: ${flaky.slice(0, 3).join(", ")} passed before at the same key`;
   let since = history.length - 1;
-  while (since > 0 && last.failed.some((c) => history[since - 1].failed.includes(c))) since--;
+  while (since > 0 && last2.failed.some((c) => at(history, since - 1).failed.includes(c))) since--;
   const runs = history.length - since;
-  if (runs > 1) return `broken since ${history[since].stamp}: it failed in each of the last ${runs} runs`;
+  if (runs > 1) return `broken since ${at(history, since).stamp}: it failed in each of the last ${runs} runs`;
   return history.length > 1 ? "it passed the time before" : "";
 }
 
 // ts-src/engine/runs.ts
+init_cut();
 init_names();
 var isRunName = (name6) => /^runs\/\d{14}-[^/]*\.json$/.test(name6);
 var runName = (stamp, id) => `runs/${stamp}-${id}.json`;
@@ -32643,7 +32879,7 @@ async function recordRun({ store: store2, graphs: runs, input, hints }) {
   const objects2 = /* @__PURE__ */ new Set();
   for (const graph2 of runs) {
     for (const t of graph2.results)
-      if (t?.key !== void 0) tasks[t.id] = { key: t.key, state: t.state, reason: t.reason.split("\n")[0] };
+      if (t?.key !== void 0) tasks[t.id] = { key: t.key, state: t.state, reason: firstLine(t.reason) };
     for (const record3 of graph2.records)
       for (const f of record3 ? [...record3.debs, record3.files] : []) objects2.add(f.sha256);
   }
@@ -32704,8 +32940,9 @@ function archiveNames(base) {
 function addNames(list8, names4) {
   const field = /^(Package|Provides): (.*)$/gm;
   for (let m = field.exec(list8); m; m = field.exec(list8)) {
-    if (m[1] === "Package") names4.add(m[2]);
-    else for (const provided of m[2].split(",")) names4.add(provided.trim().split(/[ (:]/)[0]);
+    const value2 = m[2] ?? "";
+    if (m[1] === "Package") names4.add(value2);
+    else for (const provided of value2.split(",")) names4.add(provided.trim().replace(/[ (:].*/, ""));
   }
 }
 function baseAtHand(state, platform3, architecture3) {
@@ -32719,6 +32956,7 @@ function baseAtHand(state, platform3, architecture3) {
 // ts-src/engine/history.ts
 var import_node_path58 = require("node:path");
 init_files();
+init_maps();
 var History = class {
   file;
   known;
@@ -32938,6 +33176,7 @@ function clashOf(packages) {
 // ts-src/engine/build/environment.ts
 var import_node_fs51 = require("node:fs");
 var import_node_path61 = require("node:path");
+init_lists();
 
 // ts-src/engine/build/packages.ts
 init_system_files();
@@ -32981,16 +33220,21 @@ async function prepareEnvironment(options5, packages, request, roots) {
   const system = await resolved.set.packages();
   if (typeof system === "string") return failed(`apt can't install what it needs: ${system}`);
   const layers2 = await graph2.layers.root(system, request.common);
-  if (!layers2.ok) return failed(`${layers2.diagnostics[0].message} (${layers2.diagnostics[0].file})`);
+  if (!layers2.ok) {
+    const { message, file: file3 } = first(layers2.diagnostics);
+    return failed(`${message} (${file3})`);
+  }
   const own3 = (0, import_node_path61.join)(work2, "own");
+  const status = graph2.layers.status(layers2.value);
+  if (status === void 0) throw new Error(`no layer of ${graph2.id} has the list of its packages`);
   const problem = await packages.compose(
     roots.map((d) => ownPackage(graph2, d)),
-    graph2.layers.status(layers2.value),
+    status,
     own3
   );
   if (problem && "clash" in problem)
     return failed(`two of its dependencies can't be installed together: ${problem.clash}`);
-  if (problem) return lost(roots.filter((d) => problem.lost.includes(graph2.records[d].debs[0].sha256)));
+  if (problem) return lost(roots.filter((d) => problem.lost.includes(first(recordOf2(graph2, d).debs).sha256)));
   const build4 = (0, import_node_path61.join)(work2, "build");
   const source2 = (0, import_node_path61.join)(build4, sourceFolder(p.name));
   const fault4 = await bringSource(options5.state, options5.store, p, source2) ?? await applyPatches(options5.distroRoot, options5.taskKeys.settingsOf(p.name).patches ?? [], source2);
@@ -33100,13 +33344,15 @@ function installedOf(name6, prefix, files) {
     executables: files.filter((f) => f.startsWith(`${prefix}/lib/${name6}/`) || f.startsWith(`${prefix}/bin/`)).filter((f) => !/\.(so|py[co]|cmake|xml|ya?ml|in|em)$|\/__init__\.py$|\.so\./.test(f)).map((f) => f.slice(f.lastIndexOf("/") + 1)).sort(compare)
   };
 }
+var interfaceKinds = ["msg", "srv", "action"];
 function messagesOf(share2, files) {
   const found2 = files.flatMap((path2) => {
     if (!path2.startsWith(share2)) return [];
     const m = /^(?:.*\/)?(msg|srv|action)\/([A-Za-z][A-Za-z0-9_]*)\.(msg|srv|action)$/.exec(
       path2.slice(share2.length - 1)
     );
-    return m && m[1] === m[3] ? [{ kind: m[1], name: m[2] ?? "", path: path2 }] : [];
+    const kind = interfaceKinds.find((k) => k === m?.[1]);
+    return m && kind && kind === m[3] ? [{ kind, name: m[2] ?? "", path: path2 }] : [];
   });
   const ofActions = new Set(
     found2.filter((m) => m.kind === "action").flatMap(
@@ -33135,15 +33381,15 @@ function modulesOf(prefix, files, generated) {
   const found2 = /* @__PURE__ */ new Map();
   const place3 = new RegExp(`^${escaped(prefix)}/lib/python3[^/]*/(?:site|dist)-packages/`);
   for (const path2 of files) {
-    const at2 = place3.exec(path2)?.[0];
-    if (at2 === void 0 || !path2.endsWith(".py")) continue;
-    const rest2 = path2.slice(at2.length);
+    const at3 = place3.exec(path2)?.[0];
+    if (at3 === void 0 || !path2.endsWith(".py")) continue;
+    const rest2 = path2.slice(at3.length);
     const top = rest2.split("/")[0] ?? "";
     const name6 = top.replace(/\.py$/, "");
     if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name6)) continue;
     const isGenerated = top === generated && (/^[^/]+\/(msg|srv|action)\//.test(rest2) || rest2 === `${top}/__init__.py`);
-    const entry = found2.get(name6) ?? { path: at2 + top, own: 0 };
-    found2.set(name6, { path: entry.path, own: entry.own + (isGenerated ? 0 : 1) });
+    const entry2 = found2.get(name6) ?? { path: at3 + top, own: 0 };
+    found2.set(name6, { path: entry2.path, own: entry2.own + (isGenerated ? 0 : 1) });
   }
   return [...found2].filter(([, { own: own3 }]) => own3 > 0).map(([name6, { path: path2 }]) => ({ name: name6, path: path2 })).sort((a, b) => compare(a.name, b.name));
 }
@@ -33200,25 +33446,25 @@ function packPages(files) {
 function unpackPages(packed3) {
   let whole4;
   let list8;
-  let at2;
+  let at3;
   try {
     whole4 = (0, import_node_zlib10.gunzipSync)(packed3, { maxOutputLength: mostBytes2 + (64 << 20) });
-    at2 = whole4.indexOf(10, magic2.length);
-    if (!whole4.toString("latin1", 0, magic2.length).startsWith(magic2) || at2 < 0) return void 0;
-    list8 = JSON.parse(whole4.toString("utf8", magic2.length, at2++));
+    at3 = whole4.indexOf(10, magic2.length);
+    if (!whole4.toString("latin1", 0, magic2.length).startsWith(magic2) || at3 < 0) return void 0;
+    list8 = JSON.parse(whole4.toString("utf8", magic2.length, at3++));
   } catch {
     return void 0;
   }
   if (!Array.isArray(list8) || list8.length > mostFiles4) return void 0;
   const files = [];
-  for (const entry of list8) {
-    if (!Array.isArray(entry)) return void 0;
-    const [path2, size3] = entry;
+  for (const entry2 of list8) {
+    if (!Array.isArray(entry2)) return void 0;
+    const [path2, size3] = entry2;
     if (typeof path2 !== "string" || !isPageName(path2)) return void 0;
-    if (typeof size3 !== "number" || !Number.isSafeInteger(size3) || size3 < 0 || at2 + size3 > whole4.length)
+    if (typeof size3 !== "number" || !Number.isSafeInteger(size3) || size3 < 0 || at3 + size3 > whole4.length)
       return void 0;
-    files.push({ path: path2, data: whole4.subarray(at2, at2 + size3) });
-    at2 += size3;
+    files.push({ path: path2, data: whole4.subarray(at3, at3 + size3) });
+    at3 += size3;
   }
   return fit(files.map((f) => f.path)) ? files : void 0;
 }
@@ -33776,7 +34022,7 @@ function docFrame(page) {
     const current = tab === own3?.tab ? ' aria-current="true"' : "";
     return `<a href="${escapeMarkup(`${own3?.folder ?? ""}${href}`)}"${current}>${text8}</a>`;
   });
-  const before = `${start}${policyTag}
+  const before2 = `${start}${policyTag}
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${page.title}</title>
 <script src="${page.root}_site/theme.js"></script>
@@ -33794,7 +34040,7 @@ ${links.length ? `<nav class="tabs" aria-label="Package">${links.join("")}<span 
 ` : ""}<main id="content" class="${page.kind}" tabindex="-1">
 `;
   return {
-    before,
+    before: before2,
     after: `
 </main>
 <footer class="end"><a href="${page.root}index.html">All packages</a></footer>
@@ -33804,8 +34050,8 @@ ${links.length ? `<nav class="tabs" aria-label="Package">${links.join("")}<span 
   };
 }
 function docPage(page) {
-  const { before, after } = docFrame(page);
-  return before + page.body + after;
+  const { before: before2, after } = docFrame(page);
+  return before2 + page.body + after;
 }
 
 // ts-src/render/doxyfile.ts
@@ -34011,8 +34257,8 @@ function headersWithoutPage({ installed, tag, ownScope, results }) {
     (h) => !installed.includes.some((i) => h.startsWith(`${i}/`) && pages2.has(h.slice(i.length + 1)))
   );
   if (!lacking2.length) return [];
-  const first2 = lacking2.slice(0, 3).map((h) => h.replace(/^.*\/include\//, ""));
-  return [`${lacking2.length} of ${installed.headers.length} installed headers have no API page: ${first2.join(", ")}`];
+  const first3 = lacking2.slice(0, 3).map((h) => h.replace(/^.*\/include\//, ""));
+  return [`${lacking2.length} of ${installed.headers.length} installed headers have no API page: ${first3.join(", ")}`];
 }
 
 // ts-src/inspect/messages.ts
@@ -34025,21 +34271,21 @@ var constantLine = /^([A-Za-z][A-Za-z0-9_/]*(?:<=\d+)?(?:\[\S*\])?)\s+([A-Za-z][
 var fieldLine = /^([A-Za-z][A-Za-z0-9_/]*(?:<=\d+)?(?:\[(?:<=)?\d*\])?)\s+([A-Za-z][A-Za-z0-9_]*)(?:\s+(.*))?$/;
 function parseMessage(kind, name6, text8) {
   const parts2 = titles[kind].map((title) => ({ title, fields: [] }));
-  let at2 = 0;
+  let at3 = 0;
   let pending2 = [];
   let comment = "";
   for (const whole4 of text8.split(/\r?\n/)) {
     const line2 = whole4.trim();
-    if (/^---+$/.test(line2) && at2 + 1 < parts2.length) {
-      at2++;
+    if (/^---+$/.test(line2) && at3 + 1 < parts2.length) {
+      at3++;
       pending2 = [];
     } else if (line2.startsWith("#")) pending2.push(line2.replace(/^#+ ?/, ""));
     else if (line2 === "") {
-      if (at2 === 0 && !parts2[0]?.fields.length && pending2.length) comment = [comment, ...pending2].join("\n").trim();
+      if (at3 === 0 && !parts2[0]?.fields.length && pending2.length) comment = [comment, ...pending2].join("\n").trim();
       pending2 = [];
     } else {
       const field = fieldOf2(line2);
-      if (field) parts2[at2]?.fields.push({ ...field, comment: [...pending2, field.comment].join("\n").trim() });
+      if (field) parts2[at3]?.fields.push({ ...field, comment: [...pending2, field.comment].join("\n").trim() });
       pending2 = [];
     }
   }
@@ -34186,18 +34432,18 @@ var Reader = class {
     return open3.length === 1 && outside2 === "" && whole4.children.length === 1 ? whole4.children[0] : void 0;
   }
   step(parts2) {
-    const { xml, at: at2 } = this;
-    if (xml[at2] !== "<") {
-      const end2 = xml.indexOf("<", at2);
+    const { xml, at: at3 } = this;
+    if (xml[at3] !== "<") {
+      const end2 = xml.indexOf("<", at3);
       this.at = end2 < 0 ? xml.length : end2;
-      parts2.push(plain3(xml.slice(at2, this.at)));
+      parts2.push(plain3(xml.slice(at3, this.at)));
       return "text";
     }
-    if (xml[at2 + 1] === "/") {
+    if (xml[at3 + 1] === "/") {
       const name6 = this.match(closing)?.[1];
       return name6 === void 0 ? void 0 : { kind: "end", name: name6 };
     }
-    if (xml[at2 + 1] === "!" || xml[at2 + 1] === "?") return this.special(parts2) ? "text" : void 0;
+    if (xml[at3 + 1] === "!" || xml[at3 + 1] === "?") return this.special(parts2) ? "text" : void 0;
     return this.start();
   }
   /** Comments, instructions, and text that is no markup. A document type of its own is not taken. */
@@ -34260,10 +34506,10 @@ function interfaceDigest({ tag, inventory, messages }) {
 }
 function inventoryLines(base642) {
   const data = Buffer.from(base642, "base64");
-  let at2 = 0;
-  for (let line2 = 0; line2 < 4; line2++) at2 = data.indexOf(10, at2) + 1;
+  let at3 = 0;
+  for (let line2 = 0; line2 < 4; line2++) at3 = data.indexOf(10, at3) + 1;
   try {
-    return (0, import_node_zlib11.inflateSync)(data.subarray(at2), { maxOutputLength: 64 << 20 }).toString("utf8").split("\n").filter((l) => l !== "").sort();
+    return (0, import_node_zlib11.inflateSync)(data.subarray(at3), { maxOutputLength: 64 << 20 }).toString("utf8").split("\n").filter((l) => l !== "").sort();
   } catch {
     return void 0;
   }
@@ -34342,11 +34588,11 @@ function compound(e) {
 function soundTag(tag) {
   const found2 = [];
   const end2 = "</compound>";
-  for (let at2 = tag.indexOf("<compound "); at2 >= 0; at2 = tag.indexOf("<compound ", at2)) {
-    const to = tag.indexOf(end2, at2);
+  for (let at3 = tag.indexOf("<compound "); at3 >= 0; at3 = tag.indexOf("<compound ", at3)) {
+    const to = tag.indexOf(end2, at3);
     if (to < 0) break;
-    found2.push(...compound(readXml(tag.slice(at2, to + end2.length))));
-    at2 = to;
+    found2.push(...compound(readXml(tag.slice(at3, to + end2.length))));
+    at3 = to;
   }
   return `<?xml version='1.0' encoding='UTF-8' standalone='yes' ?>
 <tagfile>
@@ -34438,11 +34684,11 @@ async function pagesOf(organization, job, results) {
   );
   if (!job.doxygen) return pages2;
   const frame = frameOf(organization, job);
-  const at2 = (crumb) => crumb.href === void 0 ? crumb : { ...crumb, href: `../${crumb.href}` };
+  const at3 = (crumb) => crumb.href === void 0 ? crumb : { ...crumb, href: `../${crumb.href}` };
   const there = new Set(pages2.map((p) => p.path));
   const overview2 = docPage({
     ...frame,
-    crumbs: [...frame.crumbs.map(at2), { text: "C++ API" }],
+    crumbs: [...frame.crumbs.map(at3), { text: "C++ API" }],
     ...frame.package ? { package: { ...frame.package, folder: "../", tab: "api" } } : {},
     title: `${request.package.name}: C++ API`,
     root: "../../../",
@@ -34480,7 +34726,7 @@ async function readWishes(source2) {
       return false;
     }
   };
-  const first2 = async (names4) => {
+  const first3 = async (names4) => {
     for (const name6 of names4) if (top.has(name6) && await isFile(name6)) return name6;
     return void 0;
   };
@@ -34490,10 +34736,10 @@ async function readWishes(source2) {
   const conf = ["conf.py", "source/conf.py"].map((f) => `${folder2}/${f}`).find((f) => inFolder.includes(f));
   const prose2 = conf === void 0 ? folder2 : conf.slice(0, -"/conf.py".length);
   const hasProse = inFolder.some((f) => /\.(rst|md)$/.test(f));
-  const doxyfile = said.doxyfile ?? await first2(["Doxyfile", "doxyfile"]) ?? ["Doxyfile", "doxyfile"].map((f) => `${folder2}/${f}`).find((f) => inFolder.includes(f));
+  const doxyfile = said.doxyfile ?? await first3(["Doxyfile", "doxyfile"]) ?? ["Doxyfile", "doxyfile"].map((f) => `${folder2}/${f}`).find((f) => inFolder.includes(f));
   const text8 = doxyfile === void 0 ? void 0 : await textOf4(source2, doxyfile, notes);
-  const readme = await first2(["README.md", "README.rst", "README", "README.txt", "readme.md"]);
-  const changelog = await first2(["CHANGELOG.rst", "CHANGELOG.md", "CHANGES.rst", "CHANGES.md"]);
+  const readme = await first3(["README.md", "README.rst", "README", "README.txt", "readme.md"]);
+  const changelog = await first3(["CHANGELOG.rst", "CHANGELOG.md", "CHANGES.rst", "CHANGES.md"]);
   return {
     ...readme === void 0 ? {} : { readme },
     ...changelog === void 0 ? {} : { changelog },
@@ -34641,7 +34887,7 @@ async function documentPackage(options5, packages, request) {
     return failed(reasonOf(options5, outcome, limit, { log: request.log, what: "the making of its documentation" }));
   const results = await readDocResults(environment3.build);
   if (!results) return failed("the documentation tools left no results: something in its documentation removed them");
-  return made(await recordOf2(options5, job, results, begun));
+  return made(await recordOf3(options5, job, results, begun));
 }
 async function interfacesOf({ store: store2, taskKeys }, { graph: graph2, number: number7 }) {
   const found2 = /* @__PURE__ */ new Map();
@@ -34726,7 +34972,7 @@ function write(folder2, files) {
     (0, import_node_fs52.chmodSync)(path2, 420);
   }
 }
-async function recordOf2(options5, job, results, begun) {
+async function recordOf3(options5, job, results, begun) {
   const { request, environment: environment3, wishes } = job;
   const { store: store2 } = options5;
   const { build: build4 } = environment3;
@@ -34789,6 +35035,7 @@ var import_node_path65 = require("node:path");
 init_files();
 init_digest();
 init_names();
+init_maps();
 
 // ts-src/engine/keys.ts
 init_digest();
@@ -34838,7 +35085,7 @@ var rootInputs = (system, dependencies, tested) => ({
 });
 function keyText(inputs) {
   let text8 = "";
-  for (const part of Object.keys(inputs)) text8 += `${part} ${inputs[part].length} ${inputs[part]}
+  for (const [part, value2] of Object.entries(inputs)) text8 += `${part} ${value2.length} ${value2}
 `;
   return text8;
 }
@@ -34855,8 +35102,8 @@ function keepDependencyTimes(root, changed2, views) {
     for (const path2 of paths2) {
       const now = fileAt((0, import_node_path64.join)(root, path2));
       if (!now) continue;
-      const before = fileAt((0, import_node_path64.join)(former, path2));
-      if (before && sameText((0, import_node_path64.join)(root, path2), now, (0, import_node_path64.join)(former, path2), before))
+      const before2 = fileAt((0, import_node_path64.join)(former, path2));
+      if (before2 && sameText((0, import_node_path64.join)(root, path2), now, (0, import_node_path64.join)(former, path2), before2))
         putLink((0, import_node_path64.join)(former, path2), (0, import_node_path64.join)(root, path2));
       (0, import_node_fs53.mkdirSync)((0, import_node_path64.dirname)((0, import_node_path64.join)(fresh, path2)), { recursive: true });
       putLink((0, import_node_path64.join)(root, path2), (0, import_node_path64.join)(fresh, path2));
@@ -34903,12 +35150,12 @@ async function openObjects({ driver, state, store: store2 }, request, { source: 
     files: seen.files,
     dependencies: dependenciesOf(request)
   };
-  const before = readJson(file3);
-  const reused = before?.schema === 1 && await fits(before, now, request, store2);
+  const before2 = readJson(file3);
+  const reused = before2?.schema === 1 && await fits(before2, now, request, store2);
   const views = (0, import_node_path65.join)(place3, "dependencies");
   if (reused) {
-    keepTimes(source2, before, now);
-    keepDependencyTimes(own3, await seenBefore(before, now, { state, store: store2, views }), views);
+    keepTimes(source2, before2, now);
+    keepDependencyTimes(own3, await seenBefore(before2, now, { state, store: store2, views }), views);
   } else {
     await driver.remove(folder2);
     (0, import_node_fs54.rmSync)(views, { recursive: true, force: true });
@@ -34947,14 +35194,14 @@ function dependenciesOf({ graph: graph2, number: number7 }) {
     })
   );
 }
-async function fits(before, now, { graph: graph2, number: number7, package: p }, store2) {
-  const { ended } = before;
-  if (ended === void 0 || before.frame !== now.frame) return false;
+async function fits(before2, now, { graph: graph2, number: number7, package: p }, store2) {
+  const { ended } = before2;
+  if (ended === void 0 || before2.frame !== now.frame) return false;
   const names4 = Object.keys(now.dependencies);
-  if (names4.length !== Object.keys(before.dependencies).length) return false;
+  if (names4.length !== Object.keys(before2.dependencies).length) return false;
   const records = new Map(graph2.closures.root(number7).map((d) => [graph2.records[d]?.package ?? "", graph2.records[d]]));
   for (const name6 of names4) {
-    const [old, made2] = [ownIn(before.dependencies, name6), ownIn(now.dependencies, name6)];
+    const [old, made2] = [ownIn(before2.dependencies, name6), ownIn(now.dependencies, name6)];
     if (!old || !made2) return false;
     if (old.deb === made2.deb) continue;
     const stamp = stampOfVersion(records.get(name6)?.version ?? "");
@@ -34964,10 +35211,10 @@ async function fits(before, now, { graph: graph2, number: number7, package: p },
   }
   return true;
 }
-async function seenBefore(before, now, { state, store: store2, views }) {
+async function seenBefore(before2, now, { state, store: store2, views }) {
   const seen = [];
   for (const [name6, made2] of Object.entries(now.dependencies)) {
-    const old = ownIn(before.dependencies, name6);
+    const old = ownIn(before2.dependencies, name6);
     const view = (0, import_node_path65.join)(views, name6);
     const kept4 = exists(view);
     if (!old || !kept4 && old.deb === made2.deb) continue;
@@ -34981,12 +35228,12 @@ async function pathsOf(store2, { files }) {
   if (paths2 === void 0) return void 0;
   return Array.isArray(paths2) ? paths2.filter((path2) => !String(path2).startsWith("/usr/lib/debug/")).join("\n") : "";
 }
-function keepTimes(source2, before, now) {
-  for (const [path2, entry] of Object.entries(now.files)) {
-    const old = ownIn(before.files, path2);
-    if (old?.[0] !== entry[0]) continue;
+function keepTimes(source2, before2, now) {
+  for (const [path2, entry2] of Object.entries(now.files)) {
+    const old = ownIn(before2.files, path2);
+    if (old?.[0] !== entry2[0]) continue;
     (0, import_node_fs54.utimesSync)((0, import_node_path65.join)(source2, path2), old[1] / 1e3, old[1] / 1e3);
-    entry[1] = old[1];
+    entry2[1] = old[1];
   }
 }
 
@@ -35027,12 +35274,12 @@ var FileOwners = class {
 
 // ts-src/engine/build/roots.ts
 function rootsOf(graph2, n, roots) {
-  const of = (d) => graph2.scope.packages[d];
+  const of = (d) => packageOf(graph2, d);
   const tools2 = new Set(of(n).tools);
   return Object.fromEntries(
     roots.map((d) => {
       const { name: name6 } = of(d);
-      const { api, full } = graph2.records[d].interface;
+      const { api, full } = recordOf2(graph2, d).interface;
       return [name6, `${api.slice(0, 12)}${tools2.has(name6) ? ` ${full.slice(0, 12)}` : ""}`];
     })
   );
@@ -35135,11 +35382,11 @@ init_diagnostics();
 init_digest();
 init_names();
 function abiOf(graph2, n, api, linked) {
-  const p = graph2.scope.packages[n];
+  const p = packageOf(graph2, n);
   const roots = graph2.closures.root(n);
   const root = new Set(roots);
   const declared = graph2.closures.run(n).filter((d) => root.has(d));
-  const byAbi = new Map(roots.map((d) => [graph2.records[d].abi, graph2.records[d]]));
+  const byAbi = new Map(roots.map((d) => recordOf2(graph2, d)).map((record3) => [record3.abi, record3]));
   const covered = /* @__PURE__ */ new Set();
   const cover = (record3) => record3.requires.forEach((abi2) => {
     if (covered.has(abi2)) return;
@@ -35148,13 +35395,13 @@ function abiOf(graph2, n, api, linked) {
     if (next2) cover(next2);
   });
   const direct = p.run.flatMap((name7) => graph2.closures.index.get(name7) ?? []).filter((d) => root.has(d));
-  for (const d of direct) cover(graph2.records[d]);
-  const requires = new Set(direct.map((d) => graph2.records[d].abi));
-  for (const d of declared) if (!covered.has(graph2.records[d].abi)) requires.add(graph2.records[d].abi);
+  for (const d of direct) cover(recordOf2(graph2, d));
+  const requires = new Set(direct.map((d) => recordOf2(graph2, d).abi));
+  for (const d of declared) if (!covered.has(recordOf2(graph2, d).abi)) requires.add(recordOf2(graph2, d).abi);
   const name6 = abiName(p.debian, sha256(JSON.stringify([api, [...requires].sort(compare)])));
   for (const d of roots) {
-    const { abi: abi2 } = graph2.records[d];
-    if (linked.includes(graph2.scope.packages[d].debian) && !covered.has(abi2)) requires.add(abi2);
+    const { abi: abi2 } = recordOf2(graph2, d);
+    if (linked.includes(packageOf(graph2, d).debian) && !covered.has(abi2)) requires.add(abi2);
   }
   return { name: name6, requires: [...requires].sort(compare) };
 }
@@ -35395,14 +35642,14 @@ async function readAttempts(step2, whole4) {
   const attempts4 = [];
   const room = resultRoom();
   for (const a of numbers) attempts4.push(await readResults(step2.build, `${step2.results}/${a}`, room));
-  const last = attempts4.at(-1);
-  if (step2.outcome.code !== 0 || !last) {
-    const cases2 = [...last?.cases ?? [], whole4(step2.reason())];
+  const last2 = attempts4.at(-1);
+  if (step2.outcome.code !== 0 || !last2) {
+    const cases2 = [...last2?.cases ?? [], whole4(step2.reason())];
     return { outcome: "failed", cases: cases2, flaky: [], attempts: attempts4.length };
   }
   const exit2 = await readLeft(step2.build, `${step2.results}/${numbers.at(-1)}/exit`, 100);
-  const cases = [...last.cases];
-  if (last.damaged.length) cases.push(whole4(`its results can't be read: ${last.damaged.slice(0, 20).join(", ")}`));
+  const cases = [...last2.cases];
+  if (last2.damaged.length) cases.push(whole4(`its results can't be read: ${last2.damaged.slice(0, 20).join(", ")}`));
   else if (!exit2) cases.push(whole4("its results have no file `exit`: something in its tests removed it"));
   else if (exit2.toString("latin1").trim() !== "0" && !cases.some((c) => c.result === "failed"))
     cases.push(whole4("its tests ended with a failure that no result file tells of: the log has it"));
@@ -35425,10 +35672,10 @@ function markFlaky(cases, earlier2) {
   const id = (c) => `${c.suite}\0${c.name}`;
   const failedBefore = new Map(earlier2.filter((c) => c.result === "failed").map((c) => [id(c), c]));
   return cases.flatMap((c) => {
-    const before = failedBefore.get(id(c));
-    if (!before || c.result !== "passed") return [];
-    Object.assign(c, { flaky: true, message: before.message });
-    return [shortCase(before)];
+    const before2 = failedBefore.get(id(c));
+    if (!before2 || c.result !== "passed") return [];
+    Object.assign(c, { flaky: true, message: before2.message });
+    return [shortCase(before2)];
   });
 }
 var mostWords = 4 << 20;
@@ -35539,7 +35786,7 @@ var PackageBuilder = class {
     const lacking2 = writeRecipe(options5, request, environment3.source, environment3.recipe);
     if (lacking2 !== void 0) return failed(lacking2);
     const limit = buildLimit(options5, p.name);
-    const enter2 = (entry, env = {}) => enterEnvironment(options5, request, environment3, { ...entry, env, network: false, signal: limit.signal });
+    const enter2 = (entry2, env = {}) => enterEnvironment(options5, request, environment3, { ...entry2, env, network: false, signal: limit.signal });
     const objects2 = options5.incrementalObjects && !request.repeat ? await openObjects(options5, request, environment3) : void 0;
     let ended = false;
     try {
@@ -35814,9 +36061,9 @@ function withCopiedKeys(line2, folder2, copies) {
 }
 var canConfine = async () => (await run("unshare", ["--user", "--mount", "--propagation", "unchanged", "true"])).code === 0;
 function openToAll(folder2) {
-  for (let at2 = folder2; ; at2 = (0, import_node_path72.dirname)(at2)) {
-    if (((0, import_node_fs59.statSync)(at2).mode & 1) === 0) return false;
-    if (at2 === "/") return true;
+  for (let at3 = folder2; ; at3 = (0, import_node_path72.dirname)(at3)) {
+    if (((0, import_node_fs59.statSync)(at3).mode & 1) === 0) return false;
+    if (at3 === "/") return true;
   }
 }
 function watchRoom(folder2) {
@@ -35891,7 +36138,7 @@ function currentBase(request, { folder: folder2, wanted }) {
 async function makeBase(request, target2) {
   const { driver, state, name: name6, now } = request;
   const { folder: folder2, work: work2, wanted, sources } = target2;
-  for (const entry of (0, import_node_fs60.readdirSync)(folder2)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path73.join)(folder2, entry));
+  for (const entry2 of (0, import_node_fs60.readdirSync)(folder2)) if (entry2.startsWith("new-")) await driver.remove((0, import_node_path73.join)(folder2, entry2));
   const lists = (0, import_node_path73.join)(work2, "lists");
   (0, import_node_fs60.mkdirSync)(lists, { recursive: true });
   const tar = (0, import_node_path73.join)(work2, "base.tar");
@@ -36312,8 +36559,8 @@ async function sharedBase(request) {
   await keepBase(store2, made2.value, newScratch(request.state));
   for (const target2 of /* @__PURE__ */ new Set([pointer, sharedName(digest4)])) {
     const { value: value2, tag } = await store2.readTagged(target2);
-    const first2 = target2 === pointer && value2?.made !== when ? await fetch2(value2) : void 0;
-    if (first2) return good(first2);
+    const first3 = target2 === pointer && value2?.made !== when ? await fetch2(value2) : void 0;
+    if (first3) return good(first3);
     if (value2 && target2 !== pointer) continue;
     if (await store2.replaceJson(target2, { digest: digest4, archive, made: when }, tag)) continue;
     const other = target2 === pointer ? await fetch2(await store2.readJson(target2)) : void 0;
@@ -36447,12 +36694,12 @@ var SystemLayers = class {
   /** Folders of a layer and of all below it; undefined where one of them is not there. */
   chain(id) {
     const chain = [];
-    for (let at2 = id; at2; ) {
-      const layer = this.layers.get(at2) ?? readJson((0, import_node_path77.join)(this.folder(at2), "layer.json"));
+    for (let at3 = id; at3; ) {
+      const layer = this.layers.get(at3) ?? readJson((0, import_node_path77.join)(this.folder(at3), "layer.json"));
       if (!layer) return void 0;
-      this.layers.set(at2, layer);
-      chain.push((0, import_node_path77.join)(this.folder(at2), "root"));
-      at2 = layer.parent;
+      this.layers.set(at3, layer);
+      chain.push((0, import_node_path77.join)(this.folder(at3), "root"));
+      at3 = layer.parent;
     }
     return [...chain, this.room.base.root];
   }
@@ -36696,48 +36943,49 @@ async function mirrorSystems(graphs) {
 // ts-src/engine/task-keys.ts
 var import_node_fs64 = require("node:fs");
 var import_node_path79 = require("node:path");
+init_maps();
 init_digest();
 
 // ts-src/plan/package-name-set.ts
 var NameIndex = class {
   numbers = /* @__PURE__ */ new Map();
-  names = [];
-  /** Numbers in the order of their names. */
   ordered = [];
   constructor(known3 = []) {
     for (const name6 of [...new Set(known3)].sort()) this.meet(name6);
   }
   meet(name6) {
-    const number7 = this.names.push(name6) - 1;
+    const number7 = this.numbers.size;
     this.numbers.set(name6, number7);
     let low = 0;
     let high = this.ordered.length;
     while (low < high) {
       const middle = low + high >> 1;
-      if (this.names[this.ordered[middle]] < name6) low = middle + 1;
+      const there = this.ordered[middle];
+      if (there && there.name < name6) low = middle + 1;
       else high = middle;
     }
-    this.ordered.splice(low, 0, number7);
+    this.ordered.splice(low, 0, { name: name6, number: number7 });
     return number7;
   }
   add(set, names4) {
     for (const name6 of names4) {
       const number7 = this.numbers.get(name6) ?? this.meet(name6);
       reach(set, (number7 >> 5) + 1);
-      set[number7 >> 5] |= 1 << (number7 & 31);
+      set[number7 >> 5] = wordOf(set, number7 >> 5) | 1 << (number7 & 31);
     }
   }
   /** The names of a set, sorted. */
   sorted(set) {
-    return this.ordered.filter((n) => n >> 5 < set.length && (set[n >> 5] & 1 << (n & 31)) !== 0).map((n) => this.names[n]);
+    return this.ordered.filter(({ number: n }) => (wordOf(set, n >> 5) & 1 << (n & 31)) !== 0).map(({ name: name6 }) => name6);
   }
 };
+var wordOf = (set, word3) => set[word3] ?? 0;
 function reach(set, length) {
   while (set.length < length) set.push(0);
 }
 function join67(set, other) {
   reach(set, other.length);
-  for (let w = 0; w < other.length; w++) set[w] |= other[w];
+  for (let w = 0; w < other.length; w++) set[w] = wordOf(set, w) | wordOf(other, w);
 }
 
 // ts-src/engine/task-keys.ts
@@ -36753,14 +37001,17 @@ var TaskKeys = class {
   facts = /* @__PURE__ */ new Map();
   manifests = /* @__PURE__ */ new Map();
   templates = /* @__PURE__ */ new Map();
-  distribution = (graph2) => this.byScope.get(graph2.scope.distribution);
+  distribution = (graph2) => entry(this.byScope, graph2.scope.distribution);
   /**
    * Variables of a build: those of the conditions (catkin and ament read package.xml again), the variant's, the
    * package's own.
    */
   environment(graph2, p) {
     return {
-      ...conditionContext(this.distribution(graph2), this.distro.distributions[graph2.scope.distribution].conditions),
+      ...conditionContext(
+        this.distribution(graph2),
+        ownEntry(this.distro.distributions, graph2.scope.distribution).conditions
+      ),
       ...this.distro.variants[graph2.target.variant]?.environment,
       ...this.settingsOf(p.name).environment
     };
@@ -36782,7 +37033,7 @@ var TaskKeys = class {
     ])
       vocabulary.add(names4, list8);
     const n = task % graph2.count;
-    const built = graph2.closures.build[n];
+    const built = needsOf(graph2.closures.build, n);
     const more = { build: [], test: graph2.closures.test[n], docs: graph2.closures.docs[n] }[kind] ?? [];
     const direct = kind === "build" ? built : [.../* @__PURE__ */ new Set([n, ...built, ...more])];
     for (const d of direct) join67(names4, this.namesOf(graph2, d));
@@ -36792,7 +37043,7 @@ var TaskKeys = class {
     if (kind === "docs") return this.documentationKey(graph2, n, set, direct);
     const tools2 = new Set(p.tools);
     const dependencies = direct.map((d) => {
-      const q3 = graph2.scope.packages[d];
+      const q3 = packageOf(graph2, d);
       return [
         q3.name,
         isTest ? graph2.interfaceDigests.of(d, "full") : graph2.interfaceDigests.ofBuild(d, tools2.has(q3.name))
@@ -36835,7 +37086,7 @@ var TaskKeys = class {
     const { own: own3 } = this.factsOf(graph2);
     let there = own3[n];
     if (!there) {
-      const p = graph2.scope.packages[n];
+      const p = packageOf(graph2, n);
       const settings3 = this.settingsOf(p.name);
       const parts2 = ownInputs({
         scope: graph2.scope,
@@ -36865,7 +37116,7 @@ var TaskKeys = class {
     const id = `${graph2.scope.distribution} ${name6}`;
     let digest4 = this.manifests.get(id);
     if (digest4 === void 0) {
-      const { manifest } = this.distribution(graph2).packages.get(name6);
+      const { manifest } = entry(this.distribution(graph2).packages, name6);
       this.manifests.set(id, digest4 = sha256(`${manifest.name} ${manifest.version} ${restOf(manifest)}`));
     }
     return digest4;
@@ -36890,11 +37141,11 @@ var TaskKeys = class {
     if (there) return there;
     const names4 = [];
     const addOwn = (d) => {
-      vocabulary.add(names4, graph2.scope.packages[d].systemRun);
-      vocabulary.add(names4, graph2.records[d].systemDepends);
+      vocabulary.add(names4, packageOf(graph2, d).systemRun);
+      vocabulary.add(names4, recordOf2(graph2, d).systemDepends);
     };
     addOwn(n);
-    for (const name6 of graph2.scope.packages[n].run) {
+    for (const name6 of packageOf(graph2, n).run) {
       const d = graph2.closures.index.get(name6);
       if (d === void 0) continue;
       const below3 = brought[d];
@@ -37030,6 +37281,7 @@ async function prepareScopes(input, options5, store2, history) {
 
 // ts-src/engine/system-lock.ts
 var import_node_path80 = require("node:path");
+init_maps();
 init_diagnostics();
 init_files();
 var file2 = (workspace) => (0, import_node_path80.join)(workspace.state, "platforms.json");
@@ -37056,11 +37308,11 @@ async function platformsOf(workspace, runs) {
       packages: {}
     };
     const sets = await Promise.all(
-      [...new Set(graph2.sets.filter((set, n) => set && graph2.records[n]))].map((set) => set.packages())
+      [...new Set(graph2.sets.flatMap((set, n) => set && graph2.records[n] ? [set] : []))].map((set) => set.packages())
     );
     for (const p of [...graph2.base.packages, ...sets.flatMap((set) => typeof set === "string" ? [] : set)]) {
-      const at2 = p.indexOf("=");
-      locked2.packages[p.slice(0, at2)] = p.slice(at2 + 1);
+      const at3 = p.indexOf("=");
+      locked2.packages[p.slice(0, at3)] = p.slice(at3 + 1);
     }
   }
   writeWhole(file2(workspace), JSON.stringify({ ...knownPlatforms(workspace), ...platforms }));
@@ -37071,7 +37323,7 @@ function moved2(lock2, platforms) {
     const then = Object.hasOwn(lock2.platforms, id) ? lock2.platforms[id] : void 0;
     if (!then) return [];
     const changes = Object.entries(now.packages).flatMap(
-      ([name6, version3]) => Object.hasOwn(then.packages, name6) && then.packages[name6] !== version3 ? [`${name6} ${then.packages[name6]} \u2192 ${version3}`] : []
+      ([name6, version3]) => (ownIn(then.packages, name6) ?? version3) === version3 ? [] : [`${name6} ${ownEntry(then.packages, name6)} \u2192 ${version3}`]
     );
     if (!changes.length && then.base === now.base) return [];
     const what = changes.length ? `${changes.slice(0, 8).join(", ")}${changes.length > 8 ? ` and ${changes.length - 8} more` : ""}` : "its base system has another digest";
@@ -37157,6 +37409,7 @@ function notForAll(path2) {
 
 // ts-src/cli/run-options.ts
 var import_node_os11 = require("node:os");
+init_maps();
 init_sizes();
 
 // ts-src/sandbox/docker.ts
@@ -37252,16 +37505,16 @@ async function add(link, seen) {
 var bytesOf2 = (told8) => Number(/^(\d+)\t/.exec(told8.stdout)?.[1] ?? 0);
 var pause = 1e3;
 var longest5 = { least: 5e3, times: 50 };
-async function withDiskLimit(entry, du2, enter2) {
-  const { disk, files = Infinity } = entry.limits ?? {};
-  const folders2 = entry.binds.filter((b) => !b.readOnly).map((b) => b.from);
-  const [first2] = folders2;
-  if (disk === void 0 || first2 === void 0) return enter2(entry);
+async function withDiskLimit(entry2, du2, enter2) {
+  const { disk, files = Infinity } = entry2.limits ?? {};
+  const folders2 = entry2.binds.filter((b) => !b.readOnly).map((b) => b.from);
+  const [first3] = folders2;
+  if (disk === void 0 || first3 === void 0) return enter2(entry2);
   const controller = new AbortController();
   const stop = () => controller.abort();
-  entry.signal?.addEventListener("abort", stop, { once: true });
-  if (entry.signal?.aborted) stop();
-  const watch2 = new Watch(folders2, first2, disk, files, du2);
+  entry2.signal?.addEventListener("abort", stop, { once: true });
+  if (entry2.signal?.aborted) stop();
+  const watch2 = new Watch(folders2, first3, disk, files, du2);
   await watch2.look();
   let exceeded = false;
   const timer = setInterval(() => {
@@ -37272,11 +37525,11 @@ async function withDiskLimit(entry, du2, enter2) {
     });
   }, pause);
   try {
-    const outcome = await enter2({ ...entry, signal: controller.signal });
+    const outcome = await enter2({ ...entry2, signal: controller.signal });
     return exceeded ? { ...outcome, exceeded: "disk" } : outcome;
   } finally {
     clearInterval(timer);
-    entry.signal?.removeEventListener("abort", stop);
+    entry2.signal?.removeEventListener("abort", stop);
   }
 }
 var Watch = class {
@@ -37441,8 +37694,8 @@ async function sweep2(label) {
     if (!alive(owner)) await docker(["rm", "--force", id]);
   }
 }
-function createArguments(entry, { name: name6, label, image: image2, limits: limits2, filter }) {
-  const command2 = entry.user === "root" ? entry.command : ["sh", "-ec", asBuilder, "sh", ...entry.command];
+function createArguments(entry2, { name: name6, label, image: image2, limits: limits2, filter }) {
+  const command2 = entry2.user === "root" ? entry2.command : ["sh", "-ec", asBuilder, "sh", ...entry2.command];
   return [
     "create",
     "--cap-drop",
@@ -37450,7 +37703,7 @@ function createArguments(entry, { name: name6, label, image: image2, limits: lim
     ...capabilities.flatMap((c) => ["--cap-add", c]),
     "--security-opt",
     `seccomp=${filter}`,
-    ...entry.user === "builder" ? ["--security-opt", "no-new-privileges"] : [],
+    ...entry2.user === "builder" ? ["--security-opt", "no-new-privileges"] : [],
     "--memory",
     String(limits2.memory),
     "--pids-limit",
@@ -37461,7 +37714,7 @@ function createArguments(entry, { name: name6, label, image: image2, limits: lim
     "core=0",
     ...limits2.disk === void 0 ? [] : ["--ulimit", `fsize=${limits2.disk}`],
     "--interactive",
-    ...entry.terminal && process.stdin.isTTY ? ["--tty"] : [],
+    ...entry2.terminal && process.stdin.isTTY ? ["--tty"] : [],
     "--name",
     name6,
     "--label",
@@ -37471,17 +37724,17 @@ function createArguments(entry, { name: name6, label, image: image2, limits: lim
     "--hostname",
     "slipway",
     "--network",
-    entry.network === true ? "host" : "none",
+    entry2.network === true ? "host" : "none",
     "--init",
-    ...entry.binds.flatMap((b) => ["--volume", `${b.from}:${b.to}${b.readOnly ? ":ro" : ""}`]),
+    ...entry2.binds.flatMap((b) => ["--volume", `${b.from}:${b.to}${b.readOnly ? ":ro" : ""}`]),
     // All places that everybody may write but /build: what is written elsewhere would go to the daemon's disk.
-    ...["/tmp", ...entry.user === "builder" ? ["/var/tmp", "/run/lock"] : []].flatMap((place3) => [
+    ...["/tmp", ...entry2.user === "builder" ? ["/var/tmp", "/run/lock"] : []].flatMap((place3) => [
       "--tmpfs",
       `${place3}:exec,mode=1777,nosuid,nodev,size=${limits2.temporary}`
     ]),
-    ...Object.entries(entry.env).flatMap(([k, v]) => ["--env", `${k}=${v}`]),
+    ...Object.entries(entry2.env).flatMap(([k, v]) => ["--env", `${k}=${v}`]),
     image2,
-    ...entry.terminal ? [] : ["sh", "-c", guarded, "sh"],
+    ...entry2.terminal ? [] : ["sh", "-c", guarded, "sh"],
     ...command2
   ];
 }
@@ -37519,11 +37772,11 @@ async function commit(name6, keep2) {
 `);
   return void 0;
 }
-async function enter(entry, label) {
-  (0, import_node_fs66.mkdirSync)(entry.work, { recursive: true });
-  const images = entry.root.layers.map(imageOf);
-  const at2 = images.findIndex((i) => i !== void 0);
-  const image2 = images[at2];
+async function enter(entry2, label) {
+  (0, import_node_fs66.mkdirSync)(entry2.work, { recursive: true });
+  const images = entry2.root.layers.map(imageOf);
+  const at3 = images.findIndex((i) => i !== void 0);
+  const image2 = images[at3];
   if (image2 === void 0)
     return {
       code: 125,
@@ -37532,18 +37785,18 @@ async function enter(entry, label) {
       stderr: "the base image of this root is not there: run with --renew-base"
     };
   const name6 = `slipway-${process.pid}-${(0, import_node_crypto8.randomBytes)(6).toString("hex")}`;
-  const limits2 = entry.limits ?? defaultLimits();
-  const filter = (0, import_node_path82.join)(entry.work, `${name6}.seccomp.json`);
-  (0, import_node_fs66.writeFileSync)(filter, seccompProfile(entry.network === true));
-  const created = await docker(createArguments(entry, { name: name6, label, image: image2, limits: limits2, filter }));
+  const limits2 = entry2.limits ?? defaultLimits();
+  const filter = (0, import_node_path82.join)(entry2.work, `${name6}.seccomp.json`);
+  (0, import_node_fs66.writeFileSync)(filter, seccompProfile(entry2.network === true));
+  const created = await docker(createArguments(entry2, { name: name6, label, image: image2, limits: limits2, filter }));
   (0, import_node_fs66.rmSync)(filter);
   if (created.code !== 0) return created;
   try {
-    const notCopied = await copyLayers(entry.root.layers.slice(0, at2), name6, entry.work);
+    const notCopied = await copyLayers(entry2.root.layers.slice(0, at3), name6, entry2.work);
     if (notCopied) return notCopied;
-    const outcome = await start2(entry, name6, limits2);
+    const outcome = await start2(entry2, name6, limits2);
     if (outcome.code !== 0 && await ranOutOfMemory(name6)) return { ...outcome, exceeded: "memory" };
-    const keep2 = outcome.code === 0 ? entry.root.keep : void 0;
+    const keep2 = outcome.code === 0 ? entry2.root.keep : void 0;
     return keep2 && await commit(name6, keep2) || outcome;
   } finally {
     await docker(["rm", "--force", name6]);
@@ -37571,13 +37824,13 @@ async function remove2(folder2) {
 function dockerDriver(state) {
   const label = `slipway.state=${sha256(state).slice(0, 16)}`;
   let swept;
-  const enterSwept = async (entry) => {
+  const enterSwept = async (entry2) => {
     await (swept ??= sweep2(label));
-    return enter(entry, label);
+    return enter(entry2, label);
   };
   return {
     name: "docker",
-    enter: (entry) => withDiskLimit(entry, du, enterSwept),
+    enter: (entry2) => withDiskLimit(entry2, du, enterSwept),
     async unpack(tar, folder2) {
       const tag = `slipway-base:${(await sha256File(tar)).slice(0, 24)}`;
       const imported = await docker(["import", tar, tag]);
@@ -37802,8 +38055,8 @@ function linkUpper(keep2, work2) {
   (0, import_node_fs67.symlinkSync)(`${keep2}.work`, (0, import_node_path83.join)(work2, "k.work"));
   return "k";
 }
-var enterEnvironment2 = (entry, limits2, group, plain5) => ({
-  ...entry.env,
+var enterEnvironment2 = (entry2, limits2, group, plain5) => ({
+  ...entry2.env,
   PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
   ENTER_SIZE: String(limits2.temporary),
   ...limits2.disk === void 0 ? {} : { ENTER_FILE: String(Math.ceil(limits2.disk / 512)) },
@@ -37811,15 +38064,15 @@ var enterEnvironment2 = (entry, limits2, group, plain5) => ({
   ...group ? { ENTER_GROUPS: group.folders.join(":") } : { ENTER_DATA: String(Math.floor(limits2.memory / 1024)) },
   ...countsProcesses() ? { ENTER_PROCESSES: String(limits2.processes) } : {}
 });
-async function enterRoot(entry, plain5, propagation, inside) {
-  (0, import_node_fs67.mkdirSync)(entry.work, { recursive: true });
-  const layers2 = linkLayers(entry.root.layers, entry.work);
-  const upper = linkUpper(entry.root.keep, entry.work);
-  const binds = entry.binds.flatMap((b) => [b.from, `${b.readOnly ? "ro:" : ""}${b.to}`]);
-  const offline = entry.network === true ? [] : ["--net"];
-  const limits2 = entry.limits ?? defaultLimits();
+async function enterRoot(entry2, plain5, propagation, inside) {
+  (0, import_node_fs67.mkdirSync)(entry2.work, { recursive: true });
+  const layers2 = linkLayers(entry2.root.layers, entry2.work);
+  const upper = linkUpper(entry2.root.keep, entry2.work);
+  const binds = entry2.binds.flatMap((b) => [b.from, `${b.readOnly ? "ro:" : ""}${b.to}`]);
+  const offline = entry2.network === true ? [] : ["--net"];
+  const limits2 = entry2.limits ?? defaultLimits();
   const group = openGroup(limits2);
-  const { log, signal } = entry;
+  const { log, signal } = entry2;
   const outcome = await inside(
     ["--mount", "--propagation", propagation, "--pid", "--ipc", "--uts", ...offline],
     [
@@ -37828,19 +38081,19 @@ async function enterRoot(entry, plain5, propagation, inside) {
       enter_default2,
       "enter",
       enter_default,
-      entry.work,
+      entry2.work,
       layers2,
       upper,
-      entry.network === true ? "on" : entry.network || "off",
-      entry.user,
-      String(entry.binds.length),
+      entry2.network === true ? "on" : entry2.network || "off",
+      entry2.user,
+      String(entry2.binds.length),
       ...binds,
-      ...entry.command
+      ...entry2.command
     ],
     {
-      env: enterEnvironment2(entry, limits2, group, plain5),
+      env: enterEnvironment2(entry2, limits2, group, plain5),
       signal,
-      terminal: entry.terminal === true,
+      terminal: entry2.terminal === true,
       ...log ? { log } : {},
       ...limits2.log === void 0 ? {} : { logLimit: limits2.log }
     }
@@ -37865,9 +38118,9 @@ function unshareDriver() {
     if (own3.length && !await isPrivate()) await run("umount", ["--lazy", ...own3.reverse()]);
   };
   const du2 = (args) => inside([], ["du", ...args], { env: { ...process.env, LC_ALL: "C" } });
-  const enter2 = async (entry) => {
-    const outcome = await enterRoot(entry, plain5, await propagation(), inside);
-    await unmount(entry.work);
+  const enter2 = async (entry2) => {
+    const outcome = await enterRoot(entry2, plain5, await propagation(), inside);
+    await unmount(entry2.work);
     return outcome;
   };
   const remove3 = async (folder2) => {
@@ -37877,7 +38130,7 @@ function unshareDriver() {
   };
   return {
     name: "unshare",
-    enter: (entry) => withDiskLimit(entry, du2, enter2),
+    enter: (entry2) => withDiskLimit(entry2, du2, enter2),
     async read(reading) {
       const outcome = await readRoot(reading, plain5, await propagation(), inside);
       await unmount(reading.work);
@@ -37924,7 +38177,7 @@ function count2(v, fallback) {
 var units2 = { s: 1 / 60, m: 1, h: 60 };
 function timeOf(v) {
   const m = /^([1-9]\d{0,5})([smh]?)$/.exec(v);
-  const minutes2 = m ? Number(m[1]) * units2[m[2] || "m"] : 0;
+  const minutes2 = m ? Number(m[1]) * ownEntry(units2, m[2] || "m") : 0;
   return minutes2 > 0 && minutes2 <= 24 * 24 * 60 ? minutes2 : void 0;
 }
 var limitKeys = ["memory", "processes", "temporary", "disk", "log"];
@@ -38020,6 +38273,7 @@ var buildOptions2 = {
 };
 
 // ts-src/cli/pin-sources.ts
+init_lists();
 init_diagnostics();
 init_process();
 async function pinSources(workspace, plan2) {
@@ -38033,7 +38287,7 @@ async function pinSources(workspace, plan2) {
   const pinned = /* @__PURE__ */ new Map();
   await parallel([...byUrl.values()], 8, async (sources) => {
     const all = [...sources.values()];
-    if (all[0].ref === void 0) {
+    if (first(all).ref === void 0) {
       const trees = await pinFolder(all, workspace.state);
       if (trees.ok) for (const source2 of trees.value) pinned.set(`${source2.url} ${placeOf(source2)}`, source2);
       else diagnostics.push(...trees.diagnostics);
@@ -38083,7 +38337,7 @@ function missingPackages(scope2, resolver, names4) {
   let near;
   const look2 = (p, list8, tests) => {
     for (const written2 of list8) {
-      const name6 = /^[^=:/<>( ]*/.exec(written2)[0];
+      const name6 = written2.replace(/[=:/<>( ].*$/s, "");
       if (names4.has(name6)) continue;
       let missing = found2.get(name6);
       if (!missing) {
@@ -38189,6 +38443,7 @@ var runInputOf = (planned2) => ({
 });
 
 // ts-src/engine/scheduler.ts
+init_lists();
 init_urls();
 init_faults();
 
@@ -38196,29 +38451,33 @@ init_faults();
 function packageReadiness(closures, isTask) {
   const { build: build4, test: test3, docs: docs2, runtimeDependencies: runs, runtimeCycles: together2 } = closures;
   const count3 = build4.length;
-  const setOf = new Int32Array(count3).fill(-1);
+  const setOf = Numbers.filled(count3, -1);
   const sets = [];
   for (let n = 0; n < count3; n++) {
-    if (setOf[n] >= 0) continue;
+    if (setOf.get(n) >= 0) continue;
     const members2 = together2.get(n) ?? [n];
-    for (const m of members2) setOf[m] = 3 * count3 + sets.length;
+    for (const m of members2) setOf.set(m, 3 * count3 + sets.length);
     sets.push(members2);
   }
-  const usable3 = (packages) => packages.map((d) => setOf[d]);
+  const usable3 = (packages) => packages.map((d) => setOf.get(d));
   return readiness([
     ...build4.map(usable3),
-    ...build4.map((built, n) => isTask(count3 + n) ? [setOf[n], ...usable3(built), ...usable3(test3[n])] : []),
+    ...build4.map(
+      (built, n) => isTask(count3 + n) ? [setOf.get(n), ...usable3(built), ...usable3(needsOf(test3, n))] : []
+    ),
     ...documentationNeeds(closures).map(
       (needs, n) => isTask(2 * count3 + n) ? [
         ...usable3([n, ...build4[n] ?? [], ...docs2[n] ?? []]),
         ...needs.map((d) => 2 * count3 + d).filter((task) => isTask(task))
       ] : []
     ),
-    ...sets.map((members2, i) => members2.flatMap((m) => [m, ...usable3(runs[m]).filter((s) => s !== 3 * count3 + i)]))
+    ...sets.map(
+      (members2, i) => members2.flatMap((m) => [m, ...usable3(needsOf(runs, m)).filter((s) => s !== 3 * count3 + i)])
+    )
   ]);
 }
 var readiness = (needs) => ({
-  pending: Uint32Array.from(needs, (n) => n.length),
+  pending: Numbers.of(needs, (n) => n.length),
   dependents: inverse(needs)
 });
 
@@ -38252,19 +38511,19 @@ function takeTests(t, record3, cached3) {
   return { state, reason: flaky ? `flaky: ${flaky}` : t.reason || "unchanged" };
 }
 function failedTests({ failures, tests, failed: failed5 }) {
-  const [first2] = failed5;
-  if (!first2) return `${failures} of ${tests} tests failed`;
-  const name6 = first2.suite === first2.name ? first2.name : `${first2.suite}.${first2.name}`;
-  const said = first2.message.trim().split("\n")[0] ?? "";
+  const [first3] = failed5;
+  if (!first3) return `${failures} of ${tests} tests failed`;
+  const name6 = first3.suite === first3.name ? first3.name : `${first3.suite}.${first3.name}`;
+  const said = first3.message.trim().split("\n")[0] ?? "";
   const why = said === "" || said === unsaid ? "" : ` (${said})`;
   return `${failures} of ${tests} tests failed: ${name6}${why}${failures > 1 ? ` and ${failures - 1} more` : ""}`;
 }
 function takeDocs(t, record3, cached3) {
   t.docs = { ...record3.coverage, warnings: record3.warnings };
-  const [first2] = record3.faults;
-  if (first2 !== void 0) {
+  const [first3] = record3.faults;
+  if (first3 !== void 0) {
     const more = record3.faults.length > 1 ? `, and ${record3.faults.length - 1} more` : "";
-    return { state: "failed", reason: `${earlier(cached3)}${first2}${more}` };
+    return { state: "failed", reason: `${earlier(cached3)}${first3}${more}` };
   }
   return usable2(t, cached3);
 }
@@ -38315,7 +38574,7 @@ var StoreRepair = class {
   }
   /** Builds a package again whose files the store lost, once for all that need it. */
   restore(graph2, d) {
-    const record3 = graph2.records[d];
+    const record3 = recordOf2(graph2, d);
     let under = this.restoring.get(record3);
     if (!under) this.restoring.set(record3, under = this.restoreNow(graph2, d));
     return under;
@@ -38437,7 +38696,7 @@ var notesOnly = (say) => ({
   finished: () => void 0,
   note: say
 });
-var nobodyWaits = { pending: new Uint32Array(), dependents: () => new Uint32Array() };
+var nobodyWaits = { pending: Numbers.filled(0, 0), dependents: () => new Uint32Array() };
 var Scheduler = class {
   /** `alone`: nothing is scheduled here, each task is asked for. */
   constructor(options5, graphs, alone2 = false) {
@@ -38447,7 +38706,7 @@ var Scheduler = class {
       note: (text8) => options5.progress.note(text8),
       restored: (graph2, n, record3) => {
         setBuildRecord(graph2, n, record3);
-        Object.assign(resultOf2(graph2, n), { state: "built", reason: "the store had lost it" });
+        Object.assign(resultOf(graph2, n), { state: "built", reason: "the store had lost it" });
       }
     });
     for (const graph2 of graphs) {
@@ -38469,7 +38728,7 @@ var Scheduler = class {
         if (why !== void 0) this.finish(graph2, n, "blocked", why);
       });
       graph2.results.forEach((t, task) => {
-        if (t?.state === "waiting" && this.readinessOf(graph2).pending[task] === 0) this.resolve(graph2, task);
+        if (t?.state === "waiting" && this.readinessOf(graph2).pending.get(task) === 0) this.resolve(graph2, task);
       });
     }
     await new Promise((resolve30) => {
@@ -38512,11 +38771,12 @@ var Scheduler = class {
   }
   startNext() {
     let best = 0;
+    let most9 = -Infinity;
     this.ready.forEach((t, i) => {
-      const b = this.ready[best];
-      if (t.graph.priority[t.task] > b.graph.priority[b.task]) best = i;
+      const priority = at(t.graph.priority, t.task);
+      if (priority > most9) [best, most9] = [i, priority];
     });
-    const { graph: graph2, task, resolved } = this.ready.splice(best, 1)[0];
+    const { graph: graph2, task, resolved } = first(this.ready.splice(best, 1));
     this.working++;
     this.runTask(graph2, task, resolved).catch((e) => {
       const left = e instanceof LeftBehindError || e instanceof PackageFileError;
@@ -38538,7 +38798,7 @@ var Scheduler = class {
   async resolveNow(graph2, task) {
     const resolved = await this.options.taskKeys.resolveKey(graph2, task);
     if (typeof resolved === "string") return this.finish(graph2, task, "failed", resolved);
-    const t = resultOf2(graph2, task);
+    const t = resultOf(graph2, task);
     t.key = resolved.key;
     const found2 = await this.runner.find(graph2, task, resolved.key);
     if (found2.kind === "failed") return this.finish(graph2, task, "failed", found2.reason);
@@ -38590,7 +38850,7 @@ var Scheduler = class {
     const done = [task];
     for (const n of done) {
       for (const d of dependents(n)) {
-        if (--left[d] > 0) continue;
+        if (left.add(d, -1) > 0) continue;
         if (d >= graph2.results.length) done.push(d);
         else if (graph2.results[d]?.state === "waiting") this.resolve(graph2, d);
       }
@@ -38606,7 +38866,7 @@ var Scheduler = class {
   }
   async runTask(graph2, task, resolved) {
     const { options: options5 } = this;
-    const t = resultOf2(graph2, task);
+    const t = resultOf(graph2, task);
     const outcome = await this.runner.run(graph2, task, resolved, (log) => {
       t.started = options5.now();
       t.log = log;
@@ -38654,10 +38914,10 @@ var schedulerOf = (session2, request) => new Scheduler(
 
 // ts-src/io/signals.ts
 var signals = ["SIGINT", "SIGTERM", "SIGHUP"];
-function untilStopped(first2 = () => void 0) {
+function untilStopped(first3 = () => void 0) {
   const abort = new AbortController();
   const stop = () => {
-    if (!abort.signal.aborted) first2();
+    if (!abort.signal.aborted) first3();
     abort.abort();
   };
   for (const name6 of signals) process.on(name6, stop);
@@ -38685,11 +38945,12 @@ function makeProgress(options5) {
     if (shown5) write3(`\x1B[${shown5}A\x1B[J`);
     shown5 = 0;
   };
+  const spentOn = ({ started = now() }) => now() - started;
   const draw = () => {
     clear();
     const width8 = process.stderr.columns || 80;
-    const lines = [...running2.values()].map((t) => `  ${doing[t.kind]} ${t.id}  ${duration2(now() - t.started)}`);
-    const spent = [...running2.values()].reduce((sum, t) => sum + Math.min(expected(t), now() - t.started), 0);
+    const lines = [...running2.values()].map((t) => `  ${doing[t.kind]} ${t.id}  ${duration2(spentOn(t))}`);
+    const spent = [...running2.values()].reduce((sum, t) => sum + Math.min(expected(t), spentOn(t)), 0);
     const remaining = Math.max(0, left - spent) / workers;
     const bar = Math.round(done / Math.max(1, total) * 20);
     const time2 = remaining > 1e3 ? `, about ${duration2(remaining)} left` : "";
@@ -38788,15 +39049,15 @@ function measure(path2) {
   const top = statOf(path2);
   const todo = top ? [[path2, top]] : [];
   for (let next2 = todo.pop(); next2; next2 = todo.pop()) {
-    const [at2, stat2] = next2;
+    const [at3, stat2] = next2;
     total.files++;
     total.newest = Math.max(total.newest, stat2.mtimeMs);
     const bytes = stat2.blocks * 512;
     if (stat2.isDirectory()) {
       total.bytes += bytes;
-      for (const name6 of namesIn2(at2)) {
-        const inner = statOf((0, import_node_path87.join)(at2, name6));
-        if (inner && inner.dev === stat2.dev) todo.push([(0, import_node_path87.join)(at2, name6), inner]);
+      for (const name6 of namesIn2(at3)) {
+        const inner = statOf((0, import_node_path87.join)(at3, name6));
+        if (inner && inner.dev === stat2.dev) todo.push([(0, import_node_path87.join)(at3, name6), inner]);
       }
     } else if (stat2.nlink > 1) {
       const one = shared2.get(stat2.ino) ?? { seen: 0, names: stat2.nlink, bytes };
@@ -38895,8 +39156,8 @@ async function layers({ state, sizes, days, driver }, folder2) {
   }
   const depth2 = (id) => {
     let count3 = 0;
-    for (let at2 = parents.get(id); at2 !== void 0 && count3 < names4.length; at2 = parents.get(at2)) {
-      used.set(at2, Math.max(used.get(at2) ?? 0, used.get(id) ?? 0));
+    for (let at3 = parents.get(id); at3 !== void 0 && count3 < names4.length; at3 = parents.get(at3)) {
+      used.set(at3, Math.max(used.get(at3) ?? 0, used.get(id) ?? 0));
       count3++;
     }
     return count3;
@@ -38905,14 +39166,14 @@ async function layers({ state, sizes, days, driver }, folder2) {
   const found2 = [];
   for (const id of names4.sort((a, b) => (depths.get(b) ?? 0) - (depths.get(a) ?? 0))) {
     const path2 = (0, import_node_path88.join)(state, folder2, id);
-    const last = used.get(id) ?? 0;
+    const last2 = used.get(id) ?? 0;
     const bytes = await sizes.of(`${folder2}/${id}`, path2, () => driver.size(path2));
     found2.push({
       kind: "layers",
       root: true,
       paths: [path2, `${path2}.lock`],
-      used: last,
-      until: last + days * day3,
+      used: last2,
+      until: last2 + days * day3,
       bytes
     });
   }
@@ -39085,7 +39346,7 @@ async function listImages(store2, channel2) {
   return found2.success ? found2.data.images : [];
 }
 async function addToList(store2, made2) {
-  const entry = {
+  const entry2 = {
     key: made2.key,
     name: made2.name,
     architecture: made2.architecture,
@@ -39098,7 +39359,7 @@ async function addToList(store2, made2) {
     const read3 = list2.safeParse(value2);
     const images = read3.success ? read3.data.images : [];
     if (images[0]?.key === made2.key) return;
-    const next2 = { schema: 1, images: [entry, ...images.filter((i) => i.key !== made2.key)] };
+    const next2 = { schema: 1, images: [entry2, ...images.filter((i) => i.key !== made2.key)] };
     if (await store2.replaceJson(listName(made2.channel), next2, tag)) return;
   }
   throw Object.assign(new Error(`the list of images of ${made2.channel} is written by other runs again and again`), {
@@ -39299,16 +39560,16 @@ async function runRecords(survey, roots, age) {
   return found2;
 }
 async function withObjects(survey, roots, holders) {
-  const last = /* @__PURE__ */ new Map();
+  const last2 = /* @__PURE__ */ new Map();
   for (const holder2 of holders)
     for (const digest4 of holder2.objects) {
-      const other = last.get(digest4);
-      if (!other || holder2.used > other.used) last.set(digest4, holder2);
+      const other = last2.get(digest4);
+      if (!other || holder2.used > other.used) last2.set(digest4, holder2);
     }
   const things = [...holders];
   for (const blob of await listed3(survey.store, "objects")) {
     const digest4 = baseName(blob.name);
-    const holder2 = last.get(digest4);
+    const holder2 = last2.get(digest4);
     if (survey.now - blob.modified < survey.grace) roots.objects.add(digest4);
     if (roots.objects.has(digest4)) continue;
     if (holder2) holder2.bytes += blob.disk ?? blob.size;
@@ -39404,10 +39665,11 @@ init_faults();
 init_sizes();
 
 // ts-src/publish/retention.ts
+init_lists();
 var day5 = 864e5;
 function expiredStates(states, keep2, graceDays, now) {
   if (keep2 === void 0) return [];
-  return states.filter((_, i) => i >= keep2 && i > 0 && now - states[i - 1].when > graceDays * day5);
+  return states.filter((_, i) => i >= keep2 && i > 0 && now - at(states, i - 1).when > graceDays * day5);
 }
 var dropStates = (store2, channel2, expired) => store2.replaceJson(
   channelFile(channel2.name),
@@ -39429,7 +39691,7 @@ async function sweepRepository(store2, channel2, endpoint, { graceDays, now, dry
     const marked = await markAll(store2, await openChannel(store2, channel2), endpoint);
     if (!marked) return void 0;
     const read3 = await endpoint.read(condemnedFile);
-    const before = condemnedIn(read3?.data);
+    const before2 = condemnedIn(read3?.data);
     const since = {};
     const swept = { removed: [], waiting: 0, kept: 0 };
     const begun = Date.now();
@@ -39439,7 +39701,7 @@ async function sweepRepository(store2, channel2, endpoint, { graceDays, now, dry
           swept.kept++;
           continue;
         }
-        const found2 = before[name6] ?? now;
+        const found2 = before2[name6] ?? now;
         if (now - found2 >= graceDays * day5) swept.removed.push({ name: name6, size: size3 });
         else {
           since[name6] = found2;
@@ -39450,7 +39712,7 @@ async function sweepRepository(store2, channel2, endpoint, { graceDays, now, dry
     if (dryRun) return swept;
     for (const { name: name6 } of swept.removed) {
       if (Date.now() - begun < 54e4) await endpoint.remove(name6);
-      else since[name6] = before[name6] ?? now;
+      else since[name6] = before2[name6] ?? now;
     }
     const condemned = { schema: 1, since };
     await endpoint.put(condemnedFile, Buffer.from(JSON.stringify(condemned)));
@@ -39479,7 +39741,7 @@ async function markAll(store2, channel2, endpoint) {
       suites.add(suite2);
       const read3 = await readIndex3(store2, index);
       if (!read3) return void 0;
-      for (const entry of read3.entries) files.add(entry.filename);
+      for (const entry2 of read3.entries) files.add(entry2.filename);
       const path2 = `main/binary-${key.slice(suite2.length + 1)}/Packages`;
       for (const { sha256: sha2562 } of [index, ...state.packed?.[key] ?? []])
         files.add(`dists/${suite2}/${byHashPath(path2, sha2562)}`);
@@ -39494,7 +39756,8 @@ async function markAll(store2, channel2, endpoint) {
     if (files.has(name6)) return true;
     const state = /^dists\/states\/([^/]+)\//.exec(name6)?.[1];
     if (state !== void 0) return states.has(state);
-    return /^dists\/(.+)\/(InRelease|Release|Release\.gpg)$/.test(name6) && suites.has(/^dists\/(.+)\/[^/]+$/.exec(name6)[1]);
+    const suite2 = /^dists\/(.+)\/(?:InRelease|Release|Release\.gpg)$/.exec(name6)?.[1];
+    return suite2 !== void 0 && suites.has(suite2);
   };
 }
 async function markRelease(endpoint, folder2, suite2, files) {
@@ -39567,16 +39830,16 @@ var import_node_fs72 = require("node:fs");
 var import_node_path90 = require("node:path");
 
 // ts-src/inspect/elf-sections.ts
-function sectionAt(data, at2) {
+function sectionAt(data, at3) {
   if (data.length < 64 || data.readUInt32BE(0) !== 2135247942) return void 0;
   try {
-    return search(data, at2);
+    return search(data, at3);
   } catch (e) {
     if (e instanceof RangeError) return void 0;
     throw e;
   }
 }
-function search(data, at2) {
+function search(data, at3) {
   const wide = data[4] === 2;
   const little = data[5] === 1;
   const u16 = (o) => little ? data.readUInt16LE(o) : data.readUInt16BE(o);
@@ -39588,7 +39851,7 @@ function search(data, at2) {
   const strings = offset(names4);
   for (let i = 0; i < count3; i++) {
     const header2 = table3 + i * size3;
-    if (u32(header2 + 4) === 8 || at2 < offset(i) || at2 >= offset(i) + word3(header2 + (wide ? 32 : 20))) continue;
+    if (u32(header2 + 4) === 8 || at3 < offset(i) || at3 >= offset(i) + word3(header2 + (wide ? 32 : 20))) continue;
     const name6 = strings + u32(header2);
     return data.toString("latin1", name6, data.indexOf(0, name6)) || void 0;
   }
@@ -39602,12 +39865,12 @@ var kinds3 = [
   [(s) => s.isDirectory(), "a folder"],
   [(s) => s.isFile(), "a file"]
 ];
-function differencesOf(before, after) {
-  const [old, now] = [treeOf(before), treeOf(after)];
+function differencesOf(before2, after) {
+  const [old, now] = [treeOf(before2), treeOf(after)];
   return [.../* @__PURE__ */ new Set([...old.keys(), ...now.keys()])].sort().flatMap((path2) => {
     const [a, b] = [old.get(path2), now.get(path2)];
     if (!a || !b) return [{ path: path2, what: a ? "is missing in the second build" : "is new in the second build" }];
-    return entryDifferences((0, import_node_path90.join)(before, path2), (0, import_node_path90.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
+    return entryDifferences((0, import_node_path90.join)(before2, path2), (0, import_node_path90.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
   });
 }
 function treeOf(root) {
@@ -39623,11 +39886,11 @@ function treeOf(root) {
   visit("");
   return found2;
 }
-function entryDifferences(before, after, a, b) {
+function entryDifferences(before2, after, a, b) {
   const kind = (s) => kinds3.find(([is]) => is(s))?.[1] ?? "a special file";
   if (kind(a) !== kind(b)) return [`is ${kind(a)}, then ${kind(b)}`];
   if (a.isSymbolicLink()) {
-    const [from, to] = [(0, import_node_fs72.readlinkSync)(before), (0, import_node_fs72.readlinkSync)(after)];
+    const [from, to] = [(0, import_node_fs72.readlinkSync)(before2), (0, import_node_fs72.readlinkSync)(after)];
     return from === to ? [] : [`leads to ${from}, then to ${to}`];
   }
   const found2 = [];
@@ -39640,46 +39903,46 @@ function entryDifferences(before, after, a, b) {
     if (a.size !== b.size) found2.push(`has ${a.size} bytes, then ${b.size}`);
     return found2;
   }
-  const content = contentDifference((0, import_node_fs72.readFileSync)(before), (0, import_node_fs72.readFileSync)(after));
+  const content = contentDifference((0, import_node_fs72.readFileSync)(before2), (0, import_node_fs72.readFileSync)(after));
   return content === void 0 ? found2 : [...found2, content];
 }
 function contentDifference(a, b) {
   if (a.equals(b)) return void 0;
-  const at2 = firstDifference(a, b);
+  const at3 = firstDifference(a, b);
   const sizes = a.length === b.length ? "" : `; ${a.length} bytes, then ${b.length}`;
   if (isText(a) && isText(b)) {
-    const line2 = a.subarray(0, at2).toString("latin1").split("\n").length;
-    return `line ${line2}: ${quoted3(lineAt(a, at2))}, then ${quoted3(lineAt(b, at2))}`;
+    const line2 = a.subarray(0, at3).toString("latin1").split("\n").length;
+    return `line ${line2}: ${quoted3(lineAt(a, at3))}, then ${quoted3(lineAt(b, at3))}`;
   }
-  const member2 = memberAt(a, at2);
+  const member2 = memberAt(a, at3);
   if (member2) return `member ${member2.name}, byte ${member2.offset}${sizes}`;
-  const section = sectionAt(a, at2);
-  return `byte ${at2}${section === void 0 ? "" : `, in ${section}`}${sizes}`;
+  const section = sectionAt(a, at3);
+  return `byte ${at3}${section === void 0 ? "" : `, in ${section}`}${sizes}`;
 }
 function firstDifference(a, b) {
   const end2 = Math.min(a.length, b.length);
   const block8 = 1 << 16;
-  let at2 = 0;
-  while (at2 + block8 <= end2 && a.subarray(at2, at2 + block8).equals(b.subarray(at2, at2 + block8))) at2 += block8;
-  while (at2 < end2 && a[at2] === b[at2]) at2++;
-  return at2;
+  let at3 = 0;
+  while (at3 + block8 <= end2 && a.subarray(at3, at3 + block8).equals(b.subarray(at3, at3 + block8))) at3 += block8;
+  while (at3 < end2 && a[at3] === b[at3]) at3++;
+  return at3;
 }
 var isText = (data) => !data.subarray(0, 1 << 16).includes(0);
 var quoted3 = (line2) => JSON.stringify(line2.length > 100 ? `${line2.slice(0, 100)}\u2026` : line2);
-function lineAt(data, at2) {
-  const begin = at2 > 0 ? data.lastIndexOf(10, at2 - 1) + 1 : 0;
-  const end2 = data.indexOf(10, at2);
-  return data.toString("utf8", Math.max(begin, at2 - 60), Math.min(end2 < 0 ? data.length : end2, at2 + 60));
+function lineAt(data, at3) {
+  const begin = at3 > 0 ? data.lastIndexOf(10, at3 - 1) + 1 : 0;
+  const end2 = data.indexOf(10, at3);
+  return data.toString("utf8", Math.max(begin, at3 - 60), Math.min(end2 < 0 ? data.length : end2, at3 + 60));
 }
-function memberAt(data, at2) {
+function memberAt(data, at3) {
   if (data.toString("latin1", 0, 8) !== "!<arch>\n") return void 0;
   let header2 = 8;
   while (header2 + 60 <= data.length) {
     const size3 = Number(data.toString("latin1", header2 + 48, header2 + 58).trim());
     const end2 = header2 + 60 + size3 + size3 % 2;
     if (!Number.isSafeInteger(size3) || size3 < 0) return void 0;
-    if (at2 < end2)
-      return { name: data.toString("latin1", header2, header2 + 16).trim(), offset: Math.max(0, at2 - header2 - 60) };
+    if (at3 < end2)
+      return { name: data.toString("latin1", header2, header2 + 16).trim(), offset: Math.max(0, at3 - header2 - 60) };
     header2 = end2;
   }
   return void 0;
@@ -39707,7 +39970,7 @@ async function checkReproducible(session2, options5) {
 }
 async function checkOne(session2, options5, graph2, number7) {
   const p = packageOf(graph2, number7);
-  const record3 = graph2.records[number7];
+  const record3 = recordOf2(graph2, number7);
   const repair = new StoreRepair({
     ...session2,
     state: session2.input.state,
@@ -39744,12 +40007,12 @@ async function compareFiles(session2, options5, record3, files, work2) {
     second.delete(deb2.name);
     if (after === void 0) differences.push({ path: deb2.name, what: "is missing in the second build" });
     else if (await sha256File(after) !== deb2.sha256) {
-      const before = await session2.store.path(deb2);
-      if (before === void 0) return failed(`the store lost ${deb2.name}`);
-      const inside = await insideOf2(before, after, deb2, (0, import_node_path91.join)(work2, `compare-${i}`));
+      const before2 = await session2.store.path(deb2);
+      if (before2 === void 0) return failed(`the store lost ${deb2.name}`);
+      const inside = await insideOf2(before2, after, deb2, (0, import_node_path91.join)(work2, `compare-${i}`));
       if (typeof inside === "string") return failed(inside);
       differences.push(...inside);
-      report2 ??= await diffoscope(before, after, record3.package, options5);
+      report2 ??= await diffoscope(before2, after, record3.package, options5);
     }
   }
   for (const name6 of second.keys()) differences.push({ path: name6, what: "is new in the second build" });
@@ -39759,11 +40022,11 @@ async function compareFiles(session2, options5, record3, files, work2) {
     ...report2 === void 0 ? {} : { report: report2 }
   });
 }
-async function insideOf2(before, after, deb2, folder2) {
+async function insideOf2(before2, after, deb2, folder2) {
   const [a, b] = [(0, import_node_path91.join)(folder2, "before"), (0, import_node_path91.join)(folder2, "after")];
   (0, import_node_fs73.mkdirSync)(folder2, { recursive: true });
   for (const [file3, to] of [
-    [before, a],
+    [before2, a],
     [after, b]
   ]) {
     const out = await run("dpkg-deb", ["--raw-extract", file3, to]);
@@ -39776,11 +40039,11 @@ async function insideOf2(before, after, deb2, folder2) {
   };
   return found2.length ? found2 : [archive];
 }
-async function diffoscope(before, after, name6, options5) {
+async function diffoscope(before2, after, name6, options5) {
   const timeout = AbortSignal.timeout(10 * 6e4);
   const asked2 = await run(
     "diffoscope",
-    ["--no-progress", "--max-text-report-size", String(4 << 20), "--text", "-", before, after],
+    ["--no-progress", "--max-text-report-size", String(4 << 20), "--text", "-", before2, after],
     { signal: AbortSignal.any([timeout, options5.signal]) }
   );
   if (asked2.code === 127 || !asked2.stdout) return void 0;
@@ -40079,6 +40342,7 @@ init_diagnostics();
 
 // ts-src/publish/difference.ts
 init_diagnostics();
+init_maps();
 var sortedKeys2 = (a, b) => [.../* @__PURE__ */ new Set([...Object.keys(a), ...Object.keys(b)])].sort(compare);
 function differenceOf(a, b, locks2 = [void 0, void 0]) {
   const suites = {};
@@ -40086,11 +40350,12 @@ function differenceOf(a, b, locks2 = [void 0, void 0]) {
     const [x, y] = [a.suites[suite2] ?? {}, b.suites[suite2] ?? {}];
     const of = { added: [], removed: [], changed: [], tests: [] };
     for (const name6 of sortedKeys2(x, y)) {
-      const [before, after] = [ownIn(x, name6), ownIn(y, name6)];
-      if (!before) of.added.push([name6, after.version]);
-      else if (!after) of.removed.push([name6, before.version]);
-      else if (before.version !== after.version)
-        of.changed.push([name6, before.version, after.version, before.abi !== after.abi]);
+      const [before2, after] = [ownIn(x, name6), ownIn(y, name6)];
+      if (!after) {
+        if (before2) of.removed.push([name6, before2.version]);
+      } else if (!before2) of.added.push([name6, after.version]);
+      else if (before2.version !== after.version)
+        of.changed.push([name6, before2.version, after.version, before2.abi !== after.abi]);
     }
     const [s, t] = [a.tests[suite2] ?? {}, b.tests[suite2] ?? {}];
     for (const name6 of sortedKeys2(s, t)) {
@@ -40110,8 +40375,8 @@ function repositoryChanges(m, n) {
   return sortedKeys2(m.distributions, n.distributions).flatMap((d) => {
     const [x, y] = [ownIn(m.distributions, d) ?? {}, ownIn(n.distributions, d) ?? {}];
     return sortedKeys2(x, y).flatMap((name6) => {
-      const at2 = (r) => r?.commit ?? r?.release ?? "-";
-      const [then, since] = [at2(ownIn(x, name6)), at2(ownIn(y, name6))];
+      const at3 = (r) => r?.commit ?? r?.release ?? "-";
+      const [then, since] = [at3(ownIn(x, name6)), at3(ownIn(y, name6))];
       return then === since ? [] : [[d, name6, then, since]];
     });
   });
@@ -40212,6 +40477,9 @@ ${field}:`) + 1;
   return stanza.slice(begin + field.length + 1, end2 < 0 ? void 0 : end2).replaceAll("\n", " ").trim();
 }
 
+// ts-src/publish/criteria.ts
+init_maps();
+
 // ts-src/publish/upgrade.ts
 function offersOf(stanzas) {
   const offers = /* @__PURE__ */ new Map();
@@ -40233,9 +40501,9 @@ function unmetIn(asked2, all) {
     return unmet ? [{ name: name6, needs: unmet.map((a) => a.text).join(" | ") }] : [];
   });
 }
-function removedByUpgrade(before, after) {
+function removedByUpgrade(before2, after) {
   const names4 = new Set(after.map((stanza) => fieldOf(stanza, "Package")));
-  let stay = before.filter((stanza) => !names4.has(fieldOf(stanza, "Package")));
+  let stay = before2.filter((stanza) => !names4.has(fieldOf(stanza, "Package")));
   const removed = [];
   const excluding = after.flatMap(
     (stanza) => [...relations2(fieldOf(stanza, "Conflicts")), ...relations2(fieldOf(stanza, "Breaks"))].flat().map((relation) => ({ by: fieldOf(stanza, "Package") ?? "", relation }))
@@ -40258,10 +40526,10 @@ function removedByUpgrade(before, after) {
 }
 function ownPrefix(all) {
   const words6 = all.map((name6) => name6.split("-"));
-  const first2 = words6[0] ?? [];
+  const first3 = words6[0] ?? [];
   let shared2 = 0;
-  while (shared2 < first2.length - 1 && words6.every((w) => w[shared2] === first2[shared2])) shared2++;
-  const prefix = `${first2.slice(0, shared2).join("-")}-`;
+  while (shared2 < first3.length - 1 && words6.every((w) => w[shared2] === first3[shared2])) shared2++;
+  const prefix = `${first3.slice(0, shared2).join("-")}-`;
   return shared2 ? (name6) => name6.startsWith(prefix) : (name6) => all.includes(name6);
 }
 
@@ -40320,8 +40588,9 @@ function countReached(count3, suites) {
   return verdict("count", faults5, `at least ${count3} packages in each suite`);
 }
 function percentReached(percent, { state, target: target2 }) {
-  const faults5 = Object.keys(target2?.suites ?? {}).flatMap((suite2) => {
-    const [now, then] = [names2(state.suites, suite2).length, names2(target2.suites, suite2).length];
+  const before2 = target2?.suites ?? {};
+  const faults5 = Object.keys(before2).flatMap((suite2) => {
+    const [now, then] = [names2(state.suites, suite2).length, names2(before2, suite2).length];
     return now * 100 >= then * percent ? [] : [`${suite2} has ${now} packages of ${then}, ${percent} % are asked for`];
   });
   return verdict("percent", faults5, `at least ${percent} % of the packages that the target has`);
@@ -40335,15 +40604,16 @@ function architecturesComplete(suites) {
   const faults5 = [...bySuite.values()].flatMap((keys) => {
     const all = new Set(keys.flatMap((key) => names2(suites, key)));
     return keys.flatMap((key) => {
-      const lacking2 = [...all].filter((name6) => !Object.hasOwn(suites[key], name6)).sort();
+      const lacking2 = [...all].filter((name6) => !Object.hasOwn(ownEntry(suites, key), name6)).sort();
       return lacking2.length ? [`${key} lacks ${someOf(lacking2, 5)}`] : [];
     });
   });
   return verdict("architectures", faults5, "each architecture has every package");
 }
 function nothingLost({ state, target: target2 }) {
-  const faults5 = Object.keys(target2?.suites ?? {}).flatMap((suite2) => {
-    const lost3 = names2(target2.suites, suite2).filter((name6) => !Object.hasOwn(state.suites[suite2] ?? {}, name6)).sort();
+  const before2 = target2?.suites ?? {};
+  const faults5 = Object.keys(before2).flatMap((suite2) => {
+    const lost3 = names2(before2, suite2).filter((name6) => !Object.hasOwn(state.suites[suite2] ?? {}, name6)).sort();
     return lost3.length ? [`${suite2} loses ${someOf(lost3, 5)}`] : [];
   });
   return verdict("nothing_lost", faults5, "nothing that the target has is lost");
@@ -40399,7 +40669,7 @@ function installable2({ stanzas }) {
 }
 function upgradeKeeps({ stanzas, targetStanzas }) {
   const faults5 = Object.entries(targetStanzas ?? {}).flatMap(
-    ([suite2, before]) => removedByUpgrade(before, stanzas[suite2] ?? []).map(({ name: name6, why }) => `${suite2}: ${name6} ${why}`)
+    ([suite2, before2]) => removedByUpgrade(before2, stanzas[suite2] ?? []).map(({ name: name6, why }) => `${suite2}: ${name6} ${why}`)
   );
   return verdict("upgrade", faults5, "an upgrade removes no package of the target");
 }
@@ -40416,6 +40686,7 @@ function archiveHasAll(archives2, { stanzas }) {
 }
 
 // ts-src/publish/promotion.ts
+init_maps();
 async function stateOf(store2, channel2, id) {
   if (id === void 0) {
     if (channel2.head && channel2.headId) return good({ id: channel2.headId, state: channel2.head });
@@ -40425,20 +40696,16 @@ async function stateOf(store2, channel2, id) {
       })
     );
   }
-  const found2 = channel2.file.states.filter((s) => s.id.startsWith(id));
-  if (/^[0-9a-f]{6,64}$/.test(id) && found2.length === 1) {
-    const state = await readState(store2, found2[0].id);
-    if (state) return good({ id: found2[0].id, state });
-    return bad(error("state-lost", `the store lost the state ${shortId(found2[0].id)}, or it was damaged`));
+  const [only, ...others2] = channel2.file.states.filter((s) => s.id.startsWith(id));
+  if (/^[0-9a-f]{6,64}$/.test(id) && only && !others2.length) {
+    const state = await readState(store2, only.id);
+    if (state) return good({ id: only.id, state });
+    return bad(error("state-lost", `the store lost the state ${shortId(only.id)}, or it was damaged`));
   }
   return bad(
-    error(
-      "state-unknown",
-      `the channel '${channel2.name}' has ${found2.length > 1 ? "several states" : "no state"} ${id}`,
-      {
-        hint: `\`slipway channel ${channel2.name}\` lists its states`
-      }
-    )
+    error("state-unknown", `the channel '${channel2.name}' has ${others2.length ? "several states" : "no state"} ${id}`, {
+      hint: `\`slipway channel ${channel2.name}\` lists its states`
+    })
   );
 }
 async function stanzasOf(store2, state) {
@@ -40450,8 +40717,8 @@ async function stanzasOf(store2, state) {
 var lookedBack = 20;
 async function historyOf2(store2, from, id, state) {
   if (!Object.values(state.tests).some((tests) => Object.values(tests).includes("failed"))) return [];
-  const at2 = from.file.states.findIndex((s) => s.id === id) + 1;
-  const states = await store2.many(from.file.states.slice(at2, at2 + lookedBack), (s) => readState(store2, s.id));
+  const at3 = from.file.states.findIndex((s) => s.id === id) + 1;
+  const states = await store2.many(from.file.states.slice(at3, at3 + lookedBack), (s) => readState(store2, s.id));
   return states.flatMap((s) => s ?? []);
 }
 async function judgePromotion(store2, input) {
@@ -40498,7 +40765,7 @@ async function promoteState(promotion, outlet) {
 }
 async function rollBack(input, outlet) {
   const { channel: channel2, state, pointer } = input;
-  const before = withoutKeyring(channel2.head?.suites ?? {});
+  const before2 = withoutKeyring(channel2.head?.suites ?? {});
   const stamp = stampOf(outlet.now);
   let suites = withoutKeyring(state.suites);
   let raised = 0;
@@ -40509,7 +40776,7 @@ async function rollBack(input, outlet) {
       store: outlet.store,
       scratch,
       suites,
-      now: before,
+      now: before2,
       versions: channel2.value.versions,
       stamp
     });
@@ -40522,9 +40789,9 @@ async function rollBack(input, outlet) {
     suites = made2.suites;
     raised = made2.raised.length;
   }
-  const count3 = (of) => Object.entries(before).reduce((n, [s, packages]) => n + Object.keys(packages).filter((d) => of(s, d)).length, 0);
+  const count3 = (of) => Object.entries(before2).reduce((n, [s, packages]) => n + Object.keys(packages).filter((d) => of(s, d)).length, 0);
   const differs = (s, d) => {
-    const [now, then] = [ownIn(before[s], d), ownIn(state.suites[s], d)];
+    const [now, then] = [ownIn(before2[s], d), ownIn(state.suites[s], d)];
     return now !== void 0 && then !== void 0 && !sameFiles(now, then);
   };
   const kept4 = pointer ? count3(differs) : 0;
@@ -40647,7 +40914,7 @@ function partsOf2(place3) {
 var channelUri = (place3, channel2) => below2(place3, `${channel2}/apt`);
 function below2(place3, path2) {
   const [folder2, options5] = partsOf2(place3);
-  return `${folder2.replace(/\/+$/, "")}/${path2}${isRemotePlace(place3) ? withPublic(options5, (at2) => `${at2}/${path2}`) : options5}`;
+  return `${folder2.replace(/\/+$/, "")}/${path2}${isRemotePlace(place3) ? withPublic(options5, (at3) => `${at3}/${path2}`) : options5}`;
 }
 function besideUri(uri2, from, to) {
   const [path2, options5] = partsOf2(uri2);
@@ -40658,9 +40925,9 @@ function besideUri(uri2, from, to) {
 }
 function withPublic(options5, change) {
   const query2 = new URLSearchParams(options5);
-  const at2 = query2.get("public");
-  if (at2 === null) return options5;
-  query2.set("public", change(at2.replace(/\/+$/, "")));
+  const at3 = query2.get("public");
+  if (at3 === null) return options5;
+  query2.set("public", change(at3.replace(/\/+$/, "")));
   return `?${query2.toString()}`;
 }
 async function endpointsOf(distro, channel2, folder2) {
@@ -40921,7 +41188,7 @@ async function servedKeys(opened, channel2, now) {
   const notes = [];
   const keys = /* @__PURE__ */ new Map();
   for (const text8 of texts) {
-    const found2 = await keysOf2(text8);
+    const found2 = await keysOf3(text8);
     for (const { fingerprint: fingerprint3, ends } of found2.ok ? found2.value : [])
       keys.set(fingerprint3, ends === void 0 ? void 0 : new Date(ends).toISOString().slice(0, 10));
     notes.push(...(await keyHealth(text8, now)).map((d) => ({ ...d, severity: "warning" })));
@@ -40929,17 +41196,17 @@ async function servedKeys(opened, channel2, now) {
   return { keys: [...keys].map(([fingerprint3, expires]) => ({ fingerprint: fingerprint3, expires })), notes };
 }
 async function named4(store2, text8) {
-  const [name6, id] = text8.split("@");
+  const [name6 = "", id] = text8.split("@");
   const read3 = await readChannel(store2, name6);
   if (!read3.ok) return read3;
   const found2 = await stateOf(store2, read3.value, id);
   return found2.ok ? good(found2.value.state) : found2;
 }
 async function diff({ store: store2 }, names4, json2) {
-  if (names4.length !== 2) return void 0;
-  const [a, b] = [await named4(store2, names4[0]), await named4(store2, names4[1])];
-  if (!a.ok) return a;
-  if (!b.ok) return b;
+  const [before2, after, ...others2] = names4;
+  if (before2 === void 0 || after === void 0 || others2.length) return void 0;
+  const [a, b] = [await named4(store2, before2), await named4(store2, after)];
+  if (!a.ok || !b.ok) return bad(...(a.ok ? b : a).diagnostics);
   const difference3 = differenceOf(a.value, b.value, [await lockOf(store2, a.value), await lockOf(store2, b.value)]);
   return good(json2 ? `${JSON.stringify(difference3)}
 ` : renderDifference(difference3).replace(/^\n/, ""));
@@ -41107,6 +41374,7 @@ var import_node_fs80 = require("node:fs");
 init_diagnostics();
 
 // ts-src/render/compare.ts
+init_maps();
 var titles2 = {
   added: "added",
   removed: "removed",
@@ -41126,7 +41394,7 @@ function renderComparison(changes) {
   return [...groups.values()].map(({ where, packages }) => {
     if (!packages.length) return `${where.join(", ")}: no difference
 `;
-    const blocks = Object.keys(titles2).flatMap((change) => {
+    const blocks = keysOf(titles2).flatMap((change) => {
       const rows = packages.filter((p) => p.change === change);
       if (!rows.length) return [];
       const table3 = renderTable(
@@ -41159,8 +41427,8 @@ compared with the files as they are now. If a commit has a lock.yaml beside its 
     platform: selectionOptions.platform,
     json: { type: "boolean", help: "print JSON" }
   },
-  async run(values, [before, after, ...more]) {
-    if (before === void 0 || more.length) {
+  async run(values, [before2, after, ...more]) {
+    if (before2 === void 0 || more.length) {
       writeMessage("slipway compare: name one or two states\n");
       return exit.usage;
     }
@@ -41171,7 +41439,7 @@ compared with the files as they are now. If a commit has a lock.yaml beside its 
     }
     const selection = selectionOf(values, []);
     const plan2 = (state) => (0, import_node_fs80.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
-    const one = await plan2(before);
+    const one = await plan2(before2);
     const two = after === void 0 ? await readAndPlan(values, []) : await plan2(after);
     if (!one.ok || !two.ok) {
       showDiagnostics(sorted([...one.ok ? [] : one.diagnostics, ...two.ok ? [] : two.diagnostics]));
@@ -41294,7 +41562,7 @@ var jenkins = strictObject({
     globalMatrix: strictObject({
       entries: array(
         union([strictObject({ user: permissions }), strictObject({ group: permissions })]).refine(
-          (entry) => JSON.stringify(entry).includes('"name":"anonymous"') === false,
+          (entry2) => JSON.stringify(entry2).includes('"name":"anonymous"') === false,
           "no entry of anonymous: nothing is shown without a login"
         )
       )
@@ -41355,7 +41623,7 @@ function checkCasc(content, file3) {
 }
 function faults3(issue2, prefix, file3, locator) {
   const path2 = [...prefix, ...issue2.path];
-  const fault4 = (message, at2 = path2) => error("deploy-jcasc", message, { file: file3, line: locator.line(at2) });
+  const fault4 = (message, at3 = path2) => error("deploy-jcasc", message, { file: file3, line: locator.line(at3) });
   const where = path2.map(String).join(".");
   if (issue2.code === "unrecognized_keys")
     return issue2.keys.map((key) => fault4(`unknown key '${key}'${where === "" ? "" : ` in ${where}`}`, [...path2, key]));
@@ -42437,22 +42705,22 @@ function parsePlugins(text8, file3) {
 function checkPlugins(text8, file3, jenkins2, known3 = pluginTable) {
   const { plugins: plugins2, diagnostics } = parsePlugins(text8, file3);
   for (const [id, { version: version3, line: line2 }] of plugins2) {
-    const entry = known3.plugins[id];
-    if (entry === void 0 || entry.version !== version3) {
-      const what = entry === void 0 ? id : `${id} ${version3}`;
+    const entry2 = known3.plugins[id];
+    if (entry2 === void 0 || entry2.version !== version3) {
+      const what = entry2 === void 0 ? id : `${id} ${version3}`;
       diagnostics.push(
         warning("deploy-plugins", `Slipway does not know what ${what} needs: not checked`, { file: file3, line: line2 })
       );
       continue;
     }
-    if (entry.core !== null && compareVersions(jenkins2, entry.core) < 0)
+    if (entry2.core !== null && compareVersions(jenkins2, entry2.core) < 0)
       diagnostics.push(
-        error("deploy-plugins", `${id} ${version3} needs Jenkins ${entry.core}, the image has ${jenkins2}`, {
+        error("deploy-plugins", `${id} ${version3} needs Jenkins ${entry2.core}, the image has ${jenkins2}`, {
           file: file3,
           line: line2
         })
       );
-    for (const [other, least] of Object.entries(entry.requires)) {
+    for (const [other, least] of Object.entries(entry2.requires)) {
       const found2 = plugins2.get(other);
       const wanted = `${other}${least === null ? "" : ` ${least}`}`;
       if (found2 === void 0)
@@ -42662,7 +42930,7 @@ function checkAnswers(given, file3) {
   return bad(...checked.error.issues.flatMap((issue2) => faults4(issue2, given, file3)));
 }
 function faults4(issue2, given, file3) {
-  const at2 = issue2.path.map(String).join(".");
+  const at3 = issue2.path.map(String).join(".");
   if (issue2.code === "unrecognized_keys")
     return issue2.keys.map((key) => {
       const near = nearest(key, Object.keys(answersSchema.shape));
@@ -42672,12 +42940,12 @@ function faults4(issue2, given, file3) {
         hint: near === void 0 ? known4 : `did you mean '${near}'?`
       });
     });
-  if (at2 === "") return [error("deploy-answers", "the answers must be a map", { file: file3 })];
-  const known3 = questions.find((q3) => q3.name === at2);
-  const missing = typeof given !== "object" || given === null || !Object.hasOwn(given, at2);
+  if (at3 === "") return [error("deploy-answers", "the answers must be a map", { file: file3 })];
+  const known3 = questions.find((q3) => q3.name === at3);
+  const missing = typeof given !== "object" || given === null || !Object.hasOwn(given, at3);
   const what = issue2.code === "invalid_format" || issue2.code === "custom" ? issue2.message : known3?.help ?? "";
   return [
-    missing ? error("deploy-answers", `${at2} is missing: ${known3?.help ?? ""}`, { file: file3 }) : error("deploy-answers", `${at2} must be ${what}${issue2.code === "invalid_value" ? ` (${issue2.message})` : ""}`, {
+    missing ? error("deploy-answers", `${at3} is missing: ${known3?.help ?? ""}`, { file: file3 }) : error("deploy-answers", `${at3} must be ${what}${issue2.code === "invalid_value" ? ` (${issue2.message})` : ""}`, {
       file: file3
     })
   ];
@@ -44275,9 +44543,9 @@ async function readHistory(store2, distribution3) {
 }
 var measuredOf = (history, name6) => Object.hasOwn(history, name6) ? history[name6] ?? [] : [];
 function withNow(known3, record3, stamp) {
-  const last = known3.at(-1);
+  const last2 = known3.at(-1);
   const now = { stamp, ...record3.coverage, warnings: record3.warnings };
-  const same2 = last?.documented === now.documented && last.total === now.total && last.warnings === now.warnings;
+  const same2 = last2?.documented === now.documented && last2.total === now.total && last2.warnings === now.warnings;
   return same2 ? known3 : [...known3, now].slice(-remembered3);
 }
 async function addHistory(store2, stamp, packages) {
@@ -44415,13 +44683,13 @@ function coverageOf({ record: record3, trend = [] }) {
 var [width4, height] = [240, 40];
 function trendOf(trend) {
   const known3 = trend.filter((m) => m.total > 0);
-  const [first2, last] = [known3[0], known3.at(-1)];
-  if (!first2 || !last || known3.length < 2) return "";
+  const [first3, last2] = [known3[0], known3.at(-1)];
+  if (!first3 || !last2 || known3.length < 2) return "";
   const x = (i) => Math.round(i * width4 / (known3.length - 1));
   const y = (m) => Math.round(height - height * percentOf(m) / 100);
   const points = known3.map((m, i) => `${x(i)},${y(m)}`).join(" ");
-  const then = `${percentOf(first2)} % on ${dayOf(first2.stamp)}`;
-  const label = `${then}, ${percentOf(last)} % on ${dayOf(last.stamp)}`;
+  const then = `${percentOf(first3)} % on ${dayOf(first3.stamp)}`;
+  const label = `${then}, ${percentOf(last2)} % on ${dayOf(last2.stamp)}`;
   return `<svg class="trend" viewBox="0 -2 ${width4} ${height + 4}" role="img" aria-label="Described: ${label}"><polyline points="${points}"/></svg><p class="kind">${then}</p>`;
 }
 
@@ -44536,7 +44804,7 @@ function aside(p, known3) {
   ) : "";
   const person = ({ name: name6, email: email2 }) => email2 && /^[^\s@<>"]+@[^\s@<>"]+$/.test(email2) ? `<a href="mailto:${escape2(email2)}">${escape2(name6)}</a>` : escape2(name6);
   const link = sourceLink(p);
-  const at2 = `${escape2(p.repository)}${p.commit ? ` <code>${escape2(p.commit.slice(0, 10))}</code>` : ""}`;
+  const at3 = `${escape2(p.repository)}${p.commit ? ` <code>${escape2(p.commit.slice(0, 10))}</code>` : ""}`;
   const website = p.urls.filter((u) => /^https?:\/\//.test(u.url));
   const { build: build4, run: run2 } = p;
   const elsewhere = [...known3].filter((id) => id.endsWith(`/${p.name}`) && id !== idOf2(p)).map((id) => `<a href="../../${escape2(id)}/index.html">${escape2(id.split("/")[0] ?? "")}</a>`);
@@ -44547,7 +44815,7 @@ ${part("In channels", p.channels.length ? list5(p.channels.map((c) => `${escape2
 ${part("Also in", elsewhere.length ? list5(elsewhere, "names") : "")}
 ${part("Licence", p.licenses.map((l) => escape2(l.name)).join(", "))}
 ${part(p.maintainers.length > 1 ? "Maintainers" : "Maintainer", list5(p.maintainers.map(person)))}
-${part("Source", `<p>${link === void 0 ? at2 : `<a href="${escape2(link)}">${at2}</a>`}</p>`)}
+${part("Source", `<p>${link === void 0 ? at3 : `<a href="${escape2(link)}">${at3}</a>`}</p>`)}
 ${part(
     "Links",
     website.length ? list5(
@@ -44642,14 +44910,14 @@ var LinkChecker = class {
     const anchors = /* @__PURE__ */ new Set();
     this.anchors.set(path2, anchors);
     let line2 = 1;
-    let at2 = 0;
+    let at3 = 0;
     const body = text8.replace(
       /(<script\b[^>]*>)([^]*?)<\/script>/gi,
       (_, tag, code) => tag + keepLines(code)
     );
     for (const tag of body.matchAll(/<[a-z][^>]*>/gi)) {
       const [whole4] = tag;
-      for (; at2 < tag.index; at2++) if (body.charCodeAt(at2) === 10) line2++;
+      for (; at3 < tag.index; at3++) if (body.charCodeAt(at3) === 10) line2++;
       for (const [, name6 = "", a, b, c] of whole4.matchAll(attribute2)) {
         const value2 = unescape(a ?? b ?? c ?? "");
         const kind = name6.toLowerCase();
@@ -44693,10 +44961,10 @@ var LinkChecker = class {
   dead() {
     const found2 = [...this.found];
     for (const [target2, wanted] of this.wanted)
-      for (const [fragment, first2] of wanted) {
-        if (!this.files.has(target2)) found2.push({ ...first2, why: "missing" });
+      for (const [fragment, first3] of wanted) {
+        if (!this.files.has(target2)) found2.push({ ...first3, why: "missing" });
         else if (fragment !== "" && target2.endsWith(".html") && this.anchors.get(target2)?.has(fragment) === false)
-          found2.push({ ...first2, why: "anchor" });
+          found2.push({ ...first3, why: "anchor" });
       }
     return found2.sort((a, b) => compare(a.page, b.page) || a.line - b.line || compare(a.link, b.link));
   }
@@ -44834,22 +45102,22 @@ var kindsOfMember2 = {
   enumvalue: "e",
   define: "d"
 };
-var first = (text8, tag) => unescapeXml(new RegExp(`<${tag}[^>]*>([^<]*)</${tag}>`).exec(text8)?.[1] ?? "");
+var first2 = (text8, tag) => unescapeXml(new RegExp(`<${tag}[^>]*>([^<]*)</${tag}>`).exec(text8)?.[1] ?? "");
 function symbolsOfTag(tag, number7, there) {
   const rows = [];
   for (const [, kind = "", body = ""] of tag.matchAll(/<compound kind="([a-z]+)"[^>]*>([^]*?)<\/compound>/g)) {
-    const name6 = first(body, "name");
-    const file3 = first(body, "filename");
+    const name6 = first2(body, "name");
+    const file3 = first2(body, "filename");
     const of = kindsOfCompound[kind];
     const page = `${apiFolder}/${file3.endsWith(".html") ? file3 : `${file3}.html`}`;
     if (of !== void 0 && there(page)) rows.push([name6.replace(/^.*::/, ""), name6, of, page, number7]);
     const scoped = kind === "file" || kind === "group" ? "" : `${name6}::`;
     for (const [, what = "", member2 = ""] of body.matchAll(/<member kind="([a-z]+)"[^>]*>([^]*?)<\/member>/g)) {
-      const at2 = `${apiFolder}/${first(member2, "anchorfile")}`;
-      const symbol = first(member2, "name");
+      const at3 = `${apiFolder}/${first2(member2, "anchorfile")}`;
+      const symbol = first2(member2, "name");
       const memberKind = kindsOfMember2[what];
-      if (memberKind !== void 0 && symbol && there(at2))
-        rows.push([symbol, scoped + symbol, memberKind, `${at2}#${first(member2, "anchor")}`, number7]);
+      if (memberKind !== void 0 && symbol && there(at3))
+        rows.push([symbol, scoped + symbol, memberKind, `${at3}#${first2(member2, "anchor")}`, number7]);
     }
   }
   return rows;
@@ -45116,11 +45384,11 @@ async function publishSite(endpoint, folder2, state, keep2) {
       endpoint,
       files.map((f) => f.path)
     );
-    const before = await readStates(endpoint);
-    const states = [state, ...before.states.filter((s) => s.path !== state.path)];
+    const before2 = await readStates(endpoint);
+    const states = [state, ...before2.states.filter((s) => s.path !== state.path)];
     const kept4 = states.slice(0, keep2);
     if (!await endpoint.replace(list6, Buffer.from(`${JSON.stringify(kept4, void 0, 1)}
-`), before.tag))
+`), before2.tag))
       return bad(error("docs-moved", `another run published to ${endpoint.where} meanwhile: run it again`));
     await switchLatest(endpoint, kept4, state);
     let removed = 0;
@@ -45293,11 +45561,11 @@ var openName = (name6) => `runs/open/${namespaceName(name6)}.json`;
 var lineOf2 = ({ pipeline: pipeline3, untrusted, title }) => pipeline3.channel ?? untrusted ?? title;
 async function noteRun(store2, run2, url2) {
   const name6 = openName(lineOf2(run2));
-  const before = await store2.readJson(name6);
+  const before2 = await store2.readJson(name6);
   await store2.writeJson(name6, { id: run2.id, begun: run2.begun, url: url2, ended: false });
-  if (!before || before.ended || url2 !== void 0 && before.url === url2) return void 0;
-  const when = new Date(before.begun).toISOString().slice(0, 16).replace("T", " ");
-  return `the run before, ${before.id} of ${when} UTC${before.url ? ` (${before.url})` : ""}, ended without a report: what it built and tested is taken from the store`;
+  if (!before2 || before2.ended || url2 !== void 0 && before2.url === url2) return void 0;
+  const when = new Date(before2.begun).toISOString().slice(0, 16).replace("T", " ");
+  return `the run before, ${before2.id} of ${when} UTC${before2.url ? ` (${before2.url})` : ""}, ended without a report: what it built and tested is taken from the store`;
 }
 async function closeRun(store2, run2) {
   const name6 = openName(lineOf2(run2));
@@ -45319,6 +45587,8 @@ async function cached2(store2, state, name6, is) {
   writeWhole(copy2, text8, { sync: false });
   return value2;
 }
+var isBundle = (value2) => isRunManifest(value2);
+var isPart = (value2) => isShard(value2);
 var largest9 = 512 << 20;
 function unzipped3(data) {
   try {
@@ -45343,11 +45613,11 @@ async function loadRun(id, storeUri, root, state, untrusted) {
     })
   );
   if (!isRunId(id)) return missing;
-  const bundle = await cached2(store2, state, bundleName(id), isRunManifest);
+  const bundle = await cached2(store2, state, bundleName(id), isBundle);
   if (bundle?.id !== id) return missing;
   const parts2 = [];
   for (const architecture3 of bundle.architectures) {
-    const part = await cached2(store2, state, partName(id, architecture3), isShard);
+    const part = await cached2(store2, state, partName(id, architecture3), isPart);
     if (part) parts2.push(part);
   }
   const distroRoot = writeFiles(bundle, state);
@@ -45367,7 +45637,7 @@ async function loadRun(id, storeUri, root, state, untrusted) {
       untrusted: bundle.untrusted,
       tested: (p) => tested.has(p),
       ...documentedIn(bundle),
-      bases: Object.assign({}, ...parts2.map((p) => p.bases))
+      bases: Object.fromEntries(parts2.flatMap((p) => Object.entries(p.bases)))
     }
   });
 }
@@ -45410,6 +45680,7 @@ async function keepResult(session2, output, id, number7, result2) {
 }
 
 // ts-src/farm/worker.ts
+init_maps();
 init_stored();
 var Worker = class {
   constructor(session2, engine, loaded) {
@@ -45434,13 +45705,18 @@ var Worker = class {
   byNumber = /* @__PURE__ */ new Map();
   numberOf = /* @__PURE__ */ new Map();
   absent = /* @__PURE__ */ new Set();
+  /** The task of a number that it has. */
+  taskAt(number7) {
+    const { run: run2, task } = entry(this.byNumber, number7);
+    return { run: run2, task, result: resultOf(run2, task) };
+  }
   /**
    * Finds in the store what others built of a task's root; the names of what is not there. Found once, a record stays.
    */
   async bringRoot(graph2, task) {
     const missing = [];
     for (const d of packagesInRoot(graph2, task))
-      if (!await this.bring(graph2, d)) missing.push(graph2.scope.packages[d].name);
+      if (!await this.bring(graph2, d)) missing.push(packageOf(graph2, d).name);
     return missing;
   }
   /**
@@ -45490,9 +45766,9 @@ var Worker = class {
     this.absent.add(id);
     return false;
   }
-  waitsFor(graph2, task, before) {
-    if (kindOf3(graph2, before) === "docs") return this.referredBy(graph2, task).includes(before % graph2.count);
-    return packagesInRoot(graph2, task).includes(before);
+  waitsFor(graph2, task, before2) {
+    if (kindOf3(graph2, before2) === "docs") return this.referredBy(graph2, task).includes(before2 % graph2.count);
+    return packagesInRoot(graph2, task).includes(before2);
   }
   /**
    * Settles what waited for these tasks, as far as all else that it waits for is there: the tasks that the store has
@@ -45502,9 +45778,9 @@ var Worker = class {
     const found2 = [];
     const queue = done.filter((d) => kindOf3(d.run, d.task) !== "test");
     const asked2 = /* @__PURE__ */ new Set();
-    for (let at2 = queue.shift(); at2; at2 = queue.shift()) {
-      const { run: run2, task } = at2;
-      for (const [other, number7] of this.numberOf.get(run2)) {
+    for (let at3 = queue.shift(); at3; at3 = queue.shift()) {
+      const { run: run2, task } = at3;
+      for (const [other, number7] of entry(this.numberOf, run2)) {
         const result2 = run2.results[other];
         const id = `${run2.id} ${other}`;
         if (result2?.state !== "waiting" || asked2.has(id) || !this.waitsFor(run2, other, task)) continue;
@@ -45700,22 +45976,21 @@ async function doTasks(values, session2, loaded, numbers, signal) {
       writeOutput("drain\n");
       break;
     }
-    const at2 = lane.byNumber.get(number7);
-    const result2 = at2.run.results[at2.task];
-    const missing = await lane.bringRoot(at2.run, at2.task);
+    const { run: run2, task, result: result2 } = lane.taskAt(number7);
+    const missing = await lane.bringRoot(run2, task);
     if (missing.length)
       Object.assign(result2, {
         state: "stopped",
         reason: `${missing.slice(0, 5).join(", ")} ${missing.length > 1 ? "are" : "is"} not in the store: built on another machine, or never?`
       });
     else {
-      await lane.bringDocumentation(at2.run, at2.task);
-      await engine.runScheduled(at2.run, at2.task);
+      await lane.bringDocumentation(run2, task);
+      await engine.runScheduled(run2, task);
     }
     if (signal.aborted) return exit.failed;
     await keepResult(session2, output, loaded.bundle.id, number7, result2);
     writeNote(renderEvent(result2, numbers.indexOf(number7) + 1, numbers.length));
-    const above2 = await lane.settleAbove([at2]);
+    const above2 = await lane.settleAbove([{ run: run2, task }]);
     for (const { number: n, result: r } of above2) await keepResult(session2, output, loaded.bundle.id, n, r);
     writeOutput([{ number: number7, result: result2 }, ...above2].map((t) => `${t.number} ${outcomeOf2(t.result)}
 `).join(""));
@@ -46270,24 +46545,21 @@ var doctor = defineCommand({
     const systems = workspace.ok ? Object.values(workspace.value.distro.platforms).map((p) => p.os) : [];
     let findings = await examine(driver, systems);
     const packages = [...new Set(findings.flatMap((f) => f.package?.split(" ") ?? []))].sort();
-    const sudo = process.getuid() === 0 ? [] : ["sudo"];
+    const root = process.getuid?.() === 0;
+    const asRoot = (args) => root ? ["apt-get", args] : ["sudo", ["apt-get", ...args]];
     if (packages.length && values.install) {
-      const command2 = [
-        ...sudo,
-        "apt-get",
+      const command2 = asRoot([
         "install",
         "-y",
         "--no-install-recommends",
         "-o",
         "DPkg::Lock::Timeout=300",
         ...packages
-      ];
-      writeMessage(`this machine lacks ${packages.join(", ")}; running: ${command2.join(" ")}
+      ]);
+      writeMessage(`this machine lacks ${packages.join(", ")}; running: ${command2.flat().join(" ")}
 `);
-      const updated = await run([...sudo, "apt-get"][0], [...sudo, "apt-get", "update", "-q"].slice(1), {
-        inherit: true
-      });
-      const installed = updated.code === 0 ? await run(command2[0], command2.slice(1), { inherit: true }) : updated;
+      const updated = await run(...asRoot(["update", "-q"]), { inherit: true });
+      const installed = updated.code === 0 ? await run(...command2, { inherit: true }) : updated;
       if (installed.code !== 0) {
         writeMessage("slipway doctor: apt-get failed, its words are above\n");
         return exit.failed;
@@ -46303,7 +46575,7 @@ var doctor = defineCommand({
       );
     const lacks = findings.map((f) => ({
       what: f.what,
-      fix: f.fix ?? `${sudo.length ? "sudo " : ""}apt-get install -y ${f.package}`
+      fix: f.fix ?? `${root ? "" : "sudo "}apt-get install -y ${f.package}`
     }));
     if (values.json) writeOutput(`${JSON.stringify({ findings: lacks, machine: machine.lines })}
 `);
@@ -46324,10 +46596,12 @@ init_diagnostics();
 
 // ts-src/query/explain.ts
 init_diagnostics();
+init_lists();
+init_maps();
 function explain(plan2, resolvers, name6) {
   const explanation = { name: name6, conditional: [], scopes: [] };
   plan2.scopes.forEach((scope2, i) => {
-    const resolver = resolvers[i];
+    const resolver = at(resolvers, i);
     const { evaluated } = resolver;
     const number7 = evaluated.number.get(name6);
     if (number7 !== void 0 && !explanation.package) describe5(explanation, evaluated, number7);
@@ -46339,7 +46613,7 @@ function explain(plan2, resolvers, name6) {
 function describe5(explanation, evaluated, number7) {
   const p = packageAt(evaluated, number7);
   const { manifest } = p;
-  const { repository: repository2, source: source2 } = evaluated.input.packages.get(p.name);
+  const { repository: repository2, source: source2 } = entry(evaluated.input.packages, p.name);
   const person = (m) => m.email ? `${m.name} <${m.email}>` : m.name;
   explanation.package = {
     version: p.version,
@@ -46364,7 +46638,7 @@ function explainScope(scope2, resolver, name6) {
   const p = scope2.packages[place3];
   const dependents = p ? dependentsOf2(scope2) : [];
   const direct = scope2.packages.filter(
-    (q3) => q3.build.includes(name6) || q3.run.includes(name6) || q3.test.includes(name6) || evaluated.needs(evaluated.number.get(q3.name)).some((n) => n.name === name6)
+    (q3) => q3.build.includes(name6) || q3.run.includes(name6) || q3.test.includes(name6) || evaluated.needs(entry(evaluated.number, q3.name)).some((n) => n.name === name6)
   ).map((q3) => q3.name).sort(compare);
   return {
     distribution: scope2.distribution,
@@ -46375,7 +46649,7 @@ function explainScope(scope2, resolver, name6) {
     ...p?.blocked === void 0 ? {} : { blocked: p.blocked },
     ...p?.mustBeCached ? { held: true } : {},
     why: p ? whyChain(scope2, name6) : [],
-    needs: number7 === void 0 ? [] : needsOf2(resolver, number7),
+    needs: number7 === void 0 ? [] : needsOf3(resolver, number7),
     neededBy: direct,
     neededByAll: p ? closureUp(dependents, place3) : 0,
     longest: p ? longestThrough(scope2, dependents, place3) : []
@@ -46386,7 +46660,7 @@ var roleNames = [
   [forRun, "run"],
   [forTest, "test"]
 ];
-function needsOf2(resolver, number7) {
+function needsOf3(resolver, number7) {
   const { evaluated } = resolver;
   const found2 = evaluated.needs(number7).map((n) => ({
     name: n.name,
@@ -46397,7 +46671,7 @@ function needsOf2(resolver, number7) {
     from: originText(resolver, resolver.resolve(n))
   }));
   const said = new Set(found2.map((n) => n.name));
-  const inside = evaluated.inside[number7];
+  const inside = at(evaluated.inside, number7);
   for (const d of /* @__PURE__ */ new Set([...inside.build, ...inside.run])) {
     const n = nameOf(evaluated, d);
     if (said.has(n)) continue;
@@ -46436,8 +46710,8 @@ function originText(resolver, r) {
 function whyChain(scope2, name6) {
   const why = new Map(scope2.packages.map((p) => [p.name, p.why]));
   const chain = [name6];
-  for (let at2 = why.get(name6); at2 && "neededBy" in at2 && chain.length <= scope2.packages.length; at2 = why.get(at2.neededBy))
-    chain.unshift(at2.neededBy);
+  for (let at3 = why.get(name6); at3 && "neededBy" in at3 && chain.length <= scope2.packages.length; at3 = why.get(at3.neededBy))
+    chain.unshift(at3.neededBy);
   return chain;
 }
 function dependentsOf2(scope2) {
@@ -46446,7 +46720,7 @@ function dependentsOf2(scope2) {
   scope2.packages.forEach((p, i) => {
     for (const d of /* @__PURE__ */ new Set([...p.build, ...p.run])) {
       const n = index.get(d);
-      if (n !== void 0) dependents[n].push(i);
+      if (n !== void 0) at(dependents, n).push(i);
     }
   });
   return dependents;
@@ -46455,7 +46729,7 @@ function closureUp(dependents, place3) {
   const seen = /* @__PURE__ */ new Set([place3]);
   const stack = [place3];
   for (let n = stack.pop(); n !== void 0; n = stack.pop()) {
-    for (const d of dependents[n]) {
+    for (const d of at(dependents, n)) {
       if (seen.has(d)) continue;
       seen.add(d);
       stack.push(d);
@@ -46466,21 +46740,19 @@ function closureUp(dependents, place3) {
 function longestThrough(scope2, dependents, place3) {
   const { packages } = scope2;
   const index = new Map(packages.map((p, i) => [p.name, i]));
-  const chain = [packages[place3].name];
-  for (let p = packages[place3]; p.depth > 0; ) {
-    const below3 = [...p.build, ...p.run].flatMap((n) => index.get(n) ?? []).map((i) => packages[i]).find((q3) => q3.depth === p.depth - 1);
+  const self = at(packages, place3);
+  const chain = [self.name];
+  for (let p = self; p.depth > 0; ) {
+    const below3 = [...p.build, ...p.run].flatMap((n) => index.get(n) ?? []).map((i) => at(packages, i)).find((q3) => q3.depth === p.depth - 1);
     if (!below3) break;
     chain.unshift(below3.name);
     p = below3;
   }
-  const height2 = new Int32Array(packages.length);
+  const height2 = Numbers.filled(packages.length, 0);
   for (let n = packages.length - 1; n >= 0; n--)
-    for (const d of dependents[n]) if (d > n) height2[n] = Math.max(height2[n], height2[d] + 1);
-  for (let n = place3; height2[n] > 0; ) {
-    const up = dependents[n].find((d) => d > n && height2[d] === height2[n] - 1);
-    chain.push(packages[up].name);
-    n = up;
-  }
+    for (const d of at(dependents, n)) if (d > n) height2.set(n, Math.max(height2.get(n), height2.get(d) + 1));
+  const above2 = (n) => at(dependents, n).find((d) => d > n && height2.get(d) === height2.get(n) - 1);
+  for (let n = above2(place3); n !== void 0; n = above2(n)) chain.push(at(packages, n).name);
   return chain;
 }
 
@@ -46579,7 +46851,7 @@ var meanings = {
   system: "system packages",
   dependencies: "what it builds on"
 };
-function explainKey(scope2, now, before) {
+function explainKey(scope2, now, before2) {
   const parts2 = Object.entries(now.inputs).map(([part, value2]) => [
     meanings[part] ?? part,
     shown3(part, value2, now)
@@ -46589,7 +46861,7 @@ function explainKey(scope2, now, before) {
     key: now.key,
     version: now.version,
     parts: parts2,
-    ...before ? { before: { key: before.key, version: before.version, changes: changesOf(before, now) } } : {}
+    ...before2 ? { before: { key: before2.key, version: before2.version, changes: changesOf(before2, now) } } : {}
   };
 }
 function shown3(part, value2, r) {
@@ -46598,31 +46870,36 @@ function shown3(part, value2, r) {
   return value2 === "" ? "none" : shortened2(value2, 100);
 }
 var shortened2 = (text8, most9) => text8.length > most9 ? `${text8.slice(0, most9)}\u2026` : text8;
-function changesOf(before, now) {
+function changesOf(before2, now) {
   const changes = [];
   for (const [part, value2] of Object.entries(now.inputs)) {
-    if (before.inputs[part] === value2) continue;
+    if (before2.inputs[part] === value2) continue;
     const what = meanings[part] ?? part;
-    if (part === "system") changes.push(`${what}: ${difference2(byName(before.system), byName(now.system))}`);
+    if (part === "system") changes.push(`${what}: ${difference2(byName(before2.system), byName(now.system))}`);
     else if (part === "dependencies")
-      changes.push(`${what}: ${difference2(before.roots, now.roots) || "what stands for a tool or a program in it"}`);
+      changes.push(`${what}: ${difference2(before2.roots, now.roots) || "what stands for a tool or a program in it"}`);
     else if (part === "source" || part === "base")
-      changes.push(`${what}: ${(before.inputs[part] ?? "none").slice(0, 12)} \u2192 ${value2.slice(0, 12)}`);
-    else changes.push(`${what}: ${clip(before.inputs[part] ?? "none")} \u2192 ${clip(value2)}`);
+      changes.push(`${what}: ${(before2.inputs[part] ?? "none").slice(0, 12)} \u2192 ${value2.slice(0, 12)}`);
+    else changes.push(`${what}: ${clip(before2.inputs[part] ?? "none")} \u2192 ${clip(value2)}`);
   }
   return changes;
 }
 var clip = (text8) => /^[0-9a-f]{40,}$/.test(text8) ? text8.slice(0, 12) : shortened2(text8, 200);
-var byName = (system) => Object.fromEntries(system.map((s) => s.split("=")));
-function differenceOf2(before, now) {
-  if (before === void 0) return "is new";
+var byName = (system) => Object.fromEntries(
+  system.map((s) => {
+    const [name6 = "", version3 = ""] = s.split("=");
+    return [name6, version3];
+  })
+);
+function differenceOf2(before2, now) {
+  if (before2 === void 0) return "is new";
   if (now === void 0) return "is gone";
   const isVersion2 = /^[\d.:]/.test(now) && !/^[0-9a-f]{12}( |$)/.test(now);
-  return isVersion2 ? `${before} \u2192 ${now}` : "shows something else";
+  return isVersion2 ? `${before2} \u2192 ${now}` : "shows something else";
 }
-function difference2(before, now) {
-  const names4 = [.../* @__PURE__ */ new Set([...Object.keys(before), ...Object.keys(now)])].sort().filter((n) => before[n] !== now[n]);
-  const texts = names4.map((n) => `${n} ${differenceOf2(before[n], now[n])}`);
+function difference2(before2, now) {
+  const names4 = [.../* @__PURE__ */ new Set([...Object.keys(before2), ...Object.keys(now)])].sort().filter((n) => before2[n] !== now[n]);
+  const texts = names4.map((n) => `${n} ${differenceOf2(before2[n], now[n])}`);
   return texts.length > 8 ? `${texts.slice(0, 8).join(", ")} and ${texts.length - 8} more` : texts.join(", ");
 }
 
@@ -46640,8 +46917,8 @@ async function lastBuilds(workspace, plan2, name6) {
     for (const target2 of scope2.targets) {
       const id = taskId(scope2.distribution, target2, name6);
       const keys = [...new Set(runs.flatMap((r) => Object.hasOwn(r.tasks, id) ? [r.tasks[id]?.key ?? ""] : []))];
-      const [now, before] = await store2.many(keys.slice(0, 2), (key) => store2.get(key));
-      if (now) found2.push(explainKey(id, now, before));
+      const [now, before2] = await store2.many(keys.slice(0, 2), (key) => store2.get(key));
+      if (now) found2.push(explainKey(id, now, before2));
     }
   }
   return found2;
@@ -46694,6 +46971,10 @@ var explain2 = defineCommand({
     return own3.some(isError) ? exit.failed : exit.ok;
   }
 });
+
+// ts-src/render/graph.ts
+init_maps();
+init_lists();
 
 // node_modules/@dagrejs/dagre/dist/dagre.esm.js
 var Te = Object.defineProperty;
@@ -47332,9 +47613,9 @@ function le(e, n) {
 function q2(e, n) {
   return n();
 }
-var at = 0;
+var at2 = 0;
 function $(e) {
-  let n = ++at;
+  let n = ++at2;
   return e + ("" + n);
 }
 function D(e, n, t = 1) {
@@ -48620,7 +48901,11 @@ function drawingOf(scope2, by) {
       blocked: p.blocked !== void 0,
       named: "named" in p.why
     }));
-    return { title, nodes: nodes2, edges: reduced(needs).map(([d, n]) => [scope2.packages[d].name, scope2.packages[n].name]) };
+    return {
+      title,
+      nodes: nodes2,
+      edges: reduced(needs).map(([d, n]) => [at(scope2.packages, d).name, at(scope2.packages, n).name])
+    };
   }
   const place3 = /* @__PURE__ */ new Map();
   for (const p of scope2.packages) if (!place3.has(p.repository)) place3.set(p.repository, place3.size);
@@ -48636,17 +48921,18 @@ function drawingOf(scope2, by) {
     };
   });
   const forward = order3.map(() => /* @__PURE__ */ new Set());
-  const back = /* @__PURE__ */ new Set();
+  const back = /* @__PURE__ */ new Map();
   needs.forEach((list8, n) => {
-    const b = place3.get(scope2.packages[n].repository);
+    const b = entry(place3, at(scope2.packages, n).repository);
     for (const d of list8) {
-      const a = place3.get(scope2.packages[d].repository);
-      if (a < b) forward[b].add(a);
-      else if (a > b) back.add(`${order3[a]} ${order3[b]}`);
+      const a = entry(place3, at(scope2.packages, d).repository);
+      const edge = [at(order3, a), at(order3, b)];
+      if (a < b) at(forward, b).add(a);
+      else if (a > b) back.set(edge.join(" "), edge);
     }
   });
-  const kept4 = reduced(forward.map((f) => [...f])).map(([x, y]) => [order3[x], order3[y]]);
-  return { title, nodes, edges: [...kept4, ...[...back].sort().map((e) => e.split(" "))] };
+  const kept4 = reduced(forward.map((f) => [...f])).map(([x, y]) => [at(order3, x), at(order3, y)]);
+  return { title, nodes, edges: [...kept4, ...[...back.keys()].sort().map((e) => entry(back, e))] };
 }
 function reduced(needs) {
   const reach3 = [];
@@ -48656,7 +48942,7 @@ function reduced(needs) {
     for (const d of [...list8].sort((a, b) => b - a)) {
       if (!reached2.has(d)) edges.push([d, n]);
       reached2.add(d);
-      for (const e of reach3[d]) reached2.add(e);
+      for (const e of at(reach3, d)) reached2.add(e);
     }
     reach3.push(reached2);
   });
@@ -48683,9 +48969,9 @@ function layered(drawing, widths) {
   const graph2 = new Uo.graphlib.Graph();
   graph2.setGraph({ rankdir: "LR", nodesep: 12, ranksep: 60, marginx: 20, marginy: 50 });
   graph2.setDefaultEdgeLabel(() => ({}));
-  drawing.nodes.forEach((_, i) => graph2.setNode(String(i), { width: widths[i], height: boxHeight }));
+  drawing.nodes.forEach((_, i) => graph2.setNode(String(i), { width: at(widths, i), height: boxHeight }));
   const index = new Map(drawing.nodes.map((n, i) => [n.id, String(i)]));
-  for (const [a, b] of drawing.edges) graph2.setEdge(index.get(a), index.get(b));
+  for (const [a, b] of drawing.edges) graph2.setEdge(entry(index, a), entry(index, b));
   Uo.layout(graph2);
   const { width: width8 = 100, height: height2 = 100 } = graph2.graph();
   return {
@@ -48698,9 +48984,9 @@ function layered(drawing, widths) {
 function columns(drawing, widths) {
   const index = new Map(drawing.nodes.map((n, i) => [n.id, i]));
   const needs = drawing.nodes.map(() => []);
-  for (const [a, b] of drawing.edges) needs[index.get(b)].push(index.get(a));
+  for (const [a, b] of drawing.edges) at(needs, entry(index, b)).push(entry(index, a));
   const rank = [];
-  needs.forEach((list8, n) => rank[n] = Math.max(0, ...list8.filter((d) => d < n).map((d) => rank[d] + 1)));
+  needs.forEach((list8, n) => rank[n] = Math.max(0, ...list8.filter((d) => d < n).map((d) => at(rank, d) + 1)));
   const layers2 = [];
   rank.forEach((r, n) => (layers2[r] ??= []).push(n));
   const row = drawing.nodes.map(() => 0);
@@ -48709,19 +48995,22 @@ function columns(drawing, widths) {
   let height2 = 0;
   for (const layer of layers2) {
     const mean = new Map(
-      layer.map((n) => [n, needs[n].length ? needs[n].reduce((sum, d) => sum + row[d], 0) / needs[n].length : 0])
+      layer.map((n) => {
+        const below3 = at(needs, n);
+        return [n, below3.length ? below3.reduce((sum, d) => sum + at(row, d), 0) / below3.length : 0];
+      })
     );
-    layer.sort((a, b) => mean.get(a) - mean.get(b) || a - b);
-    const width8 = Math.max(0, ...layer.map((n) => widths[n]));
+    layer.sort((a, b) => entry(mean, a) - entry(mean, b) || a - b);
+    const width8 = Math.max(0, ...layer.map((n) => at(widths, n)));
     layer.forEach((n, i) => {
       row[n] = i;
-      boxes[n] = { x: x + width8 / 2, y: 70 + i * (boxHeight + 10), width: widths[n] };
+      boxes[n] = { x: x + width8 / 2, y: 70 + i * (boxHeight + 10), width: at(widths, n) };
     });
     height2 = Math.max(height2, 90 + layer.length * (boxHeight + 10));
     x += width8 + 90;
   }
   const lines = drawing.edges.map(([a, b]) => {
-    const [from, to] = [boxes[index.get(a)], boxes[index.get(b)]];
+    const [from, to] = [at(boxes, entry(index, a)), at(boxes, entry(index, b))];
     return [
       { x: from.x + from.width / 2, y: from.y },
       { x: to.x - to.width / 2, y: to.y }
@@ -48737,16 +49026,16 @@ function renderSvg(drawing) {
   const number7 = (n) => String(Math.round(n * 10) / 10);
   const lines = layout.lines.map((points) => points.map((p, i) => `${i ? "L" : "M"}${number7(p.x)} ${number7(p.y)}`).join("")).sort();
   const boxes = drawing.nodes.map((n, i) => {
-    const at2 = layout.boxes[i];
+    const place3 = at(layout.boxes, i);
     const chosen = n.named ? "named" : "needed";
-    const x = number7(at2.x);
-    const left = number7(at2.x - at2.width / 2);
-    const top = number7(at2.y - boxHeight / 2);
+    const x = number7(place3.x);
+    const left = number7(place3.x - place3.width / 2);
+    const top = number7(place3.y - boxHeight / 2);
     return [
       `<g class="${n.blocked ? "blocked" : chosen}"><title>${escape3(`${n.label} ${n.note}`)}</title>`,
-      `<rect x="${left}" y="${top}" width="${number7(at2.width)}" height="${boxHeight}" rx="5"/>`,
-      `<text x="${x}" y="${number7(at2.y - 3)}">${escape3(n.label)}</text>`,
-      `<text class="note" x="${x}" y="${number7(at2.y + 13)}">${escape3(n.note)}</text></g>`
+      `<rect x="${left}" y="${top}" width="${number7(place3.width)}" height="${boxHeight}" rx="5"/>`,
+      `<text x="${x}" y="${number7(place3.y - 3)}">${escape3(n.label)}</text>`,
+      `<text class="note" x="${x}" y="${number7(place3.y + 13)}">${escape3(n.note)}</text></g>`
     ].join("");
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width8}" height="${height2}" viewBox="0 0 ${width8} ${height2}" role="img" aria-label="${escape3(drawing.title)}">
@@ -48825,7 +49114,7 @@ init_files();
 // ts-src/images/closure.ts
 init_diagnostics();
 init_names();
-var needsOf3 = (stanza) => ["Depends", "Pre-Depends"].flatMap(
+var needsOf4 = (stanza) => ["Depends", "Pre-Depends"].flatMap(
   (field) => (fieldOf(stanza, field) ?? "").split(",").filter((relation) => relation.trim() !== "").map((relation) => relation.split("|").map((part) => part.trim().replace(/[\s:([<].*$/, "")))
 );
 function ownPackages(image2, index, patterns2, debian2) {
@@ -48833,7 +49122,7 @@ function ownPackages(image2, index, patterns2, debian2) {
   const providers = /* @__PURE__ */ new Map();
   for (const { text: text8, sha256: sha2562, size: size3 } of readPackages2(index)) {
     const name6 = fieldOf(text8, "Package") ?? "";
-    known3.set(name6, { name: name6, version: fieldOf(text8, "Version") ?? "", sha256: sha2562, size: size3, needs: needsOf3(text8) });
+    known3.set(name6, { name: name6, version: fieldOf(text8, "Version") ?? "", sha256: sha2562, size: size3, needs: needsOf4(text8) });
     for (const provided of (fieldOf(text8, "Provides") ?? "").split(","))
       providers.set(provided.trim().replace(/[\s:(].*$/, ""), name6);
   }
@@ -48905,7 +49194,7 @@ var paddingOf = (size3) => Buffer.alloc((block4 - size3 % block4) % block4);
 var endOfTar = Buffer.alloc(2 * block4);
 function plainHeader(member2) {
   const h = Buffer.alloc(block4);
-  const octal = (value2, at2, length) => h.write(`${value2.toString(8).padStart(length - 1, "0")}\0`, at2, "latin1");
+  const octal = (value2, at3, length) => h.write(`${value2.toString(8).padStart(length - 1, "0")}\0`, at3, "latin1");
   h.write(member2.path, 0, 100, "latin1");
   octal(member2.mode, 100, 8);
   octal(0, 108, 8);
@@ -49466,9 +49755,9 @@ function placedCore(core, start3) {
   placed2.writeUInt16LE(segment, blocklist + 10);
   return placed2;
 }
-function bootSector(before, boot, start3) {
+function bootSector(before2, boot, start3) {
   if (boot.length !== sector || boot.readUInt16LE(sector - 2) !== 43605) return void 0;
-  const made2 = Buffer.concat([boot.subarray(0, program), before.subarray(program, sector)]);
+  const made2 = Buffer.concat([boot.subarray(0, program), before2.subarray(program, sector)]);
   made2.writeBigUInt64LE(BigInt(start3), kernelSector);
   made2.writeUInt16LE(37008, driveCheck);
   return made2;
@@ -49495,21 +49784,21 @@ function mapped(file3) {
   const chunk = Buffer.alloc(block5 * step);
   const zero = Buffer.alloc(block5);
   const ranges = [];
-  let first2 = -1;
+  let first3 = -1;
   let hash3 = (0, import_node_crypto15.createHash)("sha256");
-  const end2 = (last) => {
-    if (first2 >= 0) ranges.push({ first: first2, last, digest: hash3.digest("hex") });
-    first2 = -1;
+  const end2 = (last2) => {
+    if (first3 >= 0) ranges.push({ first: first3, last: last2, digest: hash3.digest("hex") });
+    first3 = -1;
     hash3 = (0, import_node_crypto15.createHash)("sha256");
   };
   try {
-    for (let at2 = 0; at2 * block5 < size3; at2 += step) {
-      const n = (0, import_node_fs96.readSync)(handle, chunk, 0, chunk.length, at2 * block5);
+    for (let at3 = 0; at3 * block5 < size3; at3 += step) {
+      const n = (0, import_node_fs96.readSync)(handle, chunk, 0, chunk.length, at3 * block5);
       for (let i = 0; i * block5 < n; i++) {
         const data = chunk.subarray(i * block5, Math.min(n, (i + 1) * block5));
-        if (data.equals(zero.subarray(0, data.length))) end2(at2 + i - 1);
+        if (data.equals(zero.subarray(0, data.length))) end2(at3 + i - 1);
         else {
-          if (first2 < 0) first2 = at2 + i;
+          if (first3 < 0) first3 = at3 + i;
           hash3.update(data);
         }
       }
@@ -49572,10 +49861,10 @@ function normalizeExt4(file3, latest) {
   const handle = (0, import_node_fs97.openSync)(file3, "r+");
   try {
     const size3 = (0, import_node_fs97.fstatSync)(handle).size;
-    const read3 = (at2, length) => {
-      if (at2 < 0 || at2 + length > size3) throw new Error("an ext4 file system names blocks beyond its end");
+    const read3 = (at3, length) => {
+      if (at3 < 0 || at3 + length > size3) throw new Error("an ext4 file system names blocks beyond its end");
       const data = Buffer.alloc(length);
-      (0, import_node_fs97.readSync)(handle, data, 0, length, at2);
+      (0, import_node_fs97.readSync)(handle, data, 0, length, at3);
       return data;
     };
     const sb = read3(1024, 1024);
@@ -49593,17 +49882,17 @@ function normalizeExt4(file3, latest) {
       const d = descriptors.subarray(g * descriptor, (g + 1) * descriptor);
       if (d.readUInt16LE(18) & 1) continue;
       const high = wide ? d.readUInt32LE(40) : 0;
-      const at2 = (d.readUInt32LE(8) + high * 2 ** 32) * blockSize;
+      const at3 = (d.readUInt32LE(8) + high * 2 ** 32) * blockSize;
       const unused = d.readUInt16LE(28) + (wide ? d.readUInt16LE(50) * 65536 : 0);
       const length = (perGroup - unused) * inodeSize;
-      const inodes = read3(at2, length);
+      const inodes = read3(at3, length);
       for (let i = 0; i < perGroup - unused; i++) {
         const inode = inodes.subarray(i * inodeSize, (i + 1) * inodeSize);
         if (inode.readUInt16LE(0) === 0) continue;
         normalizeInode(inode, latest);
         if (checksums) sealInode(inode, g * perGroup + i + 1, seed);
       }
-      (0, import_node_fs97.writeSync)(handle, inodes, 0, length, at2);
+      (0, import_node_fs97.writeSync)(handle, inodes, 0, length, at3);
     }
   } finally {
     (0, import_node_fs97.closeSync)(handle);
@@ -49748,9 +50037,9 @@ var noGrub = (image2) => error("image-render", `GRUB of the image '${image2}' ha
 function writeBootSector(raw, boot, core) {
   const handle = (0, import_node_fs98.openSync)(raw, "r+");
   try {
-    const before = Buffer.alloc(sector2);
-    (0, import_node_fs98.readSync)(handle, before, 0, sector2, 0);
-    const made2 = bootSector(before, (0, import_node_fs98.readFileSync)(boot), core);
+    const before2 = Buffer.alloc(sector2);
+    (0, import_node_fs98.readSync)(handle, before2, 0, sector2, 0);
+    const made2 = bootSector(before2, (0, import_node_fs98.readFileSync)(boot), core);
     if (made2) (0, import_node_fs98.writeSync)(handle, made2, 0, sector2, 0);
     return made2 !== void 0;
   } finally {
@@ -49780,19 +50069,19 @@ async function makeData(folder2, uuid2, epoch) {
 async function assemble2(folder2, key, parts2) {
   const raw = (0, import_node_path121.join)(folder2, "disk.raw");
   const align = mebibyte / sector2;
-  let at2 = align;
+  let at3 = align;
   const lines = ["label: gpt", `label-id: ${uuidOf(`${key} disk`)}`, `first-lba: ${align}`, "unit: sectors", ""];
   const places = /* @__PURE__ */ new Map();
   for (const part of [...parts2.filter((p) => p.front), ...parts2.filter((p) => !p.front)]) {
-    places.set(part, at2);
-    at2 += Math.ceil(part.sectors / align) * align;
+    places.set(part, at3);
+    at3 += Math.ceil(part.sectors / align) * align;
   }
   for (const [i, part] of parts2.entries())
     lines.push(
       `start=${places.get(part)}, size=${part.sectors}, type=${part.type}, uuid=${uuidOf(`${key} partition ${i}`)}, name="${part.name}"`
     );
   const script3 = `set -eu; PATH=$PATH:/usr/sbin:/sbin; truncate --size="$2" "$1"; sfdisk --quiet --no-reread --no-tell-kernel "$1"`;
-  const table3 = await run("sh", ["-c", script3, "table", raw, String((at2 + align) * sector2)], {
+  const table3 = await run("sh", ["-c", script3, "table", raw, String((at3 + align) * sector2)], {
     input: `${lines.join("\n")}
 `
   });
@@ -49934,7 +50223,7 @@ function writeDockerTar(image2, tags2, target2) {
   let size3 = 0;
   let damaged2;
   const write3 = (data) => {
-    for (let at2 = 0; at2 < data.length; ) at2 += (0, import_node_fs99.writeSync)(out, data, at2);
+    for (let at3 = 0; at3 < data.length; ) at3 += (0, import_node_fs99.writeSync)(out, data, at3);
     hash3.update(data);
     size3 += data.length;
   };
@@ -50172,14 +50461,14 @@ var listBinds2 = (base) => [
 // ts-src/images/scan-tar.ts
 var block6 = 512;
 var largest11 = 16 << 20;
-var text7 = (h, at2, length) => h.toString("latin1", at2, at2 + length).replace(/\0[^]*$/, "");
-function number6(h, at2, length) {
-  if (((h[at2] ?? 0) & 128) !== 0) {
-    let value2 = (h[at2] ?? 0) & 127;
-    for (let i = 1; i < length; i++) value2 = value2 * 256 + (h[at2 + i] ?? 0);
+var text7 = (h, at3, length) => h.toString("latin1", at3, at3 + length).replace(/\0[^]*$/, "");
+function number6(h, at3, length) {
+  if (((h[at3] ?? 0) & 128) !== 0) {
+    let value2 = (h[at3] ?? 0) & 127;
+    for (let i = 1; i < length; i++) value2 = value2 * 256 + (h[at3 + i] ?? 0);
     return value2;
   }
-  return parseInt(text7(h, at2, length).trim() || "0", 8);
+  return parseInt(text7(h, at3, length).trim() || "0", 8);
 }
 var TarScanner = class {
   constructor(found2) {
@@ -50384,9 +50673,9 @@ async function namesOf2(room, layers2) {
   return Buffer.concat(chunks);
 }
 var split3 = (names4) => names4.toString("latin1").split("\0").slice(0, -1);
-function whiteouts(before, after) {
+function whiteouts(before2, after) {
   const parentOf = (path2) => path2.slice(0, Math.max(0, path2.lastIndexOf("/")));
-  return before.filter((path2) => {
+  return before2.filter((path2) => {
     const parent = parentOf(path2);
     return !after.has(path2) && (parent === "" || after.has(parent));
   }).map((path2) => {
@@ -50405,19 +50694,19 @@ async function packLayer(room, request, staged) {
   if (after.length > most8) return bad(error("image-install", `${request.what} holds more than ${most8} files`));
   writeWhole((0, import_node_path125.join)(staged, "names"), names4, { sync: false });
   const below3 = request.below[0];
-  const before = below3 ? split3((0, import_node_fs101.readFileSync)(below3.names)) : [];
+  const before2 = below3 ? split3((0, import_node_fs101.readFileSync)(below3.names)) : [];
   const secrets = [];
   const reader2 = scanner(secrets, request.kind === "own");
   const hash3 = (0, import_node_crypto18.createHash)("sha256");
   const out = (0, import_node_fs101.openSync)((0, import_node_path125.join)(staged, "layer.tar"), "w");
   let size3 = 0;
   const write3 = (chunk) => {
-    for (let at2 = 0; at2 < chunk.length; ) at2 += (0, import_node_fs101.writeSync)(out, chunk, at2);
+    for (let at3 = 0; at3 < chunk.length; ) at3 += (0, import_node_fs101.writeSync)(out, chunk, at3);
     hash3.update(chunk);
     size3 += chunk.length;
   };
   try {
-    for (const path2 of whiteouts(before, new Set(after))) write3(tarFile(path2, Buffer.alloc(0), request.epoch));
+    for (const path2 of whiteouts(before2, new Set(after))) write3(tarFile(path2, Buffer.alloc(0), request.epoch));
     const packed3 = await room.driver.read({
       layers: layers2,
       work: newScratch(room.state),
@@ -50646,8 +50935,8 @@ function archiveTime(base) {
 }
 async function repositoryOf(input, diagnostics) {
   const { image: image2, channel: channel2, root } = input;
-  const [first2] = channel2.file.endpoints;
-  const endpoint = first2 === void 0 ? void 0 : await openEndpoint(first2, root);
+  const [first3] = channel2.file.endpoints;
+  const endpoint = first3 === void 0 ? void 0 : await openEndpoint(first3, root);
   const key = (await endpoint?.read("key.asc"))?.data.toString("utf8");
   if (!endpoint || key === void 0)
     return bad(
@@ -50844,11 +51133,11 @@ async function storedLayer(store2, layer, what) {
 // ts-src/images/difference.ts
 var packagesOf = (r) => new Map([...Object.entries(r.system), ...Object.entries(r.own)]);
 var told7 = ({ name: name6, version: version3, state }) => ({ name: name6, version: version3, state });
-function differenceOfImages(before, after) {
-  const [a, b] = [packagesOf(before), packagesOf(after)];
+function differenceOfImages(before2, after) {
+  const [a, b] = [packagesOf(before2), packagesOf(after)];
   const names4 = [.../* @__PURE__ */ new Set([...a.keys(), ...b.keys()])].sort();
   const difference3 = {
-    from: told7(before),
+    from: told7(before2),
     to: told7(after),
     added: [],
     removed: [],
@@ -50863,7 +51152,7 @@ function differenceOfImages(before, after) {
   }
   const size3 = (r, kind) => r.artifacts.find((x) => x.kind === kind)?.files.reduce((n, f) => n + f.size, 0);
   for (const { kind } of after.artifacts) {
-    const [from, to] = [size3(before, kind), size3(after, kind)];
+    const [from, to] = [size3(before2, kind), size3(after, kind)];
     if (from !== void 0 && to !== void 0) difference3.sizes.push({ kind, from, to });
   }
   return difference3;
@@ -51024,10 +51313,10 @@ async function writeSnapshot(aws, request, size3) {
   const running2 = /* @__PURE__ */ new Set();
   const faults5 = [];
   for await (const piece of piecesOf(request.file, request.signal)) {
-    const at2 = index++;
+    const at3 = index++;
     if (piece.equals(zero)) continue;
     changed2++;
-    const put = putBlock(aws, id, at2, Buffer.from(piece)).catch((e) => void faults5.push(e)).finally(() => running2.delete(put));
+    const put = putBlock(aws, id, at3, Buffer.from(piece)).catch((e) => void faults5.push(e)).finally(() => running2.delete(put));
     running2.add(put);
     if (running2.size >= width5) await Promise.race(running2);
     if (faults5.length) break;
@@ -51076,8 +51365,8 @@ async function imageNamed(aws, name6) {
     "Filter.1.Name": "name",
     "Filter.1.Value.1": name6
   });
-  const [first2] = itemsOf(found2.imagesSet);
-  return first2 && textIn(first2, "imageId");
+  const [first3] = itemsOf(found2.imagesSet);
+  return first3 && textIn(first3, "imageId");
 }
 async function publishAmi(store2, organization, settings3, record3, signal) {
   const artifact2 = artifactOf(record3, "ami");
@@ -51150,8 +51439,8 @@ async function snapshot(aws, settings3, { record: record3, file: file3, size: si
   );
   await until(async () => {
     const found2 = await aws.query("ec2", "DescribeSnapshots", { "SnapshotId.1": made2.id });
-    const [first2] = itemsOf(found2.snapshotSet);
-    const state = first2 && textIn(first2, "status");
+    const [first3] = itemsOf(found2.snapshotSet);
+    const state = first3 && textIn(first3, "status");
     if (state === "error") throw new Error(`the snapshot ${made2.id} failed`);
     return state === "completed";
   }, signal);
@@ -51429,8 +51718,8 @@ async function loginFor(host2) {
       return Buffer.from(`${user2}:${secret2}`).toString("base64");
     return void 0;
   }
-  const entry = asMap(own(asMap(config2 && own(config2, "auths")) ?? {}, host2));
-  const auth = entry && own(entry, "auth");
+  const entry2 = asMap(own(asMap(config2 && own(config2, "auths")) ?? {}, host2));
+  const auth = entry2 && own(entry2, "auth");
   return typeof auth === "string" ? auth : void 0;
 }
 var RegistryFault = class extends Error {
@@ -51601,8 +51890,8 @@ async function pushable(store2, state, record3, config2) {
   return good({ record: record3, blobs, manifest: ociManifest(config2, layers2) });
 }
 async function pushImage(store2, state, spec, records) {
-  const [first2] = records;
-  if (spec.repository === void 0 || !first2) throw new Error("an image without a repository is not pushed");
+  const [first3] = records;
+  if (spec.repository === void 0 || !first3) throw new Error("an image without a repository is not pushed");
   const images = [];
   for (const record3 of records) {
     const config2 = configOf(record3);
@@ -51640,7 +51929,7 @@ async function pushImage(store2, state, spec, records) {
       await registry2.pushManifest(`sha256:${sha256(image2.manifest)}`, mediaTypes2.manifest, image2.manifest);
     }
     await registry2.pushManifest(digest4, mediaTypes2.index, index);
-    const tags2 = [version3, dockerTag(first2.channel)];
+    const tags2 = [version3, dockerTag(first3.channel)];
     for (const tag of tags2) await registry2.pushManifest(tag, mediaTypes2.index, index);
     return good({ digest: digest4, tags: tags2 });
   } catch (e) {
@@ -51648,10 +51937,10 @@ async function pushImage(store2, state, spec, records) {
   }
 }
 function versionOf3(records) {
-  const [first2, ...more] = records;
-  if (!first2) return "";
-  const stamp = first2.version.replace(/-.*$/, "");
-  return more.length ? imageVersion(stamp, sha256(records.map((r) => r.key).join(" "))) : first2.version;
+  const [first3, ...more] = records;
+  if (!first3) return "";
+  const stamp = first3.version.replace(/-.*$/, "");
+  return more.length ? imageVersion(stamp, sha256(records.map((r) => r.key).join(" "))) : first3.version;
 }
 function configOf(record3) {
   if (!record3.docker) return void 0;
@@ -51669,8 +51958,8 @@ var imagesUri = (repository2) => repository2.replace(/\/apt\/?(\?|$)/, "/images$
 async function publishImage(input) {
   const checked = await checkAll(input);
   if (!checked.ok) return checked;
-  const [first2] = input.records;
-  if (!first2) throw new Error("nothing to publish");
+  const [first3] = input.records;
+  if (!first3) throw new Error("nothing to publish");
   const places = [];
   for (const uri2 of input.places) places.push(await openEndpoint(imagesUri(uri2), input.root));
   const told8 = [];
@@ -51680,8 +51969,8 @@ async function publishImage(input) {
     told8.push(...placed2.value);
   }
   let pushed;
-  if (input.spec.repository !== void 0 && artifactOf(first2, "docker")) {
-    input.progress(`pushing '${first2.name}' to ${input.spec.repository}`);
+  if (input.spec.repository !== void 0 && artifactOf(first3, "docker")) {
+    input.progress(`pushing '${first3.name}' to ${input.spec.repository}`);
     const done = await pushImage(input.store, input.state, input.spec, input.records);
     if (!done.ok) return done;
     pushed = done.value;
@@ -51699,7 +51988,7 @@ async function publishImage(input) {
   const entries2 = entriesOf3(input, pushed, amis);
   const signed = await withSigner(input.signingKey, async (signer) => {
     for (const place3 of places) {
-      const written2 = await writeIndex(place3, first2.channel, input.organization, entries2, signer);
+      const written2 = await writeIndex(place3, first3.channel, input.organization, entries2, signer);
       if (!written2.ok) return written2;
       told8.push(`${place3.uri}/index.json`);
     }
@@ -51990,20 +52279,20 @@ async function publishNamed(opened, names4, values) {
 }
 async function publishable(opened, images, values) {
   const { store: store2 } = opened;
-  const [first2] = images;
-  if (!first2) throw new Error("no image");
-  const name6 = channelOf(opened, first2, values);
+  const [first3] = images;
+  if (!first3) throw new Error("no image");
+  const name6 = channelOf(opened, first3, values);
   if (!name6.ok) return name6;
   const channel2 = await readChannel(store2, name6.value);
   if (!channel2.ok) return channel2;
-  const found2 = await stateOf(store2, channel2.value, values.state ?? first2.spec.state);
+  const found2 = await stateOf(store2, channel2.value, values.state ?? first3.spec.state);
   if (!found2.ok) return found2;
   const listed4 = await listImages(store2, name6.value);
   const records = [];
   const missing = [];
   for (const { target: target2 } of images) {
     const of = listed4.find(
-      (i) => i.name === first2.name && i.architecture === target2.architecture && i.state === found2.value.id
+      (i) => i.name === first3.name && i.architecture === target2.architecture && i.state === found2.value.id
     );
     const record3 = of && await readRecord(store2, of.key);
     if (record3) records.push(record3);
@@ -52013,14 +52302,14 @@ async function publishable(opened, images, values) {
     return bad(
       error(
         "image-unbuilt",
-        `'${first2.name}' was not built from the state ${shortId(found2.value.id)} for ${missing.join(", ")}`,
+        `'${first3.name}' was not built from the state ${shortId(found2.value.id)} for ${missing.join(", ")}`,
         {
-          hint: `\`slipway image build ${first2.name}\` makes it`
+          hint: `\`slipway image build ${first3.name}\` makes it`
         }
       )
     );
   const places = values.to ?? channel2.value.file.endpoints;
-  return good({ spec: first2.spec, records, places: [...places] });
+  return good({ spec: first3.spec, records, places: [...places] });
 }
 async function retireNamed(opened, names4, values) {
   const keep2 = values.keep ?? "5";
@@ -52229,9 +52518,9 @@ async function get(opened, names4, values, kinds4) {
 `).join(""));
 }
 async function diff2({ store: store2 }, [a = "", b = ""], values) {
-  const [before, after] = [await named6(store2, a, values), await named6(store2, b, values)];
-  if (!before.ok || !after.ok) return bad(...before.diagnostics, ...after.diagnostics);
-  const difference3 = differenceOfImages(before.value, after.value);
+  const [before2, after] = [await named6(store2, a, values), await named6(store2, b, values)];
+  if (!before2.ok || !after.ok) return bad(...before2.diagnostics, ...after.diagnostics);
+  const difference3 = differenceOfImages(before2.value, after.value);
   return good(values.json ? `${JSON.stringify(difference3)}
 ` : renderImageDifference(difference3));
 }
@@ -52240,6 +52529,7 @@ async function diff2({ store: store2 }, [a = "", b = ""], values) {
 var import_node_fs110 = require("node:fs");
 var import_node_path135 = require("node:path");
 var import_promises14 = require("node:readline/promises");
+init_cut();
 init_diagnostics();
 init_files();
 
@@ -52375,7 +52665,7 @@ Build it:
     slipway build
 
 Then put your own repositories into rosdistro/default/distribution.yaml, and commit:
-    ${git2}git add ${names4.map((f) => f.split("/")[0]).filter((f, i, all) => all.indexOf(f) === i).join(" ")} && git commit
+    ${git2}git add ${names4.map((f) => before(f, "/")).filter((f, i, all) => all.indexOf(f) === i).join(" ")} && git commit
 `);
     return exit.ok;
   }
@@ -52497,8 +52787,8 @@ function renderPlan(plan2, states) {
       const why = "named" in p.why ? "named" : `for ${p.why.forTests ? "tests of " : ""}${p.why.neededBy}`;
       const system = [...p.systemBuild, ...p.impliedBuild ?? []];
       const needs = p.build.length + system.length;
-      const first2 = p.build.length > shown4 ? p.build : [...p.build, ...system];
-      const needed2 = needs ? `; needs ${someOf(first2, shown4, needs)}` : "";
+      const first3 = p.build.length > shown4 ? p.build : [...p.build, ...system];
+      const needed2 = needs ? `; needs ${someOf(first3, shown4, needs)}` : "";
       const known3 = p.mustBeCached ? "from the store" : states?.(scope2, p) ?? "";
       const state = p.blocked ? `blocked: ${p.blocked}` : known3;
       lines.push(
@@ -52620,7 +52910,8 @@ is not met, nothing is promoted, unless --force is given. --dry-run only prints 
     json: { type: "boolean", help: "print the verdicts as JSON" }
   },
   async run(values, names4) {
-    if (names4.length !== 2 || names4[0] === names4[1]) {
+    const [from, into, ...others2] = names4;
+    if (from === void 0 || into === void 0 || others2.length || from === into) {
       writeMessage("slipway promote: two different channels are needed, FROM and TO\n");
       return exit.usage;
     }
@@ -52631,16 +52922,16 @@ is not met, nothing is promoted, unless --force is given. --dry-run only prints 
     const opened = await openChannels({ ...values, state: values["state-folder"] });
     if (!opened.ok) return failed4(opened.diagnostics);
     const { store: store2, workspace } = opened.value;
-    const [source2, target2] = [await readChannel(store2, names4[0]), await readChannel(store2, names4[1])];
+    const [source2, target2] = [await readChannel(store2, from), await readChannel(store2, into)];
     if (!source2.ok || !target2.ok) return failed4([...source2.diagnostics, ...target2.diagnostics]);
     const found2 = await stateOf(store2, source2.value, values.state);
     const places = await placesOf3(opened.value, target2.value, values.repository, source2.value);
-    const named7 = rulesOf2(workspace.distro, names4[1]);
+    const named7 = rulesOf2(workspace.distro, into);
     const rules2 = values["approval-pending"] ? { ...named7, approval: false } : named7;
     const faults5 = [...found2.ok ? [] : found2.diagnostics, ...places.ok ? [] : places.diagnostics];
-    if (!mayComeFrom(rules2, names4[0]))
+    if (!mayComeFrom(rules2, from))
       faults5.push(
-        error("channel-from", `distro.yaml lets nothing be promoted from '${names4[0]}' to '${names4[1]}'`, {
+        error("channel-from", `distro.yaml lets nothing be promoted from '${from}' to '${into}'`, {
           hint: `it names ${rules2.from.join(", ")}`
         })
       );
@@ -52662,7 +52953,7 @@ is not met, nothing is promoted, unless --force is given. --dry-run only prints 
     const text8 = `${renderVerdicts(judged.verdicts)}${to.head ? renderDifference(differenceOf(to.head, state)) : ""}`;
     if (values.json) writeOutput(`${JSON.stringify({ state: id, ...judged })}
 `);
-    else writeOutput(`state ${shortId(id)} of ${names4[0]} to ${names4[1]}:
+    else writeOutput(`state ${shortId(id)} of ${from} to ${into}:
 ${text8}`);
     if (!judged.passed && values.force === void 0) {
       writeMessage(`not promoted: ${judged.verdicts.filter((v) => !v.passed).length} criteria fail
@@ -52678,7 +52969,7 @@ ${text8}`);
       places.value,
       (outlet) => promoteState(
         {
-          from: { channel: names4[0], state: id },
+          from: { channel: from, state: id },
           state,
           to,
           verdicts: judged.verdicts,
@@ -52692,8 +52983,8 @@ ${text8}`);
     showDiagnostics(moved3.diagnostics);
     if (moved3.value.lost.length) return failed4([lostPackages(moved3.value.lost.length)]);
     writeNote(
-      moved3.value.changed || moved3.value.id !== to.headId ? `${names4[1]} serves state ${shortId(moved3.value.id)} at ${places.value.map((p) => p.where).join(", ")}
-` : `${names4[1]} has these packages already
+      moved3.value.changed || moved3.value.id !== to.headId ? `${into} serves state ${shortId(moved3.value.id ?? "")} at ${places.value.map((p) => p.where).join(", ")}
+` : `${into} has these packages already
 `
     );
     return exit.ok;
@@ -52714,19 +53005,20 @@ upgraded keep what they have, because apt does not downgrade.`,
     pointer: { type: "boolean", help: "serve the packages of that state unchanged, with their former versions" }
   },
   async run(values, names4) {
-    if (names4.length !== 1) {
+    const [name6, ...others2] = names4;
+    if (name6 === void 0 || others2.length) {
       writeMessage("slipway rollback: one channel is needed\n");
       return exit.usage;
     }
     const opened = await openChannels({ ...values, state: values["state-folder"] });
     if (!opened.ok) return failed4(opened.diagnostics);
     const { store: store2, workspace } = opened.value;
-    const read3 = await readChannel(store2, names4[0]);
+    const read3 = await readChannel(store2, name6);
     if (!read3.ok) return failed4(read3.diagnostics);
     const channel2 = read3.value;
     const former = values.to ?? channel2.file.states[1]?.id;
     if (former === void 0)
-      return failed4([error("channel-empty", `the channel '${names4[0]}' has no state before this one`)]);
+      return failed4([error("channel-empty", `the channel '${name6}' has no state before this one`)]);
     const found2 = await stateOf(store2, channel2, former);
     const places = await placesOf3(opened.value, channel2, values.repository);
     if (!found2.ok || !places.ok)
@@ -52748,12 +53040,12 @@ upgraded keep what they have, because apt does not downgrade.`,
     if (!done.ok) return failed4(done.diagnostics);
     showDiagnostics(done.diagnostics);
     if (done.value.moved.lost.length) return failed4([lostPackages(done.value.moved.lost.length)]);
-    writeNote(wordsOf2(names4[0], found2.value.id, channel2, values.pointer === true, done.value));
+    writeNote(wordsOf2(name6, found2.value.id, channel2, values.pointer === true, done.value));
     return exit.ok;
   }
 });
 function wordsOf2(name6, id, channel2, pointer, done) {
-  const serves = `${name6} serves state ${shortId(done.moved.id)}, with the packages of ${shortId(id)}; before it was ${shortId(channel2.headId ?? "")}
+  const serves = `${name6} serves state ${shortId(done.moved.id ?? "")}, with the packages of ${shortId(id)}; before it was ${shortId(channel2.headId ?? "")}
 `;
   const robots = pointer ? `robots that have upgraded keep ${done.kept} packages as they are, for apt does not go down; new robots get the former ones
 ` : `${done.raised} packages were repacked with higher versions: apt-get upgrade takes robots back
@@ -52875,7 +53167,7 @@ async function withDistro(values) {
       url2 = said.value;
     }
   }
-  const [address, ref2] = url2.split("#");
+  const [address = "", ref2] = url2.split("#");
   if (address.startsWith("-") || /[\0-\x20\x7f]/.test(url2) || address.startsWith("ext::") || ref2 !== void 0 && !isRefName(ref2))
     return bad(error("distro-missing", `'${url2}' is not a URL of a git repository`, { hint: "URL#BRANCH" }));
   const state = farmState(values);
@@ -52901,39 +53193,40 @@ init_diagnostics();
 // ts-src/farm/shard.ts
 var import_node_fs111 = require("node:fs");
 var import_node_path137 = require("node:path");
+init_maps();
+init_lists();
 init_process();
 
 // ts-src/graph/reduce.ts
 function reduceNeeds(count3, needs) {
-  const words6 = count3 + 31 >> 5;
   const sets = new Array(count3).fill(void 0);
   const setOf = (t) => {
     let set = sets[t];
     if (!set) {
-      sets[t] = set = new Uint32Array(words6);
-      for (const d of needs(t)) set[d >> 5] |= 1 << (d & 31);
+      sets[t] = set = BitSet.below(count3);
+      for (const d of needs(t)) set.add(d);
     }
     return set;
   };
   return Array.from({ length: count3 }, (_, t) => {
     const list8 = [...needs(t)].sort((a, b) => needs(b).length - needs(a).length || b - a);
-    const covered = new Uint32Array(words6);
+    const covered = BitSet.below(count3);
     const kept4 = [];
     for (const d of list8) {
-      if (covered[d >> 5] & 1 << (d & 31)) continue;
+      if (covered.has(d)) continue;
       kept4.push(d);
-      const set = setOf(d);
-      for (let i = 0; i < words6; i++) covered[i] |= set[i];
-      covered[d >> 5] |= 1 << (d & 31);
+      covered.join(setOf(d));
+      covered.add(d);
     }
     return kept4.sort((a, b) => a - b);
   });
 }
 
 // ts-src/render/schedule.ts
-function renderSchedule(run2, counts2, groups, first2, tasks) {
+init_lists();
+function renderSchedule(run2, counts2, groups, first3, tasks) {
   const dependents = tasks.map(() => []);
-  tasks.forEach((t, i) => t.waits.forEach((d) => dependents[d - first2].push(first2 + i)));
+  tasks.forEach((t, i) => t.waits.forEach((d) => at(dependents, d - first3).push(first3 + i)));
   const column = (name6, value2) => [name6, ...tasks.map(value2)].join(" ");
   return `${[
     `run ${run2}`,
@@ -52943,20 +53236,20 @@ function renderSchedule(run2, counts2, groups, first2, tasks) {
     column("seconds", (t) => t.seconds),
     column("path", (t) => t.path),
     column("waits", (t) => t.waits.length),
-    column("dependents", (_, i) => dependents[i].join(",") || "-")
+    column("dependents", (_, i) => at(dependents, i).join(",") || "-")
   ].join("\n")}
 `;
 }
 
 // ts-src/farm/shard.ts
-async function makeShard(session2, architecture3, first2, retest, signal) {
+async function makeShard(session2, architecture3, first3, retest, signal) {
   const { graphs: runs, store: store2, input } = session2;
   const engine = schedulerOf(session2, { output: (0, import_node_path137.join)(input.state, "prepared"), retest, signal });
   const outlook = await engine.start();
   const part = {
     schema: 1,
     architecture: architecture3,
-    first: first2,
+    first: first3,
     bases: {},
     records: {},
     tests: {},
@@ -52982,18 +53275,18 @@ async function makeShard(session2, architecture3, first2, retest, signal) {
       const kind = kindOf3(graph2, task);
       const known3 = session2.history.get(kind === "build" ? name6 : `${name6} ${kind}`);
       const seconds = (known3 ?? (kind === "docs" ? 5e3 : 15e3)) / 1e3;
-      left.push({ run: i, task, priority: graph2.priority[task], seconds: Math.max(1, Math.round(seconds)) });
+      left.push({ run: i, task, priority: at(graph2.priority, task), seconds: Math.max(1, Math.round(seconds)) });
     });
   }
   left.sort((a, b) => b.priority - a.priority || a.run - b.run || a.task - b.task);
   for (const t of left) {
     part.paths.push(Math.max(t.seconds, Math.round(t.priority / 1e3)));
-    part.tasks.push([runs[t.run].id, t.task]);
+    part.tasks.push([at(runs, t.run).id, t.task]);
     part.seconds.push(t.seconds);
   }
   await keepSources(
     session2,
-    left.map((t) => packageOf(runs[t.run], t.task))
+    left.map((t) => packageOf(at(runs, t.run), t.task))
   );
   const failed5 = Object.values(part.results).flat().filter((t) => !isDone(t.state)).length;
   return { part, outlook: { ...outlook, open: left.length - outlook.todo, failed: failed5 } };
@@ -53024,14 +53317,14 @@ function scheduleOf(session2, id, part, outlook, testsStop) {
     runs.map((r) => {
       const open3 = (task) => numbers.has(`${r.id} ${task}`);
       const needs = tasksBefore(r, testsStop).map((all, task) => open3(task) ? all.filter(open3) : []);
-      return [r.id, reduceNeeds(r.results.length, (task) => needs[task])];
+      return [r.id, reduceNeeds(r.results.length, (task) => at(needs, task))];
     })
   );
   const tasks = part.tasks.map(([run2, task], i) => ({
     group: runs.findIndex((r) => r.id === run2),
-    seconds: part.seconds[i],
-    path: part.paths[i],
-    waits: waits2.get(run2)[task].map((d) => numbers.get(`${run2} ${d}`))
+    seconds: at(part.seconds, i),
+    path: at(part.paths, i),
+    waits: at(entry(waits2, run2), task).map((d) => entry(numbers, `${run2} ${d}`))
   }));
   return renderSchedule(id, outlook, groups, part.first, tasks);
 }
@@ -53208,9 +53501,9 @@ async function requestWorkspace(workspace, target2) {
         })
       )
     );
-  const at2 = await checkoutRef(workspace.root, target2, workspace.state);
-  if (!at2.ok) return at2;
-  const root = (0, import_node_path139.join)(at2.value.folder, (0, import_node_path139.relative)(at2.value.top, workspace.root));
+  const at3 = await checkoutRef(workspace.root, target2, workspace.state);
+  if (!at3.ok) return at3;
+  const root = (0, import_node_path139.join)(at3.value.folder, (0, import_node_path139.relative)(at3.value.top, workspace.root));
   const read3 = await readWorkspace((0, import_node_path139.join)(root, (0, import_node_path139.relative)(workspace.root, (0, import_node_path139.resolve)(workspace.file))), workspace.state);
   if (!read3.ok)
     return bad(
@@ -53329,8 +53622,8 @@ async function repositoryOf2(workspace, folder2, name6, distributions) {
   const url2 = plainUrl2(asked2.stdout.trim());
   const found2 = asked2.code === 0 ? [...known3].find(([, urls]) => urls.includes(url2)) : void 0;
   if (found2) return good(found2[0]);
-  const last = url2.split("/").pop() ?? "";
-  if (known3.has(last)) return good(last);
+  const last2 = url2.split("/").pop() ?? "";
+  if (known3.has(last2)) return good(last2);
   return bad(
     error("selection", `no distribution has the repository ${url2 || folder2}`, {
       hint: "add it to the distribution file, or say in packagePipeline(repository: \u2026) what it is called there"
@@ -53451,7 +53744,7 @@ async function planChange(values, change) {
   const downstream = downstreamOf(
     whole4.value.plan,
     own3,
-    values.downstream ?? "none",
+    ["none", "direct", "all"].find((how) => how === values.downstream) ?? "none",
     budget
   );
   if (downstream.left)
@@ -53717,6 +54010,7 @@ var absoluteStore = (uri2, root) => uri2.startsWith("file:") && !uri2.startsWith
 
 // ts-src/cli/farm/finish.ts
 var import_node_path144 = require("node:path");
+init_cut();
 init_diagnostics();
 init_lockfile();
 
@@ -53769,6 +54063,7 @@ async function rehearse(values, secret2) {
 // ts-src/cli/farm/change-effects.ts
 var import_node_fs114 = require("node:fs");
 var import_node_path143 = require("node:path");
+init_maps();
 init_files();
 async function lastGood({ graphs: runs, store: store2 }) {
   return new Map(
@@ -53783,10 +54078,10 @@ async function lastGood({ graphs: runs, store: store2 }) {
     )
   );
 }
-function tellBefore(session2, { bundle }, before) {
-  const { downstream } = bundle.subject;
+function tellBefore(session2, { bundle }, before2) {
+  const { downstream = [] } = bundle.subject ?? {};
   for (const graph2 of session2.graphs) {
-    const good2 = before.get(graph2);
+    const good2 = entry(before2, graph2);
     for (const t of graph2.results) {
       if (t?.state !== "failed" || !downstream.includes(t.name)) continue;
       t.reason += `
@@ -53794,12 +54089,12 @@ this change broke it${good2.has(t.name) ? ": it was good in the last run without
     }
   }
 }
-async function tellAbi(session2, { bundle }, before, output) {
+async function tellAbi(session2, { bundle }, before2, output) {
   const texts = [];
   const changed2 = /* @__PURE__ */ new Set();
   for (const graph2 of session2.graphs) {
     for (const [n, t] of graph2.results.slice(0, graph2.count).entries()) {
-      const [old, now] = [t && before.get(graph2)?.get(t.name), graph2.records[n]];
+      const [old, now] = [t && before2.get(graph2)?.get(t.name), graph2.records[n]];
       if (t?.state !== "built" || !old || !now || old.abi === now.abi || !Object.hasOwn(bundle.users, t.name)) continue;
       changed2.add(t.name);
       const users2 = bundle.users[t.name] ?? [];
@@ -53848,7 +54143,7 @@ function factsOf3({ bundle, input }, results) {
 }
 
 // ts-src/cli/farm/finish.ts
-var oneLine2 = (text8) => printable(text8.split("\n")[0]).slice(0, 400);
+var oneLine2 = (text8) => printable(firstLine(text8)).slice(0, 400);
 function happenedIn(values) {
   const pairs = (name6) => (values[name6] ?? []).map((text8) => {
     const [key = "", ...reason] = text8.split("=");
@@ -54018,9 +54313,9 @@ async function tell2(session2, loaded, output, happened) {
     if (verdict2) t.reason += `
 ${verdict2}`;
   }
-  const before = bundle.subject || bundle.untrusted !== void 0 ? await lastGood(session2) : /* @__PURE__ */ new Map();
-  if (bundle.subject) tellBefore(session2, loaded, before);
-  const abi2 = bundle.untrusted === void 0 ? [] : await tellAbi(session2, loaded, before, output);
+  const before2 = bundle.subject || bundle.untrusted !== void 0 ? await lastGood(session2) : /* @__PURE__ */ new Map();
+  if (bundle.subject) tellBefore(session2, loaded, before2);
+  const abi2 = bundle.untrusted === void 0 ? [] : await tellAbi(session2, loaded, before2, output);
   const platforms = await platformsOf({ state: session2.input.state, distro: bundle.distro }, session2.graphs);
   const notes = notesOf(loaded, happened);
   showDiagnostics(
@@ -54142,6 +54437,7 @@ init_diagnostics();
 
 // ts-src/query/query.ts
 init_diagnostics();
+init_lists();
 function edgesOf(evaluated) {
   return evaluated.inside.map((i) => [.../* @__PURE__ */ new Set([...i.build, ...i.run, ...i.test])].sort((a, b) => a - b));
 }
@@ -54150,17 +54446,17 @@ function reach2(evaluated, name6, up) {
   let edges = forward;
   if (up) {
     edges = forward.map(() => []);
-    forward.forEach((e, n) => e.forEach((d) => edges[d].push(n)));
+    forward.forEach((e, n) => e.forEach((d) => at(edges, d).push(n)));
   }
   const start3 = evaluated.number.get(name6);
   if (start3 === void 0) return [];
   const steps = /* @__PURE__ */ new Map([[start3, 0]]);
-  for (let front = [start3], n = 1; front.length; n++) {
+  for (let front = [start3], count3 = 1; front.length; count3++) {
     const next2 = [];
-    for (const at2 of front) {
-      for (const d of edges[at2]) {
+    for (const n of front) {
+      for (const d of needsOf(edges, n)) {
         if (steps.has(d)) continue;
-        steps.set(d, n);
+        steps.set(d, count3);
         next2.push(d);
       }
     }
@@ -54169,32 +54465,32 @@ function reach2(evaluated, name6, up) {
   steps.delete(start3);
   return [...steps].map(([n, s]) => ({ name: nameOf(evaluated, n), steps: s })).sort((a, b) => a.steps - b.steps || compare(a.name, b.name));
 }
-function pathBetween(evaluated, from, to) {
-  const [start3, goal] = [evaluated.number.get(from), evaluated.number.get(to)];
+function pathBetween(evaluated, from, aim) {
+  const [start3, goal] = [evaluated.number.get(from), evaluated.number.get(aim)];
   if (start3 === void 0 || goal === void 0) return [];
   const edges = edgesOf(evaluated);
-  const before = /* @__PURE__ */ new Map();
-  for (let front = [start3]; front.length && !before.has(goal); ) {
+  const before2 = /* @__PURE__ */ new Map();
+  for (let front = [start3]; front.length && !before2.has(goal); ) {
     const next2 = [];
-    for (const at2 of front) {
-      for (const d of edges[at2]) {
-        if (d === start3 || before.has(d)) continue;
-        before.set(d, at2);
+    for (const n of front) {
+      for (const d of needsOf(edges, n)) {
+        if (d === start3 || before2.has(d)) continue;
+        before2.set(d, n);
         next2.push(d);
       }
     }
     front = next2;
   }
   const path2 = [];
-  for (let at2 = goal; at2 !== start3; ) {
-    const previous = before.get(at2);
+  for (let to = goal; to !== start3; ) {
+    const previous = before2.get(to);
     if (previous === void 0) return [];
     path2.unshift({
       from: nameOf(evaluated, previous),
-      to: nameOf(evaluated, at2),
-      tag: edgeOf(evaluated, previous, at2, forBuild | forRun | forTest).tag
+      to: nameOf(evaluated, to),
+      tag: edgeOf(evaluated, previous, to, forBuild | forRun | forTest).tag
     });
-    at2 = previous;
+    to = previous;
   }
   return path2;
 }
@@ -54205,8 +54501,8 @@ var cycleMeaning = {
   run: "no fault: they are only installed together"
 };
 var edgesAlong = (evaluated, trail2) => trail2.slice(0, -1).map((n, i) => {
-  const to = trail2[i + 1];
-  const { build: build4, run: run2 } = evaluated.inside[n];
+  const to = at(trail2, i + 1);
+  const { build: build4, run: run2 } = at(evaluated.inside, n);
   const roles = build4.includes(to) || run2.includes(to) ? forBuild | forRun : forTest;
   return { from: nameOf(evaluated, n), to: nameOf(evaluated, to), tag: edgeOf(evaluated, n, to, roles).tag };
 });
@@ -54257,13 +54553,17 @@ function groupedBy(packages, of) {
 }
 
 // ts-src/cli/developed.ts
+init_maps();
 init_diagnostics();
 async function developedAndReleased(planned2) {
   const { workspace } = planned2;
   const rows = [];
   const faults5 = [];
   for (const { name: name6 } of planned2.distributions) {
-    const sources = { ...workspace.distro.distributions[name6], sources: "source" };
+    const sources = {
+      ...ownEntry(workspace.distro.distributions, name6),
+      sources: "source"
+    };
     const developing = {
       ...workspace,
       distro: { ...workspace.distro, distributions: { ...workspace.distro.distributions, [name6]: sources } }
@@ -54298,11 +54598,11 @@ var questions2 = {
     usage: "deps PACKAGE",
     help: "its dependencies, their purpose and source; -r: also indirect ones",
     names: 1,
-    ask(planned2, [name6], values) {
+    ask(planned2, [name6 = ""], values) {
       if (values.recursive) return reached(planned2, name6, false);
       const rows = planned2.resolvers.flatMap((r) => {
         const number7 = r.evaluated.number.get(name6);
-        return number7 === void 0 ? [] : needsOf2(r, number7).map((n) => ({ distribution: r.evaluated.input.name, platform: r.platformName, ...n }));
+        return number7 === void 0 ? [] : needsOf3(r, number7).map((n) => ({ distribution: r.evaluated.input.name, platform: r.platformName, ...n }));
       });
       return {
         head: ["NEEDS", "TO", "BY", "PLATFORM", "WHERE IT COMES FROM"],
@@ -54316,11 +54616,11 @@ var questions2 = {
     usage: "rdeps PACKAGE",
     help: "packages that need it to build, run or test; -r: also indirectly",
     names: 1,
-    ask(planned2, [name6], values) {
+    ask(planned2, [name6 = ""], values) {
       if (values.recursive) return reached(planned2, name6, true);
       const rows = perDistribution(planned2).flatMap(
         (r) => r.evaluated.names.flatMap(
-          (n, number7) => needsOf2(r, number7).filter((d) => d.name === name6).map((d) => ({ distribution: r.evaluated.input.name, name: n, for: d.for, tag: d.tag }))
+          (n, number7) => needsOf3(r, number7).filter((d) => d.name === name6).map((d) => ({ distribution: r.evaluated.input.name, name: n, for: d.for, tag: d.tag }))
         )
       );
       return {
@@ -54335,7 +54635,7 @@ var questions2 = {
     usage: "path PACKAGE PACKAGE",
     help: "the shortest chain of dependencies from the first to the second",
     names: 2,
-    ask(planned2, [from, to]) {
+    ask(planned2, [from = "", to = ""]) {
       const rows = perDistribution(planned2).flatMap(
         (r) => pathBetween(r.evaluated, from, to).map((e) => ({ distribution: r.evaluated.input.name, ...e }))
       );
@@ -54406,7 +54706,7 @@ var questions2 = {
       );
       return {
         head: ["PACKAGE", "RELEASED", "DEVELOPED", "REPOSITORY"],
-        rows: rows.map((p) => [p.name, p.released, p.developed, p.repository]),
+        rows: rows.map((p) => [p.name, p.released ?? "", p.developed, p.repository]),
         data: rows,
         none: "no release is behind",
         partial: partial2
@@ -54498,17 +54798,22 @@ var query = defineCommand({
 });
 
 // ts-src/cli/simulate.ts
+init_maps();
+init_lists();
 init_diagnostics();
 init_files();
+
+// ts-src/query/simulate.ts
+init_lists();
 
 // ts-src/query/lane-policy.ts
 var batchSeconds = 60;
 var batchMost = 20;
 function batchSize(ready, seconds, path2, workLeft, lanes) {
-  const [first2] = ready;
-  if (first2 === void 0) return 0;
-  const most9 = Math.min(batchSeconds, Math.trunc((10 * workLeft - 12 * lanes * (path2[first2] ?? 0)) / (20 * lanes)));
-  let sum = seconds[first2] ?? 0;
+  const [first3] = ready;
+  if (first3 === void 0) return 0;
+  const most9 = Math.min(batchSeconds, Math.trunc((10 * workLeft - 12 * lanes * (path2[first3] ?? 0)) / (20 * lanes)));
+  let sum = seconds[first3] ?? 0;
   let count3 = 1;
   while (count3 < batchMost && ready.length - count3 > lanes) {
     sum += seconds[ready[count3] ?? 0] ?? 0;
@@ -54549,26 +54854,27 @@ var LanePauses = class {
 // ts-src/query/simulate.ts
 function bound({ waits: waits2, seconds }, lanes) {
   const ends = new Float64Array(seconds.length);
-  for (const t of topological(waits2)) ends[t] = seconds[t] + waits2[t].reduce((m, d) => Math.max(m, ends[d]), 0);
+  for (const t of topological(waits2))
+    ends[t] = at(seconds, t) + needsOf(waits2, t).reduce((m, d) => Math.max(m, at(ends, d)), 0);
   return Math.max(Math.max(0, ...ends), seconds.reduce((a, b) => a + b, 0) / lanes);
 }
 function paths({ waits: waits2, expected }) {
   const remaining = Float64Array.from(expected);
   for (const t of topological(waits2).reverse())
-    for (const d of waits2[t]) remaining[d] = Math.max(remaining[d], expected[d] + remaining[t]);
+    for (const d of needsOf(waits2, t)) remaining[d] = Math.max(at(remaining, d), at(expected, d) + at(remaining, t));
   return remaining;
 }
 function levels({ waits: waits2, expected, seconds }, lanes) {
   const level = new Int32Array(seconds.length);
-  for (const t of topological(waits2)) level[t] = waits2[t].reduce((m, d) => Math.max(m, level[d] + 1), 0);
+  for (const t of topological(waits2)) level[t] = needsOf(waits2, t).reduce((m, d) => Math.max(m, at(level, d) + 1), 0);
   let total = 0;
   const deepest3 = Math.max(0, ...level);
   for (let l = 0; l <= deepest3; l++) {
-    const tasks = [...level.keys()].filter((t) => level[t] === l).sort((a, b) => expected[b] - expected[a]);
+    const tasks = [...level.keys()].filter((t) => level[t] === l).sort((a, b) => at(expected, b) - at(expected, a));
     const lane = new Float64Array(lanes);
     for (const t of tasks) {
-      const first2 = lane.indexOf(Math.min(...lane));
-      lane[first2] += seconds[t];
+      const least = Math.min(...lane);
+      lane[lane.indexOf(least)] = least + at(seconds, t);
     }
     total += Math.max(...lane);
   }
@@ -54599,13 +54905,13 @@ var Simulation = class {
     this.lanes = lanes;
     this.costs = costs;
     this.dependents = inverse(work2.waits);
-    this.missing = work2.waits.map((w) => w.length);
+    this.missing = Numbers.of(work2.waits, (w) => w.length);
     const remaining = paths(work2);
     this.remaining = remaining;
-    const urgent = [...remaining.keys()].sort((a, b) => remaining[b] - remaining[a] || a - b);
-    this.rank = new Int32Array(urgent.length);
-    urgent.forEach((t, i) => this.rank[t] = i);
-    this.ready = urgent.filter((t) => this.missing[t] === 0);
+    const urgent = [...remaining.keys()].sort((a, b) => at(remaining, b) - at(remaining, a) || a - b);
+    this.rank = Numbers.filled(urgent.length, 0);
+    urgent.forEach((t, i) => this.rank.set(t, i));
+    this.ready = urgent.filter((t) => this.missing.get(t) === 0);
     this.pauses = new LanePauses(lanes);
     this.left = urgent.length;
     this.workLeft = work2.expected.reduce((a, b) => a + b, 0);
@@ -54678,7 +54984,7 @@ var Simulation = class {
     const batch = ready.splice(0, count3);
     this.result.calls++;
     this.inHand += batch.length;
-    clock.after(costs.call + batch.reduce((sum, t) => sum + work2.seconds[t], 0), () => {
+    clock.after(costs.call + batch.reduce((sum, t) => sum + at(work2.seconds, t), 0), () => {
       this.finish(batch);
       this.call(lane);
     });
@@ -54687,24 +54993,24 @@ var Simulation = class {
     this.inHand -= batch.length;
     for (const t of batch) {
       this.left--;
-      this.workLeft -= this.work.expected[t];
-      for (const d of this.dependents(t)) if (--this.missing[d] === 0) this.insert(d);
+      this.workLeft -= at(this.work.expected, t);
+      for (const d of this.dependents(t)) if (this.missing.add(d, -1) === 0) this.insert(d);
     }
     if (this.left === 0) this.result.seconds = this.clock.now;
   }
   /** Puts a task among the ready ones, by its rank. */
   insert(task) {
     const { ready, rank } = this;
-    let at2 = ready.length;
-    while (at2 > 0 && rank[ready[at2 - 1]] > rank[task]) at2--;
-    ready.splice(at2, 0, task);
+    let place3 = ready.length;
+    while (place3 > 0 && rank.get(at(ready, place3 - 1)) > rank.get(task)) place3--;
+    ready.splice(place3, 0, task);
   }
 };
 function topological(waits2) {
-  const missing = waits2.map((w) => w.length);
+  const missing = Numbers.of(waits2, (w) => w.length);
   const dependents = inverse(waits2);
-  const found2 = [...missing.keys()].filter((t) => missing[t] === 0);
-  for (let i = 0; i < found2.length; i++) for (const d of dependents(found2[i])) if (--missing[d] === 0) found2.push(d);
+  const found2 = [...waits2.keys()].filter((t) => missing.get(t) === 0);
+  for (const t of found2) for (const d of dependents(t)) if (missing.add(d, -1) === 0) found2.push(d);
   return found2;
 }
 function randoms(seed) {
@@ -54832,7 +55138,7 @@ var rowsTable = (rows) => renderTable(
 );
 function writeSchedule(file3, { waits: waits2, expected, seconds }) {
   const path2 = paths({ waits: waits2, expected });
-  const order3 = [...path2.keys()].sort((a, b) => path2[b] - path2[a] || a - b);
+  const order3 = [...path2.keys()].sort((a, b) => at(path2, b) - at(path2, a) || a - b);
   const number7 = new Map(order3.map((t, i) => [t, i]));
   writeWhole(
     file3,
@@ -54843,9 +55149,9 @@ function writeSchedule(file3, { waits: waits2, expected, seconds }) {
       0,
       order3.map((t) => ({
         group: 0,
-        seconds: Math.max(1, Math.round(expected[t])),
-        path: Math.round(path2[t]),
-        waits: waits2[t].map((d) => number7.get(d)).sort((a, b) => a - b)
+        seconds: Math.max(1, Math.round(at(expected, t))),
+        path: Math.round(at(path2, t)),
+        waits: at(waits2, t).map((d) => entry(number7, d)).sort((a, b) => a - b)
       }))
     )
   );
@@ -54857,14 +55163,14 @@ function workOf(scopes, known3, seed) {
   const measured = [...known3.values()].sort((a, b) => a - b);
   const work2 = { waits: [], expected: [], seconds: [] };
   for (const s of scopes) {
-    const first2 = work2.seconds.length;
+    const first3 = work2.seconds.length;
     const closures = closuresOf(s);
     const waits2 = reduceNeeds(s.packages.length, (n) => closures.root(n));
     s.packages.forEach((p, n) => {
-      const seconds = known3.get(p.name) ?? measured[Math.floor(random() * measured.length)];
+      const seconds = known3.get(p.name) ?? at(measured, Math.floor(random() * measured.length));
       work2.seconds.push(seconds);
       work2.expected.push(seconds * 2 ** (2 * random() - 1));
-      work2.waits.push(waits2[n].map((d) => d + first2));
+      work2.waits.push(at(waits2, n).map((d) => d + first3));
     });
   }
   return work2;
@@ -54913,9 +55219,9 @@ function table2(rows) {
   const indent = " ".repeat(left + 4);
   return rows.map(([l, r]) => {
     const lines = wrap(r, width7 - left - 4);
-    const first2 = l.length > left ? `  ${l}
+    const first3 = l.length > left ? `  ${l}
 ${indent}` : `  ${l.padEnd(left)}  `;
-    return `${first2}${lines.join(`
+    return `${first3}${lines.join(`
 ${indent}`)}
 `;
   }).join("");
@@ -55068,13 +55374,13 @@ function logsIn(output) {
   } catch {
     return [];
   }
-  for (const entry of entries2) {
-    const name6 = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry);
-    if (!name6) continue;
-    const path2 = (0, import_node_path146.join)(root, entry);
+  for (const entry2 of entries2) {
+    const [, scope2, name6, test3] = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry2) ?? [];
+    if (scope2 === void 0 || name6 === void 0) continue;
+    const path2 = (0, import_node_path146.join)(root, entry2);
     const status = (0, import_node_fs115.lstatSync)(path2);
     if (!status.isFile()) continue;
-    found2.push({ scope: name6[1], package: name6[2], test: name6[3] !== void 0, path: path2, modified: status.mtimeMs });
+    found2.push({ scope: scope2, package: name6, test: test3 !== void 0, path: path2, modified: status.mtimeMs });
   }
   return found2.sort((a, b) => b.modified - a.modified);
 }
@@ -55281,8 +55587,8 @@ a web server or a bucket.`,
       };
       for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, stop);
       server.listen(port, address, () => {
-        const at2 = server.address();
-        const bound2 = at2 !== null && typeof at2 === "object" ? at2.port : port;
+        const at3 = server.address();
+        const bound2 = at3 !== null && typeof at3 === "object" ? at3.port : port;
         const host2 = address.includes(":") ? `[${address}]` : address;
         writeOutput(`http://${host2}:${bound2}/
 `);
@@ -55516,7 +55822,7 @@ async function main(args) {
 `);
     return exit.ok;
   }
-  const command2 = Object.hasOwn(commands, name6) ? commands[name6] : void 0;
+  const command2 = ownIn(commands, name6);
   if (!command2) {
     const near = nearest(name6, Object.keys(commands));
     writeMessage(
