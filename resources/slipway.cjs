@@ -1181,6 +1181,24 @@ var init_aws4fetch_esm = __esm({
   }
 });
 
+// ts-src/io/home.ts
+function homeFolder(env = process.env) {
+  if (env.HOME !== void 0 && (0, import_node_path7.isAbsolute)(env.HOME)) return env.HOME;
+  try {
+    return (0, import_node_os.userInfo)().homedir;
+  } catch {
+    return "/nonexistent";
+  }
+}
+var import_node_os, import_node_path7;
+var init_home = __esm({
+  "ts-src/io/home.ts"() {
+    "use strict";
+    import_node_os = require("node:os");
+    import_node_path7 = require("node:path");
+  }
+});
+
 // ts-src/store/s3-credentials.ts
 async function credentials(env = process.env) {
   if (env.AWS_ACCESS_KEY_ID && env.AWS_SECRET_ACCESS_KEY)
@@ -1203,7 +1221,7 @@ function forgetCredentials() {
   return had;
 }
 function fromFile(env) {
-  const text8 = readIf(env.AWS_SHARED_CREDENTIALS_FILE ?? (0, import_node_path7.join)((0, import_node_os.homedir)(), ".aws/credentials"));
+  const text8 = readIf(env.AWS_SHARED_CREDENTIALS_FILE ?? (0, import_node_path8.join)(homeFolder(env), ".aws/credentials"));
   const profile = env.AWS_PROFILE ?? "default";
   const section = text8?.split(/^\[/m).find((s) => s.startsWith(`${profile}]`));
   const value2 = (name6) => new RegExp(`^\\s*${name6}\\s*=\\s*(\\S+)`, "m").exec(section ?? "")?.[1];
@@ -1241,13 +1259,13 @@ async function fromInstance(env) {
     return void 0;
   }
 }
-var import_node_os, import_node_path7, known, keysOf2, lasting;
+var import_node_path8, known, keysOf2, lasting;
 var init_s3_credentials = __esm({
   "ts-src/store/s3-credentials.ts"() {
     "use strict";
-    import_node_os = require("node:os");
-    import_node_path7 = require("node:path");
+    import_node_path8 = require("node:path");
     init_files();
+    init_home();
     keysOf2 = (accessKeyId, secretAccessKey, sessionToken) => ({
       accessKeyId,
       secretAccessKey,
@@ -5748,7 +5766,7 @@ function sizeOf2({ data, file: file3 }) {
   if (data) return data.length;
   return file3 === void 0 ? 0 : (0, import_node_fs8.statSync)(file3).size;
 }
-var import_node_crypto2, import_node_fs8, import_node_http, import_node_https, import_node_path8, import_promises, import_promises2, attempts, patience, silence2, largest4, S3Blobs;
+var import_node_crypto2, import_node_fs8, import_node_http, import_node_https, import_node_path9, import_promises, import_promises2, attempts, patience, silence2, largest4, S3Blobs;
 var init_s3_blobs = __esm({
   "ts-src/store/s3-blobs.ts"() {
     "use strict";
@@ -5756,7 +5774,7 @@ var init_s3_blobs = __esm({
     import_node_fs8 = require("node:fs");
     import_node_http = require("node:http");
     import_node_https = require("node:https");
-    import_node_path8 = require("node:path");
+    import_node_path9 = require("node:path");
     import_promises = require("node:stream/promises");
     import_promises2 = require("node:timers/promises");
     init_aws4fetch_esm();
@@ -5803,7 +5821,7 @@ var init_s3_blobs = __esm({
         if (last2) await this.put(last2.name, last2.data);
       }
       async fetch(name6, file3) {
-        (0, import_node_fs8.mkdirSync)((0, import_node_path8.dirname)(file3), { recursive: true });
+        (0, import_node_fs8.mkdirSync)((0, import_node_path9.dirname)(file3), { recursive: true });
         const temporary2 = temporaryBeside(file3);
         try {
           const reply = await this.ask("GET", this.url(name6), {}, {}, temporary2);
@@ -19114,20 +19132,20 @@ esac
 
 // ts-src/publish/ssh-connection.ts
 function socketFolder() {
-  const folder2 = (0, import_node_path96.join)((0, import_node_os12.tmpdir)(), `slipway-ssh-${process.getuid?.() ?? 0}`);
+  const folder2 = (0, import_node_path97.join)((0, import_node_os12.tmpdir)(), `slipway-ssh-${process.getuid?.() ?? 0}`);
   (0, import_node_fs77.mkdirSync)(folder2, { recursive: true, mode: 448 });
-  const { uid, mode } = (0, import_node_fs77.statSync)(folder2);
-  if (uid !== process.getuid?.() || (mode & 63) !== 0)
+  const found2 = (0, import_node_fs77.lstatSync)(folder2);
+  if (!found2.isDirectory() || found2.uid !== process.getuid?.() || (found2.mode & 63) !== 0)
     throw fault3(`${folder2} is not a folder of this user alone: remove it`);
   return folder2;
 }
-var import_node_fs77, import_node_os12, import_node_path96, import_node_child_process5, import_promises8, absent, lacking, damaged, most5, pauses, fault3, SshConnection, quoted4, isCut, reasons;
+var import_node_fs77, import_node_os12, import_node_path97, import_node_child_process5, import_promises8, absent, lacking, damaged, most5, pauses, fault3, SshConnection, quoted4, isCut, reasons;
 var init_ssh_connection = __esm({
   "ts-src/publish/ssh-connection.ts"() {
     "use strict";
     import_node_fs77 = require("node:fs");
     import_node_os12 = require("node:os");
-    import_node_path96 = require("node:path");
+    import_node_path97 = require("node:path");
     import_node_child_process5 = require("node:child_process");
     import_promises8 = require("node:timers/promises");
     init_process();
@@ -19157,7 +19175,7 @@ var init_ssh_connection = __esm({
           ...place3.port === void 0 ? [] : [["Port", String(place3.port)]],
           ...place3.user === void 0 ? [] : [["User", place3.user]]
         ];
-        const path2 = (0, import_node_path96.join)(socketFolder(), `${sha256(JSON.stringify(own3)).slice(0, 8)}-%C`);
+        const path2 = (0, import_node_path97.join)(socketFolder(), `${sha256(JSON.stringify(own3)).slice(0, 8)}-%C`);
         const shared2 = [
           ["ControlMaster", "auto"],
           ["ControlPath", path2],
@@ -19309,13 +19327,13 @@ var ssh_endpoint_exports = {};
 __export(ssh_endpoint_exports, {
   SshEndpoint: () => SshEndpoint
 });
-var import_node_fs78, import_node_os13, import_node_path97, SshEndpoint, answers, placedOf;
+var import_node_fs78, import_node_os13, import_node_path98, SshEndpoint, answers, placedOf;
 var init_ssh_endpoint = __esm({
   "ts-src/publish/ssh-endpoint.ts"() {
     "use strict";
     import_node_fs78 = require("node:fs");
     import_node_os13 = require("node:os");
-    import_node_path97 = require("node:path");
+    import_node_path98 = require("node:path");
     init_digest();
     init_remote_place();
     init_ssh_connection();
@@ -19436,12 +19454,12 @@ var init_ssh_endpoint = __esm({
       }
       /** Brings files to the host under their digests. What an earlier run brought is not sent again. */
       async send(files) {
-        const folder2 = (0, import_node_fs78.mkdtempSync)((0, import_node_path97.join)((0, import_node_os13.tmpdir)(), "slipway-send-"));
+        const folder2 = (0, import_node_fs78.mkdtempSync)((0, import_node_path98.join)((0, import_node_os13.tmpdir)(), "slipway-send-"));
         try {
           (0, import_node_fs78.mkdirSync)(folder2, { recursive: true });
           for (const file3 of new Map(files.map((f) => [f.sha256, f])).values()) {
-            const target2 = (0, import_node_path97.join)(folder2, file3.sha256);
-            if ("path" in file3) (0, import_node_fs78.symlinkSync)((0, import_node_path97.resolve)(file3.path), target2);
+            const target2 = (0, import_node_path98.join)(folder2, file3.sha256);
+            if ("path" in file3) (0, import_node_fs78.symlinkSync)((0, import_node_path98.resolve)(file3.path), target2);
             else (0, import_node_fs78.writeFileSync)(target2, file3.data);
           }
           await this.connection.send(folder2);
@@ -19727,7 +19745,7 @@ function selectionOf(values, packages) {
 // ts-src/cli/abi.ts
 var import_node_fs25 = require("node:fs");
 var import_node_os3 = require("node:os");
-var import_node_path33 = require("node:path");
+var import_node_path34 = require("node:path");
 init_cut();
 init_diagnostics();
 
@@ -19771,7 +19789,7 @@ function renderAbi(changes, details) {
 }
 
 // ts-src/store/open-store.ts
-var import_node_path9 = require("node:path");
+var import_node_path10 = require("node:path");
 init_digest();
 init_urls();
 
@@ -20340,10 +20358,10 @@ var Store = class {
 // ts-src/store/open-store.ts
 var isStoreUri = (uri2) => /^(file:[^\0-\x1f\x7f]+|s3:\/\/[a-z0-9][a-z0-9.-]+(\/[^?#\s]*)?(\?[^#\s]*)?)$/.test(uri2);
 async function openStore(uri2, root, state, untrusted) {
-  const use = { cache: (0, import_node_path9.join)(state, "cache/objects"), ...untrusted === void 0 ? {} : { untrusted } };
+  const use = { cache: (0, import_node_path10.join)(state, "cache/objects"), ...untrusted === void 0 ? {} : { untrusted } };
   if (uri2.startsWith("file:")) {
     const path2 = decoded(uri2.slice("file:".length).replace(/^\/\/(?=\/)/, ""));
-    const folder2 = path2.startsWith("/") ? path2 : (0, import_node_path9.join)(root, path2);
+    const folder2 = path2.startsWith("/") ? path2 : (0, import_node_path10.join)(root, path2);
     return new Store(new FileBlobs(folder2, memoryOf(folder2, state)), use);
   }
   const [{ S3Blobs: S3Blobs2 }, { parseS3: parseS32 }] = await Promise.all([Promise.resolve().then(() => (init_s3_blobs(), s3_blobs_exports)), Promise.resolve().then(() => (init_s3_place(), s3_place_exports))]);
@@ -20352,26 +20370,26 @@ async function openStore(uri2, root, state, untrusted) {
 function isOwnStore(uri2, root, state) {
   if (!uri2.startsWith("file:")) return false;
   const path2 = decoded(uri2.slice("file:".length).replace(/^\/\/(?=\/)/, ""));
-  return `${(0, import_node_path9.resolve)(root, path2)}/`.startsWith(`${(0, import_node_path9.resolve)(state)}/`);
+  return `${(0, import_node_path10.resolve)(root, path2)}/`.startsWith(`${(0, import_node_path10.resolve)(state)}/`);
 }
-var memoryOf = (folder2, state) => `${(0, import_node_path9.resolve)(folder2)}/`.startsWith(`${(0, import_node_path9.resolve)(state)}/`) ? void 0 : (0, import_node_path9.join)(state, "stores", sha256((0, import_node_path9.resolve)(folder2)).slice(0, 16));
+var memoryOf = (folder2, state) => `${(0, import_node_path10.resolve)(folder2)}/`.startsWith(`${(0, import_node_path10.resolve)(state)}/`) ? void 0 : (0, import_node_path10.join)(state, "stores", sha256((0, import_node_path10.resolve)(folder2)).slice(0, 16));
 
 // ts-src/engine/compare-builds.ts
 var import_node_fs14 = require("node:fs");
-var import_node_path15 = require("node:path");
+var import_node_path16 = require("node:path");
 init_diagnostics();
 init_process();
 
 // ts-src/inspect/interface.ts
 var import_node_crypto3 = require("node:crypto");
 var import_node_fs10 = require("node:fs");
-var import_node_path11 = require("node:path");
+var import_node_path12 = require("node:path");
 
 // ts-src/io/untrusted.ts
 init_sizes();
 var import_node_fs9 = require("node:fs");
 var import_promises3 = require("node:fs/promises");
-var import_node_path10 = require("node:path");
+var import_node_path11 = require("node:path");
 init_utf8();
 init_faults();
 var LeftBehindError = class extends Error {
@@ -20397,7 +20415,7 @@ async function look(root, path2) {
   let at3 = root;
   let last2;
   for (const [i, part] of parts2.entries()) {
-    at3 = (0, import_node_path10.join)(at3, part);
+    at3 = (0, import_node_path11.join)(at3, part);
     try {
       const found2 = await (0, import_promises3.lstat)(at3);
       last2 = { kind: kindOf(found2), size: found2.size };
@@ -20416,7 +20434,7 @@ async function openFile(root, path2, most9) {
   if (found2.kind !== "a file") throw fault(path2, `is ${found2.kind}, not a file`);
   let handle;
   try {
-    handle = await (0, import_promises3.open)((0, import_node_path10.join)(root, path2), import_node_fs9.constants.O_RDONLY | import_node_fs9.constants.O_NOFOLLOW | import_node_fs9.constants.O_NONBLOCK);
+    handle = await (0, import_promises3.open)((0, import_node_path11.join)(root, path2), import_node_fs9.constants.O_RDONLY | import_node_fs9.constants.O_NOFOLLOW | import_node_fs9.constants.O_NONBLOCK);
   } catch (e) {
     throw fault(path2, `can't be read (${faultName(e)})`);
   }
@@ -20460,7 +20478,7 @@ async function checkLeft(root, path2, most9) {
   const handle = await openFile(root, path2, most9);
   if (!handle) throw fault(path2, "is not there");
   await handle.close();
-  return (0, import_node_path10.join)(root, path2);
+  return (0, import_node_path11.join)(root, path2);
 }
 async function listLeft(root, path2, most9 = 1e4) {
   if (path2 !== "") {
@@ -20470,7 +20488,7 @@ async function listLeft(root, path2, most9 = 1e4) {
   }
   const names4 = [];
   try {
-    for await (const entry2 of await (0, import_promises3.opendir)((0, import_node_path10.join)(root, path2))) {
+    for await (const entry2 of await (0, import_promises3.opendir)((0, import_node_path11.join)(root, path2))) {
       names4.push({ name: entry2.name, kind: kindOf(entry2) });
       if (names4.length > most9) throw fault(path2 || ".", `holds more than ${most9} files`);
     }
@@ -20499,7 +20517,7 @@ var mostHeld = 1 << 30;
 function readHeld(root, path2) {
   let handle;
   try {
-    handle = (0, import_node_fs9.openSync)((0, import_node_path10.join)(root, path2), import_node_fs9.constants.O_RDONLY | import_node_fs9.constants.O_NOFOLLOW | import_node_fs9.constants.O_NONBLOCK);
+    handle = (0, import_node_fs9.openSync)((0, import_node_path11.join)(root, path2), import_node_fs9.constants.O_RDONLY | import_node_fs9.constants.O_NOFOLLOW | import_node_fs9.constants.O_NONBLOCK);
   } catch (e) {
     throw fault(path2, `can't be read (${faultName(e)})`);
   }
@@ -20878,7 +20896,7 @@ function installedFiles(stage) {
   const walk = (folder2, shown5, depth2 = 0) => {
     if (depth2 > 100) throw new LeftBehindError(`${shownName(shown5)} is nested more than 100 deep`);
     for (const entry2 of (0, import_node_fs10.readdirSync)(folder2, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1)) {
-      const full = (0, import_node_path11.join)(folder2, entry2.name);
+      const full = (0, import_node_path12.join)(folder2, entry2.name);
       const path2 = `${shown5}/${entry2.name}`;
       if (shown5 === "" && entry2.name === "DEBIAN") continue;
       if (path2 === "/usr/share/doc") continue;
@@ -20903,7 +20921,7 @@ function describeBinary(f, data, elf, cmake2) {
     return { part: { ...entire, api: text8, tool: text8, symbols }, loads: false, offers: false };
   }
   if (elf.kind !== "program") return void 0;
-  const offered = /^\/[^]*\/s?bin\/[^/]+$/.test(f.path) || cmake2.has((0, import_node_path11.basename)(f.path));
+  const offered = /^\/[^]*\/s?bin\/[^/]+$/.test(f.path) || cmake2.has((0, import_node_path12.basename)(f.path));
   return offered ? { part: entire, loads: true, offers: true } : { part: { ...entire, api: whole2(f, "a program") }, loads: true, offers: false };
 }
 function callsForeignCode({ path: path2, mode }, data) {
@@ -20928,7 +20946,7 @@ function describeText(f, data, isElf, { cmake: cmake2, read: read3, paths: paths
   if (/\.(egg-info\/PKG-INFO|egg-info|dist-info\/METADATA)$/.test(path2))
     return seen(text8 ? whole2(f, sha256(`visible ${visibleMetadata(text8.toString("utf8"))}`)) : full);
   if (!isElf && read3.isForPeople(path2)) return seen(void 0);
-  if (dataFolders.test(path2) && !cmake2.has((0, import_node_path11.basename)(path2))) return { path: path2, full, code, api: void 0, tool: code };
+  if (dataFolders.test(path2) && !cmake2.has((0, import_node_path12.basename)(path2))) return { path: path2, full, code, api: void 0, tool: code };
   return seen(code);
 }
 function interfaceOf({ parts: parts2, loads, offers }) {
@@ -21312,13 +21330,13 @@ async function stream(file3, action, take2) {
 
 // ts-src/inspect/unpack.ts
 var import_node_fs13 = require("node:fs");
-var import_node_path14 = require("node:path");
+var import_node_path15 = require("node:path");
 
 // ts-src/inspect/deb.ts
-var import_node_path13 = require("node:path");
+var import_node_path14 = require("node:path");
 
 // ts-src/inspect/members.ts
-var import_node_path12 = require("node:path");
+var import_node_path13 = require("node:path");
 var systemTargets = ["/usr/lib", "/usr/lib64", "/usr/include", "/usr/share", "/lib", "/lib64"];
 var allowedPaths = (debian2, prefix, underlayPrefixes, systemFiles = []) => ({
   folders: [prefix, `/usr/share/doc/${debian2}`],
@@ -21338,7 +21356,7 @@ var told2 = 10;
 function memberFaults(members2, allowed) {
   const faults5 = [];
   const seen = /* @__PURE__ */ new Map();
-  const parents = new Set(members2.map((m) => import_node_path12.posix.dirname(m.path)));
+  const parents = new Set(members2.map((m) => import_node_path13.posix.dirname(m.path)));
   for (const m of members2) {
     if (faults5.length >= told2) break;
     const fault4 = memberFault(m, allowed) ?? (seen.has(m.path) ? "is there twice" : void 0);
@@ -21357,7 +21375,7 @@ var shown2 = (path2) => JSON.stringify(path2.slice(0, 300)).slice(1, -1);
 var outside = (allowed) => `is outside the prefix ${allowed.folders[0] ?? ""}: install it below CMAKE_INSTALL_PREFIX, or declare it in package_settings (system_files)`;
 function memberFault(m, allowed) {
   if (/[\0-\x1f\x7f-\x9f\u2028\u2029\ufffd]/.test(m.path)) return "has control characters in its name, or is not UTF-8";
-  if (m.path !== "/" && (m.path !== import_node_path12.posix.normalize(m.path) || !m.path.startsWith("/") || m.path.endsWith("/")))
+  if (m.path !== "/" && (m.path !== import_node_path13.posix.normalize(m.path) || !m.path.startsWith("/") || m.path.endsWith("/")))
     return "is no plain path";
   if (Buffer.byteLength(m.path) > longestPath) return `is a path of more than ${longestPath} bytes`;
   if (m.type !== "file" && m.type !== "directory" && m.type !== "link" && m.type !== "hard link")
@@ -21375,7 +21393,7 @@ function memberFault(m, allowed) {
   return void 0;
 }
 function placeFault(m, members2, allowed) {
-  for (let p = import_node_path12.posix.dirname(m.path); p !== "/"; p = import_node_path12.posix.dirname(p)) {
+  for (let p = import_node_path13.posix.dirname(m.path); p !== "/"; p = import_node_path13.posix.dirname(p)) {
     const above2 = members2.get(p);
     if (above2 && above2.type !== "directory") return `lies below ${shown2(p)}, which is a ${above2.type}`;
   }
@@ -21391,7 +21409,7 @@ function placeFault(m, members2, allowed) {
 }
 function resolve3(link, members2) {
   const parts2 = (target2) => target2.split("/").filter((p) => p !== "" && p !== ".");
-  let at3 = link.target.startsWith("/") ? [] : parts2(import_node_path12.posix.dirname(link.path));
+  let at3 = link.target.startsWith("/") ? [] : parts2(import_node_path13.posix.dirname(link.path));
   const todo = parts2(link.target).reverse();
   let followed = 0;
   for (let part = todo.pop(); part !== void 0; part = todo.pop()) {
@@ -21540,7 +21558,7 @@ var Tree = class {
       throw wrong("is no plain path");
     if (Buffer.byteLength(path2) >= longestPath) throw wrong(`is a path of more than ${longestPath} bytes`);
     if (this.kinds.has(path2)) throw wrong("is there twice");
-    const parent = (0, import_node_path13.dirname)(path2);
+    const parent = (0, import_node_path14.dirname)(path2);
     if (this.kinds.get(parent === "." ? "" : parent) !== "folder") throw wrong("lies in no folder of the package");
     if ((this.bytes += member2.size) > mostBytes) throw wrong("makes the package larger than 16 GiB");
     if (this.kinds.size >= mostFiles) throw wrong(`is one more than the ${mostFiles} files that a package may have`);
@@ -21566,7 +21584,7 @@ async function unpackPackage(file3, folder2, policy2) {
   (0, import_node_fs13.mkdirSync)(folder2, { recursive: true, mode: 493 });
   const folders2 = [];
   const contents3 = await readDeb(file3, policy2, (member2) => {
-    const path2 = (0, import_node_path14.join)(folder2, member2.path);
+    const path2 = (0, import_node_path15.join)(folder2, member2.path);
     if (member2.kind === "file") return writer(path2, member2);
     if (member2.kind === "folder") {
       if (member2.path !== "") (0, import_node_fs13.mkdirSync)(path2, 493);
@@ -21574,7 +21592,7 @@ async function unpackPackage(file3, folder2, policy2) {
     } else if (member2.kind === "link") {
       (0, import_node_fs13.symlinkSync)(member2.target, path2);
       (0, import_node_fs13.lutimesSync)(path2, member2.time, member2.time);
-    } else (0, import_node_fs13.linkSync)((0, import_node_path14.join)(folder2, member2.target), path2);
+    } else (0, import_node_fs13.linkSync)((0, import_node_path15.join)(folder2, member2.target), path2);
     return void 0;
   });
   for (const [path2, time2] of folders2.reverse()) (0, import_node_fs13.utimesSync)(path2, time2, time2);
@@ -21619,7 +21637,7 @@ async function filesOfBuild(store2, debs) {
   return good(files);
 }
 async function compareBuilds(before2, after, folder2) {
-  const [a, b] = [await unpack(before2, (0, import_node_path15.join)(folder2, "before")), await unpack(after, (0, import_node_path15.join)(folder2, "after"))];
+  const [a, b] = [await unpack(before2, (0, import_node_path16.join)(folder2, "before")), await unpack(after, (0, import_node_path16.join)(folder2, "after"))];
   if (!a.ok) return a;
   if (!b.ok) return b;
   const changes = compareParts(a.value.parts, b.value.parts);
@@ -21633,26 +21651,26 @@ async function compareBuilds(before2, after, folder2) {
   });
 }
 async function unpack(files, folder2) {
-  const [root, debug] = [(0, import_node_path15.join)(folder2, "package"), (0, import_node_path15.join)(folder2, "debug")];
+  const [root, debug] = [(0, import_node_path16.join)(folder2, "package"), (0, import_node_path16.join)(folder2, "debug")];
   for (const [i, file3] of files.slice(0, 2).entries()) {
     try {
       await unpackPackage(file3, i === 0 ? root : debug, {});
     } catch (e) {
       if (!(e instanceof PackageFileError)) throw e;
-      return bad(error("selection", `${(0, import_node_path15.basename)(file3)} can't be unpacked: ${e.message}`));
+      return bad(error("selection", `${(0, import_node_path16.basename)(file3)} can't be unpacked: ${e.message}`));
     }
   }
   return good({
     parts: describe(root).parts,
     root,
-    debug: files.length > 1 ? (0, import_node_path15.join)(debug, "usr/lib/debug") : void 0
+    debug: files.length > 1 ? (0, import_node_path16.join)(debug, "usr/lib/debug") : void 0
   });
 }
 async function abidiff(before2, after, libraries) {
   if (!before2.debug || !after.debug) return [];
   const found2 = [];
   for (const path2 of libraries) {
-    const files = [(0, import_node_path15.join)(before2.root, path2), (0, import_node_path15.join)(after.root, path2)];
+    const files = [(0, import_node_path16.join)(before2.root, path2), (0, import_node_path16.join)(after.root, path2)];
     if (!files.every(import_node_fs14.existsSync)) continue;
     const asked2 = await run("abidiff", ["--debug-info-dir1", before2.debug, "--debug-info-dir2", after.debug, ...files]);
     if (asked2.code === 127) return [];
@@ -21662,7 +21680,7 @@ async function abidiff(before2, after, libraries) {
 }
 
 // ts-src/cli/planning.ts
-var import_node_path32 = require("node:path");
+var import_node_path33 = require("node:path");
 init_lists();
 init_diagnostics();
 init_names();
@@ -24022,16 +24040,16 @@ function nearNames(known3) {
 init_cut();
 init_lists();
 var import_node_fs18 = require("node:fs");
-var import_node_path22 = require("node:path");
+var import_node_path23 = require("node:path");
 init_diagnostics();
 
 // ts-src/read/git/git.ts
-var import_node_path19 = require("node:path");
+var import_node_path20 = require("node:path");
 init_urls();
 
 // ts-src/read/git/checkout.ts
 var import_node_fs15 = require("node:fs");
-var import_node_path16 = require("node:path");
+var import_node_path17 = require("node:path");
 init_diagnostics();
 init_files();
 init_digest();
@@ -24354,7 +24372,7 @@ async function checkout(snapshot2, tree, folder2) {
 }
 async function bringLargeFiles(gitDir, held, folder2) {
   const files = held.map((e) => e.path).filter((f) => f === ".gitattributes" || f.endsWith("/.gitattributes"));
-  if (!files.some((f) => readText((0, import_node_path16.join)(folder2, f)).includes("filter=lfs"))) return good(folder2);
+  if (!files.some((f) => readText((0, import_node_path17.join)(folder2, f)).includes("filter=lfs"))) return good(folder2);
   const found2 = await run("find", [
     folder2,
     "-type",
@@ -24374,7 +24392,7 @@ async function bringLargeFiles(gitDir, held, folder2) {
   const fault4 = (why) => bad(
     error(
       "source-lfs",
-      `${(0, import_node_path16.relative)(folder2, pointer)} and ${pointers.length - 1} more are stored with Git LFS: ${why}`,
+      `${(0, import_node_path17.relative)(folder2, pointer)} and ${pointers.length - 1} more are stored with Git LFS: ${why}`,
       {
         hint: "install git-lfs on the machine that reads sources; the server must offer LFS below the URL of the repository"
       }
@@ -24425,9 +24443,9 @@ async function checkoutRef(folder2, ref2, state) {
         hint: "a branch, a tag or a commit; in a shallow clone fetch it first"
       })
     );
-  const kept4 = (0, import_node_path16.join)(state, "refs", commit2);
+  const kept4 = (0, import_node_path17.join)(state, "refs", commit2);
   if (!exists(kept4)) {
-    (0, import_node_fs15.mkdirSync)((0, import_node_path16.join)(state, "refs"), { recursive: true });
+    (0, import_node_fs15.mkdirSync)((0, import_node_path17.join)(state, "refs"), { recursive: true });
     const temporary2 = temporaryBeside(kept4);
     const out = await checkout({ gitDir }, commit2, temporary2);
     if (!out.ok) return out;
@@ -24443,7 +24461,7 @@ async function checkoutRef(folder2, ref2, state) {
 // ts-src/read/git/content.ts
 var import_node_fs17 = require("node:fs");
 var import_node_os2 = require("node:os");
-var import_node_path18 = require("node:path");
+var import_node_path19 = require("node:path");
 init_diagnostics();
 init_files();
 init_process();
@@ -24515,7 +24533,7 @@ async function measureZip(file3, most9) {
 // ts-src/read/git/fetch.ts
 init_lists();
 var import_node_fs16 = require("node:fs");
-var import_node_path17 = require("node:path");
+var import_node_path18 = require("node:path");
 init_diagnostics();
 init_digest();
 init_sizes();
@@ -24598,6 +24616,11 @@ async function readFiles(snapshot2, url2, blobs, reporter2) {
 
 // ts-src/read/git/fetch.ts
 var hasTree = async (gitDir, object3) => (await git([...local, "cat-file", "-e", `${object3}^{tree}`], { gitDir })).code === 0;
+function repositoryFolder(state, url2) {
+  const open3 = isLocalUrl(url2) || mayUseCredentials(loginOf(url2).plain, false);
+  return (0, import_node_path18.join)(state, "git", `${sha256(open3 ? url2 : `${url2}
+without a login`).slice(0, 24)}.git`);
+}
 async function fetchCommit(url2, commit2, state, reporter2 = {}) {
   const found2 = await fetchCommits(url2, [commit2], state, "all", reporter2);
   return found2.ok ? good(first(found2.value)) : found2;
@@ -24605,11 +24628,11 @@ async function fetchCommit(url2, commit2, state, reporter2 = {}) {
 async function fetchCommits(url2, commits, state, what, reporter2 = {}) {
   const fault4 = localFault(url2);
   if (fault4) return bad(fault4);
-  const whole4 = (0, import_node_path17.join)(state, "git", `${sha256(url2).slice(0, 24)}.git`);
+  const whole4 = repositoryFolder(state, url2);
   const gitDir = what === "all" ? whole4 : whole4.replace(/\.git$/, "-trees.git");
   const known3 = async (commit2) => {
     for (const dir of /* @__PURE__ */ new Set([whole4, gitDir])) {
-      const tree = readIf((0, import_node_path17.join)(dir, "slipway", commit2));
+      const tree = readIf((0, import_node_path18.join)(dir, "slipway", commit2));
       if (tree && await hasTree(dir, tree)) {
         noteUse(dir);
         return { gitDir: dir, commit: commit2, tree };
@@ -24620,13 +24643,13 @@ async function fetchCommits(url2, commits, state, what, reporter2 = {}) {
   const there = await Promise.all(commits.map(known3));
   if (there.every((s) => s !== void 0)) return good(there);
   return withMutex(`${gitDir}.lock`, async () => {
-    if (readIf((0, import_node_path17.join)(gitDir, "HEAD")) === void 0) {
+    if (readIf((0, import_node_path18.join)(gitDir, "HEAD")) === void 0) {
       (0, import_node_fs16.mkdirSync)(gitDir, { recursive: true });
       const made2 = await git(["init", "--quiet", "--bare", gitDir]);
       const named7 = made2.code === 0 ? await git(["config", "remote.origin.url", loginOf(url2).plain], { gitDir }) : made2;
       if (named7.code !== 0) return bad(error("source-store", `can't make ${gitDir}: ${lastLine(named7)}`));
     }
-    const stale = (0, import_node_path17.join)(gitDir, "shallow.lock");
+    const stale = (0, import_node_path18.join)(gitDir, "shallow.lock");
     if (exists(stale) && Date.now() - (0, import_node_fs16.statSync)(stale).mtimeMs > 6e5) (0, import_node_fs16.rmSync)(stale);
     const fetch2 = () => ({
       gitDir,
@@ -24647,8 +24670,8 @@ async function fetchCommits(url2, commits, state, what, reporter2 = {}) {
       }
       const tree = await treeWithSubmodules(fetch2(), remote, commit2, 0);
       if (!tree.ok) return tree;
-      (0, import_node_fs16.mkdirSync)((0, import_node_path17.join)(gitDir, "slipway"), { recursive: true });
-      writeWhole((0, import_node_path17.join)(gitDir, "slipway", commit2), tree.value);
+      (0, import_node_fs16.mkdirSync)((0, import_node_path18.join)(gitDir, "slipway"), { recursive: true });
+      writeWhole((0, import_node_path18.join)(gitDir, "slipway", commit2), tree.value);
       snapshots.push({ gitDir, commit: commit2, tree: tree.value });
     }
     return good(snapshots);
@@ -24743,7 +24766,7 @@ async function treeWithSubmodules(fetch2, remote, commit2, depth2) {
     const [, name6 = "", key = "", value2 = ""] = m ?? [];
     if (m) named7.set(name6, { ...named7.get(name6), [key]: value2 });
   }
-  const index = (0, import_node_path17.join)(gitDir, `slipway-index-${process.pid}-${sha256(`${url2}${commit2}${Math.random()}`).slice(0, 8)}`);
+  const index = (0, import_node_path18.join)(gitDir, `slipway-index-${process.pid}-${sha256(`${url2}${commit2}${Math.random()}`).slice(0, 8)}`);
   const env = { GIT_INDEX_FILE: index, GIT_WORK_TREE: gitDir };
   try {
     const begun = await told3([...local, "read-tree", commit2], { gitDir, env });
@@ -24788,27 +24811,27 @@ function submoduleUrl(parent, url2) {
 // ts-src/read/git/content.ts
 init_faults();
 async function ensureContentRepository(gitDir) {
-  if (readIf((0, import_node_path18.join)(gitDir, "HEAD")) === void 0) {
+  if (readIf((0, import_node_path19.join)(gitDir, "HEAD")) === void 0) {
     (0, import_node_fs17.mkdirSync)(gitDir, { recursive: true });
     await git(["init", "--quiet", "--bare", gitDir]);
   }
-  (0, import_node_fs17.mkdirSync)((0, import_node_path18.join)(gitDir, "info"), { recursive: true });
-  (0, import_node_fs17.writeFileSync)((0, import_node_path18.join)(gitDir, "info", "attributes"), "* -text -ident -filter\n");
+  (0, import_node_fs17.mkdirSync)((0, import_node_path19.join)(gitDir, "info"), { recursive: true });
+  (0, import_node_fs17.writeFileSync)((0, import_node_path19.join)(gitDir, "info", "attributes"), "* -text -ident -filter\n");
 }
 async function fetchArchive(entry2, url2, state) {
   const fault4 = localFault(url2);
   if (fault4) return bad(fault4);
   const commit2 = entry2.sha256;
-  const gitDir = (0, import_node_path18.join)(state, "git", "archives.git");
-  const marker2 = (0, import_node_path18.join)(gitDir, "slipway", commit2);
+  const gitDir = (0, import_node_path19.join)(state, "git", "archives.git");
+  const marker2 = (0, import_node_path19.join)(gitDir, "slipway", commit2);
   const known3 = readIf(marker2);
   if (known3 && await hasTree(gitDir, known3)) {
     noteUse(gitDir);
     return good({ gitDir, commit: commit2, tree: known3 });
   }
-  const folder2 = (0, import_node_fs17.mkdtempSync)((0, import_node_path18.join)((0, import_node_os2.tmpdir)(), "slipway-archive-"));
+  const folder2 = (0, import_node_fs17.mkdtempSync)((0, import_node_path19.join)((0, import_node_os2.tmpdir)(), "slipway-archive-"));
   try {
-    const file3 = (0, import_node_path18.join)(folder2, "archive");
+    const file3 = (0, import_node_path19.join)(folder2, "archive");
     const got = await download(url2, file3);
     if (!got.ok) return got;
     const digest4 = await sha256File(file3);
@@ -24818,22 +24841,22 @@ async function fetchArchive(entry2, url2, state) {
           hint: "the archive changed, or the checksum is wrong: find out which before you change it"
         })
       );
-    const content = (0, import_node_path18.join)(folder2, "content");
+    const content = (0, import_node_path19.join)(folder2, "content");
     (0, import_node_fs17.mkdirSync)(content);
     const fits2 = await archiveFault(file3, entry2.type);
     if (fits2 !== void 0) return bad(error("source-archive", `${url2} ${fits2}`));
     const unpacked2 = entry2.type === "zip" ? await readingArchive(["unzip", "-q", file3, "-d", content]) : await readingArchive(["tar", "-x", "--no-same-owner", "--no-same-permissions", "-f", file3, "-C", content]);
     if (unpacked2.code !== 0) return bad(error("source-archive", `can't unpack ${url2}: ${lastLine(unpacked2)}`));
     const [top, ...others2] = (0, import_node_fs17.readdirSync)(content, { withFileTypes: true });
-    const root = top?.isDirectory() && !others2.length ? (0, import_node_path18.join)(content, top.name) : content;
+    const root = top?.isDirectory() && !others2.length ? (0, import_node_path19.join)(content, top.name) : content;
     return await withMutex(`${gitDir}.lock`, async () => {
       await ensureContentRepository(gitDir);
-      const env = { GIT_INDEX_FILE: (0, import_node_path18.join)(folder2, "index") };
+      const env = { GIT_INDEX_FILE: (0, import_node_path19.join)(folder2, "index") };
       const added = await git(["--work-tree", root, "add", "--all", "--force", "."], { gitDir, env, cwd: root });
       if (added.code !== 0) return bad(error("source-archive", `can't read ${url2}: ${lastLine(added)}`));
       const tree = await told3(["write-tree"], { gitDir, env });
       if (!tree.ok) return tree;
-      (0, import_node_fs17.mkdirSync)((0, import_node_path18.join)(gitDir, "slipway"), { recursive: true });
+      (0, import_node_fs17.mkdirSync)((0, import_node_path19.join)(gitDir, "slipway"), { recursive: true });
       writeWhole(marker2, tree.value);
       return good({ gitDir, commit: commit2, tree: tree.value }, await lostSubmodules(root, url2));
     });
@@ -24842,13 +24865,13 @@ async function fetchArchive(entry2, url2, state) {
   }
 }
 async function lostSubmodules(root, url2) {
-  const modules2 = (0, import_node_path18.join)(root, ".gitmodules");
+  const modules2 = (0, import_node_path19.join)(root, ".gitmodules");
   if (!exists(modules2)) return [];
   const listed4 = await git(["config", "--no-includes", "--file", modules2, "--get-regexp", "\\.path$"]);
   return listed4.stdout.split("\n").flatMap((line2) => {
     const path2 = line2.slice(line2.indexOf(" ") + 1);
     if (!line2 || path2.startsWith("/") || path2.split("/").includes("..")) return [];
-    const there = exists((0, import_node_path18.join)(root, path2)) && (0, import_node_fs17.readdirSync)((0, import_node_path18.join)(root, path2)).length > 0;
+    const there = exists((0, import_node_path19.join)(root, path2)) && (0, import_node_fs17.readdirSync)((0, import_node_path19.join)(root, path2)).length > 0;
     return there ? [] : [
       warning("source-submodule", `${url2} lacks the submodule ${path2}, which archives do not contain`, {
         hint: "take the repository by git, or an archive with its submodules"
@@ -24857,7 +24880,7 @@ async function lostSubmodules(root, url2) {
   });
 }
 async function snapshotFolder(folder2, state) {
-  const gitDir = (0, import_node_path18.join)(state, "git", "folders.git");
+  const gitDir = (0, import_node_path19.join)(state, "git", "folders.git");
   return withMutex(`${gitDir}.lock`, async () => {
     await ensureContentRepository(gitDir);
     noteUse(gitDir);
@@ -24866,7 +24889,7 @@ async function snapshotFolder(folder2, state) {
   });
 }
 async function treeOfFolder(gitDir, folder2, depth2) {
-  const index = (0, import_node_path18.join)(gitDir, `slipway-index-${process.pid}-${depth2}`);
+  const index = (0, import_node_path19.join)(gitDir, `slipway-index-${process.pid}-${depth2}`);
   const env = { GIT_INDEX_FILE: index };
   try {
     const added = await git(["-c", "advice.addEmbeddedRepo=false", "--work-tree", folder2, "add", "--all", "."], {
@@ -24879,7 +24902,7 @@ async function treeOfFolder(gitDir, folder2, depth2) {
     if (!listed4.ok) return listed4;
     const links = listed4.value.split("\0").filter((l) => l.startsWith("160000 ")).map((l) => l.slice(l.indexOf("	") + 1));
     for (const path2 of links) {
-      const inner = depth2 < 10 ? await treeOfFolder(gitDir, (0, import_node_path18.join)(folder2, path2), depth2 + 1) : bad(error("source-folder", `${folder2}: repositories are nested more than 10 deep`));
+      const inner = depth2 < 10 ? await treeOfFolder(gitDir, (0, import_node_path19.join)(folder2, path2), depth2 + 1) : bad(error("source-folder", `${folder2}: repositories are nested more than 10 deep`));
       if (!inner.ok) return inner;
       const removed = await told3(["update-index", "--force-remove", "--", path2], {
         gitDir,
@@ -25047,10 +25070,10 @@ function listed(names4, one, many) {
 }
 
 // ts-src/read/git/git.ts
-var absoluteUrl = (url2, root) => /^[a-z+]+:\/\//.test(url2) || isScpLike(url2) || (0, import_node_path19.isAbsolute)(url2) ? url2 : (0, import_node_path19.resolve)(root, url2);
+var absoluteUrl = (url2, root) => /^[a-z+]+:\/\//.test(url2) || isScpLike(url2) || (0, import_node_path20.isAbsolute)(url2) ? url2 : (0, import_node_path20.resolve)(root, url2);
 
 // ts-src/read/manifest/manifest.ts
-var import_node_path20 = require("node:path");
+var import_node_path21 = require("node:path");
 init_utf8();
 init_diagnostics();
 
@@ -25596,7 +25619,7 @@ function checkPrefixes(name6, attributes, scopes, fail) {
 // ts-src/read/manifest/manifest.ts
 var largestManifest = 4 << 20;
 var formats = { 1: 1, 2: 2, 3: 3 };
-var nameDespiteErrors = (text8, folder2) => /<name>\s*([\w-]{1,200})\s*<\/name>/.exec(text8)?.[1] ?? (0, import_node_path20.basename)(folder2);
+var nameDespiteErrors = (text8, folder2) => /<name>\s*([\w-]{1,200})\s*<\/name>/.exec(text8)?.[1] ?? (0, import_node_path21.basename)(folder2);
 function parseManifest(text8, file3) {
   const parsed3 = parseXml2(text8, file3);
   if (!parsed3.ok) return parsed3;
@@ -25638,7 +25661,7 @@ function parseXml2(source2, file3) {
 // ts-src/read/packages.ts
 init_maps();
 init_lists();
-var import_node_path21 = require("node:path");
+var import_node_path22 = require("node:path");
 init_files();
 
 // ts-src/read/pyproject.ts
@@ -25652,7 +25675,7 @@ function backendOf(pyproject) {
 // ts-src/read/packages.ts
 var ignoreMarkers = /* @__PURE__ */ new Set(["CATKIN_IGNORE", "AMENT_IGNORE", "COLCON_IGNORE"]);
 var mostPackages = 1e4;
-var memory2 = (state, commit2) => (0, import_node_path21.join)(state, "manifests", `${commit2}.json`);
+var memory2 = (state, commit2) => (0, import_node_path22.join)(state, "manifests", `${commit2}.json`);
 function textOf2(state, commit2) {
   const remembered4 = readJson(memory2(state, commit2));
   return remembered4?.schema === 2 && Array.isArray(remembered4.packages) ? remembered4 : void 0;
@@ -25736,14 +25759,14 @@ function readFolder(root, folder2, lost3) {
     const { path: path2, depth: depth2 } = at3;
     let entries2;
     try {
-      entries2 = (0, import_node_fs18.readdirSync)((0, import_node_path22.join)(root, folder2, path2), { withFileTypes: true });
+      entries2 = (0, import_node_fs18.readdirSync)((0, import_node_path23.join)(root, folder2, path2), { withFileTypes: true });
     } catch (e) {
       if (depth2 === 0)
         return bad(
           codeOf(e) === "ENOENT" ? error("file-missing", `there is no folder ${folder2}`, { hint: "folders are relative to distro.yaml" }) : error("file-missing", `the folder ${folder2} can't be read`, { hint: messageOf(e) })
         );
       diagnostics.push(
-        warning("file-missing", `${(0, import_node_path22.join)(folder2, path2)} can't be read: packages in it are not found`, {
+        warning("file-missing", `${(0, import_node_path23.join)(folder2, path2)} can't be read: packages in it are not found`, {
           hint: messageOf(e)
         })
       );
@@ -25751,16 +25774,16 @@ function readFolder(root, folder2, lost3) {
     }
     if (entries2.some((e) => ignoreMarkers.has(e.name))) continue;
     for (const e of entries2)
-      if (e.isSymbolicLink()) linkTold((0, import_node_path22.join)(root, folder2, path2), (0, import_node_path22.join)(folder2, path2), e.name, diagnostics);
-      else if (e.name === "package.xml" && !e.isFile()) diagnostics.push(noManifest((0, import_node_path22.join)(folder2, path2, e.name)));
+      if (e.isSymbolicLink()) linkTold((0, import_node_path23.join)(root, folder2, path2), (0, import_node_path23.join)(folder2, path2), e.name, diagnostics);
+      else if (e.name === "package.xml" && !e.isFile()) diagnostics.push(noManifest((0, import_node_path23.join)(folder2, path2, e.name)));
     if (entries2.some((e) => e.name === "package.xml" && e.isFile())) {
-      const file3 = (0, import_node_path22.join)(folder2, path2, "package.xml");
-      const text8 = readStart((0, import_node_path22.join)(root, file3), largestManifest + 1);
+      const file3 = (0, import_node_path23.join)(folder2, path2, "package.xml");
+      const text8 = readStart((0, import_node_path23.join)(root, file3), largestManifest + 1);
       const read3 = parseManifest(text8, file3);
       for (const d of read3.diagnostics) diagnostics.push(d);
       const has2 = (name6) => entries2.some((e) => e.name === name6 && e.isFile());
       const python = has2("pyproject.toml") && !has2("setup.py");
-      const backend = python ? backendOf(readStart((0, import_node_path22.join)(root, folder2, path2, "pyproject.toml"), largestManifest)) : {};
+      const backend = python ? backendOf(readStart((0, import_node_path23.join)(root, folder2, path2, "pyproject.toml"), largestManifest)) : {};
       if (read3.ok)
         packages.push({ repository: repositoryName(path2, folder2), path: path2, file: file3, manifest: read3.value, ...backend });
       else lost3?.(nameDespiteErrors(text8, path2 || folder2));
@@ -25781,13 +25804,13 @@ var noManifest = (file3) => error("file-missing", `${file3} is not a file: its p
   hint: "put a manifest there, or remove it; COLCON_IGNORE leaves a folder out"
 });
 function linkTold(at3, shown5, name6, diagnostics) {
-  const manifest = name6 === "package.xml" ? name6 : (0, import_node_path22.join)(name6, "package.xml");
-  if (!(0, import_node_fs18.existsSync)((0, import_node_path22.join)(at3, manifest))) {
-    if (name6 === manifest) diagnostics.push(noManifest((0, import_node_path22.join)(shown5, name6)));
+  const manifest = name6 === "package.xml" ? name6 : (0, import_node_path23.join)(name6, "package.xml");
+  if (!(0, import_node_fs18.existsSync)((0, import_node_path23.join)(at3, manifest))) {
+    if (name6 === manifest) diagnostics.push(noManifest((0, import_node_path23.join)(shown5, name6)));
     return;
   }
   diagnostics.push(
-    warning("folder-link", `${(0, import_node_path22.join)(shown5, name6)} is a link: the package that it leads to is not found`, {
+    warning("folder-link", `${(0, import_node_path23.join)(shown5, name6)} is a link: the package that it leads to is not found`, {
       hint: "name the folder that the link leads to in 'folders' of distro.yaml, or put a copy there"
     })
   );
@@ -25812,7 +25835,7 @@ async function pinFolder(sources, state) {
 }
 
 // ts-src/read/distribution.ts
-var import_node_path28 = require("node:path");
+var import_node_path29 = require("node:path");
 init_diagnostics();
 
 // ts-src/model/rosdistro.ts
@@ -25826,14 +25849,14 @@ init_process();
 
 // ts-src/read/entries.ts
 init_maps();
-var import_node_path25 = require("node:path");
+var import_node_path26 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/read/parse-cache.ts
 init_maps();
 var import_node_fs19 = require("node:fs");
-var import_node_path23 = require("node:path");
+var import_node_path24 = require("node:path");
 init_files();
 
 // ts-src/io/deferred.ts
@@ -25873,7 +25896,7 @@ var ParseCache = class {
   constructor(state, name6, form = json) {
     this.state = state;
     this.form = form;
-    this.file = (0, import_node_path23.join)(state, "parsed", name6);
+    this.file = (0, import_node_path24.join)(state, "parsed", name6);
     const text8 = readIf(this.file, "latin1") ?? "";
     edition ??= editionOf();
     if (text8.startsWith(`${edition}
@@ -25992,7 +26015,7 @@ function parseRepos(text8, file3) {
 // ts-src/read/rosdistro-cache.ts
 init_lists();
 var import_node_fs20 = require("node:fs");
-var import_node_path24 = require("node:path");
+var import_node_path25 = require("node:path");
 var import_node_zlib4 = require("node:zlib");
 init_diagnostics();
 init_digest();
@@ -26314,25 +26337,25 @@ function parseDistributionFile(text8, file3, value2) {
 init_faults();
 async function readCache(workspace, settings3, named7) {
   const diagnostics = [];
-  let file3 = settings3.cache && (0, import_node_path24.join)(workspace.root, settings3.cache);
+  let file3 = settings3.cache && (0, import_node_path25.join)(workspace.root, settings3.cache);
   if (!file3 && named7) {
     const { url: url2, line: line2 } = named7;
     const { index = workspace.file } = workspace.distro;
     const at3 = { file: index, line: line2 };
     if (/^https?:\/\//.test(url2)) {
-      const fetched = await refreshed(url2, (0, import_node_path24.join)(workspace.state, "caches", url2.replace(/[^A-Za-z0-9.-]+/g, "_")));
+      const fetched = await refreshed(url2, (0, import_node_path25.join)(workspace.state, "caches", url2.replace(/[^A-Za-z0-9.-]+/g, "_")));
       const placed2 = fetched.diagnostics.map((d) => ({ ...d, ...at3 }));
       if (!fetched.ok) return { ok: false, diagnostics: placed2 };
       diagnostics.push(...placed2);
       file3 = fetched.value;
     } else {
-      const path2 = (0, import_node_path24.join)((0, import_node_path24.dirname)(index), url2.replace(/^file:\/\//, ""));
+      const path2 = (0, import_node_path25.join)((0, import_node_path25.dirname)(index), url2.replace(/^file:\/\//, ""));
       if (path2.startsWith("../")) return bad(error("file-outside", `${url2} is outside the distro repository`, at3));
-      file3 = (0, import_node_path24.join)(workspace.root, path2);
+      file3 = (0, import_node_path25.join)(workspace.root, path2);
     }
   }
   if (!file3) return good(void 0);
-  const shown5 = (0, import_node_path24.relative)(workspace.root, file3);
+  const shown5 = (0, import_node_path25.relative)(workspace.root, file3);
   let bytes;
   try {
     bytes = (0, import_node_fs20.readFileSync)(file3);
@@ -26348,7 +26371,7 @@ async function readCache(workspace, settings3, named7) {
   return read3.ok ? good(read3.value, [...diagnostics, ...read3.diagnostics]) : read3;
 }
 async function refreshed(url2, file3) {
-  (0, import_node_fs20.mkdirSync)((0, import_node_path24.dirname)(file3), { recursive: true });
+  (0, import_node_fs20.mkdirSync)((0, import_node_path25.dirname)(file3), { recursive: true });
   const temporary2 = temporaryBeside(file3);
   const got = await download(url2, temporary2, { since: (0, import_node_fs20.existsSync)(file3) ? file3 : void 0, most: largestCache });
   if (got.ok) {
@@ -26460,16 +26483,16 @@ var EntryReader = class {
   }
   /** The text of a file that `from` names. */
   text(file3, from, path2 = []) {
-    if ((0, import_node_path25.normalize)(file3).startsWith("../") || (0, import_node_path25.isAbsolute)(file3)) {
+    if ((0, import_node_path26.normalize)(file3).startsWith("../") || (0, import_node_path26.isAbsolute)(file3)) {
       this.diagnostics.push(error("file-outside", `${file3} is outside the distro repository`, { file: from }));
       return void 0;
     }
-    const text8 = readIf((0, import_node_path25.join)(this.root, file3));
+    const text8 = readIf((0, import_node_path26.join)(this.root, file3));
     if (text8 === void 0)
       this.diagnostics.push(
         error("file-missing", `${file3} does not exist`, {
           file: from,
-          line: path2.length ? lineOf(from === this.distroFile ? from : (0, import_node_path25.join)(this.root, from), path2) : void 0,
+          line: path2.length ? lineOf(from === this.distroFile ? from : (0, import_node_path26.join)(this.root, from), path2) : void 0,
           hint: "correct the path (it is relative to the file that names it), or create the file"
         })
       );
@@ -26494,7 +26517,7 @@ async function readIndexed(reader2, workspace, name6, settings3) {
     }
   }
   for (const named7 of index.value.files) {
-    const path2 = (0, import_node_path25.join)((0, import_node_path25.dirname)(file3), named7);
+    const path2 = (0, import_node_path26.join)((0, import_node_path26.dirname)(file3), named7);
     const fileText = reader2.text(path2, file3, ["distributions", name6, "distribution"]);
     if (fileText !== void 0) reader2.merge(parseDistributionFile(fileText, path2));
   }
@@ -26541,7 +26564,7 @@ async function readEntries(workspace, name6) {
 
 // ts-src/read/override.ts
 var import_node_fs21 = require("node:fs");
-var import_node_path26 = require("node:path");
+var import_node_path27 = require("node:path");
 init_diagnostics();
 init_source_entry();
 function parseOverrides(texts) {
@@ -26561,7 +26584,7 @@ function parseOverrides(texts) {
     const [, name6 = "", kind = "", value2 = ""] = m;
     if (overrides.has(name6)) fault4(text8, `'${name6}' is overridden twice`);
     else if (kind === "=") {
-      const folder2 = (0, import_node_path26.resolve)(value2);
+      const folder2 = (0, import_node_path27.resolve)(value2);
       if (isFolder(folder2)) overrides.set(name6, { folder: folder2 });
       else fault4(text8, "there is no such folder");
     } else if (kind === "@") {
@@ -26734,7 +26757,7 @@ async function pinCommits(distributions, reporter2) {
 
 // ts-src/read/uncommitted.ts
 var import_node_url = require("node:url");
-var import_node_path27 = require("node:path");
+var import_node_path28 = require("node:path");
 init_files();
 init_diagnostics();
 init_urls();
@@ -26743,7 +26766,7 @@ async function warnOfUncommitted(name6, found2, state) {
   const folder2 = localPath2(found2.url);
   const changed2 = folder2 === void 0 ? [] : await uncommittedIn(folder2, found2.commit, state);
   const ours = changed2.filter(
-    (path2) => found2.packages.some((p) => p.path === "" || path2.startsWith(`${p.path}/`)) || path2 === "package.xml" || path2.endsWith("/package.xml") || path2.endsWith("/") && exists((0, import_node_path27.join)(folder2 ?? "", path2, "package.xml"))
+    (path2) => found2.packages.some((p) => p.path === "" || path2.startsWith(`${p.path}/`)) || path2 === "package.xml" || path2.endsWith("/package.xml") || path2.endsWith("/") && exists((0, import_node_path28.join)(folder2 ?? "", path2, "package.xml"))
   );
   if (folder2 === void 0 || !ours.length) return [];
   const shown5 = `${ours.slice(0, 3).join(", ")}${ours.length > 3 ? ` and ${ours.length - 3} more` : ""}`;
@@ -26754,13 +26777,13 @@ async function warnOfUncommitted(name6, found2, state) {
   ];
 }
 async function uncommittedIn(folder2, commit2, state) {
-  if (!exists((0, import_node_path27.join)(folder2, ".git"))) return [];
-  const options5 = { cwd: folder2, env: { GIT_OPTIONAL_LOCKS: "0", GIT_CEILING_DIRECTORIES: (0, import_node_path27.dirname)(folder2) } };
+  if (!exists((0, import_node_path28.join)(folder2, ".git"))) return [];
+  const options5 = { cwd: folder2, env: { GIT_OPTIONAL_LOCKS: "0", GIT_CEILING_DIRECTORIES: (0, import_node_path28.dirname)(folder2) } };
   const head = await git(["rev-parse", "HEAD"], options5);
   if (head.code !== 0 || head.stdout.trim() !== commit2) return [];
   const status = await git(["status", "--porcelain", "-z", "--no-renames", "--ignore-submodules=none"], options5);
   if (status.code !== 0) return [];
-  const own3 = (0, import_node_path27.relative)(folder2, state);
+  const own3 = (0, import_node_path28.relative)(folder2, state);
   return status.stdout.split("\0").map((entry2) => entry2.slice(3)).filter((path2) => path2 !== "" && path2 !== `${own3}/` && !path2.startsWith(`${own3}/`));
 }
 function localPath2(url2) {
@@ -26860,7 +26883,7 @@ var PackageCollection = class {
       })
     );
     if (!read3.ok) return;
-    const url2 = (0, import_node_path28.join)(workspace.root, folder2);
+    const url2 = (0, import_node_path29.join)(workspace.root, folder2);
     for (const p of read3.value)
       this.add(
         {
@@ -26998,7 +27021,7 @@ function neededNames(distributions) {
 
 // ts-src/read/rosdep-files.ts
 var import_node_fs22 = require("node:fs");
-var import_node_path29 = require("node:path");
+var import_node_path30 = require("node:path");
 init_files();
 init_diagnostics();
 
@@ -27161,7 +27184,7 @@ init_yaml();
 function readRosdep(workspace, wanted) {
   const diagnostics = [];
   const files = workspace.distro.rosdep.flatMap((file3) => {
-    const text8 = readIf((0, import_node_path29.join)(workspace.root, file3));
+    const text8 = readIf((0, import_node_path30.join)(workspace.root, file3));
     if (text8 === void 0)
       diagnostics.push(
         error("file-missing", `'rosdep' names ${file3}, which does not exist`, {
@@ -27182,7 +27205,7 @@ function readRosdep(workspace, wanted) {
 }
 
 // ts-src/read/workspace.ts
-var import_node_path30 = require("node:path");
+var import_node_path31 = require("node:path");
 init_diagnostics();
 init_files();
 async function readWorkspace(file3, given) {
@@ -27194,8 +27217,8 @@ async function readWorkspace(file3, given) {
         hint: "run slipway in a distro repository, name its file with --distro, or make one with `slipway init`"
       })
     );
-  const root = (0, import_node_path30.dirname)(file3);
-  const state = given ?? (0, import_node_path30.join)(root, ".slipway");
+  const root = (0, import_node_path31.dirname)(file3);
+  const state = given ?? (0, import_node_path31.join)(root, ".slipway");
   const memory3 = new ParseCache(state, "distro");
   let distro = memory3.get(text8);
   if (!distro) {
@@ -27214,7 +27237,7 @@ init_yaml();
 // ts-src/read/underlay.ts
 init_lists();
 var import_node_fs24 = require("node:fs");
-var import_node_path31 = require("node:path");
+var import_node_path32 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -27323,13 +27346,13 @@ async function readUnderlays(workspace, kept4) {
 }
 async function readRepository2(workspace, platform3, underlay2) {
   const base = `${underlay2.uri.replace(/\/$/, "")}/dists/${underlay2.suite}`;
-  const folder2 = (0, import_node_path31.join)(workspace.state, "underlays", sha256(`${base} ${underlay2.key ?? ""}`).slice(0, 24));
+  const folder2 = (0, import_node_path32.join)(workspace.state, "underlays", sha256(`${base} ${underlay2.key ?? ""}`).slice(0, 24));
   (0, import_node_fs24.mkdirSync)(folder2, { recursive: true });
-  const inRelease = temporaryBeside((0, import_node_path31.join)(folder2, "InRelease"));
+  const inRelease = temporaryBeside((0, import_node_path32.join)(folder2, "InRelease"));
   try {
     const got = await download(`${base}/InRelease`, inRelease, { most: largestRelease });
     if (!got.ok) return got;
-    const key = underlay2.key ? (0, import_node_path31.join)(workspace.keyRoot ?? workspace.root, underlay2.key) : void 0;
+    const key = underlay2.key ? (0, import_node_path32.join)(workspace.keyRoot ?? workspace.root, underlay2.key) : void 0;
     if (!key && !underlay2.trusted) return bad(error("archive-trust", "it has no key"));
     if (key && !exists(key))
       return bad(
@@ -27365,7 +27388,7 @@ async function readIndex2(base, digests, path2, folder2) {
     const name6 = `${path2}/Packages${ending}`;
     const digest4 = digests.get(name6);
     if (!digest4) continue;
-    const kept4 = (0, import_node_path31.join)(folder2, digest4);
+    const kept4 = (0, import_node_path32.join)(folder2, digest4);
     const text8 = readIf(kept4);
     if (text8 !== void 0) return good(text8);
     const file3 = temporaryBeside(kept4);
@@ -27427,10 +27450,10 @@ var reporter = {
 `)
 };
 async function openWorkspace(values) {
-  const read3 = await readWorkspace(findDistro(values), values.state === void 0 ? void 0 : (0, import_node_path32.resolve)(values.state));
+  const read3 = await readWorkspace(findDistro(values), values.state === void 0 ? void 0 : (0, import_node_path33.resolve)(values.state));
   if (!read3.ok) return read3;
-  const root = (0, import_node_path32.resolve)(read3.value.root);
-  return good({ ...read3.value, root, state: (0, import_node_path32.resolve)(read3.value.state), urlBase: root });
+  const root = (0, import_node_path33.resolve)(read3.value.root);
+  return good({ ...read3.value, root, state: (0, import_node_path33.resolve)(read3.value.state), urlBase: root });
 }
 async function readAndPlan(values, packages, options5 = {}) {
   const inputs = await readValues(values, packages, options5);
@@ -27502,7 +27525,7 @@ async function planWorkspace(workspace, lock2, selection) {
   const inputs = await readInputs(workspace, lock2, nothing3, selection.distributions);
   return inputs.ok ? planInputs(inputs.value, selection) : inputs;
 }
-var factsOf = ({ workspace }) => settingsFacts(workspace.distro, (file3) => sha256(readIf((0, import_node_path32.join)(workspace.root, file3), "latin1") ?? ""));
+var factsOf = ({ workspace }) => settingsFacts(workspace.distro, (file3) => sha256(readIf((0, import_node_path33.join)(workspace.root, file3), "latin1") ?? ""));
 async function comparePlanned(before2, after) {
   await pinFolders(before2);
   await pinFolders(after);
@@ -27516,7 +27539,7 @@ async function pinFolders({ workspace, plan: plan2 }) {
       packages.map((p) => p.source),
       workspace.state
     );
-    const url2 = (0, import_node_path32.join)(workspace.urlBase, (0, import_node_path32.relative)(workspace.root, folder2));
+    const url2 = (0, import_node_path33.join)(workspace.urlBase, (0, import_node_path33.relative)(workspace.root, folder2));
     packages.forEach((p, i) => {
       const { tree } = pinned.ok ? at(pinned.value, i) : {};
       p.source = { ...p.source, ...tree === void 0 ? {} : { tree }, url: url2 };
@@ -27527,15 +27550,15 @@ var nothing3 = /* @__PURE__ */ new Map();
 async function planAt(workspace, ref2, selection) {
   const folder2 = await checkoutRef(workspace.root, ref2, workspace.state);
   if (!folder2.ok) return folder2;
-  const file3 = (0, import_node_path32.join)(
+  const file3 = (0, import_node_path33.join)(
     folder2.value.folder,
-    (0, import_node_path32.relative)(folder2.value.top, workspace.root),
-    (0, import_node_path32.relative)(workspace.root, (0, import_node_path32.resolve)(workspace.file))
+    (0, import_node_path33.relative)(folder2.value.top, workspace.root),
+    (0, import_node_path33.relative)(workspace.root, (0, import_node_path33.resolve)(workspace.file))
   );
   const read3 = await readWorkspace(file3, workspace.state);
   if (!read3.ok) return read3;
   const then = { ...read3.value, urlBase: workspace.urlBase };
-  const lockFile = (0, import_node_path32.join)(then.root, "lock.yaml");
+  const lockFile = (0, import_node_path33.join)(then.root, "lock.yaml");
   const lock2 = exists(lockFile) ? await readLock2(lockFile, then.state) : void 0;
   if (lock2 && !lock2.ok) return lock2;
   return planWorkspace(then, lock2?.value, selection);
@@ -27582,7 +27605,7 @@ debug symbols and abidiff is installed (apt-get install abigail-tools), its outp
       writeMessage("slipway abi: name two builds\n");
       return exit.usage;
     }
-    const folder2 = (0, import_node_fs25.mkdtempSync)((0, import_node_path33.join)((0, import_node_os3.tmpdir)(), "slipway-abi-"));
+    const folder2 = (0, import_node_fs25.mkdtempSync)((0, import_node_path34.join)((0, import_node_os3.tmpdir)(), "slipway-abi-"));
     try {
       let store2;
       if (builds.some((b) => !b.endsWith(".deb"))) {
@@ -27617,7 +27640,7 @@ async function filesOf(store2, build4) {
       /^(.*\/)?([^/_]+)_/,
       (_, at3, name6) => `${at3 ?? ""}${name6}-dbgsym_`
     );
-    return good([(0, import_node_path33.resolve)(build4), ...(0, import_node_fs25.existsSync)(symbols) ? [(0, import_node_path33.resolve)(symbols)] : []]);
+    return good([(0, import_node_path34.resolve)(build4), ...(0, import_node_fs25.existsSync)(symbols) ? [(0, import_node_path34.resolve)(symbols)] : []]);
   }
   const record3 = store2 && /^[0-9a-f]{8,64}$/.test(build4) ? await recordOf(store2, build4) : void 0;
   if (!store2 || !record3)
@@ -27640,7 +27663,7 @@ async function recordOf(store2, prefix) {
 }
 
 // ts-src/cli/jobs.ts
-var import_node_path34 = require("node:path");
+var import_node_path35 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -27845,7 +27868,7 @@ removedJobAction DELETE: this also removes the jobs of repositories that are no 
     };
     const made2 = format === "casc" ? renderJobsCasc(input) : renderJobDsl(input);
     if (values.output !== void 0) {
-      writeWhole((0, import_node_path34.resolve)(values.output), made2);
+      writeWhole((0, import_node_path35.resolve)(values.output), made2);
       const count3 = input.repositories.length + (input.farmUrl === void 0 ? 1 : 2);
       writeMessage(`wrote ${values.output}: the jobs of ${count3} repositories
 `);
@@ -27856,7 +27879,7 @@ removedJobAction DELETE: this also removes the jobs of repositories that are no 
 
 // ts-src/cli/build.ts
 var import_node_fs74 = require("node:fs");
-var import_node_path93 = require("node:path");
+var import_node_path94 = require("node:path");
 init_diagnostics();
 
 // ts-src/render/summary.ts
@@ -27948,7 +27971,7 @@ function renderEvent(t, done, total) {
 
 // ts-src/sandbox/doctor.ts
 var import_node_fs29 = require("node:fs");
-var import_node_path37 = require("node:path");
+var import_node_path38 = require("node:path");
 var import_node_os5 = require("node:os");
 init_diagnostics();
 init_sizes();
@@ -27957,7 +27980,7 @@ init_process();
 
 // ts-src/sandbox/archive.ts
 var import_node_fs26 = require("node:fs");
-var import_node_path35 = require("node:path");
+var import_node_path36 = require("node:path");
 init_maps();
 init_files();
 var keyrings = {
@@ -27966,18 +27989,18 @@ var keyrings = {
 };
 var pockets = { debian: ["", "-updates", "-security"], ubuntu: ["", "-updates", "-security"] };
 function hostSources(platform3, root = "/") {
-  const folder2 = (0, import_node_path35.join)(root, "etc/apt/sources.list.d");
+  const folder2 = (0, import_node_path36.join)(root, "etc/apt/sources.list.d");
   let names4 = [];
   try {
     names4 = (0, import_node_fs26.readdirSync)(folder2).sort();
   } catch {
   }
   const found2 = [
-    readIf((0, import_node_path35.join)(root, "etc/apt/sources.list")) ?? "",
-    ...names4.filter((n) => n.endsWith(".list")).map((n) => readIf((0, import_node_path35.join)(folder2, n)) ?? "")
+    readIf((0, import_node_path36.join)(root, "etc/apt/sources.list")) ?? "",
+    ...names4.filter((n) => n.endsWith(".list")).map((n) => readIf((0, import_node_path36.join)(folder2, n)) ?? "")
   ].flatMap(parseOneLine);
   for (const n of names4.filter((n2) => n2.endsWith(".sources")))
-    found2.push(...parseDeb822(readIf((0, import_node_path35.join)(folder2, n)) ?? ""));
+    found2.push(...parseDeb822(readIf((0, import_node_path36.join)(folder2, n)) ?? ""));
   const suites = pockets[platform3.os].map((p) => platform3.release + p);
   const own3 = found2.filter(
     (s) => suites.includes(s.suite.replace("/updates", "-security")) && (!s.signedBy || s.signedBy.startsWith(keyrings[platform3.os].replace(/\.gpg$/, "")))
@@ -28024,7 +28047,7 @@ function baseSources(platform3, distroRoot, hostRoot = "/") {
   const { mirror: mirror2 } = platform3;
   if (mirror2) {
     const usual = mirror2.trusted ? void 0 : keyrings[platform3.os];
-    const signedBy = mirror2.key ? (0, import_node_path35.join)(distroRoot, mirror2.key) : usual;
+    const signedBy = mirror2.key ? (0, import_node_path36.join)(distroRoot, mirror2.key) : usual;
     return {
       from: "mirror",
       lines: (mirror2.suites ?? [platform3.release]).map(
@@ -28044,7 +28067,7 @@ function baseSources(platform3, distroRoot, hostRoot = "/") {
 var underlaySources = (platform3, distroRoot) => Object.entries(platform3.underlays).sort(([a], [b]) => a < b ? -1 : 1).flatMap(([, u]) => {
   if (!u.uri) return [];
   const trust2 = u.trusted ? "[trusted=yes] " : "";
-  const signed = u.key ? `[signed-by=${(0, import_node_path35.join)(distroRoot, u.key)}] ` : trust2;
+  const signed = u.key ? `[signed-by=${(0, import_node_path36.join)(distroRoot, u.key)}] ` : trust2;
   return [`deb ${signed}${u.uri} ${u.suite} ${u.components.join(" ")}`];
 });
 var taskHooks = [
@@ -28094,7 +28117,7 @@ function mmdebstrapCommand(platform3, architecture3, sources, folder2, options5)
 // ts-src/sandbox/control-groups.ts
 var import_node_crypto4 = require("node:crypto");
 var import_node_fs27 = require("node:fs");
-var import_node_path36 = require("node:path");
+var import_node_path37 = require("node:path");
 var mountRoot = "/sys/fs/cgroup";
 var found;
 function controlGroups() {
@@ -28102,24 +28125,24 @@ function controlGroups() {
 }
 function unified() {
   try {
-    const offered = (0, import_node_fs27.readFileSync)((0, import_node_path36.join)(mountRoot, "cgroup.controllers"), "utf8").trim().split(" ");
+    const offered = (0, import_node_fs27.readFileSync)((0, import_node_path37.join)(mountRoot, "cgroup.controllers"), "utf8").trim().split(" ");
     if (!["memory", "pids"].every((c) => offered.includes(c))) return void 0;
-    (0, import_node_fs27.writeFileSync)((0, import_node_path36.join)(mountRoot, "cgroup.subtree_control"), "+memory +pids");
+    (0, import_node_fs27.writeFileSync)((0, import_node_path37.join)(mountRoot, "cgroup.subtree_control"), "+memory +pids");
     const hierarchy = { root: mountRoot, version: 2, controllers: ["memory", "pids"] };
     return usable(hierarchy) ? [hierarchy] : void 0;
   } catch {
     return void 0;
   }
 }
-var separate = () => ["memory", "pids"].map((c) => ({ root: ownGroup(c), version: 1, controllers: [c] })).filter((h) => (0, import_node_fs27.existsSync)((0, import_node_path36.join)(h.root, "cgroup.procs")) && usable(h));
+var separate = () => ["memory", "pids"].map((c) => ({ root: ownGroup(c), version: 1, controllers: [c] })).filter((h) => (0, import_node_fs27.existsSync)((0, import_node_path37.join)(h.root, "cgroup.procs")) && usable(h));
 function ownGroup(controller) {
   const line2 = (0, import_node_fs27.readFileSync)("/proc/self/cgroup", "utf8").split("\n").find((l) => l.split(":")[1]?.split(",").includes(controller));
-  const own3 = (0, import_node_path36.join)(mountRoot, controller, line2?.split(":").slice(2).join(":") ?? "");
-  return (0, import_node_fs27.existsSync)((0, import_node_path36.join)(own3, "cgroup.procs")) ? own3 : (0, import_node_path36.join)(mountRoot, controller);
+  const own3 = (0, import_node_path37.join)(mountRoot, controller, line2?.split(":").slice(2).join(":") ?? "");
+  return (0, import_node_fs27.existsSync)((0, import_node_path37.join)(own3, "cgroup.procs")) ? own3 : (0, import_node_path37.join)(mountRoot, controller);
 }
 function usable(hierarchy) {
   sweep(hierarchy);
-  const group = (0, import_node_path36.join)(hierarchy.root, name4());
+  const group = (0, import_node_path37.join)(hierarchy.root, name4());
   try {
     (0, import_node_fs27.mkdirSync)(group);
     (0, import_node_fs27.rmdirSync)(group);
@@ -28133,7 +28156,7 @@ function sweep({ root }) {
   try {
     for (const entry2 of (0, import_node_fs27.readdirSync)(root)) {
       const pid = /^slipway-(\d+)-[0-9a-f]{8}$/.exec(entry2)?.[1];
-      if (pid && !(0, import_node_fs27.existsSync)(`/proc/${pid}`)) remove((0, import_node_path36.join)(root, entry2));
+      if (pid && !(0, import_node_fs27.existsSync)(`/proc/${pid}`)) remove((0, import_node_path37.join)(root, entry2));
     }
   } catch {
   }
@@ -28151,10 +28174,10 @@ function openGroup(limits2) {
   const made2 = [];
   try {
     for (const hierarchy of hierarchies) {
-      const folder2 = (0, import_node_path36.join)(hierarchy.root, own3);
+      const folder2 = (0, import_node_path37.join)(hierarchy.root, own3);
       (0, import_node_fs27.mkdirSync)(folder2);
       made2.push({ folder: folder2, hierarchy });
-      if (hierarchy.controllers.includes("pids")) (0, import_node_fs27.writeFileSync)((0, import_node_path36.join)(folder2, "pids.max"), String(limits2.processes));
+      if (hierarchy.controllers.includes("pids")) (0, import_node_fs27.writeFileSync)((0, import_node_path37.join)(folder2, "pids.max"), String(limits2.processes));
       if (hierarchy.controllers.includes("memory")) limitMemory(folder2, hierarchy.version, limits2.memory);
     }
   } catch {
@@ -28171,14 +28194,14 @@ function openGroup(limits2) {
   };
 }
 function limitMemory(folder2, version3, bytes) {
-  (0, import_node_fs27.writeFileSync)((0, import_node_path36.join)(folder2, version3 === 2 ? "memory.max" : "memory.limit_in_bytes"), String(bytes));
-  const swap = (0, import_node_path36.join)(folder2, version3 === 2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes");
+  (0, import_node_fs27.writeFileSync)((0, import_node_path37.join)(folder2, version3 === 2 ? "memory.max" : "memory.limit_in_bytes"), String(bytes));
+  const swap = (0, import_node_path37.join)(folder2, version3 === 2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes");
   if ((0, import_node_fs27.existsSync)(swap)) (0, import_node_fs27.writeFileSync)(swap, version3 === 2 ? "0" : String(bytes));
 }
 function limitMet(folder2, { version: version3, controllers }) {
   const count3 = (file3, key) => {
     try {
-      return Number(new RegExp(`^${key} (\\d+)$`, "m").exec((0, import_node_fs27.readFileSync)((0, import_node_path36.join)(folder2, file3), "utf8"))?.[1] ?? 0);
+      return Number(new RegExp(`^${key} (\\d+)$`, "m").exec((0, import_node_fs27.readFileSync)((0, import_node_path37.join)(folder2, file3), "utf8"))?.[1] ?? 0);
     } catch {
       return 0;
     }
@@ -28272,7 +28295,7 @@ var keyrings2 = {
   debian: { file: keyrings.debian, package: "debian-archive-keyring" },
   ubuntu: { file: keyrings.ubuntu, package: "ubuntu-keyring" }
 };
-var inPath = (command2) => [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin"].some((d) => d && (0, import_node_fs29.existsSync)((0, import_node_path37.join)(d, command2)));
+var inPath = (command2) => [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin"].some((d) => d && (0, import_node_fs29.existsSync)((0, import_node_path38.join)(d, command2)));
 var appArmorProfile = "abi <abi/4.0>,\\ninclude <tunables/global>\\nprofile slipway-unshare /usr/bin/unshare flags=(unconfined) {\\n  userns,\\n}\\n";
 function dockerPackages(known3) {
   return known3("docker-cli") ? ["docker.io", "docker-cli"] : ["docker.io"];
@@ -28302,7 +28325,7 @@ var roomFindings = (at3, room) => room >= roomNeeded ? [] : [
 function describeMachine(state) {
   const limits2 = defaultLimits();
   let at3 = state;
-  while (!(0, import_node_fs29.existsSync)(at3) && (0, import_node_path37.dirname)(at3) !== at3) at3 = (0, import_node_path37.dirname)(at3);
+  while (!(0, import_node_fs29.existsSync)(at3) && (0, import_node_path38.dirname)(at3) !== at3) at3 = (0, import_node_path38.dirname)(at3);
   const groups = controlGroups();
   const counted = groups.some((h) => h.controllers.includes("memory")) ? `counted by control groups (version ${groups[0]?.version ?? 1})` : "for each process (this machine gives slipway no control group of memory)";
   const counting = groups.some((h) => h.controllers.includes("pids")) || countsProcesses();
@@ -28430,30 +28453,30 @@ async function missingTools(driver, plan2) {
 // ts-src/sandbox/scratch.ts
 var import_node_crypto5 = require("node:crypto");
 var import_node_fs30 = require("node:fs");
-var import_node_path38 = require("node:path");
+var import_node_path39 = require("node:path");
 init_process();
 var session;
 var locks = [];
-var useLock = (state) => (0, import_node_path38.join)(state, "use.lock");
+var useLock = (state) => (0, import_node_path39.join)(state, "use.lock");
 async function openScratch(state, driver, say) {
-  const all = (0, import_node_path38.join)(state, "work");
+  const all = (0, import_node_path39.join)(state, "work");
   (0, import_node_fs30.mkdirSync)(all, { recursive: true });
   const waiting2 = () => say?.(`waiting for a clean-up of ${state}`);
   locks = [await shareMutex(useLock(state), waiting2)];
   for (const name7 of (0, import_node_fs30.readdirSync)(all)) {
     if (name7.endsWith(".lock")) continue;
-    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path38.join)(all, `${name7}.lock`), "true"]);
+    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path39.join)(all, `${name7}.lock`), "true"]);
     if (free.code !== 0) continue;
-    await driver.remove((0, import_node_path38.join)(all, name7));
-    (0, import_node_fs30.rmSync)((0, import_node_path38.join)(all, `${name7}.lock`), { force: true });
+    await driver.remove((0, import_node_path39.join)(all, name7));
+    (0, import_node_fs30.rmSync)((0, import_node_path39.join)(all, `${name7}.lock`), { force: true });
   }
   const name6 = `${process.pid}-${(0, import_node_crypto5.randomBytes)(4).toString("hex")}`;
-  locks.push(await holdMutex((0, import_node_path38.join)(all, `${name6}.lock`)));
-  session = (0, import_node_path38.join)(all, name6);
+  locks.push(await holdMutex((0, import_node_path39.join)(all, `${name6}.lock`)));
+  session = (0, import_node_path39.join)(all, name6);
   (0, import_node_fs30.mkdirSync)(session, { recursive: true });
 }
 function newScratch(state) {
-  const folder2 = (0, import_node_path38.join)(session ?? (0, import_node_path38.join)(state, "work", `single-${process.pid}`), (0, import_node_crypto5.randomBytes)(6).toString("hex"));
+  const folder2 = (0, import_node_path39.join)(session ?? (0, import_node_path39.join)(state, "work", `single-${process.pid}`), (0, import_node_crypto5.randomBytes)(6).toString("hex"));
   (0, import_node_fs30.mkdirSync)(folder2, { recursive: true });
   return folder2;
 }
@@ -28472,7 +28495,7 @@ async function closeScratch(driver) {
 
 // ts-src/engine/build/source-package.ts
 var import_node_fs35 = require("node:fs");
-var import_node_path43 = require("node:path");
+var import_node_path44 = require("node:path");
 init_files();
 init_process();
 init_digest();
@@ -28520,7 +28543,7 @@ var lost = (packages) => ({ state: "lost", packages });
 
 // ts-src/engine/build/packaging.ts
 var import_node_fs32 = require("node:fs");
-var import_node_path40 = require("node:path");
+var import_node_path41 = require("node:path");
 
 // ts-src/io/bounded.ts
 var import_node_vm = require("node:vm");
@@ -28559,7 +28582,7 @@ init_maps();
 
 // ts-src/inspect/notices.ts
 var import_node_fs31 = require("node:fs");
-var import_node_path39 = require("node:path");
+var import_node_path40 = require("node:path");
 var mostFiles3 = 3e3;
 var mostNotices = 60;
 var beginning2 = 3e3;
@@ -28572,7 +28595,7 @@ function copyrightNotices(root) {
     if (found2.size >= mostNotices) break;
     let text8;
     try {
-      text8 = readStart((0, import_node_path39.join)(root, path2), beginning2);
+      text8 = readStart((0, import_node_path40.join)(root, path2), beginning2);
     } catch {
       continue;
     }
@@ -28601,7 +28624,7 @@ function filesToRead(root) {
     const folder2 = folders2[at3] ?? "";
     let entries2;
     try {
-      entries2 = (0, import_node_fs31.readdirSync)((0, import_node_path39.join)(root, folder2), { withFileTypes: true });
+      entries2 = (0, import_node_fs31.readdirSync)((0, import_node_path40.join)(root, folder2), { withFileTypes: true });
     } catch {
       continue;
     }
@@ -29278,11 +29301,11 @@ function writeReadable(folder2, files) {
   (0, import_node_fs32.mkdirSync)(folder2, { recursive: true });
   (0, import_node_fs32.chmodSync)(folder2, 493);
   for (const [name6, data] of Object.entries(files)) {
-    (0, import_node_fs32.writeFileSync)((0, import_node_path40.join)(folder2, name6), data);
-    (0, import_node_fs32.chmodSync)((0, import_node_path40.join)(folder2, name6), 420);
+    (0, import_node_fs32.writeFileSync)((0, import_node_path41.join)(folder2, name6), data);
+    (0, import_node_fs32.chmodSync)((0, import_node_path41.join)(folder2, name6), 420);
   }
 }
-var writeTestFiles = (recipe2) => writeReadable((0, import_node_path40.join)(recipe2, "schemas"), manifestSchemas);
+var writeTestFiles = (recipe2) => writeReadable((0, import_node_path41.join)(recipe2, "schemas"), manifestSchemas);
 function versionOf(options5, { graph: graph2, package: p, repeat }) {
   if (repeat) return repeat.version;
   const held = options5.channelVersion(graph2.scope, graph2.target, p.debian);
@@ -29303,7 +29326,7 @@ var largestText = 8 << 20;
 function firstText(source2, names4) {
   for (const name6 of names4) {
     try {
-      const path2 = (0, import_node_fs32.realpathSync)((0, import_node_path40.join)(source2, name6));
+      const path2 = (0, import_node_fs32.realpathSync)((0, import_node_path41.join)(source2, name6));
       if (!path2.startsWith(`${(0, import_node_fs32.realpathSync)(source2)}/`)) continue;
       const stat2 = (0, import_node_fs32.statSync)(path2);
       if (stat2.isFile() && stat2.size <= largestText) return (0, import_node_fs32.readFileSync)(path2);
@@ -29316,21 +29339,20 @@ var stampOfBuild = (options5, request) => request.repeat?.stamp ?? stampOfVersio
 
 // ts-src/engine/build/source.ts
 var import_node_fs34 = require("node:fs");
-var import_node_path42 = require("node:path");
+var import_node_path43 = require("node:path");
 init_lists();
 init_process();
-init_digest();
 
 // ts-src/store/sources.ts
 var import_node_fs33 = require("node:fs");
-var import_node_path41 = require("node:path");
+var import_node_path42 = require("node:path");
 init_process();
 init_stored();
 var nameOf2 = (tree) => `sources/${tree.slice(0, 2)}/${tree}.json`;
 var hasSource = async (store2, tree) => isStoredFile(await store2.readJson(nameOf2(tree)));
-var keptSources = async (store2) => new Set((await store2.names("sources")).map((name6) => (0, import_node_path41.basename)(name6, ".json")));
+var keptSources = async (store2) => new Set((await store2.names("sources")).map((name6) => (0, import_node_path42.basename)(name6, ".json")));
 async function keepSource(store2, tree, folder2, work2) {
-  const archive = (0, import_node_path41.join)(work2, `${tree}.tar.gz`);
+  const archive = (0, import_node_path42.join)(work2, `${tree}.tar.gz`);
   (0, import_node_fs33.mkdirSync)(work2, { recursive: true });
   const packed3 = await run("tar", [
     "-c",
@@ -29376,25 +29398,25 @@ async function bringSource(state, store2, p, target2) {
   return out.ok ? void 0 : first(out.diagnostics).message;
 }
 async function applyPatches(distroRoot, patches, source2) {
-  const folder2 = (0, import_node_path42.dirname)(source2);
+  const folder2 = (0, import_node_path43.dirname)(source2);
   const env = {
     PATH: process.env.PATH,
     LC_ALL: "C.UTF-8",
     HOME: "/nonexistent",
     GIT_CONFIG_NOSYSTEM: "1",
     GIT_CONFIG_GLOBAL: "/dev/null",
-    GIT_CEILING_DIRECTORIES: (0, import_node_path42.dirname)(folder2)
+    GIT_CEILING_DIRECTORIES: (0, import_node_path43.dirname)(folder2)
   };
-  const options5 = ["-p1", "--whitespace=nowarn", `--directory=${(0, import_node_path42.basename)(source2)}`];
+  const options5 = ["-p1", "--whitespace=nowarn", `--directory=${(0, import_node_path43.basename)(source2)}`];
   for (const patch of patches) {
-    const applied = await run("git", ["apply", ...options5, "--", (0, import_node_path42.join)(distroRoot, patch)], { cwd: folder2, env });
+    const applied = await run("git", ["apply", ...options5, "--", (0, import_node_path43.join)(distroRoot, patch)], { cwd: folder2, env });
     if (applied.code !== 0) return `the patch ${patch} does not apply: ${applied.stderr.trim().split("\n")[0]}`;
   }
   return void 0;
 }
 async function gitDirOf(state, p) {
-  const own3 = (0, import_node_path42.join)(state, "git", `${sha256(p.source.url).slice(0, 24)}.git`);
-  for (const dir of [own3, (0, import_node_path42.join)(state, "git", "archives.git"), (0, import_node_path42.join)(state, "git", "folders.git")]) {
+  const own3 = repositoryFolder(state, p.source.url);
+  for (const dir of [own3, (0, import_node_path43.join)(state, "git", "archives.git"), (0, import_node_path43.join)(state, "git", "folders.git")]) {
     if ((0, import_node_fs34.existsSync)(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
       return dir;
   }
@@ -29407,35 +29429,35 @@ async function makeSourcePackage(options5, request) {
   const { graph: graph2, package: p, version: version3, work: work2 } = request;
   const plain5 = version3.replace(/^\d+:/, "");
   const folder2 = `${p.debian}-${plain5.replace(/-[^-]*$/, "")}`;
-  const source2 = (0, import_node_path43.join)(work2, folder2);
+  const source2 = (0, import_node_path44.join)(work2, folder2);
   const patches = options5.taskKeys.settingsOf(p.name).patches ?? [];
   (0, import_node_fs35.mkdirSync)(work2, { recursive: true });
   const fault4 = await bringSource(options5.state, options5.store, p, source2) ?? await applyPatches(options5.distroRoot, patches, source2);
   if (fault4 !== void 0) return failed(fault4);
   const stamp = stampOfVersion(version3) ?? options5.stamp;
-  const recipe2 = (0, import_node_path43.join)(work2, "recipe");
+  const recipe2 = (0, import_node_path44.join)(work2, "recipe");
   const lacking2 = writeRecipe(options5, { graph: graph2, package: p, repeat: { version: version3, stamp } }, source2, recipe2);
   if (lacking2 !== void 0) return failed(lacking2);
-  const control = (0, import_node_fs35.readFileSync)((0, import_node_path43.join)(recipe2, "control"), "utf8");
+  const control = (0, import_node_fs35.readFileSync)((0, import_node_path44.join)(recipe2, "control"), "utf8");
   writeDebian(options5.distroRoot, patches, recipe2);
-  const debian2 = (0, import_node_path43.join)(source2, "debian");
+  const debian2 = (0, import_node_path44.join)(source2, "debian");
   if ((0, import_node_fs35.lstatSync)(debian2, { throwIfNoEntry: false })) (0, import_node_fs35.renameSync)(debian2, freeName(`${debian2}.upstream`));
   (0, import_node_fs35.renameSync)(recipe2, debian2);
-  const archive = (0, import_node_path43.join)(work2, `${p.debian}_${plain5}.tar.gz`);
+  const archive = (0, import_node_path44.join)(work2, `${p.debian}_${plain5}.tar.gz`);
   const packed3 = await run("tar", [...archiveOptions(stamp), "-f", archive, "-C", work2, folder2]);
   (0, import_node_fs35.rmSync)(source2, { recursive: true, force: true });
   if (packed3.code !== 0)
     throw Object.assign(new Error(`tar could not pack the source of ${p.name}: ${lastLine2(packed3.stderr)}`), {
       code: /No space/.test(packed3.stderr) ? "ENOSPC" : "ESTORE"
     });
-  const dsc = (0, import_node_path43.join)(work2, `${p.debian}_${plain5}.dsc`);
+  const dsc = (0, import_node_path44.join)(work2, `${p.debian}_${plain5}.dsc`);
   const text8 = renderDsc({
     source: p.debian,
     binary: p.debian,
     version: version3,
     control,
     archive: {
-      name: (0, import_node_path43.basename)(archive),
+      name: (0, import_node_path44.basename)(archive),
       size: (0, import_node_fs35.statSync)(archive).size,
       md5: md5((0, import_node_fs35.readFileSync)(archive)),
       sha256: await sha256File(archive)
@@ -29459,15 +29481,15 @@ var archiveOptions = (stamp) => [
   `--mtime=@${stampSeconds(stamp)}`
 ];
 function writeDebian(distroRoot, patches, debian2) {
-  (0, import_node_fs35.mkdirSync)((0, import_node_path43.join)(debian2, "source"));
-  (0, import_node_fs35.writeFileSync)((0, import_node_path43.join)(debian2, "source/format"), "3.0 (native)\n");
-  (0, import_node_fs35.writeFileSync)((0, import_node_path43.join)(debian2, "rules"), sourceRules);
-  (0, import_node_fs35.chmodSync)((0, import_node_path43.join)(debian2, "rules"), 493);
+  (0, import_node_fs35.mkdirSync)((0, import_node_path44.join)(debian2, "source"));
+  (0, import_node_fs35.writeFileSync)((0, import_node_path44.join)(debian2, "source/format"), "3.0 (native)\n");
+  (0, import_node_fs35.writeFileSync)((0, import_node_path44.join)(debian2, "rules"), sourceRules);
+  (0, import_node_fs35.chmodSync)((0, import_node_path44.join)(debian2, "rules"), 493);
   if (!patches.length) return;
-  const names4 = patches.map((patch, i) => `${String(i + 1).padStart(4, "0")}-${(0, import_node_path43.basename)(patch)}`);
-  (0, import_node_fs35.mkdirSync)((0, import_node_path43.join)(debian2, "patches"));
-  patches.forEach((patch, i) => (0, import_node_fs35.copyFileSync)((0, import_node_path43.join)(distroRoot, patch), (0, import_node_path43.join)(debian2, "patches", names4[i] ?? "")));
-  (0, import_node_fs35.writeFileSync)((0, import_node_path43.join)(debian2, "patches/series"), names4.map((n) => `${n}
+  const names4 = patches.map((patch, i) => `${String(i + 1).padStart(4, "0")}-${(0, import_node_path44.basename)(patch)}`);
+  (0, import_node_fs35.mkdirSync)((0, import_node_path44.join)(debian2, "patches"));
+  patches.forEach((patch, i) => (0, import_node_fs35.copyFileSync)((0, import_node_path44.join)(distroRoot, patch), (0, import_node_path44.join)(debian2, "patches", names4[i] ?? "")));
+  (0, import_node_fs35.writeFileSync)((0, import_node_path44.join)(debian2, "patches/series"), names4.map((n) => `${n}
 `).join(""));
 }
 function freeName(path2) {
@@ -29478,7 +29500,7 @@ function freeName(path2) {
 
 // ts-src/publish/channel.ts
 var import_node_fs45 = require("node:fs");
-var import_node_path54 = require("node:path");
+var import_node_path55 = require("node:path");
 var import_node_os10 = require("node:os");
 init_diagnostics();
 init_digest();
@@ -30077,7 +30099,7 @@ async function indicesOf(store2, state) {
 // ts-src/publish/keyring.ts
 var import_node_fs36 = require("node:fs");
 var import_node_os6 = require("node:os");
-var import_node_path44 = require("node:path");
+var import_node_path45 = require("node:path");
 init_digest();
 init_names();
 var mark = "keyring:";
@@ -30137,9 +30159,9 @@ Description: keys of the package repository of ${organization}
  The public keys that its Release files are signed with, in /usr/share/keyrings,
  and entries for apt's sources in /usr/share/${name6}.
 `;
-  const folder2 = (0, import_node_fs36.mkdtempSync)((0, import_node_path44.join)((0, import_node_os6.tmpdir)(), "slipway-keyring-"));
+  const folder2 = (0, import_node_fs36.mkdtempSync)((0, import_node_path45.join)((0, import_node_os6.tmpdir)(), "slipway-keyring-"));
   try {
-    const file3 = (0, import_node_path44.join)(folder2, debFile(name6, version3, "all"));
+    const file3 = (0, import_node_path45.join)(folder2, debFile(name6, version3, "all"));
     const seconds = stampSeconds(stamp);
     await writeAr(
       file3,
@@ -30657,14 +30679,14 @@ async function knownPool(channel2, endpoint) {
 // ts-src/publish/served-check.ts
 var import_node_fs38 = require("node:fs");
 var import_node_os7 = require("node:os");
-var import_node_path46 = require("node:path");
+var import_node_path47 = require("node:path");
 init_diagnostics();
 init_maps();
 init_process();
 
 // ts-src/publish/raise.ts
 var import_node_fs37 = require("node:fs");
-var import_node_path45 = require("node:path");
+var import_node_path46 = require("node:path");
 init_names();
 init_maps();
 async function raiseVersions(input) {
@@ -30696,8 +30718,8 @@ async function repackAll({ store: store2, scratch, stamp }, held, to) {
   for (const file3 of held.files) {
     const path2 = await store2.path(file3);
     const [name6 = "", , architecture3 = ""] = file3.name.replace(/\.deb$/, "").split("_");
-    const own3 = (0, import_node_fs37.mkdtempSync)((0, import_node_path45.join)(scratch, "raise-"));
-    const target2 = (0, import_node_path45.join)(own3, debFile(name6, to, architecture3));
+    const own3 = (0, import_node_fs37.mkdtempSync)((0, import_node_path46.join)(scratch, "raise-"));
+    const target2 = (0, import_node_path46.join)(own3, debFile(name6, to, architecture3));
     const changes = { from: held.version, to, seconds: stampSeconds(stamp) };
     if (path2 === void 0 || !await repackDeb(path2, target2, changes)) return { ok: false, lost: [file3.sha256] };
     value2.push(await store2.put(target2));
@@ -30716,14 +30738,14 @@ function samplesOf(state, before2) {
   });
 }
 async function checkServed(endpoint, state, before2, publicKey) {
-  const root = (0, import_node_fs38.mkdtempSync)((0, import_node_path46.join)((0, import_node_os7.tmpdir)(), "slipway-apt-"));
+  const root = (0, import_node_fs38.mkdtempSync)((0, import_node_path47.join)((0, import_node_os7.tmpdir)(), "slipway-apt-"));
   try {
     const samples = samplesOf(state, before2);
     for (const folder2 of ["lists/partial", "cache/archives/partial", "etc/sources.list.d", "got"])
-      (0, import_node_fs38.mkdirSync)((0, import_node_path46.join)(root, folder2), { recursive: true });
-    (0, import_node_fs38.writeFileSync)((0, import_node_path46.join)(root, "status"), "");
+      (0, import_node_fs38.mkdirSync)((0, import_node_path47.join)(root, folder2), { recursive: true });
+    (0, import_node_fs38.writeFileSync)((0, import_node_path47.join)(root, "status"), "");
     (0, import_node_fs38.writeFileSync)(
-      (0, import_node_path46.join)(root, "etc/sources.list.d/slipway.sources"),
+      (0, import_node_path47.join)(root, "etc/sources.list.d/slipway.sources"),
       [...new Set(samples.map((s) => s.suite))].map((suite2) => {
         const architectures2 = samples.filter((s) => s.suite === suite2).map((s) => s.architecture);
         const sources = state.sources !== void 0;
@@ -30737,10 +30759,10 @@ async function checkServed(endpoint, state, before2, publicKey) {
         });
       }).join("\n")
     );
-    (0, import_node_fs38.writeFileSync)((0, import_node_path46.join)(root, "apt.conf"), configuration(root, [...new Set(samples.map((s) => s.architecture))]));
+    (0, import_node_fs38.writeFileSync)((0, import_node_path47.join)(root, "apt.conf"), configuration(root, [...new Set(samples.map((s) => s.architecture))]));
     const apt = (args) => run("apt-get", ["-q", ...args], {
-      cwd: (0, import_node_path46.join)(root, "got"),
-      env: { PATH: process.env.PATH, LC_ALL: "C", APT_CONFIG: (0, import_node_path46.join)(root, "apt.conf") }
+      cwd: (0, import_node_path47.join)(root, "got"),
+      env: { PATH: process.env.PATH, LC_ALL: "C", APT_CONFIG: (0, import_node_path47.join)(root, "apt.conf") }
     });
     const update2 = await apt(["update"]);
     if (update2.code !== 0 || /^W:/m.test(update2.stderr)) return refused2(endpoint, "update from", update2.stderr);
@@ -30816,7 +30838,7 @@ async function moveChecked(channel2, draft, outlet, storedLock) {
 
 // ts-src/publish/environment.ts
 var import_node_fs39 = require("node:fs");
-var import_node_path47 = require("node:path");
+var import_node_path48 = require("node:path");
 
 // ts-src/io/gzip.ts
 var import_node_zlib9 = require("node:zlib");
@@ -30949,7 +30971,7 @@ async function environmentOf2(store2, scratch, input, held) {
   if (held?.key === key && (await store2.many(held.files, (f) => store2.path(f))).every((path2) => path2 !== void 0))
     return held;
   const version3 = versionOf2(input);
-  const file3 = (0, import_node_path47.join)(scratch, debFile(input.name, version3, input.target.architecture));
+  const file3 = (0, import_node_path48.join)(scratch, debFile(input.name, version3, input.target.architecture));
   (0, import_node_fs39.rmSync)(file3, { force: true });
   await writePackage(file3, input, version3);
   const deb2 = await store2.put(file3);
@@ -31018,13 +31040,13 @@ async function writePackage(file3, input, version3) {
 // ts-src/publish/key-health.ts
 var import_node_fs43 = require("node:fs");
 var import_node_os9 = require("node:os");
-var import_node_path51 = require("node:path");
+var import_node_path52 = require("node:path");
 init_diagnostics();
 init_process();
 
 // ts-src/publish/signing.ts
 var import_node_fs42 = require("node:fs");
-var import_node_path50 = require("node:path");
+var import_node_path51 = require("node:path");
 init_lists();
 init_diagnostics();
 init_files();
@@ -31033,7 +31055,7 @@ init_process();
 // ts-src/publish/signatures.ts
 var import_node_fs40 = require("node:fs");
 var import_node_os8 = require("node:os");
-var import_node_path48 = require("node:path");
+var import_node_path49 = require("node:path");
 init_diagnostics();
 init_process();
 function primaryKeys(colons) {
@@ -31063,10 +31085,10 @@ function checkSigners(wanted, made2, primaries) {
   ) : good(void 0);
 }
 async function checkSignature(signature, text8, form, publicKey, wanted) {
-  const folder2 = (0, import_node_fs40.mkdtempSync)((0, import_node_path48.join)((0, import_node_os8.tmpdir)(), "slipway-signature-"));
+  const folder2 = (0, import_node_fs40.mkdtempSync)((0, import_node_path49.join)((0, import_node_os8.tmpdir)(), "slipway-signature-"));
   try {
-    (0, import_node_fs40.writeFileSync)((0, import_node_path48.join)(folder2, "signature"), signature);
-    (0, import_node_fs40.writeFileSync)((0, import_node_path48.join)(folder2, "text"), text8);
+    (0, import_node_fs40.writeFileSync)((0, import_node_path49.join)(folder2, "signature"), signature);
+    (0, import_node_fs40.writeFileSync)((0, import_node_path49.join)(folder2, "text"), text8);
     const gpg2 = (args2, input) => run(
       "gpg",
       ["--batch", "--no-tty", "--homedir", folder2, "--trust-model", "always", ...args2],
@@ -31074,11 +31096,11 @@ async function checkSignature(signature, text8, form, publicKey, wanted) {
     );
     await gpg2(["--import"], publicKey);
     const listed4 = await gpg2(["--with-colons", "--list-keys"]);
-    const args = form === "clearsign" ? ["--decrypt", (0, import_node_path48.join)(folder2, "signature")] : [];
+    const args = form === "clearsign" ? ["--decrypt", (0, import_node_path49.join)(folder2, "signature")] : [];
     const checked = await gpg2([
       "--status-fd",
       "2",
-      ...args.length ? args : ["--verify", (0, import_node_path48.join)(folder2, "signature"), (0, import_node_path48.join)(folder2, "text")]
+      ...args.length ? args : ["--verify", (0, import_node_path49.join)(folder2, "signature"), (0, import_node_path49.join)(folder2, "text")]
     ]);
     const valid = [...checked.stderr.matchAll(/^\[GNUPG:\] VALIDSIG ([0-9A-F]+)/gm)].flatMap((m) => m[1] ?? []);
     const signers = checkSigners(wanted, valid, primaryKeys(listed4.stdout));
@@ -31093,7 +31115,7 @@ async function checkSignature(signature, text8, form, publicKey, wanted) {
 // ts-src/publish/signing-room.ts
 var import_node_child_process4 = require("node:child_process");
 var import_node_fs41 = require("node:fs");
-var import_node_path49 = require("node:path");
+var import_node_path50 = require("node:path");
 init_process();
 var hold2 = `set -eu
 read -r pid rest < /proc/self/stat
@@ -31128,7 +31150,7 @@ async function watchedRoom() {
   const folder2 = (0, import_node_fs41.mkdtempSync)("/dev/shm/slipway-");
   const held = await holder("sh", ["-c", watch, "watch", folder2]);
   if (!held) throw new Error("sh could not be started");
-  const home = (0, import_node_path49.join)(folder2, "g");
+  const home = (0, import_node_path50.join)(folder2, "g");
   await run("mkdir", ["-m", "700", home]);
   return { home, run, close: held.end };
 }
@@ -31154,6 +31176,7 @@ function holder(command2, args) {
 
 // ts-src/publish/signing.ts
 init_faults();
+init_home();
 async function withSigner(key, work2) {
   if (key.kind === "command") {
     const signer = await commandSigner(key);
@@ -31329,9 +31352,9 @@ async function commandSigner({ command: command2, publicKey }) {
   });
 }
 var isWholeKey = (text8) => text8?.trimEnd().endsWith("-----END PGP PUBLIC KEY BLOCK-----") ?? false;
-var keyOf2 = (named7, state, organization) => named7 === void 0 ? { kind: "made", home: (0, import_node_path50.join)(state, "gnupg"), name: organization } : {
+var keyOf2 = (named7, state, organization) => named7 === void 0 ? { kind: "made", home: (0, import_node_path51.join)(state, "gnupg"), name: organization } : {
   kind: "keyring",
-  home: process.env.GNUPGHOME ?? (0, import_node_path50.join)(process.env.HOME ?? "/root", ".gnupg"),
+  home: process.env.GNUPGHOME ?? (0, import_node_path51.join)(homeFolder(), ".gnupg"),
   keys: [named7].flat()
 };
 function keyFromEnvironment(env) {
@@ -31348,7 +31371,7 @@ async function keyHealth(publicKey, now) {
   return keys.ok ? keys.value.flatMap((key) => judgeKey(key, now)) : keys.diagnostics;
 }
 async function keysOf3(publicKey) {
-  const home = (0, import_node_fs43.mkdtempSync)((0, import_node_path51.join)((0, import_node_os9.tmpdir)(), "slipway-key-"));
+  const home = (0, import_node_fs43.mkdtempSync)((0, import_node_path52.join)((0, import_node_os9.tmpdir)(), "slipway-key-"));
   const shown5 = await run(
     "gpg",
     ["--homedir", home, "--batch", "--no-tty", "--no-options", "--no-keyring", "--with-colons", "--show-keys"],
@@ -31426,7 +31449,7 @@ function judgeKey({ fingerprint: fingerprint3, ends, weak }, now) {
 
 // ts-src/publish/package-sources.ts
 var import_node_fs44 = require("node:fs");
-var import_node_path52 = require("node:path");
+var import_node_path53 = require("node:path");
 init_diagnostics();
 init_process();
 init_names();
@@ -31510,7 +31533,7 @@ async function firstOf(store2, held) {
   return file3 && path2 !== void 0 ? { name: file3.name, path: path2 } : void 0;
 }
 async function makeOne(store2, scratch, make, request) {
-  const work2 = (0, import_node_fs44.mkdtempSync)((0, import_node_path52.join)(scratch, "source-"));
+  const work2 = (0, import_node_fs44.mkdtempSync)((0, import_node_path53.join)(scratch, "source-"));
   try {
     const outcome = await make({ ...request, work: work2 });
     if (outcome.state !== "made") return outcome.state === "failed" ? outcome.reason : "its sources were lost";
@@ -31586,7 +31609,7 @@ var InterfaceDigests = class {
 };
 
 // ts-src/engine/shipped-paths.ts
-var import_node_path53 = require("node:path");
+var import_node_path54 = require("node:path");
 var ShippedPaths = class {
   files = /* @__PURE__ */ new Map();
   folders = /* @__PURE__ */ new Map();
@@ -31598,7 +31621,7 @@ var ShippedPaths = class {
       if (owner !== void 0 && owner !== name6) return `it ships ${file3}, which '${owner}' ships too`;
       const inside = [...this.folders.get(file3) ?? []].find((other) => other !== name6);
       if (inside !== void 0) return `it ships ${file3} as a file or link, and '${inside}' ships files in ${file3}/`;
-      for (let folder2 = import_node_path53.posix.dirname(file3); folder2 !== "/" && !looked.has(folder2); folder2 = import_node_path53.posix.dirname(folder2)) {
+      for (let folder2 = import_node_path54.posix.dirname(file3); folder2 !== "/" && !looked.has(folder2); folder2 = import_node_path54.posix.dirname(folder2)) {
         looked.add(folder2);
         const above2 = this.files.get(folder2);
         if (above2 !== void 0 && above2 !== name6)
@@ -31610,7 +31633,7 @@ var ShippedPaths = class {
   take(name6, files) {
     for (const file3 of files) {
       this.files.set(file3, name6);
-      for (let folder2 = import_node_path53.posix.dirname(file3); folder2 !== "/"; folder2 = import_node_path53.posix.dirname(folder2)) {
+      for (let folder2 = import_node_path54.posix.dirname(file3); folder2 !== "/"; folder2 = import_node_path54.posix.dirname(folder2)) {
         const owners = this.folders.get(folder2);
         if (owners?.has(name6)) break;
         if (owners) owners.add(name6);
@@ -31934,7 +31957,7 @@ async function publishRuns(channel2, input, signer, diagnostics) {
   const before2 = withoutKeyring(channel2.head?.suites ?? channel2.former ?? {});
   const next2 = { ...before2 };
   const names4 = /* @__PURE__ */ new Set();
-  const scratch = (0, import_node_path54.join)(input.state, "incoming");
+  const scratch = (0, import_node_path55.join)(input.state, "incoming");
   (0, import_node_fs45.mkdirSync)(scratch, { recursive: true });
   for (const graph2 of runs) {
     const name6 = channelSuite(graph2.scope.distribution, graph2.target);
@@ -32035,7 +32058,7 @@ function sourcesOf(endpoint, suites, names4, signer) {
       uri: endpoint.uri,
       suite: name6,
       architectures: Object.keys(suites).filter((key) => key.startsWith(`${name6}/`)).sort().map((key) => key.slice(name6.length + 1)),
-      keyFile: endpoint.folder === void 0 ? void 0 : (0, import_node_path54.join)(endpoint.folder, "key.asc"),
+      keyFile: endpoint.folder === void 0 ? void 0 : (0, import_node_path55.join)(endpoint.folder, "key.asc"),
       key: signer.publicKey
     })
   );
@@ -32075,7 +32098,7 @@ var repositorySettings = (distro) => ({
 
 // ts-src/publish/folder-endpoint.ts
 var import_node_fs46 = require("node:fs");
-var import_node_path55 = require("node:path");
+var import_node_path56 = require("node:path");
 init_files();
 init_digest();
 init_faults();
@@ -32093,7 +32116,7 @@ var FolderEndpoint = class {
   served = true;
   width = 4;
   blobs;
-  path = (name6) => (0, import_node_path55.join)(this.folder, name6);
+  path = (name6) => (0, import_node_path56.join)(this.folder, name6);
   during(_purpose, work2) {
     return withMutex(this.path(".slipway.lock"), work2);
   }
@@ -32107,7 +32130,7 @@ var FolderEndpoint = class {
     const path2 = this.path(name6);
     const there = await this.compare(path2, file3.sha256, file3.size);
     if (there) return there;
-    (0, import_node_fs46.mkdirSync)((0, import_node_path55.dirname)(path2), { recursive: true });
+    (0, import_node_fs46.mkdirSync)((0, import_node_path56.dirname)(path2), { recursive: true });
     try {
       (0, import_node_fs46.linkSync)(file3.path, path2);
       return "written";
@@ -32185,7 +32208,7 @@ var FolderEndpoint = class {
   /** Another name for a file, in place of what had that name; false where the file system can't do that. */
   putLike(name6, like) {
     const path2 = this.path(name6);
-    (0, import_node_fs46.mkdirSync)((0, import_node_path55.dirname)(path2), { recursive: true });
+    (0, import_node_fs46.mkdirSync)((0, import_node_path56.dirname)(path2), { recursive: true });
     const temporary2 = temporaryBeside(path2);
     try {
       (0, import_node_fs46.linkSync)(this.path(like), temporary2);
@@ -32214,7 +32237,7 @@ var FolderEndpoint = class {
   }
   async remove(name6) {
     await this.blobs.remove(name6);
-    for (let at3 = (0, import_node_path55.dirname)(name6); at3.includes("/"); at3 = (0, import_node_path55.dirname)(at3)) {
+    for (let at3 = (0, import_node_path56.dirname)(name6); at3.includes("/"); at3 = (0, import_node_path56.dirname)(at3)) {
       try {
         (0, import_node_fs46.rmdirSync)(this.path(at3));
       } catch {
@@ -32226,7 +32249,7 @@ var FolderEndpoint = class {
 
 // ts-src/cli/build-end.ts
 var import_node_fs65 = require("node:fs");
-var import_node_path81 = require("node:path");
+var import_node_path82 = require("node:path");
 init_diagnostics();
 
 // ts-src/model/result.ts
@@ -32381,7 +32404,7 @@ function knownCause(log, failed5) {
 // ts-src/cli/outputs.ts
 init_lists();
 var import_node_fs47 = require("node:fs");
-var import_node_path56 = require("node:path");
+var import_node_path57 = require("node:path");
 init_diagnostics();
 init_urls();
 init_files();
@@ -32718,13 +32741,13 @@ function tailsOf(output, runs) {
   return (t) => {
     if (t.state !== "failed") return [];
     const lines = told8.get(t.id) ?? [];
-    return lines.length || t.log === void 0 ? lines : tailOf((0, import_node_path56.join)(output, t.log));
+    return lines.length || t.log === void 0 ? lines : tailOf((0, import_node_path57.join)(output, t.log));
   };
 }
 function writeReports(o) {
   const { plan: plan2, runs, output } = o;
   const results = resultsOf(runs);
-  const write3 = (name6, text8) => writeWhole((0, import_node_path56.join)(output, name6), redacted(text8));
+  const write3 = (name6, text8) => writeWhole((0, import_node_path57.join)(output, name6), redacted(text8));
   write3("result.json", `${JSON.stringify({ stamp: plan2.stamp, results }, void 0, 1)}
 `);
   const title = `${plan2.organization}: ${o.title ?? "what was built"}`;
@@ -32734,7 +32757,7 @@ function writeReports(o) {
 }
 async function writeOutputs(o) {
   const { runs, output } = o;
-  writeWhole((0, import_node_path56.join)(output, "lock.yaml"), lockText(o));
+  writeWhole((0, import_node_path57.join)(output, "lock.yaml"), lockText(o));
   writeReports(o);
   return writeJunit(runs, o.store, output);
 }
@@ -32772,13 +32795,13 @@ async function writeJunit(runs, store2, output) {
             hint: "`slipway test --rebuild NAME` runs its tests again"
           })
         );
-      else writeWhole((0, import_node_path56.join)(output, "junit", graph2.id, `${record3.package}.xml`), text8, { sync: false });
+      else writeWhole((0, import_node_path57.join)(output, "junit", graph2.id, `${record3.package}.xml`), text8, { sync: false });
     }
     const own3 = graph2.results.flatMap((t, task) => t && !graph2.tests[task - graph2.count]?.junit ? [t] : []);
     cases += own3.length;
     if (own3.length)
       writeWhole(
-        (0, import_node_path56.join)(output, "junit", `${graph2.id}.xml`),
+        (0, import_node_path57.join)(output, "junit", `${graph2.id}.xml`),
         renderJunit(graph2.id.replaceAll("/", "."), packageCases(own3, tails)),
         { sync: false }
       );
@@ -32789,7 +32812,7 @@ async function writeJunit(runs, store2, output) {
 function writePlanCase(output, name6, fault4) {
   const result2 = fault4 === void 0 ? "passed" : "failed";
   const plan2 = { suite: "plan", name: name6, seconds: 0, result: result2, message: fault4 ?? "", output: "" };
-  writeWhole((0, import_node_path56.join)(output, "junit/plan.xml"), renderJunit("slipway", [plan2]));
+  writeWhole((0, import_node_path57.join)(output, "junit/plan.xml"), renderJunit("slipway", [plan2]));
 }
 function writeUnplanned(output, title, fault4) {
   const now = Date.now();
@@ -32803,8 +32826,8 @@ ${fault4}`];
     notes,
     tasks: []
   });
-  for (const [name6, text8] of Object.entries(files)) writeWhole((0, import_node_path56.join)(output, name6), text8);
-  writeWhole((0, import_node_path56.join)(output, "result.json"), `${JSON.stringify({ fault: fault4, results: [] }, void 0, 1)}
+  for (const [name6, text8] of Object.entries(files)) writeWhole((0, import_node_path57.join)(output, name6), text8);
+  writeWhole((0, import_node_path57.join)(output, "result.json"), `${JSON.stringify({ fault: fault4, results: [] }, void 0, 1)}
 `);
   writePlanCase(output, "planned", fault4);
 }
@@ -32917,11 +32940,11 @@ init_names();
 
 // ts-src/sandbox/archive-names.ts
 var import_node_fs48 = require("node:fs");
-var import_node_path57 = require("node:path");
+var import_node_path58 = require("node:path");
 init_files();
 var largestList = 512 * 1024 * 1024;
 function archiveNames(base) {
-  const kept4 = (0, import_node_path57.join)(base.folder, `names-${base.archive.slice(0, 16)}`);
+  const kept4 = (0, import_node_path58.join)(base.folder, `names-${base.archive.slice(0, 16)}`);
   const known3 = readIf(kept4);
   if (known3 !== void 0) return new Set(known3.split("\n"));
   if (!exists(base.lists)) return void 0;
@@ -32929,7 +32952,7 @@ function archiveNames(base) {
   if (!files.length || files.some((f) => !f.endsWith("_Packages"))) return void 0;
   const names4 = /* @__PURE__ */ new Set();
   for (const file3 of files) {
-    const path2 = (0, import_node_path57.join)(base.lists, file3);
+    const path2 = (0, import_node_path58.join)(base.lists, file3);
     if ((0, import_node_fs48.statSync)(path2).size > largestList) return void 0;
     addNames((0, import_node_fs48.readFileSync)(path2, "latin1"), names4);
   }
@@ -32947,21 +32970,21 @@ function addNames(list8, names4) {
 }
 function baseAtHand(state, platform3, architecture3) {
   for (const suffix of ["", "-docker"]) {
-    const base = readJson((0, import_node_path57.join)(state, "bases", `${platform3}-${architecture3}${suffix}`, "current.json"));
+    const base = readJson((0, import_node_path58.join)(state, "bases", `${platform3}-${architecture3}${suffix}`, "current.json"));
     if (base) return base;
   }
   return void 0;
 }
 
 // ts-src/engine/history.ts
-var import_node_path58 = require("node:path");
+var import_node_path59 = require("node:path");
 init_files();
 init_maps();
 var History = class {
   file;
   known;
   constructor(state) {
-    this.file = (0, import_node_path58.join)(state, "durations.json");
+    this.file = (0, import_node_path59.join)(state, "durations.json");
     const durations = Object.entries(readJson(this.file) ?? {});
     this.known = Object.fromEntries(durations.filter(([, ms]) => Number.isFinite(ms)));
   }
@@ -32986,7 +33009,7 @@ var History = class {
 
 // ts-src/engine/build/package-builder.ts
 var import_node_fs58 = require("node:fs");
-var import_node_path71 = require("node:path");
+var import_node_path72 = require("node:path");
 init_files();
 
 // ts-src/model/system-file-faults.ts
@@ -33038,7 +33061,7 @@ init_template();
 
 // ts-src/sandbox/package-layers.ts
 var import_node_fs49 = require("node:fs");
-var import_node_path59 = require("node:path");
+var import_node_path60 = require("node:path");
 init_files();
 init_process();
 init_faults();
@@ -33049,7 +33072,7 @@ var Packages = class {
     this.store = store2;
   }
   known = /* @__PURE__ */ new Map();
-  folder = (digest4) => (0, import_node_path59.join)(this.state, "unpacked", digest4);
+  folder = (digest4) => (0, import_node_path60.join)(this.state, "unpacked", digest4);
   /** Beside the package's files, where none of them can be. */
   contents = (digest4) => `${this.folder(digest4)}.json`;
   /** Undefined where the store's file is gone or damaged. Throws PackageFileError where it is none of ours. */
@@ -33076,18 +33099,18 @@ var Packages = class {
   }
   async unpackFile(file3, digest4, policy2) {
     const target2 = this.folder(digest4);
-    (0, import_node_fs49.mkdirSync)((0, import_node_path59.join)(this.state, "unpacked"), { recursive: true, mode: 448 });
+    (0, import_node_fs49.mkdirSync)((0, import_node_path60.join)(this.state, "unpacked"), { recursive: true, mode: 448 });
     const staged = temporaryBeside(target2);
     try {
       const { control, members: members2, files, folders: folders2 } = await unpackPackage(file3, staged, policy2);
       const name6 = /^Package: (\S+)$/m.exec(control)?.[1] ?? "";
-      const info = (0, import_node_path59.join)(staged, "var/lib/dpkg/info");
+      const info = (0, import_node_path60.join)(staged, "var/lib/dpkg/info");
       (0, import_node_fs49.mkdirSync)(info, { recursive: true });
       const paths2 = [...folders2.filter(Boolean).map((f) => `/${f}`), ...files].sort();
-      (0, import_node_fs49.writeFileSync)((0, import_node_path59.join)(info, `${name6}.list`), `/.
+      (0, import_node_fs49.writeFileSync)((0, import_node_path60.join)(info, `${name6}.list`), `/.
 ${paths2.join("\n")}
 `, { flag: "wx" });
-      for (const [member2, text8] of members2) (0, import_node_fs49.writeFileSync)((0, import_node_path59.join)(info, `${name6}.${member2}`), text8, { flag: "wx" });
+      for (const [member2, text8] of members2) (0, import_node_fs49.writeFileSync)((0, import_node_path60.join)(info, `${name6}.${member2}`), text8, { flag: "wx" });
       const unpacked2 = {
         package: name6,
         status: control.replace(/^(Package: .*)$/m, "$1\nStatus: install ok installed"),
@@ -33144,9 +33167,9 @@ ${paths2.join("\n")}
         throw Object.assign(new Error(`can't put the root together: ${why}`), { code });
       }
     }
-    (0, import_node_fs49.mkdirSync)((0, import_node_path59.join)(target2, "var/lib/dpkg"), { recursive: true });
+    (0, import_node_fs49.mkdirSync)((0, import_node_path60.join)(target2, "var/lib/dpkg"), { recursive: true });
     (0, import_node_fs49.writeFileSync)(
-      (0, import_node_path59.join)(target2, "var/lib/dpkg/status"),
+      (0, import_node_path60.join)(target2, "var/lib/dpkg/status"),
       `${(0, import_node_fs49.readFileSync)(status, "utf8").trimEnd()}
 
 ${all.map((u) => `${u.status}
@@ -33165,7 +33188,7 @@ function clashOf(packages) {
     }
   for (const { package: name6, files } of packages)
     for (const file3 of files)
-      for (let folder2 = (0, import_node_path59.dirname)(file3); folder2 !== "/"; folder2 = (0, import_node_path59.dirname)(folder2)) {
+      for (let folder2 = (0, import_node_path60.dirname)(file3); folder2 !== "/"; folder2 = (0, import_node_path60.dirname)(folder2)) {
         const owner = owners.get(folder2);
         if (owner !== void 0)
           return `'${owner}' ships ${folder2} as a file or link, '${name6}' ships files in ${folder2}/`;
@@ -33175,7 +33198,7 @@ function clashOf(packages) {
 
 // ts-src/engine/build/environment.ts
 var import_node_fs51 = require("node:fs");
-var import_node_path61 = require("node:path");
+var import_node_path62 = require("node:path");
 init_lists();
 
 // ts-src/engine/build/packages.ts
@@ -33193,14 +33216,14 @@ function ownPackage(graph2, n) {
 
 // ts-src/engine/build/other-conditions.ts
 var import_node_fs50 = require("node:fs");
-var import_node_path60 = require("node:path");
+var import_node_path61 = require("node:path");
 
 // resources/vary.c
 var vary_default = '/* Preloaded into a second build of a package, compiled in its own root: what a build sees of the machine is another.\n   Folders are listed in reverse, the clock is days ahead, host and kernel have other names. */\n#define _GNU_SOURCE\n#include <dirent.h>\n#include <dlfcn.h>\n#include <errno.h>\n#include <pthread.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include <sys/time.h>\n#include <sys/utsname.h>\n#include <time.h>\n#include <unistd.h>\n\n#define AHEAD (9 * 86400 + 7 * 3600 + 11 * 60 + 13)\n\nstruct listing {\n  DIR *dir;\n  struct dirent64 **entries;\n  size_t count, next;\n  struct listing *following;\n};\nstatic struct listing *listings;\nstatic pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;\n\nstatic void *original(const char *name) { return dlsym(RTLD_NEXT, name); }\n\nstatic struct listing **find(DIR *dir) {\n  struct listing **at = &listings;\n  while (*at && (*at)->dir != dir) at = &(*at)->following;\n  return at;\n}\n\nstatic void forget(DIR *dir) {\n  pthread_mutex_lock(&mutex);\n  struct listing **at = find(dir), *found = *at;\n  if (found) {\n    *at = found->following;\n    for (size_t i = 0; i < found->count; i++) free(found->entries[i]);\n    free(found->entries);\n    free(found);\n  }\n  pthread_mutex_unlock(&mutex);\n}\n\nstatic struct listing *list(DIR *dir) {\n  struct dirent64 *(*next)(DIR *) = original("readdir64");\n  struct listing *made = calloc(1, sizeof *made);\n  if (!made) return NULL;\n  made->dir = dir;\n  struct dirent64 *e;\n  while ((e = next(dir))) {\n    struct dirent64 **grown = realloc(made->entries, (made->count + 1) * sizeof *grown);\n    struct dirent64 *copy = calloc(1, sizeof *copy);\n    if (!grown || !copy) abort();\n    memcpy(copy, e, e->d_reclen < sizeof *copy ? e->d_reclen : sizeof *copy);\n    made->entries = grown;\n    made->entries[made->count++] = copy;\n  }\n  made->next = made->count;\n  made->following = listings;\n  return listings = made;\n}\n\nstruct dirent64 *readdir64(DIR *dir) {\n  int before = errno;\n  pthread_mutex_lock(&mutex);\n  struct listing *found = *find(dir);\n  if (!found) found = list(dir);\n  struct dirent64 *entry = found && found->next ? found->entries[--found->next] : NULL;\n  pthread_mutex_unlock(&mutex);\n  errno = before;\n  return entry;\n}\n\n#if defined(__LP64__)\nstruct dirent *readdir(DIR *dir) { return (struct dirent *)readdir64(dir); }\n#endif\n\nint closedir(DIR *dir) {\n  int (*next)(DIR *) = original("closedir");\n  forget(dir);\n  return next(dir);\n}\n\nvoid rewinddir(DIR *dir) {\n  void (*next)(DIR *) = original("rewinddir");\n  forget(dir);\n  next(dir);\n}\n\ntime_t time(time_t *where) {\n  struct timespec now;\n  clock_gettime(CLOCK_REALTIME, &now);\n  if (where) *where = now.tv_sec;\n  return now.tv_sec;\n}\n\nint clock_gettime(clockid_t clock, struct timespec *now) {\n  int (*next)(clockid_t, struct timespec *) = original("clock_gettime");\n  int code = next(clock, now);\n  if (!code && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) now->tv_sec += AHEAD;\n  return code;\n}\n\nint gettimeofday(struct timeval *restrict now, void *restrict zone) {\n  int (*next)(struct timeval *, void *) = original("gettimeofday");\n  int code = next(now, zone);\n  if (!code && now) now->tv_sec += AHEAD;\n  return code;\n}\n\nint uname(struct utsname *names) {\n  int (*next)(struct utsname *) = original("uname");\n  int code = next(names);\n  if (code) return code;\n  snprintf(names->nodename, sizeof names->nodename, "another-host");\n  snprintf(names->release, sizeof names->release, "4.4.4-another");\n  snprintf(names->version, sizeof names->version, "#4 another kernel");\n  return 0;\n}\n\nint gethostname(char *name, size_t size) {\n  snprintf(name, size, "another-host");\n  return 0;\n}\n';
 
 // ts-src/engine/build/other-conditions.ts
 var otherJobs = (jobs2) => jobs2 > 1 ? 1 : 3;
-var writeVariation = (build4) => (0, import_node_fs50.writeFileSync)((0, import_node_path60.join)(build4, ".vary.c"), vary_default);
+var writeVariation = (build4) => (0, import_node_fs50.writeFileSync)((0, import_node_path61.join)(build4, ".vary.c"), vary_default);
 var otherConditions = [
   "umask 002",
   "export USER=another LOGNAME=another HOME=/tmp LANG=tr_TR.UTF-8 LC_ALL=tr_TR.UTF-8 TZ=Pacific/Kiritimati",
@@ -33214,7 +33237,7 @@ var taken2 = /* @__PURE__ */ new Set(["stage", "obj", "home", "results"]);
 var sourceFolder = (name6) => taken2.has(name6) ? `${name6}-source` : name6;
 async function prepareEnvironment(options5, packages, request, roots) {
   const { graph: graph2, package: p, resolved, work: work2, log } = request;
-  (0, import_node_fs51.mkdirSync)((0, import_node_path61.dirname)(log), { recursive: true });
+  (0, import_node_fs51.mkdirSync)((0, import_node_path62.dirname)(log), { recursive: true });
   (0, import_node_fs51.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
 `);
   const system = await resolved.set.packages();
@@ -33224,7 +33247,7 @@ async function prepareEnvironment(options5, packages, request, roots) {
     const { message, file: file3 } = first(layers2.diagnostics);
     return failed(`${message} (${file3})`);
   }
-  const own3 = (0, import_node_path61.join)(work2, "own");
+  const own3 = (0, import_node_path62.join)(work2, "own");
   const status = graph2.layers.status(layers2.value);
   if (status === void 0) throw new Error(`no layer of ${graph2.id} has the list of its packages`);
   const problem = await packages.compose(
@@ -33235,11 +33258,11 @@ async function prepareEnvironment(options5, packages, request, roots) {
   if (problem && "clash" in problem)
     return failed(`two of its dependencies can't be installed together: ${problem.clash}`);
   if (problem) return lost(roots.filter((d) => problem.lost.includes(first(recordOf2(graph2, d).debs).sha256)));
-  const build4 = (0, import_node_path61.join)(work2, "build");
-  const source2 = (0, import_node_path61.join)(build4, sourceFolder(p.name));
+  const build4 = (0, import_node_path62.join)(work2, "build");
+  const source2 = (0, import_node_path62.join)(build4, sourceFolder(p.name));
   const fault4 = await bringSource(options5.state, options5.store, p, source2) ?? await applyPatches(options5.distroRoot, options5.taskKeys.settingsOf(p.name).patches ?? [], source2);
   if (request.repeat) writeVariation(build4);
-  return fault4 === void 0 ? made({ source: source2, build: build4, recipe: (0, import_node_path61.join)(work2, "recipe"), system, layers: layers2.value, own: own3 }) : failed(fault4);
+  return fault4 === void 0 ? made({ source: source2, build: build4, recipe: (0, import_node_path62.join)(work2, "recipe"), system, layers: layers2.value, own: own3 }) : failed(fault4);
 }
 var withoutZstd = ["focal", "bionic"];
 function enterEnvironment(options5, request, environment3, { script: script3, steps, folder: folder2, binds, env, network: network3, signal }) {
@@ -33250,7 +33273,7 @@ function enterEnvironment(options5, request, environment3, { script: script3, st
     root: { layers: [environment3.own, ...environment3.layers] },
     network: network3,
     user: "builder",
-    work: (0, import_node_path61.join)(request.work, `root-${steps.join("-")}`),
+    work: (0, import_node_path62.join)(request.work, `root-${steps.join("-")}`),
     log: request.log,
     signal,
     limits: taskLimits(options5.state, options5.limits, options5.taskKeys.settingsOf(request.package.name).limits),
@@ -33319,7 +33342,7 @@ function timeLimit(parent, minutes2, longer = "--timeout gives it longer") {
 
 // ts-src/engine/docs/documentation.ts
 var import_node_fs52 = require("node:fs");
-var import_node_path63 = require("node:path");
+var import_node_path64 = require("node:path");
 
 // ts-src/inspect/installed.ts
 init_diagnostics();
@@ -34623,7 +34646,7 @@ function soundInventory(inventory, name6, version3) {
 }
 
 // ts-src/engine/docs/taken.ts
-var import_node_path62 = require("node:path");
+var import_node_path63 = require("node:path");
 
 // ts-src/render/api-overview.ts
 var sections = [
@@ -34666,7 +34689,7 @@ function frameOf(organization, { request, parts: parts2 }) {
 var ofTools = /^(api\/([^/]+\.(css|js|svg|png|md5|map)|(annotated|classes|hierarchy|inherits|files|pages|namespaces|topics|modules|examples)\.html|(functions|globals|namespacemembers)(_[^/]*)?\.html|graph_legend\.html)|doc\/_static\/(basic\.css|pygments\.css|alabaster\.css|[A-Za-z_.-]*(jquery|underscore|doctools|sphinx_highlight|language_data|documentation_options|_sphinx_javascript_frameworks_compat|searchtools)[A-Za-z0-9_.-]*\.js)|doc\/(objects\.inv|\.buildinfo|\.nojekyll|searchindex\.js))$/;
 async function pagesOf(organization, job, results) {
   const { request, environment: environment3 } = job;
-  const folder2 = (0, import_node_path62.join)(environment3.build, "docs", "pages");
+  const folder2 = (0, import_node_path63.join)(environment3.build, "docs", "pages");
   const pages2 = await takePages(folder2, (path2) => ofTools.test(path2) && path2 !== `${apiFolder}/index.html`);
   const time2 = new Patience();
   const shape2 = (of, make) => {
@@ -34965,9 +34988,9 @@ function writeInputs(options5, job) {
 }
 function write(folder2, files) {
   for (const [name6, data] of Object.entries(files)) {
-    const path2 = (0, import_node_path63.join)(folder2, name6);
-    (0, import_node_fs52.mkdirSync)((0, import_node_path63.dirname)(path2), { recursive: true });
-    (0, import_node_fs52.chmodSync)((0, import_node_path63.dirname)(path2), 493);
+    const path2 = (0, import_node_path64.join)(folder2, name6);
+    (0, import_node_fs52.mkdirSync)((0, import_node_path64.dirname)(path2), { recursive: true });
+    (0, import_node_fs52.chmodSync)((0, import_node_path64.dirname)(path2), 493);
     (0, import_node_fs52.writeFileSync)(path2, data);
     (0, import_node_fs52.chmodSync)(path2, 420);
   }
@@ -34981,7 +35004,7 @@ async function recordOf3(options5, job, results, begun) {
   const pages2 = await pagesOf(options5.distro.organization, job, results);
   const facts = await factsOf2(job, pages2);
   const warnings = [...results.warnings, ...wishes.notes];
-  const packed3 = (0, import_node_path63.join)(request.work, `${name6}.pages`);
+  const packed3 = (0, import_node_path64.join)(request.work, `${name6}.pages`);
   (0, import_node_fs52.writeFileSync)(packed3, packPages(pages2));
   await checkLeft(build4, "docs/results.json", 64 << 20);
   return {
@@ -35031,7 +35054,7 @@ async function interfaceOf2({ request, environment: environment3, installed, sph
 
 // ts-src/engine/build/objects.ts
 var import_node_fs54 = require("node:fs");
-var import_node_path65 = require("node:path");
+var import_node_path66 = require("node:path");
 init_files();
 init_digest();
 init_names();
@@ -35092,21 +35115,21 @@ function keyText(inputs) {
 
 // ts-src/engine/build/dependency-times.ts
 var import_node_fs53 = require("node:fs");
-var import_node_path64 = require("node:path");
+var import_node_path65 = require("node:path");
 init_faults();
 function keepDependencyTimes(root, changed2, views) {
   for (const { name: name6, former, paths: paths2 } of changed2) {
-    const view = (0, import_node_path64.join)(views, name6);
+    const view = (0, import_node_path65.join)(views, name6);
     const fresh = `${view}.new`;
     (0, import_node_fs53.rmSync)(fresh, { recursive: true, force: true });
     for (const path2 of paths2) {
-      const now = fileAt((0, import_node_path64.join)(root, path2));
+      const now = fileAt((0, import_node_path65.join)(root, path2));
       if (!now) continue;
-      const before2 = fileAt((0, import_node_path64.join)(former, path2));
-      if (before2 && sameText((0, import_node_path64.join)(root, path2), now, (0, import_node_path64.join)(former, path2), before2))
-        putLink((0, import_node_path64.join)(former, path2), (0, import_node_path64.join)(root, path2));
-      (0, import_node_fs53.mkdirSync)((0, import_node_path64.dirname)((0, import_node_path64.join)(fresh, path2)), { recursive: true });
-      putLink((0, import_node_path64.join)(root, path2), (0, import_node_path64.join)(fresh, path2));
+      const before2 = fileAt((0, import_node_path65.join)(former, path2));
+      if (before2 && sameText((0, import_node_path65.join)(root, path2), now, (0, import_node_path65.join)(former, path2), before2))
+        putLink((0, import_node_path65.join)(former, path2), (0, import_node_path65.join)(root, path2));
+      (0, import_node_fs53.mkdirSync)((0, import_node_path65.dirname)((0, import_node_path65.join)(fresh, path2)), { recursive: true });
+      putLink((0, import_node_path65.join)(root, path2), (0, import_node_path65.join)(fresh, path2));
     }
     (0, import_node_fs53.rmSync)(view, { recursive: true, force: true });
     (0, import_node_fs53.mkdirSync)(fresh, { recursive: true });
@@ -35139,9 +35162,9 @@ async function openObjects({ driver, state, store: store2 }, request, { source: 
   const { graph: graph2, package: p } = request;
   const seen = kept2.includes(p.buildType) ? readSource(source2) : void 0;
   if (!seen) return void 0;
-  const place3 = (0, import_node_path65.join)(state, "objects", sha256(`${graph2.id}/${p.name}`).slice(0, 24));
-  const folder2 = (0, import_node_path65.join)(place3, "obj");
-  const file3 = (0, import_node_path65.join)(place3, "record.json");
+  const place3 = (0, import_node_path66.join)(state, "objects", sha256(`${graph2.id}/${p.name}`).slice(0, 24));
+  const folder2 = (0, import_node_path66.join)(place3, "obj");
+  const file3 = (0, import_node_path66.join)(place3, "record.json");
   const release2 = await holdMutex(`${place3}.lock`);
   const { source: _source, dependencies: _dependencies, ...frame } = request.resolved.inputs();
   const now = {
@@ -35152,7 +35175,7 @@ async function openObjects({ driver, state, store: store2 }, request, { source: 
   };
   const before2 = readJson(file3);
   const reused = before2?.schema === 1 && await fits(before2, now, request, store2);
-  const views = (0, import_node_path65.join)(place3, "dependencies");
+  const views = (0, import_node_path66.join)(place3, "dependencies");
   if (reused) {
     keepTimes(source2, before2, now);
     keepDependencyTimes(own3, await seenBefore(before2, now, { state, store: store2, views }), views);
@@ -35175,10 +35198,10 @@ function readSource(source2) {
   const files = {};
   const frame = [];
   for (const path2 of entriesBelow(source2).sort()) {
-    const found2 = (0, import_node_fs54.lstatSync)((0, import_node_path65.join)(source2, path2));
-    if (found2.isSymbolicLink()) frame.push(`${path2} -> ${(0, import_node_fs54.readlinkSync)((0, import_node_path65.join)(source2, path2))}`);
+    const found2 = (0, import_node_fs54.lstatSync)((0, import_node_path66.join)(source2, path2));
+    if (found2.isSymbolicLink()) frame.push(`${path2} -> ${(0, import_node_fs54.readlinkSync)((0, import_node_path66.join)(source2, path2))}`);
     if (!found2.isFile()) continue;
-    const bytes = (0, import_node_fs54.readFileSync)((0, import_node_path65.join)(source2, path2));
+    const bytes = (0, import_node_fs54.readFileSync)((0, import_node_path66.join)(source2, path2));
     if (compiled.test(path2) && timed.test(bytes.toString("latin1"))) return void 0;
     const digest4 = sha256(bytes);
     files[path2] = [digest4, found2.mtimeMs];
@@ -35215,10 +35238,10 @@ async function seenBefore(before2, now, { state, store: store2, views }) {
   const seen = [];
   for (const [name6, made2] of Object.entries(now.dependencies)) {
     const old = ownIn(before2.dependencies, name6);
-    const view = (0, import_node_path65.join)(views, name6);
+    const view = (0, import_node_path66.join)(views, name6);
     const kept4 = exists(view);
     if (!old || !kept4 && old.deb === made2.deb) continue;
-    const former = kept4 ? view : (0, import_node_path65.join)(state, "unpacked", old.deb);
+    const former = kept4 ? view : (0, import_node_path66.join)(state, "unpacked", old.deb);
     seen.push({ name: name6, former, paths: (await pathsOf(store2, made2))?.split("\n") ?? [] });
   }
   return seen;
@@ -35232,7 +35255,7 @@ function keepTimes(source2, before2, now) {
   for (const [path2, entry2] of Object.entries(now.files)) {
     const old = ownIn(before2.files, path2);
     if (old?.[0] !== entry2[0]) continue;
-    (0, import_node_fs54.utimesSync)((0, import_node_path65.join)(source2, path2), old[1] / 1e3, old[1] / 1e3);
+    (0, import_node_fs54.utimesSync)((0, import_node_path66.join)(source2, path2), old[1] / 1e3, old[1] / 1e3);
     entry2[1] = old[1];
   }
 }
@@ -35287,10 +35310,10 @@ function rootsOf(graph2, n, roots) {
 
 // ts-src/engine/build/pack.ts
 var import_node_fs56 = require("node:fs");
-var import_node_path68 = require("node:path");
+var import_node_path69 = require("node:path");
 
 // ts-src/inspect/python-needs.ts
-var import_node_path66 = require("node:path");
+var import_node_path67 = require("node:path");
 var modules = /^\/(?:local\/)?lib\/python3(?:\.(\d+))?\/(?:site|dist)-packages\//;
 var extension = /\.cpython-3(\d+)-[^/]*\.so$/;
 var interpreter = /^#!\s*(?:\/usr)?(?:\/local)?\/bin\/(?:env\s+(?:-S\s*)?)?(python\d?(?:\.\d+)?|sh|bash|dash|zsh)\b/;
@@ -35308,7 +35331,7 @@ function pythonNeeds(stage, members2, prefix) {
     if (minor2 !== void 0) minors.add(minor2);
     if (found2) any = true;
     else if (m.mode & 73 || shellScript.test(m.path)) {
-      const runs = runsPython((0, import_node_path66.join)(stage, m.path), shellScript.test(m.path));
+      const runs = runsPython((0, import_node_path67.join)(stage, m.path), shellScript.test(m.path));
       if (runs === "python") unversioned = true;
       else if (runs) any = true;
     }
@@ -35331,7 +35354,7 @@ function runsPython(file3, isShell) {
 
 // ts-src/inspect/staged.ts
 var import_node_fs55 = require("node:fs");
-var import_node_path67 = require("node:path");
+var import_node_path68 = require("node:path");
 init_faults();
 var most2 = 5e5;
 function stagedMembers(root) {
@@ -35341,19 +35364,19 @@ function stagedMembers(root) {
   try {
     if (!(0, import_node_fs55.lstatSync)(root).isDirectory()) return "what it installed is no folder";
     for (let folder2 = stack.pop(); folder2 !== void 0; folder2 = stack.pop()) {
-      for (const name6 of (0, import_node_fs55.readdirSync)((0, import_node_path67.join)(root, folder2))) {
+      for (const name6 of (0, import_node_fs55.readdirSync)((0, import_node_path68.join)(root, folder2))) {
         const path2 = `${folder2}/${name6}`;
         if (name6.includes("\uFFFD")) return `it installed ${shownName(path2)}, whose name is no UTF-8`;
         if (Buffer.byteLength(path2) > longestPath)
           return `it installed a path of more than ${longestPath} bytes: ${shownName(path2)}`;
-        const stat2 = (0, import_node_fs55.lstatSync)((0, import_node_path67.join)(root, path2));
+        const stat2 = (0, import_node_fs55.lstatSync)((0, import_node_path68.join)(root, path2));
         const type = typeOf(stat2);
         if (type === "directory") stack.push(path2);
         members2.push({
           path: path2,
           type,
           mode: stat2.mode & 4095,
-          target: type === "link" ? (0, import_node_fs55.readlinkSync)((0, import_node_path67.join)(root, path2)) : ""
+          target: type === "link" ? (0, import_node_fs55.readlinkSync)((0, import_node_path68.join)(root, path2)) : ""
         });
         kilobytes += type === "file" ? Math.ceil(stat2.size / 1024) : 1;
         if (members2.length > most2) return `it installed more than ${most2} files`;
@@ -35417,10 +35440,10 @@ function checkStaged(request, environment3) {
 }
 var refusal = (faults5) => faults5.length ? `it can't be published: ${faults5.join("; ")}` : void 0;
 var largestText5 = 64 << 20;
-var stageOf = (environment3) => (0, import_node_path68.join)(environment3.build, "stage");
+var stageOf = (environment3) => (0, import_node_path69.join)(environment3.build, "stage");
 async function finishPackages(options5, request, environment3, folder2) {
   const { graph: graph2, number: number7, package: p } = request;
-  const out = (0, import_node_path68.join)(folder2, "out");
+  const out = (0, import_node_path69.join)(folder2, "out");
   const text8 = async (name6) => (await readLeft(folder2, `out/${name6}`, largestText5))?.toString("utf8") ?? "";
   const lines = async (name6) => (await text8(name6)).split("\n").filter(Boolean);
   const stage = stageOf(environment3);
@@ -35450,11 +35473,11 @@ async function finishPackages(options5, request, environment3, folder2) {
     replaces: staged.members.some((m) => isPrefixFile(m.path, graph2.scope.prefix)) ? [...planned2.replaces, environmentOf(options5, request)] : planned2.replaces,
     provides: abi2.name ? [abi2.name] : []
   };
-  const target2 = (0, import_node_path68.join)(request.work, "packages");
+  const target2 = (0, import_node_path69.join)(request.work, "packages");
   (0, import_node_fs56.mkdirSync)(target2);
   const seconds = stampSeconds(stampOfBuild(options5, request));
   const finish2 = async (from, c, allowed, more) => {
-    const path2 = (0, import_node_path68.join)(target2, debFile(c.package, c.version, architecture3));
+    const path2 = (0, import_node_path69.join)(target2, debFile(c.package, c.version, architecture3));
     const members2 = [
       { path: "control", data: renderControl(c) },
       { path: "md5sums", data: await text8(`${from}.md5sums`) }
@@ -35463,7 +35486,7 @@ async function finishPackages(options5, request, environment3, folder2) {
     const kept4 = from === "package.deb" ? conffilesOf(p.systemFiles ?? []) : [];
     if (kept4.length) members2.push({ path: "conffiles", data: kept4.map((f) => `${f}
 `).join("") });
-    await assemble((0, import_node_path68.join)(out, from), members2, path2, seconds);
+    await assemble((0, import_node_path69.join)(out, from), members2, path2, seconds);
     return { path: path2, policy: { ...policyOf(c, allowed), conffiles: kept4 } };
   };
   const main2 = await finish2("package.deb", control, placesOf2(graph2, p), await text8("shlibs") ? ["shlibs"] : []);
@@ -35488,7 +35511,7 @@ var debugPaths = (ids) => [...new Set(ids)].sort().map((id) => `/usr/lib/debug/.
 var debugControl = (main2, ids, out) => ({
   ...main2,
   package: `${main2.package}-dbgsym`,
-  installedSize: Math.ceil((0, import_node_fs56.lstatSync)((0, import_node_path68.join)(out, "debug.deb")).size / 1024),
+  installedSize: Math.ceil((0, import_node_fs56.lstatSync)((0, import_node_path69.join)(out, "debug.deb")).size / 1024),
   section: "debug",
   depends: [`${main2.package} (= ${main2.version})`],
   provides: [],
@@ -35517,10 +35540,10 @@ async function assemble(from, members2, target2, seconds) {
 
 // ts-src/engine/build/tests.ts
 var import_node_fs57 = require("node:fs");
-var import_node_path70 = require("node:path");
+var import_node_path71 = require("node:path");
 
 // ts-src/inspect/test-results.ts
-var import_node_path69 = require("node:path");
+var import_node_path70 = require("node:path");
 var unsaid = "it failed";
 var mostBytes3 = 16 << 20;
 var mostInAll = 128 << 20;
@@ -35535,7 +35558,7 @@ async function readResults(root, folder2, room = resultRoom()) {
   try {
     for (const { path: path2, kind } of await walkLeft(root, folder2, { most: mostFiles5 })) {
       if (!path2.endsWith(".xml")) continue;
-      const name6 = (0, import_node_path69.basename)(path2);
+      const name6 = (0, import_node_path70.basename)(path2);
       if (kind !== "a file") {
         damaged2.push(`${shownName(name6)} (${kind})`);
         continue;
@@ -35682,7 +35705,7 @@ var mostWords = 4 << 20;
 function hasTests(source2, p) {
   const { file: file3, words: words6 } = rulesOf(p.buildType).tests;
   const visit = (folder2, depth2) => (0, import_node_fs57.readdirSync)(folder2, { withFileTypes: true }).some((e) => {
-    const path2 = (0, import_node_path70.join)(folder2, e.name);
+    const path2 = (0, import_node_path71.join)(folder2, e.name);
     if (e.isDirectory()) return depth2 < 8 && e.name !== ".git" && visit(path2, depth2 + 1);
     return file3.test(e.name) && e.isFile() && (!words6 || (0, import_node_fs57.lstatSync)(path2).size < mostWords && words6.test((0, import_node_fs57.readFileSync)(path2, "utf8")));
   });
@@ -35749,7 +35772,7 @@ var PackageBuilder = class {
       root: { layers: [own3, ...layers2] },
       network: asked2.tests ? "loopback" : false,
       user: "builder",
-      work: (0, import_node_path71.join)(request.work, "root-shell"),
+      work: (0, import_node_path72.join)(request.work, "root-shell"),
       terminal: true,
       signal: options5.signal,
       binds: [
@@ -35807,8 +35830,8 @@ var PackageBuilder = class {
         return failed(reasonOf(options5, built, limit, { log, what: "its build", failed: failedPackage(request) }));
       const fault4 = checkStaged(request, environment3);
       if (fault4 !== void 0) return failed(fault4);
-      const folder2 = (0, import_node_path71.join)(work2, "pack");
-      (0, import_node_fs58.mkdirSync)((0, import_node_path71.join)(folder2, "tree"), { recursive: true });
+      const folder2 = (0, import_node_path72.join)(work2, "pack");
+      (0, import_node_fs58.mkdirSync)((0, import_node_path72.join)(folder2, "tree"), { recursive: true });
       const packed3 = await enter2({
         script: "pack.sh",
         steps: ["pack"],
@@ -35937,18 +35960,18 @@ var PackageBuilder = class {
 };
 
 // ts-src/engine/system-packages.ts
-var import_node_path78 = require("node:path");
+var import_node_path79 = require("node:path");
 init_diagnostics();
 
 // ts-src/sandbox/apt-resolver.ts
-var import_node_path74 = require("node:path");
+var import_node_path75 = require("node:path");
 init_digest();
 init_names();
 init_files();
 
 // ts-src/sandbox/base-system.ts
 var import_node_fs60 = require("node:fs");
-var import_node_path73 = require("node:path");
+var import_node_path74 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -35956,7 +35979,7 @@ init_process();
 
 // ts-src/sandbox/base-archive.ts
 var import_node_fs59 = require("node:fs");
-var import_node_path72 = require("node:path");
+var import_node_path73 = require("node:path");
 init_process();
 var earliest = "315619200";
 var subordinate = "nobody:1879048192:65536";
@@ -35984,7 +36007,7 @@ cd /
 exec setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"`;
 async function makeBaseArchive(base) {
   const { platform: platform3, architecture: architecture3, work: work2, log } = base;
-  const temporary2 = (0, import_node_path72.join)(work2, "mmdebstrap");
+  const temporary2 = (0, import_node_path73.join)(work2, "mmdebstrap");
   (0, import_node_fs59.mkdirSync)(temporary2);
   const env = (folder2) => ({
     PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -36010,8 +36033,8 @@ async function makeBaseArchive(base) {
     });
   }
   (0, import_node_fs59.chmodSync)(temporary2, 1023);
-  (0, import_node_fs59.mkdirSync)((0, import_node_path72.join)(temporary2, "lists"));
-  (0, import_node_fs59.chmodSync)((0, import_node_path72.join)(temporary2, "lists"), 511);
+  (0, import_node_fs59.mkdirSync)((0, import_node_path73.join)(temporary2, "lists"));
+  (0, import_node_fs59.chmodSync)((0, import_node_path73.join)(temporary2, "lists"), 511);
   const copies = /* @__PURE__ */ new Map();
   const lines = (all) => all.map((l) => withCopiedKeys(l, temporary2, copies));
   const command2 = mmdebstrapCommand(
@@ -36039,10 +36062,10 @@ async function makeBaseArchive(base) {
     { log, cwd: "/", detached: true, env: env(confinedFolder), ...input(command2.input) }
   );
   if (made2.code === 0) {
-    (0, import_node_fs59.renameSync)((0, import_node_path72.join)(temporary2, "base.tar"), (0, import_node_path72.join)(work2, "base.tar"));
-    await run("rm", ["-rf", (0, import_node_path72.join)(work2, "lists")]);
-    (0, import_node_fs59.renameSync)((0, import_node_path72.join)(temporary2, "lists"), (0, import_node_path72.join)(work2, "lists"));
-    await run("chown", ["-R", "--no-dereference", "0:0", (0, import_node_path72.join)(work2, "base.tar"), (0, import_node_path72.join)(work2, "lists")]);
+    (0, import_node_fs59.renameSync)((0, import_node_path73.join)(temporary2, "base.tar"), (0, import_node_path73.join)(work2, "base.tar"));
+    await run("rm", ["-rf", (0, import_node_path73.join)(work2, "lists")]);
+    (0, import_node_fs59.renameSync)((0, import_node_path73.join)(temporary2, "lists"), (0, import_node_path73.join)(work2, "lists"));
+    await run("chown", ["-R", "--no-dereference", "0:0", (0, import_node_path73.join)(work2, "base.tar"), (0, import_node_path73.join)(work2, "lists")]);
     await run("rm", ["-rf", "--one-file-system", temporary2]);
   }
   return made2;
@@ -36051,17 +36074,17 @@ function withCopiedKeys(line2, folder2, copies) {
   return line2.replace(/signed-by=(\/[^\s\]]+)/, (_, key) => {
     let copy2 = copies.get(key);
     if (copy2 === void 0) {
-      copy2 = `key-${copies.size}${(0, import_node_path72.extname)(key)}`;
+      copy2 = `key-${copies.size}${(0, import_node_path73.extname)(key)}`;
       copies.set(key, copy2);
-      (0, import_node_fs59.copyFileSync)(key, (0, import_node_path72.join)(folder2, copy2));
-      (0, import_node_fs59.chmodSync)((0, import_node_path72.join)(folder2, copy2), 420);
+      (0, import_node_fs59.copyFileSync)(key, (0, import_node_path73.join)(folder2, copy2));
+      (0, import_node_fs59.chmodSync)((0, import_node_path73.join)(folder2, copy2), 420);
     }
     return `signed-by=${confinedFolder}/${copy2}`;
   });
 }
 var canConfine = async () => (await run("unshare", ["--user", "--mount", "--propagation", "unchanged", "true"])).code === 0;
 function openToAll(folder2) {
-  for (let at3 = folder2; ; at3 = (0, import_node_path72.dirname)(at3)) {
+  for (let at3 = folder2; ; at3 = (0, import_node_path73.dirname)(at3)) {
     if (((0, import_node_fs59.statSync)(at3).mode & 1) === 0) return false;
     if (at3 === "/") return true;
   }
@@ -36099,16 +36122,16 @@ function wantedBase(distroRoot, platform3, architecture3) {
   return { sources, wanted };
 }
 function basesFolder(driverName, state, name6, architecture3) {
-  const all = (0, import_node_path73.join)(state, "bases");
+  const all = (0, import_node_path74.join)(state, "bases");
   (0, import_node_fs60.mkdirSync)(all, { recursive: true });
-  return (0, import_node_path73.join)((0, import_node_fs60.realpathSync)(all), `${name6}-${architecture3}${driverName === "docker" ? "-docker" : ""}`);
+  return (0, import_node_path74.join)((0, import_node_fs60.realpathSync)(all), `${name6}-${architecture3}${driverName === "docker" ? "-docker" : ""}`);
 }
 async function ensureBase(request) {
   const { driver, state, name: name6, architecture: architecture3 } = request;
   const folder2 = basesFolder(driver.name, state, name6, architecture3);
   const target2 = {
     folder: folder2,
-    work: (0, import_node_path73.join)(folder2, `new-${process.pid}`),
+    work: (0, import_node_path74.join)(folder2, `new-${process.pid}`),
     ...wantedBase(request.distroRoot, request.platform, architecture3)
   };
   const current = async () => {
@@ -36120,7 +36143,7 @@ async function ensureBase(request) {
   const there = await current();
   if (there) return good(there);
   return withMutex(
-    (0, import_node_path73.join)(folder2, "lock"),
+    (0, import_node_path74.join)(folder2, "lock"),
     async () => {
       const other = await current();
       return other ? good(other) : makeBase(request, target2);
@@ -36129,8 +36152,8 @@ async function ensureBase(request) {
   );
 }
 function currentBase(request, { folder: folder2, wanted }) {
-  const base = readJson((0, import_node_path73.join)(folder2, "current.json"));
-  if (!base || base.wanted !== wanted || !exists((0, import_node_path73.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
+  const base = readJson((0, import_node_path74.join)(folder2, "current.json"));
+  if (!base || base.wanted !== wanted || !exists((0, import_node_path74.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
     return void 0;
   if (request.pinned) return base.digest === request.pinned ? base : void 0;
   return request.now / 1e3 - base.made < request.platform.renew_days * 86400 ? base : void 0;
@@ -36138,10 +36161,10 @@ function currentBase(request, { folder: folder2, wanted }) {
 async function makeBase(request, target2) {
   const { driver, state, name: name6, now } = request;
   const { folder: folder2, work: work2, wanted, sources } = target2;
-  for (const entry2 of (0, import_node_fs60.readdirSync)(folder2)) if (entry2.startsWith("new-")) await driver.remove((0, import_node_path73.join)(folder2, entry2));
-  const lists = (0, import_node_path73.join)(work2, "lists");
+  for (const entry2 of (0, import_node_fs60.readdirSync)(folder2)) if (entry2.startsWith("new-")) await driver.remove((0, import_node_path74.join)(folder2, entry2));
+  const lists = (0, import_node_path74.join)(work2, "lists");
   (0, import_node_fs60.mkdirSync)(lists, { recursive: true });
-  const tar = (0, import_node_path73.join)(work2, "base.tar");
+  const tar = (0, import_node_path74.join)(work2, "base.tar");
   const shared2 = siblingBase(request, wanted);
   const failed5 = await makeTar(request, target2, tar, shared2);
   if (failed5) {
@@ -36149,17 +36172,17 @@ async function makeBase(request, target2) {
     return bad(failed5);
   }
   const digest4 = await sha256File(tar);
-  const unpacked2 = await driver.unpack(tar, (0, import_node_path73.join)(work2, "root"));
+  const unpacked2 = await driver.unpack(tar, (0, import_node_path74.join)(work2, "root"));
   if (unpacked2.code !== 0) {
     await driver.remove(work2);
     return bad(error("base-failed", `can't unpack the base of '${name6}': ${unpacked2.stderr.trim().split("\n").pop()}`));
   }
-  if (shared2 && (0, import_node_path73.basename)(shared2.lists) === "lists") {
+  if (shared2 && (0, import_node_path74.basename)(shared2.lists) === "lists") {
     await run("rm", ["-rf", lists]);
     await run("cp", ["-a", shared2.lists, lists]);
   }
   const archive = await listsDigest(lists);
-  const final = (0, import_node_path73.join)(folder2, `${digest4.slice(0, 16)}-${archive.slice(0, 8)}`);
+  const final = (0, import_node_path74.join)(folder2, `${digest4.slice(0, 16)}-${archive.slice(0, 8)}`);
   if (exists(final)) await driver.remove(final);
   (0, import_node_fs60.renameSync)(work2, final);
   const base = {
@@ -36167,23 +36190,23 @@ async function makeBase(request, target2) {
     archive,
     wanted,
     folder: final,
-    root: (0, import_node_path73.join)(final, "root"),
-    lists: (0, import_node_path73.join)(final, "lists", "lists"),
-    tar: (0, import_node_path73.join)(final, "base.tar"),
+    root: (0, import_node_path74.join)(final, "root"),
+    lists: (0, import_node_path74.join)(final, "lists", "lists"),
+    tar: (0, import_node_path74.join)(final, "base.tar"),
     packages: [],
     made: shared2?.made ?? Math.floor(now / 1e3),
     sources: sources.from
   };
-  if (!exists(base.lists)) base.lists = (0, import_node_path73.join)(final, "lists");
+  if (!exists(base.lists)) base.lists = (0, import_node_path74.join)(final, "lists");
   const prepared2 = await prepareBase(driver, state, base);
   if (!prepared2.ok) return prepared2;
   base.packages = prepared2.value;
-  writeWhole((0, import_node_path73.join)(folder2, "current.json"), JSON.stringify(base));
+  writeWhole((0, import_node_path74.join)(folder2, "current.json"), JSON.stringify(base));
   return good(base);
 }
 function siblingBase({ driver, state, name: name6, architecture: architecture3, platform: platform3 }, wanted) {
   if (driver.name !== "docker") return void 0;
-  const sibling = readJson((0, import_node_path73.join)(basesFolder("unshare", state, name6, architecture3), "current.json"));
+  const sibling = readJson((0, import_node_path74.join)(basesFolder("unshare", state, name6, architecture3), "current.json"));
   return sibling && sibling.wanted === wanted && platform3.renew_days > 0 && exists(sibling.tar) && exists(sibling.lists) ? sibling : void 0;
 }
 async function makeTar({ name: name6, platform: platform3, architecture: architecture3, log, progress }, { work: work2, sources }, tar, shared2) {
@@ -36241,13 +36264,13 @@ var firstError = (log) => {
   return line2 ? `: ${line2.replace(/^\w+(?::\d+)?: /, "").trim().slice(0, 300)}` : "";
 };
 var cacheOf = (base) => {
-  const folder2 = (0, import_node_path73.join)(base.folder, "cache");
+  const folder2 = (0, import_node_path74.join)(base.folder, "cache");
   (0, import_node_fs60.mkdirSync)(folder2, { recursive: true });
   return folder2;
 };
 async function listsDigest(folder2) {
-  const files = entriesBelow(folder2).map((f) => (0, import_node_path73.join)(folder2, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs60.lstatSync)(f).isFile()).sort();
-  return sha256(JSON.stringify(await Promise.all(files.map(async (f) => [(0, import_node_path73.basename)(f), await sha256File(f)]))));
+  const files = entriesBelow(folder2).map((f) => (0, import_node_path74.join)(folder2, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs60.lstatSync)(f).isFile()).sort();
+  return sha256(JSON.stringify(await Promise.all(files.map(async (f) => [(0, import_node_path74.basename)(f), await sha256File(f)]))));
 }
 async function hostProxy() {
   if (process.env.http_proxy) return process.env.http_proxy;
@@ -36293,7 +36316,7 @@ var AptResolver = class {
     this.driver = driver;
     this.state = state;
     this.base = base;
-    this.memory = (0, import_node_path74.join)(base.folder, "answers.json");
+    this.memory = (0, import_node_path75.join)(base.folder, "answers.json");
     this.resolved = new Map(Object.entries(readJson(this.memory) ?? {}));
   }
   /** Names → digest of their set; those that apt refuses → its words. */
@@ -36345,7 +36368,7 @@ var AptResolver = class {
     if (!handle) this.handles.set(digest4, handle = { digest: digest4, packages: () => this.packagesOf(names4, digest4) });
     return handle;
   }
-  setFile = (digest4) => (0, import_node_path74.join)(this.base.folder, "sets", `${digest4}.json`);
+  setFile = (digest4) => (0, import_node_path75.join)(this.base.folder, "sets", `${digest4}.json`);
   async packagesOf(names4, digest4) {
     const sound = (set) => Array.isArray(set) && set.every((p) => typeof p === "string" && isPinnedPackage(p)) && sha256(set.join(" ")) === digest4;
     const here = readJson(this.setFile(digest4));
@@ -36391,7 +36414,7 @@ var AptResolver = class {
   }
   async askFor(sets) {
     const work2 = newScratch(this.state);
-    writeWhole((0, import_node_path74.join)(work2, "sets"), `${sets.join("\n")}
+    writeWhole((0, import_node_path75.join)(work2, "sets"), `${sets.join("\n")}
 `);
     const out = await this.driver.enter({
       root: { layers: [this.base.root] },
@@ -36399,7 +36422,7 @@ var AptResolver = class {
       user: "root",
       work: work2,
       env: aptEnvironment(void 0),
-      binds: [...listBinds(this.base), { from: (0, import_node_path74.join)(work2, "sets"), to: "/sets", readOnly: true }],
+      binds: [...listBinds(this.base), { from: (0, import_node_path75.join)(work2, "sets"), to: "/sets", readOnly: true }],
       command: [
         "sh",
         "-c",
@@ -36432,7 +36455,7 @@ function readAnswers(text8) {
 
 // ts-src/sandbox/stored-base.ts
 var import_node_fs61 = require("node:fs");
-var import_node_path75 = require("node:path");
+var import_node_path76 = require("node:path");
 init_diagnostics();
 init_files();
 init_process();
@@ -36441,8 +36464,8 @@ async function keepBase(store2, base, work2) {
   const name6 = nameOf4(base.digest, base.archive);
   if (await store2.readJson(name6)) return;
   (0, import_node_fs61.mkdirSync)(work2, { recursive: true });
-  const tar = (0, import_node_path75.join)(work2, "base.tar.gz");
-  const lists = (0, import_node_path75.join)(work2, "lists.tar.gz");
+  const tar = (0, import_node_path76.join)(work2, "base.tar.gz");
+  const lists = (0, import_node_path76.join)(work2, "lists.tar.gz");
   for (const [command2, args] of [
     ["sh", ["-c", 'gzip -1 -n < "$1" > "$2"', "sh", base.tar, tar]],
     ["tar", ["-c", "-z", "--sort=name", "--numeric-owner", "-f", lists, "-C", base.lists, "."]]
@@ -36463,14 +36486,14 @@ async function keepBase(store2, base, work2) {
 async function toldBase(store2, state, platform3, wanted) {
   const stored2 = await store2.readJson(nameOf4(wanted.digest, wanted.archive));
   if (!stored2) return lost2("base", platform3, wanted.digest);
-  return good(baseIn((0, import_node_path75.join)(state, "told", folderName(wanted)), wanted, stored2));
+  return good(baseIn((0, import_node_path76.join)(state, "told", folderName(wanted)), wanted, stored2));
 }
 var baseIn = (folder2, wanted, { packages, made: made2 }) => ({
   ...wanted,
   folder: folder2,
-  root: (0, import_node_path75.join)(folder2, "root"),
-  lists: (0, import_node_path75.join)(folder2, "lists"),
-  tar: (0, import_node_path75.join)(folder2, "base.tar"),
+  root: (0, import_node_path76.join)(folder2, "root"),
+  lists: (0, import_node_path76.join)(folder2, "lists"),
+  tar: (0, import_node_path76.join)(folder2, "base.tar"),
   packages,
   made: made2,
   sources: "store"
@@ -36484,11 +36507,11 @@ var folderName = ({ digest: digest4, archive }) => `${digest4.slice(0, 16)}-${ar
 async function storedBase(request) {
   const { driver, state, name: name6, architecture: architecture3, wanted } = request;
   const folder2 = basesFolder(driver.name, state, name6, architecture3);
-  const kept4 = (0, import_node_path75.join)(folder2, `kept-${folderName(wanted)}.json`);
+  const kept4 = (0, import_node_path76.join)(folder2, `kept-${folderName(wanted)}.json`);
   const there = async () => {
-    for (const file3 of [(0, import_node_path75.join)(folder2, "current.json"), kept4]) {
+    for (const file3 of [(0, import_node_path76.join)(folder2, "current.json"), kept4]) {
       const base = readJson(file3);
-      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path75.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root)) {
+      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path76.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root)) {
         noteUse(base.folder);
         return base;
       }
@@ -36498,7 +36521,7 @@ async function storedBase(request) {
   const now = await there();
   if (now) return good(now);
   return withMutex(
-    (0, import_node_path75.join)(folder2, "lock"),
+    (0, import_node_path76.join)(folder2, "lock"),
     async () => {
       const other = await there();
       if (other) return good(other);
@@ -36516,23 +36539,23 @@ async function fetchBase(request, folder2) {
   request.progress(`fetching the base system of ${name6} (${architecture3}) from the store`);
   const [tar, lists] = [await store2.path(stored2.tar), await store2.path(stored2.lists)];
   if (!tar || !lists) return lost2("whole base", name6, wanted.digest);
-  const work2 = (0, import_node_path75.join)(folder2, `new-${process.pid}`);
+  const work2 = (0, import_node_path76.join)(folder2, `new-${process.pid}`);
   await driver.remove(work2);
-  (0, import_node_fs61.mkdirSync)((0, import_node_path75.join)(work2, "lists"), { recursive: true });
+  (0, import_node_fs61.mkdirSync)((0, import_node_path76.join)(work2, "lists"), { recursive: true });
   const unzipped4 = await run("sh", [
     "-c",
     'gzip -d < "$1" > "$2" && tar -x -z -f "$3" -C "$4"',
     "sh",
     tar,
-    (0, import_node_path75.join)(work2, "base.tar"),
+    (0, import_node_path76.join)(work2, "base.tar"),
     lists,
-    (0, import_node_path75.join)(work2, "lists")
+    (0, import_node_path76.join)(work2, "lists")
   ]);
   if (unzipped4.code !== 0) return cannotUnpack(name6, unzipped4);
-  if (await sha256File((0, import_node_path75.join)(work2, "base.tar")) !== wanted.digest) return lost2("sound base", name6, wanted.digest);
-  const unpacked2 = await driver.unpack((0, import_node_path75.join)(work2, "base.tar"), (0, import_node_path75.join)(work2, "root"));
+  if (await sha256File((0, import_node_path76.join)(work2, "base.tar")) !== wanted.digest) return lost2("sound base", name6, wanted.digest);
+  const unpacked2 = await driver.unpack((0, import_node_path76.join)(work2, "base.tar"), (0, import_node_path76.join)(work2, "root"));
   if (unpacked2.code !== 0) return cannotUnpack(name6, unpacked2);
-  const final = (0, import_node_path75.join)(folder2, folderName(wanted));
+  const final = (0, import_node_path76.join)(folder2, folderName(wanted));
   if (exists(final)) await driver.remove(final);
   (0, import_node_fs61.renameSync)(work2, final);
   const base = baseIn(final, wanted, stored2);
@@ -36571,7 +36594,7 @@ async function sharedBase(request) {
 
 // ts-src/sandbox/package-mirror.ts
 var import_node_fs62 = require("node:fs");
-var import_node_path76 = require("node:path");
+var import_node_path77 = require("node:path");
 init_digest();
 init_stored();
 var mirrorName = (archive) => archive.slice(0, 16);
@@ -36593,9 +36616,9 @@ var PackageMirror = class {
   async bring(packages, folder2) {
     await this.store.many(packages, async (pinned) => {
       const file3 = await this.fileOf(pinned);
-      const temporary2 = (0, import_node_path76.join)(folder2, `.mirror-${process.pid}-${sha256(pinned).slice(0, 16)}`);
+      const temporary2 = (0, import_node_path77.join)(folder2, `.mirror-${process.pid}-${sha256(pinned).slice(0, 16)}`);
       if (!file3 || !await this.store.place(file3, temporary2)) return;
-      (0, import_node_fs62.renameSync)(temporary2, (0, import_node_path76.join)(folder2, file3.name));
+      (0, import_node_fs62.renameSync)(temporary2, (0, import_node_path77.join)(folder2, file3.name));
       (0, import_node_fs62.rmSync)(temporary2, { force: true });
       this.kept.add(pinned);
     });
@@ -36614,7 +36637,7 @@ var PackageMirror = class {
         const prefix = filePrefix(pinned);
         const name6 = names4.find((n) => n.startsWith(prefix));
         if (name6 === void 0) return;
-        await this.store.writeJson(this.nameOf(pinned), await this.store.put((0, import_node_path76.join)(folder2, name6)));
+        await this.store.writeJson(this.nameOf(pinned), await this.store.put((0, import_node_path77.join)(folder2, name6)));
       }
       this.kept.add(pinned);
     });
@@ -36652,7 +36675,7 @@ async function mirrorStates(store2) {
 
 // ts-src/sandbox/system-layers.ts
 var import_node_fs63 = require("node:fs");
-var import_node_path77 = require("node:path");
+var import_node_path78 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -36689,16 +36712,16 @@ var SystemLayers = class {
     if (made2.ok) await this.mirrored(set);
     return made2;
   }
-  all = () => (0, import_node_path77.join)(this.room.state, this.room.driver.name === "docker" ? "layers-docker" : "layers");
-  folder = (id) => (0, import_node_path77.join)(this.all(), id);
+  all = () => (0, import_node_path78.join)(this.room.state, this.room.driver.name === "docker" ? "layers-docker" : "layers");
+  folder = (id) => (0, import_node_path78.join)(this.all(), id);
   /** Folders of a layer and of all below it; undefined where one of them is not there. */
   chain(id) {
     const chain = [];
     for (let at3 = id; at3; ) {
-      const layer = this.layers.get(at3) ?? readJson((0, import_node_path77.join)(this.folder(at3), "layer.json"));
+      const layer = this.layers.get(at3) ?? readJson((0, import_node_path78.join)(this.folder(at3), "layer.json"));
       if (!layer) return void 0;
       this.layers.set(at3, layer);
-      chain.push((0, import_node_path77.join)(this.folder(at3), "root"));
+      chain.push((0, import_node_path78.join)(this.folder(at3), "root"));
       at3 = layer.parent;
     }
     return [...chain, this.room.base.root];
@@ -36710,7 +36733,7 @@ var SystemLayers = class {
   async make(id, set, common3) {
     const there = await this.soundChain(id);
     if (there) return good(there);
-    return withMutex((0, import_node_path77.join)(this.all(), `${id}.lock`), async () => {
+    return withMutex((0, import_node_path78.join)(this.all(), `${id}.lock`), async () => {
       const other = await this.soundChain(id);
       return other ? good(other) : this.install(id, set, common3);
     });
@@ -36725,7 +36748,7 @@ var SystemLayers = class {
     const fetched = await this.fetch(missing);
     if (!fetched.ok) return fetched;
     const work2 = newScratch(this.room.state);
-    const keep2 = (0, import_node_path77.join)(work2, "kept");
+    const keep2 = (0, import_node_path78.join)(work2, "kept");
     const made2 = await this.room.driver.enter({
       root: { layers: lower, keep: keep2 },
       network: false,
@@ -36758,16 +36781,16 @@ var SystemLayers = class {
         })
       );
     await this.keep(id, parent ? { set, parent: parent.id } : { set }, keep2, work2);
-    return good([(0, import_node_path77.join)(this.folder(id), "root"), ...lower]);
+    return good([(0, import_node_path78.join)(this.folder(id), "root"), ...lower]);
   }
   /** Moves what an installation left in `kept` to the layer's place. */
   async keep(id, layer, kept4, work2) {
     (0, import_node_fs63.mkdirSync)(this.all(), { recursive: true });
-    const staged = (0, import_node_path77.join)(work2, "layer");
+    const staged = (0, import_node_path78.join)(work2, "layer");
     (0, import_node_fs63.mkdirSync)(staged);
-    (0, import_node_fs63.rmSync)((0, import_node_path77.join)(kept4, "aptcache"), { recursive: true, force: true });
-    (0, import_node_fs63.renameSync)(kept4, (0, import_node_path77.join)(staged, "root"));
-    writeWhole((0, import_node_path77.join)(staged, "layer.json"), JSON.stringify(layer));
+    (0, import_node_fs63.rmSync)((0, import_node_path78.join)(kept4, "aptcache"), { recursive: true, force: true });
+    (0, import_node_fs63.renameSync)(kept4, (0, import_node_path78.join)(staged, "root"));
+    writeWhole((0, import_node_path78.join)(staged, "layer.json"), JSON.stringify(layer));
     if (exists(this.folder(id))) await this.room.driver.remove(this.folder(id));
     (0, import_node_fs63.renameSync)(staged, this.folder(id));
     this.layers.set(id, layer);
@@ -36775,7 +36798,7 @@ var SystemLayers = class {
   async sound(chain) {
     for (const folder2 of chain) if (!this.known.has(folder2) && !await this.room.driver.ready(folder2)) return false;
     for (const folder2 of chain) {
-      if (!this.known.has(folder2) && folder2 !== this.room.base.root) noteUse((0, import_node_path77.join)((0, import_node_path77.dirname)(folder2), "layer.json"));
+      if (!this.known.has(folder2) && folder2 !== this.room.base.root) noteUse((0, import_node_path78.join)((0, import_node_path78.dirname)(folder2), "layer.json"));
       this.known.add(folder2);
     }
     return true;
@@ -36806,17 +36829,17 @@ var SystemLayers = class {
     return fetched;
   }
   archives() {
-    const folder2 = (0, import_node_path77.join)(this.room.state, "archives");
-    (0, import_node_fs63.mkdirSync)((0, import_node_path77.join)(folder2, "partial"), { recursive: true });
+    const folder2 = (0, import_node_path78.join)(this.room.state, "archives");
+    (0, import_node_fs63.mkdirSync)((0, import_node_path78.join)(folder2, "partial"), { recursive: true });
     return folder2;
   }
   /** Brings packages into the shared folder of .deb files; apt checks each against the signed lists. */
   async fetch(packages) {
-    return withMutex((0, import_node_path77.join)(this.room.state, "archives.lock"), async () => {
+    return withMutex((0, import_node_path78.join)(this.room.state, "archives.lock"), async () => {
       const lacking2 = () => {
         const held = (0, import_node_fs63.readdirSync)(this.archives());
         const found2 = packages.map((p) => held.find((h) => h.startsWith(filePrefix(p))));
-        for (const name6 of found2) if (name6 !== void 0) noteUse((0, import_node_path77.join)(this.archives(), name6));
+        for (const name6 of found2) if (name6 !== void 0) noteUse((0, import_node_path78.join)(this.archives(), name6));
         return packages.filter((_, i) => found2[i] === void 0);
       };
       await this.room.mirror?.bring(lacking2(), this.archives());
@@ -36857,12 +36880,12 @@ var SystemLayers = class {
   }
   /** dpkg's status of a root with this set, as text. */
   status(layers2) {
-    return layers2.map((l) => (0, import_node_path77.join)(l, "var/lib/dpkg/status")).find(exists);
+    return layers2.map((l) => (0, import_node_path78.join)(l, "var/lib/dpkg/status")).find(exists);
   }
 };
 
 // ts-src/engine/system-packages.ts
-var logOf = (state) => (0, import_node_path78.join)(state, "slipway.log");
+var logOf = (state) => (0, import_node_path79.join)(state, "slipway.log");
 async function openSystem(request, target2, tells) {
   const { driver, state, store: store2 } = request;
   const found2 = request.distro.platforms[target2.platform];
@@ -36942,7 +36965,7 @@ async function mirrorSystems(graphs) {
 
 // ts-src/engine/task-keys.ts
 var import_node_fs64 = require("node:fs");
-var import_node_path79 = require("node:path");
+var import_node_path80 = require("node:path");
 init_maps();
 init_digest();
 
@@ -37099,7 +37122,7 @@ var TaskKeys = class {
         templates: this.templatesDigest(p.buildType),
         base: graph2.base.digest,
         manifest: this.manifestDigest(graph2, p.name),
-        patches: (settings3.patches ?? []).map((f) => sha256((0, import_node_fs64.readFileSync)((0, import_node_path79.join)(this.distroRoot, f)))).join(" ")
+        patches: (settings3.patches ?? []).map((f) => sha256((0, import_node_fs64.readFileSync)((0, import_node_path80.join)(this.distroRoot, f)))).join(" ")
       });
       own3[n] = there = { parts: parts2, text: keyText(parts2) };
     }
@@ -37280,11 +37303,11 @@ async function prepareScopes(input, options5, store2, history) {
 }
 
 // ts-src/engine/system-lock.ts
-var import_node_path80 = require("node:path");
+var import_node_path81 = require("node:path");
 init_maps();
 init_diagnostics();
 init_files();
-var file2 = (workspace) => (0, import_node_path80.join)(workspace.state, "platforms.json");
+var file2 = (workspace) => (0, import_node_path81.join)(workspace.state, "platforms.json");
 function knownPlatforms(workspace) {
   const known3 = readJson(file2(workspace)) ?? {};
   const ids = new Set(
@@ -37373,7 +37396,7 @@ ${verdict2}`;
   const tails = (t) => t.log ? tellingPart((readIf(t.log) ?? "").slice(-4e5)) : [];
   (failed5 ? writeMessage : writeNote)(
     renderSummary(
-      results.map((t) => t.log ? { ...t, log: (0, import_node_path81.join)(output, t.log) } : t),
+      results.map((t) => t.log ? { ...t, log: (0, import_node_path82.join)(output, t.log) } : t),
       tails,
       Date.now() - begun
     )
@@ -37388,11 +37411,11 @@ ${verdict2}`;
   if (values.json) writeOutput(`${JSON.stringify({ stamp: plan2.stamp, output, results })}
 `);
   else if (published.sources.length) {
-    writeNote(`report: ${(0, import_node_path81.join)(output, "report.html")}
+    writeNote(`report: ${(0, import_node_path82.join)(output, "report.html")}
 `);
     writeNote("\nTo install from this repository, put this into /etc/apt/sources.list.d/slipway.sources:\n\n");
     writeOutput(published.sources.join("\n"));
-    const closed = notForAll((0, import_node_path81.join)(output, "apt"));
+    const closed = notForAll((0, import_node_path82.join)(output, "apt"));
     if (closed)
       writeMessage(
         `
@@ -37415,7 +37438,7 @@ init_sizes();
 // ts-src/sandbox/docker.ts
 var import_node_crypto8 = require("node:crypto");
 var import_node_fs66 = require("node:fs");
-var import_node_path82 = require("node:path");
+var import_node_path83 = require("node:path");
 init_digest();
 init_files();
 init_process();
@@ -37683,7 +37706,7 @@ var capabilities = [
   "SETFCAP"
 ];
 var docker = (args, options5 = {}) => run("docker", args, options5);
-var imageOf = (folder2) => readIf((0, import_node_path82.join)(folder2, marker))?.trim();
+var imageOf = (folder2) => readIf((0, import_node_path83.join)(folder2, marker))?.trim();
 var ranOutOfMemory = async (name6) => (await docker(["inspect", "--format", "{{.State.OOMKilled}}", name6])).stdout.trim() === "true";
 var du = (args) => run("du", args, { env: { ...process.env, LC_ALL: "C" } });
 async function sweep2(label) {
@@ -37740,7 +37763,7 @@ function createArguments(entry2, { name: name6, label, image: image2, limits: li
 }
 async function copyLayers(layers2, name6, work2) {
   for (const layer of [...layers2].reverse()) {
-    const archive = (0, import_node_path82.join)(work2, "over.tar");
+    const archive = (0, import_node_path83.join)(work2, "over.tar");
     const packed3 = await run("tar", ["-c", "--owner=0", "--group=0", "-f", archive, "-C", layer, "."]);
     const copied2 = packed3.code === 0 ? await run("sh", ["-c", 'docker cp - "$1:/" < "$2"', "sh", name6, archive]) : packed3;
     (0, import_node_fs66.rmSync)(archive, { force: true });
@@ -37762,13 +37785,13 @@ async function start2({ log, signal, terminal }, name6, limits2) {
   return signal?.aborted === true && outcome.code === 0 ? { ...outcome, code: stopped } : outcome;
 }
 async function commit(name6, keep2) {
-  (0, import_node_fs66.mkdirSync)((0, import_node_path82.join)(keep2, "var/lib/dpkg"), { recursive: true });
+  (0, import_node_fs66.mkdirSync)((0, import_node_path83.join)(keep2, "var/lib/dpkg"), { recursive: true });
   const tag = `slipway-layer:${sha256(`${keep2}${name6}`).slice(0, 24)}`;
   const committed = await docker(["commit", "--change", 'CMD ["sh"]', name6, tag]);
   if (committed.code !== 0) return committed;
-  const status = await docker(["cp", `${name6}:/var/lib/dpkg/status`, (0, import_node_path82.join)(keep2, "var/lib/dpkg/status")]);
+  const status = await docker(["cp", `${name6}:/var/lib/dpkg/status`, (0, import_node_path83.join)(keep2, "var/lib/dpkg/status")]);
   if (status.code !== 0) return status;
-  (0, import_node_fs66.writeFileSync)((0, import_node_path82.join)(keep2, marker), `${tag}
+  (0, import_node_fs66.writeFileSync)((0, import_node_path83.join)(keep2, marker), `${tag}
 `);
   return void 0;
 }
@@ -37786,7 +37809,7 @@ async function enter(entry2, label) {
     };
   const name6 = `slipway-${process.pid}-${(0, import_node_crypto8.randomBytes)(6).toString("hex")}`;
   const limits2 = entry2.limits ?? defaultLimits();
-  const filter = (0, import_node_path82.join)(entry2.work, `${name6}.seccomp.json`);
+  const filter = (0, import_node_path83.join)(entry2.work, `${name6}.seccomp.json`);
   (0, import_node_fs66.writeFileSync)(filter, seccompProfile(entry2.network === true));
   const created = await docker(createArguments(entry2, { name: name6, label, image: image2, limits: limits2, filter }));
   (0, import_node_fs66.rmSync)(filter);
@@ -37814,11 +37837,11 @@ async function remove2(folder2) {
       "--network",
       "none",
       "--volume",
-      `${(0, import_node_path82.dirname)(folder2)}:/parent`,
+      `${(0, import_node_path83.dirname)(folder2)}:/parent`,
       image2,
       "rm",
       "-rf",
-      `/parent/${(0, import_node_path82.basename)(folder2)}`
+      `/parent/${(0, import_node_path83.basename)(folder2)}`
     ]);
 }
 function dockerDriver(state) {
@@ -37836,7 +37859,7 @@ function dockerDriver(state) {
       const imported = await docker(["import", tar, tag]);
       if (imported.code !== 0) return imported;
       (0, import_node_fs66.mkdirSync)(folder2, { recursive: true });
-      (0, import_node_fs66.writeFileSync)((0, import_node_path82.join)(folder2, marker), `${tag}
+      (0, import_node_fs66.writeFileSync)((0, import_node_path83.join)(folder2, marker), `${tag}
 `);
       return run("tar", ["-x", "--no-same-owner", "-f", tar, "-C", folder2, "./var/lib/dpkg/status"]);
     },
@@ -37853,7 +37876,7 @@ function dockerDriver(state) {
     },
     remove: remove2,
     async discard(folder2) {
-      for (const image2 of [folder2, (0, import_node_path82.join)(folder2, "root")].flatMap((f) => imageOf(f) ?? []))
+      for (const image2 of [folder2, (0, import_node_path83.join)(folder2, "root")].flatMap((f) => imageOf(f) ?? []))
         await docker(["image", "rm", image2]);
       await remove2(folder2);
     }
@@ -37862,7 +37885,7 @@ function dockerDriver(state) {
 
 // ts-src/sandbox/unshare.ts
 var import_node_fs67 = require("node:fs");
-var import_node_path83 = require("node:path");
+var import_node_path84 = require("node:path");
 
 // resources/templates/enter.pl
 var enter_default = `# The first process of a root: enter.sh runs it in the host's perl when everything is mounted on the folder \`m\`.
@@ -38043,7 +38066,7 @@ function readRoot(reading, plain5, propagation, inside) {
 }
 function linkLayers(layers2, work2) {
   return layers2.map((layer, i) => {
-    (0, import_node_fs67.symlinkSync)(layer, (0, import_node_path83.join)(work2, `l${i}`));
+    (0, import_node_fs67.symlinkSync)(layer, (0, import_node_path84.join)(work2, `l${i}`));
     return `l${i}`;
   }).join(":");
 }
@@ -38051,8 +38074,8 @@ function linkUpper(keep2, work2) {
   if (!keep2) return "tmpfs";
   (0, import_node_fs67.mkdirSync)(keep2, { recursive: true });
   (0, import_node_fs67.mkdirSync)(`${keep2}.work`, { recursive: true });
-  (0, import_node_fs67.symlinkSync)(keep2, (0, import_node_path83.join)(work2, "k"));
-  (0, import_node_fs67.symlinkSync)(`${keep2}.work`, (0, import_node_path83.join)(work2, "k.work"));
+  (0, import_node_fs67.symlinkSync)(keep2, (0, import_node_path84.join)(work2, "k"));
+  (0, import_node_fs67.symlinkSync)(`${keep2}.work`, (0, import_node_path84.join)(work2, "k.work"));
   return "k";
 }
 var enterEnvironment2 = (entry2, limits2, group, plain5) => ({
@@ -38326,7 +38349,7 @@ function namesByDebian(planned2) {
 }
 
 // ts-src/cli/archive-check.ts
-var import_node_path84 = require("node:path");
+var import_node_path85 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -38402,7 +38425,7 @@ var archiveCheck = (planned2) => (scope2, target2, names4) => {
 function told5(m, scope2, target2, workspace) {
   const users2 = m.neededBy.length ? `needed by ${someOf(m.neededBy, 5)}` : `needed by the tests or the documentation of ${someOf(m.testedBy, 5)}`;
   const from = m.key === void 0 ? "which distro.yaml gives" : `which the rosdep key '${m.key}' gives`;
-  const text8 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path84.resolve)(workspace.root, m.file));
+  const text8 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path85.resolve)(workspace.root, m.file));
   const line2 = text8 === void 0 || m.key === void 0 ? void 0 : lineOfKey(text8, m.key);
   return (m.neededBy.length ? error : warning)(
     "system-missing",
@@ -38531,7 +38554,7 @@ var earlier = (cached3) => cached3 ? "cached: " : "";
 
 // ts-src/engine/task-runner.ts
 var import_node_fs68 = require("node:fs");
-var import_node_path86 = require("node:path");
+var import_node_path87 = require("node:path");
 
 // ts-src/engine/docs/stored-record.ts
 init_stored();
@@ -38542,7 +38565,7 @@ async function readDocRecord(store2, key) {
 }
 
 // ts-src/engine/store-repair.ts
-var import_node_path85 = require("node:path");
+var import_node_path86 = require("node:path");
 var StoreRepair = class {
   constructor(options5) {
     this.options = options5;
@@ -38585,7 +38608,7 @@ var StoreRepair = class {
     options5.note(`the store lost ${p.name}, or it was damaged: it is built again`);
     const resolved = await options5.taskKeys.resolveKey(graph2, d);
     if (typeof resolved === "string") return resolved;
-    const log = (0, import_node_path85.join)(options5.output, "logs", graph2.id, `${p.name}.log`);
+    const log = (0, import_node_path86.join)(options5.output, "logs", graph2.id, `${p.name}.log`);
     const outcome = await this.build(graph2, { graph: graph2, number: d, package: p, resolved, log });
     if (outcome.state === "failed") return `'${p.name}' was lost, and can't be built again: ${outcome.reason}`;
     options5.restored(graph2, d, outcome.value);
@@ -38636,16 +38659,16 @@ var TaskRunner = class {
   async run(graph2, task, resolved, started) {
     const { options: options5 } = this;
     const p = packageOf(graph2, task);
-    const lock2 = (0, import_node_path86.join)(options5.state, "locks", resolved.key);
+    const lock2 = (0, import_node_path87.join)(options5.state, "locks", resolved.key);
     const outcome = await withMutex(
       lock2,
       async () => {
         const another = await this.doneMeanwhile(graph2, task, resolved.key);
         if (another) return another;
         const kind = kindOf3(graph2, task);
-        const log = (0, import_node_path86.join)("logs", graph2.id, `${p.name}${kind === "build" ? "" : `.${kind}`}.log`);
+        const log = (0, import_node_path87.join)("logs", graph2.id, `${p.name}${kind === "build" ? "" : `.${kind}`}.log`);
         started(log);
-        return this.doNow(graph2, task, resolved, (0, import_node_path86.join)(options5.output, log));
+        return this.doNow(graph2, task, resolved, (0, import_node_path87.join)(options5.output, log));
       },
       () => this.reports.note(`${p.name}: another slipway does it; waiting`)
     );
@@ -38996,7 +39019,7 @@ function makeProgress(options5) {
 // ts-src/collect/collect.ts
 var import_node_crypto9 = require("node:crypto");
 var import_node_fs71 = require("node:fs");
-var import_node_path89 = require("node:path");
+var import_node_path90 = require("node:path");
 init_files();
 init_process();
 
@@ -39026,12 +39049,12 @@ function countKinds(things) {
 
 // ts-src/collect/machine.ts
 var import_node_fs70 = require("node:fs");
-var import_node_path88 = require("node:path");
+var import_node_path89 = require("node:path");
 init_files();
 
 // ts-src/collect/measure.ts
 var import_node_fs69 = require("node:fs");
-var import_node_path87 = require("node:path");
+var import_node_path88 = require("node:path");
 init_files();
 init_faults();
 var isGone = (e) => codeOf(e) === "ENOENT";
@@ -39056,8 +39079,8 @@ function measure(path2) {
     if (stat2.isDirectory()) {
       total.bytes += bytes;
       for (const name6 of namesIn2(at3)) {
-        const inner = statOf((0, import_node_path87.join)(at3, name6));
-        if (inner && inner.dev === stat2.dev) todo.push([(0, import_node_path87.join)(at3, name6), inner]);
+        const inner = statOf((0, import_node_path88.join)(at3, name6));
+        if (inner && inner.dev === stat2.dev) todo.push([(0, import_node_path88.join)(at3, name6), inner]);
       }
     } else if (stat2.nlink > 1) {
       const one = shared2.get(stat2.ino) ?? { seen: 0, names: stat2.nlink, bytes };
@@ -39081,7 +39104,7 @@ var SizeMemory = class {
   before;
   now = {};
   constructor(state) {
-    this.file = (0, import_node_path87.join)(state, "sizes.json");
+    this.file = (0, import_node_path88.join)(state, "sizes.json");
     this.before = readJson(this.file) ?? {};
   }
   async of(name6, path2, ask2) {
@@ -39103,7 +39126,7 @@ var day3 = 864e5;
 var unannounced = day3;
 var baseFactor = 3;
 function entries(state, folder2, pattern) {
-  const path2 = (0, import_node_path88.join)(state, folder2);
+  const path2 = (0, import_node_path89.join)(state, folder2);
   try {
     if (!(0, import_node_fs70.lstatSync)(path2).isDirectory()) return [];
     return (0, import_node_fs70.readdirSync)(path2).filter((name6) => pattern.test(name6)).sort();
@@ -39130,7 +39153,7 @@ async function surveyMachine(survey) {
     ...archives(survey),
     ...clones(survey),
     ...entries(survey.state, "cache/objects", /^[0-9a-f]{2}$/).flatMap(
-      (part) => plain4(survey, "copies of stored objects", (0, import_node_path88.join)("cache/objects", part), /^[0-9a-f]{64}$/)
+      (part) => plain4(survey, "copies of stored objects", (0, import_node_path89.join)("cache/objects", part), /^[0-9a-f]{64}$/)
     ),
     ...simple.flatMap(([kind, folder2, pattern]) => plain4(survey, kind, folder2, pattern))
   ];
@@ -39138,7 +39161,7 @@ async function surveyMachine(survey) {
 async function unpacked({ state, sizes, days }) {
   const found2 = [];
   for (const name6 of entries(state, "unpacked", /^[0-9a-f]{64}$/)) {
-    const folder2 = (0, import_node_path88.join)(state, "unpacked", name6);
+    const folder2 = (0, import_node_path89.join)(state, "unpacked", name6);
     const used = timeOf2(`${folder2}.json`);
     const bytes = await sizes.of(`unpacked/${name6}`, folder2, () => Promise.resolve(measure(folder2).bytes));
     found2.push({ kind: "unpacked packages", paths: [folder2, `${folder2}.json`], used, until: used + days * day3, bytes });
@@ -39150,7 +39173,7 @@ async function layers({ state, sizes, days, driver }, folder2) {
   const parents = /* @__PURE__ */ new Map();
   const names4 = entries(state, folder2, /^[0-9a-f]{24}$/);
   for (const id of names4) {
-    const file3 = (0, import_node_path88.join)(state, folder2, id, "layer.json");
+    const file3 = (0, import_node_path89.join)(state, folder2, id, "layer.json");
     used.set(id, timeOf2(file3));
     parents.set(id, readJson(file3)?.parent);
   }
@@ -39165,7 +39188,7 @@ async function layers({ state, sizes, days, driver }, folder2) {
   const depths = new Map(names4.map((id) => [id, depth2(id)]));
   const found2 = [];
   for (const id of names4.sort((a, b) => (depths.get(b) ?? 0) - (depths.get(a) ?? 0))) {
-    const path2 = (0, import_node_path88.join)(state, folder2, id);
+    const path2 = (0, import_node_path89.join)(state, folder2, id);
     const last2 = used.get(id) ?? 0;
     const bytes = await sizes.of(`${folder2}/${id}`, path2, () => driver.size(path2));
     found2.push({
@@ -39182,20 +39205,20 @@ async function layers({ state, sizes, days, driver }, folder2) {
 async function bases({ state, sizes, days, driver }) {
   const found2 = [];
   for (const platform3 of entries(state, "bases", /^[A-Za-z0-9]/)) {
-    const folder2 = (0, import_node_path88.join)("bases", platform3);
-    const current = readJson((0, import_node_path88.join)(state, folder2, "current.json"))?.folder;
+    const folder2 = (0, import_node_path89.join)("bases", platform3);
+    const current = readJson((0, import_node_path89.join)(state, folder2, "current.json"))?.folder;
     for (const name6 of entries(state, folder2, /^[0-9a-f]{16}-[0-9a-f]{8}$/)) {
-      const path2 = (0, import_node_path88.join)(state, folder2, name6);
+      const path2 = (0, import_node_path89.join)(state, folder2, name6);
       const used = timeOf2(path2);
       const newest = current?.endsWith(`/${platform3}/${name6}`) === true;
       found2.push({
         kind: "bases",
         root: true,
-        paths: [path2, ...newest ? [(0, import_node_path88.join)(state, folder2, "current.json")] : [(0, import_node_path88.join)(state, folder2, `kept-${name6}.json`)]],
+        paths: [path2, ...newest ? [(0, import_node_path89.join)(state, folder2, "current.json")] : [(0, import_node_path89.join)(state, folder2, `kept-${name6}.json`)]],
         used,
         until: used + days * day3 * (newest ? baseFactor : 1),
         held: newest,
-        bytes: await sizes.of((0, import_node_path88.join)(folder2, name6), path2, () => driver.size(path2))
+        bytes: await sizes.of((0, import_node_path89.join)(folder2, name6), path2, () => driver.size(path2))
       });
     }
   }
@@ -39204,9 +39227,9 @@ async function bases({ state, sizes, days, driver }) {
 async function recorded({ state, sizes, days, driver }, kind, folder2, pattern, record3) {
   const found2 = [];
   for (const name6 of entries(state, folder2, pattern)) {
-    const path2 = (0, import_node_path88.join)(state, folder2, name6);
-    const used = timeOf2((0, import_node_path88.join)(path2, record3));
-    const bytes = await sizes.of((0, import_node_path88.join)(folder2, name6), path2, () => driver.size(path2));
+    const path2 = (0, import_node_path89.join)(state, folder2, name6);
+    const used = timeOf2((0, import_node_path89.join)(path2, record3));
+    const bytes = await sizes.of((0, import_node_path89.join)(folder2, name6), path2, () => driver.size(path2));
     found2.push({ kind, root: true, paths: [path2, `${path2}.lock`], used, until: used + days * day3, bytes });
   }
   return found2;
@@ -39221,7 +39244,7 @@ var mostPacks = 200;
 function clones(survey) {
   return entries(survey.state, "git", /\.git$/).flatMap((name6) => {
     const found2 = plain4(survey, "clones", "git", new RegExp(`^${name6.replaceAll(".", "\\.")}$`));
-    const packs = entries(survey.state, (0, import_node_path88.join)("git", name6, "objects", "pack"), /\.pack$/).length;
+    const packs = entries(survey.state, (0, import_node_path89.join)("git", name6, "objects", "pack"), /\.pack$/).length;
     return packs > mostPacks ? found2.map((one) => ({ ...one, until: one.used + unannounced })) : found2;
   });
 }
@@ -39242,7 +39265,7 @@ var simple = [
 ];
 function plain4({ state, days, now }, kind, folder2, pattern, least = unannounced) {
   return entries(state, folder2, pattern).flatMap((name6) => {
-    const path2 = (0, import_node_path88.join)(state, folder2, name6);
+    const path2 = (0, import_node_path89.join)(state, folder2, name6);
     const found2 = measure(path2);
     if (!found2.files) return [];
     const stays = kind === "left over" ? least : Math.max(least, days * day3);
@@ -39595,7 +39618,7 @@ async function collect(request) {
   const { state, now, days, dryRun } = request;
   if (!exists(state)) return { removed: [], kept: [], busy: false };
   const release2 = await tryMutex(useLock(state));
-  const trash = (0, import_node_path89.join)(state, "trash");
+  const trash = (0, import_node_path90.join)(state, "trash");
   try {
     const sizes = new SizeMemory(state);
     const machine = await surveyMachine({ state, driver: request.driver, sizes, now, days });
@@ -39611,7 +39634,7 @@ async function collect(request) {
       if (release2) {
         for (const thing of machine) if (expired.has(thing)) discard(thing, trash);
         await shrinkFolders(state, now);
-        shortenLog((0, import_node_path89.join)(state, "slipway.log"));
+        shortenLog((0, import_node_path90.join)(state, "slipway.log"));
         sizes.save();
       }
       if (request.store && contents3) await removeFromStore(request.store.store, contents3, expired);
@@ -39633,21 +39656,21 @@ async function contentsOf(request, alone2) {
   return surveyStore({ store: store2.store, now, days, grace: store2.own && alone2 ? 0 : grace });
 }
 function discard({ paths: paths2 }, trash) {
-  const folder2 = (0, import_node_path89.join)(trash, (0, import_node_crypto9.randomBytes)(8).toString("hex"));
+  const folder2 = (0, import_node_path90.join)(trash, (0, import_node_crypto9.randomBytes)(8).toString("hex"));
   (0, import_node_fs71.mkdirSync)(folder2, { recursive: true });
-  for (const path2 of paths2.filter(exists)) (0, import_node_fs71.renameSync)(path2, (0, import_node_path89.join)(folder2, (0, import_node_path89.basename)(path2)));
+  for (const path2 of paths2.filter(exists)) (0, import_node_fs71.renameSync)(path2, (0, import_node_path90.join)(folder2, (0, import_node_path90.basename)(path2)));
 }
 async function empty(trash, driver) {
   if (!exists(trash)) return;
   for (const name6 of (0, import_node_fs71.readdirSync)(trash))
-    for (const inner of (0, import_node_fs71.readdirSync)((0, import_node_path89.join)(trash, name6))) await driver.discard((0, import_node_path89.join)(trash, name6, inner));
+    for (const inner of (0, import_node_fs71.readdirSync)((0, import_node_path90.join)(trash, name6))) await driver.discard((0, import_node_path90.join)(trash, name6, inner));
   await driver.remove(trash);
 }
 var hour = 36e5;
 async function shrinkFolders(state, now) {
-  const gitDir = (0, import_node_path89.join)(state, "git", "folders.git");
-  const marker2 = (0, import_node_path89.join)(gitDir, "slipway-pruned");
-  if (!exists((0, import_node_path89.join)(gitDir, "HEAD")) || exists(marker2) && now - (0, import_node_fs71.statSync)(marker2).mtimeMs < hour) return;
+  const gitDir = (0, import_node_path90.join)(state, "git", "folders.git");
+  const marker2 = (0, import_node_path90.join)(gitDir, "slipway-pruned");
+  if (!exists((0, import_node_path90.join)(gitDir, "HEAD")) || exists(marker2) && now - (0, import_node_fs71.statSync)(marker2).mtimeMs < hour) return;
   await withMutex(`${gitDir}.lock`, async () => {
     await run("git", ["--git-dir", gitDir, "prune", "--expire=1.hour.ago"]);
     (0, import_node_fs71.writeFileSync)(marker2, "");
@@ -39817,17 +39840,17 @@ async function cautiously(state, work2) {
 }
 
 // ts-src/cli/reproducible.ts
-var import_node_path92 = require("node:path");
+var import_node_path93 = require("node:path");
 
 // ts-src/engine/reproducible.ts
 var import_node_fs73 = require("node:fs");
-var import_node_path91 = require("node:path");
+var import_node_path92 = require("node:path");
 init_files();
 init_process();
 
 // ts-src/inspect/differences.ts
 var import_node_fs72 = require("node:fs");
-var import_node_path90 = require("node:path");
+var import_node_path91 = require("node:path");
 
 // ts-src/inspect/elf-sections.ts
 function sectionAt(data, at3) {
@@ -39870,15 +39893,15 @@ function differencesOf(before2, after) {
   return [.../* @__PURE__ */ new Set([...old.keys(), ...now.keys()])].sort().flatMap((path2) => {
     const [a, b] = [old.get(path2), now.get(path2)];
     if (!a || !b) return [{ path: path2, what: a ? "is missing in the second build" : "is new in the second build" }];
-    return entryDifferences((0, import_node_path90.join)(before2, path2), (0, import_node_path90.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
+    return entryDifferences((0, import_node_path91.join)(before2, path2), (0, import_node_path91.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
   });
 }
 function treeOf(root) {
   const found2 = /* @__PURE__ */ new Map();
   const visit = (folder2) => {
-    for (const name6 of (0, import_node_fs72.readdirSync)((0, import_node_path90.join)(root, folder2)).sort()) {
+    for (const name6 of (0, import_node_fs72.readdirSync)((0, import_node_path91.join)(root, folder2)).sort()) {
       const path2 = folder2 ? `${folder2}/${name6}` : name6;
-      const stats = (0, import_node_fs72.lstatSync)((0, import_node_path90.join)(root, path2));
+      const stats = (0, import_node_fs72.lstatSync)((0, import_node_path91.join)(root, path2));
       found2.set(path2, stats);
       if (stats.isDirectory()) visit(path2);
     }
@@ -39978,7 +40001,7 @@ async function checkOne(session2, options5, graph2, number7) {
     note: session2.say,
     restored: () => void 0
   });
-  const log = (0, import_node_path91.join)(options5.output, "logs", graph2.id, `${p.name}.again.log`);
+  const log = (0, import_node_path92.join)(options5.output, "logs", graph2.id, `${p.name}.again.log`);
   const outcome = await repair.run(graph2, async (work2) => {
     const resolved = await session2.taskKeys.resolveKey(graph2, number7);
     if (typeof resolved === "string") return failed(resolved);
@@ -40001,7 +40024,7 @@ async function checkOne(session2, options5, graph2, number7) {
 async function compareFiles(session2, options5, record3, files, work2) {
   const differences = [];
   let report2;
-  const second = new Map(files.map((f) => [(0, import_node_path91.basename)(f), f]));
+  const second = new Map(files.map((f) => [(0, import_node_path92.basename)(f), f]));
   for (const [i, deb2] of record3.debs.entries()) {
     const after = second.get(deb2.name);
     second.delete(deb2.name);
@@ -40009,7 +40032,7 @@ async function compareFiles(session2, options5, record3, files, work2) {
     else if (await sha256File(after) !== deb2.sha256) {
       const before2 = await session2.store.path(deb2);
       if (before2 === void 0) return failed(`the store lost ${deb2.name}`);
-      const inside = await insideOf2(before2, after, deb2, (0, import_node_path91.join)(work2, `compare-${i}`));
+      const inside = await insideOf2(before2, after, deb2, (0, import_node_path92.join)(work2, `compare-${i}`));
       if (typeof inside === "string") return failed(inside);
       differences.push(...inside);
       report2 ??= await diffoscope(before2, after, record3.package, options5);
@@ -40023,14 +40046,14 @@ async function compareFiles(session2, options5, record3, files, work2) {
   });
 }
 async function insideOf2(before2, after, deb2, folder2) {
-  const [a, b] = [(0, import_node_path91.join)(folder2, "before"), (0, import_node_path91.join)(folder2, "after")];
+  const [a, b] = [(0, import_node_path92.join)(folder2, "before"), (0, import_node_path92.join)(folder2, "after")];
   (0, import_node_fs73.mkdirSync)(folder2, { recursive: true });
   for (const [file3, to] of [
     [before2, a],
     [after, b]
   ]) {
     const out = await run("dpkg-deb", ["--raw-extract", file3, to]);
-    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path91.basename)(file3)}: ${out.stderr.trim().split("\n").pop()}`;
+    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path92.basename)(file3)}: ${out.stderr.trim().split("\n").pop()}`;
   }
   const found2 = differencesOf(a, b).map(({ path: path2, what }) => ({ path: `${deb2.name.split("_")[0]}: ${path2}`, what }));
   const archive = {
@@ -40047,9 +40070,9 @@ async function diffoscope(before2, after, name6, options5) {
     { signal: AbortSignal.any([timeout, options5.signal]) }
   );
   if (asked2.code === 127 || !asked2.stdout) return void 0;
-  const report2 = (0, import_node_path91.join)("reproducible", `${name6}.diffoscope.txt`);
-  (0, import_node_fs73.mkdirSync)((0, import_node_path91.join)(options5.output, "reproducible"), { recursive: true });
-  (0, import_node_fs73.writeFileSync)((0, import_node_path91.join)(options5.output, report2), asked2.stdout);
+  const report2 = (0, import_node_path92.join)("reproducible", `${name6}.diffoscope.txt`);
+  (0, import_node_fs73.mkdirSync)((0, import_node_path92.join)(options5.output, "reproducible"), { recursive: true });
+  (0, import_node_fs73.writeFileSync)((0, import_node_path92.join)(options5.output, report2), asked2.stdout);
   return report2;
 }
 
@@ -40108,7 +40131,7 @@ async function checkBuilds(session2, options5) {
     started: (name6) => writeNote(`building ${name6} once more
 `)
   });
-  writeWhole((0, import_node_path92.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
+  writeWhole((0, import_node_path93.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
 `);
   writeMessage(renderReproducible(builds));
   return signal.aborted || builds.some((b) => b.state !== "equal") ? exit.failed : exit.ok;
@@ -40185,7 +40208,7 @@ async function runBuild(verb, values, packages, tests) {
     ]);
     return exit.failed;
   }
-  const output = values.output === void 0 ? (0, import_node_path93.join)(workspace.root, "out") : (0, import_node_path93.resolve)(values.output);
+  const output = values.output === void 0 ? (0, import_node_path94.join)(workspace.root, "out") : (0, import_node_path94.resolve)(values.output);
   const driver = driverOf(values, workspace.state);
   const lacking2 = values["dry-run"] === true ? [] : await missingTools(driver.name, plan2);
   if (lacking2.length) {
@@ -40219,7 +40242,7 @@ async function runBuild(verb, values, packages, tests) {
   }
   if (stop.signal.aborted || values["dry-run"] === true) return code;
   const { distro, root, state } = workspace;
-  if (publishes) await retireFolderStates({ distro, root, state }, folderChannel(output), (0, import_node_path93.join)(output, "apt"));
+  if (publishes) await retireFolderStates({ distro, root, state }, folderChannel(output), (0, import_node_path94.join)(output, "apt"));
   await cleanUp({ distro, root, state, driver });
   return code;
 }
@@ -40260,7 +40283,7 @@ async function buildAll(values, planned2, wanted) {
       runs: session2.graphs,
       store: store2,
       state: workspace.state,
-      endpoints: [new FolderEndpoint((0, import_node_path93.join)(output, "apt"))],
+      endpoints: [new FolderEndpoint((0, import_node_path94.join)(output, "apt"))],
       organization: workspace.distro.organization,
       signingKey: keyOf2(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
       environments: environmentsOf(workspace.distro, planned2.lock),
@@ -40393,7 +40416,7 @@ function systemChanges(m, n) {
 
 // ts-src/publish/promotion.ts
 var import_node_fs75 = require("node:fs");
-var import_node_path94 = require("node:path");
+var import_node_path95 = require("node:path");
 init_diagnostics();
 init_names();
 
@@ -40770,7 +40793,7 @@ async function rollBack(input, outlet) {
   let suites = withoutKeyring(state.suites);
   let raised = 0;
   if (!pointer) {
-    const scratch = (0, import_node_path94.join)(input.folder, "incoming");
+    const scratch = (0, import_node_path95.join)(input.folder, "incoming");
     (0, import_node_fs75.mkdirSync)(scratch, { recursive: true });
     const made2 = await raiseVersions({
       store: outlet.store,
@@ -40853,13 +40876,13 @@ var rest = (count3) => count3 > most4 ? `and ${count3 - most4} more
 ` : "";
 
 // ts-src/cli/channels.ts
-var import_node_path99 = require("node:path");
+var import_node_path100 = require("node:path");
 init_diagnostics();
 init_remote_place();
 
 // ts-src/publish/archive-lists.ts
 var import_node_fs76 = require("node:fs");
-var import_node_path95 = require("node:path");
+var import_node_path96 = require("node:path");
 init_files();
 init_process();
 var largest8 = 1 << 30;
@@ -40875,13 +40898,13 @@ async function archivePackages(store2, folder2, id, locked2) {
 }
 function hereText(folder2, id, locked2) {
   const here = readJson(
-    (0, import_node_path95.join)(folder2, "bases", id, "current.json")
+    (0, import_node_path96.join)(folder2, "bases", id, "current.json")
   );
   if (!here || here.digest !== locked2.base || here.archive !== locked2.archive) return void 0;
   const lists = here.lists;
   if (typeof lists !== "string" || !exists(lists)) return void 0;
   const names4 = (0, import_node_fs76.readdirSync)(lists).filter((name6) => name6.endsWith("_Packages"));
-  return names4.length ? names4.map((name6) => (0, import_node_fs76.readFileSync)((0, import_node_path95.join)(lists, name6), "utf8")).join("\n") : void 0;
+  return names4.length ? names4.map((name6) => (0, import_node_fs76.readFileSync)((0, import_node_path96.join)(lists, name6), "utf8")).join("\n") : void 0;
 }
 async function storedText(store2, { base, archive }) {
   const kept4 = await store2.readJson(`bases/${base}-${archive.slice(0, 16)}.json`);
@@ -40892,7 +40915,7 @@ async function storedText(store2, { base, archive }) {
 }
 
 // ts-src/publish/endpoints.ts
-var import_node_path98 = require("node:path");
+var import_node_path99 = require("node:path");
 init_remote_place();
 var isChannelName = (name6) => name6.length <= 200 && /^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*){0,3}$/.test(name6) && !name6.includes("..");
 async function openEndpoint(uri2, root) {
@@ -40905,7 +40928,7 @@ async function openEndpoint(uri2, root) {
     return new SshEndpoint2(uri2);
   }
   const path2 = uri2.startsWith("file:") ? decodeURIComponent(uri2.slice("file:".length).replace(/^\/\/(?=\/)/, "")) : uri2;
-  return new FolderEndpoint((0, import_node_path98.isAbsolute)(path2) ? path2 : (0, import_node_path98.join)(root, path2));
+  return new FolderEndpoint((0, import_node_path99.isAbsolute)(path2) ? path2 : (0, import_node_path99.join)(root, path2));
 }
 function partsOf2(place3) {
   const query2 = place3.indexOf("?");
@@ -40998,7 +41021,7 @@ async function placesOf3({ workspace: { distro, root } }, channel2, named7, from
   const configured2 = distro.publish.to.map((place3) => channelUri(place3, channel2.name));
   const beside = (from?.file.endpoints ?? []).flatMap((uri2) => besideUri(uri2, from?.name ?? "", channel2.name) ?? []);
   const uris = [
-    named7?.map((n) => /^(s3:\/\/|file:)/.test(n) || isRemotePlace(n) ? n : (0, import_node_path99.resolve)(n)),
+    named7?.map((n) => /^(s3:\/\/|file:)/.test(n) || isRemotePlace(n) ? n : (0, import_node_path100.resolve)(n)),
     channel2.file.endpoints,
     configured2,
     beside
@@ -41284,7 +41307,7 @@ async function renew(opened, names4, to) {
 
 // ts-src/cli/clean.ts
 var import_node_fs79 = require("node:fs");
-var import_node_path100 = require("node:path");
+var import_node_path101 = require("node:path");
 init_process();
 var remade = [
   "work",
@@ -41341,7 +41364,7 @@ remove: the roots of a plain user belong to subordinate ids.`,
     const parts2 = (0, import_node_fs79.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
     const removed = [];
     for (const part of parts2) {
-      const folder2 = (0, import_node_path100.join)(state, part);
+      const folder2 = (0, import_node_path101.join)(state, part);
       const size3 = (await run("du", ["-sh", folder2])).stdout.split("	")[0] ?? "";
       removed.push({ folder: folder2, size: size3 });
       if (!isQuiet() && !values.json)
@@ -41352,18 +41375,18 @@ remove: the roots of a plain user belong to subordinate ids.`,
     if (values.json) writeOutput(`${JSON.stringify({ removed, done: values["dry-run"] !== true })}
 `);
     if (values.all && !values["dry-run"]) await driver.remove(state);
-    const left = values["dry-run"] ? [] : parts2.filter((part) => (0, import_node_fs79.existsSync)((0, import_node_path100.join)(state, part)));
-    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path100.join)(state, part)} could not be removed
+    const left = values["dry-run"] ? [] : parts2.filter((part) => (0, import_node_fs79.existsSync)((0, import_node_path101.join)(state, part)));
+    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path101.join)(state, part)} could not be removed
 `);
     return left.length ? exit.failed : exit.ok;
   }
 });
 async function runningIn(state) {
-  const all = (0, import_node_path100.join)(state, "work");
+  const all = (0, import_node_path101.join)(state, "work");
   if (!(0, import_node_fs79.existsSync)(all)) return void 0;
   for (const name6 of (0, import_node_fs79.readdirSync)(all)) {
     if (!name6.endsWith(".lock")) continue;
-    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path100.join)(all, name6), "true"]);
+    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path101.join)(all, name6), "true"]);
     if (free.code !== 0) return name6.slice(0, -".lock".length);
   }
   return void 0;
@@ -41457,12 +41480,12 @@ compared with the files as they are now. If a commit has a lock.yaml beside its 
 
 // ts-src/cli/deploy.ts
 var import_node_fs85 = require("node:fs");
-var import_node_path107 = require("node:path");
+var import_node_path108 = require("node:path");
 var import_promises11 = require("node:readline/promises");
 
 // ts-src/deploy/check.ts
 var import_node_fs82 = require("node:fs");
-var import_node_path102 = require("node:path");
+var import_node_path103 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
@@ -42736,7 +42759,7 @@ function checkPlugins(text8, file3, jenkins2, known3 = pluginTable) {
 
 // ts-src/deploy/secrets.ts
 var import_node_fs81 = require("node:fs");
-var import_node_path101 = require("node:path");
+var import_node_path102 = require("node:path");
 init_diagnostics();
 var mostBytes4 = 16 << 20;
 var forms = [
@@ -42783,7 +42806,7 @@ async function knownSecrets(root) {
   const known3 = [];
   let names4 = [];
   try {
-    names4 = (0, import_node_fs81.readdirSync)((0, import_node_path101.join)(root, "secrets")).sort();
+    names4 = (0, import_node_fs81.readdirSync)((0, import_node_path102.join)(root, "secrets")).sort();
   } catch {
     return known3;
   }
@@ -42817,8 +42840,8 @@ async function checkDeployment(root) {
   return { diagnostics: sorted(diagnostics), ran, missing };
 }
 function plugins(root) {
-  const dockerfile = readIf((0, import_node_path102.join)(root, "Dockerfile")) ?? "";
-  const list8 = readIf((0, import_node_path102.join)(root, "plugins.txt"));
+  const dockerfile = readIf((0, import_node_path103.join)(root, "Dockerfile")) ?? "";
+  const list8 = readIf((0, import_node_path103.join)(root, "plugins.txt"));
   const tag = /^FROM\s+\S*jenkins:(\S+)/m.exec(dockerfile)?.[1];
   const version3 = /^\d+(?:\.\d+){1,2}(?=-|$)/.exec(tag ?? "")?.[0];
   const found2 = [];
@@ -42841,7 +42864,7 @@ async function casc(root) {
   const files = (await walkLeft(root, "jcasc")).filter(({ path: path2 }) => /\.ya?ml$/.test(path2));
   if (!files.length) return [error("deploy-jcasc", "jcasc/ holds no YAML file", { file: "jcasc" })];
   return files.flatMap(
-    ({ path: path2, kind }) => kind === "a file" ? checkCasc(readIf((0, import_node_path102.join)(root, path2)) ?? "", path2) : [error("deploy-jcasc", `${path2} is ${kind}`, { file: path2 })]
+    ({ path: path2, kind }) => kind === "a file" ? checkCasc(readIf((0, import_node_path103.join)(root, path2)) ?? "", path2) : [error("deploy-jcasc", `${path2} is ${kind}`, { file: path2 })]
   );
 }
 async function conflictMarkers(root) {
@@ -42849,7 +42872,7 @@ async function conflictMarkers(root) {
   const found2 = [];
   for (const { path: path2, kind } of await walkLeft(root, "", { skip })) {
     if (kind !== "a file" || path2.startsWith(".slipway-deploy")) continue;
-    const line2 = (readIf((0, import_node_path102.join)(root, path2)) ?? "").split("\n").findIndex((text8) => /^(<{7}|>{7}) /.test(text8));
+    const line2 = (readIf((0, import_node_path103.join)(root, path2)) ?? "").split("\n").findIndex((text8) => /^(<{7}|>{7}) /.test(text8));
     if (line2 >= 0)
       found2.push(
         error("deploy-conflict", "a conflict of `slipway deploy update` is not resolved", {
@@ -42872,16 +42895,16 @@ var tools = [
   {
     name: "terraform validate",
     async check(root) {
-      const folder2 = (0, import_node_path102.join)(root, "terraform");
+      const folder2 = (0, import_node_path103.join)(root, "terraform");
       if (!(0, import_node_fs82.existsSync)(folder2)) return "terraform (no folder terraform/)";
-      if (!(0, import_node_fs82.existsSync)((0, import_node_path102.join)(folder2, ".terraform"))) return "terraform validate (after `terraform init` in terraform/)";
+      if (!(0, import_node_fs82.existsSync)((0, import_node_path103.join)(folder2, ".terraform"))) return "terraform validate (after `terraform init` in terraform/)";
       return runTool("terraform", ["validate", "-no-color"], folder2);
     }
   },
   {
     name: "hadolint",
     async check(root) {
-      const files = ["Dockerfile", "agent/Dockerfile"].filter((file3) => (0, import_node_fs82.existsSync)((0, import_node_path102.join)(root, file3)));
+      const files = ["Dockerfile", "agent/Dockerfile"].filter((file3) => (0, import_node_fs82.existsSync)((0, import_node_path103.join)(root, file3)));
       return files.length ? runTool("hadolint", files, root) : "hadolint (no Dockerfile)";
     }
   },
@@ -42889,7 +42912,7 @@ var tools = [
     name: "ansible-lint",
     async check(root) {
       const found2 = (await listLeft(root, "ansible")).length > 0;
-      return found2 ? runTool("ansible-lint", ["--offline", "-q"], (0, import_node_path102.join)(root, "ansible")) : "ansible-lint (no folder ansible/)";
+      return found2 ? runTool("ansible-lint", ["--offline", "-q"], (0, import_node_path103.join)(root, "ansible")) : "ansible-lint (no folder ansible/)";
     }
   }
 ];
@@ -43718,17 +43741,17 @@ function renderDeployment(answers2) {
 
 // ts-src/deploy/record.ts
 init_zod();
-var import_node_path103 = require("node:path");
+var import_node_path104 = require("node:path");
 init_files();
 init_diagnostics();
 var recordName2 = ".slipway-deploy.json";
 var schema4 = strictObject({ slipway: string3(), answers: unknown(), files: record(string3(), string3()) });
 function writeRecord2(folder2, record3) {
-  writeWhole((0, import_node_path103.join)(folder2, recordName2), `${JSON.stringify(record3, null, 1)}
+  writeWhole((0, import_node_path104.join)(folder2, recordName2), `${JSON.stringify(record3, null, 1)}
 `);
 }
 function readRecord2(folder2) {
-  const text8 = readIf((0, import_node_path103.join)(folder2, recordName2));
+  const text8 = readIf((0, import_node_path104.join)(folder2, recordName2));
   if (text8 === void 0)
     return bad(
       error("deploy-folder", `${folder2} was not made by \`slipway deploy init\`: ${recordName2} is missing`, {
@@ -43753,16 +43776,16 @@ var isPlainPath = (path2) => path2.split("/").every((part) => part !== "" && par
 // ts-src/deploy/update.ts
 var import_node_fs83 = require("node:fs");
 var import_node_os14 = require("node:os");
-var import_node_path104 = require("node:path");
+var import_node_path105 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
 async function planUpdate(folder2, base, next2) {
-  const scratch = (0, import_node_fs83.mkdtempSync)((0, import_node_path104.join)((0, import_node_os14.tmpdir)(), "slipway-deploy-"));
+  const scratch = (0, import_node_fs83.mkdtempSync)((0, import_node_path105.join)((0, import_node_os14.tmpdir)(), "slipway-deploy-"));
   try {
     const changes = [];
     for (const path2 of [.../* @__PURE__ */ new Set([...Object.keys(base), ...Object.keys(next2)])].sort(compare)) {
-      const sides = { base: base[path2], ours: readIf((0, import_node_path104.join)(folder2, path2)), next: next2[path2] };
+      const sides = { base: base[path2], ours: readIf((0, import_node_path105.join)(folder2, path2)), next: next2[path2] };
       const change = await planFile(scratch, path2, sides);
       if (change) changes.push(change);
     }
@@ -43786,7 +43809,7 @@ async function planFile(scratch, path2, { base, ours, next: next2 }) {
   return { path: path2, kind: clean2 ? "merged" : "conflict", text: merged2.text, diff: await diff3(merged2.text) };
 }
 async function merge2(scratch, ours, base, next2) {
-  const names4 = ["yours", "base", "slipway"].map((name6) => (0, import_node_path104.join)(scratch, name6));
+  const names4 = ["yours", "base", "slipway"].map((name6) => (0, import_node_path105.join)(scratch, name6));
   for (const [i, text8] of [ours, base, next2].entries()) (0, import_node_fs83.writeFileSync)(names4[i] ?? "", text8);
   const labels2 = ["-L", "yours", "-L", "base", "-L", "slipway"];
   const ran = await run("git", ["merge-file", "-p", ...labels2, ...names4]);
@@ -43794,7 +43817,7 @@ async function merge2(scratch, ours, base, next2) {
   return { text: ran.stdout, conflicts: ran.code };
 }
 async function diffOf(scratch, path2, from, to) {
-  const [left, right] = [(0, import_node_path104.join)(scratch, "left"), (0, import_node_path104.join)(scratch, "right")];
+  const [left, right] = [(0, import_node_path105.join)(scratch, "left"), (0, import_node_path105.join)(scratch, "right")];
   (0, import_node_fs83.writeFileSync)(left, from ?? "");
   (0, import_node_fs83.writeFileSync)(right, to ?? "");
   const ran = await run("git", ["diff", "--no-index", "--no-color", "--no-ext-diff", "--", left, right]);
@@ -43815,7 +43838,7 @@ init_diagnostics();
 init_yaml();
 
 // ts-src/cli/deploy-image.ts
-var import_node_path106 = require("node:path");
+var import_node_path107 = require("node:path");
 init_zod();
 init_files();
 
@@ -44028,7 +44051,7 @@ var ssm = (place3, action, input) => asked("ssm", () => new Aws(place3.region, p
 // ts-src/deploy/toolset.ts
 var import_node_crypto13 = require("node:crypto");
 var import_node_fs84 = require("node:fs");
-var import_node_path105 = require("node:path");
+var import_node_path106 = require("node:path");
 init_diagnostics();
 var folders = ["ansible", "packer"];
 var day6 = 864e5;
@@ -44036,9 +44059,9 @@ function toolsetOf(root) {
   const digest4 = (0, import_node_crypto13.createHash)("sha256");
   try {
     for (const folder2 of folders) {
-      const files = (0, import_node_fs84.readdirSync)((0, import_node_path105.join)(root, folder2), { recursive: true, encoding: "utf8" }).map((name6) => (0, import_node_path105.join)(folder2, name6)).filter((file3) => !(0, import_node_path105.basename)(file3).startsWith(".") && (0, import_node_fs84.lstatSync)((0, import_node_path105.join)(root, file3)).isFile()).sort(compare);
+      const files = (0, import_node_fs84.readdirSync)((0, import_node_path106.join)(root, folder2), { recursive: true, encoding: "utf8" }).map((name6) => (0, import_node_path106.join)(folder2, name6)).filter((file3) => !(0, import_node_path106.basename)(file3).startsWith(".") && (0, import_node_fs84.lstatSync)((0, import_node_path106.join)(root, file3)).isFile()).sort(compare);
       for (const file3 of files) {
-        const text8 = (0, import_node_fs84.readFileSync)((0, import_node_path105.join)(root, file3));
+        const text8 = (0, import_node_fs84.readFileSync)((0, import_node_path106.join)(root, file3));
         digest4.update(`${file3}\0${text8.length}\0`).update(text8);
       }
     }
@@ -44260,7 +44283,7 @@ function poolOf2(values) {
   return { organization, architecture: architecture3, region: region2, endpoint };
 }
 function imageOfManifest(file3) {
-  const text8 = readIf((0, import_node_path106.resolve)(file3));
+  const text8 = readIf((0, import_node_path107.resolve)(file3));
   let value2;
   try {
     value2 = JSON.parse(text8 ?? "");
@@ -44278,7 +44301,7 @@ function imageOfManifest(file3) {
 async function agentImages(words6, values) {
   const [what = "list", given, ...more] = words6;
   if (what === "toolset" && given === void 0) {
-    const digest4 = toolsetOf((0, import_node_path106.resolve)("."));
+    const digest4 = toolsetOf((0, import_node_path107.resolve)("."));
     showDiagnostics(digest4.diagnostics);
     if (digest4.ok) writeOutput(`${digest4.value}
 `);
@@ -44302,7 +44325,7 @@ async function agentImages(words6, values) {
   return done.ok ? exit.ok : exit.failed;
 }
 async function due(pool, days) {
-  const toolset = toolsetOf((0, import_node_path106.resolve)("."));
+  const toolset = toolsetOf((0, import_node_path107.resolve)("."));
   if (!toolset.ok) return toolset;
   const found2 = await dueReason(pool, toolset.value, days, Date.now());
   if (!found2.ok) return found2;
@@ -44396,7 +44419,7 @@ Answers: ${questions.map((q3) => q3.name).join(", ")}.`,
   async run(values, [what, ...words6]) {
     if (what === "image") return agentImages(words6, values);
     const [folder2 = ".", ...more] = words6;
-    const root = (0, import_node_path107.resolve)(folder2);
+    const root = (0, import_node_path108.resolve)(folder2);
     if (more.length === 0 && what === "init") return init(root, folder2, values);
     if (more.length === 0 && what === "update") return update(root, values);
     if (more.length === 0 && what === "check") return check(root);
@@ -44407,7 +44430,7 @@ Answers: ${questions.map((q3) => q3.name).join(", ")}.`,
 async function gather(values) {
   let given = {};
   if (values.answers !== void 0) {
-    const text8 = readIf((0, import_node_path107.resolve)(values.answers));
+    const text8 = readIf((0, import_node_path108.resolve)(values.answers));
     if (text8 === void 0) return bad(error("deploy-answers", `${values.answers} is not there`));
     const parsed3 = parseYaml(text8, values.answers);
     if (!parsed3.ok) return parsed3;
@@ -44437,7 +44460,7 @@ async function init(root, folder2, values) {
     return exit.failed;
   }
   const files = renderDeployment(answers2.value);
-  const taken3 = [recordName2, ...Object.keys(files)].filter((path2) => (0, import_node_fs85.existsSync)((0, import_node_path107.join)(root, path2)));
+  const taken3 = [recordName2, ...Object.keys(files)].filter((path2) => (0, import_node_fs85.existsSync)((0, import_node_path108.join)(root, path2)));
   if (taken3.length) {
     showDiagnostics([
       error("deploy-exists", `${taken3.slice(0, 5).join(", ")} there already: nothing was written`, {
@@ -44446,7 +44469,7 @@ async function init(root, folder2, values) {
     ]);
     return exit.failed;
   }
-  for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path107.join)(root, path2), text8, { sync: false });
+  for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path108.join)(root, path2), text8, { sync: false });
   writeRecord2(root, { slipway: "0.1.0", answers: answers2.value, files });
   writeOutput(`Wrote the farm of ${answers2.value.organization} to ${root}: ${Object.keys(files).length} files.
 
@@ -44493,8 +44516,8 @@ ${change.diff}`);
   if (change.diff !== "" && !change.diff.endsWith("\n")) writeOutput("\n");
 }
 function write2(root, change) {
-  if (change.kind === "removed") (0, import_node_fs85.rmSync)((0, import_node_path107.join)(root, change.path), { force: true });
-  else if (change.text !== void 0) writeWhole((0, import_node_path107.join)(root, change.path), change.text);
+  if (change.kind === "removed") (0, import_node_fs85.rmSync)((0, import_node_path108.join)(root, change.path), { force: true });
+  else if (change.text !== void 0) writeWhole((0, import_node_path108.join)(root, change.path), change.text);
 }
 async function check(root) {
   const record3 = readRecord2(root);
@@ -44513,7 +44536,7 @@ async function check(root) {
 
 // ts-src/cli/docs.ts
 var import_node_fs93 = require("node:fs");
-var import_node_path116 = require("node:path");
+var import_node_path117 = require("node:path");
 var import_node_url2 = require("node:url");
 init_digest();
 
@@ -44647,7 +44670,7 @@ var textOf6 = (html) => withoutTags(html).replace(
 
 // ts-src/docs/folder.ts
 var import_node_fs87 = require("node:fs");
-var import_node_path109 = require("node:path");
+var import_node_path110 = require("node:path");
 init_files();
 init_diagnostics();
 
@@ -44883,7 +44906,7 @@ ${own3.map((p) => card(p, root, several)).join("\n")}
 }
 
 // ts-src/docs/links.ts
-var import_node_path108 = require("node:path");
+var import_node_path109 = require("node:path");
 init_diagnostics();
 var attribute2 = /\s(href|src|id|name|data-missing)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+))/gi;
 var named5 = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
@@ -44937,7 +44960,7 @@ var LinkChecker = class {
     }
     const [whole4 = "", fragment = ""] = link.split(/#(.*)/);
     const path2 = decoded2(whole4.replace(/\?.*$/, ""));
-    const target2 = path2 === "" ? page : import_node_path108.posix.join(import_node_path108.posix.dirname(page), path2);
+    const target2 = path2 === "" ? page : import_node_path109.posix.join(import_node_path109.posix.dirname(page), path2);
     if (target2 === ".." || target2.startsWith("../")) {
       this.found.push({ ...wanted, why: "outside" });
       return;
@@ -45299,21 +45322,21 @@ ${LICENSE_default}`,
 
 // ts-src/docs/folder.ts
 function outputFault(output) {
-  if (!(0, import_node_fs87.existsSync)(output) || !(0, import_node_fs87.readdirSync)(output).length || (0, import_node_fs87.existsSync)((0, import_node_path109.join)(output, siteMark))) return void 0;
+  if (!(0, import_node_fs87.existsSync)(output) || !(0, import_node_fs87.readdirSync)(output).length || (0, import_node_fs87.existsSync)((0, import_node_path110.join)(output, siteMark))) return void 0;
   return error("output-taken", `the folder ${output} contains something other than a documentation site`, {
     hint: "name another with --output"
   });
 }
 async function writeFolder(output, make) {
   const staged = temporaryBeside(output);
-  const former = (0, import_node_path109.join)((0, import_node_path109.dirname)(output), `.former-${process.pid}-${(0, import_node_path109.basename)(output)}`);
+  const former = (0, import_node_path110.join)((0, import_node_path110.dirname)(output), `.former-${process.pid}-${(0, import_node_path110.basename)(output)}`);
   const folders2 = /* @__PURE__ */ new Set();
   try {
     const made2 = await make((path2, data) => {
-      const folder2 = (0, import_node_path109.dirname)((0, import_node_path109.join)(staged, path2));
+      const folder2 = (0, import_node_path110.dirname)((0, import_node_path110.join)(staged, path2));
       if (!folders2.has(folder2)) (0, import_node_fs87.mkdirSync)(folder2, { recursive: true });
       folders2.add(folder2);
-      (0, import_node_fs87.writeFileSync)((0, import_node_path109.join)(staged, path2), data, { flag: "wx" });
+      (0, import_node_fs87.writeFileSync)((0, import_node_path110.join)(staged, path2), data, { flag: "wx" });
     });
     if ((0, import_node_fs87.existsSync)(output)) (0, import_node_fs87.renameSync)(output, former);
     (0, import_node_fs87.renameSync)(staged, output);
@@ -45326,7 +45349,7 @@ async function writeFolder(output, make) {
 
 // ts-src/docs/publication.ts
 var import_node_fs88 = require("node:fs");
-var import_node_path110 = require("node:path");
+var import_node_path111 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
@@ -45368,7 +45391,7 @@ async function publishSite(endpoint, folder2, state, keep2) {
     let written2 = 0;
     const other = [];
     await parallel(files, endpoint.width, async ({ path: path2 }) => {
-      const local2 = (0, import_node_path110.join)(folder2, path2);
+      const local2 = (0, import_node_path111.join)(folder2, path2);
       const file3 = { path: local2, sha256: await sha256File(local2), size: (0, import_node_fs88.statSync)(local2).size };
       const placed2 = await endpoint.placeFile(`${state.path}/${path2}`, file3);
       if (placed2 === "written") written2++;
@@ -45412,9 +45435,9 @@ async function switchLatest(endpoint, states, state) {
   await endpoint.put("states.js", Buffer.from(`slipwayData("states",${JSON.stringify(choices)});
 `));
   if (endpoint.folder !== void 0) {
-    const link = temporaryBeside((0, import_node_path110.join)(endpoint.folder, "latest"));
+    const link = temporaryBeside((0, import_node_path111.join)(endpoint.folder, "latest"));
     (0, import_node_fs88.symlinkSync)(state.path, link);
-    (0, import_node_fs88.renameSync)(link, (0, import_node_path110.join)(endpoint.folder, "latest"));
+    (0, import_node_fs88.renameSync)(link, (0, import_node_path111.join)(endpoint.folder, "latest"));
   } else await endpoint.put("latest/index.html", Buffer.from(redirect(`../${state.path}/index.html`)));
   await endpoint.put(
     "index.html",
@@ -45436,7 +45459,7 @@ fetch(to,{method:"HEAD"}).then(function(r){r.ok?go(to):location.replace("${root}
 }
 async function removeState(endpoint, path2) {
   if (endpoint.folder !== void 0) {
-    (0, import_node_fs88.rmSync)((0, import_node_path110.join)(endpoint.folder, path2), { recursive: true, force: true });
+    (0, import_node_fs88.rmSync)((0, import_node_path111.join)(endpoint.folder, path2), { recursive: true, force: true });
     return 1;
   }
   const names4 = [];
@@ -45451,20 +45474,20 @@ init_diagnostics();
 
 // ts-src/cli/farm/work.ts
 var import_node_fs91 = require("node:fs");
-var import_node_os15 = require("node:os");
-var import_node_path114 = require("node:path");
+var import_node_path115 = require("node:path");
 init_diagnostics();
 init_names();
 init_files();
+init_home();
 
 // ts-src/farm/result.ts
-var import_node_path113 = require("node:path");
+var import_node_path114 = require("node:path");
 init_files();
 
 // ts-src/farm/run-manifest.ts
 var import_node_crypto14 = require("node:crypto");
 var import_node_fs90 = require("node:fs");
-var import_node_path112 = require("node:path");
+var import_node_path113 = require("node:path");
 var import_node_zlib13 = require("node:zlib");
 init_diagnostics();
 init_digest();
@@ -45506,13 +45529,13 @@ var distributionsIn = (distributions) => distributions.map(({ name: name6, rosVe
 
 // ts-src/farm/run-files.ts
 var import_node_fs89 = require("node:fs");
-var import_node_path111 = require("node:path");
+var import_node_path112 = require("node:path");
 init_files();
 init_diagnostics();
 function writeFiles({ id, files }, state) {
-  const root = (0, import_node_path111.join)(state, "cache", "runs", id, "distro");
+  const root = (0, import_node_path112.join)(state, "cache", "runs", id, "distro");
   for (const [path2, content] of Object.entries(files))
-    if (!exists((0, import_node_path111.join)(root, path2))) writeWhole((0, import_node_path111.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
+    if (!exists((0, import_node_path112.join)(root, path2))) writeWhole((0, import_node_path112.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
   return root;
 }
 function filesOf4(distro, root, keyRoot = root) {
@@ -45526,7 +45549,7 @@ function filesOf4(distro, root, keyRoot = root) {
   const diagnostics = [];
   for (const [path2, from] of [...paths2].sort(([a], [b]) => compare(a, b))) {
     try {
-      files[path2] = (0, import_node_fs89.readFileSync)((0, import_node_path111.join)(from, path2)).toString("base64");
+      files[path2] = (0, import_node_fs89.readFileSync)((0, import_node_path112.join)(from, path2)).toString("base64");
     } catch {
       diagnostics.push(error("file-missing", `the distro file names ${path2}, which is not there`));
     }
@@ -45576,7 +45599,7 @@ var packed = (value2) => (0, import_node_zlib13.gzipSync)(JSON.stringify(value2)
 var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), (0, import_node_zlib13.gzipSync)(redacted(JSON.stringify(bundle)), { level: 1 }));
 var saveShard = (store2, id, part) => store2.putBlob(partName(id, part.architecture), packed(part));
 async function cached2(store2, state, name6, is) {
-  const copy2 = (0, import_node_path112.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
+  const copy2 = (0, import_node_path113.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
   const kept4 = readJson(copy2);
   if (kept4) return kept4;
   const data = await store2.getBlob(name6);
@@ -45670,7 +45693,7 @@ function applyShard(graph2, part) {
 
 // ts-src/farm/result.ts
 async function keepResult(session2, output, id, number7, result2) {
-  const log = result2.log === void 0 ? void 0 : (0, import_node_path113.join)(output, result2.log);
+  const log = result2.log === void 0 ? void 0 : (0, import_node_path114.join)(output, result2.log);
   const kept4 = {
     schema: 1,
     result: result2,
@@ -45811,8 +45834,8 @@ var farmOptions = {
     help: "folder for base systems and sources (default: SLIPWAY_STATE, else slipway below XDG_STATE_HOME or ~/.local/state)"
   }
 };
-var farmState = (values) => (0, import_node_path114.resolve)(
-  values.state || process.env.SLIPWAY_STATE || (0, import_node_path114.join)(process.env.XDG_STATE_HOME || (0, import_node_path114.join)((0, import_node_os15.homedir)(), ".local/state"), "slipway")
+var farmState = (values) => (0, import_node_path115.resolve)(
+  values.state || process.env.SLIPWAY_STATE || (0, import_node_path115.join)(process.env.XDG_STATE_HOME || (0, import_node_path115.join)(homeFolder(), ".local/state"), "slipway")
 );
 async function loadNamed(verb, values) {
   if (values.run === void 0 || values.store === void 0) {
@@ -45840,7 +45863,7 @@ async function openLoaded(loaded, values, within, purpose, numbers) {
   const { store: store2, bundle, state } = loaded;
   const input = numbers ? { ...loaded.input, plan: planOf(loaded, numbers) } : loaded.input;
   const driver = driverOf(values, state);
-  const looked = (0, import_node_path114.join)(state, `sound-${driver.name}`);
+  const looked = (0, import_node_path115.join)(state, `sound-${driver.name}`);
   if (purpose !== "report" && !lately(looked)) {
     const lacking2 = await missingTools(driver.name, input.plan);
     if (lacking2.length) {
@@ -45924,7 +45947,7 @@ SLIPWAY_DRAIN_FILE names).`,
       await closeScratch(session2.driver);
       stop.done();
       const { state, distro } = session2.input;
-      const cleaned = (0, import_node_path114.join)(state, "cleaned");
+      const cleaned = (0, import_node_path115.join)(state, "cleaned");
       if (!stop.signal.aborted && !lately(cleaned)) {
         writeWhole(cleaned, "", { sync: false });
         await cleanUp({ distro, state, driver: session2.driver });
@@ -45954,7 +45977,7 @@ function engineOf2(values, session2, output, signal, progress) {
   return schedulerOf(session2, { output, retest, testsStop: false, progress, signal, alone: true });
 }
 async function doTasks(values, session2, loaded, numbers, signal) {
-  const output = (0, import_node_path114.join)(session2.input.state, "runs", loaded.bundle.id);
+  const output = (0, import_node_path115.join)(session2.input.state, "runs", loaded.bundle.id);
   const progress = {
     ...notesOnly((line2) => writeNote(`${line2}
 `)),
@@ -46046,7 +46069,7 @@ var docsOptions = {
 var import_node_fs92 = require("node:fs");
 
 // ts-src/farm/gather.ts
-var import_node_path115 = require("node:path");
+var import_node_path116 = require("node:path");
 init_files();
 init_stored();
 var nothingHappened = { ended: void 0, lost: /* @__PURE__ */ new Map(), avoided: /* @__PURE__ */ new Map(), faults: [] };
@@ -46082,14 +46105,14 @@ async function takeResult({ store: store2 }, { bundle }, output, { number: numbe
   const kept4 = await store2.readJson(resultName(bundle.id, number7));
   if (!isStoredResult(kept4) || kept4.result.id !== graph2.results[task]?.id) return;
   const kind = kindOf3(graph2, task);
-  const log = (0, import_node_path115.join)("logs", graph2.id, `${packageOf(graph2, task).name}${kind === "build" ? "" : `.${kind}`}.log`);
+  const log = (0, import_node_path116.join)("logs", graph2.id, `${packageOf(graph2, task).name}${kind === "build" ? "" : `.${kind}`}.log`);
   graph2.results[task] = { ...kept4.result, ...kept4.result.log === void 0 ? {} : { log } };
   const { key } = kept4.result;
   if (key !== void 0 && kind === "build" && isDone(kept4.result.state)) graph2.records[task] = await store2.get(key);
   if (key !== void 0 && kind === "test") graph2.tests[task - graph2.count] = await store2.getTest(key);
   if (kept4.log && kept4.result.log !== void 0 && kept4.result.state === "failed") {
     const text8 = await store2.readText(kept4.log);
-    if (text8 !== void 0) writeWhole((0, import_node_path115.join)(output, log), text8, { sync: false });
+    if (text8 !== void 0) writeWhole((0, import_node_path116.join)(output, log), text8, { sync: false });
   }
 }
 async function takeDocumentation({ graphs, store: store2 }) {
@@ -46202,12 +46225,12 @@ fail a run on a farm, the last line on standard output is "strict".`,
 async function makeDocs(values, opened, workers, signal) {
   const { session: session2, distro, root } = opened;
   const begun = Date.now();
-  const output = (0, import_node_path116.resolve)(values.output ?? (0, import_node_path116.join)(root, "docs"));
+  const output = (0, import_node_path117.resolve)(values.output ?? (0, import_node_path117.join)(root, "docs"));
   if (values.publish !== void 0 && !distro.docs.to.length)
     return told6(error("docs-place", "docs.to of distro.yaml names no place to publish documentation to"));
   const fault4 = outputFault(output);
   if (fault4) return told6(fault4);
-  (0, import_node_fs93.mkdirSync)((0, import_node_path116.resolve)(output, ".."), { recursive: true });
+  (0, import_node_fs93.mkdirSync)((0, import_node_path117.resolve)(output, ".."), { recursive: true });
   if (opened.gather) await opened.gather(logFolder(output));
   else await runTasks(values, session2, workers, output, signal);
   if (signal.aborted) return exit.failed;
@@ -46320,11 +46343,11 @@ async function finish(values, { session: session2, faulty, strict, gather: gathe
   );
   if (values.json) writeOutput(`${JSON.stringify({ output, ...site, results })}
 `);
-  else writeOutput(`${(0, import_node_path116.join)(output, "index.html")}
+  else writeOutput(`${(0, import_node_path117.join)(output, "index.html")}
 `);
   const failed5 = results.some((t) => !isDone(t.state)) || faults5.some(isError) || faulty;
   if (failed5 && strict && !values.json) writeOutput("strict\n");
-  return show3(values.open === true, (0, import_node_path116.join)(output, "index.html"), failed5 ? exit.failed : exit.ok);
+  return show3(values.open === true, (0, import_node_path117.join)(output, "index.html"), failed5 ? exit.failed : exit.ok);
 }
 async function show3(open3, index, code) {
   if (!open3) return code;
@@ -46354,12 +46377,12 @@ var lostFaults = ({ lost: lost3 }) => lost3.map(
 );
 
 // ts-src/cli/doctor.ts
-var import_node_path118 = require("node:path");
+var import_node_path119 = require("node:path");
 init_process();
 init_sizes();
 
 // ts-src/cli/store.ts
-var import_node_path117 = require("node:path");
+var import_node_path118 = require("node:path");
 init_files();
 init_sizes();
 var store = defineCommand({
@@ -46408,7 +46431,7 @@ does the same with the state folder at its end, and with the store if it is in t
     const opened = await openStore(distro.store, root, state, void 0);
     const json2 = values.json === true;
     if (what === "show") return show4(opened, state, json2);
-    if (what === "verify") return verify(opened, (0, import_node_path117.join)(state, "verify"));
+    if (what === "verify") return verify(opened, (0, import_node_path118.join)(state, "verify"));
     const rules2 = stateRules(distro);
     return collectAll(
       workspace.value,
@@ -46566,9 +46589,9 @@ var doctor = defineCommand({
       }
       findings = await examine(driver, systems);
     }
-    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path118.join)(process.cwd(), ".slipway"));
+    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path119.join)(process.cwd(), ".slipway"));
     findings.push(...machine.findings);
-    const kept4 = workspace.ok ? await stateKinds((0, import_node_path118.resolve)(workspace.value.state)) : [];
+    const kept4 = workspace.ok ? await stateKinds((0, import_node_path119.resolve)(workspace.value.state)) : [];
     if (workspace.ok && kept4.length)
       machine.lines.push(
         `kept in ${workspace.value.state}: ${describe3(kept4)}; at most ${sizeText(stateRules(workspace.value.distro).size)} (state.size)`
@@ -49099,13 +49122,13 @@ the first one is drawn.`,
 
 // ts-src/cli/image.ts
 var import_node_fs109 = require("node:fs");
-var import_node_path134 = require("node:path");
+var import_node_path135 = require("node:path");
 init_diagnostics();
 init_images();
 
 // ts-src/images/build.ts
 var import_node_fs104 = require("node:fs");
-var import_node_path128 = require("node:path");
+var import_node_path129 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -49159,7 +49182,7 @@ function ownPackages(image2, index, patterns2, debian2) {
 
 // ts-src/images/config.ts
 var import_node_fs94 = require("node:fs");
-var import_node_path119 = require("node:path");
+var import_node_path120 = require("node:path");
 init_names();
 init_digest();
 init_images();
@@ -49594,9 +49617,9 @@ function prefixesOf({ distro, image: image2 }) {
 function writeConfig(facts, folder2, machine) {
   const { image: image2, inputs, repository: repository2 } = facts;
   const { spec } = image2;
-  (0, import_node_fs94.mkdirSync)((0, import_node_path119.join)(folder2, "keys"), { recursive: true });
-  (0, import_node_fs94.mkdirSync)((0, import_node_path119.join)(folder2, "files"));
-  const write3 = (name6, data) => (0, import_node_fs94.writeFileSync)((0, import_node_path119.join)(folder2, name6), data, { flag: "wx" });
+  (0, import_node_fs94.mkdirSync)((0, import_node_path120.join)(folder2, "keys"), { recursive: true });
+  (0, import_node_fs94.mkdirSync)((0, import_node_path120.join)(folder2, "files"));
+  const write3 = (name6, data) => (0, import_node_fs94.writeFileSync)((0, import_node_path120.join)(folder2, name6), data, { flag: "wx" });
   write3("setup.sh", scripts.setup);
   write3("image.json", imageJson(facts));
   write3("entrypoint", scripts.entrypoint);
@@ -49635,7 +49658,7 @@ function writeConfig(facts, folder2, machine) {
 
 // ts-src/images/inputs.ts
 var import_node_fs95 = require("node:fs");
-var import_node_path120 = require("node:path");
+var import_node_path121 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -49707,7 +49730,7 @@ async function packOverlay(root, folder2) {
     const strange = found2.find((f) => f.kind !== "a file" && f.kind !== "a link");
     if (strange) return `the overlay holds ${strange.kind}: ${strange.path}`;
     if (!found2.length) return `the overlay ${folder2} holds no files, or is not there`;
-    const total = found2.reduce((n, f) => n + (0, import_node_fs95.lstatSync)((0, import_node_path120.join)(root, f.path)).size, 0);
+    const total = found2.reduce((n, f) => n + (0, import_node_fs95.lstatSync)((0, import_node_path121.join)(root, f.path)).size, 0);
     if (total > largest10) return `the overlay ${folder2} is larger than ${largest10 >> 20} MiB`;
   } catch (e) {
     if (e instanceof LeftBehindError) return e.message;
@@ -49715,7 +49738,7 @@ async function packOverlay(root, folder2) {
   }
   const normalized = ["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "--format=gnu"];
   const chunks = [];
-  const packed3 = await run("tar", ["-c", ...normalized, "--mode=u=rwX,go=rX", "-C", (0, import_node_path120.join)(root, path2), "."], {
+  const packed3 = await run("tar", ["-c", ...normalized, "--mode=u=rwX,go=rX", "-C", (0, import_node_path121.join)(root, path2), "."], {
     env: { ...process.env, LC_ALL: "C" },
     onOutput: (chunk) => chunks.push(chunk)
   });
@@ -49723,13 +49746,13 @@ async function packOverlay(root, folder2) {
 }
 
 // ts-src/images/kinds.ts
-var import_node_path123 = require("node:path");
+var import_node_path124 = require("node:path");
 init_diagnostics();
 init_names();
 
 // ts-src/images/disk.ts
 var import_node_fs98 = require("node:fs");
-var import_node_path121 = require("node:path");
+var import_node_path122 = require("node:path");
 init_diagnostics();
 init_digest();
 init_images();
@@ -49956,7 +49979,7 @@ function writeBootFiles(folder2, facts, key, version3) {
   const title = `${facts.distro.organization} ${name6}`;
   const restart = ab ? " panic=10" : "";
   const kernelOptions = `root=${partition} rw console=tty0 console=${firmware[target2.architecture]?.console}${restart}`;
-  const write3 = (file3, text8) => (0, import_node_fs98.writeFileSync)((0, import_node_path121.join)(folder2, file3), text8, { flag: "wx" });
+  const write3 = (file3, text8) => (0, import_node_fs98.writeFileSync)((0, import_node_path122.join)(folder2, file3), text8, { flag: "wx" });
   write3("name", version3);
   write3("entry-name", ab ? `${version3}+3.conf` : "slipway.conf");
   write3("loader.conf", "timeout 1\nconsole-mode keep\n");
@@ -49977,7 +50000,7 @@ async function makeDisk(room, facts, root, options5) {
   const { spec, target: target2, name: name6 } = facts.image;
   const known3 = firmware[target2.architecture];
   if (!known3) return bad(error("image-kind", `no disks are made for ${target2.architecture}`));
-  const folder2 = (0, import_node_path121.join)(options5.folder, "disk");
+  const folder2 = (0, import_node_path122.join)(options5.folder, "disk");
   (0, import_node_fs98.mkdirSync)(folder2);
   const { key, epoch } = options5;
   const rootUuid = uuidOf(`${key} root`);
@@ -50009,8 +50032,8 @@ async function makeDisk(room, facts, root, options5) {
     signal: room.signal
   });
   if (made2.code !== 0) return bad(diskFailed(room, spec.size));
-  normalizeExt4((0, import_node_path121.join)(folder2, "root.raw"), epoch);
-  const rootSectors = (0, import_node_fs98.statSync)((0, import_node_path121.join)(folder2, "root.raw")).size / sector2;
+  normalizeExt4((0, import_node_path122.join)(folder2, "root.raw"), epoch);
+  const rootSectors = (0, import_node_fs98.statSync)((0, import_node_path122.join)(folder2, "root.raw")).size / sector2;
   const parts2 = [
     { name: labels.esp, type: types2.esp, file: "esp.raw", sectors: esp },
     { name: ab ? version3 : labels.root, type: known3.root, file: "root.raw", sectors: rootSectors }
@@ -50024,11 +50047,11 @@ async function makeDisk(room, facts, root, options5) {
   if (!bios) return assemble2(folder2, key, parts2);
   const sectors = mebibyte / sector2;
   parts2.push({ name: labels.bios, type: biosPartition, file: "bios-core.img", sectors, front: true });
-  const core = placedCore((0, import_node_fs98.readFileSync)((0, import_node_path121.join)(folder2, "bios-core.img")), sectors);
+  const core = placedCore((0, import_node_fs98.readFileSync)((0, import_node_path122.join)(folder2, "bios-core.img")), sectors);
   if (!core) return bad(noGrub(name6));
-  (0, import_node_fs98.writeFileSync)((0, import_node_path121.join)(folder2, "bios-core.img"), core);
+  (0, import_node_fs98.writeFileSync)((0, import_node_path122.join)(folder2, "bios-core.img"), core);
   const assembled = await assemble2(folder2, key, parts2);
-  if (!assembled.ok || writeBootSector(assembled.value.raw, (0, import_node_path121.join)(folder2, "bios-boot.img"), sectors)) return assembled;
+  if (!assembled.ok || writeBootSector(assembled.value.raw, (0, import_node_path122.join)(folder2, "bios-boot.img"), sectors)) return assembled;
   return bad(noGrub(name6));
 }
 var noGrub = (image2) => error("image-render", `GRUB of the image '${image2}' has an unknown form, so a BIOS could not start it`, {
@@ -50051,7 +50074,7 @@ var diskFailed = (room, size3) => error("image-render", `the disk could not be m
   hint: "the end of that log tells why"
 });
 async function makeData(folder2, uuid2, epoch) {
-  const file3 = (0, import_node_path121.join)(folder2, "data.raw");
+  const file3 = (0, import_node_path122.join)(folder2, "data.raw");
   const size3 = 64 * mebibyte;
   const made2 = await run("sh", [
     "-c",
@@ -50067,7 +50090,7 @@ async function makeData(folder2, uuid2, epoch) {
   return good(size3 / sector2);
 }
 async function assemble2(folder2, key, parts2) {
-  const raw = (0, import_node_path121.join)(folder2, "disk.raw");
+  const raw = (0, import_node_path122.join)(folder2, "disk.raw");
   const align = mebibyte / sector2;
   let at3 = align;
   const lines = ["label: gpt", `label-id: ${uuidOf(`${key} disk`)}`, `first-lba: ${align}`, "unit: sectors", ""];
@@ -50089,7 +50112,7 @@ async function assemble2(folder2, key, parts2) {
   for (const [part, start3] of places) {
     if (part.file === void 0) continue;
     const copied2 = await run("dd", [
-      `if=${(0, import_node_path121.join)(folder2, part.file)}`,
+      `if=${(0, import_node_path122.join)(folder2, part.file)}`,
       `of=${raw}`,
       "bs=1M",
       `seek=${start3 / align}`,
@@ -50104,7 +50127,7 @@ async function renderDisk(room, facts, root, options5) {
   const made2 = await makeDisk(room, facts, root, options5);
   if (!made2.ok) return made2;
   const { raw, folder: folder2 } = made2.value;
-  const named7 = (ending) => (0, import_node_path121.join)(
+  const named7 = (ending) => (0, import_node_path122.join)(
     options5.folder,
     imageFile(
       facts.image.name,
@@ -50122,14 +50145,14 @@ async function renderDisk(room, facts, root, options5) {
   const converted = await run("qemu-img", qcow);
   if (converted.code !== 0) return bad(toolFailed("qemu-img", converted.stderr));
   if (facts.image.spec.partitions === "ab") {
-    const slot = await zstd((0, import_node_path121.join)(folder2, "root.raw"), named7("root.raw.zst"));
+    const slot = await zstd((0, import_node_path122.join)(folder2, "root.raw"), named7("root.raw.zst"));
     if (slot.code !== 0) return bad(toolFailed("zstd", slot.stderr));
     for (const [from, ending] of [
       ["vmlinuz", "vmlinuz"],
       ["initrd", "initrd"],
       ["entry.conf", "conf"]
     ]) {
-      (0, import_node_fs98.renameSync)((0, import_node_path121.join)(folder2, from), named7(ending));
+      (0, import_node_fs98.renameSync)((0, import_node_path122.join)(folder2, from), named7(ending));
       files.push(named7(ending));
     }
     files.push(named7("root.raw.zst"));
@@ -50265,7 +50288,7 @@ function copyLayer(layer, write3) {
 // ts-src/images/lxd.ts
 var import_node_crypto17 = require("node:crypto");
 var import_node_fs100 = require("node:fs");
-var import_node_path122 = require("node:path");
+var import_node_path123 = require("node:path");
 init_diagnostics();
 init_names();
 var lxdEndings = { metadata: "lxd.tar.xz", root: "squashfs" };
@@ -50308,9 +50331,9 @@ async function renderLxd(room, facts, root, options5) {
   const { name: name6, target: target2 } = facts.image;
   const version3 = imageVersion(facts.state.stamp, options5.key);
   const work2 = newScratch(room.state);
-  const plain5 = (0, import_node_path122.join)(work2, "metadata.tar");
+  const plain5 = (0, import_node_path123.join)(work2, "metadata.tar");
   (0, import_node_fs100.writeFileSync)(plain5, lxdMetadata(facts, version3, options5.epoch));
-  const fileOf3 = (ending) => (0, import_node_path122.join)(options5.folder, imageFile(name6, version3, target2.architecture, ending));
+  const fileOf3 = (ending) => (0, import_node_path123.join)(options5.folder, imageFile(name6, version3, target2.architecture, ending));
   const [metadata, squashed] = [fileOf3(lxdEndings.metadata), fileOf3(lxdEndings.root)];
   const packed3 = await room.driver.read({
     layers: root.layers.map((l) => l.root),
@@ -50401,7 +50424,7 @@ var dockerSettings = (facts, key, epoch) => ({
   time: epoch
 });
 function docker2(facts, root, { folder: folder2, key, epoch }) {
-  const file3 = (0, import_node_path123.join)(folder2, fileOf(facts, key, "docker.tar"));
+  const file3 = (0, import_node_path124.join)(folder2, fileOf(facts, key, "docker.tar"));
   const written2 = writeDockerTar(
     {
       architecture: facts.image.target.architecture,
@@ -50425,7 +50448,7 @@ var rootfsScript = `tar --create --format=pax --pax-option=exthdr.name=%d/PaxHea
   --numeric-owner --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --one-file-system \\
   --directory m . | zstd -3 -T0 --quiet -o "$2"`;
 async function rootfs(room, facts, root, options5) {
-  const file3 = (0, import_node_path123.join)(options5.folder, fileOf(facts, options5.key, "rootfs.tar.zst"));
+  const file3 = (0, import_node_path124.join)(options5.folder, fileOf(facts, options5.key, "rootfs.tar.zst"));
   const packed3 = await room.driver.read({
     layers: root.layers.map((l) => l.root),
     work: newScratch(room.state),
@@ -50438,7 +50461,7 @@ async function rootfs(room, facts, root, options5) {
 
 // ts-src/images/root.ts
 var import_node_fs103 = require("node:fs");
-var import_node_path127 = require("node:path");
+var import_node_path128 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -50446,13 +50469,13 @@ init_names();
 // ts-src/images/layers.ts
 var import_node_fs101 = require("node:fs");
 var import_node_crypto18 = require("node:crypto");
-var import_node_path125 = require("node:path");
+var import_node_path126 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/images/room.ts
-var import_node_path124 = require("node:path");
-var imagesFolder = (state) => (0, import_node_path124.join)(state, "images");
+var import_node_path125 = require("node:path");
+var imagesFolder = (state) => (0, import_node_path125.join)(state, "images");
 var listBinds2 = (base) => [
   { from: base.lists, to: "/var/lib/apt/lists", readOnly: true },
   { from: cacheOf(base), to: "/tmp/slipway/caches", readOnly: true }
@@ -50573,36 +50596,36 @@ function secretsIn(name6, size3, content, everywhere) {
 
 // ts-src/images/layers.ts
 var most8 = 2e6;
-var folderOf2 = (room, key) => (0, import_node_path125.join)(imagesFolder(room.state), "layers", key);
+var folderOf2 = (room, key) => (0, import_node_path126.join)(imagesFolder(room.state), "layers", key);
 function kept3(room, key) {
   const folder2 = folderOf2(room, key);
-  const found2 = readJson((0, import_node_path125.join)(folder2, "layer.json"));
-  if (found2?.schema !== 1 || found2.key !== key || !exists((0, import_node_path125.join)(folder2, "root"))) return void 0;
+  const found2 = readJson((0, import_node_path126.join)(folder2, "layer.json"));
+  if (found2?.schema !== 1 || found2.key !== key || !exists((0, import_node_path126.join)(folder2, "root"))) return void 0;
   const { schema: _, ...layer } = found2;
-  (0, import_node_fs101.utimesSync)((0, import_node_path125.join)(folder2, "layer.json"), /* @__PURE__ */ new Date(), /* @__PURE__ */ new Date());
-  return { ...layer, root: (0, import_node_path125.join)(folder2, "root"), tar: (0, import_node_path125.join)(folder2, "layer.tar"), names: (0, import_node_path125.join)(folder2, "names") };
+  (0, import_node_fs101.utimesSync)((0, import_node_path126.join)(folder2, "layer.json"), /* @__PURE__ */ new Date(), /* @__PURE__ */ new Date());
+  return { ...layer, root: (0, import_node_path126.join)(folder2, "root"), tar: (0, import_node_path126.join)(folder2, "layer.tar"), names: (0, import_node_path126.join)(folder2, "names") };
 }
 async function baseLayer(room) {
   const { base } = room;
   const folder2 = folderOf2(room, `base-${base.digest.slice(0, 24)}`);
-  const names4 = (0, import_node_path125.join)(folder2, "names");
+  const names4 = (0, import_node_path126.join)(folder2, "names");
   if (!exists(names4)) {
-    const nothing4 = (0, import_node_path125.join)(newScratch(room.state), "nothing");
+    const nothing4 = (0, import_node_path126.join)(newScratch(room.state), "nothing");
     (0, import_node_fs101.mkdirSync)(nothing4);
     writeWhole(names4, await namesOf2(room, [nothing4, base.root]), { sync: false });
   }
-  const known3 = readJson((0, import_node_path125.join)(folder2, "base.json"));
+  const known3 = readJson((0, import_node_path126.join)(folder2, "base.json"));
   const measured = known3 ?? await measure2(base.tar);
-  if (!known3) writeWhole((0, import_node_path125.join)(folder2, "base.json"), JSON.stringify(measured), { sync: false });
+  if (!known3) writeWhole((0, import_node_path126.join)(folder2, "base.json"), JSON.stringify(measured), { sync: false });
   return { key: base.digest, root: base.root, tar: base.tar, diffId: base.digest, names: names4, ...measured };
 }
 async function measure2(tar) {
-  const { createReadStream: createReadStream8, statSync: statSync20 } = await import("node:fs");
+  const { createReadStream: createReadStream8, statSync: statSync19 } = await import("node:fs");
   const secrets = [];
   const reader2 = scanner(secrets, false);
   for await (const chunk of createReadStream8(tar, { highWaterMark: 1 << 20 }))
     if (Buffer.isBuffer(chunk)) reader2.push(chunk);
-  return { size: statSync20(tar).size, secrets };
+  return { size: statSync19(tar).size, secrets };
 }
 var scanner = (secrets, everywhere) => new TarScanner((path2, size3, content) => secrets.push(...secretsIn(path2, size3, content, everywhere)));
 async function makeLayer(room, request) {
@@ -50615,7 +50638,7 @@ async function makeLayer(room, request) {
       if (other) return good(other);
       room.progress(`making ${request.what}`);
       const work2 = newScratch(room.state);
-      const root = (0, import_node_path125.join)(work2, "kept");
+      const root = (0, import_node_path126.join)(work2, "kept");
       const made2 = await room.driver.enter({
         root: { layers: request.below.map((l) => l.root), keep: root },
         network: false,
@@ -50628,9 +50651,9 @@ async function makeLayer(room, request) {
         signal: room.signal
       });
       if (made2.code !== 0) return bad(failure2(room, request, made2.exceeded));
-      const staged = (0, import_node_path125.join)(work2, "layer");
+      const staged = (0, import_node_path126.join)(work2, "layer");
       (0, import_node_fs101.mkdirSync)(staged);
-      (0, import_node_fs101.renameSync)(root, (0, import_node_path125.join)(staged, "root"));
+      (0, import_node_fs101.renameSync)(root, (0, import_node_path126.join)(staged, "root"));
       const packed3 = await packLayer(room, request, staged);
       if (!packed3.ok) return packed3;
       const folder2 = folderOf2(room, request.key);
@@ -50638,9 +50661,9 @@ async function makeLayer(room, request) {
       (0, import_node_fs101.renameSync)(staged, folder2);
       return good({
         ...packed3.value,
-        root: (0, import_node_path125.join)(folder2, "root"),
-        tar: (0, import_node_path125.join)(folder2, "layer.tar"),
-        names: (0, import_node_path125.join)(folder2, "names")
+        root: (0, import_node_path126.join)(folder2, "root"),
+        tar: (0, import_node_path126.join)(folder2, "layer.tar"),
+        names: (0, import_node_path126.join)(folder2, "names")
       });
     },
     () => room.progress(`waiting for another slipway that makes ${request.what}`)
@@ -50688,17 +50711,17 @@ var packScript = `cd l0/. && find . -mindepth 1 ! -type c ! -type b ! -type s -p
   tar --create --format=pax --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime --numeric-owner \\
     --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --no-recursion --null --files-from=-`;
 async function packLayer(room, request, staged) {
-  const layers2 = [(0, import_node_path125.join)(staged, "root"), ...request.below.map((l) => l.root)];
+  const layers2 = [(0, import_node_path126.join)(staged, "root"), ...request.below.map((l) => l.root)];
   const names4 = await namesOf2(room, layers2);
   const after = split3(names4);
   if (after.length > most8) return bad(error("image-install", `${request.what} holds more than ${most8} files`));
-  writeWhole((0, import_node_path125.join)(staged, "names"), names4, { sync: false });
+  writeWhole((0, import_node_path126.join)(staged, "names"), names4, { sync: false });
   const below3 = request.below[0];
   const before2 = below3 ? split3((0, import_node_fs101.readFileSync)(below3.names)) : [];
   const secrets = [];
   const reader2 = scanner(secrets, request.kind === "own");
   const hash3 = (0, import_node_crypto18.createHash)("sha256");
-  const out = (0, import_node_fs101.openSync)((0, import_node_path125.join)(staged, "layer.tar"), "w");
+  const out = (0, import_node_fs101.openSync)((0, import_node_path126.join)(staged, "layer.tar"), "w");
   let size3 = 0;
   const write3 = (chunk) => {
     for (let at3 = 0; at3 < chunk.length; ) at3 += (0, import_node_fs101.writeSync)(out, chunk, at3);
@@ -50723,7 +50746,7 @@ async function packLayer(room, request, staged) {
     (0, import_node_fs101.closeSync)(out);
   }
   const layer = { key: request.key, diffId: hash3.digest("hex"), size: size3, secrets };
-  writeWhole((0, import_node_path125.join)(staged, "layer.json"), JSON.stringify({ schema: 1, ...layer }));
+  writeWhole((0, import_node_path126.join)(staged, "layer.json"), JSON.stringify({ schema: 1, ...layer }));
   return good(layer);
 }
 function checkSecrets2(image2, layers2) {
@@ -50740,7 +50763,7 @@ function checkSecrets2(image2, layers2) {
 
 // ts-src/images/system.ts
 var import_node_fs102 = require("node:fs");
-var import_node_path126 = require("node:path");
+var import_node_path127 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -50760,9 +50783,9 @@ async function placeOwn(room, own3, folder2) {
       return name6;
     }
     try {
-      (0, import_node_fs102.linkSync)(path2, (0, import_node_path126.join)(folder2, name6));
+      (0, import_node_fs102.linkSync)(path2, (0, import_node_path127.join)(folder2, name6));
     } catch {
-      (0, import_node_fs102.copyFileSync)(path2, (0, import_node_path126.join)(folder2, name6));
+      (0, import_node_fs102.copyFileSync)(path2, (0, import_node_path127.join)(folder2, name6));
     }
     return name6;
   });
@@ -50779,12 +50802,12 @@ async function placeOwn(room, own3, folder2) {
 async function systemPackages(room, image2, own3, names4) {
   const { base } = room;
   const question = sha256(JSON.stringify([base.digest, base.archive, own3.map((p) => p.sha256), names4]));
-  const memory3 = (0, import_node_path126.join)(imagesFolder(room.state), "resolved", `${question}.json`);
+  const memory3 = (0, import_node_path127.join)(imagesFolder(room.state), "resolved", `${question}.json`);
   const known3 = readJson(memory3);
   const isSet = (v) => Array.isArray(v) && v.every((p) => typeof p === "string" && isPinnedPackage(p));
   if (isSet(known3)) return good(known3);
   const work2 = newScratch(room.state);
-  const placed2 = await placeOwn(room, own3, (0, import_node_path126.join)(work2, "debs"));
+  const placed2 = await placeOwn(room, own3, (0, import_node_path127.join)(work2, "debs"));
   if (!placed2.ok) return placed2;
   const asked2 = await room.driver.enter({
     root: { layers: [base.root] },
@@ -50792,7 +50815,7 @@ async function systemPackages(room, image2, own3, names4) {
     user: "root",
     work: work2,
     env: aptEnvironment(void 0),
-    binds: [...listBinds2(base), { from: (0, import_node_path126.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true }],
+    binds: [...listBinds2(base), { from: (0, import_node_path127.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true }],
     command: ["sh", "-ec", aptSimulate, "apt", ...names4, ...placed2.value.map((n) => `/tmp/slipway/debs/${n}`)],
     signal: room.signal
   });
@@ -50835,13 +50858,13 @@ async function installLayer(room, below3, packages, what, fstab) {
     epoch: room.epoch,
     binds: [
       ...listBinds2(room.base),
-      { from: (0, import_node_path127.join)(room.state, "archives"), to: "/tmp/slipway/archives" },
+      { from: (0, import_node_path128.join)(room.state, "archives"), to: "/tmp/slipway/archives" },
       { from: config2, to: "/tmp/slipway/config", readOnly: true }
     ]
   });
 }
 function writeFstab(folder2, text8) {
-  (0, import_node_fs103.writeFileSync)((0, import_node_path127.join)(folder2, "fstab"), text8);
+  (0, import_node_fs103.writeFileSync)((0, import_node_path128.join)(folder2, "fstab"), text8);
 }
 async function makeRoot(room, facts, plan2, fstab) {
   const base = await baseLayer(room);
@@ -50859,9 +50882,9 @@ async function makeRoot(room, facts, plan2, fstab) {
     told8.push({ layer: layer.value, what });
   }
   const work2 = newScratch(room.state);
-  const placed2 = await placeOwn(room, plan2.own, (0, import_node_path127.join)(work2, "debs"));
+  const placed2 = await placeOwn(room, plan2.own, (0, import_node_path128.join)(work2, "debs"));
   if (!placed2.ok) return placed2;
-  writeConfig(facts, (0, import_node_path127.join)(work2, "config"), plan2.machineFiles);
+  writeConfig(facts, (0, import_node_path128.join)(work2, "config"), plan2.machineFiles);
   const epoch = ownEpoch(room, facts);
   const own3 = await makeLayer(room, {
     key: ownKey(room, facts, plan2, layers2()),
@@ -50871,8 +50894,8 @@ async function makeRoot(room, facts, plan2, fstab) {
     packages: [],
     epoch,
     binds: [
-      { from: (0, import_node_path127.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true },
-      { from: (0, import_node_path127.join)(work2, "config"), to: "/tmp/slipway/config", readOnly: true }
+      { from: (0, import_node_path128.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true },
+      { from: (0, import_node_path128.join)(work2, "config"), to: "/tmp/slipway/config", readOnly: true }
     ]
   });
   if (!own3.ok) return own3;
@@ -50930,7 +50953,7 @@ var hasKernel = (kind) => kind === "disk" || kind === "ami";
 // ts-src/images/build.ts
 var revision = 1;
 function archiveTime(base) {
-  const dates = (0, import_node_fs104.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path128.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
+  const dates = (0, import_node_fs104.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path129.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
   return Math.floor(Math.max(3156192e5, ...dates) / 1e3);
 }
 async function repositoryOf(input, diagnostics) {
@@ -51195,7 +51218,7 @@ function renderImageDifference(d) {
 }
 
 // ts-src/cli/image-options.ts
-var import_node_path129 = require("node:path");
+var import_node_path130 = require("node:path");
 init_diagnostics();
 var imageOptions2 = {
   ...movingOptions,
@@ -51219,7 +51242,7 @@ var imageOptions2 = {
   "dry-run": { type: "boolean", short: "n", help: "retire: only show what would be removed" },
   json: { type: "boolean", help: "print JSON" }
 };
-var outputOf2 = (opened, values) => values.output === void 0 ? (0, import_node_path129.join)(opened.workspace.root, "out") : (0, import_node_path129.resolve)(values.output);
+var outputOf2 = (opened, values) => values.output === void 0 ? (0, import_node_path130.join)(opened.workspace.root, "out") : (0, import_node_path130.resolve)(values.output);
 function channelOf(opened, { name: name6, spec }, values) {
   if (values.local) return good(folderChannel(outputOf2(opened, values)));
   const channel2 = values.channel ?? spec.channel;
@@ -51246,7 +51269,7 @@ function imagesOf(opened, names4, values) {
 
 // ts-src/cli/image-publish.ts
 var import_node_fs108 = require("node:fs");
-var import_node_path133 = require("node:path");
+var import_node_path134 = require("node:path");
 init_diagnostics();
 
 // ts-src/images/publish.ts
@@ -51508,7 +51531,7 @@ init_process();
 // ts-src/images/check-disk.ts
 var import_node_crypto20 = require("node:crypto");
 var import_node_fs105 = require("node:fs");
-var import_node_path130 = require("node:path");
+var import_node_path131 = require("node:path");
 init_diagnostics();
 init_images();
 init_files();
@@ -51546,7 +51569,7 @@ async function checkDisk(input, artifact2) {
   if (path2 === void 0) return failed3(input, artifact2.kind, "the store lost its file", "build it again");
   if (!known3 || firmware2 === void 0)
     return failed3(input, artifact2.kind, "there is no UEFI firmware for qemu", "install ovmf and qemu-system-x86");
-  const link = (0, import_node_path130.join)(newScratch(input.state), "disk.qcow2");
+  const link = (0, import_node_path131.join)(newScratch(input.state), "disk.qcow2");
   await run("ln", ["-s", path2, link]);
   const uefi = ["-drive", `if=pflash,format=raw,unit=0,readonly=on,file=${firmware2}`];
   const starts = [
@@ -51680,7 +51703,7 @@ async function checkLxd(input, artifact2) {
 }
 
 // ts-src/images/push.ts
-var import_node_path132 = require("node:path");
+var import_node_path133 = require("node:path");
 var import_node_fs107 = require("node:fs");
 init_diagnostics();
 init_digest();
@@ -51689,21 +51712,21 @@ init_process();
 
 // ts-src/images/registry.ts
 var import_node_fs106 = require("node:fs");
-var import_node_os16 = require("node:os");
-var import_node_path131 = require("node:path");
+var import_node_path132 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
+init_home();
 init_process();
 var import_promises13 = require("node:timers/promises");
 init_yaml();
 var attempts3 = 5;
 var largestAnswer2 = 4 << 20;
 async function loginFor(host2) {
-  const folder2 = process.env.DOCKER_CONFIG ?? (0, import_node_path131.join)((0, import_node_os16.homedir)(), ".docker");
+  const folder2 = process.env.DOCKER_CONFIG ?? (0, import_node_path132.join)(homeFolder(), ".docker");
   let config2;
   try {
-    config2 = asMap(JSON.parse(readIf((0, import_node_path131.join)(folder2, "config.json")) ?? "{}"));
+    config2 = asMap(JSON.parse(readIf((0, import_node_path132.join)(folder2, "config.json")) ?? "{}"));
   } catch {
     return void 0;
   }
@@ -51868,7 +51891,7 @@ async function packed2(store2, state, layer) {
   if (path2 === void 0) return void 0;
   const folder2 = newScratch(state);
   (0, import_node_fs107.mkdirSync)(folder2, { recursive: true });
-  const target2 = (0, import_node_path132.join)(folder2, "layer.tar.gz");
+  const target2 = (0, import_node_path133.join)(folder2, "layer.tar.gz");
   const made2 = await run("sh", ["-c", 'gzip -n -6 < "$1" > "$2"', "gzip", path2, target2]);
   if (made2.code !== 0) return void 0;
   const stored2 = await store2.put(target2);
@@ -52251,7 +52274,7 @@ async function publishNamed(opened, names4, values) {
         diagnostics.push(...found2.diagnostics);
         continue;
       }
-      const logs2 = (0, import_node_path133.join)(outputOf2(opened, values), "logs", "images");
+      const logs2 = (0, import_node_path134.join)(outputOf2(opened, values), "logs", "images");
       (0, import_node_fs108.mkdirSync)(logs2, { recursive: true });
       const done = await publishImage({
         store: store2,
@@ -52260,7 +52283,7 @@ async function publishNamed(opened, names4, values) {
         organization: workspace.distro.organization,
         ...found2.value,
         signingKey: keyFromEnvironment(process.env) ?? keyOf2(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
-        log: (0, import_node_path133.join)(logs2, `${name6}.check.log`),
+        log: (0, import_node_path134.join)(logs2, `${name6}.check.log`),
         now: Date.now(),
         progress: (text8) => writeNote(`${text8}
 `),
@@ -52436,7 +52459,7 @@ async function buildOne(opened, one, values, kinds4, within) {
         hint: `it is made as ${one.spec.kinds.join(", ")}`
       })
     );
-  const logs2 = (0, import_node_path134.join)(outputOf2(opened, values), "logs", "images");
+  const logs2 = (0, import_node_path135.join)(outputOf2(opened, values), "logs", "images");
   (0, import_node_fs109.mkdirSync)(logs2, { recursive: true });
   return buildImage({
     ...within,
@@ -52449,19 +52472,19 @@ async function buildOne(opened, one, values, kinds4, within) {
     kinds: wanted,
     channel: channel2.value,
     stateId: values.state ?? (values.channel === void 0 && !values.local ? one.spec.state : void 0),
-    log: (0, import_node_path134.join)(logs2, `${one.name}-${one.target.architecture}.log`),
+    log: (0, import_node_path135.join)(logs2, `${one.name}-${one.target.architecture}.log`),
     now: Date.now(),
     progress: (text8) => writeNote(`${text8}
 `)
   });
 }
 async function place2({ store: store2, workspace }, values, record3, kinds4) {
-  const folder2 = (0, import_node_path134.join)(values.output === void 0 ? (0, import_node_path134.join)(workspace.root, "out") : (0, import_node_path134.resolve)(values.output), "images");
+  const folder2 = (0, import_node_path135.join)(values.output === void 0 ? (0, import_node_path135.join)(workspace.root, "out") : (0, import_node_path135.resolve)(values.output), "images");
   const placed2 = [];
   for (const artifact2 of record3.artifacts) {
     if (kinds4.length && !kinds4.includes(artifact2.kind)) continue;
     for (const file3 of artifact2.files) {
-      const target2 = (0, import_node_path134.join)(folder2, file3.name);
+      const target2 = (0, import_node_path135.join)(folder2, file3.name);
       if (isSame(target2, store2.blobs.local(`objects/${file3.sha256.slice(0, 2)}/${file3.sha256}`), file3.size))
         placed2.push(target2);
       else if (await store2.place(file3, target2)) placed2.push(target2);
@@ -52527,7 +52550,7 @@ async function diff2({ store: store2 }, [a = "", b = ""], values) {
 
 // ts-src/cli/init.ts
 var import_node_fs110 = require("node:fs");
-var import_node_path135 = require("node:path");
+var import_node_path136 = require("node:path");
 var import_promises14 = require("node:readline/promises");
 init_cut();
 init_diagnostics();
@@ -52591,7 +52614,7 @@ var options3 = {
   yes: { type: "boolean", short: "y", help: "do not ask before writing into a folder that has other files" }
 };
 function answersOf(values, root) {
-  const named7 = (0, import_node_path135.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
+  const named7 = (0, import_node_path136.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
   const organization = values.organization ?? (named7 || "acme");
   const os = values.os ?? "debian";
   const release2 = values.release ?? (os === "ubuntu" ? "noble" : "bookworm");
@@ -52631,7 +52654,7 @@ committed.`,
   examples: ["slipway init my-distro --organization acme", "slipway init --os ubuntu --release noble"],
   options: options3,
   async run(values, [folder2 = ".", ...more]) {
-    const root = (0, import_node_path135.resolve)(folder2);
+    const root = (0, import_node_path136.resolve)(folder2);
     const answers2 = answersOf(values, root);
     if (more.length || !answers2) {
       writeMessage(
@@ -52642,7 +52665,7 @@ committed.`,
     const files = renderInit(answers2);
     const names4 = Object.keys(files);
     (0, import_node_fs110.mkdirSync)(root, { recursive: true });
-    const taken3 = names4.filter((f) => (0, import_node_fs110.existsSync)((0, import_node_path135.join)(root, f)));
+    const taken3 = names4.filter((f) => (0, import_node_fs110.existsSync)((0, import_node_path136.join)(root, f)));
     if (taken3.length) {
       const verb = taken3.length > 1 ? "exist" : "exists";
       showDiagnostics([
@@ -52653,8 +52676,8 @@ committed.`,
       return exit.failed;
     }
     if (!await mayWrite(root, names4, values.yes === true)) return exit.failed;
-    for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path135.join)(root, path2), text8);
-    const git2 = (0, import_node_fs110.existsSync)((0, import_node_path135.join)(root, ".git")) ? "" : "git init && ";
+    for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path136.join)(root, path2), text8);
+    const git2 = (0, import_node_fs110.existsSync)((0, import_node_path136.join)(root, ".git")) ? "" : "git init && ";
     if (isQuiet()) return exit.ok;
     writeOutput(`Wrote a distro repository to ${root}:
 ${names4.map((f) => `    ${f}
@@ -53056,7 +53079,7 @@ function wordsOf2(name6, id, channel2, pointer, done) {
 
 // ts-src/cli/farm/prepare.ts
 var import_node_fs113 = require("node:fs");
-var import_node_path141 = require("node:path");
+var import_node_path142 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -53102,7 +53125,7 @@ function channelPart(name6) {
 }
 
 // ts-src/cli/farm/distro-url.ts
-var import_node_path136 = require("node:path");
+var import_node_path137 = require("node:path");
 init_diagnostics();
 init_files();
 init_source_entry();
@@ -53130,7 +53153,7 @@ async function targetCommit(root, name6) {
 // ts-src/cli/farm/distro-url.ts
 var mostBytes5 = 4096;
 async function saidIn(file3, { request, target: target2 }) {
-  const [folder2, name6] = [(0, import_node_path136.dirname)(file3), (0, import_node_path136.basename)(file3)];
+  const [folder2, name6] = [(0, import_node_path137.dirname)(file3), (0, import_node_path137.basename)(file3)];
   let text8;
   if (request && !target2)
     return bad(error("request-target", `a pull request takes ${name6} from its target branch, so it needs --target`));
@@ -53161,8 +53184,8 @@ async function withDistro(values) {
   if (!url2) return good(values);
   if (url2.startsWith("file:")) {
     const file3 = url2.slice("file:".length);
-    if (!(0, import_node_path136.isAbsolute)(file3) || !exists((0, import_node_path136.join)(file3, ".git"))) {
-      const said = await saidIn((0, import_node_path136.resolve)(file3), values);
+    if (!(0, import_node_path137.isAbsolute)(file3) || !exists((0, import_node_path137.join)(file3, ".git"))) {
+      const said = await saidIn((0, import_node_path137.resolve)(file3), values);
       if (!said.ok) return said;
       url2 = said.value;
     }
@@ -53175,15 +53198,15 @@ async function withDistro(values) {
   if (!commit2.ok) return commit2;
   const snapshot2 = await fetchCommit(address, commit2.value, state, reporter);
   if (!snapshot2.ok) return snapshot2;
-  const folder2 = (0, import_node_path136.join)(state, "distro", commit2.value);
-  if (!exists((0, import_node_path136.join)(folder2, "distro.yaml"))) {
+  const folder2 = (0, import_node_path137.join)(state, "distro", commit2.value);
+  if (!exists((0, import_node_path137.join)(folder2, "distro.yaml"))) {
     const out = await checkout({ gitDir: snapshot2.value.gitDir }, commit2.value, folder2);
     if (!out.ok) return out;
   }
   return good({
     ...values,
     state,
-    distro: (0, import_node_path136.join)(folder2, values.distro ?? "distro.yaml")
+    distro: (0, import_node_path137.join)(folder2, values.distro ?? "distro.yaml")
   });
 }
 
@@ -53192,7 +53215,7 @@ init_diagnostics();
 
 // ts-src/farm/shard.ts
 var import_node_fs111 = require("node:fs");
-var import_node_path137 = require("node:path");
+var import_node_path138 = require("node:path");
 init_maps();
 init_lists();
 init_process();
@@ -53244,7 +53267,7 @@ function renderSchedule(run2, counts2, groups, first3, tasks) {
 // ts-src/farm/shard.ts
 async function makeShard(session2, architecture3, first3, retest, signal) {
   const { graphs: runs, store: store2, input } = session2;
-  const engine = schedulerOf(session2, { output: (0, import_node_path137.join)(input.state, "prepared"), retest, signal });
+  const engine = schedulerOf(session2, { output: (0, import_node_path138.join)(input.state, "prepared"), retest, signal });
   const outlook = await engine.start();
   const part = {
     schema: 1,
@@ -53303,9 +53326,9 @@ async function keepSources({ store: store2, input }, packages) {
     if (await hasSource(store2, tree)) return;
     const gitDir = await gitDirOf(input.state, p);
     if (!gitDir) return;
-    const folder2 = (0, import_node_path137.join)(work2, tree);
+    const folder2 = (0, import_node_path138.join)(work2, tree);
     const out = await checkout({ gitDir }, tree, folder2);
-    if (out.ok) await keepSource(store2, tree, folder2, (0, import_node_path137.join)(work2, `${tree}.packed`));
+    if (out.ok) await keepSource(store2, tree, folder2, (0, import_node_path138.join)(work2, `${tree}.packed`));
     (0, import_node_fs111.rmSync)(folder2, { recursive: true, force: true });
   });
 }
@@ -53449,13 +53472,13 @@ function documentationOf(values, { docs: docs2 }) {
 }
 
 // ts-src/cli/farm/run-lock.ts
-var import_node_path138 = require("node:path");
+var import_node_path139 = require("node:path");
 init_diagnostics();
 init_files();
 async function withLock(values, store2, pipeline3, root, state) {
   if (values.lock !== void 0) return { values, notes: [] };
   if (pipeline3.locked) {
-    const file4 = (0, import_node_path138.join)(root, "lock.yaml");
+    const file4 = (0, import_node_path139.join)(root, "lock.yaml");
     if (exists(file4)) return { values: { ...values, lock: file4 }, notes: [] };
     return error(
       "lock-missing",
@@ -53478,18 +53501,18 @@ async function withLock(values, store2, pipeline3, root, state) {
         })
       ]
     };
-  const file3 = (0, import_node_path138.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
+  const file3 = (0, import_node_path139.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
   writeWhole(file3, text8.lock);
   return { values: { ...values, lock: file3 }, notes: [] };
 }
 
 // ts-src/cli/farm/run-plan.ts
-var import_node_path140 = require("node:path");
+var import_node_path141 = require("node:path");
 init_diagnostics();
 
 // ts-src/farm/request.ts
 var import_node_fs112 = require("node:fs");
-var import_node_path139 = require("node:path");
+var import_node_path140 = require("node:path");
 init_diagnostics();
 async function requestWorkspace(workspace, target2) {
   const links = await linksOutside(workspace);
@@ -53503,8 +53526,8 @@ async function requestWorkspace(workspace, target2) {
     );
   const at3 = await checkoutRef(workspace.root, target2, workspace.state);
   if (!at3.ok) return at3;
-  const root = (0, import_node_path139.join)(at3.value.folder, (0, import_node_path139.relative)(at3.value.top, workspace.root));
-  const read3 = await readWorkspace((0, import_node_path139.join)(root, (0, import_node_path139.relative)(workspace.root, (0, import_node_path139.resolve)(workspace.file))), workspace.state);
+  const root = (0, import_node_path140.join)(at3.value.folder, (0, import_node_path140.relative)(at3.value.top, workspace.root));
+  const read3 = await readWorkspace((0, import_node_path140.join)(root, (0, import_node_path140.relative)(workspace.root, (0, import_node_path140.resolve)(workspace.file))), workspace.state);
   if (!read3.ok)
     return bad(
       error("request-target", "the target branch has no distro file that can be read", {
@@ -53552,7 +53575,7 @@ async function requestWorkspace(workspace, target2) {
     tests: { ...workspace.distro.tests, minutes: trusted.tests.minutes, retries: trusted.tests.retries },
     package_settings
   };
-  const from = { ...read3.value, root: (0, import_node_path139.resolve)(root), urlBase: workspace.urlBase };
+  const from = { ...read3.value, root: (0, import_node_path140.resolve)(root), urlBase: workspace.urlBase };
   return good({ ...workspace, distro, keyRoot: from.root, trusted: from }, diagnostics);
 }
 function withLimitsOf(settings3, trusted) {
@@ -53586,7 +53609,7 @@ async function linksOutside({ root, distro }) {
     const path2 = line2.slice(line2.indexOf("	") + 1);
     if (!line2.startsWith("120000 ") || packages.some((folder2) => path2.startsWith(`${folder2}/`))) return [];
     try {
-      return `${(0, import_node_fs112.realpathSync)((0, import_node_path139.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
+      return `${(0, import_node_fs112.realpathSync)((0, import_node_path140.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
     } catch {
       return [];
     }
@@ -53714,7 +53737,7 @@ async function trustedWorkspace(values) {
 async function planChange(values, change) {
   const workspace = await openWorkspace(values);
   if (!workspace.ok) return workspace;
-  const folder2 = (0, import_node_path140.resolve)(change);
+  const folder2 = (0, import_node_path141.resolve)(change);
   const chosen = values.distribution ?? Object.keys(workspace.value.distro.distributions);
   const repository2 = await repositoryOf2(
     workspace.value,
@@ -53956,7 +53979,7 @@ async function prepareRun(run2, driver, limits2) {
 `);
   const others2 = bundle.architectures.filter((a) => a !== own3);
   const header2 = headerOf(bundle, absoluteStore(values.store ?? distro.store, root), others2);
-  if (values.output) writeWhole((0, import_node_path141.resolve)(values.output), header2 + schedule);
+  if (values.output) writeWhole((0, import_node_path142.resolve)(values.output), header2 + schedule);
   else writeOutput(header2 + schedule);
   return exit.ok;
 }
@@ -54006,16 +54029,16 @@ function titleOf({ request, target: target2, tag, branch }) {
   if (request) return `pull request ${request}${target2 ? ` into ${target2}` : ""}`;
   return tag || branch || "run";
 }
-var absoluteStore = (uri2, root) => uri2.startsWith("file:") && !uri2.startsWith("file:/") ? `file:${(0, import_node_path141.resolve)(root, uri2.slice("file:".length))}` : uri2;
+var absoluteStore = (uri2, root) => uri2.startsWith("file:") && !uri2.startsWith("file:/") ? `file:${(0, import_node_path142.resolve)(root, uri2.slice("file:".length))}` : uri2;
 
 // ts-src/cli/farm/finish.ts
-var import_node_path144 = require("node:path");
+var import_node_path145 = require("node:path");
 init_cut();
 init_diagnostics();
 init_lockfile();
 
 // ts-src/cli/farm/rehearse.ts
-var import_node_path142 = require("node:path");
+var import_node_path143 = require("node:path");
 init_diagnostics();
 
 // ts-src/publish/rehearsal.ts
@@ -54053,7 +54076,7 @@ async function rehearse(values, secret2) {
     return exit.failed;
   }
   const { distro } = bundle;
-  const endpoints = await endpointsOf(distro, channel2, (0, import_node_path142.join)((0, import_node_path142.resolve)(values.output ?? "out"), "apt"));
+  const endpoints = await endpointsOf(distro, channel2, (0, import_node_path143.join)((0, import_node_path143.resolve)(values.output ?? "out"), "apt"));
   const key = secret2 ?? keyOf2(distro.signing_key, state, distro.organization);
   const told8 = await rehearsePublication(key, endpoints, Date.now());
   showDiagnostics(told8);
@@ -54062,7 +54085,7 @@ async function rehearse(values, secret2) {
 
 // ts-src/cli/farm/change-effects.ts
 var import_node_fs114 = require("node:fs");
-var import_node_path143 = require("node:path");
+var import_node_path144 = require("node:path");
 init_maps();
 init_files();
 async function lastGood({ graphs: runs, store: store2 }) {
@@ -54109,7 +54132,7 @@ ${details}`);
     writeMessage(`
 ${texts.join("\n")}
 `);
-    writeWhole((0, import_node_path143.join)(output, "abi.txt"), texts.join("\n"));
+    writeWhole((0, import_node_path144.join)(output, "abi.txt"), texts.join("\n"));
   }
   return [...changed2].sort();
 }
@@ -54159,7 +54182,7 @@ function happenedIn(values) {
 var outputOption = {
   output: { type: "string", short: "o", value: "DIR", help: "output folder (default: out)" }
 };
-var outputOf3 = (values) => (0, import_node_path144.resolve)(values.output ?? "out");
+var outputOf3 = (values) => (0, import_node_path145.resolve)(values.output ?? "out");
 var publish = defineCommand({
   summary: "publish the packages of a prepared run to its channel",
   usage: "publish --run ID --store URI --output DIR",
@@ -54219,7 +54242,7 @@ passphrase.`,
         runs: session2.graphs,
         store: session2.store,
         state: session2.input.state,
-        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path144.join)(output, "apt")),
+        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path145.join)(output, "apt")),
         settings: repositorySettings(bundle.distro),
         makeSource: (source2) => makeSourcePackage(session2.builder.options, source2),
         checked: true,
@@ -54365,8 +54388,8 @@ var notesOf = ({ bundle }, happened) => [
 ];
 var shownLog = (output, log) => {
   const url2 = process.env.BUILD_URL;
-  const inside = (0, import_node_path144.relative)(process.cwd(), (0, import_node_path144.join)(output, log));
-  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path144.join)(output, log);
+  const inside = (0, import_node_path145.relative)(process.cwd(), (0, import_node_path145.join)(output, log));
+  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path145.join)(output, log);
 };
 function unplanned(values, fault4) {
   const output = outputOf3(values);
@@ -54379,7 +54402,7 @@ function unplanned(values, fault4) {
 }
 
 // ts-src/cli/farm/reproduce.ts
-var import_node_path145 = require("node:path");
+var import_node_path146 = require("node:path");
 var reproduce = defineCommand({
   summary: "build packages of a prepared run a second time and compare every byte",
   usage: "reproduce --run ID --store URI [--sample N]",
@@ -54405,7 +54428,7 @@ gets reproducible.json and logs/. Exits with 1 if a byte differs.`,
       if (sample === "wrong") writeMessage("slipway reproduce: --sample takes a number from 1 on\n");
       return exit.usage;
     }
-    const output = (0, import_node_path145.resolve)(values.output ?? "slipway-reproducible");
+    const output = (0, import_node_path146.resolve)(values.output ?? "slipway-reproducible");
     const stop = untilStopped();
     const opened = await openRun("reproduce", values, { limits: limits2, signal: stop.signal }, "work");
     if (!opened) return exit.failed;
@@ -55363,10 +55386,10 @@ var completionOf = (commands2) => ({
 
 // ts-src/cli/logs.ts
 var import_node_fs115 = require("node:fs");
-var import_node_path146 = require("node:path");
+var import_node_path147 = require("node:path");
 init_diagnostics();
 function logsIn(output) {
-  const root = (0, import_node_path146.join)(output, "logs");
+  const root = (0, import_node_path147.join)(output, "logs");
   const found2 = [];
   let entries2;
   try {
@@ -55377,7 +55400,7 @@ function logsIn(output) {
   for (const entry2 of entries2) {
     const [, scope2, name6, test3] = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry2) ?? [];
     if (scope2 === void 0 || name6 === void 0) continue;
-    const path2 = (0, import_node_path146.join)(root, entry2);
+    const path2 = (0, import_node_path147.join)(root, entry2);
     const status = (0, import_node_fs115.lstatSync)(path2);
     if (!status.isFile()) continue;
     found2.push({ scope: scope2, package: name6, test: test3 !== void 0, path: path2, modified: status.mtimeMs });
@@ -55414,7 +55437,7 @@ var logs = defineCommand({
       writeMessage("slipway logs: takes one package\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path146.join)((0, import_node_path146.resolve)(findDistro(values), ".."), "out") : (0, import_node_path146.resolve)(values.output);
+    const output = values.output === void 0 ? (0, import_node_path147.join)((0, import_node_path147.resolve)(findDistro(values), ".."), "out") : (0, import_node_path147.resolve)(values.output);
     const all = logsIn(output);
     if (name6 === void 0 || values.json) {
       const listed4 = all.filter((l) => name6 === void 0 || l.package === name6);
@@ -55425,7 +55448,7 @@ var logs = defineCommand({
       }
       for (const log2 of all) writeOutput(`${log2.package}${log2.test ? " (tests)" : ""}	${printable(log2.path)}
 `);
-      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path146.join)(output, "logs")}
+      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path147.join)(output, "logs")}
 `);
       return exit.ok;
     }
@@ -55437,7 +55460,7 @@ var logs = defineCommand({
       );
       const what = values.test === true ? "log of the tests" : "build log";
       showDiagnostics([
-        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path146.join)(output, "logs")}`, {
+        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path147.join)(output, "logs")}`, {
           hint: near !== void 0 && near !== name6 ? `did you mean '${near}'?` : "a cached package was not built here: slipway build --rebuild makes a log"
         })
       ]);
@@ -55500,7 +55523,7 @@ var manualOf = (commands2) => ({
 // ts-src/cli/serve.ts
 var import_node_fs116 = require("node:fs");
 var import_node_http2 = require("node:http");
-var import_node_path147 = require("node:path");
+var import_node_path148 = require("node:path");
 init_diagnostics();
 var types3 = {
   html: "text/html; charset=utf-8",
@@ -55517,7 +55540,7 @@ function fileOf2(root, url2) {
   }
   if (path2.includes("\0")) return void 0;
   try {
-    const file3 = (0, import_node_fs116.realpathSync)((0, import_node_path147.join)(root, path2));
+    const file3 = (0, import_node_fs116.realpathSync)((0, import_node_path148.join)(root, path2));
     return file3.startsWith(`${(0, import_node_fs116.realpathSync)(root)}/`) && (0, import_node_fs116.lstatSync)(file3).isFile() ? file3 : void 0;
   } catch {
     return void 0;
@@ -55568,8 +55591,8 @@ a web server or a bucket.`,
       writeMessage("slipway serve: takes no argument; --port is a number from 0 to 65535\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path147.join)((0, import_node_path147.resolve)(findDistro(values), ".."), "out") : (0, import_node_path147.resolve)(values.output);
-    const root = (0, import_node_path147.join)(output, "apt");
+    const output = values.output === void 0 ? (0, import_node_path148.join)((0, import_node_path148.resolve)(findDistro(values), ".."), "out") : (0, import_node_path148.resolve)(values.output);
+    const root = (0, import_node_path148.join)(output, "apt");
     if (!(0, import_node_fs116.existsSync)(root)) {
       showDiagnostics([error("repository-missing", `${root} does not exist`, { hint: "slipway build makes it" })]);
       return exit.failed;
@@ -55599,7 +55622,7 @@ a web server or a bucket.`,
 
 // ts-src/cli/shell.ts
 var import_node_fs117 = require("node:fs");
-var import_node_path148 = require("node:path");
+var import_node_path149 = require("node:path");
 init_diagnostics();
 init_diagnostics();
 var { distribution: distribution2, platform: platform2, architecture: architecture2, variant: variant2 } = selectionOptions;
@@ -55688,7 +55711,7 @@ async function openIn(values, planned2, name6, command2, within) {
   }
   const work2 = newScratch(session2.input.state);
   const terminal = process.stdin.isTTY && process.stdout.isTTY;
-  const request = { graph: graph2, number: number7, package: p, resolved, work: work2, log: (0, import_node_path148.join)(work2, "shell.log") };
+  const request = { graph: graph2, number: number7, package: p, resolved, work: work2, log: (0, import_node_path149.join)(work2, "shell.log") };
   const outcome = await session2.builder.shell(request, {
     command: command2,
     terminal,
@@ -55728,7 +55751,7 @@ async function buildBelow(values, planned2, graph2, task, within) {
   const own3 = session2?.graphs.find((g) => g.id === graph2.id);
   if (!session2 || !own3) return "what it needs can not be built here";
   const engine = schedulerOf(session2, {
-    output: (0, import_node_path148.join)(planned2.workspace.root, "out"),
+    output: (0, import_node_path149.join)(planned2.workspace.root, "out"),
     workers: within.limits.workers,
     retest: false,
     signal: within.signal
@@ -55873,6 +55896,7 @@ ${trace}
 }
 
 // ts-src/main.ts
+process.umask(process.umask() | 2);
 (0, import_node_v8.setFlagsFromString)("--no-use-osr");
 (0, import_node_v8.setFlagsFromString)("--no-incremental-marking");
 main(process.argv.slice(2)).then(

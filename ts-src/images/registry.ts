@@ -1,10 +1,10 @@
 import { createReadStream } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { bad, error, type Result } from '../model/diagnostics.ts';
 import { sha256 } from '../model/digest.ts';
 import { readIf } from '../io/files.ts';
+import { homeFolder } from '../io/home.ts';
 import { run } from '../io/process.ts';
 import { setTimeout as pause } from 'node:timers/promises';
 import { asMap, own } from '../read/yaml.ts';
@@ -23,7 +23,7 @@ const largestAnswer = 4 << 20;
 
 /** Logins of docker's own configuration, or of the helper that it names; they go to no command line and no log. */
 async function loginFor(host: string): Promise<string | undefined> {
-  const folder = process.env.DOCKER_CONFIG ?? join(homedir(), '.docker');
+  const folder = process.env.DOCKER_CONFIG ?? join(homeFolder(), '.docker');
   let config: Record<string, unknown> | undefined;
   try {
     config = asMap(JSON.parse(readIf(join(folder, 'config.json')) ?? '{}'));

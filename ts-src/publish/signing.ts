@@ -7,6 +7,7 @@ import { run, type Outcome, type RunOptions } from '../io/process.ts';
 import { checkSignature, checkSigners, primaryKeys, signersIn } from './signatures.ts';
 import { openRoom, type SigningRoom } from './signing-room.ts';
 import { codeOf } from '../io/faults.ts';
+import { homeFolder } from '../io/home.ts';
 
 /** A file with a secret key, as `gpg --armor --export-secret-keys` makes it. */
 export interface KeyFile {
@@ -269,7 +270,7 @@ export const keyOf = (
     ? { kind: 'made', home: join(state, 'gnupg'), name: organization }
     : {
         kind: 'keyring',
-        home: process.env.GNUPGHOME ?? join(process.env.HOME ?? '/root', '.gnupg'),
+        home: process.env.GNUPGHOME ?? join(homeFolder(), '.gnupg'),
         keys: [named].flat(),
       };
 

@@ -1,4 +1,4 @@
-import { mkdirSync, statSync } from 'node:fs';
+import { lstatSync, mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { spawn } from 'node:child_process';
@@ -207,8 +207,9 @@ const reasons: readonly [RegExp, string][] = [
 function socketFolder(): string {
   const folder = join(tmpdir(), `slipway-ssh-${process.getuid?.() ?? 0}`);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const { uid, mode } = statSync(folder);
-  if (uid !== process.getuid?.() || (mode & 0o077) !== 0)
+  // Not what a link leads to: its owner could let it lead elsewhere a moment later.
+  const found = lstatSync(folder);
+  if (!found.isDirectory() || found.uid !== process.getuid?.() || (found.mode & 0o077) !== 0)
     throw fault(`${folder} is not a folder of this user alone: remove it`);
   return folder;
 }

@@ -1,6 +1,6 @@
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { readIf } from '../io/files.ts';
+import { homeFolder } from '../io/home.ts';
 
 export interface Keys {
   accessKeyId: string;
@@ -46,7 +46,7 @@ const keysOf = (accessKeyId: string, secretAccessKey: string, sessionToken: stri
 });
 
 function fromFile(env: NodeJS.ProcessEnv): Keys | undefined {
-  const text = readIf(env.AWS_SHARED_CREDENTIALS_FILE ?? join(homedir(), '.aws/credentials'));
+  const text = readIf(env.AWS_SHARED_CREDENTIALS_FILE ?? join(homeFolder(env), '.aws/credentials'));
   const profile = env.AWS_PROFILE ?? 'default';
   const section = text?.split(/^\[/m).find((s) => s.startsWith(`${profile}]`));
   const value = (name: string) => new RegExp(`^\\s*${name}\\s*=\\s*(\\S+)`, 'm').exec(section ?? '')?.[1];

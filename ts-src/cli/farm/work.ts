@@ -1,11 +1,11 @@
 import { statSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { error } from '../../model/diagnostics.ts';
 import { scopeId } from '../../model/names.ts';
 import type { Plan } from '../../model/plan.ts';
 import type { TaskResult } from '../../model/result.ts';
 import { exists, writeWhole } from '../../io/files.ts';
+import { homeFolder } from '../../io/home.ts';
 import { renderEvent } from '../../render/summary.ts';
 import { examine, missingTools } from '../../sandbox/doctor.ts';
 import { closeScratch, openScratch } from '../../sandbox/scratch.ts';
@@ -59,7 +59,7 @@ export const farmState = (values: Pick<FarmValues, 'state'>): string =>
   resolve(
     values.state ||
       process.env.SLIPWAY_STATE ||
-      join(process.env.XDG_STATE_HOME || join(homedir(), '.local/state'), 'slipway'),
+      join(process.env.XDG_STATE_HOME || join(homeFolder(), '.local/state'), 'slipway'),
   );
 
 /**

@@ -2,9 +2,8 @@ import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { first } from '../../model/lists.ts';
 import { run } from '../../io/process.ts';
-import { sha256 } from '../../model/digest.ts';
 import type { PlannedPackage } from '../../model/plan.ts';
-import { checkout, fetchCommit } from '../../read/git/git.ts';
+import { checkout, fetchCommit, repositoryFolder } from '../../read/git/git.ts';
 import { restoreSource } from '../../store/sources.ts';
 import type { Store } from '../../store/store.ts';
 
@@ -51,7 +50,7 @@ export async function applyPatches(
 
 /** The repository that holds a package's tree. */
 export async function gitDirOf(state: string, p: PlannedPackage): Promise<string | undefined> {
-  const own = join(state, 'git', `${sha256(p.source.url).slice(0, 24)}.git`);
+  const own = repositoryFolder(state, p.source.url);
   for (const dir of [own, join(state, 'git', 'archives.git'), join(state, 'git', 'folders.git')]) {
     if (
       existsSync(dir) &&

@@ -7,7 +7,7 @@ import { sizeText } from '../../model/sizes.ts';
 import { isLocalUrl, isSourceUrl } from '../../model/urls.ts';
 import { exists, noteUse, readIf, writeWhole } from '../../io/files.ts';
 import { withMutex } from '../../io/mutex.ts';
-import { localFault, loginOf } from './credentials.ts';
+import { localFault, loginOf, mayUseCredentials } from './credentials.ts';
 import { fetchBlobs } from './files.ts';
 import { git, lastLine, local, patiently, refused, told, unreachable, type Remote, type Reporter } from './process.ts';
 import { largestTree, listTree, tooLarge, tooManyEntries } from './tree.ts';
@@ -23,6 +23,15 @@ export interface Snapshot {
 
 export const hasTree = async (gitDir: string, object: string): Promise<boolean> =>
   (await git([...local, 'cat-file', '-e', `${object}^{tree}`], { gitDir })).code === 0;
+
+/**
+ * Where a repository is kept below `state`. What was fetched with a login is in a place of its own: a pull request that
+ * may use none could know the name of a commit.
+ */
+export function repositoryFolder(state: string, url: string): string {
+  const open = isLocalUrl(url) || mayUseCredentials(loginOf(url).plain, false);
+  return join(state, 'git', `${sha256(open ? url : `${url}\nwithout a login`).slice(0, 24)}.git`);
+}
 
 /** Brings one commit (not its history) into a repository under `state`, submodules included. */
 export async function fetchCommit(
@@ -48,7 +57,7 @@ export async function fetchCommits(
 ): Promise<Result<Snapshot[]>> {
   const fault = localFault(url);
   if (fault) return bad(fault);
-  const whole = join(state, 'git', `${sha256(url).slice(0, 24)}.git`);
+  const whole = repositoryFolder(state, url);
   const gitDir = what === 'all' ? whole : whole.replace(/\.git$/, '-trees.git');
   const known = async (commit: string): Promise<Snapshot | undefined> => {
     for (const dir of new Set([whole, gitDir])) {

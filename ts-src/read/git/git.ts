@@ -3,7 +3,7 @@ import { isScpLike } from '../../model/urls.ts';
 
 export { checkout, checkoutRef } from './checkout.ts';
 export { download, fetchArchive, snapshotFolder } from './content.ts';
-export { fetchCommit, fetchCommits, type Snapshot } from './fetch.ts';
+export { fetchCommit, fetchCommits, repositoryFolder, type Snapshot } from './fetch.ts';
 export { readFiles } from './files.ts';
 export { git, local, type Reporter } from './process.ts';
 export { resolveRef, resolveRefs } from './refs.ts';
