@@ -20327,6 +20327,8 @@ var Store = class {
   async readJson(name6) {
     return unsealed(await this.first(name6));
   }
+  /** Of the trusted place alone: what the state of a machine remembers, which is that of trusted runs too. */
+  readShared = async (name6) => unsealed(await this.blobs.get(name6));
   async writeJson(name6, value2) {
     await this.blobs.put(this.own(name6), sealed(value2));
   }
@@ -36457,8 +36459,16 @@ function readAnswers(text8) {
 var import_node_fs61 = require("node:fs");
 var import_node_path76 = require("node:path");
 init_diagnostics();
+init_stored();
 init_files();
 init_process();
+async function keptBase(store2, { digest: digest4, archive }) {
+  const kept4 = await store2.readJson(nameOf4(digest4, archive));
+  const { tar, lists, packages, made: made2 } = kept4 ?? {};
+  if (!isStoredFile(tar) || !isStoredFile(lists) || typeof made2 !== "number") return void 0;
+  const named7 = Array.isArray(packages) && packages.every((p) => typeof p === "string");
+  return named7 ? { tar, lists, packages, made: made2 } : void 0;
+}
 var nameOf4 = (digest4, archive) => `bases/${digest4}-${archive.slice(0, 16)}.json`;
 async function keepBase(store2, base, work2) {
   const name6 = nameOf4(base.digest, base.archive);
@@ -36484,7 +36494,7 @@ async function keepBase(store2, base, work2) {
   });
 }
 async function toldBase(store2, state, platform3, wanted) {
-  const stored2 = await store2.readJson(nameOf4(wanted.digest, wanted.archive));
+  const stored2 = await keptBase(store2, wanted);
   if (!stored2) return lost2("base", platform3, wanted.digest);
   return good(baseIn((0, import_node_path76.join)(state, "told", folderName(wanted)), wanted, stored2));
 }
@@ -36534,7 +36544,7 @@ async function storedBase(request) {
 }
 async function fetchBase(request, folder2) {
   const { driver, store: store2, state, name: name6, architecture: architecture3, wanted } = request;
-  const stored2 = await store2.readJson(nameOf4(wanted.digest, wanted.archive));
+  const stored2 = await keptBase(store2, wanted);
   if (!stored2) return lost2("base", name6, wanted.digest);
   request.progress(`fetching the base system of ${name6} (${architecture3}) from the store`);
   const [tar, lists] = [await store2.path(stored2.tar), await store2.path(stored2.lists)];
@@ -36553,6 +36563,7 @@ async function fetchBase(request, folder2) {
   ]);
   if (unzipped4.code !== 0) return cannotUnpack(name6, unzipped4);
   if (await sha256File((0, import_node_path76.join)(work2, "base.tar")) !== wanted.digest) return lost2("sound base", name6, wanted.digest);
+  if (await listsDigest((0, import_node_path76.join)(work2, "lists")) !== wanted.archive) return lost2("sound list", name6, wanted.digest);
   const unpacked2 = await driver.unpack((0, import_node_path76.join)(work2, "base.tar"), (0, import_node_path76.join)(work2, "root"));
   if (unpacked2.code !== 0) return cannotUnpack(name6, unpacked2);
   const final = (0, import_node_path76.join)(folder2, folderName(wanted));
@@ -36560,7 +36571,7 @@ async function fetchBase(request, folder2) {
   (0, import_node_fs61.renameSync)(work2, final);
   const base = baseIn(final, wanted, stored2);
   const prepared2 = await prepareBase(driver, state, base);
-  return prepared2.ok ? good(base) : prepared2;
+  return prepared2.ok ? good({ ...base, packages: prepared2.value }) : prepared2;
 }
 var cannotUnpack = (name6, { stderr }) => bad(error("base-failed", `can't unpack the base of '${name6}': ${stderr.trim().split("\n").pop()}`));
 var sharedName = (digest4) => `bases/shared/${digest4}.json`;
@@ -36897,8 +36908,8 @@ async function openSystem(request, target2, tells) {
   const proxy = async () => platform3.proxy ?? hostProxy();
   const system = new AptResolver(driver, state, base.value);
   system.learn(
-    await store2.readJson(resolvedName(base.value)),
-    (digest4) => store2.readJson(setName(digest4))
+    await store2.readShared(resolvedName(base.value)),
+    (digest4) => store2.readShared(setName(digest4))
   );
   const mirror2 = mirrored ? new PackageMirror(store2, base.value.archive) : void 0;
   return good({
@@ -36928,7 +36939,7 @@ async function shareAnswers(systems, store2) {
   for (const system of systems) {
     const news = system.news();
     if (!news) continue;
-    const there = await store2.readJson(resolvedName(system.base)) ?? {};
+    const there = await store2.readShared(resolvedName(system.base)) ?? {};
     const known3 = new Set(Object.values(there));
     const fresh = Object.entries(news).filter(([, digest4]) => !known3.has(digest4) && known3.add(digest4));
     await store2.many(fresh, async ([names4, digest4]) => {

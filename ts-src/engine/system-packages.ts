@@ -50,8 +50,8 @@ export async function openSystem(
   if (!base.ok) return base;
   const proxy = async () => platform.proxy ?? hostProxy();
   const system = new AptResolver(driver, state, base.value);
-  system.learn(await store.readJson<Resolved>(resolvedName(base.value)), (digest) =>
-    store.readJson<string[]>(setName(digest)),
+  system.learn(await store.readShared<Resolved>(resolvedName(base.value)), (digest) =>
+    store.readShared<string[]>(setName(digest)),
   );
   const mirror = mirrored ? new PackageMirror(store, base.value.archive) : undefined;
   return good({
@@ -93,7 +93,7 @@ export async function shareAnswers(systems: Iterable<AptResolver>, store: Store)
   for (const system of systems) {
     const news = system.news();
     if (!news) continue;
-    const there = (await store.readJson<Resolved>(resolvedName(system.base))) ?? {};
+    const there = (await store.readShared<Resolved>(resolvedName(system.base))) ?? {};
     const known = new Set(Object.values(there));
     const fresh = Object.entries(news).filter(([, digest]) => !known.has(digest) && known.add(digest));
     await store.many(fresh, async ([names, digest]) => {

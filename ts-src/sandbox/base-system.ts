@@ -270,7 +270,7 @@ const cacheOf = (base: Base): string => {
 export { cacheOf as aptCache };
 
 /** Digest of apt's lists in a folder: the archive's state. */
-async function listsDigest(folder: string): Promise<string> {
+export async function listsDigest(folder: string): Promise<string> {
   const files = entriesBelow(folder)
     .map((f) => join(folder, f))
     .filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && lstatSync(f).isFile())

@@ -2,10 +2,19 @@ import { mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import type { StoredFile } from '../model/result.ts';
+import { isStoredFile } from '../model/stored.ts';
 import { exists, noteUse, readJson, sha256File, writeWhole } from '../io/files.ts';
 import { withMutex } from '../io/mutex.ts';
 import { run, type Outcome } from '../io/process.ts';
-import { basesFolder, ensureBase, prepareBase, wantedBase, type Base, type BaseRequest } from './base-system.ts';
+import {
+  basesFolder,
+  ensureBase,
+  listsDigest,
+  prepareBase,
+  wantedBase,
+  type Base,
+  type BaseRequest,
+} from './base-system.ts';
 import type { Driver } from './driver.ts';
 import { newScratch } from './scratch.ts';
 import type { Store } from '../store/store.ts';
@@ -16,6 +25,15 @@ interface KeptBase {
   lists: StoredFile;
   packages: string[];
   made: number;
+}
+
+/** What the store has of a base; undefined where it has none that can be read. */
+async function keptBase(store: Store, { digest, archive }: StoredRequest['wanted']): Promise<KeptBase | undefined> {
+  const kept = await store.readJson<Partial<KeptBase>>(nameOf(digest, archive));
+  const { tar, lists, packages, made } = kept ?? {};
+  if (!isStoredFile(tar) || !isStoredFile(lists) || typeof made !== 'number') return undefined;
+  const named = Array.isArray(packages) && packages.every((p) => typeof p === 'string');
+  return named ? { tar, lists, packages, made } : undefined;
 }
 
 const nameOf = (digest: string, archive: string): string => `bases/${digest}-${archive.slice(0, 16)}.json`;
@@ -55,7 +73,7 @@ export async function toldBase(
   platform: string,
   wanted: { digest: string; archive: string },
 ): Promise<Result<Base>> {
-  const stored = await store.readJson<KeptBase>(nameOf(wanted.digest, wanted.archive));
+  const stored = await keptBase(store, wanted);
   if (!stored) return lost('base', platform, wanted.digest);
   return good(baseIn(join(state, 'told', folderName(wanted)), wanted, stored));
 }
@@ -133,7 +151,7 @@ export async function storedBase(request: StoredRequest): Promise<Result<Base>> 
 /** Brings a base from the store into its place below `folder`. */
 async function fetchBase(request: StoredRequest, folder: string): Promise<Result<Base>> {
   const { driver, store, state, name, architecture, wanted } = request;
-  const stored = await store.readJson<KeptBase>(nameOf(wanted.digest, wanted.archive));
+  const stored = await keptBase(store, wanted);
   if (!stored) return lost('base', name, wanted.digest);
   request.progress(`fetching the base system of ${name} (${architecture}) from the store`);
   const [tar, lists] = [await store.path(stored.tar), await store.path(stored.lists)];
@@ -152,6 +170,8 @@ async function fetchBase(request: StoredRequest, folder: string): Promise<Result
   ]);
   if (unzipped.code !== 0) return cannotUnpack(name, unzipped);
   if ((await sha256File(join(work, 'base.tar'))) !== wanted.digest) return lost('sound base', name, wanted.digest);
+  // The state is all runs' of this machine: what an untrusted run leaves in it is what its name says.
+  if ((await listsDigest(join(work, 'lists'))) !== wanted.archive) return lost('sound list', name, wanted.digest);
   const unpacked = await driver.unpack(join(work, 'base.tar'), join(work, 'root'));
   if (unpacked.code !== 0) return cannotUnpack(name, unpacked);
   const final = join(folder, folderName(wanted));
@@ -159,7 +179,7 @@ async function fetchBase(request: StoredRequest, folder: string): Promise<Result
   renameSync(work, final);
   const base = baseIn(final, wanted, stored);
   const prepared = await prepareBase(driver, state, base);
-  return prepared.ok ? good(base) : prepared;
+  return prepared.ok ? good({ ...base, packages: prepared.value }) : prepared;
 }
 
 const cannotUnpack = (name: string, { stderr }: Outcome): Result<never> =>

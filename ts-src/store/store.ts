@@ -261,6 +261,9 @@ export class Store {
     return unsealed<T>(await this.first(name));
   }
 
+  /** Of the trusted place alone: what the state of a machine remembers, which is that of trusted runs too. */
+  readShared = async <T>(name: string): Promise<T | undefined> => unsealed<T>(await this.blobs.get(name));
+
   async writeJson(name: string, value: unknown): Promise<void> {
     await this.blobs.put(this.own(name), sealed(value));
   }
