@@ -14,7 +14,7 @@ export interface Readiness {
   /** By node, how many others it still waits for. */
   pending: Numbers;
   /** By node, those that wait for it. */
-  dependents: (node: number) => Uint32Array;
+  dependents: (node: number) => Int32Array;
 }
 
 /** `isTask`: tests that are not asked for are none. */

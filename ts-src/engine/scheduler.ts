@@ -46,7 +46,7 @@ interface Ready {
 }
 
 /** Where each task is asked for. */
-const nobodyWaits: Readiness = { pending: Numbers.filled(0, 0), dependents: () => new Uint32Array() };
+const nobodyWaits: Readiness = { pending: Numbers.filled(0, 0), dependents: () => new Int32Array() };
 
 /**
  * How a task stands before anything runs: its key is in the store, it must be done, or that depends on what is built

@@ -1,3 +1,8 @@
+/** Apart from what is asked for often, which stays as short as engines inline it. */
+function outside(word: number, words: number): never {
+  throw new RangeError(`the set ends at ${words * 32}, before ${word * 32}`);
+}
+
 /** A set of numbers below a count, a bit for each: sets are joined a word at a time. */
 export class BitSet {
   private constructor(private readonly words: Uint32Array) {}
@@ -12,8 +17,7 @@ export class BitSet {
 
   private word(w: number): number {
     const word = this.words[w];
-    if (word === undefined) throw new RangeError(`the set ends at ${this.words.length * 32}, before ${w * 32}`);
-    return word;
+    return word === undefined ? outside(w, this.words.length) : word;
   }
 
   has(n: number): boolean {

@@ -1,15 +1,16 @@
-import { BitSet } from './bit-set.ts';
 import { Numbers } from './numbers.ts';
 import { PriorityQueue } from './priority-queue.ts';
 
 /** A graph of numbered nodes: `edges[n]` are the nodes that n needs. */
 export type Edges = readonly (readonly number[])[];
 
+function noNode(n: number): never {
+  throw new RangeError(`the graph has no node ${n}`);
+}
+
 /** What a node needs. */
 export function needsOf(edges: Edges, n: number): readonly number[] {
-  const needs = edges[n];
-  if (!needs) throw new RangeError(`the graph has no node ${n}`);
-  return needs;
+  return edges[n] ?? noNode(n);
 }
 
 /**
@@ -18,13 +19,17 @@ export function needsOf(edges: Edges, n: number): readonly number[] {
  */
 export function order(edges: Edges): { order: number[]; left: number[] } {
   const missing = Numbers.of(edges, (needs) => needs.length);
-  const dependents = inverse(edges);
+  const { starts, all } = inverted(edges);
   const ready = new PriorityQueue<number>((a, b) => a < b);
   for (let n = 0; n < edges.length; n++) if (missing.get(n) === 0) ready.push(n);
   const result: number[] = [];
   for (let n = ready.pop(); n !== undefined; n = ready.pop()) {
     result.push(n);
-    for (const d of dependents(n)) if (missing.add(d, -1) === 0) ready.push(d);
+    const end = starts.get(n + 1);
+    for (let i = starts.get(n); i < end; i++) {
+      const d = all.get(i);
+      if (missing.add(d, -1) === 0) ready.push(d);
+    }
   }
   const left: number[] = [];
   if (result.length < edges.length) for (let n = 0; n < edges.length; n++) if (missing.get(n) > 0) left.push(n);
@@ -41,17 +46,14 @@ export function cycles(edges: Edges): number[][] {
   const index = Numbers.filled(count, -1);
   const low = Numbers.filled(count, 0);
   const next = Numbers.filled(count, 0);
-  const onStack = BitSet.below(count);
+  const onStack = Numbers.filled(count, 0);
   const stack: number[] = [];
   const found: { first: number; set: number[] }[] = [];
   let counter = 0;
-  const lower = (n: number, to: number) => {
-    if (to < low.get(n)) low.set(n, to);
-  };
   const take = (n: number): number[] => {
     const set: number[] = [];
     for (let d = stack.pop(); d !== undefined; d = d === n ? undefined : stack.pop()) {
-      onStack.delete(d);
+      onStack.set(d, 0);
       set.push(d);
     }
     return set;
@@ -64,19 +66,19 @@ export function cycles(edges: Edges): number[][] {
         index.set(n, counter);
         low.set(n, counter++);
         stack.push(n);
-        onStack.add(n);
+        onStack.set(n, 1);
       }
       const needs = needsOf(edges, n);
       const d = needs[next.get(n)];
       if (d !== undefined) {
         next.add(n, 1);
         if (index.get(d) === -1) path.push(d);
-        else if (onStack.has(d)) lower(n, index.get(d));
+        else if (onStack.get(d) === 1) low.set(n, Math.min(low.get(n), index.get(d)));
         continue;
       }
       path.pop();
       const parent = path[path.length - 1];
-      if (parent !== undefined) lower(parent, low.get(n));
+      if (parent !== undefined) low.set(parent, Math.min(low.get(parent), low.get(n)));
       if (low.get(n) !== index.get(n)) continue;
       const set = take(n).sort((a, b) => a - b);
       if (set.length > 1 || needs.includes(n)) found.push({ first: set[0] ?? n, set });
@@ -125,15 +127,21 @@ export function trail(edges: Edges, set: readonly number[]): number[] {
   return [start];
 }
 
-/** The graph the other way round, in one piece: for each number those that name it, in their order. */
-export function inverse(edges: Edges): (n: number) => Uint32Array {
+/** Who needs whom, in one list, with where each node's part of it begins. */
+function inverted(edges: Edges): { starts: Numbers; all: Numbers } {
   const starts = Numbers.filled(edges.length + 1, 0);
   for (const list of edges) for (const d of list) starts.add(d + 1, 1);
   for (let n = 0; n < edges.length; n++) starts.add(n + 1, starts.get(n));
-  const all = new Uint32Array(starts.get(edges.length));
+  const all = Numbers.filled(starts.get(edges.length), 0);
   const next = starts.copy();
   edges.forEach((list, n) => {
-    for (const d of list) all[next.add(d, 1) - 1] = n;
+    for (const d of list) all.set(next.add(d, 1) - 1, n);
   });
-  return (n) => all.subarray(starts.get(n), starts.get(n + 1));
+  return { starts, all };
+}
+
+/** The graph the other way round: for each number those that name it, in their order. */
+export function inverse(edges: Edges): (n: number) => Int32Array {
+  const { starts, all } = inverted(edges);
+  return (n) => all.between(starts.get(n), starts.get(n + 1));
 }

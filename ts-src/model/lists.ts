@@ -1,8 +1,10 @@
+function nothingAt(length: number, place: number): never {
+  throw new RangeError(`the list of ${length} has nothing at ${place}`);
+}
+
 /** What stands in a place of a list that has it. */
 export function at<T>(list: ArrayLike<T>, place: number): NonNullable<T> {
-  const item = list[place];
-  if (item == null) throw new RangeError(`the list of ${list.length} has nothing at ${place}`);
-  return item;
+  return list[place] ?? nothingAt(list.length, place);
 }
 
 /** The first of a list that has some. */

@@ -106,7 +106,7 @@ class Clock {
 
 class Simulation {
   private readonly clock = new Clock();
-  private readonly dependents: (task: number) => Uint32Array;
+  private readonly dependents: (task: number) => Int32Array;
   /** By task, how many that it waits for are not done. */
   private readonly missing: Numbers;
   private readonly remaining: Float64Array;
