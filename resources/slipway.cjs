@@ -163,10 +163,11 @@ var init_slow = __esm({
 });
 
 // ts-src/model/lists.ts
+function nothingAt(length, place3) {
+  throw new RangeError(`the list of ${length} has nothing at ${place3}`);
+}
 function at(list8, place3) {
-  const item = list8[place3];
-  if (item == null) throw new RangeError(`the list of ${list8.length} has nothing at ${place3}`);
-  return item;
+  return list8[place3] ?? nothingAt(list8.length, place3);
 }
 var first, last;
 var init_lists = __esm({
@@ -21694,6 +21695,9 @@ init_diagnostics();
 init_lists();
 
 // ts-src/graph/bit-set.ts
+function outside2(word3, words6) {
+  throw new RangeError(`the set ends at ${words6 * 32}, before ${word3 * 32}`);
+}
 var BitSet = class _BitSet {
   constructor(words6) {
     this.words = words6;
@@ -21706,8 +21710,7 @@ var BitSet = class _BitSet {
   }
   word(w) {
     const word3 = this.words[w];
-    if (word3 === void 0) throw new RangeError(`the set ends at ${this.words.length * 32}, before ${w * 32}`);
-    return word3;
+    return word3 === void 0 ? outside2(w, this.words.length) : word3;
   }
   has(n) {
     return (this.word(n >> 5) & 1 << (n & 31)) !== 0;
@@ -21734,6 +21737,9 @@ var BitSet = class _BitSet {
 };
 
 // ts-src/graph/numbers.ts
+function outside3(n, count3) {
+  throw new RangeError(`there is no number ${n} of ${count3}`);
+}
 var Numbers = class _Numbers {
   constructor(all) {
     this.all = all;
@@ -21748,10 +21754,13 @@ var Numbers = class _Numbers {
   copy() {
     return new _Numbers(this.all.slice());
   }
+  /** Those of a range, its end left out; none is copied. */
+  between(begin, end2) {
+    return this.all.subarray(begin, end2);
+  }
   get(n) {
     const value2 = this.all[n];
-    if (value2 === void 0) throw new RangeError(`there is no number ${n} of ${this.all.length}`);
-    return value2;
+    return value2 === void 0 ? outside3(n, this.all.length) : value2;
   }
   set(n, value2) {
     this.all[n] = value2;
@@ -21803,20 +21812,25 @@ var PriorityQueue = class {
 };
 
 // ts-src/graph/graph.ts
+function noNode(n) {
+  throw new RangeError(`the graph has no node ${n}`);
+}
 function needsOf(edges, n) {
-  const needs = edges[n];
-  if (!needs) throw new RangeError(`the graph has no node ${n}`);
-  return needs;
+  return edges[n] ?? noNode(n);
 }
 function order(edges) {
   const missing = Numbers.of(edges, (needs) => needs.length);
-  const dependents = inverse(edges);
+  const { starts, all } = inverted(edges);
   const ready = new PriorityQueue((a, b) => a < b);
   for (let n = 0; n < edges.length; n++) if (missing.get(n) === 0) ready.push(n);
   const result2 = [];
   for (let n = ready.pop(); n !== void 0; n = ready.pop()) {
     result2.push(n);
-    for (const d of dependents(n)) if (missing.add(d, -1) === 0) ready.push(d);
+    const end2 = starts.get(n + 1);
+    for (let i = starts.get(n); i < end2; i++) {
+      const d = all.get(i);
+      if (missing.add(d, -1) === 0) ready.push(d);
+    }
   }
   const left = [];
   if (result2.length < edges.length) {
@@ -21829,17 +21843,14 @@ function cycles(edges) {
   const index = Numbers.filled(count3, -1);
   const low = Numbers.filled(count3, 0);
   const next2 = Numbers.filled(count3, 0);
-  const onStack = BitSet.below(count3);
+  const onStack = Numbers.filled(count3, 0);
   const stack = [];
   const found2 = [];
   let counter = 0;
-  const lower = (n, to) => {
-    if (to < low.get(n)) low.set(n, to);
-  };
   const take2 = (n) => {
     const set = [];
     for (let d = stack.pop(); d !== void 0; d = d === n ? void 0 : stack.pop()) {
-      onStack.delete(d);
+      onStack.set(d, 0);
       set.push(d);
     }
     return set;
@@ -21852,19 +21863,19 @@ function cycles(edges) {
         index.set(n, counter);
         low.set(n, counter++);
         stack.push(n);
-        onStack.add(n);
+        onStack.set(n, 1);
       }
       const needs = needsOf(edges, n);
       const d = needs[next2.get(n)];
       if (d !== void 0) {
         next2.add(n, 1);
         if (index.get(d) === -1) path2.push(d);
-        else if (onStack.has(d)) lower(n, index.get(d));
+        else if (onStack.get(d) === 1) low.set(n, Math.min(low.get(n), index.get(d)));
         continue;
       }
       path2.pop();
       const parent = path2[path2.length - 1];
-      if (parent !== void 0) lower(parent, low.get(n));
+      if (parent !== void 0) low.set(parent, Math.min(low.get(parent), low.get(n)));
       if (low.get(n) !== index.get(n)) continue;
       const set = take2(n).sort((a, b) => a - b);
       if (set.length > 1 || needs.includes(n)) found2.push({ first: set[0] ?? n, set });
@@ -21900,16 +21911,20 @@ function trail(edges, set) {
   }
   return [start3];
 }
-function inverse(edges) {
+function inverted(edges) {
   const starts = Numbers.filled(edges.length + 1, 0);
   for (const list8 of edges) for (const d of list8) starts.add(d + 1, 1);
   for (let n = 0; n < edges.length; n++) starts.add(n + 1, starts.get(n));
-  const all = new Uint32Array(starts.get(edges.length));
+  const all = Numbers.filled(starts.get(edges.length), 0);
   const next2 = starts.copy();
   edges.forEach((list8, n) => {
-    for (const d of list8) all[next2.add(d, 1) - 1] = n;
+    for (const d of list8) all.set(next2.add(d, 1) - 1, n);
   });
-  return (n) => all.subarray(starts.get(n), starts.get(n + 1));
+  return { starts, all };
+}
+function inverse(edges) {
+  const { starts, all } = inverted(edges);
+  return (n) => all.between(starts.get(n), starts.get(n + 1));
 }
 
 // ts-src/plan/closure.ts
@@ -22506,7 +22521,7 @@ function evaluateAll(input, settings3, diagnostics) {
   const typesupportNumbers = typesupport.flatMap((t) => number7.get(t) ?? []);
   const marks = Numbers.filled(names4.length, 0);
   for (const [n, p] of packages.entries()) {
-    let outside2 = none;
+    let outside4 = none;
     let bounded = none;
     const touched = [];
     const mark2 = (d, roles) => {
@@ -22530,8 +22545,8 @@ function evaluateAll(input, settings3, diagnostics) {
       }
       const need = { name: d.name, id: inside ?? idOf3(d.name), roles, dependency: d, group: void 0 };
       if (inside !== void 0) mark2(inside, roles);
-      else if (outside2 === none) outside2 = [need];
-      else outside2.push(need);
+      else if (outside4 === none) outside4 = [need];
+      else outside4.push(need);
       if (!d.versions) continue;
       if (bounded === none) bounded = [need];
       else bounded.push(need);
@@ -22539,7 +22554,7 @@ function evaluateAll(input, settings3, diagnostics) {
     if (!evaluated.beforeEssential.has(n)) for (const e of essentialNumbers) mark2(e, forBuild | forRun);
     if (isInterface(p)) for (const t of typesupportNumbers) mark2(t, forBuild | forTool);
     evaluated.inside.push(insideOf(touched, marks, evaluated));
-    evaluated.outside.push(outside2);
+    evaluated.outside.push(outside4);
     evaluated.bounded.push(bounded);
   }
   evaluated.ids = names4.length + others2.size;
@@ -34453,8 +34468,8 @@ var Reader = class {
       if (!step2.empty) open3.push({ element: step2.element, parts: [] });
       if (open3.length > deepest2) return void 0;
     }
-    const outside2 = open3[0]?.parts.join("").trim();
-    return open3.length === 1 && outside2 === "" && whole4.children.length === 1 ? whole4.children[0] : void 0;
+    const outside4 = open3[0]?.parts.join("").trim();
+    return open3.length === 1 && outside4 === "" && whole4.children.length === 1 ? whole4.children[0] : void 0;
   }
   step(parts2) {
     const { xml, at: at3 } = this;
@@ -38730,7 +38745,7 @@ var notesOnly = (say) => ({
   finished: () => void 0,
   note: say
 });
-var nobodyWaits = { pending: Numbers.filled(0, 0), dependents: () => new Uint32Array() };
+var nobodyWaits = { pending: Numbers.filled(0, 0), dependents: () => new Int32Array() };
 var Scheduler = class {
   /** `alone`: nothing is scheduled here, each task is asked for. */
   constructor(options5, graphs, alone2 = false) {

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bundle, cache, debs, discard, example, execute, mountsUnder, resultOf, slipway, states } from './helpers.ts';
 import { plainUser } from '../setup.mjs';
+import { at } from '../../ts-src/model/lists.ts';
 
 const mini = [
   'acme_drive',
@@ -135,7 +136,7 @@ describe('with docker', () => {
     const ended = new Promise((resolve) => daemon.once('exit', resolve));
     daemon.kill('SIGTERM');
     await Promise.race([ended, sleep(120_000).then(() => daemon.kill('SIGKILL'))]);
-    for (const mount of mountsUnder(data)) spawnSync('umount', ['--lazy', mount.split(' ')[1]!]);
+    for (const mount of mountsUnder(data)) spawnSync('umount', ['--lazy', at(mount.split(' '), 1)]);
     await discard(data);
   });
 

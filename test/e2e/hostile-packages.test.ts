@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { debs as allDebs, discard, resultOf, slipway, workspace } from './helpers.ts';
+import { at } from '../../ts-src/model/lists.ts';
 
 /** What each package's CMakeLists.txt does beside installing a file, and why it is refused; none where it is not. */
 const packages: Record<string, { cmake: string; reason?: RegExp }> = {
@@ -89,7 +90,7 @@ it('packages that want more than their prefix fail alone, with path and reason; 
       encoding: 'utf8',
     });
     expect(control).toBe('./\n./control\n./md5sums\n');
-    const name = /acme-d-(\w+)_/.exec(file)![1]!;
+    const name = at(/acme-d-(\w+)_/.exec(file)!, 1);
     const text = execFileSync('sh', [
       '-c',
       `dpkg-deb --fsys-tarfile "$1" | tar -xO ./opt/acme/d/share/${name}/text`,

@@ -17,6 +17,7 @@ import {
 import { contentsOf, editsOf } from './edits.mjs';
 import { debianMirror } from '../mirror.mjs';
 import { resultNamed } from '../results.ts';
+import { at } from '../../ts-src/model/lists.ts';
 
 interface Edit {
   name: string;
@@ -44,7 +45,7 @@ describe('incremental builds of the example through random edits', () => {
     const edits = editsOf as Edit[];
     let before = contents(folder);
     for (let i = 0; i < 24; i++) {
-      const edit = edits[i < edits.length ? i : Math.floor(random() * edits.length)]!;
+      const edit = at(edits, i < edits.length ? i : Math.floor(random() * edits.length));
       edit.apply(join(folder, 'src'), i);
       sources(folder);
       const ran = await slipway(['build', '--distribution', 'mini'], folder);

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { discard, slipway, states, workspace, type Ran } from './helpers.ts';
+import { at } from '../../ts-src/model/lists.ts';
 
 const manifest = (name: string): string =>
   `<package format="3"><name>${name}</name><version>1.0.0</version><description>d</description><maintainer email="a@b.org">a</maintainer><license>BSD</license><buildtool_depend>cmake</buildtool_depend><export><build_type>cmake</build_type></export></package>\n`;
@@ -74,7 +75,7 @@ describe('builds that are repeated in other conditions', () => {
       ['steady', 'equal'],
       ['unsteady', 'different'],
     ]);
-    const { report } = told[1]!;
+    const { report } = at(told, 1);
     if (report !== undefined) expect(existsSync(join(folder, 'out', report))).toBe(true);
   });
 

@@ -3,6 +3,7 @@ import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { debs, discard, resultOf, slipway, workspace, type Ran } from './helpers.ts';
+import { first } from '../../ts-src/model/lists.ts';
 
 /** Shapes that real packages of ROS 1 and 2 have, small, on Debian's catkin and ament. */
 describe('packages of the shapes that upstream has', () => {
@@ -42,7 +43,7 @@ describe('packages of the shapes that upstream has', () => {
     const again = await slipway(['build'], folder);
     expect(again.code, again.stderr).toBe(0);
     const { version, debs: files = [] } = resultOf(folder).find((r) => r.name === 'copies_hook')!;
-    const file = debs(folder).find((f) => f.endsWith(`/${files[0]!.name}`))!;
+    const file = debs(folder).find((f) => f.endsWith(`/${first(files).name}`))!;
     const listed = execFileSync('sh', ['-c', 'dpkg-deb --fsys-tarfile "$1" | tar -tv --utc --full-time', 'sh', file], {
       encoding: 'utf8',
     });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { root } from '../e2e/helpers.ts';
 import { prepareHarness } from './harness.mjs';
+import { at } from '../../ts-src/model/lists.ts';
 
 const vars = join(root, 'vars');
 const names = readdirSync(vars)
@@ -12,7 +13,7 @@ const names = readdirSync(vars)
   .sort();
 const text = (name: string) => readFileSync(join(vars, `${name}.groovy`), 'utf8');
 /** The options of a var with their defaults, as it has them. */
-const optionsOf = (name: string) => /slipwayOptions\('\w+', \[([^]*?)\n? *\], given\)/.exec(text(name))![1]!;
+const optionsOf = (name: string) => at(/slipwayOptions\('\w+', \[([^]*?)\n? *\], given\)/.exec(text(name))!, 1);
 
 const withOptions = names.filter((name) => text(name).includes(`slipwayOptions('${name}', [`));
 
@@ -110,18 +111,17 @@ describe('the vars', () => {
     const docs = readFileSync(join(root, 'docs/jenkins.md'), 'utf8');
     for (const name of ['distroPipeline', 'packagePipeline']) {
       const options = optionsOf(name).replace(/'[^']*'/g, (t) => t.replaceAll(':', ''));
-      const example = new RegExp(`\n {4}${name}\\(\n([^]*?)\n {4}\\)\n`).exec(docs)![1]!;
-      const table = docs.slice(docs.indexOf(example)).split('\n\n')[1]!;
+      const example = at(new RegExp(`\n {4}${name}\\(\n([^]*?)\n {4}\\)\n`).exec(docs)!, 1);
+      const table = at(docs.slice(docs.indexOf(example)).split('\n\n'), 1);
       for (const [, option, value] of options.matchAll(/(\w+): (\[[^\]]*\]|'[^']*'|[^,\s]+)/g)) {
         expect(example, `${name}: ${option}`).toMatch(new RegExp(`\\b${option}: `));
         const row = table.split('\n').find((l) =>
-          l
-            .split('|')[1]!
+          at(l.split('|'), 1)
             .split(',')
             .some((o) => o.trim() === option),
         );
         expect(row, `${name}: ${option}`).toBeDefined();
-        const told = row!.split('|')[2]!.trim();
+        const told = at(row!.split('|'), 2).trim();
         const plain = value!.replace(/'/g, '');
         // Cron's value has blanks and is cut by this reading.
         if (plain !== 'null' && plain !== '[]' && !told.startsWith('as in'))
@@ -174,7 +174,7 @@ describe('the vars', () => {
         .replace(/'(?:[^'\\\n]|\\.)*'/g, "''")
         .replace(/"(?:[^"\\\n]|\\.)*"/g, '""')
         .replace(/\/\/.*$/gm, '');
-      const own = new Set([...plain.matchAll(/^(?:\w+ )+(\w+)\(/gm)].map((m) => m[1]!));
+      const own = new Set([...plain.matchAll(/^(?:\w+ )+(\w+)\(/gm)].map((m) => at(m, 1)));
       for (const [, word] of plain.matchAll(/(?<![.\w])([a-z]\w*)(?=\(| \{)/g))
         if (
           !own.has(word!) &&

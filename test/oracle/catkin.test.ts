@@ -13,6 +13,8 @@ import { parseCache } from '../../ts-src/read/cache-file.ts';
 import { readTree } from '../../ts-src/read/manifest/xml-tree.ts';
 import { treeOf } from '../unit/trees.ts';
 import { has, oracle, present, shared } from './shared.ts';
+import { first } from '../../ts-src/model/lists.ts';
+import { ownEntry } from '../../ts-src/model/maps.ts';
 
 describe.runIf(present)('agreement with catkin_pkg', () => {
   it.runIf(has('condition-cases.json'))('on every condition, in three contexts', () => {
@@ -43,7 +45,7 @@ describe.runIf(present)('agreement with catkin_pkg', () => {
       const ours = parseManifest(c.xml, 'package.xml');
       // The one rule: a manifest with a document type declaration is refused.
       const expected = c.ok && !c.xml.includes('<!DOCTYPE');
-      if (ours.ok !== expected) differing.push(`${name}: ${ours.ok ? 'accepted' : ours.diagnostics[0]!.message}`);
+      if (ours.ok !== expected) differing.push(`${name}: ${ours.ok ? 'accepted' : first(ours.diagnostics).message}`);
       else if (ours.ok && c.result) {
         const m = ours.value;
         const theirs = c.result;
@@ -101,7 +103,7 @@ describe.runIf(present)('agreement with catkin_pkg', () => {
     const differing: string[] = [];
     const groups: Record<string, string[]> = {};
     for (const [name, theirs] of Object.entries(data.packages)) {
-      const read = parseManifest(cache.value.manifests[name]!, name);
+      const read = parseManifest(ownEntry(cache.value.manifests, name), name);
       if (!read.ok) {
         differing.push(`${name}: ${read.diagnostics.map((d) => d.message).join('; ')}`);
         continue;
@@ -117,8 +119,8 @@ describe.runIf(present)('agreement with catkin_pkg', () => {
         depends: theirs.depends ?? {},
         groups: [...(theirs.member_of_groups ?? [])].sort(),
       };
-      for (const k of Object.keys(expected.depends)) expected.depends[k] = [...expected.depends[k]!].sort();
-      const e = extra[name]!;
+      for (const k of Object.keys(expected.depends)) expected.depends[k] = [...ownEntry(expected.depends, k)].sort();
+      const e = ownEntry(extra, name);
       const people = (v: unknown) => JSON.stringify(v);
       if (diagnostics.some(isError) || JSON.stringify(sortKeys(ours)) !== JSON.stringify(sortKeys(expected)))
         differing.push(`${name}: ${JSON.stringify(ours)} not ${JSON.stringify(expected)}`);
@@ -150,7 +152,7 @@ function plain(p: Package): unknown {
   const theirNames: Record<string, string> = { conflict: 'conflicts', replace: 'replaces' };
   for (const d of p.dependencies)
     for (const k of kindsOfTag[d.tag]) if (k !== 'group') (depends[theirNames[k] ?? k] ??= []).push(d.name);
-  for (const k of Object.keys(depends)) depends[k]!.sort();
+  for (const k of Object.keys(depends)) ownEntry(depends, k).sort();
   return {
     format: p.manifest.format,
     version: p.version,

@@ -6,6 +6,8 @@ import { readEntries } from '../../ts-src/read/entries.ts';
 import { openWorkspace } from '../../ts-src/cli/planning.ts';
 import { difference, folder, load, rosDebian, typesupport, type Case } from './real-distribution.ts';
 import { asRosdepSays, has, oracle, present, shared } from './shared.ts';
+import { at, first } from '../../ts-src/model/lists.ts';
+import { entry, ownEntry } from '../../ts-src/model/maps.ts';
 
 const cases: Record<string, Case> = {};
 
@@ -28,14 +30,14 @@ describe.runIf(present)('agreement with ros_buildfarm', () => {
     ['jazzy', 'buildfarm-jazzy-cachedist-ubuntu-noble-amd64.json', 'noble'],
     ['noetic', 'buildfarm-noetic-ubuntu-focal-amd64.json', 'focal'],
   ])('on what each package of %s depends on, its name, repository and version', (distribution, file, platform) => {
-    const c = cases[distribution]!;
+    const c = ownEntry(cases, distribution);
     const theirs = oracle<Buildfarm>(file);
     const { evaluated } = c.resolver(platform);
     const planned = new Map(c.scope(platform).packages.map((p) => [p.name, p]));
     const differing: string[] = [];
     for (const [name, [repository, version, debian]] of Object.entries(theirs.jobs)) {
       const p = planned.get(name);
-      const source = c.planned.distributions[0]!.packages.get(name);
+      const source = first(c.planned.distributions).packages.get(name);
       if (!p || p.repository !== repository || source?.released !== version || p.debian !== debian) {
         differing.push(
           `${name}: ${JSON.stringify([p?.repository, source?.released, p?.debian])}, not ${JSON.stringify([repository, version, debian])}`,
@@ -43,21 +45,21 @@ describe.runIf(present)('agreement with ros_buildfarm', () => {
         continue;
       }
       // What is blocked only lost members of its groups; the graph of all that is said is compared.
-      const number = evaluated.number.get(name)!;
-      const inside = evaluated.inside[number]!.names;
+      const number = entry(evaluated.number, name);
+      const inside = at(evaluated.inside, number).names;
       const unsaid = (d: string) =>
         typesupport.has(d) &&
-        isInterface(evaluated.packages[number]!) &&
+        isInterface(at(evaluated.packages, number)) &&
         !evaluated.needs(number).some((n) => n.name === d);
       const without =
         theirs.with_groups.direct_dependencies_without_test_where_different[name] ??
-        theirs.with_groups.direct_dependencies[name]!;
+        ownEntry(theirs.with_groups.direct_dependencies, name);
       const ours = [...new Set([...inside.build, ...inside.run])].filter((d) => !unsaid(d)).sort();
       if (JSON.stringify(ours) !== JSON.stringify([...without].sort()))
         differing.push(`${name} without tests: ${difference(ours, without)}`);
       const tested = [...new Set([...inside.build, ...inside.run, ...inside.test])].filter((d) => !unsaid(d)).sort();
-      if (JSON.stringify(tested) !== JSON.stringify([...theirs.with_groups.direct_dependencies[name]!].sort()))
-        differing.push(`${name}: ${difference(tested, theirs.with_groups.direct_dependencies[name]!)}`);
+      if (JSON.stringify(tested) !== JSON.stringify([...ownEntry(theirs.with_groups.direct_dependencies, name)].sort()))
+        differing.push(`${name}: ${difference(tested, ownEntry(theirs.with_groups.direct_dependencies, name))}`);
     }
     expect(Object.keys(theirs.jobs).length).toBeGreaterThan(2000);
     expect(differing).toEqual([]);
@@ -90,7 +92,7 @@ describe.runIf(has('bloom-jazzy-ubuntu-noble.json', 'bloom-noetic-ubuntu-focal.j
     ['jazzy', 'bloom-jazzy-ubuntu-noble.json', 'noble'],
     ['noetic', 'bloom-noetic-ubuntu-focal.json', 'focal'],
   ])('on the Debian dependencies of each package of %s', (distribution, file, platform) => {
-    const c = cases[distribution]!;
+    const c = ownEntry(cases, distribution);
     const theirs = oracle<Bloom>(file);
     const resolver = c.resolver(platform);
     const { evaluated } = resolver;
@@ -98,7 +100,7 @@ describe.runIf(has('bloom-jazzy-ubuntu-noble.json', 'bloom-noetic-ubuntu-focal.j
     for (const p of c.scope(platform).packages) {
       const t = theirs.packages[p.name];
       if (!t) continue;
-      const number = evaluated.number.get(p.name)!;
+      const number = entry(evaluated.number, p.name);
       const needs = evaluated.needs(number);
       // bloom leaves groups out, and so what only a group brings; what ROS 2 leaves unsaid it adds as we do.
       const counts = (d: string, role: number) =>
@@ -113,10 +115,10 @@ describe.runIf(has('bloom-jazzy-ubuntu-noble.json', 'bloom-noetic-ubuntu-focal.j
         }),
       );
       const namesOf = (list: readonly string[]) =>
-        [...new Set(list.filter((d) => !d.includes('<!nocheck>')).map((d) => d.split(' ')[0]!))]
+        [...new Set(list.filter((d) => !d.includes('<!nocheck>')).map((d) => first(d.split(' '))))]
           .filter((d) => !pip.has(d))
           .sort();
-      const inside = evaluated.inside[number]!.names;
+      const inside = at(evaluated.inside, number).names;
       const compared: [string, string[], string[]][] = [
         ['Depends', ours(inside.run, p.systemRun, forRun), namesOf([...(t.Depends ?? []), ...(t.extra_depends ?? [])])],
         [
@@ -150,7 +152,7 @@ describe.runIf(present)('agreement with rosdep', () => {
     ['noetic', 'rosdep-noetic-ubuntu-noble.json', 'noble'],
     ['noetic', 'rosdep-noetic-debian-bookworm.json', 'bookworm'],
   ])('on every name that %s knows or needs (%s)', (distribution, file, platform) => {
-    const c = cases[distribution]!;
+    const c = ownEntry(cases, distribution);
     const data = oracle<{ keys: Record<string, RosdepEntry> }>(file);
     const resolver = c.resolver(platform);
     const differing: string[] = [];
@@ -185,11 +187,14 @@ describe.runIf(present)('agreement with rosdep', () => {
     const live = await readEntries(
       {
         ...workspace.value,
-        distro: { ...distro, distributions: { jazzy: { ...distro.distributions.jazzy!, sources: 'source' } } },
+        distro: {
+          ...distro,
+          distributions: { jazzy: { ...ownEntry(distro.distributions, 'jazzy'), sources: 'source' } },
+        },
       },
       'jazzy',
     );
-    if (!live.ok) throw new Error(live.diagnostics[0]!.message);
+    if (!live.ok) throw new Error(first(live.diagnostics).message);
     // With those that have no version now, which rosdep counts too.
     const released = live.value.repositories.flatMap((r) => r.release?.packages ?? []).sort();
     const data = oracle<{ keys: Record<string, RosdepEntry> }>('rosdep-jazzy-ubuntu-noble.json');
@@ -228,7 +233,7 @@ describe.runIf(present)('agreement with colcon and catkin_pkg', () => {
       for (const [name, { depends = {} }] of Object.entries(data.packages)) {
         const kinds = ['build', 'buildtool', 'build_export', 'buildtool_export', 'exec', 'test'];
         const members = evaluated
-          .needs(evaluated.number.get(name)!)
+          .needs(entry(evaluated.number, name))
           .filter((n) => n.group !== undefined)
           .map((n) => n.name);
         for (const d of new Set([...kinds.flatMap((k) => depends[k] ?? []), ...members])) {
@@ -236,7 +241,7 @@ describe.runIf(present)('agreement with colcon and catkin_pkg', () => {
           edges++;
           // A member of a group that can't be had here was left out, and told so.
           if (
-            place.get(d)! > place.get(name)! &&
+            entry(place, d) > entry(place, name) &&
             !c.planned.diagnostics.some(
               (x) => x.code === 'group-member' && x.message.includes(`'${name}' is built without '${d}'`),
             )
@@ -244,7 +249,7 @@ describe.runIf(present)('agreement with colcon and catkin_pkg', () => {
             backwards.push(`${d} after ${name}`);
         }
       }
-      expect(edges).toBe(counted.build_exec_test!.edges);
+      expect(edges).toBe(ownEntry(counted, 'build_exec_test').edges);
       expect(backwards).toEqual([]);
     }
   });
@@ -265,17 +270,17 @@ describe.runIf(present)('agreement with colcon and catkin_pkg', () => {
       const below: Set<string>[] = [];
       const dependents = new Map(evaluated.names.map((n) => [n, 0]));
       for (const p of cases[distribution]!.scope(platform).packages) {
-        const number = evaluated.number.get(p.name)!;
+        const number = entry(evaluated.number, p.name);
         const set = (below[number] = new Set<string>());
         // What the manifests say, without what ROS 2 leaves unsaid.
         for (const need of evaluated.needs(number)) {
           if (need.id >= evaluated.names.length) continue;
           set.add(need.name);
-          for (const d of below[need.id]!) set.add(d);
+          for (const d of at(below, need.id)) set.add(d);
         }
-        for (const d of set) dependents.set(d, dependents.get(d)! + 1);
+        for (const d of set) dependents.set(d, entry(dependents, d) + 1);
       }
-      expect(Object.fromEntries(evaluated.names.map((n, i) => [n, below[i]!.size]))).toEqual(
+      expect(Object.fromEntries(evaluated.names.map((n, i) => [n, at(below, i).size]))).toEqual(
         theirs.transitive_dependencies,
       );
       expect(Object.fromEntries(dependents)).toEqual(theirs.transitive_dependents);
@@ -286,8 +291,8 @@ describe.runIf(present)('agreement with colcon and catkin_pkg', () => {
     const theirs = readFileSync(join(shared, 'oracle/colcon-packages-above-rclcpp-jazzy.txt'), 'utf8')
       .split('\n')
       .filter(Boolean)
-      .map((l) => l.split('\t')[0]!)
+      .map((l) => first(l.split('\t')))
       .sort();
-    expect([...above(cases.jazzy!.resolver('noble').evaluated, ['rclcpp'])].sort()).toEqual(theirs);
+    expect([...above(ownEntry(cases, 'jazzy').resolver('noble').evaluated, ['rclcpp'])].sort()).toEqual(theirs);
   });
 });

@@ -7,6 +7,7 @@ import type { Scope } from '../../ts-src/model/plan.ts';
 import type { Resolver } from '../../ts-src/plan/resolve.ts';
 import { readEntries } from '../../ts-src/read/entries.ts';
 import { shared } from './shared.ts';
+import { first } from '../../ts-src/model/lists.ts';
 
 /**
  * The real distribution, planned for platforms that its own packages were made for, under the names that the ROS tools
@@ -37,9 +38,9 @@ naming: {package: "ros-{distribution}-{name}", prefix: "/opt/ros/{distribution}"
 `,
   );
   const planned = await readAndPlan({ distro: join(root, 'distro.yaml') }, [], { everyKey: true });
-  if (!planned.ok) throw new Error(planned.diagnostics[0]!.message);
+  if (!planned.ok) throw new Error(first(planned.diagnostics).message);
   const entries = await readEntries(planned.value.workspace, distribution);
-  if (!entries.ok) throw new Error(entries.diagnostics[0]!.message);
+  if (!entries.ok) throw new Error(first(entries.diagnostics).message);
   const versionless = new Set(
     entries.value.repositories.flatMap((r) => (r.release && !r.release.version ? r.release.packages : [])),
   );

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { resolveRosdep } from '../../ts-src/plan/rosdep.ts';
 import { layerRosdep } from '../../ts-src/read/rosdep.ts';
 import { asRosdepSays, oracle, present, shared } from './shared.ts';
+import { first } from '../../ts-src/model/lists.ts';
 
 interface Entry {
   installer?: string;
@@ -26,7 +27,7 @@ describe.runIf(present)('agreement with rosdep', () => {
         text: readFileSync(join(shared, 'rosdistro/rosdep', file), 'utf8'),
       })),
     );
-    if (!layered.ok) throw new Error(layered.diagnostics[0]!.message);
+    if (!layered.ok) throw new Error(first(layered.diagnostics).message);
     const differing: string[] = [];
     for (const [key, theirs] of Object.entries(data.keys)) {
       const ours = resolveRosdep(layered.value, key, { os, release });

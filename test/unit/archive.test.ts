@@ -5,10 +5,14 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { distroSchema, type Platform } from '../../ts-src/model/distro.ts';
 import { baseSources, mmdebstrapCommand } from '../../ts-src/sandbox/archive.ts';
+import { ownEntry } from '../../ts-src/model/maps.ts';
 
 const platform = (p: object): Platform =>
-  distroSchema.parse({ organization: 'acme', distributions: { d: { platforms: ['p'] } }, platforms: { p } }).platforms
-    .p!;
+  ownEntry(
+    distroSchema.parse({ organization: 'acme', distributions: { d: { platforms: ['p'] } }, platforms: { p } })
+      .platforms,
+    'p',
+  );
 const host = mkdtempSync(join(tmpdir(), 'slipway-host-'));
 afterAll(() => rmSync(host, { recursive: true }));
 const empty = mkdtempSync(join(tmpdir(), 'slipway-host-'));

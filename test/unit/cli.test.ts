@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { commands } from '../../ts-src/cli/all.ts';
 import { knownCause, tellingPart } from '../../ts-src/render/log.ts';
+import { at } from '../../ts-src/model/lists.ts';
 
 const root = join(__dirname, '../..');
 const run = (...args: string[]) =>
@@ -13,7 +14,7 @@ describe('the command line', () => {
   it('helps: every verb, and each by itself', () => {
     const help = run('--help');
     expect(help.status).toBe(0);
-    const verbs = [...help.stdout.matchAll(/^ {2}([a-z][a-z-]*) {2,}/gm)].map((m) => m[1]!);
+    const verbs = [...help.stdout.matchAll(/^ {2}([a-z][a-z-]*) {2,}/gm)].map((m) => at(m, 1));
     expect(verbs).toEqual(expect.arrayContaining(['init', 'validate', 'plan', 'build', 'lock', 'doctor']));
     for (const verb of verbs) {
       const own = run(verb, '--help');
@@ -72,7 +73,7 @@ it('every diagnostic is explained in the docs', () => {
     .join('\n');
   const codes = new Set(
     [...text.matchAll(/(?:error|warning|say)\)?\('([a-z]+(?:-[a-z]+)*)',|code: '([a-z-]+)'/g)].map(
-      (m) => m[1] ?? m[2]!,
+      (m) => m[1] ?? at(m, 2),
     ),
   );
   const docs = readFileSync(join(root, 'docs/diagnostics.md'), 'utf8');

@@ -20,6 +20,8 @@ import type { Distro } from '../../ts-src/model/distro.ts';
 import type { Manifest } from '../../ts-src/model/manifest.ts';
 import type { DistributionInput, Plan, Scope } from '../../ts-src/model/plan.ts';
 import { portOf } from '../port.mjs';
+import { at, first } from '../../ts-src/model/lists.ts';
+import { entry } from '../../ts-src/model/maps.ts';
 
 const classPath = prepareHarness as () => Promise<string>;
 const folder = mkdtempSync(join(tmpdir(), 'slipway-farm-'));
@@ -109,7 +111,7 @@ it('an agent gets all of a manifest, whether it was read now or remembered', () 
     const [got] = distributionsIn(
       JSON.parse(JSON.stringify(distributionsOf(plan, distro, [input]))) as RunManifest['distributions'],
     );
-    const { manifest: m, ...rest } = { ...got!.packages.get('a')! };
+    const { manifest: m, ...rest } = { ...entry(got!.packages, 'a') };
     expect(rest).toEqual({
       name: 'a',
       repository: 'r',
@@ -197,13 +199,13 @@ describe('slipway jobs', () => {
       'https://github.com/acme/distro',
       'https://github.com/acme/core',
     ]);
-    expect(found([made[3]!], 'remote')).toEqual([['remote', "ssh://git@example.org/it's/${x}.git"]]);
+    expect(found([at(made, 3)], 'remote')).toEqual([['remote', "ssh://git@example.org/it's/${x}.git"]]);
     const told = ['https://github.com/acme/distro.git#main', '/acme/publish/distro/main'];
-    expect(found(run, 'stringProperty').map((p) => found([p], 'value')[0]![1])).toEqual(told);
+    expect(found(run, 'stringProperty').map((p) => first(found([p], 'value'))[1])).toEqual(told);
     // Without the plugin for folder properties all jobs are made, and the folder says what to set.
     const plain = JSON.parse((await dsl(script.stdout, 'git', 'github-branch-source')).stdout) as { calls: Call[] };
     expect(found(plain.calls, 'multibranchPipelineJob')).toHaveLength(4);
-    for (const value of told) expect(String(found(plain.calls, 'description')[1]![1])).toContain(value);
+    for (const value of told) expect(String(at(found(plain.calls, 'description'), 1)[1])).toContain(value);
     const lacking = await dsl(script.stdout.replace(/^ *repositoryUrl.*$/gm, ''), 'git', 'github-branch-source');
     expect(lacking.stderr).toContain('the following options are required and must be specified: repositoryUrl');
     const tags = jobs('--build-tags').stdout;

@@ -3,6 +3,7 @@ import type { PlannedPackage } from '../../ts-src/model/plan.ts';
 import type { Interface } from '../../ts-src/model/result.ts';
 import { closuresOf } from '../../ts-src/plan/closure.ts';
 import { InterfaceDigests } from '../../ts-src/engine/interface-digests.ts';
+import { at } from '../../ts-src/model/lists.ts';
 
 describe('what stands for a package in the keys of others', () => {
   const planned = (name: string, run: string[], build: string[] = run, tools: string[] = []): PlannedPackage =>
@@ -17,7 +18,7 @@ describe('what stands for a package in the keys of others', () => {
     ...more,
   });
   const identities = (packages: PlannedPackage[], faces: Interface[], full = false) =>
-    new InterfaceDigests(closuresOf({ packages }), (n) => faces[n]!, full);
+    new InterfaceDigests(closuresOf({ packages }), (n) => at(faces, n), full);
 
   const packages = [planned('base', []), planned('library', ['base']), planned('user', ['library'])];
   const of = (faces: Interface[], tool = false, full = false) => identities(packages, faces, full).ofBuild(1, tool);

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readTestRun } from '../../ts-src/engine/build/tests.ts';
 import { describe as describeStage } from '../../ts-src/inspect/interface.ts';
 import { checkLeft, LeftBehindError, listLeft, readLeft, shownName, walkLeft } from '../../ts-src/io/untrusted.ts';
+import { first } from '../../ts-src/model/lists.ts';
 
 let root = '';
 let server: Server | undefined;
@@ -116,11 +117,11 @@ describe('what a build left', () => {
     writeFileSync(join(root, 'log'), 'the log\n');
     mkdirSync(join(root, 'results/1'), { recursive: true });
     writeFileSync(join(root, 'results/99999999999999999999'), '');
-    expect((await run()).cases[0]!.message).toContain('have no file `exit`');
+    expect(first((await run()).cases).message).toContain('have no file `exit`');
     writeFileSync(join(root, 'results/1/exit'), '0\n');
     expect((await run()).outcome).toBe('none');
     for (let i = 1; i < 150; i++) mkdirSync(join(root, 'results', String(i)), { recursive: true });
-    expect((await run()).cases[0]!.message).toContain('more than 100 attempts');
+    expect(first((await run()).cases).message).toContain('more than 100 attempts');
   });
 
   it('the interface of a package never looks through a link', () => {

@@ -4,6 +4,7 @@ import { remainingPaths } from '../../ts-src/plan/closure.ts';
 import { findCycles } from '../../ts-src/query/query.ts';
 import { renderDiagnostics } from '../../ts-src/render/diagnostics.ts';
 import { sourcePackage, planOf, names, packagesOf } from './planned.ts';
+import { at, first } from '../../ts-src/model/lists.ts';
 
 describe('a plan', () => {
   it('reports a cycle with its trail, blocks it and what needs it, and goes on', () => {
@@ -103,7 +104,7 @@ describe('a plan', () => {
 
   it('finds the cycles that tests close, and none where only a run dependency leads back', () => {
     const found = (packages: SourcePackage[]) =>
-      findCycles(planOf(packages).resolvers[0]!.evaluated).map((c) => [
+      findCycles(first(planOf(packages).resolvers).evaluated).map((c) => [
         c.kind,
         c.packages.join(' '),
         c.trail.map((e) => `${e.from} ${e.tag} ${e.to}`),
@@ -139,7 +140,7 @@ describe('a plan', () => {
     const ring = planOf([...many.slice(0, -1), sourcePackage('p19999', [['depend', 'p0']])]);
     expect(ring.diagnostics.map((d) => d.code)).toEqual(['cycle']);
     const chain = planOf([...many.slice(0, -1), sourcePackage('p19999', [])]);
-    expect([names(chain)[0], packagesOf(chain.plan)[19_999]!.depth]).toEqual(['p19999', 19_999]);
+    expect([names(chain)[0], at(packagesOf(chain.plan), 19_999).depth]).toEqual(['p19999', 19_999]);
   });
 
   it("goes without a member of a group that can't be built, and says so", () => {

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { closuresOf } from '../../ts-src/plan/closure.ts';
 import { packageReadiness } from '../../ts-src/engine/readiness.ts';
 import { sourcePackage, planOf } from './planned.ts';
+import { at, first } from '../../ts-src/model/lists.ts';
 
 describe('any graph', () => {
   const graphs = fc.array(
@@ -58,14 +59,15 @@ describe('any graph', () => {
     fc.assert(
       fc.property(graphs, (edges) => {
         const { plan, diagnostics } = planOf(build(edges));
-        const scope = plan.scopes[0]!;
+        const scope = first(plan.scopes);
         expect(scope.packages.length).toBe(12);
         const closures = closuresOf(scope);
         scope.packages.forEach((p, n) => {
           // Whatever is blocked says why, and only errors block.
           if (p.blocked) expect(diagnostics.some((d) => d.severity === 'error')).toBe(true);
           if (!p.blocked)
-            for (const d of closures.root(n)) expect(d, `${scope.packages[d]!.name} before ${p.name}`).toBeLessThan(n);
+            for (const d of closures.root(n))
+              expect(d, `${at(scope.packages, d).name} before ${p.name}`).toBeLessThan(n);
         });
       }),
       { numRuns: 300 },
@@ -75,7 +77,7 @@ describe('any graph', () => {
   it('lets each task go on as soon as its whole root is done, and no sooner', () => {
     fc.assert(
       fc.property(graphs, fc.infiniteStream(fc.nat()), (edges, random) => {
-        const { packages } = planOf(build(edges)).plan.scopes[0]!;
+        const { packages } = first(planOf(build(edges)).plan.scopes);
         const closures = closuresOf({ packages });
         const { pending: left, dependents } = packageReadiness(closures, () => true);
         const count = packages.length;
@@ -83,14 +85,14 @@ describe('any graph', () => {
         const rootOf = (t: number) => (t < count ? closures.root(t) : closures.testRoot(t - count));
         // Packages that wait for themselves are blocked, and never done.
         const sound = [...Array(2 * count).keys()].filter((t) =>
-          [t % count, ...rootOf(t)].every((d) => !packages[d]!.blocked),
+          [t % count, ...rootOf(t)].every((d) => !at(packages, d).blocked),
         );
         for (;;) {
           const ready = sound.filter((t) => !done.has(t) && left.get(t) === 0);
           expect(ready).toEqual(sound.filter((t) => !done.has(t) && rootOf(t).every((d) => done.has(d))));
           if (!ready.length) break;
-          const queue = [ready[(random.next().value as number) % ready.length]!];
-          done.add(queue[0]!);
+          const queue = [at(ready, (random.next().value as number) % ready.length)];
+          done.add(first(queue));
           for (const n of queue)
             for (const d of dependents(n)) if (left.add(d, -1) === 0 && d >= 2 * count) queue.push(d);
         }

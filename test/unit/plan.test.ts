@@ -3,6 +3,7 @@ import { parsePlan } from '../../ts-src/model/plan-schema.ts';
 import type { Selection } from '../../ts-src/plan/select.ts';
 import { renderPlan } from '../../ts-src/render/plan.ts';
 import { distro, sourcePackage, planOf, names, packagesOf } from './planned.ts';
+import { at, first } from '../../ts-src/model/lists.ts';
 
 describe('a plan', () => {
   it('reads well', () => {
@@ -105,10 +106,10 @@ describe('a plan', () => {
       sourcePackage('check', [['test_depend', 'lib']]),
       sourcePackage('other', [['depend', 'missing']]),
     ];
-    chain[2]!.repository = 'apps';
+    at(chain, 2).repository = 'apps';
     const chosen = (selection: Selection) =>
-      planOf(chain, { selection })
-        .plan.scopes[0]!.packages.filter((p) => 'named' in p.why)
+      first(planOf(chain, { selection }).plan.scopes)
+        .packages.filter((p) => 'named' in p.why)
         .map((p) => p.name);
     expect(chosen({ above: ['lib'] })).toEqual(['lib', 'app', 'check']);
     expect(chosen({ repositories: ['app*'] })).toEqual(['app']);

@@ -4,6 +4,7 @@ import { makePlan } from '../../ts-src/plan/plan.ts';
 import type { Selection } from '../../ts-src/plan/select.ts';
 import { parseManifest } from '../../ts-src/read/manifest/manifest.ts';
 import { layerRosdep } from '../../ts-src/read/rosdep.ts';
+import { first } from '../../ts-src/model/lists.ts';
 
 /** Plans of packages that are made up, on one platform. */
 
@@ -18,7 +19,7 @@ export const distro = (extra: object = {}): Distro =>
 export function sourcePackage(name: string, tags: [string, string][], version = '1.0.0', extra = ''): SourcePackage {
   const xml = `<package format="3"><name>${name}</name><version>${version}</version><description>d</description><maintainer email="a@b.org">m</maintainer><license>BSD</license>\n${tags.map(([t, n]) => `<${t}>${n}</${t.split(' ')[0]}>\n`).join('')}${extra}<export><build_type>cmake</build_type></export></package>`;
   const read = parseManifest(xml, `${name}/package.xml`);
-  if (!read.ok) throw new Error(read.diagnostics[0]!.message);
+  if (!read.ok) throw new Error(first(read.diagnostics).message);
   return {
     name,
     repository: name,

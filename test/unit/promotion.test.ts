@@ -12,6 +12,7 @@ import { openStore } from '../../ts-src/store/open-store.ts';
 import type { Store } from '../../ts-src/store/store.ts';
 import { AptClient, makeDeb, type MadeDeb } from '../e2e/apt-client.ts';
 import { slipway } from '../e2e/helpers.ts';
+import { at } from '../../ts-src/model/lists.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-promotion-'));
 const home = join(folder, 'gpg');
@@ -253,7 +254,7 @@ describe('slipway channel', () => {
     expect(there()).toBe(2);
     expect((await openChannel(store, 'old')).file.states.map((s) => s.id)).toEqual([ids[3], ids[2]]);
     expect(readdirSync(join(served('old'), 'dists/states')).sort()).toEqual(
-      [shortId(ids[3]!), shortId(ids[2]!)].sort(),
+      [shortId(at(ids, 3)), shortId(at(ids, 2))].sort(),
     );
     const robot = await client('old');
     expect((await robot.run('apt-get', 'install', '--download-only', 'acme-tool')).code).toBe(0);
@@ -266,9 +267,12 @@ describe('slipway channel', () => {
     execFileSync('gpg', [...options, '--quick-generate-key', 'second', 'ed25519', 'sign', 'never'], {
       stdio: 'ignore',
     });
-    const second = /^fpr:+([0-9A-F]+):/m.exec(
-      execFileSync('gpg', [...options, '--with-colons', '-K', 'second'], { encoding: 'utf8' }),
-    )![1]!;
+    const second = at(
+      /^fpr:+([0-9A-F]+):/m.exec(
+        execFileSync('gpg', [...options, '--with-colons', '-K', 'second'], { encoding: 'utf8' }),
+      )!,
+      1,
+    );
     const file = join(folder, 'distro.yaml');
     const text = readFileSync(file, 'utf8');
     writeFileSync(file, text.replace(/signing_key: .*/, `signing_key: ${second}`));

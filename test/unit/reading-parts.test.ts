@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { resolveRosdep } from '../../ts-src/plan/rosdep.ts';
 import { parseCache, parseEntries, splitCache } from '../../ts-src/read/cache-file.ts';
 import { layerRosdep } from '../../ts-src/read/rosdep.ts';
+import { first } from '../../ts-src/model/lists.ts';
 
 describe('reading a part', () => {
   const word = fc.stringMatching(/^[a-z][a-z0-9_-]{0,8}$/);
@@ -33,7 +34,7 @@ describe('reading a part', () => {
             style,
           );
           const whole = parseCache(text, 'f');
-          if (!whole.ok) throw new Error(whole.diagnostics[0]!.message);
+          if (!whole.ok) throw new Error(first(whole.diagnostics).message);
           const pieces = splitCache(text);
           // Where it is not sure it says so.
           if (!pieces) return;

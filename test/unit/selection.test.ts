@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { selectPublished, type Fit } from '../../ts-src/publish/selection.ts';
+import { entry } from '../../ts-src/model/maps.ts';
 
 const fit = (abi: string, requires: string[] = [], needs: string[] = []): Fit => ({ abi, requires, needs });
 const select = (
@@ -148,7 +149,7 @@ describe('what is published', () => {
         const names = [...made.keys()];
         for (let bits = 0; bits < 1 << names.length; bits++) {
           const set = new Map(former);
-          names.forEach((n, i) => bits & (1 << i) && set.set(n, made.get(n)!));
+          names.forEach((n, i) => bits & (1 << i) && set.set(n, entry(made, n)));
           if (fits(set)) best = Math.max(best, names.filter((_, i) => bits & (1 << i)).length);
         }
         expect([...selected.chosen.values()].filter((c) => c.from === 'made').length).toBe(best);

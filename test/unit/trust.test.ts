@@ -15,6 +15,7 @@ import { readWorkspace } from '../../ts-src/read/workspace.ts';
 import { AptResolver } from '../../ts-src/sandbox/apt-resolver.ts';
 import { underlaySources } from '../../ts-src/sandbox/archive.ts';
 import { unshareDriver } from '../../ts-src/sandbox/unshare.ts';
+import { ownEntry } from '../../ts-src/model/maps.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-trust-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -94,8 +95,8 @@ describe('an archive without a key', () => {
     expect(faults(', mirror: {uri: "http://127.0.0.1/debian", key: a.asc, trusted: true}')).toHaveLength(1);
     const read = parseDistro(distro(underlay(', key: ros.asc')), 'distro.yaml');
     if (!read.ok) throw new Error('it is good');
-    const platform = read.value.platforms.bookworm!;
-    delete platform.underlays.ros!.key;
+    const platform = ownEntry(read.value.platforms, 'bookworm');
+    delete ownEntry(platform.underlays, 'ros').key;
     expect(underlaySources(platform, '/d')).toEqual(['deb http://127.0.0.1/ros bookworm main']);
   });
 
@@ -211,11 +212,11 @@ store: file:/elsewhere
     expect(settled.platforms.bookworm).toMatchObject({
       underlays: { ros: { uri: 'http://127.0.0.1/ros', key: 'ros.asc' } },
     });
-    expect(settled.platforms.bookworm!.mirror).toBeUndefined();
-    expect(settled.platforms.bookworm!.proxy).toBeUndefined();
+    expect(ownEntry(settled.platforms, 'bookworm').mirror).toBeUndefined();
+    expect(ownEntry(settled.platforms, 'bookworm').proxy).toBeUndefined();
     expect(settled.store).toBe('file:/srv/store');
     expect(Object.keys(settled.distributions)).toEqual(['d']);
-    expect(settled.distributions.d!.platforms).toEqual(['bookworm']);
+    expect(ownEntry(settled.distributions, 'd').platforms).toEqual(['bookworm']);
     expect(read.diagnostics.map((d) => d.code)).toEqual(['request-platform', 'request-platform', 'request-platform']);
     expect(settled.package_settings).toMatchObject({
       pkg: { patches: ['fix.patch'] },
