@@ -32866,6 +32866,8 @@ function locked(plan2, distributions) {
     )
   }));
 }
+var isTexts = (v) => Array.isArray(v) && v.every((t) => typeof t === "string");
+var isOutcome = (v) => typeof v?.stamp === "string" && typeof v.key === "string" && isTexts(v.failed) && isTexts(v.flaky);
 var historyOf = (scope2, name6) => `history/${scope2.replaceAll("/", "_")}/${name6}.json`;
 var remembered2 = 50;
 async function judgeTests(runs, store2, stamp) {
@@ -32879,7 +32881,8 @@ async function judgeTests(runs, store2, stamp) {
   await store2.many(work2, async ({ r: graph2, record: record3, task }) => {
     const name6 = historyOf(graph2.id, record3.package);
     const cases = (list8) => list8.map((c) => `${c.suite}.${c.name}`).sort(compare);
-    const history = await store2.readJson(name6) ?? [];
+    const kept4 = await store2.readJson(name6);
+    const history = Array.isArray(kept4) ? kept4.filter(isOutcome) : [];
     const now = {
       stamp,
       key: record3.key.slice(0, 16),
@@ -45612,7 +45615,8 @@ async function noteRun(store2, run2, url2) {
   const name6 = openName(lineOf2(run2));
   const before2 = await store2.readJson(name6);
   await store2.writeJson(name6, { id: run2.id, begun: run2.begun, url: url2, ended: false });
-  if (!before2 || before2.ended || url2 !== void 0 && before2.url === url2) return void 0;
+  if (!before2 || before2.ended || !Number.isInteger(before2.begun) || Math.abs(before2.begun) > 1e14) return void 0;
+  if (url2 !== void 0 && before2.url === url2) return void 0;
   const when = new Date(before2.begun).toISOString().slice(0, 16).replace("T", " ");
   return `the run before, ${before2.id} of ${when} UTC${before2.url ? ` (${before2.url})` : ""}, ended without a report: what it built and tested is taken from the store`;
 }

@@ -3,6 +3,7 @@ import { createServer, type RequestListener, type ServerResponse } from 'node:ht
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { noteRun } from '../../ts-src/farm/run-manifest.ts';
 import { environmentFault } from '../../ts-src/io/faults.ts';
 import { openStore } from '../../ts-src/store/open-store.ts';
 
@@ -180,4 +181,18 @@ describe('a list of a bucket', () => {
         /answers with no list of farm\/untrusted\/: is it an S3 server\?/,
       );
   });
+});
+
+it('a note of the run before that somebody damaged is as if it were not there', async () => {
+  const store = await openStore('file:notes', folder, folder, 'pr');
+  const run = { id: '20260101000000-00000000', title: 't', untrusted: 'pr', begun: 1 };
+  const pipeline = { kind: 'request' as const, channel: undefined, locked: false, strict: false, keep: undefined };
+  const note = () => noteRun(store, { ...run, pipeline }, undefined);
+  expect(await note()).toBeUndefined();
+  expect(await note()).toMatch(/^the run before, 20260101000000-00000000 of 1970/);
+  const [name = ''] = await store.names('runs/open');
+  for (const begun of [1e300, 'x', null]) {
+    await store.writeJson(name, { id: 'x', begun, ended: false });
+    expect(await note()).toBeUndefined();
+  }
 });

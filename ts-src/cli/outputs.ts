@@ -181,6 +181,9 @@ interface Outcome {
   failed: string[];
   flaky: string[];
 }
+const isTexts = (v: unknown): boolean => Array.isArray(v) && v.every((t) => typeof t === 'string');
+const isOutcome = (v: Partial<Outcome> | null): v is Outcome =>
+  typeof v?.stamp === 'string' && typeof v.key === 'string' && isTexts(v.failed) && isTexts(v.flaky);
 const historyOf = (scope: string, name: string): string => `history/${scope.replaceAll('/', '_')}/${name}.json`;
 /** Runs that are remembered of each package's tests. */
 const remembered = 50;
@@ -204,7 +207,8 @@ export async function judgeTests(
   await store.many(work, async ({ r: graph, record, task }) => {
     const name = historyOf(graph.id, record.package);
     const cases = (list: TestRecord['failed']) => list.map((c) => `${c.suite}.${c.name}`).sort(compare);
-    const history = (await store.readJson<Outcome[]>(name)) ?? [];
+    const kept = await store.readJson<unknown>(name);
+    const history = Array.isArray(kept) ? kept.filter(isOutcome) : [];
     const now: Outcome = {
       stamp,
       key: record.key.slice(0, 16),

@@ -111,7 +111,8 @@ export async function noteRun(
   const before = await store.readJson<OpenRun>(name);
   await store.writeJson(name, { id: run.id, begun: run.begun, url, ended: false } satisfies OpenRun);
   // A build that plans again, because its agent vanished, lost nothing.
-  if (!before || before.ended || (url !== undefined && before.url === url)) return undefined;
+  if (!before || before.ended || !Number.isInteger(before.begun) || Math.abs(before.begun) > 1e14) return undefined;
+  if (url !== undefined && before.url === url) return undefined;
   const when = new Date(before.begun).toISOString().slice(0, 16).replace('T', ' ');
   return `the run before, ${before.id} of ${when} UTC${before.url ? ` (${before.url})` : ''}, ended without a report: what it built and tested is taken from the store`;
 }
