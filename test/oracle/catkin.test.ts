@@ -72,7 +72,7 @@ describe.runIf(present)('agreement with catkin_pkg', () => {
       gunzipSync(readFileSync(join(shared, `rosdistro/${distro}/${distro}-cache.yaml.gz`))).toString('utf8'),
       'cache',
     );
-    const texts = cache.ok ? Object.values(cache.value.manifests) : [];
+    const texts = cache.ok ? Object.values(cache.value.manifests).map(String) : [];
     const plain = texts.flatMap((text) => {
       const read = readPlain(text);
       return read ? [{ text, read }] : [];
@@ -103,7 +103,7 @@ describe.runIf(present)('agreement with catkin_pkg', () => {
     const differing: string[] = [];
     const groups: Record<string, string[]> = {};
     for (const [name, theirs] of Object.entries(data.packages)) {
-      const read = parseManifest(ownEntry(cache.value.manifests, name), name);
+      const read = parseManifest(String(ownEntry(cache.value.manifests, name)), name);
       if (!read.ok) {
         differing.push(`${name}: ${read.diagnostics.map((d) => d.message).join('; ')}`);
         continue;

@@ -222,7 +222,7 @@ describe.runIf(present)('agreement with colcon and catkin_pkg', () => {
     ['jazzy', ['noble', 'bookworm']],
     ['noetic', ['focal']],
   ] as const)('no edge of %s runs backwards in the order, tests and groups among them', (distribution, on) => {
-    const c = cases[distribution]!;
+    const c = ownEntry(cases, distribution);
     const data = oracle<Catkin>(`catkin-${distribution}.json`);
     const counted = oracle<Record<string, { edges: number }>>(`graph-${distribution}.json`);
     for (const platform of on) {
@@ -260,7 +260,7 @@ describe.runIf(present)('agreement with colcon and catkin_pkg', () => {
   ] as const)(
     'on how many packages each of %s needs, and how many need it, through others',
     (distribution, platform) => {
-      const { evaluated } = cases[distribution]!.resolver(platform);
+      const { evaluated } = ownEntry(cases, distribution).resolver(platform);
       const theirs = oracle<{
         build_exec_test: {
           transitive_dependents: Record<string, number>;
@@ -269,7 +269,7 @@ describe.runIf(present)('agreement with colcon and catkin_pkg', () => {
       }>(`graph-${distribution}.json`).build_exec_test;
       const below: Set<string>[] = [];
       const dependents = new Map(evaluated.names.map((n) => [n, 0]));
-      for (const p of cases[distribution]!.scope(platform).packages) {
+      for (const p of ownEntry(cases, distribution).scope(platform).packages) {
         const number = entry(evaluated.number, p.name);
         const set = (below[number] = new Set<string>());
         // What the manifests say, without what ROS 2 leaves unsaid.

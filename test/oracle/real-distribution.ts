@@ -7,7 +7,7 @@ import type { Scope } from '../../ts-src/model/plan.ts';
 import type { Resolver } from '../../ts-src/plan/resolve.ts';
 import { readEntries } from '../../ts-src/read/entries.ts';
 import { shared } from './shared.ts';
-import { first } from '../../ts-src/model/lists.ts';
+import { at, first } from '../../ts-src/model/lists.ts';
 
 /**
  * The real distribution, planned for platforms that its own packages were made for, under the names that the ROS tools
@@ -44,13 +44,13 @@ naming: {package: "ros-{distribution}-{name}", prefix: "/opt/ros/{distribution}"
   const versionless = new Set(
     entries.value.repositories.flatMap((r) => (r.release && !r.release.version ? r.release.packages : [])),
   );
-  const at = (platform: string) => planned.value.plan.scopes.findIndex((s) => s.platform === platform);
+  const placeOf = (platform: string) => planned.value.plan.scopes.findIndex((s) => s.platform === platform);
   return {
     distribution,
     planned: planned.value,
     versionless,
-    scope: (p) => planned.value.plan.scopes[at(p)]!,
-    resolver: (p) => planned.value.resolvers[at(p)]!,
+    scope: (p) => at(planned.value.plan.scopes, placeOf(p)),
+    resolver: (p) => at(planned.value.resolvers, placeOf(p)),
   };
 }
 

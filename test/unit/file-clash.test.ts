@@ -6,6 +6,7 @@ import { afterAll, expect, it } from 'vitest';
 import { allowedPaths } from '../../ts-src/inspect/members.ts';
 import { Packages, type OwnPackage } from '../../ts-src/sandbox/package-layers.ts';
 import { openStore } from '../../ts-src/store/open-store.ts';
+import { containing } from './containing.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-clash-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -43,9 +44,7 @@ it('packages of which one ships a link or file, and another a folder there, are 
   const plain = await own('plain', { 'lib/c/d': '' });
   const compose = (target: string, ...all: OwnPackage[]) => packages.compose(all, status, join(folder, target));
   const words = {
-    clash: expect.stringMatching(
-      /'acme-d-link' ships \/opt\/acme\/d\/lib64 as a file or link, 'acme-d-inside' ships/,
-    ) as string,
+    clash: containing("'acme-d-link' ships /opt/acme/d/lib64 as a file or link, 'acme-d-inside' ships"),
   };
   expect(await compose('one', link, inside)).toEqual(words);
   expect(await compose('two', inside, link)).toEqual(words);

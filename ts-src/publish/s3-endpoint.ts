@@ -20,10 +20,13 @@ interface Lease {
   until: number;
 }
 
+const isLease = (l: unknown): l is Lease =>
+  typeof l === 'object' && l !== null && 'until' in l && typeof l.until === 'number';
+
 function leasesIn(data: Buffer | undefined): Lease[] {
   try {
     const read: unknown = JSON.parse(data?.toString('utf8') ?? '[]');
-    return Array.isArray(read) ? (read as Lease[]).filter((l) => typeof l?.until === 'number') : [];
+    return Array.isArray(read) ? read.filter(isLease) : [];
   } catch {
     return [];
   }

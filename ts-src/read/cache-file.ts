@@ -5,7 +5,7 @@ import { asMap, parseYaml } from './yaml.ts';
 export function parseCache(
   text: string,
   file: string,
-): Result<{ name: string; distributionFiles: unknown[]; manifests: Record<string, string> }> {
+): Result<{ name: string; distributionFiles: unknown[]; manifests: Record<string, unknown> }> {
   const parsed = parseYaml(text, file);
   if (!parsed.ok) return parsed;
   const root = asMap(parsed.value);
@@ -23,10 +23,7 @@ export function parseCache(
     if (typeof xml !== 'string')
       diagnostics.push(warning('cache-manifest', `the manifest of '${name}' is not a text`, { file }));
   const files = Array.isArray(root.distribution_file) ? root.distribution_file : [root.distribution_file];
-  return good(
-    { name: String(root.name), distributionFiles: files, manifests: manifests as Record<string, string> },
-    diagnostics,
-  );
+  return good({ name: String(root.name), distributionFiles: files, manifests }, diagnostics);
 }
 
 /** A cache's text in pieces: each manifest's entry by its package, and all the rest with none of them. */

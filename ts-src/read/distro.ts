@@ -133,7 +133,7 @@ function hintForm(value: unknown, expected: string): string | undefined {
 }
 
 function valueAt(root: unknown, path: PropertyKey[]): unknown {
-  return path.reduce<unknown>((v, step) => (v as Record<PropertyKey, unknown> | undefined)?.[step], root);
+  return path.reduce<unknown>((v, step) => (typeof v === 'object' && v ? Reflect.get(v, step) : undefined), root);
 }
 
 const schemaIn = (inner: unknown): z.ZodType | undefined => (inner instanceof z.ZodType ? inner : undefined);
@@ -157,8 +157,9 @@ function keysAt(path: PropertyKey[]): string[] {
 }
 
 function unwrap(schema: z.ZodType): z.ZodType {
-  while (schema instanceof z.ZodDefault || schema instanceof z.ZodOptional) schema = schema.unwrap() as z.ZodType;
-  return schema;
+  const inner =
+    schema instanceof z.ZodDefault || schema instanceof z.ZodOptional ? schemaIn(schema.unwrap()) : undefined;
+  return inner ? unwrap(inner) : schema;
 }
 
 function references(distro: Distro, locator: Locator, file: string): Diagnostic[] {

@@ -34,10 +34,13 @@ export async function readUnderlays(workspace: Workspace, kept?: KeptUnderlays):
     for (const [name, underlay] of Object.entries(platform.underlays)) {
       const held = (result[platformName] ??= {});
       held[name] = undefined;
-      if (!underlay.uri) continue;
+      const { uri } = underlay;
+      if (!uri) continue;
       const id = idOf(platform, underlay);
       const before = await kept?.read(id);
-      const read = before ? good(new Map(Object.entries(before))) : await readRepository(workspace, platform, underlay);
+      const read = before
+        ? good(new Map(Object.entries(before)))
+        : await readRepository(workspace, platform, { ...underlay, uri });
       if (read.ok && !before) await kept?.keep(id, Object.fromEntries(read.value));
       if (read.ok) held[name] = read.value;
       else
@@ -62,9 +65,9 @@ export async function readUnderlays(workspace: Workspace, kept?: KeptUnderlays):
 async function readRepository(
   workspace: Workspace,
   platform: Platform,
-  underlay: Underlay,
+  underlay: Underlay & { uri: string },
 ): Promise<Result<Map<string, string>>> {
-  const base = `${underlay.uri!.replace(/\/$/, '')}/dists/${underlay.suite!}`;
+  const base = `${underlay.uri.replace(/\/$/, '')}/dists/${underlay.suite!}`;
   const folder = join(workspace.state, 'underlays', sha256(`${base} ${underlay.key ?? ''}`).slice(0, 24));
   mkdirSync(folder, { recursive: true });
   const inRelease = temporaryBeside(join(folder, 'InRelease'));
