@@ -18139,7 +18139,7 @@ function hintForm(value2, expected) {
   return void 0;
 }
 function valueAt(root, path2) {
-  return path2.reduce((v, step2) => v?.[step2], root);
+  return path2.reduce((v, step2) => typeof v === "object" && v ? Reflect.get(v, step2) : void 0, root);
 }
 function innerOf(schema6, step2) {
   if (schema6 instanceof ZodObject) return schema6.shape[String(step2)];
@@ -18156,8 +18156,8 @@ function keysAt(path2) {
   return schema6 instanceof ZodObject ? Object.keys(schema6.shape) : [];
 }
 function unwrap(schema6) {
-  while (schema6 instanceof ZodDefault || schema6 instanceof ZodOptional) schema6 = schema6.unwrap();
-  return schema6;
+  const inner = schema6 instanceof ZodDefault || schema6 instanceof ZodOptional ? schemaIn(schema6.unwrap()) : void 0;
+  return inner ? unwrap(inner) : schema6;
 }
 function references(distro, locator, file3) {
   const diagnostics = [];
@@ -18894,7 +18894,7 @@ __export(s3_endpoint_exports, {
 function leasesIn(data) {
   try {
     const read3 = JSON.parse(data?.toString("utf8") ?? "[]");
-    return Array.isArray(read3) ? read3.filter((l) => typeof l?.until === "number") : [];
+    return Array.isArray(read3) ? read3.filter(isLease) : [];
   } catch {
     return [];
   }
@@ -18904,7 +18904,7 @@ function typeOf2(name6) {
   const known3 = Object.hasOwn(mediaTypes, end2) ? mediaTypes[end2] : void 0;
   return { "content-type": known3 ?? "text/plain; charset=utf-8" };
 }
-var import_node_crypto10, import_promises7, forever, short2, leaseFile, lasting2, S3Endpoint, mediaTypes;
+var import_node_crypto10, import_promises7, forever, short2, leaseFile, lasting2, isLease, S3Endpoint, mediaTypes;
 var init_s3_endpoint = __esm({
   "ts-src/publish/s3-endpoint.ts"() {
     "use strict";
@@ -18917,6 +18917,7 @@ var init_s3_endpoint = __esm({
     short2 = { "cache-control": "public, max-age=60, must-revalidate" };
     leaseFile = ".slipway/leases.json";
     lasting2 = { publication: 6 * 36e5, "clean-up": 6e5 };
+    isLease = (l) => typeof l === "object" && l !== null && "until" in l && typeof l.until === "number";
     S3Endpoint = class {
       constructor(id, env) {
         this.id = id;
@@ -26166,10 +26167,7 @@ function parseCache(text8, file3) {
     if (typeof xml !== "string")
       diagnostics.push(warning("cache-manifest", `the manifest of '${name6}' is not a text`, { file: file3 }));
   const files = Array.isArray(root.distribution_file) ? root.distribution_file : [root.distribution_file];
-  return good(
-    { name: String(root.name), distributionFiles: files, manifests },
-    diagnostics
-  );
+  return good({ name: String(root.name), distributionFiles: files, manifests }, diagnostics);
 }
 var manifestsKey = "release_package_xmls:\n";
 function splitCache(text8) {
@@ -27341,10 +27339,11 @@ async function readUnderlays(workspace, kept4) {
     for (const [name6, underlay2] of Object.entries(platform3.underlays)) {
       const held = result2[platformName] ??= {};
       held[name6] = void 0;
-      if (!underlay2.uri) continue;
+      const { uri: uri2 } = underlay2;
+      if (!uri2) continue;
       const id = idOf(platform3, underlay2);
       const before2 = await kept4?.read(id);
-      const read3 = before2 ? good(new Map(Object.entries(before2))) : await readRepository2(workspace, platform3, underlay2);
+      const read3 = before2 ? good(new Map(Object.entries(before2))) : await readRepository2(workspace, platform3, { ...underlay2, uri: uri2 });
       if (read3.ok && !before2) await kept4?.keep(id, Object.fromEntries(read3.value));
       if (read3.ok) held[name6] = read3.value;
       else
