@@ -21755,10 +21755,6 @@ var Numbers = class _Numbers {
   copy() {
     return new _Numbers(this.all.slice());
   }
-  /** Those of a range, its end left out; none is copied. */
-  between(begin, end2) {
-    return this.all.subarray(begin, end2);
-  }
   get(n) {
     const value2 = this.all[n];
     return value2 === void 0 ? outside3(n, this.all.length) : value2;
@@ -21821,17 +21817,13 @@ function needsOf(edges, n) {
 }
 function order(edges) {
   const missing = Numbers.of(edges, (needs) => needs.length);
-  const { starts, all } = inverted(edges);
+  const dependents = inverse(edges);
   const ready = new PriorityQueue((a, b) => a < b);
   for (let n = 0; n < edges.length; n++) if (missing.get(n) === 0) ready.push(n);
   const result2 = [];
   for (let n = ready.pop(); n !== void 0; n = ready.pop()) {
     result2.push(n);
-    const end2 = starts.get(n + 1);
-    for (let i = starts.get(n); i < end2; i++) {
-      const d = all.get(i);
-      if (missing.add(d, -1) === 0) ready.push(d);
-    }
+    for (const d of dependents(n)) if (missing.add(d, -1) === 0) ready.push(d);
   }
   const left = [];
   if (result2.length < edges.length) {
@@ -21912,20 +21904,21 @@ function trail(edges, set) {
   }
   return [start3];
 }
-function inverted(edges) {
-  const starts = Numbers.filled(edges.length + 1, 0);
-  for (const list8 of edges) for (const d of list8) starts.add(d + 1, 1);
-  for (let n = 0; n < edges.length; n++) starts.add(n + 1, starts.get(n));
-  const all = Numbers.filled(starts.get(edges.length), 0);
-  const next2 = starts.copy();
-  edges.forEach((list8, n) => {
-    for (const d of list8) all.set(next2.add(d, 1) - 1, n);
-  });
-  return { starts, all };
-}
 function inverse(edges) {
-  const { starts, all } = inverted(edges);
-  return (n) => all.between(starts.get(n), starts.get(n + 1));
+  const starts = new Int32Array(edges.length + 1);
+  for (const list8 of edges) for (const d of list8) starts[d + 1] = (starts[d + 1] ?? 0) + 1;
+  let count3 = 0;
+  starts.forEach((own3, n) => starts[n] = count3 += own3);
+  const all = new Int32Array(count3);
+  const next2 = starts.slice();
+  edges.forEach((list8, n) => {
+    for (const d of list8) {
+      const place3 = next2[d] ?? 0;
+      all[place3] = n;
+      next2[d] = place3 + 1;
+    }
+  });
+  return (n) => all.subarray(starts[n], starts[n + 1]);
 }
 
 // ts-src/plan/closure.ts
@@ -25096,7 +25089,6 @@ init_utf8();
 init_diagnostics();
 
 // ts-src/read/manifest/manifest-reader.ts
-init_maps();
 init_diagnostics();
 
 // ts-src/read/manifest/formats.ts
@@ -25109,10 +25101,11 @@ var later = [
   "exec_depend",
   "doc_depend"
 ];
+var byName = (tags2) => new Map(tags2.map((tag) => [tag, tag]));
 var tagsOfFormat = {
-  1: /* @__PURE__ */ new Set([...common, "run_depend"]),
-  2: new Set(later),
-  3: /* @__PURE__ */ new Set([...later, "group_depend"])
+  1: byName([...common, "run_depend"]),
+  2: byName(later),
+  3: byName([...later, "group_depend"])
 };
 var attributesOfDependency = {
   1: versionAttributesOf([]),
@@ -25272,7 +25265,8 @@ var ManifestReader = class {
   sort(elements) {
     const tags2 = tagsOfFormat[this.format];
     for (const e of elements) {
-      if (tags2.has(e.name) && isKeyOf(kindsOfTag, e.name)) this.readDependency(e, e.name);
+      const tag = tags2.get(e.name);
+      if (tag) this.readDependency(e, tag);
       else if (e.name === "member_of_group" && this.format === 3) {
         this.allow(e, conditionOnly);
         this.memberOfGroups.push(conditional(e, this.leaf(e)));
@@ -25301,7 +25295,7 @@ var ManifestReader = class {
     else if (tagsOfFormat[3].has(e.name) || e.name === "member_of_group")
       hint = 'a later format has it: write <package format="3">';
     else {
-      const near = nearest(e.name, [...tagsOfFormat[this.format], ...Object.keys(this.found)]);
+      const near = nearest(e.name, [...tagsOfFormat[this.format].keys(), ...Object.keys(this.found)]);
       hint = near === void 0 ? "what only your tools read belongs into <export>" : `did you mean <${near}>?`;
     }
     this.fault(`<${e.name}> is not an element of package format ${this.format}`, e.line, hint);
@@ -40466,11 +40460,11 @@ function meets(version3, { operator, version: bound2 }) {
 
 // ts-src/publish/installability.ts
 function brokenPackages(own3, archive) {
-  const byName2 = /* @__PURE__ */ new Map();
+  const byName3 = /* @__PURE__ */ new Map();
   const offer = (name6, candidate, version3) => {
-    const all = byName2.get(name6);
+    const all = byName3.get(name6);
     if (all) all.push({ candidate, version: version3 });
-    else byName2.set(name6, [{ candidate, version: version3 }]);
+    else byName3.set(name6, [{ candidate, version: version3 }]);
   };
   const add2 = (stanza) => {
     const name6 = valueOf2(stanza, "Package") ?? "";
@@ -40492,7 +40486,7 @@ function brokenPackages(own3, archive) {
       const text8 = alternatives.map((a) => a.text).join(" | ");
       const clause = { owner: candidate, text: text8, alive: 0 };
       candidate.clauses.push(clause);
-      for (const met of new Set(alternatives.flatMap((a) => candidatesFor(byName2, a)))) {
+      for (const met of new Set(alternatives.flatMap((a) => candidatesFor(byName3, a)))) {
         clause.alive++;
         met.wanted.push(clause);
         if (!met.clauses) open3.push(met);
@@ -40518,7 +40512,7 @@ var clausesOf = (stanza) => [
   ...relations2(valueOf2(stanza, "Pre-Depends")),
   ...relations2(valueOf2(stanza, "Depends"))
 ];
-var candidatesFor = (byName2, relation) => (byName2.get(relation.name) ?? []).flatMap(({ candidate, version: version3 }) => meets(version3, relation) ? [candidate] : []);
+var candidatesFor = (byName3, relation) => (byName3.get(relation.name) ?? []).flatMap(({ candidate, version: version3 }) => meets(version3, relation) ? [candidate] : []);
 function valueOf2(stanza, field) {
   const begin = stanza.startsWith(`${field}:`) ? 0 : stanza.indexOf(`
 ${field}:`) + 1;
@@ -46927,7 +46921,7 @@ function changesOf(before2, now) {
   for (const [part, value2] of Object.entries(now.inputs)) {
     if (before2.inputs[part] === value2) continue;
     const what = meanings[part] ?? part;
-    if (part === "system") changes.push(`${what}: ${difference2(byName(before2.system), byName(now.system))}`);
+    if (part === "system") changes.push(`${what}: ${difference2(byName2(before2.system), byName2(now.system))}`);
     else if (part === "dependencies")
       changes.push(`${what}: ${difference2(before2.roots, now.roots) || "what stands for a tool or a program in it"}`);
     else if (part === "source" || part === "base")
@@ -46937,7 +46931,7 @@ function changesOf(before2, now) {
   return changes;
 }
 var clip = (text8) => /^[0-9a-f]{40,}$/.test(text8) ? text8.slice(0, 12) : shortened2(text8, 200);
-var byName = (system) => Object.fromEntries(
+var byName2 = (system) => Object.fromEntries(
   system.map((s) => {
     const [name6 = "", version3 = ""] = s.split("=");
     return [name6, version3];

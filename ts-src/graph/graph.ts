@@ -19,17 +19,13 @@ export function needsOf(edges: Edges, n: number): readonly number[] {
  */
 export function order(edges: Edges): { order: number[]; left: number[] } {
   const missing = Numbers.of(edges, (needs) => needs.length);
-  const { starts, all } = inverted(edges);
+  const dependents = inverse(edges);
   const ready = new PriorityQueue<number>((a, b) => a < b);
   for (let n = 0; n < edges.length; n++) if (missing.get(n) === 0) ready.push(n);
   const result: number[] = [];
   for (let n = ready.pop(); n !== undefined; n = ready.pop()) {
     result.push(n);
-    const end = starts.get(n + 1);
-    for (let i = starts.get(n); i < end; i++) {
-      const d = all.get(i);
-      if (missing.add(d, -1) === 0) ready.push(d);
-    }
+    for (const d of dependents(n)) if (missing.add(d, -1) === 0) ready.push(d);
   }
   const left: number[] = [];
   if (result.length < edges.length) for (let n = 0; n < edges.length; n++) if (missing.get(n) > 0) left.push(n);
@@ -127,21 +123,23 @@ export function trail(edges: Edges, set: readonly number[]): number[] {
   return [start];
 }
 
-/** Who needs whom, in one list, with where each node's part of it begins. */
-function inverted(edges: Edges): { starts: Numbers; all: Numbers } {
-  const starts = Numbers.filled(edges.length + 1, 0);
-  for (const list of edges) for (const d of list) starts.add(d + 1, 1);
-  for (let n = 0; n < edges.length; n++) starts.add(n + 1, starts.get(n));
-  const all = Numbers.filled(starts.get(edges.length), 0);
-  const next = starts.copy();
-  edges.forEach((list, n) => {
-    for (const d of list) all.set(next.add(d, 1) - 1, n);
-  });
-  return { starts, all };
-}
-
-/** The graph the other way round: for each number those that name it, in their order. */
+/**
+ * The graph the other way round, in one piece: for each number those that name it, in their order. Made with plain
+ * arrays: every edge is counted and placed before an engine has seen the loops often enough to make calls in them free.
+ */
 export function inverse(edges: Edges): (n: number) => Int32Array {
-  const { starts, all } = inverted(edges);
-  return (n) => all.between(starts.get(n), starts.get(n + 1));
+  const starts = new Int32Array(edges.length + 1);
+  for (const list of edges) for (const d of list) starts[d + 1] = (starts[d + 1] ?? 0) + 1;
+  let count = 0;
+  starts.forEach((own, n) => (starts[n] = count += own));
+  const all = new Int32Array(count);
+  const next = starts.slice();
+  edges.forEach((list, n) => {
+    for (const d of list) {
+      const place = next[d] ?? 0;
+      all[place] = n;
+      next[d] = place + 1;
+    }
+  });
+  return (n) => all.subarray(starts[n], starts[n + 1]);
 }

@@ -20,11 +20,6 @@ export class Numbers {
     return new Numbers(this.all.slice());
   }
 
-  /** Those of a range, its end left out; none is copied. */
-  between(begin: number, end: number): Int32Array {
-    return this.all.subarray(begin, end);
-  }
-
   get(n: number): number {
     const value = this.all[n];
     return value === undefined ? outside(n, this.all.length) : value;

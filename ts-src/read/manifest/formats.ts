@@ -12,10 +12,12 @@ const later = [
   'exec_depend',
   'doc_depend',
 ] as const;
-export const tagsOfFormat: Record<1 | 2 | 3, ReadonlySet<string>> = {
-  1: new Set<DependencyTag>([...common, 'run_depend']),
-  2: new Set<DependencyTag>(later),
-  3: new Set<DependencyTag>([...later, 'group_depend']),
+const byName = (tags: readonly DependencyTag[]): ReadonlyMap<string, DependencyTag> =>
+  new Map(tags.map((tag) => [tag, tag]));
+export const tagsOfFormat: Record<1 | 2 | 3, ReadonlyMap<string, DependencyTag>> = {
+  1: byName([...common, 'run_depend']),
+  2: byName(later),
+  3: byName([...later, 'group_depend']),
 };
 /** Attributes of a dependency. */
 export const attributesOfDependency = {

@@ -1,6 +1,5 @@
-import { isKeyOf } from '../../model/maps.ts';
 import { error, good, isError, nearest, warning, type Diagnostic, type Result } from '../../model/diagnostics.ts';
-import { kindsOfTag, versionOperators } from '../../model/manifest.ts';
+import { versionOperators } from '../../model/manifest.ts';
 import type {
   Conditional,
   Dependency,
@@ -138,7 +137,8 @@ export class ManifestReader {
   private sort(elements: readonly Element[]): void {
     const tags = tagsOfFormat[this.format];
     for (const e of elements) {
-      if (tags.has(e.name) && isKeyOf(kindsOfTag, e.name)) this.readDependency(e, e.name);
+      const tag = tags.get(e.name);
+      if (tag) this.readDependency(e, tag);
       else if (e.name === 'member_of_group' && this.format === 3) {
         this.allow(e, conditionOnly);
         this.memberOfGroups.push(conditional(e, this.leaf(e)));
@@ -169,7 +169,7 @@ export class ManifestReader {
     else if (tagsOfFormat[3].has(e.name) || e.name === 'member_of_group')
       hint = 'a later format has it: write <package format="3">';
     else {
-      const near = nearest(e.name, [...tagsOfFormat[this.format], ...Object.keys(this.found)]);
+      const near = nearest(e.name, [...tagsOfFormat[this.format].keys(), ...Object.keys(this.found)]);
       hint = near === undefined ? 'what only your tools read belongs into <export>' : `did you mean <${near}>?`;
     }
     this.fault(`<${e.name}> is not an element of package format ${this.format}`, e.line, hint);
