@@ -18,7 +18,7 @@ main(process.argv.slice(2)).then(
   (e: unknown) => {
     abandon();
     process.stderr.write(
-      `slipway: a fault of its own, please report it\n${e instanceof Error ? (e.stack ?? e.message) : String(e)}\n`,
+      `slipway: internal error, please report it\n${e instanceof Error ? (e.stack ?? e.message) : String(e)}\n`,
     );
     process.exitCode = 70;
   },

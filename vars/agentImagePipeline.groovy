@@ -1,4 +1,4 @@
-/** The pipeline of the image that agents on AWS start from; see agentImagePipeline.txt. */
+/** The pipeline that builds and registers the AMI of Jenkins agents on AWS; see agentImagePipeline.txt. */
 void call(Map given = [:]) {
     Map o = slipwayOptions('agentImagePipeline', [
         organization: null, region: null, architectures: ['amd64'], folder: 'packer', label: 'slipway', labels: [:],
@@ -6,12 +6,13 @@ void call(Map given = [:]) {
         credentials: null,
     ], given)
     if (!o.organization || !o.region) {
-        error('agentImagePipeline: organization and region are needed')
+        error("agentImagePipeline: the options 'organization' and 'region' are required")
     }
     if (o.image && !o.distro) {
-        error('agentImagePipeline: an image of distro.yaml needs distro: the URL of its repository, and #BRANCH')
+        error("agentImagePipeline: the option 'image' also needs 'distro': the git URL of the distro repository, " +
+            "with '#BRANCH' unless the branch is main")
     }
-    // Only the default branch registers: a pull request's folder is checked, and nothing of it runs on AWS.
+    // Only the default branch registers an image. The folder of a pull request is checked; nothing runs on AWS for it.
     boolean primary = !env.CHANGE_ID && (env.BRANCH_IS_PRIMARY == 'true' || !env.BRANCH_NAME)
     properties([
         disableConcurrentBuilds(), buildDiscarder(logRotator(numToKeepStr: '30')),
@@ -28,13 +29,13 @@ void call(Map given = [:]) {
     }
 }
 
-/** Checks the folder; gives the architectures whose image is to be made anew. */
+/** Checks the folder. Returns the architectures whose image must be rebuilt. */
 List examine(Map o, boolean primary) {
     stage('check') {
         slipway(['deploy', 'check', '.'])
     }
     if (!primary) {
-        echo 'Not the default branch: nothing is built and nothing registered.'
+        echo 'This is not the default branch: no image is built or registered.'
         return []
     }
     List due = []
@@ -51,7 +52,7 @@ List where(Map o, String architecture) {
     return ['--organization', o.organization, '--region', o.region, '--architecture', architecture]
 }
 
-/** Debian's own image with the Ansible role, in an instance that Packer starts and ends. */
+/** Builds images with Packer: it starts an instance of Debian's AMI, applies the Ansible role and ends the instance. */
 void byPacker(Map o, List due) {
     if (due.isEmpty()) { return }
     String toolset = slipway.ask(['deploy', 'image', 'toolset']).text.trim()
@@ -71,14 +72,14 @@ void byPacker(Map o, List due) {
             if (o.smokeTest) {
                 sh(script: o.smokeTest, label: 'smoke test')
             }
-            // Agents that run keep their image; the next ones start from this one.
+            // Running agents keep their image; agents that start from now on use this one.
             slipway(slipway.joined([['deploy', 'image', 'use', '--manifest', manifest], where(o, architecture)]))
             prune(o, architecture)
         }
     }
 }
 
-/** The options of an instance of the new image, by `trial`. */
+/** Options for the trial instance of the new image, from `trial`. */
 List trial(Map o, String architecture) {
     List words = ['--instance-type', (o.trial[architecture] ?: '').toString()]
     if (o.trial.subnet) { words.addAll(['--subnet', o.trial.subnet.toString()]) }
@@ -90,11 +91,14 @@ void prune(Map o, String architecture) {
     slipway(slipway.joined([['deploy', 'image', 'prune', '--keep', o.keep.toString()], where(o, architecture)]))
 }
 
-/** An image of distro.yaml: its disk starts in qemu, goes to AWS by the EBS direct API, and moves the parameters. */
+/**
+ * Builds an image that distro.yaml defines: tests its disk in qemu, uploads it with the EBS direct API and updates the
+ * SSM parameters.
+ */
 void fromDistro(Map o, List due) {
     if (due.isEmpty()) { return }
     List image = [o.image, '--distro', 'distro/distro.yaml']
-    // All architectures are of one state, so that one publication has them all.
+    // Build all architectures first, from the same state, so that one publication contains them all.
     for (int i = 0; i < o.architectures.size(); i++) {
         String architecture = o.architectures[i]
         slipwayNode((o.labels[architecture] ?: o.labels['*'] ?: 'slipway && ' + architecture).toString()) {

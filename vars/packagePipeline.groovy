@@ -22,18 +22,18 @@ void call(Map given = [:]) {
     }
     for (int i = 0; i < o.distributions.size(); i++) { words.addAll(['--distribution', o.distributions[i]]) }
     if (!o.tests) { words.addAll(['--no-test']) }
-    // A change publishes nothing.
+    // The build of a package repository never publishes.
     o.putAll([publish: false, publishLabel: null, signingKey: null, signingPassphrase: null])
-    // Without the option or the environment a file of the repository names the distro repository: for a pull request
-    // the one of its target branch.
+    // Without the option and the environment variable, the file .slipway-distro names the distro repository. For a
+    // pull request the file is read from the target branch.
     boolean good = slipwayRun(o, words, [distroUrl: distro ?: 'file:.slipway-distro'])
-    // Twenty merges within the quiet period make one nightly: Jenkins joins equal builds that wait.
+    // Jenkins merges equal queued builds, so several merges within the quiet period start one nightly.
     if (good && o.trigger && distroJob && env.BRANCH_IS_PRIMARY == 'true' && !env.CHANGE_ID) {
         build(job: distroJob, wait: false, quietPeriod: o.quietPeriod)
     }
 }
 
-/** What the folder's properties say, where the plugin for them is installed. */
+/** Reads the properties of the job's folder, if the plugin Folder Properties is installed. */
 Map ofFolder() {
     Map found = [:]
     try {
@@ -41,7 +41,7 @@ Map ofFolder() {
             found = [distro: env.SLIPWAY_DISTRO, job: env.SLIPWAY_DISTRO_JOB]
         }
     } catch (NoSuchMethodError e) {
-        // Without that plugin the options, the environment or the file say it.
+        // The plugin is not installed: the options, the environment or the file name the distro repository.
     }
     return found
 }

@@ -1,9 +1,9 @@
-/** The bridge: the one var that talks to the program; see slipway.txt. */
+/** Calls the slipway program on the current agent; see slipway.txt. */
 void call(List<String> arguments) {
     execute(arguments, '', false)
 }
 
-/** What a command prints; `code` of the reply is 0, or 1 where `tolerant`. */
+/** Returns the output of a command as `text` and its exit code as `code`: 0, or 1 if `tolerant`. */
 Map ask(List<String> arguments, boolean tolerant = false) {
     String reply = "${pwd(tmp: true)}/slipway-reply"
     int code = execute(arguments, ' >' + slipwayProgram.quoted([reply]), tolerant)
@@ -24,28 +24,28 @@ int execute(List<String> arguments, String reply, boolean tolerant) {
 
 void fail(String command, int code, String faults) {
     Map meaning = [
-        '1': 'faults in the input or a failed build',
-        '2': 'it was called in a way it does not know',
-        '70': 'a fault of its own, please report it',
-        '126': 'the node of the agent is too old: 18.19 or later is needed',
-        '127': 'the agent has no node: apt-get install nodejs',
+        '1': 'errors in the input, or a failed build',
+        '2': 'invalid arguments',
+        '70': 'internal error in slipway, please report it',
+        '126': 'Node.js on the agent is too old: 18.19 or later is needed',
+        '127': 'Node.js is not installed on the agent: apt-get install nodejs',
     ]
-    String reason = meaning.get(code.toString()) ?: "it ended with ${code}"
-    error("slipway ${command}: ${reason}${faults ? ':\n' + faults : ', told in the log above'}")
+    String reason = meaning.get(code.toString()) ?: "exit code ${code}"
+    error("slipway ${command}: ${reason}${faults ? ':\n' + faults : '; see the log above'}")
 }
 
-/** Where an agent keeps bases and copies: as asked for, else in the home of its user. */
+/** The option for the agent's state folder (base systems, local copies); without it, below the user's home. */
 List stateOf(String state) {
     return state ? ['--state', state] : []
 }
 
-/** What each command of a run is told. */
+/** The command and the options that every command of a run needs. */
 List ofRun(String command, Map farm, String state) {
     List namespace = farm.namespace ? ['--namespace', farm.namespace] : []
     return joined([[command, '--run', farm.run, '--store', farm.store], namespace, stateOf(state)])
 }
 
-/** Lists, one after another. */
+/** Concatenates lists. */
 @NonCPS
 List joined(List lists) {
     List all = []

@@ -1,6 +1,6 @@
-/** Which agents a run uses, and which it avoids; see slipwayAgents.txt. */
+/** Selects the agents of a run and records the ones to avoid; see slipwayAgents.txt. */
 
-/** A label without the agents that are avoided (a map by their names). */
+/** A label expression that excludes the avoided agents (a map by name). */
 @NonCPS
 String without(String label, Map avoided) {
     if (avoided.isEmpty()) { return label }
@@ -9,7 +9,7 @@ String without(String label, Map avoided) {
     return all
 }
 
-/** A label of a run without its agents that are avoided or will be taken away. */
+/** The label expression for a label of a run, without its avoided agents and the ones that will be taken away. */
 @NonCPS
 String of(Map farm, int label) {
     Map names = [:]
@@ -19,8 +19,8 @@ String of(Map farm, int label) {
 }
 
 /**
- * Does something on an agent. One that can't do it for a reason of its own is avoided, and another takes its place.
- * Gives what went wrong in the end, or nothing.
+ * Runs the body on an agent. If it fails because of the agent, the agent is avoided and another one is tried.
+ * Returns the last error, or '' on success.
  */
 String onSound(String label, Map avoided, int minutes, Closure body) {
     String fault = ''
@@ -42,17 +42,19 @@ String onSound(String label, Map avoided, int minutes, Closure body) {
     return fault
 }
 
-/** What another agent may do where this one can't. */
+/** Whether an error is caused by the agent, so that another agent may succeed. */
 @NonCPS
 boolean isAgentsFault(String message) {
-    List known = ['the agent has no node', 'the node of the agent is too old', '[tool-missing]', '[roots-refused]']
+    List known = [
+        'Node.js is not installed on the agent', 'Node.js on the agent is too old', '[tool-missing]', '[roots-refused]',
+    ]
     for (String text : known) {
         if (message.contains(text)) { return true }
     }
     return false
 }
 
-/** Takes what `work --check` said on an agent; gives what is wrong there, where something is. */
+/** Records the reply of `work --check` on an agent. Returns the problem, or '' if the agent can build. */
 @NonCPS
 String checked(Map farm, String agent, String reply) {
     if (slipwayTasks.lines(reply).contains('ready')) {
@@ -62,7 +64,7 @@ String checked(Map farm, String agent, String reply) {
     return avoid(farm, agent, slipwayTasks.faultOf(reply))
 }
 
-/** From now on nothing of this run is done on an agent. */
+/** Avoids an agent for the rest of the run. */
 @NonCPS
 String avoid(Map farm, String agent, String reason) {
     farm.bad.put(agent, reason)
@@ -70,7 +72,7 @@ String avoid(Map farm, String agent, String reason) {
     return 'slipway: the agent ' + agent + ' is avoided for the rest of this run: ' + reason
 }
 
-/** Whether an agent comes beside those that are avoided; where none are, a run waits for it as long as it takes. */
+/** Whether an agent that is not avoided is available within `minutes`. True at once if no agent is avoided. */
 boolean comes(String label, Map avoided, int minutes) {
     if (avoided.isEmpty()) { return true }
     long until = now() + minutes * 60000L
@@ -85,7 +87,7 @@ boolean comes(String label, Map avoided, int minutes) {
     return found
 }
 
-/** Whether a lane may ask for an agent. Where none comes beside the avoided ones, and no lane works, the run ends. */
+/** Whether a lane may request an agent. Ends the run if only avoided agents are available and no lane is working. */
 boolean there(Map farm, int label, Map o) {
     boolean found = comes(farm.labels[label], farm.bad, o.agentMinutes)
     if (!found) {
@@ -97,7 +99,7 @@ boolean there(Map farm, int label, Map o) {
 
 @NonCPS
 String noneOf(String label, int minutes) {
-    return 'no agent for ' + label + ' was to be had within ' + minutes + ' minutes beside those that are avoided'
+    return 'no agent for ' + label + ' was available within ' + minutes + ' minutes, except those that are avoided'
 }
 
 @NonCPS
@@ -112,7 +114,7 @@ String none(Map farm, int label, int minutes) {
     return farm.ended
 }
 
-/** Tells people of each label whose agents do not come; ends when each has had one. */
+/** Reports each label for which no agent became available in time. Returns when every label has had one. */
 void watch(Map farm, int minutes) {
     long until = now() + minutes * 60000L
     int pause = 1
@@ -124,7 +126,7 @@ void watch(Map farm, int minutes) {
     for (int i = 0; i < labels.size(); i++) { tell(labels[i], minutes) }
 }
 
-/** Labels with work that have not had an agent yet. */
+/** Labels with open tasks that have not had an agent yet. */
 @NonCPS
 List missing(Map farm) {
     List found = []
@@ -135,12 +137,12 @@ List missing(Map farm) {
 }
 
 void tell(String label, int minutes) {
-    String text = "no agent for '${label}' came within ${minutes} minutes".toString()
-    echo("slipway: ${text}; the build waits. See Manage Jenkins, Nodes: has one these labels, is it online, is it " +
-        'free? Of a cloud see its limits and its log.')
+    String text = "no agent for '${label}' became available within ${minutes} minutes".toString()
+    echo("slipway: ${text}; the build keeps waiting. Check under Manage Jenkins, Nodes that an agent with these " +
+        'labels exists, is online and is free. For a cloud, check its limits and its log.')
     currentBuild.description = text
 }
 
-/** Milliseconds. */
+/** The current time in milliseconds. */
 @NonCPS
 long now() { return System.currentTimeMillis() }

@@ -1,9 +1,9 @@
-/** What a lane does next: take tasks, wait, or end; see slipwayBatch.txt. Jenkins does not interrupt these methods. */
+/** Decides if a lane takes tasks, waits or ends; see slipwayBatch.txt. Jenkins does not interrupt these methods. */
 
 /**
- * Takes the most urgent ready task, or several small ones where there are more than lanes and no haste, which is where
- * what is left for each lane is longer than the path above the task and a fifth of it. The same policy as in
- * query/lane-policy.ts. Gives their numbers; none where another lane was first.
+ * Takes the most urgent ready task. Takes several small tasks if more tasks are ready than there are lanes and the
+ * task is not urgent: the work left per lane exceeds the task's longest path of dependents by more than a fifth.
+ * Implements the same policy as query/lane-policy.ts. Returns the task numbers, '' if another lane took the tasks.
  */
 @NonCPS
 String take(Map farm, int label, String lane, String agent = '') {
@@ -31,27 +31,27 @@ String take(Map farm, int label, String lane, String agent = '') {
 }
 
 /**
- * Tasks in which a call broke off on an agent: another agent is to try them, so that it shows whose fault it was. Where
- * none does for two minutes, the same one tries them again.
+ * Tasks during which a call broke off on this agent. Another agent should try them, to find out whether the agent or
+ * the task is at fault. If none does within two minutes, the same agent may try them again.
  */
 @NonCPS
 List struckOn(Map farm, String agent) {
     return (farm.refused.get(agent) ?: 0) < 8 ? farm.strikes.get(agent) ?: [] : []
 }
 
-/** Whether an agent was given nothing though there is work. */
+/** Whether an agent got no task although tasks are ready. */
 @NonCPS
 boolean isRefused(Map farm, int label, String agent) {
     return !farm.ready[label].isEmpty() && !struckOn(farm, agent).isEmpty()
 }
 
-/** What a lane without an agent does. -1: takes one, there is work; 0: ends, others are enough; else sleeps seconds. */
+/** What a lane without an agent does: -1 requests one for a ready task, 0 ends the lane, other values sleep seconds. */
 @NonCPS
 int next(Map farm, int label, String lane) {
     List idle = farm.idle[label]
     List coming = farm.coming[label]
     coming.remove(lane)
-    // Lanes that wait for an agent take one task each at least.
+    // Each lane that waits for an agent will take at least one task.
     if (farm.ready[label].size() > coming.size()) {
         idle.remove(lane)
         farm.looks.remove(lane)
@@ -73,16 +73,17 @@ int next(Map farm, int label, String lane) {
 }
 
 /**
- * Each look is a flow node that the controller keeps: at most 100 an hour for each lane of the label. The first in line
- * looks every 5 seconds, with fewer than ten lanes for some minutes, then as often as is left; those behind it ever
- * more seldom. The same as in query/lane-policy.ts.
+ * How many seconds an idle lane sleeps. Each sleep adds a flow node that the controller keeps, so the lanes of a label
+ * share a budget of 100 an hour for each lane. The first idle lane checks every 5 seconds, with fewer than ten lanes
+ * only for some minutes, then as often as the budget allows; the lanes behind it check less and less often. The same as
+ * in query/lane-policy.ts.
  */
 @NonCPS
 int pause(Map farm, int label, String lane, int place) {
     int looks = farm.looks.get(lane) ?: 0
     farm.looks.put(lane, looks + 1)
     if (place > 0) { return Math.min(150, Math.min(60, 5 + 5 * place) * (looks + 1)) }
-    // Lanes behind the first look 31 times in their first hour at most.
+    // Each lane behind the first checks at most 31 times in its first hour.
     int hourly = 69 * farm.lanes[label] + 31
     int quick = (hourly / 3).intValue()
     int slow = Math.min(3600, ((3600 - 5 * quick) / (hourly - quick)).intValue() + 1)

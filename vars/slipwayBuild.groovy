@@ -1,4 +1,4 @@
-/** Does all tasks of a run that slipwayPlan made; see slipwayBuild.txt. */
+/** Runs all tasks of a run that slipwayPlan planned; see slipwayBuild.txt. */
 void call(Map farm, Map given = [:]) {
     Map o = slipwayOptions('slipwayBuild', [lanes: 10, state: null, arguments: [], hold: 10, agentMinutes: 10], given)
     Map branches = [:]
@@ -15,18 +15,18 @@ void call(Map farm, Map given = [:]) {
     }
 }
 
-/** A lane's work as a closure: its own copy of what differs between lanes. */
+/** A lane as a closure with its own copy of the values that differ between lanes. */
 Closure laneOf(Map farm, int label, String lane, Map o) {
     return { ->
         try {
-            // An agent that vanished costs what the lane had under way, which any lane may take then.
+            // If the agent disappears, the lane's running tasks become ready again, for any lane.
             retry(count: 100, conditions: [agent(), nonresumable()]) {
-                slipwayTasks.putBack(farm, lane, true, 'its agent vanished')
+                slipwayTasks.putBack(farm, lane, true, 'its agent disappeared')
                 slipwayLane(farm, label, lane, o)
             }
         } catch (e) {
-            // An abort reaches lanes inside a step alone. One between two steps would wait for ever for what this one
-            // had under way.
+            // An abort only reaches lanes that are inside a step. A lane between two steps would wait forever for the
+            // tasks of this one.
             farm.stopped = true
             throw e
         }

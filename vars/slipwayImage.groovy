@@ -5,7 +5,7 @@ void call(Map farm, Map given = [:]) {
         signingKey: null, signingPassphrase: null, avoided: [:],
     ], given)
     if (farm.namespace || !farm.channel) {
-        echo('slipway: this run is of a change: no images are made of it')
+        echo('slipway: this run builds a change: no images are built')
         return
     }
     List words = slipway.joined([

@@ -1,4 +1,4 @@
-/** A lane of slipwayBuild: holds an agent while there is work for it, and gives it back; see slipwayLane.txt. */
+/** A lane of slipwayBuild: holds an agent while it has tasks, then releases it; see slipwayLane.txt. */
 void call(Map farm, int label, String lane, Map o) {
     int pause = 1
     while (farm.left[label] > 0 && pause != 0 && !farm.stopped) {
@@ -13,7 +13,7 @@ void call(Map farm, int label, String lane, Map o) {
     }
 }
 
-/** Does tasks on the agent at hand, until there are none or other builds had to wait long enough. */
+/** Runs tasks on the current agent until none is ready or `hold` minutes are over, so that other builds get a turn. */
 void hold(Map farm, int label, String lane, Map o) {
     String agent = (env.NODE_NAME ?: 'built-in').toString()
     boolean more = isSound(farm, agent, o)
@@ -25,7 +25,7 @@ void hold(Map farm, int label, String lane, Map o) {
     }
 }
 
-/** Whether an agent can build at all: asked once in a run, before it is given a task. */
+/** Whether an agent can build at all. Checked once in a run, before the agent gets its first task. */
 boolean isSound(Map farm, String agent, Map o) {
     if (farm.bad.containsKey(agent) || farm.leaving.containsKey(agent)) { return false }
     if (farm.sound.containsKey(agent)) { return true }
@@ -35,7 +35,7 @@ boolean isSound(Map farm, String agent, Map o) {
     return fault == ''
 }
 
-/** One call of the program for some tasks. False where it did not come to its own end. */
+/** One call of the program for some tasks. False if the program broke off. */
 boolean work(Map farm, String lane, String agent, String tasks, Map o) {
     List words = slipway.joined([slipway.ofRun('work', farm, o.state), ['--tasks', tasks], o.arguments])
     String reply = run(farm, words)
@@ -44,7 +44,7 @@ boolean work(Map farm, String lane, String agent, String tasks, Map o) {
     return fault == ''
 }
 
-/** What the program prints on the agent at hand. It is brought there where it is missing. */
+/** Runs the program on the current agent, after copying it there if it is missing. Returns its output. */
 String run(Map farm, List words) {
     String script = slipwayProgram.stashed(farm.program, words)
     String reply = ''
@@ -55,7 +55,7 @@ String run(Map farm, List words) {
             reply = sh(script: script, returnStdout: true, label: "slipway ${words[0]}".toString())
         }
     } catch (hudson.AbortException e) {
-        // Exit code -1: the agent came back without the process.
+        // Exit code -1: the agent reconnected, but the process is gone.
         reply = "fault ${e.message}".toString()
     }
     return reply

@@ -1,4 +1,4 @@
-/** An agent for one short thing, which is done anew on another where the agent vanishes; see slipwayNode.txt. */
+/** Runs a short body on an agent, and again on another one if the agent disappears; see slipwayNode.txt. */
 void call(String label, Map avoided = [:], Closure body) {
     retry(count: 3, conditions: [agent(), nonresumable()]) {
         node(slipwayAgents.without(label, avoided)) {
@@ -7,14 +7,14 @@ void call(String label, Map avoided = [:], Closure body) {
     }
 }
 
-/** The same, where people are told when no agent came within some minutes; where some are avoided, that is an error. */
+/** The same, but reports if no agent is available within `minutes`. If agents are avoided, that is an error. */
 void watched(String label, Map avoided, int minutes, Closure body) {
     retry(count: 3, conditions: [agent(), nonresumable()]) {
         if (!slipwayAgents.comes(label, avoided, minutes)) { error(slipwayAgents.noneOf(label, minutes)) }
         Map wait = [came: false]
         Map branches = [:]
         branches.put(label, takes(label, avoided, wait, body))
-        branches.put('waits for it', waits(label, minutes, wait))
+        branches.put('waits for an agent', waits(label, minutes, wait))
         parallel(branches)
     }
 }
@@ -32,7 +32,7 @@ Closure takes(String label, Map avoided, Map wait, Closure body) {
     }
 }
 
-/** Looks often at first, so that nobody waits for it. */
+/** Reports a missing agent. Checks often at first, so that this branch ends soon after the agent came. */
 Closure waits(String label, int minutes, Map wait) {
     return { ->
         long until = slipwayAgents.now() + minutes * 60000L

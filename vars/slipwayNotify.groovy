@@ -1,4 +1,4 @@
-/** Tells people how a build ended, where they should know; see slipwayNotify.txt. */
+/** Notifies people of failed, still failing and fixed builds; see slipwayNotify.txt. */
 void call(Map given = [:]) {
     Map o = slipwayOptions('slipwayNotify', [notify: null, maintainers: false, good: true, summary: []], given)
     String before = resultBefore()
@@ -15,7 +15,7 @@ void call(Map given = [:]) {
             tell(facts)
         } else { post(o, facts) }
     } catch (e) {
-        // Nobody being told makes no good build bad.
+        // A failed notification does not fail the build.
         echo("slipway: the notification failed: ${e.message}")
     }
 }
@@ -28,7 +28,7 @@ void post(Map o, Map facts) {
     mail(to: to.join(','), subject: subject, body: "${facts.url}\n\n${facts.failed.join('\n')}".toString())
 }
 
-/** How the last build ended that came to its own end. */
+/** The result of the last build that was not aborted. */
 String resultBefore() {
     def earlier = currentBuild.previousBuild
     for (int i = 0; i < 20 && earlier != null; i++) {
@@ -38,7 +38,7 @@ String resultBefore() {
     return ''
 }
 
-/** Of lines those that begin so, without it. */
+/** The lines that begin with `start`, without it. */
 @NonCPS
 List after(List lines, String start) {
     List found = []

@@ -1,4 +1,4 @@
-/** Options over their defaults; an unknown one is refused with the nearest known; see slipwayOptions.txt. */
+/** Merges options with their defaults. Rejects an unknown option and suggests a similar one; see slipwayOptions.txt. */
 Map call(String step, Map defaults, Map given) {
     String fault = unknown(step, defaults, given)
     if (fault) {
@@ -18,13 +18,13 @@ String unknown(String step, Map defaults, Map given) {
             for (Object name : defaults.keySet()) { known = known + (known == '' ? '' : ', ') + name }
             String near = nearest(key.toString(), defaults)
             String hint = near == '' ? '.' : "; did you mean '${near}'?"
-            return "${step}: there is no option '${key}'${hint} There are ${known}"
+            return "${step}: unknown option '${key}'${hint} Options: ${known}"
         }
     }
     return ''
 }
 
-/** The key nearest to a mistyped one, if any is near: as in model/diagnostics.ts. */
+/** The key most similar to a mistyped one, or '' if none is similar; the same as in model/diagnostics.ts. */
 @NonCPS
 String nearest(String name, Map known) {
     int least = Math.min(3, Math.max(1, (name.length() / 3).intValue()))
@@ -41,7 +41,7 @@ String nearest(String name, Map known) {
     return near
 }
 
-/** How many letters must be added, left out, changed or swapped with the next to make one of the other. */
+/** Edit distance: the number of letters inserted, removed, replaced or swapped with the next one. */
 @NonCPS
 int distance(String a, String b) {
     List before = []

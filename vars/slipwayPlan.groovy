@@ -1,4 +1,4 @@
-/** Plans a run on the agent at hand and gives its schedule; see slipwayPlan.txt. */
+/** Plans a run on the current agent and returns its schedule; see slipwayPlan.txt. */
 Map call(Map given = [:]) {
     Map o = slipwayOptions('slipwayPlan', [
         distro: null, distroUrl: null, store: null, state: null, labels: [:], sourceCredentials: [], arguments: [],
@@ -8,14 +8,15 @@ Map call(Map given = [:]) {
     if (o.distroUrl) { words.addAll(['--distro-url', o.distroUrl]) }
     if (o.store) { words.addAll(['--store', o.store]) }
     String text = ''
-    // Secrets are there while sources are fetched, before anything of them runs; agents take sources from the store.
+    // Credentials are available only while sources are fetched, before any of their code runs. Agents read sources from
+    // the store.
     slipwayCredentials(o.sourceCredentials) {
         text = slipway.ask(slipway.joined([words, o.arguments])).text
     }
     Map farm = slipwaySchedule.read(text, o.labels)
     farm.program = slipwayProgram.name()
     if (!farm.state.isEmpty()) {
-        // Lanes take the program from here: a string of it in each of them would weigh on the controller.
+        // Lanes unstash the program: a copy of its text in each lane would take memory of the controller.
         dir(pwd(tmp: true)) {
             stash(name: farm.program, includes: farm.program)
         }
@@ -23,7 +24,7 @@ Map call(Map given = [:]) {
     return farm
 }
 
-/** Adds what agents of other architectures have to do, each found out on one of them. */
+/** Adds the tasks of the other architectures, each planned on an agent of that architecture. */
 void others(Map farm, Map labels, String state = null, Map avoided = [:], int agentMinutes = 10) {
     for (int i = 0; i < farm.architectures.size(); i++) {
         String architecture = farm.architectures[i]

@@ -1,24 +1,24 @@
-/** Promotes a channel to a state of another one, with an approval where it is asked for; see slipwayPromote.txt. */
+/** Promotes a state of one channel to another, after an approval if required; see slipwayPromote.txt. */
 boolean call(Map given = [:]) {
     Map o = slipwayOptions('slipwayPromote', [
         from: 'nightly', to: null, id: null, approval: false, submitter: null, hours: 12, force: null,
         distro: null, store: null, state: null, label: 'slipway', repository: null,
         signingKey: null, signingPassphrase: null,
     ], given)
-    if (!o.to) { error("slipwayPromote: 'to' names the channel that the state is promoted to") }
+    if (!o.to) { error("slipwayPromote: the option 'to' is required: the channel that the state is promoted to") }
     Map judged = [code: 1, text: '']
     slipwayNode(o.label) {
         checkout(scm)
         List pending = o.approval ? ['--approval-pending'] : []
         judged = slipway.ask(slipway.joined([words(o, o.id), ['--dry-run'], pending]), true)
     }
-    if (!judged.text) { error("slipwayPromote: ${o.from} can't be promoted to ${o.to}, told in the log above") }
+    if (!judged.text) { error("slipwayPromote: ${o.from} can't be promoted to ${o.to}; see the log above") }
     echo(judged.text)
     if (judged.code != 0) {
-        echo("slipway: ${o.to} stays as it is: not all criteria are met")
+        echo("slipway: ${o.to} is unchanged: not all criteria are met")
         return false
     }
-    // What was judged is what is promoted, whatever is published meanwhile. No agent is held while people think.
+    // Promote the state that was checked, even if a newer one is published meanwhile. No agent is held during approval.
     String id = stateIn(judged.text)
     String approver = o.approval ? approverOf(o, id) : ''
     if (o.approval && !approver) { return false }
@@ -42,7 +42,7 @@ List words(Map o, String id) {
     ])
 }
 
-/** Who approves; empty where nobody did in time. */
+/** The user who approved, or '' if nobody did in time. */
 String approverOf(Map o, String id) {
     String message = "Promote state ${id} of ${o.from} to ${o.to}?".toString()
     Map question = [message: message, ok: 'Promote', submitterParameter: 'SLIPWAY_APPROVER']
@@ -52,14 +52,14 @@ String approverOf(Map o, String id) {
     try {
         timeout(time: o.hours, unit: 'HOURS') { approver = input(question) }
     } catch (e) {
-        // A refusal and an abort go on up.
+        // Pass on a rejection or an abort.
         if (slipwayAgents.now() < until) { throw e }
-        echo("slipway: ${o.to} stays as it is: nobody approved within ${o.hours} hours")
+        echo("slipway: ${o.to} is unchanged: nobody approved within ${o.hours} hours")
     }
     return approver
 }
 
-/** The first line is 'state ID of …', of 16 digits. */
+/** The state's id. The first line of the output is 'state ID of …', with an id of 16 digits. */
 @NonCPS
 String stateIn(String text) {
     return text.substring(6, 22)

@@ -1,10 +1,10 @@
-/** Publishes a run to its channel from the agent at hand; see slipwayPublish.txt. */
+/** Publishes a run to its channel from the current agent; see slipwayPublish.txt. */
 void call(Map farm, Map given = [:]) {
     Map o = slipwayOptions('slipwayPublish', [
         repository: null, state: null, signingKey: null, signingPassphrase: null,
     ], given)
     if (farm.namespace || !farm.channel) {
-        echo('slipway: this run is of a change: it publishes nothing')
+        echo('slipway: this run builds a change: nothing is published')
         return
     }
     signed(o) {
@@ -12,7 +12,7 @@ void call(Map farm, Map given = [:]) {
     }
 }
 
-/** Signs a text and tries the places, before anything is built; `o` has what the step is given, the key too. */
+/** Tests the signing key and write access before anything is built. `o`: the options of the step. */
 void rehearse(Map farm, Map o) {
     signed(o) {
         slipway(slipway.joined([words(farm, o), ['--try']]))
@@ -24,7 +24,7 @@ List words(Map farm, Map o) {
     return slipway.joined([slipway.ofRun('publish', farm, o.state), output])
 }
 
-/** Runs its body with the key and the passphrase that a step was given. */
+/** Runs the body with the signing key and the passphrase named in the step's options. */
 void signed(Map o, Closure body) {
     List bindings = []
     if (o.signingKey) { bindings.add(file(credentialsId: o.signingKey, variable: 'SLIPWAY_SIGNING_KEY_FILE')) }

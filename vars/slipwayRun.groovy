@@ -1,6 +1,6 @@
-/** Plan, build and test, publish, report, notify: what both pipelines share; see slipwayRun.txt. */
+/** Plans, builds, tests, publishes, reports and notifies, for both pipelines; see slipwayRun.txt. */
 boolean call(Map o, List<String> arguments, Map place = [:]) {
-    // Agents that can't do what is asked are known here from the plan on.
+    // `avoided`: agents that failed, recorded from planning on.
     Map run = [farm: null, good: false, ended: false, fault: '', summary: [], avoided: [:]]
     def broken = null
     try {
@@ -34,13 +34,13 @@ void plan(Map o, List<String> arguments, Map place, Map run) {
         checkout(scm)
         run.farm = slipwayPlan(how)
         run.farm.bad = run.avoided
-        // Nothing to do: the same agent ends it.
+        // If there is nothing to build, this agent also makes the report.
         boolean elsewhere = o.publish && run.farm.channel && o.publishLabel
         run.ended = !run.farm.architectures && run.farm.state.isEmpty() && !elsewhere
         if (run.ended) { finish(o, run) }
         else if (o.publish && publishes(run.farm) && !o.publishLabel) { slipwayPublish.rehearse(run.farm, o) }
     }
-    // What keeps it from being published is told before it is built.
+    // Detect problems of publishing before the build.
     if (!run.fault && !run.ended && o.publishLabel && o.publish && publishes(run.farm)) {
         run.fault = slipwayAgents.onSound(o.publishLabel, run.avoided, o.agentMinutes) {
             slipwayPublish.rehearse(run.farm, o)
@@ -52,13 +52,13 @@ void plan(Map o, List<String> arguments, Map place, Map run) {
     } else { slipwayPlan.others(run.farm, o.labels, o.state, run.avoided, o.agentMinutes) }
 }
 
-/** The report of a run that has no plan; its own fault hides no other. */
+/** Makes the report of a run that could not be planned. An error in the report does not hide the first error. */
 void unplanned(Map o, Map run) {
     currentBuild.description = "${titleOf()}: planning failed: ${run.fault}".toString()
     try {
         slipwayNode(o.label, run.avoided) { run.summary = slipwayReport.unplanned(titleOf(), run.fault) }
     } catch (hudson.AbortException e) {
-        echo("slipway: no report could be made: ${e.message}")
+        echo("slipway: could not make the report: ${e.message}")
     }
 }
 
@@ -69,9 +69,9 @@ void build(Map o, Map run) {
         try {
             timeout(time: o.hours, unit: 'HOURS') { slipwayBuild(run.farm, how) }
         } catch (e) {
-            // An abort by people, or a newer build, goes on up.
+            // Pass on an abort by a user or a newer build.
             if (slipwayAgents.now() < until) { throw e }
-            run.farm.ended = "the ${o.hours} hours that it may take were over".toString()
+            run.farm.ended = "the time limit of ${o.hours} hours was reached".toString()
         }
     }
 }
@@ -83,7 +83,7 @@ void finish(Map o, Map run) {
     ]
     boolean good = true
     String fault = ''
-    // What did not come to its own end is published by the next run.
+    // A run that ended early is not published; the next run does it.
     if (o.publish && farm.channel && !farm.namespace && !farm.ended) {
         stage('Publish') {
             lock("slipway ${farm.channel}".toString()) {
@@ -104,16 +104,16 @@ void finish(Map o, Map run) {
     }
     run.good = good && !farm.ended
     if (fault) { echo(fault) }
-    // Where the packages could not be published, what tells of them is not either.
+    // If publishing the packages failed, their documentation is not published either.
     if (o.docs && o.publish && !fault && publishes(farm)) { document(o, run) }
 }
 
 boolean publishes(Map farm) { return isWhole(farm) && farm.channel }
 
-/** A trusted run that came to its own end. */
+/** Whether this is a trusted run that was not ended early. */
 boolean isWhole(Map farm) { return farm != null && !farm.namespace && !farm.ended }
 
-/** Lanes made the documentation: its site is put together by the agent that publishes. */
+/** The lanes built the documentation of each package; the publishing agent assembles the site. */
 void document(Map o, Map run) {
     stage('Documentation') {
         lock("slipway ${run.farm.channel}".toString()) {
@@ -127,7 +127,7 @@ void document(Map o, Map run) {
     }
 }
 
-/** Second builds of a sample: what differs makes the build unstable, and keeps nothing from being published. */
+/** Builds a sample a second time. Differences make the build unstable; the packages are published already. */
 void reproduce(Map o, Map run) {
     stage('Reproducibility') {
         String fault = slipwayAgents.onSound(o.label, run.avoided, o.agentMinutes) {
@@ -137,7 +137,7 @@ void reproduce(Map o, Map run) {
     }
 }
 
-/** Images are told by the build's log and its result: packages are published already. */
+/** Builds images. A failure is in the log and the build's result only: the packages are published already. */
 void images(Map o, Map place, Map run) {
     try {
         slipwayImage(run.farm, [
@@ -151,19 +151,19 @@ void images(Map o, Map place, Map run) {
     }
 }
 
-/** Whatever ended a run: a description, and a report of what is known where an agent can be had soon. */
+/** After an error or abort: sets the build's description and makes a report if an agent is available soon. */
 void lastWords(Map o, Map run, Object e) {
     String reason = "${run.fault ?: e.message ?: e.toString()}".toString()
     currentBuild.description = "${titleOf()}: ended: ${reason}".toString()
     if (run.farm == null) { return }
-    run.farm.ended = "the build was ended: ${reason}".toString()
+    run.farm.ended = "the build was aborted: ${reason}".toString()
     run.farm.stopped = true
     try {
         timeout(time: 10, unit: 'MINUTES') {
             slipwayNode(o.label, run.avoided) { finish(o, run) }
         }
     } catch (f) {
-        echo("slipway: no report could be made: ${f.message}")
+        echo("slipway: could not make the report: ${f.message}")
     }
 }
 

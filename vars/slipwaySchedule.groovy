@@ -1,6 +1,6 @@
 /**
- * The schedule of a run: plain lists and maps, so that a controller can restart. Tasks are numbered, the most urgent
- * first; `farm.state` and the other columns have an entry for each. See slipwaySchedule.txt.
+ * The schedule of a run, in plain lists and maps that survive a restart of the controller. Tasks are numbered, the most
+ * urgent first; `farm.state` and the other columns have one entry for each task. See slipwaySchedule.txt.
  */
 @NonCPS
 Map read(String text, Map labels) {
@@ -16,7 +16,7 @@ Map read(String text, Map labels) {
     return farm
 }
 
-/** Adds tasks of one more architecture, numbered after those that are there; gives all that the text says, by name. */
+/** Adds the tasks of one more architecture, numbered after the existing ones. Returns the lines of the text by name. */
 @NonCPS
 Map add(Map farm, String text, Map labels) {
     Map said = [:]
@@ -52,7 +52,7 @@ List words(String text) {
     return all
 }
 
-/** The number of the agents' label for a platform and architecture (`noble/amd64`): the most exact that was given. */
+/** The index of the agent label for a platform and architecture (`noble/amd64`). The most specific entry wins. */
 @NonCPS
 int labelOf(Map farm, Map labels, String group) {
     String[] part = group.split('/')

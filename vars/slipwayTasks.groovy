@@ -1,9 +1,9 @@
-/** What becomes of tasks: ended, or put back. Jenkins does not interrupt these methods; see slipwayTasks.txt. */
+/** Ends tasks or makes them ready again; see slipwayTasks.txt. Jenkins does not interrupt these methods. */
 
 /**
- * Takes the program's reply: a line for each task that came to its end. Gives what was wrong, or nothing where the
- * program came to its own end. A call in which no task ended is the agent's fault where other tasks fare no better
- * there, and the task's where it is the same task again and again.
+ * Records the program's reply, which has a line for each finished task. Returns a message, or '' if the program
+ * finished. If no task finished in a call, the agent is at fault if calls with other tasks also break off there; the
+ * task is at fault if it is always the same one.
  */
 @NonCPS
 String record(Map farm, String lane, String agent, String reply) {
@@ -21,14 +21,14 @@ String record(Map farm, String lane, String agent, String reply) {
     if (all.contains('drain')) { farm.leaving.put(agent, true) }
     if (all.contains('end')) {
         putBack(farm, lane, false, '')
-        return all.contains('drain') ? 'slipway: the agent ' + agent + ' will be taken away: it gets no more tasks' : ''
+        return all.contains('drain') ? 'slipway: the agent ' + agent + ' will be removed: it gets no more tasks' : ''
     }
     String fault = faultOf(reply)
     if (ended > 0) {
         putBack(farm, lane, true, fault)
-        return 'slipway work on ' + agent + ' ended too early: ' + fault
+        return 'slipway work on ' + agent + ' broke off: ' + fault
     }
-    // -1: it did not get as far as a task.
+    // -1: the call broke off before its first task.
     int task = left.isEmpty() || !all.contains('ready') ? -1 : left[0]
     List strikes = farm.strikes.get(agent) ?: []
     strikes.add(task)
@@ -36,12 +36,12 @@ String record(Map farm, String lane, String agent, String reply) {
     boolean others = false
     for (Integer other : strikes) { others = others || other != task || (other == -1 && strikes.size() > 1) }
     putBack(farm, lane, task >= 0 && !others, fault)
-    if (!others) { return 'slipway work on ' + agent + ' ended without a result: ' + fault }
+    if (!others) { return 'slipway work on ' + agent + ' broke off without a result: ' + fault }
     for (Integer other : strikes) {
         if (other >= 0 && other != task) { farm.tries.put(other, Math.max(0, (farm.tries.get(other) ?: 0) - 1)) }
     }
     farm.strikes.remove(agent)
-    return slipwayAgents.avoid(farm, agent, 'calls ended there without a result: ' + fault)
+    return slipwayAgents.avoid(farm, agent, 'several calls there broke off without a result: ' + fault)
 }
 
 @NonCPS
@@ -51,7 +51,7 @@ List lines(String reply) {
     return all
 }
 
-/** Why a call broke off, in a line. */
+/** Why a call broke off, in one line. */
 @NonCPS
 String faultOf(String reply) {
     String fault = ''
@@ -61,11 +61,11 @@ String faultOf(String reply) {
         if (line.startsWith('exit ')) { code = line.substring(5) }
     }
     if (fault != '') { return fault }
-    if (code == '127') { return 'there is no node: apt-get install nodejs' }
-    return code == '' ? 'the agent lost the process' : 'it ended with ' + code
+    if (code == '127') { return 'Node.js is not installed: apt-get install nodejs' }
+    return code == '' ? 'the agent lost the process' : 'exit code ' + code
 }
 
-/** What a lane took and has not ended. */
+/** The tasks that a lane took and has not finished. */
 @NonCPS
 List running(Map farm, String lane) {
     List left = []
@@ -76,8 +76,8 @@ List running(Map farm, String lane) {
 }
 
 /**
- * What an agent that vanished, or a program that broke, was to do may be taken again. Where it `counts`, the first of
- * these was under way: three times, and it failed.
+ * Makes the unfinished tasks of a lane ready again after its agent disappeared or its program broke off. If it
+ * `counts`, the first of them was running: a task that breaks off three times has failed.
  */
 @NonCPS
 void putBack(Map farm, String lane, boolean counts, String reason) {
@@ -100,7 +100,7 @@ void end(Map farm, int task, boolean good) {
     if (task >= farm.state.size() || ['done', 'failed'].contains(farm.state[task])) { return }
     int label = farm.label[task]
     int place = farm.ready[label].indexOf(task)
-    // Another lane resolved what waits here to be taken: it needs no agent any more.
+    // Another lane already finished this ready task: it needs no agent any more.
     if (place >= 0) { farm.ready[label].remove(place) }
     farm.state[task] = good ? 'done' : 'failed'
     farm.put(farm.state[task], farm.get(farm.state[task]) + 1)

@@ -453,7 +453,7 @@ describe("the pipelines on Jenkins' interpreter, in its sandbox, end to end", ()
   it('says what is wrong where options or the distro repository are wrong', async () => {
     const unknown = await distro({ jenkinsfile: 'distroPipeline(lane: 2)' });
     expect(unknown.result).toBe('FAILURE');
-    expect(unknown.failure).toContain("distroPipeline: there is no option 'lane'; did you mean 'lanes'?");
+    expect(unknown.failure).toContain("distroPipeline: unknown option 'lane'; did you mean 'lanes'?");
     const lost = await robot({ env: { SLIPWAY_DISTRO: '' } });
     expect(lost.failure).toContain('it is not known which distro repository this package belongs to');
     const d = join(folder, 'distro');
@@ -466,7 +466,7 @@ describe("the pipelines on Jenkins' interpreter, in its sandbox, end to end", ()
     git(d, 'checkout', '-q', 'main');
     const broken = await distro({ scmRef: 'refs/heads/broken', env: { BRANCH_NAME: 'broken', BRANCH_IS_PRIMARY: '' } });
     expect(broken.failure).toMatch(
-      /slipway prepare: faults in the input or a failed build:\n.*distro\.yaml:2: error: .*organisation/s,
+      /slipway prepare: errors in the input, or a failed build:\n.*distro\.yaml:2: error: .*organisation/s,
     );
     rmSync(join(folder, 'laptop'), { recursive: true, force: true });
   });

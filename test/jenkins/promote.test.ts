@@ -115,7 +115,7 @@ describe('slipwayPromote', () => {
   });
 
   it('tells what is wrong', async () => {
-    expect((await run("from: 'nightly'")).failure).toContain("'to' names the channel");
+    expect((await run("from: 'nightly'")).failure).toContain("the option 'to' is required");
     const unknown = await run("from: 'nowhere', to: 'release/one'");
     expect(unknown.failure).toContain("nowhere can't be promoted to release/one");
     expect(unknown.log).toContain('channel-empty');

@@ -132,10 +132,10 @@ describe('a farm in trouble', () => {
       /slipway: the agent old is avoided for the rest of this run: .*too old: 18\.19 or later is needed/,
     );
     expect(b.log).toContain(
-      'slipway: the agent nonode is avoided for the rest of this run: there is no node: apt-get install nodejs',
+      'slipway: the agent nonode is avoided for the rest of this run: Node.js is not installed: apt-get install nodejs',
     );
     expect(b.description).toBe('main: 3 built, tests of 3 packages passed, agent nonode avoided, agent old avoided');
-    expect(inReport(b, 'report.html')).toContain('the agent nonode got no more tasks: there is no node');
+    expect(inReport(b, 'report.html')).toContain('the agent nonode got no more tasks: Node.js is not installed');
     expect(b.log.match(/^building /gm)).toHaveLength(3);
     // Every package has a case, though none has tests.
     expect(cases(b)).toEqual({ names: ['base', 'slow', 'user'], failures: 0 });
@@ -150,7 +150,7 @@ describe('a farm in trouble', () => {
   it('where no good agent is left the run ends within the set time, and says so', async () => {
     change({ user: { ...tiny.user, version: '1.0.1' } });
     const b = await run('agentMinutes: 1', { good: 'planner', nonode: 'slipway', old: 'slipway' }, { speed: 30 });
-    const end = 'no agent for slipway was to be had within 1 minutes beside those that are avoided';
+    const end = 'no agent for slipway was available within 1 minutes, except those that are avoided';
     expect(b.result, said(b)).toBe('FAILURE');
     expect(b.log).toContain(`slipway: ${end}`);
     expect(b.description).toContain(`ended early: ${end}`);
@@ -167,8 +167,8 @@ describe('a farm in trouble', () => {
       { speed: 600, previous: 'FAILURE' },
     );
     expect(b.result, said(b)).toBe('FAILURE');
-    expect(b.description).toContain('ended early: the 1 hours that it may take were over');
-    expect(inReport(b, 'report.html')).toContain('the 1 hours that it may take were over');
+    expect(b.description).toContain('ended early: the time limit of 1 hours was reached');
+    expect(inReport(b, 'report.html')).toContain('the time limit of 1 hours was reached');
     expect(b.mails).toHaveLength(1);
     expect(b.mails[0]).toMatchObject({ to: 'robots@example.org' });
     expect(b.mails[0]?.subject).toMatch(/^tiny #1 still failing: main: .*ended early/);
@@ -182,7 +182,7 @@ describe('a farm in trouble', () => {
       { events: [{ when: 'building tiny/bookworm-amd64/user\n', do: 'abort' }] },
     );
     expect(b.result, said(b)).toBe('ABORTED');
-    expect(b.description).toContain('ended early: the build was ended');
+    expect(b.description).toContain('ended early: the build was aborted');
     expect(cases(b).names).toEqual(['base', 'slow', 'user']);
     expect(results(b).find((t) => t.name === 'slow')?.state).toBe('cached');
     expect(processesIn(folder)).toEqual([]);
@@ -193,7 +193,7 @@ describe('a farm in trouble', () => {
     // An agent that will be taken away begins nothing.
     const b = await run('notifyMaintainers: true', { leaving: 'slipway', good: 'planner slipway' });
     expect(b.result, said(b)).toBe('FAILURE');
-    expect(b.log).toContain('slipway: the agent leaving will be taken away: it gets no more tasks');
+    expect(b.log).toContain('slipway: the agent leaving will be removed: it gets no more tasks');
     expect(b.description).not.toContain('avoided');
     expect(b.mails).toMatchObject([{ to: 'a@b.org' }]);
     expect(b.mails[0]?.subject).toMatch(/^tiny #1 failed: main: .*failed: user/);
@@ -278,7 +278,9 @@ describe('a farm in trouble', () => {
       },
     );
     expect(b.result).toBe('ABORTED');
-    expect(b.log).toContain("slipway: no agent for 'planner' came within 1 minutes; the build waits.");
+    expect(b.log).toContain(
+      "slipway: no agent for 'planner' became available within 1 minutes; the build keeps waiting.",
+    );
     expect(b.log).toContain('Manage Jenkins, Nodes');
   });
 });

@@ -74,7 +74,7 @@ Usage: slipway COMMAND [OPTION ...] [ARGUMENT ...]
 
 ${table(Object.entries(commands).map(([name, c]) => [name, c.summary] as const))}
 slipway COMMAND --help prints a command's options and examples.
-Exit codes: 0 success, 1 faults in the input or a failed build, 2 usage, 70 internal error.
+Exit codes: 0 success, 1 errors in the input or a failed build, 2 usage, 70 internal error.
 `;
 
 export function helpOf(name: string, command: Command): string {

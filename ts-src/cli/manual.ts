@@ -29,7 +29,7 @@ export function manualPage(all: Readonly<Record<string, Command>>, version: stri
   }
   lines.push(
     '.SH EXIT STATUS',
-    '0 success; 1 faults in the input, or a failed build; 2 usage; 70 a fault in Slipway itself.',
+    '0 success; 1 errors in the input, or a failed build; 2 usage; 70 internal error in Slipway.',
     '.SH ENVIRONMENT',
     '.TP',
     '.B NO_COLOR',
