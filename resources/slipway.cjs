@@ -17645,20 +17645,20 @@ var init_channels = __esm({
       'a channel or a pattern of channels: lower case letters, digits, ".", "_", "-", "/" and "*"'
     ).refine((c) => !c.includes(".."), 'no ".." in a channel');
     channelRules = strictObject({
-      from: array(channelPattern).default([]).describe("Channels that may be promoted to it; left out: any"),
-      packages: array(glob).default([]).describe("Debian packages that each suite must have"),
-      count: number3().int().min(1).optional().describe("Least number of packages in each suite"),
-      percent: number3().min(0).max(100).optional().describe("Least part of the packages that the channel has now"),
-      architectures: boolean3().default(true).describe("Each architecture has every package"),
-      installable: boolean3().default(true).describe("What packages need of each other is there"),
-      abi: boolean3().default(true).describe("Each package finds the ABI that it was built against"),
-      archive: boolean3().default(false).describe("All that packages need is there or in the platform's archive, as the lock of the state has it"),
-      upgrade: boolean3().default(true).describe("An upgrade removes no package that the channel has"),
-      nothing_lost: boolean3().default(true).describe("No package that the channel has is lost"),
-      tests: boolean3().default(true).describe("No test fails that did not fail in the channel"),
-      age_hours: number3().min(0).optional().describe("Hours that the state must have been in its channel"),
-      approval: boolean3().default(false).describe("Somebody must approve of it by name"),
-      keep: number3().int().min(1).optional().describe("States that are kept; left out: as `publish` says")
+      from: array(channelPattern).default([]).describe("Channels that may be promoted to this one. Default: any"),
+      packages: array(glob).default([]).describe("Debian packages that each suite must contain"),
+      count: number3().int().min(1).optional().describe("Minimum number of packages in each suite"),
+      percent: number3().min(0).max(100).optional().describe("Minimum number of packages, in percent of the channel's current number"),
+      architectures: boolean3().default(true).describe("Require every package on each architecture"),
+      installable: boolean3().default(true).describe("Require that all dependencies between packages of the state are satisfied"),
+      abi: boolean3().default(true).describe("Require that each package finds the ABI that it was built against"),
+      archive: boolean3().default(false).describe("Require that all dependencies are in the state or in the platform's archive, as locked by the state"),
+      upgrade: boolean3().default(true).describe("Require that an upgrade removes none of the channel's packages"),
+      nothing_lost: boolean3().default(true).describe("Require that the state has all of the channel's packages"),
+      tests: boolean3().default(true).describe("Require that no test fails that does not fail in the channel"),
+      age_hours: number3().min(0).optional().describe("Minimum age of the state in the channel it comes from, in hours"),
+      approval: boolean3().default(false).describe("Require the approval of a named person"),
+      keep: number3().int().min(1).optional().describe("Number of states to keep. Default: as set in `publish`")
     });
     placeUri = string3().regex(
       /^(file:[^\0-\x1f\x7f]+|s3:\/\/[a-z0-9][a-z0-9.-]+(\/[^?#\s]*)?(\?[^#\s]*)?)$/,
@@ -17672,14 +17672,14 @@ var init_channels = __esm({
       if (typeof parsed3 === "string") context.addIssue(parsed3);
     });
     publishSettings = strictObject({
-      to: array(publishedPlace).default([]).describe("Where repositories lie, that of a channel at CHANNEL/apt below it"),
-      keep: number3().int().min(1).optional().describe("States of a channel that are kept; left out: all"),
-      grace_days: number3().min(0).default(7).describe("Days for which no index and no package goes away after a state that had it was replaced"),
-      sha512: boolean3().default(false).describe("Release files have SHA512 digests, too"),
-      contents: boolean3().default(false).describe("Each suite has Contents indices, which apt-file reads"),
-      sources: boolean3().default(false).describe("Each suite has the sources of its packages, patches included: deb-src, for licences that ask for it"),
-      keyring: boolean3().default(false).describe("Each suite has the package ORGANIZATION-archive-keyring: the public keys, and entries for apt"),
-      valid_days: number3().min(1).optional().describe("Release files are valid for so long; left out: for ever")
+      to: array(publishedPlace).default([]).describe("Places to publish apt repositories to. The one of a channel is in CHANNEL/apt below each place"),
+      keep: number3().int().min(1).optional().describe("Number of states of a channel to keep. Default: all"),
+      grace_days: number3().min(0).default(7).describe("Keep the indices and packages of a replaced state for this many days"),
+      sha512: boolean3().default(false).describe("Add SHA512 digests to Release files"),
+      contents: boolean3().default(false).describe("Add Contents indices to each suite, for apt-file"),
+      sources: boolean3().default(false).describe("Add source packages, including patches, to each suite (deb-src), for licences that require it"),
+      keyring: boolean3().default(false).describe("Add the package ORGANIZATION-archive-keyring to each suite: the public keys and the apt sources"),
+      valid_days: number3().min(1).optional().describe("Number of days that Release files are valid. Default: no expiry")
     });
     defaultRules = () => channelRules.parse({});
   }
@@ -17699,13 +17699,13 @@ var init_images = __esm({
     userName = string3().regex(/^[a-z_][a-z0-9_-]{0,31}$/, 'a user name: lower case letters, digits, "_" and "-"');
     user = strictObject({
       name: userName.refine((n) => n !== "root", "another user than root"),
-      keys: array(relativePath).default([]).describe("Files of the distro repository with public SSH keys"),
-      groups: array(userName).default([]).describe("Groups beside its own; those that are not there are made"),
+      keys: array(relativePath).default([]).describe("Files in the distro repository with public SSH keys"),
+      groups: array(userName).default([]).describe("Additional groups of the user. Missing groups are created"),
       shell: systemPath.default("/bin/bash"),
-      sudo: boolean3().default(false).describe("May become root by sudo without a password")
+      sudo: boolean3().default(false).describe("Allow the user to run sudo without a password")
     });
     file = strictObject({
-      from: relativePath.describe("A file of the distro repository"),
+      from: relativePath.describe("A file in the distro repository"),
       to: systemPath,
       mode: string3().regex(/^0?[0-7]{3}$/, 'an octal mode in quotes such as "644"').default("644")
     });
@@ -17720,29 +17720,29 @@ var init_images = __esm({
     subnetId = /^subnet-[0-9a-f]{8,17}$/;
     securityGroupId = /^sg-[0-9a-f]{8,17}$/;
     ami = strictObject({
-      region: region.describe("Where it is registered first"),
-      copies: array(region).default([]).describe("Regions that it is copied to"),
-      share: array(string3().regex(/^\d{12}$/, "an account number of 12 digits, in quotes")).default([]).describe("Accounts that may start it"),
+      region: region.describe("Region that the AMI is registered in"),
+      copies: array(region).default([]).describe("Regions that the AMI is copied to"),
+      share: array(string3().regex(/^\d{12}$/, "an account number of 12 digits, in quotes")).default([]).describe("AWS accounts that may start the AMI"),
       encrypted: boolean3().default(true),
-      key: string3().regex(/^(alias\/|arn:aws[a-z-]*:kms:)?[A-Za-z0-9:/_-]{1,500}$/, "a KMS key").optional().describe("KMS key; left out: the account's default one"),
+      key: string3().regex(/^(alias\/|arn:aws[a-z-]*:kms:)?[A-Za-z0-9:/_-]{1,500}$/, "a KMS key").optional().describe("KMS key for encryption. Default: the account's default key"),
       parameter: string3().regex(
         /^(\/([A-Za-z0-9_.-]|\{architecture\})+){1,15}$/,
         "an SSM parameter such as /acme/images/robot, in which {architecture} may stand"
-      ).optional().describe("SSM parameter that names the newest AMI, moved once the image was checked"),
+      ).optional().describe("SSM parameter that holds the id of the newest AMI. It is updated after the image passed its checks"),
       tags: record(
         string3().regex(/^(?!aws:|slipway:|Name$)[A-Za-z0-9_.:/=+@-]{1,128}$/, "a tag that AWS and slipway do not set"),
         string3().regex(/^[A-Za-z0-9_.:/=+@{} -]{0,256}$/, "a value of a tag, in which {architecture} may stand")
-      ).default({}).describe("Tags of AMIs and snapshots beside its own"),
+      ).default({}).describe("Additional tags of AMIs and snapshots, besides Slipway's own"),
       trial: strictObject({
         types: partialRecord(
           _enum(["amd64", "arm64"]),
           string3().regex(instanceType, "a type of instance such as t3.small")
-        ).describe("Type by architecture; one without is not tried"),
+        ).describe("Instance type by architecture. An architecture without one is not tried"),
         subnet: string3().regex(subnetId, "a subnet").optional(),
         security_group: string3().regex(securityGroupId, "a security group").optional(),
-        minutes: number3().int().min(1).max(60).default(15).describe("How long its checks may take")
-      }).optional().describe("An instance that it must start in before the parameter names it"),
-      endpoint: string3().regex(/^https?:\/\/[^\s/?#@]+\/?$/, "a URL of a server").optional().describe("Another server than AWS, for tests")
+        minutes: number3().int().min(1).max(60).default(15).describe("Time limit of the checks, in minutes")
+      }).optional().describe("Start an instance of the AMI and check it before the SSM parameter is updated"),
+      endpoint: string3().regex(/^https?:\/\/[^\s/?#@]+\/?$/, "a URL of a server").optional().describe("URL of a server to use instead of AWS, for tests")
     });
     repository = string3().regex(
       /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?(\/[a-z0-9]+([._-][a-z0-9]+)*){1,8}$/,
@@ -17750,31 +17750,31 @@ var init_images = __esm({
     );
     imageSchema = strictObject({
       kinds: array(_enum(imageKinds)).min(1).default(["docker"]),
-      channel: channelName.optional().describe("The channel that it is made from; left out: --channel says it"),
-      state: string3().regex(/^[0-9a-f]{6,64}$/, "the beginning of the id of a state").optional().describe("A state of the channel; left out: the one that it serves"),
-      distribution: name2.optional().describe("Left out where there is one only"),
-      platform: name2.optional().describe("Left out where the distribution has one only"),
+      channel: channelName.optional().describe("Channel that the image is made from. Default: --channel"),
+      state: string3().regex(/^[0-9a-f]{6,64}$/, "the beginning of the id of a state").optional().describe("Id of a state of the channel. Default: the channel's current state"),
+      distribution: name2.optional().describe("Distribution of the packages. Required if there are several"),
+      platform: name2.optional().describe("Platform of the image. Required if the distribution has several"),
       variant: name2.default("default"),
-      architectures: array(architecture).min(1).optional().describe("Left out: those of the platform"),
-      packages: array(glob).default(["*"]).describe("Packages of the distribution, with what they need to run"),
-      system: array(debianName).default([]).describe("Packages of the platform's archive"),
-      apt: string3().regex(/^https?:\/\/[^\s\]'"$`\\@]+$/, "an http or https URL").optional().describe("URL of the channel's apt repository as machines reach it; left out: where it is published"),
-      command: command.optional().describe("What a container runs; left out: a shell"),
+      architectures: array(architecture).min(1).optional().describe("Architectures of the image. Default: the platform's architectures"),
+      packages: array(glob).default(["*"]).describe("Packages of the distribution to install, by name or glob, with their run-time dependencies"),
+      system: array(debianName).default([]).describe("Packages to install from the platform's archive"),
+      apt: string3().regex(/^https?:\/\/[^\s\]'"$`\\@]+$/, "an http or https URL").optional().describe("URL at which machines reach the channel's apt repository. Default: where it is published"),
+      command: command.optional().describe("Command that a container runs. Default: a shell"),
       check: array(command).default([]).describe("Commands that must succeed in a started image before it is published"),
-      hostname: string3().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, "a host name").optional().describe("Left out: the image's name"),
+      hostname: string3().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, "a host name").optional().describe("Host name. Default: the image's name"),
       locale: string3().regex(/^(C|C\.UTF-8|[a-z]{2,3}(_[A-Z]{2})?\.UTF-8)$/, "C.UTF-8, or a locale such as de_DE.UTF-8").default("C.UTF-8"),
       timezone: string3().regex(/^[A-Z][A-Za-z0-9_+-]*(\/[A-Z][A-Za-z0-9_+-]*){0,2}$/, "a time zone such as Europe/Berlin").default("Etc/UTC"),
       users: array(user).default([]),
       files: array(file).default([]),
-      overlay: relativePath.optional().describe("A folder whose files are copied over the root"),
-      services: array(unit).default([]).describe("systemd units that are enabled"),
-      hook: relativePath.optional().describe("A script that runs in the root as root, without a network"),
-      cloud_init: boolean3().default(false).describe("cloud-init sets the machine up at its first start"),
-      kernel: string3().regex(/^[a-z0-9][a-z0-9.+{}-]+$/, "a package name, in which {architecture} may stand").optional().describe("Left out: the distribution's generic kernel"),
-      boot: array(_enum(["uefi", "bios"])).min(1).refine((b) => b.includes("uefi"), "uefi, or uefi and bios").default(["uefi"]).describe("What starts its disk: `uefi`, and `bios` beside it on amd64"),
-      partitions: _enum(["grow", "ab"]).default("grow").describe("`grow`: one root that takes the whole disk; `ab`: two roots and a partition for data"),
-      size: size.optional().describe("Size of the disk, and of each root where there are two; left out: what it takes"),
-      repository: repository.optional().describe("Where the docker image is pushed to"),
+      overlay: relativePath.optional().describe("Folder whose files are copied into the image's root file system"),
+      services: array(unit).default([]).describe("systemd units to enable"),
+      hook: relativePath.optional().describe("Script that runs as root in the image's root file system, without network access"),
+      cloud_init: boolean3().default(false).describe("Install cloud-init, which configures the machine at its first start"),
+      kernel: string3().regex(/^[a-z0-9][a-z0-9.+{}-]+$/, "a package name, in which {architecture} may stand").optional().describe("Package of the kernel. Default: the platform's generic kernel"),
+      boot: array(_enum(["uefi", "bios"])).min(1).refine((b) => b.includes("uefi"), "uefi, or uefi and bios").default(["uefi"]).describe("Firmware that can start the disk: `uefi`, and also `bios` on amd64"),
+      partitions: _enum(["grow", "ab"]).default("grow").describe("`grow`: one root partition that grows to the whole disk; `ab`: two root partitions and one for data"),
+      size: size.optional().describe("Size of the disk; with `partitions: ab`, size of each root partition. Default: as small as possible"),
+      repository: repository.optional().describe("Repository that the Docker image is pushed to"),
       ami: ami.optional()
     });
     ofArchitecture = (text8, architecture3) => text8.replaceAll("{architecture}", architecture3);
@@ -17785,13 +17785,56 @@ var init_images = __esm({
   }
 });
 
+// ts-src/model/package-settings.ts
+var environment2, size2, limits, systemFile, packageSettings;
+var init_package_settings = __esm({
+  "ts-src/model/package-settings.ts"() {
+    "use strict";
+    init_zod();
+    init_fields();
+    init_sizes();
+    init_system_files();
+    environment2 = record(variable, value);
+    size2 = union([string3(), number3()]).transform(String).refine((v) => sizeOf(v) !== void 0, "a size such as 800M or 1.5G").transform((v) => sizeOf(v) ?? 0);
+    limits = strictObject({
+      memory: size2.optional().describe("Memory of one task, including its files in /tmp. Default: three quarters of the machine's memory"),
+      processes: number3().int().min(64).max(1e6).optional().describe("Maximum number of processes and threads. Default: 8192"),
+      temporary: size2.optional().describe("Size of /tmp and of /dev/shm. Default: a quarter of the memory"),
+      disk: size2.optional().describe("Disk space in /build. Default: half of the free space, at most 32 GiB"),
+      log: size2.optional().describe("Size of the log. Default: 64 MiB"),
+      minutes: number3().positive().max(34560).optional().describe("Time limit of the build, and of the tests, in minutes. Default: --timeout")
+    });
+    systemFile = strictObject({
+      kind: _enum(systemFileKindNames),
+      path: relativePath.describe("Path of the file in the package's source"),
+      installed: boolean3().default(false).describe("Take the file from the installed files: `path` is then relative to the prefix"),
+      to: relativePath.optional().describe("For kind `etc`: the path below /etc. Default: ORGANIZATION/FILE"),
+      enable: boolean3().default(false).describe("For kind `systemd`: start the unit with the system")
+    });
+    packageSettings = strictObject({
+      cmake_args: array(value).default([]).describe("Arguments passed to cmake when it configures the package"),
+      environment: environment2.default({}).describe("Environment variables of the build"),
+      patches: array(relativePath).default([]).describe("Patch files in the distro repository, applied in this order with -p1 in the package's folder"),
+      build_depends: array(debianName).default([]).describe("System packages needed to build, in addition to those in package.xml"),
+      depends: array(debianName).default([]).describe("System packages needed at run time, in addition to those in package.xml"),
+      system: array(debianName).optional().describe("System packages of the platform that provide this package. They replace it; it is not built"),
+      limits: limits.optional().describe("Resource limits of its build and its tests"),
+      system_files: array(systemFile).default([]).describe(
+        "Files that the package installs outside the prefix: udev rules, systemd units, configuration, shell completion"
+      ),
+      declared_system_files: boolean3().default(false).describe("Install the files outside the prefix that its package.xml declares"),
+      skip: boolean3().default(false).describe("Do not build the package, and do not report it as missing where it is named")
+    });
+  }
+});
+
 // ts-src/model/distro.ts
 var distro_exports = {};
 __export(distro_exports, {
   distroJsonSchema: () => distroJsonSchema,
   distroSchema: () => distroSchema
 });
-var environment2, size2, limits, systemFile, packageSettings, underlay, platform, variant, distribution, fingerprint, docsSettings, distroSchema, distroJsonSchema;
+var underlay, platform, variant, distribution, fingerprint, docsSettings, distroSchema, distroJsonSchema;
 var init_distro = __esm({
   "ts-src/model/distro.ts"() {
     "use strict";
@@ -17799,49 +17842,17 @@ var init_distro = __esm({
     init_channels();
     init_fields();
     init_images();
-    init_sizes();
-    init_system_files();
+    init_package_settings();
     init_urls();
-    environment2 = record(variable, value);
-    size2 = union([string3(), number3()]).transform(String).refine((v) => sizeOf(v) !== void 0, "a size such as 800M or 1.5G").transform((v) => sizeOf(v) ?? 0);
-    limits = strictObject({
-      memory: size2.optional().describe("Of one task, with what it writes to /tmp; left out: three quarters of the machine"),
-      processes: number3().int().min(64).max(1e6).optional().describe("Processes and threads; left out: 8192"),
-      temporary: size2.optional().describe("In /tmp and /dev/shm, each; left out: a quarter of the memory"),
-      disk: size2.optional().describe("In /build; left out: half of the free room, at most 32 GiB"),
-      log: size2.optional().describe("Of its log; left out: 64 MiB"),
-      minutes: number3().positive().max(34560).optional().describe("For its build, and for its tests; left out: --timeout")
-    });
-    systemFile = strictObject({
-      kind: _enum(systemFileKindNames),
-      path: relativePath.describe("In the package's source"),
-      installed: boolean3().default(false).describe("The path is below the prefix, as its build installed it"),
-      to: relativePath.optional().describe("Of `etc`: its path below /etc; left out: ORGANIZATION/FILE"),
-      enable: boolean3().default(false).describe("Of `systemd`: started with the system")
-    });
-    packageSettings = strictObject({
-      cmake_args: array(value).default([]).describe("Arguments for cmake at configuration"),
-      environment: environment2.default({}).describe("Environment variables of the build"),
-      patches: array(relativePath).default([]).describe("Patch files of the distro repository, applied in order with -p1 in the package's folder"),
-      build_depends: array(debianName).default([]).describe("System packages needed to build, beside what package.xml says"),
-      depends: array(debianName).default([]).describe("System packages needed to run, beside what package.xml says"),
-      system: array(debianName).optional().describe("The platform provides this package: these system packages stand for it and it is not built"),
-      limits: limits.optional().describe("What its build and its tests may take of the machine"),
-      system_files: array(systemFile).default([]).describe(
-        "Files outside of the prefix that the package gets: udev rules, systemd units, configuration, completion"
-      ),
-      declared_system_files: boolean3().default(false).describe("Take the files outside of the prefix that its package.xml declares"),
-      skip: boolean3().default(false).describe("Do not build it and do not count it as missing where it is named")
-    });
     underlay = strictObject({
-      uri: archiveUri.optional().describe("The apt repository; left out: the platform's own archive"),
+      uri: archiveUri.optional().describe("URI of the apt repository. Default: the platform's own archive"),
       suite: suite.optional(),
       components: array(component).default(["main"]),
-      key: keyPath.optional().describe("Its public key (.asc or .gpg), a file of the distro repository"),
-      trusted: boolean3().default(false).describe("Take it unsigned: for a repository on this machine"),
-      package: string3().regex(/^[a-z0-9+.{}-]+$/).refine(isNamePattern, "a pattern of Debian package names").default("{name}").describe('How it names the Debian package of a package; {name} has "-" for "_"'),
-      packages: record(packageName, debianName).default({}).describe("Names that the rule does not give"),
-      prefix: absolutePath.default("/usr").describe("Where it installs")
+      key: keyPath.optional().describe("Public key of the repository (.asc or .gpg): a file in the distro repository"),
+      trusted: boolean3().default(false).describe("Do not verify its signature; only for a repository on this machine"),
+      package: string3().regex(/^[a-z0-9+.{}-]+$/).refine(isNamePattern, "a pattern of Debian package names").default("{name}").describe('Pattern of its Debian package names; {name} is the package name with "-" instead of "_"'),
+      packages: record(packageName, debianName).default({}).describe("Debian package names that do not follow the pattern, by package"),
+      prefix: absolutePath.default("/usr").describe("Folder that its packages install to")
     });
     platform = strictObject({
       os: _enum(["debian", "ubuntu"]),
@@ -17851,14 +17862,14 @@ var init_distro = __esm({
         uri: archiveUri,
         suites: array(suite).min(1).optional(),
         components: array(component).min(1).default(["main"]),
-        key: keyPath.optional().describe("Its public key; left out: the system's archive keyring"),
-        trusted: boolean3().default(false).describe("Take it unsigned: for a mirror on this machine")
+        key: keyPath.optional().describe("Public key of the mirror. Default: the system's archive keyring"),
+        trusted: boolean3().default(false).describe("Do not verify its signature; only for a mirror on this machine")
       }).optional().describe(
-        "Where its packages come from; left out: the host's own apt sources where the host is that system, else the official archive"
+        "Archive of its system packages. Default: the host's apt sources if the host is the same system, otherwise the official archive"
       ),
-      proxy: string3().regex(/^https?:\/\/[^\s]+$/).optional().describe("HTTP proxy for its archive; left out: as the host has it"),
-      include: array(debianName).default([]).describe("System packages of the base beside build-essential, cmake and debhelper"),
-      renew_days: number3().min(0).default(14).describe("A base system older than this is made again"),
+      proxy: string3().regex(/^https?:\/\/[^\s]+$/).optional().describe("HTTP proxy for its archive. Default: the host's proxy"),
+      include: array(debianName).default([]).describe("System packages in the base system, in addition to build-essential, cmake and debhelper"),
+      renew_days: number3().min(0).default(14).describe("Rebuild a base system that is older than this, in days"),
       underlays: record(name2, underlay).default({})
     });
     variant = strictObject({
@@ -17868,43 +17879,45 @@ var init_distro = __esm({
     });
     distribution = strictObject({
       platforms: array(name2).min(1),
-      variants: array(name2).default([]).describe("Built beside the default one"),
-      packages: array(glob).min(1).default(["*"]).describe("What is built, with what it needs"),
-      sources: _enum(["source", "release"]).default("source").describe("`source`: branch heads; `release`: released versions"),
+      variants: array(name2).default([]).describe("Variants to build in addition to the default variant"),
+      packages: array(glob).min(1).default(["*"]).describe("Packages to build, by name or glob; their dependencies are built too"),
+      sources: _enum(["source", "release"]).default("source").describe("`source`: build the heads of branches; `release`: build released versions"),
       underlay: array(name2).default([]),
-      cache: relativePath.optional().describe("A rosdistro cache (.yaml or .yaml.gz); left out: what the index names"),
-      folders: array(relativePath).default([]).describe("Folders of packages on this disk (a colcon workspace's src), taken as they are"),
-      repos: array(relativePath).default([]).describe(".repos files, read beside the distribution file"),
-      ros_version: union([literal(1), literal(2)]).optional().describe("Left out: from distribution_type of the index"),
-      python_version: union([literal(2), literal(3)]).optional().describe("Left out: from the index, else 3"),
-      conditions: environment2.default({}).describe("Variables for the conditions of package.xml"),
-      build_essential: array(packageName).default([]).describe("Packages that every other one needs, as ROS 2 does with ros_workspace")
+      cache: relativePath.optional().describe("File with a rosdistro cache (.yaml or .yaml.gz). Default: the cache that the index names"),
+      folders: array(relativePath).default([]).describe("Local folders with packages (such as the src of a colcon workspace), built as they are on disk"),
+      repos: array(relativePath).default([]).describe(".repos files, read in addition to the distribution file"),
+      ros_version: union([literal(1), literal(2)]).optional().describe("Version of ROS. Default: from distribution_type in the index"),
+      python_version: union([literal(2), literal(3)]).optional().describe("Version of Python. Default: from the index, otherwise 3"),
+      conditions: environment2.default({}).describe("Variables for the conditions in package.xml"),
+      build_essential: array(packageName).default([]).describe("Packages that all other packages depend on, such as ros_workspace in ROS 2")
     });
     fingerprint = string3().regex(
       /^[0-9A-Fa-f]{16,40}$/,
       "the fingerprint of a GnuPG key (`gpg --list-secret-keys` prints it: 40 hexadecimal digits)"
     );
     docsSettings = strictObject({
-      skip: array(glob).default([]).describe("Packages that get no documentation"),
-      warnings: record(glob, number3().int().min(0)).default({}).describe("Most warnings of its tools that a package may have, by package or glob; left out: any number"),
-      coverage: record(glob, number3().min(0).max(100)).default({}).describe("Least part of its public entities that has a description, in percent; left out: 0"),
-      strict: boolean3().default(false).describe("A fault of documentation fails the run of a pipeline"),
-      platform: name2.optional().describe("Where it is made; left out: each distribution's first platform"),
-      to: array(publishedPlace).default([]).describe("Where sites are published, that of a channel at CHANNEL below it"),
-      keep: number3().int().min(1).default(5).describe("States of a site that are kept")
+      skip: array(glob).default([]).describe("Packages without documentation"),
+      warnings: record(glob, number3().int().min(0)).default({}).describe("Maximum number of documentation warnings of a package, by name or glob. Default: no limit"),
+      coverage: record(glob, number3().min(0).max(100)).default({}).describe(
+        "Minimum percentage of the public entities of a package that have a description, by name or glob. Default: 0"
+      ),
+      strict: boolean3().default(false).describe("Fail the run of a pipeline if the documentation has faults"),
+      platform: name2.optional().describe("Platform that the documentation is built on. Default: each distribution's first platform"),
+      to: array(publishedPlace).default([]).describe("Places to publish sites to. The site of a channel is in the folder CHANNEL below each place"),
+      keep: number3().int().min(1).default(5).describe("Number of states of a site to keep")
     });
     distroSchema = strictObject({
-      organization: string3().max(60, "at most 60 letters").regex(/^[a-z0-9][a-z0-9.+]*$/, "lower case letters and digits").describe("First part of the packages' names"),
-      maintainer: string3().regex(/^[^<>\n]+ <[^<>\s@]+@[^<>\s]+>$/, 'of the form "Name <user@host>"').optional().describe("Maintainer of the Debian packages; left out: the package's own"),
-      index: relativePath.optional().describe("rosdistro index (REP 153)"),
+      organization: string3().max(60, "at most 60 letters").regex(/^[a-z0-9][a-z0-9.+]*$/, "lower case letters and digits").describe("First part of the Debian packages' names"),
+      maintainer: string3().regex(/^[^<>\n]+ <[^<>\s@]+@[^<>\s]+>$/, 'of the form "Name <user@host>"').optional().describe("Maintainer of the Debian packages. Default: each package's own maintainer"),
+      index: relativePath.optional().describe("Path of the rosdistro index (REP 153)"),
       distributions: record(name2, distribution).refine((d) => Object.keys(d).length > 0, "at least one distribution"),
       platforms: record(name2, platform).refine((d) => Object.keys(d).length > 0, "at least one platform"),
       variants: record(name2, variant).default({}),
-      rosdep: array(relativePath).default([]).describe("rosdep rules, the first file wins"),
-      package_settings: record(glob, packageSettings).default({}).describe("For single packages or globs of them"),
-      submodules: array(string3().refine((u) => isSourceUrl(u, true) && !isLocalUrl(u), "a URL of a git repository")).default([]).describe('Repositories that may be fetched with credentials as submodules: URLs, or beginnings that end with "/"'),
+      rosdep: array(relativePath).default([]).describe("Files with rosdep rules. If several files have a rule for a key, the first file wins"),
+      package_settings: record(glob, packageSettings).default({}).describe("Settings of packages, by name or glob"),
+      submodules: array(string3().refine((u) => isSourceUrl(u, true) && !isLocalUrl(u), "a URL of a git repository")).default([]).describe('Submodules that may be fetched with credentials: URLs, or prefixes of URLs that end with "/"'),
       tracks: array(track).default([]),
-      channels: record(channelPattern, channelRules).default({}).describe("What promotion to a channel asks for; the exact name counts before patterns"),
+      channels: record(channelPattern, channelRules).default({}).describe("Rules for promotion to a channel, by name or pattern. An exact name takes precedence over patterns"),
       publish: publishSettings.default({
         to: [],
         grace_days: 7,
@@ -17922,23 +17935,25 @@ var init_distro = __esm({
         prefix: string3().regex(/^\/[A-Za-z0-9_+./{}-]*$/).default("/opt/{organization}/{distribution}")
       }).default({ package: "{organization}-{distribution}-{name}", prefix: "/opt/{organization}/{distribution}" }),
       store: placeUri.default("file:.slipway/store"),
-      mirror: _enum(["archive", "state"]).default("archive").describe("`state`: what roots take from archives is kept in the store, and taken from there (docs/channels.md)"),
+      mirror: _enum(["archive", "state"]).default("archive").describe(
+        "`archive`: install system packages from the archives; `state`: keep them in the store and install them from there (docs/channels.md)"
+      ),
       reuse: _enum(["interface", "full"]).default("interface").describe(
-        "`interface`: what depends on a package is rebuilt where what the package shows has changed; `full`: where any byte of it has"
+        "When to rebuild the dependents of a package. `interface`: when its interface changed (headers, ABI and what else dependents use); `full`: when any byte of it changed"
       ),
       tests: strictObject({
-        retries: number3().int().min(0).max(10).default(0).describe("How often a package's failing tests are tried again; what passes then is flaky"),
-        minutes: number3().positive().default(60).describe("Longest time that the tests of one package may take"),
-        stop_dependents: boolean3().default(false).describe("A failing test stops what depends on its package"),
-        skip: array(glob).default([]).describe("Packages whose tests are not run")
+        retries: number3().int().min(0).max(10).default(0).describe("How often to repeat a package's failing tests. A test that then passes is reported as flaky"),
+        minutes: number3().positive().default(60).describe("Time limit for the tests of one package, in minutes"),
+        stop_dependents: boolean3().default(false).describe("Do not build the dependents of a package whose tests fail"),
+        skip: array(glob).default([]).describe("Packages whose tests are not run, by name or glob")
       }).default({ retries: 0, minutes: 60, stop_dependents: false, skip: [] }),
       state: strictObject({
-        size: size2.optional().describe("What may be made again is kept within so much; left out: 40G"),
-        days: number3().min(0).default(30).describe("What was not used for so many days goes")
-      }).default({ days: 30 }).describe("What a machine keeps between builds"),
+        size: size2.optional().describe("Maximum size of the data that can be made again. Default: 40G"),
+        days: number3().min(0).default(30).describe("Remove data that was not used for this many days")
+      }).default({ days: 30 }).describe("Limits of the state folder, which a machine keeps between builds"),
       images: record(name2, imageSchema).default({}).describe("Docker images, disks and AMIs made from a channel"),
       signing_key: union([fingerprint, array(fingerprint).min(1).max(4)]).optional().describe(
-        "Several: each signs, so that robots that know any of them can update. Left out: one is made on first use"
+        "Fingerprints of the signing keys. With several, each key signs, so that machines that trust any of them can update. Default: a key is made on first use"
       )
     });
     distroJsonSchema = () => toJSONSchema(distroSchema, { io: "input", unrepresentable: "any" });
@@ -55306,7 +55321,7 @@ Usage: slipway COMMAND [OPTION ...] [ARGUMENT ...]
 
 ${table2(Object.entries(commands2).map(([name6, c]) => [name6, c.summary]))}
 slipway COMMAND --help prints a command's options and examples.
-Exit codes: 0 success, 1 faults in the input or a failed build, 2 usage, 70 internal error.
+Exit codes: 0 success, 1 errors in the input or a failed build, 2 usage, 70 internal error.
 `;
 function helpOf(name6, command2) {
   const options5 = optionsOf(command2).map(([key, o]) => [optionLabel(key, o), o.help]);
@@ -55518,7 +55533,7 @@ function manualPage(all, version3) {
   }
   lines.push(
     ".SH EXIT STATUS",
-    "0 success; 1 faults in the input, or a failed build; 2 usage; 70 a fault in Slipway itself.",
+    "0 success; 1 errors in the input, or a failed build; 2 usage; 70 internal error in Slipway.",
     ".SH ENVIRONMENT",
     ".TP",
     ".B NO_COLOR",
@@ -55930,7 +55945,7 @@ main(process.argv.slice(2)).then(
   (e) => {
     killAll();
     process.stderr.write(
-      `slipway: a fault of its own, please report it
+      `slipway: internal error, please report it
 ${e instanceof Error ? e.stack ?? e.message : String(e)}
 `
     );

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { glob } from './fields.ts';
 import { isRemotePlace, parseRemotePlace } from './remote-place.ts';
 
-/** What distro.yaml says of branches, of channels, and of where they are published. */
+/** Settings of distro.yaml for branches, channels and publishing. */
 
 export const track = z
   .strictObject({
@@ -23,25 +23,33 @@ export const channelPattern = z
   )
   .refine((c) => !c.includes('..'), 'no ".." in a channel');
 
-/** What a state must meet to be promoted to a channel, and how long the channel keeps states. */
+/** Criteria for promoting a state to a channel, and how many states the channel keeps. */
 export const channelRules = z.strictObject({
-  from: z.array(channelPattern).default([]).describe('Channels that may be promoted to it; left out: any'),
-  packages: z.array(glob).default([]).describe('Debian packages that each suite must have'),
-  count: z.number().int().min(1).optional().describe('Least number of packages in each suite'),
-  percent: z.number().min(0).max(100).optional().describe('Least part of the packages that the channel has now'),
-  architectures: z.boolean().default(true).describe('Each architecture has every package'),
-  installable: z.boolean().default(true).describe('What packages need of each other is there'),
-  abi: z.boolean().default(true).describe('Each package finds the ABI that it was built against'),
+  from: z.array(channelPattern).default([]).describe('Channels that may be promoted to this one. Default: any'),
+  packages: z.array(glob).default([]).describe('Debian packages that each suite must contain'),
+  count: z.number().int().min(1).optional().describe('Minimum number of packages in each suite'),
+  percent: z
+    .number()
+    .min(0)
+    .max(100)
+    .optional()
+    .describe("Minimum number of packages, in percent of the channel's current number"),
+  architectures: z.boolean().default(true).describe('Require every package on each architecture'),
+  installable: z
+    .boolean()
+    .default(true)
+    .describe('Require that all dependencies between packages of the state are satisfied'),
+  abi: z.boolean().default(true).describe('Require that each package finds the ABI that it was built against'),
   archive: z
     .boolean()
     .default(false)
-    .describe("All that packages need is there or in the platform's archive, as the lock of the state has it"),
-  upgrade: z.boolean().default(true).describe('An upgrade removes no package that the channel has'),
-  nothing_lost: z.boolean().default(true).describe('No package that the channel has is lost'),
-  tests: z.boolean().default(true).describe('No test fails that did not fail in the channel'),
-  age_hours: z.number().min(0).optional().describe('Hours that the state must have been in its channel'),
-  approval: z.boolean().default(false).describe('Somebody must approve of it by name'),
-  keep: z.number().int().min(1).optional().describe('States that are kept; left out: as `publish` says'),
+    .describe("Require that all dependencies are in the state or in the platform's archive, as locked by the state"),
+  upgrade: z.boolean().default(true).describe("Require that an upgrade removes none of the channel's packages"),
+  nothing_lost: z.boolean().default(true).describe("Require that the state has all of the channel's packages"),
+  tests: z.boolean().default(true).describe('Require that no test fails that does not fail in the channel'),
+  age_hours: z.number().min(0).optional().describe('Minimum age of the state in the channel it comes from, in hours'),
+  approval: z.boolean().default(false).describe('Require the approval of a named person'),
+  keep: z.number().int().min(1).optional().describe('Number of states to keep. Default: as set in `publish`'),
 });
 
 export const placeUri = z
@@ -51,7 +59,7 @@ export const placeUri = z
     'file:PATH or s3://BUCKET/PREFIX?endpoint=URL&region=NAME',
   );
 
-/** Where files are published: a place of a store's form, or a host. */
+/** Where files are published: a URI as for a store, or a host. */
 export const publishedPlace = z
   .string()
   .regex(
@@ -65,27 +73,30 @@ export const publishedPlace = z
   });
 
 export const publishSettings = z.strictObject({
-  to: z.array(publishedPlace).default([]).describe('Where repositories lie, that of a channel at CHANNEL/apt below it'),
-  keep: z.number().int().min(1).optional().describe('States of a channel that are kept; left out: all'),
+  to: z
+    .array(publishedPlace)
+    .default([])
+    .describe('Places to publish apt repositories to. The one of a channel is in CHANNEL/apt below each place'),
+  keep: z.number().int().min(1).optional().describe('Number of states of a channel to keep. Default: all'),
   grace_days: z
     .number()
     .min(0)
     .default(7)
-    .describe('Days for which no index and no package goes away after a state that had it was replaced'),
-  sha512: z.boolean().default(false).describe('Release files have SHA512 digests, too'),
-  contents: z.boolean().default(false).describe('Each suite has Contents indices, which apt-file reads'),
+    .describe('Keep the indices and packages of a replaced state for this many days'),
+  sha512: z.boolean().default(false).describe('Add SHA512 digests to Release files'),
+  contents: z.boolean().default(false).describe('Add Contents indices to each suite, for apt-file'),
   sources: z
     .boolean()
     .default(false)
-    .describe('Each suite has the sources of its packages, patches included: deb-src, for licences that ask for it'),
+    .describe('Add source packages, including patches, to each suite (deb-src), for licences that require it'),
   keyring: z
     .boolean()
     .default(false)
-    .describe('Each suite has the package ORGANIZATION-archive-keyring: the public keys, and entries for apt'),
-  valid_days: z.number().min(1).optional().describe('Release files are valid for so long; left out: for ever'),
+    .describe('Add the package ORGANIZATION-archive-keyring to each suite: the public keys and the apt sources'),
+  valid_days: z.number().min(1).optional().describe('Number of days that Release files are valid. Default: no expiry'),
 });
 
 export type ChannelRules = z.output<typeof channelRules>;
 
-/** Rules of a channel that distro.yaml says nothing of. */
+/** The rules of a channel without an entry in distro.yaml. */
 export const defaultRules = (): ChannelRules => channelRules.parse({});

@@ -14,11 +14,9 @@ import {
   relativePath,
   suite,
   value,
-  variable,
 } from './fields.ts';
 import { imageSchema } from './images.ts';
-import { sizeOf } from './sizes.ts';
-import { systemFileKindNames } from './system-files.ts';
+import { environment, packageSettings, size } from './package-settings.ts';
 import { isLocalUrl, isSourceUrl } from './urls.ts';
 
 /**
@@ -26,79 +24,23 @@ import { isLocalUrl, isSourceUrl } from './urls.ts';
  * What a person writes is `WrittenDistro` (z.input), what the rest of the program sees is `Distro`.
  */
 
-const environment = z.record(variable, value);
-
-const size = z
-  .union([z.string(), z.number()])
-  .transform(String)
-  .refine((v) => sizeOf(v) !== undefined, 'a size such as 800M or 1.5G')
-  .transform((v) => sizeOf(v) ?? 0);
-const limits = z.strictObject({
-  memory: size.optional().describe('Of one task, with what it writes to /tmp; left out: three quarters of the machine'),
-  processes: z.number().int().min(64).max(1_000_000).optional().describe('Processes and threads; left out: 8192'),
-  temporary: size.optional().describe('In /tmp and /dev/shm, each; left out: a quarter of the memory'),
-  disk: size.optional().describe('In /build; left out: half of the free room, at most 32 GiB'),
-  log: size.optional().describe('Of its log; left out: 64 MiB'),
-  minutes: z
-    .number()
-    .positive()
-    .max(34_560)
-    .optional()
-    .describe('For its build, and for its tests; left out: --timeout'),
-});
-
-const systemFile = z.strictObject({
-  kind: z.enum(systemFileKindNames),
-  path: relativePath.describe("In the package's source"),
-  installed: z.boolean().default(false).describe('The path is below the prefix, as its build installed it'),
-  to: relativePath.optional().describe('Of `etc`: its path below /etc; left out: ORGANIZATION/FILE'),
-  enable: z.boolean().default(false).describe('Of `systemd`: started with the system'),
-});
-
-const packageSettings = z.strictObject({
-  cmake_args: z.array(value).default([]).describe('Arguments for cmake at configuration'),
-  environment: environment.default({}).describe('Environment variables of the build'),
-  patches: z
-    .array(relativePath)
-    .default([])
-    .describe("Patch files of the distro repository, applied in order with -p1 in the package's folder"),
-  build_depends: z
-    .array(debianName)
-    .default([])
-    .describe('System packages needed to build, beside what package.xml says'),
-  depends: z.array(debianName).default([]).describe('System packages needed to run, beside what package.xml says'),
-  system: z
-    .array(debianName)
-    .optional()
-    .describe('The platform provides this package: these system packages stand for it and it is not built'),
-  limits: limits.optional().describe('What its build and its tests may take of the machine'),
-  system_files: z
-    .array(systemFile)
-    .default([])
-    .describe(
-      'Files outside of the prefix that the package gets: udev rules, systemd units, configuration, completion',
-    ),
-  declared_system_files: z
-    .boolean()
-    .default(false)
-    .describe('Take the files outside of the prefix that its package.xml declares'),
-  skip: z.boolean().default(false).describe('Do not build it and do not count it as missing where it is named'),
-});
-
 const underlay = z.strictObject({
-  uri: archiveUri.optional().describe("The apt repository; left out: the platform's own archive"),
+  uri: archiveUri.optional().describe("URI of the apt repository. Default: the platform's own archive"),
   suite: suite.optional(),
   components: z.array(component).default(['main']),
-  key: keyPath.optional().describe('Its public key (.asc or .gpg), a file of the distro repository'),
-  trusted: z.boolean().default(false).describe('Take it unsigned: for a repository on this machine'),
+  key: keyPath.optional().describe('Public key of the repository (.asc or .gpg): a file in the distro repository'),
+  trusted: z.boolean().default(false).describe('Do not verify its signature; only for a repository on this machine'),
   package: z
     .string()
     .regex(/^[a-z0-9+.{}-]+$/)
     .refine(isNamePattern, 'a pattern of Debian package names')
     .default('{name}')
-    .describe('How it names the Debian package of a package; {name} has "-" for "_"'),
-  packages: z.record(packageName, debianName).default({}).describe('Names that the rule does not give'),
-  prefix: absolutePath.default('/usr').describe('Where it installs'),
+    .describe('Pattern of its Debian package names; {name} is the package name with "-" instead of "_"'),
+  packages: z
+    .record(packageName, debianName)
+    .default({})
+    .describe('Debian package names that do not follow the pattern, by package'),
+  prefix: absolutePath.default('/usr').describe('Folder that its packages install to'),
 });
 
 const platform = z.strictObject({
@@ -110,23 +52,24 @@ const platform = z.strictObject({
       uri: archiveUri,
       suites: z.array(suite).min(1).optional(),
       components: z.array(component).min(1).default(['main']),
-      key: keyPath.optional().describe("Its public key; left out: the system's archive keyring"),
-      trusted: z.boolean().default(false).describe('Take it unsigned: for a mirror on this machine'),
+      key: keyPath.optional().describe("Public key of the mirror. Default: the system's archive keyring"),
+      trusted: z.boolean().default(false).describe('Do not verify its signature; only for a mirror on this machine'),
     })
     .optional()
     .describe(
-      "Where its packages come from; left out: the host's own apt sources where the host is that system, else the official archive",
+      "Archive of its system packages. Default: the host's apt sources if the host is the same system, " +
+        'otherwise the official archive',
     ),
   proxy: z
     .string()
     .regex(/^https?:\/\/[^\s]+$/)
     .optional()
-    .describe('HTTP proxy for its archive; left out: as the host has it'),
+    .describe("HTTP proxy for its archive. Default: the host's proxy"),
   include: z
     .array(debianName)
     .default([])
-    .describe('System packages of the base beside build-essential, cmake and debhelper'),
-  renew_days: z.number().min(0).default(14).describe('A base system older than this is made again'),
+    .describe('System packages in the base system, in addition to build-essential, cmake and debhelper'),
+  renew_days: z.number().min(0).default(14).describe('Rebuild a base system that is older than this, in days'),
   underlays: z.record(name, underlay).default({}),
 });
 
@@ -138,32 +81,38 @@ const variant = z.strictObject({
 
 const distribution = z.strictObject({
   platforms: z.array(name).min(1),
-  variants: z.array(name).default([]).describe('Built beside the default one'),
-  packages: z.array(glob).min(1).default(['*']).describe('What is built, with what it needs'),
+  variants: z.array(name).default([]).describe('Variants to build in addition to the default variant'),
+  packages: z
+    .array(glob)
+    .min(1)
+    .default(['*'])
+    .describe('Packages to build, by name or glob; their dependencies are built too'),
   sources: z
     .enum(['source', 'release'])
     .default('source')
-    .describe('`source`: branch heads; `release`: released versions'),
+    .describe('`source`: build the heads of branches; `release`: build released versions'),
   underlay: z.array(name).default([]),
-  cache: relativePath.optional().describe('A rosdistro cache (.yaml or .yaml.gz); left out: what the index names'),
+  cache: relativePath
+    .optional()
+    .describe('File with a rosdistro cache (.yaml or .yaml.gz). Default: the cache that the index names'),
   folders: z
     .array(relativePath)
     .default([])
-    .describe("Folders of packages on this disk (a colcon workspace's src), taken as they are"),
-  repos: z.array(relativePath).default([]).describe('.repos files, read beside the distribution file'),
+    .describe('Local folders with packages (such as the src of a colcon workspace), built as they are on disk'),
+  repos: z.array(relativePath).default([]).describe('.repos files, read in addition to the distribution file'),
   ros_version: z
     .union([z.literal(1), z.literal(2)])
     .optional()
-    .describe('Left out: from distribution_type of the index'),
+    .describe('Version of ROS. Default: from distribution_type in the index'),
   python_version: z
     .union([z.literal(2), z.literal(3)])
     .optional()
-    .describe('Left out: from the index, else 3'),
-  conditions: environment.default({}).describe('Variables for the conditions of package.xml'),
+    .describe('Version of Python. Default: from the index, otherwise 3'),
+  conditions: environment.default({}).describe('Variables for the conditions in package.xml'),
   build_essential: z
     .array(packageName)
     .default([])
-    .describe('Packages that every other one needs, as ROS 2 does with ros_workspace'),
+    .describe('Packages that all other packages depend on, such as ros_workspace in ROS 2'),
 });
 
 const fingerprint = z
@@ -174,19 +123,26 @@ const fingerprint = z
   );
 
 const docsSettings = z.strictObject({
-  skip: z.array(glob).default([]).describe('Packages that get no documentation'),
+  skip: z.array(glob).default([]).describe('Packages without documentation'),
   warnings: z
     .record(glob, z.number().int().min(0))
     .default({})
-    .describe('Most warnings of its tools that a package may have, by package or glob; left out: any number'),
+    .describe('Maximum number of documentation warnings of a package, by name or glob. Default: no limit'),
   coverage: z
     .record(glob, z.number().min(0).max(100))
     .default({})
-    .describe('Least part of its public entities that has a description, in percent; left out: 0'),
-  strict: z.boolean().default(false).describe('A fault of documentation fails the run of a pipeline'),
-  platform: name.optional().describe("Where it is made; left out: each distribution's first platform"),
-  to: z.array(publishedPlace).default([]).describe('Where sites are published, that of a channel at CHANNEL below it'),
-  keep: z.number().int().min(1).default(5).describe('States of a site that are kept'),
+    .describe(
+      'Minimum percentage of the public entities of a package that have a description, by name or glob. Default: 0',
+    ),
+  strict: z.boolean().default(false).describe('Fail the run of a pipeline if the documentation has faults'),
+  platform: name
+    .optional()
+    .describe("Platform that the documentation is built on. Default: each distribution's first platform"),
+  to: z
+    .array(publishedPlace)
+    .default([])
+    .describe('Places to publish sites to. The site of a channel is in the folder CHANNEL below each place'),
+  keep: z.number().int().min(1).default(5).describe('Number of states of a site to keep'),
 });
 
 export const distroSchema = z.strictObject({
@@ -194,27 +150,30 @@ export const distroSchema = z.strictObject({
     .string()
     .max(60, 'at most 60 letters')
     .regex(/^[a-z0-9][a-z0-9.+]*$/, 'lower case letters and digits')
-    .describe("First part of the packages' names"),
+    .describe("First part of the Debian packages' names"),
   maintainer: z
     .string()
     .regex(/^[^<>\n]+ <[^<>\s@]+@[^<>\s]+>$/, 'of the form "Name <user@host>"')
     .optional()
-    .describe("Maintainer of the Debian packages; left out: the package's own"),
-  index: relativePath.optional().describe('rosdistro index (REP 153)'),
+    .describe("Maintainer of the Debian packages. Default: each package's own maintainer"),
+  index: relativePath.optional().describe('Path of the rosdistro index (REP 153)'),
   distributions: z.record(name, distribution).refine((d) => Object.keys(d).length > 0, 'at least one distribution'),
   platforms: z.record(name, platform).refine((d) => Object.keys(d).length > 0, 'at least one platform'),
   variants: z.record(name, variant).default({}),
-  rosdep: z.array(relativePath).default([]).describe('rosdep rules, the first file wins'),
-  package_settings: z.record(glob, packageSettings).default({}).describe('For single packages or globs of them'),
+  rosdep: z
+    .array(relativePath)
+    .default([])
+    .describe('Files with rosdep rules. If several files have a rule for a key, the first file wins'),
+  package_settings: z.record(glob, packageSettings).default({}).describe('Settings of packages, by name or glob'),
   submodules: z
     .array(z.string().refine((u) => isSourceUrl(u, true) && !isLocalUrl(u), 'a URL of a git repository'))
     .default([])
-    .describe('Repositories that may be fetched with credentials as submodules: URLs, or beginnings that end with "/"'),
+    .describe('Submodules that may be fetched with credentials: URLs, or prefixes of URLs that end with "/"'),
   tracks: z.array(track).default([]),
   channels: z
     .record(channelPattern, channelRules)
     .default({})
-    .describe('What promotion to a channel asks for; the exact name counts before patterns'),
+    .describe('Rules for promotion to a channel, by name or pattern. An exact name takes precedence over patterns'),
   publish: publishSettings.default({
     to: [],
     grace_days: 7,
@@ -246,12 +205,16 @@ export const distroSchema = z.strictObject({
   mirror: z
     .enum(['archive', 'state'])
     .default('archive')
-    .describe('`state`: what roots take from archives is kept in the store, and taken from there (docs/channels.md)'),
+    .describe(
+      '`archive`: install system packages from the archives; `state`: keep them in the store and install them from ' +
+        'there (docs/channels.md)',
+    ),
   reuse: z
     .enum(['interface', 'full'])
     .default('interface')
     .describe(
-      '`interface`: what depends on a package is rebuilt where what the package shows has changed; `full`: where any byte of it has',
+      'When to rebuild the dependents of a package. `interface`: when its interface changed (headers, ABI and what ' +
+        'else dependents use); `full`: when any byte of it changed',
     ),
   tests: z
     .strictObject({
@@ -261,25 +224,26 @@ export const distroSchema = z.strictObject({
         .min(0)
         .max(10)
         .default(0)
-        .describe("How often a package's failing tests are tried again; what passes then is flaky"),
-      minutes: z.number().positive().default(60).describe('Longest time that the tests of one package may take'),
-      stop_dependents: z.boolean().default(false).describe('A failing test stops what depends on its package'),
-      skip: z.array(glob).default([]).describe('Packages whose tests are not run'),
+        .describe("How often to repeat a package's failing tests. A test that then passes is reported as flaky"),
+      minutes: z.number().positive().default(60).describe('Time limit for the tests of one package, in minutes'),
+      stop_dependents: z.boolean().default(false).describe('Do not build the dependents of a package whose tests fail'),
+      skip: z.array(glob).default([]).describe('Packages whose tests are not run, by name or glob'),
     })
     .default({ retries: 0, minutes: 60, stop_dependents: false, skip: [] }),
   state: z
     .strictObject({
-      size: size.optional().describe('What may be made again is kept within so much; left out: 40G'),
-      days: z.number().min(0).default(30).describe('What was not used for so many days goes'),
+      size: size.optional().describe('Maximum size of the data that can be made again. Default: 40G'),
+      days: z.number().min(0).default(30).describe('Remove data that was not used for this many days'),
     })
     .default({ days: 30 })
-    .describe('What a machine keeps between builds'),
+    .describe('Limits of the state folder, which a machine keeps between builds'),
   images: z.record(name, imageSchema).default({}).describe('Docker images, disks and AMIs made from a channel'),
   signing_key: z
     .union([fingerprint, z.array(fingerprint).min(1).max(4)])
     .optional()
     .describe(
-      'Several: each signs, so that robots that know any of them can update. Left out: one is made on first use',
+      'Fingerprints of the signing keys. With several, each key signs, so that machines that trust any of them can ' +
+        'update. Default: a key is made on first use',
     ),
 });
 
@@ -291,5 +255,5 @@ export type Underlay = Platform['underlays'][string];
 export type PackageSettings = Distro['package_settings'][string];
 export type Variant = Distro['variants'][string];
 
-/** For editors: `# yaml-language-server: $schema=…`. */
+/** The JSON schema for editors: `# yaml-language-server: $schema=…`. */
 export const distroJsonSchema = (): unknown => z.toJSONSchema(distroSchema, { io: 'input', unrepresentable: 'any' });

@@ -1,12 +1,12 @@
 import * as z from 'zod';
 import { architecture, debianName, glob, name, relativePath, value } from './fields.ts';
 
-/** What `images:` in distro.yaml says of one image. */
+/** The settings of one image, in `images:` of distro.yaml. */
 
 export const imageKinds = ['docker', 'rootfs', 'disk', 'ami', 'lxd'] as const;
 export type ImageKind = (typeof imageKinds)[number];
 
-/** A word of a command line: it is passed to a program as it is, and never to a shell. */
+/** An argument of a command line. It is passed to a program unchanged, never to a shell. */
 const word = value.refine((v) => v.length <= 4096, 'at most 4096 characters');
 const command = z.array(word).min(1);
 
@@ -21,14 +21,14 @@ const userName = z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/, 'a user name: lowe
 
 const user = z.strictObject({
   name: userName.refine((n) => n !== 'root', 'another user than root'),
-  keys: z.array(relativePath).default([]).describe('Files of the distro repository with public SSH keys'),
-  groups: z.array(userName).default([]).describe('Groups beside its own; those that are not there are made'),
+  keys: z.array(relativePath).default([]).describe('Files in the distro repository with public SSH keys'),
+  groups: z.array(userName).default([]).describe('Additional groups of the user. Missing groups are created'),
   shell: systemPath.default('/bin/bash'),
-  sudo: z.boolean().default(false).describe('May become root by sudo without a password'),
+  sudo: z.boolean().default(false).describe('Allow the user to run sudo without a password'),
 });
 
 const file = z.strictObject({
-  from: relativePath.describe('A file of the distro repository'),
+  from: relativePath.describe('A file in the distro repository'),
   to: systemPath,
   mode: z
     .string()
@@ -58,18 +58,18 @@ export const subnetId = /^subnet-[0-9a-f]{8,17}$/;
 export const securityGroupId = /^sg-[0-9a-f]{8,17}$/;
 
 const ami = z.strictObject({
-  region: region.describe('Where it is registered first'),
-  copies: z.array(region).default([]).describe('Regions that it is copied to'),
+  region: region.describe('Region that the AMI is registered in'),
+  copies: z.array(region).default([]).describe('Regions that the AMI is copied to'),
   share: z
     .array(z.string().regex(/^\d{12}$/, 'an account number of 12 digits, in quotes'))
     .default([])
-    .describe('Accounts that may start it'),
+    .describe('AWS accounts that may start the AMI'),
   encrypted: z.boolean().default(true),
   key: z
     .string()
     .regex(/^(alias\/|arn:aws[a-z-]*:kms:)?[A-Za-z0-9:/_-]{1,500}$/, 'a KMS key')
     .optional()
-    .describe("KMS key; left out: the account's default one"),
+    .describe("KMS key for encryption. Default: the account's default key"),
   parameter: z
     .string()
     .regex(
@@ -77,14 +77,14 @@ const ami = z.strictObject({
       'an SSM parameter such as /acme/images/robot, in which {architecture} may stand',
     )
     .optional()
-    .describe('SSM parameter that names the newest AMI, moved once the image was checked'),
+    .describe('SSM parameter that holds the id of the newest AMI. It is updated after the image passed its checks'),
   tags: z
     .record(
       z.string().regex(/^(?!aws:|slipway:|Name$)[A-Za-z0-9_.:/=+@-]{1,128}$/, 'a tag that AWS and slipway do not set'),
       z.string().regex(/^[A-Za-z0-9_.:/=+@{} -]{0,256}$/, 'a value of a tag, in which {architecture} may stand'),
     )
     .default({})
-    .describe('Tags of AMIs and snapshots beside its own'),
+    .describe("Additional tags of AMIs and snapshots, besides Slipway's own"),
   trial: z
     .strictObject({
       types: z
@@ -92,18 +92,18 @@ const ami = z.strictObject({
           z.enum(['amd64', 'arm64']),
           z.string().regex(instanceType, 'a type of instance such as t3.small'),
         )
-        .describe('Type by architecture; one without is not tried'),
+        .describe('Instance type by architecture. An architecture without one is not tried'),
       subnet: z.string().regex(subnetId, 'a subnet').optional(),
       security_group: z.string().regex(securityGroupId, 'a security group').optional(),
-      minutes: z.number().int().min(1).max(60).default(15).describe('How long its checks may take'),
+      minutes: z.number().int().min(1).max(60).default(15).describe('Time limit of the checks, in minutes'),
     })
     .optional()
-    .describe('An instance that it must start in before the parameter names it'),
+    .describe('Start an instance of the AMI and check it before the SSM parameter is updated'),
   endpoint: z
     .string()
     .regex(/^https?:\/\/[^\s/?#@]+\/?$/, 'a URL of a server')
     .optional()
-    .describe('Another server than AWS, for tests'),
+    .describe('URL of a server to use instead of AWS, for tests'),
 });
 
 const repository = z
@@ -115,30 +115,37 @@ const repository = z
 
 export const imageSchema = z.strictObject({
   kinds: z.array(z.enum(imageKinds)).min(1).default(['docker']),
-  channel: channelName.optional().describe('The channel that it is made from; left out: --channel says it'),
+  channel: channelName.optional().describe('Channel that the image is made from. Default: --channel'),
   state: z
     .string()
     .regex(/^[0-9a-f]{6,64}$/, 'the beginning of the id of a state')
     .optional()
-    .describe('A state of the channel; left out: the one that it serves'),
-  distribution: name.optional().describe('Left out where there is one only'),
-  platform: name.optional().describe('Left out where the distribution has one only'),
+    .describe("Id of a state of the channel. Default: the channel's current state"),
+  distribution: name.optional().describe('Distribution of the packages. Required if there are several'),
+  platform: name.optional().describe('Platform of the image. Required if the distribution has several'),
   variant: name.default('default'),
-  architectures: z.array(architecture).min(1).optional().describe('Left out: those of the platform'),
-  packages: z.array(glob).default(['*']).describe('Packages of the distribution, with what they need to run'),
-  system: z.array(debianName).default([]).describe("Packages of the platform's archive"),
+  architectures: z
+    .array(architecture)
+    .min(1)
+    .optional()
+    .describe("Architectures of the image. Default: the platform's architectures"),
+  packages: z
+    .array(glob)
+    .default(['*'])
+    .describe('Packages of the distribution to install, by name or glob, with their run-time dependencies'),
+  system: z.array(debianName).default([]).describe("Packages to install from the platform's archive"),
   apt: z
     .string()
     .regex(/^https?:\/\/[^\s\]'"$`\\@]+$/, 'an http or https URL')
     .optional()
-    .describe("URL of the channel's apt repository as machines reach it; left out: where it is published"),
-  command: command.optional().describe('What a container runs; left out: a shell'),
+    .describe("URL at which machines reach the channel's apt repository. Default: where it is published"),
+  command: command.optional().describe('Command that a container runs. Default: a shell'),
   check: z.array(command).default([]).describe('Commands that must succeed in a started image before it is published'),
   hostname: z
     .string()
     .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'a host name')
     .optional()
-    .describe("Left out: the image's name"),
+    .describe("Host name. Default: the image's name"),
   locale: z
     .string()
     .regex(/^(C|C\.UTF-8|[a-z]{2,3}(_[A-Z]{2})?\.UTF-8)$/, 'C.UTF-8, or a locale such as de_DE.UTF-8')
@@ -149,33 +156,40 @@ export const imageSchema = z.strictObject({
     .default('Etc/UTC'),
   users: z.array(user).default([]),
   files: z.array(file).default([]),
-  overlay: relativePath.optional().describe('A folder whose files are copied over the root'),
-  services: z.array(unit).default([]).describe('systemd units that are enabled'),
-  hook: relativePath.optional().describe('A script that runs in the root as root, without a network'),
-  cloud_init: z.boolean().default(false).describe('cloud-init sets the machine up at its first start'),
+  overlay: relativePath.optional().describe("Folder whose files are copied into the image's root file system"),
+  services: z.array(unit).default([]).describe('systemd units to enable'),
+  hook: relativePath
+    .optional()
+    .describe("Script that runs as root in the image's root file system, without network access"),
+  cloud_init: z
+    .boolean()
+    .default(false)
+    .describe('Install cloud-init, which configures the machine at its first start'),
   kernel: z
     .string()
     .regex(/^[a-z0-9][a-z0-9.+{}-]+$/, 'a package name, in which {architecture} may stand')
     .optional()
-    .describe("Left out: the distribution's generic kernel"),
+    .describe("Package of the kernel. Default: the platform's generic kernel"),
   boot: z
     .array(z.enum(['uefi', 'bios']))
     .min(1)
     .refine((b) => b.includes('uefi'), 'uefi, or uefi and bios')
     .default(['uefi'])
-    .describe('What starts its disk: `uefi`, and `bios` beside it on amd64'),
+    .describe('Firmware that can start the disk: `uefi`, and also `bios` on amd64'),
   partitions: z
     .enum(['grow', 'ab'])
     .default('grow')
-    .describe('`grow`: one root that takes the whole disk; `ab`: two roots and a partition for data'),
-  size: size.optional().describe('Size of the disk, and of each root where there are two; left out: what it takes'),
-  repository: repository.optional().describe('Where the docker image is pushed to'),
+    .describe('`grow`: one root partition that grows to the whole disk; `ab`: two root partitions and one for data'),
+  size: size
+    .optional()
+    .describe('Size of the disk; with `partitions: ab`, size of each root partition. Default: as small as possible'),
+  repository: repository.optional().describe('Repository that the Docker image is pushed to'),
   ami: ami.optional(),
 });
 
 export type ImageSpec = z.output<typeof imageSchema>;
 
-/** A text of `ami` for one architecture. */
+/** Replaces {architecture} in a text of `ami`. */
 export const ofArchitecture = (text: string, architecture: string): string =>
   text.replaceAll('{architecture}', architecture);
 
@@ -183,10 +197,10 @@ export const ofArchitecture = (text: string, architecture: string): string =>
 export const bytesOf = (written: string): number =>
   Number(written.slice(0, -1)) * (written.endsWith('G') ? 2 ** 30 : 2 ** 20);
 
-/** Whether its disks start by a BIOS too. */
+/** Whether the image's disk also starts with a BIOS. */
 export const hasBios = (spec: Pick<ImageSpec, 'boot'>): boolean => spec.boot.includes('bios');
 
-/** Architectures whose disks start by UEFI. */
+/** Whether disks of an architecture start with UEFI. */
 export const hasFirmware = (architecture: string): architecture is 'amd64' | 'arm64' =>
   architecture === 'amd64' || architecture === 'arm64';
 

@@ -1,0 +1,82 @@
+import * as z from 'zod';
+import { debianName, relativePath, value, variable } from './fields.ts';
+import { sizeOf } from './sizes.ts';
+import { systemFileKindNames } from './system-files.ts';
+
+/** The settings of a package, in `package_settings` of distro.yaml. */
+
+export const environment = z.record(variable, value);
+
+export const size = z
+  .union([z.string(), z.number()])
+  .transform(String)
+  .refine((v) => sizeOf(v) !== undefined, 'a size such as 800M or 1.5G')
+  .transform((v) => sizeOf(v) ?? 0);
+const limits = z.strictObject({
+  memory: size
+    .optional()
+    .describe("Memory of one task, including its files in /tmp. Default: three quarters of the machine's memory"),
+  processes: z
+    .number()
+    .int()
+    .min(64)
+    .max(1_000_000)
+    .optional()
+    .describe('Maximum number of processes and threads. Default: 8192'),
+  temporary: size.optional().describe('Size of /tmp and of /dev/shm. Default: a quarter of the memory'),
+  disk: size.optional().describe('Disk space in /build. Default: half of the free space, at most 32 GiB'),
+  log: size.optional().describe('Size of the log. Default: 64 MiB'),
+  minutes: z
+    .number()
+    .positive()
+    .max(34_560)
+    .optional()
+    .describe('Time limit of the build, and of the tests, in minutes. Default: --timeout'),
+});
+
+const systemFile = z.strictObject({
+  kind: z.enum(systemFileKindNames),
+  path: relativePath.describe("Path of the file in the package's source"),
+  installed: z
+    .boolean()
+    .default(false)
+    .describe('Take the file from the installed files: `path` is then relative to the prefix'),
+  to: relativePath.optional().describe('For kind `etc`: the path below /etc. Default: ORGANIZATION/FILE'),
+  enable: z.boolean().default(false).describe('For kind `systemd`: start the unit with the system'),
+});
+
+export const packageSettings = z.strictObject({
+  cmake_args: z.array(value).default([]).describe('Arguments passed to cmake when it configures the package'),
+  environment: environment.default({}).describe('Environment variables of the build'),
+  patches: z
+    .array(relativePath)
+    .default([])
+    .describe("Patch files in the distro repository, applied in this order with -p1 in the package's folder"),
+  build_depends: z
+    .array(debianName)
+    .default([])
+    .describe('System packages needed to build, in addition to those in package.xml'),
+  depends: z
+    .array(debianName)
+    .default([])
+    .describe('System packages needed at run time, in addition to those in package.xml'),
+  system: z
+    .array(debianName)
+    .optional()
+    .describe('System packages of the platform that provide this package. They replace it; it is not built'),
+  limits: limits.optional().describe('Resource limits of its build and its tests'),
+  system_files: z
+    .array(systemFile)
+    .default([])
+    .describe(
+      'Files that the package installs outside the prefix: udev rules, systemd units, configuration, shell completion',
+    ),
+  declared_system_files: z
+    .boolean()
+    .default(false)
+    .describe('Install the files outside the prefix that its package.xml declares'),
+  skip: z
+    .boolean()
+    .default(false)
+    .describe('Do not build the package, and do not report it as missing where it is named'),
+});
