@@ -20155,7 +20155,7 @@ function packIndex(records, tests) {
 
 // ts-src/store/store.ts
 var width = 32;
-var mostJson = 256 << 20;
+var largestRead = 256 << 20;
 var Store = class {
   constructor(blobs, use) {
     this.blobs = blobs;
@@ -20225,15 +20225,15 @@ var Store = class {
   async readText(file3) {
     return (await this.readData(file3))?.toString("utf8");
   }
-  /** The value of a file of JSON; undefined where it is gone, is none, or is larger than any that a run writes. */
+  /** The value of a file of JSON; undefined where it is gone, or is none. */
   async readParsed(file3) {
-    const path2 = await this.path(file3);
-    if (path2 === void 0 || (0, import_node_fs7.statSync)(path2).size > mostJson) return void 0;
-    return parsed((0, import_node_fs7.readFileSync)(path2));
+    const data = await this.readData(file3);
+    return data && parsed(data);
   }
+  /** An object's bytes; undefined where it is gone, or larger than any that a run writes to be read at once. */
   async readData(file3) {
     const path2 = await this.path(file3);
-    return path2 === void 0 ? void 0 : (0, import_node_fs7.readFileSync)(path2);
+    return path2 === void 0 || (0, import_node_fs7.statSync)(path2).size > largestRead ? void 0 : (0, import_node_fs7.readFileSync)(path2);
   }
   /** Size where it can be had for nothing. */
   sizeHere(name6) {

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { createServer, type RequestListener, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -130,6 +130,16 @@ it('a file that is no JSON counts as lost where JSON is asked for', async () => 
   expect(await store.readParsed(await store.putText('a.json', '{"a":1}'))).toEqual({ a: 1 });
   expect(await store.readParsed(await store.putText('b.json', '["a"'))).toBeUndefined();
   expect(await store.readParsed({ name: 'c.json', sha256: '0'.repeat(64), size: 1 })).toBeUndefined();
+});
+
+it('an object of a stranger that no text can hold counts as lost', async () => {
+  const store = await openStore('file:large', folder, folder, undefined);
+  const large = join(folder, 'large.log');
+  writeFileSync(large, '');
+  truncateSync(large, 600 << 20);
+  const file = await store.put(large);
+  expect(await store.readText(file)).toBeUndefined();
+  expect(await store.path(file)).toBeDefined();
 });
 
 describe('a list of a bucket', () => {

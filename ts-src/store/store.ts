@@ -20,7 +20,8 @@ export interface StoreUse {
 
 /** Requests at once. */
 const width = 32;
-const mostJson = 256 << 20;
+/** Most bytes of an object that is read at once; no run writes larger ones to be read so. */
+const largestRead = 256 << 20;
 
 /**
  * What was built, by content. `objects/ab/abcd…` holds files by their SHA-256, `tasks/ab/KEY.json` what a build made,
@@ -115,16 +116,16 @@ export class Store {
     return (await this.readData(file))?.toString('utf8');
   }
 
-  /** The value of a file of JSON; undefined where it is gone, is none, or is larger than any that a run writes. */
+  /** The value of a file of JSON; undefined where it is gone, or is none. */
   async readParsed(file: StoredFile): Promise<unknown> {
-    const path = await this.path(file);
-    if (path === undefined || statSync(path).size > mostJson) return undefined;
-    return parsed(readFileSync(path));
+    const data = await this.readData(file);
+    return data && parsed(data);
   }
 
+  /** An object's bytes; undefined where it is gone, or larger than any that a run writes to be read at once. */
   async readData(file: StoredFile): Promise<Buffer | undefined> {
     const path = await this.path(file);
-    return path === undefined ? undefined : readFileSync(path);
+    return path === undefined || statSync(path).size > largestRead ? undefined : readFileSync(path);
   }
 
   /** Size where it can be had for nothing. */
