@@ -17973,7 +17973,7 @@ function imageReferences(distro, locator, file3) {
         "distro-reference",
         `images.${name6} names the ${what} '${value2}', which is not defined`,
         path2,
-        near ? `did you mean '${near}'?` : `there are ${[...names4].sort().join(", ")}`
+        near ? `did you mean '${near}'?` : `known: ${[...names4].sort().join(", ")}`
       );
       return false;
     };
@@ -18092,7 +18092,7 @@ function parseDistro(text8, file3) {
         (path2) => error("distro-invalid", `the name '__proto__' in ${path2.slice(0, -1).join(".") || "the file"} is not allowed`, {
           file: file3,
           line: locator.line(path2),
-          hint: "take another name"
+          hint: "choose another name"
         })
       )
     );
@@ -18216,7 +18216,7 @@ function references(distro, locator, file3) {
         error("distro-ros-version", `distributions.${name6}.ros_version is missing`, {
           file: file3,
           line: locator.line(["distributions", name6]),
-          hint: "without an index say ros_version: 1 or 2"
+          hint: "without an index, set ros_version: 1 or 2"
         })
       );
   }
@@ -18231,7 +18231,7 @@ function references(distro, locator, file3) {
           error("distro-invalid", `platforms.${name6}.underlays.${u}.suite is missing`, {
             file: file3,
             line: locator.line(path2),
-            hint: "a repository of its own needs the suite"
+            hint: "an underlay with `uri` needs `suite`"
           })
         );
     }
@@ -18254,16 +18254,20 @@ function trust(archive, keyring, path2, locator, file3) {
   const at3 = { file: file3, line: locator.line(path2) };
   if (archive.key !== void 0 && archive.trusted)
     return [
-      error("archive-trust", `${path2.join(".")} has a key and says \`trusted: true\`, which would leave it unchecked`, {
-        ...at3,
-        hint: "leave one of them out"
-      })
+      error(
+        "archive-trust",
+        `${path2.join(".")} has a key and says \`trusted: true\`, which would disable the check of its signature`,
+        {
+          ...at3,
+          hint: "remove one of them"
+        }
+      )
     ];
   if (archive.key !== void 0 || archive.trusted || keyring) return [];
   return [
     error("archive-trust", `${path2.join(".")} is an archive without a key`, {
       ...at3,
-      hint: "name its public key with `key:`; for a repository that only you can write, say `trusted: true`"
+      hint: "set `key:` to its public key; for a repository that only you can write, set `trusted: true`"
     })
   ];
 }
@@ -22404,10 +22408,10 @@ function manifestEvaluator(context) {
       const value2 = evaluate(c.condition);
       if (value2 === void 0)
         diagnostics.push(
-          error("condition-invalid", `the condition '${c.condition}' of '${manifest.name}' can't be read`, {
+          error("condition-invalid", `the condition '${c.condition}' of '${manifest.name}' is invalid`, {
             file: file3,
             line: c.line,
-            hint: "compare with == != < <= > >=, join with and, or: $ROS_VERSION == 2 (REP 149)"
+            hint: "use == != < <= > >= and the words and, or; for example $ROS_VERSION == 2 (REP 149)"
           })
         );
       return value2 === true;
@@ -22419,7 +22423,7 @@ function manifestEvaluator(context) {
         error("build-type", `'${manifest.name}' has ${types4.length} build types`, {
           file: file3,
           line: second.line,
-          hint: "leave one, or give them conditions that exclude each other"
+          hint: "remove all but one, or give them conditions that exclude each other"
         })
       );
     return {
@@ -23532,7 +23536,7 @@ function nameClashes(planned2, distro, distribution3) {
     diagnostics.push(
       error("debian-name-taken", message, {
         file: file3,
-        hint: 'Debian knows neither capitals nor "_" in names: rename one of them, or skip it in package_settings'
+        hint: 'Debian names have no capitals and no "_": rename one of the packages, or skip it in package_settings'
       })
     );
     p.blocked ??= message;
@@ -23593,7 +23597,7 @@ function checkPatterns(selection, all, diagnostics) {
       if (known3.some(matcher([pattern]))) continue;
       const near = nearest(pattern, known3);
       diagnostics.push(
-        error("selection", `'${pattern}' names no ${what}`, { hint: near ? `did you mean '${near}'?` : void 0 })
+        error("selection", `'${pattern}' matches no ${what}`, { hint: near ? `did you mean '${near}'?` : void 0 })
       );
     }
   };
@@ -23607,7 +23611,7 @@ function checkNames(what, wanted, known3, diagnostics) {
     const near = nearest(name6, known3);
     diagnostics.push(
       error("selection", `there is no ${what} '${name6}'`, {
-        hint: near ? `did you mean '${near}'?` : `there are ${known3.sort().join(", ")}`
+        hint: near ? `did you mean '${near}'?` : `known: ${known3.sort().join(", ")}`
       })
     );
   }
@@ -23721,7 +23725,7 @@ var UnmetNeeds = class {
             error(
               "version-unmet",
               `'${p.name}' needs '${name6}' ${relations[operator]} ${bound2}, but it is ${version3}`,
-              { file: p.file, line: d.line, hint: `raise or lower one of them; version_${operator} is in <${d.tag}>` }
+              { file: p.file, line: d.line, hint: `change one of them; version_${operator} is in <${d.tag}>` }
             )
           );
           planned2.blocked ??= `'${name6}' ${version3} is not ${relations[operator]} ${bound2}`;
@@ -23904,13 +23908,13 @@ var ScopePlanner = class {
     if (!isBuildType(p.buildType)) {
       fault2(
         node2,
-        error("build-type", `'${p.name}' has the build type '${p.buildType}', which is not known`, {
+        error("build-type", `'${p.name}' has the unknown build type '${p.buildType}'`, {
           file: p.file,
           line: p.manifest.buildTypes[0]?.line,
-          hint: `${Object.keys(buildTypes).join(", ")} are; or say in package_settings that the platform provides it`
+          hint: `supported: ${Object.keys(buildTypes).join(", ")}; if the platform provides it, set \`system\` in package_settings`
         })
       );
-      planned2.blocked = `its build type '${p.buildType}' is not known`;
+      planned2.blocked = `its build type '${p.buildType}' is unknown`;
     }
     return node2;
   }
@@ -24108,8 +24112,8 @@ function mayUseCredentials(url2, submodule) {
   if (!submodule && !settled) return true;
   return named2.has(plainUrl(url2)) || prefixes.some((p) => p.endsWith("/") ? url2.startsWith(p) && !url2.includes("/../") : plainUrl(p) === plainUrl(url2));
 }
-var localFault = (url2) => settled && isLocalUrl(url2) && !named2.has(plainUrl(url2)) ? error("request-source", `${url2} is on this machine, and the target branch does not name it`, {
-  hint: "a pull request may add what https or ssh reaches; a path is named on the target branch first"
+var localFault = (url2) => settled && isLocalUrl(url2) && !named2.has(plainUrl(url2)) ? error("request-source", `${url2} is a path on this machine, and the target branch does not list it`, {
+  hint: "a pull request may only add https and ssh URLs; add a local path on the target branch first"
 }) : void 0;
 var isLoopback = (host2) => /^(127\.\d+\.\d+\.\d+|localhost|\[::1\])(:\d+)?$/.test(host2);
 function loginOf(url2) {
@@ -24300,7 +24304,7 @@ function remedyOf(url2, stderr) {
 }
 var unreachable = ({ url: url2, submodule }, o) => bad(
   refused.test(o.stderr) ? error("source-busy", `${url2} allows no more requests for now: ${lastLine(o)}`, {
-    hint: "what was read is kept: try again later, or give git a login for that host, which raises its limit"
+    hint: "try again later (sources that were read are kept), or configure a login for that host in git to raise the limit"
   }) : error("source-unreachable", `can't read ${url2}: ${lastLine(o)}`, {
     hint: isLocalUrl(url2) || mayUseCredentials(loginOf(url2).plain, submodule === true) ? remedyOf(url2, o.stderr) : "no login is used for a repository that the distro repository does not name: add its URL to `submodules` in distro.yaml where it needs one"
   })
@@ -24328,8 +24332,8 @@ var longestListing = 128 << 20;
 var TooMuch = class extends Error {
 };
 var tooLarge = (where, most9) => bad(
-  error("source-size", `${where} holds more than ${most9}, and is not read`, {
-    hint: "take what packages do not need out of it, or make several repositories of it"
+  error("source-size", `${where} holds more than ${most9}: it is too large to read`, {
+    hint: "remove files that packages do not need, or split the repository"
   })
 );
 var tooManyEntries = (where) => tooLarge(where, `${largestTree.entries.toLocaleString("en-US")} files and folders`);
@@ -24353,7 +24357,7 @@ async function listTree({ gitDir, tree, where, measured }) {
     const args = ["ls-tree", "-r", "-t", "-z", "--full-tree", ...measured ? ["-l"] : [], tree];
     const listed4 = await git([...local, ...args], { gitDir, onOutput });
     if (listed4.code === 0) return good(entries2);
-    return bad(error("source-store", `can't list what ${where} holds: ${lastLine(listed4)}`));
+    return bad(error("source-store", `can't list the files of ${where}: ${lastLine(listed4)}`));
   } catch (e) {
     if (!(e instanceof TooMuch)) throw e;
     if (bytes > largestTree.bytes) return tooLarge(where, `${sizeText(largestTree.bytes)} of files`);
@@ -24466,7 +24470,7 @@ async function checkoutRef(folder2, ref2, state) {
   if (resolved.code !== 0)
     return bad(
       error("history", `the distro repository has no commit '${ref2}'`, {
-        hint: "a branch, a tag or a commit; in a shallow clone fetch it first"
+        hint: "name a branch, a tag or a commit; in a shallow clone, fetch it first"
       })
     );
   const kept4 = (0, import_node_path17.join)(state, "refs", commit2);
@@ -24631,7 +24635,7 @@ async function readFiles(snapshot2, url2, blobs, reporter2) {
     if (kind !== "blob")
       return bad(
         error("source-store", `${snapshot2.gitDir} lacks ${blob} of ${url2}`, {
-          hint: "remove that folder: it is fetched again"
+          hint: "remove that folder to fetch it again"
         })
       );
     texts.push(utf8Text(bytes.subarray(end2 + 1, end2 + 1 + Number(size3))));
@@ -24864,7 +24868,7 @@ async function fetchArchive(entry2, url2, state) {
     if (digest4 !== commit2)
       return bad(
         error("source-checksum", `${url2} has the SHA-256 ${digest4}, not ${commit2}`, {
-          hint: "the archive changed, or the checksum is wrong: find out which before you change it"
+          hint: "either the archive changed or the checksum is wrong: find out which before you change the checksum"
         })
       );
     const content = (0, import_node_path19.join)(folder2, "content");
@@ -24900,7 +24904,7 @@ async function lostSubmodules(root, url2) {
     const there = exists((0, import_node_path19.join)(root, path2)) && (0, import_node_fs17.readdirSync)((0, import_node_path19.join)(root, path2)).length > 0;
     return there ? [] : [
       warning("source-submodule", `${url2} lacks the submodule ${path2}, which archives do not contain`, {
-        hint: "take the repository by git, or an archive with its submodules"
+        hint: "use the git repository, or an archive that contains the submodules"
       })
     ];
   });
@@ -25077,9 +25081,10 @@ function notThere(url2, version3, all) {
   const [branches, tags2] = [short4("refs/heads/"), short4("refs/tags/")];
   const fault4 = (hint) => bad(error("source-ref", `${url2} has no branch or tag '${version3}'`, { hint }));
   const remote = /^(?:refs\/)?(?:remotes\/)?[^/]+\/(.+)$/.exec(version3)?.[1];
-  if (remote !== void 0 && branches.includes(remote)) return fault4(`'${remote}' is what the branch is called there`);
+  if (remote !== void 0 && branches.includes(remote))
+    return fault4(`the branch is called '${remote}' in that repository`);
   if (isShortCommit(version3))
-    return fault4("an abbreviated commit is found only where a branch or tag stands at it: write all 40 digits");
+    return fault4("an abbreviated commit is only found if a branch or tag points to it: write all 40 digits");
   const [near] = new NearNames([...branches, ...tags2]).of(version3, 1);
   if (near !== void 0) return fault4(`did you mean '${near}'? It has ${listed(branches, "branch", "branches")}`);
   return fault4(
@@ -25658,7 +25663,7 @@ function parseManifest(text8, file3) {
   const format = (root.attributes?.format ?? "1").trim();
   if (format !== "1" && format !== "2" && format !== "3")
     return bad(
-      error("manifest-format", `package format '${format}' is not known`, {
+      error("manifest-format", `unknown package format '${format}'`, {
         file: file3,
         line: root.line,
         hint: 'use format="3" (REP 149), "2" (REP 140) or leave it out for 1 (REP 127)'
@@ -25828,7 +25833,7 @@ function readFolder(root, folder2, lost3) {
   );
 }
 var noManifest = (file3) => error("file-missing", `${file3} is not a file: its package is not found`, {
-  hint: "put a manifest there, or remove it; COLCON_IGNORE leaves a folder out"
+  hint: "replace it with a manifest, or remove it; to ignore the folder, put a file COLCON_IGNORE there"
 });
 function linkTold(at3, shown5, name6, diagnostics) {
   const manifest = name6 === "package.xml" ? name6 : (0, import_node_path23.join)(name6, "package.xml");
@@ -25837,8 +25842,8 @@ function linkTold(at3, shown5, name6, diagnostics) {
     return;
   }
   diagnostics.push(
-    warning("folder-link", `${(0, import_node_path23.join)(shown5, name6)} is a link: the package that it leads to is not found`, {
-      hint: "name the folder that the link leads to in 'folders' of distro.yaml, or put a copy there"
+    warning("folder-link", `${(0, import_node_path23.join)(shown5, name6)} is a symbolic link: the package it points to is not found`, {
+      hint: "add the target of the link to 'folders' in distro.yaml, or replace the link with a copy"
     })
   );
 }
@@ -26006,10 +26011,10 @@ function parseRepos(text8, file3) {
   for (const key of Object.keys(top ?? {}))
     if (key !== "repositories")
       diagnostics.push(
-        warning("repos-invalid", `'${key}' is not known and does nothing`, {
+        warning("repos-invalid", `unknown key '${key}' is ignored`, {
           file: file3,
           line: locator.line([key]),
-          hint: "name each file in repos of distro.yaml"
+          hint: "list each file in `repos` of distro.yaml"
         })
       );
   const repositories = [];
@@ -26164,11 +26169,15 @@ function parseCache(text8, file3) {
   const root = asMap(parsed3.value);
   if (!root || root.type !== "cache")
     return bad(
-      error("cache-invalid", "not a rosdistro cache", { file: file3, line: 1, hint: "it has type: cache and version: 2" })
+      error("cache-invalid", "not a rosdistro cache", {
+        file: file3,
+        line: 1,
+        hint: "such a file has the entries type: cache and version: 2"
+      })
     );
   if (root.version !== 2)
     return bad(
-      error("cache-invalid", `cache version ${String(root.version)} is not known`, { file: file3, hint: "version 2 is" })
+      error("cache-invalid", `unknown cache version ${String(root.version)}`, { file: file3, hint: "supported version: 2" })
     );
   const manifests = asMap(root.release_package_xmls) ?? {};
   const diagnostics = [];
@@ -26239,10 +26248,10 @@ function parseIndex(text8, file3, distribution3) {
     );
   if (root.version !== 3 && root.version !== 4)
     return bad(
-      error("index-version", `index version ${String(root.version)} is not known`, {
+      error("index-version", `unknown index version ${String(root.version)}`, {
         file: file3,
         line: locator.line(["version"]),
-        hint: "versions 3 and 4 are (REP 153)"
+        hint: "supported versions: 3 and 4 (REP 153)"
       })
     );
   const all = asMap(root.distributions) ?? {};
@@ -26253,7 +26262,7 @@ function parseIndex(text8, file3, distribution3) {
       error("index-distribution", `the distribution '${distribution3}' is not in the index`, {
         file: file3,
         line: locator.line(["distributions"]),
-        hint: near ? `did you mean '${near}'?` : `it has ${Object.keys(all).sort().join(", ") || "none"}`
+        hint: near ? `did you mean '${near}'?` : `the index has ${Object.keys(all).sort().join(", ") || "none"}`
       })
     );
   }
@@ -26272,7 +26281,7 @@ function parseIndex(text8, file3, distribution3) {
       error("index-invalid", `distribution_type of '${distribution3}' is ${JSON.stringify(type)}, which is not known`, {
         file: file3,
         line: locator.line(["distributions", distribution3, "distribution_type"]),
-        hint: "ros1 or ros2"
+        hint: "use ros1 or ros2"
       })
     );
   const result2 = {
@@ -26301,7 +26310,7 @@ function parseDistributionFile(text8, file3, value2) {
   if (root.type !== void 0 && root.type !== "distribution")
     fault4(`type is '${String(root.type)}', not 'distribution'`, ["type"]);
   if (root.version !== void 0 && root.version !== 1 && root.version !== 2)
-    fault4(`version ${String(root.version)} is not known`, ["version"], "versions 1 and 2 are (REP 143)");
+    fault4(`unknown version ${String(root.version)}`, ["version"], "supported versions: 1 and 2 (REP 143)");
   const releasePlatforms = {};
   for (const [os, names4] of Object.entries(asMap(root.release_platforms) ?? {}))
     releasePlatforms[os] = (Array.isArray(names4) ? names4 : [names4]).map(String);
@@ -26564,7 +26573,7 @@ async function readEntries(workspace, name6) {
     diagnostics.push(
       error("distro-ros-version", `distributions.${name6}.ros_version is missing`, {
         file: workspace.file,
-        hint: "the index has no distribution_type for it: say ros_version: 1 or 2"
+        hint: "the index has no distribution_type for it: set ros_version: 1 or 2"
       })
     );
   if (reader2.unreadable || rosVersion === void 0) return { ok: false, diagnostics };
@@ -26629,7 +26638,7 @@ async function resolveRequest(url2, number7, reporter2) {
   if (!refs.ok) return refs;
   return refs.value.find((r) => r.ok) ?? bad(
     error("source-ref", `${url2} has no merge commit of the pull request ${number7}`, {
-      hint: "is it open, and can it be merged? Its branch can be named instead: NAME@BRANCH"
+      hint: "check that it is open and has no conflicts, or name its branch: NAME@BRANCH"
     })
   );
 }
@@ -26796,7 +26805,7 @@ async function warnOfUncommitted(name6, found2, state) {
   const shown5 = `${ours.slice(0, 3).join(", ")}${ours.length > 3 ? ` and ${ours.length - 3} more` : ""}`;
   return [
     warning("source-uncommitted", `'${name6}': changes in ${folder2} are not committed, and are not built: ${shown5}`, {
-      hint: `commit them, or build what lies there: --override ${name6}=${folder2}`
+      hint: `commit them, or build the folder as it is: --override ${name6}=${folder2}`
     })
   ];
 }
@@ -26861,10 +26870,10 @@ var PackageCollection = class {
     const manifest = r.manifest.value;
     if (manifest.name !== packageName2)
       this.diagnostics.push(
-        error("package-name", `the manifest of '${packageName2}' says it is '${manifest.name}'`, {
+        error("package-name", `the manifest of '${packageName2}' has the name '${manifest.name}'`, {
           file: repository2.file,
           line: repository2.line,
-          hint: "the entry and package.xml must agree"
+          hint: "the entry and package.xml must have the same name"
         })
       );
     const pin = ownIn(ownIn(locked2, repository2.name)?.packages, packageName2);
@@ -27020,7 +27029,7 @@ function readableSource({ repository: repository2, locked: locked2, pinned, over
   if (source2.type === "hg" || source2.type === "svn")
     return bad(
       error("source-type", `'${name6}' is a ${source2.type} repository, which Slipway does not read`, {
-        hint: "git, tar and zip are read: mirror it into git"
+        hint: "supported: git, tar and zip; mirror the repository to git"
       })
     );
   if (override && source2.type !== "git")
@@ -27089,11 +27098,15 @@ function layerRosdep(files, wanted, memory3) {
       const wrong = wrongName(byOs);
       if (wrong) {
         diagnostics.push(
-          error("rosdep-name", `the rule of '${key}' names ${JSON.stringify(wrong.name)}, which is no Debian package`, {
-            file: file3,
-            line: new Locator(text8).line([key, ...wrong.path]),
-            hint: 'at least two characters: lower case letters, digits, "+", "-" and ".", a letter or digit first (Debian policy 5.6.1)'
-          })
+          error(
+            "rosdep-name",
+            `the rule of '${key}' names ${JSON.stringify(wrong.name)}, which is not a valid Debian package name`,
+            {
+              file: file3,
+              line: new Locator(text8).line([key, ...wrong.path]),
+              hint: 'use at least two characters: lower case letters, digits, "+", "-" and ".", a letter or digit first (Debian policy 5.6.1)'
+            }
+          )
         );
         continue;
       }
@@ -27280,8 +27293,8 @@ var largestRelease = 16 << 20;
 var largestIndex = 256 << 20;
 async function releaseText(file3, key, name6) {
   const unsigned = (why) => bad(
-    error("underlay-signature", `the signature of ${name6} is not good: ${why}`, {
-      hint: "is the file named by `key` the right key?"
+    error("underlay-signature", `the signature of ${name6} is invalid: ${why}`, {
+      hint: "check that the file in `key` is the right public key"
     })
   );
   if (key === void 0) return good(utf8Text(readRegular(file3, largestRelease)));
@@ -27422,8 +27435,8 @@ async function readIndex2(base, digests, path2, folder2) {
       if (!got.ok) continue;
       if (await sha256File(file3) !== digest4)
         return bad(
-          error("underlay-digest", `${base}/${name6} is not what InRelease says`, {
-            hint: "it may be in the middle of an update: try again"
+          error("underlay-digest", `${base}/${name6} does not match its digest in InRelease`, {
+            hint: "the repository may be in the middle of an update: try again"
           })
         );
       const unpacked2 = await indexText(file3, ending);
@@ -27523,8 +27536,8 @@ async function readInputs(workspace, lock2, overrides, wanted, options5 = {}) {
     if (known3.includes(name6)) continue;
     const near = nearest(name6, known3);
     diagnostics.push(
-      error("selection", `--override names the repository '${name6}', which no distribution has`, {
-        hint: near ? `did you mean '${near}'?` : `there are ${known3.slice(0, 10).join(", ") || "none"}`
+      error("selection", `--override: no distribution has a repository '${name6}'`, {
+        hint: near ? `did you mean '${near}'?` : `known repositories: ${known3.slice(0, 10).join(", ") || "none"}`
       })
     );
   }
@@ -27671,7 +27684,7 @@ async function filesOf(store2, build4) {
   if (!store2 || !record3)
     return bad(
       error("selection", `'${build4}' is neither a .deb file nor the key of a build in the store`, {
-        hint: "result.json in the output of a build has the keys"
+        hint: "result.json in the output of a build lists the keys"
       })
     );
   return filesOfBuild(store2, record3.debs);
@@ -28461,7 +28474,7 @@ async function missingTools(driver, plan2) {
   if (refused4)
     return [
       error("roots-refused", `plain users can't make user namespaces here: ${refused4}`, {
-        hint: "slipway doctor tells more"
+        hint: "run `slipway doctor` for details"
       })
     ];
   if (!names4.length) return [];
@@ -28471,7 +28484,7 @@ async function missingTools(driver, plan2) {
     ...packages.length ? [`${plain5 ? "sudo " : ""}apt-get install -y ${packages.join(" ")}`] : [],
     ...fixes.flatMap((f) => f.fix ?? [])
   ];
-  const hint = `${hints.join("; ")}    (slipway doctor tells more)`;
+  const hint = `${hints.join("; ")}    (see slipway doctor)`;
   return [error("tool-missing", `this machine lacks ${names4.join(", ")}`, { hint })];
 }
 
@@ -31225,7 +31238,7 @@ var gpg = (at3, args, options5) => at3.run("gpg", ["--batch", "--yes", "--no-tty
 var lastLine3 = (o) => o.stderr.trim().split("\n").filter((line2) => !line2.startsWith("[GNUPG:]")).pop() || `it ended with ${o.signal ?? o.code}`;
 var failed2 = (what, o) => bad(error("signing-key", `gpg could not ${what}: ${lastLine3(o)}`, { hint: hintOf(o) }));
 function hintOf(o) {
-  if (o.code === 127) return "slipway doctor says what this machine lacks";
+  if (o.code === 127) return "run `slipway doctor` to see what this machine lacks";
   if (/Inappropriate ioctl|[Bb]ad passphrase|[Nn]o passphrase|pinentry/.test(o.stderr))
     return "the passphrase of the key is wrong or missing: see SLIPWAY_SIGNING_PASSPHRASE, or signingPassphrase of the pipeline";
   return "run the same command again";
@@ -36247,7 +36260,7 @@ async function makeTar({ name: name6, platform: platform3, architecture: archite
   if (made2.code === 0) return void 0;
   if (made2.code === 127)
     return error("tool-missing", "mmdebstrap is not installed", {
-      hint: "slipway doctor says what this machine lacks"
+      hint: "run `slipway doctor` to see what this machine lacks"
     });
   return error(
     "base-failed",
@@ -36280,7 +36293,7 @@ async function prepareBase(driver, state, base) {
       error(
         "base-failed",
         `can't enter the base ${base.digest.slice(0, 12)}: ${prepared2.stderr.trim().split("\n").pop()}`,
-        { hint: "slipway doctor tells whether this machine can make roots" }
+        { hint: "run `slipway doctor` to check whether this machine can create build roots" }
       )
     );
   return good(prepared2.stdout.trim().split("\n").sort());
@@ -36814,7 +36827,7 @@ var SystemLayers = class {
       return bad(
         error("system-install", `apt could not install ${shortList(missing)}`, {
           file: this.room.log,
-          hint: "the end of that log tells why"
+          hint: "the cause is at the end of that log"
         })
       );
     await this.keep(id, parent ? { set, parent: parent.id } : { set }, keep2, work2);
@@ -41048,8 +41061,8 @@ async function archivesOf({ workspace, store: store2 }, state, rules2) {
 async function readChannel(store2, name6) {
   if (!isChannelName(name6))
     return bad(
-      error("channel-name", `'${name6}' can't be a channel: names become paths`, {
-        hint: 'up to four parts of lower case letters, digits, ".", "_" and "-", joined by "/"'
+      error("channel-name", `'${name6}' is not a valid channel name`, {
+        hint: 'use up to four parts of lower case letters, digits, ".", "_" and "-", joined by "/"'
       })
     );
   return good(await openChannel(store2, name6));
@@ -41065,8 +41078,8 @@ async function placesOf3({ workspace: { distro, root } }, channel2, named7, from
   ].find((u) => u?.length);
   if (!uris?.length)
     return bad(
-      error("channel-place", `it is not known where the channel '${channel2.name}' is served`, {
-        hint: "name the place with --repository, or under publish: {to: [...]} in distro.yaml"
+      error("channel-place", `no place is configured for the channel '${channel2.name}'`, {
+        hint: "pass --repository, or set publish: {to: [...]} in distro.yaml"
       })
     );
   const places = [];
@@ -44385,9 +44398,9 @@ async function tryImage(pool, id, trial) {
     const why = await tryInstance(new Aws(pool.region, pool.endpoint), id, trial, tags2, stop.signal);
     if (why === void 0) return good(`${id} started, and is on the network
 `);
-    return bad(error("deploy-image", `${id} is not fit: ${why}`));
+    return bad(error("deploy-image", `${id} failed its trial: ${why}`));
   } catch (e) {
-    return bad(error("deploy-aws", `${id} can't be tried: ${e instanceof Error ? e.message : String(e)}`));
+    return bad(error("deploy-aws", `can't try ${id}: ${e instanceof Error ? e.message : String(e)}`));
   } finally {
     stop.done();
   }
@@ -44468,7 +44481,7 @@ async function gather(values) {
   let given = {};
   if (values.answers !== void 0) {
     const text8 = readIf((0, import_node_path108.resolve)(values.answers));
-    if (text8 === void 0) return bad(error("deploy-answers", `${values.answers} is not there`));
+    if (text8 === void 0) return bad(error("deploy-answers", `${values.answers} does not exist`));
     const parsed3 = parseYaml(text8, values.answers);
     if (!parsed3.ok) return parsed3;
     if (typeof parsed3.value !== "object" || parsed3.value === null || Array.isArray(parsed3.value))
@@ -44500,8 +44513,8 @@ async function init(root, folder2, values) {
   const taken3 = [recordName2, ...Object.keys(files)].filter((path2) => (0, import_node_fs85.existsSync)((0, import_node_path108.join)(root, path2)));
   if (taken3.length) {
     showDiagnostics([
-      error("deploy-exists", `${taken3.slice(0, 5).join(", ")} there already: nothing was written`, {
-        hint: "name another folder; `slipway deploy update` brings an existing one up to date"
+      error("deploy-exists", `${taken3.slice(0, 5).join(", ")} already exist: nothing was written`, {
+        hint: "name another folder, or update the existing one with `slipway deploy update`"
       })
     ]);
     return exit.failed;
@@ -44542,7 +44555,7 @@ async function update(root, values) {
   if (!conflicts.length) return exit.ok;
   showDiagnostics([
     error("deploy-conflict", `you and Slipway changed the same lines of ${conflicts.join(", ")}`, {
-      hint: "both versions are in the files, between <<<<<<< and >>>>>>>: keep what is right"
+      hint: "both versions are in the files, between <<<<<<< and >>>>>>>: keep the right lines"
     })
   ]);
   return exit.failed;
@@ -46002,7 +46015,7 @@ async function check2(values) {
   showDiagnostics(
     findings.map(
       (f) => error("tool-missing", f.what, {
-        hint: f.fix ?? `apt-get install -y ${f.package ?? ""}    (slipway doctor tells more)`
+        hint: f.fix ?? `apt-get install -y ${f.package ?? ""}    (see slipway doctor)`
       })
     )
   );
@@ -46265,7 +46278,7 @@ async function makeDocs(values, opened, workers, signal) {
   const begun = Date.now();
   const output = (0, import_node_path117.resolve)(values.output ?? (0, import_node_path117.join)(root, "docs"));
   if (values.publish !== void 0 && !distro.docs.to.length)
-    return told6(error("docs-place", "docs.to of distro.yaml names no place to publish documentation to"));
+    return told6(error("docs-place", "docs.to in distro.yaml is empty: there is no place to publish documentation to"));
   const fault4 = outputFault(output);
   if (fault4) return told6(fault4);
   (0, import_node_fs93.mkdirSync)((0, import_node_path117.resolve)(output, ".."), { recursive: true });
@@ -47016,7 +47029,7 @@ var explain2 = defineCommand({
       const near = nearest(name6, new Set(resolvers.flatMap((r) => r.evaluated.names)));
       showDiagnostics([
         ...diagnostics.filter(isError),
-        error("selection", `nothing is called '${name6}', and no package needs it`, {
+        error("selection", `'${name6}' is neither a package nor a dependency of one`, {
           hint: near ? `did you mean '${near}'?` : void 0
         })
       ]);
@@ -49980,7 +49993,7 @@ function sealInode(inode, number7, seed) {
 // ts-src/images/rendered.ts
 init_diagnostics();
 var toolFailed = (what, stderr) => error("image-render", `${what} failed: ${stderr.trim().split("\n").pop() ?? ""}`, {
-  hint: /not found/.test(stderr) ? "`slipway doctor` says what this machine lacks" : void 0
+  hint: /not found/.test(stderr) ? "run `slipway doctor` to see what this machine lacks" : void 0
 });
 
 // ts-src/images/disk.ts
@@ -50109,7 +50122,7 @@ function writeBootSector(raw, boot, core) {
 }
 var diskFailed = (room, size3) => error("image-render", `the disk could not be made${size3 === void 0 ? "" : `; is ${size3} enough for it?`}`, {
   file: room.log,
-  hint: "the end of that log tells why"
+  hint: "the cause is at the end of that log"
 });
 async function makeData(folder2, uuid2, epoch) {
   const file3 = (0, import_node_path122.join)(folder2, "data.raw");
@@ -50718,7 +50731,7 @@ function failure2(room, request, exceeded) {
   return error(
     hook && !full ? "image-hook" : "image-install",
     `${hook ? "the hook failed, so " : ""}${request.what} could not be made${why}${why || line2 === void 0 ? "" : `: ${line2}`}`,
-    { file: room.log, hint: "the end of that log tells why" }
+    { file: room.log, hint: "the cause is at the end of that log" }
   );
 }
 async function namesOf2(room, layers2) {
@@ -51286,8 +51299,8 @@ function channelOf(opened, { name: name6, spec }, values) {
   const channel2 = values.channel ?? spec.channel;
   if (channel2 !== void 0) return good(channel2);
   return bad(
-    error("image-channel", `no channel is named for the image '${name6}'`, {
-      hint: "`channel:` in distro.yaml, or --channel; --local takes the last `slipway build` of this folder"
+    error("image-channel", `the image '${name6}' has no channel`, {
+      hint: "set `channel:` in distro.yaml or pass --channel; --local uses the last `slipway build` of this folder"
     })
   );
 }
@@ -51295,7 +51308,7 @@ function imagesOf(opened, names4, values) {
   const { distro } = opened.workspace;
   const wanted = names4.length ? names4 : Object.keys(distro.images);
   if (!wanted.length)
-    return bad(error("image-unknown", "distro.yaml has no images", { hint: "docs/images.md shows a first one" }));
+    return bad(error("image-unknown", "distro.yaml has no images", { hint: "see docs/images.md for an example" }));
   const found2 = wanted.map((name6) => targetsOf(distro, name6));
   const faults5 = found2.flatMap((f) => f.ok ? [] : f.diagnostics);
   if (faults5.length) return bad(...faults5);
@@ -51449,7 +51462,9 @@ async function publishAmi(store2, organization, settings3, record3, signal) {
     );
     const unfit = await tried(aws, settings3, id, record3, signal);
     if (unfit !== void 0)
-      return bad(error("image-check", `the AMI ${id} of '${record3.name}' is not fit: ${unfit}`, { hint: unmoved }));
+      return bad(
+        error("image-check", `the AMI ${id} of '${record3.name}' failed its trial: ${unfit}`, { hint: unmoved })
+      );
     const amis = [{ region: settings3.region, architecture: record3.architecture, id }];
     for (const region2 of settings3.copies)
       amis.push({
@@ -52374,7 +52389,7 @@ async function publishable(opened, images, values) {
 }
 async function retireNamed(opened, names4, values) {
   const keep2 = values.keep ?? "5";
-  if (!/^[1-9]\d{0,3}$/.test(keep2)) return bad(error("image-kind", "--keep takes a number from 1 on"));
+  if (!/^[1-9]\d{0,3}$/.test(keep2)) return bad(error("image-kind", "--keep must be a number from 1 to 9999"));
   const images = imagesOf(opened, names4, { ...values, architecture: void 0 });
   if (!images.ok) return images;
   const lines = [];
@@ -52493,8 +52508,8 @@ async function buildOne(opened, one, values, kinds4, within) {
   const wanted = one.spec.kinds.filter((k) => !kinds4.length || kinds4.includes(k));
   if (!wanted.length)
     return bad(
-      error("image-kind", `the image '${one.name}' is not made as ${kinds4.join(", ")}`, {
-        hint: `it is made as ${one.spec.kinds.join(", ")}`
+      error("image-kind", `the image '${one.name}' has no kind ${kinds4.join(", ")}`, {
+        hint: `its kinds are ${one.spec.kinds.join(", ")}`
       })
     );
   const logs2 = (0, import_node_path135.join)(outputOf2(opened, values), "logs", "images");
@@ -52559,7 +52574,7 @@ async function named6(store2, text8, values) {
   const record3 = found2 && await readRecord(store2, found2.key);
   return record3 ? good(record3) : bad(
     error("image-unknown", `there is no image '${text8}'`, {
-      hint: "`slipway image list` lists those that were built"
+      hint: "list the images that were built with `slipway image list`"
     })
   );
 }
@@ -52677,7 +52692,7 @@ ${files.map((f) => `    ${f}
     return confirm("Write them? [y/N] ");
   }
   showDiagnostics([
-    error("init-not-empty", `${root} has files already: nothing was written`, {
+    error("init-not-empty", `${root} is not empty: nothing was written`, {
       hint: `--yes adds ${files.join(", ")} beside them`
     })
   ]);
@@ -52759,7 +52774,7 @@ var lock = defineCommand({
           warning(
             "lock-folder",
             `distributions.${name6}: packages of ${d.folders.join(", ")} are read from the disk; a lockfile can't pin them`,
-            { file: workspace.file, hint: "put them into git repositories to pin them" }
+            { file: workspace.file, hint: "move the packages to git repositories to pin them" }
           )
         );
     showDiagnostics(unpinned);
@@ -52868,7 +52883,7 @@ function idleSettings({ workspace, distributions }) {
     if (skip || system || names4.some(matcher([pattern]))) return [];
     const near = nearest(pattern, names4);
     return [
-      warning("settings-idle", `package_settings names '${pattern}', and no distribution has such a package`, {
+      warning("settings-idle", `package_settings names '${pattern}', but no distribution has such a package`, {
         file: workspace.file,
         line: lineOf(workspace.file, ["package_settings", pattern]),
         hint: near === void 0 ? void 0 : `did you mean '${near}'?`
@@ -52879,7 +52894,7 @@ function idleSettings({ workspace, distributions }) {
 function withoutMaintainer({ workspace: { distro, file: file3 } }) {
   if (distro.maintainer !== void 0 || !distro.publish.to.length) return [];
   return [
-    warning("maintainer-unset", `packages that Slipway makes itself have the maintainer ${maintainerOf(distro)}`, {
+    warning("maintainer-unset", `packages that Slipway generates get the maintainer ${maintainerOf(distro)}`, {
       file: file3,
       line: lineOf(file3, ["publish"]),
       hint: "set `maintainer: Your Team <team@example.org>` in distro.yaml"
@@ -52992,8 +53007,8 @@ is not met, nothing is promoted, unless --force is given. --dry-run only prints 
     const faults5 = [...found2.ok ? [] : found2.diagnostics, ...places.ok ? [] : places.diagnostics];
     if (!mayComeFrom(rules2, from))
       faults5.push(
-        error("channel-from", `distro.yaml lets nothing be promoted from '${from}' to '${into}'`, {
-          hint: `it names ${rules2.from.join(", ")}`
+        error("channel-from", `distro.yaml does not allow promotion from '${from}' to '${into}'`, {
+          hint: `allowed: ${rules2.from.join(", ")}`
         })
       );
     if (!found2.ok || !places.ok || faults5.some(isError)) return failed4(faults5);
@@ -53051,7 +53066,9 @@ ${text8}`);
     return exit.ok;
   }
 });
-var lostPackages = (n) => error("state-lost", `the store lost ${n} packages of the state`, { hint: "build them again, and promote that" });
+var lostPackages = (n) => error("state-lost", `the store lost ${n} packages of the state`, {
+  hint: "build them again, then promote the new state"
+});
 var rollback = defineCommand({
   summary: "take a channel back to one of its former states",
   usage: "rollback CHANNEL",
@@ -53211,9 +53228,9 @@ async function saidIn(file3, { request, target: target2 }) {
   if (line2) return good(line2);
   const where = request ? ` (a pull request takes ${name6} from its target branch)` : "";
   return bad(
-    error("distro-missing", `it is not known which distro repository this package belongs to${where}`, {
+    error("distro-missing", `the distro repository of this package is not configured${where}`, {
       file: file3,
-      hint: "say packagePipeline(distro: 'URL#BRANCH'), or set SLIPWAY_DISTRO in the environment of the folder (slipway jobs does), or write the URL into .slipway-distro"
+      hint: "use packagePipeline(distro: 'URL#BRANCH'), or set SLIPWAY_DISTRO in the environment of the folder (slipway jobs does), or write the URL into .slipway-distro"
     })
   );
 }
@@ -53520,7 +53537,7 @@ async function withLock(values, store2, pipeline3, root, state) {
     if (exists(file4)) return { values: { ...values, lock: file4 }, notes: [] };
     return error(
       "lock-missing",
-      "a tag is built from its committed lockfile, and there is no lock.yaml beside distro.yaml",
+      "a tag is built from its committed lockfile, but there is no lock.yaml beside distro.yaml",
       {
         file: file4,
         hint: "run `slipway lock -o lock.yaml`, commit the file and tag that commit; or set `locked: false` in the track"
@@ -53534,7 +53551,7 @@ async function withLock(values, store2, pipeline3, root, state) {
     return {
       values,
       notes: [
-        warning("channel-empty", `the channel '${like}' has no good run yet: the heads of branches are built`, {
+        warning("channel-empty", `the channel '${like}' has no successful run yet: the heads of branches are built`, {
           hint: "run the distro pipeline once"
         })
       ]
@@ -54840,7 +54857,7 @@ var query = defineCommand({
       if (unknown2.length) {
         const told8 = unknown2.map((n) => {
           const near = nearest(n, known3);
-          return error("selection", `'${n}' names no package`, {
+          return error("selection", `'${n}' matches no package`, {
             hint: near ? `did you mean '${near}'?` : void 0
           });
         });
@@ -55632,7 +55649,9 @@ a web server or a bucket.`,
     const output = values.output === void 0 ? (0, import_node_path148.join)((0, import_node_path148.resolve)(findDistro(values), ".."), "out") : (0, import_node_path148.resolve)(values.output);
     const root = (0, import_node_path148.join)(output, "apt");
     if (!(0, import_node_fs116.existsSync)(root)) {
-      showDiagnostics([error("repository-missing", `${root} does not exist`, { hint: "slipway build makes it" })]);
+      showDiagnostics([
+        error("repository-missing", `${root} does not exist`, { hint: "create it with `slipway build`" })
+      ]);
       return exit.failed;
     }
     const address = values.address ?? "127.0.0.1";
@@ -55724,14 +55743,14 @@ async function openIn(values, planned2, name6, command2, within) {
     const scopes = session2.graphs.map((g) => g.id).sort(compare);
     showDiagnostics([
       scopes.length ? error("shell-scope", `'${name6}' is built in ${scopes.join(", ")}`, {
-        hint: "name one of them: --distribution, --platform, --architecture, --variant"
-      }) : error("shell-scope", `'${name6}' is on no platform that this machine can build for`)
+        hint: "select one with --distribution, --platform, --architecture or --variant"
+      }) : error("shell-scope", `this machine can't build for any platform of '${name6}'`)
     ]);
     return exit.failed;
   }
   const p = graph2.scope.packages[number7];
   if (!p || p.blocked !== void 0) {
-    showDiagnostics([error("shell-scope", `'${name6}' can't be built: ${p?.blocked ?? "it is not planned"}`)]);
+    showDiagnostics([error("shell-scope", `'${name6}' can't be built: ${p?.blocked ?? "it is not in the plan"}`)]);
     return exit.failed;
   }
   const task = values.test === true ? number7 + graph2.count : number7;
@@ -55858,7 +55877,7 @@ function usageFault(thrown, command2) {
       name6,
       options5.map(([k]) => k)
     );
-    return `there is no option ${written2}${near ? `; did you mean --${near}?` : ""}`;
+    return `unknown option ${written2}${near ? `; did you mean --${near}?` : ""}`;
   }
   if (option.type === "boolean") return `--${long2} takes no value`;
   const value2 = option.value ?? "VALUE";

@@ -93,7 +93,7 @@ acme-mini-environment: /opt/acme/mini/setup.zsh
     const ran = await slipway(['plan'], upper);
     expect(ran.code).toBe(1);
     expect(ran.stderr).toMatch(
-      /underlay 'mini' of platform 'bookworm': the signature of http:\/\/127\.0\.0\.1:\d+\/dists\/bookworm-mini\/InRelease is not good/,
+      /underlay 'mini' of platform 'bookworm': the signature of http:\/\/127\.0\.0\.1:\d+\/dists\/bookworm-mini\/InRelease is invalid/,
     );
     writeFileSync(file, right);
   });

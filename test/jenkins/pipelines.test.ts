@@ -288,7 +288,7 @@ describe("the pipelines on Jenkins' interpreter, in its sandbox, end to end", ()
     });
     expect(refused.result).toBe('FAILURE');
     expect(refused.failure).toContain(
-      'a tag is built from its committed lockfile, and there is no lock.yaml beside distro.yaml',
+      'a tag is built from its committed lockfile, but there is no lock.yaml beside distro.yaml',
     );
     writeFileSync(join(d, 'lock.yaml'), readFileSync(join(first.home, 'artifacts/slipway-report/lock.yaml')));
     git(d, 'add', 'lock.yaml');
@@ -455,7 +455,7 @@ describe("the pipelines on Jenkins' interpreter, in its sandbox, end to end", ()
     expect(unknown.result).toBe('FAILURE');
     expect(unknown.failure).toContain("distroPipeline: unknown option 'lane'; did you mean 'lanes'?");
     const lost = await robot({ env: { SLIPWAY_DISTRO: '' } });
-    expect(lost.failure).toContain('it is not known which distro repository this package belongs to');
+    expect(lost.failure).toContain('the distro repository of this package is not configured');
     const d = join(folder, 'distro');
     git(d, 'checkout', '-q', '-b', 'broken');
     writeFileSync(

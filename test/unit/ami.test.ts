@@ -249,7 +249,7 @@ it('leaves the parameter where the instance does not come up, shows its console,
     );
     expect(made.ok).toBe(false);
     expect(made.diagnostics[0]?.message).toMatch(
-      /is not fit: its instance does not answer\n {2}booting\n {2}Kernel panic/,
+      /failed its trial: its instance does not answer\n {2}booting\n {2}Kernel panic/,
     );
   } finally {
     between.stop();

@@ -69,7 +69,7 @@ as they were, rebuilt for what they need (2)
       ['extra', 'named'],
     ]);
     expect(slipway('compare', 'nowhere').stderr).toBe(
-      "error: the distro repository has no commit 'nowhere' [history]\n    a branch, a tag or a commit; in a shallow clone fetch it first\n1 error, 0 warnings\n",
+      "error: the distro repository has no commit 'nowhere' [history]\n    name a branch, a tag or a commit; in a shallow clone, fetch it first\n1 error, 0 warnings\n",
     );
   });
 });

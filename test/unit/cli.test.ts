@@ -40,7 +40,7 @@ describe('the command line', () => {
         "--state needs a value: --state DIR\n    a value that starts with '-' is written --state=DIR",
       ],
       [['--json=x'], '--json takes no value'],
-      [['-z'], 'there is no option -z'],
+      [['-z'], 'unknown option -z'],
     ] as const)
       expect(run('build', ...args).stderr).toBe(`slipway build: ${told}\n    slipway build --help shows its options\n`);
   });

@@ -73,9 +73,9 @@ distro.yaml:6: error: distributions.jazzy.variants names the variant 'gcc', whic
 distro.yaml:7: error: distributions.jazzy.underlay names the underlay 'ros2', which is not defined [distro-reference]
     define it under underlays
 distro.yaml:9: error: platforms.bookworm.underlays.ros is an archive without a key [archive-trust]
-    name its public key with \`key:\`; for a repository that only you can write, say \`trusted: true\`
+    set \`key:\` to its public key; for a repository that only you can write, set \`trusted: true\`
 distro.yaml:9: error: platforms.bookworm.underlays.ros.suite is missing [distro-invalid]
-    a repository of its own needs the suite
+    an underlay with \`uri\` needs \`suite\`
 `);
   });
 

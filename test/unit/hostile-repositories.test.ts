@@ -90,7 +90,9 @@ it.each(Object.keys(bombs))('a repository of %s costs its own packages alone', (
     timeout: 120_000,
   });
   expect([ran.error, ran.status], ran.stderr).toEqual([undefined, 1]);
-  expect(ran.stderr).toContain(`a.repos:3: error: ${repository} holds ${most.trim()}, and is not read [source-size]`);
+  expect(ran.stderr).toContain(
+    `a.repos:3: error: ${repository} holds ${most.trim()}: it is too large to read [source-size]`,
+  );
   expect(ran.stdout).toContain('good');
   expect(Date.now() - begun).toBeLessThan(60_000);
 });

@@ -67,7 +67,7 @@ it('a pull request on packages does not choose the distro repository, and no fil
   symlinkSync('/etc/passwd', join(folder, 'packages/.slipway-distro'));
   expect(await of({})).toBe('.slipway-distro is a link, not a file');
   expect(await of({ request: '7', target: 'other' })).toMatch(
-    /^it is not known which distro repository .* target branch/,
+    /^the distro repository of this package is not configured .* target branch/,
   );
 });
 

@@ -58,7 +58,7 @@ error: --override apps#x: a pull request is a number [override-invalid]
 4 errors, 0 warnings
 `);
     expect(slipway('plan', '--override', 'coer@main').stderr).toContain(
-      "--override names the repository 'coer', which no distribution has [selection]\n    did you mean 'core'?",
+      "--override: no distribution has a repository 'coer' [selection]\n    did you mean 'core'?",
     );
     expect(slipway('plan', '--override', 'apps#8').stderr).toContain(
       'has no merge commit of the pull request 8 [source-ref]',

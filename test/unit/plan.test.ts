@@ -124,8 +124,8 @@ describe('a plan', () => {
         d.hint,
       ]),
     ).toEqual([
-      ["'apsp' names no repository", "did you mean 'apps'?"],
-      ["'lbi' names no package", "did you mean 'lib'?"],
+      ["'apsp' matches no repository", "did you mean 'apps'?"],
+      ["'lbi' matches no package", "did you mean 'lib'?"],
     ]);
   });
 });

@@ -179,8 +179,8 @@ describe('promotion', () => {
   it('tells of wrong names, states and channels, all before anything is done', async () => {
     for (const [args, code, text] of [
       [['promote', 'nightly'], 2, 'two different channels'],
-      [['promote', 'nightly', '../etc'], 1, "'../etc' can't be a channel"],
-      [['promote', 'nowhere', 'release/x'], 1, "lets nothing be promoted from 'nowhere'"],
+      [['promote', 'nightly', '../etc'], 1, "'../etc' is not a valid channel name"],
+      [['promote', 'nowhere', 'release/x'], 1, "does not allow promotion from 'nowhere'"],
       [['promote', 'nowhere', 'release/x'], 1, "'nowhere' has no state"],
       [['promote', 'nightly', 'release/x', '--state', '123456'], 1, 'no state 123456'],
       [['rollback', 'nowhere'], 1, 'has no state before'],

@@ -34,7 +34,7 @@ not needed here, by their conditions:
     const wrong = slipway('explain', 'lbi');
     expect([wrong.status, wrong.stderr]).toEqual([
       1,
-      "error: nothing is called 'lbi', and no package needs it [selection]\n    did you mean 'lib'?\n1 error, 0 warnings\n",
+      "error: 'lbi' is neither a package nor a dependency of one [selection]\n    did you mean 'lib'?\n1 error, 0 warnings\n",
     ]);
   });
 });
@@ -102,7 +102,7 @@ describe('slipway query', () => {
     ]).toEqual([
       'slipway query: ask one of deps, rdeps, path, cycles, maintainer, licenses, unreleased, outdated; did you mean deps?\n',
       'slipway query: it is `query path PACKAGE PACKAGE`\n',
-      "error: 'bsae' names no package [selection]\n    did you mean 'base'?\n1 error, 0 warnings\n",
+      "error: 'bsae' matches no package [selection]\n    did you mean 'base'?\n1 error, 0 warnings\n",
     ]);
   });
 });

@@ -166,12 +166,12 @@ describe('a distro repository', () => {
       'd on bookworm (debian bookworm) amd64: 2 packages from 1 repository into /opt/acme/d\n    1  a        1.0.0     cmake        named\n    2  b        1.0.0     cmake        named; needs a\n',
     );
     expect(ran.stderr)
-      .toBe(`many/a/package.xml:3: error: the condition '$ROS_VERSION = 2' of 'a' can't be read [condition-invalid]
-    compare with == != < <= > >=, join with and, or: $ROS_VERSION == 2 (REP 149)
+      .toBe(`many/a/package.xml:3: error: the condition '$ROS_VERSION = 2' of 'a' is invalid [condition-invalid]
+    use == != < <= > >= and the words and, or; for example $ROS_VERSION == 2 (REP 149)
 rosdistro/d/distribution.yaml:2: error: can't read ${folder}/repositories/gone: '${folder}/repositories/gone' does not appear to be a git repository [source-unreachable]
     correct the path; it is relative to distro.yaml
 rosdistro/d/distribution.yaml:6: error: 'old' is a hg repository, which Slipway does not read [source-type]
-    git, tar and zip are read: mirror it into git
+    supported: git, tar and zip; mirror the repository to git
 rosdistro/d/distribution.yaml:8: error: the package 'b' is in 'many' (many/deep/er/b/package.xml) and in 'twice' (twice/package.xml) [package-twice]
     leave it in one of them, or mark one with COLCON_IGNORE; 'many' is at rosdistro/d/distribution.yaml:4
 4 errors, 0 warnings

@@ -183,7 +183,7 @@ describe('entries as they are written', () => {
     );
     expect(read.ok && read.value.map((r) => r.name)).toEqual(['k', 'm']);
     expect(read.diagnostics.map((d) => [d.severity, d.line, d.message])).toEqual([
-      ['warning', 4, "'extends' is not known and does nothing"],
+      ['warning', 4, "unknown key 'extends' is ignored"],
     ]);
     expect(
       parseRepos('- git: {local-name: a, uri: "https://e.org/a.git"}\n', 'a.rosinstall').diagnostics[0]!.hint,
@@ -235,7 +235,7 @@ it('links to packages are told', () => {
     const read = readFolder(folder, 'src');
     expect(read.ok && read.value.map((p) => p.manifest.name)).toEqual(['here']);
     expect(read.diagnostics.map((d) => [d.code, d.message])).toEqual([
-      ['folder-link', 'src/linked is a link: the package that it leads to is not found'],
+      ['folder-link', 'src/linked is a symbolic link: the package it points to is not found'],
     ]);
   } finally {
     rmSync(folder, { recursive: true });

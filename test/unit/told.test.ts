@@ -111,7 +111,7 @@ describe('a version that is no branch or tag', () => {
 
   it('is told with what there is', async () => {
     expect(await of('rolling')).toBe('it has the branches main, devel, humble and the tag 1.0.0');
-    expect(await of('origin/devel')).toBe("'devel' is what the branch is called there");
+    expect(await of('origin/devel')).toBe("the branch is called 'devel' in that repository");
     expect(await of('Main')).toBe("did you mean 'main'? It has the branches main, devel, humble");
     expect(await of('v1.0.0')).toContain("did you mean '1.0.0'?");
     expect(await of('0123456')).toContain('write all 40 digits');
@@ -281,7 +281,7 @@ describe('mistakes in distro.yaml', () => {
       'distributions:\n  d: {distribution: [d.yaml], distribution_type: ros3}\ntype: index\nversion: 4\n',
     );
     expect(told(distro('folders: [src]', 'index: i.yaml\n'))).toMatch(
-      /^i\.yaml:2: error: distribution_type of 'd' is "ros3".*\n {4}ros1 or ros2/,
+      /^i\.yaml:2: error: distribution_type of 'd' is "ros3".*\n {4}use ros1 or ros2/,
     );
   });
 });

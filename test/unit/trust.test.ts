@@ -90,7 +90,7 @@ describe('an archive without a key', () => {
     ]);
     expect(faults(underlay(', trusted: true'))).toEqual([]);
     expect(faults(underlay(', key: ros.asc'))).toEqual([]);
-    expect(faults(underlay(', key: ros.asc, trusted: true'))[0]).toContain('would leave it unchecked');
+    expect(faults(underlay(', key: ros.asc, trusted: true'))[0]).toContain('would disable the check of its signature');
     expect(faults(', mirror: {uri: "http://127.0.0.1/debian"}')).toEqual([]);
     expect(faults(', mirror: {uri: "http://127.0.0.1/debian", key: a.asc, trusted: true}')).toHaveLength(1);
     const read = parseDistro(distro(underlay(', key: ros.asc')), 'distro.yaml');

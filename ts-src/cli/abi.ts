@@ -70,7 +70,7 @@ async function filesOf(store: Store | undefined, build: string): Promise<Result<
   if (!store || !record)
     return bad(
       error('selection', `'${build}' is neither a .deb file nor the key of a build in the store`, {
-        hint: 'result.json in the output of a build has the keys',
+        hint: 'result.json in the output of a build lists the keys',
       }),
     );
   return filesOfBuild(store, record.debs);

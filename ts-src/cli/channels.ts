@@ -86,8 +86,8 @@ export async function archivesOf(
 export async function readChannel(store: Store, name: string): Promise<Result<OpenChannel>> {
   if (!isChannelName(name))
     return bad(
-      error('channel-name', `'${name}' can't be a channel: names become paths`, {
-        hint: 'up to four parts of lower case letters, digits, ".", "_" and "-", joined by "/"',
+      error('channel-name', `'${name}' is not a valid channel name`, {
+        hint: 'use up to four parts of lower case letters, digits, ".", "_" and "-", joined by "/"',
       }),
     );
   return good(await openChannel(store, name));
@@ -113,8 +113,8 @@ export async function placesOf(
   ].find((u) => u?.length);
   if (!uris?.length)
     return bad(
-      error('channel-place', `it is not known where the channel '${channel.name}' is served`, {
-        hint: 'name the place with --repository, or under publish: {to: [...]} in distro.yaml',
+      error('channel-place', `no place is configured for the channel '${channel.name}'`, {
+        hint: 'pass --repository, or set publish: {to: [...]} in distro.yaml',
       }),
     );
   const places: Endpoint[] = [];

@@ -131,9 +131,9 @@ async function tryImage(pool: Pool, id: string, trial: Trial): Promise<Result<st
     const tags = { Name: `try ${id}`, farm: pool.organization };
     const why = await tryInstance(new Aws(pool.region, pool.endpoint), id, trial, tags, stop.signal);
     if (why === undefined) return good(`${id} started, and is on the network\n`);
-    return bad(error('deploy-image', `${id} is not fit: ${why}`));
+    return bad(error('deploy-image', `${id} failed its trial: ${why}`));
   } catch (e) {
-    return bad(error('deploy-aws', `${id} can't be tried: ${e instanceof Error ? e.message : String(e)}`));
+    return bad(error('deploy-aws', `can't try ${id}: ${e instanceof Error ? e.message : String(e)}`));
   } finally {
     stop.done();
   }

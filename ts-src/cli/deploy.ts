@@ -63,7 +63,7 @@ async function gather(values: Values): Promise<Result<Answers>> {
   let given: Record<string, unknown> = {};
   if (values.answers !== undefined) {
     const text = readIf(resolve(values.answers));
-    if (text === undefined) return bad(error('deploy-answers', `${values.answers} is not there`));
+    if (text === undefined) return bad(error('deploy-answers', `${values.answers} does not exist`));
     const parsed = parseYaml(text, values.answers);
     if (!parsed.ok) return parsed;
     if (typeof parsed.value !== 'object' || parsed.value === null || Array.isArray(parsed.value))
@@ -97,8 +97,8 @@ async function init(root: string, folder: string, values: Values): Promise<numbe
   const taken = [recordName, ...Object.keys(files)].filter((path) => existsSync(join(root, path)));
   if (taken.length) {
     showDiagnostics([
-      error('deploy-exists', `${taken.slice(0, 5).join(', ')} there already: nothing was written`, {
-        hint: 'name another folder; `slipway deploy update` brings an existing one up to date',
+      error('deploy-exists', `${taken.slice(0, 5).join(', ')} already exist: nothing was written`, {
+        hint: 'name another folder, or update the existing one with `slipway deploy update`',
       }),
     ]);
     return exit.failed;
@@ -139,7 +139,7 @@ async function update(root: string, values: Values): Promise<number> {
   if (!conflicts.length) return exit.ok;
   showDiagnostics([
     error('deploy-conflict', `you and Slipway changed the same lines of ${conflicts.join(', ')}`, {
-      hint: 'both versions are in the files, between <<<<<<< and >>>>>>>: keep what is right',
+      hint: 'both versions are in the files, between <<<<<<< and >>>>>>>: keep the right lines',
     }),
   ]);
   return exit.failed;

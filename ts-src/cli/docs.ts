@@ -65,7 +65,7 @@ async function makeDocs(values: DocsValues, opened: OpenDocs, workers: number, s
   const begun = Date.now();
   const output = resolve(values.output ?? join(root, 'docs'));
   if (values.publish !== undefined && !distro.docs.to.length)
-    return told(error('docs-place', 'docs.to of distro.yaml names no place to publish documentation to'));
+    return told(error('docs-place', 'docs.to in distro.yaml is empty: there is no place to publish documentation to'));
   const fault = outputFault(output);
   if (fault) return told(fault);
   mkdirSync(resolve(output, '..'), { recursive: true });

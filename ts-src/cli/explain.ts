@@ -45,7 +45,7 @@ export const explain = defineCommand({
       // What could not be read may be why.
       showDiagnostics([
         ...diagnostics.filter(isError),
-        error('selection', `nothing is called '${name}', and no package needs it`, {
+        error('selection', `'${name}' is neither a package nor a dependency of one`, {
           hint: near ? `did you mean '${near}'?` : undefined,
         }),
       ]);

@@ -38,8 +38,8 @@ export function channelOf(opened: Opened, { name, spec }: ImageTarget, values: I
   const channel = values.channel ?? spec.channel;
   if (channel !== undefined) return good(channel);
   return bad(
-    error('image-channel', `no channel is named for the image '${name}'`, {
-      hint: '`channel:` in distro.yaml, or --channel; --local takes the last `slipway build` of this folder',
+    error('image-channel', `the image '${name}' has no channel`, {
+      hint: 'set `channel:` in distro.yaml or pass --channel; --local uses the last `slipway build` of this folder',
     }),
   );
 }
@@ -48,7 +48,7 @@ export function imagesOf(opened: Opened, names: readonly string[], values: Image
   const { distro } = opened.workspace;
   const wanted = names.length ? names : Object.keys(distro.images);
   if (!wanted.length)
-    return bad(error('image-unknown', 'distro.yaml has no images', { hint: 'docs/images.md shows a first one' }));
+    return bad(error('image-unknown', 'distro.yaml has no images', { hint: 'see docs/images.md for an example' }));
   const found = wanted.map((name) => targetsOf(distro, name));
   const faults = found.flatMap((f) => (f.ok ? [] : f.diagnostics));
   if (faults.length) return bad(...faults);

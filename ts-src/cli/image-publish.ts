@@ -111,7 +111,7 @@ export async function retireNamed(
   values: ImageValues,
 ): Promise<Result<string>> {
   const keep = values.keep ?? '5';
-  if (!/^[1-9]\d{0,3}$/.test(keep)) return bad(error('image-kind', '--keep takes a number from 1 on'));
+  if (!/^[1-9]\d{0,3}$/.test(keep)) return bad(error('image-kind', '--keep must be a number from 1 to 9999'));
   const images = imagesOf(opened, names, { ...values, architecture: undefined });
   if (!images.ok) return images;
   const lines: string[] = [];

@@ -140,8 +140,8 @@ async function buildOne(
   const wanted = one.spec.kinds.filter((k) => !kinds.length || kinds.includes(k));
   if (!wanted.length)
     return bad(
-      error('image-kind', `the image '${one.name}' is not made as ${kinds.join(', ')}`, {
-        hint: `it is made as ${one.spec.kinds.join(', ')}`,
+      error('image-kind', `the image '${one.name}' has no kind ${kinds.join(', ')}`, {
+        hint: `its kinds are ${one.spec.kinds.join(', ')}`,
       }),
     );
   const logs = join(outputOf(opened, values), 'logs', 'images');
@@ -224,7 +224,7 @@ async function named(store: Store, text: string, values: ImageValues): Promise<R
     ? good(record)
     : bad(
         error('image-unknown', `there is no image '${text}'`, {
-          hint: '`slipway image list` lists those that were built',
+          hint: 'list the images that were built with `slipway image list`',
         }),
       );
 }

@@ -59,7 +59,7 @@ async function mayWrite(root: string, files: readonly string[], yes: boolean): P
     return confirm('Write them? [y/N] ');
   }
   showDiagnostics([
-    error('init-not-empty', `${root} has files already: nothing was written`, {
+    error('init-not-empty', `${root} is not empty: nothing was written`, {
       hint: `--yes adds ${files.join(', ')} beside them`,
     }),
   ]);

@@ -31,7 +31,7 @@ export const lock = defineCommand({
           warning(
             'lock-folder',
             `distributions.${name}: packages of ${d.folders.join(', ')} are read from the disk; a lockfile can't pin them`,
-            { file: workspace.file, hint: 'put them into git repositories to pin them' },
+            { file: workspace.file, hint: 'move the packages to git repositories to pin them' },
           ),
         );
     showDiagnostics(unpinned);

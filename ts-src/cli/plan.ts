@@ -24,7 +24,7 @@ function idleSettings({ workspace, distributions }: Planned): Diagnostic[] {
     if (skip || system || names.some(matcher([pattern]))) return [];
     const near = nearest(pattern, names);
     return [
-      warning('settings-idle', `package_settings names '${pattern}', and no distribution has such a package`, {
+      warning('settings-idle', `package_settings names '${pattern}', but no distribution has such a package`, {
         file: workspace.file,
         line: lineOf(workspace.file, ['package_settings', pattern]),
         hint: near === undefined ? undefined : `did you mean '${near}'?`,
@@ -37,7 +37,7 @@ function idleSettings({ workspace, distributions }: Planned): Diagnostic[] {
 function withoutMaintainer({ workspace: { distro, file } }: Planned): Diagnostic[] {
   if (distro.maintainer !== undefined || !distro.publish.to.length) return [];
   return [
-    warning('maintainer-unset', `packages that Slipway makes itself have the maintainer ${maintainerOf(distro)}`, {
+    warning('maintainer-unset', `packages that Slipway generates get the maintainer ${maintainerOf(distro)}`, {
       file,
       line: lineOf(file, ['publish']),
       hint: 'set `maintainer: Your Team <team@example.org>` in distro.yaml',

@@ -160,8 +160,8 @@ async function readInputs(
     if (known.includes(name)) continue;
     const near = nearest(name, known);
     diagnostics.push(
-      error('selection', `--override names the repository '${name}', which no distribution has`, {
-        hint: near ? `did you mean '${near}'?` : `there are ${known.slice(0, 10).join(', ') || 'none'}`,
+      error('selection', `--override: no distribution has a repository '${name}'`, {
+        hint: near ? `did you mean '${near}'?` : `known repositories: ${known.slice(0, 10).join(', ') || 'none'}`,
       }),
     );
   }

@@ -66,8 +66,8 @@ is not met, nothing is promoted, unless --force is given. --dry-run only prints 
     const faults = [...(found.ok ? [] : found.diagnostics), ...(places.ok ? [] : places.diagnostics)];
     if (!mayComeFrom(rules, from))
       faults.push(
-        error('channel-from', `distro.yaml lets nothing be promoted from '${from}' to '${into}'`, {
-          hint: `it names ${rules.from.join(', ')}`,
+        error('channel-from', `distro.yaml does not allow promotion from '${from}' to '${into}'`, {
+          hint: `allowed: ${rules.from.join(', ')}`,
         }),
       );
     if (!found.ok || !places.ok || faults.some(isError)) return failed(faults);
@@ -122,7 +122,9 @@ is not met, nothing is promoted, unless --force is given. --dry-run only prints 
 });
 
 const lostPackages = (n: number): Diagnostic =>
-  error('state-lost', `the store lost ${n} packages of the state`, { hint: 'build them again, and promote that' });
+  error('state-lost', `the store lost ${n} packages of the state`, {
+    hint: 'build them again, then promote the new state',
+  });
 
 export const rollback = defineCommand({
   summary: 'take a channel back to one of its former states',

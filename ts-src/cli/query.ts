@@ -238,7 +238,7 @@ export const query = defineCommand({
       if (unknown.length) {
         const told = unknown.map((n) => {
           const near = nearest(n, known);
-          return error('selection', `'${n}' names no package`, {
+          return error('selection', `'${n}' matches no package`, {
             hint: near ? `did you mean '${near}'?` : undefined,
           });
         });

@@ -80,7 +80,9 @@ a web server or a bucket.`,
       values.output === undefined ? join(resolve(findDistro(values), '..'), 'out') : resolve(values.output);
     const root = join(output, 'apt');
     if (!existsSync(root)) {
-      showDiagnostics([error('repository-missing', `${root} does not exist`, { hint: 'slipway build makes it' })]);
+      showDiagnostics([
+        error('repository-missing', `${root} does not exist`, { hint: 'create it with `slipway build`' }),
+      ]);
       return exit.failed;
     }
     const address = values.address ?? '127.0.0.1';

@@ -93,15 +93,15 @@ async function openIn(
     showDiagnostics([
       scopes.length
         ? error('shell-scope', `'${name}' is built in ${scopes.join(', ')}`, {
-            hint: 'name one of them: --distribution, --platform, --architecture, --variant',
+            hint: 'select one with --distribution, --platform, --architecture or --variant',
           })
-        : error('shell-scope', `'${name}' is on no platform that this machine can build for`),
+        : error('shell-scope', `this machine can't build for any platform of '${name}'`),
     ]);
     return exit.failed;
   }
   const p = graph.scope.packages[number];
   if (!p || p.blocked !== undefined) {
-    showDiagnostics([error('shell-scope', `'${name}' can't be built: ${p?.blocked ?? 'it is not planned'}`)]);
+    showDiagnostics([error('shell-scope', `'${name}' can't be built: ${p?.blocked ?? 'it is not in the plan'}`)]);
     return exit.failed;
   }
   const task = values.test === true ? number + graph.count : number;

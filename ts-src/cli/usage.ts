@@ -16,7 +16,7 @@ export function usageFault(thrown: unknown, command: Command): string {
       name,
       options.map(([k]) => k),
     );
-    return `there is no option ${written}${near ? `; did you mean --${near}?` : ''}`;
+    return `unknown option ${written}${near ? `; did you mean --${near}?` : ''}`;
   }
   if (option.type === 'boolean') return `--${long} takes no value`;
   const value = option.value ?? 'VALUE';

@@ -69,7 +69,9 @@ export async function publishAmi(
       ));
     const unfit = await tried(aws, settings, id, record, signal);
     if (unfit !== undefined)
-      return bad(error('image-check', `the AMI ${id} of '${record.name}' is not fit: ${unfit}`, { hint: unmoved }));
+      return bad(
+        error('image-check', `the AMI ${id} of '${record.name}' failed its trial: ${unfit}`, { hint: unmoved }),
+      );
     const amis: Ami[] = [{ region: settings.region, architecture: record.architecture, id }];
     for (const region of settings.copies)
       amis.push({

@@ -182,7 +182,7 @@ function writeBootSector(raw: string, boot: string, core: number): boolean {
 const diskFailed = (room: Room, size: string | undefined) =>
   error('image-render', `the disk could not be made${size === undefined ? '' : `; is ${size} enough for it?`}`, {
     file: room.log,
-    hint: 'the end of that log tells why',
+    hint: 'the cause is at the end of that log',
   });
 
 /** An empty partition for data, which grows at the first start. */

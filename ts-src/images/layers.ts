@@ -146,7 +146,7 @@ function failure(room: Room, request: LayerRequest, exceeded: string | undefined
   return error(
     hook && !full ? 'image-hook' : 'image-install',
     `${hook ? 'the hook failed, so ' : ''}${request.what} could not be made${why}${why || line === undefined ? '' : `: ${line}`}`,
-    { file: room.log, hint: 'the end of that log tells why' },
+    { file: room.log, hint: 'the cause is at the end of that log' },
   );
 }
 

@@ -22,5 +22,5 @@ export interface RenderOptions {
 /** What to tell where a program that renders an image failed. */
 export const toolFailed = (what: string, stderr: string): Diagnostic =>
   error('image-render', `${what} failed: ${stderr.trim().split('\n').pop() ?? ''}`, {
-    hint: /not found/.test(stderr) ? '`slipway doctor` says what this machine lacks' : undefined,
+    hint: /not found/.test(stderr) ? 'run `slipway doctor` to see what this machine lacks' : undefined,
   });

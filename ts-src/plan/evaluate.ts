@@ -13,10 +13,10 @@ export function manifestEvaluator(
       const value = evaluate(c.condition);
       if (value === undefined)
         diagnostics.push(
-          error('condition-invalid', `the condition '${c.condition}' of '${manifest.name}' can't be read`, {
+          error('condition-invalid', `the condition '${c.condition}' of '${manifest.name}' is invalid`, {
             file,
             line: c.line,
-            hint: 'compare with == != < <= > >=, join with and, or: $ROS_VERSION == 2 (REP 149)',
+            hint: 'use == != < <= > >= and the words and, or; for example $ROS_VERSION == 2 (REP 149)',
           }),
         );
       return value === true;
@@ -28,7 +28,7 @@ export function manifestEvaluator(
         error('build-type', `'${manifest.name}' has ${types.length} build types`, {
           file,
           line: second.line,
-          hint: 'leave one, or give them conditions that exclude each other',
+          hint: 'remove all but one, or give them conditions that exclude each other',
         }),
       );
     return {

@@ -134,7 +134,7 @@ export function nameClashes(
     diagnostics.push(
       error('debian-name-taken', message, {
         file,
-        hint: 'Debian knows neither capitals nor "_" in names: rename one of them, or skip it in package_settings',
+        hint: 'Debian names have no capitals and no "_": rename one of the packages, or skip it in package_settings',
       }),
     );
     p.blocked ??= message;

@@ -207,13 +207,13 @@ class ScopePlanner {
     if (!isBuildType(p.buildType)) {
       fault(
         node,
-        error('build-type', `'${p.name}' has the build type '${p.buildType}', which is not known`, {
+        error('build-type', `'${p.name}' has the unknown build type '${p.buildType}'`, {
           file: p.file,
           line: p.manifest.buildTypes[0]?.line,
-          hint: `${Object.keys(buildTypes).join(', ')} are; or say in package_settings that the platform provides it`,
+          hint: `supported: ${Object.keys(buildTypes).join(', ')}; if the platform provides it, set \`system\` in package_settings`,
         }),
       );
-      planned.blocked = `its build type '${p.buildType}' is not known`;
+      planned.blocked = `its build type '${p.buildType}' is unknown`;
     }
     return node;
   }

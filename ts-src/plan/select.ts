@@ -59,7 +59,7 @@ export function checkPatterns(selection: Selection, all: readonly Evaluated[], d
       if (known.some(matcher([pattern]))) continue;
       const near = nearest(pattern, known);
       diagnostics.push(
-        error('selection', `'${pattern}' names no ${what}`, { hint: near ? `did you mean '${near}'?` : undefined }),
+        error('selection', `'${pattern}' matches no ${what}`, { hint: near ? `did you mean '${near}'?` : undefined }),
       );
     }
   };
@@ -79,7 +79,7 @@ export function checkNames(
     const near = nearest(name, known);
     diagnostics.push(
       error('selection', `there is no ${what} '${name}'`, {
-        hint: near ? `did you mean '${near}'?` : `there are ${known.sort().join(', ')}`,
+        hint: near ? `did you mean '${near}'?` : `known: ${known.sort().join(', ')}`,
       }),
     );
   }

@@ -111,7 +111,7 @@ export class UnmetNeeds {
             error(
               'version-unmet',
               `'${p.name}' needs '${name}' ${relations[operator]} ${bound}, but it is ${version}`,
-              { file: p.file, line: d.line, hint: `raise or lower one of them; version_${operator} is in <${d.tag}>` },
+              { file: p.file, line: d.line, hint: `change one of them; version_${operator} is in <${d.tag}>` },
             ),
           );
           planned.blocked ??= `'${name}' ${version} is not ${relations[operator]} ${bound}`;

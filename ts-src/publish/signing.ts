@@ -87,7 +87,7 @@ const failed = (what: string, o: Outcome): Result<never> =>
 
 /** Where a passphrase does not open a key, gpg-agent wants to ask somebody for it, and says that nobody is there. */
 function hintOf(o: Outcome): string {
-  if (o.code === 127) return 'slipway doctor says what this machine lacks';
+  if (o.code === 127) return 'run `slipway doctor` to see what this machine lacks';
   if (/Inappropriate ioctl|[Bb]ad passphrase|[Nn]o passphrase|pinentry/.test(o.stderr))
     return 'the passphrase of the key is wrong or missing: see SLIPWAY_SIGNING_PASSPHRASE, or signingPassphrase of the pipeline';
   return 'run the same command again';

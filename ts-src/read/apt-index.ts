@@ -18,8 +18,8 @@ export const largestIndex = 256 << 20;
 export async function releaseText(file: string, key: string | undefined, name: string): Promise<Result<string>> {
   const unsigned = (why: string): Result<never> =>
     bad(
-      error('underlay-signature', `the signature of ${name} is not good: ${why}`, {
-        hint: 'is the file named by `key` the right key?',
+      error('underlay-signature', `the signature of ${name} is invalid: ${why}`, {
+        hint: 'check that the file in `key` is the right public key',
       }),
     );
   if (key === undefined) return good(utf8Text(readRegular(file, largestRelease)));

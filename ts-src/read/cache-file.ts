@@ -11,11 +11,15 @@ export function parseCache(
   const root = asMap(parsed.value);
   if (!root || root.type !== 'cache')
     return bad(
-      error('cache-invalid', 'not a rosdistro cache', { file, line: 1, hint: 'it has type: cache and version: 2' }),
+      error('cache-invalid', 'not a rosdistro cache', {
+        file,
+        line: 1,
+        hint: 'such a file has the entries type: cache and version: 2',
+      }),
     );
   if (root.version !== 2)
     return bad(
-      error('cache-invalid', `cache version ${String(root.version)} is not known`, { file, hint: 'version 2 is' }),
+      error('cache-invalid', `unknown cache version ${String(root.version)}`, { file, hint: 'supported version: 2' }),
     );
   const manifests = asMap(root.release_package_xmls) ?? {};
   const diagnostics: Diagnostic[] = [];

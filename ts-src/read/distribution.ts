@@ -64,10 +64,10 @@ class PackageCollection {
     const manifest = r.manifest.value;
     if (manifest.name !== packageName)
       this.diagnostics.push(
-        error('package-name', `the manifest of '${packageName}' says it is '${manifest.name}'`, {
+        error('package-name', `the manifest of '${packageName}' has the name '${manifest.name}'`, {
           file: repository.file,
           line: repository.line,
-          hint: 'the entry and package.xml must agree',
+          hint: 'the entry and package.xml must have the same name',
         }),
       );
     const pin = ownIn(ownIn(locked, repository.name)?.packages, packageName);
@@ -264,7 +264,7 @@ function readableSource({ repository, locked, pinned, override }: RepositoryRequ
   if (source.type === 'hg' || source.type === 'svn')
     return bad(
       error('source-type', `'${name}' is a ${source.type} repository, which Slipway does not read`, {
-        hint: 'git, tar and zip are read: mirror it into git',
+        hint: 'supported: git, tar and zip; mirror the repository to git',
       }),
     );
   if (override && source.type !== 'git')

@@ -18,7 +18,7 @@ export function imageReferences(distro: Distro, locator: Locator, file: string):
         'distro-reference',
         `images.${name} names the ${what} '${value}', which is not defined`,
         path,
-        near ? `did you mean '${near}'?` : `there are ${[...names].sort().join(', ')}`,
+        near ? `did you mean '${near}'?` : `known: ${[...names].sort().join(', ')}`,
       );
       return false;
     };

@@ -48,7 +48,7 @@ export function parseDistro(text: string, file: string): Result<Distro> {
         error('distro-invalid', `the name '__proto__' in ${path.slice(0, -1).join('.') || 'the file'} is not allowed`, {
           file,
           line: locator.line(path),
-          hint: 'take another name',
+          hint: 'choose another name',
         }),
       ),
     );
@@ -204,7 +204,7 @@ function references(distro: Distro, locator: Locator, file: string): Diagnostic[
         error('distro-ros-version', `distributions.${name}.ros_version is missing`, {
           file,
           line: locator.line(['distributions', name]),
-          hint: 'without an index say ros_version: 1 or 2',
+          hint: 'without an index, set ros_version: 1 or 2',
         }),
       );
   }
@@ -219,7 +219,7 @@ function references(distro: Distro, locator: Locator, file: string): Diagnostic[
           error('distro-invalid', `platforms.${name}.underlays.${u}.suite is missing`, {
             file,
             line: locator.line(path),
-            hint: 'a repository of its own needs the suite',
+            hint: 'an underlay with `uri` needs `suite`',
           }),
         );
     }
@@ -262,16 +262,20 @@ function trust(
   const at = { file, line: locator.line(path) };
   if (archive.key !== undefined && archive.trusted)
     return [
-      error('archive-trust', `${path.join('.')} has a key and says \`trusted: true\`, which would leave it unchecked`, {
-        ...at,
-        hint: 'leave one of them out',
-      }),
+      error(
+        'archive-trust',
+        `${path.join('.')} has a key and says \`trusted: true\`, which would disable the check of its signature`,
+        {
+          ...at,
+          hint: 'remove one of them',
+        },
+      ),
     ];
   if (archive.key !== undefined || archive.trusted || keyring) return [];
   return [
     error('archive-trust', `${path.join('.')} is an archive without a key`, {
       ...at,
-      hint: 'name its public key with `key:`; for a repository that only you can write, say `trusted: true`',
+      hint: 'set `key:` to its public key; for a repository that only you can write, set `trusted: true`',
     }),
   ];
 }

@@ -124,7 +124,7 @@ export async function readEntries(workspace: Workspace, name: string): Promise<R
     diagnostics.push(
       error('distro-ros-version', `distributions.${name}.ros_version is missing`, {
         file: workspace.file,
-        hint: 'the index has no distribution_type for it: say ros_version: 1 or 2',
+        hint: 'the index has no distribution_type for it: set ros_version: 1 or 2',
       }),
     );
   if (reader.unreadable || rosVersion === undefined) return { ok: false, diagnostics };

@@ -83,7 +83,7 @@ export function readFolder(root: string, folder: string, lost?: (name: string) =
 
 const noManifest = (file: string): Diagnostic =>
   error('file-missing', `${file} is not a file: its package is not found`, {
-    hint: 'put a manifest there, or remove it; COLCON_IGNORE leaves a folder out',
+    hint: 'replace it with a manifest, or remove it; to ignore the folder, put a file COLCON_IGNORE there',
   });
 
 /** Tells of a link to a package, or to a manifest: a build takes what lies in the folder itself. */
@@ -94,8 +94,8 @@ function linkTold(at: string, shown: string, name: string, diagnostics: Diagnost
     return;
   }
   diagnostics.push(
-    warning('folder-link', `${join(shown, name)} is a link: the package that it leads to is not found`, {
-      hint: "name the folder that the link leads to in 'folders' of distro.yaml, or put a copy there",
+    warning('folder-link', `${join(shown, name)} is a symbolic link: the package it points to is not found`, {
+      hint: "add the target of the link to 'folders' in distro.yaml, or replace the link with a copy",
     }),
   );
 }

@@ -53,7 +53,7 @@ export async function resolveRequest(url: string, number: number, reporter: Repo
     refs.value.find((r) => r.ok) ??
     bad(
       error('source-ref', `${url} has no merge commit of the pull request ${number}`, {
-        hint: 'is it open, and can it be merged? Its branch can be named instead: NAME@BRANCH',
+        hint: 'check that it is open and has no conflicts, or name its branch: NAME@BRANCH',
       }),
     )
   );

@@ -25,10 +25,10 @@ export function parseRepos(text: string, file: string): Result<Repository[]> {
   for (const key of Object.keys(top ?? {}))
     if (key !== 'repositories')
       diagnostics.push(
-        warning('repos-invalid', `'${key}' is not known and does nothing`, {
+        warning('repos-invalid', `unknown key '${key}' is ignored`, {
           file,
           line: locator.line([key]),
-          hint: 'name each file in repos of distro.yaml',
+          hint: 'list each file in `repos` of distro.yaml',
         }),
       );
   const repositories: Repository[] = [];

@@ -60,11 +60,15 @@ export function layerRosdep(
       const wrong = wrongName(byOs);
       if (wrong) {
         diagnostics.push(
-          error('rosdep-name', `the rule of '${key}' names ${JSON.stringify(wrong.name)}, which is no Debian package`, {
-            file,
-            line: new Locator(text).line([key, ...wrong.path]),
-            hint: 'at least two characters: lower case letters, digits, "+", "-" and ".", a letter or digit first (Debian policy 5.6.1)',
-          }),
+          error(
+            'rosdep-name',
+            `the rule of '${key}' names ${JSON.stringify(wrong.name)}, which is not a valid Debian package name`,
+            {
+              file,
+              line: new Locator(text).line([key, ...wrong.path]),
+              hint: 'use at least two characters: lower case letters, digits, "+", "-" and ".", a letter or digit first (Debian policy 5.6.1)',
+            },
+          ),
         );
         continue;
       }

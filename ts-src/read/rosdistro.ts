@@ -29,10 +29,10 @@ export function parseIndex(text: string, file: string, distribution: string): Re
     );
   if (root.version !== 3 && root.version !== 4)
     return bad(
-      error('index-version', `index version ${String(root.version)} is not known`, {
+      error('index-version', `unknown index version ${String(root.version)}`, {
         file,
         line: locator.line(['version']),
-        hint: 'versions 3 and 4 are (REP 153)',
+        hint: 'supported versions: 3 and 4 (REP 153)',
       }),
     );
   const all = asMap(root.distributions) ?? {};
@@ -43,7 +43,7 @@ export function parseIndex(text: string, file: string, distribution: string): Re
       error('index-distribution', `the distribution '${distribution}' is not in the index`, {
         file,
         line: locator.line(['distributions']),
-        hint: near ? `did you mean '${near}'?` : `it has ${Object.keys(all).sort().join(', ') || 'none'}`,
+        hint: near ? `did you mean '${near}'?` : `the index has ${Object.keys(all).sort().join(', ') || 'none'}`,
       }),
     );
   }
@@ -62,7 +62,7 @@ export function parseIndex(text: string, file: string, distribution: string): Re
       error('index-invalid', `distribution_type of '${distribution}' is ${JSON.stringify(type)}, which is not known`, {
         file,
         line: locator.line(['distributions', distribution, 'distribution_type']),
-        hint: 'ros1 or ros2',
+        hint: 'use ros1 or ros2',
       }),
     );
   const result: IndexEntry = {
@@ -101,7 +101,7 @@ export function parseDistributionFile(
   if (root.type !== undefined && root.type !== 'distribution')
     fault(`type is '${String(root.type)}', not 'distribution'`, ['type']);
   if (root.version !== undefined && root.version !== 1 && root.version !== 2)
-    fault(`version ${String(root.version)} is not known`, ['version'], 'versions 1 and 2 are (REP 143)');
+    fault(`unknown version ${String(root.version)}`, ['version'], 'supported versions: 1 and 2 (REP 143)');
   const releasePlatforms: Record<string, string[]> = {};
   for (const [os, names] of Object.entries(asMap(root.release_platforms) ?? {}))
     releasePlatforms[os] = (Array.isArray(names) ? names : [names]).map(String);

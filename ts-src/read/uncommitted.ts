@@ -28,7 +28,7 @@ export async function warnOfUncommitted(
   const shown = `${ours.slice(0, 3).join(', ')}${ours.length > 3 ? ` and ${ours.length - 3} more` : ''}`;
   return [
     warning('source-uncommitted', `'${name}': changes in ${folder} are not committed, and are not built: ${shown}`, {
-      hint: `commit them, or build what lies there: --override ${name}=${folder}`,
+      hint: `commit them, or build the folder as it is: --override ${name}=${folder}`,
     }),
   ];
 }

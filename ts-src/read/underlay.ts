@@ -125,8 +125,8 @@ async function readIndex(
       if (!got.ok) continue;
       if ((await sha256File(file)) !== digest)
         return bad(
-          error('underlay-digest', `${base}/${name} is not what InRelease says`, {
-            hint: 'it may be in the middle of an update: try again',
+          error('underlay-digest', `${base}/${name} does not match its digest in InRelease`, {
+            hint: 'the repository may be in the middle of an update: try again',
           }),
         );
       const unpacked = await indexText(file, ending);

@@ -197,7 +197,7 @@ async function makeTar(
   if (made.code === 0) return undefined;
   if (made.code === 127)
     return error('tool-missing', 'mmdebstrap is not installed', {
-      hint: 'slipway doctor says what this machine lacks',
+      hint: 'run `slipway doctor` to see what this machine lacks',
     });
   return error(
     'base-failed',
@@ -238,7 +238,7 @@ export async function prepareBase(driver: Driver, state: string, base: Base): Pr
       error(
         'base-failed',
         `can't enter the base ${base.digest.slice(0, 12)}: ${prepared.stderr.trim().split('\n').pop()}`,
-        { hint: 'slipway doctor tells whether this machine can make roots' },
+        { hint: 'run `slipway doctor` to check whether this machine can create build roots' },
       ),
     );
   return good(prepared.stdout.trim().split('\n').sort());

@@ -240,7 +240,7 @@ export async function missingTools(driver: 'unshare' | 'docker', plan: Plan): Pr
   if (refused)
     return [
       error('roots-refused', `plain users can't make user namespaces here: ${refused}`, {
-        hint: 'slipway doctor tells more',
+        hint: 'run `slipway doctor` for details',
       }),
     ];
   if (!names.length) return [];
@@ -250,6 +250,6 @@ export async function missingTools(driver: 'unshare' | 'docker', plan: Plan): Pr
     ...(packages.length ? [`${plain ? 'sudo ' : ''}apt-get install -y ${packages.join(' ')}`] : []),
     ...fixes.flatMap((f) => f.fix ?? []),
   ];
-  const hint = `${hints.join('; ')}    (slipway doctor tells more)`;
+  const hint = `${hints.join('; ')}    (see slipway doctor)`;
   return [error('tool-missing', `this machine lacks ${names.join(', ')}`, { hint })];
 }

@@ -135,7 +135,7 @@ export class SystemLayers {
       return bad(
         error('system-install', `apt could not install ${shortList(missing)}`, {
           file: this.room.log,
-          hint: 'the end of that log tells why',
+          hint: 'the cause is at the end of that log',
         }),
       );
     await this.keep(id, parent ? { set, parent: parent.id } : { set }, keep, work);

@@ -46,9 +46,9 @@ async function saidIn(file: string, { request, target }: UrlValues): Promise<Res
   if (line) return good(line);
   const where = request ? ` (a pull request takes ${name} from its target branch)` : '';
   return bad(
-    error('distro-missing', `it is not known which distro repository this package belongs to${where}`, {
+    error('distro-missing', `the distro repository of this package is not configured${where}`, {
       file,
-      hint: "say packagePipeline(distro: 'URL#BRANCH'), or set SLIPWAY_DISTRO in the environment of the folder (slipway jobs does), or write the URL into .slipway-distro",
+      hint: "use packagePipeline(distro: 'URL#BRANCH'), or set SLIPWAY_DISTRO in the environment of the folder (slipway jobs does), or write the URL into .slipway-distro",
     }),
   );
 }

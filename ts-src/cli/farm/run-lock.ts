@@ -22,7 +22,7 @@ export async function withLock(
     if (exists(file)) return { values: { ...values, lock: file }, notes: [] };
     return error(
       'lock-missing',
-      'a tag is built from its committed lockfile, and there is no lock.yaml beside distro.yaml',
+      'a tag is built from its committed lockfile, but there is no lock.yaml beside distro.yaml',
       {
         file,
         hint: 'run `slipway lock -o lock.yaml`, commit the file and tag that commit; or set `locked: false` in the track',
@@ -36,7 +36,7 @@ export async function withLock(
     return {
       values,
       notes: [
-        warning('channel-empty', `the channel '${like}' has no good run yet: the heads of branches are built`, {
+        warning('channel-empty', `the channel '${like}' has no successful run yet: the heads of branches are built`, {
           hint: 'run the distro pipeline once',
         }),
       ],

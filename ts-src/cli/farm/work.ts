@@ -220,7 +220,7 @@ async function check(values: FarmValues): Promise<number> {
   showDiagnostics(
     findings.map((f) =>
       error('tool-missing', f.what, {
-        hint: f.fix ?? `apt-get install -y ${f.package ?? ''}    (slipway doctor tells more)`,
+        hint: f.fix ?? `apt-get install -y ${f.package ?? ''}    (see slipway doctor)`,
       }),
     ),
   );

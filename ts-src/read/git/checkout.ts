@@ -115,7 +115,7 @@ export async function checkoutRef(
   if (resolved.code !== 0)
     return bad(
       error('history', `the distro repository has no commit '${ref}'`, {
-        hint: 'a branch, a tag or a commit; in a shallow clone fetch it first',
+        hint: 'name a branch, a tag or a commit; in a shallow clone, fetch it first',
       }),
     );
   const kept = join(state, 'refs', commit);

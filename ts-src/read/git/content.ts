@@ -51,7 +51,7 @@ export async function fetchArchive(entry: ArchiveEntry, url: string, state: stri
     if (digest !== commit)
       return bad(
         error('source-checksum', `${url} has the SHA-256 ${digest}, not ${commit}`, {
-          hint: 'the archive changed, or the checksum is wrong: find out which before you change it',
+          hint: 'either the archive changed or the checksum is wrong: find out which before you change the checksum',
         }),
       );
     const content = join(folder, 'content');
@@ -94,7 +94,7 @@ async function lostSubmodules(root: string, url: string): Promise<Diagnostic[]> 
       ? []
       : [
           warning('source-submodule', `${url} lacks the submodule ${path}, which archives do not contain`, {
-            hint: 'take the repository by git, or an archive with its submodules',
+            hint: 'use the git repository, or an archive that contains the submodules',
           }),
         ];
   });

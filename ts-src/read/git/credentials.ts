@@ -44,8 +44,8 @@ export function mayUseCredentials(url: string, submodule: boolean): boolean {
  */
 export const localFault = (url: string): Diagnostic | undefined =>
   settled && isLocalUrl(url) && !named.has(plainUrl(url))
-    ? error('request-source', `${url} is on this machine, and the target branch does not name it`, {
-        hint: 'a pull request may add what https or ssh reaches; a path is named on the target branch first',
+    ? error('request-source', `${url} is a path on this machine, and the target branch does not list it`, {
+        hint: 'a pull request may only add https and ssh URLs; add a local path on the target branch first',
       })
     : undefined;
 

@@ -78,7 +78,7 @@ export async function readFiles(
     if (kind !== 'blob')
       return bad(
         error('source-store', `${snapshot.gitDir} lacks ${blob} of ${url}`, {
-          hint: 'remove that folder: it is fetched again',
+          hint: 'remove that folder to fetch it again',
         }),
       );
     texts.push(utf8Text(bytes.subarray(end + 1, end + 1 + Number(size))));

@@ -92,9 +92,10 @@ function notThere(url: string, version: string, all: Refs): Result<never> {
   const [branches, tags] = [short('refs/heads/'), short('refs/tags/')];
   const fault = (hint: string) => bad(error('source-ref', `${url} has no branch or tag '${version}'`, { hint }));
   const remote = /^(?:refs\/)?(?:remotes\/)?[^/]+\/(.+)$/.exec(version)?.[1];
-  if (remote !== undefined && branches.includes(remote)) return fault(`'${remote}' is what the branch is called there`);
+  if (remote !== undefined && branches.includes(remote))
+    return fault(`the branch is called '${remote}' in that repository`);
   if (isShortCommit(version))
-    return fault('an abbreviated commit is found only where a branch or tag stands at it: write all 40 digits');
+    return fault('an abbreviated commit is only found if a branch or tag points to it: write all 40 digits');
   const [near] = new NearNames([...branches, ...tags]).of(version, 1);
   if (near !== undefined) return fault(`did you mean '${near}'? It has ${listed(branches, 'branch', 'branches')}`);
   return fault(

@@ -22,8 +22,8 @@ class TooMuch extends Error {}
 /** `most`: what would be taken of one. */
 export const tooLarge = (where: string, most: string): Result<never> =>
   bad(
-    error('source-size', `${where} holds more than ${most}, and is not read`, {
-      hint: 'take what packages do not need out of it, or make several repositories of it',
+    error('source-size', `${where} holds more than ${most}: it is too large to read`, {
+      hint: 'remove files that packages do not need, or split the repository',
     }),
   );
 
@@ -61,7 +61,7 @@ export async function listTree({ gitDir, tree, where, measured }: Listing): Prom
     const args = ['ls-tree', '-r', '-t', '-z', '--full-tree', ...(measured ? ['-l'] : []), tree];
     const listed = await git([...local, ...args], { gitDir, onOutput });
     if (listed.code === 0) return good(entries);
-    return bad(error('source-store', `can't list what ${where} holds: ${lastLine(listed)}`));
+    return bad(error('source-store', `can't list the files of ${where}: ${lastLine(listed)}`));
   } catch (e) {
     if (!(e instanceof TooMuch)) throw e;
     if (bytes > largestTree.bytes) return tooLarge(where, `${sizeText(largestTree.bytes)} of files`);

@@ -28,7 +28,7 @@ export function parseManifest(text: string, file: string): Result<Manifest> {
   const format = (root.attributes?.format ?? '1').trim();
   if (format !== '1' && format !== '2' && format !== '3')
     return bad(
-      error('manifest-format', `package format '${format}' is not known`, {
+      error('manifest-format', `unknown package format '${format}'`, {
         file,
         line: root.line,
         hint: 'use format="3" (REP 149), "2" (REP 140) or leave it out for 1 (REP 127)',
