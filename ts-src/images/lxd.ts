@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { plainEnvironment } from '../io/process.ts';
 import { bad, compare, good, type Result } from '../model/diagnostics.ts';
 import { imageFile, imageVersion } from '../model/names.ts';
 import { newScratch } from '../sandbox/scratch.ts';
@@ -71,7 +72,7 @@ export async function renderLxd(
     layers: root.layers.map((l) => l.root),
     work: newScratch(room.state),
     command: ['sh', '-e', '-c', script, 'lxd', plain, metadata, squashed],
-    env: { ...process.env, LC_ALL: 'C', SOURCE_DATE_EPOCH: String(options.epoch) },
+    env: { ...plainEnvironment(), SOURCE_DATE_EPOCH: String(options.epoch) },
     signal: room.signal,
   });
   if (packed.code !== 0) return bad(toolFailed('xz and mksquashfs', packed.stderr));

@@ -91,7 +91,7 @@ const largest = 512 << 20;
 
 /** The bytes of a regular file. A folder, a FIFO or a device is an error of the system's kind, and waits for nobody. */
 export function readRegular(path: string, most = largest): Buffer {
-  const handle = openRegular(path, most);
+  const { handle } = openRegular(path, most);
   try {
     return readFileSync(handle);
   } finally {
@@ -100,10 +100,11 @@ export function readRegular(path: string, most = largest): Buffer {
 }
 
 /** Opens what is a file of at most that many bytes, and waits for nobody. */
-function openRegular(path: string, most: number): number {
+function openRegular(path: string, most: number): { handle: number; size: number } {
   const handle = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  const code = kindFault(fstatSync(handle), most);
-  if (code === undefined) return handle;
+  const found = fstatSync(handle);
+  const code = kindFault(found, most);
+  if (code === undefined) return { handle, size: found.size };
   closeSync(handle);
   throw Object.assign(new Error(`${code}: ${path}`), { code, path });
 }
@@ -149,9 +150,9 @@ export function linkOrCopy(from: string, to: string): void {
 const small = 1 << 20;
 
 export async function sha256File(path: string): Promise<string> {
-  const handle = openRegular(path, Infinity);
+  const { handle, size } = openRegular(path, Infinity);
   try {
-    if (fstatSync(handle).size <= small) return sha256(readFileSync(handle));
+    if (size <= small) return sha256(readFileSync(handle));
     const hash = createHash('sha256');
     const chunks: AsyncIterable<Buffer> = createReadStream(path, {
       fd: handle,

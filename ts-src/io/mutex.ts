@@ -3,6 +3,7 @@ import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
+import { plainEnvironment } from './process.ts';
 
 /**
  * Holds a lock between processes while `work` runs. The kernel keeps it (flock(1), which ends when its standard input
@@ -46,6 +47,7 @@ function hold(path: string, kind: readonly string[], waiting?: () => void): Prom
   return new Promise((resolve, reject) => {
     const holder = spawn('flock', [...kind, '--no-fork', path, 'cat'], {
       stdio: ['pipe', 'pipe', 'pipe'],
+      env: plainEnvironment(),
       detached: true,
     });
     let words = '';

@@ -12,7 +12,7 @@ export interface Outcome {
 }
 export interface RunOptions {
   cwd?: string;
-  /** The whole environment where given; else ours. */
+  /** The whole environment where given; else ours, with messages in English where we read them. */
   env?: NodeJS.ProcessEnv;
   input?: string | Buffer;
   /** Both outputs go to the end of this file instead of into the outcome; what exceeds `logLimit` is dropped. */
@@ -38,6 +38,12 @@ export interface RunOptions {
   descriptors?: readonly number[];
 }
 
+/** Our environment, in which programs say in English what went wrong: we tell causes by their words. */
+export const plainEnvironment = (): NodeJS.ProcessEnv => ({ ...process.env, LC_ALL: 'C.UTF-8', LANGUAGE: '' });
+
+/** What `onOutput` throws where a program says more than is taken of it. */
+export class TooMuch extends Error {}
+
 const running = new Set<ChildProcess>();
 
 const inputOf = ({ input, keepInput, terminal }: RunOptions): 'inherit' | 'ignore' | 'pipe' => {
@@ -51,13 +57,14 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
   return new Promise((resolve, reject) => {
     if (options.signal?.aborted) return resolve({ code: 130, signal: 'SIGTERM', stdout: '', stderr: 'stopped' });
     const log = options.log === undefined ? undefined : openSync(options.log, 'a');
-    const output = options.inherit || options.terminal ? 'inherit' : 'pipe';
+    const shown = options.inherit || options.terminal;
+    const output = shown ? 'inherit' : 'pipe';
     // One pipe for both outputs keeps their order in a log.
     const [program, ...rest] = log === undefined ? [command] : ['sh', '-c', 'exec "$@" 2>&1', 'sh', command];
     const child = spawn(program, [...rest, ...args], {
       detached: options.detached ?? false,
       cwd: options.cwd,
-      env: options.env ?? process.env,
+      env: options.env ?? (shown ? process.env : plainEnvironment()),
       stdio: [inputOf(options), output, output, ...(options.descriptors ?? [])],
     });
     running.add(child);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { first } from '../model/lists.ts';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import { exists } from '../io/files.ts';
-import { run, type Outcome, type RunOptions } from '../io/process.ts';
+import { plainEnvironment, run, type Outcome, type RunOptions } from '../io/process.ts';
 import { checkSignature, checkSigners, primaryKeys, signersIn } from './signatures.ts';
 import { openRoom, type SigningRoom } from './signing-room.ts';
 import { codeOf } from '../io/faults.ts';
@@ -208,7 +208,7 @@ async function signerOf(at: Home, keys: readonly string[]): Promise<Result<Signe
       });
     },
     run: (command, args, options = {}) =>
-      at.run(command, args, { ...options, env: { ...process.env, ...options.env, GNUPGHOME: at.home } }),
+      at.run(command, args, { ...options, env: { ...plainEnvironment(), ...options.env, GNUPGHOME: at.home } }),
   });
 }
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { run, type Outcome } from '../io/process.ts';
+import { plainEnvironment, run, type Outcome } from '../io/process.ts';
 import { sha256 } from '../model/digest.ts';
 import { remoteName, type RemotePlace } from '../model/remote-place.ts';
 import { shellQuote } from '../render/template.ts';
@@ -125,6 +125,7 @@ export class SshConnection {
     await this.open();
     const holder = spawn('ssh', [...this.options, '--', this.host, this.command('hold')], {
       stdio: ['pipe', 'pipe', 'pipe'],
+      env: plainEnvironment(),
       detached: true,
     });
     let said = '';

@@ -4,7 +4,7 @@ import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import { isDigest } from '../model/stored.ts';
 import { codeOf } from '../io/faults.ts';
 import { readRegular } from '../io/files.ts';
-import { run } from '../io/process.ts';
+import { run, TooMuch } from '../io/process.ts';
 import { utf8Text } from '../io/utf8.ts';
 
 /** What is read of others' apt repositories. Debian's own index of everything is a quarter of the largest one. */
@@ -54,8 +54,6 @@ export function digestsOf(release: string): Map<string, string> {
   }
   return digests;
 }
-
-class TooMuch extends Error {}
 
 /** The text of an index, by the ending of its name; a string says why there is none. */
 export async function indexText(file: string, ending: string): Promise<{ text: string } | string> {

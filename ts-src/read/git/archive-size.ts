@@ -1,4 +1,4 @@
-import { run, type Outcome } from '../../io/process.ts';
+import { run, TooMuch, type Outcome } from '../../io/process.ts';
 
 interface Size {
   bytes: number;
@@ -10,8 +10,6 @@ const largest: Size = { bytes: 2 * 2 ** 30, files: 500_000 };
 
 /** KiB that a program may take to read one: a name in it may claim to be of gigabytes. */
 const memory = 4 << 20;
-
-class TooMuch extends Error {}
 
 /** A program that reads an archive which anybody may have made. */
 export const readingArchive = (

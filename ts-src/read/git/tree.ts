@@ -1,5 +1,6 @@
 import { bad, error, good, type Result } from '../../model/diagnostics.ts';
 import { sizeText } from '../../model/sizes.ts';
+import { TooMuch } from '../../io/process.ts';
 import { git, lastLine, local } from './process.ts';
 
 /**
@@ -16,8 +17,6 @@ export interface TreeEntry {
   object: string;
   path: string;
 }
-
-class TooMuch extends Error {}
 
 /** `most`: what would be taken of one. */
 export const tooLarge = (where: string, most: string): Result<never> =>

@@ -1,0 +1,23 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, expect, it, vi } from 'vitest';
+import { codeOf } from '../../ts-src/io/faults.ts';
+import { holdMutex } from '../../ts-src/io/mutex.ts';
+import { run } from '../../ts-src/io/process.ts';
+
+afterEach(() => vi.unstubAllEnvs());
+
+it('programs whose words we read say them in English, whatever our locale is', async () => {
+  vi.stubEnv('LC_ALL', 'de_DE.UTF-8');
+  vi.stubEnv('LANGUAGE', 'de:fr');
+  const said = await run('sh', ['-c', 'echo "$LC_ALL/$LANGUAGE/$HOME"']);
+  expect(said.stdout.trim()).toBe(`C.UTF-8//${process.env.HOME ?? ''}`);
+  const whole = await run('sh', ['-c', 'echo "$LC_ALL"'], { env: { PATH: process.env.PATH, LC_ALL: 'C' } });
+  expect(whole.stdout.trim()).toBe('C');
+});
+
+it('a lock that can not be made is told as what the system refuses', async () => {
+  vi.stubEnv('LC_ALL', 'de_DE.UTF-8');
+  const fault = await holdMutex(join(tmpdir(), 'x'.repeat(300))).catch((e: unknown) => e);
+  expect(codeOf(fault)).toBe('ENAMETOOLONG');
+});
