@@ -416,7 +416,7 @@ async function writeTogether(files, name6 = import_node_fs3.renameSync) {
   }
 }
 function readRegular(path2, most9 = largest) {
-  const handle = openRegular(path2, most9);
+  const { handle } = openRegular(path2, most9);
   try {
     return (0, import_node_fs3.readFileSync)(handle);
   } finally {
@@ -425,8 +425,9 @@ function readRegular(path2, most9 = largest) {
 }
 function openRegular(path2, most9) {
   const handle = (0, import_node_fs3.openSync)(path2, import_node_fs3.constants.O_RDONLY | import_node_fs3.constants.O_NONBLOCK);
-  const code = kindFault((0, import_node_fs3.fstatSync)(handle), most9);
-  if (code === void 0) return handle;
+  const found2 = (0, import_node_fs3.fstatSync)(handle);
+  const code = kindFault(found2, most9);
+  if (code === void 0) return { handle, size: found2.size };
   (0, import_node_fs3.closeSync)(handle);
   throw Object.assign(new Error(`${code}: ${path2}`), { code, path: path2 });
 }
@@ -462,9 +463,9 @@ function linkOrCopy(from, to) {
   }
 }
 async function sha256File(path2) {
-  const handle = openRegular(path2, Infinity);
+  const { handle, size: size3 } = openRegular(path2, Infinity);
   try {
-    if ((0, import_node_fs3.fstatSync)(handle).size <= small) return sha256((0, import_node_fs3.readFileSync)(handle));
+    if (size3 <= small) return sha256((0, import_node_fs3.readFileSync)(handle));
     const hash3 = (0, import_node_crypto.createHash)("sha256");
     const chunks = (0, import_node_fs3.createReadStream)(path2, {
       fd: handle,
@@ -536,13 +537,13 @@ function run(command2, args, options5 = {}) {
   const limit = options5.limit ?? 256 << 20;
   return new Promise((resolve30, reject) => {
     if (options5.signal?.aborted) return resolve30({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
-    const log = options5.log === void 0 ? void 0 : (0, import_node_fs6.openSync)(options5.log, "a");
-    const output = options5.inherit || options5.terminal ? "inherit" : "pipe";
+    const log = options5.log === void 0 ? void 0 : (0, import_node_fs4.openSync)(options5.log, "a");
+    const output = isShown(options5) ? "inherit" : "pipe";
     const [program2, ...rest2] = log === void 0 ? [command2] : ["sh", "-c", 'exec "$@" 2>&1', "sh", command2];
-    const child = (0, import_node_child_process2.spawn)(program2, [...rest2, ...args], {
+    const child = (0, import_node_child_process.spawn)(program2, [...rest2, ...args], {
       detached: options5.detached ?? false,
       cwd: options5.cwd,
-      env: options5.env ?? process.env,
+      env: options5.env ?? (isShown(options5) ? process.env : plainEnvironment()),
       stdio: [inputOf(options5), output, output, ...options5.descriptors ?? []]
     });
     running.add(child);
@@ -577,7 +578,7 @@ function run(command2, args, options5 = {}) {
       running.delete(child);
       clearTimeout(last2);
       options5.signal?.removeEventListener("abort", stop);
-      if (log !== void 0) (0, import_node_fs6.closeSync)(log);
+      if (log !== void 0) (0, import_node_fs4.closeSync)(log);
       if (thrown !== void 0) reject(thrown);
       else resolve30(outcome);
     };
@@ -628,7 +629,7 @@ slipway: the rest of this output, beyond ${sizeText(most9)}, is left out
   };
 }
 function writeAll(handle, bytes) {
-  for (let written2 = 0; written2 < bytes.length; ) written2 += (0, import_node_fs6.writeSync)(handle, bytes, written2);
+  for (let written2 = 0; written2 < bytes.length; ) written2 += (0, import_node_fs4.writeSync)(handle, bytes, written2);
 }
 function killAll() {
   for (const child of running) child.kill("SIGKILL");
@@ -643,18 +644,22 @@ async function parallel(items, width8, work2) {
   );
   return results;
 }
-var import_node_child_process2, import_node_fs6, running, inputOf;
+var import_node_child_process, import_node_fs4, plainEnvironment, TooMuch, running, inputOf, isShown;
 var init_process = __esm({
   "ts-src/io/process.ts"() {
     "use strict";
-    import_node_child_process2 = require("node:child_process");
-    import_node_fs6 = require("node:fs");
+    import_node_child_process = require("node:child_process");
+    import_node_fs4 = require("node:fs");
     init_sizes();
+    plainEnvironment = () => ({ ...process.env, LC_ALL: "C.UTF-8", LANGUAGE: "" });
+    TooMuch = class extends Error {
+    };
     running = /* @__PURE__ */ new Set();
     inputOf = ({ input, keepInput, terminal }) => {
       if (terminal) return "inherit";
       return input === void 0 && !keepInput ? "ignore" : "pipe";
     };
+    isShown = ({ inherit, terminal }) => inherit === true || terminal === true;
   }
 });
 
@@ -19273,6 +19278,7 @@ var init_ssh_connection = __esm({
         await this.open();
         const holder2 = (0, import_node_child_process5.spawn)("ssh", [...this.options, "--", this.host, this.command("hold")], {
           stdio: ["pipe", "pipe", "pipe"],
+          env: plainEnvironment(),
           detached: true
         });
         let said = "";
@@ -19815,16 +19821,17 @@ init_digest();
 init_urls();
 
 // ts-src/store/file-blobs.ts
-var import_node_fs5 = require("node:fs");
+var import_node_fs6 = require("node:fs");
 var import_node_path5 = require("node:path");
 init_digest();
 init_files();
 
 // ts-src/io/mutex.ts
 var import_node_net = require("node:net");
-var import_node_child_process = require("node:child_process");
-var import_node_fs4 = require("node:fs");
+var import_node_child_process2 = require("node:child_process");
+var import_node_fs5 = require("node:fs");
 var import_node_path4 = require("node:path");
+init_process();
 async function withMutex(path2, work2, waiting2) {
   const release2 = await holdMutex(path2, waiting2);
   try {
@@ -19846,10 +19853,11 @@ async function shareMutex(path2, waiting2) {
 var tryMutex = (path2) => hold(path2, ["--exclusive", "--nonblock", "--conflict-exit-code", String(taken)]);
 var taken = 99;
 function hold(path2, kind, waiting2) {
-  (0, import_node_fs4.mkdirSync)((0, import_node_path4.dirname)(path2), { recursive: true });
+  (0, import_node_fs5.mkdirSync)((0, import_node_path4.dirname)(path2), { recursive: true });
   return new Promise((resolve30, reject) => {
-    const holder2 = (0, import_node_child_process.spawn)("flock", [...kind, "--no-fork", path2, "cat"], {
+    const holder2 = (0, import_node_child_process2.spawn)("flock", [...kind, "--no-fork", path2, "cat"], {
       stdio: ["pipe", "pipe", "pipe"],
+      env: plainEnvironment(),
       detached: true
     });
     let words6 = "";
@@ -19911,20 +19919,20 @@ var FileBlobs = class {
   constructor(where, memory3) {
     this.where = where;
     this.memory = memory3;
-    if (memory3 !== void 0 && (0, import_node_fs5.existsSync)(memory3) && !(0, import_node_fs5.existsSync)(this.marker())) throw vanished(where, memory3);
+    if (memory3 !== void 0 && (0, import_node_fs6.existsSync)(memory3) && !(0, import_node_fs6.existsSync)(this.marker())) throw vanished(where, memory3);
   }
   marked = false;
   marker = () => (0, import_node_path5.join)(this.where, markerName);
   /** Before each write: a share may go while a run goes on. */
   mark() {
     if (this.memory === void 0) return;
-    if ((0, import_node_fs5.existsSync)(this.marker())) {
+    if ((0, import_node_fs6.existsSync)(this.marker())) {
       if (this.marked) return;
     } else if (this.marked) throw vanished(this.where, this.memory);
     else writeWhole(this.marker(), `${JSON.stringify({ slipway: "store" })}
 `);
     this.marked = true;
-    if (!(0, import_node_fs5.existsSync)(this.memory)) writeWhole(this.memory, `${this.where}
+    if (!(0, import_node_fs6.existsSync)(this.memory)) writeWhole(this.memory, `${this.where}
 `);
   }
   path = (name6) => (0, import_node_path5.join)(this.where, name6);
@@ -19944,21 +19952,21 @@ var FileBlobs = class {
   putFile(name6, file3) {
     this.mark();
     const target2 = this.path(name6);
-    (0, import_node_fs5.mkdirSync)((0, import_node_path5.dirname)(target2), { recursive: true });
+    (0, import_node_fs6.mkdirSync)((0, import_node_path5.dirname)(target2), { recursive: true });
     copyWhole(file3, target2, true);
     return Promise.resolve();
   }
   link(name6, file3) {
     this.mark();
     const target2 = this.path(name6);
-    (0, import_node_fs5.mkdirSync)((0, import_node_path5.dirname)(target2), { recursive: true });
+    (0, import_node_fs6.mkdirSync)((0, import_node_path5.dirname)(target2), { recursive: true });
     return Promise.resolve(linkWhole(file3, target2));
   }
   putAll(items) {
     return writeTogether(items.map(({ name: name6, data }) => ({ path: this.path(name6), data })));
   }
   fetch(name6, file3) {
-    (0, import_node_fs5.mkdirSync)((0, import_node_path5.dirname)(file3), { recursive: true });
+    (0, import_node_fs6.mkdirSync)((0, import_node_path5.dirname)(file3), { recursive: true });
     try {
       copyWhole(this.path(name6), file3, false);
     } catch (e) {
@@ -19988,7 +19996,7 @@ var FileBlobs = class {
         continue;
       }
       try {
-        const { size: size3, mtimeMs, nlink, blocks } = (0, import_node_fs5.statSync)(this.path(name6));
+        const { size: size3, mtimeMs, nlink, blocks } = (0, import_node_fs6.statSync)(this.path(name6));
         yield { name: name6, size: size3, modified: mtimeMs, disk: nlink > 1 ? 0 : blocks * 512 };
       } catch (e) {
         if (!isMissing(e)) throw e;
@@ -19996,7 +20004,7 @@ var FileBlobs = class {
     }
   }
   remove(name6) {
-    (0, import_node_fs5.rmSync)(this.path(name6), { force: true });
+    (0, import_node_fs6.rmSync)(this.path(name6), { force: true });
     return Promise.resolve();
   }
   local(name6) {
@@ -20006,11 +20014,11 @@ var FileBlobs = class {
     for (const kind of ["objects", "tasks", "tests", "sources"]) {
       const folder2 = this.path(kind);
       if (!exists(folder2)) continue;
-      for (const part of (0, import_node_fs5.readdirSync)(folder2)) {
-        for (const name6 of (0, import_node_fs5.readdirSync)((0, import_node_path5.join)(folder2, part))) {
+      for (const part of (0, import_node_fs6.readdirSync)(folder2)) {
+        for (const name6 of (0, import_node_fs6.readdirSync)((0, import_node_path5.join)(folder2, part))) {
           const m = /^\.tmp-(\d+)-/.exec(name6);
           const path2 = (0, import_node_path5.join)(folder2, part, name6);
-          if (m && !exists(`/proc/${m[1]}`) && olderThanADay(path2)) (0, import_node_fs5.rmSync)(path2, { force: true });
+          if (m && !exists(`/proc/${m[1]}`) && olderThanADay(path2)) (0, import_node_fs6.rmSync)(path2, { force: true });
         }
       }
     }
@@ -20024,7 +20032,7 @@ var vanished = (where, memory3) => Object.assign(
 );
 function entriesOf(folder2) {
   try {
-    return (0, import_node_fs5.readdirSync)(folder2, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1);
+    return (0, import_node_fs6.readdirSync)(folder2, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1);
   } catch (e) {
     if (codeOf(e) === "ENOENT") return [];
     throw e;
@@ -20033,20 +20041,20 @@ function entriesOf(folder2) {
 var isMissing = (e) => ["ENOENT", "ENOTDIR"].includes(codeOf(e) ?? "");
 function olderThanADay(path2) {
   try {
-    return Date.now() - (0, import_node_fs5.statSync)(path2).mtimeMs > 864e5;
+    return Date.now() - (0, import_node_fs6.statSync)(path2).mtimeMs > 864e5;
   } catch {
     return false;
   }
 }
 var isSameFile = (a, b) => {
-  const [left, right] = [a, b].map((path2) => (0, import_node_fs5.statSync)(path2, { throwIfNoEntry: false }));
+  const [left, right] = [a, b].map((path2) => (0, import_node_fs6.statSync)(path2, { throwIfNoEntry: false }));
   return left !== void 0 && left.dev === right?.dev && left.ino === right.ino;
 };
 function linkWhole(from, to) {
   if (isSameFile(from, to)) return true;
   const temporary2 = temporaryBeside(to);
   try {
-    (0, import_node_fs5.linkSync)(from, temporary2);
+    (0, import_node_fs6.linkSync)(from, temporary2);
   } catch (e) {
     if (["EXDEV", "EPERM", "EACCES", "EMLINK", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"].includes(codeOf(e) ?? ""))
       return false;
@@ -20054,28 +20062,28 @@ function linkWhole(from, to) {
   }
   try {
     syncFile(temporary2);
-    (0, import_node_fs5.renameSync)(temporary2, to);
+    (0, import_node_fs6.renameSync)(temporary2, to);
   } finally {
-    (0, import_node_fs5.rmSync)(temporary2, { force: true });
+    (0, import_node_fs6.rmSync)(temporary2, { force: true });
   }
   return true;
 }
 function syncFile(path2) {
-  const handle = (0, import_node_fs5.openSync)(path2, "r");
+  const handle = (0, import_node_fs6.openSync)(path2, "r");
   try {
-    (0, import_node_fs5.fsyncSync)(handle);
+    (0, import_node_fs6.fsyncSync)(handle);
   } finally {
-    (0, import_node_fs5.closeSync)(handle);
+    (0, import_node_fs6.closeSync)(handle);
   }
 }
 function copyWhole(from, to, sync) {
   const temporary2 = temporaryBeside(to);
   try {
-    (0, import_node_fs5.copyFileSync)(from, temporary2);
+    (0, import_node_fs6.copyFileSync)(from, temporary2);
     if (sync) syncFile(temporary2);
-    (0, import_node_fs5.renameSync)(temporary2, to);
+    (0, import_node_fs6.renameSync)(temporary2, to);
   } finally {
-    (0, import_node_fs5.rmSync)(temporary2, { force: true });
+    (0, import_node_fs6.rmSync)(temporary2, { force: true });
   }
 }
 
@@ -24327,10 +24335,9 @@ async function told3(args, options5) {
 // ts-src/read/git/tree.ts
 init_diagnostics();
 init_sizes();
+init_process();
 var largestTree = { entries: 5e5, bytes: 16 * 2 ** 30 };
 var longestListing = 128 << 20;
-var TooMuch = class extends Error {
-};
 var tooLarge = (where, most9) => bad(
   error("source-size", `${where} holds more than ${most9}: it is too large to read`, {
     hint: "remove files that packages do not need, or split the repository"
@@ -24519,17 +24526,15 @@ init_urls();
 init_process();
 var largest5 = { bytes: 2 * 2 ** 30, files: 5e5 };
 var memory = 4 << 20;
-var TooMuch2 = class extends Error {
-};
 var readingArchive = (command2, onOutput) => run("sh", ["-c", `ulimit -v ${memory}; exec "$@"`, "sh", ...command2], onOutput ? { onOutput } : {});
-var tooLarge2 = (what, most9) => new TooMuch2(`would unpack to ${what}; at most ${most9.files} files of ${gigabytes(most9.bytes)} are taken`);
+var tooLarge2 = (what, most9) => new TooMuch(`would unpack to ${what}; at most ${most9.files} files of ${gigabytes(most9.bytes)} are taken`);
 var gigabytes = (bytes) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 async function archiveFault(file3, type, most9 = largest5) {
   try {
     await (type === "zip" ? measureZip(file3, most9) : measureTar(file3, most9));
     return void 0;
   } catch (e) {
-    if (e instanceof TooMuch2) return e.message;
+    if (e instanceof TooMuch) return e.message;
     throw e;
   }
 }
@@ -27323,8 +27328,6 @@ function digestsOf(release2) {
   }
   return digests;
 }
-var TooMuch3 = class extends Error {
-};
 async function indexText(file3, ending) {
   const tooLarge4 = `it has more than ${largestIndex >> 20} MiB`;
   try {
@@ -27332,7 +27335,7 @@ async function indexText(file3, ending) {
     const bytes = readRegular(file3, largestIndex);
     return { text: utf8Text(ending === ".gz" ? (0, import_node_zlib5.gunzipSync)(bytes, { maxOutputLength: largestIndex }) : bytes) };
   } catch (e) {
-    if (e instanceof TooMuch3 || ["ERR_BUFFER_TOO_LARGE", "ELARGE"].includes(codeOf(e) ?? "")) return tooLarge4;
+    if (e instanceof TooMuch || ["ERR_BUFFER_TOO_LARGE", "ELARGE"].includes(codeOf(e) ?? "")) return tooLarge4;
     if (ending === ".gz" && e instanceof Error) return e.message;
     throw e;
   }
@@ -27343,7 +27346,7 @@ async function unpackedByXz(file3) {
   const out = await run("xz", ["--decompress", "--stdout", "--memlimit-decompress=1GiB", "--", file3], {
     onOutput: (chunk) => {
       size3 += chunk.length;
-      if (size3 > largestIndex) throw new TooMuch3();
+      if (size3 > largestIndex) throw new TooMuch();
       parts2.push(chunk);
     }
   });
@@ -30432,9 +30435,13 @@ async function stagePool(store2, endpoint, pool, known3, looks2) {
     }
     if (placed2 === "other")
       faults5.push(
-        error("pool-conflict", `${filename} is at ${endpoint.where} already, with other bytes under the same version`, {
-          hint: "build the package again: it gets a new version"
-        })
+        error(
+          "pool-conflict",
+          `${filename} already exists at ${endpoint.where} with the same version and other content`,
+          {
+            hint: "build the package again to give it a new version"
+          }
+        )
       );
   });
   return faults5.length ? bad(...faults5) : good(lost3);
@@ -30545,7 +30552,7 @@ async function switchSuites(endpoint, staged) {
     if (!await endpoint.replace(`dists/${name6}/InRelease`, Buffer.from(release2.inRelease), before2))
       return bad(
         error("channel-moved", `another run published to ${endpoint.where} since this one was staged`, {
-          hint: "run the same command again: it goes on from what was published"
+          hint: "run the same command again: it continues from the published state"
         })
       );
   }
@@ -30672,7 +30679,7 @@ function clockFaults(channel2, now) {
 }
 var moved = (name6) => bad(
   error("channel-moved", `another run published to the channel '${name6}' since this one was planned`, {
-    hint: "run the same command again: it goes on from what was published"
+    hint: "run the same command again: it continues from the published state"
   })
 );
 async function stageAt(input) {
@@ -30838,7 +30845,7 @@ var refused2 = (endpoint, what, said) => bad(
   error(
     "served-wrong",
     `apt can't ${what} ${endpoint.where}: ${said.trim().split("\n").filter((l) => /^[EW]:/.test(l)).slice(0, 3).join(" ") || said.trim().slice(-300)}`,
-    { hint: "the channel serves again what it served before; check whether a cache keeps old files" }
+    { hint: "the channel serves its former state again; check whether a cache keeps old files" }
   )
 );
 
@@ -31118,7 +31125,7 @@ function checkSigners(wanted, made2, primaries) {
   const missing = wanted.filter((fingerprint3) => !signed.has(fingerprint3));
   return missing.length ? bad(
     error("signature-missing", `no signature was made by the key ${missing.join(", ")}`, {
-      hint: "a key that has expired, was revoked or has no secret part here does not sign: renew it, or take it out"
+      hint: "the key may have expired, be revoked or have no secret part here: renew it, or remove it from signing_key"
     })
   ) : good(void 0);
 }
@@ -31276,7 +31283,7 @@ async function importKeys(room, keys) {
       return bad(
         error("signing-key", `gpg can't read the secret key: ${lastLine3(imported)}`, {
           file: file3,
-          hint: "gpg --armor --export-secret-keys makes such a file"
+          hint: "export the key with `gpg --armor --export-secret-keys`"
         })
       );
   }
@@ -31347,7 +31354,7 @@ async function signerOf(at3, keys) {
         return checked.ok ? good(signed.stdout) : checked;
       });
     },
-    run: (command2, args, options5 = {}) => at3.run(command2, args, { ...options5, env: { ...process.env, ...options5.env, GNUPGHOME: at3.home } })
+    run: (command2, args, options5 = {}) => at3.run(command2, args, { ...options5, env: { ...plainEnvironment(), ...options5.env, GNUPGHOME: at3.home } })
   });
 }
 function firstAlone() {
@@ -31465,7 +31472,7 @@ function judgeKey({ fingerprint: fingerprint3, ends, weak }, now) {
   if (ends !== void 0 && ends <= now)
     told8.push(
       error("key-expired", `the signing key ${short4} expired on ${date3(ends)}`, {
-        hint: "extend it (gpg --quick-set-expire), or sign with another; nothing is published with it"
+        hint: "extend it (gpg --quick-set-expire) or sign with another key; nothing was published"
       })
     );
   else if (ends !== void 0 && ends - now < notice2)
@@ -31473,13 +31480,13 @@ function judgeKey({ fingerprint: fingerprint3, ends, weak }, now) {
       warning(
         "key-expiring",
         `the signing key ${short4} expires on ${date3(ends)}, in ${Math.floor((ends - now) / day2)} days`,
-        { hint: "extend it, or begin to sign with a second one, so that robots know it in time" }
+        { hint: "extend it, or also sign with a second key soon, so that robots know that key in time" }
       )
     );
   if (weak !== void 0)
     told8.push(
       warning("key-weak", `the signing key ${short4} is ${weak}: newer releases of apt refuse what it signs`, {
-        hint: "sign with an rsa4096 or ed25519 key beside it"
+        hint: "also sign with an rsa4096 or ed25519 key"
       })
     );
   return told8;
@@ -31530,7 +31537,7 @@ async function withSources(input) {
       warning(
         "source-missing",
         `no source is published of ${someOf([...new Set(without)], 8)}: what the channel has of ${without.length === 1 ? "it" : "them"} was not made from the sources of this run`,
-        { hint: "a run that builds them brings their sources" }
+        { hint: "rebuild the packages to add their sources" }
       )
     );
   await makeSources(input, wanted, all, diagnostics);
@@ -32073,7 +32080,7 @@ function toldLost(lost3, diagnostics) {
   if (!lost3.length)
     diagnostics.push(
       error("store-damaged", "the store lost files of published sources", {
-        hint: "publish once with `publish: {sources: false}`, then again with `sources: true`: the sources are made again"
+        hint: "publish once with `publish: {sources: false}`, then with `sources: true`, to make the sources again"
       })
     );
   return good({ sources: [], lost: lost3 });
@@ -37005,7 +37012,7 @@ async function mirrorSystems(graphs) {
           "mirror-incomplete",
           `the store does not have everything that ${id} takes from its archive: ${kept4.diagnostics[0]?.message}`,
           {
-            hint: "until it has, builds need the archive; --renew-base uses the archive as it is now"
+            hint: "until then, builds need the archive; --renew-base uses the archive as it is now"
           }
         )
       );
@@ -37404,7 +37411,7 @@ function moved2(lock2, platforms) {
       warning(
         "lock-moved",
         `${id}: the archive has changed since the lockfile was made, so the packages are not the same: ${what}`,
-        { hint: "name a snapshot mirror of that time in the platform, or make a new lockfile" }
+        { hint: "set `mirror` of the platform to a snapshot of that time, or make a new lockfile" }
       )
     ];
   });
@@ -37758,7 +37765,7 @@ var capabilities = [
 var docker = (args, options5 = {}) => run("docker", args, options5);
 var imageOf = (folder2) => readIf((0, import_node_path83.join)(folder2, marker))?.trim();
 var ranOutOfMemory = async (name6) => (await docker(["inspect", "--format", "{{.State.OOMKilled}}", name6])).stdout.trim() === "true";
-var du = (args) => run("du", args, { env: { ...process.env, LC_ALL: "C" } });
+var du = (args) => run("du", args, { env: plainEnvironment() });
 async function sweep2(label) {
   const old = await docker(["ps", "--all", "--quiet", "--filter", `label=${label}`]);
   const alive = (pid) => exists(`/proc/${pid}`);
@@ -38190,7 +38197,7 @@ function unshareDriver() {
     const own3 = mountsBelow(folder2);
     if (own3.length && !await isPrivate()) await run("umount", ["--lazy", ...own3.reverse()]);
   };
-  const du2 = (args) => inside([], ["du", ...args], { env: { ...process.env, LC_ALL: "C" } });
+  const du2 = (args) => inside([], ["du", ...args], { env: plainEnvironment() });
   const enter2 = async (entry2) => {
     const outcome = await enterRoot(entry2, plain5, await propagation(), inside);
     await unmount(entry2.work);
@@ -39435,7 +39442,7 @@ async function addToList(store2, made2) {
     const next2 = { schema: 1, images: [entry2, ...images.filter((i) => i.key !== made2.key)] };
     if (await store2.replaceJson(listName(made2.channel), next2, tag)) return;
   }
-  throw Object.assign(new Error(`the list of images of ${made2.channel} is written by other runs again and again`), {
+  throw Object.assign(new Error(`the list of images of ${made2.channel} is changed by other runs all the time`), {
     code: "EBUSY"
   });
 }
@@ -40856,7 +40863,7 @@ async function rollBack(input, outlet) {
     if (made2.lost.length)
       return bad(
         error("state-lost", `the store lost ${made2.lost.length} packages of the state ${shortId(input.id)}`, {
-          hint: "go back to another state"
+          hint: "choose another state"
         })
       );
     suites = made2.suites;
@@ -42834,7 +42841,7 @@ async function checkSecrets(root) {
         found2.push(
           error("deploy-secret", `${path2} holds the secret of secrets/${name6}`, {
             file: path2,
-            hint: "remove it, and replace the secret: git and Terraform keep former versions of files"
+            hint: "remove it and replace the secret: git and Terraform keep former versions of files"
           })
         );
   }
@@ -43805,7 +43812,7 @@ function readRecord2(folder2) {
   if (text8 === void 0)
     return bad(
       error("deploy-folder", `${folder2} was not made by \`slipway deploy init\`: ${recordName2} is missing`, {
-        hint: "name the folder, or make one with `slipway deploy init FOLDER`"
+        hint: "pass the right folder, or make one with `slipway deploy init FOLDER`"
       })
     );
   const damaged2 = (why) => bad(error("deploy-folder", `${recordName2} is damaged: ${why}`, { hint: "take it from git again" }));
@@ -44119,7 +44126,7 @@ function toolsetOf(root) {
     const why = e instanceof Error ? e.message : String(e);
     return bad(
       error("deploy-image", `the role and Packer's files can't be read: ${why}`, {
-        hint: "call it in the folder that `slipway deploy init` made"
+        hint: "run it in the folder that `slipway deploy init` made"
       })
     );
   }
@@ -44281,7 +44288,7 @@ async function backToFormer(pool) {
     if (used.ok) return good({ id });
     if (used.diagnostics.some((d) => d.code === "deploy-aws")) return used;
   }
-  return bad(error("deploy-image", `${parameterOf(pool)} named no other image that is still there`));
+  return bad(error("deploy-image", `${parameterOf(pool)} has no former image that still exists`));
 }
 async function pruneAgentImages(pool, keep2, remove3) {
   const images = await listAgentImages(pool);
@@ -45450,7 +45457,7 @@ async function publishSite(endpoint, folder2, state, keep2) {
     if (other.length)
       return bad(
         error("docs-taken", `${endpoint.where} has a different ${state.path}/${other[0]}`, {
-          hint: "somebody else writes there: remove that folder, or publish elsewhere"
+          hint: "something else writes to this place: remove that folder, or publish elsewhere"
         })
       );
     await placeLeads(
@@ -45462,13 +45469,13 @@ async function publishSite(endpoint, folder2, state, keep2) {
     const kept4 = states.slice(0, keep2);
     if (!await endpoint.replace(list6, Buffer.from(`${JSON.stringify(kept4, void 0, 1)}
 `), before2.tag))
-      return bad(error("docs-moved", `another run published to ${endpoint.where} meanwhile: run it again`));
+      return bad(error("docs-moved", `another run published to ${endpoint.where} meanwhile: run the command again`));
     await switchLatest(endpoint, kept4, state);
     let removed = 0;
     for (const { path: path2 } of states.slice(keep2)) removed += await removeState(endpoint, path2);
     return good({ written: written2, removed });
   });
-  return done ?? bad(error("docs-moved", `a clean-up is running in ${endpoint.where}: run it again`));
+  return done ?? bad(error("docs-moved", `a clean-up is running in ${endpoint.where}: run the command again`));
 }
 async function placeLeads(endpoint, pages2) {
   if (endpoint.folder !== void 0) return;
@@ -45683,7 +45690,7 @@ async function loadRun(id, storeUri, root, state, untrusted) {
   const store2 = await openStore(storeUri, root, state, untrusted);
   const missing = bad(
     error("run-missing", `the store ${store2.blobs.where} has no run '${id}'`, {
-      hint: "slipway prepare makes one; is the store the same on all machines?"
+      hint: "make a run with `slipway prepare`, and check that all machines use the same store"
     })
   );
   if (!isRunId(id)) return missing;
@@ -49790,7 +49797,7 @@ async function packOverlay(root, folder2) {
   const normalized = ["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "--format=gnu"];
   const chunks = [];
   const packed3 = await run("tar", ["-c", ...normalized, "--mode=u=rwX,go=rX", "-C", (0, import_node_path121.join)(root, path2), "."], {
-    env: { ...process.env, LC_ALL: "C" },
+    env: plainEnvironment(),
     onOutput: (chunk) => chunks.push(chunk)
   });
   return packed3.code === 0 ? Buffer.concat(chunks) : `the overlay could not be read: ${packed3.stderr.trim()}`;
@@ -49798,6 +49805,7 @@ async function packOverlay(root, folder2) {
 
 // ts-src/images/kinds.ts
 var import_node_path124 = require("node:path");
+init_process();
 init_diagnostics();
 init_names();
 
@@ -50105,7 +50113,7 @@ async function makeDisk(room, facts, root, options5) {
   if (!assembled.ok || writeBootSector(assembled.value.raw, (0, import_node_path122.join)(folder2, "bios-boot.img"), sectors)) return assembled;
   return bad(noGrub(name6));
 }
-var noGrub = (image2) => error("image-render", `GRUB of the image '${image2}' has an unknown form, so a BIOS could not start it`, {
+var noGrub = (image2) => error("image-render", `unsupported GRUB in the image '${image2}': a BIOS could not start it`, {
   hint: "remove `bios` from `boot`, and report this with the version of grub-pc-bin"
 });
 function writeBootSector(raw, boot, core) {
@@ -50340,6 +50348,7 @@ function copyLayer(layer, write3) {
 var import_node_crypto17 = require("node:crypto");
 var import_node_fs100 = require("node:fs");
 var import_node_path123 = require("node:path");
+init_process();
 init_diagnostics();
 init_names();
 var lxdEndings = { metadata: "lxd.tar.xz", root: "squashfs" };
@@ -50390,7 +50399,7 @@ async function renderLxd(room, facts, root, options5) {
     layers: root.layers.map((l) => l.root),
     work: newScratch(room.state),
     command: ["sh", "-e", "-c", script2, "lxd", plain5, metadata, squashed],
-    env: { ...process.env, LC_ALL: "C", SOURCE_DATE_EPOCH: String(options5.epoch) },
+    env: { ...plainEnvironment(), SOURCE_DATE_EPOCH: String(options5.epoch) },
     signal: room.signal
   });
   if (packed3.code !== 0) return bad(toolFailed("xz and mksquashfs", packed3.stderr));
@@ -50489,7 +50498,7 @@ function docker2(facts, root, { folder: folder2, key, epoch }) {
     const { what, tar } = written2.damaged;
     return bad(
       error("image-render", `the ${what} layer of '${facts.image.name}' is damaged on this machine's disk: ${tar}`, {
-        hint: "`slipway clean` removes what this machine keeps: the next build makes it again"
+        hint: "remove the cached layers with `slipway clean`; the next build makes them again"
       })
     );
   }
@@ -50504,7 +50513,7 @@ async function rootfs(room, facts, root, options5) {
     layers: root.layers.map((l) => l.root),
     work: newScratch(room.state),
     command: ["bash", "-o", "pipefail", "-c", rootfsScript, "rootfs", String(options5.epoch), file3],
-    env: { ...process.env, LC_ALL: "C" },
+    env: plainEnvironment(),
     signal: room.signal
   });
   return packed3.code === 0 ? good({ files: [file3] }) : bad(toolFailed("tar and zstd", packed3.stderr));
@@ -50806,7 +50815,7 @@ function checkSecrets2(image2, layers2) {
   return bad(
     ...found2.slice(0, 20).map(
       ({ path: path2, what }) => error("image-secret", `the image '${image2}' would hold ${what}: /${shownName(path2)}`, {
-        hint: "remove it in the hook, or do not put it there"
+        hint: "remove it in the hook, or do not add it"
       })
     )
   );
@@ -50845,7 +50854,7 @@ async function placeOwn(room, own3, folder2) {
       "state-lost",
       `the store lost ${lost3.length} packages of the state: ${lost3.sort().slice(0, 5).join(", ")}`,
       {
-        hint: "build them again, and make the image from that state"
+        hint: "build them again, then build the image from the new state"
       }
     )
   ) : good(placed2);
@@ -50874,9 +50883,13 @@ async function systemPackages(room, image2, own3, names4) {
   if (asked2.code !== 0) {
     const told8 = lines.filter((l) => /^(E:| \S+ : )/.test(l)).map((l) => l.trim());
     return bad(
-      error("image-packages", `apt can't install what the image '${image2}' names: ${told8.slice(0, 8).join("; ")}`, {
-        hint: told8.length ? void 0 : asked2.stderr.trim().split("\n").pop()
-      })
+      error(
+        "image-packages",
+        `apt can't install the packages of the image '${image2}': ${told8.slice(0, 8).join("; ")}`,
+        {
+          hint: told8.length ? void 0 : asked2.stderr.trim().split("\n").pop()
+        }
+      )
     );
   }
   const ours = new Set(own3.map((p) => p.name));
@@ -50887,7 +50900,7 @@ async function systemPackages(room, image2, own3, names4) {
   });
   const removed = lines.find((l) => l.startsWith("Remv "));
   if (removed !== void 0)
-    return bad(error("image-packages", `apt would remove ${removed.slice(5)} to install what '${image2}' names`));
+    return bad(error("image-packages", `apt would remove ${removed.slice(5)} to install the packages of '${image2}'`));
   if (!isSet(found2)) return bad(error("image-packages", `apt named invalid packages for the image '${image2}'`));
   writeWhole(memory3, JSON.stringify(found2.sort()), { sync: false });
   return good(found2);
@@ -51014,15 +51027,15 @@ async function repositoryOf(input, diagnostics) {
   const key = (await endpoint?.read("key.asc"))?.data.toString("utf8");
   if (!endpoint || key === void 0)
     return bad(
-      error("channel-place", `the public key of the channel '${channel2.name}' can't be read where it is served`, {
-        hint: "`slipway channel renew` brings it there"
+      error("channel-place", `can't read the public key of the channel '${channel2.name}' from where it is served`, {
+        hint: "publish it with `slipway channel renew`"
       })
     );
   const uri2 = image2.spec.apt ?? endpoint.uri;
   if (!uri2.startsWith("http"))
     diagnostics.push(
       warning("image-sources", `machines can't reach the channel '${channel2.name}': it is served at ${uri2}`, {
-        hint: `name its URL with \`apt:\` of the image '${image2.name}'; until then its sources are disabled in the image`
+        hint: `set \`apt:\` of the image '${image2.name}' to its URL; until then its apt sources are disabled in the image`
       })
     );
   return good({ uri: uri2, suite: aptSuite(image2.distribution, image2.target), key });
@@ -51487,7 +51500,7 @@ async function publishAmi(store2, organization, settings3, record3, signal) {
   } catch (e) {
     return bad(
       error("image-push", `the AMI of '${record3.name}': ${e instanceof Error ? e.message : String(e)}`, {
-        hint: `${unmoved}; the same command goes on where it ended`
+        hint: `${unmoved}; run the same command again to continue`
       })
     );
   }
@@ -51931,7 +51944,7 @@ async function bodyOf(answer3) {
 }
 var registryFault = (repository2, e) => bad(
   error("image-push", `${repository2}: ${e instanceof Error ? e.message : String(e)}`, {
-    hint: "nothing was tagged; the same command goes on where it ended"
+    hint: "nothing was tagged; run the same command again to continue"
   })
 );
 
@@ -51996,8 +52009,8 @@ async function pushImage(store2, state, spec, records) {
     const there = await registry2.tag(version3);
     if (there && there.digest !== digest4)
       return bad(
-        error("image-tag", `${spec.repository}:${version3} is another image already: a version is never moved`, {
-          hint: `it is ${there.digest}, this one is ${digest4}`
+        error("image-tag", `${spec.repository}:${version3} already is a different image: a version is never replaced`, {
+          hint: `its digest is ${there.digest}, this image has ${digest4}`
         })
       );
     for (const image2 of images) {
@@ -52111,7 +52124,7 @@ async function placeFiles(input, place3) {
       if (placed2 === "other")
         return bad(
           error("image-tag", `${place3.where} has another ${file3.name} already: a version is never replaced`, {
-            hint: "publish a new state, and make the image from it"
+            hint: "publish a new state and build the image from it"
           })
         );
       told8.push(`${place3.uri}/${file3.name}`);
@@ -52168,7 +52181,7 @@ async function writeIndex(place3, channel2, organization, entries2, signer) {
     const index = readIndex4(read3?.data, channel2);
     if (!index)
       return bad(
-        error("image-index", `${place3.where}/${indexFile} is not an index of images`, { hint: "move it away" })
+        error("image-index", `${place3.where}/${indexFile} is not an index of images`, { hint: "move the file away" })
       );
     const same2 = (a, b) => a.image === b.image && a.version === b.version && a.architecture === b.architecture;
     const images = [...entries2, ...index.images.filter((old) => !entries2.some((e) => same2(e, old)))];
@@ -52182,7 +52195,7 @@ async function writeIndex(place3, channel2, organization, entries2, signer) {
     return good(true);
   }
   return bad(
-    error("image-index", `the index of images at ${place3.where} is written by other runs again and again`, {
+    error("image-index", `the index of images at ${place3.where} is changed by other runs all the time`, {
       hint: "run the same command again"
     })
   );
@@ -53704,7 +53717,7 @@ async function repositoryOf2(workspace, folder2, name6, distributions) {
   if (known3.has(last2)) return good(last2);
   return bad(
     error("selection", `no distribution has the repository ${url2 || folder2}`, {
-      hint: "add it to the distribution file, or say in packagePipeline(repository: \u2026) what it is called there"
+      hint: "add it to the distribution file, or set packagePipeline(repository: \u2026) to its name there"
     })
   );
 }

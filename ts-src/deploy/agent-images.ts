@@ -192,7 +192,7 @@ export async function backToFormer(pool: Pool): Promise<Result<{ id: string }>> 
     if (used.ok) return good({ id });
     if (used.diagnostics.some((d) => d.code === 'deploy-aws')) return used;
   }
-  return bad(error('deploy-image', `${parameterOf(pool)} named no other image that is still there`));
+  return bad(error('deploy-image', `${parameterOf(pool)} has no former image that still exists`));
 }
 
 /** Images beyond the newest `keep` that nothing uses; `remove` deregisters them and deletes their snapshots. */

@@ -24,7 +24,7 @@ export function readRecord(folder: string): Result<DeployRecord> {
   if (text === undefined)
     return bad(
       error('deploy-folder', `${folder} was not made by \`slipway deploy init\`: ${recordName} is missing`, {
-        hint: 'name the folder, or make one with `slipway deploy init FOLDER`',
+        hint: 'pass the right folder, or make one with `slipway deploy init FOLDER`',
       }),
     );
   const damaged = (why: string) =>

@@ -31,7 +31,7 @@ export async function checkSecrets(root: string): Promise<Diagnostic[]> {
         found.push(
           error('deploy-secret', `${path} holds the secret of secrets/${name}`, {
             file: path,
-            hint: 'remove it, and replace the secret: git and Terraform keep former versions of files',
+            hint: 'remove it and replace the secret: git and Terraform keep former versions of files',
           }),
         );
   }

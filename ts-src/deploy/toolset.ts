@@ -25,7 +25,7 @@ export function toolsetOf(root: string): Result<string> {
     const why = e instanceof Error ? e.message : String(e);
     return bad(
       error('deploy-image', `the role and Packer's files can't be read: ${why}`, {
-        hint: 'call it in the folder that `slipway deploy init` made',
+        hint: 'run it in the folder that `slipway deploy init` made',
       }),
     );
   }

@@ -92,7 +92,7 @@ export async function publishSite(
     if (other.length)
       return bad(
         error('docs-taken', `${endpoint.where} has a different ${state.path}/${other[0]}`, {
-          hint: 'somebody else writes there: remove that folder, or publish elsewhere',
+          hint: 'something else writes to this place: remove that folder, or publish elsewhere',
         }),
       );
     await placeLeads(
@@ -103,13 +103,13 @@ export async function publishSite(
     const states = [state, ...before.states.filter((s) => s.path !== state.path)];
     const kept = states.slice(0, keep);
     if (!(await endpoint.replace(list, Buffer.from(`${JSON.stringify(kept, undefined, 1)}\n`), before.tag)))
-      return bad(error('docs-moved', `another run published to ${endpoint.where} meanwhile: run it again`));
+      return bad(error('docs-moved', `another run published to ${endpoint.where} meanwhile: run the command again`));
     await switchLatest(endpoint, kept, state);
     let removed = 0;
     for (const { path } of states.slice(keep)) removed += await removeState(endpoint, path);
     return good({ written, removed });
   });
-  return done ?? bad(error('docs-moved', `a clean-up is running in ${endpoint.where}: run it again`));
+  return done ?? bad(error('docs-moved', `a clean-up is running in ${endpoint.where}: run the command again`));
 }
 
 /**

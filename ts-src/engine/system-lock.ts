@@ -68,7 +68,7 @@ export function moved(lock: Lockfile, platforms: Lockfile['platforms']): Diagnos
       warning(
         'lock-moved',
         `${id}: the archive has changed since the lockfile was made, so the packages are not the same: ${what}`,
-        { hint: 'name a snapshot mirror of that time in the platform, or make a new lockfile' },
+        { hint: 'set `mirror` of the platform to a snapshot of that time, or make a new lockfile' },
       ),
     ];
   });

@@ -125,7 +125,7 @@ export async function mirrorSystems(graphs: readonly (SystemPackages & MirroredG
           'mirror-incomplete',
           `the store does not have everything that ${id} takes from its archive: ${kept.diagnostics[0]?.message}`,
           {
-            hint: 'until it has, builds need the archive; --renew-base uses the archive as it is now',
+            hint: 'until then, builds need the archive; --renew-base uses the archive as it is now',
           },
         ),
       );

@@ -43,7 +43,7 @@ export async function repositoryOf(
   if (known.has(last)) return good(last);
   return bad(
     error('selection', `no distribution has the repository ${url || folder}`, {
-      hint: 'add it to the distribution file, or say in packagePipeline(repository: …) what it is called there',
+      hint: 'add it to the distribution file, or set packagePipeline(repository: …) to its name there',
     }),
   );
 }

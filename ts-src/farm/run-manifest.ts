@@ -198,7 +198,7 @@ export async function loadRun(
   const store = await openStore(storeUri, root, state, untrusted);
   const missing = bad(
     error('run-missing', `the store ${store.blobs.where} has no run '${id}'`, {
-      hint: 'slipway prepare makes one; is the store the same on all machines?',
+      hint: 'make a run with `slipway prepare`, and check that all machines use the same store',
     }),
   );
   if (!isRunId(id)) return missing;

@@ -94,7 +94,7 @@ export async function publishAmi(
   } catch (e) {
     return bad(
       error('image-push', `the AMI of '${record.name}': ${e instanceof Error ? e.message : String(e)}`, {
-        hint: `${unmoved}; the same command goes on where it ended`,
+        hint: `${unmoved}; run the same command again to continue`,
       }),
     );
   }

@@ -74,15 +74,15 @@ async function repositoryOf(input: BuildInput, diagnostics: Diagnostic[]): Promi
   const key = (await endpoint?.read('key.asc'))?.data.toString('utf8');
   if (!endpoint || key === undefined)
     return bad(
-      error('channel-place', `the public key of the channel '${channel.name}' can't be read where it is served`, {
-        hint: '`slipway channel renew` brings it there',
+      error('channel-place', `can't read the public key of the channel '${channel.name}' from where it is served`, {
+        hint: 'publish it with `slipway channel renew`',
       }),
     );
   const uri = image.spec.apt ?? endpoint.uri;
   if (!uri.startsWith('http'))
     diagnostics.push(
       warning('image-sources', `machines can't reach the channel '${channel.name}': it is served at ${uri}`, {
-        hint: `name its URL with \`apt:\` of the image '${image.name}'; until then its sources are disabled in the image`,
+        hint: `set \`apt:\` of the image '${image.name}' to its URL; until then its apt sources are disabled in the image`,
       }),
     );
   return good({ uri, suite: aptSuite(image.distribution, image.target), key });

@@ -162,7 +162,7 @@ export async function makeDisk(
 }
 
 const noGrub = (image: string) =>
-  error('image-render', `GRUB of the image '${image}' has an unknown form, so a BIOS could not start it`, {
+  error('image-render', `unsupported GRUB in the image '${image}': a BIOS could not start it`, {
     hint: 'remove `bios` from `boot`, and report this with the version of grub-pc-bin',
   });
 

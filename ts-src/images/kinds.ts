@@ -70,7 +70,7 @@ function docker(facts: Facts, root: MadeRoot, { folder, key, epoch }: RenderOpti
     const { what, tar } = written.damaged;
     return bad(
       error('image-render', `the ${what} layer of '${facts.image.name}' is damaged on this machine's disk: ${tar}`, {
-        hint: '`slipway clean` removes what this machine keeps: the next build makes it again',
+        hint: 'remove the cached layers with `slipway clean`; the next build makes them again',
       }),
     );
   }

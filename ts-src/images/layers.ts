@@ -238,7 +238,7 @@ export function checkSecrets(image: string, layers: readonly Layer[]): Result<tr
   return bad(
     ...found.slice(0, 20).map(({ path, what }) =>
       error('image-secret', `the image '${image}' would hold ${what}: /${shownName(path)}`, {
-        hint: 'remove it in the hook, or do not put it there',
+        hint: 'remove it in the hook, or do not add it',
       }),
     ),
   );

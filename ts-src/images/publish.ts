@@ -144,7 +144,7 @@ async function placeFiles(input: PublishInput, place: Endpoint): Promise<Result<
       if (placed === 'other')
         return bad(
           error('image-tag', `${place.where} has another ${file.name} already: a version is never replaced`, {
-            hint: 'publish a new state, and make the image from it',
+            hint: 'publish a new state and build the image from it',
           }),
         );
       told.push(`${place.uri}/${file.name}`);
@@ -234,7 +234,7 @@ async function writeIndex(
     const index = readIndex(read?.data, channel);
     if (!index)
       return bad(
-        error('image-index', `${place.where}/${indexFile} is not an index of images`, { hint: 'move it away' }),
+        error('image-index', `${place.where}/${indexFile} is not an index of images`, { hint: 'move the file away' }),
       );
     const same = (a: IndexEntry, b: IndexEntry) =>
       a.image === b.image && a.version === b.version && a.architecture === b.architecture;
@@ -248,7 +248,7 @@ async function writeIndex(
     return good(true);
   }
   return bad(
-    error('image-index', `the index of images at ${place.where} is written by other runs again and again`, {
+    error('image-index', `the index of images at ${place.where} is changed by other runs all the time`, {
       hint: 'run the same command again',
     }),
   );

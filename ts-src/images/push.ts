@@ -99,8 +99,8 @@ export async function pushImage(
     const there = await registry.tag(version);
     if (there && there.digest !== digest)
       return bad(
-        error('image-tag', `${spec.repository}:${version} is another image already: a version is never moved`, {
-          hint: `it is ${there.digest}, this one is ${digest}`,
+        error('image-tag', `${spec.repository}:${version} already is a different image: a version is never replaced`, {
+          hint: `its digest is ${there.digest}, this image has ${digest}`,
         }),
       );
     for (const image of images) {

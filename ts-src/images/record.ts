@@ -105,7 +105,7 @@ export async function addToList(store: Store, made: ImageRecord): Promise<void> 
     const next = { schema: 1, images: [entry, ...images.filter((i) => i.key !== made.key)] };
     if (await store.replaceJson(listName(made.channel), next, tag)) return;
   }
-  throw Object.assign(new Error(`the list of images of ${made.channel} is written by other runs again and again`), {
+  throw Object.assign(new Error(`the list of images of ${made.channel} is changed by other runs all the time`), {
     code: 'EBUSY',
   });
 }

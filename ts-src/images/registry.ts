@@ -204,6 +204,6 @@ async function bodyOf(answer: Response): Promise<Buffer> {
 export const registryFault = (repository: string, e: unknown): Result<never> =>
   bad(
     error('image-push', `${repository}: ${e instanceof Error ? e.message : String(e)}`, {
-      hint: 'nothing was tagged; the same command goes on where it ended',
+      hint: 'nothing was tagged; run the same command again to continue',
     }),
   );

@@ -38,7 +38,7 @@ export async function placeOwn(room: Room, own: readonly OwnPackage[], folder: s
           'state-lost',
           `the store lost ${lost.length} packages of the state: ${lost.sort().slice(0, 5).join(', ')}`,
           {
-            hint: 'build them again, and make the image from that state',
+            hint: 'build them again, then build the image from the new state',
           },
         ),
       )
@@ -79,9 +79,13 @@ export async function systemPackages(
   if (asked.code !== 0) {
     const told = lines.filter((l) => /^(E:| \S+ : )/.test(l)).map((l) => l.trim());
     return bad(
-      error('image-packages', `apt can't install what the image '${image}' names: ${told.slice(0, 8).join('; ')}`, {
-        hint: told.length ? undefined : asked.stderr.trim().split('\n').pop(),
-      }),
+      error(
+        'image-packages',
+        `apt can't install the packages of the image '${image}': ${told.slice(0, 8).join('; ')}`,
+        {
+          hint: told.length ? undefined : asked.stderr.trim().split('\n').pop(),
+        },
+      ),
     );
   }
   const ours = new Set(own.map((p) => p.name));
@@ -92,7 +96,7 @@ export async function systemPackages(
   });
   const removed = lines.find((l) => l.startsWith('Remv '));
   if (removed !== undefined)
-    return bad(error('image-packages', `apt would remove ${removed.slice(5)} to install what '${image}' names`));
+    return bad(error('image-packages', `apt would remove ${removed.slice(5)} to install the packages of '${image}'`));
   if (!isSet(found)) return bad(error('image-packages', `apt named invalid packages for the image '${image}'`));
   writeWhole(memory, JSON.stringify(found.sort()), { sync: false });
   return good(found);

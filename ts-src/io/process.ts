@@ -51,20 +51,22 @@ const inputOf = ({ input, keepInput, terminal }: RunOptions): 'inherit' | 'ignor
   return input === undefined && !keepInput ? 'ignore' : 'pipe';
 };
 
+/** Whether a person reads what it says, not we. */
+const isShown = ({ inherit, terminal }: RunOptions): boolean => inherit === true || terminal === true;
+
 /** Runs a program by its name and arguments: never a shell line. A program that is not there gives code 127. */
 export function run(command: string, args: string[], options: RunOptions = {}): Promise<Outcome> {
   const limit = options.limit ?? 256 << 20;
   return new Promise((resolve, reject) => {
     if (options.signal?.aborted) return resolve({ code: 130, signal: 'SIGTERM', stdout: '', stderr: 'stopped' });
     const log = options.log === undefined ? undefined : openSync(options.log, 'a');
-    const shown = options.inherit || options.terminal;
-    const output = shown ? 'inherit' : 'pipe';
+    const output = isShown(options) ? 'inherit' : 'pipe';
     // One pipe for both outputs keeps their order in a log.
     const [program, ...rest] = log === undefined ? [command] : ['sh', '-c', 'exec "$@" 2>&1', 'sh', command];
     const child = spawn(program, [...rest, ...args], {
       detached: options.detached ?? false,
       cwd: options.cwd,
-      env: options.env ?? (shown ? process.env : plainEnvironment()),
+      env: options.env ?? (isShown(options) ? process.env : plainEnvironment()),
       stdio: [inputOf(options), output, output, ...(options.descriptors ?? [])],
     });
     running.add(child);

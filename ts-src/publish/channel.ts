@@ -189,7 +189,7 @@ function toldLost(lost: string[], diagnostics: Diagnostic[]): Result<{ sources: 
   if (!lost.length)
     diagnostics.push(
       error('store-damaged', 'the store lost files of published sources', {
-        hint: 'publish once with `publish: {sources: false}`, then again with `sources: true`: the sources are made again',
+        hint: 'publish once with `publish: {sources: false}`, then with `sources: true`, to make the sources again',
       }),
     );
   return good({ sources: [], lost });

@@ -96,7 +96,7 @@ function judgeKey({ fingerprint, ends, weak }: Key, now: number): Diagnostic[] {
   if (ends !== undefined && ends <= now)
     told.push(
       error('key-expired', `the signing key ${short} expired on ${date(ends)}`, {
-        hint: 'extend it (gpg --quick-set-expire), or sign with another; nothing is published with it',
+        hint: 'extend it (gpg --quick-set-expire) or sign with another key; nothing was published',
       }),
     );
   else if (ends !== undefined && ends - now < notice)
@@ -104,13 +104,13 @@ function judgeKey({ fingerprint, ends, weak }: Key, now: number): Diagnostic[] {
       warning(
         'key-expiring',
         `the signing key ${short} expires on ${date(ends)}, in ${Math.floor((ends - now) / day)} days`,
-        { hint: 'extend it, or begin to sign with a second one, so that robots know it in time' },
+        { hint: 'extend it, or also sign with a second key soon, so that robots know that key in time' },
       ),
     );
   if (weak !== undefined)
     told.push(
       warning('key-weak', `the signing key ${short} is ${weak}: newer releases of apt refuse what it signs`, {
-        hint: 'sign with an rsa4096 or ed25519 key beside it',
+        hint: 'also sign with an rsa4096 or ed25519 key',
       }),
     );
   return told;

@@ -64,7 +64,7 @@ export async function withSources(input: SourcesInput): Promise<{ suites: Suites
       warning(
         'source-missing',
         `no source is published of ${someOf([...new Set(without)], 8)}: what the channel has of ${without.length === 1 ? 'it' : 'them'} was not made from the sources of this run`,
-        { hint: 'a run that builds them brings their sources' },
+        { hint: 'rebuild the packages to add their sources' },
       ),
     );
   await makeSources(input, wanted, all, diagnostics);

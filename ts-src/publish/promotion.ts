@@ -180,7 +180,7 @@ export async function rollBack(input: RollbackInput, outlet: Outlet): Promise<Re
     if (made.lost.length)
       return bad(
         error('state-lost', `the store lost ${made.lost.length} packages of the state ${shortId(input.id)}`, {
-          hint: 'go back to another state',
+          hint: 'choose another state',
         }),
       );
     suites = made.suites;

@@ -230,7 +230,7 @@ function clockFaults(channel: OpenChannel, now: number): Diagnostic[] {
 const moved = (name: string): Result<never> =>
   bad(
     error('channel-moved', `another run published to the channel '${name}' since this one was planned`, {
-      hint: 'run the same command again: it goes on from what was published',
+      hint: 'run the same command again: it continues from the published state',
     }),
   );
 

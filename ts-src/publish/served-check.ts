@@ -111,6 +111,6 @@ const refused = (endpoint: Endpoint, what: string, said: string): Result<never> 
           .slice(0, 3)
           .join(' ') || said.trim().slice(-300)
       }`,
-      { hint: 'the channel serves again what it served before; check whether a cache keeps old files' },
+      { hint: 'the channel serves its former state again; check whether a cache keeps old files' },
     ),
   );

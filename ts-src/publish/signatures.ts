@@ -40,7 +40,7 @@ export function checkSigners(
   return missing.length
     ? bad(
         error('signature-missing', `no signature was made by the key ${missing.join(', ')}`, {
-          hint: 'a key that has expired, was revoked or has no secret part here does not sign: renew it, or take it out',
+          hint: 'the key may have expired, be revoked or have no secret part here: renew it, or remove it from signing_key',
         }),
       )
     : good(undefined);

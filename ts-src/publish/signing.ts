@@ -127,7 +127,7 @@ async function importKeys(room: SigningRoom, keys: readonly KeyFile[]): Promise<
       return bad(
         error('signing-key', `gpg can't read the secret key: ${lastLine(imported)}`, {
           file,
-          hint: 'gpg --armor --export-secret-keys makes such a file',
+          hint: 'export the key with `gpg --armor --export-secret-keys`',
         }),
       );
   }

@@ -89,9 +89,13 @@ export async function stagePool(
     }
     if (placed === 'other')
       faults.push(
-        error('pool-conflict', `${filename} is at ${endpoint.where} already, with other bytes under the same version`, {
-          hint: 'build the package again: it gets a new version',
-        }),
+        error(
+          'pool-conflict',
+          `${filename} already exists at ${endpoint.where} with the same version and other content`,
+          {
+            hint: 'build the package again to give it a new version',
+          },
+        ),
       );
   });
   return faults.length ? bad(...faults) : good(lost);
@@ -246,7 +250,7 @@ export async function switchSuites(endpoint: Endpoint, staged: readonly StagedSu
     if (!(await endpoint.replace(`dists/${name}/InRelease`, Buffer.from(release.inRelease), before)))
       return bad(
         error('channel-moved', `another run published to ${endpoint.where} since this one was staged`, {
-          hint: 'run the same command again: it goes on from what was published',
+          hint: 'run the same command again: it continues from the published state',
         }),
       );
   }
