@@ -60,7 +60,7 @@ Section: devel
 Priority: optional
 Maintainer: ${author}
 Depends: git, nodejs (>= 18.19)
-Recommends: curl, gnupg, iproute2, mmdebstrap, uidmap
+Recommends: curl, gnupg, gpgv, iproute2, mmdebstrap, uidmap
 Suggests: git-lfs
 Description: build farm for robot software
  Slipway turns the catkin and ament packages of many git repositories into

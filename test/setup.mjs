@@ -14,6 +14,7 @@ export const plainUser = { name: 'slipway-test', home: '/var/tmp/slipway-tests-u
 const tools = {
   mmdebstrap: 'mmdebstrap',
   gpg: 'gnupg',
+  gpgv: 'gpgv',
   newuidmap: 'uidmap',
   git: 'git',
   curl: 'curl',

@@ -66,7 +66,7 @@ it.each([
 ])('checks the folder of %s, and builds and registers nothing: %j', async (_, env, options) => {
   const b = await run(env, options);
   expect(b.result, said(b)).toBe('SUCCESS');
-  expect(b.log).toContain('Not the default branch: nothing is built and nothing registered.');
+  expect(b.log).toContain('This is not the default branch: no image is built or registered.');
   expect(b.log).not.toMatch(/packer ran|slipway image|can't be reached/);
   // The clock starts the default branch alone.
   expect(JSON.stringify(b.properties)).not.toContain('H 4');
@@ -91,7 +91,7 @@ it('is red where the folder has a fault, whatever the branch', async () => {
 
 it('says which option is missing, and what AWS does not answer', async () => {
   const main = { BRANCH_NAME: 'main', BRANCH_IS_PRIMARY: 'true' };
-  expect((await run(main, '')).log).toContain('organization and region are needed');
+  expect((await run(main, '')).log).toContain("the options 'organization' and 'region' are required");
   expect((await run(main, `${region}, image: 'agent'`)).log).toContain('an image of distro.yaml needs distro');
   const b = await run(main, region);
   expect(b.result).toBe('FAILURE');

@@ -111,7 +111,7 @@ describe("the job of the agents' image", () => {
     ]) {
       const b = await run(env);
       expect(b.result, said(b)).toBe('SUCCESS');
-      expect(b.log).toContain('Not the default branch: nothing is built and nothing registered.');
+      expect(b.log).toContain('This is not the default branch: no image is built or registered.');
       expect(b.log).not.toContain('packer build');
       // And nothing starts it by the clock.
       expect(JSON.stringify(b.properties)).not.toContain('H 4');

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { afterAll, beforeEach, expect, it } from 'vitest';
+import { afterAll, beforeEach, expect, it, vi } from 'vitest';
 import { sha256 } from '../../ts-src/model/digest.ts';
 import { readUnderlays } from '../../ts-src/read/underlay.ts';
 import { readWorkspace } from '../../ts-src/read/workspace.ts';
@@ -128,5 +128,13 @@ it('what stands around the signed text of an InRelease counts for nothing', asyn
     rmSync(join(folder, 'state'), { recursive: true, force: true });
     expect(await read('key: key.asc')).not.toHaveProperty('forged');
   }
+  // A machine without gpgv, which gnupg no longer brings in Debian 13.
+  const programs = join(folder, 'bin');
+  mkdirSync(programs);
+  for (const name of ['gpg', 'cp', 'flock', 'cat']) symlinkSync(`/usr/bin/${name}`, join(programs, name));
+  vi.stubEnv('PATH', programs);
+  rmSync(join(folder, 'state'), { recursive: true, force: true });
+  expect(await read('key: key.asc')).toMatch(/can't be checked: gpgv: not found/);
+  vi.unstubAllEnvs();
   spawnSync('gpgconf', ['--homedir', home, '--kill', 'all']);
 });

@@ -31,6 +31,12 @@ export async function releaseText(file: string, key: string | undefined, name: s
       : await run('cp', ['--', key, ring]);
     const checked =
       dearmored.code === 0 ? await run('gpgv', ['--keyring', ring, '--output', signed, '--', file]) : dearmored;
+    if (checked.code === 127)
+      return bad(
+        error('underlay-signature', `the signature of ${name} can't be checked: ${checked.stderr}`, {
+          hint: 'install the programs with apt-get install gnupg gpgv',
+        }),
+      );
     if (checked.code !== 0) return unsigned(checked.stderr.trim().split('\n').pop() ?? '');
     return good(utf8Text(readRegular(signed, largestRelease)));
   } finally {

@@ -23,6 +23,7 @@ const always: Tool[] = [
   { command: 'dpkg-deb', package: 'dpkg', why: 'unpacks packages' },
   { command: 'xz', package: 'xz-utils', why: 'packs the indices of the apt repository' },
   { command: 'gpg', package: 'gnupg', why: 'signs it' },
+  { command: 'gpgv', package: 'gpgv', why: 'checks the signatures of underlays' },
   { command: 'flock', package: 'util-linux', why: 'locks' },
   { command: 'unshare', package: 'util-linux', why: 'makes hermetic roots' },
   { command: 'setpriv', package: 'util-linux', why: 'makes hermetic roots' },
