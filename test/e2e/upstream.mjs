@@ -79,6 +79,9 @@ export async function fetchTarballs(set, folder) {
     `Dir::State::Lists=${join(folder, 'lists')}`,
     '-o',
     'APT::Sandbox::User=root',
+    // A mirror of sid may be weeks old; its signature is checked all the same.
+    '-o',
+    'Acquire::Check-Valid-Until=false',
     '-q',
   ];
   if (!existsSync(join(folder, 'updated'))) {
