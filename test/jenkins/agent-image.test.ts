@@ -92,7 +92,7 @@ it('is red where the folder has a fault, whatever the branch', async () => {
 it('says which option is missing, and what AWS does not answer', async () => {
   const main = { BRANCH_NAME: 'main', BRANCH_IS_PRIMARY: 'true' };
   expect((await run(main, '')).log).toContain("the options 'organization' and 'region' are required");
-  expect((await run(main, `${region}, image: 'agent'`)).log).toContain('an image of distro.yaml needs distro');
+  expect((await run(main, `${region}, image: 'agent'`)).log).toContain("the option 'image' also needs 'distro'");
   const b = await run(main, region);
   expect(b.result).toBe('FAILURE');
   expect(b.log).toContain("ssm can't be reached");
