@@ -731,7 +731,7 @@ var init_names = __esm({
 });
 
 // ts-src/model/stored.ts
-var text, list, map, oneOf, optional, shape, isObject, boolean, count, words3, line, fileName, debian, version, isDigest, isPackageName, isRelativePath, storedFile, isStoredFile, deb, interfaceDigests, briefRecord, brief, isBriefRecord, build, isBuildRecord, testCases, briefTest, briefTests, isBriefTest, test, isTestRecord, docRecord, isDocRecord, long, messageKind, messageName, docInterface, isDocInterface, docField, docFacts, isDocFacts, pageName, docResults, isDocResults, result, isTaskResult, isStoredResult, runRecord, isRunRecord, identifier, planned, target, scope, isRunManifest, runId, isShard;
+var text, list, map, oneOf, optional, shape, isObject, isTexts, boolean, count, words3, line, fileName, debian, version, isDigest, isPackageName, isRelativePath, storedFile, isStoredFile, deb, interfaceDigests, briefRecord, brief, isBriefRecord, build, isBuildRecord, testCases, briefTest, briefTests, isBriefTest, test, isTestRecord, docRecord, isDocRecord, long, messageKind, messageName, docInterface, isDocInterface, docField, docFacts, isDocFacts, pageName, docResults, isDocResults, result, isTaskResult, isStoredResult, runRecord, isRunRecord, identifier, planned, target, scope, isRunManifest, runId, isShard;
 var init_stored = __esm({
   "ts-src/model/stored.ts"() {
     "use strict";
@@ -743,6 +743,7 @@ var init_stored = __esm({
     optional = (of) => (v) => v === void 0 || of(v);
     shape = (fields) => (v) => isObject(v) && Object.entries(fields).every(([name6, of]) => of(Object.hasOwn(v, name6) ? v[name6] : void 0));
     isObject = (v) => typeof v === "object" && v !== null && !Array.isArray(v) && Object.getPrototypeOf(v) === Object.prototype;
+    isTexts = (v) => Array.isArray(v) && v.every((t) => typeof t === "string");
     boolean = (v) => typeof v === "boolean";
     count = (v) => typeof v === "number" && Number.isFinite(v) && v >= 0 && v <= Number.MAX_SAFE_INTEGER;
     words3 = text(/^[^]*$/, 1 << 20);
@@ -5740,18 +5741,18 @@ function readListing(body, folder2) {
   } catch {
     return void 0;
   }
-  const result2 = isMap(read3) ? read3.ListBucketResult : void 0;
-  if (!isMap(result2) && result2 !== "") return void 0;
-  const { Contents: contents3, NextContinuationToken: token3 } = isMap(result2) ? result2 : {};
+  const result2 = isObject(read3) ? read3.ListBucketResult : void 0;
+  if (!isObject(result2) && result2 !== "") return void 0;
+  const { Contents: contents3, NextContinuationToken: token3 } = isObject(result2) ? result2 : {};
   const blobs = (Array.isArray(contents3) ? contents3 : []).flatMap((c) => {
-    const { Key: key, Size: size3, LastModified: modified } = isMap(c) ? c : {};
+    const { Key: key, Size: size3, LastModified: modified } = isObject(c) ? c : {};
     if (typeof key !== "string" || !key.startsWith(folder2) || !isRelativePath(key.slice(folder2.length))) return [];
     const [bytes, time2] = [Number(size3), Date.parse(String(modified))];
     return Number.isSafeInteger(bytes) && bytes >= 0 && !Number.isNaN(time2) ? [{ name: key, size: bytes, modified: time2 }] : [];
   });
   return { blobs, token: typeof token3 === "string" && token3 !== "" ? token3 : void 0 };
 }
-var largest3, parser, isMap;
+var largest3, parser;
 var init_s3_list = __esm({
   "ts-src/store/s3-list.ts"() {
     "use strict";
@@ -5759,7 +5760,6 @@ var init_s3_list = __esm({
     init_stored();
     largest3 = 16 << 20;
     parser = new XMLParser({ parseTagValue: false, isArray: (name6) => name6 === "Contents" });
-    isMap = (value2) => typeof value2 === "object" && value2 !== null;
   }
 });
 
@@ -7076,16 +7076,16 @@ var require_saxes = __commonJS({
                 const { entityReturnState } = this;
                 const entity = this.entity + chunk.slice(start3, this.prevI);
                 this.state = entityReturnState;
-                let parsed3;
+                let parsed2;
                 if (entity === "") {
                   this.fail("empty entity name.");
-                  parsed3 = "&;";
+                  parsed2 = "&;";
                 } else {
-                  parsed3 = this.parseEntity(entity);
+                  parsed2 = this.parseEntity(entity);
                   this.entity = "";
                 }
                 if (entityReturnState !== S_TEXT || this.textHandler !== void 0) {
-                  this.text += parsed3;
+                  this.text += parsed2;
                 }
                 break loop;
               }
@@ -10583,7 +10583,7 @@ function eventsOf(text8) {
     return [];
   }
 }
-var maximumSize, Locator, asMap, isMap2, own;
+var maximumSize, Locator, asMap, isMap, own;
 var init_yaml = __esm({
   "ts-src/read/yaml.ts"() {
     "use strict";
@@ -10652,8 +10652,8 @@ var init_yaml = __esm({
         }
       }
     };
-    asMap = (value2) => isMap2(value2) ? value2 : void 0;
-    isMap2 = (value2) => typeof value2 === "object" && value2 !== null && !Array.isArray(value2);
+    asMap = (value2) => isMap(value2) ? value2 : void 0;
+    isMap = (value2) => typeof value2 === "object" && value2 !== null && !Array.isArray(value2);
     own = (map2, key) => Object.hasOwn(map2, key) ? map2[key] : void 0;
   }
 });
@@ -17673,8 +17673,8 @@ var init_channels = __esm({
       /^(file:[^\0-\x1f\x7f]+|s3:\/\/[a-z0-9][a-z0-9.-]+(\/[^?#\s]*)?(\?[^#\s]*)?|ssh:\/\/.+|[^@/:?\s]+@[^/?\s]+:\/.*)$/,
       "file:PATH, s3://BUCKET/PREFIX?endpoint=URL&region=NAME, ssh://USER@HOST:PORT/PATH or USER@HOST:/PATH (an rsync daemon can compare nothing before it replaces it: name the host for ssh)"
     ).superRefine((place3, context) => {
-      const parsed3 = isRemotePlace(place3) ? parseRemotePlace(place3) : void 0;
-      if (typeof parsed3 === "string") context.addIssue(parsed3);
+      const parsed2 = isRemotePlace(place3) ? parseRemotePlace(place3) : void 0;
+      if (typeof parsed2 === "string") context.addIssue(parsed2);
     });
     publishSettings = strictObject({
       to: array(publishedPlace).default([]).describe("Places to publish apt repositories to. The one of a channel is in CHANNEL/apt below each place"),
@@ -18085,12 +18085,12 @@ function unseenKeys(value2, path2 = []) {
   ]);
 }
 function parseDistro(text8, file3) {
-  const parsed3 = parseYaml(text8, file3, largest6);
-  if (!parsed3.ok) return parsed3;
-  if (!hasAtMost(parsed3.value, mostEntries))
+  const parsed2 = parseYaml(text8, file3, largest6);
+  if (!parsed2.ok) return parsed2;
+  if (!hasAtMost(parsed2.value, mostEntries))
     return bad(error("yaml-invalid", `the file has more than ${mostEntries} entries`, { file: file3 }));
   const locator = new Locator(text8);
-  const unseen = unseenKeys(parsed3.value).slice(0, mostFaults2);
+  const unseen = unseenKeys(parsed2.value).slice(0, mostFaults2);
   if (unseen.length)
     return bad(
       ...unseen.map(
@@ -18101,10 +18101,10 @@ function parseDistro(text8, file3) {
         })
       )
     );
-  const checked = distroSchema.safeParse(parsed3.value ?? {});
+  const checked = distroSchema.safeParse(parsed2.value ?? {});
   if (!checked.success)
     return bad(
-      ...checked.error.issues.slice(0, mostFaults2).flatMap((issue2) => faults2(issue2, [], parsed3.value, locator, file3))
+      ...checked.error.issues.slice(0, mostFaults2).flatMap((issue2) => faults2(issue2, [], parsed2.value, locator, file3))
     );
   const diagnostics = [...references(checked.data, locator, file3), ...imageReferences(checked.data, locator, file3)];
   return diagnostics.length ? bad(...diagnostics) : good(checked.data);
@@ -18311,9 +18311,9 @@ __export(lockfile_exports, {
 function readLock(file3, text8) {
   if (text8 === void 0)
     return bad(error("file-missing", "there is no such lock", { file: file3, hint: "make one with `slipway lock`" }));
-  const parsed3 = parseYaml(text8, file3);
-  if (!parsed3.ok) return parsed3;
-  const checked = schema2().safeParse(parsed3.value);
+  const parsed2 = parseYaml(text8, file3);
+  if (!parsed2.ok) return parsed2;
+  const checked = schema2().safeParse(parsed2.value);
   if (!checked.success) {
     const locator = new Locator(text8);
     return bad(
@@ -21754,7 +21754,7 @@ var BitSet = class _BitSet {
     const { words: words6 } = this;
     for (let w = 0; w < words6.length; w++) words6[w] = this.word(w) | other.word(w);
   }
-  /** What is in it, sorted. */
+  /** Its members, sorted. */
   numbers() {
     const numbers = [];
     for (let w = 0; w < this.words.length; w++) {
@@ -21789,7 +21789,7 @@ var Numbers = class _Numbers {
   set(n, value2) {
     this.all[n] = value2;
   }
-  /** Adds to a number; gives what it is then. */
+  /** Adds to a number, and returns the sum. */
   add(n, amount) {
     return this.all[n] = this.get(n) + amount;
   }
@@ -22401,8 +22401,8 @@ function conditionEvaluator(context) {
   return (text8) => {
     if (text8 === void 0) return true;
     if (!known3.has(text8)) {
-      const parsed3 = parseCondition(text8);
-      known3.set(text8, parsed3 && evaluateCondition(parsed3, context));
+      const parsed2 = parseCondition(text8);
+      known3.set(text8, parsed2 && evaluateCondition(parsed2, context));
     }
     return known3.get(text8);
   };
@@ -22709,8 +22709,8 @@ function resolveRosdep(database, key, target2) {
     const packages2 = words4(rule);
     return packages2 ? { kind: "packages", installer, packages: packages2, depends: [], file: file3 } : unclear();
   }
-  const isMap3 = (v) => typeof v === "object" && v !== null && !Array.isArray(v);
-  if (isMap3(rule) && !Object.keys(rule).some((k) => rosdepInstallers.has(k))) {
+  const isMap2 = (v) => typeof v === "object" && v !== null && !Array.isArray(v);
+  if (isMap2(rule) && !Object.keys(rule).some((k) => rosdepInstallers.has(k))) {
     const byRelease = new Map(Object.entries(rule));
     const found2 = byRelease.has(target2.release) ? byRelease.get(target2.release) : byRelease.get("*");
     if (found2 === void 0)
@@ -22729,7 +22729,7 @@ function resolveRosdep(database, key, target2) {
     };
   let name6 = installer;
   let depends = [];
-  if (isMap3(rule)) {
+  if (isMap2(rule)) {
     const all = Object.keys(rule).filter((k) => rosdepInstallers.has(k));
     const [used, ...others2] = all.includes(installer) ? [installer] : all;
     if (used === void 0 || others2.length)
@@ -22740,7 +22740,7 @@ function resolveRosdep(database, key, target2) {
       };
     name6 = used;
     const inner = rule[name6];
-    if (isMap3(inner)) {
+    if (isMap2(inner)) {
       depends = words4(inner.depends ?? []) ?? [];
       rule = name6 === "source" ? [] : inner.packages;
     } else rule = inner;
@@ -23314,7 +23314,7 @@ function block3(evaluated, sequence, diagnostics) {
         diagnostics.push(
           warning(
             "group-member",
-            `'${node2.planned.name}' is built without '${nameOf(evaluated, d)}' of the group '${group}': ${nodeOf.get(d)?.planned.blocked ?? "it is blocked"}`,
+            `'${node2.planned.name}' is built without '${nameOf(evaluated, d)}' of the group '${group}': ` + (nodeOf.get(d)?.planned.blocked ?? "it is blocked"),
             { file: packageAt(evaluated, node2.number).file, line: edgeOf(evaluated, node2.number, d).line }
           )
         );
@@ -25658,9 +25658,9 @@ var largestManifest = 4 << 20;
 var formats = { 1: 1, 2: 2, 3: 3 };
 var nameDespiteErrors = (text8, folder2) => /<name>\s*([\w-]{1,200})\s*<\/name>/.exec(text8)?.[1] ?? (0, import_node_path21.basename)(folder2);
 function parseManifest(text8, file3) {
-  const parsed3 = parseXml2(text8, file3);
-  if (!parsed3.ok) return parsed3;
-  const root = parsed3.value;
+  const parsed2 = parseXml2(text8, file3);
+  if (!parsed2.ok) return parsed2;
+  const root = parsed2.value;
   if (root.name !== "package")
     return bad(
       error("manifest-invalid", `the root element is <${root.name}>, not <package>`, { file: file3, line: root.line })
@@ -25999,17 +25999,17 @@ init_names();
 init_source_entry();
 init_yaml();
 function parseRepos(text8, file3) {
-  const parsed3 = parseYaml(text8, file3);
-  if (!parsed3.ok) return parsed3;
+  const parsed2 = parseYaml(text8, file3);
+  if (!parsed2.ok) return parsed2;
   const locator = new Locator(text8);
-  const top = asMap(parsed3.value);
+  const top = asMap(parsed2.value);
   const root = top && Object.hasOwn(top, "repositories") && top.repositories === null ? {} : asMap(top?.repositories);
   if (!root)
     return bad(
       error("repos-invalid", "a .repos file must have a map 'repositories'", {
         file: file3,
         line: 1,
-        hint: Array.isArray(parsed3.value) ? "this is a list, as of .rosinstall: `vcs import` and `vcs export` write the map" : void 0
+        hint: Array.isArray(parsed2.value) ? "this is a list, as of .rosinstall: `vcs import` and `vcs export` write the map" : void 0
       })
     );
   const diagnostics = [];
@@ -26169,9 +26169,9 @@ function unpackDependencies(text8, begin) {
 init_diagnostics();
 init_yaml();
 function parseCache(text8, file3) {
-  const parsed3 = parseYaml(text8, file3);
-  if (!parsed3.ok) return parsed3;
-  const root = asMap(parsed3.value);
+  const parsed2 = parseYaml(text8, file3);
+  if (!parsed2.ok) return parsed2;
+  const root = asMap(parsed2.value);
   if (!root || root.type !== "cache")
     return bad(
       error("cache-invalid", "not a rosdistro cache", {
@@ -26227,9 +26227,9 @@ var next = (text8, at3) => {
   return end2 < 0 ? text8.length : end2 + 1;
 };
 function parseEntries(entries2, file3) {
-  const parsed3 = parseYaml(manifestsKey + entries2.join(""), file3);
-  if (!parsed3.ok) return parsed3;
-  return good(asMap(asMap(parsed3.value)?.release_package_xmls) ?? {});
+  const parsed2 = parseYaml(manifestsKey + entries2.join(""), file3);
+  if (!parsed2.ok) return parsed2;
+  return good(asMap(asMap(parsed2.value)?.release_package_xmls) ?? {});
 }
 
 // ts-src/read/rosdistro.ts
@@ -26242,9 +26242,9 @@ var rosVersions = /* @__PURE__ */ new Map([
   ["ros2", 2]
 ]);
 function parseIndex(text8, file3, distribution3) {
-  const parsed3 = parseYaml(text8, file3);
-  if (!parsed3.ok) return parsed3;
-  const root = asMap(parsed3.value);
+  const parsed2 = parseYaml(text8, file3);
+  if (!parsed2.ok) return parsed2;
+  const root = asMap(parsed2.value);
   const locator = new Locator(text8);
   if (!root) return bad(error("index-invalid", "the index is not a map", { file: file3, line: 1 }));
   if (root.type !== void 0 && root.type !== "index")
@@ -26304,9 +26304,9 @@ function parseIndex(text8, file3, distribution3) {
 var isRepositoryName = (name6) => name6.length <= longestName && /^[A-Za-z0-9][A-Za-z0-9._+-]*$/.test(name6);
 var shortened = (name6) => name6.length > 60 ? `${name6.slice(0, 60)}\u2026` : name6;
 function parseDistributionFile(text8, file3, value2) {
-  const parsed3 = value2 === void 0 ? parseYaml(text8, file3) : good(value2);
-  if (!parsed3.ok) return parsed3;
-  const root = asMap(parsed3.value);
+  const parsed2 = value2 === void 0 ? parseYaml(text8, file3) : good(value2);
+  if (!parsed2.ok) return parsed2;
+  const root = asMap(parsed2.value);
   const diagnostics = [];
   const locator = new Locator(text8);
   const line2 = (path2) => value2 === void 0 ? locator.line(path2) : void 0;
@@ -26458,11 +26458,11 @@ function parse2(workspace, file3, shown5, bytes) {
         if (before3) return good(before3);
         const xml = Object.hasOwn(texts, name6) ? texts[name6] : void 0;
         if (typeof xml !== "string") return void 0;
-        const parsed3 = parseManifest(xml, `${shown5}:${name6}`);
+        const parsed2 = parseManifest(xml, `${shown5}:${name6}`);
         const entry2 = pieces?.entries.get(name6);
-        if (entry2 !== void 0 && parsed3.ok && !parsed3.diagnostics.length && parsed3.value.name === name6)
-          memory3.put(entry2, () => parsed3.value);
-        return parsed3;
+        if (entry2 !== void 0 && parsed2.ok && !parsed2.diagnostics.length && parsed2.value.name === name6)
+          memory3.put(entry2, () => parsed2.value);
+        return parsed2;
       }
     },
     read3.diagnostics
@@ -26479,16 +26479,16 @@ function partly(repositories, pieces, known3, shown5) {
   return entries2.ok ? good({ repositories, texts: entries2.value }) : void 0;
 }
 function wholly(text8, shown5) {
-  const parsed3 = parseCache(text8, shown5);
-  if (!parsed3.ok) return parsed3;
-  const diagnostics = [...parsed3.diagnostics];
+  const parsed2 = parseCache(text8, shown5);
+  if (!parsed2.ok) return parsed2;
+  const diagnostics = [...parsed2.diagnostics];
   const repositories = /* @__PURE__ */ new Map();
-  for (const value2 of parsed3.value.distributionFiles) {
+  for (const value2 of parsed2.value.distributionFiles) {
     const read3 = parseDistributionFile("", shown5, value2);
     diagnostics.push(...read3.diagnostics);
     if (read3.ok) for (const r of read3.value.repositories) repositories.set(r.name, r);
   }
-  return good({ repositories: [...repositories.values()], texts: parsed3.value.manifests }, diagnostics);
+  return good({ repositories: [...repositories.values()], texts: parsed2.value.manifests }, diagnostics);
 }
 
 // ts-src/read/entries.ts
@@ -26497,9 +26497,9 @@ function readIndex(state, text8, file3, name6) {
   const memory3 = new ParseCache(state, `index-${name6}`);
   const kept4 = memory3.get(text8);
   if (kept4) return good(kept4);
-  const parsed3 = parseIndex(text8, file3, name6);
-  if (parsed3.ok && !parsed3.diagnostics.length) memory3.put(text8, () => parsed3.value);
-  return parsed3;
+  const parsed2 = parseIndex(text8, file3, name6);
+  if (parsed2.ok && !parsed2.diagnostics.length) memory3.put(text8, () => parsed2.value);
+  return parsed2;
 }
 var EntryReader = class {
   constructor(root, distroFile) {
@@ -27181,9 +27181,9 @@ function splitKeys(text8) {
   return parts2;
 }
 function readWhole(file3, text8) {
-  const parsed3 = parseYaml(text8, file3);
-  if (!parsed3.ok) return parsed3;
-  const root = parsed3.value === null || parsed3.value === void 0 ? {} : asMap(parsed3.value);
+  const parsed2 = parseYaml(text8, file3);
+  if (!parsed2.ok) return parsed2;
+  const root = parsed2.value === null || parsed2.value === void 0 ? {} : asMap(parsed2.value);
   const keys = Object.keys(root ?? {});
   const last2 = keys[mostKeys];
   if (last2 !== void 0) return bad(tooMany(file3, new Locator(text8).line([last2])));
@@ -27199,11 +27199,11 @@ function readWanted(file3, text8, wanted, memory3) {
   const all = parts2 ?? splitKeys(text8);
   if (!all) return void 0;
   const refers = all.some((p) => lacking2.has(p.key) && /[\s,[{:-]\*[^\s'"]/.test(p.text));
-  const parsed3 = parseYaml(
+  const parsed2 = parseYaml(
     all.filter((p) => lacking2.has(p.key) || refers && /[\s,[{:-]&[^\s'"]/.test(p.text)).map((p) => p.text).join(""),
     file3
   );
-  const found2 = parsed3.ok ? asMap(parsed3.value ?? {}) : void 0;
+  const found2 = parsed2.ok ? asMap(parsed2.value ?? {}) : void 0;
   if (!found2) return void 0;
   const root = { ...kept4?.rules, ...found2 };
   if (memory3 && !refers && isPlain(root)) memory3.put(text8, () => ({ keys: keys.join("\n"), rules: root }));
@@ -27265,10 +27265,10 @@ async function readWorkspace(file3, given) {
   let distro = memory3.get(text8);
   if (!distro) {
     const { parseDistro: parseDistro2 } = await Promise.resolve().then(() => (init_distro2(), distro_exports2));
-    const parsed3 = parseDistro2(text8, file3);
-    if (!parsed3.ok) return parsed3;
-    distro = parsed3.value;
-    memory3.put(text8, () => parsed3.value);
+    const parsed2 = parseDistro2(text8, file3);
+    if (!parsed2.ok) return parsed2;
+    distro = parsed2.value;
+    memory3.put(text8, () => parsed2.value);
   }
   return good({ root, file: file3, state, distro, urlBase: root });
 }
@@ -28815,11 +28815,9 @@ if [ -s "$out/elf" ]; then
   grep -E '\\.so\\.[^/]*$' /build/loaded | tr '\\n' '\\0' | xargs -0r -n 1 readelf -d 2>/dev/null |
     sed -nE "s/.*\\(SONAME\\).*\\[([A-Za-z0-9_.+-]+)\\.so\\.([A-Za-z0-9_.+-]+)\\]/\\1 \\2 $package (>= $upstream_version)/p" | sort -u > "$out/shlibs"
 
-  # Read by dpkg-shlibdeps: a package's tree has such a folder.
-  mkdir -p "$tree/DEBIAN"
 fi
 
-# Writes what the package's programs and libraries need: shlibdeps and linked.
+# Finds the packages that the package's programs and libraries need; writes shlibdeps and linked.
 resolve() {
   libraries=
   case $(dpkg --print-architecture) in
@@ -28861,9 +28859,10 @@ resolve() {
     dpkg-query -S $own 2>/dev/null | sed 's/:.*//' | sort -u | grep -vx "$package" > "$out/linked" || :
   fi
 }
-# It reads the tree, as packing does, and takes longer: both run at once.
+# dpkg-shlibdeps only reads the tree, so it runs while the tree is packed. It takes a folder with DEBIAN for a package.
 resolving=
 if [ -s /build/loaded ]; then
+  mkdir -p "$tree/DEBIAN"
   resolve > /build/resolve.log 2>&1 &
   resolving=$!
 fi
@@ -28893,7 +28892,7 @@ rm -rf "$tree/DEBIAN" "$debug/DEBIAN"
 `;
 
 // resources/templates/slipway.sh
-var slipway_default = '# Builds, installs and tests one package, in its folder: sh -e /slipway/slipway.sh STEP..., of build, stage, test, shell.\n# /slipway is read-only. What differs between packages is in /slipway/slipway.env; what differs by build type is in\n# /slipway/build-type.sh: configure_and_compile, install_staged, compile_tests and run_tests. Packing is done elsewhere\n# (pack.sh), in a root where no code of the package ran.\nset -e\nhere=$PWD\nstage=/build/stage\nobject=$here/../obj\njobs=${SLIPWAY_JOBS:-1}\n\nexport PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/build/home TZ=UTC\nunset PYTHONPATH CMAKE_PREFIX_PATH AMENT_PREFIX_PATH LD_LIBRARY_PATH PKG_CONFIG_PATH ROS_PACKAGE_PATH\n. /slipway/slipway.env\nexport SOURCE_DATE_EPOCH=$source_date_epoch\nexport MAKEFLAGS=-j$jobs CMAKE_BUILD_PARALLEL_LEVEL=$jobs NINJAFLAGS=-j$jobs\nexport DEB_BUILD_OPTIONS="parallel=$jobs nocheck" DEB_RULES_REQUIRES_ROOT=no PYTHONHASHSEED=0\n# Two rules may install one path: CMake would keep the first where both files have times within one second.\nexport CMAKE_INSTALL_ALWAYS=1\n# How many threads compress decides the bytes.\nexport DPKG_DEB_THREADS_MAX=1\nexport ROS_OS_OVERRIDE=${ROS_OS_OVERRIDE:-}\n[ -n "$ROS_OS_OVERRIDE" ] || unset ROS_OS_OVERRIDE\nmkdir -p "$HOME"\n\npython=$(readlink -f /usr/bin/python3 2>/dev/null || :)\npython=${python##*/}\n# dpkg-architecture is a Perl program, and half of what it takes to get here.\ncase $(dpkg --print-architecture) in\n  amd64) triplet=x86_64-linux-gnu ;;\n  arm64) triplet=aarch64-linux-gnu ;;\n  *) triplet=$(dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null || gcc -print-multiarch) ;;\nesac\n\n# add VARIABLE PATH: before what it has\nadd() { eval "export $1=\\"\\$2\\${$1:+:\\$$1}\\""; }\n\n# What an installed prefix offers before it has a setup.sh, and what its setup.sh leaves out.\noffer() {\n  add PATH "$1/bin"\n  add LD_LIBRARY_PATH "$1/lib/$triplet"\n  add LD_LIBRARY_PATH "$1/lib"\n  add PKG_CONFIG_PATH "$1/share/pkgconfig"\n  add PKG_CONFIG_PATH "$1/lib/$triplet/pkgconfig"\n  add PKG_CONFIG_PATH "$1/lib/pkgconfig"\n  if [ -n "$python" ]; then\n    add PYTHONPATH "$1/lib/python3/dist-packages"\n    add PYTHONPATH "$1/lib/$python/site-packages"\n  fi\n  add CMAKE_PREFIX_PATH "$1"\n  add AMENT_PREFIX_PATH "$1"\n}\n# ros_environment sets ROS_DISTRO by itself, and its hook speaks up, in the middle of what catkin reads, where it is set to another.\nfor p in /usr $underlays "$prefix"; do if [ -d "$p/share/ros_environment" ]; then unset ROS_DISTRO; fi; done\nfor underlay in $underlays; do\n  if [ "$underlay" = /usr ]; then export AMENT_PREFIX_PATH=/usr; continue; fi\n  offer "$underlay"\n  if [ -f "$underlay/setup.sh" ]; then set +e; . "$underlay/setup.sh"; set -e; fi\ndone\noffer "$prefix"\nset +e\nif [ -f "$prefix/setup.sh" ]; then . "$prefix/setup.sh"; else . /slipway/local_setup.sh; fi\nset -e\n# catkin looks for COMPONENTS nowhere but here, so what the system offers must be on it.\ncase ":$CMAKE_PREFIX_PATH:" in *":$prefix:"*) ;; *) add CMAKE_PREFIX_PATH "$prefix" ;; esac\ncase ":$CMAKE_PREFIX_PATH:" in *:/usr:*) ;; *) CMAKE_PREFIX_PATH=$CMAKE_PREFIX_PATH:/usr ;; esac\nexport CMAKE_PREFIX_PATH\ncase ":$AMENT_PREFIX_PATH:" in *":$prefix:"*) ;; *) add AMENT_PREFIX_PATH "$prefix" ;; esac\ncd "$here"\n\nmap=/usr/src/$package\n# What is installed names no folder of the build. Tests look for their sources by __FILE__: there nothing is mapped.\nflags() {\n  eval "$(DEB_BUILD_MAINT_OPTIONS=reproducible=-fixfilepath dpkg-buildflags --export=sh)"\n  if [ "$testing" = OFF ]; then\n    CFLAGS="$CFLAGS -ffile-prefix-map=$here=$map -ffile-prefix-map=/build/obj=$map/obj"\n    CXXFLAGS="$CXXFLAGS -ffile-prefix-map=$here=$map -ffile-prefix-map=/build/obj=$map/obj"\n  fi\n  export CFLAGS CXXFLAGS\n}\n\ntesting=OFF\nresults=$here/../results/current\ntest_timeout=${SLIPWAY_TEST_TIMEOUT:-600}\ncompile_tests() { :; }\n. /slipway/build-type.sh\n\nbuild() {\n  mkdir -p "$object"\n  configure_and_compile\n}\n\n# Libraries of this build before those of the same names that the package installed, which were built without tests. No\n# others: a test may choose between libraries of its own by LD_LIBRARY_PATH.\noffer_built() {\n  own=/build/own-libraries\n  mkdir -p "$own"\n  dpkg -L "$package" 2>/dev/null | sed -n "s|^$prefix/lib/\\($triplet/\\)\\{0,1\\}\\([^/]*\\.so[^/]*\\)\\$|\\2|p" | sort -u |\n    while IFS= read -r name; do\n      file=$(find "$object" -name "$name" ! -type d | sort | head -n 1)\n      if [ -n "$file" ]; then ln -sf "$file" "$own/$name"; fi\n    done\n  add LD_LIBRARY_PATH "$own"\n}\n\n# `run_tests` is one run of all tests; its exit code counts where no result file tells of a failure.\nrun_all_tests() {\n  testing=ON\n  unset DEB_BUILD_OPTIONS\n  flags\n  build\n  compile_tests\n  offer_built\n  export XML_CATALOG_FILES="file:///slipway/schemas/catalog.xml file:///etc/xml/catalog"\n  echo "== tests"\n  attempt=1\n  while :; do\n    failed=0\n    mkdir -p "$results"\n    run_tests || failed=1\n    if grep -rqsE --include=\'*.xml\' \'<(failure|error)\\b|Status="failed"\' "$results"; then failed=1; fi\n    echo "$failed" > "$results/exit"\n    mv "$results" "$here/../results/$attempt"\n    if [ "$failed" -eq 0 ] || [ "$attempt" -gt "${SLIPWAY_TEST_RETRIES:-0}" ]; then break; fi\n    attempt=$((attempt + 1))\n    echo "== tests failed; attempt $attempt"\n  done\n}\n\nstage() {\n  rm -rf "$stage"\n  mkdir -p "$stage"\n  install_staged\n  # Byte code with build paths would make the bytes depend on nothing good: pack.sh makes it anew.\n  find "$stage" -name \'*.pyc\' -delete\n  find "$stage" -depth -name __pycache__ -type d -exec rmdir {} +\n  chmod -R u+rwX,go+rX,go-w "$stage"\n}\n\ncase $1 in build | stage | shell) flags ;; esac\n# Each step has a shell of its own: what one sets is not there in the next.\nbegun=\nfor step; do\n  if [ -n "$begun" ]; then echo "== $step"; fi\n  begun=1\n  case $step in\n    build) (build) ;;\n    stage) (stage) ;;\n    test) (run_all_tests) ;;\n    shell)\n      set +e\n      shift\n      if [ $# -gt 0 ]; then exec "$@"; fi\n      echo "sh -e /slipway/slipway.sh build builds it, into $object; exit leaves"\n      exec bash --norc -i\n      ;;\n  esac\ndone\n';
+var slipway_default = '# Builds, installs and tests one package, in its folder: sh -e /slipway/slipway.sh build|stage|test|shell ...\n# /slipway is read-only. What differs between packages is in /slipway/slipway.env; what differs by build type is in\n# /slipway/build-type.sh: configure_and_compile, install_staged, compile_tests and run_tests. Packing is done elsewhere\n# (pack.sh), in a root where no code of the package ran.\nset -e\nhere=$PWD\nstage=/build/stage\nobject=$here/../obj\njobs=${SLIPWAY_JOBS:-1}\n\nexport PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/build/home TZ=UTC\nunset PYTHONPATH CMAKE_PREFIX_PATH AMENT_PREFIX_PATH LD_LIBRARY_PATH PKG_CONFIG_PATH ROS_PACKAGE_PATH\n. /slipway/slipway.env\nexport SOURCE_DATE_EPOCH=$source_date_epoch\nexport MAKEFLAGS=-j$jobs CMAKE_BUILD_PARALLEL_LEVEL=$jobs NINJAFLAGS=-j$jobs\nexport DEB_BUILD_OPTIONS="parallel=$jobs nocheck" DEB_RULES_REQUIRES_ROOT=no PYTHONHASHSEED=0\n# Two rules may install one path: CMake would keep the first where both files have times within one second.\nexport CMAKE_INSTALL_ALWAYS=1\n# How many threads compress decides the bytes.\nexport DPKG_DEB_THREADS_MAX=1\nexport ROS_OS_OVERRIDE=${ROS_OS_OVERRIDE:-}\n[ -n "$ROS_OS_OVERRIDE" ] || unset ROS_OS_OVERRIDE\nmkdir -p "$HOME"\n\npython=$(readlink -f /usr/bin/python3 2>/dev/null || :)\npython=${python##*/}\n# dpkg-architecture is a Perl program, and half of what it takes to get here.\ncase $(dpkg --print-architecture) in\n  amd64) triplet=x86_64-linux-gnu ;;\n  arm64) triplet=aarch64-linux-gnu ;;\n  *) triplet=$(dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null || gcc -print-multiarch) ;;\nesac\n\n# add VARIABLE PATH: before what it has\nadd() { eval "export $1=\\"\\$2\\${$1:+:\\$$1}\\""; }\n\n# What an installed prefix offers before it has a setup.sh, and what its setup.sh leaves out.\noffer() {\n  add PATH "$1/bin"\n  add LD_LIBRARY_PATH "$1/lib/$triplet"\n  add LD_LIBRARY_PATH "$1/lib"\n  add PKG_CONFIG_PATH "$1/share/pkgconfig"\n  add PKG_CONFIG_PATH "$1/lib/$triplet/pkgconfig"\n  add PKG_CONFIG_PATH "$1/lib/pkgconfig"\n  if [ -n "$python" ]; then\n    add PYTHONPATH "$1/lib/python3/dist-packages"\n    add PYTHONPATH "$1/lib/$python/site-packages"\n  fi\n  add CMAKE_PREFIX_PATH "$1"\n  add AMENT_PREFIX_PATH "$1"\n}\n# ros_environment sets ROS_DISTRO by itself, and its hook speaks up, in the middle of what catkin reads, where it is set to another.\nfor p in /usr $underlays "$prefix"; do if [ -d "$p/share/ros_environment" ]; then unset ROS_DISTRO; fi; done\nfor underlay in $underlays; do\n  if [ "$underlay" = /usr ]; then export AMENT_PREFIX_PATH=/usr; continue; fi\n  offer "$underlay"\n  if [ -f "$underlay/setup.sh" ]; then set +e; . "$underlay/setup.sh"; set -e; fi\ndone\noffer "$prefix"\nset +e\nif [ -f "$prefix/setup.sh" ]; then . "$prefix/setup.sh"; else . /slipway/local_setup.sh; fi\nset -e\n# catkin looks for COMPONENTS nowhere but here, so what the system offers must be on it.\ncase ":$CMAKE_PREFIX_PATH:" in *":$prefix:"*) ;; *) add CMAKE_PREFIX_PATH "$prefix" ;; esac\ncase ":$CMAKE_PREFIX_PATH:" in *:/usr:*) ;; *) CMAKE_PREFIX_PATH=$CMAKE_PREFIX_PATH:/usr ;; esac\nexport CMAKE_PREFIX_PATH\ncase ":$AMENT_PREFIX_PATH:" in *":$prefix:"*) ;; *) add AMENT_PREFIX_PATH "$prefix" ;; esac\ncd "$here"\n\nmap=/usr/src/$package\n# What is installed names no folder of the build. Tests look for their sources by __FILE__: there nothing is mapped.\nflags() {\n  eval "$(DEB_BUILD_MAINT_OPTIONS=reproducible=-fixfilepath dpkg-buildflags --export=sh)"\n  if [ "$testing" = OFF ]; then\n    CFLAGS="$CFLAGS -ffile-prefix-map=$here=$map -ffile-prefix-map=/build/obj=$map/obj"\n    CXXFLAGS="$CXXFLAGS -ffile-prefix-map=$here=$map -ffile-prefix-map=/build/obj=$map/obj"\n  fi\n  export CFLAGS CXXFLAGS\n}\n\ntesting=OFF\nresults=$here/../results/current\ntest_timeout=${SLIPWAY_TEST_TIMEOUT:-600}\ncompile_tests() { :; }\n. /slipway/build-type.sh\n\nbuild() {\n  mkdir -p "$object"\n  configure_and_compile\n}\n\n# Libraries of this build before those of the same names that the package installed, which were built without tests. No\n# others: a test may choose between libraries of its own by LD_LIBRARY_PATH.\noffer_built() {\n  own=/build/own-libraries\n  mkdir -p "$own"\n  dpkg -L "$package" 2>/dev/null | sed -n "s|^$prefix/lib/\\($triplet/\\)\\{0,1\\}\\([^/]*\\.so[^/]*\\)\\$|\\2|p" | sort -u |\n    while IFS= read -r name; do\n      file=$(find "$object" -name "$name" ! -type d | sort | head -n 1)\n      if [ -n "$file" ]; then ln -sf "$file" "$own/$name"; fi\n    done\n  add LD_LIBRARY_PATH "$own"\n}\n\n# `run_tests` is one run of all tests; its exit code counts where no result file tells of a failure.\nrun_all_tests() {\n  testing=ON\n  unset DEB_BUILD_OPTIONS\n  flags\n  build\n  compile_tests\n  offer_built\n  export XML_CATALOG_FILES="file:///slipway/schemas/catalog.xml file:///etc/xml/catalog"\n  echo "== tests"\n  attempt=1\n  while :; do\n    failed=0\n    mkdir -p "$results"\n    run_tests || failed=1\n    if grep -rqsE --include=\'*.xml\' \'<(failure|error)\\b|Status="failed"\' "$results"; then failed=1; fi\n    echo "$failed" > "$results/exit"\n    mv "$results" "$here/../results/$attempt"\n    if [ "$failed" -eq 0 ] || [ "$attempt" -gt "${SLIPWAY_TEST_RETRIES:-0}" ]; then break; fi\n    attempt=$((attempt + 1))\n    echo "== tests failed; attempt $attempt"\n  done\n}\n\nstage() {\n  rm -rf "$stage"\n  mkdir -p "$stage"\n  install_staged\n  # Byte code with build paths would make the bytes depend on nothing good: pack.sh makes it anew.\n  find "$stage" -name \'*.pyc\' -delete\n  find "$stage" -depth -name __pycache__ -type d -exec rmdir {} +\n  chmod -R u+rwX,go+rX,go-w "$stage"\n}\n\ncase $1 in build | stage | shell) flags ;; esac\n# Each step runs in a subshell: its variables do not reach the next step.\nbegun=\nfor step; do\n  if [ -n "$begun" ]; then echo "== $step"; fi\n  begun=1\n  case $step in\n    build) (build) ;;\n    stage) (stage) ;;\n    test) (run_all_tests) ;;\n    shell)\n      set +e\n      shift\n      if [ $# -gt 0 ]; then exec "$@"; fi\n      echo "sh -e /slipway/slipway.sh build builds it, into $object; exit leaves"\n      exec bash --norc -i\n      ;;\n  esac\ndone\n';
 
 // ts-src/model/build-types/build-type.ts
 var keyTextOf = (type) => JSON.stringify([type.script, String(type.tests.file), String(type.tests.words)]);
@@ -32458,6 +32457,7 @@ init_lists();
 var import_node_fs47 = require("node:fs");
 var import_node_path57 = require("node:path");
 init_diagnostics();
+init_stored();
 init_urls();
 init_files();
 init_lockfile();
@@ -32901,7 +32901,6 @@ function locked(plan2, distributions) {
     )
   }));
 }
-var isTexts = (v) => Array.isArray(v) && v.every((t) => typeof t === "string");
 var isOutcome = (v) => typeof v?.stamp === "string" && typeof v.key === "string" && isTexts(v.failed) && isTexts(v.flaky);
 var historyOf = (scope2, name6) => `history/${scope2.replaceAll("/", "_")}/${name6}.json`;
 var remembered2 = 50;
@@ -33342,7 +33341,7 @@ function enterEnvironment(options5, request, environment3, { script: script3, st
     command: [
       "sh",
       "-ec",
-      `${request.repeat && script3 === "slipway.sh" ? otherConditions : ""}cd "$1"; script=$2; shift 2; echo "== $1"; exec sh -e "/slipway/$script" "$@"`,
+      (request.repeat && script3 === "slipway.sh" ? otherConditions : "") + 'cd "$1"; script=$2; shift 2; echo "== $1"; exec sh -e "/slipway/$script" "$@"',
       "sh",
       folder2,
       script3,
@@ -34672,11 +34671,8 @@ function soundTag(tag) {
     found2.push(...compound(readXml(tag.slice(at3, to + end2.length))));
     at3 = to;
   }
-  return `<?xml version='1.0' encoding='UTF-8' standalone='yes' ?>
-<tagfile>
-${found2.map((c) => `${c}
-`).join("")}</tagfile>
-`;
+  const head = "<?xml version='1.0' encoding='UTF-8' standalone='yes' ?>";
+  return [head, "<tagfile>", ...found2, "</tagfile>", ""].join("\n");
 }
 function isReference(line2) {
   const [, name6 = "", uri2] = /^([^\0-\x1f\x7f]+?) +[a-z0-9_]+:[A-Za-z0-9_-]+ +-?\d{1,9} +(\S+) +[^\0-\x1f\x7f]+$/.exec(line2) ?? [];
@@ -36519,8 +36515,7 @@ async function keptBase(store2, { digest: digest4, archive }) {
   const kept4 = await store2.readJson(nameOf4(digest4, archive));
   const { tar, lists, packages, made: made2 } = kept4 ?? {};
   if (!isStoredFile(tar) || !isStoredFile(lists) || typeof made2 !== "number") return void 0;
-  const named7 = Array.isArray(packages) && packages.every((p) => typeof p === "string");
-  return named7 ? { tar, lists, packages, made: made2 } : void 0;
+  return isTexts(packages) ? { tar, lists, packages, made: made2 } : void 0;
 }
 var nameOf4 = (digest4, archive) => `bases/${digest4}-${archive.slice(0, 16)}.json`;
 async function keepBase(store2, base, work2) {
@@ -37772,7 +37767,7 @@ var capabilities = [
 var docker = (args, options5 = {}) => run("docker", args, options5);
 var imageOf = (folder2) => readIf((0, import_node_path83.join)(folder2, marker))?.trim();
 var ranOutOfMemory = async (name6) => (await docker(["inspect", "--format", "{{.State.OOMKilled}}", name6])).stdout.trim() === "true";
-var du = (args) => run("du", args, { env: plainEnvironment() });
+var du = (args) => run("du", args);
 async function sweep2(label) {
   const old = await docker(["ps", "--all", "--quiet", "--filter", `label=${label}`]);
   const alive = (pid) => exists(`/proc/${pid}`);
@@ -38204,7 +38199,7 @@ function unshareDriver() {
     const own3 = mountsBelow(folder2);
     if (own3.length && !await isPrivate()) await run("umount", ["--lazy", ...own3.reverse()]);
   };
-  const du2 = (args) => inside([], ["du", ...args], { env: plainEnvironment() });
+  const du2 = (args) => inside([], ["du", ...args], {});
   const enter2 = async (entry2) => {
     const outcome = await enterRoot(entry2, plain5, await propagation(), inside);
     await unmount(entry2.work);
@@ -41701,9 +41696,9 @@ var schema3 = strictObject({
 });
 function checkCasc(content, file3) {
   if (/^# slipway: unchecked$/m.test(content)) return [];
-  const parsed3 = parseYaml(content, file3);
-  if (!parsed3.ok) return parsed3.diagnostics;
-  const checked = schema3.safeParse(parsed3.value ?? {});
+  const parsed2 = parseYaml(content, file3);
+  if (!parsed2.ok) return parsed2.diagnostics;
+  const checked = schema3.safeParse(parsed2.value ?? {});
   if (checked.success) return [];
   const locator = new Locator(content);
   return checked.error.issues.flatMap((issue2) => faults3(issue2, [], file3, locator));
@@ -43973,8 +43968,8 @@ var Aws = class {
       headers: { "content-type": "application/x-www-form-urlencoded; charset=utf-8" },
       body: new URLSearchParams({ Action: action, Version: version3, ...parameters }).toString()
     });
-    const parsed3 = parser2.parse(data.toString("utf8"));
-    return asMap(own(asMap(parsed3) ?? {}, `${action}Response`)) ?? {};
+    const parsed2 = parser2.parse(data.toString("utf8"));
+    return asMap(own(asMap(parsed2) ?? {}, `${action}Response`)) ?? {};
   }
   /** Systems Manager's JSON interface. */
   async ssm(action, parameters) {
@@ -44497,11 +44492,11 @@ async function gather(values) {
   if (values.answers !== void 0) {
     const text8 = readIf((0, import_node_path108.resolve)(values.answers));
     if (text8 === void 0) return bad(error("deploy-answers", `${values.answers} does not exist`));
-    const parsed3 = parseYaml(text8, values.answers);
-    if (!parsed3.ok) return parsed3;
-    if (typeof parsed3.value !== "object" || parsed3.value === null || Array.isArray(parsed3.value))
-      return checkAnswers(parsed3.value ?? {}, values.answers);
-    given = { ...parsed3.value };
+    const parsed2 = parseYaml(text8, values.answers);
+    if (!parsed2.ok) return parsed2;
+    if (typeof parsed2.value !== "object" || parsed2.value === null || Array.isArray(parsed2.value))
+      return checkAnswers(parsed2.value ?? {}, values.answers);
+    given = { ...parsed2.value };
   }
   if (values.yes !== true && process.stdin.isTTY && process.stderr.isTTY) await ask(given);
   return checkAnswers(given, values.answers);
@@ -45671,7 +45666,7 @@ async function cached2(store2, state, name6, is) {
   const data = await store2.getBlob(name6);
   if (!data) return void 0;
   const text8 = unzipped3(data);
-  const value2 = text8 && parsed2(text8.toString("utf8"));
+  const value2 = text8 && parsed(text8);
   if (!text8 || !is(value2)) return void 0;
   writeWhole(copy2, text8, { sync: false });
   return value2;
@@ -45682,13 +45677,6 @@ var largest9 = 512 << 20;
 function unzipped3(data) {
   try {
     return (0, import_node_zlib13.gunzipSync)(data, { maxOutputLength: largest9 });
-  } catch {
-    return void 0;
-  }
-}
-function parsed2(text8) {
-  try {
-    return JSON.parse(text8);
   } catch {
     return void 0;
   }
@@ -49805,7 +49793,6 @@ async function packOverlay(root, folder2) {
   const normalized = ["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "--format=gnu"];
   const chunks = [];
   const packed3 = await run("tar", ["-c", ...normalized, "--mode=u=rwX,go=rX", "-C", (0, import_node_path121.join)(root, path2), "."], {
-    env: plainEnvironment(),
     onOutput: (chunk) => chunks.push(chunk)
   });
   return packed3.code === 0 ? Buffer.concat(chunks) : `the overlay could not be read: ${packed3.stderr.trim()}`;
@@ -49813,7 +49800,6 @@ async function packOverlay(root, folder2) {
 
 // ts-src/images/kinds.ts
 var import_node_path124 = require("node:path");
-init_process();
 init_diagnostics();
 init_names();
 
@@ -50521,7 +50507,6 @@ async function rootfs(room, facts, root, options5) {
     layers: root.layers.map((l) => l.root),
     work: newScratch(room.state),
     command: ["bash", "-o", "pipefail", "-c", rootfsScript, "rootfs", String(options5.epoch), file3],
-    env: plainEnvironment(),
     signal: room.signal
   });
   return packed3.code === 0 ? good({ files: [file3] }) : bad(toolFailed("tar and zstd", packed3.stderr));
@@ -53144,7 +53129,8 @@ upgraded keep what they have, because apt does not downgrade.`,
   }
 });
 function wordsOf2(name6, id, channel2, pointer, done) {
-  const serves = `${name6} serves state ${shortId(done.moved.id ?? "")}, with the packages of ${shortId(id)}; before it was ${shortId(channel2.headId ?? "")}
+  const [now, before2] = [shortId(done.moved.id ?? ""), shortId(channel2.headId ?? "")];
+  const serves = `${name6} serves state ${now}, with the packages of ${shortId(id)}; before it was ${before2}
 `;
   const robots = pointer ? `robots that have upgraded keep ${done.kept} packages as they are, for apt does not go down; new robots get the former ones
 ` : `${done.raised} packages were repacked with higher versions: apt-get upgrade takes robots back
@@ -53494,7 +53480,7 @@ var prepareOptions = {
   target: {
     type: "string",
     value: "REF",
-    help: "target branch of a pull request; on the distro repository: show the difference from it, and build only what differs"
+    help: "target branch of a pull request; on the distro repository, only what differs from it is shown and built"
   },
   change: {
     type: "string",
@@ -55933,7 +55919,7 @@ async function main(args) {
     );
     return exit.usage;
   }
-  let parsed3;
+  let parsed2;
   try {
     const options5 = Object.fromEntries(
       optionsOf(command2).map(([k, o]) => [
@@ -55945,20 +55931,20 @@ async function main(args) {
         }
       ])
     );
-    parsed3 = (0, import_node_util4.parseArgs)({ args: rest2, options: options5, allowPositionals: true });
+    parsed2 = (0, import_node_util4.parseArgs)({ args: rest2, options: options5, allowPositionals: true });
   } catch (e) {
     writeMessage(`slipway ${name6}: ${usageFault(e, command2)}
     slipway ${name6} --help shows its options
 `);
     return exit.usage;
   }
-  if (parsed3.values.help) {
+  if (parsed2.values.help) {
     writeOutput(helpOf(name6, command2));
     return exit.ok;
   }
-  if (parsed3.values.quiet) beQuiet();
+  if (parsed2.values.quiet) beQuiet();
   try {
-    const code = await command2.run(parsed3.values, parsed3.positionals);
+    const code = await command2.run(parsed2.values, parsed2.positionals);
     const ours = internalFaults();
     for (const trace of ours) writeMessage(`slipway: internal error, please report it
 ${trace}

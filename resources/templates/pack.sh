@@ -110,11 +110,9 @@ if [ -s "$out/elf" ]; then
   grep -E '\.so\.[^/]*$' /build/loaded | tr '\n' '\0' | xargs -0r -n 1 readelf -d 2>/dev/null |
     sed -nE "s/.*\(SONAME\).*\[([A-Za-z0-9_.+-]+)\.so\.([A-Za-z0-9_.+-]+)\]/\1 \2 $package (>= $upstream_version)/p" | sort -u > "$out/shlibs"
 
-  # Read by dpkg-shlibdeps: a package's tree has such a folder.
-  mkdir -p "$tree/DEBIAN"
 fi
 
-# Writes what the package's programs and libraries need: shlibdeps and linked.
+# Finds the packages that the package's programs and libraries need; writes shlibdeps and linked.
 resolve() {
   libraries=
   case $(dpkg --print-architecture) in
@@ -156,9 +154,10 @@ resolve() {
     dpkg-query -S $own 2>/dev/null | sed 's/:.*//' | sort -u | grep -vx "$package" > "$out/linked" || :
   fi
 }
-# It reads the tree, as packing does, and takes longer: both run at once.
+# dpkg-shlibdeps only reads the tree, so it runs while the tree is packed. It takes a folder with DEBIAN for a package.
 resolving=
 if [ -s /build/loaded ]; then
+  mkdir -p "$tree/DEBIAN"
   resolve > /build/resolve.log 2>&1 &
   resolving=$!
 fi

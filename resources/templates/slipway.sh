@@ -1,4 +1,4 @@
-# Builds, installs and tests one package, in its folder: sh -e /slipway/slipway.sh STEP..., of build, stage, test, shell.
+# Builds, installs and tests one package, in its folder: sh -e /slipway/slipway.sh build|stage|test|shell ...
 # /slipway is read-only. What differs between packages is in /slipway/slipway.env; what differs by build type is in
 # /slipway/build-type.sh: configure_and_compile, install_staged, compile_tests and run_tests. Packing is done elsewhere
 # (pack.sh), in a root where no code of the package ran.
@@ -137,7 +137,7 @@ stage() {
 }
 
 case $1 in build | stage | shell) flags ;; esac
-# Each step has a shell of its own: what one sets is not there in the next.
+# Each step runs in a subshell: its variables do not reach the next step.
 begun=
 for step; do
   if [ -n "$begun" ]; then echo "== $step"; fi

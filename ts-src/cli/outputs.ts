@@ -5,6 +5,7 @@ import { compare, warning, type Diagnostic } from '../model/diagnostics.ts';
 import type { Lockfile } from '../model/lockfile.ts';
 import type { DistributionInput, Plan } from '../model/plan.ts';
 import type { TaskResult, TestCase, TestRecord } from '../model/result.ts';
+import { isTexts } from '../model/stored.ts';
 import { redacted } from '../model/urls.ts';
 import { writeWhole } from '../io/files.ts';
 import { makeLock } from '../read/lockfile.ts';
@@ -181,7 +182,6 @@ interface Outcome {
   failed: string[];
   flaky: string[];
 }
-const isTexts = (v: unknown): boolean => Array.isArray(v) && v.every((t) => typeof t === 'string');
 const isOutcome = (v: Partial<Outcome> | null): v is Outcome =>
   typeof v?.stamp === 'string' && typeof v.key === 'string' && isTexts(v.failed) && isTexts(v.flaky);
 const historyOf = (scope: string, name: string): string => `history/${scope.replaceAll('/', '_')}/${name}.json`;

@@ -185,7 +185,8 @@ function wordsOf(
   pointer: boolean,
   done: { raised: number; kept: number; gone: number; moved: { id: string | undefined } },
 ): string {
-  const serves = `${name} serves state ${shortId(done.moved.id ?? '')}, with the packages of ${shortId(id)}; before it was ${shortId(channel.headId ?? '')}\n`;
+  const [now, before] = [shortId(done.moved.id ?? ''), shortId(channel.headId ?? '')];
+  const serves = `${name} serves state ${now}, with the packages of ${shortId(id)}; before it was ${before}\n`;
   const robots = pointer
     ? `robots that have upgraded keep ${done.kept} packages as they are, for apt does not go down; new robots get the former ones\n`
     : `${done.raised} packages were repacked with higher versions: apt-get upgrade takes robots back\n`;

@@ -13,6 +13,7 @@ import { isRunManifest, isShard } from '../model/stored.ts';
 import { readJson, writeWhole } from '../io/files.ts';
 import type { RunPolicy } from '../plan/branch-policy.ts';
 import { openStore } from '../store/open-store.ts';
+import { parsed } from '../store/sealed.ts';
 import type { Store } from '../store/store.ts';
 import { distributionsIn, type RunDistribution } from './run-distributions.ts';
 import { writeFiles } from './run-files.ts';
@@ -147,7 +148,7 @@ async function cached<T>(
   const data = await store.getBlob(name);
   if (!data) return undefined;
   const text = unzipped(data);
-  const value: unknown = text && parsed(text.toString('utf8'));
+  const value: unknown = text && parsed(text);
   if (!text || !is(value)) return undefined;
   writeWhole(copy, text, { sync: false });
   return value;
@@ -162,14 +163,6 @@ const largest = 512 << 20;
 function unzipped(data: Buffer): Buffer | undefined {
   try {
     return gunzipSync(data, { maxOutputLength: largest });
-  } catch {
-    return undefined;
-  }
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
   } catch {
     return undefined;
   }

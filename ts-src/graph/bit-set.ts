@@ -1,9 +1,9 @@
-/** Apart from what is asked for often, which stays as short as engines inline it. */
+/** A function of its own, so that `word` stays short enough to be inlined. */
 function outside(word: number, words: number): never {
   throw new RangeError(`the set ends at ${words * 32}, before ${word * 32}`);
 }
 
-/** A set of numbers below a count, a bit for each: sets are joined a word at a time. */
+/** A set of integers from 0 to a fixed count, one bit each. */
 export class BitSet {
   private constructor(private readonly words: Uint32Array) {}
 
@@ -38,7 +38,7 @@ export class BitSet {
     for (let w = 0; w < words.length; w++) words[w] = this.word(w) | other.word(w);
   }
 
-  /** What is in it, sorted. */
+  /** Its members, sorted. */
   numbers(): number[] {
     const numbers: number[] = [];
     for (let w = 0; w < this.words.length; w++) {

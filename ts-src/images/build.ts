@@ -82,7 +82,9 @@ async function repositoryOf(input: BuildInput, diagnostics: Diagnostic[]): Promi
   if (!uri.startsWith('http'))
     diagnostics.push(
       warning('image-sources', `machines can't reach the channel '${channel.name}': it is served at ${uri}`, {
-        hint: `set \`apt:\` of the image '${image.name}' to its URL; until then its apt sources are disabled in the image`,
+        hint:
+          `set \`apt:\` of the image '${image.name}' to its URL; ` +
+          'until then its apt sources are disabled in the image',
       }),
     );
   return good({ uri, suite: aptSuite(image.distribution, image.target), key });

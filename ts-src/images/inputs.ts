@@ -4,7 +4,7 @@ import { bad, error, good, type Diagnostic, type Result } from '../model/diagnos
 import { sha256 } from '../model/digest.ts';
 import type { ImageSpec } from '../model/images.ts';
 import { readIf } from '../io/files.ts';
-import { plainEnvironment, run } from '../io/process.ts';
+import { run } from '../io/process.ts';
 import { LeftBehindError, readLeft, walkLeft } from '../io/untrusted.ts';
 import { Locator } from '../read/yaml.ts';
 
@@ -117,7 +117,6 @@ async function packOverlay(root: string, folder: string): Promise<Buffer | strin
   const normalized = ['--sort=name', '--owner=0', '--group=0', '--numeric-owner', '--mtime=@0', '--format=gnu'];
   const chunks: Buffer[] = [];
   const packed = await run('tar', ['-c', ...normalized, '--mode=u=rwX,go=rX', '-C', join(root, path), '.'], {
-    env: plainEnvironment(),
     onOutput: (chunk) => chunks.push(chunk),
   });
   return packed.code === 0 ? Buffer.concat(chunks) : `the overlay could not be read: ${packed.stderr.trim()}`;

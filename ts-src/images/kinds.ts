@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { plainEnvironment } from '../io/process.ts';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import type { ImageKind } from '../model/images.ts';
 import { dockerName, dockerTag, imageFile, imageVersion } from '../model/names.ts';
@@ -87,7 +86,6 @@ async function rootfs(room: Room, facts: Facts, root: MadeRoot, options: RenderO
     layers: root.layers.map((l) => l.root),
     work: newScratch(room.state),
     command: ['bash', '-o', 'pipefail', '-c', rootfsScript, 'rootfs', String(options.epoch), file],
-    env: plainEnvironment(),
     signal: room.signal,
   });
   return packed.code === 0 ? good({ files: [file] }) : bad(toolFailed('tar and zstd', packed.stderr));

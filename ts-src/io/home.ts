@@ -2,15 +2,15 @@ import { userInfo } from 'node:os';
 import { isAbsolute } from 'node:path';
 
 /**
- * The home of who runs us. A variable that is empty or relative would put keys and state into whatever folder we are
- * called in: then the system's list of users counts.
+ * The user's home folder: HOME, or the one in the system's list of users if HOME is unset, empty or relative. Otherwise
+ * keys and state would be written to the current folder.
  */
 export function homeFolder(env: NodeJS.ProcessEnv = process.env): string {
   if (env.HOME !== undefined && isAbsolute(env.HOME)) return env.HOME;
   try {
     return userInfo().homedir;
   } catch {
-    // A user that the system does not know has none.
+    // The user is not in the system's list.
     return '/nonexistent';
   }
 }

@@ -12,7 +12,7 @@ export interface Outcome {
 }
 export interface RunOptions {
   cwd?: string;
-  /** The whole environment where given; else ours, with messages in English where we read them. */
+  /** The whole environment. Default: ours, with messages in English unless the output goes to the user. */
   env?: NodeJS.ProcessEnv;
   input?: string | Buffer;
   /** Both outputs go to the end of this file instead of into the outcome; what exceeds `logLimit` is dropped. */
@@ -38,10 +38,10 @@ export interface RunOptions {
   descriptors?: readonly number[];
 }
 
-/** Our environment, in which programs say in English what went wrong: we tell causes by their words. */
+/** Our environment, with messages of programs in English: Slipway recognizes errors by their text. */
 export const plainEnvironment = (): NodeJS.ProcessEnv => ({ ...process.env, LC_ALL: 'C.UTF-8', LANGUAGE: '' });
 
-/** What `onOutput` throws where a program says more than is taken of it. */
+/** Thrown by `onOutput` if a program prints more than its caller accepts. */
 export class TooMuch extends Error {}
 
 const running = new Set<ChildProcess>();
@@ -51,7 +51,7 @@ const inputOf = ({ input, keepInput, terminal }: RunOptions): 'inherit' | 'ignor
   return input === undefined && !keepInput ? 'ignore' : 'pipe';
 };
 
-/** Whether a person reads what it says, not we. */
+/** Whether the output goes to the user. */
 const isShown = ({ inherit, terminal }: RunOptions): boolean => inherit === true || terminal === true;
 
 /** Runs a program by its name and arguments: never a shell line. A program that is not there gives code 127. */

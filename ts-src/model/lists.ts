@@ -2,13 +2,13 @@ function nothingAt(length: number, place: number): never {
   throw new RangeError(`the list of ${length} has nothing at ${place}`);
 }
 
-/** What stands in a place of a list that has it. */
+/** The element at an index. Throws a RangeError if there is none. */
 export function at<T>(list: ArrayLike<T>, place: number): NonNullable<T> {
   return list[place] ?? nothingAt(list.length, place);
 }
 
-/** The first of a list that has some. */
+/** The first element. Throws a RangeError if the list is empty. */
 export const first = <T>(list: ArrayLike<T>): NonNullable<T> => at(list, 0);
 
-/** The last of a list that has some. */
+/** The last element. Throws a RangeError if the list is empty. */
 export const last = <T>(list: ArrayLike<T>): NonNullable<T> => at(list, list.length - 1);

@@ -35,8 +35,10 @@ const shape =
   (v) =>
     isObject(v) && Object.entries(fields).every(([name, of]) => of(Object.hasOwn(v, name) ? v[name] : undefined));
 
-const isObject = (v: unknown): v is Record<string, unknown> =>
+export const isObject = (v: unknown): v is Record<string, unknown> =>
   typeof v === 'object' && v !== null && !Array.isArray(v) && Object.getPrototypeOf(v) === Object.prototype;
+/** Whether a value is a list of texts. */
+export const isTexts = (v: unknown): v is string[] => Array.isArray(v) && v.every((t) => typeof t === 'string');
 const boolean: Check = (v) => typeof v === 'boolean';
 const count: Check = (v) => typeof v === 'number' && Number.isFinite(v) && v >= 0 && v <= Number.MAX_SAFE_INTEGER;
 /** Text for people: any, but not without end. */

@@ -34,7 +34,8 @@ export function block(evaluated: Evaluated, sequence: readonly Node[], diagnosti
         diagnostics.push(
           warning(
             'group-member',
-            `'${node.planned.name}' is built without '${nameOf(evaluated, d)}' of the group '${group}': ${nodeOf.get(d)?.planned.blocked ?? 'it is blocked'}`,
+            `'${node.planned.name}' is built without '${nameOf(evaluated, d)}' of the group '${group}': ` +
+              (nodeOf.get(d)?.planned.blocked ?? 'it is blocked'),
             { file: packageAt(evaluated, node.number).file, line: edgeOf(evaluated, node.number, d).line },
           ),
         );

@@ -210,7 +210,9 @@ class ScopePlanner {
         error('build-type', `'${p.name}' has the unknown build type '${p.buildType}'`, {
           file: p.file,
           line: p.manifest.buildTypes[0]?.line,
-          hint: `supported: ${Object.keys(buildTypes).join(', ')}; if the platform provides it, set \`system\` in package_settings`,
+          hint:
+            `supported: ${Object.keys(buildTypes).join(', ')}; ` +
+            'if the platform provides it, set `system` in package_settings',
         }),
       );
       planned.blocked = `its build type '${p.buildType}' is unknown`;

@@ -125,7 +125,8 @@ export class UnmetNeeds {
           node,
           error(
             'underlay-version',
-            `'${p.name}' needs '${d.name}' version_${operator} ${bound}, but the underlay '${r.underlay}' has ${first(r.packages)} ${r.version}`,
+            `'${p.name}' needs '${d.name}' version_${operator} ${bound}, ` +
+              `but the underlay '${r.underlay}' has ${first(r.packages)} ${r.version}`,
             { file: p.file, line: d.line, hint: `name '${d.name}' in packages to build it, or take another underlay` },
           ),
         );

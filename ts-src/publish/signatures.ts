@@ -40,7 +40,9 @@ export function checkSigners(
   return missing.length
     ? bad(
         error('signature-missing', `no signature was made by the key ${missing.join(', ')}`, {
-          hint: 'the key may have expired, be revoked or have no secret part here: renew it, or remove it from signing_key',
+          hint:
+            'the key may have expired, be revoked or have no secret part here: ' +
+            'renew it, or remove it from signing_key',
         }),
       )
     : good(undefined);

@@ -66,7 +66,9 @@ export function layerRosdep(
             {
               file,
               line: new Locator(text).line([key, ...wrong.path]),
-              hint: 'use at least two characters: lower case letters, digits, "+", "-" and ".", a letter or digit first (Debian policy 5.6.1)',
+              hint:
+                'use at least two characters: lower case letters, digits, "+", "-" and ".", ' +
+                'a letter or digit first (Debian policy 5.6.1)',
             },
           ),
         );

@@ -3,7 +3,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { sha256 } from '../model/digest.ts';
 import { exists, readIf, sha256File } from '../io/files.ts';
-import { plainEnvironment, run, type Outcome } from '../io/process.ts';
+import { run, type Outcome } from '../io/process.ts';
 import type { Driver, Entry } from './driver.ts';
 import { bytesOf, withDiskLimit, type Du } from './disk-limit.ts';
 import { defaultLimits, type Limits } from './limits.ts';
@@ -40,7 +40,7 @@ const imageOf = (folder: string): string | undefined => readIf(join(folder, mark
 const ranOutOfMemory = async (name: string): Promise<boolean> =>
   (await docker(['inspect', '--format', '{{.State.OOMKilled}}', name])).stdout.trim() === 'true';
 
-const du: Du = (args) => run('du', args, { env: plainEnvironment() });
+const du: Du = (args) => run('du', args);
 
 /** Removes the containers with this label whose processes have ended. */
 async function sweep(label: string): Promise<void> {

@@ -2,7 +2,7 @@ import { mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import type { StoredFile } from '../model/result.ts';
-import { isStoredFile } from '../model/stored.ts';
+import { isStoredFile, isTexts } from '../model/stored.ts';
 import { exists, noteUse, readJson, sha256File, writeWhole } from '../io/files.ts';
 import { withMutex } from '../io/mutex.ts';
 import { run, type Outcome } from '../io/process.ts';
@@ -27,13 +27,12 @@ interface KeptBase {
   made: number;
 }
 
-/** What the store has of a base; undefined where it has none that can be read. */
+/** The record of a base in the store; undefined if there is none, or if it is damaged. */
 async function keptBase(store: Store, { digest, archive }: StoredRequest['wanted']): Promise<KeptBase | undefined> {
   const kept = await store.readJson<Partial<KeptBase>>(nameOf(digest, archive));
   const { tar, lists, packages, made } = kept ?? {};
   if (!isStoredFile(tar) || !isStoredFile(lists) || typeof made !== 'number') return undefined;
-  const named = Array.isArray(packages) && packages.every((p) => typeof p === 'string');
-  return named ? { tar, lists, packages, made } : undefined;
+  return isTexts(packages) ? { tar, lists, packages, made } : undefined;
 }
 
 const nameOf = (digest: string, archive: string): string => `bases/${digest}-${archive.slice(0, 16)}.json`;
@@ -170,7 +169,7 @@ async function fetchBase(request: StoredRequest, folder: string): Promise<Result
   ]);
   if (unzipped.code !== 0) return cannotUnpack(name, unzipped);
   if ((await sha256File(join(work, 'base.tar'))) !== wanted.digest) return lost('sound base', name, wanted.digest);
-  // The state is all runs' of this machine: what an untrusted run leaves in it is what its name says.
+  // All runs of this machine share its state, so the name of what an untrusted run puts there must be true.
   if ((await listsDigest(join(work, 'lists'))) !== wanted.archive) return lost('sound list', name, wanted.digest);
   const unpacked = await driver.unpack(join(work, 'base.tar'), join(work, 'root'));
   if (unpacked.code !== 0) return cannotUnpack(name, unpacked);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import initScript from '../../resources/templates/enter.pl';
 import enterScript from '../../resources/templates/enter.sh';
 import { exists, readIf } from '../io/files.ts';
-import { plainEnvironment, run, type Outcome } from '../io/process.ts';
+import { run, type Outcome } from '../io/process.ts';
 import type { Driver, Entry } from './driver.ts';
 import { bytesOf, withDiskLimit, type Du } from './disk-limit.ts';
 import { countsProcesses, defaultLimits, type Limits } from './limits.ts';
@@ -146,7 +146,7 @@ export function unshareDriver(): UnshareDriver {
     const own = mountsBelow(folder);
     if (own.length && !(await isPrivate())) await run('umount', ['--lazy', ...own.reverse()]);
   };
-  const du: Du = (args) => inside([], ['du', ...args], { env: plainEnvironment() });
+  const du: Du = (args) => inside([], ['du', ...args], {});
   const enter = async (entry: Entry): Promise<Outcome> => {
     const outcome = await enterRoot(entry, plain, await propagation(), inside);
     await unmount(entry.work);

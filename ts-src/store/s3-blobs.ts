@@ -54,7 +54,7 @@ export class S3Blobs implements Blobs {
 
   private key = (name: string): string => (this.place.prefix ? `${this.place.prefix}/${name}` : name);
   private url(name: string): string {
-    // A URL with them is another object's.
+    // In a URL these segments would address another object.
     if (/(?:^|\/)\.\.?(?:\/|$)/.test(name))
       throw Object.assign(new Error(`the store ${this.where} has no object '${name}'`), { code: 'ESTORE' });
     return `${this.place.endpoint}/${this.place.bucket}/${this.key(name).split('/').map(encodeURIComponent).join('/')}`;

@@ -1,17 +1,15 @@
 import { XMLParser } from 'fast-xml-parser';
-import { isRelativePath } from '../model/stored.ts';
+import { isObject, isRelativePath } from '../model/stored.ts';
 import type { BlobInfo } from './blobs.ts';
 
-/** A thousand entries, which is most that a server gives, take less than two megabytes. */
+/** Largest answer that is read, in bytes. A server lists at most 1000 keys at once, which is less than 2 MB. */
 const largest = 16 << 20;
 
 const parser = new XMLParser({ parseTagValue: false, isArray: (name) => name === 'Contents' });
 
-const isMap = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
-
 /**
- * A part of a list of a bucket; undefined where the answer is none. Keys that are no plain names below `folder` are
- * left out: with `..` in it, one that somebody may write below `untrusted/` would be the address of another object.
+ * Reads one answer to ListObjectsV2; undefined if it is not one. Keys that are not relative paths below `folder` are
+ * left out: a key with `..`, which anybody may write below `untrusted/`, would be the URL of another object.
  */
 export function readListing(
   body: Buffer,
@@ -20,17 +18,17 @@ export function readListing(
   const text = body.length > largest ? '' : body.toString('utf8');
   let read: unknown;
   try {
-    // What a document type of its own declares might be a text without end.
+    // Entities of a document type could expand without end.
     read = text === '' || /<!DOCTYPE/i.test(text) ? undefined : parser.parse(text);
   } catch {
     return undefined;
   }
-  const result = isMap(read) ? read.ListBucketResult : undefined;
-  // An empty element is an empty text.
-  if (!isMap(result) && result !== '') return undefined;
-  const { Contents: contents, NextContinuationToken: token } = isMap(result) ? result : {};
+  const result = isObject(read) ? read.ListBucketResult : undefined;
+  // The parser gives an empty element as an empty string.
+  if (!isObject(result) && result !== '') return undefined;
+  const { Contents: contents, NextContinuationToken: token } = isObject(result) ? result : {};
   const blobs = (Array.isArray(contents) ? (contents as unknown[]) : []).flatMap((c): BlobInfo[] => {
-    const { Key: key, Size: size, LastModified: modified } = isMap(c) ? c : {};
+    const { Key: key, Size: size, LastModified: modified } = isObject(c) ? c : {};
     if (typeof key !== 'string' || !key.startsWith(folder) || !isRelativePath(key.slice(folder.length))) return [];
     const [bytes, time] = [Number(size), Date.parse(String(modified))];
     return Number.isSafeInteger(bytes) && bytes >= 0 && !Number.isNaN(time)

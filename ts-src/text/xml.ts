@@ -8,8 +8,8 @@ export const unescapeXml = (text: string): string =>
     .replaceAll('&amp;', '&');
 
 /**
- * Text with a blank, or another text, in the place of each tag. A `<` begins none where another one comes before its
- * end: so the time grows with the length, whatever somebody wrote.
+ * Replaces each tag of a text. A `<` that is followed by another `<` before a `>` does not begin a tag, so the time is
+ * proportional to the length for any text.
  */
 export const withoutTags = (text: string, by = ' '): string =>
   text.replace(/<!\[CDATA\[|\]\]>/g, '').replace(/<[^<>]*>/g, by);

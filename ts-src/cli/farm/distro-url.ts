@@ -48,7 +48,9 @@ async function saidIn(file: string, { request, target }: UrlValues): Promise<Res
   return bad(
     error('distro-missing', `the distro repository of this package is not configured${where}`, {
       file,
-      hint: "use packagePipeline(distro: 'URL#BRANCH'), or set SLIPWAY_DISTRO in the environment of the folder (slipway jobs does), or write the URL into .slipway-distro",
+      hint:
+        "use packagePipeline(distro: 'URL#BRANCH'), or set SLIPWAY_DISTRO in the environment of the folder " +
+        '(slipway jobs does), or write the URL into .slipway-distro',
     }),
   );
 }

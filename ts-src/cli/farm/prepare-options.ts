@@ -34,7 +34,7 @@ export const prepareOptions = {
   target: {
     type: 'string',
     value: 'REF',
-    help: 'target branch of a pull request; on the distro repository: show the difference from it, and build only what differs',
+    help: 'target branch of a pull request; on the distro repository, only what differs from it is shown and built',
   },
   change: {
     type: 'string',

@@ -2,19 +2,20 @@ import { linkSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, type 
 import { dirname, join } from 'node:path';
 import { codeOf } from '../../io/faults.ts';
 
-/** A dependency whose package is another one than when objects were made. */
+/** A dependency that was rebuilt since the object files were made. */
 export interface ChangedDependency {
   name: string;
-  /** Where its former files lie, below the paths that they are installed to. */
+  /** Folder with the files of its former package. */
   former: string;
-  /** What it installs, with a leading slash. */
+  /** Absolute paths of the files that it installs. */
   paths: readonly string[];
 }
 
 /**
- * Gives files of dependencies that have the text that they had the time that they had: a new package has a new time on
- * every file, and make would compile all that reads any of them. `root` is the layer of links that a package is built
- * on; the former files take their places in it. `views` keeps links to what the layer then has, for the next build.
+ * Restores the modification time of unchanged files of rebuilt dependencies. A new package has a new time on every
+ * file, so make would compile everything that reads one of them. `root` is the layer of hard links that a package is
+ * built on: an unchanged file is replaced by a link to the former one. `views` keeps links to the result, by
+ * dependency, for the next build.
  */
 export function keepDependencyTimes(root: string, changed: readonly ChangedDependency[], views: string): void {
   for (const { name, former, paths } of changed) {
@@ -41,13 +42,13 @@ function fileAt(path: string): Stats | undefined {
   return found?.isFile() ? found : undefined;
 }
 
-/** Two files with the same text and mode, which are not one file already. */
+/** Whether two different files have the same text and mode. */
 function sameText(path: string, a: Stats, other: string, b: Stats): boolean {
   if (a.ino === b.ino || a.size !== b.size || a.mode !== b.mode) return false;
   return readFileSync(path).equals(readFileSync(other));
 }
 
-/** Puts a link to a file in the place of another one. Where there can be none, the place stays as it is. */
+/** Replaces a file by a hard link to another one. If the file system refuses the link, the file stays as it is. */
 function putLink(from: string, to: string): void {
   const beside = `${to}.slipway-link`;
   try {

@@ -139,7 +139,8 @@ export function enterEnvironment(
     command: [
       'sh',
       '-ec',
-      `${request.repeat && script === 'slipway.sh' ? otherConditions : ''}cd "$1"; script=$2; shift 2; echo "== $1"; exec sh -e "/slipway/$script" "$@"`,
+      (request.repeat && script === 'slipway.sh' ? otherConditions : '') +
+        'cd "$1"; script=$2; shift 2; echo "== $1"; exec sh -e "/slipway/$script" "$@"',
       'sh',
       folder,
       script,

@@ -147,8 +147,8 @@ async function fits(
 }
 
 /**
- * Dependencies of which another package was there when the objects were made, or of which an earlier build kept the
- * times of files. The former files are those of the kept view, or of the unpacked package.
+ * Dependencies that were rebuilt since the objects were made, and those with a kept view. The former files are those of
+ * the view, or of the unpacked former package.
  */
 async function seenBefore(
   before: ObjectsRecord,

@@ -4,9 +4,9 @@ import { escapeMarkup } from '../../render/markup.ts';
 import { inventoryLines } from './results.ts';
 
 /**
- * What Doxygen may say of a thing in a tag file, by its kind. Other packages' Doxygen reads these files: it writes the
- * places that they name into pages as they are, warns of what it does not expect, and crashes where elements do not
- * end as they began. So they are written anew.
+ * The elements that a compound of a tag file may have, by its kind. The Doxygen of other packages reads these files. It
+ * copies file names and anchors into pages without escaping, warns of unknown elements, and crashes on end tags that do
+ * not match. So Slipway writes the files anew.
  */
 const ofClass = ['base', 'templarg', 'class', 'member'];
 const ofScope = ['class', 'namespace', 'concept', 'member'];
@@ -47,14 +47,14 @@ const ofAttribute: Readonly<Record<string, (text: string) => boolean>> = {
   title: isShort,
 };
 
-/** The tag that an element begins with; undefined where an attribute is not what it must be. */
+/** An element's start tag; undefined if an attribute is invalid. */
 function beginning({ name, attributes }: XmlElement): string | undefined {
   const known = attributesKnown.flatMap((a) => (attributes.has(a) ? [[a, attributes.get(a) ?? ''] as const] : []));
   if (!known.every(([a, value]) => (ofAttribute[a] ?? isWord)(value))) return undefined;
   return `<${name}${known.map(([a, value]) => ` ${a}="${escapeMarkup(value)}"`).join('')}>`;
 }
 
-/** An element that holds text; undefined where it names a place that is none. */
+/** An element that holds text; undefined if the text is invalid. */
 function leaf(e: XmlElement): string | undefined {
   const { name, text, children } = e;
   const begin = beginning(e);
@@ -65,7 +65,7 @@ function leaf(e: XmlElement): string | undefined {
 const has = (e: XmlElement, names: readonly string[]): boolean =>
   names.every((name) => e.children.some((c) => c.name === name && c.text !== ''));
 
-/** The element with those parts of it that are known and sound; undefined where one of `needed` is none of them. */
+/** An element with its known and valid children; undefined if one of `needed` is missing or invalid. */
 function whole(e: XmlElement, known: readonly string[], needed: readonly string[]): string | undefined {
   const begin = beginning(e);
   if (begin === undefined || !has(e, needed)) return undefined;
@@ -89,7 +89,7 @@ function compound(e: XmlElement | undefined): string[] {
   return made === undefined ? [] : [made];
 }
 
-/** A tag file of Doxygen with what other packages can refer to: things that are none are left out. */
+/** Rewrites a tag file of Doxygen with its valid compounds and members. All others are left out. */
 export function soundTag(tag: string): string {
   const found: string[] = [];
   const end = '</compound>';
@@ -99,10 +99,11 @@ export function soundTag(tag: string): string {
     found.push(...compound(readXml(tag.slice(at, to + end.length))));
     at = to;
   }
-  return `<?xml version='1.0' encoding='UTF-8' standalone='yes' ?>\n<tagfile>\n${found.map((c) => `${c}\n`).join('')}</tagfile>\n`;
+  const head = "<?xml version='1.0' encoding='UTF-8' standalone='yes' ?>";
+  return [head, '<tagfile>', ...found, '</tagfile>', ''].join('\n');
 }
 
-/** Whether a line of an inventory leads to a place below the documentation that it is of. */
+/** Whether a line of an inventory refers to a page of its own documentation. */
 function isReference(line: string): boolean {
   const [, name = '', uri] =
     /^([^\0-\x1f\x7f]+?) +[a-z0-9_]+:[A-Za-z0-9_-]+ +-?\d{1,9} +(\S+) +[^\0-\x1f\x7f]+$/.exec(line) ?? [];
@@ -112,8 +113,8 @@ function isReference(line: string): boolean {
 }
 
 /**
- * An inventory of Sphinx with the lines that lead to places below its documentation, in base64: Sphinx takes the others
- * as links to wherever they name. Undefined where it is none.
+ * Rewrites an inventory of Sphinx, in base64, with the lines that refer to its own pages: Sphinx would use any URL in
+ * the others as a link. Undefined if it is not an inventory.
  */
 export function soundInventory(inventory: Buffer, name: string, version: string): string | undefined {
   const lines = inventoryLines(inventory.toString('base64'));

@@ -149,7 +149,9 @@ export const unreachable = ({ url, submodule }: Remote, o: Outcome): Result<neve
   bad(
     refused.test(o.stderr)
       ? error('source-busy', `${url} allows no more requests for now: ${lastLine(o)}`, {
-          hint: 'try again later (sources that were read are kept), or configure a login for that host in git to raise the limit',
+          hint:
+            'try again later (sources that were read are kept), ' +
+            'or configure a login for that host in git to raise the limit',
         })
       : error('source-unreachable', `can't read ${url}: ${lastLine(o)}`, {
           hint:
