@@ -39495,7 +39495,7 @@ async function findRoots({ store: store2, now, days, grace: least }) {
     objects: /* @__PURE__ */ new Set(),
     keys: /* @__PURE__ */ new Map(),
     states: /* @__PURE__ */ new Set(),
-    archives: /* @__PURE__ */ new Set(),
+    locks: /* @__PURE__ */ new Map(),
     images: { files: [], expired: [] },
     runs,
     newest: runs.filter(({ name: name6 }) => isRunName(name6)).reduce((a, b) => b.modified > a.modified ? b : a, {
@@ -39533,7 +39533,7 @@ async function rootsOfChannels(store2, roots, use) {
       const { indices = {}, packed: packed3 = {}, contents: contents3 = {}, sources = {}, lock: lock2 } = state ?? {};
       const lists = [packed3, sources].flatMap((all) => Object.values(all).flat());
       keep2([...Object.values(indices), ...lists, ...Object.values(contents3), lock2]);
-      for (const archive of await archivesIn(store2, lock2)) roots.archives.add(archive);
+      if (lock2) roots.locks.set(lock2.sha256, lock2);
     }
     for (const suites of [channel2.former, ...states.map((s) => s?.suites)])
       for (const suite2 of Object.values(suites ?? {}))
@@ -39544,7 +39544,7 @@ async function rootsOfChannels(store2, roots, use) {
   }
 }
 async function archivesIn(store2, lock2) {
-  const text8 = lock2 && await store2.readText(lock2);
+  const text8 = await store2.readText(lock2);
   const read3 = text8 === void 0 ? void 0 : readLock("lock.yaml", text8);
   return read3?.ok ? Object.values(read3.value.platforms).map(({ archive }) => mirrorName(archive)) : [];
 }
@@ -39594,14 +39594,16 @@ async function taskRecords(survey, roots, age) {
     }
   return found2;
 }
-async function mirroredArchives({ store: store2 }, { archives: archives2 }) {
+async function mirroredArchives({ store: store2 }, { locks: locks2 }) {
   const kept4 = new Set((await listed3(store2, "mirror")).map(({ name: name6 }) => name6.split("/")[1] ?? ""));
   const current = /* @__PURE__ */ new Set();
+  for (const lock2 of kept4.size ? locks2.values() : [])
+    for (const archive of await archivesIn(store2, lock2)) current.add(archive);
   for (const { name: name6 } of await listed3(store2, "bases/shared")) {
     const shared2 = await store2.readJson(name6);
     if (shared2 && baseName(name6) !== shared2.digest) current.add(mirrorName(shared2.archive));
   }
-  const stays = (archive) => archive !== void 0 && kept4.has(archive) && (archives2.has(archive) || current.has(archive));
+  const stays = (archive) => archive !== void 0 && kept4.has(archive) && current.has(archive);
   return (name6, value2) => {
     if (name6.startsWith("mirror/underlays/")) return true;
     const archive = value2 && "archive" in value2 ? value2.archive : void 0;

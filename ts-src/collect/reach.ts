@@ -36,8 +36,8 @@ interface Roots {
   /** Of keys of tasks; `Infinity` where a channel, an index or the newest run names them. */
   keys: Map<string, number>;
   states: Set<string>;
-  /** States of archives, as the mirror's folders are named, that the lock of a published state names. */
-  archives: Set<string>;
+  /** Locks of published states, by digest. */
+  locks: Map<string, StoredFile>;
   images: Reached;
   runs: BlobInfo[];
   newest: string | undefined;
@@ -62,7 +62,7 @@ async function findRoots({ store, now, days, grace: least }: StoreSurvey): Promi
     objects: new Set(),
     keys: new Map(),
     states: new Set(),
-    archives: new Set(),
+    locks: new Map(),
     images: { files: [], expired: [] },
     runs,
     newest: runs
@@ -103,7 +103,7 @@ async function rootsOfChannels(store: Store, roots: Roots, use: (key: string, wh
       const { indices = {}, packed = {}, contents = {}, sources = {}, lock } = state ?? {};
       const lists = [packed, sources].flatMap((all) => Object.values(all).flat());
       keep([...Object.values(indices), ...lists, ...Object.values(contents), lock]);
-      for (const archive of await archivesIn(store, lock)) roots.archives.add(archive);
+      if (lock) roots.locks.set(lock.sha256, lock);
     }
     for (const suites of [channel.former, ...states.map((s) => s?.suites)])
       for (const suite of Object.values(suites ?? {}))
@@ -114,9 +114,9 @@ async function rootsOfChannels(store: Store, roots: Roots, use: (key: string, wh
   }
 }
 
-/** The archives' states that a lock names. */
-async function archivesIn(store: Store, lock: StoredFile | undefined): Promise<string[]> {
-  const text = lock && (await store.readText(lock));
+/** States of archives that a lock names, as the mirror's folders are named. */
+async function archivesIn(store: Store, lock: StoredFile): Promise<string[]> {
+  const text = await store.readText(lock);
   const read = text === undefined ? undefined : readLock('lock.yaml', text);
   return read?.ok ? Object.values(read.value.platforms).map(({ archive }) => mirrorName(archive)) : [];
 }
@@ -193,16 +193,18 @@ type SharedBase = { digest: string; archive: string };
  * Says of a base, of a pointer to one and of a package whether it belongs to a state of archives that stays: one that
  * is mirrored, and that the lock of a published state names or machines take now.
  */
-async function mirroredArchives({ store }: StoreSurvey, { archives }: Roots) {
+async function mirroredArchives({ store }: StoreSurvey, { locks }: Roots) {
   const kept = new Set((await listed(store, 'mirror')).map(({ name }) => name.split('/')[1] ?? ''));
   const current = new Set<string>();
+  // Reading ten locks takes most of the time of a run in which nothing changed, and most stores mirror nothing.
+  for (const lock of kept.size ? locks.values() : [])
+    for (const archive of await archivesIn(store, lock)) current.add(archive);
   for (const { name } of await listed(store, 'bases/shared')) {
     const shared = await store.readJson<SharedBase>(name);
     // Those named by their own digest are for locks.
     if (shared && baseName(name) !== shared.digest) current.add(mirrorName(shared.archive));
   }
-  const stays = (archive: string | undefined) =>
-    archive !== undefined && kept.has(archive) && (archives.has(archive) || current.has(archive));
+  const stays = (archive: string | undefined) => archive !== undefined && kept.has(archive) && current.has(archive);
   return (name: string, value: object | undefined): boolean => {
     if (name.startsWith('mirror/underlays/')) return true;
     const archive = value && 'archive' in value ? value.archive : undefined;
