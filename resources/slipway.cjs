@@ -486,6 +486,13 @@ function noteUse(path2) {
     if (!["ENOENT", "EROFS", "EACCES", "EPERM"].includes(codeOf(e) ?? "")) throw e;
   }
 }
+function olderThanADay(path2) {
+  try {
+    return Date.now() - (0, import_node_fs3.statSync)(path2).mtimeMs > 864e5;
+  } catch {
+    return false;
+  }
+}
 function entriesBelow(root) {
   const found2 = [];
   const folders2 = [""];
@@ -20039,13 +20046,6 @@ function entriesOf(folder2) {
   }
 }
 var isMissing = (e) => ["ENOENT", "ENOTDIR"].includes(codeOf(e) ?? "");
-function olderThanADay(path2) {
-  try {
-    return Date.now() - (0, import_node_fs6.statSync)(path2).mtimeMs > 864e5;
-  } catch {
-    return false;
-  }
-}
 var isSameFile = (a, b) => {
   const [left, right] = [a, b].map((path2) => (0, import_node_fs6.statSync)(path2, { throwIfNoEntry: false }));
   return left !== void 0 && left.dev === right?.dev && left.ino === right.ino;
@@ -28165,6 +28165,7 @@ function mmdebstrapCommand(platform3, architecture3, sources, folder2, options5)
 var import_node_crypto4 = require("node:crypto");
 var import_node_fs27 = require("node:fs");
 var import_node_path37 = require("node:path");
+init_files();
 var mountRoot = "/sys/fs/cgroup";
 var found;
 function controlGroups() {
@@ -28198,12 +28199,16 @@ function usable(hierarchy) {
     return false;
   }
 }
-var name4 = () => `slipway-${process.pid}-${(0, import_node_crypto4.randomBytes)(4).toString("hex")}`;
+var ownSpace = () => /\d+/.exec((0, import_node_fs27.readlinkSync)("/proc/self/ns/pid"))?.[0] ?? "0";
+var name4 = () => `slipway-${ownSpace()}-${process.pid}-${(0, import_node_crypto4.randomBytes)(4).toString("hex")}`;
 function sweep({ root }) {
   try {
+    const own3 = ownSpace();
     for (const entry2 of (0, import_node_fs27.readdirSync)(root)) {
-      const pid = /^slipway-(\d+)-[0-9a-f]{8}$/.exec(entry2)?.[1];
-      if (pid && !(0, import_node_fs27.existsSync)(`/proc/${pid}`)) remove((0, import_node_path37.join)(root, entry2));
+      const [, space2, pid] = /^slipway-(\d+)-(\d+)-[0-9a-f]{8}$/.exec(entry2) ?? [];
+      if (!pid) continue;
+      const group = (0, import_node_path37.join)(root, entry2);
+      if (space2 === own3 ? !(0, import_node_fs27.existsSync)(`/proc/${pid}`) : olderThanADay(group)) remove(group);
     }
   } catch {
   }
@@ -28515,14 +28520,16 @@ async function openScratch(state, driver, say) {
     if (name7.endsWith(".lock")) continue;
     const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path39.join)(all, `${name7}.lock`), "true"]);
     if (free.code !== 0) continue;
+    await driver.removeContainers?.(name7);
     await driver.remove((0, import_node_path39.join)(all, name7));
     (0, import_node_fs30.rmSync)((0, import_node_path39.join)(all, `${name7}.lock`), { force: true });
   }
-  const name6 = `${process.pid}-${(0, import_node_crypto5.randomBytes)(4).toString("hex")}`;
+  const name6 = `${process.pid}-${(0, import_node_crypto5.randomBytes)(8).toString("hex")}`;
   locks.push(await holdMutex((0, import_node_path39.join)(all, `${name6}.lock`)));
   session = (0, import_node_path39.join)(all, name6);
   (0, import_node_fs30.mkdirSync)(session, { recursive: true });
 }
+var currentRun = () => session && (0, import_node_path39.basename)(session);
 function newScratch(state) {
   const folder2 = (0, import_node_path39.join)(session ?? (0, import_node_path39.join)(state, "work", `single-${process.pid}`), (0, import_node_crypto5.randomBytes)(6).toString("hex"));
   (0, import_node_fs30.mkdirSync)(folder2, { recursive: true });
@@ -37768,15 +37775,12 @@ var docker = (args, options5 = {}) => run("docker", args, options5);
 var imageOf = (folder2) => readIf((0, import_node_path83.join)(folder2, marker))?.trim();
 var ranOutOfMemory = async (name6) => (await docker(["inspect", "--format", "{{.State.OOMKilled}}", name6])).stdout.trim() === "true";
 var du = (args) => run("du", args);
-async function sweep2(label) {
-  const old = await docker(["ps", "--all", "--quiet", "--filter", `label=${label}`]);
-  const alive = (pid) => exists(`/proc/${pid}`);
-  for (const id of old.stdout.split("\n").filter(Boolean)) {
-    const owner = (await docker(["inspect", "--format", '{{index .Config.Labels "slipway.pid"}}', id])).stdout.trim();
-    if (!alive(owner)) await docker(["rm", "--force", id]);
-  }
+async function removeContainers(name6) {
+  const found2 = await docker(["ps", "--all", "--quiet", "--filter", `label=${runLabel(name6)}`]);
+  for (const id of found2.stdout.split("\n").filter(Boolean)) await docker(["rm", "--force", id]);
 }
-function createArguments(entry2, { name: name6, label, image: image2, limits: limits2, filter }) {
+var runLabel = (name6) => `slipway.run=${name6}`;
+function createArguments(entry2, { name: name6, image: image2, limits: limits2, filter }) {
   const command2 = entry2.user === "root" ? entry2.command : ["sh", "-ec", asBuilder, "sh", ...entry2.command];
   return [
     "create",
@@ -37800,9 +37804,7 @@ function createArguments(entry2, { name: name6, label, image: image2, limits: li
     "--name",
     name6,
     "--label",
-    label,
-    "--label",
-    `slipway.pid=${process.pid}`,
+    runLabel(currentRun() ?? ""),
     "--hostname",
     "slipway",
     "--network",
@@ -37854,7 +37856,7 @@ async function commit(name6, keep2) {
 `);
   return void 0;
 }
-async function enter(entry2, label) {
+async function enter(entry2) {
   (0, import_node_fs66.mkdirSync)(entry2.work, { recursive: true });
   const images = entry2.root.layers.map(imageOf);
   const at3 = images.findIndex((i) => i !== void 0);
@@ -37870,7 +37872,7 @@ async function enter(entry2, label) {
   const limits2 = entry2.limits ?? defaultLimits();
   const filter = (0, import_node_path83.join)(entry2.work, `${name6}.seccomp.json`);
   (0, import_node_fs66.writeFileSync)(filter, seccompProfile(entry2.network === true));
-  const created = await docker(createArguments(entry2, { name: name6, label, image: image2, limits: limits2, filter }));
+  const created = await docker(createArguments(entry2, { name: name6, image: image2, limits: limits2, filter }));
   (0, import_node_fs66.rmSync)(filter);
   if (created.code !== 0) return created;
   try {
@@ -37903,16 +37905,11 @@ async function remove2(folder2) {
       `/parent/${(0, import_node_path83.basename)(folder2)}`
     ]);
 }
-function dockerDriver(state) {
-  const label = `slipway.state=${sha256(state).slice(0, 16)}`;
-  let swept;
-  const enterSwept = async (entry2) => {
-    await (swept ??= sweep2(label));
-    return enter(entry2, label);
-  };
+function dockerDriver() {
   return {
     name: "docker",
-    enter: (entry2) => withDiskLimit(entry2, du, enterSwept),
+    enter: (entry2) => withDiskLimit(entry2, du, enter),
+    removeContainers,
     async unpack(tar, folder2) {
       const tag = `slipway-base:${(await sha256File(tar)).slice(0, 24)}`;
       const imported = await docker(["import", tar, tag]);
@@ -38303,7 +38300,7 @@ function limitsOf(verb, values) {
 `);
   return void 0;
 }
-var driverOf = (values, state) => values.driver === "docker" ? dockerDriver(state) : unshareDriver();
+var driverOf = (values) => values.driver === "docker" ? dockerDriver() : unshareDriver();
 
 // ts-src/cli/build-options.ts
 var buildOptions2 = {
@@ -40270,7 +40267,7 @@ async function runBuild(verb, values, packages, tests) {
     return exit.failed;
   }
   const output = values.output === void 0 ? (0, import_node_path94.join)(workspace.root, "out") : (0, import_node_path94.resolve)(values.output);
-  const driver = driverOf(values, workspace.state);
+  const driver = driverOf(values);
   const lacking2 = values["dry-run"] === true ? [] : await missingTools(driver.name, plan2);
   if (lacking2.length) {
     showDiagnostics(lacking2);
@@ -40326,7 +40323,7 @@ async function buildAll(values, planned2, wanted) {
     const session2 = await openSession(input, {
       say: (line2) => writeNote(`${line2}
 `),
-      driver: driverOf(values, workspace.state),
+      driver: driverOf(values),
       limits: wanted.limits,
       renewBase: values["renew-base"] === true && !attempt,
       signal,
@@ -41406,7 +41403,7 @@ remove: the roots of a plain user belong to subordinate ids.`,
       return exit.failed;
     }
     const { state } = workspace.value;
-    const driver = driverOf(values, state);
+    const driver = driverOf(values);
     if (values.driver !== void 0 && values.driver !== "unshare" && values.driver !== "docker") {
       writeMessage("slipway clean: --driver is unshare or docker\n");
       return exit.usage;
@@ -45918,7 +45915,7 @@ async function openRun(verb, values, within, purpose, numbers) {
 async function openLoaded(loaded, values, within, purpose, numbers) {
   const { store: store2, bundle, state } = loaded;
   const input = numbers ? { ...loaded.input, plan: planOf(loaded, numbers) } : loaded.input;
-  const driver = driverOf(values, state);
+  const driver = driverOf(values);
   const looked = (0, import_node_path115.join)(state, `sound-${driver.name}`);
   if (purpose !== "report" && !lately(looked)) {
     const lacking2 = await missingTools(driver.name, input.plan);
@@ -46016,7 +46013,7 @@ async function check2(values) {
   if (!loaded) return exit.failed;
   const { input } = loaded;
   const systems = input.plan.scopes.flatMap((s) => s.targets.map((t) => t.os));
-  const findings = await examine(driverOf(values, loaded.state).name, systems);
+  const findings = await examine(driverOf(values).name, systems);
   showDiagnostics(
     findings.map(
       (f) => error("tool-missing", f.what, {
@@ -46201,7 +46198,7 @@ async function openDocs(values, packages, limits2, signal) {
   const { workspace, plan: plan2, diagnostics } = read3.value;
   showDiagnostics(await pinSources(workspace, plan2));
   const input = runInputOf(read3.value);
-  const driver = driverOf(values, input.state);
+  const driver = driverOf(values);
   const lacking2 = await missingTools(driver.name, input.plan);
   showDiagnostics(lacking2);
   if (lacking2.length) return void 0;
@@ -49408,8 +49405,8 @@ rm -f /var/cache/apt/*.bin /var/lib/systemd/random-seed
 rm -rf /var/log/apt /var/log/journal /root/.cache /root/.ansible
 # An empty machine-id: each machine makes its own at its first start.
 if [ -e /etc/machine-id ]; then : > /etc/machine-id; fi
-# /proc is the host's, and a plain user may not change it.
-find / -xdev -path /proc -prune -o -newermt "@$epoch" -exec touch --no-dereference --date="@$epoch" {} +
+# /proc and apt's lists are mounts that may not be changed: find visits them in spite of -xdev.
+find / -xdev \\( -path /proc -o -path /var/lib/apt/lists \\) -prune -o -newermt "@$epoch" -exec touch --no-dereference --date="@$epoch" {} +
 `;
 
 // resources/templates/image-setup.sh
@@ -50675,12 +50672,12 @@ async function baseLayer(room) {
   return { key: base.digest, root: base.root, tar: base.tar, diffId: base.digest, names: names4, ...measured };
 }
 async function measure2(tar) {
-  const { createReadStream: createReadStream8, statSync: statSync19 } = await import("node:fs");
+  const { createReadStream: createReadStream8, statSync: statSync20 } = await import("node:fs");
   const secrets = [];
   const reader2 = scanner(secrets, false);
   for await (const chunk of createReadStream8(tar, { highWaterMark: 1 << 20 }))
     if (Buffer.isBuffer(chunk)) reader2.push(chunk);
-  return { size: statSync19(tar).size, secrets };
+  return { size: statSync20(tar).size, secrets };
 }
 var scanner = (secrets, everywhere) => new TarScanner((path2, size3, content) => secrets.push(...secretsIn(path2, size3, content, everywhere)));
 async function makeLayer(room, request) {
@@ -53927,7 +53924,7 @@ async function runPrepare(given, packages) {
   const { planned: planned2 } = run2.read;
   showDiagnostics(await pinSources(planned2.workspace, planned2.plan));
   const { state } = workspace.value;
-  const driver = driverOf(values, state);
+  const driver = driverOf(values);
   const tools2 = await missingTools(driver.name, planned2.plan);
   if (tools2.length) {
     showDiagnostics(tools2);
@@ -55726,7 +55723,7 @@ exits with its exit code. All changes in the root are lost when the shell ends.`
     const planned2 = await readAndPlan(values, [name6], { tests: values.test === true });
     showDiagnostics(planned2.diagnostics);
     if (!planned2.ok) return exit.failed;
-    const driver = driverOf(values, planned2.value.workspace.state);
+    const driver = driverOf(values);
     const lacking2 = await missingTools(driver.name, planned2.value.plan);
     showDiagnostics(lacking2);
     if (lacking2.length) return exit.failed;
@@ -55798,7 +55795,7 @@ async function sessionOf(values, planned2, within) {
   const session2 = await openSession(runInputOf(planned2), {
     say: (line2) => writeNote(`${line2}
 `),
-    driver: driverOf(values, workspace.state),
+    driver: driverOf(values),
     ...within,
     renewBase: false,
     channelVersion: () => void 0

@@ -45,5 +45,5 @@ rm -f /var/cache/apt/*.bin /var/lib/systemd/random-seed
 rm -rf /var/log/apt /var/log/journal /root/.cache /root/.ansible
 # An empty machine-id: each machine makes its own at its first start.
 if [ -e /etc/machine-id ]; then : > /etc/machine-id; fi
-# /proc is the host's, and a plain user may not change it.
-find / -xdev -path /proc -prune -o -newermt "@$epoch" -exec touch --no-dereference --date="@$epoch" {} +
+# /proc and apt's lists are mounts that may not be changed: find visits them in spite of -xdev.
+find / -xdev \( -path /proc -o -path /var/lib/apt/lists \) -prune -o -newermt "@$epoch" -exec touch --no-dereference --date="@$epoch" {} +

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readFileSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as z from 'zod';
@@ -67,6 +67,12 @@ describe('images of the example', () => {
     for (const name of ['images', 'image-lists']) rmSync(join(folder, '.slipway/store', name), { recursive: true });
     rmSync(join(folder, '.slipway/images'), { recursive: true });
     mkdirSync(join(folder, '.slipway/images'));
+    // As mmdebstrap of Debian 13 leaves it.
+    const base: unknown = JSON.parse(
+      readFileSync(join(folder, '.slipway/bases/image.bookworm-amd64/current.json'), 'utf8'),
+    );
+    const { lists } = z.object({ lists: z.string() }).parse(base);
+    utimesSync(lists, new Date(), new Date());
     const again = await build();
     expect(again.code, again.stderr).toBe(0);
     expect(again.stderr).not.toContain('nothing to do');

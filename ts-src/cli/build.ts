@@ -111,7 +111,7 @@ async function runBuild(
     return exit.failed;
   }
   const output = values.output === undefined ? join(workspace.root, 'out') : resolve(values.output);
-  const driver = driverOf(values, workspace.state);
+  const driver = driverOf(values);
   const lacking = values['dry-run'] === true ? [] : await missingTools(driver.name, plan);
   if (lacking.length) {
     showDiagnostics(lacking);
@@ -166,7 +166,7 @@ async function buildAll(values: BuildValues, planned: Planned, wanted: Wanted): 
     const channel = await openChannel(store, folderChannel(output), true);
     const session = await openSession(input, {
       say: (line) => writeNote(`${line}\n`),
-      driver: driverOf(values, workspace.state),
+      driver: driverOf(values),
       limits: wanted.limits,
       renewBase: values['renew-base'] === true && !attempt,
       signal,

@@ -43,7 +43,7 @@ remove: the roots of a plain user belong to subordinate ids.`,
       return exit.failed;
     }
     const { state } = workspace.value;
-    const driver = driverOf(values, state);
+    const driver = driverOf(values);
     if (values.driver !== undefined && values.driver !== 'unshare' && values.driver !== 'docker') {
       writeMessage('slipway clean: --driver is unshare or docker\n');
       return exit.usage;

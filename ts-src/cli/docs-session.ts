@@ -43,7 +43,7 @@ export async function openDocs(
   const { workspace, plan, diagnostics } = read.value;
   showDiagnostics(await pinSources(workspace, plan));
   const input = runInputOf(read.value);
-  const driver = driverOf(values, input.state);
+  const driver = driverOf(values);
   const lacking = await missingTools(driver.name, input.plan);
   showDiagnostics(lacking);
   if (lacking.length) return undefined;

@@ -88,5 +88,5 @@ export function limitsOf(verb: string, values: RunValues): Limits | undefined {
   return undefined;
 }
 
-export const driverOf = (values: Pick<RunValues, 'driver'>, state: string): Driver =>
-  values.driver === 'docker' ? dockerDriver(state) : unshareDriver();
+export const driverOf = (values: Pick<RunValues, 'driver'>): Driver =>
+  values.driver === 'docker' ? dockerDriver() : unshareDriver();

@@ -60,7 +60,7 @@ exits with its exit code. All changes in the root are lost when the shell ends.`
     const planned = await readAndPlan(values, [name], { tests: values.test === true });
     showDiagnostics(planned.diagnostics);
     if (!planned.ok) return exit.failed;
-    const driver = driverOf(values, planned.value.workspace.state);
+    const driver = driverOf(values);
     const lacking = await missingTools(driver.name, planned.value.plan);
     showDiagnostics(lacking);
     if (lacking.length) return exit.failed;
@@ -137,7 +137,7 @@ async function sessionOf(values: Values, planned: Planned, within: Within): Prom
   showDiagnostics(await pinSources(workspace, plan));
   const session = await openSession(runInputOf(planned), {
     say: (line) => writeNote(`${line}\n`),
-    driver: driverOf(values, workspace.state),
+    driver: driverOf(values),
     ...within,
     renewBase: false,
     channelVersion: () => undefined,

@@ -15,6 +15,7 @@ import {
   readdirSync,
   renameSync,
   rmSync,
+  statSync,
   utimesSync,
   writeSync,
   type Stats,
@@ -174,6 +175,15 @@ export function noteUse(path: string): void {
   } catch (e) {
     // A folder that is only read says nothing of its use.
     if (!['ENOENT', 'EROFS', 'EACCES', 'EPERM'].includes(codeOf(e) ?? '')) throw e;
+  }
+}
+
+/** Whether a file or folder was last changed more than a day ago; false where it has gone. */
+export function olderThanADay(path: string): boolean {
+  try {
+    return Date.now() - statSync(path).mtimeMs > 86_400_000;
+  } catch {
+    return false;
   }
 }
 

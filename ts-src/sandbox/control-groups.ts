@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, readlinkSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { olderThanADay } from '../io/files.ts';
 import type { Limits } from './limits.ts';
 
 /** The control groups of one entry. */
@@ -63,14 +64,23 @@ function usable(hierarchy: Hierarchy): boolean {
   }
 }
 
-const name = (): string => `slipway-${process.pid}-${randomBytes(4).toString('hex')}`;
+/** This process's namespace of process numbers: a number means something in its own one only. */
+const ownSpace = (): string => /\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0] ?? '0';
 
-/** Groups of a slipway that was killed. */
+const name = (): string => `slipway-${ownSpace()}-${process.pid}-${randomBytes(4).toString('hex')}`;
+
+/**
+ * Groups of a slipway that was killed. Whether one in another container still runs is not to be seen from here: it may
+ * be about to enter its group, so that one is left for a day.
+ */
 function sweep({ root }: Hierarchy): void {
   try {
+    const own = ownSpace();
     for (const entry of readdirSync(root)) {
-      const pid = /^slipway-(\d+)-[0-9a-f]{8}$/.exec(entry)?.[1];
-      if (pid && !existsSync(`/proc/${pid}`)) remove(join(root, entry));
+      const [, space, pid] = /^slipway-(\d+)-(\d+)-[0-9a-f]{8}$/.exec(entry) ?? [];
+      if (!pid) continue;
+      const group = join(root, entry);
+      if (space === own ? !existsSync(`/proc/${pid}`) : olderThanADay(group)) remove(group);
     }
   } catch {
     /* a folder that can't be read has nothing of ours */

@@ -5,6 +5,7 @@ import { sha256 } from '../model/digest.ts';
 import { exists, readIf, sha256File } from '../io/files.ts';
 import { run, type Outcome } from '../io/process.ts';
 import type { Driver, Entry } from './driver.ts';
+import { currentRun } from './scratch.ts';
 import { bytesOf, withDiskLimit, type Du } from './disk-limit.ts';
 import { defaultLimits, type Limits } from './limits.ts';
 import { seccompProfile } from './seccomp.ts';
@@ -42,20 +43,18 @@ const ranOutOfMemory = async (name: string): Promise<boolean> =>
 
 const du: Du = (args) => run('du', args);
 
-/** Removes the containers with this label whose processes have ended. */
-async function sweep(label: string): Promise<void> {
-  const old = await docker(['ps', '--all', '--quiet', '--filter', `label=${label}`]);
-  const alive = (pid: string) => exists(`/proc/${pid}`);
-  for (const id of old.stdout.split('\n').filter(Boolean)) {
-    const owner = (await docker(['inspect', '--format', '{{index .Config.Labels "slipway.pid"}}', id])).stdout.trim();
-    if (!alive(owner)) await docker(['rm', '--force', id]);
-  }
+/** Removes the containers of a run that died. */
+async function removeContainers(name: string): Promise<void> {
+  const found = await docker(['ps', '--all', '--quiet', '--filter', `label=${runLabel(name)}`]);
+  for (const id of found.stdout.split('\n').filter(Boolean)) await docker(['rm', '--force', id]);
 }
+
+/** What containers of a run are known by: numbers of processes mean nothing to a slipway in another container. */
+const runLabel = (name: string): string => `slipway.run=${name}`;
 
 /** A container of this call alone. */
 interface Container {
   name: string;
-  label: string;
   image: string;
   limits: Limits;
   /** File of its seccomp filter. */
@@ -63,7 +62,7 @@ interface Container {
 }
 
 /** Arguments of `docker create`. */
-function createArguments(entry: Entry, { name, label, image, limits, filter }: Container): string[] {
+function createArguments(entry: Entry, { name, image, limits, filter }: Container): string[] {
   const command = entry.user === 'root' ? entry.command : ['sh', '-ec', asBuilder, 'sh', ...entry.command];
   return [
     'create',
@@ -87,9 +86,7 @@ function createArguments(entry: Entry, { name, label, image, limits, filter }: C
     '--name',
     name,
     '--label',
-    label,
-    '--label',
-    `slipway.pid=${process.pid}`,
+    runLabel(currentRun() ?? ''),
     '--hostname',
     'slipway',
     '--network',
@@ -151,7 +148,7 @@ async function commit(name: string, keep: string): Promise<Outcome | undefined> 
   return undefined;
 }
 
-async function enter(entry: Entry, label: string): Promise<Outcome> {
+async function enter(entry: Entry): Promise<Outcome> {
   mkdirSync(entry.work, { recursive: true });
   const images = entry.root.layers.map(imageOf);
   const at = images.findIndex((i) => i !== undefined);
@@ -167,7 +164,7 @@ async function enter(entry: Entry, label: string): Promise<Outcome> {
   const limits = entry.limits ?? defaultLimits();
   const filter = join(entry.work, `${name}.seccomp.json`);
   writeFileSync(filter, seccompProfile(entry.network === true));
-  const created = await docker(createArguments(entry, { name, label, image, limits, filter }));
+  const created = await docker(createArguments(entry, { name, image, limits, filter }));
   rmSync(filter);
   if (created.code !== 0) return created;
   try {
@@ -207,16 +204,11 @@ async function remove(folder: string): Promise<void> {
  * Containers by the docker command. Roots are images; what lies over an image (our own packages) is copied into the
  * container.
  */
-export function dockerDriver(state: string): Driver {
-  const label = `slipway.state=${sha256(state).slice(0, 16)}`;
-  let swept: Promise<void> | undefined;
-  const enterSwept = async (entry: Entry): Promise<Outcome> => {
-    await (swept ??= sweep(label));
-    return enter(entry, label);
-  };
+export function dockerDriver(): Driver {
   return {
     name: 'docker',
-    enter: (entry) => withDiskLimit(entry, du, enterSwept),
+    enter: (entry) => withDiskLimit(entry, du, enter),
+    removeContainers,
     async unpack(tar, folder) {
       const tag = `slipway-base:${(await sha256File(tar)).slice(0, 24)}`;
       const imported = await docker(['import', tar, tag]);

@@ -47,6 +47,8 @@ export interface Driver {
   size(folder: string): Promise<number>;
   /** Removes a folder whatever owners its files have. */
   remove(folder: string): Promise<void>;
+  /** Removes the containers of a run that died, by its name. */
+  removeContainers?(run: string): Promise<void>;
   /** Removes a root's folder and what it stands for elsewhere, such as an image. */
   discard(folder: string): Promise<void>;
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { holdMutex, shareMutex, type Release } from '../io/mutex.ts';
 import { run } from '../io/process.ts';
 import type { Driver } from './driver.ts';
@@ -24,14 +24,18 @@ export async function openScratch(state: string, driver: Driver, say?: (line: st
     if (name.endsWith('.lock')) continue;
     const free = await run('flock', ['--exclusive', '--nonblock', join(all, `${name}.lock`), 'true']);
     if (free.code !== 0) continue;
+    await driver.removeContainers?.(name);
     await driver.remove(join(all, name));
     rmSync(join(all, `${name}.lock`), { force: true });
   }
-  const name = `${process.pid}-${randomBytes(4).toString('hex')}`;
+  const name = `${process.pid}-${randomBytes(8).toString('hex')}`;
   locks.push(await holdMutex(join(all, `${name}.lock`)));
   session = join(all, name);
   mkdirSync(session, { recursive: true });
 }
+
+/** Name of this run among all that use any state. */
+export const currentRun = (): string | undefined => session && basename(session);
 
 /** A folder of its own for one entry into a root; gone when the run is. */
 export function newScratch(state: string): string {

@@ -14,7 +14,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { sha256 } from '../model/digest.ts';
-import { exists, readRegular, temporaryBeside, writeTogether, writeWhole } from '../io/files.ts';
+import { exists, olderThanADay, readRegular, temporaryBeside, writeTogether, writeWhole } from '../io/files.ts';
 import { withMutex } from '../io/mutex.ts';
 import type { BlobInfo, Blobs } from './blobs.ts';
 import { codeOf } from '../io/faults.ts';
@@ -174,14 +174,6 @@ function entriesOf(folder: string): Dirent[] {
 }
 
 const isMissing = (e: unknown): boolean => ['ENOENT', 'ENOTDIR'].includes(codeOf(e) ?? '');
-
-function olderThanADay(path: string): boolean {
-  try {
-    return Date.now() - statSync(path).mtimeMs > 86_400_000;
-  } catch {
-    return false;
-  }
-}
 
 const isSameFile = (a: string, b: string): boolean => {
   const [left, right] = [a, b].map((path) => statSync(path, { throwIfNoEntry: false }));

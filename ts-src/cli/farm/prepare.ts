@@ -81,7 +81,7 @@ async function runPrepare(given: PrepareValues, packages: string[]): Promise<num
   showDiagnostics(await pinSources(planned.workspace, planned.plan));
 
   const { state } = workspace.value;
-  const driver = driverOf(values, state);
+  const driver = driverOf(values);
   const tools = await missingTools(driver.name, planned.plan);
   if (tools.length) {
     showDiagnostics(tools);

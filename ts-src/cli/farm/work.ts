@@ -109,7 +109,7 @@ export async function openLoaded(
 ): Promise<Session | undefined> {
   const { store, bundle, state } = loaded;
   const input = numbers ? { ...loaded.input, plan: planOf(loaded, numbers) } : loaded.input;
-  const driver = driverOf(values, state);
+  const driver = driverOf(values);
   const looked = join(state, `sound-${driver.name}`);
   if (purpose !== 'report' && !lately(looked)) {
     const lacking = await missingTools(driver.name, input.plan);
@@ -216,7 +216,7 @@ async function check(values: FarmValues): Promise<number> {
   if (!loaded) return exit.failed;
   const { input } = loaded;
   const systems = input.plan.scopes.flatMap((s) => s.targets.map((t) => t.os));
-  const findings = await examine(driverOf(values, loaded.state).name, systems);
+  const findings = await examine(driverOf(values).name, systems);
   showDiagnostics(
     findings.map((f) =>
       error('tool-missing', f.what, {
