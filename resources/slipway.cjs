@@ -18935,11 +18935,11 @@ function typeOf2(name6) {
   const known3 = Object.hasOwn(mediaTypes, end2) ? mediaTypes[end2] : void 0;
   return { "content-type": known3 ?? "text/plain; charset=utf-8" };
 }
-var import_node_crypto10, import_promises7, forever, short2, leaseFile, lasting2, isLease, S3Endpoint, mediaTypes;
+var import_node_crypto11, import_promises7, forever, short2, leaseFile, lasting2, isLease, S3Endpoint, mediaTypes;
 var init_s3_endpoint = __esm({
   "ts-src/publish/s3-endpoint.ts"() {
     "use strict";
-    import_node_crypto10 = require("node:crypto");
+    import_node_crypto11 = require("node:crypto");
     import_promises7 = require("node:timers/promises");
     init_process();
     init_s3_blobs();
@@ -18970,7 +18970,7 @@ var init_s3_endpoint = __esm({
        * ends by itself: that of a killed process holds up clean-ups for some hours, and publications for minutes.
        */
       async during(purpose, work2) {
-        const me2 = (0, import_node_crypto10.randomBytes)(8).toString("hex");
+        const me2 = (0, import_node_crypto11.randomBytes)(8).toString("hex");
         if (!await this.take(purpose, me2)) return void 0;
         try {
           return await work2();
@@ -32954,6 +32954,7 @@ function verdictOf(history) {
 }
 
 // ts-src/engine/runs.ts
+var import_node_crypto8 = require("node:crypto");
 init_cut();
 init_names();
 var isRunName = (name6) => /^runs\/\d{14}-[^/]*\.json$/.test(name6);
@@ -32981,7 +32982,7 @@ async function recordRun({ store: store2, graphs: runs, input, hints }) {
     );
   }
   if (changed2 || fresh.length)
-    await store2.writeJson(runName(input.plan.stamp, String(process.pid)), {
+    await store2.writeJson(runName(input.plan.stamp, (0, import_node_crypto8.randomBytes)(6).toString("hex")), {
       schema: 1,
       stamp: input.plan.stamp,
       finished: Date.now(),
@@ -36661,6 +36662,7 @@ async function sharedBase(request) {
 // ts-src/sandbox/package-mirror.ts
 var import_node_fs62 = require("node:fs");
 var import_node_path77 = require("node:path");
+init_files();
 init_digest();
 init_stored();
 var mirrorName = (archive) => archive.slice(0, 16);
@@ -36682,8 +36684,9 @@ var PackageMirror = class {
   async bring(packages, folder2) {
     await this.store.many(packages, async (pinned) => {
       const file3 = await this.fileOf(pinned);
-      const temporary2 = (0, import_node_path77.join)(folder2, `.mirror-${process.pid}-${sha256(pinned).slice(0, 16)}`);
-      if (!file3 || !await this.store.place(file3, temporary2)) return;
+      if (!file3) return;
+      const temporary2 = temporaryBeside((0, import_node_path77.join)(folder2, file3.name));
+      if (!await this.store.place(file3, temporary2)) return;
       (0, import_node_fs62.renameSync)(temporary2, (0, import_node_path77.join)(folder2, file3.name));
       (0, import_node_fs62.rmSync)(temporary2, { force: true });
       this.kept.add(pinned);
@@ -37502,7 +37505,7 @@ init_maps();
 init_sizes();
 
 // ts-src/sandbox/docker.ts
-var import_node_crypto8 = require("node:crypto");
+var import_node_crypto9 = require("node:crypto");
 var import_node_fs66 = require("node:fs");
 var import_node_path83 = require("node:path");
 init_digest();
@@ -37868,7 +37871,7 @@ async function enter(entry2) {
       stdout: "",
       stderr: "the base image of this root is not there: run with --renew-base"
     };
-  const name6 = `slipway-${process.pid}-${(0, import_node_crypto8.randomBytes)(6).toString("hex")}`;
+  const name6 = `slipway-${process.pid}-${(0, import_node_crypto9.randomBytes)(6).toString("hex")}`;
   const limits2 = entry2.limits ?? defaultLimits();
   const filter = (0, import_node_path83.join)(entry2.work, `${name6}.seccomp.json`);
   (0, import_node_fs66.writeFileSync)(filter, seccompProfile(entry2.network === true));
@@ -39073,7 +39076,7 @@ function makeProgress(options5) {
 }
 
 // ts-src/collect/collect.ts
-var import_node_crypto9 = require("node:crypto");
+var import_node_crypto10 = require("node:crypto");
 var import_node_fs71 = require("node:fs");
 var import_node_path90 = require("node:path");
 init_files();
@@ -39714,7 +39717,7 @@ async function contentsOf(request, alone2) {
   return surveyStore({ store: store2.store, now, days, grace: store2.own && alone2 ? 0 : grace });
 }
 function discard({ paths: paths2 }, trash) {
-  const folder2 = (0, import_node_path90.join)(trash, (0, import_node_crypto9.randomBytes)(8).toString("hex"));
+  const folder2 = (0, import_node_path90.join)(trash, (0, import_node_crypto10.randomBytes)(8).toString("hex"));
   (0, import_node_fs71.mkdirSync)(folder2, { recursive: true });
   for (const path2 of paths2.filter(exists)) (0, import_node_fs71.renameSync)(path2, (0, import_node_path90.join)(folder2, (0, import_node_path90.basename)(path2)));
 }
@@ -43902,7 +43905,7 @@ init_zod();
 init_files();
 
 // ts-src/aws/client.ts
-var import_node_crypto11 = require("node:crypto");
+var import_node_crypto12 = require("node:crypto");
 var import_promises9 = require("node:timers/promises");
 init_aws4fetch_esm();
 init_fxp();
@@ -43925,7 +43928,7 @@ var Aws = class {
   /** Sends a request, and again where the service is busy or limits us. */
   async send(request) {
     const base = this.endpoint?.replace(/\/$/, "") ?? `https://${request.service}.${this.region}.amazonaws.com`;
-    if (!("crypto" in globalThis)) Object.assign(globalThis, { crypto: import_node_crypto11.webcrypto });
+    if (!("crypto" in globalThis)) Object.assign(globalThis, { crypto: import_node_crypto12.webcrypto });
     for (let attempt = 1; ; attempt++) {
       const keys = await credentials();
       const signed = await new AwsV4Signer({
@@ -44018,7 +44021,7 @@ var livingInstances = {
 };
 
 // ts-src/aws/instance.ts
-var import_node_crypto12 = require("node:crypto");
+var import_node_crypto13 = require("node:crypto");
 var import_promises10 = require("node:timers/promises");
 var between = 1e4;
 async function tryInstance(aws, image2, trial, tags2, signal) {
@@ -44027,7 +44030,7 @@ async function tryInstance(aws, image2, trial, tags2, signal) {
     InstanceType: trial.type,
     MinCount: "1",
     MaxCount: "1",
-    ClientToken: (0, import_node_crypto12.randomUUID)(),
+    ClientToken: (0, import_node_crypto13.randomUUID)(),
     InstanceInitiatedShutdownBehavior: "terminate",
     "MetadataOptions.HttpTokens": "required",
     ...trial.subnet === void 0 ? {} : { SubnetId: trial.subnet },
@@ -44108,14 +44111,14 @@ var ec2 = (place3, action, parameters) => asked("ec2", () => new Aws(place3.regi
 var ssm = (place3, action, input) => asked("ssm", () => new Aws(place3.region, place3.endpoint).ssm(action, input));
 
 // ts-src/deploy/toolset.ts
-var import_node_crypto13 = require("node:crypto");
+var import_node_crypto14 = require("node:crypto");
 var import_node_fs84 = require("node:fs");
 var import_node_path106 = require("node:path");
 init_diagnostics();
 var folders = ["ansible", "packer"];
 var day6 = 864e5;
 function toolsetOf(root) {
-  const digest4 = (0, import_node_crypto13.createHash)("sha256");
+  const digest4 = (0, import_node_crypto14.createHash)("sha256");
   try {
     for (const folder2 of folders) {
       const files = (0, import_node_fs84.readdirSync)((0, import_node_path106.join)(root, folder2), { recursive: true, encoding: "utf8" }).map((name6) => (0, import_node_path106.join)(folder2, name6)).filter((file3) => !(0, import_node_path106.basename)(file3).startsWith(".") && (0, import_node_fs84.lstatSync)((0, import_node_path106.join)(root, file3)).isFile()).sort(compare);
@@ -45544,7 +45547,7 @@ var import_node_path114 = require("node:path");
 init_files();
 
 // ts-src/farm/run-manifest.ts
-var import_node_crypto14 = require("node:crypto");
+var import_node_crypto15 = require("node:crypto");
 var import_node_fs90 = require("node:fs");
 var import_node_path113 = require("node:path");
 var import_node_zlib13 = require("node:zlib");
@@ -45634,7 +45637,7 @@ function documentedOn(distro, plan2) {
 
 // ts-src/farm/run-manifest.ts
 var lockName = (channel2) => `locks/${channel2}.json`;
-var newRunId = (stamp) => `${stamp}-${(0, import_node_crypto14.randomBytes)(4).toString("hex")}`;
+var newRunId = (stamp) => `${stamp}-${(0, import_node_crypto15.randomBytes)(4).toString("hex")}`;
 var isRunId = (text8) => /^\d{14}-[0-9a-f]{8}$/.test(text8);
 var bundleName = (id) => `runs/${id}/bundle.gz`;
 var partName = (id, architecture3) => `runs/${id}/part-${architecture3}.gz`;
@@ -49848,7 +49851,7 @@ var grubMenu = (title, version3, options5) => [
 ].join("\n");
 
 // ts-src/images/bmap.ts
-var import_node_crypto15 = require("node:crypto");
+var import_node_crypto16 = require("node:crypto");
 var import_node_fs96 = require("node:fs");
 init_digest();
 var block5 = 4096;
@@ -49860,11 +49863,11 @@ function mapped(file3) {
   const zero = Buffer.alloc(block5);
   const ranges = [];
   let first3 = -1;
-  let hash3 = (0, import_node_crypto15.createHash)("sha256");
+  let hash3 = (0, import_node_crypto16.createHash)("sha256");
   const end2 = (last2) => {
     if (first3 >= 0) ranges.push({ first: first3, last: last2, digest: hash3.digest("hex") });
     first3 = -1;
-    hash3 = (0, import_node_crypto15.createHash)("sha256");
+    hash3 = (0, import_node_crypto16.createHash)("sha256");
   };
   try {
     for (let at3 = 0; at3 * block5 < size3; at3 += step) {
@@ -50215,7 +50218,7 @@ async function renderDisk(room, facts, root, options5) {
 }
 
 // ts-src/images/docker.ts
-var import_node_crypto16 = require("node:crypto");
+var import_node_crypto17 = require("node:crypto");
 var import_node_fs99 = require("node:fs");
 init_digest();
 var oci = {
@@ -50294,7 +50297,7 @@ function writeDockerTar(image2, tags2, target2) {
     }
   ];
   const out = (0, import_node_fs99.openSync)(target2, "w");
-  const hash3 = (0, import_node_crypto16.createHash)("sha256");
+  const hash3 = (0, import_node_crypto17.createHash)("sha256");
   let size3 = 0;
   let damaged2;
   const write3 = (data) => {
@@ -50323,7 +50326,7 @@ function writeDockerTar(image2, tags2, target2) {
 }
 function copyLayer(layer, write3) {
   const buffer = Buffer.alloc(1 << 20);
-  const hash3 = (0, import_node_crypto16.createHash)("sha256");
+  const hash3 = (0, import_node_crypto17.createHash)("sha256");
   const from = (0, import_node_fs99.openSync)(layer.tar, "r");
   try {
     for (let n = (0, import_node_fs99.readSync)(from, buffer); n > 0; n = (0, import_node_fs99.readSync)(from, buffer)) {
@@ -50338,7 +50341,7 @@ function copyLayer(layer, write3) {
 }
 
 // ts-src/images/lxd.ts
-var import_node_crypto17 = require("node:crypto");
+var import_node_crypto18 = require("node:crypto");
 var import_node_fs100 = require("node:fs");
 var import_node_path123 = require("node:path");
 init_process();
@@ -50400,7 +50403,7 @@ async function renderLxd(room, facts, root, options5) {
   return good({ files, id: await fingerprint2(files) });
 }
 async function fingerprint2(files) {
-  const digest4 = (0, import_node_crypto17.createHash)("sha256");
+  const digest4 = (0, import_node_crypto18.createHash)("sha256");
   for (const file3 of files)
     for await (const chunk of (0, import_node_fs100.createReadStream)(file3)) if (Buffer.isBuffer(chunk)) digest4.update(chunk);
   return digest4.digest("hex");
@@ -50520,7 +50523,7 @@ init_names();
 
 // ts-src/images/layers.ts
 var import_node_fs101 = require("node:fs");
-var import_node_crypto18 = require("node:crypto");
+var import_node_crypto19 = require("node:crypto");
 var import_node_path126 = require("node:path");
 init_diagnostics();
 init_files();
@@ -50772,7 +50775,7 @@ async function packLayer(room, request, staged) {
   const before2 = below3 ? split3((0, import_node_fs101.readFileSync)(below3.names)) : [];
   const secrets = [];
   const reader2 = scanner(secrets, request.kind === "own");
-  const hash3 = (0, import_node_crypto18.createHash)("sha256");
+  const hash3 = (0, import_node_crypto19.createHash)("sha256");
   const out = (0, import_node_fs101.openSync)((0, import_node_path126.join)(staged, "layer.tar"), "w");
   let size3 = 0;
   const write3 = (chunk) => {
@@ -51339,7 +51342,7 @@ init_names();
 
 // ts-src/images/ebs.ts
 var import_node_child_process6 = require("node:child_process");
-var import_node_crypto19 = require("node:crypto");
+var import_node_crypto20 = require("node:crypto");
 init_yaml();
 var block7 = 512 * 1024;
 var width5 = 8;
@@ -51417,7 +51420,7 @@ async function putBlock(aws, snapshot2, index, data) {
     path: `/snapshots/${snapshot2}/blocks/${index}`,
     headers: {
       "x-amz-Data-Length": String(data.length),
-      "x-amz-Checksum": (0, import_node_crypto19.createHash)("sha256").update(data).digest("base64"),
+      "x-amz-Checksum": (0, import_node_crypto20.createHash)("sha256").update(data).digest("base64"),
       "x-amz-Checksum-Algorithm": "SHA256",
       "content-type": "application/octet-stream"
     },
@@ -51582,12 +51585,12 @@ async function share(aws, settings3, id) {
 }
 
 // ts-src/images/check.ts
-var import_node_crypto21 = require("node:crypto");
+var import_node_crypto22 = require("node:crypto");
 init_diagnostics();
 init_process();
 
 // ts-src/images/check-disk.ts
-var import_node_crypto20 = require("node:crypto");
+var import_node_crypto21 = require("node:crypto");
 var import_node_fs105 = require("node:fs");
 var import_node_path131 = require("node:path");
 init_diagnostics();
@@ -51643,7 +51646,7 @@ async function checkDisk(input, artifact2) {
 }
 var driveOf = (link) => ["-drive", `if=virtio,format=qcow2,snapshot=on,file=${link}`];
 async function startDisk(input, told8, { program: program2, machine }, drives) {
-  const word3 = (0, import_node_crypto20.randomBytes)(12).toString("hex");
+  const word3 = (0, import_node_crypto21.randomBytes)(12).toString("hex");
   const stop = new AbortController();
   const timer = setTimeout(() => stop.abort(), longest6);
   let seen = "";
@@ -51738,7 +51741,7 @@ async function checkLxd(input, artifact2) {
   const [metadata, root] = paths2;
   if (metadata === void 0 || root === void 0)
     return failed3(input, "lxd", "the store lost its files", "build it again");
-  const name6 = `slipway-check-${(0, import_node_crypto21.randomBytes)(6).toString("hex")}`;
+  const name6 = `slipway-check-${(0, import_node_crypto22.randomBytes)(6).toString("hex")}`;
   const lxc = (...args) => run("lxc", args, { signal: input.signal, limit: 1 << 20 });
   const imported = await lxc("image", "import", metadata, root, "--alias", name6);
   if (imported.code === 127) return failed3(input, "lxd", "lxc is not installed", "LXD starts it: apt-get install lxd");

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { firstLine } from '../text/cut.ts';
 import { scopeId } from '../model/names.ts';
 import type { RunRecord } from '../model/stored.ts';
@@ -35,7 +36,8 @@ export async function recordRun({ store, graphs: runs, input, hints }: Session):
     );
   }
   if (changed || fresh.length)
-    await store.writeJson(runName(input.plan.stamp, String(process.pid)), {
+    // Runs of several machines may begin in one second and, in containers, have one number of a process.
+    await store.writeJson(runName(input.plan.stamp, randomBytes(6).toString('hex')), {
       schema: 1,
       stamp: input.plan.stamp,
       finished: Date.now(),

@@ -1,5 +1,6 @@
 import { readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { temporaryBeside } from '../io/files.ts';
 import { sha256 } from '../model/digest.ts';
 import { isStoredFile } from '../model/stored.ts';
 import type { StoredFile } from '../model/result.ts';
@@ -39,8 +40,9 @@ export class PackageMirror {
   async bring(packages: readonly string[], folder: string): Promise<void> {
     await this.store.many(packages, async (pinned) => {
       const file = await this.fileOf(pinned);
-      const temporary = join(folder, `.mirror-${process.pid}-${sha256(pinned).slice(0, 16)}`);
-      if (!file || !(await this.store.place(file, temporary))) return;
+      if (!file) return;
+      const temporary = temporaryBeside(join(folder, file.name));
+      if (!(await this.store.place(file, temporary))) return;
       renameSync(temporary, join(folder, file.name));
       rmSync(temporary, { force: true });
       this.kept.add(pinned);
