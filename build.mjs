@@ -36,7 +36,7 @@ const layers = {
   sandbox: ['store', 'inspect', ...foundation],
   store: foundation,
   inspect: foundation,
-  io: ['model'],
+  io: ['text', 'model'],
   graph: [],
   text: [],
   model: ['text'],

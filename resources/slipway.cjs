@@ -55,6 +55,21 @@ var init_maps = __esm({
   }
 });
 
+// ts-src/text/cut.ts
+function before(text8, separator) {
+  const end2 = text8.indexOf(separator);
+  return end2 < 0 ? text8 : text8.slice(0, end2);
+}
+var afterLast, lastLine, firstLine;
+var init_cut = __esm({
+  "ts-src/text/cut.ts"() {
+    "use strict";
+    afterLast = (text8, character2) => text8.slice(text8.lastIndexOf(character2) + 1);
+    lastLine = (text8) => afterLast(text8.trimEnd(), "\n").trimStart();
+    firstLine = (text8) => before(text8, "\n");
+  }
+});
+
 // ts-src/io/faults.ts
 function fileIn(path2) {
   if (path2 === (0, import_node_path.dirname)(path2)) return void 0;
@@ -82,12 +97,13 @@ function reportInternal(e) {
   internal.push(e);
   return `internal error: ${messageOf(e)}`;
 }
-var import_node_fs, import_node_path, words, codeOf, messageOf, internal, internalFaults;
+var import_node_fs, import_node_path, words, printed, printedCode, reasonIn, systemFault, codeOf, messageOf, internal, internalFaults;
 var init_faults = __esm({
   "ts-src/io/faults.ts"() {
     "use strict";
     import_node_fs = require("node:fs");
     import_node_path = require("node:path");
+    init_cut();
     words = {
       ENOSPC: "the disk is full: free some space and run the same command again: it continues",
       EDQUOT: "the disk quota is used up: free some space and run the same command again",
@@ -126,6 +142,28 @@ var init_faults = __esm({
       EAI_AGAIN: "the name of the host could not be looked up: does DNS work?",
       ETIMEDOUT: "there was no answer in time"
     };
+    printed = [
+      [/Permission denied/, "EACCES"],
+      [/Read-only file system/, "EROFS"],
+      [/No space left on device/, "ENOSPC"],
+      [/Disk quota exceeded/, "EDQUOT"],
+      [/No locks available/, "ENOLCK"],
+      [/Function not implemented|Operation not supported/, "ENOTSUP"],
+      [/Is a directory/, "EISDIR"],
+      [/Not a directory/, "ENOTDIR"],
+      [/Too many levels of symbolic links/, "ELOOP"],
+      [/File name too long/, "ENAMETOOLONG"],
+      [/No such file or directory/, "ENOENT"],
+      [/Operation not permitted/, "EPERM"],
+      [/Bad file descriptor|Input\/output error/, "EIO"],
+      [/File too large/, "EFBIG"],
+      [/Cannot allocate memory/, "ENOMEM"],
+      [/Resource temporarily unavailable/, "EAGAIN"],
+      [/Stale file handle/, "ESTALE"]
+    ];
+    printedCode = (words6) => printed.find(([pattern]) => pattern.test(words6))?.[1];
+    reasonIn = (words6) => words6.split("\n").find((line2) => printedCode(line2) !== void 0) ?? lastLine(words6);
+    systemFault = (message, words6, path2) => Object.assign(new Error(message), { code: printedCode(words6) ?? "ESTORE", path: path2 });
     codeOf = (e) => e instanceof Error && "code" in e && typeof e.code === "string" ? e.code : void 0;
     messageOf = (e) => e instanceof Error ? e.message : String(e);
     internal = [];
@@ -175,20 +213,6 @@ var init_lists = __esm({
     "use strict";
     first = (list8) => at(list8, 0);
     last = (list8) => at(list8, list8.length - 1);
-  }
-});
-
-// ts-src/text/cut.ts
-function before(text8, separator) {
-  const end2 = text8.indexOf(separator);
-  return end2 < 0 ? text8 : text8.slice(0, end2);
-}
-var afterLast, firstLine;
-var init_cut = __esm({
-  "ts-src/text/cut.ts"() {
-    "use strict";
-    afterLast = (text8, character2) => text8.slice(text8.lastIndexOf(character2) + 1);
-    firstLine = (text8) => before(text8, "\n");
   }
 });
 
@@ -651,13 +675,16 @@ async function parallel(items, width8, work2) {
   );
   return results;
 }
-var import_node_child_process, import_node_fs4, plainEnvironment, TooMuch, running, inputOf, isShown;
+var import_node_child_process, import_node_fs4, reasonOf, programFault, plainEnvironment, TooMuch, running, inputOf, isShown;
 var init_process = __esm({
   "ts-src/io/process.ts"() {
     "use strict";
     import_node_child_process = require("node:child_process");
     import_node_fs4 = require("node:fs");
     init_sizes();
+    init_faults();
+    reasonOf = ({ stderr, signal, code }) => reasonIn(stderr) || `it ended with ${signal ?? code}`;
+    programFault = (message, path2, outcome) => systemFault(`${message}: ${reasonOf(outcome)}`, outcome.stderr, path2);
     plainEnvironment = () => ({ ...process.env, LC_ALL: "C.UTF-8", LANGUAGE: "" });
     TooMuch = class extends Error {
     };
@@ -17974,9 +18001,9 @@ var init_distro = __esm({
 
 // ts-src/read/distro-images.ts
 function imageReferences(distro, locator, file3) {
-  const faults5 = [];
+  const faults4 = [];
   for (const [name6, image2] of Object.entries(distro.images)) {
-    const fault4 = (code, message, path2, hint) => faults5.push(error(code, message, { file: file3, line: locator.line(["images", name6, ...path2]), hint }));
+    const fault4 = (code, message, path2, hint) => faults4.push(error(code, message, { file: file3, line: locator.line(["images", name6, ...path2]), hint }));
     const invalid = (message, path2, hint) => fault4("distro-invalid", `images.${name6}${message}`, path2, hint);
     const known3 = (what, value2, names4, path2) => {
       if (names4.includes(value2)) return true;
@@ -18024,7 +18051,7 @@ function imageReferences(distro, locator, file3) {
     twice("files", image2.files, (f) => f.to);
     twice("services", image2.services, String);
   }
-  return faults5;
+  return faults4;
 }
 function checkPlatform(distro, name6, distributionName, known3, invalid) {
   const image2 = distro.images[name6];
@@ -18111,12 +18138,12 @@ function parseDistro(text8, file3) {
   const checked = distroSchema.safeParse(parsed2.value ?? {});
   if (!checked.success)
     return bad(
-      ...checked.error.issues.slice(0, mostFaults2).flatMap((issue2) => faults2(issue2, [], parsed2.value, locator, file3))
+      ...checked.error.issues.slice(0, mostFaults2).flatMap((issue2) => faults(issue2, [], parsed2.value, locator, file3))
     );
   const diagnostics = [...references(checked.data, locator, file3), ...imageReferences(checked.data, locator, file3)];
   return diagnostics.length ? bad(...diagnostics) : good(checked.data);
 }
-function faults2(issue2, prefix, root, locator, file3) {
+function faults(issue2, prefix, root, locator, file3) {
   const path2 = [...prefix, ...issue2.path];
   const where = path2.length ? path2.map(String).join(".") : "the file";
   const fault4 = (message, hint, at3 = path2) => error("distro-invalid", message, { file: file3, line: locator.line(at3), hint });
@@ -19838,6 +19865,8 @@ var import_node_net = require("node:net");
 var import_node_child_process2 = require("node:child_process");
 var import_node_fs5 = require("node:fs");
 var import_node_path4 = require("node:path");
+init_cut();
+init_faults();
 init_process();
 async function withMutex(path2, work2, waiting2) {
   const release2 = await holdMutex(path2, waiting2);
@@ -19896,27 +19925,7 @@ function letGo(holder2) {
     holder2.stdin.end();
   });
 }
-var faults = [
-  [/Permission denied/, "EACCES"],
-  [/Read-only file system/, "EROFS"],
-  [/No space left on device/, "ENOSPC"],
-  [/Disk quota exceeded/, "EDQUOT"],
-  [/No locks available/, "ENOLCK"],
-  [/Function not implemented|not supported/, "ENOTSUP"],
-  [/Is a directory/, "EISDIR"],
-  [/Not a directory/, "ENOTDIR"],
-  [/Too many levels of symbolic links/, "ELOOP"],
-  [/File name too long/, "ENAMETOOLONG"],
-  [/No such file or directory/, "ENOENT"],
-  [/Operation not permitted/, "EPERM"],
-  [/Bad file descriptor|Input\/output error/, "EIO"]
-];
-function lockFault(path2, words6, code) {
-  const said = words6.trim().split("\n").pop() ?? "";
-  const known3 = faults.find(([pattern]) => pattern.test(said));
-  const message = `can't lock ${path2}: ${said || `flock ended with ${code}`}`;
-  return Object.assign(new Error(message), known3 ? { code: known3[1], path: path2 } : {});
-}
+var lockFault = (path2, words6, code) => systemFault(`can't lock ${path2}: ${lastLine(words6) || `flock ended with ${code}`}`, words6, path2);
 
 // ts-src/store/file-blobs.ts
 init_faults();
@@ -21273,6 +21282,7 @@ function writeTar(files, seconds) {
 }
 
 // ts-src/io/deb.ts
+init_faults();
 var PackageFileError = class extends Error {
 };
 var largestControl = 64 << 20;
@@ -21355,8 +21365,7 @@ async function stream(file3, action, take2) {
     await ended.catch(() => void 0);
     throw e;
   }
-  if (await ended !== 0)
-    throw new PackageFileError(`dpkg-deb can't read it: ${shownName(words6.trim().split("\n").pop() ?? "")}`);
+  if (await ended !== 0) throw new PackageFileError(`dpkg-deb can't read it: ${shownName(reasonIn(words6))}`);
 }
 
 // ts-src/inspect/unpack.ts
@@ -21385,22 +21394,22 @@ var isWithin = (path2, folders2) => folders2.some((f) => below(path2, f));
 var longestPath = 1e3;
 var told2 = 10;
 function memberFaults(members2, allowed) {
-  const faults5 = [];
+  const faults4 = [];
   const seen = /* @__PURE__ */ new Map();
   const parents = new Set(members2.map((m) => import_node_path13.posix.dirname(m.path)));
   for (const m of members2) {
-    if (faults5.length >= told2) break;
+    if (faults4.length >= told2) break;
     const fault4 = memberFault(m, allowed) ?? (seen.has(m.path) ? "is there twice" : void 0);
     const inner = m.type === "directory" && fault4 === outside(allowed) && parents.has(m.path);
-    if (fault4 !== void 0 && !inner) faults5.push(`${shown2(m.path)} ${fault4}`);
+    if (fault4 !== void 0 && !inner) faults4.push(`${shown2(m.path)} ${fault4}`);
     seen.set(m.path, m);
   }
   for (const m of members2) {
-    if (faults5.length >= told2) break;
+    if (faults4.length >= told2) break;
     const fault4 = allowed.links.has(m.path) ? void 0 : placeFault(m, seen, allowed);
-    if (fault4 !== void 0) faults5.push(`${shown2(m.path)} ${fault4}`);
+    if (fault4 !== void 0) faults4.push(`${shown2(m.path)} ${fault4}`);
   }
-  return faults5;
+  return faults4;
 }
 var shown2 = (path2) => JSON.stringify(path2.slice(0, 300)).slice(1, -1);
 var outside = (allowed) => `is outside the prefix ${allowed.folders[0] ?? ""}: install it below CMAKE_INSTALL_PREFIX, or declare it in package_settings (system_files)`;
@@ -21513,32 +21522,32 @@ async function readDeb(file3, policy2, begin = () => void 0) {
   control.members.delete("control");
   return { control: control.text.trimEnd(), members: control.members, ...tree.contents() };
 }
-function refuse(faults5) {
-  if (faults5.length) throw new PackageFileError(faults5.join("; "));
+function refuse(faults4) {
+  if (faults4.length) throw new PackageFileError(faults4.join("; "));
 }
 function controlText(parts2) {
   const members2 = /* @__PURE__ */ new Map();
-  const faults5 = [];
+  const faults4 = [];
   for (const { member: member2, data } of parts2) {
     const { path: path2, kind } = member2;
     if (path2 === "" && kind === "folder") continue;
     if (kind !== "file" || !controlMembers.has(path2))
-      faults5.push(`its control part has ${JSON.stringify(path2)}, which dpkg would obey`);
-    else if (members2.has(path2)) faults5.push(`its control part has ${JSON.stringify(path2)} twice`);
+      faults4.push(`its control part has ${JSON.stringify(path2)}, which dpkg would obey`);
+    else if (members2.has(path2)) faults4.push(`its control part has ${JSON.stringify(path2)} twice`);
     else if (path2 === "conffiles" && !conffilesText.test(data.toString("utf8")))
-      faults5.push('its control part has "conffiles", which dpkg would obey');
+      faults4.push('its control part has "conffiles", which dpkg would obey');
     else members2.set(path2, data.toString("utf8"));
   }
-  return { text: members2.get("control") ?? "", members: members2, faults: faults5 };
+  return { text: members2.get("control") ?? "", members: members2, faults: faults4 };
 }
 function controlFaults(control, policy2) {
   const fields = fieldsOf(control);
   if (typeof fields === "string") return [fields];
-  const faults5 = [];
+  const faults4 = [];
   const wants = (field, value2) => {
     const is = fields.get(field) ?? "";
     if (value2 !== void 0 && is !== value2)
-      faults5.push(`its ${field} is ${JSON.stringify(is)}, planned was ${JSON.stringify(value2)}`);
+      faults4.push(`its ${field} is ${JSON.stringify(is)}, planned was ${JSON.stringify(value2)}`);
   };
   wants("Package", policy2.package);
   wants("Version", policy2.version);
@@ -21547,8 +21556,8 @@ function controlFaults(control, policy2) {
   wants("Conflicts", policy2.conflicts?.join(", "));
   wants("Replaces", policy2.replaces?.join(", "));
   for (const field of fields.keys())
-    if (!controlFields.has(field)) faults5.push(`its control file has the field ${JSON.stringify(field)}`);
-  return faults5;
+    if (!controlFields.has(field)) faults4.push(`its control file has the field ${JSON.stringify(field)}`);
+  return faults4;
 }
 function fieldsOf(text8) {
   const fields = /* @__PURE__ */ new Map();
@@ -24291,7 +24300,7 @@ async function patiently(args, options5, { url: url2, submodule, reporter: repor
     const seconds = why && waits[why][tried3];
     if (!why || seconds === void 0) return o;
     reporter2.waiting?.(
-      `${hostOf(url2)} ${why === "refused" ? "allows no more requests for now" : `did not answer (${lastLine(o)})`}: trying again in ${seconds} s`
+      `${hostOf(url2)} ${why === "refused" ? "allows no more requests for now" : `did not answer (${gitReason(o)})`}: trying again in ${seconds} s`
     );
     await new Promise((resolve30) => setTimeout(resolve30, seconds * 1e3));
   }
@@ -24311,13 +24320,13 @@ function remedyOf(url2, stderr) {
   return `check the URL: try \`git ls-remote ${url2}\``;
 }
 var unreachable = ({ url: url2, submodule }, o) => bad(
-  refused.test(o.stderr) ? error("source-busy", `${url2} allows no more requests for now: ${lastLine(o)}`, {
+  refused.test(o.stderr) ? error("source-busy", `${url2} allows no more requests for now: ${gitReason(o)}`, {
     hint: "try again later (sources that were read are kept), or configure a login for that host in git to raise the limit"
-  }) : error("source-unreachable", `can't read ${url2}: ${lastLine(o)}`, {
+  }) : error("source-unreachable", `can't read ${url2}: ${gitReason(o)}`, {
     hint: isLocalUrl(url2) || mayUseCredentials(loginOf(url2).plain, submodule === true) ? remedyOf(url2, o.stderr) : "no login is used for a repository that the distro repository does not name: add its URL to `submodules` in distro.yaml where it needs one"
   })
 );
-var lastLine = (o) => {
+var gitReason = (o) => {
   const lines = o.stderr.trim().split("\n");
   return (lines.find((l) => l.startsWith("ssh: ")) ?? lines.find((l) => /^(fatal|error):/.test(l)) ?? (lines[lines.length - 1] || `it ended with ${o.signal ?? o.code}`)).replace(/^(fatal|error): /, "");
 };
@@ -24327,7 +24336,7 @@ async function told3(args, options5) {
   return out.code === 0 ? { ok: true, value: out.stdout.trim(), diagnostics: [] } : bad(
     error(
       "source-store",
-      `git ${args.find((a) => !a.startsWith("-") && !a.includes("="))} failed: ${lastLine(out)}`
+      `git ${args.find((a) => !a.startsWith("-") && !a.includes("="))} failed: ${gitReason(out)}`
     )
   );
 }
@@ -24364,7 +24373,7 @@ async function listTree({ gitDir, tree, where, measured }) {
     const args = ["ls-tree", "-r", "-t", "-z", "--full-tree", ...measured ? ["-l"] : [], tree];
     const listed4 = await git([...local, ...args], { gitDir, onOutput });
     if (listed4.code === 0) return good(entries2);
-    return bad(error("source-store", `can't list the files of ${where}: ${lastLine(listed4)}`));
+    return bad(error("source-store", `can't list the files of ${where}: ${gitReason(listed4)}`));
   } catch (e) {
     if (!(e instanceof TooMuch)) throw e;
     if (bytes > largestTree.bytes) return tooLarge(where, `${sizeText(largestTree.bytes)} of files`);
@@ -24402,7 +24411,7 @@ async function checkout(snapshot2, tree, folder2) {
       cwd: folder2
     }) : read3;
     if (out.code === 0) return await bringLargeFiles(snapshot2.gitDir, held.value, folder2);
-    return bad(error("source-store", `can't check out ${tree}: ${lastLine(out)}`));
+    return bad(error("source-store", `can't check out ${tree}: ${gitReason(out)}`));
   } finally {
     (0, import_node_fs15.rmSync)(index, { force: true });
   }
@@ -24455,7 +24464,7 @@ async function bringLargeFiles(gitDir, held, folder2) {
     const bytes = Buffer.from(got.stdout, "latin1");
     const digest4 = /^oid sha256:([0-9a-f]{64})$/m.exec(pointer2)?.[1];
     if (got.code !== 0 || sha256(bytes) !== digest4)
-      return fault4(got.code === 0 ? "what the server sent is not it" : lastLine(got));
+      return fault4(got.code === 0 ? "what the server sent is not it" : gitReason(got));
     total += bytes.length;
     if (total > largestTree.bytes) return tooLarge(origin, `${sizeText(largestTree.bytes)} in Git LFS`);
     (0, import_node_fs15.writeFileSync)(file3, bytes);
@@ -24584,7 +24593,7 @@ var largestTexts = 64 << 20;
 async function lookFor(gitDir, { url: url2 }, blobs) {
   const checked = await git([...local, "cat-file", "--batch-check"], { gitDir, input: `${blobs.join("\n")}
 ` });
-  if (checked.code !== 0) return bad(error("source-store", `can't look for files of ${url2}: ${lastLine(checked)}`));
+  if (checked.code !== 0) return bad(error("source-store", `can't look for files of ${url2}: ${gitReason(checked)}`));
   const missing = /* @__PURE__ */ new Set();
   let bytes = 0;
   for (const line2 of checked.stdout.split("\n")) {
@@ -24682,7 +24691,7 @@ async function fetchCommits(url2, commits, state, what, reporter2 = {}) {
       (0, import_node_fs16.mkdirSync)(gitDir, { recursive: true });
       const made2 = await git(["init", "--quiet", "--bare", gitDir]);
       const named7 = made2.code === 0 ? await git(["config", "remote.origin.url", loginOf(url2).plain], { gitDir }) : made2;
-      if (named7.code !== 0) return bad(error("source-store", `can't make ${gitDir}: ${lastLine(named7)}`));
+      if (named7.code !== 0) return bad(error("source-store", `can't make ${gitDir}: ${gitReason(named7)}`));
     }
     const stale = (0, import_node_path18.join)(gitDir, "shallow.lock");
     if (exists(stale) && Date.now() - (0, import_node_fs16.statSync)(stale).mtimeMs > 6e5) (0, import_node_fs16.rmSync)(stale);
@@ -24823,7 +24832,7 @@ async function treeWithSubmodules(fetch2, remote, commit2, depth2) {
       const removed = await git([...local, "update-index", "--force-remove", "--", link.path], { gitDir, env });
       const added = removed.code === 0 ? await git([...local, "read-tree", `--prefix=${link.path}/`, tree.value], { gitDir, env }) : removed;
       if (added.code !== 0)
-        return bad(error("source-submodule", `${url2}: can't place the submodule ${link.path}: ${lastLine(added)}`));
+        return bad(error("source-submodule", `${url2}: can't place the submodule ${link.path}: ${gitReason(added)}`));
     }
     return await told3([...local, "write-tree", "--missing-ok"], { gitDir, env });
   } finally {
@@ -24881,14 +24890,14 @@ async function fetchArchive(entry2, url2, state) {
     const fits2 = await archiveFault(file3, entry2.type);
     if (fits2 !== void 0) return bad(error("source-archive", `${url2} ${fits2}`));
     const unpacked2 = entry2.type === "zip" ? await readingArchive(["unzip", "-q", file3, "-d", content]) : await readingArchive(["tar", "-x", "--no-same-owner", "--no-same-permissions", "-f", file3, "-C", content]);
-    if (unpacked2.code !== 0) return bad(error("source-archive", `can't unpack ${url2}: ${lastLine(unpacked2)}`));
+    if (unpacked2.code !== 0) return bad(error("source-archive", `can't unpack ${url2}: ${gitReason(unpacked2)}`));
     const [top, ...others2] = (0, import_node_fs17.readdirSync)(content, { withFileTypes: true });
     const root = top?.isDirectory() && !others2.length ? (0, import_node_path19.join)(content, top.name) : content;
     return await withMutex(`${gitDir}.lock`, async () => {
       await ensureContentRepository(gitDir);
       const env = { GIT_INDEX_FILE: (0, import_node_path19.join)(folder2, "index") };
       const added = await git(["--work-tree", root, "add", "--all", "--force", "."], { gitDir, env, cwd: root });
-      if (added.code !== 0) return bad(error("source-archive", `can't read ${url2}: ${lastLine(added)}`));
+      if (added.code !== 0) return bad(error("source-archive", `can't read ${url2}: ${gitReason(added)}`));
       const tree = await told3(["write-tree"], { gitDir, env });
       if (!tree.ok) return tree;
       (0, import_node_fs17.mkdirSync)((0, import_node_path19.join)(gitDir, "slipway"), { recursive: true });
@@ -24932,7 +24941,7 @@ async function treeOfFolder(gitDir, folder2, depth2) {
       env,
       cwd: folder2
     });
-    if (added.code !== 0) return bad(error("source-folder", `can't read ${folder2}: ${lastLine(added)}`));
+    if (added.code !== 0) return bad(error("source-folder", `can't read ${folder2}: ${gitReason(added)}`));
     const listed4 = await told3(["ls-files", "--stage", "-z"], { gitDir, env, cwd: folder2 });
     if (!listed4.ok) return listed4;
     const links = listed4.value.split("\0").filter((l) => l.startsWith("160000 ")).map((l) => l.slice(l.indexOf("	") + 1));
@@ -27314,7 +27323,7 @@ async function releaseText(file3, key, name6) {
           hint: "install the programs with apt-get install gnupg gpgv"
         })
       );
-    if (checked.code !== 0) return unsigned(checked.stderr.trim().split("\n").pop() ?? "");
+    if (checked.code !== 0) return unsigned(reasonOf(checked));
     return good(utf8Text(readRegular(signed, largestRelease)));
   } finally {
     (0, import_node_fs23.rmSync)(ring, { force: true });
@@ -27664,11 +27673,11 @@ debug symbols and abidiff is installed (apt-get install abigail-tools), its outp
         store2 = await openStore(workspace.value.distro.store, workspace.value.root, workspace.value.state, void 0);
       }
       const files = await Promise.all(builds.map((b) => filesOf(store2, b)));
-      const faults5 = files.flatMap((f) => f.ok ? [] : f.diagnostics);
+      const faults4 = files.flatMap((f) => f.ok ? [] : f.diagnostics);
       const [before2, after] = files.flatMap((f) => f.ok ? [f.value] : []);
       const compared = before2 && after ? await compareBuilds(before2, after, folder2) : void 0;
       if (!compared?.ok) {
-        showDiagnostics([...faults5, ...compared?.diagnostics ?? []]);
+        showDiagnostics([...faults4, ...compared?.diagnostics ?? []]);
         return exit.failed;
       }
       const { changes, details } = compared.value;
@@ -27976,14 +27985,14 @@ function renderSummary(results, tails, milliseconds) {
   return `${lines.join("\n")}
 `;
 }
-function renderHeadline(title, results, faults5, abi2 = [], more = []) {
+function renderHeadline(title, results, faults4, abi2 = [], more = []) {
   const count3 = (kind, ...states) => results.filter((t) => t.kind === kind && states.includes(t.state)).length;
   const failed5 = results.filter((t) => t.state === "failed");
   const parts2 = [
     ...failed5.length ? [
       `failed: ${failed5.slice(0, 3).map((t) => taskTitle(t, t.name)).join(", ")}${failed5.length > 3 ? ` and ${failed5.length - 3} more` : ""}`
     ] : [],
-    ...faults5 ? [`${plural(faults5, "fault")} in the distro repository`] : [],
+    ...faults4 ? [`${plural(faults4, "fault")} in the distro repository`] : [],
     ...[
       ["built", count3("build", "built")],
       ["cached", count3("build", "cached")],
@@ -28469,7 +28478,7 @@ async function examine(driver, systems) {
     ]);
     if (tried3.code !== 0)
       findings.push({
-        what: `this machine does not let roots be made: ${tried3.stderr.trim().split("\n").pop()}`,
+        what: `this machine does not let roots be made: ${reasonOf(tried3)}`,
         fix: "in a container it needs --privileged (or CAP_SYS_ADMIN); else use --driver docker"
       });
   }
@@ -28477,7 +28486,7 @@ async function examine(driver, systems) {
 }
 async function refusedNamespaces() {
   const tried3 = await run("unshare", ["--user", "--map-root-user", "true"]);
-  return tried3.code === 0 ? void 0 : tried3.stderr.trim().split("\n").pop() ?? `unshare ended with ${tried3.code}`;
+  return tried3.code === 0 ? void 0 : reasonOf(tried3);
 }
 async function missingTools(driver, plan2) {
   const plain5 = process.getuid?.() !== 0;
@@ -29422,10 +29431,7 @@ async function keepSource(store2, tree, folder2, work2) {
     folder2,
     "."
   ]);
-  if (packed3.code !== 0)
-    throw Object.assign(new Error(`tar could not pack ${folder2}: ${packed3.stderr.trim().split("\n").pop()}`), {
-      code: /No space/.test(packed3.stderr) ? "ENOSPC" : "ETAR"
-    });
+  if (packed3.code !== 0) throw programFault(`tar could not pack ${folder2}`, archive, packed3);
   await store2.writeJson(nameOf2(tree), await store2.put(archive));
   (0, import_node_fs33.rmSync)(archive, { force: true });
 }
@@ -29500,10 +29506,7 @@ async function makeSourcePackage(options5, request) {
   const archive = (0, import_node_path44.join)(work2, `${p.debian}_${plain5}.tar.gz`);
   const packed3 = await run("tar", [...archiveOptions(stamp), "-f", archive, "-C", work2, folder2]);
   (0, import_node_fs35.rmSync)(source2, { recursive: true, force: true });
-  if (packed3.code !== 0)
-    throw Object.assign(new Error(`tar could not pack the source of ${p.name}: ${lastLine2(packed3.stderr)}`), {
-      code: /No space/.test(packed3.stderr) ? "ENOSPC" : "ESTORE"
-    });
+  if (packed3.code !== 0) throw programFault(`tar could not pack the source of ${p.name}`, archive, packed3);
   const dsc = (0, import_node_path44.join)(work2, `${p.debian}_${plain5}.dsc`);
   const text8 = renderDsc({
     source: p.debian,
@@ -29520,7 +29523,6 @@ async function makeSourcePackage(options5, request) {
   (0, import_node_fs35.writeFileSync)(dsc, text8);
   return made([dsc, archive]);
 }
-var lastLine2 = (text8) => text8.trim().split("\n").pop() ?? "";
 var archiveOptions = (stamp) => [
   "-c",
   "-I",
@@ -29600,10 +29602,10 @@ function fieldOf(stanza, name6) {
 var patterns = /* @__PURE__ */ new Map();
 var isOf = (stanza, name6) => debFile(fieldOf(stanza, "Package") ?? "", fieldOf(stanza, "Version") ?? "", fieldOf(stanza, "Architecture") ?? "") === name6;
 function stanzaOf(parts2, name6) {
-  const { text: text8, faults: faults5 } = controlText(parts2);
+  const { text: text8, faults: faults4 } = controlText(parts2);
   const stanza = `${text8.trim()}
 `;
-  return faults5.length || controlFaults(stanza, {}).length || !isOf(stanza, name6) ? void 0 : stanza;
+  return faults4.length || controlFaults(stanza, {}).length || !isOf(stanza, name6) ? void 0 : stanza;
 }
 var programs = { xz: "xz", zst: "zstd" };
 var compressions = ["xz", "zst"];
@@ -29692,8 +29694,8 @@ async function repackDeb(file3, target2, { from, to, seconds }) {
     if (e instanceof PackageFileError) return false;
     throw e;
   }
-  const { text: text8, members: members2, faults: faults5 } = parts2;
-  if (faults5.length || fieldOf(text8, "Version") !== from) return false;
+  const { text: text8, members: members2, faults: faults4 } = parts2;
+  if (faults4.length || fieldOf(text8, "Version") !== from) return false;
   const control = withSource(text8).replace(/^Version: .*$/m, `Version: ${to}`).replaceAll(`(= ${from})`, `(= ${to})`);
   const written2 = [...members2].map(([path2, data2]) => ({ path: path2, data: path2 === "control" ? control : data2 }));
   const { data } = debParts(file3);
@@ -30064,17 +30066,17 @@ async function makeIndices(store2, suites, former, others2) {
   const lost3 = files.filter((_, i) => paths2[i] === void 0).map((f) => f.sha256);
   if (lost3.length) return good({ finish: () => Promise.resolve([]), lost: lost3 });
   const stanzas = await controlStanzas(there.map(({ file: file3, path: path2 }) => ({ name: file3.name, path: path2 })));
-  const faults5 = [];
+  const faults4 = [];
   there.forEach(({ file: file3 }, i) => {
     const stanza = stanzas[i];
     const entry2 = stanza === void 0 ? [] : readPackages2(packageEntry(stanza, file3));
     if (entry2[0]) known3.set(file3.sha256, entry2[0]);
     else
-      faults5.push(
+      faults4.push(
         error("publish-failed", `${file3.name} is not a Debian package of that name, or its control file can't be read`)
       );
   });
-  if (faults5.length) return bad(...faults5);
+  if (faults4.length) return bad(...faults4);
   const packed3 = new Map(former.flatMap((state) => Object.values(packedOf2(state))));
   const begun = Object.entries(suites).map(([key, packages]) => {
     const entries2 = Object.keys(packages).sort(compare).flatMap((name6) => (packages[name6]?.files ?? []).flatMap((f) => known3.get(f.sha256) ?? []));
@@ -30135,12 +30137,12 @@ async function indicesOf(store2, state) {
   const others2 = { contents: state.contents !== void 0, sources: state.sources !== void 0 };
   const made2 = await makeIndices(store2, state.suites, [], others2);
   const all = made2.ok && !made2.value.lost.length ? await made2.value.finish() : [];
-  const faults5 = lost3.filter(
+  const faults4 = lost3.filter(
     (key) => all.find((index) => index.key === key)?.plain.file.sha256 !== plainIndexOf(state, key)?.sha256
   );
-  if (faults5.length)
+  if (faults4.length)
     return bad(
-      ...faults5.map(
+      ...faults4.map(
         (key) => error("store-damaged", `the store lost the index of ${key}, and packages that it can be made from`, {
           hint: "publish again"
         })
@@ -30435,7 +30437,7 @@ function suitesIn(indices) {
 }
 async function stagePool(store2, endpoint, pool, known3, looks2) {
   const lost3 = [];
-  const faults5 = [];
+  const faults4 = [];
   const wanted = pool.filter((p) => !known3.has(p.sha256) || looks2 && endpoint.has(p.filename, p.size) === false);
   await parallel(wanted, endpoint.width, async ({ filename, sha256: digest4, size: size3 }) => {
     const name6 = filename.slice(filename.lastIndexOf("/") + 1);
@@ -30447,7 +30449,7 @@ async function stagePool(store2, endpoint, pool, known3, looks2) {
       placed2 = await endpoint.placeFile(filename, { path: path2, sha256: digest4, size: size3 });
     }
     if (placed2 === "other")
-      faults5.push(
+      faults4.push(
         error(
           "pool-conflict",
           `${filename} already exists at ${endpoint.where} with the same version and other content`,
@@ -30457,7 +30459,7 @@ async function stagePool(store2, endpoint, pool, known3, looks2) {
         )
       );
   });
-  return faults5.length ? bad(...faults5) : good(lost3);
+  return faults4.length ? bad(...faults4) : good(lost3);
 }
 async function stageSuite(input) {
   const { endpoint, signer, state, id, suite: suite2, pooled } = input;
@@ -30718,8 +30720,8 @@ async function stageAt(input) {
   const results = await staging;
   if (!brought.ok) return brought;
   if (brought.value.length) return good({ suites: [], lost: brought.value });
-  const faults5 = results.flatMap((r) => r.ok ? [] : r.diagnostics);
-  if (faults5.length) return bad(...faults5);
+  const faults4 = results.flatMap((r) => r.ok ? [] : r.diagnostics);
+  if (faults4.length) return bad(...faults4);
   return good({ suites: results.flatMap((r) => r.ok ? [r.value] : []), lost: [] });
 }
 async function knownPool(channel2, endpoint) {
@@ -31255,8 +31257,8 @@ async function withSigner(key, work2) {
   }
 }
 var gpg = (at3, args, options5) => at3.run("gpg", ["--batch", "--yes", "--no-tty", "--homedir", at3.home, ...args], options5);
-var lastLine3 = (o) => o.stderr.trim().split("\n").filter((line2) => !line2.startsWith("[GNUPG:]")).pop() || `it ended with ${o.signal ?? o.code}`;
-var failed2 = (what, o) => bad(error("signing-key", `gpg could not ${what}: ${lastLine3(o)}`, { hint: hintOf(o) }));
+var gpgReason = (o) => o.stderr.trim().split("\n").filter((line2) => !line2.startsWith("[GNUPG:]")).pop() || `it ended with ${o.signal ?? o.code}`;
+var failed2 = (what, o) => bad(error("signing-key", `gpg could not ${what}: ${gpgReason(o)}`, { hint: hintOf(o) }));
 function hintOf(o) {
   if (o.code === 127) return "run `slipway doctor` to see what this machine lacks";
   if (/Inappropriate ioctl|[Bb]ad passphrase|[Nn]o passphrase|pinentry/.test(o.stderr))
@@ -31294,7 +31296,7 @@ async function importKeys(room, keys) {
     (0, import_node_fs42.closeSync)(descriptor);
     if (imported.code !== 0)
       return bad(
-        error("signing-key", `gpg can't read the secret key: ${lastLine3(imported)}`, {
+        error("signing-key", `gpg can't read the secret key: ${gpgReason(imported)}`, {
           file: file3,
           hint: "export the key with `gpg --armor --export-secret-keys`"
         })
@@ -31402,7 +31404,7 @@ async function commandSigner({ command: command2, publicKey }) {
       return bad(
         error(
           "signing-key",
-          `the signing command ${program2} ${signed.code === 0 ? "wrote no signature" : `failed: ${lastLine3(signed)}`}`
+          `the signing command ${program2} ${signed.code === 0 ? "wrote no signature" : `failed: ${gpgReason(signed)}`}`
         )
       );
     },
@@ -33224,9 +33226,7 @@ ${paths2.join("\n")}
       if (linked.code !== 0) {
         const clash = clashOf(all);
         if (clash !== void 0) return { clash };
-        const why = linked.stderr.trim().split("\n").pop();
-        const code = /No space/.test(linked.stderr) ? "ENOSPC" : "ESTORE";
-        throw Object.assign(new Error(`can't put the root together: ${why}`), { code });
+        throw programFault("can't put the root together", target2, linked);
       }
     }
     (0, import_node_fs49.mkdirSync)((0, import_node_path60.join)(target2, "var/lib/dpkg"), { recursive: true });
@@ -33362,7 +33362,7 @@ var limitWords = {
   processes: "started more processes than a task may have",
   disk: "wrote more to the disk than a task may"
 };
-function reasonOf(options5, outcome, limit, { log, what, failed: failed5 }) {
+function reasonOf2(options5, outcome, limit, { log, what, failed: failed5 }) {
   if (limit.signal.aborted && !options5.signal.aborted) {
     const { minutes: minutes2 } = limit;
     const time2 = minutes2 >= 1 ? `${Math.round(minutes2)} minutes` : `${Math.round(minutes2 * 60)} seconds`;
@@ -34310,24 +34310,24 @@ var docRecipeDigest = () => sha256(
 // ts-src/engine/docs/faults.ts
 function faultsOf(judged) {
   const { results, settings: settings3, installed } = judged;
-  const faults5 = [];
+  const faults4 = [];
   for (const { tool, code } of results.tools)
     if (code !== 0)
-      faults5.push(`${tool} ended with ${code}${judged.told[0] === void 0 ? "" : `: ${judged.told[0]}`}`);
-  if (judged.doxygen) faults5.push(...headersWithoutPage(judged));
+      faults4.push(`${tool} ended with ${code}${judged.told[0] === void 0 ? "" : `: ${judged.told[0]}`}`);
+  if (judged.doxygen) faults4.push(...headersWithoutPage(judged));
   if (!judged.doxygen && installed.headers.length)
-    faults5.push(`it installs ${installed.headers.length} headers, but rosdoc2.yaml forbids Doxygen`);
+    faults4.push(`it installs ${installed.headers.length} headers, but rosdoc2.yaml forbids Doxygen`);
   const modules2 = results.failed_modules.slice(0, 3).join(", ");
   if (modules2)
-    faults5.push(`Python can't import ${modules2}: ${judged.told.find((t) => /failed to import/.test(t)) ?? ""}`);
+    faults4.push(`Python can't import ${modules2}: ${judged.told.find((t) => /failed to import/.test(t)) ?? ""}`);
   if (settings3.warnings !== void 0 && judged.warnings > settings3.warnings)
-    faults5.push(`${judged.warnings} warnings, ${settings3.warnings} are allowed: ${judged.told.slice(0, 3).join("; ")}`);
+    faults4.push(`${judged.warnings} warnings, ${settings3.warnings} are allowed: ${judged.told.slice(0, 3).join("; ")}`);
   const percent = results.total ? 100 * results.documented / results.total : 100;
   if (settings3.coverage !== void 0 && percent < settings3.coverage)
-    faults5.push(
+    faults4.push(
       `${percent.toFixed(1)} % of its public entities are described, ${settings3.coverage} % are asked for: ${results.undocumented.slice(0, 3).join("; ")}`
     );
-  return faults5;
+  return faults4;
 }
 function headersWithoutPage({ installed, tag, ownScope, results }) {
   const pages2 = /* @__PURE__ */ new Set();
@@ -34966,7 +34966,7 @@ async function documentPackage(options5, packages, request) {
   });
   limit.done();
   if (outcome.code !== 0)
-    return failed(reasonOf(options5, outcome, limit, { log: request.log, what: "the making of its documentation" }));
+    return failed(reasonOf2(options5, outcome, limit, { log: request.log, what: "the making of its documentation" }));
   const results = await readDocResults(environment3.build);
   if (!results) return failed("the documentation tools left no results: something in its documentation removed them");
   return made(await recordOf3(options5, job, results, begun));
@@ -35497,7 +35497,7 @@ function checkStaged(request, environment3) {
   const places = allowedPaths(p.debian, graph2.scope.prefix, graph2.scope.underlayPrefixes);
   return refusal(memberFaults(staged.members, { ...places, folders: [graph2.scope.prefix] }));
 }
-var refusal = (faults5) => faults5.length ? `it can't be published: ${faults5.join("; ")}` : void 0;
+var refusal = (faults4) => faults4.length ? `it can't be published: ${faults4.join("; ")}` : void 0;
 var largestText5 = 64 << 20;
 var stageOf = (environment3) => (0, import_node_path69.join)(environment3.build, "stage");
 async function finishPackages(options5, request, environment3, folder2) {
@@ -35661,16 +35661,16 @@ function ofSuite(suite2, fallback) {
   ];
 }
 function ofCase(c, suite2) {
-  const faults5 = [...childrenOf(c, "failure"), ...childrenOf(c, "error")];
+  const faults4 = [...childrenOf(c, "failure"), ...childrenOf(c, "error")];
   const [status, skip] = [c.attributes.get("status") ?? "", childOf(c, "skipped")];
   const skipped = skip !== void 0 || ["notrun", "disabled", "skipped"].includes(status) || c.attributes.get("result") === "skipped";
-  const failed5 = faults5.length > 0 || status === "fail" || status === "failed";
+  const failed5 = faults4.length > 0 || status === "fail" || status === "failed";
   return {
     suite: c.attributes.get("classname") || suite2,
     name: c.attributes.get("name") ?? "?",
     seconds: Number(c.attributes.get("time")) || 0,
     result: resultOf3(failed5, skipped),
-    message: failed5 ? faults5.map(textOf5).join("\n") || unsaid : textOf5(skip),
+    message: failed5 ? faults4.map(textOf5).join("\n") || unsaid : textOf5(skip),
     output: `${textOf5(childOf(c, "system-out"))}
 ${textOf5(childOf(c, "system-err"))}`.trim()
   };
@@ -35886,7 +35886,7 @@ var PackageBuilder = class {
       );
       ended = built.signal === null && !built.exceeded && !limit.signal.aborted;
       if (built.code !== 0)
-        return failed(reasonOf(options5, built, limit, { log, what: "its build", failed: failedPackage(request) }));
+        return failed(reasonOf2(options5, built, limit, { log, what: "its build", failed: failedPackage(request) }));
       const fault4 = checkStaged(request, environment3);
       if (fault4 !== void 0) return failed(fault4);
       const folder2 = (0, import_node_path72.join)(work2, "pack");
@@ -35900,7 +35900,7 @@ var PackageBuilder = class {
           { from: stageOf(environment3), to: "/build/tree" }
         ]
       });
-      if (packed3.code !== 0) return failed(reasonOf(options5, packed3, limit, { log, what: "packing it" }));
+      if (packed3.code !== 0) return failed(reasonOf2(options5, packed3, limit, { log, what: "packing it" }));
       return await finishPackages(options5, request, environment3, folder2);
     } finally {
       await objects2?.close(ended);
@@ -35987,7 +35987,7 @@ var PackageBuilder = class {
       outcome,
       log,
       seconds: (options5.now() - begun) / 1e3,
-      reason: () => reasonOf(options5, outcome, limit, { log, what: "the build of its tests", failed: failedPackage(request) })
+      reason: () => reasonOf2(options5, outcome, limit, { log, what: "the build of its tests", failed: failedPackage(request) })
     });
   }
   /** Makes its documentation; faults in it are a record too. */
@@ -36234,7 +36234,7 @@ async function makeBase(request, target2) {
   const unpacked2 = await driver.unpack(tar, (0, import_node_path74.join)(work2, "root"));
   if (unpacked2.code !== 0) {
     await driver.remove(work2);
-    return bad(error("base-failed", `can't unpack the base of '${name6}': ${unpacked2.stderr.trim().split("\n").pop()}`));
+    return bad(error("base-failed", `can't unpack the base of '${name6}': ${reasonOf(unpacked2)}`));
   }
   if (shared2 && (0, import_node_path74.basename)(shared2.lists) === "lists") {
     await run("rm", ["-rf", lists]);
@@ -36308,11 +36308,9 @@ async function prepareBase(driver, state, base) {
   });
   if (prepared2.code !== 0)
     return bad(
-      error(
-        "base-failed",
-        `can't enter the base ${base.digest.slice(0, 12)}: ${prepared2.stderr.trim().split("\n").pop()}`,
-        { hint: "run `slipway doctor` to check whether this machine can create build roots" }
-      )
+      error("base-failed", `can't enter the base ${base.digest.slice(0, 12)}: ${reasonOf(prepared2)}`, {
+        hint: "run `slipway doctor` to check whether this machine can create build roots"
+      })
     );
   return good(prepared2.stdout.trim().split("\n").sort());
 }
@@ -36369,6 +36367,7 @@ var listBinds = (base) => [
 ];
 
 // ts-src/sandbox/apt-resolver.ts
+init_process();
 var noPackages = { digest: sha256(""), packages: () => Promise.resolve([]) };
 var AptResolver = class {
   constructor(driver, state, base) {
@@ -36493,7 +36492,7 @@ var AptResolver = class {
       const answer3 = answers2.get(set);
       if (answer3?.faults.some((t) => t.startsWith("E:"))) this.refused.set(set, answer3.faults.join("; "));
       else if (answer3?.whole) this.remember(set, answer3.packages.sort());
-      else this.refused.set(set, `apt could not be asked: ${out.stderr.trim().split("\n").pop() || "it was stopped"}`);
+      else this.refused.set(set, `apt could not be asked: ${reasonOf(out)}`);
     }
     this.save();
   }
@@ -36537,10 +36536,7 @@ async function keepBase(store2, base, work2) {
     ["tar", ["-c", "-z", "--sort=name", "--numeric-owner", "-f", lists, "-C", base.lists, "."]]
   ]) {
     const packed3 = await run(command2, [...args]);
-    if (packed3.code !== 0)
-      throw Object.assign(new Error(`can't pack a base: ${packed3.stderr.trim().split("\n").pop()}`), {
-        code: /No space/.test(packed3.stderr) ? "ENOSPC" : "ETAR"
-      });
+    if (packed3.code !== 0) throw programFault("can't pack a base", work2, packed3);
   }
   await store2.writeJson(name6, {
     tar: await store2.put(tar),
@@ -36629,7 +36625,7 @@ async function fetchBase(request, folder2) {
   const prepared2 = await prepareBase(driver, state, base);
   return prepared2.ok ? good({ ...base, packages: prepared2.value }) : prepared2;
 }
-var cannotUnpack = (name6, { stderr }) => bad(error("base-failed", `can't unpack the base of '${name6}': ${stderr.trim().split("\n").pop()}`));
+var cannotUnpack = (name6, outcome) => bad(error("base-failed", `can't unpack the base of '${name6}': ${reasonOf(outcome)}`));
 var sharedName = (digest4) => `bases/shared/${digest4}.json`;
 async function sharedBase(request) {
   const { store: store2, platform: platform3, architecture: architecture3, pinned } = request;
@@ -40114,7 +40110,7 @@ async function insideOf2(before2, after, deb2, folder2) {
     [after, b]
   ]) {
     const out = await run("dpkg-deb", ["--raw-extract", file3, to]);
-    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path92.basename)(file3)}: ${out.stderr.trim().split("\n").pop()}`;
+    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path92.basename)(file3)}: ${reasonOf(out)}`;
   }
   const found2 = differencesOf(a, b).map(({ path: path2, what }) => ({ path: `${deb2.name.split("_")[0]}: ${path2}`, what }));
   const archive = {
@@ -40620,10 +40616,10 @@ function ownPrefix(all) {
 // ts-src/publish/criteria.ts
 var names2 = (suites, suite2) => Object.keys(suites[suite2] ?? {});
 var most3 = 8;
-var verdict = (criterion, faults5, good2) => ({
+var verdict = (criterion, faults4, good2) => ({
   criterion,
-  passed: !faults5.length,
-  reason: faults5.length ? someOf(faults5, most3) : good2
+  passed: !faults4.length,
+  reason: faults4.length ? someOf(faults4, most3) : good2
 });
 function judge(rules2, candidate) {
   const { suites } = candidate.state;
@@ -40644,7 +40640,7 @@ function judge(rules2, candidate) {
   ];
 }
 function versionsRise({ state, target: target2, versions }) {
-  const faults5 = Object.entries(state.suites).flatMap(
+  const faults4 = Object.entries(state.suites).flatMap(
     ([suite2, packages]) => Object.entries(packages).flatMap(([debian2, held]) => {
       const highest3 = ownIn(versions[suite2], debian2);
       if (highest3 === void 0 || sameFiles(held, ownIn(target2?.suites[suite2], debian2))) return [];
@@ -40652,10 +40648,10 @@ function versionsRise({ state, target: target2, versions }) {
       return order3 > 0 ? [] : [`${suite2}: ${debian2} ${held.version} is not above ${highest3}, which the channel held`];
     })
   );
-  return verdict("versions", faults5, "no version goes down");
+  return verdict("versions", faults4, "no version goes down");
 }
 function packagesThere(globs, suites) {
-  const faults5 = Object.keys(suites).flatMap(
+  const faults4 = Object.keys(suites).flatMap(
     (suite2) => globs.filter((glob2) => {
       const matches = matcher([glob2]);
       return !names2(suites, suite2).some(matches);
@@ -40663,21 +40659,21 @@ function packagesThere(globs, suites) {
   );
   return verdict(
     "packages",
-    faults5,
+    faults4,
     `${globs.length} named ${globs.length === 1 ? "package is" : "packages are"} there`
   );
 }
 function countReached(count3, suites) {
-  const faults5 = Object.keys(suites).filter((suite2) => names2(suites, suite2).length < count3).map((suite2) => `${suite2} has ${names2(suites, suite2).length} packages, ${count3} are asked for`);
-  return verdict("count", faults5, `at least ${count3} packages in each suite`);
+  const faults4 = Object.keys(suites).filter((suite2) => names2(suites, suite2).length < count3).map((suite2) => `${suite2} has ${names2(suites, suite2).length} packages, ${count3} are asked for`);
+  return verdict("count", faults4, `at least ${count3} packages in each suite`);
 }
 function percentReached(percent, { state, target: target2 }) {
   const before2 = target2?.suites ?? {};
-  const faults5 = Object.keys(before2).flatMap((suite2) => {
+  const faults4 = Object.keys(before2).flatMap((suite2) => {
     const [now, then] = [names2(state.suites, suite2).length, names2(before2, suite2).length];
     return now * 100 >= then * percent ? [] : [`${suite2} has ${now} packages of ${then}, ${percent} % are asked for`];
   });
-  return verdict("percent", faults5, `at least ${percent} % of the packages that the target has`);
+  return verdict("percent", faults4, `at least ${percent} % of the packages that the target has`);
 }
 function architecturesComplete(suites) {
   const bySuite = /* @__PURE__ */ new Map();
@@ -40685,22 +40681,22 @@ function architecturesComplete(suites) {
     const suite2 = key.slice(0, key.lastIndexOf("/"));
     bySuite.set(suite2, [...bySuite.get(suite2) ?? [], key]);
   }
-  const faults5 = [...bySuite.values()].flatMap((keys) => {
+  const faults4 = [...bySuite.values()].flatMap((keys) => {
     const all = new Set(keys.flatMap((key) => names2(suites, key)));
     return keys.flatMap((key) => {
       const lacking2 = [...all].filter((name6) => !Object.hasOwn(ownEntry(suites, key), name6)).sort();
       return lacking2.length ? [`${key} lacks ${someOf(lacking2, 5)}`] : [];
     });
   });
-  return verdict("architectures", faults5, "each architecture has every package");
+  return verdict("architectures", faults4, "each architecture has every package");
 }
 function nothingLost({ state, target: target2 }) {
   const before2 = target2?.suites ?? {};
-  const faults5 = Object.keys(before2).flatMap((suite2) => {
+  const faults4 = Object.keys(before2).flatMap((suite2) => {
     const lost3 = names2(before2, suite2).filter((name6) => !Object.hasOwn(state.suites[suite2] ?? {}, name6)).sort();
     return lost3.length ? [`${suite2} loses ${someOf(lost3, 5)}`] : [];
   });
-  return verdict("nothing_lost", faults5, "nothing that the target has is lost");
+  return verdict("nothing_lost", faults4, "nothing that the target has is lost");
 }
 function testsHold(candidate) {
   const { state, target: target2 } = candidate;
@@ -40709,10 +40705,10 @@ function testsHold(candidate) {
       ([name6, outcome]) => outcome === "failed" && !["failed", "flaky"].includes(ownIn(target2?.tests[suite2], name6) ?? "") ? [{ suite: suite2, name: name6, flaky: wasFlaky(candidate, suite2, name6) }] : []
     )
   );
-  const faults5 = failing.filter((f) => !f.flaky).map((f) => `${f.suite}: tests of ${f.name} fail newly`);
+  const faults4 = failing.filter((f) => !f.flaky).map((f) => `${f.suite}: tests of ${f.name} fail newly`);
   const flaky = failing.filter((f) => f.flaky).map((f) => `${f.suite}: ${f.name}`);
   const beside = flaky.length ? `; known to be flaky: ${someOf(flaky, most3)}` : "";
-  return verdict("tests", faults5, `no test fails that did not fail in the target${beside}`);
+  return verdict("tests", faults4, `no test fails that did not fail in the target${beside}`);
 }
 function wasFlaky({ state, history = [] }, suite2, name6) {
   const key = ownIn(state.suites[suite2], name6)?.key;
@@ -40722,13 +40718,13 @@ function wasFlaky({ state, history = [] }, suite2, name6) {
   });
 }
 function abiClosed(suites) {
-  const faults5 = Object.entries(suites).flatMap(([suite2, packages]) => {
+  const faults4 = Object.entries(suites).flatMap(([suite2, packages]) => {
     const given = new Set(Object.values(packages).map((held) => held.abi));
     return Object.entries(packages).flatMap(
       ([debian2, { requires }]) => requires.filter((abi2) => !given.has(abi2)).map((abi2) => `${suite2}: ${debian2} was built against ${abi2}, which no package has`)
     );
   });
-  return verdict("abi", faults5, "each package finds the ABI that it was built against");
+  return verdict("abi", faults4, "each package finds the ABI that it was built against");
 }
 function oldEnough(hours, { state, now }) {
   const age = (now - state.when) / 36e5;
@@ -40746,19 +40742,19 @@ function approved({ approvedBy }) {
   );
 }
 function installable2({ stanzas }) {
-  const faults5 = Object.entries(stanzas).flatMap(
+  const faults4 = Object.entries(stanzas).flatMap(
     ([suite2, all]) => unmetIn(all, all).map(({ name: name6, needs }) => `${suite2}: ${name6} needs ${needs}`)
   );
-  return verdict("installable", faults5, "what each package needs of the others is there");
+  return verdict("installable", faults4, "what each package needs of the others is there");
 }
 function upgradeKeeps({ stanzas, targetStanzas }) {
-  const faults5 = Object.entries(targetStanzas ?? {}).flatMap(
+  const faults4 = Object.entries(targetStanzas ?? {}).flatMap(
     ([suite2, before2]) => removedByUpgrade(before2, stanzas[suite2] ?? []).map(({ name: name6, why }) => `${suite2}: ${name6} ${why}`)
   );
-  return verdict("upgrade", faults5, "an upgrade removes no package of the target");
+  return verdict("upgrade", faults4, "an upgrade removes no package of the target");
 }
 function archiveHasAll(archives2, { stanzas }) {
-  const faults5 = Object.entries(stanzas).flatMap(([suite2, own3]) => {
+  const faults4 = Object.entries(stanzas).flatMap(([suite2, own3]) => {
     const archive = archives2[suite2];
     if (!archive) return [`${suite2}: the archive of its platform is not known here`];
     return brokenPackages(own3, archive).map((b) => {
@@ -40766,7 +40762,7 @@ function archiveHasAll(archives2, { stanzas }) {
       return `${suite2}: ${b.package} can't be installed: there is no ${b.needs}${through}`;
     });
   });
-  return verdict("archive", faults5, "all that packages need is there, or in the platform's archive");
+  return verdict("archive", faults4, "all that packages need is there, or in the platform's archive");
 }
 
 // ts-src/publish/promotion.ts
@@ -41532,8 +41528,8 @@ compared with the files as they are now. If a commit has a lock.yaml beside its 
     const changes = await comparePlanned(one.value, two.value);
     writeOutput(values.json ? `${JSON.stringify(changes)}
 ` : renderComparison(changes));
-    const faults5 = two.value.diagnostics.filter(isError).length;
-    if (faults5) writeMessage(`the state after has faults: ${faults5} (slipway validate tells them)
+    const faults4 = two.value.diagnostics.filter(isError).length;
+    if (faults4) writeMessage(`the state after has faults: ${faults4} (slipway validate tells them)
 `);
     return exit.ok;
   }
@@ -41703,9 +41699,9 @@ function checkCasc(content, file3) {
   const checked = schema3.safeParse(parsed2.value ?? {});
   if (checked.success) return [];
   const locator = new Locator(content);
-  return checked.error.issues.flatMap((issue2) => faults3(issue2, [], file3, locator));
+  return checked.error.issues.flatMap((issue2) => faults2(issue2, [], file3, locator));
 }
-function faults3(issue2, prefix, file3, locator) {
+function faults2(issue2, prefix, file3, locator) {
   const path2 = [...prefix, ...issue2.path];
   const fault4 = (message, at3 = path2) => error("deploy-jcasc", message, { file: file3, line: locator.line(at3) });
   const where = path2.map(String).join(".");
@@ -41713,7 +41709,7 @@ function faults3(issue2, prefix, file3, locator) {
     return issue2.keys.map((key) => fault4(`unknown key '${key}'${where === "" ? "" : ` in ${where}`}`, [...path2, key]));
   if (issue2.code === "invalid_union") {
     const [meant] = [...issue2.errors].sort((a, b) => depth(b) - depth(a) || a.length - b.length);
-    return (meant ?? []).flatMap((inner) => faults3(inner, path2, file3, locator));
+    return (meant ?? []).flatMap((inner) => faults2(inner, path2, file3, locator));
   }
   return [fault4(`${where === "" ? "the file" : where}: ${issue2.message}`)];
 }
@@ -43011,9 +43007,9 @@ var questions = Object.entries(answersSchema.shape).map(([key, type]) => {
 function checkAnswers(given, file3) {
   const checked = answersSchema.safeParse(given ?? {});
   if (checked.success) return good(checked.data);
-  return bad(...checked.error.issues.flatMap((issue2) => faults4(issue2, given, file3)));
+  return bad(...checked.error.issues.flatMap((issue2) => faults3(issue2, given, file3)));
 }
-function faults4(issue2, given, file3) {
+function faults3(issue2, given, file3) {
   const at3 = issue2.path.map(String).join(".");
   if (issue2.code === "unrecognized_keys")
     return issue2.keys.map((key) => {
@@ -46305,10 +46301,10 @@ async function makeDocs(values, opened, workers, signal) {
     (write3) => writeSite({ organization, packages, ...published }, session2.store, write3)
   );
   if (!opened.gather) await recordRun(session2);
-  const faults5 = [...linkFaults(site, distro.docs.strict), ...lostFaults(site)];
-  if (values.publish !== void 0 && !faults5.some(isError))
-    faults5.push(...await publishAll(values.publish, opened, packages, output, state));
-  return finish(values, opened, { site, faults: faults5, output, begun });
+  const faults4 = [...linkFaults(site, distro.docs.strict), ...lostFaults(site)];
+  if (values.publish !== void 0 && !faults4.some(isError))
+    faults4.push(...await publishAll(values.publish, opened, packages, output, state));
+  return finish(values, opened, { site, faults: faults4, output, begun });
 }
 function told6(fault4) {
   showDiagnostics([fault4]);
@@ -46328,7 +46324,7 @@ function stateOf2(stamp, digest4, packages) {
   };
 }
 async function publishAll(channel2, { session: session2, distro, root }, packages, output, state) {
-  const faults5 = [];
+  const faults4 = [];
   for (const place3 of distro.docs.to) {
     const endpoint = await openEndpoint(below2(place3, channel2), root);
     const { states } = await readStates(endpoint);
@@ -46341,12 +46337,12 @@ async function publishAll(channel2, { session: session2, distro, root }, package
     if (published.ok)
       writeNote(`published to ${endpoint.where}: ${state.path}, ${published.value.written} files written
 `);
-    else faults5.push(...published.diagnostics);
+    else faults4.push(...published.diagnostics);
   }
-  if (faults5.length) return faults5;
+  if (faults4.length) return faults4;
   await addHistory(session2.store, session2.input.plan.stamp, packages);
   await keepSite(session2.store, channel2, packages);
-  return faults5;
+  return faults4;
 }
 async function runTasks(values, session2, workers, output, signal) {
   const progress = makeProgress({
@@ -46377,9 +46373,9 @@ async function runTasks(values, session2, workers, output, signal) {
 }
 var logFolder = (output) => `${output}.out`;
 async function finish(values, { session: session2, faulty, strict, gather: gather3 }, made2) {
-  const { site, faults: faults5, output, begun } = made2;
+  const { site, faults: faults4, output, begun } = made2;
   const results = resultsOf(session2.graphs).filter((t) => !gather3 || t.kind === "docs");
-  showDiagnostics(faults5);
+  showDiagnostics(faults4);
   writeReports({
     plan: session2.input.plan,
     runs: session2.graphs,
@@ -46401,7 +46397,7 @@ async function finish(values, { session: session2, faulty, strict, gather: gathe
 `);
   else writeOutput(`${(0, import_node_path117.join)(output, "index.html")}
 `);
-  const failed5 = results.some((t) => !isDone(t.state)) || faults5.some(isError) || faulty;
+  const failed5 = results.some((t) => !isDone(t.state)) || faults4.some(isError) || faulty;
   if (failed5 && strict && !values.json) writeOutput("strict\n");
   return show3(values.open === true, (0, import_node_path117.join)(output, "index.html"), failed5 ? exit.failed : exit.ok);
 }
@@ -46422,9 +46418,9 @@ var reasons2 = {
 var toldLinks = 50;
 function linkFaults({ dead }, strict) {
   const say = strict ? error : warning;
-  const faults5 = dead.slice(0, toldLinks).map((d) => say("docs-link", `the link '${d.link}' ${reasons2[d.why]}`, { file: d.page, line: d.line }));
-  const more = dead.length - faults5.length;
-  return more ? [...faults5, say("docs-link", `${more} more links are broken`)] : faults5;
+  const faults4 = dead.slice(0, toldLinks).map((d) => say("docs-link", `the link '${d.link}' ${reasons2[d.why]}`, { file: d.page, line: d.line }));
+  const more = dead.length - faults4.length;
+  return more ? [...faults4, say("docs-link", `${more} more links are broken`)] : faults4;
 }
 var lostFaults = ({ lost: lost3 }) => lost3.map(
   (id) => error("docs-lost", `the store lost the pages of ${id}`, {
@@ -49207,7 +49203,7 @@ function ownPackages(image2, index, patterns2, debian2) {
   }
   const usual = [...known3.keys()].filter((name6) => !name6.endsWith("-dbgsym"));
   const wanted = /* @__PURE__ */ new Set();
-  const faults5 = patterns2.flatMap((pattern) => {
+  const faults4 = patterns2.flatMap((pattern) => {
     const matches = matcher([pattern === "*" ? "*" : debian2(debianize(pattern)), pattern]);
     const found2 = known3.has(pattern) ? [pattern] : usual.filter(matches);
     for (const name6 of found2) wanted.add(name6);
@@ -49219,7 +49215,7 @@ function ownPackages(image2, index, patterns2, debian2) {
       })
     ];
   });
-  if (faults5.length) return bad(...faults5);
+  if (faults4.length) return bad(...faults4);
   const queue = [...wanted];
   for (let name6 = queue.pop(); name6 !== void 0; name6 = queue.pop())
     for (const alternatives of known3.get(name6)?.needs ?? []) {
@@ -49722,9 +49718,9 @@ init_process();
 init_yaml();
 var largest10 = 256 << 20;
 async function readInputs2(root, distroFile, name6, spec) {
-  const faults5 = [];
+  const faults4 = [];
   const locator = new Locator(readIf(distroFile) ?? "");
-  const fault4 = (path2, message, hint) => faults5.push(
+  const fault4 = (path2, message, hint) => faults4.push(
     error("image-input", message, { file: distroFile, line: locator.line(["images", name6, ...path2]), hint })
   );
   const read3 = async (file3, path2, most9 = largest10) => {
@@ -49763,7 +49759,7 @@ async function readInputs2(root, distroFile, name6, spec) {
     fault4(["hook"], `${spec.hook} does not begin with "#!"`, "name its interpreter in its first line");
   const overlay = spec.overlay === void 0 ? void 0 : await packOverlay(root, spec.overlay);
   if (typeof overlay === "string") fault4(["overlay"], overlay);
-  if (faults5.length) return bad(...faults5);
+  if (faults4.length) return bad(...faults4);
   const packed3 = typeof overlay === "string" ? void 0 : overlay;
   const parts2 = [...files, hook, packed3].map((b) => b ? sha256(b) : null);
   return good({
@@ -49996,8 +49992,9 @@ function sealInode(inode, number7, seed) {
 
 // ts-src/images/rendered.ts
 init_diagnostics();
-var toolFailed = (what, stderr) => error("image-render", `${what} failed: ${stderr.trim().split("\n").pop() ?? ""}`, {
-  hint: /not found/.test(stderr) ? "run `slipway doctor` to see what this machine lacks" : void 0
+init_process();
+var toolFailed = (what, outcome) => error("image-render", `${what} failed: ${reasonOf(outcome)}`, {
+  hint: /not found/.test(outcome.stderr) ? "run `slipway doctor` to see what this machine lacks" : void 0
 });
 
 // ts-src/images/disk.ts
@@ -50140,7 +50137,7 @@ async function makeData(folder2, uuid2, epoch) {
     uuid2,
     String(epoch)
   ]);
-  if (made2.code !== 0) return bad(toolFailed("mke2fs", made2.stderr));
+  if (made2.code !== 0) return bad(toolFailed("mke2fs", made2));
   normalizeExt4(file3, epoch);
   return good(size3 / sector2);
 }
@@ -50163,7 +50160,7 @@ async function assemble2(folder2, key, parts2) {
     input: `${lines.join("\n")}
 `
   });
-  if (table3.code !== 0) return bad(toolFailed("sfdisk", table3.stderr));
+  if (table3.code !== 0) return bad(toolFailed("sfdisk", table3));
   for (const [part, start3] of places) {
     if (part.file === void 0) continue;
     const copied2 = await run("dd", [
@@ -50174,7 +50171,7 @@ async function assemble2(folder2, key, parts2) {
       "conv=notrunc,sparse",
       "status=none"
     ]);
-    if (copied2.code !== 0) return bad(toolFailed("dd", copied2.stderr));
+    if (copied2.code !== 0) return bad(toolFailed("dd", copied2));
   }
   return good({ raw, folder: folder2 });
 }
@@ -50194,14 +50191,14 @@ async function renderDisk(room, facts, root, options5) {
   const files = [named7("raw.zst"), named7("raw.bmap"), named7("qcow2")];
   const zstd = (from, to) => run("zstd", ["-3", "-T0", "--quiet", "-o", to, from]);
   const packed3 = await zstd(raw, named7("raw.zst"));
-  if (packed3.code !== 0) return bad(toolFailed("zstd", packed3.stderr));
+  if (packed3.code !== 0) return bad(toolFailed("zstd", packed3));
   await writeBmap(raw, named7("raw.bmap"));
   const qcow = ["convert", "-f", "raw", "-O", "qcow2", "-c", "-o", "compression_type=zstd", raw, named7("qcow2")];
   const converted = await run("qemu-img", qcow);
-  if (converted.code !== 0) return bad(toolFailed("qemu-img", converted.stderr));
+  if (converted.code !== 0) return bad(toolFailed("qemu-img", converted));
   if (facts.image.spec.partitions === "ab") {
     const slot = await zstd((0, import_node_path122.join)(folder2, "root.raw"), named7("root.raw.zst"));
-    if (slot.code !== 0) return bad(toolFailed("zstd", slot.stderr));
+    if (slot.code !== 0) return bad(toolFailed("zstd", slot));
     for (const [from, ending] of [
       ["vmlinuz", "vmlinuz"],
       ["initrd", "initrd"],
@@ -50398,7 +50395,7 @@ async function renderLxd(room, facts, root, options5) {
     env: { ...plainEnvironment(), SOURCE_DATE_EPOCH: String(options5.epoch) },
     signal: room.signal
   });
-  if (packed3.code !== 0) return bad(toolFailed("xz and mksquashfs", packed3.stderr));
+  if (packed3.code !== 0) return bad(toolFailed("xz and mksquashfs", packed3));
   const files = [metadata, squashed];
   return good({ files, id: await fingerprint2(files) });
 }
@@ -50511,7 +50508,7 @@ async function rootfs(room, facts, root, options5) {
     command: ["bash", "-o", "pipefail", "-c", rootfsScript, "rootfs", String(options5.epoch), file3],
     signal: room.signal
   });
-  return packed3.code === 0 ? good({ files: [file3] }) : bad(toolFailed("tar and zstd", packed3.stderr));
+  return packed3.code === 0 ? good({ files: [file3] }) : bad(toolFailed("tar and zstd", packed3));
 }
 
 // ts-src/images/root.ts
@@ -50823,6 +50820,7 @@ init_diagnostics();
 init_digest();
 init_names();
 init_files();
+init_process();
 var aptSimulate = `cp /tmp/slipway/caches/*.bin /tmp/
 apt-get -q -o APT::Sandbox::User=root -o APT::Install-Recommends=false -o Debug::NoLocking=1 \\
   -o Dir::Cache::pkgcache=/tmp/pkgcache.bin -o Dir::Cache::srcpkgcache=/tmp/srcpkgcache.bin \\
@@ -50882,7 +50880,7 @@ async function systemPackages(room, image2, own3, names4) {
         "image-packages",
         `apt can't install the packages of the image '${image2}': ${told8.slice(0, 8).join("; ")}`,
         {
-          hint: told8.length ? void 0 : asked2.stderr.trim().split("\n").pop()
+          hint: told8.length ? void 0 : reasonOf(asked2)
         }
       )
     );
@@ -51318,8 +51316,8 @@ function imagesOf(opened, names4, values) {
   if (!wanted.length)
     return bad(error("image-unknown", "distro.yaml has no images", { hint: "see docs/images.md for an example" }));
   const found2 = wanted.map((name6) => targetsOf(distro, name6));
-  const faults5 = found2.flatMap((f) => f.ok ? [] : f.diagnostics);
-  if (faults5.length) return bad(...faults5);
+  const faults4 = found2.flatMap((f) => f.ok ? [] : f.diagnostics);
+  if (faults4.length) return bad(...faults4);
   const targets = found2.flatMap((f) => f.ok ? f.value : []);
   const chosen = targets.filter((t) => values.architecture?.includes(t.target.architecture) ?? true);
   if (!chosen.length) return bad(error("image-unknown", "no image is made for this architecture"));
@@ -51393,18 +51391,18 @@ async function writeSnapshot(aws, request, size3) {
   let index = 0;
   let changed2 = 0;
   const running2 = /* @__PURE__ */ new Set();
-  const faults5 = [];
+  const faults4 = [];
   for await (const piece of piecesOf(request.file, request.signal)) {
     const at3 = index++;
     if (piece.equals(zero)) continue;
     changed2++;
-    const put = putBlock(aws, id, at3, Buffer.from(piece)).catch((e) => void faults5.push(e)).finally(() => running2.delete(put));
+    const put = putBlock(aws, id, at3, Buffer.from(piece)).catch((e) => void faults4.push(e)).finally(() => running2.delete(put));
     running2.add(put);
     if (running2.size >= width5) await Promise.race(running2);
-    if (faults5.length) break;
+    if (faults4.length) break;
   }
   await Promise.all(running2);
-  if (faults5.length) throw faults5[0];
+  if (faults4.length) throw faults4[0];
   await aws.send({
     service: "ebs",
     method: "POST",
@@ -51600,13 +51598,14 @@ init_process();
 
 // ts-src/images/check-input.ts
 init_diagnostics();
+init_cut();
 var failed3 = (input, kind, why, hint) => bad(
   error("image-check", `the ${kind} image of '${input.record.name}' is not good: ${why}`, {
     file: input.log,
     ...hint === void 0 ? {} : { hint }
   })
 );
-var lastLine4 = (text8) => printable(text8.trim().split("\n").pop() ?? "").slice(0, 300);
+var shownLine = (text8) => printable(lastLine(text8)).slice(0, 300);
 
 // ts-src/images/check-disk.ts
 var firmwares = {
@@ -51671,7 +51670,7 @@ async function startDisk(input, told8, { program: program2, machine }, drives) {
   writeWhole(input.log, seen, { sync: false });
   if (verdict2 === "failed") {
     const lines = seen.split("\n").filter((l) => l.includes("slipway-check: ") && !l.includes(word3));
-    return failed3(input, told8, lines.map(lastLine4).slice(-5).join("; "));
+    return failed3(input, told8, lines.map(shownLine).slice(-5).join("; "));
   }
   return ran.code === 127 ? failed3(input, told8, `${program2} is not installed`, "install qemu-system-x86") : failed3(input, told8, "it did not start, or did not say that it is good", "its console is in that file");
 }
@@ -51703,7 +51702,7 @@ async function checkDocker(input, artifact2) {
   if (known3.code !== 0) {
     const loaded = await docker3("load", "--quiet", "--input", path2);
     if (loaded.code !== 0)
-      return failed3(input, "docker", lastLine4(loaded.stderr), "a docker engine starts it: is one running here?");
+      return failed3(input, "docker", shownLine(loaded.stderr), "a docker engine starts it: is one running here?");
   }
   try {
     for (const command2 of commandsOf(input.spec)) {
@@ -51713,7 +51712,7 @@ async function checkDocker(input, artifact2) {
         return failed3(
           input,
           "docker",
-          `'${command2.join(" ")}' ended with ${ran.code}: ${lastLine4(ran.stderr || ran.stdout)}`
+          `'${command2.join(" ")}' ended with ${ran.code}: ${shownLine(ran.stderr || ran.stdout)}`
         );
     }
   } finally {
@@ -51726,7 +51725,7 @@ async function checkRootfs(input, artifact2) {
   const path2 = file3 && await input.store.path(file3);
   if (path2 === void 0) return failed3(input, "rootfs", "the store lost its file", "build it again");
   const tested = await run("zstd", ["--test", "--quiet", path2], { signal: input.signal });
-  return tested.code === 0 ? good(true) : failed3(input, "rootfs", lastLine4(tested.stderr));
+  return tested.code === 0 ? good(true) : failed3(input, "rootfs", shownLine(tested.stderr));
 }
 var untilUp = `end=$(($(date +%s) + 300))
 while [ "$(date +%s)" -lt "$end" ]; do
@@ -51746,17 +51745,17 @@ async function checkLxd(input, artifact2) {
   const imported = await lxc("image", "import", metadata, root, "--alias", name6);
   if (imported.code === 127) return failed3(input, "lxd", "lxc is not installed", "LXD starts it: apt-get install lxd");
   if (imported.code !== 0 && !imported.stderr.includes("already exists"))
-    return failed3(input, "lxd", lastLine4(imported.stderr), "LXD starts it: is one running here?");
+    return failed3(input, "lxd", shownLine(imported.stderr), "LXD starts it: is one running here?");
   try {
     const launched = await lxc("launch", artifact2.id ?? name6, name6, "--ephemeral");
     if (launched.code !== 0)
-      return failed3(input, "lxd", lastLine4(launched.stderr), "`lxd init --auto` makes a profile that can start it");
+      return failed3(input, "lxd", shownLine(launched.stderr), "`lxd init --auto` makes a profile that can start it");
     const up = await lxc("exec", name6, "--", "sh", "-c", untilUp);
-    if (up.code !== 0) return failed3(input, "lxd", `its system did not come up: ${lastLine4(up.stdout)}`);
+    if (up.code !== 0) return failed3(input, "lxd", `its system did not come up: ${shownLine(up.stdout)}`);
     const ran = await lxc("exec", name6, "--", "timeout", "1200", "/usr/lib/slipway/check");
     if (/(^|\n)slipway-check: passed[^\n]*\n?$/.test(ran.stdout)) return good(true);
     const told8 = ran.stdout.split("\n").filter((l) => l.startsWith("slipway-check: "));
-    return failed3(input, "lxd", told8.map(lastLine4).slice(-5).join("; ") || lastLine4(ran.stderr));
+    return failed3(input, "lxd", told8.map(shownLine).slice(-5).join("; ") || shownLine(ran.stderr));
   } finally {
     await lxc("delete", "--force", name6);
     if (imported.code === 0) await lxc("image", "delete", artifact2.id ?? name6);
@@ -52083,7 +52082,7 @@ async function publishImage(input) {
   return good(told8);
 }
 async function checkAll(input) {
-  const faults5 = [];
+  const faults4 = [];
   for (const record3 of input.records) {
     for (const artifact2 of record3.artifacts) {
       artifact2.checked ??= record3.artifacts.find((a) => a.checked !== void 0 && isSameFile2(a, artifact2))?.checked;
@@ -52091,14 +52090,14 @@ async function checkAll(input) {
       const { store: store2, state, spec, log, progress, signal } = input;
       const checked = await checkArtifact({ store: store2, state, record: record3, spec, log, progress, signal }, artifact2);
       if (!checked.ok) {
-        faults5.push(...checked.diagnostics);
+        faults4.push(...checked.diagnostics);
         continue;
       }
       artifact2.checked = input.now;
       await writeRecord(store2, record3);
     }
   }
-  return faults5.length ? bad(...faults5) : good(true);
+  return faults4.length ? bad(...faults4) : good(true);
 }
 var isSameFile2 = (a, b) => a.files[0]?.sha256 === b.files[0]?.sha256;
 var filesOf5 = (input, record3) => record3.artifacts.filter((a) => a.kind !== "ami" && (a.kind !== "docker" || input.spec.repository === void 0)).flatMap(
@@ -53012,14 +53011,14 @@ is not met, nothing is promoted, unless --force is given. --dry-run only prints 
     const places = await placesOf3(opened.value, target2.value, values.repository, source2.value);
     const named7 = rulesOf2(workspace.distro, into);
     const rules2 = values["approval-pending"] ? { ...named7, approval: false } : named7;
-    const faults5 = [...found2.ok ? [] : found2.diagnostics, ...places.ok ? [] : places.diagnostics];
+    const faults4 = [...found2.ok ? [] : found2.diagnostics, ...places.ok ? [] : places.diagnostics];
     if (!mayComeFrom(rules2, from))
-      faults5.push(
+      faults4.push(
         error("channel-from", `distro.yaml does not allow promotion from '${from}' to '${into}'`, {
           hint: `allowed: ${rules2.from.join(", ")}`
         })
       );
-    if (!found2.ok || !places.ok || faults5.some(isError)) return failed4(faults5);
+    if (!found2.ok || !places.ok || faults4.some(isError)) return failed4(faults4);
     const { id, state } = found2.value;
     const to = await restoreChannel(store2, target2.value, places.value, suiteNames(state));
     const approvedBy = values["approved-by"];
@@ -53197,6 +53196,7 @@ init_source_entry();
 // ts-src/cli/farm/target-commit.ts
 init_diagnostics();
 init_source_entry();
+init_process();
 async function targetCommit(root, name6) {
   if (!isRefName(name6)) return error("history", `'${name6}' is not a name of a branch`);
   for (const ref2 of [`refs/remotes/origin/${name6}`, name6]) {
@@ -53205,13 +53205,9 @@ async function targetCommit(root, name6) {
   }
   const fetched = await git(["fetch", "--quiet", "--depth=1", "origin", `refs/heads/${name6}`], { cwd: root });
   const found2 = fetched.code === 0 ? await git(["rev-parse", "--verify", "--quiet", "FETCH_HEAD^{commit}"], { cwd: root }) : fetched;
-  return found2.code === 0 ? found2.stdout.trim() : error(
-    "history",
-    `the target branch '${name6}' can't be fetched: ${fetched.stderr.trim().split("\n").pop() ?? ""}`,
-    {
-      hint: "let the checkout fetch it too"
-    }
-  );
+  return found2.code === 0 ? found2.stdout.trim() : error("history", `the target branch '${name6}' can't be fetched: ${reasonOf(found2)}`, {
+    hint: "let the checkout fetch it too"
+  });
 }
 
 // ts-src/cli/farm/distro-url.ts
@@ -53856,11 +53852,11 @@ init_remote_place();
 var isShared = (place3) => /^(?:\/|[a-z0-9+.-]+:\/)/.test(place3) || isRemotePlace(place3);
 function publishingFaults({ channel: channel2, places, output, signed, signingKey, sites }) {
   if (channel2 === void 0) return [];
-  const faults5 = [];
+  const faults4 = [];
   const named7 = places.length || output === void 0 ? places : [output];
   const apart = named7.find((place3) => !isShared(place3));
   if (!named7.length || apart !== void 0)
-    faults5.push(
+    faults4.push(
       error(
         "publish-place",
         apart === void 0 ? `this run publishes the channel '${channel2}', and no repository is named` : `this run publishes to '${apart}', which is another folder on each agent`,
@@ -53870,12 +53866,12 @@ function publishingFaults({ channel: channel2, places, output, signed, signingKe
       )
     );
   if (!signed && signingKey === void 0)
-    faults5.push(
+    faults4.push(
       error("publish-key", `this run publishes the channel '${channel2}', and no signing key is named`, {
         hint: "distroPipeline(signingKey: 'ID') names a file credential with the secret key; `signing_key` in distro.yaml names one of the publishing agents' own; publish: false builds only"
       })
     );
-  return [...faults5, ...siteFaults(channel2, sites)];
+  return [...faults4, ...siteFaults(channel2, sites)];
 }
 function siteFaults(channel2, sites) {
   const apart = sites?.find((place3) => !isShared(place3));
@@ -54202,14 +54198,14 @@ ${texts.join("\n")}
 }
 async function abiDetails({ store: store2, input }, old, now) {
   const [a, b] = [await filesOfBuild(store2, old.debs), await filesOfBuild(store2, now.debs)];
-  if (!a.ok) return reasonOf2(a);
-  if (!b.ok) return reasonOf2(b);
+  if (!a.ok) return reasonOf3(a);
+  if (!b.ok) return reasonOf3(b);
   const folder2 = newScratch(input.state);
   const compared = await compareBuilds(a.value, b.value, folder2);
   (0, import_node_fs114.rmSync)(folder2, { recursive: true, force: true });
-  return compared.ok ? renderAbi(compared.value.changes, compared.value.details) : reasonOf2(compared);
+  return compared.ok ? renderAbi(compared.value.changes, compared.value.details) : reasonOf3(compared);
 }
-var reasonOf2 = ({ diagnostics }) => `${diagnostics[0]?.message ?? ""}
+var reasonOf3 = ({ diagnostics }) => `${diagnostics[0]?.message ?? ""}
 `;
 
 // ts-src/cli/farm/notice.ts
@@ -54645,7 +54641,7 @@ init_diagnostics();
 async function developedAndReleased(planned2) {
   const { workspace } = planned2;
   const rows = [];
-  const faults5 = [];
+  const faults4 = [];
   for (const { name: name6 } of planned2.distributions) {
     const sources = {
       ...ownEntry(workspace.distro.distributions, name6),
@@ -54659,7 +54655,7 @@ async function developedAndReleased(planned2) {
       await readDistribution(developing, name6, planned2.lock, /* @__PURE__ */ new Map(), reporter),
       await readEntries(developing, name6)
     ];
-    faults5.push(...read3.diagnostics.filter(isError));
+    faults4.push(...read3.diagnostics.filter(isError));
     if (!read3.ok || !entries2.ok) continue;
     const releases2 = new Map(entries2.value.repositories.map((r) => [r.name, r.release]));
     const row = (p) => {
@@ -54674,8 +54670,8 @@ async function developedAndReleased(planned2) {
     };
     rows.push(...[...read3.value.packages.values()].map(row).sort((a, b) => a.name < b.name ? -1 : 1));
   }
-  showDiagnostics(sorted(faults5));
-  return { packages: rows, partial: faults5.length > 0 };
+  showDiagnostics(sorted(faults4));
+  return { packages: rows, partial: faults4.length > 0 };
 }
 
 // ts-src/cli/query.ts

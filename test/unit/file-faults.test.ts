@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { collect } from '../../ts-src/collect/collect.ts';
 import { environmentFault } from '../../ts-src/io/faults.ts';
+import { programFault, reasonOf, run } from '../../ts-src/io/process.ts';
 import { isSourceUrl, redacted } from '../../ts-src/model/urls.ts';
 import { readFolder } from '../../ts-src/read/folders.ts';
 import { loginOf } from '../../ts-src/read/git/credentials.ts';
@@ -38,6 +39,22 @@ describe('a part of a store that can not be read', () => {
     // Without channels that object is nobody's.
     await collect(request);
     expect(execFileSync('find', [join(state, 'store/objects'), '-type', 'f'], { encoding: 'utf8' })).toBe('');
+  });
+});
+
+describe('a fault that a program of the system tells of', () => {
+  it('is one of the machine, told by the line that has the cause', async () => {
+    const full = await run('tar', ['-cf', '/dev/full', '-C', folder, '.']);
+    expect(full.code).not.toBe(0);
+    expect(reasonOf(full)).toContain('No space left on device');
+    expect(await told(() => Promise.reject(programFault('tar failed', '/archive', full)))).toBe(
+      '/archive: the disk is full: free some space and run the same command again: it continues',
+    );
+    const other = { code: 2, signal: null, stdout: '', stderr: 'tar: a: strange\ntar: Error is not recoverable\n' };
+    expect(await told(() => Promise.reject(programFault('tar failed', '/archive', other)))).toBe(
+      'tar failed: tar: Error is not recoverable',
+    );
+    expect(reasonOf({ ...other, stderr: '', signal: 'SIGKILL' })).toBe('it ended with SIGKILL');
   });
 });
 

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { sha256File } from '../io/files.ts';
-import { parallel, run } from '../io/process.ts';
+import { parallel, reasonOf, run } from '../io/process.ts';
 import { differencesOf, type FileDifference } from '../inspect/differences.ts';
 import { compare } from '../model/diagnostics.ts';
 import { sha256 } from '../model/digest.ts';
@@ -142,7 +142,7 @@ async function insideOf(
     [after, b],
   ] as const) {
     const out = await run('dpkg-deb', ['--raw-extract', file, to]);
-    if (out.code !== 0) return `dpkg-deb can't unpack ${basename(file)}: ${out.stderr.trim().split('\n').pop()}`;
+    if (out.code !== 0) return `dpkg-deb can't unpack ${basename(file)}: ${reasonOf(out)}`;
   }
   const found = differencesOf(a, b).map(({ path, what }) => ({ path: `${deb.name.split('_')[0]}: ${path}`, what }));
   const archive = {

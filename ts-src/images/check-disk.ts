@@ -6,7 +6,7 @@ import { hasBios } from '../model/images.ts';
 import { writeWhole } from '../io/files.ts';
 import { run } from '../io/process.ts';
 import { newScratch } from '../sandbox/scratch.ts';
-import { failed, lastLine, type CheckInput } from './check-input.ts';
+import { failed, shownLine, type CheckInput } from './check-input.ts';
 import type { Artifact } from './record.ts';
 
 interface Firmware {
@@ -94,7 +94,7 @@ async function startDisk(
   writeWhole(input.log, seen, { sync: false });
   if (verdict === 'failed') {
     const lines = seen.split('\n').filter((l) => l.includes('slipway-check: ') && !l.includes(word));
-    return failed(input, told, lines.map(lastLine).slice(-5).join('; '));
+    return failed(input, told, lines.map(shownLine).slice(-5).join('; '));
   }
   return ran.code === 127
     ? failed(input, told, `${program} is not installed`, 'install qemu-system-x86')

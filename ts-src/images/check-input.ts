@@ -3,6 +3,7 @@ import type { ImageSpec } from '../model/images.ts';
 import type { Store } from '../store/store.ts';
 import { printable } from '../text/printable.ts';
 import type { ImageRecord } from './record.ts';
+import { lastLine } from '../text/cut.ts';
 
 /** What a check of a started image needs. */
 export interface CheckInput {
@@ -23,4 +24,5 @@ export const failed = (input: CheckInput, kind: string, why: string, hint?: stri
     }),
   );
 
-export const lastLine = (text: string): string => printable(text.trim().split('\n').pop() ?? '').slice(0, 300);
+/** The last line of what a program printed, as a message may have it. */
+export const shownLine = (text: string): string => printable(lastLine(text)).slice(0, 300);

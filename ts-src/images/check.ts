@@ -3,7 +3,7 @@ import { good, type Result } from '../model/diagnostics.ts';
 import type { ImageSpec } from '../model/images.ts';
 import { run } from '../io/process.ts';
 import { checkDisk } from './check-disk.ts';
-import { failed, lastLine, type CheckInput } from './check-input.ts';
+import { failed, shownLine, type CheckInput } from './check-input.ts';
 import type { Artifact } from './record.ts';
 
 /** Starts what was built, and runs its checks there. */
@@ -37,7 +37,7 @@ async function checkDocker(input: CheckInput, artifact: Artifact): Promise<Resul
   if (known.code !== 0) {
     const loaded = await docker('load', '--quiet', '--input', path);
     if (loaded.code !== 0)
-      return failed(input, 'docker', lastLine(loaded.stderr), 'a docker engine starts it: is one running here?');
+      return failed(input, 'docker', shownLine(loaded.stderr), 'a docker engine starts it: is one running here?');
   }
   try {
     for (const command of commandsOf(input.spec)) {
@@ -47,7 +47,7 @@ async function checkDocker(input: CheckInput, artifact: Artifact): Promise<Resul
         return failed(
           input,
           'docker',
-          `'${command.join(' ')}' ended with ${ran.code}: ${lastLine(ran.stderr || ran.stdout)}`,
+          `'${command.join(' ')}' ended with ${ran.code}: ${shownLine(ran.stderr || ran.stdout)}`,
         );
     }
   } finally {
@@ -62,7 +62,7 @@ async function checkRootfs(input: CheckInput, artifact: Artifact): Promise<Resul
   const path = file && (await input.store.path(file));
   if (path === undefined) return failed(input, 'rootfs', 'the store lost its file', 'build it again');
   const tested = await run('zstd', ['--test', '--quiet', path], { signal: input.signal });
-  return tested.code === 0 ? good(true) : failed(input, 'rootfs', lastLine(tested.stderr));
+  return tested.code === 0 ? good(true) : failed(input, 'rootfs', shownLine(tested.stderr));
 }
 
 /** systemd may not be there in the first moments, and `degraded` has its reasons in a container. */
@@ -89,18 +89,18 @@ async function checkLxd(input: CheckInput, artifact: Artifact): Promise<Result<t
   const imported = await lxc('image', 'import', metadata, root, '--alias', name);
   if (imported.code === 127) return failed(input, 'lxd', 'lxc is not installed', 'LXD starts it: apt-get install lxd');
   if (imported.code !== 0 && !imported.stderr.includes('already exists'))
-    return failed(input, 'lxd', lastLine(imported.stderr), 'LXD starts it: is one running here?');
+    return failed(input, 'lxd', shownLine(imported.stderr), 'LXD starts it: is one running here?');
   try {
     const launched = await lxc('launch', artifact.id ?? name, name, '--ephemeral');
     if (launched.code !== 0)
-      return failed(input, 'lxd', lastLine(launched.stderr), '`lxd init --auto` makes a profile that can start it');
+      return failed(input, 'lxd', shownLine(launched.stderr), '`lxd init --auto` makes a profile that can start it');
     const up = await lxc('exec', name, '--', 'sh', '-c', untilUp);
-    if (up.code !== 0) return failed(input, 'lxd', `its system did not come up: ${lastLine(up.stdout)}`);
+    if (up.code !== 0) return failed(input, 'lxd', `its system did not come up: ${shownLine(up.stdout)}`);
     const ran = await lxc('exec', name, '--', 'timeout', '1200', '/usr/lib/slipway/check');
     // Its last line: a command of the image may say anything.
     if (/(^|\n)slipway-check: passed[^\n]*\n?$/.test(ran.stdout)) return good(true);
     const told = ran.stdout.split('\n').filter((l) => l.startsWith('slipway-check: '));
-    return failed(input, 'lxd', told.map(lastLine).slice(-5).join('; ') || lastLine(ran.stderr));
+    return failed(input, 'lxd', told.map(shownLine).slice(-5).join('; ') || shownLine(ran.stderr));
   } finally {
     await lxc('delete', '--force', name);
     if (imported.code === 0) await lxc('image', 'delete', artifact.id ?? name);

@@ -198,7 +198,7 @@ async function makeData(folder: string, uuid: string, epoch: number): Promise<Re
     uuid,
     String(epoch),
   ]);
-  if (made.code !== 0) return bad(toolFailed('mke2fs', made.stderr));
+  if (made.code !== 0) return bad(toolFailed('mke2fs', made));
   normalizeExt4(file, epoch);
   return good(size / sector);
 }
@@ -226,7 +226,7 @@ async function assemble(
   const table = await run('sh', ['-c', script, 'table', raw, String((at + align) * sector)], {
     input: `${lines.join('\n')}\n`,
   });
-  if (table.code !== 0) return bad(toolFailed('sfdisk', table.stderr));
+  if (table.code !== 0) return bad(toolFailed('sfdisk', table));
   for (const [part, start] of places) {
     if (part.file === undefined) continue;
     const copied = await run('dd', [
@@ -237,7 +237,7 @@ async function assemble(
       'conv=notrunc,sparse',
       'status=none',
     ]);
-    if (copied.code !== 0) return bad(toolFailed('dd', copied.stderr));
+    if (copied.code !== 0) return bad(toolFailed('dd', copied));
   }
   return good({ raw, folder });
 }
@@ -265,14 +265,14 @@ export async function renderDisk(
   const files = [named('raw.zst'), named('raw.bmap'), named('qcow2')];
   const zstd = (from: string, to: string) => run('zstd', ['-3', '-T0', '--quiet', '-o', to, from]);
   const packed = await zstd(raw, named('raw.zst'));
-  if (packed.code !== 0) return bad(toolFailed('zstd', packed.stderr));
+  if (packed.code !== 0) return bad(toolFailed('zstd', packed));
   await writeBmap(raw, named('raw.bmap'));
   const qcow = ['convert', '-f', 'raw', '-O', 'qcow2', '-c', '-o', 'compression_type=zstd', raw, named('qcow2')];
   const converted = await run('qemu-img', qcow);
-  if (converted.code !== 0) return bad(toolFailed('qemu-img', converted.stderr));
+  if (converted.code !== 0) return bad(toolFailed('qemu-img', converted));
   if (facts.image.spec.partitions === 'ab') {
     const slot = await zstd(join(folder, 'root.raw'), named('root.raw.zst'));
-    if (slot.code !== 0) return bad(toolFailed('zstd', slot.stderr));
+    if (slot.code !== 0) return bad(toolFailed('zstd', slot));
     for (const [from, ending] of [
       ['vmlinuz', 'vmlinuz'],
       ['initrd', 'initrd'],

@@ -88,5 +88,5 @@ async function rootfs(room: Room, facts: Facts, root: MadeRoot, options: RenderO
     command: ['bash', '-o', 'pipefail', '-c', rootfsScript, 'rootfs', String(options.epoch), file],
     signal: room.signal,
   });
-  return packed.code === 0 ? good({ files: [file] }) : bad(toolFailed('tar and zstd', packed.stderr));
+  return packed.code === 0 ? good({ files: [file] }) : bad(toolFailed('tar and zstd', packed));
 }

@@ -75,7 +75,7 @@ export async function renderLxd(
     env: { ...plainEnvironment(), SOURCE_DATE_EPOCH: String(options.epoch) },
     signal: room.signal,
   });
-  if (packed.code !== 0) return bad(toolFailed('xz and mksquashfs', packed.stderr));
+  if (packed.code !== 0) return bad(toolFailed('xz and mksquashfs', packed));
   const files = [metadata, squashed];
   return good({ files, id: await fingerprint(files) });
 }

@@ -1,4 +1,5 @@
 import { error, type Diagnostic } from '../model/diagnostics.ts';
+import { reasonOf, type Outcome } from '../io/process.ts';
 
 /** The files of one kind of an image. */
 export interface Rendered {
@@ -20,7 +21,7 @@ export interface RenderOptions {
 }
 
 /** What to tell where a program that renders an image failed. */
-export const toolFailed = (what: string, stderr: string): Diagnostic =>
-  error('image-render', `${what} failed: ${stderr.trim().split('\n').pop() ?? ''}`, {
-    hint: /not found/.test(stderr) ? 'run `slipway doctor` to see what this machine lacks' : undefined,
+export const toolFailed = (what: string, outcome: Outcome): Diagnostic =>
+  error('image-render', `${what} failed: ${reasonOf(outcome)}`, {
+    hint: /not found/.test(outcome.stderr) ? 'run `slipway doctor` to see what this machine lacks' : undefined,
   });

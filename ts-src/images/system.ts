@@ -8,6 +8,7 @@ import { aptEnvironment } from '../sandbox/base-system.ts';
 import { newScratch } from '../sandbox/scratch.ts';
 import type { OwnPackage } from './closure.ts';
 import { imagesFolder, listBinds, type Room } from './room.ts';
+import { reasonOf } from '../io/process.ts';
 
 const aptSimulate = `cp /tmp/slipway/caches/*.bin /tmp/
 apt-get -q -o APT::Sandbox::User=root -o APT::Install-Recommends=false -o Debug::NoLocking=1 \\
@@ -83,7 +84,7 @@ export async function systemPackages(
         'image-packages',
         `apt can't install the packages of the image '${image}': ${told.slice(0, 8).join('; ')}`,
         {
-          hint: told.length ? undefined : asked.stderr.trim().split('\n').pop(),
+          hint: told.length ? undefined : reasonOf(asked),
         },
       ),
     );

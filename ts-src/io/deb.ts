@@ -4,6 +4,7 @@ import { gunzipSync } from 'node:zlib';
 import { arMembers, readMember, type ArMember } from './ar.ts';
 import { readTar, TarError, TarReader, type TarMember, type TarSink } from './tar.ts';
 import { shownName } from './untrusted.ts';
+import { reasonIn } from './faults.ts';
 
 /** A Debian package that is damaged, or holds what no package of slipway holds. */
 export class PackageFileError extends Error {}
@@ -111,6 +112,5 @@ async function stream(file: string, action: string, take: (chunk: Buffer) => voi
     await ended.catch(() => undefined);
     throw e;
   }
-  if ((await ended) !== 0)
-    throw new PackageFileError(`dpkg-deb can't read it: ${shownName(words.trim().split('\n').pop() ?? '')}`);
+  if ((await ended) !== 0) throw new PackageFileError(`dpkg-deb can't read it: ${shownName(reasonIn(words))}`);
 }

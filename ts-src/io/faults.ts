@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { lastLine } from '../text/cut.ts';
 
 /** Errors of the machine, a disk, a network or a store: the world of who runs us, not a fault of ours. */
 const words: Record<string, string> = {
@@ -40,6 +41,41 @@ const words: Record<string, string> = {
   EAI_AGAIN: 'the name of the host could not be looked up: does DNS work?',
   ETIMEDOUT: 'there was no answer in time',
 };
+
+/** The same errors in the words of C's strerror, as programs print them in English. */
+const printed: readonly (readonly [RegExp, string])[] = [
+  [/Permission denied/, 'EACCES'],
+  [/Read-only file system/, 'EROFS'],
+  [/No space left on device/, 'ENOSPC'],
+  [/Disk quota exceeded/, 'EDQUOT'],
+  [/No locks available/, 'ENOLCK'],
+  [/Function not implemented|Operation not supported/, 'ENOTSUP'],
+  [/Is a directory/, 'EISDIR'],
+  [/Not a directory/, 'ENOTDIR'],
+  [/Too many levels of symbolic links/, 'ELOOP'],
+  [/File name too long/, 'ENAMETOOLONG'],
+  [/No such file or directory/, 'ENOENT'],
+  [/Operation not permitted/, 'EPERM'],
+  [/Bad file descriptor|Input\/output error/, 'EIO'],
+  [/File too large/, 'EFBIG'],
+  [/Cannot allocate memory/, 'ENOMEM'],
+  [/Resource temporarily unavailable/, 'EAGAIN'],
+  [/Stale file handle/, 'ESTALE'],
+];
+
+/** The code of the system's error that a program printed, such as ENOSPC. */
+const printedCode = (words: string): string | undefined => printed.find(([pattern]) => pattern.test(words))?.[1];
+
+/** The line of a program's messages that tells best why it failed: one with an error of the system, else the last. */
+export const reasonIn = (words: string): string =>
+  words.split('\n').find((line) => printedCode(line) !== undefined) ?? lastLine(words);
+
+/**
+ * What to throw where a program of the system, such as tar, could not do its work at `path`: the machine is at fault.
+ * `words`: what it printed.
+ */
+export const systemFault = (message: string, words: string, path: string): Error =>
+  Object.assign(new Error(message), { code: printedCode(words) ?? 'ESTORE', path });
 
 /** The code of what the system threw, such as ENOENT. */
 export const codeOf = (e: unknown): string | undefined =>

@@ -3,6 +3,8 @@ import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
+import { lastLine } from '../text/cut.ts';
+import { systemFault } from './faults.ts';
 import { plainEnvironment } from './process.ts';
 
 /**
@@ -82,26 +84,5 @@ function letGo(holder: ChildProcessByStdio<Writable, Readable, Readable>): Promi
   });
 }
 
-/** What flock(1) says where the file system or its rights are the cause, as the error of the system that it is. */
-const faults: readonly [RegExp, string][] = [
-  [/Permission denied/, 'EACCES'],
-  [/Read-only file system/, 'EROFS'],
-  [/No space left on device/, 'ENOSPC'],
-  [/Disk quota exceeded/, 'EDQUOT'],
-  [/No locks available/, 'ENOLCK'],
-  [/Function not implemented|not supported/, 'ENOTSUP'],
-  [/Is a directory/, 'EISDIR'],
-  [/Not a directory/, 'ENOTDIR'],
-  [/Too many levels of symbolic links/, 'ELOOP'],
-  [/File name too long/, 'ENAMETOOLONG'],
-  [/No such file or directory/, 'ENOENT'],
-  [/Operation not permitted/, 'EPERM'],
-  [/Bad file descriptor|Input\/output error/, 'EIO'],
-];
-
-function lockFault(path: string, words: string, code: number | null): Error {
-  const said = words.trim().split('\n').pop() ?? '';
-  const known = faults.find(([pattern]) => pattern.test(said));
-  const message = `can't lock ${path}: ${said || `flock ended with ${code}`}`;
-  return Object.assign(new Error(message), known ? { code: known[1], path } : {});
-}
+const lockFault = (path: string, words: string, code: number | null): Error =>
+  systemFault(`can't lock ${path}: ${lastLine(words) || `flock ended with ${code}`}`, words, path);

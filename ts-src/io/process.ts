@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { sizeText } from '../model/sizes.ts';
+import { reasonIn, systemFault } from './faults.ts';
 
 export interface Outcome {
   code: number;
@@ -37,6 +38,14 @@ export interface RunOptions {
   /** Open files that it gets as descriptors 3, 4, … . */
   descriptors?: readonly number[];
 }
+
+/** Why a program failed: the line of its standard error that tells it best, or how it ended. */
+export const reasonOf = ({ stderr, signal, code }: Pick<Outcome, 'stderr' | 'signal' | 'code'>): string =>
+  reasonIn(stderr) || `it ended with ${signal ?? code}`;
+
+/** What to throw where a program of the system could not do its work at `path`. */
+export const programFault = (message: string, path: string, outcome: Outcome): Error =>
+  systemFault(`${message}: ${reasonOf(outcome)}`, outcome.stderr, path);
 
 /** Our environment, with messages of programs in English: Slipway recognizes errors by their text. */
 export const plainEnvironment = (): NodeJS.ProcessEnv => ({ ...process.env, LC_ALL: 'C.UTF-8', LANGUAGE: '' });

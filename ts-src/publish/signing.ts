@@ -75,7 +75,7 @@ type Home = Pick<SigningRoom, 'home' | 'run'>;
 const gpg = (at: Home, args: string[], options?: RunOptions): Promise<Outcome> =>
   at.run('gpg', ['--batch', '--yes', '--no-tty', '--homedir', at.home, ...args], options);
 
-const lastLine = (o: Outcome): string =>
+const gpgReason = (o: Outcome): string =>
   o.stderr
     .trim()
     .split('\n')
@@ -83,7 +83,7 @@ const lastLine = (o: Outcome): string =>
     .pop() || `it ended with ${o.signal ?? o.code}`;
 
 const failed = (what: string, o: Outcome): Result<never> =>
-  bad(error('signing-key', `gpg could not ${what}: ${lastLine(o)}`, { hint: hintOf(o) }));
+  bad(error('signing-key', `gpg could not ${what}: ${gpgReason(o)}`, { hint: hintOf(o) }));
 
 /** Where a passphrase does not open a key, gpg-agent wants to ask somebody for it, and says that nobody is there. */
 function hintOf(o: Outcome): string {
@@ -125,7 +125,7 @@ async function importKeys(room: SigningRoom, keys: readonly KeyFile[]): Promise<
     closeSync(descriptor);
     if (imported.code !== 0)
       return bad(
-        error('signing-key', `gpg can't read the secret key: ${lastLine(imported)}`, {
+        error('signing-key', `gpg can't read the secret key: ${gpgReason(imported)}`, {
           file,
           hint: 'export the key with `gpg --armor --export-secret-keys`',
         }),
@@ -249,7 +249,7 @@ async function commandSigner({ command, publicKey }: SigningKey & { kind: 'comma
       return bad(
         error(
           'signing-key',
-          `the signing command ${program} ${signed.code === 0 ? 'wrote no signature' : `failed: ${lastLine(signed)}`}`,
+          `the signing command ${program} ${signed.code === 0 ? 'wrote no signature' : `failed: ${gpgReason(signed)}`}`,
         ),
       );
     },

@@ -4,7 +4,7 @@ import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import { isDigest } from '../model/stored.ts';
 import { codeOf } from '../io/faults.ts';
 import { readRegular } from '../io/files.ts';
-import { run, TooMuch } from '../io/process.ts';
+import { reasonOf, run, TooMuch } from '../io/process.ts';
 import { utf8Text } from '../io/utf8.ts';
 
 /** What is read of others' apt repositories. Debian's own index of everything is a quarter of the largest one. */
@@ -37,7 +37,7 @@ export async function releaseText(file: string, key: string | undefined, name: s
           hint: 'install the programs with apt-get install gnupg gpgv',
         }),
       );
-    if (checked.code !== 0) return unsigned(checked.stderr.trim().split('\n').pop() ?? '');
+    if (checked.code !== 0) return unsigned(reasonOf(checked));
     return good(utf8Text(readRegular(signed, largestRelease)));
   } finally {
     rmSync(ring, { force: true });

@@ -6,6 +6,7 @@ import { aptOptions, copyCaches, listBinds } from './apt-call.ts';
 import { aptEnvironment, type Base } from './base-system.ts';
 import type { Driver } from './driver.ts';
 import { newScratch } from './scratch.ts';
+import { reasonOf } from '../io/process.ts';
 
 /** System packages that some names bring onto a base. */
 export interface SystemSet {
@@ -170,7 +171,7 @@ export class AptResolver {
       // An apt that was stopped has said a part of its answer only.
       if (answer?.faults.some((t) => t.startsWith('E:'))) this.refused.set(set, answer.faults.join('; '));
       else if (answer?.whole) this.remember(set, answer.packages.sort());
-      else this.refused.set(set, `apt could not be asked: ${out.stderr.trim().split('\n').pop() || 'it was stopped'}`);
+      else this.refused.set(set, `apt could not be asked: ${reasonOf(out)}`);
     }
     this.save();
   }

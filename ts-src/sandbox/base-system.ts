@@ -4,7 +4,7 @@ import { bad, error, good, type Diagnostic, type Result } from '../model/diagnos
 import { sha256 } from '../model/digest.ts';
 import { entriesBelow, exists, noteUse, readJson, sha256File, writeWhole } from '../io/files.ts';
 import { withMutex } from '../io/mutex.ts';
-import { run } from '../io/process.ts';
+import { reasonOf, run } from '../io/process.ts';
 import { readEnd } from '../io/untrusted.ts';
 import { baseSources, underlaySources, type BasePlatform } from './archive.ts';
 import { makeBaseArchive, watchRoom } from './base-archive.ts';
@@ -140,7 +140,7 @@ async function makeBase(request: BaseRequest, target: Target): Promise<Result<Ba
   const unpacked = await driver.unpack(tar, join(work, 'root'));
   if (unpacked.code !== 0) {
     await driver.remove(work);
-    return bad(error('base-failed', `can't unpack the base of '${name}': ${unpacked.stderr.trim().split('\n').pop()}`));
+    return bad(error('base-failed', `can't unpack the base of '${name}': ${reasonOf(unpacked)}`));
   }
   if (shared && basename(shared.lists) === 'lists') {
     await run('rm', ['-rf', lists]);
@@ -235,11 +235,9 @@ export async function prepareBase(driver: Driver, state: string, base: Base): Pr
   });
   if (prepared.code !== 0)
     return bad(
-      error(
-        'base-failed',
-        `can't enter the base ${base.digest.slice(0, 12)}: ${prepared.stderr.trim().split('\n').pop()}`,
-        { hint: 'run `slipway doctor` to check whether this machine can create build roots' },
-      ),
+      error('base-failed', `can't enter the base ${base.digest.slice(0, 12)}: ${reasonOf(prepared)}`, {
+        hint: 'run `slipway doctor` to check whether this machine can create build roots',
+      }),
     );
   return good(prepared.stdout.trim().split('\n').sort());
 }

@@ -5,7 +5,7 @@ import { error, type Diagnostic } from '../model/diagnostics.ts';
 import type { Plan } from '../model/plan.ts';
 import { sizeText } from '../model/sizes.ts';
 import { readIf } from '../io/files.ts';
-import { run } from '../io/process.ts';
+import { reasonOf, run } from '../io/process.ts';
 import { keyrings as archiveKeyrings } from './archive.ts';
 import { controlGroups } from './control-groups.ts';
 import { countsProcesses, defaultDisk, defaultLimits, defaultLog } from './limits.ts';
@@ -212,7 +212,7 @@ export async function examine(
     ]);
     if (tried.code !== 0)
       findings.push({
-        what: `this machine does not let roots be made: ${tried.stderr.trim().split('\n').pop()}`,
+        what: `this machine does not let roots be made: ${reasonOf(tried)}`,
         fix: 'in a container it needs --privileged (or CAP_SYS_ADMIN); else use --driver docker',
       });
   }
@@ -225,7 +225,7 @@ export async function examine(
  */
 async function refusedNamespaces(): Promise<string | undefined> {
   const tried = await run('unshare', ['--user', '--map-root-user', 'true']);
-  return tried.code === 0 ? undefined : (tried.stderr.trim().split('\n').pop() ?? `unshare ended with ${tried.code}`);
+  return tried.code === 0 ? undefined : reasonOf(tried);
 }
 
 /**

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import type { DebPolicy } from '../inspect/deb.ts';
 import { unpackPackage } from '../inspect/unpack.ts';
 import { exists, noteUse, readJson, sha256File, temporaryBeside, writeWhole } from '../io/files.ts';
-import { run } from '../io/process.ts';
+import { programFault, run } from '../io/process.ts';
 import { readLeft } from '../io/untrusted.ts';
 import type { StoredFile } from '../model/result.ts';
 import type { Store } from '../store/store.ts';
@@ -135,9 +135,7 @@ export class Packages {
         const clash = clashOf(all);
         if (clash !== undefined) return { clash };
         // Nothing else of ours is in its way: what the disk refuses is the user's world.
-        const why = linked.stderr.trim().split('\n').pop();
-        const code = /No space/.test(linked.stderr) ? 'ENOSPC' : 'ESTORE';
-        throw Object.assign(new Error(`can't put the root together: ${why}`), { code });
+        throw programFault("can't put the root together", target, linked);
       }
     }
     mkdirSync(join(target, 'var/lib/dpkg'), { recursive: true });

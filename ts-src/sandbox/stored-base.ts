@@ -5,7 +5,7 @@ import type { StoredFile } from '../model/result.ts';
 import { isStoredFile, isTexts } from '../model/stored.ts';
 import { exists, noteUse, readJson, sha256File, writeWhole } from '../io/files.ts';
 import { withMutex } from '../io/mutex.ts';
-import { run, type Outcome } from '../io/process.ts';
+import { programFault, reasonOf, run, type Outcome } from '../io/process.ts';
 import {
   basesFolder,
   ensureBase,
@@ -49,10 +49,7 @@ export async function keepBase(store: Store, base: Base, work: string): Promise<
     ['tar', ['-c', '-z', '--sort=name', '--numeric-owner', '-f', lists, '-C', base.lists, '.']],
   ] as const) {
     const packed = await run(command, [...args]);
-    if (packed.code !== 0)
-      throw Object.assign(new Error(`can't pack a base: ${packed.stderr.trim().split('\n').pop()}`), {
-        code: /No space/.test(packed.stderr) ? 'ENOSPC' : 'ETAR',
-      });
+    if (packed.code !== 0) throw programFault("can't pack a base", work, packed);
   }
   await store.writeJson(name, {
     tar: await store.put(tar),
@@ -181,8 +178,8 @@ async function fetchBase(request: StoredRequest, folder: string): Promise<Result
   return prepared.ok ? good({ ...base, packages: prepared.value }) : prepared;
 }
 
-const cannotUnpack = (name: string, { stderr }: Outcome): Result<never> =>
-  bad(error('base-failed', `can't unpack the base of '${name}': ${stderr.trim().split('\n').pop()}`));
+const cannotUnpack = (name: string, outcome: Outcome): Result<never> =>
+  bad(error('base-failed', `can't unpack the base of '${name}': ${reasonOf(outcome)}`));
 
 /** Which base machines take for a platform, or for the digest that a lock pins. */
 interface SharedBase {

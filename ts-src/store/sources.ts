@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { run } from '../io/process.ts';
+import { programFault, run } from '../io/process.ts';
 import { isStoredFile } from '../model/stored.ts';
 import type { Store } from './store.ts';
 
@@ -32,10 +32,7 @@ export async function keepSource(store: Store, tree: string, folder: string, wor
     folder,
     '.',
   ]);
-  if (packed.code !== 0)
-    throw Object.assign(new Error(`tar could not pack ${folder}: ${packed.stderr.trim().split('\n').pop()}`), {
-      code: /No space/.test(packed.stderr) ? 'ENOSPC' : 'ETAR',
-    });
+  if (packed.code !== 0) throw programFault(`tar could not pack ${folder}`, archive, packed);
   await store.writeJson(nameOf(tree), await store.put(archive));
   rmSync(archive, { force: true });
 }

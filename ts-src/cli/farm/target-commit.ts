@@ -1,6 +1,7 @@
 import { error, type Diagnostic } from '../../model/diagnostics.ts';
 import { git } from '../../read/git/git.ts';
 import { isRefName } from '../../read/source-entry.ts';
+import { reasonOf } from '../../io/process.ts';
 
 /**
  * The commit of a pull request's target branch: as the checkout has it, else fetched from where the checkout came from.
@@ -18,11 +19,7 @@ export async function targetCommit(root: string, name: string): Promise<string |
       : fetched;
   return found.code === 0
     ? found.stdout.trim()
-    : error(
-        'history',
-        `the target branch '${name}' can't be fetched: ${fetched.stderr.trim().split('\n').pop() ?? ''}`,
-        {
-          hint: 'let the checkout fetch it too',
-        },
-      );
+    : error('history', `the target branch '${name}' can't be fetched: ${reasonOf(found)}`, {
+        hint: 'let the checkout fetch it too',
+      });
 }

@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { basename, join } from 'node:path';
 import { sha256File } from '../../io/files.ts';
-import { run } from '../../io/process.ts';
+import { programFault, run } from '../../io/process.ts';
 import { md5 } from '../../model/digest.ts';
 import { stampOfVersion, stampSeconds } from '../../model/names.ts';
 import type { PlannedPackage } from '../../model/plan.ts';
@@ -61,10 +61,7 @@ export async function makeSourcePackage(options: Options, request: SourceRequest
   const archive = join(work, `${p.debian}_${plain}.tar.gz`);
   const packed = await run('tar', [...archiveOptions(stamp), '-f', archive, '-C', work, folder]);
   rmSync(source, { recursive: true, force: true });
-  if (packed.code !== 0)
-    throw Object.assign(new Error(`tar could not pack the source of ${p.name}: ${lastLine(packed.stderr)}`), {
-      code: /No space/.test(packed.stderr) ? 'ENOSPC' : 'ESTORE',
-    });
+  if (packed.code !== 0) throw programFault(`tar could not pack the source of ${p.name}`, archive, packed);
   const dsc = join(work, `${p.debian}_${plain}.dsc`);
   const text = renderDsc({
     source: p.debian,
@@ -81,8 +78,6 @@ export async function makeSourcePackage(options: Options, request: SourceRequest
   writeFileSync(dsc, text);
   return made([dsc, archive]);
 }
-
-const lastLine = (text: string): string => text.trim().split('\n').pop() ?? '';
 
 /** The same tree gives the same bytes: gzip's are the same in all of its versions. */
 const archiveOptions = (stamp: string): string[] => [

@@ -5,7 +5,7 @@ import { exists, noteUse, temporaryBeside } from '../../io/files.ts';
 import { sha256 } from '../../model/digest.ts';
 import { sizeText } from '../../model/sizes.ts';
 import { run } from '../../io/process.ts';
-import { git, lastLine, patiently } from './process.ts';
+import { git, gitReason, patiently } from './process.ts';
 import { largestTree, listTree, tooLarge, type TreeEntry } from './tree.ts';
 
 /**
@@ -29,7 +29,7 @@ export async function checkout(snapshot: { gitDir: string }, tree: string, folde
           })
         : read;
     if (out.code === 0) return await bringLargeFiles(snapshot.gitDir, held.value, folder);
-    return bad(error('source-store', `can't check out ${tree}: ${lastLine(out)}`));
+    return bad(error('source-store', `can't check out ${tree}: ${gitReason(out)}`));
   } finally {
     rmSync(index, { force: true });
   }
@@ -86,7 +86,7 @@ async function bringLargeFiles(gitDir: string, held: readonly TreeEntry[], folde
     const bytes = Buffer.from(got.stdout, 'latin1');
     const digest = /^oid sha256:([0-9a-f]{64})$/m.exec(pointer)?.[1];
     if (got.code !== 0 || sha256(bytes) !== digest)
-      return fault(got.code === 0 ? 'what the server sent is not it' : lastLine(got));
+      return fault(got.code === 0 ? 'what the server sent is not it' : gitReason(got));
     total += bytes.length;
     if (total > largestTree.bytes) return tooLarge(origin, `${sizeText(largestTree.bytes)} in Git LFS`);
     writeFileSync(file, bytes);

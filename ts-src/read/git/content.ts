@@ -13,7 +13,7 @@ import type { ArchiveEntry } from '../../model/rosdistro.ts';
 import { archiveFault, readingArchive } from './archive-size.ts';
 import { localFault, loginOf } from './credentials.ts';
 import { hasTree, type Snapshot } from './fetch.ts';
-import { git, hostOf, lastLine, stallSeconds, told } from './process.ts';
+import { git, hostOf, gitReason, stallSeconds, told } from './process.ts';
 import { messageOf } from '../../io/faults.ts';
 
 /** A repository of our own for files that come without one, taken byte for byte. */
@@ -62,14 +62,14 @@ export async function fetchArchive(entry: ArchiveEntry, url: string, state: stri
       entry.type === 'zip'
         ? await readingArchive(['unzip', '-q', file, '-d', content])
         : await readingArchive(['tar', '-x', '--no-same-owner', '--no-same-permissions', '-f', file, '-C', content]);
-    if (unpacked.code !== 0) return bad(error('source-archive', `can't unpack ${url}: ${lastLine(unpacked)}`));
+    if (unpacked.code !== 0) return bad(error('source-archive', `can't unpack ${url}: ${gitReason(unpacked)}`));
     const [top, ...others] = readdirSync(content, { withFileTypes: true });
     const root = top?.isDirectory() && !others.length ? join(content, top.name) : content;
     return await withMutex(`${gitDir}.lock`, async () => {
       await ensureContentRepository(gitDir);
       const env = { GIT_INDEX_FILE: join(folder, 'index') };
       const added = await git(['--work-tree', root, 'add', '--all', '--force', '.'], { gitDir, env, cwd: root });
-      if (added.code !== 0) return bad(error('source-archive', `can't read ${url}: ${lastLine(added)}`));
+      if (added.code !== 0) return bad(error('source-archive', `can't read ${url}: ${gitReason(added)}`));
       const tree = await told(['write-tree'], { gitDir, env });
       if (!tree.ok) return tree;
       mkdirSync(join(gitDir, 'slipway'), { recursive: true });
@@ -123,7 +123,7 @@ async function treeOfFolder(gitDir: string, folder: string, depth: number): Prom
       env,
       cwd: folder,
     });
-    if (added.code !== 0) return bad(error('source-folder', `can't read ${folder}: ${lastLine(added)}`));
+    if (added.code !== 0) return bad(error('source-folder', `can't read ${folder}: ${gitReason(added)}`));
     const listed = await told(['ls-files', '--stage', '-z'], { gitDir, env, cwd: folder });
     if (!listed.ok) return listed;
     const links = listed.value

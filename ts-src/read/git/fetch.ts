@@ -9,7 +9,7 @@ import { exists, noteUse, readIf, writeWhole } from '../../io/files.ts';
 import { withMutex } from '../../io/mutex.ts';
 import { localFault, loginOf, mayUseCredentials } from './credentials.ts';
 import { fetchBlobs } from './files.ts';
-import { git, lastLine, local, patiently, refused, told, unreachable, type Remote, type Reporter } from './process.ts';
+import { git, gitReason, local, patiently, refused, told, unreachable, type Remote, type Reporter } from './process.ts';
 import { largestTree, listTree, tooLarge, tooManyEntries } from './tree.ts';
 
 /** A repository's content at one commit, in a bare repository of our own. */
@@ -76,7 +76,7 @@ export async function fetchCommits(
       mkdirSync(gitDir, { recursive: true });
       const made = await git(['init', '--quiet', '--bare', gitDir]);
       const named = made.code === 0 ? await git(['config', 'remote.origin.url', loginOf(url).plain], { gitDir }) : made;
-      if (named.code !== 0) return bad(error('source-store', `can't make ${gitDir}: ${lastLine(named)}`));
+      if (named.code !== 0) return bad(error('source-store', `can't make ${gitDir}: ${gitReason(named)}`));
     }
     // A machine that died may have left git's own lock; nobody else writes here while we hold ours.
     const stale = join(gitDir, 'shallow.lock');
@@ -255,7 +255,7 @@ async function treeWithSubmodules(
           ? await git([...local, 'read-tree', `--prefix=${link.path}/`, tree.value], { gitDir, env })
           : removed;
       if (added.code !== 0)
-        return bad(error('source-submodule', `${url}: can't place the submodule ${link.path}: ${lastLine(added)}`));
+        return bad(error('source-submodule', `${url}: can't place the submodule ${link.path}: ${gitReason(added)}`));
     }
     return await told([...local, 'write-tree', '--missing-ok'], { gitDir, env });
   } finally {

@@ -2,7 +2,7 @@ import { bad, error, good, type Result } from '../../model/diagnostics.ts';
 import { sizeText } from '../../model/sizes.ts';
 import { run } from '../../io/process.ts';
 import { utf8Text } from '../../io/utf8.ts';
-import { git, lastLine, local, patiently, unreachable, type Remote, type Reporter } from './process.ts';
+import { git, gitReason, local, patiently, unreachable, type Remote, type Reporter } from './process.ts';
 import { tooLarge } from './tree.ts';
 
 /** Bytes of all manifests of a repository. */
@@ -15,7 +15,7 @@ async function lookFor(
   blobs: readonly string[],
 ): Promise<Result<{ missing: string[]; bytes: number }>> {
   const checked = await git([...local, 'cat-file', '--batch-check'], { gitDir, input: `${blobs.join('\n')}\n` });
-  if (checked.code !== 0) return bad(error('source-store', `can't look for files of ${url}: ${lastLine(checked)}`));
+  if (checked.code !== 0) return bad(error('source-store', `can't look for files of ${url}: ${gitReason(checked)}`));
   const missing = new Set<string>();
   let bytes = 0;
   for (const line of checked.stdout.split('\n')) {

@@ -123,7 +123,7 @@ export async function patiently(
     const seconds = why && waits[why][tried];
     if (!why || seconds === undefined) return o;
     reporter.waiting?.(
-      `${hostOf(url)} ${why === 'refused' ? 'allows no more requests for now' : `did not answer (${lastLine(o)})`}: trying again in ${seconds} s`,
+      `${hostOf(url)} ${why === 'refused' ? 'allows no more requests for now' : `did not answer (${gitReason(o)})`}: trying again in ${seconds} s`,
     );
     await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
   }
@@ -148,12 +148,12 @@ function remedyOf(url: string, stderr: string): string {
 export const unreachable = ({ url, submodule }: Remote, o: Outcome): Result<never> =>
   bad(
     refused.test(o.stderr)
-      ? error('source-busy', `${url} allows no more requests for now: ${lastLine(o)}`, {
+      ? error('source-busy', `${url} allows no more requests for now: ${gitReason(o)}`, {
           hint:
             'try again later (sources that were read are kept), ' +
             'or configure a login for that host in git to raise the limit',
         })
-      : error('source-unreachable', `can't read ${url}: ${lastLine(o)}`, {
+      : error('source-unreachable', `can't read ${url}: ${gitReason(o)}`, {
           hint:
             isLocalUrl(url) || mayUseCredentials(loginOf(url).plain, submodule === true)
               ? remedyOf(url, o.stderr)
@@ -161,7 +161,7 @@ export const unreachable = ({ url, submodule }: Remote, o: Outcome): Result<neve
         }),
   );
 
-export const lastLine = (o: Outcome): string => {
+export const gitReason = (o: Outcome): string => {
   const lines = o.stderr.trim().split('\n');
   return (
     lines.find((l) => l.startsWith('ssh: ')) ??
@@ -181,7 +181,7 @@ export async function told(args: string[], options: GitOptions): Promise<Result<
     : bad(
         error(
           'source-store',
-          `git ${args.find((a) => !a.startsWith('-') && !a.includes('='))} failed: ${lastLine(out)}`,
+          `git ${args.find((a) => !a.startsWith('-') && !a.includes('='))} failed: ${gitReason(out)}`,
         ),
       );
 }

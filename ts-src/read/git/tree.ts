@@ -1,7 +1,7 @@
 import { bad, error, good, type Result } from '../../model/diagnostics.ts';
 import { sizeText } from '../../model/sizes.ts';
 import { TooMuch } from '../../io/process.ts';
-import { git, lastLine, local } from './process.ts';
+import { git, gitReason, local } from './process.ts';
 
 /**
  * What a commit may hold at most. A tree can stand in itself many times: what is small to send is then without end to
@@ -60,7 +60,7 @@ export async function listTree({ gitDir, tree, where, measured }: Listing): Prom
     const args = ['ls-tree', '-r', '-t', '-z', '--full-tree', ...(measured ? ['-l'] : []), tree];
     const listed = await git([...local, ...args], { gitDir, onOutput });
     if (listed.code === 0) return good(entries);
-    return bad(error('source-store', `can't list the files of ${where}: ${lastLine(listed)}`));
+    return bad(error('source-store', `can't list the files of ${where}: ${gitReason(listed)}`));
   } catch (e) {
     if (!(e instanceof TooMuch)) throw e;
     if (bytes > largestTree.bytes) return tooLarge(where, `${sizeText(largestTree.bytes)} of files`);
