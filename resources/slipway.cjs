@@ -34330,16 +34330,16 @@ function faultsOf(judged) {
   return faults4;
 }
 function headersWithoutPage({ installed, tag, ownScope, results }) {
-  const pages2 = /* @__PURE__ */ new Set();
+  const pages = /* @__PURE__ */ new Set();
   for (const [, body = ""] of (tag ?? "").matchAll(/<compound kind="file">([^]*?)<\/compound>/g)) {
     const name6 = /<name>([^<]*)<\/name>/.exec(body)?.[1] ?? "";
-    pages2.add(`${/<path>([^<]*)<\/path>/.exec(body)?.[1] ?? ""}${name6}`.replace(/^.*\/include\//, ""));
+    pages.add(`${/<path>([^<]*)<\/path>/.exec(body)?.[1] ?? ""}${name6}`.replace(/^.*\/include\//, ""));
   }
   if (!installed.headers.length) return [];
   if (ownScope)
-    return pages2.size || results.compounds.length ? [] : ["it installs headers, but its Doxyfile makes no API page"];
+    return pages.size || results.compounds.length ? [] : ["it installs headers, but its Doxyfile makes no API page"];
   const lacking2 = installed.headers.filter(
-    (h) => !installed.includes.some((i) => h.startsWith(`${i}/`) && pages2.has(h.slice(i.length + 1)))
+    (h) => !installed.includes.some((i) => h.startsWith(`${i}/`) && pages.has(h.slice(i.length + 1)))
   );
   if (!lacking2.length) return [];
   const first3 = lacking2.slice(0, 3).map((h) => h.replace(/^.*\/include\//, ""));
@@ -34408,7 +34408,7 @@ init_sizes();
 var largestText3 = 1 << 20;
 var largestFragment = 16 << 20;
 var largestTexts2 = 16 << 20;
-async function factsOf2({ environment: environment3, installed }, pages2) {
+async function factsOf2({ environment: environment3, installed }, pages) {
   const { build: build4, own: own3 } = environment3;
   let bytes = 0;
   const text8 = async (path2) => {
@@ -34418,7 +34418,7 @@ async function factsOf2({ environment: environment3, installed }, pages2) {
       throw new LeftBehindError(`its messages and plugins are larger than ${sizeText(largestTexts2)} together`);
     return found2?.toString("utf8") ?? "";
   };
-  const there = new Set(pages2.map((p) => p.path));
+  const there = new Set(pages.map((p) => p.path));
   const fragment = async (name6) => (await readLeft(build4, `docs/${name6}.html`, largestFragment))?.toString("utf8");
   const [readme, changelog] = [await fragment("readme"), await fragment("changelog")];
   const time2 = new Patience();
@@ -34749,25 +34749,25 @@ var ofTools = /^(api\/([^/]+\.(css|js|svg|png|md5|map)|(annotated|classes|hierar
 async function pagesOf(organization, job, results) {
   const { request, environment: environment3 } = job;
   const folder2 = (0, import_node_path63.join)(environment3.build, "docs", "pages");
-  const pages2 = await takePages(folder2, (path2) => ofTools.test(path2) && path2 !== `${apiFolder}/index.html`);
+  const pages = await takePages(folder2, (path2) => ofTools.test(path2) && path2 !== `${apiFolder}/index.html`);
   const time2 = new Patience();
   const shape2 = (of, make) => {
-    for (const page of pages2)
+    for (const page of pages)
       if (of(page) && isPage(page)) page.data = time2.spend(shownName(page.path), () => make(page.data));
   };
   shape2(({ path: path2 }) => path2.startsWith(`${proseFolder}/`), withoutProblems);
-  const index = pages2.findIndex((p) => p.path === `${apiFolder}/index.html`);
-  const mainPage = index >= 0 && hasText(pages2[index]?.data.toString("utf8") ?? "");
-  if (index >= 0 && !mainPage) pages2.splice(index, 1);
+  const index = pages.findIndex((p) => p.path === `${apiFolder}/index.html`);
+  const mainPage = index >= 0 && hasText(pages[index]?.data.toString("utf8") ?? "");
+  if (index >= 0 && !mainPage) pages.splice(index, 1);
   if (job.doxygen) shape2(({ path: path2 }) => path2.startsWith(`${apiFolder}/`), withHeading);
   shape2(
     () => true,
     (data) => Buffer.from(guardedPage(data.toString("utf8")))
   );
-  if (!job.doxygen) return pages2;
+  if (!job.doxygen) return pages;
   const frame = frameOf(organization, job);
   const at3 = (crumb) => crumb.href === void 0 ? crumb : { ...crumb, href: `../${crumb.href}` };
-  const there = new Set(pages2.map((p) => p.path));
+  const there = new Set(pages.map((p) => p.path));
   const overview2 = docPage({
     ...frame,
     crumbs: [...frame.crumbs.map(at3), { text: "C++ API" }],
@@ -34781,7 +34781,7 @@ async function pagesOf(organization, job, results) {
       { mainPage, documented: results.documented, total: results.total }
     )
   });
-  return [...pages2, { path: `${apiFolder}/overview.html`, data: Buffer.from(overview2) }].sort(
+  return [...pages, { path: `${apiFolder}/overview.html`, data: Buffer.from(overview2) }].sort(
     (a, b) => a.path < b.path ? -1 : 1
   );
 }
@@ -35060,11 +35060,11 @@ async function recordOf3(options5, job, results, begun) {
   const { build: build4 } = environment3;
   const { name: name6 } = request.package;
   const shown5 = await interfaceOf2(job);
-  const pages2 = await pagesOf(options5.distro.organization, job, results);
-  const facts = await factsOf2(job, pages2);
+  const pages = await pagesOf(options5.distro.organization, job, results);
+  const facts = await factsOf2(job, pages);
   const warnings = [...results.warnings, ...wishes.notes];
   const packed3 = (0, import_node_path64.join)(request.work, `${name6}.pages`);
-  (0, import_node_fs52.writeFileSync)(packed3, packPages(pages2));
+  (0, import_node_fs52.writeFileSync)(packed3, packPages(pages));
   await checkLeft(build4, "docs/results.json", 64 << 20);
   return {
     schema: 1,
@@ -43991,6 +43991,20 @@ function faultOf(request, status, text8) {
     status >= 500 || status === 429 ? String(status) : code
   );
 }
+async function allPages(aws, service, action, parameters) {
+  const all = [];
+  let token3;
+  for (let n = 0; n < 1e3; n++) {
+    const page = await aws.query(service, action, {
+      ...parameters,
+      ...token3 === void 0 ? {} : { NextToken: token3 }
+    });
+    all.push(page);
+    token3 = textIn(page, "nextToken") ?? textIn(page, "NextToken");
+    if (token3 === void 0 || token3 === "") return all;
+  }
+  throw new Error(`${action} has more than 1000 pages`);
+}
 function itemsOf(value2, name6 = "item") {
   const found2 = own(asMap(value2) ?? {}, name6);
   const list8 = Array.isArray(found2) ? found2 : [found2];
@@ -44092,6 +44106,38 @@ init_images();
 init_zod();
 init_diagnostics();
 
+// ts-src/aws/used-images.ts
+async function usedImages(aws) {
+  const used = /* @__PURE__ */ new Map();
+  for (const page of await allPages(aws, "ec2", "DescribeInstances", livingInstances))
+    for (const reservation of itemsOf(page.reservationSet))
+      for (const instance of itemsOf(reservation.instancesSet)) {
+        const image2 = textIn(instance, "imageId");
+        if (image2 !== void 0) used.set(image2, `the instance ${textIn(instance, "instanceId") ?? ""}`);
+      }
+  for (const page of await allPages(aws, "ec2", "DescribeLaunchTemplates", {}))
+    for (const template of itemsOf(page.launchTemplates)) {
+      const id = textIn(template, "launchTemplateId") ?? "";
+      for (const versions of await allPages(aws, "ec2", "DescribeLaunchTemplateVersions", { LaunchTemplateId: id }))
+        for (const version3 of itemsOf(versions.launchTemplateVersionSet)) {
+          const data = version3.launchTemplateData;
+          const image2 = typeof data === "object" && data !== null ? textIn({ ...data }, "imageId") : void 0;
+          if (image2 !== void 0)
+            used.set(image2, `the launch template ${textIn(template, "launchTemplateName") ?? id}`);
+        }
+    }
+  for (const page of await allPages(aws, "autoscaling", "DescribeLaunchConfigurations", {})) {
+    const result2 = page.DescribeLaunchConfigurationsResult;
+    const found2 = typeof result2 === "object" && result2 !== null ? { ...result2 } : {};
+    for (const config2 of itemsOf("LaunchConfigurations" in found2 ? found2.LaunchConfigurations : void 0, "member")) {
+      const image2 = textIn(config2, "ImageId");
+      if (image2 !== void 0)
+        used.set(image2, `the launch configuration ${textIn(config2, "LaunchConfigurationName") ?? ""}`);
+    }
+  }
+  return used;
+}
+
 // ts-src/deploy/aws.ts
 init_diagnostics();
 async function asked(service, ask2) {
@@ -44105,6 +44151,7 @@ async function asked(service, ask2) {
 }
 var ec2 = (place3, action, parameters) => asked("ec2", () => new Aws(place3.region, place3.endpoint).query("ec2", action, parameters));
 var ssm = (place3, action, input) => asked("ssm", () => new Aws(place3.region, place3.endpoint).ssm(action, input));
+var imageUses = (place3) => asked("ec2", () => usedImages(new Aws(place3.region, place3.endpoint)));
 
 // ts-src/deploy/toolset.ts
 var import_node_crypto14 = require("node:crypto");
@@ -44163,16 +44210,6 @@ var imagesAnswer = object({
     })
   )
 });
-var instancesAnswer = object({
-  reservationSet: list4(object({ instancesSet: list4(object({ imageId: text6, instanceId: text6 })) })),
-  nextToken: text6.optional()
-});
-var versionsAnswer = object({
-  launchTemplateVersionSet: list4(
-    object({ launchTemplateName: text6, launchTemplateData: object({ imageId: text6.optional() }) })
-  ),
-  nextToken: text6.optional()
-});
 var historyAnswer = object({
   Parameters: array(object({ Value: text6, Version: number3() })),
   NextToken: text6.nullish()
@@ -44202,37 +44239,11 @@ async function describe4(pool, filters) {
   }
   return read2(imagesAnswer, await ec2(pool, "DescribeImages", parameters), "images");
 }
-async function usedImages(pool) {
-  const used = /* @__PURE__ */ new Map();
-  let token3;
-  do {
-    const asked2 = { ...livingInstances, MaxResults: "1000", ...token3 ? { NextToken: token3 } : {} };
-    const page = read2(instancesAnswer, await ec2(pool, "DescribeInstances", asked2), "instances");
-    if (!page.ok) return page;
-    for (const instance of page.value.reservationSet.flatMap((r) => r.instancesSet))
-      used.set(instance.imageId, instance.instanceId);
-    token3 = page.value.nextToken;
-  } while (token3);
-  do {
-    const asked2 = { "LaunchTemplateVersion.1": "$Latest", "LaunchTemplateVersion.2": "$Default" };
-    const parameters = { ...asked2, ...token3 ? { NextToken: token3 } : {} };
-    const page = read2(
-      versionsAnswer,
-      await ec2(pool, "DescribeLaunchTemplateVersions", parameters),
-      "launch templates"
-    );
-    if (!page.ok) return page;
-    for (const { launchTemplateName, launchTemplateData } of page.value.launchTemplateVersionSet)
-      if (launchTemplateData.imageId) used.set(launchTemplateData.imageId, launchTemplateName);
-    token3 = page.value.nextToken;
-  } while (token3);
-  return good(used);
-}
 async function listAgentImages(pool) {
   const own3 = { "tag:farm": pool.organization, "tag:slipway-agent": pool.architecture };
   const images = await describe4(pool, own3);
   if (!images.ok) return images;
-  const [pointers, used] = [await pointerHistory(pool), await usedImages(pool)];
+  const [pointers, used] = [await pointerHistory(pool), await imageUses(pool)];
   if (!pointers.ok) return pointers;
   if (!used.ok) return used;
   const [current, former] = pointers.value;
@@ -45478,11 +45489,11 @@ async function publishSite(endpoint, folder2, state, keep2) {
   });
   return done ?? bad(error("docs-moved", `a clean-up is running in ${endpoint.where}: run the command again`));
 }
-async function placeLeads(endpoint, pages2) {
+async function placeLeads(endpoint, pages) {
   if (endpoint.folder !== void 0) return;
   const there = /* @__PURE__ */ new Set();
   for await (const { name: name6 } of endpoint.list("latest")) there.add(name6.slice("latest/".length));
-  const wanted = pages2.filter((path2) => path2.endsWith(".html") && path2 !== "index.html" && !there.has(path2));
+  const wanted = pages.filter((path2) => path2.endsWith(".html") && path2 !== "index.html" && !there.has(path2));
   await parallel(wanted, endpoint.width, (path2) => endpoint.put(`latest/${path2}`, Buffer.from(leadTo(path2))));
 }
 async function switchLatest(endpoint, states, state) {
@@ -52202,55 +52213,12 @@ var tagIn = (item, key) => {
   const tag = itemsOf(item.tagSet).find((t) => textIn(t, "key") === key);
   return tag && textIn(tag, "value");
 };
-async function pages(aws, service, action, parameters) {
-  const all = [];
-  let token3;
-  for (let n = 0; n < 1e3; n++) {
-    const page = await aws.query(service, action, {
-      ...parameters,
-      ...token3 === void 0 ? {} : { NextToken: token3 }
-    });
-    all.push(page);
-    token3 = textIn(page, "nextToken") ?? textIn(page, "NextToken");
-    if (token3 === void 0 || token3 === "") return all;
-  }
-  throw new Error(`${action} has more than 1000 pages`);
-}
-async function usedImages2(aws) {
-  const used = /* @__PURE__ */ new Map();
-  for (const page of await pages(aws, "ec2", "DescribeInstances", livingInstances))
-    for (const reservation of itemsOf(page.reservationSet))
-      for (const instance of itemsOf(reservation.instancesSet)) {
-        const image2 = textIn(instance, "imageId");
-        if (image2 !== void 0) used.set(image2, `the instance ${textIn(instance, "instanceId") ?? ""}`);
-      }
-  for (const page of await pages(aws, "ec2", "DescribeLaunchTemplates", {}))
-    for (const template of itemsOf(page.launchTemplates)) {
-      const id = textIn(template, "launchTemplateId") ?? "";
-      for (const versions of await pages(aws, "ec2", "DescribeLaunchTemplateVersions", { LaunchTemplateId: id }))
-        for (const version3 of itemsOf(versions.launchTemplateVersionSet)) {
-          const data = version3.launchTemplateData;
-          const image2 = typeof data === "object" && data !== null ? textIn({ ...data }, "imageId") : void 0;
-          if (image2 !== void 0) used.set(image2, `the launch template ${id}`);
-        }
-    }
-  for (const page of await pages(aws, "autoscaling", "DescribeLaunchConfigurations", {})) {
-    const result2 = page.DescribeLaunchConfigurationsResult;
-    const found2 = typeof result2 === "object" && result2 !== null ? { ...result2 } : {};
-    for (const config2 of itemsOf("LaunchConfigurations" in found2 ? found2.LaunchConfigurations : void 0, "member")) {
-      const image2 = textIn(config2, "ImageId");
-      if (image2 !== void 0)
-        used.set(image2, `the launch configuration ${textIn(config2, "LaunchConfigurationName") ?? ""}`);
-    }
-  }
-  return used;
-}
 async function retiring(settings3, image2, channel2, keep2) {
   const all = [];
   for (const region2 of [settings3.region, ...settings3.copies]) {
     const aws = new Aws(region2, settings3.endpoint);
-    const used = await usedImages2(aws);
-    const found2 = (await pages(aws, "ec2", "DescribeImages", {
+    const used = await usedImages(aws);
+    const found2 = (await allPages(aws, "ec2", "DescribeImages", {
       "Owner.1": "self",
       "Filter.1.Name": "tag:slipway:image",
       "Filter.1.Value.1": image2,
@@ -52308,7 +52276,7 @@ async function retire(settings3, amis) {
   for (const ami2 of amis) {
     if (ami2.kept !== void 0) continue;
     const aws = new Aws(ami2.region, settings3.endpoint);
-    if ((await usedImages2(aws)).has(ami2.id)) continue;
+    if ((await usedImages(aws)).has(ami2.id)) continue;
     await aws.query("ec2", "DeregisterImage", { ImageId: ami2.id });
     for (const snapshot2 of ami2.snapshots) await aws.query("ec2", "DeleteSnapshot", { SnapshotId: snapshot2 });
     removed++;

@@ -92,7 +92,9 @@ describe('slipway deploy image', () => {
     python(`
 ec2 = client('ec2')
 ec2.run_instances(ImageId='${ids[1]}', MinCount=1, MaxCount=1, InstanceType='t3.micro')
-ec2.create_launch_template(LaunchTemplateName='other', LaunchTemplateData={'ImageId': '${ids[2]}'})`);
+ec2.create_launch_template(LaunchTemplateName='other', LaunchTemplateData={'ImageId': '${ids[3]}'})
+ec2.create_launch_template_version(LaunchTemplateName='other', LaunchTemplateData={'ImageId': '${ids[2]}'})
+ec2.modify_launch_template(LaunchTemplateName='other', DefaultVersion='2')`);
     const there = () =>
       (
         JSON.parse(
@@ -107,11 +109,11 @@ ec2.create_launch_template(LaunchTemplateName='other', LaunchTemplateData={'Imag
         ?.map((l) => l.slice(13))
         .sort(),
       dry.stderr,
-    ).toEqual([ids[0], ids[3], ids[4], ids[5]].sort());
+    ).toEqual([ids[0], ids[4], ids[5]].sort());
     expect(there()).toEqual(before);
     const pruned = await image('prune', '--keep', '1');
     expect(pruned.code, pruned.stderr).toBe(0);
-    expect(there()).toEqual(before.filter((id) => ![ids[0], ids[3], ids[4], ids[5]].includes(id)));
+    expect(there()).toEqual(before.filter((id) => ![ids[0], ids[4], ids[5]].includes(id)));
     expect(there()).toContain(stranger);
     const snapshots = python(
       `print(len([s for s in client('ec2').describe_snapshots(OwnerIds=['self'])['Snapshots'] if '${ids[0]}' in s['Description']]), end='')`,
@@ -156,7 +158,7 @@ ec2.create_launch_template(LaunchTemplateName='other', LaunchTemplateData={'Imag
     const listed = await image('list');
     expect(listed.stdout).toMatch(new RegExp(`^${ids[6]} .* current `, 'm'));
     expect(listed.stdout).toMatch(new RegExp(`^${ids[7]} .* former `, 'm'));
-    expect(listed.stdout).toMatch(new RegExp(`^${ids[2]} .* other `, 'm'));
+    expect(listed.stdout).toMatch(new RegExp(`^${ids[2]} .* the launch template other `, 'm'));
   });
 
   it('tells what AWS refused', async () => {

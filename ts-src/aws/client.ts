@@ -120,6 +120,27 @@ function faultOf(request: AwsRequest, status: number, text: string): AwsFault {
   );
 }
 
+/** All pages of an answer. */
+export async function allPages(
+  aws: Aws,
+  service: 'ec2' | 'autoscaling',
+  action: string,
+  parameters: Record<string, string>,
+): Promise<Record<string, unknown>[]> {
+  const all: Record<string, unknown>[] = [];
+  let token: string | undefined;
+  for (let n = 0; n < 1000; n++) {
+    const page = await aws.query(service, action, {
+      ...parameters,
+      ...(token === undefined ? {} : { NextToken: token }),
+    });
+    all.push(page);
+    token = textIn(page, 'nextToken') ?? textIn(page, 'NextToken');
+    if (token === undefined || token === '') return all;
+  }
+  throw new Error(`${action} has more than 1000 pages`);
+}
+
 /** Items of a list in EC2's answers: one stands by itself. */
 export function itemsOf(value: unknown, name = 'item'): Record<string, unknown>[] {
   const found = own(asMap(value) ?? {}, name);

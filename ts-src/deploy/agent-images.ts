@@ -1,7 +1,6 @@
 import * as z from 'zod';
 import { bad, compare, error, good, type Result } from '../model/diagnostics.ts';
-import { livingInstances } from '../aws/client.ts';
-import { ec2, ssm, type AwsPlace } from './aws.ts';
+import { ec2, imageUses, ssm, type AwsPlace } from './aws.ts';
 import { whyDue } from './toolset.ts';
 
 /**
@@ -45,16 +44,6 @@ const imagesAnswer = z.object({
     }),
   ),
 });
-const instancesAnswer = z.object({
-  reservationSet: list(z.object({ instancesSet: list(z.object({ imageId: text, instanceId: text })) })),
-  nextToken: text.optional(),
-});
-const versionsAnswer = z.object({
-  launchTemplateVersionSet: list(
-    z.object({ launchTemplateName: text, launchTemplateData: z.object({ imageId: text.optional() }) }),
-  ),
-  nextToken: text.optional(),
-});
 const historyAnswer = z.object({
   Parameters: z.array(z.object({ Value: text, Version: z.number() })),
   NextToken: text.nullish(),
@@ -89,40 +78,12 @@ async function describe(pool: Pool, filters: Record<string, string>) {
   return read(imagesAnswer, await ec2(pool, 'DescribeImages', parameters), 'images');
 }
 
-/** Who uses images beside the parameter: instances that are not gone, and launch templates. */
-async function usedImages(pool: Pool): Promise<Result<Map<string, string>>> {
-  const used = new Map<string, string>();
-  let token: string | undefined;
-  do {
-    const asked = { ...livingInstances, MaxResults: '1000', ...(token ? { NextToken: token } : {}) };
-    const page = read(instancesAnswer, await ec2(pool, 'DescribeInstances', asked), 'instances');
-    if (!page.ok) return page;
-    for (const instance of page.value.reservationSet.flatMap((r) => r.instancesSet))
-      used.set(instance.imageId, instance.instanceId);
-    token = page.value.nextToken;
-  } while (token);
-  do {
-    const asked = { 'LaunchTemplateVersion.1': '$Latest', 'LaunchTemplateVersion.2': '$Default' };
-    const parameters: Record<string, string> = { ...asked, ...(token ? { NextToken: token } : {}) };
-    const page = read(
-      versionsAnswer,
-      await ec2(pool, 'DescribeLaunchTemplateVersions', parameters),
-      'launch templates',
-    );
-    if (!page.ok) return page;
-    for (const { launchTemplateName, launchTemplateData } of page.value.launchTemplateVersionSet)
-      if (launchTemplateData.imageId) used.set(launchTemplateData.imageId, launchTemplateName);
-    token = page.value.nextToken;
-  } while (token);
-  return good(used);
-}
-
 /** All images of a pool, the newest first. Only those with both tags of the farm: others are not ours. */
 export async function listAgentImages(pool: Pool): Promise<Result<AgentImage[]>> {
   const own = { 'tag:farm': pool.organization, 'tag:slipway-agent': pool.architecture };
   const images = await describe(pool, own);
   if (!images.ok) return images;
-  const [pointers, used] = [await pointerHistory(pool), await usedImages(pool)];
+  const [pointers, used] = [await pointerHistory(pool), await imageUses(pool)];
   if (!pointers.ok) return pointers;
   if (!used.ok) return used;
   const [current, former] = pointers.value;

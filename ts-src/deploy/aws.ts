@@ -1,4 +1,5 @@
 import { Aws, AwsFault } from '../aws/client.ts';
+import { usedImages } from '../aws/used-images.ts';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 
 /** Region, and an endpoint where AWS is not AWS. */
@@ -7,7 +8,7 @@ export interface AwsPlace {
   endpoint: string | undefined;
 }
 
-async function asked(service: string, ask: () => Promise<unknown>): Promise<Result<unknown>> {
+async function asked<T>(service: string, ask: () => Promise<T>): Promise<Result<T>> {
   try {
     return good(await ask());
   } catch (e) {
@@ -24,3 +25,7 @@ export const ec2 = (place: AwsPlace, action: string, parameters: Record<string, 
 /** A call of Systems Manager. */
 export const ssm = (place: AwsPlace, action: string, input: object): Promise<Result<unknown>> =>
   asked('ssm', () => new Aws(place.region, place.endpoint).ssm(action, input));
+
+/** Who uses each image, beside the parameter of a pool: instances, launch templates, launch configurations. */
+export const imageUses = (place: AwsPlace): Promise<Result<Map<string, string>>> =>
+  asked('ec2', () => usedImages(new Aws(place.region, place.endpoint)));

@@ -1,6 +1,7 @@
 import { good, type Result } from '../model/diagnostics.ts';
 import { ofArchitecture, type ImageSpec } from '../model/images.ts';
-import { Aws, itemsOf, livingInstances, textIn } from '../aws/client.ts';
+import { Aws, allPages, itemsOf, textIn } from '../aws/client.ts';
+import { usedImages } from '../aws/used-images.ts';
 
 /** An AMI of ours in one region. */
 export interface OwnAmi {
@@ -18,58 +19,6 @@ const tagIn = (item: Record<string, unknown>, key: string): string | undefined =
   return tag && textIn(tag, 'value');
 };
 
-/** All pages of an answer. */
-async function pages(
-  aws: Aws,
-  service: 'ec2' | 'autoscaling',
-  action: string,
-  parameters: Record<string, string>,
-): Promise<Record<string, unknown>[]> {
-  const all: Record<string, unknown>[] = [];
-  let token: string | undefined;
-  for (let n = 0; n < 1000; n++) {
-    const page = await aws.query(service, action, {
-      ...parameters,
-      ...(token === undefined ? {} : { NextToken: token }),
-    });
-    all.push(page);
-    token = textIn(page, 'nextToken') ?? textIn(page, 'NextToken');
-    if (token === undefined || token === '') return all;
-  }
-  throw new Error(`${action} has more than 1000 pages`);
-}
-
-/** Every AMI that an instance, a version of a launch template or a launch configuration names. */
-export async function usedImages(aws: Aws): Promise<Map<string, string>> {
-  const used = new Map<string, string>();
-  for (const page of await pages(aws, 'ec2', 'DescribeInstances', livingInstances))
-    for (const reservation of itemsOf(page.reservationSet))
-      for (const instance of itemsOf(reservation.instancesSet)) {
-        const image = textIn(instance, 'imageId');
-        if (image !== undefined) used.set(image, `the instance ${textIn(instance, 'instanceId') ?? ''}`);
-      }
-  for (const page of await pages(aws, 'ec2', 'DescribeLaunchTemplates', {}))
-    for (const template of itemsOf(page.launchTemplates)) {
-      const id = textIn(template, 'launchTemplateId') ?? '';
-      for (const versions of await pages(aws, 'ec2', 'DescribeLaunchTemplateVersions', { LaunchTemplateId: id }))
-        for (const version of itemsOf(versions.launchTemplateVersionSet)) {
-          const data: unknown = version.launchTemplateData;
-          const image = typeof data === 'object' && data !== null ? textIn({ ...data }, 'imageId') : undefined;
-          if (image !== undefined) used.set(image, `the launch template ${id}`);
-        }
-    }
-  for (const page of await pages(aws, 'autoscaling', 'DescribeLaunchConfigurations', {})) {
-    const result: unknown = page.DescribeLaunchConfigurationsResult;
-    const found = typeof result === 'object' && result !== null ? { ...result } : {};
-    for (const config of itemsOf('LaunchConfigurations' in found ? found.LaunchConfigurations : undefined, 'member')) {
-      const image = textIn(config, 'ImageId');
-      if (image !== undefined)
-        used.set(image, `the launch configuration ${textIn(config, 'LaunchConfigurationName') ?? ''}`);
-    }
-  }
-  return used;
-}
-
 /**
  * The AMIs of an image beyond the newest `keep` of a region and architecture, and which of these stay because they are
  * used, shared or the one that the parameter names. Nothing but images with our tags is looked at.
@@ -85,7 +34,7 @@ export async function retiring(
     const aws = new Aws(region, settings.endpoint);
     const used = await usedImages(aws);
     const found = (
-      await pages(aws, 'ec2', 'DescribeImages', {
+      await allPages(aws, 'ec2', 'DescribeImages', {
         'Owner.1': 'self',
         'Filter.1.Name': 'tag:slipway:image',
         'Filter.1.Value.1': image,
