@@ -2,7 +2,7 @@ import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, ut
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
-import { exists, readJson, writeWhole } from '../io/files.ts';
+import { exists, privateFolder, readJson, writeWhole } from '../io/files.ts';
 import { withMutex } from '../io/mutex.ts';
 import { readEnd } from '../io/untrusted.ts';
 import { aptEnvironment } from '../sandbox/base-system.ts';
@@ -117,6 +117,7 @@ export async function makeLayer(room: Room, request: LayerRequest): Promise<Resu
       const packed = await packLayer(room, request, staged);
       if (!packed.ok) return packed;
       const folder = folderOf(room, request.key);
+      privateFolder(imagesFolder(room.state));
       await room.driver.remove(folder);
       renameSync(staged, folder);
       return good({

@@ -53,7 +53,7 @@ async function installLayer(
     epoch: room.epoch,
     binds: [
       ...listBinds(room.base),
-      { from: join(room.state, 'archives'), to: '/tmp/slipway/archives' },
+      { from: join(room.state, 'archives'), to: '/tmp/slipway/archives', readOnly: true },
       { from: config, to: '/tmp/slipway/config', readOnly: true },
     ],
   });

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import {
+  chmodSync,
   closeSync,
   constants,
   copyFileSync,
@@ -176,6 +177,17 @@ export function noteUse(path: string): void {
     // A folder that is only read says nothing of its use.
     if (!['ENOENT', 'EROFS', 'EACCES', 'EPERM'].includes(codeOf(e) ?? '')) throw e;
   }
+}
+
+/**
+ * Makes a folder that only its owner may enter, or closes one that is there. What lies in it may be of any owner and
+ * mode, such as a program of a root that has the rights of the host's root for whoever may run it.
+ */
+export function privateFolder(path: string): string {
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  const { mode, uid } = statSync(path);
+  if ((mode & 0o077) !== 0 && uid === process.getuid?.()) chmodSync(path, 0o700);
+  return path;
 }
 
 /** Whether a file or folder was last changed more than a day ago; false where it has gone. */

@@ -2,7 +2,7 @@ import { lstatSync, mkdirSync, readdirSync, realpathSync, renameSync } from 'nod
 import { basename, join } from 'node:path';
 import { bad, error, good, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import { sha256 } from '../model/digest.ts';
-import { entriesBelow, exists, noteUse, readJson, sha256File, writeWhole } from '../io/files.ts';
+import { entriesBelow, exists, noteUse, privateFolder, readJson, sha256File, writeWhole } from '../io/files.ts';
 import { withMutex } from '../io/mutex.ts';
 import { reasonOf, run } from '../io/process.ts';
 import { readEnd } from '../io/untrusted.ts';
@@ -98,7 +98,7 @@ export async function ensureBase(request: BaseRequest): Promise<Result<Base>> {
   const current = async (): Promise<Base | undefined> => {
     const base = currentBase(request, target);
     if (!base || !(await driver.ready(base.root))) return undefined;
-    noteUse(base.folder);
+    noteUse(privateFolder(base.folder));
     return base;
   };
   const there = await current();
@@ -129,6 +129,7 @@ async function makeBase(request: BaseRequest, target: Target): Promise<Result<Ba
   for (const entry of readdirSync(folder)) if (entry.startsWith('new-')) await driver.remove(join(folder, entry));
   const lists = join(work, 'lists');
   mkdirSync(lists, { recursive: true });
+  if (process.getuid?.() === 0) privateFolder(work);
   const tar = join(work, 'base.tar');
   const shared = siblingBase(request, wanted);
   const failed = await makeTar(request, target, tar, shared);
@@ -136,6 +137,8 @@ async function makeBase(request: BaseRequest, target: Target): Promise<Result<Ba
     await driver.remove(work);
     return bad(failed);
   }
+  // A plain user's mmdebstrap has to enter it with other ids.
+  privateFolder(work);
   const digest = await sha256File(tar);
   const unpacked = await driver.unpack(tar, join(work, 'root'));
   if (unpacked.code !== 0) {

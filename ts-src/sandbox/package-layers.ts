@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node
 import { dirname, join } from 'node:path';
 import type { DebPolicy } from '../inspect/deb.ts';
 import { unpackPackage } from '../inspect/unpack.ts';
-import { exists, noteUse, readJson, sha256File, temporaryBeside, writeWhole } from '../io/files.ts';
+import { exists, noteUse, privateFolder, readJson, sha256File, temporaryBeside, writeWhole } from '../io/files.ts';
 import { programFault, run } from '../io/process.ts';
 import { readLeft } from '../io/untrusted.ts';
 import type { StoredFile } from '../model/result.ts';
@@ -69,7 +69,7 @@ export class Packages {
   private async unpackFile(file: string, digest: string, policy: DebPolicy): Promise<Unpacked> {
     const target = this.folder(digest);
     // Nobody else of this machine may reach what strangers packed.
-    mkdirSync(join(this.state, 'unpacked'), { recursive: true, mode: 0o700 });
+    privateFolder(join(this.state, 'unpacked'));
     const staged = temporaryBeside(target);
     try {
       const { control, members, files, folders } = await unpackPackage(file, staged, policy);

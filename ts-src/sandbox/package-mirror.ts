@@ -16,7 +16,7 @@ export const filePrefix = (pinned: string): string => {
 };
 
 /** A name that apt gives to a package's file. */
-const isDebFile = (name: string): boolean => /^[a-z0-9][A-Za-z0-9.+~%_-]*\.deb$/.test(name);
+export const isDebFile = (name: string): boolean => /^[a-z0-9][A-Za-z0-9.+~%_-]*\.deb$/.test(name);
 
 /**
  * Packages that roots took from the archives of one base, kept in the store by the state of these archives: they can be

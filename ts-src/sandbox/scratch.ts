@@ -1,12 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { exists, privateFolder } from '../io/files.ts';
 import { holdMutex, shareMutex, type Release } from '../io/mutex.ts';
 import { run } from '../io/process.ts';
 import type { Driver } from './driver.ts';
 
 let session: string | undefined;
 let locks: Release[] = [];
+
+/** Parts of a state that hold what ran in roots left; those of earlier versions stand open. */
+const rootFolders = ['archives', 'layers', 'images', 'objects', 'unpacked'];
 
 /** Shared by all that use a machine's state; a clean-up has it alone. */
 export const useLock = (state: string): string => join(state, 'use.lock');
@@ -16,8 +20,8 @@ export const useLock = (state: string): string => join(state, 'use.lock');
  * which the kernel lets go of however it ends. While it is open nothing of the state is cleaned up.
  */
 export async function openScratch(state: string, driver: Driver, say?: (line: string) => void): Promise<void> {
-  const all = join(state, 'work');
-  mkdirSync(all, { recursive: true });
+  const all = privateFolder(join(state, 'work'));
+  for (const part of rootFolders) if (exists(join(state, part))) privateFolder(join(state, part));
   const waiting = () => say?.(`waiting for a clean-up of ${state}`);
   locks = [await shareMutex(useLock(state), waiting)];
   for (const name of readdirSync(all)) {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import type { StoredFile } from '../model/result.ts';
 import { isStoredFile, isTexts } from '../model/stored.ts';
-import { exists, noteUse, readJson, sha256File, writeWhole } from '../io/files.ts';
+import { exists, noteUse, privateFolder, readJson, sha256File, writeWhole } from '../io/files.ts';
 import { withMutex } from '../io/mutex.ts';
 import { programFault, reasonOf, run, type Outcome } from '../io/process.ts';
 import {
@@ -123,7 +123,7 @@ export async function storedBase(request: StoredRequest): Promise<Result<Base>> 
         exists(base.lists) &&
         (await driver.ready(base.root))
       ) {
-        noteUse(base.folder);
+        noteUse(privateFolder(base.folder));
         return base;
       }
     }
@@ -154,7 +154,7 @@ async function fetchBase(request: StoredRequest, folder: string): Promise<Result
   if (!tar || !lists) return lost('whole base', name, wanted.digest);
   const work = join(folder, `new-${process.pid}`);
   await driver.remove(work);
-  mkdirSync(join(work, 'lists'), { recursive: true });
+  mkdirSync(join(privateFolder(work), 'lists'));
   const unzipped = await run('sh', [
     '-c',
     'gzip -d < "$1" > "$2" && tar -x -z -f "$3" -C "$4"',

@@ -1,13 +1,14 @@
-import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import { sha256 } from '../model/digest.ts';
-import { exists, noteUse, readJson, writeWhole } from '../io/files.ts';
+import { exists, noteUse, privateFolder, readJson, writeWhole } from '../io/files.ts';
+import type { Outcome } from '../io/process.ts';
 import { withMutex } from '../io/mutex.ts';
 import { aptOptions, copyCaches, listBinds } from './apt-call.ts';
 import { aptEnvironment, type Base } from './base-system.ts';
 import type { Driver } from './driver.ts';
-import { filePrefix, type PackageMirror } from './package-mirror.ts';
+import { filePrefix, isDebFile, type PackageMirror } from './package-mirror.ts';
 import { newScratch } from './scratch.ts';
 
 interface Layer {
@@ -113,7 +114,7 @@ export class SystemLayers {
       work,
       env: aptEnvironment(undefined),
       log: this.room.log,
-      binds: [...listBinds(this.room.base), { from: this.archives(), to: '/var/cache/apt/archives' }],
+      binds: [...listBinds(this.room.base), { from: this.archives(), to: '/var/cache/apt/archives', readOnly: true }],
       command: [
         'sh',
         '-ec',
@@ -144,7 +145,7 @@ export class SystemLayers {
 
   /** Moves what an installation left in `kept` to the layer's place. */
   private async keep(id: string, layer: Layer, kept: string, work: string): Promise<void> {
-    mkdirSync(this.all(), { recursive: true });
+    privateFolder(this.all());
     const staged = join(work, 'layer');
     mkdirSync(staged);
     rmSync(join(kept, 'aptcache'), { recursive: true, force: true });
@@ -201,8 +202,9 @@ export class SystemLayers {
   }
 
   private archives(): string {
-    const folder = join(this.room.state, 'archives');
-    mkdirSync(join(folder, 'partial'), { recursive: true });
+    const folder = privateFolder(join(this.room.state, 'archives'));
+    // apt looks for it.
+    mkdirSync(join(folder, 'partial'), { recursive: true, mode: 0o700 });
     return folder;
   }
 
@@ -226,27 +228,16 @@ export class SystemLayers {
   private async download(missing: readonly string[]): Promise<Result<true>> {
     const work = newScratch(this.room.state);
     // Beside where they stay, so that each appears there whole.
-    const got = await this.room.driver.enter({
-      root: { layers: [this.room.base.root] },
-      network: true,
-      user: 'root',
-      work,
-      env: aptEnvironment(await this.room.proxy()),
-      log: this.room.log,
-      binds: [...listBinds(this.room.base), { from: this.archives(), to: '/fetched' }],
-      command: [
-        'sh',
-        '-ec',
-        copyCaches +
-          'new=$(mktemp -d /fetched/.new-XXXXXXXX); trap \'rm -rf "$new"\' EXIT; cd "$new"; apt-get "$@"; touch ./*.deb; mv ./*.deb /fetched/',
-        'apt-get',
-        ...aptOptions,
-        'download',
-        '--',
-        ...missing,
-      ],
-    });
-    if (got.code === 0) return good(true);
+    const fetched = mkdtempSync(join(this.archives(), '.new-'));
+    try {
+      const got = await this.enterForDownload(work, fetched, missing);
+      if (got.code === 0) {
+        takePackages(fetched, this.archives());
+        return good(true);
+      }
+    } finally {
+      await this.room.driver.remove(fetched);
+    }
     return bad(
       error('system-fetch', `apt could not fetch ${shortList(missing)}`, {
         file: this.room.log,
@@ -255,8 +246,40 @@ export class SystemLayers {
     );
   }
 
+  private async enterForDownload(work: string, folder: string, missing: readonly string[]): Promise<Outcome> {
+    return this.room.driver.enter({
+      root: { layers: [this.room.base.root] },
+      network: true,
+      user: 'root',
+      work,
+      env: aptEnvironment(await this.room.proxy()),
+      log: this.room.log,
+      binds: [...listBinds(this.room.base), { from: folder, to: '/fetched' }],
+      command: [
+        'sh',
+        '-ec',
+        `${copyCaches}cd /fetched; apt-get "$@"; touch ./*.deb`,
+        'apt-get',
+        ...aptOptions,
+        'download',
+        '--',
+        ...missing,
+      ],
+    });
+  }
+
   /** dpkg's status of a root with this set, as text. */
   status(layers: string[]): string | undefined {
     return layers.map((l) => join(l, 'var/lib/dpkg/status')).find(exists);
+  }
+}
+
+/** Moves what apt fetched in a root to where packages stay: files alone, none of which gives somebody rights. */
+export function takePackages(from: string, to: string): void {
+  for (const name of readdirSync(from).filter(isDebFile)) {
+    const path = join(from, name);
+    if (!lstatSync(path).isFile()) continue;
+    if ((lstatSync(path).mode & 0o7022) !== 0) chmodSync(path, 0o644);
+    renameSync(path, join(to, name));
   }
 }

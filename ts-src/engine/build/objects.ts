@@ -1,6 +1,6 @@
 import { lstatSync, mkdirSync, readFileSync, readlinkSync, rmSync, utimesSync } from 'node:fs';
-import { join } from 'node:path';
-import { entriesBelow, exists, readJson, writeWhole } from '../../io/files.ts';
+import { dirname, join } from 'node:path';
+import { entriesBelow, exists, privateFolder, readJson, writeWhole } from '../../io/files.ts';
 import { holdMutex } from '../../io/mutex.ts';
 import { sha256 } from '../../model/digest.ts';
 import { stampOfVersion, stampSeconds } from '../../model/names.ts';
@@ -82,6 +82,7 @@ export async function openObjects(
     await driver.remove(folder);
     rmSync(views, { recursive: true, force: true });
   }
+  privateFolder(dirname(folder));
   mkdirSync(folder, { recursive: true });
   // Until the build has ended, what is in the folder is of no known state.
   writeWhole(file, JSON.stringify(now));

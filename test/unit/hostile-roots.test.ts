@@ -1,0 +1,76 @@
+import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, it } from 'vitest';
+import { privateFolder } from '../../ts-src/io/files.ts';
+import type { Base } from '../../ts-src/sandbox/base-system.ts';
+import type { Driver, Entry } from '../../ts-src/sandbox/driver.ts';
+import { closeScratch, openScratch } from '../../ts-src/sandbox/scratch.ts';
+import { SystemLayers } from '../../ts-src/sandbox/system-layers.ts';
+import { unshareDriver } from '../../ts-src/sandbox/unshare.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'slipway-roots-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const modeOf = (path: string): number => statSync(path).mode & 0o7777;
+const state = join(folder, 'state');
+const base: Base = {
+  digest: 'd'.repeat(64),
+  root: join(folder, 'base/root'),
+  lists: join(folder, 'base/lists'),
+  archive: 'a'.repeat(64),
+  folder: join(folder, 'base'),
+  tar: join(folder, 'base/base.tar'),
+  packages: [],
+  made: 0,
+  sources: 'official',
+};
+
+/** What maintainer scripts, or an apt that they replaced, may leave where a root may write. */
+function plant({ binds }: Entry): void {
+  for (const { from } of binds.filter((b) => !b.readOnly)) {
+    writeFileSync(join(from, 'evil_1_amd64.deb'), 'a package');
+    chmodSync(join(from, 'evil_1_amd64.deb'), 0o4777);
+    symlinkSync('/etc/shadow', join(from, 'lib_1_amd64.deb'));
+    mkdirSync(join(from, 'tool_1_amd64.deb'));
+    writeFileSync(join(from, 'shell'), 'a program');
+    chmodSync(join(from, 'shell'), 0o4755);
+  }
+}
+
+it('installing packages writes nothing beside its root, and fetching them brings files without rights', async () => {
+  mkdirSync(base.root, { recursive: true });
+  mkdirSync(base.lists);
+  const writable: string[][] = [];
+  const driver: Driver = {
+    ...unshareDriver(),
+    ready: () => Promise.resolve(true),
+    enter: (entry) => {
+      writable.push(entry.binds.filter((b) => !b.readOnly).map((b) => b.to));
+      plant(entry);
+      if (entry.root.keep) mkdirSync(entry.root.keep, { recursive: true });
+      return Promise.resolve({ code: 0, signal: null, stdout: '', stderr: '' });
+    },
+  };
+  const room = { driver, state, base, log: join(folder, 'log'), proxy: () => Promise.resolve(undefined) };
+  const made = await new SystemLayers(room).root(['evil=1']);
+  expect(made.ok).toBe(true);
+  expect(writable).toEqual([['/fetched'], []]);
+  const archives = join(state, 'archives');
+  expect(readdirSync(archives).sort()).toEqual(['evil_1_amd64.deb', 'partial']);
+  expect(modeOf(join(archives, 'evil_1_amd64.deb'))).toBe(0o644);
+  for (const part of ['archives', 'layers']) expect(modeOf(join(state, part)), part).toBe(0o700);
+});
+
+it('nobody but its owner enters what holds roots, nor what an earlier version left open', async () => {
+  for (const part of ['work', 'layers', 'objects']) {
+    mkdirSync(join(state, part), { recursive: true });
+    chmodSync(join(state, part), 0o755);
+  }
+  await openScratch(state, unshareDriver());
+  await closeScratch(unshareDriver());
+  for (const part of ['work', 'layers', 'objects']) expect(modeOf(join(state, part)), part).toBe(0o700);
+  expect(existsSync(join(state, 'images'))).toBe(false);
+  expect(lstatSync(privateFolder(join(state, 'new/folder'))).mode & 0o777).toBe(0o700);
+});
