@@ -2,6 +2,7 @@ import { realpathSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { bad, error, good, warning, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import { checkoutRef, git } from '../read/git/git.ts';
+import { checkStore } from '../read/own-folder.ts';
 import { readWorkspace, type Workspace } from '../read/workspace.ts';
 
 /**
@@ -58,6 +59,8 @@ export async function requestWorkspace(
           hint: 'the changes of this pull request take effect after the merge',
         }),
       );
+  const committed = await checkStore(trusted.store, workspace.root);
+  if (committed) return bad(committed);
   const { platforms, store, state, signing_key, submodules, mirror, publish } = trusted;
   const package_settings = withLimitsOf(workspace.distro.package_settings, trusted.package_settings);
   const distro = {

@@ -2,6 +2,7 @@ import { dirname, join } from 'node:path';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import type { Distro } from '../model/distro.ts';
 import { readIf } from '../io/files.ts';
+import { checkStateFolder, checkStore } from './own-folder.ts';
 import { ParseCache } from './parse-cache.ts';
 
 /** A distro repository on disk and where its state is kept. */
@@ -31,6 +32,7 @@ export async function readWorkspace(file: string, given: string | undefined): Pr
     );
   const root = dirname(file);
   const state = given ?? join(root, '.slipway');
+  const own = checkStateFolder(root, state);
   const memory = new ParseCache<Distro>(state, 'distro');
   let distro = memory.get(text);
   if (!distro) {
@@ -41,5 +43,6 @@ export async function readWorkspace(file: string, given: string | undefined): Pr
     distro = parsed.value;
     memory.put(text, () => parsed.value);
   }
-  return good({ root, file, state, distro, urlBase: root });
+  const fault = (await own) ?? (await checkStore(distro.store, root, state));
+  return fault ? bad(fault) : good({ root, file, state, distro, urlBase: root });
 }

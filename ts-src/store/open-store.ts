@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
 import { sha256 } from '../model/digest.ts';
-import { decoded } from '../model/urls.ts';
+import { storeFolder } from '../io/store-folder.ts';
 import { FileBlobs } from './file-blobs.ts';
 
 import { Store, type StoreUse } from './store.ts';
@@ -17,20 +17,16 @@ export async function openStore(
   untrusted: string | undefined,
 ): Promise<Store> {
   const use: StoreUse = { cache: join(state, 'cache/objects'), ...(untrusted === undefined ? {} : { untrusted }) };
-  if (uri.startsWith('file:')) {
-    const path = decoded(uri.slice('file:'.length).replace(/^\/\/(?=\/)/, ''));
-    const folder = path.startsWith('/') ? path : join(root, path);
-    return new Store(new FileBlobs(folder, memoryOf(folder, state)), use);
-  }
+  const folder = storeFolder(uri, root);
+  if (folder !== undefined) return new Store(new FileBlobs(folder, memoryOf(folder, state)), use);
   const [{ S3Blobs }, { parseS3 }] = await Promise.all([import('./s3-blobs.ts'), import('./s3-place.ts')]);
   return new Store(new S3Blobs(parseS3(uri, process.env)), use);
 }
 
 /** Whether a store lies in a machine's state, so that nobody else writes to it. */
 export function isOwnStore(uri: string, root: string, state: string): boolean {
-  if (!uri.startsWith('file:')) return false;
-  const path = decoded(uri.slice('file:'.length).replace(/^\/\/(?=\/)/, ''));
-  return `${resolve(root, path)}/`.startsWith(`${resolve(state)}/`);
+  const folder = storeFolder(uri, root);
+  return folder !== undefined && `${resolve(folder)}/`.startsWith(`${resolve(state)}/`);
 }
 
 /** Where this machine remembers that a store was there; a store below the state goes and comes with it. */
