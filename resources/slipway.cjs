@@ -81,16 +81,16 @@ function fileIn(path2) {
 }
 function environmentFault(e) {
   if (!(e instanceof Error)) return void 0;
-  const { code, path: first3, dest, syscall } = e;
-  if (code === "ENOENT" && syscall === "mkdir")
+  const { code: code2, path: first3, dest, syscall } = e;
+  if (code2 === "ENOENT" && syscall === "mkdir")
     return `${first3}: the folder can't be made: is the file system above it read-only?`;
-  if (code === "ENOTDIR" && first3 !== void 0) {
+  if (code2 === "ENOTDIR" && first3 !== void 0) {
     const file3 = fileIn(dest ?? first3);
     if (file3 !== void 0) return `${file3}: this is a file, and a folder is needed: remove or rename it`;
   }
   const path2 = dest === void 0 ? first3 : `${dest} (from ${first3})`;
-  if (code === "ESTORE") return e.message;
-  const said = code !== void 0 && Object.hasOwn(words, code) ? words[code] : void 0;
+  if (code2 === "ESTORE") return e.message;
+  const said = code2 !== void 0 && Object.hasOwn(words, code2) ? words[code2] : void 0;
   return said === void 0 ? void 0 : `${path2 === void 0 ? "" : `${path2}: `}${said}`;
 }
 function reportInternal(e) {
@@ -249,14 +249,14 @@ var init_urls = __esm({
 });
 
 // ts-src/model/diagnostics.ts
-function error(code, message, where = {}) {
-  return diagnostic("error", code, message, where);
+function error(code2, message, where = {}) {
+  return diagnostic("error", code2, message, where);
 }
-function warning(code, message, where = {}) {
-  return diagnostic("warning", code, message, where);
+function warning(code2, message, where = {}) {
+  return diagnostic("warning", code2, message, where);
 }
-function diagnostic(severity, code, message, where) {
-  const d = { severity, code, message: redacted(message) };
+function diagnostic(severity, code2, message, where) {
+  const d = { severity, code: code2, message: redacted(message) };
   if (where.file !== void 0) d.file = where.file;
   if (where.line !== void 0) d.line = where.line;
   if (where.hint !== void 0) d.hint = redacted(where.hint);
@@ -401,7 +401,7 @@ var init_utf8 = __esm({
 
 // ts-src/io/files.ts
 function writeWhole(path2, data, options5 = {}) {
-  (0, import_node_fs3.mkdirSync)((0, import_node_path3.dirname)(path2), { recursive: true });
+  (0, import_node_fs3.mkdirSync)((0, import_node_path4.dirname)(path2), { recursive: true });
   const temporary2 = temporaryBeside(path2);
   const handle = (0, import_node_fs3.openSync)(temporary2, "wx");
   try {
@@ -420,7 +420,7 @@ async function writeTogether(files, name6 = import_node_fs3.renameSync) {
   const written2 = [];
   try {
     for (const { path: path2, data } of files) {
-      (0, import_node_fs3.mkdirSync)((0, import_node_path3.dirname)(path2), { recursive: true });
+      (0, import_node_fs3.mkdirSync)((0, import_node_path4.dirname)(path2), { recursive: true });
       const temporary2 = temporaryBeside(path2);
       const handle = (0, import_node_fs3.openSync)(temporary2, "wx");
       written2.push({ temporary: temporary2, path: path2, handle });
@@ -450,10 +450,10 @@ function readRegular(path2, most9 = largest) {
 function openRegular(path2, most9) {
   const handle = (0, import_node_fs3.openSync)(path2, import_node_fs3.constants.O_RDONLY | import_node_fs3.constants.O_NONBLOCK);
   const found2 = (0, import_node_fs3.fstatSync)(handle);
-  const code = kindFault(found2, most9);
-  if (code === void 0) return { handle, size: found2.size };
+  const code2 = kindFault(found2, most9);
+  if (code2 === void 0) return { handle, size: found2.size };
   (0, import_node_fs3.closeSync)(handle);
-  throw Object.assign(new Error(`${code}: ${path2}`), { code, path: path2 });
+  throw Object.assign(new Error(`${code2}: ${path2}`), { code: code2, path: path2 });
 }
 function kindFault(found2, most9) {
   if (found2.isDirectory()) return "EISDIR";
@@ -479,7 +479,7 @@ function readJson(path2, encoding = "utf8") {
   }
 }
 function linkOrCopy(from, to) {
-  (0, import_node_fs3.mkdirSync)((0, import_node_path3.dirname)(to), { recursive: true });
+  (0, import_node_fs3.mkdirSync)((0, import_node_path4.dirname)(to), { recursive: true });
   try {
     (0, import_node_fs3.linkSync)(from, to);
   } catch {
@@ -510,6 +510,12 @@ function noteUse(path2) {
     if (!["ENOENT", "EROFS", "EACCES", "EPERM"].includes(codeOf(e) ?? "")) throw e;
   }
 }
+function privateFolder(path2) {
+  (0, import_node_fs3.mkdirSync)(path2, { recursive: true, mode: 448 });
+  const { mode, uid } = (0, import_node_fs3.statSync)(path2);
+  if ((mode & 63) !== 0 && uid === process.getuid?.()) (0, import_node_fs3.chmodSync)(path2, 448);
+  return path2;
+}
 function olderThanADay(path2) {
   try {
     return Date.now() - (0, import_node_fs3.statSync)(path2).mtimeMs > 864e5;
@@ -521,24 +527,24 @@ function entriesBelow(root) {
   const found2 = [];
   const folders2 = [""];
   for (let folder2 = folders2.pop(); folder2 !== void 0; folder2 = folders2.pop())
-    for (const entry2 of (0, import_node_fs3.readdirSync)((0, import_node_path3.join)(root, folder2), { withFileTypes: true }))
+    for (const entry2 of (0, import_node_fs3.readdirSync)((0, import_node_path4.join)(root, folder2), { withFileTypes: true }))
       (entry2.isDirectory() ? folders2 : found2).push(folder2 ? `${folder2}/${entry2.name}` : entry2.name);
   return found2;
 }
-var import_node_crypto, import_node_fs3, import_node_path3, import_node_util, placed, synced, temporaryBeside, largest, small, exists;
+var import_node_crypto, import_node_fs3, import_node_path4, import_node_util, placed, synced, temporaryBeside, largest, small, exists;
 var init_files = __esm({
   "ts-src/io/files.ts"() {
     "use strict";
     import_node_crypto = require("node:crypto");
     import_node_fs3 = require("node:fs");
-    import_node_path3 = require("node:path");
+    import_node_path4 = require("node:path");
     import_node_util = require("node:util");
     init_digest();
     init_utf8();
     init_faults();
     placed = (e, path2) => e instanceof Error && codeOf(e) !== void 0 && !("path" in e) ? Object.assign(e, { path: path2 }) : e;
     synced = (0, import_node_util.promisify)(import_node_fs3.fsync);
-    temporaryBeside = (path2) => (0, import_node_path3.join)((0, import_node_path3.dirname)(path2), `.tmp-${process.pid}-${(0, import_node_crypto.randomBytes)(6).toString("hex")}`);
+    temporaryBeside = (path2) => (0, import_node_path4.join)((0, import_node_path4.dirname)(path2), `.tmp-${process.pid}-${(0, import_node_crypto.randomBytes)(6).toString("hex")}`);
     largest = 512 << 20;
     small = 1 << 20;
     exists = import_node_fs3.existsSync;
@@ -566,8 +572,8 @@ var init_sizes = __esm({
 // ts-src/io/process.ts
 function run(command2, args, options5 = {}) {
   const limit = options5.limit ?? 256 << 20;
-  return new Promise((resolve30, reject) => {
-    if (options5.signal?.aborted) return resolve30({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
+  return new Promise((resolve31, reject) => {
+    if (options5.signal?.aborted) return resolve31({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
     const log = options5.log === void 0 ? void 0 : (0, import_node_fs4.openSync)(options5.log, "a");
     const output = isShown(options5) ? "inherit" : "pipe";
     const [program2, ...rest2] = log === void 0 ? [command2] : ["sh", "-c", 'exec "$@" 2>&1', "sh", command2];
@@ -611,7 +617,7 @@ function run(command2, args, options5 = {}) {
       options5.signal?.removeEventListener("abort", stop);
       if (log !== void 0) (0, import_node_fs4.closeSync)(log);
       if (thrown !== void 0) reject(thrown);
-      else resolve30(outcome);
+      else resolve31(outcome);
     };
     child.stdin?.on("error", () => void 0);
     child.on("exit", () => {
@@ -630,8 +636,8 @@ function run(command2, args, options5 = {}) {
     });
     child.on(
       "close",
-      (code, signal) => settle2({
-        code: code ?? 128,
+      (code2, signal) => settle2({
+        code: code2 ?? 128,
         signal,
         stdout: Buffer.concat(gathered.stdout).toString(options5.encoding ?? "utf8"),
         stderr: Buffer.concat(gathered.stderr).toString("utf8")
@@ -683,7 +689,7 @@ var init_process = __esm({
     import_node_fs4 = require("node:fs");
     init_sizes();
     init_faults();
-    reasonOf = ({ stderr, signal, code }) => reasonIn(stderr) || `it ended with ${signal ?? code}`;
+    reasonOf = ({ stderr, signal, code: code2 }) => reasonIn(stderr) || `it ended with ${signal ?? code2}`;
     programFault = (message, path2, outcome) => systemFault(`${message}: ${reasonOf(outcome)}`, outcome.stderr, path2);
     plainEnvironment = () => ({ ...process.env, LC_ALL: "C.UTF-8", LANGUAGE: "" });
     TooMuch = class extends Error {
@@ -1223,30 +1229,30 @@ var init_aws4fetch_esm = __esm({
 });
 
 // ts-src/io/home.ts
-function homeFolder(env = process.env) {
-  if (env.HOME !== void 0 && (0, import_node_path7.isAbsolute)(env.HOME)) return env.HOME;
+function homeFolder(env2 = process.env) {
+  if (env2.HOME !== void 0 && (0, import_node_path8.isAbsolute)(env2.HOME)) return env2.HOME;
   try {
     return (0, import_node_os.userInfo)().homedir;
   } catch {
     return "/nonexistent";
   }
 }
-var import_node_os, import_node_path7;
+var import_node_os, import_node_path8;
 var init_home = __esm({
   "ts-src/io/home.ts"() {
     "use strict";
     import_node_os = require("node:os");
-    import_node_path7 = require("node:path");
+    import_node_path8 = require("node:path");
   }
 });
 
 // ts-src/store/s3-credentials.ts
-async function credentials(env = process.env) {
-  if (env.AWS_ACCESS_KEY_ID && env.AWS_SECRET_ACCESS_KEY)
-    return keysOf2(env.AWS_ACCESS_KEY_ID, env.AWS_SECRET_ACCESS_KEY, env.AWS_SESSION_TOKEN);
+async function credentials(env2 = process.env) {
+  if (env2.AWS_ACCESS_KEY_ID && env2.AWS_SECRET_ACCESS_KEY)
+    return keysOf2(env2.AWS_ACCESS_KEY_ID, env2.AWS_SECRET_ACCESS_KEY, env2.AWS_SESSION_TOKEN);
   if (known && Date.now() < known.until) return known.keys;
-  const file3 = fromFile(env);
-  known = file3 ? { keys: file3, until: Date.now() + 6e4 } : await fromContainer(env) ?? (env.AWS_EC2_METADATA_DISABLED === "true" ? void 0 : await fromInstance(env));
+  const file3 = fromFile(env2);
+  known = file3 ? { keys: file3, until: Date.now() + 6e4 } : await fromContainer(env2) ?? (env2.AWS_EC2_METADATA_DISABLED === "true" ? void 0 : await fromInstance(env2));
   if (!known)
     throw Object.assign(
       new Error(
@@ -1261,18 +1267,18 @@ function forgetCredentials() {
   known = void 0;
   return had;
 }
-function fromFile(env) {
-  const text8 = readIf(env.AWS_SHARED_CREDENTIALS_FILE ?? (0, import_node_path8.join)(homeFolder(env), ".aws/credentials"));
-  const profile = env.AWS_PROFILE ?? "default";
+function fromFile(env2) {
+  const text8 = readIf(env2.AWS_SHARED_CREDENTIALS_FILE ?? (0, import_node_path9.join)(homeFolder(env2), ".aws/credentials"));
+  const profile = env2.AWS_PROFILE ?? "default";
   const section = text8?.split(/^\[/m).find((s) => s.startsWith(`${profile}]`));
   const value2 = (name6) => new RegExp(`^\\s*${name6}\\s*=\\s*(\\S+)`, "m").exec(section ?? "")?.[1];
   const [id, secret2] = [value2("aws_access_key_id"), value2("aws_secret_access_key")];
   return id && secret2 ? keysOf2(id, secret2, value2("aws_session_token")) : void 0;
 }
-async function fromContainer(env) {
-  const url2 = env.AWS_CONTAINER_CREDENTIALS_FULL_URI ?? (env.AWS_CONTAINER_CREDENTIALS_RELATIVE_URI ? `http://169.254.170.2${env.AWS_CONTAINER_CREDENTIALS_RELATIVE_URI}` : void 0);
+async function fromContainer(env2) {
+  const url2 = env2.AWS_CONTAINER_CREDENTIALS_FULL_URI ?? (env2.AWS_CONTAINER_CREDENTIALS_RELATIVE_URI ? `http://169.254.170.2${env2.AWS_CONTAINER_CREDENTIALS_RELATIVE_URI}` : void 0);
   if (!url2) return void 0;
-  const token3 = env.AWS_CONTAINER_AUTHORIZATION_TOKEN ?? (env.AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE ? readIf(env.AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE)?.trim() : void 0);
+  const token3 = env2.AWS_CONTAINER_AUTHORIZATION_TOKEN ?? (env2.AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE ? readIf(env2.AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE)?.trim() : void 0);
   try {
     const answer3 = await fetch(url2, {
       headers: token3 ? { authorization: token3 } : {},
@@ -1283,8 +1289,8 @@ async function fromContainer(env) {
     return void 0;
   }
 }
-async function fromInstance(env) {
-  const at3 = env.AWS_EC2_METADATA_SERVICE_ENDPOINT ?? "http://169.254.169.254";
+async function fromInstance(env2) {
+  const at3 = env2.AWS_EC2_METADATA_SERVICE_ENDPOINT ?? "http://169.254.169.254";
   const roles = `${at3}/latest/meta-data/iam/security-credentials/`;
   try {
     const token3 = await (await fetch(`${at3}/latest/api/token`, {
@@ -1300,11 +1306,11 @@ async function fromInstance(env) {
     return void 0;
   }
 }
-var import_node_path8, known, keysOf2, lasting;
+var import_node_path9, known, keysOf2, lasting;
 var init_s3_credentials = __esm({
   "ts-src/store/s3-credentials.ts"() {
     "use strict";
-    import_node_path8 = require("node:path");
+    import_node_path9 = require("node:path");
     init_files();
     init_home();
     keysOf2 = (accessKeyId, secretAccessKey, sessionToken) => ({
@@ -1320,8 +1326,8 @@ var init_s3_credentials = __esm({
 });
 
 // ts-src/store/s3-faults.ts
-function s3Advice({ status, code, region: region2, date: date3 }, now) {
-  switch (code) {
+function s3Advice({ status, code: code2, region: region2, date: date3 }, now) {
+  switch (code2) {
     case "NoSuchBucket":
       return "there is no such bucket: make it, or correct its name in distro.yaml";
     case "ExpiredToken":
@@ -1366,11 +1372,11 @@ var init_s3_faults = __esm({
     "use strict";
     login = "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, the credentials file, or the role of the machine";
     codeOf2 = (body) => /<Code>([A-Za-z0-9]{1,100})<\/Code>/.exec(body.toString("utf8", 0, 4096))?.[1] ?? "";
-    isAnswer = (status, code, conditional2) => status === 404 && code !== "NoSuchBucket" || (status === 412 || status === 409) && conditional2;
-    isPassing = (status, code) => status >= 500 && status !== 507 || status === 429 || ["RequestTimeout", "SlowDown", "OperationAborted"].includes(code);
+    isAnswer = (status, code2, conditional2) => status === 404 && code2 !== "NoSuchBucket" || (status === 412 || status === 409) && conditional2;
+    isPassing = (status, code2) => status >= 500 && status !== 507 || status === 429 || ["RequestTimeout", "SlowDown", "OperationAborted"].includes(code2);
     errorCode = (e) => {
-      const code = e instanceof Error && "code" in e ? e.code : void 0;
-      return typeof code === "string" ? code : "an error";
+      const code2 = e instanceof Error && "code" in e ? e.code : void 0;
+      return typeof code2 === "string" ? code2 : "an error";
     };
     isOurs = (e) => ["ESTORE", "ENOSPC", "EDQUOT", "EROFS", "EACCES", "ENOENT", "EISDIR", "ENOTDIR", "EIO"].includes(errorCode(e));
   }
@@ -1740,10 +1746,10 @@ function validateAmpersand(xmlData, i) {
   }
   return i;
 }
-function getErrorObject(code, message, lineNumber) {
+function getErrorObject(code2, message, lineNumber) {
   return {
     err: {
-      code,
+      code: code2,
       msg: message,
       line: lineNumber.line || lineNumber,
       col: lineNumber.col
@@ -5112,11 +5118,11 @@ function tagExpWithClosingIndex(xmlData, i, closingChar = ">") {
   let result2 = "";
   let segmentStart = i;
   for (let index = i; index < len; index++) {
-    const code = xmlData.charCodeAt(index);
-    if (code === 34 || code === 39) {
+    const code2 = xmlData.charCodeAt(index);
+    if (code2 === 34 || code2 === 39) {
       index = xmlData.indexOf(xmlData[index], index + 1);
       if (index === -1) return;
-    } else if (code === closeCode0) {
+    } else if (code2 === closeCode0) {
       if (closeCode1 !== -1) {
         if (xmlData.charCodeAt(index + 1) === closeCode1) {
           result2 += xmlData.substring(segmentStart, index);
@@ -5126,7 +5132,7 @@ function tagExpWithClosingIndex(xmlData, i, closingChar = ">") {
         result2 += xmlData.substring(segmentStart, index);
         return { data: result2, index };
       }
-    } else if (code === 9) {
+    } else if (code2 === 9) {
       result2 += xmlData.substring(segmentStart, index) + " ";
       segmentStart = index + 1;
     }
@@ -5806,7 +5812,7 @@ function sizeOf2({ data, file: file3 }) {
   if (data) return data.length;
   return file3 === void 0 ? 0 : (0, import_node_fs8.statSync)(file3).size;
 }
-var import_node_crypto2, import_node_fs8, import_node_http, import_node_https, import_node_path9, import_promises, import_promises2, attempts, patience, silence2, largest4, S3Blobs;
+var import_node_crypto2, import_node_fs8, import_node_http, import_node_https, import_node_path10, import_promises, import_promises2, attempts, patience, silence2, largest4, S3Blobs;
 var init_s3_blobs = __esm({
   "ts-src/store/s3-blobs.ts"() {
     "use strict";
@@ -5814,7 +5820,7 @@ var init_s3_blobs = __esm({
     import_node_fs8 = require("node:fs");
     import_node_http = require("node:http");
     import_node_https = require("node:https");
-    import_node_path9 = require("node:path");
+    import_node_path10 = require("node:path");
     import_promises = require("node:stream/promises");
     import_promises2 = require("node:timers/promises");
     init_aws4fetch_esm();
@@ -5861,7 +5867,7 @@ var init_s3_blobs = __esm({
         if (last2) await this.put(last2.name, last2.data);
       }
       async fetch(name6, file3) {
-        (0, import_node_fs8.mkdirSync)((0, import_node_path9.dirname)(file3), { recursive: true });
+        (0, import_node_fs8.mkdirSync)((0, import_node_path10.dirname)(file3), { recursive: true });
         const temporary2 = temporaryBeside(file3);
         try {
           const reply = await this.ask("GET", this.url(name6), {}, {}, temporary2);
@@ -5960,16 +5966,16 @@ var init_s3_blobs = __esm({
           if (attempt) await (0, import_promises2.setTimeout)(Math.min(2e3, 20 * 1.5 ** attempt) * (0.5 + Math.random() / 2));
           try {
             const reply = await this.once(method, url2, body, headers, into);
-            const code = reply.status < 300 ? "" : codeOf2(reply.body);
-            if (reply.status < 300 || isAnswer(reply.status, code, Object.keys(headers).length > 0)) return reply;
-            last2 = `${reply.status} ${code}`.trim();
+            const code2 = reply.status < 300 ? "" : codeOf2(reply.body);
+            if (reply.status < 300 || isAnswer(reply.status, code2, Object.keys(headers).length > 0)) return reply;
+            last2 = `${reply.status} ${code2}`.trim();
             const { date: date3, "x-amz-bucket-region": region2 } = reply.headers;
-            advice = s3Advice({ method, status: reply.status, code, date: date3, region: region2?.toString() }, Date.now());
-            if (!renewed && /^ExpiredToken|^TokenRefresh/.test(code) && forgetCredentials()) {
+            advice = s3Advice({ method, status: reply.status, code: code2, date: date3, region: region2?.toString() }, Date.now());
+            if (!renewed && /^ExpiredToken|^TokenRefresh/.test(code2) && forgetCredentials()) {
               renewed = true;
               continue;
             }
-            if (!isPassing(reply.status, code)) break;
+            if (!isPassing(reply.status, code2)) break;
           } catch (e) {
             if (environmentFault(e) !== void 0 && isOurs(e)) throw e;
             last2 = e instanceof Error && e.message ? e.message : errorCode(e);
@@ -5994,7 +6000,7 @@ var init_s3_blobs = __esm({
           region: this.place.region,
           ...keys
         }).sign();
-        return new Promise((resolve30, reject) => {
+        return new Promise((resolve31, reject) => {
           const send = url2.startsWith("https:") ? import_node_https.request : import_node_http.request;
           const request = send(
             signed.url,
@@ -6013,7 +6019,7 @@ var init_s3_blobs = __esm({
                 const expected = Number(response.headers["content-length"] ?? -1);
                 (0, import_promises.pipeline)(response, (0, import_node_fs8.createWriteStream)(into)).then(() => {
                   if (expected >= 0 && (0, import_node_fs8.statSync)(into).size !== expected) reject(new Error("the answer was cut short"));
-                  else resolve30({ status, headers: response.headers, body: Buffer.alloc(0) });
+                  else resolve31({ status, headers: response.headers, body: Buffer.alloc(0) });
                 }, reject);
                 return;
               }
@@ -6024,7 +6030,7 @@ var init_s3_blobs = __esm({
                 if ((size4 += c.length) > largest4) response.destroy(new Error("the answer is larger than 1 GiB"));
               }).on("error", reject).on("end", () => {
                 if (!response.complete) reject(new Error("the answer was cut short"));
-                else resolve30({ status, headers: response.headers, body: Buffer.concat(chunks) });
+                else resolve31({ status, headers: response.headers, body: Buffer.concat(chunks) });
               });
             }
           );
@@ -6042,10 +6048,10 @@ var s3_place_exports = {};
 __export(s3_place_exports, {
   parseS3: () => parseS3
 });
-function parseS3(uri2, env) {
+function parseS3(uri2, env2) {
   const url2 = new URL(uri2);
-  const region2 = url2.searchParams.get("region") ?? env.AWS_REGION ?? env.AWS_DEFAULT_REGION ?? "us-east-1";
-  const endpoint = url2.searchParams.get("endpoint") ?? env.AWS_ENDPOINT_URL_S3 ?? env.AWS_ENDPOINT_URL ?? `https://s3.${region2}.amazonaws.com`;
+  const region2 = url2.searchParams.get("region") ?? env2.AWS_REGION ?? env2.AWS_DEFAULT_REGION ?? "us-east-1";
+  const endpoint = url2.searchParams.get("endpoint") ?? env2.AWS_ENDPOINT_URL_S3 ?? env2.AWS_ENDPOINT_URL ?? `https://s3.${region2}.amazonaws.com`;
   if (!/^https?:\/\/[^/\s]+/.test(endpoint) || !URL.canParse(endpoint))
     throw Object.assign(new Error(`the endpoint of an S3 store is no http or https URL: '${endpoint}'`), {
       code: "ESTORE"
@@ -6728,13 +6734,13 @@ var require_saxes = __commonJS({
         if (i >= chunk.length) {
           return EOC;
         }
-        const code = chunk.charCodeAt(i);
+        const code2 = chunk.charCodeAt(i);
         this.column++;
-        if (code < 55296) {
-          if (code >= SPACE || code === TAB) {
-            return code;
+        if (code2 < 55296) {
+          if (code2 >= SPACE || code2 === TAB) {
+            return code2;
           }
-          switch (code) {
+          switch (code2) {
             case NL:
               this.line++;
               this.column = 0;
@@ -6750,16 +6756,16 @@ var require_saxes = __commonJS({
               return NL_LIKE;
             default:
               this.fail("disallowed character.");
-              return code;
+              return code2;
           }
         }
-        if (code > 56319) {
-          if (!(code >= 57344 && code <= 65533)) {
+        if (code2 > 56319) {
+          if (!(code2 >= 57344 && code2 <= 65533)) {
             this.fail("disallowed character.");
           }
-          return code;
+          return code2;
         }
-        const final = 65536 + (code - 55296) * 1024 + (chunk.charCodeAt(i + 1) - 56320);
+        const final = 65536 + (code2 - 55296) * 1024 + (chunk.charCodeAt(i + 1) - 56320);
         this.i = i + 2;
         if (final > 1114111) {
           this.fail("disallowed character.");
@@ -6781,13 +6787,13 @@ var require_saxes = __commonJS({
         if (i >= chunk.length) {
           return EOC;
         }
-        const code = chunk.charCodeAt(i);
+        const code2 = chunk.charCodeAt(i);
         this.column++;
-        if (code < 55296) {
-          if (code > 31 && code < 127 || code > 159 && code !== LS || code === TAB) {
-            return code;
+        if (code2 < 55296) {
+          if (code2 > 31 && code2 < 127 || code2 > 159 && code2 !== LS || code2 === TAB) {
+            return code2;
           }
-          switch (code) {
+          switch (code2) {
             case NL:
               this.line++;
               this.column = 0;
@@ -6809,16 +6815,16 @@ var require_saxes = __commonJS({
               return NL_LIKE;
             default:
               this.fail("disallowed character.");
-              return code;
+              return code2;
           }
         }
-        if (code > 56319) {
-          if (!(code >= 57344 && code <= 65533)) {
+        if (code2 > 56319) {
+          if (!(code2 >= 57344 && code2 <= 65533)) {
             this.fail("disallowed character.");
           }
-          return code;
+          return code2;
         }
-        const final = 65536 + (code - 55296) * 1024 + (chunk.charCodeAt(i + 1) - 56320);
+        const final = 65536 + (code2 - 55296) * 1024 + (chunk.charCodeAt(i + 1) - 56320);
         this.i = i + 2;
         if (final > 1114111) {
           this.fail("disallowed character.");
@@ -7748,8 +7754,8 @@ var require_saxes = __commonJS({
         let nonSpace = false;
         outRootLoop:
           while (true) {
-            const code = this.getCode();
-            switch (code) {
+            const code2 = this.getCode();
+            switch (code2) {
               case LESS: {
                 this.state = S_OPEN_WAKA;
                 if (handler !== void 0) {
@@ -7785,7 +7791,7 @@ var require_saxes = __commonJS({
                 }
                 break outRootLoop;
               default:
-                if (!isS(code)) {
+                if (!isS(code2)) {
                   nonSpace = true;
                 }
             }
@@ -14096,7 +14102,7 @@ function isRef(value2) {
 function cloneIssues(issues) {
   return issues.map((iss) => iss.path ? { ...iss, path: iss.path.slice() } : { ...iss });
 }
-function isRecursive(inst, stack, resolve30) {
+function isRecursive(inst, stack, resolve31) {
   const cached3 = recursive.get(inst);
   if (cached3 !== void 0)
     return cached3 ? PROVEN : NONE;
@@ -14106,7 +14112,7 @@ function isRecursive(inst, stack, resolve30) {
   let result2 = NONE;
   const check4 = (child) => {
     if (result2 !== PROVEN && child?._zod) {
-      const answer3 = isRecursive(child, stack, resolve30);
+      const answer3 = isRecursive(child, stack, resolve31);
       if (answer3 > result2)
         result2 = answer3;
     }
@@ -14117,7 +14123,7 @@ function isRecursive(inst, stack, resolve30) {
       const desc = Object.getOwnPropertyDescriptor(sh, key);
       if (spread && !desc.enumerable)
         continue;
-      const child = desc.get ? ASSUMED : desc.value?._zod ? isRecursive(desc.value, stack, resolve30) : NONE;
+      const child = desc.get ? ASSUMED : desc.value?._zod ? isRecursive(desc.value, stack, resolve31) : NONE;
       if (child > answer3)
         answer3 = child;
     }
@@ -14181,7 +14187,7 @@ function isRecursive(inst, stack, resolve30) {
       break;
     // `$ZodLazy` caches its inner on the def, so a resolved edge is followed exactly
     case "lazy": {
-      const inner = def._cachedInner ?? (resolve30 ? inst._zod.innerType : void 0);
+      const inner = def._cachedInner ?? (resolve31 ? inst._zod.innerType : void 0);
       merge3(inner ? isRecursive(inner, stack, false) : ASSUMED);
       break;
     }
@@ -18003,7 +18009,7 @@ var init_distro = __esm({
 function imageReferences(distro, locator, file3) {
   const faults4 = [];
   for (const [name6, image2] of Object.entries(distro.images)) {
-    const fault4 = (code, message, path2, hint) => faults4.push(error(code, message, { file: file3, line: locator.line(["images", name6, ...path2]), hint }));
+    const fault4 = (code2, message, path2, hint) => faults4.push(error(code2, message, { file: file3, line: locator.line(["images", name6, ...path2]), hint }));
     const invalid = (message, path2, hint) => fault4("distro-invalid", `images.${name6}${message}`, path2, hint);
     const known3 = (what, value2, names4, path2) => {
       if (names4.includes(value2)) return true;
@@ -18977,9 +18983,9 @@ var init_s3_endpoint = __esm({
     lasting2 = { publication: 6 * 36e5, "clean-up": 6e5 };
     isLease = (l) => typeof l === "object" && l !== null && "until" in l && typeof l.until === "number";
     S3Endpoint = class {
-      constructor(id, env) {
+      constructor(id, env2) {
         this.id = id;
-        const place3 = parseS3(id, env);
+        const place3 = parseS3(id, env2);
         this.blobs = new S3Blobs(place3);
         this.where = this.blobs.where;
         const at3 = new URL(id).searchParams.get("public");
@@ -19192,20 +19198,20 @@ esac
 
 // ts-src/publish/ssh-connection.ts
 function socketFolder() {
-  const folder2 = (0, import_node_path97.join)((0, import_node_os12.tmpdir)(), `slipway-ssh-${process.getuid?.() ?? 0}`);
-  (0, import_node_fs77.mkdirSync)(folder2, { recursive: true, mode: 448 });
-  const found2 = (0, import_node_fs77.lstatSync)(folder2);
+  const folder2 = (0, import_node_path99.join)((0, import_node_os12.tmpdir)(), `slipway-ssh-${process.getuid?.() ?? 0}`);
+  (0, import_node_fs78.mkdirSync)(folder2, { recursive: true, mode: 448 });
+  const found2 = (0, import_node_fs78.lstatSync)(folder2);
   if (!found2.isDirectory() || found2.uid !== process.getuid?.() || (found2.mode & 63) !== 0)
     throw fault3(`${folder2} is not a folder of this user alone: remove it`);
   return folder2;
 }
-var import_node_fs77, import_node_os12, import_node_path97, import_node_child_process5, import_promises8, absent, lacking, damaged, most5, pauses, fault3, SshConnection, quoted4, isCut, reasons;
+var import_node_fs78, import_node_os12, import_node_path99, import_node_child_process5, import_promises8, absent, lacking, damaged, most5, pauses, fault3, SshConnection, quoted4, isCut, reasons;
 var init_ssh_connection = __esm({
   "ts-src/publish/ssh-connection.ts"() {
     "use strict";
-    import_node_fs77 = require("node:fs");
+    import_node_fs78 = require("node:fs");
     import_node_os12 = require("node:os");
-    import_node_path97 = require("node:path");
+    import_node_path99 = require("node:path");
     import_node_child_process5 = require("node:child_process");
     import_promises8 = require("node:timers/promises");
     init_process();
@@ -19235,7 +19241,7 @@ var init_ssh_connection = __esm({
           ...place3.port === void 0 ? [] : [["Port", String(place3.port)]],
           ...place3.user === void 0 ? [] : [["User", place3.user]]
         ];
-        const path2 = (0, import_node_path97.join)(socketFolder(), `${sha256(JSON.stringify(own3)).slice(0, 8)}-%C`);
+        const path2 = (0, import_node_path99.join)(socketFolder(), `${sha256(JSON.stringify(own3)).slice(0, 8)}-%C`);
         const shared2 = [
           ["ControlMaster", "auto"],
           ["ControlPath", path2],
@@ -19317,13 +19323,13 @@ var init_ssh_connection = __esm({
         });
         let said = "";
         holder2.stderr.setEncoding("utf8").on("data", (text8) => said += text8);
-        const ended = new Promise((resolve30) => {
-          holder2.on("error", () => resolve30(127));
-          holder2.on("exit", (code) => resolve30(code ?? 128));
+        const ended = new Promise((resolve31) => {
+          holder2.on("error", () => resolve31(127));
+          holder2.on("exit", (code2) => resolve31(code2 ?? 128));
         });
-        const held = new Promise((resolve30) => {
-          holder2.stdout.once("data", () => resolve30(true));
-          void ended.then(() => resolve30(false));
+        const held = new Promise((resolve31) => {
+          holder2.stdout.once("data", () => resolve31(true));
+          void ended.then(() => resolve31(false));
         });
         if (!await held) throw this.refusal({ code: await ended, stderr: said });
         try {
@@ -19334,7 +19340,7 @@ var init_ssh_connection = __esm({
         }
       }
       async inTurn(work2) {
-        if (this.running >= most5) await new Promise((resolve30) => this.waiting.push(resolve30));
+        if (this.running >= most5) await new Promise((resolve31) => this.waiting.push(resolve31));
         this.running++;
         try {
           return await work2();
@@ -19353,16 +19359,16 @@ var init_ssh_connection = __esm({
         }
         return done;
       }
-      refusal({ code, stderr }) {
+      refusal({ code: code2, stderr }) {
         const where = remoteName(this.place);
-        if (code === 127 && /ENOENT/.test(stderr)) return fault3("ssh is not there: install openssh-client on this machine");
+        if (code2 === 127 && /ENOENT/.test(stderr)) return fault3("ssh is not there: install openssh-client on this machine");
         const last2 = stderr.trim().split("\n").slice(-3).join(" ").slice(-400);
         const why = reasons.find(([pattern]) => pattern.test(stderr))?.[1];
-        return fault3(`${where}: ${why === void 0 ? "" : `${why}: `}${last2 || `ssh ended with ${code}`}`);
+        return fault3(`${where}: ${why === void 0 ? "" : `${why}: `}${last2 || `ssh ended with ${code2}`}`);
       }
     };
     quoted4 = (path2) => path2.includes(" ") ? `"${path2}"` : path2;
-    isCut = ({ code, stderr }) => [255, 12, 30].includes(code) && /closed|reset|broken pipe|timed? ?out|mux_client/i.test(stderr) && !/denied/.test(stderr);
+    isCut = ({ code: code2, stderr }) => [255, 12, 30].includes(code2) && /closed|reset|broken pipe|timed? ?out|mux_client/i.test(stderr) && !/denied/.test(stderr);
     reasons = [
       [
         /Permission denied \(/,
@@ -19388,13 +19394,13 @@ var ssh_endpoint_exports = {};
 __export(ssh_endpoint_exports, {
   SshEndpoint: () => SshEndpoint
 });
-var import_node_fs78, import_node_os13, import_node_path98, SshEndpoint, answers, placedOf;
+var import_node_fs79, import_node_os13, import_node_path100, SshEndpoint, answers, placedOf;
 var init_ssh_endpoint = __esm({
   "ts-src/publish/ssh-endpoint.ts"() {
     "use strict";
-    import_node_fs78 = require("node:fs");
+    import_node_fs79 = require("node:fs");
     import_node_os13 = require("node:os");
-    import_node_path98 = require("node:path");
+    import_node_path100 = require("node:path");
     init_digest();
     init_remote_place();
     init_ssh_connection();
@@ -19439,7 +19445,7 @@ var init_ssh_endpoint = __esm({
       }
       async flush() {
         this.flushing = true;
-        await new Promise((resolve30) => setImmediate(resolve30));
+        await new Promise((resolve31) => setImmediate(resolve31));
         while (this.queue.length) {
           const batch = this.queue;
           this.queue = [];
@@ -19515,17 +19521,17 @@ var init_ssh_endpoint = __esm({
       }
       /** Brings files to the host under their digests. What an earlier run brought is not sent again. */
       async send(files) {
-        const folder2 = (0, import_node_fs78.mkdtempSync)((0, import_node_path98.join)((0, import_node_os13.tmpdir)(), "slipway-send-"));
+        const folder2 = (0, import_node_fs79.mkdtempSync)((0, import_node_path100.join)((0, import_node_os13.tmpdir)(), "slipway-send-"));
         try {
-          (0, import_node_fs78.mkdirSync)(folder2, { recursive: true });
+          (0, import_node_fs79.mkdirSync)(folder2, { recursive: true });
           for (const file3 of new Map(files.map((f) => [f.sha256, f])).values()) {
-            const target2 = (0, import_node_path98.join)(folder2, file3.sha256);
-            if ("path" in file3) (0, import_node_fs78.symlinkSync)((0, import_node_path98.resolve)(file3.path), target2);
-            else (0, import_node_fs78.writeFileSync)(target2, file3.data);
+            const target2 = (0, import_node_path100.join)(folder2, file3.sha256);
+            if ("path" in file3) (0, import_node_fs79.symlinkSync)((0, import_node_path100.resolve)(file3.path), target2);
+            else (0, import_node_fs79.writeFileSync)(target2, file3.data);
           }
           await this.connection.send(folder2);
         } finally {
-          (0, import_node_fs78.rmSync)(folder2, { recursive: true, force: true });
+          (0, import_node_fs79.rmSync)(folder2, { recursive: true, force: true });
         }
       }
       async forget(files) {
@@ -19633,7 +19639,7 @@ var init_plan_schema = __esm({
 var import_node_v8 = require("node:v8");
 
 // ts-src/cli/cli.ts
-var import_node_fs118 = require("node:fs");
+var import_node_fs119 = require("node:fs");
 var import_node_util4 = require("node:util");
 init_maps();
 init_faults();
@@ -19677,8 +19683,8 @@ var paint = (text8) => words2.reduce(
 // ts-src/text/printable.ts
 var controls = /[\0-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 var escape = (c) => {
-  const code = c.charCodeAt(0);
-  return code < 256 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16)}`;
+  const code2 = c.charCodeAt(0);
+  return code2 < 256 ? `\\x${code2.toString(16).padStart(2, "0")}` : `\\u${code2.toString(16)}`;
 };
 var printable = (text8) => text8.replace(controls, escape);
 var printableJson = (text8) => text8.replace(controls, (c) => c === "\r" ? c : `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
@@ -19804,9 +19810,9 @@ function selectionOf(values, packages) {
 }
 
 // ts-src/cli/abi.ts
-var import_node_fs25 = require("node:fs");
+var import_node_fs26 = require("node:fs");
 var import_node_os3 = require("node:os");
-var import_node_path34 = require("node:path");
+var import_node_path36 = require("node:path");
 init_cut();
 init_diagnostics();
 
@@ -19850,13 +19856,21 @@ function renderAbi(changes, details) {
 }
 
 // ts-src/store/open-store.ts
-var import_node_path10 = require("node:path");
+var import_node_path11 = require("node:path");
 init_digest();
+
+// ts-src/io/store-folder.ts
+var import_node_path3 = require("node:path");
 init_urls();
+function storeFolder(uri2, root) {
+  if (!uri2.startsWith("file:")) return void 0;
+  const path2 = decoded(uri2.slice("file:".length).replace(/^\/\/(?=\/)/, ""));
+  return path2.startsWith("/") ? path2 : (0, import_node_path3.join)(root, path2);
+}
 
 // ts-src/store/file-blobs.ts
 var import_node_fs6 = require("node:fs");
-var import_node_path5 = require("node:path");
+var import_node_path6 = require("node:path");
 init_digest();
 init_files();
 
@@ -19864,7 +19878,7 @@ init_files();
 var import_node_net = require("node:net");
 var import_node_child_process2 = require("node:child_process");
 var import_node_fs5 = require("node:fs");
-var import_node_path4 = require("node:path");
+var import_node_path5 = require("node:path");
 init_cut();
 init_faults();
 init_process();
@@ -19889,8 +19903,8 @@ async function shareMutex(path2, waiting2) {
 var tryMutex = (path2) => hold(path2, ["--exclusive", "--nonblock", "--conflict-exit-code", String(taken)]);
 var taken = 99;
 function hold(path2, kind, waiting2) {
-  (0, import_node_fs5.mkdirSync)((0, import_node_path4.dirname)(path2), { recursive: true });
-  return new Promise((resolve30, reject) => {
+  (0, import_node_fs5.mkdirSync)((0, import_node_path5.dirname)(path2), { recursive: true });
+  return new Promise((resolve31, reject) => {
     const holder2 = (0, import_node_child_process2.spawn)("flock", [...kind, "--no-fork", path2, "cat"], {
       stdio: ["pipe", "pipe", "pipe"],
       env: plainEnvironment(),
@@ -19899,10 +19913,10 @@ function hold(path2, kind, waiting2) {
     let words6 = "";
     holder2.stderr.on("data", (chunk) => words6 += chunk.toString("utf8"));
     const timer = waiting2 && setTimeout(waiting2, 1e3);
-    const refused4 = (code) => {
+    const refused4 = (code2) => {
       clearTimeout(timer);
-      if (code === taken) resolve30(void 0);
-      else reject(lockFault(path2, words6, code));
+      if (code2 === taken) resolve31(void 0);
+      else reject(lockFault(path2, words6, code2));
     };
     holder2.on("error", reject);
     holder2.on("close", refused4);
@@ -19913,19 +19927,19 @@ function hold(path2, kind, waiting2) {
       holder2.off("close", refused4);
       holder2.unref();
       for (const pipe2 of [holder2.stdin, holder2.stdout, holder2.stderr]) if (pipe2 instanceof import_node_net.Socket) pipe2.unref();
-      resolve30(() => letGo(holder2));
+      resolve31(() => letGo(holder2));
     });
   });
 }
 function letGo(holder2) {
   if (holder2.exitCode !== null || holder2.signalCode !== null) return Promise.resolve();
-  return new Promise((resolve30) => {
+  return new Promise((resolve31) => {
     holder2.ref();
-    holder2.once("exit", () => resolve30());
+    holder2.once("exit", () => resolve31());
     holder2.stdin.end();
   });
 }
-var lockFault = (path2, words6, code) => systemFault(`can't lock ${path2}: ${lastLine(words6) || `flock ended with ${code}`}`, words6, path2);
+var lockFault = (path2, words6, code2) => systemFault(`can't lock ${path2}: ${lastLine(words6) || `flock ended with ${code2}`}`, words6, path2);
 
 // ts-src/store/file-blobs.ts
 init_faults();
@@ -19938,7 +19952,7 @@ var FileBlobs = class {
     if (memory3 !== void 0 && (0, import_node_fs6.existsSync)(memory3) && !(0, import_node_fs6.existsSync)(this.marker())) throw vanished(where, memory3);
   }
   marked = false;
-  marker = () => (0, import_node_path5.join)(this.where, markerName);
+  marker = () => (0, import_node_path6.join)(this.where, markerName);
   /** Before each write: a share may go while a run goes on. */
   mark() {
     if (this.memory === void 0) return;
@@ -19951,7 +19965,7 @@ var FileBlobs = class {
     if (!(0, import_node_fs6.existsSync)(this.memory)) writeWhole(this.memory, `${this.where}
 `);
   }
-  path = (name6) => (0, import_node_path5.join)(this.where, name6);
+  path = (name6) => (0, import_node_path6.join)(this.where, name6);
   get(name6) {
     try {
       return Promise.resolve(readRegular(this.path(name6), largest2));
@@ -19968,21 +19982,21 @@ var FileBlobs = class {
   putFile(name6, file3) {
     this.mark();
     const target2 = this.path(name6);
-    (0, import_node_fs6.mkdirSync)((0, import_node_path5.dirname)(target2), { recursive: true });
+    (0, import_node_fs6.mkdirSync)((0, import_node_path6.dirname)(target2), { recursive: true });
     copyWhole(file3, target2, true);
     return Promise.resolve();
   }
   link(name6, file3) {
     this.mark();
     const target2 = this.path(name6);
-    (0, import_node_fs6.mkdirSync)((0, import_node_path5.dirname)(target2), { recursive: true });
+    (0, import_node_fs6.mkdirSync)((0, import_node_path6.dirname)(target2), { recursive: true });
     return Promise.resolve(linkWhole(file3, target2));
   }
   putAll(items) {
     return writeTogether(items.map(({ name: name6, data }) => ({ path: this.path(name6), data })));
   }
   fetch(name6, file3) {
-    (0, import_node_fs6.mkdirSync)((0, import_node_path5.dirname)(file3), { recursive: true });
+    (0, import_node_fs6.mkdirSync)((0, import_node_path6.dirname)(file3), { recursive: true });
     try {
       copyWhole(this.path(name6), file3, false);
     } catch (e) {
@@ -20031,9 +20045,9 @@ var FileBlobs = class {
       const folder2 = this.path(kind);
       if (!exists(folder2)) continue;
       for (const part of (0, import_node_fs6.readdirSync)(folder2)) {
-        for (const name6 of (0, import_node_fs6.readdirSync)((0, import_node_path5.join)(folder2, part))) {
+        for (const name6 of (0, import_node_fs6.readdirSync)((0, import_node_path6.join)(folder2, part))) {
           const m = /^\.tmp-(\d+)-/.exec(name6);
-          const path2 = (0, import_node_path5.join)(folder2, part, name6);
+          const path2 = (0, import_node_path6.join)(folder2, part, name6);
           if (m && !exists(`/proc/${m[1]}`) && olderThanADay(path2)) (0, import_node_fs6.rmSync)(path2, { force: true });
         }
       }
@@ -20098,7 +20112,7 @@ function copyWhole(from, to, sync) {
 
 // ts-src/store/store.ts
 var import_node_fs7 = require("node:fs");
-var import_node_path6 = require("node:path");
+var import_node_path7 = require("node:path");
 init_files();
 init_process();
 init_digest();
@@ -20208,7 +20222,7 @@ var Store = class {
   }
   async keep(file3, digest4, known3) {
     const { size: size3 } = (0, import_node_fs7.statSync)(file3);
-    const stored2 = { name: (0, import_node_path6.basename)(file3), sha256: digest4, size: size3 };
+    const stored2 = { name: (0, import_node_path7.basename)(file3), sha256: digest4, size: size3 };
     const name6 = this.own(this.object(digest4));
     const there = this.sizeHere(name6) === size3;
     const linked = known3 && !(there && this.verified.has(digest4)) && (await this.blobs.link?.(name6, file3) ?? false);
@@ -20266,7 +20280,7 @@ var Store = class {
       return void 0;
     }
   }
-  cached = (digest4) => (0, import_node_path6.join)(this.use.cache, digest4.slice(0, 2), digest4);
+  cached = (digest4) => (0, import_node_path7.join)(this.use.cache, digest4.slice(0, 2), digest4);
   cacheFile(file3, digest4) {
     const target2 = this.cached(digest4);
     if (!exists(target2)) linkOrCopy(file3, target2);
@@ -20305,9 +20319,9 @@ var Store = class {
   }
   /** Whether an object is what its name says; a damaged one is removed. */
   async check(name6, folder2) {
-    const digest4 = (0, import_node_path6.basename)(name6);
+    const digest4 = (0, import_node_path7.basename)(name6);
     const local2 = this.blobs.local(name6);
-    const copy2 = local2 ?? (0, import_node_path6.join)(folder2, digest4);
+    const copy2 = local2 ?? (0, import_node_path7.join)(folder2, digest4);
     if (!local2 && !await this.blobs.fetch(name6, copy2)) return false;
     const sound = await sha256File(copy2) === digest4;
     if (!local2) (0, import_node_fs7.rmSync)(copy2, { force: true });
@@ -20398,38 +20412,34 @@ var Store = class {
 // ts-src/store/open-store.ts
 var isStoreUri = (uri2) => /^(file:[^\0-\x1f\x7f]+|s3:\/\/[a-z0-9][a-z0-9.-]+(\/[^?#\s]*)?(\?[^#\s]*)?)$/.test(uri2);
 async function openStore(uri2, root, state, untrusted) {
-  const use = { cache: (0, import_node_path10.join)(state, "cache/objects"), ...untrusted === void 0 ? {} : { untrusted } };
-  if (uri2.startsWith("file:")) {
-    const path2 = decoded(uri2.slice("file:".length).replace(/^\/\/(?=\/)/, ""));
-    const folder2 = path2.startsWith("/") ? path2 : (0, import_node_path10.join)(root, path2);
-    return new Store(new FileBlobs(folder2, memoryOf(folder2, state)), use);
-  }
+  const use = { cache: (0, import_node_path11.join)(state, "cache/objects"), ...untrusted === void 0 ? {} : { untrusted } };
+  const folder2 = storeFolder(uri2, root);
+  if (folder2 !== void 0) return new Store(new FileBlobs(folder2, memoryOf(folder2, state)), use);
   const [{ S3Blobs: S3Blobs2 }, { parseS3: parseS32 }] = await Promise.all([Promise.resolve().then(() => (init_s3_blobs(), s3_blobs_exports)), Promise.resolve().then(() => (init_s3_place(), s3_place_exports))]);
   return new Store(new S3Blobs2(parseS32(uri2, process.env)), use);
 }
 function isOwnStore(uri2, root, state) {
-  if (!uri2.startsWith("file:")) return false;
-  const path2 = decoded(uri2.slice("file:".length).replace(/^\/\/(?=\/)/, ""));
-  return `${(0, import_node_path10.resolve)(root, path2)}/`.startsWith(`${(0, import_node_path10.resolve)(state)}/`);
+  const folder2 = storeFolder(uri2, root);
+  return folder2 !== void 0 && `${(0, import_node_path11.resolve)(folder2)}/`.startsWith(`${(0, import_node_path11.resolve)(state)}/`);
 }
-var memoryOf = (folder2, state) => `${(0, import_node_path10.resolve)(folder2)}/`.startsWith(`${(0, import_node_path10.resolve)(state)}/`) ? void 0 : (0, import_node_path10.join)(state, "stores", sha256((0, import_node_path10.resolve)(folder2)).slice(0, 16));
+var memoryOf = (folder2, state) => `${(0, import_node_path11.resolve)(folder2)}/`.startsWith(`${(0, import_node_path11.resolve)(state)}/`) ? void 0 : (0, import_node_path11.join)(state, "stores", sha256((0, import_node_path11.resolve)(folder2)).slice(0, 16));
 
 // ts-src/engine/compare-builds.ts
 var import_node_fs14 = require("node:fs");
-var import_node_path16 = require("node:path");
+var import_node_path17 = require("node:path");
 init_diagnostics();
 init_process();
 
 // ts-src/inspect/interface.ts
 var import_node_crypto3 = require("node:crypto");
 var import_node_fs10 = require("node:fs");
-var import_node_path12 = require("node:path");
+var import_node_path13 = require("node:path");
 
 // ts-src/io/untrusted.ts
 init_sizes();
 var import_node_fs9 = require("node:fs");
 var import_promises3 = require("node:fs/promises");
-var import_node_path11 = require("node:path");
+var import_node_path12 = require("node:path");
 init_utf8();
 init_faults();
 var LeftBehindError = class extends Error {
@@ -20455,7 +20465,7 @@ async function look(root, path2) {
   let at3 = root;
   let last2;
   for (const [i, part] of parts2.entries()) {
-    at3 = (0, import_node_path11.join)(at3, part);
+    at3 = (0, import_node_path12.join)(at3, part);
     try {
       const found2 = await (0, import_promises3.lstat)(at3);
       last2 = { kind: kindOf(found2), size: found2.size };
@@ -20474,7 +20484,7 @@ async function openFile(root, path2, most9) {
   if (found2.kind !== "a file") throw fault(path2, `is ${found2.kind}, not a file`);
   let handle;
   try {
-    handle = await (0, import_promises3.open)((0, import_node_path11.join)(root, path2), import_node_fs9.constants.O_RDONLY | import_node_fs9.constants.O_NOFOLLOW | import_node_fs9.constants.O_NONBLOCK);
+    handle = await (0, import_promises3.open)((0, import_node_path12.join)(root, path2), import_node_fs9.constants.O_RDONLY | import_node_fs9.constants.O_NOFOLLOW | import_node_fs9.constants.O_NONBLOCK);
   } catch (e) {
     throw fault(path2, `can't be read (${faultName(e)})`);
   }
@@ -20518,7 +20528,7 @@ async function checkLeft(root, path2, most9) {
   const handle = await openFile(root, path2, most9);
   if (!handle) throw fault(path2, "is not there");
   await handle.close();
-  return (0, import_node_path11.join)(root, path2);
+  return (0, import_node_path12.join)(root, path2);
 }
 async function listLeft(root, path2, most9 = 1e4) {
   if (path2 !== "") {
@@ -20528,7 +20538,7 @@ async function listLeft(root, path2, most9 = 1e4) {
   }
   const names4 = [];
   try {
-    for await (const entry2 of await (0, import_promises3.opendir)((0, import_node_path11.join)(root, path2))) {
+    for await (const entry2 of await (0, import_promises3.opendir)((0, import_node_path12.join)(root, path2))) {
       names4.push({ name: entry2.name, kind: kindOf(entry2) });
       if (names4.length > most9) throw fault(path2 || ".", `holds more than ${most9} files`);
     }
@@ -20557,7 +20567,7 @@ var mostHeld = 1 << 30;
 function readHeld(root, path2) {
   let handle;
   try {
-    handle = (0, import_node_fs9.openSync)((0, import_node_path11.join)(root, path2), import_node_fs9.constants.O_RDONLY | import_node_fs9.constants.O_NOFOLLOW | import_node_fs9.constants.O_NONBLOCK);
+    handle = (0, import_node_fs9.openSync)((0, import_node_path12.join)(root, path2), import_node_fs9.constants.O_RDONLY | import_node_fs9.constants.O_NOFOLLOW | import_node_fs9.constants.O_NONBLOCK);
   } catch (e) {
     throw fault(path2, `can't be read (${faultName(e)})`);
   }
@@ -20839,10 +20849,10 @@ var NamedFiles = class {
   /** A folder of documents is named. */
   documents;
   /** Undefined: there is too much of it to be read. Then every file counts as named. */
-  constructor(code) {
-    for (const [word3] of code?.matchAll(/[\w.-]+/g) ?? []) this.words.add(word3);
-    this.everything = code === void 0;
-    this.documents = code === void 0 || /\bshare\/\S{0,200}\b(docs?|man|info|licen[cs]es)\b|\bDOCDIR\b/i.test(code);
+  constructor(code2) {
+    for (const [word3] of code2?.matchAll(/[\w.-]+/g) ?? []) this.words.add(word3);
+    this.everything = code2 === void 0;
+    this.documents = code2 === void 0 || /\bshare\/\S{0,200}\b(docs?|man|info|licen[cs]es)\b|\bDOCDIR\b/i.test(code2);
   }
   /** Whether a name is there as a word of its own. One that no word can be counts as named. */
   has(name6) {
@@ -20936,7 +20946,7 @@ function installedFiles(stage) {
   const walk = (folder2, shown5, depth2 = 0) => {
     if (depth2 > 100) throw new LeftBehindError(`${shownName(shown5)} is nested more than 100 deep`);
     for (const entry2 of (0, import_node_fs10.readdirSync)(folder2, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1)) {
-      const full = (0, import_node_path12.join)(folder2, entry2.name);
+      const full = (0, import_node_path13.join)(folder2, entry2.name);
       const path2 = `${shown5}/${entry2.name}`;
       if (shown5 === "" && entry2.name === "DEBIAN") continue;
       if (path2 === "/usr/share/doc") continue;
@@ -20961,7 +20971,7 @@ function describeBinary(f, data, elf, cmake2) {
     return { part: { ...entire, api: text8, tool: text8, symbols }, loads: false, offers: false };
   }
   if (elf.kind !== "program") return void 0;
-  const offered = /^\/[^]*\/s?bin\/[^/]+$/.test(f.path) || cmake2.has((0, import_node_path12.basename)(f.path));
+  const offered = /^\/[^]*\/s?bin\/[^/]+$/.test(f.path) || cmake2.has((0, import_node_path13.basename)(f.path));
   return offered ? { part: entire, loads: true, offers: true } : { part: { ...entire, api: whole2(f, "a program") }, loads: true, offers: false };
 }
 function callsForeignCode({ path: path2, mode }, data) {
@@ -20973,11 +20983,11 @@ function describeText(f, data, isElf, { cmake: cmake2, read: read3, paths: paths
   const full = whole2(f, sha256(data));
   const text8 = isElf || data.length > mostText2 ? void 0 : data;
   const plain5 = text8 && plainly(() => withoutComments(path2, text8.toString("latin1")));
-  const code = plain5 === void 0 ? full : whole2(f, sha256(`without comments ${plain5}`));
+  const code2 = plain5 === void 0 ? full : whole2(f, sha256(`without comments ${plain5}`));
   const seen = (of) => ({ path: path2, full, code: of, api: of, tool: of });
   if (path2.endsWith(".pyc")) {
     const source2 = path2.replace(/__pycache__\/([^/.]+)\.[^/]*\.pyc$/, "$1.py");
-    return seen(paths2.has(source2) ? void 0 : code);
+    return seen(paths2.has(source2) ? void 0 : code2);
   }
   if (/\/share\/[^/]+\/package\.xml$/.test(path2)) {
     const visible = text8 && plainly(() => visibleManifest(text8.toString("utf8")));
@@ -20986,8 +20996,8 @@ function describeText(f, data, isElf, { cmake: cmake2, read: read3, paths: paths
   if (/\.(egg-info\/PKG-INFO|egg-info|dist-info\/METADATA)$/.test(path2))
     return seen(text8 ? whole2(f, sha256(`visible ${visibleMetadata(text8.toString("utf8"))}`)) : full);
   if (!isElf && read3.isForPeople(path2)) return seen(void 0);
-  if (dataFolders.test(path2) && !cmake2.has((0, import_node_path12.basename)(path2))) return { path: path2, full, code, api: void 0, tool: code };
-  return seen(code);
+  if (dataFolders.test(path2) && !cmake2.has((0, import_node_path13.basename)(path2))) return { path: path2, full, code: code2, api: void 0, tool: code2 };
+  return seen(code2);
 }
 function interfaceOf({ parts: parts2, loads, offers }) {
   const digest4 = (of) => {
@@ -21353,9 +21363,9 @@ async function stream(file3, action, take2) {
   child.stderr?.setEncoding("utf8").on("data", (text8) => {
     if (words6.length < 1e4) words6 += text8;
   });
-  const ended = new Promise((resolve30, reject) => {
+  const ended = new Promise((resolve31, reject) => {
     child.on("error", reject);
-    child.on("close", resolve30);
+    child.on("close", resolve31);
   });
   ended.catch(() => void 0);
   try {
@@ -21370,13 +21380,13 @@ async function stream(file3, action, take2) {
 
 // ts-src/inspect/unpack.ts
 var import_node_fs13 = require("node:fs");
-var import_node_path15 = require("node:path");
+var import_node_path16 = require("node:path");
 
 // ts-src/inspect/deb.ts
-var import_node_path14 = require("node:path");
+var import_node_path15 = require("node:path");
 
 // ts-src/inspect/members.ts
-var import_node_path13 = require("node:path");
+var import_node_path14 = require("node:path");
 var systemTargets = ["/usr/lib", "/usr/lib64", "/usr/include", "/usr/share", "/lib", "/lib64"];
 var allowedPaths = (debian2, prefix, underlayPrefixes, systemFiles = []) => ({
   folders: [prefix, `/usr/share/doc/${debian2}`],
@@ -21396,7 +21406,7 @@ var told2 = 10;
 function memberFaults(members2, allowed) {
   const faults4 = [];
   const seen = /* @__PURE__ */ new Map();
-  const parents = new Set(members2.map((m) => import_node_path13.posix.dirname(m.path)));
+  const parents = new Set(members2.map((m) => import_node_path14.posix.dirname(m.path)));
   for (const m of members2) {
     if (faults4.length >= told2) break;
     const fault4 = memberFault(m, allowed) ?? (seen.has(m.path) ? "is there twice" : void 0);
@@ -21415,7 +21425,7 @@ var shown2 = (path2) => JSON.stringify(path2.slice(0, 300)).slice(1, -1);
 var outside = (allowed) => `is outside the prefix ${allowed.folders[0] ?? ""}: install it below CMAKE_INSTALL_PREFIX, or declare it in package_settings (system_files)`;
 function memberFault(m, allowed) {
   if (/[\0-\x1f\x7f-\x9f\u2028\u2029\ufffd]/.test(m.path)) return "has control characters in its name, or is not UTF-8";
-  if (m.path !== "/" && (m.path !== import_node_path13.posix.normalize(m.path) || !m.path.startsWith("/") || m.path.endsWith("/")))
+  if (m.path !== "/" && (m.path !== import_node_path14.posix.normalize(m.path) || !m.path.startsWith("/") || m.path.endsWith("/")))
     return "is no plain path";
   if (Buffer.byteLength(m.path) > longestPath) return `is a path of more than ${longestPath} bytes`;
   if (m.type !== "file" && m.type !== "directory" && m.type !== "link" && m.type !== "hard link")
@@ -21433,7 +21443,7 @@ function memberFault(m, allowed) {
   return void 0;
 }
 function placeFault(m, members2, allowed) {
-  for (let p = import_node_path13.posix.dirname(m.path); p !== "/"; p = import_node_path13.posix.dirname(p)) {
+  for (let p = import_node_path14.posix.dirname(m.path); p !== "/"; p = import_node_path14.posix.dirname(p)) {
     const above2 = members2.get(p);
     if (above2 && above2.type !== "directory") return `lies below ${shown2(p)}, which is a ${above2.type}`;
   }
@@ -21449,7 +21459,7 @@ function placeFault(m, members2, allowed) {
 }
 function resolve3(link, members2) {
   const parts2 = (target2) => target2.split("/").filter((p) => p !== "" && p !== ".");
-  let at3 = link.target.startsWith("/") ? [] : parts2(import_node_path13.posix.dirname(link.path));
+  let at3 = link.target.startsWith("/") ? [] : parts2(import_node_path14.posix.dirname(link.path));
   const todo = parts2(link.target).reverse();
   let followed = 0;
   for (let part = todo.pop(); part !== void 0; part = todo.pop()) {
@@ -21598,7 +21608,7 @@ var Tree = class {
       throw wrong("is no plain path");
     if (Buffer.byteLength(path2) >= longestPath) throw wrong(`is a path of more than ${longestPath} bytes`);
     if (this.kinds.has(path2)) throw wrong("is there twice");
-    const parent = (0, import_node_path14.dirname)(path2);
+    const parent = (0, import_node_path15.dirname)(path2);
     if (this.kinds.get(parent === "." ? "" : parent) !== "folder") throw wrong("lies in no folder of the package");
     if ((this.bytes += member2.size) > mostBytes) throw wrong("makes the package larger than 16 GiB");
     if (this.kinds.size >= mostFiles) throw wrong(`is one more than the ${mostFiles} files that a package may have`);
@@ -21624,7 +21634,7 @@ async function unpackPackage(file3, folder2, policy2) {
   (0, import_node_fs13.mkdirSync)(folder2, { recursive: true, mode: 493 });
   const folders2 = [];
   const contents3 = await readDeb(file3, policy2, (member2) => {
-    const path2 = (0, import_node_path15.join)(folder2, member2.path);
+    const path2 = (0, import_node_path16.join)(folder2, member2.path);
     if (member2.kind === "file") return writer(path2, member2);
     if (member2.kind === "folder") {
       if (member2.path !== "") (0, import_node_fs13.mkdirSync)(path2, 493);
@@ -21632,7 +21642,7 @@ async function unpackPackage(file3, folder2, policy2) {
     } else if (member2.kind === "link") {
       (0, import_node_fs13.symlinkSync)(member2.target, path2);
       (0, import_node_fs13.lutimesSync)(path2, member2.time, member2.time);
-    } else (0, import_node_fs13.linkSync)((0, import_node_path15.join)(folder2, member2.target), path2);
+    } else (0, import_node_fs13.linkSync)((0, import_node_path16.join)(folder2, member2.target), path2);
     return void 0;
   });
   for (const [path2, time2] of folders2.reverse()) (0, import_node_fs13.utimesSync)(path2, time2, time2);
@@ -21677,7 +21687,7 @@ async function filesOfBuild(store2, debs) {
   return good(files);
 }
 async function compareBuilds(before2, after, folder2) {
-  const [a, b] = [await unpack(before2, (0, import_node_path16.join)(folder2, "before")), await unpack(after, (0, import_node_path16.join)(folder2, "after"))];
+  const [a, b] = [await unpack(before2, (0, import_node_path17.join)(folder2, "before")), await unpack(after, (0, import_node_path17.join)(folder2, "after"))];
   if (!a.ok) return a;
   if (!b.ok) return b;
   const changes = compareParts(a.value.parts, b.value.parts);
@@ -21691,26 +21701,26 @@ async function compareBuilds(before2, after, folder2) {
   });
 }
 async function unpack(files, folder2) {
-  const [root, debug] = [(0, import_node_path16.join)(folder2, "package"), (0, import_node_path16.join)(folder2, "debug")];
+  const [root, debug] = [(0, import_node_path17.join)(folder2, "package"), (0, import_node_path17.join)(folder2, "debug")];
   for (const [i, file3] of files.slice(0, 2).entries()) {
     try {
       await unpackPackage(file3, i === 0 ? root : debug, {});
     } catch (e) {
       if (!(e instanceof PackageFileError)) throw e;
-      return bad(error("selection", `${(0, import_node_path16.basename)(file3)} can't be unpacked: ${e.message}`));
+      return bad(error("selection", `${(0, import_node_path17.basename)(file3)} can't be unpacked: ${e.message}`));
     }
   }
   return good({
     parts: describe(root).parts,
     root,
-    debug: files.length > 1 ? (0, import_node_path16.join)(debug, "usr/lib/debug") : void 0
+    debug: files.length > 1 ? (0, import_node_path17.join)(debug, "usr/lib/debug") : void 0
   });
 }
 async function abidiff(before2, after, libraries) {
   if (!before2.debug || !after.debug) return [];
   const found2 = [];
   for (const path2 of libraries) {
-    const files = [(0, import_node_path16.join)(before2.root, path2), (0, import_node_path16.join)(after.root, path2)];
+    const files = [(0, import_node_path17.join)(before2.root, path2), (0, import_node_path17.join)(after.root, path2)];
     if (!files.every(import_node_fs14.existsSync)) continue;
     const asked2 = await run("abidiff", ["--debug-info-dir1", before2.debug, "--debug-info-dir2", after.debug, ...files]);
     if (asked2.code === 127) return [];
@@ -21720,7 +21730,7 @@ async function abidiff(before2, after, libraries) {
 }
 
 // ts-src/cli/planning.ts
-var import_node_path33 = require("node:path");
+var import_node_path35 = require("node:path");
 init_lists();
 init_diagnostics();
 init_names();
@@ -23784,8 +23794,8 @@ var ScopePlanner = class {
     this.unmet = new UnmetNeeds(input.resolver, evaluated, input.near);
     this.nodes = new Array(evaluated.names.length).fill(void 0);
     if (this.resolver.mayBeElsewhere()) {
-      const elsewhere = evaluated.names.map((name6, id) => this.resolver.resolve({ name: name6, id })).map((r) => r.from === "built" ? void 0 : r);
-      if (elsewhere.some((r) => r)) this.elsewhere = elsewhere;
+      const elsewhere2 = evaluated.names.map((name6, id) => this.resolver.resolve({ name: name6, id })).map((r) => r.from === "built" ? void 0 : r);
+      if (elsewhere2.some((r) => r)) this.elsewhere = elsewhere2;
     }
     const beside = (names4) => names4.filter((n) => !evaluated.number.has(n)).flatMap((n) => this.resolver.underlayOf(n) ?? []);
     this.essential = beside(evaluated.essential);
@@ -23937,7 +23947,7 @@ var ScopePlanner = class {
   }
   needsOf(node2) {
     const { number: number7, planned: planned2 } = node2;
-    const { evaluated, elsewhere } = this;
+    const { evaluated, elsewhere: elsewhere2 } = this;
     const p = packageAt(evaluated, number7);
     const { system } = this;
     system.length = 0;
@@ -23945,9 +23955,9 @@ var ScopePlanner = class {
       for (const s of packages) addRoles(system, s, roles);
     };
     const inside = at(evaluated.inside, number7);
-    if (elsewhere) {
+    if (elsewhere2) {
       const built = (list8, role) => list8.filter((d) => {
-        const r = elsewhere[d];
+        const r = elsewhere2[d];
         if (r && r.from !== "built" && r.from !== "nowhere") requires(r.packages, role);
         return r === void 0;
       });
@@ -24087,16 +24097,16 @@ function nearNames(known3) {
 init_cut();
 init_lists();
 var import_node_fs18 = require("node:fs");
-var import_node_path23 = require("node:path");
+var import_node_path24 = require("node:path");
 init_diagnostics();
 
 // ts-src/read/git/git.ts
-var import_node_path20 = require("node:path");
+var import_node_path21 = require("node:path");
 init_urls();
 
 // ts-src/read/git/checkout.ts
 var import_node_fs15 = require("node:fs");
-var import_node_path17 = require("node:path");
+var import_node_path18 = require("node:path");
 init_diagnostics();
 init_files();
 init_digest();
@@ -24161,18 +24171,18 @@ function loginOf(url2) {
     }
   };
 }
-function anonymous(env) {
+function anonymous(env2) {
   const left = Object.fromEntries(
-    Object.entries(env).filter(
+    Object.entries(env2).filter(
       ([name6]) => !/^(SLIPWAY_GIT_|GIT_CONFIG|GIT_ASKPASS$|SSH_ASKPASS|SSH_AUTH_SOCK$|SLIPWAY_URL_)/.test(name6)
     )
   );
   const hidden = Object.fromEntries(
-    Object.keys(env).flatMap((name6) => Object.hasOwn(left, name6) ? [] : [[name6, void 0]])
+    Object.keys(env2).flatMap((name6) => Object.hasOwn(left, name6) ? [] : [[name6, void 0]])
   );
-  const kept4 = Array.from({ length: Number(env.GIT_CONFIG_COUNT ?? 0) || 0 }, (_, i) => [
-    env[`GIT_CONFIG_KEY_${i}`] ?? "",
-    env[`GIT_CONFIG_VALUE_${i}`] ?? ""
+  const kept4 = Array.from({ length: Number(env2.GIT_CONFIG_COUNT ?? 0) || 0 }, (_, i) => [
+    env2[`GIT_CONFIG_KEY_${i}`] ?? "",
+    env2[`GIT_CONFIG_VALUE_${i}`] ?? ""
   ]).filter(([key]) => key !== "" && !/^(credential|url)\.|extraheader$|cookiefile$/i.test(key));
   const none3 = [
     ["credential.helper", ""],
@@ -24200,17 +24210,17 @@ function anonymous(env) {
   };
 }
 var helper = (user2, password) => `!f() { test "$1" = get && printf 'username=%s\\npassword=%s\\n' "$${user2}" "$${password}"; }; f`;
-function useGitCredentials(env) {
+function useGitCredentials(env2) {
   const config2 = [];
   const hosts = [];
   for (let i = 0; ; i++) {
     const name6 = `SLIPWAY_GIT_${i}`;
-    const host2 = env[`${name6}_HOST`];
+    const host2 = env2[`${name6}_HOST`];
     if (host2 === void 0) break;
     if (!/^[A-Za-z0-9][A-Za-z0-9.-]*(:\d+)?$/.test(host2)) continue;
-    if (env[`${name6}_KEY`] !== void 0) hosts.push({ host: host2, key: `${name6}_KEY`, user: env[`${name6}_USER`] });
-    if (env[`${name6}_PASSWORD`] === void 0) continue;
-    env[`${name6}_USER`] ??= "token";
+    if (env2[`${name6}_KEY`] !== void 0) hosts.push({ host: host2, key: `${name6}_KEY`, user: env2[`${name6}_USER`] });
+    if (env2[`${name6}_PASSWORD`] === void 0) continue;
+    env2[`${name6}_USER`] ??= "token";
     for (const scheme of isLoopback(host2) ? ["https", "http"] : ["https"]) {
       config2.push(
         [`credential.${scheme}://${host2}.helper`, ""],
@@ -24222,16 +24232,16 @@ function useGitCredentials(env) {
     const cases = hosts.map(
       ({ host: host2, key }) => `${host2.replace(/:\d+$/, "")}) exec ssh -o IdentitiesOnly=yes -o BatchMode=yes -o StrictHostKeyChecking=accept-new -i "$${key}" "$@" ;;`
     ).join(" ");
-    env.GIT_SSH_VARIANT = "ssh";
-    env.GIT_SSH_COMMAND = `sh -c 'host=; skip=; for a; do if [ -n "$skip" ]; then skip=; continue; fi; case $a in -p|-o|-i|-l) skip=1 ;; -*) ;; *) host=\${a#*@}; break ;; esac; done; case $host in ${cases} *) exec ssh "$@" ;; esac' sh`;
+    env2.GIT_SSH_VARIANT = "ssh";
+    env2.GIT_SSH_COMMAND = `sh -c 'host=; skip=; for a; do if [ -n "$skip" ]; then skip=; continue; fi; case $a in -p|-o|-i|-l) skip=1 ;; -*) ;; *) host=\${a#*@}; break ;; esac; done; case $host in ${cases} *) exec ssh "$@" ;; esac' sh`;
   }
   if (!config2.length) return;
-  const first3 = Number(env.GIT_CONFIG_COUNT ?? 0);
+  const first3 = Number(env2.GIT_CONFIG_COUNT ?? 0);
   config2.forEach(([key, value2], i) => {
-    env[`GIT_CONFIG_KEY_${first3 + i}`] = key;
-    env[`GIT_CONFIG_VALUE_${first3 + i}`] = value2;
+    env2[`GIT_CONFIG_KEY_${first3 + i}`] = key;
+    env2[`GIT_CONFIG_VALUE_${first3 + i}`] = value2;
   });
-  env.GIT_CONFIG_COUNT = String(first3 + config2.length);
+  env2.GIT_CONFIG_COUNT = String(first3 + config2.length);
 }
 
 // ts-src/read/git/process.ts
@@ -24246,13 +24256,13 @@ var settings = [
   ["http.lowSpeedLimit", "10"],
   ["http.lowSpeedTime", String(stallSeconds)]
 ];
-function withSettings(env, added) {
-  const first3 = Number(env.GIT_CONFIG_COUNT ?? 0) || 0;
+function withSettings(env2, added) {
+  const first3 = Number(env2.GIT_CONFIG_COUNT ?? 0) || 0;
   const entries2 = added.flatMap(([key, value2], i) => [
     [`GIT_CONFIG_KEY_${first3 + i}`, key],
     [`GIT_CONFIG_VALUE_${first3 + i}`, value2]
   ]);
-  return { ...env, ...Object.fromEntries(entries2), GIT_CONFIG_COUNT: String(first3 + added.length) };
+  return { ...env2, ...Object.fromEntries(entries2), GIT_CONFIG_COUNT: String(first3 + added.length) };
 }
 var ssh = "ssh -o ConnectTimeout=20 -o ServerAliveInterval=15 -o ServerAliveCountMax=4";
 var environment = () => ({
@@ -24279,9 +24289,9 @@ var hostOf = (url2) => /^[a-z+]+:\/\/(?:[^/]*@)?([^/@]+)/.exec(url2)?.[1] ?? red
 function askFor(url2, submodule) {
   if (isLocalUrl(url2)) return { url: url2, env: {} };
   const { plain: plain5, login: login2 } = loginOf(url2);
-  const env = environment();
-  if (!mayUseCredentials(plain5, submodule)) return { url: plain5, env: anonymous(env) };
-  return { url: plain5, env: login2 ? withSettings({ ...env, ...login2.env }, login2.settings) : {} };
+  const env2 = environment();
+  if (!mayUseCredentials(plain5, submodule)) return { url: plain5, env: anonymous(env2) };
+  return { url: plain5, env: login2 ? withSettings({ ...env2, ...login2.env }, login2.settings) : {} };
 }
 function passingFault(stderr) {
   if (refused.test(stderr)) return "refused";
@@ -24302,7 +24312,7 @@ async function patiently(args, options5, { url: url2, submodule, reporter: repor
     reporter2.waiting?.(
       `${hostOf(url2)} ${why === "refused" ? "allows no more requests for now" : `did not answer (${gitReason(o)})`}: trying again in ${seconds} s`
     );
-    await new Promise((resolve30) => setTimeout(resolve30, seconds * 1e3));
+    await new Promise((resolve31) => setTimeout(resolve31, seconds * 1e3));
   }
 }
 function remedyOf(url2, stderr) {
@@ -24403,11 +24413,11 @@ async function checkout(snapshot2, tree, folder2) {
   (0, import_node_fs15.mkdirSync)(folder2, { recursive: true });
   const index = `${folder2}.index`;
   try {
-    const env = { GIT_INDEX_FILE: index, GIT_WORK_TREE: folder2 };
-    const read3 = await git(["read-tree", tree], { gitDir: snapshot2.gitDir, env, cwd: folder2 });
+    const env2 = { GIT_INDEX_FILE: index, GIT_WORK_TREE: folder2 };
+    const read3 = await git(["read-tree", tree], { gitDir: snapshot2.gitDir, env: env2, cwd: folder2 });
     const out = read3.code === 0 ? await git(["checkout-index", "--all", "--quiet", `--prefix=${folder2}/`], {
       gitDir: snapshot2.gitDir,
-      env,
+      env: env2,
       cwd: folder2
     }) : read3;
     if (out.code === 0) return await bringLargeFiles(snapshot2.gitDir, held.value, folder2);
@@ -24418,7 +24428,7 @@ async function checkout(snapshot2, tree, folder2) {
 }
 async function bringLargeFiles(gitDir, held, folder2) {
   const files = held.map((e) => e.path).filter((f) => f === ".gitattributes" || f.endsWith("/.gitattributes"));
-  if (!files.some((f) => readText((0, import_node_path17.join)(folder2, f)).includes("filter=lfs"))) return good(folder2);
+  if (!files.some((f) => readText((0, import_node_path18.join)(folder2, f)).includes("filter=lfs"))) return good(folder2);
   const found2 = await run("find", [
     folder2,
     "-type",
@@ -24438,7 +24448,7 @@ async function bringLargeFiles(gitDir, held, folder2) {
   const fault4 = (why) => bad(
     error(
       "source-lfs",
-      `${(0, import_node_path17.relative)(folder2, pointer)} and ${pointers.length - 1} more are stored with Git LFS: ${why}`,
+      `${(0, import_node_path18.relative)(folder2, pointer)} and ${pointers.length - 1} more are stored with Git LFS: ${why}`,
       {
         hint: "install git-lfs on the machine that reads sources; the server must offer LFS below the URL of the repository"
       }
@@ -24489,9 +24499,9 @@ async function checkoutRef(folder2, ref2, state) {
         hint: "name a branch, a tag or a commit; in a shallow clone, fetch it first"
       })
     );
-  const kept4 = (0, import_node_path17.join)(state, "refs", commit2);
+  const kept4 = (0, import_node_path18.join)(state, "refs", commit2);
   if (!exists(kept4)) {
-    (0, import_node_fs15.mkdirSync)((0, import_node_path17.join)(state, "refs"), { recursive: true });
+    (0, import_node_fs15.mkdirSync)((0, import_node_path18.join)(state, "refs"), { recursive: true });
     const temporary2 = temporaryBeside(kept4);
     const out = await checkout({ gitDir }, commit2, temporary2);
     if (!out.ok) return out;
@@ -24507,7 +24517,7 @@ async function checkoutRef(folder2, ref2, state) {
 // ts-src/read/git/content.ts
 var import_node_fs17 = require("node:fs");
 var import_node_os2 = require("node:os");
-var import_node_path19 = require("node:path");
+var import_node_path20 = require("node:path");
 init_diagnostics();
 init_files();
 init_process();
@@ -24577,7 +24587,7 @@ async function measureZip(file3, most9) {
 // ts-src/read/git/fetch.ts
 init_lists();
 var import_node_fs16 = require("node:fs");
-var import_node_path18 = require("node:path");
+var import_node_path19 = require("node:path");
 init_diagnostics();
 init_digest();
 init_sizes();
@@ -24662,7 +24672,7 @@ async function readFiles(snapshot2, url2, blobs, reporter2) {
 var hasTree = async (gitDir, object3) => (await git([...local, "cat-file", "-e", `${object3}^{tree}`], { gitDir })).code === 0;
 function repositoryFolder(state, url2) {
   const open3 = isLocalUrl(url2) || mayUseCredentials(loginOf(url2).plain, false);
-  return (0, import_node_path18.join)(state, "git", `${sha256(open3 ? url2 : `${url2}
+  return (0, import_node_path19.join)(state, "git", `${sha256(open3 ? url2 : `${url2}
 without a login`).slice(0, 24)}.git`);
 }
 async function fetchCommit(url2, commit2, state, reporter2 = {}) {
@@ -24676,7 +24686,7 @@ async function fetchCommits(url2, commits, state, what, reporter2 = {}) {
   const gitDir = what === "all" ? whole4 : whole4.replace(/\.git$/, "-trees.git");
   const known3 = async (commit2) => {
     for (const dir of /* @__PURE__ */ new Set([whole4, gitDir])) {
-      const tree = readIf((0, import_node_path18.join)(dir, "slipway", commit2));
+      const tree = readIf((0, import_node_path19.join)(dir, "slipway", commit2));
       if (tree && await hasTree(dir, tree)) {
         noteUse(dir);
         return { gitDir: dir, commit: commit2, tree };
@@ -24687,13 +24697,13 @@ async function fetchCommits(url2, commits, state, what, reporter2 = {}) {
   const there = await Promise.all(commits.map(known3));
   if (there.every((s) => s !== void 0)) return good(there);
   return withMutex(`${gitDir}.lock`, async () => {
-    if (readIf((0, import_node_path18.join)(gitDir, "HEAD")) === void 0) {
+    if (readIf((0, import_node_path19.join)(gitDir, "HEAD")) === void 0) {
       (0, import_node_fs16.mkdirSync)(gitDir, { recursive: true });
       const made2 = await git(["init", "--quiet", "--bare", gitDir]);
       const named7 = made2.code === 0 ? await git(["config", "remote.origin.url", loginOf(url2).plain], { gitDir }) : made2;
       if (named7.code !== 0) return bad(error("source-store", `can't make ${gitDir}: ${gitReason(named7)}`));
     }
-    const stale = (0, import_node_path18.join)(gitDir, "shallow.lock");
+    const stale = (0, import_node_path19.join)(gitDir, "shallow.lock");
     if (exists(stale) && Date.now() - (0, import_node_fs16.statSync)(stale).mtimeMs > 6e5) (0, import_node_fs16.rmSync)(stale);
     const fetch2 = () => ({
       gitDir,
@@ -24714,8 +24724,8 @@ async function fetchCommits(url2, commits, state, what, reporter2 = {}) {
       }
       const tree = await treeWithSubmodules(fetch2(), remote, commit2, 0);
       if (!tree.ok) return tree;
-      (0, import_node_fs16.mkdirSync)((0, import_node_path18.join)(gitDir, "slipway"), { recursive: true });
-      writeWhole((0, import_node_path18.join)(gitDir, "slipway", commit2), tree.value);
+      (0, import_node_fs16.mkdirSync)((0, import_node_path19.join)(gitDir, "slipway"), { recursive: true });
+      writeWhole((0, import_node_path19.join)(gitDir, "slipway", commit2), tree.value);
       snapshots.push({ gitDir, commit: commit2, tree: tree.value });
     }
     return good(snapshots);
@@ -24810,10 +24820,10 @@ async function treeWithSubmodules(fetch2, remote, commit2, depth2) {
     const [, name6 = "", key = "", value2 = ""] = m ?? [];
     if (m) named7.set(name6, { ...named7.get(name6), [key]: value2 });
   }
-  const index = (0, import_node_path18.join)(gitDir, `slipway-index-${process.pid}-${sha256(`${url2}${commit2}${Math.random()}`).slice(0, 8)}`);
-  const env = { GIT_INDEX_FILE: index, GIT_WORK_TREE: gitDir };
+  const index = (0, import_node_path19.join)(gitDir, `slipway-index-${process.pid}-${sha256(`${url2}${commit2}${Math.random()}`).slice(0, 8)}`);
+  const env2 = { GIT_INDEX_FILE: index, GIT_WORK_TREE: gitDir };
   try {
-    const begun = await told3([...local, "read-tree", commit2], { gitDir, env });
+    const begun = await told3([...local, "read-tree", commit2], { gitDir, env: env2 });
     if (!begun.ok) return begun;
     for (const link of links) {
       const entry2 = [...named7.values()].find((e) => e.path === link.path);
@@ -24829,12 +24839,12 @@ async function treeWithSubmodules(fetch2, remote, commit2, depth2) {
       const inner = { url: at3, submodule: true, reporter: remote.reporter };
       const tree = await treeOfSubmodule(fetch2, inner, link.object, depth2 + 1);
       if (!tree.ok) return tree;
-      const removed = await git([...local, "update-index", "--force-remove", "--", link.path], { gitDir, env });
-      const added = removed.code === 0 ? await git([...local, "read-tree", `--prefix=${link.path}/`, tree.value], { gitDir, env }) : removed;
+      const removed = await git([...local, "update-index", "--force-remove", "--", link.path], { gitDir, env: env2 });
+      const added = removed.code === 0 ? await git([...local, "read-tree", `--prefix=${link.path}/`, tree.value], { gitDir, env: env2 }) : removed;
       if (added.code !== 0)
         return bad(error("source-submodule", `${url2}: can't place the submodule ${link.path}: ${gitReason(added)}`));
     }
-    return await told3([...local, "write-tree", "--missing-ok"], { gitDir, env });
+    return await told3([...local, "write-tree", "--missing-ok"], { gitDir, env: env2 });
   } finally {
     (0, import_node_fs16.rmSync)(index, { force: true });
   }
@@ -24855,27 +24865,27 @@ function submoduleUrl(parent, url2) {
 // ts-src/read/git/content.ts
 init_faults();
 async function ensureContentRepository(gitDir) {
-  if (readIf((0, import_node_path19.join)(gitDir, "HEAD")) === void 0) {
+  if (readIf((0, import_node_path20.join)(gitDir, "HEAD")) === void 0) {
     (0, import_node_fs17.mkdirSync)(gitDir, { recursive: true });
     await git(["init", "--quiet", "--bare", gitDir]);
   }
-  (0, import_node_fs17.mkdirSync)((0, import_node_path19.join)(gitDir, "info"), { recursive: true });
-  (0, import_node_fs17.writeFileSync)((0, import_node_path19.join)(gitDir, "info", "attributes"), "* -text -ident -filter\n");
+  (0, import_node_fs17.mkdirSync)((0, import_node_path20.join)(gitDir, "info"), { recursive: true });
+  (0, import_node_fs17.writeFileSync)((0, import_node_path20.join)(gitDir, "info", "attributes"), "* -text -ident -filter\n");
 }
 async function fetchArchive(entry2, url2, state) {
   const fault4 = localFault(url2);
   if (fault4) return bad(fault4);
   const commit2 = entry2.sha256;
-  const gitDir = (0, import_node_path19.join)(state, "git", "archives.git");
-  const marker2 = (0, import_node_path19.join)(gitDir, "slipway", commit2);
+  const gitDir = (0, import_node_path20.join)(state, "git", "archives.git");
+  const marker2 = (0, import_node_path20.join)(gitDir, "slipway", commit2);
   const known3 = readIf(marker2);
   if (known3 && await hasTree(gitDir, known3)) {
     noteUse(gitDir);
     return good({ gitDir, commit: commit2, tree: known3 });
   }
-  const folder2 = (0, import_node_fs17.mkdtempSync)((0, import_node_path19.join)((0, import_node_os2.tmpdir)(), "slipway-archive-"));
+  const folder2 = (0, import_node_fs17.mkdtempSync)((0, import_node_path20.join)((0, import_node_os2.tmpdir)(), "slipway-archive-"));
   try {
-    const file3 = (0, import_node_path19.join)(folder2, "archive");
+    const file3 = (0, import_node_path20.join)(folder2, "archive");
     const got = await download(url2, file3);
     if (!got.ok) return got;
     const digest4 = await sha256File(file3);
@@ -24885,22 +24895,22 @@ async function fetchArchive(entry2, url2, state) {
           hint: "either the archive changed or the checksum is wrong: find out which before you change the checksum"
         })
       );
-    const content = (0, import_node_path19.join)(folder2, "content");
+    const content = (0, import_node_path20.join)(folder2, "content");
     (0, import_node_fs17.mkdirSync)(content);
     const fits2 = await archiveFault(file3, entry2.type);
     if (fits2 !== void 0) return bad(error("source-archive", `${url2} ${fits2}`));
     const unpacked2 = entry2.type === "zip" ? await readingArchive(["unzip", "-q", file3, "-d", content]) : await readingArchive(["tar", "-x", "--no-same-owner", "--no-same-permissions", "-f", file3, "-C", content]);
     if (unpacked2.code !== 0) return bad(error("source-archive", `can't unpack ${url2}: ${gitReason(unpacked2)}`));
     const [top, ...others2] = (0, import_node_fs17.readdirSync)(content, { withFileTypes: true });
-    const root = top?.isDirectory() && !others2.length ? (0, import_node_path19.join)(content, top.name) : content;
+    const root = top?.isDirectory() && !others2.length ? (0, import_node_path20.join)(content, top.name) : content;
     return await withMutex(`${gitDir}.lock`, async () => {
       await ensureContentRepository(gitDir);
-      const env = { GIT_INDEX_FILE: (0, import_node_path19.join)(folder2, "index") };
-      const added = await git(["--work-tree", root, "add", "--all", "--force", "."], { gitDir, env, cwd: root });
+      const env2 = { GIT_INDEX_FILE: (0, import_node_path20.join)(folder2, "index") };
+      const added = await git(["--work-tree", root, "add", "--all", "--force", "."], { gitDir, env: env2, cwd: root });
       if (added.code !== 0) return bad(error("source-archive", `can't read ${url2}: ${gitReason(added)}`));
-      const tree = await told3(["write-tree"], { gitDir, env });
+      const tree = await told3(["write-tree"], { gitDir, env: env2 });
       if (!tree.ok) return tree;
-      (0, import_node_fs17.mkdirSync)((0, import_node_path19.join)(gitDir, "slipway"), { recursive: true });
+      (0, import_node_fs17.mkdirSync)((0, import_node_path20.join)(gitDir, "slipway"), { recursive: true });
       writeWhole(marker2, tree.value);
       return good({ gitDir, commit: commit2, tree: tree.value }, await lostSubmodules(root, url2));
     });
@@ -24909,13 +24919,13 @@ async function fetchArchive(entry2, url2, state) {
   }
 }
 async function lostSubmodules(root, url2) {
-  const modules2 = (0, import_node_path19.join)(root, ".gitmodules");
+  const modules2 = (0, import_node_path20.join)(root, ".gitmodules");
   if (!exists(modules2)) return [];
   const listed4 = await git(["config", "--no-includes", "--file", modules2, "--get-regexp", "\\.path$"]);
   return listed4.stdout.split("\n").flatMap((line2) => {
     const path2 = line2.slice(line2.indexOf(" ") + 1);
     if (!line2 || path2.startsWith("/") || path2.split("/").includes("..")) return [];
-    const there = exists((0, import_node_path19.join)(root, path2)) && (0, import_node_fs17.readdirSync)((0, import_node_path19.join)(root, path2)).length > 0;
+    const there = exists((0, import_node_path20.join)(root, path2)) && (0, import_node_fs17.readdirSync)((0, import_node_path20.join)(root, path2)).length > 0;
     return there ? [] : [
       warning("source-submodule", `${url2} lacks the submodule ${path2}, which archives do not contain`, {
         hint: "use the git repository, or an archive that contains the submodules"
@@ -24924,7 +24934,7 @@ async function lostSubmodules(root, url2) {
   });
 }
 async function snapshotFolder(folder2, state) {
-  const gitDir = (0, import_node_path19.join)(state, "git", "folders.git");
+  const gitDir = (0, import_node_path20.join)(state, "git", "folders.git");
   return withMutex(`${gitDir}.lock`, async () => {
     await ensureContentRepository(gitDir);
     noteUse(gitDir);
@@ -24933,33 +24943,33 @@ async function snapshotFolder(folder2, state) {
   });
 }
 async function treeOfFolder(gitDir, folder2, depth2) {
-  const index = (0, import_node_path19.join)(gitDir, `slipway-index-${process.pid}-${depth2}`);
-  const env = { GIT_INDEX_FILE: index };
+  const index = (0, import_node_path20.join)(gitDir, `slipway-index-${process.pid}-${depth2}`);
+  const env2 = { GIT_INDEX_FILE: index };
   try {
     const added = await git(["-c", "advice.addEmbeddedRepo=false", "--work-tree", folder2, "add", "--all", "."], {
       gitDir,
-      env,
+      env: env2,
       cwd: folder2
     });
     if (added.code !== 0) return bad(error("source-folder", `can't read ${folder2}: ${gitReason(added)}`));
-    const listed4 = await told3(["ls-files", "--stage", "-z"], { gitDir, env, cwd: folder2 });
+    const listed4 = await told3(["ls-files", "--stage", "-z"], { gitDir, env: env2, cwd: folder2 });
     if (!listed4.ok) return listed4;
     const links = listed4.value.split("\0").filter((l) => l.startsWith("160000 ")).map((l) => l.slice(l.indexOf("	") + 1));
     for (const path2 of links) {
-      const inner = depth2 < 10 ? await treeOfFolder(gitDir, (0, import_node_path19.join)(folder2, path2), depth2 + 1) : bad(error("source-folder", `${folder2}: repositories are nested more than 10 deep`));
+      const inner = depth2 < 10 ? await treeOfFolder(gitDir, (0, import_node_path20.join)(folder2, path2), depth2 + 1) : bad(error("source-folder", `${folder2}: repositories are nested more than 10 deep`));
       if (!inner.ok) return inner;
       const removed = await told3(["update-index", "--force-remove", "--", path2], {
         gitDir,
-        env: { ...env, GIT_WORK_TREE: folder2 },
+        env: { ...env2, GIT_WORK_TREE: folder2 },
         cwd: folder2
       });
       const placed2 = removed.ok ? await told3(["read-tree", `--prefix=${path2}/`, inner.value], {
         gitDir,
-        env: { ...env, GIT_WORK_TREE: gitDir }
+        env: { ...env2, GIT_WORK_TREE: gitDir }
       }) : removed;
       if (!placed2.ok) return placed2;
     }
-    return await told3(["write-tree"], { gitDir, env });
+    return await told3(["write-tree"], { gitDir, env: env2 });
   } finally {
     (0, import_node_fs17.rmSync)(index, { force: true });
   }
@@ -25115,10 +25125,10 @@ function listed(names4, one, many) {
 }
 
 // ts-src/read/git/git.ts
-var absoluteUrl = (url2, root) => /^[a-z+]+:\/\//.test(url2) || isScpLike(url2) || (0, import_node_path20.isAbsolute)(url2) ? url2 : (0, import_node_path20.resolve)(root, url2);
+var absoluteUrl = (url2, root) => /^[a-z+]+:\/\//.test(url2) || isScpLike(url2) || (0, import_node_path21.isAbsolute)(url2) ? url2 : (0, import_node_path21.resolve)(root, url2);
 
 // ts-src/read/manifest/manifest.ts
-var import_node_path21 = require("node:path");
+var import_node_path22 = require("node:path");
 init_utf8();
 init_diagnostics();
 
@@ -25274,9 +25284,9 @@ var ManifestReader = class {
     if (this.diagnostics.length < mostFaults)
       this.diagnostics.push(error("manifest-invalid", message, { file: this.file, line: line2, hint }));
   }
-  warn(code, message, line2, hint) {
+  warn(code2, message, line2, hint) {
     if (this.diagnostics.length < mostFaults)
-      this.diagnostics.push(warning(code, message, { file: this.file, line: line2, hint }));
+      this.diagnostics.push(warning(code2, message, { file: this.file, line: line2, hint }));
   }
   allow(e, names4) {
     if (!e.attributes) return;
@@ -25665,7 +25675,7 @@ function checkPrefixes(name6, attributes, scopes, fail) {
 // ts-src/read/manifest/manifest.ts
 var largestManifest = 4 << 20;
 var formats = { 1: 1, 2: 2, 3: 3 };
-var nameDespiteErrors = (text8, folder2) => /<name>\s*([\w-]{1,200})\s*<\/name>/.exec(text8)?.[1] ?? (0, import_node_path21.basename)(folder2);
+var nameDespiteErrors = (text8, folder2) => /<name>\s*([\w-]{1,200})\s*<\/name>/.exec(text8)?.[1] ?? (0, import_node_path22.basename)(folder2);
 function parseManifest(text8, file3) {
   const parsed2 = parseXml2(text8, file3);
   if (!parsed2.ok) return parsed2;
@@ -25707,7 +25717,7 @@ function parseXml2(source2, file3) {
 // ts-src/read/packages.ts
 init_maps();
 init_lists();
-var import_node_path22 = require("node:path");
+var import_node_path23 = require("node:path");
 init_files();
 
 // ts-src/read/pyproject.ts
@@ -25721,7 +25731,7 @@ function backendOf(pyproject) {
 // ts-src/read/packages.ts
 var ignoreMarkers = /* @__PURE__ */ new Set(["CATKIN_IGNORE", "AMENT_IGNORE", "COLCON_IGNORE"]);
 var mostPackages = 1e4;
-var memory2 = (state, commit2) => (0, import_node_path22.join)(state, "manifests", `${commit2}.json`);
+var memory2 = (state, commit2) => (0, import_node_path23.join)(state, "manifests", `${commit2}.json`);
 function textOf2(state, commit2) {
   const remembered4 = readJson(memory2(state, commit2));
   return remembered4?.schema === 2 && Array.isArray(remembered4.packages) ? remembered4 : void 0;
@@ -25805,14 +25815,14 @@ function readFolder(root, folder2, lost3) {
     const { path: path2, depth: depth2 } = at3;
     let entries2;
     try {
-      entries2 = (0, import_node_fs18.readdirSync)((0, import_node_path23.join)(root, folder2, path2), { withFileTypes: true });
+      entries2 = (0, import_node_fs18.readdirSync)((0, import_node_path24.join)(root, folder2, path2), { withFileTypes: true });
     } catch (e) {
       if (depth2 === 0)
         return bad(
           codeOf(e) === "ENOENT" ? error("file-missing", `there is no folder ${folder2}`, { hint: "folders are relative to distro.yaml" }) : error("file-missing", `the folder ${folder2} can't be read`, { hint: messageOf(e) })
         );
       diagnostics.push(
-        warning("file-missing", `${(0, import_node_path23.join)(folder2, path2)} can't be read: packages in it are not found`, {
+        warning("file-missing", `${(0, import_node_path24.join)(folder2, path2)} can't be read: packages in it are not found`, {
           hint: messageOf(e)
         })
       );
@@ -25820,16 +25830,16 @@ function readFolder(root, folder2, lost3) {
     }
     if (entries2.some((e) => ignoreMarkers.has(e.name))) continue;
     for (const e of entries2)
-      if (e.isSymbolicLink()) linkTold((0, import_node_path23.join)(root, folder2, path2), (0, import_node_path23.join)(folder2, path2), e.name, diagnostics);
-      else if (e.name === "package.xml" && !e.isFile()) diagnostics.push(noManifest((0, import_node_path23.join)(folder2, path2, e.name)));
+      if (e.isSymbolicLink()) linkTold((0, import_node_path24.join)(root, folder2, path2), (0, import_node_path24.join)(folder2, path2), e.name, diagnostics);
+      else if (e.name === "package.xml" && !e.isFile()) diagnostics.push(noManifest((0, import_node_path24.join)(folder2, path2, e.name)));
     if (entries2.some((e) => e.name === "package.xml" && e.isFile())) {
-      const file3 = (0, import_node_path23.join)(folder2, path2, "package.xml");
-      const text8 = readStart((0, import_node_path23.join)(root, file3), largestManifest + 1);
+      const file3 = (0, import_node_path24.join)(folder2, path2, "package.xml");
+      const text8 = readStart((0, import_node_path24.join)(root, file3), largestManifest + 1);
       const read3 = parseManifest(text8, file3);
       for (const d of read3.diagnostics) diagnostics.push(d);
       const has2 = (name6) => entries2.some((e) => e.name === name6 && e.isFile());
       const python = has2("pyproject.toml") && !has2("setup.py");
-      const backend = python ? backendOf(readStart((0, import_node_path23.join)(root, folder2, path2, "pyproject.toml"), largestManifest)) : {};
+      const backend = python ? backendOf(readStart((0, import_node_path24.join)(root, folder2, path2, "pyproject.toml"), largestManifest)) : {};
       if (read3.ok)
         packages.push({ repository: repositoryName(path2, folder2), path: path2, file: file3, manifest: read3.value, ...backend });
       else lost3?.(nameDespiteErrors(text8, path2 || folder2));
@@ -25850,13 +25860,13 @@ var noManifest = (file3) => error("file-missing", `${file3} is not a file: its p
   hint: "replace it with a manifest, or remove it; to ignore the folder, put a file COLCON_IGNORE there"
 });
 function linkTold(at3, shown5, name6, diagnostics) {
-  const manifest = name6 === "package.xml" ? name6 : (0, import_node_path23.join)(name6, "package.xml");
-  if (!(0, import_node_fs18.existsSync)((0, import_node_path23.join)(at3, manifest))) {
-    if (name6 === manifest) diagnostics.push(noManifest((0, import_node_path23.join)(shown5, name6)));
+  const manifest = name6 === "package.xml" ? name6 : (0, import_node_path24.join)(name6, "package.xml");
+  if (!(0, import_node_fs18.existsSync)((0, import_node_path24.join)(at3, manifest))) {
+    if (name6 === manifest) diagnostics.push(noManifest((0, import_node_path24.join)(shown5, name6)));
     return;
   }
   diagnostics.push(
-    warning("folder-link", `${(0, import_node_path23.join)(shown5, name6)} is a symbolic link: the package it points to is not found`, {
+    warning("folder-link", `${(0, import_node_path24.join)(shown5, name6)} is a symbolic link: the package it points to is not found`, {
       hint: "add the target of the link to 'folders' in distro.yaml, or replace the link with a copy"
     })
   );
@@ -25881,7 +25891,7 @@ async function pinFolder(sources, state) {
 }
 
 // ts-src/read/distribution.ts
-var import_node_path29 = require("node:path");
+var import_node_path30 = require("node:path");
 init_diagnostics();
 
 // ts-src/model/rosdistro.ts
@@ -25895,14 +25905,14 @@ init_process();
 
 // ts-src/read/entries.ts
 init_maps();
-var import_node_path26 = require("node:path");
+var import_node_path27 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/read/parse-cache.ts
 init_maps();
 var import_node_fs19 = require("node:fs");
-var import_node_path24 = require("node:path");
+var import_node_path25 = require("node:path");
 init_files();
 
 // ts-src/io/deferred.ts
@@ -25942,7 +25952,7 @@ var ParseCache = class {
   constructor(state, name6, form = json) {
     this.state = state;
     this.form = form;
-    this.file = (0, import_node_path24.join)(state, "parsed", name6);
+    this.file = (0, import_node_path25.join)(state, "parsed", name6);
     const text8 = readIf(this.file, "latin1") ?? "";
     edition ??= editionOf();
     if (text8.startsWith(`${edition}
@@ -26061,7 +26071,7 @@ function parseRepos(text8, file3) {
 // ts-src/read/rosdistro-cache.ts
 init_lists();
 var import_node_fs20 = require("node:fs");
-var import_node_path25 = require("node:path");
+var import_node_path26 = require("node:path");
 var import_node_zlib4 = require("node:zlib");
 init_diagnostics();
 init_digest();
@@ -26384,25 +26394,25 @@ function parseDistributionFile(text8, file3, value2) {
 init_faults();
 async function readCache(workspace, settings3, named7) {
   const diagnostics = [];
-  let file3 = settings3.cache && (0, import_node_path25.join)(workspace.root, settings3.cache);
+  let file3 = settings3.cache && (0, import_node_path26.join)(workspace.root, settings3.cache);
   if (!file3 && named7) {
     const { url: url2, line: line2 } = named7;
     const { index = workspace.file } = workspace.distro;
     const at3 = { file: index, line: line2 };
     if (/^https?:\/\//.test(url2)) {
-      const fetched = await refreshed(url2, (0, import_node_path25.join)(workspace.state, "caches", url2.replace(/[^A-Za-z0-9.-]+/g, "_")));
+      const fetched = await refreshed(url2, (0, import_node_path26.join)(workspace.state, "caches", url2.replace(/[^A-Za-z0-9.-]+/g, "_")));
       const placed2 = fetched.diagnostics.map((d) => ({ ...d, ...at3 }));
       if (!fetched.ok) return { ok: false, diagnostics: placed2 };
       diagnostics.push(...placed2);
       file3 = fetched.value;
     } else {
-      const path2 = (0, import_node_path25.join)((0, import_node_path25.dirname)(index), url2.replace(/^file:\/\//, ""));
+      const path2 = (0, import_node_path26.join)((0, import_node_path26.dirname)(index), url2.replace(/^file:\/\//, ""));
       if (path2.startsWith("../")) return bad(error("file-outside", `${url2} is outside the distro repository`, at3));
-      file3 = (0, import_node_path25.join)(workspace.root, path2);
+      file3 = (0, import_node_path26.join)(workspace.root, path2);
     }
   }
   if (!file3) return good(void 0);
-  const shown5 = (0, import_node_path25.relative)(workspace.root, file3);
+  const shown5 = (0, import_node_path26.relative)(workspace.root, file3);
   let bytes;
   try {
     bytes = (0, import_node_fs20.readFileSync)(file3);
@@ -26418,7 +26428,7 @@ async function readCache(workspace, settings3, named7) {
   return read3.ok ? good(read3.value, [...diagnostics, ...read3.diagnostics]) : read3;
 }
 async function refreshed(url2, file3) {
-  (0, import_node_fs20.mkdirSync)((0, import_node_path25.dirname)(file3), { recursive: true });
+  (0, import_node_fs20.mkdirSync)((0, import_node_path26.dirname)(file3), { recursive: true });
   const temporary2 = temporaryBeside(file3);
   const got = await download(url2, temporary2, { since: (0, import_node_fs20.existsSync)(file3) ? file3 : void 0, most: largestCache });
   if (got.ok) {
@@ -26530,16 +26540,16 @@ var EntryReader = class {
   }
   /** The text of a file that `from` names. */
   text(file3, from, path2 = []) {
-    if ((0, import_node_path26.normalize)(file3).startsWith("../") || (0, import_node_path26.isAbsolute)(file3)) {
+    if ((0, import_node_path27.normalize)(file3).startsWith("../") || (0, import_node_path27.isAbsolute)(file3)) {
       this.diagnostics.push(error("file-outside", `${file3} is outside the distro repository`, { file: from }));
       return void 0;
     }
-    const text8 = readIf((0, import_node_path26.join)(this.root, file3));
+    const text8 = readIf((0, import_node_path27.join)(this.root, file3));
     if (text8 === void 0)
       this.diagnostics.push(
         error("file-missing", `${file3} does not exist`, {
           file: from,
-          line: path2.length ? lineOf(from === this.distroFile ? from : (0, import_node_path26.join)(this.root, from), path2) : void 0,
+          line: path2.length ? lineOf(from === this.distroFile ? from : (0, import_node_path27.join)(this.root, from), path2) : void 0,
           hint: "correct the path (it is relative to the file that names it), or create the file"
         })
       );
@@ -26564,7 +26574,7 @@ async function readIndexed(reader2, workspace, name6, settings3) {
     }
   }
   for (const named7 of index.value.files) {
-    const path2 = (0, import_node_path26.join)((0, import_node_path26.dirname)(file3), named7);
+    const path2 = (0, import_node_path27.join)((0, import_node_path27.dirname)(file3), named7);
     const fileText = reader2.text(path2, file3, ["distributions", name6, "distribution"]);
     if (fileText !== void 0) reader2.merge(parseDistributionFile(fileText, path2));
   }
@@ -26611,7 +26621,7 @@ async function readEntries(workspace, name6) {
 
 // ts-src/read/override.ts
 var import_node_fs21 = require("node:fs");
-var import_node_path27 = require("node:path");
+var import_node_path28 = require("node:path");
 init_diagnostics();
 init_source_entry();
 function parseOverrides(texts) {
@@ -26631,7 +26641,7 @@ function parseOverrides(texts) {
     const [, name6 = "", kind = "", value2 = ""] = m;
     if (overrides.has(name6)) fault4(text8, `'${name6}' is overridden twice`);
     else if (kind === "=") {
-      const folder2 = (0, import_node_path27.resolve)(value2);
+      const folder2 = (0, import_node_path28.resolve)(value2);
       if (isFolder(folder2)) overrides.set(name6, { folder: folder2 });
       else fault4(text8, "there is no such folder");
     } else if (kind === "@") {
@@ -26804,7 +26814,7 @@ async function pinCommits(distributions, reporter2) {
 
 // ts-src/read/uncommitted.ts
 var import_node_url = require("node:url");
-var import_node_path28 = require("node:path");
+var import_node_path29 = require("node:path");
 init_files();
 init_diagnostics();
 init_urls();
@@ -26813,7 +26823,7 @@ async function warnOfUncommitted(name6, found2, state) {
   const folder2 = localPath2(found2.url);
   const changed2 = folder2 === void 0 ? [] : await uncommittedIn(folder2, found2.commit, state);
   const ours = changed2.filter(
-    (path2) => found2.packages.some((p) => p.path === "" || path2.startsWith(`${p.path}/`)) || path2 === "package.xml" || path2.endsWith("/package.xml") || path2.endsWith("/") && exists((0, import_node_path28.join)(folder2 ?? "", path2, "package.xml"))
+    (path2) => found2.packages.some((p) => p.path === "" || path2.startsWith(`${p.path}/`)) || path2 === "package.xml" || path2.endsWith("/package.xml") || path2.endsWith("/") && exists((0, import_node_path29.join)(folder2 ?? "", path2, "package.xml"))
   );
   if (folder2 === void 0 || !ours.length) return [];
   const shown5 = `${ours.slice(0, 3).join(", ")}${ours.length > 3 ? ` and ${ours.length - 3} more` : ""}`;
@@ -26824,13 +26834,13 @@ async function warnOfUncommitted(name6, found2, state) {
   ];
 }
 async function uncommittedIn(folder2, commit2, state) {
-  if (!exists((0, import_node_path28.join)(folder2, ".git"))) return [];
-  const options5 = { cwd: folder2, env: { GIT_OPTIONAL_LOCKS: "0", GIT_CEILING_DIRECTORIES: (0, import_node_path28.dirname)(folder2) } };
+  if (!exists((0, import_node_path29.join)(folder2, ".git"))) return [];
+  const options5 = { cwd: folder2, env: { GIT_OPTIONAL_LOCKS: "0", GIT_CEILING_DIRECTORIES: (0, import_node_path29.dirname)(folder2) } };
   const head = await git(["rev-parse", "HEAD"], options5);
   if (head.code !== 0 || head.stdout.trim() !== commit2) return [];
   const status = await git(["status", "--porcelain", "-z", "--no-renames", "--ignore-submodules=none"], options5);
   if (status.code !== 0) return [];
-  const own3 = (0, import_node_path28.relative)(folder2, state);
+  const own3 = (0, import_node_path29.relative)(folder2, state);
   return status.stdout.split("\0").map((entry2) => entry2.slice(3)).filter((path2) => path2 !== "" && path2 !== `${own3}/` && !path2.startsWith(`${own3}/`));
 }
 function localPath2(url2) {
@@ -26930,7 +26940,7 @@ var PackageCollection = class {
       })
     );
     if (!read3.ok) return;
-    const url2 = (0, import_node_path29.join)(workspace.root, folder2);
+    const url2 = (0, import_node_path30.join)(workspace.root, folder2);
     for (const p of read3.value)
       this.add(
         {
@@ -27068,7 +27078,7 @@ function neededNames(distributions) {
 
 // ts-src/read/rosdep-files.ts
 var import_node_fs22 = require("node:fs");
-var import_node_path30 = require("node:path");
+var import_node_path31 = require("node:path");
 init_files();
 init_diagnostics();
 
@@ -27235,7 +27245,7 @@ init_yaml();
 function readRosdep(workspace, wanted) {
   const diagnostics = [];
   const files = workspace.distro.rosdep.flatMap((file3) => {
-    const text8 = readIf((0, import_node_path30.join)(workspace.root, file3));
+    const text8 = readIf((0, import_node_path31.join)(workspace.root, file3));
     if (text8 === void 0)
       diagnostics.push(
         error("file-missing", `'rosdep' names ${file3}, which does not exist`, {
@@ -27256,9 +27266,92 @@ function readRosdep(workspace, wanted) {
 }
 
 // ts-src/read/workspace.ts
-var import_node_path31 = require("node:path");
+var import_node_path33 = require("node:path");
 init_diagnostics();
 init_files();
+
+// ts-src/read/own-folder.ts
+var import_node_fs23 = require("node:fs");
+var import_node_path32 = require("node:path");
+init_diagnostics();
+init_process();
+var code = "state-foreign";
+var elsewhere = "name a folder of your own with --state";
+async function checkStateFolder(root, state) {
+  const path2 = (0, import_node_path32.resolve)(state);
+  const owned = ownerFault(path2);
+  if (owned) return owned;
+  const found2 = await Promise.all([committedFault((0, import_node_path32.resolve)(root), path2), outputFault((0, import_node_path32.resolve)(root)), placeFault2(path2)]);
+  return found2.find((fault4) => fault4);
+}
+async function checkStore(uri2, root, checked) {
+  const folder2 = storeFolder(uri2, root);
+  if (folder2 === void 0 || checked !== void 0 && isPart((0, import_node_path32.resolve)(checked), (0, import_node_path32.resolve)(folder2))) return void 0;
+  return committedFault((0, import_node_path32.resolve)(root), (0, import_node_path32.resolve)(folder2));
+}
+function isOurs2({ uid }) {
+  const own3 = process.getuid?.() ?? 0;
+  return uid === own3 || uid === 0 || own3 === 0 && String(uid) === process.env.SUDO_UID;
+}
+function ownerFault(path2) {
+  const named7 = (0, import_node_fs23.lstatSync)(path2, { throwIfNoEntry: false });
+  const found2 = named7 && (0, import_node_fs23.statSync)(path2, { throwIfNoEntry: false });
+  const other = [named7, found2].find((one) => one && !isOurs2(one));
+  if (other) return error(code, `the folder belongs to another user (${other.uid})`, { file: path2, hint: elsewhere });
+  if (found2 && (found2.mode & 2) !== 0)
+    return error(code, "everybody may write to the folder", {
+      file: path2,
+      hint: "remove it; or, if you know that nobody else put files there, run `chmod o-w` on it"
+    });
+  if ((0, import_node_fs23.lstatSync)((0, import_node_path32.join)(path2, "work"), { throwIfNoEntry: false })?.isSymbolicLink())
+    return error(code, "it is a link: what a former run left would be removed where it leads", {
+      file: (0, import_node_path32.join)(path2, "work"),
+      hint: "remove the link"
+    });
+  return void 0;
+}
+var env = { GIT_DIR: void 0, GIT_WORK_TREE: void 0, GIT_INDEX_FILE: void 0, GIT_PREFIX: void 0 };
+async function committedFault(root, path2) {
+  const inside = (0, import_node_path32.relative)(root, path2);
+  const parts2 = inside.split("/");
+  const from = parts2[0] === ".." ? (0, import_node_path32.dirname)(path2) : root;
+  const names4 = parts2[0] === ".." ? [(0, import_node_path32.relative)(from, path2)] : parts2.map((_, i) => parts2.slice(0, i + 1).join("/"));
+  const there = names4.filter((name6) => (0, import_node_fs23.lstatSync)((0, import_node_path32.join)(from, name6), { throwIfNoEntry: false }));
+  if (!there.length) return void 0;
+  const whole4 = names4[names4.length - 1] ?? "";
+  const listed4 = await committed(from, there);
+  const found2 = listed4.find(({ name: name6, link }) => isPart(whole4, name6) || link && names4.includes(name6));
+  return found2 && error(code, `the repository has ${found2.name}: whoever commits there would decide what is built`, {
+    file: path2,
+    hint: "remove it with `git rm -r --cached`, remove the folder, and add it to .gitignore"
+  });
+}
+var isPart = (folder2, name6) => name6 === folder2 || name6.startsWith(`${folder2}/`);
+async function committed(from, paths2) {
+  const args = ["ls-files", "--stage", "-z", "--", ...paths2.map((path2) => `:(literal)${path2}`)];
+  const listed4 = await git(args, { cwd: from, env });
+  return listed4.stdout.split("\0").slice(0, -1).map((line2) => ({ name: line2.slice(line2.indexOf("	") + 1), link: /^1[26]0000 /.test(line2) }));
+}
+async function outputFault(root) {
+  if (!(0, import_node_fs23.lstatSync)((0, import_node_path32.join)(root, "out"), { throwIfNoEntry: false })) return void 0;
+  const found2 = (await committed(root, ["out"])).find(({ name: name6, link }) => link && isPart("out", name6));
+  return found2 && error(code, "the repository has a link where output is written: that would be written to where the link leads", {
+    file: (0, import_node_path32.join)(root, found2.name),
+    hint: "remove it with `git rm`"
+  });
+}
+async function placeFault2(path2) {
+  const parent = (0, import_node_fs23.statSync)((0, import_node_path32.dirname)(path2), { throwIfNoEntry: false });
+  if (!parent?.isDirectory() || isOurs2(parent)) return void 0;
+  const asked2 = await git(["rev-parse", "--git-dir"], { cwd: (0, import_node_path32.dirname)(path2), env });
+  if (asked2.code === 0) return void 0;
+  return error(code, `the folder that it lies in belongs to another user (${parent.uid})`, {
+    file: path2,
+    hint: /dubious/.test(asked2.stderr) ? `${elsewhere}; git says: ${reasonOf(asked2)}` : elsewhere
+  });
+}
+
+// ts-src/read/workspace.ts
 async function readWorkspace(file3, given) {
   const text8 = readIf(file3);
   if (text8 === void 0)
@@ -27268,8 +27361,9 @@ async function readWorkspace(file3, given) {
         hint: "run slipway in a distro repository, name its file with --distro, or make one with `slipway init`"
       })
     );
-  const root = (0, import_node_path31.dirname)(file3);
-  const state = given ?? (0, import_node_path31.join)(root, ".slipway");
+  const root = (0, import_node_path33.dirname)(file3);
+  const state = given ?? (0, import_node_path33.join)(root, ".slipway");
+  const own3 = checkStateFolder(root, state);
   const memory3 = new ParseCache(state, "distro");
   let distro = memory3.get(text8);
   if (!distro) {
@@ -27279,7 +27373,8 @@ async function readWorkspace(file3, given) {
     distro = parsed2.value;
     memory3.put(text8, () => parsed2.value);
   }
-  return good({ root, file: file3, state, distro, urlBase: root });
+  const fault4 = await own3 ?? await checkStore(distro.store, root, state);
+  return fault4 ? bad(fault4) : good({ root, file: file3, state, distro, urlBase: root });
 }
 
 // ts-src/cli/planning.ts
@@ -27287,15 +27382,15 @@ init_yaml();
 
 // ts-src/read/underlay.ts
 init_lists();
-var import_node_fs24 = require("node:fs");
-var import_node_path32 = require("node:path");
+var import_node_fs25 = require("node:fs");
+var import_node_path34 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
 init_files();
 
 // ts-src/read/apt-index.ts
-var import_node_fs23 = require("node:fs");
+var import_node_fs24 = require("node:fs");
 var import_node_zlib5 = require("node:zlib");
 init_diagnostics();
 init_stored();
@@ -27326,8 +27421,8 @@ async function releaseText(file3, key, name6) {
     if (checked.code !== 0) return unsigned(reasonOf(checked));
     return good(utf8Text(readRegular(signed, largestRelease)));
   } finally {
-    (0, import_node_fs23.rmSync)(ring, { force: true });
-    (0, import_node_fs23.rmSync)(signed, { force: true });
+    (0, import_node_fs24.rmSync)(ring, { force: true });
+    (0, import_node_fs24.rmSync)(signed, { force: true });
   }
 }
 function digestsOf(release2) {
@@ -27402,13 +27497,13 @@ async function readUnderlays(workspace, kept4) {
 }
 async function readRepository2(workspace, platform3, underlay2) {
   const base = `${underlay2.uri.replace(/\/$/, "")}/dists/${underlay2.suite}`;
-  const folder2 = (0, import_node_path32.join)(workspace.state, "underlays", sha256(`${base} ${underlay2.key ?? ""}`).slice(0, 24));
-  (0, import_node_fs24.mkdirSync)(folder2, { recursive: true });
-  const inRelease = temporaryBeside((0, import_node_path32.join)(folder2, "InRelease"));
+  const folder2 = (0, import_node_path34.join)(workspace.state, "underlays", sha256(`${base} ${underlay2.key ?? ""}`).slice(0, 24));
+  (0, import_node_fs25.mkdirSync)(folder2, { recursive: true });
+  const inRelease = temporaryBeside((0, import_node_path34.join)(folder2, "InRelease"));
   try {
     const got = await download(`${base}/InRelease`, inRelease, { most: largestRelease });
     if (!got.ok) return got;
-    const key = underlay2.key ? (0, import_node_path32.join)(workspace.keyRoot ?? workspace.root, underlay2.key) : void 0;
+    const key = underlay2.key ? (0, import_node_path34.join)(workspace.keyRoot ?? workspace.root, underlay2.key) : void 0;
     if (!key && !underlay2.trusted) return bad(error("archive-trust", "it has no key"));
     if (key && !exists(key))
       return bad(
@@ -27436,7 +27531,7 @@ async function readRepository2(workspace, platform3, underlay2) {
     }
     return good(versions);
   } finally {
-    (0, import_node_fs24.rmSync)(inRelease, { force: true });
+    (0, import_node_fs25.rmSync)(inRelease, { force: true });
   }
 }
 async function readIndex2(base, digests, path2, folder2) {
@@ -27444,7 +27539,7 @@ async function readIndex2(base, digests, path2, folder2) {
     const name6 = `${path2}/Packages${ending}`;
     const digest4 = digests.get(name6);
     if (!digest4) continue;
-    const kept4 = (0, import_node_path32.join)(folder2, digest4);
+    const kept4 = (0, import_node_path34.join)(folder2, digest4);
     const text8 = readIf(kept4);
     if (text8 !== void 0) return good(text8);
     const file3 = temporaryBeside(kept4);
@@ -27463,7 +27558,7 @@ async function readIndex2(base, digests, path2, folder2) {
       writeWhole(kept4, unpacked2.text);
       return good(unpacked2.text);
     } finally {
-      (0, import_node_fs24.rmSync)(file3, { force: true });
+      (0, import_node_fs25.rmSync)(file3, { force: true });
     }
   }
   return bad(error("underlay-index", `${base} has no index of ${path2}`));
@@ -27506,10 +27601,10 @@ var reporter = {
 `)
 };
 async function openWorkspace(values) {
-  const read3 = await readWorkspace(findDistro(values), values.state === void 0 ? void 0 : (0, import_node_path33.resolve)(values.state));
+  const read3 = await readWorkspace(findDistro(values), values.state === void 0 ? void 0 : (0, import_node_path35.resolve)(values.state));
   if (!read3.ok) return read3;
-  const root = (0, import_node_path33.resolve)(read3.value.root);
-  return good({ ...read3.value, root, state: (0, import_node_path33.resolve)(read3.value.state), urlBase: root });
+  const root = (0, import_node_path35.resolve)(read3.value.root);
+  return good({ ...read3.value, root, state: (0, import_node_path35.resolve)(read3.value.state), urlBase: root });
 }
 async function readAndPlan(values, packages, options5 = {}) {
   const inputs = await readValues(values, packages, options5);
@@ -27581,7 +27676,7 @@ async function planWorkspace(workspace, lock2, selection) {
   const inputs = await readInputs(workspace, lock2, nothing3, selection.distributions);
   return inputs.ok ? planInputs(inputs.value, selection) : inputs;
 }
-var factsOf = ({ workspace }) => settingsFacts(workspace.distro, (file3) => sha256(readIf((0, import_node_path33.join)(workspace.root, file3), "latin1") ?? ""));
+var factsOf = ({ workspace }) => settingsFacts(workspace.distro, (file3) => sha256(readIf((0, import_node_path35.join)(workspace.root, file3), "latin1") ?? ""));
 async function comparePlanned(before2, after) {
   await pinFolders(before2);
   await pinFolders(after);
@@ -27595,7 +27690,7 @@ async function pinFolders({ workspace, plan: plan2 }) {
       packages.map((p) => p.source),
       workspace.state
     );
-    const url2 = (0, import_node_path33.join)(workspace.urlBase, (0, import_node_path33.relative)(workspace.root, folder2));
+    const url2 = (0, import_node_path35.join)(workspace.urlBase, (0, import_node_path35.relative)(workspace.root, folder2));
     packages.forEach((p, i) => {
       const { tree } = pinned.ok ? at(pinned.value, i) : {};
       p.source = { ...p.source, ...tree === void 0 ? {} : { tree }, url: url2 };
@@ -27606,15 +27701,15 @@ var nothing3 = /* @__PURE__ */ new Map();
 async function planAt(workspace, ref2, selection) {
   const folder2 = await checkoutRef(workspace.root, ref2, workspace.state);
   if (!folder2.ok) return folder2;
-  const file3 = (0, import_node_path33.join)(
+  const file3 = (0, import_node_path35.join)(
     folder2.value.folder,
-    (0, import_node_path33.relative)(folder2.value.top, workspace.root),
-    (0, import_node_path33.relative)(workspace.root, (0, import_node_path33.resolve)(workspace.file))
+    (0, import_node_path35.relative)(folder2.value.top, workspace.root),
+    (0, import_node_path35.relative)(workspace.root, (0, import_node_path35.resolve)(workspace.file))
   );
   const read3 = await readWorkspace(file3, workspace.state);
   if (!read3.ok) return read3;
   const then = { ...read3.value, urlBase: workspace.urlBase };
-  const lockFile = (0, import_node_path33.join)(then.root, "lock.yaml");
+  const lockFile = (0, import_node_path35.join)(then.root, "lock.yaml");
   const lock2 = exists(lockFile) ? await readLock2(lockFile, then.state) : void 0;
   if (lock2 && !lock2.ok) return lock2;
   return planWorkspace(then, lock2?.value, selection);
@@ -27661,7 +27756,7 @@ debug symbols and abidiff is installed (apt-get install abigail-tools), its outp
       writeMessage("slipway abi: name two builds\n");
       return exit.usage;
     }
-    const folder2 = (0, import_node_fs25.mkdtempSync)((0, import_node_path34.join)((0, import_node_os3.tmpdir)(), "slipway-abi-"));
+    const folder2 = (0, import_node_fs26.mkdtempSync)((0, import_node_path36.join)((0, import_node_os3.tmpdir)(), "slipway-abi-"));
     try {
       let store2;
       if (builds.some((b) => !b.endsWith(".deb"))) {
@@ -27685,18 +27780,18 @@ debug symbols and abidiff is installed (apt-get install abigail-tools), its outp
 ` : renderAbi(changes, details));
       return changes.length ? exit.failed : exit.ok;
     } finally {
-      (0, import_node_fs25.rmSync)(folder2, { recursive: true, force: true });
+      (0, import_node_fs26.rmSync)(folder2, { recursive: true, force: true });
     }
   }
 });
 async function filesOf(store2, build4) {
   if (build4.endsWith(".deb")) {
-    if (!(0, import_node_fs25.existsSync)(build4)) return bad(error("file-missing", "there is no such package", { file: build4 }));
+    if (!(0, import_node_fs26.existsSync)(build4)) return bad(error("file-missing", "there is no such package", { file: build4 }));
     const symbols = build4.replace(
       /^(.*\/)?([^/_]+)_/,
       (_, at3, name6) => `${at3 ?? ""}${name6}-dbgsym_`
     );
-    return good([(0, import_node_path34.resolve)(build4), ...(0, import_node_fs25.existsSync)(symbols) ? [(0, import_node_path34.resolve)(symbols)] : []]);
+    return good([(0, import_node_path36.resolve)(build4), ...(0, import_node_fs26.existsSync)(symbols) ? [(0, import_node_path36.resolve)(symbols)] : []]);
   }
   const record3 = store2 && /^[0-9a-f]{8,64}$/.test(build4) ? await recordOf(store2, build4) : void 0;
   if (!store2 || !record3)
@@ -27719,7 +27814,7 @@ async function recordOf(store2, prefix) {
 }
 
 // ts-src/cli/jobs.ts
-var import_node_path35 = require("node:path");
+var import_node_path37 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -27924,7 +28019,7 @@ removedJobAction DELETE: this also removes the jobs of repositories that are no 
     };
     const made2 = format === "casc" ? renderJobsCasc(input) : renderJobDsl(input);
     if (values.output !== void 0) {
-      writeWhole((0, import_node_path35.resolve)(values.output), made2);
+      writeWhole((0, import_node_path37.resolve)(values.output), made2);
       const count3 = input.repositories.length + (input.farmUrl === void 0 ? 1 : 2);
       writeMessage(`wrote ${values.output}: the jobs of ${count3} repositories
 `);
@@ -27934,8 +28029,8 @@ removedJobAction DELETE: this also removes the jobs of repositories that are no 
 });
 
 // ts-src/cli/build.ts
-var import_node_fs74 = require("node:fs");
-var import_node_path94 = require("node:path");
+var import_node_fs75 = require("node:fs");
+var import_node_path96 = require("node:path");
 init_diagnostics();
 
 // ts-src/render/summary.ts
@@ -28026,8 +28121,8 @@ function renderEvent(t, done, total) {
 }
 
 // ts-src/sandbox/doctor.ts
-var import_node_fs29 = require("node:fs");
-var import_node_path38 = require("node:path");
+var import_node_fs30 = require("node:fs");
+var import_node_path40 = require("node:path");
 var import_node_os5 = require("node:os");
 init_diagnostics();
 init_sizes();
@@ -28035,8 +28130,8 @@ init_files();
 init_process();
 
 // ts-src/sandbox/archive.ts
-var import_node_fs26 = require("node:fs");
-var import_node_path36 = require("node:path");
+var import_node_fs27 = require("node:fs");
+var import_node_path38 = require("node:path");
 init_maps();
 init_files();
 var keyrings = {
@@ -28045,18 +28140,18 @@ var keyrings = {
 };
 var pockets = { debian: ["", "-updates", "-security"], ubuntu: ["", "-updates", "-security"] };
 function hostSources(platform3, root = "/") {
-  const folder2 = (0, import_node_path36.join)(root, "etc/apt/sources.list.d");
+  const folder2 = (0, import_node_path38.join)(root, "etc/apt/sources.list.d");
   let names4 = [];
   try {
-    names4 = (0, import_node_fs26.readdirSync)(folder2).sort();
+    names4 = (0, import_node_fs27.readdirSync)(folder2).sort();
   } catch {
   }
   const found2 = [
-    readIf((0, import_node_path36.join)(root, "etc/apt/sources.list")) ?? "",
-    ...names4.filter((n) => n.endsWith(".list")).map((n) => readIf((0, import_node_path36.join)(folder2, n)) ?? "")
+    readIf((0, import_node_path38.join)(root, "etc/apt/sources.list")) ?? "",
+    ...names4.filter((n) => n.endsWith(".list")).map((n) => readIf((0, import_node_path38.join)(folder2, n)) ?? "")
   ].flatMap(parseOneLine);
   for (const n of names4.filter((n2) => n2.endsWith(".sources")))
-    found2.push(...parseDeb822(readIf((0, import_node_path36.join)(folder2, n)) ?? ""));
+    found2.push(...parseDeb822(readIf((0, import_node_path38.join)(folder2, n)) ?? ""));
   const suites = pockets[platform3.os].map((p) => platform3.release + p);
   const own3 = found2.filter(
     (s) => suites.includes(s.suite.replace("/updates", "-security")) && (!s.signedBy || s.signedBy.startsWith(keyrings[platform3.os].replace(/\.gpg$/, "")))
@@ -28103,7 +28198,7 @@ function baseSources(platform3, distroRoot, hostRoot = "/") {
   const { mirror: mirror2 } = platform3;
   if (mirror2) {
     const usual = mirror2.trusted ? void 0 : keyrings[platform3.os];
-    const signedBy = mirror2.key ? (0, import_node_path36.join)(distroRoot, mirror2.key) : usual;
+    const signedBy = mirror2.key ? (0, import_node_path38.join)(distroRoot, mirror2.key) : usual;
     return {
       from: "mirror",
       lines: (mirror2.suites ?? [platform3.release]).map(
@@ -28123,7 +28218,7 @@ function baseSources(platform3, distroRoot, hostRoot = "/") {
 var underlaySources = (platform3, distroRoot) => Object.entries(platform3.underlays).sort(([a], [b]) => a < b ? -1 : 1).flatMap(([, u]) => {
   if (!u.uri) return [];
   const trust2 = u.trusted ? "[trusted=yes] " : "";
-  const signed = u.key ? `[signed-by=${(0, import_node_path36.join)(distroRoot, u.key)}] ` : trust2;
+  const signed = u.key ? `[signed-by=${(0, import_node_path38.join)(distroRoot, u.key)}] ` : trust2;
   return [`deb ${signed}${u.uri} ${u.suite} ${u.components.join(" ")}`];
 });
 var taskHooks = [
@@ -28172,8 +28267,8 @@ function mmdebstrapCommand(platform3, architecture3, sources, folder2, options5)
 
 // ts-src/sandbox/control-groups.ts
 var import_node_crypto4 = require("node:crypto");
-var import_node_fs27 = require("node:fs");
-var import_node_path37 = require("node:path");
+var import_node_fs28 = require("node:fs");
+var import_node_path39 = require("node:path");
 init_files();
 var mountRoot = "/sys/fs/cgroup";
 var found;
@@ -28182,49 +28277,49 @@ function controlGroups() {
 }
 function unified() {
   try {
-    const offered = (0, import_node_fs27.readFileSync)((0, import_node_path37.join)(mountRoot, "cgroup.controllers"), "utf8").trim().split(" ");
+    const offered = (0, import_node_fs28.readFileSync)((0, import_node_path39.join)(mountRoot, "cgroup.controllers"), "utf8").trim().split(" ");
     if (!["memory", "pids"].every((c) => offered.includes(c))) return void 0;
-    (0, import_node_fs27.writeFileSync)((0, import_node_path37.join)(mountRoot, "cgroup.subtree_control"), "+memory +pids");
+    (0, import_node_fs28.writeFileSync)((0, import_node_path39.join)(mountRoot, "cgroup.subtree_control"), "+memory +pids");
     const hierarchy = { root: mountRoot, version: 2, controllers: ["memory", "pids"] };
     return usable(hierarchy) ? [hierarchy] : void 0;
   } catch {
     return void 0;
   }
 }
-var separate = () => ["memory", "pids"].map((c) => ({ root: ownGroup(c), version: 1, controllers: [c] })).filter((h) => (0, import_node_fs27.existsSync)((0, import_node_path37.join)(h.root, "cgroup.procs")) && usable(h));
+var separate = () => ["memory", "pids"].map((c) => ({ root: ownGroup(c), version: 1, controllers: [c] })).filter((h) => (0, import_node_fs28.existsSync)((0, import_node_path39.join)(h.root, "cgroup.procs")) && usable(h));
 function ownGroup(controller) {
-  const line2 = (0, import_node_fs27.readFileSync)("/proc/self/cgroup", "utf8").split("\n").find((l) => l.split(":")[1]?.split(",").includes(controller));
-  const own3 = (0, import_node_path37.join)(mountRoot, controller, line2?.split(":").slice(2).join(":") ?? "");
-  return (0, import_node_fs27.existsSync)((0, import_node_path37.join)(own3, "cgroup.procs")) ? own3 : (0, import_node_path37.join)(mountRoot, controller);
+  const line2 = (0, import_node_fs28.readFileSync)("/proc/self/cgroup", "utf8").split("\n").find((l) => l.split(":")[1]?.split(",").includes(controller));
+  const own3 = (0, import_node_path39.join)(mountRoot, controller, line2?.split(":").slice(2).join(":") ?? "");
+  return (0, import_node_fs28.existsSync)((0, import_node_path39.join)(own3, "cgroup.procs")) ? own3 : (0, import_node_path39.join)(mountRoot, controller);
 }
 function usable(hierarchy) {
   sweep(hierarchy);
-  const group = (0, import_node_path37.join)(hierarchy.root, name4());
+  const group = (0, import_node_path39.join)(hierarchy.root, name4());
   try {
-    (0, import_node_fs27.mkdirSync)(group);
-    (0, import_node_fs27.rmdirSync)(group);
+    (0, import_node_fs28.mkdirSync)(group);
+    (0, import_node_fs28.rmdirSync)(group);
     return true;
   } catch {
     return false;
   }
 }
-var ownSpace = () => /\d+/.exec((0, import_node_fs27.readlinkSync)("/proc/self/ns/pid"))?.[0] ?? "0";
+var ownSpace = () => /\d+/.exec((0, import_node_fs28.readlinkSync)("/proc/self/ns/pid"))?.[0] ?? "0";
 var name4 = () => `slipway-${ownSpace()}-${process.pid}-${(0, import_node_crypto4.randomBytes)(4).toString("hex")}`;
 function sweep({ root }) {
   try {
     const own3 = ownSpace();
-    for (const entry2 of (0, import_node_fs27.readdirSync)(root)) {
+    for (const entry2 of (0, import_node_fs28.readdirSync)(root)) {
       const [, space2, pid] = /^slipway-(\d+)-(\d+)-[0-9a-f]{8}$/.exec(entry2) ?? [];
       if (!pid) continue;
-      const group = (0, import_node_path37.join)(root, entry2);
-      if (space2 === own3 ? !(0, import_node_fs27.existsSync)(`/proc/${pid}`) : olderThanADay(group)) remove(group);
+      const group = (0, import_node_path39.join)(root, entry2);
+      if (space2 === own3 ? !(0, import_node_fs28.existsSync)(`/proc/${pid}`) : olderThanADay(group)) remove(group);
     }
   } catch {
   }
 }
 function remove(group) {
   try {
-    (0, import_node_fs27.rmdirSync)(group);
+    (0, import_node_fs28.rmdirSync)(group);
   } catch {
   }
 }
@@ -28235,10 +28330,10 @@ function openGroup(limits2) {
   const made2 = [];
   try {
     for (const hierarchy of hierarchies) {
-      const folder2 = (0, import_node_path37.join)(hierarchy.root, own3);
-      (0, import_node_fs27.mkdirSync)(folder2);
+      const folder2 = (0, import_node_path39.join)(hierarchy.root, own3);
+      (0, import_node_fs28.mkdirSync)(folder2);
       made2.push({ folder: folder2, hierarchy });
-      if (hierarchy.controllers.includes("pids")) (0, import_node_fs27.writeFileSync)((0, import_node_path37.join)(folder2, "pids.max"), String(limits2.processes));
+      if (hierarchy.controllers.includes("pids")) (0, import_node_fs28.writeFileSync)((0, import_node_path39.join)(folder2, "pids.max"), String(limits2.processes));
       if (hierarchy.controllers.includes("memory")) limitMemory(folder2, hierarchy.version, limits2.memory);
     }
   } catch {
@@ -28255,14 +28350,14 @@ function openGroup(limits2) {
   };
 }
 function limitMemory(folder2, version3, bytes) {
-  (0, import_node_fs27.writeFileSync)((0, import_node_path37.join)(folder2, version3 === 2 ? "memory.max" : "memory.limit_in_bytes"), String(bytes));
-  const swap = (0, import_node_path37.join)(folder2, version3 === 2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes");
-  if ((0, import_node_fs27.existsSync)(swap)) (0, import_node_fs27.writeFileSync)(swap, version3 === 2 ? "0" : String(bytes));
+  (0, import_node_fs28.writeFileSync)((0, import_node_path39.join)(folder2, version3 === 2 ? "memory.max" : "memory.limit_in_bytes"), String(bytes));
+  const swap = (0, import_node_path39.join)(folder2, version3 === 2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes");
+  if ((0, import_node_fs28.existsSync)(swap)) (0, import_node_fs28.writeFileSync)(swap, version3 === 2 ? "0" : String(bytes));
 }
 function limitMet(folder2, { version: version3, controllers }) {
   const count3 = (file3, key) => {
     try {
-      return Number(new RegExp(`^${key} (\\d+)$`, "m").exec((0, import_node_fs27.readFileSync)((0, import_node_path37.join)(folder2, file3), "utf8"))?.[1] ?? 0);
+      return Number(new RegExp(`^${key} (\\d+)$`, "m").exec((0, import_node_fs28.readFileSync)((0, import_node_path39.join)(folder2, file3), "utf8"))?.[1] ?? 0);
     } catch {
       return 0;
     }
@@ -28273,7 +28368,7 @@ function limitMet(folder2, { version: version3, controllers }) {
 }
 
 // ts-src/sandbox/limits.ts
-var import_node_fs28 = require("node:fs");
+var import_node_fs29 = require("node:fs");
 var import_node_os4 = require("node:os");
 var defaultLimits = () => ({
   memory: Math.floor((0, import_node_os4.totalmem)() * 0.75),
@@ -28296,7 +28391,7 @@ function taskLimits(state, machine, own3 = {}) {
 }
 function defaultDisk(state) {
   try {
-    const { bavail, bsize } = (0, import_node_fs28.statfsSync)(state);
+    const { bavail, bsize } = (0, import_node_fs29.statfsSync)(state);
     return Math.min(mostDisk, Math.floor(bavail * bsize / 2));
   } catch {
     return mostDisk;
@@ -28357,7 +28452,7 @@ var keyrings2 = {
   debian: { file: keyrings.debian, package: "debian-archive-keyring" },
   ubuntu: { file: keyrings.ubuntu, package: "ubuntu-keyring" }
 };
-var inPath = (command2) => [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin"].some((d) => d && (0, import_node_fs29.existsSync)((0, import_node_path38.join)(d, command2)));
+var inPath = (command2) => [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin"].some((d) => d && (0, import_node_fs30.existsSync)((0, import_node_path40.join)(d, command2)));
 var appArmorProfile = "abi <abi/4.0>,\\ninclude <tunables/global>\\nprofile slipway-unshare /usr/bin/unshare flags=(unconfined) {\\n  userns,\\n}\\n";
 function dockerPackages(known3) {
   return known3("docker-cli") ? ["docker.io", "docker-cli"] : ["docker.io"];
@@ -28387,7 +28482,7 @@ var roomFindings = (at3, room) => room >= roomNeeded ? [] : [
 function describeMachine(state) {
   const limits2 = defaultLimits();
   let at3 = state;
-  while (!(0, import_node_fs29.existsSync)(at3) && (0, import_node_path38.dirname)(at3) !== at3) at3 = (0, import_node_path38.dirname)(at3);
+  while (!(0, import_node_fs30.existsSync)(at3) && (0, import_node_path40.dirname)(at3) !== at3) at3 = (0, import_node_path40.dirname)(at3);
   const groups = controlGroups();
   const counted = groups.some((h) => h.controllers.includes("memory")) ? `counted by control groups (version ${groups[0]?.version ?? 1})` : "for each process (this machine gives slipway no control group of memory)";
   const counting = groups.some((h) => h.controllers.includes("pids")) || countsProcesses();
@@ -28397,7 +28492,7 @@ function describeMachine(state) {
   ];
   const findings = [];
   try {
-    const { bavail, bsize } = (0, import_node_fs29.statfsSync)(at3);
+    const { bavail, bsize } = (0, import_node_fs30.statfsSync)(at3);
     const room = bavail * bsize;
     lines.push(`room in ${at3}: ${sizeText(room)}`);
     findings.push(...roomFindings(at3, room));
@@ -28430,7 +28525,7 @@ async function examine(driver, systems) {
       });
   for (const os of new Set(systems)) {
     const ring = keyrings2[os];
-    if (!(0, import_node_fs29.existsSync)(ring.file))
+    if (!(0, import_node_fs30.existsSync)(ring.file))
       findings.push({ what: `the keyring of ${os}'s archive is not installed`, ...await keyringFix(ring) });
   }
   if (plain5 && driver === "unshare") {
@@ -28492,7 +28587,7 @@ async function missingTools(driver, plan2) {
   const plain5 = process.getuid?.() !== 0;
   const lacking2 = toolsFor(driver, plain5).filter((t) => !inPath(t.command));
   const systems = plan2.scopes.flatMap((s) => s.targets.map((t) => t.os));
-  const rings = [...new Set(systems)].map((os) => keyrings2[os]).filter((ring) => !(0, import_node_fs29.existsSync)(ring.file));
+  const rings = [...new Set(systems)].map((os) => keyrings2[os]).filter((ring) => !(0, import_node_fs30.existsSync)(ring.file));
   const names4 = [...new Set([...lacking2, ...rings].map((t) => t.package))].sort();
   const refused4 = !names4.length && plain5 && driver === "unshare" ? await refusedNamespaces() : void 0;
   if (refused4)
@@ -28514,52 +28609,54 @@ async function missingTools(driver, plan2) {
 
 // ts-src/sandbox/scratch.ts
 var import_node_crypto5 = require("node:crypto");
-var import_node_fs30 = require("node:fs");
-var import_node_path39 = require("node:path");
+var import_node_fs31 = require("node:fs");
+var import_node_path41 = require("node:path");
+init_files();
 init_process();
 var session;
 var locks = [];
-var useLock = (state) => (0, import_node_path39.join)(state, "use.lock");
+var rootFolders = ["archives", "layers", "images", "objects", "unpacked"];
+var useLock = (state) => (0, import_node_path41.join)(state, "use.lock");
 async function openScratch(state, driver, say) {
-  const all = (0, import_node_path39.join)(state, "work");
-  (0, import_node_fs30.mkdirSync)(all, { recursive: true });
+  const all = privateFolder((0, import_node_path41.join)(state, "work"));
+  for (const part of rootFolders) if (exists((0, import_node_path41.join)(state, part))) privateFolder((0, import_node_path41.join)(state, part));
   const waiting2 = () => say?.(`waiting for a clean-up of ${state}`);
   locks = [await shareMutex(useLock(state), waiting2)];
-  for (const name7 of (0, import_node_fs30.readdirSync)(all)) {
+  for (const name7 of (0, import_node_fs31.readdirSync)(all)) {
     if (name7.endsWith(".lock")) continue;
-    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path39.join)(all, `${name7}.lock`), "true"]);
+    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path41.join)(all, `${name7}.lock`), "true"]);
     if (free.code !== 0) continue;
     await driver.removeContainers?.(name7);
-    await driver.remove((0, import_node_path39.join)(all, name7));
-    (0, import_node_fs30.rmSync)((0, import_node_path39.join)(all, `${name7}.lock`), { force: true });
+    await driver.remove((0, import_node_path41.join)(all, name7));
+    (0, import_node_fs31.rmSync)((0, import_node_path41.join)(all, `${name7}.lock`), { force: true });
   }
   const name6 = `${process.pid}-${(0, import_node_crypto5.randomBytes)(8).toString("hex")}`;
-  locks.push(await holdMutex((0, import_node_path39.join)(all, `${name6}.lock`)));
-  session = (0, import_node_path39.join)(all, name6);
-  (0, import_node_fs30.mkdirSync)(session, { recursive: true });
+  locks.push(await holdMutex((0, import_node_path41.join)(all, `${name6}.lock`)));
+  session = (0, import_node_path41.join)(all, name6);
+  (0, import_node_fs31.mkdirSync)(session, { recursive: true });
 }
-var currentRun = () => session && (0, import_node_path39.basename)(session);
+var currentRun = () => session && (0, import_node_path41.basename)(session);
 function newScratch(state) {
-  const folder2 = (0, import_node_path39.join)(session ?? (0, import_node_path39.join)(state, "work", `single-${process.pid}`), (0, import_node_crypto5.randomBytes)(6).toString("hex"));
-  (0, import_node_fs30.mkdirSync)(folder2, { recursive: true });
+  const folder2 = (0, import_node_path41.join)(session ?? (0, import_node_path41.join)(state, "work", `single-${process.pid}`), (0, import_node_crypto5.randomBytes)(6).toString("hex"));
+  (0, import_node_fs31.mkdirSync)(folder2, { recursive: true });
   return folder2;
 }
 async function closeScratch(driver) {
   if (!session) return;
   try {
-    (0, import_node_fs30.rmdirSync)(session);
+    (0, import_node_fs31.rmdirSync)(session);
   } catch {
     await driver.remove(session);
   }
-  (0, import_node_fs30.rmSync)(`${session}.lock`, { force: true });
+  (0, import_node_fs31.rmSync)(`${session}.lock`, { force: true });
   session = void 0;
   await Promise.all(locks.map((release2) => release2()));
   locks = [];
 }
 
 // ts-src/engine/build/source-package.ts
-var import_node_fs35 = require("node:fs");
-var import_node_path44 = require("node:path");
+var import_node_fs36 = require("node:fs");
+var import_node_path46 = require("node:path");
 init_files();
 init_process();
 init_digest();
@@ -28606,8 +28703,8 @@ var failed = (reason) => ({ state: "failed", reason });
 var lost = (packages) => ({ state: "lost", packages });
 
 // ts-src/engine/build/packaging.ts
-var import_node_fs32 = require("node:fs");
-var import_node_path41 = require("node:path");
+var import_node_fs33 = require("node:fs");
+var import_node_path43 = require("node:path");
 
 // ts-src/io/bounded.ts
 var import_node_vm = require("node:vm");
@@ -28645,8 +28742,8 @@ init_names();
 init_maps();
 
 // ts-src/inspect/notices.ts
-var import_node_fs31 = require("node:fs");
-var import_node_path40 = require("node:path");
+var import_node_fs32 = require("node:fs");
+var import_node_path42 = require("node:path");
 var mostFiles3 = 3e3;
 var mostNotices = 60;
 var beginning2 = 3e3;
@@ -28659,7 +28756,7 @@ function copyrightNotices(root) {
     if (found2.size >= mostNotices) break;
     let text8;
     try {
-      text8 = readStart((0, import_node_path40.join)(root, path2), beginning2);
+      text8 = readStart((0, import_node_path42.join)(root, path2), beginning2);
     } catch {
       continue;
     }
@@ -28688,7 +28785,7 @@ function filesToRead(root) {
     const folder2 = folders2[at3] ?? "";
     let entries2;
     try {
-      entries2 = (0, import_node_fs31.readdirSync)((0, import_node_path40.join)(root, folder2), { withFileTypes: true });
+      entries2 = (0, import_node_fs32.readdirSync)((0, import_node_path42.join)(root, folder2), { withFileTypes: true });
     } catch {
       continue;
     }
@@ -29361,14 +29458,14 @@ function systemFilesIn(source2, files) {
 `).join("") };
 }
 function writeReadable(folder2, files) {
-  (0, import_node_fs32.mkdirSync)(folder2, { recursive: true });
-  (0, import_node_fs32.chmodSync)(folder2, 493);
+  (0, import_node_fs33.mkdirSync)(folder2, { recursive: true });
+  (0, import_node_fs33.chmodSync)(folder2, 493);
   for (const [name6, data] of Object.entries(files)) {
-    (0, import_node_fs32.writeFileSync)((0, import_node_path41.join)(folder2, name6), data);
-    (0, import_node_fs32.chmodSync)((0, import_node_path41.join)(folder2, name6), 420);
+    (0, import_node_fs33.writeFileSync)((0, import_node_path43.join)(folder2, name6), data);
+    (0, import_node_fs33.chmodSync)((0, import_node_path43.join)(folder2, name6), 420);
   }
 }
-var writeTestFiles = (recipe2) => writeReadable((0, import_node_path41.join)(recipe2, "schemas"), manifestSchemas);
+var writeTestFiles = (recipe2) => writeReadable((0, import_node_path43.join)(recipe2, "schemas"), manifestSchemas);
 function versionOf(options5, { graph: graph2, package: p, repeat }) {
   if (repeat) return repeat.version;
   const held = options5.channelVersion(graph2.scope, graph2.target, p.debian);
@@ -29389,10 +29486,10 @@ var largestText = 8 << 20;
 function firstText(source2, names4) {
   for (const name6 of names4) {
     try {
-      const path2 = (0, import_node_fs32.realpathSync)((0, import_node_path41.join)(source2, name6));
-      if (!path2.startsWith(`${(0, import_node_fs32.realpathSync)(source2)}/`)) continue;
-      const stat2 = (0, import_node_fs32.statSync)(path2);
-      if (stat2.isFile() && stat2.size <= largestText) return (0, import_node_fs32.readFileSync)(path2);
+      const path2 = (0, import_node_fs33.realpathSync)((0, import_node_path43.join)(source2, name6));
+      if (!path2.startsWith(`${(0, import_node_fs33.realpathSync)(source2)}/`)) continue;
+      const stat2 = (0, import_node_fs33.statSync)(path2);
+      if (stat2.isFile() && stat2.size <= largestText) return (0, import_node_fs33.readFileSync)(path2);
     } catch {
     }
   }
@@ -29401,22 +29498,22 @@ function firstText(source2, names4) {
 var stampOfBuild = (options5, request) => request.repeat?.stamp ?? stampOfVersion(versionOf(options5, request)) ?? options5.stamp;
 
 // ts-src/engine/build/source.ts
-var import_node_fs34 = require("node:fs");
-var import_node_path43 = require("node:path");
+var import_node_fs35 = require("node:fs");
+var import_node_path45 = require("node:path");
 init_lists();
 init_process();
 
 // ts-src/store/sources.ts
-var import_node_fs33 = require("node:fs");
-var import_node_path42 = require("node:path");
+var import_node_fs34 = require("node:fs");
+var import_node_path44 = require("node:path");
 init_process();
 init_stored();
 var nameOf2 = (tree) => `sources/${tree.slice(0, 2)}/${tree}.json`;
 var hasSource = async (store2, tree) => isStoredFile(await store2.readJson(nameOf2(tree)));
-var keptSources = async (store2) => new Set((await store2.names("sources")).map((name6) => (0, import_node_path42.basename)(name6, ".json")));
+var keptSources = async (store2) => new Set((await store2.names("sources")).map((name6) => (0, import_node_path44.basename)(name6, ".json")));
 async function keepSource(store2, tree, folder2, work2) {
-  const archive = (0, import_node_path42.join)(work2, `${tree}.tar.gz`);
-  (0, import_node_fs33.mkdirSync)(work2, { recursive: true });
+  const archive = (0, import_node_path44.join)(work2, `${tree}.tar.gz`);
+  (0, import_node_fs34.mkdirSync)(work2, { recursive: true });
   const packed3 = await run("tar", [
     "-c",
     "-z",
@@ -29433,19 +29530,19 @@ async function keepSource(store2, tree, folder2, work2) {
   ]);
   if (packed3.code !== 0) throw programFault(`tar could not pack ${folder2}`, archive, packed3);
   await store2.writeJson(nameOf2(tree), await store2.put(archive));
-  (0, import_node_fs33.rmSync)(archive, { force: true });
+  (0, import_node_fs34.rmSync)(archive, { force: true });
 }
 var withoutDevices = () => process.getuid?.() === 0 ? ["setpriv", "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all,+dac_override,+fowner"] : [];
 async function restoreSource(store2, tree, folder2) {
   const stored2 = await store2.readJson(nameOf2(tree));
   const archive = isStoredFile(stored2) ? await store2.path(stored2) : void 0;
   if (archive === void 0) return false;
-  (0, import_node_fs33.mkdirSync)(folder2, { recursive: true });
+  (0, import_node_fs34.mkdirSync)(folder2, { recursive: true });
   const args = ["-c", 'umask 022; exec "$@"', "sh", ...withoutDevices(), "tar", "-x", "-z"];
   const options5 = ["--touch", "--no-same-owner", "--no-same-permissions", "-f", archive, "-C", folder2];
   const out = await run("sh", [...args, ...options5]);
   if (out.code === 0) return true;
-  (0, import_node_fs33.rmSync)(folder2, { recursive: true, force: true });
+  (0, import_node_fs34.rmSync)(folder2, { recursive: true, force: true });
   return false;
 }
 
@@ -29458,26 +29555,26 @@ async function bringSource(state, store2, p, target2) {
   return out.ok ? void 0 : first(out.diagnostics).message;
 }
 async function applyPatches(distroRoot, patches, source2) {
-  const folder2 = (0, import_node_path43.dirname)(source2);
-  const env = {
+  const folder2 = (0, import_node_path45.dirname)(source2);
+  const env2 = {
     PATH: process.env.PATH,
     LC_ALL: "C.UTF-8",
     HOME: "/nonexistent",
     GIT_CONFIG_NOSYSTEM: "1",
     GIT_CONFIG_GLOBAL: "/dev/null",
-    GIT_CEILING_DIRECTORIES: (0, import_node_path43.dirname)(folder2)
+    GIT_CEILING_DIRECTORIES: (0, import_node_path45.dirname)(folder2)
   };
-  const options5 = ["-p1", "--whitespace=nowarn", `--directory=${(0, import_node_path43.basename)(source2)}`];
+  const options5 = ["-p1", "--whitespace=nowarn", `--directory=${(0, import_node_path45.basename)(source2)}`];
   for (const patch of patches) {
-    const applied = await run("git", ["apply", ...options5, "--", (0, import_node_path43.join)(distroRoot, patch)], { cwd: folder2, env });
+    const applied = await run("git", ["apply", ...options5, "--", (0, import_node_path45.join)(distroRoot, patch)], { cwd: folder2, env: env2 });
     if (applied.code !== 0) return `the patch ${patch} does not apply: ${applied.stderr.trim().split("\n")[0]}`;
   }
   return void 0;
 }
 async function gitDirOf(state, p) {
   const own3 = repositoryFolder(state, p.source.url);
-  for (const dir of [own3, (0, import_node_path43.join)(state, "git", "archives.git"), (0, import_node_path43.join)(state, "git", "folders.git")]) {
-    if ((0, import_node_fs34.existsSync)(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
+  for (const dir of [own3, (0, import_node_path45.join)(state, "git", "archives.git"), (0, import_node_path45.join)(state, "git", "folders.git")]) {
+    if ((0, import_node_fs35.existsSync)(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
       return dir;
   }
   const fetched = p.source.commit && /^[0-9a-f]{40}$/.test(p.source.commit) ? await fetchCommit(p.source.url, p.source.commit, state) : void 0;
@@ -29489,38 +29586,38 @@ async function makeSourcePackage(options5, request) {
   const { graph: graph2, package: p, version: version3, work: work2 } = request;
   const plain5 = version3.replace(/^\d+:/, "");
   const folder2 = `${p.debian}-${plain5.replace(/-[^-]*$/, "")}`;
-  const source2 = (0, import_node_path44.join)(work2, folder2);
+  const source2 = (0, import_node_path46.join)(work2, folder2);
   const patches = options5.taskKeys.settingsOf(p.name).patches ?? [];
-  (0, import_node_fs35.mkdirSync)(work2, { recursive: true });
+  (0, import_node_fs36.mkdirSync)(work2, { recursive: true });
   const fault4 = await bringSource(options5.state, options5.store, p, source2) ?? await applyPatches(options5.distroRoot, patches, source2);
   if (fault4 !== void 0) return failed(fault4);
   const stamp = stampOfVersion(version3) ?? options5.stamp;
-  const recipe2 = (0, import_node_path44.join)(work2, "recipe");
+  const recipe2 = (0, import_node_path46.join)(work2, "recipe");
   const lacking2 = writeRecipe(options5, { graph: graph2, package: p, repeat: { version: version3, stamp } }, source2, recipe2);
   if (lacking2 !== void 0) return failed(lacking2);
-  const control = (0, import_node_fs35.readFileSync)((0, import_node_path44.join)(recipe2, "control"), "utf8");
+  const control = (0, import_node_fs36.readFileSync)((0, import_node_path46.join)(recipe2, "control"), "utf8");
   writeDebian(options5.distroRoot, patches, recipe2);
-  const debian2 = (0, import_node_path44.join)(source2, "debian");
-  if ((0, import_node_fs35.lstatSync)(debian2, { throwIfNoEntry: false })) (0, import_node_fs35.renameSync)(debian2, freeName(`${debian2}.upstream`));
-  (0, import_node_fs35.renameSync)(recipe2, debian2);
-  const archive = (0, import_node_path44.join)(work2, `${p.debian}_${plain5}.tar.gz`);
+  const debian2 = (0, import_node_path46.join)(source2, "debian");
+  if ((0, import_node_fs36.lstatSync)(debian2, { throwIfNoEntry: false })) (0, import_node_fs36.renameSync)(debian2, freeName(`${debian2}.upstream`));
+  (0, import_node_fs36.renameSync)(recipe2, debian2);
+  const archive = (0, import_node_path46.join)(work2, `${p.debian}_${plain5}.tar.gz`);
   const packed3 = await run("tar", [...archiveOptions(stamp), "-f", archive, "-C", work2, folder2]);
-  (0, import_node_fs35.rmSync)(source2, { recursive: true, force: true });
+  (0, import_node_fs36.rmSync)(source2, { recursive: true, force: true });
   if (packed3.code !== 0) throw programFault(`tar could not pack the source of ${p.name}`, archive, packed3);
-  const dsc = (0, import_node_path44.join)(work2, `${p.debian}_${plain5}.dsc`);
+  const dsc = (0, import_node_path46.join)(work2, `${p.debian}_${plain5}.dsc`);
   const text8 = renderDsc({
     source: p.debian,
     binary: p.debian,
     version: version3,
     control,
     archive: {
-      name: (0, import_node_path44.basename)(archive),
-      size: (0, import_node_fs35.statSync)(archive).size,
-      md5: md5((0, import_node_fs35.readFileSync)(archive)),
+      name: (0, import_node_path46.basename)(archive),
+      size: (0, import_node_fs36.statSync)(archive).size,
+      md5: md5((0, import_node_fs36.readFileSync)(archive)),
       sha256: await sha256File(archive)
     }
   });
-  (0, import_node_fs35.writeFileSync)(dsc, text8);
+  (0, import_node_fs36.writeFileSync)(dsc, text8);
   return made([dsc, archive]);
 }
 var archiveOptions = (stamp) => [
@@ -29537,26 +29634,26 @@ var archiveOptions = (stamp) => [
   `--mtime=@${stampSeconds(stamp)}`
 ];
 function writeDebian(distroRoot, patches, debian2) {
-  (0, import_node_fs35.mkdirSync)((0, import_node_path44.join)(debian2, "source"));
-  (0, import_node_fs35.writeFileSync)((0, import_node_path44.join)(debian2, "source/format"), "3.0 (native)\n");
-  (0, import_node_fs35.writeFileSync)((0, import_node_path44.join)(debian2, "rules"), sourceRules);
-  (0, import_node_fs35.chmodSync)((0, import_node_path44.join)(debian2, "rules"), 493);
+  (0, import_node_fs36.mkdirSync)((0, import_node_path46.join)(debian2, "source"));
+  (0, import_node_fs36.writeFileSync)((0, import_node_path46.join)(debian2, "source/format"), "3.0 (native)\n");
+  (0, import_node_fs36.writeFileSync)((0, import_node_path46.join)(debian2, "rules"), sourceRules);
+  (0, import_node_fs36.chmodSync)((0, import_node_path46.join)(debian2, "rules"), 493);
   if (!patches.length) return;
-  const names4 = patches.map((patch, i) => `${String(i + 1).padStart(4, "0")}-${(0, import_node_path44.basename)(patch)}`);
-  (0, import_node_fs35.mkdirSync)((0, import_node_path44.join)(debian2, "patches"));
-  patches.forEach((patch, i) => (0, import_node_fs35.copyFileSync)((0, import_node_path44.join)(distroRoot, patch), (0, import_node_path44.join)(debian2, "patches", names4[i] ?? "")));
-  (0, import_node_fs35.writeFileSync)((0, import_node_path44.join)(debian2, "patches/series"), names4.map((n) => `${n}
+  const names4 = patches.map((patch, i) => `${String(i + 1).padStart(4, "0")}-${(0, import_node_path46.basename)(patch)}`);
+  (0, import_node_fs36.mkdirSync)((0, import_node_path46.join)(debian2, "patches"));
+  patches.forEach((patch, i) => (0, import_node_fs36.copyFileSync)((0, import_node_path46.join)(distroRoot, patch), (0, import_node_path46.join)(debian2, "patches", names4[i] ?? "")));
+  (0, import_node_fs36.writeFileSync)((0, import_node_path46.join)(debian2, "patches/series"), names4.map((n) => `${n}
 `).join(""));
 }
 function freeName(path2) {
   let name6 = path2;
-  for (let i = 2; (0, import_node_fs35.lstatSync)(name6, { throwIfNoEntry: false }); i++) name6 = `${path2}.${i}`;
+  for (let i = 2; (0, import_node_fs36.lstatSync)(name6, { throwIfNoEntry: false }); i++) name6 = `${path2}.${i}`;
   return name6;
 }
 
 // ts-src/publish/channel.ts
-var import_node_fs45 = require("node:fs");
-var import_node_path55 = require("node:path");
+var import_node_fs46 = require("node:fs");
+var import_node_path57 = require("node:path");
 var import_node_os10 = require("node:os");
 init_diagnostics();
 init_digest();
@@ -30153,9 +30250,9 @@ async function indicesOf(store2, state) {
 }
 
 // ts-src/publish/keyring.ts
-var import_node_fs36 = require("node:fs");
+var import_node_fs37 = require("node:fs");
 var import_node_os6 = require("node:os");
-var import_node_path45 = require("node:path");
+var import_node_path47 = require("node:path");
 init_digest();
 init_names();
 var mark = "keyring:";
@@ -30215,9 +30312,9 @@ Description: keys of the package repository of ${organization}
  The public keys that its Release files are signed with, in /usr/share/keyrings,
  and entries for apt's sources in /usr/share/${name6}.
 `;
-  const folder2 = (0, import_node_fs36.mkdtempSync)((0, import_node_path45.join)((0, import_node_os6.tmpdir)(), "slipway-keyring-"));
+  const folder2 = (0, import_node_fs37.mkdtempSync)((0, import_node_path47.join)((0, import_node_os6.tmpdir)(), "slipway-keyring-"));
   try {
-    const file3 = (0, import_node_path45.join)(folder2, debFile(name6, version3, "all"));
+    const file3 = (0, import_node_path47.join)(folder2, debFile(name6, version3, "all"));
     const seconds = stampSeconds(stamp);
     await writeAr(
       file3,
@@ -30230,7 +30327,7 @@ Description: keys of the package repository of ${organization}
     );
     return { version: version3, key, files: [await store2.put(file3)], abi: "", requires: [] };
   } finally {
-    (0, import_node_fs36.rmSync)(folder2, { recursive: true, force: true });
+    (0, import_node_fs37.rmSync)(folder2, { recursive: true, force: true });
   }
 }
 
@@ -30704,7 +30801,7 @@ async function stageAt(input) {
   if (!(await endpoint.read("key.asc"))?.data.equals(key)) await endpoint.put("key.asc", key);
   const pool = new Map(suites.flatMap((suite2) => suite2.pool.map((p) => [p.filename, p])));
   let packagesAre = () => void 0;
-  const pooled = new Promise((resolve30) => packagesAre = resolve30);
+  const pooled = new Promise((resolve31) => packagesAre = resolve31);
   const staging = parallel(
     suites,
     endpoint.width,
@@ -30737,16 +30834,16 @@ async function knownPool(channel2, endpoint) {
 }
 
 // ts-src/publish/served-check.ts
-var import_node_fs38 = require("node:fs");
+var import_node_fs39 = require("node:fs");
 var import_node_os7 = require("node:os");
-var import_node_path47 = require("node:path");
+var import_node_path49 = require("node:path");
 init_diagnostics();
 init_maps();
 init_process();
 
 // ts-src/publish/raise.ts
-var import_node_fs37 = require("node:fs");
-var import_node_path46 = require("node:path");
+var import_node_fs38 = require("node:fs");
+var import_node_path48 = require("node:path");
 init_names();
 init_maps();
 async function raiseVersions(input) {
@@ -30778,12 +30875,12 @@ async function repackAll({ store: store2, scratch, stamp }, held, to) {
   for (const file3 of held.files) {
     const path2 = await store2.path(file3);
     const [name6 = "", , architecture3 = ""] = file3.name.replace(/\.deb$/, "").split("_");
-    const own3 = (0, import_node_fs37.mkdtempSync)((0, import_node_path46.join)(scratch, "raise-"));
-    const target2 = (0, import_node_path46.join)(own3, debFile(name6, to, architecture3));
+    const own3 = (0, import_node_fs38.mkdtempSync)((0, import_node_path48.join)(scratch, "raise-"));
+    const target2 = (0, import_node_path48.join)(own3, debFile(name6, to, architecture3));
     const changes = { from: held.version, to, seconds: stampSeconds(stamp) };
     if (path2 === void 0 || !await repackDeb(path2, target2, changes)) return { ok: false, lost: [file3.sha256] };
     value2.push(await store2.put(target2));
-    (0, import_node_fs37.rmSync)(own3, { recursive: true, force: true });
+    (0, import_node_fs38.rmSync)(own3, { recursive: true, force: true });
   }
   return { ok: true, value: value2 };
 }
@@ -30798,14 +30895,14 @@ function samplesOf(state, before2) {
   });
 }
 async function checkServed(endpoint, state, before2, publicKey) {
-  const root = (0, import_node_fs38.mkdtempSync)((0, import_node_path47.join)((0, import_node_os7.tmpdir)(), "slipway-apt-"));
+  const root = (0, import_node_fs39.mkdtempSync)((0, import_node_path49.join)((0, import_node_os7.tmpdir)(), "slipway-apt-"));
   try {
     const samples = samplesOf(state, before2);
     for (const folder2 of ["lists/partial", "cache/archives/partial", "etc/sources.list.d", "got"])
-      (0, import_node_fs38.mkdirSync)((0, import_node_path47.join)(root, folder2), { recursive: true });
-    (0, import_node_fs38.writeFileSync)((0, import_node_path47.join)(root, "status"), "");
-    (0, import_node_fs38.writeFileSync)(
-      (0, import_node_path47.join)(root, "etc/sources.list.d/slipway.sources"),
+      (0, import_node_fs39.mkdirSync)((0, import_node_path49.join)(root, folder2), { recursive: true });
+    (0, import_node_fs39.writeFileSync)((0, import_node_path49.join)(root, "status"), "");
+    (0, import_node_fs39.writeFileSync)(
+      (0, import_node_path49.join)(root, "etc/sources.list.d/slipway.sources"),
       [...new Set(samples.map((s) => s.suite))].map((suite2) => {
         const architectures2 = samples.filter((s) => s.suite === suite2).map((s) => s.architecture);
         const sources = state.sources !== void 0;
@@ -30819,10 +30916,10 @@ async function checkServed(endpoint, state, before2, publicKey) {
         });
       }).join("\n")
     );
-    (0, import_node_fs38.writeFileSync)((0, import_node_path47.join)(root, "apt.conf"), configuration(root, [...new Set(samples.map((s) => s.architecture))]));
+    (0, import_node_fs39.writeFileSync)((0, import_node_path49.join)(root, "apt.conf"), configuration(root, [...new Set(samples.map((s) => s.architecture))]));
     const apt = (args) => run("apt-get", ["-q", ...args], {
-      cwd: (0, import_node_path47.join)(root, "got"),
-      env: { PATH: process.env.PATH, LC_ALL: "C", APT_CONFIG: (0, import_node_path47.join)(root, "apt.conf") }
+      cwd: (0, import_node_path49.join)(root, "got"),
+      env: { PATH: process.env.PATH, LC_ALL: "C", APT_CONFIG: (0, import_node_path49.join)(root, "apt.conf") }
     });
     const update2 = await apt(["update"]);
     if (update2.code !== 0 || /^W:/m.test(update2.stderr)) return refused2(endpoint, "update from", update2.stderr);
@@ -30837,7 +30934,7 @@ async function checkServed(endpoint, state, before2, publicKey) {
     }
     return good(void 0);
   } finally {
-    (0, import_node_fs38.rmSync)(root, { recursive: true, force: true });
+    (0, import_node_fs39.rmSync)(root, { recursive: true, force: true });
   }
 }
 var configuration = (root, architectures2) => [
@@ -30897,8 +30994,8 @@ async function moveChecked(channel2, draft, outlet, storedLock) {
 }
 
 // ts-src/publish/environment.ts
-var import_node_fs39 = require("node:fs");
-var import_node_path48 = require("node:path");
+var import_node_fs40 = require("node:fs");
+var import_node_path50 = require("node:path");
 
 // ts-src/io/gzip.ts
 var import_node_zlib9 = require("node:zlib");
@@ -31031,11 +31128,11 @@ async function environmentOf2(store2, scratch, input, held) {
   if (held?.key === key && (await store2.many(held.files, (f) => store2.path(f))).every((path2) => path2 !== void 0))
     return held;
   const version3 = versionOf2(input);
-  const file3 = (0, import_node_path48.join)(scratch, debFile(input.name, version3, input.target.architecture));
-  (0, import_node_fs39.rmSync)(file3, { force: true });
+  const file3 = (0, import_node_path50.join)(scratch, debFile(input.name, version3, input.target.architecture));
+  (0, import_node_fs40.rmSync)(file3, { force: true });
   await writePackage(file3, input, version3);
   const deb2 = await store2.put(file3);
-  (0, import_node_fs39.rmSync)(file3, { force: true });
+  (0, import_node_fs40.rmSync)(file3, { force: true });
   return { version: version3, key, files: [deb2], abi: abiName(input.name, key), requires: [], needs: [] };
 }
 function versionOf2({ locked: locked2, highest: highest3, stamp, target: target2 }) {
@@ -31098,24 +31195,24 @@ async function writePackage(file3, input, version3) {
 }
 
 // ts-src/publish/key-health.ts
-var import_node_fs43 = require("node:fs");
+var import_node_fs44 = require("node:fs");
 var import_node_os9 = require("node:os");
-var import_node_path52 = require("node:path");
+var import_node_path54 = require("node:path");
 init_diagnostics();
 init_process();
 
 // ts-src/publish/signing.ts
-var import_node_fs42 = require("node:fs");
-var import_node_path51 = require("node:path");
+var import_node_fs43 = require("node:fs");
+var import_node_path53 = require("node:path");
 init_lists();
 init_diagnostics();
 init_files();
 init_process();
 
 // ts-src/publish/signatures.ts
-var import_node_fs40 = require("node:fs");
+var import_node_fs41 = require("node:fs");
 var import_node_os8 = require("node:os");
-var import_node_path49 = require("node:path");
+var import_node_path51 = require("node:path");
 init_diagnostics();
 init_process();
 function primaryKeys(colons) {
@@ -31145,10 +31242,10 @@ function checkSigners(wanted, made2, primaries) {
   ) : good(void 0);
 }
 async function checkSignature(signature, text8, form, publicKey, wanted) {
-  const folder2 = (0, import_node_fs40.mkdtempSync)((0, import_node_path49.join)((0, import_node_os8.tmpdir)(), "slipway-signature-"));
+  const folder2 = (0, import_node_fs41.mkdtempSync)((0, import_node_path51.join)((0, import_node_os8.tmpdir)(), "slipway-signature-"));
   try {
-    (0, import_node_fs40.writeFileSync)((0, import_node_path49.join)(folder2, "signature"), signature);
-    (0, import_node_fs40.writeFileSync)((0, import_node_path49.join)(folder2, "text"), text8);
+    (0, import_node_fs41.writeFileSync)((0, import_node_path51.join)(folder2, "signature"), signature);
+    (0, import_node_fs41.writeFileSync)((0, import_node_path51.join)(folder2, "text"), text8);
     const gpg2 = (args2, input) => run(
       "gpg",
       ["--batch", "--no-tty", "--homedir", folder2, "--trust-model", "always", ...args2],
@@ -31156,11 +31253,11 @@ async function checkSignature(signature, text8, form, publicKey, wanted) {
     );
     await gpg2(["--import"], publicKey);
     const listed4 = await gpg2(["--with-colons", "--list-keys"]);
-    const args = form === "clearsign" ? ["--decrypt", (0, import_node_path49.join)(folder2, "signature")] : [];
+    const args = form === "clearsign" ? ["--decrypt", (0, import_node_path51.join)(folder2, "signature")] : [];
     const checked = await gpg2([
       "--status-fd",
       "2",
-      ...args.length ? args : ["--verify", (0, import_node_path49.join)(folder2, "signature"), (0, import_node_path49.join)(folder2, "text")]
+      ...args.length ? args : ["--verify", (0, import_node_path51.join)(folder2, "signature"), (0, import_node_path51.join)(folder2, "text")]
     ]);
     const valid = [...checked.stderr.matchAll(/^\[GNUPG:\] VALIDSIG ([0-9A-F]+)/gm)].flatMap((m) => m[1] ?? []);
     const signers = checkSigners(wanted, valid, primaryKeys(listed4.stdout));
@@ -31168,14 +31265,14 @@ async function checkSignature(signature, text8, form, publicKey, wanted) {
     const trimmed2 = (lines) => lines.replace(/[ \t]+$/gm, "").trimEnd();
     return form === "detached" || trimmed2(checked.stdout) === trimmed2(text8.toString()) ? good(void 0) : bad(error("signature-missing", "the signing command signed a different text"));
   } finally {
-    (0, import_node_fs40.rmSync)(folder2, { recursive: true, force: true });
+    (0, import_node_fs41.rmSync)(folder2, { recursive: true, force: true });
   }
 }
 
 // ts-src/publish/signing-room.ts
 var import_node_child_process4 = require("node:child_process");
-var import_node_fs41 = require("node:fs");
-var import_node_path50 = require("node:path");
+var import_node_fs42 = require("node:fs");
+var import_node_path52 = require("node:path");
 init_process();
 var hold2 = `set -eu
 read -r pid rest < /proc/self/stat
@@ -31207,23 +31304,23 @@ async function openRoom() {
   };
 }
 async function watchedRoom() {
-  const folder2 = (0, import_node_fs41.mkdtempSync)("/dev/shm/slipway-");
+  const folder2 = (0, import_node_fs42.mkdtempSync)("/dev/shm/slipway-");
   const held = await holder("sh", ["-c", watch, "watch", folder2]);
   if (!held) throw new Error("sh could not be started");
-  const home = (0, import_node_path50.join)(folder2, "g");
+  const home = (0, import_node_path52.join)(folder2, "g");
   await run("mkdir", ["-m", "700", home]);
   return { home, run, close: held.end };
 }
 function holder(command2, args) {
-  return new Promise((resolve30) => {
+  return new Promise((resolve31) => {
     const child = (0, import_node_child_process4.spawn)(command2, args, { stdio: ["pipe", "pipe", "ignore"], detached: true });
     const ended = new Promise((done) => child.once("close", () => done()));
-    child.once("error", () => resolve30(void 0));
-    child.once("exit", () => resolve30(void 0));
+    child.once("error", () => resolve31(void 0));
+    child.once("exit", () => resolve31(void 0));
     child.stdin.on("error", () => void 0);
     child.stdout.once(
       "data",
-      (said) => resolve30({
+      (said) => resolve31({
         said: said.toString().trim(),
         end: async () => {
           child.stdin.end();
@@ -31280,7 +31377,7 @@ async function importKeys(room, keys) {
   for (const { file: file3, passphrase } of keys) {
     let descriptor;
     try {
-      descriptor = (0, import_node_fs42.openSync)(file3, "r");
+      descriptor = (0, import_node_fs43.openSync)(file3, "r");
     } catch (e) {
       return bad(
         error("signing-key", `the file with the secret key can't be read: ${codeOf(e)}`, {
@@ -31293,7 +31390,7 @@ async function importKeys(room, keys) {
 `,
       descriptors: [descriptor]
     });
-    (0, import_node_fs42.closeSync)(descriptor);
+    (0, import_node_fs43.closeSync)(descriptor);
     if (imported.code !== 0)
       return bad(
         error("signing-key", `gpg can't read the secret key: ${gpgReason(imported)}`, {
@@ -31331,7 +31428,7 @@ async function bringMadeKey(room, key) {
     "never"
   ]);
   if (made2.code !== 0) return failed2("make a key", made2);
-  (0, import_node_fs42.mkdirSync)(key.home, { recursive: true, mode: 448 });
+  (0, import_node_fs43.mkdirSync)(key.home, { recursive: true, mode: 448 });
   const kept4 = await room.run("sh", ["-c", copyHome, "copy", room.home, key.home]);
   return kept4.code === 0 ? good(void 0) : failed2("keep the key", kept4);
 }
@@ -31382,7 +31479,7 @@ function firstAlone() {
   };
 }
 async function commandSigner({ command: command2, publicKey }) {
-  const text8 = exists(publicKey) ? (0, import_node_fs42.readFileSync)(publicKey, "utf8") : "";
+  const text8 = exists(publicKey) ? (0, import_node_fs43.readFileSync)(publicKey, "utf8") : "";
   const shown5 = await run("gpg", ["--batch", "--no-tty", "--with-colons", "--show-keys", "--", publicKey]);
   const fingerprints = fingerprintsIn(shown5.stdout);
   if (!fingerprints.length || !isWholeKey(text8))
@@ -31412,15 +31509,15 @@ async function commandSigner({ command: command2, publicKey }) {
   });
 }
 var isWholeKey = (text8) => text8?.trimEnd().endsWith("-----END PGP PUBLIC KEY BLOCK-----") ?? false;
-var keyOf2 = (named7, state, organization) => named7 === void 0 ? { kind: "made", home: (0, import_node_path51.join)(state, "gnupg"), name: organization } : {
+var keyOf2 = (named7, state, organization) => named7 === void 0 ? { kind: "made", home: (0, import_node_path53.join)(state, "gnupg"), name: organization } : {
   kind: "keyring",
-  home: process.env.GNUPGHOME ?? (0, import_node_path51.join)(homeFolder(), ".gnupg"),
+  home: process.env.GNUPGHOME ?? (0, import_node_path53.join)(homeFolder(), ".gnupg"),
   keys: [named7].flat()
 };
-function keyFromEnvironment(env) {
-  const passphrase = env.SLIPWAY_SIGNING_PASSPHRASE;
-  delete env.SLIPWAY_SIGNING_PASSPHRASE;
-  return env.SLIPWAY_SIGNING_KEY_FILE ? { kind: "files", keys: [{ file: env.SLIPWAY_SIGNING_KEY_FILE, passphrase }] } : void 0;
+function keyFromEnvironment(env2) {
+  const passphrase = env2.SLIPWAY_SIGNING_PASSPHRASE;
+  delete env2.SLIPWAY_SIGNING_PASSPHRASE;
+  return env2.SLIPWAY_SIGNING_KEY_FILE ? { kind: "files", keys: [{ file: env2.SLIPWAY_SIGNING_KEY_FILE, passphrase }] } : void 0;
 }
 
 // ts-src/publish/key-health.ts
@@ -31431,12 +31528,12 @@ async function keyHealth(publicKey, now) {
   return keys.ok ? keys.value.flatMap((key) => judgeKey(key, now)) : keys.diagnostics;
 }
 async function keysOf3(publicKey) {
-  const home = (0, import_node_fs43.mkdtempSync)((0, import_node_path52.join)((0, import_node_os9.tmpdir)(), "slipway-key-"));
+  const home = (0, import_node_fs44.mkdtempSync)((0, import_node_path54.join)((0, import_node_os9.tmpdir)(), "slipway-key-"));
   const shown5 = await run(
     "gpg",
     ["--homedir", home, "--batch", "--no-tty", "--no-options", "--no-keyring", "--with-colons", "--show-keys"],
     { input: publicKey }
-  ).finally(() => (0, import_node_fs43.rmSync)(home, { recursive: true, force: true }));
+  ).finally(() => (0, import_node_fs44.rmSync)(home, { recursive: true, force: true }));
   return shown5.code === 0 ? good(keysIn(shown5.stdout)) : bad(error("signing-key", `gpg can't read the public key: ${shown5.stderr.trim()}`));
 }
 async function trySigning(key, now) {
@@ -31508,8 +31605,8 @@ function judgeKey({ fingerprint: fingerprint3, ends, weak }, now) {
 }
 
 // ts-src/publish/package-sources.ts
-var import_node_fs44 = require("node:fs");
-var import_node_path53 = require("node:path");
+var import_node_fs45 = require("node:fs");
+var import_node_path55 = require("node:path");
 init_diagnostics();
 init_process();
 init_names();
@@ -31593,7 +31690,7 @@ async function firstOf(store2, held) {
   return file3 && path2 !== void 0 ? { name: file3.name, path: path2 } : void 0;
 }
 async function makeOne(store2, scratch, make, request) {
-  const work2 = (0, import_node_fs44.mkdtempSync)((0, import_node_path53.join)(scratch, "source-"));
+  const work2 = (0, import_node_fs45.mkdtempSync)((0, import_node_path55.join)(scratch, "source-"));
   try {
     const outcome = await make({ ...request, work: work2 });
     if (outcome.state !== "made") return outcome.state === "failed" ? outcome.reason : "its sources were lost";
@@ -31601,7 +31698,7 @@ async function makeOne(store2, scratch, make, request) {
     for (const path2 of [...outcome.value].reverse()) files.unshift(await store2.put(path2));
     return files;
   } finally {
-    (0, import_node_fs44.rmSync)(work2, { recursive: true, force: true });
+    (0, import_node_fs45.rmSync)(work2, { recursive: true, force: true });
   }
 }
 
@@ -31669,7 +31766,7 @@ var InterfaceDigests = class {
 };
 
 // ts-src/engine/shipped-paths.ts
-var import_node_path54 = require("node:path");
+var import_node_path56 = require("node:path");
 var ShippedPaths = class {
   files = /* @__PURE__ */ new Map();
   folders = /* @__PURE__ */ new Map();
@@ -31681,7 +31778,7 @@ var ShippedPaths = class {
       if (owner !== void 0 && owner !== name6) return `it ships ${file3}, which '${owner}' ships too`;
       const inside = [...this.folders.get(file3) ?? []].find((other) => other !== name6);
       if (inside !== void 0) return `it ships ${file3} as a file or link, and '${inside}' ships files in ${file3}/`;
-      for (let folder2 = import_node_path54.posix.dirname(file3); folder2 !== "/" && !looked.has(folder2); folder2 = import_node_path54.posix.dirname(folder2)) {
+      for (let folder2 = import_node_path56.posix.dirname(file3); folder2 !== "/" && !looked.has(folder2); folder2 = import_node_path56.posix.dirname(folder2)) {
         looked.add(folder2);
         const above2 = this.files.get(folder2);
         if (above2 !== void 0 && above2 !== name6)
@@ -31693,7 +31790,7 @@ var ShippedPaths = class {
   take(name6, files) {
     for (const file3 of files) {
       this.files.set(file3, name6);
-      for (let folder2 = import_node_path54.posix.dirname(file3); folder2 !== "/"; folder2 = import_node_path54.posix.dirname(folder2)) {
+      for (let folder2 = import_node_path56.posix.dirname(file3); folder2 !== "/"; folder2 = import_node_path56.posix.dirname(folder2)) {
         const owners = this.folders.get(folder2);
         if (owners?.has(name6)) break;
         if (owners) owners.add(name6);
@@ -31958,9 +32055,9 @@ function suiteOf(graph2, before2, input, diagnostics) {
   diagnostics.push(...told4(graph2, former, reasons3, holding, input.nameOf));
   return Object.fromEntries([...chosen].map(([debian2, c]) => [debian2, c.value]));
 }
-function told4(graph2, former, reasons3, holding, elsewhere) {
+function told4(graph2, former, reasons3, holding, elsewhere2) {
   const names4 = new Map(graph2.scope.packages.map((p) => [p.debian, p.name]));
-  const nameOf6 = (debian2) => names4.get(debian2) ?? elsewhere(debian2) ?? debian2;
+  const nameOf6 = (debian2) => names4.get(debian2) ?? elsewhere2(debian2) ?? debian2;
   const list8 = (all) => someOf(all.map(nameOf6), 8);
   const diagnostics = [];
   const back = reasons3.filter((r) => r.kind === "former-stays" || r.kind === "needs-former").map((r) => r.package);
@@ -31996,7 +32093,7 @@ function told4(graph2, former, reasons3, holding, elsewhere) {
 
 // ts-src/publish/channel.ts
 var folderChannel = (output) => `folder-${sha256(output).slice(0, 16)}`;
-var whoPublishes = (env) => (env.BUILD_USER_ID || env.BUILD_URL || env.USER || safeUser()).replace(/[^\x20-\x7e]/g, "?").slice(0, 200);
+var whoPublishes = (env2) => (env2.BUILD_USER_ID || env2.BUILD_URL || env2.USER || safeUser()).replace(/[^\x20-\x7e]/g, "?").slice(0, 200);
 function safeUser() {
   try {
     return (0, import_node_os10.userInfo)().username;
@@ -32017,8 +32114,8 @@ async function publishRuns(channel2, input, signer, diagnostics) {
   const before2 = withoutKeyring(channel2.head?.suites ?? channel2.former ?? {});
   const next2 = { ...before2 };
   const names4 = /* @__PURE__ */ new Set();
-  const scratch = (0, import_node_path55.join)(input.state, "incoming");
-  (0, import_node_fs45.mkdirSync)(scratch, { recursive: true });
+  const scratch = (0, import_node_path57.join)(input.state, "incoming");
+  (0, import_node_fs46.mkdirSync)(scratch, { recursive: true });
   for (const graph2 of runs) {
     const name6 = channelSuite(graph2.scope.distribution, graph2.target);
     const environment3 = input.environments?.(graph2);
@@ -32118,7 +32215,7 @@ function sourcesOf(endpoint, suites, names4, signer) {
       uri: endpoint.uri,
       suite: name6,
       architectures: Object.keys(suites).filter((key) => key.startsWith(`${name6}/`)).sort().map((key) => key.slice(name6.length + 1)),
-      keyFile: endpoint.folder === void 0 ? void 0 : (0, import_node_path55.join)(endpoint.folder, "key.asc"),
+      keyFile: endpoint.folder === void 0 ? void 0 : (0, import_node_path57.join)(endpoint.folder, "key.asc"),
       key: signer.publicKey
     })
   );
@@ -32157,8 +32254,8 @@ var repositorySettings = (distro) => ({
 });
 
 // ts-src/publish/folder-endpoint.ts
-var import_node_fs46 = require("node:fs");
-var import_node_path56 = require("node:path");
+var import_node_fs47 = require("node:fs");
+var import_node_path58 = require("node:path");
 init_files();
 init_digest();
 init_faults();
@@ -32176,7 +32273,7 @@ var FolderEndpoint = class {
   served = true;
   width = 4;
   blobs;
-  path = (name6) => (0, import_node_path56.join)(this.folder, name6);
+  path = (name6) => (0, import_node_path58.join)(this.folder, name6);
   during(_purpose, work2) {
     return withMutex(this.path(".slipway.lock"), work2);
   }
@@ -32184,30 +32281,30 @@ var FolderEndpoint = class {
     return this.blobs.getTagged(name6);
   }
   has(name6, size3) {
-    return (0, import_node_fs46.statSync)(`${this.folder}/${name6}`, { throwIfNoEntry: false })?.size === size3;
+    return (0, import_node_fs47.statSync)(`${this.folder}/${name6}`, { throwIfNoEntry: false })?.size === size3;
   }
   async placeFile(name6, file3) {
     const path2 = this.path(name6);
     const there = await this.compare(path2, file3.sha256, file3.size);
     if (there) return there;
-    (0, import_node_fs46.mkdirSync)((0, import_node_path56.dirname)(path2), { recursive: true });
+    (0, import_node_fs47.mkdirSync)((0, import_node_path58.dirname)(path2), { recursive: true });
     try {
-      (0, import_node_fs46.linkSync)(file3.path, path2);
+      (0, import_node_fs47.linkSync)(file3.path, path2);
       return "written";
     } catch (e) {
-      const code = codeOf(e);
-      if (code === "EEXIST") return await this.compare(path2, file3.sha256, file3.size) ?? "other";
-      if (!["EXDEV", "EPERM", "EMLINK", "ENOTSUP", "ENOSYS"].includes(code ?? "")) throw e;
+      const code2 = codeOf(e);
+      if (code2 === "EEXIST") return await this.compare(path2, file3.sha256, file3.size) ?? "other";
+      if (!["EXDEV", "EPERM", "EMLINK", "ENOTSUP", "ENOSYS"].includes(code2 ?? "")) throw e;
     }
     const temporary2 = temporaryBeside(path2);
     try {
-      (0, import_node_fs46.copyFileSync)(file3.path, temporary2);
-      const handle = (0, import_node_fs46.openSync)(temporary2, "r");
-      (0, import_node_fs46.fsyncSync)(handle);
-      (0, import_node_fs46.closeSync)(handle);
+      (0, import_node_fs47.copyFileSync)(file3.path, temporary2);
+      const handle = (0, import_node_fs47.openSync)(temporary2, "r");
+      (0, import_node_fs47.fsyncSync)(handle);
+      (0, import_node_fs47.closeSync)(handle);
       return this.claim(temporary2, path2) ? "written" : await this.compare(path2, file3.sha256, file3.size) ?? "other";
     } finally {
-      (0, import_node_fs46.rmSync)(temporary2, { force: true });
+      (0, import_node_fs47.rmSync)(temporary2, { force: true });
     }
   }
   async placeAll(files) {
@@ -32234,7 +32331,7 @@ var FolderEndpoint = class {
   /** Gives a file its name where nothing has it yet. */
   claim(temporary2, path2) {
     try {
-      (0, import_node_fs46.linkSync)(temporary2, path2);
+      (0, import_node_fs47.linkSync)(temporary2, path2);
       return true;
     } catch (e) {
       if (codeOf(e) !== "EEXIST") throw e;
@@ -32248,13 +32345,13 @@ var FolderEndpoint = class {
   async compare(path2, digest4, size3) {
     let there;
     try {
-      there = (0, import_node_fs46.statSync)(path2).size;
+      there = (0, import_node_fs47.statSync)(path2).size;
     } catch {
       return void 0;
     }
     if (there === size3 && await sha256File(path2) === digest4) return "there";
     if (there >= size3) return "other";
-    (0, import_node_fs46.rmSync)(path2, { force: true });
+    (0, import_node_fs47.rmSync)(path2, { force: true });
     return void 0;
   }
   put(name6, data) {
@@ -32268,23 +32365,23 @@ var FolderEndpoint = class {
   /** Another name for a file, in place of what had that name; false where the file system can't do that. */
   putLike(name6, like) {
     const path2 = this.path(name6);
-    (0, import_node_fs46.mkdirSync)((0, import_node_path56.dirname)(path2), { recursive: true });
+    (0, import_node_fs47.mkdirSync)((0, import_node_path58.dirname)(path2), { recursive: true });
     const temporary2 = temporaryBeside(path2);
     try {
-      (0, import_node_fs46.linkSync)(this.path(like), temporary2);
-      (0, import_node_fs46.renameSync)(temporary2, path2);
+      (0, import_node_fs47.linkSync)(this.path(like), temporary2);
+      (0, import_node_fs47.renameSync)(temporary2, path2);
       return true;
     } catch {
       return false;
     } finally {
-      (0, import_node_fs46.rmSync)(temporary2, { force: true });
+      (0, import_node_fs47.rmSync)(temporary2, { force: true });
     }
   }
   /** Only within `exclusively`: what is compared then is what is replaced. */
   replace(name6, data, before2) {
     let now;
     try {
-      now = sha256((0, import_node_fs46.readFileSync)(this.path(name6)));
+      now = sha256((0, import_node_fs47.readFileSync)(this.path(name6)));
     } catch (e) {
       if (codeOf(e) !== "ENOENT") throw e;
     }
@@ -32297,9 +32394,9 @@ var FolderEndpoint = class {
   }
   async remove(name6) {
     await this.blobs.remove(name6);
-    for (let at3 = (0, import_node_path56.dirname)(name6); at3.includes("/"); at3 = (0, import_node_path56.dirname)(at3)) {
+    for (let at3 = (0, import_node_path58.dirname)(name6); at3.includes("/"); at3 = (0, import_node_path58.dirname)(at3)) {
       try {
-        (0, import_node_fs46.rmdirSync)(this.path(at3));
+        (0, import_node_fs47.rmdirSync)(this.path(at3));
       } catch {
         return;
       }
@@ -32308,8 +32405,8 @@ var FolderEndpoint = class {
 };
 
 // ts-src/cli/build-end.ts
-var import_node_fs65 = require("node:fs");
-var import_node_path82 = require("node:path");
+var import_node_fs66 = require("node:fs");
+var import_node_path84 = require("node:path");
 init_diagnostics();
 
 // ts-src/model/result.ts
@@ -32463,8 +32560,8 @@ function knownCause(log, failed5) {
 
 // ts-src/cli/outputs.ts
 init_lists();
-var import_node_fs47 = require("node:fs");
-var import_node_path57 = require("node:path");
+var import_node_fs48 = require("node:fs");
+var import_node_path59 = require("node:path");
 init_diagnostics();
 init_stored();
 init_urls();
@@ -32802,13 +32899,13 @@ function tailsOf(output, runs) {
   return (t) => {
     if (t.state !== "failed") return [];
     const lines = told8.get(t.id) ?? [];
-    return lines.length || t.log === void 0 ? lines : tailOf((0, import_node_path57.join)(output, t.log));
+    return lines.length || t.log === void 0 ? lines : tailOf((0, import_node_path59.join)(output, t.log));
   };
 }
 function writeReports(o) {
   const { plan: plan2, runs, output } = o;
   const results = resultsOf(runs);
-  const write3 = (name6, text8) => writeWhole((0, import_node_path57.join)(output, name6), redacted(text8));
+  const write3 = (name6, text8) => writeWhole((0, import_node_path59.join)(output, name6), redacted(text8));
   write3("result.json", `${JSON.stringify({ stamp: plan2.stamp, results }, void 0, 1)}
 `);
   const title = `${plan2.organization}: ${o.title ?? "what was built"}`;
@@ -32818,7 +32915,7 @@ function writeReports(o) {
 }
 async function writeOutputs(o) {
   const { runs, output } = o;
-  writeWhole((0, import_node_path57.join)(output, "lock.yaml"), lockText(o));
+  writeWhole((0, import_node_path59.join)(output, "lock.yaml"), lockText(o));
   writeReports(o);
   return writeJunit(runs, o.store, output);
 }
@@ -32856,13 +32953,13 @@ async function writeJunit(runs, store2, output) {
             hint: "`slipway test --rebuild NAME` runs its tests again"
           })
         );
-      else writeWhole((0, import_node_path57.join)(output, "junit", graph2.id, `${record3.package}.xml`), text8, { sync: false });
+      else writeWhole((0, import_node_path59.join)(output, "junit", graph2.id, `${record3.package}.xml`), text8, { sync: false });
     }
     const own3 = graph2.results.flatMap((t, task) => t && !graph2.tests[task - graph2.count]?.junit ? [t] : []);
     cases += own3.length;
     if (own3.length)
       writeWhole(
-        (0, import_node_path57.join)(output, "junit", `${graph2.id}.xml`),
+        (0, import_node_path59.join)(output, "junit", `${graph2.id}.xml`),
         renderJunit(graph2.id.replaceAll("/", "."), packageCases(own3, tails)),
         { sync: false }
       );
@@ -32873,7 +32970,7 @@ async function writeJunit(runs, store2, output) {
 function writePlanCase(output, name6, fault4) {
   const result2 = fault4 === void 0 ? "passed" : "failed";
   const plan2 = { suite: "plan", name: name6, seconds: 0, result: result2, message: fault4 ?? "", output: "" };
-  writeWhole((0, import_node_path57.join)(output, "junit/plan.xml"), renderJunit("slipway", [plan2]));
+  writeWhole((0, import_node_path59.join)(output, "junit/plan.xml"), renderJunit("slipway", [plan2]));
 }
 function writeUnplanned(output, title, fault4) {
   const now = Date.now();
@@ -32887,14 +32984,14 @@ ${fault4}`];
     notes,
     tasks: []
   });
-  for (const [name6, text8] of Object.entries(files)) writeWhole((0, import_node_path57.join)(output, name6), text8);
-  writeWhole((0, import_node_path57.join)(output, "result.json"), `${JSON.stringify({ fault: fault4, results: [] }, void 0, 1)}
+  for (const [name6, text8] of Object.entries(files)) writeWhole((0, import_node_path59.join)(output, name6), text8);
+  writeWhole((0, import_node_path59.join)(output, "result.json"), `${JSON.stringify({ fault: fault4, results: [] }, void 0, 1)}
 `);
   writePlanCase(output, "planned", fault4);
 }
 function tailOf(log) {
   try {
-    return tellingPart((0, import_node_fs47.readFileSync)(log, "utf8").slice(-4e5));
+    return tellingPart((0, import_node_fs48.readFileSync)(log, "utf8").slice(-4e5));
   } catch {
     return [];
   }
@@ -33003,22 +33100,22 @@ init_diagnostics();
 init_names();
 
 // ts-src/sandbox/archive-names.ts
-var import_node_fs48 = require("node:fs");
-var import_node_path58 = require("node:path");
+var import_node_fs49 = require("node:fs");
+var import_node_path60 = require("node:path");
 init_files();
 var largestList = 512 * 1024 * 1024;
 function archiveNames(base) {
-  const kept4 = (0, import_node_path58.join)(base.folder, `names-${base.archive.slice(0, 16)}`);
+  const kept4 = (0, import_node_path60.join)(base.folder, `names-${base.archive.slice(0, 16)}`);
   const known3 = readIf(kept4);
   if (known3 !== void 0) return new Set(known3.split("\n"));
   if (!exists(base.lists)) return void 0;
-  const files = (0, import_node_fs48.readdirSync)(base.lists).filter((f) => /_Packages(\.\w+)?$/.test(f));
+  const files = (0, import_node_fs49.readdirSync)(base.lists).filter((f) => /_Packages(\.\w+)?$/.test(f));
   if (!files.length || files.some((f) => !f.endsWith("_Packages"))) return void 0;
   const names4 = /* @__PURE__ */ new Set();
   for (const file3 of files) {
-    const path2 = (0, import_node_path58.join)(base.lists, file3);
-    if ((0, import_node_fs48.statSync)(path2).size > largestList) return void 0;
-    addNames((0, import_node_fs48.readFileSync)(path2, "latin1"), names4);
+    const path2 = (0, import_node_path60.join)(base.lists, file3);
+    if ((0, import_node_fs49.statSync)(path2).size > largestList) return void 0;
+    addNames((0, import_node_fs49.readFileSync)(path2, "latin1"), names4);
   }
   if (!names4.size) return void 0;
   writeWhole(kept4, [...names4].sort().join("\n"), { sync: false });
@@ -33034,21 +33131,21 @@ function addNames(list8, names4) {
 }
 function baseAtHand(state, platform3, architecture3) {
   for (const suffix of ["", "-docker"]) {
-    const base = readJson((0, import_node_path58.join)(state, "bases", `${platform3}-${architecture3}${suffix}`, "current.json"));
+    const base = readJson((0, import_node_path60.join)(state, "bases", `${platform3}-${architecture3}${suffix}`, "current.json"));
     if (base) return base;
   }
   return void 0;
 }
 
 // ts-src/engine/history.ts
-var import_node_path59 = require("node:path");
+var import_node_path61 = require("node:path");
 init_files();
 init_maps();
 var History = class {
   file;
   known;
   constructor(state) {
-    this.file = (0, import_node_path59.join)(state, "durations.json");
+    this.file = (0, import_node_path61.join)(state, "durations.json");
     const durations = Object.entries(readJson(this.file) ?? {});
     this.known = Object.fromEntries(durations.filter(([, ms]) => Number.isFinite(ms)));
   }
@@ -33072,8 +33169,8 @@ var History = class {
 };
 
 // ts-src/engine/build/package-builder.ts
-var import_node_fs58 = require("node:fs");
-var import_node_path72 = require("node:path");
+var import_node_fs59 = require("node:fs");
+var import_node_path74 = require("node:path");
 init_files();
 
 // ts-src/model/system-file-faults.ts
@@ -33124,8 +33221,8 @@ function systemFileFault(target2, text8) {
 init_template();
 
 // ts-src/sandbox/package-layers.ts
-var import_node_fs49 = require("node:fs");
-var import_node_path60 = require("node:path");
+var import_node_fs50 = require("node:fs");
+var import_node_path62 = require("node:path");
 init_files();
 init_process();
 init_faults();
@@ -33136,7 +33233,7 @@ var Packages = class {
     this.store = store2;
   }
   known = /* @__PURE__ */ new Map();
-  folder = (digest4) => (0, import_node_path60.join)(this.state, "unpacked", digest4);
+  folder = (digest4) => (0, import_node_path62.join)(this.state, "unpacked", digest4);
   /** Beside the package's files, where none of them can be. */
   contents = (digest4) => `${this.folder(digest4)}.json`;
   /** Undefined where the store's file is gone or damaged. Throws PackageFileError where it is none of ours. */
@@ -33163,18 +33260,18 @@ var Packages = class {
   }
   async unpackFile(file3, digest4, policy2) {
     const target2 = this.folder(digest4);
-    (0, import_node_fs49.mkdirSync)((0, import_node_path60.join)(this.state, "unpacked"), { recursive: true, mode: 448 });
+    privateFolder((0, import_node_path62.join)(this.state, "unpacked"));
     const staged = temporaryBeside(target2);
     try {
       const { control, members: members2, files, folders: folders2 } = await unpackPackage(file3, staged, policy2);
       const name6 = /^Package: (\S+)$/m.exec(control)?.[1] ?? "";
-      const info = (0, import_node_path60.join)(staged, "var/lib/dpkg/info");
-      (0, import_node_fs49.mkdirSync)(info, { recursive: true });
+      const info = (0, import_node_path62.join)(staged, "var/lib/dpkg/info");
+      (0, import_node_fs50.mkdirSync)(info, { recursive: true });
       const paths2 = [...folders2.filter(Boolean).map((f) => `/${f}`), ...files].sort();
-      (0, import_node_fs49.writeFileSync)((0, import_node_path60.join)(info, `${name6}.list`), `/.
+      (0, import_node_fs50.writeFileSync)((0, import_node_path62.join)(info, `${name6}.list`), `/.
 ${paths2.join("\n")}
 `, { flag: "wx" });
-      for (const [member2, text8] of members2) (0, import_node_fs49.writeFileSync)((0, import_node_path60.join)(info, `${name6}.${member2}`), text8, { flag: "wx" });
+      for (const [member2, text8] of members2) (0, import_node_fs50.writeFileSync)((0, import_node_path62.join)(info, `${name6}.${member2}`), text8, { flag: "wx" });
       const unpacked2 = {
         package: name6,
         status: control.replace(/^(Package: .*)$/m, "$1\nStatus: install ok installed"),
@@ -33184,19 +33281,19 @@ ${paths2.join("\n")}
       writeWhole(this.contents(digest4), JSON.stringify(unpacked2), { sync: false });
       return unpacked2;
     } finally {
-      (0, import_node_fs49.rmSync)(staged, { recursive: true, force: true });
+      (0, import_node_fs50.rmSync)(staged, { recursive: true, force: true });
     }
   }
   /** Another slipway may have been first; a half one, which only a crash of the machine leaves, is replaced. */
   place(staged, target2) {
     try {
-      (0, import_node_fs49.renameSync)(staged, target2);
+      (0, import_node_fs50.renameSync)(staged, target2);
     } catch (e) {
-      const code = codeOf(e);
-      if (code !== "ENOTEMPTY" && code !== "EEXIST") throw e;
+      const code2 = codeOf(e);
+      if (code2 !== "ENOTEMPTY" && code2 !== "EEXIST") throw e;
       if (readJson(`${target2}.json`)) return;
-      (0, import_node_fs49.rmSync)(target2, { recursive: true, force: true });
-      (0, import_node_fs49.renameSync)(staged, target2);
+      (0, import_node_fs50.rmSync)(target2, { recursive: true, force: true });
+      (0, import_node_fs50.renameSync)(staged, target2);
     }
   }
   /** The text of a file of a package that was unpacked; undefined where it is none, or too large. */
@@ -33213,14 +33310,14 @@ ${paths2.join("\n")}
       else lost3.push(one.deb.sha256);
     }
     if (lost3.length) return { lost: lost3 };
-    (0, import_node_fs49.mkdirSync)(target2, { recursive: true });
+    (0, import_node_fs50.mkdirSync)(target2, { recursive: true });
     if (packages.length) {
       const folders2 = packages.map(({ deb: deb2 }) => `${this.folder(deb2.sha256)}/.`);
       const bring2 = (...how) => run("cp", [...how, "--target-directory", target2, ...folders2]);
       let linked = await bring2("-al");
       if (linked.code !== 0 && /cross-device/.test(linked.stderr)) {
-        (0, import_node_fs49.rmSync)(target2, { recursive: true, force: true });
-        (0, import_node_fs49.mkdirSync)(target2, { recursive: true });
+        (0, import_node_fs50.rmSync)(target2, { recursive: true, force: true });
+        (0, import_node_fs50.mkdirSync)(target2, { recursive: true });
         linked = await bring2("-a", "--reflink=auto");
       }
       if (linked.code !== 0) {
@@ -33229,10 +33326,10 @@ ${paths2.join("\n")}
         throw programFault("can't put the root together", target2, linked);
       }
     }
-    (0, import_node_fs49.mkdirSync)((0, import_node_path60.join)(target2, "var/lib/dpkg"), { recursive: true });
-    (0, import_node_fs49.writeFileSync)(
-      (0, import_node_path60.join)(target2, "var/lib/dpkg/status"),
-      `${(0, import_node_fs49.readFileSync)(status, "utf8").trimEnd()}
+    (0, import_node_fs50.mkdirSync)((0, import_node_path62.join)(target2, "var/lib/dpkg"), { recursive: true });
+    (0, import_node_fs50.writeFileSync)(
+      (0, import_node_path62.join)(target2, "var/lib/dpkg/status"),
+      `${(0, import_node_fs50.readFileSync)(status, "utf8").trimEnd()}
 
 ${all.map((u) => `${u.status}
 `).join("\n")}`
@@ -33250,7 +33347,7 @@ function clashOf(packages) {
     }
   for (const { package: name6, files } of packages)
     for (const file3 of files)
-      for (let folder2 = (0, import_node_path60.dirname)(file3); folder2 !== "/"; folder2 = (0, import_node_path60.dirname)(folder2)) {
+      for (let folder2 = (0, import_node_path62.dirname)(file3); folder2 !== "/"; folder2 = (0, import_node_path62.dirname)(folder2)) {
         const owner = owners.get(folder2);
         if (owner !== void 0)
           return `'${owner}' ships ${folder2} as a file or link, '${name6}' ships files in ${folder2}/`;
@@ -33259,8 +33356,8 @@ function clashOf(packages) {
 }
 
 // ts-src/engine/build/environment.ts
-var import_node_fs51 = require("node:fs");
-var import_node_path62 = require("node:path");
+var import_node_fs52 = require("node:fs");
+var import_node_path64 = require("node:path");
 init_lists();
 
 // ts-src/engine/build/packages.ts
@@ -33277,15 +33374,15 @@ function ownPackage(graph2, n) {
 }
 
 // ts-src/engine/build/other-conditions.ts
-var import_node_fs50 = require("node:fs");
-var import_node_path61 = require("node:path");
+var import_node_fs51 = require("node:fs");
+var import_node_path63 = require("node:path");
 
 // resources/vary.c
 var vary_default = '/* Preloaded into a second build of a package, compiled in its own root: what a build sees of the machine is another.\n   Folders are listed in reverse, the clock is days ahead, host and kernel have other names. */\n#define _GNU_SOURCE\n#include <dirent.h>\n#include <dlfcn.h>\n#include <errno.h>\n#include <pthread.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include <sys/time.h>\n#include <sys/utsname.h>\n#include <time.h>\n#include <unistd.h>\n\n#define AHEAD (9 * 86400 + 7 * 3600 + 11 * 60 + 13)\n\nstruct listing {\n  DIR *dir;\n  struct dirent64 **entries;\n  size_t count, next;\n  struct listing *following;\n};\nstatic struct listing *listings;\nstatic pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;\n\nstatic void *original(const char *name) { return dlsym(RTLD_NEXT, name); }\n\nstatic struct listing **find(DIR *dir) {\n  struct listing **at = &listings;\n  while (*at && (*at)->dir != dir) at = &(*at)->following;\n  return at;\n}\n\nstatic void forget(DIR *dir) {\n  pthread_mutex_lock(&mutex);\n  struct listing **at = find(dir), *found = *at;\n  if (found) {\n    *at = found->following;\n    for (size_t i = 0; i < found->count; i++) free(found->entries[i]);\n    free(found->entries);\n    free(found);\n  }\n  pthread_mutex_unlock(&mutex);\n}\n\nstatic struct listing *list(DIR *dir) {\n  struct dirent64 *(*next)(DIR *) = original("readdir64");\n  struct listing *made = calloc(1, sizeof *made);\n  if (!made) return NULL;\n  made->dir = dir;\n  struct dirent64 *e;\n  while ((e = next(dir))) {\n    struct dirent64 **grown = realloc(made->entries, (made->count + 1) * sizeof *grown);\n    struct dirent64 *copy = calloc(1, sizeof *copy);\n    if (!grown || !copy) abort();\n    memcpy(copy, e, e->d_reclen < sizeof *copy ? e->d_reclen : sizeof *copy);\n    made->entries = grown;\n    made->entries[made->count++] = copy;\n  }\n  made->next = made->count;\n  made->following = listings;\n  return listings = made;\n}\n\nstruct dirent64 *readdir64(DIR *dir) {\n  int before = errno;\n  pthread_mutex_lock(&mutex);\n  struct listing *found = *find(dir);\n  if (!found) found = list(dir);\n  struct dirent64 *entry = found && found->next ? found->entries[--found->next] : NULL;\n  pthread_mutex_unlock(&mutex);\n  errno = before;\n  return entry;\n}\n\n#if defined(__LP64__)\nstruct dirent *readdir(DIR *dir) { return (struct dirent *)readdir64(dir); }\n#endif\n\nint closedir(DIR *dir) {\n  int (*next)(DIR *) = original("closedir");\n  forget(dir);\n  return next(dir);\n}\n\nvoid rewinddir(DIR *dir) {\n  void (*next)(DIR *) = original("rewinddir");\n  forget(dir);\n  next(dir);\n}\n\ntime_t time(time_t *where) {\n  struct timespec now;\n  clock_gettime(CLOCK_REALTIME, &now);\n  if (where) *where = now.tv_sec;\n  return now.tv_sec;\n}\n\nint clock_gettime(clockid_t clock, struct timespec *now) {\n  int (*next)(clockid_t, struct timespec *) = original("clock_gettime");\n  int code = next(clock, now);\n  if (!code && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) now->tv_sec += AHEAD;\n  return code;\n}\n\nint gettimeofday(struct timeval *restrict now, void *restrict zone) {\n  int (*next)(struct timeval *, void *) = original("gettimeofday");\n  int code = next(now, zone);\n  if (!code && now) now->tv_sec += AHEAD;\n  return code;\n}\n\nint uname(struct utsname *names) {\n  int (*next)(struct utsname *) = original("uname");\n  int code = next(names);\n  if (code) return code;\n  snprintf(names->nodename, sizeof names->nodename, "another-host");\n  snprintf(names->release, sizeof names->release, "4.4.4-another");\n  snprintf(names->version, sizeof names->version, "#4 another kernel");\n  return 0;\n}\n\nint gethostname(char *name, size_t size) {\n  snprintf(name, size, "another-host");\n  return 0;\n}\n';
 
 // ts-src/engine/build/other-conditions.ts
 var otherJobs = (jobs2) => jobs2 > 1 ? 1 : 3;
-var writeVariation = (build4) => (0, import_node_fs50.writeFileSync)((0, import_node_path61.join)(build4, ".vary.c"), vary_default);
+var writeVariation = (build4) => (0, import_node_fs51.writeFileSync)((0, import_node_path63.join)(build4, ".vary.c"), vary_default);
 var otherConditions = [
   "umask 002",
   "export USER=another LOGNAME=another HOME=/tmp LANG=tr_TR.UTF-8 LC_ALL=tr_TR.UTF-8 TZ=Pacific/Kiritimati",
@@ -33299,8 +33396,8 @@ var taken2 = /* @__PURE__ */ new Set(["stage", "obj", "home", "results"]);
 var sourceFolder = (name6) => taken2.has(name6) ? `${name6}-source` : name6;
 async function prepareEnvironment(options5, packages, request, roots) {
   const { graph: graph2, package: p, resolved, work: work2, log } = request;
-  (0, import_node_fs51.mkdirSync)((0, import_node_path62.dirname)(log), { recursive: true });
-  (0, import_node_fs51.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
+  (0, import_node_fs52.mkdirSync)((0, import_node_path64.dirname)(log), { recursive: true });
+  (0, import_node_fs52.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
 `);
   const system = await resolved.set.packages();
   if (typeof system === "string") return failed(`apt can't install what it needs: ${system}`);
@@ -33309,7 +33406,7 @@ async function prepareEnvironment(options5, packages, request, roots) {
     const { message, file: file3 } = first(layers2.diagnostics);
     return failed(`${message} (${file3})`);
   }
-  const own3 = (0, import_node_path62.join)(work2, "own");
+  const own3 = (0, import_node_path64.join)(work2, "own");
   const status = graph2.layers.status(layers2.value);
   if (status === void 0) throw new Error(`no layer of ${graph2.id} has the list of its packages`);
   const problem = await packages.compose(
@@ -33320,14 +33417,14 @@ async function prepareEnvironment(options5, packages, request, roots) {
   if (problem && "clash" in problem)
     return failed(`two of its dependencies can't be installed together: ${problem.clash}`);
   if (problem) return lost(roots.filter((d) => problem.lost.includes(first(recordOf2(graph2, d).debs).sha256)));
-  const build4 = (0, import_node_path62.join)(work2, "build");
-  const source2 = (0, import_node_path62.join)(build4, sourceFolder(p.name));
+  const build4 = (0, import_node_path64.join)(work2, "build");
+  const source2 = (0, import_node_path64.join)(build4, sourceFolder(p.name));
   const fault4 = await bringSource(options5.state, options5.store, p, source2) ?? await applyPatches(options5.distroRoot, options5.taskKeys.settingsOf(p.name).patches ?? [], source2);
   if (request.repeat) writeVariation(build4);
-  return fault4 === void 0 ? made({ source: source2, build: build4, recipe: (0, import_node_path62.join)(work2, "recipe"), system, layers: layers2.value, own: own3 }) : failed(fault4);
+  return fault4 === void 0 ? made({ source: source2, build: build4, recipe: (0, import_node_path64.join)(work2, "recipe"), system, layers: layers2.value, own: own3 }) : failed(fault4);
 }
 var withoutZstd = ["focal", "bionic"];
-function enterEnvironment(options5, request, environment3, { script: script3, steps, folder: folder2, binds, env, network: network3, signal }) {
+function enterEnvironment(options5, request, environment3, { script: script3, steps, folder: folder2, binds, env: env2, network: network3, signal }) {
   const { graph: graph2 } = request;
   const { os, release: release2 } = graph2.target;
   const xz2 = os === "debian" || withoutZstd.includes(release2);
@@ -33335,7 +33432,7 @@ function enterEnvironment(options5, request, environment3, { script: script3, st
     root: { layers: [environment3.own, ...environment3.layers] },
     network: network3,
     user: "builder",
-    work: (0, import_node_path62.join)(request.work, `root-${steps.join("-")}`),
+    work: (0, import_node_path64.join)(request.work, `root-${steps.join("-")}`),
     log: request.log,
     signal,
     limits: taskLimits(options5.state, options5.limits, options5.taskKeys.settingsOf(request.package.name).limits),
@@ -33344,7 +33441,7 @@ function enterEnvironment(options5, request, environment3, { script: script3, st
       SLIPWAY_JOBS: String(request.repeat ? otherJobs(options5.jobs) : options5.jobs),
       SLIPWAY_COMPRESSION: xz2 ? "xz" : "zstd",
       SLIPWAY_COMPRESSION_LEVEL: xz2 ? "1" : "3",
-      ...env
+      ...env2
     },
     command: [
       "sh",
@@ -33403,8 +33500,8 @@ function timeLimit(parent, minutes2, longer = "--timeout gives it longer") {
 }
 
 // ts-src/engine/docs/documentation.ts
-var import_node_fs52 = require("node:fs");
-var import_node_path64 = require("node:path");
+var import_node_fs53 = require("node:fs");
+var import_node_path66 = require("node:path");
 
 // ts-src/inspect/installed.ts
 init_diagnostics();
@@ -34311,9 +34408,9 @@ var docRecipeDigest = () => sha256(
 function faultsOf(judged) {
   const { results, settings: settings3, installed } = judged;
   const faults4 = [];
-  for (const { tool, code } of results.tools)
-    if (code !== 0)
-      faults4.push(`${tool} ended with ${code}${judged.told[0] === void 0 ? "" : `: ${judged.told[0]}`}`);
+  for (const { tool, code: code2 } of results.tools)
+    if (code2 !== 0)
+      faults4.push(`${tool} ended with ${code2}${judged.told[0] === void 0 ? "" : `: ${judged.told[0]}`}`);
   if (judged.doxygen) faults4.push(...headersWithoutPage(judged));
   if (!judged.doxygen && installed.headers.length)
     faults4.push(`it installs ${installed.headers.length} headers, but rosdoc2.yaml forbids Doxygen`);
@@ -34483,9 +34580,9 @@ function plain3(text8) {
   return unescapeXml(read3);
 }
 function character(whole4, decimal, hexadecimal) {
-  const code = decimal === void 0 ? parseInt(hexadecimal ?? "", 16) : Number(decimal);
-  if (code === 38) return "&amp;";
-  return code <= 1114111 ? String.fromCodePoint(code) : whole4;
+  const code2 = decimal === void 0 ? parseInt(hexadecimal ?? "", 16) : Number(decimal);
+  if (code2 === 38) return "&amp;";
+  return code2 <= 1114111 ? String.fromCodePoint(code2) : whole4;
 }
 var Reader = class {
   constructor(xml) {
@@ -34705,7 +34802,7 @@ function soundInventory(inventory, name6, version3) {
 }
 
 // ts-src/engine/docs/taken.ts
-var import_node_path63 = require("node:path");
+var import_node_path65 = require("node:path");
 
 // ts-src/render/api-overview.ts
 var sections = [
@@ -34748,7 +34845,7 @@ function frameOf(organization, { request, parts: parts2 }) {
 var ofTools = /^(api\/([^/]+\.(css|js|svg|png|md5|map)|(annotated|classes|hierarchy|inherits|files|pages|namespaces|topics|modules|examples)\.html|(functions|globals|namespacemembers)(_[^/]*)?\.html|graph_legend\.html)|doc\/_static\/(basic\.css|pygments\.css|alabaster\.css|[A-Za-z_.-]*(jquery|underscore|doctools|sphinx_highlight|language_data|documentation_options|_sphinx_javascript_frameworks_compat|searchtools)[A-Za-z0-9_.-]*\.js)|doc\/(objects\.inv|\.buildinfo|\.nojekyll|searchindex\.js))$/;
 async function pagesOf(organization, job, results) {
   const { request, environment: environment3 } = job;
-  const folder2 = (0, import_node_path63.join)(environment3.build, "docs", "pages");
+  const folder2 = (0, import_node_path65.join)(environment3.build, "docs", "pages");
   const pages = await takePages(folder2, (path2) => ofTools.test(path2) && path2 !== `${apiFolder}/index.html`);
   const time2 = new Patience();
   const shape2 = (of, make) => {
@@ -35047,11 +35144,11 @@ function writeInputs(options5, job) {
 }
 function write(folder2, files) {
   for (const [name6, data] of Object.entries(files)) {
-    const path2 = (0, import_node_path64.join)(folder2, name6);
-    (0, import_node_fs52.mkdirSync)((0, import_node_path64.dirname)(path2), { recursive: true });
-    (0, import_node_fs52.chmodSync)((0, import_node_path64.dirname)(path2), 493);
-    (0, import_node_fs52.writeFileSync)(path2, data);
-    (0, import_node_fs52.chmodSync)(path2, 420);
+    const path2 = (0, import_node_path66.join)(folder2, name6);
+    (0, import_node_fs53.mkdirSync)((0, import_node_path66.dirname)(path2), { recursive: true });
+    (0, import_node_fs53.chmodSync)((0, import_node_path66.dirname)(path2), 493);
+    (0, import_node_fs53.writeFileSync)(path2, data);
+    (0, import_node_fs53.chmodSync)(path2, 420);
   }
 }
 async function recordOf3(options5, job, results, begun) {
@@ -35063,8 +35160,8 @@ async function recordOf3(options5, job, results, begun) {
   const pages = await pagesOf(options5.distro.organization, job, results);
   const facts = await factsOf2(job, pages);
   const warnings = [...results.warnings, ...wishes.notes];
-  const packed3 = (0, import_node_path64.join)(request.work, `${name6}.pages`);
-  (0, import_node_fs52.writeFileSync)(packed3, packPages(pages));
+  const packed3 = (0, import_node_path66.join)(request.work, `${name6}.pages`);
+  (0, import_node_fs53.writeFileSync)(packed3, packPages(pages));
   await checkLeft(build4, "docs/results.json", 64 << 20);
   return {
     schema: 1,
@@ -35112,8 +35209,8 @@ async function interfaceOf2({ request, environment: environment3, installed, sph
 }
 
 // ts-src/engine/build/objects.ts
-var import_node_fs54 = require("node:fs");
-var import_node_path66 = require("node:path");
+var import_node_fs55 = require("node:fs");
+var import_node_path68 = require("node:path");
 init_files();
 init_digest();
 init_names();
@@ -35173,41 +35270,41 @@ function keyText(inputs) {
 }
 
 // ts-src/engine/build/dependency-times.ts
-var import_node_fs53 = require("node:fs");
-var import_node_path65 = require("node:path");
+var import_node_fs54 = require("node:fs");
+var import_node_path67 = require("node:path");
 init_faults();
 function keepDependencyTimes(root, changed2, views) {
   for (const { name: name6, former, paths: paths2 } of changed2) {
-    const view = (0, import_node_path65.join)(views, name6);
+    const view = (0, import_node_path67.join)(views, name6);
     const fresh = `${view}.new`;
-    (0, import_node_fs53.rmSync)(fresh, { recursive: true, force: true });
+    (0, import_node_fs54.rmSync)(fresh, { recursive: true, force: true });
     for (const path2 of paths2) {
-      const now = fileAt((0, import_node_path65.join)(root, path2));
+      const now = fileAt((0, import_node_path67.join)(root, path2));
       if (!now) continue;
-      const before2 = fileAt((0, import_node_path65.join)(former, path2));
-      if (before2 && sameText((0, import_node_path65.join)(root, path2), now, (0, import_node_path65.join)(former, path2), before2))
-        putLink((0, import_node_path65.join)(former, path2), (0, import_node_path65.join)(root, path2));
-      (0, import_node_fs53.mkdirSync)((0, import_node_path65.dirname)((0, import_node_path65.join)(fresh, path2)), { recursive: true });
-      putLink((0, import_node_path65.join)(root, path2), (0, import_node_path65.join)(fresh, path2));
+      const before2 = fileAt((0, import_node_path67.join)(former, path2));
+      if (before2 && sameText((0, import_node_path67.join)(root, path2), now, (0, import_node_path67.join)(former, path2), before2))
+        putLink((0, import_node_path67.join)(former, path2), (0, import_node_path67.join)(root, path2));
+      (0, import_node_fs54.mkdirSync)((0, import_node_path67.dirname)((0, import_node_path67.join)(fresh, path2)), { recursive: true });
+      putLink((0, import_node_path67.join)(root, path2), (0, import_node_path67.join)(fresh, path2));
     }
-    (0, import_node_fs53.rmSync)(view, { recursive: true, force: true });
-    (0, import_node_fs53.mkdirSync)(fresh, { recursive: true });
-    (0, import_node_fs53.renameSync)(fresh, view);
+    (0, import_node_fs54.rmSync)(view, { recursive: true, force: true });
+    (0, import_node_fs54.mkdirSync)(fresh, { recursive: true });
+    (0, import_node_fs54.renameSync)(fresh, view);
   }
 }
 function fileAt(path2) {
-  const found2 = (0, import_node_fs53.lstatSync)(path2, { throwIfNoEntry: false });
+  const found2 = (0, import_node_fs54.lstatSync)(path2, { throwIfNoEntry: false });
   return found2?.isFile() ? found2 : void 0;
 }
 function sameText(path2, a, other, b) {
   if (a.ino === b.ino || a.size !== b.size || a.mode !== b.mode) return false;
-  return (0, import_node_fs53.readFileSync)(path2).equals((0, import_node_fs53.readFileSync)(other));
+  return (0, import_node_fs54.readFileSync)(path2).equals((0, import_node_fs54.readFileSync)(other));
 }
 function putLink(from, to) {
   const beside = `${to}.slipway-link`;
   try {
-    (0, import_node_fs53.linkSync)(from, beside);
-    (0, import_node_fs53.renameSync)(beside, to);
+    (0, import_node_fs54.linkSync)(from, beside);
+    (0, import_node_fs54.renameSync)(beside, to);
   } catch (e) {
     if (!["EXDEV", "EMLINK", "EPERM", "EEXIST"].includes(codeOf(e) ?? "")) throw e;
   }
@@ -35221,9 +35318,9 @@ async function openObjects({ driver, state, store: store2 }, request, { source: 
   const { graph: graph2, package: p } = request;
   const seen = kept2.includes(p.buildType) ? readSource(source2) : void 0;
   if (!seen) return void 0;
-  const place3 = (0, import_node_path66.join)(state, "objects", sha256(`${graph2.id}/${p.name}`).slice(0, 24));
-  const folder2 = (0, import_node_path66.join)(place3, "obj");
-  const file3 = (0, import_node_path66.join)(place3, "record.json");
+  const place3 = (0, import_node_path68.join)(state, "objects", sha256(`${graph2.id}/${p.name}`).slice(0, 24));
+  const folder2 = (0, import_node_path68.join)(place3, "obj");
+  const file3 = (0, import_node_path68.join)(place3, "record.json");
   const release2 = await holdMutex(`${place3}.lock`);
   const { source: _source, dependencies: _dependencies, ...frame } = request.resolved.inputs();
   const now = {
@@ -35234,15 +35331,16 @@ async function openObjects({ driver, state, store: store2 }, request, { source: 
   };
   const before2 = readJson(file3);
   const reused = before2?.schema === 1 && await fits(before2, now, request, store2);
-  const views = (0, import_node_path66.join)(place3, "dependencies");
+  const views = (0, import_node_path68.join)(place3, "dependencies");
   if (reused) {
     keepTimes(source2, before2, now);
     keepDependencyTimes(own3, await seenBefore(before2, now, { state, store: store2, views }), views);
   } else {
     await driver.remove(folder2);
-    (0, import_node_fs54.rmSync)(views, { recursive: true, force: true });
+    (0, import_node_fs55.rmSync)(views, { recursive: true, force: true });
   }
-  (0, import_node_fs54.mkdirSync)(folder2, { recursive: true });
+  privateFolder((0, import_node_path68.dirname)(folder2));
+  (0, import_node_fs55.mkdirSync)(folder2, { recursive: true });
   writeWhole(file3, JSON.stringify(now));
   return {
     folder: folder2,
@@ -35257,10 +35355,10 @@ function readSource(source2) {
   const files = {};
   const frame = [];
   for (const path2 of entriesBelow(source2).sort()) {
-    const found2 = (0, import_node_fs54.lstatSync)((0, import_node_path66.join)(source2, path2));
-    if (found2.isSymbolicLink()) frame.push(`${path2} -> ${(0, import_node_fs54.readlinkSync)((0, import_node_path66.join)(source2, path2))}`);
+    const found2 = (0, import_node_fs55.lstatSync)((0, import_node_path68.join)(source2, path2));
+    if (found2.isSymbolicLink()) frame.push(`${path2} -> ${(0, import_node_fs55.readlinkSync)((0, import_node_path68.join)(source2, path2))}`);
     if (!found2.isFile()) continue;
-    const bytes = (0, import_node_fs54.readFileSync)((0, import_node_path66.join)(source2, path2));
+    const bytes = (0, import_node_fs55.readFileSync)((0, import_node_path68.join)(source2, path2));
     if (compiled.test(path2) && timed.test(bytes.toString("latin1"))) return void 0;
     const digest4 = sha256(bytes);
     files[path2] = [digest4, found2.mtimeMs];
@@ -35297,10 +35395,10 @@ async function seenBefore(before2, now, { state, store: store2, views }) {
   const seen = [];
   for (const [name6, made2] of Object.entries(now.dependencies)) {
     const old = ownIn(before2.dependencies, name6);
-    const view = (0, import_node_path66.join)(views, name6);
+    const view = (0, import_node_path68.join)(views, name6);
     const kept4 = exists(view);
     if (!old || !kept4 && old.deb === made2.deb) continue;
-    const former = kept4 ? view : (0, import_node_path66.join)(state, "unpacked", old.deb);
+    const former = kept4 ? view : (0, import_node_path68.join)(state, "unpacked", old.deb);
     seen.push({ name: name6, former, paths: (await pathsOf(store2, made2))?.split("\n") ?? [] });
   }
   return seen;
@@ -35314,7 +35412,7 @@ function keepTimes(source2, before2, now) {
   for (const [path2, entry2] of Object.entries(now.files)) {
     const old = ownIn(before2.files, path2);
     if (old?.[0] !== entry2[0]) continue;
-    (0, import_node_fs54.utimesSync)((0, import_node_path66.join)(source2, path2), old[1] / 1e3, old[1] / 1e3);
+    (0, import_node_fs55.utimesSync)((0, import_node_path68.join)(source2, path2), old[1] / 1e3, old[1] / 1e3);
     entry2[1] = old[1];
   }
 }
@@ -35368,11 +35466,11 @@ function rootsOf(graph2, n, roots) {
 }
 
 // ts-src/engine/build/pack.ts
-var import_node_fs56 = require("node:fs");
-var import_node_path69 = require("node:path");
+var import_node_fs57 = require("node:fs");
+var import_node_path71 = require("node:path");
 
 // ts-src/inspect/python-needs.ts
-var import_node_path67 = require("node:path");
+var import_node_path69 = require("node:path");
 var modules = /^\/(?:local\/)?lib\/python3(?:\.(\d+))?\/(?:site|dist)-packages\//;
 var extension = /\.cpython-3(\d+)-[^/]*\.so$/;
 var interpreter = /^#!\s*(?:\/usr)?(?:\/local)?\/bin\/(?:env\s+(?:-S\s*)?)?(python\d?(?:\.\d+)?|sh|bash|dash|zsh)\b/;
@@ -35390,7 +35488,7 @@ function pythonNeeds(stage, members2, prefix) {
     if (minor2 !== void 0) minors.add(minor2);
     if (found2) any = true;
     else if (m.mode & 73 || shellScript.test(m.path)) {
-      const runs = runsPython((0, import_node_path67.join)(stage, m.path), shellScript.test(m.path));
+      const runs = runsPython((0, import_node_path69.join)(stage, m.path), shellScript.test(m.path));
       if (runs === "python") unversioned = true;
       else if (runs) any = true;
     }
@@ -35412,8 +35510,8 @@ function runsPython(file3, isShell) {
 }
 
 // ts-src/inspect/staged.ts
-var import_node_fs55 = require("node:fs");
-var import_node_path68 = require("node:path");
+var import_node_fs56 = require("node:fs");
+var import_node_path70 = require("node:path");
 init_faults();
 var most2 = 5e5;
 function stagedMembers(root) {
@@ -35421,21 +35519,21 @@ function stagedMembers(root) {
   let kilobytes = 0;
   const stack = [""];
   try {
-    if (!(0, import_node_fs55.lstatSync)(root).isDirectory()) return "what it installed is no folder";
+    if (!(0, import_node_fs56.lstatSync)(root).isDirectory()) return "what it installed is no folder";
     for (let folder2 = stack.pop(); folder2 !== void 0; folder2 = stack.pop()) {
-      for (const name6 of (0, import_node_fs55.readdirSync)((0, import_node_path68.join)(root, folder2))) {
+      for (const name6 of (0, import_node_fs56.readdirSync)((0, import_node_path70.join)(root, folder2))) {
         const path2 = `${folder2}/${name6}`;
         if (name6.includes("\uFFFD")) return `it installed ${shownName(path2)}, whose name is no UTF-8`;
         if (Buffer.byteLength(path2) > longestPath)
           return `it installed a path of more than ${longestPath} bytes: ${shownName(path2)}`;
-        const stat2 = (0, import_node_fs55.lstatSync)((0, import_node_path68.join)(root, path2));
+        const stat2 = (0, import_node_fs56.lstatSync)((0, import_node_path70.join)(root, path2));
         const type = typeOf(stat2);
         if (type === "directory") stack.push(path2);
         members2.push({
           path: path2,
           type,
           mode: stat2.mode & 4095,
-          target: type === "link" ? (0, import_node_fs55.readlinkSync)((0, import_node_path68.join)(root, path2)) : ""
+          target: type === "link" ? (0, import_node_fs56.readlinkSync)((0, import_node_path70.join)(root, path2)) : ""
         });
         kilobytes += type === "file" ? Math.ceil(stat2.size / 1024) : 1;
         if (members2.length > most2) return `it installed more than ${most2} files`;
@@ -35499,10 +35597,10 @@ function checkStaged(request, environment3) {
 }
 var refusal = (faults4) => faults4.length ? `it can't be published: ${faults4.join("; ")}` : void 0;
 var largestText5 = 64 << 20;
-var stageOf = (environment3) => (0, import_node_path69.join)(environment3.build, "stage");
+var stageOf = (environment3) => (0, import_node_path71.join)(environment3.build, "stage");
 async function finishPackages(options5, request, environment3, folder2) {
   const { graph: graph2, number: number7, package: p } = request;
-  const out = (0, import_node_path69.join)(folder2, "out");
+  const out = (0, import_node_path71.join)(folder2, "out");
   const text8 = async (name6) => (await readLeft(folder2, `out/${name6}`, largestText5))?.toString("utf8") ?? "";
   const lines = async (name6) => (await text8(name6)).split("\n").filter(Boolean);
   const stage = stageOf(environment3);
@@ -35532,11 +35630,11 @@ async function finishPackages(options5, request, environment3, folder2) {
     replaces: staged.members.some((m) => isPrefixFile(m.path, graph2.scope.prefix)) ? [...planned2.replaces, environmentOf(options5, request)] : planned2.replaces,
     provides: abi2.name ? [abi2.name] : []
   };
-  const target2 = (0, import_node_path69.join)(request.work, "packages");
-  (0, import_node_fs56.mkdirSync)(target2);
+  const target2 = (0, import_node_path71.join)(request.work, "packages");
+  (0, import_node_fs57.mkdirSync)(target2);
   const seconds = stampSeconds(stampOfBuild(options5, request));
   const finish2 = async (from, c, allowed, more) => {
-    const path2 = (0, import_node_path69.join)(target2, debFile(c.package, c.version, architecture3));
+    const path2 = (0, import_node_path71.join)(target2, debFile(c.package, c.version, architecture3));
     const members2 = [
       { path: "control", data: renderControl(c) },
       { path: "md5sums", data: await text8(`${from}.md5sums`) }
@@ -35545,7 +35643,7 @@ async function finishPackages(options5, request, environment3, folder2) {
     const kept4 = from === "package.deb" ? conffilesOf(p.systemFiles ?? []) : [];
     if (kept4.length) members2.push({ path: "conffiles", data: kept4.map((f) => `${f}
 `).join("") });
-    await assemble((0, import_node_path69.join)(out, from), members2, path2, seconds);
+    await assemble((0, import_node_path71.join)(out, from), members2, path2, seconds);
     return { path: path2, policy: { ...policyOf(c, allowed), conffiles: kept4 } };
   };
   const main2 = await finish2("package.deb", control, placesOf2(graph2, p), await text8("shlibs") ? ["shlibs"] : []);
@@ -35570,7 +35668,7 @@ var debugPaths = (ids) => [...new Set(ids)].sort().map((id) => `/usr/lib/debug/.
 var debugControl = (main2, ids, out) => ({
   ...main2,
   package: `${main2.package}-dbgsym`,
-  installedSize: Math.ceil((0, import_node_fs56.lstatSync)((0, import_node_path69.join)(out, "debug.deb")).size / 1024),
+  installedSize: Math.ceil((0, import_node_fs57.lstatSync)((0, import_node_path71.join)(out, "debug.deb")).size / 1024),
   section: "debug",
   depends: [`${main2.package} (= ${main2.version})`],
   provides: [],
@@ -35598,11 +35696,11 @@ async function assemble(from, members2, target2, seconds) {
 }
 
 // ts-src/engine/build/tests.ts
-var import_node_fs57 = require("node:fs");
-var import_node_path71 = require("node:path");
+var import_node_fs58 = require("node:fs");
+var import_node_path73 = require("node:path");
 
 // ts-src/inspect/test-results.ts
-var import_node_path70 = require("node:path");
+var import_node_path72 = require("node:path");
 var unsaid = "it failed";
 var mostBytes3 = 16 << 20;
 var mostInAll = 128 << 20;
@@ -35617,7 +35715,7 @@ async function readResults(root, folder2, room = resultRoom()) {
   try {
     for (const { path: path2, kind } of await walkLeft(root, folder2, { most: mostFiles5 })) {
       if (!path2.endsWith(".xml")) continue;
-      const name6 = (0, import_node_path70.basename)(path2);
+      const name6 = (0, import_node_path72.basename)(path2);
       if (kind !== "a file") {
         damaged2.push(`${shownName(name6)} (${kind})`);
         continue;
@@ -35763,10 +35861,10 @@ function markFlaky(cases, earlier2) {
 var mostWords = 4 << 20;
 function hasTests(source2, p) {
   const { file: file3, words: words6 } = rulesOf(p.buildType).tests;
-  const visit = (folder2, depth2) => (0, import_node_fs57.readdirSync)(folder2, { withFileTypes: true }).some((e) => {
-    const path2 = (0, import_node_path71.join)(folder2, e.name);
+  const visit = (folder2, depth2) => (0, import_node_fs58.readdirSync)(folder2, { withFileTypes: true }).some((e) => {
+    const path2 = (0, import_node_path73.join)(folder2, e.name);
     if (e.isDirectory()) return depth2 < 8 && e.name !== ".git" && visit(path2, depth2 + 1);
-    return file3.test(e.name) && e.isFile() && (!words6 || (0, import_node_fs57.lstatSync)(path2).size < mostWords && words6.test((0, import_node_fs57.readFileSync)(path2, "utf8")));
+    return file3.test(e.name) && e.isFile() && (!words6 || (0, import_node_fs58.lstatSync)(path2).size < mostWords && words6.test((0, import_node_fs58.readFileSync)(path2, "utf8")));
   });
   return visit(source2, 0);
 }
@@ -35831,7 +35929,7 @@ var PackageBuilder = class {
       root: { layers: [own3, ...layers2] },
       network: asked2.tests ? "loopback" : false,
       user: "builder",
-      work: (0, import_node_path72.join)(request.work, "root-shell"),
+      work: (0, import_node_path74.join)(request.work, "root-shell"),
       terminal: true,
       signal: options5.signal,
       binds: [
@@ -35868,7 +35966,7 @@ var PackageBuilder = class {
     const lacking2 = writeRecipe(options5, request, environment3.source, environment3.recipe);
     if (lacking2 !== void 0) return failed(lacking2);
     const limit = buildLimit(options5, p.name);
-    const enter2 = (entry2, env = {}) => enterEnvironment(options5, request, environment3, { ...entry2, env, network: false, signal: limit.signal });
+    const enter2 = (entry2, env2 = {}) => enterEnvironment(options5, request, environment3, { ...entry2, env: env2, network: false, signal: limit.signal });
     const objects2 = options5.incrementalObjects && !request.repeat ? await openObjects(options5, request, environment3) : void 0;
     let ended = false;
     try {
@@ -35889,8 +35987,8 @@ var PackageBuilder = class {
         return failed(reasonOf2(options5, built, limit, { log, what: "its build", failed: failedPackage(request) }));
       const fault4 = checkStaged(request, environment3);
       if (fault4 !== void 0) return failed(fault4);
-      const folder2 = (0, import_node_path72.join)(work2, "pack");
-      (0, import_node_fs58.mkdirSync)((0, import_node_path72.join)(folder2, "tree"), { recursive: true });
+      const folder2 = (0, import_node_path74.join)(work2, "pack");
+      (0, import_node_fs59.mkdirSync)((0, import_node_path74.join)(folder2, "tree"), { recursive: true });
       const packed3 = await enter2({
         script: "pack.sh",
         steps: ["pack"],
@@ -35966,7 +36064,7 @@ var PackageBuilder = class {
     writeRecipe(options5, request, environment3.source, environment3.recipe);
     writeTestFiles(environment3.recipe);
     const limit = testLimit(options5, request.package.name, options5.distro.tests.minutes);
-    const env = {
+    const env2 = {
       SLIPWAY_TEST_RETRIES: String(options5.retries),
       SLIPWAY_TEST_TIMEOUT: String(Math.max(10, Math.min(600, limit.minutes * 60 - 5)))
     };
@@ -35975,7 +36073,7 @@ var PackageBuilder = class {
       steps: ["test"],
       folder: `/build/${sourceFolder(request.package.name)}`,
       binds: [{ from: environment3.build, to: "/build" }],
-      env,
+      env: env2,
       network: "loopback",
       signal: limit.signal
     });
@@ -36019,26 +36117,26 @@ var PackageBuilder = class {
 };
 
 // ts-src/engine/system-packages.ts
-var import_node_path79 = require("node:path");
+var import_node_path81 = require("node:path");
 init_diagnostics();
 
 // ts-src/sandbox/apt-resolver.ts
-var import_node_path75 = require("node:path");
+var import_node_path77 = require("node:path");
 init_digest();
 init_names();
 init_files();
 
 // ts-src/sandbox/base-system.ts
-var import_node_fs60 = require("node:fs");
-var import_node_path74 = require("node:path");
+var import_node_fs61 = require("node:fs");
+var import_node_path76 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
 init_process();
 
 // ts-src/sandbox/base-archive.ts
-var import_node_fs59 = require("node:fs");
-var import_node_path73 = require("node:path");
+var import_node_fs60 = require("node:fs");
+var import_node_path75 = require("node:path");
 init_process();
 var earliest = "315619200";
 var subordinate = "nobody:1879048192:65536";
@@ -36066,9 +36164,9 @@ cd /
 exec setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"`;
 async function makeBaseArchive(base) {
   const { platform: platform3, architecture: architecture3, work: work2, log } = base;
-  const temporary2 = (0, import_node_path73.join)(work2, "mmdebstrap");
-  (0, import_node_fs59.mkdirSync)(temporary2);
-  const env = (folder2) => ({
+  const temporary2 = (0, import_node_path75.join)(work2, "mmdebstrap");
+  (0, import_node_fs60.mkdirSync)(temporary2);
+  const env2 = (folder2) => ({
     PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     LC_ALL: "C.UTF-8",
     SOURCE_DATE_EPOCH: earliest,
@@ -36087,13 +36185,13 @@ async function makeBaseArchive(base) {
       log,
       cwd: "/",
       detached: true,
-      env: env(folder2),
+      env: env2(folder2),
       ...input(command3.input)
     });
   }
-  (0, import_node_fs59.chmodSync)(temporary2, 1023);
-  (0, import_node_fs59.mkdirSync)((0, import_node_path73.join)(temporary2, "lists"));
-  (0, import_node_fs59.chmodSync)((0, import_node_path73.join)(temporary2, "lists"), 511);
+  (0, import_node_fs60.chmodSync)(temporary2, 1023);
+  (0, import_node_fs60.mkdirSync)((0, import_node_path75.join)(temporary2, "lists"));
+  (0, import_node_fs60.chmodSync)((0, import_node_path75.join)(temporary2, "lists"), 511);
   const copies = /* @__PURE__ */ new Map();
   const lines = (all) => all.map((l) => withCopiedKeys(l, temporary2, copies));
   const command2 = mmdebstrapCommand(
@@ -36118,13 +36216,13 @@ async function makeBaseArchive(base) {
       "mmdebstrap",
       ...command2.args
     ],
-    { log, cwd: "/", detached: true, env: env(confinedFolder), ...input(command2.input) }
+    { log, cwd: "/", detached: true, env: env2(confinedFolder), ...input(command2.input) }
   );
   if (made2.code === 0) {
-    (0, import_node_fs59.renameSync)((0, import_node_path73.join)(temporary2, "base.tar"), (0, import_node_path73.join)(work2, "base.tar"));
-    await run("rm", ["-rf", (0, import_node_path73.join)(work2, "lists")]);
-    (0, import_node_fs59.renameSync)((0, import_node_path73.join)(temporary2, "lists"), (0, import_node_path73.join)(work2, "lists"));
-    await run("chown", ["-R", "--no-dereference", "0:0", (0, import_node_path73.join)(work2, "base.tar"), (0, import_node_path73.join)(work2, "lists")]);
+    (0, import_node_fs60.renameSync)((0, import_node_path75.join)(temporary2, "base.tar"), (0, import_node_path75.join)(work2, "base.tar"));
+    await run("rm", ["-rf", (0, import_node_path75.join)(work2, "lists")]);
+    (0, import_node_fs60.renameSync)((0, import_node_path75.join)(temporary2, "lists"), (0, import_node_path75.join)(work2, "lists"));
+    await run("chown", ["-R", "--no-dereference", "0:0", (0, import_node_path75.join)(work2, "base.tar"), (0, import_node_path75.join)(work2, "lists")]);
     await run("rm", ["-rf", "--one-file-system", temporary2]);
   }
   return made2;
@@ -36133,18 +36231,18 @@ function withCopiedKeys(line2, folder2, copies) {
   return line2.replace(/signed-by=(\/[^\s\]]+)/, (_, key) => {
     let copy2 = copies.get(key);
     if (copy2 === void 0) {
-      copy2 = `key-${copies.size}${(0, import_node_path73.extname)(key)}`;
+      copy2 = `key-${copies.size}${(0, import_node_path75.extname)(key)}`;
       copies.set(key, copy2);
-      (0, import_node_fs59.copyFileSync)(key, (0, import_node_path73.join)(folder2, copy2));
-      (0, import_node_fs59.chmodSync)((0, import_node_path73.join)(folder2, copy2), 420);
+      (0, import_node_fs60.copyFileSync)(key, (0, import_node_path75.join)(folder2, copy2));
+      (0, import_node_fs60.chmodSync)((0, import_node_path75.join)(folder2, copy2), 420);
     }
     return `signed-by=${confinedFolder}/${copy2}`;
   });
 }
 var canConfine = async () => (await run("unshare", ["--user", "--mount", "--propagation", "unchanged", "true"])).code === 0;
 function openToAll(folder2) {
-  for (let at3 = folder2; ; at3 = (0, import_node_path73.dirname)(at3)) {
-    if (((0, import_node_fs59.statSync)(at3).mode & 1) === 0) return false;
+  for (let at3 = folder2; ; at3 = (0, import_node_path75.dirname)(at3)) {
+    if (((0, import_node_fs60.statSync)(at3).mode & 1) === 0) return false;
     if (at3 === "/") return true;
   }
 }
@@ -36152,7 +36250,7 @@ function watchRoom(folder2) {
   let full = false;
   const look2 = () => {
     try {
-      const { bavail, bsize } = (0, import_node_fs59.statfsSync)(folder2);
+      const { bavail, bsize } = (0, import_node_fs60.statfsSync)(folder2);
       if (bavail * bsize < 2 << 20) full = true;
     } catch {
     }
@@ -36181,28 +36279,28 @@ function wantedBase(distroRoot, platform3, architecture3) {
   return { sources, wanted };
 }
 function basesFolder(driverName, state, name6, architecture3) {
-  const all = (0, import_node_path74.join)(state, "bases");
-  (0, import_node_fs60.mkdirSync)(all, { recursive: true });
-  return (0, import_node_path74.join)((0, import_node_fs60.realpathSync)(all), `${name6}-${architecture3}${driverName === "docker" ? "-docker" : ""}`);
+  const all = (0, import_node_path76.join)(state, "bases");
+  (0, import_node_fs61.mkdirSync)(all, { recursive: true });
+  return (0, import_node_path76.join)((0, import_node_fs61.realpathSync)(all), `${name6}-${architecture3}${driverName === "docker" ? "-docker" : ""}`);
 }
 async function ensureBase(request) {
   const { driver, state, name: name6, architecture: architecture3 } = request;
   const folder2 = basesFolder(driver.name, state, name6, architecture3);
   const target2 = {
     folder: folder2,
-    work: (0, import_node_path74.join)(folder2, `new-${process.pid}`),
+    work: (0, import_node_path76.join)(folder2, `new-${process.pid}`),
     ...wantedBase(request.distroRoot, request.platform, architecture3)
   };
   const current = async () => {
     const base = currentBase(request, target2);
     if (!base || !await driver.ready(base.root)) return void 0;
-    noteUse(base.folder);
+    noteUse(privateFolder(base.folder));
     return base;
   };
   const there = await current();
   if (there) return good(there);
   return withMutex(
-    (0, import_node_path74.join)(folder2, "lock"),
+    (0, import_node_path76.join)(folder2, "lock"),
     async () => {
       const other = await current();
       return other ? good(other) : makeBase(request, target2);
@@ -36211,8 +36309,8 @@ async function ensureBase(request) {
   );
 }
 function currentBase(request, { folder: folder2, wanted }) {
-  const base = readJson((0, import_node_path74.join)(folder2, "current.json"));
-  if (!base || base.wanted !== wanted || !exists((0, import_node_path74.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
+  const base = readJson((0, import_node_path76.join)(folder2, "current.json"));
+  if (!base || base.wanted !== wanted || !exists((0, import_node_path76.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
     return void 0;
   if (request.pinned) return base.digest === request.pinned ? base : void 0;
   return request.now / 1e3 - base.made < request.platform.renew_days * 86400 ? base : void 0;
@@ -36220,52 +36318,54 @@ function currentBase(request, { folder: folder2, wanted }) {
 async function makeBase(request, target2) {
   const { driver, state, name: name6, now } = request;
   const { folder: folder2, work: work2, wanted, sources } = target2;
-  for (const entry2 of (0, import_node_fs60.readdirSync)(folder2)) if (entry2.startsWith("new-")) await driver.remove((0, import_node_path74.join)(folder2, entry2));
-  const lists = (0, import_node_path74.join)(work2, "lists");
-  (0, import_node_fs60.mkdirSync)(lists, { recursive: true });
-  const tar = (0, import_node_path74.join)(work2, "base.tar");
+  for (const entry2 of (0, import_node_fs61.readdirSync)(folder2)) if (entry2.startsWith("new-")) await driver.remove((0, import_node_path76.join)(folder2, entry2));
+  const lists = (0, import_node_path76.join)(work2, "lists");
+  (0, import_node_fs61.mkdirSync)(lists, { recursive: true });
+  if (process.getuid?.() === 0) privateFolder(work2);
+  const tar = (0, import_node_path76.join)(work2, "base.tar");
   const shared2 = siblingBase(request, wanted);
   const failed5 = await makeTar(request, target2, tar, shared2);
   if (failed5) {
     await driver.remove(work2);
     return bad(failed5);
   }
+  privateFolder(work2);
   const digest4 = await sha256File(tar);
-  const unpacked2 = await driver.unpack(tar, (0, import_node_path74.join)(work2, "root"));
+  const unpacked2 = await driver.unpack(tar, (0, import_node_path76.join)(work2, "root"));
   if (unpacked2.code !== 0) {
     await driver.remove(work2);
     return bad(error("base-failed", `can't unpack the base of '${name6}': ${reasonOf(unpacked2)}`));
   }
-  if (shared2 && (0, import_node_path74.basename)(shared2.lists) === "lists") {
+  if (shared2 && (0, import_node_path76.basename)(shared2.lists) === "lists") {
     await run("rm", ["-rf", lists]);
     await run("cp", ["-a", shared2.lists, lists]);
   }
   const archive = await listsDigest(lists);
-  const final = (0, import_node_path74.join)(folder2, `${digest4.slice(0, 16)}-${archive.slice(0, 8)}`);
+  const final = (0, import_node_path76.join)(folder2, `${digest4.slice(0, 16)}-${archive.slice(0, 8)}`);
   if (exists(final)) await driver.remove(final);
-  (0, import_node_fs60.renameSync)(work2, final);
+  (0, import_node_fs61.renameSync)(work2, final);
   const base = {
     digest: digest4,
     archive,
     wanted,
     folder: final,
-    root: (0, import_node_path74.join)(final, "root"),
-    lists: (0, import_node_path74.join)(final, "lists", "lists"),
-    tar: (0, import_node_path74.join)(final, "base.tar"),
+    root: (0, import_node_path76.join)(final, "root"),
+    lists: (0, import_node_path76.join)(final, "lists", "lists"),
+    tar: (0, import_node_path76.join)(final, "base.tar"),
     packages: [],
     made: shared2?.made ?? Math.floor(now / 1e3),
     sources: sources.from
   };
-  if (!exists(base.lists)) base.lists = (0, import_node_path74.join)(final, "lists");
+  if (!exists(base.lists)) base.lists = (0, import_node_path76.join)(final, "lists");
   const prepared2 = await prepareBase(driver, state, base);
   if (!prepared2.ok) return prepared2;
   base.packages = prepared2.value;
-  writeWhole((0, import_node_path74.join)(folder2, "current.json"), JSON.stringify(base));
+  writeWhole((0, import_node_path76.join)(folder2, "current.json"), JSON.stringify(base));
   return good(base);
 }
 function siblingBase({ driver, state, name: name6, architecture: architecture3, platform: platform3 }, wanted) {
   if (driver.name !== "docker") return void 0;
-  const sibling = readJson((0, import_node_path74.join)(basesFolder("unshare", state, name6, architecture3), "current.json"));
+  const sibling = readJson((0, import_node_path76.join)(basesFolder("unshare", state, name6, architecture3), "current.json"));
   return sibling && sibling.wanted === wanted && platform3.renew_days > 0 && exists(sibling.tar) && exists(sibling.lists) ? sibling : void 0;
 }
 async function makeTar({ name: name6, platform: platform3, architecture: architecture3, log, progress }, { work: work2, sources }, tar, shared2) {
@@ -36321,13 +36421,13 @@ var firstError = (log) => {
   return line2 ? `: ${line2.replace(/^\w+(?::\d+)?: /, "").trim().slice(0, 300)}` : "";
 };
 var cacheOf = (base) => {
-  const folder2 = (0, import_node_path74.join)(base.folder, "cache");
-  (0, import_node_fs60.mkdirSync)(folder2, { recursive: true });
+  const folder2 = (0, import_node_path76.join)(base.folder, "cache");
+  (0, import_node_fs61.mkdirSync)(folder2, { recursive: true });
   return folder2;
 };
 async function listsDigest(folder2) {
-  const files = entriesBelow(folder2).map((f) => (0, import_node_path74.join)(folder2, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs60.lstatSync)(f).isFile()).sort();
-  return sha256(JSON.stringify(await Promise.all(files.map(async (f) => [(0, import_node_path74.basename)(f), await sha256File(f)]))));
+  const files = entriesBelow(folder2).map((f) => (0, import_node_path76.join)(folder2, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs61.lstatSync)(f).isFile()).sort();
+  return sha256(JSON.stringify(await Promise.all(files.map(async (f) => [(0, import_node_path76.basename)(f), await sha256File(f)]))));
 }
 async function hostProxy() {
   if (process.env.http_proxy) return process.env.http_proxy;
@@ -36374,7 +36474,7 @@ var AptResolver = class {
     this.driver = driver;
     this.state = state;
     this.base = base;
-    this.memory = (0, import_node_path75.join)(base.folder, "answers.json");
+    this.memory = (0, import_node_path77.join)(base.folder, "answers.json");
     this.resolved = new Map(Object.entries(readJson(this.memory) ?? {}));
   }
   /** Names → digest of their set; those that apt refuses → its words. */
@@ -36426,7 +36526,7 @@ var AptResolver = class {
     if (!handle) this.handles.set(digest4, handle = { digest: digest4, packages: () => this.packagesOf(names4, digest4) });
     return handle;
   }
-  setFile = (digest4) => (0, import_node_path75.join)(this.base.folder, "sets", `${digest4}.json`);
+  setFile = (digest4) => (0, import_node_path77.join)(this.base.folder, "sets", `${digest4}.json`);
   async packagesOf(names4, digest4) {
     const sound = (set) => Array.isArray(set) && set.every((p) => typeof p === "string" && isPinnedPackage(p)) && sha256(set.join(" ")) === digest4;
     const here = readJson(this.setFile(digest4));
@@ -36472,7 +36572,7 @@ var AptResolver = class {
   }
   async askFor(sets) {
     const work2 = newScratch(this.state);
-    writeWhole((0, import_node_path75.join)(work2, "sets"), `${sets.join("\n")}
+    writeWhole((0, import_node_path77.join)(work2, "sets"), `${sets.join("\n")}
 `);
     const out = await this.driver.enter({
       root: { layers: [this.base.root] },
@@ -36480,7 +36580,7 @@ var AptResolver = class {
       user: "root",
       work: work2,
       env: aptEnvironment(void 0),
-      binds: [...listBinds(this.base), { from: (0, import_node_path75.join)(work2, "sets"), to: "/sets", readOnly: true }],
+      binds: [...listBinds(this.base), { from: (0, import_node_path77.join)(work2, "sets"), to: "/sets", readOnly: true }],
       command: [
         "sh",
         "-c",
@@ -36512,8 +36612,8 @@ function readAnswers(text8) {
 }
 
 // ts-src/sandbox/stored-base.ts
-var import_node_fs61 = require("node:fs");
-var import_node_path76 = require("node:path");
+var import_node_fs62 = require("node:fs");
+var import_node_path78 = require("node:path");
 init_diagnostics();
 init_stored();
 init_files();
@@ -36528,9 +36628,9 @@ var nameOf4 = (digest4, archive) => `bases/${digest4}-${archive.slice(0, 16)}.js
 async function keepBase(store2, base, work2) {
   const name6 = nameOf4(base.digest, base.archive);
   if (await store2.readJson(name6)) return;
-  (0, import_node_fs61.mkdirSync)(work2, { recursive: true });
-  const tar = (0, import_node_path76.join)(work2, "base.tar.gz");
-  const lists = (0, import_node_path76.join)(work2, "lists.tar.gz");
+  (0, import_node_fs62.mkdirSync)(work2, { recursive: true });
+  const tar = (0, import_node_path78.join)(work2, "base.tar.gz");
+  const lists = (0, import_node_path78.join)(work2, "lists.tar.gz");
   for (const [command2, args] of [
     ["sh", ["-c", 'gzip -1 -n < "$1" > "$2"', "sh", base.tar, tar]],
     ["tar", ["-c", "-z", "--sort=name", "--numeric-owner", "-f", lists, "-C", base.lists, "."]]
@@ -36548,14 +36648,14 @@ async function keepBase(store2, base, work2) {
 async function toldBase(store2, state, platform3, wanted) {
   const stored2 = await keptBase(store2, wanted);
   if (!stored2) return lost2("base", platform3, wanted.digest);
-  return good(baseIn((0, import_node_path76.join)(state, "told", folderName(wanted)), wanted, stored2));
+  return good(baseIn((0, import_node_path78.join)(state, "told", folderName(wanted)), wanted, stored2));
 }
 var baseIn = (folder2, wanted, { packages, made: made2 }) => ({
   ...wanted,
   folder: folder2,
-  root: (0, import_node_path76.join)(folder2, "root"),
-  lists: (0, import_node_path76.join)(folder2, "lists"),
-  tar: (0, import_node_path76.join)(folder2, "base.tar"),
+  root: (0, import_node_path78.join)(folder2, "root"),
+  lists: (0, import_node_path78.join)(folder2, "lists"),
+  tar: (0, import_node_path78.join)(folder2, "base.tar"),
   packages,
   made: made2,
   sources: "store"
@@ -36569,12 +36669,12 @@ var folderName = ({ digest: digest4, archive }) => `${digest4.slice(0, 16)}-${ar
 async function storedBase(request) {
   const { driver, state, name: name6, architecture: architecture3, wanted } = request;
   const folder2 = basesFolder(driver.name, state, name6, architecture3);
-  const kept4 = (0, import_node_path76.join)(folder2, `kept-${folderName(wanted)}.json`);
+  const kept4 = (0, import_node_path78.join)(folder2, `kept-${folderName(wanted)}.json`);
   const there = async () => {
-    for (const file3 of [(0, import_node_path76.join)(folder2, "current.json"), kept4]) {
+    for (const file3 of [(0, import_node_path78.join)(folder2, "current.json"), kept4]) {
       const base = readJson(file3);
-      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path76.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root)) {
-        noteUse(base.folder);
+      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path78.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root)) {
+        noteUse(privateFolder(base.folder));
         return base;
       }
     }
@@ -36583,7 +36683,7 @@ async function storedBase(request) {
   const now = await there();
   if (now) return good(now);
   return withMutex(
-    (0, import_node_path76.join)(folder2, "lock"),
+    (0, import_node_path78.join)(folder2, "lock"),
     async () => {
       const other = await there();
       if (other) return good(other);
@@ -36601,26 +36701,26 @@ async function fetchBase(request, folder2) {
   request.progress(`fetching the base system of ${name6} (${architecture3}) from the store`);
   const [tar, lists] = [await store2.path(stored2.tar), await store2.path(stored2.lists)];
   if (!tar || !lists) return lost2("whole base", name6, wanted.digest);
-  const work2 = (0, import_node_path76.join)(folder2, `new-${process.pid}`);
+  const work2 = (0, import_node_path78.join)(folder2, `new-${process.pid}`);
   await driver.remove(work2);
-  (0, import_node_fs61.mkdirSync)((0, import_node_path76.join)(work2, "lists"), { recursive: true });
+  (0, import_node_fs62.mkdirSync)((0, import_node_path78.join)(privateFolder(work2), "lists"));
   const unzipped4 = await run("sh", [
     "-c",
     'gzip -d < "$1" > "$2" && tar -x -z -f "$3" -C "$4"',
     "sh",
     tar,
-    (0, import_node_path76.join)(work2, "base.tar"),
+    (0, import_node_path78.join)(work2, "base.tar"),
     lists,
-    (0, import_node_path76.join)(work2, "lists")
+    (0, import_node_path78.join)(work2, "lists")
   ]);
   if (unzipped4.code !== 0) return cannotUnpack(name6, unzipped4);
-  if (await sha256File((0, import_node_path76.join)(work2, "base.tar")) !== wanted.digest) return lost2("sound base", name6, wanted.digest);
-  if (await listsDigest((0, import_node_path76.join)(work2, "lists")) !== wanted.archive) return lost2("sound list", name6, wanted.digest);
-  const unpacked2 = await driver.unpack((0, import_node_path76.join)(work2, "base.tar"), (0, import_node_path76.join)(work2, "root"));
+  if (await sha256File((0, import_node_path78.join)(work2, "base.tar")) !== wanted.digest) return lost2("sound base", name6, wanted.digest);
+  if (await listsDigest((0, import_node_path78.join)(work2, "lists")) !== wanted.archive) return lost2("sound list", name6, wanted.digest);
+  const unpacked2 = await driver.unpack((0, import_node_path78.join)(work2, "base.tar"), (0, import_node_path78.join)(work2, "root"));
   if (unpacked2.code !== 0) return cannotUnpack(name6, unpacked2);
-  const final = (0, import_node_path76.join)(folder2, folderName(wanted));
+  const final = (0, import_node_path78.join)(folder2, folderName(wanted));
   if (exists(final)) await driver.remove(final);
-  (0, import_node_fs61.renameSync)(work2, final);
+  (0, import_node_fs62.renameSync)(work2, final);
   const base = baseIn(final, wanted, stored2);
   const prepared2 = await prepareBase(driver, state, base);
   return prepared2.ok ? good({ ...base, packages: prepared2.value }) : prepared2;
@@ -36656,8 +36756,8 @@ async function sharedBase(request) {
 }
 
 // ts-src/sandbox/package-mirror.ts
-var import_node_fs62 = require("node:fs");
-var import_node_path77 = require("node:path");
+var import_node_fs63 = require("node:fs");
+var import_node_path79 = require("node:path");
 init_files();
 init_digest();
 init_stored();
@@ -36681,10 +36781,10 @@ var PackageMirror = class {
     await this.store.many(packages, async (pinned) => {
       const file3 = await this.fileOf(pinned);
       if (!file3) return;
-      const temporary2 = temporaryBeside((0, import_node_path77.join)(folder2, file3.name));
+      const temporary2 = temporaryBeside((0, import_node_path79.join)(folder2, file3.name));
       if (!await this.store.place(file3, temporary2)) return;
-      (0, import_node_fs62.renameSync)(temporary2, (0, import_node_path77.join)(folder2, file3.name));
-      (0, import_node_fs62.rmSync)(temporary2, { force: true });
+      (0, import_node_fs63.renameSync)(temporary2, (0, import_node_path79.join)(folder2, file3.name));
+      (0, import_node_fs63.rmSync)(temporary2, { force: true });
       this.kept.add(pinned);
     });
   }
@@ -36696,13 +36796,13 @@ var PackageMirror = class {
   async keep(packages, folder2) {
     const wanted = packages.filter((p) => !this.kept.has(p));
     if (!wanted.length) return;
-    const names4 = (0, import_node_fs62.readdirSync)(folder2).filter(isDebFile);
+    const names4 = (0, import_node_fs63.readdirSync)(folder2).filter(isDebFile);
     await this.store.many(wanted, async (pinned) => {
       if (!await this.fileOf(pinned)) {
         const prefix = filePrefix(pinned);
         const name6 = names4.find((n) => n.startsWith(prefix));
         if (name6 === void 0) return;
-        await this.store.writeJson(this.nameOf(pinned), await this.store.put((0, import_node_path77.join)(folder2, name6)));
+        await this.store.writeJson(this.nameOf(pinned), await this.store.put((0, import_node_path79.join)(folder2, name6)));
       }
       this.kept.add(pinned);
     });
@@ -36739,8 +36839,8 @@ async function mirrorStates(store2) {
 }
 
 // ts-src/sandbox/system-layers.ts
-var import_node_fs63 = require("node:fs");
-var import_node_path78 = require("node:path");
+var import_node_fs64 = require("node:fs");
+var import_node_path80 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -36777,16 +36877,16 @@ var SystemLayers = class {
     if (made2.ok) await this.mirrored(set);
     return made2;
   }
-  all = () => (0, import_node_path78.join)(this.room.state, this.room.driver.name === "docker" ? "layers-docker" : "layers");
-  folder = (id) => (0, import_node_path78.join)(this.all(), id);
+  all = () => (0, import_node_path80.join)(this.room.state, this.room.driver.name === "docker" ? "layers-docker" : "layers");
+  folder = (id) => (0, import_node_path80.join)(this.all(), id);
   /** Folders of a layer and of all below it; undefined where one of them is not there. */
   chain(id) {
     const chain = [];
     for (let at3 = id; at3; ) {
-      const layer = this.layers.get(at3) ?? readJson((0, import_node_path78.join)(this.folder(at3), "layer.json"));
+      const layer = this.layers.get(at3) ?? readJson((0, import_node_path80.join)(this.folder(at3), "layer.json"));
       if (!layer) return void 0;
       this.layers.set(at3, layer);
-      chain.push((0, import_node_path78.join)(this.folder(at3), "root"));
+      chain.push((0, import_node_path80.join)(this.folder(at3), "root"));
       at3 = layer.parent;
     }
     return [...chain, this.room.base.root];
@@ -36798,7 +36898,7 @@ var SystemLayers = class {
   async make(id, set, common3) {
     const there = await this.soundChain(id);
     if (there) return good(there);
-    return withMutex((0, import_node_path78.join)(this.all(), `${id}.lock`), async () => {
+    return withMutex((0, import_node_path80.join)(this.all(), `${id}.lock`), async () => {
       const other = await this.soundChain(id);
       return other ? good(other) : this.install(id, set, common3);
     });
@@ -36813,7 +36913,7 @@ var SystemLayers = class {
     const fetched = await this.fetch(missing);
     if (!fetched.ok) return fetched;
     const work2 = newScratch(this.room.state);
-    const keep2 = (0, import_node_path78.join)(work2, "kept");
+    const keep2 = (0, import_node_path80.join)(work2, "kept");
     const made2 = await this.room.driver.enter({
       root: { layers: lower, keep: keep2 },
       network: false,
@@ -36821,7 +36921,7 @@ var SystemLayers = class {
       work: work2,
       env: aptEnvironment(void 0),
       log: this.room.log,
-      binds: [...listBinds(this.room.base), { from: this.archives(), to: "/var/cache/apt/archives" }],
+      binds: [...listBinds(this.room.base), { from: this.archives(), to: "/var/cache/apt/archives", readOnly: true }],
       command: [
         "sh",
         "-ec",
@@ -36846,24 +36946,24 @@ var SystemLayers = class {
         })
       );
     await this.keep(id, parent ? { set, parent: parent.id } : { set }, keep2, work2);
-    return good([(0, import_node_path78.join)(this.folder(id), "root"), ...lower]);
+    return good([(0, import_node_path80.join)(this.folder(id), "root"), ...lower]);
   }
   /** Moves what an installation left in `kept` to the layer's place. */
   async keep(id, layer, kept4, work2) {
-    (0, import_node_fs63.mkdirSync)(this.all(), { recursive: true });
-    const staged = (0, import_node_path78.join)(work2, "layer");
-    (0, import_node_fs63.mkdirSync)(staged);
-    (0, import_node_fs63.rmSync)((0, import_node_path78.join)(kept4, "aptcache"), { recursive: true, force: true });
-    (0, import_node_fs63.renameSync)(kept4, (0, import_node_path78.join)(staged, "root"));
-    writeWhole((0, import_node_path78.join)(staged, "layer.json"), JSON.stringify(layer));
+    privateFolder(this.all());
+    const staged = (0, import_node_path80.join)(work2, "layer");
+    (0, import_node_fs64.mkdirSync)(staged);
+    (0, import_node_fs64.rmSync)((0, import_node_path80.join)(kept4, "aptcache"), { recursive: true, force: true });
+    (0, import_node_fs64.renameSync)(kept4, (0, import_node_path80.join)(staged, "root"));
+    writeWhole((0, import_node_path80.join)(staged, "layer.json"), JSON.stringify(layer));
     if (exists(this.folder(id))) await this.room.driver.remove(this.folder(id));
-    (0, import_node_fs63.renameSync)(staged, this.folder(id));
+    (0, import_node_fs64.renameSync)(staged, this.folder(id));
     this.layers.set(id, layer);
   }
   async sound(chain) {
     for (const folder2 of chain) if (!this.known.has(folder2) && !await this.room.driver.ready(folder2)) return false;
     for (const folder2 of chain) {
-      if (!this.known.has(folder2) && folder2 !== this.room.base.root) noteUse((0, import_node_path78.join)((0, import_node_path78.dirname)(folder2), "layer.json"));
+      if (!this.known.has(folder2) && folder2 !== this.room.base.root) noteUse((0, import_node_path80.join)((0, import_node_path80.dirname)(folder2), "layer.json"));
       this.known.add(folder2);
     }
     return true;
@@ -36874,7 +36974,7 @@ var SystemLayers = class {
     let best;
     let names4 = [];
     try {
-      names4 = (0, import_node_fs63.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
+      names4 = (0, import_node_fs64.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
     } catch {
     }
     for (const id of names4) {
@@ -36894,17 +36994,17 @@ var SystemLayers = class {
     return fetched;
   }
   archives() {
-    const folder2 = (0, import_node_path78.join)(this.room.state, "archives");
-    (0, import_node_fs63.mkdirSync)((0, import_node_path78.join)(folder2, "partial"), { recursive: true });
+    const folder2 = privateFolder((0, import_node_path80.join)(this.room.state, "archives"));
+    (0, import_node_fs64.mkdirSync)((0, import_node_path80.join)(folder2, "partial"), { recursive: true, mode: 448 });
     return folder2;
   }
   /** Brings packages into the shared folder of .deb files; apt checks each against the signed lists. */
   async fetch(packages) {
-    return withMutex((0, import_node_path78.join)(this.room.state, "archives.lock"), async () => {
+    return withMutex((0, import_node_path80.join)(this.room.state, "archives.lock"), async () => {
       const lacking2 = () => {
-        const held = (0, import_node_fs63.readdirSync)(this.archives());
+        const held = (0, import_node_fs64.readdirSync)(this.archives());
         const found2 = packages.map((p) => held.find((h) => h.startsWith(filePrefix(p))));
-        for (const name6 of found2) if (name6 !== void 0) noteUse((0, import_node_path78.join)(this.archives(), name6));
+        for (const name6 of found2) if (name6 !== void 0) noteUse((0, import_node_path80.join)(this.archives(), name6));
         return packages.filter((_, i) => found2[i] === void 0);
       };
       await this.room.mirror?.bring(lacking2(), this.archives());
@@ -36916,26 +37016,16 @@ var SystemLayers = class {
   }
   async download(missing) {
     const work2 = newScratch(this.room.state);
-    const got = await this.room.driver.enter({
-      root: { layers: [this.room.base.root] },
-      network: true,
-      user: "root",
-      work: work2,
-      env: aptEnvironment(await this.room.proxy()),
-      log: this.room.log,
-      binds: [...listBinds(this.room.base), { from: this.archives(), to: "/fetched" }],
-      command: [
-        "sh",
-        "-ec",
-        copyCaches + `new=$(mktemp -d /fetched/.new-XXXXXXXX); trap 'rm -rf "$new"' EXIT; cd "$new"; apt-get "$@"; touch ./*.deb; mv ./*.deb /fetched/`,
-        "apt-get",
-        ...aptOptions,
-        "download",
-        "--",
-        ...missing
-      ]
-    });
-    if (got.code === 0) return good(true);
+    const fetched = (0, import_node_fs64.mkdtempSync)((0, import_node_path80.join)(this.archives(), ".new-"));
+    try {
+      const got = await this.enterForDownload(work2, fetched, missing);
+      if (got.code === 0) {
+        takePackages(fetched, this.archives());
+        return good(true);
+      }
+    } finally {
+      await this.room.driver.remove(fetched);
+    }
     return bad(
       error("system-fetch", `apt could not fetch ${shortList(missing)}`, {
         file: this.room.log,
@@ -36943,14 +37033,43 @@ var SystemLayers = class {
       })
     );
   }
+  async enterForDownload(work2, folder2, missing) {
+    return this.room.driver.enter({
+      root: { layers: [this.room.base.root] },
+      network: true,
+      user: "root",
+      work: work2,
+      env: aptEnvironment(await this.room.proxy()),
+      log: this.room.log,
+      binds: [...listBinds(this.room.base), { from: folder2, to: "/fetched" }],
+      command: [
+        "sh",
+        "-ec",
+        `${copyCaches}cd /fetched; apt-get "$@"; touch ./*.deb`,
+        "apt-get",
+        ...aptOptions,
+        "download",
+        "--",
+        ...missing
+      ]
+    });
+  }
   /** dpkg's status of a root with this set, as text. */
   status(layers2) {
-    return layers2.map((l) => (0, import_node_path78.join)(l, "var/lib/dpkg/status")).find(exists);
+    return layers2.map((l) => (0, import_node_path80.join)(l, "var/lib/dpkg/status")).find(exists);
   }
 };
+function takePackages(from, to) {
+  for (const name6 of (0, import_node_fs64.readdirSync)(from).filter(isDebFile)) {
+    const path2 = (0, import_node_path80.join)(from, name6);
+    if (!(0, import_node_fs64.lstatSync)(path2).isFile()) continue;
+    if (((0, import_node_fs64.lstatSync)(path2).mode & 3602) !== 0) (0, import_node_fs64.chmodSync)(path2, 420);
+    (0, import_node_fs64.renameSync)(path2, (0, import_node_path80.join)(to, name6));
+  }
+}
 
 // ts-src/engine/system-packages.ts
-var logOf = (state) => (0, import_node_path79.join)(state, "slipway.log");
+var logOf = (state) => (0, import_node_path81.join)(state, "slipway.log");
 async function openSystem(request, target2, tells) {
   const { driver, state, store: store2 } = request;
   const found2 = request.distro.platforms[target2.platform];
@@ -37029,8 +37148,8 @@ async function mirrorSystems(graphs) {
 }
 
 // ts-src/engine/task-keys.ts
-var import_node_fs64 = require("node:fs");
-var import_node_path80 = require("node:path");
+var import_node_fs65 = require("node:fs");
+var import_node_path82 = require("node:path");
 init_maps();
 init_digest();
 
@@ -37071,7 +37190,7 @@ var wordOf = (set, word3) => set[word3] ?? 0;
 function reach(set, length) {
   while (set.length < length) set.push(0);
 }
-function join67(set, other) {
+function join69(set, other) {
   reach(set, other.length);
   for (let w = 0; w < other.length; w++) set[w] = wordOf(set, w) | wordOf(other, w);
 }
@@ -37124,7 +37243,7 @@ var TaskKeys = class {
     const built = needsOf(graph2.closures.build, n);
     const more = { build: [], test: graph2.closures.test[n], docs: graph2.closures.docs[n] }[kind] ?? [];
     const direct = kind === "build" ? built : [.../* @__PURE__ */ new Set([n, ...built, ...more])];
-    for (const d of direct) join67(names4, this.namesOf(graph2, d));
+    for (const d of direct) join69(names4, this.namesOf(graph2, d));
     const set = await graph2.system.resolve(vocabulary.sorted(names4));
     if (typeof set === "string") return `apt can't install what it needs: ${set}`;
     if (kind === "build") graph2.sets[n] = set;
@@ -37187,7 +37306,7 @@ var TaskKeys = class {
         templates: this.templatesDigest(p.buildType),
         base: graph2.base.digest,
         manifest: this.manifestDigest(graph2, p.name),
-        patches: (settings3.patches ?? []).map((f) => sha256((0, import_node_fs64.readFileSync)((0, import_node_path80.join)(this.distroRoot, f)))).join(" ")
+        patches: (settings3.patches ?? []).map((f) => sha256((0, import_node_fs65.readFileSync)((0, import_node_path82.join)(this.distroRoot, f)))).join(" ")
       });
       own3[n] = there = { parts: parts2, text: keyText(parts2) };
     }
@@ -37237,7 +37356,7 @@ var TaskKeys = class {
       const d = graph2.closures.index.get(name6);
       if (d === void 0) continue;
       const below3 = brought[d];
-      if (below3) join67(names4, below3);
+      if (below3) join69(names4, below3);
       else for (const c of [d, ...graph2.closures.run(d)]) addOwn(c);
     }
     brought[n] = names4;
@@ -37368,11 +37487,11 @@ async function prepareScopes(input, options5, store2, history) {
 }
 
 // ts-src/engine/system-lock.ts
-var import_node_path81 = require("node:path");
+var import_node_path83 = require("node:path");
 init_maps();
 init_diagnostics();
 init_files();
-var file2 = (workspace) => (0, import_node_path81.join)(workspace.state, "platforms.json");
+var file2 = (workspace) => (0, import_node_path83.join)(workspace.state, "platforms.json");
 function knownPlatforms(workspace) {
   const known3 = readJson(file2(workspace)) ?? {};
   const ids = new Set(
@@ -37461,7 +37580,7 @@ ${verdict2}`;
   const tails = (t) => t.log ? tellingPart((readIf(t.log) ?? "").slice(-4e5)) : [];
   (failed5 ? writeMessage : writeNote)(
     renderSummary(
-      results.map((t) => t.log ? { ...t, log: (0, import_node_path82.join)(output, t.log) } : t),
+      results.map((t) => t.log ? { ...t, log: (0, import_node_path84.join)(output, t.log) } : t),
       tails,
       Date.now() - begun
     )
@@ -37476,11 +37595,11 @@ ${verdict2}`;
   if (values.json) writeOutput(`${JSON.stringify({ stamp: plan2.stamp, output, results })}
 `);
   else if (published.sources.length) {
-    writeNote(`report: ${(0, import_node_path82.join)(output, "report.html")}
+    writeNote(`report: ${(0, import_node_path84.join)(output, "report.html")}
 `);
     writeNote("\nTo install from this repository, put this into /etc/apt/sources.list.d/slipway.sources:\n\n");
     writeOutput(published.sources.join("\n"));
-    const closed = notForAll((0, import_node_path82.join)(output, "apt"));
+    const closed = notForAll((0, import_node_path84.join)(output, "apt"));
     if (closed)
       writeMessage(
         `
@@ -37492,7 +37611,7 @@ note: apt reads as the user _apt, who may not enter ${closed}: chmod o+x it, or 
 }
 function notForAll(path2) {
   const parts2 = path2.split("/");
-  return parts2.map((_, i) => parts2.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs65.statSync)(p).mode & 1) === 0);
+  return parts2.map((_, i) => parts2.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs66.statSync)(p).mode & 1) === 0);
 }
 
 // ts-src/cli/run-options.ts
@@ -37502,8 +37621,8 @@ init_sizes();
 
 // ts-src/sandbox/docker.ts
 var import_node_crypto9 = require("node:crypto");
-var import_node_fs66 = require("node:fs");
-var import_node_path83 = require("node:path");
+var import_node_fs67 = require("node:fs");
+var import_node_path85 = require("node:path");
 init_digest();
 init_files();
 init_process();
@@ -37771,7 +37890,7 @@ var capabilities = [
   "SETFCAP"
 ];
 var docker = (args, options5 = {}) => run("docker", args, options5);
-var imageOf = (folder2) => readIf((0, import_node_path83.join)(folder2, marker))?.trim();
+var imageOf = (folder2) => readIf((0, import_node_path85.join)(folder2, marker))?.trim();
 var ranOutOfMemory = async (name6) => (await docker(["inspect", "--format", "{{.State.OOMKilled}}", name6])).stdout.trim() === "true";
 var du = (args) => run("du", args);
 async function removeContainers(name6) {
@@ -37823,10 +37942,10 @@ function createArguments(entry2, { name: name6, image: image2, limits: limits2, 
 }
 async function copyLayers(layers2, name6, work2) {
   for (const layer of [...layers2].reverse()) {
-    const archive = (0, import_node_path83.join)(work2, "over.tar");
+    const archive = (0, import_node_path85.join)(work2, "over.tar");
     const packed3 = await run("tar", ["-c", "--owner=0", "--group=0", "-f", archive, "-C", layer, "."]);
     const copied2 = packed3.code === 0 ? await run("sh", ["-c", 'docker cp - "$1:/" < "$2"', "sh", name6, archive]) : packed3;
-    (0, import_node_fs66.rmSync)(archive, { force: true });
+    (0, import_node_fs67.rmSync)(archive, { force: true });
     if (copied2.code !== 0) return copied2;
   }
   return void 0;
@@ -37845,18 +37964,18 @@ async function start2({ log, signal, terminal }, name6, limits2) {
   return signal?.aborted === true && outcome.code === 0 ? { ...outcome, code: stopped } : outcome;
 }
 async function commit(name6, keep2) {
-  (0, import_node_fs66.mkdirSync)((0, import_node_path83.join)(keep2, "var/lib/dpkg"), { recursive: true });
+  (0, import_node_fs67.mkdirSync)((0, import_node_path85.join)(keep2, "var/lib/dpkg"), { recursive: true });
   const tag = `slipway-layer:${sha256(`${keep2}${name6}`).slice(0, 24)}`;
-  const committed = await docker(["commit", "--change", 'CMD ["sh"]', name6, tag]);
-  if (committed.code !== 0) return committed;
-  const status = await docker(["cp", `${name6}:/var/lib/dpkg/status`, (0, import_node_path83.join)(keep2, "var/lib/dpkg/status")]);
+  const committed2 = await docker(["commit", "--change", 'CMD ["sh"]', name6, tag]);
+  if (committed2.code !== 0) return committed2;
+  const status = await docker(["cp", `${name6}:/var/lib/dpkg/status`, (0, import_node_path85.join)(keep2, "var/lib/dpkg/status")]);
   if (status.code !== 0) return status;
-  (0, import_node_fs66.writeFileSync)((0, import_node_path83.join)(keep2, marker), `${tag}
+  (0, import_node_fs67.writeFileSync)((0, import_node_path85.join)(keep2, marker), `${tag}
 `);
   return void 0;
 }
 async function enter(entry2) {
-  (0, import_node_fs66.mkdirSync)(entry2.work, { recursive: true });
+  (0, import_node_fs67.mkdirSync)(entry2.work, { recursive: true });
   const images = entry2.root.layers.map(imageOf);
   const at3 = images.findIndex((i) => i !== void 0);
   const image2 = images[at3];
@@ -37869,10 +37988,10 @@ async function enter(entry2) {
     };
   const name6 = `slipway-${process.pid}-${(0, import_node_crypto9.randomBytes)(6).toString("hex")}`;
   const limits2 = entry2.limits ?? defaultLimits();
-  const filter = (0, import_node_path83.join)(entry2.work, `${name6}.seccomp.json`);
-  (0, import_node_fs66.writeFileSync)(filter, seccompProfile(entry2.network === true));
+  const filter = (0, import_node_path85.join)(entry2.work, `${name6}.seccomp.json`);
+  (0, import_node_fs67.writeFileSync)(filter, seccompProfile(entry2.network === true));
   const created = await docker(createArguments(entry2, { name: name6, image: image2, limits: limits2, filter }));
-  (0, import_node_fs66.rmSync)(filter);
+  (0, import_node_fs67.rmSync)(filter);
   if (created.code !== 0) return created;
   try {
     const notCopied = await copyLayers(entry2.root.layers.slice(0, at3), name6, entry2.work);
@@ -37897,11 +38016,11 @@ async function remove2(folder2) {
       "--network",
       "none",
       "--volume",
-      `${(0, import_node_path83.dirname)(folder2)}:/parent`,
+      `${(0, import_node_path85.dirname)(folder2)}:/parent`,
       image2,
       "rm",
       "-rf",
-      `/parent/${(0, import_node_path83.basename)(folder2)}`
+      `/parent/${(0, import_node_path85.basename)(folder2)}`
     ]);
 }
 function dockerDriver() {
@@ -37913,8 +38032,8 @@ function dockerDriver() {
       const tag = `slipway-base:${(await sha256File(tar)).slice(0, 24)}`;
       const imported = await docker(["import", tar, tag]);
       if (imported.code !== 0) return imported;
-      (0, import_node_fs66.mkdirSync)(folder2, { recursive: true });
-      (0, import_node_fs66.writeFileSync)((0, import_node_path83.join)(folder2, marker), `${tag}
+      (0, import_node_fs67.mkdirSync)(folder2, { recursive: true });
+      (0, import_node_fs67.writeFileSync)((0, import_node_path85.join)(folder2, marker), `${tag}
 `);
       return run("tar", ["-x", "--no-same-owner", "-f", tar, "-C", folder2, "./var/lib/dpkg/status"]);
     },
@@ -37931,7 +38050,7 @@ function dockerDriver() {
     },
     remove: remove2,
     async discard(folder2) {
-      for (const image2 of [folder2, (0, import_node_path83.join)(folder2, "root")].flatMap((f) => imageOf(f) ?? []))
+      for (const image2 of [folder2, (0, import_node_path85.join)(folder2, "root")].flatMap((f) => imageOf(f) ?? []))
         await docker(["image", "rm", image2]);
       await remove2(folder2);
     }
@@ -37939,8 +38058,8 @@ function dockerDriver() {
 }
 
 // ts-src/sandbox/unshare.ts
-var import_node_fs67 = require("node:fs");
-var import_node_path84 = require("node:path");
+var import_node_fs68 = require("node:fs");
+var import_node_path86 = require("node:path");
 
 // resources/templates/enter.pl
 var enter_default = `# The first process of a root: enter.sh runs it in the host's perl when everything is mounted on the folder \`m\`.
@@ -38110,27 +38229,27 @@ mkdir -p m
 mount -t overlay overlay -o "ro,nosuid,nodev,lowerdir=$lower$options" m
 exec "$@"`;
 function readRoot(reading, plain5, propagation, inside) {
-  const { work: work2, command: command2, env, log, signal, onOutput } = reading;
-  (0, import_node_fs67.mkdirSync)(work2, { recursive: true });
+  const { work: work2, command: command2, env: env2, log, signal, onOutput } = reading;
+  (0, import_node_fs68.mkdirSync)(work2, { recursive: true });
   const layers2 = linkLayers(reading.layers, work2);
   return inside(
     ["--mount", "--propagation", propagation],
     ["sh", "-c", readScript, "read", work2, layers2, plain5 ? ",userxattr" : "", ...command2],
-    { ...env ? { env } : {}, ...log === void 0 ? {} : { log }, ...onOutput ? { onOutput } : {}, signal }
+    { ...env2 ? { env: env2 } : {}, ...log === void 0 ? {} : { log }, ...onOutput ? { onOutput } : {}, signal }
   );
 }
 function linkLayers(layers2, work2) {
   return layers2.map((layer, i) => {
-    (0, import_node_fs67.symlinkSync)(layer, (0, import_node_path84.join)(work2, `l${i}`));
+    (0, import_node_fs68.symlinkSync)(layer, (0, import_node_path86.join)(work2, `l${i}`));
     return `l${i}`;
   }).join(":");
 }
 function linkUpper(keep2, work2) {
   if (!keep2) return "tmpfs";
-  (0, import_node_fs67.mkdirSync)(keep2, { recursive: true });
-  (0, import_node_fs67.mkdirSync)(`${keep2}.work`, { recursive: true });
-  (0, import_node_fs67.symlinkSync)(keep2, (0, import_node_path84.join)(work2, "k"));
-  (0, import_node_fs67.symlinkSync)(`${keep2}.work`, (0, import_node_path84.join)(work2, "k.work"));
+  (0, import_node_fs68.mkdirSync)(keep2, { recursive: true });
+  (0, import_node_fs68.mkdirSync)(`${keep2}.work`, { recursive: true });
+  (0, import_node_fs68.symlinkSync)(keep2, (0, import_node_path86.join)(work2, "k"));
+  (0, import_node_fs68.symlinkSync)(`${keep2}.work`, (0, import_node_path86.join)(work2, "k.work"));
   return "k";
 }
 var enterEnvironment2 = (entry2, limits2, group, plain5) => ({
@@ -38143,7 +38262,7 @@ var enterEnvironment2 = (entry2, limits2, group, plain5) => ({
   ...countsProcesses() ? { ENTER_PROCESSES: String(limits2.processes) } : {}
 });
 async function enterRoot(entry2, plain5, propagation, inside) {
-  (0, import_node_fs67.mkdirSync)(entry2.work, { recursive: true });
+  (0, import_node_fs68.mkdirSync)(entry2.work, { recursive: true });
   const layers2 = linkLayers(entry2.root.layers, entry2.work);
   const upper = linkUpper(entry2.root.keep, entry2.work);
   const binds = entry2.binds.flatMap((b) => [b.from, `${b.readOnly ? "ro:" : ""}${b.to}`]);
@@ -38215,7 +38334,7 @@ function unshareDriver() {
       return outcome;
     },
     unpack: (tar, folder2) => {
-      (0, import_node_fs67.mkdirSync)(folder2, { recursive: true });
+      (0, import_node_fs68.mkdirSync)(folder2, { recursive: true });
       return inside([], ["tar", "-x", "--numeric-owner", "--exclude", "./dev/*", "-f", tar, "-C", folder2], {});
     },
     ready: (folder2) => Promise.resolve(exists(folder2)),
@@ -38404,7 +38523,7 @@ function namesByDebian(planned2) {
 }
 
 // ts-src/cli/archive-check.ts
-var import_node_path85 = require("node:path");
+var import_node_path87 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -38480,7 +38599,7 @@ var archiveCheck = (planned2) => (scope2, target2, names4) => {
 function told5(m, scope2, target2, workspace) {
   const users2 = m.neededBy.length ? `needed by ${someOf(m.neededBy, 5)}` : `needed by the tests or the documentation of ${someOf(m.testedBy, 5)}`;
   const from = m.key === void 0 ? "which distro.yaml gives" : `which the rosdep key '${m.key}' gives`;
-  const text8 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path85.resolve)(workspace.root, m.file));
+  const text8 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path87.resolve)(workspace.root, m.file));
   const line2 = text8 === void 0 || m.key === void 0 ? void 0 : lineOfKey(text8, m.key);
   return (m.neededBy.length ? error : warning)(
     "system-missing",
@@ -38608,8 +38727,8 @@ function takeDocs(t, record3, cached3) {
 var earlier = (cached3) => cached3 ? "cached: " : "";
 
 // ts-src/engine/task-runner.ts
-var import_node_fs68 = require("node:fs");
-var import_node_path87 = require("node:path");
+var import_node_fs69 = require("node:fs");
+var import_node_path89 = require("node:path");
 
 // ts-src/engine/docs/stored-record.ts
 init_stored();
@@ -38620,7 +38739,7 @@ async function readDocRecord(store2, key) {
 }
 
 // ts-src/engine/store-repair.ts
-var import_node_path86 = require("node:path");
+var import_node_path88 = require("node:path");
 var StoreRepair = class {
   constructor(options5) {
     this.options = options5;
@@ -38663,7 +38782,7 @@ var StoreRepair = class {
     options5.note(`the store lost ${p.name}, or it was damaged: it is built again`);
     const resolved = await options5.taskKeys.resolveKey(graph2, d);
     if (typeof resolved === "string") return resolved;
-    const log = (0, import_node_path86.join)(options5.output, "logs", graph2.id, `${p.name}.log`);
+    const log = (0, import_node_path88.join)(options5.output, "logs", graph2.id, `${p.name}.log`);
     const outcome = await this.build(graph2, { graph: graph2, number: d, package: p, resolved, log });
     if (outcome.state === "failed") return `'${p.name}' was lost, and can't be built again: ${outcome.reason}`;
     options5.restored(graph2, d, outcome.value);
@@ -38714,20 +38833,20 @@ var TaskRunner = class {
   async run(graph2, task, resolved, started) {
     const { options: options5 } = this;
     const p = packageOf(graph2, task);
-    const lock2 = (0, import_node_path87.join)(options5.state, "locks", resolved.key);
+    const lock2 = (0, import_node_path89.join)(options5.state, "locks", resolved.key);
     const outcome = await withMutex(
       lock2,
       async () => {
         const another = await this.doneMeanwhile(graph2, task, resolved.key);
         if (another) return another;
         const kind = kindOf3(graph2, task);
-        const log = (0, import_node_path87.join)("logs", graph2.id, `${p.name}${kind === "build" ? "" : `.${kind}`}.log`);
+        const log = (0, import_node_path89.join)("logs", graph2.id, `${p.name}${kind === "build" ? "" : `.${kind}`}.log`);
         started(log);
-        return this.doNow(graph2, task, resolved, (0, import_node_path87.join)(options5.output, log));
+        return this.doNow(graph2, task, resolved, (0, import_node_path89.join)(options5.output, log));
       },
       () => this.reports.note(`${p.name}: another slipway does it; waiting`)
     );
-    (0, import_node_fs68.rmSync)(lock2, { force: true });
+    (0, import_node_fs69.rmSync)(lock2, { force: true });
     return outcome;
   }
   async doneMeanwhile(graph2, task, key) {
@@ -38809,9 +38928,9 @@ var Scheduler = class {
         if (t?.state === "waiting" && this.readinessOf(graph2).pending.get(task) === 0) this.resolve(graph2, task);
       });
     }
-    await new Promise((resolve30) => {
+    await new Promise((resolve31) => {
       this.wake = () => {
-        if (!this.resolving) resolve30();
+        if (!this.resolving) resolve31();
       };
       this.wake();
     });
@@ -38825,10 +38944,10 @@ var Scheduler = class {
   }
   /** Does all that is left, those on the longest remaining path first. */
   async run() {
-    const finished = new Promise((resolve30) => {
+    const finished = new Promise((resolve31) => {
       this.wake = () => {
         while (!this.stopped && this.working < this.options.workers && this.ready.length) this.startNext();
-        if (!this.working && !this.resolving && (!this.ready.length || this.stopped)) resolve30();
+        if (!this.working && !this.resolving && (!this.ready.length || this.stopped)) resolve31();
       };
     });
     this.options.signal.addEventListener("abort", () => {
@@ -39073,8 +39192,8 @@ function makeProgress(options5) {
 
 // ts-src/collect/collect.ts
 var import_node_crypto10 = require("node:crypto");
-var import_node_fs71 = require("node:fs");
-var import_node_path90 = require("node:path");
+var import_node_fs72 = require("node:fs");
+var import_node_path92 = require("node:path");
 init_files();
 init_process();
 
@@ -39103,19 +39222,19 @@ function countKinds(things) {
 }
 
 // ts-src/collect/machine.ts
-var import_node_fs70 = require("node:fs");
-var import_node_path89 = require("node:path");
+var import_node_fs71 = require("node:fs");
+var import_node_path91 = require("node:path");
 init_files();
 
 // ts-src/collect/measure.ts
-var import_node_fs69 = require("node:fs");
-var import_node_path88 = require("node:path");
+var import_node_fs70 = require("node:fs");
+var import_node_path90 = require("node:path");
 init_files();
 init_faults();
 var isGone = (e) => codeOf(e) === "ENOENT";
 function statOf(path2) {
   try {
-    return (0, import_node_fs69.lstatSync)(path2);
+    return (0, import_node_fs70.lstatSync)(path2);
   } catch (e) {
     if (isGone(e)) return void 0;
     throw e;
@@ -39134,8 +39253,8 @@ function measure(path2) {
     if (stat2.isDirectory()) {
       total.bytes += bytes;
       for (const name6 of namesIn2(at3)) {
-        const inner = statOf((0, import_node_path88.join)(at3, name6));
-        if (inner && inner.dev === stat2.dev) todo.push([(0, import_node_path88.join)(at3, name6), inner]);
+        const inner = statOf((0, import_node_path90.join)(at3, name6));
+        if (inner && inner.dev === stat2.dev) todo.push([(0, import_node_path90.join)(at3, name6), inner]);
       }
     } else if (stat2.nlink > 1) {
       const one = shared2.get(stat2.ino) ?? { seen: 0, names: stat2.nlink, bytes };
@@ -39148,7 +39267,7 @@ function measure(path2) {
 }
 function namesIn2(folder2) {
   try {
-    return (0, import_node_fs69.readdirSync)(folder2);
+    return (0, import_node_fs70.readdirSync)(folder2);
   } catch (e) {
     if (isGone(e)) return [];
     throw e;
@@ -39159,7 +39278,7 @@ var SizeMemory = class {
   before;
   now = {};
   constructor(state) {
-    this.file = (0, import_node_path88.join)(state, "sizes.json");
+    this.file = (0, import_node_path90.join)(state, "sizes.json");
     this.before = readJson(this.file) ?? {};
   }
   async of(name6, path2, ask2) {
@@ -39181,10 +39300,10 @@ var day3 = 864e5;
 var unannounced = day3;
 var baseFactor = 3;
 function entries(state, folder2, pattern) {
-  const path2 = (0, import_node_path89.join)(state, folder2);
+  const path2 = (0, import_node_path91.join)(state, folder2);
   try {
-    if (!(0, import_node_fs70.lstatSync)(path2).isDirectory()) return [];
-    return (0, import_node_fs70.readdirSync)(path2).filter((name6) => pattern.test(name6)).sort();
+    if (!(0, import_node_fs71.lstatSync)(path2).isDirectory()) return [];
+    return (0, import_node_fs71.readdirSync)(path2).filter((name6) => pattern.test(name6)).sort();
   } catch (e) {
     if (["ENOENT", "ENOTDIR"].includes(codeOf(e) ?? "")) return [];
     throw e;
@@ -39192,7 +39311,7 @@ function entries(state, folder2, pattern) {
 }
 var timeOf2 = (path2) => {
   try {
-    return (0, import_node_fs70.lstatSync)(path2).mtimeMs;
+    return (0, import_node_fs71.lstatSync)(path2).mtimeMs;
   } catch {
     return 0;
   }
@@ -39208,7 +39327,7 @@ async function surveyMachine(survey) {
     ...archives(survey),
     ...clones(survey),
     ...entries(survey.state, "cache/objects", /^[0-9a-f]{2}$/).flatMap(
-      (part) => plain4(survey, "copies of stored objects", (0, import_node_path89.join)("cache/objects", part), /^[0-9a-f]{64}$/)
+      (part) => plain4(survey, "copies of stored objects", (0, import_node_path91.join)("cache/objects", part), /^[0-9a-f]{64}$/)
     ),
     ...simple.flatMap(([kind, folder2, pattern]) => plain4(survey, kind, folder2, pattern))
   ];
@@ -39216,7 +39335,7 @@ async function surveyMachine(survey) {
 async function unpacked({ state, sizes, days }) {
   const found2 = [];
   for (const name6 of entries(state, "unpacked", /^[0-9a-f]{64}$/)) {
-    const folder2 = (0, import_node_path89.join)(state, "unpacked", name6);
+    const folder2 = (0, import_node_path91.join)(state, "unpacked", name6);
     const used = timeOf2(`${folder2}.json`);
     const bytes = await sizes.of(`unpacked/${name6}`, folder2, () => Promise.resolve(measure(folder2).bytes));
     found2.push({ kind: "unpacked packages", paths: [folder2, `${folder2}.json`], used, until: used + days * day3, bytes });
@@ -39228,7 +39347,7 @@ async function layers({ state, sizes, days, driver }, folder2) {
   const parents = /* @__PURE__ */ new Map();
   const names4 = entries(state, folder2, /^[0-9a-f]{24}$/);
   for (const id of names4) {
-    const file3 = (0, import_node_path89.join)(state, folder2, id, "layer.json");
+    const file3 = (0, import_node_path91.join)(state, folder2, id, "layer.json");
     used.set(id, timeOf2(file3));
     parents.set(id, readJson(file3)?.parent);
   }
@@ -39243,7 +39362,7 @@ async function layers({ state, sizes, days, driver }, folder2) {
   const depths = new Map(names4.map((id) => [id, depth2(id)]));
   const found2 = [];
   for (const id of names4.sort((a, b) => (depths.get(b) ?? 0) - (depths.get(a) ?? 0))) {
-    const path2 = (0, import_node_path89.join)(state, folder2, id);
+    const path2 = (0, import_node_path91.join)(state, folder2, id);
     const last2 = used.get(id) ?? 0;
     const bytes = await sizes.of(`${folder2}/${id}`, path2, () => driver.size(path2));
     found2.push({
@@ -39260,20 +39379,20 @@ async function layers({ state, sizes, days, driver }, folder2) {
 async function bases({ state, sizes, days, driver }) {
   const found2 = [];
   for (const platform3 of entries(state, "bases", /^[A-Za-z0-9]/)) {
-    const folder2 = (0, import_node_path89.join)("bases", platform3);
-    const current = readJson((0, import_node_path89.join)(state, folder2, "current.json"))?.folder;
+    const folder2 = (0, import_node_path91.join)("bases", platform3);
+    const current = readJson((0, import_node_path91.join)(state, folder2, "current.json"))?.folder;
     for (const name6 of entries(state, folder2, /^[0-9a-f]{16}-[0-9a-f]{8}$/)) {
-      const path2 = (0, import_node_path89.join)(state, folder2, name6);
+      const path2 = (0, import_node_path91.join)(state, folder2, name6);
       const used = timeOf2(path2);
       const newest = current?.endsWith(`/${platform3}/${name6}`) === true;
       found2.push({
         kind: "bases",
         root: true,
-        paths: [path2, ...newest ? [(0, import_node_path89.join)(state, folder2, "current.json")] : [(0, import_node_path89.join)(state, folder2, `kept-${name6}.json`)]],
+        paths: [path2, ...newest ? [(0, import_node_path91.join)(state, folder2, "current.json")] : [(0, import_node_path91.join)(state, folder2, `kept-${name6}.json`)]],
         used,
         until: used + days * day3 * (newest ? baseFactor : 1),
         held: newest,
-        bytes: await sizes.of((0, import_node_path89.join)(folder2, name6), path2, () => driver.size(path2))
+        bytes: await sizes.of((0, import_node_path91.join)(folder2, name6), path2, () => driver.size(path2))
       });
     }
   }
@@ -39282,9 +39401,9 @@ async function bases({ state, sizes, days, driver }) {
 async function recorded({ state, sizes, days, driver }, kind, folder2, pattern, record3) {
   const found2 = [];
   for (const name6 of entries(state, folder2, pattern)) {
-    const path2 = (0, import_node_path89.join)(state, folder2, name6);
-    const used = timeOf2((0, import_node_path89.join)(path2, record3));
-    const bytes = await sizes.of((0, import_node_path89.join)(folder2, name6), path2, () => driver.size(path2));
+    const path2 = (0, import_node_path91.join)(state, folder2, name6);
+    const used = timeOf2((0, import_node_path91.join)(path2, record3));
+    const bytes = await sizes.of((0, import_node_path91.join)(folder2, name6), path2, () => driver.size(path2));
     found2.push({ kind, root: true, paths: [path2, `${path2}.lock`], used, until: used + days * day3, bytes });
   }
   return found2;
@@ -39299,7 +39418,7 @@ var mostPacks = 200;
 function clones(survey) {
   return entries(survey.state, "git", /\.git$/).flatMap((name6) => {
     const found2 = plain4(survey, "clones", "git", new RegExp(`^${name6.replaceAll(".", "\\.")}$`));
-    const packs = entries(survey.state, (0, import_node_path89.join)("git", name6, "objects", "pack"), /\.pack$/).length;
+    const packs = entries(survey.state, (0, import_node_path91.join)("git", name6, "objects", "pack"), /\.pack$/).length;
     return packs > mostPacks ? found2.map((one) => ({ ...one, until: one.used + unannounced })) : found2;
   });
 }
@@ -39320,7 +39439,7 @@ var simple = [
 ];
 function plain4({ state, days, now }, kind, folder2, pattern, least = unannounced) {
   return entries(state, folder2, pattern).flatMap((name6) => {
-    const path2 = (0, import_node_path89.join)(state, folder2, name6);
+    const path2 = (0, import_node_path91.join)(state, folder2, name6);
     const found2 = measure(path2);
     if (!found2.files) return [];
     const stays = kind === "left over" ? least : Math.max(least, days * day3);
@@ -39675,7 +39794,7 @@ async function collect(request) {
   const { state, now, days, dryRun } = request;
   if (!exists(state)) return { removed: [], kept: [], busy: false };
   const release2 = await tryMutex(useLock(state));
-  const trash = (0, import_node_path90.join)(state, "trash");
+  const trash = (0, import_node_path92.join)(state, "trash");
   try {
     const sizes = new SizeMemory(state);
     const machine = await surveyMachine({ state, driver: request.driver, sizes, now, days });
@@ -39691,7 +39810,7 @@ async function collect(request) {
       if (release2) {
         for (const thing of machine) if (expired.has(thing)) discard(thing, trash);
         await shrinkFolders(state, now);
-        shortenLog((0, import_node_path90.join)(state, "slipway.log"));
+        shortenLog((0, import_node_path92.join)(state, "slipway.log"));
         sizes.save();
       }
       if (request.store && contents3) await removeFromStore(request.store.store, contents3, expired);
@@ -39713,31 +39832,31 @@ async function contentsOf(request, alone2) {
   return surveyStore({ store: store2.store, now, days, grace: store2.own && alone2 ? 0 : grace });
 }
 function discard({ paths: paths2 }, trash) {
-  const folder2 = (0, import_node_path90.join)(trash, (0, import_node_crypto10.randomBytes)(8).toString("hex"));
-  (0, import_node_fs71.mkdirSync)(folder2, { recursive: true });
-  for (const path2 of paths2.filter(exists)) (0, import_node_fs71.renameSync)(path2, (0, import_node_path90.join)(folder2, (0, import_node_path90.basename)(path2)));
+  const folder2 = (0, import_node_path92.join)(trash, (0, import_node_crypto10.randomBytes)(8).toString("hex"));
+  (0, import_node_fs72.mkdirSync)(folder2, { recursive: true });
+  for (const path2 of paths2.filter(exists)) (0, import_node_fs72.renameSync)(path2, (0, import_node_path92.join)(folder2, (0, import_node_path92.basename)(path2)));
 }
 async function empty(trash, driver) {
   if (!exists(trash)) return;
-  for (const name6 of (0, import_node_fs71.readdirSync)(trash))
-    for (const inner of (0, import_node_fs71.readdirSync)((0, import_node_path90.join)(trash, name6))) await driver.discard((0, import_node_path90.join)(trash, name6, inner));
+  for (const name6 of (0, import_node_fs72.readdirSync)(trash))
+    for (const inner of (0, import_node_fs72.readdirSync)((0, import_node_path92.join)(trash, name6))) await driver.discard((0, import_node_path92.join)(trash, name6, inner));
   await driver.remove(trash);
 }
 var hour = 36e5;
 async function shrinkFolders(state, now) {
-  const gitDir = (0, import_node_path90.join)(state, "git", "folders.git");
-  const marker2 = (0, import_node_path90.join)(gitDir, "slipway-pruned");
-  if (!exists((0, import_node_path90.join)(gitDir, "HEAD")) || exists(marker2) && now - (0, import_node_fs71.statSync)(marker2).mtimeMs < hour) return;
+  const gitDir = (0, import_node_path92.join)(state, "git", "folders.git");
+  const marker2 = (0, import_node_path92.join)(gitDir, "slipway-pruned");
+  if (!exists((0, import_node_path92.join)(gitDir, "HEAD")) || exists(marker2) && now - (0, import_node_fs72.statSync)(marker2).mtimeMs < hour) return;
   await withMutex(`${gitDir}.lock`, async () => {
     await run("git", ["--git-dir", gitDir, "prune", "--expire=1.hour.ago"]);
-    (0, import_node_fs71.writeFileSync)(marker2, "");
+    (0, import_node_fs72.writeFileSync)(marker2, "");
   });
 }
 var longestLog = 32 << 20;
 function shortenLog(log) {
-  if (!exists(log) || (0, import_node_fs71.statSync)(log).size <= longestLog) return;
+  if (!exists(log) || (0, import_node_fs72.statSync)(log).size <= longestLog) return;
   const end2 = readEnd(log, longestLog / 4);
-  (0, import_node_fs71.writeFileSync)(log, end2);
+  (0, import_node_fs72.writeFileSync)(log, end2);
 }
 
 // ts-src/cli/clean-up.ts
@@ -39851,9 +39970,9 @@ async function markRelease(endpoint, folder2, suite2, files) {
 // ts-src/cli/clean-up.ts
 var defaultSize = 40 * 2 ** 30;
 var folderStates = 10;
-function stateRules(distro, env = process.env) {
+function stateRules(distro, env2 = process.env) {
   const { size: size3 = defaultSize, days } = distro.state;
-  const written2 = env.SLIPWAY_STATE_SIZE;
+  const written2 = env2.SLIPWAY_STATE_SIZE;
   if (written2 === void 0 || written2 === "") return { size: size3, days };
   const own3 = sizeOf(written2);
   if (own3 === void 0) writeMessage(`SLIPWAY_STATE_SIZE is no size such as 20G: ${sizeText(size3)} counts
@@ -39897,17 +40016,17 @@ async function cautiously(state, work2) {
 }
 
 // ts-src/cli/reproducible.ts
-var import_node_path93 = require("node:path");
+var import_node_path95 = require("node:path");
 
 // ts-src/engine/reproducible.ts
-var import_node_fs73 = require("node:fs");
-var import_node_path92 = require("node:path");
+var import_node_fs74 = require("node:fs");
+var import_node_path94 = require("node:path");
 init_files();
 init_process();
 
 // ts-src/inspect/differences.ts
-var import_node_fs72 = require("node:fs");
-var import_node_path91 = require("node:path");
+var import_node_fs73 = require("node:fs");
+var import_node_path93 = require("node:path");
 
 // ts-src/inspect/elf-sections.ts
 function sectionAt(data, at3) {
@@ -39950,15 +40069,15 @@ function differencesOf(before2, after) {
   return [.../* @__PURE__ */ new Set([...old.keys(), ...now.keys()])].sort().flatMap((path2) => {
     const [a, b] = [old.get(path2), now.get(path2)];
     if (!a || !b) return [{ path: path2, what: a ? "is missing in the second build" : "is new in the second build" }];
-    return entryDifferences((0, import_node_path91.join)(before2, path2), (0, import_node_path91.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
+    return entryDifferences((0, import_node_path93.join)(before2, path2), (0, import_node_path93.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
   });
 }
 function treeOf(root) {
   const found2 = /* @__PURE__ */ new Map();
   const visit = (folder2) => {
-    for (const name6 of (0, import_node_fs72.readdirSync)((0, import_node_path91.join)(root, folder2)).sort()) {
+    for (const name6 of (0, import_node_fs73.readdirSync)((0, import_node_path93.join)(root, folder2)).sort()) {
       const path2 = folder2 ? `${folder2}/${name6}` : name6;
-      const stats = (0, import_node_fs72.lstatSync)((0, import_node_path91.join)(root, path2));
+      const stats = (0, import_node_fs73.lstatSync)((0, import_node_path93.join)(root, path2));
       found2.set(path2, stats);
       if (stats.isDirectory()) visit(path2);
     }
@@ -39970,7 +40089,7 @@ function entryDifferences(before2, after, a, b) {
   const kind = (s) => kinds3.find(([is]) => is(s))?.[1] ?? "a special file";
   if (kind(a) !== kind(b)) return [`is ${kind(a)}, then ${kind(b)}`];
   if (a.isSymbolicLink()) {
-    const [from, to] = [(0, import_node_fs72.readlinkSync)(before2), (0, import_node_fs72.readlinkSync)(after)];
+    const [from, to] = [(0, import_node_fs73.readlinkSync)(before2), (0, import_node_fs73.readlinkSync)(after)];
     return from === to ? [] : [`leads to ${from}, then to ${to}`];
   }
   const found2 = [];
@@ -39983,7 +40102,7 @@ function entryDifferences(before2, after, a, b) {
     if (a.size !== b.size) found2.push(`has ${a.size} bytes, then ${b.size}`);
     return found2;
   }
-  const content = contentDifference((0, import_node_fs72.readFileSync)(before2), (0, import_node_fs72.readFileSync)(after));
+  const content = contentDifference((0, import_node_fs73.readFileSync)(before2), (0, import_node_fs73.readFileSync)(after));
   return content === void 0 ? found2 : [...found2, content];
 }
 function contentDifference(a, b) {
@@ -40058,7 +40177,7 @@ async function checkOne(session2, options5, graph2, number7) {
     note: session2.say,
     restored: () => void 0
   });
-  const log = (0, import_node_path92.join)(options5.output, "logs", graph2.id, `${p.name}.again.log`);
+  const log = (0, import_node_path94.join)(options5.output, "logs", graph2.id, `${p.name}.again.log`);
   const outcome = await repair.run(graph2, async (work2) => {
     const resolved = await session2.taskKeys.resolveKey(graph2, number7);
     if (typeof resolved === "string") return failed(resolved);
@@ -40081,7 +40200,7 @@ async function checkOne(session2, options5, graph2, number7) {
 async function compareFiles(session2, options5, record3, files, work2) {
   const differences = [];
   let report2;
-  const second = new Map(files.map((f) => [(0, import_node_path92.basename)(f), f]));
+  const second = new Map(files.map((f) => [(0, import_node_path94.basename)(f), f]));
   for (const [i, deb2] of record3.debs.entries()) {
     const after = second.get(deb2.name);
     second.delete(deb2.name);
@@ -40089,7 +40208,7 @@ async function compareFiles(session2, options5, record3, files, work2) {
     else if (await sha256File(after) !== deb2.sha256) {
       const before2 = await session2.store.path(deb2);
       if (before2 === void 0) return failed(`the store lost ${deb2.name}`);
-      const inside = await insideOf2(before2, after, deb2, (0, import_node_path92.join)(work2, `compare-${i}`));
+      const inside = await insideOf2(before2, after, deb2, (0, import_node_path94.join)(work2, `compare-${i}`));
       if (typeof inside === "string") return failed(inside);
       differences.push(...inside);
       report2 ??= await diffoscope(before2, after, record3.package, options5);
@@ -40103,14 +40222,14 @@ async function compareFiles(session2, options5, record3, files, work2) {
   });
 }
 async function insideOf2(before2, after, deb2, folder2) {
-  const [a, b] = [(0, import_node_path92.join)(folder2, "before"), (0, import_node_path92.join)(folder2, "after")];
-  (0, import_node_fs73.mkdirSync)(folder2, { recursive: true });
+  const [a, b] = [(0, import_node_path94.join)(folder2, "before"), (0, import_node_path94.join)(folder2, "after")];
+  (0, import_node_fs74.mkdirSync)(folder2, { recursive: true });
   for (const [file3, to] of [
     [before2, a],
     [after, b]
   ]) {
     const out = await run("dpkg-deb", ["--raw-extract", file3, to]);
-    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path92.basename)(file3)}: ${reasonOf(out)}`;
+    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path94.basename)(file3)}: ${reasonOf(out)}`;
   }
   const found2 = differencesOf(a, b).map(({ path: path2, what }) => ({ path: `${deb2.name.split("_")[0]}: ${path2}`, what }));
   const archive = {
@@ -40127,9 +40246,9 @@ async function diffoscope(before2, after, name6, options5) {
     { signal: AbortSignal.any([timeout, options5.signal]) }
   );
   if (asked2.code === 127 || !asked2.stdout) return void 0;
-  const report2 = (0, import_node_path92.join)("reproducible", `${name6}.diffoscope.txt`);
-  (0, import_node_fs73.mkdirSync)((0, import_node_path92.join)(options5.output, "reproducible"), { recursive: true });
-  (0, import_node_fs73.writeFileSync)((0, import_node_path92.join)(options5.output, report2), asked2.stdout);
+  const report2 = (0, import_node_path94.join)("reproducible", `${name6}.diffoscope.txt`);
+  (0, import_node_fs74.mkdirSync)((0, import_node_path94.join)(options5.output, "reproducible"), { recursive: true });
+  (0, import_node_fs74.writeFileSync)((0, import_node_path94.join)(options5.output, report2), asked2.stdout);
   return report2;
 }
 
@@ -40188,7 +40307,7 @@ async function checkBuilds(session2, options5) {
     started: (name6) => writeNote(`building ${name6} once more
 `)
   });
-  writeWhole((0, import_node_path93.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
+  writeWhole((0, import_node_path95.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
 `);
   writeMessage(renderReproducible(builds));
   return signal.aborted || builds.some((b) => b.state !== "equal") ? exit.failed : exit.ok;
@@ -40265,7 +40384,7 @@ async function runBuild(verb, values, packages, tests) {
     ]);
     return exit.failed;
   }
-  const output = values.output === void 0 ? (0, import_node_path94.join)(workspace.root, "out") : (0, import_node_path94.resolve)(values.output);
+  const output = values.output === void 0 ? (0, import_node_path96.join)(workspace.root, "out") : (0, import_node_path96.resolve)(values.output);
   const driver = driverOf(values);
   const lacking2 = values["dry-run"] === true ? [] : await missingTools(driver.name, plan2);
   if (lacking2.length) {
@@ -40280,12 +40399,12 @@ async function runBuild(verb, values, packages, tests) {
   }
   const publishes = verb === "build" && values.untrusted === void 0;
   const stop = untilStopped(() => writeNote("\nstopping: what was finished is kept\n"));
-  (0, import_node_fs74.mkdirSync)(workspace.state, { recursive: true });
+  (0, import_node_fs75.mkdirSync)(workspace.state, { recursive: true });
   await openScratch(workspace.state, driver, (line2) => writeMessage(`${line2}
 `));
-  let code;
+  let code2;
   try {
-    code = await buildAll(values, planned2.value, {
+    code2 = await buildAll(values, planned2.value, {
       output,
       limits: limits2,
       tests,
@@ -40297,11 +40416,11 @@ async function runBuild(verb, values, packages, tests) {
     await closeScratch(driver);
     stop.done();
   }
-  if (stop.signal.aborted || values["dry-run"] === true) return code;
+  if (stop.signal.aborted || values["dry-run"] === true) return code2;
   const { distro, root, state } = workspace;
-  if (publishes) await retireFolderStates({ distro, root, state }, folderChannel(output), (0, import_node_path94.join)(output, "apt"));
+  if (publishes) await retireFolderStates({ distro, root, state }, folderChannel(output), (0, import_node_path96.join)(output, "apt"));
   await cleanUp({ distro, root, state, driver });
-  return code;
+  return code2;
 }
 async function buildAll(values, planned2, wanted) {
   const { workspace, plan: plan2 } = planned2;
@@ -40340,7 +40459,7 @@ async function buildAll(values, planned2, wanted) {
       runs: session2.graphs,
       store: store2,
       state: workspace.state,
-      endpoints: [new FolderEndpoint((0, import_node_path94.join)(output, "apt"))],
+      endpoints: [new FolderEndpoint((0, import_node_path96.join)(output, "apt"))],
       organization: workspace.distro.organization,
       signingKey: keyOf2(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
       environments: environmentsOf(workspace.distro, planned2.lock),
@@ -40355,10 +40474,10 @@ async function buildAll(values, planned2, wanted) {
       nameOf: nameOf6
     }) : { sources: [], diagnostics: [], lost: [] };
     if (!published.lost.length || attempt === 2) {
-      const code = await endBuild(values, planned2, wanted, { session: session2, published, begun });
-      if (!wanted.check || signal.aborted) return code;
+      const code2 = await endBuild(values, planned2, wanted, { session: session2, published, begun });
+      if (!wanted.check || signal.aborted) return code2;
       const checked = await checkBuilds(session2, { output, signal, workers: wanted.limits.workers, ...wanted.check });
-      return code === exit.ok ? checked : code;
+      return code2 === exit.ok ? checked : code2;
     }
     writeNote(
       `the store lost ${published.lost.length === 1 ? "a package" : `${published.lost.length} packages`}, or they were damaged: they are built again
@@ -40472,8 +40591,8 @@ function systemChanges(m, n) {
 }
 
 // ts-src/publish/promotion.ts
-var import_node_fs75 = require("node:fs");
-var import_node_path95 = require("node:path");
+var import_node_fs76 = require("node:fs");
+var import_node_path97 = require("node:path");
 init_diagnostics();
 init_names();
 
@@ -40850,8 +40969,8 @@ async function rollBack(input, outlet) {
   let suites = withoutKeyring(state.suites);
   let raised = 0;
   if (!pointer) {
-    const scratch = (0, import_node_path95.join)(input.folder, "incoming");
-    (0, import_node_fs75.mkdirSync)(scratch, { recursive: true });
+    const scratch = (0, import_node_path97.join)(input.folder, "incoming");
+    (0, import_node_fs76.mkdirSync)(scratch, { recursive: true });
     const made2 = await raiseVersions({
       store: outlet.store,
       scratch,
@@ -40933,13 +41052,13 @@ var rest = (count3) => count3 > most4 ? `and ${count3 - most4} more
 ` : "";
 
 // ts-src/cli/channels.ts
-var import_node_path100 = require("node:path");
+var import_node_path102 = require("node:path");
 init_diagnostics();
 init_remote_place();
 
 // ts-src/publish/archive-lists.ts
-var import_node_fs76 = require("node:fs");
-var import_node_path96 = require("node:path");
+var import_node_fs77 = require("node:fs");
+var import_node_path98 = require("node:path");
 init_files();
 init_process();
 var largest8 = 1 << 30;
@@ -40955,13 +41074,13 @@ async function archivePackages(store2, folder2, id, locked2) {
 }
 function hereText(folder2, id, locked2) {
   const here = readJson(
-    (0, import_node_path96.join)(folder2, "bases", id, "current.json")
+    (0, import_node_path98.join)(folder2, "bases", id, "current.json")
   );
   if (!here || here.digest !== locked2.base || here.archive !== locked2.archive) return void 0;
   const lists = here.lists;
   if (typeof lists !== "string" || !exists(lists)) return void 0;
-  const names4 = (0, import_node_fs76.readdirSync)(lists).filter((name6) => name6.endsWith("_Packages"));
-  return names4.length ? names4.map((name6) => (0, import_node_fs76.readFileSync)((0, import_node_path96.join)(lists, name6), "utf8")).join("\n") : void 0;
+  const names4 = (0, import_node_fs77.readdirSync)(lists).filter((name6) => name6.endsWith("_Packages"));
+  return names4.length ? names4.map((name6) => (0, import_node_fs77.readFileSync)((0, import_node_path98.join)(lists, name6), "utf8")).join("\n") : void 0;
 }
 async function storedText(store2, { base, archive }) {
   const kept4 = await store2.readJson(`bases/${base}-${archive.slice(0, 16)}.json`);
@@ -40972,7 +41091,7 @@ async function storedText(store2, { base, archive }) {
 }
 
 // ts-src/publish/endpoints.ts
-var import_node_path99 = require("node:path");
+var import_node_path101 = require("node:path");
 init_remote_place();
 var isChannelName = (name6) => name6.length <= 200 && /^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*){0,3}$/.test(name6) && !name6.includes("..");
 async function openEndpoint(uri2, root) {
@@ -40985,7 +41104,7 @@ async function openEndpoint(uri2, root) {
     return new SshEndpoint2(uri2);
   }
   const path2 = uri2.startsWith("file:") ? decodeURIComponent(uri2.slice("file:".length).replace(/^\/\/(?=\/)/, "")) : uri2;
-  return new FolderEndpoint((0, import_node_path99.isAbsolute)(path2) ? path2 : (0, import_node_path99.join)(root, path2));
+  return new FolderEndpoint((0, import_node_path101.isAbsolute)(path2) ? path2 : (0, import_node_path101.join)(root, path2));
 }
 function partsOf2(place3) {
   const query2 = place3.indexOf("?");
@@ -41078,7 +41197,7 @@ async function placesOf3({ workspace: { distro, root } }, channel2, named7, from
   const configured2 = distro.publish.to.map((place3) => channelUri(place3, channel2.name));
   const beside = (from?.file.endpoints ?? []).flatMap((uri2) => besideUri(uri2, from?.name ?? "", channel2.name) ?? []);
   const uris = [
-    named7?.map((n) => /^(s3:\/\/|file:)/.test(n) || isRemotePlace(n) ? n : (0, import_node_path100.resolve)(n)),
+    named7?.map((n) => /^(s3:\/\/|file:)/.test(n) || isRemotePlace(n) ? n : (0, import_node_path102.resolve)(n)),
     channel2.file.endpoints,
     configured2,
     beside
@@ -41363,8 +41482,8 @@ async function renew(opened, names4, to) {
 }
 
 // ts-src/cli/clean.ts
-var import_node_fs79 = require("node:fs");
-var import_node_path101 = require("node:path");
+var import_node_fs80 = require("node:fs");
+var import_node_path103 = require("node:path");
 init_process();
 var remade = [
   "work",
@@ -41407,7 +41526,7 @@ remove: the roots of a plain user belong to subordinate ids.`,
       writeMessage("slipway clean: --driver is unshare or docker\n");
       return exit.usage;
     }
-    if (!(0, import_node_fs79.existsSync)(state)) {
+    if (!(0, import_node_fs80.existsSync)(state)) {
       writeOutput(`nothing to remove: ${state} is not there
 `);
       return exit.ok;
@@ -41418,10 +41537,10 @@ remove: the roots of a plain user belong to subordinate ids.`,
 `);
       return exit.failed;
     }
-    const parts2 = (0, import_node_fs79.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
+    const parts2 = (0, import_node_fs80.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
     const removed = [];
     for (const part of parts2) {
-      const folder2 = (0, import_node_path101.join)(state, part);
+      const folder2 = (0, import_node_path103.join)(state, part);
       const size3 = (await run("du", ["-sh", folder2])).stdout.split("	")[0] ?? "";
       removed.push({ folder: folder2, size: size3 });
       if (!isQuiet() && !values.json)
@@ -41432,25 +41551,25 @@ remove: the roots of a plain user belong to subordinate ids.`,
     if (values.json) writeOutput(`${JSON.stringify({ removed, done: values["dry-run"] !== true })}
 `);
     if (values.all && !values["dry-run"]) await driver.remove(state);
-    const left = values["dry-run"] ? [] : parts2.filter((part) => (0, import_node_fs79.existsSync)((0, import_node_path101.join)(state, part)));
-    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path101.join)(state, part)} could not be removed
+    const left = values["dry-run"] ? [] : parts2.filter((part) => (0, import_node_fs80.existsSync)((0, import_node_path103.join)(state, part)));
+    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path103.join)(state, part)} could not be removed
 `);
     return left.length ? exit.failed : exit.ok;
   }
 });
 async function runningIn(state) {
-  const all = (0, import_node_path101.join)(state, "work");
-  if (!(0, import_node_fs79.existsSync)(all)) return void 0;
-  for (const name6 of (0, import_node_fs79.readdirSync)(all)) {
+  const all = (0, import_node_path103.join)(state, "work");
+  if (!(0, import_node_fs80.existsSync)(all)) return void 0;
+  for (const name6 of (0, import_node_fs80.readdirSync)(all)) {
     if (!name6.endsWith(".lock")) continue;
-    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path101.join)(all, name6), "true"]);
+    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path103.join)(all, name6), "true"]);
     if (free.code !== 0) return name6.slice(0, -".lock".length);
   }
   return void 0;
 }
 
 // ts-src/cli/compare.ts
-var import_node_fs80 = require("node:fs");
+var import_node_fs81 = require("node:fs");
 init_diagnostics();
 
 // ts-src/render/compare.ts
@@ -41518,7 +41637,7 @@ compared with the files as they are now. If a commit has a lock.yaml beside its 
       return exit.failed;
     }
     const selection = selectionOf(values, []);
-    const plan2 = (state) => (0, import_node_fs80.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
+    const plan2 = (state) => (0, import_node_fs81.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
     const one = await plan2(before2);
     const two = after === void 0 ? await readAndPlan(values, []) : await plan2(after);
     if (!one.ok || !two.ok) {
@@ -41536,13 +41655,13 @@ compared with the files as they are now. If a commit has a lock.yaml beside its 
 });
 
 // ts-src/cli/deploy.ts
-var import_node_fs85 = require("node:fs");
-var import_node_path108 = require("node:path");
+var import_node_fs86 = require("node:fs");
+var import_node_path110 = require("node:path");
 var import_promises11 = require("node:readline/promises");
 
 // ts-src/deploy/check.ts
-var import_node_fs82 = require("node:fs");
-var import_node_path103 = require("node:path");
+var import_node_fs83 = require("node:fs");
+var import_node_path105 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
@@ -42815,8 +42934,8 @@ function checkPlugins(text8, file3, jenkins2, known3 = pluginTable) {
 }
 
 // ts-src/deploy/secrets.ts
-var import_node_fs81 = require("node:fs");
-var import_node_path102 = require("node:path");
+var import_node_fs82 = require("node:fs");
+var import_node_path104 = require("node:path");
 init_diagnostics();
 var mostBytes4 = 16 << 20;
 var forms = [
@@ -42863,7 +42982,7 @@ async function knownSecrets(root) {
   const known3 = [];
   let names4 = [];
   try {
-    names4 = (0, import_node_fs81.readdirSync)((0, import_node_path102.join)(root, "secrets")).sort();
+    names4 = (0, import_node_fs82.readdirSync)((0, import_node_path104.join)(root, "secrets")).sort();
   } catch {
     return known3;
   }
@@ -42897,8 +43016,8 @@ async function checkDeployment(root) {
   return { diagnostics: sorted(diagnostics), ran, missing };
 }
 function plugins(root) {
-  const dockerfile = readIf((0, import_node_path103.join)(root, "Dockerfile")) ?? "";
-  const list8 = readIf((0, import_node_path103.join)(root, "plugins.txt"));
+  const dockerfile = readIf((0, import_node_path105.join)(root, "Dockerfile")) ?? "";
+  const list8 = readIf((0, import_node_path105.join)(root, "plugins.txt"));
   const tag = /^FROM\s+\S*jenkins:(\S+)/m.exec(dockerfile)?.[1];
   const version3 = /^\d+(?:\.\d+){1,2}(?=-|$)/.exec(tag ?? "")?.[0];
   const found2 = [];
@@ -42921,7 +43040,7 @@ async function casc(root) {
   const files = (await walkLeft(root, "jcasc")).filter(({ path: path2 }) => /\.ya?ml$/.test(path2));
   if (!files.length) return [error("deploy-jcasc", "jcasc/ holds no YAML file", { file: "jcasc" })];
   return files.flatMap(
-    ({ path: path2, kind }) => kind === "a file" ? checkCasc(readIf((0, import_node_path103.join)(root, path2)) ?? "", path2) : [error("deploy-jcasc", `${path2} is ${kind}`, { file: path2 })]
+    ({ path: path2, kind }) => kind === "a file" ? checkCasc(readIf((0, import_node_path105.join)(root, path2)) ?? "", path2) : [error("deploy-jcasc", `${path2} is ${kind}`, { file: path2 })]
   );
 }
 async function conflictMarkers(root) {
@@ -42929,7 +43048,7 @@ async function conflictMarkers(root) {
   const found2 = [];
   for (const { path: path2, kind } of await walkLeft(root, "", { skip })) {
     if (kind !== "a file" || path2.startsWith(".slipway-deploy")) continue;
-    const line2 = (readIf((0, import_node_path103.join)(root, path2)) ?? "").split("\n").findIndex((text8) => /^(<{7}|>{7}) /.test(text8));
+    const line2 = (readIf((0, import_node_path105.join)(root, path2)) ?? "").split("\n").findIndex((text8) => /^(<{7}|>{7}) /.test(text8));
     if (line2 >= 0)
       found2.push(
         error("deploy-conflict", "a conflict of `slipway deploy update` is not resolved", {
@@ -42952,16 +43071,16 @@ var tools = [
   {
     name: "terraform validate",
     async check(root) {
-      const folder2 = (0, import_node_path103.join)(root, "terraform");
-      if (!(0, import_node_fs82.existsSync)(folder2)) return "terraform (no folder terraform/)";
-      if (!(0, import_node_fs82.existsSync)((0, import_node_path103.join)(folder2, ".terraform"))) return "terraform validate (after `terraform init` in terraform/)";
+      const folder2 = (0, import_node_path105.join)(root, "terraform");
+      if (!(0, import_node_fs83.existsSync)(folder2)) return "terraform (no folder terraform/)";
+      if (!(0, import_node_fs83.existsSync)((0, import_node_path105.join)(folder2, ".terraform"))) return "terraform validate (after `terraform init` in terraform/)";
       return runTool("terraform", ["validate", "-no-color"], folder2);
     }
   },
   {
     name: "hadolint",
     async check(root) {
-      const files = ["Dockerfile", "agent/Dockerfile"].filter((file3) => (0, import_node_fs82.existsSync)((0, import_node_path103.join)(root, file3)));
+      const files = ["Dockerfile", "agent/Dockerfile"].filter((file3) => (0, import_node_fs83.existsSync)((0, import_node_path105.join)(root, file3)));
       return files.length ? runTool("hadolint", files, root) : "hadolint (no Dockerfile)";
     }
   },
@@ -42969,7 +43088,7 @@ var tools = [
     name: "ansible-lint",
     async check(root) {
       const found2 = (await listLeft(root, "ansible")).length > 0;
-      return found2 ? runTool("ansible-lint", ["--offline", "-q"], (0, import_node_path103.join)(root, "ansible")) : "ansible-lint (no folder ansible/)";
+      return found2 ? runTool("ansible-lint", ["--offline", "-q"], (0, import_node_path105.join)(root, "ansible")) : "ansible-lint (no folder ansible/)";
     }
   }
 ];
@@ -43799,17 +43918,17 @@ function renderDeployment(answers2) {
 
 // ts-src/deploy/record.ts
 init_zod();
-var import_node_path104 = require("node:path");
+var import_node_path106 = require("node:path");
 init_files();
 init_diagnostics();
 var recordName2 = ".slipway-deploy.json";
 var schema4 = strictObject({ slipway: string3(), answers: unknown(), files: record(string3(), string3()) });
 function writeRecord2(folder2, record3) {
-  writeWhole((0, import_node_path104.join)(folder2, recordName2), `${JSON.stringify(record3, null, 1)}
+  writeWhole((0, import_node_path106.join)(folder2, recordName2), `${JSON.stringify(record3, null, 1)}
 `);
 }
 function readRecord2(folder2) {
-  const text8 = readIf((0, import_node_path104.join)(folder2, recordName2));
+  const text8 = readIf((0, import_node_path106.join)(folder2, recordName2));
   if (text8 === void 0)
     return bad(
       error("deploy-folder", `${folder2} was not made by \`slipway deploy init\`: ${recordName2} is missing`, {
@@ -43832,24 +43951,24 @@ function readRecord2(folder2) {
 var isPlainPath = (path2) => path2.split("/").every((part) => part !== "" && part !== "." && part !== ".." && !/[\0-\x1f\\]/.test(part));
 
 // ts-src/deploy/update.ts
-var import_node_fs83 = require("node:fs");
+var import_node_fs84 = require("node:fs");
 var import_node_os14 = require("node:os");
-var import_node_path105 = require("node:path");
+var import_node_path107 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
 async function planUpdate(folder2, base, next2) {
-  const scratch = (0, import_node_fs83.mkdtempSync)((0, import_node_path105.join)((0, import_node_os14.tmpdir)(), "slipway-deploy-"));
+  const scratch = (0, import_node_fs84.mkdtempSync)((0, import_node_path107.join)((0, import_node_os14.tmpdir)(), "slipway-deploy-"));
   try {
     const changes = [];
     for (const path2 of [.../* @__PURE__ */ new Set([...Object.keys(base), ...Object.keys(next2)])].sort(compare)) {
-      const sides = { base: base[path2], ours: readIf((0, import_node_path105.join)(folder2, path2)), next: next2[path2] };
+      const sides = { base: base[path2], ours: readIf((0, import_node_path107.join)(folder2, path2)), next: next2[path2] };
       const change = await planFile(scratch, path2, sides);
       if (change) changes.push(change);
     }
     return changes;
   } finally {
-    (0, import_node_fs83.rmSync)(scratch, { recursive: true, force: true });
+    (0, import_node_fs84.rmSync)(scratch, { recursive: true, force: true });
   }
 }
 async function planFile(scratch, path2, { base, ours, next: next2 }) {
@@ -43867,17 +43986,17 @@ async function planFile(scratch, path2, { base, ours, next: next2 }) {
   return { path: path2, kind: clean2 ? "merged" : "conflict", text: merged2.text, diff: await diff3(merged2.text) };
 }
 async function merge2(scratch, ours, base, next2) {
-  const names4 = ["yours", "base", "slipway"].map((name6) => (0, import_node_path105.join)(scratch, name6));
-  for (const [i, text8] of [ours, base, next2].entries()) (0, import_node_fs83.writeFileSync)(names4[i] ?? "", text8);
+  const names4 = ["yours", "base", "slipway"].map((name6) => (0, import_node_path107.join)(scratch, name6));
+  for (const [i, text8] of [ours, base, next2].entries()) (0, import_node_fs84.writeFileSync)(names4[i] ?? "", text8);
   const labels2 = ["-L", "yours", "-L", "base", "-L", "slipway"];
   const ran = await run("git", ["merge-file", "-p", ...labels2, ...names4]);
   if (ran.code > 127) throw new Error(`git merge-file: ${ran.stderr.trim()}`);
   return { text: ran.stdout, conflicts: ran.code };
 }
 async function diffOf(scratch, path2, from, to) {
-  const [left, right] = [(0, import_node_path105.join)(scratch, "left"), (0, import_node_path105.join)(scratch, "right")];
-  (0, import_node_fs83.writeFileSync)(left, from ?? "");
-  (0, import_node_fs83.writeFileSync)(right, to ?? "");
+  const [left, right] = [(0, import_node_path107.join)(scratch, "left"), (0, import_node_path107.join)(scratch, "right")];
+  (0, import_node_fs84.writeFileSync)(left, from ?? "");
+  (0, import_node_fs84.writeFileSync)(right, to ?? "");
   const ran = await run("git", ["diff", "--no-index", "--no-color", "--no-ext-diff", "--", left, right]);
   const lines = ran.stdout.split("\n");
   const body = lines.slice(
@@ -43896,7 +44015,7 @@ init_diagnostics();
 init_yaml();
 
 // ts-src/cli/deploy-image.ts
-var import_node_path107 = require("node:path");
+var import_node_path109 = require("node:path");
 init_zod();
 init_files();
 
@@ -43908,9 +44027,9 @@ init_fxp();
 init_s3_credentials();
 init_yaml();
 var AwsFault = class extends Error {
-  constructor(message, code) {
+  constructor(message, code2) {
     super(message);
-    this.code = code;
+    this.code = code2;
   }
 };
 var attempts2 = 8;
@@ -43983,12 +44102,12 @@ var Aws = class {
 };
 var passing2 = /Throttl|RequestLimitExceeded|TooManyRequests|InternalError|InternalServer|ServiceUnavailable|^5\d\d$|^429$|ConcurrentLimit/;
 function faultOf(request, status, text8) {
-  const code = /<Code>([A-Za-z0-9._-]{1,100})<\/Code>/.exec(text8)?.[1] ?? /"(?:__type|code|Code)"\s*:\s*"(?:[^"#]*#)?([A-Za-z0-9._-]{1,100})"/.exec(text8)?.[1] ?? String(status);
+  const code2 = /<Code>([A-Za-z0-9._-]{1,100})<\/Code>/.exec(text8)?.[1] ?? /"(?:__type|code|Code)"\s*:\s*"(?:[^"#]*#)?([A-Za-z0-9._-]{1,100})"/.exec(text8)?.[1] ?? String(status);
   const message = /<Message>([^<]{1,300})<\/Message>|"[Mm]essage"\s*:\s*"([^"]{1,300})"/.exec(text8);
   const path2 = request.path === "/" ? "" : ` ${request.method} ${request.path.replace(/\?.*/, "")}`;
   return new AwsFault(
-    `${request.service}${path2} refused: ${code}${message ? `: ${message[1] ?? message[2]}` : ""}`,
-    status >= 500 || status === 429 ? String(status) : code
+    `${request.service}${path2} refused: ${code2}${message ? `: ${message[1] ?? message[2]}` : ""}`,
+    status >= 500 || status === 429 ? String(status) : code2
   );
 }
 async function allPages(aws, service, action, parameters) {
@@ -44155,8 +44274,8 @@ var imageUses = (place3) => asked("ec2", () => usedImages(new Aws(place3.region,
 
 // ts-src/deploy/toolset.ts
 var import_node_crypto14 = require("node:crypto");
-var import_node_fs84 = require("node:fs");
-var import_node_path106 = require("node:path");
+var import_node_fs85 = require("node:fs");
+var import_node_path108 = require("node:path");
 init_diagnostics();
 var folders = ["ansible", "packer"];
 var day6 = 864e5;
@@ -44164,9 +44283,9 @@ function toolsetOf(root) {
   const digest4 = (0, import_node_crypto14.createHash)("sha256");
   try {
     for (const folder2 of folders) {
-      const files = (0, import_node_fs84.readdirSync)((0, import_node_path106.join)(root, folder2), { recursive: true, encoding: "utf8" }).map((name6) => (0, import_node_path106.join)(folder2, name6)).filter((file3) => !(0, import_node_path106.basename)(file3).startsWith(".") && (0, import_node_fs84.lstatSync)((0, import_node_path106.join)(root, file3)).isFile()).sort(compare);
+      const files = (0, import_node_fs85.readdirSync)((0, import_node_path108.join)(root, folder2), { recursive: true, encoding: "utf8" }).map((name6) => (0, import_node_path108.join)(folder2, name6)).filter((file3) => !(0, import_node_path108.basename)(file3).startsWith(".") && (0, import_node_fs85.lstatSync)((0, import_node_path108.join)(root, file3)).isFile()).sort(compare);
       for (const file3 of files) {
-        const text8 = (0, import_node_fs84.readFileSync)((0, import_node_path106.join)(root, file3));
+        const text8 = (0, import_node_fs85.readFileSync)((0, import_node_path108.join)(root, file3));
         digest4.update(`${file3}\0${text8.length}\0`).update(text8);
       }
     }
@@ -44352,7 +44471,7 @@ function poolOf2(values) {
   return { organization, architecture: architecture3, region: region2, endpoint };
 }
 function imageOfManifest(file3) {
-  const text8 = readIf((0, import_node_path107.resolve)(file3));
+  const text8 = readIf((0, import_node_path109.resolve)(file3));
   let value2;
   try {
     value2 = JSON.parse(text8 ?? "");
@@ -44370,7 +44489,7 @@ function imageOfManifest(file3) {
 async function agentImages(words6, values) {
   const [what = "list", given, ...more] = words6;
   if (what === "toolset" && given === void 0) {
-    const digest4 = toolsetOf((0, import_node_path107.resolve)("."));
+    const digest4 = toolsetOf((0, import_node_path109.resolve)("."));
     showDiagnostics(digest4.diagnostics);
     if (digest4.ok) writeOutput(`${digest4.value}
 `);
@@ -44394,7 +44513,7 @@ async function agentImages(words6, values) {
   return done.ok ? exit.ok : exit.failed;
 }
 async function due(pool, days) {
-  const toolset = toolsetOf((0, import_node_path107.resolve)("."));
+  const toolset = toolsetOf((0, import_node_path109.resolve)("."));
   if (!toolset.ok) return toolset;
   const found2 = await dueReason(pool, toolset.value, days, Date.now());
   if (!found2.ok) return found2;
@@ -44488,7 +44607,7 @@ Answers: ${questions.map((q3) => q3.name).join(", ")}.`,
   async run(values, [what, ...words6]) {
     if (what === "image") return agentImages(words6, values);
     const [folder2 = ".", ...more] = words6;
-    const root = (0, import_node_path108.resolve)(folder2);
+    const root = (0, import_node_path110.resolve)(folder2);
     if (more.length === 0 && what === "init") return init(root, folder2, values);
     if (more.length === 0 && what === "update") return update(root, values);
     if (more.length === 0 && what === "check") return check(root);
@@ -44499,7 +44618,7 @@ Answers: ${questions.map((q3) => q3.name).join(", ")}.`,
 async function gather(values) {
   let given = {};
   if (values.answers !== void 0) {
-    const text8 = readIf((0, import_node_path108.resolve)(values.answers));
+    const text8 = readIf((0, import_node_path110.resolve)(values.answers));
     if (text8 === void 0) return bad(error("deploy-answers", `${values.answers} does not exist`));
     const parsed2 = parseYaml(text8, values.answers);
     if (!parsed2.ok) return parsed2;
@@ -44529,7 +44648,7 @@ async function init(root, folder2, values) {
     return exit.failed;
   }
   const files = renderDeployment(answers2.value);
-  const taken3 = [recordName2, ...Object.keys(files)].filter((path2) => (0, import_node_fs85.existsSync)((0, import_node_path108.join)(root, path2)));
+  const taken3 = [recordName2, ...Object.keys(files)].filter((path2) => (0, import_node_fs86.existsSync)((0, import_node_path110.join)(root, path2)));
   if (taken3.length) {
     showDiagnostics([
       error("deploy-exists", `${taken3.slice(0, 5).join(", ")} already exist: nothing was written`, {
@@ -44538,7 +44657,7 @@ async function init(root, folder2, values) {
     ]);
     return exit.failed;
   }
-  for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path108.join)(root, path2), text8, { sync: false });
+  for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path110.join)(root, path2), text8, { sync: false });
   writeRecord2(root, { slipway: "0.1.0", answers: answers2.value, files });
   writeOutput(`Wrote the farm of ${answers2.value.organization} to ${root}: ${Object.keys(files).length} files.
 
@@ -44585,8 +44704,8 @@ ${change.diff}`);
   if (change.diff !== "" && !change.diff.endsWith("\n")) writeOutput("\n");
 }
 function write2(root, change) {
-  if (change.kind === "removed") (0, import_node_fs85.rmSync)((0, import_node_path108.join)(root, change.path), { force: true });
-  else if (change.text !== void 0) writeWhole((0, import_node_path108.join)(root, change.path), change.text);
+  if (change.kind === "removed") (0, import_node_fs86.rmSync)((0, import_node_path110.join)(root, change.path), { force: true });
+  else if (change.text !== void 0) writeWhole((0, import_node_path110.join)(root, change.path), change.text);
 }
 async function check(root) {
   const record3 = readRecord2(root);
@@ -44604,8 +44723,8 @@ async function check(root) {
 }
 
 // ts-src/cli/docs.ts
-var import_node_fs93 = require("node:fs");
-var import_node_path117 = require("node:path");
+var import_node_fs94 = require("node:fs");
+var import_node_path119 = require("node:path");
 var import_node_url2 = require("node:url");
 init_digest();
 
@@ -44738,8 +44857,8 @@ var textOf6 = (html) => withoutTags(html).replace(
 ).replace(/\s+/g, " ").trim();
 
 // ts-src/docs/folder.ts
-var import_node_fs87 = require("node:fs");
-var import_node_path110 = require("node:path");
+var import_node_fs88 = require("node:fs");
+var import_node_path112 = require("node:path");
 init_files();
 init_diagnostics();
 
@@ -44756,7 +44875,7 @@ var site_default = ':root {\n  color-scheme: light dark;\n  --paper: #fff; --rai
 var theme_default2 = "(() => {\n  let theme;\n  try { theme = localStorage.getItem('slipway-theme'); } catch { /* no storage */ }\n  if (theme === 'light' || theme === 'dark') document.documentElement.dataset.theme = theme;\n})();\n";
 
 // ts-src/docs/site.ts
-var import_node_fs86 = require("node:fs");
+var import_node_fs87 = require("node:fs");
 init_diagnostics();
 
 // ts-src/docs/index-page.ts
@@ -44869,19 +44988,19 @@ function contents(p) {
   const { facts } = p;
   if (!facts) return "";
   const section = (title, id, items) => items.length ? `<section id="${id}"><h2>${title} <span class="count">${items.length}</span></h2>${list5(items, "names")}</section>` : "";
-  const code = (text8) => `<code>${escape2(text8)}</code>`;
+  const code2 = (text8) => `<code>${escape2(text8)}</code>`;
   const messages = facts.messages.map(
     (m) => `<a href="${messagePage(m.kind, m.name)}"><code>${m.kind}/${escape2(m.name)}</code></a>`
   );
   const plugins2 = facts.plugins.map(
     (x) => `<code>${escape2(x.name)}</code>${x.base ? ` <span class="kind">a ${escape2(x.base)}</span>` : ""}${x.description ? `<p>${escape2(x.description)}</p>` : ""}`
   );
-  const headers = facts.api === void 0 ? facts.headers.map(code) : [];
+  const headers = facts.api === void 0 ? facts.headers.map(code2) : [];
   return [
     section("Messages, services and actions", "interfaces", messages),
-    section("Programs", "programs", facts.executables.map(code)),
-    section("Launch files", "launch", facts.launch.map(code)),
-    section("Parameters", "parameters", facts.parameters.map(code)),
+    section("Programs", "programs", facts.executables.map(code2)),
+    section("Launch files", "launch", facts.launch.map(code2)),
+    section("Parameters", "parameters", facts.parameters.map(code2)),
     plugins2.length ? `<section id="plugins"><h2>Plugins <span class="count">${plugins2.length}</span></h2>${list5(plugins2, "entries")}</section>` : "",
     section("Headers", "headers", headers)
   ].join("\n");
@@ -44899,12 +45018,12 @@ function aside(p, known3) {
   const at3 = `${escape2(p.repository)}${p.commit ? ` <code>${escape2(p.commit.slice(0, 10))}</code>` : ""}`;
   const website = p.urls.filter((u) => /^https?:\/\//.test(u.url));
   const { build: build4, run: run2 } = p;
-  const elsewhere = [...known3].filter((id) => id.endsWith(`/${p.name}`) && id !== idOf2(p)).map((id) => `<a href="../../${escape2(id)}/index.html">${escape2(id.split("/")[0] ?? "")}</a>`);
+  const elsewhere2 = [...known3].filter((id) => id.endsWith(`/${p.name}`) && id !== idOf2(p)).map((id) => `<a href="../../${escape2(id)}/index.html">${escape2(id.split("/")[0] ?? "")}</a>`);
   return `<aside class="facts" aria-label="About this package">
 ${part("Install", `<pre tabindex="0">apt install ${escape2(p.debian)}</pre>`)}
 ${part("Version", `<p>${escape2(p.version)}${p.debianVersion ? `<br><code>${escape2(p.debianVersion)}</code>` : ""}</p>`)}
 ${part("In channels", p.channels.length ? list5(p.channels.map((c) => `${escape2(c.channel)}: <code>${escape2(c.version)}</code>`)) : "")}
-${part("Also in", elsewhere.length ? list5(elsewhere, "names") : "")}
+${part("Also in", elsewhere2.length ? list5(elsewhere2, "names") : "")}
 ${part("Licence", p.licenses.map((l) => escape2(l.name)).join(", "))}
 ${part(p.maintainers.length > 1 ? "Maintainers" : "Maintainer", list5(p.maintainers.map(person)))}
 ${part("Source", `<p>${link === void 0 ? at3 : `<a href="${escape2(link)}">${at3}</a>`}</p>`)}
@@ -44975,7 +45094,7 @@ ${own3.map((p) => card(p, root, several)).join("\n")}
 }
 
 // ts-src/docs/links.ts
-var import_node_path109 = require("node:path");
+var import_node_path111 = require("node:path");
 init_diagnostics();
 var attribute2 = /\s(href|src|id|name|data-missing)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+))/gi;
 var named5 = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
@@ -44983,8 +45102,8 @@ var unescape = (text8) => text8.replace(
   /&(?:#(\d{1,7})|#x([0-9a-f]{1,6})|([a-z]+));/gi,
   (whole4, decimal, hex, name6) => {
     if (name6 !== void 0) return named5[name6.toLowerCase()] ?? whole4;
-    const code = decimal === void 0 ? parseInt(hex ?? "", 16) : Number(decimal);
-    return code <= 1114111 ? String.fromCodePoint(code) : whole4;
+    const code2 = decimal === void 0 ? parseInt(hex ?? "", 16) : Number(decimal);
+    return code2 <= 1114111 ? String.fromCodePoint(code2) : whole4;
   }
 );
 var LinkChecker = class {
@@ -45005,7 +45124,7 @@ var LinkChecker = class {
     let at3 = 0;
     const body = text8.replace(
       /(<script\b[^>]*>)([^]*?)<\/script>/gi,
-      (_, tag, code) => tag + keepLines(code)
+      (_, tag, code2) => tag + keepLines(code2)
     );
     for (const tag of body.matchAll(/<[a-z][^>]*>/gi)) {
       const [whole4] = tag;
@@ -45029,7 +45148,7 @@ var LinkChecker = class {
     }
     const [whole4 = "", fragment = ""] = link.split(/#(.*)/);
     const path2 = decoded2(whole4.replace(/\?.*$/, ""));
-    const target2 = path2 === "" ? page : import_node_path109.posix.join(import_node_path109.posix.dirname(page), path2);
+    const target2 = path2 === "" ? page : import_node_path111.posix.join(import_node_path111.posix.dirname(page), path2);
     if (target2 === ".." || target2.startsWith("../")) {
       this.found.push({ ...wanted, why: "outside" });
       return;
@@ -45358,7 +45477,7 @@ async function writeSite(site, store2, write3) {
     for (const [path2, html] of ownPages(site, p, known3, index)) put(`${idOf2(p)}/${path2}`, html);
     if (!p.record) continue;
     const packed3 = await store2.path(p.record.pages);
-    const files = packed3 === void 0 ? void 0 : unpackPages((0, import_node_fs86.readFileSync)(packed3));
+    const files = packed3 === void 0 ? void 0 : unpackPages((0, import_node_fs87.readFileSync)(packed3));
     if (!files || !putAll(idOf2(p), files)) written2.lost.push(idOf2(p));
   }
   time2 = new Patience();
@@ -45390,35 +45509,35 @@ ${LICENSE_default}`,
 });
 
 // ts-src/docs/folder.ts
-function outputFault(output) {
-  if (!(0, import_node_fs87.existsSync)(output) || !(0, import_node_fs87.readdirSync)(output).length || (0, import_node_fs87.existsSync)((0, import_node_path110.join)(output, siteMark))) return void 0;
+function outputFault2(output) {
+  if (!(0, import_node_fs88.existsSync)(output) || !(0, import_node_fs88.readdirSync)(output).length || (0, import_node_fs88.existsSync)((0, import_node_path112.join)(output, siteMark))) return void 0;
   return error("output-taken", `the folder ${output} contains something other than a documentation site`, {
     hint: "name another with --output"
   });
 }
 async function writeFolder(output, make) {
   const staged = temporaryBeside(output);
-  const former = (0, import_node_path110.join)((0, import_node_path110.dirname)(output), `.former-${process.pid}-${(0, import_node_path110.basename)(output)}`);
+  const former = (0, import_node_path112.join)((0, import_node_path112.dirname)(output), `.former-${process.pid}-${(0, import_node_path112.basename)(output)}`);
   const folders2 = /* @__PURE__ */ new Set();
   try {
     const made2 = await make((path2, data) => {
-      const folder2 = (0, import_node_path110.dirname)((0, import_node_path110.join)(staged, path2));
-      if (!folders2.has(folder2)) (0, import_node_fs87.mkdirSync)(folder2, { recursive: true });
+      const folder2 = (0, import_node_path112.dirname)((0, import_node_path112.join)(staged, path2));
+      if (!folders2.has(folder2)) (0, import_node_fs88.mkdirSync)(folder2, { recursive: true });
       folders2.add(folder2);
-      (0, import_node_fs87.writeFileSync)((0, import_node_path110.join)(staged, path2), data, { flag: "wx" });
+      (0, import_node_fs88.writeFileSync)((0, import_node_path112.join)(staged, path2), data, { flag: "wx" });
     });
-    if ((0, import_node_fs87.existsSync)(output)) (0, import_node_fs87.renameSync)(output, former);
-    (0, import_node_fs87.renameSync)(staged, output);
+    if ((0, import_node_fs88.existsSync)(output)) (0, import_node_fs88.renameSync)(output, former);
+    (0, import_node_fs88.renameSync)(staged, output);
     return made2;
   } finally {
-    (0, import_node_fs87.rmSync)(staged, { recursive: true, force: true });
-    (0, import_node_fs87.rmSync)(former, { recursive: true, force: true });
+    (0, import_node_fs88.rmSync)(staged, { recursive: true, force: true });
+    (0, import_node_fs88.rmSync)(former, { recursive: true, force: true });
   }
 }
 
 // ts-src/docs/publication.ts
-var import_node_fs88 = require("node:fs");
-var import_node_path111 = require("node:path");
+var import_node_fs89 = require("node:fs");
+var import_node_path113 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
@@ -45460,8 +45579,8 @@ async function publishSite(endpoint, folder2, state, keep2) {
     let written2 = 0;
     const other = [];
     await parallel(files, endpoint.width, async ({ path: path2 }) => {
-      const local2 = (0, import_node_path111.join)(folder2, path2);
-      const file3 = { path: local2, sha256: await sha256File(local2), size: (0, import_node_fs88.statSync)(local2).size };
+      const local2 = (0, import_node_path113.join)(folder2, path2);
+      const file3 = { path: local2, sha256: await sha256File(local2), size: (0, import_node_fs89.statSync)(local2).size };
       const placed2 = await endpoint.placeFile(`${state.path}/${path2}`, file3);
       if (placed2 === "written") written2++;
       if (placed2 === "other") other.push(path2);
@@ -45504,9 +45623,9 @@ async function switchLatest(endpoint, states, state) {
   await endpoint.put("states.js", Buffer.from(`slipwayData("states",${JSON.stringify(choices)});
 `));
   if (endpoint.folder !== void 0) {
-    const link = temporaryBeside((0, import_node_path111.join)(endpoint.folder, "latest"));
-    (0, import_node_fs88.symlinkSync)(state.path, link);
-    (0, import_node_fs88.renameSync)(link, (0, import_node_path111.join)(endpoint.folder, "latest"));
+    const link = temporaryBeside((0, import_node_path113.join)(endpoint.folder, "latest"));
+    (0, import_node_fs89.symlinkSync)(state.path, link);
+    (0, import_node_fs89.renameSync)(link, (0, import_node_path113.join)(endpoint.folder, "latest"));
   } else await endpoint.put("latest/index.html", Buffer.from(redirect(`../${state.path}/index.html`)));
   await endpoint.put(
     "index.html",
@@ -45528,7 +45647,7 @@ fetch(to,{method:"HEAD"}).then(function(r){r.ok?go(to):location.replace("${root}
 }
 async function removeState(endpoint, path2) {
   if (endpoint.folder !== void 0) {
-    (0, import_node_fs88.rmSync)((0, import_node_path111.join)(endpoint.folder, path2), { recursive: true, force: true });
+    (0, import_node_fs89.rmSync)((0, import_node_path113.join)(endpoint.folder, path2), { recursive: true, force: true });
     return 1;
   }
   const names4 = [];
@@ -45542,21 +45661,21 @@ init_process();
 init_diagnostics();
 
 // ts-src/cli/farm/work.ts
-var import_node_fs91 = require("node:fs");
-var import_node_path115 = require("node:path");
+var import_node_fs92 = require("node:fs");
+var import_node_path117 = require("node:path");
 init_diagnostics();
 init_names();
 init_files();
 init_home();
 
 // ts-src/farm/result.ts
-var import_node_path114 = require("node:path");
+var import_node_path116 = require("node:path");
 init_files();
 
 // ts-src/farm/run-manifest.ts
 var import_node_crypto15 = require("node:crypto");
-var import_node_fs90 = require("node:fs");
-var import_node_path113 = require("node:path");
+var import_node_fs91 = require("node:fs");
+var import_node_path115 = require("node:path");
 var import_node_zlib13 = require("node:zlib");
 init_diagnostics();
 init_digest();
@@ -45597,14 +45716,14 @@ var distributionsIn = (distributions) => distributions.map(({ name: name6, rosVe
 }));
 
 // ts-src/farm/run-files.ts
-var import_node_fs89 = require("node:fs");
-var import_node_path112 = require("node:path");
+var import_node_fs90 = require("node:fs");
+var import_node_path114 = require("node:path");
 init_files();
 init_diagnostics();
 function writeFiles({ id, files }, state) {
-  const root = (0, import_node_path112.join)(state, "cache", "runs", id, "distro");
+  const root = (0, import_node_path114.join)(state, "cache", "runs", id, "distro");
   for (const [path2, content] of Object.entries(files))
-    if (!exists((0, import_node_path112.join)(root, path2))) writeWhole((0, import_node_path112.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
+    if (!exists((0, import_node_path114.join)(root, path2))) writeWhole((0, import_node_path114.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
   return root;
 }
 function filesOf4(distro, root, keyRoot = root) {
@@ -45618,7 +45737,7 @@ function filesOf4(distro, root, keyRoot = root) {
   const diagnostics = [];
   for (const [path2, from] of [...paths2].sort(([a], [b]) => compare(a, b))) {
     try {
-      files[path2] = (0, import_node_fs89.readFileSync)((0, import_node_path112.join)(from, path2)).toString("base64");
+      files[path2] = (0, import_node_fs90.readFileSync)((0, import_node_path114.join)(from, path2)).toString("base64");
     } catch {
       diagnostics.push(error("file-missing", `the distro file names ${path2}, which is not there`));
     }
@@ -45669,7 +45788,7 @@ var packed = (value2) => (0, import_node_zlib13.gzipSync)(JSON.stringify(value2)
 var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), (0, import_node_zlib13.gzipSync)(redacted(JSON.stringify(bundle)), { level: 1 }));
 var saveShard = (store2, id, part) => store2.putBlob(partName(id, part.architecture), packed(part));
 async function cached2(store2, state, name6, is) {
-  const copy2 = (0, import_node_path113.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
+  const copy2 = (0, import_node_path115.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
   const kept4 = readJson(copy2);
   if (kept4) return kept4;
   const data = await store2.getBlob(name6);
@@ -45681,7 +45800,7 @@ async function cached2(store2, state, name6, is) {
   return value2;
 }
 var isBundle = (value2) => isRunManifest(value2);
-var isPart = (value2) => isShard(value2);
+var isPart2 = (value2) => isShard(value2);
 var largest9 = 512 << 20;
 function unzipped3(data) {
   try {
@@ -45691,7 +45810,7 @@ function unzipped3(data) {
   }
 }
 async function loadRun(id, storeUri, root, state, untrusted) {
-  (0, import_node_fs90.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs91.mkdirSync)(state, { recursive: true });
   const store2 = await openStore(storeUri, root, state, untrusted);
   const missing = bad(
     error("run-missing", `the store ${store2.blobs.where} has no run '${id}'`, {
@@ -45703,7 +45822,7 @@ async function loadRun(id, storeUri, root, state, untrusted) {
   if (bundle?.id !== id) return missing;
   const parts2 = [];
   for (const architecture3 of bundle.architectures) {
-    const part = await cached2(store2, state, partName(id, architecture3), isPart);
+    const part = await cached2(store2, state, partName(id, architecture3), isPart2);
     if (part) parts2.push(part);
   }
   const distroRoot = writeFiles(bundle, state);
@@ -45756,7 +45875,7 @@ function applyShard(graph2, part) {
 
 // ts-src/farm/result.ts
 async function keepResult(session2, output, id, number7, result2) {
-  const log = result2.log === void 0 ? void 0 : (0, import_node_path114.join)(output, result2.log);
+  const log = result2.log === void 0 ? void 0 : (0, import_node_path116.join)(output, result2.log);
   const kept4 = {
     schema: 1,
     result: result2,
@@ -45897,8 +46016,8 @@ var farmOptions = {
     help: "folder for base systems and sources (default: SLIPWAY_STATE, else slipway below XDG_STATE_HOME or ~/.local/state)"
   }
 };
-var farmState = (values) => (0, import_node_path115.resolve)(
-  values.state || process.env.SLIPWAY_STATE || (0, import_node_path115.join)(process.env.XDG_STATE_HOME || (0, import_node_path115.join)(homeFolder(), ".local/state"), "slipway")
+var farmState = (values) => (0, import_node_path117.resolve)(
+  values.state || process.env.SLIPWAY_STATE || (0, import_node_path117.join)(process.env.XDG_STATE_HOME || (0, import_node_path117.join)(homeFolder(), ".local/state"), "slipway")
 );
 async function loadNamed(verb, values) {
   if (values.run === void 0 || values.store === void 0) {
@@ -45926,7 +46045,7 @@ async function openLoaded(loaded, values, within, purpose, numbers) {
   const { store: store2, bundle, state } = loaded;
   const input = numbers ? { ...loaded.input, plan: planOf(loaded, numbers) } : loaded.input;
   const driver = driverOf(values);
-  const looked = (0, import_node_path115.join)(state, `sound-${driver.name}`);
+  const looked = (0, import_node_path117.join)(state, `sound-${driver.name}`);
   if (purpose !== "report" && !lately(looked)) {
     const lacking2 = await missingTools(driver.name, input.plan);
     if (lacking2.length) {
@@ -45965,7 +46084,7 @@ function planOf({ input, parts: parts2 }, numbers) {
 }
 function lately(file3) {
   try {
-    return Date.now() - (0, import_node_fs91.statSync)(file3).mtimeMs < 36e5;
+    return Date.now() - (0, import_node_fs92.statSync)(file3).mtimeMs < 36e5;
   } catch {
     return false;
   }
@@ -46010,7 +46129,7 @@ SLIPWAY_DRAIN_FILE names).`,
       await closeScratch(session2.driver);
       stop.done();
       const { state, distro } = session2.input;
-      const cleaned = (0, import_node_path115.join)(state, "cleaned");
+      const cleaned = (0, import_node_path117.join)(state, "cleaned");
       if (!stop.signal.aborted && !lately(cleaned)) {
         writeWhole(cleaned, "", { sync: false });
         await cleanUp({ distro, state, driver: session2.driver });
@@ -46040,7 +46159,7 @@ function engineOf2(values, session2, output, signal, progress) {
   return schedulerOf(session2, { output, retest, testsStop: false, progress, signal, alone: true });
 }
 async function doTasks(values, session2, loaded, numbers, signal) {
-  const output = (0, import_node_path115.join)(session2.input.state, "runs", loaded.bundle.id);
+  const output = (0, import_node_path117.join)(session2.input.state, "runs", loaded.bundle.id);
   const progress = {
     ...notesOnly((line2) => writeNote(`${line2}
 `)),
@@ -46129,10 +46248,10 @@ var docsOptions = {
 };
 
 // ts-src/cli/docs-session.ts
-var import_node_fs92 = require("node:fs");
+var import_node_fs93 = require("node:fs");
 
 // ts-src/farm/gather.ts
-var import_node_path116 = require("node:path");
+var import_node_path118 = require("node:path");
 init_files();
 init_stored();
 var nothingHappened = { ended: void 0, lost: /* @__PURE__ */ new Map(), avoided: /* @__PURE__ */ new Map(), faults: [] };
@@ -46168,14 +46287,14 @@ async function takeResult({ store: store2 }, { bundle }, output, { number: numbe
   const kept4 = await store2.readJson(resultName(bundle.id, number7));
   if (!isStoredResult(kept4) || kept4.result.id !== graph2.results[task]?.id) return;
   const kind = kindOf3(graph2, task);
-  const log = (0, import_node_path116.join)("logs", graph2.id, `${packageOf(graph2, task).name}${kind === "build" ? "" : `.${kind}`}.log`);
+  const log = (0, import_node_path118.join)("logs", graph2.id, `${packageOf(graph2, task).name}${kind === "build" ? "" : `.${kind}`}.log`);
   graph2.results[task] = { ...kept4.result, ...kept4.result.log === void 0 ? {} : { log } };
   const { key } = kept4.result;
   if (key !== void 0 && kind === "build" && isDone(kept4.result.state)) graph2.records[task] = await store2.get(key);
   if (key !== void 0 && kind === "test") graph2.tests[task - graph2.count] = await store2.getTest(key);
   if (kept4.log && kept4.result.log !== void 0 && kept4.result.state === "failed") {
     const text8 = await store2.readText(kept4.log);
-    if (text8 !== void 0) writeWhole((0, import_node_path116.join)(output, log), text8, { sync: false });
+    if (text8 !== void 0) writeWhole((0, import_node_path118.join)(output, log), text8, { sync: false });
   }
 }
 async function takeDocumentation({ graphs, store: store2 }) {
@@ -46212,7 +46331,7 @@ async function openDocs(values, packages, limits2, signal) {
   const lacking2 = await missingTools(driver.name, input.plan);
   showDiagnostics(lacking2);
   if (lacking2.length) return void 0;
-  (0, import_node_fs92.mkdirSync)(input.state, { recursive: true });
+  (0, import_node_fs93.mkdirSync)(input.state, { recursive: true });
   await openScratch(input.state, driver);
   const session2 = await openSession(
     { ...input, documented: documentedOn(input.distro, input.plan) },
@@ -46288,12 +46407,12 @@ fail a run on a farm, the last line on standard output is "strict".`,
 async function makeDocs(values, opened, workers, signal) {
   const { session: session2, distro, root } = opened;
   const begun = Date.now();
-  const output = (0, import_node_path117.resolve)(values.output ?? (0, import_node_path117.join)(root, "docs"));
+  const output = (0, import_node_path119.resolve)(values.output ?? (0, import_node_path119.join)(root, "docs"));
   if (values.publish !== void 0 && !distro.docs.to.length)
     return told6(error("docs-place", "docs.to in distro.yaml is empty: there is no place to publish documentation to"));
-  const fault4 = outputFault(output);
+  const fault4 = outputFault2(output);
   if (fault4) return told6(fault4);
-  (0, import_node_fs93.mkdirSync)((0, import_node_path117.resolve)(output, ".."), { recursive: true });
+  (0, import_node_fs94.mkdirSync)((0, import_node_path119.resolve)(output, ".."), { recursive: true });
   if (opened.gather) await opened.gather(logFolder(output));
   else await runTasks(values, session2, workers, output, signal);
   if (signal.aborted) return exit.failed;
@@ -46304,7 +46423,7 @@ async function makeDocs(values, opened, workers, signal) {
     session2.input.plan.stamp
   );
   const { organization } = distro;
-  const digest4 = siteDigest(organization, packages, sha256((0, import_node_fs93.readFileSync)(process.argv[1] ?? "")));
+  const digest4 = siteDigest(organization, packages, sha256((0, import_node_fs94.readFileSync)(process.argv[1] ?? "")));
   const state = stateOf2(session2.input.plan.stamp, digest4, packages);
   const published = values.publish === void 0 ? {} : { published: { channel: values.publish, state: state.path } };
   const site = await writeFolder(
@@ -46406,19 +46525,19 @@ async function finish(values, { session: session2, faulty, strict, gather: gathe
   );
   if (values.json) writeOutput(`${JSON.stringify({ output, ...site, results })}
 `);
-  else writeOutput(`${(0, import_node_path117.join)(output, "index.html")}
+  else writeOutput(`${(0, import_node_path119.join)(output, "index.html")}
 `);
   const failed5 = results.some((t) => !isDone(t.state)) || faults4.some(isError) || faulty;
   if (failed5 && strict && !values.json) writeOutput("strict\n");
-  return show3(values.open === true, (0, import_node_path117.join)(output, "index.html"), failed5 ? exit.failed : exit.ok);
+  return show3(values.open === true, (0, import_node_path119.join)(output, "index.html"), failed5 ? exit.failed : exit.ok);
 }
-async function show3(open3, index, code) {
-  if (!open3) return code;
+async function show3(open3, index, code2) {
+  if (!open3) return code2;
   const url2 = (0, import_node_url2.pathToFileURL)(index).href;
   const opened = await run("xdg-open", [url2]);
   if (opened.code !== 0) writeMessage(`xdg-open can't show it: open ${url2}
 `);
-  return code;
+  return code2;
 }
 var reasons2 = {
   missing: "leads to a file that is not there",
@@ -46440,12 +46559,12 @@ var lostFaults = ({ lost: lost3 }) => lost3.map(
 );
 
 // ts-src/cli/doctor.ts
-var import_node_path119 = require("node:path");
+var import_node_path121 = require("node:path");
 init_process();
 init_sizes();
 
 // ts-src/cli/store.ts
-var import_node_path118 = require("node:path");
+var import_node_path120 = require("node:path");
 init_files();
 init_sizes();
 var store = defineCommand({
@@ -46494,7 +46613,7 @@ does the same with the state folder at its end, and with the store if it is in t
     const opened = await openStore(distro.store, root, state, void 0);
     const json2 = values.json === true;
     if (what === "show") return show4(opened, state, json2);
-    if (what === "verify") return verify(opened, (0, import_node_path118.join)(state, "verify"));
+    if (what === "verify") return verify(opened, (0, import_node_path120.join)(state, "verify"));
     const rules2 = stateRules(distro);
     return collectAll(
       workspace.value,
@@ -46652,9 +46771,9 @@ var doctor = defineCommand({
       }
       findings = await examine(driver, systems);
     }
-    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path119.join)(process.cwd(), ".slipway"));
+    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path121.join)(process.cwd(), ".slipway"));
     findings.push(...machine.findings);
-    const kept4 = workspace.ok ? await stateKinds((0, import_node_path119.resolve)(workspace.value.state)) : [];
+    const kept4 = workspace.ok ? await stateKinds((0, import_node_path121.resolve)(workspace.value.state)) : [];
     if (workspace.ok && kept4.length)
       machine.lines.push(
         `kept in ${workspace.value.state}: ${describe3(kept4)}; at most ${sizeText(stateRules(workspace.value.distro).size)} (state.size)`
@@ -49184,14 +49303,14 @@ the first one is drawn.`,
 });
 
 // ts-src/cli/image.ts
-var import_node_fs109 = require("node:fs");
-var import_node_path135 = require("node:path");
+var import_node_fs110 = require("node:fs");
+var import_node_path137 = require("node:path");
 init_diagnostics();
 init_images();
 
 // ts-src/images/build.ts
-var import_node_fs104 = require("node:fs");
-var import_node_path129 = require("node:path");
+var import_node_fs105 = require("node:fs");
+var import_node_path131 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -49244,8 +49363,8 @@ function ownPackages(image2, index, patterns2, debian2) {
 }
 
 // ts-src/images/config.ts
-var import_node_fs94 = require("node:fs");
-var import_node_path120 = require("node:path");
+var import_node_fs95 = require("node:fs");
+var import_node_path122 = require("node:path");
 init_names();
 init_digest();
 init_images();
@@ -49680,9 +49799,9 @@ function prefixesOf({ distro, image: image2 }) {
 function writeConfig(facts, folder2, machine) {
   const { image: image2, inputs, repository: repository2 } = facts;
   const { spec } = image2;
-  (0, import_node_fs94.mkdirSync)((0, import_node_path120.join)(folder2, "keys"), { recursive: true });
-  (0, import_node_fs94.mkdirSync)((0, import_node_path120.join)(folder2, "files"));
-  const write3 = (name6, data) => (0, import_node_fs94.writeFileSync)((0, import_node_path120.join)(folder2, name6), data, { flag: "wx" });
+  (0, import_node_fs95.mkdirSync)((0, import_node_path122.join)(folder2, "keys"), { recursive: true });
+  (0, import_node_fs95.mkdirSync)((0, import_node_path122.join)(folder2, "files"));
+  const write3 = (name6, data) => (0, import_node_fs95.writeFileSync)((0, import_node_path122.join)(folder2, name6), data, { flag: "wx" });
   write3("setup.sh", scripts.setup);
   write3("image.json", imageJson(facts));
   write3("entrypoint", scripts.entrypoint);
@@ -49720,8 +49839,8 @@ function writeConfig(facts, folder2, machine) {
 }
 
 // ts-src/images/inputs.ts
-var import_node_fs95 = require("node:fs");
-var import_node_path121 = require("node:path");
+var import_node_fs96 = require("node:fs");
+var import_node_path123 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -49793,7 +49912,7 @@ async function packOverlay(root, folder2) {
     const strange = found2.find((f) => f.kind !== "a file" && f.kind !== "a link");
     if (strange) return `the overlay holds ${strange.kind}: ${strange.path}`;
     if (!found2.length) return `the overlay ${folder2} holds no files, or is not there`;
-    const total = found2.reduce((n, f) => n + (0, import_node_fs95.lstatSync)((0, import_node_path121.join)(root, f.path)).size, 0);
+    const total = found2.reduce((n, f) => n + (0, import_node_fs96.lstatSync)((0, import_node_path123.join)(root, f.path)).size, 0);
     if (total > largest10) return `the overlay ${folder2} is larger than ${largest10 >> 20} MiB`;
   } catch (e) {
     if (e instanceof LeftBehindError) return e.message;
@@ -49801,20 +49920,20 @@ async function packOverlay(root, folder2) {
   }
   const normalized = ["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "--format=gnu"];
   const chunks = [];
-  const packed3 = await run("tar", ["-c", ...normalized, "--mode=u=rwX,go=rX", "-C", (0, import_node_path121.join)(root, path2), "."], {
+  const packed3 = await run("tar", ["-c", ...normalized, "--mode=u=rwX,go=rX", "-C", (0, import_node_path123.join)(root, path2), "."], {
     onOutput: (chunk) => chunks.push(chunk)
   });
   return packed3.code === 0 ? Buffer.concat(chunks) : `the overlay could not be read: ${packed3.stderr.trim()}`;
 }
 
 // ts-src/images/kinds.ts
-var import_node_path124 = require("node:path");
+var import_node_path126 = require("node:path");
 init_diagnostics();
 init_names();
 
 // ts-src/images/disk.ts
-var import_node_fs98 = require("node:fs");
-var import_node_path122 = require("node:path");
+var import_node_fs99 = require("node:fs");
+var import_node_path124 = require("node:path");
 init_diagnostics();
 init_digest();
 init_images();
@@ -49859,13 +49978,13 @@ var grubMenu = (title, version3, options5) => [
 
 // ts-src/images/bmap.ts
 var import_node_crypto16 = require("node:crypto");
-var import_node_fs96 = require("node:fs");
+var import_node_fs97 = require("node:fs");
 init_digest();
 var block5 = 4096;
 var step = 1024;
 function mapped(file3) {
-  const handle = (0, import_node_fs96.openSync)(file3, "r");
-  const { size: size3 } = (0, import_node_fs96.fstatSync)(handle);
+  const handle = (0, import_node_fs97.openSync)(file3, "r");
+  const { size: size3 } = (0, import_node_fs97.fstatSync)(handle);
   const chunk = Buffer.alloc(block5 * step);
   const zero = Buffer.alloc(block5);
   const ranges = [];
@@ -49878,7 +49997,7 @@ function mapped(file3) {
   };
   try {
     for (let at3 = 0; at3 * block5 < size3; at3 += step) {
-      const n = (0, import_node_fs96.readSync)(handle, chunk, 0, chunk.length, at3 * block5);
+      const n = (0, import_node_fs97.readSync)(handle, chunk, 0, chunk.length, at3 * block5);
       for (let i = 0; i * block5 < n; i++) {
         const data = chunk.subarray(i * block5, Math.min(n, (i + 1) * block5));
         if (data.equals(zero.subarray(0, data.length))) end2(at3 + i - 1);
@@ -49890,7 +50009,7 @@ function mapped(file3) {
     }
     end2(Math.ceil(size3 / block5) - 1);
   } finally {
-    (0, import_node_fs96.closeSync)(handle);
+    (0, import_node_fs97.closeSync)(handle);
   }
   return { size: size3, ranges };
 }
@@ -49913,12 +50032,12 @@ ${lines.join("\n")}
     </BlockMap>
 </bmap>
 `;
-  (0, import_node_fs96.writeFileSync)(target2, text8(sha256(text8("0".repeat(64)))), { flag: "wx" });
+  (0, import_node_fs97.writeFileSync)(target2, text8(sha256(text8("0".repeat(64)))), { flag: "wx" });
   return Promise.resolve();
 }
 
 // ts-src/images/ext4.ts
-var import_node_fs97 = require("node:fs");
+var import_node_fs98 = require("node:fs");
 var table = Uint32Array.from({ length: 256 }, (_, n) => {
   let c = n;
   for (let k = 0; k < 8; k++) c = c & 1 ? c >>> 1 ^ 2197175160 : c >>> 1;
@@ -49943,13 +50062,13 @@ var changed = [
 var checksumLow = 124;
 var checksumHigh = 130;
 function normalizeExt4(file3, latest) {
-  const handle = (0, import_node_fs97.openSync)(file3, "r+");
+  const handle = (0, import_node_fs98.openSync)(file3, "r+");
   try {
-    const size3 = (0, import_node_fs97.fstatSync)(handle).size;
+    const size3 = (0, import_node_fs98.fstatSync)(handle).size;
     const read3 = (at3, length) => {
       if (at3 < 0 || at3 + length > size3) throw new Error("an ext4 file system names blocks beyond its end");
       const data = Buffer.alloc(length);
-      (0, import_node_fs97.readSync)(handle, data, 0, length, at3);
+      (0, import_node_fs98.readSync)(handle, data, 0, length, at3);
       return data;
     };
     const sb = read3(1024, 1024);
@@ -49977,10 +50096,10 @@ function normalizeExt4(file3, latest) {
         normalizeInode(inode, latest);
         if (checksums) sealInode(inode, g * perGroup + i + 1, seed);
       }
-      (0, import_node_fs97.writeSync)(handle, inodes, 0, length, at3);
+      (0, import_node_fs98.writeSync)(handle, inodes, 0, length, at3);
     }
   } finally {
-    (0, import_node_fs97.closeSync)(handle);
+    (0, import_node_fs98.closeSync)(handle);
   }
 }
 function normalizeInode(inode, latest) {
@@ -50042,7 +50161,7 @@ function writeBootFiles(folder2, facts, key, version3) {
   const title = `${facts.distro.organization} ${name6}`;
   const restart = ab ? " panic=10" : "";
   const kernelOptions = `root=${partition} rw console=tty0 console=${firmware[target2.architecture]?.console}${restart}`;
-  const write3 = (file3, text8) => (0, import_node_fs98.writeFileSync)((0, import_node_path122.join)(folder2, file3), text8, { flag: "wx" });
+  const write3 = (file3, text8) => (0, import_node_fs99.writeFileSync)((0, import_node_path124.join)(folder2, file3), text8, { flag: "wx" });
   write3("name", version3);
   write3("entry-name", ab ? `${version3}+3.conf` : "slipway.conf");
   write3("loader.conf", "timeout 1\nconsole-mode keep\n");
@@ -50063,8 +50182,8 @@ async function makeDisk(room, facts, root, options5) {
   const { spec, target: target2, name: name6 } = facts.image;
   const known3 = firmware[target2.architecture];
   if (!known3) return bad(error("image-kind", `no disks are made for ${target2.architecture}`));
-  const folder2 = (0, import_node_path122.join)(options5.folder, "disk");
-  (0, import_node_fs98.mkdirSync)(folder2);
+  const folder2 = (0, import_node_path124.join)(options5.folder, "disk");
+  (0, import_node_fs99.mkdirSync)(folder2);
   const { key, epoch } = options5;
   const rootUuid = uuidOf(`${key} root`);
   const version3 = `${name6}_${imageVersion(facts.state.stamp, key)}`;
@@ -50095,8 +50214,8 @@ async function makeDisk(room, facts, root, options5) {
     signal: room.signal
   });
   if (made2.code !== 0) return bad(diskFailed(room, spec.size));
-  normalizeExt4((0, import_node_path122.join)(folder2, "root.raw"), epoch);
-  const rootSectors = (0, import_node_fs98.statSync)((0, import_node_path122.join)(folder2, "root.raw")).size / sector2;
+  normalizeExt4((0, import_node_path124.join)(folder2, "root.raw"), epoch);
+  const rootSectors = (0, import_node_fs99.statSync)((0, import_node_path124.join)(folder2, "root.raw")).size / sector2;
   const parts2 = [
     { name: labels.esp, type: types2.esp, file: "esp.raw", sectors: esp },
     { name: ab ? version3 : labels.root, type: known3.root, file: "root.raw", sectors: rootSectors }
@@ -50110,26 +50229,26 @@ async function makeDisk(room, facts, root, options5) {
   if (!bios) return assemble2(folder2, key, parts2);
   const sectors = mebibyte / sector2;
   parts2.push({ name: labels.bios, type: biosPartition, file: "bios-core.img", sectors, front: true });
-  const core = placedCore((0, import_node_fs98.readFileSync)((0, import_node_path122.join)(folder2, "bios-core.img")), sectors);
+  const core = placedCore((0, import_node_fs99.readFileSync)((0, import_node_path124.join)(folder2, "bios-core.img")), sectors);
   if (!core) return bad(noGrub(name6));
-  (0, import_node_fs98.writeFileSync)((0, import_node_path122.join)(folder2, "bios-core.img"), core);
+  (0, import_node_fs99.writeFileSync)((0, import_node_path124.join)(folder2, "bios-core.img"), core);
   const assembled = await assemble2(folder2, key, parts2);
-  if (!assembled.ok || writeBootSector(assembled.value.raw, (0, import_node_path122.join)(folder2, "bios-boot.img"), sectors)) return assembled;
+  if (!assembled.ok || writeBootSector(assembled.value.raw, (0, import_node_path124.join)(folder2, "bios-boot.img"), sectors)) return assembled;
   return bad(noGrub(name6));
 }
 var noGrub = (image2) => error("image-render", `unsupported GRUB in the image '${image2}': a BIOS could not start it`, {
   hint: "remove `bios` from `boot`, and report this with the version of grub-pc-bin"
 });
 function writeBootSector(raw, boot, core) {
-  const handle = (0, import_node_fs98.openSync)(raw, "r+");
+  const handle = (0, import_node_fs99.openSync)(raw, "r+");
   try {
     const before2 = Buffer.alloc(sector2);
-    (0, import_node_fs98.readSync)(handle, before2, 0, sector2, 0);
-    const made2 = bootSector(before2, (0, import_node_fs98.readFileSync)(boot), core);
-    if (made2) (0, import_node_fs98.writeSync)(handle, made2, 0, sector2, 0);
+    (0, import_node_fs99.readSync)(handle, before2, 0, sector2, 0);
+    const made2 = bootSector(before2, (0, import_node_fs99.readFileSync)(boot), core);
+    if (made2) (0, import_node_fs99.writeSync)(handle, made2, 0, sector2, 0);
     return made2 !== void 0;
   } finally {
-    (0, import_node_fs98.closeSync)(handle);
+    (0, import_node_fs99.closeSync)(handle);
   }
 }
 var diskFailed = (room, size3) => error("image-render", `the disk could not be made${size3 === void 0 ? "" : `; is ${size3} enough for it?`}`, {
@@ -50137,7 +50256,7 @@ var diskFailed = (room, size3) => error("image-render", `the disk could not be m
   hint: "the cause is at the end of that log"
 });
 async function makeData(folder2, uuid2, epoch) {
-  const file3 = (0, import_node_path122.join)(folder2, "data.raw");
+  const file3 = (0, import_node_path124.join)(folder2, "data.raw");
   const size3 = 64 * mebibyte;
   const made2 = await run("sh", [
     "-c",
@@ -50153,7 +50272,7 @@ async function makeData(folder2, uuid2, epoch) {
   return good(size3 / sector2);
 }
 async function assemble2(folder2, key, parts2) {
-  const raw = (0, import_node_path122.join)(folder2, "disk.raw");
+  const raw = (0, import_node_path124.join)(folder2, "disk.raw");
   const align = mebibyte / sector2;
   let at3 = align;
   const lines = ["label: gpt", `label-id: ${uuidOf(`${key} disk`)}`, `first-lba: ${align}`, "unit: sectors", ""];
@@ -50175,7 +50294,7 @@ async function assemble2(folder2, key, parts2) {
   for (const [part, start3] of places) {
     if (part.file === void 0) continue;
     const copied2 = await run("dd", [
-      `if=${(0, import_node_path122.join)(folder2, part.file)}`,
+      `if=${(0, import_node_path124.join)(folder2, part.file)}`,
       `of=${raw}`,
       "bs=1M",
       `seek=${start3 / align}`,
@@ -50190,7 +50309,7 @@ async function renderDisk(room, facts, root, options5) {
   const made2 = await makeDisk(room, facts, root, options5);
   if (!made2.ok) return made2;
   const { raw, folder: folder2 } = made2.value;
-  const named7 = (ending) => (0, import_node_path122.join)(
+  const named7 = (ending) => (0, import_node_path124.join)(
     options5.folder,
     imageFile(
       facts.image.name,
@@ -50208,26 +50327,26 @@ async function renderDisk(room, facts, root, options5) {
   const converted = await run("qemu-img", qcow);
   if (converted.code !== 0) return bad(toolFailed("qemu-img", converted));
   if (facts.image.spec.partitions === "ab") {
-    const slot = await zstd((0, import_node_path122.join)(folder2, "root.raw"), named7("root.raw.zst"));
+    const slot = await zstd((0, import_node_path124.join)(folder2, "root.raw"), named7("root.raw.zst"));
     if (slot.code !== 0) return bad(toolFailed("zstd", slot));
     for (const [from, ending] of [
       ["vmlinuz", "vmlinuz"],
       ["initrd", "initrd"],
       ["entry.conf", "conf"]
     ]) {
-      (0, import_node_fs98.renameSync)((0, import_node_path122.join)(folder2, from), named7(ending));
+      (0, import_node_fs99.renameSync)((0, import_node_path124.join)(folder2, from), named7(ending));
       files.push(named7(ending));
     }
     files.push(named7("root.raw.zst"));
   }
-  const bytes = (0, import_node_fs98.statSync)(raw).size;
-  (0, import_node_fs98.rmSync)(folder2, { recursive: true, force: true });
+  const bytes = (0, import_node_fs99.statSync)(raw).size;
+  (0, import_node_fs99.rmSync)(folder2, { recursive: true, force: true });
   return good({ files, bytes });
 }
 
 // ts-src/images/docker.ts
 var import_node_crypto17 = require("node:crypto");
-var import_node_fs99 = require("node:fs");
+var import_node_fs100 = require("node:fs");
 init_digest();
 var oci = {
   amd64: { architecture: "amd64" },
@@ -50304,12 +50423,12 @@ function writeDockerTar(image2, tags2, target2) {
       Layers: layers2.map((l) => blob(l.digest))
     }
   ];
-  const out = (0, import_node_fs99.openSync)(target2, "w");
+  const out = (0, import_node_fs100.openSync)(target2, "w");
   const hash3 = (0, import_node_crypto17.createHash)("sha256");
   let size3 = 0;
   let damaged2;
   const write3 = (data) => {
-    for (let at3 = 0; at3 < data.length; ) at3 += (0, import_node_fs99.writeSync)(out, data, at3);
+    for (let at3 = 0; at3 < data.length; ) at3 += (0, import_node_fs100.writeSync)(out, data, at3);
     hash3.update(data);
     size3 += data.length;
   };
@@ -50326,32 +50445,32 @@ function writeDockerTar(image2, tags2, target2) {
       write3(paddingOf(layer.size));
     }
     write3(endOfTar);
-    (0, import_node_fs99.fsyncSync)(out);
+    (0, import_node_fs100.fsyncSync)(out);
   } finally {
-    (0, import_node_fs99.closeSync)(out);
+    (0, import_node_fs100.closeSync)(out);
   }
   return { id: `sha256:${sha256(config2)}`, sha256: hash3.digest("hex"), size: size3, ...damaged2 ? { damaged: damaged2 } : {} };
 }
 function copyLayer(layer, write3) {
   const buffer = Buffer.alloc(1 << 20);
   const hash3 = (0, import_node_crypto17.createHash)("sha256");
-  const from = (0, import_node_fs99.openSync)(layer.tar, "r");
+  const from = (0, import_node_fs100.openSync)(layer.tar, "r");
   try {
-    for (let n = (0, import_node_fs99.readSync)(from, buffer); n > 0; n = (0, import_node_fs99.readSync)(from, buffer)) {
+    for (let n = (0, import_node_fs100.readSync)(from, buffer); n > 0; n = (0, import_node_fs100.readSync)(from, buffer)) {
       const part = buffer.subarray(0, n);
       hash3.update(part);
       write3(part);
     }
   } finally {
-    (0, import_node_fs99.closeSync)(from);
+    (0, import_node_fs100.closeSync)(from);
   }
   return hash3.digest("hex") === layer.diffId;
 }
 
 // ts-src/images/lxd.ts
 var import_node_crypto18 = require("node:crypto");
-var import_node_fs100 = require("node:fs");
-var import_node_path123 = require("node:path");
+var import_node_fs101 = require("node:fs");
+var import_node_path125 = require("node:path");
 init_process();
 init_diagnostics();
 init_names();
@@ -50395,9 +50514,9 @@ async function renderLxd(room, facts, root, options5) {
   const { name: name6, target: target2 } = facts.image;
   const version3 = imageVersion(facts.state.stamp, options5.key);
   const work2 = newScratch(room.state);
-  const plain5 = (0, import_node_path123.join)(work2, "metadata.tar");
-  (0, import_node_fs100.writeFileSync)(plain5, lxdMetadata(facts, version3, options5.epoch));
-  const fileOf3 = (ending) => (0, import_node_path123.join)(options5.folder, imageFile(name6, version3, target2.architecture, ending));
+  const plain5 = (0, import_node_path125.join)(work2, "metadata.tar");
+  (0, import_node_fs101.writeFileSync)(plain5, lxdMetadata(facts, version3, options5.epoch));
+  const fileOf3 = (ending) => (0, import_node_path125.join)(options5.folder, imageFile(name6, version3, target2.architecture, ending));
   const [metadata, squashed] = [fileOf3(lxdEndings.metadata), fileOf3(lxdEndings.root)];
   const packed3 = await room.driver.read({
     layers: root.layers.map((l) => l.root),
@@ -50413,7 +50532,7 @@ async function renderLxd(room, facts, root, options5) {
 async function fingerprint2(files) {
   const digest4 = (0, import_node_crypto18.createHash)("sha256");
   for (const file3 of files)
-    for await (const chunk of (0, import_node_fs100.createReadStream)(file3)) if (Buffer.isBuffer(chunk)) digest4.update(chunk);
+    for await (const chunk of (0, import_node_fs101.createReadStream)(file3)) if (Buffer.isBuffer(chunk)) digest4.update(chunk);
   return digest4.digest("hex");
 }
 function simplestreams(channel2, organization, files) {
@@ -50488,7 +50607,7 @@ var dockerSettings = (facts, key, epoch) => ({
   time: epoch
 });
 function docker2(facts, root, { folder: folder2, key, epoch }) {
-  const file3 = (0, import_node_path124.join)(folder2, fileOf(facts, key, "docker.tar"));
+  const file3 = (0, import_node_path126.join)(folder2, fileOf(facts, key, "docker.tar"));
   const written2 = writeDockerTar(
     {
       architecture: facts.image.target.architecture,
@@ -50512,7 +50631,7 @@ var rootfsScript = `tar --create --format=pax --pax-option=exthdr.name=%d/PaxHea
   --numeric-owner --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --one-file-system \\
   --directory m . | zstd -3 -T0 --quiet -o "$2"`;
 async function rootfs(room, facts, root, options5) {
-  const file3 = (0, import_node_path124.join)(options5.folder, fileOf(facts, options5.key, "rootfs.tar.zst"));
+  const file3 = (0, import_node_path126.join)(options5.folder, fileOf(facts, options5.key, "rootfs.tar.zst"));
   const packed3 = await room.driver.read({
     layers: root.layers.map((l) => l.root),
     work: newScratch(room.state),
@@ -50523,22 +50642,22 @@ async function rootfs(room, facts, root, options5) {
 }
 
 // ts-src/images/root.ts
-var import_node_fs103 = require("node:fs");
-var import_node_path128 = require("node:path");
+var import_node_fs104 = require("node:fs");
+var import_node_path130 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
 
 // ts-src/images/layers.ts
-var import_node_fs101 = require("node:fs");
+var import_node_fs102 = require("node:fs");
 var import_node_crypto19 = require("node:crypto");
-var import_node_path126 = require("node:path");
+var import_node_path128 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/images/room.ts
-var import_node_path125 = require("node:path");
-var imagesFolder = (state) => (0, import_node_path125.join)(state, "images");
+var import_node_path127 = require("node:path");
+var imagesFolder = (state) => (0, import_node_path127.join)(state, "images");
 var listBinds2 = (base) => [
   { from: base.lists, to: "/var/lib/apt/lists", readOnly: true },
   { from: cacheOf(base), to: "/tmp/slipway/caches", readOnly: true }
@@ -50659,36 +50778,36 @@ function secretsIn(name6, size3, content, everywhere) {
 
 // ts-src/images/layers.ts
 var most8 = 2e6;
-var folderOf2 = (room, key) => (0, import_node_path126.join)(imagesFolder(room.state), "layers", key);
+var folderOf2 = (room, key) => (0, import_node_path128.join)(imagesFolder(room.state), "layers", key);
 function kept3(room, key) {
   const folder2 = folderOf2(room, key);
-  const found2 = readJson((0, import_node_path126.join)(folder2, "layer.json"));
-  if (found2?.schema !== 1 || found2.key !== key || !exists((0, import_node_path126.join)(folder2, "root"))) return void 0;
+  const found2 = readJson((0, import_node_path128.join)(folder2, "layer.json"));
+  if (found2?.schema !== 1 || found2.key !== key || !exists((0, import_node_path128.join)(folder2, "root"))) return void 0;
   const { schema: _, ...layer } = found2;
-  (0, import_node_fs101.utimesSync)((0, import_node_path126.join)(folder2, "layer.json"), /* @__PURE__ */ new Date(), /* @__PURE__ */ new Date());
-  return { ...layer, root: (0, import_node_path126.join)(folder2, "root"), tar: (0, import_node_path126.join)(folder2, "layer.tar"), names: (0, import_node_path126.join)(folder2, "names") };
+  (0, import_node_fs102.utimesSync)((0, import_node_path128.join)(folder2, "layer.json"), /* @__PURE__ */ new Date(), /* @__PURE__ */ new Date());
+  return { ...layer, root: (0, import_node_path128.join)(folder2, "root"), tar: (0, import_node_path128.join)(folder2, "layer.tar"), names: (0, import_node_path128.join)(folder2, "names") };
 }
 async function baseLayer(room) {
   const { base } = room;
   const folder2 = folderOf2(room, `base-${base.digest.slice(0, 24)}`);
-  const names4 = (0, import_node_path126.join)(folder2, "names");
+  const names4 = (0, import_node_path128.join)(folder2, "names");
   if (!exists(names4)) {
-    const nothing4 = (0, import_node_path126.join)(newScratch(room.state), "nothing");
-    (0, import_node_fs101.mkdirSync)(nothing4);
+    const nothing4 = (0, import_node_path128.join)(newScratch(room.state), "nothing");
+    (0, import_node_fs102.mkdirSync)(nothing4);
     writeWhole(names4, await namesOf2(room, [nothing4, base.root]), { sync: false });
   }
-  const known3 = readJson((0, import_node_path126.join)(folder2, "base.json"));
+  const known3 = readJson((0, import_node_path128.join)(folder2, "base.json"));
   const measured = known3 ?? await measure2(base.tar);
-  if (!known3) writeWhole((0, import_node_path126.join)(folder2, "base.json"), JSON.stringify(measured), { sync: false });
+  if (!known3) writeWhole((0, import_node_path128.join)(folder2, "base.json"), JSON.stringify(measured), { sync: false });
   return { key: base.digest, root: base.root, tar: base.tar, diffId: base.digest, names: names4, ...measured };
 }
 async function measure2(tar) {
-  const { createReadStream: createReadStream8, statSync: statSync20 } = await import("node:fs");
+  const { createReadStream: createReadStream8, statSync: statSync21 } = await import("node:fs");
   const secrets = [];
   const reader2 = scanner(secrets, false);
   for await (const chunk of createReadStream8(tar, { highWaterMark: 1 << 20 }))
     if (Buffer.isBuffer(chunk)) reader2.push(chunk);
-  return { size: statSync20(tar).size, secrets };
+  return { size: statSync21(tar).size, secrets };
 }
 var scanner = (secrets, everywhere) => new TarScanner((path2, size3, content) => secrets.push(...secretsIn(path2, size3, content, everywhere)));
 async function makeLayer(room, request) {
@@ -50701,7 +50820,7 @@ async function makeLayer(room, request) {
       if (other) return good(other);
       room.progress(`making ${request.what}`);
       const work2 = newScratch(room.state);
-      const root = (0, import_node_path126.join)(work2, "kept");
+      const root = (0, import_node_path128.join)(work2, "kept");
       const made2 = await room.driver.enter({
         root: { layers: request.below.map((l) => l.root), keep: root },
         network: false,
@@ -50714,19 +50833,20 @@ async function makeLayer(room, request) {
         signal: room.signal
       });
       if (made2.code !== 0) return bad(failure2(room, request, made2.exceeded));
-      const staged = (0, import_node_path126.join)(work2, "layer");
-      (0, import_node_fs101.mkdirSync)(staged);
-      (0, import_node_fs101.renameSync)(root, (0, import_node_path126.join)(staged, "root"));
+      const staged = (0, import_node_path128.join)(work2, "layer");
+      (0, import_node_fs102.mkdirSync)(staged);
+      (0, import_node_fs102.renameSync)(root, (0, import_node_path128.join)(staged, "root"));
       const packed3 = await packLayer(room, request, staged);
       if (!packed3.ok) return packed3;
       const folder2 = folderOf2(room, request.key);
+      privateFolder(imagesFolder(room.state));
       await room.driver.remove(folder2);
-      (0, import_node_fs101.renameSync)(staged, folder2);
+      (0, import_node_fs102.renameSync)(staged, folder2);
       return good({
         ...packed3.value,
-        root: (0, import_node_path126.join)(folder2, "root"),
-        tar: (0, import_node_path126.join)(folder2, "layer.tar"),
-        names: (0, import_node_path126.join)(folder2, "names")
+        root: (0, import_node_path128.join)(folder2, "root"),
+        tar: (0, import_node_path128.join)(folder2, "layer.tar"),
+        names: (0, import_node_path128.join)(folder2, "names")
       });
     },
     () => room.progress(`waiting for another slipway that makes ${request.what}`)
@@ -50774,20 +50894,20 @@ var packScript = `cd l0/. && find . -mindepth 1 ! -type c ! -type b ! -type s -p
   tar --create --format=pax --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime --numeric-owner \\
     --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --no-recursion --null --files-from=-`;
 async function packLayer(room, request, staged) {
-  const layers2 = [(0, import_node_path126.join)(staged, "root"), ...request.below.map((l) => l.root)];
+  const layers2 = [(0, import_node_path128.join)(staged, "root"), ...request.below.map((l) => l.root)];
   const names4 = await namesOf2(room, layers2);
   const after = split3(names4);
   if (after.length > most8) return bad(error("image-install", `${request.what} holds more than ${most8} files`));
-  writeWhole((0, import_node_path126.join)(staged, "names"), names4, { sync: false });
+  writeWhole((0, import_node_path128.join)(staged, "names"), names4, { sync: false });
   const below3 = request.below[0];
-  const before2 = below3 ? split3((0, import_node_fs101.readFileSync)(below3.names)) : [];
+  const before2 = below3 ? split3((0, import_node_fs102.readFileSync)(below3.names)) : [];
   const secrets = [];
   const reader2 = scanner(secrets, request.kind === "own");
   const hash3 = (0, import_node_crypto19.createHash)("sha256");
-  const out = (0, import_node_fs101.openSync)((0, import_node_path126.join)(staged, "layer.tar"), "w");
+  const out = (0, import_node_fs102.openSync)((0, import_node_path128.join)(staged, "layer.tar"), "w");
   let size3 = 0;
   const write3 = (chunk) => {
-    for (let at3 = 0; at3 < chunk.length; ) at3 += (0, import_node_fs101.writeSync)(out, chunk, at3);
+    for (let at3 = 0; at3 < chunk.length; ) at3 += (0, import_node_fs102.writeSync)(out, chunk, at3);
     hash3.update(chunk);
     size3 += chunk.length;
   };
@@ -50804,12 +50924,12 @@ async function packLayer(room, request, staged) {
       signal: room.signal
     });
     if (packed3.code !== 0) throw new Error(`a layer could not be packed: ${packed3.stderr.trim()}`);
-    (0, import_node_fs101.fsyncSync)(out);
+    (0, import_node_fs102.fsyncSync)(out);
   } finally {
-    (0, import_node_fs101.closeSync)(out);
+    (0, import_node_fs102.closeSync)(out);
   }
   const layer = { key: request.key, diffId: hash3.digest("hex"), size: size3, secrets };
-  writeWhole((0, import_node_path126.join)(staged, "layer.json"), JSON.stringify({ schema: 1, ...layer }));
+  writeWhole((0, import_node_path128.join)(staged, "layer.json"), JSON.stringify({ schema: 1, ...layer }));
   return good(layer);
 }
 function checkSecrets2(image2, layers2) {
@@ -50825,8 +50945,8 @@ function checkSecrets2(image2, layers2) {
 }
 
 // ts-src/images/system.ts
-var import_node_fs102 = require("node:fs");
-var import_node_path127 = require("node:path");
+var import_node_fs103 = require("node:fs");
+var import_node_path129 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -50837,7 +50957,7 @@ apt-get -q -o APT::Sandbox::User=root -o APT::Install-Recommends=false -o Debug:
   -o Dir::Cache::pkgcache=/tmp/pkgcache.bin -o Dir::Cache::srcpkgcache=/tmp/srcpkgcache.bin \\
   --simulate install -- "$@" 2>&1`;
 async function placeOwn(room, own3, folder2) {
-  (0, import_node_fs102.mkdirSync)(folder2, { recursive: true });
+  (0, import_node_fs103.mkdirSync)(folder2, { recursive: true });
   const lost3 = [];
   const placed2 = await room.store.many(own3, async (p) => {
     const name6 = `${p.name}.deb`;
@@ -50847,9 +50967,9 @@ async function placeOwn(room, own3, folder2) {
       return name6;
     }
     try {
-      (0, import_node_fs102.linkSync)(path2, (0, import_node_path127.join)(folder2, name6));
+      (0, import_node_fs103.linkSync)(path2, (0, import_node_path129.join)(folder2, name6));
     } catch {
-      (0, import_node_fs102.copyFileSync)(path2, (0, import_node_path127.join)(folder2, name6));
+      (0, import_node_fs103.copyFileSync)(path2, (0, import_node_path129.join)(folder2, name6));
     }
     return name6;
   });
@@ -50866,12 +50986,12 @@ async function placeOwn(room, own3, folder2) {
 async function systemPackages(room, image2, own3, names4) {
   const { base } = room;
   const question = sha256(JSON.stringify([base.digest, base.archive, own3.map((p) => p.sha256), names4]));
-  const memory3 = (0, import_node_path127.join)(imagesFolder(room.state), "resolved", `${question}.json`);
+  const memory3 = (0, import_node_path129.join)(imagesFolder(room.state), "resolved", `${question}.json`);
   const known3 = readJson(memory3);
   const isSet = (v) => Array.isArray(v) && v.every((p) => typeof p === "string" && isPinnedPackage(p));
   if (isSet(known3)) return good(known3);
   const work2 = newScratch(room.state);
-  const placed2 = await placeOwn(room, own3, (0, import_node_path127.join)(work2, "debs"));
+  const placed2 = await placeOwn(room, own3, (0, import_node_path129.join)(work2, "debs"));
   if (!placed2.ok) return placed2;
   const asked2 = await room.driver.enter({
     root: { layers: [base.root] },
@@ -50879,7 +50999,7 @@ async function systemPackages(room, image2, own3, names4) {
     user: "root",
     work: work2,
     env: aptEnvironment(void 0),
-    binds: [...listBinds2(base), { from: (0, import_node_path127.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true }],
+    binds: [...listBinds2(base), { from: (0, import_node_path129.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true }],
     command: ["sh", "-ec", aptSimulate, "apt", ...names4, ...placed2.value.map((n) => `/tmp/slipway/debs/${n}`)],
     signal: room.signal
   });
@@ -50926,13 +51046,13 @@ async function installLayer(room, below3, packages, what, fstab) {
     epoch: room.epoch,
     binds: [
       ...listBinds2(room.base),
-      { from: (0, import_node_path128.join)(room.state, "archives"), to: "/tmp/slipway/archives" },
+      { from: (0, import_node_path130.join)(room.state, "archives"), to: "/tmp/slipway/archives", readOnly: true },
       { from: config2, to: "/tmp/slipway/config", readOnly: true }
     ]
   });
 }
 function writeFstab(folder2, text8) {
-  (0, import_node_fs103.writeFileSync)((0, import_node_path128.join)(folder2, "fstab"), text8);
+  (0, import_node_fs104.writeFileSync)((0, import_node_path130.join)(folder2, "fstab"), text8);
 }
 async function makeRoot(room, facts, plan2, fstab) {
   const base = await baseLayer(room);
@@ -50950,9 +51070,9 @@ async function makeRoot(room, facts, plan2, fstab) {
     told8.push({ layer: layer.value, what });
   }
   const work2 = newScratch(room.state);
-  const placed2 = await placeOwn(room, plan2.own, (0, import_node_path128.join)(work2, "debs"));
+  const placed2 = await placeOwn(room, plan2.own, (0, import_node_path130.join)(work2, "debs"));
   if (!placed2.ok) return placed2;
-  writeConfig(facts, (0, import_node_path128.join)(work2, "config"), plan2.machineFiles);
+  writeConfig(facts, (0, import_node_path130.join)(work2, "config"), plan2.machineFiles);
   const epoch = ownEpoch(room, facts);
   const own3 = await makeLayer(room, {
     key: ownKey(room, facts, plan2, layers2()),
@@ -50962,8 +51082,8 @@ async function makeRoot(room, facts, plan2, fstab) {
     packages: [],
     epoch,
     binds: [
-      { from: (0, import_node_path128.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true },
-      { from: (0, import_node_path128.join)(work2, "config"), to: "/tmp/slipway/config", readOnly: true }
+      { from: (0, import_node_path130.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true },
+      { from: (0, import_node_path130.join)(work2, "config"), to: "/tmp/slipway/config", readOnly: true }
     ]
   });
   if (!own3.ok) return own3;
@@ -51021,7 +51141,7 @@ var hasKernel = (kind) => kind === "disk" || kind === "ami";
 // ts-src/images/build.ts
 var revision = 1;
 function archiveTime(base) {
-  const dates = (0, import_node_fs104.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path129.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
+  const dates = (0, import_node_fs105.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path131.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
   return Math.floor(Math.max(3156192e5, ...dates) / 1e3);
 }
 async function repositoryOf(input, diagnostics) {
@@ -51286,7 +51406,7 @@ function renderImageDifference(d) {
 }
 
 // ts-src/cli/image-options.ts
-var import_node_path130 = require("node:path");
+var import_node_path132 = require("node:path");
 init_diagnostics();
 var imageOptions2 = {
   ...movingOptions,
@@ -51310,7 +51430,7 @@ var imageOptions2 = {
   "dry-run": { type: "boolean", short: "n", help: "retire: only show what would be removed" },
   json: { type: "boolean", help: "print JSON" }
 };
-var outputOf2 = (opened, values) => values.output === void 0 ? (0, import_node_path130.join)(opened.workspace.root, "out") : (0, import_node_path130.resolve)(values.output);
+var outputOf2 = (opened, values) => values.output === void 0 ? (0, import_node_path132.join)(opened.workspace.root, "out") : (0, import_node_path132.resolve)(values.output);
 function channelOf(opened, { name: name6, spec }, values) {
   if (values.local) return good(folderChannel(outputOf2(opened, values)));
   const channel2 = values.channel ?? spec.channel;
@@ -51336,8 +51456,8 @@ function imagesOf(opened, names4, values) {
 }
 
 // ts-src/cli/image-publish.ts
-var import_node_fs108 = require("node:fs");
-var import_node_path134 = require("node:path");
+var import_node_fs109 = require("node:fs");
+var import_node_path136 = require("node:path");
 init_diagnostics();
 
 // ts-src/images/publish.ts
@@ -51357,9 +51477,9 @@ var block7 = 512 * 1024;
 var width5 = 8;
 async function* piecesOf(file3, signal) {
   const child = (0, import_node_child_process6.spawn)("zstd", ["-d", "-c", "--quiet", "--", file3], { stdio: ["ignore", "pipe", "inherit"], signal });
-  const ended = new Promise((resolve30) => {
-    child.once("error", () => resolve30(127));
-    child.once("close", (code2) => resolve30(code2 ?? 128));
+  const ended = new Promise((resolve31) => {
+    child.once("error", () => resolve31(127));
+    child.once("close", (code3) => resolve31(code3 ?? 128));
   });
   let held = [];
   let size3 = 0;
@@ -51374,9 +51494,9 @@ async function* piecesOf(file3, signal) {
     size3 = all.length;
   }
   if (size3 > 0) yield Buffer.concat([...held, Buffer.alloc(block7 - size3)]);
-  const code = await ended;
-  if (code !== 0)
-    throw Object.assign(new Error(`zstd ended with ${code}: the disk can't be unpacked`), { code: "ESTORE" });
+  const code2 = await ended;
+  if (code2 !== 0)
+    throw Object.assign(new Error(`zstd ended with ${code2}: the disk can't be unpacked`), { code: "ESTORE" });
 }
 async function writeSnapshot(aws, request, size3) {
   const gibibytes = Math.max(1, Math.ceil(size3 / 2 ** 30));
@@ -51600,8 +51720,8 @@ init_process();
 
 // ts-src/images/check-disk.ts
 var import_node_crypto21 = require("node:crypto");
-var import_node_fs105 = require("node:fs");
-var import_node_path131 = require("node:path");
+var import_node_fs106 = require("node:fs");
+var import_node_path133 = require("node:path");
 init_diagnostics();
 init_images();
 init_files();
@@ -51634,13 +51754,13 @@ var firmwares = {
 var longest6 = 20 * 6e4;
 async function checkDisk(input, artifact2) {
   const known3 = firmwares[input.record.architecture];
-  const firmware2 = known3?.files.find((f) => (0, import_node_fs105.existsSync)(f));
+  const firmware2 = known3?.files.find((f) => (0, import_node_fs106.existsSync)(f));
   const file3 = artifact2.files.find((f) => f.name.endsWith(".qcow2"));
   const path2 = file3 && await input.store.path(file3);
   if (path2 === void 0) return failed3(input, artifact2.kind, "the store lost its file", "build it again");
   if (!known3 || firmware2 === void 0)
     return failed3(input, artifact2.kind, "there is no UEFI firmware for qemu", "install ovmf and qemu-system-x86");
-  const link = (0, import_node_path131.join)(newScratch(input.state), "disk.qcow2");
+  const link = (0, import_node_path133.join)(newScratch(input.state), "disk.qcow2");
   await run("ln", ["-s", path2, link]);
   const uefi = ["-drive", `if=pflash,format=raw,unit=0,readonly=on,file=${firmware2}`];
   const starts = [
@@ -51774,16 +51894,16 @@ async function checkLxd(input, artifact2) {
 }
 
 // ts-src/images/push.ts
-var import_node_path133 = require("node:path");
-var import_node_fs107 = require("node:fs");
+var import_node_path135 = require("node:path");
+var import_node_fs108 = require("node:fs");
 init_diagnostics();
 init_digest();
 init_names();
 init_process();
 
 // ts-src/images/registry.ts
-var import_node_fs106 = require("node:fs");
-var import_node_path132 = require("node:path");
+var import_node_fs107 = require("node:fs");
+var import_node_path134 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -51794,10 +51914,10 @@ init_yaml();
 var attempts3 = 5;
 var largestAnswer2 = 4 << 20;
 async function loginFor(host2) {
-  const folder2 = process.env.DOCKER_CONFIG ?? (0, import_node_path132.join)(homeFolder(), ".docker");
+  const folder2 = process.env.DOCKER_CONFIG ?? (0, import_node_path134.join)(homeFolder(), ".docker");
   let config2;
   try {
-    config2 = asMap(JSON.parse(readIf((0, import_node_path132.join)(folder2, "config.json")) ?? "{}"));
+    config2 = asMap(JSON.parse(readIf((0, import_node_path134.join)(folder2, "config.json")) ?? "{}"));
   } catch {
     return void 0;
   }
@@ -51854,7 +51974,7 @@ var Registry = class {
       url2.searchParams.set("digest", blob.digest);
       await this.request("PUT", `${url2.pathname}${url2.search}`, {
         headers: { "content-type": "application/octet-stream", "content-length": String(blob.size) },
-        body: () => Buffer.isBuffer(blob.data) ? blob.data : (0, import_node_fs106.createReadStream)(blob.data.file),
+        body: () => Buffer.isBuffer(blob.data) ? blob.data : (0, import_node_fs107.createReadStream)(blob.data.file),
         once: true
       });
     });
@@ -51961,8 +52081,8 @@ async function packed2(store2, state, layer) {
   const path2 = await store2.path(layer);
   if (path2 === void 0) return void 0;
   const folder2 = newScratch(state);
-  (0, import_node_fs107.mkdirSync)(folder2, { recursive: true });
-  const target2 = (0, import_node_path133.join)(folder2, "layer.tar.gz");
+  (0, import_node_fs108.mkdirSync)(folder2, { recursive: true });
+  const target2 = (0, import_node_path135.join)(folder2, "layer.tar.gz");
   const made2 = await run("sh", ["-c", 'gzip -n -6 < "$1" > "$2"', "gzip", path2, target2]);
   if (made2.code !== 0) return void 0;
   const stored2 = await store2.put(target2);
@@ -52302,8 +52422,8 @@ async function publishNamed(opened, names4, values) {
         diagnostics.push(...found2.diagnostics);
         continue;
       }
-      const logs2 = (0, import_node_path134.join)(outputOf2(opened, values), "logs", "images");
-      (0, import_node_fs108.mkdirSync)(logs2, { recursive: true });
+      const logs2 = (0, import_node_path136.join)(outputOf2(opened, values), "logs", "images");
+      (0, import_node_fs109.mkdirSync)(logs2, { recursive: true });
       const done = await publishImage({
         store: store2,
         state: workspace.state,
@@ -52311,7 +52431,7 @@ async function publishNamed(opened, names4, values) {
         organization: workspace.distro.organization,
         ...found2.value,
         signingKey: keyFromEnvironment(process.env) ?? keyOf2(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
-        log: (0, import_node_path134.join)(logs2, `${name6}.check.log`),
+        log: (0, import_node_path136.join)(logs2, `${name6}.check.log`),
         now: Date.now(),
         progress: (text8) => writeNote(`${text8}
 `),
@@ -52487,8 +52607,8 @@ async function buildOne(opened, one, values, kinds4, within) {
         hint: `its kinds are ${one.spec.kinds.join(", ")}`
       })
     );
-  const logs2 = (0, import_node_path135.join)(outputOf2(opened, values), "logs", "images");
-  (0, import_node_fs109.mkdirSync)(logs2, { recursive: true });
+  const logs2 = (0, import_node_path137.join)(outputOf2(opened, values), "logs", "images");
+  (0, import_node_fs110.mkdirSync)(logs2, { recursive: true });
   return buildImage({
     ...within,
     store: store2,
@@ -52500,19 +52620,19 @@ async function buildOne(opened, one, values, kinds4, within) {
     kinds: wanted,
     channel: channel2.value,
     stateId: values.state ?? (values.channel === void 0 && !values.local ? one.spec.state : void 0),
-    log: (0, import_node_path135.join)(logs2, `${one.name}-${one.target.architecture}.log`),
+    log: (0, import_node_path137.join)(logs2, `${one.name}-${one.target.architecture}.log`),
     now: Date.now(),
     progress: (text8) => writeNote(`${text8}
 `)
   });
 }
 async function place2({ store: store2, workspace }, values, record3, kinds4) {
-  const folder2 = (0, import_node_path135.join)(values.output === void 0 ? (0, import_node_path135.join)(workspace.root, "out") : (0, import_node_path135.resolve)(values.output), "images");
+  const folder2 = (0, import_node_path137.join)(values.output === void 0 ? (0, import_node_path137.join)(workspace.root, "out") : (0, import_node_path137.resolve)(values.output), "images");
   const placed2 = [];
   for (const artifact2 of record3.artifacts) {
     if (kinds4.length && !kinds4.includes(artifact2.kind)) continue;
     for (const file3 of artifact2.files) {
-      const target2 = (0, import_node_path135.join)(folder2, file3.name);
+      const target2 = (0, import_node_path137.join)(folder2, file3.name);
       if (isSame(target2, store2.blobs.local(`objects/${file3.sha256.slice(0, 2)}/${file3.sha256}`), file3.size))
         placed2.push(target2);
       else if (await store2.place(file3, target2)) placed2.push(target2);
@@ -52522,7 +52642,7 @@ async function place2({ store: store2, workspace }, values, record3, kinds4) {
 }
 function isSame(a, b, size3) {
   try {
-    const [left, right] = [(0, import_node_fs109.statSync)(a), b === void 0 ? void 0 : (0, import_node_fs109.statSync)(b)];
+    const [left, right] = [(0, import_node_fs110.statSync)(a), b === void 0 ? void 0 : (0, import_node_fs110.statSync)(b)];
     return right !== void 0 && left.ino === right.ino && left.dev === right.dev && left.size === size3;
   } catch {
     return false;
@@ -52577,8 +52697,8 @@ async function diff2({ store: store2 }, [a = "", b = ""], values) {
 }
 
 // ts-src/cli/init.ts
-var import_node_fs110 = require("node:fs");
-var import_node_path136 = require("node:path");
+var import_node_fs111 = require("node:fs");
+var import_node_path138 = require("node:path");
 var import_promises14 = require("node:readline/promises");
 init_cut();
 init_diagnostics();
@@ -52642,7 +52762,7 @@ var options3 = {
   yes: { type: "boolean", short: "y", help: "do not ask before writing into a folder that has other files" }
 };
 function answersOf(values, root) {
-  const named7 = (0, import_node_path136.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
+  const named7 = (0, import_node_path138.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
   const organization = values.organization ?? (named7 || "acme");
   const os = values.os ?? "debian";
   const release2 = values.release ?? (os === "ubuntu" ? "noble" : "bookworm");
@@ -52658,7 +52778,7 @@ async function confirm(question) {
   }
 }
 async function mayWrite(root, files, yes) {
-  const others2 = (0, import_node_fs110.readdirSync)(root).filter((name6) => name6 !== ".git");
+  const others2 = (0, import_node_fs111.readdirSync)(root).filter((name6) => name6 !== ".git");
   if (yes || !others2.length) return true;
   if (process.stdin.isTTY && process.stderr.isTTY) {
     writeMessage(`${root} has files already. These would be added:
@@ -52682,7 +52802,7 @@ committed.`,
   examples: ["slipway init my-distro --organization acme", "slipway init --os ubuntu --release noble"],
   options: options3,
   async run(values, [folder2 = ".", ...more]) {
-    const root = (0, import_node_path136.resolve)(folder2);
+    const root = (0, import_node_path138.resolve)(folder2);
     const answers2 = answersOf(values, root);
     if (more.length || !answers2) {
       writeMessage(
@@ -52692,8 +52812,8 @@ committed.`,
     }
     const files = renderInit(answers2);
     const names4 = Object.keys(files);
-    (0, import_node_fs110.mkdirSync)(root, { recursive: true });
-    const taken3 = names4.filter((f) => (0, import_node_fs110.existsSync)((0, import_node_path136.join)(root, f)));
+    (0, import_node_fs111.mkdirSync)(root, { recursive: true });
+    const taken3 = names4.filter((f) => (0, import_node_fs111.existsSync)((0, import_node_path138.join)(root, f)));
     if (taken3.length) {
       const verb = taken3.length > 1 ? "exist" : "exists";
       showDiagnostics([
@@ -52704,8 +52824,8 @@ committed.`,
       return exit.failed;
     }
     if (!await mayWrite(root, names4, values.yes === true)) return exit.failed;
-    for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path136.join)(root, path2), text8);
-    const git2 = (0, import_node_fs110.existsSync)((0, import_node_path136.join)(root, ".git")) ? "" : "git init && ";
+    for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path138.join)(root, path2), text8);
+    const git2 = (0, import_node_fs111.existsSync)((0, import_node_path138.join)(root, ".git")) ? "" : "git init && ";
     if (isQuiet()) return exit.ok;
     writeOutput(`Wrote a distro repository to ${root}:
 ${names4.map((f) => `    ${f}
@@ -53109,8 +53229,8 @@ function wordsOf2(name6, id, channel2, pointer, done) {
 }
 
 // ts-src/cli/farm/prepare.ts
-var import_node_fs113 = require("node:fs");
-var import_node_path142 = require("node:path");
+var import_node_fs114 = require("node:fs");
+var import_node_path144 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -53156,7 +53276,7 @@ function channelPart(name6) {
 }
 
 // ts-src/cli/farm/distro-url.ts
-var import_node_path137 = require("node:path");
+var import_node_path139 = require("node:path");
 init_diagnostics();
 init_files();
 init_source_entry();
@@ -53181,7 +53301,7 @@ async function targetCommit(root, name6) {
 // ts-src/cli/farm/distro-url.ts
 var mostBytes5 = 4096;
 async function saidIn(file3, { request, target: target2 }) {
-  const [folder2, name6] = [(0, import_node_path137.dirname)(file3), (0, import_node_path137.basename)(file3)];
+  const [folder2, name6] = [(0, import_node_path139.dirname)(file3), (0, import_node_path139.basename)(file3)];
   let text8;
   if (request && !target2)
     return bad(error("request-target", `a pull request takes ${name6} from its target branch, so it needs --target`));
@@ -53212,8 +53332,8 @@ async function withDistro(values) {
   if (!url2) return good(values);
   if (url2.startsWith("file:")) {
     const file3 = url2.slice("file:".length);
-    if (!(0, import_node_path137.isAbsolute)(file3) || !exists((0, import_node_path137.join)(file3, ".git"))) {
-      const said = await saidIn((0, import_node_path137.resolve)(file3), values);
+    if (!(0, import_node_path139.isAbsolute)(file3) || !exists((0, import_node_path139.join)(file3, ".git"))) {
+      const said = await saidIn((0, import_node_path139.resolve)(file3), values);
       if (!said.ok) return said;
       url2 = said.value;
     }
@@ -53226,15 +53346,15 @@ async function withDistro(values) {
   if (!commit2.ok) return commit2;
   const snapshot2 = await fetchCommit(address, commit2.value, state, reporter);
   if (!snapshot2.ok) return snapshot2;
-  const folder2 = (0, import_node_path137.join)(state, "distro", commit2.value);
-  if (!exists((0, import_node_path137.join)(folder2, "distro.yaml"))) {
+  const folder2 = (0, import_node_path139.join)(state, "distro", commit2.value);
+  if (!exists((0, import_node_path139.join)(folder2, "distro.yaml"))) {
     const out = await checkout({ gitDir: snapshot2.value.gitDir }, commit2.value, folder2);
     if (!out.ok) return out;
   }
   return good({
     ...values,
     state,
-    distro: (0, import_node_path137.join)(folder2, values.distro ?? "distro.yaml")
+    distro: (0, import_node_path139.join)(folder2, values.distro ?? "distro.yaml")
   });
 }
 
@@ -53242,8 +53362,8 @@ async function withDistro(values) {
 init_diagnostics();
 
 // ts-src/farm/shard.ts
-var import_node_fs111 = require("node:fs");
-var import_node_path138 = require("node:path");
+var import_node_fs112 = require("node:fs");
+var import_node_path140 = require("node:path");
 init_maps();
 init_lists();
 init_process();
@@ -53295,7 +53415,7 @@ function renderSchedule(run2, counts2, groups, first3, tasks) {
 // ts-src/farm/shard.ts
 async function makeShard(session2, architecture3, first3, retest, signal) {
   const { graphs: runs, store: store2, input } = session2;
-  const engine = schedulerOf(session2, { output: (0, import_node_path138.join)(input.state, "prepared"), retest, signal });
+  const engine = schedulerOf(session2, { output: (0, import_node_path140.join)(input.state, "prepared"), retest, signal });
   const outlook = await engine.start();
   const part = {
     schema: 1,
@@ -53354,10 +53474,10 @@ async function keepSources({ store: store2, input }, packages) {
     if (await hasSource(store2, tree)) return;
     const gitDir = await gitDirOf(input.state, p);
     if (!gitDir) return;
-    const folder2 = (0, import_node_path138.join)(work2, tree);
+    const folder2 = (0, import_node_path140.join)(work2, tree);
     const out = await checkout({ gitDir }, tree, folder2);
-    if (out.ok) await keepSource(store2, tree, folder2, (0, import_node_path138.join)(work2, `${tree}.packed`));
-    (0, import_node_fs111.rmSync)(folder2, { recursive: true, force: true });
+    if (out.ok) await keepSource(store2, tree, folder2, (0, import_node_path140.join)(work2, `${tree}.packed`));
+    (0, import_node_fs112.rmSync)(folder2, { recursive: true, force: true });
   });
 }
 function scheduleOf(session2, id, part, outlook, testsStop) {
@@ -53500,13 +53620,13 @@ function documentationOf(values, { docs: docs2 }) {
 }
 
 // ts-src/cli/farm/run-lock.ts
-var import_node_path139 = require("node:path");
+var import_node_path141 = require("node:path");
 init_diagnostics();
 init_files();
 async function withLock(values, store2, pipeline3, root, state) {
   if (values.lock !== void 0) return { values, notes: [] };
   if (pipeline3.locked) {
-    const file4 = (0, import_node_path139.join)(root, "lock.yaml");
+    const file4 = (0, import_node_path141.join)(root, "lock.yaml");
     if (exists(file4)) return { values: { ...values, lock: file4 }, notes: [] };
     return error(
       "lock-missing",
@@ -53529,18 +53649,18 @@ async function withLock(values, store2, pipeline3, root, state) {
         })
       ]
     };
-  const file3 = (0, import_node_path139.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
+  const file3 = (0, import_node_path141.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
   writeWhole(file3, text8.lock);
   return { values: { ...values, lock: file3 }, notes: [] };
 }
 
 // ts-src/cli/farm/run-plan.ts
-var import_node_path141 = require("node:path");
+var import_node_path143 = require("node:path");
 init_diagnostics();
 
 // ts-src/farm/request.ts
-var import_node_fs112 = require("node:fs");
-var import_node_path140 = require("node:path");
+var import_node_fs113 = require("node:fs");
+var import_node_path142 = require("node:path");
 init_diagnostics();
 async function requestWorkspace(workspace, target2) {
   const links = await linksOutside(workspace);
@@ -53554,8 +53674,8 @@ async function requestWorkspace(workspace, target2) {
     );
   const at3 = await checkoutRef(workspace.root, target2, workspace.state);
   if (!at3.ok) return at3;
-  const root = (0, import_node_path140.join)(at3.value.folder, (0, import_node_path140.relative)(at3.value.top, workspace.root));
-  const read3 = await readWorkspace((0, import_node_path140.join)(root, (0, import_node_path140.relative)(workspace.root, (0, import_node_path140.resolve)(workspace.file))), workspace.state);
+  const root = (0, import_node_path142.join)(at3.value.folder, (0, import_node_path142.relative)(at3.value.top, workspace.root));
+  const read3 = await readWorkspace((0, import_node_path142.join)(root, (0, import_node_path142.relative)(workspace.root, (0, import_node_path142.resolve)(workspace.file))), workspace.state);
   if (!read3.ok)
     return bad(
       error("request-target", "the target branch has no distro file that can be read", {
@@ -53587,6 +53707,8 @@ async function requestWorkspace(workspace, target2) {
           hint: "the changes of this pull request take effect after the merge"
         })
       );
+  const committed2 = await checkStore(trusted.store, workspace.root);
+  if (committed2) return bad(committed2);
   const { platforms, store: store2, state, signing_key, submodules, mirror: mirror2, publish: publish2 } = trusted;
   const package_settings = withLimitsOf(workspace.distro.package_settings, trusted.package_settings);
   const distro = {
@@ -53603,7 +53725,7 @@ async function requestWorkspace(workspace, target2) {
     tests: { ...workspace.distro.tests, minutes: trusted.tests.minutes, retries: trusted.tests.retries },
     package_settings
   };
-  const from = { ...read3.value, root: (0, import_node_path140.resolve)(root), urlBase: workspace.urlBase };
+  const from = { ...read3.value, root: (0, import_node_path142.resolve)(root), urlBase: workspace.urlBase };
   return good({ ...workspace, distro, keyRoot: from.root, trusted: from }, diagnostics);
 }
 function withLimitsOf(settings3, trusted) {
@@ -53631,13 +53753,13 @@ var noSettings = {
 };
 async function linksOutside({ root, distro }) {
   const listed4 = await git(["ls-files", "--stage", "-z"], { cwd: root });
-  const top = (0, import_node_fs112.realpathSync)(root);
+  const top = (0, import_node_fs113.realpathSync)(root);
   const packages = Object.values(distro.distributions).flatMap((d) => d.folders);
   return listed4.stdout.split("\0").flatMap((line2) => {
     const path2 = line2.slice(line2.indexOf("	") + 1);
     if (!line2.startsWith("120000 ") || packages.some((folder2) => path2.startsWith(`${folder2}/`))) return [];
     try {
-      return `${(0, import_node_fs112.realpathSync)((0, import_node_path140.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
+      return `${(0, import_node_fs113.realpathSync)((0, import_node_path142.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
     } catch {
       return [];
     }
@@ -53765,7 +53887,7 @@ async function trustedWorkspace(values) {
 async function planChange(values, change) {
   const workspace = await openWorkspace(values);
   if (!workspace.ok) return workspace;
-  const folder2 = (0, import_node_path141.resolve)(change);
+  const folder2 = (0, import_node_path143.resolve)(change);
   const chosen = values.distribution ?? Object.keys(workspace.value.distro.distributions);
   const repository2 = await repositoryOf2(
     workspace.value,
@@ -53897,7 +54019,7 @@ async function runPrepare(given, packages) {
     showDiagnostics(tools2);
     return exit.failed;
   }
-  (0, import_node_fs113.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs114.mkdirSync)(state, { recursive: true });
   await openScratch(state, driver);
   try {
     return await prepareRun(run2, driver, limits2);
@@ -54007,7 +54129,7 @@ async function prepareRun(run2, driver, limits2) {
 `);
   const others2 = bundle.architectures.filter((a) => a !== own3);
   const header2 = headerOf(bundle, absoluteStore(values.store ?? distro.store, root), others2);
-  if (values.output) writeWhole((0, import_node_path142.resolve)(values.output), header2 + schedule);
+  if (values.output) writeWhole((0, import_node_path144.resolve)(values.output), header2 + schedule);
   else writeOutput(header2 + schedule);
   return exit.ok;
 }
@@ -54057,16 +54179,16 @@ function titleOf({ request, target: target2, tag, branch }) {
   if (request) return `pull request ${request}${target2 ? ` into ${target2}` : ""}`;
   return tag || branch || "run";
 }
-var absoluteStore = (uri2, root) => uri2.startsWith("file:") && !uri2.startsWith("file:/") ? `file:${(0, import_node_path142.resolve)(root, uri2.slice("file:".length))}` : uri2;
+var absoluteStore = (uri2, root) => uri2.startsWith("file:") && !uri2.startsWith("file:/") ? `file:${(0, import_node_path144.resolve)(root, uri2.slice("file:".length))}` : uri2;
 
 // ts-src/cli/farm/finish.ts
-var import_node_path145 = require("node:path");
+var import_node_path147 = require("node:path");
 init_cut();
 init_diagnostics();
 init_lockfile();
 
 // ts-src/cli/farm/rehearse.ts
-var import_node_path143 = require("node:path");
+var import_node_path145 = require("node:path");
 init_diagnostics();
 
 // ts-src/publish/rehearsal.ts
@@ -54104,7 +54226,7 @@ async function rehearse(values, secret2) {
     return exit.failed;
   }
   const { distro } = bundle;
-  const endpoints = await endpointsOf(distro, channel2, (0, import_node_path143.join)((0, import_node_path143.resolve)(values.output ?? "out"), "apt"));
+  const endpoints = await endpointsOf(distro, channel2, (0, import_node_path145.join)((0, import_node_path145.resolve)(values.output ?? "out"), "apt"));
   const key = secret2 ?? keyOf2(distro.signing_key, state, distro.organization);
   const told8 = await rehearsePublication(key, endpoints, Date.now());
   showDiagnostics(told8);
@@ -54112,8 +54234,8 @@ async function rehearse(values, secret2) {
 }
 
 // ts-src/cli/farm/change-effects.ts
-var import_node_fs114 = require("node:fs");
-var import_node_path144 = require("node:path");
+var import_node_fs115 = require("node:fs");
+var import_node_path146 = require("node:path");
 init_maps();
 init_files();
 async function lastGood({ graphs: runs, store: store2 }) {
@@ -54160,7 +54282,7 @@ ${details}`);
     writeMessage(`
 ${texts.join("\n")}
 `);
-    writeWhole((0, import_node_path144.join)(output, "abi.txt"), texts.join("\n"));
+    writeWhole((0, import_node_path146.join)(output, "abi.txt"), texts.join("\n"));
   }
   return [...changed2].sort();
 }
@@ -54170,7 +54292,7 @@ async function abiDetails({ store: store2, input }, old, now) {
   if (!b.ok) return reasonOf3(b);
   const folder2 = newScratch(input.state);
   const compared = await compareBuilds(a.value, b.value, folder2);
-  (0, import_node_fs114.rmSync)(folder2, { recursive: true, force: true });
+  (0, import_node_fs115.rmSync)(folder2, { recursive: true, force: true });
   return compared.ok ? renderAbi(compared.value.changes, compared.value.details) : reasonOf3(compared);
 }
 var reasonOf3 = ({ diagnostics }) => `${diagnostics[0]?.message ?? ""}
@@ -54210,7 +54332,7 @@ function happenedIn(values) {
 var outputOption = {
   output: { type: "string", short: "o", value: "DIR", help: "output folder (default: out)" }
 };
-var outputOf3 = (values) => (0, import_node_path145.resolve)(values.output ?? "out");
+var outputOf3 = (values) => (0, import_node_path147.resolve)(values.output ?? "out");
 var publish = defineCommand({
   summary: "publish the packages of a prepared run to its channel",
   usage: "publish --run ID --store URI --output DIR",
@@ -54270,7 +54392,7 @@ passphrase.`,
         runs: session2.graphs,
         store: session2.store,
         state: session2.input.state,
-        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path145.join)(output, "apt")),
+        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path147.join)(output, "apt")),
         settings: repositorySettings(bundle.distro),
         makeSource: (source2) => makeSourcePackage(session2.builder.options, source2),
         checked: true,
@@ -54416,8 +54538,8 @@ var notesOf = ({ bundle }, happened) => [
 ];
 var shownLog = (output, log) => {
   const url2 = process.env.BUILD_URL;
-  const inside = (0, import_node_path145.relative)(process.cwd(), (0, import_node_path145.join)(output, log));
-  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path145.join)(output, log);
+  const inside = (0, import_node_path147.relative)(process.cwd(), (0, import_node_path147.join)(output, log));
+  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path147.join)(output, log);
 };
 function unplanned(values, fault4) {
   const output = outputOf3(values);
@@ -54430,7 +54552,7 @@ function unplanned(values, fault4) {
 }
 
 // ts-src/cli/farm/reproduce.ts
-var import_node_path146 = require("node:path");
+var import_node_path148 = require("node:path");
 var reproduce = defineCommand({
   summary: "build packages of a prepared run a second time and compare every byte",
   usage: "reproduce --run ID --store URI [--sample N]",
@@ -54456,7 +54578,7 @@ gets reproducible.json and logs/. Exits with 1 if a byte differs.`,
       if (sample === "wrong") writeMessage("slipway reproduce: --sample takes a number from 1 on\n");
       return exit.usage;
     }
-    const output = (0, import_node_path146.resolve)(values.output ?? "slipway-reproducible");
+    const output = (0, import_node_path148.resolve)(values.output ?? "slipway-reproducible");
     const stop = untilStopped();
     const opened = await openRun("reproduce", values, { limits: limits2, signal: stop.signal }, "work");
     if (!opened) return exit.failed;
@@ -55413,30 +55535,30 @@ var completionOf = (commands2) => ({
 });
 
 // ts-src/cli/logs.ts
-var import_node_fs115 = require("node:fs");
-var import_node_path147 = require("node:path");
+var import_node_fs116 = require("node:fs");
+var import_node_path149 = require("node:path");
 init_diagnostics();
 function logsIn(output) {
-  const root = (0, import_node_path147.join)(output, "logs");
+  const root = (0, import_node_path149.join)(output, "logs");
   const found2 = [];
   let entries2;
   try {
-    entries2 = (0, import_node_fs115.readdirSync)(root, { recursive: true }).map(String);
+    entries2 = (0, import_node_fs116.readdirSync)(root, { recursive: true }).map(String);
   } catch {
     return [];
   }
   for (const entry2 of entries2) {
     const [, scope2, name6, test3] = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry2) ?? [];
     if (scope2 === void 0 || name6 === void 0) continue;
-    const path2 = (0, import_node_path147.join)(root, entry2);
-    const status = (0, import_node_fs115.lstatSync)(path2);
+    const path2 = (0, import_node_path149.join)(root, entry2);
+    const status = (0, import_node_fs116.lstatSync)(path2);
     if (!status.isFile()) continue;
     found2.push({ scope: scope2, package: name6, test: test3 !== void 0, path: path2, modified: status.mtimeMs });
   }
   return found2.sort((a, b) => b.modified - a.modified);
 }
 async function printFile(path2) {
-  for await (const chunk of (0, import_node_fs115.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
+  for await (const chunk of (0, import_node_fs116.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
 }
 var logs = defineCommand({
   summary: "print the log of a package's last build or test on this machine",
@@ -55465,7 +55587,7 @@ var logs = defineCommand({
       writeMessage("slipway logs: takes one package\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path147.join)((0, import_node_path147.resolve)(findDistro(values), ".."), "out") : (0, import_node_path147.resolve)(values.output);
+    const output = values.output === void 0 ? (0, import_node_path149.join)((0, import_node_path149.resolve)(findDistro(values), ".."), "out") : (0, import_node_path149.resolve)(values.output);
     const all = logsIn(output);
     if (name6 === void 0 || values.json) {
       const listed4 = all.filter((l) => name6 === void 0 || l.package === name6);
@@ -55476,7 +55598,7 @@ var logs = defineCommand({
       }
       for (const log2 of all) writeOutput(`${log2.package}${log2.test ? " (tests)" : ""}	${printable(log2.path)}
 `);
-      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path147.join)(output, "logs")}
+      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path149.join)(output, "logs")}
 `);
       return exit.ok;
     }
@@ -55488,7 +55610,7 @@ var logs = defineCommand({
       );
       const what = values.test === true ? "log of the tests" : "build log";
       showDiagnostics([
-        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path147.join)(output, "logs")}`, {
+        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path149.join)(output, "logs")}`, {
           hint: near !== void 0 && near !== name6 ? `did you mean '${near}'?` : "a cached package was not built here: slipway build --rebuild makes a log"
         })
       ]);
@@ -55549,9 +55671,9 @@ var manualOf = (commands2) => ({
 });
 
 // ts-src/cli/serve.ts
-var import_node_fs116 = require("node:fs");
+var import_node_fs117 = require("node:fs");
 var import_node_http2 = require("node:http");
-var import_node_path148 = require("node:path");
+var import_node_path150 = require("node:path");
 init_diagnostics();
 var types3 = {
   html: "text/html; charset=utf-8",
@@ -55568,8 +55690,8 @@ function fileOf2(root, url2) {
   }
   if (path2.includes("\0")) return void 0;
   try {
-    const file3 = (0, import_node_fs116.realpathSync)((0, import_node_path148.join)(root, path2));
-    return file3.startsWith(`${(0, import_node_fs116.realpathSync)(root)}/`) && (0, import_node_fs116.lstatSync)(file3).isFile() ? file3 : void 0;
+    const file3 = (0, import_node_fs117.realpathSync)((0, import_node_path150.join)(root, path2));
+    return file3.startsWith(`${(0, import_node_fs117.realpathSync)(root)}/`) && (0, import_node_fs117.lstatSync)(file3).isFile() ? file3 : void 0;
   } catch {
     return void 0;
   }
@@ -55583,12 +55705,12 @@ function answer2(root, request, response) {
     response.writeHead(404, { "content-type": "text/plain" }).end("not found\n");
     return;
   }
-  const { size: size3 } = (0, import_node_fs116.lstatSync)(file3);
+  const { size: size3 } = (0, import_node_fs117.lstatSync)(file3);
   const type = types3[/\.([a-z]+)$/.exec(file3)?.[1] ?? ""] ?? "application/octet-stream";
   response.writeHead(200, { "content-type": type, "content-length": size3, "x-content-type-options": "nosniff" });
   if (method === "HEAD") response.end();
   else
-    (0, import_node_fs116.createReadStream)(file3).on("error", () => response.destroy()).pipe(response);
+    (0, import_node_fs117.createReadStream)(file3).on("error", () => response.destroy()).pipe(response);
 }
 var serve = defineCommand({
   summary: "serve the apt repository of the last build over HTTP, for tests with a robot",
@@ -55619,9 +55741,9 @@ a web server or a bucket.`,
       writeMessage("slipway serve: takes no argument; --port is a number from 0 to 65535\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path148.join)((0, import_node_path148.resolve)(findDistro(values), ".."), "out") : (0, import_node_path148.resolve)(values.output);
-    const root = (0, import_node_path148.join)(output, "apt");
-    if (!(0, import_node_fs116.existsSync)(root)) {
+    const output = values.output === void 0 ? (0, import_node_path150.join)((0, import_node_path150.resolve)(findDistro(values), ".."), "out") : (0, import_node_path150.resolve)(values.output);
+    const root = (0, import_node_path150.join)(output, "apt");
+    if (!(0, import_node_fs117.existsSync)(root)) {
       showDiagnostics([
         error("repository-missing", `${root} does not exist`, { hint: "create it with `slipway build`" })
       ]);
@@ -55651,8 +55773,8 @@ a web server or a bucket.`,
 });
 
 // ts-src/cli/shell.ts
-var import_node_fs117 = require("node:fs");
-var import_node_path149 = require("node:path");
+var import_node_fs118 = require("node:fs");
+var import_node_path151 = require("node:path");
 init_diagnostics();
 init_diagnostics();
 var { distribution: distribution2, platform: platform2, architecture: architecture2, variant: variant2 } = selectionOptions;
@@ -55695,7 +55817,7 @@ exits with its exit code. All changes in the root are lost when the shell ends.`
     showDiagnostics(lacking2);
     if (lacking2.length) return exit.failed;
     const stop = untilStopped();
-    (0, import_node_fs117.mkdirSync)(planned2.value.workspace.state, { recursive: true });
+    (0, import_node_fs118.mkdirSync)(planned2.value.workspace.state, { recursive: true });
     await openScratch(planned2.value.workspace.state, driver);
     try {
       return await openIn(values, planned2.value, name6, command2, { limits: limits2, signal: stop.signal });
@@ -55741,7 +55863,7 @@ async function openIn(values, planned2, name6, command2, within) {
   }
   const work2 = newScratch(session2.input.state);
   const terminal = process.stdin.isTTY && process.stdout.isTTY;
-  const request = { graph: graph2, number: number7, package: p, resolved, work: work2, log: (0, import_node_path149.join)(work2, "shell.log") };
+  const request = { graph: graph2, number: number7, package: p, resolved, work: work2, log: (0, import_node_path151.join)(work2, "shell.log") };
   const outcome = await session2.builder.shell(request, {
     command: command2,
     terminal,
@@ -55781,7 +55903,7 @@ async function buildBelow(values, planned2, graph2, task, within) {
   const own3 = session2?.graphs.find((g) => g.id === graph2.id);
   if (!session2 || !own3) return "what it needs can not be built here";
   const engine = schedulerOf(session2, {
-    output: (0, import_node_path149.join)(planned2.workspace.root, "out"),
+    output: (0, import_node_path151.join)(planned2.workspace.root, "out"),
     workers: within.limits.workers,
     retest: false,
     signal: within.signal
@@ -55863,7 +55985,7 @@ init_process();
 async function main(args) {
   onSlow((text8) => writeNote(`${text8}
 `));
-  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs118.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
+  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs119.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
   const [name6, ...rest2] = args;
   if (name6 === void 0 || name6 === "--help" || name6 === "-h" || name6 === "help") {
     if (name6 === "help" && rest2[0] !== void 0) return main([rest2[0], "--help"]);
@@ -55910,12 +56032,12 @@ async function main(args) {
   }
   if (parsed2.values.quiet) beQuiet();
   try {
-    const code = await command2.run(parsed2.values, parsed2.positionals);
+    const code2 = await command2.run(parsed2.values, parsed2.positionals);
     const ours = internalFaults();
     for (const trace of ours) writeMessage(`slipway: internal error, please report it
 ${trace}
 `);
-    return ours.length ? exit.internal : code;
+    return ours.length ? exit.internal : code2;
   } catch (e) {
     const words6 = environmentFault(e);
     if (words6 === void 0) throw e;
@@ -55930,9 +56052,9 @@ process.umask(process.umask() | 2);
 (0, import_node_v8.setFlagsFromString)("--no-use-osr");
 (0, import_node_v8.setFlagsFromString)("--no-incremental-marking");
 main(process.argv.slice(2)).then(
-  (code) => {
+  (code2) => {
     finishDeferred();
-    process.stdout.write("", () => process.stderr.write("", () => process.exit(code)));
+    process.stdout.write("", () => process.stderr.write("", () => process.exit(code2)));
   },
   (e) => {
     killAll();

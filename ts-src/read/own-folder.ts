@@ -2,7 +2,8 @@ import { lstatSync, statSync, type Stats } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { storeFolder } from '../io/store-folder.ts';
 import { error, type Diagnostic } from '../model/diagnostics.ts';
-import { lastLine, git } from './git/process.ts';
+import { reasonOf } from '../io/process.ts';
+import { git } from './git/process.ts';
 
 /*
  * What lies in a state folder or a store is believed, written to and removed. So it must be ours: nothing that was
@@ -111,6 +112,6 @@ async function placeFault(path: string): Promise<Diagnostic | undefined> {
   if (asked.code === 0) return undefined;
   return error(code, `the folder that it lies in belongs to another user (${parent.uid})`, {
     file: path,
-    hint: /dubious/.test(asked.stderr) ? `${elsewhere}; git says: ${lastLine(asked)}` : elsewhere,
+    hint: /dubious/.test(asked.stderr) ? `${elsewhere}; git says: ${reasonOf(asked)}` : elsewhere,
   });
 }
