@@ -17831,7 +17831,7 @@ var init_images = __esm({
 });
 
 // ts-src/model/package-settings.ts
-var environment2, size2, limits, systemFile, packageSettings;
+var environment2, size2, limits, systemFile, libraryPattern, packageSettings;
 var init_package_settings = __esm({
   "ts-src/model/package-settings.ts"() {
     "use strict";
@@ -17856,6 +17856,7 @@ var init_package_settings = __esm({
       to: relativePath.optional().describe("For kind `etc`: the path below /etc. Default: ORGANIZATION/FILE"),
       enable: boolean3().default(false).describe("For kind `systemd`: start the unit with the system")
     });
+    libraryPattern = string3().regex(/^[A-Za-z0-9_][A-Za-z0-9_.+*-]{0,199}$/, "the file name of a library such as libcuda.so.1, or libnv*.so.*");
     packageSettings = strictObject({
       cmake_args: array(value).default([]).describe("Arguments passed to cmake when it configures the package"),
       environment: environment2.default({}).describe("Environment variables of the build"),
@@ -17863,6 +17864,9 @@ var init_package_settings = __esm({
       build_depends: array(debianName).default([]).describe("System packages needed to build, in addition to those in package.xml"),
       depends: array(debianName).default([]).describe("System packages needed at run time, in addition to those in package.xml"),
       system: array(debianName).optional().describe("System packages of the platform that provide this package. They replace it; it is not built"),
+      external_libraries: array(libraryPattern).default([]).describe(
+        "Names of shared libraries that no package provides, such as those of a graphics driver, with `*`. The package may need them"
+      ),
       limits: limits.optional().describe("Resource limits of its build and its tests"),
       system_files: array(systemFile).default([]).describe(
         "Files that the package installs outside the prefix: udev rules, systemd units, configuration, shell completion"
@@ -22243,6 +22247,7 @@ function settingsFinder(distro) {
               environment: { ...all.environment, ...s.environment },
               build_depends: [...all.build_depends ?? [], ...s.build_depends],
               depends: [...all.depends ?? [], ...s.depends],
+              external_libraries: [...all.external_libraries ?? [], ...s.external_libraries],
               limits: { ...all.limits, ...s.limits },
               system_files: [...all.system_files ?? [], ...s.system_files],
               declared_system_files: all.declared_system_files === true || s.declared_system_files
@@ -22299,12 +22304,13 @@ function settingsFacts(distro, digestOf) {
       );
       known3.set(scope2, found2 = { common: scopeFacts(distro, scope2), systemFiles });
     }
-    const { patches = [], cmake_args = [], environment: environment3 = {} } = settingsOf(packageName2);
+    const { patches = [], cmake_args = [], environment: environment3 = {}, external_libraries = [] } = settingsOf(packageName2);
     return {
       ...found2.common,
       patches: patches.map(digestOf).join(" "),
       cmake_args: text2(cmake_args),
       environment: text2(environment3),
+      external_libraries: text2(external_libraries),
       system_files: found2.systemFiles.get(packageName2) ?? ""
     };
   };
@@ -28813,7 +28819,7 @@ var copyright_default = "Format: https://www.debian.org/doc/packaging-manuals/co
 var environment_default = '# What slipway.sh needs to know of this package, quoted for sh.\nname={{name}}\npackage={{package}}\nprefix={{prefix}}\nunderlays={{underlays}}\nsource_date_epoch={{epoch}}\nwith_options() { "$@" {{cmakeArgs}}; }\n{{#environment}}\nexport {{.}}\n{{/environment}}\n';
 
 // resources/templates/pack.mustache
-var pack_default = "# What pack.sh needs to know of this package, quoted for sh.\nname={{name}}\npackage={{package}}\nupstream_version={{upstream}}\nprefix={{prefix}}\nunderlays={{underlays}}\nsource_date_epoch={{epoch}}\n";
+var pack_default = "# What pack.sh needs to know of this package, quoted for sh.\nname={{name}}\npackage={{package}}\nupstream_version={{upstream}}\nprefix={{prefix}}\nunderlays={{underlays}}\nexternal_libraries={{externalLibraries}}\nsource_date_epoch={{epoch}}\n";
 
 // resources/templates/pack.sh
 var pack_default2 = `# Packs what a build left in /build/tree: sh -e /slipway/pack.sh, in /build, in a root where no code of the package ran.
@@ -28884,51 +28890,96 @@ find "$tree" -type f \\( -perm /111 -o -name '*.so*' -o -name '*.a' -o -name '*.
 : > "$out/shlibdeps"
 : > "$out/build-ids"
 
-# strip_one KIND FILE: debug symbols go into a file by build-id.
+# By what file(1) says of a file: its class, byte order and processor. Files of another processor, such as the libraries
+# that a vendor ships for each one and firmware, are data: neither stripped nor asked for what they need.
+cat > /build/processor.sh <<'PROCESSOR'
+processor() {
+  class=\${1#ELF } processor=\${1#*, }
+  class=\${class%"\${class#* * }"} processor=$class\${processor%%,*}
+}
+PROCESSOR
+. /build/processor.sh
+processor "$(file --brief --dereference /bin/sh)"
+export NATIVE="$processor"
+
+# sh -e strip.sh KIND FILE: debug symbols go into a file by build-id; programs and libraries that the loader of this
+# system reads go into /build/found.
 cat > /build/strip.sh <<'STRIP'
 kind=$1 file=$2
+unreadable() {
+  echo "slipway: warning: \${file#/build/tree} is no program or library that objdump can read: packed unchanged" >&2
+  exit 0
+}
 case $file in
   */lib*.a)
     strip --strip-debug --remove-section=.comment --remove-section=.note --enable-deterministic-archives \\
-      -R '.gnu.lto_*' -R '.gnu.debuglto_*' -N __gnu_lto_slim -N __gnu_lto_v1 "$file"
+      -R '.gnu.lto_*' -R '.gnu.debuglto_*' -N __gnu_lto_slim -N __gnu_lto_v1 "$file" || unreadable
     exit
     ;;
   *.a|*.o) exit ;;
 esac
 case $kind in *ELF*executable*|*ELF*"shared object"*) ;; *) exit ;; esac
+. /build/processor.sh
+processor "$kind"
+if [ "$processor" != "$NATIVE" ]; then exit; fi
+# Some programs read data that follows them in their file, as AppImages do: objcopy would leave it out.
+followed() {
+  set -- $(readelf --file-header "$1" 2> /dev/null | sed -nE 's/^ *(Start|Size|Number) of section headers: *([0-9]+).*/\\2/p') \\
+    "$(stat --format=%s "$1")"
+  [ "$#" -ne 4 ] || [ "$4" -gt $(($1 + $2 * $3)) ]
+}
+case $kind in
+  *"not stripped"*) ;;
+  *) stripped=yes ;;
+esac
 how=--strip-unneeded
 if [ -x "$file" ]; then how=--strip-all; fi
 id=
 case $kind in
-  *"BuildID[sha1]="*"not stripped"*)
+  *"BuildID[sha1]="*)
     id=\${kind#*"BuildID[sha1]="}
     id=\${id%%[!0-9a-f]*}
     ;;
 esac
-if [ "\${#id}" -lt 8 ]; then exec objcopy "$how" -R .comment -R .note "$file"; fi
-rest=\${id#??}
-kept=/build/debug/usr/lib/debug/.build-id/\${id%"$rest"}/$rest.debug
-if [ ! -e "$kept" ]; then
-  mkdir -p "\${kept%/*}"
-  objcopy --only-keep-debug --compress-debug-sections "$file" "$kept.$$"
-  chmod 644 "$kept.$$"
-  mv "$kept.$$" "$kept"
+if [ -n "\${stripped-}" ] || followed "$file"; then
+  # It stays as it is.
+  objdump --private-headers "$file" > /dev/null 2>&1 || unreadable
+elif [ "\${#id}" -lt 8 ]; then
+  objcopy "$how" -R .comment -R .note "$file" || unreadable
+else
+  rest=\${id#??}
+  kept=/build/debug/usr/lib/debug/.build-id/\${id%"$rest"}/$rest.debug
+  if [ ! -e "$kept" ]; then
+    mkdir -p "\${kept%/*}"
+    objcopy --only-keep-debug --compress-debug-sections "$file" "$kept.$$" || unreadable
+    chmod 644 "$kept.$$"
+    mv "$kept.$$" "$kept"
+  fi
+  objcopy "$how" -R .comment -R .note --add-gnu-debuglink="$kept" "$file" || unreadable
+  echo "$id" >> /build/out/build-ids
 fi
-objcopy "$how" -R .comment -R .note --add-gnu-debuglink="$kept" "$file"
-echo "$id" >> /build/out/build-ids
+echo "$file" >> /build/found
 STRIP
 
 if [ -s "$out/elf" ]; then
+  : > /build/found
   file --brief -e apptype -e ascii -e encoding -e cdf -e compress -e tar --files-from "$out/elf" > /build/kinds
   paste -d '\\n' /build/kinds "$out/elf" | tr '\\n' '\\0' | xargs -0 -n 2 -P "$jobs" sh -e /build/strip.sh
-
-  # Programs and libraries that the loader reads, by what file(1) says of them.
-  paste /build/kinds "$out/elf" |
-    sed -nE 's/^[^\\t]*ELF[^\\t]*(executable|shared object)[^\\t]*\\t//p' > /build/loaded
+  LC_ALL=C sort /build/found > /build/loaded
   grep -E '\\.so\\.[^/]*$' /build/loaded | tr '\\n' '\\0' | xargs -0r -n 1 readelf -d 2>/dev/null |
     sed -nE "s/.*\\(SONAME\\).*\\[([A-Za-z0-9_.+-]+)\\.so\\.([A-Za-z0-9_.+-]+)\\]/\\1 \\2 $package (>= $upstream_version)/p" | sort -u > "$out/shlibs"
 
 fi
+
+# Whether package_settings says that a library comes from elsewhere than a package.
+external() {
+  set -f
+  for pattern in $external_libraries; do
+    case $1 in $pattern) set +f; return 0 ;; esac
+  done
+  set +f
+  return 1
+}
 
 # Finds the packages that the package's programs and libraries need; writes shlibdeps and linked.
 resolve() {
@@ -28953,6 +29004,13 @@ resolve() {
   sed -nE 's/.*cannot find library ([^ ]+) needed by ([^ ]+).*/\\1 \\2/p' /build/shlibdeps.log | sort -u > /build/unfound
   elsewhere=
   while read -r library file; do
+    if external "$library"; then
+      # dpkg-shlibdeps wants a file of that name.
+      mkdir -p /build/external
+      gcc -shared -nostdlib -Wl,-soname,"$library" -o "/build/external/$library" -x c /dev/null
+      elsewhere="$elsewhere -l/build/external"
+      continue
+    fi
     found=$(find "$tree" "$prefix" $underlays /usr/lib -name "$library" -print -quit 2> /dev/null || :)
     if [ -z "$found" ]; then
       echo "slipway: error: \${file#"$tree"} needs the library $library, which is in no declared dependency" >&2
@@ -29222,6 +29280,7 @@ function renderRecipe(recipe2) {
       upstream: shellQuote(recipe2.version.replace(/-[^-]*$/, "")),
       prefix: shellQuote(recipe2.prefix),
       underlays: shellQuote([...recipe2.underlayPrefixes].reverse().join(" ")),
+      externalLibraries: shellQuote(recipe2.externalLibraries.join(" ")),
       epoch: String(stampSeconds(recipe2.stamp))
     }),
     "build-type.sh": rulesOf(p.buildType).script,
@@ -29425,6 +29484,7 @@ function writeRecipe(options5, request, source2, folder2) {
     underlayPrefixes: graph2.scope.underlayPrefixes,
     cmakeArgs: [...variant3?.cmake_args ?? [], ...settings3.cmake_args ?? []],
     environment: taskKeys.environment(graph2, p),
+    externalLibraries: settings3.external_libraries ?? [],
     buildDepends: sorted2([
       ...relationsOn(request, p.build),
       ...p.systemBuild,
@@ -32439,7 +32499,7 @@ var rules = [
     pattern: /^slipway: error: (.+ needs the library \S+, which is in no declared dependency)$/m,
     say: (match) => ({
       cause: short(match[1]),
-      hint: "the package that has it must be a <depend> or <exec_depend> in package.xml; a library that others load before this one must be installed with it"
+      hint: "the package that has it must be a <depend> or <exec_depend> in package.xml; a library that comes otherwise, with a driver or the program that loads this one, is named in package_settings (external_libraries)"
     })
   },
   { pattern: /^slipway: error: (.+)$/m, say: (match) => ({ cause: short(match[1]) }) },
@@ -35250,7 +35310,8 @@ function ownInputs(parts2) {
       variant3?.cmake_args ?? [],
       parts2.environment,
       variant3?.build_depends ?? [],
-      parts2.distro.maintainer ?? ""
+      parts2.distro.maintainer ?? "",
+      ...settings3.external_libraries?.length ? [settings3.external_libraries] : []
     ]),
     patches: parts2.patches,
     platform: JSON.stringify([target2.os, target2.release, target2.architecture, target2.variant]),
@@ -53747,6 +53808,7 @@ var noSettings = {
   patches: [],
   build_depends: [],
   depends: [],
+  external_libraries: [],
   system_files: [],
   declared_system_files: false,
   skip: false

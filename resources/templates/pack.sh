@@ -66,51 +66,96 @@ find "$tree" -type f \( -perm /111 -o -name '*.so*' -o -name '*.a' -o -name '*.o
 : > "$out/shlibdeps"
 : > "$out/build-ids"
 
-# strip_one KIND FILE: debug symbols go into a file by build-id.
+# By what file(1) says of a file: its class, byte order and processor. Files of another processor, such as the libraries
+# that a vendor ships for each one and firmware, are data: neither stripped nor asked for what they need.
+cat > /build/processor.sh <<'PROCESSOR'
+processor() {
+  class=${1#ELF } processor=${1#*, }
+  class=${class%"${class#* * }"} processor=$class${processor%%,*}
+}
+PROCESSOR
+. /build/processor.sh
+processor "$(file --brief --dereference /bin/sh)"
+export NATIVE="$processor"
+
+# sh -e strip.sh KIND FILE: debug symbols go into a file by build-id; programs and libraries that the loader of this
+# system reads go into /build/found.
 cat > /build/strip.sh <<'STRIP'
 kind=$1 file=$2
+unreadable() {
+  echo "slipway: warning: ${file#/build/tree} is no program or library that objdump can read: packed unchanged" >&2
+  exit 0
+}
 case $file in
   */lib*.a)
     strip --strip-debug --remove-section=.comment --remove-section=.note --enable-deterministic-archives \
-      -R '.gnu.lto_*' -R '.gnu.debuglto_*' -N __gnu_lto_slim -N __gnu_lto_v1 "$file"
+      -R '.gnu.lto_*' -R '.gnu.debuglto_*' -N __gnu_lto_slim -N __gnu_lto_v1 "$file" || unreadable
     exit
     ;;
   *.a|*.o) exit ;;
 esac
 case $kind in *ELF*executable*|*ELF*"shared object"*) ;; *) exit ;; esac
+. /build/processor.sh
+processor "$kind"
+if [ "$processor" != "$NATIVE" ]; then exit; fi
+# Some programs read data that follows them in their file, as AppImages do: objcopy would leave it out.
+followed() {
+  set -- $(readelf --file-header "$1" 2> /dev/null | sed -nE 's/^ *(Start|Size|Number) of section headers: *([0-9]+).*/\2/p') \
+    "$(stat --format=%s "$1")"
+  [ "$#" -ne 4 ] || [ "$4" -gt $(($1 + $2 * $3)) ]
+}
+case $kind in
+  *"not stripped"*) ;;
+  *) stripped=yes ;;
+esac
 how=--strip-unneeded
 if [ -x "$file" ]; then how=--strip-all; fi
 id=
 case $kind in
-  *"BuildID[sha1]="*"not stripped"*)
+  *"BuildID[sha1]="*)
     id=${kind#*"BuildID[sha1]="}
     id=${id%%[!0-9a-f]*}
     ;;
 esac
-if [ "${#id}" -lt 8 ]; then exec objcopy "$how" -R .comment -R .note "$file"; fi
-rest=${id#??}
-kept=/build/debug/usr/lib/debug/.build-id/${id%"$rest"}/$rest.debug
-if [ ! -e "$kept" ]; then
-  mkdir -p "${kept%/*}"
-  objcopy --only-keep-debug --compress-debug-sections "$file" "$kept.$$"
-  chmod 644 "$kept.$$"
-  mv "$kept.$$" "$kept"
+if [ -n "${stripped-}" ] || followed "$file"; then
+  # It stays as it is.
+  objdump --private-headers "$file" > /dev/null 2>&1 || unreadable
+elif [ "${#id}" -lt 8 ]; then
+  objcopy "$how" -R .comment -R .note "$file" || unreadable
+else
+  rest=${id#??}
+  kept=/build/debug/usr/lib/debug/.build-id/${id%"$rest"}/$rest.debug
+  if [ ! -e "$kept" ]; then
+    mkdir -p "${kept%/*}"
+    objcopy --only-keep-debug --compress-debug-sections "$file" "$kept.$$" || unreadable
+    chmod 644 "$kept.$$"
+    mv "$kept.$$" "$kept"
+  fi
+  objcopy "$how" -R .comment -R .note --add-gnu-debuglink="$kept" "$file" || unreadable
+  echo "$id" >> /build/out/build-ids
 fi
-objcopy "$how" -R .comment -R .note --add-gnu-debuglink="$kept" "$file"
-echo "$id" >> /build/out/build-ids
+echo "$file" >> /build/found
 STRIP
 
 if [ -s "$out/elf" ]; then
+  : > /build/found
   file --brief -e apptype -e ascii -e encoding -e cdf -e compress -e tar --files-from "$out/elf" > /build/kinds
   paste -d '\n' /build/kinds "$out/elf" | tr '\n' '\0' | xargs -0 -n 2 -P "$jobs" sh -e /build/strip.sh
-
-  # Programs and libraries that the loader reads, by what file(1) says of them.
-  paste /build/kinds "$out/elf" |
-    sed -nE 's/^[^\t]*ELF[^\t]*(executable|shared object)[^\t]*\t//p' > /build/loaded
+  LC_ALL=C sort /build/found > /build/loaded
   grep -E '\.so\.[^/]*$' /build/loaded | tr '\n' '\0' | xargs -0r -n 1 readelf -d 2>/dev/null |
     sed -nE "s/.*\(SONAME\).*\[([A-Za-z0-9_.+-]+)\.so\.([A-Za-z0-9_.+-]+)\]/\1 \2 $package (>= $upstream_version)/p" | sort -u > "$out/shlibs"
 
 fi
+
+# Whether package_settings says that a library comes from elsewhere than a package.
+external() {
+  set -f
+  for pattern in $external_libraries; do
+    case $1 in $pattern) set +f; return 0 ;; esac
+  done
+  set +f
+  return 1
+}
 
 # Finds the packages that the package's programs and libraries need; writes shlibdeps and linked.
 resolve() {
@@ -135,6 +180,13 @@ resolve() {
   sed -nE 's/.*cannot find library ([^ ]+) needed by ([^ ]+).*/\1 \2/p' /build/shlibdeps.log | sort -u > /build/unfound
   elsewhere=
   while read -r library file; do
+    if external "$library"; then
+      # dpkg-shlibdeps wants a file of that name.
+      mkdir -p /build/external
+      gcc -shared -nostdlib -Wl,-soname,"$library" -o "/build/external/$library" -x c /dev/null
+      elsewhere="$elsewhere -l/build/external"
+      continue
+    fi
     found=$(find "$tree" "$prefix" $underlays /usr/lib -name "$library" -print -quit 2> /dev/null || :)
     if [ -z "$found" ]; then
       echo "slipway: error: ${file#"$tree"} needs the library $library, which is in no declared dependency" >&2

@@ -1,4 +1,6 @@
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { debs, discard, resultOf, slipway, states, workspace } from './helpers.ts';
 import { writeTiny, type Tiny } from './tiny.ts';
@@ -15,22 +17,62 @@ target_link_libraries(\${PROJECT_NAME} inner)
 install(TARGETS \${PROJECT_NAME} DESTINATION bin)
 ${install}`,
 });
+/** Libraries as vendors ship them: name → shell commands that make it of one that is built here, `$1`. */
+const shipped: Record<string, string> = {
+  foreign: patched(18, '\\267'),
+  big_endian: patched(5, '\\002'),
+  truncated: 'truncate -s 3000 "$1"',
+  header: 'truncate -s 40 "$1"',
+  sections: patched(40, '\\377\\377\\377'),
+  followed: 'echo payload >> "$1"',
+  stripped: 'strip "$1"; echo payload >> "$1"',
+};
+/** Writes bytes, as escapes of printf, at a place of the file. */
+function patched(at: number, bytes: string): string {
+  return `printf '${bytes}' | dd conv=notrunc of="$1" bs=1 seek=${at}`;
+}
+const vendor: Tiny = {
+  cmake: `enable_language(C)
+file(WRITE \${CMAKE_BINARY_DIR}/v.c "int v(void) { return 4; }")
+add_library(v SHARED \${CMAKE_BINARY_DIR}/v.c)
+target_link_options(v PRIVATE -Wl,--no-as-needed)
+target_link_libraries(v m)
+add_custom_target(sdk ALL COMMAND sh \${PROJECT_SOURCE_DIR}/sdk.sh DEPENDS v)
+install(DIRECTORY \${CMAKE_BINARY_DIR}/sdk DESTINATION lib/\${PROJECT_NAME})
+install(DIRECTORY \${CMAKE_BINARY_DIR}/sdk/ DESTINATION share/\${PROJECT_NAME}/firmware USE_SOURCE_PERMISSIONS)
+`,
+  files: {
+    'sdk.sh': `set -e\nmkdir sdk\n${Object.entries(shipped)
+      .map(([name, change]) => `cp libv.so sdk/lib${name}.so\nset -- sdk/lib${name}.so\n${change}\n`)
+      .join('')}`,
+  },
+};
 const versioned = 'VERSION 1.2 SOVERSION 1';
 const plain = 'OUTPUT_NAME inner';
 
 describe('a library that a program needs', () => {
   const folder = workspace('needed');
   beforeAll(async () => {
-    writeTiny(folder, {
-      nowhere: linking(plain, ''),
-      nowhere_versioned: linking(versioned, ''),
-      beside: linking(plain, 'install(TARGETS inner DESTINATION lib)'),
-      elsewhere: linking(plain, 'install(TARGETS inner DESTINATION lib/elsewhere/private)'),
-      elsewhere_versioned: linking(versioned, 'install(TARGETS inner DESTINATION lib/elsewhere_versioned/private)'),
-    });
+    writeTiny(
+      folder,
+      {
+        nowhere: linking(plain, ''),
+        nowhere_versioned: linking(versioned, ''),
+        beside: linking(plain, 'install(TARGETS inner DESTINATION lib)'),
+        elsewhere: linking(plain, 'install(TARGETS inner DESTINATION lib/elsewhere/private)'),
+        elsewhere_versioned: linking(versioned, 'install(TARGETS inner DESTINATION lib/elsewhere_versioned/private)'),
+        vendor,
+        driver: linking(versioned, ''),
+      },
+      'package_settings: {driver: {external_libraries: ["libinner.so.*"]}}\n',
+    );
     await slipway(['build'], folder);
   });
   afterAll(() => discard(folder));
+
+  const deb = (name: string): string => debs(folder).find((d) => d.includes(`-${name}_`)) ?? '';
+  const dependsOf = (name: string): string =>
+    execFileSync('dpkg-deb', ['-f', deb(name), 'Depends'], { encoding: 'utf8' });
 
   it('fails the package where it is nowhere, with its name and what to do', () => {
     expect(states(folder)).toEqual({
@@ -39,6 +81,8 @@ describe('a library that a program needs', () => {
       beside: 'built',
       elsewhere: 'built',
       elsewhere_versioned: 'built',
+      vendor: 'built',
+      driver: 'built',
     });
     for (const [name, library] of [
       ['nowhere', 'libinner.so'],
@@ -51,8 +95,32 @@ describe('a library that a program needs', () => {
       );
   });
 
+  it('of another processor, and what is no library at all, is packed unchanged', () => {
+    const log = readFileSync(join(folder, 'out/logs/tiny/bookworm-amd64/vendor.log'), 'utf8');
+    const warned = [
+      ...log.matchAll(/warning: \/opt\/acme\/tiny\/lib\/vendor\/sdk\/lib(\w+)\.so is no program or library/g),
+    ];
+    expect(warned.map((m) => m[1]).sort()).toEqual(['header', 'sections', 'truncated']);
+    const last = (name: string) =>
+      execFileSync(
+        'sh',
+        [
+          '-c',
+          'dpkg-deb --fsys-tarfile "$1" | tar -xO "./opt/acme/tiny/lib/vendor/sdk/lib$2.so" | tail -c 9',
+          'sh',
+          deb('vendor'),
+          name,
+        ],
+        {
+          encoding: 'latin1',
+        },
+      );
+    for (const name of ['followed', 'stripped']) expect(last(name)).toMatch(/payload\n$/);
+    expect(dependsOf('vendor')).toContain('libc6');
+    expect(dependsOf('driver')).toContain('libc6');
+  });
+
   it('brings the dependencies of what is found', () => {
-    const deb = debs(folder).find((d) => d.includes('-elsewhere-versioned_')) ?? '';
-    expect(execFileSync('dpkg-deb', ['-f', deb, 'Depends'], { encoding: 'utf8' })).toContain('libc6');
+    expect(dependsOf('elsewhere-versioned')).toContain('libc6');
   });
 });

@@ -78,6 +78,7 @@ const recipeOf = (p: PlannedPackage, more?: string) =>
     underlayPrefixes: [],
     cmakeArgs: [],
     environment: {},
+    externalLibraries: [],
     buildDepends: [],
     maintainer: undefined,
     licenseText: undefined,

@@ -60,6 +60,7 @@ export function ownInputs(parts: OwnParts): KeyInputs {
       parts.environment,
       variant?.build_depends ?? [],
       parts.distro.maintainer ?? '',
+      ...(settings.external_libraries?.length ? [settings.external_libraries] : []),
     ]),
     patches: parts.patches,
     platform: JSON.stringify([target.os, target.release, target.architecture, target.variant]),

@@ -104,6 +104,7 @@ const noSettings = {
   patches: [],
   build_depends: [],
   depends: [],
+  external_libraries: [],
   system_files: [],
   declared_system_files: false,
   skip: false,

@@ -45,6 +45,10 @@ const systemFile = z.strictObject({
   enable: z.boolean().default(false).describe('For kind `systemd`: start the unit with the system'),
 });
 
+const libraryPattern = z
+  .string()
+  .regex(/^[A-Za-z0-9_][A-Za-z0-9_.+*-]{0,199}$/, 'the file name of a library such as libcuda.so.1, or libnv*.so.*');
+
 export const packageSettings = z.strictObject({
   cmake_args: z.array(value).default([]).describe('Arguments passed to cmake when it configures the package'),
   environment: environment.default({}).describe('Environment variables of the build'),
@@ -64,6 +68,12 @@ export const packageSettings = z.strictObject({
     .array(debianName)
     .optional()
     .describe('System packages of the platform that provide this package. They replace it; it is not built'),
+  external_libraries: z
+    .array(libraryPattern)
+    .default([])
+    .describe(
+      'Names of shared libraries that no package provides, such as those of a graphics driver, with `*`. The package may need them',
+    ),
   limits: limits.optional().describe('Resource limits of its build and its tests'),
   system_files: z
     .array(systemFile)

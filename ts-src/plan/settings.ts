@@ -34,6 +34,7 @@ export function settingsFinder(distro: Distro): SettingsOf {
               environment: { ...all.environment, ...s.environment },
               build_depends: [...(all.build_depends ?? []), ...s.build_depends],
               depends: [...(all.depends ?? []), ...s.depends],
+              external_libraries: [...(all.external_libraries ?? []), ...s.external_libraries],
               limits: { ...all.limits, ...s.limits },
               system_files: [...(all.system_files ?? []), ...s.system_files],
               declared_system_files: all.declared_system_files === true || s.declared_system_files,

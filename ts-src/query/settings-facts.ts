@@ -46,12 +46,13 @@ export function settingsFacts(distro: Distro, digestOf: (file: string) => string
       );
       known.set(scope, (found = { common: scopeFacts(distro, scope), systemFiles }));
     }
-    const { patches = [], cmake_args = [], environment = {} } = settingsOf(packageName);
+    const { patches = [], cmake_args = [], environment = {}, external_libraries = [] } = settingsOf(packageName);
     return {
       ...found.common,
       patches: patches.map(digestOf).join(' '),
       cmake_args: text(cmake_args),
       environment: text(environment),
+      external_libraries: text(external_libraries),
       system_files: found.systemFiles.get(packageName) ?? '',
     };
   };

@@ -27,6 +27,8 @@ export interface Recipe {
   underlayPrefixes: string[];
   cmakeArgs: string[];
   environment: Record<string, string>;
+  /** Names of libraries that no package needs to provide, with `*`. */
+  externalLibraries: readonly string[];
   /** Debian relations. */
   buildDepends: string[];
   maintainer: string | undefined;
@@ -133,6 +135,7 @@ export function renderRecipe(recipe: Recipe): Record<string, string> {
       upstream: shellQuote(recipe.version.replace(/-[^-]*$/, '')),
       prefix: shellQuote(recipe.prefix),
       underlays: shellQuote([...recipe.underlayPrefixes].reverse().join(' ')),
+      externalLibraries: shellQuote(recipe.externalLibraries.join(' ')),
       epoch: String(stampSeconds(recipe.stamp)),
     }),
     'build-type.sh': rulesOf(p.buildType).script,

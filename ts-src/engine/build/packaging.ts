@@ -127,6 +127,7 @@ export function writeRecipe(
     underlayPrefixes: graph.scope.underlayPrefixes,
     cmakeArgs: [...(variant?.cmake_args ?? []), ...(settings.cmake_args ?? [])],
     environment: taskKeys.environment(graph, p),
+    externalLibraries: settings.external_libraries ?? [],
     buildDepends: sorted([
       ...relationsOn(request, p.build),
       ...p.systemBuild,
