@@ -28015,7 +28015,7 @@ removedJobAction DELETE: this also removes the jobs of repositories that are no 
       organization: distro.organization,
       distroUrl: url2,
       distroBranch: branch,
-      // An empty one is none: the seed passes what the environment says.
+      // The seed job passes the environment variable even if it is empty.
       farmUrl: values["farm-url"] || void 0,
       credentials: values.credentials,
       keepBranches: Number(numbers[0]),
@@ -43001,7 +43001,7 @@ init_diagnostics();
 var mostBytes4 = 16 << 20;
 var forms = [
   [/-----BEGIN (?:[A-Z]+ )*PRIVATE KEY(?: BLOCK)?-----/, "a private key"],
-  // The key of AWS's documentation is no secret.
+  // The example key of AWS's documentation is not a secret.
   [/\bAKIA(?!IOSFODNN7EXAMPLE\b)[A-Z2-7]{16}\b/, "a key of AWS's"],
   [/\bgh[pousr]_[A-Za-z0-9]{36,}/, "a token of GitHub"],
   [/\bglpat-[A-Za-z0-9_-]{20,}/, "a token of GitLab"]
@@ -44101,7 +44101,7 @@ var Aws = class {
     this.region = region2;
     this.endpoint = endpoint;
   }
-  /** Sends a request, and again where the service is busy or limits us. */
+  /** Sends a request. Retries while the service is busy or limits the request rate. */
   async send(request) {
     const base = this.endpoint?.replace(/\/$/, "") ?? `https://${request.service}.${this.region}.amazonaws.com`;
     if (!("crypto" in globalThis)) Object.assign(globalThis, { crypto: import_node_crypto12.webcrypto });
@@ -44136,7 +44136,7 @@ var Aws = class {
       await (0, import_promises9.setTimeout)(Math.min(2e4, 100 * 2 ** attempt) * (0.5 + Math.random() / 2));
     }
   }
-  /** EC2's and Auto Scaling's query interface; parameters by name. */
+  /** Calls the query API of EC2 or Auto Scaling. */
   async query(service, action, parameters) {
     const version3 = service === "ec2" ? "2016-11-15" : "2011-01-01";
     const data = await this.send({
@@ -44149,7 +44149,7 @@ var Aws = class {
     const parsed2 = parser2.parse(data.toString("utf8"));
     return asMap(own(asMap(parsed2) ?? {}, `${action}Response`)) ?? {};
   }
-  /** Systems Manager's JSON interface. */
+  /** Calls the JSON API of Systems Manager. */
   async ssm(action, parameters) {
     const data = await this.send({
       service: "ssm",

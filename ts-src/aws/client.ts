@@ -6,7 +6,7 @@ import { readBody } from '../io/response.ts';
 import { credentials } from '../store/s3-credentials.ts';
 import { asMap, own } from '../read/yaml.ts';
 
-/** A request that AWS refused for good. */
+/** A request that AWS refused. Retrying it does not help. */
 export class AwsFault extends Error {
   constructor(
     message: string,
@@ -28,17 +28,17 @@ export interface AwsRequest {
   body?: Uint8Array<ArrayBuffer> | string;
 }
 
-/** AWS's interfaces of one region. */
+/** Clients for AWS's APIs in one region. */
 export class Aws {
   constructor(
     readonly region: string,
     private readonly endpoint: string | undefined,
   ) {}
 
-  /** Sends a request, and again where the service is busy or limits us. */
+  /** Sends a request. Retries while the service is busy or limits the request rate. */
   async send(request: AwsRequest): Promise<Buffer> {
     const base = this.endpoint?.replace(/\/$/, '') ?? `https://${request.service}.${this.region}.amazonaws.com`;
-    // Node 18 has it, but not where the signer looks for it.
+    // Node 18 has Web Crypto, but not as the global that the signer expects.
     if (!('crypto' in globalThis)) Object.assign(globalThis, { crypto: webcrypto });
     for (let attempt = 1; ; attempt++) {
       const keys = await credentials();
@@ -72,7 +72,7 @@ export class Aws {
     }
   }
 
-  /** EC2's and Auto Scaling's query interface; parameters by name. */
+  /** Calls the query API of EC2 or Auto Scaling. */
   async query(
     service: 'ec2' | 'autoscaling',
     action: string,
@@ -90,7 +90,7 @@ export class Aws {
     return asMap(own(asMap(parsed) ?? {}, `${action}Response`)) ?? {};
   }
 
-  /** Systems Manager's JSON interface. */
+  /** Calls the JSON API of Systems Manager. */
   async ssm(action: string, parameters: unknown): Promise<Record<string, unknown>> {
     const data = await this.send({
       service: 'ssm',
@@ -103,7 +103,7 @@ export class Aws {
   }
 }
 
-/** Faults that pass by themselves. */
+/** Transient errors: the request is retried. */
 const passing =
   /Throttl|RequestLimitExceeded|TooManyRequests|InternalError|InternalServer|ServiceUnavailable|^5\d\d$|^429$|ConcurrentLimit/;
 
@@ -120,7 +120,7 @@ function faultOf(request: AwsRequest, status: number, text: string): AwsFault {
   );
 }
 
-/** All pages of an answer. */
+/** Follows `nextToken` and returns all pages of an answer. */
 export async function allPages(
   aws: Aws,
   service: 'ec2' | 'autoscaling',
@@ -141,7 +141,7 @@ export async function allPages(
   throw new Error(`${action} has more than 1000 pages`);
 }
 
-/** Items of a list in EC2's answers: one stands by itself. */
+/** Items of a list in EC2's XML answers. A list of one item is parsed as the item itself. */
 export function itemsOf(value: unknown, name = 'item'): Record<string, unknown>[] {
   const found = own(asMap(value) ?? {}, name);
   const list: unknown[] = Array.isArray(found) ? found : [found];
@@ -165,7 +165,10 @@ export const tagParameters = (prefix: string, tags: Record<string, string>): Rec
     ]),
   );
 
-/** Filter of DescribeInstances for those that still need their image: an ended one stays listed for an hour. */
+/**
+ * Filter of DescribeInstances for instances that still need their image. A terminated instance stays listed for an
+ * hour.
+ */
 export const livingInstances: Readonly<Record<string, string>> = {
   'Filter.1.Name': 'instance-state-name',
   ...Object.fromEntries(

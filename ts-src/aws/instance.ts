@@ -2,21 +2,21 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { AwsFault, itemsOf, tagParameters, textIn, type Aws } from './client.ts';
 
-/** An instance that an image is tried in: its type and, where the account has no default network, its subnet. */
+/** The trial instance of an image: its type and, where the account has no default network, its subnet. */
 export interface Trial {
   type: string;
   subnet?: string | undefined;
   securityGroup?: string | undefined;
-  /** How long its checks may take. */
+  /** Time limit for the status checks, in minutes. */
   minutes: number;
 }
 
 const between = 10_000;
 
 /**
- * Starts one instance of an AMI and waits until both of EC2's status checks passed: the system is up and on the
- * network. It has no key and no role, and is always ended. Gives why the image is not fit, with the end of its console;
- * undefined: it is. Requests that AWS refuses are thrown.
+ * Starts one instance of an AMI and waits until both of EC2's status checks pass: the system is up and on the network.
+ * The instance has no key and no role, and is always terminated. Returns why the image is unfit, with the end of the
+ * console, or undefined if it is fit. Throws on requests that AWS refuses.
  */
 export async function tryInstance(
   aws: Aws,
@@ -46,7 +46,7 @@ export async function tryInstance(
     why = await watched(aws, id, Date.now() + trial.minutes * 60_000, signal);
     if (why !== undefined) why += await consoleOf(aws, id);
   } finally {
-    // Also where the run was stopped: an instance costs until it is ended.
+    // Also when the run is interrupted: an instance costs money until it is terminated.
     await aws.query('ec2', 'TerminateInstances', { 'InstanceId.1': id }).catch((e: unknown) => {
       const fault = e instanceof Error ? e.message : String(e);
       throw new Error(
@@ -75,7 +75,7 @@ async function watched(aws: Aws, id: string, until: number, signal: AbortSignal)
   }
 }
 
-/** An instance that EC2 does not know yet has none. */
+/** Status of an instance; undefined while EC2 does not know the instance yet. */
 async function statusOf(aws: Aws, id: string): Promise<Record<string, unknown>[]> {
   try {
     const asked = { 'InstanceId.1': id, IncludeAllInstances: 'true' };
@@ -86,7 +86,7 @@ async function statusOf(aws: Aws, id: string): Promise<Record<string, unknown>[]
   }
 }
 
-/** The last lines of the console, where EC2 has them. */
+/** The last lines of the console; empty if EC2 has none. */
 async function consoleOf(aws: Aws, id: string): Promise<string> {
   const told = await aws.query('ec2', 'GetConsoleOutput', { InstanceId: id }).catch(() => ({}));
   const text = Buffer.from(textIn(told, 'output') ?? '', 'base64').toString('utf8');

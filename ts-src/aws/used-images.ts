@@ -1,6 +1,6 @@
 import { allPages, itemsOf, livingInstances, textIn, type Aws } from './client.ts';
 
-/** Every AMI that an instance, a version of a launch template or a launch configuration names. */
+/** Every AMI that an instance, a launch template version or a launch configuration uses, with one of its users. */
 export async function usedImages(aws: Aws): Promise<Map<string, string>> {
   const used = new Map<string, string>();
   for (const page of await allPages(aws, 'ec2', 'DescribeInstances', livingInstances))

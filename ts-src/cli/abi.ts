@@ -56,7 +56,7 @@ debug symbols and abidiff is installed (apt-get install abigail-tools), its outp
   },
 });
 
-/** The package that a build made, and its debug symbols where there are some. */
+/** The package that a build made, and its debug symbols if there are any. */
 async function filesOf(store: Store | undefined, build: string): Promise<Result<string[]>> {
   if (build.endsWith('.deb')) {
     if (!existsSync(build)) return bad(error('file-missing', 'there is no such package', { file: build }));

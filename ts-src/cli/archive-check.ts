@@ -40,7 +40,7 @@ function told(m: MissingPackage, scope: Scope, target: Target, workspace: Planne
   );
 }
 
-/** The same for platforms whose base is at hand, for who builds nothing. */
+/** Checks the platforms whose base is cached, for commands that build nothing. */
 export function checkArchives(planned: Planned): Diagnostic[] {
   const check = archiveCheck(planned);
   const diagnostics = new Map<string, Diagnostic>();

@@ -17,12 +17,12 @@ import { versionsOf, type Limits, type Session } from '../engine/session.ts';
 import { mirrorSystems } from '../engine/system-packages.ts';
 import { moved, platformsOf } from '../engine/system-lock.ts';
 
-/** What a build was asked for, beside its options. */
+/** What was requested of a build beside its options. */
 export interface Wanted {
   output: string;
   limits: Limits;
   tests: boolean;
-  /** Second builds, where asked for. */
+  /** Reproducibility check: `sample` packages are built a second time; undefined without a check. */
   check: { sample: number | undefined } | undefined;
   publishes: boolean;
   signal: AbortSignal;
@@ -34,7 +34,7 @@ export async function lockOfRun(planned: Planned, session: Session, channel: str
   return lockText({ plan, distributions, platforms, versions: await versionsOfRun(planned, session, channel) });
 }
 
-/** Versions for a run's lock: of its packages, and of those that publishing to a channel adds. */
+/** Versions for a run's lockfile: those of its packages, and of packages that publishing to a channel adds. */
 async function versionsOfRun(
   { workspace, lock, plan }: Planned,
   { graphs, store }: Session,
@@ -46,7 +46,7 @@ async function versionsOfRun(
   return withEnvironments(versions, graphs, environments, plan.stamp, await openChannel(store, channel));
 }
 
-/** Writes what the run gave: outputs, records, the summary for people; gives the exit code. */
+/** Writes a run's outputs, records and summary. Returns the exit code. */
 export async function endBuild(
   values: BuildValues,
   planned: Planned,
@@ -103,7 +103,7 @@ export async function endBuild(
   return failed ? exit.failed : exit.ok;
 }
 
-/** The first folder on the way to a path that others may not enter. */
+/** The first folder of a path that other users may not enter. */
 function notForAll(path: string): string | undefined {
   const parts = path.split('/');
   return parts.map((_, i) => parts.slice(0, i + 1).join('/') || '/').find((p) => (statSync(p).mode & 0o001) === 0);

@@ -2,7 +2,7 @@ import { distroOptions, selectionOptions, type Option, type ValuesOf } from './c
 import type { reproducibleOptions } from './reproducible.ts';
 import { runOptions } from './run-options.ts';
 
-/** What `build` and `test` have in common. */
+/** Options that `build` and `test` share. */
 export const buildOptions = {
   ...distroOptions,
   ...selectionOptions,

@@ -216,7 +216,10 @@ async function buildAll(values: BuildValues, planned: Planned, wanted: Wanted): 
   }
 }
 
-/** What a run would do, as far as that is known before it. Bases are made and apt is asked: keys need them. */
+/**
+ * `--dry-run`: prints what a run would do, as far as that is known beforehand. Makes bases and asks apt, because keys
+ * need both.
+ */
 async function foretell(
   values: BuildValues,
   session: Session,

@@ -57,7 +57,7 @@ export const channel = defineCommand({
   },
 });
 
-/** What the words ask for; nothing where they are no question. */
+/** The answer to the words of the command line; undefined if they are not a query. */
 async function answer(
   opened: Opened,
   what: string | undefined,
@@ -183,7 +183,7 @@ async function show(opened: Opened, name: string, json: boolean): Promise<Result
   );
 }
 
-/** Keys that a channel's repositories are signed with, and what is wrong with them or will be soon. */
+/** The keys that sign a channel's repositories, with keys that are invalid or expire soon. */
 async function servedKeys(
   opened: Opened,
   channel: OpenChannel,
@@ -206,7 +206,7 @@ async function servedKeys(
   return { keys: [...keys].map(([fingerprint, expires]) => ({ fingerprint, expires })), notes };
 }
 
-/** A channel's head, or a state written as CHANNEL@ID. */
+/** Resolves a channel name to its current state, or CHANNEL@ID to that state. */
 async function named(store: Store, text: string): Promise<Result<State>> {
   const [name = '', id] = text.split('@');
   const read = await readChannel(store, name);

@@ -24,7 +24,7 @@ export const channelOptions = {
   store: { type: 'string', value: 'URI', help: 'the store (default: `store` of distro.yaml)' },
 } as const satisfies OptionTable;
 
-/** Where `--state` and `--to` name states of a channel. */
+/** Options of commands in which `--state` and `--to` name states of a channel. */
 export const movingOptions = {
   distro: distroOptions.distro,
   'state-folder': {
@@ -63,7 +63,7 @@ export async function lockOf(store: Store, state: State): Promise<Lockfile | und
   return read?.ok ? read.value : undefined;
 }
 
-/** Packages of the archives that a state's platforms had, by suite with architecture, where the rules ask for them. */
+/** Package names in the archives of a state's platforms, by suite. Undefined unless the channel's rules use them. */
 export async function archivesOf(
   { workspace, store }: Opened,
   state: State,
@@ -94,8 +94,8 @@ export async function readChannel(store: Store, name: string): Promise<Result<Op
 }
 
 /**
- * A channel's repositories: those that were named, those that it has, those of distro.yaml, else one beside the channel
- * that it is promoted from.
+ * A channel's repositories: those named on the command line, else those that the channel has, else those of
+ * distro.yaml, else one beside the channel that it is promoted from.
  */
 export async function placesOf(
   { workspace: { distro, root } }: Opened,
@@ -122,7 +122,7 @@ export async function placesOf(
   return good(places);
 }
 
-/** Runs `work` with what signs and serves a channel. The keys are tried before anything is written. */
+/** Runs `work` with a channel's signer and repositories. Tries the keys before anything is written. */
 export function withOutlet<T>(
   { workspace, store }: Opened,
   endpoints: readonly Endpoint[],

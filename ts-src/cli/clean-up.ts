@@ -10,10 +10,10 @@ import type { Driver } from '../sandbox/driver.ts';
 import { isOwnStore, openStore } from '../store/open-store.ts';
 import { writeMessage } from './command.ts';
 
-/** What may be made again is kept within so much, where neither distro.yaml nor the environment says more. */
+/** Default size limit of the state, in bytes; distro.yaml and the environment override it. */
 const defaultSize = 40 * 2 ** 30;
 
-/** States that the repository of an output folder keeps, where distro.yaml says nothing of it. */
+/** Default number of states that the repository of an output folder keeps. */
 const folderStates = 10;
 
 export interface StateRules {
@@ -21,7 +21,7 @@ export interface StateRules {
   days: number;
 }
 
-/** How much this machine keeps: its environment counts before distro.yaml, which is for all machines. */
+/** Limits of this machine's state. The environment overrides distro.yaml, which applies to all machines. */
 export function stateRules(distro: Pick<Distro, 'state'>, env: NodeJS.ProcessEnv = process.env): StateRules {
   const { size = defaultSize, days } = distro.state;
   const written = env.SLIPWAY_STATE_SIZE;
@@ -33,13 +33,13 @@ export function stateRules(distro: Pick<Distro, 'state'>, env: NodeJS.ProcessEnv
 
 export interface CleanUp {
   distro: Distro;
-  /** Folder of distro.yaml; left out: the store is none of this machine's. */
+  /** Folder of distro.yaml. Without it the store is not cleaned up. */
   root?: string;
   state: string;
   driver: Driver;
 }
 
-/** At the end of a run: what was not used for long goes, and what takes too much room. No fault of that ends a run. */
+/** Cleans up at the end of a run: removes what expired, then what exceeds the size limit. A failure only warns. */
 export async function cleanUp({ distro, root, state, driver }: CleanUp): Promise<void> {
   await cautiously(state, async () => {
     const own = root !== undefined && isOwnStore(distro.store, root, state);
@@ -56,11 +56,11 @@ export async function cleanUp({ distro, root, state, driver }: CleanUp): Promise
   });
 }
 
-/** For people: `3 layers (1.2 GiB), 20 unpacked packages (300 MiB)`. */
+/** Summary for people: `3 layers (1.2 GiB), 20 unpacked packages (300 MiB)`. */
 export const describe = (counts: Collected['removed']): string =>
   counts.map(({ kind, things, bytes }) => `${things} ${kind} (${sizeText(bytes)})`).join(', ');
 
-/** The repository of an output folder keeps its last states alone, as `publish` says. */
+/** Removes old states from the repository of an output folder, by the rules of `publish`. */
 export async function retireFolderStates(
   { distro, root, state }: Required<Omit<CleanUp, 'driver'>>,
   channel: string,

@@ -5,7 +5,7 @@ import { driverOf } from './run-options.ts';
 import { defineCommand, distroOptions, exit, isQuiet, showDiagnostics, writeMessage, writeOutput } from './command.ts';
 import { openWorkspace } from './planning.ts';
 
-/** Parts of the state that the next build makes again. */
+/** Parts of the state that the next build recreates. */
 const remade = [
   'work',
   'unpacked',
@@ -77,7 +77,7 @@ remove: the roots of a plain user belong to subordinate ids.`,
   },
 });
 
-/** The name of a run's work folder whose lock is held. */
+/** The name of a work folder whose run is still active: its lock is held. */
 async function runningIn(state: string): Promise<string | undefined> {
   const all = join(state, 'work');
   if (!existsSync(all)) return undefined;

@@ -12,7 +12,7 @@ import { usageFault } from './usage.ts';
 export { finishDeferred as finish } from '../io/deferred.ts';
 export { killAll as abandon } from '../io/process.ts';
 
-/** Finds the command, reads its options, runs it; the exit code is what the process ends with. */
+/** Finds the command, parses its options and runs it. Returns the process's exit code. */
 export async function main(args: string[]): Promise<number> {
   onSlow((text) => writeNote(`${text}\n`));
   if (process.env.SLIPWAY_ERRORS_FILE) rmSync(process.env.SLIPWAY_ERRORS_FILE, { force: true });

@@ -7,7 +7,7 @@ import { printable, printableJson } from '../text/printable.ts';
 import { countFaults, renderDiagnostics } from '../render/diagnostics.ts';
 import type { Selection } from '../plan/select.ts';
 
-/** Exit codes: fine; the user's fault or a failed build; usage; ours. */
+/** Exit codes: success; a user error or a failed build; wrong usage; an internal error. */
 export const exit = { ok: 0, failed: 1, usage: 2, internal: 70 } as const;
 
 export interface Option {
@@ -28,7 +28,7 @@ type ValueOf<O extends Option> = Option extends O
       ? string[]
       : string;
 
-/** The values that the options of a table have after parsing; what was not given is undefined. */
+/** The parsed values of a table of options; an option that was not given is undefined. */
 export type ValuesOf<Table extends OptionTable> = { readonly [Name in keyof Table]?: ValueOf<Table[Name]> | undefined };
 
 interface CommandOf<Table extends OptionTable> {
@@ -38,16 +38,16 @@ interface CommandOf<Table extends OptionTable> {
   details?: string;
   /** Command lines that show its use. */
   examples: readonly string[];
-  /** It says nothing but what it is asked for: there is no --quiet. */
+  /** The command prints only its result, so it has no --quiet. */
   plain?: true;
   options: Table;
   run(values: ValuesOf<Table>, positionals: string[]): Promise<number>;
 }
 
-/** A command whatever its options are, as the list of commands holds it. */
+/** A command with its option types erased, for the list of commands. */
 export type Command = CommandOf<OptionTable>;
 
-/** Declares a command: `run` gets each value with the type that its option has. */
+/** Declares a command. `run` gets each value with the type of its option. */
 export const defineCommand = <const Table extends OptionTable>(command: CommandOf<Table>): CommandOf<Table> => command;
 
 export const distroOptions = {
@@ -105,11 +105,11 @@ export const selectionOptions = {
 
 export type SelectionValues = ValuesOf<typeof selectionOptions>;
 
-/** What goes to a terminal or a console: nothing in it steers one, and no URL shows its secrets. */
+/** Text for a terminal or a console, with control characters made visible and secrets in URLs hidden. */
 const shown = (text: string): string =>
   /^\s*[[{]/.test(text) ? printableJson(redacted(text)) : printable(redacted(text));
 
-/** Whether a stream is a terminal that shows colours; NO_COLOR is as no-color.org has it. */
+/** Whether a stream is a terminal with colours. Follows no-color.org. */
 const shows = (stream: NodeJS.WriteStream): boolean =>
   stream.isTTY && !process.env.NO_COLOR && process.env.TERM !== 'dumb';
 
@@ -123,28 +123,28 @@ export const writeMessage = (text: string): void => {
 };
 
 let quiet = false;
-/** From now on `writeNote` says nothing. */
+/** Suppresses `writeNote` from now on. */
 export const beQuiet = (): void => {
   quiet = true;
 };
 export const isQuiet = (): boolean => quiet;
-/** What a person likes to know while all is well: --quiet leaves it out. */
+/** Progress information for people; `--quiet` suppresses it. */
 export const writeNote = (text: string): void => {
   if (!quiet) writeMessage(text);
 };
-/** Text of our own that moves the cursor; what it says of others has gone through `printable`. */
+/** Writes control sequences of our own; text from elsewhere in it must have passed `printable`. */
 export const writeControl = (text: string): void => void process.stderr.write(text);
 
 export function showDiagnostics(diagnostics: readonly Diagnostic[]): void {
   if (!diagnostics.length) return;
   writeMessage(`${renderDiagnostics(diagnostics)}${countFaults(diagnostics)}\n`);
-  // For whoever started us and has to say in a line why we failed: Jenkins' step.
+  // Jenkins' step reads this file for the one-line reason of a failure.
   const file = process.env.SLIPWAY_ERRORS_FILE;
   const errors = diagnostics.filter(isError);
   if (file !== undefined && file !== '' && errors.length) appendFileSync(file, renderDiagnostics(errors.slice(0, 20)));
 }
 
-/** The distro file: named, or distro.yaml in this folder or one above it. */
+/** The distro file: the named one, or distro.yaml in this folder or a parent. */
 export function findDistro(values: Pick<DistroValues, 'distro'>): string {
   if (values.distro !== undefined) return shorten(resolve(values.distro));
   for (let at = process.cwd(); ; at = resolve(at, '..')) {

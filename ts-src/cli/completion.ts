@@ -19,7 +19,7 @@ const entriesOf = (commands: Readonly<Record<string, Command>>): Entry[] =>
     })),
   }));
 
-/** Text inside single quotes of a POSIX shell. */
+/** Quotes text for a POSIX shell. */
 const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
 const bash = (all: Entry[]): string => `\
@@ -40,7 +40,7 @@ ${all.map((e) => `    ${e.name}) words='${e.options.map((o) => `--${o.name}`).jo
 complete -F _slipway slipway
 `;
 
-/** A description inside \`_arguments\`: brackets, colons and quotes mean something there. */
+/** Escapes a description for `_arguments`, where brackets, colons and quotes are syntax. */
 const zshText = (text: string): string => text.replace(/[[\]:\\]/g, '\\$&').replaceAll("'", `'\\''`);
 
 const zsh = (all: Entry[]): string => `\
@@ -84,7 +84,7 @@ ${all
 
 const shells: Record<string, (all: Entry[]) => string> = { bash, zsh, fish };
 
-/** `commands` is asked when the command runs: this one is among them. */
+/** `commands` is a function because the list of commands includes this one. */
 export const completionOf = (commands: () => Readonly<Record<string, Command>>): Command => ({
   summary: 'print completion for bash, zsh or fish',
   usage: 'completion bash|zsh|fish',

@@ -52,7 +52,7 @@ function poolOf(values: Values): Pool | undefined {
   return { organization, architecture, region, endpoint };
 }
 
-/** What Packer's post-processor "manifest" wrote: `REGION:AMI` of the last run. */
+/** Reads the AMI of the last run (`REGION:AMI`) from the output of Packer's "manifest" post-processor. */
 function imageOfManifest(file: string): string | undefined {
   const text = readIf(resolve(file));
   let value: unknown;
@@ -116,7 +116,7 @@ async function due(pool: Pool, days: number): Promise<Result<string>> {
   return good(why === undefined ? `good: ${named} needs no successor yet\n` : `due: ${why}\n`);
 }
 
-/** The instance that an image is tried in; undefined: the options do not say it. */
+/** The trial instance from the options; undefined if they are incomplete. */
 function trialOf(values: Values): Trial | undefined {
   const { 'instance-type': type = '', subnet, 'security-group': securityGroup, minutes = '15' } = values;
   if (!instanceType.test(type) || !/^([1-9]|[1-5]\d|60)$/.test(minutes)) return undefined;

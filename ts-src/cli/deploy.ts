@@ -58,7 +58,7 @@ Answers: ${questions.map((q) => q.name).join(', ')}.`,
   },
 });
 
-/** What a file of answers says, and what a person says to what it leaves open. */
+/** Combines a file of answers with prompts for what the file lacks. */
 async function gather(values: Values): Promise<Result<Answers>> {
   let given: Record<string, unknown> = {};
   if (values.answers !== undefined) {

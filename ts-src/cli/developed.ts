@@ -7,7 +7,7 @@ import { readEntries } from '../read/entries.ts';
 import { showDiagnostics } from './command.ts';
 import { reporter, type Planned } from './planning.ts';
 
-/** A package at its branch head, and its release. */
+/** A package at its branch head, with its release. */
 export interface DevelopedPackage {
   distribution: string;
   name: string;
@@ -16,7 +16,7 @@ export interface DevelopedPackage {
   released?: string;
 }
 
-/** Each package at its branch head beside its release; faults of what can't be read are shown. */
+/** Each package at its branch head with its release. Prints diagnostics for what can't be read. */
 export async function developedAndReleased(
   planned: Planned,
 ): Promise<{ packages: DevelopedPackage[]; partial: boolean }> {

@@ -15,21 +15,21 @@ import { loadNamed, openLoaded } from './farm/work.ts';
 import { readAndPlan } from './planning.ts';
 import { driverOf } from './run-options.ts';
 
-/** What documentation is made of: a plan of this moment, or a run that was prepared. */
+/** The source of documentation: a fresh plan, or a prepared run. */
 export interface OpenDocs {
   session: Session;
   distro: Distro;
-  /** What relative paths begin at. */
+  /** Base folder of relative paths. */
   root: string;
-  /** The distro repository has faults, which count. */
+  /** The distro repository has errors; the command fails. */
   faulty: boolean;
-  /** Of a run on a farm: its faults fail it. */
+  /** On a farm: faults of documentation fail the run. */
   strict?: boolean;
-  /** Takes what other machines made; logs of what failed go to this folder. Else the tasks are done here. */
+  /** Collects what other machines made; logs of failed tasks go to this folder. Undefined: the tasks run here. */
   gather?: (output: string) => Promise<void>;
 }
 
-/** Undefined after the faults were told. */
+/** Opens the session of a docs command. Returns undefined after printing diagnostics. */
 export async function openDocs(
   values: DocsValues,
   packages: string[],
@@ -67,7 +67,10 @@ export async function openDocs(
   return { session, distro: input.distro, root: workspace.root, faulty: diagnostics.some(isError) };
 }
 
-/** A run whose lanes made the documentation is gathered; of another, whose builds are in the store, it is made here. */
+/**
+ * Opens a prepared run. Documentation that the run's agents made is collected; otherwise it is made here from the
+ * builds in the store.
+ */
 async function prepared(values: DocsValues, limits: Limits, signal: AbortSignal): Promise<OpenDocs | undefined> {
   const loaded = await loadNamed('docs', values);
   if (!loaded) return undefined;

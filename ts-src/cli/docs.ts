@@ -111,7 +111,7 @@ function stateOf(stamp: string, digest: string, packages: readonly DocPackage[])
   };
 }
 
-/** A place that has the same documentation already stays as it is. */
+/** Publishes to every place. A place that has the same documentation already is left unchanged. */
 async function publishAll(
   channel: string,
   { session, distro, root }: OpenDocs,
@@ -172,7 +172,7 @@ async function runTasks(
   session.history.learn(session.graphs);
 }
 
-/** Logs and report lie beside the site: they are none of its pages. */
+/** Logs and report lie beside the site, since they are not part of it. */
 const logFolder = (output: string): string => `${output}.out`;
 
 async function finish(
@@ -181,7 +181,7 @@ async function finish(
   made: { site: WrittenSite; faults: readonly Diagnostic[]; output: string; begun: number },
 ): Promise<number> {
   const { site, faults, output, begun } = made;
-  // The report of a run on a farm tells of its builds and tests.
+  // On a farm, builds and tests have a report of their own.
   const results = resultsOf(session.graphs).filter((t) => !gather || t.kind === 'docs');
   showDiagnostics(faults);
   writeReports({
@@ -221,7 +221,7 @@ const reasons = {
   absolute: 'is absolute: it leads elsewhere where the site lies below another address',
   outside: 'leads out of the site',
 } as const;
-/** Most dead links that are told one by one. */
+/** Maximum number of dead links that are listed. */
 const toldLinks = 50;
 
 function linkFaults({ dead }: WrittenSite, strict: boolean): Diagnostic[] {

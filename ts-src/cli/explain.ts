@@ -42,7 +42,7 @@ export const explain = defineCommand({
     const found = explainName(plan, resolvers, name);
     if (!found) {
       const near = nearest(name, new Set(resolvers.flatMap((r) => r.evaluated.names)));
-      // What could not be read may be why.
+      // A package that could not be read may be the cause.
       showDiagnostics([
         ...diagnostics.filter(isError),
         error('selection', `'${name}' is neither a package nor a dependency of one`, {

@@ -12,7 +12,7 @@ import {
 } from './command.ts';
 import { readAndPlan } from './planning.ts';
 
-/** A picture of more packages than this shows nothing; repositories are then drawn. */
+/** Above this number of packages, repositories are drawn instead. */
 const manyPackages = 300;
 
 export const graph = defineCommand({

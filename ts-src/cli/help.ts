@@ -2,7 +2,7 @@ import type { Command, Option } from './command.ts';
 
 const width = 100;
 
-/** Breaks a paragraph at blanks so that no line is longer than `columns`. */
+/** Wraps a paragraph at spaces to `columns`. */
 export function wrap(text: string, columns: number): string[] {
   const lines: string[] = [];
   let line = '';
@@ -16,7 +16,7 @@ export function wrap(text: string, columns: number): string[] {
   return [...lines, line];
 }
 
-/** Two columns; the second is wrapped, and begins on a line of its own where the first is long. */
+/** A table of two columns. The second is wrapped, and starts on its own line after a long first one. */
 function table(rows: readonly (readonly [string, string])[]): string {
   const left = Math.min(30, Math.max(...rows.map(([l]) => l.length)));
   const indent = ' '.repeat(left + 4);
@@ -29,7 +29,7 @@ function table(rows: readonly (readonly [string, string])[]): string {
     .join('');
 }
 
-/** Lines that begin with blanks stay as they are, other paragraphs are wrapped. */
+/** Wraps paragraphs; indented lines are left as they are. */
 function prose(text: string): string {
   const paragraphs: string[] = [];
   for (const block of text
@@ -56,14 +56,14 @@ function prose(text: string): string {
 
 const quietOption = { type: 'boolean', short: 'q', help: 'print only errors, warnings and results' } as const;
 
-/** The options of a command in the order that help, completion and the manual list them. */
+/** Options of a command in the order of help, completion and manual. */
 export const optionsOf = (command: Command): [string, Option][] => [
   ...Object.entries(command.options),
   ...(command.plain ? [] : [['quiet', quietOption] satisfies [string, Option]]),
   ['help', { type: 'boolean', short: 'h', help: 'print this help' }],
 ];
 
-/** `-o, --output DIR` */
+/** Label of an option: `-o, --output DIR`. */
 export const optionLabel = (name: string, option: Option): string =>
   `${option.short ? `-${option.short}, ` : '    '}--${name}${option.value ? ` ${option.value}` : ''}`;
 

@@ -15,7 +15,7 @@ import { readChannel, type Opened } from './channels.ts';
 import { writeNote } from './command.ts';
 import { channelOf, imagesOf, outputOf, type ImageValues } from './image-options.ts';
 
-/** The newest images of the channels that images are made from, of all architectures. */
+/** Publishes the newest images of the named channels, for all architectures. */
 export async function publishNamed(
   opened: Opened,
   names: readonly string[],
@@ -64,7 +64,7 @@ export async function publishNamed(
   return good(lines.map((l) => `${l}\n`).join(''), diagnostics);
 }
 
-/** Built images of one name, one for each architecture, of one state; where they are published. */
+/** The built images of one name and state, one per architecture, with the places where they are published. */
 async function publishable(
   opened: Opened,
   images: readonly ImageTarget[],
@@ -104,7 +104,7 @@ async function publishable(
   return good({ spec: first.spec, records, places: [...places] });
 }
 
-/** Removes AMIs beyond the newest of each region; what is used stays, and is told. */
+/** Removes AMIs beyond the newest of each region. AMIs in use are kept and reported. */
 export async function retireNamed(
   opened: Opened,
   names: readonly string[],

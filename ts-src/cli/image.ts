@@ -77,7 +77,7 @@ function dispatch(
   return diff(opened, names, values);
 }
 
-/** Architectures that images are made for, a line each: what a farm needs agents for. */
+/** Prints the architectures that images are made for, one a line: a farm needs agents for them. */
 function architectures(opened: Opened, names: readonly string[], values: ImageValues): Result<string> {
   const images = imagesOf(opened, names, values);
   if (!images.ok) return images;
@@ -163,7 +163,7 @@ async function buildOne(
   });
 }
 
-/** Brings an image's files into the output folder, by links where that can be. */
+/** Places an image's files in the output folder, as links where possible. */
 async function place(
   { store, workspace }: Opened,
   values: ImageValues,
@@ -176,13 +176,13 @@ async function place(
     if (kinds.length && !kinds.includes(artifact.kind)) continue;
     for (const file of artifact.files) {
       const target = join(folder, file.name);
-      // A link to the store's own file was checked when it was made.
+      // A link to the store's file was verified when it was made.
       if (isSame(target, store.blobs.local(`objects/${file.sha256.slice(0, 2)}/${file.sha256}`), file.size))
         placed.push(target);
       else if (await store.place(file, target)) placed.push(target);
     }
   }
-  // A disk is an AMI too: it is named once.
+  // A disk image is also the source of an AMI: list the file once.
   return [...new Set(placed)];
 }
 
@@ -209,7 +209,7 @@ async function list({ store }: Opened, names: readonly string[], values: ImageVa
   return good(renderImages(records, Date.now()));
 }
 
-/** The newest image of a name, or the one of a version. */
+/** The newest image of a name, or the image of a version. */
 async function named(store: Store, text: string, values: ImageValues): Promise<Result<ImageRecord>> {
   const [name, version] = text.split('@');
   const found = (await allImages(store)).find(

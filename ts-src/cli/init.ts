@@ -28,7 +28,7 @@ interface Answers {
   release: string;
 }
 
-/** The options, with the folder's name as the default organization; undefined where one is malformed. */
+/** Answers from the options; the organization defaults to the folder's name. Undefined if one is malformed. */
 function answersOf(values: ValuesOf<typeof options>, root: string): Answers | undefined {
   const named = basename(root)
     .toLowerCase()
@@ -50,7 +50,7 @@ async function confirm(question: string): Promise<boolean> {
   }
 }
 
-/** Whether files may be written into a folder that has others. */
+/** Whether files may be written into a non-empty folder: asks the user, unless `yes`. */
 async function mayWrite(root: string, files: readonly string[], yes: boolean): Promise<boolean> {
   const others = readdirSync(root).filter((name) => name !== '.git');
   if (yes || !others.length) return true;

@@ -97,7 +97,7 @@ removedJobAction DELETE: this also removes the jobs of repositories that are no 
       organization: distro.organization,
       distroUrl: url,
       distroBranch: branch,
-      // An empty one is none: the seed passes what the environment says.
+      // The seed job passes the environment variable even if it is empty.
       farmUrl: values['farm-url'] || undefined,
       credentials: values.credentials,
       keepBranches: Number(numbers[0]),

@@ -8,17 +8,17 @@ const isVersions = (value: unknown): value is Record<string, string> =>
   value !== null &&
   Object.entries(value).every(([name, version]) => isDebianName(name) && isDebianVersion(String(version)));
 
-/** How a command uses what is kept of underlays. */
+/** How a command uses the recorded versions of underlays. */
 export interface UnderlayUse {
-  /** The store, where the command line names one. */
+  /** The store named on the command line. */
   store?: string | undefined;
-  /** What it reads is kept: it builds on it, and is trusted. */
+  /** Records the versions that it reads, because it builds on them and is trusted. */
   keeps?: boolean;
-  /** What is kept is not used: the bases are made anew. */
+  /** Ignores recorded versions, because the bases are renewed. */
   renews?: boolean;
 }
 
-/** Versions by package of an underlay's repository, as they were when its packages were first mirrored. */
+/** Versions by package of an underlay's repository, recorded when its packages were first mirrored. */
 export async function keptUnderlays(
   { distro, root, state }: Workspace,
   { store: named, keeps, renews }: UnderlayUse,

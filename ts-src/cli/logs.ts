@@ -12,7 +12,7 @@ interface Log {
   modified: number;
 }
 
-/** The logs that builds left in an output folder, newest first. */
+/** Build logs in an output folder, newest first. */
 function logsIn(output: string): Log[] {
   const root = join(output, 'logs');
   const found: Log[] = [];
@@ -33,7 +33,7 @@ function logsIn(output: string): Log[] {
   return found.sort((a, b) => b.modified - a.modified);
 }
 
-/** Prints a file with control characters made visible, without reading it whole. */
+/** Prints a file as a stream, with control characters made visible. */
 async function printFile(path: string): Promise<void> {
   for await (const chunk of createReadStream(path, { encoding: 'utf8' })) writeOutput(printable(String(chunk)));
 }

@@ -1,14 +1,14 @@
 import { exit, writeMessage, writeOutput, type Command } from './command.ts';
 import { optionLabel, optionsOf } from './help.ts';
 
-/** Text as troff takes it: no line begins with a control character, backslashes and dashes are literal. */
+/** Escapes text for troff: no line begins with a control character; backslashes and dashes are literal. */
 const troff = (text: string): string =>
   text
     .replaceAll('\\', '\\e')
     .replaceAll('-', '\\-')
     .replace(/^([.'])/gm, '\\&$1');
 
-/** The manual page slipway(1), made from the commands' own definitions. */
+/** The manual page slipway(1), generated from the commands' definitions. */
 export function manualPage(all: Readonly<Record<string, Command>>, version: string): string {
   const lines = [
     `.TH SLIPWAY 1 "" "slipway ${version}"`,
@@ -40,7 +40,7 @@ export function manualPage(all: Readonly<Record<string, Command>>, version: stri
 
 declare const SLIPWAY_VERSION: string;
 
-/** `commands` is asked when the command runs: this one is among them. */
+/** `commands` is a function because the list of commands includes this one. */
 export const manualOf = (commands: () => Readonly<Record<string, Command>>): Command => ({
   summary: 'print the manual page',
   usage: 'manual',

@@ -40,7 +40,7 @@ packages. \`slipway build --renew-base\` uses the archives as they are now.`,
   },
 });
 
-/** Channels that have a state whose lock names an archive's state. */
+/** For each archive snapshot: channels with a state whose lockfile names it. */
 async function usersOf(store: Store): Promise<Map<string, string[]>> {
   const users = new Map<string, Set<string>>();
   for (const file of await store.names('channels')) {

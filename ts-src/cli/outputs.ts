@@ -23,26 +23,26 @@ export interface Outputs {
   plan: Plan;
   distributions: readonly DistributionInput[];
   platforms: Lockfile['platforms'];
-  /** For the lock. */
+  /** Package versions for the lockfile. */
   versions: NonNullable<Lockfile['versions']>;
   runs: readonly TaskGraph[];
   store: Store;
   output: string;
   begun: number;
-  /** What people call the run. */
+  /** Title of the run for people. */
   title?: string;
-  /** What the report says beside the tasks. */
+  /** Notes for the report that belong to no task. */
   notes?: readonly string[];
 }
 
-/** Text of the lock of what a run took. */
+/** Text of the lockfile for a run's inputs. */
 export const lockText = (o: Pick<Outputs, 'plan' | 'distributions' | 'platforms' | 'versions'>): string =>
   renderLock(makeLock(o.plan.stamp, locked(o.plan, o.distributions), o.platforms, o.versions));
 
-/** Most lines that are told of documentation with faults. */
+/** Maximum number of lines shown for documentation with faults. */
 const toldLines = 30;
 
-/** The telling lines of a failed task: what its documentation tools said, else the telling part of its log. */
+/** The relevant lines of a failed task: messages of its documentation tools, else the relevant part of its log. */
 export function tailsOf(output: string, runs: readonly TaskGraph[]): (t: TaskResult) => string[] {
   const told = new Map<string, string[]>();
   for (const graph of runs)
@@ -58,11 +58,11 @@ export function tailsOf(output: string, runs: readonly TaskGraph[]): (t: TaskRes
   };
 }
 
-/** Results and report of a run. */
+/** Writes results and report of a run. */
 export function writeReports(o: Omit<Outputs, 'distributions' | 'platforms' | 'versions' | 'store'>): void {
   const { plan, runs, output } = o;
   const results = resultsOf(runs);
-  // Reasons, notes and ends of logs may name URLs with logins: these files are archived and served.
+  // Reasons, notes and log excerpts may contain URLs with logins, and these files are archived and served.
   const write = (name: string, text: string) => writeWhole(join(output, name), redacted(text));
   write('result.json', `${JSON.stringify({ stamp: plan.stamp, results }, undefined, 1)}\n`);
   const title = `${plan.organization}: ${o.title ?? 'what was built'}`;
@@ -71,7 +71,7 @@ export function writeReports(o: Omit<Outputs, 'distributions' | 'platforms' | 'v
   for (const [name, text] of Object.entries(files)) write(name, text);
 }
 
-/** Lock, results, report and JUnit files of a run. */
+/** Writes lockfile, results, report and JUnit files of a run. */
 export async function writeOutputs(o: Outputs): Promise<Diagnostic[]> {
   const { runs, output } = o;
   writeWhole(join(output, 'lock.yaml'), lockText(o));
@@ -100,7 +100,9 @@ function reportTasks(runs: readonly TaskGraph[], output: string): ReportTask[] {
   );
 }
 
-/** JUnit files: what tests wrote, and for each scope one with a case for each package, so that no run has none. */
+/**
+ * Writes JUnit files: those of the tests, and one per scope with a case for each package, so that every run has some.
+ */
 export async function writeJunit(runs: readonly TaskGraph[], store: Store, output: string): Promise<Diagnostic[]> {
   const tails = tailsOf(output, runs);
   const lost: Diagnostic[] = [];
@@ -117,7 +119,7 @@ export async function writeJunit(runs: readonly TaskGraph[], store: Store, outpu
         );
       else writeWhole(join(output, 'junit', graph.id, `${record.package}.xml`), text, { sync: false });
     }
-    // Tests whose cases are in a file of their own count there.
+    // Tests with a result file of their own are counted there.
     const own = graph.results.flatMap((t, task) => (t && !graph.tests[task - graph.count]?.junit ? [t] : []));
     cases += own.length;
     if (own.length)
@@ -137,7 +139,7 @@ function writePlanCase(output: string, name: string, fault: string | undefined):
   writeWhole(join(output, 'junit/plan.xml'), renderJunit('slipway', [plan]));
 }
 
-/** The outputs of a run that could not be planned: why, as a page and as a failed test case. */
+/** Writes the outputs of a run that could not be planned: the error as a page and as a failed test case. */
 export function writeUnplanned(output: string, title: string, fault: string): void {
   const now = Date.now();
   const notes = [`This run could not be planned:\n${fault}`];
@@ -162,7 +164,7 @@ function tailOf(log: string): string[] {
   }
 }
 
-/** The distributions with the commits that were found for released packages when their sources were fetched. */
+/** The distributions with the commits found when the sources of released packages were fetched. */
 function locked(plan: Plan, distributions: readonly DistributionInput[]): DistributionInput[] {
   const sources = new Map(
     plan.scopes.flatMap((s) => s.packages.map((p) => [`${s.distribution} ${p.name}`, p.source] as const)),
@@ -185,12 +187,12 @@ interface Outcome {
 const isOutcome = (v: Partial<Outcome> | null): v is Outcome =>
   typeof v?.stamp === 'string' && typeof v.key === 'string' && isTexts(v.failed) && isTexts(v.flaky);
 const historyOf = (scope: string, name: string): string => `history/${scope.replaceAll('/', '_')}/${name}.json`;
-/** Runs that are remembered of each package's tests. */
+/** Number of runs remembered in a package's test history. */
 const remembered = 50;
 
 /**
- * Adds this run's test results to their history in the store, and tells of each failing case whether it is flaky (it
- * passed and failed at the same key) or broken, and since when. Kept results are no new ones.
+ * Adds this run's test results to their history in the store. Reports for each failing case since when it fails, and
+ * whether it is flaky (it passed and failed at the same key) or broken. Cached results are not added.
  */
 export async function judgeTests(
   runs: readonly TaskGraph[],
@@ -226,7 +228,7 @@ export async function judgeTests(
   return verdicts;
 }
 
-/** Of the last entry's failing cases. */
+/** Verdict on the failing cases of the last entry. */
 function verdictOf(history: readonly Outcome[]): string {
   const last = lastOf(history);
   const flaky = last.failed.filter((c) =>

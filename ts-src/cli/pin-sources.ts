@@ -8,7 +8,7 @@ import type { Workspace } from '../read/workspace.ts';
 import { reporter } from './planning.ts';
 
 /**
- * Brings the sources of released packages, of which only tags are known so far, one request to each repository; and of
+ * Fetches sources of released packages of which only tags are known, one request per repository, and pins sources in
  * folders.
  */
 export async function pinSources(workspace: Workspace, plan: Plan): Promise<Diagnostic[]> {

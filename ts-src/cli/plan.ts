@@ -16,11 +16,11 @@ import {
 import { checkArchives } from './archive-check.ts';
 import { readAndPlan, type Planned } from './planning.ts';
 
-/** Entries of package_settings that change nothing, as no package has such a name. */
+/** Entries of package_settings without effect, because no package has such a name. */
 function idleSettings({ workspace, distributions }: Planned): Diagnostic[] {
   const names = [...new Set(distributions.flatMap((d) => [...d.packages.keys()]))];
   return Object.entries(workspace.distro.package_settings).flatMap(([pattern, { skip, system }]) => {
-    // What is not built may be of another place, too.
+    // A package that is skipped or comes from the system need not be in any distribution.
     if (skip || system || names.some(matcher([pattern]))) return [];
     const near = nearest(pattern, names);
     return [
@@ -33,7 +33,7 @@ function idleSettings({ workspace, distributions }: Planned): Diagnostic[] {
   });
 }
 
-/** What is published without an address that can answer. */
+/** Warns about publishing without a maintainer's address. */
 function withoutMaintainer({ workspace: { distro, file } }: Planned): Diagnostic[] {
   if (distro.maintainer !== undefined || !distro.publish.to.length) return [];
   return [
@@ -45,7 +45,7 @@ function withoutMaintainer({ workspace: { distro, file } }: Planned): Diagnostic
   ];
 }
 
-/** What was found while planning, and what the archives of bases that are at hand lack. */
+/** Diagnostics of planning, and of system packages missing in the archives of cached bases. */
 const withArchives = (planned: Result<Planned>): Diagnostic[] =>
   planned.ok ? sorted([...planned.diagnostics, ...checkArchives(planned.value)]) : planned.diagnostics;
 
@@ -78,7 +78,7 @@ export const validate = defineCommand({
   async run(values) {
     const planned = await readAndPlan(values, [], { everyKey: true });
     const found = withArchives(planned);
-    // Of packages that could not be read nothing is said.
+    // Packages that could not be read may be the ones named.
     const idle =
       planned.ok && !found.some(isError) ? [...idleSettings(planned.value), ...withoutMaintainer(planned.value)] : [];
     const diagnostics = sorted([...found, ...idle]);

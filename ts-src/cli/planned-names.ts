@@ -2,13 +2,13 @@ import { debianNames } from '../model/names.ts';
 import type { Scope } from '../model/plan.ts';
 import type { Planned } from './planning.ts';
 
-/** Not all packages of a distribution are in the plan: of what its suite holds the others stay. */
+/** Whether the plan leaves out packages of a distribution. Its suite then keeps the others. */
 export const isPartial = (planned: Pick<Planned, 'plan' | 'distributions'>): boolean =>
   planned.plan.scopes.some(
     (s) => s.packages.length < (planned.distributions.find((d) => d.name === s.distribution)?.packages.size ?? 0),
   );
 
-/** Names of a distribution's packages by their Debian names, whether they are planned or not. */
+/** Maps Debian names to names of a distribution's packages, planned or not. */
 export function namesByDebian(planned: Planned): (scope: Scope, debian: string) => string | undefined {
   const known = new Map<string, Map<string, string>>();
   return ({ distribution }, debian) => {

@@ -44,22 +44,22 @@ export interface Planned {
   lock: Lockfile | undefined;
 }
 
-/** What a command was told that decides on its plan. */
+/** Option values that decide on a plan. */
 export type PlanningValues = DistroValues & SelectionValues;
 
 export interface ReadOptions {
-  /** rosdep's keys are all read and checked, needed or not. */
+  /** Reads and checks all rosdep keys, not only those that are needed. */
   everyKey?: boolean;
-  /** What the tests of the named packages need is planned too. */
+  /** Also plans what the tests of the named packages need. */
   tests?: boolean;
-  /** And what their documentation needs. */
+  /** Also plans what the documentation of the named packages needs. */
   docs?: boolean;
-  /** The workspace, where it is at hand already. */
+  /** The workspace, if it is open already. */
   workspace?: Workspace;
   underlays?: UnderlayUse;
 }
 
-/** Locks are read by a schema, which costs time: what was read of one is remembered. */
+/** Reads a lockfile through the parse cache, because validation by schema is slow. */
 async function readLock(file: string, state: string): Promise<Result<Lockfile>> {
   const memory = new ParseCache<Lockfile>(state, 'lock');
   const text = readIf(file);
@@ -70,7 +70,7 @@ async function readLock(file: string, state: string): Promise<Result<Lockfile>> 
   return read;
 }
 
-/** Tells of waits, which a person must know of, and on a terminal of what is being read. */
+/** Reports waits, and on a terminal what is being read. */
 export const reporter: Reporter = {
   reading(name) {
     if (process.stderr.isTTY && !isQuiet()) writeControl(`\r\x1b[Kreading ${printable(redacted(name))}\r`);
@@ -78,7 +78,7 @@ export const reporter: Reporter = {
   waiting: (text) => writeNote(`${text}\n`),
 };
 
-/** The workspace that a verb works in, with absolute paths. */
+/** Opens the workspace of a command, with absolute paths. */
 export async function openWorkspace(values: Pick<DistroValues, 'distro' | 'state'>): Promise<Result<Workspace>> {
   const read = await readWorkspace(findDistro(values), values.state === undefined ? undefined : resolve(values.state));
   if (!read.ok) return read;
@@ -87,8 +87,7 @@ export async function openWorkspace(values: Pick<DistroValues, 'distro' | 'state
 }
 
 /**
- * Reads all that a plan needs and makes it. Fails only where there is nothing to plan; other faults are in its
- * diagnostics.
+ * Reads all inputs of a plan and makes it. Fails only if nothing can be planned; other faults are in its diagnostics.
  */
 export async function readAndPlan(
   values: PlanningValues,
@@ -99,7 +98,7 @@ export async function readAndPlan(
   return inputs.ok ? planInputs(inputs.value.inputs, inputs.value.selection) : inputs;
 }
 
-/** What `readAndPlan` plans, for whoever plans more than once from it. */
+/** Reads the inputs of `readAndPlan`, for commands that plan more than once. */
 export async function readValues(
   values: PlanningValues,
   packages: string[],
@@ -123,7 +122,7 @@ export async function readValues(
   return good({ inputs: inputs.value, selection });
 }
 
-/** All that was read for a plan, whatever is selected of it; its faults are no reason not to plan the rest. */
+/** All inputs of a plan, independent of the selection. Faults in it do not prevent planning the rest. */
 export interface Inputs {
   workspace: Workspace;
   lock: Lockfile | undefined;
@@ -197,11 +196,11 @@ async function planWorkspace(
   return inputs.ok ? planInputs(inputs.value, selection) : inputs;
 }
 
-/** What distro.yaml says of a plan's packages, patches by their content. */
+/** Settings of distro.yaml for a plan's packages, with patches by their content. */
 const factsOf = ({ workspace }: Planned): FactsOf =>
   settingsFacts(workspace.distro, (file) => sha256(readIf(join(workspace.root, file), 'latin1') ?? ''));
 
-/** Two plans beside each other, what lies in folders by its files as they are. */
+/** Compares two plans. Packages in folders are compared by the current content of their files. */
 export async function comparePlanned(before: Planned, after: Planned): Promise<ScopeChange[]> {
   await pinFolders(before);
   await pinFolders(after);
@@ -209,9 +208,9 @@ export async function comparePlanned(before: Planned, after: Planned): Promise<S
 }
 
 /**
- * Gives packages in folders, which have no commit, the trees of their files as they are now, for who compares plans;
- * where the folder is a copy of an earlier state, its package stands under the folder that it was copied from. What
- * can't be read stays as it is: a build says why.
+ * Sets the source trees of packages in folders, which have no commit, from their current files. A folder that is a copy
+ * of an earlier state counts as the original folder. What can't be read is left without a tree; a build reports the
+ * error.
  */
 async function pinFolders({ workspace, plan }: Planned): Promise<void> {
   const inFolders = plan.scopes
@@ -233,10 +232,7 @@ async function pinFolders({ workspace, plan }: Planned): Promise<void> {
 
 const nothing: Overrides = new Map();
 
-/**
- * The plan of the distro repository as it was at a commit, with the lock that was committed beside it where there is
- * one.
- */
+/** Plans the distro repository at a commit, with the lockfile committed there if any. */
 export async function planAt(workspace: Workspace, ref: string, selection: Selection): Promise<Result<Planned>> {
   const folder = await checkoutRef(workspace.root, ref, workspace.state);
   if (!folder.ok) return folder;
@@ -254,13 +250,13 @@ export async function planAt(workspace: Workspace, ref: string, selection: Selec
   return planWorkspace(then, lock?.value, selection);
 }
 
-/** The plan with the lock of a file. */
+/** Plans with the lockfile in a file. */
 export async function planFromLock(workspace: Workspace, file: string, selection: Selection): Promise<Result<Planned>> {
   const lock = await readLock(file, workspace.state);
   return lock.ok ? planWorkspace(workspace, lock.value, selection) : lock;
 }
 
-/** Distribution → packages that are new or other than at a commit of the distro repository. */
+/** Distribution → packages that are new or differ from those at a commit of the distro repository. */
 async function changedSince(
   inputs: Inputs,
   ref: string,
@@ -271,8 +267,8 @@ async function changedSince(
 }
 
 /**
- * All that is planned now, with tests where a selection has them, beside what a commit of the distro repository
- * planned.
+ * Compares the whole current plan, with tests where a selection has them, with the plan at a commit of the distro
+ * repository.
  */
 export async function compareWith(
   inputs: Inputs,
@@ -286,7 +282,7 @@ export async function compareWith(
   return whole.ok ? good({ whole: whole.value, changes: await comparePlanned(before.value, whole.value) }) : whole;
 }
 
-/** Distribution → packages that are new or changed themselves. */
+/** Distribution → packages that are new or changed themselves, not only through dependencies. */
 export function changedIn(changes: readonly ScopeChange[]): Record<string, string[]> {
   const changed: Record<string, Set<string>> = {};
   for (const d of changes) {

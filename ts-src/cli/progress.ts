@@ -8,7 +8,7 @@ const doing = { build: 'building', test: 'testing', docs: 'documenting' } as con
 
 export type View = 'live' | 'lines' | 'none';
 
-/** How this process shows what it does. */
+/** How this process shows progress. */
 export function viewFor(json: boolean): View {
   if (isQuiet()) return 'none';
   return process.stderr.isTTY && !json ? 'live' : 'lines';
@@ -17,15 +17,15 @@ export function viewFor(json: boolean): View {
 export interface ProgressOptions {
   tasks: readonly TaskResult[];
   view: View;
-  /** Name what is cached, too. */
+  /** Also lists cached tasks. */
   verbose: boolean;
-  /** Milliseconds that a task is thought to take. */
+  /** Expected duration of a task in milliseconds. */
   expected: (t: TaskResult) => number;
   workers: number;
   now: () => number;
 }
 
-/** A live view at the bottom of a terminal, lines elsewhere; `none`: only what fails. */
+/** Progress display: a live view at the bottom of a terminal, lines elsewhere. `none` shows failures only. */
 export function makeProgress(options: ProgressOptions): Progress & { close(): void } {
   const { tasks, view, verbose, expected, workers, now } = options;
   const live = view === 'live';
@@ -34,7 +34,7 @@ export function makeProgress(options: ProgressOptions): Progress & { close(): vo
   let done = 0;
   let shown = 0;
   const total = tasks.length;
-  // Work that is still to be done, in milliseconds of one worker; what runs counts whole until it is done.
+  // Remaining work in milliseconds on one worker. A running task counts in full until it ends.
   let left = tasks.reduce((sum, t) => sum + expected(t), 0);
   let note = '';
   const begun = now();

@@ -16,8 +16,8 @@ import {
 import { developedAndReleased } from './developed.ts';
 import { readAndPlan, type Planned } from './planning.ts';
 
-/** What an answer is: columns for people, the same rows as data. */
-/** `partial`: something that the answer is about could not be read, as was told. */
+/** An answer: columns for people, the same rows as data. */
+/** `partial`: something that the answer is about could not be read; this was reported. */
 interface Answer {
   head: string[];
   rows: string[][];
@@ -35,7 +35,7 @@ interface Question {
   ask(planned: Planned, names: string[], values: QueryValues): Promise<Answer> | Answer;
 }
 
-/** One resolver of each distribution: what is asked of graphs is the same on every platform. */
+/** One resolver per distribution, because queries on graphs do not depend on the platform. */
 const perDistribution = (planned: Planned): Resolver[] =>
   planned.resolvers.filter((r, i, all) => all.findIndex((o) => o.evaluated === r.evaluated) === i);
 
@@ -242,7 +242,7 @@ export const query = defineCommand({
             hint: near ? `did you mean '${near}'?` : undefined,
           });
         });
-        // What could not be read may be why.
+        // A package that could not be read may be the cause.
         showDiagnostics([...planned.value.diagnostics.filter(isError), ...told]);
         return exit.failed;
       }

@@ -18,7 +18,7 @@ export const reproducibleOptions = {
   },
 } as const satisfies Record<string, Option>;
 
-/** Undefined where no check was asked for; text where the options are not right. */
+/** Settings of the check; undefined if none was requested; an error message if the options are invalid. */
 export function checkOf(values: {
   'check-reproducible'?: boolean | undefined;
   sample?: string | undefined;
@@ -35,7 +35,7 @@ export function sampleOf(value: string | undefined): number | undefined | 'wrong
   return /^[1-9]\d{0,5}$/.test(value) ? Number(value) : 'wrong';
 }
 
-/** Builds once more what was asked for, or what is chosen, and tells what differs. Exit code. */
+/** Builds the requested or sampled packages again and reports differences. Returns the exit code. */
 export async function checkBuilds(
   session: Session,
   options: Pick<CheckOptions, 'output' | 'workers' | 'sample' | 'signal'> & Partial<Pick<CheckOptions, 'chosen'>>,

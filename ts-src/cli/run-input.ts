@@ -2,7 +2,7 @@ import type { RunInput } from '../engine/session.ts';
 import { archiveCheck } from './archive-check.ts';
 import type { Planned } from './planning.ts';
 
-/** What a session on this machine takes of a plan: nothing is tested, and what it makes is trusted. */
+/** The session input of a plan on this machine: no tests, trusted results. */
 export const runInputOf = (planned: Planned): RunInput => ({
   plan: planned.plan,
   distro: planned.workspace.distro,

@@ -37,17 +37,17 @@ function count(v: string | undefined, fallback: number): number | undefined {
 
 const units: Record<string, number> = { s: 1 / 60, m: 1, h: 60 };
 
-/** Minutes; undefined where it is no time. */
+/** Parses a time limit in minutes; undefined if it is invalid. */
 function timeOf(v: string): number | undefined {
   const m = /^([1-9]\d{0,5})([smh]?)$/.exec(v);
   const minutes = m ? Number(m[1]) * ownEntry(units, m[2] || 'm') : 0;
-  // The longest that a timer takes is 24 days.
+  // Timers overflow after 24 days.
   return minutes > 0 && minutes <= 24 * 24 * 60 ? minutes : undefined;
 }
 
 const limitKeys = ['memory', 'processes', 'temporary', 'disk', 'log'] as const;
 
-/** Undefined where it is not as the help says. */
+/** Parses task limits; undefined if they are malformed. */
 export function writtenLimits(text: string | undefined): WrittenLimits | undefined {
   const found: WrittenLimits = {};
   for (const part of text === undefined ? [] : text.split(',')) {
@@ -61,7 +61,7 @@ export function writtenLimits(text: string | undefined): WrittenLimits | undefin
   return found;
 }
 
-/** Undefined, after a word, where one is no number. */
+/** Limits from the options. Returns undefined after an error message if a number is invalid. */
 export function limitsOf(verb: string, values: RunValues): Limits | undefined {
   const cores = availableParallelism();
   const workers = count(values.workers, Math.min(cores, 8));

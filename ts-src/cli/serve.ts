@@ -12,7 +12,7 @@ const types: Record<string, string> = {
   xml: 'application/xml',
 };
 
-/** The regular file below `root` that a request's path names; undefined where there is none. */
+/** The regular file below `root` for a request's path; undefined if there is none. */
 export function fileOf(root: string, url: string): string | undefined {
   let path: string;
   try {

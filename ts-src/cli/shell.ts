@@ -146,7 +146,10 @@ async function sessionOf(values: Values, planned: Planned, within: Within): Prom
   return 'graphs' in session ? session : undefined;
 }
 
-/** Builds what a task finds in its root, and gives the graph their records; the reason where one can't be built. */
+/**
+ * Builds the dependencies in a task's root and adds their records to the graph. Returns the reason if one can't be
+ * built.
+ */
 async function buildBelow(
   values: Values,
   planned: Planned,

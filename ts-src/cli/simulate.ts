@@ -76,7 +76,7 @@ or all work divided by the number of lanes), and the time if the packages are bu
 });
 
 interface Settings {
-  /** Of the file of durations. */
+  /** Content of the file of durations. */
   text: string;
   lanes: number[];
   costs: Costs;
@@ -85,7 +85,7 @@ interface Settings {
 
 type NumberOption = 'seed' | 'agent-start' | 'agent-idle' | 'call';
 
-/** What the options ask for; text where they can't be understood. */
+/** Parses the options; returns an error message if they are invalid. */
 function readSettings(
   values: Partial<Record<NumberOption | 'lanes' | 'durations', string | undefined>>,
 ): Settings | string {
@@ -106,7 +106,7 @@ function readSettings(
   return { text, lanes, costs, seed };
 }
 
-/** Seconds by package, from lines of a package, a tab and seconds. */
+/** Seconds by package, from lines `PACKAGE<tab>SECONDS`. */
 const readDurations = (text: string): Map<string, number> =>
   new Map(
     text.split('\n').flatMap((line) => {
@@ -115,7 +115,7 @@ const readDurations = (text: string): Map<string, number> =>
     }),
   );
 
-/** How the work goes with some number of lanes, as JSON has it. */
+/** One simulation with a number of lanes, as a row of the JSON output. */
 function simulatedRow(work: Work, lanes: number, costs: Costs) {
   const least = bound(work, lanes);
   const run = runSimulation(work, lanes, costs);

@@ -71,7 +71,7 @@ does the same with the state folder at its end, and with the store if it is in t
   },
 });
 
-/** Kinds of things in the state of this machine, and their sizes. */
+/** Kinds of things in this machine's state, with their sizes. */
 export async function stateKinds(state: string): Promise<ReturnType<typeof countKinds>> {
   if (!exists(state)) return [];
   const survey = { state, driver: unshareDriver(), sizes: new SizeMemory(state), now: Date.now(), days: Infinity };

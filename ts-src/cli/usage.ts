@@ -3,11 +3,11 @@ import { nearest } from '../model/diagnostics.ts';
 import type { Command } from './command.ts';
 import { optionsOf } from './help.ts';
 
-/** What is wrong with a command's options, of what Node's parseArgs threw. */
+/** Explains an error of Node's parseArgs for a command. */
 export function usageFault(thrown: unknown, command: Command): string {
   const text = messageOf(thrown);
   const options = optionsOf(command);
-  // Node names an option as it was written, or with both of its forms: '-d, --distro <value>'.
+  // Node's message has the option as written, or both of its forms: '-d, --distro <value>'.
   const written = /'(?:-\w, )?(--?[^' =]+)/.exec(text)?.[1] ?? '';
   const name = written.replace(/^--?/, '');
   const [long = name, option] = options.find(([k, o]) => (written.startsWith('--') ? k : o.short) === name) ?? [];

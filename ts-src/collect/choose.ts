@@ -1,17 +1,17 @@
-/** One thing that is kept between runs and can be made or fetched again. */
+/** A thing that is stored between runs and can be made or fetched again. */
 export interface Kept {
-  /** For people: `layers`, `unpacked packages`. */
+  /** Plural name for people: `layers`, `unpacked packages`. */
   kind: string;
-  /** Bytes that the disk gets back when it goes. */
+  /** Bytes of disk space that removing it frees. */
   bytes: number;
-  /** When it was last used, and until when it stays unless room is short: milliseconds since 1970. */
+  /** Time of last use, and when it expires: milliseconds since 1970. It may go earlier if room is short. */
   used: number;
   until: number;
-  /** It stays though room is short. */
+  /** Must not be removed, even if room is short. */
   held?: boolean;
 }
 
-/** What is used least, beyond its time or beyond the room that there may be. */
+/** Chooses what to remove: what expired, then the least recently used until the rest fits into `size`. */
 export function chooseExpired<T extends Kept>(things: readonly T[], now: number, size: number): Set<T> {
   const expired = new Set(things.filter((t) => now >= t.until));
   const rest = things.filter((t) => !expired.has(t)).sort((a, b) => a.used - b.used);
@@ -25,7 +25,7 @@ export function chooseExpired<T extends Kept>(things: readonly T[], now: number,
   return expired;
 }
 
-/** How many things of each kind there are, and their bytes; the largest kind first. */
+/** Number and bytes of things by kind, the largest kind first. */
 export function countKinds(things: Iterable<Kept>): { kind: string; things: number; bytes: number }[] {
   const kinds = new Map<string, { kind: string; things: number; bytes: number }>();
   for (const { kind, bytes } of things) {

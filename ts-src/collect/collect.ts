@@ -17,9 +17,9 @@ import { removeFromStore } from './store.ts';
 export interface CollectRequest {
   state: string;
   driver: Driver;
-  /** The store, where it is cleaned up too; `own`: it lies in the state, and no other machine writes to it. */
+  /** The store, if it is cleaned up too. `own`: it lies in the state, and no other machine writes to it. */
   store?: { store: Store; own: boolean };
-  /** Bytes within which is kept what can be made again; of a store of several machines `storeSize` alone. */
+  /** Size limit in bytes of what can be made again. A store shared by machines has `storeSize` as its own limit. */
   size: number;
   storeSize?: number;
   days: number;
@@ -32,13 +32,13 @@ type Counts = ReturnType<typeof countKinds>;
 export interface Collected {
   removed: Counts;
   kept: Counts;
-  /** Others use the state now: nothing of it was touched. */
+  /** Another slipway uses the state: nothing in it was removed. */
   busy: boolean;
 }
 
 /**
- * Removes from a machine's state, and from a store, what can be made again and was not used for long, or the least used
- * of it where it takes more room than it may. Nothing of the state goes while another slipway uses it.
+ * Garbage collection of a machine's state and of a store: removes what expired, then the least recently used above the
+ * size limit, among what can be made again. Removes nothing from the state while another slipway uses it.
  */
 export async function collect(request: CollectRequest): Promise<Collected> {
   const { state, now, days, dryRun } = request;
@@ -83,7 +83,7 @@ async function contentsOf(request: CollectRequest, alone: Release | undefined): 
   return surveyStore({ store: store.store, now, days, grace: store.own && alone ? 0 : grace });
 }
 
-/** Out of the way at once; it takes longer to remove, and nobody waits for that. */
+/** Moves it to the trash at once. Removing it takes longer, and no other process has to wait for that. */
 function discard({ paths }: MachineThing, trash: string): void {
   const folder = join(trash, randomBytes(8).toString('hex'));
   mkdirSync(folder, { recursive: true });
@@ -99,7 +99,9 @@ async function empty(trash: string, driver: Driver): Promise<void> {
 
 const hour = 3_600_000;
 
-/** Files of folders are kept as git's objects, which each plan that needs them writes again, and so makes young. */
+/**
+ * Files of folders are stored as git objects. Every plan that needs an object writes it again, which renews its time.
+ */
 async function shrinkFolders(state: string, now: number): Promise<void> {
   const gitDir = join(state, 'git', 'folders.git');
   const marker = join(gitDir, 'slipway-pruned');

@@ -6,10 +6,10 @@ import type { Kept } from './choose.ts';
 import { measure, type SizeMemory } from './measure.ts';
 import { codeOf } from '../io/faults.ts';
 
-/** A thing in a machine's state: all its files and folders go together. */
+/** A thing in a machine's state; all its files and folders are removed together. */
 export interface MachineThing extends Kept {
   paths: string[];
-  /** A root, or a layer of one. */
+  /** It belongs to a sandbox's user: a root, or a layer of one. */
   root?: true;
 }
 
@@ -18,19 +18,19 @@ export interface Survey {
   driver: Driver;
   sizes: SizeMemory;
   now: number;
-  /** How long what is not used stays. */
+  /** Days after the last use until it expires. */
   days: number;
 }
 
 const day = 86_400_000;
 
-/** What other commands read without saying so beforehand stays so long, however short room is. */
+/** Minimum time for things that other commands read without locking them. */
 const unannounced = day;
 
-/** How much longer a platform's newest base stays: a new one changes the keys of all that is built on it. */
+/** Factor for the lifetime of a platform's newest base: a new base changes the keys of all packages built on it. */
 const baseFactor = 3;
 
-/** Names in a folder of the state. One that is a link belongs to several states, and is none of ours to clean up. */
+/** Names in a folder of the state. A folder that is a symlink is shared by several states and is not cleaned up. */
 function entries(state: string, folder: string, pattern: RegExp): string[] {
   const path = join(state, folder);
   try {
@@ -52,7 +52,7 @@ const timeOf = (path: string): number => {
   }
 };
 
-/** All that a machine's state holds and that can be made or fetched again. */
+/** Everything in a machine's state that can be made or fetched again. */
 export async function surveyMachine(survey: Survey): Promise<MachineThing[]> {
   return [
     ...(await unpacked(survey)),
@@ -81,7 +81,7 @@ async function unpacked({ state, sizes, days }: Survey): Promise<MachineThing[]>
   return found;
 }
 
-/** A layer is used whenever one upon it is. */
+/** Layers of roots. Using a layer also uses the layers below it. */
 async function layers({ state, sizes, days, driver }: Survey, folder: string): Promise<MachineThing[]> {
   const used = new Map<string, number>();
   const parents = new Map<string, string | undefined>();
@@ -101,7 +101,7 @@ async function layers({ state, sizes, days, driver }: Survey, folder: string): P
   };
   const depths = new Map(names.map((id) => [id, depth(id)]));
   const found: MachineThing[] = [];
-  // What lies upon others first: of equally old ones that goes first.
+  // Upper layers come first: among equally old ones the first is removed first.
   for (const id of names.sort((a, b) => (depths.get(b) ?? 0) - (depths.get(a) ?? 0))) {
     const path = join(state, folder, id);
     const last = used.get(id) ?? 0;
@@ -141,7 +141,7 @@ async function bases({ state, sizes, days, driver }: Survey): Promise<MachineThi
   return found;
 }
 
-/** Folders of what roots made, each with a record that is written whenever it is used. */
+/** Folders that roots wrote, each with a record that is rewritten at each use. */
 async function recorded(
   { state, sizes, days, driver }: Survey,
   kind: string,
@@ -159,11 +159,11 @@ async function recorded(
   return found;
 }
 
-/** Object files that stay between builds of a package. */
+/** Object files stored between builds of a package. */
 const objects = (survey: Survey): Promise<MachineThing[]> =>
   recorded(survey, 'object files', 'objects', /^[0-9a-f]{24}$/, 'record.json');
 
-/** None where the folder of images is shared by several states. */
+/** Empty if several states share the folder of images. */
 async function imageLayers(survey: Survey): Promise<MachineThing[]> {
   if (!entries(survey.state, 'images', /^layers$/).length) return [];
   return recorded(survey, 'layers of images', 'images/layers', /^[0-9a-f]{64}$/, 'layer.json');
@@ -171,7 +171,9 @@ async function imageLayers(survey: Survey): Promise<MachineThing[]> {
 
 const archives = (survey: Survey): MachineThing[] => plain(survey, 'downloads', 'archives', /\.deb$/, 0);
 
-/** Packs that a clone may have: each fetch adds one. What has more is cloned anew when it is wanted. */
+/**
+ * Maximum number of packs of a clone; each fetch adds one. A clone with more is removed and cloned again when needed.
+ */
 const mostPacks = 200;
 
 function clones(survey: Survey): MachineThing[] {
@@ -182,7 +184,7 @@ function clones(survey: Survey): MachineThing[] {
   });
 }
 
-/** Kinds whose entries are each one file or folder: what it is called, where it lies, which names. */
+/** Kinds whose entries are one file or folder each: kind, folder, pattern of names. */
 const simple: readonly (readonly [string, string, RegExp])[] = [
   ['runs and their logs', 'runs', /^[^.]/],
   ['checkouts', 'refs', /^[^.]/],
@@ -199,7 +201,7 @@ const simple: readonly (readonly [string, string, RegExp])[] = [
   ['left over', 'verify', /./],
 ];
 
-/** What was written or used at a time stays for the days after it. */
+/** Entries of a folder; they expire `days` after they were last written or used. */
 function plain(
   { state, days, now }: Survey,
   kind: string,

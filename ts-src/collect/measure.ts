@@ -4,10 +4,10 @@ import { readJson, writeWhole } from '../io/files.ts';
 import { codeOf } from '../io/faults.ts';
 
 export interface Measured {
-  /** Bytes that the disk gets back when it goes: files with names elsewhere count nothing. */
+  /** Bytes of disk space that removing it frees. Files with hard links elsewhere count as 0. */
   bytes: number;
   files: number;
-  /** The newest time of a file or folder in it. */
+  /** Newest modification time of a file or folder in it. */
   newest: number;
 }
 
@@ -22,7 +22,7 @@ function statOf(path: string): Stats | undefined {
   }
 }
 
-/** What a file or a folder takes. Links are not followed, and other file systems are left out. */
+/** Measures a file or folder. Does not follow links or enter other file systems. */
 export function measure(path: string): Measured {
   const total: Measured = { bytes: 0, files: 0, newest: 0 };
   const shared = new Map<number, { seen: number; names: number; bytes: number }>();
@@ -58,7 +58,7 @@ function namesIn(folder: string): string[] {
   }
 }
 
-/** Sizes of what never changes once it is there, so that each is measured once. */
+/** Remembers sizes of immutable things, so that each is measured once. */
 export class SizeMemory {
   private readonly file: string;
   private readonly before: Record<string, { inode: number; bytes: number }>;

@@ -13,10 +13,13 @@ import type { Kept } from './choose.ts';
 
 const day = 86_400_000;
 
-/** No writer takes longer from an object to the record that names it. */
+/** Upper limit of the time between writing an object and writing the record that names it. */
 export const grace = day;
 
-/** What of a store names objects: a record, a run's result, a source. It goes with those that nothing else names. */
+/**
+ * A file of the store that names objects: a record, a run's result, a source. Objects that nothing else names are
+ * removed with it.
+ */
 export interface Holder extends Kept {
   name: string;
   objects: string[];
@@ -26,24 +29,24 @@ export interface StoreSurvey {
   store: Store;
   now: number;
   days: number;
-  /** How long nothing goes, whoever may be writing meanwhile. */
+  /** Minimum age for removal, in milliseconds: writers may still be at work. */
   grace: number;
 }
 
-/** What always stays, and when the rest was last used. */
+/** The roots of reachability: what always stays, and when the rest was last used. */
 interface Roots {
   objects: Set<string>;
-  /** Of keys of tasks; `Infinity` where a channel, an index or the newest run names them. */
+  /** By task key: time of last use; `Infinity` if a channel, an index or the newest run names it. */
   keys: Map<string, number>;
   states: Set<string>;
-  /** Locks of published states, by digest. */
+  /** Lockfiles of published states, by digest. */
   locks: Map<string, StoredFile>;
   images: Reached;
   runs: BlobInfo[];
   newest: string | undefined;
 }
 
-/** What keeps others and can't be read keeps nothing: then nothing may be removed. */
+/** A root that can't be read: what it names is unknown, so nothing may be removed. */
 const wrongForm = (name: string, { blobs }: Store): Error =>
   Object.assign(
     new Error(`${name} in the store ${blobs.where} is not as a run is written: remove it, or bring it back`),
@@ -114,7 +117,7 @@ async function rootsOfChannels(store: Store, roots: Roots, use: (key: string, wh
   }
 }
 
-/** States of archives that a lock names, as the mirror's folders are named. */
+/** Snapshots of archives that a lockfile names, by the names of the mirror's folders. */
 async function archivesIn(store: Store, lock: StoredFile): Promise<string[]> {
   const text = await store.readText(lock);
   const read = text === undefined ? undefined : readLock('lock.yaml', text);
@@ -129,15 +132,15 @@ type Named = Pick<BuildRecord, 'debs' | 'files'> &
 const baseName = (name: string): string => name.slice(name.lastIndexOf('/') + 1).replace(/\.json(\.gz)?$/, '');
 
 export interface StoreContents {
-  /** What may go at some time. */
+  /** What may be removed at some time. */
   things: Holder[];
-  /** Objects that stay whoever else names them. */
+  /** Objects that must stay. */
   stay: Set<string>;
-  /** Images that go with their records. */
+  /** Images that are removed with their records. */
   expired: Reached['expired'];
 }
 
-/** A store's things that may go at some time, what always stays being left out, and images that expired. */
+/** Lists what may be removed from a store, what must stay, and expired images. */
 export async function surveyStore(survey: StoreSurvey): Promise<StoreContents> {
   const roots = await findRoots(survey);
   const age = Math.max(survey.grace, survey.days * day);
@@ -186,22 +189,22 @@ async function taskRecords(survey: StoreSurvey, roots: Roots, age: number): Prom
   return found;
 }
 
-/** Which base machines take, as the store names it by what they want. */
+/** The base that machines use now, stored under the digest of its request. */
 type SharedBase = { digest: string; archive: string };
 
 /**
- * Says of a base, of a pointer to one and of a package whether it belongs to a state of archives that stays: one that
- * is mirrored, and that the lock of a published state names or machines take now.
+ * Returns a test for bases, pointers to bases and mirrored packages: whether they belong to an archive snapshot that
+ * stays. A snapshot stays if it is mirrored, and the lockfile of a published state or a current base uses it.
  */
 async function mirroredArchives({ store }: StoreSurvey, { locks }: Roots) {
   const kept = new Set((await listed(store, 'mirror')).map(({ name }) => name.split('/')[1] ?? ''));
   const current = new Set<string>();
-  // Reading ten locks takes most of the time of a run in which nothing changed, and most stores mirror nothing.
+  // Reading ten lockfiles takes most of the time of a run without changes, and most stores have no mirror.
   for (const lock of kept.size ? locks.values() : [])
     for (const archive of await archivesIn(store, lock)) current.add(archive);
   for (const { name } of await listed(store, 'bases/shared')) {
     const shared = await store.readJson<SharedBase>(name);
-    // Those named by their own digest are for locks.
+    // Bases named by their own digest are for lockfiles.
     if (shared && baseName(name) !== shared.digest) current.add(mirrorName(shared.archive));
   }
   const stays = (archive: string | undefined) => archive !== undefined && kept.has(archive) && current.has(archive);
@@ -213,7 +216,7 @@ async function mirroredArchives({ store }: StoreSurvey, { locks }: Roots) {
   };
 }
 
-/** Sources, bases and what apt said: made or asked again where they are wanted. */
+/** Sources, bases and cached answers of apt: they are made again when needed. */
 async function otherRecords(survey: StoreSurvey, roots: Roots, age: number): Promise<Holder[]> {
   const { store } = survey;
   const found: Holder[] = [];
@@ -240,7 +243,7 @@ async function runRecords(survey: StoreSurvey, roots: Roots, age: number): Promi
   for (const blob of roots.runs) {
     if (blob.name === roots.newest) continue;
     const holder = holderOf(survey, 'runs', blob, blob.modified + age);
-    // A run that is not ended has no record yet, and its agents need what lies here.
+    // An active run has no record yet, and its agents need these files.
     if (!isRunName(blob.name)) holder.held = survey.now - blob.modified < grace;
     const log = blob.name.includes('/results/')
       ? (await survey.store.readJson<{ log?: StoredFile }>(blob.name))?.log
@@ -251,7 +254,9 @@ async function runRecords(survey: StoreSurvey, roots: Roots, age: number): Promi
   return found;
 }
 
-/** An object counts with the last used of those that name it: it goes when they all went. */
+/**
+ * Assigns objects to the most recently used holder that names them: an object is removed with the last of its holders.
+ */
 async function withObjects(survey: StoreSurvey, roots: Roots, holders: readonly Holder[]): Promise<Holder[]> {
   const last = new Map<string, Holder>();
   for (const holder of holders)
@@ -263,7 +268,7 @@ async function withObjects(survey: StoreSurvey, roots: Roots, holders: readonly 
   for (const blob of await listed(survey.store, 'objects')) {
     const digest = baseName(blob.name);
     const holder = last.get(digest);
-    // Somebody may be about to name a young one.
+    // A writer may be about to name a young object.
     if (survey.now - blob.modified < survey.grace) roots.objects.add(digest);
     if (roots.objects.has(digest)) continue;
     if (holder) holder.bytes += blob.disk ?? blob.size;

@@ -5,8 +5,8 @@ import type { StoreContents } from './reach.ts';
 const objectName = (digest: string): string => `objects/${digest.slice(0, 2)}/${digest}`;
 
 /**
- * Removes things from a store, records first: whoever sees one may have its objects. Objects that something which stays
- * names stay too.
+ * Removes things from a store, records before objects: a reader of a record may rely on its objects. Objects that
+ * remaining records name stay.
  */
 export async function removeFromStore(
   store: Store,

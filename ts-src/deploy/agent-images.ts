@@ -4,8 +4,8 @@ import { ec2, imageUses, ssm, type AwsPlace } from './aws.ts';
 import { whyDue } from './toolset.ts';
 
 /**
- * Images of agents on AWS, and the parameter that names the one that new agents start from. Launch templates look the
- * parameter up at each start, so moving it is all that a new image takes, and moving it back is a rollback.
+ * Images of agents on AWS, and the parameter that names the image of new agents. Launch templates read the parameter at
+ * each start, so changing it is all that a new image or a rollback needs.
  */
 export interface Pool extends AwsPlace {
   organization: string;
@@ -18,14 +18,14 @@ export interface AgentImage {
   state: string;
   created: string;
   snapshots: string[];
-  /** `current`, `former`, or who uses it; undefined: nobody. */
+  /** `current`, `former`, or a user of the image; undefined if unused. */
   use: string | undefined;
 }
 
 const parameterOf = (pool: Pool): string => `/${pool.organization}/agents/${pool.architecture}/image`;
 
 const text = z.string();
-/** An empty XML element is '', and one item stands by itself. */
+/** The XML parser gives '' for an empty element, and a list of one item as the item itself. */
 const list = <T extends z.ZodType>(item: T) =>
   z.union([
     z.literal('').transform((): z.output<T>[] => []),
@@ -55,7 +55,7 @@ function read<T extends z.ZodType>(schema: T, answer: Result<unknown>, what: str
   return checked.success ? good(checked.data) : bad(error('deploy-aws', `AWS returned ${what} in an unknown form`));
 }
 
-/** What the parameter named, the newest first, each image once. */
+/** Earlier values of the parameter, newest first, each image once. */
 async function pointerHistory(pool: Pool): Promise<Result<string[]>> {
   const values: { Value: string; Version: number }[] = [];
   let token: string | undefined;
@@ -78,7 +78,7 @@ async function describe(pool: Pool, filters: Record<string, string>) {
   return read(imagesAnswer, await ec2(pool, 'DescribeImages', parameters), 'images');
 }
 
-/** All images of a pool, the newest first. Only those with both tags of the farm: others are not ours. */
+/** All images of a pool, newest first. Only images with both tags of the farm count. */
 export async function listAgentImages(pool: Pool): Promise<Result<AgentImage[]>> {
   const own = { 'tag:farm': pool.organization, 'tag:slipway-agent': pool.architecture };
   const images = await describe(pool, own);
@@ -105,7 +105,7 @@ export async function listAgentImages(pool: Pool): Promise<Result<AgentImage[]>>
   );
 }
 
-/** Lets new agents start from an image, once it is there, available and of their architecture. */
+/** Makes new agents start from an image, after checking that it exists, is available and has their architecture. */
 export async function useAgentImage(pool: Pool, id: string): Promise<Result<{ former: string | undefined }>> {
   const found = await describe(pool, { 'image-id': id });
   if (!found.ok) return found;
@@ -123,7 +123,7 @@ export async function useAgentImage(pool: Pool, id: string): Promise<Result<{ fo
   return done.ok ? good({ former: history.value.find((value) => value !== id) }) : done;
 }
 
-/** Why the pool needs a new image; undefined: the one that new agents start from is good. */
+/** Why the pool needs a new image; undefined if the current one is good. */
 export async function dueReason(
   pool: Pool,
   toolset: string,
@@ -144,7 +144,7 @@ export async function dueReason(
   return good({ named, why: whyDue(named, described, { ...pool, toolset, days }, now) });
 }
 
-/** Goes back to the image that the parameter named before; one that is gone is passed over. */
+/** Rolls back to the previous image of the parameter, skipping deleted ones. */
 export async function backToFormer(pool: Pool): Promise<Result<{ id: string }>> {
   const history = await pointerHistory(pool);
   if (!history.ok) return history;
@@ -156,7 +156,7 @@ export async function backToFormer(pool: Pool): Promise<Result<{ id: string }>> 
   return bad(error('deploy-image', `${parameterOf(pool)} has no former image that still exists`));
 }
 
-/** Images beyond the newest `keep` that nothing uses; `remove` deregisters them and deletes their snapshots. */
+/** Unused images beyond the newest `keep`. `remove` deregisters them and deletes their snapshots. */
 export async function pruneAgentImages(pool: Pool, keep: number, remove: boolean): Promise<Result<AgentImage[]>> {
   const images = await listAgentImages(pool);
   if (!images.ok) return images;

@@ -2,8 +2,8 @@ import * as z from 'zod';
 import { bad, compare, error, good, nearest, type Diagnostic, type Result } from '../model/diagnostics.ts';
 
 /**
- * What `slipway deploy init` asks. The values go into files that shells, Terraform and Jenkins read, so each has a form
- * in which no quote, blank or control character fits.
+ * What `slipway deploy init` asks. Values go into files that shells, Terraform and Jenkins read, so their formats
+ * exclude quotes, spaces and control characters.
  */
 const gitUrl = z
   .string()
@@ -45,7 +45,7 @@ export const answersSchema = z.strictObject({
 export type Answers = z.output<typeof answersSchema>;
 export type AnswerName = keyof Answers;
 
-/** Every question in its order: name, meaning, default. */
+/** Questions in order: name, help, default. */
 export const questions: readonly { name: AnswerName; help: string; fallback: string | undefined; needed: boolean }[] =
   Object.entries(answersSchema.shape).map(([key, type]) => {
     const empty = type.safeParse(undefined);
@@ -57,7 +57,7 @@ export const questions: readonly { name: AnswerName; help: string; fallback: str
     };
   });
 
-/** Checks what a person or a file answered; every fault is told. `file` names where it stands. */
+/** Validates answers of a person or a file and reports every fault. `file` is the file's name. */
 export function checkAnswers(given: unknown, file: string | undefined): Result<Answers> {
   const checked = answersSchema.safeParse(given ?? {});
   if (checked.success) return good(checked.data);

@@ -2,7 +2,7 @@ import { Aws, AwsFault } from '../aws/client.ts';
 import { usedImages } from '../aws/used-images.ts';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 
-/** Region, and an endpoint where AWS is not AWS. */
+/** Region, and an endpoint if it is not AWS's own. */
 export interface AwsPlace {
   region: string;
   endpoint: string | undefined;
@@ -18,14 +18,14 @@ async function asked<T>(service: string, ask: () => Promise<T>): Promise<Result<
   }
 }
 
-/** A call of EC2's query API. */
+/** Calls EC2's query API. */
 export const ec2 = (place: AwsPlace, action: string, parameters: Record<string, string>): Promise<Result<unknown>> =>
   asked('ec2', () => new Aws(place.region, place.endpoint).query('ec2', action, parameters));
 
-/** A call of Systems Manager. */
+/** Calls Systems Manager. */
 export const ssm = (place: AwsPlace, action: string, input: object): Promise<Result<unknown>> =>
   asked('ssm', () => new Aws(place.region, place.endpoint).ssm(action, input));
 
-/** Who uses each image, beside the parameter of a pool: instances, launch templates, launch configurations. */
+/** Users of each image beside a pool's parameter: instances, launch templates, launch configurations. */
 export const imageUses = (place: AwsPlace): Promise<Result<Map<string, string>>> =>
   asked('ec2', () => usedImages(new Aws(place.region, place.endpoint)));

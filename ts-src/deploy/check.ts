@@ -10,13 +10,13 @@ import { checkSecrets } from './secrets.ts';
 
 export interface Checked {
   diagnostics: Diagnostic[];
-  /** What was checked. */
+  /** Names of the checks that ran. */
   ran: string[];
-  /** Tools that are not installed, or that can't run yet. */
+  /** Tools that are missing or can't run yet. */
   missing: string[];
 }
 
-/** Checks the folder of a farm without network: every fault of every file is told. */
+/** Checks a farm's folder without network; reports every fault of every file. */
 export async function checkDeployment(root: string): Promise<Checked> {
   const diagnostics = [
     ...plugins(root),
@@ -69,7 +69,7 @@ async function casc(root: string): Promise<Diagnostic[]> {
   );
 }
 
-/** What `update` left for the operator to decide. */
+/** Conflict markers that `update` left for the operator to resolve. */
 async function conflictMarkers(root: string): Promise<Diagnostic[]> {
   const skip = (path: string) => path === '.git' || path === 'secrets' || path.split('/').includes('.terraform');
   const found: Diagnostic[] = [];
@@ -89,7 +89,7 @@ async function conflictMarkers(root: string): Promise<Diagnostic[]> {
 
 interface Tool {
   name: string;
-  /** Its findings, or why it did not run. */
+  /** Returns findings, or a text saying why the check did not run. */
   check(root: string): Promise<Diagnostic[] | string>;
 }
 
@@ -107,7 +107,7 @@ const tools: readonly Tool[] = [
     async check(root) {
       const folder = join(root, 'terraform');
       if (!existsSync(folder)) return 'terraform (no folder terraform/)';
-      // Without its providers it can't validate, and fetching them takes the network.
+      // Validation needs Terraform's providers; fetching them needs the network.
       if (!existsSync(join(folder, '.terraform'))) return 'terraform validate (after `terraform init` in terraform/)';
       return runTool('terraform', ['validate', '-no-color'], folder);
     },

@@ -3,14 +3,19 @@ import { renderTemplate } from '../render/template.ts';
 import type { Answers } from './answers.ts';
 import { pluginTable, renderPlugins } from './plugins.ts';
 
-/** Names that git and Docker look for; with their dot they would rule deploy/ itself. */
+/**
+ * Files that git and Docker look for. The templates have no leading dot, since it would activate them in deploy/
+ * itself.
+ */
 const dotted: Readonly<Record<string, string>> = {
   gitignore: '.gitignore',
   dockerignore: '.dockerignore',
   env: '.env',
 };
 
-/** The folder of a farm: path → text. Files that end in .mustache get the answers, all others are as they are. */
+/**
+ * Renders the folder of a farm: path → text. Files named .mustache are templates of the answers; all others are copied.
+ */
 export function renderDeployment(answers: Answers): Record<string, string> {
   const values = {
     ...answers,

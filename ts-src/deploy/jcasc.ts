@@ -3,16 +3,15 @@ import { error, type Diagnostic } from '../model/diagnostics.ts';
 import { Locator, parseYaml } from '../read/yaml.ts';
 
 /**
- * The parts of configuration as code that deploy/ uses, written from the plugins' documentation and their
- * configurators. A key that is not here is refused: Jenkins would refuse to start on one that it does not know. A file
- * that says `# slipway: unchecked` is left alone; Jenkins itself has the whole schema, at
- * /configuration-as-code/schema.
+ * The parts of the configuration as code that deploy/ uses, written from the plugins' documentation and their
+ * configurators. Unknown keys are errors, because Jenkins refuses to start on them. A file with the line `# slipway:
+ * unchecked` is skipped; Jenkins itself serves the whole schema at /configuration-as-code/schema.
  */
 const text = z.string();
 const flag = z.boolean();
-/** A number, or a variable that holds one. */
+/** A number, or a variable that contains one. */
 const number = z.union([z.number(), z.string().regex(/^\$\{[A-Z_]+(:-\d+)?\}$/)]);
-/** Never a secret itself: a variable, or a file that one names. */
+/** A reference to a secret (a variable, or a file that a variable names), never the secret itself. */
 const secret = z.string().regex(/^\$\{.+\}$/, 'a ${VARIABLE}, not a secret itself');
 const permission = z.string().regex(/^[A-Z][A-Za-z]+\/[A-Z][A-Za-z]+$/, 'a permission such as Job/Read');
 const permissions = z.strictObject({ name: text, permissions: z.array(permission).min(1) });
@@ -42,7 +41,7 @@ const sshConnector = z.strictObject({
     'NonVerifyingKeyVerificationStrategy',
   ]),
 });
-/** docs/CONFIGURATION-AS-CODE.md of the plugin ec2-fleet, and its setters. */
+/** From docs/CONFIGURATION-AS-CODE.md of the plugin ec2-fleet, and its setters. */
 const eC2Fleet = z.strictObject({
   name: text,
   awsCredentialsId: text.optional(),
@@ -175,7 +174,7 @@ const schema = z.strictObject({
   jobs: z.array(z.strictObject({ script: text })).optional(),
 });
 
-/** Checks one file of jcasc/: every fault is told, each at its line. */
+/** Checks one file of jcasc/; reports every fault with its line. */
 export function checkCasc(content: string, file: string): Diagnostic[] {
   if (/^# slipway: unchecked$/m.test(content)) return [];
   const parsed = parseYaml(content, file);
@@ -193,7 +192,7 @@ function faults(issue: z.core.$ZodIssue, prefix: PropertyKey[], file: string, lo
   const where = path.map(String).join('.');
   if (issue.code === 'unrecognized_keys')
     return issue.keys.map((key) => fault(`unknown key '${key}'${where === '' ? '' : ` in ${where}`}`, [...path, key]));
-  // Of several forms the one that was meant has the fewest faults; another kind of credential has its key missing.
+  // Takes the form of the union whose faults lie deepest, then the one with the fewest.
   if (issue.code === 'invalid_union') {
     const [meant] = [...issue.errors].sort((a, b) => depth(b) - depth(a) || a.length - b.length);
     return (meant ?? []).flatMap((inner) => faults(inner, path, file, locator));

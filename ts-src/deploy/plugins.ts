@@ -2,14 +2,14 @@ import table from './plugins.json';
 import { compare, error, warning, type Diagnostic } from '../model/diagnostics.ts';
 
 /**
- * Jenkins' version, the plugins that a farm asks for, and all that these need, each with what its own build file says
- * it needs. plugins.txt, the image's tag and docs/jenkins.md follow from it. `unread` says of a version where its own
- * build file could not be read.
+ * Jenkins' version, the plugins that a farm uses and all their dependencies, each with the requirements in its own
+ * build file. plugins.txt, the image's tag and docs/jenkins.md are generated from it. `unread` marks a version whose
+ * own build file could not be read.
  */
 export interface PluginTable {
-  /** The version of the farm's image. */
+  /** Jenkins version of the farm's image. */
   jenkins: string;
-  /** The oldest one that the library was tried on. */
+  /** Oldest Jenkins version that the library was tested on. */
   oldest: string;
   java: number;
   roots: Readonly<Record<string, { for: string; title?: string; atLeast?: string }>>;
@@ -17,16 +17,16 @@ export interface PluginTable {
 }
 export interface PluginEntry {
   version: string;
-  /** The oldest Jenkins that it runs on; null where its parent's build file says it, which was not read. */
+  /** Oldest Jenkins version that the plugin runs on; null if it is in the parent's build file, which was not read. */
   core: string | null;
-  /** Plugin → the oldest version that will do; null where any does. */
+  /** Plugin → oldest version that it needs; null if any will do. */
   requires: Readonly<Record<string, string | null>>;
   unread?: string;
 }
 
 export const pluginTable: PluginTable = table;
 
-/** plugins.txt as jenkins-plugin-cli reads it: every plugin, those that others bring too. */
+/** plugins.txt for jenkins-plugin-cli: every plugin, including dependencies. */
 export function renderPlugins({ jenkins, roots, plugins }: PluginTable = pluginTable): string {
   const line = ([id, { version }]: [string, PluginEntry]) => {
     const why = roots[id]?.for;
@@ -43,8 +43,8 @@ ${brought.map(line).join('')}`;
 }
 
 /**
- * Jenkins' order of versions (hudson.util.VersionNumber) for the two forms that plugins have: numbers are compared as
- * numbers, and what follows the number of a continuous release (`.v` and a commit) does not count.
+ * Compares versions in Jenkins' order (hudson.util.VersionNumber), for the two forms that plugins use: numbers compare
+ * as numbers, and the suffix of a continuous release (`.v` and a commit) is ignored.
  */
 export function compareVersions(a: string, b: string): number {
   const [left, right] = [partsOf(a), partsOf(b)];
@@ -62,7 +62,7 @@ const partsOf = (version: string): number[] =>
     .filter((part) => part !== '')
     .map(Number);
 
-/** Reads plugins.txt: id → version and line. */
+/** Parses plugins.txt: id → version and line. */
 export function parsePlugins(text: string, file: string) {
   const diagnostics: Diagnostic[] = [];
   const plugins = new Map<string, { version: string; line: number }>();
@@ -83,7 +83,7 @@ export function parsePlugins(text: string, file: string) {
   return { plugins, diagnostics };
 }
 
-/** Checks plugins.txt against Jenkins' version and against what each plugin needs: every fault is told. */
+/** Checks plugins.txt against Jenkins' version and the requirements of each plugin; reports every fault. */
 export function checkPlugins(text: string, file: string, jenkins: string, known = pluginTable): Diagnostic[] {
   const { plugins, diagnostics } = parsePlugins(text, file);
   for (const [id, { version, line }] of plugins) {

@@ -4,7 +4,7 @@ import { readIf, writeWhole } from '../io/files.ts';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import { checkAnswers, type Answers } from './answers.ts';
 
-/** Beside the files: what `init` or the last `update` wrote, the base of the next three-way merge. */
+/** Records what `init` or the last `update` wrote: the base of the next three-way merge. */
 export const recordName = '.slipway-deploy.json';
 
 const schema = z.strictObject({ slipway: z.string(), answers: z.unknown(), files: z.record(z.string(), z.string()) });
@@ -42,6 +42,6 @@ export function readRecord(folder: string): Result<DeployRecord> {
   return answers.ok ? good({ ...checked.data, answers: answers.value }) : answers;
 }
 
-/** A relative path whose parts are names, so that it stays below the folder. */
+/** Whether a path is relative and stays below the folder. */
 export const isPlainPath = (path: string): boolean =>
   path.split('/').every((part) => part !== '' && part !== '.' && part !== '..' && !/[\0-\x1f\\]/.test(part));

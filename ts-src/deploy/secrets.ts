@@ -3,19 +3,22 @@ import { join } from 'node:path';
 import { readLeft, walkLeft } from '../io/untrusted.ts';
 import { error, type Diagnostic } from '../model/diagnostics.ts';
 
-/** Larger files are no text of an operator's. */
+/** Larger files are not scanned: an operator's text files are smaller. */
 const mostBytes = 16 << 20;
 
-/** Forms that are secrets wherever they stand. */
+/** Patterns that are secrets in any file. */
 const forms: readonly [RegExp, string][] = [
   [/-----BEGIN (?:[A-Z]+ )*PRIVATE KEY(?: BLOCK)?-----/, 'a private key'],
-  // The key of AWS's documentation is no secret.
+  // The example key of AWS's documentation is not a secret.
   [/\bAKIA(?!IOSFODNN7EXAMPLE\b)[A-Z2-7]{16}\b/, "a key of AWS's"],
   [/\bgh[pousr]_[A-Za-z0-9]{36,}/, 'a token of GitHub'],
   [/\bglpat-[A-Za-z0-9_-]{20,}/, 'a token of GitLab'],
 ];
 
-/** Secrets in files that git, an image, a plan or a state may take along: known forms, and the contents of secrets/. */
+/**
+ * Searches files that may get into git, an image, a plan or a state for secrets: known patterns, and the contents of
+ * secrets/.
+ */
 export async function checkSecrets(root: string): Promise<Diagnostic[]> {
   const known = await knownSecrets(root);
   const found: Diagnostic[] = [];
@@ -51,7 +54,7 @@ async function envLines(root: string): Promise<string[]> {
   return (bytes?.toString('utf8') ?? '').split('\n');
 }
 
-/** What the files in secrets/ hold: their text, and for keys a line out of their middle. */
+/** Contents of the files in secrets/: the text, and for keys a line from the middle. */
 async function knownSecrets(root: string): Promise<[string, string][]> {
   const known: [string, string][] = [];
   let names: string[] = [];

@@ -3,11 +3,11 @@ import { lstatSync, readFileSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { bad, compare, error, good, type Result } from '../model/diagnostics.ts';
 
-/** What the image of agents is made from, beside Debian's own. */
+/** Folders that the agents' image is made from, beside Debian's packages. */
 const folders = ['ansible', 'packer'];
 const day = 86_400_000;
 
-/** A digest of the role's and Packer's files in a farm's folder: another one makes another image. */
+/** Digest of the role's and Packer's files in a farm's folder: a change needs a new image. */
 export function toolsetOf(root: string): Result<string> {
   const digest = createHash('sha256');
   try {
@@ -39,7 +39,7 @@ export interface DescribedImage {
   tags: Readonly<Record<string, string>>;
 }
 
-/** Why a pool needs a new image; undefined: the one that it has is good. */
+/** Why a pool needs a new image; undefined if the current one is good. */
 export function whyDue(
   named: string,
   image: DescribedImage | undefined,
@@ -49,7 +49,7 @@ export function whyDue(
   if (!image) return `${named} is not there any more`;
   if (image.tags.farm !== wanted.organization || image.tags['slipway-agent'] !== wanted.architecture)
     return `${named} is no image of this farm's agents`;
-  // An image of distro.yaml is made from that, and not from the role.
+  // An image built from distro.yaml does not depend on the role.
   if (image.tags['slipway:image'] === undefined && image.tags['slipway-toolset'] !== wanted.toolset)
     return `the role or Packer's files have changed since ${named} was made`;
   const age = Math.floor((now - Date.parse(image.created)) / day);

@@ -8,9 +8,9 @@ import { compare } from '../model/diagnostics.ts';
 /** What an update does to one file. */
 export interface Change {
   path: string;
-  /** `kept`: left as the operator has it, though Slipway changed it; `conflict`: written with conflict markers. */
+  /** `kept`: the operator's file stays, though Slipway's changed; `conflict`: written with conflict markers. */
   kind: 'added' | 'changed' | 'merged' | 'removed' | 'kept' | 'conflict';
-  /** The new text; undefined where the file goes or stays as it is. */
+  /** The new text; undefined if the file is removed or unchanged. */
   text?: string;
   /** Unified diff from the operator's file. */
   diff: string;
@@ -18,8 +18,8 @@ export interface Change {
 }
 
 /**
- * Compares three folders: `base`, what Slipway wrote last; the operator's files; and `next`, what this Slipway writes.
- * What only one side changed is taken, what both changed is merged line by line as git does.
+ * Compares three folders: `base`, which Slipway wrote last; the operator's files; and `next`, which this version
+ * writes. Changes on one side are taken; changes on both sides are merged by line, as git does.
  */
 export async function planUpdate(
   folder: string,
@@ -66,7 +66,7 @@ async function merge(scratch: string, ours: string, base: string, next: string) 
   for (const [i, text] of [ours, base, next].entries()) writeFileSync(names[i] ?? '', text);
   const labels = ['-L', 'yours', '-L', 'base', '-L', 'slipway'];
   const ran = await run('git', ['merge-file', '-p', ...labels, ...names]);
-  // git gives the number of conflicts, and 255 or more where it could not merge at all.
+  // git merge-file exits with the number of conflicts (at most 127), or with 255 on an error.
   if (ran.code > 127) throw new Error(`git merge-file: ${ran.stderr.trim()}`);
   return { text: ran.stdout, conflicts: ran.code };
 }

@@ -12,7 +12,7 @@ import type { TaskGraph } from '../../engine/task-graph.ts';
 import type { Session } from '../../engine/session.ts';
 import type { Loaded } from '../../farm/run-manifest.ts';
 
-/** By package what the trusted store has of the last runs. */
+/** By task graph and package: the record of the trusted store's last runs. */
 export type LastGood = ReadonlyMap<TaskGraph, ReadonlyMap<string, BriefRecord>>;
 
 export async function lastGood({ graphs: runs, store }: Session): Promise<LastGood> {
@@ -30,7 +30,7 @@ export async function lastGood({ graphs: runs, store }: Session): Promise<LastGo
   );
 }
 
-/** Of packages downstream that failed: whether they were good before. */
+/** Reports for each failed downstream package whether it passed before the change. */
 export function tellBefore(session: Session, { bundle }: Loaded, before: LastGood): void {
   const { downstream = [] } = bundle.subject ?? {};
   for (const graph of session.graphs) {
@@ -43,8 +43,8 @@ export function tellBefore(session: Session, { bundle }: Loaded, before: LastGoo
 }
 
 /**
- * What a change does to the ABI: of each package that it built, what others see and did not see before, and who is
- * rebuilt for it once it is merged; in the log, and in `abi.txt` beside the report. Returns the packages.
+ * Reports how a change affects the ABI: which of the built packages have a different interface, and which dependents
+ * will be rebuilt after the merge. Writes to the log, and to `abi.txt` beside the report. Returns the packages.
  */
 export async function tellAbi(
   session: Session,
@@ -73,7 +73,7 @@ export async function tellAbi(
   return [...changed].sort();
 }
 
-/** What others see differ in two builds, for people; or why that can't be said. */
+/** The interface differences between two builds as text, or why they can't be computed. */
 async function abiDetails({ store, input }: Session, old: BriefRecord, now: BriefRecord): Promise<string> {
   const [a, b] = [await filesOfBuild(store, old.debs), await filesOfBuild(store, now.debs)];
   if (!a.ok) return reasonOf(a);

@@ -22,8 +22,8 @@ type UrlValues = Pick<DistroValues, 'distro' | 'state'> & {
 const mostBytes = 4096;
 
 /**
- * The URL that a file of a checkout says. For a pull request it is the target branch that says it: whoever chooses the
- * distro repository chooses the store, and the repositories for which logins are used.
+ * The URL in a file of a checkout. A pull request's is read from its target branch: the distro repository decides the
+ * store and which repositories may use logins.
  */
 async function saidIn(file: string, { request, target }: UrlValues): Promise<Result<string>> {
   const [folder, name] = [dirname(file), basename(file)];
@@ -55,7 +55,7 @@ async function saidIn(file: string, { request, target }: UrlValues): Promise<Res
   );
 }
 
-/** The values with the distro repository at hand that `--distro-url` names. */
+/** The values with `--distro-url` replaced by a local checkout of the distro repository. */
 export async function withDistro<Values extends UrlValues>(values: Values): Promise<Result<Values>> {
   let url = values['distro-url'] ?? '';
   if (!url) return good(values);

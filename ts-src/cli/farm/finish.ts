@@ -36,7 +36,7 @@ import { counts, factsOf } from './notice.ts';
 import { farmOptions, openRun } from './work.ts';
 import { untilStopped } from '../../io/signals.ts';
 
-/** Text from outside as it may stand in one line. */
+/** Untrusted text made safe for one line. */
 const oneLine = (text: string): string => printable(firstLine(text)).slice(0, 400);
 
 function happenedIn(values: ReportValues): Happened {
@@ -149,7 +149,7 @@ passphrase.`,
   },
 });
 
-/** Versions for a run's lock: of its packages, and of what publishing them adds. */
+/** Versions for a run's lockfile: those of its packages, and of packages that publishing adds. */
 async function publishedVersions(
   { graphs, store, input }: Session,
   { bundle }: Loaded,
@@ -267,7 +267,7 @@ async function tell(session: Session, loaded: Loaded, output: string, happened: 
   return failed ? exit.failed : exit.ok;
 }
 
-/** What people should know of a run beside its tasks. */
+/** Notes for the report that belong to no task. */
 const notesOf = ({ bundle }: Loaded, happened: Happened): string[] => [
   ...(bundle.lostBefore ? [bundle.lostBefore] : []),
   ...(happened.ended === undefined ? [] : [`the run ended before all was done: ${happened.ended}`]),
@@ -275,7 +275,7 @@ const notesOf = ({ bundle }: Loaded, happened: Happened): string[] => [
   ...[...happened.avoided].sort().map(([agent, reason]) => `the agent ${agent} got no more tasks: ${reason}`),
 ];
 
-/** A log's place as people can open it: on Jenkins among the build's artifacts, else on this machine. */
+/** Where people can open a log: an artifact of the build on Jenkins, else a path. */
 const shownLog = (output: string, log: string): string => {
   const url = process.env.BUILD_URL;
   const inside = relative(process.cwd(), join(output, log));
@@ -284,7 +284,7 @@ const shownLog = (output: string, log: string): string => {
     : join(output, log);
 };
 
-/** The report of a run that has no plan: what was wrong, as people and Jenkins read it. */
+/** The report of a run without a plan: the error as a page and as a failed test case. */
 function unplanned(values: ReportValues, fault: string): number {
   const output = outputOf(values);
   const title = oneLine(values.title ?? 'run');

@@ -2,11 +2,14 @@ import type { TaskResult } from '../../model/result.ts';
 import { taskTitle } from '../../render/summary.ts';
 import type { Loaded, RunManifest } from '../../farm/run-manifest.ts';
 
-/** Faults of documentation fail a run where they are asked to. */
+/** Whether a failed task fails the run. Faults of documentation do only in a strict run. */
 export const counts = (t: TaskResult, { documentation }: RunManifest): boolean =>
   t.kind !== 'docs' || documentation === 'strict';
 
-/** For whoever notifies people: what failed, and who maintains it. A change names nobody: it could name anybody. */
+/**
+ * What failed and who maintains it, for notifications. A change names no maintainers, because its author could name
+ * anyone.
+ */
 export function factsOf({ bundle, input }: Loaded, results: readonly TaskResult[]): string {
   const failed = results.filter((t) => t.state === 'failed' && counts(t, bundle));
   const maintainers = new Set(

@@ -8,7 +8,7 @@ import { exit, showDiagnostics, writeMessage, writeOutput } from '../command.ts'
 import { limitsOf } from '../run-options.ts';
 import { openRun, type FarmValues, type RetestValues } from './work.ts';
 
-/** What a run that another machine planned has to do on this machine's architecture. */
+/** Makes the shard of this machine's architecture for a run that another machine planned. */
 export async function prepareArchitecture(
   values: FarmValues & RetestValues & { readonly first?: string | undefined },
 ): Promise<number> {

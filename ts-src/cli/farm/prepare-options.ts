@@ -4,7 +4,7 @@ import { distroOptions, selectionOptions, type Option, type ValuesOf } from '../
 import { runOptions } from '../run-options.ts';
 import { farmOptions } from './work.ts';
 
-/** What `slipway prepare` is told. */
+/** Options of `slipway prepare`. */
 export const prepareOptions = {
   ...distroOptions,
   state: farmOptions.state,
@@ -84,7 +84,7 @@ export const prepareOptions = {
 
 export type PrepareValues = ValuesOf<typeof prepareOptions>;
 
-/** The run is of a change to a package repository. */
+/** Whether the run is for a change to a package repository. */
 export const isChange = (values: Pick<PrepareValues, 'change'>): boolean => Boolean(values.change);
 
 export function documentationOf(

@@ -96,27 +96,27 @@ async function runPrepare(given: PrepareValues, packages: string[]): Promise<num
   }
 }
 
-/** A run that can be prepared: what it is of, what it builds, and where that goes. */
+/** A run to be prepared: its subject, what it builds, and where the results go. */
 interface Run {
   values: PrepareValues;
   workspace: Workspace;
   policy: RunPolicy;
-  /** Of a change, its own place in the store. */
+  /** A change's namespace in the store. */
   namespace: string | undefined;
   store: Store;
   read: RunPlan;
   files: RunManifest['files'];
-  /** Faults of the distro repository, and notes on the run. */
+  /** Faults of the distro repository, and notes about the run. */
   diagnostics: Diagnostic[];
 }
 
-/** Reads what a run is of, and plans it. What is in the way is shown; then there is none. */
+/** Reads a run's inputs and plans it. Prints diagnostics and returns undefined if there is no plan. */
 async function readRun(values: PrepareValues, packages: string[], workspace: Workspace): Promise<Run | undefined> {
   const { distro, state, root } = workspace;
   const policy = policyOf(values, distro);
   const unpublished = values.publish === true ? publishingFaultsOf(values, distro, policy) : [];
   if (unpublished.length) return refused(unpublished);
-  // What a change makes is not trusted, whatever it is of: it lies in a place of its own.
+  // What a change builds is untrusted, so it gets its own namespace in the store.
   const namespace =
     policy.kind === 'request' ? namespaceName(values.request || values.title || values.change || 'change') : undefined;
   const store = await openStore(values.store ?? distro.store, root, state, namespace);
@@ -138,7 +138,7 @@ function refused(diagnostics: readonly Diagnostic[]): undefined {
   showDiagnostics(diagnostics);
 }
 
-/** What kind of run it is, and which channel it is for. */
+/** The run's policy: its kind, and the channel that it publishes to. */
 function policyOf(values: PrepareValues, distro: Distro): RunPolicy {
   if (isChange(values)) return { kind: 'request', channel: undefined, locked: false, strict: false, keep: undefined };
   const text = (name: 'branch' | 'tag' | 'request') => values[name] || undefined;
@@ -161,7 +161,7 @@ const publishingFaultsOf = (values: PrepareValues, distro: Distro, { channel }: 
     sites: documentationOf(values, distro) === 'none' ? undefined : distro.docs.to,
   });
 
-/** Puts the run into the store, finds out what this machine has to do, and writes the schedule. */
+/** Stores the run, makes the shard of this machine and writes the schedule. */
 async function prepareRun(run: Run, driver: Driver, limits: Limits): Promise<number> {
   const { values, workspace, policy, store } = run;
   const { planned } = run.read;
@@ -198,9 +198,8 @@ async function prepareRun(run: Run, driver: Driver, limits: Limits): Promise<num
   showDiagnostics(session.diagnostics);
   if (!('graphs' in session)) return exit.failed;
   const { part, outlook } = await makeShard(session, own, 0, values.retest === true, new AbortController().signal);
-  // What machines of other architectures may have to build they find out themselves, but this one alone is given the
-  // secrets of sources.
-  // Who publishes makes source packages of what is cached, too.
+  // Machines of other architectures find out themselves what they build, but only this machine has the secrets of
+  // sources. A publishing run makes source packages of cached packages too, so it needs their sources.
   const publishesSources = distro.publish.sources && policy.channel !== undefined && run.namespace === undefined;
   await keepSources(
     session,
@@ -216,7 +215,7 @@ async function prepareRun(run: Run, driver: Driver, limits: Limits): Promise<num
     `run ${bundle.id}${policy.channel === undefined ? '' : ` for the channel ${policy.channel}`}: ${renderOutlook(outlook)}\n`,
   );
   for (const w of session.waiting) writeMessage(`${w}\n`);
-  // What other architectures have to do is found out on a machine of theirs.
+  // Machines of other architectures make their own shards.
   const others = bundle.architectures.filter((a) => a !== own);
   const header = headerOf(bundle, absoluteStore(values.store ?? distro.store, root), others);
   if (values.output) writeWhole(resolve(values.output), header + schedule);
@@ -224,7 +223,7 @@ async function prepareRun(run: Run, driver: Driver, limits: Limits): Promise<num
   return exit.ok;
 }
 
-/** What agents need to know of the run; notes in the store that it begins. */
+/** Builds the manifest that agents read. Notes in the store that the run began. */
 async function manifestOf(run: Run, channel: OpenChannel): Promise<RunManifest> {
   const { values, policy, store, namespace } = run;
   const { planned, subject, users } = run.read;
@@ -259,7 +258,7 @@ async function manifestOf(run: Run, channel: OpenChannel): Promise<RunManifest> 
   };
 }
 
-/** What stands above a schedule: the run, and where it is. */
+/** Head of a schedule: the run, and where it is stored. */
 const headerOf = (
   { pipeline, untrusted }: Pick<RunManifest, 'pipeline' | 'untrusted'>,
   store: string,
@@ -275,18 +274,18 @@ const headerOf = (
     .map((line) => `${line.trimEnd()}\n`)
     .join('');
 
-/** Where people see this run, on Jenkins. */
+/** URL of this run on Jenkins. */
 function buildUrl(): string | undefined {
   const url = process.env.BUILD_URL;
   return url && /^https?:\/\/[\x21-\x7e]{1,500}$/.test(url) ? url : undefined;
 }
 
-/** What people call a run that was given no title. */
+/** Default title of a run. */
 function titleOf({ request, target, tag, branch }: PrepareValues): string {
   if (request) return `pull request ${request}${target ? ` into ${target}` : ''}`;
   return tag || branch || 'run';
 }
 
-/** What a store is called on other machines: a folder by its whole path. */
+/** The store's address for other machines: a folder by its absolute path. */
 const absoluteStore = (uri: string, root: string): string =>
   uri.startsWith('file:') && !uri.startsWith('file:/') ? `file:${resolve(root, uri.slice('file:'.length))}` : uri;

@@ -6,7 +6,9 @@ import { keyOf, type SigningKey } from '../../publish/signing.ts';
 import { exit, showDiagnostics, writeMessage } from '../command.ts';
 import { loadNamed, type FarmValues } from './work.ts';
 
-/** Tells before a prepared run is built what would keep it from being published. `secret`: the step's own key. */
+/**
+ * Reports, before a prepared run is built, what would keep it from being published. `secret`: signing key of the step.
+ */
 export async function rehearse(
   values: FarmValues & { readonly output?: string | undefined },
   secret: SigningKey | undefined,

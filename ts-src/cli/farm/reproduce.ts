@@ -39,7 +39,7 @@ gets reproducible.json and logs/. Exits with 1 if a byte differs.`,
     if (!opened) return exit.failed;
     const { session } = opened;
     try {
-      // Finds what the store has of the run, and does nothing.
+      // Takes the run's records from the store; runs nothing.
       await schedulerOf(session, {
         output,
         retest: false,

@@ -7,7 +7,8 @@ import { isChange, type PrepareValues } from './prepare-options.ts';
 import { lockName, namespaceName } from '../../farm/run-manifest.ts';
 
 /**
- * The lock that this run is to take: a locked track's, the one that was named, or that of a channel's last good run.
+ * The lockfile of this run: that of a locked track, the one named on the command line, or that of a channel's last
+ * successful run.
  */
 export async function withLock(
   values: PrepareValues,

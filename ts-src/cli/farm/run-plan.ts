@@ -21,7 +21,7 @@ import type { RunManifest } from '../../farm/run-manifest.ts';
 import { requestWorkspace } from '../../farm/request.ts';
 import { downstreamOf, repositoryOf } from '../../farm/changed-repository.ts';
 
-/** A plan, and what a change in it is about. */
+/** A plan, and the packages that the change is about. */
 export interface RunPlan {
   planned: Planned;
   subject: RunManifest['subject'];
@@ -30,8 +30,8 @@ export interface RunPlan {
 }
 
 /**
- * The plan: of everything, of what a pull request on the distro repository changes, or of one repository's packages
- * with what is downstream.
+ * Plans everything, or what a pull request on the distro repository changes, or one repository's packages with those
+ * downstream.
  */
 export async function planOf(
   values: PrepareValues,
@@ -73,11 +73,14 @@ export async function planOf(
   return planned.ok ? { planned: planned.value, subject: undefined, difference: undefined, users: {} } : planned;
 }
 
-/** A pull request on the distro repository itself, not one on a package. */
+/** Whether the run is for a pull request on the distro repository itself. */
 const isRequest = (values: PrepareValues): boolean =>
   values.request !== undefined && values.request !== '' && values.change === undefined;
 
-/** The workspace; of a pull request on the distro repository, what is not its author's to say is its target's. */
+/**
+ * Opens the workspace. For a pull request on the distro repository, settings that its author is not trusted with come
+ * from the target branch.
+ */
 export async function trustedWorkspace(values: PrepareValues): Promise<Result<Workspace>> {
   const workspace = await openWorkspace(values);
   if (!workspace.ok || !isRequest(values)) return workspace;
@@ -90,7 +93,8 @@ export async function trustedWorkspace(values: PrepareValues): Promise<Result<Wo
   const target = await targetCommit(workspace.value.root, values.target);
   if (typeof target !== 'string') return bad(target);
   const settled = await requestWorkspace(workspace.value, target);
-  // Logins of this machine are for what the target branch names: a pull request may name any private repository.
+  // Logins of this machine are used only for repositories that the target branch names: a pull request could name any
+  // private repository.
   if (settled.ok) {
     const { trusted } = settled.value;
     for (const name of Object.keys(trusted.distro.distributions)) await readEntries(trusted, name);

@@ -3,9 +3,7 @@ import { git } from '../../read/git/git.ts';
 import { isRefName } from '../../read/source-entry.ts';
 import { reasonOf } from '../../io/process.ts';
 
-/**
- * The commit of a pull request's target branch: as the checkout has it, else fetched from where the checkout came from.
- */
+/** The commit of a pull request's target branch, from the checkout or fetched from the checkout's origin. */
 export async function targetCommit(root: string, name: string): Promise<string | Diagnostic> {
   if (!isRefName(name)) return error('history', `'${name}' is not a name of a branch`);
   for (const ref of [`refs/remotes/origin/${name}`, name]) {

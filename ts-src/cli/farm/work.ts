@@ -51,10 +51,7 @@ export interface RetestValues {
   readonly retest?: boolean | undefined;
 }
 
-/**
- * Where a machine of the farm keeps its state: one folder for each user of a machine, outside workspaces, whatever the
- * job.
- */
+/** State folder of a farm machine: one per user, outside workspaces, shared by all jobs. */
 export const farmState = (values: Pick<FarmValues, 'state'>): string =>
   resolve(
     values.state ||
@@ -63,12 +60,11 @@ export const farmState = (values: Pick<FarmValues, 'state'>): string =>
   );
 
 /**
- * For what a machine opens a run: to do its tasks, or to publish or tell what came of them, whatever their
- * architecture.
+ * Why a machine opens a run: to do tasks of its own architecture, or to publish or report results of any architecture.
  */
 export type Purpose = 'work' | 'publish' | 'report';
 
-/** The run that the options name; undefined after its faults were told. */
+/** Loads the run that the options name. Returns undefined after printing diagnostics. */
 export async function loadNamed(verb: string, values: FarmValues): Promise<Loaded | undefined> {
   if (values.run === undefined || values.store === undefined) {
     writeMessage(`slipway ${verb}: --run and --store are needed\n`);
@@ -86,7 +82,7 @@ export async function loadNamed(verb: string, values: FarmValues): Promise<Loade
   return undefined;
 }
 
-/** A run and a session on it, on this machine; undefined after its faults were told. */
+/** Opens a run with a session on this machine. Returns undefined after printing diagnostics. */
 export async function openRun(
   verb: string,
   values: FarmValues,
@@ -99,7 +95,7 @@ export async function openRun(
   return session && { loaded, session };
 }
 
-/** A session on a run that was loaded; undefined after its faults were told. */
+/** Opens a session on a loaded run. Returns undefined after printing diagnostics. */
 export async function openLoaded(
   loaded: Loaded,
   values: FarmValues,
@@ -140,7 +136,7 @@ export async function openLoaded(
 }
 
 /**
- * The plan of those scopes and targets alone that some tasks belong to: a call for one task reads little of a large
+ * Reduces the plan to the scopes and targets of the given tasks, so that a call for one task reads little of a large
  * run.
  */
 function planOf({ input, parts }: Loaded, numbers: readonly number[]): Plan {
@@ -152,7 +148,7 @@ function planOf({ input, parts }: Loaded, numbers: readonly number[]): Plan {
   return { ...input.plan, scopes: scopes.filter((s) => s.targets.length) };
 }
 
-/** Whether this machine was found to have what builds need within the hour: calls come every few seconds. */
+/** Whether this machine passed the check within the last hour. Calls come every few seconds. */
 function lately(file: string): boolean {
   try {
     return Date.now() - statSync(file).mtimeMs < 3_600_000;
@@ -210,7 +206,7 @@ SLIPWAY_DRAIN_FILE names).`,
   },
 });
 
-/** Whether this machine can do tasks of the run: it reaches the store, and has what builds need. */
+/** Checks that this machine can do tasks of the run: it reaches the store and has what builds need. */
 async function check(values: FarmValues): Promise<number> {
   const loaded = await loadNamed('work', values);
   if (!loaded) return exit.failed;
@@ -291,8 +287,10 @@ async function doTasks(
   return exit.ok;
 }
 
-/** Documentation that fails stops nothing that waits for it. */
+/** A failed documentation task does not stop its dependents. */
 const outcomeOf = ({ kind, state }: TaskResult): string => (kind === 'docs' && state === 'failed' ? 'faulty' : state);
 
-/** While this file is there, this machine begins no task: it will be taken away, as spot instances are. */
+/**
+ * While this file exists, this machine begins no task. Written before a machine is taken away, such as a spot instance.
+ */
 const drainFile = (): string => process.env.SLIPWAY_DRAIN_FILE || '/run/slipway/drain';
