@@ -21772,12 +21772,12 @@ var BitSet = class _BitSet {
   delete(n) {
     this.words[n >> 5] = this.word(n >> 5) & ~(1 << (n & 31));
   }
-  /** Adds all of another set of the same count. */
+  /** Adds all members of another set of the same count. */
   join(other) {
     const { words: words6 } = this;
     for (let w = 0; w < words6.length; w++) words6[w] = this.word(w) | other.word(w);
   }
-  /** Its members, sorted. */
+  /** Members in ascending order. */
   numbers() {
     const numbers = [];
     for (let w = 0; w < this.words.length; w++) {
@@ -21812,7 +21812,7 @@ var Numbers = class _Numbers {
   set(n, value2) {
     this.all[n] = value2;
   }
-  /** Adds to a number, and returns the sum. */
+  /** Adds to a number; returns the sum. */
   add(n, amount) {
     return this.all[n] = this.get(n) + amount;
   }
@@ -31789,12 +31789,15 @@ var InterfaceDigests = class {
     full: /* @__PURE__ */ new Map()
   };
   loading = /* @__PURE__ */ new Map();
-  /** As a dependency of a build: a tool by all of it where something of it loads code, a library by what it shows. */
+  /**
+   * Digest as a build dependency: a library by its API; a tool by its behaviour, including its libraries if it loads
+   * any.
+   */
   ofBuild(n, isTool) {
     if (this.full) return this.of(n, "full");
     return isTool ? this.of(n, this.loads(n) ? "code" : "tool") : this.of(n, "api");
   }
-  /** A package and its run closure. Every interface in it must be known. */
+  /** Digest of a package and its run closure. All interfaces in it must be known. */
   of(n, mode) {
     const there = this.known[mode].get(n);
     if (there !== void 0) return there;
@@ -31814,7 +31817,7 @@ var InterfaceDigests = class {
     for (const m of members2) this.known[mode].set(m, id);
     return id;
   }
-  /** Whether it, or anything that it needs to run, has something that loads shared libraries. */
+  /** Whether it or its run closure contains programs that load shared libraries. */
   loads(n) {
     const there = this.loading.get(n);
     if (there !== void 0) return there;
@@ -31830,7 +31833,7 @@ var import_node_path56 = require("node:path");
 var ShippedPaths = class {
   files = /* @__PURE__ */ new Map();
   folders = /* @__PURE__ */ new Map();
-  /** Why a package may not have these files beside those of others; undefined where it may. */
+  /** Why a package may not ship these files beside other packages; undefined if it may. */
   clash(name6, files) {
     const looked = /* @__PURE__ */ new Set();
     for (const file3 of files) {
@@ -31893,7 +31896,7 @@ function makeTaskGraph(input) {
     sets: packages.map(() => void 0),
     owners: new ShippedPaths(),
     interfaceDigests: new InterfaceDigests(closures, (n) => recordOf2({ records }, n).interface, input.full),
-    // Who does tasks that others schedule has no use for it.
+    // Computed on demand: workers with an external scheduler do not use it.
     get priority() {
       return priority ??= [
         ...remainingPaths(packages, (p) => history(p.name) ?? 15e3),
@@ -33210,7 +33213,7 @@ var History = class {
     this.known = Object.fromEntries(durations.filter(([, ms]) => Number.isFinite(ms)));
   }
   get = (name6) => ownIn(this.known, name6);
-  /** What another machine measured counts where this one knows nothing. */
+  /** Adds durations measured on other machines for tasks that this machine has not run. */
   hint(records) {
     for (const r of records)
       if (r.milliseconds > 0 && this.get(r.package) === void 0) this.known[r.package] = r.milliseconds;
@@ -35485,7 +35488,8 @@ var FileOwners = class {
   }
   listed = /* @__PURE__ */ new WeakMap();
   /**
-   * Takes a package's files, or gives the reason why it may not have one. The first call reads the lists of all others.
+   * Registers a package's files. Returns the reason if it may not have one. The first call reads the lists of all other
+   * packages.
    */
   async claim(graph2, n, files) {
     const name6 = graph2.scope.packages[n]?.name ?? "";
@@ -35687,7 +35691,7 @@ async function finishPackages(options5, request, environment3, folder2) {
       ...planned2.depends,
       ...pythonNeeds(stage, staged.members, graph2.scope.prefix)
     ],
-    // A package that has setup.sh of its own, as catkin and ros_workspace do, has it instead of ours.
+    // A package with its own setup.sh (catkin, ros_workspace) replaces Slipway's.
     replaces: staged.members.some((m) => isPrefixFile(m.path, graph2.scope.prefix)) ? [...planned2.replaces, environmentOf(options5, request)] : planned2.replaces,
     provides: abi2.name ? [abi2.name] : []
   };
@@ -35971,8 +35975,8 @@ var PackageBuilder = class {
     return clash === void 0 ? made(record3) : failed(clash);
   }
   /**
-   * Runs a command, or a shell, in a package's root with the environment of its build; its exit code. `built`: after a
-   * build there, whatever came of it. With a terminal it gets one of its own inside the root.
+   * Runs a command or a shell in a package's root with the build's environment. Returns the exit code. `built`: runs
+   * the build first, even if it fails. With a terminal, the command gets its own terminal inside the root.
    */
   async shell(request, asked2) {
     const { options: options5 } = this;
@@ -36009,7 +36013,7 @@ var PackageBuilder = class {
     });
     return made(outcome.code);
   }
-  /** Builds a package once more, in other conditions; gives the files that it made, in the request's folder. */
+  /** Builds a package again under other conditions. Returns the files that it made, in the request's folder. */
   async repeat(request) {
     const roots = request.graph.closures.root(request.number);
     const prepared2 = await prepareEnvironment(this.options, this.packages, request, roots);
@@ -36018,8 +36022,8 @@ var PackageBuilder = class {
     return packed3.state === "made" ? made(packed3.value.files.map((f) => f.path)) : packed3;
   }
   /**
-   * Second stage: configure, compile and install, by the package's own code; then pack what that left, in another root
-   * where no code of the package ran.
+   * Second stage: configures, compiles and installs with the package's own code, then packs the result in another root
+   * where no code of the package has run.
    */
   async compileAndPack(request, environment3) {
     const { options: options5 } = this;
@@ -36067,8 +36071,8 @@ var PackageBuilder = class {
     }
   }
   /**
-   * Third stage: the packages go into the store. `paths`: what the binary package ships. It is checked as it is
-   * unpacked, where what depends on it will take it from.
+   * Third stage: stores the packages. `paths`: files of the binary package. It is unpacked to where dependents use it,
+   * and verified while unpacking.
    */
   async keep(request, { files, debugPaths: debugPaths2 }) {
     const { store: store2 } = this.options;
@@ -36095,7 +36099,7 @@ var PackageBuilder = class {
       paths: paths2
     });
   }
-  /** Why files of the system that a package has can't be published: what they say goes beyond their kind. */
+  /** Why a package's system files can't be published: their content exceeds what their kind allows. */
   async systemFilesFault({ systemFiles = [] }, file3) {
     if (!systemFiles.length) return void 0;
     const digest4 = await sha256File(file3);
@@ -36106,8 +36110,8 @@ var PackageBuilder = class {
     return void 0;
   }
   /**
-   * Builds the package once more with its tests, in a root that has what they need, and runs them. A failing test is a
-   * record too.
+   * Builds the package again with its tests in a root with their dependencies, and runs them. Failing tests give a
+   * record, too.
    */
   async test(request) {
     const { options: options5 } = this;
@@ -36149,7 +36153,7 @@ var PackageBuilder = class {
       reason: () => reasonOf2(options5, outcome, limit, { log, what: "the build of its tests", failed: failedPackage(request) })
     });
   }
-  /** Makes its documentation; faults in it are a record too. */
+  /** Makes a package's documentation. Faults in it give a record, too. */
   document(request) {
     return documentPackage(this.options, this.packages, request);
   }
@@ -37271,8 +37275,8 @@ var TaskKeys = class {
   templates = /* @__PURE__ */ new Map();
   distribution = (graph2) => entry(this.byScope, graph2.scope.distribution);
   /**
-   * Variables of a build: those of the conditions (catkin and ament read package.xml again), the variant's, the
-   * package's own.
+   * Environment variables of a build: of the conditions (catkin and ament evaluate package.xml again), the variant and
+   * the package.
    */
   environment(graph2, p) {
     return {
@@ -37284,7 +37288,10 @@ var TaskKeys = class {
       ...this.settingsOf(p.name).environment
     };
   }
-  /** The key of a task whose packages (`needsOfTask`) all have records; text where apt can't install what it needs. */
+  /**
+   * The key of a task whose dependencies (`packagesInRoot`) all have records. Returns a message if apt can't install
+   * its system packages.
+   */
   async resolveKey(graph2, task) {
     const p = packageOf(graph2, task);
     const kind = kindOf3(graph2, task);
@@ -37322,8 +37329,8 @@ var TaskKeys = class {
     return { key: sha256(own3.text + keyText(rest2)), inputs: () => ({ ...own3.parts, ...rest2 }), set };
   }
   /**
-   * Documentation is made of the source, of the package as it is installed, and of what its dependencies show: to a
-   * build, and to the documentation that refers to theirs.
+   * The key of a documentation task: the source, the installed package, and the interfaces of dependencies and of their
+   * documentation.
    */
   documentationKey(graph2, n, set, direct) {
     const p = graph2.scope.packages[n];
@@ -37378,7 +37385,7 @@ var TaskKeys = class {
     if (digest4 === void 0) this.templates.set(type, digest4 = sha256(packagingText(type)));
     return digest4;
   }
-  /** Whether all that a task's key needs is known. */
+  /** Whether all inputs of a task's key are known. */
   canSettle = (graph2, task) => packagesInRoot(graph2, task).every((d) => graph2.records[d] !== void 0);
   manifestDigest(graph2, name6) {
     const id = `${graph2.scope.distribution} ${name6}`;
@@ -37402,7 +37409,7 @@ var TaskKeys = class {
       );
     return known3;
   }
-  /** System packages that a package brings into a root, with its run closure. */
+  /** System packages that a package and its run closure bring into a root. */
   namesOf(graph2, n) {
     const { vocabulary, brought } = this.factsOf(graph2);
     const there = brought[n];
@@ -38824,13 +38831,13 @@ var StoreRepair = class {
     }
     return failed("the store keeps losing what it needs: is its disk sound?");
   }
-  /** Builds a package and keeps its record. */
+  /** Builds a package and stores its record. */
   async build(graph2, request) {
     const outcome = await this.run(graph2, (work2) => this.options.builder.build({ ...request, work: work2 }));
     if (outcome.state === "made") await this.options.store.putRecord(outcome.value);
     return outcome;
   }
-  /** Builds a package again whose files the store lost, once for all that need it. */
+  /** Rebuilds a package whose files the store has lost, once for all dependents. */
   restore(graph2, d) {
     const record3 = recordOf2(graph2, d);
     let under = this.restoring.get(record3);
@@ -38859,7 +38866,7 @@ var TaskRunner = class {
     this.repair = new StoreRepair({ ...options5, ...reports });
   }
   repair;
-  /** Looks a key up, in the hints first. */
+  /** Looks up a key, first in the hints. */
   async find(graph2, task, key) {
     if (kindOf3(graph2, task) === "docs") return this.findDocs(graph2, task, key);
     return kindOf3(graph2, task) === "test" ? this.findTest(graph2, task, key) : this.findBuild(graph2, task, key);
@@ -38890,7 +38897,7 @@ var TaskRunner = class {
     if (goesDown) return { kind: "todo", reason: `repacked: the channel has ${held}` };
     return { kind: "todo", reason: record3 ? "forced" : "new or changed inputs" };
   }
-  /** Does a task whose key is known, unless another slipway on this machine did it meanwhile. */
+  /** Runs a task whose key is known, unless another slipway process on this machine ran it meanwhile. */
   async run(graph2, task, resolved, started) {
     const { options: options5 } = this;
     const p = packageOf(graph2, task);
@@ -38956,7 +38963,7 @@ var notesOnly = (say) => ({
 });
 var nobodyWaits = { pending: Numbers.filled(0, 0), dependents: () => new Int32Array() };
 var Scheduler = class {
-  /** `alone`: nothing is scheduled here, each task is asked for. */
+  /** `alone`: an external scheduler requests each task. */
   constructor(options5, graphs, alone2 = false) {
     this.options = options5;
     this.graphs = graphs;
@@ -38978,7 +38985,7 @@ var Scheduler = class {
   working = 0;
   stopped = false;
   wake = () => void 0;
-  /** Settles all that can be settled without doing anything. */
+  /** Resolves all tasks that can be resolved without running any. */
   async start() {
     for (const graph2 of this.graphs) {
       graph2.scope.packages.forEach((p, n) => {
@@ -39003,7 +39010,7 @@ var Scheduler = class {
       open: tasks.filter((t) => t.state === "waiting").length - this.ready.length
     };
   }
-  /** Does all that is left, those on the longest remaining path first. */
+  /** Runs all remaining tasks, those with the longest remaining path first. */
   async run() {
     const finished = new Promise((resolve31) => {
       this.wake = () => {
@@ -39052,7 +39059,7 @@ var Scheduler = class {
       this.wake();
     });
   }
-  /** The packages of a task's root are known: finds its key, and whether the store has it. */
+  /** Resolves a task whose root is known: computes its key and looks it up in the store. */
   async resolveNow(graph2, task) {
     const resolved = await this.options.taskKeys.resolveKey(graph2, task);
     if (typeof resolved === "string") return this.finish(graph2, task, "failed", resolved);
@@ -39064,7 +39071,9 @@ var Scheduler = class {
     t.reason = found2.reason;
     this.ready.push({ graph: graph2, task, resolved });
   }
-  /** Settles one task whose root is known and takes it from the store, where it is there: for whoever schedules. */
+  /**
+   * For external schedulers: resolves a task whose root is known, and takes its result from the store if it is cached.
+   */
   async resolveTask(graph2, task) {
     if (graph2.results[task]?.state === "waiting") {
       await this.resolveNow(graph2, task);
@@ -39073,7 +39082,7 @@ var Scheduler = class {
     }
     return isDone(graph2.results[task]?.state ?? "waiting");
   }
-  /** Does one task whose root is known, for whoever schedules. */
+  /** For external schedulers: runs a task whose root is known. */
   async runScheduled(graph2, task) {
     if (await this.resolveTask(graph2, task)) return;
     if (graph2.results[task]?.state !== "waiting") return;
@@ -39085,7 +39094,7 @@ var Scheduler = class {
     const { state, reason } = takeRecord(graph2, task, record3, cached3);
     this.finish(graph2, task, state, reason);
   }
-  /** Records a task's outcome, then releases or stops its dependents. Documentation that fails stops no other. */
+  /** Records a task's outcome, then releases or stops its dependents. A failed documentation task stops no others. */
   finish(graph2, task, state, reason) {
     const ended = [{ task, state, reason }];
     for (const end2 of ended) {
@@ -39102,7 +39111,7 @@ var Scheduler = class {
       }
     }
   }
-  /** Settles those that waited for nothing but this. */
+  /** Resolves tasks that waited only for this one. */
   resolveDependents(graph2, task) {
     const { pending: left, dependents } = this.readinessOf(graph2);
     const done = [task];
@@ -39114,7 +39123,7 @@ var Scheduler = class {
       }
     }
   }
-  /** The tasks that wait for a task, or for what can't be used without it. */
+  /** The tasks that wait for a task, directly or through a set that it is part of. */
   dependentTasks(graph2, task) {
     const { dependents } = this.readinessOf(graph2);
     const found2 = /* @__PURE__ */ new Set([task]);
@@ -45173,7 +45182,7 @@ var LinkChecker = class {
   wanted = /* @__PURE__ */ new Map();
   found = [];
   links = 0;
-  /** Links from one package's folder to another's, by `from → to`. */
+  /** Number of links between packages, by `from → to`. */
   crossing = /* @__PURE__ */ new Map();
   add(path2, data) {
     this.files.add(path2);
@@ -45229,7 +45238,7 @@ var LinkChecker = class {
     const id = `${from} \u2192 ${to}`;
     this.crossing.set(id, (this.crossing.get(id) ?? 0) + 1);
   }
-  /** Once all pages were added: links that lead nowhere, each target once. */
+  /** Call after all pages were added. Returns each missing target once. */
   dead() {
     const found2 = [...this.found];
     for (const [target2, wanted] of this.wanted)
@@ -45609,7 +45618,7 @@ var siteDigest = (organization, packages, program2) => sha256(
     program2,
     packages.map((p) => ({
       ...p,
-      // What was measured before shows when it was: the same documentation is the same at any time.
+      // Trends contain dates. Equal documentation must have an equal digest at any time.
       trend: void 0,
       record: p.record && [p.record.pages.sha256, p.record.coverage, p.record.warnings],
       facts: p.record?.facts.sha256,
@@ -45971,13 +45980,14 @@ var Worker = class {
   byNumber = /* @__PURE__ */ new Map();
   numberOf = /* @__PURE__ */ new Map();
   absent = /* @__PURE__ */ new Set();
-  /** The task of a number that it has. */
+  /** The task with this number. */
   taskAt(number7) {
     const { run: run2, task } = entry(this.byNumber, number7);
     return { run: run2, task, result: resultOf(run2, task) };
   }
   /**
-   * Finds in the store what others built of a task's root; the names of what is not there. Found once, a record stays.
+   * Loads records of the packages in a task's root from the store. Returns the names of missing ones. Loaded records
+   * are kept.
    */
   async bringRoot(graph2, task) {
     const missing = [];
@@ -45986,15 +45996,15 @@ var Worker = class {
     return missing;
   }
   /**
-   * Takes what other documentation came to that a documentation task refers to, for its key: with pages or without.
-   * False where some of it has no result yet.
+   * Loads the results of the documentation that a documentation task refers to, because its key needs them. False if
+   * one has no result yet.
    */
   async bringDocumentation(graph2, task) {
     let all = true;
     for (const d of this.referredBy(graph2, task)) if (!await this.bringDocs(graph2, d)) all = false;
     return all;
   }
-  /** The packages whose documentation is a task before this one. */
+  /** The packages whose documentation must end before this task. */
   referredBy(graph2, task) {
     if (kindOf3(graph2, task) !== "docs") return [];
     const needs = this.session.taskKeys.documentationNeeds(graph2)[task % graph2.count] ?? [];
@@ -46018,7 +46028,7 @@ var Worker = class {
     if (!ended) this.absent.add(id);
     return ended;
   }
-  /** The record of a build that may be there by now; not asked again in this call where it was not. */
+  /** Loads the record of a build if it exists by now. A missing record is looked up once per call. */
   async bring(graph2, n) {
     if (graph2.records[n]) return true;
     const id = `${graph2.id} ${n}`;
@@ -46037,8 +46047,7 @@ var Worker = class {
     return packagesInRoot(graph2, task).includes(before2);
   }
   /**
-   * Settles what waited for these tasks, as far as all else that it waits for is there: the tasks that the store has
-   * already, and so on above them. Who must be built stays open.
+   * Resolves cached tasks that waited for these, and their cached dependents in turn. Tasks that must run stay open.
    */
   async settleAbove(done) {
     const found2 = [];

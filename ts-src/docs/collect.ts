@@ -11,10 +11,10 @@ import { withoutTags } from '../text/xml.ts';
 import { measuredOf, readHistory, withNow } from './history.ts';
 import type { DocPackage } from './package-info.ts';
 
-/** Versions that channels hold of a Debian package, in a suite of this graph. */
+/** Returns the versions of a Debian package in channels, for the suite of a graph. */
 type ChannelsOf = (graph: TaskGraph, debian: string) => { channel: string; version: string }[];
 
-/** Folders of this machine that `slipway build` filled are no channels of others. */
+/** Output folders of `slipway build` are channels too, but they are private to this machine and left out. */
 async function readChannels(store: Store): Promise<ChannelsOf> {
   const names = (await store.names('channels'))
     .map((name) => name.replace(/^channels\//, '').replace(/\.json$/, ''))
@@ -31,8 +31,8 @@ async function readChannels(store: Store): Promise<ChannelsOf> {
 }
 
 /**
- * All that a run's documentation tells, sorted: packages whose documentation is a task of it. What the store lost of
- * one counts as its problem.
+ * Collects all data of a run's documentation, sorted: one entry for each package with a documentation task. Data that
+ * the store lost becomes the package's problem.
  */
 export async function collectPackages(
   graphs: readonly TaskGraph[],
@@ -115,7 +115,7 @@ async function readStored<T>(store: Store, file: StoredFile, check: (v: unknown)
   return check(value) ? value : undefined;
 }
 
-/** The text of a description, which may hold HTML. */
+/** The text of a description, with HTML tags removed. */
 const textOf = (html: string): string =>
   withoutTags(html)
     .replace(

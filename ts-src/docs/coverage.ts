@@ -5,7 +5,7 @@ const percentOf = ({ documented, total }: Pick<Measured, 'documented' | 'total'>
 
 const dayOf = (stamp: string): string => `${stamp.slice(0, 4)}-${stamp.slice(4, 6)}-${stamp.slice(6, 8)}`;
 
-/** How much of a package's public entities is described, and how that changed: HTML; nothing where there are none. */
+/** HTML for the documentation coverage of a package's public entities and its trend; empty if it has none. */
 export function coverageOf({ record, trend = [] }: DocPackage): string {
   const coverage = record?.coverage;
   if (!coverage?.total) return '';
@@ -16,7 +16,7 @@ export function coverageOf({ record, trend = [] }: DocPackage): string {
 
 const [width, height] = [240, 40];
 
-/** A line from the first measure to the last, a step for each change. */
+/** A line chart of the trend, one step for each change. */
 function trendOf(trend: readonly Measured[]): string {
   const known = trend.filter((m) => m.total > 0);
   const [first, last] = [known[0], known.at(-1)];

@@ -4,7 +4,7 @@ import { temporaryBeside } from '../io/files.ts';
 import { error, type Diagnostic } from '../model/diagnostics.ts';
 import { siteMark } from './site.ts';
 
-/** A folder that holds something else than a site is not replaced. */
+/** Refuses to replace a folder that contains something other than a site. */
 export function outputFault(output: string): Diagnostic | undefined {
   if (!existsSync(output) || !readdirSync(output).length || existsSync(join(output, siteMark))) return undefined;
   return error('output-taken', `the folder ${output} contains something other than a documentation site`, {
@@ -12,7 +12,7 @@ export function outputFault(output: string): Diagnostic | undefined {
   });
 }
 
-/** Writes a site beside its folder and puts it there as a whole: the new one is there, or the old one stays. */
+/** Writes a site beside its folder, then swaps the two. On a failure the old site stays. */
 export async function writeFolder<T>(
   output: string,
   make: (write: (path: string, data: Buffer) => void) => Promise<T>,

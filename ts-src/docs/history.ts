@@ -5,7 +5,7 @@ import type { DocPackage, Measured } from './package-info.ts';
 export type DocHistory = Record<string, Measured[]>;
 
 const nameOf = (distribution: string): string => `documentation-history/${distribution}.json`;
-/** Changes that are remembered of each package. */
+/** Number of changes remembered for each package. */
 const remembered = 50;
 
 const isMeasured = (v: unknown): v is Measured => {
@@ -14,7 +14,7 @@ const isMeasured = (v: unknown): v is Measured => {
   return typeof m.stamp === 'string' && [m.documented, m.total, m.warnings].every((n) => typeof n === 'number');
 };
 
-/** By package of a distribution, oldest first. What is damaged counts as nothing. */
+/** History by package of a distribution, oldest first. A damaged file counts as empty. */
 export async function readHistory(store: Store, distribution: string): Promise<DocHistory> {
   const value = await store.readJson<unknown>(nameOf(distribution));
   if (typeof value !== 'object' || value === null) return {};
@@ -29,7 +29,7 @@ export async function readHistory(store: Store, distribution: string): Promise<D
 export const measuredOf = (history: DocHistory, name: string): readonly Measured[] =>
   Object.hasOwn(history, name) ? (history[name] ?? []) : [];
 
-/** What was measured of a package up to now, oldest first: with this run where it changed something. */
+/** The measurements of a package, oldest first, including this run's if it changed. */
 export function withNow(known: readonly Measured[], record: DocRecord, stamp: string): readonly Measured[] {
   const last = known.at(-1);
   const now: Measured = { stamp, ...record.coverage, warnings: record.warnings };
@@ -37,7 +37,7 @@ export function withNow(known: readonly Measured[], record: DocRecord, stamp: st
   return same ? known : [...known, now].slice(-remembered);
 }
 
-/** Adds what changed since the last time. */
+/** Adds this run's measurements where they changed. */
 export async function addHistory(store: Store, stamp: string, packages: readonly DocPackage[]): Promise<void> {
   for (const distribution of new Set(packages.map((p) => p.distribution))) {
     const history = await readHistory(store, distribution);

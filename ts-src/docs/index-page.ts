@@ -19,7 +19,7 @@ function card(p: DocPackage, root: string, several: boolean): string {
   return `<li><div><a class="name" href="${root}${escape(idOf(p))}/index.html">${escape(p.name)}</a><span class="v">${escape(p.version)}</span></div><p>${escape(short(p.description))}</p><div class="chips">${chips.join('')}</div></li>`;
 }
 
-/** All packages of the site, or of one distribution. */
+/** Index of all packages of the site, or of one distribution. */
 export function indexPage(site: DocSite, distribution?: string): string {
   const root = distribution === undefined ? '' : '../';
   const all = [...new Set(site.packages.map((p) => p.distribution))].sort(compare);

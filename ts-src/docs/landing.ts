@@ -5,7 +5,7 @@ import { idOf, messagePage, sourceLink, type DocPackage, type DocSite } from './
 
 export const escape = escapeMarkup;
 
-/** The frame of a page in a package's folder, `depth` folders below it. */
+/** Renders the frame of a page that lies `depth` folders below its package's folder. */
 export function packageFrame(
   site: DocSite,
   p: DocPackage,
@@ -37,7 +37,7 @@ export function packageFrame(
 const list = (items: readonly string[], className = ''): string =>
   `<ul${className ? ` class="${className}"` : ''}>${items.map((i) => `<li>${i}</li>`).join('')}</ul>`;
 
-/** A page made in the sandbox: links to files of the source lead to the repository, or are none. */
+/** Rewrites links to source files in a page from the sandbox: they lead to the repository, or become plain text. */
 export const withSourceLinks = (html: string, p: DocPackage): string =>
   withoutOuterPictures(html).replace(/href="source:([^"]*)"/g, (_, file: string) => {
     if (p.facts?.changelog !== undefined && /^(CHANGELOG|CHANGES)\.(rst|md)$/.test(file))
@@ -46,7 +46,7 @@ export const withSourceLinks = (html: string, p: DocPackage): string =>
     return link === undefined ? '' : `href="${escape(link)}"`;
   });
 
-/** The first page of a package: README beside its manifest. */
+/** The landing page of a package: its README and the data of its manifest. */
 export function landingPage(site: DocSite, p: DocPackage, known: ReadonlySet<string>): string {
   const facts = p.facts;
   const problem = p.problem
@@ -70,7 +70,7 @@ ${aside(p, known)}</div>`;
 
 const plural = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
 
-/** The ways on from the first page. */
+/** Links from the landing page to the package's other pages. */
 function parts(p: DocPackage): string {
   const { facts } = p;
   if (!facts) return '';

@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import { compare } from '../model/diagnostics.ts';
 
-/** A link of a page that leads nowhere in its site. */
+/** A link whose target is not in the site. */
 export interface DeadLink {
   page: string;
   line: number;
@@ -28,9 +28,8 @@ const unescape = (text: string): string =>
   );
 
 /**
- * Checks the links of a whole site, page by page as it is written: pages of the site by relative paths alone, files
- * that
- * are there, anchors that their pages have. Links to other hosts are not followed.
+ * Checks the links of a site page by page, as it is written. Pages may link to other pages by relative paths only;
+ * files must exist, and anchors must be in their page. Links to other hosts are not followed.
  */
 export class LinkChecker {
   private readonly files = new Set<string>();
@@ -38,7 +37,7 @@ export class LinkChecker {
   private readonly wanted = new Map<string, Map<string, Wanted>>();
   private readonly found: DeadLink[] = [];
   links = 0;
-  /** Links from one package's folder to another's, by `from → to`. */
+  /** Number of links between packages, by `from → to`. */
   readonly crossing = new Map<string, number>();
 
   add(path: string, data: Buffer | string): void {
@@ -98,7 +97,7 @@ export class LinkChecker {
     this.crossing.set(id, (this.crossing.get(id) ?? 0) + 1);
   }
 
-  /** Once all pages were added: links that lead nowhere, each target once. */
+  /** Call after all pages were added. Returns each missing target once. */
   dead(): DeadLink[] {
     const found = [...this.found];
     for (const [target, wanted] of this.wanted)

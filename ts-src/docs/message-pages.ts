@@ -4,7 +4,7 @@ import { docPage } from '../render/doc-shell.ts';
 import { escape, packageFrame } from './landing.ts';
 import { messagePage, type DocPackage, type DocSite } from './package-info.ts';
 
-/** Where the pages of message types are: `DISTRIBUTION/PACKAGE/NAME` → path below the package. */
+/** Pages of message types: `DISTRIBUTION/PACKAGE/NAME` → path below the package's folder. */
 export type MessageIndex = ReadonlyMap<string, string>;
 
 export function messageIndex(packages: readonly DocPackage[]): MessageIndex {
@@ -12,7 +12,7 @@ export function messageIndex(packages: readonly DocPackage[]): MessageIndex {
   for (const p of packages)
     for (const { kind, name } of p.facts?.messages ?? []) {
       index.set(`${p.distribution}/${p.name}/${name}`, messagePage(kind, name));
-      // The messages that ROS 1 makes of an action are told on its page.
+      // The messages that ROS 1 generates from an action are on the action's page.
       if (kind === 'action')
         for (const end of ['Action', 'ActionGoal', 'ActionResult', 'ActionFeedback', 'Goal', 'Result', 'Feedback'])
           if (!index.has(`${p.distribution}/${p.name}/${name}${end}`))
@@ -21,7 +21,7 @@ export function messageIndex(packages: readonly DocPackage[]): MessageIndex {
   return index;
 }
 
-/** A type as it is written, with a link where the site has its page. `up`: from the page to its distribution. */
+/** A type as written, linked if the site has its page. `up`: path from the page to its distribution. */
 function typeLink(type: string, p: DocPackage, index: MessageIndex, up: string): string {
   const found = typeOfField(type);
   const of = found?.package ?? p.name;
@@ -69,7 +69,7 @@ ${usedBy.length ? `<h2>Used by</h2><ul class="names">${usedBy.join('')}</ul>` : 
   });
 }
 
-/** Messages of a distribution that have a field of a type. */
+/** By type: messages of a distribution with a field of that type. */
 type Users = Map<string, { package: string; name: string; page: string }[]>;
 const users = new WeakMap<readonly DocPackage[], Users>();
 

@@ -1,7 +1,7 @@
 import type { InterfaceKind, DocFacts, DocInterface, DocRecord } from '../model/docs.ts';
 import type { License, Person } from '../model/manifest.ts';
 
-/** What documentation of a package was like when a site was published. */
+/** Measurements of a package's documentation at the time a site was published. */
 export interface Measured {
   stamp: string;
   documented: number;
@@ -9,12 +9,12 @@ export interface Measured {
   warnings: number;
 }
 
-/** All that a site says of one package. */
+/** Everything that a site shows about one package. */
 export interface DocPackage {
   distribution: string;
   name: string;
   version: string;
-  /** HTML of the manifest, its tags removed. */
+  /** The manifest's description, with HTML tags removed. */
   description: string;
   maintainers: Person[];
   authors: Person[];
@@ -24,43 +24,43 @@ export interface DocPackage {
   repository: string;
   url: string;
   commit?: string;
-  /** Of the package in its repository. */
+  /** Path of the package in its repository. */
   path: string;
   debian: string;
   debianVersion?: string;
-  /** Packages of the distribution, by what they are for. */
+  /** Dependencies of the package in the distribution, by kind. */
   build: string[];
   run: string[];
   test: string[];
   system: string[];
-  /** Packages that need it to build or to run. */
+  /** Packages that depend on it at build or run time. */
   dependents: string[];
-  /** Versions that channels hold, by channel. */
+  /** Versions in channels. */
   channels: { channel: string; version: string }[];
-  /** Why it has no documentation, or why what it has is not whole. */
+  /** Why documentation is missing or incomplete. */
   problem?: string;
   record?: DocRecord;
-  /** What was measured of it until now, oldest first. */
+  /** Measurements, oldest first. */
   trend?: readonly Measured[];
   facts?: DocFacts;
   interface?: DocInterface;
 }
 
-/** What a site is made of. */
+/** The contents of a site. */
 export interface DocSite {
   organization: string;
   packages: readonly DocPackage[];
-  /** Of a published site: its channel, and the name of the state's folder. */
+  /** For a published site: its channel, and the folder of the state. */
   published?: { channel: string; state: string };
 }
 
 export const idOf = ({ distribution, name }: Pick<DocPackage, 'distribution' | 'name'>): string =>
   `${distribution}/${name}`;
 
-/** Where the page of a message is, below the package's folder. */
+/** Path of a message's page below the package's folder. */
 export const messagePage = (kind: InterfaceKind, name: string): string => `${kind}/${name}.html`;
 
-/** A file or folder of a repository at a commit, where the repository's host is one that shows them. */
+/** URL of a file or folder at a commit, if the repository's host has pages for files. */
 export function sourceLink(
   { url, commit, path }: Pick<DocPackage, 'url' | 'commit' | 'path'>,
   file = '',

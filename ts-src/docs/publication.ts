@@ -8,11 +8,11 @@ import { sha256 } from '../model/digest.ts';
 import type { Endpoint } from '../publish/endpoint.ts';
 import type { DocPackage } from './package-info.ts';
 
-/** A state of a channel's site, as `states.json` at its place lists it: the newest first. */
+/** A state of a channel's site, as listed in `states.json` of its place, newest first. */
 export interface SiteState {
-  /** Its folder. */
+  /** Folder of the state. */
   path: string;
-  /** What people call it. */
+  /** Title for people. */
   name: string;
   digest: string;
   packages: number;
@@ -21,7 +21,7 @@ export interface SiteState {
   warnings: number;
 }
 
-/** What decides on a site's bytes, but for its own name. */
+/** Digest of everything that determines a site's bytes except its own name. */
 export const siteDigest = (organization: string, packages: readonly DocPackage[], program: string): string =>
   sha256(
     JSON.stringify([
@@ -29,7 +29,7 @@ export const siteDigest = (organization: string, packages: readonly DocPackage[]
       program,
       packages.map((p) => ({
         ...p,
-        // What was measured before shows when it was: the same documentation is the same at any time.
+        // Trends contain dates. Equal documentation must have an equal digest at any time.
         trend: undefined,
         record: p.record && [p.record.pages.sha256, p.record.coverage, p.record.warnings],
         facts: p.record?.facts.sha256,
@@ -38,12 +38,12 @@ export const siteDigest = (organization: string, packages: readonly DocPackage[]
     ]),
   );
 
-/** The folder of a state: when it was planned, and what it holds. */
+/** Folder of a state: the time of the plan, and a digest of the content. */
 export const stateFolder = (stamp: string, digest: string): string => `${stamp}-${digest.slice(0, 8)}`;
 
 const list = 'states.json';
 
-/** The states that a place has; the tag that a change needs. */
+/** The states of a place, and the tag for a conditional update of the list. */
 export async function readStates(endpoint: Endpoint): Promise<{ states: SiteState[]; tag: string | undefined }> {
   const found = await endpoint.read(list);
   let value: unknown;
@@ -68,9 +68,9 @@ function isState(value: unknown): value is SiteState {
 }
 
 /**
- * Brings a site that lies in a folder to a place: all its files below the state's name first, each written once and
- * never changed; then the list of states and `latest` in one step each. Whoever reads meanwhile has the former state
- * whole. States beyond `keep` go away once the new one is there.
+ * Publishes a site from a folder to a place. Writes all files below the state's name first, each once; then the list of
+ * states and `latest`, each atomically. Readers see the previous state until then. States beyond `keep` are removed
+ * afterwards.
  */
 export async function publishSite(
   endpoint: Endpoint,
@@ -113,9 +113,9 @@ export async function publishSite(
 }
 
 /**
- * Where no link can be, each page below `latest/` is a small one that leads to the same page of the newest state, as
- * `states.js` names it: written once, so the one file moves all of them at the same moment. They stay where a page goes
- * away, and lead to the index then.
+ * For places without symlinks: every page below `latest/` is a small page that redirects to the same page of the newest
+ * state, as `states.js` names it. The pages are written once; updating `states.js` switches all of them at once. The
+ * redirect of a removed page stays and leads to the index.
  */
 async function placeLeads(endpoint: Endpoint, pages: readonly string[]): Promise<void> {
   if (endpoint.folder !== undefined) return;
@@ -147,7 +147,7 @@ const redirect = (to: string): string =>
 
 function leadTo(path: string): string {
   const root = '../'.repeat(path.split('/').length);
-  // Names of pages have no letter that ends a string or a script.
+  // Names of pages can't contain characters that end a string or a script.
   const script = `function slipwayData(_,states){
 var newest=states.filter(function(s){return s.path!=="latest"})[0].path,to="${root}"+newest+"/${path}",go=function(u){location.replace(u+location.search+location.hash)};
 fetch(to,{method:"HEAD"}).then(function(r){r.ok?go(to):location.replace("${root}"+newest+"/index.html")},function(){go(to)})}`;

@@ -2,7 +2,7 @@ import { isDigest } from '../model/stored.ts';
 import type { Store } from '../store/store.ts';
 import type { DocPackage } from './package-info.ts';
 
-/** What a channel's newest site is made of: garbage collection keeps it, however long nothing runs. */
+/** The documentation in a channel's newest site; garbage collection keeps it regardless of its age. */
 interface SiteRoot {
   schema: 1;
   keys: string[];
@@ -19,7 +19,7 @@ export async function keepSite(
   await store.writeJson(`${folder}/${channel}.json`, { schema: 1, keys } satisfies SiteRoot);
 }
 
-/** Keys of the documentation tasks whose pages the channels' newest sites have. */
+/** Keys of the documentation tasks whose pages are in the channels' newest sites. */
 export async function reachedBySites(store: Store): Promise<string[]> {
   const keys: string[] = [];
   for await (const { name } of store.blobs.list(folder)) {

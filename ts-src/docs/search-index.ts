@@ -6,13 +6,13 @@ import { compare } from '../model/diagnostics.ts';
 import { apiFolder, proseFolder } from '../model/docs.ts';
 import { idOf, messagePage, type DocPackage } from './package-info.ts';
 
-/** One thing that can be found: name, qualified name, kind (`search.browser`), place, and its package's number. */
+/** A search result: name, qualified name, kind (`search.browser`), path, and the number of its package. */
 export type SearchRow = [name: string, qualified: string, kind: string, path: string, owner: number];
 
-/** A file holds about so many rows, unless their words begin with the same letters. */
+/** Target number of rows per file. A file has more only if they all begin with the same letters. */
 const mostRows = 1000;
 const longestKey = 16;
-/** What is found of one package, how long its names and places may be, and by how many words one is found. */
+/** Limits: symbols per package, characters per name and path, and words per name. */
 const mostSymbols = 200_000;
 const longestRow = 1000;
 const mostWords = 16;
@@ -38,7 +38,7 @@ const kindsOfMember: Readonly<Record<string, string>> = {
 const first = (text: string, tag: string): string =>
   unescapeXml(new RegExp(`<${tag}[^>]*>([^<]*)</${tag}>`).exec(text)?.[1] ?? '');
 
-/** Symbols of a tag file of Doxygen. `there`: which pages the site has. */
+/** Symbols of a Doxygen tag file. `there`: whether the site has a page. */
 export function symbolsOfTag(tag: string, number: number, there: (path: string) => boolean): SearchRow[] {
   const rows: SearchRow[] = [];
   for (const [, kind = '', body = ''] of tag.matchAll(/<compound kind="([a-z]+)"[^>]*>([^]*?)<\/compound>/g)) {
@@ -59,7 +59,7 @@ export function symbolsOfTag(tag: string, number: number, there: (path: string) 
   return rows;
 }
 
-/** Symbols of an inventory of Sphinx: lines `name domain:role priority uri display`. */
+/** Symbols of a Sphinx inventory: lines `name domain:role priority uri display`. */
 export function symbolsOfInventory(inventory: string, number: number, there: (path: string) => boolean): SearchRow[] {
   return (inventoryLines(inventory) ?? []).flatMap((line): SearchRow[] => {
     const m = /^(.+?) ([a-z]+):([a-z]+) -?\d+ (\S*) (.*)$/.exec(line);
@@ -74,7 +74,7 @@ export function symbolsOfInventory(inventory: string, number: number, there: (pa
   });
 }
 
-/** Words of a name, as `search.browser` has them. */
+/** Splits a name into words, as `search.browser` does. */
 export const wordsOf = (text: string): string[] => [
   ...new Set(
     text
@@ -86,7 +86,7 @@ export const wordsOf = (text: string): string[] => [
   ),
 ];
 
-/** The search's files: packages, the names of all others, and rows by the beginnings of their words. */
+/** The files of the search: packages, all other names, and rows by the prefixes of their words. */
 export function searchFiles(
   packages: readonly DocPackage[],
   there: (p: DocPackage, path: string) => boolean,
@@ -107,7 +107,7 @@ export function searchFiles(
   ];
 }
 
-/** Row numbers by word. A word of very many names (`get`) finds none but those that are nothing else. */
+/** Row numbers by word. A word in too many names (`get`) finds only the names that consist of it. */
 function indexWords(rows: readonly SearchRow[]): Map<string, number[]> {
   const byWord = new Map<string, number[]>();
   const wholes = rows.map(([name]) => name.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, ''));
@@ -127,11 +127,11 @@ function indexWords(rows: readonly SearchRow[]): Map<string, number[]> {
   return byWord;
 }
 
-/** JSON that is a script, too, whatever it holds. */
+/** JSON that is safe inside a script element. */
 const safeJson = (value: unknown): string =>
   JSON.stringify(value).replace(/[\u2028\u2029<]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
-/** Puts words that begin alike into one file, by as few letters as keep it small. */
+/** Distributes words over files by prefix; the prefix is as short as the size limit allows. */
 function split(
   words: readonly string[],
   length: number,
@@ -151,7 +151,7 @@ function split(
     into.set(name, numbers);
   };
   for (const [begin, own] of groups) {
-    // Letters beyond ASCII would be names of files that some systems change: they share one.
+    // Some systems normalize non-ASCII file names, so all other words share one file.
     const name = /^[a-z0-9]+$/.test(begin) ? begin : '_';
     const count = own.reduce((sum, word) => sum + (byWord.get(word)?.length ?? 0), 0);
     const longer = own.filter((word) => Array.from(word).length > length);
@@ -178,7 +178,7 @@ function rowsOf(p: DocPackage, number: number, there: (path: string) => boolean)
   return distinct([...messages, ...symbols.slice(0, mostSymbols)]);
 }
 
-/** Symbols of what its tools left; none where that was made to be read for hours. */
+/** Symbols of a package's documentation; empty if its files take too long to parse. */
 function symbolsOf({ interface: shown }: DocPackage, number: number, there: (path: string) => boolean): SearchRow[] {
   const { tag, inventory } = shown ?? {};
   try {
@@ -192,7 +192,7 @@ function symbolsOf({ interface: shown }: DocPackage, number: number, there: (pat
   }
 }
 
-/** A member of a namespace is listed with its header, too: the longer name says more. */
+/** Removes duplicates: a namespace's member is listed with its header, too. The longer qualified name stays. */
 function distinct(rows: readonly SearchRow[]): SearchRow[] {
   const byPlace = new Map<string, SearchRow>();
   for (const row of rows) {

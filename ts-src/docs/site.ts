@@ -15,22 +15,22 @@ import { messageDocument, messageIndex, messagesPage, type MessageIndex } from '
 import { idOf, messagePage, type DocPackage, type DocSite } from './package-info.ts';
 import { searchFiles } from './search-index.ts';
 
-/** What became of a site. */
+/** The result of writing a site. */
 export interface WrittenSite {
   files: number;
   bytes: number;
   pages: number;
   links: number;
   dead: DeadLink[];
-  /** Links between packages' pages, by `from → to`. */
+  /** Number of links between packages' pages, by `from → to`. */
   crossing: Record<string, number>;
-  /** Packages whose pages the store lost. */
+  /** Packages whose pages the store has lost. */
   lost: string[];
 }
 
 /**
- * Writes a whole site: the stored pages of each package, what is made of the manifests and messages, the index and the
- * search. `write` is given each file once. The same packages give the same bytes.
+ * Writes a whole site: the stored pages of each package, pages for manifests and messages, the index and the search.
+ * Calls `write` once for each file. Equal packages give equal bytes.
  */
 export async function writeSite(
   site: DocSite,
@@ -51,7 +51,7 @@ export async function writeSite(
     if (path.endsWith('.html')) written.pages++;
     write(path, bytes);
   };
-  // A package that made its pages to be read for hours goes without them.
+  // A package whose pages take too long to parse is written without them.
   const putAll = (folder: string, files: readonly PageFile[]): boolean => {
     try {
       for (const { path, data } of files) put(`${folder}/${path}`, data);
@@ -93,7 +93,7 @@ function* ownPages(
   for (const m of p.facts?.messages ?? []) yield [messagePage(m.kind, m.name), messageDocument(site, p, m, index)];
 }
 
-/** The name of the file by which a folder is known to hold a site. */
+/** This file marks a folder as a site. */
 export const siteMark = '_site/site.json';
 
 const assets = (site: DocSite): Record<string, string> => ({

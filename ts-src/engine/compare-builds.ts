@@ -9,13 +9,13 @@ import { PackageFileError } from '../io/deb.ts';
 import { unpackPackage } from '../inspect/unpack.ts';
 import type { Store } from '../store/store.ts';
 
-/** What others see of two builds, where it differs; `details`: what abidiff says, by library. */
+/** The interface differences between two builds. `details`: abidiff's output by library. */
 export interface ComparedBuilds {
   changes: PartChange[];
   details: { path: string; text: string }[];
 }
 
-/** Files of what a build made, the package first. */
+/** Files of a build, the binary package first. */
 export async function filesOfBuild(store: Store, debs: readonly StoredFile[]): Promise<Result<string[]>> {
   const files: string[] = [];
   for (const deb of debs) {
@@ -26,7 +26,7 @@ export async function filesOfBuild(store: Store, debs: readonly StoredFile[]): P
   return good(files);
 }
 
-/** Compares two builds by their files (the package, then its debug symbols), unpacking below `folder`. */
+/** Compares two builds by their files (the package, then its debug symbols). Unpacks them below `folder`. */
 export async function compareBuilds(
   before: readonly string[],
   after: readonly string[],
@@ -69,7 +69,7 @@ async function unpack(files: readonly string[], folder: string): Promise<Result<
   });
 }
 
-/** What libabigail says of libraries that differ. Nothing where it is not installed, or there are no debug symbols. */
+/** libabigail's report on changed libraries; empty if it is not installed or there are no debug symbols. */
 async function abidiff(
   before: Unpacked,
   after: Unpacked,

@@ -4,18 +4,18 @@ import type { BriefRecord } from '../model/result.ts';
 import { ownIn } from '../model/maps.ts';
 import type { TaskGraph } from './task-graph.ts';
 
-/** Durations of earlier runs on this machine, in milliseconds by task. */
+/** Durations of tasks in earlier runs on this machine, in milliseconds. */
 export class History {
   private readonly file: string;
   private readonly known: Record<string, number>;
   constructor(state: string) {
     this.file = join(state, 'durations.json');
-    // Another program, or a disk that errs, may have left anything there.
+    // The file may be damaged.
     const durations = Object.entries(readJson<object>(this.file) ?? {});
     this.known = Object.fromEntries(durations.filter(([, ms]) => Number.isFinite(ms)));
   }
   get = (name: string): number | undefined => ownIn(this.known, name);
-  /** What another machine measured counts where this one knows nothing. */
+  /** Adds durations measured on other machines for tasks that this machine has not run. */
   hint(records: Iterable<BriefRecord>): void {
     for (const r of records)
       if (r.milliseconds > 0 && this.get(r.package) === undefined) this.known[r.package] = r.milliseconds;

@@ -4,17 +4,17 @@ import type { Interface } from '../model/result.ts';
 import type { Closures } from '../plan/closure.ts';
 
 /**
- * How a package is seen: as a library to build against, as a tool that the build runs, as a tool that loads libraries,
- * or with every byte.
+ * How a dependent uses a package: as a library to build against, as a tool that the build runs, as a tool that loads
+ * libraries, or with every byte.
  */
 export type Mode = 'api' | 'tool' | 'code' | 'full';
 
 const digest = (text: string): string => sha256(text).slice(0, 32);
 
 /**
- * What stands for a package, with all that is in a root because of it, in the keys of those that need it: digests over
- * the interfaces of its run closure. A package and its closure count once, however many ways lead to them, so this is
- * linear in the edges. Packages that need each other to run stand together.
+ * Digests of packages for the keys of their dependents. A digest covers the interfaces of the package and its run
+ * closure. Packages of a cycle of run dependencies share one digest. Linear in the number of edges, since each digest
+ * is computed once.
  */
 export class InterfaceDigests {
   private readonly runs: Closures['runtimeDependencies'];
@@ -36,18 +36,21 @@ export class InterfaceDigests {
     this.together = together;
   }
 
-  /** As a dependency of a build: a tool by all of it where something of it loads code, a library by what it shows. */
+  /**
+   * Digest as a build dependency: a library by its API; a tool by its behaviour, including its libraries if it loads
+   * any.
+   */
   ofBuild(n: number, isTool: boolean): string {
     if (this.full) return this.of(n, 'full');
     return isTool ? this.of(n, this.loads(n) ? 'code' : 'tool') : this.of(n, 'api');
   }
 
-  /** A package and its run closure. Every interface in it must be known. */
+  /** Digest of a package and its run closure. All interfaces in it must be known. */
   of(n: number, mode: Mode): string {
     const there = this.known[mode].get(n);
     if (there !== undefined) return there;
     const members = this.together.get(n) ?? [n];
-    // A program that it offers may load anything of its closure.
+    // A program that it exports may load any library of its closure.
     if (mode === 'api' && members.some((m) => this.interfaceOf(m).offers))
       return this.keep(members, mode, this.of(n, 'code'));
     const below = new Set(members.flatMap((m) => needsOf(this.runs, m)).filter((d) => !members.includes(d)));
@@ -71,7 +74,7 @@ export class InterfaceDigests {
     return id;
   }
 
-  /** Whether it, or anything that it needs to run, has something that loads shared libraries. */
+  /** Whether it or its run closure contains programs that load shared libraries. */
   private loads(n: number): boolean {
     const there = this.loading.get(n);
     if (there !== undefined) return there;

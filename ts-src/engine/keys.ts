@@ -3,16 +3,16 @@ import type { Distro, PackageSettings, Variant } from '../model/distro.ts';
 import type { PlannedPackage, Scope, Target } from '../model/plan.ts';
 import { manifestSchemas } from '../render/manifest-schemas.ts';
 
-/** Raised when a build's recipe changes in a way that its templates don't show. */
+/** Increase it when the recipe changes in a way that the templates do not show. */
 const recipeVersion = '3';
 
-/** Tests read them. */
+/** Tests read the schemas of package.xml. */
 const schemasDigest = sha256(JSON.stringify(manifestSchemas));
 
-/** Everything that can change what a task makes, by part; what `explain` shows. */
+/** All inputs that can change a task's result, by part. `explain` shows them. */
 export type KeyInputs = Record<string, string>;
 
-/** A package, how it is built and on what: the same for its build and its tests. */
+/** A package, how it is built and on which platform: common to its build and its tests. */
 export interface OwnParts {
   scope: Scope;
   target: Target;
@@ -21,14 +21,14 @@ export interface OwnParts {
   settings: Partial<PackageSettings>;
   environment: Record<string, string>;
   variant: Variant | undefined;
-  /** Digest of the packaging templates, of the patches, of the evaluated manifest. */
+  /** Digests of the packaging templates, the patches and the evaluated manifest. */
   templates: string;
   patches: string;
   manifest: string;
   base: string;
 }
 
-/** The part of a key that no other package changes. The commit is no part of it, the tree is. */
+/** The part of a key that does not depend on other packages. It contains the source tree, not the commit. */
 export function ownInputs(parts: OwnParts): KeyInputs {
   const { package: p, settings, variant, target, scope } = parts;
   return {
@@ -69,9 +69,9 @@ export function ownInputs(parts: OwnParts): KeyInputs {
 }
 
 /**
- * With the rest of its root. `system`: digest of `name=version` of the system packages; `dependencies`: what stands for
- * each package that it builds on, with what that needs, by name; for tests these stand for every byte of all in their
- * root, the package itself among them.
+ * The part of a key for the rest of the root. `system`: digest of the system packages (`name=version`); `dependencies`:
+ * interface digests by name of the packages that it builds on. For tests the digests cover every byte of all packages
+ * in the root, including the tested one.
  */
 export const rootInputs = (
   system: string,
@@ -85,7 +85,7 @@ export const rootInputs = (
     : {}),
 });
 
-/** What a key is the digest of: the parts with their lengths, so that no two have one text. */
+/** The text that a key is the digest of: parts with their lengths, so that the encoding is unambiguous. */
 export function keyText(inputs: KeyInputs): string {
   let text = '';
   for (const [part, value] of Object.entries(inputs)) text += `${part} ${value.length} ${value}\n`;

@@ -4,20 +4,20 @@ import { documentationNeeds } from './task-graph.ts';
 import type { Closures } from '../plan/closure.ts';
 
 /**
- * What waits for what. Nodes are a run's tasks (the build of package n is n, its tests are `count + n`, its
- * documentation is `2 * count + n`) and above them
- * sets of packages that become usable together: one package, or those that need each other to run. A task waits until
- * what it names is usable, a set until its packages are built and what they need to run is usable: an edge for each
- * dependency that is named, where an edge for each package of each root would be a hundred times as many.
+ * Pending dependencies of a run's tasks. Nodes are tasks (the build of package n is n, its tests are `count + n`, its
+ * documentation is `2 * count + n`) and, above them, sets of packages that become usable together: one package, or a
+ * cycle of run dependencies. A task waits until its named dependencies are usable; a set waits until its packages are
+ * built and their run dependencies are usable. One edge per named dependency suffices; edges for every package of every
+ * root would be a hundred times as many.
  */
 export interface Readiness {
-  /** By node, how many others it still waits for. */
+  /** By node, the number of nodes that it still waits for. */
   pending: Numbers;
-  /** By node, those that wait for it. */
+  /** By node, the nodes that wait for it. */
   dependents: (node: number) => Int32Array;
 }
 
-/** `isTask`: tests that are not asked for are none. */
+/** `isTask`: whether a task is part of this run. */
 export function packageReadiness(closures: Closures, isTask: (task: number) => boolean): Readiness {
   const { build, test, docs, runtimeDependencies: runs, runtimeCycles: together } = closures;
   const count = build.length;
@@ -49,7 +49,7 @@ export function packageReadiness(closures: Closures, isTask: (task: number) => b
   ]);
 }
 
-/** `needs`: by node those that it waits for. */
+/** `needs`: by node, the nodes that it waits for. */
 export const readiness = (needs: Edges): Readiness => ({
   pending: Numbers.of(needs, (n) => n.length),
   dependents: inverse(needs),

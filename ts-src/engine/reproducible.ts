@@ -12,7 +12,7 @@ import type { Session } from './session.ts';
 import { StoreRepair } from './store-repair.ts';
 import { packageOf, recordOf, type TaskGraph } from './task-graph.ts';
 
-/** How a second build of a package compares. `report`: diffoscope's, below the output. */
+/** The comparison of a second build with the first. `report`: path of diffoscope's report below the output. */
 export interface Comparison {
   id: string;
   name: string;
@@ -26,15 +26,15 @@ export interface CheckOptions {
   output: string;
   workers: number;
   chosen: (graph: TaskGraph, number: number) => boolean;
-  /** At most so many, others on each day. */
+  /** Maximum number of packages; each day selects others. */
   sample: number | undefined;
-  /** Of the plan: decides the sample. */
+  /** The plan's stamp, which selects the sample. */
   stamp: string;
   signal: AbortSignal;
   started: (name: string) => void;
 }
 
-/** Builds packages that the store has once more, in conditions that must not count, and compares every byte. */
+/** Builds stored packages again under conditions that must not matter, and compares every byte. */
 export async function checkReproducible(session: Session, options: CheckOptions): Promise<Comparison[]> {
   const all = session.graphs.flatMap((graph) =>
     graph.scope.packages.flatMap((_, number) =>
@@ -128,7 +128,7 @@ async function compareFiles(
   });
 }
 
-/** What differs in two packages; text where they can't be unpacked. */
+/** Differences between the contents of two packages; a message if they can't be unpacked. */
 async function insideOf(
   before: string,
   after: string,
@@ -152,7 +152,7 @@ async function insideOf(
   return found.length ? found : [archive];
 }
 
-/** What diffoscope says, in a file below the output; undefined where it is not installed. */
+/** Writes diffoscope's report to a file below the output; undefined if it is not installed. */
 async function diffoscope(
   before: string,
   after: string,

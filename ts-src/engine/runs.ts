@@ -4,12 +4,12 @@ import { scopeId } from '../model/names.ts';
 import type { RunRecord } from '../model/stored.ts';
 import type { Session } from './session.ts';
 
-/** Whether a name of the store is that of a run's record; farms keep other things of a run below `runs/ID/`. */
+/** Whether a name in the store is a run's record. Farms store other files of a run below `runs/ID/`. */
 export const isRunName = (name: string): boolean => /^runs\/\d{14}-[^/]*\.json$/.test(name);
 
 export const runName = (stamp: string, id: string): string => `runs/${stamp}-${id}.json`;
 
-/** Writes what this run reached, and the index of each whole scope, where they are not as they were. */
+/** Writes a run's record, and the index of each complete scope, if they changed. */
 export async function recordRun({ store, graphs: runs, input, hints }: Session): Promise<void> {
   const tasks: RunRecord['tasks'] = {};
   const objects = new Set<string>();
@@ -20,7 +20,7 @@ export async function recordRun({ store, graphs: runs, input, hints }: Session):
       for (const f of record ? [...record.debs, record.files] : []) objects.add(f.sha256);
   }
   const changed = runs.some((graph) => graph.results.some((t) => t && t.state !== 'cached'));
-  // What killed runs left half written; where nothing changes, nothing is worth the look.
+  // Removes partial files of killed runs. Skipped in runs without changes, to save time.
   if (changed) store.sweep();
   const fresh = runs.filter(
     (graph) =>
@@ -36,7 +36,7 @@ export async function recordRun({ store, graphs: runs, input, hints }: Session):
     );
   }
   if (changed || fresh.length)
-    // Runs of several machines may begin in one second and, in containers, have one number of a process.
+    // Random, because runs on several machines can begin in the same second, and containers reuse process ids.
     await store.writeJson(runName(input.plan.stamp, randomBytes(6).toString('hex')), {
       schema: 1,
       stamp: input.plan.stamp,
@@ -46,7 +46,7 @@ export async function recordRun({ store, graphs: runs, input, hints }: Session):
     } satisfies RunRecord);
 }
 
-/** A run of some packages leaves the others' entries. */
+/** Keeps the entries of packages that were not part of this run. */
 function merged<T extends { package: string }>(now: readonly (T | undefined)[], known: ReadonlyMap<string, T>): T[] {
   const there = now.flatMap((record) => record ?? []);
   const names = new Set(there.map((record) => record.package));

@@ -15,12 +15,12 @@ import { TaskRunner, type TaskRunnerOptions } from './task-runner.ts';
 export interface Progress {
   /** A task began. */
   started(task: TaskResult): void;
-  /** A task came to its end (kept ones too). */
+  /** A task ended; called for cached tasks, too. */
   finished(task: TaskResult): void;
   note(text: string): void;
 }
 
-/** Notes alone, to a line printer. */
+/** A progress that only prints notes. */
 export const notesOnly = (say: (line: string) => void): Progress => ({
   started: () => undefined,
   finished: () => undefined,
@@ -28,11 +28,11 @@ export const notesOnly = (say: (line: string) => void): Progress => ({
 });
 
 export interface SchedulerOptions extends TaskRunnerOptions {
-  /** Tasks at once. */
+  /** Number of parallel tasks. */
   workers: number;
   /** Stop at the first failure. */
   failFast: boolean;
-  /** A failing test stops what depends on its package. */
+  /** A failing test stops the dependents of its package. */
   testsStop: boolean;
   progress: Progress;
   signal: AbortSignal;
@@ -45,13 +45,10 @@ interface Ready {
   resolved: ResolvedTask;
 }
 
-/** Where each task is asked for. */
+/** Readiness when each task is requested explicitly. */
 const nobodyWaits: Readiness = { pending: Numbers.filled(0, 0), dependents: () => new Int32Array() };
 
-/**
- * How a task stands before anything runs: its key is in the store, it must be done, or that depends on what is built
- * before it.
- */
+/** Number of tasks before anything runs: cached, to do, and open, whose key depends on the results of earlier tasks. */
 export interface Outlook {
   cached: number;
   todo: number;
@@ -59,10 +56,10 @@ export interface Outlook {
 }
 
 /**
- * Decides when each task is looked up and done. A task is resolved as soon as all in its root is known: then its key
- * is, and so whether the store has it. `start` tells what is known before anything runs; `run` runs all to the end, on
- * one machine; `runScheduled` does one task, where another program schedules. A failure stops what depends on it and
- * nothing else.
+ * Decides when each task is resolved and run. A task is resolved as soon as all packages in its root are known, since
+ * its key, and so its cached result, follow from them. `start` resolves what can be resolved before anything runs.
+ * `run` runs all tasks on this machine. `runScheduled` runs one task for an external scheduler. A failure stops
+ * dependents and nothing else.
  */
 export class Scheduler {
   private readonly ready: Ready[] = [];
@@ -73,7 +70,7 @@ export class Scheduler {
   private stopped = false;
   private wake: () => void = () => undefined;
 
-  /** `alone`: nothing is scheduled here, each task is asked for. */
+  /** `alone`: an external scheduler requests each task. */
   constructor(
     private readonly options: SchedulerOptions,
     readonly graphs: TaskGraph[],
@@ -91,7 +88,7 @@ export class Scheduler {
     }
   }
 
-  /** Settles all that can be settled without doing anything. */
+  /** Resolves all tasks that can be resolved without running any. */
   async start(): Promise<Outlook> {
     for (const graph of this.graphs) {
       graph.scope.packages.forEach((p, n) => {
@@ -117,7 +114,7 @@ export class Scheduler {
     };
   }
 
-  /** Does all that is left, those on the longest remaining path first. */
+  /** Runs all remaining tasks, those with the longest remaining path first. */
   async run(): Promise<void> {
     const finished = new Promise<void>((resolve) => {
       this.wake = () => {
@@ -174,7 +171,7 @@ export class Scheduler {
       });
   }
 
-  /** The packages of a task's root are known: finds its key, and whether the store has it. */
+  /** Resolves a task whose root is known: computes its key and looks it up in the store. */
   private async resolveNow(graph: TaskGraph, task: number): Promise<void> {
     const resolved = await this.options.taskKeys.resolveKey(graph, task);
     if (typeof resolved === 'string') return this.finish(graph, task, 'failed', resolved);
@@ -187,7 +184,9 @@ export class Scheduler {
     this.ready.push({ graph, task, resolved });
   }
 
-  /** Settles one task whose root is known and takes it from the store, where it is there: for whoever schedules. */
+  /**
+   * For external schedulers: resolves a task whose root is known, and takes its result from the store if it is cached.
+   */
   async resolveTask(graph: TaskGraph, task: number): Promise<boolean> {
     if (graph.results[task]?.state === 'waiting') {
       await this.resolveNow(graph, task);
@@ -197,7 +196,7 @@ export class Scheduler {
     return isDone(graph.results[task]?.state ?? 'waiting');
   }
 
-  /** Does one task whose root is known, for whoever schedules. */
+  /** For external schedulers: runs a task whose root is known. */
   async runScheduled(graph: TaskGraph, task: number): Promise<void> {
     if (await this.resolveTask(graph, task)) return;
     if (graph.results[task]?.state !== 'waiting') return;
@@ -211,7 +210,7 @@ export class Scheduler {
     this.finish(graph, task, state, reason);
   }
 
-  /** Records a task's outcome, then releases or stops its dependents. Documentation that fails stops no other. */
+  /** Records a task's outcome, then releases or stops its dependents. A failed documentation task stops no others. */
   private finish(graph: TaskGraph, task: number, state: TaskResult['state'], reason: string): void {
     const ended: (Ending & { task: number })[] = [{ task, state, reason }];
     for (const end of ended) {
@@ -229,7 +228,7 @@ export class Scheduler {
     }
   }
 
-  /** Settles those that waited for nothing but this. */
+  /** Resolves tasks that waited only for this one. */
   private resolveDependents(graph: TaskGraph, task: number): void {
     const { pending: left, dependents } = this.readinessOf(graph);
     const done = [task];
@@ -242,7 +241,7 @@ export class Scheduler {
     }
   }
 
-  /** The tasks that wait for a task, or for what can't be used without it. */
+  /** The tasks that wait for a task, directly or through a set that it is part of. */
   private dependentTasks(graph: TaskGraph, task: number): number[] {
     const { dependents } = this.readinessOf(graph);
     const found = new Set([task]);
@@ -265,13 +264,13 @@ export class Scheduler {
   }
 }
 
-/** What each task of a graph waits for. `testsStop`: a package's tests, too. */
+/** What each task of a graph waits for. `testsStop`: also for the tests of its dependencies. */
 function whatTasksWaitFor(graph: TaskGraph, testsStop: boolean): Readiness {
   if (testsStop) return readiness(tasksBefore(graph, true));
   return packageReadiness(graph.closures, (task) => graph.results[task] !== undefined);
 }
 
-/** Why a task is stopped by one that did not come to be done. */
+/** Why a task was stopped by a dependency. */
 function stopReason(t: TaskResult, state: Ending['state']): string {
   if (t.kind === 'test') return `the tests of '${t.name}' failed`;
   if (state === 'failed') return `'${t.name}' failed`;

@@ -1,25 +1,25 @@
 import { notesOnly, Scheduler, type Progress } from './scheduler.ts';
 import type { Session } from './session.ts';
 
-/** How a run's tasks are scheduled; the rest comes from its session. */
+/** Options for scheduling a run; the rest comes from its session. */
 export interface SchedulerRequest {
   /** Folder of logs. */
   output: string;
   signal: AbortSignal;
-  /** Run tests again that failed before. */
+  /** Run failed tests again. */
   retest: boolean;
-  /** Default: notes alone. */
+  /** Default: notes only. */
   progress?: Progress;
   /** Default: 1. */
   workers?: number;
   failFast?: boolean;
   /** Default: as distro.yaml says. */
   testsStop?: boolean;
-  /** Which packages are built though the store has them. Default: none. */
+  /** Packages to build even if cached. Default: none. */
   rebuild?: (name: string) => boolean;
-  /** Which documentation is made though the store has it. Default: none. */
+  /** Documentation to make even if cached. Default: none. */
   redocument?: (name: string) => boolean;
-  /** Another program schedules: each task is asked for. */
+  /** An external scheduler requests each task. */
   alone?: boolean;
 }
 

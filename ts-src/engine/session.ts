@@ -16,7 +16,7 @@ import { openSystem, shareAnswers, type SystemPackages } from './system-packages
 import { makeTaskGraph, type TaskGraph } from './task-graph.ts';
 import { TaskKeys } from './task-keys.ts';
 
-/** What a run is made of, wherever it runs: on the machine that planned, or on an agent that got it from the store. */
+/** The inputs of a run: on the machine that planned it, or on an agent that loaded it from the store. */
 export interface RunInput {
   plan: Plan;
   distro: Distro;
@@ -24,26 +24,29 @@ export interface RunInput {
   state: string;
   distributions: DistributionInput[];
   lock: Lockfile | undefined;
-  /** Name of the place of an untrusted run in the store. */
+  /** Namespace of an untrusted run in the store. */
   untrusted: string | undefined;
   /** Checks a plan's system packages against what the archive of a base has. */
   checkArchive?: ArchiveCheck;
-  /** Whose tests are tasks. */
+  /** Whether a package's tests are tasks. */
   tested: (p: PlannedPackage) => boolean;
-  /** Whose documentation is a task, and on which target. Default: none. */
+  /** Whether a package's documentation is a task, and on which target. Default: none. */
   documented?: (scope: Plan['scopes'][number], target: TaskGraph['target'], p: PlannedPackage) => boolean;
-  /** By platform and architecture (`bookworm-amd64`): the base that the plan was made with. */
+  /** Bases that the plan was made with, by platform and architecture (`bookworm-amd64`). */
   bases: Record<string, { digest: string; archive: string }>;
 }
 
-/** What of a scope can't be built since the archive lacks system packages: by package why, and what to tell. */
+/**
+ * Finds packages of a scope that can't be built because the archive lacks system packages: the reason by package, and
+ * diagnostics.
+ */
 export type ArchiveCheck = (
   scope: Plan['scopes'][number],
   target: TaskGraph['target'],
   names: ReadonlySet<string>,
 ) => { blocked: ReadonlyMap<string, string>; diagnostics: Diagnostic[] };
 
-/** What a run keeps to: how much it may take, and the signal that stops it. */
+/** Limits of a run, and the signal that stops it. */
 export interface Within {
   limits: Limits;
   signal: AbortSignal;
@@ -53,11 +56,11 @@ export interface Limits {
   workers: number;
   jobs: number;
   minutes: number;
-  /** What a task may take of this machine, where it is not as the defaults have it. */
+  /** Resource limits of a task that differ from the defaults. */
   task: WrittenLimits;
 }
 
-/** Finds the version that a lock has of a package, where its sources are those of the lock. */
+/** Finds a package's version in a lockfile, if the lockfile has the same sources. */
 export const lockedVersions =
   (lock: Lockfile | undefined) =>
   ({ id, scope }: Pick<TaskGraph, 'id' | 'scope'>, p: PlannedPackage): string | undefined => {
@@ -69,7 +72,7 @@ export const lockedVersions =
     return tree !== undefined && tree === p.source.tree ? version : undefined;
   };
 
-/** The versions that a run's packages have, for its lock. */
+/** The package versions of a run, for its lockfile. */
 export const versionsOf = (graphs: readonly TaskGraph[]): Record<string, Record<string, string>> =>
   Object.fromEntries(
     graphs.map((graph) => [
@@ -78,9 +81,9 @@ export const versionsOf = (graphs: readonly TaskGraph[]): Record<string, Record<
     ]),
   );
 
-/** A run that is ready: everything but the scheduling. */
+/** A prepared run: everything except scheduling. */
 export interface Session {
-  /** Is given lines for the user. */
+  /** Prints a line for the user. */
   say: (line: string) => void;
   input: RunInput;
   driver: Driver;
@@ -88,16 +91,16 @@ export interface Session {
   taskKeys: TaskKeys;
   builder: PackageBuilder;
   graphs: TaskGraph[];
-  /** What no machine here can do. */
+  /** Messages about tasks that no machine here can do. */
   waiting: string[];
-  /** What was found before anything is built. */
+  /** Diagnostics from before any build. */
   diagnostics: Diagnostic[];
   history: History;
   hints: Hints;
   channelVersion: (scope: Plan['scopes'][number], target: TaskGraph['target'], debian: string) => string | undefined;
 }
 
-/** Leaves for other machines what apt was asked in a session. */
+/** Stores apt's answers of a session for other machines. */
 export const shareResolved = ({ graphs, store }: Pick<Session, 'graphs' | 'store'>): Promise<void> =>
   shareAnswers(new Set(graphs.map((graph) => graph.system)), store);
 
@@ -115,27 +118,27 @@ export const ownArchitecture = (): string | undefined =>
   )[process.arch];
 
 /**
- * `hinted`: what is kept of earlier runs is read at once; without it each task is asked for. `enters`: roots are
- * entered, for which this machine needs the bases and can take those of its own architecture alone; without it the
- * session tells of what others did. `sharesBases`: a base that the plan
- * does not name is the store's, so that every machine computes the same keys.
+ * `hinted`: loads hints of earlier runs at once; otherwise each task is requested explicitly. `enters`: the session
+ * enters roots, so this machine needs the bases and is limited to its own architecture; otherwise the session only
+ * reports on other machines' results. `sharesBases`: a base that the plan does not name comes from the store, so that
+ * all machines compute the same keys.
  */
 export interface SessionOptions extends Within {
   driver: Driver;
   hinted?: boolean;
   enters?: boolean;
   sharesBases?: boolean;
-  /** Is given lines for the user. */
+  /** Prints a line for the user. */
   say: (line: string) => void;
   renewBase: boolean;
   channelVersion: Session['channelVersion'];
   store?: Store | undefined;
   retries?: number;
-  /** Object files stay between builds of a package. */
+  /** Keep object files between builds of a package. */
   incrementalObjects?: boolean;
 }
 
-/** Opens the store, makes or fetches the bases, and reads what is known of earlier runs. */
+/** Opens the store, makes or fetches bases, and loads hints of earlier runs. */
 export async function openSession(
   input: RunInput,
   options: SessionOptions,
@@ -186,7 +189,7 @@ export async function openSession(
   };
 }
 
-/** Bases and system packages for every target that this machine can run, or tell of. */
+/** Bases and system packages of every target that this machine can run or report on. */
 async function prepareScopes(
   input: RunInput,
   options: SessionOptions,

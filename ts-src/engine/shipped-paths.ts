@@ -1,11 +1,11 @@
 import { posix } from 'node:path';
 
-/** Who ships what: files and links by their paths, and the folders that these lie in. */
+/** Owners of files and symlinks by path, and of the folders that contain them. */
 export class ShippedPaths {
   private readonly files = new Map<string, string>();
   private readonly folders = new Map<string, Set<string>>();
 
-  /** Why a package may not have these files beside those of others; undefined where it may. */
+  /** Why a package may not ship these files beside other packages; undefined if it may. */
   clash(name: string, files: readonly string[]): string | undefined {
     const looked = new Set<string>();
     for (const file of files) {

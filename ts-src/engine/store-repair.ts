@@ -14,16 +14,16 @@ export interface RepairOptions {
   store: Store;
   taskKeys: TaskKeys;
   builder: PackageBuilder;
-  /** Where logs go: `logs/` below it. */
+  /** Folder of logs: `logs/` below it. */
   output: string;
   note: (text: string) => void;
   restored: (graph: TaskGraph, n: number, record: BuildRecord) => void;
 }
 
-/** An outcome after the repair: nothing is lost any more. */
+/** An outcome after repair: nothing is lost anymore. */
 export type Repaired<T> = Exclude<BuildOutcome<T>, { state: 'lost' }>;
 
-/** Runs builds and tests in folders of their own; packages of the root that the store lost are built again first. */
+/** Runs builds and tests in work folders. First rebuilds packages of the root that the store has lost. */
 export class StoreRepair {
   private readonly restoring = new Map<BriefRecord, Promise<string | undefined>>();
   constructor(private readonly options: RepairOptions) {}
@@ -47,14 +47,14 @@ export class StoreRepair {
     return failed('the store keeps losing what it needs: is its disk sound?');
   }
 
-  /** Builds a package and keeps its record. */
+  /** Builds a package and stores its record. */
   async build(graph: TaskGraph, request: Omit<BuildRequest, 'work'>): Promise<Repaired<BuildRecord>> {
     const outcome = await this.run(graph, (work) => this.options.builder.build({ ...request, work }));
     if (outcome.state === 'made') await this.options.store.putRecord(outcome.value);
     return outcome;
   }
 
-  /** Builds a package again whose files the store lost, once for all that need it. */
+  /** Rebuilds a package whose files the store has lost, once for all dependents. */
   private restore(graph: TaskGraph, d: number): Promise<string | undefined> {
     const record = recordOf(graph, d);
     let under = this.restoring.get(record);

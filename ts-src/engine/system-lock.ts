@@ -8,7 +8,7 @@ import type { TaskGraph } from './task-graph.ts';
 
 const file = (workspace: Pick<Workspace, 'state'>): string => join(workspace.state, 'platforms.json');
 
-/** The systems that builds of this workspace had last. */
+/** The platforms locked by the last builds of this workspace. */
 export function knownPlatforms(workspace: Pick<Workspace, 'state' | 'distro'>): Lockfile['platforms'] {
   const known = readJson<Record<string, unknown>>(file(workspace)) ?? {};
   const ids = new Set(
@@ -19,14 +19,14 @@ export function knownPlatforms(workspace: Pick<Workspace, 'state' | 'distro'>): 
   );
 }
 
-/** What is not of this form was left by another program, or a disk that errs. */
+/** The file may be damaged or from another program. */
 function isLocked(value: unknown): value is LockedPlatform {
   if (typeof value !== 'object' || value === null || !('base' in value) || !('packages' in value)) return false;
   const { base, packages } = value;
   return typeof base === 'string' && typeof packages === 'object' && packages !== null;
 }
 
-/** What a run's roots held, by platform and architecture; it is remembered for `slipway lock`. */
+/** The system packages of a run's roots, by platform and architecture. Saves them for `slipway lock`. */
 export async function platformsOf(
   workspace: Pick<Workspace, 'state' | 'distro'>,
   runs: readonly TaskGraph[],
@@ -50,7 +50,7 @@ export async function platformsOf(
   return platforms;
 }
 
-/** System packages that the archive no longer serves as the lock has them: what was built differs in them. */
+/** Warns about locked system packages that the archive no longer serves: the builds use other versions. */
 export function moved(lock: Lockfile, platforms: Lockfile['platforms']): Diagnostic[] {
   return Object.entries(platforms).flatMap(([id, now]) => {
     const then = Object.hasOwn(lock.platforms, id) ? lock.platforms[id] : undefined;

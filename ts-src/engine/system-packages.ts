@@ -11,13 +11,13 @@ import { PackageMirror } from '../sandbox/package-mirror.ts';
 import { SystemLayers } from '../sandbox/system-layers.ts';
 import type { Store } from '../store/store.ts';
 
-/** System packages of one base: what apt says of them, and folders that hold them. */
+/** System packages of one base: apt's resolver, and the layers with unpacked packages. */
 export interface SystemPackages {
   system: AptResolver;
   layers: SystemLayers;
 }
 
-/** What opens the bases of a run. */
+/** Options for opening the bases of a run. */
 export interface SystemRequest {
   driver: Driver;
   store: Store;
@@ -25,17 +25,20 @@ export interface SystemRequest {
   distro: Distro;
   distroRoot: string;
   lock: Lockfile | undefined;
-  /** By platform and architecture: the base that the plan was made with. */
+  /** Bases that the plan was made with, by platform and architecture. */
   bases: Record<string, { digest: string; archive: string }>;
   renewBase: boolean;
-  /** A base that the plan does not name is the store's. */
+  /** A base that the plan does not name comes from the store. */
   sharesBases?: boolean;
   progress: (text: string) => void;
 }
 
 const logOf = (state: string): string => join(state, 'slipway.log');
 
-/** The base of a target and its system packages, with what other machines' apt said. `tells`: it is never entered. */
+/**
+ * Opens a target's base and system packages, with apt's answers from other machines. `tells`: the base is never
+ * entered.
+ */
 export async function openSystem(
   request: SystemRequest,
   target: Target,
@@ -60,13 +63,13 @@ export async function openSystem(
   });
 }
 
-/** A base of a mirrored state stays until another one is asked for. */
+/** Days until a base is renewed. A base of a mirrored snapshot is not renewed until another snapshot is requested. */
 function renewDays(platform: Platform, renewed: boolean, mirrored: boolean): number {
   if (renewed) return 0;
   return mirrored ? Infinity : platform.renew_days;
 }
 
-/** The base that the plan names; else one that the store's machines share where `sharesBases`, else this machine's. */
+/** The base that the plan names; else the store's shared base if `sharesBases`, else this machine's. */
 function openBase(
   request: SystemRequest,
   { platform: name, architecture }: Target,
@@ -88,7 +91,7 @@ function openBase(
 const resolvedName = (base: Base): string => `resolved/${base.digest.slice(0, 24)}-${base.archive.slice(0, 16)}.json`;
 const setName = (digest: string): string => `sets/${digest.slice(0, 2)}/${digest}.json`;
 
-/** Leaves for other machines what apt was asked here: the same base and lists give the same answers. */
+/** Stores apt's answers for other machines: the same base and lists give the same answers. */
 export async function shareAnswers(systems: Iterable<AptResolver>, store: Store): Promise<void> {
   for (const system of systems) {
     const news = system.news();
@@ -106,8 +109,8 @@ export async function shareAnswers(systems: Iterable<AptResolver>, store: Store)
 }
 
 /**
- * Keeps all that the roots of some graphs take from archives, those of packages that were cached too. What is not kept
- * is told: a build without the archive would lack it.
+ * Mirrors all packages that the roots of some graphs take from archives, including roots of cached packages. Reports
+ * what could not be mirrored, because a build without the archive would lack it.
  */
 export async function mirrorSystems(graphs: readonly (SystemPackages & MirroredGraph)[]): Promise<Diagnostic[]> {
   const told: Diagnostic[] = [];

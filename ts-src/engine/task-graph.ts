@@ -12,8 +12,8 @@ import type { SystemSet } from '../sandbox/apt-resolver.ts';
 import type { SystemPackages } from './system-packages.ts';
 
 /**
- * One scope on one target while it runs. Its tasks are numbered: the build of package n is n, its tests are
- * `count + n`, its documentation is `2 * count + n`.
+ * The tasks of one scope on one target, with states and results. Task numbers: the build of package n is n, its tests
+ * are `count + n`, its documentation is `2 * count + n`.
  */
 export interface TaskGraph extends SystemPackages {
   id: string;
@@ -23,29 +23,29 @@ export interface TaskGraph extends SystemPackages {
   closures: Closures;
   interfaceDigests: InterfaceDigests;
   count: number;
-  /** Packages that can't be built on this target, since its archive lacks what they need: by name, why. */
+  /** Packages that can't be built on this target because its archive lacks dependencies: name → reason. */
   lacking: ReadonlyMap<string, string>;
-  /** By task. Those of packages whose tests were not asked for stay undefined. */
+  /** By task; undefined for tasks that are not part of this run. */
   results: (TaskResult | undefined)[];
-  /** By package: what its build made, and its tests gave. */
+  /** By package: results of its build, and below of its tests and documentation. */
   records: (BriefRecord | undefined)[];
   tests: (BriefTest | undefined)[];
   docs: (DocRecord | undefined)[];
-  /** By package, the system packages of its root, once they are known. */
+  /** By package: the system packages of its root, once resolved. */
   sets: (SystemSet | undefined)[];
-  /** By task: milliseconds of the longest chain of tasks that waits for it, itself counted. */
+  /** By task: milliseconds of the longest chain of tasks from it on, including itself. */
   readonly priority: number[];
-  /** What packages built in this run ship and, once one was built, all others. */
+  /** Files shipped by packages that were built in this run and, after the first build, by all others. */
   owners: ShippedPaths;
 }
 
 export const packageOf = (graph: TaskGraph, task: number): PlannedPackage =>
   at(graph.scope.packages, task % graph.count);
 
-/** What the build of a package made, which is done. */
+/** The record of a package that is built already. */
 export const recordOf = ({ records }: Pick<TaskGraph, 'records'>, n: number): BriefRecord => at(records, n);
 
-/** A task's result; only tasks that were asked for have one. */
+/** The result of a task; throws if the task is not part of this run. */
 export function resultOf({ results, id }: TaskGraph, task: number): TaskResult {
   const result = results[task];
   if (!result) throw new Error(`${id} has no task ${task}`);
@@ -58,13 +58,13 @@ export const kindOf = (graph: TaskGraph, task: number): TaskKind => kinds[Math.f
 /** The number of the task that documents a package. */
 export const docsTaskOf = ({ count }: Pick<TaskGraph, 'count'>, n: number): number => 2 * count + n;
 
-/** What a task graph is made of. */
+/** Inputs of a task graph. */
 export interface TaskGraphInput extends SystemPackages, Pick<TaskGraph, 'scope' | 'target' | 'lacking'> {
-  /** Dependents are keyed on every byte of a package. */
+  /** Key dependents on every byte of a package. */
   full: boolean;
-  /** Milliseconds that a task took before, by its name. */
+  /** Duration of a task in earlier runs in milliseconds, by its name. */
   history: (name: string) => number | undefined;
-  /** Whose tests and documentation are tasks of this run. */
+  /** Whether a package's tests, or its documentation, are tasks of this run. */
   tested: (p: PlannedPackage) => boolean;
   documented: (p: PlannedPackage) => boolean;
 }
@@ -91,7 +91,7 @@ export function makeTaskGraph(input: TaskGraphInput): TaskGraph {
     sets: packages.map(() => undefined),
     owners: new ShippedPaths(),
     interfaceDigests: new InterfaceDigests(closures, (n) => recordOf({ records }, n).interface, input.full),
-    // Who does tasks that others schedule has no use for it.
+    // Computed on demand: workers with an external scheduler do not use it.
     get priority() {
       return (priority ??= [
         ...remainingPaths(packages, (p) => history(p.name) ?? 15000),
@@ -119,15 +119,15 @@ const waiting = (id: string, p: PlannedPackage, kind: TaskKind): TaskResult => (
   reason: '',
 });
 
-/** The packages that must be there before a task can be known: those in its root. */
+/** The packages in a task's root. All must be known before the task's key. */
 export function packagesInRoot({ closures, count }: TaskGraph, task: number): number[] {
   if (task < count) return closures.root(task);
   return task < 2 * count ? closures.testRoot(task - count) : closures.docsRoot(task % count);
 }
 
 /**
- * By package, those whose documentation its own refers to: what it names to build, to run or for it. Packages that need
- * each other refer to those before them alone.
+ * By package: the packages whose documentation its own refers to, namely its build, run and documentation dependencies.
+ * In a cycle, a package refers only to members before it.
  */
 export function documentationNeeds(closures: Closures): number[][] {
   const { runtimeDependencies: run, docs } = closures;
@@ -138,9 +138,9 @@ export function documentationNeeds(closures: Closures): number[][] {
 }
 
 /**
- * By task, all that must be done before it: the builds of its root, of documentation also that of what it refers to,
- * and with `testsStop` their tests. A test that needs
- * what is built on its package (a cycle through test dependencies) stops nothing of that cycle.
+ * By task: the tasks that must end before it, namely the builds of its root, for documentation also that of packages it
+ * refers to, and with `testsStop` their tests. A test on a cycle (through test dependencies) does not stop members of
+ * that cycle.
  */
 export function tasksBefore(graph: TaskGraph, testsStop: boolean): number[][] {
   const { results, count } = graph;

@@ -18,7 +18,7 @@ import { documentationSettings } from '../plan/settings.ts';
 import { docRecipeDigest } from '../render/doc-tools.ts';
 import { documentationNeeds, kindOf, packagesInRoot, packageOf, recordOf, type TaskGraph } from './task-graph.ts';
 
-/** A task whose root is known: its key, that key's parts, and the system packages of its root. */
+/** A task whose root is known: its key, the key's inputs, and the system packages of its root. */
 export interface ResolvedTask {
   key: string;
   inputs(): KeyInputs;
@@ -26,8 +26,8 @@ export interface ResolvedTask {
 }
 
 /**
- * What is found once for a run: names of system packages; by package those that it brings into a root, and its own part
- * of its keys.
+ * Values computed once per graph: an index of system package names; and by package the names that it brings into a
+ * root, and its own part of the key.
  */
 interface Facts {
   vocabulary: NameIndex;
@@ -35,7 +35,7 @@ interface Facts {
   own: ({ parts: KeyInputs; text: string } | undefined)[];
 }
 
-/** Finds the keys of tasks whose roots are known. */
+/** Computes the keys of tasks whose roots are known. */
 export class TaskKeys {
   readonly settingsOf: SettingsOf;
   private readonly byScope = new Map<string, DistributionInput>();
@@ -55,8 +55,8 @@ export class TaskKeys {
   distribution = (graph: TaskGraph): DistributionInput => entry(this.byScope, graph.scope.distribution);
 
   /**
-   * Variables of a build: those of the conditions (catkin and ament read package.xml again), the variant's, the
-   * package's own.
+   * Environment variables of a build: of the conditions (catkin and ament evaluate package.xml again), the variant and
+   * the package.
    */
   environment(graph: TaskGraph, p: PlannedPackage): Record<string, string> {
     return {
@@ -69,7 +69,10 @@ export class TaskKeys {
     };
   }
 
-  /** The key of a task whose packages (`needsOfTask`) all have records; text where apt can't install what it needs. */
+  /**
+   * The key of a task whose dependencies (`packagesInRoot`) all have records. Returns a message if apt can't install
+   * its system packages.
+   */
   async resolveKey(graph: TaskGraph, task: number): Promise<ResolvedTask | string> {
     const p = packageOf(graph, task);
     const kind = kindOf(graph, task);
@@ -108,14 +111,14 @@ export class TaskKeys {
   }
 
   /**
-   * Documentation is made of the source, of the package as it is installed, and of what its dependencies show: to a
-   * build, and to the documentation that refers to theirs.
+   * The key of a documentation task: the source, the installed package, and the interfaces of dependencies and of their
+   * documentation.
    */
   private documentationKey(graph: TaskGraph, n: number, set: SystemSet, direct: readonly number[]): ResolvedTask {
     const p = graph.scope.packages[n];
     const own = this.own(graph, n);
     const name = (d: number): string => graph.scope.packages[d]?.name ?? '';
-    // What it names for its documentation may run there, as an extension of Sphinx does.
+    // Documentation dependencies may run code, as Sphinx extensions do.
     const runs = new Set(graph.closures.docs[n]);
     const shown = direct
       .filter((d) => d !== n)
@@ -172,7 +175,7 @@ export class TaskKeys {
     return digest;
   }
 
-  /** Whether all that a task's key needs is known. */
+  /** Whether all inputs of a task's key are known. */
   canSettle = (graph: TaskGraph, task: number): boolean =>
     packagesInRoot(graph, task).every((d) => graph.records[d] !== undefined);
 
@@ -200,7 +203,7 @@ export class TaskKeys {
     return known;
   }
 
-  /** System packages that a package brings into a root, with its run closure. */
+  /** System packages that a package and its run closure bring into a root. */
   private namesOf(graph: TaskGraph, n: number): PackageNameSet {
     const { vocabulary, brought } = this.factsOf(graph);
     const there = brought[n];
@@ -214,8 +217,7 @@ export class TaskKeys {
     for (const name of packageOf(graph, n).run) {
       const d = graph.closures.index.get(name);
       if (d === undefined) continue;
-      // What is not known yet is on a cycle of run dependencies, or comes later in the order: then the whole closure is
-      // walked.
+      // Unknown if it is on a cycle of run dependencies or later in the order: walk its whole closure then.
       const below = brought[d];
       if (below) joinSets(names, below);
       else for (const c of [d, ...graph.closures.run(d)]) addOwn(c);

@@ -3,17 +3,17 @@ import type { DocRecord } from '../model/docs.ts';
 import type { BriefRecord, BriefTest, TaskResult } from '../model/result.ts';
 import type { TaskGraph } from './task-graph.ts';
 
-/** How a task ends. */
+/** The end of a task. */
 export interface Ending {
   state: TaskResult['state'];
   reason: string;
 }
 
-/** What the store has of a task, or what doing it gave. */
+/** The record of a task, from the store or from running it. */
 export type TaskRecord =
   { kind: 'build'; record: BriefRecord } | { kind: 'test'; record: BriefTest } | { kind: 'docs'; record: DocRecord };
 
-/** Takes a task's record into the graph. `cached`: it was not done in this run. */
+/** Adds a task's record to the graph. `cached`: the task did not run in this run. */
 export function takeRecord(graph: TaskGraph, task: number, taken: TaskRecord, cached: boolean): Ending {
   if (taken.kind === 'build') setBuildRecord(graph, task, taken.record);
   else if (taken.kind === 'test') graph.tests[task - graph.count] = taken.record;

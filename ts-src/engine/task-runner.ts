@@ -20,35 +20,35 @@ export interface TaskRunnerOptions {
   store: Store;
   taskKeys: TaskKeys;
   builder: PackageBuilder;
-  /** Where logs go: `logs/` below it. */
+  /** Folder of logs: `logs/` below it. */
   output: string;
-  /** Do these anew even though the store has them; tests that failed where that was asked for. */
+  /** Which packages to build, and which failed tests to run, even if cached. */
   rebuild: (name: string) => boolean;
   retest: (record: BriefTest) => boolean;
-  /** Make the documentation of these anew. */
+  /** Which documentation to make even if cached. */
   redocument: (name: string) => boolean;
-  /** Version that the channel holds, by Debian package. */
+  /** Version in the channel, by Debian package. */
   channelVersion: (scope: Scope, target: Target, debian: string) => string | undefined;
-  /** Brief records by key, as the last run's index has them. */
+  /** Brief records by key, from the last run's index. */
   hints: Hints;
 }
 
-/** What the store has for a key: a result to use, or why the task must be done. */
+/** The store's answer for a key: a result to use, or the reason to run the task. */
 export type Found = TaskRecord | { kind: 'failed'; reason: string } | { kind: 'todo'; reason: string };
 
-/** How a task ended that was to be done. `another`: another slipway on this machine did it meanwhile. */
+/** How a task ended. `another`: another slipway process on this machine ran it meanwhile. */
 export type TaskOutcome = (TaskRecord & { another: boolean }) | { kind: 'failed'; reason: string };
 
-/** What a task tells while it runs. */
+/** Callbacks of a running task. */
 export interface TaskReports {
-  /** The task begins; its log is this file below the output. */
+  /** The task begins; `log` is a path below the output. */
   started: (log: string) => void;
   note: (text: string) => void;
-  /** The store had lost this package; it was built again. */
+  /** A package that the store had lost was rebuilt. */
   restored: (graph: TaskGraph, n: number, record: BuildRecord) => void;
 }
 
-/** Does one task: looks it up, builds or tests, and keeps the result. Knows nothing of what waits for it. */
+/** Runs one task: looks it up, runs it, and stores the result. Does not know about dependents. */
 export class TaskRunner {
   private readonly repair: StoreRepair;
   constructor(
@@ -58,7 +58,7 @@ export class TaskRunner {
     this.repair = new StoreRepair({ ...options, ...reports });
   }
 
-  /** Looks a key up, in the hints first. */
+  /** Looks up a key, first in the hints. */
   async find(graph: TaskGraph, task: number, key: string): Promise<Found> {
     if (kindOf(graph, task) === 'docs') return this.findDocs(graph, task, key);
     return kindOf(graph, task) === 'test' ? this.findTest(graph, task, key) : this.findBuild(graph, task, key);
@@ -73,7 +73,7 @@ export class TaskRunner {
   private async findTest(graph: TaskGraph, task: number, key: string): Promise<Found> {
     const { options } = this;
     const hint = options.hints.tests.get(key);
-    // One that failed may have passed since.
+    // A failed test may have passed in another run since.
     const there = hint && hint.outcome !== 'failed' ? hint : await options.store.getTest(key);
     if (there && !options.rebuild(packageOf(graph, task).name) && !options.retest(there))
       return { kind: 'test', record: there };
@@ -94,7 +94,7 @@ export class TaskRunner {
     return { kind: 'todo', reason: record ? 'forced' : 'new or changed inputs' };
   }
 
-  /** Does a task whose key is known, unless another slipway on this machine did it meanwhile. */
+  /** Runs a task whose key is known, unless another slipway process on this machine ran it meanwhile. */
   async run(
     graph: TaskGraph,
     task: number,

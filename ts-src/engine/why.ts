@@ -7,10 +7,10 @@ import { openStore } from '../store/open-store.ts';
 import { isRunRecord } from '../model/stored.ts';
 import { isRunName } from './runs.ts';
 
-/** Runs that are looked through for an earlier build. */
+/** Number of runs that are searched for an earlier build. */
 const most = 100;
 
-/** The last build of a package on each target, as runs tell of it, beside the one before it. */
+/** The last build of a package on each target according to recorded runs, compared with the one before it. */
 export async function lastBuilds(workspace: Workspace, plan: Plan, name: string): Promise<KeyExplained[]> {
   const store = await openStore(workspace.distro.store, workspace.root, workspace.state, undefined);
   const names: string[] = [];

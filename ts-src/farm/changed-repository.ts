@@ -5,8 +5,8 @@ import { readEntries } from '../read/entries.ts';
 import type { Workspace } from '../read/workspace.ts';
 
 /**
- * The repository of the distributions that a checkout is of: by name, else by the address that it was cloned from, else
- * by its folder's name.
+ * The repository of the distributions that a checkout belongs to: by name, else by its origin's URL, else by the
+ * folder's name.
  */
 export async function repositoryOf(
   workspace: Workspace,
@@ -48,7 +48,7 @@ export async function repositoryOf(
   );
 }
 
-/** The same repository under its ways to write it: scheme, user and `.git` left out, `host:path` as `host/path`. */
+/** Normalizes a repository's URL: without scheme, user and `.git`; `host:path` as `host/path`. */
 export const plainUrl = (url: string): string =>
   url
     .trim()
@@ -59,7 +59,7 @@ export const plainUrl = (url: string): string =>
     .replace(/\.git\/?$/, '')
     .replace(/\/+$/, '');
 
-/** What needs these packages, nearest first and by name, up to `budget`; `left`: how many more there are. */
+/** Dependents of these packages, nearest first, then by name, up to `budget`. `left`: number of those omitted. */
 export function downstreamOf(
   plan: Plan,
   own: ReadonlySet<string>,

@@ -7,15 +7,15 @@ import { isDone, type TaskResult } from '../model/result.ts';
 import { isStoredResult } from '../model/stored.ts';
 import { applyShard, resultName, type Loaded } from './run-manifest.ts';
 
-/** What whoever dispatched the tasks knows, and the store does not. */
+/** Facts that only the dispatcher of tasks knows. */
 export interface Happened {
   /** Why the run ended before all tasks were done. */
   ended: string | undefined;
-  /** By number, tasks that were given up, and why. */
+  /** Tasks that were given up, by number, with the reason. */
   lost: ReadonlyMap<number, string>;
-  /** By name, agents that got no more tasks, and why. */
+  /** Agents that were excluded, by name, with the reason. */
   avoided: ReadonlyMap<string, string>;
-  /** What else went wrong. */
+  /** Other failures. */
   faults: readonly string[];
 }
 
@@ -28,7 +28,7 @@ interface NumberedTask {
   task: number;
 }
 
-/** The tasks of all parts of a run with their numbers. */
+/** The tasks of all shards of a run with their numbers. */
 const numbersOf = (session: Session, loaded: Loaded): NumberedTask[] =>
   loaded.parts.flatMap((part) =>
     part.tasks.flatMap(([id, task], i) => {
@@ -37,9 +37,7 @@ const numbersOf = (session: Session, loaded: Loaded): NumberedTask[] =>
     }),
   );
 
-/**
- * What agents did, told in the session: results and records of all tasks. Logs of what failed are brought to `output`.
- */
+/** Loads agents' results and records of all tasks into the session. Brings logs of failed tasks to `output`. */
 export async function gather(session: Session, loaded: Loaded, output: string, happened: Happened): Promise<void> {
   for (const graph of session.graphs)
     for (const part of loaded.parts) if (part.architecture === graph.target.architecture) applyShard(graph, part);
@@ -72,7 +70,7 @@ async function takeResult(
   const kept = await store.readJson(resultName(bundle.id, number));
   if (!isStoredResult(kept) || kept.result.id !== graph.results[task]?.id) return;
   const kind = kindOf(graph, task);
-  // The path of the log is made here, not read: who writes results may write anything.
+  // Builds the log's path here, because stored results are untrusted.
   const log = join('logs', graph.id, `${packageOf(graph, task).name}${kind === 'build' ? '' : `.${kind}`}.log`);
   graph.results[task] = { ...kept.result, ...(kept.result.log === undefined ? {} : { log }) };
   const { key } = kept.result;
@@ -84,7 +82,10 @@ async function takeResult(
   }
 }
 
-/** Documentation has a record where it has faults, too; what was there before the run is no more than a key yet. */
+/**
+ * Loads records of documentation, which exist for failed tasks, too. Documentation from before the run has only a key
+ * so far.
+ */
 async function takeDocumentation({ graphs, store }: Session): Promise<void> {
   const wanted = graphs.flatMap((graph) =>
     graph.results.flatMap((t, task) =>
@@ -96,7 +97,7 @@ async function takeDocumentation({ graphs, store }: Session): Promise<void> {
   });
 }
 
-/** The dependency that a task could not do without; nothing where none was missing. */
+/** The missing dependency that stopped a task; undefined if none was missing. */
 function whyStopped(graph: TaskGraph, t: TaskResult): string | undefined {
   const p = graph.scope.packages.find((q) => q.name === t.name);
   if (!p) return undefined;

@@ -1,26 +1,26 @@
 import { error, type Diagnostic } from '../model/diagnostics.ts';
 import { isRemotePlace } from '../model/remote-place.ts';
 
-/** What a run that publishes was told of it. */
+/** Inputs of the check before publishing. */
 export interface PublishingPlan {
   channel: string | undefined;
-  /** `publish.to` of distro.yaml; where it names none, the folder of the repository. */
+  /** `publish.to` of distro.yaml; if it is empty, the folder of the repository. */
   places: readonly string[];
   output: string | undefined;
-  /** The step that publishes has a key of its own. */
+  /** Whether the publishing step has its own key. */
   signed: boolean;
   /** `signing_key` of distro.yaml. */
   signingKey: string | readonly string[] | undefined;
-  /** `docs.to` of distro.yaml, where a site is to be published; else undefined. */
+  /** `docs.to` of distro.yaml if a site is to be published. */
   sites?: readonly string[] | undefined;
 }
 
-/** A whole path or a URI, and no folder of a workspace. */
+/** An absolute path or a URI, not a folder inside a workspace. */
 const isShared = (place: string): boolean => /^(?:\/|[a-z0-9+.-]+:\/)/.test(place) || isRemotePlace(place);
 
 /**
- * What a run on a farm lacks for publishing. A key made there, or a folder of a workspace, would be another one on each
- * agent: what is missing is told before anything is built.
+ * What a farm's run lacks for publishing, reported before anything is built. A generated key or a folder in a workspace
+ * would differ between agents.
  */
 export function publishingFaults({ channel, places, output, signed, signingKey, sites }: PublishingPlan): Diagnostic[] {
   if (channel === undefined) return [];

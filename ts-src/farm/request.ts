@@ -6,10 +6,10 @@ import { checkStore } from '../read/own-folder.ts';
 import { readWorkspace, type Workspace } from '../read/workspace.ts';
 
 /**
- * The distro repository of a pull request. What decides over machines and secrets is as the target branch has it:
- * platforms with their mirrors, underlays, keys and proxies; the store and what is kept in it of archives; the signing
- * key and places of publication; where submodules may use credentials; limits of packages and of their tests. Whoever
- * may open a pull request is not trusted with any of them.
+ * The distro repository of a pull request. Settings that control machines and secrets come from the target branch,
+ * since anyone may open a pull request: platforms with their mirrors, underlays, keys and proxies; the store and its
+ * mirror of archives; signing keys and places of publication; submodules' use of credentials; limits of packages and
+ * their tests.
  */
 export async function requestWorkspace(
   workspace: Workspace,
@@ -83,7 +83,7 @@ export async function requestWorkspace(
 
 type Settings = Workspace['distro']['package_settings'];
 
-/** Settings of packages with what the target branch says of limits: they protect the machines. */
+/** Settings of packages with the target branch's limits, which protect the machines. */
 function withLimitsOf(settings: Settings, trusted: Settings): Settings {
   const limitsOf = (name: string) => (Object.hasOwn(trusted, name) ? trusted[name]?.limits : undefined);
   const merged: Settings = {};
@@ -110,14 +110,16 @@ const noSettings = {
   skip: false,
 };
 
-/** Committed links that lead elsewhere: what they name on this machine must not become part of a plan or a build. */
+/**
+ * Committed symlinks that lead out of the repository: files of this machine must not become part of a plan or a build.
+ */
 async function linksOutside({ root, distro }: Workspace): Promise<string[]> {
   const listed = await git(['ls-files', '--stage', '-z'], { cwd: root });
   const top = realpathSync(root);
   const packages = Object.values(distro.distributions).flatMap((d) => d.folders);
   return listed.stdout.split('\0').flatMap((line) => {
     const path = line.slice(line.indexOf('\t') + 1);
-    // Links of packages are taken as links: a build sees them in its own root.
+    // Symlinks inside packages are safe: a build resolves them in its own root.
     if (!line.startsWith('120000 ') || packages.some((folder) => path.startsWith(`${folder}/`))) return [];
     try {
       return `${realpathSync(join(root, path))}/`.startsWith(`${top}/`) ? [] : [path];

@@ -4,14 +4,14 @@ import { exists } from '../io/files.ts';
 import type { StoredFile, TaskResult } from '../model/result.ts';
 import { resultName } from './run-manifest.ts';
 
-/** A task's result as an agent leaves it in the store, with its log. */
+/** A task's result with its log, as an agent stores it. */
 export interface StoredResult {
   schema: 1;
   result: TaskResult;
   log?: StoredFile;
 }
 
-/** Leaves what a task came to for whoever gathers the run. */
+/** Stores a task's result for gathering. */
 export async function keepResult(
   session: Session,
   output: string,

@@ -4,7 +4,7 @@ import { debianPackage } from '../model/names.ts';
 import type { DistributionInput, Plan, SourcePackage } from '../model/plan.ts';
 import { packedManifest } from '../read/manifest/packed-manifest.ts';
 
-/** A distribution as agents need it: its planned packages, and the Debian names of all. */
+/** A distribution for agents: its planned packages, and all Debian names. */
 export interface RunDistribution {
   name: string;
   rosVersion: 1 | 2;
@@ -14,10 +14,10 @@ export interface RunDistribution {
   debian: string[];
 }
 
-/** A package as a bundle has it, its manifest packed: an agent asks for few of a thousand. */
+/** A package in a run manifest. Its package.xml is packed, because an agent needs few of a thousand. */
 type BundledPackage = Omit<SourcePackage, 'manifest'> & { manifest: string };
 
-/** The manifest is a property of the package itself: copies of it have it too. */
+/** Unpacks package.xml on demand. It is an own property, so that copies have it, too. */
 function unbundled({ manifest: packed, ...rest }: BundledPackage): SourcePackage {
   let read: Manifest | undefined;
   return {
@@ -28,7 +28,7 @@ function unbundled({ manifest: packed, ...rest }: BundledPackage): SourcePackage
   };
 }
 
-/** What of the distributions a run needs: the planned packages, and the names of all. */
+/** The parts of the distributions that a run needs: planned packages, and all names. */
 export const distributionsOf = (
   plan: Plan,
   distro: Distro,
@@ -50,7 +50,7 @@ export const distributionsOf = (
     };
   });
 
-/** The same on an agent. */
+/** The distributions on an agent. */
 export const distributionsIn = (distributions: readonly RunDistribution[]): DistributionInput[] =>
   distributions.map(({ name, rosVersion, pythonVersion, repositories, packages }) => ({
     name,

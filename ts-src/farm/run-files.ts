@@ -4,13 +4,13 @@ import { exists, writeWhole } from '../io/files.ts';
 import { compare, error, type Diagnostic } from '../model/diagnostics.ts';
 import type { Distro } from '../model/distro.ts';
 
-/** A run's id, and its files as base64 by their path in the distro repository. */
+/** A run's id, and its files in base64 by path in the distro repository. */
 interface RunFiles {
   id: string;
   files: Readonly<Record<string, string>>;
 }
 
-/** The files of the distro repository that a run reads, in a folder of its own. */
+/** Writes the distro repository's files of a run to a folder of the state. Returns the folder. */
 export function writeFiles({ id, files }: RunFiles, state: string): string {
   const root = join(state, 'cache', 'runs', id, 'distro');
   for (const [path, content] of Object.entries(files))
@@ -18,7 +18,7 @@ export function writeFiles({ id, files }: RunFiles, state: string): string {
   return root;
 }
 
-/** Files of the distro repository that builds on agents read. */
+/** Files of the distro repository that agents' builds read. */
 export function filesOf(
   distro: Distro,
   root: string,

@@ -22,34 +22,34 @@ import type { TaskGraph } from '../engine/task-graph.ts';
 import type { RunInput } from '../engine/session.ts';
 
 /**
- * What agents need to know of a run, kept in the store under its id. It is all that they get: the distro repository,
- * the lock and the channel as they were when the run was planned, so every agent builds the same.
+ * What agents know about a run, stored under its id: the distro repository, the lockfile and the channel at the time of
+ * the plan. Agents use nothing else, so all of them build the same.
  */
 export interface RunManifest {
   schema: 2;
   id: string;
   plan: Plan;
   distro: Distro;
-  /** Files of the distro repository that builds read (patches, keys), base64 by path. */
+  /** Files of the distro repository that builds read (patches, keys), in base64 by path. */
   files: Record<string, string>;
   distributions: RunDistribution[];
   lock: Lockfile | undefined;
   untrusted: string | undefined;
   /** Names of packages whose tests are tasks, by scope of the plan. */
   tested: string[][];
-  /** Whether documentation is made too, and whether its faults fail the run. */
+  /** Whether documentation is made, and whether its faults fail the run. */
   documentation: 'none' | 'tolerant' | 'strict';
   partial: boolean;
-  /** Faults of the distro repository: they count as a failed build at the end. */
+  /** Faults of the distro repository; they fail the run at its end. */
   faults: string[];
   pipeline: RunPolicy;
-  /** For people: what the run is of. */
+  /** Title of the run for people. */
   title: string;
-  /** For people: the run of the same name before this one that ended without a report. */
+  /** For people: the previous run of the same name, if it ended without a report. */
   lostBefore: string | undefined;
-  /** Packages of the repository that a package's pipeline is about, and those downstream of it; undefined elsewhere. */
+  /** For a package's pipeline: the packages of its repository, and those downstream. Otherwise undefined. */
   subject: { repository: string; own: string[]; downstream: string[] } | undefined;
-  /** Of packages that a change is about: who is built with them in its root, in the whole distribution. */
+  /** For a change: by package, the packages in the whole distribution that have it in their root. */
   users: Record<string, string[]>;
   channel: { name: string; held: Record<string, Record<string, string>> };
   architectures: string[];
@@ -57,7 +57,7 @@ export interface RunManifest {
 }
 
 /**
- * What one architecture's machine found out before anything runs. Numbers of tasks count from `first`, the most urgent
+ * One architecture's part of a run: its state before anything runs. Task numbers start at `first`, the most urgent
  * first.
  */
 export interface Shard {
@@ -65,19 +65,19 @@ export interface Shard {
   architecture: string;
   first: number;
   bases: Record<string, { digest: string; archive: string }>;
-  /** By scope run: what is kept, by package; tests that are kept. */
+  /** By graph: the records of cached builds by package; below those of cached tests. */
   records: Record<string, (BriefRecord | null)[]>;
   tests: Record<string, (BriefTest | null)[]>;
-  /** Of the tasks that are left: scope run and task. */
+  /** The remaining tasks: graph and task number. */
   tasks: [string, number][];
-  /** Tasks that came to an end without running, or were found blocked. */
+  /** Tasks that ended without running, or are blocked. */
   results: Record<string, TaskResult[]>;
-  /** What each is thought to take, and the longest chain of tasks from it on. */
+  /** By remaining task: expected seconds, and below the longest chain of tasks from it on. */
   seconds: number[];
   paths: number[];
 }
 
-/** The lock of a channel's last good run. */
+/** The lockfile of a channel's last successful run. */
 export const lockName = (channel: string): string => `locks/${channel}.json`;
 
 export const newRunId = (stamp: string): string => `${stamp}-${randomBytes(4).toString('hex')}`;
@@ -87,22 +87,22 @@ const bundleName = (id: string): string => `runs/${id}/bundle.gz`;
 const partName = (id: string, architecture: string): string => `runs/${id}/part-${architecture}.gz`;
 export const resultName = (id: string, task: number): string => `runs/${id}/results/${task}.json`;
 
-/** The last run of a name: which, and whether it came to its report. */
+/** The last run of a name, and whether it ended with a report. */
 interface OpenRun {
   id: string;
   begun: number;
-  /** Where people see it. */
+  /** URL for people. */
   url?: string | undefined;
   ended: boolean;
 }
 
 const openName = (name: string): string => `runs/open/${namespaceName(name)}.json`;
 
-/** What names a run's line of runs: its channel, or of a change its part of the store. */
+/** The name of a sequence of runs: its channel, or a change's namespace. */
 const lineOf = ({ pipeline, untrusted, title }: Pick<RunManifest, 'pipeline' | 'untrusted' | 'title'>): string =>
   pipeline.channel ?? untrusted ?? title;
 
-/** Notes that a run begins; says it where the one before was lost. */
+/** Records that a run begins. Reports a previous run that was lost. */
 export async function noteRun(
   store: Store,
   run: Pick<RunManifest, 'id' | 'pipeline' | 'untrusted' | 'title' | 'begun'>,
@@ -111,14 +111,14 @@ export async function noteRun(
   const name = openName(lineOf(run));
   const before = await store.readJson<OpenRun>(name);
   await store.writeJson(name, { id: run.id, begun: run.begun, url, ended: false } satisfies OpenRun);
-  // A build that plans again, because its agent vanished, lost nothing.
+  // A build that plans again because its agent vanished has lost no run.
   if (!before || before.ended || !Number.isInteger(before.begun) || Math.abs(before.begun) > 1e14) return undefined;
   if (url !== undefined && before.url === url) return undefined;
   const when = new Date(before.begun).toISOString().slice(0, 16).replace('T', ' ');
   return `the run before, ${before.id} of ${when} UTC${before.url ? ` (${before.url})` : ''}, ended without a report: what it built and tested is taken from the store`;
 }
 
-/** Notes that a run has its report. */
+/** Records that a run has its report. */
 export async function closeRun(store: Store, run: RunManifest): Promise<void> {
   const name = openName(lineOf(run));
   const open = await store.readJson<OpenRun>(name);
@@ -133,8 +133,8 @@ export const saveShard = (store: Store, id: string, part: Shard): Promise<void> 
   store.putBlob(partName(id, part.architecture), packed(part));
 
 /**
- * Reads a packed value of the store through a copy in the state, unpacked: it never changes, and calls come every few
- * seconds.
+ * Reads a packed value of the store through an unpacked copy in the state. Values never change, and calls come every
+ * few seconds.
  */
 async function cached<T>(
   store: Store,
@@ -157,7 +157,7 @@ async function cached<T>(
 const isBundle = (value: unknown): value is RunManifest => isRunManifest(value);
 const isPart = (value: unknown): value is Shard => isShard(value);
 
-/** Most bytes of a run's manifest or shard: those of ten thousand packages take some megabytes. */
+/** Size limit of a run manifest or shard in bytes; ten thousand packages take a few megabytes. */
 const largest = 512 << 20;
 
 function unzipped(data: Buffer): Buffer | undefined {
@@ -177,8 +177,8 @@ export interface Loaded {
 }
 
 /**
- * A run by its id, on whatever machine. `storeUri` is what the distro file names, `root` what a relative path in it is
- * relative to.
+ * Loads a run by its id on any machine. `storeUri`: the store of the distro file; `root`: base folder of a relative
+ * path in it.
  */
 export async function loadRun(
   id: string,
@@ -224,7 +224,7 @@ export async function loadRun(
   });
 }
 
-/** Whose documentation is a task: the same on every machine, whatever part of the plan it opens. */
+/** Whether a package's documentation is a task: the same on every machine, whatever part of the plan it loads. */
 export const documentedIn = ({
   plan,
   distro,
@@ -242,7 +242,7 @@ export function testedIn({ plan, tested }: Pick<RunManifest, 'plan' | 'tested'>)
   );
 }
 
-/** A name for a place in the store from what comes from outside: a pull request's, a job's. */
+/** A namespace in the store for an external name, such as a pull request's or a job's. */
 export const namespaceName = (text: string): string =>
   `${
     text
@@ -251,7 +251,7 @@ export const namespaceName = (text: string): string =>
       .slice(0, 60) || 'change'
   }-${sha256(text).slice(0, 8)}`;
 
-/** What became of tasks, told in a run on this machine. */
+/** Applies results of tasks to a graph. */
 export function applyResults(graph: TaskGraph, tasks: readonly TaskResult[]): void {
   const places = new Map(graph.results.map((own, task) => [own?.id, task]));
   for (const t of tasks) {
@@ -260,7 +260,7 @@ export function applyResults(graph: TaskGraph, tasks: readonly TaskResult[]): vo
   }
 }
 
-/** What was known before anything ran, told in a run on this machine. */
+/** Applies a shard's state before the run to a graph. */
 export function applyShard(graph: TaskGraph, part: Shard): void {
   part.records[graph.id]?.forEach((record, n) => record && (graph.records[n] = record));
   part.tests[graph.id]?.forEach((record, n) => record && (graph.tests[n] = record));

@@ -19,8 +19,8 @@ import type { Session } from '../engine/session.ts';
 import type { Shard } from './run-manifest.ts';
 
 /**
- * Settles what this machine's architecture can settle before anything runs, and keeps what agents need: bases and
- * sources.
+ * Resolves all tasks of this machine's architecture that can be resolved before anything runs, and stores bases and
+ * sources for agents.
  */
 export async function makeShard(
   session: Session,
@@ -80,7 +80,10 @@ export async function makeShard(
   return { part, outlook: { ...outlook, open: left.length - outlook.todo, failed } };
 }
 
-/** Sources of what may be built go into the store: agents need no way to the repositories, and no secret. */
+/**
+ * Stores the sources of packages that may be built, so that agents need neither network access to repositories nor
+ * secrets.
+ */
 export async function keepSources({ store, input }: Session, packages: readonly PlannedPackage[]): Promise<void> {
   const work = newScratch(input.state);
   const there = packages.length > 100 ? await keptSources(store) : undefined;
@@ -100,7 +103,7 @@ export async function keepSources({ store, input }: Session, packages: readonly 
   });
 }
 
-/** The schedule of a part, as text. */
+/** The schedule of a shard as text. */
 export function scheduleOf(
   session: Pick<Session, 'graphs'>,
   id: string,

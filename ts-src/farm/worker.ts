@@ -7,7 +7,7 @@ import type { Session } from '../engine/session.ts';
 import { isStoredResult } from '../model/stored.ts';
 import { applyShard, resultName, type Loaded } from './run-manifest.ts';
 
-/** The tasks of a run as a lane sees them: their numbers, and what is known of each on this machine. */
+/** A lane's view of a run's tasks: their numbers, and their state on this machine. */
 export class Worker {
   readonly byNumber = new Map<number, { run: TaskGraph; task: number }>();
   private readonly numberOf = new Map<TaskGraph, Map<number, number>>();
@@ -34,14 +34,15 @@ export class Worker {
     }
   }
 
-  /** The task of a number that it has. */
+  /** The task with this number. */
   taskAt(number: number): { run: TaskGraph; task: number; result: TaskResult } {
     const { run, task } = entry(this.byNumber, number);
     return { run, task, result: resultOf(run, task) };
   }
 
   /**
-   * Finds in the store what others built of a task's root; the names of what is not there. Found once, a record stays.
+   * Loads records of the packages in a task's root from the store. Returns the names of missing ones. Loaded records
+   * are kept.
    */
   async bringRoot(graph: TaskGraph, task: number): Promise<string[]> {
     const missing: string[] = [];
@@ -51,8 +52,8 @@ export class Worker {
   }
 
   /**
-   * Takes what other documentation came to that a documentation task refers to, for its key: with pages or without.
-   * False where some of it has no result yet.
+   * Loads the results of the documentation that a documentation task refers to, because its key needs them. False if
+   * one has no result yet.
    */
   async bringDocumentation(graph: TaskGraph, task: number): Promise<boolean> {
     let all = true;
@@ -60,7 +61,7 @@ export class Worker {
     return all;
   }
 
-  /** The packages whose documentation is a task before this one. */
+  /** The packages whose documentation must end before this task. */
   private referredBy(graph: TaskGraph, task: number): number[] {
     if (kindOf(graph, task) !== 'docs') return [];
     const needs = this.session.taskKeys.documentationNeeds(graph)[task % graph.count] ?? [];
@@ -86,7 +87,7 @@ export class Worker {
     return ended;
   }
 
-  /** The record of a build that may be there by now; not asked again in this call where it was not. */
+  /** Loads the record of a build if it exists by now. A missing record is looked up once per call. */
   private async bring(graph: TaskGraph, n: number): Promise<boolean> {
     if (graph.records[n]) return true;
     const id = `${graph.id} ${n}`;
@@ -107,8 +108,7 @@ export class Worker {
   }
 
   /**
-   * Settles what waited for these tasks, as far as all else that it waits for is there: the tasks that the store has
-   * already, and so on above them. Who must be built stays open.
+   * Resolves cached tasks that waited for these, and their cached dependents in turn. Tasks that must run stay open.
    */
   async settleAbove(
     done: readonly { run: TaskGraph; task: number }[],

@@ -1,4 +1,4 @@
-/** A function of its own, so that `word` stays short enough to be inlined. */
+/** A separate function keeps `word` short enough to be inlined. */
 function outside(word: number, words: number): never {
   throw new RangeError(`the set ends at ${words * 32}, before ${word * 32}`);
 }
@@ -32,13 +32,13 @@ export class BitSet {
     this.words[n >> 5] = this.word(n >> 5) & ~(1 << (n & 31));
   }
 
-  /** Adds all of another set of the same count. */
+  /** Adds all members of another set of the same count. */
   join(other: BitSet): void {
     const { words } = this;
     for (let w = 0; w < words.length; w++) words[w] = this.word(w) | other.word(w);
   }
 
-  /** Its members, sorted. */
+  /** Members in ascending order. */
   numbers(): number[] {
     const numbers: number[] = [];
     for (let w = 0; w < this.words.length; w++) {

@@ -8,14 +8,14 @@ function noNode(n: number): never {
   throw new RangeError(`the graph has no node ${n}`);
 }
 
-/** What a node needs. */
+/** The nodes that a node needs. */
 export function needsOf(edges: Edges, n: number): readonly number[] {
   return edges[n] ?? noNode(n);
 }
 
 /**
- * Kahn's order: what a node needs comes before it, and among those that are ready the smallest number first, so equal
- * graphs have one order. What lies on a cycle or above one is left over. O(nodes · log nodes + edges).
+ * Topological order (Kahn). Among ready nodes the smallest number comes first, so equal graphs have equal orders.
+ * `left`: nodes on a cycle or depending on one. O(nodes · log nodes + edges).
  */
 export function order(edges: Edges): { order: number[]; left: number[] } {
   const missing = Numbers.of(edges, (needs) => needs.length);
@@ -33,8 +33,8 @@ export function order(edges: Edges): { order: number[]; left: number[] } {
 }
 
 /**
- * Sets of nodes that need each other, each sorted; single nodes only where they need themselves. Tarjan's algorithm
- * (1972) with a stack of its own, since a chain of packages may be longer than the call stack is deep. O(nodes +
+ * Strongly connected components with a cycle, each sorted: single nodes only if they need themselves. Tarjan's
+ * algorithm (1972) with an explicit stack, since a chain of packages may be longer than the call stack. O(nodes +
  * edges).
  */
 export function cycles(edges: Edges): number[][] {
@@ -84,21 +84,21 @@ export function cycles(edges: Edges): number[][] {
 }
 
 /**
- * Two nodes for each package: building it (its number), which takes that what it builds on is usable, and being usable
- * (its number and the count of all), which takes that it is built and what it needs to run is usable.
+ * A graph with two nodes per package: building it (its number), which needs usable build dependencies; and using it
+ * (its number plus the count), which needs its build and usable run dependencies.
  */
 export function doubled(builds: Edges, runs: Edges): number[][] {
   const count = builds.length;
   return [...builds.map((e) => e.map((d) => d + count)), ...runs.map((e, n) => [n, ...e.map((d) => d + count)])];
 }
 
-/** The trail of a set of such nodes, by packages, each once in a row. */
+/** The trail of a set of such nodes as packages, without consecutive duplicates. */
 export const packageTrail = (edges: Edges, set: readonly number[], count: number): number[] =>
   trail(edges, set)
     .map((n) => n % count)
     .filter((n, i, a) => n !== a[i - 1]);
 
-/** A shortest cycle through the smallest node of the set: the same trail whatever the order of the input. */
+/** A shortest cycle through the smallest node of the set. The result does not depend on the order of the input. */
 export function trail(edges: Edges, set: readonly number[]): number[] {
   const start = Math.min(...set);
   const inside = new Set(set);
@@ -124,8 +124,8 @@ export function trail(edges: Edges, set: readonly number[]): number[] {
 }
 
 /**
- * The graph the other way round, in one piece: for each number those that name it, in their order. Made with plain
- * arrays: every edge is counted and placed before an engine has seen the loops often enough to make calls in them free.
+ * The reversed graph: for each node the nodes that need it, in ascending order. Uses plain typed arrays, because calls
+ * in these loops are slow until the engine has optimized them.
  */
 export function inverse(edges: Edges): (n: number) => Int32Array {
   const starts = new Int32Array(edges.length + 1);

@@ -1,9 +1,9 @@
-/** A function of its own, so that `get` stays short enough to be inlined. */
+/** A separate function keeps `get` short enough to be inlined. */
 function outside(n: number, count: number): never {
   throw new RangeError(`there is no number ${n} of ${count}`);
 }
 
-/** A typed array of integers. Reading outside of it throws a RangeError. */
+/** A typed array of integers. Access outside of it throws a RangeError. */
 export class Numbers {
   private constructor(private readonly all: Int32Array) {}
 
@@ -29,7 +29,7 @@ export class Numbers {
     this.all[n] = value;
   }
 
-  /** Adds to a number, and returns the sum. */
+  /** Adds to a number; returns the sum. */
   add(n: number, amount: number): number {
     return (this.all[n] = this.get(n) + amount);
   }

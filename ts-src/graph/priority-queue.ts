@@ -1,4 +1,4 @@
-/** A binary heap that gives its items by `before`, the first one first. O(log items) for each. */
+/** A binary heap ordered by `before`, smallest first. O(log items) for each operation. */
 export class PriorityQueue<T extends number | object> {
   private readonly items: T[] = [];
 

@@ -1,8 +1,8 @@
 import { BitSet } from './bit-set.ts';
 
 /**
- * Of each task's needs those that no other of its needs has itself: to wait for these is to wait for all. `needs(t)`
- * are numbers of tasks, closed (a need's needs are needs too). With bit sets, O(tasks · needs · tasks / 32).
+ * Transitive reduction: the needs of each task without those that another need already includes. `needs(t)` are task
+ * numbers and must be transitively closed. Uses bit sets: O(tasks · needs · tasks / 32).
  */
 export function reduceNeeds(count: number, needs: (task: number) => readonly number[]): number[][] {
   const sets: (BitSet | undefined)[] = new Array<BitSet | undefined>(count).fill(undefined);
@@ -15,7 +15,7 @@ export function reduceNeeds(count: number, needs: (task: number) => readonly num
     return set;
   };
   return Array.from({ length: count }, (_, t) => {
-    // Those with most needs first: they cover most.
+    // Tasks with the most needs first, since they cover the most.
     const list = [...needs(t)].sort((a, b) => needs(b).length - needs(a).length || b - a);
     const covered = BitSet.below(count);
     const kept: number[] = [];

@@ -4,19 +4,20 @@ import { abiName } from '../../model/names.ts';
 import type { BriefRecord } from '../../model/result.ts';
 import { packageOf, recordOf, type TaskGraph } from '../task-graph.ts';
 
-/** The ABI name that a package provides, and those that it requires. */
+/** The ABI name that a package provides, and the ABI names that it requires. */
 export interface Abi {
   name: string;
   requires: string[];
 }
 
 /**
- * Computes the ABI name of a package over its interface and the ABI names of what it was built against and needs at
- * run time; and those names that it requires: of what it needs directly, and of what these don't require themselves. So
- * a package that was built against another interface, however far below, can't be installed with this one.
+ * Computes a package's ABI name from its interface and the ABI names of the dependencies that it was built with and
+ * needs at run time; and the ABI names that it requires: those of direct dependencies, and of indirect ones that these
+ * do not require themselves. So apt can't install it beside a dependency, at any depth, that has another interface than
+ * the one it was built with.
  *
- * `linked`: Debian packages whose libraries it links. Those not declared are required too, but are no part of the
- * package's own name: plans don't know them.
+ * `linked`: Debian packages whose libraries it links. Undeclared ones are required, too, but are not part of the
+ * package's own ABI name, because the planner does not know them.
  */
 export function abiOf(graph: TaskGraph, n: number, api: string, linked: readonly string[]): Abi {
   const p = packageOf(graph, n);

@@ -2,9 +2,9 @@ import type { EnvironmentOptions } from './environment.ts';
 import type { PackagingOptions } from './packaging.ts';
 
 export interface BuilderOptions extends EnvironmentOptions, PackagingOptions {
-  /** How often tests that failed are tried again. */
+  /** How often failed tests are retried. */
   retries: number;
   now: () => number;
-  /** Object files stay between builds. */
+  /** Keep object files between builds. */
   incrementalObjects: boolean;
 }

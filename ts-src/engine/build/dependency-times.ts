@@ -5,7 +5,7 @@ import { codeOf } from '../../io/faults.ts';
 /** A dependency that was rebuilt since the object files were made. */
 export interface ChangedDependency {
   name: string;
-  /** Folder with the files of its former package. */
+  /** Folder with the files of the dependency's previous package. */
   former: string;
   /** Absolute paths of the files that it installs. */
   paths: readonly string[];

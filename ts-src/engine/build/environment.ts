@@ -22,37 +22,40 @@ export interface EnvironmentOptions {
   store: Store;
   distroRoot: string;
   taskKeys: TaskKeys;
-  /** Compilers of one package. */
+  /** Parallel compilers of one package. */
   jobs: number;
   /** Longest time that a package may build, or its tests may take, in minutes. */
   minutes: number;
-  /** What a task may take of this machine, where it is not as the defaults have it. */
+  /** Resource limits of a task that differ from the defaults. */
   limits: WrittenLimits;
-  /** Of the whole run. */
+  /** Stops the whole run. */
   signal: AbortSignal;
 }
 
-/** What a task is built in: its source, and the layers of its root. */
+/** The environment of a task: its source, and the layers of its root. */
 export interface BuildEnvironment {
   source: string;
-  /** Mounted as /build: the source, and what a build leaves. Nothing in it is trusted once a build began. */
+  /** Mounted as /build: the source and the build's output. Untrusted as soon as a build has run. */
   build: string;
-  /** Our scripts and what they need to know, outside of what a build can write. */
+  /** Scripts and their parameters, outside of what a build can write. */
   recipe: string;
-  /** System packages (`name=version`) beside the base's. */
+  /** System packages (`name=version`) on top of the base. */
   system: string[];
   layers: string[];
-  /** The layer of the distribution's own packages. */
+  /** The layer with the distribution's own packages. */
   own: string;
 }
 
-/** Folders of our own below /build. */
+/** Folders below /build with a fixed purpose. */
 const taken = new Set(['stage', 'obj', 'home', 'results']);
 
-/** Name of a package's source folder below /build: its own, where no folder of ours has it. */
+/** Name of a package's source folder below /build, changed if it collides with one of Slipway's folders. */
 export const sourceFolder = (name: string): string => (taken.has(name) ? `${name}-source` : name);
 
-/** First stage: the source with its patches, and the root with system packages and the distribution's own. */
+/**
+ * First stage: unpacks the source, applies patches, and assembles the root from system packages and the distribution's
+ * own.
+ */
 export async function prepareEnvironment(
   options: EnvironmentOptions,
   packages: Packages,
@@ -91,26 +94,26 @@ export async function prepareEnvironment(
     : failed(fault);
 }
 
-/** One entry into a task's root. */
+/** One execution inside a task's root. */
 export interface BuildSteps {
-  /** Script of the recipe, and its steps in order; slipway.sh takes several. */
+  /** Script of the recipe, and its steps in order. slipway.sh accepts several. */
   script: 'slipway.sh' | 'pack.sh' | 'docs.sh';
   steps: string[];
-  /** Where it runs. */
+  /** Working folder. */
   folder: string;
-  /** Mounted beside the recipe, which is at /slipway, read-only. */
+  /** Mounts besides the recipe, which is read-only at /slipway. */
   binds: Bind[];
   env: Record<string, string>;
   network: false | 'loopback';
   signal: AbortSignal;
 }
 
-/** Releases of Ubuntu whose dpkg can't read zstd. Debian's tools ask for xz. */
+/** Ubuntu releases whose dpkg can't read zstd; their packages use xz. Debian's tools default to xz. */
 const withoutZstd = ['focal', 'bionic'];
 
 /**
- * Runs steps of a script of the recipe in a new root with a task's packages. Each call has a root of its own: what was
- * written in another one is not there, but for what is mounted.
+ * Runs steps of a recipe script in a new root with a task's packages. Each call has its own root: files written in
+ * another one are missing, except in mounted folders.
  */
 export function enterEnvironment(
   options: EnvironmentOptions,
@@ -155,7 +158,7 @@ const limitWords = {
   disk: 'wrote more to the disk than a task may',
 };
 
-/** Why steps failed: the time limit, a known cause in the log, or the exit code. `what` names the steps. */
+/** Why steps failed: the time limit, a known cause found in the log, or the exit code. `what` names the steps. */
 export function reasonOf(
   options: EnvironmentOptions,
   outcome: Outcome,
@@ -175,7 +178,7 @@ export function reasonOf(
   return `${what} ended with ${outcome.signal ?? outcome.code}`;
 }
 
-/** What a cause of its failure is told with. */
+/** The package, for messages about the cause of a failure. */
 export const failedPackage = ({ graph, package: p }: BuildRequest): FailedPackage => ({
   folder: sourceFolder(p.name),
   undeclared: (name) =>
@@ -184,7 +187,9 @@ export const failedPackage = ({ graph, package: p }: BuildRequest): FailedPackag
     graph.scope.packages.some((q) => q.name === name),
 });
 
-/** A signal that also comes when the time is up; `done` once nothing waits for it. `longer`: what gives more time. */
+/**
+ * A signal that also fires at a time limit. Call `done` when it is no longer needed. `longer`: how to get more time.
+ */
 export interface TimeLimit {
   signal: AbortSignal;
   minutes: number;
@@ -192,7 +197,7 @@ export interface TimeLimit {
   done(): void;
 }
 
-/** The time limit of a package's build: its own where it has one. */
+/** Time limit of a package's build: its own setting if any. */
 export const buildLimit = (options: EnvironmentOptions, name: string): TimeLimit => {
   const own = options.taskKeys.settingsOf(name).limits?.minutes;
   return own === undefined
@@ -200,7 +205,7 @@ export const buildLimit = (options: EnvironmentOptions, name: string): TimeLimit
     : timeLimit(options.signal, own, 'limits.minutes in package_settings gives it longer');
 };
 
-/** That of its tests: `tests.minutes` where the package has none of its own and that is shorter. */
+/** Time limit of a package's tests: its own setting if any, else the shorter of the run's limit and `tests.minutes`. */
 export const testLimit = (options: EnvironmentOptions, name: string, ofAll: number): TimeLimit =>
   options.taskKeys.settingsOf(name).limits?.minutes === undefined && ofAll < options.minutes
     ? timeLimit(options.signal, ofAll, 'tests.minutes of distro.yaml gives it longer')

@@ -14,29 +14,28 @@ import type { BuildEnvironment } from './environment.ts';
 import type { BuildRequest } from './outcome.ts';
 
 /**
- * Object files that stay between a package's builds, for who edits and builds in a loop (`--incremental-objects`). They
- * are taken again only where make sees by the times of files all that changed: the same files, of which some of C and
- * C++ have another text; the same recipe, system packages and tools; dependencies that were built after the objects.
- * Everything else compiles the whole package.
+ * Object files kept between builds of a package, for edit-build loops (`--incremental-objects`). They are reused only
+ * if make can see every change by file times: the same set of files, of which only C and C++ files changed; the same
+ * recipe, system packages and tools; and dependencies built after the objects. Otherwise the whole package is compiled.
  */
 export interface KeptObjects {
   /** Mounted as /build/obj. */
   folder: string;
-  /** What is in it is configured, and fits but for what is newer. */
+  /** The folder is configured and up to date, except for files newer than it. */
   reused: boolean;
-  /** `ended`: nobody stopped the build, so that make has left no half of a file. */
+  /** `ended`: the build was not interrupted, so make left no partial files. */
   close(ended: boolean): Promise<void>;
 }
 
-/** What the objects in a folder were made of. */
+/** Inputs of the objects in a folder. */
 interface ObjectsRecord {
   schema: 1;
-  /** All that objects depend on beside texts of C and C++, and dependencies. */
+  /** Digest of all inputs except C and C++ files and dependencies. */
   frame: string;
-  /** Path → digest, and time in milliseconds. */
+  /** Path → digest and modification time in milliseconds. */
   files: Record<string, [string, number]>;
   dependencies: Record<string, Dependency>;
-  /** When the last build with them ended; none where it was stopped. */
+  /** When the last build that used them ended; undefined if it was interrupted. */
   ended?: number;
 }
 
@@ -47,12 +46,12 @@ interface Dependency {
 }
 
 const compiled = /\.(?:c|cc|cpp|cxx|h|hh|hpp|hxx|ipp|inl|tpp)$/;
-/** Texts of which the object is another one at another time. */
+/** Macros that make an object depend on the time of compilation. */
 const timed = /__(?:DATE|TIME|TIMESTAMP)__/;
-/** Build types whose object files CMake keeps. */
+/** Build types that use CMake, whose object files are kept. */
 const kept: readonly string[] = ['catkin', 'ament_cmake', 'cmake'];
 
-/** The folder of a package's objects, emptied where they do not fit; undefined where none are kept. */
+/** The folder of a package's objects, emptied if they do not fit. Undefined if none are kept. */
 export async function openObjects(
   { driver, state, store }: { driver: Driver; state: string; store: Store },
   request: BuildRequest,
@@ -84,7 +83,7 @@ export async function openObjects(
   }
   privateFolder(dirname(folder));
   mkdirSync(folder, { recursive: true });
-  // Until the build has ended, what is in the folder is of no known state.
+  // Until the build has ended, the state of the folder is unknown.
   writeWhole(file, JSON.stringify(now));
   return {
     folder,
@@ -96,7 +95,9 @@ export async function openObjects(
   };
 }
 
-/** The files of a source, and a digest of all that CMake may have read; undefined where a text has the time in it. */
+/**
+ * The files of a source, and a digest of all that CMake may have read. Undefined if a file uses the compilation time.
+ */
 function readSource(source: string): { files: ObjectsRecord['files']; frame: string } | undefined {
   const files: ObjectsRecord['files'] = {};
   const frame: string[] = [];
@@ -122,7 +123,10 @@ function dependenciesOf({ graph, number }: BuildRequest): Record<string, Depende
   );
 }
 
-/** Whether all that changed since these objects were made is newer than they are, and what make looks at. */
+/**
+ * Whether make will see every change since these objects were made: each is newer than the objects, in a file that make
+ * checks.
+ */
 async function fits(
   before: ObjectsRecord,
   now: ObjectsRecord,
@@ -138,7 +142,7 @@ async function fits(
     const [old, made] = [ownIn(before.dependencies, name), ownIn(now.dependencies, name)];
     if (!old || !made) return false;
     if (old.deb === made.deb) continue;
-    // Its files have the time in its version. What a tool makes of a source, make does not always know to be older.
+    // Files of a package have the time in its version. Make may not know that generated code depends on a tool.
     const stamp = stampOfVersion(records.get(name)?.version ?? '');
     if (p.tools.includes(name) || stamp === undefined || stampSeconds(stamp) * 1000 <= ended) return false;
     const [paths, others] = [await pathsOf(store, made), await pathsOf(store, old)];
@@ -148,8 +152,8 @@ async function fits(
 }
 
 /**
- * Dependencies that were rebuilt since the objects were made, and those with a kept view. The former files are those of
- * the view, or of the unpacked former package.
+ * Dependencies that were rebuilt since the objects were made or that have a stored view. Previous files come from the
+ * view, or from the unpacked previous package.
  */
 async function seenBefore(
   before: ObjectsRecord,
@@ -168,14 +172,17 @@ async function seenBefore(
   return seen;
 }
 
-/** What a package installs, but for debug symbols, whose names are digests; undefined where the store lost it. */
+/**
+ * Paths that a package installs, without debug symbols, which are named by digests. Undefined if the store lost the
+ * list.
+ */
 async function pathsOf(store: Store, { files }: Dependency): Promise<string | undefined> {
   const paths = await store.readParsed(files);
   if (paths === undefined) return undefined;
   return Array.isArray(paths) ? paths.filter((path) => !String(path).startsWith('/usr/lib/debug/')).join('\n') : '';
 }
 
-/** Files with the text that they had get the time that they had. */
+/** Restores the modification times of unchanged files. */
 function keepTimes(source: string, before: ObjectsRecord, now: ObjectsRecord): void {
   for (const [path, entry] of Object.entries(now.files)) {
     const old = ownIn(before.files, path);

@@ -2,15 +2,19 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import variation from '../../../resources/vary.c';
 
-/** Another number of compilers at once: files are written in another order. */
+/** Another number of parallel compilers, so that files are written in another order. */
 export const otherJobs = (jobs: number): number => (jobs > 1 ? 1 : 3);
 
-/** What `otherConditions` compiles goes beside the source. No package's name begins with a dot. */
+/**
+ * Writes the code that `otherConditions` compiles beside the source. Package names can't begin with a dot, so it can't
+ * collide.
+ */
 export const writeVariation = (build: string): void => writeFileSync(join(build, '.vary.c'), variation);
 
 /**
- * Beginning of a shell script in a root: user, locale, time zone and umask are others, and all programs see another
- * order of files in folders, another time, host and kernel. The library is compiled in the root, for its C library.
+ * Shell code that varies the conditions in a root: user, locale, time zone and umask, and for all programs the order of
+ * directory entries, time, host name and kernel version. Its library is compiled in the root, against the root's C
+ * library.
  */
 export const otherConditions = [
   'umask 002',

@@ -13,23 +13,23 @@ export const made = <T>(value: T): { state: 'made'; value: T } => ({ state: 'mad
 export const failed = (reason: string): { state: 'failed'; reason: string } => ({ state: 'failed', reason });
 export const lost = (packages: number[]): { state: 'lost'; packages: number[] } => ({ state: 'lost', packages });
 
-/** One package to be built, or to be tested. */
+/** One package to build, test or document. */
 export interface BuildRequest {
   graph: TaskGraph;
   /** The package's number. */
   number: number;
   package: PlannedPackage;
   resolved: ResolvedTask;
-  /** Folder of this call alone, removed after it. */
+  /** Work folder of this call, removed afterwards. */
   work: string;
   log: string;
-  /** Set where a package is built once more for comparison: as it was, in conditions that must not count. */
+  /** Set for a reproducibility check: builds the package again under conditions that must not matter. */
   repeat?: Repeat;
-  /** System packages (`name=version`) that many tasks of its kind have. */
+  /** System packages (`name=version`) shared by many tasks of its kind. */
   common?: readonly string[];
 }
 
-/** What of an earlier build stays: what its packages are called, and the time that counts as now. */
+/** Values taken from the earlier build: the version, and the time that the build sees as now. */
 export interface Repeat {
   version: string;
   stamp: string;

@@ -2,14 +2,16 @@ import type { Store } from '../../store/store.ts';
 import type { TaskGraph } from '../task-graph.ts';
 
 /**
- * Finds two packages of one run of which dpkg would refuse the second, or of which one would hide the other's files.
+ * Finds file conflicts between packages of a run: dpkg would refuse to install the second one, or its files would hide
+ * the other's.
  */
 export class FileOwners {
   private readonly listed = new WeakMap<TaskGraph, Set<string>>();
   constructor(private readonly store: Store) {}
 
   /**
-   * Takes a package's files, or gives the reason why it may not have one. The first call reads the lists of all others.
+   * Registers a package's files. Returns the reason if it may not have one. The first call reads the lists of all other
+   * packages.
    */
   async claim(graph: TaskGraph, n: number, files: readonly string[]): Promise<string | undefined> {
     const name = graph.scope.packages[n]?.name ?? '';

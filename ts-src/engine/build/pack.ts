@@ -23,24 +23,22 @@ import { failed, made, type BuildOutcome, type BuildRequest } from './outcome.ts
 import { placesOf } from './packages.ts';
 import { environmentOf, plannedControl, stampOfBuild, type PackagingOptions } from './packaging.ts';
 
-/** A package's file, and what it must be. */
+/** A package file and its expected properties. */
 export interface PackedFile {
   path: string;
   policy: DebPolicy;
 }
 
-/**
- * What packing gave: the binary package first. That one is not yet checked: whoever keeps it unpacks it and does so.
- */
+/** The packed files, the binary package first. It is not verified yet: whoever stores it unpacks and verifies it. */
 export interface Packed {
   files: PackedFile[];
-  /** Where its debug symbols lie. */
+  /** Paths of its debug symbols. */
   debugPaths: string[];
   interface: Interface;
   abi: Abi;
 }
 
-/** Refuses what a build left where it can't be published, before anything of it is packed. */
+/** Refuses staged files that can't be published, before anything is packed. */
 export function checkStaged(request: BuildRequest, environment: BuildEnvironment): string | undefined {
   const { graph, package: p } = request;
   const staged = stagedMembers(stageOf(environment));
@@ -50,18 +48,18 @@ export function checkStaged(request: BuildRequest, environment: BuildEnvironment
   return refusal(memberFaults(staged.members, { ...places, folders: [graph.scope.prefix] }));
 }
 
-/** The reason why a package can't be kept, of its faults. */
+/** Turns faults into the reason why a package is refused. */
 export const refusal = (faults: readonly string[]): string | undefined =>
   faults.length ? `it can't be published: ${faults.join('; ')}` : undefined;
 
-/** Largest text that packing may leave: the sums of half a million files. */
+/** Maximum size of a text that packing leaves: the checksums of half a million files. */
 const largestText = 64 << 20;
 
 export const stageOf = (environment: BuildEnvironment): string => join(environment.build, 'stage');
 
 /**
- * Gives the packages that pack.sh left below `folder` their control part. Only files of these names are read: whatever
- * else lies there is not taken.
+ * Adds control parts to the data parts that pack.sh left below `folder`. Only files with expected names are read;
+ * others are ignored.
  */
 export async function finishPackages(
   options: PackagingOptions,
@@ -71,7 +69,7 @@ export async function finishPackages(
 ): Promise<BuildOutcome<Packed>> {
   const { graph, number, package: p } = request;
   const out = join(folder, 'out');
-  // The tools that packed it read what the package made: what they leave is no more trusted than that.
+  // The packing tools process untrusted files, so their output is untrusted, too.
   const text = async (name: string) => (await readLeft(folder, `out/${name}`, largestText))?.toString('utf8') ?? '';
   const lines = async (name: string) => (await text(name)).split('\n').filter(Boolean);
   const stage = stageOf(environment);
@@ -97,7 +95,7 @@ export async function finishPackages(
       ...planned.depends,
       ...pythonNeeds(stage, staged.members, graph.scope.prefix),
     ],
-    // A package that has setup.sh of its own, as catkin and ros_workspace do, has it instead of ours.
+    // A package with its own setup.sh (catkin, ros_workspace) replaces Slipway's.
     replaces: staged.members.some((m) => isPrefixFile(m.path, graph.scope.prefix))
       ? [...planned.replaces, environmentOf(options, request)]
       : planned.replaces,
@@ -138,7 +136,7 @@ const policyOf = (c: BinaryControl, allowed: AllowedPaths): DebPolicy => ({
   allowed,
 });
 
-/** Where symbols of these build ids lie: two packages that hold the same program would both have them. */
+/** Paths of debug symbols for these build ids. Packages that contain the same program would conflict on them. */
 const debugPaths = (ids: readonly string[]): string[] =>
   [...new Set(ids)].sort().map((id) => `/usr/lib/debug/.build-id/${id.slice(0, 2)}/${id.slice(2)}.debug`);
 
@@ -160,7 +158,7 @@ const debugControl = (main: BinaryControl, ids: readonly string[], out: string):
   buildIds: [...new Set(ids)].sort(),
 });
 
-/** A package with another one's data and this control part. */
+/** Assembles a package from the data part of another and a new control part. */
 async function assemble(
   from: string,
   members: readonly { path: string; data: string }[],

@@ -30,7 +30,7 @@ import { checkStaged, finishPackages, refusal, stageOf, type Packed } from './pa
 import { environmentOf, systemBoundFault, systemDepends, versionOf, writeRecipe, writeTestFiles } from './packaging.ts';
 import { hasTests, noTests, readTestRun, shortCase, type TestRun } from './tests.ts';
 
-/** Builds and tests one package at a time, each in a root of its own. */
+/** Builds, tests and documents one package at a time, each in its own root. */
 export class PackageBuilder {
   private readonly packages: Packages;
   private readonly owners: FileOwners;
@@ -72,8 +72,8 @@ export class PackageBuilder {
   }
 
   /**
-   * Runs a command, or a shell, in a package's root with the environment of its build; its exit code. `built`: after a
-   * build there, whatever came of it. With a terminal it gets one of its own inside the root.
+   * Runs a command or a shell in a package's root with the build's environment. Returns the exit code. `built`: runs
+   * the build first, even if it fails. With a terminal, the command gets its own terminal inside the root.
    */
   async shell(
     request: BuildRequest,
@@ -114,7 +114,7 @@ export class PackageBuilder {
     return made(outcome.code);
   }
 
-  /** Builds a package once more, in other conditions; gives the files that it made, in the request's folder. */
+  /** Builds a package again under other conditions. Returns the files that it made, in the request's folder. */
   async repeat(request: BuildRequest & { repeat: Repeat }): Promise<BuildOutcome<string[]>> {
     const roots = request.graph.closures.root(request.number);
     const prepared = await prepareEnvironment(this.options, this.packages, request, roots);
@@ -124,8 +124,8 @@ export class PackageBuilder {
   }
 
   /**
-   * Second stage: configure, compile and install, by the package's own code; then pack what that left, in another root
-   * where no code of the package ran.
+   * Second stage: configures, compiles and installs with the package's own code, then packs the result in another root
+   * where no code of the package has run.
    */
   private async compileAndPack(request: BuildRequest, environment: BuildEnvironment): Promise<BuildOutcome<Packed>> {
     const { options } = this;
@@ -176,8 +176,8 @@ export class PackageBuilder {
   }
 
   /**
-   * Third stage: the packages go into the store. `paths`: what the binary package ships. It is checked as it is
-   * unpacked, where what depends on it will take it from.
+   * Third stage: stores the packages. `paths`: files of the binary package. It is unpacked to where dependents use it,
+   * and verified while unpacking.
    */
   private async keep(
     request: BuildRequest,
@@ -208,7 +208,7 @@ export class PackageBuilder {
     });
   }
 
-  /** Why files of the system that a package has can't be published: what they say goes beyond their kind. */
+  /** Why a package's system files can't be published: their content exceeds what their kind allows. */
   private async systemFilesFault({ systemFiles = [] }: PlannedPackage, file: string): Promise<string | undefined> {
     if (!systemFiles.length) return undefined;
     const digest = await sha256File(file);
@@ -220,8 +220,8 @@ export class PackageBuilder {
   }
 
   /**
-   * Builds the package once more with its tests, in a root that has what they need, and runs them. A failing test is a
-   * record too.
+   * Builds the package again with its tests in a root with their dependencies, and runs them. Failing tests give a
+   * record, too.
    */
   async test(request: BuildRequest): Promise<BuildOutcome<TestRecord>> {
     const { options } = this;
@@ -268,7 +268,7 @@ export class PackageBuilder {
     });
   }
 
-  /** Makes its documentation; faults in it are a record too. */
+  /** Makes a package's documentation. Faults in it give a record, too. */
   document(request: BuildRequest): Promise<BuildOutcome<DocRecord>> {
     return documentPackage(this.options, this.packages, request);
   }

@@ -4,11 +4,11 @@ import type { PlannedPackage } from '../../model/plan.ts';
 import { conffilesOf } from '../../model/system-files.ts';
 import type { TaskGraph } from '../task-graph.ts';
 
-/** Where a package of the plan may have files, and where its links may lead. */
+/** Where a package may have files, and where its symlinks may lead. */
 export const placesOf = ({ scope }: TaskGraph, p: PlannedPackage): AllowedPaths =>
   allowedPaths(p.debian, scope.prefix, scope.underlayPrefixes, p.systemFiles);
 
-/** A package that was built before, and what it may hold. */
+/** A package that was built before, and its allowed paths. */
 export function ownPackage(graph: TaskGraph, n: number): OwnPackage {
   const deb = graph.records[n]?.debs[0];
   const p = graph.scope.packages[n];

@@ -20,13 +20,13 @@ export interface PackagingOptions {
   stamp: string;
   distro: Distro;
   taskKeys: TaskKeys;
-  /** Version that the channel holds, by Debian package. */
+  /** Version in the channel, by Debian package. */
   channelVersion: (scope: Scope, target: Target, debian: string) => string | undefined;
-  /** The version that a lock has of the same sources; undefined where it has none. */
+  /** Version in the lockfile for the same sources; undefined if it has none. */
   lockedVersion: (graph: Pick<TaskGraph, 'id' | 'scope'>, p: PlannedPackage) => string | undefined;
 }
 
-/** What will stand in the control file of the package, as far as it is known before the build. */
+/** Fields of a package's control file that are known before the build. */
 export interface PlannedControl extends About {
   version: string;
   depends: string[];
@@ -34,7 +34,7 @@ export interface PlannedControl extends About {
   replaces: string[];
 }
 
-/** `system`: packages of its root, `name=version`. */
+/** `system`: system packages of its root, as `name=version`. */
 export function plannedControl(
   options: PackagingOptions,
   request: BuildRequest,
@@ -61,7 +61,7 @@ export function plannedControl(
 const versionsIn = (system: readonly string[]): Map<string, string> =>
   new Map(system.map((pin) => [pin.slice(0, pin.indexOf('=')), pin.slice(pin.indexOf('=') + 1)]));
 
-/** Bounds on system packages that it needs to run, with the epoch that the archive's versions have. */
+/** Version bounds on system packages needed at run time, with the epoch of the archive's versions. */
 function systemBounds(p: PlannedPackage, system: readonly string[]): string[] {
   const versions = versionsIn(system);
   return (p.systemBounds ?? []).flatMap(({ package: name, bounds, run }) =>
@@ -69,7 +69,7 @@ function systemBounds(p: PlannedPackage, system: readonly string[]): string[] {
   );
 }
 
-/** Why a root's system packages don't fit the bounds of a manifest; undefined where they do. */
+/** Why the system packages of a root violate a manifest's version bounds; undefined if they don't. */
 export function systemBoundFault(p: PlannedPackage, system: readonly string[]): string | undefined {
   const versions = versionsIn(system);
   for (const { package: name, bounds } of p.systemBounds ?? []) {
@@ -80,25 +80,25 @@ export function systemBoundFault(p: PlannedPackage, system: readonly string[]): 
   return undefined;
 }
 
-/** The package that has the distribution's setup.sh. */
+/** The package with the distribution's setup.sh. */
 export const environmentOf = ({ distro }: PackagingOptions, { graph }: BuildRequest): string =>
   environmentPackage(distro, graph.scope.distribution);
 
 const sorted = (names: readonly string[]): string[] => [...new Set(names)].sort(compare);
 
-/** Debian relations on packages of the plan. */
+/** Debian relations for dependencies in the plan. */
 const relationsOn = ({ graph, package: p }: RecipeRequest, names: readonly string[]): string[] =>
   names.flatMap((d) => {
     const q = graph.scope.packages[graph.closures.index.get(d) ?? -1];
     return q ? (ownIn(p.bounds, d) ?? ['']).map((b) => (b ? `${q.debian} (${b})` : q.debian)) : [];
   });
 
-/** A package of which a recipe is written: to be built, or as a part of its source package. */
+/** A package for a recipe: for its build, or as a part of its source package. */
 export type RecipeRequest = Pick<BuildRequest, 'graph' | 'package' | 'repeat'>;
 
 /**
- * Writes the recipe of a package into a folder of ours, before any code of the package runs. Gives the reason where the
- * source lacks a file that the plan names.
+ * Writes a package's recipe into a trusted folder before any code of the package runs. Returns the reason if the source
+ * lacks a file that the plan names.
  */
 export function writeRecipe(
   options: PackagingOptions,
@@ -149,8 +149,8 @@ export function writeRecipe(
 }
 
 /**
- * Files of the recipe from which pack.sh puts a package's files of the system: a list of what goes where, and those of
- * the source. A string says which one the source lacks.
+ * Recipe files for a package's system files: a list of sources and destinations, and contents from the source. Returns
+ * a message if the source lacks one.
  */
 function systemFilesIn(source: string, files: readonly SystemFile[]): Record<string, string | Buffer> | string {
   const recipe: Record<string, string | Buffer> = {};
@@ -167,7 +167,7 @@ function systemFilesIn(source: string, files: readonly SystemFile[]): Record<str
   return { ...recipe, 'system-files': lines.map((l) => `${l}\n`).join('') };
 }
 
-/** Writes files that the build's user may read, whatever our umask. */
+/** Writes files readable for the build's user, regardless of the umask. */
 function writeReadable(folder: string, files: Readonly<Record<string, string | Buffer>>): void {
   mkdirSync(folder, { recursive: true });
   chmodSync(folder, 0o755);
@@ -177,12 +177,12 @@ function writeReadable(folder: string, files: Readonly<Record<string, string | B
   }
 }
 
-/** What tests find beside the recipe: the schemas of package.xml. */
+/** Files for tests beside the recipe: the XML schemas of package.xml. */
 export const writeTestFiles = (recipe: string): void => writeReadable(join(recipe, 'schemas'), manifestSchemas);
 
 /**
- * Upstream's version with the stamp; an epoch more where upstream is below what the channel holds. Of what a lock has,
- * the lock's version, so that the same bytes come of it; unless the channel is above that.
+ * Upstream's version with the stamp. The epoch is raised if upstream's version is below the channel's. A locked package
+ * gets the lockfile's version, so that the same bytes result, unless the channel's is higher.
  */
 export function versionOf(options: PackagingOptions, { graph, package: p, repeat }: RecipeRequest): string {
   if (repeat) return repeat.version;
@@ -195,7 +195,7 @@ export function versionOf(options: PackagingOptions, { graph, package: p, repeat
   return debianVersion(p.version, graph.target.release, options.stamp, heldEpoch + (down ? 1 : 0));
 }
 
-/** Names in Depends that are none of ours; of alternatives the first, as apt prefers. */
+/** Names in Depends that are not in the plan; of alternatives the first, as apt prefers it. */
 export function systemDepends(control: string, ours: Set<string>): string[] {
   const field = /^Depends: (.*(?:\n .*)*)/m.exec(control)?.[1] ?? '';
   const names = field
@@ -208,7 +208,7 @@ export function systemDepends(control: string, ours: Set<string>): string[] {
 const licenseFiles = ['LICENSE', 'LICENSE.txt', 'LICENSE.md', 'COPYING', 'COPYING.txt'];
 const largestText = 8 << 20;
 
-/** The first of these files that a source has. Sources are not trusted: a link may lead out of them. */
+/** The first of these files that a source has. Sources are untrusted: a symlink may lead out of them. */
 function firstText(source: string, names: readonly string[]): Buffer | undefined {
   for (const name of names) {
     try {
@@ -217,12 +217,12 @@ function firstText(source: string, names: readonly string[]): Buffer | undefined
       const stat = statSync(path);
       if (stat.isFile() && stat.size <= largestText) return readFileSync(path);
     } catch {
-      /* it is not there */
+      /* missing file */
     }
   }
   return undefined;
 }
 
-/** The stamp that every time in a package is made from: the one in its version, which a lock may have given. */
+/** The timestamp for all times in a package: the one in its version, which may come from a lockfile. */
 export const stampOfBuild = (options: PackagingOptions, request: RecipeRequest): string =>
   request.repeat?.stamp ?? stampOfVersion(versionOf(options, request)) ?? options.stamp;

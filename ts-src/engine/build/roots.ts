@@ -1,7 +1,7 @@
 import type { PlannedPackage } from '../../model/plan.ts';
 import { packageOf, recordOf, type TaskGraph } from '../task-graph.ts';
 
-/** What stood for each package in a root when it was built, short: for people who ask why it was built again. */
+/** Short digests of the packages in a root at build time, to explain a later rebuild. */
 export function rootsOf(graph: TaskGraph, n: number, roots: readonly number[]): Record<string, string> {
   const of = (d: number): PlannedPackage => packageOf(graph, d);
   const tools = new Set(of(n).tools);

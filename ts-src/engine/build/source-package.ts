@@ -25,18 +25,19 @@ import { applyPatches, bringSource } from './source.ts';
 export interface SourceRequest {
   graph: TaskGraph;
   package: PlannedPackage;
-  /** Of the binary package that was built from it. */
+  /** Version of the binary package that was built from it. */
   version: string;
-  /** Folder of this call alone. */
+  /** Work folder of this call. */
   work: string;
 }
 
 type Options = Pick<EnvironmentOptions, 'state' | 'store' | 'distroRoot'> & PackagingOptions;
 
 /**
- * Makes the source package of a package: its .dsc and its archive. The archive has the source as it was built, with the
- * patches of the distro repository applied, these patches in `debian/patches`, and the recipe in `debian`. Upstream's
- * own `debian` becomes `debian.upstream`. The bytes follow from the source, the version and distro.yaml.
+ * Makes the source package of a package: .dsc and archive. The archive contains the source as it was built, with the
+ * distro repository's patches applied and listed in `debian/patches`, and the recipe in `debian`. Upstream's own
+ * `debian` is renamed to `debian.upstream`. Reproducible: the bytes depend on the source, the version and distro.yaml
+ * only.
  */
 export async function makeSourcePackage(options: Options, request: SourceRequest): Promise<BuildOutcome<string[]>> {
   const { graph, package: p, version, work } = request;
@@ -79,7 +80,7 @@ export async function makeSourcePackage(options: Options, request: SourceRequest
   return made([dsc, archive]);
 }
 
-/** The same tree gives the same bytes: gzip's are the same in all of its versions. */
+/** Options for reproducible archives. gzip's output is the same in all of its versions. */
 const archiveOptions = (stamp: string): string[] => [
   '-c',
   '-I',
@@ -94,7 +95,7 @@ const archiveOptions = (stamp: string): string[] => [
   `--mtime=@${stampSeconds(stamp)}`,
 ];
 
-/** What a source package has in debian/ beside the recipe. */
+/** Writes the files of debian/ besides the recipe. */
 function writeDebian(distroRoot: string, patches: readonly string[], debian: string): void {
   mkdirSync(join(debian, 'source'));
   writeFileSync(join(debian, 'source/format'), '3.0 (native)\n');
@@ -107,7 +108,7 @@ function writeDebian(distroRoot: string, patches: readonly string[], debian: str
   writeFileSync(join(debian, 'patches/series'), names.map((n) => `${n}\n`).join(''));
 }
 
-/** The name, or the first one like it that nothing in the source has. */
+/** The name, or a variant of it that is free in the source. */
 function freeName(path: string): string {
   let name = path;
   for (let i = 2; lstatSync(name, { throwIfNoEntry: false }); i++) name = `${path}.${i}`;

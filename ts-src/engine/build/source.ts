@@ -7,7 +7,7 @@ import { checkout, fetchCommit, repositoryFolder } from '../../read/git/git.ts';
 import { restoreSource } from '../../store/sources.ts';
 import type { Store } from '../../store/store.ts';
 
-/** Writes a package's source into a folder; gives the reason where it is not at hand. */
+/** Writes a package's source into a folder. Returns the reason if it is not available. */
 export async function bringSource(
   state: string,
   store: Store,
@@ -22,9 +22,9 @@ export async function bringSource(
 }
 
 /**
- * Applies patches of the distro repository to a source; gives the reason where one does not apply. Files of a source
- * can make up a repository of git, whose configuration names commands: git starts in the folder above it, which is
- * ours, looks for no repository there or further up, and takes nobody's configuration.
+ * Applies the distro repository's patches to a source. Returns the reason if one does not apply. An untrusted source
+ * could contain a git repository whose configuration runs commands, so git starts in the trusted folder above it, does
+ * not search for repositories, and ignores all configuration.
  */
 export async function applyPatches(
   distroRoot: string,
@@ -48,7 +48,7 @@ export async function applyPatches(
   return undefined;
 }
 
-/** The repository that holds a package's tree. */
+/** The repository with a package's tree. */
 export async function gitDirOf(state: string, p: PlannedPackage): Promise<string | undefined> {
   const own = repositoryFolder(state, p.source.url);
   for (const dir of [own, join(state, 'git', 'archives.git'), join(state, 'git', 'folders.git')]) {

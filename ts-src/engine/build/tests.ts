@@ -7,11 +7,11 @@ import type { Outcome } from '../../io/process.ts';
 import type { PlannedPackage } from '../../model/plan.ts';
 import type { FailedCase, TestCase, TestRecord } from '../../model/result.ts';
 
-/** What running a package's tests gave. */
+/** The result of a package's tests. */
 export interface TestRun {
   outcome: TestRecord['outcome'];
   cases: TestCase[];
-  /** Cases that failed at first and passed in a later attempt. */
+  /** Cases that failed first and passed in a later attempt. */
   flaky: FailedCase[];
   attempts: number;
 }
@@ -24,24 +24,24 @@ export const shortCase = (c: TestCase): FailedCase => ({
   message: c.message.slice(0, 2000),
 });
 
-/** How the test step ended, for `readTestRun`. */
+/** The end of the test step, for `readTestRun`. */
 export interface TestStep {
   package: string;
-  /** Where the tests could write. */
+  /** Folder that the tests could write to. */
   build: string;
-  /** Below it, the folder with one folder for each attempt. */
+  /** Folder of results below it, with one folder per attempt. */
   results: string;
   outcome: Outcome;
   log: string;
   seconds: number;
-  /** Why the step failed, where it did. */
+  /** Reason for a failure of the step. */
   reason: () => string;
 }
 
-/** Attempts that are read; the build script makes no more. */
+/** Maximum number of attempts that are read; the build script makes no more. */
 const mostAttempts = 100;
 
-/** Reads what the attempts left. Failures that no result file tells of become a case of their own. */
+/** Reads the results of all attempts. A failure without a result file becomes a case of its own. */
 export async function readTestRun(step: TestStep): Promise<TestRun> {
   const whole = (message: string): TestCase => ({
     suite: step.package,
@@ -97,7 +97,7 @@ async function attemptsIn({ build, results }: TestStep): Promise<number[]> {
   return numbers;
 }
 
-/** Marks the cases that failed in an earlier attempt and passed now; gives how they failed. */
+/** Marks cases that failed in an earlier attempt and passed now. Returns the earlier failures. */
 function markFlaky(cases: readonly TestCase[], earlier: readonly TestCase[]): FailedCase[] {
   const id = (c: TestCase) => `${c.suite}\0${c.name}`;
   const failedBefore = new Map(earlier.filter((c) => c.result === 'failed').map((c) => [id(c), c]));
@@ -109,10 +109,10 @@ function markFlaky(cases: readonly TestCase[], earlier: readonly TestCase[]): Fa
   });
 }
 
-/** A larger file is not read for words of tests. */
+/** Larger files are not searched for tests. */
 const mostWords = 4 << 20;
 
-/** Whether it is worth while to build a package with its tests, by the files that its build type names. */
+/** Whether a package seems to have tests, judged by the files that its build type names. */
 export function hasTests(source: string, p: PlannedPackage): boolean {
   const { file, words } = rulesOf(p.buildType).tests;
   const visit = (folder: string, depth: number): boolean =>

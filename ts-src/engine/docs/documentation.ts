@@ -32,8 +32,8 @@ import { frameOf, pagesOf, type Job } from './taken.ts';
 import { readWishes } from './wishes.ts';
 
 /**
- * Makes a package's documentation in the root where it is installed with all that it needs to build and to run; what
- * fails in it is a record too.
+ * Makes a package's documentation in a root where it is installed with its build and run dependencies. Failures give a
+ * record, too.
  */
 export async function documentPackage(
   options: BuilderOptions,
@@ -74,7 +74,7 @@ export async function documentPackage(
   return made(await recordOf(options, job, results, begun));
 }
 
-/** What the documentation of its dependencies can be linked by; text where the store lost one. */
+/** Interfaces of its dependencies' documentation, which links refer to. Returns a message if the store lost one. */
 async function interfacesOf(
   { store, taskKeys }: BuilderOptions,
   { graph, number }: BuildRequest,
@@ -160,7 +160,7 @@ function writeInputs(options: BuilderOptions, job: Job): void {
   });
 }
 
-/** Writes files that the sandbox's user may read, whatever our umask. */
+/** Writes files readable for the sandbox's user, regardless of the umask. */
 function write(folder: string, files: Readonly<Record<string, string | Buffer>>): void {
   for (const [name, data] of Object.entries(files)) {
     const path = join(folder, name);

@@ -10,10 +10,10 @@ import type { BuildEnvironment } from '../build/environment.ts';
 
 const largestText = 1 << 20;
 const largestFragment = 16 << 20;
-/** Of all definitions of messages and descriptions of plugins. */
+/** Size limit of all message definitions and plugin descriptions, in bytes. */
 const largestTexts = 16 << 20;
 
-/** What the site says of a package beside its manifest, by what it installs. */
+/** What the site shows of a package beside its manifest, from its installed files. */
 export async function factsOf(
   { environment, installed }: { environment: BuildEnvironment; installed: Installed },
   pages: readonly PageFile[],
@@ -62,7 +62,7 @@ export async function factsOf(
 
 const nameBelowShare = (path: string): string => path.replace(/^.*?\/share\/[^/]+\//, '');
 
-/** Classes in a description of plugins (pluginlib's XML); nothing where it is none. */
+/** Classes in a plugin description (pluginlib's XML); empty if it is not one. */
 function pluginsIn(xml: string): DocPlugin[] {
   if (!/<(library|class_libraries)\b/.test(xml)) return [];
   const attribute = (tag: string, name: string) =>

@@ -1,12 +1,12 @@
 import type { Installed } from '../../inspect/installed.ts';
 import type { DocResults } from '../../model/docs.ts';
 
-/** What decides whether documentation counts as failed. */
+/** Inputs for deciding whether documentation failed. */
 export interface Judged {
   results: DocResults;
   installed: Installed;
   tag: string | undefined;
-  /** The package's own Doxyfile says what is read, or that only what has a comment gets a page. */
+  /** The package's Doxyfile sets its own inputs, or excludes entities without comments. */
   ownScope: boolean;
   doxygen: boolean;
   warnings: number;
@@ -14,7 +14,7 @@ export interface Judged {
   settings: { warnings?: number; coverage?: number };
 }
 
-/** Why documentation counts as failed, one line each. */
+/** Why documentation failed, one line each. */
 export function faultsOf(judged: Judged): string[] {
   const { results, settings, installed } = judged;
   const faults: string[] = [];
@@ -37,7 +37,7 @@ export function faultsOf(judged: Judged): string[] {
   return faults;
 }
 
-/** Doxygen's tag file lists every header that it made a page of. */
+/** Installed headers without a page. Doxygen's tag file lists the headers that have one. */
 function headersWithoutPage({ installed, tag, ownScope, results }: Judged): string[] {
   const pages = new Set<string>();
   for (const [, body = ''] of (tag ?? '').matchAll(/<compound kind="file">([^]*?)<\/compound>/g)) {

@@ -6,7 +6,9 @@ import { isDocResults } from '../../model/stored.ts';
 
 const largest = 64 << 20;
 
-/** Undefined where it left none, or none that can be read: the package's own code ran beside it. */
+/**
+ * Results of the documentation tools; undefined if missing or invalid, since the package's own code could change them.
+ */
 export async function readDocResults(build: string): Promise<DocResults | undefined> {
   const data = await readLeft(build, 'docs/results.json', largest);
   let value: unknown;
@@ -19,8 +21,8 @@ export async function readDocResults(build: string): Promise<DocResults | undefi
 }
 
 /**
- * What stands for a package's documentation in the keys of those that refer to it: names and places that can be linked,
- * without the version that Sphinx writes into its inventory.
+ * Digest of a package's documentation for the keys of packages that refer to it: link targets, without the version in
+ * Sphinx's inventory.
  */
 export function interfaceDigest({ tag, inventory, messages }: DocInterface): string {
   return sha256(
@@ -28,7 +30,7 @@ export function interfaceDigest({ tag, inventory, messages }: DocInterface): str
   );
 }
 
-/** The entries of an inventory of Sphinx (version 2), sorted; undefined where it is none. */
+/** The entries of a Sphinx inventory (version 2), sorted; undefined if it is invalid. */
 export function inventoryLines(base64: string): string[] | undefined {
   const data = Buffer.from(base64, 'base64');
   let at = 0;

@@ -10,7 +10,7 @@ import type { BuildEnvironment } from '../build/environment.ts';
 import type { BuildRequest } from '../build/outcome.ts';
 import type { DocWishes } from './wishes.ts';
 
-/** All that is known of a package before its documentation is made. */
+/** All inputs for a package's documentation. */
 export interface Job {
   request: BuildRequest;
   environment: BuildEnvironment;
@@ -19,11 +19,11 @@ export interface Job {
   parts: DocParts;
   doxygen: boolean;
   sphinx: boolean;
-  /** Of packages that it refers to. */
+  /** Interfaces of the packages that it refers to. */
   interfaces: Map<string, DocInterface>;
 }
 
-/** The frame of its pages: it names nothing that changes without the package. */
+/** The frame of a package's pages. It contains only data of the package itself. */
 export function frameOf(
   organization: string,
   { request, parts }: Job,
@@ -39,11 +39,11 @@ export function frameOf(
   };
 }
 
-/** Files that the tools write for their own scripts and styles, which the site has in one place. */
+/** Scripts and styles of the tools; the site has shared copies. */
 const ofTools =
   /^(api\/([^/]+\.(css|js|svg|png|md5|map)|(annotated|classes|hierarchy|inherits|files|pages|namespaces|topics|modules|examples)\.html|(functions|globals|namespacemembers)(_[^/]*)?\.html|graph_legend\.html)|doc\/_static\/(basic\.css|pygments\.css|alabaster\.css|[A-Za-z_.-]*(jquery|underscore|doctools|sphinx_highlight|language_data|documentation_options|_sphinx_javascript_frameworks_compat|searchtools)[A-Za-z0-9_.-]*\.js)|doc\/(objects\.inv|\.buildinfo|\.nojekyll|searchindex\.js))$/;
 
-/** The pages that the tools left, and the first page of the API. */
+/** The pages that the tools wrote, and the first page of the API. */
 export async function pagesOf(organization: string, job: Job, results: DocResults): Promise<PageFile[]> {
   const { request, environment } = job;
   const folder = join(environment.build, 'docs', 'pages');
@@ -85,14 +85,17 @@ export async function pagesOf(organization: string, job: Job, results: DocResult
   );
 }
 
-/** What a browser opens as a page, whatever the letters of its name. */
+/** Whether browsers open a file as a page. The extension's case does not matter. */
 const isPage = ({ path }: PageFile): boolean => /\.(x?html?|shtml|xht)$/i.test(path);
 
-/** What Sphinx can't make of a text it links to a message that it leaves out; the warning is told. */
+/**
+ * Where Sphinx can't interpret a text, it links to a message that is not in the page. Removes that link; the warning is
+ * reported.
+ */
 const withoutProblems = (data: Buffer): Buffer =>
   Buffer.from(data.toString('utf8').replace(/<a href="#[^"]*">(<span class="problematic")/g, '<a>$1'));
 
-/** Doxygen's titles are no headings, and what its scripts would open is open. */
+/** Turns Doxygen's titles into headings, and unfolds sections that need its scripts. */
 const withHeading = (data: Buffer): Buffer =>
   Buffer.from(
     data
@@ -102,5 +105,5 @@ const withHeading = (data: Buffer): Buffer =>
       .replace(/ onclick="javascript:toggleInherit\('[A-Za-z0-9_-]*'\)"/g, ''),
   );
 
-/** Whether Doxygen's first page says more than a title. */
+/** Whether Doxygen's main page has more than a title. */
 const hasText = (html: string): boolean => /<div class="textblock">/.test(html);

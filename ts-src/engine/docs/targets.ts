@@ -4,8 +4,8 @@ import type { Plan, Target } from '../../model/plan.ts';
 import { matcher } from '../../plan/globs.ts';
 
 /**
- * On which target the documentation of a package is made: the first of its distribution's first platform, without
- * variant where there is one. Packages of `docs.skip` and those whose manifest exports `<undocumented/>` have none.
+ * The target on which a package's documentation is made: the first one of its distribution's first platform, preferably
+ * without variant. None for packages in `docs.skip` or with `<undocumented/>` in the manifest.
  */
 export function documentedOn(distro: Distro, plan: Plan): NonNullable<RunInput['documented']> {
   const skipped = matcher(distro.docs.skip);

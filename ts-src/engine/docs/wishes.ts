@@ -2,31 +2,31 @@ import { compare } from '../../model/diagnostics.ts';
 import { LeftBehindError, listLeft, readLeft, walkLeft } from '../../io/untrusted.ts';
 import { asMap, parseYaml } from '../../read/yaml.ts';
 
-/** What a package's source says of its own documentation. Paths are below the source. */
+/** Documentation settings in a package's source. Paths are relative to the source. */
 export interface DocWishes {
   readme?: string;
   changelog?: string;
-  /** `selects`: what has no comment gets no page. */
+  /** `selects`: entities without comments get no page. */
   doxyfile?: { path: string; hasInput: boolean; selects: boolean };
-  /** Further lines for Doxygen. */
+  /** Additional lines for Doxygen. */
   statements: string[];
-  /** Folder of prose, and a conf.py in it. */
+  /** Folder of prose, and its conf.py if any. */
   prose?: string;
   conf?: string;
   /** `.dox` files. */
   pages: string[];
   doxygen: boolean;
-  /** Pages of Python's modules. */
+  /** Whether to make pages of Python modules. */
   python: boolean;
-  /** What is not understood, for people. */
+  /** Settings that are not supported, for people. */
   notes: string[];
 }
 
 const largestText = 4 << 20;
 
 /**
- * Reads what a source has and says (README, CHANGELOG, Doxyfile, doc/conf.py, rosdoc2.yaml) before any of its code ran.
- * Nothing is followed: what is a link is as if it were not there, and is told.
+ * Reads the documentation settings of a source (README, CHANGELOG, Doxyfile, doc/conf.py, rosdoc2.yaml) before any of
+ * its code runs. Symlinks are not followed: they are ignored and reported.
  */
 export async function readWishes(source: string): Promise<DocWishes> {
   const notes: string[] = [];
@@ -104,7 +104,7 @@ async function textOf(source: string, path: string, notes: string[]): Promise<st
 }
 
 interface Said {
-  /** `selects`: what has no comment gets no page. */
+  /** `selects`: entities without comments get no page. */
   doxyfile?: string;
   statements: string[];
   prose?: string;
@@ -128,13 +128,13 @@ const settingsKnown = new Set([
   'user_doc_dir',
 ]);
 
-/** rosdoc2.yaml: its header, settings and builders. ROS 1's rosdoc.yaml: a list of builders. */
+/** Reads rosdoc2.yaml (header, settings and builders) or ROS 1's rosdoc.yaml (a list of builders). */
 async function readRosdoc(source: string, notes: string[]): Promise<Said> {
   const said: Said = { statements: [], doxygen: true, python: true };
   for (const file of ['rosdoc2.yaml', 'rosdoc.yaml']) {
     const text = await textOf(source, file, notes);
     if (text === undefined) continue;
-    // Its documents are a header and the configuration.
+    // rosdoc2.yaml has two documents: a header and the configuration.
     const part =
       text
         .split(/^---\s*$/m)
@@ -183,7 +183,7 @@ function takeBuilder(builder: Record<string, unknown>, said: Said, file: string,
     notes.push(`${file}:1: the builder '${String(kind)}' is not known`);
 }
 
-/** A line `NAME = value`: no second line comes of it, and nothing that reads another file. */
+/** A Doxygen line `NAME = value`. Refuses line breaks and settings that read other files. */
 function statementOf(line: unknown, file: string, notes: string[]): string[] {
   if (typeof line === 'string' && /^[A-Z][A-Z0-9_]*\s*\+?=[^\n\r\0]*$/.test(line.trim())) return [line.trim()];
   notes.push(`${file}:1: ${JSON.stringify(line)} is no setting of Doxygen`);
