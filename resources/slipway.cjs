@@ -18972,11 +18972,11 @@ function typeOf2(name6) {
   const known3 = Object.hasOwn(mediaTypes, end2) ? mediaTypes[end2] : void 0;
   return { "content-type": known3 ?? "text/plain; charset=utf-8" };
 }
-var import_node_crypto11, import_promises7, forever, short2, leaseFile, lasting2, isLease, S3Endpoint, mediaTypes;
+var import_node_crypto12, import_promises7, forever, short2, leaseFile, lasting2, isLease, S3Endpoint, mediaTypes;
 var init_s3_endpoint = __esm({
   "ts-src/publish/s3-endpoint.ts"() {
     "use strict";
-    import_node_crypto11 = require("node:crypto");
+    import_node_crypto12 = require("node:crypto");
     import_promises7 = require("node:timers/promises");
     init_process();
     init_s3_blobs();
@@ -19007,7 +19007,7 @@ var init_s3_endpoint = __esm({
        * ends by itself: that of a killed process holds up clean-ups for some hours, and publications for minutes.
        */
       async during(purpose, work2) {
-        const me2 = (0, import_node_crypto11.randomBytes)(8).toString("hex");
+        const me2 = (0, import_node_crypto12.randomBytes)(8).toString("hex");
         if (!await this.take(purpose, me2)) return void 0;
         try {
           return await work2();
@@ -20435,11 +20435,12 @@ init_diagnostics();
 init_process();
 
 // ts-src/inspect/interface.ts
-var import_node_crypto3 = require("node:crypto");
+var import_node_crypto4 = require("node:crypto");
 var import_node_fs10 = require("node:fs");
 var import_node_path13 = require("node:path");
 
 // ts-src/io/untrusted.ts
+var import_node_crypto3 = require("node:crypto");
 init_sizes();
 var import_node_fs9 = require("node:fs");
 var import_promises3 = require("node:fs/promises");
@@ -20568,7 +20569,15 @@ async function walkLeft(root, path2, options5 = {}) {
   return found2;
 }
 var mostHeld = 1 << 30;
-function readHeld(root, path2) {
+var readHeld = (root, path2) => withHeld(root, path2, (handle, size3) => size3 > mostHeld ? void 0 : (0, import_node_fs9.readFileSync)(handle));
+var digestHeld = (root, path2) => withHeld(root, path2, (handle) => {
+  const hash3 = (0, import_node_crypto3.createHash)("sha256");
+  const chunk = Buffer.alloc(1 << 20);
+  for (let read3 = (0, import_node_fs9.readSync)(handle, chunk); read3 > 0; read3 = (0, import_node_fs9.readSync)(handle, chunk))
+    hash3.update(chunk.subarray(0, read3));
+  return hash3.digest("hex");
+});
+function withHeld(root, path2, work2) {
   let handle;
   try {
     handle = (0, import_node_fs9.openSync)((0, import_node_path12.join)(root, path2), import_node_fs9.constants.O_RDONLY | import_node_fs9.constants.O_NOFOLLOW | import_node_fs9.constants.O_NONBLOCK);
@@ -20578,8 +20587,7 @@ function readHeld(root, path2) {
   try {
     const found2 = (0, import_node_fs9.fstatSync)(handle);
     if (!found2.isFile()) throw fault(path2, "is no file");
-    if (found2.size > mostHeld) throw fault(path2, `is larger than ${sizeText(mostHeld)}`);
-    return (0, import_node_fs9.readFileSync)(handle);
+    return work2(handle, found2.size);
   } finally {
     (0, import_node_fs9.closeSync)(handle);
   }
@@ -20937,6 +20945,10 @@ function describe(stage) {
       return { path: f.path, full: link, code: link, api: link, tool: link };
     }
     const data = readHeld(stage, f.path);
+    if (!data) {
+      const full = whole2(f, digestHeld(stage, f.path));
+      return { path: f.path, full, code: full, api: full, tool: full };
+    }
     const elf = readElf(data);
     const binary = elf && describeBinary(f, data, elf, context.cmake);
     loads ||= binary?.loads ?? callsForeignCode(f, data);
@@ -21005,7 +21017,7 @@ function describeText(f, data, isElf, { cmake: cmake2, read: read3, paths: paths
 }
 function interfaceOf({ parts: parts2, loads, offers }) {
   const digest4 = (of) => {
-    const hash3 = (0, import_node_crypto3.createHash)("sha256");
+    const hash3 = (0, import_node_crypto4.createHash)("sha256");
     for (const p of parts2) {
       const text8 = of(p);
       if (text8 !== void 0) hash3.update(`${p.path}\0${text8}
@@ -21038,6 +21050,7 @@ function textOf(stage, files, pattern) {
   for (const { path: path2, link } of files) {
     if (link !== void 0 || !pattern.test(path2)) continue;
     const data = readHeld(stage, path2);
+    if (!data) return void 0;
     if (data.subarray(0, 4096).includes(0)) continue;
     bytes += data.length;
     if (bytes > mostTextInAll) return void 0;
@@ -28272,7 +28285,7 @@ function mmdebstrapCommand(platform3, architecture3, sources, folder2, options5)
 }
 
 // ts-src/sandbox/control-groups.ts
-var import_node_crypto4 = require("node:crypto");
+var import_node_crypto5 = require("node:crypto");
 var import_node_fs28 = require("node:fs");
 var import_node_path39 = require("node:path");
 init_files();
@@ -28310,7 +28323,7 @@ function usable(hierarchy) {
   }
 }
 var ownSpace = () => /\d+/.exec((0, import_node_fs28.readlinkSync)("/proc/self/ns/pid"))?.[0] ?? "0";
-var name4 = () => `slipway-${ownSpace()}-${process.pid}-${(0, import_node_crypto4.randomBytes)(4).toString("hex")}`;
+var name4 = () => `slipway-${ownSpace()}-${process.pid}-${(0, import_node_crypto5.randomBytes)(4).toString("hex")}`;
 function sweep({ root }) {
   try {
     const own3 = ownSpace();
@@ -28614,7 +28627,7 @@ async function missingTools(driver, plan2) {
 }
 
 // ts-src/sandbox/scratch.ts
-var import_node_crypto5 = require("node:crypto");
+var import_node_crypto6 = require("node:crypto");
 var import_node_fs31 = require("node:fs");
 var import_node_path41 = require("node:path");
 init_files();
@@ -28636,14 +28649,14 @@ async function openScratch(state, driver, say) {
     await driver.remove((0, import_node_path41.join)(all, name7));
     (0, import_node_fs31.rmSync)((0, import_node_path41.join)(all, `${name7}.lock`), { force: true });
   }
-  const name6 = `${process.pid}-${(0, import_node_crypto5.randomBytes)(8).toString("hex")}`;
+  const name6 = `${process.pid}-${(0, import_node_crypto6.randomBytes)(8).toString("hex")}`;
   locks.push(await holdMutex((0, import_node_path41.join)(all, `${name6}.lock`)));
   session = (0, import_node_path41.join)(all, name6);
   (0, import_node_fs31.mkdirSync)(session, { recursive: true });
 }
 var currentRun = () => session && (0, import_node_path41.basename)(session);
 function newScratch(state) {
-  const folder2 = (0, import_node_path41.join)(session ?? (0, import_node_path41.join)(state, "work", `single-${process.pid}`), (0, import_node_crypto5.randomBytes)(6).toString("hex"));
+  const folder2 = (0, import_node_path41.join)(session ?? (0, import_node_path41.join)(state, "work", `single-${process.pid}`), (0, import_node_crypto6.randomBytes)(6).toString("hex"));
   (0, import_node_fs31.mkdirSync)(folder2, { recursive: true });
   return folder2;
 }
@@ -29748,7 +29761,7 @@ init_diagnostics();
 init_process();
 
 // ts-src/publish/deb.ts
-var import_node_crypto6 = require("node:crypto");
+var import_node_crypto7 = require("node:crypto");
 init_process();
 init_names();
 function fieldOf(stanza, name6) {
@@ -29816,7 +29829,7 @@ async function readAlone(path2, name6) {
 }
 async function unpackTogether(kind, archives2) {
   if (!archives2.length) return [];
-  const mark2 = (0, import_node_crypto6.randomBytes)(32);
+  const mark2 = (0, import_node_crypto7.randomBytes)(32);
   const packed3 = await run(programs[kind], ["-q", "-c"], { input: mark2, encoding: "latin1" });
   const between2 = Buffer.from(packed3.stdout, "latin1");
   const [program2 = "", ...args] = withoutRights([programs[kind], "-q", "-d", "-c"]);
@@ -29869,7 +29882,7 @@ async function repackDeb(file3, target2, { from, to, seconds }) {
 }
 
 // ts-src/publish/indices.ts
-var import_node_crypto7 = require("node:crypto");
+var import_node_crypto8 = require("node:crypto");
 var poolPath = (stanza, file3) => `${poolFolder((fieldOf(stanza, "Source") ?? fieldOf(stanza, "Package") ?? "unknown").replace(/ .*$/, ""))}/${file3}`;
 function poolFolder(source2) {
   const plain5 = /^[a-z0-9][a-z0-9+.-]*$/.test(source2) ? source2 : "unknown";
@@ -29903,7 +29916,7 @@ var renderPackages = (entries2) => entries2.map((e) => `${e.text}
 `).join("");
 function renderRelease(fields, files) {
   const sums = (name6) => files.map((f) => {
-    const digest4 = name6 === "sha256" ? f.sha256 : (0, import_node_crypto7.createHash)(name6).update(f.data).digest("hex");
+    const digest4 = name6 === "sha256" ? f.sha256 : (0, import_node_crypto8.createHash)(name6).update(f.data).digest("hex");
     return ` ${digest4} ${f.data.length} ${f.path}
 `;
   }).join("");
@@ -33116,7 +33129,7 @@ function verdictOf(history) {
 }
 
 // ts-src/engine/runs.ts
-var import_node_crypto8 = require("node:crypto");
+var import_node_crypto9 = require("node:crypto");
 init_cut();
 init_names();
 var isRunName = (name6) => /^runs\/\d{14}-[^/]*\.json$/.test(name6);
@@ -33144,7 +33157,7 @@ async function recordRun({ store: store2, graphs: runs, input, hints }) {
     );
   }
   if (changed2 || fresh.length)
-    await store2.writeJson(runName(input.plan.stamp, (0, import_node_crypto8.randomBytes)(6).toString("hex")), {
+    await store2.writeJson(runName(input.plan.stamp, (0, import_node_crypto9.randomBytes)(6).toString("hex")), {
       schema: 1,
       stamp: input.plan.stamp,
       finished: Date.now(),
@@ -33674,10 +33687,10 @@ async function takePages(root, skip) {
     if (kind !== "a file") throw new LeftBehindError(`${shownName(path2)} is ${kind}, not a file`);
     if (!isPageName(path2)) throw new LeftBehindError(`${shownName(path2)} is no name for a page`);
     const data = readHeld(root, path2);
-    bytes += data.length;
-    if (data.length > largestFile2)
+    if (!data || data.length > largestFile2)
       throw new LeftBehindError(`${shownName(path2)} is larger than ${largestFile2 >> 20} MiB`);
-    if (bytes > mostBytes2) throw new LeftBehindError(`its pages are larger than ${mostBytes2 >> 20} MiB together`);
+    if ((bytes += data.length) > mostBytes2)
+      throw new LeftBehindError(`its pages are larger than ${mostBytes2 >> 20} MiB together`);
     files.push({ path: path2, data });
   }
   return files.sort((a, b) => a.path < b.path ? -1 : 1);
@@ -37688,7 +37701,7 @@ init_maps();
 init_sizes();
 
 // ts-src/sandbox/docker.ts
-var import_node_crypto9 = require("node:crypto");
+var import_node_crypto10 = require("node:crypto");
 var import_node_fs67 = require("node:fs");
 var import_node_path85 = require("node:path");
 init_digest();
@@ -38054,7 +38067,7 @@ async function enter(entry2) {
       stdout: "",
       stderr: "the base image of this root is not there: run with --renew-base"
     };
-  const name6 = `slipway-${process.pid}-${(0, import_node_crypto9.randomBytes)(6).toString("hex")}`;
+  const name6 = `slipway-${process.pid}-${(0, import_node_crypto10.randomBytes)(6).toString("hex")}`;
   const limits2 = entry2.limits ?? defaultLimits();
   const filter = (0, import_node_path85.join)(entry2.work, `${name6}.seccomp.json`);
   (0, import_node_fs67.writeFileSync)(filter, seccompProfile(entry2.network === true));
@@ -39261,7 +39274,7 @@ function makeProgress(options5) {
 }
 
 // ts-src/collect/collect.ts
-var import_node_crypto10 = require("node:crypto");
+var import_node_crypto11 = require("node:crypto");
 var import_node_fs72 = require("node:fs");
 var import_node_path92 = require("node:path");
 init_files();
@@ -39902,7 +39915,7 @@ async function contentsOf(request, alone2) {
   return surveyStore({ store: store2.store, now, days, grace: store2.own && alone2 ? 0 : grace });
 }
 function discard({ paths: paths2 }, trash) {
-  const folder2 = (0, import_node_path92.join)(trash, (0, import_node_crypto10.randomBytes)(8).toString("hex"));
+  const folder2 = (0, import_node_path92.join)(trash, (0, import_node_crypto11.randomBytes)(8).toString("hex"));
   (0, import_node_fs72.mkdirSync)(folder2, { recursive: true });
   for (const path2 of paths2.filter(exists)) (0, import_node_fs72.renameSync)(path2, (0, import_node_path92.join)(folder2, (0, import_node_path92.basename)(path2)));
 }
@@ -44090,7 +44103,7 @@ init_zod();
 init_files();
 
 // ts-src/aws/client.ts
-var import_node_crypto12 = require("node:crypto");
+var import_node_crypto13 = require("node:crypto");
 var import_promises9 = require("node:timers/promises");
 init_aws4fetch_esm();
 init_fxp();
@@ -44113,7 +44126,7 @@ var Aws = class {
   /** Sends a request. Retries while the service is busy or limits the request rate. */
   async send(request) {
     const base = this.endpoint?.replace(/\/$/, "") ?? `https://${request.service}.${this.region}.amazonaws.com`;
-    if (!("crypto" in globalThis)) Object.assign(globalThis, { crypto: import_node_crypto12.webcrypto });
+    if (!("crypto" in globalThis)) Object.assign(globalThis, { crypto: import_node_crypto13.webcrypto });
     for (let attempt = 1; ; attempt++) {
       const keys = await credentials();
       const signed = await new AwsV4Signer({
@@ -44220,7 +44233,7 @@ var livingInstances = {
 };
 
 // ts-src/aws/instance.ts
-var import_node_crypto13 = require("node:crypto");
+var import_node_crypto14 = require("node:crypto");
 var import_promises10 = require("node:timers/promises");
 var between = 1e4;
 async function tryInstance(aws, image2, trial, tags2, signal) {
@@ -44229,7 +44242,7 @@ async function tryInstance(aws, image2, trial, tags2, signal) {
     InstanceType: trial.type,
     MinCount: "1",
     MaxCount: "1",
-    ClientToken: (0, import_node_crypto13.randomUUID)(),
+    ClientToken: (0, import_node_crypto14.randomUUID)(),
     InstanceInitiatedShutdownBehavior: "terminate",
     "MetadataOptions.HttpTokens": "required",
     ...trial.subnet === void 0 ? {} : { SubnetId: trial.subnet },
@@ -44343,14 +44356,14 @@ var ssm = (place3, action, input) => asked("ssm", () => new Aws(place3.region, p
 var imageUses = (place3) => asked("ec2", () => usedImages(new Aws(place3.region, place3.endpoint)));
 
 // ts-src/deploy/toolset.ts
-var import_node_crypto14 = require("node:crypto");
+var import_node_crypto15 = require("node:crypto");
 var import_node_fs85 = require("node:fs");
 var import_node_path108 = require("node:path");
 init_diagnostics();
 var folders = ["ansible", "packer"];
 var day6 = 864e5;
 function toolsetOf(root) {
-  const digest4 = (0, import_node_crypto14.createHash)("sha256");
+  const digest4 = (0, import_node_crypto15.createHash)("sha256");
   try {
     for (const folder2 of folders) {
       const files = (0, import_node_fs85.readdirSync)((0, import_node_path108.join)(root, folder2), { recursive: true, encoding: "utf8" }).map((name6) => (0, import_node_path108.join)(folder2, name6)).filter((file3) => !(0, import_node_path108.basename)(file3).startsWith(".") && (0, import_node_fs85.lstatSync)((0, import_node_path108.join)(root, file3)).isFile()).sort(compare);
@@ -45743,7 +45756,7 @@ var import_node_path116 = require("node:path");
 init_files();
 
 // ts-src/farm/run-manifest.ts
-var import_node_crypto15 = require("node:crypto");
+var import_node_crypto16 = require("node:crypto");
 var import_node_fs91 = require("node:fs");
 var import_node_path115 = require("node:path");
 var import_node_zlib13 = require("node:zlib");
@@ -45833,7 +45846,7 @@ function documentedOn(distro, plan2) {
 
 // ts-src/farm/run-manifest.ts
 var lockName = (channel2) => `locks/${channel2}.json`;
-var newRunId = (stamp) => `${stamp}-${(0, import_node_crypto15.randomBytes)(4).toString("hex")}`;
+var newRunId = (stamp) => `${stamp}-${(0, import_node_crypto16.randomBytes)(4).toString("hex")}`;
 var isRunId = (text8) => /^\d{14}-[0-9a-f]{8}$/.test(text8);
 var bundleName = (id) => `runs/${id}/bundle.gz`;
 var partName = (id, architecture3) => `runs/${id}/part-${architecture3}.gz`;
@@ -50047,7 +50060,7 @@ var grubMenu = (title, version3, options5) => [
 ].join("\n");
 
 // ts-src/images/bmap.ts
-var import_node_crypto16 = require("node:crypto");
+var import_node_crypto17 = require("node:crypto");
 var import_node_fs97 = require("node:fs");
 init_digest();
 var block5 = 4096;
@@ -50059,11 +50072,11 @@ function mapped(file3) {
   const zero = Buffer.alloc(block5);
   const ranges = [];
   let first3 = -1;
-  let hash3 = (0, import_node_crypto16.createHash)("sha256");
+  let hash3 = (0, import_node_crypto17.createHash)("sha256");
   const end2 = (last2) => {
     if (first3 >= 0) ranges.push({ first: first3, last: last2, digest: hash3.digest("hex") });
     first3 = -1;
-    hash3 = (0, import_node_crypto16.createHash)("sha256");
+    hash3 = (0, import_node_crypto17.createHash)("sha256");
   };
   try {
     for (let at3 = 0; at3 * block5 < size3; at3 += step) {
@@ -50415,7 +50428,7 @@ async function renderDisk(room, facts, root, options5) {
 }
 
 // ts-src/images/docker.ts
-var import_node_crypto17 = require("node:crypto");
+var import_node_crypto18 = require("node:crypto");
 var import_node_fs100 = require("node:fs");
 init_digest();
 var oci = {
@@ -50494,7 +50507,7 @@ function writeDockerTar(image2, tags2, target2) {
     }
   ];
   const out = (0, import_node_fs100.openSync)(target2, "w");
-  const hash3 = (0, import_node_crypto17.createHash)("sha256");
+  const hash3 = (0, import_node_crypto18.createHash)("sha256");
   let size3 = 0;
   let damaged2;
   const write3 = (data) => {
@@ -50523,7 +50536,7 @@ function writeDockerTar(image2, tags2, target2) {
 }
 function copyLayer(layer, write3) {
   const buffer = Buffer.alloc(1 << 20);
-  const hash3 = (0, import_node_crypto17.createHash)("sha256");
+  const hash3 = (0, import_node_crypto18.createHash)("sha256");
   const from = (0, import_node_fs100.openSync)(layer.tar, "r");
   try {
     for (let n = (0, import_node_fs100.readSync)(from, buffer); n > 0; n = (0, import_node_fs100.readSync)(from, buffer)) {
@@ -50538,7 +50551,7 @@ function copyLayer(layer, write3) {
 }
 
 // ts-src/images/lxd.ts
-var import_node_crypto18 = require("node:crypto");
+var import_node_crypto19 = require("node:crypto");
 var import_node_fs101 = require("node:fs");
 var import_node_path125 = require("node:path");
 init_process();
@@ -50600,7 +50613,7 @@ async function renderLxd(room, facts, root, options5) {
   return good({ files, id: await fingerprint2(files) });
 }
 async function fingerprint2(files) {
-  const digest4 = (0, import_node_crypto18.createHash)("sha256");
+  const digest4 = (0, import_node_crypto19.createHash)("sha256");
   for (const file3 of files)
     for await (const chunk of (0, import_node_fs101.createReadStream)(file3)) if (Buffer.isBuffer(chunk)) digest4.update(chunk);
   return digest4.digest("hex");
@@ -50720,7 +50733,7 @@ init_names();
 
 // ts-src/images/layers.ts
 var import_node_fs102 = require("node:fs");
-var import_node_crypto19 = require("node:crypto");
+var import_node_crypto20 = require("node:crypto");
 var import_node_path128 = require("node:path");
 init_diagnostics();
 init_files();
@@ -50973,7 +50986,7 @@ async function packLayer(room, request, staged) {
   const before2 = below3 ? split3((0, import_node_fs102.readFileSync)(below3.names)) : [];
   const secrets = [];
   const reader2 = scanner(secrets, request.kind === "own");
-  const hash3 = (0, import_node_crypto19.createHash)("sha256");
+  const hash3 = (0, import_node_crypto20.createHash)("sha256");
   const out = (0, import_node_fs102.openSync)((0, import_node_path128.join)(staged, "layer.tar"), "w");
   let size3 = 0;
   const write3 = (chunk) => {
@@ -51541,7 +51554,7 @@ init_names();
 
 // ts-src/images/ebs.ts
 var import_node_child_process6 = require("node:child_process");
-var import_node_crypto20 = require("node:crypto");
+var import_node_crypto21 = require("node:crypto");
 init_yaml();
 var block7 = 512 * 1024;
 var width5 = 8;
@@ -51619,7 +51632,7 @@ async function putBlock(aws, snapshot2, index, data) {
     path: `/snapshots/${snapshot2}/blocks/${index}`,
     headers: {
       "x-amz-Data-Length": String(data.length),
-      "x-amz-Checksum": (0, import_node_crypto20.createHash)("sha256").update(data).digest("base64"),
+      "x-amz-Checksum": (0, import_node_crypto21.createHash)("sha256").update(data).digest("base64"),
       "x-amz-Checksum-Algorithm": "SHA256",
       "content-type": "application/octet-stream"
     },
@@ -51784,12 +51797,12 @@ async function share(aws, settings3, id) {
 }
 
 // ts-src/images/check.ts
-var import_node_crypto22 = require("node:crypto");
+var import_node_crypto23 = require("node:crypto");
 init_diagnostics();
 init_process();
 
 // ts-src/images/check-disk.ts
-var import_node_crypto21 = require("node:crypto");
+var import_node_crypto22 = require("node:crypto");
 var import_node_fs106 = require("node:fs");
 var import_node_path133 = require("node:path");
 init_diagnostics();
@@ -51846,7 +51859,7 @@ async function checkDisk(input, artifact2) {
 }
 var driveOf = (link) => ["-drive", `if=virtio,format=qcow2,snapshot=on,file=${link}`];
 async function startDisk(input, told8, { program: program2, machine }, drives) {
-  const word3 = (0, import_node_crypto21.randomBytes)(12).toString("hex");
+  const word3 = (0, import_node_crypto22.randomBytes)(12).toString("hex");
   const stop = new AbortController();
   const timer = setTimeout(() => stop.abort(), longest6);
   let seen = "";
@@ -51941,7 +51954,7 @@ async function checkLxd(input, artifact2) {
   const [metadata, root] = paths2;
   if (metadata === void 0 || root === void 0)
     return failed3(input, "lxd", "the store lost its files", "build it again");
-  const name6 = `slipway-check-${(0, import_node_crypto22.randomBytes)(6).toString("hex")}`;
+  const name6 = `slipway-check-${(0, import_node_crypto23.randomBytes)(6).toString("hex")}`;
   const lxc = (...args) => run("lxc", args, { signal: input.signal, limit: 1 << 20 });
   const imported = await lxc("image", "import", metadata, root, "--alias", name6);
   if (imported.code === 127) return failed3(input, "lxd", "lxc is not installed", "LXD starts it: apt-get install lxd");

@@ -1,5 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -254,5 +263,14 @@ describe('the rules of the cut-off', () => {
     expect(seen()).toMatchObject({ loads: false, offers: false });
     put('lib/python3.11/site-packages/p/load.py', 'import ctypes\n');
     expect(seen().loads).toBe(true);
+  });
+
+  it('has files by their digest that are too large to be read as a whole', () => {
+    make();
+    put('share/p/models/weights.bin', '');
+    truncateSync(join(stage, prefix, 'share/p/models/weights.bin'), (1 << 30) + 1);
+    const part = describeStage(stage).parts.find((p) => p.path.endsWith('weights.bin'));
+    expect(part?.full).toMatch(/^0 [0-9a-f]{64}$/);
+    expect(part).toMatchObject({ code: part?.full, api: part?.full, tool: part?.full });
   });
 });

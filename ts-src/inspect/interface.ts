@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { lstatSync, readdirSync, readlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { LeftBehindError, mostNames, readHeld, shownName } from '../io/untrusted.ts';
+import { digestHeld, LeftBehindError, mostNames, readHeld, shownName } from '../io/untrusted.ts';
 import { sha256 } from '../model/digest.ts';
 import type { Interface } from '../model/result.ts';
 import { withoutComments } from './comments.ts';
@@ -78,6 +78,10 @@ export function describe(stage: string): Description {
       return { path: f.path, full: link, code: link, api: link, tool: link };
     }
     const data = readHeld(stage, f.path);
+    if (!data) {
+      const full = whole(f, digestHeld(stage, f.path));
+      return { path: f.path, full, code: full, api: full, tool: full };
+    }
     const elf = readElf(data);
     const binary = elf && describeBinary(f, data, elf, context.cmake);
     loads ||= binary?.loads ?? callsForeignCode(f, data);
@@ -219,6 +223,7 @@ function textOf(stage: string, files: readonly Installed[], pattern: RegExp): st
   for (const { path, link } of files) {
     if (link !== undefined || !pattern.test(path)) continue;
     const data = readHeld(stage, path);
+    if (!data) return undefined;
     if (data.subarray(0, 4096).includes(0)) continue;
     bytes += data.length;
     if (bytes > mostTextInAll) return undefined;

@@ -45,10 +45,10 @@ export async function takePages(root: string, skip: (path: string) => boolean): 
     if (kind !== 'a file') throw new LeftBehindError(`${shownName(path)} is ${kind}, not a file`);
     if (!isPageName(path)) throw new LeftBehindError(`${shownName(path)} is no name for a page`);
     const data = readHeld(root, path);
-    bytes += data.length;
-    if (data.length > largestFile)
+    if (!data || data.length > largestFile)
       throw new LeftBehindError(`${shownName(path)} is larger than ${largestFile >> 20} MiB`);
-    if (bytes > mostBytes) throw new LeftBehindError(`its pages are larger than ${mostBytes >> 20} MiB together`);
+    if ((bytes += data.length) > mostBytes)
+      throw new LeftBehindError(`its pages are larger than ${mostBytes >> 20} MiB together`);
     files.push({ path, data });
   }
   return files.sort((a, b) => (a.path < b.path ? -1 : 1));

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { sizeText } from '../model/sizes.ts';
 import { closeSync, constants, fstatSync, openSync, readFileSync, readSync, type Dirent } from 'node:fs';
 import { lstat, open, opendir, type FileHandle } from 'node:fs/promises';
@@ -172,11 +173,24 @@ export async function walkLeft(
   return found;
 }
 
-/** Larger files are not taken. */
+/** Larger files are not read as a whole. */
 const mostHeld = 1 << 30;
 
-/** A file of a tree whose folders are known to be folders: its bytes, at once. */
-export function readHeld(root: string, path: string): Buffer {
+/** A file of a tree whose folders are known to be folders: its bytes, at once; undefined: it is larger than 1 GiB. */
+export const readHeld = (root: string, path: string): Buffer | undefined =>
+  withHeld(root, path, (handle, size) => (size > mostHeld ? undefined : readFileSync(handle)));
+
+/** SHA-256 of such a file, whatever its size is. */
+export const digestHeld = (root: string, path: string): string =>
+  withHeld(root, path, (handle) => {
+    const hash = createHash('sha256');
+    const chunk = Buffer.alloc(1 << 20);
+    for (let read = readSync(handle, chunk); read > 0; read = readSync(handle, chunk))
+      hash.update(chunk.subarray(0, read));
+    return hash.digest('hex');
+  });
+
+function withHeld<T>(root: string, path: string, work: (handle: number, size: number) => T): T {
   let handle;
   try {
     handle = openSync(join(root, path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
@@ -186,8 +200,7 @@ export function readHeld(root: string, path: string): Buffer {
   try {
     const found = fstatSync(handle);
     if (!found.isFile()) throw fault(path, 'is no file');
-    if (found.size > mostHeld) throw fault(path, `is larger than ${sizeText(mostHeld)}`);
-    return readFileSync(handle);
+    return work(handle, found.size);
   } finally {
     closeSync(handle);
   }
