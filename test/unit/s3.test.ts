@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -53,6 +53,24 @@ describe('a store in a bucket', () => {
     const now = await store.readTagged<{ n: number }>('channels/x.json');
     expect(now.value).toEqual({ n: 1 });
     expect(await store.replaceJson('channels/x.json', { n: 3 }, now.tag)).toBe(true);
+  });
+
+  it('takes no more of an object than its record tells, and removes none because a record tells another size', async () => {
+    const store = await open('g');
+    const file = join(folder, 'long');
+    writeFileSync(file, 'y'.repeat(3_000_000));
+    const stored = await store.put(file);
+    const copy = join(folder, 'copy');
+    expect(await store.blobs.fetch(`objects/${stored.sha256.slice(0, 2)}/${stored.sha256}`, copy, 1000)).toBe(true);
+    expect(statSync(copy).size).toBe(0);
+    const stranger = await open('h', 'pr-2');
+    expect(await stranger.path({ ...stored, size: 1000 })).toBeUndefined();
+    expect(await (await open('i')).path(stored)).toBeDefined();
+    const local = await openStore('file:local', folder, join(folder, 'j'), undefined);
+    const kept = await local.put(file);
+    const other = await openStore('file:local', folder, join(folder, 'j'), 'pr-3');
+    expect(await other.path({ ...kept, size: 1000 })).toBeUndefined();
+    expect(await other.path(kept)).toBeDefined();
   });
 
   it('serves nothing damaged, and an untrusted run reads the trusted place but not the other way round', async () => {

@@ -22,7 +22,7 @@ export interface Blobs {
   /** Writes several together: the last one, which may name the others, appears after them. */
   putAll(items: readonly { name: string; data: Buffer }[]): Promise<void>;
   /** Brings it to a file that is not there yet; false where there is no such thing. */
-  fetch(name: string, file: string): Promise<boolean>;
+  fetch(name: string, file: string, most: number): Promise<boolean>;
   /**
    * Writes only where it is as it was: `before` is what `getTagged` gave, undefined for nothing. False: another was
    * first.

@@ -1,5 +1,5 @@
 import { webcrypto } from 'node:crypto';
-import { createReadStream, createWriteStream, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { createReadStream, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { dirname } from 'node:path';
@@ -14,6 +14,7 @@ import type { BlobInfo, Blobs } from './blobs.ts';
 import { credentials, forgetCredentials } from './s3-credentials.ts';
 import { codeOf, errorCode, isAnswer, isOurs, isPassing, s3Advice } from './s3-faults.ts';
 import { readListing } from './s3-list.ts';
+import { save, type Target } from './s3-download.ts';
 import type { S3Place } from './s3-place.ts';
 
 /** A server that errs half of the time is still one that serves; one that says nothing is asked for some minutes. */
@@ -79,11 +80,11 @@ export class S3Blobs implements Blobs {
     if (last) await this.put(last.name, last.data);
   }
 
-  async fetch(name: string, file: string): Promise<boolean> {
+  async fetch(name: string, file: string, most: number): Promise<boolean> {
     mkdirSync(dirname(file), { recursive: true });
     const temporary = temporaryBeside(file);
     try {
-      const reply = await this.ask('GET', this.url(name), {}, {}, temporary);
+      const reply = await this.ask('GET', this.url(name), {}, {}, { file: temporary, most });
       if (reply.status === 404) return false;
       renameSync(temporary, file);
       return true;
@@ -189,7 +190,7 @@ export class S3Blobs implements Blobs {
     url: string,
     body: Body = {},
     headers: Record<string, string> = {},
-    into?: string,
+    into?: Target,
   ): Promise<Reply> {
     return slowly(`the store ${this.where}`, this.tried(method, url, body, headers, into));
   }
@@ -199,7 +200,7 @@ export class S3Blobs implements Blobs {
     url: string,
     body: Body,
     headers: Record<string, string>,
-    into: string | undefined,
+    into: Target | undefined,
   ): Promise<Reply> {
     let last = '';
     let advice: string | undefined;
@@ -241,7 +242,7 @@ export class S3Blobs implements Blobs {
     url: string,
     body: Body,
     headers: Record<string, string>,
-    into: string | undefined,
+    into: Target | undefined,
   ): Promise<Reply> {
     const size = sizeOf(body);
     const keys = await credentials();
@@ -269,11 +270,8 @@ export class S3Blobs implements Blobs {
         (response) => {
           const status = response.statusCode ?? 0;
           if (into !== undefined && status < 300) {
-            const expected = Number(response.headers['content-length'] ?? -1);
-            pipeline(response, createWriteStream(into)).then(() => {
-              if (expected >= 0 && statSync(into).size !== expected) reject(new Error('the answer was cut short'));
-              else resolve({ status, headers: response.headers, body: Buffer.alloc(0) });
-            }, reject);
+            const saved = { status, headers: response.headers, body: Buffer.alloc(0) };
+            save(response, into).then(() => resolve(saved), reject);
             return;
           }
           const chunks: Buffer[] = [];

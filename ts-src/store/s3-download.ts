@@ -1,0 +1,32 @@
+import { createWriteStream, writeFileSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
+import { pipeline } from 'node:stream/promises';
+
+/** Where an answer is written to, and how many bytes of it may be taken. */
+export interface Target {
+  file: string;
+  most: number;
+}
+
+/**
+ * Writes an answer to a file. Of one that says that it is longer than it may be nothing is left: it is not the object
+ * that is wanted. One that does not say so is a fault of the server.
+ */
+export async function save(response: IncomingMessage, { file, most }: Target): Promise<void> {
+  const told = response.headers['content-length'];
+  if (told !== undefined && Number(told) > most) {
+    writeFileSync(file, '');
+    response.destroy();
+    return;
+  }
+  let taken = 0;
+  const within = async function* (chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    for await (const chunk of chunks) {
+      taken += chunk.length;
+      if (taken > most) throw new Error('the answer is longer than the object');
+      yield chunk;
+    }
+  };
+  await pipeline(response, within, createWriteStream(file));
+  if (told !== undefined && taken !== Number(told)) throw new Error('the answer was cut short');
+}
