@@ -28968,9 +28968,11 @@ followed() {
     "$(stat --format=%s "$1")"
   [ "$#" -ne 4 ] || [ "$4" -gt $(($1 + $2 * $3)) ]
 }
+unchanged=
 case $kind in
+  *executable*"not stripped"*) if followed "$file"; then unchanged=yes; fi ;;
   *"not stripped"*) ;;
-  *) stripped=yes ;;
+  *) unchanged=yes ;;
 esac
 how=--strip-unneeded
 if [ -x "$file" ]; then how=--strip-all; fi
@@ -28981,8 +28983,7 @@ case $kind in
     id=\${id%%[!0-9a-f]*}
     ;;
 esac
-if [ -n "\${stripped-}" ] || followed "$file"; then
-  # It stays as it is.
+if [ -n "$unchanged" ]; then
   objdump --private-headers "$file" > /dev/null 2>&1 || unreadable
 elif [ "\${#id}" -lt 8 ]; then
   objcopy "$how" -R .comment -R .note "$file" || unreadable

@@ -24,7 +24,7 @@ const shipped: Record<string, string> = {
   truncated: 'truncate -s 3000 "$1"',
   header: 'truncate -s 40 "$1"',
   sections: patched(40, '\\377\\377\\377'),
-  followed: 'echo payload >> "$1"',
+  followed: 'cp p "$1"; echo payload >> "$1"',
   stripped: 'strip "$1"; echo payload >> "$1"',
 };
 /** Writes bytes, as escapes of printf, at a place of the file. */
@@ -37,7 +37,9 @@ file(WRITE \${CMAKE_BINARY_DIR}/v.c "int v(void) { return 4; }")
 add_library(v SHARED \${CMAKE_BINARY_DIR}/v.c)
 target_link_options(v PRIVATE -Wl,--no-as-needed)
 target_link_libraries(v m)
-add_custom_target(sdk ALL COMMAND sh \${PROJECT_SOURCE_DIR}/sdk.sh DEPENDS v)
+file(WRITE \${CMAKE_BINARY_DIR}/p.c "int main(void) { return 0; }")
+add_executable(p \${CMAKE_BINARY_DIR}/p.c)
+add_custom_target(sdk ALL COMMAND sh \${PROJECT_SOURCE_DIR}/sdk.sh DEPENDS v p)
 install(DIRECTORY \${CMAKE_BINARY_DIR}/sdk DESTINATION lib/\${PROJECT_NAME})
 install(DIRECTORY \${CMAKE_BINARY_DIR}/sdk/ DESTINATION share/\${PROJECT_NAME}/firmware USE_SOURCE_PERMISSIONS)
 `,
