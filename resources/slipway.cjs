@@ -523,6 +523,13 @@ function olderThanADay(path2) {
     return false;
   }
 }
+function leadsOut(root, path2) {
+  try {
+    return !`${(0, import_node_fs3.realpathSync)((0, import_node_path4.join)(root, path2))}/`.startsWith(`${(0, import_node_fs3.realpathSync)(root)}/`);
+  } catch {
+    return false;
+  }
+}
 function entriesBelow(root) {
   const found2 = [];
   const folders2 = [""];
@@ -19669,7 +19676,7 @@ var init_plan_schema = __esm({
 var import_node_v8 = require("node:v8");
 
 // ts-src/cli/cli.ts
-var import_node_fs120 = require("node:fs");
+var import_node_fs119 = require("node:fs");
 var import_node_util4 = require("node:util");
 init_maps();
 init_faults();
@@ -26567,9 +26574,10 @@ function readIndex(state, text8, file3, name6) {
   return parsed2;
 }
 var EntryReader = class {
-  constructor(root, distroFile) {
+  constructor(root, distroFile, confined) {
     this.root = root;
     this.distroFile = distroFile;
+    this.confined = confined;
   }
   repositories = /* @__PURE__ */ new Map();
   diagnostics = [];
@@ -26586,7 +26594,7 @@ var EntryReader = class {
   }
   /** The text of a file that `from` names. */
   text(file3, from, path2 = []) {
-    if ((0, import_node_path27.normalize)(file3).startsWith("../") || (0, import_node_path27.isAbsolute)(file3)) {
+    if ((0, import_node_path27.normalize)(file3).startsWith("../") || (0, import_node_path27.isAbsolute)(file3) || this.confined && leadsOut(this.root, file3)) {
       this.diagnostics.push(error("file-outside", `${file3} is outside the distro repository`, { file: from }));
       return void 0;
     }
@@ -26629,7 +26637,7 @@ async function readIndexed(reader2, workspace, name6, settings3) {
 async function readEntries(workspace, name6) {
   const { distro, root } = workspace;
   const settings3 = ownEntry(distro.distributions, name6);
-  const reader2 = new EntryReader(root, workspace.file);
+  const reader2 = new EntryReader(root, workspace.file, workspace.confined === true);
   const { index, cache } = await readIndexed(reader2, workspace, name6, settings3);
   for (const file3 of settings3.repos) {
     const text8 = reader2.text(file3, workspace.file, ["distributions", name6, "repos"]);
@@ -53340,7 +53348,7 @@ function wordsOf2(name6, id, channel2, pointer, done) {
 }
 
 // ts-src/cli/farm/prepare.ts
-var import_node_fs115 = require("node:fs");
+var import_node_fs114 = require("node:fs");
 var import_node_path144 = require("node:path");
 init_diagnostics();
 init_files();
@@ -53770,11 +53778,11 @@ var import_node_path143 = require("node:path");
 init_diagnostics();
 
 // ts-src/farm/request.ts
-var import_node_fs114 = require("node:fs");
 var import_node_path142 = require("node:path");
+init_files();
 init_diagnostics();
 async function requestWorkspace(workspace, target2) {
-  const links = await linksOutside(workspace);
+  const links = [...await linksOutside(workspace), ...namedOutside(workspace)];
   if (links.length)
     return bad(
       ...links.map(
@@ -53837,7 +53845,7 @@ async function requestWorkspace(workspace, target2) {
     package_settings
   };
   const from = { ...read3.value, root: (0, import_node_path142.resolve)(root), urlBase: workspace.urlBase };
-  return good({ ...workspace, distro, keyRoot: from.root, trusted: from }, diagnostics);
+  return good({ ...workspace, distro, keyRoot: from.root, confined: true, trusted: from }, diagnostics);
 }
 function withLimitsOf(settings3, trusted) {
   const limitsOf2 = (name6) => Object.hasOwn(trusted, name6) ? trusted[name6]?.limits : void 0;
@@ -53865,17 +53873,19 @@ var noSettings = {
 };
 async function linksOutside({ root, distro }) {
   const listed4 = await git(["ls-files", "--stage", "-z"], { cwd: root });
-  const top = (0, import_node_fs114.realpathSync)(root);
   const packages = Object.values(distro.distributions).flatMap((d) => d.folders);
   return listed4.stdout.split("\0").flatMap((line2) => {
     const path2 = line2.slice(line2.indexOf("	") + 1);
     if (!line2.startsWith("120000 ") || packages.some((folder2) => path2.startsWith(`${folder2}/`))) return [];
-    try {
-      return `${(0, import_node_fs114.realpathSync)((0, import_node_path142.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
-    } catch {
-      return [];
-    }
+    return leadsOut(root, path2) ? [path2] : [];
   });
+}
+function namedOutside({ root, distro }) {
+  const texts = (value2) => {
+    if (typeof value2 === "string") return [value2];
+    return typeof value2 === "object" && value2 !== null ? Object.values(value2).flatMap(texts) : [];
+  };
+  return texts(distro).filter((path2) => !(0, import_node_path142.normalize)(path2).startsWith("..") && leadsOut(root, path2));
 }
 var same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
@@ -54131,7 +54141,7 @@ async function runPrepare(given, packages) {
     showDiagnostics(tools2);
     return exit.failed;
   }
-  (0, import_node_fs115.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs114.mkdirSync)(state, { recursive: true });
   await openScratch(state, driver);
   try {
     return await prepareRun(run2, driver, limits2);
@@ -54346,7 +54356,7 @@ async function rehearse(values, secret2) {
 }
 
 // ts-src/cli/farm/change-effects.ts
-var import_node_fs116 = require("node:fs");
+var import_node_fs115 = require("node:fs");
 var import_node_path146 = require("node:path");
 init_maps();
 init_files();
@@ -54404,7 +54414,7 @@ async function abiDetails({ store: store2, input }, old, now) {
   if (!b.ok) return reasonOf3(b);
   const folder2 = newScratch(input.state);
   const compared = await compareBuilds(a.value, b.value, folder2);
-  (0, import_node_fs116.rmSync)(folder2, { recursive: true, force: true });
+  (0, import_node_fs115.rmSync)(folder2, { recursive: true, force: true });
   return compared.ok ? renderAbi(compared.value.changes, compared.value.details) : reasonOf3(compared);
 }
 var reasonOf3 = ({ diagnostics }) => `${diagnostics[0]?.message ?? ""}
@@ -55647,7 +55657,7 @@ var completionOf = (commands2) => ({
 });
 
 // ts-src/cli/logs.ts
-var import_node_fs117 = require("node:fs");
+var import_node_fs116 = require("node:fs");
 var import_node_path149 = require("node:path");
 init_diagnostics();
 function logsIn(output) {
@@ -55655,7 +55665,7 @@ function logsIn(output) {
   const found2 = [];
   let entries2;
   try {
-    entries2 = (0, import_node_fs117.readdirSync)(root, { recursive: true }).map(String);
+    entries2 = (0, import_node_fs116.readdirSync)(root, { recursive: true }).map(String);
   } catch {
     return [];
   }
@@ -55663,14 +55673,14 @@ function logsIn(output) {
     const [, scope2, name6, test3] = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry2) ?? [];
     if (scope2 === void 0 || name6 === void 0) continue;
     const path2 = (0, import_node_path149.join)(root, entry2);
-    const status = (0, import_node_fs117.lstatSync)(path2);
+    const status = (0, import_node_fs116.lstatSync)(path2);
     if (!status.isFile()) continue;
     found2.push({ scope: scope2, package: name6, test: test3 !== void 0, path: path2, modified: status.mtimeMs });
   }
   return found2.sort((a, b) => b.modified - a.modified);
 }
 async function printFile(path2) {
-  for await (const chunk of (0, import_node_fs117.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
+  for await (const chunk of (0, import_node_fs116.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
 }
 var logs = defineCommand({
   summary: "print the log of a package's last build or test on this machine",
@@ -55783,7 +55793,7 @@ var manualOf = (commands2) => ({
 });
 
 // ts-src/cli/serve.ts
-var import_node_fs118 = require("node:fs");
+var import_node_fs117 = require("node:fs");
 var import_node_http2 = require("node:http");
 var import_node_path150 = require("node:path");
 init_diagnostics();
@@ -55802,8 +55812,8 @@ function fileOf2(root, url2) {
   }
   if (path2.includes("\0")) return void 0;
   try {
-    const file3 = (0, import_node_fs118.realpathSync)((0, import_node_path150.join)(root, path2));
-    return file3.startsWith(`${(0, import_node_fs118.realpathSync)(root)}/`) && (0, import_node_fs118.lstatSync)(file3).isFile() ? file3 : void 0;
+    const file3 = (0, import_node_fs117.realpathSync)((0, import_node_path150.join)(root, path2));
+    return file3.startsWith(`${(0, import_node_fs117.realpathSync)(root)}/`) && (0, import_node_fs117.lstatSync)(file3).isFile() ? file3 : void 0;
   } catch {
     return void 0;
   }
@@ -55817,12 +55827,12 @@ function answer2(root, request, response) {
     response.writeHead(404, { "content-type": "text/plain" }).end("not found\n");
     return;
   }
-  const { size: size3 } = (0, import_node_fs118.lstatSync)(file3);
+  const { size: size3 } = (0, import_node_fs117.lstatSync)(file3);
   const type = types3[/\.([a-z]+)$/.exec(file3)?.[1] ?? ""] ?? "application/octet-stream";
   response.writeHead(200, { "content-type": type, "content-length": size3, "x-content-type-options": "nosniff" });
   if (method === "HEAD") response.end();
   else
-    (0, import_node_fs118.createReadStream)(file3).on("error", () => response.destroy()).pipe(response);
+    (0, import_node_fs117.createReadStream)(file3).on("error", () => response.destroy()).pipe(response);
 }
 var serve = defineCommand({
   summary: "serve the apt repository of the last build over HTTP, for tests with a robot",
@@ -55855,7 +55865,7 @@ a web server or a bucket.`,
     }
     const output = values.output === void 0 ? (0, import_node_path150.join)((0, import_node_path150.resolve)(findDistro(values), ".."), "out") : (0, import_node_path150.resolve)(values.output);
     const root = (0, import_node_path150.join)(output, "apt");
-    if (!(0, import_node_fs118.existsSync)(root)) {
+    if (!(0, import_node_fs117.existsSync)(root)) {
       showDiagnostics([
         error("repository-missing", `${root} does not exist`, { hint: "create it with `slipway build`" })
       ]);
@@ -55885,7 +55895,7 @@ a web server or a bucket.`,
 });
 
 // ts-src/cli/shell.ts
-var import_node_fs119 = require("node:fs");
+var import_node_fs118 = require("node:fs");
 var import_node_path151 = require("node:path");
 init_diagnostics();
 init_diagnostics();
@@ -55929,7 +55939,7 @@ exits with its exit code. All changes in the root are lost when the shell ends.`
     showDiagnostics(lacking2);
     if (lacking2.length) return exit.failed;
     const stop = untilStopped();
-    (0, import_node_fs119.mkdirSync)(planned2.value.workspace.state, { recursive: true });
+    (0, import_node_fs118.mkdirSync)(planned2.value.workspace.state, { recursive: true });
     await openScratch(planned2.value.workspace.state, driver);
     try {
       return await openIn(values, planned2.value, name6, command2, { limits: limits2, signal: stop.signal });
@@ -56097,7 +56107,7 @@ init_process();
 async function main(args) {
   onSlow((text8) => writeNote(`${text8}
 `));
-  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs120.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
+  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs119.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
   const [name6, ...rest2] = args;
   if (name6 === void 0 || name6 === "--help" || name6 === "-h" || name6 === "help") {
     if (name6 === "help" && rest2[0] !== void 0) return main([rest2[0], "--help"]);

@@ -107,3 +107,34 @@ it('a pull request reads no repository of this machine that its target does not 
     Object.keys(urls).map((_, i) => ['request-source', i + 3]),
   );
 });
+
+it('a pull request reads no file of this machine by a link that a package has', async () => {
+  const write = (path: string, text: string): void => {
+    mkdirSync(dirname(join(folder, 'linked', path)), { recursive: true });
+    writeFileSync(join(folder, 'linked', path), text);
+  };
+  const distro = (more: string) =>
+    'organization: acme\nindex: index.yaml\ndistributions: {d: {platforms: [bookworm], folders: [src], ros_version: 1}}\n' +
+    `platforms: {bookworm: {os: debian, release: bookworm}}\n${more}`;
+  write('distro.yaml', distro(''));
+  write('index.yaml', 'version: 4\ndistributions: {d: {distribution: [src/out/d.yaml]}}\n');
+  write('../machine/d.yaml', 'version: 2\nrepositories: {}\n');
+  git('linked', 'init', '-q', '-b', 'main');
+  commit('linked');
+  git('linked', 'checkout', '-qb', 'request');
+  mkdirSync(join(folder, 'linked/src'));
+  symlinkSync(join(folder, 'machine'), join(folder, 'linked/src/out'));
+  const read = async (more: string) => {
+    write('distro.yaml', distro(more));
+    commit('linked');
+    const values = { distro: join(folder, 'linked/distro.yaml'), state: join(folder, 'state'), request: '8' };
+    return trustedWorkspace({ ...values, target: 'main' });
+  };
+  // Named by distro.yaml, a package's own link is refused; by the index, its file is none of the repository's.
+  for (const named of ['rosdep: [src/out/d.yaml]\n', 'package_settings: {a: {patches: [src/out/d.yaml]}}\n'])
+    expect(await read(named)).toMatchObject({ ok: false, diagnostics: [{ code: 'request-link' }] });
+  const workspace = await read('');
+  if (!workspace.ok) throw new Error(JSON.stringify(workspace.diagnostics));
+  const found = await readDistribution(workspace.value, 'd', undefined, new Map(), {});
+  expect(found.diagnostics.map((d) => d.code)).toContain('file-outside');
+});

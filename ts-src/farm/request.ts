@@ -1,5 +1,5 @@
-import { realpathSync } from 'node:fs';
-import { join, relative, resolve } from 'node:path';
+import { join, normalize, relative, resolve } from 'node:path';
+import { leadsOut } from '../io/files.ts';
 import { bad, error, good, warning, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import { checkoutRef, git } from '../read/git/git.ts';
 import { checkStore } from '../read/own-folder.ts';
@@ -15,7 +15,7 @@ export async function requestWorkspace(
   workspace: Workspace,
   target: string,
 ): Promise<Result<Workspace & { trusted: Workspace }>> {
-  const links = await linksOutside(workspace);
+  const links = [...(await linksOutside(workspace)), ...namedOutside(workspace)];
   if (links.length)
     return bad(
       ...links.map((link) =>
@@ -78,7 +78,7 @@ export async function requestWorkspace(
     package_settings,
   };
   const from: Workspace = { ...read.value, root: resolve(root), urlBase: workspace.urlBase };
-  return good({ ...workspace, distro, keyRoot: from.root, trusted: from }, diagnostics);
+  return good({ ...workspace, distro, keyRoot: from.root, confined: true, trusted: from }, diagnostics);
 }
 
 type Settings = Workspace['distro']['package_settings'];
@@ -115,18 +115,22 @@ const noSettings = {
  */
 async function linksOutside({ root, distro }: Workspace): Promise<string[]> {
   const listed = await git(['ls-files', '--stage', '-z'], { cwd: root });
-  const top = realpathSync(root);
   const packages = Object.values(distro.distributions).flatMap((d) => d.folders);
   return listed.stdout.split('\0').flatMap((line) => {
     const path = line.slice(line.indexOf('\t') + 1);
     // Symlinks inside packages are safe: a build resolves them in its own root.
     if (!line.startsWith('120000 ') || packages.some((folder) => path.startsWith(`${folder}/`))) return [];
-    try {
-      return `${realpathSync(join(root, path))}/`.startsWith(`${top}/`) ? [] : [path];
-    } catch {
-      return [];
-    }
+    return leadsOut(root, path) ? [path] : [];
   });
+}
+
+/** What distro.yaml names is read on this machine: by no link of a package either. */
+function namedOutside({ root, distro }: Workspace): string[] {
+  const texts = (value: unknown): string[] => {
+    if (typeof value === 'string') return [value];
+    return typeof value === 'object' && value !== null ? Object.values(value).flatMap(texts) : [];
+  };
+  return texts(distro).filter((path) => !normalize(path).startsWith('..') && leadsOut(root, path));
 }
 
 const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);

@@ -14,6 +14,7 @@ import {
   openSync,
   readFileSync,
   readdirSync,
+  realpathSync,
   renameSync,
   rmSync,
   statSync,
@@ -194,6 +195,15 @@ export function privateFolder(path: string): string {
 export function olderThanADay(path: string): boolean {
   try {
     return Date.now() - statSync(path).mtimeMs > 86_400_000;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether a path below a folder is, or is below, a link to something outside of the folder. */
+export function leadsOut(root: string, path: string): boolean {
+  try {
+    return !`${realpathSync(join(root, path))}/`.startsWith(`${realpathSync(root)}/`);
   } catch {
     return false;
   }

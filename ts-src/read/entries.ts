@@ -3,7 +3,7 @@ import { dirname, isAbsolute, join, normalize } from 'node:path';
 import { error, good, isError, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import type { Distribution } from '../model/distro.ts';
 import type { Repository } from '../model/rosdistro.ts';
-import { readIf } from '../io/files.ts';
+import { leadsOut, readIf } from '../io/files.ts';
 import { nameRepositories } from './git/credentials.ts';
 import { absoluteUrl } from './git/git.ts';
 import { ParseCache } from './parse-cache.ts';
@@ -38,6 +38,7 @@ class EntryReader {
   constructor(
     private readonly root: string,
     private readonly distroFile: string,
+    private readonly confined: boolean,
   ) {}
 
   /** Whether a whole file could not be read. */
@@ -54,7 +55,7 @@ class EntryReader {
 
   /** The text of a file that `from` names. */
   text(file: string, from: string, path: readonly string[] = []): string | undefined {
-    if (normalize(file).startsWith('../') || isAbsolute(file)) {
+    if (normalize(file).startsWith('../') || isAbsolute(file) || (this.confined && leadsOut(this.root, file))) {
       this.diagnostics.push(error('file-outside', `${file} is outside the distro repository`, { file: from }));
       return undefined;
     }
@@ -110,7 +111,7 @@ async function readIndexed(
 export async function readEntries(workspace: Workspace, name: string): Promise<Result<Entries>> {
   const { distro, root } = workspace;
   const settings = ownEntry(distro.distributions, name);
-  const reader = new EntryReader(root, workspace.file);
+  const reader = new EntryReader(root, workspace.file, workspace.confined === true);
   const { index, cache } = await readIndexed(reader, workspace, name, settings);
   for (const file of settings.repos) {
     const text = reader.text(file, workspace.file, ['distributions', name, 'repos']);

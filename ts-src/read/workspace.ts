@@ -16,6 +16,8 @@ export interface Workspace {
    * elsewhere.
    */
   urlBase: string;
+  /** It is a pull request's: no file of it is read by a link that leads out of the root. */
+  confined?: true;
   /** What paths of keys are relative to, where that is not the root. */
   keyRoot?: string;
 }
