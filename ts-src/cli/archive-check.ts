@@ -43,11 +43,13 @@ function told(m: MissingPackage, scope: Scope, target: Target, workspace: Planne
 /** Checks the platforms whose base is cached, for commands that build nothing. */
 export function checkArchives(planned: Planned): Diagnostic[] {
   const check = archiveCheck(planned);
+  const { distro, root, state } = planned.workspace;
   const diagnostics = new Map<string, Diagnostic>();
   for (const scope of planned.plan.scopes) {
     const architectures = new Map(scope.targets.map((t) => [t.architecture, t]));
     for (const target of architectures.values()) {
-      const base = baseAtHand(planned.workspace.state, target.platform, target.architecture);
+      const platform = distro.platforms[target.platform];
+      const base = platform && baseAtHand(state, root, { ...target, name: target.platform, platform });
       const names = base && archiveNames(base);
       for (const d of names ? check(scope, target, names).diagnostics : []) diagnostics.set(d.message, d);
     }

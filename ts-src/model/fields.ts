@@ -34,8 +34,8 @@ export const relativePath = z
     'a path inside the distro repository',
   );
 export const keyPath = relativePath.refine(
-  (p) => /^[A-Za-z0-9._+/-]+$/.test(p),
-  'a path of letters, digits, ".", "_", "+", "-" and "/"',
+  (p) => /^[A-Za-z0-9._+/ -]+$/.test(p) && p === p.trim(),
+  'a path of letters, digits, blanks, ".", "_", "+", "-" and "/"',
 );
 export const absolutePath = z
   .string()

@@ -1,7 +1,8 @@
 import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { exists, readIf, readJson, writeWhole } from '../io/files.ts';
-import type { Base } from './base-system.ts';
+import type { Platform } from '../model/distro.ts';
+import { wantedBase, type Base, type CurrentBase } from './base-system.ts';
 
 /** Lists are some 60 MB; what is much larger is no list of packages. */
 const largestList = 512 * 1024 * 1024;
@@ -37,11 +38,20 @@ function addNames(list: string, names: Set<string>): void {
   }
 }
 
-/** The base that a platform has on this machine, whatever its age; undefined where none was made yet. */
-export function baseAtHand(state: string, platform: string, architecture: string): Base | undefined {
+/**
+ * The base that a platform has on this machine, whatever its age. Undefined where none was made yet, and where it was
+ * made for other sources: before an underlay was added, or for another distro repository.
+ */
+export function baseAtHand(
+  state: string,
+  distroRoot: string,
+  platform: { name: string; platform: Platform; architecture: string },
+): Base | undefined {
+  const { wanted } = wantedBase(distroRoot, platform.platform, platform.architecture);
   for (const suffix of ['', '-docker']) {
-    const base = readJson<Base>(join(state, 'bases', `${platform}-${architecture}${suffix}`, 'current.json'));
-    if (base) return base;
+    const file = join(state, 'bases', `${platform.name}-${platform.architecture}${suffix}`, 'current.json');
+    const base = readJson<CurrentBase>(file);
+    if (base?.wanted === wanted) return base;
   }
   return undefined;
 }

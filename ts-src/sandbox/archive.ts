@@ -4,6 +4,10 @@ import { entry } from '../model/maps.ts';
 import type { Platform } from '../model/distro.ts';
 import { readIf } from '../io/files.ts';
 
+/** A path as a `deb` line here holds it: apt would take a blank for the end of the path, so such a key is copied. */
+const inOption = (path: string): string => path.replaceAll(' ', '%20');
+export const fromOption = (path: string): string => path.replaceAll('%20', ' ');
+
 /** One `deb` line's parts. */
 export interface AptSource {
   uri: string;
@@ -88,7 +92,9 @@ export function baseSources(
   hostRoot = '/',
 ): { lines: string[]; from: 'mirror' | 'host' | 'official' } {
   const line = (s: AptSource): string => {
-    const options = [s.signedBy && `signed-by=${s.signedBy}`, s.trusted && 'trusted=yes'].filter(Boolean).join(' ');
+    const options = [s.signedBy && `signed-by=${inOption(s.signedBy)}`, s.trusted && 'trusted=yes']
+      .filter(Boolean)
+      .join(' ');
     return `deb ${options ? `[${options}] ` : ''}${s.uri} ${s.suite} ${s.components.join(' ')}`;
   };
   const { mirror } = platform;
@@ -119,7 +125,7 @@ export const underlaySources = (platform: Platform, distroRoot: string): string[
     .flatMap(([, u]) => {
       if (!u.uri) return [];
       const trust = u.trusted ? '[trusted=yes] ' : '';
-      const signed = u.key ? `[signed-by=${join(distroRoot, u.key)}] ` : trust;
+      const signed = u.key ? `[signed-by=${inOption(join(distroRoot, u.key))}] ` : trust;
       return [`deb ${signed}${u.uri} ${u.suite} ${u.components.join(' ')}`];
     });
 

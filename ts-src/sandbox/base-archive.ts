@@ -1,7 +1,8 @@
-import { chmodSync, copyFileSync, mkdirSync, renameSync, statSync, statfsSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync, statfsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, extname, join } from 'node:path';
 import { run, type Outcome } from '../io/process.ts';
-import { mmdebstrapCommand, type BasePlatform } from './archive.ts';
+import { fromOption, mmdebstrapCommand, type BasePlatform } from './archive.ts';
 
 export interface BaseArchive {
   platform: BasePlatform;
@@ -65,26 +66,29 @@ export async function makeBaseArchive(base: BaseArchive): Promise<Outcome> {
   const plain = process.getuid?.() !== 0;
   const input = (text: string | undefined) => (text === undefined ? {} : { input: text });
   if (plain || !(await canConfine())) {
-    const command = mmdebstrapCommand(platform, architecture, base.sources, work, { plain });
+    const { sources, done } = withoutBlanks(base.sources);
+    const command = mmdebstrapCommand(platform, architecture, sources, work, { plain });
     // The ids of a plain user's roots may not be able to enter the user's folder.
     const folder = plain && !openToAll(temporary) ? undefined : temporary;
-    return run('mmdebstrap', command.args, {
-      log,
-      cwd: '/',
-      detached: true,
-      env: env(folder),
-      ...input(command.input),
-    });
+    try {
+      return await run('mmdebstrap', command.args, {
+        log,
+        cwd: '/',
+        detached: true,
+        env: env(folder),
+        ...input(command.input),
+      });
+    } finally {
+      done();
+    }
   }
   chmodSync(temporary, 0o1777);
   mkdirSync(join(temporary, 'lists'));
   chmodSync(join(temporary, 'lists'), 0o777);
-  const copies = new Map<string, string>();
-  const lines = (all: string[]) => all.map((l) => withCopiedKeys(l, temporary, copies));
   const command = mmdebstrapCommand(
     platform,
     architecture,
-    { lines: lines(base.sources.lines), underlays: lines(base.sources.underlays) },
+    withCopiedKeys(base.sources, temporary, confinedFolder),
     confinedFolder,
     { plain: true },
   );
@@ -115,18 +119,34 @@ export async function makeBaseArchive(base: BaseArchive): Promise<Outcome> {
   return made;
 }
 
-/** Keys lie in the distro repository, which `nobody` may not be able to enter. */
-function withCopiedKeys(line: string, folder: string, copies: Map<string, string>): string {
-  return line.replace(/signed-by=(\/[^\s\]]+)/, (_, key: string) => {
-    let copy = copies.get(key);
-    if (copy === undefined) {
-      copy = `key-${copies.size}${extname(key)}`;
-      copies.set(key, copy);
-      copyFileSync(key, join(folder, copy));
-      chmodSync(join(folder, copy), 0o644);
-    }
-    return `signed-by=${confinedFolder}/${copy}`;
-  });
+type Sources = BaseArchive['sources'];
+
+/** Sources with keys in a folder that mmdebstrap sees as `seen`: keys lie where `nobody` may not be able to enter. */
+function withCopiedKeys(sources: Sources, folder: string, seen: string): Sources {
+  const copies = new Map<string, string>();
+  const moved = (line: string): string =>
+    line.replace(/signed-by=(\/[^\s\]]+)/, (_, option: string) => {
+      const key = fromOption(option);
+      let copy = copies.get(key);
+      if (copy === undefined) {
+        copy = `key-${copies.size}${extname(key)}`;
+        copies.set(key, copy);
+        copyFileSync(key, join(folder, copy));
+        chmodSync(join(folder, copy), 0o644);
+      }
+      return `signed-by=${seen}/${copy}`;
+    });
+  return { lines: sources.lines.map(moved), underlays: sources.underlays.map(moved) };
+}
+
+/** Sources whose keys have no blank in their paths, which apt can't read: in a folder for as long as they are used. */
+export function withoutBlanks(sources: Sources): { sources: Sources; done: () => void } {
+  const blank = [...sources.lines, ...sources.underlays].some((l) => /signed-by=\S*%20/.test(l));
+  if (!blank) return { sources, done: () => undefined };
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-keys-'));
+  chmodSync(folder, 0o755);
+  const done = () => rmSync(folder, { recursive: true, force: true });
+  return { sources: withCopiedKeys(sources, folder, folder), done };
 }
 
 /** Not in a chroot, nor where the kernel has no user namespaces. */

@@ -66,7 +66,7 @@ export interface BaseRequest {
 }
 
 /** A base as its folder's `current.json` holds it. */
-type CurrentBase = Base & { wanted: string };
+export type CurrentBase = Base & { wanted: string };
 
 /** Where a base is made, and what it is made of. */
 interface Target extends ReturnType<typeof wantedBase> {
