@@ -218,7 +218,8 @@ var init_lists = __esm({
 
 // ts-src/model/urls.ts
 function isSourceUrl(url2, git2) {
-  if (url2 === "" || url2.length > 4096 || url2.startsWith("-") || /[\0-\x20\x7f-\x9f]/.test(url2)) return false;
+  if (url2 === "" || url2.length > 4096 || url2.startsWith("-") || /[\0-\x1f\x7f-\x9f]/.test(url2)) return false;
+  if (url2.includes(" ") && !(git2 && isPath(url2))) return false;
   if (git2 && secretQuery.test(url2)) return false;
   if (/^[A-Za-z0-9+.-]*::/.test(url2)) return false;
   if (/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(url2)) return (git2 ? schemes.git : schemes.archive).test(url2);
@@ -231,7 +232,7 @@ function decoded(text8) {
     return text8;
   }
 }
-var secretQuery, schemes, isScpLike, isLocalUrl, redacted, withoutSecrets;
+var secretQuery, schemes, isScpLike, isPath, isLocalUrl, redacted, withoutSecrets;
 var init_urls = __esm({
   "ts-src/model/urls.ts"() {
     "use strict";
@@ -239,6 +240,7 @@ var init_urls = __esm({
     secretQuery = /[?&](?:access_token|private_token|token|key|sig|signature|password|secret|x-amz-[a-z-]+)=/i;
     schemes = { git: /^(https?|ssh|git|file):\/\//, archive: /^(https?|file):\/\// };
     isScpLike = (url2) => !/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(url2) && /^(?:[^/:@]+@)?[^/:]+:/.test(url2);
+    isPath = (url2) => !/^[A-Za-z][A-Za-z0-9+.-]*:/.test(url2) && !isScpLike(url2) && url2 === url2.trim();
     isLocalUrl = (url2) => /^file:/i.test(url2) || !(/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(url2) || isScpLike(url2));
     redacted = (text8) => text8.includes("://") ? withoutSecrets(text8) : text8;
     withoutSecrets = (text8) => text8.replace(/([A-Za-z][A-Za-z0-9+.-]{0,20}:\/\/)([^\s/'"]{1,2000})@/g, (whole4, scheme, user2) => {
@@ -406,7 +408,7 @@ function writeWhole(path2, data, options5 = {}) {
   const handle = (0, import_node_fs3.openSync)(temporary2, "wx");
   try {
     const bytes = typeof data === "string" ? Buffer.from(data) : data;
-    for (let written2 = 0; written2 < bytes.length; ) written2 += (0, import_node_fs3.writeSync)(handle, bytes, written2);
+    for (let written3 = 0; written3 < bytes.length; ) written3 += (0, import_node_fs3.writeSync)(handle, bytes, written3);
     if (options5.sync !== false) (0, import_node_fs3.fsyncSync)(handle);
   } catch (e) {
     (0, import_node_fs3.closeSync)(handle);
@@ -417,23 +419,23 @@ function writeWhole(path2, data, options5 = {}) {
   (0, import_node_fs3.renameSync)(temporary2, path2);
 }
 async function writeTogether(files, name6 = import_node_fs3.renameSync) {
-  const written2 = [];
+  const written3 = [];
   try {
     for (const { path: path2, data } of files) {
       (0, import_node_fs3.mkdirSync)((0, import_node_path4.dirname)(path2), { recursive: true });
       const temporary2 = temporaryBeside(path2);
       const handle = (0, import_node_fs3.openSync)(temporary2, "wx");
-      written2.push({ temporary: temporary2, path: path2, handle });
+      written3.push({ temporary: temporary2, path: path2, handle });
       try {
         for (let n = 0; n < data.length; ) n += (0, import_node_fs3.writeSync)(handle, data, n);
       } catch (e) {
         throw placed(e, path2);
       }
     }
-    await Promise.all(written2.map(({ handle }) => synced(handle)));
-    written2.forEach(({ temporary: temporary2, path: path2 }, at3) => name6(temporary2, path2, at3));
+    await Promise.all(written3.map(({ handle }) => synced(handle)));
+    written3.forEach(({ temporary: temporary2, path: path2 }, at3) => name6(temporary2, path2, at3));
   } finally {
-    for (const { handle, temporary: temporary2 } of written2) {
+    for (const { handle, temporary: temporary2 } of written3) {
       (0, import_node_fs3.closeSync)(handle);
       (0, import_node_fs3.rmSync)(temporary2, { force: true });
     }
@@ -673,7 +675,7 @@ slipway: the rest of this output, beyond ${sizeText(most9)}, is left out
   };
 }
 function writeAll(handle, bytes) {
-  for (let written2 = 0; written2 < bytes.length; ) written2 += (0, import_node_fs4.writeSync)(handle, bytes, written2);
+  for (let written3 = 0; written3 < bytes.length; ) written3 += (0, import_node_fs4.writeSync)(handle, bytes, written3);
 }
 function killAll() {
   for (const child of running) child.kill("SIGKILL");
@@ -6107,8 +6109,8 @@ var init_s3_place = __esm({
 function planSystemFile(of, organization, name6) {
   const { kind, path: path2 } = of;
   const { folder: folder2, name: pattern, like } = systemFileKinds[kind];
-  if (!isPath(path2)) return `'${path2}' is no path of letters, digits, "_", ".", "+", "@", "-" and "/"`;
-  if (of.to !== void 0 && (kind !== "etc" || !isPath(of.to)))
+  if (!isPath2(path2)) return `'${path2}' is no path of letters, digits, "_", ".", "+", "@", "-" and "/"`;
+  if (of.to !== void 0 && (kind !== "etc" || !isPath2(of.to)))
     return kind === "etc" ? `'${of.to}' is no path below /etc` : `'to' is for files of /etc`;
   if (of.enable && kind !== "systemd") return `'enable' is for systemd units of the system`;
   const file3 = path2.slice(path2.lastIndexOf("/") + 1);
@@ -6145,7 +6147,7 @@ function systemFilesOf(exports2) {
     };
   });
 }
-var systemFileKinds, systemFileKindNames, configured, denied, isPath, conffilesOf;
+var systemFileKinds, systemFileKindNames, configured, denied, isPath2, conffilesOf;
 var init_system_files = __esm({
   "ts-src/model/system-files.ts"() {
     "use strict";
@@ -6187,7 +6189,7 @@ var init_system_files = __esm({
   tmpfiles.d sysusers.d xdg X11 python3 perl gdb git gitconfig
   `.trim().split(/\s+/)
     );
-    isPath = (path2) => /^[A-Za-z0-9_.+@/-]{1,300}$/.test(path2) && path2.split("/").every((p) => p !== "" && p !== "." && p !== "..");
+    isPath2 = (path2) => /^[A-Za-z0-9_.+@/-]{1,300}$/.test(path2) && path2.split("/").every((p) => p !== "" && p !== "." && p !== "..");
     conffilesOf = (files) => files.map((f) => f.target).filter((path2) => path2.startsWith("/etc/"));
   }
 });
@@ -8331,11 +8333,6 @@ function isPlainObject(data) {
   const prototype = Object.getPrototypeOf(data);
   return prototype === null || prototype === Object.prototype;
 }
-function pick(object3, keys) {
-  const result2 = {};
-  for (const key of keys) if (object3[key] !== void 0) result2[key] = object3[key];
-  return result2;
-}
 function createTagDefinitionMap() {
   return {
     scalar: /* @__PURE__ */ Object.create(null),
@@ -9756,25 +9753,6 @@ function parseEvents(input, options5) {
   }
   return state.events;
 }
-function loadDocuments(input, options5 = {}) {
-  const opts = {
-    ...DEFAULT_LOAD_OPTIONS,
-    ...options5
-  };
-  const source2 = String(input);
-  const PARSER_OPT_KEYS = Object.keys(DEFAULT_PARSER_OPTIONS);
-  const CONSTRUCTOR_OPT_KEYS = Object.keys(DEFAULT_CONSTRUCTOR_OPTIONS);
-  return constructFromEvents(parseEvents(source2, pick(opts, PARSER_OPT_KEYS)), {
-    ...pick(opts, CONSTRUCTOR_OPT_KEYS),
-    source: source2
-  });
-}
-function load(input, options5) {
-  const documents = loadDocuments(input, options5);
-  if (documents.length === 0) throw new YAMLException("expected a document, but the input is empty");
-  if (documents.length === 1) return documents[0];
-  throw new YAMLException("expected a single document in the stream, but found more");
-}
 function hasBit(mask, bit) {
   return (mask & 1 << bit) !== 0;
 }
@@ -10605,7 +10583,8 @@ var init_js_yaml = __esm({
 });
 
 // ts-src/read/yaml.ts
-function parseYaml(text8, file3, most9 = maximumSize) {
+function parseYaml(text8, file3, options5 = {}) {
+  const most9 = options5.most ?? maximumSize;
   if (text8.length > most9) return bad(error("yaml-invalid", `the file is larger than ${most9 >> 20} MiB`, { file: file3 }));
   const foreign = foreignByte(text8);
   if (foreign)
@@ -10617,29 +10596,94 @@ function parseYaml(text8, file3, most9 = maximumSize) {
       })
     );
   try {
-    return good(load(text8, { schema: YAML11_SCHEMA, maxAliases: 1e3 }));
+    const events = parseEvents(text8, {});
+    keepKeys(events, text8);
+    const documents = constructFromEvents(events, { source: text8, schema: schema2, maxAliases: 1e3 });
+    if (documents.length === 1) return good(documents[0]);
+    return bad(notOne(text8, file3, documents.length, options5));
   } catch (e) {
     const at3 = e;
+    const reason = (at3.reason ?? at3.message).split("\n")[0] ?? "";
+    const { message, hint, line: line2 } = remedyOf2(text8, reason, at3.mark?.line);
     return bad(
-      error("yaml-invalid", `not valid YAML: ${(at3.reason ?? at3.message).split("\n")[0]}`, {
+      error("yaml-invalid", message ?? `not valid YAML: ${reason}`, {
         file: file3,
-        line: at3.mark ? at3.mark.line + 1 : void 0,
-        hint: remedyOf2(text8, at3.reason ?? at3.message, at3.mark?.line)
+        line: line2 ?? (at3.mark ? at3.mark.line + 1 : 1),
+        hint
       })
     );
+  }
+}
+function notOne(text8, file3, count3, { whenEmpty }) {
+  if (count3)
+    return error("yaml-invalid", `the file has ${count3} documents: one is read`, {
+      file: file3,
+      line: text8.split("\n").findLastIndex((l) => /^---(\s|$)/.test(l)) + 1,
+      hint: "remove the line `---` between them"
+    });
+  const what = text8.trim() === "" ? "the file is empty" : "the file has nothing but comments";
+  return error("yaml-invalid", what, { file: file3, line: 1, hint: whenEmpty ?? "write its entries, or remove the file" });
+}
+function keepKeys(events, text8) {
+  const { DOCUMENT, MAPPING, SEQUENCE, SCALAR, POP } = EVENT_ID;
+  const open3 = [];
+  for (const e of events) {
+    if (e.type === POP) {
+      open3.pop();
+      continue;
+    }
+    const isKey = open3.at(-1);
+    if (isKey && e.type === SCALAR && e.tagStart < 0 && e.style === SCALAR_STYLE.PLAIN) {
+      const written3 = text8.slice(e.valueStart, e.valueEnd);
+      if (/^[\w.+:~-]+$/.test(written3)) e.style = SCALAR_STYLE.SINGLE_QUOTED;
+    }
+    if (isKey !== void 0) open3[open3.length - 1] = !isKey;
+    if (e.type === MAPPING) open3.push(true);
+    else if (e.type === SEQUENCE || e.type === DOCUMENT) open3.push(void 0);
   }
 }
 function remedyOf2(text8, reason, at3) {
   const lines = text8.split("\n", (at3 ?? 0) + 1);
   const line2 = at3 === void 0 ? void 0 : lines[at3];
-  if (line2 === void 0) return "check indentation, brackets and quotes";
+  if (at3 === void 0 || line2 === void 0) return { hint: "check indentation, brackets and quotes" };
   const shown5 = line2.trim().slice(0, 80);
-  if (/tab character/.test(reason)) return `indent with blanks: \`${shown5}\``;
-  const above2 = lines.slice(0, -1).findLast((l) => /^\s*[^\s#]/.test(l)) ?? "";
+  if (/tab character/.test(reason)) return { hint: `indent with blanks: \`${shown5}\`` };
+  if (/duplicated mapping key/.test(reason)) return twice(lines, at3);
+  const special = /unidentified alias/.test(reason) ? valueAfter(line2, "*") : valueAfter(line2, "@%`");
+  if (special !== void 0)
+    return {
+      message: `not valid YAML: a value that begins with \`${special.charAt(0)}\` must be in quotes`,
+      hint: `write ${JSON.stringify(special)}`
+    };
+  const before2 = lines.slice(0, -1).findLastIndex((l) => /^\s*[^\s#]/.test(l));
+  const above2 = lines[before2] ?? "";
+  if (/end of the stream|implicit key/.test(reason)) {
+    for (const [n, text9] of [
+      [before2, above2],
+      [at3, line2]
+    ])
+      if (/^\s*[\w.-]+:[^\s:/][^:]*$/.test(text9))
+        return { line: n + 1, hint: `write a blank after the colon: \`${text9.trim().replace(":", ": ")}\`` };
+  }
   const indent = (l) => l.length - l.trimStart().length;
   const depths = indent(line2) === indent(above2) ? "" : ` (it is indented by ${indent(line2)}, the line above by ${indent(above2)})`;
-  if (/bad indentation/.test(reason) && depths) return `correct the indentation of \`${shown5}\`${depths}`;
-  return `check \`${shown5}\` and the line above it: indentation${depths}, and a bracket or quote that is not closed`;
+  if (/deficient indentation|unexpected end/.test(reason) && above2)
+    return {
+      message: "not valid YAML: a bracket or quote that is not closed",
+      line: before2 + 1,
+      hint: `close it: \`${above2.trim().slice(0, 80)}\``
+    };
+  if (/bad indentation/.test(reason) && depths) return { hint: `correct the indentation of \`${shown5}\`${depths}` };
+  return {
+    hint: `check \`${shown5}\` and the line above it: indentation${depths}, and a bracket or quote that is not closed`
+  };
+}
+function twice(lines, at3) {
+  const [, indent, key] = /^(\s*)([^\s:{[][^:]*):/.exec(lines[at3] ?? "") ?? [];
+  if (key === void 0) return { hint: "remove one of the two" };
+  const first3 = lines.slice(0, at3).findLastIndex((l) => l.startsWith(`${indent}${key}:`));
+  const where = first3 < 0 ? "" : `: it is also in line ${first3 + 1}`;
+  return { message: `the key '${key}' is there twice${where}`, hint: "keep one of them" };
 }
 function lineOf(file3, path2) {
   const text8 = readIf(file3);
@@ -10656,7 +10700,7 @@ function eventsOf(text8) {
     return [];
   }
 }
-var maximumSize, Locator, asMap, isMap, own;
+var maximumSize, schema2, valueAfter, Locator, asMap, isMap, own;
 var init_yaml = __esm({
   "ts-src/read/yaml.ts"() {
     "use strict";
@@ -10665,6 +10709,11 @@ var init_yaml = __esm({
     init_utf8();
     init_diagnostics();
     maximumSize = 64 << 20;
+    schema2 = YAML11_SCHEMA.withTags({
+      ...boolYaml11Tag,
+      resolve: (source2, isExplicit, tagName) => /^[yn]$/i.test(source2) ? NOT_RESOLVED : boolYaml11Tag.resolve(source2, isExplicit, tagName)
+    });
+    valueAfter = (line2, first3) => new RegExp(`:\\s+([${first3}][^,}\\]#]*?)\\s*(?:[,}\\]#]|$)`).exec(line2)?.[1];
     Locator = class {
       constructor(text8) {
         this.text = text8;
@@ -10736,7 +10785,8 @@ function sourceEntry(raw, fault4, versionText2 = () => void 0) {
   const { type = "git", url: url2, version: version3 } = raw;
   if (type !== "git" && type !== "tar" && type !== "zip" && type !== "hg" && type !== "svn")
     return void fault4(`type '${String(type)}' is not known`, "type", "git, tar and zip are");
-  if (typeof url2 !== "string" || url2 === "") return void fault4("url is missing");
+  if (typeof url2 !== "string" || url2 === "")
+    return void fault4("url is missing", void 0, "add `url:` with the address of the repository");
   if (!isSourceUrl(url2, type === "git"))
     return void fault4(`the url ${JSON.stringify(redacted(url2))} is not allowed`, "url", urlForms);
   const entry2 = { type, url: url2 };
@@ -10773,10 +10823,11 @@ function releaseEntry(raw, repository2, fault4, versionText2) {
   if (typeof tag === "string") entry2.tag = tag;
   return entry2;
 }
-var LocatedRepository, urlForms, textOf3;
+var LocatedRepository, urlForms, sourceKeys, misspeltKeys, textOf3;
 var init_source_entry = __esm({
   "ts-src/read/source-entry.ts"() {
     "use strict";
+    init_diagnostics();
     init_urls();
     init_yaml();
     LocatedRepository = class {
@@ -10793,7 +10844,30 @@ var init_source_entry = __esm({
       }
     };
     urlForms = "https, http, ssh, git or file, user@host:path, or a path; for git a login before the host, not a token in a parameter";
-    textOf3 = (version3, written2) => typeof version3 === "string" ? version3 : written2() ?? (version3 instanceof Date ? version3.toISOString().slice(0, 10) : String(version3));
+    sourceKeys = ["type", "url", "version", "sha256"];
+    misspeltKeys = (entry2, at3) => Object.keys(entry2).flatMap((key) => {
+      const near = sourceKeys.includes(key) ? void 0 : nearest(key, sourceKeys);
+      if (near === void 0 || Object.hasOwn(entry2, near)) return [];
+      return warning("entry-key", `unknown key '${key}' is ignored`, { ...at3(key), hint: `did you mean '${near}'?` });
+    });
+    textOf3 = (version3, written3) => typeof version3 === "string" ? version3 : written3() ?? (version3 instanceof Date ? version3.toISOString().slice(0, 10) : String(version3));
+  }
+});
+
+// ts-src/model/releases.ts
+function nearRelease(os, release2) {
+  const known3 = releases[os];
+  return known3.includes(release2) ? void 0 : new NearNames(known3).of(release2, 1, 1)[0];
+}
+var releases;
+var init_releases = __esm({
+  "ts-src/model/releases.ts"() {
+    "use strict";
+    init_diagnostics();
+    releases = {
+      debian: ["buster", "bullseye", "bookworm", "trixie", "forky", "sid"],
+      ubuntu: ["bionic", "focal", "jammy", "noble", "plucky", "questing"]
+    };
   }
 });
 
@@ -10858,7 +10932,7 @@ __export(util_exports, {
   own: () => own2,
   parsedType: () => parsedType,
   partial: () => partial,
-  pick: () => pick2,
+  pick: () => pick,
   prefixIssues: () => prefixIssues,
   primitiveTypes: () => primitiveTypes,
   promiseAllObject: () => promiseAllObject,
@@ -10884,7 +10958,7 @@ function assertNotEqual(val) {
   return val;
 }
 function toZod() {
-  return (schema6) => schema6;
+  return (schema7) => schema7;
 }
 function assertIs(_arg) {
 }
@@ -10962,8 +11036,8 @@ function rawShape(def) {
   const desc = Object.getOwnPropertyDescriptor(def, "shape");
   return desc?.get ? desc.get.raw : desc?.value;
 }
-function sourceShape(schema6) {
-  return rawShape(schema6._zod.def) ?? schema6._zod.def.shape;
+function sourceShape(schema7) {
+  return rawShape(schema7._zod.def) ?? schema7._zod.def.shape;
 }
 function deferProp(target2, key, getter) {
   Object.defineProperty(target2, key, {
@@ -11016,8 +11090,8 @@ function mergeDefs(...defs) {
   }
   return Object.defineProperties({}, mergedDescriptors);
 }
-function cloneDef(schema6) {
-  return mergeDefs(schema6._zod.def);
+function cloneDef(schema7) {
+  return mergeDefs(schema7._zod.def);
 }
 function getElementAtPath(obj, path2) {
   if (!path2)
@@ -11158,19 +11232,19 @@ function optionalKeys(shape2) {
     return shape2[k]._zod.optin !== void 0 && shape2[k]._zod.optout === "optional";
   });
 }
-function pick2(schema6, mask) {
-  const currDef = schema6._zod.def;
+function pick(schema7, mask) {
+  const currDef = schema7._zod.def;
   const checks2 = currDef.checks;
   const hasChecks = checks2 && checks2.length > 0;
   if (hasChecks) {
     throw new Error(".pick() cannot be used on object schemas containing refinements");
   }
   const newShape = {};
-  mirrorShape(newShape, schema6, maskedKeys(schema6, mask));
-  return clone(schema6, mergeDefs(currDef, { shape: newShape, checks: [] }));
+  mirrorShape(newShape, schema7, maskedKeys(schema7, mask));
+  return clone(schema7, mergeDefs(currDef, { shape: newShape, checks: [] }));
 }
-function maskedKeys(schema6, mask) {
-  const raw = sourceShape(schema6);
+function maskedKeys(schema7, mask) {
+  const raw = sourceShape(schema7);
   const keys = [];
   for (const key of Reflect.ownKeys(mask)) {
     if (!Object.getOwnPropertyDescriptor(raw, key)?.enumerable) {
@@ -11181,45 +11255,45 @@ function maskedKeys(schema6, mask) {
   }
   return keys;
 }
-function omit(schema6, mask) {
-  const currDef = schema6._zod.def;
+function omit(schema7, mask) {
+  const currDef = schema7._zod.def;
   const checks2 = currDef.checks;
   const hasChecks = checks2 && checks2.length > 0;
   if (hasChecks) {
     throw new Error(".omit() cannot be used on object schemas containing refinements");
   }
-  const omitted = new Set(maskedKeys(schema6, mask));
+  const omitted = new Set(maskedKeys(schema7, mask));
   const newShape = {};
-  mirrorShape(newShape, schema6, Reflect.ownKeys(sourceShape(schema6)).filter((key) => !omitted.has(key)));
-  return clone(schema6, mergeDefs(currDef, { shape: newShape, checks: [] }));
+  mirrorShape(newShape, schema7, Reflect.ownKeys(sourceShape(schema7)).filter((key) => !omitted.has(key)));
+  return clone(schema7, mergeDefs(currDef, { shape: newShape, checks: [] }));
 }
-function extend(schema6, shape2) {
+function extend(schema7, shape2) {
   if (!isPlainObject2(shape2)) {
     throw new Error("Invalid input to extend: expected a plain object");
   }
-  const checks2 = schema6._zod.def.checks;
+  const checks2 = schema7._zod.def.checks;
   const hasChecks = checks2 && checks2.length > 0;
   if (hasChecks) {
-    const existingShape = sourceShape(schema6);
+    const existingShape = sourceShape(schema7);
     for (const key of Reflect.ownKeys(shape2)) {
       if (Object.getOwnPropertyDescriptor(existingShape, key) !== void 0) {
         throw new Error("Cannot overwrite keys on object schemas containing refinements. Use `.safeExtend()` instead.");
       }
     }
   }
-  return clone(schema6, mergeDefs(schema6._zod.def, { shape: extended(schema6, shape2) }));
+  return clone(schema7, mergeDefs(schema7._zod.def, { shape: extended(schema7, shape2) }));
 }
-function extended(schema6, shape2) {
+function extended(schema7, shape2) {
   const newShape = {};
-  mirrorShape(newShape, schema6, Reflect.ownKeys(sourceShape(schema6)));
+  mirrorShape(newShape, schema7, Reflect.ownKeys(sourceShape(schema7)));
   mirrorProps(newShape, shape2);
   return newShape;
 }
-function safeExtend(schema6, shape2) {
+function safeExtend(schema7, shape2) {
   if (!isPlainObject2(shape2)) {
     throw new Error("Invalid input to safeExtend: expected a plain object");
   }
-  return clone(schema6, mergeDefs(schema6._zod.def, { shape: extended(schema6, shape2) }));
+  return clone(schema7, mergeDefs(schema7._zod.def, { shape: extended(schema7, shape2) }));
 }
 function merge(a, b) {
   if (!b?._zod?.def) {
@@ -11240,26 +11314,26 @@ function merge(a, b) {
   });
   return clone(a, def);
 }
-function partial(Class2, schema6, mask, name6 = "partial") {
-  const currDef = schema6._zod.def;
+function partial(Class2, schema7, mask, name6 = "partial") {
+  const currDef = schema7._zod.def;
   const checks2 = currDef.checks;
   const hasChecks = checks2 && checks2.length > 0;
   if (hasChecks) {
     throw new Error(`.${name6}() cannot be used on object schemas containing refinements`);
   }
-  const selected = mask ? new Set(maskedKeys(schema6, mask)) : void 0;
+  const selected = mask ? new Set(maskedKeys(schema7, mask)) : void 0;
   const newShape = {};
-  mirrorShape(newShape, schema6, Reflect.ownKeys(sourceShape(schema6)), Class2 && ((value2, key) => selected && !selected.has(key) ? value2 : new Class2({ type: "optional", innerType: value2 })));
-  return clone(schema6, mergeDefs(schema6._zod.def, { shape: newShape, checks: [] }));
+  mirrorShape(newShape, schema7, Reflect.ownKeys(sourceShape(schema7)), Class2 && ((value2, key) => selected && !selected.has(key) ? value2 : new Class2({ type: "optional", innerType: value2 })));
+  return clone(schema7, mergeDefs(schema7._zod.def, { shape: newShape, checks: [] }));
 }
-function required(Class2, schema6, mask) {
-  const selected = mask ? new Set(maskedKeys(schema6, mask)) : void 0;
+function required(Class2, schema7, mask) {
+  const selected = mask ? new Set(maskedKeys(schema7, mask)) : void 0;
   const newShape = {};
-  mirrorShape(newShape, schema6, Reflect.ownKeys(sourceShape(schema6)), (value2, key) => (
+  mirrorShape(newShape, schema7, Reflect.ownKeys(sourceShape(schema7)), (value2, key) => (
     // overwrite with non-optional
     selected && !selected.has(key) ? value2 : new Class2({ type: "nonoptional", innerType: value2 })
   ));
-  return clone(schema6, mergeDefs(schema6._zod.def, { shape: newShape }));
+  return clone(schema7, mergeDefs(schema7._zod.def, { shape: newShape }));
 }
 function aborted(x, startIndex = 0) {
   if (x.aborted === true)
@@ -11926,15 +12000,15 @@ function failure(Err, issues, ctx) {
     }
   };
 }
-function validateFallback(schema6, value2, _ctx) {
+function validateFallback(schema7, value2, _ctx) {
   const ctx = _ctx ? { ..._ctx, async: false, abortEarly: true } : { async: false, abortEarly: true };
-  const fallbackRun = schema6._zod.bag.fallbackRun;
+  const fallbackRun = schema7._zod.bag.fallbackRun;
   let result2;
   if (fallbackRun) {
     ctx[COMPILE_FALLBACK] = true;
     result2 = fallbackRun({ value: value2, issues: [] }, ctx);
   } else {
-    result2 = schema6._zod.run({ value: value2, issues: [] }, ctx);
+    result2 = schema7._zod.run({ value: value2, issues: [] }, ctx);
   }
   if (result2 instanceof Promise) {
     throw new $ZodAsyncError();
@@ -11947,9 +12021,9 @@ var init_parse = __esm({
     init_core();
     init_util2();
     _parse = (_Err) => {
-      const fn2 = (schema6, value2, _ctx, _params) => {
+      const fn2 = (schema7, value2, _ctx, _params) => {
         const ctx = _ctx ? { ..._ctx, async: false } : { async: false };
-        const result2 = schema6._zod.run({ value: value2, issues: [] }, ctx);
+        const result2 = schema7._zod.run({ value: value2, issues: [] }, ctx);
         if (result2 instanceof Promise) {
           throw new $ZodAsyncError();
         }
@@ -11963,9 +12037,9 @@ var init_parse = __esm({
       return fn2;
     };
     _parseAsync = (_Err) => {
-      const fn2 = async (schema6, value2, _ctx, params) => {
+      const fn2 = async (schema7, value2, _ctx, params) => {
         const ctx = _ctx ? { ..._ctx, async: true } : { async: true };
-        let result2 = schema6._zod.run({ value: value2, issues: [] }, ctx);
+        let result2 = schema7._zod.run({ value: value2, issues: [] }, ctx);
         if (result2 instanceof Promise)
           result2 = await result2;
         if (result2.issues.length) {
@@ -11977,83 +12051,83 @@ var init_parse = __esm({
       };
       return fn2;
     };
-    _safeParse = (_Err) => (schema6, value2, _ctx) => {
+    _safeParse = (_Err) => (schema7, value2, _ctx) => {
       const ctx = _ctx ? { ..._ctx, async: false } : { async: false };
-      const result2 = schema6._zod.run({ value: value2, issues: [] }, ctx);
+      const result2 = schema7._zod.run({ value: value2, issues: [] }, ctx);
       if (result2 instanceof Promise) {
         throw new $ZodAsyncError();
       }
       return result2.issues.length ? failure(_Err, result2.issues, ctx) : { success: true, data: result2.value };
     };
-    _safeParseAsync = (_Err) => async (schema6, value2, _ctx) => {
+    _safeParseAsync = (_Err) => async (schema7, value2, _ctx) => {
       const ctx = _ctx ? { ..._ctx, async: true } : { async: true };
-      let result2 = schema6._zod.run({ value: value2, issues: [] }, ctx);
+      let result2 = schema7._zod.run({ value: value2, issues: [] }, ctx);
       if (result2 instanceof Promise)
         result2 = await result2;
       return result2.issues.length ? failure(_Err, result2.issues, ctx) : { success: true, data: result2.value };
     };
     COMPILE_INVALID = /* @__PURE__ */ Symbol.for("zod.compile.invalid");
     COMPILE_FALLBACK = /* @__PURE__ */ Symbol.for("zod.compile.fallback");
-    validate2 = ((schema6, value2, _ctx) => {
-      const validator = schema6._zod.bag.validator;
+    validate2 = ((schema7, value2, _ctx) => {
+      const validator = schema7._zod.bag.validator;
       if (validator !== void 0) {
         if (validator(value2) !== COMPILE_INVALID)
           return true;
         if (validator.definite === true && _ctx === void 0)
           return false;
       }
-      return validateFallback(schema6, value2, _ctx);
+      return validateFallback(schema7, value2, _ctx);
     });
-    validateAsync = async (schema6, value2, _ctx) => {
+    validateAsync = async (schema7, value2, _ctx) => {
       const ctx = _ctx ? { ..._ctx, async: true, abortEarly: true } : { async: true, abortEarly: true };
-      let result2 = schema6._zod.run({ value: value2, issues: [] }, ctx);
+      let result2 = schema7._zod.run({ value: value2, issues: [] }, ctx);
       if (result2 instanceof Promise)
         result2 = await result2;
       return result2.issues.length === 0;
     };
     _encode = (_Err) => {
       const parse7 = _parse(_Err);
-      const fn2 = (schema6, value2, _ctx, _params) => {
+      const fn2 = (schema7, value2, _ctx, _params) => {
         const ctx = _ctx ? { ..._ctx, direction: "backward" } : { direction: "backward" };
-        return parse7(schema6, value2, ctx, finalizeParams(fn2, _params));
+        return parse7(schema7, value2, ctx, finalizeParams(fn2, _params));
       };
       return fn2;
     };
     _decode = (_Err) => {
       const parse7 = _parse(_Err);
-      const fn2 = (schema6, value2, _ctx, _params) => {
-        return parse7(schema6, value2, _ctx, finalizeParams(fn2, _params));
+      const fn2 = (schema7, value2, _ctx, _params) => {
+        return parse7(schema7, value2, _ctx, finalizeParams(fn2, _params));
       };
       return fn2;
     };
     _encodeAsync = (_Err) => {
       const parseAsync2 = _parseAsync(_Err);
-      const fn2 = async (schema6, value2, _ctx, _params) => {
+      const fn2 = async (schema7, value2, _ctx, _params) => {
         const ctx = _ctx ? { ..._ctx, direction: "backward" } : { direction: "backward" };
-        return await parseAsync2(schema6, value2, ctx, finalizeParams(fn2, _params));
+        return await parseAsync2(schema7, value2, ctx, finalizeParams(fn2, _params));
       };
       return fn2;
     };
     _decodeAsync = (_Err) => {
       const parseAsync2 = _parseAsync(_Err);
-      const fn2 = async (schema6, value2, _ctx, _params) => {
-        return await parseAsync2(schema6, value2, _ctx, finalizeParams(fn2, _params));
+      const fn2 = async (schema7, value2, _ctx, _params) => {
+        return await parseAsync2(schema7, value2, _ctx, finalizeParams(fn2, _params));
       };
       return fn2;
     };
-    _safeEncode = (_Err) => (schema6, value2, _ctx) => {
+    _safeEncode = (_Err) => (schema7, value2, _ctx) => {
       const ctx = _ctx ? { ..._ctx, direction: "backward" } : { direction: "backward" };
-      return _safeParse(_Err)(schema6, value2, ctx);
+      return _safeParse(_Err)(schema7, value2, ctx);
     };
-    _safeDecode = (_Err) => (schema6, value2, _ctx) => {
-      return _safeParse(_Err)(schema6, value2, _ctx);
+    _safeDecode = (_Err) => (schema7, value2, _ctx) => {
+      return _safeParse(_Err)(schema7, value2, _ctx);
     };
-    _safeEncodeAsync = (_Err) => async (schema6, value2, _ctx) => {
+    _safeEncodeAsync = (_Err) => async (schema7, value2, _ctx) => {
       const ctx = _ctx ? { ..._ctx, direction: "backward" } : { direction: "backward" };
-      return _safeParseAsync(_Err)(schema6, value2, ctx);
+      return _safeParseAsync(_Err)(schema7, value2, ctx);
     };
-    _safeDecodeAsync = (_Err) => async (schema6, value2, _ctx) => {
-      return _safeParseAsync(_Err)(schema6, value2, _ctx);
+    _safeDecodeAsync = (_Err) => async (schema7, value2, _ctx) => {
+      return _safeParseAsync(_Err)(schema7, value2, _ctx);
     };
   }
 });
@@ -13584,10 +13658,10 @@ var init_schemas = __esm({
           const id = ids[key];
           const k = typeof key === "symbol" ? `syms[${syms.indexOf(key)}]` : esc(key);
           const isPresent = `${k} in input`;
-          const schema6 = shape2[key];
-          const optin = schema6?._zod?.optin;
+          const schema7 = shape2[key];
+          const optin = schema7?._zod?.optin;
           const isOptionalIn = optin !== void 0;
-          const isOptionalOut = schema6?._zod?.optout === "optional";
+          const isOptionalOut = schema7?._zod?.optout === "optional";
           doc.write(`const ${id} = ${parseStr(k)};`);
           if (isOptionalIn && isOptionalOut) {
             const assign = optin === "optional" ? `${id}_present` : `${id}.value !== undefined || ${id}_present`;
@@ -14556,11 +14630,11 @@ var init_registries = __esm({
         this._map = /* @__PURE__ */ new WeakMap();
         this._idmap = /* @__PURE__ */ new Map();
       }
-      add(schema6, ..._meta) {
+      add(schema7, ..._meta) {
         const meta2 = _meta[0];
-        this._map.set(schema6, meta2);
+        this._map.set(schema7, meta2);
         if (meta2 && typeof meta2 === "object" && "id" in meta2) {
-          this._idmap.set(meta2.id, schema6);
+          this._idmap.set(meta2.id, schema7);
         }
         return this;
       }
@@ -14569,26 +14643,26 @@ var init_registries = __esm({
         this._idmap = /* @__PURE__ */ new Map();
         return this;
       }
-      remove(schema6) {
-        const meta2 = this._map.get(schema6);
+      remove(schema7) {
+        const meta2 = this._map.get(schema7);
         if (meta2 && typeof meta2 === "object" && "id" in meta2) {
           this._idmap.delete(meta2.id);
         }
-        this._map.delete(schema6);
+        this._map.delete(schema7);
         return this;
       }
-      get(schema6) {
-        const p = schema6._zod.parent;
+      get(schema7) {
+        const p = schema7._zod.parent;
         if (p) {
           const pm = { ...this.get(p) ?? {} };
           delete pm.id;
-          const f = { ...pm, ...this._map.get(schema6) };
+          const f = { ...pm, ...this._map.get(schema7) };
           return Object.keys(f).length ? f : void 0;
         }
-        return this._map.get(schema6);
+        return this._map.get(schema7);
       }
-      has(schema6) {
-        return this._map.has(schema6);
+      has(schema7) {
+        return this._map.has(schema7);
       }
     };
     (_a2 = globalThis).__zod_globalRegistry ?? (_a2.__zod_globalRegistry = registry());
@@ -15105,13 +15179,13 @@ function _array(Class2, element, params) {
 }
 // @__NO_SIDE_EFFECTS__
 function _refine(Class2, fn2, _params) {
-  const schema6 = new Class2({
+  const schema7 = new Class2({
     type: "custom",
     check: "custom",
     fn: fn2,
     ...normalizeParams(_params)
   });
-  return schema6;
+  return schema7;
 }
 // @__NO_SIDE_EFFECTS__
 function _superRefine(fn2, params) {
@@ -15187,8 +15261,8 @@ function initializeContext(params) {
     external: params?.external ?? void 0
   };
 }
-function handleUnrepresentable(schema6, ctx, json2, params, message) {
-  const result2 = typeof ctx.unrepresentable === "function" ? ctx.unrepresentable({ zodSchema: schema6, path: params.path, message }) : ctx.unrepresentable;
+function handleUnrepresentable(schema7, ctx, json2, params, message) {
+  const result2 = typeof ctx.unrepresentable === "function" ? ctx.unrepresentable({ zodSchema: schema7, path: params.path, message }) : ctx.unrepresentable;
   if (result2 === "any")
     return false;
   if (result2 === void 0 || result2 === "throw")
@@ -15196,42 +15270,42 @@ function handleUnrepresentable(schema6, ctx, json2, params, message) {
   Object.assign(json2, result2);
   return true;
 }
-function processSchema(schema6, ctx, _params = { path: [], schemaPath: [] }) {
+function processSchema(schema7, ctx, _params = { path: [], schemaPath: [] }) {
   var _a3;
-  const def = schema6._zod.def;
-  const seen = ctx.seen.get(schema6);
+  const def = schema7._zod.def;
+  const seen = ctx.seen.get(schema7);
   if (seen) {
     seen.count++;
-    const isCycle = _params.schemaPath.includes(schema6);
+    const isCycle = _params.schemaPath.includes(schema7);
     if (isCycle) {
       seen.cycle = _params.path;
     }
     return seen.schema;
   }
   const result2 = { schema: {}, count: 1, cycle: void 0, path: _params.path };
-  ctx.seen.set(schema6, result2);
+  ctx.seen.set(schema7, result2);
   ctx.sharedDefsExtractedFor = void 0;
   ctx.sharedEmitDoneFor = void 0;
-  const overrideSchema = schema6._zod.toJSONSchema?.();
+  const overrideSchema = schema7._zod.toJSONSchema?.();
   if (overrideSchema) {
     result2.schema = overrideSchema;
   } else {
     const params = {
       ..._params,
-      schemaPath: [..._params.schemaPath, schema6],
+      schemaPath: [..._params.schemaPath, schema7],
       path: _params.path
     };
-    if (schema6._zod.processJSONSchema) {
-      schema6._zod.processJSONSchema(ctx, result2.schema, params);
+    if (schema7._zod.processJSONSchema) {
+      schema7._zod.processJSONSchema(ctx, result2.schema, params);
     } else {
       const _json = result2.schema;
       const processor = ctx.processors[def.type];
       if (!processor) {
         throw new Error(`[toJSONSchema]: Non-representable type encountered: ${def.type}`);
       }
-      processor(schema6, ctx, _json, params);
+      processor(schema7, ctx, _json, params);
     }
-    const parent = schema6._zod.parent;
+    const parent = schema7._zod.parent;
     if (parent) {
       if (!result2.ref)
         result2.ref = parent;
@@ -15239,24 +15313,24 @@ function processSchema(schema6, ctx, _params = { path: [], schemaPath: [] }) {
       ctx.seen.get(parent).isParent = true;
     }
   }
-  const meta2 = ctx.metadataRegistry.get(schema6);
+  const meta2 = ctx.metadataRegistry.get(schema7);
   if (meta2)
     assignProps(result2.schema, meta2);
-  if (ctx.io === "input" && isTransforming(schema6)) {
+  if (ctx.io === "input" && isTransforming(schema7)) {
     delete result2.schema.examples;
     delete result2.schema.default;
   }
   if (ctx.io === "input" && "_prefault" in result2.schema)
     (_a3 = result2.schema).default ?? (_a3.default = result2.schema._prefault);
   delete result2.schema._prefault;
-  const _result = ctx.seen.get(schema6);
+  const _result = ctx.seen.get(schema7);
   return _result.schema;
 }
 function encodeJSONPointerSegment(segment2) {
   return segment2.replace(/~/g, "~0").replace(/\//g, "~1");
 }
-function extractDefs(ctx, schema6) {
-  const root = ctx.seen.get(schema6);
+function extractDefs(ctx, schema7) {
+  const root = ctx.seen.get(schema7);
   if (!root)
     throw new Error("Unprocessed schema. This is a bug in Zod.");
   if (ctx.external && ctx.sharedDefsExtractedFor === ctx.external)
@@ -15301,11 +15375,11 @@ function extractDefs(ctx, schema6) {
     seen.def = { ...seen.schema };
     if (defId)
       seen.defId = defId;
-    const schema7 = seen.schema;
-    for (const key in schema7) {
-      delete schema7[key];
+    const schema8 = seen.schema;
+    for (const key in schema8) {
+      delete schema8[key];
     }
-    schema7.$ref = ref2;
+    schema8.$ref = ref2;
   };
   if (ctx.cycles === "throw") {
     for (const entry2 of ctx.seen.entries()) {
@@ -15319,13 +15393,13 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
   }
   for (const entry2 of ctx.seen.entries()) {
     const seen = entry2[1];
-    if (schema6 === entry2[0]) {
+    if (schema7 === entry2[0]) {
       extractToDef(entry2);
       continue;
     }
     if (ctx.external) {
       const ext = ctx.external.registry.get(entry2[0])?.id;
-      if (schema6 !== entry2[0] && ext) {
+      if (schema7 !== entry2[0] && ext) {
         extractToDef(entry2);
         continue;
       }
@@ -15348,9 +15422,9 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
   if (ctx.external)
     ctx.sharedDefsExtractedFor = ctx.external;
 }
-function compactTypeUnion(schema6) {
-  const options5 = schema6.anyOf;
-  if (!Array.isArray(options5) || options5.length === 0 || schema6.type !== void 0)
+function compactTypeUnion(schema7) {
+  const options5 = schema7.anyOf;
+  if (!Array.isArray(options5) || options5.length === 0 || schema7.type !== void 0)
     return;
   const types4 = [];
   for (const option of options5) {
@@ -15368,8 +15442,8 @@ function compactTypeUnion(schema6) {
         types4.push(member2);
     }
   }
-  delete schema6.anyOf;
-  schema6.type = types4.length === 1 ? types4[0] : types4;
+  delete schema7.anyOf;
+  schema7.type = types4.length === 1 ? types4[0] : types4;
 }
 function undeclaredConstraint(member2) {
   const extra = member2.additionalProperties;
@@ -15454,16 +15528,16 @@ function foldIntersection(json2) {
   delete json2.allOf;
   assignProps(json2, folded);
 }
-function finalize(ctx, schema6) {
-  const root = ctx.seen.get(schema6);
+function finalize(ctx, schema7) {
+  const root = ctx.seen.get(schema7);
   if (!root)
     throw new Error("Unprocessed schema. This is a bug in Zod.");
   const flattenRef = (zodSchema) => {
     const seen = ctx.seen.get(zodSchema);
     if (seen.ref === null)
       return;
-    const schema7 = seen.def ?? seen.schema;
-    const _cached = { ...schema7 };
+    const schema8 = seen.def ?? seen.schema;
+    const _cached = { ...schema8 };
     const ref2 = seen.ref;
     seen.ref = null;
     if (ref2) {
@@ -15471,28 +15545,28 @@ function finalize(ctx, schema6) {
       const refSeen = ctx.seen.get(ref2);
       const refSchema = refSeen.schema;
       if (refSchema.$ref && (ctx.target === "draft-07" || ctx.target === "draft-04" || ctx.target === "openapi-3.0")) {
-        schema7.allOf = schema7.allOf ?? [];
-        schema7.allOf.push(refSchema);
+        schema8.allOf = schema8.allOf ?? [];
+        schema8.allOf.push(refSchema);
       } else {
-        assignProps(schema7, refSchema);
+        assignProps(schema8, refSchema);
       }
-      assignProps(schema7, _cached);
+      assignProps(schema8, _cached);
       const isParentRef = zodSchema._zod.parent === ref2;
       if (isParentRef) {
-        for (const key in schema7) {
+        for (const key in schema8) {
           if (key === "$ref" || key === "allOf")
             continue;
           if (!(key in _cached)) {
-            delete schema7[key];
+            delete schema8[key];
           }
         }
       }
       if (refSchema.$ref && refSeen.def) {
-        for (const key in schema7) {
+        for (const key in schema8) {
           if (key === "$ref" || key === "allOf")
             continue;
-          if (key in refSeen.def && JSON.stringify(schema7[key]) === JSON.stringify(refSeen.def[key])) {
-            delete schema7[key];
+          if (key in refSeen.def && JSON.stringify(schema8[key]) === JSON.stringify(refSeen.def[key])) {
+            delete schema8[key];
           }
         }
       }
@@ -15502,13 +15576,13 @@ function finalize(ctx, schema6) {
       flattenRef(parent);
       const parentSeen = ctx.seen.get(parent);
       if (parentSeen?.schema.$ref) {
-        schema7.$ref = parentSeen.schema.$ref;
+        schema8.$ref = parentSeen.schema.$ref;
         if (parentSeen.def) {
-          for (const key in schema7) {
+          for (const key in schema8) {
             if (key === "$ref" || key === "allOf")
               continue;
-            if (key in parentSeen.def && JSON.stringify(schema7[key]) === JSON.stringify(parentSeen.def[key])) {
-              delete schema7[key];
+            if (key in parentSeen.def && JSON.stringify(schema8[key]) === JSON.stringify(parentSeen.def[key])) {
+              delete schema8[key];
             }
           }
         }
@@ -15516,7 +15590,7 @@ function finalize(ctx, schema6) {
     }
     ctx.override({
       zodSchema,
-      jsonSchema: schema7,
+      jsonSchema: schema8,
       path: seen.path ?? []
     });
   };
@@ -15562,13 +15636,13 @@ function finalize(ctx, schema6) {
   } else {
   }
   if (ctx.external?.uri) {
-    const id = ctx.external.registry.get(schema6)?.id;
+    const id = ctx.external.registry.get(schema7)?.id;
     if (!id)
       throw new Error("Schema is missing an `id` property");
     result2.$id = ctx.external.uri(id);
   }
   assignProps(result2, root.defId ? root.schema : root.def ?? root.schema);
-  const rootMetaId = ctx.metadataRegistry.get(schema6)?.id;
+  const rootMetaId = ctx.metadataRegistry.get(schema7)?.id;
   if (rootMetaId !== void 0 && result2.id === rootMetaId)
     delete result2.id;
   const defs = ctx.external?.defs ?? {};
@@ -15598,10 +15672,10 @@ function finalize(ctx, schema6) {
     const finalized = JSON.parse(JSON.stringify(result2));
     Object.defineProperty(finalized, "~standard", {
       value: {
-        ...schema6["~standard"],
+        ...schema7["~standard"],
         jsonSchema: {
-          input: createStandardJSONSchemaMethod(schema6, "input", ctx.processors),
-          output: createStandardJSONSchemaMethod(schema6, "output", ctx.processors)
+          input: createStandardJSONSchemaMethod(schema7, "input", ctx.processors),
+          output: createStandardJSONSchemaMethod(schema7, "output", ctx.processors)
         }
       },
       enumerable: false,
@@ -15672,30 +15746,30 @@ var init_to_json_schema = __esm({
     init_util2();
     FOLDABLE_KEYS = /* @__PURE__ */ new Set(["type", "properties", "required", "additionalProperties"]);
     UNION_KEYS = ["oneOf", "anyOf"];
-    createToJSONSchemaMethod = (schema6, processors2 = {}) => (params) => {
+    createToJSONSchemaMethod = (schema7, processors2 = {}) => (params) => {
       const ctx = initializeContext({ ...params, processors: processors2 });
-      processSchema(schema6, ctx);
-      extractDefs(ctx, schema6);
-      return finalize(ctx, schema6);
+      processSchema(schema7, ctx);
+      extractDefs(ctx, schema7);
+      return finalize(ctx, schema7);
     };
-    createStandardJSONSchemaMethod = (schema6, io, processors2 = {}) => (params) => {
+    createStandardJSONSchemaMethod = (schema7, io, processors2 = {}) => (params) => {
       const { libraryOptions, target: target2 } = params ?? {};
       const ctx = initializeContext({ ...libraryOptions ?? {}, target: target2, io, processors: processors2 });
-      processSchema(schema6, ctx);
-      extractDefs(ctx, schema6);
-      return finalize(ctx, schema6);
+      processSchema(schema7, ctx);
+      extractDefs(ctx, schema7);
+      return finalize(ctx, schema7);
     };
   }
 });
 
 // node_modules/zod/v4/core/json-schema-processors.js
-function aggregateChecks(schema6) {
+function aggregateChecks(schema7) {
   const agg = {};
-  const def = schema6._zod.def;
-  const list8 = schema6._zod.traits.has("$ZodCheck") ? [schema6, ...def.checks ?? []] : def.checks ?? [];
+  const def = schema7._zod.def;
+  const list8 = schema7._zod.traits.has("$ZodCheck") ? [schema7, ...def.checks ?? []] : def.checks ?? [];
   for (const ch of list8)
     contributors[ch._zod.def.check]?.(agg, ch._zod.def);
-  const bag = schema6._zod.bag;
+  const bag = schema7._zod.bag;
   if (bag.minimum !== void 0)
     narrowMin(agg, "minimum", bag.minimum);
   if (bag.exclusiveMinimum !== void 0)
@@ -15717,15 +15791,15 @@ function aggregateChecks(schema6) {
     addPattern(agg, pattern);
   return agg;
 }
-function inputOptin(schema6) {
-  const def = schema6._zod.def;
+function inputOptin(schema7) {
+  const def = schema7._zod.def;
   if (def.type === "pipe" && def.in._zod.traits.has("$ZodTransform")) {
     return inputOptin(def.out);
   }
   if (def.type === "catch") {
     return inputOptin(def.innerType);
   }
-  return schema6._zod.optin;
+  return schema7._zod.optin;
 }
 function stringifyKeyNames(bySchema, json2, visited) {
   if (json2.$ref) {
@@ -15789,7 +15863,7 @@ function rewriteKeyNames(ctx) {
     }
   }
 }
-function serializeDefaultValue(value2, schema6, ctx, json2, params) {
+function serializeDefaultValue(value2, schema7, ctx, json2, params) {
   let unrepresentable = false;
   const serialized = JSON.stringify(value2, (_, val) => {
     if (typeof val !== "bigint")
@@ -15799,7 +15873,7 @@ function serializeDefaultValue(value2, schema6, ctx, json2, params) {
   });
   if (!unrepresentable)
     return JSON.parse(serialized);
-  handleUnrepresentable(schema6, ctx, json2, params, "BigInt defaults cannot be represented in JSON Schema");
+  handleUnrepresentable(schema7, ctx, json2, params, "BigInt defaults cannot be represented in JSON Schema");
   return UNREPRESENTABLE_DEFAULT;
 }
 function toJSONSchema(input, params) {
@@ -15808,8 +15882,8 @@ function toJSONSchema(input, params) {
     const ctx2 = initializeContext({ ...params, processors: allProcessors });
     const defs = {};
     for (const entry2 of registry2._idmap.entries()) {
-      const [_, schema6] = entry2;
-      processSchema(schema6, ctx2);
+      const [_, schema7] = entry2;
+      processSchema(schema7, ctx2);
     }
     const schemas2 = {};
     const external = {
@@ -15819,9 +15893,9 @@ function toJSONSchema(input, params) {
     };
     ctx2.external = external;
     for (const entry2 of registry2._idmap.entries()) {
-      const [key, schema6] = entry2;
-      extractDefs(ctx2, schema6);
-      assignProp(schemas2, key, finalize(ctx2, schema6));
+      const [key, schema7] = entry2;
+      extractDefs(ctx2, schema7);
+      assignProp(schemas2, key, finalize(ctx2, schema7));
     }
     if (Object.keys(defs).length > 0) {
       const defsSegment = ctx2.target === "draft-2020-12" ? "$defs" : "definitions";
@@ -15916,10 +15990,10 @@ var init_json_schema_processors = __esm({
       [base64urlCharset, base64url]
     ]);
     exactPattern = (p) => exactPatterns.get(p) ?? p;
-    stringProcessor = (schema6, ctx, _json, _params) => {
+    stringProcessor = (schema7, ctx, _json, _params) => {
       const json2 = _json;
       json2.type = "string";
-      const { minimum, maximum, format, patterns: patterns2, contentEncoding, laxFormat } = aggregateChecks(schema6);
+      const { minimum, maximum, format, patterns: patterns2, contentEncoding, laxFormat } = aggregateChecks(schema7);
       if (typeof minimum === "number")
         json2.minLength = minimum;
       if (typeof maximum === "number")
@@ -15948,9 +16022,9 @@ var init_json_schema_processors = __esm({
         }
       }
     };
-    numberProcessor = (schema6, ctx, _json, params) => {
+    numberProcessor = (schema7, ctx, _json, params) => {
       const json2 = _json;
-      const { minimum, maximum, multipleOf, exclusiveMaximum, exclusiveMinimum, isInt } = aggregateChecks(schema6);
+      const { minimum, maximum, multipleOf, exclusiveMaximum, exclusiveMinimum, isInt } = aggregateChecks(schema7);
       json2.type = isInt ? "integer" : "number";
       const exMin = typeof exclusiveMinimum === "number" && exclusiveMinimum >= (minimum ?? Number.NEGATIVE_INFINITY);
       const exMax = typeof exclusiveMaximum === "number" && exclusiveMaximum <= (maximum ?? Number.POSITIVE_INFINITY);
@@ -15981,7 +16055,7 @@ var init_json_schema_processors = __esm({
           if (Number.isFinite(divisor) && divisor !== 0)
             divisors.add(Math.abs(divisor));
           else
-            handleUnrepresentable(schema6, ctx, json2, params, `A multipleOf divisor of ${divisor} cannot be represented in JSON Schema`);
+            handleUnrepresentable(schema7, ctx, json2, params, `A multipleOf divisor of ${divisor} cannot be represented in JSON Schema`);
         }
         const [first3, ...rest2] = divisors;
         if (first3 !== void 0)
@@ -15993,11 +16067,11 @@ var init_json_schema_processors = __esm({
     booleanProcessor = (_schema, _ctx, json2, _params) => {
       json2.type = "boolean";
     };
-    bigintProcessor = (schema6, ctx, json2, params) => {
-      handleUnrepresentable(schema6, ctx, json2, params, "BigInt cannot be represented in JSON Schema");
+    bigintProcessor = (schema7, ctx, json2, params) => {
+      handleUnrepresentable(schema7, ctx, json2, params, "BigInt cannot be represented in JSON Schema");
     };
-    symbolProcessor = (schema6, ctx, json2, params) => {
-      handleUnrepresentable(schema6, ctx, json2, params, "Symbols cannot be represented in JSON Schema");
+    symbolProcessor = (schema7, ctx, json2, params) => {
+      handleUnrepresentable(schema7, ctx, json2, params, "Symbols cannot be represented in JSON Schema");
     };
     nullProcessor = (_schema, ctx, json2, _params) => {
       if (ctx.target === "openapi-3.0") {
@@ -16008,11 +16082,11 @@ var init_json_schema_processors = __esm({
         json2.type = "null";
       }
     };
-    undefinedProcessor = (schema6, ctx, json2, params) => {
-      handleUnrepresentable(schema6, ctx, json2, params, "Undefined cannot be represented in JSON Schema");
+    undefinedProcessor = (schema7, ctx, json2, params) => {
+      handleUnrepresentable(schema7, ctx, json2, params, "Undefined cannot be represented in JSON Schema");
     };
-    voidProcessor = (schema6, ctx, json2, params) => {
-      handleUnrepresentable(schema6, ctx, json2, params, "Void cannot be represented in JSON Schema");
+    voidProcessor = (schema7, ctx, json2, params) => {
+      handleUnrepresentable(schema7, ctx, json2, params, "Void cannot be represented in JSON Schema");
     };
     neverProcessor = (_schema, _ctx, json2, _params) => {
       json2.not = {};
@@ -16021,11 +16095,11 @@ var init_json_schema_processors = __esm({
     };
     unknownProcessor = (_schema, _ctx, _json, _params) => {
     };
-    dateProcessor = (schema6, ctx, json2, params) => {
-      handleUnrepresentable(schema6, ctx, json2, params, "Date cannot be represented in JSON Schema");
+    dateProcessor = (schema7, ctx, json2, params) => {
+      handleUnrepresentable(schema7, ctx, json2, params, "Date cannot be represented in JSON Schema");
     };
-    enumProcessor = (schema6, _ctx, json2, _params) => {
-      const def = schema6._zod.def;
+    enumProcessor = (schema7, _ctx, json2, _params) => {
+      const def = schema7._zod.def;
       const values = getEnumValues(def.entries);
       if (values.length === 0) {
         json2.not = {};
@@ -16037,8 +16111,8 @@ var init_json_schema_processors = __esm({
         json2.type = "string";
       json2.enum = values;
     };
-    literalProcessor = (schema6, ctx, json2, params) => {
-      const def = schema6._zod.def;
+    literalProcessor = (schema7, ctx, json2, params) => {
+      const def = schema7._zod.def;
       if (def.values.length === 0) {
         json2.not = {};
         return;
@@ -16046,10 +16120,10 @@ var init_json_schema_processors = __esm({
       const vals = [];
       for (const val of def.values) {
         if (val === void 0) {
-          if (handleUnrepresentable(schema6, ctx, json2, params, "Literal `undefined` cannot be represented in JSON Schema"))
+          if (handleUnrepresentable(schema7, ctx, json2, params, "Literal `undefined` cannot be represented in JSON Schema"))
             return;
         } else if (typeof val === "bigint") {
-          if (handleUnrepresentable(schema6, ctx, json2, params, "BigInt literals cannot be represented in JSON Schema"))
+          if (handleUnrepresentable(schema7, ctx, json2, params, "BigInt literals cannot be represented in JSON Schema"))
             return;
           vals.push(Number(val));
         } else {
@@ -16077,23 +16151,23 @@ var init_json_schema_processors = __esm({
         json2.enum = vals;
       }
     };
-    nanProcessor = (schema6, ctx, json2, params) => {
-      handleUnrepresentable(schema6, ctx, json2, params, "NaN cannot be represented in JSON Schema");
+    nanProcessor = (schema7, ctx, json2, params) => {
+      handleUnrepresentable(schema7, ctx, json2, params, "NaN cannot be represented in JSON Schema");
     };
-    templateLiteralProcessor = (schema6, _ctx, json2, _params) => {
+    templateLiteralProcessor = (schema7, _ctx, json2, _params) => {
       const _json = json2;
-      const pattern = schema6._zod.pattern;
+      const pattern = schema7._zod.pattern;
       if (!pattern)
         throw new Error("Pattern not found in template literal");
       _json.type = "string";
       _json.pattern = pattern.source;
     };
-    fileProcessor = (schema6, _ctx, json2, _params) => {
+    fileProcessor = (schema7, _ctx, json2, _params) => {
       const _json = json2;
       _json.type = "string";
       _json.format = "binary";
       _json.contentEncoding = "binary";
-      const { minimum, maximum, mime } = aggregateChecks(schema6);
+      const { minimum, maximum, mime } = aggregateChecks(schema7);
       if (minimum !== void 0)
         _json.minLength = minimum;
       if (maximum !== void 0)
@@ -16110,25 +16184,25 @@ var init_json_schema_processors = __esm({
     successProcessor = (_schema, _ctx, json2, _params) => {
       json2.type = "boolean";
     };
-    customProcessor = (schema6, ctx, json2, params) => {
-      handleUnrepresentable(schema6, ctx, json2, params, "Custom types cannot be represented in JSON Schema");
+    customProcessor = (schema7, ctx, json2, params) => {
+      handleUnrepresentable(schema7, ctx, json2, params, "Custom types cannot be represented in JSON Schema");
     };
-    functionProcessor = (schema6, ctx, json2, params) => {
-      handleUnrepresentable(schema6, ctx, json2, params, "Function types cannot be represented in JSON Schema");
+    functionProcessor = (schema7, ctx, json2, params) => {
+      handleUnrepresentable(schema7, ctx, json2, params, "Function types cannot be represented in JSON Schema");
     };
-    transformProcessor = (schema6, ctx, json2, params) => {
-      handleUnrepresentable(schema6, ctx, json2, params, "Transforms cannot be represented in JSON Schema");
+    transformProcessor = (schema7, ctx, json2, params) => {
+      handleUnrepresentable(schema7, ctx, json2, params, "Transforms cannot be represented in JSON Schema");
     };
-    mapProcessor = (schema6, ctx, json2, params) => {
-      handleUnrepresentable(schema6, ctx, json2, params, "Map cannot be represented in JSON Schema");
+    mapProcessor = (schema7, ctx, json2, params) => {
+      handleUnrepresentable(schema7, ctx, json2, params, "Map cannot be represented in JSON Schema");
     };
-    setProcessor = (schema6, ctx, json2, params) => {
-      handleUnrepresentable(schema6, ctx, json2, params, "Set cannot be represented in JSON Schema");
+    setProcessor = (schema7, ctx, json2, params) => {
+      handleUnrepresentable(schema7, ctx, json2, params, "Set cannot be represented in JSON Schema");
     };
-    arrayProcessor = (schema6, ctx, _json, params) => {
+    arrayProcessor = (schema7, ctx, _json, params) => {
       const json2 = _json;
-      const def = schema6._zod.def;
-      const { minimum, maximum } = aggregateChecks(schema6);
+      const def = schema7._zod.def;
+      const { minimum, maximum } = aggregateChecks(schema7);
       if (typeof minimum === "number")
         json2.minItems = minimum;
       if (typeof maximum === "number")
@@ -16139,12 +16213,12 @@ var init_json_schema_processors = __esm({
         path: [...params.path, "items"]
       });
     };
-    objectProcessor = (schema6, ctx, _json, params) => {
+    objectProcessor = (schema7, ctx, _json, params) => {
       const json2 = _json;
-      const def = schema6._zod.def;
+      const def = schema7._zod.def;
       const shape2 = def.shape;
       const symbolKeys = Object.getOwnPropertySymbols(shape2);
-      if (symbolKeys.length && handleUnrepresentable(schema6, ctx, json2, params, "Symbol keys cannot be represented in JSON Schema")) {
+      if (symbolKeys.length && handleUnrepresentable(schema7, ctx, json2, params, "Symbol keys cannot be represented in JSON Schema")) {
         return;
       }
       json2.type = "object";
@@ -16177,8 +16251,8 @@ var init_json_schema_processors = __esm({
         });
       }
     };
-    unionProcessor = (schema6, ctx, json2, params) => {
-      const def = schema6._zod.def;
+    unionProcessor = (schema7, ctx, json2, params) => {
+      const def = schema7._zod.def;
       const isExclusive = def.inclusive === false;
       const options5 = def.options.map((x, i) => processSchema(x, ctx, {
         ...params,
@@ -16190,8 +16264,8 @@ var init_json_schema_processors = __esm({
         json2.anyOf = options5;
       }
     };
-    intersectionProcessor = (schema6, ctx, json2, params) => {
-      const def = schema6._zod.def;
+    intersectionProcessor = (schema7, ctx, json2, params) => {
+      const def = schema7._zod.def;
       const a = processSchema(def.left, ctx, {
         ...params,
         path: [...params.path, "allOf", 0]
@@ -16208,9 +16282,9 @@ var init_json_schema_processors = __esm({
       json2.allOf = allOf;
       ctx.intersections.push(allOf);
     };
-    tupleProcessor = (schema6, ctx, _json, params) => {
+    tupleProcessor = (schema7, ctx, _json, params) => {
       const json2 = _json;
-      const def = schema6._zod.def;
+      const def = schema7._zod.def;
       json2.type = "array";
       const prefixPath = ctx.target === "draft-2020-12" ? "prefixItems" : "items";
       const restPath = ctx.target === "draft-2020-12" ? "items" : ctx.target === "openapi-3.0" ? "items" : "additionalItems";
@@ -16266,16 +16340,16 @@ var init_json_schema_processors = __esm({
         if (isClosed)
           json2.maxItems = maxItems;
       }
-      const { minimum, maximum } = aggregateChecks(schema6);
+      const { minimum, maximum } = aggregateChecks(schema7);
       if (typeof minimum === "number")
         json2.minItems = minimum;
       if (typeof maximum === "number")
         json2.maxItems = maximum;
     };
     pendingRecords = /* @__PURE__ */ new WeakMap();
-    recordProcessor = (schema6, ctx, _json, params) => {
+    recordProcessor = (schema7, ctx, _json, params) => {
       const json2 = _json;
-      const def = schema6._zod.def;
+      const def = schema7._zod.def;
       json2.type = "object";
       const keyType = def.keyType;
       const patterns2 = aggregateChecks(keyType).patterns;
@@ -16300,7 +16374,7 @@ var init_json_schema_processors = __esm({
             pendingRecords.set(ctx, pending2);
             ctx.deferred.push(() => rewriteKeyNames(ctx));
           }
-          pending2.push(schema6);
+          pending2.push(schema7);
         }
         json2.additionalProperties = processSchema(def.valueType, ctx, {
           ...params,
@@ -16316,10 +16390,10 @@ var init_json_schema_processors = __esm({
         }
       }
     };
-    nullableProcessor = (schema6, ctx, json2, params) => {
-      const def = schema6._zod.def;
+    nullableProcessor = (schema7, ctx, json2, params) => {
+      const def = schema7._zod.def;
       const inner = processSchema(def.innerType, ctx, params);
-      const seen = ctx.seen.get(schema6);
+      const seen = ctx.seen.get(schema7);
       if (ctx.target === "openapi-3.0") {
         seen.ref = def.innerType;
         json2.nullable = true;
@@ -16327,78 +16401,78 @@ var init_json_schema_processors = __esm({
         json2.anyOf = [inner, { type: "null" }];
       }
     };
-    nonoptionalProcessor = (schema6, ctx, _json, params) => {
-      const def = schema6._zod.def;
+    nonoptionalProcessor = (schema7, ctx, _json, params) => {
+      const def = schema7._zod.def;
       processSchema(def.innerType, ctx, params);
-      const seen = ctx.seen.get(schema6);
+      const seen = ctx.seen.get(schema7);
       seen.ref = def.innerType;
     };
     UNREPRESENTABLE_DEFAULT = Symbol();
-    defaultProcessor = (schema6, ctx, json2, params) => {
-      const def = schema6._zod.def;
+    defaultProcessor = (schema7, ctx, json2, params) => {
+      const def = schema7._zod.def;
       processSchema(def.innerType, ctx, params);
-      const seen = ctx.seen.get(schema6);
+      const seen = ctx.seen.get(schema7);
       seen.ref = def.innerType;
-      const value2 = serializeDefaultValue(def.defaultValue, schema6, ctx, json2, params);
+      const value2 = serializeDefaultValue(def.defaultValue, schema7, ctx, json2, params);
       if (value2 !== UNREPRESENTABLE_DEFAULT)
         json2.default = value2;
     };
-    prefaultProcessor = (schema6, ctx, json2, params) => {
-      const def = schema6._zod.def;
+    prefaultProcessor = (schema7, ctx, json2, params) => {
+      const def = schema7._zod.def;
       processSchema(def.innerType, ctx, params);
-      const seen = ctx.seen.get(schema6);
+      const seen = ctx.seen.get(schema7);
       seen.ref = def.innerType;
       if (ctx.io !== "input")
         return;
-      const value2 = serializeDefaultValue(def.defaultValue, schema6, ctx, json2, params);
+      const value2 = serializeDefaultValue(def.defaultValue, schema7, ctx, json2, params);
       if (value2 !== UNREPRESENTABLE_DEFAULT)
         json2._prefault = value2;
     };
-    catchProcessor = (schema6, ctx, json2, params) => {
-      const def = schema6._zod.def;
+    catchProcessor = (schema7, ctx, json2, params) => {
+      const def = schema7._zod.def;
       processSchema(def.innerType, ctx, params);
-      const seen = ctx.seen.get(schema6);
+      const seen = ctx.seen.get(schema7);
       seen.ref = def.innerType;
       let catchValue;
       try {
         catchValue = def.catchValue(void 0);
       } catch {
-        handleUnrepresentable(schema6, ctx, json2, params, "Dynamic catch values are not supported in JSON Schema");
+        handleUnrepresentable(schema7, ctx, json2, params, "Dynamic catch values are not supported in JSON Schema");
         return;
       }
       json2.default = catchValue;
     };
-    pipeProcessor = (schema6, ctx, _json, params) => {
-      const def = schema6._zod.def;
+    pipeProcessor = (schema7, ctx, _json, params) => {
+      const def = schema7._zod.def;
       const inIsTransform = def.in._zod.traits.has("$ZodTransform");
       const innerType = ctx.io === "input" ? inIsTransform ? def.out : def.in : def.out;
       processSchema(innerType, ctx, params);
-      const seen = ctx.seen.get(schema6);
+      const seen = ctx.seen.get(schema7);
       seen.ref = innerType;
     };
-    readonlyProcessor = (schema6, ctx, json2, params) => {
-      const def = schema6._zod.def;
+    readonlyProcessor = (schema7, ctx, json2, params) => {
+      const def = schema7._zod.def;
       processSchema(def.innerType, ctx, params);
-      const seen = ctx.seen.get(schema6);
+      const seen = ctx.seen.get(schema7);
       seen.ref = def.innerType;
       json2.readOnly = true;
     };
-    promiseProcessor = (schema6, ctx, _json, params) => {
-      const def = schema6._zod.def;
+    promiseProcessor = (schema7, ctx, _json, params) => {
+      const def = schema7._zod.def;
       processSchema(def.innerType, ctx, params);
-      const seen = ctx.seen.get(schema6);
+      const seen = ctx.seen.get(schema7);
       seen.ref = def.innerType;
     };
-    optionalProcessor = (schema6, ctx, _json, params) => {
-      const def = schema6._zod.def;
+    optionalProcessor = (schema7, ctx, _json, params) => {
+      const def = schema7._zod.def;
       processSchema(def.innerType, ctx, params);
-      const seen = ctx.seen.get(schema6);
+      const seen = ctx.seen.get(schema7);
       seen.ref = def.innerType;
     };
-    lazyProcessor = (schema6, ctx, _json, params) => {
-      const innerType = schema6._zod.innerType;
+    lazyProcessor = (schema7, ctx, _json, params) => {
+      const innerType = schema7._zod.innerType;
       processSchema(innerType, ctx, params);
-      const seen = ctx.seen.get(schema6);
+      const seen = ctx.seen.get(schema7);
       seen.ref = innerType;
     };
     allProcessors = {
@@ -17646,8 +17720,8 @@ var init_fields = __esm({
       "a path inside the distro repository"
     );
     keyPath = relativePath.refine(
-      (p) => /^[A-Za-z0-9._+/-]+$/.test(p),
-      'a path of letters, digits, ".", "_", "+", "-" and "/"'
+      (p) => /^[A-Za-z0-9._+/ -]+$/.test(p) && p === p.trim(),
+      'a path of letters, digits, blanks, ".", "_", "+", "-" and "/"'
     );
     absolutePath = string3().regex(/^\/[A-Za-z0-9_+./-]*$/, "an absolute path").refine((p) => !p.split("/").includes(".."), 'no ".." in a path');
     archiveUri = string3().regex(/^(https?|file|copy):\/\/?[^\s\]'"$`\\]+$/, "an http, https, file or copy URI");
@@ -17713,7 +17787,7 @@ var init_channels = __esm({
     track = strictObject({
       branch: string3().min(1).optional(),
       tag: string3().min(1).optional(),
-      channel: string3().regex(/^[a-z0-9{][a-z0-9{}._/-]*$/),
+      channel: string3().regex(/^[a-z0-9{][a-z0-9{}._/-]*$/, 'a channel: lower case letters, digits, ".", "_", "-", "/" and {name}'),
       locked: boolean3().default(false),
       keep: number3().int().min(1).optional(),
       strict: boolean3().optional()
@@ -17856,7 +17930,7 @@ var init_images = __esm({
       ami: ami.optional()
     });
     ofArchitecture = (text8, architecture3) => text8.replaceAll("{architecture}", architecture3);
-    bytesOf = (written2) => Number(written2.slice(0, -1)) * (written2.endsWith("G") ? 2 ** 30 : 2 ** 20);
+    bytesOf = (written3) => Number(written3.slice(0, -1)) * (written3.endsWith("G") ? 2 ** 30 : 2 ** 20);
     hasBios = (spec) => spec.boot.includes("bios");
     hasFirmware = (architecture3) => architecture3 === "amd64" || architecture3 === "arm64";
     isImageKind = (text8) => imageKinds.some((k) => k === text8);
@@ -17932,7 +18006,7 @@ var init_distro = __esm({
       components: array(component).default(["main"]),
       key: keyPath.optional().describe("Public key of the repository (.asc or .gpg): a file in the distro repository"),
       trusted: boolean3().default(false).describe("Do not verify its signature; only for a repository on this machine"),
-      package: string3().regex(/^[a-z0-9+.{}-]+$/).refine(isNamePattern, "a pattern of Debian package names").default("{name}").describe('Pattern of its Debian package names; {name} is the package name with "-" instead of "_"'),
+      package: string3().regex(/^[a-z0-9+.{}-]+$/, "a pattern of Debian package names, such as ros-jazzy-{name}").refine(isNamePattern, "a pattern of Debian package names").default("{name}").describe('Pattern of its Debian package names; {name} is the package name with "-" instead of "_"'),
       packages: record(packageName, debianName).default({}).describe("Debian package names that do not follow the pattern, by package"),
       prefix: absolutePath.default("/usr").describe("Folder that its packages install to")
     });
@@ -17949,7 +18023,7 @@ var init_distro = __esm({
       }).optional().describe(
         "Archive of its system packages. Default: the host's apt sources if the host is the same system, otherwise the official archive"
       ),
-      proxy: string3().regex(/^https?:\/\/[^\s]+$/).optional().describe("HTTP proxy for its archive. Default: the host's proxy"),
+      proxy: string3().regex(/^https?:\/\/[^\s]+$/, "an http or https URL").optional().describe("HTTP proxy for its archive. Default: the host's proxy"),
       include: array(debianName).default([]).describe("System packages in the base system, in addition to build-essential, cmake and debhelper"),
       renew_days: number3().min(0).default(14).describe("Rebuild a base system that is older than this, in days"),
       underlays: record(name2, underlay).default({})
@@ -18010,11 +18084,11 @@ var init_distro = __esm({
       }),
       docs: docsSettings.default({ skip: [], warnings: {}, coverage: {}, strict: false, to: [], keep: 5 }).describe("Documentation of the packages"),
       naming: strictObject({
-        package: string3().regex(/^[a-z0-9+.{}-]+$/).refine(
+        package: string3().regex(/^[a-z0-9+.{}-]+$/, "a pattern of Debian package names, such as ros-jazzy-{name}").refine(
           (p) => p.includes("{name}") && isNamePattern(p),
           "{name} must be in it, and Debian must allow it as a name"
         ).default("{organization}-{distribution}-{name}"),
-        prefix: string3().regex(/^\/[A-Za-z0-9_+./{}-]*$/).default("/opt/{organization}/{distribution}")
+        prefix: string3().regex(/^\/[A-Za-z0-9_+./{}-]*$/, 'an absolute path of letters, digits, "_", "+", "." and "-"').default("/opt/{organization}/{distribution}")
       }).default({ package: "{organization}-{distribution}-{name}", prefix: "/opt/{organization}/{distribution}" }),
       store: placeUri.default("file:.slipway/store"),
       mirror: _enum(["archive", "state"]).default("archive").describe(
@@ -18042,11 +18116,170 @@ var init_distro = __esm({
   }
 });
 
+// ts-src/read/distro-values.ts
+function valueFaults(issues, place3) {
+  const misspelt = new Set(
+    issues.flatMap(
+      (i) => i.code === "unrecognized_keys" ? i.keys.flatMap((key) => {
+        const near = nearest(key, keysAt(i.path));
+        return near === void 0 ? [] : [JSON.stringify([...i.path, near])];
+      }) : []
+    )
+  );
+  const seen = /* @__PURE__ */ new Set();
+  return issues.flatMap((issue2) => {
+    const at3 = JSON.stringify(issue2.path);
+    if (issue2.code !== "unrecognized_keys") {
+      if (seen.has(at3)) return [];
+      seen.add(at3);
+    }
+    if (issue2.code === "invalid_type" && misspelt.has(at3) && valueAt(place3.root, issue2.path) === void 0) return [];
+    return faultsOf(issue2, [], place3);
+  });
+}
+function faultsOf(issue2, prefix, place3) {
+  const path2 = [...prefix, ...issue2.path];
+  const where = path2.length ? written2(path2) : "the file";
+  const value2 = valueAt(place3.root, path2);
+  const fault4 = (message, hint, at3 = path2) => error("distro-invalid", message, { file: place3.file, line: place3.locator.line(at3), hint });
+  switch (issue2.code) {
+    case "unrecognized_keys":
+      return issue2.keys.map((key) => {
+        const known3 = keysAt(path2);
+        const near = nearest(key, known3);
+        return fault4(
+          `unknown key '${key}'${path2.length ? ` in ${where}` : ""}`,
+          near ? `did you mean '${near}'?` : `known keys: ${known3.sort().join(", ")}`,
+          [...path2, key]
+        );
+      });
+    case "invalid_type":
+      if (value2 === void 0) return [fault4(`${where} is missing`, howToAdd(path2, issue2.expected))];
+      return [fault4(`${where} must be ${article(issue2.expected)}`, hintForm(value2, issue2.expected))];
+    case "invalid_value": {
+      const known3 = issue2.values.map(String);
+      if (value2 === void 0) return [fault4(`${where} is missing`, `it must be ${oneOf2(known3)}`)];
+      return [fault4(`${where} must be one of ${known3.join(", ")}${notThat(value2)}`, hintNear(value2, known3))];
+    }
+    case "invalid_key": {
+      const reason = issue2.issues[0]?.message ?? "";
+      const key = String(path2[path2.length - 1]);
+      return [fault4(`the name '${key}' in ${written2(path2.slice(0, -1))} is not allowed: ${reason}`)];
+    }
+    case "invalid_format":
+    case "custom":
+      return [fault4(`${where} must be ${issue2.message}${notThat(value2)}`)];
+    case "too_small":
+      return [fault4(`${where} is too small: at least ${issue2.minimum}${unitOf(issue2.origin)}`)];
+    case "too_big":
+      return [fault4(`${where} is too large: at most ${issue2.maximum}${unitOf(issue2.origin)}`)];
+    case "invalid_union":
+      return ofUnion(issue2.errors, path2, place3, (forms2) => fault4(`${where} must be ${oneOf2(forms2)}${notThat(value2)}`));
+    default:
+      return [fault4(`${where}: ${issue2.message}`)];
+  }
+}
+function ofUnion(forms2, path2, place3, fault4) {
+  const itself = (i) => i.path.length === 0 && ["invalid_type", "invalid_value"].includes(i.code);
+  const own3 = forms2.find((issues) => !issues.some(itself));
+  if (own3) return own3.flatMap((issue2) => faultsOf(issue2, path2, place3));
+  const names4 = forms2.flatMap(
+    (issues) => issues.filter(itself).flatMap((i) => {
+      if (i.code === "invalid_value") return i.values.map(String);
+      return i.code === "invalid_type" ? [article(i.expected)] : [];
+    })
+  );
+  return [fault4([...new Set(names4)])];
+}
+function notThat(value2) {
+  if (typeof value2 !== "string" && typeof value2 !== "number" && typeof value2 !== "boolean") return "";
+  const text8 = String(value2);
+  return text8.length > 60 ? "" : `, not '${text8}'`;
+}
+function howToAdd(path2, expected) {
+  const about = schemaAt(path2)?.description;
+  const key = String(path2[path2.length - 1]);
+  return `add \`${key}:\` with ${article(expected)}${about === void 0 ? "" : `: ${about.charAt(0).toLowerCase()}${about.slice(1)}`}`;
+}
+function hintNear(value2, known3) {
+  if (typeof value2 !== "string") return void 0;
+  const other = Object.hasOwn(otherNames, value2) ? otherNames[value2] : void 0;
+  if (other !== void 0 && known3.includes(other)) return `Debian's name of ${value2} is ${other}`;
+  const near = nearest(value2, known3);
+  return near ? `did you mean '${near}'?` : void 0;
+}
+function hintForm(value2, expected) {
+  if (expected === "array" && ["string", "number"].includes(typeof value2)) return `write [${String(value2)}]`;
+  if (expected === "string" && ["number", "boolean"].includes(typeof value2)) return `write "${String(value2)}"`;
+  if (value2 === null) return "nothing stands after its colon: write it there, or indent what belongs to it";
+  return void 0;
+}
+function valueAt(root, path2) {
+  return path2.reduce((v, step2) => typeof v === "object" && v ? Reflect.get(v, step2) : void 0, root);
+}
+function innerOf(schema7, step2) {
+  if (schema7 instanceof ZodObject) return schema7.shape[String(step2)];
+  if (schema7 instanceof ZodRecord) return schemaIn(schema7.valueType);
+  return schema7 instanceof ZodArray ? schemaIn(schema7.element) : void 0;
+}
+function schemaAt(path2) {
+  let schema7 = distroSchema;
+  for (const step2 of path2) {
+    const inner = innerOf(unwrap(schema7), step2);
+    if (!inner) return void 0;
+    schema7 = inner;
+  }
+  return schema7;
+}
+function keysAt(path2) {
+  const schema7 = schemaAt(path2);
+  const inner = schema7 && unwrap(schema7);
+  return inner instanceof ZodObject ? Object.keys(inner.shape) : [];
+}
+function unwrap(schema7) {
+  const inner = schema7 instanceof ZodDefault || schema7 instanceof ZodOptional ? schemaIn(schema7.unwrap()) : void 0;
+  return inner ? unwrap(inner) : schema7;
+}
+var written2, oneOf2, unitOf, articles, article, otherNames, schemaIn;
+var init_distro_values = __esm({
+  "ts-src/read/distro-values.ts"() {
+    "use strict";
+    init_zod();
+    init_diagnostics();
+    init_distro();
+    written2 = (path2) => path2.map((step2, i) => typeof step2 === "number" ? `[${step2}]` : `${i ? "." : ""}${String(step2)}`).join("");
+    oneOf2 = (forms2) => forms2.length > 1 ? `${forms2.slice(0, -1).join(", ")} or ${forms2.at(-1) ?? ""}` : forms2.join("");
+    unitOf = (origin) => ({ array: " entries", string: " letters" })[origin] ?? "";
+    articles = {
+      record: "a map",
+      object: "a map",
+      array: "a list",
+      string: "a text",
+      int: "a whole number",
+      boolean: "true or false"
+    };
+    article = (type) => articles[type] ?? `a ${type}`;
+    otherNames = {
+      x86_64: "amd64",
+      x64: "amd64",
+      "x86-64": "amd64",
+      aarch64: "arm64",
+      arm64v8: "arm64",
+      armv7l: "armhf",
+      armv7: "armhf",
+      arm: "armhf",
+      x86: "i386",
+      i686: "i386"
+    };
+    schemaIn = (inner) => inner instanceof ZodType ? inner : void 0;
+  }
+});
+
 // ts-src/read/distro-images.ts
 function imageReferences(distro, locator, file3) {
-  const faults4 = [];
+  const faults3 = [];
   for (const [name6, image2] of Object.entries(distro.images)) {
-    const fault4 = (code2, message, path2, hint) => faults4.push(error(code2, message, { file: file3, line: locator.line(["images", name6, ...path2]), hint }));
+    const fault4 = (code2, message, path2, hint) => faults3.push(error(code2, message, { file: file3, line: locator.line(["images", name6, ...path2]), hint }));
     const invalid = (message, path2, hint) => fault4("distro-invalid", `images.${name6}${message}`, path2, hint);
     const known3 = (what, value2, names4, path2) => {
       if (names4.includes(value2)) return true;
@@ -18082,19 +18315,19 @@ function imageReferences(distro, locator, file3) {
         ["partitions"],
         "at most 12 characters: it names partitions"
       );
-    const twice = (what, all, key) => {
+    const twice2 = (what, all, key) => {
       const seen = /* @__PURE__ */ new Set();
       all.forEach((item, i) => {
         if (seen.has(key(item))) invalid(`.${what} has '${key(item)}' twice`, [what, i]);
         seen.add(key(item));
       });
     };
-    twice("kinds", image2.kinds, String);
-    twice("users", image2.users, (u) => u.name);
-    twice("files", image2.files, (f) => f.to);
-    twice("services", image2.services, String);
+    twice2("kinds", image2.kinds, String);
+    twice2("users", image2.users, (u) => u.name);
+    twice2("files", image2.files, (f) => f.to);
+    twice2("services", image2.services, String);
   }
-  return faults4;
+  return faults3;
 }
 function checkPlatform(distro, name6, distributionName, known3, invalid) {
   const image2 = distro.images[name6];
@@ -18162,7 +18395,7 @@ function unseenKeys(value2, path2 = []) {
   ]);
 }
 function parseDistro(text8, file3) {
-  const parsed2 = parseYaml(text8, file3, largest6);
+  const parsed2 = parseYaml(text8, file3, { most: largest6, whenEmpty: "`slipway init FOLDER` writes one to begin with" });
   if (!parsed2.ok) return parsed2;
   if (!hasAtMost(parsed2.value, mostEntries))
     return bad(error("yaml-invalid", `the file has more than ${mostEntries} entries`, { file: file3 }));
@@ -18180,81 +18413,9 @@ function parseDistro(text8, file3) {
     );
   const checked = distroSchema.safeParse(parsed2.value ?? {});
   if (!checked.success)
-    return bad(
-      ...checked.error.issues.slice(0, mostFaults2).flatMap((issue2) => faults(issue2, [], parsed2.value, locator, file3))
-    );
+    return bad(...valueFaults(checked.error.issues.slice(0, mostFaults2), { root: parsed2.value, locator, file: file3 }));
   const diagnostics = [...references(checked.data, locator, file3), ...imageReferences(checked.data, locator, file3)];
   return diagnostics.length ? bad(...diagnostics) : good(checked.data);
-}
-function faults(issue2, prefix, root, locator, file3) {
-  const path2 = [...prefix, ...issue2.path];
-  const where = path2.length ? path2.map(String).join(".") : "the file";
-  const fault4 = (message, hint, at3 = path2) => error("distro-invalid", message, { file: file3, line: locator.line(at3), hint });
-  switch (issue2.code) {
-    case "unrecognized_keys": {
-      const known3 = keysAt(path2);
-      return issue2.keys.map((key) => {
-        const near = nearest(key, known3);
-        return fault4(
-          `unknown key '${key}'${path2.length ? ` in ${where}` : ""}`,
-          near ? `did you mean '${near}'?` : `known keys: ${known3.sort().join(", ")}`,
-          [...path2, key]
-        );
-      });
-    }
-    case "invalid_type":
-      if (valueAt(root, path2) === void 0)
-        return [fault4(`${where} is missing`, `it must be ${article(issue2.expected)}`)];
-      return [fault4(`${where} must be ${article(issue2.expected)}`, hintForm(valueAt(root, path2), issue2.expected))];
-    case "invalid_value":
-      return [
-        fault4(
-          `${where} must be one of ${issue2.values.map(String).join(", ")}`,
-          hintNear(valueAt(root, path2), issue2.values.map(String))
-        )
-      ];
-    case "invalid_key":
-      return [
-        fault4(
-          `the name '${String(path2[path2.length - 1])}' in ${path2.slice(0, -1).map(String).join(".")} is not allowed: ${issue2.issues[0]?.message ?? ""}`
-        )
-      ];
-    case "invalid_format":
-    case "custom":
-      return [fault4(`${where} must be ${issue2.message}`)];
-    case "too_small":
-      return [fault4(`${where} is too small: at least ${issue2.minimum}${issue2.origin === "array" ? " entries" : ""}`)];
-    case "invalid_union":
-      return [fault4(`${where} is none of what it can be`)];
-    default:
-      return [fault4(`${where}: ${issue2.message}`)];
-  }
-}
-function hintForm(value2, expected) {
-  if (expected === "array" && ["string", "number"].includes(typeof value2)) return `write [${String(value2)}]`;
-  if (expected === "string" && ["number", "boolean"].includes(typeof value2)) return `write "${String(value2)}"`;
-  return void 0;
-}
-function valueAt(root, path2) {
-  return path2.reduce((v, step2) => typeof v === "object" && v ? Reflect.get(v, step2) : void 0, root);
-}
-function innerOf(schema6, step2) {
-  if (schema6 instanceof ZodObject) return schema6.shape[String(step2)];
-  if (schema6 instanceof ZodRecord) return schemaIn(schema6.valueType);
-  return schema6 instanceof ZodArray ? schemaIn(schema6.element) : void 0;
-}
-function keysAt(path2) {
-  let schema6 = unwrap(distroSchema);
-  for (const step2 of path2) {
-    const inner = innerOf(schema6, step2);
-    if (!inner) return [];
-    schema6 = unwrap(inner);
-  }
-  return schema6 instanceof ZodObject ? Object.keys(schema6.shape) : [];
-}
-function unwrap(schema6) {
-  const inner = schema6 instanceof ZodDefault || schema6 instanceof ZodOptional ? schemaIn(schema6.unwrap()) : void 0;
-  return inner ? unwrap(inner) : schema6;
 }
 function references(distro, locator, file3) {
   const diagnostics = [];
@@ -18281,7 +18442,8 @@ function references(distro, locator, file3) {
     d.variants.forEach(
       (v, i) => known3("variant", v, Object.keys(distro.variants), ["distributions", name6, "variants", i])
     );
-    d.underlay.forEach((u, i) => {
+    const whole4 = d.platforms.every((p) => Object.hasOwn(distro.platforms, p));
+    (whole4 ? d.underlay : []).forEach((u, i) => {
       const of = new Set(d.platforms.flatMap((p) => Object.keys(ownIn(distro.platforms, p)?.underlays ?? {})));
       known3("underlay", u, [...of], ["distributions", name6, "underlay", i]);
     });
@@ -18321,8 +18483,7 @@ function references(distro, locator, file3) {
   return diagnostics;
 }
 function misspeltRelease(name6, { os, release: release2 }, locator, file3) {
-  const known3 = releases[os];
-  const [near] = known3.includes(release2) ? [] : new NearNames(known3).of(release2, 1, 1);
+  const near = nearRelease(os, release2);
   if (near === void 0) return [];
   return [
     error("distro-invalid", `platforms.${name6}.release: ${os} has no release '${release2}'`, {
@@ -18353,29 +18514,20 @@ function trust(archive, keyring, path2, locator, file3) {
     })
   ];
 }
-var largest6, mostFaults2, mostEntries, article, hintNear, schemaIn, releases;
+var largest6, mostFaults2, mostEntries;
 var init_distro2 = __esm({
   "ts-src/read/distro.ts"() {
     "use strict";
     init_maps();
-    init_zod();
     init_diagnostics();
+    init_releases();
     init_distro();
+    init_distro_values();
     init_distro_images();
     init_yaml();
     largest6 = 4 << 20;
     mostFaults2 = 1e3;
     mostEntries = 5e4;
-    article = (type) => ({ record: "a map", object: "a map", array: "a list", string: "a text", int: "a whole number" })[type] ?? `a ${type}`;
-    hintNear = (value2, known3) => {
-      const near = typeof value2 === "string" ? nearest(value2, known3) : void 0;
-      return near ? `did you mean '${near}'?` : void 0;
-    };
-    schemaIn = (inner) => inner instanceof ZodType ? inner : void 0;
-    releases = {
-      debian: ["buster", "bullseye", "bookworm", "trixie", "forky", "sid"],
-      ubuntu: ["bionic", "focal", "jammy", "noble", "plucky", "questing"]
-    };
   }
 });
 
@@ -18390,7 +18542,7 @@ function readLock(file3, text8) {
     return bad(error("file-missing", "there is no such lock", { file: file3, hint: "make one with `slipway lock`" }));
   const parsed2 = parseYaml(text8, file3);
   if (!parsed2.ok) return parsed2;
-  const checked = schema2().safeParse(parsed2.value);
+  const checked = schema3().safeParse(parsed2.value);
   if (!checked.success) {
     const locator = new Locator(text8);
     return bad(
@@ -18438,7 +18590,7 @@ function readLock(file3, text8) {
   }
   return good(lock2);
 }
-var name3, object2, url, path, schema2, makeLock;
+var name3, object2, url, path, schema3, makeLock;
 var init_lockfile = __esm({
   "ts-src/read/lockfile.ts"() {
     "use strict";
@@ -18451,7 +18603,7 @@ var init_lockfile = __esm({
     object2 = string3().regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/);
     url = string3().refine((u) => !u.startsWith("-") && !/[\0-\x20\x7f]/.test(u) && !u.startsWith("ext::"));
     path = string3().refine((p) => !p.startsWith("/") && !p.split("/").includes("..") && !/[\0-\x1f\x7f]/.test(p));
-    schema2 = () => object({
+    schema3 = () => object({
       schema: literal("slipway-lock-1"),
       stamp: string3().regex(/^\d{14}$/),
       distributions: record(
@@ -19235,20 +19387,20 @@ esac
 
 // ts-src/publish/ssh-connection.ts
 function socketFolder() {
-  const folder2 = (0, import_node_path99.join)((0, import_node_os12.tmpdir)(), `slipway-ssh-${process.getuid?.() ?? 0}`);
+  const folder2 = (0, import_node_path100.join)((0, import_node_os13.tmpdir)(), `slipway-ssh-${process.getuid?.() ?? 0}`);
   (0, import_node_fs79.mkdirSync)(folder2, { recursive: true, mode: 448 });
   const found2 = (0, import_node_fs79.lstatSync)(folder2);
   if (!found2.isDirectory() || found2.uid !== process.getuid?.() || (found2.mode & 63) !== 0)
     throw fault3(`${folder2} is not a folder of this user alone: remove it`);
   return folder2;
 }
-var import_node_fs79, import_node_os12, import_node_path99, import_node_child_process5, import_promises9, absent, lacking, damaged, most5, pauses, fault3, SshConnection, quoted4, isCut, reasons;
+var import_node_fs79, import_node_os13, import_node_path100, import_node_child_process5, import_promises9, absent, lacking, damaged, most5, pauses, fault3, SshConnection, quoted4, isCut, reasons;
 var init_ssh_connection = __esm({
   "ts-src/publish/ssh-connection.ts"() {
     "use strict";
     import_node_fs79 = require("node:fs");
-    import_node_os12 = require("node:os");
-    import_node_path99 = require("node:path");
+    import_node_os13 = require("node:os");
+    import_node_path100 = require("node:path");
     import_node_child_process5 = require("node:child_process");
     import_promises9 = require("node:timers/promises");
     init_process();
@@ -19278,7 +19430,7 @@ var init_ssh_connection = __esm({
           ...place3.port === void 0 ? [] : [["Port", String(place3.port)]],
           ...place3.user === void 0 ? [] : [["User", place3.user]]
         ];
-        const path2 = (0, import_node_path99.join)(socketFolder(), `${sha256(JSON.stringify(own3)).slice(0, 8)}-%C`);
+        const path2 = (0, import_node_path100.join)(socketFolder(), `${sha256(JSON.stringify(own3)).slice(0, 8)}-%C`);
         const shared2 = [
           ["ControlMaster", "auto"],
           ["ControlPath", path2],
@@ -19431,13 +19583,13 @@ var ssh_endpoint_exports = {};
 __export(ssh_endpoint_exports, {
   SshEndpoint: () => SshEndpoint
 });
-var import_node_fs80, import_node_os13, import_node_path100, SshEndpoint, answers, placedOf;
+var import_node_fs80, import_node_os14, import_node_path101, SshEndpoint, answers, placedOf;
 var init_ssh_endpoint = __esm({
   "ts-src/publish/ssh-endpoint.ts"() {
     "use strict";
     import_node_fs80 = require("node:fs");
-    import_node_os13 = require("node:os");
-    import_node_path100 = require("node:path");
+    import_node_os14 = require("node:os");
+    import_node_path101 = require("node:path");
     init_digest();
     init_remote_place();
     init_ssh_connection();
@@ -19558,12 +19710,12 @@ var init_ssh_endpoint = __esm({
       }
       /** Brings files to the host under their digests. What an earlier run brought is not sent again. */
       async send(files) {
-        const folder2 = (0, import_node_fs80.mkdtempSync)((0, import_node_path100.join)((0, import_node_os13.tmpdir)(), "slipway-send-"));
+        const folder2 = (0, import_node_fs80.mkdtempSync)((0, import_node_path101.join)((0, import_node_os14.tmpdir)(), "slipway-send-"));
         try {
           (0, import_node_fs80.mkdirSync)(folder2, { recursive: true });
           for (const file3 of new Map(files.map((f) => [f.sha256, f])).values()) {
-            const target2 = (0, import_node_path100.join)(folder2, file3.sha256);
-            if ("path" in file3) (0, import_node_fs80.symlinkSync)((0, import_node_path100.resolve)(file3.path), target2);
+            const target2 = (0, import_node_path101.join)(folder2, file3.sha256);
+            if ("path" in file3) (0, import_node_fs80.symlinkSync)((0, import_node_path101.resolve)(file3.path), target2);
             else (0, import_node_fs80.writeFileSync)(target2, file3.data);
           }
           await this.connection.send(folder2);
@@ -19849,7 +20001,7 @@ function selectionOf(values, packages) {
 // ts-src/cli/abi.ts
 var import_node_fs27 = require("node:fs");
 var import_node_os3 = require("node:os");
-var import_node_path36 = require("node:path");
+var import_node_path37 = require("node:path");
 init_cut();
 init_diagnostics();
 
@@ -21455,22 +21607,22 @@ var isWithin = (path2, folders2) => folders2.some((f) => below(path2, f));
 var longestPath = 1e3;
 var told2 = 10;
 function memberFaults(members2, allowed) {
-  const faults4 = [];
+  const faults3 = [];
   const seen = /* @__PURE__ */ new Map();
   const parents = new Set(members2.map((m) => import_node_path14.posix.dirname(m.path)));
   for (const m of members2) {
-    if (faults4.length >= told2) break;
+    if (faults3.length >= told2) break;
     const fault4 = memberFault(m, allowed) ?? (seen.has(m.path) ? "is there twice" : void 0);
     const inner = m.type === "directory" && fault4 === outside(allowed) && parents.has(m.path);
-    if (fault4 !== void 0 && !inner) faults4.push(`${shown2(m.path)} ${fault4}`);
+    if (fault4 !== void 0 && !inner) faults3.push(`${shown2(m.path)} ${fault4}`);
     seen.set(m.path, m);
   }
   for (const m of members2) {
-    if (faults4.length >= told2) break;
+    if (faults3.length >= told2) break;
     const fault4 = allowed.links.has(m.path) ? void 0 : placeFault(m, seen, allowed);
-    if (fault4 !== void 0) faults4.push(`${shown2(m.path)} ${fault4}`);
+    if (fault4 !== void 0) faults3.push(`${shown2(m.path)} ${fault4}`);
   }
-  return faults4;
+  return faults3;
 }
 var shown2 = (path2) => JSON.stringify(path2.slice(0, 300)).slice(1, -1);
 var outside = (allowed) => `is outside the prefix ${allowed.folders[0] ?? ""}: install it below CMAKE_INSTALL_PREFIX, or declare it in package_settings (system_files)`;
@@ -21583,32 +21735,32 @@ async function readDeb(file3, policy2, begin = () => void 0) {
   control.members.delete("control");
   return { control: control.text.trimEnd(), members: control.members, ...tree.contents() };
 }
-function refuse(faults4) {
-  if (faults4.length) throw new PackageFileError(faults4.join("; "));
+function refuse(faults3) {
+  if (faults3.length) throw new PackageFileError(faults3.join("; "));
 }
 function controlText(parts2) {
   const members2 = /* @__PURE__ */ new Map();
-  const faults4 = [];
+  const faults3 = [];
   for (const { member: member2, data } of parts2) {
     const { path: path2, kind } = member2;
     if (path2 === "" && kind === "folder") continue;
     if (kind !== "file" || !controlMembers.has(path2))
-      faults4.push(`its control part has ${JSON.stringify(path2)}, which dpkg would obey`);
-    else if (members2.has(path2)) faults4.push(`its control part has ${JSON.stringify(path2)} twice`);
+      faults3.push(`its control part has ${JSON.stringify(path2)}, which dpkg would obey`);
+    else if (members2.has(path2)) faults3.push(`its control part has ${JSON.stringify(path2)} twice`);
     else if (path2 === "conffiles" && !conffilesText.test(data.toString("utf8")))
-      faults4.push('its control part has "conffiles", which dpkg would obey');
+      faults3.push('its control part has "conffiles", which dpkg would obey');
     else members2.set(path2, data.toString("utf8"));
   }
-  return { text: members2.get("control") ?? "", members: members2, faults: faults4 };
+  return { text: members2.get("control") ?? "", members: members2, faults: faults3 };
 }
 function controlFaults(control, policy2) {
   const fields = fieldsOf(control);
   if (typeof fields === "string") return [fields];
-  const faults4 = [];
+  const faults3 = [];
   const wants = (field, value2) => {
     const is = fields.get(field) ?? "";
     if (value2 !== void 0 && is !== value2)
-      faults4.push(`its ${field} is ${JSON.stringify(is)}, planned was ${JSON.stringify(value2)}`);
+      faults3.push(`its ${field} is ${JSON.stringify(is)}, planned was ${JSON.stringify(value2)}`);
   };
   wants("Package", policy2.package);
   wants("Version", policy2.version);
@@ -21617,17 +21769,17 @@ function controlFaults(control, policy2) {
   wants("Conflicts", policy2.conflicts?.join(", "));
   wants("Replaces", policy2.replaces?.join(", "));
   for (const field of fields.keys())
-    if (!controlFields.has(field)) faults4.push(`its control file has the field ${JSON.stringify(field)}`);
-  return faults4;
+    if (!controlFields.has(field)) faults3.push(`its control file has the field ${JSON.stringify(field)}`);
+  return faults3;
 }
 function fieldsOf(text8) {
   const fields = /* @__PURE__ */ new Map();
   let last2;
   for (const line2 of text8.replace(/\n$/, "").split("\n")) {
     if (/[\0-\x08\x0b-\x1f\x7f]/.test(line2)) return "its control file has control characters";
-    const [, written2, value2] = /^([A-Za-z][A-Za-z0-9-]*):[ \t]*(.*)$/.exec(line2) ?? [];
-    if (written2 !== void 0 && value2 !== void 0) {
-      const name6 = written2.toLowerCase().replace(/(^|-)[a-z]/g, (c) => c.toUpperCase());
+    const [, written3, value2] = /^([A-Za-z][A-Za-z0-9-]*):[ \t]*(.*)$/.exec(line2) ?? [];
+    if (written3 !== void 0 && value2 !== void 0) {
+      const name6 = written3.toLowerCase().replace(/(^|-)[a-z]/g, (c) => c.toUpperCase());
       if (fields.has(name6)) return `its control file has the field ${name6} twice`;
       fields.set(last2 = name6, value2.trim());
     } else if (/^[ \t]+\S/.test(line2) && last2 !== void 0)
@@ -21781,7 +21933,7 @@ async function abidiff(before2, after, libraries) {
 }
 
 // ts-src/cli/planning.ts
-var import_node_path35 = require("node:path");
+var import_node_path36 = require("node:path");
 init_lists();
 init_diagnostics();
 init_names();
@@ -23784,7 +23936,7 @@ var UnmetNeeds = class {
       return `it may be in one of ${unread.length} repositories that could not be read: ${unread.slice(0, 3).join(", ")}${unread.length > 3 ? ", \u2026" : ""}`;
     const near = this.near(name6);
     if (near.includes(name6)) return "a rosdep file has this key, but its rule has errors";
-    return near.length ? `did you mean ${near.map((n) => `'${n}'`).join(" or ")}?` : `if it is a ROS package, add its repository to the distribution file; if it is a package of ${this.resolver.platform.os}, add a rule for '${name6}' to a rosdep file`;
+    return near.length ? `did you mean ${near.map((n) => `'${n}'`).join(" or ")}?` : `if it is a ROS package, add its repository to the distribution file or .repos file; if it is a package of ${this.resolver.platform.os}, add a rule for '${name6}' to a rosdep file`;
   }
   /** Reports where what meets a need has a version that the need excludes. */
   checkVersion(node2, p, need, r) {
@@ -23991,7 +24143,7 @@ var ScopePlanner = class {
         error("build-type", `'${p.name}' has the unknown build type '${p.buildType}'`, {
           file: p.file,
           line: p.manifest.buildTypes[0]?.line,
-          hint: `supported: ${Object.keys(buildTypes).join(", ")}; if the platform provides it, set \`system\` in package_settings`
+          hint: buildTypeHint(p.buildType)
         })
       );
       planned2.blocked = `its build type '${p.buildType}' is unknown`;
@@ -24062,6 +24214,11 @@ var ScopePlanner = class {
     return sequence.map((n) => n.planned);
   }
 };
+function buildTypeHint(written3) {
+  const near = nearest(written3, Object.keys(buildTypes));
+  if (near !== void 0) return `did you mean '${near}'?`;
+  return `supported: ${Object.keys(buildTypes).join(", ")}; if the platform provides it, set \`system\` in package_settings`;
+}
 
 // ts-src/plan/plan.ts
 function makePlan(input) {
@@ -24373,7 +24530,7 @@ function remedyOf(url2, stderr) {
   if (/Could not resolve host/i.test(stderr))
     return "check the spelling of the host's name, and that this machine has a network and DNS";
   if (/Connection refused|Failed to connect|timed out|Could(?:n't| not) connect/i.test(stderr))
-    return "check host and port, that the server runs, and the proxy (https_proxy)";
+    return /^https?:/i.test(url2) ? "check host and port, that the server runs, and the proxy (https_proxy)" : "check host and port, and that the server runs";
   if (/certificate/i.test(stderr))
     return "install the certificate of the server's authority on this machine, or set GIT_SSL_CAINFO";
   if (/Permission denied|Host key verification|Could not read from remote/i.test(stderr))
@@ -24391,8 +24548,10 @@ var unreachable = ({ url: url2, submodule }, o) => bad(
 );
 var gitReason = (o) => {
   const lines = o.stderr.trim().split("\n");
-  return (lines.find((l) => l.startsWith("ssh: ")) ?? lines.find((l) => /^(fatal|error):/.test(l)) ?? (lines[lines.length - 1] || `it ended with ${o.signal ?? o.code}`)).replace(/^(fatal|error): /, "");
+  const said = lines.find((l) => l.startsWith("ssh: ")) ?? lines.find((l) => /^(fatal|error):/.test(l)) ?? (lines[lines.length - 1] || `it ended with ${o.signal ?? o.code}`);
+  return plainReason(said.replace(/^(fatal|error): (unable to access '[^']*': )?/, ""));
 };
+var plainReason = (said) => said.trim().replace(/ after \d+ ms: Could(?:n't| not) connect to server$/, ": nothing answers there");
 var local = ["-c", "remote.origin.promisor=false"];
 async function told3(args, options5) {
   const out = await git(args, options5);
@@ -24434,9 +24593,9 @@ async function listTree({ gitDir, tree, where, measured }) {
   };
   try {
     const args = ["ls-tree", "-r", "-t", "-z", "--full-tree", ...measured ? ["-l"] : [], tree];
-    const listed4 = await git([...local, ...args], { gitDir, onOutput });
-    if (listed4.code === 0) return good(entries2);
-    return bad(error("source-store", `can't list the files of ${where}: ${gitReason(listed4)}`));
+    const listed5 = await git([...local, ...args], { gitDir, onOutput });
+    if (listed5.code === 0) return good(entries2);
+    return bad(error("source-store", `can't list the files of ${where}: ${gitReason(listed5)}`));
   } catch (e) {
     if (!(e instanceof TooMuch)) throw e;
     if (bytes > largestTree.bytes) return tooLarge(where, `${sizeText(largestTree.bytes)} of files`);
@@ -24626,8 +24785,8 @@ async function measureTar(file3, most9) {
   });
 }
 async function measureZip(file3, most9) {
-  const listed4 = await readingArchive(["unzip", "-Zt", file3]);
-  const m = /(\d+) files?, (\d+) bytes/.exec(listed4.stdout);
+  const listed5 = await readingArchive(["unzip", "-Zt", file3]);
+  const m = /(\d+) files?, (\d+) bytes/.exec(listed5.stdout);
   const [files, told8] = [Number(m?.[1] ?? 0), Number(m?.[2] ?? 0)];
   if (files > most9.files || told8 > most9.bytes) throw tooLarge2(`${files} files of ${gigabytes(told8)}`, most9);
   let bytes = 0;
@@ -24865,10 +25024,10 @@ async function treeWithSubmodules(fetch2, remote, commit2, depth2) {
     if (!there.ok) return there;
     if (there.value > largestModules) return tooLarge(url2, `${sizeText(largestModules)} of .gitmodules`);
   }
-  const listed4 = modules2 ? await told3(["config", "--no-includes", "--blob", `${commit2}:.gitmodules`, "--null", "--list"], { gitDir }) : good("");
-  if (!listed4.ok) return listed4;
+  const listed5 = modules2 ? await told3(["config", "--no-includes", "--blob", `${commit2}:.gitmodules`, "--null", "--list"], { gitDir }) : good("");
+  if (!listed5.ok) return listed5;
   const named7 = /* @__PURE__ */ new Map();
-  for (const line2 of listed4.value.split("\0")) {
+  for (const line2 of listed5.value.split("\0")) {
     const m = /^submodule\.([^\n]*)\.(path|url)\n([^]*)$/.exec(line2);
     const [, name6 = "", key = "", value2 = ""] = m ?? [];
     if (m) named7.set(name6, { ...named7.get(name6), [key]: value2 });
@@ -24974,8 +25133,8 @@ async function fetchArchive(entry2, url2, state) {
 async function lostSubmodules(root, url2) {
   const modules2 = (0, import_node_path20.join)(root, ".gitmodules");
   if (!exists(modules2)) return [];
-  const listed4 = await git(["config", "--no-includes", "--file", modules2, "--get-regexp", "\\.path$"]);
-  return listed4.stdout.split("\n").flatMap((line2) => {
+  const listed5 = await git(["config", "--no-includes", "--file", modules2, "--get-regexp", "\\.path$"]);
+  return listed5.stdout.split("\n").flatMap((line2) => {
     const path2 = line2.slice(line2.indexOf(" ") + 1);
     if (!line2 || path2.startsWith("/") || path2.split("/").includes("..")) return [];
     const there = exists((0, import_node_path20.join)(root, path2)) && (0, import_node_fs18.readdirSync)((0, import_node_path20.join)(root, path2)).length > 0;
@@ -25005,9 +25164,9 @@ async function treeOfFolder(gitDir, folder2, depth2) {
       cwd: folder2
     });
     if (added.code !== 0) return bad(error("source-folder", `can't read ${folder2}: ${gitReason(added)}`));
-    const listed4 = await told3(["ls-files", "--stage", "-z"], { gitDir, env: env2, cwd: folder2 });
-    if (!listed4.ok) return listed4;
-    const links = listed4.value.split("\0").filter((l) => l.startsWith("160000 ")).map((l) => l.slice(l.indexOf("	") + 1));
+    const listed5 = await told3(["ls-files", "--stage", "-z"], { gitDir, env: env2, cwd: folder2 });
+    if (!listed5.ok) return listed5;
+    const links = listed5.value.split("\0").filter((l) => l.startsWith("160000 ")).map((l) => l.slice(l.indexOf("	") + 1));
     for (const path2 of links) {
       const inner = depth2 < 10 ? await treeOfFolder(gitDir, (0, import_node_path20.join)(folder2, path2), depth2 + 1) : bad(error("source-folder", `${folder2}: repositories are nested more than 10 deep`));
       if (!inner.ok) return inner;
@@ -25033,6 +25192,15 @@ var downloadOptions = [
   "--proto =http,https --proto-redir =http,https",
   `--connect-timeout 30 --max-time 3600 --speed-limit 1 --speed-time ${stallSeconds}`
 ].flatMap((options5) => options5.split(" "));
+var answeredMissing = "the server has no such file (404)";
+var answered = (status) => {
+  if (status === 404) return answeredMissing;
+  return status === 401 || status === 403 ? `the server allows no access (${status})` : `the server answered ${status}`;
+};
+function curlReason(said) {
+  const status = /returned error: (\d{3})/.exec(said)?.[1];
+  return status === void 0 ? plainReason(said.trim().replace(/^curl: \(\d+\) /, "")) : answered(Number(status));
+}
 function localPath(url2) {
   if (url2.startsWith("file://")) return decoded(new URL(url2).pathname);
   return /^[a-z+]+:\/\//.test(url2) ? void 0 : url2;
@@ -25078,12 +25246,12 @@ async function download(url2, file3, { since, most: most9 = largestDownload } = 
     );
     if (got.code === 127) {
       const response = await slowly(hostOf(url2), fetch(url2, { signal: AbortSignal.timeout(36e5) }));
-      if (!response.ok) return bad(error("source-unreachable", `can't fetch ${url2}: HTTP ${response.status}`));
+      if (!response.ok) return bad(error("source-unreachable", `can't fetch ${url2}: ${answered(response.status)}`));
       const body = await readBody(response, Math.min(most9, 1 << 30));
       if (!body) return bad(error("source-unreachable", `can't fetch ${url2}: ${tooMuch(most9)}`));
       (0, import_node_fs18.writeFileSync)(file3, body);
     } else if (got.code !== 0) {
-      const why = got.signal === "SIGXFSZ" || got.code === 63 ? tooMuch(most9) : got.stderr.trim();
+      const why = got.signal === "SIGXFSZ" || got.code === 63 ? tooMuch(most9) : curlReason(got.stderr);
       return bad(error("source-unreachable", `can't fetch ${url2}: ${why}`));
     }
     return good(file3);
@@ -25115,8 +25283,8 @@ async function resolveRefs(url2, versions, reporter2 = {}) {
   const refs = /* @__PURE__ */ new Map();
   for (let i = 0; i < asked2.length; i += 200) {
     const patterns2 = asked2.slice(i, i + 200).flatMap((v) => v === void 0 ? ["HEAD"] : namesOf(v));
-    const listed4 = await listRefs(url2, patterns2, refs, reporter2);
-    if (!listed4.ok) return listed4;
+    const listed5 = await listRefs(url2, patterns2, refs, reporter2);
+    if (!listed5.ok) return listed5;
   }
   const found2 = versions.map((v) => {
     if (v === void 0) return refs.get("HEAD");
@@ -25125,8 +25293,8 @@ async function resolveRefs(url2, versions, reporter2 = {}) {
   });
   const all = /* @__PURE__ */ new Map();
   if (versions.some((v, i) => found2[i] === void 0 && v !== void 0 && !v.startsWith("refs/"))) {
-    const listed4 = await listRefs(url2, ["refs/heads/*", "refs/tags/*"], all, reporter2);
-    if (!listed4.ok) return listed4;
+    const listed5 = await listRefs(url2, ["refs/heads/*", "refs/tags/*"], all, reporter2);
+    if (!listed5.ok) return listed5;
   }
   return good(
     found2.map((commit2, i) => {
@@ -25139,9 +25307,9 @@ async function resolveRefs(url2, versions, reporter2 = {}) {
   );
 }
 async function listRefs(url2, patterns2, refs, reporter2) {
-  const listed4 = await patiently((at3) => ["ls-remote", "--", at3, ...patterns2], {}, { url: url2, reporter: reporter2 });
-  if (listed4.code !== 0) return unreachable({ url: url2, reporter: reporter2 }, listed4);
-  for (const line2 of listed4.stdout.split("\n")) {
+  const listed5 = await patiently((at3) => ["ls-remote", "--", at3, ...patterns2], {}, { url: url2, reporter: reporter2 });
+  if (listed5.code !== 0) return unreachable({ url: url2, reporter: reporter2 }, listed5);
+  for (const line2 of listed5.stdout.split("\n")) {
     const tab = line2.indexOf("	");
     if (tab > 0) refs.set(line2.slice(tab + 1), line2.slice(0, tab));
   }
@@ -25477,7 +25645,7 @@ var ManifestReader = class {
     const { dependencies, format } = this;
     for (const d of dependencies)
       if (d.name === name6 && d.tag !== "group_depend")
-        this.fault(`package '${name6}' must not depend on itself (<${d.tag}>)`, d.line);
+        this.fault(`package '${name6}' must not depend on itself (<${d.tag}>)`, d.line, "remove this line");
     const wide = dependencies.some((d) => d.tag === "depend" || format === 1 && d.tag === "test_depend");
     if (wide && new Set(dependencies.map((d) => d.name)).size < dependencies.length)
       redundant(dependencies, format, (message, line2) => this.fault(message, line2));
@@ -25560,10 +25728,10 @@ var PlainReader = class {
     if (endTag === void 0) {
       const found2 = startTag.exec(name6);
       if (!found2) return void 0;
-      const written2 = found2[2] ?? "";
+      const written3 = found2[2] ?? "";
       name6 = found2[1] ?? "";
-      if (written2 !== "") {
-        attributes = attributesOf(written2);
+      if (written3 !== "") {
+        attributes = attributesOf(written3);
         if (!attributes) return void 0;
       }
       if (found2[3] === "/") {
@@ -25662,7 +25830,7 @@ var TreeReader = class {
     } catch (e) {
       this.fail(messageOf(e));
     }
-    if (this.failed) return this.failed;
+    if (this.failed) return bareSign(text8, this.failed.line) ?? this.failed;
     return this.root ? { root: this.root } : { message: "it is empty", line: 1 };
   }
   /** Names the tags that a message of the parser leaves out. */
@@ -25714,6 +25882,14 @@ var TreeReader = class {
       e.inner = this.text.slice(this.start, this.text.lastIndexOf("</", this.parser.position - 1));
   }
 };
+function bareSign(text8, upTo) {
+  const plain5 = text8.replace(/<!--[^]*?-->|<!\[CDATA\[[^]*?\]\]>/g, (hidden) => hidden.replace(/[^\n]/g, " "));
+  const found2 = /&(?!#\d+;|#x[\da-f]+;|[A-Za-z][\w.-]*;)|<(?=[\s\d=])/i.exec(plain5);
+  if (!found2) return void 0;
+  const line2 = plain5.slice(0, found2.index).split("\n").length;
+  const [sign] = found2;
+  return line2 <= upTo ? { message: `\`${sign}\` must be written \`${sign === "&" ? "&amp;" : "&lt;"}\``, line: line2 } : void 0;
+}
 function checkPrefixes(name6, attributes, scopes, fail) {
   for (const qualified of [name6, ...Object.keys(attributes)]) {
     const colon = qualified.indexOf(":");
@@ -25760,6 +25936,14 @@ function parseXml2(source2, file3) {
         hint: "write it as UTF-8, whatever encoding it declares: `iconv -f LATIN1 -t UTF-8`"
       })
     );
+  if (source2.trim() === "")
+    return bad(
+      error("manifest-xml", "the manifest is empty", {
+        file: file3,
+        line: 1,
+        hint: "write it (REP 149), or remove the file if the folder is no package"
+      })
+    );
   const text8 = source2.charCodeAt(0) === 65279 ? source2.slice(1) : source2;
   const plain5 = readPlain(text8);
   if (plain5) return good(plain5);
@@ -25795,14 +25979,14 @@ function recall(state, commit2, name6) {
   return remembered4 && parsePackages(name6, remembered4);
 }
 async function readPackages(state, name6, snapshot2, url2, reporter2) {
-  const listed4 = await listTree({ ...snapshot2, where: url2 });
-  if (!listed4.ok) return listed4;
+  const listed5 = await listTree({ ...snapshot2, where: url2 });
+  if (!listed5.ok) return listed5;
   const trees = /* @__PURE__ */ new Map([["", snapshot2.tree]]);
   const found2 = [];
   const pyprojects = /* @__PURE__ */ new Map();
   const setups = /* @__PURE__ */ new Set();
   const ignored = /* @__PURE__ */ new Set();
-  for (const { type, object: object3, path: path2 } of listed4.value) {
+  for (const { type, object: object3, path: path2 } of listed5.value) {
     const folder2 = path2.includes("/") ? path2.slice(0, path2.lastIndexOf("/")) : "";
     const base = path2.slice(folder2 ? folder2.length + 1 : 0);
     if (type === "tree") trees.set(path2, object3);
@@ -26045,8 +26229,8 @@ var ParseCache = class {
   keep() {
     if (!this.added.length || !(0, import_node_fs20.existsSync)(this.state)) return;
     const added = this.added.map(({ text: text8, value: value2 }) => {
-      const written2 = ascii(this.form.write(value2()));
-      return `${digest(text8)}${String(written2.length).padStart(lengthLength)}${written2}
+      const written3 = ascii(this.form.write(value2()));
+      return `${digest(text8)}${String(written3.length).padStart(lengthLength)}${written3}
 `;
     }).join("");
     if (this.whole && this.lines.size <= 2 * this.used.size) (0, import_node_fs20.appendFileSync)(this.file, added, "latin1");
@@ -26070,8 +26254,14 @@ init_diagnostics();
 init_names();
 init_source_entry();
 init_yaml();
+function formHint(value2) {
+  if (Array.isArray(value2)) return "this is a list, as of .rosinstall: `vcs import` and `vcs export` write the map";
+  const near = nearest("repositories", Object.keys(asMap(value2) ?? {}));
+  if (near === "repositories") return "indent its entries below it";
+  return near === void 0 ? "write `repositories:` in the first line, and indent the entries below it" : `write 'repositories' for '${near}'`;
+}
 function parseRepos(text8, file3) {
-  const parsed2 = parseYaml(text8, file3);
+  const parsed2 = parseYaml(text8, file3, { whenEmpty: "write `repositories:` and its entries" });
   if (!parsed2.ok) return parsed2;
   const locator = new Locator(text8);
   const top = asMap(parsed2.value);
@@ -26081,7 +26271,7 @@ function parseRepos(text8, file3) {
       error("repos-invalid", "a .repos file must have a map 'repositories'", {
         file: file3,
         line: 1,
-        hint: Array.isArray(parsed2.value) ? "this is a list, as of .rosinstall: `vcs import` and `vcs export` write the map" : void 0
+        hint: formHint(parsed2.value)
       })
     );
   const diagnostics = [];
@@ -26095,12 +26285,12 @@ function parseRepos(text8, file3) {
         })
       );
   const repositories = [];
-  for (const [written2, raw] of Object.entries(root)) {
-    const path2 = written2.replace(/^(\.\/)+/, "").replace(/\/+$/, "");
+  for (const [written3, raw] of Object.entries(root)) {
+    const path2 = written3.replace(/^(\.\/)+/, "").replace(/\/+$/, "");
     const fault4 = (message, key, hint) => void diagnostics.push(
       error("repos-invalid", `'${path2.length > 60 ? `${path2.slice(0, 60)}\u2026` : path2}': ${message}`, {
         file: file3,
-        line: locator.line(key ? ["repositories", written2, key] : ["repositories", written2]),
+        line: locator.line(key ? ["repositories", written3, key] : ["repositories", written3]),
         hint
       })
     );
@@ -26110,8 +26300,9 @@ function parseRepos(text8, file3) {
       fault4("the path is not allowed", void 0, 'letters, digits, ".", "_", "+", "-" and "/"');
     else if (!entry2) fault4("must be a map");
     else {
-      const source2 = sourceEntry(entry2, fault4, () => locator.scalar(["repositories", written2, "version"]));
-      const repository2 = new LocatedRepository(path2, file3, () => locator.line(["repositories", written2]));
+      diagnostics.push(...misspeltKeys(entry2, (key) => ({ file: file3, line: locator.line(["repositories", written3, key]) })));
+      const source2 = sourceEntry(entry2, fault4, () => locator.scalar(["repositories", written3, "version"]));
+      const repository2 = new LocatedRepository(path2, file3, () => locator.line(["repositories", written3]));
       if (source2) {
         repository2.source = source2;
         repositories.push(repository2);
@@ -26336,7 +26527,7 @@ function parseIndex(text8, file3, distribution3) {
   if (!entry2) {
     const near = nearest(distribution3, Object.keys(all));
     return bad(
-      error("index-distribution", `the distribution '${distribution3}' is not in the index`, {
+      error("index-distribution", `the index ${file3} has no distribution '${distribution3}'`, {
         file: file3,
         line: locator.line(["distributions"]),
         hint: near ? `did you mean '${near}'?` : `the index has ${Object.keys(all).sort().join(", ") || "none"}`
@@ -26616,7 +26807,10 @@ async function readIndexed(reader2, workspace, name6, settings3) {
   if (file3 === void 0 || text8 === void 0) return {};
   const index = readIndex(workspace.state, text8, file3, name6);
   if (!index.ok) {
-    reader2.diagnostics.push(...index.diagnostics);
+    const named7 = { file: workspace.file, line: lineOf(workspace.file, ["distributions", name6]) ?? 1 };
+    reader2.diagnostics.push(
+      ...index.diagnostics.map((d) => d.code === "index-distribution" ? { ...d, ...named7 } : d)
+    );
     return {};
   }
   if (settings3.sources === "release") {
@@ -26639,8 +26833,8 @@ async function readEntries(workspace, name6) {
   const settings3 = ownEntry(distro.distributions, name6);
   const reader2 = new EntryReader(root, workspace.file, workspace.confined === true);
   const { index, cache } = await readIndexed(reader2, workspace, name6, settings3);
-  for (const file3 of settings3.repos) {
-    const text8 = reader2.text(file3, workspace.file, ["distributions", name6, "repos"]);
+  for (const [i, file3] of settings3.repos.entries()) {
+    const text8 = reader2.text(file3, workspace.file, ["distributions", name6, "repos", i]);
     if (text8 === void 0) continue;
     const read3 = parseRepos(text8, file3);
     reader2.merge(read3.ok ? good({ repositories: read3.value }, read3.diagnostics) : read3);
@@ -26651,6 +26845,7 @@ async function readEntries(workspace, name6) {
     diagnostics.push(
       error("distro-ros-version", `distributions.${name6}.ros_version is missing`, {
         file: workspace.file,
+        line: lineOf(workspace.file, ["distributions", name6]),
         hint: "the index has no distribution_type for it: set ros_version: 1 or 2"
       })
     );
@@ -27130,9 +27325,24 @@ function neededNames(distributions) {
   return names4;
 }
 
+// ts-src/read/patches.ts
+var import_node_path31 = require("node:path");
+init_diagnostics();
+init_files();
+init_yaml();
+var missingPatches = ({ distro, root, file: file3 }) => Object.entries(distro.package_settings).flatMap(
+  ([pattern, { patches }]) => patches.flatMap(
+    (patch, i) => exists((0, import_node_path31.join)(root, patch)) ? [] : error("file-missing", `package_settings of '${pattern}' names the patch ${patch}, which does not exist`, {
+      file: file3,
+      line: lineOf(file3, ["package_settings", pattern, "patches", i]),
+      hint: "put it there, or correct the path: it is relative to distro.yaml"
+    })
+  )
+);
+
 // ts-src/read/rosdep-files.ts
 var import_node_fs23 = require("node:fs");
-var import_node_path31 = require("node:path");
+var import_node_path32 = require("node:path");
 init_files();
 init_diagnostics();
 
@@ -27254,7 +27464,9 @@ function splitKeys(text8) {
   return parts2;
 }
 function readWhole(file3, text8) {
-  const parsed2 = parseYaml(text8, file3);
+  const parsed2 = parseYaml(text8, file3, {
+    whenEmpty: "write a rule, such as `eigen: {debian: [libeigen3-dev]}`, or take the file out of `rosdep`"
+  });
   if (!parsed2.ok) return parsed2;
   const root = parsed2.value === null || parsed2.value === void 0 ? {} : asMap(parsed2.value);
   const keys = Object.keys(root ?? {});
@@ -27298,13 +27510,13 @@ function lineOfKey(text8, key) {
 init_yaml();
 function readRosdep(workspace, wanted) {
   const diagnostics = [];
-  const files = workspace.distro.rosdep.flatMap((file3) => {
-    const text8 = readIf((0, import_node_path31.join)(workspace.root, file3));
+  const files = workspace.distro.rosdep.flatMap((file3, i) => {
+    const text8 = readIf((0, import_node_path32.join)(workspace.root, file3));
     if (text8 === void 0)
       diagnostics.push(
         error("file-missing", `'rosdep' names ${file3}, which does not exist`, {
           file: workspace.file,
-          line: lineOf(workspace.file, ["rosdep"]),
+          line: lineOf(workspace.file, ["rosdep", i]),
           hint: "rosdep's own files are rosdep/base.yaml and python.yaml of the rosdistro repository: put copies there"
         })
       );
@@ -27320,28 +27532,28 @@ function readRosdep(workspace, wanted) {
 }
 
 // ts-src/read/workspace.ts
-var import_node_path33 = require("node:path");
+var import_node_path34 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/read/own-folder.ts
 var import_node_fs24 = require("node:fs");
-var import_node_path32 = require("node:path");
+var import_node_path33 = require("node:path");
 init_diagnostics();
 init_process();
 var code = "state-foreign";
 var elsewhere = "name a folder of your own with --state";
 async function checkStateFolder(root, state) {
-  const path2 = (0, import_node_path32.resolve)(state);
+  const path2 = (0, import_node_path33.resolve)(state);
   const owned = ownerFault(path2);
   if (owned) return owned;
-  const found2 = await Promise.all([committedFault((0, import_node_path32.resolve)(root), path2), outputFault((0, import_node_path32.resolve)(root)), placeFault2(path2)]);
+  const found2 = await Promise.all([committedFault((0, import_node_path33.resolve)(root), path2), outputFault((0, import_node_path33.resolve)(root)), placeFault2(path2)]);
   return found2.find((fault4) => fault4);
 }
 async function checkStore(uri2, root, checked) {
   const folder2 = storeFolder(uri2, root);
-  if (folder2 === void 0 || checked !== void 0 && isPart((0, import_node_path32.resolve)(checked), (0, import_node_path32.resolve)(folder2))) return void 0;
-  return committedFault((0, import_node_path32.resolve)(root), (0, import_node_path32.resolve)(folder2));
+  if (folder2 === void 0 || checked !== void 0 && isPart((0, import_node_path33.resolve)(checked), (0, import_node_path33.resolve)(folder2))) return void 0;
+  return committedFault((0, import_node_path33.resolve)(root), (0, import_node_path33.resolve)(folder2));
 }
 function isOurs2({ uid }) {
   const own3 = process.getuid?.() ?? 0;
@@ -27357,24 +27569,24 @@ function ownerFault(path2) {
       file: path2,
       hint: "remove it; or, if you know that nobody else put files there, run `chmod o-w` on it"
     });
-  if ((0, import_node_fs24.lstatSync)((0, import_node_path32.join)(path2, "work"), { throwIfNoEntry: false })?.isSymbolicLink())
+  if ((0, import_node_fs24.lstatSync)((0, import_node_path33.join)(path2, "work"), { throwIfNoEntry: false })?.isSymbolicLink())
     return error(code, "it is a link: what a former run left would be removed where it leads", {
-      file: (0, import_node_path32.join)(path2, "work"),
+      file: (0, import_node_path33.join)(path2, "work"),
       hint: "remove the link"
     });
   return void 0;
 }
 var env = { GIT_DIR: void 0, GIT_WORK_TREE: void 0, GIT_INDEX_FILE: void 0, GIT_PREFIX: void 0 };
 async function committedFault(root, path2) {
-  const inside = (0, import_node_path32.relative)(root, path2);
+  const inside = (0, import_node_path33.relative)(root, path2);
   const parts2 = inside.split("/");
-  const from = parts2[0] === ".." ? (0, import_node_path32.dirname)(path2) : root;
-  const names4 = parts2[0] === ".." ? [(0, import_node_path32.relative)(from, path2)] : parts2.map((_, i) => parts2.slice(0, i + 1).join("/"));
-  const there = names4.filter((name6) => (0, import_node_fs24.lstatSync)((0, import_node_path32.join)(from, name6), { throwIfNoEntry: false }));
+  const from = parts2[0] === ".." ? (0, import_node_path33.dirname)(path2) : root;
+  const names4 = parts2[0] === ".." ? [(0, import_node_path33.relative)(from, path2)] : parts2.map((_, i) => parts2.slice(0, i + 1).join("/"));
+  const there = names4.filter((name6) => (0, import_node_fs24.lstatSync)((0, import_node_path33.join)(from, name6), { throwIfNoEntry: false }));
   if (!there.length) return void 0;
   const whole4 = names4[names4.length - 1] ?? "";
-  const listed4 = await committed(from, there);
-  const found2 = listed4.find(({ name: name6, link }) => isPart(whole4, name6) || link && names4.includes(name6));
+  const listed5 = await committed(from, there);
+  const found2 = listed5.find(({ name: name6, link }) => isPart(whole4, name6) || link && names4.includes(name6));
   return found2 && error(code, `the repository has ${found2.name}: whoever commits there would decide what is built`, {
     file: path2,
     hint: "remove it with `git rm -r --cached`, remove the folder, and add it to .gitignore"
@@ -27383,21 +27595,21 @@ async function committedFault(root, path2) {
 var isPart = (folder2, name6) => name6 === folder2 || name6.startsWith(`${folder2}/`);
 async function committed(from, paths2) {
   const args = ["ls-files", "--stage", "-z", "--", ...paths2.map((path2) => `:(literal)${path2}`)];
-  const listed4 = await git(args, { cwd: from, env });
-  return listed4.stdout.split("\0").slice(0, -1).map((line2) => ({ name: line2.slice(line2.indexOf("	") + 1), link: /^1[26]0000 /.test(line2) }));
+  const listed5 = await git(args, { cwd: from, env });
+  return listed5.stdout.split("\0").slice(0, -1).map((line2) => ({ name: line2.slice(line2.indexOf("	") + 1), link: /^1[26]0000 /.test(line2) }));
 }
 async function outputFault(root) {
-  if (!(0, import_node_fs24.lstatSync)((0, import_node_path32.join)(root, "out"), { throwIfNoEntry: false })) return void 0;
+  if (!(0, import_node_fs24.lstatSync)((0, import_node_path33.join)(root, "out"), { throwIfNoEntry: false })) return void 0;
   const found2 = (await committed(root, ["out"])).find(({ name: name6, link }) => link && isPart("out", name6));
   return found2 && error(code, "the repository has a link where output is written: that would be written to where the link leads", {
-    file: (0, import_node_path32.join)(root, found2.name),
+    file: (0, import_node_path33.join)(root, found2.name),
     hint: "remove it with `git rm`"
   });
 }
 async function placeFault2(path2) {
-  const parent = (0, import_node_fs24.statSync)((0, import_node_path32.dirname)(path2), { throwIfNoEntry: false });
+  const parent = (0, import_node_fs24.statSync)((0, import_node_path33.dirname)(path2), { throwIfNoEntry: false });
   if (!parent?.isDirectory() || isOurs2(parent)) return void 0;
-  const asked2 = await git(["rev-parse", "--git-dir"], { cwd: (0, import_node_path32.dirname)(path2), env });
+  const asked2 = await git(["rev-parse", "--git-dir"], { cwd: (0, import_node_path33.dirname)(path2), env });
   if (asked2.code === 0) return void 0;
   return error(code, `the folder that it lies in belongs to another user (${parent.uid})`, {
     file: path2,
@@ -27415,8 +27627,8 @@ async function readWorkspace(file3, given) {
         hint: "run slipway in a distro repository, name its file with --distro, or make one with `slipway init`"
       })
     );
-  const root = (0, import_node_path33.dirname)(file3);
-  const state = given ?? (0, import_node_path33.join)(root, ".slipway");
+  const root = (0, import_node_path34.dirname)(file3);
+  const state = given ?? (0, import_node_path34.join)(root, ".slipway");
   const own3 = checkStateFolder(root, state);
   const memory3 = new ParseCache(state, "distro");
   let distro = memory3.get(text8);
@@ -27437,7 +27649,7 @@ init_yaml();
 // ts-src/read/underlay.ts
 init_lists();
 var import_node_fs26 = require("node:fs");
-var import_node_path34 = require("node:path");
+var import_node_path35 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -27457,7 +27669,7 @@ var largestIndex = 256 << 20;
 async function releaseText(file3, key, name6) {
   const unsigned = (why) => bad(
     error("underlay-signature", `the signature of ${name6} is invalid: ${why}`, {
-      hint: "check that the file in `key` is the right public key"
+      hint: "put the public key that signs this repository into the file of `key`"
     })
   );
   if (key === void 0) return good(utf8Text(readRegular(file3, largestRelease)));
@@ -27472,12 +27684,20 @@ async function releaseText(file3, key, name6) {
           hint: "install the programs with apt-get install gnupg gpgv"
         })
       );
-    if (checked.code !== 0) return unsigned(reasonOf(checked));
+    if (checked.code !== 0) return unsigned(whyUnsigned(checked));
     return good(utf8Text(readRegular(signed, largestRelease)));
   } finally {
     (0, import_node_fs25.rmSync)(ring, { force: true });
     (0, import_node_fs25.rmSync)(signed, { force: true });
   }
+}
+function whyUnsigned(outcome) {
+  const said = outcome.stderr;
+  const signer = /using \w+ key ([0-9A-F]{16,40})/.exec(said)?.[1];
+  if (/No public key/.test(said))
+    return `it was made by the key ${signer ?? "of somebody else"}, which the file of \`key\` does not hold`;
+  if (/no valid OpenPGP data/.test(said)) return "the file of `key` holds no key";
+  return reasonOf(outcome).replace(/^gpgv?: /, "");
 }
 function digestsOf(release2) {
   const digests = /* @__PURE__ */ new Map();
@@ -27541,7 +27761,7 @@ async function readUnderlays(workspace, kept4) {
             ...d,
             message: `underlay '${name6}' of platform '${platformName}': ${d.message}`,
             file: workspace.file,
-            line: lineOf(workspace.file, ["platforms", platformName, "underlays", name6]) ?? 1,
+            line: lineOf(workspace.file, ["platforms", platformName, "underlays", name6, ...fieldOf(d)]) ?? 1,
             hint: d.hint ?? "check `uri` and `suite`, and that this machine reaches the server"
           }))
         );
@@ -27549,15 +27769,21 @@ async function readUnderlays(workspace, kept4) {
   }
   return diagnostics.length ? { ok: false, diagnostics } : good(result2);
 }
+function fieldOf({ code: code2, message }) {
+  if (code2 === "file-missing" || code2 === "underlay-signature") return ["key"];
+  if (code2 === "underlay-index") return ["components"];
+  return code2 === "source-unreachable" ? [message.includes(answeredMissing) ? "suite" : "uri"] : [];
+}
+var listed2 = (release2, field) => new RegExp(`^${field}: *(\\S[^\\n]*)$`, "m").exec(release2)?.[1]?.trim().split(/\s+/).join(", ") ?? "";
 async function readRepository2(workspace, platform3, underlay2) {
   const base = `${underlay2.uri.replace(/\/$/, "")}/dists/${underlay2.suite}`;
-  const folder2 = (0, import_node_path34.join)(workspace.state, "underlays", sha256(`${base} ${underlay2.key ?? ""}`).slice(0, 24));
+  const folder2 = (0, import_node_path35.join)(workspace.state, "underlays", sha256(`${base} ${underlay2.key ?? ""}`).slice(0, 24));
   (0, import_node_fs26.mkdirSync)(folder2, { recursive: true });
-  const inRelease = temporaryBeside((0, import_node_path34.join)(folder2, "InRelease"));
+  const inRelease = temporaryBeside((0, import_node_path35.join)(folder2, "InRelease"));
   try {
     const got = await download(`${base}/InRelease`, inRelease, { most: largestRelease });
     if (!got.ok) return got;
-    const key = underlay2.key ? (0, import_node_path34.join)(workspace.keyRoot ?? workspace.root, underlay2.key) : void 0;
+    const key = underlay2.key ? (0, import_node_path35.join)(workspace.keyRoot ?? workspace.root, underlay2.key) : void 0;
     if (!key && !underlay2.trusted) return bad(error("archive-trust", "it has no key"));
     if (key && !exists(key))
       return bad(
@@ -27572,6 +27798,7 @@ async function readRepository2(workspace, platform3, underlay2) {
     const versions = /* @__PURE__ */ new Map();
     for (const component2 of underlay2.components) {
       const index = await readIndex2(base, digests, `${component2}/binary-${architecture3}`, folder2);
+      if (!index) return bad(noIndex(release2.value, base, component2, architecture3));
       if (!index.ok) return index;
       let name6 = "";
       for (const line2 of index.value.split("\n")) {
@@ -27589,17 +27816,21 @@ async function readRepository2(workspace, platform3, underlay2) {
   }
 }
 async function readIndex2(base, digests, path2, folder2) {
+  let fault4;
   for (const ending of [".xz", ".gz", ""]) {
     const name6 = `${path2}/Packages${ending}`;
     const digest4 = digests.get(name6);
     if (!digest4) continue;
-    const kept4 = (0, import_node_path34.join)(folder2, digest4);
+    const kept4 = (0, import_node_path35.join)(folder2, digest4);
     const text8 = readIf(kept4);
     if (text8 !== void 0) return good(text8);
     const file3 = temporaryBeside(kept4);
     try {
       const got = await download(`${base}/${name6}`, file3, { most: largestIndex });
-      if (!got.ok) continue;
+      if (!got.ok) {
+        fault4 ??= got;
+        continue;
+      }
       if (await sha256File(file3) !== digest4)
         return bad(
           error("underlay-digest", `${base}/${name6} does not match its digest in InRelease`, {
@@ -27615,7 +27846,13 @@ async function readIndex2(base, digests, path2, folder2) {
       (0, import_node_fs26.rmSync)(file3, { force: true });
     }
   }
-  return bad(error("underlay-index", `${base} has no index of ${path2}`));
+  return fault4;
+}
+function noIndex(release2, base, component2, architecture3) {
+  const [components, architectures2] = [listed2(release2, "Components"), listed2(release2, "Architectures")];
+  return error("underlay-index", `${base} has no component '${component2}' for ${architecture3}`, {
+    hint: components || architectures2 ? `it has the components ${components}, for ${architectures2}` : void 0
+  });
 }
 
 // ts-src/cli/planning.ts
@@ -27655,10 +27892,10 @@ var reporter = {
 `)
 };
 async function openWorkspace(values) {
-  const read3 = await readWorkspace(findDistro(values), values.state === void 0 ? void 0 : (0, import_node_path35.resolve)(values.state));
+  const read3 = await readWorkspace(findDistro(values), values.state === void 0 ? void 0 : (0, import_node_path36.resolve)(values.state));
   if (!read3.ok) return read3;
-  const root = (0, import_node_path35.resolve)(read3.value.root);
-  return good({ ...read3.value, root, state: (0, import_node_path35.resolve)(read3.value.state), urlBase: root });
+  const root = (0, import_node_path36.resolve)(read3.value.root);
+  return good({ ...read3.value, root, state: (0, import_node_path36.resolve)(read3.value.state), urlBase: root });
 }
 async function readAndPlan(values, packages, options5 = {}) {
   const inputs = await readValues(values, packages, options5);
@@ -27695,7 +27932,7 @@ async function readInputs(workspace, lock2, overrides, wanted, options5 = {}) {
   const kept4 = await keptUnderlays(workspace, options5.underlays ?? {});
   const underlays = await readUnderlays(workspace, kept4);
   const rosdep = readRosdep(workspace, options5.everyKey ? void 0 : neededNames(distributions));
-  diagnostics.push(...underlays.diagnostics, ...rosdep.diagnostics);
+  diagnostics.push(...underlays.diagnostics, ...rosdep.diagnostics, ...missingPatches(workspace));
   if (!rosdep.ok || !underlays.ok) return bad(...sorted(diagnostics));
   if (!distributions.length && diagnostics.some(isError)) return bad(...sorted(diagnostics));
   const known3 = distributions.flatMap((d) => d.repositories);
@@ -27730,7 +27967,7 @@ async function planWorkspace(workspace, lock2, selection) {
   const inputs = await readInputs(workspace, lock2, nothing3, selection.distributions);
   return inputs.ok ? planInputs(inputs.value, selection) : inputs;
 }
-var factsOf = ({ workspace }) => settingsFacts(workspace.distro, (file3) => sha256(readIf((0, import_node_path35.join)(workspace.root, file3), "latin1") ?? ""));
+var factsOf = ({ workspace }) => settingsFacts(workspace.distro, (file3) => sha256(readIf((0, import_node_path36.join)(workspace.root, file3), "latin1") ?? ""));
 async function comparePlanned(before2, after) {
   await pinFolders(before2);
   await pinFolders(after);
@@ -27744,7 +27981,7 @@ async function pinFolders({ workspace, plan: plan2 }) {
       packages.map((p) => p.source),
       workspace.state
     );
-    const url2 = (0, import_node_path35.join)(workspace.urlBase, (0, import_node_path35.relative)(workspace.root, folder2));
+    const url2 = (0, import_node_path36.join)(workspace.urlBase, (0, import_node_path36.relative)(workspace.root, folder2));
     packages.forEach((p, i) => {
       const { tree } = pinned.ok ? at(pinned.value, i) : {};
       p.source = { ...p.source, ...tree === void 0 ? {} : { tree }, url: url2 };
@@ -27755,15 +27992,15 @@ var nothing3 = /* @__PURE__ */ new Map();
 async function planAt(workspace, ref2, selection) {
   const folder2 = await checkoutRef(workspace.root, ref2, workspace.state);
   if (!folder2.ok) return folder2;
-  const file3 = (0, import_node_path35.join)(
+  const file3 = (0, import_node_path36.join)(
     folder2.value.folder,
-    (0, import_node_path35.relative)(folder2.value.top, workspace.root),
-    (0, import_node_path35.relative)(workspace.root, (0, import_node_path35.resolve)(workspace.file))
+    (0, import_node_path36.relative)(folder2.value.top, workspace.root),
+    (0, import_node_path36.relative)(workspace.root, (0, import_node_path36.resolve)(workspace.file))
   );
   const read3 = await readWorkspace(file3, workspace.state);
   if (!read3.ok) return read3;
   const then = { ...read3.value, urlBase: workspace.urlBase };
-  const lockFile = (0, import_node_path35.join)(then.root, "lock.yaml");
+  const lockFile = (0, import_node_path36.join)(then.root, "lock.yaml");
   const lock2 = exists(lockFile) ? await readLock2(lockFile, then.state) : void 0;
   if (lock2 && !lock2.ok) return lock2;
   return planWorkspace(then, lock2?.value, selection);
@@ -27810,7 +28047,7 @@ debug symbols and abidiff is installed (apt-get install abigail-tools), its outp
       writeMessage("slipway abi: name two builds\n");
       return exit.usage;
     }
-    const folder2 = (0, import_node_fs27.mkdtempSync)((0, import_node_path36.join)((0, import_node_os3.tmpdir)(), "slipway-abi-"));
+    const folder2 = (0, import_node_fs27.mkdtempSync)((0, import_node_path37.join)((0, import_node_os3.tmpdir)(), "slipway-abi-"));
     try {
       let store2;
       if (builds.some((b) => !b.endsWith(".deb"))) {
@@ -27822,11 +28059,11 @@ debug symbols and abidiff is installed (apt-get install abigail-tools), its outp
         store2 = await openStore(workspace.value.distro.store, workspace.value.root, workspace.value.state, void 0);
       }
       const files = await Promise.all(builds.map((b) => filesOf(store2, b)));
-      const faults4 = files.flatMap((f) => f.ok ? [] : f.diagnostics);
+      const faults3 = files.flatMap((f) => f.ok ? [] : f.diagnostics);
       const [before2, after] = files.flatMap((f) => f.ok ? [f.value] : []);
       const compared = before2 && after ? await compareBuilds(before2, after, folder2) : void 0;
       if (!compared?.ok) {
-        showDiagnostics([...faults4, ...compared?.diagnostics ?? []]);
+        showDiagnostics([...faults3, ...compared?.diagnostics ?? []]);
         return exit.failed;
       }
       const { changes, details } = compared.value;
@@ -27845,7 +28082,7 @@ async function filesOf(store2, build4) {
       /^(.*\/)?([^/_]+)_/,
       (_, at3, name6) => `${at3 ?? ""}${name6}-dbgsym_`
     );
-    return good([(0, import_node_path36.resolve)(build4), ...(0, import_node_fs27.existsSync)(symbols) ? [(0, import_node_path36.resolve)(symbols)] : []]);
+    return good([(0, import_node_path37.resolve)(build4), ...(0, import_node_fs27.existsSync)(symbols) ? [(0, import_node_path37.resolve)(symbols)] : []]);
   }
   const record3 = store2 && /^[0-9a-f]{8,64}$/.test(build4) ? await recordOf(store2, build4) : void 0;
   if (!store2 || !record3)
@@ -27868,7 +28105,7 @@ async function recordOf(store2, prefix) {
 }
 
 // ts-src/cli/jobs.ts
-var import_node_path37 = require("node:path");
+var import_node_path38 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -28073,7 +28310,7 @@ removedJobAction DELETE: this also removes the jobs of repositories that are no 
     };
     const made2 = format === "casc" ? renderJobsCasc(input) : renderJobDsl(input);
     if (values.output !== void 0) {
-      writeWhole((0, import_node_path37.resolve)(values.output), made2);
+      writeWhole((0, import_node_path38.resolve)(values.output), made2);
       const count3 = input.repositories.length + (input.farmUrl === void 0 ? 1 : 2);
       writeMessage(`wrote ${values.output}: the jobs of ${count3} repositories
 `);
@@ -28084,7 +28321,7 @@ removedJobAction DELETE: this also removes the jobs of repositories that are no 
 
 // ts-src/cli/build.ts
 var import_node_fs76 = require("node:fs");
-var import_node_path96 = require("node:path");
+var import_node_path97 = require("node:path");
 init_diagnostics();
 
 // ts-src/render/summary.ts
@@ -28134,14 +28371,14 @@ function renderSummary(results, tails, milliseconds) {
   return `${lines.join("\n")}
 `;
 }
-function renderHeadline(title, results, faults4, abi2 = [], more = []) {
+function renderHeadline(title, results, faults3, abi2 = [], more = []) {
   const count3 = (kind, ...states) => results.filter((t) => t.kind === kind && states.includes(t.state)).length;
   const failed5 = results.filter((t) => t.state === "failed");
   const parts2 = [
     ...failed5.length ? [
       `failed: ${failed5.slice(0, 3).map((t) => taskTitle(t, t.name)).join(", ")}${failed5.length > 3 ? ` and ${failed5.length - 3} more` : ""}`
     ] : [],
-    ...faults4 ? [`${plural(faults4, "fault")} in the distro repository`] : [],
+    ...faults3 ? [`${plural(faults3, "fault")} in the distro repository`] : [],
     ...[
       ["built", count3("build", "built")],
       ["cached", count3("build", "cached")],
@@ -28176,7 +28413,7 @@ function renderEvent(t, done, total) {
 
 // ts-src/sandbox/doctor.ts
 var import_node_fs31 = require("node:fs");
-var import_node_path40 = require("node:path");
+var import_node_path41 = require("node:path");
 var import_node_os5 = require("node:os");
 init_diagnostics();
 init_sizes();
@@ -28185,27 +28422,29 @@ init_process();
 
 // ts-src/sandbox/archive.ts
 var import_node_fs28 = require("node:fs");
-var import_node_path38 = require("node:path");
+var import_node_path39 = require("node:path");
 init_maps();
 init_files();
+var inOption = (path2) => path2.replaceAll(" ", "%20");
+var fromOption = (path2) => path2.replaceAll("%20", " ");
 var keyrings = {
   debian: "/usr/share/keyrings/debian-archive-keyring.gpg",
   ubuntu: "/usr/share/keyrings/ubuntu-archive-keyring.gpg"
 };
 var pockets = { debian: ["", "-updates", "-security"], ubuntu: ["", "-updates", "-security"] };
 function hostSources(platform3, root = "/") {
-  const folder2 = (0, import_node_path38.join)(root, "etc/apt/sources.list.d");
+  const folder2 = (0, import_node_path39.join)(root, "etc/apt/sources.list.d");
   let names4 = [];
   try {
     names4 = (0, import_node_fs28.readdirSync)(folder2).sort();
   } catch {
   }
   const found2 = [
-    readIf((0, import_node_path38.join)(root, "etc/apt/sources.list")) ?? "",
-    ...names4.filter((n) => n.endsWith(".list")).map((n) => readIf((0, import_node_path38.join)(folder2, n)) ?? "")
+    readIf((0, import_node_path39.join)(root, "etc/apt/sources.list")) ?? "",
+    ...names4.filter((n) => n.endsWith(".list")).map((n) => readIf((0, import_node_path39.join)(folder2, n)) ?? "")
   ].flatMap(parseOneLine);
   for (const n of names4.filter((n2) => n2.endsWith(".sources")))
-    found2.push(...parseDeb822(readIf((0, import_node_path38.join)(folder2, n)) ?? ""));
+    found2.push(...parseDeb822(readIf((0, import_node_path39.join)(folder2, n)) ?? ""));
   const suites = pockets[platform3.os].map((p) => platform3.release + p);
   const own3 = found2.filter(
     (s) => suites.includes(s.suite.replace("/updates", "-security")) && (!s.signedBy || s.signedBy.startsWith(keyrings[platform3.os].replace(/\.gpg$/, "")))
@@ -28246,13 +28485,13 @@ function parseDeb822(text8) {
 }
 function baseSources(platform3, distroRoot, hostRoot = "/") {
   const line2 = (s) => {
-    const options5 = [s.signedBy && `signed-by=${s.signedBy}`, s.trusted && "trusted=yes"].filter(Boolean).join(" ");
+    const options5 = [s.signedBy && `signed-by=${inOption(s.signedBy)}`, s.trusted && "trusted=yes"].filter(Boolean).join(" ");
     return `deb ${options5 ? `[${options5}] ` : ""}${s.uri} ${s.suite} ${s.components.join(" ")}`;
   };
   const { mirror: mirror2 } = platform3;
   if (mirror2) {
     const usual = mirror2.trusted ? void 0 : keyrings[platform3.os];
-    const signedBy = mirror2.key ? (0, import_node_path38.join)(distroRoot, mirror2.key) : usual;
+    const signedBy = mirror2.key ? (0, import_node_path39.join)(distroRoot, mirror2.key) : usual;
     return {
       from: "mirror",
       lines: (mirror2.suites ?? [platform3.release]).map(
@@ -28272,7 +28511,7 @@ function baseSources(platform3, distroRoot, hostRoot = "/") {
 var underlaySources = (platform3, distroRoot) => Object.entries(platform3.underlays).sort(([a], [b]) => a < b ? -1 : 1).flatMap(([, u]) => {
   if (!u.uri) return [];
   const trust2 = u.trusted ? "[trusted=yes] " : "";
-  const signed = u.key ? `[signed-by=${(0, import_node_path38.join)(distroRoot, u.key)}] ` : trust2;
+  const signed = u.key ? `[signed-by=${inOption((0, import_node_path39.join)(distroRoot, u.key))}] ` : trust2;
   return [`deb ${signed}${u.uri} ${u.suite} ${u.components.join(" ")}`];
 });
 var taskHooks = [
@@ -28322,7 +28561,7 @@ function mmdebstrapCommand(platform3, architecture3, sources, folder2, options5)
 // ts-src/sandbox/control-groups.ts
 var import_node_crypto5 = require("node:crypto");
 var import_node_fs29 = require("node:fs");
-var import_node_path39 = require("node:path");
+var import_node_path40 = require("node:path");
 init_files();
 var mountRoot = "/sys/fs/cgroup";
 var found;
@@ -28331,24 +28570,24 @@ function controlGroups() {
 }
 function unified() {
   try {
-    const offered = (0, import_node_fs29.readFileSync)((0, import_node_path39.join)(mountRoot, "cgroup.controllers"), "utf8").trim().split(" ");
+    const offered = (0, import_node_fs29.readFileSync)((0, import_node_path40.join)(mountRoot, "cgroup.controllers"), "utf8").trim().split(" ");
     if (!["memory", "pids"].every((c) => offered.includes(c))) return void 0;
-    (0, import_node_fs29.writeFileSync)((0, import_node_path39.join)(mountRoot, "cgroup.subtree_control"), "+memory +pids");
+    (0, import_node_fs29.writeFileSync)((0, import_node_path40.join)(mountRoot, "cgroup.subtree_control"), "+memory +pids");
     const hierarchy = { root: mountRoot, version: 2, controllers: ["memory", "pids"] };
     return usable(hierarchy) ? [hierarchy] : void 0;
   } catch {
     return void 0;
   }
 }
-var separate = () => ["memory", "pids"].map((c) => ({ root: ownGroup(c), version: 1, controllers: [c] })).filter((h) => (0, import_node_fs29.existsSync)((0, import_node_path39.join)(h.root, "cgroup.procs")) && usable(h));
+var separate = () => ["memory", "pids"].map((c) => ({ root: ownGroup(c), version: 1, controllers: [c] })).filter((h) => (0, import_node_fs29.existsSync)((0, import_node_path40.join)(h.root, "cgroup.procs")) && usable(h));
 function ownGroup(controller) {
   const line2 = (0, import_node_fs29.readFileSync)("/proc/self/cgroup", "utf8").split("\n").find((l) => l.split(":")[1]?.split(",").includes(controller));
-  const own3 = (0, import_node_path39.join)(mountRoot, controller, line2?.split(":").slice(2).join(":") ?? "");
-  return (0, import_node_fs29.existsSync)((0, import_node_path39.join)(own3, "cgroup.procs")) ? own3 : (0, import_node_path39.join)(mountRoot, controller);
+  const own3 = (0, import_node_path40.join)(mountRoot, controller, line2?.split(":").slice(2).join(":") ?? "");
+  return (0, import_node_fs29.existsSync)((0, import_node_path40.join)(own3, "cgroup.procs")) ? own3 : (0, import_node_path40.join)(mountRoot, controller);
 }
 function usable(hierarchy) {
   sweep(hierarchy);
-  const group = (0, import_node_path39.join)(hierarchy.root, name4());
+  const group = (0, import_node_path40.join)(hierarchy.root, name4());
   try {
     (0, import_node_fs29.mkdirSync)(group);
     (0, import_node_fs29.rmdirSync)(group);
@@ -28365,7 +28604,7 @@ function sweep({ root }) {
     for (const entry2 of (0, import_node_fs29.readdirSync)(root)) {
       const [, space2, pid] = /^slipway-(\d+)-(\d+)-[0-9a-f]{8}$/.exec(entry2) ?? [];
       if (!pid) continue;
-      const group = (0, import_node_path39.join)(root, entry2);
+      const group = (0, import_node_path40.join)(root, entry2);
       if (space2 === own3 ? !(0, import_node_fs29.existsSync)(`/proc/${pid}`) : olderThanADay(group)) remove(group);
     }
   } catch {
@@ -28384,10 +28623,10 @@ function openGroup(limits2) {
   const made2 = [];
   try {
     for (const hierarchy of hierarchies) {
-      const folder2 = (0, import_node_path39.join)(hierarchy.root, own3);
+      const folder2 = (0, import_node_path40.join)(hierarchy.root, own3);
       (0, import_node_fs29.mkdirSync)(folder2);
       made2.push({ folder: folder2, hierarchy });
-      if (hierarchy.controllers.includes("pids")) (0, import_node_fs29.writeFileSync)((0, import_node_path39.join)(folder2, "pids.max"), String(limits2.processes));
+      if (hierarchy.controllers.includes("pids")) (0, import_node_fs29.writeFileSync)((0, import_node_path40.join)(folder2, "pids.max"), String(limits2.processes));
       if (hierarchy.controllers.includes("memory")) limitMemory(folder2, hierarchy.version, limits2.memory);
     }
   } catch {
@@ -28404,14 +28643,14 @@ function openGroup(limits2) {
   };
 }
 function limitMemory(folder2, version3, bytes) {
-  (0, import_node_fs29.writeFileSync)((0, import_node_path39.join)(folder2, version3 === 2 ? "memory.max" : "memory.limit_in_bytes"), String(bytes));
-  const swap = (0, import_node_path39.join)(folder2, version3 === 2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes");
+  (0, import_node_fs29.writeFileSync)((0, import_node_path40.join)(folder2, version3 === 2 ? "memory.max" : "memory.limit_in_bytes"), String(bytes));
+  const swap = (0, import_node_path40.join)(folder2, version3 === 2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes");
   if ((0, import_node_fs29.existsSync)(swap)) (0, import_node_fs29.writeFileSync)(swap, version3 === 2 ? "0" : String(bytes));
 }
 function limitMet(folder2, { version: version3, controllers }) {
   const count3 = (file3, key) => {
     try {
-      return Number(new RegExp(`^${key} (\\d+)$`, "m").exec((0, import_node_fs29.readFileSync)((0, import_node_path39.join)(folder2, file3), "utf8"))?.[1] ?? 0);
+      return Number(new RegExp(`^${key} (\\d+)$`, "m").exec((0, import_node_fs29.readFileSync)((0, import_node_path40.join)(folder2, file3), "utf8"))?.[1] ?? 0);
     } catch {
       return 0;
     }
@@ -28506,7 +28745,7 @@ var keyrings2 = {
   debian: { file: keyrings.debian, package: "debian-archive-keyring" },
   ubuntu: { file: keyrings.ubuntu, package: "ubuntu-keyring" }
 };
-var inPath = (command2) => [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin"].some((d) => d && (0, import_node_fs31.existsSync)((0, import_node_path40.join)(d, command2)));
+var inPath = (command2) => [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin"].some((d) => d && (0, import_node_fs31.existsSync)((0, import_node_path41.join)(d, command2)));
 var appArmorProfile = "abi <abi/4.0>,\\ninclude <tunables/global>\\nprofile slipway-unshare /usr/bin/unshare flags=(unconfined) {\\n  userns,\\n}\\n";
 function dockerPackages(known3) {
   return known3("docker-cli") ? ["docker.io", "docker-cli"] : ["docker.io"];
@@ -28536,7 +28775,7 @@ var roomFindings = (at3, room) => room >= roomNeeded ? [] : [
 function describeMachine(state) {
   const limits2 = defaultLimits();
   let at3 = state;
-  while (!(0, import_node_fs31.existsSync)(at3) && (0, import_node_path40.dirname)(at3) !== at3) at3 = (0, import_node_path40.dirname)(at3);
+  while (!(0, import_node_fs31.existsSync)(at3) && (0, import_node_path41.dirname)(at3) !== at3) at3 = (0, import_node_path41.dirname)(at3);
   const groups = controlGroups();
   const counted = groups.some((h) => h.controllers.includes("memory")) ? `counted by control groups (version ${groups[0]?.version ?? 1})` : "for each process (this machine gives slipway no control group of memory)";
   const counting = groups.some((h) => h.controllers.includes("pids")) || countsProcesses();
@@ -28664,34 +28903,34 @@ async function missingTools(driver, plan2) {
 // ts-src/sandbox/scratch.ts
 var import_node_crypto6 = require("node:crypto");
 var import_node_fs32 = require("node:fs");
-var import_node_path41 = require("node:path");
+var import_node_path42 = require("node:path");
 init_files();
 init_process();
 var session;
 var locks = [];
 var rootFolders = ["archives", "layers", "images", "objects", "unpacked"];
-var useLock = (state) => (0, import_node_path41.join)(state, "use.lock");
+var useLock = (state) => (0, import_node_path42.join)(state, "use.lock");
 async function openScratch(state, driver, say) {
-  const all = privateFolder((0, import_node_path41.join)(state, "work"));
-  for (const part of rootFolders) if (exists((0, import_node_path41.join)(state, part))) privateFolder((0, import_node_path41.join)(state, part));
+  const all = privateFolder((0, import_node_path42.join)(state, "work"));
+  for (const part of rootFolders) if (exists((0, import_node_path42.join)(state, part))) privateFolder((0, import_node_path42.join)(state, part));
   const waiting2 = () => say?.(`waiting for a clean-up of ${state}`);
   locks = [await shareMutex(useLock(state), waiting2)];
   for (const name7 of (0, import_node_fs32.readdirSync)(all)) {
     if (name7.endsWith(".lock")) continue;
-    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path41.join)(all, `${name7}.lock`), "true"]);
+    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path42.join)(all, `${name7}.lock`), "true"]);
     if (free.code !== 0) continue;
     await driver.removeContainers?.(name7);
-    await driver.remove((0, import_node_path41.join)(all, name7));
-    (0, import_node_fs32.rmSync)((0, import_node_path41.join)(all, `${name7}.lock`), { force: true });
+    await driver.remove((0, import_node_path42.join)(all, name7));
+    (0, import_node_fs32.rmSync)((0, import_node_path42.join)(all, `${name7}.lock`), { force: true });
   }
   const name6 = `${process.pid}-${(0, import_node_crypto6.randomBytes)(8).toString("hex")}`;
-  locks.push(await holdMutex((0, import_node_path41.join)(all, `${name6}.lock`)));
-  session = (0, import_node_path41.join)(all, name6);
+  locks.push(await holdMutex((0, import_node_path42.join)(all, `${name6}.lock`)));
+  session = (0, import_node_path42.join)(all, name6);
   (0, import_node_fs32.mkdirSync)(session, { recursive: true });
 }
-var currentRun = () => session && (0, import_node_path41.basename)(session);
+var currentRun = () => session && (0, import_node_path42.basename)(session);
 function newScratch(state) {
-  const folder2 = (0, import_node_path41.join)(session ?? (0, import_node_path41.join)(state, "work", `single-${process.pid}`), (0, import_node_crypto6.randomBytes)(6).toString("hex"));
+  const folder2 = (0, import_node_path42.join)(session ?? (0, import_node_path42.join)(state, "work", `single-${process.pid}`), (0, import_node_crypto6.randomBytes)(6).toString("hex"));
   (0, import_node_fs32.mkdirSync)(folder2, { recursive: true });
   return folder2;
 }
@@ -28710,7 +28949,7 @@ async function closeScratch(driver) {
 
 // ts-src/engine/build/source-package.ts
 var import_node_fs37 = require("node:fs");
-var import_node_path46 = require("node:path");
+var import_node_path47 = require("node:path");
 init_files();
 init_process();
 init_digest();
@@ -28758,7 +28997,7 @@ var lost = (packages) => ({ state: "lost", packages });
 
 // ts-src/engine/build/packaging.ts
 var import_node_fs34 = require("node:fs");
-var import_node_path43 = require("node:path");
+var import_node_path44 = require("node:path");
 
 // ts-src/io/bounded.ts
 var import_node_vm = require("node:vm");
@@ -28797,7 +29036,7 @@ init_maps();
 
 // ts-src/inspect/notices.ts
 var import_node_fs33 = require("node:fs");
-var import_node_path42 = require("node:path");
+var import_node_path43 = require("node:path");
 var mostFiles3 = 3e3;
 var mostNotices = 60;
 var beginning2 = 3e3;
@@ -28810,7 +29049,7 @@ function copyrightNotices(root) {
     if (found2.size >= mostNotices) break;
     let text8;
     try {
-      text8 = readStart((0, import_node_path42.join)(root, path2), beginning2);
+      text8 = readStart((0, import_node_path43.join)(root, path2), beginning2);
     } catch {
       continue;
     }
@@ -28839,7 +29078,7 @@ function filesToRead(root) {
     const folder2 = folders2[at3] ?? "";
     let entries2;
     try {
-      entries2 = (0, import_node_fs33.readdirSync)((0, import_node_path42.join)(root, folder2), { withFileTypes: true });
+      entries2 = (0, import_node_fs33.readdirSync)((0, import_node_path43.join)(root, folder2), { withFileTypes: true });
     } catch {
       continue;
     }
@@ -29570,11 +29809,11 @@ function writeReadable(folder2, files) {
   (0, import_node_fs34.mkdirSync)(folder2, { recursive: true });
   (0, import_node_fs34.chmodSync)(folder2, 493);
   for (const [name6, data] of Object.entries(files)) {
-    (0, import_node_fs34.writeFileSync)((0, import_node_path43.join)(folder2, name6), data);
-    (0, import_node_fs34.chmodSync)((0, import_node_path43.join)(folder2, name6), 420);
+    (0, import_node_fs34.writeFileSync)((0, import_node_path44.join)(folder2, name6), data);
+    (0, import_node_fs34.chmodSync)((0, import_node_path44.join)(folder2, name6), 420);
   }
 }
-var writeTestFiles = (recipe2) => writeReadable((0, import_node_path43.join)(recipe2, "schemas"), manifestSchemas);
+var writeTestFiles = (recipe2) => writeReadable((0, import_node_path44.join)(recipe2, "schemas"), manifestSchemas);
 function versionOf(options5, { graph: graph2, package: p, repeat }) {
   if (repeat) return repeat.version;
   const held = options5.channelVersion(graph2.scope, graph2.target, p.debian);
@@ -29595,7 +29834,7 @@ var largestText = 8 << 20;
 function firstText(source2, names4) {
   for (const name6 of names4) {
     try {
-      const path2 = (0, import_node_fs34.realpathSync)((0, import_node_path43.join)(source2, name6));
+      const path2 = (0, import_node_fs34.realpathSync)((0, import_node_path44.join)(source2, name6));
       if (!path2.startsWith(`${(0, import_node_fs34.realpathSync)(source2)}/`)) continue;
       const stat2 = (0, import_node_fs34.statSync)(path2);
       if (stat2.isFile() && stat2.size <= largestText) return (0, import_node_fs34.readFileSync)(path2);
@@ -29608,20 +29847,20 @@ var stampOfBuild = (options5, request) => request.repeat?.stamp ?? stampOfVersio
 
 // ts-src/engine/build/source.ts
 var import_node_fs36 = require("node:fs");
-var import_node_path45 = require("node:path");
+var import_node_path46 = require("node:path");
 init_lists();
 init_process();
 
 // ts-src/store/sources.ts
 var import_node_fs35 = require("node:fs");
-var import_node_path44 = require("node:path");
+var import_node_path45 = require("node:path");
 init_process();
 init_stored();
 var nameOf2 = (tree) => `sources/${tree.slice(0, 2)}/${tree}.json`;
 var hasSource = async (store2, tree) => isStoredFile(await store2.readJson(nameOf2(tree)));
-var keptSources = async (store2) => new Set((await store2.names("sources")).map((name6) => (0, import_node_path44.basename)(name6, ".json")));
+var keptSources = async (store2) => new Set((await store2.names("sources")).map((name6) => (0, import_node_path45.basename)(name6, ".json")));
 async function keepSource(store2, tree, folder2, work2) {
-  const archive = (0, import_node_path44.join)(work2, `${tree}.tar.gz`);
+  const archive = (0, import_node_path45.join)(work2, `${tree}.tar.gz`);
   (0, import_node_fs35.mkdirSync)(work2, { recursive: true });
   const packed3 = await run("tar", [
     "-c",
@@ -29664,25 +29903,25 @@ async function bringSource(state, store2, p, target2) {
   return out.ok ? void 0 : first(out.diagnostics).message;
 }
 async function applyPatches(distroRoot, patches, source2) {
-  const folder2 = (0, import_node_path45.dirname)(source2);
+  const folder2 = (0, import_node_path46.dirname)(source2);
   const env2 = {
     PATH: process.env.PATH,
     LC_ALL: "C.UTF-8",
     HOME: "/nonexistent",
     GIT_CONFIG_NOSYSTEM: "1",
     GIT_CONFIG_GLOBAL: "/dev/null",
-    GIT_CEILING_DIRECTORIES: (0, import_node_path45.dirname)(folder2)
+    GIT_CEILING_DIRECTORIES: (0, import_node_path46.dirname)(folder2)
   };
-  const options5 = ["-p1", "--whitespace=nowarn", `--directory=${(0, import_node_path45.basename)(source2)}`];
+  const options5 = ["-p1", "--whitespace=nowarn", `--directory=${(0, import_node_path46.basename)(source2)}`];
   for (const patch of patches) {
-    const applied = await run("git", ["apply", ...options5, "--", (0, import_node_path45.join)(distroRoot, patch)], { cwd: folder2, env: env2 });
+    const applied = await run("git", ["apply", ...options5, "--", (0, import_node_path46.join)(distroRoot, patch)], { cwd: folder2, env: env2 });
     if (applied.code !== 0) return `the patch ${patch} does not apply: ${applied.stderr.trim().split("\n")[0]}`;
   }
   return void 0;
 }
 async function gitDirOf(state, p) {
   const own3 = repositoryFolder(state, p.source.url);
-  for (const dir of [own3, (0, import_node_path45.join)(state, "git", "archives.git"), (0, import_node_path45.join)(state, "git", "folders.git")]) {
+  for (const dir of [own3, (0, import_node_path46.join)(state, "git", "archives.git"), (0, import_node_path46.join)(state, "git", "folders.git")]) {
     if ((0, import_node_fs36.existsSync)(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
       return dir;
   }
@@ -29695,32 +29934,32 @@ async function makeSourcePackage(options5, request) {
   const { graph: graph2, package: p, version: version3, work: work2 } = request;
   const plain5 = version3.replace(/^\d+:/, "");
   const folder2 = `${p.debian}-${plain5.replace(/-[^-]*$/, "")}`;
-  const source2 = (0, import_node_path46.join)(work2, folder2);
+  const source2 = (0, import_node_path47.join)(work2, folder2);
   const patches = options5.taskKeys.settingsOf(p.name).patches ?? [];
   (0, import_node_fs37.mkdirSync)(work2, { recursive: true });
   const fault4 = await bringSource(options5.state, options5.store, p, source2) ?? await applyPatches(options5.distroRoot, patches, source2);
   if (fault4 !== void 0) return failed(fault4);
   const stamp = stampOfVersion(version3) ?? options5.stamp;
-  const recipe2 = (0, import_node_path46.join)(work2, "recipe");
+  const recipe2 = (0, import_node_path47.join)(work2, "recipe");
   const lacking2 = writeRecipe(options5, { graph: graph2, package: p, repeat: { version: version3, stamp } }, source2, recipe2);
   if (lacking2 !== void 0) return failed(lacking2);
-  const control = (0, import_node_fs37.readFileSync)((0, import_node_path46.join)(recipe2, "control"), "utf8");
+  const control = (0, import_node_fs37.readFileSync)((0, import_node_path47.join)(recipe2, "control"), "utf8");
   writeDebian(options5.distroRoot, patches, recipe2);
-  const debian2 = (0, import_node_path46.join)(source2, "debian");
+  const debian2 = (0, import_node_path47.join)(source2, "debian");
   if ((0, import_node_fs37.lstatSync)(debian2, { throwIfNoEntry: false })) (0, import_node_fs37.renameSync)(debian2, freeName(`${debian2}.upstream`));
   (0, import_node_fs37.renameSync)(recipe2, debian2);
-  const archive = (0, import_node_path46.join)(work2, `${p.debian}_${plain5}.tar.gz`);
+  const archive = (0, import_node_path47.join)(work2, `${p.debian}_${plain5}.tar.gz`);
   const packed3 = await run("tar", [...archiveOptions(stamp), "-f", archive, "-C", work2, folder2]);
   (0, import_node_fs37.rmSync)(source2, { recursive: true, force: true });
   if (packed3.code !== 0) throw programFault(`tar could not pack the source of ${p.name}`, archive, packed3);
-  const dsc = (0, import_node_path46.join)(work2, `${p.debian}_${plain5}.dsc`);
+  const dsc = (0, import_node_path47.join)(work2, `${p.debian}_${plain5}.dsc`);
   const text8 = renderDsc({
     source: p.debian,
     binary: p.debian,
     version: version3,
     control,
     archive: {
-      name: (0, import_node_path46.basename)(archive),
+      name: (0, import_node_path47.basename)(archive),
       size: (0, import_node_fs37.statSync)(archive).size,
       md5: md5((0, import_node_fs37.readFileSync)(archive)),
       sha256: await sha256File(archive)
@@ -29743,15 +29982,15 @@ var archiveOptions = (stamp) => [
   `--mtime=@${stampSeconds(stamp)}`
 ];
 function writeDebian(distroRoot, patches, debian2) {
-  (0, import_node_fs37.mkdirSync)((0, import_node_path46.join)(debian2, "source"));
-  (0, import_node_fs37.writeFileSync)((0, import_node_path46.join)(debian2, "source/format"), "3.0 (native)\n");
-  (0, import_node_fs37.writeFileSync)((0, import_node_path46.join)(debian2, "rules"), sourceRules);
-  (0, import_node_fs37.chmodSync)((0, import_node_path46.join)(debian2, "rules"), 493);
+  (0, import_node_fs37.mkdirSync)((0, import_node_path47.join)(debian2, "source"));
+  (0, import_node_fs37.writeFileSync)((0, import_node_path47.join)(debian2, "source/format"), "3.0 (native)\n");
+  (0, import_node_fs37.writeFileSync)((0, import_node_path47.join)(debian2, "rules"), sourceRules);
+  (0, import_node_fs37.chmodSync)((0, import_node_path47.join)(debian2, "rules"), 493);
   if (!patches.length) return;
-  const names4 = patches.map((patch, i) => `${String(i + 1).padStart(4, "0")}-${(0, import_node_path46.basename)(patch)}`);
-  (0, import_node_fs37.mkdirSync)((0, import_node_path46.join)(debian2, "patches"));
-  patches.forEach((patch, i) => (0, import_node_fs37.copyFileSync)((0, import_node_path46.join)(distroRoot, patch), (0, import_node_path46.join)(debian2, "patches", names4[i] ?? "")));
-  (0, import_node_fs37.writeFileSync)((0, import_node_path46.join)(debian2, "patches/series"), names4.map((n) => `${n}
+  const names4 = patches.map((patch, i) => `${String(i + 1).padStart(4, "0")}-${(0, import_node_path47.basename)(patch)}`);
+  (0, import_node_fs37.mkdirSync)((0, import_node_path47.join)(debian2, "patches"));
+  patches.forEach((patch, i) => (0, import_node_fs37.copyFileSync)((0, import_node_path47.join)(distroRoot, patch), (0, import_node_path47.join)(debian2, "patches", names4[i] ?? "")));
+  (0, import_node_fs37.writeFileSync)((0, import_node_path47.join)(debian2, "patches/series"), names4.map((n) => `${n}
 `).join(""));
 }
 function freeName(path2) {
@@ -29762,7 +30001,7 @@ function freeName(path2) {
 
 // ts-src/publish/channel.ts
 var import_node_fs47 = require("node:fs");
-var import_node_path57 = require("node:path");
+var import_node_path58 = require("node:path");
 var import_node_os10 = require("node:os");
 init_diagnostics();
 init_digest();
@@ -29800,18 +30039,18 @@ init_process();
 var import_node_crypto7 = require("node:crypto");
 init_process();
 init_names();
-function fieldOf(stanza, name6) {
+function fieldOf2(stanza, name6) {
   let pattern = patterns.get(name6);
   if (!pattern) patterns.set(name6, pattern = new RegExp(`^${name6}: *(.*)$`, "mi"));
   return pattern.exec(stanza)?.[1]?.trim();
 }
 var patterns = /* @__PURE__ */ new Map();
-var isOf = (stanza, name6) => debFile(fieldOf(stanza, "Package") ?? "", fieldOf(stanza, "Version") ?? "", fieldOf(stanza, "Architecture") ?? "") === name6;
+var isOf = (stanza, name6) => debFile(fieldOf2(stanza, "Package") ?? "", fieldOf2(stanza, "Version") ?? "", fieldOf2(stanza, "Architecture") ?? "") === name6;
 function stanzaOf(parts2, name6) {
-  const { text: text8, faults: faults4 } = controlText(parts2);
+  const { text: text8, faults: faults3 } = controlText(parts2);
   const stanza = `${text8.trim()}
 `;
-  return faults4.length || controlFaults(stanza, {}).length || !isOf(stanza, name6) ? void 0 : stanza;
+  return faults3.length || controlFaults(stanza, {}).length || !isOf(stanza, name6) ? void 0 : stanza;
 }
 var programs = { xz: "xz", zst: "zstd" };
 var compressions = ["xz", "zst"];
@@ -29882,8 +30121,8 @@ async function unpackTogether(kind, archives2) {
   return parts2.length === archives2.length ? parts2 : void 0;
 }
 function sourceOf(stanza) {
-  const own3 = { name: fieldOf(stanza, "Package") ?? "", version: fieldOf(stanza, "Version") ?? "" };
-  const [, name6, version3] = /^(\S+)(?: \((\S+)\))?$/.exec(fieldOf(stanza, "Source") ?? "") ?? [];
+  const own3 = { name: fieldOf2(stanza, "Package") ?? "", version: fieldOf2(stanza, "Version") ?? "" };
+  const [, name6, version3] = /^(\S+)(?: \((\S+)\))?$/.exec(fieldOf2(stanza, "Source") ?? "") ?? [];
   return { name: name6 ?? own3.name, version: version3 ?? own3.version };
 }
 function withSource(text8) {
@@ -29900,16 +30139,16 @@ async function repackDeb(file3, target2, { from, to, seconds }) {
     if (e instanceof PackageFileError) return false;
     throw e;
   }
-  const { text: text8, members: members2, faults: faults4 } = parts2;
-  if (faults4.length || fieldOf(text8, "Version") !== from) return false;
+  const { text: text8, members: members2, faults: faults3 } = parts2;
+  if (faults3.length || fieldOf2(text8, "Version") !== from) return false;
   const control = withSource(text8).replace(/^Version: .*$/m, `Version: ${to}`).replaceAll(`(= ${from})`, `(= ${to})`);
-  const written2 = [...members2].map(([path2, data2]) => ({ path: path2, data: path2 === "control" ? control : data2 }));
+  const written3 = [...members2].map(([path2, data2]) => ({ path: path2, data: path2 === "control" ? control : data2 }));
   const { data } = debParts(file3);
   await writeAr(
     target2,
     [
       { name: "debian-binary", data: Buffer.from("2.0\n") },
-      { name: "control.tar", data: writeTar(written2, seconds) },
+      { name: "control.tar", data: writeTar(written3, seconds) },
       { name: data.name, from: file3, member: data }
     ],
     seconds
@@ -29919,7 +30158,7 @@ async function repackDeb(file3, target2, { from, to, seconds }) {
 
 // ts-src/publish/indices.ts
 var import_node_crypto8 = require("node:crypto");
-var poolPath = (stanza, file3) => `${poolFolder((fieldOf(stanza, "Source") ?? fieldOf(stanza, "Package") ?? "unknown").replace(/ .*$/, ""))}/${file3}`;
+var poolPath = (stanza, file3) => `${poolFolder((fieldOf2(stanza, "Source") ?? fieldOf2(stanza, "Package") ?? "unknown").replace(/ .*$/, ""))}/${file3}`;
 function poolFolder(source2) {
   const plain5 = /^[a-z0-9][a-z0-9+.-]*$/.test(source2) ? source2 : "unknown";
   return `pool/main/${plain5.slice(0, plain5.startsWith("lib") ? 4 : 1)}/${plain5}`;
@@ -29980,15 +30219,15 @@ var largestRelease2 = 64 << 20;
 function readRelease(data) {
   const text8 = data.length > largestRelease2 ? "" : data.toString("utf8");
   const date3 = (name6) => {
-    const value2 = Date.parse(fieldOf(text8, name6) ?? "");
+    const value2 = Date.parse(fieldOf2(text8, name6) ?? "");
     return Number.isNaN(value2) ? void 0 : value2;
   };
   const sums = /^SHA256:\n((?: .*\n)*)/m.exec(text8)?.[1] ?? "";
   return {
-    state: /^[0-9a-f]{64}$/.exec(fieldOf(text8, "Slipway-State") ?? "")?.[0],
+    state: /^[0-9a-f]{64}$/.exec(fieldOf2(text8, "Slipway-State") ?? "")?.[0],
     date: date3("Date"),
     validUntil: date3("Valid-Until"),
-    signedBy: (fieldOf(text8, "Signed-By") ?? "").split(",").filter((f) => /^[0-9A-F]+$/.test(f)),
+    signedBy: (fieldOf2(text8, "Signed-By") ?? "").split(",").filter((f) => /^[0-9A-F]+$/.test(f)),
     files: new Map(
       [...sums.matchAll(/^ ([0-9a-f]{64}) +(\d+) (\S+)$/gm)].map(([, sha2562 = "", size3, name6 = ""]) => [
         name6,
@@ -30156,7 +30395,7 @@ async function makeContents(store2, suites, former, entries2) {
       read3.set(file3.sha256, path2 === void 0 ? [] : await filesIn(path2));
     });
     const places = files.map((file3) => ({
-      section: fieldOf(entries2.get(file3.sha256)?.text ?? "", "Section") ?? "misc",
+      section: fieldOf2(entries2.get(file3.sha256)?.text ?? "", "Section") ?? "misc",
       name: nameOf3(file3),
       paths: known3.get(file3.sha256) ?? read3.get(file3.sha256) ?? []
     }));
@@ -30272,17 +30511,17 @@ async function makeIndices(store2, suites, former, others2) {
   const lost3 = files.filter((_, i) => paths2[i] === void 0).map((f) => f.sha256);
   if (lost3.length) return good({ finish: () => Promise.resolve([]), lost: lost3 });
   const stanzas = await controlStanzas(there.map(({ file: file3, path: path2 }) => ({ name: file3.name, path: path2 })));
-  const faults4 = [];
+  const faults3 = [];
   there.forEach(({ file: file3 }, i) => {
     const stanza = stanzas[i];
     const entry2 = stanza === void 0 ? [] : readPackages2(packageEntry(stanza, file3));
     if (entry2[0]) known3.set(file3.sha256, entry2[0]);
     else
-      faults4.push(
+      faults3.push(
         error("publish-failed", `${file3.name} is not a Debian package of that name, or its control file can't be read`)
       );
   });
-  if (faults4.length) return bad(...faults4);
+  if (faults3.length) return bad(...faults3);
   const packed3 = new Map(former.flatMap((state) => Object.values(packedOf2(state))));
   const begun = Object.entries(suites).map(([key, packages]) => {
     const entries2 = Object.keys(packages).sort(compare).flatMap((name6) => (packages[name6]?.files ?? []).flatMap((f) => known3.get(f.sha256) ?? []));
@@ -30332,9 +30571,9 @@ async function indicesOf(store2, state) {
       return [];
     }
     const packed3 = await readPacked(store2, state.packed?.[key]) ?? await packIndex2(read3.data);
-    const listed4 = state.contents?.[key];
-    const contents3 = listed4 && await readContentsIndex(store2, listed4);
-    if (listed4 && !contents3) lost3.push(key);
+    const listed5 = state.contents?.[key];
+    const contents3 = listed5 && await readContentsIndex(store2, listed5);
+    if (listed5 && !contents3) lost3.push(key);
     return [{ key, plain: { file: file3, data: read3.data }, packed: packed3, entries: read3.entries, contents: contents3 }];
   });
   const sources = await readSourceIndices(store2, state);
@@ -30343,12 +30582,12 @@ async function indicesOf(store2, state) {
   const others2 = { contents: state.contents !== void 0, sources: state.sources !== void 0 };
   const made2 = await makeIndices(store2, state.suites, [], others2);
   const all = made2.ok && !made2.value.lost.length ? await made2.value.finish() : [];
-  const faults4 = lost3.filter(
+  const faults3 = lost3.filter(
     (key) => all.find((index) => index.key === key)?.plain.file.sha256 !== plainIndexOf(state, key)?.sha256
   );
-  if (faults4.length)
+  if (faults3.length)
     return bad(
-      ...faults4.map(
+      ...faults3.map(
         (key) => error("store-damaged", `the store lost the index of ${key}, and packages that it can be made from`, {
           hint: "publish again"
         })
@@ -30361,7 +30600,7 @@ async function indicesOf(store2, state) {
 // ts-src/publish/keyring.ts
 var import_node_fs38 = require("node:fs");
 var import_node_os6 = require("node:os");
-var import_node_path47 = require("node:path");
+var import_node_path48 = require("node:path");
 init_digest();
 init_names();
 var mark = "keyring:";
@@ -30421,9 +30660,9 @@ Description: keys of the package repository of ${organization}
  The public keys that its Release files are signed with, in /usr/share/keyrings,
  and entries for apt's sources in /usr/share/${name6}.
 `;
-  const folder2 = (0, import_node_fs38.mkdtempSync)((0, import_node_path47.join)((0, import_node_os6.tmpdir)(), "slipway-keyring-"));
+  const folder2 = (0, import_node_fs38.mkdtempSync)((0, import_node_path48.join)((0, import_node_os6.tmpdir)(), "slipway-keyring-"));
   try {
-    const file3 = (0, import_node_path47.join)(folder2, debFile(name6, version3, "all"));
+    const file3 = (0, import_node_path48.join)(folder2, debFile(name6, version3, "all"));
     const seconds = stampSeconds(stamp);
     await writeAr(
       file3,
@@ -30643,7 +30882,7 @@ function suitesIn(indices) {
 }
 async function stagePool(store2, endpoint, pool, known3, looks2) {
   const lost3 = [];
-  const faults4 = [];
+  const faults3 = [];
   const wanted = pool.filter((p) => !known3.has(p.sha256) || looks2 && endpoint.has(p.filename, p.size) === false);
   await parallel(wanted, endpoint.width, async ({ filename, sha256: digest4, size: size3 }) => {
     const name6 = filename.slice(filename.lastIndexOf("/") + 1);
@@ -30655,7 +30894,7 @@ async function stagePool(store2, endpoint, pool, known3, looks2) {
       placed2 = await endpoint.placeFile(filename, { path: path2, sha256: digest4, size: size3 });
     }
     if (placed2 === "other")
-      faults4.push(
+      faults3.push(
         error(
           "pool-conflict",
           `${filename} already exists at ${endpoint.where} with the same version and other content`,
@@ -30665,7 +30904,7 @@ async function stagePool(store2, endpoint, pool, known3, looks2) {
         )
       );
   });
-  return faults4.length ? bad(...faults4) : good(lost3);
+  return faults3.length ? bad(...faults3) : good(lost3);
 }
 async function stageSuite(input) {
   const { endpoint, signer, state, id, suite: suite2, pooled } = input;
@@ -30794,7 +31033,7 @@ async function moveChannel(channel2, draft, outlet, storedLock) {
   if (made2.value.lost.length) return good({ id: void 0, state: void 0, lost: made2.value.lost, changed: false });
   const { lock: lock2, ...rest2 } = draft;
   const suites = orderedSuites(wanted);
-  const written2 = lock2 === void 0 ? void 0 : heldData("lock.yaml", Buffer.from(lock2));
+  const written3 = lock2 === void 0 ? void 0 : heldData("lock.yaml", Buffer.from(lock2));
   const versions = otherVersions(channel2.value.versions, wanted);
   const indices = await made2.value.finish();
   const state = {
@@ -30805,11 +31044,11 @@ async function moveChannel(channel2, draft, outlet, storedLock) {
     suites,
     ...listedIndices(indices, others2),
     versions,
-    lock: written2?.file ?? storedLock,
+    lock: written3?.file ?? storedLock,
     when: outlet.now
   };
   const { id, ...text8 } = stateText(state);
-  const objects2 = [...indices.flatMap(objectsOf), ...written2 ? [written2] : []];
+  const objects2 = [...indices.flatMap(objectsOf), ...written3 ? [written3] : []];
   await store2.putObjects(objects2, text8);
   return bringIndices(channel2, { id, state, indices, looks: false }, outlet, false);
 }
@@ -30871,8 +31110,8 @@ async function bringAll(channel2, { id, state, indices, looks: looks2 }, outlet,
   const changed2 = staged.some((s) => s.suites.some((suite2) => !suite2.current));
   let claimed = channel2;
   const served = endpoints.every((e) => channel2.file.endpoints.includes(e.id));
-  const listed4 = channel2.file.states[0]?.id === id && served;
-  if (!listed4 || changed2 && !channel2.file.switching) {
+  const listed5 = channel2.file.states[0]?.id === id && served;
+  if (!listed5 || changed2 && !channel2.file.switching) {
     const claim2 = await claimHead(store2, channel2, id, state, endpoints);
     if (!claim2) return moved(channel2.name);
     claimed = claim2;
@@ -30926,8 +31165,8 @@ async function stageAt(input) {
   const results = await staging;
   if (!brought.ok) return brought;
   if (brought.value.length) return good({ suites: [], lost: brought.value });
-  const faults4 = results.flatMap((r) => r.ok ? [] : r.diagnostics);
-  if (faults4.length) return bad(...faults4);
+  const faults3 = results.flatMap((r) => r.ok ? [] : r.diagnostics);
+  if (faults3.length) return bad(...faults3);
   return good({ suites: results.flatMap((r) => r.ok ? [r.value] : []), lost: [] });
 }
 async function knownPool(channel2, endpoint) {
@@ -30945,14 +31184,14 @@ async function knownPool(channel2, endpoint) {
 // ts-src/publish/served-check.ts
 var import_node_fs40 = require("node:fs");
 var import_node_os7 = require("node:os");
-var import_node_path49 = require("node:path");
+var import_node_path50 = require("node:path");
 init_diagnostics();
 init_maps();
 init_process();
 
 // ts-src/publish/raise.ts
 var import_node_fs39 = require("node:fs");
-var import_node_path48 = require("node:path");
+var import_node_path49 = require("node:path");
 init_names();
 init_maps();
 async function raiseVersions(input) {
@@ -30984,8 +31223,8 @@ async function repackAll({ store: store2, scratch, stamp }, held, to) {
   for (const file3 of held.files) {
     const path2 = await store2.path(file3);
     const [name6 = "", , architecture3 = ""] = file3.name.replace(/\.deb$/, "").split("_");
-    const own3 = (0, import_node_fs39.mkdtempSync)((0, import_node_path48.join)(scratch, "raise-"));
-    const target2 = (0, import_node_path48.join)(own3, debFile(name6, to, architecture3));
+    const own3 = (0, import_node_fs39.mkdtempSync)((0, import_node_path49.join)(scratch, "raise-"));
+    const target2 = (0, import_node_path49.join)(own3, debFile(name6, to, architecture3));
     const changes = { from: held.version, to, seconds: stampSeconds(stamp) };
     if (path2 === void 0 || !await repackDeb(path2, target2, changes)) return { ok: false, lost: [file3.sha256] };
     value2.push(await store2.put(target2));
@@ -31004,14 +31243,14 @@ function samplesOf(state, before2) {
   });
 }
 async function checkServed(endpoint, state, before2, publicKey) {
-  const root = (0, import_node_fs40.mkdtempSync)((0, import_node_path49.join)((0, import_node_os7.tmpdir)(), "slipway-apt-"));
+  const root = (0, import_node_fs40.mkdtempSync)((0, import_node_path50.join)((0, import_node_os7.tmpdir)(), "slipway-apt-"));
   try {
     const samples = samplesOf(state, before2);
     for (const folder2 of ["lists/partial", "cache/archives/partial", "etc/sources.list.d", "got"])
-      (0, import_node_fs40.mkdirSync)((0, import_node_path49.join)(root, folder2), { recursive: true });
-    (0, import_node_fs40.writeFileSync)((0, import_node_path49.join)(root, "status"), "");
+      (0, import_node_fs40.mkdirSync)((0, import_node_path50.join)(root, folder2), { recursive: true });
+    (0, import_node_fs40.writeFileSync)((0, import_node_path50.join)(root, "status"), "");
     (0, import_node_fs40.writeFileSync)(
-      (0, import_node_path49.join)(root, "etc/sources.list.d/slipway.sources"),
+      (0, import_node_path50.join)(root, "etc/sources.list.d/slipway.sources"),
       [...new Set(samples.map((s) => s.suite))].map((suite2) => {
         const architectures2 = samples.filter((s) => s.suite === suite2).map((s) => s.architecture);
         const sources = state.sources !== void 0;
@@ -31025,10 +31264,10 @@ async function checkServed(endpoint, state, before2, publicKey) {
         });
       }).join("\n")
     );
-    (0, import_node_fs40.writeFileSync)((0, import_node_path49.join)(root, "apt.conf"), configuration(root, [...new Set(samples.map((s) => s.architecture))]));
+    (0, import_node_fs40.writeFileSync)((0, import_node_path50.join)(root, "apt.conf"), configuration(root, [...new Set(samples.map((s) => s.architecture))]));
     const apt = (args) => run("apt-get", ["-q", ...args], {
-      cwd: (0, import_node_path49.join)(root, "got"),
-      env: { PATH: process.env.PATH, LC_ALL: "C", APT_CONFIG: (0, import_node_path49.join)(root, "apt.conf") }
+      cwd: (0, import_node_path50.join)(root, "got"),
+      env: { PATH: process.env.PATH, LC_ALL: "C", APT_CONFIG: (0, import_node_path50.join)(root, "apt.conf") }
     });
     const update2 = await apt(["update"]);
     if (update2.code !== 0 || /^W:/m.test(update2.stderr)) return refused2(endpoint, "update from", update2.stderr);
@@ -31104,7 +31343,7 @@ async function moveChecked(channel2, draft, outlet, storedLock) {
 
 // ts-src/publish/environment.ts
 var import_node_fs41 = require("node:fs");
-var import_node_path50 = require("node:path");
+var import_node_path51 = require("node:path");
 
 // ts-src/io/gzip.ts
 var import_node_zlib9 = require("node:zlib");
@@ -31237,7 +31476,7 @@ async function environmentOf2(store2, scratch, input, held) {
   if (held?.key === key && (await store2.many(held.files, (f) => store2.path(f))).every((path2) => path2 !== void 0))
     return held;
   const version3 = versionOf2(input);
-  const file3 = (0, import_node_path50.join)(scratch, debFile(input.name, version3, input.target.architecture));
+  const file3 = (0, import_node_path51.join)(scratch, debFile(input.name, version3, input.target.architecture));
   (0, import_node_fs41.rmSync)(file3, { force: true });
   await writePackage(file3, input, version3);
   const deb2 = await store2.put(file3);
@@ -31306,13 +31545,13 @@ async function writePackage(file3, input, version3) {
 // ts-src/publish/key-health.ts
 var import_node_fs45 = require("node:fs");
 var import_node_os9 = require("node:os");
-var import_node_path54 = require("node:path");
+var import_node_path55 = require("node:path");
 init_diagnostics();
 init_process();
 
 // ts-src/publish/signing.ts
 var import_node_fs44 = require("node:fs");
-var import_node_path53 = require("node:path");
+var import_node_path54 = require("node:path");
 init_lists();
 init_diagnostics();
 init_files();
@@ -31321,7 +31560,7 @@ init_process();
 // ts-src/publish/signatures.ts
 var import_node_fs42 = require("node:fs");
 var import_node_os8 = require("node:os");
-var import_node_path51 = require("node:path");
+var import_node_path52 = require("node:path");
 init_diagnostics();
 init_process();
 function primaryKeys(colons) {
@@ -31351,25 +31590,25 @@ function checkSigners(wanted, made2, primaries) {
   ) : good(void 0);
 }
 async function checkSignature(signature, text8, form, publicKey, wanted) {
-  const folder2 = (0, import_node_fs42.mkdtempSync)((0, import_node_path51.join)((0, import_node_os8.tmpdir)(), "slipway-signature-"));
+  const folder2 = (0, import_node_fs42.mkdtempSync)((0, import_node_path52.join)((0, import_node_os8.tmpdir)(), "slipway-signature-"));
   try {
-    (0, import_node_fs42.writeFileSync)((0, import_node_path51.join)(folder2, "signature"), signature);
-    (0, import_node_fs42.writeFileSync)((0, import_node_path51.join)(folder2, "text"), text8);
+    (0, import_node_fs42.writeFileSync)((0, import_node_path52.join)(folder2, "signature"), signature);
+    (0, import_node_fs42.writeFileSync)((0, import_node_path52.join)(folder2, "text"), text8);
     const gpg2 = (args2, input) => run(
       "gpg",
       ["--batch", "--no-tty", "--homedir", folder2, "--trust-model", "always", ...args2],
       input === void 0 ? {} : { input }
     );
     await gpg2(["--import"], publicKey);
-    const listed4 = await gpg2(["--with-colons", "--list-keys"]);
-    const args = form === "clearsign" ? ["--decrypt", (0, import_node_path51.join)(folder2, "signature")] : [];
+    const listed5 = await gpg2(["--with-colons", "--list-keys"]);
+    const args = form === "clearsign" ? ["--decrypt", (0, import_node_path52.join)(folder2, "signature")] : [];
     const checked = await gpg2([
       "--status-fd",
       "2",
-      ...args.length ? args : ["--verify", (0, import_node_path51.join)(folder2, "signature"), (0, import_node_path51.join)(folder2, "text")]
+      ...args.length ? args : ["--verify", (0, import_node_path52.join)(folder2, "signature"), (0, import_node_path52.join)(folder2, "text")]
     ]);
     const valid = [...checked.stderr.matchAll(/^\[GNUPG:\] VALIDSIG ([0-9A-F]+)/gm)].flatMap((m) => m[1] ?? []);
-    const signers = checkSigners(wanted, valid, primaryKeys(listed4.stdout));
+    const signers = checkSigners(wanted, valid, primaryKeys(listed5.stdout));
     if (!signers.ok) return signers;
     const trimmed2 = (lines) => lines.replace(/[ \t]+$/gm, "").trimEnd();
     return form === "detached" || trimmed2(checked.stdout) === trimmed2(text8.toString()) ? good(void 0) : bad(error("signature-missing", "the signing command signed a different text"));
@@ -31381,7 +31620,7 @@ async function checkSignature(signature, text8, form, publicKey, wanted) {
 // ts-src/publish/signing-room.ts
 var import_node_child_process4 = require("node:child_process");
 var import_node_fs43 = require("node:fs");
-var import_node_path52 = require("node:path");
+var import_node_path53 = require("node:path");
 init_process();
 var hold2 = `set -eu
 read -r pid rest < /proc/self/stat
@@ -31416,7 +31655,7 @@ async function watchedRoom() {
   const folder2 = (0, import_node_fs43.mkdtempSync)("/dev/shm/slipway-");
   const held = await holder("sh", ["-c", watch, "watch", folder2]);
   if (!held) throw new Error("sh could not be started");
-  const home = (0, import_node_path52.join)(folder2, "g");
+  const home = (0, import_node_path53.join)(folder2, "g");
   await run("mkdir", ["-m", "700", home]);
   return { home, run, close: held.end };
 }
@@ -31521,9 +31760,9 @@ async function bringMadeKey(room, key) {
   if (exists(`${key.home}/pubring.kbx`)) {
     const brought = await room.run("sh", ["-c", copyHome, "copy", key.home, room.home]);
     if (brought.code !== 0) return failed2("bring its keys", brought);
-    const listed4 = await gpg(room, ["--with-colons", "--list-secret-keys"]);
-    if (listed4.code !== 0) return failed2("list its keys", listed4);
-    if (fingerprintsIn(listed4.stdout).length) return good(void 0);
+    const listed5 = await gpg(room, ["--with-colons", "--list-secret-keys"]);
+    if (listed5.code !== 0) return failed2("list its keys", listed5);
+    if (fingerprintsIn(listed5.stdout).length) return good(void 0);
   }
   const made2 = await gpg(room, [
     "--passphrase",
@@ -31545,10 +31784,10 @@ var fingerprintsIn = (colons) => [...colons.matchAll(/^(?:sec|pub):(?:.*\n)(?:(?
   ([, fingerprint3 = ""]) => fingerprint3
 );
 async function signerOf(at3, keys) {
-  const listed4 = await gpg(at3, ["--with-colons", "--list-secret-keys", "--", ...keys]);
-  const fingerprints = [...new Set(fingerprintsIn(listed4.stdout))];
-  if (listed4.code === 127) return failed2("list its keys", listed4);
-  const all = [...primaryKeys(listed4.stdout).keys()];
+  const listed5 = await gpg(at3, ["--with-colons", "--list-secret-keys", "--", ...keys]);
+  const fingerprints = [...new Set(fingerprintsIn(listed5.stdout))];
+  if (listed5.code === 127) return failed2("list its keys", listed5);
+  const all = [...primaryKeys(listed5.stdout).keys()];
   const unknown2 = keys.filter(
     (key) => /^[0-9A-Fa-f]{16,40}$/.test(key) && !all.some((f) => f.endsWith(key.toUpperCase()))
   );
@@ -31560,7 +31799,7 @@ async function signerOf(at3, keys) {
     );
   const exported = await gpg(at3, ["--armor", "--export", "--", ...fingerprints]);
   if (exported.code !== 0 || !isWholeKey(exported.stdout)) return failed2("export the public key", exported);
-  const primaries = primaryKeys(listed4.stdout);
+  const primaries = primaryKeys(listed5.stdout);
   const by = fingerprints.flatMap((f) => ["--local-user", f]);
   const afterFirst = firstAlone();
   return good({
@@ -31618,9 +31857,9 @@ async function commandSigner({ command: command2, publicKey }) {
   });
 }
 var isWholeKey = (text8) => text8?.trimEnd().endsWith("-----END PGP PUBLIC KEY BLOCK-----") ?? false;
-var keyOf2 = (named7, state, organization) => named7 === void 0 ? { kind: "made", home: (0, import_node_path53.join)(state, "gnupg"), name: organization } : {
+var keyOf2 = (named7, state, organization) => named7 === void 0 ? { kind: "made", home: (0, import_node_path54.join)(state, "gnupg"), name: organization } : {
   kind: "keyring",
-  home: process.env.GNUPGHOME ?? (0, import_node_path53.join)(homeFolder(), ".gnupg"),
+  home: process.env.GNUPGHOME ?? (0, import_node_path54.join)(homeFolder(), ".gnupg"),
   keys: [named7].flat()
 };
 function keyFromEnvironment(env2) {
@@ -31637,7 +31876,7 @@ async function keyHealth(publicKey, now) {
   return keys.ok ? keys.value.flatMap((key) => judgeKey(key, now)) : keys.diagnostics;
 }
 async function keysOf3(publicKey) {
-  const home = (0, import_node_fs45.mkdtempSync)((0, import_node_path54.join)((0, import_node_os9.tmpdir)(), "slipway-key-"));
+  const home = (0, import_node_fs45.mkdtempSync)((0, import_node_path55.join)((0, import_node_os9.tmpdir)(), "slipway-key-"));
   const shown5 = await run(
     "gpg",
     ["--homedir", home, "--batch", "--no-tty", "--no-options", "--no-keyring", "--with-colons", "--show-keys"],
@@ -31715,7 +31954,7 @@ function judgeKey({ fingerprint: fingerprint3, ends, weak }, now) {
 
 // ts-src/publish/package-sources.ts
 var import_node_fs46 = require("node:fs");
-var import_node_path55 = require("node:path");
+var import_node_path56 = require("node:path");
 init_diagnostics();
 init_process();
 init_names();
@@ -31799,7 +32038,7 @@ async function firstOf(store2, held) {
   return file3 && path2 !== void 0 ? { name: file3.name, path: path2 } : void 0;
 }
 async function makeOne(store2, scratch, make, request) {
-  const work2 = (0, import_node_fs46.mkdtempSync)((0, import_node_path55.join)(scratch, "source-"));
+  const work2 = (0, import_node_fs46.mkdtempSync)((0, import_node_path56.join)(scratch, "source-"));
   try {
     const outcome = await make({ ...request, work: work2 });
     if (outcome.state !== "made") return outcome.state === "failed" ? outcome.reason : "its sources were lost";
@@ -31878,7 +32117,7 @@ var InterfaceDigests = class {
 };
 
 // ts-src/engine/shipped-paths.ts
-var import_node_path56 = require("node:path");
+var import_node_path57 = require("node:path");
 var ShippedPaths = class {
   files = /* @__PURE__ */ new Map();
   folders = /* @__PURE__ */ new Map();
@@ -31890,7 +32129,7 @@ var ShippedPaths = class {
       if (owner !== void 0 && owner !== name6) return `it ships ${file3}, which '${owner}' ships too`;
       const inside = [...this.folders.get(file3) ?? []].find((other) => other !== name6);
       if (inside !== void 0) return `it ships ${file3} as a file or link, and '${inside}' ships files in ${file3}/`;
-      for (let folder2 = import_node_path56.posix.dirname(file3); folder2 !== "/" && !looked.has(folder2); folder2 = import_node_path56.posix.dirname(folder2)) {
+      for (let folder2 = import_node_path57.posix.dirname(file3); folder2 !== "/" && !looked.has(folder2); folder2 = import_node_path57.posix.dirname(folder2)) {
         looked.add(folder2);
         const above2 = this.files.get(folder2);
         if (above2 !== void 0 && above2 !== name6)
@@ -31902,7 +32141,7 @@ var ShippedPaths = class {
   take(name6, files) {
     for (const file3 of files) {
       this.files.set(file3, name6);
-      for (let folder2 = import_node_path56.posix.dirname(file3); folder2 !== "/"; folder2 = import_node_path56.posix.dirname(folder2)) {
+      for (let folder2 = import_node_path57.posix.dirname(file3); folder2 !== "/"; folder2 = import_node_path57.posix.dirname(folder2)) {
         const owners = this.folders.get(folder2);
         if (owners?.has(name6)) break;
         if (owners) owners.add(name6);
@@ -32226,7 +32465,7 @@ async function publishRuns(channel2, input, signer, diagnostics) {
   const before2 = withoutKeyring(channel2.head?.suites ?? channel2.former ?? {});
   const next2 = { ...before2 };
   const names4 = /* @__PURE__ */ new Set();
-  const scratch = (0, import_node_path57.join)(input.state, "incoming");
+  const scratch = (0, import_node_path58.join)(input.state, "incoming");
   (0, import_node_fs47.mkdirSync)(scratch, { recursive: true });
   for (const graph2 of runs) {
     const name6 = channelSuite(graph2.scope.distribution, graph2.target);
@@ -32327,7 +32566,7 @@ function sourcesOf(endpoint, suites, names4, signer) {
       uri: endpoint.uri,
       suite: name6,
       architectures: Object.keys(suites).filter((key) => key.startsWith(`${name6}/`)).sort().map((key) => key.slice(name6.length + 1)),
-      keyFile: endpoint.folder === void 0 ? void 0 : (0, import_node_path57.join)(endpoint.folder, "key.asc"),
+      keyFile: endpoint.folder === void 0 ? void 0 : (0, import_node_path58.join)(endpoint.folder, "key.asc"),
       key: signer.publicKey
     })
   );
@@ -32367,7 +32606,7 @@ var repositorySettings = (distro) => ({
 
 // ts-src/publish/folder-endpoint.ts
 var import_node_fs48 = require("node:fs");
-var import_node_path58 = require("node:path");
+var import_node_path59 = require("node:path");
 init_files();
 init_digest();
 init_faults();
@@ -32385,7 +32624,7 @@ var FolderEndpoint = class {
   served = true;
   width = 4;
   blobs;
-  path = (name6) => (0, import_node_path58.join)(this.folder, name6);
+  path = (name6) => (0, import_node_path59.join)(this.folder, name6);
   during(_purpose, work2) {
     return withMutex(this.path(".slipway.lock"), work2);
   }
@@ -32399,7 +32638,7 @@ var FolderEndpoint = class {
     const path2 = this.path(name6);
     const there = await this.compare(path2, file3.sha256, file3.size);
     if (there) return there;
-    (0, import_node_fs48.mkdirSync)((0, import_node_path58.dirname)(path2), { recursive: true });
+    (0, import_node_fs48.mkdirSync)((0, import_node_path59.dirname)(path2), { recursive: true });
     try {
       (0, import_node_fs48.linkSync)(file3.path, path2);
       return "written";
@@ -32477,7 +32716,7 @@ var FolderEndpoint = class {
   /** Another name for a file, in place of what had that name; false where the file system can't do that. */
   putLike(name6, like) {
     const path2 = this.path(name6);
-    (0, import_node_fs48.mkdirSync)((0, import_node_path58.dirname)(path2), { recursive: true });
+    (0, import_node_fs48.mkdirSync)((0, import_node_path59.dirname)(path2), { recursive: true });
     const temporary2 = temporaryBeside(path2);
     try {
       (0, import_node_fs48.linkSync)(this.path(like), temporary2);
@@ -32506,7 +32745,7 @@ var FolderEndpoint = class {
   }
   async remove(name6) {
     await this.blobs.remove(name6);
-    for (let at3 = (0, import_node_path58.dirname)(name6); at3.includes("/"); at3 = (0, import_node_path58.dirname)(at3)) {
+    for (let at3 = (0, import_node_path59.dirname)(name6); at3.includes("/"); at3 = (0, import_node_path59.dirname)(at3)) {
       try {
         (0, import_node_fs48.rmdirSync)(this.path(at3));
       } catch {
@@ -32518,7 +32757,7 @@ var FolderEndpoint = class {
 
 // ts-src/cli/build-end.ts
 var import_node_fs67 = require("node:fs");
-var import_node_path84 = require("node:path");
+var import_node_path85 = require("node:path");
 init_diagnostics();
 
 // ts-src/model/result.ts
@@ -32673,7 +32912,7 @@ function knownCause(log, failed5) {
 // ts-src/cli/outputs.ts
 init_lists();
 var import_node_fs49 = require("node:fs");
-var import_node_path59 = require("node:path");
+var import_node_path60 = require("node:path");
 init_diagnostics();
 init_stored();
 init_urls();
@@ -33011,13 +33250,13 @@ function tailsOf(output, runs) {
   return (t) => {
     if (t.state !== "failed") return [];
     const lines = told8.get(t.id) ?? [];
-    return lines.length || t.log === void 0 ? lines : tailOf((0, import_node_path59.join)(output, t.log));
+    return lines.length || t.log === void 0 ? lines : tailOf((0, import_node_path60.join)(output, t.log));
   };
 }
 function writeReports(o) {
   const { plan: plan2, runs, output } = o;
   const results = resultsOf(runs);
-  const write3 = (name6, text8) => writeWhole((0, import_node_path59.join)(output, name6), redacted(text8));
+  const write3 = (name6, text8) => writeWhole((0, import_node_path60.join)(output, name6), redacted(text8));
   write3("result.json", `${JSON.stringify({ stamp: plan2.stamp, results }, void 0, 1)}
 `);
   const title = `${plan2.organization}: ${o.title ?? "what was built"}`;
@@ -33027,7 +33266,7 @@ function writeReports(o) {
 }
 async function writeOutputs(o) {
   const { runs, output } = o;
-  writeWhole((0, import_node_path59.join)(output, "lock.yaml"), lockText(o));
+  writeWhole((0, import_node_path60.join)(output, "lock.yaml"), lockText(o));
   writeReports(o);
   return writeJunit(runs, o.store, output);
 }
@@ -33065,13 +33304,13 @@ async function writeJunit(runs, store2, output) {
             hint: "`slipway test --rebuild NAME` runs its tests again"
           })
         );
-      else writeWhole((0, import_node_path59.join)(output, "junit", graph2.id, `${record3.package}.xml`), text8, { sync: false });
+      else writeWhole((0, import_node_path60.join)(output, "junit", graph2.id, `${record3.package}.xml`), text8, { sync: false });
     }
     const own3 = graph2.results.flatMap((t, task) => t && !graph2.tests[task - graph2.count]?.junit ? [t] : []);
     cases += own3.length;
     if (own3.length)
       writeWhole(
-        (0, import_node_path59.join)(output, "junit", `${graph2.id}.xml`),
+        (0, import_node_path60.join)(output, "junit", `${graph2.id}.xml`),
         renderJunit(graph2.id.replaceAll("/", "."), packageCases(own3, tails)),
         { sync: false }
       );
@@ -33082,7 +33321,7 @@ async function writeJunit(runs, store2, output) {
 function writePlanCase(output, name6, fault4) {
   const result2 = fault4 === void 0 ? "passed" : "failed";
   const plan2 = { suite: "plan", name: name6, seconds: 0, result: result2, message: fault4 ?? "", output: "" };
-  writeWhole((0, import_node_path59.join)(output, "junit/plan.xml"), renderJunit("slipway", [plan2]));
+  writeWhole((0, import_node_path60.join)(output, "junit/plan.xml"), renderJunit("slipway", [plan2]));
 }
 function writeUnplanned(output, title, fault4) {
   const now = Date.now();
@@ -33096,8 +33335,8 @@ ${fault4}`];
     notes,
     tasks: []
   });
-  for (const [name6, text8] of Object.entries(files)) writeWhole((0, import_node_path59.join)(output, name6), text8);
-  writeWhole((0, import_node_path59.join)(output, "result.json"), `${JSON.stringify({ fault: fault4, results: [] }, void 0, 1)}
+  for (const [name6, text8] of Object.entries(files)) writeWhole((0, import_node_path60.join)(output, name6), text8);
+  writeWhole((0, import_node_path60.join)(output, "result.json"), `${JSON.stringify({ fault: fault4, results: [] }, void 0, 1)}
 `);
   writePlanCase(output, "planned", fault4);
 }
@@ -33212,22 +33451,355 @@ init_diagnostics();
 init_names();
 
 // ts-src/sandbox/archive-names.ts
-var import_node_fs50 = require("node:fs");
-var import_node_path60 = require("node:path");
+var import_node_fs52 = require("node:fs");
+var import_node_path63 = require("node:path");
 init_files();
+
+// ts-src/sandbox/base-system.ts
+var import_node_fs51 = require("node:fs");
+var import_node_path62 = require("node:path");
+init_diagnostics();
+init_digest();
+init_files();
+init_process();
+
+// ts-src/sandbox/base-archive.ts
+var import_node_fs50 = require("node:fs");
+var import_node_os11 = require("node:os");
+var import_node_path61 = require("node:path");
+init_process();
+var earliest = "315619200";
+var subordinate = "nobody:1879048192:65536";
+var confinedFolder = "/dev/shm";
+var confine = `set -e
+folder=$1 ids=$2
+shift 2
+mkdir "$folder/etc"
+mount -t tmpfs tmpfs "$folder/etc"
+mkdir "$folder/etc/u" "$folder/etc/w" "$folder/etc/old"
+mount --rbind /etc "$folder/etc/old"
+mount -t overlay overlay -o "lowerdir=/etc,upperdir=$folder/etc/u,workdir=$folder/etc/w" /etc
+# An overlay hides what is mounted below /etc, as a container's resolv.conf and hosts are.
+mounts=$(cat /proc/self/mountinfo)
+echo "$mounts" | while read -r _ _ _ _ at _; do
+  case $at in
+    /etc/*) if [ -e "$at" ]; then mount --bind "$folder/etc/old/\${at#/etc/}" "$at"; fi ;;
+  esac
+done
+rm -f /etc/subuid /etc/subgid
+echo "$ids" > /etc/subuid
+echo "$ids" > /etc/subgid
+mount --bind "$folder" ${confinedFolder}
+cd /
+exec setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"`;
+async function makeBaseArchive(base) {
+  const { platform: platform3, architecture: architecture3, work: work2, log } = base;
+  const temporary2 = (0, import_node_path61.join)(work2, "mmdebstrap");
+  (0, import_node_fs50.mkdirSync)(temporary2);
+  const env2 = (folder2) => ({
+    PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    LC_ALL: "C.UTF-8",
+    SOURCE_DATE_EPOCH: earliest,
+    ...folder2 === void 0 ? {} : { TMPDIR: folder2 },
+    ...process.env.HOME ? { HOME: process.env.HOME } : {},
+    ...base.proxy ? { http_proxy: base.proxy } : {},
+    ...process.env.https_proxy ? { https_proxy: process.env.https_proxy } : {},
+    ...process.env.no_proxy ? { no_proxy: process.env.no_proxy } : {}
+  });
+  const plain5 = process.getuid?.() !== 0;
+  const input = (text8) => text8 === void 0 ? {} : { input: text8 };
+  if (plain5 || !await canConfine()) {
+    const { sources, done } = withoutBlanks(base.sources);
+    const command3 = mmdebstrapCommand(platform3, architecture3, sources, work2, { plain: plain5 });
+    const folder2 = plain5 && !openToAll(temporary2) ? void 0 : temporary2;
+    try {
+      return await run("mmdebstrap", command3.args, {
+        log,
+        cwd: "/",
+        detached: true,
+        env: env2(folder2),
+        ...input(command3.input)
+      });
+    } finally {
+      done();
+    }
+  }
+  (0, import_node_fs50.chmodSync)(temporary2, 1023);
+  (0, import_node_fs50.mkdirSync)((0, import_node_path61.join)(temporary2, "lists"));
+  (0, import_node_fs50.chmodSync)((0, import_node_path61.join)(temporary2, "lists"), 511);
+  const command2 = mmdebstrapCommand(
+    platform3,
+    architecture3,
+    withCopiedKeys(base.sources, temporary2, confinedFolder),
+    confinedFolder,
+    { plain: true }
+  );
+  const made2 = await run(
+    "unshare",
+    [
+      "--mount",
+      "--propagation",
+      "private",
+      "sh",
+      "-c",
+      confine,
+      "sh",
+      temporary2,
+      subordinate,
+      "mmdebstrap",
+      ...command2.args
+    ],
+    { log, cwd: "/", detached: true, env: env2(confinedFolder), ...input(command2.input) }
+  );
+  if (made2.code === 0) {
+    (0, import_node_fs50.renameSync)((0, import_node_path61.join)(temporary2, "base.tar"), (0, import_node_path61.join)(work2, "base.tar"));
+    await run("rm", ["-rf", (0, import_node_path61.join)(work2, "lists")]);
+    (0, import_node_fs50.renameSync)((0, import_node_path61.join)(temporary2, "lists"), (0, import_node_path61.join)(work2, "lists"));
+    await run("chown", ["-R", "--no-dereference", "0:0", (0, import_node_path61.join)(work2, "base.tar"), (0, import_node_path61.join)(work2, "lists")]);
+    await run("rm", ["-rf", "--one-file-system", temporary2]);
+  }
+  return made2;
+}
+function withCopiedKeys(sources, folder2, seen) {
+  const copies = /* @__PURE__ */ new Map();
+  const moved3 = (line2) => line2.replace(/signed-by=(\/[^\s\]]+)/, (_, option) => {
+    const key = fromOption(option);
+    let copy2 = copies.get(key);
+    if (copy2 === void 0) {
+      copy2 = `key-${copies.size}${(0, import_node_path61.extname)(key)}`;
+      copies.set(key, copy2);
+      (0, import_node_fs50.copyFileSync)(key, (0, import_node_path61.join)(folder2, copy2));
+      (0, import_node_fs50.chmodSync)((0, import_node_path61.join)(folder2, copy2), 420);
+    }
+    return `signed-by=${seen}/${copy2}`;
+  });
+  return { lines: sources.lines.map(moved3), underlays: sources.underlays.map(moved3) };
+}
+function withoutBlanks(sources) {
+  const blank2 = [...sources.lines, ...sources.underlays].some((l) => /signed-by=\S*%20/.test(l));
+  if (!blank2) return { sources, done: () => void 0 };
+  const folder2 = (0, import_node_fs50.mkdtempSync)((0, import_node_path61.join)((0, import_node_os11.tmpdir)(), "slipway-keys-"));
+  (0, import_node_fs50.chmodSync)(folder2, 493);
+  const done = () => (0, import_node_fs50.rmSync)(folder2, { recursive: true, force: true });
+  return { sources: withCopiedKeys(sources, folder2, folder2), done };
+}
+var canConfine = async () => (await run("unshare", ["--user", "--mount", "--propagation", "unchanged", "true"])).code === 0;
+function openToAll(folder2) {
+  for (let at3 = folder2; ; at3 = (0, import_node_path61.dirname)(at3)) {
+    if (((0, import_node_fs50.statSync)(at3).mode & 1) === 0) return false;
+    if (at3 === "/") return true;
+  }
+}
+function watchRoom(folder2) {
+  let full = false;
+  const look2 = () => {
+    try {
+      const { bavail, bsize } = (0, import_node_fs50.statfsSync)(folder2);
+      if (bavail * bsize < 2 << 20) full = true;
+    } catch {
+    }
+  };
+  const timer = setInterval(look2, 200);
+  return () => {
+    look2();
+    clearInterval(timer);
+    return full;
+  };
+}
+
+// ts-src/sandbox/base-system.ts
+function wantedBase(distroRoot, platform3, architecture3) {
+  const sources = { ...baseSources(platform3, distroRoot), underlays: underlaySources(platform3, distroRoot) };
+  const wanted = sha256(
+    JSON.stringify([
+      platform3.os,
+      platform3.release,
+      architecture3,
+      platform3.image ? "image" : platform3.include,
+      sources.lines,
+      sources.underlays
+    ])
+  );
+  return { sources, wanted };
+}
+function basesFolder(driverName, state, name6, architecture3) {
+  const all = (0, import_node_path62.join)(state, "bases");
+  (0, import_node_fs51.mkdirSync)(all, { recursive: true });
+  return (0, import_node_path62.join)((0, import_node_fs51.realpathSync)(all), `${name6}-${architecture3}${driverName === "docker" ? "-docker" : ""}`);
+}
+async function ensureBase(request) {
+  const { driver, state, name: name6, architecture: architecture3 } = request;
+  const folder2 = basesFolder(driver.name, state, name6, architecture3);
+  const target2 = {
+    folder: folder2,
+    work: (0, import_node_path62.join)(folder2, `new-${process.pid}`),
+    ...wantedBase(request.distroRoot, request.platform, architecture3)
+  };
+  const current = async () => {
+    const base = currentBase(request, target2);
+    if (!base || !await driver.ready(base.root)) return void 0;
+    noteUse(privateFolder(base.folder));
+    return base;
+  };
+  const there = await current();
+  if (there) return good(there);
+  return withMutex(
+    (0, import_node_path62.join)(folder2, "lock"),
+    async () => {
+      const other = await current();
+      return other ? good(other) : makeBase(request, target2);
+    },
+    () => request.progress(`waiting for another slipway that makes the base of ${name6}`)
+  );
+}
+function currentBase(request, { folder: folder2, wanted }) {
+  const base = readJson((0, import_node_path62.join)(folder2, "current.json"));
+  if (!base || base.wanted !== wanted || !exists((0, import_node_path62.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
+    return void 0;
+  if (request.pinned) return base.digest === request.pinned ? base : void 0;
+  return request.now / 1e3 - base.made < request.platform.renew_days * 86400 ? base : void 0;
+}
+async function makeBase(request, target2) {
+  const { driver, state, name: name6, now } = request;
+  const { folder: folder2, work: work2, wanted, sources } = target2;
+  for (const entry2 of (0, import_node_fs51.readdirSync)(folder2)) if (entry2.startsWith("new-")) await driver.remove((0, import_node_path62.join)(folder2, entry2));
+  const lists = (0, import_node_path62.join)(work2, "lists");
+  (0, import_node_fs51.mkdirSync)(lists, { recursive: true });
+  if (process.getuid?.() === 0) privateFolder(work2);
+  const tar = (0, import_node_path62.join)(work2, "base.tar");
+  const shared2 = siblingBase(request, wanted);
+  const failed5 = await makeTar(request, target2, tar, shared2);
+  if (failed5) {
+    await driver.remove(work2);
+    return bad(failed5);
+  }
+  privateFolder(work2);
+  const digest4 = await sha256File(tar);
+  const unpacked2 = await driver.unpack(tar, (0, import_node_path62.join)(work2, "root"));
+  if (unpacked2.code !== 0) {
+    await driver.remove(work2);
+    return bad(error("base-failed", `can't unpack the base of '${name6}': ${reasonOf(unpacked2)}`));
+  }
+  if (shared2 && (0, import_node_path62.basename)(shared2.lists) === "lists") {
+    await run("rm", ["-rf", lists]);
+    await run("cp", ["-a", shared2.lists, lists]);
+  }
+  const archive = await listsDigest(lists);
+  const final = (0, import_node_path62.join)(folder2, `${digest4.slice(0, 16)}-${archive.slice(0, 8)}`);
+  if (exists(final)) await driver.remove(final);
+  (0, import_node_fs51.renameSync)(work2, final);
+  const base = {
+    digest: digest4,
+    archive,
+    wanted,
+    folder: final,
+    root: (0, import_node_path62.join)(final, "root"),
+    lists: (0, import_node_path62.join)(final, "lists", "lists"),
+    tar: (0, import_node_path62.join)(final, "base.tar"),
+    packages: [],
+    made: shared2?.made ?? Math.floor(now / 1e3),
+    sources: sources.from
+  };
+  if (!exists(base.lists)) base.lists = (0, import_node_path62.join)(final, "lists");
+  const prepared2 = await prepareBase(driver, state, base);
+  if (!prepared2.ok) return prepared2;
+  base.packages = prepared2.value;
+  writeWhole((0, import_node_path62.join)(folder2, "current.json"), JSON.stringify(base));
+  return good(base);
+}
+function siblingBase({ driver, state, name: name6, architecture: architecture3, platform: platform3 }, wanted) {
+  if (driver.name !== "docker") return void 0;
+  const sibling = readJson((0, import_node_path62.join)(basesFolder("unshare", state, name6, architecture3), "current.json"));
+  return sibling && sibling.wanted === wanted && platform3.renew_days > 0 && exists(sibling.tar) && exists(sibling.lists) ? sibling : void 0;
+}
+async function makeTar({ name: name6, platform: platform3, architecture: architecture3, log, progress }, { work: work2, sources }, tar, shared2) {
+  const proxy = platform3.proxy ?? await hostProxy();
+  const system = `${platform3.os} ${platform3.release} ${architecture3}`;
+  if (!shared2) progress(`making the base system of ${name6} (${system}) with mmdebstrap: about a minute`);
+  const wasFull = watchRoom(work2);
+  const made2 = shared2 ? await run("cp", ["-a", shared2.tar, tar]) : await makeBaseArchive({ platform: platform3, architecture: architecture3, sources, work: work2, log, proxy });
+  const full = wasFull();
+  if (made2.code === 0) return void 0;
+  if (made2.code === 127)
+    return error("tool-missing", "mmdebstrap is not installed", {
+      hint: "run `slipway doctor` to see what this machine lacks"
+    });
+  return error(
+    "base-failed",
+    full || /No space left on device/.test(readEnd(log, 2e4)) ? `the disk is full: the base of '${name6}' could not be made` : `mmdebstrap could not make the base of '${name6}' (${system})${firstError(log)}`,
+    {
+      file: log,
+      hint: full ? "a base needs about 2 GiB while it is made; `slipway clean` and `slipway store gc` free space" : `check that ${platform3.os} has a release '${platform3.release}', that this machine reaches ${archiveOf(sources)}, and that its keyring is installed`
+    }
+  );
+}
+async function prepareBase(driver, state, base) {
+  const prepared2 = await driver.enter({
+    root: { layers: [base.root] },
+    network: false,
+    user: "root",
+    work: newScratch(state),
+    env: aptEnvironment(void 0),
+    binds: [
+      { from: base.lists, to: "/var/lib/apt/lists", readOnly: true },
+      { from: cacheOf(base), to: "/var/cache/apt" }
+    ],
+    command: [
+      "sh",
+      "-ec",
+      "mkdir -p /var/cache/apt/archives/partial; apt-cache gencaches >&2; dpkg-query -W -f '${Package}=${Version}\\n'"
+    ]
+  });
+  if (prepared2.code !== 0)
+    return bad(
+      error("base-failed", `can't enter the base ${base.digest.slice(0, 12)}: ${reasonOf(prepared2)}`, {
+        hint: "run `slipway doctor` to check whether this machine can create build roots"
+      })
+    );
+  return good(prepared2.stdout.trim().split("\n").sort());
+}
+var archiveOf = ({ lines }) => /\w+:\/\/\S+/.exec(lines.join(" "))?.[0] ?? "its archive";
+var firstError = (log) => {
+  const lines = readEnd(log, 1e5).trimEnd().split("\n");
+  const line2 = lines.find((l) => /404 +Not Found|Failed to fetch|Could not (?:resolve|connect)|does not have a Release/.test(l)) ?? lines.find((l) => l.startsWith("E: "));
+  return line2 ? `: ${line2.replace(/^\w+(?::\d+)?: /, "").trim().slice(0, 300)}` : "";
+};
+var cacheOf = (base) => {
+  const folder2 = (0, import_node_path62.join)(base.folder, "cache");
+  (0, import_node_fs51.mkdirSync)(folder2, { recursive: true });
+  return folder2;
+};
+async function listsDigest(folder2) {
+  const files = entriesBelow(folder2).map((f) => (0, import_node_path62.join)(folder2, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs51.lstatSync)(f).isFile()).sort();
+  return sha256(JSON.stringify(await Promise.all(files.map(async (f) => [(0, import_node_path62.basename)(f), await sha256File(f)]))));
+}
+async function hostProxy() {
+  if (process.env.http_proxy) return process.env.http_proxy;
+  const asked2 = await run("apt-config", ["shell", "P", "Acquire::http::Proxy"]);
+  return /^P='([^']+)'/.exec(asked2.stdout)?.[1];
+}
+var aptEnvironment = (proxy) => ({
+  DEBIAN_FRONTEND: "noninteractive",
+  LC_ALL: "C.UTF-8",
+  HOME: "/root",
+  ...proxy ? { http_proxy: proxy, https_proxy: process.env.https_proxy ?? proxy } : {},
+  ...process.env.no_proxy ? { no_proxy: process.env.no_proxy } : {}
+});
+
+// ts-src/sandbox/archive-names.ts
 var largestList = 512 * 1024 * 1024;
 function archiveNames(base) {
-  const kept4 = (0, import_node_path60.join)(base.folder, `names-${base.archive.slice(0, 16)}`);
+  const kept4 = (0, import_node_path63.join)(base.folder, `names-${base.archive.slice(0, 16)}`);
   const known3 = readIf(kept4);
   if (known3 !== void 0) return new Set(known3.split("\n"));
   if (!exists(base.lists)) return void 0;
-  const files = (0, import_node_fs50.readdirSync)(base.lists).filter((f) => /_Packages(\.\w+)?$/.test(f));
+  const files = (0, import_node_fs52.readdirSync)(base.lists).filter((f) => /_Packages(\.\w+)?$/.test(f));
   if (!files.length || files.some((f) => !f.endsWith("_Packages"))) return void 0;
   const names4 = /* @__PURE__ */ new Set();
   for (const file3 of files) {
-    const path2 = (0, import_node_path60.join)(base.lists, file3);
-    if ((0, import_node_fs50.statSync)(path2).size > largestList) return void 0;
-    addNames((0, import_node_fs50.readFileSync)(path2, "latin1"), names4);
+    const path2 = (0, import_node_path63.join)(base.lists, file3);
+    if ((0, import_node_fs52.statSync)(path2).size > largestList) return void 0;
+    addNames((0, import_node_fs52.readFileSync)(path2, "latin1"), names4);
   }
   if (!names4.size) return void 0;
   writeWhole(kept4, [...names4].sort().join("\n"), { sync: false });
@@ -33241,23 +33813,25 @@ function addNames(list8, names4) {
     else for (const provided of value2.split(",")) names4.add(provided.trim().replace(/[ (:].*/, ""));
   }
 }
-function baseAtHand(state, platform3, architecture3) {
+function baseAtHand(state, distroRoot, platform3) {
+  const { wanted } = wantedBase(distroRoot, platform3.platform, platform3.architecture);
   for (const suffix of ["", "-docker"]) {
-    const base = readJson((0, import_node_path60.join)(state, "bases", `${platform3}-${architecture3}${suffix}`, "current.json"));
-    if (base) return base;
+    const file3 = (0, import_node_path63.join)(state, "bases", `${platform3.name}-${platform3.architecture}${suffix}`, "current.json");
+    const base = readJson(file3);
+    if (base?.wanted === wanted) return base;
   }
   return void 0;
 }
 
 // ts-src/engine/history.ts
-var import_node_path61 = require("node:path");
+var import_node_path64 = require("node:path");
 init_files();
 init_maps();
 var History = class {
   file;
   known;
   constructor(state) {
-    this.file = (0, import_node_path61.join)(state, "durations.json");
+    this.file = (0, import_node_path64.join)(state, "durations.json");
     const durations = Object.entries(readJson(this.file) ?? {});
     this.known = Object.fromEntries(durations.filter(([, ms]) => Number.isFinite(ms)));
   }
@@ -33281,8 +33855,8 @@ var History = class {
 };
 
 // ts-src/engine/build/package-builder.ts
-var import_node_fs60 = require("node:fs");
-var import_node_path74 = require("node:path");
+var import_node_fs62 = require("node:fs");
+var import_node_path77 = require("node:path");
 init_files();
 
 // ts-src/model/system-file-faults.ts
@@ -33333,8 +33907,8 @@ function systemFileFault(target2, text8) {
 init_template();
 
 // ts-src/sandbox/package-layers.ts
-var import_node_fs51 = require("node:fs");
-var import_node_path62 = require("node:path");
+var import_node_fs53 = require("node:fs");
+var import_node_path65 = require("node:path");
 init_files();
 init_process();
 init_faults();
@@ -33345,7 +33919,7 @@ var Packages = class {
     this.store = store2;
   }
   known = /* @__PURE__ */ new Map();
-  folder = (digest4) => (0, import_node_path62.join)(this.state, "unpacked", digest4);
+  folder = (digest4) => (0, import_node_path65.join)(this.state, "unpacked", digest4);
   /** Beside the package's files, where none of them can be. */
   contents = (digest4) => `${this.folder(digest4)}.json`;
   /** Undefined where the store's file is gone or damaged. Throws PackageFileError where it is none of ours. */
@@ -33372,18 +33946,18 @@ var Packages = class {
   }
   async unpackFile(file3, digest4, policy2) {
     const target2 = this.folder(digest4);
-    privateFolder((0, import_node_path62.join)(this.state, "unpacked"));
+    privateFolder((0, import_node_path65.join)(this.state, "unpacked"));
     const staged = temporaryBeside(target2);
     try {
       const { control, members: members2, files, folders: folders2 } = await unpackPackage(file3, staged, policy2);
       const name6 = /^Package: (\S+)$/m.exec(control)?.[1] ?? "";
-      const info = (0, import_node_path62.join)(staged, "var/lib/dpkg/info");
-      (0, import_node_fs51.mkdirSync)(info, { recursive: true });
+      const info = (0, import_node_path65.join)(staged, "var/lib/dpkg/info");
+      (0, import_node_fs53.mkdirSync)(info, { recursive: true });
       const paths2 = [...folders2.filter(Boolean).map((f) => `/${f}`), ...files].sort();
-      (0, import_node_fs51.writeFileSync)((0, import_node_path62.join)(info, `${name6}.list`), `/.
+      (0, import_node_fs53.writeFileSync)((0, import_node_path65.join)(info, `${name6}.list`), `/.
 ${paths2.join("\n")}
 `, { flag: "wx" });
-      for (const [member2, text8] of members2) (0, import_node_fs51.writeFileSync)((0, import_node_path62.join)(info, `${name6}.${member2}`), text8, { flag: "wx" });
+      for (const [member2, text8] of members2) (0, import_node_fs53.writeFileSync)((0, import_node_path65.join)(info, `${name6}.${member2}`), text8, { flag: "wx" });
       const unpacked2 = {
         package: name6,
         status: control.replace(/^(Package: .*)$/m, "$1\nStatus: install ok installed"),
@@ -33393,19 +33967,19 @@ ${paths2.join("\n")}
       writeWhole(this.contents(digest4), JSON.stringify(unpacked2), { sync: false });
       return unpacked2;
     } finally {
-      (0, import_node_fs51.rmSync)(staged, { recursive: true, force: true });
+      (0, import_node_fs53.rmSync)(staged, { recursive: true, force: true });
     }
   }
   /** Another slipway may have been first; a half one, which only a crash of the machine leaves, is replaced. */
   place(staged, target2) {
     try {
-      (0, import_node_fs51.renameSync)(staged, target2);
+      (0, import_node_fs53.renameSync)(staged, target2);
     } catch (e) {
       const code2 = codeOf(e);
       if (code2 !== "ENOTEMPTY" && code2 !== "EEXIST") throw e;
       if (readJson(`${target2}.json`)) return;
-      (0, import_node_fs51.rmSync)(target2, { recursive: true, force: true });
-      (0, import_node_fs51.renameSync)(staged, target2);
+      (0, import_node_fs53.rmSync)(target2, { recursive: true, force: true });
+      (0, import_node_fs53.renameSync)(staged, target2);
     }
   }
   /** The text of a file of a package that was unpacked; undefined where it is none, or too large. */
@@ -33422,14 +33996,14 @@ ${paths2.join("\n")}
       else lost3.push(one.deb.sha256);
     }
     if (lost3.length) return { lost: lost3 };
-    (0, import_node_fs51.mkdirSync)(target2, { recursive: true });
+    (0, import_node_fs53.mkdirSync)(target2, { recursive: true });
     if (packages.length) {
       const folders2 = packages.map(({ deb: deb2 }) => `${this.folder(deb2.sha256)}/.`);
       const bring2 = (...how) => run("cp", [...how, "--target-directory", target2, ...folders2]);
       let linked = await bring2("-al");
       if (linked.code !== 0 && /cross-device/.test(linked.stderr)) {
-        (0, import_node_fs51.rmSync)(target2, { recursive: true, force: true });
-        (0, import_node_fs51.mkdirSync)(target2, { recursive: true });
+        (0, import_node_fs53.rmSync)(target2, { recursive: true, force: true });
+        (0, import_node_fs53.mkdirSync)(target2, { recursive: true });
         linked = await bring2("-a", "--reflink=auto");
       }
       if (linked.code !== 0) {
@@ -33438,10 +34012,10 @@ ${paths2.join("\n")}
         throw programFault("can't put the root together", target2, linked);
       }
     }
-    (0, import_node_fs51.mkdirSync)((0, import_node_path62.join)(target2, "var/lib/dpkg"), { recursive: true });
-    (0, import_node_fs51.writeFileSync)(
-      (0, import_node_path62.join)(target2, "var/lib/dpkg/status"),
-      `${(0, import_node_fs51.readFileSync)(status, "utf8").trimEnd()}
+    (0, import_node_fs53.mkdirSync)((0, import_node_path65.join)(target2, "var/lib/dpkg"), { recursive: true });
+    (0, import_node_fs53.writeFileSync)(
+      (0, import_node_path65.join)(target2, "var/lib/dpkg/status"),
+      `${(0, import_node_fs53.readFileSync)(status, "utf8").trimEnd()}
 
 ${all.map((u) => `${u.status}
 `).join("\n")}`
@@ -33459,7 +34033,7 @@ function clashOf(packages) {
     }
   for (const { package: name6, files } of packages)
     for (const file3 of files)
-      for (let folder2 = (0, import_node_path62.dirname)(file3); folder2 !== "/"; folder2 = (0, import_node_path62.dirname)(folder2)) {
+      for (let folder2 = (0, import_node_path65.dirname)(file3); folder2 !== "/"; folder2 = (0, import_node_path65.dirname)(folder2)) {
         const owner = owners.get(folder2);
         if (owner !== void 0)
           return `'${owner}' ships ${folder2} as a file or link, '${name6}' ships files in ${folder2}/`;
@@ -33468,8 +34042,8 @@ function clashOf(packages) {
 }
 
 // ts-src/engine/build/environment.ts
-var import_node_fs53 = require("node:fs");
-var import_node_path64 = require("node:path");
+var import_node_fs55 = require("node:fs");
+var import_node_path67 = require("node:path");
 init_lists();
 
 // ts-src/engine/build/packages.ts
@@ -33486,15 +34060,15 @@ function ownPackage(graph2, n) {
 }
 
 // ts-src/engine/build/other-conditions.ts
-var import_node_fs52 = require("node:fs");
-var import_node_path63 = require("node:path");
+var import_node_fs54 = require("node:fs");
+var import_node_path66 = require("node:path");
 
 // resources/vary.c
 var vary_default = '/* Preloaded into a second build of a package, compiled in its own root: what a build sees of the machine is another.\n   Folders are listed in reverse, the clock is days ahead, host and kernel have other names. */\n#define _GNU_SOURCE\n#include <dirent.h>\n#include <dlfcn.h>\n#include <errno.h>\n#include <pthread.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include <sys/time.h>\n#include <sys/utsname.h>\n#include <time.h>\n#include <unistd.h>\n\n#define AHEAD (9 * 86400 + 7 * 3600 + 11 * 60 + 13)\n\nstruct listing {\n  DIR *dir;\n  struct dirent64 **entries;\n  size_t count, next;\n  struct listing *following;\n};\nstatic struct listing *listings;\nstatic pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;\n\nstatic void *original(const char *name) { return dlsym(RTLD_NEXT, name); }\n\nstatic struct listing **find(DIR *dir) {\n  struct listing **at = &listings;\n  while (*at && (*at)->dir != dir) at = &(*at)->following;\n  return at;\n}\n\nstatic void forget(DIR *dir) {\n  pthread_mutex_lock(&mutex);\n  struct listing **at = find(dir), *found = *at;\n  if (found) {\n    *at = found->following;\n    for (size_t i = 0; i < found->count; i++) free(found->entries[i]);\n    free(found->entries);\n    free(found);\n  }\n  pthread_mutex_unlock(&mutex);\n}\n\nstatic struct listing *list(DIR *dir) {\n  struct dirent64 *(*next)(DIR *) = original("readdir64");\n  struct listing *made = calloc(1, sizeof *made);\n  if (!made) return NULL;\n  made->dir = dir;\n  struct dirent64 *e;\n  while ((e = next(dir))) {\n    struct dirent64 **grown = realloc(made->entries, (made->count + 1) * sizeof *grown);\n    struct dirent64 *copy = calloc(1, sizeof *copy);\n    if (!grown || !copy) abort();\n    memcpy(copy, e, e->d_reclen < sizeof *copy ? e->d_reclen : sizeof *copy);\n    made->entries = grown;\n    made->entries[made->count++] = copy;\n  }\n  made->next = made->count;\n  made->following = listings;\n  return listings = made;\n}\n\nstruct dirent64 *readdir64(DIR *dir) {\n  int before = errno;\n  pthread_mutex_lock(&mutex);\n  struct listing *found = *find(dir);\n  if (!found) found = list(dir);\n  struct dirent64 *entry = found && found->next ? found->entries[--found->next] : NULL;\n  pthread_mutex_unlock(&mutex);\n  errno = before;\n  return entry;\n}\n\n#if defined(__LP64__)\nstruct dirent *readdir(DIR *dir) { return (struct dirent *)readdir64(dir); }\n#endif\n\nint closedir(DIR *dir) {\n  int (*next)(DIR *) = original("closedir");\n  forget(dir);\n  return next(dir);\n}\n\nvoid rewinddir(DIR *dir) {\n  void (*next)(DIR *) = original("rewinddir");\n  forget(dir);\n  next(dir);\n}\n\ntime_t time(time_t *where) {\n  struct timespec now;\n  clock_gettime(CLOCK_REALTIME, &now);\n  if (where) *where = now.tv_sec;\n  return now.tv_sec;\n}\n\nint clock_gettime(clockid_t clock, struct timespec *now) {\n  int (*next)(clockid_t, struct timespec *) = original("clock_gettime");\n  int code = next(clock, now);\n  if (!code && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) now->tv_sec += AHEAD;\n  return code;\n}\n\nint gettimeofday(struct timeval *restrict now, void *restrict zone) {\n  int (*next)(struct timeval *, void *) = original("gettimeofday");\n  int code = next(now, zone);\n  if (!code && now) now->tv_sec += AHEAD;\n  return code;\n}\n\nint uname(struct utsname *names) {\n  int (*next)(struct utsname *) = original("uname");\n  int code = next(names);\n  if (code) return code;\n  snprintf(names->nodename, sizeof names->nodename, "another-host");\n  snprintf(names->release, sizeof names->release, "4.4.4-another");\n  snprintf(names->version, sizeof names->version, "#4 another kernel");\n  return 0;\n}\n\nint gethostname(char *name, size_t size) {\n  snprintf(name, size, "another-host");\n  return 0;\n}\n';
 
 // ts-src/engine/build/other-conditions.ts
 var otherJobs = (jobs2) => jobs2 > 1 ? 1 : 3;
-var writeVariation = (build4) => (0, import_node_fs52.writeFileSync)((0, import_node_path63.join)(build4, ".vary.c"), vary_default);
+var writeVariation = (build4) => (0, import_node_fs54.writeFileSync)((0, import_node_path66.join)(build4, ".vary.c"), vary_default);
 var otherConditions = [
   "umask 002",
   "export USER=another LOGNAME=another HOME=/tmp LANG=tr_TR.UTF-8 LC_ALL=tr_TR.UTF-8 TZ=Pacific/Kiritimati",
@@ -33508,8 +34082,8 @@ var taken2 = /* @__PURE__ */ new Set(["stage", "obj", "home", "results"]);
 var sourceFolder = (name6) => taken2.has(name6) ? `${name6}-source` : name6;
 async function prepareEnvironment(options5, packages, request, roots) {
   const { graph: graph2, package: p, resolved, work: work2, log } = request;
-  (0, import_node_fs53.mkdirSync)((0, import_node_path64.dirname)(log), { recursive: true });
-  (0, import_node_fs53.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
+  (0, import_node_fs55.mkdirSync)((0, import_node_path67.dirname)(log), { recursive: true });
+  (0, import_node_fs55.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
 `);
   const system = await resolved.set.packages();
   if (typeof system === "string") return failed(`apt can't install what it needs: ${system}`);
@@ -33518,7 +34092,7 @@ async function prepareEnvironment(options5, packages, request, roots) {
     const { message, file: file3 } = first(layers2.diagnostics);
     return failed(`${message} (${file3})`);
   }
-  const own3 = (0, import_node_path64.join)(work2, "own");
+  const own3 = (0, import_node_path67.join)(work2, "own");
   const status = graph2.layers.status(layers2.value);
   if (status === void 0) throw new Error(`no layer of ${graph2.id} has the list of its packages`);
   const problem = await packages.compose(
@@ -33529,11 +34103,11 @@ async function prepareEnvironment(options5, packages, request, roots) {
   if (problem && "clash" in problem)
     return failed(`two of its dependencies can't be installed together: ${problem.clash}`);
   if (problem) return lost(roots.filter((d) => problem.lost.includes(first(recordOf2(graph2, d).debs).sha256)));
-  const build4 = (0, import_node_path64.join)(work2, "build");
-  const source2 = (0, import_node_path64.join)(build4, sourceFolder(p.name));
+  const build4 = (0, import_node_path67.join)(work2, "build");
+  const source2 = (0, import_node_path67.join)(build4, sourceFolder(p.name));
   const fault4 = await bringSource(options5.state, options5.store, p, source2) ?? await applyPatches(options5.distroRoot, options5.taskKeys.settingsOf(p.name).patches ?? [], source2);
   if (request.repeat) writeVariation(build4);
-  return fault4 === void 0 ? made({ source: source2, build: build4, recipe: (0, import_node_path64.join)(work2, "recipe"), system, layers: layers2.value, own: own3 }) : failed(fault4);
+  return fault4 === void 0 ? made({ source: source2, build: build4, recipe: (0, import_node_path67.join)(work2, "recipe"), system, layers: layers2.value, own: own3 }) : failed(fault4);
 }
 var withoutZstd = ["focal", "bionic"];
 function enterEnvironment(options5, request, environment3, { script: script3, steps, folder: folder2, binds, env: env2, network: network3, signal }) {
@@ -33544,7 +34118,7 @@ function enterEnvironment(options5, request, environment3, { script: script3, st
     root: { layers: [environment3.own, ...environment3.layers] },
     network: network3,
     user: "builder",
-    work: (0, import_node_path64.join)(request.work, `root-${steps.join("-")}`),
+    work: (0, import_node_path67.join)(request.work, `root-${steps.join("-")}`),
     log: request.log,
     signal,
     limits: taskLimits(options5.state, options5.limits, options5.taskKeys.settingsOf(request.package.name).limits),
@@ -33612,8 +34186,8 @@ function timeLimit(parent, minutes2, longer = "--timeout gives it longer") {
 }
 
 // ts-src/engine/docs/documentation.ts
-var import_node_fs54 = require("node:fs");
-var import_node_path66 = require("node:path");
+var import_node_fs56 = require("node:fs");
+var import_node_path69 = require("node:path");
 
 // ts-src/inspect/installed.ts
 init_diagnostics();
@@ -34517,26 +35091,26 @@ var docRecipeDigest = () => sha256(
 );
 
 // ts-src/engine/docs/faults.ts
-function faultsOf(judged) {
+function faultsOf2(judged) {
   const { results, settings: settings3, installed } = judged;
-  const faults4 = [];
+  const faults3 = [];
   for (const { tool, code: code2 } of results.tools)
     if (code2 !== 0)
-      faults4.push(`${tool} ended with ${code2}${judged.told[0] === void 0 ? "" : `: ${judged.told[0]}`}`);
-  if (judged.doxygen) faults4.push(...headersWithoutPage(judged));
+      faults3.push(`${tool} ended with ${code2}${judged.told[0] === void 0 ? "" : `: ${judged.told[0]}`}`);
+  if (judged.doxygen) faults3.push(...headersWithoutPage(judged));
   if (!judged.doxygen && installed.headers.length)
-    faults4.push(`it installs ${installed.headers.length} headers, but rosdoc2.yaml forbids Doxygen`);
+    faults3.push(`it installs ${installed.headers.length} headers, but rosdoc2.yaml forbids Doxygen`);
   const modules2 = results.failed_modules.slice(0, 3).join(", ");
   if (modules2)
-    faults4.push(`Python can't import ${modules2}: ${judged.told.find((t) => /failed to import/.test(t)) ?? ""}`);
+    faults3.push(`Python can't import ${modules2}: ${judged.told.find((t) => /failed to import/.test(t)) ?? ""}`);
   if (settings3.warnings !== void 0 && judged.warnings > settings3.warnings)
-    faults4.push(`${judged.warnings} warnings, ${settings3.warnings} are allowed: ${judged.told.slice(0, 3).join("; ")}`);
+    faults3.push(`${judged.warnings} warnings, ${settings3.warnings} are allowed: ${judged.told.slice(0, 3).join("; ")}`);
   const percent = results.total ? 100 * results.documented / results.total : 100;
   if (settings3.coverage !== void 0 && percent < settings3.coverage)
-    faults4.push(
+    faults3.push(
       `${percent.toFixed(1)} % of its public entities are described, ${settings3.coverage} % are asked for: ${results.undocumented.slice(0, 3).join("; ")}`
     );
-  return faults4;
+  return faults3;
 }
 function headersWithoutPage({ installed, tag, ownScope, results }) {
   const pages = /* @__PURE__ */ new Set();
@@ -34578,14 +35152,14 @@ function parseMessage(kind, name6, text8) {
       if (at3 === 0 && !parts2[0]?.fields.length && pending2.length) comment = [comment, ...pending2].join("\n").trim();
       pending2 = [];
     } else {
-      const field = fieldOf2(line2);
+      const field = fieldOf3(line2);
       if (field) parts2[at3]?.fields.push({ ...field, comment: [...pending2, field.comment].join("\n").trim() });
       pending2 = [];
     }
   }
   return { kind, name: name6, comment, parts: parts2, text: text8 };
 }
-function fieldOf2(line2) {
+function fieldOf3(line2) {
   const constant = constantLine.exec(line2);
   if (constant) {
     const [, type2 = "", name7 = "", rest2 = ""] = constant;
@@ -34914,7 +35488,7 @@ function soundInventory(inventory, name6, version3) {
 }
 
 // ts-src/engine/docs/taken.ts
-var import_node_path65 = require("node:path");
+var import_node_path68 = require("node:path");
 
 // ts-src/render/api-overview.ts
 var sections = [
@@ -34957,7 +35531,7 @@ function frameOf(organization, { request, parts: parts2 }) {
 var ofTools = /^(api\/([^/]+\.(css|js|svg|png|md5|map)|(annotated|classes|hierarchy|inherits|files|pages|namespaces|topics|modules|examples)\.html|(functions|globals|namespacemembers)(_[^/]*)?\.html|graph_legend\.html)|doc\/_static\/(basic\.css|pygments\.css|alabaster\.css|[A-Za-z_.-]*(jquery|underscore|doctools|sphinx_highlight|language_data|documentation_options|_sphinx_javascript_frameworks_compat|searchtools)[A-Za-z0-9_.-]*\.js)|doc\/(objects\.inv|\.buildinfo|\.nojekyll|searchindex\.js))$/;
 async function pagesOf(organization, job, results) {
   const { request, environment: environment3 } = job;
-  const folder2 = (0, import_node_path65.join)(environment3.build, "docs", "pages");
+  const folder2 = (0, import_node_path68.join)(environment3.build, "docs", "pages");
   const pages = await takePages(folder2, (path2) => ofTools.test(path2) && path2 !== `${apiFolder}/index.html`);
   const time2 = new Patience();
   const shape2 = (of, make) => {
@@ -35256,11 +35830,11 @@ function writeInputs(options5, job) {
 }
 function write(folder2, files) {
   for (const [name6, data] of Object.entries(files)) {
-    const path2 = (0, import_node_path66.join)(folder2, name6);
-    (0, import_node_fs54.mkdirSync)((0, import_node_path66.dirname)(path2), { recursive: true });
-    (0, import_node_fs54.chmodSync)((0, import_node_path66.dirname)(path2), 493);
-    (0, import_node_fs54.writeFileSync)(path2, data);
-    (0, import_node_fs54.chmodSync)(path2, 420);
+    const path2 = (0, import_node_path69.join)(folder2, name6);
+    (0, import_node_fs56.mkdirSync)((0, import_node_path69.dirname)(path2), { recursive: true });
+    (0, import_node_fs56.chmodSync)((0, import_node_path69.dirname)(path2), 493);
+    (0, import_node_fs56.writeFileSync)(path2, data);
+    (0, import_node_fs56.chmodSync)(path2, 420);
   }
 }
 async function recordOf3(options5, job, results, begun) {
@@ -35272,8 +35846,8 @@ async function recordOf3(options5, job, results, begun) {
   const pages = await pagesOf(options5.distro.organization, job, results);
   const facts = await factsOf2(job, pages);
   const warnings = [...results.warnings, ...wishes.notes];
-  const packed3 = (0, import_node_path66.join)(request.work, `${name6}.pages`);
-  (0, import_node_fs54.writeFileSync)(packed3, packPages(pages));
+  const packed3 = (0, import_node_path69.join)(request.work, `${name6}.pages`);
+  (0, import_node_fs56.writeFileSync)(packed3, packPages(pages));
   await checkLeft(build4, "docs/results.json", 64 << 20);
   return {
     schema: 1,
@@ -35281,7 +35855,7 @@ async function recordOf3(options5, job, results, begun) {
     package: name6,
     faults: withinTime(
       "what its tools left",
-      () => faultsOf({
+      () => faultsOf2({
         results,
         installed: job.installed,
         tag: shown5.tag,
@@ -35321,8 +35895,8 @@ async function interfaceOf2({ request, environment: environment3, installed, sph
 }
 
 // ts-src/engine/build/objects.ts
-var import_node_fs56 = require("node:fs");
-var import_node_path68 = require("node:path");
+var import_node_fs58 = require("node:fs");
+var import_node_path71 = require("node:path");
 init_files();
 init_digest();
 init_names();
@@ -35383,41 +35957,41 @@ function keyText(inputs) {
 }
 
 // ts-src/engine/build/dependency-times.ts
-var import_node_fs55 = require("node:fs");
-var import_node_path67 = require("node:path");
+var import_node_fs57 = require("node:fs");
+var import_node_path70 = require("node:path");
 init_faults();
 function keepDependencyTimes(root, changed2, views) {
   for (const { name: name6, former, paths: paths2 } of changed2) {
-    const view = (0, import_node_path67.join)(views, name6);
+    const view = (0, import_node_path70.join)(views, name6);
     const fresh = `${view}.new`;
-    (0, import_node_fs55.rmSync)(fresh, { recursive: true, force: true });
+    (0, import_node_fs57.rmSync)(fresh, { recursive: true, force: true });
     for (const path2 of paths2) {
-      const now = fileAt((0, import_node_path67.join)(root, path2));
+      const now = fileAt((0, import_node_path70.join)(root, path2));
       if (!now) continue;
-      const before2 = fileAt((0, import_node_path67.join)(former, path2));
-      if (before2 && sameText((0, import_node_path67.join)(root, path2), now, (0, import_node_path67.join)(former, path2), before2))
-        putLink((0, import_node_path67.join)(former, path2), (0, import_node_path67.join)(root, path2));
-      (0, import_node_fs55.mkdirSync)((0, import_node_path67.dirname)((0, import_node_path67.join)(fresh, path2)), { recursive: true });
-      putLink((0, import_node_path67.join)(root, path2), (0, import_node_path67.join)(fresh, path2));
+      const before2 = fileAt((0, import_node_path70.join)(former, path2));
+      if (before2 && sameText((0, import_node_path70.join)(root, path2), now, (0, import_node_path70.join)(former, path2), before2))
+        putLink((0, import_node_path70.join)(former, path2), (0, import_node_path70.join)(root, path2));
+      (0, import_node_fs57.mkdirSync)((0, import_node_path70.dirname)((0, import_node_path70.join)(fresh, path2)), { recursive: true });
+      putLink((0, import_node_path70.join)(root, path2), (0, import_node_path70.join)(fresh, path2));
     }
-    (0, import_node_fs55.rmSync)(view, { recursive: true, force: true });
-    (0, import_node_fs55.mkdirSync)(fresh, { recursive: true });
-    (0, import_node_fs55.renameSync)(fresh, view);
+    (0, import_node_fs57.rmSync)(view, { recursive: true, force: true });
+    (0, import_node_fs57.mkdirSync)(fresh, { recursive: true });
+    (0, import_node_fs57.renameSync)(fresh, view);
   }
 }
 function fileAt(path2) {
-  const found2 = (0, import_node_fs55.lstatSync)(path2, { throwIfNoEntry: false });
+  const found2 = (0, import_node_fs57.lstatSync)(path2, { throwIfNoEntry: false });
   return found2?.isFile() ? found2 : void 0;
 }
 function sameText(path2, a, other, b) {
   if (a.ino === b.ino || a.size !== b.size || a.mode !== b.mode) return false;
-  return (0, import_node_fs55.readFileSync)(path2).equals((0, import_node_fs55.readFileSync)(other));
+  return (0, import_node_fs57.readFileSync)(path2).equals((0, import_node_fs57.readFileSync)(other));
 }
 function putLink(from, to) {
   const beside = `${to}.slipway-link`;
   try {
-    (0, import_node_fs55.linkSync)(from, beside);
-    (0, import_node_fs55.renameSync)(beside, to);
+    (0, import_node_fs57.linkSync)(from, beside);
+    (0, import_node_fs57.renameSync)(beside, to);
   } catch (e) {
     if (!["EXDEV", "EMLINK", "EPERM", "EEXIST"].includes(codeOf(e) ?? "")) throw e;
   }
@@ -35431,9 +36005,9 @@ async function openObjects({ driver, state, store: store2 }, request, { source: 
   const { graph: graph2, package: p } = request;
   const seen = kept2.includes(p.buildType) ? readSource(source2) : void 0;
   if (!seen) return void 0;
-  const place3 = (0, import_node_path68.join)(state, "objects", sha256(`${graph2.id}/${p.name}`).slice(0, 24));
-  const folder2 = (0, import_node_path68.join)(place3, "obj");
-  const file3 = (0, import_node_path68.join)(place3, "record.json");
+  const place3 = (0, import_node_path71.join)(state, "objects", sha256(`${graph2.id}/${p.name}`).slice(0, 24));
+  const folder2 = (0, import_node_path71.join)(place3, "obj");
+  const file3 = (0, import_node_path71.join)(place3, "record.json");
   const release2 = await holdMutex(`${place3}.lock`);
   const { source: _source, dependencies: _dependencies, ...frame } = request.resolved.inputs();
   const now = {
@@ -35444,16 +36018,16 @@ async function openObjects({ driver, state, store: store2 }, request, { source: 
   };
   const before2 = readJson(file3);
   const reused = before2?.schema === 1 && await fits(before2, now, request, store2);
-  const views = (0, import_node_path68.join)(place3, "dependencies");
+  const views = (0, import_node_path71.join)(place3, "dependencies");
   if (reused) {
     keepTimes(source2, before2, now);
     keepDependencyTimes(own3, await seenBefore(before2, now, { state, store: store2, views }), views);
   } else {
     await driver.remove(folder2);
-    (0, import_node_fs56.rmSync)(views, { recursive: true, force: true });
+    (0, import_node_fs58.rmSync)(views, { recursive: true, force: true });
   }
-  privateFolder((0, import_node_path68.dirname)(folder2));
-  (0, import_node_fs56.mkdirSync)(folder2, { recursive: true });
+  privateFolder((0, import_node_path71.dirname)(folder2));
+  (0, import_node_fs58.mkdirSync)(folder2, { recursive: true });
   writeWhole(file3, JSON.stringify(now));
   return {
     folder: folder2,
@@ -35468,10 +36042,10 @@ function readSource(source2) {
   const files = {};
   const frame = [];
   for (const path2 of entriesBelow(source2).sort()) {
-    const found2 = (0, import_node_fs56.lstatSync)((0, import_node_path68.join)(source2, path2));
-    if (found2.isSymbolicLink()) frame.push(`${path2} -> ${(0, import_node_fs56.readlinkSync)((0, import_node_path68.join)(source2, path2))}`);
+    const found2 = (0, import_node_fs58.lstatSync)((0, import_node_path71.join)(source2, path2));
+    if (found2.isSymbolicLink()) frame.push(`${path2} -> ${(0, import_node_fs58.readlinkSync)((0, import_node_path71.join)(source2, path2))}`);
     if (!found2.isFile()) continue;
-    const bytes = (0, import_node_fs56.readFileSync)((0, import_node_path68.join)(source2, path2));
+    const bytes = (0, import_node_fs58.readFileSync)((0, import_node_path71.join)(source2, path2));
     if (compiled.test(path2) && timed.test(bytes.toString("latin1"))) return void 0;
     const digest4 = sha256(bytes);
     files[path2] = [digest4, found2.mtimeMs];
@@ -35508,10 +36082,10 @@ async function seenBefore(before2, now, { state, store: store2, views }) {
   const seen = [];
   for (const [name6, made2] of Object.entries(now.dependencies)) {
     const old = ownIn(before2.dependencies, name6);
-    const view = (0, import_node_path68.join)(views, name6);
+    const view = (0, import_node_path71.join)(views, name6);
     const kept4 = exists(view);
     if (!old || !kept4 && old.deb === made2.deb) continue;
-    const former = kept4 ? view : (0, import_node_path68.join)(state, "unpacked", old.deb);
+    const former = kept4 ? view : (0, import_node_path71.join)(state, "unpacked", old.deb);
     seen.push({ name: name6, former, paths: (await pathsOf(store2, made2))?.split("\n") ?? [] });
   }
   return seen;
@@ -35525,7 +36099,7 @@ function keepTimes(source2, before2, now) {
   for (const [path2, entry2] of Object.entries(now.files)) {
     const old = ownIn(before2.files, path2);
     if (old?.[0] !== entry2[0]) continue;
-    (0, import_node_fs56.utimesSync)((0, import_node_path68.join)(source2, path2), old[1] / 1e3, old[1] / 1e3);
+    (0, import_node_fs58.utimesSync)((0, import_node_path71.join)(source2, path2), old[1] / 1e3, old[1] / 1e3);
     entry2[1] = old[1];
   }
 }
@@ -35548,13 +36122,13 @@ var FileOwners = class {
     return clash;
   }
   async readOthers(graph2, n) {
-    let listed4 = this.listed.get(graph2);
-    if (!listed4) this.listed.set(graph2, listed4 = /* @__PURE__ */ new Set());
+    let listed5 = this.listed.get(graph2);
+    if (!listed5) this.listed.set(graph2, listed5 = /* @__PURE__ */ new Set());
     const missing = graph2.records.flatMap((record3, i) => {
       const name6 = graph2.scope.packages[i]?.name;
-      return record3 && name6 !== void 0 && i !== n && !listed4.has(record3.key) ? [{ record: record3, name: name6 }] : [];
+      return record3 && name6 !== void 0 && i !== n && !listed5.has(record3.key) ? [{ record: record3, name: name6 }] : [];
     });
-    for (const { record: record3 } of missing) listed4.add(record3.key);
+    for (const { record: record3 } of missing) listed5.add(record3.key);
     await this.store.many(missing, async ({ record: record3, name: name6 }) => {
       const files = await this.store.readParsed(record3.files);
       if (Array.isArray(files))
@@ -35580,11 +36154,11 @@ function rootsOf(graph2, n, roots) {
 }
 
 // ts-src/engine/build/pack.ts
-var import_node_fs58 = require("node:fs");
-var import_node_path71 = require("node:path");
+var import_node_fs60 = require("node:fs");
+var import_node_path74 = require("node:path");
 
 // ts-src/inspect/python-needs.ts
-var import_node_path69 = require("node:path");
+var import_node_path72 = require("node:path");
 var modules = /^\/(?:local\/)?lib\/python3(?:\.(\d+))?\/(?:site|dist)-packages\//;
 var extension = /\.cpython-3(\d+)-[^/]*\.so$/;
 var interpreter = /^#!\s*(?:\/usr)?(?:\/local)?\/bin\/(?:env\s+(?:-S\s*)?)?(python\d?(?:\.\d+)?|sh|bash|dash|zsh)\b/;
@@ -35602,7 +36176,7 @@ function pythonNeeds(stage, members2, prefix) {
     if (minor2 !== void 0) minors.add(minor2);
     if (found2) any = true;
     else if (m.mode & 73 || shellScript.test(m.path)) {
-      const runs = runsPython((0, import_node_path69.join)(stage, m.path), shellScript.test(m.path));
+      const runs = runsPython((0, import_node_path72.join)(stage, m.path), shellScript.test(m.path));
       if (runs === "python") unversioned = true;
       else if (runs) any = true;
     }
@@ -35624,8 +36198,8 @@ function runsPython(file3, isShell) {
 }
 
 // ts-src/inspect/staged.ts
-var import_node_fs57 = require("node:fs");
-var import_node_path70 = require("node:path");
+var import_node_fs59 = require("node:fs");
+var import_node_path73 = require("node:path");
 init_faults();
 var most2 = 5e5;
 function stagedMembers(root) {
@@ -35633,21 +36207,21 @@ function stagedMembers(root) {
   let kilobytes = 0;
   const stack = [""];
   try {
-    if (!(0, import_node_fs57.lstatSync)(root).isDirectory()) return "what it installed is no folder";
+    if (!(0, import_node_fs59.lstatSync)(root).isDirectory()) return "what it installed is no folder";
     for (let folder2 = stack.pop(); folder2 !== void 0; folder2 = stack.pop()) {
-      for (const name6 of (0, import_node_fs57.readdirSync)((0, import_node_path70.join)(root, folder2))) {
+      for (const name6 of (0, import_node_fs59.readdirSync)((0, import_node_path73.join)(root, folder2))) {
         const path2 = `${folder2}/${name6}`;
         if (name6.includes("\uFFFD")) return `it installed ${shownName(path2)}, whose name is no UTF-8`;
         if (Buffer.byteLength(path2) > longestPath)
           return `it installed a path of more than ${longestPath} bytes: ${shownName(path2)}`;
-        const stat2 = (0, import_node_fs57.lstatSync)((0, import_node_path70.join)(root, path2));
+        const stat2 = (0, import_node_fs59.lstatSync)((0, import_node_path73.join)(root, path2));
         const type = typeOf(stat2);
         if (type === "directory") stack.push(path2);
         members2.push({
           path: path2,
           type,
           mode: stat2.mode & 4095,
-          target: type === "link" ? (0, import_node_fs57.readlinkSync)((0, import_node_path70.join)(root, path2)) : ""
+          target: type === "link" ? (0, import_node_fs59.readlinkSync)((0, import_node_path73.join)(root, path2)) : ""
         });
         kilobytes += type === "file" ? Math.ceil(stat2.size / 1024) : 1;
         if (members2.length > most2) return `it installed more than ${most2} files`;
@@ -35709,12 +36283,12 @@ function checkStaged(request, environment3) {
   const places = allowedPaths(p.debian, graph2.scope.prefix, graph2.scope.underlayPrefixes);
   return refusal(memberFaults(staged.members, { ...places, folders: [graph2.scope.prefix] }));
 }
-var refusal = (faults4) => faults4.length ? `it can't be published: ${faults4.join("; ")}` : void 0;
+var refusal = (faults3) => faults3.length ? `it can't be published: ${faults3.join("; ")}` : void 0;
 var largestText5 = 64 << 20;
-var stageOf = (environment3) => (0, import_node_path71.join)(environment3.build, "stage");
+var stageOf = (environment3) => (0, import_node_path74.join)(environment3.build, "stage");
 async function finishPackages(options5, request, environment3, folder2) {
   const { graph: graph2, number: number7, package: p } = request;
-  const out = (0, import_node_path71.join)(folder2, "out");
+  const out = (0, import_node_path74.join)(folder2, "out");
   const text8 = async (name6) => (await readLeft(folder2, `out/${name6}`, largestText5))?.toString("utf8") ?? "";
   const lines = async (name6) => (await text8(name6)).split("\n").filter(Boolean);
   const stage = stageOf(environment3);
@@ -35744,11 +36318,11 @@ async function finishPackages(options5, request, environment3, folder2) {
     replaces: staged.members.some((m) => isPrefixFile(m.path, graph2.scope.prefix)) ? [...planned2.replaces, environmentOf(options5, request)] : planned2.replaces,
     provides: abi2.name ? [abi2.name] : []
   };
-  const target2 = (0, import_node_path71.join)(request.work, "packages");
-  (0, import_node_fs58.mkdirSync)(target2);
+  const target2 = (0, import_node_path74.join)(request.work, "packages");
+  (0, import_node_fs60.mkdirSync)(target2);
   const seconds = stampSeconds(stampOfBuild(options5, request));
   const finish2 = async (from, c, allowed, more) => {
-    const path2 = (0, import_node_path71.join)(target2, debFile(c.package, c.version, architecture3));
+    const path2 = (0, import_node_path74.join)(target2, debFile(c.package, c.version, architecture3));
     const members2 = [
       { path: "control", data: renderControl(c) },
       { path: "md5sums", data: await text8(`${from}.md5sums`) }
@@ -35757,7 +36331,7 @@ async function finishPackages(options5, request, environment3, folder2) {
     const kept4 = from === "package.deb" ? conffilesOf(p.systemFiles ?? []) : [];
     if (kept4.length) members2.push({ path: "conffiles", data: kept4.map((f) => `${f}
 `).join("") });
-    await assemble((0, import_node_path71.join)(out, from), members2, path2, seconds);
+    await assemble((0, import_node_path74.join)(out, from), members2, path2, seconds);
     return { path: path2, policy: { ...policyOf(c, allowed), conffiles: kept4 } };
   };
   const main2 = await finish2("package.deb", control, placesOf2(graph2, p), await text8("shlibs") ? ["shlibs"] : []);
@@ -35782,7 +36356,7 @@ var debugPaths = (ids) => [...new Set(ids)].sort().map((id) => `/usr/lib/debug/.
 var debugControl = (main2, ids, out) => ({
   ...main2,
   package: `${main2.package}-dbgsym`,
-  installedSize: Math.ceil((0, import_node_fs58.lstatSync)((0, import_node_path71.join)(out, "debug.deb")).size / 1024),
+  installedSize: Math.ceil((0, import_node_fs60.lstatSync)((0, import_node_path74.join)(out, "debug.deb")).size / 1024),
   section: "debug",
   depends: [`${main2.package} (= ${main2.version})`],
   provides: [],
@@ -35810,11 +36384,11 @@ async function assemble(from, members2, target2, seconds) {
 }
 
 // ts-src/engine/build/tests.ts
-var import_node_fs59 = require("node:fs");
-var import_node_path73 = require("node:path");
+var import_node_fs61 = require("node:fs");
+var import_node_path76 = require("node:path");
 
 // ts-src/inspect/test-results.ts
-var import_node_path72 = require("node:path");
+var import_node_path75 = require("node:path");
 var unsaid = "it failed";
 var mostBytes3 = 16 << 20;
 var mostInAll = 128 << 20;
@@ -35829,7 +36403,7 @@ async function readResults(root, folder2, room = resultRoom()) {
   try {
     for (const { path: path2, kind } of await walkLeft(root, folder2, { most: mostFiles5 })) {
       if (!path2.endsWith(".xml")) continue;
-      const name6 = (0, import_node_path72.basename)(path2);
+      const name6 = (0, import_node_path75.basename)(path2);
       if (kind !== "a file") {
         damaged2.push(`${shownName(name6)} (${kind})`);
         continue;
@@ -35873,16 +36447,16 @@ function ofSuite(suite2, fallback) {
   ];
 }
 function ofCase(c, suite2) {
-  const faults4 = [...childrenOf(c, "failure"), ...childrenOf(c, "error")];
+  const faults3 = [...childrenOf(c, "failure"), ...childrenOf(c, "error")];
   const [status, skip] = [c.attributes.get("status") ?? "", childOf(c, "skipped")];
   const skipped = skip !== void 0 || ["notrun", "disabled", "skipped"].includes(status) || c.attributes.get("result") === "skipped";
-  const failed5 = faults4.length > 0 || status === "fail" || status === "failed";
+  const failed5 = faults3.length > 0 || status === "fail" || status === "failed";
   return {
     suite: c.attributes.get("classname") || suite2,
     name: c.attributes.get("name") ?? "?",
     seconds: Number(c.attributes.get("time")) || 0,
     result: resultOf3(failed5, skipped),
-    message: failed5 ? faults4.map(textOf5).join("\n") || unsaid : textOf5(skip),
+    message: failed5 ? faults3.map(textOf5).join("\n") || unsaid : textOf5(skip),
     output: `${textOf5(childOf(c, "system-out"))}
 ${textOf5(childOf(c, "system-err"))}`.trim()
   };
@@ -35975,10 +36549,10 @@ function markFlaky(cases, earlier2) {
 var mostWords = 4 << 20;
 function hasTests(source2, p) {
   const { file: file3, words: words6 } = rulesOf(p.buildType).tests;
-  const visit = (folder2, depth2) => (0, import_node_fs59.readdirSync)(folder2, { withFileTypes: true }).some((e) => {
-    const path2 = (0, import_node_path73.join)(folder2, e.name);
+  const visit = (folder2, depth2) => (0, import_node_fs61.readdirSync)(folder2, { withFileTypes: true }).some((e) => {
+    const path2 = (0, import_node_path76.join)(folder2, e.name);
     if (e.isDirectory()) return depth2 < 8 && e.name !== ".git" && visit(path2, depth2 + 1);
-    return file3.test(e.name) && e.isFile() && (!words6 || (0, import_node_fs59.lstatSync)(path2).size < mostWords && words6.test((0, import_node_fs59.readFileSync)(path2, "utf8")));
+    return file3.test(e.name) && e.isFile() && (!words6 || (0, import_node_fs61.lstatSync)(path2).size < mostWords && words6.test((0, import_node_fs61.readFileSync)(path2, "utf8")));
   });
   return visit(source2, 0);
 }
@@ -36043,7 +36617,7 @@ var PackageBuilder = class {
       root: { layers: [own3, ...layers2] },
       network: asked2.tests ? "loopback" : false,
       user: "builder",
-      work: (0, import_node_path74.join)(request.work, "root-shell"),
+      work: (0, import_node_path77.join)(request.work, "root-shell"),
       terminal: true,
       signal: options5.signal,
       binds: [
@@ -36101,8 +36675,8 @@ var PackageBuilder = class {
         return failed(reasonOf2(options5, built, limit, { log, what: "its build", failed: failedPackage(request) }));
       const fault4 = checkStaged(request, environment3);
       if (fault4 !== void 0) return failed(fault4);
-      const folder2 = (0, import_node_path74.join)(work2, "pack");
-      (0, import_node_fs60.mkdirSync)((0, import_node_path74.join)(folder2, "tree"), { recursive: true });
+      const folder2 = (0, import_node_path77.join)(work2, "pack");
+      (0, import_node_fs62.mkdirSync)((0, import_node_path77.join)(folder2, "tree"), { recursive: true });
       const packed3 = await enter2({
         script: "pack.sh",
         steps: ["pack"],
@@ -36231,330 +36805,14 @@ var PackageBuilder = class {
 };
 
 // ts-src/engine/system-packages.ts
-var import_node_path81 = require("node:path");
+var import_node_path82 = require("node:path");
 init_diagnostics();
 
 // ts-src/sandbox/apt-resolver.ts
-var import_node_path77 = require("node:path");
+var import_node_path78 = require("node:path");
 init_digest();
 init_names();
 init_files();
-
-// ts-src/sandbox/base-system.ts
-var import_node_fs62 = require("node:fs");
-var import_node_path76 = require("node:path");
-init_diagnostics();
-init_digest();
-init_files();
-init_process();
-
-// ts-src/sandbox/base-archive.ts
-var import_node_fs61 = require("node:fs");
-var import_node_path75 = require("node:path");
-init_process();
-var earliest = "315619200";
-var subordinate = "nobody:1879048192:65536";
-var confinedFolder = "/dev/shm";
-var confine = `set -e
-folder=$1 ids=$2
-shift 2
-mkdir "$folder/etc"
-mount -t tmpfs tmpfs "$folder/etc"
-mkdir "$folder/etc/u" "$folder/etc/w" "$folder/etc/old"
-mount --rbind /etc "$folder/etc/old"
-mount -t overlay overlay -o "lowerdir=/etc,upperdir=$folder/etc/u,workdir=$folder/etc/w" /etc
-# An overlay hides what is mounted below /etc, as a container's resolv.conf and hosts are.
-mounts=$(cat /proc/self/mountinfo)
-echo "$mounts" | while read -r _ _ _ _ at _; do
-  case $at in
-    /etc/*) if [ -e "$at" ]; then mount --bind "$folder/etc/old/\${at#/etc/}" "$at"; fi ;;
-  esac
-done
-rm -f /etc/subuid /etc/subgid
-echo "$ids" > /etc/subuid
-echo "$ids" > /etc/subgid
-mount --bind "$folder" ${confinedFolder}
-cd /
-exec setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"`;
-async function makeBaseArchive(base) {
-  const { platform: platform3, architecture: architecture3, work: work2, log } = base;
-  const temporary2 = (0, import_node_path75.join)(work2, "mmdebstrap");
-  (0, import_node_fs61.mkdirSync)(temporary2);
-  const env2 = (folder2) => ({
-    PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-    LC_ALL: "C.UTF-8",
-    SOURCE_DATE_EPOCH: earliest,
-    ...folder2 === void 0 ? {} : { TMPDIR: folder2 },
-    ...process.env.HOME ? { HOME: process.env.HOME } : {},
-    ...base.proxy ? { http_proxy: base.proxy } : {},
-    ...process.env.https_proxy ? { https_proxy: process.env.https_proxy } : {},
-    ...process.env.no_proxy ? { no_proxy: process.env.no_proxy } : {}
-  });
-  const plain5 = process.getuid?.() !== 0;
-  const input = (text8) => text8 === void 0 ? {} : { input: text8 };
-  if (plain5 || !await canConfine()) {
-    const command3 = mmdebstrapCommand(platform3, architecture3, base.sources, work2, { plain: plain5 });
-    const folder2 = plain5 && !openToAll(temporary2) ? void 0 : temporary2;
-    return run("mmdebstrap", command3.args, {
-      log,
-      cwd: "/",
-      detached: true,
-      env: env2(folder2),
-      ...input(command3.input)
-    });
-  }
-  (0, import_node_fs61.chmodSync)(temporary2, 1023);
-  (0, import_node_fs61.mkdirSync)((0, import_node_path75.join)(temporary2, "lists"));
-  (0, import_node_fs61.chmodSync)((0, import_node_path75.join)(temporary2, "lists"), 511);
-  const copies = /* @__PURE__ */ new Map();
-  const lines = (all) => all.map((l) => withCopiedKeys(l, temporary2, copies));
-  const command2 = mmdebstrapCommand(
-    platform3,
-    architecture3,
-    { lines: lines(base.sources.lines), underlays: lines(base.sources.underlays) },
-    confinedFolder,
-    { plain: true }
-  );
-  const made2 = await run(
-    "unshare",
-    [
-      "--mount",
-      "--propagation",
-      "private",
-      "sh",
-      "-c",
-      confine,
-      "sh",
-      temporary2,
-      subordinate,
-      "mmdebstrap",
-      ...command2.args
-    ],
-    { log, cwd: "/", detached: true, env: env2(confinedFolder), ...input(command2.input) }
-  );
-  if (made2.code === 0) {
-    (0, import_node_fs61.renameSync)((0, import_node_path75.join)(temporary2, "base.tar"), (0, import_node_path75.join)(work2, "base.tar"));
-    await run("rm", ["-rf", (0, import_node_path75.join)(work2, "lists")]);
-    (0, import_node_fs61.renameSync)((0, import_node_path75.join)(temporary2, "lists"), (0, import_node_path75.join)(work2, "lists"));
-    await run("chown", ["-R", "--no-dereference", "0:0", (0, import_node_path75.join)(work2, "base.tar"), (0, import_node_path75.join)(work2, "lists")]);
-    await run("rm", ["-rf", "--one-file-system", temporary2]);
-  }
-  return made2;
-}
-function withCopiedKeys(line2, folder2, copies) {
-  return line2.replace(/signed-by=(\/[^\s\]]+)/, (_, key) => {
-    let copy2 = copies.get(key);
-    if (copy2 === void 0) {
-      copy2 = `key-${copies.size}${(0, import_node_path75.extname)(key)}`;
-      copies.set(key, copy2);
-      (0, import_node_fs61.copyFileSync)(key, (0, import_node_path75.join)(folder2, copy2));
-      (0, import_node_fs61.chmodSync)((0, import_node_path75.join)(folder2, copy2), 420);
-    }
-    return `signed-by=${confinedFolder}/${copy2}`;
-  });
-}
-var canConfine = async () => (await run("unshare", ["--user", "--mount", "--propagation", "unchanged", "true"])).code === 0;
-function openToAll(folder2) {
-  for (let at3 = folder2; ; at3 = (0, import_node_path75.dirname)(at3)) {
-    if (((0, import_node_fs61.statSync)(at3).mode & 1) === 0) return false;
-    if (at3 === "/") return true;
-  }
-}
-function watchRoom(folder2) {
-  let full = false;
-  const look2 = () => {
-    try {
-      const { bavail, bsize } = (0, import_node_fs61.statfsSync)(folder2);
-      if (bavail * bsize < 2 << 20) full = true;
-    } catch {
-    }
-  };
-  const timer = setInterval(look2, 200);
-  return () => {
-    look2();
-    clearInterval(timer);
-    return full;
-  };
-}
-
-// ts-src/sandbox/base-system.ts
-function wantedBase(distroRoot, platform3, architecture3) {
-  const sources = { ...baseSources(platform3, distroRoot), underlays: underlaySources(platform3, distroRoot) };
-  const wanted = sha256(
-    JSON.stringify([
-      platform3.os,
-      platform3.release,
-      architecture3,
-      platform3.image ? "image" : platform3.include,
-      sources.lines,
-      sources.underlays
-    ])
-  );
-  return { sources, wanted };
-}
-function basesFolder(driverName, state, name6, architecture3) {
-  const all = (0, import_node_path76.join)(state, "bases");
-  (0, import_node_fs62.mkdirSync)(all, { recursive: true });
-  return (0, import_node_path76.join)((0, import_node_fs62.realpathSync)(all), `${name6}-${architecture3}${driverName === "docker" ? "-docker" : ""}`);
-}
-async function ensureBase(request) {
-  const { driver, state, name: name6, architecture: architecture3 } = request;
-  const folder2 = basesFolder(driver.name, state, name6, architecture3);
-  const target2 = {
-    folder: folder2,
-    work: (0, import_node_path76.join)(folder2, `new-${process.pid}`),
-    ...wantedBase(request.distroRoot, request.platform, architecture3)
-  };
-  const current = async () => {
-    const base = currentBase(request, target2);
-    if (!base || !await driver.ready(base.root)) return void 0;
-    noteUse(privateFolder(base.folder));
-    return base;
-  };
-  const there = await current();
-  if (there) return good(there);
-  return withMutex(
-    (0, import_node_path76.join)(folder2, "lock"),
-    async () => {
-      const other = await current();
-      return other ? good(other) : makeBase(request, target2);
-    },
-    () => request.progress(`waiting for another slipway that makes the base of ${name6}`)
-  );
-}
-function currentBase(request, { folder: folder2, wanted }) {
-  const base = readJson((0, import_node_path76.join)(folder2, "current.json"));
-  if (!base || base.wanted !== wanted || !exists((0, import_node_path76.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
-    return void 0;
-  if (request.pinned) return base.digest === request.pinned ? base : void 0;
-  return request.now / 1e3 - base.made < request.platform.renew_days * 86400 ? base : void 0;
-}
-async function makeBase(request, target2) {
-  const { driver, state, name: name6, now } = request;
-  const { folder: folder2, work: work2, wanted, sources } = target2;
-  for (const entry2 of (0, import_node_fs62.readdirSync)(folder2)) if (entry2.startsWith("new-")) await driver.remove((0, import_node_path76.join)(folder2, entry2));
-  const lists = (0, import_node_path76.join)(work2, "lists");
-  (0, import_node_fs62.mkdirSync)(lists, { recursive: true });
-  if (process.getuid?.() === 0) privateFolder(work2);
-  const tar = (0, import_node_path76.join)(work2, "base.tar");
-  const shared2 = siblingBase(request, wanted);
-  const failed5 = await makeTar(request, target2, tar, shared2);
-  if (failed5) {
-    await driver.remove(work2);
-    return bad(failed5);
-  }
-  privateFolder(work2);
-  const digest4 = await sha256File(tar);
-  const unpacked2 = await driver.unpack(tar, (0, import_node_path76.join)(work2, "root"));
-  if (unpacked2.code !== 0) {
-    await driver.remove(work2);
-    return bad(error("base-failed", `can't unpack the base of '${name6}': ${reasonOf(unpacked2)}`));
-  }
-  if (shared2 && (0, import_node_path76.basename)(shared2.lists) === "lists") {
-    await run("rm", ["-rf", lists]);
-    await run("cp", ["-a", shared2.lists, lists]);
-  }
-  const archive = await listsDigest(lists);
-  const final = (0, import_node_path76.join)(folder2, `${digest4.slice(0, 16)}-${archive.slice(0, 8)}`);
-  if (exists(final)) await driver.remove(final);
-  (0, import_node_fs62.renameSync)(work2, final);
-  const base = {
-    digest: digest4,
-    archive,
-    wanted,
-    folder: final,
-    root: (0, import_node_path76.join)(final, "root"),
-    lists: (0, import_node_path76.join)(final, "lists", "lists"),
-    tar: (0, import_node_path76.join)(final, "base.tar"),
-    packages: [],
-    made: shared2?.made ?? Math.floor(now / 1e3),
-    sources: sources.from
-  };
-  if (!exists(base.lists)) base.lists = (0, import_node_path76.join)(final, "lists");
-  const prepared2 = await prepareBase(driver, state, base);
-  if (!prepared2.ok) return prepared2;
-  base.packages = prepared2.value;
-  writeWhole((0, import_node_path76.join)(folder2, "current.json"), JSON.stringify(base));
-  return good(base);
-}
-function siblingBase({ driver, state, name: name6, architecture: architecture3, platform: platform3 }, wanted) {
-  if (driver.name !== "docker") return void 0;
-  const sibling = readJson((0, import_node_path76.join)(basesFolder("unshare", state, name6, architecture3), "current.json"));
-  return sibling && sibling.wanted === wanted && platform3.renew_days > 0 && exists(sibling.tar) && exists(sibling.lists) ? sibling : void 0;
-}
-async function makeTar({ name: name6, platform: platform3, architecture: architecture3, log, progress }, { work: work2, sources }, tar, shared2) {
-  const proxy = platform3.proxy ?? await hostProxy();
-  const system = `${platform3.os} ${platform3.release} ${architecture3}`;
-  if (!shared2) progress(`making the base system of ${name6} (${system}) with mmdebstrap: about a minute`);
-  const wasFull = watchRoom(work2);
-  const made2 = shared2 ? await run("cp", ["-a", shared2.tar, tar]) : await makeBaseArchive({ platform: platform3, architecture: architecture3, sources, work: work2, log, proxy });
-  const full = wasFull();
-  if (made2.code === 0) return void 0;
-  if (made2.code === 127)
-    return error("tool-missing", "mmdebstrap is not installed", {
-      hint: "run `slipway doctor` to see what this machine lacks"
-    });
-  return error(
-    "base-failed",
-    full || /No space left on device/.test(readEnd(log, 2e4)) ? `the disk is full: the base of '${name6}' could not be made` : `mmdebstrap could not make the base of '${name6}' (${system})${firstError(log)}`,
-    {
-      file: log,
-      hint: full ? "a base needs about 2 GiB while it is made; `slipway clean` and `slipway store gc` free space" : `check that ${platform3.os} has a release '${platform3.release}', that this machine reaches ${archiveOf(sources)}, and that its keyring is installed`
-    }
-  );
-}
-async function prepareBase(driver, state, base) {
-  const prepared2 = await driver.enter({
-    root: { layers: [base.root] },
-    network: false,
-    user: "root",
-    work: newScratch(state),
-    env: aptEnvironment(void 0),
-    binds: [
-      { from: base.lists, to: "/var/lib/apt/lists", readOnly: true },
-      { from: cacheOf(base), to: "/var/cache/apt" }
-    ],
-    command: [
-      "sh",
-      "-ec",
-      "mkdir -p /var/cache/apt/archives/partial; apt-cache gencaches >&2; dpkg-query -W -f '${Package}=${Version}\\n'"
-    ]
-  });
-  if (prepared2.code !== 0)
-    return bad(
-      error("base-failed", `can't enter the base ${base.digest.slice(0, 12)}: ${reasonOf(prepared2)}`, {
-        hint: "run `slipway doctor` to check whether this machine can create build roots"
-      })
-    );
-  return good(prepared2.stdout.trim().split("\n").sort());
-}
-var archiveOf = ({ lines }) => /\w+:\/\/\S+/.exec(lines.join(" "))?.[0] ?? "its archive";
-var firstError = (log) => {
-  const lines = readEnd(log, 1e5).trimEnd().split("\n");
-  const line2 = lines.find((l) => /404 +Not Found|Failed to fetch|Could not (?:resolve|connect)|does not have a Release/.test(l)) ?? lines.find((l) => l.startsWith("E: "));
-  return line2 ? `: ${line2.replace(/^\w+(?::\d+)?: /, "").trim().slice(0, 300)}` : "";
-};
-var cacheOf = (base) => {
-  const folder2 = (0, import_node_path76.join)(base.folder, "cache");
-  (0, import_node_fs62.mkdirSync)(folder2, { recursive: true });
-  return folder2;
-};
-async function listsDigest(folder2) {
-  const files = entriesBelow(folder2).map((f) => (0, import_node_path76.join)(folder2, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs62.lstatSync)(f).isFile()).sort();
-  return sha256(JSON.stringify(await Promise.all(files.map(async (f) => [(0, import_node_path76.basename)(f), await sha256File(f)]))));
-}
-async function hostProxy() {
-  if (process.env.http_proxy) return process.env.http_proxy;
-  const asked2 = await run("apt-config", ["shell", "P", "Acquire::http::Proxy"]);
-  return /^P='([^']+)'/.exec(asked2.stdout)?.[1];
-}
-var aptEnvironment = (proxy) => ({
-  DEBIAN_FRONTEND: "noninteractive",
-  LC_ALL: "C.UTF-8",
-  HOME: "/root",
-  ...proxy ? { http_proxy: proxy, https_proxy: process.env.https_proxy ?? proxy } : {},
-  ...process.env.no_proxy ? { no_proxy: process.env.no_proxy } : {}
-});
 
 // ts-src/sandbox/apt-call.ts
 var aptOptions = [
@@ -36588,7 +36846,7 @@ var AptResolver = class {
     this.driver = driver;
     this.state = state;
     this.base = base;
-    this.memory = (0, import_node_path77.join)(base.folder, "answers.json");
+    this.memory = (0, import_node_path78.join)(base.folder, "answers.json");
     this.resolved = new Map(Object.entries(readJson(this.memory) ?? {}));
   }
   /** Names → digest of their set; those that apt refuses → its words. */
@@ -36640,7 +36898,7 @@ var AptResolver = class {
     if (!handle) this.handles.set(digest4, handle = { digest: digest4, packages: () => this.packagesOf(names4, digest4) });
     return handle;
   }
-  setFile = (digest4) => (0, import_node_path77.join)(this.base.folder, "sets", `${digest4}.json`);
+  setFile = (digest4) => (0, import_node_path78.join)(this.base.folder, "sets", `${digest4}.json`);
   async packagesOf(names4, digest4) {
     const sound = (set) => Array.isArray(set) && set.every((p) => typeof p === "string" && isPinnedPackage(p)) && sha256(set.join(" ")) === digest4;
     const here = readJson(this.setFile(digest4));
@@ -36686,7 +36944,7 @@ var AptResolver = class {
   }
   async askFor(sets) {
     const work2 = newScratch(this.state);
-    writeWhole((0, import_node_path77.join)(work2, "sets"), `${sets.join("\n")}
+    writeWhole((0, import_node_path78.join)(work2, "sets"), `${sets.join("\n")}
 `);
     const out = await this.driver.enter({
       root: { layers: [this.base.root] },
@@ -36694,7 +36952,7 @@ var AptResolver = class {
       user: "root",
       work: work2,
       env: aptEnvironment(void 0),
-      binds: [...listBinds(this.base), { from: (0, import_node_path77.join)(work2, "sets"), to: "/sets", readOnly: true }],
+      binds: [...listBinds(this.base), { from: (0, import_node_path78.join)(work2, "sets"), to: "/sets", readOnly: true }],
       command: [
         "sh",
         "-c",
@@ -36727,7 +36985,7 @@ function readAnswers(text8) {
 
 // ts-src/sandbox/stored-base.ts
 var import_node_fs63 = require("node:fs");
-var import_node_path78 = require("node:path");
+var import_node_path79 = require("node:path");
 init_diagnostics();
 init_stored();
 init_files();
@@ -36743,8 +37001,8 @@ async function keepBase(store2, base, work2) {
   const name6 = nameOf4(base.digest, base.archive);
   if (await store2.readJson(name6)) return;
   (0, import_node_fs63.mkdirSync)(work2, { recursive: true });
-  const tar = (0, import_node_path78.join)(work2, "base.tar.gz");
-  const lists = (0, import_node_path78.join)(work2, "lists.tar.gz");
+  const tar = (0, import_node_path79.join)(work2, "base.tar.gz");
+  const lists = (0, import_node_path79.join)(work2, "lists.tar.gz");
   for (const [command2, args] of [
     ["sh", ["-c", 'gzip -1 -n < "$1" > "$2"', "sh", base.tar, tar]],
     ["tar", ["-c", "-z", "--sort=name", "--numeric-owner", "-f", lists, "-C", base.lists, "."]]
@@ -36762,14 +37020,14 @@ async function keepBase(store2, base, work2) {
 async function toldBase(store2, state, platform3, wanted) {
   const stored2 = await keptBase(store2, wanted);
   if (!stored2) return lost2("base", platform3, wanted.digest);
-  return good(baseIn((0, import_node_path78.join)(state, "told", folderName(wanted)), wanted, stored2));
+  return good(baseIn((0, import_node_path79.join)(state, "told", folderName(wanted)), wanted, stored2));
 }
 var baseIn = (folder2, wanted, { packages, made: made2 }) => ({
   ...wanted,
   folder: folder2,
-  root: (0, import_node_path78.join)(folder2, "root"),
-  lists: (0, import_node_path78.join)(folder2, "lists"),
-  tar: (0, import_node_path78.join)(folder2, "base.tar"),
+  root: (0, import_node_path79.join)(folder2, "root"),
+  lists: (0, import_node_path79.join)(folder2, "lists"),
+  tar: (0, import_node_path79.join)(folder2, "base.tar"),
   packages,
   made: made2,
   sources: "store"
@@ -36783,11 +37041,11 @@ var folderName = ({ digest: digest4, archive }) => `${digest4.slice(0, 16)}-${ar
 async function storedBase(request) {
   const { driver, state, name: name6, architecture: architecture3, wanted } = request;
   const folder2 = basesFolder(driver.name, state, name6, architecture3);
-  const kept4 = (0, import_node_path78.join)(folder2, `kept-${folderName(wanted)}.json`);
+  const kept4 = (0, import_node_path79.join)(folder2, `kept-${folderName(wanted)}.json`);
   const there = async () => {
-    for (const file3 of [(0, import_node_path78.join)(folder2, "current.json"), kept4]) {
+    for (const file3 of [(0, import_node_path79.join)(folder2, "current.json"), kept4]) {
       const base = readJson(file3);
-      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path78.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root)) {
+      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path79.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root)) {
         noteUse(privateFolder(base.folder));
         return base;
       }
@@ -36797,7 +37055,7 @@ async function storedBase(request) {
   const now = await there();
   if (now) return good(now);
   return withMutex(
-    (0, import_node_path78.join)(folder2, "lock"),
+    (0, import_node_path79.join)(folder2, "lock"),
     async () => {
       const other = await there();
       if (other) return good(other);
@@ -36815,24 +37073,24 @@ async function fetchBase(request, folder2) {
   request.progress(`fetching the base system of ${name6} (${architecture3}) from the store`);
   const [tar, lists] = [await store2.path(stored2.tar), await store2.path(stored2.lists)];
   if (!tar || !lists) return lost2("whole base", name6, wanted.digest);
-  const work2 = (0, import_node_path78.join)(folder2, `new-${process.pid}`);
+  const work2 = (0, import_node_path79.join)(folder2, `new-${process.pid}`);
   await driver.remove(work2);
-  (0, import_node_fs63.mkdirSync)((0, import_node_path78.join)(privateFolder(work2), "lists"));
+  (0, import_node_fs63.mkdirSync)((0, import_node_path79.join)(privateFolder(work2), "lists"));
   const unzipped4 = await run("sh", [
     "-c",
     'gzip -d < "$1" > "$2" && tar -x -z -f "$3" -C "$4"',
     "sh",
     tar,
-    (0, import_node_path78.join)(work2, "base.tar"),
+    (0, import_node_path79.join)(work2, "base.tar"),
     lists,
-    (0, import_node_path78.join)(work2, "lists")
+    (0, import_node_path79.join)(work2, "lists")
   ]);
   if (unzipped4.code !== 0) return cannotUnpack(name6, unzipped4);
-  if (await sha256File((0, import_node_path78.join)(work2, "base.tar")) !== wanted.digest) return lost2("sound base", name6, wanted.digest);
-  if (await listsDigest((0, import_node_path78.join)(work2, "lists")) !== wanted.archive) return lost2("sound list", name6, wanted.digest);
-  const unpacked2 = await driver.unpack((0, import_node_path78.join)(work2, "base.tar"), (0, import_node_path78.join)(work2, "root"));
+  if (await sha256File((0, import_node_path79.join)(work2, "base.tar")) !== wanted.digest) return lost2("sound base", name6, wanted.digest);
+  if (await listsDigest((0, import_node_path79.join)(work2, "lists")) !== wanted.archive) return lost2("sound list", name6, wanted.digest);
+  const unpacked2 = await driver.unpack((0, import_node_path79.join)(work2, "base.tar"), (0, import_node_path79.join)(work2, "root"));
   if (unpacked2.code !== 0) return cannotUnpack(name6, unpacked2);
-  const final = (0, import_node_path78.join)(folder2, folderName(wanted));
+  const final = (0, import_node_path79.join)(folder2, folderName(wanted));
   if (exists(final)) await driver.remove(final);
   (0, import_node_fs63.renameSync)(work2, final);
   const base = baseIn(final, wanted, stored2);
@@ -36871,7 +37129,7 @@ async function sharedBase(request) {
 
 // ts-src/sandbox/package-mirror.ts
 var import_node_fs64 = require("node:fs");
-var import_node_path79 = require("node:path");
+var import_node_path80 = require("node:path");
 init_files();
 init_digest();
 init_stored();
@@ -36895,9 +37153,9 @@ var PackageMirror = class {
     await this.store.many(packages, async (pinned) => {
       const file3 = await this.fileOf(pinned);
       if (!file3) return;
-      const temporary2 = temporaryBeside((0, import_node_path79.join)(folder2, file3.name));
+      const temporary2 = temporaryBeside((0, import_node_path80.join)(folder2, file3.name));
       if (!await this.store.place(file3, temporary2)) return;
-      (0, import_node_fs64.renameSync)(temporary2, (0, import_node_path79.join)(folder2, file3.name));
+      (0, import_node_fs64.renameSync)(temporary2, (0, import_node_path80.join)(folder2, file3.name));
       (0, import_node_fs64.rmSync)(temporary2, { force: true });
       this.kept.add(pinned);
     });
@@ -36916,7 +37174,7 @@ var PackageMirror = class {
         const prefix = filePrefix(pinned);
         const name6 = names4.find((n) => n.startsWith(prefix));
         if (name6 === void 0) return;
-        await this.store.writeJson(this.nameOf(pinned), await this.store.put((0, import_node_path79.join)(folder2, name6)));
+        await this.store.writeJson(this.nameOf(pinned), await this.store.put((0, import_node_path80.join)(folder2, name6)));
       }
       this.kept.add(pinned);
     });
@@ -36954,7 +37212,7 @@ async function mirrorStates(store2) {
 
 // ts-src/sandbox/system-layers.ts
 var import_node_fs65 = require("node:fs");
-var import_node_path80 = require("node:path");
+var import_node_path81 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -36991,16 +37249,16 @@ var SystemLayers = class {
     if (made2.ok) await this.mirrored(set);
     return made2;
   }
-  all = () => (0, import_node_path80.join)(this.room.state, this.room.driver.name === "docker" ? "layers-docker" : "layers");
-  folder = (id) => (0, import_node_path80.join)(this.all(), id);
+  all = () => (0, import_node_path81.join)(this.room.state, this.room.driver.name === "docker" ? "layers-docker" : "layers");
+  folder = (id) => (0, import_node_path81.join)(this.all(), id);
   /** Folders of a layer and of all below it; undefined where one of them is not there. */
   chain(id) {
     const chain = [];
     for (let at3 = id; at3; ) {
-      const layer = this.layers.get(at3) ?? readJson((0, import_node_path80.join)(this.folder(at3), "layer.json"));
+      const layer = this.layers.get(at3) ?? readJson((0, import_node_path81.join)(this.folder(at3), "layer.json"));
       if (!layer) return void 0;
       this.layers.set(at3, layer);
-      chain.push((0, import_node_path80.join)(this.folder(at3), "root"));
+      chain.push((0, import_node_path81.join)(this.folder(at3), "root"));
       at3 = layer.parent;
     }
     return [...chain, this.room.base.root];
@@ -37012,7 +37270,7 @@ var SystemLayers = class {
   async make(id, set, common3) {
     const there = await this.soundChain(id);
     if (there) return good(there);
-    return withMutex((0, import_node_path80.join)(this.all(), `${id}.lock`), async () => {
+    return withMutex((0, import_node_path81.join)(this.all(), `${id}.lock`), async () => {
       const other = await this.soundChain(id);
       return other ? good(other) : this.install(id, set, common3);
     });
@@ -37027,7 +37285,7 @@ var SystemLayers = class {
     const fetched = await this.fetch(missing);
     if (!fetched.ok) return fetched;
     const work2 = newScratch(this.room.state);
-    const keep2 = (0, import_node_path80.join)(work2, "kept");
+    const keep2 = (0, import_node_path81.join)(work2, "kept");
     const made2 = await this.room.driver.enter({
       root: { layers: lower, keep: keep2 },
       network: false,
@@ -37060,16 +37318,16 @@ var SystemLayers = class {
         })
       );
     await this.keep(id, parent ? { set, parent: parent.id } : { set }, keep2, work2);
-    return good([(0, import_node_path80.join)(this.folder(id), "root"), ...lower]);
+    return good([(0, import_node_path81.join)(this.folder(id), "root"), ...lower]);
   }
   /** Moves what an installation left in `kept` to the layer's place. */
   async keep(id, layer, kept4, work2) {
     privateFolder(this.all());
-    const staged = (0, import_node_path80.join)(work2, "layer");
+    const staged = (0, import_node_path81.join)(work2, "layer");
     (0, import_node_fs65.mkdirSync)(staged);
-    (0, import_node_fs65.rmSync)((0, import_node_path80.join)(kept4, "aptcache"), { recursive: true, force: true });
-    (0, import_node_fs65.renameSync)(kept4, (0, import_node_path80.join)(staged, "root"));
-    writeWhole((0, import_node_path80.join)(staged, "layer.json"), JSON.stringify(layer));
+    (0, import_node_fs65.rmSync)((0, import_node_path81.join)(kept4, "aptcache"), { recursive: true, force: true });
+    (0, import_node_fs65.renameSync)(kept4, (0, import_node_path81.join)(staged, "root"));
+    writeWhole((0, import_node_path81.join)(staged, "layer.json"), JSON.stringify(layer));
     if (exists(this.folder(id))) await this.room.driver.remove(this.folder(id));
     (0, import_node_fs65.renameSync)(staged, this.folder(id));
     this.layers.set(id, layer);
@@ -37077,7 +37335,7 @@ var SystemLayers = class {
   async sound(chain) {
     for (const folder2 of chain) if (!this.known.has(folder2) && !await this.room.driver.ready(folder2)) return false;
     for (const folder2 of chain) {
-      if (!this.known.has(folder2) && folder2 !== this.room.base.root) noteUse((0, import_node_path80.join)((0, import_node_path80.dirname)(folder2), "layer.json"));
+      if (!this.known.has(folder2) && folder2 !== this.room.base.root) noteUse((0, import_node_path81.join)((0, import_node_path81.dirname)(folder2), "layer.json"));
       this.known.add(folder2);
     }
     return true;
@@ -37108,17 +37366,17 @@ var SystemLayers = class {
     return fetched;
   }
   archives() {
-    const folder2 = privateFolder((0, import_node_path80.join)(this.room.state, "archives"));
-    (0, import_node_fs65.mkdirSync)((0, import_node_path80.join)(folder2, "partial"), { recursive: true, mode: 448 });
+    const folder2 = privateFolder((0, import_node_path81.join)(this.room.state, "archives"));
+    (0, import_node_fs65.mkdirSync)((0, import_node_path81.join)(folder2, "partial"), { recursive: true, mode: 448 });
     return folder2;
   }
   /** Brings packages into the shared folder of .deb files; apt checks each against the signed lists. */
   async fetch(packages) {
-    return withMutex((0, import_node_path80.join)(this.room.state, "archives.lock"), async () => {
+    return withMutex((0, import_node_path81.join)(this.room.state, "archives.lock"), async () => {
       const lacking2 = () => {
         const held = (0, import_node_fs65.readdirSync)(this.archives());
         const found2 = packages.map((p) => held.find((h) => h.startsWith(filePrefix(p))));
-        for (const name6 of found2) if (name6 !== void 0) noteUse((0, import_node_path80.join)(this.archives(), name6));
+        for (const name6 of found2) if (name6 !== void 0) noteUse((0, import_node_path81.join)(this.archives(), name6));
         return packages.filter((_, i) => found2[i] === void 0);
       };
       await this.room.mirror?.bring(lacking2(), this.archives());
@@ -37130,7 +37388,7 @@ var SystemLayers = class {
   }
   async download(missing) {
     const work2 = newScratch(this.room.state);
-    const fetched = (0, import_node_fs65.mkdtempSync)((0, import_node_path80.join)(this.archives(), ".new-"));
+    const fetched = (0, import_node_fs65.mkdtempSync)((0, import_node_path81.join)(this.archives(), ".new-"));
     try {
       const got = await this.enterForDownload(work2, fetched, missing);
       if (got.code === 0) {
@@ -37170,20 +37428,20 @@ var SystemLayers = class {
   }
   /** dpkg's status of a root with this set, as text. */
   status(layers2) {
-    return layers2.map((l) => (0, import_node_path80.join)(l, "var/lib/dpkg/status")).find(exists);
+    return layers2.map((l) => (0, import_node_path81.join)(l, "var/lib/dpkg/status")).find(exists);
   }
 };
 function takePackages(from, to) {
   for (const name6 of (0, import_node_fs65.readdirSync)(from).filter(isDebFile)) {
-    const path2 = (0, import_node_path80.join)(from, name6);
+    const path2 = (0, import_node_path81.join)(from, name6);
     if (!(0, import_node_fs65.lstatSync)(path2).isFile()) continue;
     if (((0, import_node_fs65.lstatSync)(path2).mode & 3602) !== 0) (0, import_node_fs65.chmodSync)(path2, 420);
-    (0, import_node_fs65.renameSync)(path2, (0, import_node_path80.join)(to, name6));
+    (0, import_node_fs65.renameSync)(path2, (0, import_node_path81.join)(to, name6));
   }
 }
 
 // ts-src/engine/system-packages.ts
-var logOf = (state) => (0, import_node_path81.join)(state, "slipway.log");
+var logOf = (state) => (0, import_node_path82.join)(state, "slipway.log");
 async function openSystem(request, target2, tells) {
   const { driver, state, store: store2 } = request;
   const found2 = request.distro.platforms[target2.platform];
@@ -37263,7 +37521,7 @@ async function mirrorSystems(graphs) {
 
 // ts-src/engine/task-keys.ts
 var import_node_fs66 = require("node:fs");
-var import_node_path82 = require("node:path");
+var import_node_path83 = require("node:path");
 init_maps();
 init_digest();
 
@@ -37304,7 +37562,7 @@ var wordOf = (set, word3) => set[word3] ?? 0;
 function reach(set, length) {
   while (set.length < length) set.push(0);
 }
-function join69(set, other) {
+function join70(set, other) {
   reach(set, other.length);
   for (let w = 0; w < other.length; w++) set[w] = wordOf(set, w) | wordOf(other, w);
 }
@@ -37360,7 +37618,7 @@ var TaskKeys = class {
     const built = needsOf(graph2.closures.build, n);
     const more = { build: [], test: graph2.closures.test[n], docs: graph2.closures.docs[n] }[kind] ?? [];
     const direct = kind === "build" ? built : [.../* @__PURE__ */ new Set([n, ...built, ...more])];
-    for (const d of direct) join69(names4, this.namesOf(graph2, d));
+    for (const d of direct) join70(names4, this.namesOf(graph2, d));
     const set = await graph2.system.resolve(vocabulary.sorted(names4));
     if (typeof set === "string") return `apt can't install what it needs: ${set}`;
     if (kind === "build") graph2.sets[n] = set;
@@ -37423,7 +37681,7 @@ var TaskKeys = class {
         templates: this.templatesDigest(p.buildType),
         base: graph2.base.digest,
         manifest: this.manifestDigest(graph2, p.name),
-        patches: (settings3.patches ?? []).map((f) => sha256((0, import_node_fs66.readFileSync)((0, import_node_path82.join)(this.distroRoot, f)))).join(" ")
+        patches: (settings3.patches ?? []).map((f) => sha256((0, import_node_fs66.readFileSync)((0, import_node_path83.join)(this.distroRoot, f)))).join(" ")
       });
       own3[n] = there = { parts: parts2, text: keyText(parts2) };
     }
@@ -37473,7 +37731,7 @@ var TaskKeys = class {
       const d = graph2.closures.index.get(name6);
       if (d === void 0) continue;
       const below3 = brought[d];
-      if (below3) join69(names4, below3);
+      if (below3) join70(names4, below3);
       else for (const c of [d, ...graph2.closures.run(d)]) addOwn(c);
     }
     brought[n] = names4;
@@ -37604,11 +37862,11 @@ async function prepareScopes(input, options5, store2, history) {
 }
 
 // ts-src/engine/system-lock.ts
-var import_node_path83 = require("node:path");
+var import_node_path84 = require("node:path");
 init_maps();
 init_diagnostics();
 init_files();
-var file2 = (workspace) => (0, import_node_path83.join)(workspace.state, "platforms.json");
+var file2 = (workspace) => (0, import_node_path84.join)(workspace.state, "platforms.json");
 function knownPlatforms(workspace) {
   const known3 = readJson(file2(workspace)) ?? {};
   const ids = new Set(
@@ -37697,7 +37955,7 @@ ${verdict2}`;
   const tails = (t) => t.log ? tellingPart((readIf(t.log) ?? "").slice(-4e5)) : [];
   (failed5 ? writeMessage : writeNote)(
     renderSummary(
-      results.map((t) => t.log ? { ...t, log: (0, import_node_path84.join)(output, t.log) } : t),
+      results.map((t) => t.log ? { ...t, log: (0, import_node_path85.join)(output, t.log) } : t),
       tails,
       Date.now() - begun
     )
@@ -37712,11 +37970,11 @@ ${verdict2}`;
   if (values.json) writeOutput(`${JSON.stringify({ stamp: plan2.stamp, output, results })}
 `);
   else if (published.sources.length) {
-    writeNote(`report: ${(0, import_node_path84.join)(output, "report.html")}
+    writeNote(`report: ${(0, import_node_path85.join)(output, "report.html")}
 `);
     writeNote("\nTo install from this repository, put this into /etc/apt/sources.list.d/slipway.sources:\n\n");
     writeOutput(published.sources.join("\n"));
-    const closed = notForAll((0, import_node_path84.join)(output, "apt"));
+    const closed = notForAll((0, import_node_path85.join)(output, "apt"));
     if (closed)
       writeMessage(
         `
@@ -37732,14 +37990,14 @@ function notForAll(path2) {
 }
 
 // ts-src/cli/run-options.ts
-var import_node_os11 = require("node:os");
+var import_node_os12 = require("node:os");
 init_maps();
 init_sizes();
 
 // ts-src/sandbox/docker.ts
 var import_node_crypto10 = require("node:crypto");
 var import_node_fs68 = require("node:fs");
-var import_node_path85 = require("node:path");
+var import_node_path86 = require("node:path");
 init_digest();
 init_files();
 init_process();
@@ -37754,32 +38012,32 @@ async function removedFiles(folder2) {
   const seen = /* @__PURE__ */ new Map();
   let found2 = false;
   let hidden = false;
-  let written2 = 0;
+  let written3 = 0;
   const name6 = folder2.split("/").slice(-3).join("/");
   for (const pid of await (0, import_promises6.readdir)("/proc")) {
     if (!/^\d+$/.test(pid)) continue;
     const mounts = await text4(`/proc/${pid}/mountinfo`);
     if (mounts !== "" && !hasMounted(mounts, name6)) continue;
     let counted = false;
-    for (const thread of await listed2(`/proc/${pid}/task`)) {
+    for (const thread of await listed3(`/proc/${pid}/task`)) {
       const place3 = `/proc/${pid}/task/${thread}`;
       if (mounts === "" && !hasMounted(await text4(`${place3}/mountinfo`), name6)) continue;
       found2 = true;
-      if (!counted) written2 += await writtenBy(pid);
+      if (!counted) written3 += await writtenBy(pid);
       counted = true;
       if (await addOpen(place3, seen)) hidden = true;
       if (await addMapped(pid, place3, seen)) hidden = true;
     }
   }
   if (!found2) return void 0;
-  return { bytes: [...seen.values()].reduce((a, b) => a + b, 0), files: seen.size, hidden, written: written2 };
+  return { bytes: [...seen.values()].reduce((a, b) => a + b, 0), files: seen.size, hidden, written: written3 };
 }
 async function writtenBy(pid) {
   const io = await text4(`/proc/${pid}/io`);
   const of = (name6) => Number(new RegExp(`^${name6}: (\\d+)$`, "m").exec(io)?.[1] ?? 0);
   return of("write_bytes") - of("cancelled_write_bytes");
 }
-async function listed2(folder2) {
+async function listed3(folder2) {
   try {
     return await (0, import_promises6.readdir)(folder2);
   } catch {
@@ -37796,7 +38054,7 @@ async function text4(file3) {
 var hasMounted = (mounts, name6) => mounts.split("\n").some((m) => m.split(" ")[4] === "/build" && (m.split(" ")[3] ?? "").endsWith(name6));
 async function addOpen(place3, seen) {
   let underWay = false;
-  for (const fd of await listed2(`${place3}/fd`)) {
+  for (const fd of await listed3(`${place3}/fd`)) {
     try {
       const target2 = await (0, import_promises6.readlink)(`${place3}/fd/${fd}`);
       if (isRemoved(target2)) await add(`${place3}/fd/${fd}`, seen);
@@ -37895,8 +38153,8 @@ var Watch = class {
   async isOver(begun, now) {
     const open3 = await removedFiles(this.where) ?? { bytes: 0, files: 0, hidden: false, written: 0 };
     const lost3 = { bytes: begun.bytes - now.bytes, files: begun.files - now.files };
-    const written2 = Math.max(lost3.bytes, open3.written);
-    if (open3.hidden && (written2 > this.bytes || lost3.files > this.files)) return true;
+    const written3 = Math.max(lost3.bytes, open3.written);
+    if (open3.hidden && (written3 > this.bytes || lost3.files > this.files)) return true;
     const bytes = await this.count(["--block-size=1"]);
     if ((bytes ?? lost3.bytes) + open3.bytes > this.bytes) return true;
     return (await this.count(["--inodes"]) ?? lost3.files) + open3.files > this.files;
@@ -38007,7 +38265,7 @@ var capabilities = [
   "SETFCAP"
 ];
 var docker = (args, options5 = {}) => run("docker", args, options5);
-var imageOf = (folder2) => readIf((0, import_node_path85.join)(folder2, marker))?.trim();
+var imageOf = (folder2) => readIf((0, import_node_path86.join)(folder2, marker))?.trim();
 var ranOutOfMemory = async (name6) => (await docker(["inspect", "--format", "{{.State.OOMKilled}}", name6])).stdout.trim() === "true";
 var du = (args) => run("du", args);
 async function removeContainers(name6) {
@@ -38059,7 +38317,7 @@ function createArguments(entry2, { name: name6, image: image2, limits: limits2, 
 }
 async function copyLayers(layers2, name6, work2) {
   for (const layer of [...layers2].reverse()) {
-    const archive = (0, import_node_path85.join)(work2, "over.tar");
+    const archive = (0, import_node_path86.join)(work2, "over.tar");
     const packed3 = await run("tar", ["-c", "--owner=0", "--group=0", "-f", archive, "-C", layer, "."]);
     const copied2 = packed3.code === 0 ? await run("sh", ["-c", 'docker cp - "$1:/" < "$2"', "sh", name6, archive]) : packed3;
     (0, import_node_fs68.rmSync)(archive, { force: true });
@@ -38081,13 +38339,13 @@ async function start2({ log, signal, terminal }, name6, limits2) {
   return signal?.aborted === true && outcome.code === 0 ? { ...outcome, code: stopped } : outcome;
 }
 async function commit(name6, keep2) {
-  (0, import_node_fs68.mkdirSync)((0, import_node_path85.join)(keep2, "var/lib/dpkg"), { recursive: true });
+  (0, import_node_fs68.mkdirSync)((0, import_node_path86.join)(keep2, "var/lib/dpkg"), { recursive: true });
   const tag = `slipway-layer:${sha256(`${keep2}${name6}`).slice(0, 24)}`;
   const committed2 = await docker(["commit", "--change", 'CMD ["sh"]', name6, tag]);
   if (committed2.code !== 0) return committed2;
-  const status = await docker(["cp", `${name6}:/var/lib/dpkg/status`, (0, import_node_path85.join)(keep2, "var/lib/dpkg/status")]);
+  const status = await docker(["cp", `${name6}:/var/lib/dpkg/status`, (0, import_node_path86.join)(keep2, "var/lib/dpkg/status")]);
   if (status.code !== 0) return status;
-  (0, import_node_fs68.writeFileSync)((0, import_node_path85.join)(keep2, marker), `${tag}
+  (0, import_node_fs68.writeFileSync)((0, import_node_path86.join)(keep2, marker), `${tag}
 `);
   return void 0;
 }
@@ -38105,7 +38363,7 @@ async function enter(entry2) {
     };
   const name6 = `slipway-${process.pid}-${(0, import_node_crypto10.randomBytes)(6).toString("hex")}`;
   const limits2 = entry2.limits ?? defaultLimits();
-  const filter = (0, import_node_path85.join)(entry2.work, `${name6}.seccomp.json`);
+  const filter = (0, import_node_path86.join)(entry2.work, `${name6}.seccomp.json`);
   (0, import_node_fs68.writeFileSync)(filter, seccompProfile(entry2.network === true));
   const created = await docker(createArguments(entry2, { name: name6, image: image2, limits: limits2, filter }));
   (0, import_node_fs68.rmSync)(filter);
@@ -38133,11 +38391,11 @@ async function remove2(folder2) {
       "--network",
       "none",
       "--volume",
-      `${(0, import_node_path85.dirname)(folder2)}:/parent`,
+      `${(0, import_node_path86.dirname)(folder2)}:/parent`,
       image2,
       "rm",
       "-rf",
-      `/parent/${(0, import_node_path85.basename)(folder2)}`
+      `/parent/${(0, import_node_path86.basename)(folder2)}`
     ]);
 }
 function dockerDriver() {
@@ -38150,7 +38408,7 @@ function dockerDriver() {
       const imported = await docker(["import", tar, tag]);
       if (imported.code !== 0) return imported;
       (0, import_node_fs68.mkdirSync)(folder2, { recursive: true });
-      (0, import_node_fs68.writeFileSync)((0, import_node_path85.join)(folder2, marker), `${tag}
+      (0, import_node_fs68.writeFileSync)((0, import_node_path86.join)(folder2, marker), `${tag}
 `);
       return run("tar", ["-x", "--no-same-owner", "-f", tar, "-C", folder2, "./var/lib/dpkg/status"]);
     },
@@ -38167,7 +38425,7 @@ function dockerDriver() {
     },
     remove: remove2,
     async discard(folder2) {
-      for (const image2 of [folder2, (0, import_node_path85.join)(folder2, "root")].flatMap((f) => imageOf(f) ?? []))
+      for (const image2 of [folder2, (0, import_node_path86.join)(folder2, "root")].flatMap((f) => imageOf(f) ?? []))
         await docker(["image", "rm", image2]);
       await remove2(folder2);
     }
@@ -38176,7 +38434,7 @@ function dockerDriver() {
 
 // ts-src/sandbox/unshare.ts
 var import_node_fs69 = require("node:fs");
-var import_node_path86 = require("node:path");
+var import_node_path87 = require("node:path");
 
 // resources/templates/enter.pl
 var enter_default = `# The first process of a root: enter.sh runs it in the host's perl when everything is mounted on the folder \`m\`.
@@ -38357,7 +38615,7 @@ function readRoot(reading, plain5, propagation, inside) {
 }
 function linkLayers(layers2, work2) {
   return layers2.map((layer, i) => {
-    (0, import_node_fs69.symlinkSync)(layer, (0, import_node_path86.join)(work2, `l${i}`));
+    (0, import_node_fs69.symlinkSync)(layer, (0, import_node_path87.join)(work2, `l${i}`));
     return `l${i}`;
   }).join(":");
 }
@@ -38365,8 +38623,8 @@ function linkUpper(keep2, work2) {
   if (!keep2) return "tmpfs";
   (0, import_node_fs69.mkdirSync)(keep2, { recursive: true });
   (0, import_node_fs69.mkdirSync)(`${keep2}.work`, { recursive: true });
-  (0, import_node_fs69.symlinkSync)(keep2, (0, import_node_path86.join)(work2, "k"));
-  (0, import_node_fs69.symlinkSync)(`${keep2}.work`, (0, import_node_path86.join)(work2, "k.work"));
+  (0, import_node_fs69.symlinkSync)(keep2, (0, import_node_path87.join)(work2, "k"));
+  (0, import_node_fs69.symlinkSync)(`${keep2}.work`, (0, import_node_path87.join)(work2, "k.work"));
   return "k";
 }
 var enterEnvironment2 = (entry2, limits2, group, plain5) => ({
@@ -38464,6 +38722,16 @@ function mountsBelow(folder2) {
   return (readIf("/proc/self/mounts") ?? "").split("\n").map((l) => (l.split(" ")[1] ?? "").replace(/\\([0-7]{3})/g, (_, o) => String.fromCharCode(parseInt(o, 8)))).filter((m) => m.startsWith(`${folder2}/`));
 }
 
+// ts-src/cli/option-checks.ts
+init_diagnostics();
+var among = (...words6) => (value2) => {
+  if (words6.includes(value2)) return void 0;
+  const near = nearest(value2, words6);
+  return `is none of ${words6.join(", ")}${near === void 0 ? "" : `; did you mean ${near}?`}`;
+};
+var ofForm = (form, what) => (value2) => form.test(value2) ? void 0 : `is not ${what}`;
+var checkStore2 = (value2) => isStoreUri(value2) ? void 0 : "is not file:PATH or s3://BUCKET/PREFIX";
+
 // ts-src/cli/run-options.ts
 var runOptions = {
   jobs: {
@@ -38482,7 +38750,12 @@ var runOptions = {
     value: "KEY=VALUE,...",
     help: "limits of each task, such as memory=8G,disk=50G,processes=4000,temporary=2G,log=200M; `package_settings` of distro.yaml take precedence"
   },
-  driver: { type: "string", value: "NAME", help: "sandbox driver: unshare (default) or docker" }
+  driver: {
+    type: "string",
+    value: "NAME",
+    help: "sandbox driver: unshare (default) or docker",
+    check: among("unshare", "docker")
+  }
 };
 function count2(v, fallback) {
   if (v === void 0) return fallback;
@@ -38508,26 +38781,21 @@ function writtenLimits(text8) {
   return found2;
 }
 function limitsOf(verb, values) {
-  const cores = (0, import_node_os11.availableParallelism)();
+  const cores = (0, import_node_os12.availableParallelism)();
   const workers = count2(values.workers, Math.min(cores, 8));
   const jobs2 = count2(
     values.jobs,
-    Math.max(1, Math.min(cores, Math.floor((0, import_node_os11.freemem)() / (1.5 * 2 ** 30 * (workers ?? 1))) || 1))
+    Math.max(1, Math.min(cores, Math.floor((0, import_node_os12.freemem)() / (1.5 * 2 ** 30 * (workers ?? 1))) || 1))
   );
   const minutes2 = timeOf(values.timeout ?? "180");
   const task = writtenLimits(values.limits);
   if (!task) {
-    writeMessage(`slipway ${verb}: --limits takes ${limitKeys.join(", ")} with sizes, such as memory=8G,disk=50G
+    const forms2 = `${limitKeys.join(", ")} with sizes, such as memory=8G,disk=50G`;
+    writeMessage(`slipway ${verb}: --limits '${values.limits}' is wrong: it takes ${forms2}
 `);
     return void 0;
   }
-  if (workers && jobs2 && minutes2) {
-    if (values.driver === void 0 || values.driver === "unshare" || values.driver === "docker")
-      return { workers, jobs: jobs2, minutes: minutes2, task };
-    writeMessage(`slipway ${verb}: --driver '${values.driver}' is neither unshare nor docker
-`);
-    return void 0;
-  }
+  if (workers && jobs2 && minutes2) return { workers, jobs: jobs2, minutes: minutes2, task };
   let wrong = `--timeout '${values.timeout}' is not a time such as 90s, 30m or 3h`;
   if (!workers) wrong = `--workers '${values.workers}' is not a whole number of at least 1`;
   else if (!jobs2) wrong = `--jobs '${values.jobs}' is not a whole number of at least 1`;
@@ -38640,7 +38908,7 @@ function namesByDebian(planned2) {
 }
 
 // ts-src/cli/archive-check.ts
-var import_node_path87 = require("node:path");
+var import_node_path88 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -38650,8 +38918,8 @@ function missingPackages(scope2, resolver, names4) {
   const found2 = /* @__PURE__ */ new Map();
   let near;
   const look2 = (p, list8, tests) => {
-    for (const written2 of list8) {
-      const name6 = written2.replace(/[=:/<>( ].*$/s, "");
+    for (const written3 of list8) {
+      const name6 = written3.replace(/[=:/<>( ].*$/s, "");
       if (names4.has(name6)) continue;
       let missing = found2.get(name6);
       if (!missing) {
@@ -38716,7 +38984,7 @@ var archiveCheck = (planned2) => (scope2, target2, names4) => {
 function told5(m, scope2, target2, workspace) {
   const users2 = m.neededBy.length ? `needed by ${someOf(m.neededBy, 5)}` : `needed by the tests or the documentation of ${someOf(m.testedBy, 5)}`;
   const from = m.key === void 0 ? "which distro.yaml gives" : `which the rosdep key '${m.key}' gives`;
-  const text8 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path87.resolve)(workspace.root, m.file));
+  const text8 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path88.resolve)(workspace.root, m.file));
   const line2 = text8 === void 0 || m.key === void 0 ? void 0 : lineOfKey(text8, m.key);
   return (m.neededBy.length ? error : warning)(
     "system-missing",
@@ -38730,11 +38998,13 @@ function told5(m, scope2, target2, workspace) {
 }
 function checkArchives(planned2) {
   const check4 = archiveCheck(planned2);
+  const { distro, root, state } = planned2.workspace;
   const diagnostics = /* @__PURE__ */ new Map();
   for (const scope2 of planned2.plan.scopes) {
     const architectures2 = new Map(scope2.targets.map((t) => [t.architecture, t]));
     for (const target2 of architectures2.values()) {
-      const base = baseAtHand(planned2.workspace.state, target2.platform, target2.architecture);
+      const platform3 = distro.platforms[target2.platform];
+      const base = platform3 && baseAtHand(state, root, { ...target2, name: target2.platform, platform: platform3 });
       const names4 = base && archiveNames(base);
       for (const d of names4 ? check4(scope2, target2, names4).diagnostics : []) diagnostics.set(d.message, d);
     }
@@ -38845,7 +39115,7 @@ var earlier = (cached3) => cached3 ? "cached: " : "";
 
 // ts-src/engine/task-runner.ts
 var import_node_fs70 = require("node:fs");
-var import_node_path89 = require("node:path");
+var import_node_path90 = require("node:path");
 
 // ts-src/engine/docs/stored-record.ts
 init_stored();
@@ -38856,7 +39126,7 @@ async function readDocRecord(store2, key) {
 }
 
 // ts-src/engine/store-repair.ts
-var import_node_path88 = require("node:path");
+var import_node_path89 = require("node:path");
 var StoreRepair = class {
   constructor(options5) {
     this.options = options5;
@@ -38899,7 +39169,7 @@ var StoreRepair = class {
     options5.note(`the store lost ${p.name}, or it was damaged: it is built again`);
     const resolved = await options5.taskKeys.resolveKey(graph2, d);
     if (typeof resolved === "string") return resolved;
-    const log = (0, import_node_path88.join)(options5.output, "logs", graph2.id, `${p.name}.log`);
+    const log = (0, import_node_path89.join)(options5.output, "logs", graph2.id, `${p.name}.log`);
     const outcome = await this.build(graph2, { graph: graph2, number: d, package: p, resolved, log });
     if (outcome.state === "failed") return `'${p.name}' was lost, and can't be built again: ${outcome.reason}`;
     options5.restored(graph2, d, outcome.value);
@@ -38950,16 +39220,16 @@ var TaskRunner = class {
   async run(graph2, task, resolved, started) {
     const { options: options5 } = this;
     const p = packageOf(graph2, task);
-    const lock2 = (0, import_node_path89.join)(options5.state, "locks", resolved.key);
+    const lock2 = (0, import_node_path90.join)(options5.state, "locks", resolved.key);
     const outcome = await withMutex(
       lock2,
       async () => {
         const another = await this.doneMeanwhile(graph2, task, resolved.key);
         if (another) return another;
         const kind = kindOf3(graph2, task);
-        const log = (0, import_node_path89.join)("logs", graph2.id, `${p.name}${kind === "build" ? "" : `.${kind}`}.log`);
+        const log = (0, import_node_path90.join)("logs", graph2.id, `${p.name}${kind === "build" ? "" : `.${kind}`}.log`);
         started(log);
-        return this.doNow(graph2, task, resolved, (0, import_node_path89.join)(options5.output, log));
+        return this.doNow(graph2, task, resolved, (0, import_node_path90.join)(options5.output, log));
       },
       () => this.reports.note(`${p.name}: another slipway does it; waiting`)
     );
@@ -39312,7 +39582,7 @@ function makeProgress(options5) {
 // ts-src/collect/collect.ts
 var import_node_crypto11 = require("node:crypto");
 var import_node_fs73 = require("node:fs");
-var import_node_path92 = require("node:path");
+var import_node_path93 = require("node:path");
 init_files();
 init_process();
 
@@ -39342,12 +39612,12 @@ function countKinds(things) {
 
 // ts-src/collect/machine.ts
 var import_node_fs72 = require("node:fs");
-var import_node_path91 = require("node:path");
+var import_node_path92 = require("node:path");
 init_files();
 
 // ts-src/collect/measure.ts
 var import_node_fs71 = require("node:fs");
-var import_node_path90 = require("node:path");
+var import_node_path91 = require("node:path");
 init_files();
 init_faults();
 var isGone = (e) => codeOf(e) === "ENOENT";
@@ -39372,8 +39642,8 @@ function measure(path2) {
     if (stat2.isDirectory()) {
       total.bytes += bytes;
       for (const name6 of namesIn2(at3)) {
-        const inner = statOf((0, import_node_path90.join)(at3, name6));
-        if (inner && inner.dev === stat2.dev) todo.push([(0, import_node_path90.join)(at3, name6), inner]);
+        const inner = statOf((0, import_node_path91.join)(at3, name6));
+        if (inner && inner.dev === stat2.dev) todo.push([(0, import_node_path91.join)(at3, name6), inner]);
       }
     } else if (stat2.nlink > 1) {
       const one = shared2.get(stat2.ino) ?? { seen: 0, names: stat2.nlink, bytes };
@@ -39397,7 +39667,7 @@ var SizeMemory = class {
   before;
   now = {};
   constructor(state) {
-    this.file = (0, import_node_path90.join)(state, "sizes.json");
+    this.file = (0, import_node_path91.join)(state, "sizes.json");
     this.before = readJson(this.file) ?? {};
   }
   async of(name6, path2, ask2) {
@@ -39419,7 +39689,7 @@ var day3 = 864e5;
 var unannounced = day3;
 var baseFactor = 3;
 function entries(state, folder2, pattern) {
-  const path2 = (0, import_node_path91.join)(state, folder2);
+  const path2 = (0, import_node_path92.join)(state, folder2);
   try {
     if (!(0, import_node_fs72.lstatSync)(path2).isDirectory()) return [];
     return (0, import_node_fs72.readdirSync)(path2).filter((name6) => pattern.test(name6)).sort();
@@ -39446,7 +39716,7 @@ async function surveyMachine(survey) {
     ...archives(survey),
     ...clones(survey),
     ...entries(survey.state, "cache/objects", /^[0-9a-f]{2}$/).flatMap(
-      (part) => plain4(survey, "copies of stored objects", (0, import_node_path91.join)("cache/objects", part), /^[0-9a-f]{64}$/)
+      (part) => plain4(survey, "copies of stored objects", (0, import_node_path92.join)("cache/objects", part), /^[0-9a-f]{64}$/)
     ),
     ...simple.flatMap(([kind, folder2, pattern]) => plain4(survey, kind, folder2, pattern))
   ];
@@ -39454,7 +39724,7 @@ async function surveyMachine(survey) {
 async function unpacked({ state, sizes, days }) {
   const found2 = [];
   for (const name6 of entries(state, "unpacked", /^[0-9a-f]{64}$/)) {
-    const folder2 = (0, import_node_path91.join)(state, "unpacked", name6);
+    const folder2 = (0, import_node_path92.join)(state, "unpacked", name6);
     const used = timeOf2(`${folder2}.json`);
     const bytes = await sizes.of(`unpacked/${name6}`, folder2, () => Promise.resolve(measure(folder2).bytes));
     found2.push({ kind: "unpacked packages", paths: [folder2, `${folder2}.json`], used, until: used + days * day3, bytes });
@@ -39466,7 +39736,7 @@ async function layers({ state, sizes, days, driver }, folder2) {
   const parents = /* @__PURE__ */ new Map();
   const names4 = entries(state, folder2, /^[0-9a-f]{24}$/);
   for (const id of names4) {
-    const file3 = (0, import_node_path91.join)(state, folder2, id, "layer.json");
+    const file3 = (0, import_node_path92.join)(state, folder2, id, "layer.json");
     used.set(id, timeOf2(file3));
     parents.set(id, readJson(file3)?.parent);
   }
@@ -39481,7 +39751,7 @@ async function layers({ state, sizes, days, driver }, folder2) {
   const depths = new Map(names4.map((id) => [id, depth2(id)]));
   const found2 = [];
   for (const id of names4.sort((a, b) => (depths.get(b) ?? 0) - (depths.get(a) ?? 0))) {
-    const path2 = (0, import_node_path91.join)(state, folder2, id);
+    const path2 = (0, import_node_path92.join)(state, folder2, id);
     const last2 = used.get(id) ?? 0;
     const bytes = await sizes.of(`${folder2}/${id}`, path2, () => driver.size(path2));
     found2.push({
@@ -39498,20 +39768,20 @@ async function layers({ state, sizes, days, driver }, folder2) {
 async function bases({ state, sizes, days, driver }) {
   const found2 = [];
   for (const platform3 of entries(state, "bases", /^[A-Za-z0-9]/)) {
-    const folder2 = (0, import_node_path91.join)("bases", platform3);
-    const current = readJson((0, import_node_path91.join)(state, folder2, "current.json"))?.folder;
+    const folder2 = (0, import_node_path92.join)("bases", platform3);
+    const current = readJson((0, import_node_path92.join)(state, folder2, "current.json"))?.folder;
     for (const name6 of entries(state, folder2, /^[0-9a-f]{16}-[0-9a-f]{8}$/)) {
-      const path2 = (0, import_node_path91.join)(state, folder2, name6);
+      const path2 = (0, import_node_path92.join)(state, folder2, name6);
       const used = timeOf2(path2);
       const newest = current?.endsWith(`/${platform3}/${name6}`) === true;
       found2.push({
         kind: "bases",
         root: true,
-        paths: [path2, ...newest ? [(0, import_node_path91.join)(state, folder2, "current.json")] : [(0, import_node_path91.join)(state, folder2, `kept-${name6}.json`)]],
+        paths: [path2, ...newest ? [(0, import_node_path92.join)(state, folder2, "current.json")] : [(0, import_node_path92.join)(state, folder2, `kept-${name6}.json`)]],
         used,
         until: used + days * day3 * (newest ? baseFactor : 1),
         held: newest,
-        bytes: await sizes.of((0, import_node_path91.join)(folder2, name6), path2, () => driver.size(path2))
+        bytes: await sizes.of((0, import_node_path92.join)(folder2, name6), path2, () => driver.size(path2))
       });
     }
   }
@@ -39520,9 +39790,9 @@ async function bases({ state, sizes, days, driver }) {
 async function recorded({ state, sizes, days, driver }, kind, folder2, pattern, record3) {
   const found2 = [];
   for (const name6 of entries(state, folder2, pattern)) {
-    const path2 = (0, import_node_path91.join)(state, folder2, name6);
-    const used = timeOf2((0, import_node_path91.join)(path2, record3));
-    const bytes = await sizes.of((0, import_node_path91.join)(folder2, name6), path2, () => driver.size(path2));
+    const path2 = (0, import_node_path92.join)(state, folder2, name6);
+    const used = timeOf2((0, import_node_path92.join)(path2, record3));
+    const bytes = await sizes.of((0, import_node_path92.join)(folder2, name6), path2, () => driver.size(path2));
     found2.push({ kind, root: true, paths: [path2, `${path2}.lock`], used, until: used + days * day3, bytes });
   }
   return found2;
@@ -39537,7 +39807,7 @@ var mostPacks = 200;
 function clones(survey) {
   return entries(survey.state, "git", /\.git$/).flatMap((name6) => {
     const found2 = plain4(survey, "clones", "git", new RegExp(`^${name6.replaceAll(".", "\\.")}$`));
-    const packs = entries(survey.state, (0, import_node_path91.join)("git", name6, "objects", "pack"), /\.pack$/).length;
+    const packs = entries(survey.state, (0, import_node_path92.join)("git", name6, "objects", "pack"), /\.pack$/).length;
     return packs > mostPacks ? found2.map((one) => ({ ...one, until: one.used + unannounced })) : found2;
   });
 }
@@ -39558,7 +39828,7 @@ var simple = [
 ];
 function plain4({ state, days, now }, kind, folder2, pattern, least = unannounced) {
   return entries(state, folder2, pattern).flatMap((name6) => {
-    const path2 = (0, import_node_path91.join)(state, folder2, name6);
+    const path2 = (0, import_node_path92.join)(state, folder2, name6);
     const found2 = measure(path2);
     if (!found2.files) return [];
     const stays = kind === "left over" ? least : Math.max(least, days * day3);
@@ -39695,8 +39965,8 @@ var artifactOf = (made2, kind) => made2.artifacts.find((a) => a.kind === kind);
 async function reachedByImages(store2, states, now, milliseconds) {
   const reached2 = { files: [], expired: [] };
   for (const channel2 of await imageLists(store2)) {
-    for (const listed4 of await listImages(store2, channel2)) {
-      const record3 = await readRecord(store2, listed4.key);
+    for (const listed5 of await listImages(store2, channel2)) {
+      const record3 = await readRecord(store2, listed5.key);
       if (!record3) continue;
       if (states.has(record3.state) || record3.published !== void 0 || now - record3.made < milliseconds)
         reached2.files.push(...record3.artifacts.flatMap((a) => a.files), ...record3.layers.map((l) => l.file));
@@ -39718,13 +39988,13 @@ var wrongForm = (name6, { blobs }) => Object.assign(
   new Error(`${name6} in the store ${blobs.where} is not as a run is written: remove it, or bring it back`),
   { code: "ESTORE" }
 );
-async function listed3(store2, kind) {
+async function listed4(store2, kind) {
   const found2 = [];
   for await (const blob of store2.blobs.list(kind)) found2.push(blob);
   return found2;
 }
 async function findRoots({ store: store2, now, days, grace: least }) {
-  const runs = await listed3(store2, "runs");
+  const runs = await listed4(store2, "runs");
   const roots = {
     objects: /* @__PURE__ */ new Set(),
     keys: /* @__PURE__ */ new Map(),
@@ -39748,7 +40018,7 @@ async function findRoots({ store: store2, now, days, grace: least }) {
     else if (run2 !== void 0 && isRunName(name6)) throw wrongForm(name6, store2);
   }
   await rootsOfChannels(store2, roots, use);
-  for (const { name: name6 } of await listed3(store2, "index")) {
+  for (const { name: name6 } of await listed4(store2, "index")) {
     const index = await store2.readIndex(name6.slice("index/".length).replace(/\.json\.gz$/, ""));
     for (const key of [...index.builds.keys(), ...index.tests.keys()]) use(key, Infinity);
   }
@@ -39759,7 +40029,7 @@ async function findRoots({ store: store2, now, days, grace: least }) {
 }
 async function rootsOfChannels(store2, roots, use) {
   const keep2 = (files) => files.forEach((f) => f && roots.objects.add(f.sha256));
-  for (const { name: name6 } of await listed3(store2, "channels")) {
+  for (const { name: name6 } of await listed4(store2, "channels")) {
     const channel2 = await openChannel(store2, name6.slice("channels/".length).replace(/\.json$/, ""));
     const states = await store2.many(channel2.file.states, ({ id }) => readState(store2, id));
     for (const { id } of channel2.file.states) roots.states.add(id);
@@ -39810,7 +40080,7 @@ async function taskRecords(survey, roots, age) {
   const { store: store2 } = survey;
   const found2 = [];
   for (const kind of ["tasks", "tests", "docs"])
-    for (const blob of await listed3(store2, kind)) {
+    for (const blob of await listed4(store2, kind)) {
       const when = roots.keys.get(baseName(blob.name));
       const record3 = await store2.readJson(blob.name);
       const files = [
@@ -39829,11 +40099,11 @@ async function taskRecords(survey, roots, age) {
   return found2;
 }
 async function mirroredArchives({ store: store2 }, { locks: locks2 }) {
-  const kept4 = new Set((await listed3(store2, "mirror")).map(({ name: name6 }) => name6.split("/")[1] ?? ""));
+  const kept4 = new Set((await listed4(store2, "mirror")).map(({ name: name6 }) => name6.split("/")[1] ?? ""));
   const current = /* @__PURE__ */ new Set();
   for (const lock2 of kept4.size ? locks2.values() : [])
     for (const archive of await archivesIn(store2, lock2)) current.add(archive);
-  for (const { name: name6 } of await listed3(store2, "bases/shared")) {
+  for (const { name: name6 } of await listed4(store2, "bases/shared")) {
     const shared2 = await store2.readJson(name6);
     if (shared2 && baseName(name6) !== shared2.digest) current.add(mirrorName(shared2.archive));
   }
@@ -39850,7 +40120,7 @@ async function otherRecords(survey, roots, age) {
   const found2 = [];
   const mirrored = await mirroredArchives(survey, roots);
   for (const kind of ["sources", "bases", "mirror"])
-    for (const blob of await listed3(store2, kind)) {
+    for (const blob of await listed4(store2, kind)) {
       const value2 = await store2.readJson(blob.name);
       const files = value2 && "tar" in value2 ? [value2.tar, value2.lists] : [value2];
       const objects2 = files.flatMap((f) => f && "sha256" in f && typeof f.sha256 === "string" ? [f.sha256] : []);
@@ -39858,9 +40128,9 @@ async function otherRecords(survey, roots, age) {
       else found2.push({ ...holderOf2(survey, kind, blob, blob.modified + age), objects: objects2 });
     }
   for (const kind of ["resolved", "sets", "image-packed", "untrusted"])
-    for (const blob of await listed3(store2, kind))
+    for (const blob of await listed4(store2, kind))
       found2.push(holderOf2(survey, kind === "untrusted" ? kind : "results", blob, blob.modified + age));
-  for (const blob of await listed3(store2, "states"))
+  for (const blob of await listed4(store2, "states"))
     if (!roots.states.has(baseName(blob.name)))
       found2.push(holderOf2(survey, "states", blob, blob.modified + survey.grace));
   return found2;
@@ -39885,7 +40155,7 @@ async function withObjects(survey, roots, holders) {
       if (!other || holder2.used > other.used) last2.set(digest4, holder2);
     }
   const things = [...holders];
-  for (const blob of await listed3(survey.store, "objects")) {
+  for (const blob of await listed4(survey.store, "objects")) {
     const digest4 = baseName(blob.name);
     const holder2 = last2.get(digest4);
     if (survey.now - blob.modified < survey.grace) roots.objects.add(digest4);
@@ -39913,7 +40183,7 @@ async function collect(request) {
   const { state, now, days, dryRun } = request;
   if (!exists(state)) return { removed: [], kept: [], busy: false };
   const release2 = await tryMutex(useLock(state));
-  const trash = (0, import_node_path92.join)(state, "trash");
+  const trash = (0, import_node_path93.join)(state, "trash");
   try {
     const sizes = new SizeMemory(state);
     const machine = await surveyMachine({ state, driver: request.driver, sizes, now, days });
@@ -39929,7 +40199,7 @@ async function collect(request) {
       if (release2) {
         for (const thing of machine) if (expired.has(thing)) discard(thing, trash);
         await shrinkFolders(state, now);
-        shortenLog((0, import_node_path92.join)(state, "slipway.log"));
+        shortenLog((0, import_node_path93.join)(state, "slipway.log"));
         sizes.save();
       }
       if (request.store && contents3) await removeFromStore(request.store.store, contents3, expired);
@@ -39951,21 +40221,21 @@ async function contentsOf(request, alone2) {
   return surveyStore({ store: store2.store, now, days, grace: store2.own && alone2 ? 0 : grace });
 }
 function discard({ paths: paths2 }, trash) {
-  const folder2 = (0, import_node_path92.join)(trash, (0, import_node_crypto11.randomBytes)(8).toString("hex"));
+  const folder2 = (0, import_node_path93.join)(trash, (0, import_node_crypto11.randomBytes)(8).toString("hex"));
   (0, import_node_fs73.mkdirSync)(folder2, { recursive: true });
-  for (const path2 of paths2.filter(exists)) (0, import_node_fs73.renameSync)(path2, (0, import_node_path92.join)(folder2, (0, import_node_path92.basename)(path2)));
+  for (const path2 of paths2.filter(exists)) (0, import_node_fs73.renameSync)(path2, (0, import_node_path93.join)(folder2, (0, import_node_path93.basename)(path2)));
 }
 async function empty(trash, driver) {
   if (!exists(trash)) return;
   for (const name6 of (0, import_node_fs73.readdirSync)(trash))
-    for (const inner of (0, import_node_fs73.readdirSync)((0, import_node_path92.join)(trash, name6))) await driver.discard((0, import_node_path92.join)(trash, name6, inner));
+    for (const inner of (0, import_node_fs73.readdirSync)((0, import_node_path93.join)(trash, name6))) await driver.discard((0, import_node_path93.join)(trash, name6, inner));
   await driver.remove(trash);
 }
 var hour = 36e5;
 async function shrinkFolders(state, now) {
-  const gitDir = (0, import_node_path92.join)(state, "git", "folders.git");
-  const marker2 = (0, import_node_path92.join)(gitDir, "slipway-pruned");
-  if (!exists((0, import_node_path92.join)(gitDir, "HEAD")) || exists(marker2) && now - (0, import_node_fs73.statSync)(marker2).mtimeMs < hour) return;
+  const gitDir = (0, import_node_path93.join)(state, "git", "folders.git");
+  const marker2 = (0, import_node_path93.join)(gitDir, "slipway-pruned");
+  if (!exists((0, import_node_path93.join)(gitDir, "HEAD")) || exists(marker2) && now - (0, import_node_fs73.statSync)(marker2).mtimeMs < hour) return;
   await withMutex(`${gitDir}.lock`, async () => {
     await run("git", ["--git-dir", gitDir, "prune", "--expire=1.hour.ago"]);
     (0, import_node_fs73.writeFileSync)(marker2, "");
@@ -40091,9 +40361,9 @@ var defaultSize = 40 * 2 ** 30;
 var folderStates = 10;
 function stateRules(distro, env2 = process.env) {
   const { size: size3 = defaultSize, days } = distro.state;
-  const written2 = env2.SLIPWAY_STATE_SIZE;
-  if (written2 === void 0 || written2 === "") return { size: size3, days };
-  const own3 = sizeOf(written2);
+  const written3 = env2.SLIPWAY_STATE_SIZE;
+  if (written3 === void 0 || written3 === "") return { size: size3, days };
+  const own3 = sizeOf(written3);
   if (own3 === void 0) writeMessage(`SLIPWAY_STATE_SIZE is no size such as 20G: ${sizeText(size3)} counts
 `);
   return { size: own3 ?? size3, days };
@@ -40135,17 +40405,17 @@ async function cautiously(state, work2) {
 }
 
 // ts-src/cli/reproducible.ts
-var import_node_path95 = require("node:path");
+var import_node_path96 = require("node:path");
 
 // ts-src/engine/reproducible.ts
 var import_node_fs75 = require("node:fs");
-var import_node_path94 = require("node:path");
+var import_node_path95 = require("node:path");
 init_files();
 init_process();
 
 // ts-src/inspect/differences.ts
 var import_node_fs74 = require("node:fs");
-var import_node_path93 = require("node:path");
+var import_node_path94 = require("node:path");
 
 // ts-src/inspect/elf-sections.ts
 function sectionAt(data, at3) {
@@ -40188,15 +40458,15 @@ function differencesOf(before2, after) {
   return [.../* @__PURE__ */ new Set([...old.keys(), ...now.keys()])].sort().flatMap((path2) => {
     const [a, b] = [old.get(path2), now.get(path2)];
     if (!a || !b) return [{ path: path2, what: a ? "is missing in the second build" : "is new in the second build" }];
-    return entryDifferences((0, import_node_path93.join)(before2, path2), (0, import_node_path93.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
+    return entryDifferences((0, import_node_path94.join)(before2, path2), (0, import_node_path94.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
   });
 }
 function treeOf(root) {
   const found2 = /* @__PURE__ */ new Map();
   const visit = (folder2) => {
-    for (const name6 of (0, import_node_fs74.readdirSync)((0, import_node_path93.join)(root, folder2)).sort()) {
+    for (const name6 of (0, import_node_fs74.readdirSync)((0, import_node_path94.join)(root, folder2)).sort()) {
       const path2 = folder2 ? `${folder2}/${name6}` : name6;
-      const stats = (0, import_node_fs74.lstatSync)((0, import_node_path93.join)(root, path2));
+      const stats = (0, import_node_fs74.lstatSync)((0, import_node_path94.join)(root, path2));
       found2.set(path2, stats);
       if (stats.isDirectory()) visit(path2);
     }
@@ -40296,7 +40566,7 @@ async function checkOne(session2, options5, graph2, number7) {
     note: session2.say,
     restored: () => void 0
   });
-  const log = (0, import_node_path94.join)(options5.output, "logs", graph2.id, `${p.name}.again.log`);
+  const log = (0, import_node_path95.join)(options5.output, "logs", graph2.id, `${p.name}.again.log`);
   const outcome = await repair.run(graph2, async (work2) => {
     const resolved = await session2.taskKeys.resolveKey(graph2, number7);
     if (typeof resolved === "string") return failed(resolved);
@@ -40319,7 +40589,7 @@ async function checkOne(session2, options5, graph2, number7) {
 async function compareFiles(session2, options5, record3, files, work2) {
   const differences = [];
   let report2;
-  const second = new Map(files.map((f) => [(0, import_node_path94.basename)(f), f]));
+  const second = new Map(files.map((f) => [(0, import_node_path95.basename)(f), f]));
   for (const [i, deb2] of record3.debs.entries()) {
     const after = second.get(deb2.name);
     second.delete(deb2.name);
@@ -40327,7 +40597,7 @@ async function compareFiles(session2, options5, record3, files, work2) {
     else if (await sha256File(after) !== deb2.sha256) {
       const before2 = await session2.store.path(deb2);
       if (before2 === void 0) return failed(`the store lost ${deb2.name}`);
-      const inside = await insideOf2(before2, after, deb2, (0, import_node_path94.join)(work2, `compare-${i}`));
+      const inside = await insideOf2(before2, after, deb2, (0, import_node_path95.join)(work2, `compare-${i}`));
       if (typeof inside === "string") return failed(inside);
       differences.push(...inside);
       report2 ??= await diffoscope(before2, after, record3.package, options5);
@@ -40341,14 +40611,14 @@ async function compareFiles(session2, options5, record3, files, work2) {
   });
 }
 async function insideOf2(before2, after, deb2, folder2) {
-  const [a, b] = [(0, import_node_path94.join)(folder2, "before"), (0, import_node_path94.join)(folder2, "after")];
+  const [a, b] = [(0, import_node_path95.join)(folder2, "before"), (0, import_node_path95.join)(folder2, "after")];
   (0, import_node_fs75.mkdirSync)(folder2, { recursive: true });
   for (const [file3, to] of [
     [before2, a],
     [after, b]
   ]) {
     const out = await run("dpkg-deb", ["--raw-extract", file3, to]);
-    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path94.basename)(file3)}: ${reasonOf(out)}`;
+    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path95.basename)(file3)}: ${reasonOf(out)}`;
   }
   const found2 = differencesOf(a, b).map(({ path: path2, what }) => ({ path: `${deb2.name.split("_")[0]}: ${path2}`, what }));
   const archive = {
@@ -40365,9 +40635,9 @@ async function diffoscope(before2, after, name6, options5) {
     { signal: AbortSignal.any([timeout, options5.signal]) }
   );
   if (asked2.code === 127 || !asked2.stdout) return void 0;
-  const report2 = (0, import_node_path94.join)("reproducible", `${name6}.diffoscope.txt`);
-  (0, import_node_fs75.mkdirSync)((0, import_node_path94.join)(options5.output, "reproducible"), { recursive: true });
-  (0, import_node_fs75.writeFileSync)((0, import_node_path94.join)(options5.output, report2), asked2.stdout);
+  const report2 = (0, import_node_path95.join)("reproducible", `${name6}.diffoscope.txt`);
+  (0, import_node_fs75.mkdirSync)((0, import_node_path95.join)(options5.output, "reproducible"), { recursive: true });
+  (0, import_node_fs75.writeFileSync)((0, import_node_path95.join)(options5.output, report2), asked2.stdout);
   return report2;
 }
 
@@ -40426,7 +40696,7 @@ async function checkBuilds(session2, options5) {
     started: (name6) => writeNote(`building ${name6} once more
 `)
   });
-  writeWhole((0, import_node_path95.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
+  writeWhole((0, import_node_path96.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
 `);
   writeMessage(renderReproducible(builds));
   return signal.aborted || builds.some((b) => b.state !== "equal") ? exit.failed : exit.ok;
@@ -40503,7 +40773,7 @@ async function runBuild(verb, values, packages, tests) {
     ]);
     return exit.failed;
   }
-  const output = values.output === void 0 ? (0, import_node_path96.join)(workspace.root, "out") : (0, import_node_path96.resolve)(values.output);
+  const output = values.output === void 0 ? (0, import_node_path97.join)(workspace.root, "out") : (0, import_node_path97.resolve)(values.output);
   const driver = driverOf(values);
   const lacking2 = values["dry-run"] === true ? [] : await missingTools(driver.name, plan2);
   if (lacking2.length) {
@@ -40537,7 +40807,7 @@ async function runBuild(verb, values, packages, tests) {
   }
   if (stop.signal.aborted || values["dry-run"] === true) return code2;
   const { distro, root, state } = workspace;
-  if (publishes) await retireFolderStates({ distro, root, state }, folderChannel(output), (0, import_node_path96.join)(output, "apt"));
+  if (publishes) await retireFolderStates({ distro, root, state }, folderChannel(output), (0, import_node_path97.join)(output, "apt"));
   await cleanUp({ distro, root, state, driver });
   return code2;
 }
@@ -40578,7 +40848,7 @@ async function buildAll(values, planned2, wanted) {
       runs: session2.graphs,
       store: store2,
       state: workspace.state,
-      endpoints: [new FolderEndpoint((0, import_node_path96.join)(output, "apt"))],
+      endpoints: [new FolderEndpoint((0, import_node_path97.join)(output, "apt"))],
       organization: workspace.distro.organization,
       signingKey: keyOf2(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
       environments: environmentsOf(workspace.distro, planned2.lock),
@@ -40711,7 +40981,7 @@ function systemChanges(m, n) {
 
 // ts-src/publish/promotion.ts
 var import_node_fs77 = require("node:fs");
-var import_node_path97 = require("node:path");
+var import_node_path98 = require("node:path");
 init_diagnostics();
 init_names();
 
@@ -40803,8 +41073,8 @@ function offersOf(stanzas) {
   const offers = /* @__PURE__ */ new Map();
   const add2 = (name6, version3) => offers.set(name6, [...offers.get(name6) ?? [], version3]);
   for (const stanza of stanzas) {
-    add2(fieldOf(stanza, "Package") ?? "", fieldOf(stanza, "Version"));
-    for (const p of relations2(fieldOf(stanza, "Provides")).flat()) add2(p.name, p.version);
+    add2(fieldOf2(stanza, "Package") ?? "", fieldOf2(stanza, "Version"));
+    for (const p of relations2(fieldOf2(stanza, "Provides")).flat()) add2(p.name, p.version);
   }
   return offers;
 }
@@ -40813,27 +41083,27 @@ function unmetIn(asked2, all) {
   const offers = offersOf(all);
   const own3 = ownPrefix([...offers.keys()]);
   return asked2.flatMap((stanza) => {
-    const clauses = [...relations2(fieldOf(stanza, "Pre-Depends")), ...relations2(fieldOf(stanza, "Depends"))];
+    const clauses = [...relations2(fieldOf2(stanza, "Pre-Depends")), ...relations2(fieldOf2(stanza, "Depends"))];
     const unmet = clauses.find((alternatives) => alternatives.every((a) => own3(a.name) && !isMet(offers, a)));
-    const name6 = fieldOf(stanza, "Package") ?? "";
+    const name6 = fieldOf2(stanza, "Package") ?? "";
     return unmet ? [{ name: name6, needs: unmet.map((a) => a.text).join(" | ") }] : [];
   });
 }
 function removedByUpgrade(before2, after) {
-  const names4 = new Set(after.map((stanza) => fieldOf(stanza, "Package")));
-  let stay = before2.filter((stanza) => !names4.has(fieldOf(stanza, "Package")));
+  const names4 = new Set(after.map((stanza) => fieldOf2(stanza, "Package")));
+  let stay = before2.filter((stanza) => !names4.has(fieldOf2(stanza, "Package")));
   const removed = [];
   const excluding = after.flatMap(
-    (stanza) => [...relations2(fieldOf(stanza, "Conflicts")), ...relations2(fieldOf(stanza, "Breaks"))].flat().map((relation) => ({ by: fieldOf(stanza, "Package") ?? "", relation }))
+    (stanza) => [...relations2(fieldOf2(stanza, "Conflicts")), ...relations2(fieldOf2(stanza, "Breaks"))].flat().map((relation) => ({ by: fieldOf2(stanza, "Package") ?? "", relation }))
   );
   const leave = (name6, why) => {
     removed.push({ name: name6, why });
-    stay = stay.filter((stanza) => fieldOf(stanza, "Package") !== name6);
+    stay = stay.filter((stanza) => fieldOf2(stanza, "Package") !== name6);
   };
   for (const stanza of stay) {
     const offers = offersOf([stanza]);
     const found2 = excluding.find(({ relation }) => isMet(offers, relation));
-    if (found2) leave(fieldOf(stanza, "Package") ?? "", `is excluded by ${found2.by}`);
+    if (found2) leave(fieldOf2(stanza, "Package") ?? "", `is excluded by ${found2.by}`);
   }
   for (let more = stay.length > 0; more; ) {
     const unmet = unmetIn(stay, [...after, ...stay]);
@@ -40854,10 +41124,10 @@ function ownPrefix(all) {
 // ts-src/publish/criteria.ts
 var names2 = (suites, suite2) => Object.keys(suites[suite2] ?? {});
 var most3 = 8;
-var verdict = (criterion, faults4, good2) => ({
+var verdict = (criterion, faults3, good2) => ({
   criterion,
-  passed: !faults4.length,
-  reason: faults4.length ? someOf(faults4, most3) : good2
+  passed: !faults3.length,
+  reason: faults3.length ? someOf(faults3, most3) : good2
 });
 function judge(rules2, candidate) {
   const { suites } = candidate.state;
@@ -40878,7 +41148,7 @@ function judge(rules2, candidate) {
   ];
 }
 function versionsRise({ state, target: target2, versions }) {
-  const faults4 = Object.entries(state.suites).flatMap(
+  const faults3 = Object.entries(state.suites).flatMap(
     ([suite2, packages]) => Object.entries(packages).flatMap(([debian2, held]) => {
       const highest3 = ownIn(versions[suite2], debian2);
       if (highest3 === void 0 || sameFiles(held, ownIn(target2?.suites[suite2], debian2))) return [];
@@ -40886,10 +41156,10 @@ function versionsRise({ state, target: target2, versions }) {
       return order3 > 0 ? [] : [`${suite2}: ${debian2} ${held.version} is not above ${highest3}, which the channel held`];
     })
   );
-  return verdict("versions", faults4, "no version goes down");
+  return verdict("versions", faults3, "no version goes down");
 }
 function packagesThere(globs, suites) {
-  const faults4 = Object.keys(suites).flatMap(
+  const faults3 = Object.keys(suites).flatMap(
     (suite2) => globs.filter((glob2) => {
       const matches = matcher([glob2]);
       return !names2(suites, suite2).some(matches);
@@ -40897,21 +41167,21 @@ function packagesThere(globs, suites) {
   );
   return verdict(
     "packages",
-    faults4,
+    faults3,
     `${globs.length} named ${globs.length === 1 ? "package is" : "packages are"} there`
   );
 }
 function countReached(count3, suites) {
-  const faults4 = Object.keys(suites).filter((suite2) => names2(suites, suite2).length < count3).map((suite2) => `${suite2} has ${names2(suites, suite2).length} packages, ${count3} are asked for`);
-  return verdict("count", faults4, `at least ${count3} packages in each suite`);
+  const faults3 = Object.keys(suites).filter((suite2) => names2(suites, suite2).length < count3).map((suite2) => `${suite2} has ${names2(suites, suite2).length} packages, ${count3} are asked for`);
+  return verdict("count", faults3, `at least ${count3} packages in each suite`);
 }
 function percentReached(percent, { state, target: target2 }) {
   const before2 = target2?.suites ?? {};
-  const faults4 = Object.keys(before2).flatMap((suite2) => {
+  const faults3 = Object.keys(before2).flatMap((suite2) => {
     const [now, then] = [names2(state.suites, suite2).length, names2(before2, suite2).length];
     return now * 100 >= then * percent ? [] : [`${suite2} has ${now} packages of ${then}, ${percent} % are asked for`];
   });
-  return verdict("percent", faults4, `at least ${percent} % of the packages that the target has`);
+  return verdict("percent", faults3, `at least ${percent} % of the packages that the target has`);
 }
 function architecturesComplete(suites) {
   const bySuite = /* @__PURE__ */ new Map();
@@ -40919,22 +41189,22 @@ function architecturesComplete(suites) {
     const suite2 = key.slice(0, key.lastIndexOf("/"));
     bySuite.set(suite2, [...bySuite.get(suite2) ?? [], key]);
   }
-  const faults4 = [...bySuite.values()].flatMap((keys) => {
+  const faults3 = [...bySuite.values()].flatMap((keys) => {
     const all = new Set(keys.flatMap((key) => names2(suites, key)));
     return keys.flatMap((key) => {
       const lacking2 = [...all].filter((name6) => !Object.hasOwn(ownEntry(suites, key), name6)).sort();
       return lacking2.length ? [`${key} lacks ${someOf(lacking2, 5)}`] : [];
     });
   });
-  return verdict("architectures", faults4, "each architecture has every package");
+  return verdict("architectures", faults3, "each architecture has every package");
 }
 function nothingLost({ state, target: target2 }) {
   const before2 = target2?.suites ?? {};
-  const faults4 = Object.keys(before2).flatMap((suite2) => {
+  const faults3 = Object.keys(before2).flatMap((suite2) => {
     const lost3 = names2(before2, suite2).filter((name6) => !Object.hasOwn(state.suites[suite2] ?? {}, name6)).sort();
     return lost3.length ? [`${suite2} loses ${someOf(lost3, 5)}`] : [];
   });
-  return verdict("nothing_lost", faults4, "nothing that the target has is lost");
+  return verdict("nothing_lost", faults3, "nothing that the target has is lost");
 }
 function testsHold(candidate) {
   const { state, target: target2 } = candidate;
@@ -40943,10 +41213,10 @@ function testsHold(candidate) {
       ([name6, outcome]) => outcome === "failed" && !["failed", "flaky"].includes(ownIn(target2?.tests[suite2], name6) ?? "") ? [{ suite: suite2, name: name6, flaky: wasFlaky(candidate, suite2, name6) }] : []
     )
   );
-  const faults4 = failing.filter((f) => !f.flaky).map((f) => `${f.suite}: tests of ${f.name} fail newly`);
+  const faults3 = failing.filter((f) => !f.flaky).map((f) => `${f.suite}: tests of ${f.name} fail newly`);
   const flaky = failing.filter((f) => f.flaky).map((f) => `${f.suite}: ${f.name}`);
   const beside = flaky.length ? `; known to be flaky: ${someOf(flaky, most3)}` : "";
-  return verdict("tests", faults4, `no test fails that did not fail in the target${beside}`);
+  return verdict("tests", faults3, `no test fails that did not fail in the target${beside}`);
 }
 function wasFlaky({ state, history = [] }, suite2, name6) {
   const key = ownIn(state.suites[suite2], name6)?.key;
@@ -40956,13 +41226,13 @@ function wasFlaky({ state, history = [] }, suite2, name6) {
   });
 }
 function abiClosed(suites) {
-  const faults4 = Object.entries(suites).flatMap(([suite2, packages]) => {
+  const faults3 = Object.entries(suites).flatMap(([suite2, packages]) => {
     const given = new Set(Object.values(packages).map((held) => held.abi));
     return Object.entries(packages).flatMap(
       ([debian2, { requires }]) => requires.filter((abi2) => !given.has(abi2)).map((abi2) => `${suite2}: ${debian2} was built against ${abi2}, which no package has`)
     );
   });
-  return verdict("abi", faults4, "each package finds the ABI that it was built against");
+  return verdict("abi", faults3, "each package finds the ABI that it was built against");
 }
 function oldEnough(hours, { state, now }) {
   const age = (now - state.when) / 36e5;
@@ -40980,19 +41250,19 @@ function approved({ approvedBy }) {
   );
 }
 function installable2({ stanzas }) {
-  const faults4 = Object.entries(stanzas).flatMap(
+  const faults3 = Object.entries(stanzas).flatMap(
     ([suite2, all]) => unmetIn(all, all).map(({ name: name6, needs }) => `${suite2}: ${name6} needs ${needs}`)
   );
-  return verdict("installable", faults4, "what each package needs of the others is there");
+  return verdict("installable", faults3, "what each package needs of the others is there");
 }
 function upgradeKeeps({ stanzas, targetStanzas }) {
-  const faults4 = Object.entries(targetStanzas ?? {}).flatMap(
+  const faults3 = Object.entries(targetStanzas ?? {}).flatMap(
     ([suite2, before2]) => removedByUpgrade(before2, stanzas[suite2] ?? []).map(({ name: name6, why }) => `${suite2}: ${name6} ${why}`)
   );
-  return verdict("upgrade", faults4, "an upgrade removes no package of the target");
+  return verdict("upgrade", faults3, "an upgrade removes no package of the target");
 }
 function archiveHasAll(archives2, { stanzas }) {
-  const faults4 = Object.entries(stanzas).flatMap(([suite2, own3]) => {
+  const faults3 = Object.entries(stanzas).flatMap(([suite2, own3]) => {
     const archive = archives2[suite2];
     if (!archive) return [`${suite2}: the archive of its platform is not known here`];
     return brokenPackages(own3, archive).map((b) => {
@@ -41000,7 +41270,7 @@ function archiveHasAll(archives2, { stanzas }) {
       return `${suite2}: ${b.package} can't be installed: there is no ${b.needs}${through}`;
     });
   });
-  return verdict("archive", faults4, "all that packages need is there, or in the platform's archive");
+  return verdict("archive", faults3, "all that packages need is there, or in the platform's archive");
 }
 
 // ts-src/publish/promotion.ts
@@ -41088,7 +41358,7 @@ async function rollBack(input, outlet) {
   let suites = withoutKeyring(state.suites);
   let raised = 0;
   if (!pointer) {
-    const scratch = (0, import_node_path97.join)(input.folder, "incoming");
+    const scratch = (0, import_node_path98.join)(input.folder, "incoming");
     (0, import_node_fs77.mkdirSync)(scratch, { recursive: true });
     const made2 = await raiseVersions({
       store: outlet.store,
@@ -41171,13 +41441,13 @@ var rest = (count3) => count3 > most4 ? `and ${count3 - most4} more
 ` : "";
 
 // ts-src/cli/channels.ts
-var import_node_path102 = require("node:path");
+var import_node_path103 = require("node:path");
 init_diagnostics();
 init_remote_place();
 
 // ts-src/publish/archive-lists.ts
 var import_node_fs78 = require("node:fs");
-var import_node_path98 = require("node:path");
+var import_node_path99 = require("node:path");
 init_files();
 init_process();
 var largest8 = 1 << 30;
@@ -41193,13 +41463,13 @@ async function archivePackages(store2, folder2, id, locked2) {
 }
 function hereText(folder2, id, locked2) {
   const here = readJson(
-    (0, import_node_path98.join)(folder2, "bases", id, "current.json")
+    (0, import_node_path99.join)(folder2, "bases", id, "current.json")
   );
   if (!here || here.digest !== locked2.base || here.archive !== locked2.archive) return void 0;
   const lists = here.lists;
   if (typeof lists !== "string" || !exists(lists)) return void 0;
   const names4 = (0, import_node_fs78.readdirSync)(lists).filter((name6) => name6.endsWith("_Packages"));
-  return names4.length ? names4.map((name6) => (0, import_node_fs78.readFileSync)((0, import_node_path98.join)(lists, name6), "utf8")).join("\n") : void 0;
+  return names4.length ? names4.map((name6) => (0, import_node_fs78.readFileSync)((0, import_node_path99.join)(lists, name6), "utf8")).join("\n") : void 0;
 }
 async function storedText(store2, { base, archive }) {
   const kept4 = await store2.readJson(`bases/${base}-${archive.slice(0, 16)}.json`);
@@ -41210,7 +41480,7 @@ async function storedText(store2, { base, archive }) {
 }
 
 // ts-src/publish/endpoints.ts
-var import_node_path101 = require("node:path");
+var import_node_path102 = require("node:path");
 init_remote_place();
 var isChannelName = (name6) => name6.length <= 200 && /^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*){0,3}$/.test(name6) && !name6.includes("..");
 async function openEndpoint(uri2, root) {
@@ -41223,7 +41493,7 @@ async function openEndpoint(uri2, root) {
     return new SshEndpoint2(uri2);
   }
   const path2 = uri2.startsWith("file:") ? decodeURIComponent(uri2.slice("file:".length).replace(/^\/\/(?=\/)/, "")) : uri2;
-  return new FolderEndpoint((0, import_node_path101.isAbsolute)(path2) ? path2 : (0, import_node_path101.join)(root, path2));
+  return new FolderEndpoint((0, import_node_path102.isAbsolute)(path2) ? path2 : (0, import_node_path102.join)(root, path2));
 }
 function partsOf2(place3) {
   const query2 = place3.indexOf("?");
@@ -41258,17 +41528,18 @@ init_lockfile();
 var channelOptions = {
   distro: distroOptions.distro,
   state: distroOptions.state,
-  store: { type: "string", value: "URI", help: "the store (default: `store` of distro.yaml)" }
+  store: { type: "string", value: "URI", help: "the store (default: `store` of distro.yaml)", check: checkStore2 }
 };
 var movingOptions = {
   distro: distroOptions.distro,
   "state-folder": {
     type: "string",
     value: "DIR",
-    help: "the folder that other commands call --state (default: .slipway beside the distro file)"
+    help: "the folder that other commands call --state (default: SLIPWAY_STATE, else .slipway beside the distro file)"
   },
   store: channelOptions.store
 };
+var movingState = (values) => values["state-folder"] ?? (process.env.SLIPWAY_STATE || void 0);
 var placeOption = {
   repository: {
     type: "string",
@@ -41316,7 +41587,7 @@ async function placesOf3({ workspace: { distro, root } }, channel2, named7, from
   const configured2 = distro.publish.to.map((place3) => channelUri(place3, channel2.name));
   const beside = (from?.file.endpoints ?? []).flatMap((uri2) => besideUri(uri2, from?.name ?? "", channel2.name) ?? []);
   const uris = [
-    named7?.map((n) => /^(s3:\/\/|file:)/.test(n) || isRemotePlace(n) ? n : (0, import_node_path102.resolve)(n)),
+    named7?.map((n) => /^(s3:\/\/|file:)/.test(n) || isRemotePlace(n) ? n : (0, import_node_path103.resolve)(n)),
     channel2.file.endpoints,
     configured2,
     beside
@@ -41440,9 +41711,9 @@ async function show(opened, name6, json2) {
   const found2 = await stateOf(store2, read3.value, void 0);
   if (!found2.ok) return found2;
   const now = Date.now();
-  const states = await store2.many(read3.value.file.states.slice(0, 100), async (listed4) => ({
-    ...listed4,
-    state: await readState(store2, listed4.id)
+  const states = await store2.many(read3.value.file.states.slice(0, 100), async (listed5) => ({
+    ...listed5,
+    state: await readState(store2, listed5.id)
   }));
   const blocks = [];
   for (const to of await channelNames(store2)) {
@@ -41602,7 +41873,7 @@ async function renew(opened, names4, to) {
 
 // ts-src/cli/clean.ts
 var import_node_fs81 = require("node:fs");
-var import_node_path103 = require("node:path");
+var import_node_path104 = require("node:path");
 init_process();
 var remade = [
   "work",
@@ -41628,7 +41899,12 @@ remove: the roots of a plain user belong to subordinate ids.`,
   options: {
     distro: distroOptions.distro,
     state: distroOptions.state,
-    driver: { type: "string", value: "NAME", help: "sandbox driver: unshare (default) or docker" },
+    driver: {
+      type: "string",
+      value: "NAME",
+      help: "sandbox driver: unshare (default) or docker",
+      check: among("unshare", "docker")
+    },
     all: { type: "boolean", help: "remove the whole state folder with the store and the signing key" },
     "dry-run": { type: "boolean", short: "n", help: "only show what would be removed" },
     json: { type: "boolean", help: "print what is removed as JSON" }
@@ -41659,7 +41935,7 @@ remove: the roots of a plain user belong to subordinate ids.`,
     const parts2 = (0, import_node_fs81.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
     const removed = [];
     for (const part of parts2) {
-      const folder2 = (0, import_node_path103.join)(state, part);
+      const folder2 = (0, import_node_path104.join)(state, part);
       const size3 = (await run("du", ["-sh", folder2])).stdout.split("	")[0] ?? "";
       removed.push({ folder: folder2, size: size3 });
       if (!isQuiet() && !values.json)
@@ -41670,18 +41946,18 @@ remove: the roots of a plain user belong to subordinate ids.`,
     if (values.json) writeOutput(`${JSON.stringify({ removed, done: values["dry-run"] !== true })}
 `);
     if (values.all && !values["dry-run"]) await driver.remove(state);
-    const left = values["dry-run"] ? [] : parts2.filter((part) => (0, import_node_fs81.existsSync)((0, import_node_path103.join)(state, part)));
-    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path103.join)(state, part)} could not be removed
+    const left = values["dry-run"] ? [] : parts2.filter((part) => (0, import_node_fs81.existsSync)((0, import_node_path104.join)(state, part)));
+    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path104.join)(state, part)} could not be removed
 `);
     return left.length ? exit.failed : exit.ok;
   }
 });
 async function runningIn(state) {
-  const all = (0, import_node_path103.join)(state, "work");
+  const all = (0, import_node_path104.join)(state, "work");
   if (!(0, import_node_fs81.existsSync)(all)) return void 0;
   for (const name6 of (0, import_node_fs81.readdirSync)(all)) {
     if (!name6.endsWith(".lock")) continue;
-    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path103.join)(all, name6), "true"]);
+    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path104.join)(all, name6), "true"]);
     if (free.code !== 0) return name6.slice(0, -".lock".length);
   }
   return void 0;
@@ -41766,8 +42042,8 @@ compared with the files as they are now. If a commit has a lock.yaml beside its 
     const changes = await comparePlanned(one.value, two.value);
     writeOutput(values.json ? `${JSON.stringify(changes)}
 ` : renderComparison(changes));
-    const faults4 = two.value.diagnostics.filter(isError).length;
-    if (faults4) writeMessage(`the state after has faults: ${faults4} (slipway validate tells them)
+    const faults3 = two.value.diagnostics.filter(isError).length;
+    if (faults3) writeMessage(`the state after has faults: ${faults3} (slipway validate tells them)
 `);
     return exit.ok;
   }
@@ -41775,12 +42051,12 @@ compared with the files as they are now. If a commit has a lock.yaml beside its 
 
 // ts-src/cli/deploy.ts
 var import_node_fs87 = require("node:fs");
-var import_node_path110 = require("node:path");
+var import_node_path111 = require("node:path");
 var import_promises12 = require("node:readline/promises");
 
 // ts-src/deploy/check.ts
 var import_node_fs84 = require("node:fs");
-var import_node_path105 = require("node:path");
+var import_node_path106 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
@@ -41889,7 +42165,7 @@ var jenkins = strictObject({
   nodes: array(strictObject({ permanent })).optional(),
   clouds: array(strictObject({ eC2Fleet })).optional()
 });
-var schema3 = strictObject({
+var schema4 = strictObject({
   jenkins: jenkins.optional(),
   credentials: strictObject({
     system: strictObject({ domainCredentials: array(strictObject({ credentials: array(credentials2) })) })
@@ -41934,12 +42210,12 @@ function checkCasc(content, file3) {
   if (/^# slipway: unchecked$/m.test(content)) return [];
   const parsed2 = parseYaml(content, file3);
   if (!parsed2.ok) return parsed2.diagnostics;
-  const checked = schema3.safeParse(parsed2.value ?? {});
+  const checked = schema4.safeParse(parsed2.value ?? {});
   if (checked.success) return [];
   const locator = new Locator(content);
-  return checked.error.issues.flatMap((issue2) => faults2(issue2, [], file3, locator));
+  return checked.error.issues.flatMap((issue2) => faults(issue2, [], file3, locator));
 }
-function faults2(issue2, prefix, file3, locator) {
+function faults(issue2, prefix, file3, locator) {
   const path2 = [...prefix, ...issue2.path];
   const fault4 = (message, at3 = path2) => error("deploy-jcasc", message, { file: file3, line: locator.line(at3) });
   const where = path2.map(String).join(".");
@@ -41947,7 +42223,7 @@ function faults2(issue2, prefix, file3, locator) {
     return issue2.keys.map((key) => fault4(`unknown key '${key}'${where === "" ? "" : ` in ${where}`}`, [...path2, key]));
   if (issue2.code === "invalid_union") {
     const [meant] = [...issue2.errors].sort((a, b) => depth(b) - depth(a) || a.length - b.length);
-    return (meant ?? []).flatMap((inner) => faults2(inner, path2, file3, locator));
+    return (meant ?? []).flatMap((inner) => faults(inner, path2, file3, locator));
   }
   return [fault4(`${where === "" ? "the file" : where}: ${issue2.message}`)];
 }
@@ -43054,7 +43330,7 @@ function checkPlugins(text8, file3, jenkins2, known3 = pluginTable) {
 
 // ts-src/deploy/secrets.ts
 var import_node_fs83 = require("node:fs");
-var import_node_path104 = require("node:path");
+var import_node_path105 = require("node:path");
 init_diagnostics();
 var mostBytes4 = 16 << 20;
 var forms = [
@@ -43101,7 +43377,7 @@ async function knownSecrets(root) {
   const known3 = [];
   let names4 = [];
   try {
-    names4 = (0, import_node_fs83.readdirSync)((0, import_node_path104.join)(root, "secrets")).sort();
+    names4 = (0, import_node_fs83.readdirSync)((0, import_node_path105.join)(root, "secrets")).sort();
   } catch {
     return known3;
   }
@@ -43135,8 +43411,8 @@ async function checkDeployment(root) {
   return { diagnostics: sorted(diagnostics), ran, missing };
 }
 function plugins(root) {
-  const dockerfile = readIf((0, import_node_path105.join)(root, "Dockerfile")) ?? "";
-  const list8 = readIf((0, import_node_path105.join)(root, "plugins.txt"));
+  const dockerfile = readIf((0, import_node_path106.join)(root, "Dockerfile")) ?? "";
+  const list8 = readIf((0, import_node_path106.join)(root, "plugins.txt"));
   const tag = /^FROM\s+\S*jenkins:(\S+)/m.exec(dockerfile)?.[1];
   const version3 = /^\d+(?:\.\d+){1,2}(?=-|$)/.exec(tag ?? "")?.[0];
   const found2 = [];
@@ -43159,7 +43435,7 @@ async function casc(root) {
   const files = (await walkLeft(root, "jcasc")).filter(({ path: path2 }) => /\.ya?ml$/.test(path2));
   if (!files.length) return [error("deploy-jcasc", "jcasc/ holds no YAML file", { file: "jcasc" })];
   return files.flatMap(
-    ({ path: path2, kind }) => kind === "a file" ? checkCasc(readIf((0, import_node_path105.join)(root, path2)) ?? "", path2) : [error("deploy-jcasc", `${path2} is ${kind}`, { file: path2 })]
+    ({ path: path2, kind }) => kind === "a file" ? checkCasc(readIf((0, import_node_path106.join)(root, path2)) ?? "", path2) : [error("deploy-jcasc", `${path2} is ${kind}`, { file: path2 })]
   );
 }
 async function conflictMarkers(root) {
@@ -43167,7 +43443,7 @@ async function conflictMarkers(root) {
   const found2 = [];
   for (const { path: path2, kind } of await walkLeft(root, "", { skip })) {
     if (kind !== "a file" || path2.startsWith(".slipway-deploy")) continue;
-    const line2 = (readIf((0, import_node_path105.join)(root, path2)) ?? "").split("\n").findIndex((text8) => /^(<{7}|>{7}) /.test(text8));
+    const line2 = (readIf((0, import_node_path106.join)(root, path2)) ?? "").split("\n").findIndex((text8) => /^(<{7}|>{7}) /.test(text8));
     if (line2 >= 0)
       found2.push(
         error("deploy-conflict", "a conflict of `slipway deploy update` is not resolved", {
@@ -43190,16 +43466,16 @@ var tools = [
   {
     name: "terraform validate",
     async check(root) {
-      const folder2 = (0, import_node_path105.join)(root, "terraform");
+      const folder2 = (0, import_node_path106.join)(root, "terraform");
       if (!(0, import_node_fs84.existsSync)(folder2)) return "terraform (no folder terraform/)";
-      if (!(0, import_node_fs84.existsSync)((0, import_node_path105.join)(folder2, ".terraform"))) return "terraform validate (after `terraform init` in terraform/)";
+      if (!(0, import_node_fs84.existsSync)((0, import_node_path106.join)(folder2, ".terraform"))) return "terraform validate (after `terraform init` in terraform/)";
       return runTool("terraform", ["validate", "-no-color"], folder2);
     }
   },
   {
     name: "hadolint",
     async check(root) {
-      const files = ["Dockerfile", "agent/Dockerfile"].filter((file3) => (0, import_node_fs84.existsSync)((0, import_node_path105.join)(root, file3)));
+      const files = ["Dockerfile", "agent/Dockerfile"].filter((file3) => (0, import_node_fs84.existsSync)((0, import_node_path106.join)(root, file3)));
       return files.length ? runTool("hadolint", files, root) : "hadolint (no Dockerfile)";
     }
   },
@@ -43207,7 +43483,7 @@ var tools = [
     name: "ansible-lint",
     async check(root) {
       const found2 = (await listLeft(root, "ansible")).length > 0;
-      return found2 ? runTool("ansible-lint", ["--offline", "-q"], (0, import_node_path105.join)(root, "ansible")) : "ansible-lint (no folder ansible/)";
+      return found2 ? runTool("ansible-lint", ["--offline", "-q"], (0, import_node_path106.join)(root, "ansible")) : "ansible-lint (no folder ansible/)";
     }
   }
 ];
@@ -43245,9 +43521,9 @@ var questions = Object.entries(answersSchema.shape).map(([key, type]) => {
 function checkAnswers(given, file3) {
   const checked = answersSchema.safeParse(given ?? {});
   if (checked.success) return good(checked.data);
-  return bad(...checked.error.issues.flatMap((issue2) => faults3(issue2, given, file3)));
+  return bad(...checked.error.issues.flatMap((issue2) => faults2(issue2, given, file3)));
 }
-function faults3(issue2, given, file3) {
+function faults2(issue2, given, file3) {
   const at3 = issue2.path.map(String).join(".");
   if (issue2.code === "unrecognized_keys")
     return issue2.keys.map((key) => {
@@ -44037,17 +44313,17 @@ function renderDeployment(answers2) {
 
 // ts-src/deploy/record.ts
 init_zod();
-var import_node_path106 = require("node:path");
+var import_node_path107 = require("node:path");
 init_files();
 init_diagnostics();
 var recordName2 = ".slipway-deploy.json";
-var schema4 = strictObject({ slipway: string3(), answers: unknown(), files: record(string3(), string3()) });
+var schema5 = strictObject({ slipway: string3(), answers: unknown(), files: record(string3(), string3()) });
 function writeRecord2(folder2, record3) {
-  writeWhole((0, import_node_path106.join)(folder2, recordName2), `${JSON.stringify(record3, null, 1)}
+  writeWhole((0, import_node_path107.join)(folder2, recordName2), `${JSON.stringify(record3, null, 1)}
 `);
 }
 function readRecord2(folder2) {
-  const text8 = readIf((0, import_node_path106.join)(folder2, recordName2));
+  const text8 = readIf((0, import_node_path107.join)(folder2, recordName2));
   if (text8 === void 0)
     return bad(
       error("deploy-folder", `${folder2} was not made by \`slipway deploy init\`: ${recordName2} is missing`, {
@@ -44061,7 +44337,7 @@ function readRecord2(folder2) {
   } catch {
     return damaged2("it is no JSON");
   }
-  const checked = schema4.safeParse(value2);
+  const checked = schema5.safeParse(value2);
   if (!checked.success) return damaged2(checked.error.issues[0]?.message ?? "it has another form");
   if (Object.keys(checked.data.files).some((path2) => !isPlainPath(path2))) return damaged2("it names files elsewhere");
   const answers2 = checkAnswers(checked.data.answers, recordName2);
@@ -44071,17 +44347,17 @@ var isPlainPath = (path2) => path2.split("/").every((part) => part !== "" && par
 
 // ts-src/deploy/update.ts
 var import_node_fs85 = require("node:fs");
-var import_node_os14 = require("node:os");
-var import_node_path107 = require("node:path");
+var import_node_os15 = require("node:os");
+var import_node_path108 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
 async function planUpdate(folder2, base, next2) {
-  const scratch = (0, import_node_fs85.mkdtempSync)((0, import_node_path107.join)((0, import_node_os14.tmpdir)(), "slipway-deploy-"));
+  const scratch = (0, import_node_fs85.mkdtempSync)((0, import_node_path108.join)((0, import_node_os15.tmpdir)(), "slipway-deploy-"));
   try {
     const changes = [];
     for (const path2 of [.../* @__PURE__ */ new Set([...Object.keys(base), ...Object.keys(next2)])].sort(compare)) {
-      const sides = { base: base[path2], ours: readIf((0, import_node_path107.join)(folder2, path2)), next: next2[path2] };
+      const sides = { base: base[path2], ours: readIf((0, import_node_path108.join)(folder2, path2)), next: next2[path2] };
       const change = await planFile(scratch, path2, sides);
       if (change) changes.push(change);
     }
@@ -44105,7 +44381,7 @@ async function planFile(scratch, path2, { base, ours, next: next2 }) {
   return { path: path2, kind: clean2 ? "merged" : "conflict", text: merged2.text, diff: await diff3(merged2.text) };
 }
 async function merge2(scratch, ours, base, next2) {
-  const names4 = ["yours", "base", "slipway"].map((name6) => (0, import_node_path107.join)(scratch, name6));
+  const names4 = ["yours", "base", "slipway"].map((name6) => (0, import_node_path108.join)(scratch, name6));
   for (const [i, text8] of [ours, base, next2].entries()) (0, import_node_fs85.writeFileSync)(names4[i] ?? "", text8);
   const labels2 = ["-L", "yours", "-L", "base", "-L", "slipway"];
   const ran = await run("git", ["merge-file", "-p", ...labels2, ...names4]);
@@ -44113,7 +44389,7 @@ async function merge2(scratch, ours, base, next2) {
   return { text: ran.stdout, conflicts: ran.code };
 }
 async function diffOf(scratch, path2, from, to) {
-  const [left, right] = [(0, import_node_path107.join)(scratch, "left"), (0, import_node_path107.join)(scratch, "right")];
+  const [left, right] = [(0, import_node_path108.join)(scratch, "left"), (0, import_node_path108.join)(scratch, "right")];
   (0, import_node_fs85.writeFileSync)(left, from ?? "");
   (0, import_node_fs85.writeFileSync)(right, to ?? "");
   const ran = await run("git", ["diff", "--no-index", "--no-color", "--no-ext-diff", "--", left, right]);
@@ -44134,7 +44410,7 @@ init_diagnostics();
 init_yaml();
 
 // ts-src/cli/deploy-image.ts
-var import_node_path109 = require("node:path");
+var import_node_path110 = require("node:path");
 init_zod();
 init_files();
 
@@ -44394,7 +44670,7 @@ var imageUses = (place3) => asked("ec2", () => usedImages(new Aws(place3.region,
 // ts-src/deploy/toolset.ts
 var import_node_crypto15 = require("node:crypto");
 var import_node_fs86 = require("node:fs");
-var import_node_path108 = require("node:path");
+var import_node_path109 = require("node:path");
 init_diagnostics();
 var folders = ["ansible", "packer"];
 var day6 = 864e5;
@@ -44402,9 +44678,9 @@ function toolsetOf(root) {
   const digest4 = (0, import_node_crypto15.createHash)("sha256");
   try {
     for (const folder2 of folders) {
-      const files = (0, import_node_fs86.readdirSync)((0, import_node_path108.join)(root, folder2), { recursive: true, encoding: "utf8" }).map((name6) => (0, import_node_path108.join)(folder2, name6)).filter((file3) => !(0, import_node_path108.basename)(file3).startsWith(".") && (0, import_node_fs86.lstatSync)((0, import_node_path108.join)(root, file3)).isFile()).sort(compare);
+      const files = (0, import_node_fs86.readdirSync)((0, import_node_path109.join)(root, folder2), { recursive: true, encoding: "utf8" }).map((name6) => (0, import_node_path109.join)(folder2, name6)).filter((file3) => !(0, import_node_path109.basename)(file3).startsWith(".") && (0, import_node_fs86.lstatSync)((0, import_node_path109.join)(root, file3)).isFile()).sort(compare);
       for (const file3 of files) {
-        const text8 = (0, import_node_fs86.readFileSync)((0, import_node_path108.join)(root, file3));
+        const text8 = (0, import_node_fs86.readFileSync)((0, import_node_path109.join)(root, file3));
         digest4.update(`${file3}\0${text8.length}\0`).update(text8);
       }
     }
@@ -44452,9 +44728,9 @@ var historyAnswer = object({
   Parameters: array(object({ Value: text6, Version: number3() })),
   NextToken: text6.nullish()
 });
-function read2(schema6, answer3, what) {
+function read2(schema7, answer3, what) {
   if (!answer3.ok) return answer3;
-  const checked = schema6.safeParse(answer3.value);
+  const checked = schema7.safeParse(answer3.value);
   return checked.success ? good(checked.data) : bad(error("deploy-aws", `AWS returned ${what} in an unknown form`));
 }
 async function pointerHistory(pool) {
@@ -44590,25 +44866,25 @@ function poolOf2(values) {
   return { organization, architecture: architecture3, region: region2, endpoint };
 }
 function imageOfManifest(file3) {
-  const text8 = readIf((0, import_node_path109.resolve)(file3));
+  const text8 = readIf((0, import_node_path110.resolve)(file3));
   let value2;
   try {
     value2 = JSON.parse(text8 ?? "");
   } catch {
     return void 0;
   }
-  const schema6 = object({
+  const schema7 = object({
     last_run_uuid: string3(),
     builds: array(object({ packer_run_uuid: string3(), artifact_id: string3() }))
   });
-  const checked = schema6.safeParse(value2);
+  const checked = schema7.safeParse(value2);
   const build4 = checked.success && checked.data.builds.find((b) => b.packer_run_uuid === checked.data.last_run_uuid);
   return build4 ? /^[a-z0-9-]+:(ami-[0-9a-f]+)$/.exec(build4.artifact_id)?.[1] : void 0;
 }
 async function agentImages(words6, values) {
   const [what = "list", given, ...more] = words6;
   if (what === "toolset" && given === void 0) {
-    const digest4 = toolsetOf((0, import_node_path109.resolve)("."));
+    const digest4 = toolsetOf((0, import_node_path110.resolve)("."));
     showDiagnostics(digest4.diagnostics);
     if (digest4.ok) writeOutput(`${digest4.value}
 `);
@@ -44632,7 +44908,7 @@ async function agentImages(words6, values) {
   return done.ok ? exit.ok : exit.failed;
 }
 async function due(pool, days) {
-  const toolset = toolsetOf((0, import_node_path109.resolve)("."));
+  const toolset = toolsetOf((0, import_node_path110.resolve)("."));
   if (!toolset.ok) return toolset;
   const found2 = await dueReason(pool, toolset.value, days, Date.now());
   if (!found2.ok) return found2;
@@ -44726,7 +45002,7 @@ Answers: ${questions.map((q3) => q3.name).join(", ")}.`,
   async run(values, [what, ...words6]) {
     if (what === "image") return agentImages(words6, values);
     const [folder2 = ".", ...more] = words6;
-    const root = (0, import_node_path110.resolve)(folder2);
+    const root = (0, import_node_path111.resolve)(folder2);
     if (more.length === 0 && what === "init") return init(root, folder2, values);
     if (more.length === 0 && what === "update") return update(root, values);
     if (more.length === 0 && what === "check") return check(root);
@@ -44737,7 +45013,7 @@ Answers: ${questions.map((q3) => q3.name).join(", ")}.`,
 async function gather(values) {
   let given = {};
   if (values.answers !== void 0) {
-    const text8 = readIf((0, import_node_path110.resolve)(values.answers));
+    const text8 = readIf((0, import_node_path111.resolve)(values.answers));
     if (text8 === void 0) return bad(error("deploy-answers", `${values.answers} does not exist`));
     const parsed2 = parseYaml(text8, values.answers);
     if (!parsed2.ok) return parsed2;
@@ -44767,7 +45043,7 @@ async function init(root, folder2, values) {
     return exit.failed;
   }
   const files = renderDeployment(answers2.value);
-  const taken3 = [recordName2, ...Object.keys(files)].filter((path2) => (0, import_node_fs87.existsSync)((0, import_node_path110.join)(root, path2)));
+  const taken3 = [recordName2, ...Object.keys(files)].filter((path2) => (0, import_node_fs87.existsSync)((0, import_node_path111.join)(root, path2)));
   if (taken3.length) {
     showDiagnostics([
       error("deploy-exists", `${taken3.slice(0, 5).join(", ")} already exist: nothing was written`, {
@@ -44776,7 +45052,7 @@ async function init(root, folder2, values) {
     ]);
     return exit.failed;
   }
-  for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path110.join)(root, path2), text8, { sync: false });
+  for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path111.join)(root, path2), text8, { sync: false });
   writeRecord2(root, { slipway: "0.1.0", answers: answers2.value, files });
   writeOutput(`Wrote the farm of ${answers2.value.organization} to ${root}: ${Object.keys(files).length} files.
 
@@ -44823,8 +45099,8 @@ ${change.diff}`);
   if (change.diff !== "" && !change.diff.endsWith("\n")) writeOutput("\n");
 }
 function write2(root, change) {
-  if (change.kind === "removed") (0, import_node_fs87.rmSync)((0, import_node_path110.join)(root, change.path), { force: true });
-  else if (change.text !== void 0) writeWhole((0, import_node_path110.join)(root, change.path), change.text);
+  if (change.kind === "removed") (0, import_node_fs87.rmSync)((0, import_node_path111.join)(root, change.path), { force: true });
+  else if (change.text !== void 0) writeWhole((0, import_node_path111.join)(root, change.path), change.text);
 }
 async function check(root) {
   const record3 = readRecord2(root);
@@ -44843,7 +45119,7 @@ async function check(root) {
 
 // ts-src/cli/docs.ts
 var import_node_fs95 = require("node:fs");
-var import_node_path119 = require("node:path");
+var import_node_path120 = require("node:path");
 var import_node_url2 = require("node:url");
 init_digest();
 
@@ -44977,7 +45253,7 @@ var textOf6 = (html) => withoutTags(html).replace(
 
 // ts-src/docs/folder.ts
 var import_node_fs89 = require("node:fs");
-var import_node_path112 = require("node:path");
+var import_node_path113 = require("node:path");
 init_files();
 init_diagnostics();
 
@@ -45213,7 +45489,7 @@ ${own3.map((p) => card(p, root, several)).join("\n")}
 }
 
 // ts-src/docs/links.ts
-var import_node_path111 = require("node:path");
+var import_node_path112 = require("node:path");
 init_diagnostics();
 var attribute2 = /\s(href|src|id|name|data-missing)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+))/gi;
 var named5 = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
@@ -45267,7 +45543,7 @@ var LinkChecker = class {
     }
     const [whole4 = "", fragment = ""] = link.split(/#(.*)/);
     const path2 = decoded2(whole4.replace(/\?.*$/, ""));
-    const target2 = path2 === "" ? page : import_node_path111.posix.join(import_node_path111.posix.dirname(page), path2);
+    const target2 = path2 === "" ? page : import_node_path112.posix.join(import_node_path112.posix.dirname(page), path2);
     if (target2 === ".." || target2.startsWith("../")) {
       this.found.push({ ...wanted, why: "outside" });
       return;
@@ -45567,7 +45843,7 @@ function distinct(rows) {
 // ts-src/docs/site.ts
 async function writeSite(site, store2, write3) {
   const links = new LinkChecker();
-  const written2 = { files: 0, bytes: 0, pages: 0, links: 0, dead: [], crossing: {}, lost: [] };
+  const written3 = { files: 0, bytes: 0, pages: 0, links: 0, dead: [], crossing: {}, lost: [] };
   const paths2 = /* @__PURE__ */ new Set();
   let time2 = new Patience();
   const put = (path2, data) => {
@@ -45575,9 +45851,9 @@ async function writeSite(site, store2, write3) {
     paths2.add(path2);
     const bytes = typeof data === "string" ? Buffer.from(data) : data;
     time2.spend(path2, () => links.add(path2, bytes));
-    written2.files++;
-    written2.bytes += bytes.length;
-    if (path2.endsWith(".html")) written2.pages++;
+    written3.files++;
+    written3.bytes += bytes.length;
+    if (path2.endsWith(".html")) written3.pages++;
     write3(path2, bytes);
   };
   const putAll = (folder2, files) => {
@@ -45597,7 +45873,7 @@ async function writeSite(site, store2, write3) {
     if (!p.record) continue;
     const packed3 = await store2.path(p.record.pages);
     const files = packed3 === void 0 ? void 0 : unpackPages((0, import_node_fs88.readFileSync)(packed3));
-    if (!files || !putAll(idOf2(p), files)) written2.lost.push(idOf2(p));
+    if (!files || !putAll(idOf2(p), files)) written3.lost.push(idOf2(p));
   }
   time2 = new Patience();
   put("index.html", indexPage(site));
@@ -45606,7 +45882,7 @@ async function writeSite(site, store2, write3) {
   for (const { path: path2, data } of searchFiles(site.packages, (p, path3) => paths2.has(`${idOf2(p)}/${path3}`)))
     put(path2, data);
   const crossing = [...links.crossing].sort(([a], [b]) => compare(a, b));
-  return { ...written2, links: links.links, dead: links.dead(), crossing: Object.fromEntries(crossing) };
+  return { ...written3, links: links.links, dead: links.dead(), crossing: Object.fromEntries(crossing) };
 }
 function* ownPages(site, p, known3, index) {
   yield ["index.html", landingPage(site, p, known3)];
@@ -45629,21 +45905,21 @@ ${LICENSE_default}`,
 
 // ts-src/docs/folder.ts
 function outputFault2(output) {
-  if (!(0, import_node_fs89.existsSync)(output) || !(0, import_node_fs89.readdirSync)(output).length || (0, import_node_fs89.existsSync)((0, import_node_path112.join)(output, siteMark))) return void 0;
+  if (!(0, import_node_fs89.existsSync)(output) || !(0, import_node_fs89.readdirSync)(output).length || (0, import_node_fs89.existsSync)((0, import_node_path113.join)(output, siteMark))) return void 0;
   return error("output-taken", `the folder ${output} contains something other than a documentation site`, {
     hint: "name another with --output"
   });
 }
 async function writeFolder(output, make) {
   const staged = temporaryBeside(output);
-  const former = (0, import_node_path112.join)((0, import_node_path112.dirname)(output), `.former-${process.pid}-${(0, import_node_path112.basename)(output)}`);
+  const former = (0, import_node_path113.join)((0, import_node_path113.dirname)(output), `.former-${process.pid}-${(0, import_node_path113.basename)(output)}`);
   const folders2 = /* @__PURE__ */ new Set();
   try {
     const made2 = await make((path2, data) => {
-      const folder2 = (0, import_node_path112.dirname)((0, import_node_path112.join)(staged, path2));
+      const folder2 = (0, import_node_path113.dirname)((0, import_node_path113.join)(staged, path2));
       if (!folders2.has(folder2)) (0, import_node_fs89.mkdirSync)(folder2, { recursive: true });
       folders2.add(folder2);
-      (0, import_node_fs89.writeFileSync)((0, import_node_path112.join)(staged, path2), data, { flag: "wx" });
+      (0, import_node_fs89.writeFileSync)((0, import_node_path113.join)(staged, path2), data, { flag: "wx" });
     });
     if ((0, import_node_fs89.existsSync)(output)) (0, import_node_fs89.renameSync)(output, former);
     (0, import_node_fs89.renameSync)(staged, output);
@@ -45656,7 +45932,7 @@ async function writeFolder(output, make) {
 
 // ts-src/docs/publication.ts
 var import_node_fs90 = require("node:fs");
-var import_node_path113 = require("node:path");
+var import_node_path114 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
@@ -45695,13 +45971,13 @@ function isState(value2) {
 async function publishSite(endpoint, folder2, state, keep2) {
   const done = await endpoint.during("publication", async () => {
     const files = await walkLeft(folder2, "");
-    let written2 = 0;
+    let written3 = 0;
     const other = [];
     await parallel(files, endpoint.width, async ({ path: path2 }) => {
-      const local2 = (0, import_node_path113.join)(folder2, path2);
+      const local2 = (0, import_node_path114.join)(folder2, path2);
       const file3 = { path: local2, sha256: await sha256File(local2), size: (0, import_node_fs90.statSync)(local2).size };
       const placed2 = await endpoint.placeFile(`${state.path}/${path2}`, file3);
-      if (placed2 === "written") written2++;
+      if (placed2 === "written") written3++;
       if (placed2 === "other") other.push(path2);
     });
     if (other.length)
@@ -45723,7 +45999,7 @@ async function publishSite(endpoint, folder2, state, keep2) {
     await switchLatest(endpoint, kept4, state);
     let removed = 0;
     for (const { path: path2 } of states.slice(keep2)) removed += await removeState(endpoint, path2);
-    return good({ written: written2, removed });
+    return good({ written: written3, removed });
   });
   return done ?? bad(error("docs-moved", `a clean-up is running in ${endpoint.where}: run the command again`));
 }
@@ -45742,9 +46018,9 @@ async function switchLatest(endpoint, states, state) {
   await endpoint.put("states.js", Buffer.from(`slipwayData("states",${JSON.stringify(choices)});
 `));
   if (endpoint.folder !== void 0) {
-    const link = temporaryBeside((0, import_node_path113.join)(endpoint.folder, "latest"));
+    const link = temporaryBeside((0, import_node_path114.join)(endpoint.folder, "latest"));
     (0, import_node_fs90.symlinkSync)(state.path, link);
-    (0, import_node_fs90.renameSync)(link, (0, import_node_path113.join)(endpoint.folder, "latest"));
+    (0, import_node_fs90.renameSync)(link, (0, import_node_path114.join)(endpoint.folder, "latest"));
   } else await endpoint.put("latest/index.html", Buffer.from(redirect(`../${state.path}/index.html`)));
   await endpoint.put(
     "index.html",
@@ -45766,7 +46042,7 @@ fetch(to,{method:"HEAD"}).then(function(r){r.ok?go(to):location.replace("${root}
 }
 async function removeState(endpoint, path2) {
   if (endpoint.folder !== void 0) {
-    (0, import_node_fs90.rmSync)((0, import_node_path113.join)(endpoint.folder, path2), { recursive: true, force: true });
+    (0, import_node_fs90.rmSync)((0, import_node_path114.join)(endpoint.folder, path2), { recursive: true, force: true });
     return 1;
   }
   const names4 = [];
@@ -45781,20 +46057,20 @@ init_diagnostics();
 
 // ts-src/cli/farm/work.ts
 var import_node_fs93 = require("node:fs");
-var import_node_path117 = require("node:path");
+var import_node_path118 = require("node:path");
 init_diagnostics();
 init_names();
 init_files();
 init_home();
 
 // ts-src/farm/result.ts
-var import_node_path116 = require("node:path");
+var import_node_path117 = require("node:path");
 init_files();
 
 // ts-src/farm/run-manifest.ts
 var import_node_crypto16 = require("node:crypto");
 var import_node_fs92 = require("node:fs");
-var import_node_path115 = require("node:path");
+var import_node_path116 = require("node:path");
 var import_node_zlib13 = require("node:zlib");
 init_diagnostics();
 init_digest();
@@ -45836,13 +46112,13 @@ var distributionsIn = (distributions) => distributions.map(({ name: name6, rosVe
 
 // ts-src/farm/run-files.ts
 var import_node_fs91 = require("node:fs");
-var import_node_path114 = require("node:path");
+var import_node_path115 = require("node:path");
 init_files();
 init_diagnostics();
 function writeFiles({ id, files }, state) {
-  const root = (0, import_node_path114.join)(state, "cache", "runs", id, "distro");
+  const root = (0, import_node_path115.join)(state, "cache", "runs", id, "distro");
   for (const [path2, content] of Object.entries(files))
-    if (!exists((0, import_node_path114.join)(root, path2))) writeWhole((0, import_node_path114.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
+    if (!exists((0, import_node_path115.join)(root, path2))) writeWhole((0, import_node_path115.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
   return root;
 }
 function filesOf4(distro, root, keyRoot = root) {
@@ -45856,7 +46132,7 @@ function filesOf4(distro, root, keyRoot = root) {
   const diagnostics = [];
   for (const [path2, from] of [...paths2].sort(([a], [b]) => compare(a, b))) {
     try {
-      files[path2] = (0, import_node_fs91.readFileSync)((0, import_node_path114.join)(from, path2)).toString("base64");
+      files[path2] = (0, import_node_fs91.readFileSync)((0, import_node_path115.join)(from, path2)).toString("base64");
     } catch {
       diagnostics.push(error("file-missing", `the distro file names ${path2}, which is not there`));
     }
@@ -45907,7 +46183,7 @@ var packed = (value2) => (0, import_node_zlib13.gzipSync)(JSON.stringify(value2)
 var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), (0, import_node_zlib13.gzipSync)(redacted(JSON.stringify(bundle)), { level: 1 }));
 var saveShard = (store2, id, part) => store2.putBlob(partName(id, part.architecture), packed(part));
 async function cached2(store2, state, name6, is) {
-  const copy2 = (0, import_node_path115.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
+  const copy2 = (0, import_node_path116.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
   const kept4 = readJson(copy2);
   if (kept4) return kept4;
   const data = await store2.getBlob(name6);
@@ -45994,7 +46270,7 @@ function applyShard(graph2, part) {
 
 // ts-src/farm/result.ts
 async function keepResult(session2, output, id, number7, result2) {
-  const log = result2.log === void 0 ? void 0 : (0, import_node_path116.join)(output, result2.log);
+  const log = result2.log === void 0 ? void 0 : (0, import_node_path117.join)(output, result2.log);
   const kept4 = {
     schema: 1,
     result: result2,
@@ -46123,7 +46399,7 @@ var Worker = class {
 // ts-src/cli/farm/work.ts
 var farmOptions = {
   run: { type: "string", value: "ID", help: "id of the run, as `prepare` printed it" },
-  store: { type: "string", value: "URI", help: "the store: file:PATH or s3://BUCKET/PREFIX" },
+  store: { type: "string", value: "URI", help: "the store: file:PATH or s3://BUCKET/PREFIX", check: checkStore2 },
   namespace: {
     type: "string",
     value: "NAME",
@@ -46135,8 +46411,8 @@ var farmOptions = {
     help: "folder for base systems and sources (default: SLIPWAY_STATE, else slipway below XDG_STATE_HOME or ~/.local/state)"
   }
 };
-var farmState = (values) => (0, import_node_path117.resolve)(
-  values.state || process.env.SLIPWAY_STATE || (0, import_node_path117.join)(process.env.XDG_STATE_HOME || (0, import_node_path117.join)(homeFolder(), ".local/state"), "slipway")
+var farmState = (values) => (0, import_node_path118.resolve)(
+  values.state || process.env.SLIPWAY_STATE || (0, import_node_path118.join)(process.env.XDG_STATE_HOME || (0, import_node_path118.join)(homeFolder(), ".local/state"), "slipway")
 );
 async function loadNamed(verb, values) {
   if (values.run === void 0 || values.store === void 0) {
@@ -46164,7 +46440,7 @@ async function openLoaded(loaded, values, within, purpose, numbers) {
   const { store: store2, bundle, state } = loaded;
   const input = numbers ? { ...loaded.input, plan: planOf(loaded, numbers) } : loaded.input;
   const driver = driverOf(values);
-  const looked = (0, import_node_path117.join)(state, `sound-${driver.name}`);
+  const looked = (0, import_node_path118.join)(state, `sound-${driver.name}`);
   if (purpose !== "report" && !lately(looked)) {
     const lacking2 = await missingTools(driver.name, input.plan);
     if (lacking2.length) {
@@ -46248,7 +46524,7 @@ SLIPWAY_DRAIN_FILE names).`,
       await closeScratch(session2.driver);
       stop.done();
       const { state, distro } = session2.input;
-      const cleaned = (0, import_node_path117.join)(state, "cleaned");
+      const cleaned = (0, import_node_path118.join)(state, "cleaned");
       if (!stop.signal.aborted && !lately(cleaned)) {
         writeWhole(cleaned, "", { sync: false });
         await cleanUp({ distro, state, driver: session2.driver });
@@ -46278,7 +46554,7 @@ function engineOf2(values, session2, output, signal, progress) {
   return schedulerOf(session2, { output, retest, testsStop: false, progress, signal, alone: true });
 }
 async function doTasks(values, session2, loaded, numbers, signal) {
-  const output = (0, import_node_path117.join)(session2.input.state, "runs", loaded.bundle.id);
+  const output = (0, import_node_path118.join)(session2.input.state, "runs", loaded.bundle.id);
   const progress = {
     ...notesOnly((line2) => writeNote(`${line2}
 `)),
@@ -46370,7 +46646,7 @@ var docsOptions = {
 var import_node_fs94 = require("node:fs");
 
 // ts-src/farm/gather.ts
-var import_node_path118 = require("node:path");
+var import_node_path119 = require("node:path");
 init_files();
 init_stored();
 var nothingHappened = { ended: void 0, lost: /* @__PURE__ */ new Map(), avoided: /* @__PURE__ */ new Map(), faults: [] };
@@ -46406,14 +46682,14 @@ async function takeResult({ store: store2 }, { bundle }, output, { number: numbe
   const kept4 = await store2.readJson(resultName(bundle.id, number7));
   if (!isStoredResult(kept4) || kept4.result.id !== graph2.results[task]?.id) return;
   const kind = kindOf3(graph2, task);
-  const log = (0, import_node_path118.join)("logs", graph2.id, `${packageOf(graph2, task).name}${kind === "build" ? "" : `.${kind}`}.log`);
+  const log = (0, import_node_path119.join)("logs", graph2.id, `${packageOf(graph2, task).name}${kind === "build" ? "" : `.${kind}`}.log`);
   graph2.results[task] = { ...kept4.result, ...kept4.result.log === void 0 ? {} : { log } };
   const { key } = kept4.result;
   if (key !== void 0 && kind === "build" && isDone(kept4.result.state)) graph2.records[task] = await store2.get(key);
   if (key !== void 0 && kind === "test") graph2.tests[task - graph2.count] = await store2.getTest(key);
   if (kept4.log && kept4.result.log !== void 0 && kept4.result.state === "failed") {
     const text8 = await store2.readText(kept4.log);
-    if (text8 !== void 0) writeWhole((0, import_node_path118.join)(output, log), text8, { sync: false });
+    if (text8 !== void 0) writeWhole((0, import_node_path119.join)(output, log), text8, { sync: false });
   }
 }
 async function takeDocumentation({ graphs, store: store2 }) {
@@ -46526,12 +46802,12 @@ fail a run on a farm, the last line on standard output is "strict".`,
 async function makeDocs(values, opened, workers, signal) {
   const { session: session2, distro, root } = opened;
   const begun = Date.now();
-  const output = (0, import_node_path119.resolve)(values.output ?? (0, import_node_path119.join)(root, "docs"));
+  const output = (0, import_node_path120.resolve)(values.output ?? (0, import_node_path120.join)(root, "docs"));
   if (values.publish !== void 0 && !distro.docs.to.length)
     return told6(error("docs-place", "docs.to in distro.yaml is empty: there is no place to publish documentation to"));
   const fault4 = outputFault2(output);
   if (fault4) return told6(fault4);
-  (0, import_node_fs95.mkdirSync)((0, import_node_path119.resolve)(output, ".."), { recursive: true });
+  (0, import_node_fs95.mkdirSync)((0, import_node_path120.resolve)(output, ".."), { recursive: true });
   if (opened.gather) await opened.gather(logFolder(output));
   else await runTasks(values, session2, workers, output, signal);
   if (signal.aborted) return exit.failed;
@@ -46550,10 +46826,10 @@ async function makeDocs(values, opened, workers, signal) {
     (write3) => writeSite({ organization, packages, ...published }, session2.store, write3)
   );
   if (!opened.gather) await recordRun(session2);
-  const faults4 = [...linkFaults(site, distro.docs.strict), ...lostFaults(site)];
-  if (values.publish !== void 0 && !faults4.some(isError))
-    faults4.push(...await publishAll(values.publish, opened, packages, output, state));
-  return finish(values, opened, { site, faults: faults4, output, begun });
+  const faults3 = [...linkFaults(site, distro.docs.strict), ...lostFaults(site)];
+  if (values.publish !== void 0 && !faults3.some(isError))
+    faults3.push(...await publishAll(values.publish, opened, packages, output, state));
+  return finish(values, opened, { site, faults: faults3, output, begun });
 }
 function told6(fault4) {
   showDiagnostics([fault4]);
@@ -46573,7 +46849,7 @@ function stateOf2(stamp, digest4, packages) {
   };
 }
 async function publishAll(channel2, { session: session2, distro, root }, packages, output, state) {
-  const faults4 = [];
+  const faults3 = [];
   for (const place3 of distro.docs.to) {
     const endpoint = await openEndpoint(below2(place3, channel2), root);
     const { states } = await readStates(endpoint);
@@ -46586,12 +46862,12 @@ async function publishAll(channel2, { session: session2, distro, root }, package
     if (published.ok)
       writeNote(`published to ${endpoint.where}: ${state.path}, ${published.value.written} files written
 `);
-    else faults4.push(...published.diagnostics);
+    else faults3.push(...published.diagnostics);
   }
-  if (faults4.length) return faults4;
+  if (faults3.length) return faults3;
   await addHistory(session2.store, session2.input.plan.stamp, packages);
   await keepSite(session2.store, channel2, packages);
-  return faults4;
+  return faults3;
 }
 async function runTasks(values, session2, workers, output, signal) {
   const progress = makeProgress({
@@ -46622,9 +46898,9 @@ async function runTasks(values, session2, workers, output, signal) {
 }
 var logFolder = (output) => `${output}.out`;
 async function finish(values, { session: session2, faulty, strict, gather: gather3 }, made2) {
-  const { site, faults: faults4, output, begun } = made2;
+  const { site, faults: faults3, output, begun } = made2;
   const results = resultsOf(session2.graphs).filter((t) => !gather3 || t.kind === "docs");
-  showDiagnostics(faults4);
+  showDiagnostics(faults3);
   writeReports({
     plan: session2.input.plan,
     runs: session2.graphs,
@@ -46644,11 +46920,11 @@ async function finish(values, { session: session2, faulty, strict, gather: gathe
   );
   if (values.json) writeOutput(`${JSON.stringify({ output, ...site, results })}
 `);
-  else writeOutput(`${(0, import_node_path119.join)(output, "index.html")}
+  else writeOutput(`${(0, import_node_path120.join)(output, "index.html")}
 `);
-  const failed5 = results.some((t) => !isDone(t.state)) || faults4.some(isError) || faulty;
+  const failed5 = results.some((t) => !isDone(t.state)) || faults3.some(isError) || faulty;
   if (failed5 && strict && !values.json) writeOutput("strict\n");
-  return show3(values.open === true, (0, import_node_path119.join)(output, "index.html"), failed5 ? exit.failed : exit.ok);
+  return show3(values.open === true, (0, import_node_path120.join)(output, "index.html"), failed5 ? exit.failed : exit.ok);
 }
 async function show3(open3, index, code2) {
   if (!open3) return code2;
@@ -46667,9 +46943,9 @@ var reasons2 = {
 var toldLinks = 50;
 function linkFaults({ dead }, strict) {
   const say = strict ? error : warning;
-  const faults4 = dead.slice(0, toldLinks).map((d) => say("docs-link", `the link '${d.link}' ${reasons2[d.why]}`, { file: d.page, line: d.line }));
-  const more = dead.length - faults4.length;
-  return more ? [...faults4, say("docs-link", `${more} more links are broken`)] : faults4;
+  const faults3 = dead.slice(0, toldLinks).map((d) => say("docs-link", `the link '${d.link}' ${reasons2[d.why]}`, { file: d.page, line: d.line }));
+  const more = dead.length - faults3.length;
+  return more ? [...faults3, say("docs-link", `${more} more links are broken`)] : faults3;
 }
 var lostFaults = ({ lost: lost3 }) => lost3.map(
   (id) => error("docs-lost", `the store lost the pages of ${id}`, {
@@ -46678,12 +46954,12 @@ var lostFaults = ({ lost: lost3 }) => lost3.map(
 );
 
 // ts-src/cli/doctor.ts
-var import_node_path121 = require("node:path");
+var import_node_path122 = require("node:path");
 init_process();
 init_sizes();
 
 // ts-src/cli/store.ts
-var import_node_path120 = require("node:path");
+var import_node_path121 = require("node:path");
 init_files();
 init_sizes();
 var store = defineCommand({
@@ -46699,18 +46975,21 @@ var store = defineCommand({
 gc keeps what a channel, an image, an index or the last run needs. In a store that several machines share, it also keeps
 what is younger than a day. While another slipway process uses the state folder, nothing of it is removed. Each build
 does the same with the state folder at its end, and with the store if it is in the state folder.`,
+  words: ["show", "verify", "gc"],
   options: {
     distro: distroOptions.distro,
     state: distroOptions.state,
     days: {
       type: "string",
       value: "N",
-      help: "gc: keep what was used in the last N days (default: `state.days` of distro.yaml, 30)"
+      help: "gc: keep what was used in the last N days (default: `state.days` of distro.yaml, 30)",
+      check: ofForm(/^\d{1,6}(\.\d{1,6})?$/, "a number of days")
     },
     size: {
       type: "string",
       value: "SIZE",
-      help: "gc: limit for all that can be made again, such as 20G (default: `state.size` of distro.yaml, 40G)"
+      help: "gc: limit for all that can be made again, such as 20G (default: `state.size` of distro.yaml, 40G)",
+      check: (size3) => sizeOf(size3) ? void 0 : "is not a size such as 800M or 20G"
     },
     "dry-run": { type: "boolean", help: "gc: only show what would be removed" },
     json: { type: "boolean", help: "print JSON" }
@@ -46718,9 +46997,8 @@ does the same with the state folder at its end, and with the store if it is in t
   async run(values, [what = "show", ...more]) {
     const days = values.days === void 0 ? void 0 : Number(values.days);
     const size3 = values.size === void 0 ? void 0 : sizeOf(values.size);
-    const badDays = days !== void 0 && !(Number.isFinite(days) && days >= 0);
-    if (more.length || !["show", "verify", "gc"].includes(what) || badDays || values.size !== void 0 && !size3) {
-      writeMessage("slipway store: show, verify or gc; --days takes a number, --size a size such as 20G\n");
+    if (more.length) {
+      writeMessage("slipway store: takes one word: show, verify or gc\n");
       return exit.usage;
     }
     const workspace = await openWorkspace(values);
@@ -46732,7 +47010,7 @@ does the same with the state folder at its end, and with the store if it is in t
     const opened = await openStore(distro.store, root, state, void 0);
     const json2 = values.json === true;
     if (what === "show") return show4(opened, state, json2);
-    if (what === "verify") return verify(opened, (0, import_node_path120.join)(state, "verify"));
+    if (what === "verify") return verify(opened, (0, import_node_path121.join)(state, "verify"));
     const rules2 = stateRules(distro);
     return collectAll(
       workspace.value,
@@ -46853,18 +47131,19 @@ var doctor = defineCommand({
   options: {
     json: { type: "boolean", help: "print what is missing, and how to install it, as JSON" },
     distro: distroOptions.distro,
-    driver: { type: "string", value: "NAME", help: "sandbox driver: unshare (default) or docker" },
+    driver: {
+      type: "string",
+      value: "NAME",
+      help: "sandbox driver: unshare (default) or docker",
+      check: among("unshare", "docker")
+    },
     install: {
       type: "boolean",
       help: "print what is missing, and install it with apt-get (with sudo if you are not root)"
     }
   },
   async run(values) {
-    const driver = values.driver ?? "unshare";
-    if (driver !== "unshare" && driver !== "docker") {
-      writeMessage("slipway doctor: --driver is unshare or docker\n");
-      return exit.usage;
-    }
+    const driver = values.driver === "docker" ? "docker" : "unshare";
     const workspace = await readWorkspace(findDistro(values), void 0);
     const systems = workspace.ok ? Object.values(workspace.value.distro.platforms).map((p) => p.os) : [];
     let findings = await examine(driver, systems);
@@ -46890,9 +47169,9 @@ var doctor = defineCommand({
       }
       findings = await examine(driver, systems);
     }
-    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path121.join)(process.cwd(), ".slipway"));
+    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path122.join)(process.cwd(), ".slipway"));
     findings.push(...machine.findings);
-    const kept4 = workspace.ok ? await stateKinds((0, import_node_path121.resolve)(workspace.value.state)) : [];
+    const kept4 = workspace.ok ? await stateKinds((0, import_node_path122.resolve)(workspace.value.state)) : [];
     if (workspace.ok && kept4.length)
       machine.lines.push(
         `kept in ${workspace.value.state}: ${describe3(kept4)}; at most ${sizeText(stateRules(workspace.value.distro).size)} (state.size)`
@@ -49423,13 +49702,13 @@ the first one is drawn.`,
 
 // ts-src/cli/image.ts
 var import_node_fs111 = require("node:fs");
-var import_node_path137 = require("node:path");
+var import_node_path138 = require("node:path");
 init_diagnostics();
 init_images();
 
 // ts-src/images/build.ts
 var import_node_fs106 = require("node:fs");
-var import_node_path131 = require("node:path");
+var import_node_path132 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -49439,20 +49718,20 @@ init_files();
 init_diagnostics();
 init_names();
 var needsOf4 = (stanza) => ["Depends", "Pre-Depends"].flatMap(
-  (field) => (fieldOf(stanza, field) ?? "").split(",").filter((relation) => relation.trim() !== "").map((relation) => relation.split("|").map((part) => part.trim().replace(/[\s:([<].*$/, "")))
+  (field) => (fieldOf2(stanza, field) ?? "").split(",").filter((relation) => relation.trim() !== "").map((relation) => relation.split("|").map((part) => part.trim().replace(/[\s:([<].*$/, "")))
 );
 function ownPackages(image2, index, patterns2, debian2) {
   const known3 = /* @__PURE__ */ new Map();
   const providers = /* @__PURE__ */ new Map();
   for (const { text: text8, sha256: sha2562, size: size3 } of readPackages2(index)) {
-    const name6 = fieldOf(text8, "Package") ?? "";
-    known3.set(name6, { name: name6, version: fieldOf(text8, "Version") ?? "", sha256: sha2562, size: size3, needs: needsOf4(text8) });
-    for (const provided of (fieldOf(text8, "Provides") ?? "").split(","))
+    const name6 = fieldOf2(text8, "Package") ?? "";
+    known3.set(name6, { name: name6, version: fieldOf2(text8, "Version") ?? "", sha256: sha2562, size: size3, needs: needsOf4(text8) });
+    for (const provided of (fieldOf2(text8, "Provides") ?? "").split(","))
       providers.set(provided.trim().replace(/[\s:(].*$/, ""), name6);
   }
   const usual = [...known3.keys()].filter((name6) => !name6.endsWith("-dbgsym"));
   const wanted = /* @__PURE__ */ new Set();
-  const faults4 = patterns2.flatMap((pattern) => {
+  const faults3 = patterns2.flatMap((pattern) => {
     const matches = matcher([pattern === "*" ? "*" : debian2(debianize(pattern)), pattern]);
     const found2 = known3.has(pattern) ? [pattern] : usual.filter(matches);
     for (const name6 of found2) wanted.add(name6);
@@ -49464,7 +49743,7 @@ function ownPackages(image2, index, patterns2, debian2) {
       })
     ];
   });
-  if (faults4.length) return bad(...faults4);
+  if (faults3.length) return bad(...faults3);
   const queue = [...wanted];
   for (let name6 = queue.pop(); name6 !== void 0; name6 = queue.pop())
     for (const alternatives of known3.get(name6)?.needs ?? []) {
@@ -49483,7 +49762,7 @@ function ownPackages(image2, index, patterns2, debian2) {
 
 // ts-src/images/config.ts
 var import_node_fs96 = require("node:fs");
-var import_node_path122 = require("node:path");
+var import_node_path123 = require("node:path");
 init_names();
 init_digest();
 init_images();
@@ -49918,9 +50197,9 @@ function prefixesOf({ distro, image: image2 }) {
 function writeConfig(facts, folder2, machine) {
   const { image: image2, inputs, repository: repository2 } = facts;
   const { spec } = image2;
-  (0, import_node_fs96.mkdirSync)((0, import_node_path122.join)(folder2, "keys"), { recursive: true });
-  (0, import_node_fs96.mkdirSync)((0, import_node_path122.join)(folder2, "files"));
-  const write3 = (name6, data) => (0, import_node_fs96.writeFileSync)((0, import_node_path122.join)(folder2, name6), data, { flag: "wx" });
+  (0, import_node_fs96.mkdirSync)((0, import_node_path123.join)(folder2, "keys"), { recursive: true });
+  (0, import_node_fs96.mkdirSync)((0, import_node_path123.join)(folder2, "files"));
+  const write3 = (name6, data) => (0, import_node_fs96.writeFileSync)((0, import_node_path123.join)(folder2, name6), data, { flag: "wx" });
   write3("setup.sh", scripts.setup);
   write3("image.json", imageJson(facts));
   write3("entrypoint", scripts.entrypoint);
@@ -49959,7 +50238,7 @@ function writeConfig(facts, folder2, machine) {
 
 // ts-src/images/inputs.ts
 var import_node_fs97 = require("node:fs");
-var import_node_path123 = require("node:path");
+var import_node_path124 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -49967,9 +50246,9 @@ init_process();
 init_yaml();
 var largest10 = 256 << 20;
 async function readInputs2(root, distroFile, name6, spec) {
-  const faults4 = [];
+  const faults3 = [];
   const locator = new Locator(readIf(distroFile) ?? "");
-  const fault4 = (path2, message, hint) => faults4.push(
+  const fault4 = (path2, message, hint) => faults3.push(
     error("image-input", message, { file: distroFile, line: locator.line(["images", name6, ...path2]), hint })
   );
   const read3 = async (file3, path2, most9 = largest10) => {
@@ -50008,7 +50287,7 @@ async function readInputs2(root, distroFile, name6, spec) {
     fault4(["hook"], `${spec.hook} does not begin with "#!"`, "name its interpreter in its first line");
   const overlay = spec.overlay === void 0 ? void 0 : await packOverlay(root, spec.overlay);
   if (typeof overlay === "string") fault4(["overlay"], overlay);
-  if (faults4.length) return bad(...faults4);
+  if (faults3.length) return bad(...faults3);
   const packed3 = typeof overlay === "string" ? void 0 : overlay;
   const parts2 = [...files, hook, packed3].map((b) => b ? sha256(b) : null);
   return good({
@@ -50031,7 +50310,7 @@ async function packOverlay(root, folder2) {
     const strange = found2.find((f) => f.kind !== "a file" && f.kind !== "a link");
     if (strange) return `the overlay holds ${strange.kind}: ${strange.path}`;
     if (!found2.length) return `the overlay ${folder2} holds no files, or is not there`;
-    const total = found2.reduce((n, f) => n + (0, import_node_fs97.lstatSync)((0, import_node_path123.join)(root, f.path)).size, 0);
+    const total = found2.reduce((n, f) => n + (0, import_node_fs97.lstatSync)((0, import_node_path124.join)(root, f.path)).size, 0);
     if (total > largest10) return `the overlay ${folder2} is larger than ${largest10 >> 20} MiB`;
   } catch (e) {
     if (e instanceof LeftBehindError) return e.message;
@@ -50039,20 +50318,20 @@ async function packOverlay(root, folder2) {
   }
   const normalized = ["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "--format=gnu"];
   const chunks = [];
-  const packed3 = await run("tar", ["-c", ...normalized, "--mode=u=rwX,go=rX", "-C", (0, import_node_path123.join)(root, path2), "."], {
+  const packed3 = await run("tar", ["-c", ...normalized, "--mode=u=rwX,go=rX", "-C", (0, import_node_path124.join)(root, path2), "."], {
     onOutput: (chunk) => chunks.push(chunk)
   });
   return packed3.code === 0 ? Buffer.concat(chunks) : `the overlay could not be read: ${packed3.stderr.trim()}`;
 }
 
 // ts-src/images/kinds.ts
-var import_node_path126 = require("node:path");
+var import_node_path127 = require("node:path");
 init_diagnostics();
 init_names();
 
 // ts-src/images/disk.ts
 var import_node_fs100 = require("node:fs");
-var import_node_path124 = require("node:path");
+var import_node_path125 = require("node:path");
 init_diagnostics();
 init_digest();
 init_images();
@@ -50280,7 +50559,7 @@ function writeBootFiles(folder2, facts, key, version3) {
   const title = `${facts.distro.organization} ${name6}`;
   const restart = ab ? " panic=10" : "";
   const kernelOptions = `root=${partition} rw console=tty0 console=${firmware[target2.architecture]?.console}${restart}`;
-  const write3 = (file3, text8) => (0, import_node_fs100.writeFileSync)((0, import_node_path124.join)(folder2, file3), text8, { flag: "wx" });
+  const write3 = (file3, text8) => (0, import_node_fs100.writeFileSync)((0, import_node_path125.join)(folder2, file3), text8, { flag: "wx" });
   write3("name", version3);
   write3("entry-name", ab ? `${version3}+3.conf` : "slipway.conf");
   write3("loader.conf", "timeout 1\nconsole-mode keep\n");
@@ -50301,7 +50580,7 @@ async function makeDisk(room, facts, root, options5) {
   const { spec, target: target2, name: name6 } = facts.image;
   const known3 = firmware[target2.architecture];
   if (!known3) return bad(error("image-kind", `no disks are made for ${target2.architecture}`));
-  const folder2 = (0, import_node_path124.join)(options5.folder, "disk");
+  const folder2 = (0, import_node_path125.join)(options5.folder, "disk");
   (0, import_node_fs100.mkdirSync)(folder2);
   const { key, epoch } = options5;
   const rootUuid = uuidOf(`${key} root`);
@@ -50333,8 +50612,8 @@ async function makeDisk(room, facts, root, options5) {
     signal: room.signal
   });
   if (made2.code !== 0) return bad(diskFailed(room, spec.size));
-  normalizeExt4((0, import_node_path124.join)(folder2, "root.raw"), epoch);
-  const rootSectors = (0, import_node_fs100.statSync)((0, import_node_path124.join)(folder2, "root.raw")).size / sector2;
+  normalizeExt4((0, import_node_path125.join)(folder2, "root.raw"), epoch);
+  const rootSectors = (0, import_node_fs100.statSync)((0, import_node_path125.join)(folder2, "root.raw")).size / sector2;
   const parts2 = [
     { name: labels.esp, type: types2.esp, file: "esp.raw", sectors: esp },
     { name: ab ? version3 : labels.root, type: known3.root, file: "root.raw", sectors: rootSectors }
@@ -50348,11 +50627,11 @@ async function makeDisk(room, facts, root, options5) {
   if (!bios) return assemble2(folder2, key, parts2);
   const sectors = mebibyte / sector2;
   parts2.push({ name: labels.bios, type: biosPartition, file: "bios-core.img", sectors, front: true });
-  const core = placedCore((0, import_node_fs100.readFileSync)((0, import_node_path124.join)(folder2, "bios-core.img")), sectors);
+  const core = placedCore((0, import_node_fs100.readFileSync)((0, import_node_path125.join)(folder2, "bios-core.img")), sectors);
   if (!core) return bad(noGrub(name6));
-  (0, import_node_fs100.writeFileSync)((0, import_node_path124.join)(folder2, "bios-core.img"), core);
+  (0, import_node_fs100.writeFileSync)((0, import_node_path125.join)(folder2, "bios-core.img"), core);
   const assembled = await assemble2(folder2, key, parts2);
-  if (!assembled.ok || writeBootSector(assembled.value.raw, (0, import_node_path124.join)(folder2, "bios-boot.img"), sectors)) return assembled;
+  if (!assembled.ok || writeBootSector(assembled.value.raw, (0, import_node_path125.join)(folder2, "bios-boot.img"), sectors)) return assembled;
   return bad(noGrub(name6));
 }
 var noGrub = (image2) => error("image-render", `unsupported GRUB in the image '${image2}': a BIOS could not start it`, {
@@ -50375,7 +50654,7 @@ var diskFailed = (room, size3) => error("image-render", `the disk could not be m
   hint: "the cause is at the end of that log"
 });
 async function makeData(folder2, uuid2, epoch) {
-  const file3 = (0, import_node_path124.join)(folder2, "data.raw");
+  const file3 = (0, import_node_path125.join)(folder2, "data.raw");
   const size3 = 64 * mebibyte;
   const made2 = await run("sh", [
     "-c",
@@ -50391,7 +50670,7 @@ async function makeData(folder2, uuid2, epoch) {
   return good(size3 / sector2);
 }
 async function assemble2(folder2, key, parts2) {
-  const raw = (0, import_node_path124.join)(folder2, "disk.raw");
+  const raw = (0, import_node_path125.join)(folder2, "disk.raw");
   const align = mebibyte / sector2;
   let at3 = align;
   const lines = ["label: gpt", `label-id: ${uuidOf(`${key} disk`)}`, `first-lba: ${align}`, "unit: sectors", ""];
@@ -50413,7 +50692,7 @@ async function assemble2(folder2, key, parts2) {
   for (const [part, start3] of places) {
     if (part.file === void 0) continue;
     const copied2 = await run("dd", [
-      `if=${(0, import_node_path124.join)(folder2, part.file)}`,
+      `if=${(0, import_node_path125.join)(folder2, part.file)}`,
       `of=${raw}`,
       "bs=1M",
       `seek=${start3 / align}`,
@@ -50428,7 +50707,7 @@ async function renderDisk(room, facts, root, options5) {
   const made2 = await makeDisk(room, facts, root, options5);
   if (!made2.ok) return made2;
   const { raw, folder: folder2 } = made2.value;
-  const named7 = (ending) => (0, import_node_path124.join)(
+  const named7 = (ending) => (0, import_node_path125.join)(
     options5.folder,
     imageFile(
       facts.image.name,
@@ -50446,14 +50725,14 @@ async function renderDisk(room, facts, root, options5) {
   const converted = await run("qemu-img", qcow);
   if (converted.code !== 0) return bad(toolFailed("qemu-img", converted));
   if (facts.image.spec.partitions === "ab") {
-    const slot = await zstd((0, import_node_path124.join)(folder2, "root.raw"), named7("root.raw.zst"));
+    const slot = await zstd((0, import_node_path125.join)(folder2, "root.raw"), named7("root.raw.zst"));
     if (slot.code !== 0) return bad(toolFailed("zstd", slot));
     for (const [from, ending] of [
       ["vmlinuz", "vmlinuz"],
       ["initrd", "initrd"],
       ["entry.conf", "conf"]
     ]) {
-      (0, import_node_fs100.renameSync)((0, import_node_path124.join)(folder2, from), named7(ending));
+      (0, import_node_fs100.renameSync)((0, import_node_path125.join)(folder2, from), named7(ending));
       files.push(named7(ending));
     }
     files.push(named7("root.raw.zst"));
@@ -50589,7 +50868,7 @@ function copyLayer(layer, write3) {
 // ts-src/images/lxd.ts
 var import_node_crypto19 = require("node:crypto");
 var import_node_fs102 = require("node:fs");
-var import_node_path125 = require("node:path");
+var import_node_path126 = require("node:path");
 init_process();
 init_diagnostics();
 init_names();
@@ -50633,9 +50912,9 @@ async function renderLxd(room, facts, root, options5) {
   const { name: name6, target: target2 } = facts.image;
   const version3 = imageVersion(facts.state.stamp, options5.key);
   const work2 = newScratch(room.state);
-  const plain5 = (0, import_node_path125.join)(work2, "metadata.tar");
+  const plain5 = (0, import_node_path126.join)(work2, "metadata.tar");
   (0, import_node_fs102.writeFileSync)(plain5, lxdMetadata(facts, version3, options5.epoch));
-  const fileOf3 = (ending) => (0, import_node_path125.join)(options5.folder, imageFile(name6, version3, target2.architecture, ending));
+  const fileOf3 = (ending) => (0, import_node_path126.join)(options5.folder, imageFile(name6, version3, target2.architecture, ending));
   const [metadata, squashed] = [fileOf3(lxdEndings.metadata), fileOf3(lxdEndings.root)];
   const packed3 = await room.driver.read({
     layers: root.layers.map((l) => l.root),
@@ -50726,8 +51005,8 @@ var dockerSettings = (facts, key, epoch) => ({
   time: epoch
 });
 function docker2(facts, root, { folder: folder2, key, epoch }) {
-  const file3 = (0, import_node_path126.join)(folder2, fileOf(facts, key, "docker.tar"));
-  const written2 = writeDockerTar(
+  const file3 = (0, import_node_path127.join)(folder2, fileOf(facts, key, "docker.tar"));
+  const written3 = writeDockerTar(
     {
       architecture: facts.image.target.architecture,
       layers: root.told.map(({ layer, what }) => ({ diffId: layer.diffId, tar: layer.tar, size: layer.size, what })),
@@ -50736,21 +51015,21 @@ function docker2(facts, root, { folder: folder2, key, epoch }) {
     dockerTags(facts, key),
     file3
   );
-  if (written2.damaged) {
-    const { what, tar } = written2.damaged;
+  if (written3.damaged) {
+    const { what, tar } = written3.damaged;
     return bad(
       error("image-render", `the ${what} layer of '${facts.image.name}' is damaged on this machine's disk: ${tar}`, {
         hint: "remove the cached layers with `slipway clean`; the next build makes them again"
       })
     );
   }
-  return good({ files: [file3], digests: /* @__PURE__ */ new Map([[file3, written2.sha256]]), id: written2.id });
+  return good({ files: [file3], digests: /* @__PURE__ */ new Map([[file3, written3.sha256]]), id: written3.id });
 }
 var rootfsScript = `tar --create --format=pax --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime --sort=name \\
   --numeric-owner --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --one-file-system \\
   --directory m . | zstd -3 -T0 --quiet -o "$2"`;
 async function rootfs(room, facts, root, options5) {
-  const file3 = (0, import_node_path126.join)(options5.folder, fileOf(facts, options5.key, "rootfs.tar.zst"));
+  const file3 = (0, import_node_path127.join)(options5.folder, fileOf(facts, options5.key, "rootfs.tar.zst"));
   const packed3 = await room.driver.read({
     layers: root.layers.map((l) => l.root),
     work: newScratch(room.state),
@@ -50762,7 +51041,7 @@ async function rootfs(room, facts, root, options5) {
 
 // ts-src/images/root.ts
 var import_node_fs105 = require("node:fs");
-var import_node_path130 = require("node:path");
+var import_node_path131 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -50770,13 +51049,13 @@ init_names();
 // ts-src/images/layers.ts
 var import_node_fs103 = require("node:fs");
 var import_node_crypto20 = require("node:crypto");
-var import_node_path128 = require("node:path");
+var import_node_path129 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/images/room.ts
-var import_node_path127 = require("node:path");
-var imagesFolder = (state) => (0, import_node_path127.join)(state, "images");
+var import_node_path128 = require("node:path");
+var imagesFolder = (state) => (0, import_node_path128.join)(state, "images");
 var listBinds2 = (base) => [
   { from: base.lists, to: "/var/lib/apt/lists", readOnly: true },
   { from: cacheOf(base), to: "/tmp/slipway/caches", readOnly: true }
@@ -50897,27 +51176,27 @@ function secretsIn(name6, size3, content, everywhere) {
 
 // ts-src/images/layers.ts
 var most8 = 2e6;
-var folderOf2 = (room, key) => (0, import_node_path128.join)(imagesFolder(room.state), "layers", key);
+var folderOf2 = (room, key) => (0, import_node_path129.join)(imagesFolder(room.state), "layers", key);
 function kept3(room, key) {
   const folder2 = folderOf2(room, key);
-  const found2 = readJson((0, import_node_path128.join)(folder2, "layer.json"));
-  if (found2?.schema !== 1 || found2.key !== key || !exists((0, import_node_path128.join)(folder2, "root"))) return void 0;
+  const found2 = readJson((0, import_node_path129.join)(folder2, "layer.json"));
+  if (found2?.schema !== 1 || found2.key !== key || !exists((0, import_node_path129.join)(folder2, "root"))) return void 0;
   const { schema: _, ...layer } = found2;
-  (0, import_node_fs103.utimesSync)((0, import_node_path128.join)(folder2, "layer.json"), /* @__PURE__ */ new Date(), /* @__PURE__ */ new Date());
-  return { ...layer, root: (0, import_node_path128.join)(folder2, "root"), tar: (0, import_node_path128.join)(folder2, "layer.tar"), names: (0, import_node_path128.join)(folder2, "names") };
+  (0, import_node_fs103.utimesSync)((0, import_node_path129.join)(folder2, "layer.json"), /* @__PURE__ */ new Date(), /* @__PURE__ */ new Date());
+  return { ...layer, root: (0, import_node_path129.join)(folder2, "root"), tar: (0, import_node_path129.join)(folder2, "layer.tar"), names: (0, import_node_path129.join)(folder2, "names") };
 }
 async function baseLayer(room) {
   const { base } = room;
   const folder2 = folderOf2(room, `base-${base.digest.slice(0, 24)}`);
-  const names4 = (0, import_node_path128.join)(folder2, "names");
+  const names4 = (0, import_node_path129.join)(folder2, "names");
   if (!exists(names4)) {
-    const nothing4 = (0, import_node_path128.join)(newScratch(room.state), "nothing");
+    const nothing4 = (0, import_node_path129.join)(newScratch(room.state), "nothing");
     (0, import_node_fs103.mkdirSync)(nothing4);
     writeWhole(names4, await namesOf2(room, [nothing4, base.root]), { sync: false });
   }
-  const known3 = readJson((0, import_node_path128.join)(folder2, "base.json"));
+  const known3 = readJson((0, import_node_path129.join)(folder2, "base.json"));
   const measured = known3 ?? await measure2(base.tar);
-  if (!known3) writeWhole((0, import_node_path128.join)(folder2, "base.json"), JSON.stringify(measured), { sync: false });
+  if (!known3) writeWhole((0, import_node_path129.join)(folder2, "base.json"), JSON.stringify(measured), { sync: false });
   return { key: base.digest, root: base.root, tar: base.tar, diffId: base.digest, names: names4, ...measured };
 }
 async function measure2(tar) {
@@ -50939,7 +51218,7 @@ async function makeLayer(room, request) {
       if (other) return good(other);
       room.progress(`making ${request.what}`);
       const work2 = newScratch(room.state);
-      const root = (0, import_node_path128.join)(work2, "kept");
+      const root = (0, import_node_path129.join)(work2, "kept");
       const made2 = await room.driver.enter({
         root: { layers: request.below.map((l) => l.root), keep: root },
         network: false,
@@ -50952,9 +51231,9 @@ async function makeLayer(room, request) {
         signal: room.signal
       });
       if (made2.code !== 0) return bad(failure2(room, request, made2.exceeded));
-      const staged = (0, import_node_path128.join)(work2, "layer");
+      const staged = (0, import_node_path129.join)(work2, "layer");
       (0, import_node_fs103.mkdirSync)(staged);
-      (0, import_node_fs103.renameSync)(root, (0, import_node_path128.join)(staged, "root"));
+      (0, import_node_fs103.renameSync)(root, (0, import_node_path129.join)(staged, "root"));
       const packed3 = await packLayer(room, request, staged);
       if (!packed3.ok) return packed3;
       const folder2 = folderOf2(room, request.key);
@@ -50963,9 +51242,9 @@ async function makeLayer(room, request) {
       (0, import_node_fs103.renameSync)(staged, folder2);
       return good({
         ...packed3.value,
-        root: (0, import_node_path128.join)(folder2, "root"),
-        tar: (0, import_node_path128.join)(folder2, "layer.tar"),
-        names: (0, import_node_path128.join)(folder2, "names")
+        root: (0, import_node_path129.join)(folder2, "root"),
+        tar: (0, import_node_path129.join)(folder2, "layer.tar"),
+        names: (0, import_node_path129.join)(folder2, "names")
       });
     },
     () => room.progress(`waiting for another slipway that makes ${request.what}`)
@@ -50987,14 +51266,14 @@ function failure2(room, request, exceeded) {
 }
 async function namesOf2(room, layers2) {
   const chunks = [];
-  const listed4 = await room.driver.read({
+  const listed5 = await room.driver.read({
     layers: layers2,
     work: newScratch(room.state),
     command: ["sh", "-c", 'find m -xdev -mindepth 1 -printf "%P\\0" | LC_ALL=C sort -z'],
     onOutput: (chunk) => chunks.push(chunk),
     signal: room.signal
   });
-  if (listed4.code !== 0) throw new Error(`a root could not be listed: ${listed4.stderr.trim()}`);
+  if (listed5.code !== 0) throw new Error(`a root could not be listed: ${listed5.stderr.trim()}`);
   return Buffer.concat(chunks);
 }
 var split3 = (names4) => names4.toString("latin1").split("\0").slice(0, -1);
@@ -51013,17 +51292,17 @@ var packScript = `cd l0/. && find . -mindepth 1 ! -type c ! -type b ! -type s -p
   tar --create --format=pax --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime --numeric-owner \\
     --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --no-recursion --null --files-from=-`;
 async function packLayer(room, request, staged) {
-  const layers2 = [(0, import_node_path128.join)(staged, "root"), ...request.below.map((l) => l.root)];
+  const layers2 = [(0, import_node_path129.join)(staged, "root"), ...request.below.map((l) => l.root)];
   const names4 = await namesOf2(room, layers2);
   const after = split3(names4);
   if (after.length > most8) return bad(error("image-install", `${request.what} holds more than ${most8} files`));
-  writeWhole((0, import_node_path128.join)(staged, "names"), names4, { sync: false });
+  writeWhole((0, import_node_path129.join)(staged, "names"), names4, { sync: false });
   const below3 = request.below[0];
   const before2 = below3 ? split3((0, import_node_fs103.readFileSync)(below3.names)) : [];
   const secrets = [];
   const reader2 = scanner(secrets, request.kind === "own");
   const hash3 = (0, import_node_crypto20.createHash)("sha256");
-  const out = (0, import_node_fs103.openSync)((0, import_node_path128.join)(staged, "layer.tar"), "w");
+  const out = (0, import_node_fs103.openSync)((0, import_node_path129.join)(staged, "layer.tar"), "w");
   let size3 = 0;
   const write3 = (chunk) => {
     for (let at3 = 0; at3 < chunk.length; ) at3 += (0, import_node_fs103.writeSync)(out, chunk, at3);
@@ -51048,7 +51327,7 @@ async function packLayer(room, request, staged) {
     (0, import_node_fs103.closeSync)(out);
   }
   const layer = { key: request.key, diffId: hash3.digest("hex"), size: size3, secrets };
-  writeWhole((0, import_node_path128.join)(staged, "layer.json"), JSON.stringify({ schema: 1, ...layer }));
+  writeWhole((0, import_node_path129.join)(staged, "layer.json"), JSON.stringify({ schema: 1, ...layer }));
   return good(layer);
 }
 function checkSecrets2(image2, layers2) {
@@ -51065,7 +51344,7 @@ function checkSecrets2(image2, layers2) {
 
 // ts-src/images/system.ts
 var import_node_fs104 = require("node:fs");
-var import_node_path129 = require("node:path");
+var import_node_path130 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -51086,9 +51365,9 @@ async function placeOwn(room, own3, folder2) {
       return name6;
     }
     try {
-      (0, import_node_fs104.linkSync)(path2, (0, import_node_path129.join)(folder2, name6));
+      (0, import_node_fs104.linkSync)(path2, (0, import_node_path130.join)(folder2, name6));
     } catch {
-      (0, import_node_fs104.copyFileSync)(path2, (0, import_node_path129.join)(folder2, name6));
+      (0, import_node_fs104.copyFileSync)(path2, (0, import_node_path130.join)(folder2, name6));
     }
     return name6;
   });
@@ -51105,12 +51384,12 @@ async function placeOwn(room, own3, folder2) {
 async function systemPackages(room, image2, own3, names4) {
   const { base } = room;
   const question = sha256(JSON.stringify([base.digest, base.archive, own3.map((p) => p.sha256), names4]));
-  const memory3 = (0, import_node_path129.join)(imagesFolder(room.state), "resolved", `${question}.json`);
+  const memory3 = (0, import_node_path130.join)(imagesFolder(room.state), "resolved", `${question}.json`);
   const known3 = readJson(memory3);
   const isSet = (v) => Array.isArray(v) && v.every((p) => typeof p === "string" && isPinnedPackage(p));
   if (isSet(known3)) return good(known3);
   const work2 = newScratch(room.state);
-  const placed2 = await placeOwn(room, own3, (0, import_node_path129.join)(work2, "debs"));
+  const placed2 = await placeOwn(room, own3, (0, import_node_path130.join)(work2, "debs"));
   if (!placed2.ok) return placed2;
   const asked2 = await room.driver.enter({
     root: { layers: [base.root] },
@@ -51118,7 +51397,7 @@ async function systemPackages(room, image2, own3, names4) {
     user: "root",
     work: work2,
     env: aptEnvironment(void 0),
-    binds: [...listBinds2(base), { from: (0, import_node_path129.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true }],
+    binds: [...listBinds2(base), { from: (0, import_node_path130.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true }],
     command: ["sh", "-ec", aptSimulate, "apt", ...names4, ...placed2.value.map((n) => `/tmp/slipway/debs/${n}`)],
     signal: room.signal
   });
@@ -51165,13 +51444,13 @@ async function installLayer(room, below3, packages, what, fstab) {
     epoch: room.epoch,
     binds: [
       ...listBinds2(room.base),
-      { from: (0, import_node_path130.join)(room.state, "archives"), to: "/tmp/slipway/archives", readOnly: true },
+      { from: (0, import_node_path131.join)(room.state, "archives"), to: "/tmp/slipway/archives", readOnly: true },
       { from: config2, to: "/tmp/slipway/config", readOnly: true }
     ]
   });
 }
 function writeFstab(folder2, text8) {
-  (0, import_node_fs105.writeFileSync)((0, import_node_path130.join)(folder2, "fstab"), text8);
+  (0, import_node_fs105.writeFileSync)((0, import_node_path131.join)(folder2, "fstab"), text8);
 }
 async function makeRoot(room, facts, plan2, fstab) {
   const base = await baseLayer(room);
@@ -51189,9 +51468,9 @@ async function makeRoot(room, facts, plan2, fstab) {
     told8.push({ layer: layer.value, what });
   }
   const work2 = newScratch(room.state);
-  const placed2 = await placeOwn(room, plan2.own, (0, import_node_path130.join)(work2, "debs"));
+  const placed2 = await placeOwn(room, plan2.own, (0, import_node_path131.join)(work2, "debs"));
   if (!placed2.ok) return placed2;
-  writeConfig(facts, (0, import_node_path130.join)(work2, "config"), plan2.machineFiles);
+  writeConfig(facts, (0, import_node_path131.join)(work2, "config"), plan2.machineFiles);
   const epoch = ownEpoch(room, facts);
   const own3 = await makeLayer(room, {
     key: ownKey(room, facts, plan2, layers2()),
@@ -51201,8 +51480,8 @@ async function makeRoot(room, facts, plan2, fstab) {
     packages: [],
     epoch,
     binds: [
-      { from: (0, import_node_path130.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true },
-      { from: (0, import_node_path130.join)(work2, "config"), to: "/tmp/slipway/config", readOnly: true }
+      { from: (0, import_node_path131.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true },
+      { from: (0, import_node_path131.join)(work2, "config"), to: "/tmp/slipway/config", readOnly: true }
     ]
   });
   if (!own3.ok) return own3;
@@ -51260,7 +51539,7 @@ var hasKernel = (kind) => kind === "disk" || kind === "ami";
 // ts-src/images/build.ts
 var revision = 1;
 function archiveTime(base) {
-  const dates = (0, import_node_fs106.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path131.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
+  const dates = (0, import_node_fs106.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path132.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
   return Math.floor(Math.max(3156192e5, ...dates) / 1e3);
 }
 async function repositoryOf(input, diagnostics) {
@@ -51525,20 +51804,30 @@ function renderImageDifference(d) {
 }
 
 // ts-src/cli/image-options.ts
-var import_node_path132 = require("node:path");
+var import_node_path133 = require("node:path");
 init_diagnostics();
+init_fields();
+init_images();
 var imageOptions2 = {
   ...movingOptions,
-  "state-folder": {
-    ...movingOptions["state-folder"],
-    help: "the folder that other commands call --state (default: SLIPWAY_STATE, else .slipway beside the distro file)"
-  },
   output: { type: "string", short: "o", value: "DIR", help: "output folder (default: out beside the distro file)" },
   channel: { type: "string", value: "NAME", help: "channel to build from (default: `channel` of the image)" },
   local: { type: "boolean", help: "use the last `slipway build` in the output folder instead of a channel" },
   state: { type: "string", value: "ID", help: "state of the channel (default: the state that it serves)" },
-  kind: { type: "string", multiple: true, value: "KIND", help: "only this kind (repeatable)" },
-  architecture: { type: "string", multiple: true, value: "NAME", help: "only this architecture (repeatable)" },
+  kind: {
+    type: "string",
+    multiple: true,
+    value: "KIND",
+    help: "only this kind (repeatable)",
+    check: among(...imageKinds)
+  },
+  architecture: {
+    type: "string",
+    multiple: true,
+    value: "NAME",
+    help: "only this architecture (repeatable)",
+    check: among(...architectureNames)
+  },
   to: {
     type: "string",
     multiple: true,
@@ -51549,7 +51838,7 @@ var imageOptions2 = {
   "dry-run": { type: "boolean", short: "n", help: "retire: only show what would be removed" },
   json: { type: "boolean", help: "print JSON" }
 };
-var outputOf2 = (opened, values) => values.output === void 0 ? (0, import_node_path132.join)(opened.workspace.root, "out") : (0, import_node_path132.resolve)(values.output);
+var outputOf2 = (opened, values) => values.output === void 0 ? (0, import_node_path133.join)(opened.workspace.root, "out") : (0, import_node_path133.resolve)(values.output);
 function channelOf(opened, { name: name6, spec }, values) {
   if (values.local) return good(folderChannel(outputOf2(opened, values)));
   const channel2 = values.channel ?? spec.channel;
@@ -51566,8 +51855,8 @@ function imagesOf(opened, names4, values) {
   if (!wanted.length)
     return bad(error("image-unknown", "distro.yaml has no images", { hint: "see docs/images.md for an example" }));
   const found2 = wanted.map((name6) => targetsOf(distro, name6));
-  const faults4 = found2.flatMap((f) => f.ok ? [] : f.diagnostics);
-  if (faults4.length) return bad(...faults4);
+  const faults3 = found2.flatMap((f) => f.ok ? [] : f.diagnostics);
+  if (faults3.length) return bad(...faults3);
   const targets = found2.flatMap((f) => f.ok ? f.value : []);
   const chosen = targets.filter((t) => values.architecture?.includes(t.target.architecture) ?? true);
   if (!chosen.length) return bad(error("image-unknown", "no image is made for this architecture"));
@@ -51576,7 +51865,7 @@ function imagesOf(opened, names4, values) {
 
 // ts-src/cli/image-publish.ts
 var import_node_fs110 = require("node:fs");
-var import_node_path136 = require("node:path");
+var import_node_path137 = require("node:path");
 init_diagnostics();
 
 // ts-src/images/publish.ts
@@ -51641,18 +51930,18 @@ async function writeSnapshot(aws, request, size3) {
   let index = 0;
   let changed2 = 0;
   const running2 = /* @__PURE__ */ new Set();
-  const faults4 = [];
+  const faults3 = [];
   for await (const piece of piecesOf(request.file, request.signal)) {
     const at3 = index++;
     if (piece.equals(zero)) continue;
     changed2++;
-    const put = putBlock(aws, id, at3, Buffer.from(piece)).catch((e) => void faults4.push(e)).finally(() => running2.delete(put));
+    const put = putBlock(aws, id, at3, Buffer.from(piece)).catch((e) => void faults3.push(e)).finally(() => running2.delete(put));
     running2.add(put);
     if (running2.size >= width5) await Promise.race(running2);
-    if (faults4.length) break;
+    if (faults3.length) break;
   }
   await Promise.all(running2);
-  if (faults4.length) throw faults4[0];
+  if (faults3.length) throw faults3[0];
   await aws.send({
     service: "ebs",
     method: "POST",
@@ -51840,7 +52129,7 @@ init_process();
 // ts-src/images/check-disk.ts
 var import_node_crypto22 = require("node:crypto");
 var import_node_fs107 = require("node:fs");
-var import_node_path133 = require("node:path");
+var import_node_path134 = require("node:path");
 init_diagnostics();
 init_images();
 init_files();
@@ -51879,7 +52168,7 @@ async function checkDisk(input, artifact2) {
   if (path2 === void 0) return failed3(input, artifact2.kind, "the store lost its file", "build it again");
   if (!known3 || firmware2 === void 0)
     return failed3(input, artifact2.kind, "there is no UEFI firmware for qemu", "install ovmf and qemu-system-x86");
-  const link = (0, import_node_path133.join)(newScratch(input.state), "disk.qcow2");
+  const link = (0, import_node_path134.join)(newScratch(input.state), "disk.qcow2");
   await run("ln", ["-s", path2, link]);
   const uefi = ["-drive", `if=pflash,format=raw,unit=0,readonly=on,file=${firmware2}`];
   const starts = [
@@ -52013,7 +52302,7 @@ async function checkLxd(input, artifact2) {
 }
 
 // ts-src/images/push.ts
-var import_node_path135 = require("node:path");
+var import_node_path136 = require("node:path");
 var import_node_fs109 = require("node:fs");
 init_diagnostics();
 init_digest();
@@ -52022,7 +52311,7 @@ init_process();
 
 // ts-src/images/registry.ts
 var import_node_fs108 = require("node:fs");
-var import_node_path134 = require("node:path");
+var import_node_path135 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -52033,10 +52322,10 @@ init_yaml();
 var attempts3 = 5;
 var largestAnswer2 = 4 << 20;
 async function loginFor(host2) {
-  const folder2 = process.env.DOCKER_CONFIG ?? (0, import_node_path134.join)(homeFolder(), ".docker");
+  const folder2 = process.env.DOCKER_CONFIG ?? (0, import_node_path135.join)(homeFolder(), ".docker");
   let config2;
   try {
-    config2 = asMap(JSON.parse(readIf((0, import_node_path134.join)(folder2, "config.json")) ?? "{}"));
+    config2 = asMap(JSON.parse(readIf((0, import_node_path135.join)(folder2, "config.json")) ?? "{}"));
   } catch {
     return void 0;
   }
@@ -52201,7 +52490,7 @@ async function packed2(store2, state, layer) {
   if (path2 === void 0) return void 0;
   const folder2 = newScratch(state);
   (0, import_node_fs109.mkdirSync)(folder2, { recursive: true });
-  const target2 = (0, import_node_path135.join)(folder2, "layer.tar.gz");
+  const target2 = (0, import_node_path136.join)(folder2, "layer.tar.gz");
   const made2 = await run("sh", ["-c", 'gzip -n -6 < "$1" > "$2"', "gzip", path2, target2]);
   if (made2.code !== 0) return void 0;
   const stored2 = await store2.put(target2);
@@ -52321,8 +52610,8 @@ async function publishImage(input) {
   const entries2 = entriesOf3(input, pushed, amis);
   const signed = await withSigner(input.signingKey, async (signer) => {
     for (const place3 of places) {
-      const written2 = await writeIndex(place3, first3.channel, input.organization, entries2, signer);
-      if (!written2.ok) return written2;
+      const written3 = await writeIndex(place3, first3.channel, input.organization, entries2, signer);
+      if (!written3.ok) return written3;
       told8.push(`${place3.uri}/index.json`);
     }
     return good(true);
@@ -52332,7 +52621,7 @@ async function publishImage(input) {
   return good(told8);
 }
 async function checkAll(input) {
-  const faults4 = [];
+  const faults3 = [];
   for (const record3 of input.records) {
     for (const artifact2 of record3.artifacts) {
       artifact2.checked ??= record3.artifacts.find((a) => a.checked !== void 0 && isSameFile2(a, artifact2))?.checked;
@@ -52340,14 +52629,14 @@ async function checkAll(input) {
       const { store: store2, state, spec, log, progress, signal } = input;
       const checked = await checkArtifact({ store: store2, state, record: record3, spec, log, progress, signal }, artifact2);
       if (!checked.ok) {
-        faults4.push(...checked.diagnostics);
+        faults3.push(...checked.diagnostics);
         continue;
       }
       artifact2.checked = input.now;
       await writeRecord(store2, record3);
     }
   }
-  return faults4.length ? bad(...faults4) : good(true);
+  return faults3.length ? bad(...faults3) : good(true);
 }
 var isSameFile2 = (a, b) => a.files[0]?.sha256 === b.files[0]?.sha256;
 var filesOf5 = (input, record3) => record3.artifacts.filter((a) => a.kind !== "ami" && (a.kind !== "docker" || input.spec.repository === void 0)).flatMap(
@@ -52541,7 +52830,7 @@ async function publishNamed(opened, names4, values) {
         diagnostics.push(...found2.diagnostics);
         continue;
       }
-      const logs2 = (0, import_node_path136.join)(outputOf2(opened, values), "logs", "images");
+      const logs2 = (0, import_node_path137.join)(outputOf2(opened, values), "logs", "images");
       (0, import_node_fs110.mkdirSync)(logs2, { recursive: true });
       const done = await publishImage({
         store: store2,
@@ -52550,7 +52839,7 @@ async function publishNamed(opened, names4, values) {
         organization: workspace.distro.organization,
         ...found2.value,
         signingKey: keyFromEnvironment(process.env) ?? keyOf2(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
-        log: (0, import_node_path136.join)(logs2, `${name6}.check.log`),
+        log: (0, import_node_path137.join)(logs2, `${name6}.check.log`),
         now: Date.now(),
         progress: (text8) => writeNote(`${text8}
 `),
@@ -52577,11 +52866,11 @@ async function publishable(opened, images, values) {
   if (!channel2.ok) return channel2;
   const found2 = await stateOf(store2, channel2.value, values.state ?? first3.spec.state);
   if (!found2.ok) return found2;
-  const listed4 = await listImages(store2, name6.value);
+  const listed5 = await listImages(store2, name6.value);
   const records = [];
   const missing = [];
   for (const { target: target2 } of images) {
-    const of = listed4.find(
+    const of = listed5.find(
       (i) => i.name === first3.name && i.architecture === target2.architecture && i.state === found2.value.id
     );
     const record3 = of && await readRecord(store2, of.key);
@@ -52624,6 +52913,7 @@ async function retireNamed(opened, names4, values) {
 }
 
 // ts-src/cli/image.ts
+var actions = ["build", "list", "get", "diff", "publish", "retire", "architectures"];
 var image = defineCommand({
   summary: "make docker images, disks and AMIs from a state of a channel",
   usage: "image build|list|get|diff|publish|retire|architectures [NAME ...]",
@@ -52642,20 +52932,20 @@ var image = defineCommand({
     "slipway image list",
     "slipway image diff robot@20261101120000 robot"
   ],
+  words: actions,
   options: imageOptions2,
   async run(values, [what, ...names4]) {
     const kinds4 = values.kind ?? [];
-    if (!what || !kinds4.every(isImageKind) || !["build", "list", "get", "diff", "publish", "retire", "architectures"].includes(what)) {
-      writeMessage(
-        "slipway image: build, list, get, diff, publish, retire or architectures; --kind is docker, rootfs, disk, ami or lxd\n"
-      );
+    if (what === void 0) {
+      writeMessage(`slipway image: name one of ${actions.join(", ")}
+`);
       return exit.usage;
     }
     if (what === "diff" && names4.length !== 2) {
       writeMessage("slipway image diff: two images are needed, as NAME or NAME@VERSION\n");
       return exit.usage;
     }
-    const opened = await openChannels({ ...values, state: values["state-folder"] ?? process.env.SLIPWAY_STATE });
+    const opened = await openChannels({ ...values, state: movingState(values) });
     const done = opened.ok ? await dispatch(opened.value, what, names4, values, kinds4.filter(isImageKind)) : opened;
     showDiagnostics(done.diagnostics);
     if (done.ok) writeOutput(done.value);
@@ -52726,7 +53016,7 @@ async function buildOne(opened, one, values, kinds4, within) {
         hint: `its kinds are ${one.spec.kinds.join(", ")}`
       })
     );
-  const logs2 = (0, import_node_path137.join)(outputOf2(opened, values), "logs", "images");
+  const logs2 = (0, import_node_path138.join)(outputOf2(opened, values), "logs", "images");
   (0, import_node_fs111.mkdirSync)(logs2, { recursive: true });
   return buildImage({
     ...within,
@@ -52739,19 +53029,19 @@ async function buildOne(opened, one, values, kinds4, within) {
     kinds: wanted,
     channel: channel2.value,
     stateId: values.state ?? (values.channel === void 0 && !values.local ? one.spec.state : void 0),
-    log: (0, import_node_path137.join)(logs2, `${one.name}-${one.target.architecture}.log`),
+    log: (0, import_node_path138.join)(logs2, `${one.name}-${one.target.architecture}.log`),
     now: Date.now(),
     progress: (text8) => writeNote(`${text8}
 `)
   });
 }
 async function place2({ store: store2, workspace }, values, record3, kinds4) {
-  const folder2 = (0, import_node_path137.join)(values.output === void 0 ? (0, import_node_path137.join)(workspace.root, "out") : (0, import_node_path137.resolve)(values.output), "images");
+  const folder2 = (0, import_node_path138.join)(values.output === void 0 ? (0, import_node_path138.join)(workspace.root, "out") : (0, import_node_path138.resolve)(values.output), "images");
   const placed2 = [];
   for (const artifact2 of record3.artifacts) {
     if (kinds4.length && !kinds4.includes(artifact2.kind)) continue;
     for (const file3 of artifact2.files) {
-      const target2 = (0, import_node_path137.join)(folder2, file3.name);
+      const target2 = (0, import_node_path138.join)(folder2, file3.name);
       if (isSame(target2, store2.blobs.local(`objects/${file3.sha256.slice(0, 2)}/${file3.sha256}`), file3.size))
         placed2.push(target2);
       else if (await store2.place(file3, target2)) placed2.push(target2);
@@ -52817,10 +53107,11 @@ async function diff2({ store: store2 }, [a = "", b = ""], values) {
 
 // ts-src/cli/init.ts
 var import_node_fs112 = require("node:fs");
-var import_node_path138 = require("node:path");
+var import_node_path139 = require("node:path");
 var import_promises15 = require("node:readline/promises");
 init_cut();
 init_diagnostics();
+init_releases();
 init_files();
 
 // resources/templates/init/distro.mustache
@@ -52870,23 +53161,23 @@ var options3 = {
   organization: {
     type: "string",
     value: "NAME",
-    help: "first part of the packages' names (default: name of the folder)"
+    help: "first part of the packages' names (default: name of the folder)",
+    check: ofForm(/^[a-z0-9][a-z0-9.+]*$/, "of lower case letters and digits")
   },
-  os: { type: "string", value: "OS", help: "debian (default) or ubuntu" },
+  os: { type: "string", value: "OS", help: "debian (default) or ubuntu", check: among("debian", "ubuntu") },
   release: {
     type: "string",
     value: "NAME",
-    help: "code name of the release (default: bookworm for debian, noble for ubuntu)"
+    help: "code name of the release (default: bookworm for debian, noble for ubuntu)",
+    check: ofForm(/^[a-z]+$/, "a code name such as bookworm or noble")
   },
   yes: { type: "boolean", short: "y", help: "do not ask before writing into a folder that has other files" }
 };
 function answersOf(values, root) {
-  const named7 = (0, import_node_path138.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
+  const named7 = (0, import_node_path139.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
   const organization = values.organization ?? (named7 || "acme");
-  const os = values.os ?? "debian";
-  const release2 = values.release ?? (os === "ubuntu" ? "noble" : "bookworm");
-  const valid = /^[a-z0-9][a-z0-9.+]*$/.test(organization) && (os === "debian" || os === "ubuntu") && /^[a-z]+$/.test(release2);
-  return valid ? { organization, os, release: release2 } : void 0;
+  const os = values.os === "ubuntu" ? "ubuntu" : "debian";
+  return { organization, os, release: values.release ?? (os === "ubuntu" ? "noble" : "bookworm") };
 }
 async function confirm(question) {
   const terminal = (0, import_promises15.createInterface)({ input: process.stdin, output: process.stderr });
@@ -52921,18 +53212,19 @@ committed.`,
   examples: ["slipway init my-distro --organization acme", "slipway init --os ubuntu --release noble"],
   options: options3,
   async run(values, [folder2 = ".", ...more]) {
-    const root = (0, import_node_path138.resolve)(folder2);
+    const root = (0, import_node_path139.resolve)(folder2);
     const answers2 = answersOf(values, root);
-    if (more.length || !answers2) {
-      writeMessage(
-        "slipway init: takes one folder; --organization has lower case letters and digits, --os is debian or ubuntu, --release a code name\n"
-      );
+    const meant = nearRelease(answers2.os, answers2.release);
+    if (more.length || meant !== void 0) {
+      const wrong = more.length ? "takes one folder" : `${answers2.os} has no release '${answers2.release}'; did you mean ${meant}?`;
+      writeMessage(`slipway init: ${wrong}
+`);
       return exit.usage;
     }
     const files = renderInit(answers2);
     const names4 = Object.keys(files);
     (0, import_node_fs112.mkdirSync)(root, { recursive: true });
-    const taken3 = names4.filter((f) => (0, import_node_fs112.existsSync)((0, import_node_path138.join)(root, f)));
+    const taken3 = names4.filter((f) => (0, import_node_fs112.existsSync)((0, import_node_path139.join)(root, f)));
     if (taken3.length) {
       const verb = taken3.length > 1 ? "exist" : "exists";
       showDiagnostics([
@@ -52943,8 +53235,8 @@ committed.`,
       return exit.failed;
     }
     if (!await mayWrite(root, names4, values.yes === true)) return exit.failed;
-    for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path138.join)(root, path2), text8);
-    const git2 = (0, import_node_fs112.existsSync)((0, import_node_path138.join)(root, ".git")) ? "" : "git init && ";
+    for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path139.join)(root, path2), text8);
+    const git2 = (0, import_node_fs112.existsSync)((0, import_node_path139.join)(root, ".git")) ? "" : "git init && ";
     if (isQuiet()) return exit.ok;
     writeOutput(`Wrote a distro repository to ${root}:
 ${names4.map((f) => `    ${f}
@@ -53209,7 +53501,7 @@ is not met, nothing is promoted, unless --force is given. --dry-run only prints 
       writeMessage("slipway promote: --approval-pending is for --dry-run: nothing is promoted without the approval\n");
       return exit.usage;
     }
-    const opened = await openChannels({ ...values, state: values["state-folder"] });
+    const opened = await openChannels({ ...values, state: movingState(values) });
     if (!opened.ok) return failed4(opened.diagnostics);
     const { store: store2, workspace } = opened.value;
     const [source2, target2] = [await readChannel(store2, from), await readChannel(store2, into)];
@@ -53218,14 +53510,14 @@ is not met, nothing is promoted, unless --force is given. --dry-run only prints 
     const places = await placesOf3(opened.value, target2.value, values.repository, source2.value);
     const named7 = rulesOf2(workspace.distro, into);
     const rules2 = values["approval-pending"] ? { ...named7, approval: false } : named7;
-    const faults4 = [...found2.ok ? [] : found2.diagnostics, ...places.ok ? [] : places.diagnostics];
+    const faults3 = [...found2.ok ? [] : found2.diagnostics, ...places.ok ? [] : places.diagnostics];
     if (!mayComeFrom(rules2, from))
-      faults4.push(
+      faults3.push(
         error("channel-from", `distro.yaml does not allow promotion from '${from}' to '${into}'`, {
           hint: `allowed: ${rules2.from.join(", ")}`
         })
       );
-    if (!found2.ok || !places.ok || faults4.some(isError)) return failed4(faults4);
+    if (!found2.ok || !places.ok || faults3.some(isError)) return failed4(faults3);
     const { id, state } = found2.value;
     const to = await restoreChannel(store2, target2.value, places.value, suiteNames(state));
     const approvedBy = values["approved-by"];
@@ -53302,7 +53594,7 @@ upgraded keep what they have, because apt does not downgrade.`,
       writeMessage("slipway rollback: one channel is needed\n");
       return exit.usage;
     }
-    const opened = await openChannels({ ...values, state: values["state-folder"] });
+    const opened = await openChannels({ ...values, state: movingState(values) });
     if (!opened.ok) return failed4(opened.diagnostics);
     const { store: store2, workspace } = opened.value;
     const read3 = await readChannel(store2, name6);
@@ -53349,7 +53641,7 @@ function wordsOf2(name6, id, channel2, pointer, done) {
 
 // ts-src/cli/farm/prepare.ts
 var import_node_fs114 = require("node:fs");
-var import_node_path144 = require("node:path");
+var import_node_path145 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -53395,7 +53687,7 @@ function channelPart(name6) {
 }
 
 // ts-src/cli/farm/distro-url.ts
-var import_node_path139 = require("node:path");
+var import_node_path140 = require("node:path");
 init_diagnostics();
 init_files();
 init_source_entry();
@@ -53420,7 +53712,7 @@ async function targetCommit(root, name6) {
 // ts-src/cli/farm/distro-url.ts
 var mostBytes5 = 4096;
 async function saidIn(file3, { request, target: target2 }) {
-  const [folder2, name6] = [(0, import_node_path139.dirname)(file3), (0, import_node_path139.basename)(file3)];
+  const [folder2, name6] = [(0, import_node_path140.dirname)(file3), (0, import_node_path140.basename)(file3)];
   let text8;
   if (request && !target2)
     return bad(error("request-target", `a pull request takes ${name6} from its target branch, so it needs --target`));
@@ -53451,8 +53743,8 @@ async function withDistro(values) {
   if (!url2) return good(values);
   if (url2.startsWith("file:")) {
     const file3 = url2.slice("file:".length);
-    if (!(0, import_node_path139.isAbsolute)(file3) || !exists((0, import_node_path139.join)(file3, ".git"))) {
-      const said = await saidIn((0, import_node_path139.resolve)(file3), values);
+    if (!(0, import_node_path140.isAbsolute)(file3) || !exists((0, import_node_path140.join)(file3, ".git"))) {
+      const said = await saidIn((0, import_node_path140.resolve)(file3), values);
       if (!said.ok) return said;
       url2 = said.value;
     }
@@ -53465,15 +53757,15 @@ async function withDistro(values) {
   if (!commit2.ok) return commit2;
   const snapshot2 = await fetchCommit(address, commit2.value, state, reporter);
   if (!snapshot2.ok) return snapshot2;
-  const folder2 = (0, import_node_path139.join)(state, "distro", commit2.value);
-  if (!exists((0, import_node_path139.join)(folder2, "distro.yaml"))) {
+  const folder2 = (0, import_node_path140.join)(state, "distro", commit2.value);
+  if (!exists((0, import_node_path140.join)(folder2, "distro.yaml"))) {
     const out = await checkout({ gitDir: snapshot2.value.gitDir }, commit2.value, folder2);
     if (!out.ok) return out;
   }
   return good({
     ...values,
     state,
-    distro: (0, import_node_path139.join)(folder2, values.distro ?? "distro.yaml")
+    distro: (0, import_node_path140.join)(folder2, values.distro ?? "distro.yaml")
   });
 }
 
@@ -53482,7 +53774,7 @@ init_diagnostics();
 
 // ts-src/farm/shard.ts
 var import_node_fs113 = require("node:fs");
-var import_node_path140 = require("node:path");
+var import_node_path141 = require("node:path");
 init_maps();
 init_lists();
 init_process();
@@ -53534,7 +53826,7 @@ function renderSchedule(run2, counts2, groups, first3, tasks) {
 // ts-src/farm/shard.ts
 async function makeShard(session2, architecture3, first3, retest, signal) {
   const { graphs: runs, store: store2, input } = session2;
-  const engine = schedulerOf(session2, { output: (0, import_node_path140.join)(input.state, "prepared"), retest, signal });
+  const engine = schedulerOf(session2, { output: (0, import_node_path141.join)(input.state, "prepared"), retest, signal });
   const outlook = await engine.start();
   const part = {
     schema: 1,
@@ -53593,9 +53885,9 @@ async function keepSources({ store: store2, input }, packages) {
     if (await hasSource(store2, tree)) return;
     const gitDir = await gitDirOf(input.state, p);
     if (!gitDir) return;
-    const folder2 = (0, import_node_path140.join)(work2, tree);
+    const folder2 = (0, import_node_path141.join)(work2, tree);
     const out = await checkout({ gitDir }, tree, folder2);
-    if (out.ok) await keepSource(store2, tree, folder2, (0, import_node_path140.join)(work2, `${tree}.packed`));
+    if (out.ok) await keepSource(store2, tree, folder2, (0, import_node_path141.join)(work2, `${tree}.packed`));
     (0, import_node_fs113.rmSync)(folder2, { recursive: true, force: true });
   });
 }
@@ -53673,7 +53965,7 @@ var prepareOptions = {
     value: "URL[#REF]",
     help: "distro repository to clone; file:PATH: a file whose first line is the URL"
   },
-  store: { type: "string", value: "URI", help: "the store (default: `store` of distro.yaml)" },
+  store: { type: "string", value: "URI", help: "the store (default: `store` of distro.yaml)", check: checkStore2 },
   branch: { type: "string", value: "NAME", help: "branch of the distro repository to run for" },
   primary: { type: "boolean", help: "the branch is the default branch, so the run is the nightly" },
   tag: { type: "string", value: "NAME", help: "tag of the distro repository to run for" },
@@ -53739,13 +54031,13 @@ function documentationOf(values, { docs: docs2 }) {
 }
 
 // ts-src/cli/farm/run-lock.ts
-var import_node_path141 = require("node:path");
+var import_node_path142 = require("node:path");
 init_diagnostics();
 init_files();
 async function withLock(values, store2, pipeline4, root, state) {
   if (values.lock !== void 0) return { values, notes: [] };
   if (pipeline4.locked) {
-    const file4 = (0, import_node_path141.join)(root, "lock.yaml");
+    const file4 = (0, import_node_path142.join)(root, "lock.yaml");
     if (exists(file4)) return { values: { ...values, lock: file4 }, notes: [] };
     return error(
       "lock-missing",
@@ -53768,17 +54060,17 @@ async function withLock(values, store2, pipeline4, root, state) {
         })
       ]
     };
-  const file3 = (0, import_node_path141.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
+  const file3 = (0, import_node_path142.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
   writeWhole(file3, text8.lock);
   return { values: { ...values, lock: file3 }, notes: [] };
 }
 
 // ts-src/cli/farm/run-plan.ts
-var import_node_path143 = require("node:path");
+var import_node_path144 = require("node:path");
 init_diagnostics();
 
 // ts-src/farm/request.ts
-var import_node_path142 = require("node:path");
+var import_node_path143 = require("node:path");
 init_files();
 init_diagnostics();
 async function requestWorkspace(workspace, target2) {
@@ -53793,8 +54085,8 @@ async function requestWorkspace(workspace, target2) {
     );
   const at3 = await checkoutRef(workspace.root, target2, workspace.state);
   if (!at3.ok) return at3;
-  const root = (0, import_node_path142.join)(at3.value.folder, (0, import_node_path142.relative)(at3.value.top, workspace.root));
-  const read3 = await readWorkspace((0, import_node_path142.join)(root, (0, import_node_path142.relative)(workspace.root, (0, import_node_path142.resolve)(workspace.file))), workspace.state);
+  const root = (0, import_node_path143.join)(at3.value.folder, (0, import_node_path143.relative)(at3.value.top, workspace.root));
+  const read3 = await readWorkspace((0, import_node_path143.join)(root, (0, import_node_path143.relative)(workspace.root, (0, import_node_path143.resolve)(workspace.file))), workspace.state);
   if (!read3.ok)
     return bad(
       error("request-target", "the target branch has no distro file that can be read", {
@@ -53844,7 +54136,7 @@ async function requestWorkspace(workspace, target2) {
     tests: { ...workspace.distro.tests, minutes: trusted.tests.minutes, retries: trusted.tests.retries },
     package_settings
   };
-  const from = { ...read3.value, root: (0, import_node_path142.resolve)(root), urlBase: workspace.urlBase };
+  const from = { ...read3.value, root: (0, import_node_path143.resolve)(root), urlBase: workspace.urlBase };
   return good({ ...workspace, distro, keyRoot: from.root, confined: true, trusted: from }, diagnostics);
 }
 function withLimitsOf(settings3, trusted) {
@@ -53872,9 +54164,9 @@ var noSettings = {
   skip: false
 };
 async function linksOutside({ root, distro }) {
-  const listed4 = await git(["ls-files", "--stage", "-z"], { cwd: root });
+  const listed5 = await git(["ls-files", "--stage", "-z"], { cwd: root });
   const packages = Object.values(distro.distributions).flatMap((d) => d.folders);
-  return listed4.stdout.split("\0").flatMap((line2) => {
+  return listed5.stdout.split("\0").flatMap((line2) => {
     const path2 = line2.slice(line2.indexOf("	") + 1);
     if (!line2.startsWith("120000 ") || packages.some((folder2) => path2.startsWith(`${folder2}/`))) return [];
     return leadsOut(root, path2) ? [path2] : [];
@@ -53885,7 +54177,7 @@ function namedOutside({ root, distro }) {
     if (typeof value2 === "string") return [value2];
     return typeof value2 === "object" && value2 !== null ? Object.values(value2).flatMap(texts) : [];
   };
-  return texts(distro).filter((path2) => !(0, import_node_path142.normalize)(path2).startsWith("..") && leadsOut(root, path2));
+  return texts(distro).filter((path2) => !(0, import_node_path143.normalize)(path2).startsWith("..") && leadsOut(root, path2));
 }
 var same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
@@ -54009,7 +54301,7 @@ async function trustedWorkspace(values) {
 async function planChange(values, change) {
   const workspace = await openWorkspace(values);
   if (!workspace.ok) return workspace;
-  const folder2 = (0, import_node_path143.resolve)(change);
+  const folder2 = (0, import_node_path144.resolve)(change);
   const chosen = values.distribution ?? Object.keys(workspace.value.distro.distributions);
   const repository2 = await repositoryOf2(
     workspace.value,
@@ -54064,11 +54356,11 @@ init_remote_place();
 var isShared = (place3) => /^(?:\/|[a-z0-9+.-]+:\/)/.test(place3) || isRemotePlace(place3);
 function publishingFaults({ channel: channel2, places, output, signed, signingKey, sites }) {
   if (channel2 === void 0) return [];
-  const faults4 = [];
+  const faults3 = [];
   const named7 = places.length || output === void 0 ? places : [output];
   const apart = named7.find((place3) => !isShared(place3));
   if (!named7.length || apart !== void 0)
-    faults4.push(
+    faults3.push(
       error(
         "publish-place",
         apart === void 0 ? `this run publishes the channel '${channel2}', and no repository is named` : `this run publishes to '${apart}', which is another folder on each agent`,
@@ -54078,12 +54370,12 @@ function publishingFaults({ channel: channel2, places, output, signed, signingKe
       )
     );
   if (!signed && signingKey === void 0)
-    faults4.push(
+    faults3.push(
       error("publish-key", `this run publishes the channel '${channel2}', and no signing key is named`, {
         hint: "distroPipeline(signingKey: 'ID') names a file credential with the secret key; `signing_key` in distro.yaml names one of the publishing agents' own; publish: false builds only"
       })
     );
-  return [...faults4, ...siteFaults(channel2, sites)];
+  return [...faults3, ...siteFaults(channel2, sites)];
 }
 function siteFaults(channel2, sites) {
   const apart = sites?.find((place3) => !isShared(place3));
@@ -54251,7 +54543,7 @@ async function prepareRun(run2, driver, limits2) {
 `);
   const others2 = bundle.architectures.filter((a) => a !== own3);
   const header2 = headerOf(bundle, absoluteStore(values.store ?? distro.store, root), others2);
-  if (values.output) writeWhole((0, import_node_path144.resolve)(values.output), header2 + schedule);
+  if (values.output) writeWhole((0, import_node_path145.resolve)(values.output), header2 + schedule);
   else writeOutput(header2 + schedule);
   return exit.ok;
 }
@@ -54301,16 +54593,16 @@ function titleOf({ request, target: target2, tag, branch }) {
   if (request) return `pull request ${request}${target2 ? ` into ${target2}` : ""}`;
   return tag || branch || "run";
 }
-var absoluteStore = (uri2, root) => uri2.startsWith("file:") && !uri2.startsWith("file:/") ? `file:${(0, import_node_path144.resolve)(root, uri2.slice("file:".length))}` : uri2;
+var absoluteStore = (uri2, root) => uri2.startsWith("file:") && !uri2.startsWith("file:/") ? `file:${(0, import_node_path145.resolve)(root, uri2.slice("file:".length))}` : uri2;
 
 // ts-src/cli/farm/finish.ts
-var import_node_path147 = require("node:path");
+var import_node_path148 = require("node:path");
 init_cut();
 init_diagnostics();
 init_lockfile();
 
 // ts-src/cli/farm/rehearse.ts
-var import_node_path145 = require("node:path");
+var import_node_path146 = require("node:path");
 init_diagnostics();
 
 // ts-src/publish/rehearsal.ts
@@ -54348,7 +54640,7 @@ async function rehearse(values, secret2) {
     return exit.failed;
   }
   const { distro } = bundle;
-  const endpoints = await endpointsOf(distro, channel2, (0, import_node_path145.join)((0, import_node_path145.resolve)(values.output ?? "out"), "apt"));
+  const endpoints = await endpointsOf(distro, channel2, (0, import_node_path146.join)((0, import_node_path146.resolve)(values.output ?? "out"), "apt"));
   const key = secret2 ?? keyOf2(distro.signing_key, state, distro.organization);
   const told8 = await rehearsePublication(key, endpoints, Date.now());
   showDiagnostics(told8);
@@ -54357,7 +54649,7 @@ async function rehearse(values, secret2) {
 
 // ts-src/cli/farm/change-effects.ts
 var import_node_fs115 = require("node:fs");
-var import_node_path146 = require("node:path");
+var import_node_path147 = require("node:path");
 init_maps();
 init_files();
 async function lastGood({ graphs: runs, store: store2 }) {
@@ -54404,7 +54696,7 @@ ${details}`);
     writeMessage(`
 ${texts.join("\n")}
 `);
-    writeWhole((0, import_node_path146.join)(output, "abi.txt"), texts.join("\n"));
+    writeWhole((0, import_node_path147.join)(output, "abi.txt"), texts.join("\n"));
   }
   return [...changed2].sort();
 }
@@ -54454,7 +54746,7 @@ function happenedIn(values) {
 var outputOption = {
   output: { type: "string", short: "o", value: "DIR", help: "output folder (default: out)" }
 };
-var outputOf3 = (values) => (0, import_node_path147.resolve)(values.output ?? "out");
+var outputOf3 = (values) => (0, import_node_path148.resolve)(values.output ?? "out");
 var publish = defineCommand({
   summary: "publish the packages of a prepared run to its channel",
   usage: "publish --run ID --store URI --output DIR",
@@ -54514,7 +54806,7 @@ passphrase.`,
         runs: session2.graphs,
         store: session2.store,
         state: session2.input.state,
-        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path147.join)(output, "apt")),
+        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path148.join)(output, "apt")),
         settings: repositorySettings(bundle.distro),
         makeSource: (source2) => makeSourcePackage(session2.builder.options, source2),
         checked: true,
@@ -54660,8 +54952,8 @@ var notesOf = ({ bundle }, happened) => [
 ];
 var shownLog = (output, log) => {
   const url2 = process.env.BUILD_URL;
-  const inside = (0, import_node_path147.relative)(process.cwd(), (0, import_node_path147.join)(output, log));
-  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path147.join)(output, log);
+  const inside = (0, import_node_path148.relative)(process.cwd(), (0, import_node_path148.join)(output, log));
+  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path148.join)(output, log);
 };
 function unplanned(values, fault4) {
   const output = outputOf3(values);
@@ -54674,7 +54966,7 @@ function unplanned(values, fault4) {
 }
 
 // ts-src/cli/farm/reproduce.ts
-var import_node_path148 = require("node:path");
+var import_node_path149 = require("node:path");
 var reproduce = defineCommand({
   summary: "build packages of a prepared run a second time and compare every byte",
   usage: "reproduce --run ID --store URI [--sample N]",
@@ -54700,7 +54992,7 @@ gets reproducible.json and logs/. Exits with 1 if a byte differs.`,
       if (sample === "wrong") writeMessage("slipway reproduce: --sample takes a number from 1 on\n");
       return exit.usage;
     }
-    const output = (0, import_node_path148.resolve)(values.output ?? "slipway-reproducible");
+    const output = (0, import_node_path149.resolve)(values.output ?? "slipway-reproducible");
     const stop = untilStopped();
     const opened = await openRun("reproduce", values, { limits: limits2, signal: stop.signal }, "work");
     if (!opened) return exit.failed;
@@ -54853,7 +55145,7 @@ init_diagnostics();
 async function developedAndReleased(planned2) {
   const { workspace } = planned2;
   const rows = [];
-  const faults4 = [];
+  const faults3 = [];
   for (const { name: name6 } of planned2.distributions) {
     const sources = {
       ...ownEntry(workspace.distro.distributions, name6),
@@ -54867,7 +55159,7 @@ async function developedAndReleased(planned2) {
       await readDistribution(developing, name6, planned2.lock, /* @__PURE__ */ new Map(), reporter),
       await readEntries(developing, name6)
     ];
-    faults4.push(...read3.diagnostics.filter(isError));
+    faults3.push(...read3.diagnostics.filter(isError));
     if (!read3.ok || !entries2.ok) continue;
     const releases2 = new Map(entries2.value.repositories.map((r) => [r.name, r.release]));
     const row = (p) => {
@@ -54882,8 +55174,8 @@ async function developedAndReleased(planned2) {
     };
     rows.push(...[...read3.value.packages.values()].map(row).sort((a, b) => a.name < b.name ? -1 : 1));
   }
-  showDiagnostics(sorted(faults4));
-  return { packages: rows, partial: faults4.length > 0 };
+  showDiagnostics(sorted(faults3));
+  return { packages: rows, partial: faults3.length > 0 };
 }
 
 // ts-src/cli/query.ts
@@ -55476,11 +55768,12 @@ var schemas = {
   distro: async () => (await Promise.resolve().then(() => (init_distro(), distro_exports))).distroJsonSchema(),
   plan: async () => (await Promise.resolve().then(() => (init_plan_schema(), plan_schema_exports))).planJsonSchema()
 };
-var schema5 = defineCommand({
+var schema6 = defineCommand({
   summary: "print a JSON schema: of distro.yaml (for editors) or of the plan",
   usage: "schema distro|plan",
   examples: ["slipway schema distro > distro.schema.json"],
   plain: true,
+  words: Object.keys(schemas),
   options: {},
   async run(_values, [name6, ...more]) {
     const make = name6 !== void 0 && !more.length && Object.hasOwn(schemas, name6) ? schemas[name6] : void 0;
@@ -55639,6 +55932,7 @@ var completionOf = (commands2) => ({
   summary: "print completion for bash, zsh or fish",
   usage: "completion bash|zsh|fish",
   plain: true,
+  words: Object.keys(shells2),
   examples: [
     "slipway completion bash > ~/.local/share/bash-completion/completions/slipway",
     'slipway completion zsh > "${fpath[1]}/_slipway"',
@@ -55658,10 +55952,10 @@ var completionOf = (commands2) => ({
 
 // ts-src/cli/logs.ts
 var import_node_fs116 = require("node:fs");
-var import_node_path149 = require("node:path");
+var import_node_path150 = require("node:path");
 init_diagnostics();
 function logsIn(output) {
-  const root = (0, import_node_path149.join)(output, "logs");
+  const root = (0, import_node_path150.join)(output, "logs");
   const found2 = [];
   let entries2;
   try {
@@ -55672,7 +55966,7 @@ function logsIn(output) {
   for (const entry2 of entries2) {
     const [, scope2, name6, test3] = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry2) ?? [];
     if (scope2 === void 0 || name6 === void 0) continue;
-    const path2 = (0, import_node_path149.join)(root, entry2);
+    const path2 = (0, import_node_path150.join)(root, entry2);
     const status = (0, import_node_fs116.lstatSync)(path2);
     if (!status.isFile()) continue;
     found2.push({ scope: scope2, package: name6, test: test3 !== void 0, path: path2, modified: status.mtimeMs });
@@ -55709,18 +56003,18 @@ var logs = defineCommand({
       writeMessage("slipway logs: takes one package\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path149.join)((0, import_node_path149.resolve)(findDistro(values), ".."), "out") : (0, import_node_path149.resolve)(values.output);
+    const output = values.output === void 0 ? (0, import_node_path150.join)((0, import_node_path150.resolve)(findDistro(values), ".."), "out") : (0, import_node_path150.resolve)(values.output);
     const all = logsIn(output);
     if (name6 === void 0 || values.json) {
-      const listed4 = all.filter((l) => name6 === void 0 || l.package === name6);
+      const listed5 = all.filter((l) => name6 === void 0 || l.package === name6);
       if (values.json) {
-        writeOutput(`${JSON.stringify(listed4)}
+        writeOutput(`${JSON.stringify(listed5)}
 `);
-        return listed4.length ? exit.ok : exit.failed;
+        return listed5.length ? exit.ok : exit.failed;
       }
       for (const log2 of all) writeOutput(`${log2.package}${log2.test ? " (tests)" : ""}	${printable(log2.path)}
 `);
-      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path149.join)(output, "logs")}
+      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path150.join)(output, "logs")}
 `);
       return exit.ok;
     }
@@ -55732,7 +56026,7 @@ var logs = defineCommand({
       );
       const what = values.test === true ? "log of the tests" : "build log";
       showDiagnostics([
-        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path149.join)(output, "logs")}`, {
+        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path150.join)(output, "logs")}`, {
           hint: near !== void 0 && near !== name6 ? `did you mean '${near}'?` : "a cached package was not built here: slipway build --rebuild makes a log"
         })
       ]);
@@ -55795,7 +56089,7 @@ var manualOf = (commands2) => ({
 // ts-src/cli/serve.ts
 var import_node_fs117 = require("node:fs");
 var import_node_http2 = require("node:http");
-var import_node_path150 = require("node:path");
+var import_node_path151 = require("node:path");
 init_diagnostics();
 var types3 = {
   html: "text/html; charset=utf-8",
@@ -55812,7 +56106,7 @@ function fileOf2(root, url2) {
   }
   if (path2.includes("\0")) return void 0;
   try {
-    const file3 = (0, import_node_fs117.realpathSync)((0, import_node_path150.join)(root, path2));
+    const file3 = (0, import_node_fs117.realpathSync)((0, import_node_path151.join)(root, path2));
     return file3.startsWith(`${(0, import_node_fs117.realpathSync)(root)}/`) && (0, import_node_fs117.lstatSync)(file3).isFile() ? file3 : void 0;
   } catch {
     return void 0;
@@ -55833,6 +56127,20 @@ function answer2(root, request, response) {
   if (method === "HEAD") response.end();
   else
     (0, import_node_fs117.createReadStream)(file3).on("error", () => response.destroy()).pipe(response);
+}
+function unserved(address, port, { code: code2, message }) {
+  const fault4 = (why, hint) => error("serve-failed", `can't listen on ${address}, port ${port}: ${why}`, { hint });
+  switch (code2) {
+    case "EADDRINUSE":
+      return fault4("another program has this port", "take another one with --port; 0 takes a free one");
+    case "EADDRNOTAVAIL":
+    case "ENOTFOUND":
+      return fault4("this machine has no such address", "`ip address` lists its addresses; 0.0.0.0 means all of them");
+    case "EACCES":
+      return fault4("ports below 1024 are for root", "take another one with --port");
+    default:
+      return fault4(message);
+  }
 }
 var serve = defineCommand({
   summary: "serve the apt repository of the last build over HTTP, for tests with a robot",
@@ -55855,16 +56163,22 @@ a web server or a bucket.`,
       help: "output folder of the build (default: out beside the distro file)"
     },
     address: { type: "string", value: "ADDRESS", help: "address to listen on (default: 127.0.0.1)" },
-    port: { type: "string", short: "p", value: "N", help: "port to listen on; 0 takes a free one (default: 8000)" }
+    port: {
+      type: "string",
+      short: "p",
+      value: "N",
+      help: "port to listen on; 0 takes a free one (default: 8000)",
+      check: (port) => /^\d{1,5}$/.test(port) && Number(port) < 65536 ? void 0 : "is not a number from 0 to 65535"
+    }
   },
   async run(values, positionals) {
     const port = values.port === void 0 ? 8e3 : Number(values.port);
-    if (positionals.length || !Number.isInteger(port) || port < 0 || port > 65535) {
-      writeMessage("slipway serve: takes no argument; --port is a number from 0 to 65535\n");
+    if (positionals.length) {
+      writeMessage("slipway serve: takes no argument\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path150.join)((0, import_node_path150.resolve)(findDistro(values), ".."), "out") : (0, import_node_path150.resolve)(values.output);
-    const root = (0, import_node_path150.join)(output, "apt");
+    const output = values.output === void 0 ? (0, import_node_path151.join)((0, import_node_path151.resolve)(findDistro(values), ".."), "out") : (0, import_node_path151.resolve)(values.output);
+    const root = (0, import_node_path151.join)(output, "apt");
     if (!(0, import_node_fs117.existsSync)(root)) {
       showDiagnostics([
         error("repository-missing", `${root} does not exist`, { hint: "create it with `slipway build`" })
@@ -55875,7 +56189,7 @@ a web server or a bucket.`,
     const server = (0, import_node_http2.createServer)((request, response) => answer2(root, request, response));
     return new Promise((done) => {
       server.on("error", (e) => {
-        showDiagnostics([error("serve-failed", `can't listen on ${address}, port ${port}: ${e.message}`)]);
+        showDiagnostics([unserved(address, port, e)]);
         done(exit.failed);
       });
       const stop = () => {
@@ -55896,7 +56210,7 @@ a web server or a bucket.`,
 
 // ts-src/cli/shell.ts
 var import_node_fs118 = require("node:fs");
-var import_node_path151 = require("node:path");
+var import_node_path152 = require("node:path");
 init_diagnostics();
 init_diagnostics();
 var { distribution: distribution2, platform: platform2, architecture: architecture2, variant: variant2 } = selectionOptions;
@@ -55985,7 +56299,7 @@ async function openIn(values, planned2, name6, command2, within) {
   }
   const work2 = newScratch(session2.input.state);
   const terminal = process.stdin.isTTY && process.stdout.isTTY;
-  const request = { graph: graph2, number: number7, package: p, resolved, work: work2, log: (0, import_node_path151.join)(work2, "shell.log") };
+  const request = { graph: graph2, number: number7, package: p, resolved, work: work2, log: (0, import_node_path152.join)(work2, "shell.log") };
   const outcome = await session2.builder.shell(request, {
     command: command2,
     terminal,
@@ -56025,7 +56339,7 @@ async function buildBelow(values, planned2, graph2, task, within) {
   const own3 = session2?.graphs.find((g) => g.id === graph2.id);
   if (!session2 || !own3) return "what it needs can not be built here";
   const engine = schedulerOf(session2, {
-    output: (0, import_node_path151.join)(planned2.workspace.root, "out"),
+    output: (0, import_node_path152.join)(planned2.workspace.root, "out"),
     workers: within.limits.workers,
     retest: false,
     signal: within.signal
@@ -56074,7 +56388,7 @@ var commands = {
   abi,
   jobs,
   deploy,
-  schema: schema5,
+  schema: schema6,
   doctor,
   completion: completionOf(() => commands),
   manual: manualOf(() => commands)
@@ -56086,20 +56400,31 @@ init_diagnostics();
 function usageFault(thrown, command2) {
   const text8 = messageOf(thrown);
   const options5 = optionsOf(command2);
-  const written2 = /'(?:-\w, )?(--?[^' =]+)/.exec(text8)?.[1] ?? "";
-  const name6 = written2.replace(/^--?/, "");
-  const [long2 = name6, option] = options5.find(([k, o]) => (written2.startsWith("--") ? k : o.short) === name6) ?? [];
+  const written3 = /'(?:-\w, )?(--?[^' =]+)/.exec(text8)?.[1] ?? "";
+  const name6 = written3.replace(/^--?/, "");
+  const [long2 = name6, option] = options5.find(([k, o]) => (written3.startsWith("--") ? k : o.short) === name6) ?? [];
   if (!option) {
     const near = nearest(
       name6,
       options5.map(([k]) => k)
     );
-    return `unknown option ${written2}${near ? `; did you mean --${near}?` : ""}`;
+    return `unknown option ${written3}${near ? `; did you mean --${near}?` : ""}`;
   }
   if (option.type === "boolean") return `--${long2} takes no value`;
   const value2 = option.value ?? "VALUE";
   return `--${long2} needs a value: --${long2} ${value2}${text8.includes("ambiguous") ? `
     a value that starts with '-' is written --${long2}=${value2}` : ""}`;
+}
+function valueFault(command2, values, [word3]) {
+  for (const [name6, { check: check4 }] of optionsOf(command2)) {
+    const given = values[name6];
+    for (const value2 of Array.isArray(given) ? given : [given]) {
+      const wrong2 = check4 && typeof value2 === "string" ? check4(value2) : void 0;
+      if (wrong2 !== void 0) return `--${name6} '${String(value2)}' ${wrong2}`;
+    }
+  }
+  const wrong = word3 !== void 0 && command2.words ? among(...command2.words)(word3) : void 0;
+  return wrong === void 0 ? void 0 : `'${word3}' ${wrong}`;
 }
 
 // ts-src/cli/cli.ts
@@ -56121,12 +56446,13 @@ async function main(args) {
   }
   const command2 = ownIn(commands, name6);
   if (!command2) {
-    const near = nearest(name6, Object.keys(commands));
-    writeMessage(
-      `slipway: '${name6}' is not a command${near ? `; did you mean '${near}'?` : ""}
-    slipway --help lists them
-`
-    );
+    const option = name6.startsWith("-");
+    const near = nearest(name6, option ? ["--help", "--version"] : Object.keys(commands));
+    const what = option ? `unknown option ${name6}` : `'${name6}' is not a command`;
+    const hint = option ? "options of a command stand after its name" : "slipway --help lists them";
+    writeMessage(`slipway: ${what}${near ? `; did you mean ${option ? near : `'${near}'`}?` : ""}
+    ${hint}
+`);
     return exit.usage;
   }
   let parsed2;
@@ -56151,6 +56477,13 @@ async function main(args) {
   if (parsed2.values.help) {
     writeOutput(helpOf(name6, command2));
     return exit.ok;
+  }
+  const wrong = valueFault(command2, parsed2.values, parsed2.positionals);
+  if (wrong !== void 0) {
+    writeMessage(`slipway ${name6}: ${wrong}
+    slipway ${name6} --help shows what it takes
+`);
+    return exit.usage;
   }
   if (parsed2.values.quiet) beQuiet();
   try {

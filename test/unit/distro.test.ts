@@ -41,17 +41,17 @@ platforms:
       `
 distro.yaml:1: error: unknown key 'organisation' [distro-invalid]
     did you mean 'organization'?
-distro.yaml:2: error: organization must be lower case letters and digits [distro-invalid]
-distro.yaml:3: error: index must be a path inside the distro repository [distro-invalid]
-distro.yaml:7: error: distributions.jazzy.sources must be one of source, release [distro-invalid]
+distro.yaml:2: error: organization must be lower case letters and digits, not 'Acme' [distro-invalid]
+distro.yaml:3: error: index must be a path inside the distro repository, not '../index.yaml' [distro-invalid]
+distro.yaml:7: error: distributions.jazzy.sources must be one of source, release, not 'sources' [distro-invalid]
     did you mean 'source'?
 distro.yaml:8: error: unknown key 'pakages' in distributions.jazzy [distro-invalid]
     did you mean 'packages'?
-distro.yaml:11: error: platforms.bookworm.os must be one of debian, ubuntu [distro-invalid]
+distro.yaml:11: error: platforms.bookworm.os must be one of debian, ubuntu, not 'debain' [distro-invalid]
     did you mean 'debian'?
 distro.yaml:10: error: platforms.bookworm.release is missing [distro-invalid]
-    it must be a text
-distro.yaml:12: error: platforms.bookworm.architectures.0 must be one of amd64, arm64, armhf, i386, ppc64el, riscv64, s390x [distro-invalid]
+    add \`release:\` with a text
+distro.yaml:12: error: platforms.bookworm.architectures[0] must be one of amd64, arm64, armhf, i386, ppc64el, riscv64, s390x, not 'amd65' [distro-invalid]
     did you mean 'amd64'?
 `
         .split('\n')
@@ -70,8 +70,6 @@ distro.yaml:12: error: platforms.bookworm.architectures.0 must be one of amd64, 
     did you mean 'bookworm'?
 distro.yaml:6: error: distributions.jazzy.variants names the variant 'gcc', which is not defined [distro-reference]
     define it under variants
-distro.yaml:7: error: distributions.jazzy.underlay names the underlay 'ros2', which is not defined [distro-reference]
-    define it under underlays
 distro.yaml:9: error: platforms.bookworm.underlays.ros is an archive without a key [archive-trust]
     set \`key:\` to its public key; for a repository that only you can write, set \`trusted: true\`
 distro.yaml:9: error: platforms.bookworm.underlays.ros.suite is missing [distro-invalid]

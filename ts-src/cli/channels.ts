@@ -16,12 +16,13 @@ import type { Workspace } from '../read/workspace.ts';
 import { openStore } from '../store/open-store.ts';
 import type { Store } from '../store/store.ts';
 import { distroOptions, type OptionTable, type ValuesOf } from './command.ts';
+import { checkStore } from './option-checks.ts';
 import { openWorkspace } from './planning.ts';
 
 export const channelOptions = {
   distro: distroOptions.distro,
   state: distroOptions.state,
-  store: { type: 'string', value: 'URI', help: 'the store (default: `store` of distro.yaml)' },
+  store: { type: 'string', value: 'URI', help: 'the store (default: `store` of distro.yaml)', check: checkStore },
 } as const satisfies OptionTable;
 
 /** Options of commands in which `--state` and `--to` name states of a channel. */
@@ -30,10 +31,14 @@ export const movingOptions = {
   'state-folder': {
     type: 'string',
     value: 'DIR',
-    help: 'the folder that other commands call --state (default: .slipway beside the distro file)',
+    help: 'the folder that other commands call --state (default: SLIPWAY_STATE, else .slipway beside the distro file)',
   },
   store: channelOptions.store,
 } as const satisfies OptionTable;
+
+/** The state folder of a command in which `--state` names a state of a channel. */
+export const movingState = (values: { readonly 'state-folder'?: string | undefined }): string | undefined =>
+  values['state-folder'] ?? (process.env.SLIPWAY_STATE || undefined);
 
 export const placeOption = {
   repository: {

@@ -7,7 +7,7 @@ import { nearest } from '../model/diagnostics.ts';
 import { beQuiet, writeMessage, writeNote, exit, writeOutput, type Command } from './command.ts';
 import { commands } from './all.ts';
 import { helpOf, optionsOf, overview } from './help.ts';
-import { usageFault } from './usage.ts';
+import { usageFault, valueFault } from './usage.ts';
 
 export { finishDeferred as finish } from '../io/deferred.ts';
 export { killAll as abandon } from '../io/process.ts';
@@ -28,10 +28,11 @@ export async function main(args: string[]): Promise<number> {
   }
   const command = ownIn(commands, name);
   if (!command) {
-    const near = nearest(name, Object.keys(commands));
-    writeMessage(
-      `slipway: '${name}' is not a command${near ? `; did you mean '${near}'?` : ''}\n    slipway --help lists them\n`,
-    );
+    const option = name.startsWith('-');
+    const near = nearest(name, option ? ['--help', '--version'] : Object.keys(commands));
+    const what = option ? `unknown option ${name}` : `'${name}' is not a command`;
+    const hint = option ? 'options of a command stand after its name' : 'slipway --help lists them';
+    writeMessage(`slipway: ${what}${near ? `; did you mean ${option ? near : `'${near}'`}?` : ''}\n    ${hint}\n`);
     return exit.usage;
   }
   let parsed;
@@ -54,6 +55,11 @@ export async function main(args: string[]): Promise<number> {
   if (parsed.values.help) {
     writeOutput(helpOf(name, command));
     return exit.ok;
+  }
+  const wrong = valueFault(command, parsed.values, parsed.positionals);
+  if (wrong !== undefined) {
+    writeMessage(`slipway ${name}: ${wrong}\n    slipway ${name} --help shows what it takes\n`);
+    return exit.usage;
   }
   if (parsed.values.quiet) beQuiet();
   try {

@@ -16,7 +16,10 @@ export interface Option {
   multiple?: boolean;
   value?: string;
   help: string;
+  /** What is wrong with a value, as the end of a sentence that begins with it; undefined where it is right. */
+  check?(value: string): string | undefined;
 }
+
 /** Options by their name on the command line. */
 export type OptionTable = Readonly<Record<string, Option>>;
 
@@ -38,6 +41,8 @@ interface CommandOf<Table extends OptionTable> {
   details?: string;
   /** Command lines that show its use. */
   examples: readonly string[];
+  /** Words of which the first argument, if there is one, must be one. */
+  words?: readonly string[];
   /** The command prints only its result, so it has no --quiet. */
   plain?: true;
   options: Table;

@@ -89,6 +89,7 @@ export const completionOf = (commands: () => Readonly<Record<string, Command>>):
   summary: 'print completion for bash, zsh or fish',
   usage: 'completion bash|zsh|fish',
   plain: true,
+  words: Object.keys(shells),
   examples: [
     'slipway completion bash > ~/.local/share/bash-completion/completions/slipway',
     'slipway completion zsh > "${fpath[1]}/_slipway"',

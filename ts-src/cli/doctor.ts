@@ -6,6 +6,7 @@ import { sizeText } from '../model/sizes.ts';
 import { describe, stateRules } from './clean-up.ts';
 import { stateKinds } from './store.ts';
 import { isQuiet, writeMessage, distroOptions, exit, findDistro, writeOutput, defineCommand } from './command.ts';
+import { among } from './option-checks.ts';
 
 export const doctor = defineCommand({
   summary: 'check that this machine can build, and show how to install what is missing',
@@ -14,18 +15,19 @@ export const doctor = defineCommand({
   options: {
     json: { type: 'boolean', help: 'print what is missing, and how to install it, as JSON' },
     distro: distroOptions.distro,
-    driver: { type: 'string', value: 'NAME', help: 'sandbox driver: unshare (default) or docker' },
+    driver: {
+      type: 'string',
+      value: 'NAME',
+      help: 'sandbox driver: unshare (default) or docker',
+      check: among('unshare', 'docker'),
+    },
     install: {
       type: 'boolean',
       help: 'print what is missing, and install it with apt-get (with sudo if you are not root)',
     },
   },
   async run(values) {
-    const driver = values.driver ?? 'unshare';
-    if (driver !== 'unshare' && driver !== 'docker') {
-      writeMessage('slipway doctor: --driver is unshare or docker\n');
-      return exit.usage;
-    }
+    const driver = values.driver === 'docker' ? 'docker' : 'unshare';
     const workspace = await readWorkspace(findDistro(values), undefined);
     const systems = workspace.ok ? Object.values(workspace.value.distro.platforms).map((p) => p.os) : [];
     let findings = await examine(driver, systems);

@@ -3,20 +3,31 @@ import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import { targetsOf, type ImageTarget } from '../images/target.ts';
 import { folderChannel } from '../publish/channel.ts';
 import { movingOptions, type Opened } from './channels.ts';
+import { architectureNames } from '../model/fields.ts';
+import { imageKinds } from '../model/images.ts';
 import type { ValuesOf } from './command.ts';
+import { among } from './option-checks.ts';
 
 export const imageOptions = {
   ...movingOptions,
-  'state-folder': {
-    ...movingOptions['state-folder'],
-    help: 'the folder that other commands call --state (default: SLIPWAY_STATE, else .slipway beside the distro file)',
-  },
   output: { type: 'string', short: 'o', value: 'DIR', help: 'output folder (default: out beside the distro file)' },
   channel: { type: 'string', value: 'NAME', help: 'channel to build from (default: `channel` of the image)' },
   local: { type: 'boolean', help: 'use the last `slipway build` in the output folder instead of a channel' },
   state: { type: 'string', value: 'ID', help: 'state of the channel (default: the state that it serves)' },
-  kind: { type: 'string', multiple: true, value: 'KIND', help: 'only this kind (repeatable)' },
-  architecture: { type: 'string', multiple: true, value: 'NAME', help: 'only this architecture (repeatable)' },
+  kind: {
+    type: 'string',
+    multiple: true,
+    value: 'KIND',
+    help: 'only this kind (repeatable)',
+    check: among(...imageKinds),
+  },
+  architecture: {
+    type: 'string',
+    multiple: true,
+    value: 'NAME',
+    help: 'only this architecture (repeatable)',
+    check: among(...architectureNames),
+  },
   to: {
     type: 'string',
     multiple: true,

@@ -13,10 +13,12 @@ import { closeScratch, openScratch } from '../sandbox/scratch.ts';
 import { unshareDriver } from '../sandbox/unshare.ts';
 import type { Store } from '../store/store.ts';
 import { cleanUp } from './clean-up.ts';
-import { openChannels, readChannel, type Opened } from './channels.ts';
+import { movingState, openChannels, readChannel, type Opened } from './channels.ts';
 import { defineCommand, exit, showDiagnostics, writeMessage, writeOutput, writeNote } from './command.ts';
 import { channelOf, imageOptions, imagesOf, outputOf, type ImageValues } from './image-options.ts';
 import { publishNamed, retireNamed } from './image-publish.ts';
+
+const actions = ['build', 'list', 'get', 'diff', 'publish', 'retire', 'architectures'];
 
 export const image = defineCommand({
   summary: 'make docker images, disks and AMIs from a state of a channel',
@@ -36,24 +38,19 @@ export const image = defineCommand({
     'slipway image list',
     'slipway image diff robot@20261101120000 robot',
   ],
+  words: actions,
   options: imageOptions,
   async run(values, [what, ...names]) {
     const kinds = values.kind ?? [];
-    if (
-      !what ||
-      !kinds.every(isImageKind) ||
-      !['build', 'list', 'get', 'diff', 'publish', 'retire', 'architectures'].includes(what)
-    ) {
-      writeMessage(
-        'slipway image: build, list, get, diff, publish, retire or architectures; --kind is docker, rootfs, disk, ami or lxd\n',
-      );
+    if (what === undefined) {
+      writeMessage(`slipway image: name one of ${actions.join(', ')}\n`);
       return exit.usage;
     }
     if (what === 'diff' && names.length !== 2) {
       writeMessage('slipway image diff: two images are needed, as NAME or NAME@VERSION\n');
       return exit.usage;
     }
-    const opened = await openChannels({ ...values, state: values['state-folder'] ?? process.env.SLIPWAY_STATE });
+    const opened = await openChannels({ ...values, state: movingState(values) });
     const done = opened.ok ? await dispatch(opened.value, what, names, values, kinds.filter(isImageKind)) : opened;
     showDiagnostics(done.diagnostics);
     if (done.ok) writeOutput(done.value);

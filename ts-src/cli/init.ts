@@ -3,42 +3,43 @@ import { basename, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { before } from '../text/cut.ts';
 import { error } from '../model/diagnostics.ts';
+import { nearRelease } from '../model/releases.ts';
 import { writeWhole } from '../io/files.ts';
 import { renderInit } from '../render/init.ts';
 import { isQuiet, writeMessage, exit, writeOutput, showDiagnostics, defineCommand, type ValuesOf } from './command.ts';
+import { among, ofForm } from './option-checks.ts';
 
 const options = {
   organization: {
     type: 'string',
     value: 'NAME',
     help: "first part of the packages' names (default: name of the folder)",
+    check: ofForm(/^[a-z0-9][a-z0-9.+]*$/, 'of lower case letters and digits'),
   },
-  os: { type: 'string', value: 'OS', help: 'debian (default) or ubuntu' },
+  os: { type: 'string', value: 'OS', help: 'debian (default) or ubuntu', check: among('debian', 'ubuntu') },
   release: {
     type: 'string',
     value: 'NAME',
     help: 'code name of the release (default: bookworm for debian, noble for ubuntu)',
+    check: ofForm(/^[a-z]+$/, 'a code name such as bookworm or noble'),
   },
   yes: { type: 'boolean', short: 'y', help: 'do not ask before writing into a folder that has other files' },
 } as const;
 
 interface Answers {
   organization: string;
-  os: string;
+  os: 'debian' | 'ubuntu';
   release: string;
 }
 
-/** Answers from the options; the organization defaults to the folder's name. Undefined if one is malformed. */
-function answersOf(values: ValuesOf<typeof options>, root: string): Answers | undefined {
+/** Answers from the options; the organization defaults to the folder's name. */
+function answersOf(values: ValuesOf<typeof options>, root: string): Answers {
   const named = basename(root)
     .toLowerCase()
     .replace(/[^a-z0-9]/g, '');
   const organization = values.organization ?? (named || 'acme');
-  const os = values.os ?? 'debian';
-  const release = values.release ?? (os === 'ubuntu' ? 'noble' : 'bookworm');
-  const valid =
-    /^[a-z0-9][a-z0-9.+]*$/.test(organization) && (os === 'debian' || os === 'ubuntu') && /^[a-z]+$/.test(release);
-  return valid ? { organization, os, release } : undefined;
+  const os = values.os === 'ubuntu' ? 'ubuntu' : 'debian';
+  return { organization, os, release: values.release ?? (os === 'ubuntu' ? 'noble' : 'bookworm') };
 }
 
 async function confirm(question: string): Promise<boolean> {
@@ -77,10 +78,12 @@ committed.`,
   async run(values, [folder = '.', ...more]) {
     const root = resolve(folder);
     const answers = answersOf(values, root);
-    if (more.length || !answers) {
-      writeMessage(
-        'slipway init: takes one folder; --organization has lower case letters and digits, --os is debian or ubuntu, --release a code name\n',
-      );
+    const meant = nearRelease(answers.os, answers.release);
+    if (more.length || meant !== undefined) {
+      const wrong = more.length
+        ? 'takes one folder'
+        : `${answers.os} has no release '${answers.release}'; did you mean ${meant}?`;
+      writeMessage(`slipway init: ${wrong}\n`);
       return exit.usage;
     }
     const files = renderInit(answers);

@@ -16,6 +16,7 @@ import type { Selection } from '../plan/select.ts';
 import { pinFolder } from '../read/folders.ts';
 import { checkoutRef, type Reporter } from '../read/git/git.ts';
 import { neededNames, readDistribution } from '../read/distribution.ts';
+import { missingPatches } from '../read/patches.ts';
 import { readRosdep } from '../read/rosdep-files.ts';
 import { readWorkspace, type Workspace } from '../read/workspace.ts';
 import { lineOf } from '../read/yaml.ts';
@@ -151,7 +152,7 @@ async function readInputs(
   const kept = await keptUnderlays(workspace, options.underlays ?? {});
   const underlays = await readUnderlays(workspace, kept);
   const rosdep = readRosdep(workspace, options.everyKey ? undefined : neededNames(distributions));
-  diagnostics.push(...underlays.diagnostics, ...rosdep.diagnostics);
+  diagnostics.push(...underlays.diagnostics, ...rosdep.diagnostics, ...missingPatches(workspace));
   if (!rosdep.ok || !underlays.ok) return bad(...sorted(diagnostics));
   if (!distributions.length && diagnostics.some(isError)) return bad(...sorted(diagnostics));
   const known = distributions.flatMap((d) => d.repositories);

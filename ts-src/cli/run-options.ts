@@ -7,6 +7,7 @@ import type { Driver } from '../sandbox/driver.ts';
 import type { WrittenLimits } from '../sandbox/limits.ts';
 import { unshareDriver } from '../sandbox/unshare.ts';
 import { writeMessage, type Option, type ValuesOf } from './command.ts';
+import { among } from './option-checks.ts';
 
 export const runOptions = {
   jobs: {
@@ -25,7 +26,12 @@ export const runOptions = {
     value: 'KEY=VALUE,...',
     help: 'limits of each task, such as memory=8G,disk=50G,processes=4000,temporary=2G,log=200M; `package_settings` of distro.yaml take precedence',
   },
-  driver: { type: 'string', value: 'NAME', help: 'sandbox driver: unshare (default) or docker' },
+  driver: {
+    type: 'string',
+    value: 'NAME',
+    help: 'sandbox driver: unshare (default) or docker',
+    check: among('unshare', 'docker'),
+  },
 } as const satisfies Record<string, Option>;
 
 type RunValues = ValuesOf<typeof runOptions> & { readonly workers?: string | undefined };
@@ -72,15 +78,11 @@ export function limitsOf(verb: string, values: RunValues): Limits | undefined {
   const minutes = timeOf(values.timeout ?? '180');
   const task = writtenLimits(values.limits);
   if (!task) {
-    writeMessage(`slipway ${verb}: --limits takes ${limitKeys.join(', ')} with sizes, such as memory=8G,disk=50G\n`);
+    const forms = `${limitKeys.join(', ')} with sizes, such as memory=8G,disk=50G`;
+    writeMessage(`slipway ${verb}: --limits '${values.limits}' is wrong: it takes ${forms}\n`);
     return undefined;
   }
-  if (workers && jobs && minutes) {
-    if (values.driver === undefined || values.driver === 'unshare' || values.driver === 'docker')
-      return { workers, jobs, minutes, task };
-    writeMessage(`slipway ${verb}: --driver '${values.driver}' is neither unshare nor docker\n`);
-    return undefined;
-  }
+  if (workers && jobs && minutes) return { workers, jobs, minutes, task };
   let wrong = `--timeout '${values.timeout}' is not a time such as 90s, 30m or 3h`;
   if (!workers) wrong = `--workers '${values.workers}' is not a whole number of at least 1`;
   else if (!jobs) wrong = `--jobs '${values.jobs}' is not a whole number of at least 1`;

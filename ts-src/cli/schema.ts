@@ -10,6 +10,7 @@ export const schema = defineCommand({
   usage: 'schema distro|plan',
   examples: ['slipway schema distro > distro.schema.json'],
   plain: true,
+  words: Object.keys(schemas),
   options: {},
   async run(_values, [name, ...more]) {
     const make = name !== undefined && !more.length && Object.hasOwn(schemas, name) ? schemas[name] : undefined;

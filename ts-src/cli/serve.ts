@@ -1,7 +1,7 @@
 import { createReadStream, existsSync, lstatSync, realpathSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { join, resolve } from 'node:path';
-import { error } from '../model/diagnostics.ts';
+import { error, type Diagnostic } from '../model/diagnostics.ts';
 import { printable } from '../text/printable.ts';
 import { exit, findDistro, showDiagnostics, writeMessage, writeOutput, defineCommand, writeNote } from './command.ts';
 
@@ -47,6 +47,23 @@ function answer(root: string, request: IncomingMessage, response: ServerResponse
       .pipe(response);
 }
 
+/** Why nothing can be served at an address. */
+function unserved(address: string, port: number, { code, message }: NodeJS.ErrnoException): Diagnostic {
+  const fault = (why: string, hint?: string) =>
+    error('serve-failed', `can't listen on ${address}, port ${port}: ${why}`, { hint });
+  switch (code) {
+    case 'EADDRINUSE':
+      return fault('another program has this port', 'take another one with --port; 0 takes a free one');
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return fault('this machine has no such address', '`ip address` lists its addresses; 0.0.0.0 means all of them');
+    case 'EACCES':
+      return fault('ports below 1024 are for root', 'take another one with --port');
+    default:
+      return fault(message);
+  }
+}
+
 export const serve = defineCommand({
   summary: 'serve the apt repository of the last build over HTTP, for tests with a robot',
   usage: 'serve',
@@ -68,12 +85,18 @@ a web server or a bucket.`,
       help: 'output folder of the build (default: out beside the distro file)',
     },
     address: { type: 'string', value: 'ADDRESS', help: 'address to listen on (default: 127.0.0.1)' },
-    port: { type: 'string', short: 'p', value: 'N', help: 'port to listen on; 0 takes a free one (default: 8000)' },
+    port: {
+      type: 'string',
+      short: 'p',
+      value: 'N',
+      help: 'port to listen on; 0 takes a free one (default: 8000)',
+      check: (port) => (/^\d{1,5}$/.test(port) && Number(port) < 65536 ? undefined : 'is not a number from 0 to 65535'),
+    },
   },
   async run(values, positionals) {
     const port = values.port === undefined ? 8000 : Number(values.port);
-    if (positionals.length || !Number.isInteger(port) || port < 0 || port > 65535) {
-      writeMessage('slipway serve: takes no argument; --port is a number from 0 to 65535\n');
+    if (positionals.length) {
+      writeMessage('slipway serve: takes no argument\n');
       return exit.usage;
     }
     const output =
@@ -89,7 +112,7 @@ a web server or a bucket.`,
     const server = createServer((request, response) => answer(root, request, response));
     return new Promise<number>((done) => {
       server.on('error', (e: NodeJS.ErrnoException) => {
-        showDiagnostics([error('serve-failed', `can't listen on ${address}, port ${port}: ${e.message}`)]);
+        showDiagnostics([unserved(address, port, e)]);
         done(exit.failed);
       });
       const stop = () => {

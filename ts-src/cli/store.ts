@@ -10,6 +10,7 @@ import { renderTable } from '../render/table.ts';
 import { isOwnStore, openStore } from '../store/open-store.ts';
 import type { Store } from '../store/store.ts';
 import { writeMessage, distroOptions, exit, writeOutput, showDiagnostics, defineCommand } from './command.ts';
+import { ofForm } from './option-checks.ts';
 import { openWorkspace } from './planning.ts';
 import { stateRules, type StateRules } from './clean-up.ts';
 import type { Workspace } from '../read/workspace.ts';
@@ -27,6 +28,7 @@ export const store = defineCommand({
 gc keeps what a channel, an image, an index or the last run needs. In a store that several machines share, it also keeps
 what is younger than a day. While another slipway process uses the state folder, nothing of it is removed. Each build
 does the same with the state folder at its end, and with the store if it is in the state folder.`,
+  words: ['show', 'verify', 'gc'],
   options: {
     distro: distroOptions.distro,
     state: distroOptions.state,
@@ -34,11 +36,13 @@ does the same with the state folder at its end, and with the store if it is in t
       type: 'string',
       value: 'N',
       help: 'gc: keep what was used in the last N days (default: `state.days` of distro.yaml, 30)',
+      check: ofForm(/^\d{1,6}(\.\d{1,6})?$/, 'a number of days'),
     },
     size: {
       type: 'string',
       value: 'SIZE',
       help: 'gc: limit for all that can be made again, such as 20G (default: `state.size` of distro.yaml, 40G)',
+      check: (size) => (sizeOf(size) ? undefined : 'is not a size such as 800M or 20G'),
     },
     'dry-run': { type: 'boolean', help: 'gc: only show what would be removed' },
     json: { type: 'boolean', help: 'print JSON' },
@@ -46,9 +50,8 @@ does the same with the state folder at its end, and with the store if it is in t
   async run(values, [what = 'show', ...more]) {
     const days = values.days === undefined ? undefined : Number(values.days);
     const size = values.size === undefined ? undefined : sizeOf(values.size);
-    const badDays = days !== undefined && !(Number.isFinite(days) && days >= 0);
-    if (more.length || !['show', 'verify', 'gc'].includes(what) || badDays || (values.size !== undefined && !size)) {
-      writeMessage('slipway store: show, verify or gc; --days takes a number, --size a size such as 20G\n');
+    if (more.length) {
+      writeMessage('slipway store: takes one word: show, verify or gc\n');
       return exit.usage;
     }
     const workspace = await openWorkspace(values);

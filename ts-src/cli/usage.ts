@@ -2,6 +2,7 @@ import { messageOf } from '../io/faults.ts';
 import { nearest } from '../model/diagnostics.ts';
 import type { Command } from './command.ts';
 import { optionsOf } from './help.ts';
+import { among } from './option-checks.ts';
 
 /** Explains an error of Node's parseArgs for a command. */
 export function usageFault(thrown: unknown, command: Command): string {
@@ -23,4 +24,21 @@ export function usageFault(thrown: unknown, command: Command): string {
   return `--${long} needs a value: --${long} ${value}${
     text.includes('ambiguous') ? `\n    a value that starts with '-' is written --${long}=${value}` : ''
   }`;
+}
+
+/** What is wrong with the first value or word that a command does not take. */
+export function valueFault(
+  command: Command,
+  values: Readonly<Record<string, unknown>>,
+  [word]: readonly string[],
+): string | undefined {
+  for (const [name, { check }] of optionsOf(command)) {
+    const given = values[name];
+    for (const value of Array.isArray(given) ? given : [given]) {
+      const wrong = check && typeof value === 'string' ? check(value) : undefined;
+      if (wrong !== undefined) return `--${name} '${String(value)}' ${wrong}`;
+    }
+  }
+  const wrong = word !== undefined && command.words ? among(...command.words)(word) : undefined;
+  return wrong === undefined ? undefined : `'${word}' ${wrong}`;
 }

@@ -8,7 +8,9 @@ export const track = z
   .strictObject({
     branch: z.string().min(1).optional(),
     tag: z.string().min(1).optional(),
-    channel: z.string().regex(/^[a-z0-9{][a-z0-9{}._/-]*$/),
+    channel: z
+      .string()
+      .regex(/^[a-z0-9{][a-z0-9{}._/-]*$/, 'a channel: lower case letters, digits, ".", "_", "-", "/" and {name}'),
     locked: z.boolean().default(false),
     keep: z.number().int().min(1).optional(),
     strict: z.boolean().optional(),

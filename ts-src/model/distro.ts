@@ -32,7 +32,7 @@ const underlay = z.strictObject({
   trusted: z.boolean().default(false).describe('Do not verify its signature; only for a repository on this machine'),
   package: z
     .string()
-    .regex(/^[a-z0-9+.{}-]+$/)
+    .regex(/^[a-z0-9+.{}-]+$/, 'a pattern of Debian package names, such as ros-jazzy-{name}')
     .refine(isNamePattern, 'a pattern of Debian package names')
     .default('{name}')
     .describe('Pattern of its Debian package names; {name} is the package name with "-" instead of "_"'),
@@ -62,7 +62,7 @@ const platform = z.strictObject({
     ),
   proxy: z
     .string()
-    .regex(/^https?:\/\/[^\s]+$/)
+    .regex(/^https?:\/\/[^\s]+$/, 'an http or https URL')
     .optional()
     .describe("HTTP proxy for its archive. Default: the host's proxy"),
   include: z
@@ -189,7 +189,7 @@ export const distroSchema = z.strictObject({
     .strictObject({
       package: z
         .string()
-        .regex(/^[a-z0-9+.{}-]+$/)
+        .regex(/^[a-z0-9+.{}-]+$/, 'a pattern of Debian package names, such as ros-jazzy-{name}')
         .refine(
           (p) => p.includes('{name}') && isNamePattern(p),
           '{name} must be in it, and Debian must allow it as a name',
@@ -197,7 +197,7 @@ export const distroSchema = z.strictObject({
         .default('{organization}-{distribution}-{name}'),
       prefix: z
         .string()
-        .regex(/^\/[A-Za-z0-9_+./{}-]*$/)
+        .regex(/^\/[A-Za-z0-9_+./{}-]*$/, 'an absolute path of letters, digits, "_", "+", "." and "-"')
         .default('/opt/{organization}/{distribution}'),
     })
     .default({ package: '{organization}-{distribution}-{name}', prefix: '/opt/{organization}/{distribution}' }),

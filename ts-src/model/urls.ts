@@ -11,7 +11,9 @@ const schemes = { git: /^(https?|ssh|git|file):\/\//, archive: /^(https?|file):\
  * (git), or a path. A text that a command line takes for an option is none.
  */
 export function isSourceUrl(url: string, git: boolean): boolean {
-  if (url === '' || url.length > 4096 || url.startsWith('-') || /[\0-\x20\x7f-\x9f]/.test(url)) return false;
+  if (url === '' || url.length > 4096 || url.startsWith('-') || /[\0-\x1f\x7f-\x9f]/.test(url)) return false;
+  // Only a path on this machine may have a blank.
+  if (url.includes(' ') && !(git && isPath(url))) return false;
   // git would name it in command lines and write it down; its login goes before the host.
   if (git && secretQuery.test(url)) return false;
   // `name::address` is a program that git starts.
@@ -23,6 +25,9 @@ export function isSourceUrl(url: string, git: boolean): boolean {
 /** `[user@]host:path`: ssh, as git takes it. A host of one's own that begins with `-` would be an option of ssh. */
 export const isScpLike = (url: string): boolean =>
   !/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(url) && /^(?:[^/:@]+@)?[^/:]+:/.test(url);
+
+const isPath = (url: string): boolean =>
+  !/^[A-Za-z][A-Za-z0-9+.-]*:/.test(url) && !isScpLike(url) && url === url.trim();
 
 /** Whether an address is on this machine: a path or `file://`. */
 export const isLocalUrl = (url: string): boolean =>

@@ -1,4 +1,4 @@
-import { compare, error, type Diagnostic } from '../model/diagnostics.ts';
+import { compare, error, nearest, type Diagnostic } from '../model/diagnostics.ts';
 import type { Distribution, Distro } from '../model/distro.ts';
 import { at } from '../model/lists.ts';
 import { entry, ownIn } from '../model/maps.ts';
@@ -210,9 +210,7 @@ class ScopePlanner {
         error('build-type', `'${p.name}' has the unknown build type '${p.buildType}'`, {
           file: p.file,
           line: p.manifest.buildTypes[0]?.line,
-          hint:
-            `supported: ${Object.keys(buildTypes).join(', ')}; ` +
-            'if the platform provides it, set `system` in package_settings',
+          hint: buildTypeHint(p.buildType),
         }),
       );
       planned.blocked = `its build type '${p.buildType}' is unknown`;
@@ -286,4 +284,10 @@ class ScopePlanner {
     }
     return sequence.map((n) => n.planned);
   }
+}
+
+function buildTypeHint(written: string): string {
+  const near = nearest(written, Object.keys(buildTypes));
+  if (near !== undefined) return `did you mean '${near}'?`;
+  return `supported: ${Object.keys(buildTypes).join(', ')}; if the platform provides it, set \`system\` in package_settings`;
 }

@@ -88,7 +88,7 @@ export class UnmetNeeds {
     if (near.includes(name)) return 'a rosdep file has this key, but its rule has errors';
     return near.length
       ? `did you mean ${near.map((n) => `'${n}'`).join(' or ')}?`
-      : `if it is a ROS package, add its repository to the distribution file; if it is a package of ${this.resolver.platform.os}, add a rule for '${name}' to a rosdep file`;
+      : `if it is a ROS package, add its repository to the distribution file or .repos file; if it is a package of ${this.resolver.platform.os}, add a rule for '${name}' to a rosdep file`;
   }
 
   /** Reports where what meets a need has a version that the need excludes. */

@@ -4,7 +4,7 @@ import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import { isDigest } from '../model/stored.ts';
 import { codeOf } from '../io/faults.ts';
 import { readRegular } from '../io/files.ts';
-import { reasonOf, run, TooMuch } from '../io/process.ts';
+import { reasonOf, run, TooMuch, type Outcome } from '../io/process.ts';
 import { utf8Text } from '../io/utf8.ts';
 
 /** What is read of others' apt repositories. Debian's own index of everything is a quarter of the largest one. */
@@ -19,7 +19,7 @@ export async function releaseText(file: string, key: string | undefined, name: s
   const unsigned = (why: string): Result<never> =>
     bad(
       error('underlay-signature', `the signature of ${name} is invalid: ${why}`, {
-        hint: 'check that the file in `key` is the right public key',
+        hint: 'put the public key that signs this repository into the file of `key`',
       }),
     );
   if (key === undefined) return good(utf8Text(readRegular(file, largestRelease)));
@@ -37,12 +37,22 @@ export async function releaseText(file: string, key: string | undefined, name: s
           hint: 'install the programs with apt-get install gnupg gpgv',
         }),
       );
-    if (checked.code !== 0) return unsigned(reasonOf(checked));
+    if (checked.code !== 0) return unsigned(whyUnsigned(checked));
     return good(utf8Text(readRegular(signed, largestRelease)));
   } finally {
     rmSync(ring, { force: true });
     rmSync(signed, { force: true });
   }
+}
+
+/** Why gpg or gpgv found no good signature, from what it said. */
+function whyUnsigned(outcome: Outcome): string {
+  const said = outcome.stderr;
+  const signer = /using \w+ key ([0-9A-F]{16,40})/.exec(said)?.[1];
+  if (/No public key/.test(said))
+    return `it was made by the key ${signer ?? 'of somebody else'}, which the file of \`key\` does not hold`;
+  if (/no valid OpenPGP data/.test(said)) return 'the file of `key` holds no key';
+  return reasonOf(outcome).replace(/^gpgv?: /, '');
 }
 
 /** The digests (SHA-256) of a suite's files, as its Release file has them. */

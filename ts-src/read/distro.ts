@@ -1,7 +1,8 @@
 import { ownIn } from '../model/maps.ts';
-import * as z from 'zod';
-import { bad, error, good, NearNames, nearest, type Diagnostic, type Result } from '../model/diagnostics.ts';
+import { bad, error, good, nearest, type Diagnostic, type Result } from '../model/diagnostics.ts';
+import { nearRelease } from '../model/releases.ts';
 import { distroSchema, type Distro } from '../model/distro.ts';
+import { valueFaults } from './distro-values.ts';
 import { imageReferences } from './distro-images.ts';
 import { Locator, parseYaml } from './yaml.ts';
 
@@ -36,7 +37,7 @@ function unseenKeys(value: unknown, path: readonly string[] = []): string[][] {
 
 /** Reads distro.yaml's text: schema first, then the references between its parts; every fault is gathered. */
 export function parseDistro(text: string, file: string): Result<Distro> {
-  const parsed = parseYaml(text, file, largest);
+  const parsed = parseYaml(text, file, { most: largest, whenEmpty: '`slipway init FOLDER` writes one to begin with' });
   if (!parsed.ok) return parsed;
   if (!hasAtMost(parsed.value, mostEntries))
     return bad(error('yaml-invalid', `the file has more than ${mostEntries} entries`, { file }));
@@ -54,112 +55,9 @@ export function parseDistro(text: string, file: string): Result<Distro> {
     );
   const checked = distroSchema.safeParse(parsed.value ?? {});
   if (!checked.success)
-    return bad(
-      ...checked.error.issues.slice(0, mostFaults).flatMap((issue) => faults(issue, [], parsed.value, locator, file)),
-    );
+    return bad(...valueFaults(checked.error.issues.slice(0, mostFaults), { root: parsed.value, locator, file }));
   const diagnostics = [...references(checked.data, locator, file), ...imageReferences(checked.data, locator, file)];
   return diagnostics.length ? bad(...diagnostics) : good(checked.data);
-}
-
-function faults(
-  issue: z.core.$ZodIssue,
-  prefix: PropertyKey[],
-  root: unknown,
-  locator: Locator,
-  file: string,
-): Diagnostic[] {
-  const path = [...prefix, ...issue.path];
-  const where = path.length ? path.map(String).join('.') : 'the file';
-  const fault = (message: string, hint?: string, at: PropertyKey[] = path) =>
-    error('distro-invalid', message, { file, line: locator.line(at), hint });
-  switch (issue.code) {
-    case 'unrecognized_keys': {
-      const known = keysAt(path);
-      return issue.keys.map((key) => {
-        const near = nearest(key, known);
-        return fault(
-          `unknown key '${key}'${path.length ? ` in ${where}` : ''}`,
-          near ? `did you mean '${near}'?` : `known keys: ${known.sort().join(', ')}`,
-          [...path, key],
-        );
-      });
-    }
-    case 'invalid_type':
-      if (valueAt(root, path) === undefined)
-        return [fault(`${where} is missing`, `it must be ${article(issue.expected)}`)];
-      return [fault(`${where} must be ${article(issue.expected)}`, hintForm(valueAt(root, path), issue.expected))];
-    case 'invalid_value':
-      return [
-        fault(
-          `${where} must be one of ${issue.values.map(String).join(', ')}`,
-          hintNear(valueAt(root, path), issue.values.map(String)),
-        ),
-      ];
-    case 'invalid_key':
-      return [
-        fault(
-          `the name '${String(path[path.length - 1])}' in ${path.slice(0, -1).map(String).join('.')} is not allowed: ${issue.issues[0]?.message ?? ''}`,
-        ),
-      ];
-    case 'invalid_format':
-    case 'custom':
-      return [fault(`${where} must be ${issue.message}`)];
-    case 'too_small':
-      return [fault(`${where} is too small: at least ${issue.minimum}${issue.origin === 'array' ? ' entries' : ''}`)];
-    case 'invalid_union':
-      return [fault(`${where} is none of what it can be`)];
-    default:
-      return [fault(`${where}: ${issue.message}`)];
-  }
-}
-
-const article = (type: string) =>
-  (
-    ({ record: 'a map', object: 'a map', array: 'a list', string: 'a text', int: 'a whole number' }) as Record<
-      string,
-      string
-    >
-  )[type] ?? `a ${type}`;
-const hintNear = (value: unknown, known: string[]) => {
-  const near = typeof value === 'string' ? nearest(value, known) : undefined;
-  return near ? `did you mean '${near}'?` : undefined;
-};
-
-/** A value of the wrong form in the right one. */
-function hintForm(value: unknown, expected: string): string | undefined {
-  if (expected === 'array' && ['string', 'number'].includes(typeof value)) return `write [${String(value)}]`;
-  if (expected === 'string' && ['number', 'boolean'].includes(typeof value)) return `write "${String(value)}"`;
-  return undefined;
-}
-
-function valueAt(root: unknown, path: PropertyKey[]): unknown {
-  return path.reduce<unknown>((v, step) => (typeof v === 'object' && v ? Reflect.get(v, step) : undefined), root);
-}
-
-const schemaIn = (inner: unknown): z.ZodType | undefined => (inner instanceof z.ZodType ? inner : undefined);
-
-/** The schema of what lies under a step; undefined where none is known. */
-function innerOf(schema: z.ZodType, step: PropertyKey): z.ZodType | undefined {
-  if (schema instanceof z.ZodObject) return (schema.shape as Record<string, z.ZodType>)[String(step)];
-  if (schema instanceof z.ZodRecord) return schemaIn(schema.valueType);
-  return schema instanceof z.ZodArray ? schemaIn(schema.element) : undefined;
-}
-
-/** The keys that the schema knows at a path, wrappers and records looked through. */
-function keysAt(path: PropertyKey[]): string[] {
-  let schema = unwrap(distroSchema);
-  for (const step of path) {
-    const inner = innerOf(schema, step);
-    if (!inner) return [];
-    schema = unwrap(inner);
-  }
-  return schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
-}
-
-function unwrap(schema: z.ZodType): z.ZodType {
-  const inner =
-    schema instanceof z.ZodDefault || schema instanceof z.ZodOptional ? schemaIn(schema.unwrap()) : undefined;
-  return inner ? unwrap(inner) : schema;
 }
 
 function references(distro: Distro, locator: Locator, file: string): Diagnostic[] {
@@ -187,7 +85,9 @@ function references(distro: Distro, locator: Locator, file: string): Diagnostic[
     d.variants.forEach((v, i) =>
       known('variant', v, Object.keys(distro.variants), ['distributions', name, 'variants', i]),
     );
-    d.underlay.forEach((u, i) => {
+    // Of a platform that is misspelt the underlays are not known.
+    const whole = d.platforms.every((p) => Object.hasOwn(distro.platforms, p));
+    (whole ? d.underlay : []).forEach((u, i) => {
       const of = new Set(d.platforms.flatMap((p) => Object.keys(ownIn(distro.platforms, p)?.underlays ?? {})));
       known('underlay', u, [...of], ['distributions', name, 'underlay', i]);
     });
@@ -227,20 +127,13 @@ function references(distro: Distro, locator: Locator, file: string): Diagnostic[
   return diagnostics;
 }
 
-const releases = {
-  debian: ['buster', 'bullseye', 'bookworm', 'trixie', 'forky', 'sid'],
-  ubuntu: ['bionic', 'focal', 'jammy', 'noble', 'plucky', 'questing'],
-};
-
-/** A release that is not known may be new; one a letter away from a known one is a typing error. */
 function misspeltRelease(
   name: string,
   { os, release }: Distro['platforms'][string],
   locator: Locator,
   file: string,
 ): Diagnostic[] {
-  const known = releases[os];
-  const [near] = known.includes(release) ? [] : new NearNames(known).of(release, 1, 1);
+  const near = nearRelease(os, release);
   if (near === undefined) return [];
   return [
     error('distro-invalid', `platforms.${name}.release: ${os} has no release '${release}'`, {

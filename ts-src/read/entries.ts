@@ -54,7 +54,7 @@ class EntryReader {
   }
 
   /** The text of a file that `from` names. */
-  text(file: string, from: string, path: readonly string[] = []): string | undefined {
+  text(file: string, from: string, path: readonly PropertyKey[] = []): string | undefined {
     if (normalize(file).startsWith('../') || isAbsolute(file) || (this.confined && leadsOut(this.root, file))) {
       this.diagnostics.push(error('file-outside', `${file} is outside the distro repository`, { file: from }));
       return undefined;
@@ -84,7 +84,11 @@ async function readIndexed(
   if (file === undefined || text === undefined) return {};
   const index = readIndex(workspace.state, text, file, name);
   if (!index.ok) {
-    reader.diagnostics.push(...index.diagnostics);
+    // It is distro.yaml that names a distribution which the index does not have.
+    const named = { file: workspace.file, line: lineOf(workspace.file, ['distributions', name]) ?? 1 };
+    reader.diagnostics.push(
+      ...index.diagnostics.map((d) => (d.code === 'index-distribution' ? { ...d, ...named } : d)),
+    );
     return {};
   }
   if (settings.sources === 'release') {
@@ -113,8 +117,8 @@ export async function readEntries(workspace: Workspace, name: string): Promise<R
   const settings = ownEntry(distro.distributions, name);
   const reader = new EntryReader(root, workspace.file, workspace.confined === true);
   const { index, cache } = await readIndexed(reader, workspace, name, settings);
-  for (const file of settings.repos) {
-    const text = reader.text(file, workspace.file, ['distributions', name, 'repos']);
+  for (const [i, file] of settings.repos.entries()) {
+    const text = reader.text(file, workspace.file, ['distributions', name, 'repos', i]);
     if (text === undefined) continue;
     const read = parseRepos(text, file);
     reader.merge(read.ok ? good({ repositories: read.value }, read.diagnostics) : read);
@@ -125,6 +129,7 @@ export async function readEntries(workspace: Workspace, name: string): Promise<R
     diagnostics.push(
       error('distro-ros-version', `distributions.${name}.ros_version is missing`, {
         file: workspace.file,
+        line: lineOf(workspace.file, ['distributions', name]),
         hint: 'the index has no distribution_type for it: set ros_version: 1 or 2',
       }),
     );

@@ -1,12 +1,22 @@
-import { bad, error, good, warning, type Diagnostic, type Result } from '../model/diagnostics.ts';
+import { bad, error, good, nearest, warning, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import { longestName } from '../model/names.ts';
 import type { Repository } from '../model/rosdistro.ts';
-import { LocatedRepository, sourceEntry } from './source-entry.ts';
+import { LocatedRepository, misspeltKeys, sourceEntry } from './source-entry.ts';
 import { Locator, asMap, parseYaml } from './yaml.ts';
+
+/** What to do about a file that has no map of repositories. */
+function formHint(value: unknown): string {
+  if (Array.isArray(value)) return 'this is a list, as of .rosinstall: `vcs import` and `vcs export` write the map';
+  const near = nearest('repositories', Object.keys(asMap(value) ?? {}));
+  if (near === 'repositories') return 'indent its entries below it';
+  return near === undefined
+    ? 'write `repositories:` in the first line, and indent the entries below it'
+    : `write 'repositories' for '${near}'`;
+}
 
 /** A .repos file of vcstool. */
 export function parseRepos(text: string, file: string): Result<Repository[]> {
-  const parsed = parseYaml(text, file);
+  const parsed = parseYaml(text, file, { whenEmpty: 'write `repositories:` and its entries' });
   if (!parsed.ok) return parsed;
   const locator = new Locator(text);
   const top = asMap(parsed.value);
@@ -16,9 +26,7 @@ export function parseRepos(text: string, file: string): Result<Repository[]> {
       error('repos-invalid', "a .repos file must have a map 'repositories'", {
         file,
         line: 1,
-        hint: Array.isArray(parsed.value)
-          ? 'this is a list, as of .rosinstall: `vcs import` and `vcs export` write the map'
-          : undefined,
+        hint: formHint(parsed.value),
       }),
     );
   const diagnostics: Diagnostic[] = [];
@@ -49,6 +57,7 @@ export function parseRepos(text: string, file: string): Result<Repository[]> {
       fault('the path is not allowed', undefined, 'letters, digits, ".", "_", "+", "-" and "/"');
     else if (!entry) fault('must be a map');
     else {
+      diagnostics.push(...misspeltKeys(entry, (key) => ({ file, line: locator.line(['repositories', written, key]) })));
       const source = sourceEntry(entry, fault, () => locator.scalar(['repositories', written, 'version']));
       const repository: Repository = new LocatedRepository(path, file, () => locator.line(['repositories', written]));
       if (source) {

@@ -11,13 +11,13 @@ import { lineOf } from './yaml.ts';
 /** rosdep's rules, of all keys or of the wanted ones. */
 export function readRosdep(workspace: Workspace, wanted?: ReadonlySet<string>): Result<RosdepDatabase> {
   const diagnostics: Diagnostic[] = [];
-  const files = workspace.distro.rosdep.flatMap((file) => {
+  const files = workspace.distro.rosdep.flatMap((file, i) => {
     const text = readIf(join(workspace.root, file));
     if (text === undefined)
       diagnostics.push(
         error('file-missing', `'rosdep' names ${file}, which does not exist`, {
           file: workspace.file,
-          line: lineOf(workspace.file, ['rosdep']),
+          line: lineOf(workspace.file, ['rosdep', i]),
           hint: "rosdep's own files are rosdep/base.yaml and python.yaml of the rosdistro repository: put copies there",
         }),
       );

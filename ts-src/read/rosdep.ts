@@ -173,7 +173,9 @@ interface Rules {
 }
 
 function readWhole(file: string, text: string): Result<Rules> {
-  const parsed = parseYaml(text, file);
+  const parsed = parseYaml(text, file, {
+    whenEmpty: 'write a rule, such as `eigen: {debian: [libeigen3-dev]}`, or take the file out of `rosdep`',
+  });
   if (!parsed.ok) return parsed;
   const root = parsed.value === null || parsed.value === undefined ? {} : asMap(parsed.value);
   const keys = Object.keys(root ?? {});

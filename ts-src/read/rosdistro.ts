@@ -40,7 +40,7 @@ export function parseIndex(text: string, file: string, distribution: string): Re
   if (!entry) {
     const near = nearest(distribution, Object.keys(all));
     return bad(
-      error('index-distribution', `the distribution '${distribution}' is not in the index`, {
+      error('index-distribution', `the index ${file} has no distribution '${distribution}'`, {
         file,
         line: locator.line(['distributions']),
         hint: near ? `did you mean '${near}'?` : `the index has ${Object.keys(all).sort().join(', ') || 'none'}`,

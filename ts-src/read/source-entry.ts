@@ -1,3 +1,4 @@
+import { nearest, warning, type Diagnostic } from '../model/diagnostics.ts';
 import type { ReleaseEntry, Repository, SourceEntry } from '../model/rosdistro.ts';
 import { isSourceUrl, redacted } from '../model/urls.ts';
 import { asMap } from './yaml.ts';
@@ -20,6 +21,19 @@ export class LocatedRepository implements Repository {
 const urlForms =
   'https, http, ssh, git or file, user@host:path, or a path; for git a login before the host, not a token in a parameter';
 
+const sourceKeys = ['type', 'url', 'version', 'sha256'];
+
+/** Keys of an entry that nearly are ones which are read; others may be for other tools. */
+export const misspeltKeys = (
+  entry: Record<string, unknown>,
+  at: (key: string) => { file: string; line: number | undefined },
+): Diagnostic[] =>
+  Object.keys(entry).flatMap((key) => {
+    const near = sourceKeys.includes(key) ? undefined : nearest(key, sourceKeys);
+    if (near === undefined || Object.hasOwn(entry, near)) return [];
+    return warning('entry-key', `unknown key '${key}' is ignored`, { ...at(key), hint: `did you mean '${near}'?` });
+  });
+
 /** A source or doc entry of a distribution file, or an entry of a .repos file. */
 export function sourceEntry(
   raw: Record<string, unknown>,
@@ -29,7 +43,8 @@ export function sourceEntry(
   const { type = 'git', url, version } = raw;
   if (type !== 'git' && type !== 'tar' && type !== 'zip' && type !== 'hg' && type !== 'svn')
     return void fault(`type '${String(type)}' is not known`, 'type', 'git, tar and zip are');
-  if (typeof url !== 'string' || url === '') return void fault('url is missing');
+  if (typeof url !== 'string' || url === '')
+    return void fault('url is missing', undefined, 'add `url:` with the address of the repository');
   if (!isSourceUrl(url, type === 'git'))
     return void fault(`the url ${JSON.stringify(redacted(url))} is not allowed`, 'url', urlForms);
   const entry: SourceEntry = { type, url };

@@ -7,7 +7,7 @@ import type { Platform, Underlay } from '../model/distro.ts';
 import { isDebianName, isDebianVersion } from '../model/names.ts';
 import { exists, readIf, sha256File, temporaryBeside, writeWhole } from '../io/files.ts';
 import { digestsOf, indexText, largestIndex, largestRelease, releaseText } from './apt-index.ts';
-import { download } from './git/git.ts';
+import { answeredMissing, download } from './git/git.ts';
 import type { Workspace } from './workspace.ts';
 import { lineOf } from './yaml.ts';
 
@@ -49,7 +49,7 @@ export async function readUnderlays(workspace: Workspace, kept?: KeptUnderlays):
             ...d,
             message: `underlay '${name}' of platform '${platformName}': ${d.message}`,
             file: workspace.file,
-            line: lineOf(workspace.file, ['platforms', platformName, 'underlays', name]) ?? 1,
+            line: lineOf(workspace.file, ['platforms', platformName, 'underlays', name, ...fieldOf(d)]) ?? 1,
             hint: d.hint ?? 'check `uri` and `suite`, and that this machine reaches the server',
           })),
         );
@@ -57,6 +57,17 @@ export async function readUnderlays(workspace: Workspace, kept?: KeptUnderlays):
   }
   return diagnostics.length ? { ok: false, diagnostics } : good(result);
 }
+
+/** The field of an underlay that a fault is about. */
+function fieldOf({ code, message }: Diagnostic): string[] {
+  if (code === 'file-missing' || code === 'underlay-signature') return ['key'];
+  if (code === 'underlay-index') return ['components'];
+  return code === 'source-unreachable' ? [message.includes(answeredMissing) ? 'suite' : 'uri'] : [];
+}
+
+/** What a Release file says of itself. */
+const listed = (release: string, field: string): string =>
+  new RegExp(`^${field}: *(\\S[^\\n]*)$`, 'm').exec(release)?.[1]?.trim().split(/\s+/).join(', ') ?? '';
 
 /**
  * An apt repository's packages with their versions: InRelease, its signature checked by gpgv, then the index it names,
@@ -89,6 +100,7 @@ async function readRepository(
     const versions = new Map<string, string>();
     for (const component of underlay.components) {
       const index = await readIndex(base, digests, `${component}/binary-${architecture}`, folder);
+      if (!index) return bad(noIndex(release.value, base, component, architecture));
       if (!index.ok) return index;
       let name = '';
       for (const line of index.value.split('\n')) {
@@ -111,7 +123,8 @@ async function readIndex(
   digests: ReadonlyMap<string, string>,
   path: string,
   folder: string,
-): Promise<Result<string>> {
+): Promise<Result<string> | undefined> {
+  let fault: Result<string> | undefined;
   for (const ending of ['.xz', '.gz', '']) {
     const name = `${path}/Packages${ending}`;
     const digest = digests.get(name);
@@ -122,7 +135,10 @@ async function readIndex(
     const file = temporaryBeside(kept);
     try {
       const got = await download(`${base}/${name}`, file, { most: largestIndex });
-      if (!got.ok) continue;
+      if (!got.ok) {
+        fault ??= got;
+        continue;
+      }
       if ((await sha256File(file)) !== digest)
         return bad(
           error('underlay-digest', `${base}/${name} does not match its digest in InRelease`, {
@@ -138,5 +154,13 @@ async function readIndex(
       rmSync(file, { force: true });
     }
   }
-  return bad(error('underlay-index', `${base} has no index of ${path}`));
+  return fault;
+}
+
+/** What is told of a repository that has no packages of a component for an architecture. */
+function noIndex(release: string, base: string, component: string, architecture: string): Diagnostic {
+  const [components, architectures] = [listed(release, 'Components'), listed(release, 'Architectures')];
+  return error('underlay-index', `${base} has no component '${component}' for ${architecture}`, {
+    hint: components || architectures ? `it has the components ${components}, for ${architectures}` : undefined,
+  });
 }

@@ -1,15 +1,30 @@
 import * as fastYaml from 'js-yaml';
 import { readIf } from '../io/files.ts';
 import { foreignByte } from '../io/utf8.ts';
-import { bad, error, good, type Result } from '../model/diagnostics.ts';
+import { bad, error, good, type Diagnostic, type Result } from '../model/diagnostics.ts';
 
 const maximumSize = 64 << 20;
 
+/** PyYAML takes `y` and `n` for texts, though YAML 1.1 does not. */
+const schema = fastYaml.YAML11_SCHEMA.withTags({
+  ...fastYaml.boolYaml11Tag,
+  resolve: (source, isExplicit, tagName) =>
+    /^[yn]$/i.test(source) ? fastYaml.NOT_RESOLVED : fastYaml.boolYaml11Tag.resolve(source, isExplicit, tagName),
+});
+
+/** What is told of a text that has no YAML at all: what to write. */
+export interface YamlOptions {
+  most?: number;
+  whenEmpty?: string;
+}
+
 /**
- * YAML 1.1 as PyYAML's safe_load reads it, which is what rosdistro and rosdep files are.
+ * YAML 1.1 as PyYAML's safe_load reads it, which is what rosdistro and rosdep files are. Keys are texts as they are
+ * written: `on`, `1.0` and `012` are names like any other.
  * Aliases are refused where they would grow a file: more than 1,000 of them.
  */
-export function parseYaml(text: string, file: string, most = maximumSize): Result<unknown> {
+export function parseYaml(text: string, file: string, options: YamlOptions = {}): Result<unknown> {
+  const most = options.most ?? maximumSize;
   if (text.length > most) return bad(error('yaml-invalid', `the file is larger than ${most >> 20} MiB`, { file }));
   const foreign = foreignByte(text);
   if (foreign)
@@ -21,32 +36,115 @@ export function parseYaml(text: string, file: string, most = maximumSize): Resul
       }),
     );
   try {
-    return good(fastYaml.load(text, { schema: fastYaml.YAML11_SCHEMA, maxAliases: 1000 }));
+    const events = fastYaml.parseEvents(text, {});
+    keepKeys(events, text);
+    const documents = fastYaml.constructFromEvents(events, { source: text, schema, maxAliases: 1000 });
+    if (documents.length === 1) return good(documents[0]);
+    return bad(notOne(text, file, documents.length, options));
   } catch (e) {
     const at = e as { reason?: string; mark?: { line: number }; message: string };
+    const reason = (at.reason ?? at.message).split('\n')[0] ?? '';
+    const { message, hint, line } = remedyOf(text, reason, at.mark?.line);
     return bad(
-      error('yaml-invalid', `not valid YAML: ${(at.reason ?? at.message).split('\n')[0]}`, {
+      error('yaml-invalid', message ?? `not valid YAML: ${reason}`, {
         file,
-        line: at.mark ? at.mark.line + 1 : undefined,
-        hint: remedyOf(text, at.reason ?? at.message, at.mark?.line),
+        line: line ?? (at.mark ? at.mark.line + 1 : 1),
+        hint,
       }),
     );
   }
 }
 
-/** What to do about a text that is no YAML; `at` is the line, from 0, where the parser gave up. */
-function remedyOf(text: string, reason: string, at: number | undefined): string {
+/** A file that has no document, or several. */
+function notOne(text: string, file: string, count: number, { whenEmpty }: YamlOptions): Diagnostic {
+  if (count)
+    return error('yaml-invalid', `the file has ${count} documents: one is read`, {
+      file,
+      line: text.split('\n').findLastIndex((l) => /^---(\s|$)/.test(l)) + 1,
+      hint: 'remove the line `---` between them',
+    });
+  const what = text.trim() === '' ? 'the file is empty' : 'the file has nothing but comments';
+  return error('yaml-invalid', what, { file, line: 1, hint: whenEmpty ?? 'write its entries, or remove the file' });
+}
+
+/** Keys that YAML takes for truth values, numbers, dates or nothing, as if they stood in quotes. */
+function keepKeys(events: readonly fastYaml.Event[], text: string): void {
+  const { DOCUMENT, MAPPING, SEQUENCE, SCALAR, POP } = fastYaml.EVENT_ID;
+  /** Of each open map whether a key is next; undefined for what is no map. */
+  const open: (boolean | undefined)[] = [];
+  for (const e of events) {
+    if (e.type === POP) {
+      open.pop();
+      continue;
+    }
+    const isKey = open.at(-1);
+    if (isKey && e.type === SCALAR && e.tagStart < 0 && e.style === fastYaml.SCALAR_STYLE.PLAIN) {
+      const written = text.slice(e.valueStart, e.valueEnd);
+      if (/^[\w.+:~-]+$/.test(written)) e.style = fastYaml.SCALAR_STYLE.SINGLE_QUOTED;
+    }
+    if (isKey !== undefined) open[open.length - 1] = !isKey;
+    if (e.type === MAPPING) open.push(true);
+    else if (e.type === SEQUENCE || e.type === DOCUMENT) open.push(undefined);
+  }
+}
+
+/** What is told of a text that is no YAML; message and line where they are better than the parser's. */
+interface Remedy {
+  message?: string;
+  hint: string;
+  line?: number;
+}
+
+/** What is wrong with a text that is no YAML, where that can be said better, and what to do; `at` is from 0. */
+function remedyOf(text: string, reason: string, at: number | undefined): Remedy {
   const lines = text.split('\n', (at ?? 0) + 1);
   const line = at === undefined ? undefined : lines[at];
-  if (line === undefined) return 'check indentation, brackets and quotes';
+  if (at === undefined || line === undefined) return { hint: 'check indentation, brackets and quotes' };
   const shown = line.trim().slice(0, 80);
-  if (/tab character/.test(reason)) return `indent with blanks: \`${shown}\``;
-  const above = lines.slice(0, -1).findLast((l) => /^\s*[^\s#]/.test(l)) ?? '';
+  if (/tab character/.test(reason)) return { hint: `indent with blanks: \`${shown}\`` };
+  if (/duplicated mapping key/.test(reason)) return twice(lines, at);
+  const special = /unidentified alias/.test(reason) ? valueAfter(line, '*') : valueAfter(line, '@%`');
+  if (special !== undefined)
+    return {
+      message: `not valid YAML: a value that begins with \`${special.charAt(0)}\` must be in quotes`,
+      hint: `write ${JSON.stringify(special)}`,
+    };
+  const before = lines.slice(0, -1).findLastIndex((l) => /^\s*[^\s#]/.test(l));
+  const above = lines[before] ?? '';
+  if (/end of the stream|implicit key/.test(reason))
+    for (const [n, text] of [
+      [before, above],
+      [at, line],
+    ] as const)
+      if (/^\s*[\w.-]+:[^\s:/][^:]*$/.test(text))
+        return { line: n + 1, hint: `write a blank after the colon: \`${text.trim().replace(':', ': ')}\`` };
   const indent = (l: string): number => l.length - l.trimStart().length;
   const depths =
     indent(line) === indent(above) ? '' : ` (it is indented by ${indent(line)}, the line above by ${indent(above)})`;
-  if (/bad indentation/.test(reason) && depths) return `correct the indentation of \`${shown}\`${depths}`;
-  return `check \`${shown}\` and the line above it: indentation${depths}, and a bracket or quote that is not closed`;
+  // A quote or bracket that stays open is seen where the next line, or the file, ends it.
+  if (/deficient indentation|unexpected end/.test(reason) && above)
+    return {
+      message: 'not valid YAML: a bracket or quote that is not closed',
+      line: before + 1,
+      hint: `close it: \`${above.trim().slice(0, 80)}\``,
+    };
+  if (/bad indentation/.test(reason) && depths) return { hint: `correct the indentation of \`${shown}\`${depths}` };
+  return {
+    hint: `check \`${shown}\` and the line above it: indentation${depths}, and a bracket or quote that is not closed`,
+  };
+}
+
+/** A plain value that begins with one of these characters, which YAML keeps for itself. */
+const valueAfter = (line: string, first: string): string | undefined =>
+  new RegExp(`:\\s+([${first}][^,}\\]#]*?)\\s*(?:[,}\\]#]|$)`).exec(line)?.[1];
+
+/** A key that its map has twice: where the other one is, if that is easily seen. */
+function twice(lines: readonly string[], at: number): Remedy {
+  const [, indent, key] = /^(\s*)([^\s:{[][^:]*):/.exec(lines[at] ?? '') ?? [];
+  if (key === undefined) return { hint: 'remove one of the two' };
+  const first = lines.slice(0, at).findLastIndex((l) => l.startsWith(`${indent}${key}:`));
+  const where = first < 0 ? '' : `: it is also in line ${first + 1}`;
+  return { message: `the key '${key}' is there twice${where}`, hint: 'keep one of them' };
 }
 
 /** The line of an entry of a file that was read before; undefined where it is not there any more. */

@@ -1,6 +1,7 @@
 import type { RunManifest } from '../../farm/run-manifest.ts';
 import type { Distro } from '../../model/distro.ts';
 import { distroOptions, selectionOptions, type Option, type ValuesOf } from '../command.ts';
+import { checkStore } from '../option-checks.ts';
 import { runOptions } from '../run-options.ts';
 import { farmOptions } from './work.ts';
 
@@ -22,7 +23,7 @@ export const prepareOptions = {
     value: 'URL[#REF]',
     help: 'distro repository to clone; file:PATH: a file whose first line is the URL',
   },
-  store: { type: 'string', value: 'URI', help: 'the store (default: `store` of distro.yaml)' },
+  store: { type: 'string', value: 'URI', help: 'the store (default: `store` of distro.yaml)', check: checkStore },
   branch: { type: 'string', value: 'NAME', help: 'branch of the distro repository to run for' },
   primary: { type: 'boolean', help: 'the branch is the default branch, so the run is the nightly' },
   tag: { type: 'string', value: 'NAME', help: 'tag of the distro repository to run for' },

@@ -20,6 +20,7 @@ import {
   defineCommand,
   writeNote,
 } from '../command.ts';
+import { checkStore } from '../option-checks.ts';
 import type { Progress, Scheduler } from '../../engine/scheduler.ts';
 import { schedulerOf } from '../../engine/session-scheduler.ts';
 import { untilStopped } from '../../io/signals.ts';
@@ -33,7 +34,7 @@ import { Worker } from '../../farm/worker.ts';
 
 export const farmOptions = {
   run: { type: 'string', value: 'ID', help: 'id of the run, as `prepare` printed it' },
-  store: { type: 'string', value: 'URI', help: 'the store: file:PATH or s3://BUCKET/PREFIX' },
+  store: { type: 'string', value: 'URI', help: 'the store: file:PATH or s3://BUCKET/PREFIX', check: checkStore },
   namespace: {
     type: 'string',
     value: 'NAME',

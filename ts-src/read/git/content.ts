@@ -13,7 +13,7 @@ import type { ArchiveEntry } from '../../model/rosdistro.ts';
 import { archiveFault, readingArchive } from './archive-size.ts';
 import { localFault, loginOf } from './credentials.ts';
 import { hasTree, type Snapshot } from './fetch.ts';
-import { git, hostOf, gitReason, stallSeconds, told } from './process.ts';
+import { git, hostOf, gitReason, plainReason, stallSeconds, told } from './process.ts';
 import { messageOf } from '../../io/faults.ts';
 
 /** A repository of our own for files that come without one, taken byte for byte. */
@@ -164,6 +164,19 @@ const downloadOptions = [
   `--connect-timeout 30 --max-time 3600 --speed-limit 1 --speed-time ${stallSeconds}`,
 ].flatMap((options) => options.split(' '));
 
+/** What a server's answer 404 is called. */
+export const answeredMissing = 'the server has no such file (404)';
+const answered = (status: number): string => {
+  if (status === 404) return answeredMissing;
+  return status === 401 || status === 403 ? `the server allows no access (${status})` : `the server answered ${status}`;
+};
+
+/** What curl says, without its own words and numbers. */
+function curlReason(said: string): string {
+  const status = /returned error: (\d{3})/.exec(said)?.[1];
+  return status === undefined ? plainReason(said.trim().replace(/^curl: \(\d+\) /, '')) : answered(Number(status));
+}
+
 /** The path that a URL or a path names on this machine. */
 function localPath(url: string): string | undefined {
   if (url.startsWith('file://')) return decoded(new URL(url).pathname);
@@ -223,12 +236,12 @@ export async function download(
     );
     if (got.code === 127) {
       const response = await slowly(hostOf(url), fetch(url, { signal: AbortSignal.timeout(3_600_000) }));
-      if (!response.ok) return bad(error('source-unreachable', `can't fetch ${url}: HTTP ${response.status}`));
+      if (!response.ok) return bad(error('source-unreachable', `can't fetch ${url}: ${answered(response.status)}`));
       const body = await readBody(response, Math.min(most, 1 << 30));
       if (!body) return bad(error('source-unreachable', `can't fetch ${url}: ${tooMuch(most)}`));
       writeFileSync(file, body);
     } else if (got.code !== 0) {
-      const why = got.signal === 'SIGXFSZ' || got.code === 63 ? tooMuch(most) : got.stderr.trim();
+      const why = got.signal === 'SIGXFSZ' || got.code === 63 ? tooMuch(most) : curlReason(got.stderr);
       return bad(error('source-unreachable', `can't fetch ${url}: ${why}`));
     }
     return good(file);

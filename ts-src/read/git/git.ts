@@ -2,7 +2,7 @@ import { isAbsolute, resolve } from 'node:path';
 import { isScpLike } from '../../model/urls.ts';
 
 export { checkout, checkoutRef } from './checkout.ts';
-export { download, fetchArchive, snapshotFolder } from './content.ts';
+export { answeredMissing, download, fetchArchive, snapshotFolder } from './content.ts';
 export { fetchCommit, fetchCommits, repositoryFolder, type Snapshot } from './fetch.ts';
 export { readFiles } from './files.ts';
 export { git, local, type Reporter } from './process.ts';

@@ -135,7 +135,9 @@ function remedyOf(url: string, stderr: string): string {
   if (/Could not resolve host/i.test(stderr))
     return "check the spelling of the host's name, and that this machine has a network and DNS";
   if (/Connection refused|Failed to connect|timed out|Could(?:n't| not) connect/i.test(stderr))
-    return 'check host and port, that the server runs, and the proxy (https_proxy)';
+    return /^https?:/i.test(url)
+      ? 'check host and port, that the server runs, and the proxy (https_proxy)'
+      : 'check host and port, and that the server runs';
   if (/certificate/i.test(stderr))
     return "install the certificate of the server's authority on this machine, or set GIT_SSL_CAINFO";
   if (/Permission denied|Host key verification|Could not read from remote/i.test(stderr))
@@ -163,12 +165,16 @@ export const unreachable = ({ url, submodule }: Remote, o: Outcome): Result<neve
 
 export const gitReason = (o: Outcome): string => {
   const lines = o.stderr.trim().split('\n');
-  return (
+  const said =
     lines.find((l) => l.startsWith('ssh: ')) ??
     lines.find((l) => /^(fatal|error):/.test(l)) ??
-    (lines[lines.length - 1] || `it ended with ${o.signal ?? o.code}`)
-  ).replace(/^(fatal|error): /, '');
+    (lines[lines.length - 1] || `it ended with ${o.signal ?? o.code}`);
+  return plainReason(said.replace(/^(fatal|error): (unable to access '[^']*': )?/, ''));
 };
+
+/** What curl or ssh says of a server, without what says it twice. */
+export const plainReason = (said: string): string =>
+  said.trim().replace(/ after \d+ ms: Could(?:n't| not) connect to server$/, ': nothing answers there');
 
 /** Where git must not ask a server by itself for each object that is not there. */
 export const local = ['-c', 'remote.origin.promisor=false'];

@@ -263,7 +263,7 @@ export class ManifestReader {
     const { dependencies, format } = this;
     for (const d of dependencies)
       if (d.name === name && d.tag !== 'group_depend')
-        this.fault(`package '${name}' must not depend on itself (<${d.tag}>)`, d.line);
+        this.fault(`package '${name}' must not depend on itself (<${d.tag}>)`, d.line, 'remove this line');
     // Only these tags can say again what another says.
     const wide = dependencies.some((d) => d.tag === 'depend' || (format === 1 && d.tag === 'test_depend'));
     if (wide && new Set(dependencies.map((d) => d.name)).size < dependencies.length)

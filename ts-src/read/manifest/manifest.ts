@@ -50,6 +50,14 @@ function parseXml(source: string, file: string): Result<Element> {
         hint: 'write it as UTF-8, whatever encoding it declares: `iconv -f LATIN1 -t UTF-8`',
       }),
     );
+  if (source.trim() === '')
+    return bad(
+      error('manifest-xml', 'the manifest is empty', {
+        file,
+        line: 1,
+        hint: 'write it (REP 149), or remove the file if the folder is no package',
+      }),
+    );
   const text = source.charCodeAt(0) === 0xfeff ? source.slice(1) : source;
   const plain = readPlain(text);
   if (plain) return good(plain);

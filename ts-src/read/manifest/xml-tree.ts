@@ -61,7 +61,7 @@ class TreeReader {
     } catch (e) {
       this.fail(messageOf(e));
     }
-    if (this.failed) return this.failed;
+    if (this.failed) return bareSign(text, this.failed.line) ?? this.failed;
     return this.root ? { root: this.root } : { message: 'it is empty', line: 1 };
   }
 
@@ -117,6 +117,19 @@ class TreeReader {
     if (this.stack.length === 1 && e?.name === 'description' && !isSelfClosing)
       e.inner = this.text.slice(this.start, this.text.lastIndexOf('</', this.parser.position - 1));
   }
+}
+
+/** A `&` or `<` that stands for itself, up to the line of a fault: it may be why the text could not be read. */
+function bareSign(text: string, upTo: number): { message: string; line: number } | undefined {
+  // What comments and CDATA hold is no markup; their lines count.
+  const plain = text.replace(/<!--[^]*?-->|<!\[CDATA\[[^]*?\]\]>/g, (hidden) => hidden.replace(/[^\n]/g, ' '));
+  const found = /&(?!#\d+;|#x[\da-f]+;|[A-Za-z][\w.-]*;)|<(?=[\s\d=])/i.exec(plain);
+  if (!found) return undefined;
+  const line = plain.slice(0, found.index).split('\n').length;
+  const [sign] = found;
+  return line <= upTo
+    ? { message: `\`${sign}\` must be written \`${sign === '&' ? '&amp;' : '&lt;'}\``, line }
+    : undefined;
 }
 
 function checkPrefixes(

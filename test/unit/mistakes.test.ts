@@ -1,0 +1,190 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import * as z from 'zod';
+import { commands } from '../../ts-src/cli/all.ts';
+import { movingState } from '../../ts-src/cli/channels.ts';
+import { valueFault } from '../../ts-src/cli/usage.ts';
+import { ownEntry } from '../../ts-src/model/maps.ts';
+import { distroSchema } from '../../ts-src/model/distro.ts';
+import { isSourceUrl } from '../../ts-src/model/urls.ts';
+import { parseDistro } from '../../ts-src/read/distro.ts';
+import { parseManifest } from '../../ts-src/read/manifest/manifest.ts';
+import { missingPatches } from '../../ts-src/read/patches.ts';
+import { parseRepos } from '../../ts-src/read/repos-file.ts';
+import { parseYaml } from '../../ts-src/read/yaml.ts';
+import { renderDiagnostics } from '../../ts-src/render/diagnostics.ts';
+import { withoutBlanks } from '../../ts-src/sandbox/base-archive.ts';
+import { baseAtHand } from '../../ts-src/sandbox/archive-names.ts';
+import { underlaySources } from '../../ts-src/sandbox/archive.ts';
+import { wantedBase } from '../../ts-src/sandbox/base-system.ts';
+
+const distro = (more: string): string =>
+  `organization: acme\ndistributions:\n  d: {platforms: [bookworm], folders: [src], ros_version: 2}\nplatforms:\n  bookworm: {os: debian, release: bookworm}\n${more}`;
+const ofDistro = (text: string): string => renderDiagnostics(parseDistro(text, 'd').diagnostics);
+const ofYaml = (text: string): string => renderDiagnostics(parseYaml(text, 'f').diagnostics);
+const ofRepos = (text: string): string => renderDiagnostics(parseRepos(text, 'r').diagnostics);
+
+describe('values of distro.yaml', () => {
+  it('are named in what is told of them, with what is meant', () => {
+    expect(ofDistro(distro('').replace('[bookworm]', 'x').replace(' 2}', ' jazzy}'))).toContain(
+      "distributions.d.ros_version must be 1 or 2, not 'jazzy'",
+    );
+    expect(ofDistro(distro('').replace('release: bookworm', 'release: bookworm, architectures: [aarch64]'))).toContain(
+      "    Debian's name of aarch64 is arm64\n",
+    );
+    expect(ofDistro('organisation: acme\ndistributions: {}\nplatforms: {}\n')).not.toContain('organization is missing');
+    expect(ofDistro(distro('signing_key: 12\n'))).toContain('signing_key must be a text or a list');
+    expect(ofDistro(distro('signing_key: xyz\n'))).toContain("not 'xyz'");
+    expect(ofDistro(distro('tests:\n'))).toContain('nothing stands after its colon');
+    expect(ofDistro(distro('tests: {retries: 99}\n'))).toContain('tests.retries is too large: at most 10');
+  });
+
+  it('have checks that all say in words what a value must be', () => {
+    const silent: string[] = [];
+    const seen = new Set<unknown>();
+    const visit = (schema: unknown, path: string): void => {
+      if (!(schema instanceof z.ZodType) || seen.has(schema)) return;
+      seen.add(schema);
+      if (schema instanceof z.ZodString)
+        for (const check of schema._zod.def.checks ?? []) {
+          const { format, error } = check._zod.def as { format?: string; error?: unknown };
+          if (format === 'regex' && error === undefined) silent.push(path);
+        }
+      for (const [key, value] of Object.entries(schema instanceof z.ZodObject ? schema.shape : schema._zod.def)) {
+        const inner: unknown[] = Array.isArray(value) ? value : [value];
+        for (const one of inner) visit(one, `${path}.${key}`);
+      }
+    };
+    visit(distroSchema, 'distro');
+    expect(seen.size).toBeGreaterThan(200);
+    expect(silent).toEqual([]);
+  });
+
+  it('name patches that are there', () => {
+    const root = mkdtempSync(join(tmpdir(), 'slipway-patches-'));
+    const file = join(root, 'distro.yaml');
+    const text = distro('package_settings:\n  a*:\n    patches: [there.patch, gone.patch]\n');
+    writeFileSync(file, text);
+    writeFileSync(join(root, 'there.patch'), '');
+    const read = parseDistro(text, file);
+    const told = read.ok ? missingPatches({ distro: read.value, root, file, state: root, urlBase: root }) : undefined;
+    expect(told).toMatchObject([
+      { line: 8, message: "package_settings of 'a*' names the patch gone.patch, which does not exist" },
+    ]);
+    rmSync(root, { recursive: true });
+  });
+});
+
+describe('YAML', () => {
+  it('has keys as they are written, and `y` as PyYAML has it', () => {
+    const text = 'y: n\non: yes\n1.0: a\n012: b\n2024-01-01: c\nnull: d\n"no": e\n<<: {x: 1}\nlist: [{off: 1}, y]\n';
+    expect(parseYaml(text, 'f')).toMatchObject({
+      value: { y: 'n', on: true, '1.0': 'a', '012': 'b', '2024-01-01': 'c', null: 'd', no: 'e', x: 1 },
+    });
+    expect(parseYaml(text, 'f')).toMatchObject({ value: { list: [{ off: 1 }, 'y'] } });
+    const repos = parseRepos('repositories:\n  y: {type: git, url: ../a, version: y}\n', 'r');
+    expect(repos.ok && repos.value.map((r) => [r.name, r.source?.version])).toEqual([['y', 'y']]);
+  });
+
+  it('that is no YAML is told by the line that is wrong', () => {
+    expect(ofYaml('')).toBe(
+      'f:1: error: the file is empty [yaml-invalid]\n    write its entries, or remove the file\n',
+    );
+    expect(ofYaml('# nothing\n')).toContain('f:1: error: the file has nothing but comments');
+    expect(ofYaml('a: 1\nb: 2\na: 3\n')).toContain("f:3: error: the key 'a' is there twice: it is also in line 1");
+    expect(ofYaml('a: "x\nb: 1\n')).toContain('f:1: error: not valid YAML: a bracket or quote that is not closed');
+    expect(ofYaml('a: {v: *main}\n')).toContain('a value that begins with `*` must be in quotes');
+    expect(ofYaml('a: @x\n')).toContain('write "@x"');
+    expect(ofYaml('k: 1\nkey:value\n')).toMatch(/write a blank after the colon: `key: value`/);
+    expect(ofYaml('a: 1\n---\nb: 2\n')).toContain('f:2: error: the file has 2 documents');
+  });
+
+  it('of .repos files says what is missing and what is misspelt', () => {
+    expect(ofRepos('')).toContain('write `repositories:` and its entries');
+    expect(ofRepos('repositorys: {}\n')).toContain("write 'repositories' for 'repositorys'");
+    expect(ofRepos('repositories:\n  a: {type: git, url: ../a, vesion: main}\n')).toBe(
+      "r:2: warning: unknown key 'vesion' is ignored [entry-key]\n    did you mean 'version'?\n",
+    );
+    expect(ofRepos('repositories:\n  a: {type: git, url: ../my arm}\n')).toBe('');
+    expect(['https://h/a b', 'git@h:a b', 'file:///a b', ' a', 'a\tb'].filter((u) => isSourceUrl(u, true))).toEqual([]);
+  });
+});
+
+describe('a manifest', () => {
+  it('with a sign that must be escaped is told its line', () => {
+    const text = (description: string): string =>
+      `<package format="3">\n<name>a</name>\n<!-- a & b -->\n<description>${description}</description>\n</package>\n`;
+    const told = (description: string) => parseManifest(text(description), 'p').diagnostics[0];
+    expect([told('arm & node')?.line, told('a < b')?.line]).toEqual([4, 4]);
+    expect(told('arm & node')?.message).toContain('`&` must be written `&amp;`');
+    expect(told('a < b')?.message).toContain('`&lt;`');
+    expect(told('a &amp; b')?.message).not.toContain('must be written');
+    expect(parseManifest('', 'p').diagnostics).toMatchObject([{ line: 1, message: 'the manifest is empty' }]);
+  });
+});
+
+describe('values of options', () => {
+  const wrong = (name: string, values: Record<string, unknown>, words: string[] = []): string | undefined =>
+    valueFault(ownEntry(commands, name), values, words);
+  it('are checked before a command runs, each by its own', () => {
+    expect(wrong('publish', { store: 'nowhere' })).toBe("--store 'nowhere' is not file:PATH or s3://BUCKET/PREFIX");
+    for (const [name, command] of Object.entries(commands))
+      for (const [option, { check }] of Object.entries(command.options))
+        if (option === 'store') expect(check?.('nowhere'), name).toBeDefined();
+    expect(wrong('store', { size: 'big' })).toBe("--size 'big' is not a size such as 800M or 20G");
+    expect(wrong('init', { os: 'fedora' })).toBe("--os 'fedora' is none of debian, ubuntu");
+    expect(wrong('image', { kind: ['dokcer'] })).toContain('did you mean docker?');
+    expect(wrong('image', {}, ['bild'])).toContain('did you mean build?');
+    expect(wrong('store', { size: '20G', days: '3' }, ['gc'])).toBeUndefined();
+  });
+
+  it('name the state folder, else the environment does', () => {
+    const before = process.env.SLIPWAY_STATE;
+    process.env.SLIPWAY_STATE = '/s';
+    expect([movingState({}), movingState({ 'state-folder': '/t' })]).toEqual(['/s', '/t']);
+    process.env.SLIPWAY_STATE = '';
+    expect(movingState({})).toBeUndefined();
+    if (before === undefined) delete process.env.SLIPWAY_STATE;
+    else process.env.SLIPWAY_STATE = before;
+  });
+});
+
+describe('an underlay', () => {
+  const parsed = parseDistro(
+    distro('').replace(
+      'release: bookworm',
+      'release: bookworm, underlays: {u: {uri: "http://h/a", suite: s, key: "my keys/u.asc"}}',
+    ),
+    'd',
+  );
+  const platform = parsed.ok ? ownEntry(parsed.value.platforms, 'bookworm') : undefined;
+
+  it('may have blanks in the path of its key, which apt never sees', () => {
+    const root = mkdtempSync(join(tmpdir(), 'slipway blank-'));
+    mkdirSync(join(root, 'my keys'));
+    writeFileSync(join(root, 'my keys/u.asc'), 'key');
+    const { sources, done } = withoutBlanks({ lines: [], underlays: platform ? underlaySources(platform, root) : [] });
+    const [, copy = ''] = /signed-by=([^\s\]]+)\]/.exec(sources.underlays[0] ?? '') ?? [];
+    expect(readFileSync(copy, 'utf8')).toBe('key');
+    expect(statSync(copy).mode & 0o777).toBe(0o644);
+    done();
+    expect(() => statSync(copy)).toThrow();
+    rmSync(root, { recursive: true });
+  });
+
+  it('that was added after the base was made keeps its names from being called missing', () => {
+    const state = mkdtempSync(join(tmpdir(), 'slipway-hand-'));
+    if (!platform) throw new Error('the distro file is wrong');
+    const folder = join(state, 'bases/bookworm-amd64');
+    mkdirSync(folder, { recursive: true });
+    const ask = (of: typeof platform) =>
+      baseAtHand(state, '/d', { name: 'bookworm', platform: of, architecture: 'amd64' });
+    const base = { digest: 'x', wanted: wantedBase('/d', platform, 'amd64').wanted };
+    writeFileSync(join(folder, 'current.json'), JSON.stringify(base));
+    expect(ask(platform)).toMatchObject({ digest: 'x' });
+    expect(ask({ ...platform, underlays: {} })).toBeUndefined();
+    rmSync(state, { recursive: true });
+  });
+});

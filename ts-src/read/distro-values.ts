@@ -1,0 +1,199 @@
+import * as z from 'zod';
+import { error, nearest, type Diagnostic } from '../model/diagnostics.ts';
+import { distroSchema } from '../model/distro.ts';
+import type { Locator } from './yaml.ts';
+
+/** What the schema finds wrong, in words of who wrote the file. */
+type Issue = z.core.$ZodIssue;
+
+interface Place {
+  root: unknown;
+  locator: Locator;
+  file: string;
+}
+
+/** Faults of a distro file's values; of one value the first only, and none that follows from a misspelt key. */
+export function valueFaults(issues: readonly Issue[], place: Place): Diagnostic[] {
+  const misspelt = new Set(
+    issues.flatMap((i) =>
+      i.code === 'unrecognized_keys'
+        ? i.keys.flatMap((key) => {
+            const near = nearest(key, keysAt(i.path));
+            return near === undefined ? [] : [JSON.stringify([...i.path, near])];
+          })
+        : [],
+    ),
+  );
+  const seen = new Set<string>();
+  return issues.flatMap((issue) => {
+    const at = JSON.stringify(issue.path);
+    if (issue.code !== 'unrecognized_keys') {
+      if (seen.has(at)) return [];
+      seen.add(at);
+    }
+    if (issue.code === 'invalid_type' && misspelt.has(at) && valueAt(place.root, issue.path) === undefined) return [];
+    return faultsOf(issue, [], place);
+  });
+}
+
+/** A path as it is read: `images.robot.kinds[0]`. */
+const written = (path: readonly PropertyKey[]): string =>
+  path.map((step, i) => (typeof step === 'number' ? `[${step}]` : `${i ? '.' : ''}${String(step)}`)).join('');
+
+function faultsOf(issue: Issue, prefix: PropertyKey[], place: Place): Diagnostic[] {
+  const path = [...prefix, ...issue.path];
+  const where = path.length ? written(path) : 'the file';
+  const value = valueAt(place.root, path);
+  const fault = (message: string, hint?: string, at: PropertyKey[] = path) =>
+    error('distro-invalid', message, { file: place.file, line: place.locator.line(at), hint });
+  switch (issue.code) {
+    case 'unrecognized_keys':
+      return issue.keys.map((key) => {
+        const known = keysAt(path);
+        const near = nearest(key, known);
+        return fault(
+          `unknown key '${key}'${path.length ? ` in ${where}` : ''}`,
+          near ? `did you mean '${near}'?` : `known keys: ${known.sort().join(', ')}`,
+          [...path, key],
+        );
+      });
+    case 'invalid_type':
+      if (value === undefined) return [fault(`${where} is missing`, howToAdd(path, issue.expected))];
+      return [fault(`${where} must be ${article(issue.expected)}`, hintForm(value, issue.expected))];
+    case 'invalid_value': {
+      const known = issue.values.map(String);
+      if (value === undefined) return [fault(`${where} is missing`, `it must be ${oneOf(known)}`)];
+      return [fault(`${where} must be one of ${known.join(', ')}${notThat(value)}`, hintNear(value, known))];
+    }
+    case 'invalid_key': {
+      const reason = issue.issues[0]?.message ?? '';
+      const key = String(path[path.length - 1]);
+      return [fault(`the name '${key}' in ${written(path.slice(0, -1))} is not allowed: ${reason}`)];
+    }
+    case 'invalid_format':
+    case 'custom':
+      return [fault(`${where} must be ${issue.message}${notThat(value)}`)];
+    case 'too_small':
+      return [fault(`${where} is too small: at least ${issue.minimum}${unitOf(issue.origin)}`)];
+    case 'too_big':
+      return [fault(`${where} is too large: at most ${issue.maximum}${unitOf(issue.origin)}`)];
+    case 'invalid_union':
+      return ofUnion(issue.errors, path, place, (forms) => fault(`${where} must be ${oneOf(forms)}${notThat(value)}`));
+    default:
+      return [fault(`${where}: ${issue.message}`)];
+  }
+}
+
+/** The faults of the form that a value has, else the forms that it may have. */
+function ofUnion(
+  forms: readonly (readonly Issue[])[],
+  path: PropertyKey[],
+  place: Place,
+  fault: (forms: string[]) => Diagnostic,
+): Diagnostic[] {
+  const itself = (i: Issue): boolean => i.path.length === 0 && ['invalid_type', 'invalid_value'].includes(i.code);
+  const own = forms.find((issues) => !issues.some(itself));
+  if (own) return own.flatMap((issue) => faultsOf(issue, path, place));
+  const names = forms.flatMap((issues) =>
+    issues.filter(itself).flatMap((i) => {
+      if (i.code === 'invalid_value') return i.values.map(String);
+      return i.code === 'invalid_type' ? [article(i.expected)] : [];
+    }),
+  );
+  return [fault([...new Set(names)])];
+}
+
+const oneOf = (forms: readonly string[]): string =>
+  forms.length > 1 ? `${forms.slice(0, -1).join(', ')} or ${forms.at(-1) ?? ''}` : forms.join('');
+
+const unitOf = (origin: string): string => ({ array: ' entries', string: ' letters' })[origin] ?? '';
+
+/** The value itself, where it is short enough to help. */
+function notThat(value: unknown): string {
+  if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') return '';
+  const text = String(value);
+  return text.length > 60 ? '' : `, not '${text}'`;
+}
+
+const articles: Record<string, string> = {
+  record: 'a map',
+  object: 'a map',
+  array: 'a list',
+  string: 'a text',
+  int: 'a whole number',
+  boolean: 'true or false',
+};
+const article = (type: string): string => articles[type] ?? `a ${type}`;
+
+/** A key that is missing, and what the schema says of it. */
+function howToAdd(path: readonly PropertyKey[], expected: string): string {
+  const about = schemaAt(path)?.description;
+  const key = String(path[path.length - 1]);
+  return `add \`${key}:\` with ${article(expected)}${about === undefined ? '' : `: ${about.charAt(0).toLowerCase()}${about.slice(1)}`}`;
+}
+
+/** What others call an architecture, by Debian's name of it. */
+const otherNames: Record<string, string> = {
+  x86_64: 'amd64',
+  x64: 'amd64',
+  'x86-64': 'amd64',
+  aarch64: 'arm64',
+  arm64v8: 'arm64',
+  armv7l: 'armhf',
+  armv7: 'armhf',
+  arm: 'armhf',
+  x86: 'i386',
+  i686: 'i386',
+};
+
+function hintNear(value: unknown, known: string[]): string | undefined {
+  if (typeof value !== 'string') return undefined;
+  const other = Object.hasOwn(otherNames, value) ? otherNames[value] : undefined;
+  if (other !== undefined && known.includes(other)) return `Debian's name of ${value} is ${other}`;
+  const near = nearest(value, known);
+  return near ? `did you mean '${near}'?` : undefined;
+}
+
+/** A value of the wrong form in the right one. */
+function hintForm(value: unknown, expected: string): string | undefined {
+  if (expected === 'array' && ['string', 'number'].includes(typeof value)) return `write [${String(value)}]`;
+  if (expected === 'string' && ['number', 'boolean'].includes(typeof value)) return `write "${String(value)}"`;
+  if (value === null) return 'nothing stands after its colon: write it there, or indent what belongs to it';
+  return undefined;
+}
+
+function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>((v, step) => (typeof v === 'object' && v ? Reflect.get(v, step) : undefined), root);
+}
+
+const schemaIn = (inner: unknown): z.ZodType | undefined => (inner instanceof z.ZodType ? inner : undefined);
+
+/** The schema of what lies under a step; undefined where none is known. */
+function innerOf(schema: z.ZodType, step: PropertyKey): z.ZodType | undefined {
+  if (schema instanceof z.ZodObject) return (schema.shape as Record<string, z.ZodType>)[String(step)];
+  if (schema instanceof z.ZodRecord) return schemaIn(schema.valueType);
+  return schema instanceof z.ZodArray ? schemaIn(schema.element) : undefined;
+}
+
+/** The schema at a path, wrappers and records looked through. */
+function schemaAt(path: readonly PropertyKey[]): z.ZodType | undefined {
+  let schema: z.ZodType = distroSchema;
+  for (const step of path) {
+    const inner = innerOf(unwrap(schema), step);
+    if (!inner) return undefined;
+    schema = inner;
+  }
+  return schema;
+}
+
+function keysAt(path: readonly PropertyKey[]): string[] {
+  const schema = schemaAt(path);
+  const inner = schema && unwrap(schema);
+  return inner instanceof z.ZodObject ? Object.keys(inner.shape) : [];
+}
+
+function unwrap(schema: z.ZodType): z.ZodType {
+  const inner =
+    schema instanceof z.ZodDefault || schema instanceof z.ZodOptional ? schemaIn(schema.unwrap()) : undefined;
+  return inner ? unwrap(inner) : schema;
+}
