@@ -54074,7 +54074,7 @@ var import_node_path143 = require("node:path");
 init_files();
 init_diagnostics();
 async function requestWorkspace(workspace, target2) {
-  const links = [...await linksOutside(workspace), ...namedOutside(workspace)];
+  const links = [.../* @__PURE__ */ new Set([...await linksOutside(workspace), ...namedOutside(workspace)])];
   if (links.length)
     return bad(
       ...links.map(

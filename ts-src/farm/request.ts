@@ -15,7 +15,7 @@ export async function requestWorkspace(
   workspace: Workspace,
   target: string,
 ): Promise<Result<Workspace & { trusted: Workspace }>> {
-  const links = [...(await linksOutside(workspace)), ...namedOutside(workspace)];
+  const links = [...new Set([...(await linksOutside(workspace)), ...namedOutside(workspace)])];
   if (links.length)
     return bad(
       ...links.map((link) =>
