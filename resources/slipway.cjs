@@ -17777,7 +17777,7 @@ var init_remote_place = __esm({
 });
 
 // ts-src/model/channels.ts
-var track, channelPattern, channelRules, placeUri, publishedPlace, publishSettings, defaultRules;
+var track, isChannelName, channelPattern, channelRules, placeUri, publishedPlace, publishSettings, defaultRules;
 var init_channels = __esm({
   "ts-src/model/channels.ts"() {
     "use strict";
@@ -17792,6 +17792,7 @@ var init_channels = __esm({
       keep: number3().int().min(1).optional(),
       strict: boolean3().optional()
     }).refine((t) => t.branch === void 0 !== (t.tag === void 0), "either a branch or a tag");
+    isChannelName = (name6) => name6.length <= 200 && /^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*){0,3}$/.test(name6) && !name6.includes("..");
     channelPattern = string3().regex(
       /^[a-z0-9*][a-z0-9._*-]*(\/[a-z0-9*][a-z0-9._*-]*){0,3}$/,
       'a channel or a pattern of channels: lower case letters, digits, ".", "_", "-", "/" and "*"'
@@ -30796,7 +30797,16 @@ function otherVersions(before2, suites) {
 }
 
 // ts-src/publish/state.ts
+init_channels();
 var channelFile = (name6) => `channels/${name6}.json`;
+function channelOf(store2, file3) {
+  const name6 = /^channels\/(.*)\.json$/.exec(file3)?.[1] ?? "";
+  if (isChannelName(name6)) return name6;
+  throw Object.assign(new Error(`${file3} in the store ${store2.blobs.where} belongs to no channel: move it away`), {
+    code: "ESTORE"
+  });
+}
+var channelNames = async (store2) => (await store2.names("channels")).map((file3) => channelOf(store2, file3)).sort();
 var stateFile = (id) => `states/${id.slice(0, 2)}/${id}.json.gz`;
 var shortId = (id) => id.slice(0, 16);
 function stateText(state) {
@@ -40030,7 +40040,7 @@ async function findRoots({ store: store2, now, days, grace: least }) {
 async function rootsOfChannels(store2, roots, use) {
   const keep2 = (files) => files.forEach((f) => f && roots.objects.add(f.sha256));
   for (const { name: name6 } of await listed4(store2, "channels")) {
-    const channel2 = await openChannel(store2, name6.slice("channels/".length).replace(/\.json$/, ""));
+    const channel2 = await openChannel(store2, channelOf(store2, name6));
     const states = await store2.many(channel2.file.states, ({ id }) => readState(store2, id));
     for (const { id } of channel2.file.states) roots.states.add(id);
     for (const state of states) {
@@ -41444,6 +41454,7 @@ var rest = (count3) => count3 > most4 ? `and ${count3 - most4} more
 var import_node_path103 = require("node:path");
 init_diagnostics();
 init_remote_place();
+init_channels();
 
 // ts-src/publish/archive-lists.ts
 var import_node_fs78 = require("node:fs");
@@ -41482,7 +41493,6 @@ async function storedText(store2, { base, archive }) {
 // ts-src/publish/endpoints.ts
 var import_node_path102 = require("node:path");
 init_remote_place();
-var isChannelName = (name6) => name6.length <= 200 && /^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*){0,3}$/.test(name6) && !name6.includes("..");
 async function openEndpoint(uri2, root) {
   if (uri2.startsWith("s3://")) {
     const { S3Endpoint: S3Endpoint2 } = await Promise.resolve().then(() => (init_s3_endpoint(), s3_endpoint_exports));
@@ -41655,11 +41665,6 @@ async function answer(opened, what, names4, values) {
   if (what === "gc") return collect2(opened, names4, values["dry-run"] === true);
   if (what === "renew") return renew(opened, names4, values.repository);
   return names4.length ? void 0 : show(opened, what, json2);
-}
-async function channelNames(store2) {
-  const names4 = [];
-  for (const name6 of await store2.names("channels")) names4.push(name6.slice("channels/".length).replace(/\.json$/, ""));
-  return names4.sort();
 }
 var ago = (milliseconds) => {
   const hours = milliseconds / 36e5;
@@ -45170,8 +45175,8 @@ async function addHistory(store2, stamp, packages) {
 
 // ts-src/docs/collect.ts
 async function readChannels(store2) {
-  const names4 = (await store2.names("channels")).map((name6) => name6.replace(/^channels\//, "").replace(/\.json$/, "")).filter((name6) => !name6.startsWith("folder-"));
-  const channels = await store2.many(names4.sort(compare), async (name6) => ({
+  const names4 = (await channelNames(store2)).filter((name6) => !name6.startsWith("folder-"));
+  const channels = await store2.many(names4, async (name6) => ({
     name: name6,
     head: (await openChannel(store2, name6)).head
   }));
@@ -46054,6 +46059,7 @@ async function removeState(endpoint, path2) {
 // ts-src/cli/docs.ts
 init_process();
 init_diagnostics();
+init_channels();
 
 // ts-src/cli/farm/work.ts
 var import_node_fs93 = require("node:fs");
@@ -51839,7 +51845,7 @@ var imageOptions2 = {
   json: { type: "boolean", help: "print JSON" }
 };
 var outputOf2 = (opened, values) => values.output === void 0 ? (0, import_node_path133.join)(opened.workspace.root, "out") : (0, import_node_path133.resolve)(values.output);
-function channelOf(opened, { name: name6, spec }, values) {
+function channelOf2(opened, { name: name6, spec }, values) {
   if (values.local) return good(folderChannel(outputOf2(opened, values)));
   const channel2 = values.channel ?? spec.channel;
   if (channel2 !== void 0) return good(channel2);
@@ -52860,7 +52866,7 @@ async function publishable(opened, images, values) {
   const { store: store2 } = opened;
   const [first3] = images;
   if (!first3) throw new Error("no image");
-  const name6 = channelOf(opened, first3, values);
+  const name6 = channelOf2(opened, first3, values);
   if (!name6.ok) return name6;
   const channel2 = await readChannel(store2, name6.value);
   if (!channel2.ok) return channel2;
@@ -52899,7 +52905,7 @@ async function retireNamed(opened, names4, values) {
   for (const name6 of new Set(images.value.map((i) => i.name))) {
     const one = images.value.find((i) => i.name === name6);
     if (!one?.spec.ami) continue;
-    const channel2 = channelOf(opened, one, values);
+    const channel2 = channelOf2(opened, one, values);
     if (!channel2.ok) return channel2;
     const found2 = await retiring(one.spec.ami, name6, channel2.value, Number(keep2));
     for (const ami2 of found2) lines.push(`${ami2.region} ${ami2.id} ${ami2.version}: ${ami2.kept ?? "goes"}`);
@@ -53005,7 +53011,7 @@ async function build3(opened, names4, values, kinds4) {
 }
 async function buildOne(opened, one, values, kinds4, within) {
   const { workspace, store: store2 } = opened;
-  const name6 = channelOf(opened, one, values);
+  const name6 = channelOf2(opened, one, values);
   if (!name6.ok) return name6;
   const channel2 = await readChannel(store2, name6.value);
   if (!channel2.ok) return channel2;
@@ -53332,8 +53338,7 @@ packages. \`slipway build --renew-base\` uses the archives as they are now.`,
 });
 async function usersOf3(store2) {
   const users2 = /* @__PURE__ */ new Map();
-  for (const file3 of await store2.names("channels")) {
-    const name6 = file3.slice("channels/".length).replace(/\.json$/, "");
+  for (const name6 of await channelNames(store2)) {
     const channel2 = await openChannel(store2, name6);
     for (const { id } of channel2.file.states) {
       const state = await readState(store2, id);

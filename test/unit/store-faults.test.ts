@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { noteRun } from '../../ts-src/farm/run-manifest.ts';
 import { environmentFault } from '../../ts-src/io/faults.ts';
+import { channelNames } from '../../ts-src/publish/state.ts';
 import { openStore } from '../../ts-src/store/open-store.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-store-faults-'));
@@ -205,4 +206,14 @@ it('a note of the run before that somebody damaged is as if it were not there', 
     await store.writeJson(name, { id: 'x', begun, ended: false });
     expect(await note()).toBeUndefined();
   }
+});
+
+it('a file among the channels that belongs to none is told with its place', async () => {
+  const store = await openStore('file:channels', folder, folder, undefined);
+  await store.putBlob('channels/next/arm.json', Buffer.from('{}'));
+  expect(await channelNames(store)).toEqual(['next/arm']);
+  await store.putBlob('channels/README', Buffer.from('ours'));
+  expect(await told(() => channelNames(store))).toBe(
+    `channels/README in the store ${join(folder, 'channels')} belongs to no channel: move it away`,
+  );
 });

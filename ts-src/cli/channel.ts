@@ -5,7 +5,7 @@ import { judgePromotion, stateOf } from '../publish/promotion.ts';
 import { bring, renewFormer } from '../publish/publication.ts';
 import { dropStates, expiredStates, sweepRepository } from '../publish/retention.ts';
 import { keepOf, mayComeFrom, rulesOf } from '../publish/rules.ts';
-import { openChannel, readState, shortId, type OpenChannel, type State } from '../publish/state.ts';
+import { channelNames, openChannel, readState, shortId, type OpenChannel, type State } from '../publish/state.ts';
 import { renderDifference, renderVerdicts } from '../render/channels.ts';
 import { renderTable } from '../render/table.ts';
 import type { Store } from '../store/store.ts';
@@ -70,12 +70,6 @@ async function answer(
   if (what === 'gc') return collect(opened, names, values['dry-run'] === true);
   if (what === 'renew') return renew(opened, names, values.repository);
   return names.length ? undefined : show(opened, what, json);
-}
-
-async function channelNames(store: Store): Promise<string[]> {
-  const names: string[] = [];
-  for (const name of await store.names('channels')) names.push(name.slice('channels/'.length).replace(/\.json$/, ''));
-  return names.sort();
 }
 
 const ago = (milliseconds: number): string => {

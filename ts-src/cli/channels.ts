@@ -3,8 +3,9 @@ import { bad, error, good, isError, type Result } from '../model/diagnostics.ts'
 import type { ChannelRules } from '../model/channels.ts';
 import type { Lockfile } from '../model/lockfile.ts';
 import { isRemotePlace } from '../model/remote-place.ts';
+import { isChannelName } from '../model/channels.ts';
 import { archivePackages, platformOf } from '../publish/archive-lists.ts';
-import { besideUri, openEndpoint, channelUri, isChannelName } from '../publish/endpoints.ts';
+import { besideUri, openEndpoint, channelUri } from '../publish/endpoints.ts';
 import type { Endpoint } from '../publish/endpoint.ts';
 import { keyHealth } from '../publish/key-health.ts';
 import type { Outlet } from '../publish/publication.ts';

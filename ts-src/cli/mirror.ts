@@ -1,6 +1,6 @@
 import { isError } from '../model/diagnostics.ts';
 import { sizeText } from '../model/sizes.ts';
-import { openChannel, readState } from '../publish/state.ts';
+import { channelNames, openChannel, readState } from '../publish/state.ts';
 import { mirrorName, mirrorStates } from '../sandbox/package-mirror.ts';
 import type { Store } from '../store/store.ts';
 import { channelOptions, lockOf, openChannels } from './channels.ts';
@@ -43,8 +43,7 @@ packages. \`slipway build --renew-base\` uses the archives as they are now.`,
 /** For each archive snapshot: channels with a state whose lockfile names it. */
 async function usersOf(store: Store): Promise<Map<string, string[]>> {
   const users = new Map<string, Set<string>>();
-  for (const file of await store.names('channels')) {
-    const name = file.slice('channels/'.length).replace(/\.json$/, '');
+  for (const name of await channelNames(store)) {
     const channel = await openChannel(store, name);
     for (const { id } of channel.file.states) {
       const state = await readState(store, id);

@@ -4,7 +4,7 @@ import { filesOfDocs, type DocRecord } from '../model/docs.ts';
 import type { BuildRecord, StoredFile, TestRecord } from '../model/result.ts';
 import { isRunRecord } from '../model/stored.ts';
 import { reachedByImages, type Reached } from '../images/reach.ts';
-import { openChannel, readState } from '../publish/state.ts';
+import { channelOf, openChannel, readState } from '../publish/state.ts';
 import { readLock } from '../read/lockfile.ts';
 import { mirrorName } from '../sandbox/package-mirror.ts';
 import type { BlobInfo } from '../store/blobs.ts';
@@ -99,7 +99,7 @@ async function findRoots({ store, now, days, grace: least }: StoreSurvey): Promi
 async function rootsOfChannels(store: Store, roots: Roots, use: (key: string, when: number) => void): Promise<void> {
   const keep = (files: readonly (StoredFile | undefined)[]) => files.forEach((f) => f && roots.objects.add(f.sha256));
   for (const { name } of await listed(store, 'channels')) {
-    const channel = await openChannel(store, name.slice('channels/'.length).replace(/\.json$/, ''));
+    const channel = await openChannel(store, channelOf(store, name));
     const states = await store.many(channel.file.states, ({ id }) => readState(store, id));
     for (const { id } of channel.file.states) roots.states.add(id);
     for (const state of states) {

@@ -1,6 +1,7 @@
 import { compare } from '../model/diagnostics.ts';
 import { channelSuite } from '../model/names.ts';
 import { openChannel } from '../publish/channel.ts';
+import { channelNames } from '../publish/state.ts';
 import type { DistributionInput } from '../model/plan.ts';
 import { isDocFacts, isDocInterface } from '../model/stored.ts';
 import { redacted } from '../model/urls.ts';
@@ -16,10 +17,8 @@ type ChannelsOf = (graph: TaskGraph, debian: string) => { channel: string; versi
 
 /** Output folders of `slipway build` are channels too, but they are private to this machine and left out. */
 async function readChannels(store: Store): Promise<ChannelsOf> {
-  const names = (await store.names('channels'))
-    .map((name) => name.replace(/^channels\//, '').replace(/\.json$/, ''))
-    .filter((name) => !name.startsWith('folder-'));
-  const channels = await store.many(names.sort(compare), async (name) => ({
+  const names = (await channelNames(store)).filter((name) => !name.startsWith('folder-'));
+  const channels = await store.many(names, async (name) => ({
     name,
     head: (await openChannel(store, name)).head,
   }));

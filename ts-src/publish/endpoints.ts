@@ -4,10 +4,6 @@ import { isRemotePlace } from '../model/remote-place.ts';
 import type { Endpoint } from './endpoint.ts';
 import { FolderEndpoint } from './folder-endpoint.ts';
 
-/** Names of channels become paths: parts of lower case letters, digits, `.`, `_` and `-`, joined by `/`. */
-export const isChannelName = (name: string): boolean =>
-  name.length <= 200 && /^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*){0,3}$/.test(name) && !name.includes('..');
-
 /**
  * Opens a repository by its URI: `file:PATH`, a path, `s3://BUCKET/PREFIX?endpoint=URL&region=NAME`, or
  * `ssh://USER@HOST/PATH`.

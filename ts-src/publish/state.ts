@@ -7,6 +7,7 @@ import { sortedKeys } from './canonical.ts';
 import type { Endpoint } from './endpoint.ts';
 import { readRelease } from './indices.ts';
 import { highest, type Suites, type Versions } from './suites.ts';
+import { isChannelName } from '../model/channels.ts';
 
 /** Immutable: its id is the digest of its text. */
 export interface State {
@@ -67,6 +68,19 @@ interface FormerChannel {
 }
 
 export const channelFile = (name: string): string => `channels/${name}.json`;
+
+/** The channel of a file in the store. Throws if the file belongs to none: somebody else put it there. */
+export function channelOf(store: Store, file: string): string {
+  const name = /^channels\/(.*)\.json$/.exec(file)?.[1] ?? '';
+  if (isChannelName(name)) return name;
+  throw Object.assign(new Error(`${file} in the store ${store.blobs.where} belongs to no channel: move it away`), {
+    code: 'ESTORE',
+  });
+}
+
+/** Names of all channels of the store, sorted. */
+export const channelNames = async (store: Store): Promise<string[]> =>
+  (await store.names('channels')).map((file) => channelOf(store, file)).sort();
 const stateFile = (id: string): string => `states/${id.slice(0, 2)}/${id}.json.gz`;
 
 /** As much of an id as paths and people use. */
