@@ -29,7 +29,7 @@ const tagsOf = (settings: AmiSettings, organization: string, record: ImageRecord
   'slipway:key': record.key,
 });
 
-/** The image of ours that has this name already: a run that was ended goes on with it. */
+/** The AMI of ours that has this name already, from an interrupted run that this one continues. */
 async function imageNamed(aws: Aws, name: string): Promise<string | undefined> {
   const found = await aws.query('ec2', 'DescribeImages', {
     'Owner.1': 'self',
@@ -40,7 +40,7 @@ async function imageNamed(aws: Aws, name: string): Promise<string | undefined> {
   return first && textIn(first, 'imageId');
 }
 
-/** Registers a disk as an AMI, copies and shares it; the parameter that names the newest one is moved last. */
+/** Registers a disk as an AMI, copies and shares it. Updates the parameter that names the newest AMI last. */
 export async function publishAmi(
   store: Store,
   organization: string,
@@ -102,7 +102,7 @@ export async function publishAmi(
 
 const unmoved = 'the parameter that names the newest one was not moved';
 
-/** Starts it in an instance where the settings allow that; gives why it is not fit. */
+/** Starts the AMI in an instance if the settings ask for it. Returns why it is unfit. */
 async function tried(
   aws: Aws,
   settings: AmiSettings,
@@ -116,7 +116,7 @@ async function tried(
   return tryInstance(aws, id, { type, subnet, securityGroup, minutes }, { Name: `try ${id}` }, signal);
 }
 
-/** A disk that a snapshot is made of. */
+/** A disk for a snapshot. */
 interface Disk {
   record: ImageRecord;
   file: string;
@@ -153,7 +153,7 @@ async function snapshot(
   return made;
 }
 
-/** Asks until it is so, at most an hour. */
+/** Polls until `ask` returns true, for at most an hour. */
 async function until(ask: () => Promise<boolean>, signal: AbortSignal): Promise<void> {
   for (let n = 0; n < 360; n++) {
     if (await ask()) return;

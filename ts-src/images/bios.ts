@@ -1,24 +1,24 @@
 /**
- * Starting a disk by a BIOS: GRUB's first program in the first sector, the rest of it in a partition of its own without
- * a file system. Both hold numbers of sectors, which are written here, since grub-install wants a device for it
- * (grub-core/boot/i386/pc of GRUB 2 has the places).
+ * BIOS boot: GRUB's first program lies in the first sector; the rest lies in a partition of its own without a file
+ * system. Both contain sector numbers, which are written here because grub-install needs a block device. Offsets:
+ * grub-core/boot/i386/pc of GRUB 2.
  */
 
 /** The type of the partition that holds GRUB. */
 export const biosPartition = '21686148-6449-6e6f-744e-656564454649';
 
 const sector = 512;
-/** Where GRUB's first program ends, and the partition table begins. */
+/** End of GRUB's first program; the partition table begins here. */
 const program = 440;
 const kernelSector = 0x5c;
 const driveCheck = 0x66;
 const blocklist = sector - 12;
-/** Sectors of the partition that holds the rest. */
+/** Size in sectors of the partition for the rest of GRUB. */
 const most = 2048;
-/** Where the rest is loaded to: behind its own first sector. */
+/** Memory segment where the rest is loaded, after its own first sector. */
 const segment = 0x820;
 
-/** GRUB's core as it lies from the sector `start` on; undefined where it is none. */
+/** Patches GRUB's core image for the sector `start`; undefined if it is not a core image. */
 export function placedCore(core: Buffer, start: number): Buffer | undefined {
   const count = Math.ceil(core.length / sector);
   if (count < 2 || count > most || core.readUInt16LE(sector - 2) !== segment) return undefined;
@@ -30,12 +30,12 @@ export function placedCore(core: Buffer, start: number): Buffer | undefined {
   return placed;
 }
 
-/** The first sector of a disk with GRUB's program, and the partition table that was there; undefined: it is none. */
+/** The boot sector: GRUB's program with the disk's partition table. Undefined if `boot` is not GRUB's. */
 export function bootSector(before: Buffer, boot: Buffer, start: number): Buffer | undefined {
   if (boot.length !== sector || boot.readUInt16LE(sector - 2) !== 0xaa55) return undefined;
   const made = Buffer.concat([boot.subarray(0, program), before.subarray(program, sector)]);
   made.writeBigUInt64LE(BigInt(start), kernelSector);
-  // Two NOPs: the number that the BIOS gives is taken, as grub-install writes it for disks.
+  // Two NOPs: use the drive number from the BIOS, as grub-install does for hard disks.
   made.writeUInt16LE(0x9090, driveCheck);
   return made;
 }

@@ -5,7 +5,7 @@ import { sha256 } from '../model/digest.ts';
 const block = 4096;
 const step = 1024;
 
-/** Ranges of blocks that hold something, with the digest of each. */
+/** Ranges of blocks with data, with their digests. */
 function mapped(file: string): { size: number; ranges: { first: number; last: number; digest: string }[] } {
   const handle = openSync(file, 'r');
   const { size } = fstatSync(handle);
@@ -38,9 +38,7 @@ function mapped(file: string): { size: number; ranges: { first: number; last: nu
   return { size, ranges };
 }
 
-/**
- * Writes a block map (bmap-tools' format 2.0): flashing then writes only blocks that hold something, and checks them.
- */
+/** Writes a block map (bmap-tools' format 2.0). Flashing tools then write only blocks with data, and verify them. */
 export async function writeBmap(raw: string, target: string): Promise<void> {
   const { size, ranges } = mapped(raw);
   const count = ranges.reduce((n, r) => n + r.last - r.first + 1, 0);
@@ -60,7 +58,7 @@ ${lines.join('\n')}
     </BlockMap>
 </bmap>
 `;
-  // The checksum is that of the file with zeros in its place.
+  // The checksum covers the file with zeros in the checksum's place.
   writeFileSync(target, text(sha256(text('0'.repeat(64)))), { flag: 'wx' });
   return Promise.resolve();
 }

@@ -37,7 +37,7 @@ export interface BuildInput {
   state: string;
   distro: Distro;
   distroFile: string;
-  /** The distro repository's folder. */
+  /** Folder of the distro repository. */
   root: string;
   image: ImageTarget;
   kinds: readonly ImageKind[];
@@ -51,14 +51,14 @@ export interface BuildInput {
 
 export interface BuiltImage {
   record: ImageRecord;
-  /** Nothing was made: it was there. */
+  /** The image was in the store already. */
   cached: boolean;
 }
 
-/** Changes with how images are rendered: those of former ones are made anew. */
+/** Increase it when rendering changes; all images are then rebuilt. */
 const revision = 1;
 
-/** Seconds since 1970 of the newest Release file of apt's lists. */
+/** Time of the newest Release file in apt's lists, in seconds since 1970. */
 export function archiveTime(base: Base): number {
   const dates = readdirSync(base.lists)
     .filter((n) => /_(In)?Release$/.test(n))
@@ -90,7 +90,7 @@ async function repositoryOf(input: BuildInput, diagnostics: Diagnostic[]): Promi
   return good({ uri, suite: aptSuite(image.distribution, image.target), key });
 }
 
-/** All that a build of an image needs to know before anything is made, and its key. */
+/** Prepares all inputs of an image, and its key. */
 async function prepare(input: BuildInput) {
   const { image, store, distro, channel } = input;
   const diagnostics: Diagnostic[] = [];
@@ -199,7 +199,7 @@ const keyOf = (input: BuildInput, { facts, room, own, system, machine }: Prepare
 const asVersions = (pinned: readonly string[]): Record<string, string> =>
   Object.fromEntries(pinned.map((p): [string, string] => [p.slice(0, p.indexOf('=')), p.slice(p.indexOf('=') + 1)]));
 
-/** Builds an image for one architecture, or finds that it is there. */
+/** Builds an image for one architecture, or takes it from the store. */
 export async function buildImage(input: BuildInput): Promise<Result<BuiltImage>> {
   const begun = Date.now();
   const prepared = await prepare(input);
@@ -277,7 +277,7 @@ async function keep(store: Store, rendered: Rendered): Promise<Omit<Artifact, 'k
   };
 }
 
-/** A layer in the store under a name of its own; its bytes were checked when the docker image was written. */
+/** Stores a layer under its own name. Its bytes were verified when the docker image was written. */
 async function storedLayer(store: Store, layer: Layer, what: string): Promise<StoredFile> {
   return { ...(await store.putKnown(layer.tar, layer.diffId)), name: `${what}.tar` };
 }

@@ -28,13 +28,13 @@ const firmwares: Record<string, Firmware> = {
   },
 };
 
-/** The longest that a machine under emulation may take to start and to check itself. */
+/** Time limit in milliseconds for an emulated machine to boot and to check itself. */
 const longest = 20 * 60_000;
 
 /**
- * Starts the disk in qemu, by each firmware that it is made for. By software: KVM may be there and not work. The unit
- * of the image tells on the serial console what came of its checks, with the word that this machine alone was started
- * with. The disk is not written.
+ * Boots the disk in qemu with each firmware that it supports. Uses software emulation, because KVM may exist and not
+ * work. A unit of the image reports its checks on the serial console, with a token that only this boot was given. The
+ * disk is not modified.
  */
 export async function checkDisk(input: CheckInput, artifact: Artifact): Promise<Result<true>> {
   const known = firmwares[input.record.architecture];
@@ -45,10 +45,10 @@ export async function checkDisk(input: CheckInput, artifact: Artifact): Promise<
   if (!known || firmware === undefined)
     return failed(input, artifact.kind, 'there is no UEFI firmware for qemu', 'install ovmf and qemu-system-x86');
   const link = join(newScratch(input.state), 'disk.qcow2');
-  // A path with a comma would end qemu's option.
+  // A comma in the path would end qemu's option.
   await run('ln', ['-s', path, link]);
   const uefi = ['-drive', `if=pflash,format=raw,unit=0,readonly=on,file=${firmware}`];
-  // Without a firmware of ours qemu starts its own, which is a BIOS.
+  // Without a firmware option qemu boots its own BIOS.
   const starts: [string, string[]][] = [
     ['UEFI', uefi],
     ...(hasBios(input.spec) ? [['a BIOS', []] as [string, string[]]] : []),

@@ -5,7 +5,7 @@ import { printable } from '../text/printable.ts';
 import type { ImageRecord } from './record.ts';
 import { lastLine } from '../text/cut.ts';
 
-/** What a check of a started image needs. */
+/** Inputs for checking a started image. */
 export interface CheckInput {
   store: Store;
   state: string;
@@ -24,5 +24,5 @@ export const failed = (input: CheckInput, kind: string, why: string, hint?: stri
     }),
   );
 
-/** The last line of what a program printed, as a message may have it. */
+/** The last line of a program's output, safe for messages. */
 export const shownLine = (text: string): string => printable(lastLine(text)).slice(0, 300);

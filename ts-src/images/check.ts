@@ -6,7 +6,7 @@ import { checkDisk } from './check-disk.ts';
 import { failed, shownLine, type CheckInput } from './check-input.ts';
 import type { Artifact } from './record.ts';
 
-/** Starts what was built, and runs its checks there. */
+/** Starts a built artifact and runs its checks. */
 export function checkArtifact(input: CheckInput, artifact: Artifact): Promise<Result<true>> {
   input.progress(`starting the ${artifact.kind} image of '${input.record.name}'`);
   switch (artifact.kind) {
@@ -22,10 +22,10 @@ export function checkArtifact(input: CheckInput, artifact: Artifact): Promise<Re
   }
 }
 
-/** Where a kind has no commands of its own, that it starts is what is checked. */
+/** Check commands; without any, starting successfully is the check. */
 const commandsOf = (spec: ImageSpec): string[][] => (spec.check.length ? spec.check : [['true']]);
 
-/** A container of the real engine, without a network, for each command. */
+/** Runs each command in a docker container without network. */
 async function checkDocker(input: CheckInput, artifact: Artifact): Promise<Result<true>> {
   const [file] = artifact.files;
   const path = file && (await input.store.path(file));
@@ -56,7 +56,7 @@ async function checkDocker(input: CheckInput, artifact: Artifact): Promise<Resul
   return good(true);
 }
 
-/** An archive starts nothing by itself: it must be whole. */
+/** A rootfs archive can't start; checks that it is complete. */
 async function checkRootfs(input: CheckInput, artifact: Artifact): Promise<Result<true>> {
   const [file] = artifact.files;
   const path = file && (await input.store.path(file));
@@ -65,7 +65,7 @@ async function checkRootfs(input: CheckInput, artifact: Artifact): Promise<Resul
   return tested.code === 0 ? good(true) : failed(input, 'rootfs', shownLine(tested.stderr));
 }
 
-/** systemd may not be there in the first moments, and `degraded` has its reasons in a container. */
+/** systemd may not answer at first. `degraded` is normal in containers. */
 const untilUp = `end=$(($(date +%s) + 300))
 while [ "$(date +%s)" -lt "$end" ]; do
   state=$(timeout 300 systemctl is-system-running --wait 2>&1)
@@ -76,8 +76,8 @@ echo "$state"
 exit 1`;
 
 /**
- * A container of the machine's own LXD, as its default profile makes them. Its system must come up, and the image's own
- * check must pass in it.
+ * Starts a container in the machine's LXD with the default profile. Its system must come up, and the image's own check
+ * must pass.
  */
 async function checkLxd(input: CheckInput, artifact: Artifact): Promise<Result<true>> {
   const paths = await Promise.all(artifact.files.map((f) => input.store.path(f)));
@@ -97,7 +97,7 @@ async function checkLxd(input: CheckInput, artifact: Artifact): Promise<Result<t
     const up = await lxc('exec', name, '--', 'sh', '-c', untilUp);
     if (up.code !== 0) return failed(input, 'lxd', `its system did not come up: ${shownLine(up.stdout)}`);
     const ran = await lxc('exec', name, '--', 'timeout', '1200', '/usr/lib/slipway/check');
-    // Its last line: a command of the image may say anything.
+    // Only the last line counts: commands of the image may print anything.
     if (/(^|\n)slipway-check: passed[^\n]*\n?$/.test(ran.stdout)) return good(true);
     const told = ran.stdout.split('\n').filter((l) => l.startsWith('slipway-check: '));
     return failed(input, 'lxd', told.map(shownLine).slice(-5).join('; ') || shownLine(ran.stderr));

@@ -4,7 +4,7 @@ import { matcher } from '../plan/globs.ts';
 import { fieldOf } from '../publish/deb.ts';
 import { readPackages } from '../publish/indices.ts';
 
-/** A package of the distribution that an image holds. */
+/** A package of the distribution in an image. */
 export interface OwnPackage {
   name: string;
   version: string;
@@ -16,7 +16,7 @@ interface Known extends OwnPackage {
   needs: string[][];
 }
 
-/** Alternatives of each relation of a stanza's Depends, by name. */
+/** Alternatives of each relation in a stanza's Depends, by name. */
 const needsOf = (stanza: string): string[][] =>
   ['Depends', 'Pre-Depends'].flatMap((field) =>
     (fieldOf(stanza, field) ?? '')
@@ -26,8 +26,8 @@ const needsOf = (stanza: string): string[][] =>
   );
 
 /**
- * The packages of a suite that the patterns name, and those that these need to run, sorted. `debian` makes the Debian
- * name of a package. What they need of the system is left to apt.
+ * The packages of a suite that match the patterns, with their run dependencies in the suite, sorted. `debian` makes the
+ * Debian name of a package. apt resolves system dependencies.
  */
 export function ownPackages(
   image: string,
@@ -46,7 +46,7 @@ export function ownPackages(
   const usual = [...known.keys()].filter((name) => !name.endsWith('-dbgsym'));
   const wanted = new Set<string>();
   const faults = patterns.flatMap((pattern) => {
-    // A pattern of names is one of Debian names, as `debian` only adds to a name.
+    // A pattern of package names becomes one of Debian names, because `debian` only adds a prefix or suffix.
     const matches = matcher([pattern === '*' ? '*' : debian(debianize(pattern)), pattern]);
     const found = known.has(pattern) ? [pattern] : usual.filter(matches);
     for (const name of found) wanted.add(name);

@@ -9,11 +9,11 @@ import type { Facts } from './facts.ts';
 import { machineUnits } from './machine.ts';
 import { scripts } from './scripts.ts';
 
-/** Digest of what distro.yaml says of an image and of the files that it names. */
+/** Digest of an image's settings in distro.yaml and of the files that they name. */
 export const specDigest = ({ image, inputs }: Pick<Facts, 'image' | 'inputs'>): string =>
   sha256(JSON.stringify([image.spec, inputs.digest]));
 
-/** /etc/slipway/image.json: what is in the image, for whoever looks at a robot. */
+/** /etc/slipway/image.json: the contents of the image, for people who inspect a robot. */
 const imageJson = (facts: Facts): string =>
   `${JSON.stringify(
     {
@@ -34,7 +34,7 @@ const imageJson = (facts: Facts): string =>
     2,
   )}\n`;
 
-/** Prefixes whose environment an image has, the lowest first. */
+/** Prefixes whose environment an image sets up, lowest first. */
 function prefixesOf({ distro, image }: Facts): string[] {
   const platform = distro.platforms[image.target.platform];
   const below = (distro.distributions[image.distribution]?.underlay ?? []).flatMap((u) => {
@@ -44,7 +44,7 @@ function prefixesOf({ distro, image }: Facts): string[] {
   return [...below.reverse(), installPrefix(distro, image.distribution)];
 }
 
-/** Writes the folder that `image-setup.sh` reads. `machine`: a tar of what a machine has beside it. */
+/** Writes the folder that `image-setup.sh` reads. `machine`: tar of a machine's additional files. */
 export function writeConfig(facts: Facts, folder: string, machine: Buffer | undefined): void {
   const { image, inputs, repository } = facts;
   const { spec } = image;

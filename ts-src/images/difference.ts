@@ -5,7 +5,7 @@ const packagesOf = (r: ImageRecord): Map<string, string> =>
   new Map([...Object.entries(r.system), ...Object.entries(r.own)]);
 const told = ({ name, version, state }: ImageRecord) => ({ name, version, state });
 
-/** What of an image's packages differs from another's. */
+/** Compares the packages of two images. */
 export function differenceOfImages(before: ImageRecord, after: ImageRecord): ImageDifference {
   const [a, b] = [packagesOf(before), packagesOf(after)];
   const names = [...new Set([...a.keys(), ...b.keys()])].sort();

@@ -30,7 +30,7 @@ import { scripts } from './scripts.ts';
 const sector = 512;
 const mebibyte = 2 ** 20;
 
-/** UEFI's names of programs, and the types of partitions (UAPI discoverable partitions specification). */
+/** By architecture: file names of UEFI, and partition types (UAPI discoverable partitions specification). */
 const firmware: Record<string, { efi: string; boot: string; root: string; console: string }> = {
   amd64: {
     efi: 'systemd-bootx64.efi',
@@ -50,7 +50,7 @@ const types = {
   linux: '0fc63daf-8483-4772-8e79-3d69d8477de4',
 } as const;
 
-/** A UUID that follows from a text: of version 8, whose bits are free (RFC 9562). */
+/** Derives a UUID from a text: version 8, whose bits are free (RFC 9562). */
 export function uuidOf(text: string): string {
   const h = sha256(text);
   const variant = ((parseInt(h.slice(16, 17), 16) & 3) | 8).toString(16);
@@ -60,22 +60,23 @@ export function uuidOf(text: string): string {
 interface Part {
   name: string;
   type: string;
-  /** The file of its content, and its size in sectors. */
+  /** File with its content, and its size in sectors. */
   file: string | undefined;
   sectors: number;
-  /** Lies before the others, whatever its number is: a root grows at the end. */
+  /** Placed before the others regardless of its number, so that the root at the end can grow. */
   front?: boolean;
 }
 
 const espSectors = (facts: Facts): number => ((facts.image.spec.partitions === 'ab' ? 512 : 256) * mebibyte) / sector;
 
-/** What goes into the ESP beside kernel, initrd and programs. */
+/** Writes the ESP's files besides kernel, initrd and boot programs. */
 function writeBootFiles(folder: string, facts: Facts, key: string, version: string): void {
   const { spec, target, name } = facts.image;
   const ab = spec.partitions === 'ab';
   const partition = ab ? `PARTLABEL=${version}` : `PARTUUID=${uuidOf(`${key} partition 1`)}`;
   const title = `${facts.distro.organization} ${name}`;
-  // A root that does not start leads to another try, and then to the former one: not to a shell.
+  // An A/B system whose root does not boot must restart, so that it falls back to the previous root, and not wait in a
+  // shell.
   const restart = ab ? ' panic=10' : '';
   const kernelOptions = `root=${partition} rw console=tty0 console=${firmware[target.architecture]?.console}${restart}`;
   const write = (file: string, text: string) => writeFileSync(join(folder, file), text, { flag: 'wx' });
@@ -96,7 +97,7 @@ function writeBootFiles(folder: string, facts: Facts, key: string, version: stri
   if (hasBios(spec)) write('grub.cfg', grubMenu(title, version, kernelOptions));
 }
 
-/** Makes a disk with a GPT: an ESP with systemd-boot, and a root, or two of them and a partition for data. */
+/** Makes a disk with a GPT: an ESP with systemd-boot, and a root, or two roots and a data partition. */
 export async function makeDisk(
   room: Room,
   facts: Facts,
@@ -185,7 +186,7 @@ const diskFailed = (room: Room, size: string | undefined) =>
     hint: 'the cause is at the end of that log',
   });
 
-/** An empty partition for data, which grows at the first start. */
+/** An empty data partition, which grows at first boot. */
 async function makeData(folder: string, uuid: string, epoch: number): Promise<Result<number>> {
   const file = join(folder, 'data.raw');
   const size = 64 * mebibyte;
@@ -203,7 +204,7 @@ async function makeData(folder: string, uuid: string, epoch: number): Promise<Re
   return good(size / sector);
 }
 
-/** Puts partitions behind each other, aligned to 1 MiB, with a partition table before and behind them. */
+/** Writes partitions one after the other, aligned to 1 MiB, with a partition table at both ends. */
 async function assemble(
   folder: string,
   key: string,
@@ -242,7 +243,7 @@ async function assemble(
   return good({ raw, folder });
 }
 
-/** The files of a disk: packed raw with a block map, qcow2, and what an A/B machine updates itself with. */
+/** The files of a disk image: compressed raw with block map, qcow2, and files for A/B updates. */
 export async function renderDisk(
   room: Room,
   facts: Facts,

@@ -3,9 +3,9 @@ import { closeSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
 import { sha256 } from '../model/digest.ts';
 import { endOfTar, paddingOf, tarFile, tarHeader } from './tar-writer.ts';
 
-/** What of a layer an image names. */
+/** A layer as an image names it. */
 export interface OciLayer {
-  /** SHA-256 of the tar, and where it lies. */
+  /** SHA-256 of the tar, and the tar's path. */
   diffId: string;
   tar: string;
   size: number;
@@ -21,7 +21,7 @@ export interface OciImage {
   time: number;
 }
 
-/** Architectures as OCI calls them (Go's GOARCH). */
+/** OCI's names of architectures (Go's GOARCH). */
 const oci: Record<string, { architecture: string; variant?: string }> = {
   amd64: { architecture: 'amd64' },
   arm64: { architecture: 'arm64', variant: 'v8' },
@@ -38,7 +38,7 @@ export const ociPlatform = (architecture: string): { architecture: string; os: s
 
 const iso = (seconds: number): string => new Date(seconds * 1000).toISOString().replace('.000', '');
 
-/** The configuration of an image (OCI image spec 1.0): its digest is the image's id. */
+/** The configuration of an image (OCI image spec 1.0). Its digest is the image's id. */
 export function ociConfig(image: OciImage): Buffer {
   const { architecture, variant } = ociPlatform(image.architecture);
   return Buffer.from(
@@ -90,18 +90,18 @@ export const ociManifest = (config: Buffer, layers: readonly Descriptor[]): Buff
   );
 
 export interface WrittenImage {
-  /** Digest of the configuration, by which engines name it. */
+  /** Digest of the configuration: docker's name of the image. */
   id: string;
   /** SHA-256 and size of the file. */
   sha256: string;
   size: number;
-  /** A layer whose bytes are not those that it was made of: the file is of no use then. */
+  /** A layer with an unexpected digest: the file is unusable then. */
   damaged?: OciLayer;
 }
 
 /**
- * Writes one tar that is a docker archive and an OCI layout at once: `docker load` reads it, and so do tools that know
- * OCI. Each layer is checked while it is copied.
+ * Writes a tar that is both a docker archive and an OCI layout, for `docker load` and OCI tools. Verifies each layer
+ * while copying it.
  */
 export function writeDockerTar(image: OciImage, tags: readonly string[], target: string): WrittenImage {
   const config = ociConfig(image);
@@ -154,7 +154,7 @@ export function writeDockerTar(image: OciImage, tags: readonly string[], target:
   return { id: `sha256:${sha256(config)}`, sha256: hash.digest('hex'), size, ...(damaged ? { damaged } : {}) };
 }
 
-/** Copies a layer; false where its bytes have another digest than its name. */
+/** Copies a layer; false if its digest differs from its name. */
 function copyLayer(layer: OciLayer, write: (data: Buffer) => void): boolean {
   const buffer = Buffer.alloc(1 << 20);
   const hash = createHash('sha256');

@@ -3,15 +3,15 @@ import { createHash } from 'node:crypto';
 import { asMap, own } from '../read/yaml.ts';
 import type { Aws } from '../aws/client.ts';
 
-/** What EBS direct takes at once: the figure of its documentation, whatever an answer says. */
+/** Block size of EBS direct APIs, fixed by their documentation. */
 const block = 512 * 1024;
 const width = 8;
 
 export interface SnapshotRequest {
-  /** A disk, packed by zstd. */
+  /** A disk, compressed by zstd. */
   file: string;
   description: string;
-  /** The same for the same disk: a snapshot that was begun is gone on with. */
+  /** Idempotency token: the same for the same disk, so that an interrupted snapshot is continued. */
   token: string;
   encrypted: boolean;
   key: string | undefined;
@@ -24,7 +24,7 @@ export interface Snapshot {
   gibibytes: number;
 }
 
-/** Pieces of one size of a packed disk, the last one filled up with zeros. */
+/** Blocks of a compressed disk; the last one is padded with zeros. */
 async function* piecesOf(file: string, signal: AbortSignal): AsyncGenerator<Buffer> {
   const child = spawn('zstd', ['-d', '-c', '--quiet', '--', file], { stdio: ['ignore', 'pipe', 'inherit'], signal });
   const ended = new Promise<number>((resolve) => {
@@ -49,7 +49,10 @@ async function* piecesOf(file: string, signal: AbortSignal): AsyncGenerator<Buff
     throw Object.assign(new Error(`zstd ended with ${code}: the disk can't be unpacked`), { code: 'ESTORE' });
 }
 
-/** Writes a disk into a new snapshot by EBS direct: no instance, no bucket, no role for imports. Zeros are left out. */
+/**
+ * Writes a disk into a new snapshot through the EBS direct APIs, which need no instance, bucket or import role. Skips
+ * blocks of zeros.
+ */
 export async function writeSnapshot(aws: Aws, request: SnapshotRequest, size: number): Promise<Snapshot> {
   const gibibytes = Math.max(1, Math.ceil(size / 2 ** 30));
   const json = { 'content-type': 'application/json' };

@@ -1,6 +1,6 @@
 /**
- * Shell text that sets the environment of packages in some prefixes up, the first one lowest: by the prefix's own
- * setup.sh, else by search paths. A prefix holds letters, digits and "_+./-" only: its schema says so.
+ * Shell code that sets up the environment of some prefixes, lowest first: by the prefix's own setup.sh, else by search
+ * paths. Prefixes need no quoting: the schema allows letters, digits and "_+./-" only.
  */
 export function environmentScript(prefixes: readonly string[]): string {
   const one = (prefix: string): string => `if [ -e ${prefix}/setup.sh ]; then

@@ -18,7 +18,7 @@ const word = (value: number): Buffer => {
   return b;
 };
 
-/** Fields of an inode (ext4's on-disk format): seconds at the first offset, their fraction at the second. */
+/** Time fields of an inode (ext4's on-disk format): offsets of the seconds and of their fraction. */
 const changed: [number, number][] = [
   [0x08, 0x8c],
   [0x0c, 0x84],
@@ -29,8 +29,8 @@ const checksumLow = 0x7c;
 const checksumHigh = 0x82;
 
 /**
- * Gives every inode of a new ext4 file system the times that its mtime allows: mke2fs takes ctime and crtime from the
- * clock, so the bytes would differ from run to run. `latest`: seconds since 1970 that no time is beyond.
+ * Sets the times of every inode in a new ext4 file system from its mtime. mke2fs takes ctime and crtime from the clock,
+ * so builds would not be reproducible. `latest`: upper limit of all times, in seconds since 1970.
  */
 export function normalizeExt4(file: string, latest: number): void {
   const handle = openSync(file, 'r+');
@@ -83,7 +83,7 @@ function normalizeInode(inode: Buffer, latest: number): void {
   }
 }
 
-/** Checksum of an inode: over the file system's seed, its number, its generation and its bytes. */
+/** Checksum of an inode over the file system's seed, the inode's number, generation and bytes. */
 function sealInode(inode: Buffer, number: number, seed: number): void {
   const wide = inode.length > 128 && inode.readUInt16LE(0x80) >= 4;
   inode.writeUInt16LE(0, checksumLow);

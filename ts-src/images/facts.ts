@@ -3,7 +3,7 @@ import type { State } from '../publish/state.ts';
 import type { Inputs } from './inputs.ts';
 import type { ImageTarget } from './target.ts';
 
-/** What an image's configuration is made of. */
+/** Inputs for an image's configuration. */
 export interface Facts {
   distro: Distro;
   image: ImageTarget;
@@ -11,6 +11,6 @@ export interface Facts {
   channel: string;
   stateId: string;
   state: State;
-  /** Where machines reach the channel's repository, its suite and its public key. */
+  /** The channel's repository for machines: URI, suite and public key. */
   repository: { uri: string; suite: string; key: string };
 }

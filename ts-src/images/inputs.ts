@@ -8,13 +8,13 @@ import { run } from '../io/process.ts';
 import { LeftBehindError, readLeft, walkLeft } from '../io/untrusted.ts';
 import { Locator } from '../read/yaml.ts';
 
-/** What an image takes from the distro repository. */
+/** Files that an image takes from the distro repository. */
 export interface Inputs {
-  /** Digest of all of it. */
+  /** Digest of all files. */
   digest: string;
-  /** By user, the lines of authorized_keys. */
+  /** Lines of authorized_keys by user. */
   keys: ReadonlyMap<string, string>;
-  /** In the order of `files`. */
+  /** Contents, in the order of `files`. */
   files: readonly Buffer[];
   overlay: Buffer | undefined;
   hook: Buffer | undefined;
@@ -22,7 +22,7 @@ export interface Inputs {
 
 const largest = 256 << 20;
 
-/** Reads what distro.yaml names for an image; every fault is told, with its line. */
+/** Reads the files that distro.yaml names for an image. Reports every fault with its line. */
 export async function readInputs(
   root: string,
   distroFile: string,
@@ -88,7 +88,7 @@ const normal = (path: string): string =>
     .filter((p) => p !== '' && p !== '.')
     .join('/');
 
-/** The keys in a file, without comments; undefined where it holds anything else. */
+/** The keys in a file, without comments; undefined if it contains anything else. */
 function publicKeys(text: string): string[] | undefined {
   const lines = text
     .split('\n')
@@ -100,7 +100,7 @@ function publicKeys(text: string): string[] | undefined {
     : undefined;
 }
 
-/** A folder as a tar whose bytes follow from its content: a text says why there is none. */
+/** Packs a folder reproducibly as tar. Returns a message if that is not possible. */
 async function packOverlay(root: string, folder: string): Promise<Buffer | string> {
   const path = normal(folder);
   try {

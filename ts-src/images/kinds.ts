@@ -35,13 +35,13 @@ export async function render(
 const fileOf = (facts: Facts, key: string, ending: string): string =>
   imageFile(facts.image.name, imageVersion(facts.state.stamp, key), facts.image.target.architecture, ending);
 
-/** Names under which a docker image is loaded: by version and by channel. */
+/** Tags of a docker image: by version and by channel. */
 export function dockerTags(facts: Pick<Facts, 'distro' | 'image' | 'state' | 'channel'>, key: string): string[] {
   const name = facts.image.spec.repository ?? dockerName(facts.distro.organization, facts.image.name);
   return [`${name}:${imageVersion(facts.state.stamp, key)}`, `${name}:${dockerTag(facts.channel)}`];
 }
 
-/** What a docker image says beside its layers. */
+/** Settings of a docker image besides its layers. */
 export const dockerSettings = (facts: Facts, key: string, epoch: number) => ({
   command: facts.image.spec.command ?? [],
   labels: {

@@ -15,24 +15,24 @@ import { secretsIn, type Finding } from './scan.ts';
 import { tarFile } from './tar-writer.ts';
 import { scripts } from './scripts.ts';
 
-/** A layer of an image: what it adds to those below. */
+/** A layer of an image: the changes to the layers below it. */
 export interface Layer {
   key: string;
-  /** Its files, as an overlay takes them. */
+  /** Its files in overlayfs's form. */
   root: string;
-  /** The same as OCI has it, with `.wh.` files for what it removes. */
+  /** Its files in OCI's form, with `.wh.` files for removals. */
   tar: string;
   /** SHA-256 of the tar. */
   diffId: string;
   size: number;
-  /** Names of the root that ends with it, each with a NUL behind. */
+  /** Names of all files of the root up to this layer, each ended by NUL. */
   names: string;
   secrets: Finding[];
 }
 
 export interface LayerRequest {
   key: string;
-  /** What it is, for people. */
+  /** Description for people. */
   what: string;
   /** Topmost first, the base last. */
   below: readonly Layer[];
@@ -54,7 +54,7 @@ function kept(room: Room, key: string): Layer | undefined {
   const found = readJson<Kept>(join(folder, 'layer.json'));
   if (found?.schema !== 1 || found.key !== key || !exists(join(folder, 'root'))) return undefined;
   const { schema: _, ...layer } = found;
-  // When it was last used.
+  // Records the time of the last use.
   utimesSync(join(folder, 'layer.json'), new Date(), new Date());
   return { ...layer, root: join(folder, 'root'), tar: join(folder, 'layer.tar'), names: join(folder, 'names') };
 }
@@ -87,7 +87,7 @@ async function measure(tar: string): Promise<{ size: number; secrets: Finding[] 
 const scanner = (secrets: Finding[], everywhere: boolean): TarScanner =>
   new TarScanner((path, size, content) => secrets.push(...secretsIn(path, size, content, everywhere)));
 
-/** Makes a layer, or takes the one that is there under its key. */
+/** Makes a layer, or takes it from the cache by its key. */
 export async function makeLayer(room: Room, request: LayerRequest): Promise<Result<Layer>> {
   const there = kept(room, request.key);
   if (there) return good(there);
@@ -141,7 +141,7 @@ function failure(room: Room, request: LayerRequest, exceeded: string | undefined
     .split('\n')
     .filter((l) => /^(E: |dpkg: error|slipway: (?!the hook))|: (line \d+|not found)/.test(l))
     .pop();
-  // The log has earlier builds, too.
+  // The log also contains earlier builds.
   const begun = end.lastIndexOf('slipway: the hook\n');
   const hook = begun >= 0 && !end.includes('slipway: the hook ended well', begun);
   return error(
@@ -151,7 +151,7 @@ function failure(room: Room, request: LayerRequest, exceeded: string | undefined
   );
 }
 
-/** Names of a root, sorted; the file systems that a root mounts are left out. */
+/** Names of the files in a root, sorted, without mounted file systems. */
 async function namesOf(room: Room, layers: readonly string[]): Promise<Buffer> {
   const chunks: Buffer[] = [];
   const listed = await room.driver.read({
@@ -167,7 +167,7 @@ async function namesOf(room: Room, layers: readonly string[]): Promise<Buffer> {
 
 const split = (names: Buffer): string[] => names.toString('latin1').split('\0').slice(0, -1);
 
-/** `.wh.` members for what a layer removes: of a folder that is gone the folder alone. */
+/** `.wh.` members for a layer's removals. A removed folder needs only one for itself. */
 export function whiteouts(before: readonly string[], after: ReadonlySet<string>): string[] {
   const parentOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf('/')));
   return before
@@ -183,7 +183,7 @@ export function whiteouts(before: readonly string[], after: ReadonlySet<string>)
     .sort();
 }
 
-/** All of a layer's own files as tar, but whiteouts, which overlays keep as devices. */
+/** Packs a layer's own files as tar, without the devices that overlayfs uses as whiteouts. */
 const packScript = `cd l0/. && find . -mindepth 1 ! -type c ! -type b ! -type s -print0 | LC_ALL=C sort -z |
   tar --create --format=pax --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime --numeric-owner \\
     --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --no-recursion --null --files-from=-`;
@@ -232,7 +232,7 @@ async function packLayer(
   return good(layer);
 }
 
-/** Refuses what holds secrets. */
+/** Refuses layers that contain secrets. */
 export function checkSecrets(image: string, layers: readonly Layer[]): Result<true> {
   const found = layers.flatMap((l) => l.secrets);
   if (!found.length) return good(true);

@@ -11,7 +11,7 @@ import type { MadeRoot } from './root.ts';
 import type { Room } from './room.ts';
 import { tarOf } from './tar-writer.ts';
 
-/** Endings of the two files of a split image, as LXD and Incus take it. */
+/** File endings of a split image, as LXD and Incus expect them. */
 export const lxdEndings = { metadata: 'lxd.tar.xz', root: 'squashfs' } as const;
 
 const processors: Readonly<Record<string, string>> = {
@@ -21,7 +21,7 @@ const processors: Readonly<Record<string, string>> = {
   i386: 'i686',
 };
 
-/** `metadata.yaml` and its templates: a container mounts nothing of the disk's, and has the name that it was given. */
+/** `metadata.yaml` and its templates: a container has no fstab of the disk, and gets its own host name. */
 export function lxdMetadata(facts: Pick<Facts, 'image' | 'distro'>, version: string, epoch: number): Buffer {
   const { name, target } = facts.image;
   const architecture = processors[target.architecture] ?? target.architecture;
@@ -50,11 +50,11 @@ export function lxdMetadata(facts: Pick<Facts, 'image' | 'distro'>, version: str
   return tarOf(files, epoch);
 }
 
-/** No time is newer than SOURCE_DATE_EPOCH: mksquashfs takes it for its own time, and for files that are newer. */
+/** SOURCE_DATE_EPOCH limits all times: mksquashfs uses it for its own time, and for newer files. */
 const script = `xz --format=xz --check=crc32 --threads=1 -6 --stdout -- "$1" > "$2"
 exec mksquashfs m "$3" -noappend -quiet -no-progress -comp zstd -Xcompression-level 3 -one-file-system`;
 
-/** A split image: metadata, and the root as squashfs. Its id is the fingerprint that LXD gives it. */
+/** A split image: metadata, and the root as squashfs. Its id is LXD's fingerprint. */
 export async function renderLxd(
   room: Room,
   facts: Facts,
@@ -95,7 +95,7 @@ export interface LxdFile {
   file: string;
   size: number;
   sha256: string;
-  /** Of the metadata: the fingerprint of both files together. */
+  /** For metadata: the fingerprint of both files together. */
   reference?: string;
 }
 
@@ -108,7 +108,7 @@ interface Product {
   versions: Record<string, { items: Record<string, object> }>;
 }
 
-/** The simplestreams index of all LXD images of a channel: path → text, below the folder of images. */
+/** The simplestreams index of a channel's LXD images: path below the folder of images → text. */
 export function simplestreams(
   channel: string,
   organization: string,

@@ -5,7 +5,7 @@ import { tarOf } from './tar-writer.ts';
 import type { ImageTarget } from './target.ts';
 import { scripts } from './scripts.ts';
 
-/** What every image takes of its platform beside what distro.yaml names. */
+/** System packages in every image besides those that distro.yaml names. */
 export const systemNames = (spec: ImageSpec): string[] =>
   [
     ...new Set([
@@ -17,14 +17,14 @@ export const systemNames = (spec: ImageSpec): string[] =>
     ]),
   ].sort();
 
-/** The kernel of an image as its platform's archive calls it. */
+/** The kernel package's name in the platform's archive. */
 export const kernelName = ({ spec, target }: ImageTarget): string =>
   (spec.kernel ?? (target.os === 'ubuntu' ? 'linux-image-generic' : 'linux-image-{architecture}')).replaceAll(
     '{architecture}',
     target.architecture,
   );
 
-/** What a machine takes of its platform: an init system, and what starts it where it has a kernel of its own. */
+/** System packages of a machine: an init system and, with its own kernel, kernel and boot loader. */
 export function machineNames(image: ImageTarget, kernel: boolean): string[] {
   const { spec, target } = image;
   const resolved = target.os === 'debian' && target.release === 'bookworm' ? [] : ['systemd-resolved'];
@@ -41,10 +41,10 @@ export function machineNames(image: ImageTarget, kernel: boolean): string[] {
   ].sort();
 }
 
-/** Labels of partitions; root and data carry them as file systems too. */
+/** Partition labels; root and data use them as file system labels, too. */
 export const labels = { esp: 'ESP', root: 'root', data: 'data', bios: 'bios' } as const;
 
-/** What a machine with a kernel mounts. */
+/** fstab of a machine with its own kernel. */
 export const fstabOf = (spec: ImageSpec): string => {
   const root = `PARTLABEL=${labels.root} / ext4 defaults,x-systemd.growfs 0 1\n`;
   const esp = `PARTLABEL=${labels.esp} /boot/efi vfat umask=0077,nofail 0 2\n`;
@@ -94,13 +94,13 @@ DHCP=yes
 const growRoot = '[Partition]\nType=root\n';
 const growData = `[Partition]\nType=linux-generic\nLabel=${labels.data}\n`;
 
-/** A word in single quotes, for a shell. */
+/** Quotes a word for a shell. */
 const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
 
-/** The commands of \`check\`, one a line, as a shell takes them. */
+/** The commands of `check`, one a line, quoted for a shell. */
 const checkLines = (spec: ImageSpec): string => spec.check.map((c) => `${c.map(quoted).join(' ')}\n`).join('');
 
-/** Files of systemd-sysupdate: a new root goes into the slot that is not running (sysupdate.d(5)). */
+/** Files of systemd-sysupdate: a new root is written to the inactive slot (sysupdate.d(5)). */
 function sysupdate(image: ImageTarget, uri: string): [string, string][] {
   const { name, target } = image;
   const source = (pattern: string) =>
@@ -121,7 +121,7 @@ function sysupdate(image: ImageTarget, uri: string): [string, string][] {
   ];
 }
 
-/** Files and enabled units of a machine, as a tar. */
+/** Files and enabled units of a machine, as tar. */
 export function machineFiles(facts: Facts, time: number): Buffer {
   const { image, repository } = facts;
   const { spec } = image;
@@ -142,7 +142,7 @@ export function machineFiles(facts: Facts, time: number): Buffer {
   }
   return tarOf(files, time);
 }
-/** Units that every machine enables. */
+/** Units enabled on every machine. */
 export const machineUnits = (spec: ImageSpec): string[] => [
   'slipway-host-keys.service',
   'slipway-check.service',

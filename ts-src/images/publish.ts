@@ -16,9 +16,9 @@ export interface PublishInput {
   root: string;
   organization: string;
   spec: ImageSpec;
-  /** One for each architecture. */
+  /** Records of the image, one per architecture. */
   records: ImageRecord[];
-  /** The channel's repositories: images lie beside them. */
+  /** The channel's repositories. Images are stored beside them. */
   places: readonly string[];
   signingKey: SigningKey;
   log: string;
@@ -27,7 +27,7 @@ export interface PublishInput {
   signal: AbortSignal;
 }
 
-/** What a channel's index says of one file of an image. */
+/** A file of an image in a channel's index. */
 interface IndexEntry {
   image: string;
   version: string;
@@ -37,7 +37,7 @@ interface IndexEntry {
   file?: string;
   size?: number;
   sha256?: string;
-  /** Of docker images and AMIs: where they are pulled or started from; of LXD's metadata: the image's fingerprint. */
+  /** For docker images and AMIs: reference to pull or start; for LXD metadata: the image's fingerprint. */
   reference?: string;
 }
 
@@ -47,13 +47,13 @@ interface ImageIndex {
   images: IndexEntry[];
 }
 
-/** Beside a channel's repository; clients of a host read them beside it, too. */
+/** URI of the images beside a repository. For a host, clients' URLs follow the same rule. */
 export const imagesUri = (repository: string): string =>
   repository.replace(/\/apt\/?(\?|$)/, '/images$1').replace(/(public=[^&]*%2F)apt(&|$)/, '$1images$2');
 
 /**
- * Publishes what was built of an image. Each kind is started first, where it was not yet; where one is not good,
- * nothing is published. Files come first, then the registry's tags, then the channel's index.
+ * Publishes a built image. First starts each kind that was not checked yet; if one fails, nothing is published. Then
+ * writes the files, the registry's tags and the channel's index, in this order.
  */
 export async function publishImage(input: PublishInput): Promise<Result<string[]>> {
   const checked = await checkAll(input);
@@ -103,7 +103,7 @@ async function checkAll(input: PublishInput): Promise<Result<true>> {
   const faults: Diagnostic[] = [];
   for (const record of input.records) {
     for (const artifact of record.artifacts) {
-      // A disk that is an AMI too is started once.
+      // A disk that is also an AMI is checked once.
       artifact.checked ??= record.artifacts.find((a) => a.checked !== undefined && isSameFile(a, artifact))?.checked;
       if (artifact.checked !== undefined) continue;
       const { store, state, spec, log, progress, signal } = input;
@@ -121,7 +121,7 @@ async function checkAll(input: PublishInput): Promise<Result<true>> {
 
 const isSameFile = (a: Artifact, b: Artifact): boolean => a.files[0]?.sha256 === b.files[0]?.sha256;
 
-/** Files of other kinds than docker's, which goes to a registry where one is named. */
+/** Files to publish. Docker images go to a registry if one is configured. */
 const filesOf = (input: PublishInput, record: ImageRecord) =>
   record.artifacts
     .filter((a) => a.kind !== 'ami' && (a.kind !== 'docker' || input.spec.repository === undefined))
@@ -179,7 +179,7 @@ function entriesOf(input: PublishInput, pushed: Pushed | undefined, amis: readon
 
 const indexFile = 'index.json.asc';
 
-/** The JSON of a clear-signed text. */
+/** The JSON in a clear-signed text. */
 function readIndex(data: Buffer | undefined, channel: string): ImageIndex | undefined {
   if (!data) return { schema: 1, channel, images: [] };
   const text = /^-----BEGIN PGP SIGNED MESSAGE-----\n(?:[A-Z][^\n]*\n)*\n([^]*?)\n-----BEGIN PGP SIGNATURE-----/.exec(
@@ -201,7 +201,7 @@ const isIndex = (value: unknown): value is ImageIndex =>
   'images' in value &&
   Array.isArray(value.images);
 
-/** What LXD and Incus find images by; only where there are some. */
+/** Writes the simplestreams index for LXD and Incus, if there are LXD images. */
 async function writeStreams(
   place: Endpoint,
   channel: string,
@@ -219,8 +219,8 @@ async function writeStreams(
 }
 
 /**
- * Adds entries to a channel's index: one clear-signed file, which is replaced only where it is as it was read. The
- * plain one beside it is for whoever has no GnuPG.
+ * Adds entries to a channel's index: a clear-signed file that is replaced by compare-and-swap, and a plain copy for
+ * clients without GnuPG.
  */
 async function writeIndex(
   place: Endpoint,

@@ -12,7 +12,7 @@ import { mediaTypes, ociConfig, ociManifest, ociPlatform, describeBlob, type Des
 import { artifactOf, type ImageRecord } from './record.ts';
 import { Registry, registryFault, type Blob } from './registry.ts';
 
-/** An image of one architecture as a registry takes it: layers are packed, its id is the same as docker's. */
+/** An image of one architecture for a registry: layers are compressed; its id is the same as docker's. */
 interface Pushable {
   record: ImageRecord;
   blobs: Blob[];
@@ -21,7 +21,7 @@ interface Pushable {
 
 const packedName = (diffId: string): string => `image-packed/${diffId.slice(0, 2)}/${diffId}.json`;
 
-/** A layer packed by gzip, which gives the same bytes on every machine; it is kept in the store. */
+/** A layer compressed by gzip, with the same bytes on every machine; cached in the store. */
 async function packed(store: Store, state: string, layer: StoredFile): Promise<StoredFile | undefined> {
   const known = await store.readJson<StoredFile>(packedName(layer.sha256));
   if (known && (await store.path(known)) !== undefined) return known;
@@ -54,14 +54,14 @@ async function pushable(store: Store, state: string, record: ImageRecord, config
 }
 
 export interface Pushed {
-  /** By which an image is pulled: `REPOSITORY@DIGEST`. */
+  /** Reference for pulling the image: `REPOSITORY@DIGEST`. */
   digest: string;
   tags: string[];
 }
 
 /**
- * Pushes an image of all its architectures under one index. Tags come last: the version's, which is never moved, then
- * the channel's.
+ * Pushes an image of all architectures under one index. Sets tags last: the version's, which never moves, then the
+ * channel's.
  */
 export async function pushImage(
   store: Store,
@@ -124,7 +124,7 @@ function versionOf(records: readonly ImageRecord[]): string {
   return more.length ? imageVersion(stamp, sha256(records.map((r) => r.key).join(' '))) : first.version;
 }
 
-/** The configuration as it was written when the image was built. */
+/** The image's configuration as written by the build. */
 function configOf(record: ImageRecord): Buffer | undefined {
   if (!record.docker) return undefined;
   return ociConfig({

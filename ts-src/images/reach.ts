@@ -4,13 +4,13 @@ import { dropFromList, imageLists, listImages, readRecord, recordName } from './
 
 export interface Reached {
   files: StoredFile[];
-  /** Names of records that nothing needs any more, and the images of each channel that go with them. */
+  /** Names of unneeded records, and the images of each channel that are removed with them. */
   expired: { channel: string; key: string; name: string }[];
 }
 
 /**
- * What images need of the store. An image stays while its channel has its state, while it is published, and for the
- * days after it was built.
+ * Objects of the store that images use. An image stays while its state is in the channel, while it is published, and
+ * for some days after its build.
  */
 export async function reachedByImages(
   store: Store,
@@ -31,7 +31,7 @@ export async function reachedByImages(
   return reached;
 }
 
-/** Takes images that nothing needs out of the lists of their channels. */
+/** Removes unneeded images from their channels' lists. */
 export async function forgetImages(store: Store, expired: Reached['expired']): Promise<void> {
   for (const channel of new Set(expired.map((e) => e.channel)))
     await dropFromList(store, channel, new Set(expired.filter((e) => e.channel === channel).map((e) => e.key)));

@@ -9,15 +9,15 @@ const stored = z.strictObject({ name: plainName, sha256: digest, size: z.number(
 const artifact = z.strictObject({
   kind: z.enum(imageKinds),
   files: z.array(stored).min(1),
-  /** Of docker: digest of its configuration. */
+  /** For docker: digest of the configuration. */
   id: z.string().optional(),
-  /** Of disks: their size, unpacked. */
+  /** For disks: uncompressed size. */
   bytes: z.number().optional(),
-  /** What was started, and when it was found good. */
+  /** Time of the successful check, in milliseconds since 1970. */
   checked: z.number().optional(),
 });
 
-/** What the store keeps of an image that was built, under its key. */
+/** The record of a built image in the store, under its key. */
 const record = z.strictObject({
   schema: z.literal(1),
   key: digest,
@@ -30,7 +30,7 @@ const record = z.strictObject({
   distribution: z.string(),
   spec: digest,
   base: digest,
-  /** Packages of the distribution, and those of the platform beyond the base, with their versions. */
+  /** Package versions: of the distribution, and of the platform beyond the base. */
   own: z.record(z.string(), z.string()),
   system: z.record(z.string(), z.string()),
   layers: z.array(z.strictObject({ what: z.string(), file: stored })),
@@ -38,11 +38,11 @@ const record = z.strictObject({
   /** Milliseconds since 1970. */
   made: z.number(),
   milliseconds: z.number(),
-  /** What its docker image says beside layers. */
+  /** Settings of the docker image besides layers. */
   docker: z
     .strictObject({ command: z.array(z.string()), labels: z.record(z.string(), z.string()), time: z.number() })
     .optional(),
-  /** When it was published. */
+  /** Time of publication, in milliseconds since 1970. */
   published: z.number().optional(),
 });
 
@@ -59,7 +59,7 @@ export async function readRecord(store: Store, key: string): Promise<ImageRecord
 export const writeRecord = (store: Store, made: ImageRecord): Promise<void> =>
   store.writeJson(recordName(made.key), made);
 
-/** The newest images of a channel, the last one first. */
+/** The newest images of a channel, newest first. */
 const list = z.strictObject({
   schema: z.literal(1),
   images: z.array(
@@ -87,7 +87,7 @@ export async function listImages(store: Store, channel: string): Promise<ListedI
   return found.success ? found.data.images : [];
 }
 
-/** Lists an image first; another writer's entries stay. */
+/** Adds an image at the front of a list, keeping entries of concurrent writers. */
 export async function addToList(store: Store, made: ImageRecord): Promise<void> {
   const entry: ListedImage = {
     key: made.key,
@@ -110,7 +110,7 @@ export async function addToList(store: Store, made: ImageRecord): Promise<void> 
   });
 }
 
-/** Changes which images a channel lists. */
+/** Removes images from a channel's list. */
 export async function dropFromList(store: Store, channel: string, keys: ReadonlySet<string>): Promise<boolean> {
   const { value, tag } = await store.readTagged<unknown>(listName(channel));
   const read = list.safeParse(value);

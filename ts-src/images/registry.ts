@@ -11,7 +11,7 @@ import { asMap, own } from '../read/yaml.ts';
 import { mediaTypes } from './docker.ts';
 import { readBody } from '../io/response.ts';
 
-/** Something to push: bytes, or a file. */
+/** Content to push: bytes, or a file. */
 export interface Blob {
   digest: string;
   size: number;
@@ -21,7 +21,7 @@ export interface Blob {
 const attempts = 5;
 const largestAnswer = 4 << 20;
 
-/** Logins of docker's own configuration, or of the helper that it names; they go to no command line and no log. */
+/** A login from docker's configuration or its credential helper. Never put into a command line or a log. */
 async function loginFor(host: string): Promise<string | undefined> {
   const folder = process.env.DOCKER_CONFIG ?? join(homeFolder(), '.docker');
   let config: Record<string, unknown> | undefined;
@@ -65,7 +65,7 @@ export class Registry {
     this.base = `${loopback ? 'http' : 'https'}://${this.host}`;
   }
 
-  /** What a tag names now. */
+  /** The current manifest of a tag. */
   async tag(name: string): Promise<{ digest: string; data: Buffer } | undefined> {
     const answer = await this.request('GET', `/v2/${this.path}/manifests/${name}`, {
       headers: { accept: `${mediaTypes.index}, ${mediaTypes.manifest}` },
@@ -101,7 +101,7 @@ export class Registry {
     });
   }
 
-  /** Tries anew after faults that may pass. */
+  /** Retries after transient errors. */
   private async again<T>(work: () => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
@@ -138,7 +138,7 @@ export class Registry {
       if (answer.ok || options.also?.includes(answer.status)) return answer;
       const text = (await bodyOf(answer)).toString('utf8').slice(0, 300);
       const fault = `${method} ${path.replace(/\?.*/, '')}: ${answer.status} ${text}`;
-      // A fault of the server, or too many requests, may pass.
+      // Server errors and rate limits are transient.
       if (answer.status >= 500 || answer.status === 429) throw new Error(fault);
       throw new RegistryFault(fault);
     };
@@ -150,7 +150,7 @@ export class Registry {
     return this.login === undefined ? {} : { authorization: `Basic ${this.login}` };
   }
 
-  /** What a registry asks for: a login, or a token of the server that it names. */
+  /** Answers a registry's challenge: with a login, or with a token from the server that it names. */
   private async authorize(wanted: string | null): Promise<boolean> {
     this.asked = true;
     const login = await loginFor(this.host);
@@ -180,7 +180,7 @@ export class Registry {
   }
 }
 
-/** A body as fetch takes it: files are read as they are sent. */
+/** A body for fetch. Files are streamed. */
 function streamOf(body: Buffer | Readable): BodyInit {
   if (Buffer.isBuffer(body)) return new Uint8Array(body);
   const parts = body[Symbol.asyncIterator]();
@@ -200,7 +200,7 @@ async function bodyOf(answer: Response): Promise<Buffer> {
   return body;
 }
 
-/** What to tell of a registry that failed. */
+/** The diagnostic for a failed registry. */
 export const registryFault = (repository: string, e: unknown): Result<never> =>
   bad(
     error('image-push', `${repository}: ${e instanceof Error ? e.message : String(e)}`, {

@@ -4,11 +4,11 @@ import { reasonOf, type Outcome } from '../io/process.ts';
 /** The files of one kind of an image. */
 export interface Rendered {
   files: string[];
-  /** SHA-256 by file, of those that were hashed while they were written. */
+  /** SHA-256 by file, if it was computed while writing. */
   digests?: ReadonlyMap<string, string>;
-  /** Of docker: digest of its configuration. */
+  /** For docker: digest of the configuration. */
   id?: string;
-  /** Of disks: their size, unpacked. */
+  /** For disks: uncompressed size. */
   bytes?: number;
 }
 
@@ -16,11 +16,11 @@ export interface RenderOptions {
   /** The image's key. */
   key: string;
   epoch: number;
-  /** Where files are made. */
+  /** Output folder. */
   folder: string;
 }
 
-/** What to tell where a program that renders an image failed. */
+/** The diagnostic for a failed rendering program. */
 export const toolFailed = (what: string, outcome: Outcome): Diagnostic =>
   error('image-render', `${what} failed: ${reasonOf(outcome)}`, {
     hint: /not found/.test(outcome.stderr) ? 'run `slipway doctor` to see what this machine lacks' : undefined,

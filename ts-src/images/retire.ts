@@ -3,14 +3,14 @@ import { ofArchitecture, type ImageSpec } from '../model/images.ts';
 import { Aws, allPages, itemsOf, textIn } from '../aws/client.ts';
 import { usedImages } from '../aws/used-images.ts';
 
-/** An AMI of ours in one region. */
+/** An AMI of Slipway in one region. */
 export interface OwnAmi {
   region: string;
   id: string;
   name: string;
   version: string;
   snapshots: string[];
-  /** Why it stays; undefined: it may go. */
+  /** Why it stays; undefined if it may be removed. */
   kept: string | undefined;
 }
 
@@ -20,8 +20,8 @@ const tagIn = (item: Record<string, unknown>, key: string): string | undefined =
 };
 
 /**
- * The AMIs of an image beyond the newest `keep` of a region and architecture, and which of these stay because they are
- * used, shared or the one that the parameter names. Nothing but images with our tags is looked at.
+ * AMIs of an image beyond the newest `keep` per region and architecture. Those that are used, shared or named by the
+ * parameter stay. Only AMIs with Slipway's tags are considered.
  */
 export async function retiring(
   settings: NonNullable<ImageSpec['ami']>,
@@ -75,7 +75,7 @@ function keptFor(newest: boolean, named: boolean, reason: string | undefined): s
   return reason === undefined ? undefined : `${reason} uses it`;
 }
 
-/** What the parameter names, for each architecture that it is there for. */
+/** The AMIs that the parameter names, by architecture. */
 async function namedBy(
   aws: Aws,
   parameter: string | undefined,
@@ -101,7 +101,7 @@ async function parameterOf(aws: Aws, name: string): Promise<string | undefined> 
   }
 }
 
-/** Removes AMIs that may go: the image first, then the snapshots that only it had. */
+/** Removes AMIs: first the image, then the snapshots that only it uses. */
 export async function retire(
   settings: NonNullable<ImageSpec['ami']>,
   amis: readonly OwnAmi[],
@@ -110,7 +110,7 @@ export async function retire(
   for (const ami of amis) {
     if (ami.kept !== undefined) continue;
     const aws = new Aws(ami.region, settings.endpoint);
-    // What has come into use since it was looked at stays.
+    // Checks again, because an AMI may have come into use since.
     if ((await usedImages(aws)).has(ami.id)) continue;
     await aws.query('ec2', 'DeregisterImage', { ImageId: ami.id });
     for (const snapshot of ami.snapshots) await aws.query('ec2', 'DeleteSnapshot', { SnapshotId: snapshot });

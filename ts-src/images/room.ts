@@ -5,16 +5,16 @@ import type { PackageMirror } from '../sandbox/package-mirror.ts';
 import type { UnshareDriver } from '../sandbox/unshare.ts';
 import type { Store } from '../store/store.ts';
 
-/** Where images are made: what all steps need. */
+/** Common inputs of all steps that make images. */
 export interface Room {
   driver: UnshareDriver;
   store: Store;
-  /** This machine's folder. */
+  /** The state folder. */
   state: string;
   base: Base;
-  /** Where packages of the platform are kept, where they are. */
+  /** Mirror of the platform's packages, if configured. */
   mirror: PackageMirror | undefined;
-  /** Seconds since 1970: no file of the base or of the platform's packages is newer. */
+  /** Time of the newest file in the base and the platform's packages, in seconds since 1970. */
   epoch: number;
   log: string;
   proxy: () => Promise<string | undefined>;
@@ -22,10 +22,10 @@ export interface Room {
   signal: AbortSignal;
 }
 
-/** What images keep on this machine. */
+/** The folder of images in the state. */
 export const imagesFolder = (state: string): string => join(state, 'images');
 
-/** apt's lists and its caches of them, as `image-layer.sh` looks for them. */
+/** apt's lists and caches, where `image-layer.sh` expects them. */
 export const listBinds = (base: Base): Bind[] => [
   { from: base.lists, to: '/var/lib/apt/lists', readOnly: true },
   { from: aptCache(base), to: '/tmp/slipway/caches', readOnly: true },

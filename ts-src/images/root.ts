@@ -13,22 +13,20 @@ import { listBinds, type Room } from './room.ts';
 import { imageRevision, layerRevision } from './scripts.ts';
 import { placeOwn } from './system.ts';
 
-/** What a root is made of. */
+/** The contents of a root. */
 export interface RootPlan {
   own: readonly OwnPackage[];
-  /**
-   * `name=version`, sorted: what the packages of the image take of the platform, and what a machine takes beside it.
-   */
+  /** System packages as `name=version`, sorted: dependencies of the image's packages, and those of a machine. */
   system: readonly string[];
   machine: readonly string[];
-  /** What a machine has beside the configuration of every image. */
+  /** A machine's files besides the configuration that all images have. */
   machineFiles: Buffer | undefined;
 }
 
-/** A root as a chain of layers, the topmost first. */
+/** A root as a chain of layers, topmost first. */
 export interface MadeRoot {
   layers: Layer[];
-  /** The same, with what each holds. */
+  /** The layers, each with a description. */
   told: { layer: Layer; what: string }[];
 }
 
@@ -63,7 +61,7 @@ function writeFstab(folder: string, text: string): void {
   writeFileSync(join(folder, 'fstab'), text);
 }
 
-/** Makes a root: the base, the platform's packages, what a machine takes, and the distribution's own packages. */
+/** Makes a root: base, the platform's packages, a machine's files, and the distribution's packages. */
 export async function makeRoot(
   room: Room,
   facts: Facts,
@@ -107,7 +105,7 @@ export async function makeRoot(
   return safe.ok ? good({ layers: layers(), told }) : safe;
 }
 
-/** Nothing in an image is newer than its state and the archive that it was made from. */
+/** Upper limit of file times in an image: the time of its state or of its archive. */
 export const ownEpoch = (room: Pick<Room, 'epoch'>, facts: Pick<Facts, 'state'>): number =>
   Math.max(room.epoch, stampSeconds(facts.state.stamp));
 

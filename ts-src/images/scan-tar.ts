@@ -1,11 +1,11 @@
 const block = 512;
-/** Larger files are not looked into: they are no keys. */
+/** Larger files can't be keys and are not scanned. */
 const largest = 16 << 20;
 
 const text = (h: Buffer, at: number, length: number): string =>
   h.toString('latin1', at, at + length).replace(/\0[^]*$/, '');
 
-/** A number of a header: octal digits, or binary where the first bit is set. */
+/** A number in a header: octal digits, or binary if the first bit is set. */
 function number(h: Buffer, at: number, length: number): number {
   if (((h[at] ?? 0) & 0x80) !== 0) {
     let value = (h[at] ?? 0) & 0x7f;
@@ -16,8 +16,8 @@ function number(h: Buffer, at: number, length: number): number {
 }
 
 /**
- * Shows the regular files of a tar archive that mmdebstrap or GNU tar wrote (ustar, GNU, pax) as it comes: `found` is
- * given the path and the content of each, without content where it is large.
+ * Streams through a tar archive of mmdebstrap or GNU tar (ustar, GNU, pax). Calls `found` with the path and content of
+ * each regular file; large files have no content.
  */
 export class TarScanner {
   private held: Buffer = Buffer.alloc(0);
@@ -80,6 +80,6 @@ export class TarScanner {
   }
 }
 
-/** The path that an extended header gives, as latin1. */
+/** The path in an extended header, as latin1. */
 const paxPath = (content: Buffer): string | undefined =>
   /(?:^|\n)\d+ path=([^\n]*)\n/.exec(content.toString('latin1'))?.[1];

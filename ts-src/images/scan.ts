@@ -1,4 +1,4 @@
-/** A secret, or what looks like one. */
+/** A secret, or a text that looks like one. */
 export interface Finding {
   path: string;
   what: string;
@@ -17,7 +17,7 @@ const contents: [RegExp, string][] = [
   [/(?<![A-Za-z0-9])glpat-[A-Za-z0-9_-]{20}/, 'a GitLab token'],
   [/(?<![A-Za-z0-9])xox[abprs]-[A-Za-z0-9-]{20}/, 'a Slack token'],
 ];
-/** In settings only: programs hold such URLs as examples. */
+/** Only for configuration files: programs contain such URLs as examples. */
 const settings: [RegExp, string] = [
   /\b[a-z][a-z0-9+.-]*:\/\/[^\s/:@"'<>]{1,200}:[^\s/@"'<>]{1,200}@/,
   'a URL with a password',
@@ -34,13 +34,13 @@ const names: [RegExp, string][] = [
   [/^etc\/apt\/auth\.conf(\.d\/.+)?$/, 'logins'],
 ];
 
-/** Folders whose files machines fill; what lies elsewhere in packages of an archive is public. */
+/** Folders that machines write to. Other files of an archive's packages are public. */
 const ofMachines = /^(etc|root|home|var|opt|srv|usr\/local)\//;
 const settingsFiles = /^(etc|root|home)\//;
 
 /**
- * What of a file must not be in an image. `everywhere`: also below /usr, where the platform's packages have keys for
- * tests.
+ * Secrets in a file that must not be in an image. `everywhere`: also scan below /usr, where the platform's packages
+ * have test keys.
  */
 export function secretsIn(name: string, size: number, content: Buffer | undefined, everywhere: boolean): Finding[] {
   const path = name.replace(/^\.\//, '');

@@ -5,9 +5,9 @@ import entrypoint from '../../resources/templates/image-entrypoint.sh';
 import layer from '../../resources/templates/image-layer.sh';
 import setup from '../../resources/templates/image-setup.sh';
 
-/** The scripts that make images; what they make is made anew when they change. */
+/** The scripts that make images. A change rebuilds images. */
 export const scripts = { check, disk, entrypoint, layer, setup } as const;
 
-/** Digests of what makes a layer of the platform's packages, and of all. */
+/** Digests of the script for layers of system packages, and of all scripts. */
 export const layerRevision = sha256(layer);
 export const imageRevision = sha256(JSON.stringify(scripts));

@@ -15,7 +15,7 @@ apt-get -q -o APT::Sandbox::User=root -o APT::Install-Recommends=false -o Debug:
   -o Dir::Cache::pkgcache=/tmp/pkgcache.bin -o Dir::Cache::srcpkgcache=/tmp/srcpkgcache.bin \\
   --simulate install -- "$@" 2>&1`;
 
-/** Brings packages of the distribution from the store into a folder. */
+/** Places packages of the distribution from the store in a folder. */
 export async function placeOwn(room: Room, own: readonly OwnPackage[], folder: string): Promise<Result<string[]>> {
   mkdirSync(folder, { recursive: true });
   const lost: string[] = [];
@@ -47,8 +47,8 @@ export async function placeOwn(room: Room, own: readonly OwnPackage[], folder: s
 }
 
 /**
- * What apt brings onto the base for packages of the distribution and of the platform, as `name=version`, sorted,
- * without the distribution's own. It is asked once for the same question.
+ * System packages that apt adds to the base for an image, as `name=version`, sorted, without the distribution's own.
+ * Answers are cached.
  */
 export async function systemPackages(
   room: Room,

@@ -37,7 +37,7 @@ function plainHeader(member: Omit<TarMember, 'kind'> & { flag: string }): Buffer
   return h;
 }
 
-/** A member's header; what follows is its content, then `paddingOf` it. Names are bytes, as latin1. */
+/** A member's header. Write the content and `paddingOf` it after it. Names are bytes, as latin1. */
 export function tarHeader(member: TarMember): Buffer {
   const flag = member.kind === 'file' ? '0' : '5';
   const path = member.kind === 'directory' ? `${member.path}/` : member.path;
@@ -52,11 +52,11 @@ export function tarHeader(member: TarMember): Buffer {
   ]);
 }
 
-/** A small file as a whole member. */
+/** A complete member for a small file. */
 export const tarFile = (path: string, data: Buffer, time: number, mode = 0o644): Buffer =>
   Buffer.concat([tarHeader({ path, kind: 'file', mode, size: data.length, time }), data, paddingOf(data.length)]);
 
-/** An archive of small files and the folders that they lie in, sorted by path. */
+/** A tar of small files and their folders, sorted by path. */
 export function tarOf(files: ReadonlyMap<string, { data: Buffer | string; mode?: number }>, time: number): Buffer {
   const folders = new Set<string>();
   for (const path of files.keys()) {

@@ -3,7 +3,7 @@ import type { Distro } from '../model/distro.ts';
 import type { ImageSpec } from '../model/images.ts';
 import type { Target } from '../model/plan.ts';
 
-/** One image of one architecture, as it is built. */
+/** One image for one architecture. */
 export interface ImageTarget {
   name: string;
   spec: ImageSpec;
@@ -11,7 +11,7 @@ export interface ImageTarget {
   target: Target;
 }
 
-/** What an image of distro.yaml is built for: one target for each architecture. References were checked before. */
+/** The targets of an image, one per architecture. References between settings were checked before. */
 export function targetsOf(distro: Distro, name: string): Result<ImageTarget[]> {
   const spec = Object.hasOwn(distro.images, name) ? distro.images[name] : undefined;
   if (!spec)
@@ -40,6 +40,6 @@ export function targetsOf(distro: Distro, name: string): Result<ImageTarget[]> {
   );
 }
 
-/** Kinds whose root starts as a machine, with systemd, and those that bring a kernel of their own. */
+/** Kinds that start as a machine with systemd, and kinds with their own kernel. */
 export const isMachine = (kind: ImageSpec['kinds'][number]): boolean => kind !== 'docker' && kind !== 'rootfs';
 export const hasKernel = (kind: ImageSpec['kinds'][number]): boolean => kind === 'disk' || kind === 'ami';

@@ -1,7 +1,7 @@
 /**
- * A source text less what its language takes for comments, where that can't change what comes of it: undefined where
- * the language is not known, or where this is in doubt. What remains keeps its line and, but for what ends a line, its
- * column: `__LINE__` and debug information of a header's inline functions are part of what a dependent becomes.
+ * Removes comments from a source text if that can't change its meaning. Undefined if the language is unknown or in
+ * doubt. The remaining text keeps its lines and, except for line ends, its columns, because `__LINE__` and debug
+ * information of a header's inline functions end up in dependents.
  */
 export function withoutComments(path: string, text: string): string | undefined {
   if (text.length > mostText) return undefined;
@@ -12,11 +12,11 @@ export function withoutComments(path: string, text: string): string | undefined 
   return undefined;
 }
 
-/** Larger texts count with every byte: a pattern that repeats a group so often runs out of its stack. */
+/** Larger texts count with every byte: the regular expression's repeated groups would overflow its stack. */
 const mostText = 2 << 20;
 
-// A package's author chooses these texts. Whatever is done with them takes time that grows with their length, not with
-// its square: so no pattern looks for the end of what may be long and then fails.
+// The texts are untrusted, so all work must be linear in their length: no pattern may search for the end of something
+// long and then fail.
 
 const isBlank = (c: string | undefined): boolean => c === ' ' || c === '\t';
 
@@ -28,7 +28,7 @@ function trimmedEnd(text: string, trims: (c: string | undefined) => boolean): st
 
 const withoutLastLines = (text: string): string => trimmedEnd(text, (c) => c === '\n');
 
-/** Lines without white space at their end, the text without empty lines at its end. */
+/** Removes white space at the ends of lines, and empty lines at the end. */
 function trimmed(text: string): string {
   const lines = text
     .split('\n')
@@ -37,16 +37,18 @@ function trimmed(text: string): string {
   return lines.endsWith('\n') ? `${withoutLastLines(lines)}\n` : lines;
 }
 
-/** Whether a comment goes on in the next line, behind a backslash at the end of its own. */
+/** Whether a backslash at the end of a line continues its comment. */
 const continuesComment = (line: string): boolean => {
   const end = trimmedEnd(line, isBlank);
   const comment = end.endsWith('\\') ? end.indexOf('//') : -1;
   return comment >= 0 && comment < end.length - 1;
 };
 
-/** C and C++. A comment that code follows on its last line stays: it moves that code's column. */
+/**
+ * C and C++. A comment with code after it on its last line stays, because removing it would move that code's column.
+ */
 function withoutC(text: string): string | undefined {
-  // A comment that goes on behind a backslash is not taken apart; trigraphs may hide one.
+  // Comments continued by a backslash are not handled; trigraphs may hide one.
   if (text.includes('\r') || text.includes('??/') || text.split('\n').slice(0, -1).some(continuesComment))
     return undefined;
   const token =
@@ -62,7 +64,7 @@ function withoutC(text: string): string | undefined {
       token.lastIndex = close + delimiter.length + 2;
       continue;
     }
-    // Something open: in text that is no code, as of an #error.
+    // An unclosed comment or string, as in the text of an #error.
     if (found === '"' || found === "'" || found === '/*') return undefined;
     const block = found.startsWith('/*');
     if (!block && !found.startsWith('//')) continue;
@@ -74,7 +76,7 @@ function withoutC(text: string): string | undefined {
   return trimmed(out + text.slice(at));
 }
 
-/** CMake. The language itself has a variable for the line that is run: where that is used, comments count. */
+/** CMake. Comments count if the code uses CMake's variable for the current line. */
 function withoutCMake(text: string): string | undefined {
   if (/CMAKE_CURRENT_(LIST|FUNCTION_LIST)_LINE/.test(text) || text.includes('\r')) return undefined;
   const token = /#?\[(=*)\[|#[^\n]*|"(?:[^"\\]|\\[^])*"|\\[^]|"/g;
@@ -84,7 +86,7 @@ function withoutCMake(text: string): string | undefined {
     const [found, equals] = m;
     if (found === '"') return undefined;
     if (equals !== undefined) {
-      // Not at the beginning of an argument it is none of these brackets.
+      // Brackets only begin a bracket argument at the start of an argument.
       if (!found.startsWith('#') && !/[\s(]/.test(text[m.index - 1] ?? ' ')) return undefined;
       const close = text.indexOf(`]${equals}]`, token.lastIndex);
       if (close < 0) return undefined;
@@ -99,7 +101,7 @@ function withoutCMake(text: string): string | undefined {
     .replace(/^\n+/, '');
 }
 
-/** Python: lines that are a comment alone, but those that say how to read or to run the file. */
+/** Python: removes comment lines, except those that tell how to read or run the file. */
 function withoutPython(text: string): string | undefined {
   if (
     text.includes('\r') ||
@@ -119,7 +121,7 @@ function withoutPython(text: string): string | undefined {
     if (!found.startsWith('#')) continue;
     const begin = text.lastIndexOf('\n', m.index - 1) + 1;
     const first = begin === 0 || second === begin;
-    // What seems a comment behind an f-string may be in a string that is nested in it.
+    // What looks like a comment after an f-string may be part of a nested string.
     if (/\b[rR]?[fFtT][rR]?["']/.test(text.slice(begin, m.index))) return undefined;
     if (text.slice(begin, m.index).trim() !== '' || begin < at || (first && /^#!|coding[:=]/.test(found))) continue;
     out += text.slice(at, begin);

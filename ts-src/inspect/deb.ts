@@ -4,37 +4,40 @@ import type { TarMember, TarSink } from '../io/tar.ts';
 import { shownName } from '../io/untrusted.ts';
 import { longestPath, memberFaults, type AllowedPaths, type Member } from './members.ts';
 
-/** What a Debian package must be to be kept and published: what was planned, and nothing that it does by itself. */
+/**
+ * Requirements for storing and publishing a Debian package: it contains what was planned, and nothing that dpkg would
+ * run.
+ */
 export interface DebPolicy {
-  /** Left out: any. */
+  /** Undefined: any. */
   package?: string;
   version?: string;
   architecture?: string;
-  /** The relations that may stand in these fields, as they are written there; left out: any. */
+  /** Allowed relations in these fields, as written; undefined: any. */
   provides?: readonly string[];
   conflicts?: readonly string[];
   replaces?: readonly string[];
-  /** Files of /etc that dpkg keeps as they were changed; left out: as the package says. */
+  /** Files of /etc that dpkg protects from being overwritten; undefined: any. */
   conffiles?: readonly string[];
-  /** Left out: anywhere. */
+  /** Undefined: anywhere. */
   allowed?: AllowedPaths;
 }
 
 export interface DebContents {
   /** Text of its control file. */
   control: string;
-  /** Further control members: `md5sums`, `shlibs`. */
+  /** Other control members: `md5sums`, `shlibs`. */
   members: Map<string, string>;
-  /** All but folders, with the first slash, sorted. */
+  /** Paths without folders, with a leading slash, sorted. */
   files: string[];
   folders: string[];
 }
 
-/** Members of the control part. Anything else is run by dpkg, or changes what it does. */
+/** Allowed members of the control part. dpkg would run others, or change its behaviour. */
 const controlMembers = new Set(['control', 'md5sums', 'shlibs', 'conffiles']);
-/** Plain paths: dpkg takes a word before one for an order. */
+/** Plain paths only: dpkg reads a word before a path as a directive. */
 const conffilesText = /^(?:\/etc\/[A-Za-z0-9_.+@/-]+\n)+$/;
-/** Fields that may be there. Not among them: Essential, Protected, Pre-Depends, Breaks, Multi-Arch. */
+/** Allowed fields. Excludes Essential, Protected, Pre-Depends, Breaks and Multi-Arch. */
 const controlFields = new Set([
   'Package',
   'Source',
@@ -57,10 +60,10 @@ const controlFields = new Set([
   'Build-Ids',
 ]);
 const mostFiles = 500_000;
-/** Most bytes of all files of a package, sparse ones as long as they seem. */
+/** Maximum total size of a package's files; sparse files count in full. */
 export const mostBytes = 16 * 2 ** 30;
 
-/** What forbids to keep or publish a package file; empty where nothing does. Nothing is unpacked. */
+/** Why a package file may not be stored or published; empty if it may. Does not unpack it. */
 export async function debFaults(file: string, policy: DebPolicy): Promise<string[]> {
   try {
     await readDeb(file, policy);
@@ -72,8 +75,8 @@ export async function debFaults(file: string, policy: DebPolicy): Promise<string
 }
 
 /**
- * Reads a Debian package that may have been made by anybody. `begin` is given its members in their order, each once it
- * is known to lie in a folder of the package; what is wrong with the whole is told at the end. Throws PackageFileError.
+ * Reads an untrusted Debian package. Calls `begin` with each member in order, after checking that it lies in a folder
+ * of the package. Returns faults of the whole package at the end. Throws PackageFileError.
  */
 export async function readDeb(
   file: string,
@@ -101,7 +104,7 @@ function refuse(faults: readonly string[]): void {
   if (faults.length) throw new PackageFileError(faults.join('; '));
 }
 
-/** The text of a control part's members. Faults: members that dpkg would run or obey. */
+/** The text of the control members, and faults: members that dpkg would run or obey. */
 export function controlText(parts: readonly { member: TarMember; data: Buffer }[]): {
   text: string;
   members: Map<string, string>;
@@ -122,7 +125,7 @@ export function controlText(parts: readonly { member: TarMember; data: Buffer }[
   return { text: members.get('control') ?? '', members, faults };
 }
 
-/** What is wrong with the text of a control file. */
+/** Faults of a control file's text. */
 export function controlFaults(control: string, policy: DebPolicy): string[] {
   const fields = fieldsOf(control);
   if (typeof fields === 'string') return [fields];
@@ -143,7 +146,7 @@ export function controlFaults(control: string, policy: DebPolicy): string[] {
   return faults;
 }
 
-/** Fields of one stanza (deb822); text where it is not exactly one, well-formed. */
+/** The fields of a stanza (deb822); a message unless the text is exactly one well-formed stanza. */
 function fieldsOf(text: string): Map<string, string> | string {
   const fields = new Map<string, string>();
   let last: string | undefined;
@@ -162,8 +165,8 @@ function fieldsOf(text: string): Map<string, string> | string {
 }
 
 /**
- * The members of a package so far. Each must lie in a folder that came before it and have a name of its own, so that
- * one who makes them in this order below an empty folder never leaves it.
+ * Checks a package's members in order. Each needs a unique name and a parent folder that came before it, so unpacking
+ * them in this order into an empty folder can't leave that folder.
  */
 class Tree {
   readonly members: Member[] = [];

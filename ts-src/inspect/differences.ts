@@ -2,13 +2,13 @@ import { lstatSync, readFileSync, readdirSync, readlinkSync, type Stats } from '
 import { join } from 'node:path';
 import { sectionAt } from './elf-sections.ts';
 
-/** What differs in one file of two packages, in words. */
+/** A difference in one file between two packages, in words. */
 export interface FileDifference {
   path: string;
   what: string;
 }
 
-/** Larger files are told as different, not searched for the place. */
+/** Larger files are reported as different without the location. */
 const searched = 256 << 20;
 const kinds: [(s: Stats) => boolean, string][] = [
   [(s) => s.isSymbolicLink(), 'a link'],
@@ -16,7 +16,7 @@ const kinds: [(s: Stats) => boolean, string][] = [
   [(s) => s.isFile(), 'a file'],
 ];
 
-/** Compares two unpacked packages file by file: which are there, mode, time, content. Links are never followed. */
+/** Compares two unpacked packages by file: presence, mode, time, content. Never follows symlinks. */
 export function differencesOf(before: string, after: string): FileDifference[] {
   const [old, now] = [treeOf(before), treeOf(after)];
   return [...new Set([...old.keys(), ...now.keys()])].sort().flatMap((path): FileDifference[] => {
@@ -61,7 +61,7 @@ function entryDifferences(before: string, after: string, a: Stats, b: Stats): st
   return content === undefined ? found : [...found, content];
 }
 
-/** The first place where two contents differ: a line of text, a section of an ELF file, a member of an archive. */
+/** The first location where two contents differ: a line of text, a section of an ELF file, a member of an archive. */
 export function contentDifference(a: Buffer, b: Buffer): string | undefined {
   if (a.equals(b)) return undefined;
   const at = firstDifference(a, b);
@@ -91,11 +91,11 @@ const quoted = (line: string): string => JSON.stringify(line.length > 100 ? `${l
 function lineAt(data: Buffer, at: number): string {
   const begin = at > 0 ? data.lastIndexOf(10, at - 1) + 1 : 0;
   const end = data.indexOf(10, at);
-  // Of a long line the part around the place.
+  // Shows the part of a long line around the location.
   return data.toString('utf8', Math.max(begin, at - 60), Math.min(end < 0 ? data.length : end, at + 60));
 }
 
-/** The member of an ar archive that holds a byte. */
+/** The member of an ar archive at a byte offset. */
 function memberAt(data: Buffer, at: number): { name: string; offset: number } | undefined {
   if (data.toString('latin1', 0, 8) !== '!<arch>\n') return undefined;
   let header = 8;

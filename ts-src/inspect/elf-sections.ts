@@ -1,4 +1,4 @@
-/** Name of the section of an ELF file that holds a byte; undefined where none does, or it is no whole ELF file. */
+/** Name of the ELF section at a byte offset; undefined if there is none, or the ELF file is incomplete. */
 export function sectionAt(data: Buffer, at: number): string | undefined {
   if (data.length < 64 || data.readUInt32BE(0) !== 0x7f454c46) return undefined;
   try {
@@ -21,7 +21,7 @@ function search(data: Buffer, at: number): string | undefined {
   const strings = offset(names);
   for (let i = 0; i < count; i++) {
     const header = table + i * size;
-    // SHT_NOBITS holds no bytes of the file.
+    // SHT_NOBITS has no bytes in the file.
     if (u32(header + 4) === 8 || at < offset(i) || at >= offset(i) + word(header + (wide ? 32 : 20))) continue;
     const name = strings + u32(header);
     return data.toString('latin1', name, data.indexOf(0, name)) || undefined;

@@ -1,22 +1,21 @@
-/** What of an ELF file others can see (System V ABI, and GNU's symbol versions). */
+/** The parts of an ELF file that others see (System V ABI, and GNU's symbol versions). */
 export interface Elf {
   kind: 'object' | 'program' | 'library' | 'other';
   soname: string | undefined;
   needed: string[];
   /**
-   * Defined symbols of the dynamic table that other files can bind to, with type, binding, version, and the size of
-   * data; sorted.
+   * Defined dynamic symbols that other files can bind to, with type, binding, version, and the size of data; sorted.
    */
   exports: string[];
 }
 
-/** A symbol names its version by 15 bits. */
+/** Symbols refer to versions by 15 bits. */
 const mostVersions = 1 << 15;
 const mostSymbols = 1_000_000;
 
 const types = ['notype', 'object', 'func', 'section', 'file', 'common', 'tls'];
 
-/** Undefined where it is no ELF file, or a damaged one. */
+/** Undefined if it is not an ELF file, or damaged. */
 export function readElf(data: Buffer): Elf | undefined {
   if (data.length < 52 || data.readUInt32BE(0) !== 0x7f454c46) return undefined;
   try {
@@ -35,11 +34,11 @@ interface Section {
   info: number;
 }
 
-/** Numbers and strings of an ELF file, in its width and byte order. What lies outside of the file is a RangeError. */
+/** Numbers and strings of an ELF file in its width and byte order. Throws a RangeError outside of the file. */
 class ElfData {
   readonly wide: boolean;
   private readonly little: boolean;
-  /** Characters that may still be read: many symbols may point into one long text. */
+  /** Budget of characters to read: many symbols may point into one long text. */
   private room: number;
 
   constructor(private readonly data: Buffer) {
@@ -103,7 +102,7 @@ class ElfData {
     return found;
   }
 
-  /** Where the strings of a section lie. */
+  /** File offset of a section's string table. */
   strings(sections: readonly Section[], { link }: Section): number {
     return sections[link]?.offset ?? this.data.length;
   }
@@ -123,7 +122,7 @@ function parse(data: Buffer): Elf {
   };
 }
 
-/** `program`: of a file that can be loaded anywhere, whether it is a program. */
+/** `program`: whether a file that can be loaded anywhere (ET_DYN) is a program. */
 function kindOf(type: number, program: boolean): Elf['kind'] {
   if (type === 1) return 'object';
   if (type === 2) return 'program';
@@ -148,7 +147,7 @@ function readDynamic(file: ElfData, sections: readonly Section[]): { soname: str
   return { soname, needed };
 }
 
-/** Names of the versions that the file defines, by their number. */
+/** Names of the versions that the file defines, by number. */
 function readVersions(file: ElfData, sections: readonly Section[]): Map<number, string> {
   const versions = new Map<number, string>();
   const definitions = sections.find((s) => s.type === 0x6ffffffd);
@@ -182,7 +181,7 @@ function readExports(file: ElfData, sections: readonly Section[]): string[] {
     if (section === 0 || binding === 0 || visibility === 1 || visibility === 2) continue;
     const kind = types[info & 15] ?? String(info & 15);
     const version = indices ? file.u16(indices.offset + 2 * i) : 1;
-    // A program that uses data of a library copies it at its size: the size is part of the interface.
+    // A program that uses a library's data copies it, so the size is part of the interface.
     const sized = kind === 'object' || kind === 'tls' || kind === 'common' ? ` ${file.word(at + (wide ? 16 : 8))}` : '';
     const name = file.text(strings + file.u32(at));
     if (exports.length >= mostSymbols) throw new RangeError('it has more symbols than are read');
@@ -191,7 +190,7 @@ function readExports(file: ElfData, sections: readonly Section[]): string[] {
   return exports;
 }
 
-/** A symbol's version as tools write it: `@@` before the default one, `@` before others. */
+/** A symbol's version in the notation of tools: `@@` before the default version, `@` before others. */
 function versionText(version: number, versions: ReadonlyMap<number, string>): string {
   const number = version & 0x7fff;
   const name = versions.get(number);

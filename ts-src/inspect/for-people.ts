@@ -1,32 +1,32 @@
-/** Texts about a package, by the names that they have everywhere, where a package installs them. */
+/** Common names of files for people that packages install. */
 const textFile =
   /\/share\/[^/]+\/(README|CHANGELOG|CHANGES|HISTORY|NEWS|AUTHORS|CONTRIBUTORS|CONTRIBUTING|CODE_OF_CONDUCT|QUALITY_DECLARATION|LICEN[CS]E|COPYING|NOTICE|TODO)(-[\w.-]+)?(\.(md|rst|txt|html|adoc))?$/i;
 
 /** Folders of documents: below a prefix, and of a package. */
 const textFolder = /\/share\/(doc|man|info|licenses)\/|\/share\/[^/]+\/(docs?|licen[cs]es)\//;
 
-/** What a package's text names: read once, however many files are asked for. */
+/** Names that occur in a package's text. The text is read once for all files. */
 export class NamedFiles {
   private readonly words = new Set<string>();
   private readonly everything: boolean;
-  /** A folder of documents is named. */
+  /** The text names a folder of documents. */
   private readonly documents: boolean;
 
-  /** Undefined: there is too much of it to be read. Then every file counts as named. */
+  /** Undefined code: too large to be read. Every file then counts as named. */
   constructor(code: string | undefined) {
     for (const [word] of code?.matchAll(/[\w.-]+/g) ?? []) this.words.add(word);
     this.everything = code === undefined;
     this.documents = code === undefined || /\bshare\/\S{0,200}\b(docs?|man|info|licen[cs]es)\b|\bDOCDIR\b/i.test(code);
   }
 
-  /** Whether a name is there as a word of its own. One that no word can be counts as named. */
+  /** Whether the text contains a name as a word of its own. Names that can't be words count as contained. */
   has(name: string): boolean {
     return this.everything || this.words.has(name) || !/^[\w.-]+$/.test(name);
   }
 
   /**
-   * Whether a file is for people alone: no compiler, no CMake, no generator and no tool of a dependent's build reads
-   * it. Where the package's text names the file, or a folder of documents, it counts like any other file.
+   * Whether a file is for people only: no compiler, CMake, generator or tool of a dependent's build reads it. A file
+   * counts like any other if the package's text names it, or a folder of documents.
    */
   isForPeople(path: string): boolean {
     const inFolder = textFolder.test(path);
@@ -35,13 +35,11 @@ export class NamedFiles {
   }
 }
 
-/**
- * Headers of a Python distribution's metadata that programs read; the others, and the text below them, are for people.
- */
+/** Headers of a Python distribution's metadata that programs read. */
 const readHeaders =
   /^(Metadata-Version|Name|Version|Requires(-Dist|-Python|-External)?|Provides(-Dist|-Extra)?|Obsoletes(-Dist)?|Dynamic|Platform|Supported-Platform)$/i;
 
-/** What programs read of a PKG-INFO or METADATA file. */
+/** The parts of a PKG-INFO or METADATA file that programs read. */
 export function visibleMetadata(text: string): string {
   const lines: string[] = [];
   let kept = false;

@@ -1,14 +1,14 @@
 import type { InterfaceKind } from '../model/docs.ts';
 import { compare } from '../model/diagnostics.ts';
 
-/** What of an installed package is documented; all paths are absolute. */
+/** The documented parts of an installed package; all paths are absolute. */
 export interface Installed {
-  /** C and C++ headers, those left out that were generated of messages. */
+  /** C and C++ headers, without those generated from messages. */
   headers: string[];
-  /** Folders that `#include` looks in. */
+  /** Include folders. */
   includes: string[];
   messages: { kind: InterfaceKind; name: string; path: string }[];
-  /** Python modules by name, with the file or the folder of each. */
+  /** Python modules by name, with the path of their file or folder. */
   modules: { name: string; path: string }[];
   launch: string[];
   parameters: string[];
@@ -20,7 +20,7 @@ export interface Installed {
 const header = /\.(h|hh|hpp|hxx|h\+\+|cuh|tpp)$/;
 const visibility = /(^|\/)(rosidl_\w+__visibility_control|visibility_control)\.(h|hpp)$/;
 
-/** Sorts what a package ships, by where it lies. `prefix`: of the distribution. */
+/** Sorts a package's files by their location. `prefix`: prefix of the distribution. */
 export function installedOf(name: string, prefix: string, files: readonly string[]): Installed {
   const share = `${prefix}/share/${name}/`;
   const messages = messagesOf(share, files);
@@ -30,7 +30,7 @@ export function installedOf(name: string, prefix: string, files: readonly string
   const shared = (test: (path: string) => boolean) => files.filter((f) => f.startsWith(share) && test(f)).sort(compare);
   return {
     headers: headers.sort(compare),
-    // ROS 2 gives each package a folder of its own to look in: include/NAME/NAME/file.hpp.
+    // ROS 2 gives each package its own include folder: include/NAME/NAME/file.hpp.
     includes: headers.some((h) => h.startsWith(`${own}/${name}/`)) ? [own, `${prefix}/include`] : [`${prefix}/include`],
     messages,
     modules: modulesOf(prefix, files, messages.length > 0 ? name : undefined),
@@ -56,7 +56,7 @@ function messagesOf(share: string, files: readonly string[]): Installed['message
     const kind = interfaceKinds.find((k) => k === m?.[1]);
     return m && kind && kind === m[3] ? [{ kind, name: m[2] ?? '', path }] : [];
   });
-  // ROS 1 makes seven messages of an action, which are no more to read than what the action says.
+  // The seven messages that ROS 1 generates from an action; they repeat the action's content.
   const ofActions = new Set(
     found
       .filter((m) => m.kind === 'action')
@@ -69,7 +69,7 @@ function messagesOf(share: string, files: readonly string[]): Installed['message
     .sort((a, b) => compare(`${a.kind}/${a.name}`, `${b.kind}/${b.name}`));
 }
 
-/** Tells headers that generators made of messages, in ROS 1 and in ROS 2. */
+/** Recognizes headers generated from messages, in ROS 1 and ROS 2. */
 function generatedHeader(name: string, prefix: string, messages: Installed['messages']): (path: string) => boolean {
   if (!messages.length) return (path) => visibility.test(path) && path.includes('/msg/');
   const names = new Set(
@@ -90,7 +90,7 @@ function generatedHeader(name: string, prefix: string, messages: Installed['mess
 
 const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
-/** Python packages and modules at the top, those left out that generators of messages made whole. */
+/** Top-level Python packages and modules, without those generated from messages. */
 function modulesOf(prefix: string, files: readonly string[], generated: string | undefined): Installed['modules'] {
   const found = new Map<string, { path: string; own: number }>();
   const place = new RegExp(`^${escaped(prefix)}/lib/python3[^/]*/(?:site|dist)-packages/`);

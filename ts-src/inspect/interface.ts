@@ -10,9 +10,9 @@ import { NamedFiles, visibleMetadata } from './for-people.ts';
 import { visibleManifest } from './visible-manifest.ts';
 
 /**
- * One file of a package as others see it. `full`: every byte; `code`: without comments and what is for people; `api`:
- * what a dependent can see; `tool`: what whoever runs the package in a build can see. Undefined: nothing of the file.
- * `symbols`: of a shared library, what it exports.
+ * A file of a package, by how others use it. `full`: every byte; `code`: without comments and files for people; `api`:
+ * what a dependent sees; `tool`: what a build that runs the package sees. Undefined: the file does not count.
+ * `symbols`: exports of a shared library.
  */
 export interface Part {
   path: string;
@@ -23,45 +23,44 @@ export interface Part {
   symbols?: string[];
 }
 
-/** What is in a package, file by file, sorted; and whether it has something that runs. */
+/** The files of a package, sorted, and whether it contains programs. */
 export interface Description {
   parts: Part[];
   loads: boolean;
   offers: boolean;
 }
 
-/**
- * Folders of a package's `share` that only programs read when they run: no compiler, no CMake and no generator of a
- * dependent.
- */
+/** Folders of a package's `share` that only running programs read: no compiler, CMake or generator of a dependent. */
 const dataFolders =
   /\/share\/[^/]+\/(launch|config|params?|rviz|maps?|worlds?|models|meshes|media|images|test|tests|scripts_doc)\//;
 
 /**
- * The rules of early cut-off, each with the reason why it is safe. A file that no rule names counts with every byte:
- * where in doubt, dependents are rebuilt.
+ * The rules of early cut-off, each with the reason why it is safe. A file without a rule counts with every byte: when
+ * in doubt, dependents are rebuilt.
  *
- * - A shared library (not a Python extension) counts by its soname, what it needs, and its exported dynamic symbols
- *   with type, binding, version and, for data, size. Linking and loading see nothing else of it; what a compiler sees
- *   are headers, which count whole. Its code does not reach a dependent's files.
- * - A program outside of `bin` counts by its name, unless a CMake file of the package names it: nothing else in a
- *   dependent's build knows of it. One in `bin`, or named in CMake, may be run by a dependent's build: it counts whole,
- *   and so does all that it could load (`offers`).
- * - A C or C++ header, a CMake file and a Python source count without comments, where taking those out leaves each
- *   token in its line and, in a header, its column (`withoutComments`): compilers, CMake and Python give the same.
+ * - A shared library (not a Python extension) counts by its soname, its needed libraries, and its exported dynamic
+ *   symbols
+ * with type, binding, version and, for data, size. Linking and loading use nothing else; compilers read headers, which
+ * count separately. A library's code does not get into a dependent's files.
+ * - A program outside of `bin` counts by its name, unless a CMake file of the package names it: a dependent's build
+ *   does
+ * not use it. A program in `bin`, or named in CMake, may be run by a dependent's build: it counts with every byte, and
+ * so does everything that it could load (`offers`).
+ * - A C or C++ header, a CMake file and a Python source count without comments, if removing them keeps the line of each
+ * token and, in a header, its column (`withoutComments`): compilers, CMake and Python then give the same result.
  * - `package.xml` counts by name, version, dependencies, groups and exports (`visibleManifest`): plans take
- *   dependencies from the package's own manifest, and tools read nothing else of another's. A Python distribution's
- *   metadata counts by the headers that programs read.
- * - What is for people (README, CHANGELOG, licences, folders of documents: `isForPeople`) does not count, unless the
- *   package's own CMake, pkg-config or Python text names it.
- * - Byte code of Python counts by its source beside it.
- * - `share/NAME/launch`, `config` and the like (see `dataFolders`) don't count, unless a CMake file of the package
- *   names them: they are read by programs when they run.
- * - `usr/share/doc` does not count: nothing reads it in a build.
+ * dependencies from the package's own manifest, and tools read nothing else of another's. The metadata of a Python
+ * distribution counts by the headers that programs read.
+ * - Files for people (README, CHANGELOG, licences, folders of documents: `isForPeople`) do not count, unless the
+ * package's own CMake, pkg-config or Python text names them.
+ * - Python byte code counts by its source, which lies beside it.
+ * - `share/NAME/launch`, `config` and similar folders (see `dataFolders`) do not count, unless a CMake file of the
+ * package names them: only running programs read them.
+ * - `usr/share/doc` does not count: no build reads it.
  *
- * Whoever runs the package in its build (a build tool) sees all files, but of shared libraries' code only what is
- * loaded: if neither the tool nor what it needs has a program or a Python extension, or calls foreign code from Python
- * (`loads`), nothing loads one.
+ * A build that runs the package (a build tool) sees all files. Code of shared libraries counts only if it can be
+ * loaded: if neither the tool nor its dependencies have a program or a Python extension, or call foreign code from
+ * Python (`loads`), nothing loads it.
  */
 export function describe(stage: string): Description {
   const files = installedFiles(stage);
@@ -91,16 +90,16 @@ export function describe(stage: string): Description {
   return { parts, loads, offers };
 }
 
-/** A file or link that a package installs. `mode`: 1 where it may be run. */
+/** A file or symlink that a package installs. `mode`: 1 if it is executable. */
 interface Installed {
   path: string;
   mode: number;
   link?: string;
 }
 
-/** What the rules look at beside a file itself. */
+/** Context of the rules besides the file itself. */
 interface Context {
-  /** What the package's CMake files name, and all that a dependent's build may run or read for paths. */
+  /** Names in the package's CMake files, and names in all files that a dependent's build may run or read paths from. */
   cmake: NamedFiles;
   read: NamedFiles;
   paths: ReadonlySet<string>;
@@ -128,7 +127,10 @@ function installedFiles(stage: string): Installed[] {
 
 const whole = ({ mode }: Installed, text: string): string => `${mode} ${text}`;
 
-/** A library or a program: its part, whether it may be loaded (a program or Python extension), and run in a build. */
+/**
+ * A library or program: its part, whether it can load libraries (a program or Python extension), and whether a build
+ * may run it.
+ */
 function describeBinary(
   f: Installed,
   data: Buffer,
@@ -150,13 +152,13 @@ function describeBinary(
     : { part: { ...entire, api: whole(f, 'a program') }, loads: true, offers: false };
 }
 
-/** A Python file or a script that loads libraries by itself. */
+/** Whether a Python file or a script loads libraries itself. */
 function callsForeignCode({ path, mode }: Installed, data: Buffer): boolean {
   if (!path.endsWith('.py') && !(mode && data.subarray(0, 2).toString() === '#!')) return false;
   return data.length > mostText || /\b(ctypes|cffi|cppyy)\b/.test(data.toString('utf8'));
 }
 
-/** All that is no library and no program. */
+/** All other files. */
 function describeText(f: Installed, data: Buffer, isElf: boolean, { cmake, read, paths }: Context): Part {
   const { path } = f;
   const full = whole(f, sha256(data));
@@ -179,7 +181,7 @@ function describeText(f: Installed, data: Buffer, isElf: boolean, { cmake, read,
   return seen(code);
 }
 
-/** Digests of what a package shows. */
+/** Digests of a package's interface. */
 export function interfaceOf({ parts, loads, offers }: Description): Interface {
   const digest = (of: (p: Part) => string | undefined) => {
     const hash = createHash('sha256');
@@ -199,12 +201,12 @@ export function interfaceOf({ parts, loads, offers }: Description): Interface {
   };
 }
 
-/** Larger files are not read as text: every byte of them counts. */
+/** Larger files are not parsed: every byte counts. */
 const mostText = 4 << 20;
-/** As much text of one package is searched for names; what has more names everything. */
+/** Limit for all texts of a package that are searched for names. Above it, every name counts as named. */
 const mostTextInAll = 16 << 20;
 
-/** What takes a text apart may run out of its stack where somebody aims at that: then every byte counts. */
+/** Parsing an untrusted text may overflow the stack; every byte counts then. */
 function plainly(work: () => string | undefined): string | undefined {
   try {
     return work();
@@ -215,7 +217,8 @@ function plainly(work: () => string | undefined): string | undefined {
 }
 
 /**
- * Text of the package's files with such names, which a dependent's build may run or read. Undefined: too much of it.
+ * Text of the package's files that match the pattern and that a dependent's build may run or read. Undefined if too
+ * large.
  */
 function textOf(stage: string, files: readonly Installed[], pattern: RegExp): string | undefined {
   const texts: string[] = [];

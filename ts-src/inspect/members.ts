@@ -1,34 +1,32 @@
 import { posix } from 'node:path';
 import type { SystemFile } from '../model/system-files.ts';
 
-/** One member of a package, or of the tree that it is packed from. */
+/** A member of a package, or of the tree that is packed. */
 export interface Member {
-  /** Absolute, as it would be installed: `/opt/acme/d/lib/x`. */
+  /** Absolute path as installed: `/opt/acme/d/lib/x`. */
   path: string;
   type: 'file' | 'directory' | 'link' | 'hard link' | 'device' | 'FIFO' | 'socket' | 'unknown';
   mode: number;
-  /** Target of a link as it is written. */
+  /** Target of a symlink, as written. */
   target: string;
 }
 
-/** Where members of a package may be, and where its links may lead. */
+/** Where a package may have members, and where its symlinks may lead. */
 export interface AllowedPaths {
-  /** Folders below which members may lie; the folders themselves and those above them may be members too. */
+  /** Members may lie below these folders. The folders themselves and their parents may be members, too. */
   folders: readonly string[];
-  /** Single files beside those, which the plan names. */
+  /** Additional single files that the plan names. */
   files?: readonly string[];
-  /** Links to these are allowed beside links to members of `folders`: the system's, and those of underlays. */
+  /** Allowed targets of symlinks besides `folders`: the system's, and those of underlays. */
   targets: readonly string[];
-  /** Links that belong to the packaging itself: path and target. */
+  /** Symlinks of the packaging itself: path and target. */
   links: ReadonlyMap<string, string>;
 }
 
-/**
- * Where links may lead in every package: libraries and data of the system, nothing that changes or decides anything.
- */
+/** Symlink targets allowed in every package: the system's libraries and data, nothing that configures it. */
 const systemTargets = ['/usr/lib', '/usr/lib64', '/usr/include', '/usr/share', '/lib', '/lib64'];
 
-/** Folders of a package of the distribution, and the files of the system that distro.yaml lets it have. */
+/** Allowed folders of a package of the distribution, and the system files that distro.yaml allows. */
 export const allowedPaths = (
   debian: string,
   prefix: string,
@@ -51,15 +49,15 @@ const below = (path: string, folder: string): boolean =>
   path === folder || path.startsWith(folder === '/' ? '/' : `${folder}/`);
 const isWithin = (path: string, folders: readonly string[]): boolean => folders.some((f) => below(path, f));
 
-/** Bytes of a path in a package: where it is unpacked, other folders stand before it. */
+/** Maximum length of a path in bytes; unpacking adds folders before it. */
 export const longestPath = 1000;
 
-/** Most faults that are told of one package. */
+/** Maximum number of reported faults of one package. */
 const told = 10;
 
 /**
- * What forbids to publish a package with these members, each with its path; empty where nothing does. Device files,
- * set-id bits, paths outside of the allowed folders, and links that lead elsewhere are faults, whoever made them.
+ * Why a package with these members may not be published, with paths; empty if it may. Faults are device files, set-id
+ * bits, paths outside of the allowed folders, and symlinks that lead elsewhere.
  */
 export function memberFaults(members: readonly Member[], allowed: AllowedPaths): string[] {
   const faults: string[] = [];
@@ -68,7 +66,7 @@ export function memberFaults(members: readonly Member[], allowed: AllowedPaths):
   for (const m of members) {
     if (faults.length >= told) break;
     const fault = memberFault(m, allowed) ?? (seen.has(m.path) ? 'is there twice' : undefined);
-    // A folder that has no place there is told by what lies in it.
+    // A folder outside of the allowed ones is reported by its contents.
     const inner = m.type === 'directory' && fault === outside(allowed) && parents.has(m.path);
     if (fault !== undefined && !inner) faults.push(`${shown(m.path)} ${fault}`);
     seen.set(m.path, m);
@@ -81,14 +79,14 @@ export function memberFaults(members: readonly Member[], allowed: AllowedPaths):
   return faults;
 }
 
-/** A path as it can be told: what a terminal would obey is escaped. */
+/** A path for messages, with control characters escaped. */
 const shown = (path: string): string => JSON.stringify(path.slice(0, 300)).slice(1, -1);
 
 const outside = (allowed: AllowedPaths): string =>
   `is outside the prefix ${allowed.folders[0] ?? ''}: install it below CMAKE_INSTALL_PREFIX, or declare it in package_settings (system_files)`;
 
 function memberFault(m: Member, allowed: AllowedPaths): string | undefined {
-  // Control characters of both sets, line separators, and what was no UTF-8.
+  // Control characters, line separators, and characters that were not UTF-8.
   if (/[\0-\x1f\x7f-\x9f\u2028\u2029\ufffd]/.test(m.path)) return 'has control characters in its name, or is not UTF-8';
   if (m.path !== '/' && (m.path !== posix.normalize(m.path) || !m.path.startsWith('/') || m.path.endsWith('/')))
     return 'is no plain path';
@@ -126,7 +124,7 @@ function placeFault(m: Member, members: ReadonlyMap<string, Member>, allowed: Al
     : `is a link to ${shown(m.target)}, outside of the package's prefix and of the system's libraries`;
 }
 
-/** Where a link leads, links of the package on its way followed; undefined where it goes in circles. */
+/** The target of a symlink, following other symlinks of the package; undefined for a loop. */
 function resolve(link: Member, members: ReadonlyMap<string, Member>): string | undefined {
   const parts = (target: string) => target.split('/').filter((p) => p !== '' && p !== '.');
   let at = link.target.startsWith('/') ? [] : parts(posix.dirname(link.path));

@@ -6,14 +6,13 @@ const titles: Record<InterfaceKind, readonly string[]> = {
   action: ['Goal', 'Result', 'Feedback'],
 };
 
-/** `type NAME=value`; the type may have a bound of its own. */
+/** `type NAME=value`; the type may have a bound. */
 const constantLine = /^([A-Za-z][A-Za-z0-9_/]*(?:<=\d+)?(?:\[\S*\])?)\s+([A-Za-z][A-Za-z0-9_]*)\s*=\s*(.*)$/;
 const fieldLine = /^([A-Za-z][A-Za-z0-9_/]*(?:<=\d+)?(?:\[(?:<=)?\d*\])?)\s+([A-Za-z][A-Za-z0-9_]*)(?:\s+(.*))?$/;
 
 /**
- * Reads a definition of a message, service or action (ROS 1 and 2). Comments in the lines before a field or behind it
- * belong to it; those at the top that an empty line follows belong to the whole. Lines that are no definition are in
- * `text` alone.
+ * Parses a definition of a message, service or action (ROS 1 and 2). Comments before or behind a field belong to it;
+ * comments at the top, followed by an empty line, belong to the whole. Other lines are in `text` only.
  */
 export function parseMessage(kind: InterfaceKind, name: string, text: string): DocMessage {
   const parts: DocMessage['parts'] = titles[kind].map((title) => ({ title, fields: [] }));
@@ -42,7 +41,7 @@ function fieldOf(line: string): DocField | undefined {
   const constant = constantLine.exec(line);
   if (constant) {
     const [, type = '', name = '', rest = ''] = constant;
-    // The value of a text is the whole rest of the line in ROS 1; in ROS 2 it is quoted.
+    // In ROS 1 a string's value is the rest of the line; in ROS 2 it is quoted.
     const whole = /^w?string/.test(type) && !/^['"]/.test(rest);
     const [value, comment] = whole ? [rest.trim(), ''] : splitComment(rest);
     return { type, name, value, constant: true, comment };
@@ -54,13 +53,13 @@ function fieldOf(line: string): DocField | undefined {
   return { type, name, constant: false, comment, ...(value === undefined ? {} : { value }) };
 }
 
-/** A `#` within quotes begins no comment. */
+/** A `#` inside quotes does not begin a comment. */
 function splitComment(text: string): [string, string] {
   const found = /^((?:[^#'"]|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")*)#(.*)$/.exec(text);
   return found ? [(found[1] ?? '').trim(), (found[2] ?? '').replace(/^#* ?/, '').trim()] : [text.trim(), ''];
 }
 
-/** The type of a field without bounds, for a link: its package (undefined: the message's own) and its name. */
+/** The type of a field without bounds, for a link: package (undefined: the message's own) and name. */
 export function typeOfField(type: string): { package?: string; name: string } | undefined {
   const plain = type.replace(/\[.*$/, '').replace(/<=.*$/, '');
   if (plain === 'Header') return { package: 'std_msgs', name: 'Header' };

@@ -2,7 +2,7 @@ import { readdirSync, type Dirent } from 'node:fs';
 import { join } from 'node:path';
 import { readStart } from '../io/untrusted.ts';
 
-/** As many files and notices as are looked at; notices stand at the beginning of a file. */
+/** Limits for files and notices. Notices are at the beginning of a file. */
 const mostFiles = 3000;
 const mostNotices = 60;
 const beginning = 3000;
@@ -13,8 +13,8 @@ const notice =
   /(?:copyright|\(c\)|\u00a9)[\s:]{0,20}(?:\(c\)|\u00a9)?[\s:]{0,20}((?:(?:19|20)\d\d(?:\s*[-\u2013,]\s*)?)+)[\s,.:]+(?:by\s+)?([^\n*<>|{}]{2,120})/gi;
 
 /**
- * Copyright notices of a source tree, `2011, 2012 Willow Garage, Inc.`, each once, sorted by holder. Nothing is
- * followed, and the number of files is bounded: what names a licence is read first.
+ * Copyright notices of a source tree, such as `2011, 2012 Willow Garage, Inc.`, without duplicates, sorted by holder.
+ * Does not follow symlinks. The number of files is limited; files that name a licence come first.
  */
 export function copyrightNotices(root: string): string[] {
   const found = new Map<string, Set<string>>();
@@ -39,7 +39,7 @@ export function copyrightNotices(root: string): string[] {
     .map(([holder, years]) => `${[...years].sort().slice(0, 20).join(', ')} ${holder}`);
 }
 
-/** `2011, 2013-2015` as years and spans of years. */
+/** Parses `2011, 2013-2015` into years and ranges. */
 const spansOf = (years: string): string[] =>
   years
     .split(',')
@@ -53,13 +53,13 @@ function holderOf(text: string): string | undefined {
     .replace(/^[\s,.;:"'(-]+|[\s,;:"'*(-]+$/g, '')
     .replace(/\s+/g, ' ')
     .replace(/(?<!\b(?:inc|ltd|corp|co|jr|e\.v))\.$/i, '');
-  // A template's place for a name, or a sentence of a licence, is no holder.
+  // Not a holder: a placeholder of a template, or a sentence of a licence.
   if (!/\p{L}{2}/u.test(holder) || holder.length > 100 || /\[|\]|\$|@\w*@|yyyy|name of copyright/i.test(holder))
     return undefined;
   return holder;
 }
 
-/** Files of a tree that may hold a notice: those that name a licence first, then sources, each sorted by path. */
+/** Files that may contain a notice: first those that name a licence, then sources, each sorted by path. */
 function filesToRead(root: string): string[] {
   const first: string[] = [];
   const others: string[] = [];

@@ -3,7 +3,7 @@ import { LeftBehindError, readHeld, shownName, walkLeft } from '../io/untrusted.
 import { pageFolders } from '../model/docs.ts';
 import { isRelativePath } from '../model/stored.ts';
 
-/** A page, or a file that pages show. */
+/** A page, or a file that pages use. */
 export interface PageFile {
   path: string;
   data: Buffer;
@@ -11,12 +11,12 @@ export interface PageFile {
 
 const mostFiles = 50_000;
 const largestFile = 64 << 20;
-/** Of all pages of one package. */
+/** Size limit of one package's pages in bytes. */
 const mostBytes = 512 << 20;
 
 /**
- * What a name of a page may be: it becomes a part of URLs, and of paths on any machine. It lies in a folder of a tool:
- * beside these are pages of our own, and no other may stand in their way.
+ * Allowed names of pages: they become parts of URLs, and of paths on any machine. Pages must lie in a tool's folder, so
+ * that they can't collide with the site's own.
  */
 export const isPageName = (path: string): boolean =>
   path.length <= 500 &&
@@ -26,7 +26,7 @@ export const isPageName = (path: string): boolean =>
     .split('/')
     .every((part) => /^[A-Za-z0-9_~@+(),=-][A-Za-z0-9_.~@+(),= -]{0,199}$/.test(part) && !part.endsWith(' '));
 
-/** Whether files can have these paths at once: none is there twice, or where another one has a folder. */
+/** Whether files can have these paths together: no duplicates, and no file with the name of a folder. */
 function fit(paths: readonly string[]): boolean {
   const all = new Set(paths);
   const parts = (path: string) => [...path.matchAll(/\//g)].map(({ index }) => path.slice(0, index));
@@ -34,8 +34,8 @@ function fit(paths: readonly string[]): boolean {
 }
 
 /**
- * Takes the pages that documentation tools left below a folder: regular files with plain names alone, each read once.
- * Throws a LeftBehindError that says what can't be taken.
+ * Reads the pages of documentation tools below a folder: only regular files with plain names. Throws a LeftBehindError
+ * for others.
  */
 export async function takePages(root: string, skip: (path: string) => boolean): Promise<PageFile[]> {
   const files: PageFile[] = [];
@@ -56,13 +56,13 @@ export async function takePages(root: string, skip: (path: string) => boolean): 
 
 const magic = 'slipway-pages-1\n';
 
-/** All pages of a package as one file: a list of names and sizes, and the contents after it, compressed. */
+/** Packs a package's pages into one compressed file: a list of names and sizes, then the contents. */
 export function packPages(files: readonly PageFile[]): Buffer {
   const list = JSON.stringify(files.map(({ path, data }) => [path, data.length]));
   return gzipSync(Buffer.concat([Buffer.from(`${magic}${list}\n`), ...files.map((f) => f.data)]), { level: 6 });
 }
 
-/** Undefined where it is not what `packPages` wrote. */
+/** Undefined if `packPages` did not write it. */
 export function unpackPages(packed: Buffer): PageFile[] | undefined {
   let whole: Buffer;
   let list: unknown;

@@ -2,20 +2,20 @@ import { join } from 'node:path';
 import { readStart } from '../io/untrusted.ts';
 import type { Member } from './members.ts';
 
-/** Modules below a prefix: `lib/python3.11/site-packages`, `lib/python3/dist-packages`. */
+/** Python modules below a prefix: `lib/python3.11/site-packages`, `lib/python3/dist-packages`. */
 const modules = /^\/(?:local\/)?lib\/python3(?:\.(\d+))?\/(?:site|dist)-packages\//;
 const extension = /\.cpython-3(\d+)-[^/]*\.so$/;
 const interpreter = /^#!\s*(?:\/usr)?(?:\/local)?\/bin\/(?:env\s+(?:-S\s*)?)?(python\d?(?:\.\d+)?|sh|bash|dash|zsh)\b/;
-/** Python called by a shell script: a word of its own, whose path may lead to it. */
+/** A shell script's call of Python: a word of its own, optionally with a path. */
 const called = /(?:^|[^\w.$-])python3?(?:\.\d+)?(?=["'`\s;)]|$)/;
 const shellScript = /\.(?:sh|bash|zsh)$/;
 
-/** As much as a shell script may have to be looked at. */
+/** Larger shell scripts are not searched. */
 const longest = 256 << 10;
 
 /**
- * Debian relations on Python that what a build installed asks for: modules, programs, and shell scripts that call it.
- * Modules in a folder of one minor version are found by that version alone.
+ * Debian relations on Python for installed files: modules, programs, and shell scripts that call it. Modules in the
+ * folder of a minor version need that version.
  */
 export function pythonNeeds(stage: string, members: readonly Member[], prefix: string): string[] {
   const minors = new Set<string>();
@@ -43,7 +43,7 @@ export function pythonNeeds(stage: string, members: readonly Member[], prefix: s
   ];
 }
 
-/** The Python that a script runs, by the name that it asks for. */
+/** The Python interpreter that a script runs, by its name. */
 function runsPython(file: string, isShell: boolean): 'python' | 'python3' | undefined {
   const head = readStart(file, isShell ? longest : 128);
   const name = interpreter.exec(head)?.[1];

@@ -1,6 +1,6 @@
 import { unescapeXml } from '../text/xml.ts';
 
-/** An element of an XML text: its own text is trimmed, and joined where elements stand between its parts. */
+/** An element of an XML text. Its own text is trimmed; parts between child elements are joined. */
 export interface XmlElement {
   name: string;
   attributes: Map<string, string>;
@@ -18,7 +18,7 @@ const openingEnd = /\s*(\/?)>/y;
 const closing = /<\/([A-Za-z_:][\w:.-]*)\s*>/y;
 const numbered = /&#(?:(\d{1,7})|x([0-9A-Fa-f]{1,6}));/g;
 
-/** Text with its entities read; those that a document declares for itself stay as they are written. */
+/** Text with predefined entities decoded. Entities that a document declares stay as written. */
 function plain(text: string): string {
   if (!text.includes('&')) return text;
   const read = text.includes('&#') ? text.replace(numbered, character) : text;
@@ -27,18 +27,18 @@ function plain(text: string): string {
 
 function character(whole: string, decimal?: string, hexadecimal?: string): string {
   const code = decimal === undefined ? parseInt(hexadecimal ?? '', 16) : Number(decimal);
-  // An ampersand begins no entity of its own.
+  // An escaped ampersand does not begin another entity.
   if (code === 38) return '&amp;';
   return code <= 0x10ffff ? String.fromCodePoint(code) : whole;
 }
 
-/** Reads at one place of a text; each step goes on from there, and what fails ends the reading. */
+/** A cursor over a text. An error ends the parsing. */
 class Reader {
   private at = 0;
   private elements = 0;
   constructor(private readonly xml: string) {}
 
-  /** The document's element; undefined where it is none, is not well-formed, or is beyond the bounds. */
+  /** The root element; undefined if the document is not well-formed or exceeds the limits. */
   document(): XmlElement | undefined {
     const whole: XmlElement = { name: '', attributes: new Map(), children: [], text: '' };
     const open = [{ element: whole, parts: [] as string[] }];
@@ -80,7 +80,7 @@ class Reader {
     return this.start();
   }
 
-  /** Comments, instructions, and text that is no markup. A document type of its own is not taken. */
+  /** Comments, processing instructions and CDATA. Document types with declarations are refused. */
   private special(parts: string[]): boolean {
     for (const [begin, end] of [
       ['<!--', '-->'],
@@ -120,7 +120,7 @@ class Reader {
 }
 
 /**
- * Reads the XML of a result file, which a package's tests may have written to do harm: in a time that grows with its
- * length, with bounds on elements, attributes and depth, and without anything that a document declares.
+ * Parses the XML of a result file. It may be malicious, so time is linear in its length; elements, attributes and depth
+ * are limited; and the document's declarations are refused.
  */
 export const readXml = (text: string): XmlElement | undefined => new Reader(text.replace(/^\ufeff/, '')).document();

@@ -4,10 +4,10 @@ import { shownName } from '../io/untrusted.ts';
 import { longestPath, type Member } from './members.ts';
 import { messageOf } from '../io/faults.ts';
 
-/** Most members that one package may have. */
+/** Maximum number of members of a package. */
 const most = 500_000;
 
-/** What a build left to be packed: its members, links not followed. A string says why it can't be read. */
+/** The staged members of a build; symlinks are not followed. Returns a message if they can't be read. */
 export function stagedMembers(root: string): { members: Member[]; size: number } | string {
   const members: Member[] = [];
   let kilobytes = 0;
@@ -17,7 +17,7 @@ export function stagedMembers(root: string): { members: Member[]; size: number }
     for (let folder = stack.pop(); folder !== undefined; folder = stack.pop()) {
       for (const name of readdirSync(join(root, folder))) {
         const path = `${folder}/${name}`;
-        // Such a name is no text, and nothing could be found by what stands for it.
+        // The name is not UTF-8, so the decoded name would not find the file.
         if (name.includes('\ufffd')) return `it installed ${shownName(path)}, whose name is no UTF-8`;
         if (Buffer.byteLength(path) > longestPath)
           return `it installed a path of more than ${longestPath} bytes: ${shownName(path)}`;
@@ -30,7 +30,7 @@ export function stagedMembers(root: string): { members: Member[]; size: number }
           mode: stat.mode & 0o7777,
           target: type === 'link' ? readlinkSync(join(root, path)) : '',
         });
-        // As dpkg counts: files by whole KiB, everything else as one.
+        // dpkg's size: files in KiB, rounded up; everything else counts as one.
         kilobytes += type === 'file' ? Math.ceil(stat.size / 1024) : 1;
         if (members.length > most) return `it installed more than ${most} files`;
       }

@@ -4,16 +4,16 @@ import { LeftBehindError, readLeft, shownName, walkLeft } from '../io/untrusted.
 import type { TestCase } from '../model/result.ts';
 import { readXml, type XmlElement } from './result-xml.ts';
 
-/** The message of a failed case whose file gives no reason. */
+/** Message of a failed case without one. */
 export const unsaid = 'it failed';
 
-/** Bounds of one result file, and of all attempts of a package. */
+/** Limits of one result file, and of all attempts of a package. */
 const mostBytes = 16 << 20;
 const mostInAll = 128 << 20;
 const mostFiles = 20_000;
 const mostCases = 200_000;
 
-/** What may still be read of a package's results. */
+/** Budget for reading a package's results. */
 export interface ResultRoom {
   bytes: number;
   cases: number;
@@ -22,8 +22,8 @@ export interface ResultRoom {
 export const resultRoom = (): ResultRoom => ({ bytes: mostInAll, cases: mostCases, time: new Patience() });
 
 /**
- * Cases of all result files of one run of a package's tests: JUnit (pytest, gtest, ctest, ament, nose) and CTest's own.
- * `folder` is below `root`, where the tests could write whatever they liked. `room` gets less by what was read.
+ * Cases of all result files of a test run: JUnit (pytest, gtest, ctest, ament, nose) and CTest's own format. `folder`
+ * lies below `root`, which untrusted tests could write to. Reduces `room` by what was read.
  */
 export async function readResults(
   root: string,
@@ -60,7 +60,7 @@ export async function readResults(
     if (!(e instanceof LeftBehindError)) throw e;
     damaged.push(e.message);
   }
-  // CTest counts a whole program as one case: where that wrote its own file, the file tells more.
+  // CTest counts a program as one case. If the program wrote its own file, use that instead.
   for (const one of ctest) if (!seen.has(one.name)) cases.push(one);
   return { cases: cases.sort((a, b) => (a.suite + a.name < b.suite + b.name ? -1 : 1)), damaged };
 }
@@ -73,7 +73,7 @@ const childOf = (element: XmlElement | undefined, name: string): XmlElement | un
 const textOf = (element: XmlElement | undefined): string =>
   [element?.attributes.get('message') ?? '', element?.text ?? ''].filter((t) => t !== '').join('\n');
 
-/** Undefined where it is no result file, or not well-formed. */
+/** Undefined if it is not a well-formed result file. */
 export function parseResults(xml: string, fallback: string): TestCase[] | undefined {
   const root = readXml(xml);
   if (root?.name === 'Site')
@@ -85,7 +85,7 @@ export function parseResults(xml: string, fallback: string): TestCase[] | undefi
   return root?.name === 'testsuites' ? ofSuite(root, fallback) : undefined;
 }
 
-/** Also of `testsuites`, in which suites stand. */
+/** Also for `testsuites`, which contain suites. */
 function ofSuite(suite: XmlElement, fallback: string): TestCase[] {
   const name = (suite.name === 'testsuite' ? suite.attributes.get('name') : undefined) || fallback;
   return [
@@ -97,7 +97,7 @@ function ofSuite(suite: XmlElement, fallback: string): TestCase[] {
 function ofCase(c: XmlElement, suite: string): TestCase {
   const faults = [...childrenOf(c, 'failure'), ...childrenOf(c, 'error')];
   const [status, skip] = [c.attributes.get('status') ?? '', childOf(c, 'skipped')];
-  // gtest and CTest say by an attribute that a case was not run.
+  // Attributes by which gtest and CTest mark skipped cases.
   const skipped =
     skip !== undefined ||
     ['notrun', 'disabled', 'skipped'].includes(status) ||

@@ -14,8 +14,8 @@ import type { TarMember, TarSink } from '../io/tar.ts';
 import { readDeb, type DebContents, type DebPolicy } from './deb.ts';
 
 /**
- * Unpacks a Debian package into a new folder. Only files, folders and links that the policy allows are made, by us,
- * with plain modes: nothing in the package can reach another path, and no set-user-id file comes into being.
+ * Unpacks a Debian package into a new folder. Creates only files, folders and symlinks that the policy allows, with
+ * plain modes: a package can't reach other paths, and no set-user-id file is created.
  */
 export async function unpackPackage(file: string, folder: string, policy: DebPolicy): Promise<DebContents> {
   mkdirSync(folder, { recursive: true, mode: 0o755 });
@@ -32,16 +32,16 @@ export async function unpackPackage(file: string, folder: string, policy: DebPol
     } else linkSync(join(folder, member.target), path);
     return undefined;
   });
-  // What was put into a folder has changed its time.
+  // Writing into a folder changed its time.
   for (const [path, time] of folders.reverse()) utimesSync(path, time, time);
   return contents;
 }
 
-/** Whole blocks of zeros stay holes: what a sparse file seems to hold takes no room here either. */
+/** Blocks of zeros become holes, so that a sparse file takes no more room than in the original. */
 const block = 4096;
 const zeros = Buffer.alloc(block);
 
-/** Parts of the data that are no blocks of zeros: where each begins, and where it ends. */
+/** Offsets (begin, end) of the parts without blocks of zeros. */
 function* written(data: Buffer): Generator<[number, number]> {
   let begin = 0;
   for (let at = 0; at + block <= data.length; at += block) {

@@ -1,19 +1,19 @@
-/** Elements of a manifest that only people and indexes read: no build of another package depends on them. */
+/** Elements of a manifest for people and indexes only: other packages' builds do not depend on them. */
 const forPeople = new Set(['description', 'maintainer', 'author', 'license', 'url']);
 
 const token =
   /<!--[^]*?-->|<!\[CDATA\[[^]*?\]\]>|<\?[^]*?\?>|<(\/?)([A-Za-z_][\w.:-]*)((?:[^<>"']|"[^"<]*"|'[^'<]*')*?)(\/?)>|[^<]+/gy;
 
 /**
- * What other packages can see of a manifest: name, version, dependencies, groups and exports, without comments,
- * description, people, licences, links and white space between elements. What is not known counts. Undefined where the
- * text is not plainly a manifest (a document type, an element that is not closed): then every byte counts.
+ * The parts of a manifest that other packages can see: name, version, dependencies, groups and exports, without
+ * comments, description, people, licences, links and white space between elements. Unknown elements count. Undefined if
+ * the text is not a plain manifest (a document type, an unclosed element): then every byte counts.
  */
 export function visibleManifest(xml: string): string | undefined {
   if (xml.includes('\ufffd')) return undefined;
   const open: string[] = [];
   let out = '';
-  /** Depth of the element that is left out. */
+  /** Depth of the omitted element; 0 outside of one. */
   let skipped = 0;
   let at = 0;
   token.lastIndex = 0;
@@ -42,6 +42,6 @@ export function visibleManifest(xml: string): string | undefined {
   return open.length ? undefined : out;
 }
 
-/** Attributes with single blanks between them; values as they are. */
+/** Attributes separated by single spaces; values unchanged. */
 const plainAttributes = (text: string): string =>
   text.replace(/"[^"]*"|'[^']*'|\s+/g, (part) => (/^\s/.test(part) ? ' ' : part)).trimEnd();

@@ -2,7 +2,7 @@ import { closeSync, constants, createReadStream, createWriteStream, fstatSync, o
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 
-/** A member of an ar archive, such as a Debian package: where its bytes are in the file. */
+/** A member of an ar archive, such as a Debian package: the position of its bytes in the file. */
 export interface ArMember {
   name: string;
   at: number;
@@ -11,7 +11,7 @@ export interface ArMember {
 
 const magic = '!<arch>\n';
 
-/** The members of an ar archive (at most ten, as a Debian package has three); undefined where it is none. */
+/** The members of an ar archive (at most ten; a Debian package has three); undefined if it is not one. */
 export function arMembers(file: string): ArMember[] | undefined {
   const handle = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
@@ -45,10 +45,10 @@ export function readMember(file: string, { at, size }: ArMember): Buffer {
   }
 }
 
-/** A member to be written: its bytes, or those of another archive's member. */
+/** A member to write: bytes, or a member of another archive. */
 export type ArPart = { name: string; data: Buffer } | { name: string; from: string; member: ArMember };
 
-/** Writes an ar archive whose members are owned by root and of one time. */
+/** Writes an ar archive. All members are owned by root and have the same time. */
 export async function writeAr(file: string, parts: readonly ArPart[], seconds: number): Promise<void> {
   async function* bytes(): AsyncGenerator<Buffer> {
     yield Buffer.from(magic);

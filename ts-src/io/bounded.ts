@@ -4,12 +4,12 @@ import { LeftBehindError } from './untrusted.ts';
 const place = createContext({ work: undefined });
 const script = new Script('work()');
 
-/** Seconds that reading what one task left may take. Meanwhile this process does nothing else. */
+/** Time limit in seconds for parsing the output of one task. It blocks this process. */
 const longest = 120;
 
 /**
- * The time that may be spent on what code of others left: it may have been made to take hours, by a pattern that goes
- * over a text again and again, or by a count that a file tells.
+ * A budget of time for parsing untrusted output, which may try to keep a parser busy for hours, for example by
+ * backtracking in a pattern or by a large count.
  */
 export class Patience {
   private left: number;
@@ -17,7 +17,9 @@ export class Patience {
     this.left = seconds * 1000;
   }
 
-  /** Does what must be done at once. Throws a LeftBehindError where the time is up; `what` is read, for people. */
+  /**
+   * Runs synchronous work. Throws a LeftBehindError when the budget is used up. `what`: name of the input for messages.
+   */
   spend<T>(what: string, work: () => T): T {
     const before: unknown = place.work;
     const begun = performance.now();
@@ -34,9 +36,9 @@ export class Patience {
   }
 }
 
-/** It may be an error of the script's own realm. */
+/** The error may come from the script's own realm. */
 const isTimeUp = (e: unknown): boolean =>
   typeof e === 'object' && e !== null && 'code' in e && e.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT';
 
-/** The same for one piece of work alone. */
+/** Limits a single piece of work. */
 export const withinTime = <T>(what: string, work: () => T): T => new Patience().spend(what, work);

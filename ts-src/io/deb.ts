@@ -6,7 +6,7 @@ import { readTar, TarError, TarReader, type TarMember, type TarSink } from './ta
 import { shownName } from './untrusted.ts';
 import { reasonIn } from './faults.ts';
 
-/** A Debian package that is damaged, or holds what no package of slipway holds. */
+/** A Debian package is damaged, or contains something that Slipway's packages never contain. */
 export class PackageFileError extends Error {}
 
 /** The parts of a Debian package's file (deb(5)). */
@@ -17,7 +17,7 @@ export interface DebParts {
 
 const largestControl = 64 << 20;
 
-/** The parts of a package's file; nothing but them may be in it. */
+/** The parts of a package file. Throws if there is anything else in it. */
 export function debParts(file: string): DebParts {
   const [version, control, data, ...more] = arMembers(file) ?? [];
   if (!control || !data || more.length || version?.name !== 'debian-binary') throw noPackage();
@@ -28,14 +28,14 @@ export function debParts(file: string): DebParts {
 
 const noPackage = () => new PackageFileError('it is no Debian package');
 
-/** A command as a user without rights, where we have some to give up: for programs that read what strangers made. */
+/** Wraps a command to run as an unprivileged user, if this process is root: for programs that read untrusted files. */
 export function withoutRights(command: readonly string[]): string[] {
   if (process.getuid?.() !== 0) return [...command];
   const rights = ['--reuid=65534', '--regid=65534', '--clear-groups', '--no-new-privs', '--inh-caps=-all'];
   return ['setpriv', ...rights, '--bounding-set=-all', ...command];
 }
 
-/** Members of a package's control part. No process is started for one that slipway packed. */
+/** Members of a package's control part. Starts no process for packages made by Slipway. */
 export async function readControlPart(file: string): Promise<{ member: TarMember; data: Buffer }[]> {
   const { control } = debParts(file);
   if (isReadHere(control)) {
@@ -52,10 +52,10 @@ export async function readControlPart(file: string): Promise<{ member: TarMember
   return asPackage(() => readTar(Buffer.concat(parts)));
 }
 
-/** Whether a control part is read without a process: plain, or packed by gzip. */
+/** Whether a control part can be read without a process: uncompressed, or compressed by gzip. */
 export const isReadHere = ({ name }: ArMember): boolean => name === 'control.tar' || name === 'control.tar.gz';
 
-/** The archive of such a part. */
+/** The archive in such a part. */
 export const controlArchive = ({ name }: ArMember, data: Buffer): Buffer =>
   name === 'control.tar.gz' ? unzipped(data) : data;
 
@@ -67,7 +67,7 @@ function unzipped(data: Buffer): Buffer {
   }
 }
 
-/** Reads the members of a package's data part, in their order. dpkg-deb only decompresses it. */
+/** Reads the members of a package's data part in order. dpkg-deb only decompresses it. */
 export async function readDataPart(file: string, begin: (member: TarMember) => TarSink | undefined): Promise<void> {
   debParts(file);
   const reader = new TarReader(begin);

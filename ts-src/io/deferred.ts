@@ -1,14 +1,14 @@
 const pending: (() => void)[] = [];
 
 /**
- * Work that can wait until everything was said: what is kept for the next run. Done by `finishLater`, lost where we are
- * killed.
+ * Postpones work, such as writing caches, until all output is printed. `finishDeferred` runs it; it is lost if the
+ * process is killed.
  */
 export function defer(work: () => void): void {
   pending.push(work);
 }
 
-/** A copy that could not be kept costs time in the next run, and nothing else. */
+/** A cache that can't be written only costs time in the next run. */
 export function finishDeferred(): void {
   for (const work of pending.splice(0)) {
     try {

@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { lastLine } from '../text/cut.ts';
 
-/** Errors of the machine, a disk, a network or a store: the world of who runs us, not a fault of ours. */
+/** Messages for errors of the machine, a disk, a network or a store: problems of the environment, not bugs. */
 const words: Record<string, string> = {
   ENOSPC: 'the disk is full: free some space and run the same command again: it continues',
   EDQUOT: 'the disk quota is used up: free some space and run the same command again',
@@ -16,7 +16,7 @@ const words: Record<string, string> = {
   EAGAIN: 'the machine allows no more processes: raise the limit (ulimit -u)',
   ENOENT: 'there is no such file or folder',
   EISDIR: 'it is a folder, and a file is needed',
-  // Node's own, where a folder is removed as a file.
+  // Node's own code for removing a folder as a file.
   ERR_FS_EISDIR: 'it is a folder, and a file is needed',
   ENOTDIR: 'a part of the path is a file, and a folder is needed: remove or rename the file',
   EEXIST: 'something is there already, and not what is needed: move it away',
@@ -42,7 +42,7 @@ const words: Record<string, string> = {
   ETIMEDOUT: 'there was no answer in time',
 };
 
-/** The same errors in the words of C's strerror, as programs print them in English. */
+/** The same errors as strerror texts, as programs print them in English. */
 const printed: readonly (readonly [RegExp, string])[] = [
   [/Permission denied/, 'EACCES'],
   [/Read-only file system/, 'EROFS'],
@@ -63,27 +63,24 @@ const printed: readonly (readonly [RegExp, string])[] = [
   [/Stale file handle/, 'ESTALE'],
 ];
 
-/** The code of the system's error that a program printed, such as ENOSPC. */
+/** The code of the system error that a program printed, such as ENOSPC. */
 const printedCode = (words: string): string | undefined => printed.find(([pattern]) => pattern.test(words))?.[1];
 
-/** The line of a program's messages that tells best why it failed: one with an error of the system, else the last. */
+/** The most useful line of a program's messages: one with a system error, else the last. */
 export const reasonIn = (words: string): string =>
   words.split('\n').find((line) => printedCode(line) !== undefined) ?? lastLine(words);
 
-/**
- * What to throw where a program of the system, such as tar, could not do its work at `path`: the machine is at fault.
- * `words`: what it printed.
- */
+/** The error for a system program, such as tar, that failed at `path`. `words`: its output. */
 export const systemFault = (message: string, words: string, path: string): Error =>
   Object.assign(new Error(message), { code: printedCode(words) ?? 'ESTORE', path });
 
-/** The code of what the system threw, such as ENOENT. */
+/** The code of a thrown system error, such as ENOENT. */
 export const codeOf = (e: unknown): string | undefined =>
   e instanceof Error && 'code' in e && typeof e.code === 'string' ? e.code : undefined;
 
 export const messageOf = (e: unknown): string => (e instanceof Error ? e.message : String(e));
 
-/** The part of a path that is a file. */
+/** The longest part of a path that is a file. */
 function fileIn(path: string): string | undefined {
   if (path === dirname(path)) return undefined;
   try {
@@ -93,18 +90,18 @@ function fileIn(path: string): string | undefined {
   }
 }
 
-/** What to tell a person of an error that is not ours; undefined for one that is. */
+/** A message for an error of the environment; undefined for a bug. */
 export function environmentFault(e: unknown): string | undefined {
   if (!(e instanceof Error)) return undefined;
   const { code, path: first, dest, syscall } = e as NodeJS.ErrnoException & { dest?: string };
-  // Node says so of a folder that a read-only file system refuses: a parent that is missing would be made too.
+  // Node reports ENOENT if a read-only file system refuses a recursive mkdir.
   if (code === 'ENOENT' && syscall === 'mkdir')
     return `${first}: the folder can't be made: is the file system above it read-only?`;
   if (code === 'ENOTDIR' && first !== undefined) {
     const file = fileIn(dest ?? first);
     if (file !== undefined) return `${file}: this is a file, and a folder is needed: remove or rename it`;
   }
-  // What is linked, copied or renamed is read; what refuses is where it should go to.
+  // Source and destination of a link, copy or rename: the destination is at fault.
   const path = dest === undefined ? first : `${dest} (from ${first})`;
   if (code === 'ESTORE') return e.message;
   const said = code !== undefined && Object.hasOwn(words, code) ? words[code] : undefined;
@@ -113,12 +110,12 @@ export function environmentFault(e: unknown): string | undefined {
 
 const internal: unknown[] = [];
 
-/** Remembers a fault of ours that ended one task only: the program goes on, and ends with 70. */
+/** Records a bug that ended one task only. The program continues, and exits with 70. */
 export function reportInternal(e: unknown): string {
   internal.push(e);
   return `internal error: ${messageOf(e)}`;
 }
 
-/** Traces of those faults. */
+/** Stack traces of recorded bugs. */
 export const internalFaults = (): string[] =>
   internal.map((e) => (e instanceof Error ? (e.stack ?? e.message) : String(e)));

@@ -29,8 +29,8 @@ import { utf8Text } from './utf8.ts';
 import { codeOf } from './faults.ts';
 
 /**
- * Writes a file that appears whole or not at all, and survives a crash of the machine; `sync: false` for what is only a
- * copy.
+ * Writes a file atomically, so that it survives a crash of the machine. `sync: false` is for files that can be made
+ * again.
  */
 export function writeWhole(path: string, data: string | Buffer, options: { sync?: boolean } = {}): void {
   mkdirSync(dirname(path), { recursive: true });
@@ -49,13 +49,13 @@ export function writeWhole(path: string, data: string | Buffer, options: { sync?
   renameSync(temporary, path);
 }
 
-/** Node names no file where it writes by a handle. */
+/** Node's errors on file handles have no path. */
 const placed = (e: unknown, path: string): unknown =>
   e instanceof Error && codeOf(e) !== undefined && !('path' in e) ? Object.assign(e, { path }) : e;
 
 /**
- * Writes many files as `writeWhole` does, in a fraction of the time: their bytes are synced together. `name` gives a
- * written file its place; files appear in the order given, after all of them have reached the disk.
+ * Writes many files as `writeWhole` does, but syncs them together, which is much faster. `name` returns the path of a
+ * written file. Files appear in the given order after all of them are on disk.
  */
 export async function writeTogether(
   files: readonly { path: string; data: Buffer }[],
@@ -85,14 +85,17 @@ export async function writeTogether(
 }
 const synced = promisify(fsync);
 
-/** A name in the same folder, so that renaming is atomic. What a killed process leaves is swept by its prefix. */
+/**
+ * A temporary name in the same folder, so that renaming is atomic. Clean-up finds leftovers of killed processes by the
+ * prefix.
+ */
 export const temporaryBeside = (path: string): string =>
   join(dirname(path), `.tmp-${process.pid}-${randomBytes(6).toString('hex')}`);
 
-/** Largest file that is read as a whole. */
+/** Maximum size of a file that is read at once. */
 const largest = 512 << 20;
 
-/** The bytes of a regular file. A folder, a FIFO or a device is an error of the system's kind, and waits for nobody. */
+/** The bytes of a regular file. Throws a system error for a folder, FIFO or device, without waiting for input. */
 export function readRegular(path: string, most = largest): Buffer {
   const { handle } = openRegular(path, most);
   try {
@@ -102,7 +105,7 @@ export function readRegular(path: string, most = largest): Buffer {
   }
 }
 
-/** Opens what is a file of at most that many bytes, and waits for nobody. */
+/** Opens a regular file of at most `most` bytes, without waiting for input. */
 function openRegular(path: string, most: number): { handle: number; size: number } {
   const handle = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   const found = fstatSync(handle);
@@ -128,7 +131,7 @@ export function readIf(path: string, encoding: 'utf8' | 'latin1' = 'utf8'): stri
   }
 }
 
-/** JSON of a file of ours; undefined where it is not there or was damaged. */
+/** Parses a JSON file of Slipway's own; undefined if it is missing or damaged. */
 export function readJson<T>(path: string, encoding: 'utf8' | 'latin1' = 'utf8'): T | undefined {
   const text = readIf(path, encoding);
   if (text === undefined) return undefined;
@@ -139,7 +142,7 @@ export function readJson<T>(path: string, encoding: 'utf8' | 'latin1' = 'utf8'):
   }
 }
 
-/** Gives a file another name, in a folder that is made: by a link, or by a copy where a link can't be. */
+/** Creates another name for a file and the folder around it: a hard link, or a copy if that is not possible. */
 export function linkOrCopy(from: string, to: string): void {
   mkdirSync(dirname(to), { recursive: true });
   try {
@@ -149,7 +152,7 @@ export function linkOrCopy(from: string, to: string): void {
   }
 }
 
-/** A stream costs more than a small file. */
+/** Streams are slower than one read for files below this size. */
 const small = 1 << 20;
 
 export async function sha256File(path: string): Promise<string> {
@@ -169,13 +172,13 @@ export async function sha256File(path: string): Promise<string> {
   }
 }
 
-/** Says by its time that something is used now: what was not used for long is cleaned up. */
+/** Updates a file's time to mark it as used. Clean-up removes what was not used for long. */
 export function noteUse(path: string): void {
   const now = new Date();
   try {
     utimesSync(path, now, now);
   } catch (e) {
-    // A folder that is only read says nothing of its use.
+    // A read-only folder can't record its use.
     if (!['ENOENT', 'EROFS', 'EACCES', 'EPERM'].includes(codeOf(e) ?? '')) throw e;
   }
 }
@@ -191,7 +194,7 @@ export function privateFolder(path: string): string {
   return path;
 }
 
-/** Whether a file or folder was last changed more than a day ago; false where it has gone. */
+/** Whether a file or folder was changed more than a day ago; false if it is gone. */
 export function olderThanADay(path: string): boolean {
   try {
     return Date.now() - statSync(path).mtimeMs > 86_400_000;
@@ -212,8 +215,8 @@ export function leadsOut(root: string, path: string): boolean {
 export const exists = existsSync;
 
 /**
- * All that lies below a folder but folders, as paths below it, in no order. Links are not followed; node's own
- * recursive listing goes through them, out of the folder.
+ * Paths of everything below a folder except folders, unordered. Symlinks are not followed; node's recursive listing
+ * would follow them.
  */
 export function entriesBelow(root: string): string[] {
   const found: string[] = [];

@@ -8,8 +8,8 @@ import { systemFault } from './faults.ts';
 import { plainEnvironment } from './process.ts';
 
 /**
- * Holds a lock between processes while `work` runs. The kernel keeps it (flock(1), which ends when its standard input
- * does), so a killed process leaves none behind.
+ * Holds an inter-process lock while `work` runs. The kernel holds it through flock(1), which ends with its standard
+ * input, so a killed process leaves no lock behind.
  */
 export async function withMutex<T>(path: string, work: () => Promise<T>, waiting?: () => void): Promise<T> {
   const release = await holdMutex(path, waiting);
@@ -20,28 +20,30 @@ export async function withMutex<T>(path: string, work: () => Promise<T>, waiting
   }
 }
 
-/** Lets go of a lock; done when others can have it. */
+/** Releases a lock; resolves when other processes can take it. */
 export type Release = () => Promise<void>;
 
-/** Takes the lock; it is let go by what this gives, or when we end. Holding it keeps nothing running. */
+/**
+ * Takes the lock. It is released by the returned function, or at the process's end. Does not keep the process alive.
+ */
 export async function holdMutex(path: string, waiting?: () => void): Promise<Release> {
   const release = await hold(path, ['--exclusive'], waiting);
   if (!release) throw new Error(`flock refused ${path}`);
   return release;
 }
 
-/** Takes a lock that any number may hold at once while nobody has it exclusively. */
+/** Takes a shared lock, which many processes can hold while none holds it exclusively. */
 export async function shareMutex(path: string, waiting?: () => void): Promise<Release> {
   const release = await hold(path, ['--shared'], waiting);
   if (!release) throw new Error(`flock refused ${path}`);
   return release;
 }
 
-/** Takes the lock where nobody holds or shares it; undefined where somebody does. */
+/** Takes the lock if it is free; undefined otherwise. */
 export const tryMutex = (path: string): Promise<Release | undefined> =>
   hold(path, ['--exclusive', '--nonblock', '--conflict-exit-code', String(taken)]);
 
-/** What flock(1) ends with where the lock is taken: no shell and no signal gives that. */
+/** flock(1)'s exit code if the lock is taken: no shell or signal uses it. */
 const taken = 99;
 
 function hold(path: string, kind: readonly string[], waiting?: () => void): Promise<Release | undefined> {
@@ -63,7 +65,7 @@ function hold(path: string, kind: readonly string[], waiting?: () => void): Prom
     holder.on('error', reject);
     holder.on('close', refused);
     holder.stdin.on('error', () => undefined);
-    // cat gives it back once it runs, which is when the lock is held.
+    // cat echoes it as soon as it runs: then the lock is held.
     holder.stdin.write('\n');
     holder.stdout.once('data', () => {
       clearTimeout(timer);

@@ -8,46 +8,46 @@ export interface Outcome {
   signal: NodeJS.Signals | null;
   stdout: string;
   stderr: string;
-  /** The limit that ended it. */
+  /** The limit that was exceeded. */
   exceeded?: 'memory' | 'processes' | 'disk';
 }
 export interface RunOptions {
   cwd?: string;
-  /** The whole environment. Default: ours, with messages in English unless the output goes to the user. */
+  /** The complete environment. Default: this process's, with English messages unless the output goes to the user. */
   env?: NodeJS.ProcessEnv;
   input?: string | Buffer;
-  /** Both outputs go to the end of this file instead of into the outcome; what exceeds `logLimit` is dropped. */
+  /** Appends both outputs to this file instead of the outcome. What exceeds `logLimit` is dropped. */
   log?: string;
-  /** Left out: 64 MiB. */
+  /** Default: 64 MiB. */
   logLimit?: number;
-  /** A session of its own, out of reach of our terminal and its signals. */
+  /** Start a new session, detached from this terminal and its signals. */
   detached?: boolean;
   signal?: AbortSignal | undefined;
-  /** Most bytes of each output that are kept. */
+  /** Maximum number of bytes of each output in the outcome. */
   limit?: number;
-  /** How standard output becomes text; `latin1` keeps every byte. */
+  /** Decoding of standard output; `latin1` preserves every byte. */
   encoding?: 'utf8' | 'latin1';
-  /** Standard input is a pipe that closes when we end. */
+  /** Standard input is a pipe that closes when this process ends. */
   keepInput?: boolean;
-  /** Is given standard output as it comes, instead of the outcome. What it throws ends the program. */
+  /** Called with chunks of standard output, which is then not in the outcome. An exception ends the program. */
   onOutput?: (chunk: Buffer) => void;
-  /** Outputs go to where ours go. */
+  /** Outputs are inherited. */
   inherit?: boolean;
-  /** It has our terminal: its input too is ours. */
+  /** The terminal is inherited, including standard input. */
   terminal?: boolean;
-  /** Open files that it gets as descriptors 3, 4, … . */
+  /** Open files for descriptors 3, 4, …. */
   descriptors?: readonly number[];
 }
 
-/** Why a program failed: the line of its standard error that tells it best, or how it ended. */
+/** Why a program failed: the most useful line of its standard error, or how it ended. */
 export const reasonOf = ({ stderr, signal, code }: Pick<Outcome, 'stderr' | 'signal' | 'code'>): string =>
   reasonIn(stderr) || `it ended with ${signal ?? code}`;
 
-/** What to throw where a program of the system could not do its work at `path`. */
+/** The error for a system program that failed at `path`. */
 export const programFault = (message: string, path: string, outcome: Outcome): Error =>
   systemFault(`${message}: ${reasonOf(outcome)}`, outcome.stderr, path);
 
-/** Our environment, with messages of programs in English: Slipway recognizes errors by their text. */
+/** This process's environment with English messages, because Slipway recognizes errors by their text. */
 export const plainEnvironment = (): NodeJS.ProcessEnv => ({ ...process.env, LC_ALL: 'C.UTF-8', LANGUAGE: '' });
 
 /** Thrown by `onOutput` if a program prints more than its caller accepts. */
@@ -63,14 +63,14 @@ const inputOf = ({ input, keepInput, terminal }: RunOptions): 'inherit' | 'ignor
 /** Whether the output goes to the user. */
 const isShown = ({ inherit, terminal }: RunOptions): boolean => inherit === true || terminal === true;
 
-/** Runs a program by its name and arguments: never a shell line. A program that is not there gives code 127. */
+/** Runs a program with arguments, without a shell. Exit code 127 if it is missing. */
 export function run(command: string, args: string[], options: RunOptions = {}): Promise<Outcome> {
   const limit = options.limit ?? 256 << 20;
   return new Promise((resolve, reject) => {
     if (options.signal?.aborted) return resolve({ code: 130, signal: 'SIGTERM', stdout: '', stderr: 'stopped' });
     const log = options.log === undefined ? undefined : openSync(options.log, 'a');
     const output = isShown(options) ? 'inherit' : 'pipe';
-    // One pipe for both outputs keeps their order in a log.
+    // A single pipe for both outputs keeps their order in a log.
     const [program, ...rest] = log === undefined ? [command] : ['sh', '-c', 'exec "$@" 2>&1', 'sh', command];
     const child = spawn(program, [...rest, ...args], {
       detached: options.detached ?? false,
@@ -101,7 +101,7 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
       });
     }
     let last: NodeJS.Timeout | undefined;
-    // unshare(1) does not hear the first; the second ends all that it holds.
+    // unshare(1) ignores SIGTERM; SIGKILL ends all its processes.
     const stop = () => {
       child.kill('SIGTERM');
       last = setTimeout(() => child.kill('SIGKILL'), 3000);
@@ -118,7 +118,7 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
     child.stdin?.on('error', () => undefined);
     child.on('exit', () => {
       if (options.keepInput) child.stdin?.destroy();
-      // A process that was left behind may hold the other end of a log's pipe.
+      // A process that the program left behind may hold the log's pipe open.
       if (keep) setTimeout(() => child.stdout?.destroy(), 2000).unref();
     });
     child.on('error', (e: NodeJS.ErrnoException) => {
@@ -145,7 +145,7 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
   });
 }
 
-/** Writes output to an open log; from its limit on one line says that the rest is left out. */
+/** Writes output to an open log. At the limit, a line reports that the rest is omitted. */
 function limitedLog(log: number, most: number): (chunk: Buffer) => void {
   let left = most;
   return (chunk) => {
@@ -156,7 +156,7 @@ function limitedLog(log: number, most: number): (chunk: Buffer) => void {
       if (full)
         writeAll(log, Buffer.from(`\nslipway: the rest of this output, beyond ${sizeText(most)}, is left out\n`));
     } catch {
-      // A full disk: what needs more than a log's end fails by itself.
+      // The disk is full. Only the log is cut short here; other writes report the error.
       left = 0;
     }
     left -= chunk.length;
@@ -167,12 +167,12 @@ function writeAll(handle: number, bytes: Buffer): void {
   for (let written = 0; written < bytes.length;) written += writeSync(handle, bytes, written);
 }
 
-/** Ends what still runs; for the way out. */
+/** Kills all running programs; used at exit. */
 export function killAll(): void {
   for (const child of running) child.kill('SIGKILL');
 }
 
-/** Runs `work` over all items, at most `width` at once; results in the items' order. */
+/** Runs `work` for all items, at most `width` in parallel. Results are in the order of the items. */
 export async function parallel<T, R>(
   items: readonly T[],
   width: number,

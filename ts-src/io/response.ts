@@ -1,4 +1,4 @@
-/** The body of an answer; undefined where it has more than `most` bytes, of which no more is read. */
+/** The body of a response; undefined if it exceeds `most` bytes. Stops reading at the limit. */
 export async function readBody(answer: Response, most: number): Promise<Buffer | undefined> {
   const parts: Uint8Array[] = [];
   const reader = answer.body?.getReader();

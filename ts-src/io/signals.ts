@@ -1,6 +1,6 @@
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** A signal that comes when this process is told to stop; `first` is called then, once. `done` ends the watch. */
+/** An abort signal for the termination of this process. Calls `first` once at that time. `done` ends the watch. */
 export function untilStopped(first: () => void = () => undefined): { signal: AbortSignal; done(): void } {
   const abort = new AbortController();
   const stop = () => {

@@ -1,18 +1,18 @@
 type Tell = (text: string) => void;
 let tell: Tell = () => undefined;
 
-/** Where it is told that something takes long; the command line writes it. */
+/** Sets the function that reports long waits; the command line prints them. */
 export function onSlow(to: Tell): void {
   tell = to;
 }
 
-/** Seconds of silence before the first word, and between the next ones. */
+/** Seconds until the first message, and between messages. */
 const silence = Number(process.env.SLIPWAY_SILENCE_SECONDS) || 10;
 
-/** When each was told of last: where many wait for one server it is told once. */
+/** When each wait was last reported: many waits for one server are reported once. */
 const told = new Map<string, number>();
 
-/** Waits for another machine, and says so where that takes long: nobody should wonder what a silent run waits for. */
+/** Waits for another machine. Reports the wait if it takes long. */
 export async function slowly<T>(what: string, work: Promise<T>): Promise<T> {
   const begun = Date.now();
   const timer = setInterval(() => {

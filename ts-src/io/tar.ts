@@ -1,6 +1,6 @@
-/** One member of a tar archive; `size` bytes of content follow. */
+/** A member of a tar archive; `size` bytes of content follow. */
 export interface TarMember {
-  /** Path without `./` before it and `/` after it; empty for the top folder. */
+  /** Path without leading `./` and trailing `/`; empty for the top folder. */
   path: string;
   kind: 'file' | 'folder' | 'link' | 'hard link';
   mode: number;
@@ -9,21 +9,21 @@ export interface TarMember {
   size: number;
   /** Seconds since 1970. */
   time: number;
-  /** Target of a link, as it is written. */
+  /** Target of a link, as written. */
   target: string;
 }
 
-/** Takes the content of one member. */
+/** Receives the content of a member. */
 export interface TarSink {
   write(data: Buffer): void;
   end(): void;
 }
 
-/** The archive is not as dpkg-deb writes it. */
+/** The archive differs from dpkg-deb's format. */
 export class TarError extends Error {}
 
 const block = 512;
-/** Longest name, and longest padding after the end. */
+/** Limits of a name's length, and of padding after the end. */
 const longest = 64 << 10;
 const longestPadding = 1 << 20;
 
@@ -43,13 +43,13 @@ const others: Record<string, string> = {
 };
 
 /**
- * Reads a tar archive as dpkg-deb writes it (ustar with GNU's long names), in pieces as they come. Anything else in it
- * (devices, extended attributes, sparse files) is an error. `begin` gives what takes the content of a member; without
- * one the content is skipped. Holds no more than one header or one long name.
+ * A streaming reader for tar archives of dpkg-deb (ustar with GNU's long names). Throws on anything else (devices,
+ * extended attributes, sparse files). `begin` returns a sink for a member's content; without one the content is
+ * skipped. Buffers at most a header or a long name.
  */
 export class TarReader {
   private held: Buffer = Buffer.alloc(0);
-  /** Bytes of the member's content, and of its padding, that are still to come. */
+  /** Remaining bytes of the member's content, and of its padding. */
   private content = 0;
   private padding = 0;
   private sink: TarSink | undefined;
@@ -87,12 +87,12 @@ export class TarReader {
     }
   }
 
-  /** To be called once all was pushed. */
+  /** Call it after the last `push`. */
   end(): void {
     if (!this.ended) throw new TarError('it ends in the middle');
   }
 
-  /** Lets go of a member that is not whole, where reading ended early. */
+  /** Closes the sink of an incomplete member if reading ended early. */
   close(): void {
     const { sink } = this;
     this.sink = undefined;
@@ -165,7 +165,7 @@ function string(bytes: Buffer, at: number, length: number): string {
   return text;
 }
 
-/** Octal digits, or a binary number where the first bit is set. */
+/** Octal digits, or a binary number if the first bit is set. */
 function number(header: Buffer, at: number, length: number): number {
   const field = header.subarray(at, at + length);
   const first = field[0] ?? 0;
@@ -189,7 +189,7 @@ function checkSum(header: Buffer): void {
   if (sum !== number(header, 148, 8)) throw new TarError('it has a damaged header');
 }
 
-/** A small archive in memory, read at once: its members, and the text of its files. */
+/** Reads a small archive in memory: members with contents. */
 export function readTar(tar: Buffer): { member: TarMember; data: Buffer }[] {
   const found: { member: TarMember; data: Buffer }[] = [];
   const reader = new TarReader((member) => {
@@ -203,14 +203,14 @@ export function readTar(tar: Buffer): { member: TarMember; data: Buffer }[] {
   return found;
 }
 
-/** A small file of an archive; a folder where the path ends with a slash. Its mode is 0644 where none is given. */
+/** A small file of an archive; a folder if the path ends with a slash. Default mode: 0644. */
 export interface TarFile {
   path: string;
   data: string | Buffer;
   mode?: number;
 }
 
-/** A tar archive of small files, owned by root, all of one time. */
+/** A tar archive of small files, owned by root, all with the same time. */
 export function writeTar(files: readonly TarFile[], seconds: number): Buffer {
   const parts: Buffer[] = [];
   const add = (path: string, flag: '0' | '5', mode: number, data: Buffer) => {

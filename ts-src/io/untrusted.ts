@@ -7,13 +7,13 @@ import { utf8Text } from './utf8.ts';
 import { codeOf } from './faults.ts';
 
 /**
- * Reads what code of others left in a folder, once none of it runs any more. Nothing there is followed: each part of a
- * path must be a folder, its last a regular file of a size within a bound. Whatever else lies there is a fault of who
- * left it, told by its path below the folder.
+ * Reads files that untrusted code left in a folder, after all its processes ended. Follows no symlinks: each part of a
+ * path must be a folder, the last one a regular file of limited size. Anything else is reported as a fault of that
+ * code, with the path below the folder.
  */
 export class LeftBehindError extends Error {}
 
-/** Most names of one folder, and of a whole tree. */
+/** Maximum number of names in one folder, and in a whole tree. */
 export const mostNames = 500_000;
 const deepest = 100;
 
@@ -27,7 +27,7 @@ function kindOf(entry: Kinded): string {
   return entry.isFile() ? 'a file' : 'a device';
 }
 
-/** A name as it may be shown: control characters as escapes, no longer than a line. */
+/** A name for messages: control characters escaped, limited to a line. */
 export const shownName = (name: string): string =>
   JSON.stringify(name)
     .slice(1, -1)
@@ -41,7 +41,7 @@ const fault = (path: string, what: string): LeftBehindError => new LeftBehindErr
 
 const faultName = (e: unknown): string => codeOf(e) ?? String(e);
 
-/** Checks that nothing on the way to `path` is a link, and says what is there; undefined where nothing is. */
+/** Checks that no part of `path` is a symlink, and returns what it is; undefined if it is missing. */
 async function look(root: string, path: string): Promise<{ kind: string; size: number } | undefined> {
   const parts = path.split('/');
   if (path.startsWith('/') || parts.some((p) => p === '' || p === '.' || p === '..')) throw fault(path, 'is no path');
@@ -78,7 +78,7 @@ async function openFile(root: string, path: string, most: number): Promise<FileH
   throw opened.isFile() ? fault(path, `is larger than ${sizeText(most)}`) : fault(path, 'is no file');
 }
 
-/** A file's bytes; undefined where there is none. */
+/** The bytes of a file; undefined if it is missing. */
 export async function readLeft(root: string, path: string, most: number): Promise<Buffer | undefined> {
   const handle = await openFile(root, path, most);
   if (!handle) return undefined;
@@ -117,14 +117,14 @@ function readPart(file: string, from: (size: number) => number, bytes: number): 
   }
 }
 
-/** A folder of staged files, once nothing on the way to it is a link. */
+/** The path of a folder of staged files, after checking that no part of it is a symlink. */
 export async function stagedFolder(root: string, path: string): Promise<string> {
   const found = await look(root, path);
   if (found?.kind !== 'a folder') throw fault(path, found ? `is ${found.kind}, not a folder` : 'is not there');
   return join(root, path);
 }
 
-/** Checks that a regular file of at most a size is there, for one who reads it as a whole. */
+/** Checks that a file is regular and at most `most` bytes, for callers that read it at once. */
 export async function checkLeft(root: string, path: string, most: number): Promise<string> {
   const handle = await openFile(root, path, most);
   if (!handle) throw fault(path, 'is not there');
@@ -132,7 +132,7 @@ export async function checkLeft(root: string, path: string, most: number): Promi
   return join(root, path);
 }
 
-/** What a folder holds, by name; nothing where it is not there. */
+/** The contents of a folder by name; empty if it is missing. */
 export async function listLeft(root: string, path: string, most = 10_000): Promise<{ name: string; kind: string }[]> {
   if (path !== '') {
     const found = await look(root, path);
@@ -151,7 +151,7 @@ export async function listLeft(root: string, path: string, most = 10_000): Promi
   return names.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** All of a tree but its folders: paths below `root`, sorted by folder, and what they are. Links are not followed. */
+/** All files of a tree: paths below `root`, sorted by folder, with their kind. Does not follow symlinks. */
 export async function walkLeft(
   root: string,
   path: string,

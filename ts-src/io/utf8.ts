@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 
 /**
- * The text of bytes that should be UTF-8. A byte that can't be is U+DC80 to U+DCFF, which no such text has: a reader
- * that finds one (`foreignByte`) refuses the text, instead of taking a replacement for what was written.
+ * Decodes UTF-8. Each invalid byte becomes one of U+DC80 to U+DCFF, which valid text can't contain. Readers that find
+ * one (`foreignByte`) refuse the text instead of working with replacement characters.
  */
 export function utf8Text(bytes: Buffer): string {
   const text = bytes.toString('utf8');
@@ -16,7 +16,7 @@ export function utf8Text(bytes: Buffer): string {
   return parts.join('');
 }
 
-/** Bytes of the character that begins there; 0 where none does. */
+/** Length in bytes of the character at an offset; 0 if it is invalid. */
 function characterAt(bytes: Buffer, at: number): number {
   const first = bytes[at] ?? 0;
   if (first < 0x80) return 1;
@@ -25,9 +25,9 @@ function characterAt(bytes: Buffer, at: number): number {
   return isUtf8(bytes.subarray(at, at + length)) && at + length <= bytes.length ? length : 0;
 }
 
-/** The first byte of a text that was no UTF-8, and its line. */
+/** The first invalid byte of a decoded text, and its line. */
 export function foreignByte(text: string): { byte: number; line: number } | undefined {
-  // As half of a pair it is part of another character; looking for it alone takes longer.
+  // A surrogate pair is a valid character. Searching without the flag u first is faster.
   const at = /[\udc80-\udcff]/.test(text) ? text.search(/[\udc80-\udcff]/u) : -1;
   if (at < 0) return undefined;
   let line = 1;

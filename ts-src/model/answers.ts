@@ -1,6 +1,6 @@
 export type Change = 'added' | 'removed' | 'up' | 'down' | 'changed' | 'rebuilt';
 
-/** One package that is not as it was. `why`: what of it changed, or for whom it is rebuilt. */
+/** A changed package. `why`: what changed in it, or which change rebuilds it. */
 export interface PackageChange {
   name: string;
   change: Change;
@@ -9,14 +9,14 @@ export interface PackageChange {
   why?: string;
 }
 
-/** What differs between two plans on one distribution and platform, sorted by change and name. */
+/** Differences between two plans on one distribution and platform, sorted by change and name. */
 export interface ScopeChange {
   distribution: string;
   platform: string;
   packages: PackageChange[];
 }
 
-/** One thing that a package needs, and where it comes from here. */
+/** A dependency of a package, and where it comes from on this platform. */
 export interface NeedExplained {
   name: string;
   for: string[];
@@ -29,26 +29,26 @@ export interface NeedExplained {
 export interface ScopeExplained {
   distribution: string;
   platform: string;
-  /** Debian package, where it is built. */
+  /** Debian package, if it is built. */
   debian?: string;
-  /** Where the name comes from. */
+  /** Origin of the name. */
   from: string;
-  /** Place in the plan's order, from 1, and how many there are. */
+  /** Position in the plan's order, from 1, and the number of packages. */
   place?: number;
   count: number;
   blocked?: string;
   held?: true;
-  /** From a package that was named down to this one; each needs the next. Empty where it is not in the plan. */
+  /** A chain from a named package to this one, each depending on the next. Empty if it is not in the plan. */
   why: string[];
   needs: NeedExplained[];
-  /** Packages of the plan that need it directly, and how many do through others. */
+  /** Packages of the plan that depend on it directly, and the number of indirect ones. */
   neededBy: string[];
   neededByAll: number;
-  /** The longest chain of builds through it, first to last. */
+  /** The longest chain of builds through it, in order. */
   longest: string[];
 }
 
-/** All that a plan says of one name. */
+/** Everything that a plan knows about a name. */
 export interface Explanation {
   name: string;
   package?: {
@@ -68,7 +68,7 @@ export interface Explanation {
   scopes: ScopeExplained[];
 }
 
-/** What a key was made of, and what of it is other than in an earlier build of the same package. */
+/** The inputs of a key, and how they differ from an earlier build of the same package. */
 export interface KeyExplained {
   scope: string;
   key: string;

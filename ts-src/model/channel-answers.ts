@@ -1,24 +1,24 @@
-/** What a criterion of promotion came to. */
+/** The result of a promotion criterion. */
 export interface Verdict {
   criterion: string;
   passed: boolean;
   reason: string;
 }
 
-/** What two states differ in. */
+/** Differences between two states. */
 export interface Difference {
   suites: Record<
     string,
     {
       added: [string, string][];
       removed: [string, string][];
-      /** Debian package, former and new version, and whether its ABI is another. */
+      /** Debian package, old version, new version, and whether its ABI changed. */
       changed: [string, string, string, boolean][];
       tests: [string, string, string][];
     }
   >;
-  /** Repositories whose commit or release is another: distribution, name, former, new. */
+  /** Repositories with another commit or release: distribution, name, old, new. */
   repositories: [string, string, string, string][];
-  /** System packages, by platform. */
+  /** System packages by platform. */
   system: [string, string, string, string][];
 }

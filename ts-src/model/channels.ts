@@ -29,7 +29,7 @@ export const channelPattern = z
   )
   .refine((c) => !c.includes('..'), 'no ".." in a channel');
 
-/** Criteria for promoting a state to a channel, and how many states the channel keeps. */
+/** Criteria for promotion to a channel, and the number of states that the channel keeps. */
 export const channelRules = z.strictObject({
   from: z.array(channelPattern).default([]).describe('Channels that may be promoted to this one. Default: any'),
   packages: z.array(glob).default([]).describe('Debian packages that each suite must contain'),
@@ -65,7 +65,7 @@ export const placeUri = z
     'file:PATH or s3://BUCKET/PREFIX?endpoint=URL&region=NAME',
   );
 
-/** Where files are published: a URI as for a store, or a host. */
+/** A place of publication: a URI as for a store, or a host. */
 export const publishedPlace = z
   .string()
   .regex(

@@ -1,2 +1,2 @@
-/** Variables of a condition; one that is not there is the empty string (REP 149). */
+/** Variables of a condition; a missing one is the empty string (REP 149). */
 export type ConditionContext = Readonly<Record<string, string>>;

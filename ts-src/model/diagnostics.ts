@@ -1,13 +1,13 @@
 import { at } from './lists.ts';
 import { redacted } from './urls.ts';
 
-/** What a person is told about a fault in what they gave us. A fault of ours is an exception instead. */
+/** A message about a fault in the user's input. Bugs throw exceptions instead. */
 export interface Diagnostic {
   severity: 'error' | 'warning';
   /** A stable name, documented in docs/diagnostics.md. */
   code: string;
   message: string;
-  /** Path as the person gave it, relative to the distro repository where it lies there. */
+  /** Path as the user gave it, or relative to the distro repository for files in it. */
   file?: string;
   /** First line is 1. */
   line?: number;
@@ -15,7 +15,7 @@ export interface Diagnostic {
   hint?: string;
 }
 
-/** A value, or the reasons why there is none. Diagnostics of a good value are warnings. */
+/** A value, or the reasons why there is none. The diagnostics of a value are warnings. */
 export type Result<T> = { ok: true; value: T; diagnostics: Diagnostic[] } | { ok: false; diagnostics: Diagnostic[] };
 
 export const good = <T>(value: T, diagnostics: Diagnostic[] = []): Result<T> => ({ ok: true, value, diagnostics });
@@ -52,8 +52,8 @@ function diagnostic(
 }
 
 /**
- * Errors first, then by file, line and text; the same fault said twice is said once. A dependency that resolves nowhere
- * comes after other errors: it may follow from one of them.
+ * Sorts errors first, then by file, line and text, without duplicates. An unresolved dependency comes after other
+ * errors, because it may be a consequence.
  */
 export function sorted(diagnostics: Diagnostic[]): Diagnostic[] {
   const seen = new Map<string, Diagnostic>();
@@ -88,7 +88,7 @@ export function nearest(name: string, known: Iterable<string>): string | undefin
  */
 export class NearNames {
   private readonly byLength: string[][] = [];
-  /** Of those lengths that were asked for. */
+  /** Names grouped by length, for the lengths that were requested. */
   private readonly prepared: { name: string; lower: string; letters: number }[][] = [];
 
   constructor(known: Iterable<string>) {
@@ -102,7 +102,7 @@ export class NearNames {
     }));
   }
 
-  /** The nearest first, at most `most`, and at most so many edits away. */
+  /** Nearest first: at most `most` names, within `edits` edits. */
   of(name: string, most: number, edits = 3): string[] {
     const limit = Math.min(edits, Math.max(1, Math.floor(name.length / 3)));
     const found: [number, string][] = [];
@@ -110,7 +110,7 @@ export class NearNames {
     const letters = lettersOf(wanted);
     for (let length = Math.max(0, name.length - limit); length <= name.length + limit; length++) {
       for (const candidate of this.ofLength(length)) {
-        // One edit takes at most one letter from a word and brings it at most one.
+        // An edit removes at most one letter from a word and adds at most one.
         if (bits(letters & ~candidate.letters) > limit || bits(candidate.letters & ~letters) > limit) continue;
         const d = distance(wanted, candidate.lower, limit);
         if (d <= limit && d < wanted.length) found.push([d, candidate.name]);
@@ -123,7 +123,7 @@ export class NearNames {
   }
 }
 
-/** Which characters a word has, one bit for each, or for several that share one. */
+/** A bit mask of a word's characters; several characters may share a bit. */
 function lettersOf(word: string): number {
   let set = 0;
   for (let i = 0; i < word.length; i++) set |= 1 << (word.charCodeAt(i) & 31);

@@ -1,11 +1,11 @@
 import * as crypto from 'node:crypto';
 
-/** Hashes small texts in half the time; it came with Node 20.12. */
+/** Twice as fast for small texts; available since Node 20.12. */
 const atOnce = crypto.hash as typeof crypto.hash | undefined;
 
 /** SHA-256 of text (as UTF-8) or bytes. */
 export const sha256 = (data: string | Buffer, encoding: 'hex' | 'base64' = 'hex'): string =>
   atOnce ? atOnce('sha256', data, encoding) : crypto.createHash('sha256').update(data).digest(encoding);
 
-/** For md5sums of Debian packages, which nothing relies on. */
+/** For the md5sums of Debian packages; not used for security. */
 export const md5 = (data: string | Buffer): string => crypto.createHash('md5').update(data).digest('hex');

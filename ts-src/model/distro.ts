@@ -20,8 +20,8 @@ import { environment, packageSettings, size } from './package-settings.ts';
 import { isLocalUrl, isSourceUrl } from './urls.ts';
 
 /**
- * The one definition of distro.yaml: its types, defaults, checks and the JSON schema for editors come from here.
- * What a person writes is `WrittenDistro` (z.input), what the rest of the program sees is `Distro`.
+ * The definition of distro.yaml. Types, defaults, validation and the JSON schema for editors come from it.
+ * `WrittenDistro` (z.input) is what users write; `Distro` is what the program uses.
  */
 
 const underlay = z.strictObject({

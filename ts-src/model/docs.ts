@@ -1,23 +1,23 @@
 import type { StoredFile } from './result.ts';
 
-/** Debian packages that make documentation, beside what a package needs for its tests. */
+/** Debian packages of documentation tools. They are installed besides the package's test dependencies. */
 export const documentationTools = ['doxygen', 'python3-myst-parser', 'python3-sphinx'];
 
-/** What the store keeps of a package's documentation, under its task's key. */
+/** The record of a package's documentation, stored under its task's key. */
 export interface DocRecord {
   schema: 1;
   key: string;
   package: string;
-  /** Why it counts as failed, one line each: a tool's end, a header without a page, too many warnings. */
+  /** Why the task failed, one line each: a tool's failure, a header without a page, too many warnings. */
   faults: string[];
-  /** How often tools warned, and the first of what they said, as `file:line: text`. */
+  /** Number of warnings, and the first of them as `file:line: text`. */
   warnings: number;
   told: string[];
-  /** Public entities (classes, functions, Python's too), and how many of them have a description. */
+  /** Public entities (classes, functions, including Python's), and how many of them are described. */
   coverage: { documented: number; total: number };
-  /** The first of those without, as `file:line: name`. */
+  /** The first of those without description, as `file:line: name`. */
   undocumented: string[];
-  /** Digest of what other packages refer to. */
+  /** Digest of the interface that other packages refer to. */
   digest: string;
   /** A DocInterface, DocFacts, and the pages in one file (`inspect/pages.ts`). */
   interface: StoredFile;
@@ -28,12 +28,12 @@ export interface DocRecord {
   milliseconds: number;
 }
 
-/** What other packages' documentation, and the search, refer to. */
+/** The interface of a package's documentation: what other packages' documentation and the search refer to. */
 export interface DocInterface {
   schema: 1;
   /** Doxygen's tag file. */
   tag?: string;
-  /** Sphinx' inventory, in base64. */
+  /** Sphinx's inventory, in base64. */
   inventory?: string;
   messages: { kind: InterfaceKind; name: string }[];
 }
@@ -42,10 +42,10 @@ export type InterfaceKind = 'msg' | 'srv' | 'action';
 
 /** A field or a constant of a message. */
 export interface DocField {
-  /** As it is written: `geometry_msgs/Point[<=4]`. */
+  /** The type as written: `geometry_msgs/Point[<=4]`. */
   type: string;
   name: string;
-  /** Of a constant its value, of a field its default. */
+  /** The value of a constant, or the default of a field. */
   value?: string;
   constant: boolean;
   comment: string;
@@ -55,9 +55,9 @@ export interface DocMessage {
   kind: InterfaceKind;
   name: string;
   comment: string;
-  /** One of a message, two of a service, three of an action. */
+  /** A message has one part, a service two, an action three. */
   parts: { title: string; fields: DocField[] }[];
-  /** The definition as it is installed. */
+  /** The definition as installed. */
   text: string;
 }
 
@@ -68,13 +68,13 @@ export interface DocPlugin {
   description: string;
 }
 
-/** What the site says of a package beside its manifest. */
+/** What the site shows about a package besides its manifest. */
 export interface DocFacts {
   schema: 1;
   /** HTML, made in the sandbox. */
   readme?: string;
   changelog?: string;
-  /** Pages to begin with, below the package's folder. */
+  /** Entry pages, relative to the package's folder. */
   api?: string;
   prose?: string;
   python: string[];
@@ -86,7 +86,7 @@ export interface DocFacts {
   executables: string[];
 }
 
-/** Where the store keeps a record. */
+/** Name of the record in the store. */
 export const docsRecordName = (key: string): string => `docs/${key.slice(0, 2)}/${key}.json`;
 
 export const filesOfDocs = (record: Pick<DocRecord, 'interface' | 'facts' | 'pages' | 'log'>): StoredFile[] => [
@@ -98,10 +98,10 @@ export const filesOfDocs = (record: Pick<DocRecord, 'interface' | 'facts' | 'pag
 
 export const apiFolder = 'api';
 export const proseFolder = 'doc';
-/** Folders of a package that what the tools made lies in; the last holds pictures of its README. */
+/** Folders with the tools' output in a package's pages; the last one has the pictures of its README. */
 export const pageFolders = [apiFolder, proseFolder, 'files'];
 
-/** One thing that Doxygen has a page of. */
+/** An entity with a Doxygen page. */
 export interface Compound {
   kind: string;
   name: string;
@@ -110,7 +110,7 @@ export interface Compound {
   title: string;
 }
 
-/** What the script of the documentation tools tells of its run (`resources/templates/docs/docs.py`). */
+/** The report of the documentation tools' script (`resources/templates/docs/docs.py`). */
 export interface DocResults {
   tools: { tool: string; code: number; cpu: number }[];
   warnings: string[];

@@ -1,10 +1,10 @@
 import * as z from 'zod';
 import { isDebianName } from './names.ts';
 
-// Compiling checks for one file to be read takes longer than checking it. Said before any object's schema is made.
+// For a single file, compiling validators takes longer than validating. Must be set before the first schema.
 z.config({ jitless: true });
 
-/** Kinds of values that several parts of distro.yaml have. */
+/** Types of values shared by several parts of distro.yaml. */
 
 export const name = z
   .string()
@@ -16,7 +16,7 @@ export const debianName = z
     isDebianName,
     'a Debian package name (policy 5.6.1): lower case letters, digits, "+", "-" and ".", at least two',
   );
-/** A pattern of package names, tried with a name of one letter in the place of each part. */
+/** Validates a pattern of package names by replacing each placeholder with a letter. */
 export const isNamePattern = (pattern: string): boolean =>
   isDebianName(pattern.replace(/\{[a-z]+\}/g, 'x').replace(/^x$/, 'xx'));
 export const packageName = z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9_-]*$/, 'a package name (REP 144)');

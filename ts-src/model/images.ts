@@ -193,7 +193,7 @@ export type ImageSpec = z.output<typeof imageSchema>;
 export const ofArchitecture = (text: string, architecture: string): string =>
   text.replaceAll('{architecture}', architecture);
 
-/** Bytes of a size as `imageSchema` takes it. */
+/** Bytes of a size in the notation of `imageSchema`. */
 export const bytesOf = (written: string): number =>
   Number(written.slice(0, -1)) * (written.endsWith('G') ? 2 ** 30 : 2 ** 20);
 

@@ -1,6 +1,6 @@
 /**
- * What a plan was made from, so that it can be made again: each repository's commit, each package's tree, each
- * platform's system.
+ * The inputs of a plan, for repeating it: the commit of each repository, the tree of each package, the system of each
+ * platform.
  */
 export interface Lockfile {
   schema: 'slipway-lock-1';
@@ -9,28 +9,28 @@ export interface Lockfile {
   /** Distribution → repository. */
   distributions: Record<string, Record<string, LockedRepository>>;
   /**
-   * Platform and architecture (`bookworm-amd64`) → its system, as builds found it; of platforms that nothing was built
-   * on nothing is known.
+   * Platform and architecture (`bookworm-amd64`) → system packages, as builds found them. Platforms without builds are
+   * missing.
    */
   platforms: Record<string, LockedPlatform>;
   /**
-   * Scope (`jazzy/bookworm-amd64`) → package → the Debian version that it has, with the stamp of the run that built it.
-   * Undefined in locks of plans, from which nothing was built.
+   * Scope (`jazzy/bookworm-amd64`) → package → its Debian version with the stamp of the run that built it. Undefined in
+   * lockfiles of plans without builds.
    */
   versions?: Record<string, Record<string, string>> | undefined;
 }
 
 export interface LockedRepository {
   url: string;
-  /** Of a `source` entry, or of an archive its SHA-256. */
+  /** Commit of a `source` entry; for an archive its SHA-256. */
   commit?: string;
-  /** Of a `release` entry: the released version; each package has a commit of its own. */
+  /** Released version of a `release` entry; each package has its own commit. */
   release?: string;
   packages: Record<string, { version: string; path: string; commit?: string; tree?: string }>;
 }
 
 export interface LockedPlatform {
-  /** SHA-256 of the base system's tar, and of the archive's indices that it was made from. */
+  /** SHA-256 of the base system's tar, and of the archive indices that it was made from. */
   base: string;
   archive: string;
   /** System packages of the base and of every root: name → version. */

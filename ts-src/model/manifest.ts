@@ -1,11 +1,11 @@
-/** A package.xml as written (REP 127, 140, 149), conditions not yet evaluated. */
+/** A package.xml as written (REP 127, 140, 149), before evaluating conditions. */
 export interface Manifest {
   name: string;
   version: string;
-  /** What `<version compatibility>` says, the oldest ABI-compatible version. */
+  /** `<version compatibility>`: the oldest ABI-compatible version. */
   compatibility?: string;
   format: 1 | 2 | 3;
-  /** The inner XML of `<description>`, white space at its ends removed. */
+  /** The inner XML of `<description>`, trimmed. */
   description: string;
   maintainers: Person[];
   authors: Person[];
@@ -13,7 +13,7 @@ export interface Manifest {
   urls: Url[];
   dependencies: Dependency[];
   memberOfGroups: Conditional[];
-  /** `<build_type>` entries of `<export>` in order. */
+  /** `<build_type>` entries of `<export>`, in order. */
   buildTypes: Conditional[];
   /** Names of the other elements in `<export>`, with their attributes and text. */
   exports: { name: string; attributes: Record<string, string>; text: string }[];
@@ -37,7 +37,7 @@ export interface Conditional {
   line: number;
 }
 
-/** What a dependency can be for. */
+/** The purposes of a dependency. */
 export type DependencyKind =
   | 'build'
   | 'buildtool'
@@ -51,8 +51,8 @@ export type DependencyKind =
   | 'replace';
 
 /**
- * What each dependency tag stands for (REP 127, REP 140, REP 149); `run_depend` is of format 1 alone, `group_depend` of
- * 3.
+ * The purposes of each dependency tag (REP 127, REP 140, REP 149). `run_depend` exists in format 1 only, `group_depend`
+ * in format 3.
  */
 export const kindsOfTag = {
   depend: ['build', 'build_export', 'exec'],
@@ -75,11 +75,11 @@ export interface Dependency extends Conditional {
   versions?: VersionRange;
 }
 
-/** `version_lt="2.0.0"` and the rest: operator to version. */
+/** Operators of version attributes such as `version_lt="2.0.0"`. */
 export const versionOperators = ['lt', 'lte', 'eq', 'gte', 'gt'] as const;
 export type VersionRange = Partial<Record<(typeof versionOperators)[number], string>>;
 
-/** A manifest after its conditions were evaluated in one context. */
+/** A manifest after its conditions were evaluated. */
 export interface Package {
   name: string;
   version: string;
@@ -87,6 +87,6 @@ export interface Package {
   dependencies: Dependency[];
   memberOfGroups: string[];
   manifest: Manifest;
-  /** File of the manifest, for diagnostics. */
+  /** The manifest's file, for diagnostics. */
   file: string;
 }

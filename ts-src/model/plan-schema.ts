@@ -2,7 +2,7 @@ import * as z from 'zod';
 import type { BuildType } from './build-types/index.ts';
 import type { Plan } from './plan.ts';
 
-/** The published schema of a plan. The type is `Plan`; that the two agree is checked by the compiler below. */
+/** The published schema of a plan. The compiler checks below that it agrees with the type `Plan`. */
 const planSchema = () => {
   const names = z.array(z.string());
   return z.strictObject({

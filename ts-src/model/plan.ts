@@ -3,17 +3,17 @@ import type { Manifest } from './manifest.ts';
 import type { SystemFile } from './system-files.ts';
 
 /**
- * Where a package's files come from: a repository, or a folder of this disk (no commit, no ref). `tree` identifies
- * their content (git's tree object of the package's folder).
+ * Origin of a package's files: a repository, or a local folder (without commit and ref). `tree` identifies the content
+ * (git's tree object of the package's folder).
  */
 export interface PackageSource {
   url: string;
-  /** Commit (git) or SHA-256 (archive); undefined where only manifests are known (a cache). */
+  /** Commit (git) or SHA-256 (archive); undefined if only manifests are known (a cache). */
   commit?: string;
   tree?: string;
-  /** Tag of a released package, while no commit is known. */
+  /** Tag of a released package while its commit is unknown. */
   ref?: string;
-  /** The package's folder in its repository, '' for its root. */
+  /** The package's folder in its repository; '' for the root. */
   path: string;
 }
 
@@ -21,30 +21,30 @@ export interface SourcePackage {
   name: string;
   repository: string;
   manifest: Manifest;
-  /** For diagnostics: where package.xml lies. */
+  /** Location of package.xml for diagnostics. */
   file: string;
   source: PackageSource;
-  /** `build-backend` of its pyproject.toml, where it has one and no setup.py. */
+  /** `build-backend` of pyproject.toml, if the package has no setup.py. */
   buildBackend?: string;
-  /** Upstream version with the Debian increment, for `release` entries. */
+  /** For `release` entries: upstream version with the Debian increment. */
   released?: string;
 }
 
-/** All that is known of one distribution before it is planned for a platform. */
+/** Everything known about a distribution, independent of platforms. */
 export interface DistributionInput {
   name: string;
   rosVersion: 1 | 2;
   pythonVersion: 2 | 3;
   packages: Map<string, SourcePackage>;
-  /** Its repositories, those without packages too. */
+  /** Its repositories, including those without packages. */
   repositories: string[];
-  /** Names of packages that are there but can't be planned: their package.xml has errors. */
+  /** Packages that can't be planned because their package.xml has errors. */
   broken?: ReadonlySet<string>;
-  /** Repositories that could not be read, for diagnostics: any package may be in one. */
+  /** Repositories that could not be read, for diagnostics: they may contain any package. */
   unread?: readonly string[];
 }
 
-/** System a task runs on. */
+/** The system that a task runs on. */
 export interface Target {
   platform: string;
   os: 'debian' | 'ubuntu';
@@ -53,7 +53,7 @@ export interface Target {
   variant: string;
 }
 
-/** Where a dependency comes from. */
+/** The origin of a dependency. */
 export type Origin = 'built' | 'underlay' | 'system';
 
 export interface PlannedPackage {
@@ -65,61 +65,65 @@ export interface PlannedPackage {
   source: PackageSource;
   /** Debian name of the binary package. */
   debian: string;
-  /** `forTests`: only tests or documentation of packages of the plan need it, or what these need. */
+  /** `forTests`: only tests or documentation of the plan's packages need it, directly or indirectly. */
   why: { named: true } | { neededBy: string; forTests?: true };
-  /** Names of packages of this plan, sorted: needed to build it, and at run time (or by whoever builds against it). */
+  /**
+   * Packages of this plan, sorted: build dependencies, and run dependencies (including those of users of its headers).
+   */
   build: string[];
   run: string[];
   test: string[];
-  /** Those of `build` whose programs the build runs (buildtool dependencies, generators of messages). */
+  /** Members of `build` whose programs the build runs (buildtool dependencies, message generators). */
   tools: string[];
-  /** System (and underlay) packages by apt name, sorted. */
+  /** System and underlay packages by apt name, sorted. */
   systemBuild: string[];
   systemRun: string[];
   systemTest: string[];
-  /** What its documentation needs beside (doc_depend), where a plan has that: packages of the plan, system packages. */
+  /**
+   * Additional dependencies of its documentation (doc_depend), if planned: packages of the plan, and system packages.
+   */
   docs?: string[];
   systemDocs?: string[];
-  /** Debian packages that its build type needs beside those, where it needs some: to build, to test. */
+  /** Debian packages that its build type adds, if any: for builds, and for tests. */
   impliedBuild?: string[];
   impliedTest?: string[];
-  /** Version bounds on packages of this plan, as Debian relations by package name. */
+  /** Version bounds on packages of this plan as Debian relations, by package name. */
   bounds: Record<string, string[]>;
-  /** Debian relations of its conflicts and replaces, sorted, where it has some. */
+  /** Conflicts and replaces as Debian relations, sorted, if any. */
   conflicts?: string[];
   replaces?: string[];
-  /** Version bounds on system packages, as Debian relations; `run`: it needs them when it runs. */
+  /** Version bounds on system packages as Debian relations; `run`: needed at run time. */
   systemBounds?: { package: string; bounds: string[]; run: boolean }[];
-  /** Files that it gets outside of the prefix, where distro.yaml says so. */
+  /** Files outside of the prefix that distro.yaml allows. */
   systemFiles?: SystemFile[];
-  /** Why it can't be built; the diagnostics tell more. */
+  /** Why it can't be built; diagnostics have details. */
   blocked?: string;
-  /** Its manifest says that it wants no documentation. */
+  /** Its manifest opts out of documentation. */
   undocumented?: true;
-  /** Not to be built in this run: it must be in the store (`--only`). */
+  /** Not built in this run: it must be in the store (`--only`). */
   mustBeCached?: true;
-  /** Longest chain of builds below it, in packages. */
+  /** Length of the longest chain of builds below it, in packages. */
   depth: number;
 }
 
-/** One distribution on one platform. Its tasks are `packages` × `targets`. */
+/** One distribution on one platform. Tasks: `packages` × `targets`. */
 export interface Scope {
   distribution: string;
   platform: string;
   rosVersion: 1 | 2;
   prefix: string;
-  /** Prefixes of the underlays, nearest first. */
+  /** Prefixes of underlays, nearest first. */
   underlayPrefixes: string[];
   targets: Target[];
-  /** Sorted so that what a package needs comes before it. */
+  /** Topologically sorted: dependencies come first. */
   packages: PlannedPackage[];
 }
 
-/** Everything that a run needs to know; plain data with a published JSON schema. */
+/** Everything that a run needs; plain data with a published JSON schema. */
 export interface Plan {
   schema: 'slipway-plan-1';
   organization: string;
-  /** UTC, YYYYMMDDHHMMSS: an input, part of the versions and SOURCE_DATE_EPOCH of what is built. */
+  /** UTC, YYYYMMDDHHMMSS. An input; it becomes part of versions and SOURCE_DATE_EPOCH. */
   stamp: string;
   scopes: Scope[];
 }

@@ -1,15 +1,15 @@
-/** A folder of a host that is reached by ssh. */
+/** A folder on a host reached by ssh. */
 export interface RemotePlace {
   user: string | undefined;
   host: string;
   port: number | undefined;
-  /** Absolute. */
+  /** Absolute path. */
   path: string;
-  /** File of the private key; left out: as ssh is configured, or what an agent offers. */
+  /** File with the private key. Default: ssh's configuration and agent. */
   key: string | undefined;
-  /** File of the hosts' keys that count; left out: as ssh is configured. */
+  /** File with accepted host keys. Default: ssh's configuration. */
   knownHosts: string | undefined;
-  /** From where clients read it. */
+  /** URL from which clients read it. */
   public: string | undefined;
 }
 
@@ -17,14 +17,14 @@ const hostPattern = /^(?:[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\])$/;
 const userPattern = /^[A-Za-z0-9_][A-Za-z0-9._-]*$/;
 const pathPattern = /^\/[A-Za-z0-9._+@/-]+$/;
 
-/** `user@host:/path` as scp has it, which has no options. */
+/** scp's notation `user@host:/path`, optionally with a query of options. */
 const scp = /^(?:([^@/:?]+)@)([^@/:?[\]]+|\[[^\]/]+\]):(\/[^?#]*)(\?[^#]*)?$/;
 const uri = /^ssh:\/\/(?:([^@/?#]+)@)?([^@/:?#[\]]+|\[[^\]/]+\])(?::(\d{1,5}))?(\/[^?#]*)(\?[^#]*)?$/;
 
-/** Whether a place is named as one on another host, rightly or not. */
+/** Whether a text names a place on another host, valid or not. */
 export const isRemotePlace = (text: string): boolean => text.startsWith('ssh://') || scp.test(text);
 
-/** What a place names; a string says what is wrong with it. */
+/** Parses a place; returns a message if it is invalid. */
 export function parseRemotePlace(text: string): RemotePlace | string {
   const short = scp.exec(text);
   const long = uri.exec(text);
@@ -56,6 +56,6 @@ export function parseRemotePlace(text: string): RemotePlace | string {
   };
 }
 
-/** The one spelling of a place, without options. */
+/** The canonical spelling of a place, without options. */
 export const remoteName = ({ user, host, port, path }: RemotePlace): string =>
   `ssh://${user === undefined ? '' : `${user}@`}${host}${port === undefined ? '' : `:${port}`}${path}`;

@@ -6,23 +6,22 @@ export interface StoredFile {
 }
 
 /**
- * What a package shows to others, as SHA-256 of its files, sorted: `inspect/interface.ts` says what counts and
- * why. `api`: what a dependent's build can see of a library; `tool`: the same for whoever runs the package in its
- * build, all of it but the code in shared libraries; `code`: that code too, sources without comments; `full`: every
- * byte.
+ * Digests (SHA-256) of a package's files, for dependents; `inspect/interface.ts` defines what counts and why. `api`:
+ * what a dependent's build sees of a library; `tool`: what a build that runs the package sees, without the code of
+ * shared libraries; `code`: with that code, and sources without comments; `full`: every byte.
  */
 export interface Interface {
   api: string;
   tool: string;
   code: string;
   full: string;
-  /** It has programs or Python extensions: something that loads shared libraries. */
+  /** It contains programs or Python extensions, which load shared libraries. */
   loads: boolean;
-  /** It has programs that a dependent's build may run though it names it as no tool. */
+  /** It contains programs that a dependent's build may run without declaring it as a tool. */
   offers: boolean;
 }
 
-/** What the store keeps of a finished build, under the task's key. */
+/** The record of a finished build, stored under the task's key. */
 export interface BuildRecord {
   schema: 4;
   key: string;
@@ -31,28 +30,26 @@ export interface BuildRecord {
   version: string;
   /** Debian packages: the binary package first, its debug symbols after it. */
   debs: StoredFile[];
-  /** JSON list of the paths that the binary package ships, directories left out. */
+  /** JSON list of the binary package's paths, without directories. */
   files: StoredFile;
-  /** Relations of its Depends that the system gives, as names. */
+  /** Names of system packages in its Depends. */
   systemDepends: string[];
   interface: Interface;
   /** The ABI name that it provides, and those that it requires. */
   abi: string;
   requires: string[];
-  /** What went into the key, by part: what `explain` compares. */
+  /** Inputs of the key, by part, for `explain`. */
   inputs: Record<string, string>;
-  /**
-   * System packages (`name=version`) of its root beside the base's, and what stood for each package in it: for people.
-   */
+  /** System packages (`name=version`) of its root besides the base's, and digests of the packages in it; for people. */
   system: string[];
   roots: Record<string, string>;
   milliseconds: number;
 }
 
-/** The part of a record that others' keys and the channel need; an index holds these, for all packages of a scope. */
+/** The part of a record that other keys and the channel need. An index holds these for all packages of a scope. */
 export type BriefRecord = Omit<BuildRecord, 'system' | 'roots' | 'inputs'>;
 
-/** One test case, whoever ran it. */
+/** A test case of any test framework. */
 export interface TestCase {
   suite: string;
   name: string;
@@ -63,37 +60,37 @@ export interface TestCase {
   flaky?: boolean;
 }
 
-/** One test case that did not pass. */
+/** A test case that failed. */
 export interface FailedCase {
   suite: string;
   name: string;
   message: string;
 }
 
-/** What the store keeps of a package's tests, under the test task's key. */
+/** The record of a package's tests, stored under the test task's key. */
 export interface TestRecord {
   schema: 4;
   key: string;
   package: string;
   outcome: 'passed' | 'failed' | 'none';
-  /** Cases by result; `flaky`: they failed and passed at the same key. */
+  /** Number of cases by result; `flaky`: failed and passed at the same key. */
   tests: number;
   failures: number;
   skipped: number;
   failed: FailedCase[];
   flaky: FailedCase[];
   attempts: number;
-  /** One JUnit file, and the log. */
+  /** A JUnit file, and the log. */
   junit?: StoredFile;
   log: StoredFile;
   inputs: Record<string, string>;
   milliseconds: number;
 }
 
-/** As much of it as an index holds. */
+/** The part of a test record in an index. */
 export type BriefTest = Omit<TestRecord, 'inputs'>;
 
-/** What an index says of a scope's last runs, by key. */
+/** An index of a scope's last runs, by key. */
 export interface Hints {
   builds: Map<string, BriefRecord>;
   tests: Map<string, BriefTest>;
@@ -102,13 +99,13 @@ export interface Hints {
 export type TaskKind = 'build' | 'test' | 'docs';
 export type TaskState = 'cached' | 'built' | 'passed' | 'failed' | 'stopped' | 'blocked' | 'waiting';
 
-/** What became of one task in a run; the report is made of these. */
+/** The result of a task in a run; reports are made of these. */
 export interface TaskResult {
   id: string;
   name: string;
   kind: TaskKind;
   state: TaskState;
-  /** Why it is not there, or why it was built. */
+  /** Why it is missing, or why it was built. */
   reason: string;
   version?: string;
   key?: string;
@@ -116,11 +113,11 @@ export interface TaskResult {
   finished?: number;
   log?: string;
   debs?: StoredFile[];
-  /** Of a documentation task: what its pages say of themselves. */
+  /** For a documentation task: statistics of its pages. */
   docs?: { documented: number; total: number; warnings: number };
-  /** Of a test task. */
+  /** For a test task: number of cases by result. */
   tests?: { tests: number; failures: number; skipped: number; flaky: number; junit?: string };
 }
 
-/** A task is done and what needs it may go on. */
+/** Whether a task is done, so that dependents may start. */
 export const isDone = (state: TaskState): boolean => state === 'cached' || state === 'built' || state === 'passed';

@@ -3,22 +3,22 @@ export interface OsTarget {
   release: string;
 }
 
-/** rosdep's database, one after another: the first file that has an entry of the key for the OS wins. */
+/** rosdep's database. The first file with an entry for the key and the OS wins. */
 export interface RosdepDatabase {
   files: string[];
-  /** key → os → rule as written, and which file it came from. */
+  /** key → os → rule as written, and the number of its file. */
   rules: Map<string, Map<string, { rule: unknown; file: number }>>;
-  /** All keys that there are; `rules` may have been read for some of them alone. */
+  /** All known keys; `rules` may cover only some of them. */
   keys: string[];
 }
 
 export type RosdepResolution =
   | { kind: 'packages'; installer: string; packages: string[]; depends: string[]; file: string }
   | { kind: 'no-key' }
-  /** There is a rule, but none for this OS or release, or it says null. */
+  /** There are rules, but none for this OS or release, or the rule is null. */
   | { kind: 'not-here'; file: string; reason: string };
 
-/** Names that rosdep takes for an installer, where a rule could also name a release. */
+/** Names that rosdep takes for an installer, in places where a rule could also name a release. */
 export const rosdepInstallers: ReadonlySet<string> = new Set([
   'apt',
   'pip',

@@ -1,18 +1,18 @@
-/** One source repository of a distribution, from distribution.yaml (REP 143) or a .repos file. */
+/** A source repository of a distribution, from distribution.yaml (REP 143) or a .repos file. */
 export interface Repository {
   name: string;
-  /** What is developed: a branch, tag or commit. */
+  /** The development source: a branch, tag or commit. */
   source?: SourceEntry;
-  /** What is released (bloom): packages, version with its Debian increment, the tag of each. */
+  /** The release (bloom): packages, version with Debian increment, tag pattern. */
   release?: ReleaseEntry;
-  /** What is documented. */
+  /** The documentation source. */
   doc?: SourceEntry;
-  /** Where the entry stands. */
+  /** File of the entry. */
   file: string;
   line?: number | undefined;
 }
 
-/** A repository and the line that names it, for diagnostics. */
+/** Location of a repository's entry, for diagnostics. */
 export const whereOf = ({ name, file, line }: Repository): string =>
   `'${name}' (${line === undefined ? file : `${file}:${line}`})`;
 
@@ -21,11 +21,11 @@ export interface SourceEntry {
   url: string;
   /** Branch, tag or commit; undefined: the remote's HEAD. */
   version?: string;
-  /** SHA-256 in hex, of an archive. */
+  /** For an archive: SHA-256 in hex. */
   sha256?: string;
 }
 
-/** An archive, which none is without its checksum. */
+/** An archive; its checksum is required. */
 export type ArchiveEntry = SourceEntry & { type: 'tar' | 'zip'; sha256: string };
 
 export const isArchive = (entry: SourceEntry): entry is ArchiveEntry =>
@@ -46,7 +46,7 @@ export interface DistributionFile {
   releasePlatforms: Record<string, string[]>;
   rosVersion: 1 | 2;
   pythonVersion: 2 | 3;
-  /** Manifests of released packages, as text by package (the rosdistro cache). */
+  /** Manifests of released packages by name (the rosdistro cache). */
   manifests?: Record<string, string>;
   files: string[];
 }

@@ -3,9 +3,9 @@ import type { DocFacts, DocInterface, DocRecord, DocResults } from './docs.ts';
 import type { BriefRecord, BriefTest, BuildRecord, StoredFile, TaskResult, TestRecord } from './result.ts';
 
 /**
- * What is read from a store is written by others: a machine that built strangers' code, an old version, a disk that
- * errs. Each kind has a check here; what does not pass it is as if it were not there. Written by hand: a schema library
- * takes longer to load than all of a run's records to check.
+ * Values read from a store are untrusted: they may come from a machine that ran untrusted code, an old version, or a
+ * bad disk. Each kind has a check; a value that fails it counts as missing. Written by hand, because loading a schema
+ * library takes longer than checking all records of a run.
  */
 
 type Check = (value: unknown) => boolean;
@@ -41,17 +41,17 @@ export const isObject = (v: unknown): v is Record<string, unknown> =>
 export const isTexts = (v: unknown): v is string[] => Array.isArray(v) && v.every((t) => typeof t === 'string');
 const boolean: Check = (v) => typeof v === 'boolean';
 const count: Check = (v) => typeof v === 'number' && Number.isFinite(v) && v >= 0 && v <= Number.MAX_SAFE_INTEGER;
-/** Text for people: any, but not without end. */
+/** Text for people: any characters, limited in length. */
 const words = text(/^[^]*$/, 1 << 20);
 const line = text(/^[^\0\n\r]*$/);
-/** A file's name: one part of a path. */
+/** A file name: one part of a path. */
 const fileName = text(/^(?!\.{1,2}$)[^/\0-\x1f\x7f]+$/, 255);
 const debian: Check = (v) => typeof v === 'string' && isDebianName(v);
 const version: Check = (v) => typeof v === 'string' && isDebianVersion(v);
 export const isDigest = (v: unknown): v is string => typeof v === 'string' && /^[0-9a-f]{64}$/.test(v);
 export const isPackageName = (v: unknown): v is string =>
   typeof v === 'string' && v.length <= 200 && /^[A-Za-z0-9][A-Za-z0-9_-]*$/.test(v);
-/** A path below a folder, in its plain form: no part leads out. */
+/** A relative path in canonical form that stays below its folder. */
 export const isRelativePath = (v: unknown): v is string =>
   typeof v === 'string' &&
   v.length <= 4096 &&
@@ -121,7 +121,7 @@ const docRecord = shape({
 });
 export const isDocRecord = (v: unknown): v is DocRecord => docRecord(v);
 
-/** Longer text than people read at once: a tag file, a rendered README. */
+/** Long text that is not shown as a whole: a tag file, a rendered README. */
 const long = text(/^[^]*$/, 64 << 20);
 const messageKind = oneOf('msg', 'srv', 'action');
 const messageName = text(/^[A-Za-z][A-Za-z0-9_]*$/, 200);
@@ -159,7 +159,7 @@ const docFacts = shape({
 export const isDocFacts = (v: unknown): v is DocFacts => docFacts(v);
 
 const pageName = text(/^[A-Za-z0-9_.-]+\.html$/, 500);
-/** What the documentation tools' script left in a root where the package's own code ran. */
+/** The report of the documentation tools' script; the package's own code could change it. */
 const docResults = shape({
   tools: list(shape({ tool: line, code: (v) => typeof v === 'number', cpu: count }), 20),
   warnings: list(words, 200),
@@ -187,11 +187,11 @@ const result = shape({
 });
 export const isTaskResult = (v: unknown): v is TaskResult => result(v);
 
-/** What an agent leaves of a task. */
+/** A task's result stored by an agent. */
 export const isStoredResult = (v: unknown): v is { schema: 1; result: TaskResult; log?: StoredFile } =>
   isObject(v) && v.schema === 1 && isTaskResult(v.result) && (v.log === undefined || isStoredFile(v.log));
 
-/** What a run reached, by task: what garbage collection keeps, and what `explain` compares a key with. */
+/** The record of a run, by task: garbage collection keeps what it names, and `explain` compares keys with it. */
 export interface RunRecord {
   schema: 1;
   stamp: string;
@@ -243,7 +243,7 @@ const scope = shape({
   packages: list(planned),
 });
 
-/** The parts of a run's manifest that become paths, names or arguments on the machines that read it. */
+/** Checks the parts of a run manifest that become paths, names or arguments on machines. */
 export const isRunManifest: Check = shape({
   schema: oneOf(2),
   id: text(/^\d{14}-[0-9a-f]{8}$/),
@@ -262,7 +262,7 @@ export const isRunManifest: Check = shape({
 });
 
 const runId = text(/^(?!.*(?:^|\/)\.\.?(?:\/|$))[A-Za-z0-9][A-Za-z0-9._/-]*$/, 600);
-/** What one architecture's machine found out of a run. */
+/** Checks a shard. */
 export const isShard: Check = shape({
   schema: oneOf(1),
   architecture: identifier,

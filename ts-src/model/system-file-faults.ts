@@ -1,4 +1,4 @@
-/** Lines that say something, without comments, in order. */
+/** Non-empty lines without comments, in order. */
 const linesOf = (text: string): string[] =>
   text
     .replaceAll('\\\n', ' ')
@@ -6,11 +6,11 @@ const linesOf = (text: string): string[] =>
     .map((line) => line.trim())
     .filter((line) => line !== '' && !/^[#;]/.test(line));
 
-/** Fields of a line, by white space; quotes around one hold it together. */
+/** Fields of a line, separated by white space; quotes group. */
 const fieldsOf = (line: string): string[] =>
   [...line.matchAll(/"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|(\S+)/g)].map((m) => m[1] ?? m[2] ?? m[3] ?? '');
 
-/** Where tmpfiles may make something: nothing there decides who may do what, or is read before programs start. */
+/** Paths that tmpfiles may create: nothing there controls permissions or is read before programs start. */
 const temporary = /^(?:\/run|\/tmp|\/var\/(?:tmp|lib|cache|log|spool)|\/srv|\/dev\/shm)\/([A-Za-z0-9_.+@-]+)(?:\/.*)?$/;
 const deciding = /^(?:systemd|dpkg|apt|sudo|polkit.*|pam|dbus|udev|cloud.*|cron|at|initramfs.*|docker|containerd)$/;
 
@@ -40,7 +40,7 @@ function sysusersFault(line: string): string | undefined {
   return undefined;
 }
 
-/** Settings of the kernel that name a program which it runs as root, or that switch off what protects the machine. */
+/** Kernel settings that name a program run as root, or that disable a protection of the machine. */
 const strongSettings =
   /^-?(?:kernel[./](?:core_pattern|modprobe|hotplug|poweroff_cmd|usermodehelper\S*|yama\S*|kexec\S*|unprivileged_bpf_disabled|randomize_va_space|kptr_restrict|modules_disabled)|fs[./](?:suid_dumpable|protected_\S+|binfmt_misc\S*))\s*=/;
 
@@ -53,8 +53,8 @@ const checks: Readonly<Record<string, (line: string) => string | undefined>> = {
 };
 
 /**
- * What in a file of the system would give its package more than its kind is for; undefined where nothing does. Units,
- * udev rules, defaults of services and rotations of logs run as root by their kind: whoever allows them allows that.
+ * Why the content of a system file exceeds what its kind allows; undefined if it does not. Units, udev rules, service
+ * defaults and log rotations run code as root by design: whoever allows the kind allows that.
  */
 export function systemFileFault(target: string, text: string): string | undefined {
   const check = Object.entries(checks).find(([folder]) => target.startsWith(folder))?.[1];

@@ -1,5 +1,7 @@
 import { keysOf } from './maps.ts';
-/** Files outside of a prefix that a package may have where distro.yaml says so: where each kind lies, and its names. */
+/**
+ * System files (outside of a prefix) that distro.yaml may allow for a package: folder and allowed names of each kind.
+ */
 export const systemFileKinds = {
   udev: { folder: '/usr/lib/udev/rules.d', name: /^\d\d-[A-Za-z0-9_.+-]+\.rules$/, like: '60-NAME.rules' },
   systemd: {
@@ -28,33 +30,33 @@ export const systemFileKinds = {
 export type SystemFileKind = keyof typeof systemFileKinds;
 export const systemFileKindNames = keysOf(systemFileKinds);
 
-/** One such file as it is written. */
+/** A system file as written in distro.yaml. */
 export interface WrittenSystemFile {
   kind: SystemFileKind;
-  /** In the package's source; below the prefix where its build installed it. */
+  /** Path in the package's source, or below the prefix if the build installs it. */
   path: string;
   installed?: boolean;
-  /** Of configuration: its path below /etc; left out: in a folder with the organization's name. */
+  /** For configuration: path below /etc. Default: in a folder named after the organization. */
   to?: string | undefined;
-  /** Of a systemd unit: started with the system. */
+  /** For a systemd unit: start it at boot. */
   enable?: boolean;
 }
 
-/** One such file as it is planned. */
+/** A planned system file. */
 export interface SystemFile {
   path: string;
   installed: boolean;
   target: string;
-  /** A link that starts a unit with the system, and its target. */
+  /** A symlink that starts a unit at boot, and its target. */
   link?: { path: string; target: string };
 }
 
-/** Folders of /etc that configuration may go to, beside those with the names of the organization and the package. */
+/** Folders of /etc for configuration, besides those named after the organization and the package. */
 const configured = ['default', 'logrotate.d', 'modprobe.d', 'security/limits.d', 'sysctl.d'];
 
 /**
- * Folders of /etc that decide who may do what on a robot, or what runs as root there, before any of its programs
- * starts: no package has files in them, whatever its name or that of its organization.
+ * Folders of /etc that control permissions, or what runs as root on a robot before its programs start. No package may
+ * have files there, regardless of its name or organization.
  */
 const denied = new Set(
   `
@@ -73,7 +75,7 @@ const denied = new Set(
 const isPath = (path: string): boolean =>
   /^[A-Za-z0-9_.+@/-]{1,300}$/.test(path) && path.split('/').every((p) => p !== '' && p !== '.' && p !== '..');
 
-/** Where a file goes; a string says why it may not. */
+/** The destination of a file; a message if it is not allowed. */
 export function planSystemFile(of: WrittenSystemFile, organization: string, name: string): SystemFile | string {
   const { kind, path } = of;
   const { folder, name: pattern, like } = systemFileKinds[kind];
@@ -99,11 +101,11 @@ export function planSystemFile(of: WrittenSystemFile, organization: string, name
   };
 }
 
-/** Configuration that dpkg keeps as an administrator changed it. */
+/** Configuration files that dpkg does not overwrite after an administrator changed them. */
 export const conffilesOf = (files: readonly SystemFile[]): string[] =>
   files.map((f) => f.target).filter((path) => path.startsWith('/etc/'));
 
-/** What `<system_file>` elements of a manifest's export say; a string for each that can't be understood. */
+/** The `<system_file>` elements in a manifest's export; a message for each invalid one. */
 export function systemFilesOf(
   exports: readonly { name: string; attributes: Record<string, string> }[],
 ): (WrittenSystemFile | string)[] {

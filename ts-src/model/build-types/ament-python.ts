@@ -1,8 +1,8 @@
 import type { BuildTypeRules } from './build-type.ts';
 
 /**
- * Python packages: by setup.py where there is one, else by the build backend that pyproject.toml names. A backend is
- * asked directly (PEP 517), for pip and its isolation would want the network.
+ * Python packages: built by setup.py if it exists, else by the build backend in pyproject.toml. The backend is called
+ * directly (PEP 517), because pip's build isolation needs the network.
  */
 export const amentPython: BuildTypeRules = {
   buildDepends: ['dh-python', 'python3-all', 'python3-setuptools'],

@@ -1,7 +1,7 @@
 import type { BuildTypeRules } from './build-type.ts';
 import { cmakeFile, cmakeScript } from './cmake-script.ts';
 
-/** ROS 1's packages. catkin itself ships setup.sh; the others are configured with CATKIN_BUILD_BINARY_PACKAGE. */
+/** ROS 1 packages. catkin itself ships setup.sh; all others are configured with CATKIN_BUILD_BINARY_PACKAGE. */
 export const catkin: BuildTypeRules = {
   buildDepends: [],
   testDepends: [],

@@ -1,4 +1,4 @@
-/** Shell functions of all types that build with CMake; part of the script of each. */
+/** Shell functions of all build types that use CMake. */
 export const cmakeScript = String.raw`
 # Where object files stayed from a build before, they are configured, and CMake itself sees what it has to do again.
 cmake_configure() {
@@ -26,5 +26,5 @@ run_ctest() {
 }
 `;
 
-/** CMake's own words of tests, for CMakeLists.txt and what it includes. */
+/** Files in which CMake tests are declared. */
 export const cmakeFile = /^CMakeLists\.txt$|\.cmake$/;

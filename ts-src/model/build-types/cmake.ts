@@ -1,7 +1,7 @@
 import type { BuildTypeRules } from './build-type.ts';
 import { cmakeFile, cmakeScript } from './cmake-script.ts';
 
-/** Plain CMake, no ROS. */
+/** Plain CMake, without ROS. */
 export const cmake: BuildTypeRules = {
   buildDepends: [],
   testDepends: [],

@@ -6,7 +6,7 @@ import { catkin } from './catkin.ts';
 import { cmake } from './cmake.ts';
 import { meson } from './meson.ts';
 
-/** By what `<build_type>` of package.xml says. */
+/** By the value of `<build_type>` in package.xml. */
 export const buildTypes = {
   catkin,
   ament_cmake: amentCmake,
@@ -22,7 +22,7 @@ export const isBuildType = (name: string): name is BuildType => Object.hasOwn(bu
 
 const nothing: readonly string[] = [];
 
-/** Debian packages that a package needs by its build type alone. `backend`: of its pyproject.toml. */
+/** Debian packages that a package needs because of its build type. `backend`: of its pyproject.toml. */
 export function impliedNeeds(
   type: string,
   backend: string | undefined,

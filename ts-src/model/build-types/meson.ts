@@ -1,6 +1,6 @@
 import type { BuildTypeRules } from './build-type.ts';
 
-/** Meson projects. `cmake_args` are none of theirs. */
+/** Meson projects. `cmake_args` do not apply. */
 export const meson: BuildTypeRules = {
   buildDepends: ['meson', 'ninja-build', 'pkg-config'],
   testDepends: [],
