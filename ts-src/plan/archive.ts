@@ -2,20 +2,20 @@ import { NearNames, compare } from '../model/diagnostics.ts';
 import type { PlannedPackage, Scope } from '../model/plan.ts';
 import type { Resolver } from './resolve.ts';
 
-/** A system package that the plan names and the platform's archive does not have. */
+/** A system package in the plan that the platform's archive lacks. */
 export interface MissingPackage {
   name: string;
-  /** The rosdep key that gives it, and the file that has it; undefined where distro.yaml names it. */
+  /** The rosdep key that names it, and the file with the rule; undefined if distro.yaml names it. */
   key: string | undefined;
   file: string | undefined;
-  /** Packages that need it to be built or to run: they are blocked. And those that need it to test or to document. */
+  /** Packages that need it to build or run, which are blocked; and packages that need it for tests or documentation. */
   neededBy: string[];
   testedBy: string[];
-  /** A name that the archive has. */
+  /** A similar name in the archive. */
   near: string | undefined;
 }
 
-/** Finds what of a scope's system packages an archive does not have, each once, sorted by name. */
+/** The system packages of a scope that an archive lacks, without duplicates, sorted by name. */
 export function missingPackages(scope: Scope, resolver: Resolver, names: ReadonlySet<string>): MissingPackage[] {
   const found = new Map<string, MissingPackage>();
   let near: NearNames | undefined;
@@ -48,7 +48,7 @@ export function missingPackages(scope: Scope, resolver: Resolver, names: Readonl
   return [...found.values()].sort((a, b) => compare(a.name, b.name));
 }
 
-/** Where a package's need of a system package comes from. */
+/** The origin of a package's dependency on a system package. */
 function originOf(p: PlannedPackage, name: string, resolver: Resolver): Pick<MissingPackage, 'key' | 'file'> {
   const number = resolver.evaluated.number.get(p.name);
   for (const need of number === undefined ? [] : resolver.evaluated.needs(number)) {
@@ -61,8 +61,8 @@ function originOf(p: PlannedPackage, name: string, resolver: Resolver): Pick<Mis
 }
 
 /**
- * The name that the archive most likely has instead: one edit away, else without the prefix of a language or with
- * python3's, else the nearest by letters, else the longest one that the name begins with.
+ * The name that was probably meant: one edit away, else without a language's prefix or with python3's, else the nearest
+ * by edit distance, else the longest name that is a prefix.
  */
 export function likelyName(name: string, near: NearNames, names: ReadonlySet<string>): string | undefined {
   const [typo] = near.of(name, 1, 1);

@@ -5,10 +5,12 @@ import { edgeOf, groupOf, leaveOut, type Node } from './cycles.ts';
 import { greatest } from './depths.ts';
 import { nameOf, packageAt, type Evaluated } from './needs.ts';
 
-/** What needs a blocked package is blocked; what needs it only as a member of a group goes without it. */
+/**
+ * Blocks the dependents of blocked packages. A package that depends on one only through a group is built without it.
+ */
 export function block(evaluated: Evaluated, sequence: readonly Node[], diagnostics: Diagnostic[]): void {
   const nodeOf = new Map(sequence.map((n) => [n.number, n]));
-  /** By number, what is told of whoever needs it. */
+  /** By number: the reason reported for dependents. */
   const causes = new Map<number, string>();
   const blocked = Numbers.filled(evaluated.names.length, 0);
   const say = (number: number, cause: string) => {

@@ -2,17 +2,14 @@ import { sha256 } from '../model/digest.ts';
 import type { Distro } from '../model/distro.ts';
 import { matcher } from './globs.ts';
 
-/** What Jenkins builds: a branch, a tag, or a pull request to a branch. */
+/** The Jenkins build's ref: a branch, a tag, or a pull request to a branch. */
 export interface Ref {
   branch?: string | undefined;
   tag?: string | undefined;
   request?: string | undefined;
 }
 
-/**
- * What a run of a ref is: where it publishes to (nothing for a pull request), from what it takes sources, and how
- * strict it is.
- */
+/** The policy of a run for a ref: the channel (none for pull requests), the origin of sources, and strictness. */
 export interface RunPolicy {
   kind: 'nightly' | 'release' | 'experiment' | 'request';
   channel: string | undefined;
@@ -21,12 +18,13 @@ export interface RunPolicy {
   keep: number | undefined;
 }
 
-/** Branches of which one is the default where no track says so. */
+/** Default branches if no track says otherwise. */
 const defaults = ['main', 'master'];
 
 /**
- * The pipeline of a ref: the first track that fits it; where distro.yaml names none, tags are locked releases, `main`
- * and `master` the nightly, other branches experiments. `primary`: whether the branch is the repository's default one.
+ * The policy of a ref: its first matching track. Without tracks in distro.yaml, tags are locked releases, `main` and
+ * `master` are nightlies, and other branches are experiments. `primary`: whether the branch is the repository's default
+ * branch.
  */
 export function runPolicyOf(distro: Pick<Distro, 'tracks'>, ref: Ref, primary: boolean | undefined): RunPolicy {
   if (ref.request !== undefined)
@@ -58,7 +56,7 @@ export function runPolicyOf(distro: Pick<Distro, 'tracks'>, ref: Ref, primary: b
   };
 }
 
-/** `*` in a track stands for any part of a name, `/` too. */
+/** `*` in a track matches any part of a name, including `/`. */
 const matchesRef = (pattern: string, name: string): boolean => {
   const slashed = (text: string) => text.replaceAll('/', '_');
   return (
@@ -68,8 +66,8 @@ const matchesRef = (pattern: string, name: string): boolean => {
 };
 
 /**
- * A ref's name as one part of a channel's: letters, digits, `.`, `_` and `-`, in lower case. Names that this changes
- * get a part of their digest, so that two refs never share a channel.
+ * Converts a ref's name to a part of a channel's name: lower case letters, digits, `.`, `_` and `-`. Names that change
+ * get a part of their digest appended, so that two refs never share a channel.
  */
 export function channelPart(name: string): string {
   const plain = name

@@ -3,30 +3,30 @@ import { cycles, needsOf, type Edges } from '../graph/graph.ts';
 import { at } from '../model/lists.ts';
 import type { PlannedPackage, Scope } from '../model/plan.ts';
 
-/** A scope's packages as numbers, and what each needs in its root: all it builds on, with what those need to run. */
+/** A scope's packages as numbers, and the packages in their roots: build dependencies with their run closures. */
 export interface Closures {
   index: Map<string, number>;
-  /** By package, what it names to be built with, and for its tests: as far as it is in the scope. */
+  /** By package: its declared build dependencies, and below its test dependencies, within the scope. */
   build: Edges;
   test: Edges;
-  /** By package, what it names for its documentation beside. */
+  /** By package: its declared documentation dependencies. */
   docs: Edges;
-  /** By package, what it names to run; and for those on a cycle of these all packages of the cycle. */
+  /** By package: its declared run dependencies; for members of a cycle, all members. */
   runtimeDependencies: Edges;
   runtimeCycles: ReadonlyMap<number, readonly number[]>;
-  /** For each package the packages in its build root, by number in plan order, sorted. Built when asked for. */
+  /** Packages in a package's build root, as sorted numbers in plan order. Computed on demand. */
   root(n: number): number[];
   /**
-   * The packages in the root of its tests: that of its build, what its tests need, and itself, with what they need to
-   * run.
+   * Packages in the root of its tests: the build root, test dependencies and the package itself, with their run
+   * closures.
    */
   testRoot(n: number): number[];
   /**
-   * The packages in the root of its documentation: that of its build, what its documentation needs, and itself, with
-   * what they need to run.
+   * Packages in the root of its documentation: the build root, documentation dependencies and the package itself, with
+   * their run closures.
    */
   docsRoot(n: number): number[];
-  /** What must be installed with a package: its run dependencies, theirs, and so on; itself left out. */
+  /** The transitive run dependencies of a package, without itself. */
   run(n: number): number[];
 }
 
@@ -38,7 +38,7 @@ export function closuresOf(scope: Pick<Scope, 'packages'>): Closures {
   const build = packages.map((p) => numbers(p.build));
   const test = packages.map((p) => numbers(p.test));
   const docs = packages.map((p) => numbers(p.docs ?? []));
-  /** What each brings with it, itself left in where it is on a cycle. */
+  /** The run closure of each package, including itself if it is on a cycle. */
   const brought: (BitSet | undefined)[] = packages.map(() => undefined);
   const reach = (from: readonly number[]): BitSet => {
     const seen = BitSet.below(packages.length);
@@ -77,8 +77,8 @@ export function closuresOf(scope: Pick<Scope, 'packages'>): Closures {
 }
 
 /**
- * For each of some packages, all that are built with it in their root, by name, whatever the scope: what is rebuilt
- * where it shows something else.
+ * By package: the names of all packages in any scope that have it in their build root, which are rebuilt if its
+ * interface changes.
  */
 export function usersOf(scopes: readonly Scope[], wanted: ReadonlySet<string>): Record<string, string[]> {
   const users = new Map<string, Set<string>>([...wanted].sort().map((name) => [name, new Set()]));
@@ -91,7 +91,7 @@ export function usersOf(scopes: readonly Scope[], wanted: ReadonlySet<string>): 
   return Object.fromEntries([...users].map(([name, all]) => [name, [...all].sort()]));
 }
 
-/** For each package the length in milliseconds of the longest chain of builds that waits for it, itself counted. */
+/** By package: length in milliseconds of the longest chain of builds from it on, including itself. */
 export function remainingPaths(
   packages: readonly PlannedPackage[],
   milliseconds: (p: PlannedPackage) => number,

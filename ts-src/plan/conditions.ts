@@ -10,8 +10,8 @@ const blank = /^\s*$/;
 const maximumDepth = 100;
 
 /**
- * Parses a condition of REP 149: comparisons of strings, joined by `and` (binds closer) and `or`, with parentheses.
- * Undefined where the text is none.
+ * Parses a condition of REP 149: string comparisons joined by `and` (binds tighter) and `or`, with parentheses.
+ * Undefined if it is invalid.
  */
 export function parseCondition(text: string): Condition | undefined {
   const tokens: RegExpExecArray[] = [];
@@ -89,7 +89,7 @@ export function evaluateCondition(condition: Condition, context: ConditionContex
   }
 }
 
-/** An evaluator that parses each text once. `undefined` for a text that is no condition. */
+/** An evaluator that parses each text once. Returns undefined for an invalid condition. */
 export function conditionEvaluator(context: ConditionContext): (text: string | undefined) => boolean | undefined {
   const known = new Map<string, boolean | undefined>();
   return (text) => {

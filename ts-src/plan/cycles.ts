@@ -4,7 +4,7 @@ import { Numbers } from '../graph/numbers.ts';
 import { cycles, doubled, inverse, packageTrail } from '../graph/graph.ts';
 import { forBuild, forRun, forTest, type Evaluated, type Need, nameOf, packageAt } from './needs.ts';
 
-/** What cycles are found in: a package's number, and those of what it needs, sorted. */
+/** A node for cycle detection: a package's number, and the sorted numbers of its dependencies. */
 export interface Linked {
   number: number;
   planned: Pick<PlannedPackage, 'blocked'>;
@@ -12,23 +12,23 @@ export interface Linked {
   run: number[];
 }
 
-/** A package while it is planned; what it needs by the numbers of the distribution, sorted. */
+/** A package during planning, with its dependencies as sorted numbers of the distribution. */
 export interface Node extends Linked {
   planned: PlannedPackage;
   test: number[];
-  /** What its documentation needs, where that is planned. */
+  /** Documentation dependencies, if documentation is planned. */
   docs: number[];
-  /** Undefined where there are none, as for nearly all. */
+  /** Undefined if there are none, which is the usual case. */
   faults: Diagnostic[] | undefined;
 }
 
-/** Adds a fault of a package. */
+/** Adds a diagnostic to a package. */
 export const fault = (node: Node, d: Diagnostic): void => void (node.faults ??= []).push(d);
 
-/** Why every package needs what `build_essential` names. */
+/** The reason for dependencies on `build_essential` packages. */
 const essentialTag = 'every package of ROS 2 needs it';
 
-/** Where those of some packages stand that are among the nodes. */
+/** Positions among the nodes of the packages in some lists; others are left out. */
 export function placesOf(local: Numbers, lists: readonly (readonly number[])[]): number[] {
   const places: number[] = [];
   for (const list of lists) {
@@ -40,7 +40,7 @@ export function placesOf(local: Numbers, lists: readonly (readonly number[])[]):
   return places;
 }
 
-/** What is told of one edge: the tag that makes it, the strongest where there are several. */
+/** Describes an edge by its tag, the strongest if there are several. */
 export function edgeOf(
   evaluated: Evaluated,
   from: number,
@@ -64,12 +64,12 @@ export function edgeOf(
   };
 }
 
-/** The group through which alone one package needs another. */
+/** The group that is the only reason for a dependency, if there is one. */
 export function groupOf(evaluated: Evaluated, from: number, to: number): string | undefined {
   return evaluated.withGroups.has(from) ? edgeOf(evaluated, from, to).group : undefined;
 }
 
-/** Finds what packages need each other to be built or tested, leaves out what may be, and reports the rest. */
+/** Finds cycles of build and test dependencies. Removes edges where that is allowed, and reports the other cycles. */
 export class Cycles {
   constructor(
     private readonly evaluated: Evaluated,
@@ -88,7 +88,7 @@ export class Cycles {
     return nameOf(this.evaluated, this.node(i).number);
   }
 
-  /** Edges of building (the first half) and of being usable (the second), each by place among the nodes. */
+  /** Edges for building (first half) and for being usable (second half), by position among the nodes. */
   private doubled(): number[][] {
     return doubled(
       this.nodes.map((n) => placesOf(this.local, [n.build])),
@@ -96,7 +96,7 @@ export class Cycles {
     );
   }
 
-  /** Leaves out or reports what makes cycles of builds; the edges that remain, which have none. */
+  /** Removes or reports the edges that close build cycles. Returns the acyclic remaining edges. */
   settle(): number[][] {
     const count = this.nodes.length;
     this.leaveOutGroupEdges();
@@ -109,7 +109,7 @@ export class Cycles {
     }
     if (onCycle.size)
       edges = edges.map((e, n) => (onCycle.has(n % count) ? e.filter((d) => !onCycle.has(d % count)) : e));
-    // A set that is usable only together stands as one: its members' builds come first.
+    // A cycle of run dependencies acts as one node: the builds of all members come first.
     for (const set of cycles(edges)) {
       const inside = new Set(set);
       const needs = [...new Set(set.flatMap((n) => edges[n] ?? []))].filter((d) => !inside.has(d));
@@ -119,8 +119,8 @@ export class Cycles {
   }
 
   /**
-   * Leaves out edges of group members until they close no cycle: first those whose member needs the package in other
-   * ways too, each of which must go; then, of cycles that several such edges make, the first by name, one at a time.
+   * Removes edges of group members until they close no cycle. First those whose member also depends on the package in
+   * other ways; then, from cycles of several such edges, the first by name, one at a time.
    */
   private leaveOutGroupEdges(): void {
     for (let hard = true; ;) {
@@ -130,12 +130,12 @@ export class Cycles {
       if (!groups.length) return;
       const found = hard ? this.closing(edges, groups) : groups.slice(0, 1);
       for (const edge of found) this.leaveOutGroupEdge(edge);
-      // What several group edges close is left.
+      // What remains are cycles of several group edges.
       if (hard && !found.length) hard = false;
     }
   }
 
-  /** Edges of group members inside a set, by place among the nodes, in order of their names. */
+  /** Edges through groups inside a cycle, by position among the nodes, sorted by name. */
   private groupEdgesIn(set: readonly number[]): [number, number][] {
     const count = this.nodes.length;
     const places = [...new Set(set.map((n) => n % count))].sort((a, b) => this.node(a).number - this.node(b).number);
@@ -151,7 +151,7 @@ export class Cycles {
     return groupOf(this.evaluated, this.node(from).number, this.node(to).number);
   }
 
-  /** Those of the edges that other edges than those of group members make a cycle of. */
+  /** Those of the edges that close a cycle with edges not from groups. */
   private closing(edges: readonly number[][], groups: readonly [number, number][]): [number, number][] {
     const count = this.nodes.length;
     const left = new Set(groups.map(([from, to]) => from * count + to));
@@ -213,11 +213,11 @@ export class Cycles {
     for (const n of set) this.node(n % count).planned.blocked ??= 'it is on a cycle';
   }
 
-  /** The edges of tests, without those that close a cycle: tests run after the builds, so nothing waits for those. */
+  /** Test edges without those that close a cycle. Tests run after the builds, so no build waits for them. */
   withoutTestCycles(built: readonly number[][], tested: readonly number[][]): number[][] {
     const count = this.nodes.length;
     const kept = tested.map((e) => [...e]);
-    // One pass for all: sets of the graph with every test edge in it.
+    // One pass: the cycles of the graph with all test edges.
     const set = new Int32Array(built.length).fill(-1);
     cycles([...built.slice(0, count).map((e, i) => [...e, ...(tested[i] ?? [])]), ...built.slice(count)]).forEach(
       (c, i) => c.forEach((n) => (set[n] = i)),
@@ -243,7 +243,7 @@ export class Cycles {
   }
 }
 
-/** Takes a package out of what a node needs. */
+/** Removes a dependency from a node. */
 export function leaveOut(node: Linked, number: number): void {
   node.build = node.build.filter((d) => d !== number);
   node.run = node.run.filter((d) => d !== number);

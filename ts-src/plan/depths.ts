@@ -3,7 +3,7 @@ import { Numbers } from '../graph/numbers.ts';
 import { at } from '../model/lists.ts';
 import type { Node } from './cycles.ts';
 
-/** The greatest of what numbers stand for, at least -1. */
+/** The maximum of the values at some numbers, at least -1. */
 export function greatest(values: Numbers, numbers: readonly number[]): number {
   let found = -1;
   for (const n of numbers) found = Math.max(found, values.get(n));
@@ -11,8 +11,8 @@ export function greatest(values: Numbers, numbers: readonly number[]): number {
 }
 
 /**
- * Says how deep each package lies, of `count` in the distribution. Packages that need each other to run lie equally
- * deep: below all of them.
+ * Computes the depth of each package, for `count` packages of the distribution. Members of a cycle of run dependencies
+ * have the same depth: above all their dependencies.
  */
 export function findDepths(sequence: readonly Node[], count: number): void {
   let depth = Numbers.filled(count, -1);
@@ -36,7 +36,7 @@ export function findDepths(sequence: readonly Node[], count: number): void {
     const below = Math.max(greatest(depth, node.build), greatest(depth, node.run)) + 1;
     const set = sets.get(node) ?? { nodes: [node], left: 1, depth: 0 };
     set.depth = Math.max(set.depth, below);
-    // The last of a set is known after all that any of them needs, and before whoever needs one of them.
+    // After the last member of a cycle all dependencies are known, and no dependent has come yet.
     if (--set.left > 0) continue;
     for (const n of set.nodes) {
       n.planned.depth = set.depth;

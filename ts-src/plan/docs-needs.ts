@@ -5,7 +5,7 @@ import { forDocs, type Need } from './needs.ts';
 import type { Resolver } from './resolve.ts';
 import type { UnmetNeeds } from './unmet-needs.ts';
 
-/** Plans what a package's documentation needs beside the package itself: its `doc_depend`s. Reports what is unmet. */
+/** Plans the additional dependencies of a package's documentation (`doc_depend`). Reports unresolved ones. */
 export function addDocsNeeds(node: Node, p: Package, resolver: Resolver, reports: UnmetNeeds): void {
   const built = new Set<number>();
   const system = new Set<string>();

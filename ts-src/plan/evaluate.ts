@@ -3,7 +3,7 @@ import type { ConditionContext } from '../model/conditions.ts';
 import type { Manifest, Package } from '../model/manifest.ts';
 import { conditionEvaluator } from './conditions.ts';
 
-/** An evaluator of manifests in one context. A condition that does not parse is a fault and counts as false. */
+/** An evaluator of manifests in one context. An invalid condition is reported and counts as false. */
 export function manifestEvaluator(
   context: ConditionContext,
 ): (manifest: Manifest, file: string, diagnostics: Diagnostic[]) => Package {
@@ -45,7 +45,7 @@ export function manifestEvaluator(
   };
 }
 
-/** The variables of REP 149 for a distribution, and those that the distro file adds. */
+/** Variables of REP 149 for a distribution, and those that the distro file adds. */
 export function conditionContext(
   distribution: { name: string; rosVersion: number; pythonVersion: number },
   extra: Record<string, string>,

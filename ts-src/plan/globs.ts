@@ -6,14 +6,11 @@ export function matcher(patterns: readonly string[]): (name: string) => boolean 
   return (name) => exact.has(name) || globs.some((g) => matchesGlob(g, name));
 }
 
-/**
- * Whether a name is of a glob, in a time of both lengths multiplied at most: a regular expression of many `*` would try
- * each way to share a name out among them.
- */
+/** Matches a name against a glob in O(glob · name). A regular expression with many `*` could take exponential time. */
 export function matchesGlob(glob: string, name: string): boolean {
   let g = 0;
   let n = 0;
-  // Where the last `*` stands, and where in the name what follows it was tried last.
+  // Position of the last `*`, and where in the name the text after it was last tried.
   let star = -1;
   let tried = 0;
   while (n < name.length) {

@@ -8,14 +8,13 @@ import type { DistributionInput } from '../model/plan.ts';
 import { conditionContext, manifestEvaluator } from './evaluate.ts';
 
 /**
- * What a dependency is for: to build, to run (or to build against the package), to test, to be run by the build. Bits,
- * joined by `|`.
+ * Purposes of a dependency as bits: to build, to run (or to build against the package), to test, to run in the build.
  */
 export const forBuild = 1;
 export const forRun = 2;
 export const forTest = 4;
 export const forTool = 8;
-/** What documentation alone needs is no role of a plan that makes none: `docs-needs.ts` finds it. */
+/** Documentation dependencies have no role in a plan without documentation; `docs-needs.ts` finds them. */
 export const forDocs = 16;
 
 const uses: Record<DependencyKind, number> = {
@@ -38,18 +37,18 @@ const rolesOfTag: ReadonlyMap<string, number> = new Map(
   ]),
 );
 
-/** One thing that a package says it needs; each member of a group by itself. */
+/** A declared dependency of a package; each member of a group is separate. */
 export interface Need {
   name: string;
-  /** The package's number, or one above all packages for other names: the same for the same name. */
+  /** The package's number; for other names a larger number, equal for equal names. */
   id: number;
   roles: number;
   dependency: Dependency;
-  /** It is needed as a member of this group. */
+  /** The group that it is a member of. */
   group: string | undefined;
 }
 
-/** Packages of the distribution that one needs, by number and by name, sorted, itself left out. */
+/** Dependencies of a package within the distribution, by number and by name, sorted, without itself. */
 export interface Inside {
   build: number[];
   run: number[];
@@ -59,30 +58,30 @@ export interface Inside {
 }
 
 /**
- * A distribution with its conditions evaluated: what is the same on every platform. Numbers count the packages by name,
- * sorted.
+ * A distribution with evaluated conditions, independent of platforms. Packages are numbered in the order of their
+ * names.
  */
 export interface Evaluated {
   input: DistributionInput;
   names: string[];
   number: Map<string, number>;
-  /** How many names there are, packages and others that packages need. */
+  /** Number of names: packages, and other dependencies. */
   ids: number;
   packages: Package[];
   /** Packages that depend on a group. */
   withGroups: Set<number>;
-  /** What each needs of the distribution, with what ROS 2 leaves unsaid. */
+  /** Dependencies within the distribution, including implicit ones of ROS 2. */
   inside: Inside[];
-  /** What each needs beside: names of the underlay or of rosdep. */
+  /** Dependencies outside of the distribution: names for the underlay or rosdep. */
   outside: Need[][];
-  /** Those of its needs that have version bounds. */
+  /** Dependencies with version bounds. */
   bounded: Need[][];
-  /** Packages that all others need though none says so, and those that these need themselves. */
+  /** Packages that all others implicitly depend on, and the dependencies of these packages. */
   essential: string[];
   beforeEssential: Set<number>;
-  /** The order of all packages, all built here, where it has been found: the same on every platform. */
+  /** The order of all packages if all are built; independent of platforms. Undefined until computed. */
   order: readonly number[] | undefined;
-  /** All that a package says it needs, in its order. */
+  /** All declared dependencies of a package in their order. */
   needs(number: number): Need[];
 }
 
@@ -104,7 +103,7 @@ const typesupport = ['rosidl_typesupport_fastrtps_c', 'rosidl_typesupport_fastrt
 const none: Need[] = [];
 
 interface EvaluatedPackages extends Pick<Evaluated, 'names' | 'number' | 'packages'> {
-  /** Names of the members of each group, sorted. */
+  /** Names of each group's members, sorted. */
   groups: Map<string, string[]>;
 }
 
@@ -132,7 +131,7 @@ function evaluatePackages(
   return { names, number, groups, packages };
 }
 
-/** Packages that all others need though none says so. */
+/** The packages that all others implicitly depend on. */
 function essentialPackages(input: DistributionInput, settings: Distribution): string[] {
   if (settings.build_essential.length) return settings.build_essential;
   return input.rosVersion === 2 ? ['ros_workspace'] : [];
@@ -241,11 +240,11 @@ function insideOf(touched: number[], marks: Numbers, evaluated: Pick<Evaluated, 
   return inside;
 }
 
-/** Packages of messages are built by generators that their package.xml doesn't name. */
+/** Packages of messages are built by generators that their package.xml does not name. */
 export const isInterface = (p: Package): boolean => p.memberOfGroups.includes('rosidl_interface_packages');
 export { typesupport };
 
-/** What the essential packages need themselves can't need them. */
+/** The dependencies of essential packages can't depend on essential packages. */
 function collectBelow(evaluated: Evaluated): void {
   const stack = evaluated.essential.flatMap((e) => evaluated.number.get(e) ?? []);
   for (let n = stack.pop(); n !== undefined; n = stack.pop()) {
@@ -271,8 +270,8 @@ function needsOf(p: Package, groups: Map<string, string[]>, idOf: (name: string)
 }
 
 /**
- * Packages of the distribution that need one of `names`, directly or through others, to build, run or test; the named
- * ones among them. Linear in the edges.
+ * Packages of the distribution that depend on one of `names` to build, run or test, directly or indirectly, including
+ * the named ones. Linear in the edges.
  */
 export function above(evaluated: Evaluated, names: Iterable<string>): Set<string> {
   const dependents: string[][] = evaluated.names.map(() => []);

@@ -7,13 +7,13 @@ import { Cycles, placesOf, type Node } from './cycles.ts';
 import type { Evaluated } from './needs.ts';
 
 /**
- * The nodes so ordered that what a package needs comes before it, the smallest number first; also what its tests need,
- * where that can be. Building and being usable are two things: to build a package, what it needs must be usable, which
- * takes its own run dependencies too; so packages that need each other only to run are no fault, as in Debian.
+ * Sorts nodes topologically, the smallest number first among ready ones. Test dependencies count where possible.
+ * Building and being usable are separate: to build a package, its dependencies must be usable, which includes their run
+ * dependencies. So a cycle of run dependencies is allowed, as in Debian.
  *
- * A cycle that only test dependencies close is a warning, and so is one that only membership in a group closes: in the
- * first case all its test edges are left out of the order, in the second the edges of group members that close it are
- * left out of the plan. Any other cycle is an error, and its packages are blocked.
+ * A cycle that only test dependencies or group membership close is a warning. For tests, all test edges of the cycle
+ * are left out of the order; for groups, the closing edges are left out of the plan. Any other cycle is an error, and
+ * its packages are blocked.
  */
 export function ordered(evaluated: Evaluated, nodes: readonly Node[], diagnostics: Diagnostic[]): Node[] {
   const whole =
@@ -42,8 +42,8 @@ export function ordered(evaluated: Evaluated, nodes: readonly Node[], diagnostic
 }
 
 /**
- * Edges without cycles, of what packages need to be built and to run, so that all of it comes before them: packages
- * that need each other stand together, without an order among them, and before whoever needs one of them.
+ * Acyclic edges for building and running: members of a cycle of run dependencies are unordered among themselves, and
+ * come before their dependents.
  */
 function together(needed: readonly number[][]): number[][] {
   const set = new Map<number, readonly number[]>();
@@ -59,7 +59,7 @@ function together(needed: readonly number[][]): number[][] {
   });
 }
 
-/** Adds those edges of tests that close no cycle. */
+/** Adds test edges that close no cycle. */
 function withTests(edges: readonly number[][], tests: readonly number[][]): number[][] {
   const all = edges.map((list, n) => [...list, ...needsOf(tests, n)]);
   const set = new Int32Array(all.length).fill(-1);
@@ -68,8 +68,8 @@ function withTests(edges: readonly number[][], tests: readonly number[][]): numb
 }
 
 /**
- * Sets of packages, by number, that only edges of tests make cycles of, each with a shortest trail through such an
- * edge; as the order of a whole distribution finds them.
+ * Cycles that only test edges close, as numbers, each with a shortest trail through such an edge; in the order of the
+ * whole distribution.
  */
 export function testCycles(evaluated: Evaluated): { packages: number[]; trail: number[] }[] {
   const nodes = evaluated.inside.map((inside, number) => ({
@@ -106,7 +106,7 @@ export function testCycles(evaluated: Evaluated): { packages: number[]; trail: n
   });
 }
 
-/** The shortest way from one node to another, both among its nodes. */
+/** The shortest path between two nodes. */
 function shortest(edges: readonly (readonly number[])[], from: number, to: number): number[] | undefined {
   const before = new Map([[from, from]]);
   const queue = [from];

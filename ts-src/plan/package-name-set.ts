@@ -1,7 +1,7 @@
-/** A set of names, a bit for each number of its vocabulary; what lies past its end is not in it. */
+/** A set of names as bits, one for each number of a NameIndex. Numbers past its end are not in the set. */
 export type PackageNameSet = number[];
 
-/** Names by number, so that sets of them are joined 32 names at a time. It grows as names are met. */
+/** Numbers names, so that sets are joined 32 names at a time. Grows on demand. */
 export class NameIndex {
   private readonly numbers = new Map<string, number>();
   private readonly ordered: { name: string; number: number }[] = [];
@@ -33,7 +33,7 @@ export class NameIndex {
     }
   }
 
-  /** The names of a set, sorted. */
+  /** Names of a set, sorted. */
   sorted(set: PackageNameSet): string[] {
     return this.ordered
       .filter(({ number: n }) => (wordOf(set, n >> 5) & (1 << (n & 31))) !== 0)
@@ -47,7 +47,7 @@ function reach(set: PackageNameSet, length: number): void {
   while (set.length < length) set.push(0);
 }
 
-/** Adds all of another set of the same vocabulary. */
+/** Adds all members of another set of the same index. */
 export function join(set: PackageNameSet, other: PackageNameSet): void {
   reach(set, other.length);
   for (let w = 0; w < other.length; w++) set[w] = wordOf(set, w) | wordOf(other, w);

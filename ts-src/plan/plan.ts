@@ -22,7 +22,7 @@ export interface PlanInput {
   selection: Selection;
 }
 
-/** A plan, and what is known of each of its scopes beyond it: what `explain` and `query` ask. */
+/** A plan, and additional data of each scope for `explain` and `query`. */
 export interface Made {
   plan: Plan;
   diagnostics: Diagnostic[];
@@ -30,8 +30,8 @@ export interface Made {
 }
 
 /**
- * plan = f(distro repository, sources, rosdep, underlays, selection): pure, and the same bytes for the same inputs in
- * any order.
+ * Makes a plan from the distro repository, sources, rosdep, underlays and selection. Pure: equal inputs in any order
+ * give the same bytes.
  */
 export function makePlan(input: PlanInput): Made {
   const diagnostics: Diagnostic[] = [];
@@ -85,7 +85,7 @@ export function makePlan(input: PlanInput): Made {
   };
 }
 
-/** What is published under one name must come from one place. */
+/** Packages published under one name must come from one scope. */
 function checkSuites(scopes: readonly Scope[], file: string, diagnostics: Diagnostic[]): void {
   const taken = new Map<string, string>();
   for (const scope of scopes) {
@@ -109,7 +109,7 @@ function checkSuites(scopes: readonly Scope[], file: string, diagnostics: Diagno
   }
 }
 
-/** Finds near names for whoever asks, and knows them again; the index is made for the first question. */
+/** Returns a function that finds near names, with cached answers. The index is built at the first call. */
 function nearNames(known: () => string[]): (name: string) => string[] {
   let index: NearNames | undefined;
   const found = new Map<string, string[]>();

@@ -16,9 +16,8 @@ const operators = [
 ] as const;
 
 /**
- * Bounds of a manifest as Debian relations have them. A Debian version has a revision behind upstream's, so that
- * `2.0.0-1` is above `2.0.0`: what is below every version that follows 2.0.0, and above all its revisions, is
- * `2.0.0.~`.
+ * Converts a manifest's bounds to Debian relations. A Debian version has a revision after upstream's, so `2.0.0-1` is
+ * greater than `2.0.0`. `2.0.0.~` lies above all revisions of 2.0.0 and below every later version.
  */
 export function debianBounds(versions: VersionRange | undefined): string[] {
   return operators.flatMap(([operator, relation]) => {
@@ -36,7 +35,7 @@ export const withEpoch = (bound: string, version: string | undefined): string =>
   return epoch === undefined ? bound : bound.replace(' ', ` ${epoch}`);
 };
 
-/** Whether a version of a system package is within a bound. */
+/** Whether a system package's version satisfies a bound. */
 export function isWithin(version: string, bound: string): boolean {
   const [operator, wanted = ''] = withEpoch(bound, version).split(' ');
   const c = compareDebianVersions(version, wanted);
@@ -44,7 +43,7 @@ export function isWithin(version: string, bound: string): boolean {
   return operator === '>>' ? c > 0 : c >= 0;
 }
 
-/** The Debian packages that a name of a manifest stands for; what is not known is taken for one of the distribution. */
+/** The Debian packages for a name in a manifest. Unknown names count as packages of the distribution. */
 function debianNamesOf(resolver: Resolver, distro: Distro, name: string): string[] {
   const r = resolver.find(name);
   const { names, input } = resolver.evaluated;
@@ -54,7 +53,7 @@ function debianNamesOf(resolver: Resolver, distro: Distro, name: string): string
   return isDebianName(own) ? [own] : [];
 }
 
-/** What a package conflicts with and replaces, resolved as its dependencies are, with bounds. */
+/** Adds a package's conflicts and replaces, resolved like dependencies, with bounds. */
 export function addConflicts(planned: PlannedPackage, p: Package, resolver: Resolver, distro: Distro): void {
   for (const d of p.dependencies) {
     if (d.tag !== 'conflict' && d.tag !== 'replace') continue;
@@ -68,8 +67,8 @@ export function addConflicts(planned: PlannedPackage, p: Package, resolver: Reso
 }
 
 /**
- * What its manifest exports to Slipway: that it wants no documentation, and files outside of its prefix. These it gets
- * as distro.yaml says, and where that takes it, as its manifest does.
+ * Reads a manifest's exports for Slipway: opting out of documentation, and system files. Files are planned as
+ * distro.yaml says, and from the manifest only if distro.yaml allows that.
  */
 export function addExports(
   planned: PlannedPackage,
@@ -112,7 +111,7 @@ export function addExports(
   return diagnostics;
 }
 
-/** Packages that would have one Debian name, of which one would silently replace the other: each is blocked. */
+/** Blocks packages that would have the same Debian name: one would silently replace the other. */
 export function nameClashes(
   planned: readonly { planned: PlannedPackage; file: string }[],
   distro: Distro,

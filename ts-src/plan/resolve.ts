@@ -7,27 +7,27 @@ import type { Evaluated } from './needs.ts';
 import { resolveRosdep } from './rosdep.ts';
 import type { SettingsOf } from './settings.ts';
 
-/** Where a name comes from on one platform. */
+/** The origin of a name on a platform. */
 export type Resolution =
   | { from: 'built'; number: number }
-  /** `key`: by rosdep; otherwise distro.yaml's package_settings say so. */
+  /** `key`: resolved by rosdep; otherwise by package_settings of distro.yaml. */
   | { from: 'system'; packages: string[]; key?: string }
   | { from: 'underlay'; packages: string[]; underlay: string; version?: string | undefined }
   | { from: 'nowhere'; rosdep: RosdepResolution };
 
 export type Underlaid = Extract<Resolution, { from: 'underlay' }>;
 
-/** Platform → underlay → its Debian packages with their versions; undefined where it is the platform's own archive. */
+/** Platform → underlay → versions of its Debian packages; undefined if it is the platform's own archive. */
 export type UnderlayPackages = Record<string, Record<string, Map<string, string> | undefined>>;
 
-/** Where names are looked up beside the distribution. */
+/** Sources for names besides the distribution. */
 export interface ResolverInput {
   distro: Distro;
   rosdep: RosdepDatabase;
   underlays: UnderlayPackages;
 }
 
-/** Resolves names for one distribution on one platform, each once. */
+/** Resolves names for one distribution on one platform; caches answers. */
 export class Resolver {
   private readonly known: (Resolution | undefined)[];
   private readonly seeds: (name: string) => boolean;
@@ -51,10 +51,7 @@ export class Resolver {
     this.known = new Array<Resolution | undefined>(evaluated.ids).fill(undefined);
   }
 
-  /**
-   * In this order: what `packages` names is built, then the underlay, then the rest of the distribution, then
-   * rosdep.
-   */
+  /** Order: packages named by `packages` are built; then the underlay, the rest of the distribution, rosdep. */
   resolve(need: { name: string; id: number }): Resolution {
     return (this.known[need.id] ??= this.find(need.name));
   }
@@ -74,7 +71,10 @@ export class Resolver {
       : { from: 'nowhere', rosdep: rule };
   }
 
-  /** Whether a package of the distribution can come from anywhere but a build: a quick no spares asking for each. */
+  /**
+   * Whether any package of the distribution may come from somewhere other than a build. A quick "no" avoids resolving
+   * each one.
+   */
   mayBeElsewhere(): boolean {
     return this.settings.underlay.some((u) => Object.hasOwn(this.platform.underlays, u)) || this.settingsOf.any;
   }

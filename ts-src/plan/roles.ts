@@ -1,14 +1,13 @@
-/** Shared by all that have none: replaced where there are some, never added to. */
+/** A shared empty list; it is replaced, never modified. */
 export const none: string[] = [];
 Object.freeze(none);
 
 /**
- * Names with what each is for, sorted: one list for all packages in turn, since making a map for each is what takes
- * time.
+ * Names with their roles as bits, sorted. One list is reused for all packages, because a map for each would be slow.
  */
 export type Roles = { name: string; roles: number }[];
 
-/** Adds a name, or another thing that it is for. */
+/** Adds a name, or a role to a name. */
 export function addRoles(set: Roles, name: string, roles: number): void {
   let place = set.length;
   for (let before = set[place - 1]; before && name <= before.name; before = set[--place - 1]) {
@@ -19,7 +18,7 @@ export function addRoles(set: Roles, name: string, roles: number): void {
   set.splice(place, 0, { name, roles });
 }
 
-/** The names that are for one of these. */
+/** The names with one of these roles. */
 export function having(set: Roles, role: number): string[] {
   let found = none;
   for (const { name, roles } of set) {

@@ -9,8 +9,8 @@ import {
 const defaultInstaller: Record<string, string> = { debian: 'apt', ubuntu: 'apt' };
 
 /**
- * Resolves one key on one platform as rosdep does: os → (release, or `*`) → installer → packages, where each level may
- * be left out. A text is a list in one line; an empty list is success with nothing to install.
+ * Resolves a key on a platform as rosdep does: os → (release, or `*`) → installer → packages. Each level may be left
+ * out. A string is a list separated by spaces; an empty list means that nothing needs to be installed.
  */
 export function resolveRosdep(database: RosdepDatabase, key: string, target: OsTarget): RosdepResolution {
   const byOs = database.rules.get(key);
@@ -76,7 +76,7 @@ export function resolveRosdep(database: RosdepDatabase, key: string, target: OsT
   return packages ? { kind: 'packages', installer: name, packages, depends, file } : unclear();
 }
 
-/** Names in a text, or in a list of texts; undefined for anything else: that is not "nothing needed". */
+/** Names in a string or a list of strings. Undefined for anything else, which must not count as an empty list. */
 function words(v: unknown): string[] | undefined {
   if (typeof v === 'string') return v.split(/\s+/).filter(Boolean);
   return Array.isArray(v) && v.every((name) => typeof name === 'string') ? v : undefined;

@@ -21,23 +21,23 @@ import { UnmetNeeds, unbounded } from './unmet-needs.ts';
 export interface ScopeInput {
   distro: Distro;
   distroFile: string;
-  /** The line of an entry of the distro file, for diagnostics. */
+  /** The line of an entry in the distro file, for diagnostics. */
   distroLine?: ((path: readonly PropertyKey[]) => number | undefined) | undefined;
   settings: Distribution;
   resolver: Resolver;
   selection: Selection;
   /** Debian names, by number. */
   debian: readonly string[];
-  /** Names near to one that resolves nowhere. */
+  /** Names near an unresolved one. */
   near: (name: string) => string[];
 }
 
-/** One distribution on one platform, its targets not yet filled in. */
+/** Plans one distribution on one platform, without targets. */
 export function planScope(input: ScopeInput, diagnostics: Diagnostic[]): Scope {
   return new ScopePlanner(input, diagnostics).plan();
 }
 
-/** Shared by all that have none: replaced where there are some, never added to. */
+/** A shared empty list; it is replaced, never modified. */
 const nobody: number[] = [];
 Object.freeze(nobody);
 const named: PlannedPackage['why'] = Object.freeze({ named: true });
@@ -48,9 +48,9 @@ class ScopePlanner {
   private readonly evaluated: Evaluated;
   private readonly resolver: Resolver;
   private readonly nodes: (Node | undefined)[];
-  /** Packages of the distribution that are not built here, with what stands for them; undefined where all are built. */
+  /** Resolutions of packages in the distribution that are not built here; undefined if all are built. */
   private readonly elsewhere: (Resolution | undefined)[] | undefined;
-  /** What ROS 2 leaves unsaid and only an underlay has: for every package, and for packages of messages. */
+  /** Implicit dependencies of ROS 2 that only an underlay has: of every package, and of packages of messages. */
   private readonly essential: Underlaid[];
   private readonly typesupport: Underlaid[];
   private readonly untested: (name: string) => boolean;
@@ -109,7 +109,7 @@ class ScopePlanner {
     return !s.system && !s.skip;
   }
 
-  /** The named packages and all that they need, for their tests and all documentation too where those are made. */
+  /** The named packages and their dependencies, with those of their tests, and of all documentation if it is made. */
   private closure(roots: readonly string[]): Node[] {
     const queue: Node[] = [];
     const { nodes } = this;
@@ -143,7 +143,7 @@ class ScopePlanner {
     return this.input.selection.tests === true && 'named' in node.planned.why && !this.untested(node.planned.name);
   }
 
-  /** What is chosen of a plan, with what that needs; the rest of it is as if it were not there. */
+  /** The selected part of a plan with its dependencies; the rest is removed. */
   private narrowed(nodes: readonly Node[], chosen: (name: string) => boolean): Node[] {
     const kept = new Set<Node>();
     const queue: Node[] = [];
@@ -159,7 +159,7 @@ class ScopePlanner {
         for (const d of [...node.build, ...node.run]) keep(at(this.nodes, d), whyFor(node.planned.name));
     };
     const first = nodes.filter((n) => chosen(n.planned.name));
-    // What only tests need stays that, and is not tested itself.
+    // Packages that only tests need are not tested themselves.
     const ofTests = first.filter((n) => 'forTests' in n.planned.why);
     for (const n of first) if (!('forTests' in n.planned.why)) keep(n, named);
     const roots = [...queue];
@@ -264,7 +264,7 @@ class ScopePlanner {
     if (this.input.selection.docs) addDocsNeeds(node, p, this.resolver, this.unmet);
   }
 
-  /** Names for numbers, how deep each lies, and what is blocked with what it needs. */
+  /** Replaces numbers by names, computes depths, and blocks dependents of blocked packages. */
   private finish(sequence: readonly Node[]): PlannedPackage[] {
     const { names, inside: all } = this.evaluated;
     const name = (d: number): string => nameOf(this.evaluated, d);

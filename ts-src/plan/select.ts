@@ -4,23 +4,23 @@ import { matcher } from './globs.ts';
 import { above, type Evaluated } from './needs.ts';
 
 /**
- * What of a distro repository is wanted. Each part narrows the choice: what is chosen fits all that are given, and what
- * that needs comes with it.
+ * The selection of packages. Each option narrows it: selected packages match all given options. Their dependencies are
+ * added.
  */
 export interface Selection {
-  /** Names and globs. Default: what distro.yaml says. */
+  /** Names and globs. Default: `packages` of distro.yaml. */
   packages?: string[];
-  /** Names and globs: these and what needs them to build, run or test. */
+  /** Names and globs: these, and their dependents for build, run or test. */
   above?: string[];
   /** Names and globs of repositories. */
   repositories?: string[];
-  /** Distribution → packages, as a comparison with an earlier state found them. */
+  /** Distribution → packages that a comparison with an earlier state found. */
   changed?: Record<string, readonly string[]>;
-  /** Build just the chosen; what they need must have been built before. */
+  /** Build only the selected packages; their dependencies must have been built before. */
   only?: boolean;
-  /** The named packages are tested: what their tests need comes with them. */
+  /** Test the named packages: adds their test dependencies. */
   tests?: boolean;
-  /** Documentation is made: what it needs comes with the packages. */
+  /** Make documentation: adds its dependencies. */
   docs?: boolean;
   distributions?: string[];
   platforms?: string[];
@@ -28,7 +28,7 @@ export interface Selection {
   variants?: string[];
 }
 
-/** Whether a package is chosen, by all that narrows the choice beside `packages`; undefined where nothing does. */
+/** Whether a package is selected by all options besides `packages`; undefined without such options. */
 export function narrowing(selection: Selection, evaluated: Evaluated): ((name: string) => boolean) | undefined {
   const tests: ((name: string) => boolean)[] = [];
   if (selection.above) {
@@ -48,7 +48,7 @@ export function narrowing(selection: Selection, evaluated: Evaluated): ((name: s
   return tests.length ? (name) => tests.every((t) => t(name)) : undefined;
 }
 
-/** Patterns of a selection that fit nothing at all. */
+/** Reports patterns of a selection that match nothing. */
 export function checkPatterns(selection: Selection, all: readonly Evaluated[], diagnostics: Diagnostic[]): void {
   const packages = () => all.flatMap((e) => e.names);
   const repositories = () => [...new Set(all.flatMap((e) => [...e.input.packages.values()].map((p) => p.repository)))];
@@ -85,7 +85,7 @@ export function checkNames(
   }
 }
 
-/** Reports what `packages` of distro.yaml names and the distribution does not have. */
+/** Reports names in `packages` of distro.yaml that the distribution does not have. */
 export function checkWanted(
   wanted: readonly string[],
   { input: { name }, names }: Evaluated,

@@ -2,12 +2,12 @@ import { compare } from '../model/diagnostics.ts';
 import type { Distro, PackageSettings } from '../model/distro.ts';
 import { matcher } from './globs.ts';
 
-/** Settings of a package by its name; `any`: there are some at all. */
+/** Returns a package's settings by its name; `any`: whether there are any settings. */
 export type SettingsOf = ((name: string) => Partial<PackageSettings>) & { any: boolean };
 
 const nothing: Partial<PackageSettings> = Object.freeze({});
 
-/** What distro.yaml's package_settings say of single packages: globs first, the exact name last. */
+/** Merges distro.yaml's package_settings for a package: globs first, the exact name last. */
 export function settingsFinder(distro: Distro): SettingsOf {
   const entries = Object.entries(distro.package_settings).map(([pattern, settings]) => ({
     pattern,
@@ -49,7 +49,7 @@ export function settingsFinder(distro: Distro): SettingsOf {
   );
 }
 
-/** What distro.yaml says of one package's documentation: the exact name counts before globs, of globs the first. */
+/** Documentation settings of a package in distro.yaml: the exact name, else the first matching glob. */
 export function documentationSettings(
   { docs, organization }: Pick<Distro, 'docs' | 'organization'>,
   name: string,

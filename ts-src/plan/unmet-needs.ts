@@ -14,22 +14,22 @@ const isOperator = (name: string): name is Operator => Object.hasOwn(relations, 
 const holds = (operator: Operator, c: number): boolean =>
   ({ lt: c < 0, lte: c <= 0, eq: c === 0, gte: c >= 0, gt: c > 0 })[operator];
 
-/** Version bounds of a package that has none: shared, replaced where there are some. */
+/** A shared empty value for packages without version bounds; it is replaced, never modified. */
 export const unbounded: Record<string, string[]> = Object.freeze({});
 
-/** Reports what packages of one scope need and don't get. */
+/** Reports unmet dependencies of a scope's packages. */
 export class UnmetNeeds {
-  /** Names that resolve nowhere and were reported. */
+  /** Unresolved names that were reported already. */
   private readonly told = new Set<string>();
 
   constructor(
     private readonly resolver: Resolver,
     private readonly evaluated: Evaluated,
-    /** Names near to one that resolves nowhere. */
+    /** Names near an unresolved one. */
     private readonly near: (name: string) => string[],
   ) {}
 
-  /** Reports a need that nothing meets; it blocks the package unless only its tests have it. */
+  /** Reports an unresolved dependency. It blocks the package unless only tests have it. */
   unresolved(node: Node, p: Package, need: Need, r: Extract<Resolution, { from: 'nowhere' }>): void {
     const { os, release } = this.resolver.platform;
     const where = `${os} ${release}`;
@@ -40,7 +40,7 @@ export class UnmetNeeds {
     const text = `'${p.name}' needs '${d.name}' (<${d.tag}>)`;
     const at = { file: p.file, line: d.line };
     if (rule.kind === 'no-key' && this.evaluated.input.broken?.has(d.name)) {
-      // Its own errors are reported.
+      // The dependency's own errors are reported already.
       if (needed) node.planned.blocked ??= `the package.xml of '${d.name}' has errors`;
       return;
     }
@@ -65,7 +65,7 @@ export class UnmetNeeds {
       );
     } else {
       const { name, unread = [] } = this.evaluated.input;
-      // Of what follows from another error, one dependent tells enough.
+      // A consequence of another error is reported for one dependent only.
       if (!unread.length || !this.told.has(d.name))
         fault(
           node,
@@ -79,7 +79,7 @@ export class UnmetNeeds {
     if (needed) node.planned.blocked ??= `'${d.name}' is not to be had on ${where}`;
   }
 
-  /** What to do about a name that is nowhere. */
+  /** Advice for an unresolved name. */
   private remedy(name: string, unread: readonly string[]): string {
     if (unread.length === 1) return `it may be in the repository ${unread[0]}, which could not be read`;
     if (unread.length)
@@ -91,11 +91,11 @@ export class UnmetNeeds {
       : `if it is a ROS package, add its repository to the distribution file or .repos file; if it is a package of ${this.resolver.platform.os}, add a rule for '${name}' to a rosdep file`;
   }
 
-  /** Reports where what meets a need has a version that the need excludes. */
+  /** Reports a dependency whose resolved version violates its bounds. */
   checkVersion(node: Node, p: Package, need: Need, r: Exclude<Resolution, { from: 'nowhere' }>): void {
     const { planned } = node;
     const d = need.dependency;
-    // Which version of a system package is there is known when it is built.
+    // The versions of system packages are known only at build time.
     const [debian, ...others] = r.from === 'built' ? [] : r.packages;
     const bounds = debianBounds(d.versions);
     if (debian !== undefined && !others.length && bounds.length)

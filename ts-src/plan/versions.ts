@@ -1,4 +1,4 @@
-/** Compares Debian versions (policy 5.6.12): below 0, 0 or above 0. */
+/** Compares Debian versions (policy 5.6.12): negative, 0 or positive. */
 export function compareDebianVersions(a: string, b: string): number {
   const [ea, ua, ra] = split(a);
   const [eb, ub, rb] = split(b);
@@ -48,8 +48,8 @@ function compareParts(a: string, b: string): number {
 const stampIn = /^(.*\.)(\d{8})\.(\d{6})$/;
 
 /**
- * A version with the content of `version` and the stamp of a plan (YYYYMMDDhhmmss) that is above `highest`, whatever
- * clocks said: an epoch where upstream went down, a later second where the stamp is not later.
+ * A version with the content of `version` and a plan's stamp (YYYYMMDDhhmmss) that is above `highest`: with an epoch if
+ * upstream's version decreased, and with a later second if the stamp is not later.
  */
 export function versionAbove(version: string, stamp: string, highest: string): string {
   const epochOf = (v: string) => Number(/^(\d+):/.exec(v)?.[1] ?? 0);
@@ -68,7 +68,7 @@ export function versionAbove(version: string, stamp: string, highest: string): s
   return candidates.find((c) => compareDebianVersions(c, highest) > 0) ?? of(epoch + 1, stamp);
 }
 
-/** Versions of package.xml: numbers joined by dots, compared one by one; undefined where one of them is none. */
+/** Compares versions of package.xml: numbers joined by dots. Undefined if one is invalid. */
 export function compareReleases(a: string, b: string): number | undefined {
   if (!/^\d+(\.\d+)*$/.test(a) || !/^\d+(\.\d+)*$/.test(b)) return undefined;
   const x = a.split('.').map(Number);

@@ -7,10 +7,10 @@ import type { Lockfile } from '../model/lockfile.ts';
 import type { StoredFile } from '../model/result.ts';
 import type { Store } from '../store/store.ts';
 
-/** Most bytes of an archive's lists. */
+/** Size limit of an archive's lists in bytes. */
 const largest = 1 << 30;
 
-/** The lock's name of the platform that a suite with architecture is of. */
+/** The lockfile's name of the platform of a suite with architecture. */
 export function platformOf(distro: Pick<Distro, 'platforms'>, lock: Lockfile, suite: string): string | undefined {
   const architecture = suite.slice(suite.lastIndexOf('/') + 1);
   return Object.entries(distro.platforms)
@@ -20,8 +20,8 @@ export function platformOf(distro: Pick<Distro, 'platforms'>, lock: Lockfile, su
 }
 
 /**
- * Packages of the archive that a platform's base was made from, as the lock names it: from this machine's base, or from
- * the one in the store. Undefined where neither is there.
+ * Packages of the archive that a locked platform's base was made from, from the base on this machine or in the store.
+ * Undefined if neither exists.
  */
 export async function archivePackages(
   store: Store,

@@ -1,15 +1,15 @@
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** What `sortedKeys` gave: it is not looked at again. */
+/** Results of `sortedKeys`, which need no second pass. */
 const known = new WeakSet<object>();
 
-/** Says that a value's keys are sorted as it is. */
+/** Marks a value as having sorted keys. */
 export function noteSorted(value: object): void {
   known.add(value);
 }
 
-/** The same value with sorted keys, so that JSON of it is canonical. What is sorted already is not copied. */
+/** The value with sorted keys, for canonical JSON. Sorted values are not copied. */
 export function sortedKeys<T extends object>(value: T): T {
   const sorted = sortedValue(value) as T;
   known.add(sorted);

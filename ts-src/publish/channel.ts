@@ -28,7 +28,7 @@ export { heldIn } from './suites.ts';
 export type { OpenChannel } from './state.ts';
 export type { HeldPackage } from './suites.ts';
 
-/** The channel of a folder of one's own, which nothing else publishes to. */
+/** The private channel of an output folder. */
 export const folderChannel = (output: string): string => `folder-${sha256(output).slice(0, 16)}`;
 
 export interface PublishInput {
@@ -39,25 +39,25 @@ export interface PublishInput {
   endpoints: readonly Endpoint[];
   organization: string;
   signingKey: SigningKey;
-  /** Not all packages of the distribution were planned: the others stay as they are in the suite. */
+  /** The plan left out packages of the distribution: they stay unchanged in the suite. */
   partial: boolean;
-  /** Leave out of the repository what does not fit what was built, instead of keeping all of it as it was. */
+  /** Remove packages from the repository that do not fit the new ones, instead of keeping both unchanged. */
   leaveOut?: boolean;
   /** Whether a package that is not in this run still belongs to the distribution. */
   belongs: (scope: Scope, debian: string) => boolean;
-  /** What the distribution calls a package that is not in this run, for messages. */
+  /** The distribution's name of a package that is not in this run, for messages. */
   nameOf?: (scope: Scope, debian: string) => string | undefined;
-  /** The package of each prefix's own files, which all others depend on. */
+  /** The packages with the prefixes' own files, on which all others depend. */
   environments?: Environments;
   stamp: string;
   run?: string;
-  /** Text of the lock of the run's sources. */
+  /** Text of the lockfile of the run's sources. */
   lock?: string;
   now: number;
   settings?: Partial<Settings>;
-  /** Makes source packages, where the settings ask for them. */
+  /** Makes source packages, if they are published. */
   makeSource?: SourceMaker;
-  /** Let a real apt try what is served, and go back where it fails. */
+  /** Test the served repository with apt, and roll back if that fails. */
   checked?: boolean;
 }
 
@@ -67,7 +67,7 @@ export interface Published {
   lost: string[];
 }
 
-/** Who a state says made it: the user that Jenkins runs for, else the one of this machine. */
+/** Who made a state: Jenkins' user, else this machine's. */
 export const whoPublishes = (env: NodeJS.ProcessEnv): string =>
   (env.BUILD_USER_ID || env.BUILD_URL || env.USER || safeUser()).replace(/[^\x20-\x7e]/g, '?').slice(0, 200);
 
@@ -80,8 +80,8 @@ function safeUser(): string {
 }
 
 /**
- * Brings a channel to what the runs made, and the repository to the channel. What is incomplete, or would not fit
- * together, is held back with a warning. `lost`: keys whose files the store no longer has; then nothing was published.
+ * Publishes the results of runs to a channel and its repositories. Packages that are incomplete or do not fit together
+ * are withheld with a warning. `lost`: keys whose files the store has lost; nothing was published then.
  */
 export async function publishChannel(opened: OpenChannel, input: PublishInput): Promise<Published> {
   const diagnostics: Diagnostic[] = [];
@@ -171,7 +171,7 @@ async function publishRuns(
   return good({ sources: first ? sourcesOf(first, next, [...names], signer) : [], lost: [] });
 }
 
-/** The packages with their sources, where these are published. */
+/** The packages with their sources, if sources are published. */
 async function suitesWithSources(
   { store, runs, settings, makeSource }: PublishInput,
   scratch: string,
@@ -184,7 +184,7 @@ async function suitesWithSources(
   return added.suites;
 }
 
-/** What the store lost is built again, by its key; what no key names is a file of a source. */
+/** Separates lost keys, which are built again, from lost source files, which have no key. */
 function toldLost(lost: string[], diagnostics: Diagnostic[]): Result<{ sources: string[]; lost: string[] }> {
   if (!lost.length)
     diagnostics.push(
@@ -195,7 +195,7 @@ function toldLost(lost: string[], diagnostics: Diagnostic[]): Result<{ sources: 
   return good({ sources: [], lost });
 }
 
-/** What tests gave, by suite with architecture and Debian package. */
+/** Test results by suite with architecture and Debian package. */
 function testsOf(runs: readonly TaskGraph[]): State['tests'] {
   const all: State['tests'] = {};
   for (const graph of runs) {
@@ -209,7 +209,7 @@ function testsOf(runs: readonly TaskGraph[]): State['tests'] {
   return all;
 }
 
-/** What a machine needs to install from each suite. */
+/** apt's sources entries for each suite. */
 export function sourcesOf(endpoint: Endpoint, suites: Suites, names: readonly string[], signer: Signer): string[] {
   return names.map((name) =>
     renderSources({
@@ -225,7 +225,7 @@ export function sourcesOf(endpoint: Endpoint, suites: Suites, names: readonly st
   );
 }
 
-/** Of suites that are published now, what is there for architectures that are planned no more goes. */
+/** Removes architectures that are no longer planned from published suites. */
 function dropArchitectures(next: Suites, runs: readonly TaskGraph[], names: ReadonlySet<string>): void {
   const planned = new Set(
     runs.flatMap((graph) => graph.scope.targets.map((t) => channelSuite(graph.scope.distribution, t))),

@@ -4,10 +4,7 @@ import { moveChannel, type Draft, type Moved, type Outlet } from './publication.
 import { checkServed } from './served-check.ts';
 import { openChannel, shortId, type OpenChannel } from './state.ts';
 
-/**
- * Moves a channel, and lets a real apt try what is served then. Where that fails the channel goes back to what it
- * served before, and the move has failed.
- */
+/** Moves a channel, then tests the served repository with apt. If that fails, restores the previous state and fails. */
 export async function moveChecked(
   channel: OpenChannel,
   draft: Draft,

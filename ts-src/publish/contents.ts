@@ -14,23 +14,23 @@ import type { Suites } from './suites.ts';
 const gzipped = promisify(gzip);
 const gunzipped = promisify(gunzip);
 
-/** The Contents index of a suite and architecture: which package has which file. Only the compressed form is served. */
+/** The Contents index of a suite and architecture: path → packages. Only the compressed form is served. */
 export interface ContentsIndex {
   plain: HeldData;
   packed: HeldData;
 }
 
-/** Files of packages, without the first slash, by the digest of the package. */
+/** Paths of packages, without leading slash, by the package's digest. */
 type Listed = Map<string, readonly string[]>;
 
-/** Where a package's files stand in a Contents index: its section and name. */
+/** A package in a Contents index: section and name. */
 interface Place {
   section: string;
   name: string;
   paths: readonly string[];
 }
 
-/** The text of a Contents index: a line for each path, with all packages that have it. */
+/** Renders a Contents index: a line for each path, with all packages that have it. */
 export function renderContents(places: readonly Place[]): string {
   const owners = new Map<string, string[]>();
   for (const { section, name, paths } of places) {
@@ -44,7 +44,7 @@ export function renderContents(places: readonly Place[]): string {
   return lines.map(([path, of]) => `${path.padEnd(59)} ${of.sort(compare).join(',')}\n`).join('');
 }
 
-/** Paths by the name of the package, of an index that `renderContents` wrote. */
+/** Paths by package name, from an index that `renderContents` wrote. */
 export function readContents(text: string): Map<string, string[]> {
   const found = new Map<string, string[]>();
   for (const line of text.split('\n')) {
@@ -60,10 +60,12 @@ export function readContents(text: string): Map<string, string[]> {
   return found;
 }
 
-/** A path that no line can hold: a name's end, or its beginning, could not be told. */
+/** Whether a path can be written in a line; otherwise its begin or end would be ambiguous. */
 const isLine = (path: string): boolean => path !== '' && path === path.trim() && !/[\0-\x1f\x7f]/.test(path);
 
-/** All but folders that a package installs; none of a file that can't be read, which indices never name. */
+/**
+ * Paths that a package installs, without folders; empty if the file can't be read, since indices never name such files.
+ */
 async function filesIn(path: string): Promise<string[]> {
   const paths: string[] = [];
   try {
@@ -79,7 +81,7 @@ async function filesIn(path: string): Promise<string[]> {
 
 const nameOf = (file: StoredFile): string => file.name.split('_')[0] ?? '';
 
-/** What Contents indices of former states say of packages that are still the same. */
+/** Paths of unchanged packages from Contents indices of former states. */
 async function formerly(store: Store, key: string, former: readonly (State | undefined)[]): Promise<Listed> {
   const known: Listed = new Map();
   for (const state of former) {
@@ -93,10 +95,10 @@ async function formerly(store: Store, key: string, former: readonly (State | und
   return known;
 }
 
-/** Packages that are listed at once: each is decompressed by a process. */
+/** Number of packages that are listed in parallel; each is decompressed by a process. */
 const width = 4;
 
-/** A Contents index that the store has; undefined where it was lost. */
+/** Reads a Contents index from the store; undefined if it was lost. */
 export async function readContentsIndex(store: Store, file: StoredFile): Promise<ContentsIndex | undefined> {
   const data = await store.readData(file);
   if (!data) return undefined;
@@ -105,8 +107,8 @@ export async function readContentsIndex(store: Store, file: StoredFile): Promise
 }
 
 /**
- * Makes the Contents index of each suite and architecture. Only packages that no former state lists are read.
- * `entries`: what the package indices say, by digest.
+ * Makes the Contents index of each suite and architecture. Reads only packages that no former index lists. `entries`:
+ * entries of the package indices, by digest.
  */
 export async function makeContents(
   store: Store,

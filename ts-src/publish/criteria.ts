@@ -10,23 +10,23 @@ import type { State } from './state.ts';
 import type { Suites, Versions } from './suites.ts';
 import { removedByUpgrade, unmetIn } from './upgrade.ts';
 
-/** What promotion is asked of. */
+/** The inputs for judging a promotion. */
 export interface Candidate {
   state: State;
-  /** What the target serves now; undefined: nothing yet. */
+  /** The target's current state; undefined if it has none. */
   target: State | undefined;
-  /** The highest versions that the target ever held. */
+  /** The highest versions that the target ever had. */
   versions: Versions;
   /** Control stanzas of the state's packages, by suite with architecture. */
   stanzas: Record<string, string[]>;
   now: number;
-  /** Those of the target's packages. */
+  /** Control stanzas of the target's packages. */
   targetStanzas?: Record<string, string[]>;
-  /** States that the state's channel had before it, the last one first: what their tests gave. */
+  /** Earlier states of the source channel, newest first, with their test results. */
   history?: readonly Pick<State, 'suites' | 'tests'>[];
-  /** Packages of the platforms' archives, by suite with architecture, where they are asked for. */
+  /** Packages in the platforms' archives, by suite with architecture, if the rules use them. */
   archives?: Record<string, string[] | undefined>;
-  /** Who approves of it. */
+  /** Who approves the promotion. */
   approvedBy: string | undefined;
 }
 
@@ -38,7 +38,7 @@ const verdict = (criterion: string, faults: readonly string[], good: string): Ve
   reason: faults.length ? someOf(faults, most) : good,
 });
 
-/** Every criterion's verdict with its reason; those that no rule asks for are not among them. */
+/** Verdicts of all criteria that the rules use, with reasons. */
 export function judge(rules: ChannelRules, candidate: Candidate): Verdict[] {
   const { suites } = candidate.state;
   return [
@@ -58,7 +58,7 @@ export function judge(rules: ChannelRules, candidate: Candidate): Verdict[] {
   ];
 }
 
-/** apt goes down for no one: what is lower would reach new robots alone. */
+/** apt does not downgrade: a lower version would reach newly installed robots only. */
 function versionsRise({ state, target, versions }: Candidate): Verdict {
   const faults = Object.entries(state.suites).flatMap(([suite, packages]) =>
     Object.entries(packages).flatMap(([debian, held]) => {
@@ -103,7 +103,7 @@ function percentReached(percent: number, { state, target }: Candidate): Verdict 
   return verdict('percent', faults, `at least ${percent} % of the packages that the target has`);
 }
 
-/** All architectures of a suite have the same packages. */
+/** All architectures of a suite must have the same packages. */
 function architecturesComplete(suites: Suites): Verdict {
   const bySuite = new Map<string, string[]>();
   for (const key of Object.keys(suites)) {
@@ -131,7 +131,7 @@ function nothingLost({ state, target }: Candidate): Verdict {
   return verdict('nothing_lost', faults, 'nothing that the target has is lost');
 }
 
-/** A test that failed in the target already, or is known to be flaky, does not count. */
+/** Failures count only if the test passed in the target and is not known to be flaky. */
 function testsHold(candidate: Candidate): Verdict {
   const { state, target } = candidate;
   const failing = Object.entries(state.tests).flatMap(([suite, tests]) =>
@@ -147,7 +147,7 @@ function testsHold(candidate: Candidate): Verdict {
   return verdict('tests', faults, `no test fails that did not fail in the target${beside}`);
 }
 
-/** Whether tests of a package were flaky in a former state, or passed there on the very build that they fail on now. */
+/** Whether a package's tests were flaky in a former state, or passed there on the same build. */
 function wasFlaky({ state, history = [] }: Candidate, suite: string, name: string): boolean {
   const key = ownIn(state.suites[suite], name)?.key;
   return history.some(({ suites, tests }) => {
@@ -158,7 +158,7 @@ function wasFlaky({ state, history = [] }: Candidate, suite: string, name: strin
   });
 }
 
-/** Each package finds the ABI that it was built against, whatever dependencies are called. */
+/** Every required ABI name must be provided. */
 function abiClosed(suites: Suites): Verdict {
   const faults = Object.entries(suites).flatMap(([suite, packages]) => {
     const given = new Set(Object.values(packages).map((held) => held.abi));
@@ -189,8 +189,8 @@ function approved({ approvedBy }: Candidate): Verdict {
 }
 
 /**
- * Every dependency on a package that this state could give is met by it. What else a package needs comes from the
- * platform's archive, against which it was built.
+ * Every dependency on a package that this state could provide must be met. Other dependencies come from the platform's
+ * archive, which the package was built against.
  */
 function installable({ stanzas }: Candidate): Verdict {
   const faults = Object.entries(stanzas).flatMap(([suite, all]) =>
@@ -199,7 +199,7 @@ function installable({ stanzas }: Candidate): Verdict {
   return verdict('installable', faults, 'what each package needs of the others is there');
 }
 
-/** Machines that have all of the target's packages lose none of them by an upgrade. */
+/** An upgrade must not remove any package from machines that have all of the target's packages. */
 function upgradeKeeps({ stanzas, targetStanzas }: Candidate): Verdict {
   const faults = Object.entries(targetStanzas ?? {}).flatMap(([suite, before]) =>
     removedByUpgrade(before, stanzas[suite] ?? []).map(({ name, why }) => `${suite}: ${name} ${why}`),
@@ -207,7 +207,7 @@ function upgradeKeeps({ stanzas, targetStanzas }: Candidate): Verdict {
   return verdict('upgrade', faults, 'an upgrade removes no package of the target');
 }
 
-/** All that each package needs, in turn too, is in the suite or in its platform's archive. */
+/** All dependencies of each package, direct or indirect, must be in the suite or its platform's archive. */
 function archiveHasAll(archives: NonNullable<Candidate['archives']>, { stanzas }: Candidate): Verdict {
   const faults = Object.entries(stanzas).flatMap(([suite, own]) => {
     const archive = archives[suite];

@@ -6,7 +6,7 @@ import { run } from '../io/process.ts';
 import { readTar, TarError, writeTar, type TarMember } from '../io/tar.ts';
 import { debFile } from '../model/names.ts';
 
-/** A package's file on this machine, and the name under which it is published. */
+/** A local package file, and its published name. */
 export interface DebFile {
   name: string;
   path: string;
@@ -20,12 +20,12 @@ export function fieldOf(stanza: string, name: string): string | undefined {
 }
 const patterns = new Map<string, RegExp>();
 
-/** Whether a stanza is that of the package whose file has this name (policy 5.6, deb-control(5)). */
+/** Whether a stanza belongs to the package with this file name (policy 5.6, deb-control(5)). */
 const isOf = (stanza: string, name: string): boolean =>
   debFile(fieldOf(stanza, 'Package') ?? '', fieldOf(stanza, 'Version') ?? '', fieldOf(stanza, 'Architecture') ?? '') ===
   name;
 
-/** The control stanza of a package as it may be published: nothing of it is run, no field of it forces anything. */
+/** The control stanza of a package, refused if dpkg would run its members or obey its fields. */
 function stanzaOf(parts: readonly { member: TarMember; data: Buffer }[], name: string): string | undefined {
   const { text, faults } = controlText(parts);
   const stanza = `${text.trim()}\n`;
@@ -37,9 +37,9 @@ const programs: Record<Compression, string> = { xz: 'xz', zst: 'zstd' };
 const compressions = ['xz', 'zst'] as const;
 
 /**
- * Reads the control stanzas of many packages. Those that slipway packed are read as they are; archives of another
- * compression are unpacked together by one process, so that two thousand packages take as long as one that is large.
- * Undefined for what is no Debian package of that name.
+ * Reads control stanzas of many packages. Packages made by Slipway are read directly. Archives with other compressions
+ * are unpacked together by one process, which makes thousands of small packages fast. Undefined for files that are not
+ * a Debian package of that name.
  */
 export async function controlStanzas(files: readonly DebFile[]): Promise<(string | undefined)[]> {
   const stanzas = new Array<string | undefined>(files.length);
@@ -59,7 +59,7 @@ export async function controlStanzas(files: readonly DebFile[]): Promise<(string
     for (const [i, { at }] of compressed[kind].entries()) {
       const { name, path } = files[at] ?? { name: '', path: '' };
       const tar = together?.[i];
-      // What did not come out that way is looked at alone.
+      // What the joint unpacking did not give is read separately.
       stanzas[at] = tar ? read(() => tar, name) : await readAlone(path, name);
     }
   }
@@ -95,8 +95,8 @@ async function readAlone(path: string, name: string): Promise<string | undefined
 }
 
 /**
- * Unpacks archives with one process. Between two of them stands a mark that none of them can know, so that one which
- * holds more than it should takes no other's place. Undefined where one is damaged.
+ * Unpacks archives with one process. Random marks separate them, so that a malicious archive can't take the place of
+ * another. Undefined if one is damaged.
  */
 async function unpackTogether(kind: Compression, archives: readonly Buffer[]): Promise<Buffer[] | undefined> {
   if (!archives.length) return [];
@@ -117,14 +117,14 @@ async function unpackTogether(kind: Compression, archives: readonly Buffer[]): P
   return parts.length === archives.length ? parts : undefined;
 }
 
-/** The source that a package was built from, and its version. */
+/** The source package's name and version for a binary package. */
 export function sourceOf(stanza: string): { name: string; version: string } {
   const own = { name: fieldOf(stanza, 'Package') ?? '', version: fieldOf(stanza, 'Version') ?? '' };
   const [, name, version] = /^(\S+)(?: \((\S+)\))?$/.exec(fieldOf(stanza, 'Source') ?? '') ?? [];
   return { name: name ?? own.name, version: version ?? own.version };
 }
 
-/** The control file with a Source field that names the version of the source, which stays. */
+/** The control file with a Source field that names the current version of the source. */
 function withSource(text: string): string {
   const { name, version } = sourceOf(text);
   const field = `Source: ${name} (${version})`;
@@ -134,9 +134,8 @@ function withSource(text: string): string {
 }
 
 /**
- * Writes the same package under another version: its files as they are, its control file with the new version, also
- * where it names its own former one (`acme-tool (= 1.0-1)` of debug symbols). False where it is no package that we can
- * read.
+ * Writes the package under another version: the same files, and a control file with the new version, including
+ * references to its own old version (`acme-tool (= 1.0-1)` in debug symbols). False if the package can't be read.
  */
 export async function repackDeb(
   file: string,

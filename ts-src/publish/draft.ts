@@ -19,23 +19,22 @@ import { makeSourceIndices, readSourceIndices } from './sources.ts';
 import type { State } from './state.ts';
 import type { Suites } from './suites.ts';
 
-/** Indices that a suite has beside that of its packages. */
+/** Indices of a suite besides that of its packages. */
 export interface OtherIndices {
   contents: boolean;
   sources: boolean;
 }
 
-/** Index texts of a draft, whose compressed forms are still being made. */
+/** Plain indices of a draft, whose compressed forms are still being made. */
 export interface BegunIndices {
   finish: () => Promise<PackageIndex[]>;
-  /** Digests of packages that the store lost. */
+  /** Digests of packages that the store has lost. */
   lost: string[];
 }
 
 /**
- * Makes the index of each suite and architecture. What a former state's index says of a package is taken from there, so
- * that only packages that are new are read; an index that is the same is not compressed again. `former`: states whose
- * indices may have them.
+ * Makes the index of each suite and architecture. Entries of unchanged packages come from former indices; only new
+ * packages are read. Unchanged indices are not compressed again. `former`: states whose indices are used.
  */
 export async function makeIndices(
   store: Store,
@@ -75,7 +74,7 @@ export async function makeIndices(
       .flatMap((name) => (packages[name]?.files ?? []).flatMap((f) => known.get(f.sha256) ?? []));
     const plain = heldData('Packages', Buffer.from(renderPackages(entries)));
     const forms = readPacked(store, packed.get(plain.file.sha256)).then((found) => found ?? packIndex(plain.data));
-    // Awaited in `finish`; a fault before that is none of a promise that nobody waits for.
+    // `finish` awaits it and reports errors; this only prevents an unhandled rejection before.
     forms.catch(() => undefined);
     return { key, plain, entries, forms };
   });
@@ -92,7 +91,7 @@ export async function makeIndices(
   return good({ lost: sources.lost, finish });
 }
 
-/** The compressed forms of a state's indices, by suite with architecture: digest of the index, and its forms. */
+/** Compressed indices of a state by suite with architecture: digest of the plain index, and its compressed forms. */
 const packedOf = (state: State | undefined): Record<string, [string, StoredFile[]]> =>
   Object.fromEntries(
     Object.entries(state?.indices ?? {}).flatMap(([key, index]): [string, [string, StoredFile[]]][] => {
@@ -101,7 +100,7 @@ const packedOf = (state: State | undefined): Record<string, [string, StoredFile[
     }),
   );
 
-/** By digest the entries of packages, from indices of former states. */
+/** Entries of packages by digest, from indices of former states. */
 async function knownEntries(
   store: Store,
   suites: Suites,
@@ -122,7 +121,7 @@ async function knownEntries(
 const plainIndexOf = (state: State, key: string): StoredFile | undefined =>
   isSourceIndex({ key }) ? state.sources?.[key.slice(0, key.lastIndexOf('/'))]?.[0] : state.indices[key];
 
-/** The indices of a state, from the store; what it lost is made again from the packages. */
+/** The indices of a state from the store. Lost ones are made again from the packages. */
 export async function indicesOf(store: Store, state: State): Promise<Result<PackageIndex[]>> {
   const lost: string[] = [];
   const found = await parallel(Object.keys(state.indices).sort(), 4, async (key): Promise<PackageIndex[]> => {

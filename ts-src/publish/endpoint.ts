@@ -1,11 +1,11 @@
 import type { BlobInfo } from '../store/blobs.ts';
 
-/** What became of a file that is written once. `other`: one with other bytes is there under its name. */
+/** Result of writing an immutable file. `other`: a different file has this name. */
 export type Placed = 'written' | 'there' | 'other';
 
 export type Purpose = 'publication' | 'clean-up';
 
-/** A file on this machine, and what its bytes must be. */
+/** A local file, and its expected content. */
 export interface LocalFile {
   path: string;
   sha256: string;
@@ -13,41 +13,41 @@ export interface LocalFile {
 }
 
 /**
- * Where a repository is served from. Names are relative to the repository; each file appears whole or not at all.
- * Faults of the place itself (a full disk, a server that keeps refusing) are exceptions with a code.
+ * A place that serves a repository. Names are relative to the repository. Files are written atomically. Errors of the
+ * place (a full disk, a failing server) are exceptions with a code.
  */
 export interface Endpoint {
-  /** The URI that it was opened by, without secrets. */
+  /** The URI without secrets. */
   readonly id: string;
-  /** For people. */
+  /** Name for people. */
   readonly where: string;
-  /** What a sources.list names. */
+  /** URI for sources.list. */
   readonly uri: string;
-  /** Whether a client may read it there: then a real apt tries what was published. */
+  /** Whether apt can read that URI from here, to test what was published. */
   readonly served: boolean;
-  /** Where it is a folder of this machine. */
+  /** The folder, if it is on this machine. */
   readonly folder?: string;
-  /** Requests at once that it bears. */
+  /** Maximum number of parallel requests. */
   readonly width: number;
   /**
-   * Runs `work` so that no clean-up goes on beside a publication. Two publications at once are told apart by `replace`
-   * where they are not kept apart here. Undefined where a clean-up must wait for others.
+   * Runs `work` excluding clean-ups. Concurrent publications that are not excluded here are detected by `replace`.
+   * Undefined if a clean-up can't start now.
    */
   during<T>(purpose: Purpose, work: () => Promise<T>): Promise<T | undefined>;
   read(name: string): Promise<{ data: Buffer; tag: string } | undefined>;
-  /** Whether a file is there with this size, where that can be seen without a request; undefined elsewhere. */
+  /** Whether a file exists with this size, if that needs no request; otherwise undefined. */
   has(name: string, size: number): boolean | undefined;
-  /** Writes what never changes. */
+  /** Writes an immutable file. */
   placeFile(name: string, file: LocalFile): Promise<Placed>;
   placeAll(files: readonly { name: string; data: Buffer; sha256: string }[]): Promise<Placed[]>;
-  /** Writes what may be overwritten: plain names beside the by-hash ones. */
+  /** Writes a file that may be overwritten: plain names besides the by-hash ones. */
   put(name: string, data: Buffer): Promise<void>;
-  /** The same for several. `like`: a file that was placed with the same bytes. */
+  /** Writes several files. `like`: an already placed file with the same bytes. */
   putAll(files: readonly { name: string; data: Buffer; like?: string }[]): Promise<void>;
-  /** Writes only where it is as it was read; false: another writer was first. */
+  /** Compare-and-swap: writes only if the file is unchanged since it was read. False if another writer was first. */
   replace(name: string, data: Buffer, before: string | undefined): Promise<boolean>;
   list(prefix: string): AsyncIterable<BlobInfo>;
   remove(name: string): Promise<void>;
-  /** Called once all is switched: clears caches of these names where the place has some. */
+  /** Called after all files are switched. Purges caches of these names, if the place has any. */
   switched?(names: readonly string[]): Promise<void>;
 }

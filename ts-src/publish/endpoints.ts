@@ -5,7 +5,7 @@ import type { Endpoint } from './endpoint.ts';
 import { FolderEndpoint } from './folder-endpoint.ts';
 
 /**
- * Opens a repository by its URI: `file:PATH`, a path, `s3://BUCKET/PREFIX?endpoint=URL&region=NAME`, or
+ * Opens a repository by URI: `file:PATH`, a path, `s3://BUCKET/PREFIX?endpoint=URL&region=NAME`, or
  * `ssh://USER@HOST/PATH`.
  */
 export async function openEndpoint(uri: string, root: string): Promise<Endpoint> {
@@ -21,22 +21,24 @@ export async function openEndpoint(uri: string, root: string): Promise<Endpoint>
   return new FolderEndpoint(isAbsolute(path) ? path : join(root, path));
 }
 
-/** A place's path and its options. */
+/** Splits a place into path and options. */
 function partsOf(place: string): [path: string, options: string] {
   const query = place.indexOf('?');
   return query < 0 ? [place, ''] : [place.slice(0, query), place.slice(query)];
 }
 
-/** The URI of a channel's repository below a place that holds those of all channels. */
+/** The URI of a channel's repository below a place for all channels. */
 export const channelUri = (place: string, channel: string): string => below(place, `${channel}/apt`);
 
-/** The URI of what lies below a place. Clients of a host read it below the address that they read the place from. */
+/** The URI of a path below a place. For a host, clients' URL gets the same path. */
 export function below(place: string, path: string): string {
   const [folder, options] = partsOf(place);
   return `${folder.replace(/\/+$/, '')}/${path}${isRemotePlace(place) ? withPublic(options, (at) => `${at}/${path}`) : options}`;
 }
 
-/** The repository of one channel beside that of another one; undefined where it does not lie by its channel's name. */
+/**
+ * The URI of a channel's repository beside another channel's; undefined if that one's path does not end with its name.
+ */
 export function besideUri(uri: string, from: string, to: string): string | undefined {
   const [path, options] = partsOf(uri);
   const tail = `/${from}/apt`;
@@ -53,7 +55,7 @@ function withPublic(options: string, change: (at: string) => string): string {
   return `?${query.toString()}`;
 }
 
-/** A channel's repositories: where distro.yaml publishes to, else this folder. */
+/** A channel's repositories: from distro.yaml, else this folder. */
 export async function endpointsOf(
   distro: Pick<Distro, 'publish'>,
   channel: string,

@@ -27,22 +27,22 @@ import type { TaskGraph } from '../engine/task-graph.ts';
 import type { OpenChannel } from './state.ts';
 import type { HeldPackage } from './suites.ts';
 
-/** What the package of a prefix's own files is made of. */
+/** Inputs of the package with a prefix's own files. */
 export interface EnvironmentInput {
-  /** Its Debian name. */
+  /** Debian package name. */
   name: string;
   distribution: string;
   prefix: Prefix;
   target: Target;
   maintainer: string;
-  /** Of the plan. */
+  /** The plan's stamp. */
   stamp: string;
-  /** The version that a lock has, and the highest that the channel ever held. */
+  /** The version in the lockfile, and the highest version that the channel ever had. */
   locked: string | undefined;
   highest: string | undefined;
 }
 
-/** What a run knows of the package of each graph's prefix, whatever the channel. */
+/** Returns the channel-independent inputs for the prefix of a graph. */
 export type Environments = (graph: TaskGraph) => Omit<EnvironmentInput, 'stamp' | 'highest'>;
 
 export const environmentsOf =
@@ -60,7 +60,7 @@ export const environmentsOf =
     };
   };
 
-/** The versions of a distribution's packages with that of its prefix's package, as the channel has or will have it. */
+/** Versions of a distribution's packages, including the prefix's package as the channel has or will have it. */
 export const withEnvironments = (
   versions: Record<string, Record<string, string>>,
   graphs: readonly TaskGraph[],
@@ -82,17 +82,17 @@ export const withEnvironments = (
     }),
   );
 
-/** Raised when what follows changes what the package holds in a way that its files don't show. */
+/** Increase it when the package's content changes in a way that its files do not show. */
 const recipe = 1;
 const upstream = '1.0.0';
 
-/** The files with their folders, as they are installed. */
+/** The installed files with their folders. */
 function contentOf(input: EnvironmentInput): TarFile[] {
   const { prefix } = input.prefix;
   return prefixFiles(input.prefix).map(({ name, text, mode }) => ({ path: `${prefix}/${name}`, data: text, mode }));
 }
 
-/** Setting up an underlay takes Python, which packages of ROS don't ask for. */
+/** Setting up an underlay needs Python, which ROS packages do not depend on. */
 const dependsOf = ({ prefix }: EnvironmentInput): string[] =>
   prefix.underlayPrefixes.some((p) => p !== '/usr') ? ['python3'] : [];
 
@@ -111,8 +111,8 @@ const keyOf = (input: EnvironmentInput): string =>
   );
 
 /**
- * The package that has setup.sh of a prefix: the one that the channel holds where it is the same, else a new one. Its
- * bytes follow from the input, on every machine.
+ * The package with a prefix's setup.sh: the channel's if it is unchanged, else a new one. Reproducible on every
+ * machine.
  */
 export async function environmentOf(
   store: Store,
@@ -132,7 +132,7 @@ export async function environmentOf(
   return { version, key, files: [deb], abi: abiName(input.name, key), requires: [], needs: [] };
 }
 
-/** That of a lock, unless the channel is above it. */
+/** The lockfile's version, unless the channel has a higher one. */
 function versionOf({ locked, highest, stamp, target }: EnvironmentInput): string {
   const fits = locked !== undefined && (highest === undefined || compareDebianVersions(locked, highest) >= 0);
   return fits ? locked : debianVersion(upstream, target.release, stamp);

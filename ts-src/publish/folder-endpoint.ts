@@ -20,7 +20,7 @@ import type { BlobInfo } from '../store/blobs.ts';
 import type { Endpoint, LocalFile, Placed, Purpose } from './endpoint.ts';
 import { codeOf } from '../io/faults.ts';
 
-/** A folder that any HTTP server may serve. */
+/** A folder that any HTTP server can serve. */
 export class FolderEndpoint implements Endpoint {
   readonly id: string;
   readonly where: string;
@@ -97,7 +97,7 @@ export class FolderEndpoint implements Endpoint {
     return files.map(({ name }) => placed.get(name) ?? 'other');
   }
 
-  /** Gives a file its name where nothing has it yet. */
+  /** Gives a file its name if the name is free. */
   private claim(temporary: string, path: string): boolean {
     try {
       linkSync(temporary, path);
@@ -109,8 +109,8 @@ export class FolderEndpoint implements Endpoint {
   }
 
   /**
-   * Undefined where there is no such file. One of another size or content is `other`, but for an empty or shorter one:
-   * a crash of the machine leaves these, and they are removed.
+   * Compares a file with an existing one; undefined if there is none. `other` if size or content differ. Empty or
+   * truncated files, which a crash of the machine leaves, are removed.
    */
   private async compare(path: string, digest: string, size: number): Promise<Placed | undefined> {
     let there: number;
@@ -135,7 +135,7 @@ export class FolderEndpoint implements Endpoint {
     await writeTogether(others.map(({ name, data }) => ({ path: this.path(name), data })));
   }
 
-  /** Another name for a file, in place of what had that name; false where the file system can't do that. */
+  /** Replaces a name by a hard link to an existing file; false if the file system can't. */
   private putLike(name: string, like: string): boolean {
     const path = this.path(name);
     mkdirSync(dirname(path), { recursive: true });
@@ -147,12 +147,12 @@ export class FolderEndpoint implements Endpoint {
     } catch {
       return false;
     } finally {
-      // Where both are the same file already rename(2) does nothing.
+      // rename(2) does nothing if both names are the same file already.
       rmSync(temporary, { force: true });
     }
   }
 
-  /** Only within `exclusively`: what is compared then is what is replaced. */
+  /** Must run within `exclusively`, so that no other writer comes between comparison and replacement. */
   replace(name: string, data: Buffer, before: string | undefined): Promise<boolean> {
     let now: string | undefined;
     try {
@@ -171,7 +171,7 @@ export class FolderEndpoint implements Endpoint {
 
   async remove(name: string): Promise<void> {
     await this.blobs.remove(name);
-    // Folders that are empty now go, too.
+    // Also removes folders that became empty.
     for (let at = dirname(name); at.includes('/'); at = dirname(at)) {
       try {
         rmdirSync(this.path(at));

@@ -2,16 +2,16 @@ import { createHash } from 'node:crypto';
 import type { StoredFile } from '../model/result.ts';
 import { fieldOf } from './deb.ts';
 
-/** A file of a suite, by its path below the suite's folder. */
+/** A file of a suite, with its path below the suite's folder. */
 export interface IndexFile {
   path: string;
   data: Buffer;
   sha256: string;
-  /** The Release file names it, but only its compressed form is there: apt looks for the name of the plain one. */
+  /** Named in the Release file, but only its compressed form is served: apt requires the plain name there. */
   unwritten?: boolean;
 }
 
-/** Where a package's file lies in the pool: by its source, as Debian's archive has it. */
+/** Path of a package's file in the pool: by its source, as in Debian's archive. */
 export const poolPath = (stanza: string, file: string): string =>
   `${poolFolder((fieldOf(stanza, 'Source') ?? fieldOf(stanza, 'Package') ?? 'unknown').replace(/ .*$/, ''))}/${file}`;
 
@@ -20,7 +20,7 @@ export function poolFolder(source: string): string {
   return `pool/main/${plain.slice(0, plain.startsWith('lib') ? 4 : 1)}/${plain}`;
 }
 
-/** A package's entry in an index: its control stanza, and where its file is. */
+/** A package's entry in an index: control stanza and file. */
 export function packageEntry(stanza: string, file: StoredFile): string {
   const own = stanza
     .split(/\n(?! )/)
@@ -29,7 +29,7 @@ export function packageEntry(stanza: string, file: StoredFile): string {
   return `${own}\nFilename: ${poolPath(stanza, file.name)}\nSize: ${file.size}\nSHA256: ${file.sha256}\n`;
 }
 
-/** What an index says of one package. */
+/** An index entry of a package. */
 export interface Entry {
   text: string;
   sha256: string;
@@ -37,7 +37,7 @@ export interface Entry {
   size: number;
 }
 
-/** The entries of an index that `renderPackages` wrote. */
+/** Parses an index that `renderPackages` wrote. */
 export function readPackages(text: string): Entry[] {
   const entries: Entry[] = [];
   for (let at = 0; at < text.length;) {
@@ -56,7 +56,7 @@ export function readPackages(text: string): Entry[] {
 
 export const renderPackages = (entries: readonly Entry[]): string => entries.map((e) => `${e.text}\n`).join('');
 
-/** What a Release file says beside digests. */
+/** Fields of a Release file besides digests. */
 export interface ReleaseFields {
   origin: string;
   suite: string;
@@ -65,7 +65,7 @@ export interface ReleaseFields {
   /** Milliseconds since 1970. */
   date: number;
   byHash: boolean;
-  /** Of the keys that may sign the next one, too. */
+  /** Includes keys that may sign the next Release file. */
   fingerprints: readonly string[];
   validUntil?: number | undefined;
   channel: string;
@@ -73,7 +73,7 @@ export interface ReleaseFields {
   sha512: boolean;
 }
 
-/** A Release file (Debian's repository format), with the digests of its suite's indices. */
+/** Renders a Release file (Debian's repository format) with the digests of its suite's indices. */
 export function renderRelease(fields: ReleaseFields, files: readonly IndexFile[]): string {
   const sums = (name: 'sha256' | 'sha512') =>
     files
@@ -102,18 +102,18 @@ export function renderRelease(fields: ReleaseFields, files: readonly IndexFile[]
 
 const rfc822 = (milliseconds: number): string => new Date(milliseconds).toUTCString().replace('GMT', 'UTC');
 
-/** What a signed Release file says of itself, its signature unseen. */
+/** A signed Release file, with unverified signature. */
 export interface SeenRelease {
   state: string | undefined;
   date: number | undefined;
   validUntil: number | undefined;
   signedBy: string[];
-  /** Digest (SHA-256) and size by path. */
+  /** Digest (SHA-256) and size, by path. */
   files: Map<string, { sha256: string; size: number }>;
   whole: boolean;
 }
 
-/** Bytes of a Release file. What is served may have been written by others: more is none of ours. */
+/** Size limit of a Release file in bytes; served files are untrusted. */
 const largestRelease = 64 << 20;
 
 export function readRelease(data: string | Buffer): SeenRelease {

@@ -4,9 +4,9 @@ import { meets, relations, type Relation } from './relations.ts';
 export interface Broken {
   package: string;
   version: string;
-  /** The dependency that nothing meets. */
+  /** The unmet dependency. */
   needs: string;
-  /** The package that has it: the broken one itself, or one that it needs. */
+  /** The package with that dependency: the broken one, or one of its dependencies. */
   of: string;
 }
 
@@ -14,7 +14,7 @@ interface Candidate {
   name: string;
   version: string;
   stanza: string;
-  /** Clauses that it has, once it is known to be needed by something. */
+  /** Parsed dependencies; undefined until the package is reached. */
   clauses: Clause[] | undefined;
   wanted: Clause[];
   broken: { needs: string; of: string } | undefined;
@@ -27,9 +27,8 @@ interface Clause {
 }
 
 /**
- * Which of a suite's packages can't be installed on an archive: a dependency of it, or of what it needs in turn, is met
- * by nothing. Conflicts are not looked at: of two packages that exclude each other each one can be installed. Takes
- * time linear in what is reached.
+ * Packages of a suite that can't be installed on an archive because a direct or indirect dependency is unmet. Ignores
+ * conflicts: each of two conflicting packages can be installed alone. Linear in what is reached.
  */
 export function brokenPackages(own: readonly string[], archive: readonly string[]): Broken[] {
   const byName = new Map<string, { candidate: Candidate; version: string | undefined }[]>();
@@ -92,7 +91,7 @@ const candidatesFor = (
 ): Candidate[] =>
   (byName.get(relation.name) ?? []).flatMap(({ candidate, version }) => (meets(version, relation) ? [candidate] : []));
 
-/** A field of one line, or of several that begin with blanks. */
+/** The value of a field, including continuation lines. */
 function valueOf(stanza: string, field: string): string | undefined {
   const begin = stanza.startsWith(`${field}:`) ? 0 : stanza.indexOf(`\n${field}:`) + 1;
   if (begin === 0 && !stanza.startsWith(`${field}:`)) return undefined;

@@ -6,21 +6,21 @@ import { run } from '../io/process.ts';
 import { withSigner, type SigningKey } from './signing.ts';
 
 const day = 86_400_000;
-/** How long before a key ends every run says so. */
+/** How long before a key's expiry runs warn about it. */
 const notice = 60 * day;
 
 /**
- * What is wrong with the keys that sign, or will be soon: `publicKey` is armored, `now` in milliseconds since 1970. A
- * key that has expired is an error: apt would refuse what it signs.
+ * Checks signing keys: warns about keys that expire soon or are weak. An expired key is an error, because apt would
+ * refuse its signatures. `publicKey` is armored; `now` is in milliseconds since 1970.
  */
 export async function keyHealth(publicKey: string, now: number): Promise<Diagnostic[]> {
   const keys = await keysOf(publicKey);
   return keys.ok ? keys.value.flatMap((key) => judgeKey(key, now)) : keys.diagnostics;
 }
 
-/** The keys of an armored text, each with when it ends. */
+/** The keys of an armored text with their expiry. */
 export async function keysOf(publicKey: string): Promise<Result<Key[]>> {
-  // gpg wants a home of its own even for this, and the user may have none.
+  // gpg needs a home folder even for this, and the user may have none.
   const home = mkdtempSync(join(tmpdir(), 'slipway-key-'));
   const shown = await run(
     'gpg',
@@ -33,8 +33,8 @@ export async function keysOf(publicKey: string): Promise<Result<Key[]>> {
 }
 
 /**
- * Signs a text for a try, so that a key that can't sign is told before hours of building. A key that would only be made
- * is not tried.
+ * Test signature, so that an unusable key is reported before hours of building. A key that will be generated is not
+ * tested.
  */
 export async function trySigning(key: SigningKey, now: number): Promise<Diagnostic[]> {
   if (key.kind === 'made') return [];
@@ -48,12 +48,12 @@ export async function trySigning(key: SigningKey, now: number): Promise<Diagnost
 
 export interface Key {
   fingerprint: string;
-  /** Milliseconds since 1970 at which nothing signs with it any more; undefined: never. */
+  /** Expiry of the last key that can sign, in milliseconds since 1970; undefined: never. */
   ends: number | undefined;
   weak: string | undefined;
 }
 
-/** Primary keys with the last of their signing keys, from gpg's listing (doc/DETAILS). */
+/** Primary keys with their longest-lived signing key, from gpg's listing (doc/DETAILS). */
 export function keysIn(colons: string): Key[] {
   const keys: Key[] = [];
   let signing: (number | undefined)[] = [];
@@ -83,7 +83,7 @@ export function keysIn(colons: string): Key[] {
   return keys;
 }
 
-/** Algorithms by their numbers in RFC 9580. */
+/** Why a key is weak. Algorithms by their numbers in RFC 9580. */
 function weakness(algorithm: number, bits: number): string | undefined {
   if (algorithm === 17) return 'DSA';
   return [1, 2, 3].includes(algorithm) && bits < 2048 ? `RSA of ${bits} bits` : undefined;

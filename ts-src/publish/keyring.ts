@@ -11,10 +11,10 @@ import type { Store } from '../store/store.ts';
 import type { OpenChannel } from './state.ts';
 import type { HeldPackage, Suites } from './suites.ts';
 
-/** What keys of keyring packages begin with: no build has made them. */
+/** Key prefix of keyring packages, which no build made. */
 const mark = 'keyring:';
 
-/** The packages but those with a repository's key: these belong to a channel, and are never promoted. */
+/** The packages without keyring packages, which belong to their channel and are never promoted. */
 export const withoutKeyring = (suites: Suites): Suites =>
   Object.fromEntries(
     Object.entries(suites).map(([suite, packages]) => {
@@ -30,15 +30,15 @@ export interface KeyringInput {
   organization: string;
   maintainer: string;
   publicKey: string;
-  /** From where robots read; undefined: that is not known here. */
+  /** URI of the repository for robots; undefined if unknown here. */
   uri: string | undefined;
   /** Milliseconds since 1970. */
   now: number;
 }
 
 /**
- * Adds the package `ORGANIZATION-archive-keyring` to each suite: the public keys, and for each suite an entry for apt's
- * sources. It keeps its version for as long as its content is the same.
+ * Adds the package `ORGANIZATION-archive-keyring` to each suite: public keys, and an apt sources entry for each suite.
+ * Its version changes only with its content.
  */
 export async function withKeyring(suites: Suites, input: KeyringInput): Promise<Suites> {
   const { channel, organization } = input;

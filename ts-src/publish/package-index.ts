@@ -6,23 +6,23 @@ import type { StoredFile } from '../model/result.ts';
 import type { Store } from '../store/store.ts';
 import { readPackages, type Entry, type IndexFile } from './indices.ts';
 
-/** A file of the store together with what it holds. */
+/** A file of the store with its content in memory. */
 export interface HeldData {
   file: StoredFile;
   data: Buffer;
 }
 
-/** What stands for an architecture in the key of a suite's Sources index. */
+/** The "architecture" of a suite's Sources index in keys. */
 const ofSources = 'source';
 
-/** The Packages index of one suite and architecture, or the Sources index of a suite, in all forms. */
+/** All forms of a Packages index (suite and architecture) or Sources index (suite). */
 export interface PackageIndex {
   /** Suite with architecture, or `SUITE/source`. */
   key: string;
   plain: HeldData;
-  /** The same compressed, named by what is added to the path. */
+  /** Compressed forms, named by the suffix of the path. */
   packed: HeldData[];
-  /** The files of the pool that it names. */
+  /** Entries of the index. */
   entries: Entry[];
   contents?: { plain: HeldData; packed: HeldData } | undefined;
 }
@@ -38,21 +38,21 @@ export const heldData = (name: string, data: Buffer): HeldData => ({
 const gzipped = promisify(gzip);
 
 const xz = async (data: Buffer): Promise<Buffer> => {
-  // Level 0 takes half the time of level 1, for some hundredths more bytes.
+  // Level 0 takes half the time of level 1 for a few percent more bytes.
   const packed = await run('xz', ['-q', '-0', '-T1', '-c'], { input: data, encoding: 'latin1' });
   if (packed.code !== 0) throw Object.assign(new Error(`xz failed: ${packed.stderr.trim()}`), { code: 'EXZ' });
   return Buffer.from(packed.stdout, 'latin1');
 };
 
-/** The compressed forms of an index, made beside what else goes on. */
+/** Compresses an index, in parallel with other work. */
 export async function packIndex(data: Buffer, name = 'Packages'): Promise<HeldData[]> {
   const [gz, xzed] = await Promise.all([gzipped(data, { level: 6 }), xz(data)]);
   return [heldData(`${name}.gz`, gz), heldData(`${name}.xz`, xzed)];
 }
 
-/** Indices that were read, by store and digest: a publication needs those of the former state several times. */
+/** Cache of read indices by store and digest: a publication reads those of the previous state several times. */
 const remembered = new WeakMap<Store, Map<string, Promise<{ data: Buffer; entries: Entry[] } | undefined>>>();
-/** Most that are remembered. */
+/** Maximum number of cached indices. */
 const most = 64;
 
 export function readIndex(store: Store, file: StoredFile): Promise<{ data: Buffer; entries: Entry[] } | undefined> {
@@ -71,11 +71,11 @@ export function readIndex(store: Store, file: StoredFile): Promise<{ data: Buffe
   return read;
 }
 
-/** The entries of an index of the store; none where it is lost. */
+/** The entries of an index in the store; empty if it is lost. */
 export const entriesOf = async (store: Store, file: StoredFile): Promise<Entry[]> =>
   (await readIndex(store, file))?.entries ?? [];
 
-/** The compressed forms that the store has of an index; undefined where it lacks one. */
+/** The compressed forms of an index in the store; undefined if one is missing. */
 export async function readPacked(
   store: Store,
   packed: readonly StoredFile[] | undefined,
@@ -88,7 +88,7 @@ export async function readPacked(
   return packed?.length && found.length === packed.length ? found : undefined;
 }
 
-/** The files of an index as a suite has them. */
+/** The files of an index in a suite. */
 export function filesOf({ key, plain, packed, contents }: PackageIndex): IndexFile[] {
   const architecture = key.slice(key.lastIndexOf('/') + 1);
   const at = (path: string, { file, data }: HeldData): IndexFile => ({ path, data, sha256: file.sha256 });
@@ -100,14 +100,14 @@ export function filesOf({ key, plain, packed, contents }: PackageIndex): IndexFi
   ];
 }
 
-/** What the store holds of an index. */
+/** The store's objects of an index. */
 export const objectsOf = ({ plain, packed, contents }: PackageIndex): HeldData[] => [
   plain,
   ...packed,
   ...(contents ? [contents.packed] : []),
 ];
 
-/** What a state says of its indices. */
+/** The fields of a state that name its indices. */
 export function listedIndices(indices: readonly PackageIndex[], others: { contents: boolean; sources: boolean }) {
   const packages = indices.filter((index) => !isSourceIndex(index));
   const forms = (index: PackageIndex) => index.packed.map((p) => p.file);

@@ -12,19 +12,19 @@ import type { Store } from '../store/store.ts';
 import { controlStanzas, sourceOf } from './deb.ts';
 import type { HeldPackage, Suites } from './suites.ts';
 
-/** Makes a source package; its .dsc first. */
+/** Makes a source package; returns files, the .dsc first. */
 export type SourceMaker = (request: SourceRequest) => Promise<BuildOutcome<string[]>>;
 
 export interface SourcesInput {
   store: Store;
-  /** A folder for what is packed. */
+  /** Work folder. */
   scratch: string;
   runs: readonly TaskGraph[];
   suites: Suites;
   make: SourceMaker;
 }
 
-/** Source packages at once: each is compressed by a process. */
+/** Number of source packages made in parallel; each is compressed by a process. */
 const width = 4;
 
 interface Wanted {
@@ -36,8 +36,8 @@ interface Wanted {
 }
 
 /**
- * Gives each package of the runs its source, where it has none: from the sources that its key names, under the version
- * that its control file names. What was built long ago gets one, too; nothing is built for it.
+ * Adds source packages to the packages of runs that lack one: from the sources in their keys, under the source version
+ * in their control files. This includes packages that were built long ago; nothing is built.
  */
 export async function withSources(input: SourcesInput): Promise<{ suites: Suites; diagnostics: Diagnostic[] }> {
   const { store, suites, runs } = input;
@@ -50,7 +50,7 @@ export async function withSources(input: SourcesInput): Promise<{ suites: Suites
     const of: Record<string, HeldPackage> = { ...packages };
     all[suite] = of;
     for (const [debian, held] of Object.entries(packages)) {
-      // One that the store lost is made again.
+      // A source package that the store lost is made again.
       if (held.sources && store.holds(held.sources)) continue;
       const number = numbers.get(debian);
       if (graph && number !== undefined && graph.records[number]?.key === held.key)
@@ -76,12 +76,12 @@ async function makeSources(input: SourcesInput, wanted: Wanted[], all: Suites, d
   const paths = await store.many(wanted, ({ held }) => firstOf(store, held));
   const stanzas = await controlStanzas(paths.flatMap((p) => (p ? [p] : [])));
   const read = new Map(paths.flatMap((p) => (p ? [p.name] : [])).map((name, i) => [name, stanzas[i]]));
-  // Architectures share a source: it is made once.
+  // Architectures share a source package, so it is made once.
   const known = new Map<string, Promise<StoredFile[] | string>>();
   await parallel(wanted, width, async ({ suite, debian, held, graph, number }) => {
     const p = graph.scope.packages[number];
     const stanza = read.get(held.files[0]?.name ?? '');
-    // A package that the store lost is told elsewhere.
+    // A lost package is reported elsewhere.
     if (!p || stanza === undefined) return;
     const { version } = sourceOf(stanza);
     const name = `${suite.slice(0, suite.lastIndexOf('/'))} ${debian} ${version} ${p.source.tree ?? ''}`;
@@ -101,7 +101,7 @@ async function makeSources(input: SourcesInput, wanted: Wanted[], all: Suites, d
   });
 }
 
-/** The source that another architecture of the suite has of the same version. */
+/** The source package of the same version from another architecture of the suite. */
 function shared(all: Suites, suite: string, debian: string, version: string): StoredFile[] | undefined {
   const name = `${debian}_${version.replace(/^\d+:/, '')}.dsc`;
   const folder = suite.slice(0, suite.lastIndexOf('/') + 1);
@@ -127,7 +127,7 @@ async function makeOne(
     const outcome = await make({ ...request, work });
     if (outcome.state !== 'made') return outcome.state === 'failed' ? outcome.reason : 'its sources were lost';
     const files: StoredFile[] = [];
-    // The .dsc last: it names the archive.
+    // The .dsc is stored last, because it names the archive.
     for (const path of [...outcome.value].reverse()) files.unshift(await store.put(path));
     return files;
   } finally {

@@ -15,7 +15,7 @@ import type { Verdict } from '../model/channel-answers.ts';
 import { ownIn } from '../model/maps.ts';
 import type { Suites } from './suites.ts';
 
-/** Finds a state of a channel by its id or the beginning of it; its head where none is named. */
+/** Finds a state of a channel by its id or a prefix of it; the head if none is given. */
 export async function stateOf(
   store: Store,
   channel: OpenChannel,
@@ -52,14 +52,14 @@ export async function stanzasOf(store: Store, state: State): Promise<Record<stri
 
 export interface Judged {
   verdicts: Verdict[];
-  /** None failed. */
+  /** All criteria passed. */
   passed: boolean;
 }
 
-/** Former states in which a test that fails is looked up. */
+/** Number of former states that are searched for a failing test. */
 const lookedBack = 20;
 
-/** States that a channel had before one of them, as far as a failing test is looked up there; none where none fails. */
+/** States of a channel before a given one, as far as needed to judge failing tests; empty without failures. */
 async function historyOf(store: Store, from: OpenChannel, id: string, state: State): Promise<State[]> {
   if (!Object.values(state.tests).some((tests) => Object.values(tests).includes('failed'))) return [];
   const at = from.file.states.findIndex((s) => s.id === id) + 1;
@@ -69,18 +69,18 @@ async function historyOf(store: Store, from: OpenChannel, id: string, state: Sta
 
 export interface JudgeInput {
   from: OpenChannel;
-  /** The state of `from` that is to be promoted. */
+  /** Id of the state of `from` to promote. */
   id: string;
   state: State;
   to: OpenChannel;
   rules: ChannelRules;
   now: number;
   approvedBy: string | undefined;
-  /** Packages of the platforms' archives, by suite with architecture, where the rules ask for them. */
+  /** Packages in the platforms' archives, by suite with architecture, if the rules use them. */
   archives: Record<string, string[] | undefined> | undefined;
 }
 
-/** Every criterion's verdict on a state that is to be promoted. */
+/** All verdicts on a promotion. */
 export async function judgePromotion(store: Store, input: JudgeInput): Promise<Judged> {
   const { from, id, state, to, rules, now, approvedBy, archives } = input;
   const own = { ...state, suites: withoutKeyring(state.suites) };
@@ -108,7 +108,7 @@ export interface Promotion {
   who: string;
 }
 
-/** Moves a channel to a state of another one: the same packages, byte for byte. */
+/** Moves a channel to a state of another channel, with the same bytes. */
 export async function promoteState(promotion: Promotion, outlet: Outlet): Promise<Result<Moved>> {
   const { state, to } = promotion;
   const draft: Draft = {
@@ -139,7 +139,7 @@ export interface RollbackInput {
   channel: OpenChannel;
   id: string;
   state: State;
-  /** The bytes of then, under the versions of then. */
+  /** Restore the original bytes and versions. */
   pointer: boolean;
   /** This machine's state folder. */
   folder: string;
@@ -148,17 +148,17 @@ export interface RollbackInput {
 
 export interface RolledBack {
   moved: Moved;
-  /** Packages that are served under a new version. */
+  /** Number of packages served under a new version. */
   raised: number;
-  /** Packages that robots which have upgraded keep, as apt does not go down. */
+  /** Number of packages that upgraded robots keep, since apt does not downgrade. */
   kept: number;
-  /** Packages that the channel has no more. */
+  /** Number of packages that the channel no longer has. */
   gone: number;
 }
 
 /**
- * Takes a channel back to one of its states. Forward: what differs is packed anew under a version above all that the
- * channel held, so that an upgrade takes robots back. Pointer: the very bytes of then.
+ * Rolls a channel back to one of its states. By default, changed packages are repacked under versions above all that
+ * the channel had, so that an upgrade brings robots back. `pointer`: restores the original bytes.
  */
 export async function rollBack(input: RollbackInput, outlet: Outlet): Promise<Result<RolledBack>> {
   const { channel, state, pointer } = input;

@@ -22,7 +22,7 @@ import {
 import { claimHead, finishSwitch, readState, stateText, type OpenChannel, type State } from './state.ts';
 import { otherVersions, sameSuites, orderedSuites, withoutSources, type Suites } from './suites.ts';
 
-/** Where a channel is served, and how it is signed. */
+/** The repositories and the signer of a channel. */
 export interface Outlet {
   store: Store;
   endpoints: readonly Endpoint[];
@@ -31,28 +31,28 @@ export interface Outlet {
   now: number;
 }
 
-/** What a new state is made of. */
+/** The content of a new state. */
 export type Draft = Pick<
   State,
   'kind' | 'from' | 'suites' | 'tests' | 'stamp' | 'who' | 'run' | 'verdicts' | 'forced'
 > & {
-  /** Text of the lock of its sources. */
+  /** Text of the lockfile of its sources. */
   lock?: string | undefined;
 };
 
 export interface Moved {
   id: string | undefined;
   state: State | undefined;
-  /** Digests of packages that the store lost: then nothing was published. */
+  /** Digests of packages that the store has lost; nothing was published then. */
   lost: string[];
-  /** Clients see something else than before. */
+  /** Whether clients see a change. */
   changed: boolean;
 }
 
 /**
- * Makes a state of a draft and moves the channel to it. Nothing that clients see changes before all of it is staged at
- * every endpoint. Where the channel holds the same already, only what is missing at an endpoint is brought there: so a
- * run that was killed is finished by the next one.
+ * Creates a state from a draft and moves the channel to it. Clients see no change until everything is staged at every
+ * endpoint. If the channel has the same content already, only missing files are added, so the next run finishes an
+ * interrupted one.
  */
 export async function moveChannel(
   channel: OpenChannel,
@@ -75,7 +75,7 @@ export async function moveChannel(
   if (!made.ok) return made;
   if (made.value.lost.length) return good({ id: undefined, state: undefined, lost: made.value.lost, changed: false });
   const { lock, ...rest } = draft;
-  // Indices are compressed meanwhile.
+  // Runs while indices are compressed.
   const suites = orderedSuites(wanted);
   const written: HeldData | undefined = lock === undefined ? undefined : heldData('lock.yaml', Buffer.from(lock));
   const versions = otherVersions(channel.value.versions, wanted);
@@ -97,7 +97,7 @@ export async function moveChannel(
   return bringIndices(channel, { id, state, indices, looks: false }, outlet, false);
 }
 
-/** The packages, with those that have the channel's own key where that is asked for. */
+/** The packages, with the keyring packages if configured. */
 async function suitesWithKey(channel: OpenChannel, given: Suites, outlet: Outlet): Promise<Suites> {
   const suites = withoutKeyring(given);
   const { store, endpoints, signer, settings, now } = outlet;
@@ -111,7 +111,7 @@ async function fromState(store: Store, draft: Draft): Promise<State | undefined>
   return draft.from ? readState(store, draft.from.state) : undefined;
 }
 
-/** Brings a state to all endpoints of its channel, and makes it the head where it is not. `renew`: signs anew. */
+/** Publishes a state to all endpoints of its channel and makes it the head. `renew`: signs again. */
 export async function bring(
   channel: OpenChannel,
   id: string,
@@ -126,8 +126,8 @@ export async function bring(
 }
 
 /**
- * Signs the suites of a channel's former states anew at all endpoints. Gives how many there are, and the ids of those
- * that can't be read any more.
+ * Renews the signatures of the channel's former states at all endpoints. Returns their number, and ids of unreadable
+ * ones.
  */
 export async function renewFormer(
   channel: OpenChannel,
@@ -158,7 +158,7 @@ interface Brought {
   id: string;
   state: State;
   indices: readonly PackageIndex[];
-  /** Packages that the head has are looked at, too: one that an endpoint lost is brought there again. */
+  /** Also verify that the head's packages are still at the endpoint, and replace lost ones. */
   looks: boolean;
 }
 
@@ -172,7 +172,7 @@ function bringIndices(channel: OpenChannel, what: Brought, outlet: Outlet, renew
   return run(outlet.endpoints);
 }
 
-/** Stages at every endpoint, lists the state as the channel's head, and switches. */
+/** Stages at every endpoint, records the state as the channel's head, and switches. */
 async function bringAll(
   channel: OpenChannel,
   { id, state, indices, looks }: Brought,
@@ -208,7 +208,7 @@ async function bringAll(
 
 const day = 86_400_000;
 
-/** apt takes no Release file that is older than the one it has: of a clock that is behind nobody would hear. */
+/** apt ignores a Release file older than its own, so a late clock would silently hide a publication. */
 function clockFaults(channel: OpenChannel, now: number): Diagnostic[] {
   const days = Math.floor(((channel.head?.when ?? now) - now) / day);
   return days < 1
@@ -248,11 +248,11 @@ interface StageInput {
 async function stageAt(input: StageInput): Promise<Result<{ suites: StagedSuite[]; lost: string[] }>> {
   const { endpoint, channel, id, state, suites, outlet, looks, renew } = input;
   const { store, signer, settings, now } = outlet;
-  // The public key comes first: what is signed can be checked from its first moment.
+  // The public key comes first, so that signatures can always be verified.
   const key = Buffer.from(signer.publicKey);
   if (!(await endpoint.read('key.asc'))?.data.equals(key)) await endpoint.put('key.asc', key);
   const pool = new Map(suites.flatMap((suite) => suite.pool.map((p) => [p.filename, p])));
-  // gpg signs while packages are brought; nothing of a suite is written before all of them are there.
+  // gpg signs while packages are uploaded. Nothing of a suite is written before its packages are there.
   let packagesAre: (there: boolean) => void = () => undefined;
   const pooled = new Promise<boolean>((resolve) => (packagesAre = resolve));
   const staging = parallel(suites, endpoint.width, (suite) =>
@@ -274,8 +274,8 @@ async function stageAt(input: StageInput): Promise<Result<{ suites: StagedSuite[
 }
 
 /**
- * Packages of the channel's head, by digest: they are where it is served. A repository that was emptied, or brought
- * back from a backup, serves something else.
+ * Digests of the head's packages if the endpoint serves this head. A repository that was emptied or restored from a
+ * backup serves something else.
  */
 async function knownPool(channel: OpenChannel, endpoint: Endpoint): Promise<Set<string>> {
   const known = new Set<string>();

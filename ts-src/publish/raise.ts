@@ -10,27 +10,27 @@ import type { HeldPackage, Suites, Versions } from './suites.ts';
 
 export interface Raised {
   suites: Suites;
-  /** Packages that were packed anew, by suite with architecture. */
+  /** Repacked packages, by suite with architecture. */
   raised: { suite: string; debian: string; from: string; to: string }[];
-  /** Digests of packages that the store lost, or that can't be packed anew. */
+  /** Digests of packages that the store has lost, or that can't be repacked. */
   lost: string[];
 }
 
 export interface RaiseInput {
   store: Store;
-  /** A folder for what is packed. */
+  /** Work folder. */
   scratch: string;
   suites: Suites;
   /** What clients have now. */
   now: Suites;
-  /** The highest that the channel ever held. */
+  /** The highest versions that the channel ever had. */
   versions: Versions;
   stamp: string;
 }
 
 /**
- * Gives each package whose version would go down, or stay while its bytes change, a version above all that its channel
- * ever held: apt would not install it otherwise. Its files stay as they were built.
+ * Raises versions: a package whose version would decrease, or stay the same with other bytes, gets a version above all
+ * that its channel had, because apt would not install it otherwise. Its files stay unchanged.
  */
 export async function raiseVersions(input: RaiseInput): Promise<Raised> {
   const { store, suites, now, versions, stamp } = input;
@@ -43,7 +43,7 @@ export async function raiseVersions(input: RaiseInput): Promise<Raised> {
       if (highest === undefined) continue;
       const order = compareDebianVersions(held.version, highest);
       if (order > 0 || sameFiles(held, ownIn(now[suite], debian))) continue;
-      // Where nothing is known of the bytes that were served under this version it may have been these.
+      // The bytes served under this version are unknown; they may be the same.
       if (order === 0 && !Object.hasOwn(now, suite)) continue;
       jobs.push({ suite, debian, held, to: versionAbove(held.version, stamp, highest) });
     }

@@ -4,12 +4,15 @@ import type { Endpoint } from './endpoint.ts';
 import { trySigning } from './key-health.ts';
 import type { SigningKey } from './signing.ts';
 
-/** Written to a repository; no client reads it. It stays: who publishes to a bucket need not be allowed to delete. */
+/**
+ * Test file in a repository, which clients do not read. It is not removed, because publishing to a bucket needs no
+ * permission to delete.
+ */
 const tried = '.slipway/tried';
 
 /**
- * What would keep a publication from its end, all of it: keys that can't sign or have expired, places that can't be
- * read or written. Clients see nothing of it.
+ * Finds everything that would prevent a publication: unusable or expired keys, places that can't be read or written.
+ * Invisible to clients.
  */
 export async function rehearsePublication(
   key: SigningKey,

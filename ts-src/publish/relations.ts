@@ -1,6 +1,6 @@
 import { compareDebianVersions } from '../plan/versions.ts';
 
-/** One alternative of a dependency. */
+/** An alternative of a dependency. */
 export interface Relation {
   name: string;
   operator: string | undefined;
@@ -8,7 +8,7 @@ export interface Relation {
   text: string;
 }
 
-/** A dependency field: clauses, each of alternatives (policy 7.1). */
+/** Parses a dependency field into clauses of alternatives (policy 7.1). */
 export function relations(field: string | undefined): Relation[][] {
   return (field ?? '')
     .split(',')

@@ -8,10 +8,7 @@ import { channelFile, openChannel, readState, shortId, type Listed, type OpenCha
 
 const day = 86_400_000;
 
-/**
- * The states that a channel has no more of: those beyond `keep`, whose successor is older than the grace. States of
- * unlimited channels all stay.
- */
+/** States that expired: beyond `keep`, with a successor older than the grace period. Without a limit none expire. */
 export function expiredStates(
   states: readonly Listed[],
   keep: number | undefined,
@@ -22,7 +19,7 @@ export function expiredStates(
   return states.filter((_, i) => i >= keep && i > 0 && now - at(states, i - 1).when > graceDays * day);
 }
 
-/** Takes states out of a channel's list. False: another writer came in between. */
+/** Removes states from a channel's list. False if another writer was first. */
 export const dropStates = (store: Store, channel: OpenChannel, expired: readonly Listed[]): Promise<boolean> =>
   store.replaceJson(
     channelFile(channel.name),
@@ -31,8 +28,8 @@ export const dropStates = (store: Store, channel: OpenChannel, expired: readonly
   );
 
 /**
- * Takes expired states out of a channel and sweeps its repositories, where there is something to do. Another writer may
- * come in between: then it is left for the next time.
+ * Removes expired states from a channel and sweeps its repositories, if necessary. If another writer was first, the
+ * next run does it.
  */
 export async function retireStates(
   store: Store,
@@ -50,7 +47,7 @@ export async function retireStates(
   }
 }
 
-/** Files that no state needs, each with the moment since when. */
+/** Unneeded files, with the time when they were found to be. */
 interface Condemned {
   schema: 1;
   since: Record<string, number>;
@@ -60,14 +57,14 @@ const condemnedFile = '.slipway/condemned.json';
 
 export interface Swept {
   removed: { name: string; size: number }[];
-  /** Files that nothing needs, and that wait for the grace to end. */
+  /** Number of unneeded files within the grace period. */
   waiting: number;
   kept: number;
 }
 
 /**
- * Mark and sweep of a repository: what no listed state of its channel has goes once the grace has passed since that was
- * found. A publication that goes on meanwhile keeps it out: undefined then.
+ * Mark and sweep of a repository. Files of no listed state are removed when the grace period after that finding is
+ * over. Undefined if a publication is in progress.
  */
 export async function sweepRepository(
   store: Store,
@@ -76,7 +73,7 @@ export async function sweepRepository(
   { graceDays, now, dryRun }: { graceDays: number; now: number; dryRun: boolean },
 ): Promise<Swept | undefined> {
   return endpoint.during('clean-up', async () => {
-    // Read within: what another publication lists before is marked, and none begins meanwhile.
+    // Read inside of the exclusion: all publications have listed their states by now, and none can begin.
     const marked = await markAll(store, await openChannel(store, channel), endpoint);
     if (!marked) return undefined;
     const read = await endpoint.read(condemnedFile);
@@ -100,7 +97,7 @@ export async function sweepRepository(
     }
     if (dryRun) return swept;
     for (const { name } of swept.removed) {
-      // Not beyond the time for which publications wait for a clean-up.
+      // Stop before the time after which publications no longer wait for a clean-up.
       if (Date.now() - begun < 540_000) await endpoint.remove(name);
       else since[name] = before[name] ?? now;
     }
@@ -119,7 +116,9 @@ function condemnedIn(data: Buffer | undefined): Condemned['since'] {
   }
 }
 
-/** Says of each file whether a listed state has it; undefined where a state can't be read: then nothing may go. */
+/**
+ * Returns whether a file belongs to a listed state; undefined if a state can't be read: then nothing may be removed.
+ */
 async function markAll(
   store: Store,
   channel: OpenChannel,
@@ -153,13 +152,13 @@ async function markAll(
     if (files.has(name)) return true;
     const state = /^dists\/states\/([^/]+)\//.exec(name)?.[1];
     if (state !== undefined) return states.has(state);
-    // Plain names are overwritten by each publication; those of suites and architectures that are gone are not marked.
+    // Plain names are overwritten by each publication. Those of removed suites and architectures are not marked.
     const suite = /^dists\/(.+)\/(?:InRelease|Release|Release\.gpg)$/.exec(name)?.[1];
     return suite !== undefined && suites.has(suite);
   };
 }
 
-/** Marks the indices that a Release file names, and their by-hash names. */
+/** Marks the indices in a Release file, and their by-hash names. */
 async function markRelease(endpoint: Endpoint, folder: string, suite: string, files: Set<string>): Promise<void> {
   const read = await endpoint.read(`${folder}/InRelease`);
   for (const [path, { sha256: digest }] of readRelease(read?.data ?? '').files) {

@@ -5,7 +5,7 @@ import { maintainerOf } from '../model/names.ts';
 import { matchesGlob } from '../plan/globs.ts';
 import type { Settings } from './staging.ts';
 
-/** What distro.yaml asks for a channel: its own entry, else the first pattern that fits. */
+/** The rules of a channel in distro.yaml: its own entry, else the first matching pattern. */
 export function rulesOf(distro: Pick<Distro, 'channels'>, name: string): ChannelRules {
   const own = ownIn(distro.channels, name);
   if (own) return own;
@@ -13,11 +13,11 @@ export function rulesOf(distro: Pick<Distro, 'channels'>, name: string): Channel
   return fitting?.[1] ?? defaultRules();
 }
 
-/** Whether a state of a channel may be promoted to one with these rules. */
+/** Whether states of a channel may be promoted to a channel with these rules. */
 export const mayComeFrom = (rules: ChannelRules, from: string): boolean =>
   !rules.from.length || rules.from.some((p) => matchesGlob(p, from));
 
-/** States of a channel that are kept: its rules' number, its track's, or that of all; undefined: all of them. */
+/** Number of states to keep: from the channel's rules, its track, or the default; undefined: all. */
 export function keepOf(distro: Pick<Distro, 'channels' | 'publish' | 'tracks'>, name: string): number | undefined {
   const track = distro.tracks.find((t) => matchesGlob(t.channel.replaceAll('{name}', '*'), name));
   return rulesOf(distro, name).keep ?? track?.keep ?? distro.publish.keep;

@@ -6,12 +6,15 @@ import { S3Blobs } from '../store/s3-blobs.ts';
 import { parseS3 } from '../store/s3-place.ts';
 import type { Endpoint, LocalFile, Placed, Purpose } from './endpoint.ts';
 
-/** What never changes, and what changes with each publication: caches between must ask again after a minute. */
+/**
+ * Cache headers: for immutable files, and for files that change with publications, which caches revalidate after a
+ * minute.
+ */
 const forever = { 'cache-control': 'public, max-age=31536000, immutable' };
 const short = { 'cache-control': 'public, max-age=60, must-revalidate' };
 
 const leaseFile = '.slipway/leases.json';
-/** Milliseconds after which nobody waits for a lease any more. */
+/** Duration of a lease in milliseconds. */
 export const lasting: Record<Purpose, number> = { publication: 6 * 3_600_000, 'clean-up': 600_000 };
 
 interface Lease {
@@ -32,7 +35,7 @@ function leasesIn(data: Buffer | undefined): Lease[] {
   }
 }
 
-/** A bucket of any S3-compatible server. No request lists it but those of a clean-up. */
+/** A bucket of an S3-compatible server. Only clean-ups list it. */
 export class S3Endpoint implements Endpoint {
   readonly where: string;
   readonly uri: string;
@@ -47,7 +50,7 @@ export class S3Endpoint implements Endpoint {
     const place = parseS3(id, env);
     this.blobs = new S3Blobs(place);
     this.where = this.blobs.where;
-    // `public=URL` says from where clients read the bucket: a CDN before it, or itself.
+    // `public=URL`: where clients read the bucket, such as a CDN.
     const at = new URL(id).searchParams.get('public');
     this.served = at !== null;
     const path = place.prefix.split('/').filter(Boolean).map(encodeURIComponent);
@@ -55,8 +58,8 @@ export class S3Endpoint implements Endpoint {
   }
 
   /**
-   * Publications and clean-ups keep each other out by a file of leases, which is changed by compare-and-swap. A lease
-   * ends by itself: that of a killed process holds up clean-ups for some hours, and publications for minutes.
+   * Publications and clean-ups exclude each other through a file of leases, changed by compare-and-swap. Leases expire:
+   * a killed process delays clean-ups by hours, and publications by minutes.
    */
   async during<T>(purpose: Purpose, work: () => Promise<T>): Promise<T | undefined> {
     const me = randomBytes(8).toString('hex');

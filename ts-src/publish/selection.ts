@@ -1,23 +1,23 @@
 import { entry } from '../model/maps.ts';
 import { compare } from '../model/diagnostics.ts';
 
-/** What of a package decides whether it fits others: the ABI name that it provides, and those that it requires. */
+/** The fields that decide whether packages fit together: the provided ABI name, and the required ones. */
 export interface Fit {
   abi: string;
   requires: readonly string[];
-  /** Packages of the distribution that it needs to run, by Debian name. */
+  /** Run dependencies in the distribution, by Debian name. */
   needs?: readonly string[] | undefined;
 }
 
-/** Why a package is not published as it was made, or leaves the repository. */
+/** Why a package is withheld, or leaves the repository. */
 export interface Reason {
   package: string;
   /**
-   * - `former-stays`: `by` stays as it was, and fits only the former version of this package.
-   * - `needs-former`: it was made for another version of `by` than the one that stays.
-   * - `needs-missing`: it needs `by`, which is not there.
-   * - `left-out`: what is published does not fit it, and it was not made again (`partial`, or it did not fit before).
-   * - `removed`: the distribution does not have it any more.
+   * - `former-stays`: `by` stays unchanged, and fits only the former version of this package.
+   * - `needs-former`: it was built with another version of `by` than the one that stays.
+   * - `needs-missing`: it needs `by`, which is missing.
+   * - `left-out`: it does not fit what is published, and was not rebuilt (`partial`, or it did not fit before).
+   * - `removed`: the distribution no longer has it.
    */
   kind: 'former-stays' | 'needs-former' | 'needs-missing' | 'left-out' | 'removed';
   by: string;
@@ -27,26 +27,26 @@ export interface SelectionInput<Former extends Fit, New extends Fit> {
   /** What is published now, by Debian name. */
   former: ReadonlyMap<string, Former>;
   made: ReadonlyMap<string, New>;
-  /** Whether a package still belongs to the distribution. One that does not stays only as long as others need it. */
+  /** Whether a package still belongs to the distribution. Others stay only while packages need them. */
   belongs: (debian: string) => boolean;
-  /** Publish all that was made, and leave out what does not fit any more. */
+  /** Publish everything new, and leave out what no longer fits. */
   partial?: boolean;
 }
 
 export interface Selected<Former, New> {
-  /** What is to be published, by Debian name, sorted. It fits together. */
+  /** What to publish, by Debian name, sorted. It fits together. */
   chosen: Map<string, { from: 'made'; value: New } | { from: 'former'; value: Former }>;
-  /** One for each package that is not published as it was made, and each that leaves. Sorted by package. */
+  /** One reason for each package that is withheld or leaves, sorted by package. */
   reasons: Reason[];
-  /** Packages that stay as they were and hold others back: building these too publishes everything. Sorted. */
+  /** Unchanged packages that withhold others: building these, too, publishes everything. Sorted. */
   holding: string[];
 }
 
 /**
- * Selects what is published: the largest part of what was made that fits together with what stays. Nothing that is
- * published and still belongs there gets lost: where it was not made again, and what it requires has another ABI now,
- * all of these stay as they were. Every rule only ever takes a package back to its former version, so the result is the
- * one largest set, whatever the order. O(packages + requirements).
+ * Selects what to publish: the largest set of new packages that fits together with the packages that stay. No published
+ * package that still belongs to the distribution is lost: if it was not rebuilt and the ABI that it requires changes,
+ * the packages involved stay unchanged. Each rule only reverts a package to its former version, so there is one largest
+ * result, independent of the order. O(packages + requirements).
  */
 export function selectPublished<Former extends Fit, New extends Fit>(
   input: SelectionInput<Former, New>,
@@ -57,12 +57,12 @@ export function selectPublished<Former extends Fit, New extends Fit>(
 class Selector<Former extends Fit, New extends Fit> {
   private readonly former: ReadonlyMap<string, Former>;
   private readonly made: ReadonlyMap<string, New>;
-  /** Packages that are not published as they were made, with why; undefined for those that were not made at all. */
+  /** Reverted packages with their reasons; undefined for packages that were not rebuilt. */
   private readonly back = new Map<string, Reason | undefined>();
   private readonly queue: string[] = [];
   private readonly formerProvider = new Map<string, string>();
   private readonly newProvider = new Map<string, string>();
-  /** By package that was made, others whose new version needs it in whatever version, or by the ABI of the new one. */
+  /** By new package: other new packages that need it, in any version or with its new ABI. */
   private readonly newDependents = new Map<string, { package: string; abi: string | undefined }[]>();
 
   constructor(private readonly input: SelectionInput<Former, New>) {
@@ -89,7 +89,7 @@ class Selector<Former extends Fit, New extends Fit> {
     return { chosen, reasons: this.reasons(chosen, dropped), holding: this.holding(chosen) };
   }
 
-  /** What was taken back, and with `partial` all that was not made and belongs there. */
+  /** Whether a package stays unchanged: it was reverted or, with `partial`, not rebuilt and still belongs. */
   private stays(name: string): boolean {
     return this.back.has(name) || (this.input.partial === true && !this.made.has(name) && this.input.belongs(name));
   }
@@ -100,7 +100,7 @@ class Selector<Former extends Fit, New extends Fit> {
     this.queue.push(name);
   }
 
-  /** What a new version needs; where that can't be there, it is taken back at once. */
+  /** Records what a new version needs; reverts it at once if that is missing. */
   private findNeeds(name: string): void {
     const { requires, needs } = entry(this.made, name);
     const missing = (by: string) => this.takeBack(name, { package: name, kind: 'needs-missing', by });
@@ -118,14 +118,14 @@ class Selector<Former extends Fit, New extends Fit> {
     }
   }
 
-  /** A new version needs a package that was not made and is published: with `partial` it stays anyway. */
+  /** A new version needs a published package that was not rebuilt; with `partial` it stays anyway. */
   private needFormer(need: string, name: string): void {
     if (this.input.partial && !this.input.belongs(need))
       this.takeBack(name, { package: name, kind: 'needs-missing', by: need });
     else this.takeBack(need, undefined);
   }
 
-  /** A package is as it was: what it requires must be too, and what was made for its new version. */
+  /** A reverted package: its requirements must be reverted, too, and dependents built with its new version. */
   private follow(name: string): void {
     const former = this.former.get(name);
     for (const d of this.newDependents.get(name) ?? []) {
@@ -154,7 +154,7 @@ class Selector<Former extends Fit, New extends Fit> {
     return [...all.values()].sort((a, b) => compare(a.package, b.package));
   }
 
-  /** Packages that were not made, stay, and require an ABI that what was made changes; and those above them. */
+  /** Packages that were not rebuilt, stay, and require an ABI that changes; and their dependents. */
   private holding(chosen: Selected<Former, New>['chosen']): string[] {
     const dependents = new Map<string, string[]>();
     for (const [name, f] of this.former) for (const abi of f.requires) push(dependents, abi, name);
@@ -173,7 +173,7 @@ class Selector<Former extends Fit, New extends Fit> {
   }
 }
 
-/** Takes out what needs something that is not there, until all fits; what was taken out, with what it lacked. */
+/** Removes packages with missing requirements until all fit. Returns the removed ones with what they lacked. */
 function dropUnfit(chosen: Map<string, { value: Fit }>): Map<string, string> {
   const dropped = new Map<string, string>();
   const provided = new Set([...chosen].flatMap(([name, { value }]) => [name, value.abi]));

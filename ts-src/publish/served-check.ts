@@ -10,7 +10,7 @@ import { sameFiles } from './raise.ts';
 import type { State } from './state.ts';
 import type { Suites } from './suites.ts';
 
-/** One package of each suite and architecture that a client is to download: one that is new, else any. */
+/** One package per suite and architecture for the test download, preferably a new one. */
 export function samplesOf(
   state: State,
   before: Suites,
@@ -26,8 +26,8 @@ export function samplesOf(
 }
 
 /**
- * Lets a real apt, which knows nothing of this machine, update from what an endpoint serves and download a package of
- * each suite and architecture.
+ * Runs apt isolated from this machine's configuration: updates from an endpoint, and downloads one package per suite
+ * and architecture.
  */
 export async function checkServed(
   endpoint: Endpoint,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import { run } from '../io/process.ts';
 
-/** The primary key of each key in gpg's listing (doc/DETAILS), by fingerprint. */
+/** Fingerprint of each key → its primary key, from gpg's listing (doc/DETAILS). */
 export function primaryKeys(colons: string): Map<string, string> {
   const primaries = new Map<string, string>();
   let primary: string | undefined;
@@ -22,13 +22,13 @@ export function primaryKeys(colons: string): Map<string, string> {
   return primaries;
 }
 
-/** Fingerprints of the keys that made signatures, as gpg's status lines have them (SIG_CREATED). */
+/** Fingerprints of signing keys in gpg's status lines (SIG_CREATED). */
 export const signersIn = (status: string): string[] =>
   [...status.matchAll(/^\[GNUPG:\] SIG_CREATED (?:\S+ ){5}([0-9A-F]{16,64})$/gm)].flatMap((m) => m[1] ?? []);
 
 /**
- * Whether each key has signed: gpg leaves out one that it can't use, and ends well with the others' signatures. Robots
- * that know only that key could not update then.
+ * Checks that each key has signed: gpg skips unusable keys and still succeeds. Robots that know only the skipped key
+ * could not update.
  */
 export function checkSigners(
   wanted: readonly string[],
@@ -48,7 +48,7 @@ export function checkSigners(
     : good(undefined);
 }
 
-/** The same of a signature that a program made, by the public keys; what it signed must be this text. */
+/** Verifies a signature made by a program, with the public keys. The signed text must be this one. */
 export async function checkSignature(
   signature: string,
   text: string | Buffer,

@@ -4,18 +4,18 @@ import { join } from 'node:path';
 import { run, type Outcome, type RunOptions } from '../io/process.ts';
 
 /**
- * Where secret keys are while something is signed: a GnuPG home on a tmpfs that ends with this process, however it
- * ends, together with every program that was started in it (gpg-agent too).
+ * Holds secret keys while something is signed: a GnuPG home on a tmpfs. It disappears with this process, however that
+ * ends, together with all programs started in it (including gpg-agent).
  */
 export interface SigningRoom {
-  /** GnuPG's home: short, because a socket's path has at most 107 characters. */
+  /** GnuPG's home. Short, because socket paths are limited to 107 characters. */
   home: string;
   /** Runs a program in the room. */
   run(command: string, args: string[], options?: RunOptions): Promise<Outcome>;
   close(): Promise<void>;
 }
 
-/** First process of the room: it ends when its standard input does, and so does all that was started beside it. */
+/** First process of the room's namespace. It ends with its standard input, and with it all other processes. */
 const hold = `set -eu
 read -r pid rest < /proc/self/stat
 mount -t tmpfs -o mode=0700,nosuid,nodev,noexec,size=64m tmpfs /dev/shm
@@ -23,7 +23,7 @@ mkdir -m 700 /dev/shm/g
 echo "$pid"
 exec cat >/dev/null`;
 
-/** The same without namespaces: a process of its own session removes the folder and ends the agent. */
+/** Without namespaces: a detached process removes the folder and ends the agent. */
 const watch = `trap '' HUP INT TERM
 echo ready
 cat >/dev/null
@@ -49,7 +49,7 @@ export async function openRoom(): Promise<SigningRoom> {
   };
 }
 
-/** Where a machine gives no namespaces: a folder in memory that a process beside us removes when we end. */
+/** For machines without namespaces: a folder in memory that a separate process removes when this one ends. */
 async function watchedRoom(): Promise<SigningRoom> {
   const folder = mkdtempSync('/dev/shm/slipway-');
   const held = await holder('sh', ['-c', watch, 'watch', folder]);
@@ -59,7 +59,7 @@ async function watchedRoom(): Promise<SigningRoom> {
   return { home, run, close: held.end };
 }
 
-/** Starts a process that lives until we end, or let it; undefined where it ends before it says its first line. */
+/** Starts a process that lives as long as this one, or until released. Undefined if it ends before its first line. */
 function holder(command: string, args: string[]): Promise<{ said: string; end: () => Promise<void> } | undefined> {
   return new Promise((resolve) => {
     const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'ignore'], detached: true });

@@ -9,44 +9,44 @@ import { openRoom, type SigningRoom } from './signing-room.ts';
 import { codeOf } from '../io/faults.ts';
 import { homeFolder } from '../io/home.ts';
 
-/** A file with a secret key, as `gpg --armor --export-secret-keys` makes it. */
+/** A file with a secret key, as exported by `gpg --armor --export-secret-keys`. */
 export interface KeyFile {
   file: string;
   passphrase?: string | undefined;
 }
 
-/** What a repository is signed with. Several keys: each signature is made by all of them. */
+/** The signing keys of a repository. Several keys sign together. */
 export type SigningKey =
   | { kind: 'files'; keys: KeyFile[] }
-  /** Keys of the caller's own GnuPG home, with the agent that it has. */
+  /** Keys in the user's own GnuPG home, with its agent. */
   | { kind: 'keyring'; home: string; keys: string[] }
-  /** A key without a passphrase that is made on first use and kept in a GnuPG home. */
+  /** A key without passphrase that is generated on first use and stored in a GnuPG home. */
   | { kind: 'made'; home: string; name: string }
   /**
-   * A program that signs (a KMS, a smart card on another machine): it is given `clearsign` or `detached` as its last
-   * argument and the text on its standard input, and writes the armored signature.
+   * A signing program (a KMS, a smart card on another machine). Its last argument is `clearsign` or `detached`; it
+   * reads the text from standard input and writes the armored signature.
    */
   | { kind: 'command'; command: string[]; publicKey: string };
 
 /**
  * Signs texts. Use:
  *
- *     const signed = await withSigner(key, async (signer) => {
- *       const inRelease = await signer.sign(release, 'clearsign');
- *       const detached = await signer.sign(release, 'detached');   // Release.gpg
- *       …signer.publicKey, signer.fingerprints…
- *     });
+ * const signed = await withSigner(key, async (signer) => {
+ * const inRelease = await signer.sign(release, 'clearsign');
+ * const detached = await signer.sign(release, 'detached');   // Release.gpg
+ * …signer.publicKey, signer.fingerprints…
+ * });
  *
- * Secret keys and passphrases are in memory only: in a GnuPG home on a tmpfs which a private mount namespace holds. It
- * ends with this process, and so does gpg-agent. A passphrase goes by descriptor.
+ * Secret keys and passphrases stay in memory: in a GnuPG home on a tmpfs inside a private mount namespace. It ends with
+ * this process, and so does gpg-agent. Passphrases are passed by descriptor.
  */
 export interface Signer {
-  /** Of the primary keys, in the order that they were given. */
+  /** Fingerprints of the primary keys, in the given order. */
   fingerprints: readonly string[];
-  /** Armored, of all keys. */
+  /** Armored public keys. */
   publicKey: string;
   sign(text: string | Buffer, form: 'clearsign' | 'detached'): Promise<Result<string>>;
-  /** Runs a program that calls gpg itself, with the keys of `fingerprints` in the home that GNUPGHOME names. */
+  /** Runs a program that calls gpg itself, with the keys of `fingerprints` in GNUPGHOME. */
   run(command: string, args: string[], options?: RunOptions): Promise<Outcome>;
 }
 
@@ -85,7 +85,7 @@ const gpgReason = (o: Outcome): string =>
 const failed = (what: string, o: Outcome): Result<never> =>
   bad(error('signing-key', `gpg could not ${what}: ${gpgReason(o)}`, { hint: hintOf(o) }));
 
-/** Where a passphrase does not open a key, gpg-agent wants to ask somebody for it, and says that nobody is there. */
+/** If a passphrase is wrong, gpg-agent tries to ask the user and reports that it can't. */
 function hintOf(o: Outcome): string {
   if (o.code === 127) return 'run `slipway doctor` to see what this machine lacks';
   if (/Inappropriate ioctl|[Bb]ad passphrase|[Nn]o passphrase|pinentry/.test(o.stderr))
@@ -93,7 +93,7 @@ function hintOf(o: Outcome): string {
   return 'run the same command again';
 }
 
-/** Reads the passphrase from its standard input, then imports the key of descriptor 3 and tells the agent. */
+/** Reads the passphrase from standard input, then imports the key from descriptor 3 and tells the agent. */
 const importScript = `set -eu
 IFS= read -r passphrase || :
 printf 'allow-preset-passphrase\\n' > "$1/gpg-agent.conf"
@@ -134,7 +134,7 @@ async function importKeys(room: SigningRoom, keys: readonly KeyFile[]): Promise<
   return good(undefined);
 }
 
-/** Copies a GnuPG home, without its sockets; `$1` → `$2`, which appears whole. */
+/** Copies a GnuPG home without its sockets from `$1` to `$2`, which appears atomically. */
 const copyHome = `set -eu
 new=$2.new-$$
 rm -rf "$new"; mkdir -m 700 "$new"
@@ -143,14 +143,14 @@ for name in pubring.kbx trustdb.gpg private-keys-v1.d openpgp-revocs.d; do
 done
 rm -rf "$2"; mv "$new" "$2"`;
 
-/** Brings the key that was made for this state into the room; makes it where there is none yet. */
+/** Brings the generated key of this state into the room; generates it on first use. */
 async function bringMadeKey(room: SigningRoom, key: { home: string; name: string }): Promise<Result<void>> {
   if (exists(`${key.home}/pubring.kbx`)) {
     const brought = await room.run('sh', ['-c', copyHome, 'copy', key.home, room.home]);
     if (brought.code !== 0) return failed('bring its keys', brought);
     const listed = await gpg(room, ['--with-colons', '--list-secret-keys']);
     if (listed.code !== 0) return failed('list its keys', listed);
-    // A gpg that was stopped says no more than one that has no key: a second key must not come of it.
+    // An interrupted gpg also lists no keys. A second key must not be generated then.
     if (fingerprintsIn(listed.stdout).length) return good(undefined);
   }
   const made = await gpg(room, [
@@ -213,8 +213,8 @@ async function signerOf(at: Home, keys: readonly string[]): Promise<Result<Signe
 }
 
 /**
- * Lets the first work end before any other begins. gpg-agent writes an imported key anew, in its place, when it is used
- * for the first time: who reads it meanwhile finds the end of the former text after the new one ("Invalid value").
+ * Lets the first call end before others begin. gpg-agent rewrites an imported key in place at its first use; a
+ * concurrent reader would find the end of the old text after the new one ("Invalid value").
  */
 function firstAlone(): <T>(work: () => Promise<T>) => Promise<T> {
   let first: Promise<unknown> | undefined;
@@ -260,7 +260,7 @@ async function commandSigner({ command, publicKey }: SigningKey & { kind: 'comma
 export const isWholeKey = (text: string | undefined): boolean =>
   text?.trimEnd().endsWith('-----END PGP PUBLIC KEY BLOCK-----') ?? false;
 
-/** The key of a distro file's `signing_key`, or one that is made on first use and kept beside the state. */
+/** The key of distro.yaml's `signing_key`; else one that is generated on first use and stored beside the state. */
 export const keyOf = (
   named: string | readonly string[] | undefined,
   state: string,
@@ -274,7 +274,10 @@ export const keyOf = (
         keys: [named].flat(),
       };
 
-/** The key file that the environment of a step names. Its passphrase is taken out of what programs inherit from us. */
+/**
+ * The key file named by the step's environment. Removes its passphrase from the environment, so that programs do not
+ * inherit it.
+ */
 export function keyFromEnvironment(env: NodeJS.ProcessEnv): SigningKey | undefined {
   const passphrase = env.SLIPWAY_SIGNING_PASSPHRASE;
   delete env.SLIPWAY_SIGNING_PASSPHRASE;

@@ -7,20 +7,20 @@ import { heldData, packIndex, readPacked, sourceKey, type PackageIndex } from '.
 import type { State } from './state.ts';
 import type { Suites } from './suites.ts';
 
-/** A package's source as a suite has it. */
+/** A source package in a suite. */
 interface Held {
   debian: string;
   files: readonly StoredFile[];
 }
 
 /**
- * Where a source lies in the pool. Its .dsc is in the folder's name: what is made anew under the same version lies
- * beside the former one.
+ * Folder of a source package in the pool. Its name contains the digest of the .dsc, so that a remade source of the same
+ * version does not collide.
  */
 const folderOf = ({ debian, files }: Held): string =>
   `${poolFolder(debian)}/source-${files[0]?.sha256.slice(0, 16) ?? ''}`;
 
-/** Each source of a suite once, whatever architectures have it, sorted. */
+/** The source packages of a suite without duplicates, sorted. */
 function sourcesIn(suites: Suites, suite: string): Held[] {
   const found = new Map<string, Held>();
   for (const [key, packages] of Object.entries(suites)) {
@@ -39,7 +39,7 @@ const poolOf = (held: readonly Held[]): Entry[] =>
     h.files.map(({ name, sha256, size }) => ({ text: '', filename: `${folderOf(h)}/${name}`, sha256, size })),
   );
 
-/** Files of a repository that a state's sources and their indices have. */
+/** Repository files of a state's source packages and their indices. */
 export const sourceFilesOf = (state: State): string[] =>
   Object.entries(state.sources ?? {}).flatMap(([suite, indices]) => [
     ...indices.map(({ sha256 }) => `dists/${suite}/${byHashPath('main/source/Sources', sha256)}`),
@@ -47,8 +47,8 @@ export const sourceFilesOf = (state: State): string[] =>
   ]);
 
 /**
- * The entry of a source in an index: what its .dsc says, and where its files are. The .dsc is one of them, in each list
- * of digests.
+ * The index entry of a source package: the fields of its .dsc, and its files. The .dsc itself is one of them, in each
+ * list of digests.
  */
 export function sourceEntry(dsc: Buffer, debian: string, files: readonly StoredFile[]): string {
   const [own] = files;
@@ -62,7 +62,7 @@ export function sourceEntry(dsc: Buffer, debian: string, files: readonly StoredF
   return `${text}\nDirectory: ${folderOf({ debian, files })}\n`;
 }
 
-/** Entries of Sources indices that former states have, by the digest of the .dsc. */
+/** Entries of Sources indices of former states, by the digest of the .dsc. */
 async function knownEntries(store: Store, former: readonly (State | undefined)[]): Promise<Map<string, string>> {
   const known = new Map<string, string>();
   for (const state of former)
@@ -77,8 +77,8 @@ async function knownEntries(store: Store, former: readonly (State | undefined)[]
 }
 
 /**
- * Makes the Sources index of each suite. Of a former state's sources the entries are taken from its index, so that only
- * those that are new are read. `lost`: digests of sources that the store has no more.
+ * Makes the Sources index of each suite. Entries of unchanged sources come from former indices; only new ones are read.
+ * `lost`: digests of sources that the store has lost.
  */
 export async function makeSourceIndices(
   store: Store,
@@ -110,14 +110,14 @@ export async function makeSourceIndices(
   return { indices, lost };
 }
 
-/** The compressed forms of an index that a former state has as it is. */
+/** The compressed forms of an index from a former state that has the same one. */
 function packedOf(store: Store, former: readonly (State | undefined)[], file: StoredFile, suite: string) {
   const [, ...packed] =
     former.map((state) => state?.sources?.[suite]).find((f) => f?.[0]?.sha256 === file.sha256) ?? [];
   return readPacked(store, packed);
 }
 
-/** The Sources indices of a state from the store. `lost`: keys of those that it has no more. */
+/** The Sources indices of a state from the store. `lost`: keys of lost ones. */
 export async function readSourceIndices(
   store: Store,
   state: State,

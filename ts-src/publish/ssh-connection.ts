@@ -9,20 +9,20 @@ import { remoteName, type RemotePlace } from '../model/remote-place.ts';
 import { shellQuote } from '../render/template.ts';
 import { hostScript } from './ssh-script.ts';
 
-/** Exit codes of the host's script that are answers. */
+/** Exit codes of the host's script with a meaning. */
 export const absent = 44;
 const lacking = 45;
 const damaged = 46;
 
-/** Sessions at once on one connection: sshd's default is ten. */
+/** Parallel sessions on one connection; sshd's default limit is ten. */
 const most = 6;
-/** Milliseconds before what failed by a cut connection is tried again. */
+/** Milliseconds before retries after a lost connection. */
 const pauses = [1000, 4000];
 
-/** A fault of the host or of the way to it: told to people as it is. */
+/** An error of the host or the network, shown to people as it is. */
 const fault = (message: string): Error => Object.assign(new Error(message), { code: 'ESTORE' });
 
-/** Runs the host's script, and rsync, over one connection of ssh(1) that all of them share. */
+/** Runs the host's script and rsync over one shared ssh(1) connection. */
 export class SshConnection {
   private readonly options: string[];
   private ready: Promise<void> | undefined;
@@ -45,7 +45,7 @@ export class SshConnection {
       ...(place.port === undefined ? [] : [['Port', String(place.port)]]),
       ...(place.user === undefined ? [] : [['User', place.user]]),
     ];
-    // One connection for each way to log in, by whatever run: it ends when nothing uses it.
+    // One connection per set of login options, shared by all runs. It ends when unused.
     const path = join(socketFolder(), `${sha256(JSON.stringify(own)).slice(0, 8)}-%C`);
     const shared = [
       ['ControlMaster', 'auto'],
@@ -63,7 +63,7 @@ export class SshConnection {
     return ['sh', '-c', hostScript, 'sh', this.place.path, name].map(shellQuote).join(' ');
   }
 
-  /** Sees once whether the host can be reached and has what publishing needs. */
+  /** Checks once that the host can be reached and has the programs for publishing. */
   open(): Promise<void> {
     return (this.ready ??= this.check());
   }
@@ -76,7 +76,7 @@ export class SshConnection {
     throw this.refusal(seen);
   }
 
-  /** Runs a command of the script; its output is as bytes. */
+  /** Runs a command of the script. Output is in bytes. */
   async ask(command: string, lines: readonly string[] = []): Promise<Outcome> {
     await this.open();
     const done = await this.ssh(command, lines.map((l) => `${l}\n`).join(''), pauses);
@@ -99,7 +99,7 @@ export class SshConnection {
     );
   }
 
-  /** Copies what lies in a folder into the host's incoming one; what is there already stays. */
+  /** Copies a folder's files into the host's incoming folder; existing files stay. */
   async send(folder: string): Promise<void> {
     await this.open();
     const ssh = ['ssh', ...this.options].map(shellQuote).join(' ');
@@ -120,7 +120,7 @@ export class SshConnection {
     if (done.code !== 0) throw this.refusal(done);
   }
 
-  /** Holds the host's lock while `work` runs. It ends with the connection, so a killed run leaves none behind. */
+  /** Holds the host's lock while `work` runs. The lock ends with the connection, so a killed run leaves none behind. */
   async holding<T>(work: () => Promise<T>): Promise<T> {
     await this.open();
     const holder = spawn('ssh', [...this.options, '--', this.host, this.command('hold')], {
@@ -158,7 +158,7 @@ export class SshConnection {
     }
   }
 
-  /** A connection that was cut is made again; one that the host refuses is not. */
+  /** Retries after a lost connection, but not after a refused one. */
   private async retried(again: readonly number[], work: () => Promise<Outcome>): Promise<Outcome> {
     let done = await work();
     for (const pause of again) {
@@ -180,7 +180,7 @@ export class SshConnection {
 
 const quoted = (path: string): string => (path.includes(' ') ? `"${path}"` : path);
 
-/** rsync tells of its ssh by 12 and 30, too. */
+/** rsync reports failures of its ssh as 12 and 30, too. */
 const isCut = ({ code, stderr }: Outcome): boolean =>
   [255, 12, 30].includes(code) &&
   /closed|reset|broken pipe|timed? ?out|mux_client/i.test(stderr) &&
@@ -204,11 +204,11 @@ const reasons: readonly [RegExp, string][] = [
   [/Permission denied/, 'the user may not write there'],
 ];
 
-/** A folder of ours for the sockets of connections: short, as socket names must be. */
+/** The folder for connection sockets. Short, because socket paths are limited. */
 function socketFolder(): string {
   const folder = join(tmpdir(), `slipway-ssh-${process.getuid?.() ?? 0}`);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  // Not what a link leads to: its owner could let it lead elsewhere a moment later.
+  // A symlink is refused: its owner could redirect it later.
   const found = lstatSync(folder);
   if (!found.isDirectory() || found.uid !== process.getuid?.() || (found.mode & 0o077) !== 0)
     throw fault(`${folder} is not a folder of this user alone: remove it`);

@@ -7,7 +7,7 @@ import type { BlobInfo } from '../store/blobs.ts';
 import type { Endpoint, LocalFile, Placed, Purpose } from './endpoint.ts';
 import { absent, SshConnection } from './ssh-connection.ts';
 
-/** Something to be sent: bytes, or a file that has them. */
+/** Content to send: bytes, or a file. */
 type Sent = { sha256: string } & ({ data: Buffer } | { path: string });
 
 interface Queued {
@@ -18,15 +18,15 @@ interface Queued {
 }
 
 /**
- * A folder of a plain host, over ssh and rsync: as a folder of this machine has it, files get their names when they are
- * whole, what never changes is never overwritten, and what is replaced is compared under a lock of the host.
+ * A folder on a host with ssh and rsync. Same guarantees as a local folder: files appear atomically, immutable files
+ * are never overwritten, and replacements are compared under a lock of the host.
  */
 export class SshEndpoint implements Endpoint {
   readonly id: string;
   readonly where: string;
   readonly uri: string;
   readonly served: boolean;
-  /** Files that are placed together go in one transfer. */
+  /** Files that are placed in parallel are sent in one transfer. */
   readonly width = 256;
   private readonly connection: SshConnection;
   private queue: Queued[] = [];
@@ -58,7 +58,7 @@ export class SshEndpoint implements Endpoint {
     return undefined;
   }
 
-  /** Calls that come while others are sent go together in the next transfer. */
+  /** Files placed during a transfer are collected for the next one. */
   placeFile(name: string, file: LocalFile): Promise<Placed> {
     return new Promise<Placed>((done, failed) => {
       this.queue.push({ name, file, done, failed });
@@ -68,7 +68,7 @@ export class SshEndpoint implements Endpoint {
 
   private async flush(): Promise<void> {
     this.flushing = true;
-    // Whoever places several at once has said so by then.
+    // Parallel callers have queued their files by the next event loop turn.
     await new Promise((resolve) => setImmediate(resolve));
     while (this.queue.length) {
       const batch = this.queue;
@@ -136,7 +136,7 @@ export class SshEndpoint implements Endpoint {
     await this.send([file]);
     const [said] = answers(await this.connection.ask('replace', [`${file.sha256} ${before ?? '-'} ${name}`]));
     await this.forget([file]);
-    // After a connection that was cut the same was asked again: then it may be replaced already.
+    // The command may have been repeated after a lost connection: the file is replaced already then.
     return said === 'replaced' || (await this.read(name))?.tag === file.sha256;
   }
 
@@ -153,7 +153,7 @@ export class SshEndpoint implements Endpoint {
     await this.connection.ask('remove', [name]);
   }
 
-  /** Brings files to the host under their digests. What an earlier run brought is not sent again. */
+  /** Sends files to the host, named by digest. Files from an earlier run are not sent again. */
   private async send(files: readonly Sent[]): Promise<void> {
     const folder = mkdtempSync(join(tmpdir(), 'slipway-send-'));
     try {

@@ -1,7 +1,7 @@
 /**
- * What runs on a host that a repository is published to: POSIX sh with coreutils, findutils and flock(1). It is given
- * the repository's folder and a command; names and digests come as lines, so no shell ever reads them. Files come into
- * `.slipway/incoming` by rsync, named by their digest, and get their names here.
+ * The script that runs on a repository's host: POSIX sh with coreutils, findutils and flock(1). Arguments are the
+ * repository's folder and a command. Names and digests come as lines of input, so that no shell interprets them. rsync
+ * puts files into `.slipway/incoming`, named by digest; the script moves them to their names.
  */
 export const hostScript = `
 set -eu

@@ -7,23 +7,23 @@ import { filesOf, isSourceIndex, type PackageIndex } from './package-index.ts';
 import type { Signer } from './signing.ts';
 import { shortId, type State } from './state.ts';
 
-/** How a repository is written beside what a state says. */
+/** Settings for writing a repository, besides the state. */
 export interface Settings {
   organization: string;
-  /** Of packages of its own. */
+  /** Maintainer of packages that Slipway generates. */
   maintainer?: string;
   sha512: boolean;
-  /** Days for which a Release file is valid; undefined: for ever. */
+  /** Days until a Release file expires; undefined: never. */
   validDays: number | undefined;
-  /** Each suite has a package with the keys. */
+  /** Add a package with the keys to each suite. */
   keyring?: boolean;
-  /** Each suite has Contents indices, for apt-file. */
+  /** Add Contents indices to each suite, for apt-file. */
   contents?: boolean;
-  /** Each suite has a Sources index and the sources that packages have. */
+  /** Add a Sources index and source packages to each suite. */
   sources?: boolean;
 }
 
-/** One suite of a state with its indices in all forms, and the packages that these name. */
+/** A suite of a state with all forms of its indices, and their packages. */
 export interface SuiteFiles {
   name: string;
   architectures: string[];
@@ -31,13 +31,13 @@ export interface SuiteFiles {
   pool: Entry[];
 }
 
-/** A suite that is staged at an endpoint: its InRelease is all that is missing. */
+/** A suite that is staged at an endpoint; only its InRelease is missing. */
 export interface StagedSuite {
   name: string;
   files: IndexFile[];
-  /** What clients are to see; undefined where they see it already. */
+  /** The Release file for clients; undefined if it is current already. */
   release: SignedRelease | undefined;
-  /** Tag of the InRelease that it replaces. */
+  /** Tag of the InRelease to replace. */
   before: string | undefined;
   current: boolean;
 }
@@ -48,7 +48,7 @@ interface SignedRelease {
   inRelease: string;
 }
 
-/** The suites of which these are the indices. */
+/** The suites of these indices. */
 export function suitesIn(indices: readonly PackageIndex[]): SuiteFiles[] {
   const suites = new Map<string, SuiteFiles>();
   for (const index of [...indices].sort((a, b) => compare(a.key, b.key))) {
@@ -64,8 +64,8 @@ export function suitesIn(indices: readonly PackageIndex[]): SuiteFiles[] {
 }
 
 /**
- * Brings packages to an endpoint's pool. `known`: digests of those that a state has which is there already; with
- * `looks` they are looked at where that takes no request. Gives digests that the store lost.
+ * Writes packages to an endpoint's pool. `known`: digests of a state that is there already; `looks`: verify these, too,
+ * if no request is needed. Returns digests that the store has lost.
  */
 export async function stagePool(
   store: Store,
@@ -82,7 +82,7 @@ export async function stagePool(
     const path = await store.path({ name, sha256: digest, size });
     if (path === undefined) return void lost.push(digest);
     let placed = await endpoint.placeFile(filename, { path, sha256: digest, size });
-    // What was published with these very bytes and has others now was damaged.
+    // It was published with these bytes and has others now: the file was damaged.
     if (placed === 'other' && known.has(digest)) {
       await endpoint.remove(filename);
       placed = await endpoint.placeFile(filename, { path, sha256: digest, size });
@@ -110,11 +110,11 @@ export interface SuiteInput {
   settings: Settings;
   now: number;
   renew: boolean;
-  /** Comes true when all packages of the suite are there; false: they never will be, and nothing is written. */
+  /** Resolves when all packages of the suite are placed; false: they can't be, and nothing is written. */
   pooled: Promise<boolean>;
 }
 
-/** Brings all of a suite to an endpoint but what makes clients see it. */
+/** Writes all files of a suite except those that make it visible to clients. */
 export async function stageSuite(input: SuiteInput): Promise<Result<StagedSuite>> {
   const { endpoint, signer, state, id, suite, pooled } = input;
   const { name, files } = suite;
@@ -128,7 +128,7 @@ export async function stageSuite(input: SuiteInput): Promise<Result<StagedSuite>
     before.signedBy.join() === signer.fingerprints.join() &&
     files.every((f) => before.files.get(f.path)?.sha256 === f.sha256);
   const fields = commonFields(input);
-  // Files are written while gpg signs; a fault of either is told where it is awaited.
+  // Files are written while gpg signs. Errors of both are reported when awaited below.
   const hashed = pooled.then((there) => (there ? placeHashed(endpoint, suite) : undefined));
   hashed.catch(() => undefined);
   const own = stageState(input, { ...fields, date: state.when }, hashed);
@@ -152,13 +152,13 @@ const commonFields = ({ settings, suite, signer, state, id }: Omit<SuiteInput, '
 
 type CommonFields = Omit<Parameters<typeof renderRelease>[0], 'suite' | 'codename' | 'byHash' | 'date' | 'validUntil'>;
 
-/** `last`: the date of the Release file that clients have. */
+/** `last`: date of the current Release file. */
 async function signRelease(
   { signer, suite, settings, now }: SuiteInput,
   fields: CommonFields,
   last: number,
 ): Promise<Result<SignedRelease>> {
-  // apt ignores a Release file that is older than the one it has.
+  // apt ignores a Release file older than its own.
   const date = last > now && last - now < 86_400_000 ? last + 1000 : now;
   const release = renderRelease(
     {
@@ -180,7 +180,7 @@ async function signRelease(
   return good({ release, detached: detached.value, inRelease: inRelease.value });
 }
 
-/** Signs the suite that a state has of its own anew; its indices are there already. */
+/** Renews the signature of a state's own suite; its indices are there already. */
 export const resignState = (input: Omit<SuiteInput, 'renew' | 'pooled'>): Promise<Result<void>> => {
   const there = Promise.resolve(true);
   const fields = { ...commonFields(input), date: input.state.when };
@@ -192,7 +192,7 @@ const hashedName = (suite: SuiteFiles, file: IndexFile): string =>
 
 const writtenOf = ({ files }: { files: readonly IndexFile[] }): IndexFile[] => files.filter((f) => !f.unwritten);
 
-/** By-hash files are named by their content: one with another was damaged. */
+/** By-hash files are named by content: one with other content is damaged. */
 async function placeHashed(endpoint: Endpoint, suite: SuiteFiles): Promise<void> {
   const files = writtenOf(suite).map((f) => ({ name: hashedName(suite, f), data: f.data, sha256: f.sha256 }));
   const placed = await endpoint.placeAll(files);
@@ -201,7 +201,7 @@ async function placeHashed(endpoint: Endpoint, suite: SuiteFiles): Promise<void>
   if (damaged.length) await endpoint.placeAll(damaged);
 }
 
-/** The state as a suite of its own, `states/ID/SUITE`: it never changes, so plain names are enough. */
+/** The state as its own suite `states/ID/SUITE`. It never changes, so it needs no by-hash names. */
 async function stageState(
   { endpoint, signer, id, suite, renew, pooled }: SuiteInput,
   fields: CommonFields & { date: number },
@@ -224,7 +224,7 @@ async function stageState(
   return good(undefined);
 }
 
-/** Lets clients see staged suites: names for other tools first, then one InRelease after the other. */
+/** Makes staged suites visible to clients: first the files for other tools, then each InRelease. */
 export async function switchSuites(endpoint: Endpoint, staged: readonly StagedSuite[]): Promise<Result<string[]>> {
   const changed = staged.filter((s) => s.release);
   const plain = staged.flatMap(({ name, files, release }) => [
@@ -241,7 +241,7 @@ export async function switchSuites(endpoint: Endpoint, staged: readonly StagedSu
       : []),
   ]);
   const wanted = await parallel(plain, endpoint.width, async (file) =>
-    // What is there of a suite that stays as it is is looked at first.
+    // Compares files of unchanged suites before writing.
     staged.length !== changed.length && (await endpoint.read(file.name))?.data.equals(file.data) ? [] : [file],
   );
   await endpoint.putAll(wanted.flat());

@@ -9,29 +9,29 @@ import { readRelease } from './indices.ts';
 import { highest, type Suites, type Versions } from './suites.ts';
 import { isChannelName } from '../model/channels.ts';
 
-/** Immutable: its id is the digest of its text. */
+/** A channel's state. Immutable: its id is the digest of its text. */
 export interface State {
   schema: 1;
   channel: string;
-  /** The state that the channel held before. */
+  /** The channel's previous state. */
   previous: string | undefined;
   kind: 'publication' | 'promotion' | 'rollback' | 'renewal';
-  /** The state that its packages come from: promoted, or gone back to. */
+  /** The state that its packages come from, after a promotion or rollback. */
   from?: { channel: string; state: string } | undefined;
   suites: Suites;
-  /** By suite with architecture the text of its Packages index. */
+  /** Packages index, by suite with architecture. */
   indices: Record<string, StoredFile>;
-  /** The same compressed, `Packages.gz` and so on. States of former versions of Slipway lack them. */
+  /** Compressed Packages indices (`Packages.gz` and so on). Missing in states of older versions of Slipway. */
   packed?: Record<string, StoredFile[]>;
-  /** By suite with architecture its compressed Contents index, where these were asked for. */
+  /** Compressed Contents index by suite with architecture, if enabled. */
   contents?: Record<string, StoredFile>;
-  /** By suite its Sources index, plain and compressed, where sources were asked for. */
+  /** Sources index by suite, plain and compressed, if enabled. */
   sources?: Record<string, StoredFile[]>;
-  /** The highest version that the channel ever held, where it is another than what `suites` has. */
+  /** The highest versions that the channel ever had, where they differ from `suites`. */
   versions: Versions;
-  /** What the tests of packages gave, where they were run, by suite with architecture. */
+  /** Test results by suite with architecture and package, if tests ran. */
   tests: Record<string, Record<string, 'passed' | 'failed' | 'flaky'>>;
-  /** Stamp of the plan, and the lock of its sources. */
+  /** The plan's stamp, and the lockfile of its sources. */
   stamp: string;
   lock: StoredFile | undefined;
   /** Milliseconds since 1970. */
@@ -39,28 +39,28 @@ export interface State {
   who: string;
   run?: string | undefined;
   verdicts: Verdict[];
-  /** Why criteria that failed did not count. */
+  /** Why failed criteria were overridden. */
   forced?: string | undefined;
 }
 
-/** A state in a channel's list. */
+/** An entry of a channel's list of states. */
 export interface Listed {
   id: string;
   when: number;
   kind: State['kind'];
 }
 
-/** What of a channel changes: which states it has had, the last one first. */
+/** The mutable part of a channel: its states, newest first. */
 export interface ChannelFile {
   schema: 2;
   states: Listed[];
-  /** The head is being brought to its endpoints. A run that finds this finishes it. */
+  /** The head is being published to its endpoints. A run that finds this set finishes it. */
   switching: boolean;
-  /** URIs of the repositories that serve it: all of them have the head, unless it is being brought to them. */
+  /** URIs of the channel's repositories. All have the head, except while switching. */
   endpoints: string[];
 }
 
-/** As channels were written before there were states. */
+/** The format of channels before states were introduced. */
 interface FormerChannel {
   schema: 1;
   suites: Suites;
@@ -83,10 +83,10 @@ export const channelNames = async (store: Store): Promise<string[]> =>
   (await store.names('channels')).map((file) => channelOf(store, file)).sort();
 const stateFile = (id: string): string => `states/${id.slice(0, 2)}/${id}.json.gz`;
 
-/** As much of an id as paths and people use. */
+/** Prefix of an id, for paths and people. */
 export const shortId = (id: string): string => id.slice(0, 16);
 
-/** A state's text, its id, and where the store has it. */
+/** A state's text, its id, and its file in the store. */
 export interface StateText {
   id: string;
   name: string;
@@ -99,7 +99,7 @@ export function stateText(state: State): StateText {
   return { id, name: stateFile(id), data: gzipSync(text, { level: 1 }) };
 }
 
-/** A state by its id; undefined where it is gone or damaged. */
+/** A state by its id; undefined if it is missing or damaged. */
 export async function readState(store: Store, id: string): Promise<State | undefined> {
   if (!/^[0-9a-f]{64}$/.test(id)) return undefined;
   const data = await store.getBlob(stateFile(id));
@@ -112,21 +112,21 @@ export async function readState(store: Store, id: string): Promise<State | undef
   }
 }
 
-/** A channel as it was read, with what a writer must show to have read the last state. */
+/** A channel as read, with the tag for a conditional update. */
 export interface OpenChannel {
   name: string;
   file: ChannelFile;
   tag: string | undefined;
   headId: string | undefined;
   head: State | undefined;
-  /** What a writer that knew no states left. */
+  /** Suites in the former format, without states. */
   former: Suites | undefined;
   value: { versions: Versions };
 }
 
 /**
- * Reads a channel. One whose last states are gone is read as far as it is known; `versions` is the highest of all that
- * is left. `restorable`: the caller restores it from what is served, so that a damaged file is no fault.
+ * Reads a channel. If its last states are lost, the rest is used; `versions` is the highest of what is left.
+ * `restorable`: the caller can restore it from its endpoints, so a damaged file is no error.
  */
 export async function openChannel(store: Store, name: string, restorable = false): Promise<OpenChannel> {
   const { value, tag } = await store.readTagged<ChannelFile | FormerChannel>(channelFile(name), restorable);
@@ -143,7 +143,7 @@ export async function openChannel(store: Store, name: string, restorable = false
   return { name, file, tag, headId: undefined, head: undefined, former: undefined, value: { versions: {} } };
 }
 
-/** Lists a state as the channel's head. False: another writer was first. */
+/** Makes a state the channel's head. False if another writer was first. */
 export async function claimHead(
   store: Store,
   channel: OpenChannel,
@@ -157,7 +157,7 @@ export async function claimHead(
   return reread(store, { ...channel, file, headId: id, head: state, former: undefined });
 }
 
-/** Says that the head is at its endpoints. Where another writer came in between, what it says counts. */
+/** Records that the head is at its endpoints. If another writer was first, its record stays. */
 export async function finishSwitch(store: Store, channel: OpenChannel): Promise<void> {
   if (channel.file.switching)
     await store.replaceJson(channelFile(channel.name), { ...channel.file, switching: false }, channel.tag);
@@ -171,8 +171,8 @@ async function reread(store: Store, channel: OpenChannel): Promise<OpenChannel> 
 const versionsOf = (state: State): Versions => highest(state.versions, state.suites);
 
 /**
- * A channel whose file is gone or damaged, read from what its endpoints serve: a Release file names its state, and each
- * state the one before it.
+ * Restores a lost or damaged channel from its endpoints: a Release file names its state, and each state names the
+ * previous one.
  */
 export async function restoreChannel(
   store: Store,

@@ -9,13 +9,13 @@ import type { HeldPackage } from './suites.ts';
 export interface SuiteInput {
   /** Whether a package that is not in this run still belongs to the distribution. */
   belongs: (debian: string) => boolean;
-  /** What the distribution calls a package that is not in this run. */
+  /** The distribution's name of a package that is not in this run. */
   nameOf: (debian: string) => string | undefined;
-  /** Leave out what does not fit what was made, instead of keeping all of it as it was. */
+  /** Leave out packages that do not fit the new ones, instead of keeping both unchanged. */
   leaveOut: boolean;
 }
 
-/** What one suite is to hold of one architecture, sorted by name: it fits together, and nothing gets lost. */
+/** The content of a suite for one architecture, sorted by name: packages fit together, and none is lost. */
 export function suiteOf(
   graph: TaskGraph,
   before: Readonly<Record<string, HeldPackage>>,
@@ -26,11 +26,11 @@ export function suiteOf(
   const made = new Map<string, HeldPackage>();
   graph.records.forEach((record, n) => {
     const p = packageOf(graph, n);
-    // What only tests need is no part of a repository, unless it is there already and must fit what is new.
+    // Packages that only tests need are not published, unless they are published already and must fit the new ones.
     if (!record || ('forTests' in p.why && !former.has(p.debian))) return;
     const held = former.get(p.debian);
     const needs = (graph.closures.runtimeDependencies[n] ?? []).map((d) => packageOf(graph, d).debian);
-    // An equal key under a higher version was built again: the files of before may be lost.
+    // An equal key with a higher version was rebuilt: the former files may be lost.
     const stays = held?.key === record.key && compareDebianVersions(held.version, record.version) >= 0;
     made.set(p.debian, {
       ...(stays ? held : { version: record.version, key: record.key, files: record.debs }),
@@ -49,7 +49,7 @@ export function suiteOf(
   return Object.fromEntries([...chosen].map(([debian, c]) => [debian, c.value]));
 }
 
-/** What is not published as it was made, in a few lines however many packages it is. */
+/** Summarizes withheld packages in a few lines. */
 function told(
   graph: TaskGraph,
   former: ReadonlyMap<string, HeldPackage>,

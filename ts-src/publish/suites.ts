@@ -5,30 +5,30 @@ import { ownIn } from '../model/maps.ts';
 import { compareDebianVersions } from '../plan/versions.ts';
 import { noteSorted } from './canonical.ts';
 
-/** One package as a state holds it. */
+/** A package in a state. */
 export interface HeldPackage {
   version: string;
   key: string;
   files: StoredFile[];
   abi: string;
   requires: string[];
-  /** Packages of the distribution that it needs to run, by Debian name. */
+  /** Run dependencies in the distribution, by Debian name. */
   needs?: string[];
-  /** Its source, where sources are published: the .dsc first. */
+  /** Its source package, if sources are published; the .dsc first. */
   sources?: StoredFile[] | undefined;
 }
 
-/** Packages by suite with architecture (`channelSuite`) and Debian package. */
+/** Packages by suite with architecture (`channelSuite`) and Debian name. */
 export type Suites = Record<string, Record<string, HeldPackage>>;
-/** The highest version that a channel ever held, by suite with architecture and Debian package. */
+/** The highest versions that a channel ever had, by suite with architecture and Debian name. */
 export type Versions = Record<string, Record<string, string>>;
 
-/** Whether the same packages are in the same suites, whoever published them. */
+/** Whether suites have the same packages, regardless of who published them. */
 export function sameSuites(a: Suites, b: Suites): boolean {
   return equal(a, b);
 }
 
-/** Whether two plain values say the same; `undefined` is as if it were not there. */
+/** Deep equality of plain values; undefined properties count as missing. */
 function equal(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
@@ -40,7 +40,7 @@ function equal(a: unknown, b: unknown): boolean {
   );
 }
 
-/** The same packages by sorted names, each with its fields in order: what most of a state's text is. */
+/** The packages sorted by name with fields in a fixed order: the largest part of a state's text. */
 export function orderedSuites(suites: Suites): Suites {
   const ordered: Suites = {};
   for (const suite of Object.keys(suites).sort()) {
@@ -68,7 +68,7 @@ export function orderedSuites(suites: Suites): Suites {
 
 const orderedFile = ({ name, sha256: digest, size }: StoredFile): StoredFile => ({ name, sha256: digest, size });
 
-/** The packages without their sources. */
+/** The packages without source packages. */
 export const withoutSources = (suites: Suites): Suites =>
   Object.fromEntries(
     Object.entries(suites).map(([suite, packages]) => {
@@ -78,13 +78,13 @@ export const withoutSources = (suites: Suites): Suites =>
     }),
   );
 
-/** Finds what a channel held at the highest, by suite and Debian package. */
+/** Returns the highest version of a package in a channel, by suite and Debian name. */
 export const heldIn =
   (versions: Versions) =>
   (scope: Scope, target: Target, debian: string): string | undefined =>
     ownIn(versions[channelSuite(scope.distribution, target)], debian);
 
-/** The highest of each. */
+/** The higher version of each package. */
 export function highest(before: Versions, suites: Suites): Versions {
   const all: Versions = { ...before };
   for (const [suite, packages] of Object.entries(suites)) {
@@ -98,7 +98,7 @@ export function highest(before: Versions, suites: Suites): Versions {
   return all;
 }
 
-/** What a state says of versions beside its suites: of those before it, packages that are gone, or were higher. */
+/** A state's versions besides its suites: former packages that were removed, or had higher versions. */
 export function otherVersions(before: Versions, suites: Suites): Versions {
   const all: Versions = {};
   for (const [suite, versions] of Object.entries(before)) {

@@ -1,7 +1,7 @@
 import { fieldOf } from './deb.ts';
 import { meets, relations, type Relation } from './relations.ts';
 
-/** Versions by the names that packages have and provide. */
+/** Versions by name, for real and provided names. */
 type Offers = Map<string, (string | undefined)[]>;
 
 function offersOf(stanzas: readonly string[]): Offers {
@@ -18,8 +18,8 @@ const isMet = (offers: Offers, relation: Relation): boolean =>
   offers.get(relation.name)?.some((version) => meets(version, relation)) === true;
 
 /**
- * Packages of `asked` that need something which only `all` could give, and which it does not: of names that begin as
- * those of `all` do. What else they need comes from elsewhere.
+ * Packages of `asked` with an unmet dependency that only `all` could meet, judged by the common prefix of names. Other
+ * dependencies come from the archive.
  */
 export function unmetIn(asked: readonly string[], all: readonly string[]): { name: string; needs: string }[] {
   const offers = offersOf(all);
@@ -33,8 +33,8 @@ export function unmetIn(asked: readonly string[], all: readonly string[]): { nam
 }
 
 /**
- * Packages that a machine loses which has all of `before` and upgrades to `after`: those that are there no more, and do
- * not work beside the new versions, or are excluded by one of them.
+ * Packages that an upgrade from `before` to `after` removes from a machine with all of `before`: those that `after`
+ * lacks and that do not work with the new versions, or that a new version conflicts with.
  */
 export function removedByUpgrade(before: readonly string[], after: readonly string[]): { name: string; why: string }[] {
   const names = new Set(after.map((stanza) => fieldOf(stanza, 'Package')));
@@ -54,7 +54,7 @@ export function removedByUpgrade(before: readonly string[], after: readonly stri
     const found = excluding.find(({ relation }) => isMet(offers, relation));
     if (found) leave(fieldOf(stanza, 'Package') ?? '', `is excluded by ${found.by}`);
   }
-  // What needs a package that is removed is removed, too.
+  // Dependents of a removed package are removed, too.
   for (let more = stay.length > 0; more;) {
     const unmet = unmetIn(stay, [...after, ...stay]);
     for (const { name, needs } of unmet) leave(name, `is there no more, and needs ${needs}`);
@@ -63,7 +63,7 @@ export function removedByUpgrade(before: readonly string[], after: readonly stri
   return removed;
 }
 
-/** Whether a name is one of ours: it begins as all of a suite's packages do, by whole words. */
+/** Whether a name has the common prefix, in whole words, of all packages in a suite. */
 function ownPrefix(all: readonly string[]): (name: string) => boolean {
   const words = all.map((name) => name.split('-'));
   const first = words[0] ?? [];

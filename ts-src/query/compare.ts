@@ -9,9 +9,9 @@ import type { Facts, FactsOf } from './settings-facts.ts';
 const order: Change[] = ['added', 'removed', 'up', 'down', 'changed', 'rebuilt'];
 
 /**
- * Two plans beside each other, with what distro.yaml says of their packages where that is given. A package is rebuilt
- * where it is itself as it was, but something in its build's root is not (an upper bound: a change that stays inside a
- * package rebuilds that package alone). Linear in the size of the roots.
+ * Compares two plans, and their packages' settings in distro.yaml if given. A package counts as rebuilt if it is
+ * unchanged but something in its build root changed. This is an upper bound: a change that does not affect a package's
+ * interface rebuilds that package only. Linear in the size of the roots.
  */
 export function comparePlans(before: Plan, after: Plan, facts?: { before: FactsOf; after: FactsOf }): ScopeChange[] {
   const id = (s: Scope) => `${s.distribution} ${s.platform}`;
@@ -76,11 +76,11 @@ function compareScopes(
   return changes.sort((a, b) => order.indexOf(a.change) - order.indexOf(b.change) || compare(a.name, b.name));
 }
 
-/** Labels of what distro.yaml says otherwise. */
+/** Labels of changed settings. */
 const changedFacts = (was: Facts, now: Facts): string[] =>
   [...new Set([...Object.keys(was), ...Object.keys(now)])].filter((label) => was[label] !== now[label]);
 
-/** By the best that both sources say of themselves: the tree, the commit, or the name of a branch or tag. */
+/** Compares sources by the best identification that both have: tree, commit, or name of a branch or tag. */
 function sameContent(was: PlannedPackage['source'], now: PlannedPackage['source']): boolean {
   if (was.tree && now.tree) return was.tree === now.tree;
   if (was.commit && now.commit) return was.commit === now.commit;

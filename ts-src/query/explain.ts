@@ -9,7 +9,7 @@ import { edgeOf } from '../plan/cycles.ts';
 import { forBuild, forRun, forTest, type Evaluated, type Need, nameOf, packageAt } from '../plan/needs.ts';
 import type { Resolution, Resolver } from '../plan/resolve.ts';
 
-/** Everything about one name, a package or a key; undefined where nothing has or needs it. */
+/** Everything about a name, which may be a package or a key. Undefined if no package has or needs it. */
 export function explain(plan: Plan, resolvers: readonly Resolver[], name: string): Explanation | undefined {
   const explanation: Explanation = { name, conditional: [], scopes: [] };
   plan.scopes.forEach((scope, i) => {
@@ -83,7 +83,7 @@ const roleNames: [number, string][] = [
   [forTest, 'test'],
 ];
 
-/** What one package needs on one platform, said and unsaid, sorted by name. */
+/** Dependencies of a package on one platform, declared and implicit, sorted by name. */
 export function needsOf(resolver: Resolver, number: number): NeedExplained[] {
   const { evaluated } = resolver;
   const found: NeedExplained[] = evaluated.needs(number).map((n: Need) => ({
@@ -133,7 +133,7 @@ export function originText(resolver: Resolver, r: Resolution): string {
   }
 }
 
-/** Why it is there: back from each to the one that it was first needed by. */
+/** Why it is in the plan: the chain of first dependents, back to a named package. */
 function whyChain(scope: Scope, name: string): string[] {
   const why = new Map(scope.packages.map((p) => [p.name, p.why]));
   const chain = [name];

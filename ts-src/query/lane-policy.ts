@@ -1,15 +1,15 @@
 /**
- * How lanes of a farm take tasks and wait for them. vars/slipwayBatch.groovy does the same on Jenkins; a test holds
- * both to the same figures.
+ * How a farm's lanes take tasks and wait for them. vars/slipwayBatch.groovy implements the same on Jenkins; a test
+ * compares both.
  */
 
 const batchSeconds = 60;
 const batchMost = 20;
 
 /**
- * How many of the ready tasks, the most urgent first, a lane takes at once: several small ones where there are more
- * than lanes and no haste, which is where what is left for each lane is longer than the path above the first task and
- * a fifth of it.
+ * How many of the ready tasks a lane takes at once, most urgent first. A lane takes several small ones if there are
+ * more tasks than lanes and no hurry: the remaining work per lane exceeds both the path above the first task and a
+ * fifth of it.
  */
 export function batchSize(
   ready: readonly number[],
@@ -32,26 +32,26 @@ export function batchSize(
 }
 
 /**
- * How long lanes without work sleep, in seconds. Each look is a flow node that a controller keeps: at most 100 an hour
- * for each lane. The first in line looks every 5 seconds, with fewer than ten lanes for some minutes, then as often as
- * is left; those behind it ever more seldom.
+ * Pauses of idle lanes in seconds. Each poll costs the controller a flow node, so the limit is 100 an hour per lane.
+ * The first lane in line polls every 5 seconds; with fewer than ten lanes only for some minutes, then within the
+ * remaining budget. Others poll ever more rarely.
  */
 export class LanePauses {
   private readonly looks = new Map<number, number>();
   private readonly quick: number;
   private readonly slow: number;
-  /** Thousandths of quick looks that the first in line has left. */
+  /** Remaining quick polls of the first lane in line, in thousandths. */
   private tokens: number;
 
   constructor(lanes: number) {
-    // Lanes behind the first look 31 times in their first hour at most.
+    // Lanes behind the first poll at most 31 times in their first hour.
     const hourly = 69 * lanes + 31;
     this.quick = Math.floor(hourly / 3);
     this.slow = Math.min(3600, Math.trunc((3600 - 5 * this.quick) / (hourly - this.quick)) + 1);
     this.tokens = this.quick * 1000;
   }
 
-  /** The pause of a lane with `place` lanes before it in line. */
+  /** The next pause of a lane, with `place` lanes before it in line. */
   next(lane: number, place: number): number {
     const looks = this.looks.get(lane) ?? 0;
     this.looks.set(lane, looks + 1);
@@ -63,7 +63,7 @@ export class LanePauses {
     return seconds;
   }
 
-  /** The lane found work. */
+  /** Resets a lane's pauses after it found work. */
   worked(lane: number): void {
     this.looks.delete(lane);
   }

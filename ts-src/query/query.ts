@@ -6,14 +6,14 @@ import { edgeOf, groupOf } from '../plan/cycles.ts';
 import { testCycles } from '../plan/order.ts';
 import { forBuild, forRun, forTest, type Evaluated, nameOf } from '../plan/needs.ts';
 
-/** Edges of a distribution by number: what each needs to be built, to run or to be tested. */
+/** Edges of a distribution by number: dependencies to build, run or test. */
 function edgesOf(evaluated: Evaluated): number[][] {
   return evaluated.inside.map((i) => [...new Set([...i.build, ...i.run, ...i.test])].sort((a, b) => a - b));
 }
 
 /**
- * Names that a package needs (or, `up`, that need it), through others, with the least number of steps to each. Sorted
- * by that.
+ * Transitive dependencies of a package (with `up`, dependents), with the minimum number of steps to each, sorted by
+ * that.
  */
 export function reach(evaluated: Evaluated, name: string, up: boolean): { name: string; steps: number }[] {
   const forward = edgesOf(evaluated);
@@ -48,7 +48,7 @@ export interface Edge {
   tag: string;
 }
 
-/** A shortest way from one package to what it needs through others; empty where it doesn't. The same one always. */
+/** A shortest path from a package to a dependency; empty if there is none. Deterministic. */
 export function pathBetween(evaluated: Evaluated, from: string, aim: string): Edge[] {
   const [start, goal] = [evaluated.number.get(from), evaluated.number.get(aim)];
   if (start === undefined || goal === undefined) return [];
@@ -85,7 +85,7 @@ export interface Cycle {
   trail: Edge[];
 }
 
-/** What each kind of cycle comes to. */
+/** The effect of each kind of cycle. */
 export const cycleMeaning: Record<Cycle['kind'], string> = {
   build: 'none of them can be built',
   group: 'edges of group members are left out',
@@ -93,7 +93,7 @@ export const cycleMeaning: Record<Cycle['kind'], string> = {
   run: 'no fault: they are only installed together',
 };
 
-/** A trail of packages with the tag of each edge: one to build or run, where there is such a one, else one to test. */
+/** A trail of packages with the tag of each edge, preferring build or run tags to test tags. */
 const edgesAlong = (evaluated: Evaluated, trail: readonly number[]): Edge[] =>
   trail.slice(0, -1).map((n, i) => {
     const to = at(trail, i + 1);
@@ -102,7 +102,7 @@ const edgesAlong = (evaluated: Evaluated, trail: readonly number[]): Edge[] =>
     return { from: nameOf(evaluated, n), to: nameOf(evaluated, to), tag: edgeOf(evaluated, n, to, roles).tag };
   });
 
-/** Sets of packages that need each other, each with a shortest trail through its first. */
+/** Cycles of packages, each with a shortest trail through its first member. */
 export function findCycles(evaluated: Evaluated): Cycle[] {
   const count = evaluated.names.length;
   const alone = (d: number, n: number) => groupOf(evaluated, n, d) === undefined;
@@ -141,7 +141,7 @@ export function findCycles(evaluated: Evaluated): Cycle[] {
   return found;
 }
 
-/** Packages by what they say of themselves: maintainers, or licenses. */
+/** Groups packages by a field of their manifests: maintainers or licenses. */
 export function groupedBy(
   packages: readonly Package[],
   of: 'maintainers' | 'licenses',

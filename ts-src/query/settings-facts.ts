@@ -3,11 +3,11 @@ import type { Distro } from '../model/distro.ts';
 import type { Scope } from '../model/plan.ts';
 import { settingsFinder } from '../plan/settings.ts';
 
-/** Label → text of everything in distro.yaml that has part in a package's key; equal texts are no difference. */
+/** Label → text for every setting in distro.yaml that affects a package's key. Equal texts mean no change. */
 export type Facts = Readonly<Record<string, string>>;
 export type FactsOf = (scope: Scope, packageName: string) => Facts;
 
-/** JSON with sorted keys: the order in which a file lists them is no difference. */
+/** JSON with sorted keys: the order in the file does not matter. */
 const text = (value: unknown): string =>
   JSON.stringify(value, (_, v: unknown) =>
     v !== null && typeof v === 'object' && !Array.isArray(v)
@@ -15,12 +15,12 @@ const text = (value: unknown): string =>
       : v,
   );
 
-/** Facts of a whole scope: its platform, variants, distribution and what holds for every package. */
+/** Facts of a scope: its platform, variants, distribution, and settings for all packages. */
 function scopeFacts(distro: Distro, scope: Scope): Facts {
   const platform = distro.platforms[scope.platform];
   const distribution = distro.distributions[scope.distribution];
   const variants = [...new Set(scope.targets.map((t) => t.variant))].sort(compare);
-  // How often a base is renewed and through which proxy it is fetched is no part of it.
+  // The renewal interval of a base and its proxy do not affect keys.
   const { renew_days: _renew, proxy: _proxy, architectures: _architectures, ...base } = platform ?? {};
   return {
     platform: text([base, scope.targets]),
@@ -32,9 +32,7 @@ function scopeFacts(distro: Distro, scope: Scope): Facts {
   };
 }
 
-/**
- * What distro.yaml says of each package of a plan. `digestOf`: of a patch, by its path in the distro repository.
- */
+/** Facts of each package in a plan. `digestOf`: digest of a patch by its path in the distro repository. */
 export function settingsFacts(distro: Distro, digestOf: (file: string) => string): FactsOf {
   const settingsOf = settingsFinder(distro);
   const known = new Map<Scope, { common: Facts; systemFiles: ReadonlyMap<string, string> }>();

@@ -4,24 +4,21 @@ import { PriorityQueue } from '../graph/priority-queue.ts';
 import { at } from '../model/lists.ts';
 import { batchSize, LanePauses } from './lane-policy.ts';
 
-/**
- * A graph of tasks to be scheduled: what each waits for, how long it is thought to take and how long it takes, in
- * seconds.
- */
+/** A graph of tasks to schedule: dependencies, expected and actual durations in seconds. */
 export interface Work {
   waits: readonly (readonly number[])[];
   expected: readonly number[];
   seconds: readonly number[];
 }
 
-/** What a farm costs beside the work, in seconds. */
+/** Overheads of a farm in seconds. */
 export interface Costs {
-  /** Until a new agent is there, and until one that is there is taken. */
+  /** Time until a new agent has started, and until a running one is assigned. */
   agentStart: number;
   agentTake: number;
-  /** How long an agent that was given back stays. */
+  /** How long a released agent stays. */
   agentIdle: number;
-  /** One call of the program: Jenkins' step, and what the program needs to begin. */
+  /** One call of the program: Jenkins' step, and the program's start. */
   call: number;
 }
 
@@ -33,7 +30,7 @@ export interface Simulated {
   takes: number;
 }
 
-/** The time that no schedule can go below: the longest path, or all work over all lanes. */
+/** Lower bound of any schedule: the longest path, or all work divided by the lanes. */
 export function bound({ waits, seconds }: Work, lanes: number): number {
   const ends = new Float64Array(seconds.length);
   for (const t of topological(waits))
@@ -41,7 +38,7 @@ export function bound({ waits, seconds }: Work, lanes: number): number {
   return Math.max(Math.max(0, ...ends), seconds.reduce((a, b) => a + b, 0) / lanes);
 }
 
-/** For each task the longest chain of tasks from it on, itself counted. */
+/** By task: the longest chain of tasks from it on, including itself. */
 export function paths({ waits, expected }: Pick<Work, 'waits' | 'expected'>): Float64Array {
   const remaining = Float64Array.from(expected);
   for (const t of topological(waits).reverse())
@@ -49,9 +46,7 @@ export function paths({ waits, expected }: Pick<Work, 'waits' | 'expected'>): Fl
   return remaining;
 }
 
-/**
- * Level after level, each split over the lanes as well as can be from what is expected: what pipelines of stages do.
- */
+/** Time of a pipeline of stages: one level after the other, each distributed over the lanes by expected durations. */
 export function levels({ waits, expected, seconds }: Work, lanes: number): number {
   const level = new Int32Array(seconds.length);
   for (const t of topological(waits)) level[t] = needsOf(waits, t).reduce((m, d) => Math.max(m, at(level, d) + 1), 0);
@@ -70,15 +65,15 @@ export function levels({ waits, expected, seconds }: Work, lanes: number): numbe
 }
 
 /**
- * Runs the lanes of slipwayBuild against a clock: each takes the ready task on the longest remaining path (by what is
- * expected), gives its agent back when there is none, and looks again after a pause. The same policy as
+ * Simulates the lanes of slipwayBuild: each takes the ready task with the longest remaining path (by expected
+ * durations), releases its agent if there is none, and polls again after a pause. Same policy as
  * vars/slipwayBatch.groovy, task by task.
  */
 export function simulate(work: Work, lanes: number, costs: Costs): Simulated {
   return new Simulation(work, Math.min(lanes, work.seconds.length), costs).run();
 }
 
-/** What is to happen at some time; of the same time, what was planned first comes first. */
+/** A future event; at the same time, events run in the order of their creation. */
 interface Event {
   at: number;
   order: number;
@@ -94,7 +89,7 @@ class Clock {
     this.events.push({ at: this.now + delay, order: this.planned++, run });
   }
 
-  /** Lets the next event happen. False where there is none. */
+  /** Runs the next event. False if there is none. */
   step(): boolean {
     const next = this.events.pop();
     if (!next) return false;
@@ -107,22 +102,22 @@ class Clock {
 class Simulation {
   private readonly clock = new Clock();
   private readonly dependents: (task: number) => Int32Array;
-  /** By task, how many that it waits for are not done. */
+  /** By task: the number of unfinished dependencies. */
   private readonly missing: Numbers;
   private readonly remaining: Float64Array;
-  /** By task, its number in the schedule: the most urgent task is 0. */
+  /** By task: its number in the schedule; 0 is the most urgent. */
   private readonly rank: Numbers;
   private readonly ready: number[];
   private readonly pauses: LanePauses;
-  /** Tasks that are not done, those of them that a lane has in hand, and what all are expected to take. */
+  /** Number of unfinished tasks, those of them that lanes work on, and the expected duration of all unfinished ones. */
   private left: number;
   private inHand = 0;
   private workLeft: number;
-  /** Lanes without work, in line. */
+  /** Idle lanes, in line. */
   private readonly idle: number[] = [];
-  /** Lanes that wait for an agent: they take one task each at least. */
+  /** Lanes that wait for an agent; each will take at least one task. */
   private readonly coming = new Set<number>();
-  /** Until when each agent that was given back stays. */
+  /** Times until which released agents stay. */
   private warm: number[] = [];
   private readonly result: Simulated = { seconds: 0, calls: 0, sleeps: 0, agents: 0, takes: 0 };
 
@@ -150,7 +145,7 @@ class Simulation {
     return this.result;
   }
 
-  /** A lane without an agent looks for a task. */
+  /** A lane without an agent polls for a task. */
   private look(lane: number): void {
     if (this.left === 0) return;
     if (this.ready.length <= this.coming.size) return this.sleep(lane);
@@ -174,7 +169,7 @@ class Simulation {
     const { idle } = this;
     if (!idle.includes(lane)) idle.push(lane);
     const place = idle.indexOf(lane);
-    // As many before it as there are tasks that nobody has in hand: it is not needed any more.
+    // There are as many lanes before it as unassigned tasks, so it is no longer needed.
     if (place >= this.left - this.coming.size - this.inHand) {
       idle.splice(place, 1);
       return;
@@ -183,7 +178,7 @@ class Simulation {
     this.clock.after(this.pauses.next(lane, place), () => this.look(lane));
   }
 
-  /** A lane with an agent takes ready tasks and does them, or gives the agent back. */
+  /** A lane with an agent takes and runs ready tasks, or releases the agent. */
   private call(lane: number): void {
     const { ready, work, clock, costs } = this;
     this.coming.delete(lane);
@@ -212,7 +207,7 @@ class Simulation {
     if (this.left === 0) this.result.seconds = this.clock.now;
   }
 
-  /** Puts a task among the ready ones, by its rank. */
+  /** Inserts a task into the ready ones, by rank. */
   private insert(task: number): void {
     const { ready, rank } = this;
     let place = ready.length;
@@ -221,7 +216,7 @@ class Simulation {
   }
 }
 
-/** Tasks so ordered that what one waits for comes before it. */
+/** Topological order of tasks. */
 function topological(waits: Work['waits']): number[] {
   const missing = Numbers.of(waits, (w) => w.length);
   const dependents = inverse(waits);
@@ -230,7 +225,7 @@ function topological(waits: Work['waits']): number[] {
   return found;
 }
 
-/** Seeded numbers from 0 to 1 (mulberry32): the same seed gives the same. */
+/** Seeded random numbers from 0 to 1 (mulberry32). */
 export function randoms(seed: number): () => number {
   let a = seed >>> 0;
   return () => {

@@ -37,7 +37,7 @@ function shown(part: string, value: string, r: BuildRecord): string {
 
 const shortened = (text: string, most: number): string => (text.length > most ? `${text.slice(0, most)}…` : text);
 
-/** Why the later one was built though the earlier one was there. */
+/** Why the later build was necessary despite the earlier one. */
 function changesOf(before: BuildRecord, now: BuildRecord): string[] {
   const changes: string[] = [];
   for (const [part, value] of Object.entries(now.inputs)) {
