@@ -117,7 +117,7 @@ var init_faults = __esm({
       EAGAIN: "the machine allows no more processes: raise the limit (ulimit -u)",
       ENOENT: "there is no such file or folder",
       EISDIR: "it is a folder, and a file is needed",
-      // Node's own, where a folder is removed as a file.
+      // Node's own code for removing a folder as a file.
       ERR_FS_EISDIR: "it is a folder, and a file is needed",
       ENOTDIR: "a part of the path is a file, and a folder is needed: remove or rename the file",
       EEXIST: "something is there already, and not what is needed: move it away",
@@ -325,7 +325,7 @@ var init_diagnostics = __esm({
     isError = (d) => d.severity === "error";
     NearNames = class {
       byLength = [];
-      /** Of those lengths that were asked for. */
+      /** Names grouped by length, for the lengths that were requested. */
       prepared = [];
       constructor(known3) {
         for (const name6 of known3) (this.byLength[name6.length] ??= []).push(name6);
@@ -336,7 +336,7 @@ var init_diagnostics = __esm({
           return { name: name6, lower, letters: lettersOf(lower) };
         });
       }
-      /** The nearest first, at most `most`, and at most so many edits away. */
+      /** Nearest first: at most `most` names, within `edits` edits. */
       of(name6, most9, edits = 3) {
         const limit = Math.min(edits, Math.max(1, Math.floor(name6.length / 3)));
         const found2 = [];
@@ -5924,7 +5924,7 @@ var init_s3_blobs = __esm({
         return now !== void 0 && now.data.equals(data);
       }
       /**
-       * Writes what never changes, and its digest beside it. `other`: something else has that name. The server checks the
+       * Writes an immutable object with its digest. `other`: a different object has this name. The server verifies the
        * digest, too.
        */
       async create(name6, body, digest4, headers) {
@@ -5943,7 +5943,7 @@ var init_s3_blobs = __esm({
           return data && sha256(data) === digest4 ? "there" : "other";
         }
       }
-      /** Writes with headers of its own; where `before` is given (null: nothing), only if it is still that. */
+      /** Writes with additional headers. With `before` (null: no object), only if the object is unchanged. */
       async putWith(name6, data, headers, before2) {
         const condition = {};
         if (before2 === null) condition["if-none-match"] = "*";
@@ -5988,10 +5988,7 @@ var init_s3_blobs = __esm({
       }
       sweep() {
       }
-      /**
-       * Tries again where the server or the way to it fails; gives up with an exception. Answers below 300, and 404, 409
-       * and 412.
-       */
+      /** Retries while the server or the connection fails, then throws. Returns answers below 300, and 404, 409 and 412. */
       async ask(method, url2, body = {}, headers = {}, into) {
         return slowly(`the store ${this.where}`, this.tried(method, url2, body, headers, into));
       }
@@ -10719,7 +10716,7 @@ var init_yaml = __esm({
         this.text = text8;
       }
       events;
-      /** The line of the deepest entry on `path` that is there; 1 where the text is no YAML. */
+      /** The line of the deepest existing entry on `path`; 1 if the text is not YAML. */
       line(path2) {
         let offset = 0;
         let at3 = 1;
@@ -10732,7 +10729,7 @@ var init_yaml = __esm({
         for (let i = this.text.indexOf("\n"); i >= 0 && i < offset; i = this.text.indexOf("\n", i + 1)) line2++;
         return line2;
       }
-      /** The text of the scalar at `path` as it is written: `1.0` where YAML's value is the number 1. */
+      /** The scalar at `path` as written: `1.0` where YAML's value is the number 1. */
       scalar(path2) {
         let at3 = 1;
         for (const step2 of path2) {
@@ -10743,7 +10740,7 @@ var init_yaml = __esm({
         const e = this.events?.[at3];
         return e?.type === EVENT_ID.SCALAR ? getScalarValue(this.text, e) : void 0;
       }
-      /** An entry of the map or list whose event is at `at`: its own event, and where it stands in the text. */
+      /** The entry of the map or list at event `at`: its event, and its offset in the text. */
       child(at3, step2) {
         const events = this.events ??= eventsOf(this.text);
         const { MAPPING, SEQUENCE, SCALAR, POP } = EVENT_ID;
@@ -10763,7 +10760,7 @@ var init_yaml = __esm({
         }
         return void 0;
       }
-      /** The event after a node and all that it holds. */
+      /** The index of the event after a node and its content. */
       after(events, at3) {
         const { MAPPING, SEQUENCE, POP } = EVENT_ID;
         for (let depth2 = 0; ; at3++) {
@@ -19189,8 +19186,8 @@ var init_s3_endpoint = __esm({
       width = 16;
       blobs;
       /**
-       * Publications and clean-ups keep each other out by a file of leases, which is changed by compare-and-swap. A lease
-       * ends by itself: that of a killed process holds up clean-ups for some hours, and publications for minutes.
+       * Publications and clean-ups exclude each other through a file of leases, changed by compare-and-swap. Leases expire:
+       * a killed process delays clean-ups by hours, and publications by minutes.
        */
       async during(purpose, work2) {
         const me2 = (0, import_node_crypto12.randomBytes)(8).toString("hex");
@@ -19449,7 +19446,7 @@ var init_ssh_connection = __esm({
       command(name6) {
         return ["sh", "-c", hostScript, "sh", this.place.path, name6].map(shellQuote).join(" ");
       }
-      /** Sees once whether the host can be reached and has what publishing needs. */
+      /** Checks once that the host can be reached and has the programs for publishing. */
       open() {
         return this.ready ??= this.check();
       }
@@ -19460,7 +19457,7 @@ var init_ssh_connection = __esm({
           throw fault3(`${remoteName(this.place)}: the host ${seen.stdout.trim()}: install it there`);
         throw this.refusal(seen);
       }
-      /** Runs a command of the script; its output is as bytes. */
+      /** Runs a command of the script. Output is in bytes. */
       async ask(command2, lines = []) {
         await this.open();
         const done = await this.ssh(command2, lines.map((l) => `${l}
@@ -19483,7 +19480,7 @@ var init_ssh_connection = __esm({
           )
         );
       }
-      /** Copies what lies in a folder into the host's incoming one; what is there already stays. */
+      /** Copies a folder's files into the host's incoming folder; existing files stay. */
       async send(folder2) {
         await this.open();
         const ssh2 = ["ssh", ...this.options].map(shellQuote).join(" ");
@@ -19503,7 +19500,7 @@ var init_ssh_connection = __esm({
           throw fault3("rsync is not there: install it on this machine");
         if (done.code !== 0) throw this.refusal(done);
       }
-      /** Holds the host's lock while `work` runs. It ends with the connection, so a killed run leaves none behind. */
+      /** Holds the host's lock while `work` runs. The lock ends with the connection, so a killed run leaves none behind. */
       async holding(work2) {
         await this.open();
         const holder2 = (0, import_node_child_process5.spawn)("ssh", [...this.options, "--", this.host, this.command("hold")], {
@@ -19539,7 +19536,7 @@ var init_ssh_connection = __esm({
           this.waiting.shift()?.();
         }
       }
-      /** A connection that was cut is made again; one that the host refuses is not. */
+      /** Retries after a lost connection, but not after a refused one. */
       async retried(again, work2) {
         let done = await work2();
         for (const pause6 of again) {
@@ -19599,7 +19596,7 @@ var init_ssh_endpoint = __esm({
       where;
       uri;
       served;
-      /** Files that are placed together go in one transfer. */
+      /** Files that are placed in parallel are sent in one transfer. */
       width = 256;
       connection;
       queue = [];
@@ -19626,7 +19623,7 @@ var init_ssh_endpoint = __esm({
       has() {
         return void 0;
       }
-      /** Calls that come while others are sent go together in the next transfer. */
+      /** Files placed during a transfer are collected for the next one. */
       placeFile(name6, file3) {
         return new Promise((done, failed5) => {
           this.queue.push({ name: name6, file: file3, done, failed: failed5 });
@@ -19709,7 +19706,7 @@ var init_ssh_endpoint = __esm({
       async remove(name6) {
         await this.connection.ask("remove", [name6]);
       }
-      /** Brings files to the host under their digests. What an earlier run brought is not sent again. */
+      /** Sends files to the host, named by digest. Files from an earlier run are not sent again. */
       async send(files) {
         const folder2 = (0, import_node_fs80.mkdtempSync)((0, import_node_path101.join)((0, import_node_os14.tmpdir)(), "slipway-send-"));
         try {
@@ -20143,7 +20140,7 @@ var FileBlobs = class {
   }
   marked = false;
   marker = () => (0, import_node_path6.join)(this.where, markerName);
-  /** Before each write: a share may go while a run goes on. */
+  /** Checked before each write: a share may vanish during a run. */
   mark() {
     if (this.memory === void 0) return;
     if ((0, import_node_fs6.existsSync)(this.marker())) {
@@ -20388,7 +20385,7 @@ var Store = class {
     this.places = use.untrusted === void 0 ? [""] : [`untrusted/${use.untrusted}/`, ""];
   }
   verified = /* @__PURE__ */ new Set();
-  /** Where this run writes, and where it reads: its own place first. */
+  /** Namespaces that this run reads, in order; it writes to the first. */
   places;
   object = (digest4) => `objects/${digest4.slice(0, 2)}/${digest4}`;
   named = (kind, key) => `${kind}/${key.slice(0, 2)}/${key}.json`;
@@ -20404,8 +20401,7 @@ var Store = class {
     return this.keep(file3, await sha256File(file3), false);
   }
   /**
-   * As `put`, for a file whose bytes this process has hashed while it wrote or read them, and that nobody writes again:
-   * the store may take it without a copy.
+   * Like `put`, for an immutable file whose digest this process has computed: the store may link it instead of copying.
    */
   putKnown(file3, digest4) {
     return this.keep(file3, digest4, true);
@@ -20423,9 +20419,7 @@ var Store = class {
     this.verified.add(digest4);
     return stored2;
   }
-  /**
-   * Whether the object of this machine's own store is what its name says: of the right size it may still be damaged.
-   */
+  /** Whether an object in a local store matches its name: it may be damaged despite its size. */
   async isSound(digest4) {
     const path2 = this.blobs.local(this.own(this.object(digest4)));
     return this.verified.has(digest4) || path2 !== void 0 && await sha256File(path2) === digest4;
@@ -20436,7 +20430,7 @@ var Store = class {
     await this.blobs.put(this.own(this.object(digest4)), data);
     return { name: name6, sha256: digest4, size: data.length };
   }
-  /** Files of which something of our own (`last`) may say where they are: written together, that one after them. */
+  /** Writes objects, and then a file (`last`) that may refer to them. */
   async putObjects(objects2, last2) {
     const wanted = objects2.filter(
       ({ file: file3 }) => !this.verified.has(file3.sha256) || this.sizeHere(this.own(this.object(file3.sha256))) !== file3.size
@@ -20450,17 +20444,17 @@ var Store = class {
   async readText(file3) {
     return (await this.readData(file3))?.toString("utf8");
   }
-  /** The value of a file of JSON; undefined where it is gone, or is none. */
+  /** Parses a JSON object; undefined if it is missing or invalid. */
   async readParsed(file3) {
     const data = await this.readData(file3);
     return data && parsed(data);
   }
-  /** An object's bytes; undefined where it is gone, or larger than any that a run writes to be read at once. */
+  /** An object's bytes; undefined if it is missing or above the size limit. */
   async readData(file3) {
     const path2 = await this.path(file3);
     return path2 === void 0 || (0, import_node_fs7.statSync)(path2).size > largestRead ? void 0 : (0, import_node_fs7.readFileSync)(path2);
   }
-  /** Size where it can be had for nothing. */
+  /** The size, if it is available without a request. */
   sizeHere(name6) {
     const path2 = this.blobs.local(name6);
     if (!path2) return void 0;
@@ -20476,7 +20470,7 @@ var Store = class {
     if (!exists(target2)) linkOrCopy(file3, target2);
   }
   /**
-   * The path of an object after its digest was checked; undefined where it is gone or damaged, which is then removed.
+   * The path of an object after verifying its digest. Undefined if it is missing or damaged; damaged ones are removed.
    */
   async path(file3) {
     for (const place3 of this.places) {
@@ -20500,7 +20494,7 @@ var Store = class {
     }
     return void 0;
   }
-  /** Gives a stored file a name elsewhere, without copying where that can be. */
+  /** Places a stored file at another path, by hard link if possible. */
   async place(file3, target2) {
     const path2 = await this.path(file3);
     if (!path2) return false;
@@ -20508,7 +20502,7 @@ var Store = class {
     linkOrCopy(path2, target2);
     return true;
   }
-  /** Whether an object is what its name says; a damaged one is removed. */
+  /** Whether an object matches its name; a damaged one is removed. */
   async check(name6, folder2) {
     const digest4 = (0, import_node_path7.basename)(name6);
     const local2 = this.blobs.local(name6);
@@ -20522,7 +20516,7 @@ var Store = class {
   async putRecord(record3) {
     await this.blobs.put(this.own(this.named("tasks", record3.key)), sealed(record3));
   }
-  /** The record of a key, where what it names is there as far as that can be seen without asking a server. */
+  /** The record of a key, if its objects exist as far as that is known without requests. */
   async get(key) {
     const record3 = unsealed(await this.first(this.named("tasks", key)));
     return isBuildRecord(record3) && record3.schema === 4 && record3.key === key && this.holds(record3.debs) ? record3 : void 0;
@@ -20534,20 +20528,17 @@ var Store = class {
     const record3 = unsealed(await this.first(this.named("tests", key)));
     return isTestRecord(record3) && record3.schema === 4 && record3.key === key ? record3 : void 0;
   }
-  /**
-   * Where objects are files of this machine, whether they are all there with the right size; elsewhere it is found out
-   * by reading.
-   */
+  /** Whether objects exist with the right size, for a local store. For others it is found out when reading. */
   holds(files) {
     if (this.blobs.local("") === void 0) return true;
     return files.every((f) => this.places.some((p) => this.sizeHere(p + this.object(f.sha256)) === f.size));
   }
-  /** What made this key is lost or asked for anew. */
+  /** Removes the record of a key whose result is lost or must be made again. */
   async forget(key) {
     await this.blobs.remove(this.own(this.named("tasks", key)));
   }
   /**
-   * Brief records of a scope's last runs: one request for all its packages. Only a hint: what it lacks is looked up.
+   * Brief records of a scope's last runs, by one request for all packages. Only hints: what is missing is looked up.
    */
   async readIndex(scope2) {
     return unpackIndex(await this.blobs.get(this.indexName(scope2)));
@@ -20560,24 +20551,26 @@ var Store = class {
     await this.blobs.put(this.own(name6), data);
   }
   getBlob = (name6) => this.first(name6);
-  /** Names below a folder of the own place. */
+  /** Names below a folder of the run's own namespace. */
   async names(folder2) {
     const found2 = [];
     for await (const { name: name6 } of this.blobs.list(this.own(folder2))) found2.push(name6.slice(this.places[0].length));
     return found2;
   }
-  /** Any thing of our own by name, in JSON. */
+  /** Reads a JSON file of the run's own namespaces by name. */
   async readJson(name6) {
     return unsealed(await this.first(name6));
   }
-  /** Of the trusted place alone: what the state of a machine remembers, which is that of trusted runs too. */
+  /**
+   * Reads from the trusted namespace only: for values that this machine's state caches, which trusted runs use, too.
+   */
   readShared = async (name6) => unsealed(await this.blobs.get(name6));
   async writeJson(name6, value2) {
     await this.blobs.put(this.own(name6), sealed(value2));
   }
   /**
-   * Reads one for a change: `replaceJson` refuses where another was quicker. Never from another place than the own. A
-   * damaged one is a fault, unless the caller can restore it from elsewhere (`restorable`): then it has no value.
+   * Reads a value for an update by `replaceJson`, which refuses if another writer was first. Reads the own namespace
+   * only. A damaged value is an error, unless the caller can restore it (`restorable`); it is undefined then.
    */
   async readTagged(name6, restorable = false) {
     const found2 = await this.blobs.getTagged(this.own(name6));
@@ -20587,11 +20580,13 @@ var Store = class {
   async replaceJson(name6, value2, tag) {
     return this.blobs.replace(this.own(name6), sealed(value2), tag);
   }
-  /** One that others depend on (a run, a channel): one that is damaged is a fault, and not as if it were not there. */
+  /**
+   * Reads a value that others depend on (a run, a channel): a damaged one is an error, and does not count as missing.
+   */
   async readRoot(name6) {
     return whole(await this.first(name6), name6, this.blobs.where);
   }
-  /** Asks for many things, some at once. */
+  /** Requests many values in parallel. */
   async many(items, ask2) {
     return parallel(items, width, ask2);
   }
@@ -20899,7 +20894,7 @@ var ElfData = class {
   }
   wide;
   little;
-  /** Characters that may still be read: many symbols may point into one long text. */
+  /** Budget of characters to read: many symbols may point into one long text. */
   room;
   u8(at3) {
     return this.data.readUInt8(at3);
@@ -20949,7 +20944,7 @@ var ElfData = class {
     for (let i = 0; i < count3; i++) if (this.u32(begin + i * size3) === 3) found2 = true;
     return found2;
   }
-  /** Where the strings of a section lie. */
+  /** File offset of a section's string table. */
   strings(sections2, { link }) {
     return sections2[link]?.offset ?? this.data.length;
   }
@@ -21045,21 +21040,21 @@ var textFolder = /\/share\/(doc|man|info|licenses)\/|\/share\/[^/]+\/(docs?|lice
 var NamedFiles = class {
   words = /* @__PURE__ */ new Set();
   everything;
-  /** A folder of documents is named. */
+  /** The text names a folder of documents. */
   documents;
-  /** Undefined: there is too much of it to be read. Then every file counts as named. */
+  /** Undefined code: too large to be read. Every file then counts as named. */
   constructor(code2) {
     for (const [word3] of code2?.matchAll(/[\w.-]+/g) ?? []) this.words.add(word3);
     this.everything = code2 === void 0;
     this.documents = code2 === void 0 || /\bshare\/\S{0,200}\b(docs?|man|info|licen[cs]es)\b|\bDOCDIR\b/i.test(code2);
   }
-  /** Whether a name is there as a word of its own. One that no word can be counts as named. */
+  /** Whether the text contains a name as a word of its own. Names that can't be words count as contained. */
   has(name6) {
     return this.everything || this.words.has(name6) || !/^[\w.-]+$/.test(name6);
   }
   /**
-   * Whether a file is for people alone: no compiler, no CMake, no generator and no tool of a dependent's build reads
-   * it. Where the package's text names the file, or a folder of documents, it counts like any other file.
+   * Whether a file is for people only: no compiler, CMake, generator or tool of a dependent's build reads it. A file
+   * counts like any other if the package's text names it, or a folder of documents.
    */
   isForPeople(path2) {
     const inFolder = textFolder.test(path2);
@@ -21331,7 +21326,7 @@ var TarReader = class {
     this.begin = begin;
   }
   held = Buffer.alloc(0);
-  /** Bytes of the member's content, and of its padding, that are still to come. */
+  /** Remaining bytes of the member's content, and of its padding. */
   content = 0;
   padding = 0;
   sink;
@@ -21365,11 +21360,11 @@ var TarReader = class {
       }
     }
   }
-  /** To be called once all was pushed. */
+  /** Call it after the last `push`. */
   end() {
     if (!this.ended) throw new TarError("it ends in the middle");
   }
-  /** Lets go of a member that is not whole, where reading ended early. */
+  /** Closes the sink of an incomplete member if reading ended early. */
   close() {
     const { sink } = this;
     this.sink = void 0;
@@ -22998,10 +22993,7 @@ var Resolver = class {
   platform;
   rosdep;
   underlays;
-  /**
-   * In this order: what `packages` names is built, then the underlay, then the rest of the distribution, then
-   * rosdep.
-   */
+  /** Order: packages named by `packages` are built; then the underlay, the rest of the distribution, rosdep. */
   resolve(need) {
     return this.known[need.id] ??= this.find(need.name);
   }
@@ -23017,7 +23009,10 @@ var Resolver = class {
     const rule = this.rosdepRule(name6);
     return rule.kind === "packages" && rule.installer === "apt" ? { from: "system", packages: rule.packages, key: name6 } : { from: "nowhere", rosdep: rule };
   }
-  /** Whether a package of the distribution can come from anywhere but a build: a quick no spares asking for each. */
+  /**
+   * Whether any package of the distribution may come from somewhere other than a build. A quick "no" avoids resolving
+   * each one.
+   */
   mayBeElsewhere() {
     return this.settings.underlay.some((u) => Object.hasOwn(this.platform.underlays, u)) || this.settingsOf.any;
   }
@@ -23335,14 +23330,14 @@ var Cycles = class {
   name(i) {
     return nameOf(this.evaluated, this.node(i).number);
   }
-  /** Edges of building (the first half) and of being usable (the second), each by place among the nodes. */
+  /** Edges for building (first half) and for being usable (second half), by position among the nodes. */
   doubled() {
     return doubled(
       this.nodes.map((n) => placesOf(this.local, [n.build])),
       this.nodes.map((n) => placesOf(this.local, [n.run]))
     );
   }
-  /** Leaves out or reports what makes cycles of builds; the edges that remain, which have none. */
+  /** Removes or reports the edges that close build cycles. Returns the acyclic remaining edges. */
   settle() {
     const count3 = this.nodes.length;
     this.leaveOutGroupEdges();
@@ -23363,8 +23358,8 @@ var Cycles = class {
     return edges;
   }
   /**
-   * Leaves out edges of group members until they close no cycle: first those whose member needs the package in other
-   * ways too, each of which must go; then, of cycles that several such edges make, the first by name, one at a time.
+   * Removes edges of group members until they close no cycle. First those whose member also depends on the package in
+   * other ways; then, from cycles of several such edges, the first by name, one at a time.
    */
   leaveOutGroupEdges() {
     for (let hard = true; ; ) {
@@ -23377,7 +23372,7 @@ var Cycles = class {
       if (hard && !found2.length) hard = false;
     }
   }
-  /** Edges of group members inside a set, by place among the nodes, in order of their names. */
+  /** Edges through groups inside a cycle, by position among the nodes, sorted by name. */
   groupEdgesIn(set) {
     const count3 = this.nodes.length;
     const places = [...new Set(set.map((n) => n % count3))].sort((a, b) => this.node(a).number - this.node(b).number);
@@ -23389,7 +23384,7 @@ var Cycles = class {
   groupOf(from, to) {
     return groupOf(this.evaluated, this.node(from).number, this.node(to).number);
   }
-  /** Those of the edges that other edges than those of group members make a cycle of. */
+  /** Those of the edges that close a cycle with edges not from groups. */
   closing(edges, groups) {
     const count3 = this.nodes.length;
     const left = new Set(groups.map(([from, to]) => from * count3 + to));
@@ -23445,7 +23440,7 @@ var Cycles = class {
     );
     for (const n of set) this.node(n % count3).planned.blocked ??= "it is on a cycle";
   }
-  /** The edges of tests, without those that close a cycle: tests run after the builds, so nothing waits for those. */
+  /** Test edges without those that close a cycle. Tests run after the builds, so no build waits for them. */
   withoutTestCycles(built, tested) {
     const count3 = this.nodes.length;
     const kept4 = tested.map((e) => [...e]);
@@ -23881,9 +23876,9 @@ var UnmetNeeds = class {
     this.evaluated = evaluated;
     this.near = near;
   }
-  /** Names that resolve nowhere and were reported. */
+  /** Unresolved names that were reported already. */
   told = /* @__PURE__ */ new Set();
-  /** Reports a need that nothing meets; it blocks the package unless only its tests have it. */
+  /** Reports an unresolved dependency. It blocks the package unless only tests have it. */
   unresolved(node2, p, need, r) {
     const { os, release: release2 } = this.resolver.platform;
     const where = `${os} ${release2}`;
@@ -23930,7 +23925,7 @@ var UnmetNeeds = class {
     }
     if (needed2) node2.planned.blocked ??= `'${d.name}' is not to be had on ${where}`;
   }
-  /** What to do about a name that is nowhere. */
+  /** Advice for an unresolved name. */
   remedy(name6, unread) {
     if (unread.length === 1) return `it may be in the repository ${unread[0]}, which could not be read`;
     if (unread.length)
@@ -23939,7 +23934,7 @@ var UnmetNeeds = class {
     if (near.includes(name6)) return "a rosdep file has this key, but its rule has errors";
     return near.length ? `did you mean ${near.map((n) => `'${n}'`).join(" or ")}?` : `if it is a ROS package, add its repository to the distribution file or .repos file; if it is a package of ${this.resolver.platform.os}, add a rule for '${name6}' to a rosdep file`;
   }
-  /** Reports where what meets a need has a version that the need excludes. */
+  /** Reports a dependency whose resolved version violates its bounds. */
   checkVersion(node2, p, need, r) {
     const { planned: planned2 } = node2;
     const d = need.dependency;
@@ -24011,9 +24006,9 @@ var ScopePlanner = class {
   evaluated;
   resolver;
   nodes;
-  /** Packages of the distribution that are not built here, with what stands for them; undefined where all are built. */
+  /** Resolutions of packages in the distribution that are not built here; undefined if all are built. */
   elsewhere;
-  /** What ROS 2 leaves unsaid and only an underlay has: for every package, and for packages of messages. */
+  /** Implicit dependencies of ROS 2 that only an underlay has: of every package, and of packages of messages. */
   essential;
   typesupport;
   untested;
@@ -24048,7 +24043,7 @@ var ScopePlanner = class {
     const s = this.resolver.settingsOf(name6);
     return !s.system && !s.skip;
   }
-  /** The named packages and all that they need, for their tests and all documentation too where those are made. */
+  /** The named packages and their dependencies, with those of their tests, and of all documentation if it is made. */
   closure(roots) {
     const queue = [];
     const { nodes } = this;
@@ -24079,7 +24074,7 @@ var ScopePlanner = class {
   isTested(node2) {
     return this.input.selection.tests === true && "named" in node2.planned.why && !this.untested(node2.planned.name);
   }
-  /** What is chosen of a plan, with what that needs; the rest of it is as if it were not there. */
+  /** The selected part of a plan with its dependencies; the rest is removed. */
   narrowed(nodes, chosen) {
     const kept4 = /* @__PURE__ */ new Set();
     const queue = [];
@@ -24195,7 +24190,7 @@ var ScopePlanner = class {
     planned2.systemTest = having(system, forTest);
     if (this.input.selection.docs) addDocsNeeds(node2, p, this.resolver, this.unmet);
   }
-  /** Names for numbers, how deep each lies, and what is blocked with what it needs. */
+  /** Replaces numbers by names, computes depths, and blocks dependents of blocked packages. */
   finish(sequence) {
     const { names: names4, inside: all } = this.evaluated;
     const name6 = (d) => nameOf(this.evaluated, d);
@@ -24405,7 +24400,7 @@ function anonymous(env2) {
   return {
     ...hidden,
     ...left,
-    // Nor ~/.netrc, nor a URL that ~/.gitconfig replaces by one with a login.
+    // Also hides ~/.netrc, and URL rewrites with logins in ~/.gitconfig.
     HOME: "/nonexistent",
     GIT_CONFIG_GLOBAL: "/dev/null",
     GIT_TERMINAL_PROMPT: "0",
@@ -24604,7 +24599,7 @@ async function listTree({ gitDir, tree, where, measured }) {
   }
 }
 var Lines = class {
-  /** Bytes that were given so far. */
+  /** Number of bytes so far. */
   length = 0;
   rest = [];
   *of(chunk) {
@@ -25226,7 +25221,7 @@ async function download(url2, file3, { since, most: most9 = largestDownload } = 
       hostOf(url2),
       run(
         "sh",
-        // Where a server does not say how much it sends curl would take all: the kernel counts, in blocks of 512 bytes.
+        // curl can't limit a response without a length, so the kernel does, in blocks of 512 bytes.
         [
           "-c",
           `ulimit -f ${Math.ceil(most9 / 512) + 1}; exec curl "$@"`,
@@ -25522,12 +25517,12 @@ var ManifestReader = class {
       );
     }
   }
-  /** The text of an element that holds no others. */
+  /** The text of an element without child elements. */
   leaf(e) {
     for (const c of e.children ?? []) this.fault(`<${e.name}> must not contain <${c.name}>`, c.line);
     return e.text.trim();
   }
-  /** Puts each element to those of its kind, dependencies read. */
+  /** Sorts elements by kind, and reads dependencies. */
   sort(elements) {
     const tags2 = tagsOfFormat[this.format];
     for (const e of elements) {
@@ -25718,7 +25713,7 @@ var PlainReader = class {
     this.skip();
     return this.leaf();
   }
-  /** An element with text alone; undefined where none begins, or one that is more than that. */
+  /** An element that contains only text; undefined otherwise. */
   leaf() {
     const { text: text8, at: at3 } = this;
     const close = text8.indexOf(">", at3);
@@ -25746,7 +25741,7 @@ var PlainReader = class {
     this.at = open3 + endTag.length;
     return this.element(name6, attributes, text8.slice(close + 1, open3), at3);
   }
-  /** `start`: somewhere in the line of its start tag, which is on one line. */
+  /** `start`: an offset in the line of its start tag, which is on one line. */
   element(name6, attributes, text8, start3) {
     while (this.newline >= 0 && this.newline < start3) {
       this.line++;
@@ -25759,7 +25754,7 @@ var PlainReader = class {
     this.at += tag.length;
     return true;
   }
-  /** White space and comments; a comment with two dashes in it is left for the parser to refuse. */
+  /** Skips white space and comments. Stops at a comment with `--` in it, which the full parser refuses. */
   skip() {
     const { text: text8 } = this;
     for (; ; ) {
@@ -25804,14 +25799,14 @@ var TreeReader = class {
   text = "";
   root;
   failed;
-  /** The way down to where the parser is; elements below <export>'s are passed over, and counted. */
+  /** Open elements. Elements below those of <export> are skipped, and only counted. */
   stack = [];
   below = 0;
   /** The element that was closed last: the parser reports a wrong end tag after it. */
   closed;
-  /** Attributes of all elements that are open, for namespaces. */
+  /** Attributes of all open elements, for namespaces. */
   scopes = [];
-  /** Where the text of <description> begins. */
+  /** Offset of <description>'s content. */
   start = 0;
   constructor() {
     const { parser: parser3 } = this;
@@ -25822,7 +25817,7 @@ var TreeReader = class {
     parser3.on("cdata", (t) => this.characters(t));
     parser3.on("closetag", (tag) => this.close(tag.isSelfClosing));
   }
-  /** A reader that found a fault can't be used again. */
+  /** Must not be called again after an error. */
   read(text8) {
     this.text = text8;
     this.root = void 0;
@@ -25834,7 +25829,7 @@ var TreeReader = class {
     if (this.failed) return bareSign(text8, this.failed.line) ?? this.failed;
     return this.root ? { root: this.root } : { message: "it is empty", line: 1 };
   }
-  /** Names the tags that a message of the parser leaves out. */
+  /** Adds the names of tags to a parser's message. */
   withTags(message) {
     if (this.failed || this.closed === void 0 || !message.startsWith("unexpected close tag")) return message;
     const start3 = this.text.lastIndexOf("</", this.parser.position - 1) + 2;
@@ -26184,8 +26179,8 @@ var digest = (text8) => sha256(text8, "base64").slice(0, digestLength);
 var json = { write: (value2) => JSON.stringify(value2), read: (text8) => JSON.parse(text8) };
 var ParseCache = class {
   /**
-   * `file` appears when the program has said all, if anything was new. Nothing is kept where there is no state yet: a
-   * clone that lives for one plan would only lose time.
+   * `file` is written at the program's end, if there are new values. Nothing is cached while there is no state folder,
+   * because a clone for a single plan would only lose time.
    */
   constructor(state, name6, form = json) {
     this.state = state;
@@ -26205,9 +26200,9 @@ var ParseCache = class {
   used = /* @__PURE__ */ new Set();
   added = [];
   file;
-  /** The file is there, in this form, and ends as it should: it can be added to. */
+  /** The file exists, has this format and ends properly, so it can be appended to. */
   whole = false;
-  /** What was read of a text. Where nothing is known no digest is taken to find that out. */
+  /** The cached value of a text. Computes no digest if the cache is empty. */
   get(text8) {
     if (!this.lines.size) return void 0;
     const key = digest(text8);
@@ -26222,11 +26217,11 @@ var ParseCache = class {
       return void 0;
     }
   }
-  /** Keeps what was read of a text: `value` is asked when all was said, and only where there is a place to keep it. */
+  /** Caches a value. `value` is called at the program's end, and only if the cache can be written. */
   put(text8, value2) {
     this.added.push({ text: text8, value: value2 });
   }
-  /** Adds what is new; where half of the file is not asked for any more, that is forgotten. */
+  /** Writes new values. If half of the file was not used, unused values are removed. */
   keep() {
     if (!this.added.length || !(0, import_node_fs20.existsSync)(this.state)) return;
     const added = this.added.map(({ text: text8, value: value2 }) => {
@@ -26784,7 +26779,7 @@ var EntryReader = class {
     this.entryFaults += read3.diagnostics.filter(isError).length;
     for (const r of read3.value.repositories) this.repositories.set(r.name, r);
   }
-  /** The text of a file that `from` names. */
+  /** The text of a file that `from` refers to. */
   text(file3, from, path2 = []) {
     if ((0, import_node_path27.normalize)(file3).startsWith("../") || (0, import_node_path27.isAbsolute)(file3) || this.confined && leadsOut(this.root, file3)) {
       this.diagnostics.push(error("file-outside", `${file3} is outside the distro repository`, { file: from }));
@@ -27110,7 +27105,7 @@ var PackageCollection = class {
   }
   packages = /* @__PURE__ */ new Map();
   diagnostics = [];
-  /** Names of packages whose manifest has errors. */
+  /** Packages whose manifest has errors. */
   broken = /* @__PURE__ */ new Set();
   places = /* @__PURE__ */ new Map();
   add(p, repository2) {
@@ -27179,7 +27174,7 @@ var PackageCollection = class {
         repository2
       );
   }
-  /** The packages of a folder of the distro repository, as they stand there. */
+  /** Adds the packages in a folder of the distro repository, from its current files. */
   addFolder(workspace, folder2) {
     const read3 = readFolder(workspace.root, folder2, (name6) => this.broken.add(name6));
     this.diagnostics.push(
@@ -28171,7 +28166,7 @@ function renderJobDsl(input) {
   return renderTemplate(jobs_default, {
     folder: groovy(input.folder),
     title: groovy(title),
-    // Shown in Jenkins where the plugin for folder properties is missing.
+    // Shown in Jenkins if the plugin for folder properties is missing.
     plainTitle: groovy(`${title}. Set SLIPWAY_DISTRO=${distro} and SLIPWAY_DISTRO_JOB=${distroJob} in the environment`),
     publishing: groovy(publishing),
     publishingTitle: groovy("What publishes: its credentials are the signing key and its passphrase"),
@@ -28182,7 +28177,7 @@ function renderJobDsl(input) {
       { name: "SLIPWAY_DISTRO_JOB", value: groovy(distroJob) }
     ],
     jobs: [
-      // Pull requests have a job of their own, outside the folder whose credentials the publishing job sees.
+      // Pull requests have a separate job, outside of the folder with the publishing job's credentials.
       job(`${publishingFolder}/distro`, input.distroUrl, "The distro repository: nightlies, releases, experiments", {
         branches: true,
         requests: false,
@@ -28543,14 +28538,15 @@ function mmdebstrapCommand(platform3, architecture3, sources, folder2, options5)
     `--include=${include.join(",")}`,
     "--quiet",
     "--format=tar",
-    // Beside the archive, so that the archive itself may still be the one that mmdebstrap knows. The line holds no
-    // quote of its own, but the path of a key may have one.
+    // Separate from the archive's line, so that mmdebstrap's default archive can still be used. The line has no quotes,
+    // but the path of a key may have one.
     ...(sources.underlays ?? []).map(
       (line2) => `--setup-hook=printf "%s\\n" ${quoted(line2)} >> "$1/etc/apt/sources.list.d/underlays.list"`
     ),
     ...platform3.image ? [imageHook] : taskHooks,
     `--customize-hook=copy-out /var/lib/apt/lists ${quoted(`${folder2}/lists`)}`,
-    // Ubuntu keeps what build-essential needs in universe too; its ports archive is chosen by the architecture.
+    // Ubuntu has dependencies of build-essential in universe, too. mmdebstrap selects the ports archive by
+    // architecture.
     ...platform3.os === "ubuntu" ? ["--components=main,universe"] : [],
     platform3.release,
     `${folder2}/base.tar`
@@ -29011,7 +29007,9 @@ var Patience = class {
     this.left = seconds * 1e3;
   }
   left;
-  /** Does what must be done at once. Throws a LeftBehindError where the time is up; `what` is read, for people. */
+  /**
+   * Runs synchronous work. Throws a LeftBehindError when the budget is used up. `what`: name of the input for messages.
+   */
   spend(what, work2) {
     const before2 = place.work;
     const begun = performance.now();
@@ -29475,7 +29473,7 @@ function prefixFiles(of) {
   const prefix = shellQuote(of.prefix);
   const texts = {
     "local_setup.sh": renderLocalSetup(of),
-    // The nearest underlay comes last, so that its paths come first.
+    // The nearest underlay is sourced last, so that its paths come first.
     "setup.sh": renderTemplate(setup_default, {
       prefix,
       underlays: [...of.underlayPrefixes].reverse().map((path2) => ({ path: shellQuote(path2) }))
@@ -29548,7 +29546,7 @@ function renderRecipe(recipe2) {
       source: source2,
       version: recipe2.version,
       release: recipe2.release,
-      // Neither the commit nor the repository: they are no part of the key, so the bytes must not depend on them.
+      // Without commit and repository: they are not part of the key, so the bytes must not depend on them.
       lines: entryLines(`${p.name} ${p.version}${p.source.tree === void 0 ? "" : `, tree ${p.source.tree}`}.`),
       maintainer,
       date: date3.toUTCString().replace("GMT", "+0000")
@@ -31012,7 +31010,7 @@ async function switchSuites(endpoint, staged) {
     plain5,
     endpoint.width,
     async (file3) => (
-      // What is there of a suite that stays as it is is looked at first.
+      // Compares files of unchanged suites before writing.
       staged.length !== changed2.length && (await endpoint.read(file3.name))?.data.equals(file3.data) ? [] : [file3]
     )
   );
@@ -32265,12 +32263,12 @@ var Selector = class {
   }
   former;
   made;
-  /** Packages that are not published as they were made, with why; undefined for those that were not made at all. */
+  /** Reverted packages with their reasons; undefined for packages that were not rebuilt. */
   back = /* @__PURE__ */ new Map();
   queue = [];
   formerProvider = /* @__PURE__ */ new Map();
   newProvider = /* @__PURE__ */ new Map();
-  /** By package that was made, others whose new version needs it in whatever version, or by the ABI of the new one. */
+  /** By new package: other new packages that need it, in any version or with its new ABI. */
   newDependents = /* @__PURE__ */ new Map();
   select() {
     for (const name6 of this.made.keys()) this.findNeeds(name6);
@@ -32289,7 +32287,7 @@ var Selector = class {
     const dropped = dropUnfit(chosen);
     return { chosen, reasons: this.reasons(chosen, dropped), holding: this.holding(chosen) };
   }
-  /** What was taken back, and with `partial` all that was not made and belongs there. */
+  /** Whether a package stays unchanged: it was reverted or, with `partial`, not rebuilt and still belongs. */
   stays(name6) {
     return this.back.has(name6) || this.input.partial === true && !this.made.has(name6) && this.input.belongs(name6);
   }
@@ -32298,7 +32296,7 @@ var Selector = class {
     this.back.set(name6, reason);
     this.queue.push(name6);
   }
-  /** What a new version needs; where that can't be there, it is taken back at once. */
+  /** Records what a new version needs; reverts it at once if that is missing. */
   findNeeds(name6) {
     const { requires, needs } = entry(this.made, name6);
     const missing = (by) => this.takeBack(name6, { package: name6, kind: "needs-missing", by });
@@ -32315,13 +32313,13 @@ var Selector = class {
       else missing(need);
     }
   }
-  /** A new version needs a package that was not made and is published: with `partial` it stays anyway. */
+  /** A new version needs a published package that was not rebuilt; with `partial` it stays anyway. */
   needFormer(need, name6) {
     if (this.input.partial && !this.input.belongs(need))
       this.takeBack(name6, { package: name6, kind: "needs-missing", by: need });
     else this.takeBack(need, void 0);
   }
-  /** A package is as it was: what it requires must be too, and what was made for its new version. */
+  /** A reverted package: its requirements must be reverted, too, and dependents built with its new version. */
   follow(name6) {
     const former = this.former.get(name6);
     for (const d of this.newDependents.get(name6) ?? []) {
@@ -32348,7 +32346,7 @@ var Selector = class {
       if (!chosen.has(name6) && !all.has(name6)) all.set(name6, { package: name6, kind: "removed", by: name6 });
     return [...all.values()].sort((a, b) => compare(a.package, b.package));
   }
-  /** Packages that were not made, stay, and require an ABI that what was made changes; and those above them. */
+  /** Packages that were not rebuilt, stay, and require an ABI that changes; and their dependents. */
   holding(chosen) {
     const dependents = /* @__PURE__ */ new Map();
     for (const [name6, f] of this.former) for (const abi2 of f.requires) push2(dependents, abi2, name6);
@@ -32689,7 +32687,7 @@ var FolderEndpoint = class {
       placed2.set(name6, await this.compare(this.path(name6), digest4, data.length) ?? "other");
     return files.map(({ name: name6 }) => placed2.get(name6) ?? "other");
   }
-  /** Gives a file its name where nothing has it yet. */
+  /** Gives a file its name if the name is free. */
   claim(temporary2, path2) {
     try {
       (0, import_node_fs48.linkSync)(temporary2, path2);
@@ -32700,8 +32698,8 @@ var FolderEndpoint = class {
     }
   }
   /**
-   * Undefined where there is no such file. One of another size or content is `other`, but for an empty or shorter one:
-   * a crash of the machine leaves these, and they are removed.
+   * Compares a file with an existing one; undefined if there is none. `other` if size or content differ. Empty or
+   * truncated files, which a crash of the machine leaves, are removed.
    */
   async compare(path2, digest4, size3) {
     let there;
@@ -32723,7 +32721,7 @@ var FolderEndpoint = class {
     const others2 = files.filter(({ name: name6, like }) => like === void 0 || !this.putLike(name6, like));
     await writeTogether(others2.map(({ name: name6, data }) => ({ path: this.path(name6), data })));
   }
-  /** Another name for a file, in place of what had that name; false where the file system can't do that. */
+  /** Replaces a name by a hard link to an existing file; false if the file system can't. */
   putLike(name6, like) {
     const path2 = this.path(name6);
     (0, import_node_fs48.mkdirSync)((0, import_node_path59.dirname)(path2), { recursive: true });
@@ -32738,7 +32736,7 @@ var FolderEndpoint = class {
       (0, import_node_fs48.rmSync)(temporary2, { force: true });
     }
   }
-  /** Only within `exclusively`: what is compared then is what is replaced. */
+  /** Must run within `exclusively`, so that no other writer comes between comparison and replacement. */
   replace(name6, data, before2) {
     let now;
     try {
@@ -32796,7 +32794,7 @@ var inPackage = (path2 = "") => path2.replace(/^\/build\/(?:obj\/)?/, "");
 var byCMake = (path2, folder2) => path2.startsWith("/") || folder2 === "" ? inPackage(path2) : `${folder2}/${path2}`;
 var rules = [
   {
-    // By our own scripts, after the package's code has ended.
+    // From Slipway's scripts, after the package's code has ended.
     pattern: /^slipway: error: (.+ needs the library \S+, which is in no declared dependency)$/m,
     say: (match) => ({
       cause: short(match[1]),
@@ -32823,7 +32821,7 @@ var rules = [
     })
   },
   {
-    // CMake reports optional packages as warnings: only an error is a cause.
+    // CMake warns about missing optional packages; only errors are causes.
     pattern: /CMake Error at [^\n]*\n\s+(?:By not providing "Find([A-Za-z0-9_.+-]+)\.cmake"|Could not find a package configuration file provided by\s+"([A-Za-z0-9_.+-]+)"|Could NOT find ([A-Za-z0-9_]+))/,
     say: (match) => ({
       cause: `CMake did not find '${match[1] ?? match[2] ?? match[3]}'`,
@@ -33930,9 +33928,12 @@ var Packages = class {
   }
   known = /* @__PURE__ */ new Map();
   folder = (digest4) => (0, import_node_path65.join)(this.state, "unpacked", digest4);
-  /** Beside the package's files, where none of them can be. */
+  /** Beside the package's files, where it can't collide with them. */
   contents = (digest4) => `${this.folder(digest4)}.json`;
-  /** Undefined where the store's file is gone or damaged. Throws PackageFileError where it is none of ours. */
+  /**
+   * Undefined if the store's file is missing or damaged. Throws PackageFileError for a package that violates the
+   * policy.
+   */
   async unpack({ deb: deb2, policy: policy2 }) {
     const known3 = this.known.get(deb2.sha256);
     const there = known3 ?? readJson(this.contents(deb2.sha256));
@@ -33947,7 +33948,9 @@ var Packages = class {
     this.known.set(deb2.sha256, unpacked2);
     return unpacked2;
   }
-  /** Checks and unpacks a package that is not yet in the store. Throws PackageFileError where it is not as planned. */
+  /**
+   * Verifies and unpacks a new package that is not in the store yet. Throws PackageFileError if it violates the policy.
+   */
   async take(file3, policy2) {
     const digest4 = await sha256File(file3);
     const unpacked2 = await this.unpackFile(file3, digest4, policy2);
@@ -33980,7 +33983,9 @@ ${paths2.join("\n")}
       (0, import_node_fs53.rmSync)(staged, { recursive: true, force: true });
     }
   }
-  /** Another slipway may have been first; a half one, which only a crash of the machine leaves, is replaced. */
+  /**
+   * Another slipway process may have been first. A partial folder, which a crash of the machine leaves, is replaced.
+   */
   place(staged, target2) {
     try {
       (0, import_node_fs53.renameSync)(staged, target2);
@@ -33992,11 +33997,11 @@ ${paths2.join("\n")}
       (0, import_node_fs53.renameSync)(staged, target2);
     }
   }
-  /** The text of a file of a package that was unpacked; undefined where it is none, or too large. */
+  /** The text of a file in an unpacked package; undefined if it is missing or too large. */
   async text(digest4, path2) {
     return (await readLeft(this.folder(digest4), path2.replace(/^\/+/, ""), largestText2))?.toString("utf8");
   }
-  /** A folder with all of them, by hard links, and dpkg's status extended by them. */
+  /** Makes a folder with all packages by hard links, and extends dpkg's status. */
   async compose(packages, status, target2) {
     const all = [];
     const lost3 = [];
@@ -34212,7 +34217,7 @@ function installedOf(name6, prefix, files) {
   const shared2 = (test3) => files.filter((f) => f.startsWith(share2) && test3(f)).sort(compare);
   return {
     headers: headers.sort(compare),
-    // ROS 2 gives each package a folder of its own to look in: include/NAME/NAME/file.hpp.
+    // ROS 2 gives each package its own include folder: include/NAME/NAME/file.hpp.
     includes: headers.some((h) => h.startsWith(`${own3}/${name6}/`)) ? [own3, `${prefix}/include`] : [`${prefix}/include`],
     messages,
     modules: modulesOf(prefix, files, messages.length > 0 ? name6 : void 0),
@@ -35286,7 +35291,7 @@ var Reader = class {
   }
   at = 0;
   elements = 0;
-  /** The document's element; undefined where it is none, is not well-formed, or is beyond the bounds. */
+  /** The root element; undefined if the document is not well-formed or exceeds the limits. */
   document() {
     const whole4 = { name: "", attributes: /* @__PURE__ */ new Map(), children: [], text: "" };
     const open3 = [{ element: whole4, parts: [] }];
@@ -35324,7 +35329,7 @@ var Reader = class {
     if (xml[at3 + 1] === "!" || xml[at3 + 1] === "?") return this.special(parts2) ? "text" : void 0;
     return this.start();
   }
-  /** Comments, instructions, and text that is no markup. A document type of its own is not taken. */
+  /** Comments, processing instructions and CDATA. Document types with declarations are refused. */
   special(parts2) {
     for (const [begin, end2] of [
       ["<!--", "-->"],
@@ -36859,7 +36864,7 @@ var AptResolver = class {
     this.memory = (0, import_node_path78.join)(base.folder, "answers.json");
     this.resolved = new Map(Object.entries(readJson(this.memory) ?? {}));
   }
-  /** Names → digest of their set; those that apt refuses → its words. */
+  /** Names → digest of their set; refused names → apt's message. */
   resolved;
   refused = /* @__PURE__ */ new Map();
   handles = /* @__PURE__ */ new Map();
@@ -36868,18 +36873,18 @@ var AptResolver = class {
   asking = false;
   learned = 0;
   elsewhere = () => Promise.resolve(void 0);
-  /** What another machine's apt said of the same base and the same lists holds here too; `sets` finds a set of it. */
+  /** Adds answers of another machine's apt for the same base and lists. `sets` loads a set by digest. */
   learn(resolved, sets) {
     this.elsewhere = sets;
     for (const [names4, digest4] of Object.entries(resolved ?? {}))
       if (!this.resolved.has(names4)) this.resolved.set(names4, digest4);
     this.learned = this.resolved.size;
   }
-  /** All that is known, where it is more than was learned from others. */
+  /** All answers, if there are more than were learned from others. */
   news() {
     return this.resolved.size > this.learned ? Object.fromEntries(this.resolved) : void 0;
   }
-  /** What apt would install for these names, sorted; the text of its complaint where it can't. */
+  /** The packages that apt would install for these names; apt's message if it can't. */
   async resolve(names4) {
     if (!names4.length) return noPackages;
     const wrong = names4.find((name6) => !isDebianName(name6));
@@ -36897,7 +36902,7 @@ var AptResolver = class {
       }
     });
   }
-  /** Digest of a set that apt was asked for, and did not refuse. */
+  /** The digest of a set that apt resolved. */
   digestOf(names4) {
     const digest4 = this.resolved.get(names4);
     if (digest4 === void 0) throw new Error(`apt was not asked for ${names4}`);
@@ -36922,20 +36927,20 @@ var AptResolver = class {
     await this.asked(names4);
     return this.refused.get(names4) ?? readJson(this.setFile(this.digestOf(names4))) ?? "its answer could not be kept";
   }
-  /** Knows from now on what apt said, sorted; the set is kept at once, so that whoever knows its digest can have it. */
+  /** Records an answer of apt. Saves the set at once, since others may use its digest. */
   remember(names4, set) {
     const digest4 = sha256(set.join(" "));
     if (!exists(this.setFile(digest4))) writeWhole(this.setFile(digest4), JSON.stringify(set), { sync: false });
     this.resolved.set(names4, digest4);
   }
-  /** Keeps for the next run what is known. */
+  /** Saves the answers for the next run. */
   save() {
     writeWhole(
       this.memory,
       JSON.stringify(Object.fromEntries([...this.resolved].sort(([a], [b]) => a < b ? -1 : 1)))
     );
   }
-  /** Questions that come together are asked in one entry. */
+  /** Answers all pending questions in one entry. */
   async ask() {
     let batch = [];
     try {
@@ -37158,7 +37163,7 @@ var PackageMirror = class {
   folder;
   nameOf = (pinned) => `${this.folder}/${filePrefix(pinned).slice(0, -1)}.json`;
   setName = (packages) => `${this.folder}/set-${sha256(packages.join(" "))}.json`;
-  /** Puts those of the packages that are kept into a folder, under their names. */
+  /** Places the stored ones of these packages in a folder, under their names. */
   async bring(packages, folder2) {
     await this.store.many(packages, async (pinned) => {
       const file3 = await this.fileOf(pinned);
@@ -37174,7 +37179,7 @@ var PackageMirror = class {
     const file3 = await this.store.readJson(this.nameOf(pinned));
     return isStoredFile(file3) && isDebFile(file3.name) && file3.name.startsWith(filePrefix(pinned)) ? file3 : void 0;
   }
-  /** Keeps packages that lie in a folder; those that are kept already are not read again. */
+  /** Stores packages from a folder; stored ones are not read again. */
   async keep(packages, folder2) {
     const wanted = packages.filter((p) => !this.kept.has(p));
     if (!wanted.length) return;
@@ -37189,14 +37194,14 @@ var PackageMirror = class {
       this.kept.add(pinned);
     });
   }
-  /** Whether all of a set is known to be kept. */
+  /** Whether all packages of a set are known to be stored. */
   async hasSet(packages) {
     if (packages.every((p) => this.kept.has(p))) return true;
     if (await this.store.readJson(this.setName(packages)) === void 0) return false;
     for (const pinned of packages) this.kept.add(pinned);
     return true;
   }
-  /** Says that all of a set is kept. */
+  /** Records that all packages of a set are stored. */
   async noteSet(packages) {
     if (packages.every((p) => this.kept.has(p))) await this.store.writeJson(this.setName(packages), {});
   }
@@ -37235,8 +37240,8 @@ var SystemLayers = class {
   known = /* @__PURE__ */ new Set();
   making = /* @__PURE__ */ new Map();
   /**
-   * Folders of a root with this set, topmost first, the base last. Made where it is not there yet. `common`: a part of
-   * many sets, which gets a layer of its own below the others, so that it is installed once.
+   * Folders of a root with this set, topmost first, the base last. Makes missing layers. `common`: a subset shared by
+   * many sets; it gets its own lower layer, so that it is installed once.
    */
   async root(set, common3 = []) {
     if (!set.length) return good([this.room.base.root]);
@@ -37253,7 +37258,7 @@ var SystemLayers = class {
     }
     return making;
   }
-  /** A layer that is at hand serves though its packages can't be had for the mirror any more. */
+  /** An existing layer can be used even if its packages are no longer available for the mirror. */
   async makeMirrored(id, set, below3) {
     const made2 = await this.make(id, set, below3);
     if (made2.ok) await this.mirrored(set);
@@ -37261,7 +37266,7 @@ var SystemLayers = class {
   }
   all = () => (0, import_node_path81.join)(this.room.state, this.room.driver.name === "docker" ? "layers-docker" : "layers");
   folder = (id) => (0, import_node_path81.join)(this.all(), id);
-  /** Folders of a layer and of all below it; undefined where one of them is not there. */
+  /** Folders of a layer and all below it; undefined if one is missing. */
   chain(id) {
     const chain = [];
     for (let at3 = id; at3; ) {
@@ -37285,7 +37290,7 @@ var SystemLayers = class {
       return other ? good(other) : this.install(id, set, common3);
     });
   }
-  /** Installs a set upon the nearest layer at hand, and puts what that adds to its place. */
+  /** Installs a set on the largest cached layer that is a subset, and stores the difference as a layer. */
   async install(id, set, common3) {
     const nearest2 = this.nearestBelow(set, common3);
     const below3 = nearest2 && await this.soundChain(nearest2.id);
@@ -37330,7 +37335,7 @@ var SystemLayers = class {
     await this.keep(id, parent ? { set, parent: parent.id } : { set }, keep2, work2);
     return good([(0, import_node_path81.join)(this.folder(id), "root"), ...lower]);
   }
-  /** Moves what an installation left in `kept` to the layer's place. */
+  /** Moves an installation's result in `kept` to the layer's place. */
   async keep(id, layer, kept4, work2) {
     privateFolder(this.all());
     const staged = (0, import_node_path81.join)(work2, "layer");
@@ -37350,7 +37355,7 @@ var SystemLayers = class {
     }
     return true;
   }
-  /** The largest set at hand that this one contains, and that contains `common`; of equals the first by name. */
+  /** The largest cached layer that is a subset of this set and contains `common`; among equals the first by name. */
   nearestBelow(set, common3) {
     const wanted = new Set(set);
     let best;
@@ -37368,7 +37373,7 @@ var SystemLayers = class {
     }
     return best;
   }
-  /** Keeps packages in the mirror that a root has; it fails where neither the mirror nor the archive has one. */
+  /** Stores a root's packages in the mirror. Fails if neither the mirror nor the archive has one. */
   async mirrored(packages) {
     if (!this.room.mirror || await this.room.mirror.hasSet(packages)) return good(true);
     const fetched = await this.fetch(packages);
@@ -37380,7 +37385,7 @@ var SystemLayers = class {
     (0, import_node_fs65.mkdirSync)((0, import_node_path81.join)(folder2, "partial"), { recursive: true, mode: 448 });
     return folder2;
   }
-  /** Brings packages into the shared folder of .deb files; apt checks each against the signed lists. */
+  /** Downloads packages to the shared folder of .deb files; apt verifies each against the signed lists. */
   async fetch(packages) {
     return withMutex((0, import_node_path81.join)(this.room.state, "archives.lock"), async () => {
       const lacking2 = () => {
@@ -37563,7 +37568,7 @@ var NameIndex = class {
       set[number7 >> 5] = wordOf(set, number7 >> 5) | 1 << (number7 & 31);
     }
   }
-  /** The names of a set, sorted. */
+  /** Names of a set, sorted. */
   sorted(set) {
     return this.ordered.filter(({ number: n }) => (wordOf(set, n >> 5) & 1 << (n & 31)) !== 0).map(({ name: name6 }) => name6);
   }
@@ -38133,12 +38138,12 @@ var Watch = class {
     this.du = du2;
   }
   begun;
-  /** Free room at the last count, and when that was. */
+  /** Free space at the last measurement, and its time. */
   counted;
   at = Date.now();
   longest = longest5.least;
   busy = false;
-  /** Whether too much is there. */
+  /** Returns whether the limit is exceeded. */
   async look() {
     if (this.busy) return false;
     this.busy = true;
@@ -38169,7 +38174,7 @@ var Watch = class {
     if ((bytes ?? lost3.bytes) + open3.bytes > this.bytes) return true;
     return (await this.count(["--inodes"]) ?? lost3.files) + open3.files > this.files;
   }
-  /** Undefined where something hides from us: then all that the file system lost is taken for this task's. */
+  /** Bytes used. Undefined if something can't be measured: then all space that the file system lost counts. */
   async count(options5) {
     const counted = await this.du(["-s", "-x", "-c", ...options5, "--", ...this.folders]);
     if (counted.code !== 0 && /Permission denied/.test(counted.stderr)) return void 0;
@@ -38242,12 +38247,12 @@ function seccompProfile(network3) {
     defaultAction: "SCMP_ACT_ALLOW",
     syscalls: [
       refuse2(Object.values(refusedCalls).flat(), notPermitted),
-      // Its flags are in memory, where a filter can't look: the C library then takes clone.
+      // clone3 has its flags in memory, which a filter can't read. The C library falls back to clone.
       refuse2(["clone3"], noSuchCall),
       ...namespaceFlags.map(
         (flag2) => refuse2(["clone"], notPermitted, { index: 0, op: "SCMP_CMP_MASKED_EQ", value: flag2, valueTwo: flag2 })
       ),
-      // The kernel takes 32 bits of these; a filter compares 64.
+      // The kernel uses 32 bits of the argument; a filter compares 64.
       ...typing.map(
         (request) => refuse2(["ioctl"], notPermitted, { index: 1, op: "SCMP_CMP_MASKED_EQ", value: 4294967295, valueTwo: request })
       ),
@@ -38314,7 +38319,7 @@ function createArguments(entry2, { name: name6, image: image2, limits: limits2, 
     entry2.network === true ? "host" : "none",
     "--init",
     ...entry2.binds.flatMap((b) => ["--volume", `${b.from}:${b.to}${b.readOnly ? ":ro" : ""}`]),
-    // All places that everybody may write but /build: what is written elsewhere would go to the daemon's disk.
+    // tmpfs for all world-writable folders except /build: their content would otherwise use the daemon's disk.
     ...["/tmp", ...entry2.user === "builder" ? ["/var/tmp", "/run/lock"] : []].flatMap((place3) => [
       "--tmpfs",
       `${place3}:exec,mode=1777,nosuid,nodev,size=${limits2.temporary}`
@@ -38422,12 +38427,12 @@ function dockerDriver() {
 `);
       return run("tar", ["-x", "--no-same-owner", "-f", tar, "-C", folder2, "./var/lib/dpkg/status"]);
     },
-    // Images may be pruned, or the daemon be another one than before.
+    // The image may have been pruned, or the daemon replaced.
     async ready(folder2) {
       const image2 = imageOf(folder2);
       return image2 !== void 0 && (await docker(["image", "inspect", "--format", "{{.Id}}", image2])).code === 0;
     },
-    // What an image takes beyond the one that it was made from is its last layer.
+    // The size of an image is that of its last layer, on top of the image that it was made from.
     async size(folder2) {
       const image2 = imageOf(folder2);
       const told8 = image2 === void 0 ? void 0 : await docker(["history", "--human=false", "--format", "{{.Size}}", image2]);
@@ -38689,7 +38694,7 @@ function unshareDriver() {
   const inside = (namespaces, command2, options5) => run(
     "setpriv",
     ["--pdeathsig", "KILL", "unshare", ...user2, ...namespaces, "--fork", "--kill-child=KILL", ...command2],
-    // A session of its own: no terminal of ours is within reach, unless a person asked for that.
+    // A new session detaches from this terminal, unless the user asked for it.
     { ...options5, detached: options5?.terminal !== true }
   );
   let known3;
@@ -39883,11 +39888,11 @@ var stored = strictObject({ name: plainName2, sha256: digest3, size: number3().i
 var artifact = strictObject({
   kind: _enum(imageKinds),
   files: array(stored).min(1),
-  /** Of docker: digest of its configuration. */
+  /** For docker: digest of the configuration. */
   id: string3().optional(),
-  /** Of disks: their size, unpacked. */
+  /** For disks: uncompressed size. */
   bytes: number3().optional(),
-  /** What was started, and when it was found good. */
+  /** Time of the successful check, in milliseconds since 1970. */
   checked: number3().optional()
 });
 var record2 = strictObject({
@@ -39902,7 +39907,7 @@ var record2 = strictObject({
   distribution: string3(),
   spec: digest3,
   base: digest3,
-  /** Packages of the distribution, and those of the platform beyond the base, with their versions. */
+  /** Package versions: of the distribution, and of the platform beyond the base. */
   own: record(string3(), string3()),
   system: record(string3(), string3()),
   layers: array(strictObject({ what: string3(), file: stored })),
@@ -39910,9 +39915,9 @@ var record2 = strictObject({
   /** Milliseconds since 1970. */
   made: number3(),
   milliseconds: number3(),
-  /** What its docker image says beside layers. */
+  /** Settings of the docker image besides layers. */
   docker: strictObject({ command: array(string3()), labels: record(string3(), string3()), time: number3() }).optional(),
-  /** When it was published. */
+  /** Time of publication, in milliseconds since 1970. */
   published: number3().optional()
 });
 var recordName = (key) => `images/${key.slice(0, 2)}/${key}.json`;
@@ -52366,7 +52371,7 @@ var Registry = class {
     const loopback = /^(localhost|127\.\d+\.\d+\.\d+)(:\d+)?$/.test(this.host);
     this.base = `${loopback ? "http" : "https"}://${this.host}`;
   }
-  /** What a tag names now. */
+  /** The current manifest of a tag. */
   async tag(name6) {
     const answer3 = await this.request("GET", `/v2/${this.path}/manifests/${name6}`, {
       headers: { accept: `${mediaTypes2.index}, ${mediaTypes2.manifest}` },
@@ -52399,7 +52404,7 @@ var Registry = class {
       body: () => data
     });
   }
-  /** Tries anew after faults that may pass. */
+  /** Retries after transient errors. */
   async again(work2) {
     for (let attempt = 1; ; attempt++) {
       try {
@@ -52435,7 +52440,7 @@ var Registry = class {
     if (this.token !== void 0) return { authorization: `Bearer ${this.token}` };
     return this.login === void 0 ? {} : { authorization: `Basic ${this.login}` };
   }
-  /** What a registry asks for: a login, or a token of the server that it names. */
+  /** Answers a registry's challenge: with a login, or with a token from the server that it names. */
   async authorize(wanted) {
     this.asked = true;
     const login2 = await loginFor(this.host);
@@ -55418,7 +55423,7 @@ var LanePauses = class {
   looks = /* @__PURE__ */ new Map();
   quick;
   slow;
-  /** Thousandths of quick looks that the first in line has left. */
+  /** Remaining quick polls of the first lane in line, in thousandths. */
   tokens;
   constructor(lanes) {
     const hourly = 69 * lanes + 31;
@@ -55426,7 +55431,7 @@ var LanePauses = class {
     this.slow = Math.min(3600, Math.trunc((3600 - 5 * this.quick) / (hourly - this.quick)) + 1);
     this.tokens = this.quick * 1e3;
   }
-  /** The pause of a lane with `place` lanes before it in line. */
+  /** The next pause of a lane, with `place` lanes before it in line. */
   next(lane, place3) {
     const looks2 = this.looks.get(lane) ?? 0;
     this.looks.set(lane, looks2 + 1);
@@ -55437,7 +55442,7 @@ var LanePauses = class {
     this.tokens = Math.max(0, Math.min(this.quick * 1e3, left));
     return seconds;
   }
-  /** The lane found work. */
+  /** Resets a lane's pauses after it found work. */
   worked(lane) {
     this.looks.delete(lane);
   }
@@ -55482,7 +55487,7 @@ var Clock = class {
   after(delay, run2) {
     this.events.push({ at: this.now + delay, order: this.planned++, run: run2 });
   }
-  /** Lets the next event happen. False where there is none. */
+  /** Runs the next event. False if there is none. */
   step() {
     const next2 = this.events.pop();
     if (!next2) return false;
@@ -55510,22 +55515,22 @@ var Simulation = class {
   }
   clock = new Clock();
   dependents;
-  /** By task, how many that it waits for are not done. */
+  /** By task: the number of unfinished dependencies. */
   missing;
   remaining;
-  /** By task, its number in the schedule: the most urgent task is 0. */
+  /** By task: its number in the schedule; 0 is the most urgent. */
   rank;
   ready;
   pauses;
-  /** Tasks that are not done, those of them that a lane has in hand, and what all are expected to take. */
+  /** Number of unfinished tasks, those of them that lanes work on, and the expected duration of all unfinished ones. */
   left;
   inHand = 0;
   workLeft;
-  /** Lanes without work, in line. */
+  /** Idle lanes, in line. */
   idle = [];
-  /** Lanes that wait for an agent: they take one task each at least. */
+  /** Lanes that wait for an agent; each will take at least one task. */
   coming = /* @__PURE__ */ new Set();
-  /** Until when each agent that was given back stays. */
+  /** Times until which released agents stay. */
   warm = [];
   result = { seconds: 0, calls: 0, sleeps: 0, agents: 0, takes: 0 };
   run() {
@@ -55533,7 +55538,7 @@ var Simulation = class {
     while (this.left > 0 && this.clock.step()) ;
     return this.result;
   }
-  /** A lane without an agent looks for a task. */
+  /** A lane without an agent polls for a task. */
   look(lane) {
     if (this.left === 0) return;
     if (this.ready.length <= this.coming.size) return this.sleep(lane);
@@ -55563,7 +55568,7 @@ var Simulation = class {
     this.result.sleeps++;
     this.clock.after(this.pauses.next(lane, place3), () => this.look(lane));
   }
-  /** A lane with an agent takes ready tasks and does them, or gives the agent back. */
+  /** A lane with an agent takes and runs ready tasks, or releases the agent. */
   call(lane) {
     const { ready, work: work2, clock, costs } = this;
     this.coming.delete(lane);
@@ -55590,7 +55595,7 @@ var Simulation = class {
     }
     if (this.left === 0) this.result.seconds = this.clock.now;
   }
-  /** Puts a task among the ready ones, by its rank. */
+  /** Inserts a task into the ready ones, by rank. */
   insert(task) {
     const { ready, rank } = this;
     let place3 = ready.length;

@@ -35,7 +35,7 @@ declare module 'slipway:deploy' {
   const files: Readonly<Record<string, string>>;
   export default files;
 }
-/** Of package.json: the bundler puts it in. */
+/** Version in package.json, defined by the bundler. */
 declare const SLIPWAY_VERSION: string;
 declare module '*.py' {
   const text: string;

@@ -7,13 +7,16 @@ import { readRegular } from '../io/files.ts';
 import { reasonOf, run, TooMuch, type Outcome } from '../io/process.ts';
 import { utf8Text } from '../io/utf8.ts';
 
-/** What is read of others' apt repositories. Debian's own index of everything is a quarter of the largest one. */
+/**
+ * Size limits in bytes for files of external apt repositories. Debian's own index of all packages is a quarter of the
+ * largest.
+ */
 export const largestRelease = 16 << 20;
 export const largestIndex = 256 << 20;
 
 /**
- * What an InRelease says. With a key that is what was signed alone: others may have put text around it, which gpgv does
- * not look at. `name`: for messages.
+ * The content of an InRelease file. With a key, only the signed part: text around it is not covered by the signature.
+ * `name`: for messages.
  */
 export async function releaseText(file: string, key: string | undefined, name: string): Promise<Result<string>> {
   const unsigned = (why: string): Result<never> =>
@@ -55,7 +58,7 @@ function whyUnsigned(outcome: Outcome): string {
   return reasonOf(outcome).replace(/^gpgv?: /, '');
 }
 
-/** The digests (SHA-256) of a suite's files, as its Release file has them. */
+/** Digests (SHA-256) of a suite's files, from its Release file. */
 export function digestsOf(release: string): Map<string, string> {
   const digests = new Map<string, string>();
   let inside = false;
@@ -64,14 +67,14 @@ export function digestsOf(release: string): Map<string, string> {
     else if (!line.startsWith(' ')) inside = false;
     else if (inside) {
       const [digest, , name] = line.trim().split(/\s+/);
-      // It becomes the name of a file.
+      // The digest is used as a file name.
       if (name && isDigest(digest)) digests.set(name, digest);
     }
   }
   return digests;
 }
 
-/** The text of an index, by the ending of its name; a string says why there is none. */
+/** Decompresses an index by the suffix of its name. Returns a message if that fails. */
 export async function indexText(file: string, ending: string): Promise<{ text: string } | string> {
   const tooLarge = `it has more than ${largestIndex >> 20} MiB`;
   try {

@@ -1,7 +1,7 @@
 import { bad, error, good, warning, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import { asMap, parseYaml } from './yaml.ts';
 
-/** A rosdistro cache: the distribution files it was made from and the manifests of what they release. */
+/** Parses a rosdistro cache: the distribution files that it was made from, and the manifests of their releases. */
 export function parseCache(
   text: string,
   file: string,
@@ -30,7 +30,7 @@ export function parseCache(
   return good({ name: String(root.name), distributionFiles: files, manifests }, diagnostics);
 }
 
-/** A cache's text in pieces: each manifest's entry by its package, and all the rest with none of them. */
+/** A cache's text in pieces: the manifest of each package, and the rest. */
 export interface CachePieces {
   rest: string;
   entries: Map<string, string>;
@@ -39,9 +39,9 @@ export interface CachePieces {
 const manifestsKey = 'release_package_xmls:\n';
 
 /**
- * Takes a cache's text apart where its lines show how: below `release_package_xmls:` each line with an indentation of
- * two begins an entry, deeper ones go on with it, and none stands twice. Undefined where it is written otherwise. The
- * text may have a character for each byte: only ASCII counts.
+ * Splits a cache's text by its layout: below `release_package_xmls:`, a line indented by two begins an entry, and
+ * deeper lines continue it; no entry occurs twice. Undefined for another layout. The text may be latin1, since only
+ * ASCII characters matter.
  */
 export function splitCache(text: string): CachePieces | undefined {
   const begin = text.startsWith(manifestsKey) ? 0 : text.indexOf(`\n${manifestsKey}`) + 1;
@@ -54,7 +54,7 @@ export function splitCache(text: string): CachePieces | undefined {
   const line = /  (?:([A-Za-z][A-Za-z0-9_-]*):(?= |\n)| )|\n/y;
   const blank = (i: number) => text.charCodeAt(i) === 0x20;
   for (; at < text.length; at = next(text, at)) {
-    // Nearly all lines go on with an entry.
+    // Fast path: nearly all lines continue an entry.
     if (name !== undefined && blank(at) && blank(at + 1) && blank(at + 2)) continue;
     line.lastIndex = at;
     const m = line.exec(text);
@@ -78,7 +78,7 @@ const next = (text: string, at: number): number => {
   return end < 0 ? text.length : end + 1;
 };
 
-/** The manifests of some entries of a cache that was taken apart. */
+/** Parses the manifests of some entries of a split cache. */
 export function parseEntries(entries: readonly string[], file: string): Result<Record<string, unknown>> {
   const parsed = parseYaml(manifestsKey + entries.join(''), file);
   if (!parsed.ok) return parsed;

@@ -19,11 +19,11 @@ import { lineOf } from './yaml.ts';
 
 type LockedRepositories = Lockfile['distributions'][string];
 
-/** The packages of a distribution by name; one that stands in two places is a fault. */
+/** The packages of a distribution by name. Duplicates are errors. */
 class PackageCollection {
   readonly packages = new Map<string, SourcePackage>();
   readonly diagnostics: Diagnostic[] = [];
-  /** Names of packages whose manifest has errors. */
+  /** Packages whose manifest has errors. */
   readonly broken = new Set<string>();
   private readonly places = new Map<string, Repository>();
 
@@ -101,7 +101,7 @@ class PackageCollection {
       );
   }
 
-  /** The packages of a folder of the distro repository, as they stand there. */
+  /** Adds the packages in a folder of the distro repository, from its current files. */
   addFolder(workspace: Workspace, folder: string): void {
     const read = readFolder(workspace.root, folder, (name) => this.broken.add(name));
     this.diagnostics.push(
@@ -128,7 +128,7 @@ class PackageCollection {
   }
 }
 
-/** The released packages of all repositories that no override stands for. */
+/** The released packages of all repositories without an override. */
 async function readReleased(
   workspace: Workspace,
   entries: Entries,
@@ -143,8 +143,8 @@ async function readReleased(
 }
 
 /**
- * Reads every package of a distribution: from its cache, or from its repositories at their heads or at the lock's
- * commits.
+ * Reads every package of a distribution: from its cache, or from its repositories at their branch heads or at the
+ * lockfile's commits.
  */
 export async function readDistribution(
   workspace: Workspace,
@@ -217,9 +217,9 @@ export async function readDistribution(
 interface RepositoryRequest {
   workspace: Workspace;
   repository: Repository;
-  /** Whether commits come from a lock. */
+  /** Whether commits come from a lockfile. */
   locked: boolean;
-  /** The lock's commit. */
+  /** The commit in the lockfile. */
   pinned: string | undefined;
   override: Override | undefined;
   reporter: Reporter;
@@ -246,7 +246,7 @@ async function readRepository(request: RepositoryRequest): Promise<Result<Reposi
   return found(url, snapshots.ok ? good(first(snapshots.value)) : snapshots);
 }
 
-/** A repository's source entry, if it is one that can be read. */
+/** A repository's source entry, if it can be read. */
 function readableSource({ repository, locked, pinned, override }: RepositoryRequest): Result<SourceEntry> {
   const { name, source } = repository;
   if (!source)
@@ -276,7 +276,7 @@ function readableSource({ repository, locked, pinned, override }: RepositoryRequ
   return good(source);
 }
 
-/** The commit to read: of the override, of the lock, or where the branch stands now. */
+/** The commit to read: from the override, the lockfile, or the branch's head. */
 async function commitOf(
   { pinned, override, reporter }: RepositoryRequest,
   url: string,
@@ -287,7 +287,7 @@ async function commitOf(
   return pinned ? good(pinned) : resolveRef(url, version, reporter);
 }
 
-/** Every name that a package of these distributions depends on, whatever its conditions. */
+/** Names of all dependencies in these distributions, regardless of conditions. */
 export function neededNames(distributions: readonly DistributionInput[]): Set<string> {
   const names = new Set<string>();
   for (const { packages } of distributions)

@@ -3,7 +3,7 @@ import type { Distro } from '../model/distro.ts';
 import { hasBios, hasFirmware } from '../model/images.ts';
 import type { Locator } from './yaml.ts';
 
-/** Checks what images name of other parts of distro.yaml; all faults are gathered. */
+/** Checks the references of images to other parts of distro.yaml; collects all faults. */
 export function imageReferences(distro: Distro, locator: Locator, file: string): Diagnostic[] {
   const faults: Diagnostic[] = [];
   for (const [name, image] of Object.entries(distro.images)) {

@@ -6,13 +6,13 @@ import { valueFaults } from './distro-values.ts';
 import { imageReferences } from './distro-images.ts';
 import { Locator, parseYaml } from './yaml.ts';
 
-/** Largest distro file, and most faults that are told of one. */
+/** Size limit of the distro file in bytes, and the maximum number of reported faults. */
 const largest = 4 << 20;
 const mostFaults = 1000;
 
 const mostEntries = 50_000;
 
-/** Whether a value holds no more values than that, itself included. Aliases count as often as they stand. */
+/** Whether a value contains at most `most` values, including itself. Aliases count for each use. */
 function hasAtMost(value: unknown, most: number): boolean {
   const stack = [value];
   for (let count = 1; stack.length; count++) {
@@ -26,7 +26,7 @@ function hasAtMost(value: unknown, most: number): boolean {
   return true;
 }
 
-/** Where keys `__proto__` stand: no schema sees them, so that what they hold would be dropped in silence. */
+/** Paths of `__proto__` keys: schemas ignore them, so their content would be dropped silently. */
 function unseenKeys(value: unknown, path: readonly string[] = []): string[][] {
   if (typeof value !== 'object' || value === null || path.length > 20) return [];
   return Object.entries(value).flatMap(([key, inner]) => [
@@ -35,7 +35,7 @@ function unseenKeys(value: unknown, path: readonly string[] = []): string[][] {
   ]);
 }
 
-/** Reads distro.yaml's text: schema first, then the references between its parts; every fault is gathered. */
+/** Parses distro.yaml: validates the schema, then the references between its parts; collects all faults. */
 export function parseDistro(text: string, file: string): Result<Distro> {
   const parsed = parseYaml(text, file, { most: largest, whenEmpty: '`slipway init FOLDER` writes one to begin with' });
   if (!parsed.ok) return parsed;
@@ -144,7 +144,7 @@ function misspeltRelease(
   ];
 }
 
-/** Packages of an archive run their scripts as root where they are installed: who may write it must be known. */
+/** Packages of an archive run scripts as root during installation, so the archive must be authenticated. */
 function trust(
   archive: { key?: string | undefined; trusted: boolean },
   keyring: boolean,

@@ -29,7 +29,7 @@ function readIndex(state: string, text: string, file: string, name: string): Res
   return parsed;
 }
 
-/** Merges the repositories of several files, later ones win; a fault of a single entry costs that entry alone. */
+/** Merges repositories of several files; later files win. A fault in an entry skips only that entry. */
 class EntryReader {
   readonly repositories = new Map<string, Repository>();
   readonly diagnostics: Diagnostic[] = [];
@@ -53,7 +53,7 @@ class EntryReader {
     for (const r of read.value.repositories) this.repositories.set(r.name, r);
   }
 
-  /** The text of a file that `from` names. */
+  /** The text of a file that `from` refers to. */
   text(file: string, from: string, path: readonly PropertyKey[] = []): string | undefined {
     if (normalize(file).startsWith('../') || isAbsolute(file) || (this.confined && leadsOut(this.root, file))) {
       this.diagnostics.push(error('file-outside', `${file} is outside the distro repository`, { file: from }));
@@ -72,7 +72,7 @@ class EntryReader {
   }
 }
 
-/** The distribution's entry in the index; merges the repositories of the cache, or of the distribution files. */
+/** Reads the distribution's entry in the index, and merges the repositories of the cache or the distribution files. */
 async function readIndexed(
   reader: EntryReader,
   workspace: Workspace,
@@ -95,7 +95,7 @@ async function readIndexed(
     const read = await readCache(workspace, settings, index.value.cache);
     reader.diagnostics.push(...read.diagnostics);
     if (read.ok && read.value) {
-      // One consistent snapshot: the distribution files that the cache was made from.
+      // A consistent snapshot: the distribution files that the cache was made from.
       reader.merge(good({ repositories: read.value.repositories }));
       return { index: index.value, cache: read.value };
     }
@@ -109,8 +109,8 @@ async function readIndexed(
 }
 
 /**
- * The repositories of a distribution: index, distribution files (later ones win, as rosdistro merges them), .repos
- * files, cache.
+ * All repositories of a distribution, from index, distribution files (later files win, as in rosdistro), .repos files
+ * and cache.
  */
 export async function readEntries(workspace: Workspace, name: string): Promise<Result<Entries>> {
   const { distro, root } = workspace;

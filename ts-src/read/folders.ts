@@ -12,7 +12,7 @@ import { ignoreMarkers } from './packages.ts';
 import { backendOf } from './pyproject.ts';
 import { codeOf, messageOf } from '../io/faults.ts';
 
-/** A package that lies on this disk, as colcon finds it: the path of its folder and of the repository above it. */
+/** A package in a local folder, found by colcon's rules: paths of its folder and of the repository around it. */
 export interface FolderPackage {
   repository: string;
   path: string;
@@ -24,9 +24,9 @@ export interface FolderPackage {
 const maximumDepth = 100;
 
 /**
- * Packages below a folder: none inside another, none below an ignore marker or a name that begins with a dot. What lies
- * directly below the folder names the repository. Links are not followed: what packages they lead to is told.
- * `lost` is given the names of packages whose manifest has errors.
+ * Finds packages below a folder: no nested ones, none below an ignore marker or a hidden folder. The top-level folder
+ * names the repository. Symlinks are not followed; those to packages are reported. Calls `lost` with the names of
+ * packages whose manifest has errors.
  */
 export function readFolder(root: string, folder: string, lost?: (name: string) => void): Result<FolderPackage[]> {
   const diagnostics: Diagnostic[] = [];
@@ -86,7 +86,7 @@ const noManifest = (file: string): Diagnostic =>
     hint: 'replace it with a manifest, or remove it; to ignore the folder, put a file COLCON_IGNORE there',
   });
 
-/** Tells of a link to a package, or to a manifest: a build takes what lies in the folder itself. */
+/** Reports a symlink to a package or a manifest: a build uses only files in the folder itself. */
 function linkTold(at: string, shown: string, name: string, diagnostics: Diagnostic[]): void {
   const manifest = name === 'package.xml' ? name : join(name, 'package.xml');
   if (!existsSync(join(at, manifest))) {
@@ -103,9 +103,7 @@ function linkTold(at: string, shown: string, name: string, diagnostics: Diagnost
 const repositoryName = (path: string, folder: string): string =>
   (before(path, '/') || afterLast(folder, '/')).replace(/[^A-Za-z0-9._+-]/g, '_');
 
-/**
- * The trees of packages in a folder as its files are now, each in its source; what .gitignore leaves out is left out.
- */
+/** The trees of packages in a folder from its current files, without those that .gitignore excludes. */
 export async function pinFolder(sources: readonly PackageSource[], state: string): Promise<Result<PackageSource[]>> {
   const folder = first(sources).url;
   const snapshot = await snapshotFolder(folder, state);

@@ -10,7 +10,7 @@ const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._+/-]*$/);
 const object = z.string().regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/);
 const url = z.string().refine((u) => !u.startsWith('-') && !/[\0-\x20\x7f]/.test(u) && !u.startsWith('ext::'));
 const path = z.string().refine((p) => !p.startsWith('/') && !p.split('/').includes('..') && !/[\0-\x1f\x7f]/.test(p));
-/** A lock is written by a program, but it comes from a repository: nothing of it is taken unchecked. */
+/** A lockfile is written by a program, but read from a repository, so everything in it is validated. */
 const schema = () =>
   z.object({
     schema: z.literal('slipway-lock-1'),
@@ -49,7 +49,7 @@ const schema = () =>
       .optional(),
   });
 
-/** A lock file as `slipway lock` writes it; its text, undefined where there is none. */
+/** Parses a lockfile; its text is undefined if the file is missing. */
 export function readLock(file: string, text: string | undefined): Result<Lockfile> {
   if (text === undefined)
     return bad(error('file-missing', 'there is no such lock', { file, hint: 'make one with `slipway lock`' }));
@@ -106,7 +106,7 @@ export function readLock(file: string, text: string | undefined): Result<Lockfil
   return good(lock);
 }
 
-/** Where everything that was read stands now, in a stable order. */
+/** Makes a lockfile from the commits that were read, in a stable order. */
 export const makeLock = (
   stamp: string,
   distributions: readonly DistributionInput[],

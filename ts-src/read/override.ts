@@ -4,11 +4,11 @@ import { bad, error, good, type Diagnostic, type Result } from '../model/diagnos
 import { resolveRefs, type Reporter } from './git/git.ts';
 import { isRefName } from './source-entry.ts';
 
-/** What stands for a repository in this run: a folder, another ref, or what a pull request would make of it. */
+/** Replaces a repository in this run: by a folder, another ref, or the merge result of a pull request. */
 export type Override = { folder: string } | { ref: string } | { request: number };
 export type Overrides = ReadonlyMap<string, Override>;
 
-/** `NAME=FOLDER`, `NAME@BRANCH` (or tag, or commit) and `NAME#NUMBER`, as they stand on the command line. */
+/** Parses `NAME=FOLDER`, `NAME@BRANCH` (or tag, or commit) and `NAME#NUMBER` from the command line. */
 export function parseOverrides(texts: readonly string[]): Result<Overrides> {
   const overrides = new Map<string, Override>();
   const diagnostics: Diagnostic[] = [];
@@ -41,7 +41,7 @@ export function parseOverrides(texts: readonly string[]): Result<Overrides> {
 
 const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 
-/** The merge commit of a pull request, under the names that GitHub and Gitea, GitLab and Bitbucket give it. */
+/** The merge commit of a pull request, by the ref names of GitHub and Gitea, GitLab and Bitbucket. */
 export async function resolveRequest(url: string, number: number, reporter: Reporter): Promise<Result<string>> {
   const refs = await resolveRefs(
     url,

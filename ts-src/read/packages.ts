@@ -8,25 +8,25 @@ import { listTree, readFiles, tooLarge, type Reporter, type Snapshot } from './g
 import { nameDespiteErrors, parseManifest } from './manifest/manifest.ts';
 import { backendOf } from './pyproject.ts';
 
-/** What is kept of a repository at a commit, so that planning again reads nothing of it. */
+/** The cached content of a repository at a commit, so that planning again reads nothing of it. */
 interface RepositoryText {
   schema: 2;
   commit: string;
   tree: string;
-  /** `pyproject`: text of pyproject.toml, of a package that has no setup.py. */
+  /** `pyproject`: text of pyproject.toml, for a package without setup.py. */
   packages: { path: string; tree: string; xml: string; pyproject?: string }[];
 }
 export interface RepositoryPackages {
   commit: string;
   packages: { path: string; tree: string; file: string; manifest: Manifest; buildBackend?: string }[];
-  /** Names of packages whose manifest has errors. */
+  /** Packages whose manifest has errors. */
   broken: string[];
 }
 
-/** Files that keep the packages of a folder from being found. */
+/** Marker files that hide the packages of a folder. */
 export const ignoreMarkers: ReadonlySet<string> = new Set(['CATKIN_IGNORE', 'AMENT_IGNORE', 'COLCON_IGNORE']);
 
-/** Packages of one repository. */
+/** Maximum number of packages in a repository. */
 const mostPackages = 10_000;
 
 const memory = (state: string, commit: string): string => join(state, 'manifests', `${commit}.json`);
@@ -48,7 +48,7 @@ export function recall(
   return remembered && parsePackages(name, remembered);
 }
 
-/** Finds and reads the packages of a repository, and remembers them by its commit. */
+/** Finds and reads the packages of a repository, and caches them by commit. */
 export async function readPackages(
   state: string,
   name: string,

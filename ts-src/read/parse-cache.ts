@@ -8,8 +8,8 @@ import { sha256 } from '../model/digest.ts';
 declare const SLIPWAY_VERSION: string;
 
 /**
- * What is kept is of one program alone: another one, be it of the same version, may read a text otherwise. Text for the
- * first line of the file.
+ * Identifies the program: a cache is valid for exactly one, since even a program of the same version may parse
+ * differently. First line of the file.
  */
 function editionOf(): string {
   try {
@@ -21,16 +21,13 @@ function editionOf(): string {
 let edition: string | undefined;
 
 const digestLength = 27;
-/**
- * Of the number that says how long a value is written, by which one of two that were written at once is known to be
- * broken.
- */
+/** Digits of a value's length, which detects a line broken by concurrent writers. */
 const lengthLength = 9;
 const headLength = digestLength + lengthLength;
-/** What is kept under the digest of a text, ours or others', is used without another look at it. */
+/** A digest that is long enough for untrusted texts, because values are used without further checks. */
 const digest = (text: string): string => sha256(text, 'base64').slice(0, digestLength);
 
-/** How what is kept is written in one line, and read back. */
+/** How a value is written in one line, and read back. */
 export interface Form<T> {
   write(value: T): string;
   read(text: string): T;
@@ -39,20 +36,20 @@ export interface Form<T> {
 const json: Form<never> = { write: (value) => JSON.stringify(value), read: (text) => JSON.parse(text) as never };
 
 /**
- * What was read before, by the digest of its text, in one file: parsing is most of the time that a plan takes. A line
- * for each, digest and value, so that what is new is added at the end and what is old is parsed when it is asked for.
+ * A file of parsed values by digest of their text: parsing is most of the time of a plan. One line per value; new ones
+ * are appended, and old ones are parsed on demand.
  */
 export class ParseCache<T> {
   private readonly lines = new Map<string, string>();
   private readonly used = new Set<string>();
   private readonly added: { text: string; value: () => T }[] = [];
   private readonly file: string;
-  /** The file is there, in this form, and ends as it should: it can be added to. */
+  /** The file exists, has this format and ends properly, so it can be appended to. */
   private whole = false;
 
   /**
-   * `file` appears when the program has said all, if anything was new. Nothing is kept where there is no state yet: a
-   * clone that lives for one plan would only lose time.
+   * `file` is written at the program's end, if there are new values. Nothing is cached while there is no state folder,
+   * because a clone for a single plan would only lose time.
    */
   constructor(
     private readonly state: string,
@@ -74,7 +71,7 @@ export class ParseCache<T> {
     defer(() => this.keep());
   }
 
-  /** What was read of a text. Where nothing is known no digest is taken to find that out. */
+  /** The cached value of a text. Computes no digest if the cache is empty. */
   get(text: string): T | undefined {
     if (!this.lines.size) return undefined;
     const key = digest(text);
@@ -86,17 +83,17 @@ export class ParseCache<T> {
       this.used.add(key);
       return value;
     } catch {
-      // Another run was stopped while it wrote this.
+      // Another process was stopped while writing this line.
       return undefined;
     }
   }
 
-  /** Keeps what was read of a text: `value` is asked when all was said, and only where there is a place to keep it. */
+  /** Caches a value. `value` is called at the program's end, and only if the cache can be written. */
   put(text: string, value: () => T): void {
     this.added.push({ text, value });
   }
 
-  /** Adds what is new; where half of the file is not asked for any more, that is forgotten. */
+  /** Writes new values. If half of the file was not used, unused values are removed. */
   private keep(): void {
     if (!this.added.length || !existsSync(this.state)) return;
     const added = this.added
@@ -118,6 +115,6 @@ export class ParseCache<T> {
   }
 }
 
-/** ASCII alone: it is read in half the time. What is not stands in JSON. */
+/** ASCII only, since reading ASCII is twice as fast. JSON escapes other characters. */
 export const ascii = (text: string): string =>
   text.replace(/[^\0-\x7f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);

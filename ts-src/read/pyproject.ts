@@ -1,6 +1,6 @@
 /**
- * The build backend that a pyproject.toml names, for a package without setup.py: `build-backend` of its table
- * `build-system`; setuptools where it names none (PEP 517). Nothing else of the file is read, so no parser is needed.
+ * The build backend of a package without setup.py: `build-backend` in pyproject.toml's table `build-system`, default
+ * setuptools (PEP 517). Needs no parser, because nothing else of the file is read.
  */
 export function backendOf(pyproject: string | undefined): { buildBackend?: string } {
   if (pyproject === undefined) return {};

@@ -11,10 +11,10 @@ import { readPackages, recall, remembers } from './packages.ts';
 import type { Cache } from './rosdistro-cache.ts';
 import type { Workspace } from './workspace.ts';
 
-/** How many repositories are read at once. */
+/** Number of repositories that are read in parallel. */
 export const fetchWidth = 8;
 
-/** A package that a repository releases, with its manifest. */
+/** A released package with its manifest. */
 export interface Released {
   repository: Repository;
   packageName: string;
@@ -25,7 +25,7 @@ export interface Released {
   buildBackend?: string;
 }
 
-/** Of each repository's release its packages, with where their sources are. */
+/** The packages of each repository's release, with the places of their sources. */
 function releasesOf(
   workspace: Workspace,
   repositories: readonly Repository[],
@@ -48,7 +48,7 @@ function releasesOf(
   });
 }
 
-/** The released packages of a distribution that has a cache: no repository is asked. */
+/** The released packages of a distribution with a cache, without contacting any repository. */
 export function cachedPackages(workspace: Workspace, repositories: readonly Repository[], cache: Cache): Released[] {
   const read: Released[] = [];
   for (const { repository, version, packages } of releasesOf(workspace, repositories)) {
@@ -103,10 +103,7 @@ async function releasedPackage(
   };
 }
 
-/**
- * Without a cache: one question to each release repository for all its tags, and of the tagged trees the manifests
- * alone.
- */
+/** Without a cache: one request per release repository for all tags, and only the manifests of the tagged trees. */
 export async function releasedPackages(
   workspace: Workspace,
   repositories: readonly Repository[],
@@ -132,8 +129,8 @@ export async function releasedPackages(
 }
 
 /**
- * Commit and tree of released packages of one repository, by their tags or by commits that are known already; its files
- * with `all`. Each may fail by itself. No snapshot where the manifests at that commit are remembered.
+ * Commits and trees of a repository's released packages, by tags or known commits; with `all`, their files, too. Each
+ * may fail separately. Without a snapshot if the manifests at that commit are cached.
  */
 export async function pinReleased(
   workspace: Pick<Workspace, 'state'>,
@@ -172,7 +169,7 @@ export async function pinReleased(
   });
 }
 
-/** Finds the commits of released packages of which only the tags are known: one question to each repository. */
+/** Finds the commits of released packages by their tags, with one request per repository. */
 export async function pinCommits(
   distributions: readonly DistributionInput[],
   reporter: Reporter,

@@ -14,7 +14,7 @@ function formHint(value: unknown): string {
     : `write 'repositories' for '${near}'`;
 }
 
-/** A .repos file of vcstool. */
+/** Parses a .repos file of vcstool. */
 export function parseRepos(text: string, file: string): Result<Repository[]> {
   const parsed = parseYaml(text, file, { whenEmpty: 'write `repositories:` and its entries' });
   if (!parsed.ok) return parsed;
@@ -41,7 +41,7 @@ export function parseRepos(text: string, file: string): Result<Repository[]> {
       );
   const repositories: Repository[] = [];
   for (const [written, raw] of Object.entries(root)) {
-    // vcstool takes it for a path.
+    // vcstool treats the name as a path.
     const path = written.replace(/^(\.\/)+/, '').replace(/\/+$/, '');
     const fault = (message: string, key?: string, hint?: string) =>
       void diagnostics.push(

@@ -8,7 +8,7 @@ import { layerRosdep } from './rosdep.ts';
 import type { Workspace } from './workspace.ts';
 import { lineOf } from './yaml.ts';
 
-/** rosdep's rules, of all keys or of the wanted ones. */
+/** Reads rosdep's rules, for all keys or the wanted ones. */
 export function readRosdep(workspace: Workspace, wanted?: ReadonlySet<string>): Result<RosdepDatabase> {
   const diagnostics: Diagnostic[] = [];
   const files = workspace.distro.rosdep.flatMap((file, i) => {

@@ -9,16 +9,16 @@ export interface RosdepFile {
   text: string;
 }
 
-/** What is kept of a file: the names of all its keys, a line for each, and the rules of those that were wanted. */
+/** The cached form of a file: names of all keys, one a line, and the rules that were used. */
 export interface KeptRosdep {
   keys: string;
   rules: Record<string, unknown>;
 }
 
 /**
- * Layers rosdep files (REP 111); keys are merged by OS name, earlier files win. Of `wanted` keys alone where those are
- * given: most of the time that reading a distribution takes would else go into keys that nothing needs. A fault in the
- * others is then not found; `validate` reads all.
+ * Merges rosdep files (REP 111): keys by OS name, earlier files win. With `wanted`, only these keys are parsed, since
+ * most of the time for reading a distribution would go into unused ones. Faults in other keys are not found then;
+ * `validate` reads all.
  */
 export function layerRosdep(
   files: RosdepFile[],
@@ -80,18 +80,18 @@ export function layerRosdep(
     }
   }
   database.keys = [...keys];
-  // A bad rule costs its key alone; of a file that can't be read every key is unknown.
+  // A bad rule affects only its key. If a file can't be read, all keys are unknown.
   return unreadable ? bad(...diagnostics) : good(database, diagnostics);
 }
 
-/** Largest file, and most keys of one: rosdep's own has 3,000. */
+/** Limits for a file's size in bytes, and its keys; rosdep's own has 3,000. */
 const largestFile = 8 << 20;
 const mostKeys = 100_000;
 
 const tooMany = (file: string, line: number) =>
   error('rosdep-invalid', `the file has more than ${mostKeys} keys`, { file, line });
 
-/** A file that would take memory and time without end: told before it is parsed. */
+/** The error for a file that would exhaust memory or time, checked before parsing. */
 function tooLarge(file: string, text: string): Diagnostic | undefined {
   if (text.length > largestFile)
     return error('rosdep-invalid', `the file is larger than ${largestFile >> 20} MiB`, { file });
@@ -99,7 +99,7 @@ function tooLarge(file: string, text: string): Diagnostic | undefined {
   let line = 1;
   for (let at = 0; at >= 0 && at < text.length; line++) {
     const c = text.charCodeAt(at);
-    // A line that begins at the left margin, and no comment.
+    // A line that is neither indented nor a comment.
     if (c !== 0x20 && c !== 0x23 && c !== 0x0a && c !== 0x0d && ++keys > mostKeys) return tooMany(file, line);
     const end = text.indexOf('\n', at);
     at = end < 0 ? -1 : end + 1;
@@ -107,10 +107,10 @@ function tooLarge(file: string, text: string): Diagnostic | undefined {
   return undefined;
 }
 
-/** Operating systems whose packages apt installs here, and the one that stands for all. */
+/** Operating systems whose packages apt installs, and the wildcard. */
 const aptSystems = ['debian', 'ubuntu', '*'];
 
-/** A name that apt would be given though it is none, and where it stands. Rules of other installers are not for apt. */
+/** A package name that is invalid for apt, and its path. Rules for other installers are ignored. */
 function wrongName(byOs: Record<string, unknown>): { name: string; path: string[] } | undefined {
   for (const os of aptSystems) {
     if (!Object.hasOwn(byOs, os)) continue;
@@ -128,7 +128,7 @@ function wrongName(byOs: Record<string, unknown>): { name: string; path: string[
 }
 
 function aptNames(rule: unknown): string[] {
-  // What is no text is not understood, which the resolution tells.
+  // Values that are not strings are reported when they are resolved.
   if (Array.isArray(rule)) return rule.filter((name) => typeof name === 'string');
   if (typeof rule === 'string') return rule.split(/\s+/).filter(Boolean);
   const apt = own(asMap(rule) ?? {}, 'apt');
@@ -136,8 +136,8 @@ function aptNames(rule: unknown): string[] {
 }
 
 /**
- * The text of each top-level key, where the file is so plain that lines say where one begins: each line at the left
- * margin is a comment or `key:`, and no key stands twice. Undefined for any other file.
+ * The text of each top-level key, if lines show where keys begin: each unindented line is a comment or `key:`, and no
+ * key occurs twice. Undefined for any other file.
  */
 function splitKeys(text: string): Part[] | undefined {
   if (/[\t\r\u0085\u2028\u2029\ufeff]/.test(text)) return undefined;
@@ -186,7 +186,7 @@ function readWhole(file: string, text: string): Result<Rules> {
     : bad(error('rosdep-invalid', 'a rosdep file must be a map of keys', { file, line: 1 }));
 }
 
-/** The rules of some keys, those that are not remembered read now; undefined where the file has to be read whole. */
+/** The rules of some keys, parsing those that are not cached. Undefined if the whole file must be parsed. */
 function readWanted(
   file: string,
   text: string,
@@ -201,7 +201,7 @@ function readWanted(
   if (kept && !lacking.size) return good({ keys, root: kept.rules });
   const all = parts ?? splitKeys(text);
   if (!all) return undefined;
-  // Where one of them refers to another place, all that could be such a place comes too.
+  // If one of them uses an alias, all possible anchors are parsed, too.
   const refers = all.some((p) => lacking.has(p.key) && /[\s,[{:-]\*[^\s'"]/.test(p.text));
   const parsed = parseYaml(
     all
@@ -217,7 +217,7 @@ function readWanted(
   return good({ keys, root });
 }
 
-/** Whether JSON gives the same value back. */
+/** Whether JSON preserves the value. */
 function isPlain(value: unknown): boolean {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return true;
   if (typeof value === 'number') return Number.isFinite(value);
@@ -229,7 +229,7 @@ function isPlain(value: unknown): boolean {
   );
 }
 
-/** What YAML 1.1 takes for something else than a text. */
+/** Texts that YAML 1.1 reads as another type. */
 const notText = /^(?:y|n|yes|no|on|off|true|false|null)$/i;
 
 /** The line of a file's top-level key. */

@@ -18,16 +18,16 @@ import { parseCache, parseEntries, splitCache, type CachePieces } from './cache-
 import { parseDistributionFile } from './rosdistro.ts';
 import { messageOf } from '../io/faults.ts';
 
-/** A rosdistro cache: the distribution files that it was made from, merged, and the manifests of what they release. */
+/** A rosdistro cache: the merged distribution files that it was made from, and the manifests of their releases. */
 export interface Cache {
-  /** As it is shown. */
+  /** Its name in messages. */
   file: string;
   repositories: Repository[];
-  /** Undefined where the cache has none of that name. */
+  /** Undefined if the cache has no such package. */
   manifest(packageName: string): Result<Manifest> | undefined;
 }
 
-/** The cache that distro.yaml or the index names; undefined where neither does. */
+/** The cache named by distro.yaml or the index; undefined if there is none. */
 export async function readCache(
   workspace: Workspace,
   settings: Distribution,
@@ -71,15 +71,15 @@ export async function readCache(
 }
 
 /**
- * The copy of a cache on a server, fetched anew where the server has a newer one; an old copy serves while it can't be
- * reached.
+ * The local copy of a remote cache, updated if the server has a newer one. The old copy is used while the server can't
+ * be reached.
  */
 async function refreshed(url: string, file: string): Promise<Result<string>> {
   mkdirSync(dirname(file), { recursive: true });
   const temporary = temporaryBeside(file);
   const got = await download(url, temporary, { since: existsSync(file) ? file : undefined, most: largestCache });
   if (got.ok) {
-    // Not modified: nothing was written.
+    // The file is missing if the server answered "not modified".
     if (existsSync(temporary)) renameSync(temporary, file);
     return good(file);
   }
@@ -101,13 +101,13 @@ async function refreshed(url: string, file: string): Promise<Result<string>> {
   ]);
 }
 
-/** A cache's repositories, or one of its manifests. */
+/** The cached form of a cache's repositories, or of one manifest. */
 const kept: Form<Repository[] | Manifest> = {
   write: (value) => (Array.isArray(value) ? JSON.stringify(value) : packedManifest.write(value)),
   read: (text) => (text.startsWith('[') ? (JSON.parse(text) as Repository[]) : packedManifest.read(text)),
 };
 
-/** What is known is found by the bytes: they become text only where they are parsed. */
+/** Parses a cache. Cached values are found by their bytes, which are decoded only for parsing. */
 function parse(workspace: Workspace, file: string, shown: string, bytes: Buffer): Result<Cache> {
   const memory = new ParseCache(workspace.state, `cache-${sha256(file).slice(0, 16)}`, kept);
   const pieces = splitCache(bytes.toString('latin1'));
@@ -132,7 +132,7 @@ function parse(workspace: Workspace, file: string, shown: string, bytes: Buffer)
         const xml = Object.hasOwn(texts, name) ? texts[name] : undefined;
         if (typeof xml !== 'string') return undefined;
         const parsed = parseManifest(xml, `${shown}:${name}`);
-        // What had a word said about it is read again each time.
+        // Manifests with diagnostics are not cached, so that they are reported each time.
         const entry = pieces?.entries.get(name);
         if (entry !== undefined && parsed.ok && !parsed.diagnostics.length && parsed.value.name === name)
           memory.put(entry, () => parsed.value);
@@ -143,10 +143,10 @@ function parse(workspace: Workspace, file: string, shown: string, bytes: Buffer)
   );
 }
 
-/** Bytes of a cache, packed or not. */
+/** Size limit of a cache in bytes, compressed or not. */
 const largestCache = 512 << 20;
 
-/** A cache's text, packed or not. */
+/** The text of a cache, decompressed if necessary. */
 const unpack = (bytes: Buffer): Buffer =>
   bytes[0] === 0x1f && bytes[1] === 0x8b
     ? gunzipSync(bytes, { maxOutputLength: largestCache, chunkSize: 1 << 20 })
@@ -157,7 +157,7 @@ interface Parsed {
   texts: Record<string, unknown>;
 }
 
-/** Only what is not known; undefined where that is most of it. */
+/** Only the values that are not cached; undefined if these are the larger part. */
 function partly(
   repositories: Repository[],
   pieces: CachePieces,

@@ -16,7 +16,7 @@ const rosVersions = new Map<unknown, 1 | 2>([
   ['ros2', 2],
 ]);
 
-/** rosdistro's index, version 3 and 4 (REP 153): what it says of one distribution. */
+/** Parses rosdistro's index, version 3 and 4 (REP 153), for one distribution. */
 export function parseIndex(text: string, file: string, distribution: string): Result<IndexEntry> {
   const parsed = parseYaml(text, file);
   if (!parsed.ok) return parsed;
@@ -80,10 +80,10 @@ export function parseIndex(text: string, file: string, distribution: string): Re
 
 const isRepositoryName = (name: string): boolean =>
   name.length <= longestName && /^[A-Za-z0-9][A-Za-z0-9._+-]*$/.test(name);
-/** A name as a message shows it. */
+/** A name shortened for messages. */
 const shortened = (name: string): string => (name.length > 60 ? `${name.slice(0, 60)}…` : name);
 
-/** One distribution file (REP 143, version 1 and 2); `value` is given where it came with a cache. */
+/** Parses a distribution file (REP 143, version 1 and 2). `value`: its parsed value, if it came with a cache. */
 export function parseDistributionFile(
   text: string,
   file: string,
@@ -110,7 +110,7 @@ export function parseDistributionFile(
   const scalar = (path: PropertyKey[]) => (value === undefined ? locator.scalar(path) : undefined);
   const repositoryMap = root.repositories === undefined || root.repositories === null ? {} : asMap(root.repositories);
   if (!repositoryMap) fault('repositories must be a map', ['repositories']);
-  // What is wrong from here on costs one repository.
+  // Later faults skip only one repository.
   if (diagnostics.some(isError)) return { ok: false, diagnostics };
   for (const [name, raw] of Object.entries(repositoryMap ?? {})) {
     const path = ['repositories', name];

@@ -3,7 +3,7 @@ import type { ReleaseEntry, Repository, SourceEntry } from '../model/rosdistro.t
 import { isSourceUrl, redacted } from '../model/urls.ts';
 import { asMap } from './yaml.ts';
 
-/** A repository whose line is looked up when it is asked for. */
+/** A repository whose line is computed on demand. */
 export class LocatedRepository implements Repository {
   source?: SourceEntry;
   release?: ReleaseEntry;
@@ -64,15 +64,13 @@ export function sourceEntry(
   return entry;
 }
 
-/** A version as it is written: `1.0` and a date are texts, whatever YAML takes them for. */
+/** A version as written: YAML would parse `1.0` as a number and a date as a date. */
 const textOf = (version: unknown, written: () => string | undefined): string =>
   typeof version === 'string'
     ? version
     : (written() ?? (version instanceof Date ? version.toISOString().slice(0, 10) : String(version)));
 
-/**
- * What git accepts as a name of a ref (git-check-ref-format), and nothing that a command line could take for an option.
- */
+/** Whether git accepts a ref name (git-check-ref-format) and no command line takes it for an option. */
 export function isRefName(v: string): boolean {
   return v.length < 250 && !/^[-/.]|[\0-\x20\x7f~^:?*[\\]|\.\.|@\{|\/\/|\/\.|\.lock(\/|$)|[/.]$|^@$/.test(v);
 }

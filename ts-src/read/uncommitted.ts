@@ -6,9 +6,7 @@ import { isLocalUrl } from '../model/urls.ts';
 import { git } from './git/git.ts';
 import type { RepositoryPackages } from './packages.ts';
 
-/**
- * Warns of changes to packages that a person sees in a repository on this disk, and that a build of its commit lacks.
- */
+/** Warns of uncommitted changes to packages in local repositories, which builds of a commit do not include. */
 export async function warnOfUncommitted(
   name: string,
   found: RepositoryPackages & { url: string },
@@ -33,12 +31,9 @@ export async function warnOfUncommitted(
   ];
 }
 
-/**
- * Paths whose files are other than at `commit`, where the folder's work tree stands at that commit. What .gitignore
- * leaves out is left out.
- */
+/** Paths that differ from `commit`, if the folder's work tree is at that commit. Excludes ignored files. */
 async function uncommittedIn(folder: string, commit: string, state: string): Promise<string[]> {
-  // git stores no path of that name: nobody but this machine's user made it, and its settings are that user's.
+  // git never checks out a path named .git, so this machine's user created it, and its settings are trusted.
   if (!exists(join(folder, '.git'))) return [];
   const options = { cwd: folder, env: { GIT_OPTIONAL_LOCKS: '0', GIT_CEILING_DIRECTORIES: dirname(folder) } };
   const head = await git(['rev-parse', 'HEAD'], options);

@@ -13,19 +13,19 @@ import { lineOf } from './yaml.ts';
 
 export type Underlays = Record<string, Record<string, Map<string, string> | undefined>>;
 
-/** What is kept of underlays' repositories: versions by package. Where something is kept of one it is not asked. */
+/** Recorded versions of underlays' repositories, by package. A recorded repository is not contacted. */
 export interface KeptUnderlays {
   read(id: string): Promise<Record<string, string> | undefined>;
   keep(id: string, versions: Record<string, string>): Promise<void>;
 }
 
-/** What a repository is for a platform. */
+/** Identifies a repository for a platform. */
 const idOf = (platform: Platform, { uri, suite, components, key }: Underlay): string =>
   sha256(JSON.stringify([uri, suite, components, key, platform.architectures[0]])).slice(0, 24);
 
 /**
- * What each underlay with a repository of its own holds; one that names none is the platform's archive, of which only
- * `packages` is taken.
+ * The packages of each underlay with a repository of its own. An underlay without one is the platform's archive, of
+ * which only `packages` are used.
  */
 export async function readUnderlays(workspace: Workspace, kept?: KeptUnderlays): Promise<Result<Underlays>> {
   const diagnostics: Diagnostic[] = [];
@@ -70,8 +70,8 @@ const listed = (release: string, field: string): string =>
   new RegExp(`^${field}: *(\\S[^\\n]*)$`, 'm').exec(release)?.[1]?.trim().split(/\s+/).join(', ') ?? '';
 
 /**
- * An apt repository's packages with their versions: InRelease, its signature checked by gpgv, then the index it names,
- * by digest.
+ * Reads an apt repository's packages with versions: verifies the signature of InRelease with gpgv, and the index by its
+ * digest.
  */
 async function readRepository(
   workspace: Workspace,

@@ -5,24 +5,21 @@ import { readIf } from '../io/files.ts';
 import { checkStateFolder, checkStore } from './own-folder.ts';
 import { ParseCache } from './parse-cache.ts';
 
-/** A distro repository on disk and where its state is kept. */
+/** A distro repository on disk, and its state folder. */
 export interface Workspace {
   root: string;
   file: string;
   state: string;
   distro: Distro;
-  /**
-   * What relative URLs of repositories are relative to: the root, also where an earlier commit's files are read from
-   * elsewhere.
-   */
+  /** Base of relative repository URLs: the root, even if the files of an earlier commit are read from elsewhere. */
   urlBase: string;
   /** It is a pull request's: no file of it is read by a link that leads out of the root. */
   confined?: true;
-  /** What paths of keys are relative to, where that is not the root. */
+  /** Base of relative paths of keys, if it is not the root. */
   keyRoot?: string;
 }
 
-/** Reads the distro file; one that is as it was when it was found good is not checked again. */
+/** Reads the distro file. An unchanged valid file is not validated again. */
 export async function readWorkspace(file: string, given: string | undefined): Promise<Result<Workspace>> {
   const text = readIf(file);
   if (text === undefined)
@@ -38,7 +35,7 @@ export async function readWorkspace(file: string, given: string | undefined): Pr
   const memory = new ParseCache<Distro>(state, 'distro');
   let distro = memory.get(text);
   if (!distro) {
-    // The schema is half of what the program has to load.
+    // Imported on demand: the schema is half of the program's start.
     const { parseDistro } = await import('./distro.ts');
     const parsed = parseDistro(text, file);
     if (!parsed.ok) return parsed;

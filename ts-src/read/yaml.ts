@@ -147,18 +147,18 @@ function twice(lines: readonly string[], at: number): Remedy {
   return { message: `the key '${key}' is there twice${where}`, hint: 'keep one of them' };
 }
 
-/** The line of an entry of a file that was read before; undefined where it is not there any more. */
+/** The line of an entry in a file that was read before; undefined if it is gone. */
 export function lineOf(file: string, path: readonly PropertyKey[]): number | undefined {
   const text = readIf(file);
   return text === undefined ? undefined : new Locator(text).line(path);
 }
 
-/** Lines of a YAML file's entries, found by another look at its text only when a fault has to be shown. */
+/** Finds lines of a YAML file's entries. Parses the text again, only when a fault must be reported. */
 export class Locator {
   private events: fastYaml.Event[] | undefined;
   constructor(private readonly text: string) {}
 
-  /** The line of the deepest entry on `path` that is there; 1 where the text is no YAML. */
+  /** The line of the deepest existing entry on `path`; 1 if the text is not YAML. */
   line(path: readonly PropertyKey[]): number {
     let offset = 0;
     let at = 1;
@@ -172,7 +172,7 @@ export class Locator {
     return line;
   }
 
-  /** The text of the scalar at `path` as it is written: `1.0` where YAML's value is the number 1. */
+  /** The scalar at `path` as written: `1.0` where YAML's value is the number 1. */
   scalar(path: readonly PropertyKey[]): string | undefined {
     let at = 1;
     for (const step of path) {
@@ -184,7 +184,7 @@ export class Locator {
     return e?.type === fastYaml.EVENT_ID.SCALAR ? fastYaml.getScalarValue(this.text, e) : undefined;
   }
 
-  /** An entry of the map or list whose event is at `at`: its own event, and where it stands in the text. */
+  /** The entry of the map or list at event `at`: its event, and its offset in the text. */
   private child(at: number, step: string): { at: number; offset: number } | undefined {
     const events = (this.events ??= eventsOf(this.text));
     const { MAPPING, SEQUENCE, SCALAR, POP } = fastYaml.EVENT_ID;
@@ -205,7 +205,7 @@ export class Locator {
     return undefined;
   }
 
-  /** The event after a node and all that it holds. */
+  /** The index of the event after a node and its content. */
   private after(events: readonly fastYaml.Event[], at: number): number {
     const { MAPPING, SEQUENCE, POP } = fastYaml.EVENT_ID;
     for (let depth = 0; ; at++) {
@@ -217,7 +217,7 @@ export class Locator {
   }
 }
 
-/** Where an event begins in the text. */
+/** Offset of an event in the text. */
 function offsetOf(e: fastYaml.Event): number {
   if ('start' in e) return e.start;
   return 'valueStart' in e ? e.valueStart : 0;
@@ -232,8 +232,7 @@ function eventsOf(text: string): fastYaml.Event[] {
 }
 
 /**
- * The value as a plain object, never one of a class, null for anything else. Own keys only: `constructor` is a name
- * like any other.
+ * The value as a plain object; undefined for anything else. Use own keys only: `constructor` is a name like any other.
  */
 export const asMap = (value: unknown): Record<string, unknown> | undefined => (isMap(value) ? value : undefined);
 

@@ -1,4 +1,4 @@
-/** One file of a package as others see it: a digest of what counts, and the symbols of a shared library. */
+/** A file's part of the interface: a digest of what counts, and the symbols of a shared library. */
 export interface Shown {
   path: string;
   api: string | undefined;
@@ -10,7 +10,7 @@ export interface PartChange {
   symbols?: { added: string[]; removed: string[] };
 }
 
-/** What dependents see of two builds, file by file, sorted by path. */
+/** Compares the interfaces of two builds by file, sorted by path. */
 export function compareParts(before: readonly Shown[], after: readonly Shown[]): PartChange[] {
   const old = new Map(before.filter((p) => p.api !== undefined).map((p) => [p.path, p]));
   const now = new Map(after.filter((p) => p.api !== undefined).map((p) => [p.path, p]));

@@ -11,7 +11,7 @@ const sections: readonly { title: string; kinds: readonly string[] }[] = [
 const kindOf = ({ kind }: Compound): string =>
   kind === 'struct' || kind === 'union' ? ` <span class="kind">${kind}</span>` : '';
 
-/** The first page of an API: all that has a page, with its brief description. HTML. */
+/** HTML of an API's first page: all entities with a page, and their brief descriptions. */
 export function renderApiOverview(
   name: string,
   compounds: readonly Compound[],
@@ -34,5 +34,5 @@ export function renderApiOverview(
 ${parts.join('\n')}`;
 }
 
-/** Long qualified names may break after `::`. */
+/** Allows line breaks after `::` in long qualified names. */
 const breakable = (name: string): string => escapeMarkup(name).replaceAll('::', '::<wbr>');

@@ -7,7 +7,7 @@ export const renderVerdicts = (verdicts: readonly Verdict[]): string =>
     verdicts.map((v) => [v.criterion, v.passed ? 'passes' : 'FAILS', v.reason]),
   );
 
-/** Most rows of one kind that a person is shown. */
+/** Maximum number of rows of one kind that are shown. */
 const most = 40;
 
 export function renderDifference(difference: Difference): string {

@@ -1,4 +1,4 @@
-/** Colours of a terminal (ECMA-48). */
+/** Terminal colours (ECMA-48). */
 const red = '\x1b[1;31m';
 const yellow = '\x1b[1;33m';
 const green = '\x1b[32m';
@@ -18,14 +18,14 @@ const byWord: Record<string, string> = {
   cached: faint,
 };
 
-/** Words that a line begins with, after a place or a count: of diagnostics, of events of a run, of its summary. */
+/** Words at the beginning of lines, after a file position or a count: in diagnostics, events and summaries of a run. */
 const words = [
   /^((?:[^\n]*?: )?)(error|fatal error|warning)(?=: )/gm,
   /^(\[ *\d+\/\d+\] )(failed|stopped|blocked|built|passed|cached)(?= )/gm,
   /^()(FAILED|failed|stopped|blocked)(?= \S+: )/gm,
 ];
 
-/** Colours the words of a text for people that say what kind of line it is. */
+/** Colours the words that show what kind of line it is. */
 export const paint = (text: string): string =>
   words.reduce(
     (all, pattern) =>

@@ -11,7 +11,7 @@ const titles: Record<PackageChange['change'], string> = {
   rebuilt: 'as they were, rebuilt for what they need',
 };
 
-/** Two plans side by side; scopes with the same changes are told once. */
+/** The differences between two plans. Scopes with equal changes are shown once. */
 export function renderComparison(changes: readonly ScopeChange[]): string {
   const groups = new Map<string, { where: string[]; packages: PackageChange[] }>();
   for (const c of changes) {

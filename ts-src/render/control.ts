@@ -1,11 +1,11 @@
-/** The control file of a package that is published, as fields. */
+/** Fields of a published package's control file. */
 export interface BinaryControl {
   package: string;
   source: string;
   version: string;
   architecture: string;
   maintainer: string;
-  /** In KiB, as dpkg counts. */
+  /** In KiB, by dpkg's rules. */
   installedSize: number;
   section: 'misc' | 'debug';
   depends: readonly string[];
@@ -16,10 +16,10 @@ export interface BinaryControl {
   vcsGit?: string | undefined;
   vcsBrowser?: string | undefined;
   bugs?: string | undefined;
-  /** First line, and the lines below it. */
+  /** First line of the description, and the lines below it. */
   summary: string;
   description: readonly string[];
-  /** Of a package of debug symbols. */
+  /** For packages of debug symbols. */
   buildIds?: readonly string[];
 }
 
@@ -48,7 +48,7 @@ export function renderControl(c: BinaryControl): string {
   return fields.flatMap(([name, value]) => (value === undefined ? [] : [`${name}: ${value}\n`])).join('');
 }
 
-/** Relations without those that another one implies: twice the same, or one without a version beside one with. */
+/** Removes redundant relations: duplicates, and those without version beside one with a version. */
 export function simplified(relations: readonly string[]): string[] {
   const bounded = new Set(relations.flatMap((r) => /^(\S+) \((?:>=|>>|=) [^)]*\)$/.exec(r)?.[1] ?? []));
   return [...new Set(relations)].filter((r) => r !== '' && !bounded.has(r));

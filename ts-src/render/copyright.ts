@@ -5,16 +5,16 @@ import { renderTemplate } from './template.ts';
 
 export interface CopyrightInput {
   manifest: Manifest;
-  /** Where the source is. */
+  /** URL of the source. */
   url: string | undefined;
-  /** `2011, 2012 Willow Garage, Inc.`, as the sources say. */
+  /** `2011, 2012 Willow Garage, Inc.`, as in the sources. */
   notices: readonly string[];
-  /** Of the build, for sources without a notice. */
+  /** Year of the build, for sources without a notice. */
   year: number;
   licenseText: string | undefined;
 }
 
-/** Licences whose text every Debian system has, by what manifests call them (in lower case, without blanks). */
+/** Licences whose text every Debian system has, by their names in manifests (lower case, without spaces). */
 const common: readonly (readonly [RegExp, string])[] = [
   [/^apache(?:license)?,?(?:version)?-?v?2(?:\.0)?$/, 'Apache-2.0'],
   [/^(?:gnu)?gpl-?v?1(?:\.0)?(?:\+|-only|-or-later)?$/, 'GPL-1'],
@@ -28,13 +28,13 @@ const common: readonly (readonly [RegExp, string])[] = [
   [/^cc0(?:-?1\.0)?(?:universal)?$/, 'CC0-1.0'],
 ];
 
-/** The file below /usr/share/common-licenses that has the text of a licence. */
+/** The file below /usr/share/common-licenses with the text of a licence. */
 export function commonLicense(name: string): string | undefined {
   const text = name.toLowerCase().replace(/\s+|^the\b/g, '');
   return common.find(([pattern]) => pattern.test(text))?.[1];
 }
 
-/** A licence's short name as machine-readable copyright files have it: one word. */
+/** A licence's short name in machine-readable copyright files: one word. */
 const shortName = (name: string): string =>
   commonLicense(name) ??
   (oneLine(name)
@@ -42,7 +42,7 @@ const shortName = (name: string): string =>
     .replace(/^-+|-+$/g, '') ||
     'unknown');
 
-/** `debian/copyright` (format 1.0). Licences that every system has are named by reference. */
+/** `debian/copyright` (format 1.0). Licences in common-licenses are referenced. */
 export function renderCopyright({ manifest, url, notices, year, licenseText }: CopyrightInput): string {
   const people = [...manifest.authors, ...manifest.maintainers].map((a) => oneLine(a.name)).filter(Boolean);
   const holders = notices.length ? notices : [...new Set(people)].map((name) => `${year} ${name}`);
@@ -58,7 +58,7 @@ export function renderCopyright({ manifest, url, notices, year, licenseText }: C
           77,
         ),
       };
-    // One text can't be that of several licences.
+    // One text can't belong to several licences.
     const text = own.length === 1 ? licenseText : undefined;
     const lines = text?.split('\n').map((l) => l.replace(/[\0-\x08\x0b-\x1f\x7f]/g, ' ').trimEnd() || '.');
     return { short, lines: lines ?? [`${oneLine(license.name)}, as package.xml names it.`] };

@@ -18,7 +18,7 @@ import { renderTemplate, shellQuote } from './template.ts';
 export interface Recipe {
   package: PlannedPackage;
   manifest: Manifest;
-  /** Debian version that it gets. */
+  /** Debian version of the package. */
   version: string;
   stamp: string;
   release: string;
@@ -33,15 +33,15 @@ export interface Recipe {
   buildDepends: string[];
   maintainer: string | undefined;
   distribution: string;
-  /** Copyright notices of the sources, and the text of the package's own licence file. */
+  /** Copyright notices of the sources, and the text of the package's licence file. */
   notices: readonly string[];
   licenseText: string | undefined;
 }
 
-/** Raised when what is made of a manifest for people changes. */
+/** Increase it when the rendering of manifests' texts changes. */
 const aboutVersion = '2';
 
-/** Changes whenever what is common to all packages does; `packagingText` adds the build type's share. */
+/** A part of every package's key: the common templates. `packagingText` adds the build type's. */
 const commonText = [
   controlTemplate,
   changelogTemplate,
@@ -55,14 +55,14 @@ const commonText = [
   aboutVersion,
 ].join('\0');
 
-/** What a package of this type is made by, so that what it made is not taken for what it would make now. */
+/** The text of everything that packages of this type are made with. It is part of their keys. */
 export const packagingText = (type: BuildType): string => `${commonText}\0${keyTextOf(rulesOf(type))}`;
 
-/** What a package says of itself to people. */
+/** Information about a package for people. */
 export interface About {
   maintainer: string;
   homepage: string | undefined;
-  /** Where its source is, for git and for browsers; where faults are told. */
+  /** Where the source is, for git and for browsers; where bugs are reported. */
   vcsGit: string | undefined;
   vcsBrowser: string | undefined;
   bugs: string | undefined;
@@ -95,7 +95,7 @@ export function aboutOf(
   };
 }
 
-/** The files of a package's recipe, which its build gets read-only: name → text. */
+/** The files of a package's recipe, read-only for the build: name → text. */
 export function renderRecipe(recipe: Recipe): Record<string, string> {
   const { package: p, manifest } = recipe;
   const { maintainer, homepage, summary } = aboutOf(p, manifest, recipe.maintainer, recipe);
@@ -114,7 +114,7 @@ export function renderRecipe(recipe: Recipe): Record<string, string> {
       source,
       version: recipe.version,
       release: recipe.release,
-      // Neither the commit nor the repository: they are no part of the key, so the bytes must not depend on them.
+      // Without commit and repository: they are not part of the key, so the bytes must not depend on them.
       lines: entryLines(`${p.name} ${p.version}${p.source.tree === undefined ? '' : `, tree ${p.source.tree}`}.`),
       maintainer,
       date: date.toUTCString().replace('GMT', '+0000'),
@@ -154,8 +154,8 @@ export function renderRecipe(recipe: Recipe): Record<string, string> {
 }
 
 /**
- * Where the source is for others, as the manifest says. Not where this build took it from: that is no part of the key,
- * may be a path of this machine, and may hold a password.
+ * The source's public URL, from the manifest. Not the URL that this build used: it is not part of the key, may be a
+ * local path, and may contain a password.
  */
 function urlOf(manifest: Manifest, ...types: string[]): string | undefined {
   for (const type of types) {
@@ -165,6 +165,6 @@ function urlOf(manifest: Manifest, ...types: string[]): string | undefined {
   return undefined;
 }
 
-/** An entry of a changelog, each of its lines within 80 columns. */
+/** A changelog entry, wrapped to 80 columns. */
 export const entryLines = (text: string): string[] =>
   wrapped(text, 74).map((line, i) => (i === 0 ? `* ${line}` : `  ${line}`));

@@ -1,27 +1,27 @@
 import { unescapeXml, withoutTags } from '../text/xml.ts';
 
-/** A text's words in one line. */
+/** The words of a text in one line. */
 export const oneLine = (text: string): string =>
   text
     .replace(/[\0-\x1f\x7f]+/g, ' ')
     .replace(/\s+/g, ' ')
     .trim();
 
-/** Text of a description: markup taken off, entities read. */
+/** A description without markup and entities. */
 const plain = (xml: string): string => unescapeXml(withoutTags(xml)).replace(/[\0-\x08\x0b-\x1f\x7f]/g, ' ');
 
-/** Debian wants a first line of less than 80 characters, without an article at its start (policy 3.4.1). */
+/** Debian's first line has less than 80 characters, and no article at its start (policy 3.4.1). */
 const longestSummary = 78;
 
 export interface Description {
   summary: string;
-  /** Lines below the summary, without their leading space. */
+  /** Lines below the summary, without the leading space. */
   lines: string[];
 }
 
 /**
- * The description of a Debian package from that of a manifest: its first sentence is the summary and not said again.
- * `origin` is a last paragraph, so that there is one always.
+ * Makes a Debian description from a manifest's: the first sentence becomes the summary and is not repeated. `origin` is
+ * added as the last paragraph, so that there always is one.
  */
 export function describePackage(xml: string, name: string, origin: string): Description {
   const text = plain(xml);
@@ -35,13 +35,13 @@ export function describePackage(xml: string, name: string, origin: string): Desc
 
 const withoutArticle = (text: string): string => text.replace(/^(?:an?|the)\s+(?=\S)/i, '');
 
-/** What follows the first words of a text, its paragraphs kept. */
+/** The text after its first words, with paragraphs preserved. */
 function afterWords(text: string, count: number): string {
   const words = new RegExp(`^\\s*(?:\\S+\\s*){${count}}`).exec(text)?.[0] ?? text;
   return text.slice(words.length);
 }
 
-/** The extended description's lines without their leading space (policy 5.6.13). */
+/** Lines of the extended description, without the leading space (policy 5.6.13). */
 function paragraphs(text: string): string[] {
   const lines: string[] = [];
   for (const paragraph of text.split(/\n\s*\n/)) {
@@ -53,7 +53,7 @@ function paragraphs(text: string): string[] {
   return lines.map((l) => (l.startsWith('.') && l !== '.' ? ` ${l}` : l));
 }
 
-/** Lines of at most so many characters; a longer word has one of its own. */
+/** Wraps text; a longer word gets its own line. */
 export function wrapped(text: string, width: number): string[] {
   const lines: string[] = [];
   let line = '';

@@ -1,7 +1,7 @@
 import { isError, type Diagnostic } from '../model/diagnostics.ts';
 import { printable } from '../text/printable.ts';
 
-/** `file:line: error: message [code]`, the hint below it: the form that editors and Jenkins' parsers know. */
+/** `file:line: error: message [code]` with the hint below: the format that editors and Jenkins parse. */
 export function renderDiagnostics(diagnostics: readonly Diagnostic[]): string {
   return diagnostics
     .map((d) => {

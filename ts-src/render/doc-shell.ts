@@ -1,7 +1,7 @@
 import { apiFolder, proseFolder } from '../model/docs.ts';
 import { escapeMarkup } from './markup.ts';
 
-/** Parts of a package's documentation, which its pages link at their top. */
+/** The parts of a package's documentation, linked at the top of its pages. */
 export interface DocParts {
   api: boolean;
   prose: boolean;
@@ -15,12 +15,12 @@ export interface DocPage {
   /** HTML. */
   title: string;
   organization: string;
-  /** From the page to the site's root: '' or `../../`. A variable of a tool's template may stand before it. */
+  /** Path from the page to the site's root: '' or `../../`. May begin with a variable of a tool's template. */
   root: string;
   crumbs: readonly { text: string; href?: string }[];
-  /** Of a package: its version, its parts and the way to its folder. */
+  /** For a package's page: version, parts, and the path to its folder. */
   package?: { version: string; parts: DocParts; folder: string; tab: DocTab };
-  /** HTML; `main`'s class. */
+  /** HTML content; class of `main`. */
   body: string;
   kind: string;
 }
@@ -34,8 +34,8 @@ const tabs: readonly { tab: DocTab; text: string; href: string; part?: keyof Doc
 ];
 
 /**
- * A page loads nothing from other hosts: no pictures that tell them who reads it, no scripts. Packages' pages may have
- * scripts and styles of their own in them. `file:` is for a site that lies in a folder.
+ * Content security policy: pages load nothing from other hosts, neither pictures, which would reveal readers, nor
+ * scripts. Packages' own pages may have inline scripts and styles. `file:` allows a site in a local folder.
  */
 const policy =
   "default-src 'self' file: data:; script-src 'self' file: 'unsafe-inline'; style-src 'self' file: 'unsafe-inline'; " +
@@ -44,8 +44,8 @@ const policyTag = `<meta http-equiv="Content-Security-Policy" content="${policy}
 const start = '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n';
 
 /**
- * A page that tools or a package made, as it may stand in a site: under the policy from its first line on, and with the
- * text of a picture of another host in the picture's place.
+ * A page from tools or a package, made safe for the site: with the policy first, and pictures of other hosts replaced
+ * by their texts.
  */
 export function guardedPage(html: string): string {
   const shown = withoutOuterPictures(html);
@@ -55,11 +55,14 @@ export function guardedPage(html: string): string {
   return `${doctype || '<!DOCTYPE html>'}${policyTag}${shown.slice(doctype.length)}`;
 }
 
-/** A picture of another host, such as a badge, stands as its text: a browser would have to ask that host for it. */
+/**
+ * Replaces a picture from another host, such as a badge, by its alternative text: a browser would have to contact that
+ * host.
+ */
 export function withoutOuterPictures(html: string): string {
   const parts: string[] = [];
   let done = 0;
-  // Not one pattern for a whole tag: where none ends, it would go over the rest of the text for each that begins.
+  // A single pattern for a whole tag would take quadratic time on unclosed tags.
   for (const { index } of html.matchAll(/<img\b/gi)) {
     if (index < done) continue;
     const end = html.indexOf('>', index) + 1;
@@ -78,14 +81,14 @@ function attributeOf(tag: string, name: string): string {
 
 const isElsewhere = (url: string): boolean => /^\s*(?:[a-z][a-z0-9+.-]*:)?\/\//i.test(url);
 
-/** Its markup is as it was in the tag: quotes cannot end the attributes that it is put into. */
+/** Inserts the alternative text as escaped in the tag. Quotes can't end the attributes that it is put into. */
 function placeholder(tag: string): string {
   const quoted = (text: string) => text.replaceAll('"', '&quot;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
   const text = quoted(attributeOf(tag, 'alt')) || 'picture';
   return `<span class="elsewhere" title="${quoted(attributeOf(tag, 'src'))}">${text}</span>`;
 }
 
-/** The frame of every page of a site: what stands before its content, and after it. */
+/** The HTML before and after the content of every page. */
 export function docFrame(page: Omit<DocPage, 'body'>): { before: string; after: string } {
   const own = page.package;
   const crumbs = page.crumbs.map(({ text, href }) =>

@@ -6,7 +6,7 @@ import { sha256 } from '../model/digest.ts';
 import { docFrame, type DocPage } from './doc-shell.ts';
 import { renderDoxyfile } from './doxyfile.ts';
 
-/** What the documentation tools of one package get, read-only: name → text. */
+/** Files for the documentation tools of a package, read-only: name → text. */
 export function docRecipe(page: Omit<DocPage, 'body' | 'root' | 'title' | 'kind'>): Record<string, string> {
   const own = page.package;
   const api = docFrame({
@@ -17,7 +17,7 @@ export function docRecipe(page: Omit<DocPage, 'body' | 'root' | 'title' | 'kind'
     ...(own ? { package: { ...own, folder: '../', tab: 'api' as const } } : {}),
     crumbs: page.crumbs.map((c) => (c.href === undefined ? c : { ...c, href: `../${c.href}` })),
   });
-  // Folders below `doc` differ in depth: Sphinx knows the way.
+  // Sphinx's expression for the path to the root, since folders below `doc` differ in depth.
   const up = "{{ '../' * pagename.count('/') }}";
   const prose = docFrame({
     ...page,
@@ -41,7 +41,7 @@ export function docRecipe(page: Omit<DocPage, 'body' | 'root' | 'title' | 'kind'
   };
 }
 
-/** Pages may link Sphinx' own search. */
+/** A page for links to Sphinx's own search. */
 const searchTemplate =
   '{% extends "layout.html" %}{% block body %}<h1>Search</h1><p>Press <kbd>/</kbd> to search all packages.</p>{% endblock %}';
 
@@ -51,10 +51,10 @@ const pageTemplate = `{% extends "layout.html" %}
 {% if display_toc %}<nav class="toc" aria-label="On this page"><p>On this page</p>{{ toc }}</nav>{% endif %}</div>{% endblock %}
 `;
 
-/** Raised where what is taken of the tools' output changes in a way that their input does not show. */
+/** Increase it when the processing of the tools' output changes in a way that the inputs do not show. */
 const takenVersion = '7';
 
-/** Changes whenever what is common to all packages' documentation does. */
+/** Digest of everything common to all packages' documentation. */
 export const docRecipeDigest = (): string =>
   sha256(
     [

@@ -4,24 +4,24 @@ export interface DoxygenInput {
   name: string;
   version: string;
   description: string;
-  /** Installed headers, and pages of the source (`.dox`), absolute in the root. */
+  /** Installed headers, and pages of the source (`.dox`); absolute paths in the root. */
   headers: readonly string[];
   pages: readonly string[];
   includes: readonly string[];
-  /** The package's own Doxyfile in the root, and whether it says what to read. */
+  /** The package's own Doxyfile in the root, and whether it sets INPUT. */
   own?: { file: string; hasInput: boolean };
-  /** Further lines of rosdoc2.yaml, which come after the own file. */
+  /** Additional lines from rosdoc2.yaml, placed after the own file. */
   statements: readonly string[];
-  /** Packages whose tag files are at hand. */
+  /** Packages with available tag files. */
   tags: readonly string[];
-  /** Where the source lies in the root. */
+  /** Path of the source in the root. */
   source: string;
 }
 
-/** A value of a Doxyfile, whatever is in it. */
+/** Quotes a value of a Doxyfile. */
 const quoted = (text: string): string => `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
 
-/** What Slipway would have; a package's own file may say otherwise. */
+/** Slipway's defaults; the package's own file may override them. */
 const preferred = [
   'EXTRACT_ALL = YES',
   'EXTRACT_STATIC = YES',
@@ -44,7 +44,7 @@ const preferred = [
   'PREDEFINED = __cplusplus=201703L __attribute__(x)= __declspec(x)= DOXYGEN=1',
 ];
 
-/** What the site needs: relative, the same bytes each time, no program beside Doxygen. */
+/** Settings that the site requires: relative paths, reproducible output, no programs besides Doxygen. */
 const required = [
   'QUIET = YES',
   'WARNINGS = YES',
@@ -100,8 +100,8 @@ const required = [
 ];
 
 /**
- * The Doxyfile of one package. The package's own file is read after what is preferred, and before what the site needs.
- * Doxygen warns of settings that its version lacks, which is no warning of the package: see `docs.py`.
+ * The Doxyfile of a package: defaults, the package's own file, and the site's required settings, in this order.
+ * Doxygen's warnings about settings that its version lacks are not the package's: see `docs.py`.
  */
 export function renderDoxyfile(input: DoxygenInput): string {
   const list = (values: readonly string[]) => values.map(quoted).join(' ');

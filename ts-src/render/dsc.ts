@@ -1,4 +1,4 @@
-/** A source package's archive, as its .dsc names it. */
+/** The archive of a source package, for its .dsc. */
 export interface SourceArchive {
   name: string;
   size: number;
@@ -10,12 +10,12 @@ export interface SourceControl {
   source: string;
   binary: string;
   version: string;
-  /** Text of its debian/control: fields of the source are taken from there. */
+  /** Text of debian/control; the source's fields are copied from it. */
   control: string;
   archive: SourceArchive;
 }
 
-/** Fields of debian/control that a .dsc has, too, with the lines that go on below them. */
+/** Fields copied from debian/control, with continuation lines. */
 const copied = ['Maintainer', 'Homepage', 'Standards-Version', 'Build-Depends'];
 
 /** The .dsc of a source package (deb-src-control(5), dsc(5)). */
@@ -40,7 +40,7 @@ export function renderDsc({ source, binary, version, control, archive }: SourceC
 }
 
 /**
- * debian/rules of a source package: the scripts of the build are beside it, and need the root that Slipway makes of its
+ * debian/rules of a source package. It runs the build scripts beside it, which need the root that Slipway makes from
  * Build-Depends.
  */
 export const sourceRules = `#!/usr/bin/make -f

@@ -10,7 +10,7 @@ export interface EnvironmentDocs {
   description: string[];
 }
 
-/** What the package of a prefix's own files says of itself. */
+/** Documentation of the package with a prefix's own files. */
 export function renderEnvironmentDocs(of: {
   name: string;
   version: string;

@@ -3,7 +3,7 @@ import { printable } from '../text/printable.ts';
 import { plural } from './diagnostics.ts';
 import { renderTable, someOf } from './table.ts';
 
-/** What `slipway explain` prints. */
+/** The output of `slipway explain`. */
 export function renderExplanation(e: Explanation): string {
   const lines: string[] = [];
   const p = e.package;
@@ -69,7 +69,7 @@ function scopeLines(e: Explanation, s: ScopeExplained): string[] {
   return lines;
 }
 
-/** The key of the last build, by its parts, and what of it differs from the build before: why it was built again. */
+/** The inputs of the last build's key, with differences from the build before: why it was rebuilt. */
 export function renderKeys(builds: readonly KeyExplained[]): string {
   const lines: string[] = [];
   for (const b of builds) {

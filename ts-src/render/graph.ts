@@ -4,14 +4,14 @@ import dagre from '@dagrejs/dagre';
 import type { Scope } from '../model/plan.ts';
 import { plural } from './diagnostics.ts';
 
-/** What is drawn: boxes, and arrows from what is needed to what needs it, those left out that others imply. */
+/** A graph to draw: boxes, and edges from dependencies to dependents, without those that other edges imply. */
 export interface Drawing {
   title: string;
   nodes: { id: string; label: string; note: string; blocked: boolean; named: boolean }[];
   edges: [from: string, to: string][];
 }
 
-/** A scope's packages, or its repositories, with an arrow only where no longer way says the same. O(nodes × edges). */
+/** A scope's packages or repositories, without edges implied by longer paths. O(nodes × edges). */
 export function drawingOf(scope: Scope, by: 'package' | 'repository'): Drawing {
   const title = `${scope.distribution} on ${scope.platform}`;
   const index = new Map(scope.packages.map((p, i) => [p.name, i]));
@@ -32,7 +32,7 @@ export function drawingOf(scope: Scope, by: 'package' | 'repository'): Drawing {
       edges: reduced(needs).map(([d, n]) => [at(scope.packages, d).name, at(scope.packages, n).name]),
     };
   }
-  // In the order of their first packages; what runs against that order closes a cycle of repositories, and stays.
+  // In the order of their first packages. An edge against that order closes a cycle of repositories, and stays.
   const place = new Map<string, number>();
   for (const p of scope.packages) if (!place.has(p.repository)) place.set(p.repository, place.size);
   const order = [...place.keys()];
@@ -61,7 +61,7 @@ export function drawingOf(scope: Scope, by: 'package' | 'repository'): Drawing {
   return { title, nodes, edges: [...kept, ...[...back.keys()].sort().map((e) => entry(back, e))] };
 }
 
-/** Edges of an ordered graph that no path of two or more edges stands for. */
+/** Transitive reduction of an ordered graph. */
 function reduced(needs: readonly (readonly number[])[]): [number, number][] {
   const reach: Set<number>[] = [];
   const edges: [number, number][] = [];
@@ -77,7 +77,7 @@ function reduced(needs: readonly (readonly number[])[]): [number, number][] {
   return edges;
 }
 
-/** Graphviz' language. */
+/** Renders Graphviz's DOT language. */
 export function renderDot(drawing: Drawing): string {
   const q = (text: string) => `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
   return [
@@ -95,7 +95,7 @@ export function renderDot(drawing: Drawing): string {
 }
 
 const boxHeight = 40;
-/** More boxes than this take dagre minutes. */
+/** Above this number of boxes, dagre takes minutes. */
 const manyBoxes = 250;
 
 interface Layout {
@@ -124,13 +124,14 @@ function layered(drawing: Drawing, widths: readonly number[]): Layout {
 }
 
 /**
- * For many boxes: columns by longest path, each sorted by where the boxes that it needs stand, arrows straight. Linear.
+ * Layout for many boxes: columns by longest path, each sorted by the positions of dependencies, with straight edges.
+ * Linear.
  */
 function columns(drawing: Drawing, widths: readonly number[]): Layout {
   const index = new Map(drawing.nodes.map((n, i) => [n.id, i]));
   const needs: number[][] = drawing.nodes.map(() => []);
   for (const [a, b] of drawing.edges) at(needs, entry(index, b)).push(entry(index, a));
-  // What runs against the order of the boxes closes a cycle of repositories.
+  // An edge against the order of boxes closes a cycle of repositories.
   const rank: number[] = [];
   needs.forEach((list, n) => (rank[n] = Math.max(0, ...list.filter((d) => d < n).map((d) => at(rank, d) + 1))));
   const layers: number[][] = [];
@@ -165,10 +166,7 @@ function columns(drawing: Drawing, widths: readonly number[]): Layout {
   return { width: x, height, boxes, lines };
 }
 
-/**
- * The same as a picture that a browser shows, what is needed to the left of what needs it; names are found with its
- * search.
- */
+/** Renders SVG for browsers, with dependencies to the left. The browser's search finds names. */
 export function renderSvg(drawing: Drawing): string {
   const widths = drawing.nodes.map((n) => 24 + 7.5 * Math.max(n.label.length, n.note.length));
   const layout = (drawing.nodes.length > manyBoxes ? columns : layered)(drawing, widths);

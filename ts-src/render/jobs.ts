@@ -7,29 +7,26 @@ export interface JobsInput {
   organization: string;
   distroUrl: string;
   distroBranch: string | undefined;
-  /** Repository of the folder that `slipway deploy init` made: its job makes the image of agents on AWS. */
+  /** Repository of the folder that `slipway deploy init` created; its job builds the agents' image on AWS. */
   farmUrl: string | undefined;
   credentials: string | undefined;
-  /** Jobs of deleted branches and closed pull requests that each repository's job keeps. */
+  /** Number of jobs kept for deleted branches and closed pull requests, per repository. */
   keepBranches: number;
-  /** New tags of the distro repository are started, which needs a plugin. */
+  /** Build new tags of the distro repository; needs a plugin. */
   buildTags: boolean;
-  /** Minutes between looks at a repository. */
+  /** Minutes between scans of a repository. */
   every: number;
   repositories: { name: string; url: string; distributions: string[] }[];
 }
 
-/** The plain folder, below that of all jobs, of the one that publishes. */
+/** Name of the folder with publishing jobs, below the folder of all jobs. */
 const publishingFolder = 'publish';
 
-/** A string of Groovy: single quotes, nothing in it is read. */
+/** A Groovy string without interpolation. */
 const groovy = (text: string): string =>
   `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'").replaceAll('\n', '\\n').replaceAll('\r', '\\r')}'`;
 
-/**
- * A job's name as Jenkins takes it (no `/`, no `?*\%!@#$^&|<>[]:;`), the same for the same repository, never shared by
- * two.
- */
+/** Unique, stable job names for repositories, valid in Jenkins (no `/`, no `?*\%!@#$^&|<>[]:;`). */
 export function jobNames(names: readonly string[]): string[] {
   const used = new Set<string>();
   return names.map((name) => {
@@ -41,11 +38,14 @@ export function jobNames(names: readonly string[]): string[] {
   });
 }
 
-/** Owner and name of a repository on GitHub. */
+/** Owner and name of a GitHub repository. */
 const onGithub = (url: string): RegExpExecArray | null =>
   /^(?:https?:\/\/|ssh:\/\/git@|git@)github\.com[:/]([^/]+)\/([^/]+?)(?:\.git)?\/?$/.exec(url);
 
-/** Makes what the template needs of one job for the branches and pull requests of a repository. */
+/**
+ * Returns a function that makes the template's values for a repository's job, which builds its branches and pull
+ * requests.
+ */
 function jobsOf(input: JobsInput) {
   const credentials = input.credentials === undefined ? [] : [{ credentialsId: groovy(input.credentials) }];
   return (
@@ -80,7 +80,7 @@ function jobsOf(input: JobsInput) {
 
 /** The farm's jobs as a Job DSL script. */
 export function renderJobDsl(input: JobsInput): string {
-  // The farm's own job comes last: no job of a repository changes its name for it.
+  // The farm's own job comes last, so that it does not change the names of others.
   const names = jobNames([
     publishingFolder,
     'distro-requests',
@@ -96,7 +96,7 @@ export function renderJobDsl(input: JobsInput): string {
   return renderTemplate(jobsTemplate, {
     folder: groovy(input.folder),
     title: groovy(title),
-    // Shown in Jenkins where the plugin for folder properties is missing.
+    // Shown in Jenkins if the plugin for folder properties is missing.
     plainTitle: groovy(`${title}. Set SLIPWAY_DISTRO=${distro} and SLIPWAY_DISTRO_JOB=${distroJob} in the environment`),
     publishing: groovy(publishing),
     publishingTitle: groovy('What publishes: its credentials are the signing key and its passphrase'),
@@ -107,7 +107,7 @@ export function renderJobDsl(input: JobsInput): string {
       { name: 'SLIPWAY_DISTRO_JOB', value: groovy(distroJob) },
     ],
     jobs: [
-      // Pull requests have a job of their own, outside the folder whose credentials the publishing job sees.
+      // Pull requests have a separate job, outside of the folder with the publishing job's credentials.
       job(`${publishingFolder}/distro`, input.distroUrl, 'The distro repository: nightlies, releases, experiments', {
         branches: true,
         requests: false,
@@ -143,9 +143,9 @@ export function renderJobDsl(input: JobsInput): string {
   });
 }
 
-/** The same for the Configuration as Code plugin: the script under `jobs`, run when Jenkins starts. */
+/** The script for the Configuration as Code plugin, under `jobs`; Jenkins runs it at its start. */
 export function renderJobsCasc(input: JobsInput): string {
-  // The plugin puts variables of the controller, its secrets too, where `${NAME}` stands; `^` keeps it as it is.
+  // The plugin replaces `${NAME}` by the controller's variables, including secrets; `^` escapes it.
   const script = renderJobDsl(input)
     .trimEnd()
     .replaceAll('${', '^${')

@@ -2,7 +2,7 @@ import { firstLine } from '../text/cut.ts';
 import type { TaskResult, TestCase } from '../model/result.ts';
 import { escapeMarkup as escape } from './markup.ts';
 
-/** One JUnit file, as Jenkins' junit step reads it; a flaky case is a passed one whose output tells of its failure. */
+/** A JUnit file for Jenkins' junit step. A flaky case passes, and its output contains the failure. */
 export function renderJunit(name: string, cases: readonly TestCase[]): string {
   const suites = new Map<string, TestCase[]>();
   for (const c of cases) {
@@ -36,7 +36,7 @@ export function renderJunit(name: string, cases: readonly TestCase[]): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** What a case's element says was written: of a flaky one, why it failed at first. */
+/** The output element of a case. For a flaky one it has the first failure. */
 function outputOf(c: TestCase): string | undefined {
   if (c.flaky) return `flaky: it failed and then passed\n${escape(c.message)}`;
   return c.result === 'failed' && c.output ? escape(c.output.slice(-20_000)) : undefined;
@@ -49,7 +49,7 @@ function resultOf(state: TaskResult['state']): TestCase['result'] {
 
 const shortLine = (text: string): string => firstLine(text.trim()).slice(0, 200);
 
-/** A run's packages as test cases: whoever reads JUnit sees each of them, whether it has tests or not. */
+/** A run's packages as test cases, so that JUnit readers show packages without tests, too. */
 export function packageCases(results: readonly TaskResult[], tail: (t: TaskResult) => string[]): TestCase[] {
   return results.map((t) => ({
     suite: t.name,

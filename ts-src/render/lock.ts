@@ -4,7 +4,7 @@ import type { Lockfile } from '../model/lockfile.ts';
 const q = (text: string): string => JSON.stringify(text);
 const sorted = <T>(map: Record<string, T>): [string, T][] => Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1));
 
-/** A lock for review: sorted, a line for each repository, each package and each system package. */
+/** Renders a lockfile for review: sorted, one line for each repository, package and system package. */
 export function renderLock(lock: Lockfile): string {
   const lines = [`schema: ${lock.schema}`, `stamp: "${lock.stamp}"`, 'distributions:'];
   for (const [distribution, repositories] of sorted(lock.distributions)) {

@@ -5,7 +5,7 @@ const telling =
 const network =
   /Could not resolve host|Temporary failure in name resolution|Network is unreachable|unable to access '(?:https?|git):\/\/|Name or service not known|Failed to (?:clone|fetch|download)|fatal: clone of|could not find (?:git|hg|svn) for (?:clone|checkout) of/;
 
-/** The part of a build's log that tells why it failed: from the first telling line, a few before it; else its end. */
+/** The relevant part of a build log: from a few lines before the first error, or the end. */
 export function tellingPart(log: string, most = 25): string[] {
   const lines = log
     .split('\n')
@@ -28,19 +28,19 @@ export function tellingPart(log: string, most = 25): string[] {
 export interface Cause {
   cause: string;
   hint?: string;
-  /** What was looked for and not found: names that may be those of packages. */
+  /** Names of missing things, which may be packages. */
   missing?: string[];
 }
 
-/** What is known of the package whose build failed. */
+/** The package whose build failed. */
 export interface FailedPackage {
   /** Its folder in the root. */
   folder: string;
-  /** Whether a name is that of a package of the distribution that it does not declare. */
+  /** Whether a name is a package of the distribution that it does not declare. */
   undeclared(name: string): boolean;
 }
 
-/** How one kind of failure is recognized in a log, and what is said of it. The first rule that matches is taken. */
+/** Recognizes a kind of failure in a log, and explains it. The first matching rule applies. */
 interface CauseRule {
   pattern: RegExp;
   say(match: RegExpExecArray, log: string, folder: string): Cause;
@@ -48,16 +48,16 @@ interface CauseRule {
 
 const short = (text = ''): string => printable(text.trim()).slice(0, 300);
 
-/** A path without the folder that every build has. */
+/** A path without the folder that all builds have in common. */
 const inPackage = (path = ''): string => path.replace(/^\/build\/(?:obj\/)?/, '');
 
-/** The file that CMake names: relative ones are in the package's folder. */
+/** A file that CMake names. Relative paths are in the package's folder. */
 const byCMake = (path: string, folder: string): string =>
   path.startsWith('/') || folder === '' ? inPackage(path) : `${folder}/${path}`;
 
 const rules: CauseRule[] = [
   {
-    // By our own scripts, after the package's code has ended.
+    // From Slipway's scripts, after the package's code has ended.
     pattern: /^slipway: error: (.+ needs the library \S+, which is in no declared dependency)$/m,
     say: (match) => ({
       cause: short(match[1]),
@@ -87,7 +87,7 @@ const rules: CauseRule[] = [
     }),
   },
   {
-    // CMake reports optional packages as warnings: only an error is a cause.
+    // CMake warns about missing optional packages; only errors are causes.
     pattern:
       /CMake Error at [^\n]*\n\s+(?:By not providing "Find([A-Za-z0-9_.+-]+)\.cmake"|Could not find a package configuration file provided by\s+"([A-Za-z0-9_.+-]+)"|Could NOT find ([A-Za-z0-9_]+))/,
     say: (match) => ({
@@ -174,10 +174,10 @@ const rules: CauseRule[] = [
   },
 ];
 
-/** What follows in a line tells no cause, and patterns would go over it again and again. */
+/** The rest of a long line is ignored: patterns would take too much time on it. */
 const longestLine = 2000;
 
-/** The cause that a build's log shows, where it is a known kind, and what to do about it. */
+/** The known cause of a failure in a build log, and advice. */
 export function knownCause(log: string, failed?: FailedPackage): Cause | undefined {
   const plain = log
     .replace(/\x1b\[[0-9;]*[A-Za-z]/g, '')

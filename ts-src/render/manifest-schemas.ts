@@ -4,7 +4,7 @@ import format1 from '../../resources/schemas/package_format1.xsd';
 import format2 from '../../resources/schemas/package_format2.xsd';
 import format3 from '../../resources/schemas/package_format3.xsd';
 
-/** Schemas of package.xml and a catalog that leads to them, by file name: tests lint manifests without a network. */
+/** Schemas of package.xml with an XML catalog, by file name, for lint tests without network. */
 export const manifestSchemas: Readonly<Record<string, string>> = {
   'catalog.xml': catalog,
   'package_common.xsd': common,

@@ -1,4 +1,4 @@
-/** Text for XML and HTML, as content and in quoted attributes. What XML 1.0 can't hold at all is left out. */
+/** Escapes text for XML and HTML content and quoted attributes. Removes characters that XML 1.0 forbids. */
 export const escapeMarkup = (text: string): string =>
   text
     .replace(/[^\t\n\r\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, '')

@@ -4,8 +4,8 @@ import { stateColor } from './states.ts';
 import { duration } from './summary.ts';
 
 /**
- * Pictures as SVG files. They carry no style and no script of their own, only attributes: a page may show them under a
- * content security policy that forbids both.
+ * Pictures as SVG files, without styles and scripts, so that pages can show them under a content security policy that
+ * forbids both.
  */
 const characterWidth = 6.7;
 const text = (x: number, y: number, content: string, more = ''): string =>
@@ -23,7 +23,7 @@ interface Box {
   width: number;
 }
 
-/** Columns by the longest chain of needs, each as wide as its longest name. Linear in packages and edges. */
+/** Columns by the longest chain of dependencies, each as wide as its longest name. Linear in packages and edges. */
 function layOut(tasks: readonly DrawnTask[]): { boxes: Map<string, Box>; width: number; height: number } {
   const depth = new Map<string, number>();
   const columns: DrawnTask[][] = [];
@@ -45,7 +45,7 @@ function layOut(tasks: readonly DrawnTask[]): { boxes: Map<string, Box>; width: 
   return { boxes, width: x, height: height + 20 };
 }
 
-/** What needs what in one scope; what another need brings along is not drawn again. */
+/** The dependency graph of one scope, without edges that others imply. */
 export function renderNeeds(tasks: readonly DrawnTask[]): string {
   const builds = tasks.filter((t) => t.kind === 'build');
   const { boxes, width, height } = layOut(builds);
@@ -80,7 +80,7 @@ export function renderNeeds(tasks: readonly DrawnTask[]): string {
   return picture(width, height, [...edges, ...nodes]);
 }
 
-/** What ran when, in as many rows as ran at once; undefined where nothing ran. */
+/** The timeline of a run, with as many rows as tasks ran in parallel. Undefined if nothing ran. */
 export function renderTimeline(tasks: readonly DrawnTask[]): string | undefined {
   const ran = tasks
     .flatMap((t) =>

@@ -2,10 +2,12 @@ import type { Plan, PlannedPackage, Scope } from '../model/plan.ts';
 import { plural } from './diagnostics.ts';
 import { someOf } from './table.ts';
 
-/** How many needs of a package are named. */
+/** Maximum number of dependencies named per package. */
 const shown = 5;
 
-/** What a person reads of a plan: for each scope its packages in order, on what they wait and why they are there. */
+/**
+ * A plan for people: the packages of each scope in order, with their dependencies and the reason why they are there.
+ */
 export function renderPlan(plan: Plan, states?: (scope: Scope, p: PlannedPackage) => string | undefined): string {
   const lines: string[] = [];
   for (const scope of plan.scopes) {

@@ -5,29 +5,29 @@ import setupTemplate from '../../resources/templates/prefix/setup.mustache';
 import type { Scope } from '../model/plan.ts';
 import { renderTemplate, shellQuote } from './template.ts';
 
-/** As much of a scope as its prefix's own files depend on. */
+/** The parts of a scope that its prefix's own files depend on. */
 export type Prefix = Pick<Scope, 'prefix' | 'underlayPrefixes' | 'rosVersion'>;
 
 export interface PrefixFile {
-  /** In the prefix. */
+  /** Path in the prefix. */
   name: string;
   text: string;
   mode: number;
 }
 
-/** Further shells that have files of their own. */
+/** Additional shells with setup files. */
 const shells = ['bash', 'zsh'];
 
-/** What a shell does to find what is installed in a prefix, its underlays left out. */
+/** Shell code that makes installed files of a prefix available, without its underlays. */
 export const renderLocalSetup = ({ prefix, rosVersion }: Omit<Prefix, 'underlayPrefixes'>): string =>
   renderTemplate(localSetupTemplate, { prefix: shellQuote(prefix), ros1: rosVersion === 1, ros2: rosVersion === 2 });
 
-/** The files that every prefix has at its root, for shells that want to run what is in it. */
+/** The files at the root of every prefix: setup files for shells. */
 export function prefixFiles(of: Prefix): PrefixFile[] {
   const prefix = shellQuote(of.prefix);
   const texts: Record<string, string> = {
     'local_setup.sh': renderLocalSetup(of),
-    // The nearest underlay comes last, so that its paths come first.
+    // The nearest underlay is sourced last, so that its paths come first.
     'setup.sh': renderTemplate(setupTemplate, {
       prefix,
       underlays: [...of.underlayPrefixes].reverse().map((path) => ({ path: shellQuote(path) })),
@@ -36,7 +36,7 @@ export function prefixFiles(of: Prefix): PrefixFile[] {
   for (const shell of shells)
     for (const file of ['local_setup', 'setup'])
       texts[`${file}.${shell}`] = renderTemplate(ofShellTemplate, { prefix, file, shell });
-  // catkin takes a folder with this file for one that has packages.
+  // catkin recognizes a prefix with packages by this file.
   if (of.rosVersion === 1) texts['.catkin'] = '';
   return [
     ...Object.entries(texts).map(([name, text]) => ({ name, text, mode: 0o644 })),
@@ -48,6 +48,6 @@ const names: ReadonlySet<string> = new Set(
   prefixFiles({ prefix: '/', underlayPrefixes: [], rosVersion: 1 }).map((f) => f.name),
 );
 
-/** Whether a path is that of a file which every prefix has: a package that ships one takes its place. */
+/** Whether a path is one of a prefix's own files. A package that ships one replaces it. */
 export const isPrefixFile = (path: string, prefix: string): boolean =>
   path.startsWith(`${prefix}/`) && names.has(path.slice(prefix.length + 1));

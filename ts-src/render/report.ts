@@ -21,14 +21,14 @@ export interface Report {
   stamp: string;
   begun: number;
   finished: number;
-  /** What people should know beside the tasks, a line each. */
+  /** Notes for people besides the tasks, one line each. */
   notes: readonly string[];
   tasks: ReportTask[];
 }
 
 /**
- * A page that needs no server and no script, with its style and pictures in files beside it, as a content security
- * policy without inline parts asks for. Files by name. All that comes from outside is escaped.
+ * A report that needs no server and no script. Style and pictures are separate files, so that it works under a content
+ * security policy without inline content. Returns file name → text. All external text is escaped.
  */
 export function renderReport(report: Report): Record<string, string> {
   const { tasks } = report;
@@ -90,7 +90,7 @@ export function renderReport(report: Report): Record<string, string> {
   };
 }
 
-/** How a package is built and from which repository, where its name does not say that already. */
+/** Build type and repository of a package, if its name does not show them. */
 function detailsOf(t: ReportTask): string {
   if (t.kind !== 'build') return '';
   return [t.buildType, ...(t.repository === t.name ? [] : [t.repository])].map((text) => `, ${text}`).join('');

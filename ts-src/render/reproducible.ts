@@ -1,7 +1,7 @@
 import { printable } from '../text/printable.ts';
 import { plural } from './diagnostics.ts';
 
-/** A second build of a package, as `engine/reproducible.ts` compared it. */
+/** A second build of a package, compared by `engine/reproducible.ts`. */
 export interface SecondBuild {
   id: string;
   name: string;
@@ -13,7 +13,7 @@ export interface SecondBuild {
 
 const shownDifferences = 20;
 
-/** What second builds gave: those that differ with the files that do, and how many are equal. */
+/** The results of second builds: packages that differ, with the files, and the number of equal ones. */
 export function renderReproducible(builds: readonly SecondBuild[]): string {
   const lines: string[] = [];
   for (const b of builds) {

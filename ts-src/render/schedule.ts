@@ -1,5 +1,5 @@
 import { at } from '../model/lists.ts';
-/** What a scheduler must know of a task, no more: `path` are the seconds of the longest chain of tasks from it on. */
+/** What a scheduler needs to know of a task. `path`: seconds of the longest chain of tasks from it on. */
 export interface ScheduledTask {
   group: number;
   seconds: number;
@@ -8,10 +8,9 @@ export interface ScheduledTask {
 }
 
 /**
- * The schedule of a run as a scheduler reads it, a line for each thing: the run, its counts, groups of tasks that the
- * same machines can do (platform and architecture), and the tasks, numbered from `first` on and the most urgent first,
- * in columns: the number of a task's group, its seconds, its path, how many it waits for, and the numbers of those that
- * wait for it.
+ * A run's schedule, one item per line: the run, its counts, groups of tasks for the same machines (platform and
+ * architecture), and tasks, numbered from `first`, most urgent first. Columns of a task: group number, seconds, path,
+ * number of dependencies, and numbers of dependents.
  */
 export function renderSchedule(
   run: string,

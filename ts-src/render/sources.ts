@@ -1,15 +1,15 @@
-/** What a machine needs to install from a repository: deb822, as apt reads it from /etc/apt/sources.list.d. */
+/** A deb822 entry for /etc/apt/sources.list.d, to install from a repository. */
 export function renderSources(values: {
   uri: string;
   suite: string;
   architectures: string[];
-  /** Where the public key lies; undefined: the key itself stands in the entry. */
+  /** File with the public key; undefined: the key is part of the entry. */
   keyFile: string | undefined;
   key: string;
-  /** Sources, too. */
+  /** Also include source packages. */
   sources?: boolean;
 }): string {
-  // apt takes a path with a space for two: then the key itself stands there, as sources.list(5) allows.
+  // apt splits a path at spaces; the key itself is included then, as sources.list(5) allows.
   const key =
     values.keyFile === undefined || /\s/.test(values.keyFile)
       ? `\n${values.key
@@ -18,7 +18,7 @@ export function renderSources(values: {
           .map((l) => ` ${l.trim() || '.'}`)
           .join('\n')}`
       : ` ${values.keyFile}`;
-  // Where there are several, each machine takes its own of them.
+  // With several architectures, each machine uses its own.
   const [architecture, ...others] = values.architectures;
   const architectures = architecture === undefined || others.length ? '' : `Architectures: ${architecture}\n`;
   return `Types: deb${values.sources ? ' deb-src' : ''}\nURIs: ${values.uri}\nSuites: ${values.suite}\nComponents: main\n${architectures}Signed-By:${key}\n`;

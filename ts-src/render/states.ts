@@ -1,7 +1,7 @@
 import { keysOf } from '../model/maps.ts';
 import type { TaskState } from '../model/result.ts';
 
-/** How a state looks, the worst first. A state that is missing here does not compile. */
+/** Rank and colour of each state, the worst first. Typed, so that a missing state does not compile. */
 const looks: Record<TaskState, { rank: number; color: string }> = {
   failed: { rank: 0, color: '#c62828' },
   stopped: { rank: 1, color: '#d84300' },
@@ -15,5 +15,5 @@ const looks: Record<TaskState, { rank: number; color: string }> = {
 export const taskStates = keysOf(looks).sort((a, b) => looks[a].rank - looks[b].rank);
 export const stateColor = (state: TaskState): string => looks[state].color;
 export const byState = (a: TaskState, b: TaskState): number => looks[a].rank - looks[b].rank;
-/** A class for each state. */
+/** A CSS class for each state. */
 export const stateStyles = (): string => taskStates.map((s) => `.${s} { color: ${looks[s].color}; }\n`).join('');

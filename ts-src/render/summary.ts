@@ -8,7 +8,7 @@ export const duration = (milliseconds: number): string => {
   return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
 };
 
-/** A task as people call it. */
+/** A task's name for people. */
 export function taskTitle(t: Pick<TaskResult, 'kind'>, name: string): string {
   if (t.kind === 'build') return name;
   return t.kind === 'test' ? `tests of ${name}` : `documentation of ${name}`;
@@ -24,9 +24,7 @@ const words: Record<TaskState, string> = {
   waiting: 'waiting',
 };
 
-/**
- * The end of a run: failures first, each with the part of its log that tells why, then what they stopped, then counts.
- */
+/** Summary of a run: failures first, each with the relevant part of its log, then blocked tasks, then counts. */
 export function renderSummary(
   results: readonly TaskResult[],
   tails: (t: TaskResult) => string[],
@@ -61,7 +59,7 @@ export function renderSummary(
   return `${lines.join('\n')}\n`;
 }
 
-/** One line that says what happened, for a build's description. */
+/** One line about a run, for Jenkins' description of a build. */
 export function renderHeadline(
   title: string,
   results: readonly TaskResult[],
@@ -105,12 +103,12 @@ export function renderHeadline(
   return `${title}: ${parts.join(', ') || 'nothing to do'}\n`;
 }
 
-/** What a run has before it: what is cached, what must be done, and what is known only when that is done. */
+/** The work of a run before it starts: cached tasks, tasks to do, and tasks whose state depends on those. */
 export function renderOutlook({ cached, todo, open }: { cached: number; todo: number; open: number }): string {
   return `${cached} cached, ${todo} to do${open ? `, ${open} to be decided by their results` : ''}`;
 }
 
-/** Before a run: a line for each task that must be done, or that can't be; those that depend on others counted. */
+/** A run's preview: a line for each task that must be done or can't be; those that depend on others are counted. */
 export function renderForetold(results: readonly TaskResult[]): string {
   const lines = results.flatMap((t) => {
     if (t.state === 'waiting' && t.key !== undefined) return [`${t.kind.padEnd(5)}  ${t.id}: ${t.reason}`];
@@ -120,7 +118,7 @@ export function renderForetold(results: readonly TaskResult[]): string {
   return lines.map((l) => `${l}\n`).join('');
 }
 
-/** One line of a run without a terminal. */
+/** One line per event, without a terminal. */
 export function renderEvent(t: TaskResult, done: number, total: number): string {
   const took = t.started !== undefined && t.finished !== undefined ? ` in ${duration(t.finished - t.started)}` : '';
   const reason =

@@ -1,9 +1,6 @@
 import Mustache from 'mustache';
 
-/**
- * Renders a template of resources/. Nothing is escaped (the outputs are not HTML); a name that the values lack is a
- * fault of ours.
- */
+/** Renders a template of resources/ without escaping, since the outputs are not HTML. A missing value is a bug. */
 export function renderTemplate(template: string, values: Record<string, unknown>): string {
   for (const [type, name] of Mustache.parse(template)) {
     if (
@@ -16,6 +13,6 @@ export function renderTemplate(template: string, values: Record<string, unknown>
   return Mustache.render(template, values, undefined, { escape: String });
 }
 
-/** One word of sh, whatever is in it. */
+/** Quotes a text as one word of sh. */
 export const shellQuote = (text: string): string =>
   /^[A-Za-z0-9_@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;

@@ -1,7 +1,7 @@
 import { aptCache, type Base } from './base-system.ts';
 import type { Bind } from './driver.ts';
 
-/** Options of every call of apt-get in a root. */
+/** Options of every apt-get call in a root. */
 export const aptOptions = [
   '-o',
   'APT::Sandbox::User=root',
@@ -19,10 +19,10 @@ export const aptOptions = [
   'Dir::Cache::srcpkgcache=/tmp/srcpkgcache.bin',
   '-q',
 ];
-/** Copies apt's caches to where it may rename them: a shell command, to be followed by others. */
+/** Shell code that copies apt's caches to a writable place; other commands follow it. */
 export const copyCaches = 'cp /aptcache/*.bin /tmp/; ';
 
-/** apt's lists, and its caches of them, which it may not rename. */
+/** Mounts of apt's lists and its caches of them; apt may not rename these. */
 export const listBinds = (base: Base): Bind[] => [
   { from: base.lists, to: '/var/lib/apt/lists', readOnly: true },
   { from: aptCache(base), to: '/aptcache', readOnly: true },

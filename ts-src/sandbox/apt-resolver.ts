@@ -8,27 +8,25 @@ import type { Driver } from './driver.ts';
 import { newScratch } from './scratch.ts';
 import { reasonOf } from '../io/process.ts';
 
-/** System packages that some names bring onto a base. */
+/** The system packages that some names add to a base. */
 export interface SystemSet {
-  /** SHA-256 of the packages, by a space. */
+  /** SHA-256 of the packages, joined by spaces. */
   digest: string;
   /**
-   * `name=version`, sorted; text where apt has to be asked anew and can't say. Read when asked for: keys need the
-   * digest alone.
+   * The packages as `name=version`, sorted; a message if apt must be asked again and fails. Loaded on demand, since
+   * keys need only the digest.
    */
   packages(): Promise<string[] | string>;
 }
 
-/** What apt said of one base: names, by a space → digest of the set that they bring. */
+/** apt's answers for one base: names joined by spaces → digest of their set. */
 export type Resolved = Record<string, string>;
 
 const noPackages: SystemSet = { digest: sha256(''), packages: () => Promise.resolve([]) };
 
-/**
- * System packages of one base: which versions a set of names takes. apt decides; its answers are kept with the base.
- */
+/** Resolves names to versions of system packages on one base. apt decides; its answers are cached with the base. */
 export class AptResolver {
-  /** Names → digest of their set; those that apt refuses → its words. */
+  /** Names → digest of their set; refused names → apt's message. */
   private readonly resolved: Map<string, string>;
   private readonly refused = new Map<string, string>();
   private readonly handles = new Map<string, SystemSet>();
@@ -47,7 +45,7 @@ export class AptResolver {
     this.resolved = new Map(Object.entries(readJson<Resolved>(this.memory) ?? {}));
   }
 
-  /** What another machine's apt said of the same base and the same lists holds here too; `sets` finds a set of it. */
+  /** Adds answers of another machine's apt for the same base and lists. `sets` loads a set by digest. */
   learn(resolved: Readonly<Resolved> | undefined, sets: (digest: string) => Promise<string[] | undefined>): void {
     this.elsewhere = sets;
     for (const [names, digest] of Object.entries(resolved ?? {}))
@@ -55,12 +53,12 @@ export class AptResolver {
     this.learned = this.resolved.size;
   }
 
-  /** All that is known, where it is more than was learned from others. */
+  /** All answers, if there are more than were learned from others. */
   news(): Resolved | undefined {
     return this.resolved.size > this.learned ? Object.fromEntries(this.resolved) : undefined;
   }
 
-  /** What apt would install for these names, sorted; the text of its complaint where it can't. */
+  /** The packages that apt would install for these names; apt's message if it can't. */
   async resolve(names: readonly string[]): Promise<SystemSet | string> {
     if (!names.length) return noPackages;
     const wrong = names.find((name) => !isDebianName(name));
@@ -80,7 +78,7 @@ export class AptResolver {
     });
   }
 
-  /** Digest of a set that apt was asked for, and did not refuse. */
+  /** The digest of a set that apt resolved. */
   private digestOf(names: string): string {
     const digest = this.resolved.get(names);
     if (digest === undefined) throw new Error(`apt was not asked for ${names}`);
@@ -116,14 +114,14 @@ export class AptResolver {
     );
   }
 
-  /** Knows from now on what apt said, sorted; the set is kept at once, so that whoever knows its digest can have it. */
+  /** Records an answer of apt. Saves the set at once, since others may use its digest. */
   remember(names: string, set: readonly string[]): void {
     const digest = sha256(set.join(' '));
     if (!exists(this.setFile(digest))) writeWhole(this.setFile(digest), JSON.stringify(set), { sync: false });
     this.resolved.set(names, digest);
   }
 
-  /** Keeps for the next run what is known. */
+  /** Saves the answers for the next run. */
   save(): void {
     writeWhole(
       this.memory,
@@ -131,7 +129,7 @@ export class AptResolver {
     );
   }
 
-  /** Questions that come together are asked in one entry. */
+  /** Answers all pending questions in one entry. */
   private async ask(): Promise<void> {
     let batch: AptResolver['pending'] = [];
     try {
@@ -168,7 +166,7 @@ export class AptResolver {
     const answers = readAnswers(out.stdout);
     for (const set of sets) {
       const answer = answers.get(set);
-      // An apt that was stopped has said a part of its answer only.
+      // An interrupted apt has given only part of its answer.
       if (answer?.faults.some((t) => t.startsWith('E:'))) this.refused.set(set, answer.faults.join('; '));
       else if (answer?.whole) this.remember(set, answer.packages.sort());
       else this.refused.set(set, `apt could not be asked: ${reasonOf(out)}`);
@@ -177,14 +175,14 @@ export class AptResolver {
   }
 }
 
-/** What apt said of one set of names. */
+/** apt's answer for one set of names. */
 interface Answer {
   packages: string[];
   faults: string[];
   whole: boolean;
 }
 
-/** What apt said of each set, by the names: `= NAMES`, apt's own lines, and `ended CODE` for each. */
+/** Parses apt's output: `= NAMES`, apt's lines, and `ended CODE`, for each set. */
 function readAnswers(text: string): Map<string, Answer> {
   const answers = new Map<string, Answer>();
   let current: Answer | undefined;

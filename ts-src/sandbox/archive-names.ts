@@ -4,12 +4,12 @@ import { exists, readIf, readJson, writeWhole } from '../io/files.ts';
 import type { Platform } from '../model/distro.ts';
 import { wantedBase, type Base, type CurrentBase } from './base-system.ts';
 
-/** Lists are some 60 MB; what is much larger is no list of packages. */
+/** Size limit of a list in bytes; usual ones have 60 MB. */
 const largestList = 512 * 1024 * 1024;
 
 /**
- * Names that apt can install on a base: packages, and what they provide. From the lists that the base was made with,
- * read once and kept beside them. Undefined where the lists are not at hand as plain text: then nothing is known.
+ * Names that apt can install on a base: packages, and what they provide. From the lists that the base was made with;
+ * read once and cached beside them. Undefined if the lists are not available as plain text.
  */
 export function archiveNames(base: Pick<Base, 'lists' | 'folder' | 'archive'>): ReadonlySet<string> | undefined {
   const kept = join(base.folder, `names-${base.archive.slice(0, 16)}`);

@@ -21,17 +21,17 @@ const keyrings = {
   debian: '/usr/share/keyrings/debian-archive-keyring.gpg',
   ubuntu: '/usr/share/keyrings/ubuntu-archive-keyring.gpg',
 };
-/** Pockets beside the release itself that a base takes its packages from. */
+/** Pockets of a release from which a base gets packages. */
 const pockets = { debian: ['', '-updates', '-security'], ubuntu: ['', '-updates', '-security'] };
 
-/** Entries of the host's apt (one-line and deb822) that serve a release of its own system; nothing of third parties. */
+/** Entries of the host's apt (one-line and deb822) for a release of its own system, without third-party ones. */
 export function hostSources(platform: Pick<Platform, 'os' | 'release'>, root = '/'): AptSource[] {
   const folder = join(root, 'etc/apt/sources.list.d');
   let names: string[] = [];
   try {
     names = readdirSync(folder).sort();
   } catch {
-    /* none */
+    /* no such file */
   }
   const found = [
     readIf(join(root, 'etc/apt/sources.list')) ?? '',
@@ -83,8 +83,7 @@ export function parseDeb822(text: string): AptSource[] {
 }
 
 /**
- * `sources.list` lines of a platform's base, and where they came from; empty lines mean: the archive that mmdebstrap
- * knows by the suite.
+ * `sources.list` lines of a platform's base, and their origin. Empty lines: mmdebstrap's default archive for the suite.
  */
 export function baseSources(
   platform: Platform,
@@ -118,7 +117,7 @@ export function baseSources(
   return host.length ? { from: 'host', lines: host.map(line) } : { from: 'official', lines: [] };
 }
 
-/** `sources.list` lines of a platform's underlays that have repositories of their own. */
+/** `sources.list` lines of a platform's underlays with their own repositories. */
 export const underlaySources = (platform: Platform, distroRoot: string): string[] =>
   Object.entries(platform.underlays)
     .sort(([a], [b]) => (a < b ? -1 : 1))
@@ -129,13 +128,13 @@ export const underlaySources = (platform: Platform, distroRoot: string): string[
       return [`deb ${signed}${u.uri} ${u.suite} ${u.components.join(' ')}`];
     });
 
-/** No service starts in a root, and builds run as a user of no privileges. */
+/** Prevents services from starting in a root, and adds an unprivileged build user. */
 const taskHooks = [
   '--customize-hook=printf "#!/bin/sh\\nexit 101\\n" > "$1/usr/sbin/policy-rc.d" && chmod 755 "$1/usr/sbin/policy-rc.d"',
   '--customize-hook=echo builder:x:2000:2000::/build/home:/bin/sh >> "$1/etc/passwd" && echo builder:x:2000: >> "$1/etc/group"',
 ];
 
-/** An image keeps the keys of its archives: where they lie on this machine says nothing there. */
+/** An image gets the keys of its archives, since their paths on this machine do not exist there. */
 const imageHook = `--customize-hook=set -e
 mkdir -p "$1/etc/apt/keyrings"
 n=0
@@ -151,15 +150,15 @@ while read -r option; do
   done
 done`;
 
-/** One word of a shell. */
+/** Quotes one word for a shell. */
 const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
-/** A platform whose base is made: of tasks, or (`image`) of images, which hold no compilers. */
+/** A platform for which a base is made: for tasks, or with `image` for images, which have no compilers. */
 export type BasePlatform = Platform & { readonly image?: true };
 
 /**
- * The command that makes a platform's base system as a tar: text that tests compare for platforms that can't be
- * reached.
+ * The command that makes a platform's base system as a tar. Plain data, so that tests can compare it for unreachable
+ * platforms.
  */
 export function mmdebstrapCommand(
   platform: BasePlatform,
@@ -178,14 +177,15 @@ export function mmdebstrapCommand(
     `--include=${include.join(',')}`,
     '--quiet',
     '--format=tar',
-    // Beside the archive, so that the archive itself may still be the one that mmdebstrap knows. The line holds no
-    // quote of its own, but the path of a key may have one.
+    // Separate from the archive's line, so that mmdebstrap's default archive can still be used. The line has no quotes,
+    // but the path of a key may have one.
     ...(sources.underlays ?? []).map(
       (line) => `--setup-hook=printf "%s\\n" ${quoted(line)} >> "$1/etc/apt/sources.list.d/underlays.list"`,
     ),
     ...(platform.image ? [imageHook] : taskHooks),
     `--customize-hook=copy-out /var/lib/apt/lists ${quoted(`${folder}/lists`)}`,
-    // Ubuntu keeps what build-essential needs in universe too; its ports archive is chosen by the architecture.
+    // Ubuntu has dependencies of build-essential in universe, too. mmdebstrap selects the ports archive by
+    // architecture.
     ...(platform.os === 'ubuntu' ? ['--components=main,universe'] : []),
     platform.release,
     `${folder}/base.tar`,

@@ -8,23 +8,23 @@ export interface BaseArchive {
   platform: BasePlatform;
   architecture: string;
   sources: { lines: string[]; underlays: string[] };
-  /** Gets `base.tar`, and apt's lists in `lists`. */
+  /** Output folder: `base.tar`, and apt's lists in `lists`. */
   work: string;
   log: string;
   proxy: string | undefined;
 }
 
-/** ZIP files know no time before 1980; a base's files are no older, whenever it is made. */
+/** ZIP can't represent times before 1980, so no file of a base is older, whenever it is made. */
 const earliest = '315619200';
 
-/** Ids that no system uses for users: what installs packages into a base owns nothing of this machine. */
+/** Subordinate ids that no system uses: programs that install packages into a base own no files of this machine. */
 const subordinate = 'nobody:1879048192:65536';
-/** Where a confined mmdebstrap sees its folder: a path that everybody may enter. */
+/** Path of the folder inside of a confined mmdebstrap; everybody can enter it. */
 const confinedFolder = '/dev/shm';
 
 /**
- * As root, mmdebstrap would run the maintainer scripts of every archive that a platform names with all rights. Here it
- * runs as `nobody`, in user namespaces that map to ids of no one, and sees its own /etc/subuid.
+ * As root, mmdebstrap would run maintainer scripts of all configured archives with full rights. Runs it as `nobody`
+ * instead, in user namespaces mapped to unused ids, with its own /etc/subuid.
  */
 export const confine = `set -e
 folder=$1 ids=$2
@@ -48,7 +48,7 @@ mount --bind "$folder" ${confinedFolder}
 cd /
 exec setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"`;
 
-/** Runs mmdebstrap: in a process group and a folder for temporary files of its own, with a clean environment. */
+/** Runs mmdebstrap with its own process group, temporary folder and a clean environment. */
 export async function makeBaseArchive(base: BaseArchive): Promise<Outcome> {
   const { platform, architecture, work, log } = base;
   const temporary = join(work, 'mmdebstrap');
@@ -68,7 +68,7 @@ export async function makeBaseArchive(base: BaseArchive): Promise<Outcome> {
   if (plain || !(await canConfine())) {
     const { sources, done } = withoutBlanks(base.sources);
     const command = mmdebstrapCommand(platform, architecture, sources, work, { plain });
-    // The ids of a plain user's roots may not be able to enter the user's folder.
+    // The mapped ids of an unprivileged user may not be able to enter the user's folder.
     const folder = plain && !openToAll(temporary) ? undefined : temporary;
     try {
       return await run('mmdebstrap', command.args, {
@@ -149,7 +149,7 @@ export function withoutBlanks(sources: Sources): { sources: Sources; done: () =>
   return { sources: withCopiedKeys(sources, folder, folder), done };
 }
 
-/** Not in a chroot, nor where the kernel has no user namespaces. */
+/** Not possible in a chroot, or without user namespaces. */
 const canConfine = async (): Promise<boolean> =>
   (await run('unshare', ['--user', '--mount', '--propagation', 'unchanged', 'true'])).code === 0;
 
@@ -160,7 +160,10 @@ function openToAll(folder: string): boolean {
   }
 }
 
-/** Whether a folder's disk was full at some time from now on: who fails for that reason may say something else. */
+/**
+ * Starts watching a folder's file system. The returned function tells whether it was full at any time, since programs
+ * may report that error differently.
+ */
 export function watchRoom(folder: string): () => boolean {
   let full = false;
   const look = (): void => {
@@ -168,7 +171,7 @@ export function watchRoom(folder: string): () => boolean {
       const { bavail, bsize } = statfsSync(folder);
       if (bavail * bsize < 2 << 20) full = true;
     } catch {
-      /* a file system that does not tell */
+      /* the file system does not report its space */
     }
   };
   const timer = setInterval(look, 200);

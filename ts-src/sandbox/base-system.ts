@@ -13,24 +13,24 @@ import { newScratch } from './scratch.ts';
 
 /** A platform's base system on this machine. */
 export interface Base {
-  /** SHA-256 of its tar: the base's digest. */
+  /** SHA-256 of its tar. */
   digest: string;
-  /** Unpacked root. */
+  /** Folder of the unpacked root. */
   root: string;
-  /** apt's lists as they were when it was made: the archive's state. */
+  /** Folder of apt's lists at the time it was made: the snapshot of the archive. */
   lists: string;
   /** Digest of the lists. */
   archive: string;
   folder: string;
   tar: string;
-  /** Debian packages (`name=version`) that it holds. */
+  /** Its Debian packages (`name=version`). */
   packages: string[];
   /** Seconds since 1970. */
   made: number;
   sources: string;
 }
 
-/** What makes a base, and the digest of it: two machines with the same digest want the same base. */
+/** The inputs of a base and their digest. Machines with the same digest want the same base. */
 export function wantedBase(
   distroRoot: string,
   platform: BasePlatform,
@@ -50,7 +50,7 @@ export function wantedBase(
   return { sources, wanted };
 }
 
-/** What asks for the base of a platform. */
+/** Options for opening a platform's base. */
 export interface BaseRequest {
   driver: Driver;
   state: string;
@@ -61,14 +61,14 @@ export interface BaseRequest {
   now: number;
   log: string;
   progress: (text: string) => void;
-  /** The digest that a lock asks for. */
+  /** The digest in the lockfile. */
   pinned?: string | undefined;
 }
 
-/** A base as its folder's `current.json` holds it. */
+/** A base as recorded in its folder's `current.json`. */
 export type CurrentBase = Base & { wanted: string };
 
-/** Where a base is made, and what it is made of. */
+/** The place and the inputs for making a base. */
 interface Target extends ReturnType<typeof wantedBase> {
   /** Folder of all bases of the platform. */
   folder: string;
@@ -76,7 +76,7 @@ interface Target extends ReturnType<typeof wantedBase> {
   work: string;
 }
 
-/** Folder of a platform's bases; `current.json` names the one in use. */
+/** Folder of a platform's bases; `current.json` names the current one. */
 export function basesFolder(driverName: Driver['name'], state: string, name: string, architecture: string): string {
   const all = join(state, 'bases');
   mkdirSync(all, { recursive: true });
@@ -84,8 +84,8 @@ export function basesFolder(driverName: Driver['name'], state: string, name: str
 }
 
 /**
- * The base of a platform: the one at hand while it is younger than the platform's `renew_days`, else made by
- * mmdebstrap. Two runs that want it at once make it once.
+ * The base of a platform: the current one while it is younger than `renew_days`, else a new one by mmdebstrap.
+ * Concurrent runs make it once.
  */
 export async function ensureBase(request: BaseRequest): Promise<Result<Base>> {
   const { driver, state, name, architecture } = request;
@@ -113,7 +113,7 @@ export async function ensureBase(request: BaseRequest): Promise<Result<Base>> {
   );
 }
 
-/** The base that the folder names, if it serves the request. */
+/** The folder's current base, if it fits the request. */
 function currentBase(request: BaseRequest, { folder, wanted }: Target): CurrentBase | undefined {
   const base = readJson<CurrentBase>(join(folder, 'current.json'));
   if (!base || base.wanted !== wanted || !exists(join(base.root, 'var/lib/dpkg/status')) || !exists(base.lists))
@@ -122,7 +122,7 @@ function currentBase(request: BaseRequest, { folder, wanted }: Target): CurrentB
   return request.now / 1000 - base.made < request.platform.renew_days * 86400 ? base : undefined;
 }
 
-/** Makes a base in a folder of its own, moves it to its place, and lets `current.json` name it. */
+/** Makes a base in its own folder, moves it into place, and updates `current.json`. */
 async function makeBase(request: BaseRequest, target: Target): Promise<Result<Base>> {
   const { driver, state, name, now } = request;
   const { folder, work, wanted, sources } = target;
@@ -173,7 +173,7 @@ async function makeBase(request: BaseRequest, target: Target): Promise<Result<Ba
   return good(base);
 }
 
-/** The other driver's base serves as well: the same tar has the same digest, and so the same keys. */
+/** The base of the other driver, if it fits: the same tar has the same digest, and so the same keys. */
 function siblingBase({ driver, state, name, architecture, platform }: BaseRequest, wanted: string): Base | undefined {
   if (driver.name !== 'docker') return undefined;
   const sibling = readJson<CurrentBase>(join(basesFolder('unshare', state, name, architecture), 'current.json'));
@@ -182,7 +182,7 @@ function siblingBase({ driver, state, name, architecture, platform }: BaseReques
     : undefined;
 }
 
-/** Makes the base's tar with mmdebstrap, or copies it from a base that has the same contents. */
+/** Makes the base's tar by mmdebstrap, or copies it from a base with the same content. */
 async function makeTar(
   { name, platform, architecture, log, progress }: BaseRequest,
   { work, sources }: Target,
@@ -216,9 +216,7 @@ async function makeTar(
   );
 }
 
-/**
- * Makes apt's caches once, for every later question; gives the packages that the base holds (`name=version`, sorted).
- */
+/** Makes apt's caches for all later calls. Returns the base's packages (`name=version`, sorted). */
 export async function prepareBase(driver: Driver, state: string, base: Base): Promise<Result<string[]>> {
   const prepared = await driver.enter({
     root: { layers: [base.root] },
@@ -245,13 +243,13 @@ export async function prepareBase(driver: Driver, state: string, base: Base): Pr
   return good(prepared.stdout.trim().split('\n').sort());
 }
 
-/** The archive of a base's sources, for diagnostics. */
+/** The archive's URL, for diagnostics. */
 const archiveOf = ({ lines }: Target['sources']): string => /\w+:\/\/\S+/.exec(lines.join(' '))?.[0] ?? 'its archive';
 
-/** The first fault that mmdebstrap or apt wrote into a log. */
+/** The first error in a log of mmdebstrap or apt. */
 const firstError = (log: string): string => {
   const lines = readEnd(log, 100_000).trimEnd().split('\n');
-  // What apt says is the cause; mmdebstrap only says which command failed.
+  // apt's messages name the cause; mmdebstrap only names the failed command.
   const line =
     lines.find((l) => /404 +Not Found|Failed to fetch|Could not (?:resolve|connect)|does not have a Release/.test(l)) ??
     lines.find((l) => l.startsWith('E: '));
@@ -270,7 +268,7 @@ const cacheOf = (base: Base): string => {
 };
 export { cacheOf as aptCache };
 
-/** Digest of apt's lists in a folder: the archive's state. */
+/** Digest of apt's lists in a folder: identifies the archive's snapshot. */
 export async function listsDigest(folder: string): Promise<string> {
   const files = entriesBelow(folder)
     .map((f) => join(folder, f))
@@ -285,7 +283,7 @@ export async function hostProxy(): Promise<string | undefined> {
   return /^P='([^']+)'/.exec(asked.stdout)?.[1];
 }
 
-/** The environment of apt inside a root. */
+/** Environment of apt inside a root. */
 export const aptEnvironment = (proxy: string | undefined): Record<string, string> => ({
   DEBIAN_FRONTEND: 'noninteractive',
   LC_ALL: 'C.UTF-8',

@@ -7,7 +7,7 @@ import type { Limits } from './limits.ts';
 /** The control groups of one entry. */
 export interface Group {
   folders: string[];
-  /** Removes them; gives the limit that was met, if one was. */
+  /** Removes the groups. Returns the limit that was reached, if any. */
   close(): 'memory' | 'processes' | undefined;
 }
 
@@ -19,13 +19,13 @@ interface Hierarchy {
 
 const mountRoot = '/sys/fs/cgroup';
 
-/** Hierarchies in which groups can be made: version 2 as root of it, else version 1. Asked once. */
+/** Hierarchies where groups can be created: version 2 as root, else version 1. Determined once. */
 let found: Hierarchy[] | undefined;
 export function controlGroups(): Hierarchy[] {
   return (found ??= process.getuid?.() === 0 ? (unified() ?? separate()) : []);
 }
 
-/** Only the root of version 2 may have both processes and groups with limits. */
+/** In version 2, only the root group may have both processes and limited children. */
 function unified(): Hierarchy[] | undefined {
   try {
     const offered = readFileSync(join(mountRoot, 'cgroup.controllers'), 'utf8').trim().split(' ');
@@ -43,7 +43,10 @@ const separate = (): Hierarchy[] =>
     .map((c): Hierarchy => ({ root: ownGroup(c), version: 1, controllers: [c] }))
     .filter((h) => existsSync(join(h.root, 'cgroup.procs')) && usable(h));
 
-/** Below our own group, so that its limits hold too; a container may show its own group as the root. */
+/**
+ * Groups are created below this process's own, so that its limits apply, too. A container may see its own group as the
+ * root.
+ */
 function ownGroup(controller: string): string {
   const line = readFileSync('/proc/self/cgroup', 'utf8')
     .split('\n')
@@ -64,14 +67,14 @@ function usable(hierarchy: Hierarchy): boolean {
   }
 }
 
-/** This process's namespace of process numbers: a number means something in its own one only. */
+/** This process's PID namespace: process ids are only meaningful within their own. */
 const ownSpace = (): string => /\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0] ?? '0';
 
 const name = (): string => `slipway-${ownSpace()}-${process.pid}-${randomBytes(4).toString('hex')}`;
 
 /**
- * Groups of a slipway that was killed. Whether one in another container still runs is not to be seen from here: it may
- * be about to enter its group, so that one is left for a day.
+ * Removes groups of killed slipway processes. A process in another container can't be seen from here and may be about
+ * to enter its group, so such groups are kept for a day.
  */
 function sweep({ root }: Hierarchy): void {
   try {
@@ -83,7 +86,7 @@ function sweep({ root }: Hierarchy): void {
       if (space === own ? !existsSync(`/proc/${pid}`) : olderThanADay(group)) remove(group);
     }
   } catch {
-    /* a folder that can't be read has nothing of ours */
+    /* an unreadable folder has no groups of Slipway */
   }
 }
 
@@ -91,11 +94,11 @@ function remove(group: string): void {
   try {
     rmdirSync(group);
   } catch {
-    /* a process in it has not ended yet: the next run sweeps it */
+    /* a process in it is still ending; the next run removes it */
   }
 }
 
-/** Makes the groups of one entry; undefined where this machine gives none that counts memory. */
+/** Creates the groups of one entry; undefined if this machine can't limit memory. */
 export function openGroup(limits: Limits): Group | undefined {
   const hierarchies = controlGroups();
   if (!hierarchies.some((h) => h.controllers.includes('memory'))) return undefined;

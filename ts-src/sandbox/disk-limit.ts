@@ -3,24 +3,24 @@ import type { Outcome } from '../io/process.ts';
 import type { Bind, Entry } from './driver.ts';
 import { removedFiles } from './open-files.ts';
 
-/** Runs du(1) with these arguments, with rights over all that an entry's processes may have made. */
+/** Runs du(1) with the rights to read everything that an entry's processes created. */
 export type Du = (args: string[]) => Promise<Outcome>;
 
-/** The sum that du(1) told; nothing where it told none. */
+/** The sum in du(1)'s output; 0 if there is none. */
 export const bytesOf = (told: Outcome): number => Number(/^(\d+)\t/.exec(told.stdout)?.[1] ?? 0);
 
-/** Milliseconds between two looks at the file system. */
+/** Milliseconds between two checks of free space. */
 const pause = 1000;
 /**
- * The longest time between two counts: at least this many milliseconds, and this many times what the last one took.
- * What others remove meanwhile makes the room of the file system tell nothing.
+ * Maximum time between two measurements: `least` milliseconds, or `times` the duration of the last one. Free space
+ * alone is not reliable, because other processes may free space meanwhile.
  */
 const longest = { least: 5_000, times: 50 };
 
 /**
- * Stops an entry that writes more to the disk than it may. No file system that a plain user can use has quotas for
- * folders, so it is watched: the file system's free room each second, and where that shrank, what the folders hold. By
- * then a task may have written what its disk takes in two seconds more than its limit.
+ * Stops an entry that exceeds its disk limit. Unprivileged users have no folder quotas, so this checks the file
+ * system's free space each second and, if it shrank, measures the folders. A task may exceed its limit by what it
+ * writes in two seconds.
  */
 export async function withDiskLimit(entry: Entry, du: Du, enter: (entry: Entry) => Promise<Outcome>): Promise<Outcome> {
   const { disk, files = Infinity } = entry.limits ?? {};
@@ -32,7 +32,7 @@ export async function withDiskLimit(entry: Entry, du: Du, enter: (entry: Entry) 
   entry.signal?.addEventListener('abort', stop, { once: true });
   if (entry.signal?.aborted) stop();
   const watch = new Watch(folders, first, disk, files, du);
-  // What the task writes before the first look at the room counts too.
+  // Counts what the task writes before the first periodic check.
   await watch.look();
   let exceeded = false;
   const timer = setInterval(() => {
@@ -58,7 +58,7 @@ interface Room {
 
 class Watch {
   private begun: Room | undefined;
-  /** Free room at the last count, and when that was. */
+  /** Free space at the last measurement, and its time. */
   private counted: Room | undefined;
   private at = Date.now();
   private longest = longest.least;
@@ -72,7 +72,7 @@ class Watch {
     private readonly du: Du,
   ) {}
 
-  /** Whether too much is there. */
+  /** Returns whether the limit is exceeded. */
   async look(): Promise<boolean> {
     if (this.busy) return false;
     this.busy = true;
@@ -81,7 +81,7 @@ class Watch {
       if (!now) return false;
       this.begun ??= now;
       this.counted ??= now;
-      // An eighth of the limit, by whomever: then it is worth while to count.
+      // Measures if free space shrank by an eighth of the limit, whoever used it.
       const shrank = this.counted.bytes - now.bytes > this.bytes / 8 || this.counted.files - now.files > this.files / 8;
       if (!shrank && Date.now() - this.at < this.longest) return false;
       this.at = Date.now();
@@ -106,7 +106,7 @@ class Watch {
     return ((await this.count(['--inodes'])) ?? lost.files) + open.files > this.files;
   }
 
-  /** Undefined where something hides from us: then all that the file system lost is taken for this task's. */
+  /** Bytes used. Undefined if something can't be measured: then all space that the file system lost counts. */
   private async count(options: string[]): Promise<number | undefined> {
     const counted = await this.du(['-s', '-x', '-c', ...options, '--', ...this.folders]);
     if (counted.code !== 0 && /Permission denied/.test(counted.stderr)) return undefined;

@@ -10,15 +10,15 @@ import { bytesOf, withDiskLimit, type Du } from './disk-limit.ts';
 import { defaultLimits, type Limits } from './limits.ts';
 import { seccompProfile } from './seccomp.ts';
 
-/** A folder of this driver stands for an image: it holds the image's name, and dpkg's status as it is in it. */
+/** A folder of this driver represents an image: it contains the image's name, and its dpkg status. */
 const marker = '.docker-image';
 
-/** Ends all processes of a container when our end of its standard input closes, which it does however we end. */
+/** Ends all processes of a container when its standard input closes, which happens however this process ends. */
 const guarded = 'exec 3<&0; "$@" </dev/null 3<&- & work=$!; { cat <&3 >/dev/null; kill -9 -1; } & wait $work';
 const asBuilder =
   'chown -R 2000:2000 /build; exec setpriv --reuid=2000 --regid=2000 --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all "$@"';
 
-/** The same as the other driver's: what installing packages takes, and nothing that leads out. */
+/** The same capabilities as in the other driver: those for installing packages, none that lead out. */
 const capabilities = [
   'CHOWN',
   'DAC_OVERRIDE',
@@ -49,15 +49,15 @@ async function removeContainers(name: string): Promise<void> {
   for (const id of found.stdout.split('\n').filter(Boolean)) await docker(['rm', '--force', id]);
 }
 
-/** What containers of a run are known by: numbers of processes mean nothing to a slipway in another container. */
+/** The label of a run's containers. Process ids would be ambiguous between containers. */
 const runLabel = (name: string): string => `slipway.run=${name}`;
 
-/** A container of this call alone. */
+/** A container for one call. */
 interface Container {
   name: string;
   image: string;
   limits: Limits;
-  /** File of its seccomp filter. */
+  /** File of its seccomp profile. */
   filter: string;
 }
 
@@ -93,7 +93,7 @@ function createArguments(entry: Entry, { name, image, limits, filter }: Containe
     entry.network === true ? 'host' : 'none',
     '--init',
     ...entry.binds.flatMap((b) => ['--volume', `${b.from}:${b.to}${b.readOnly ? ':ro' : ''}`]),
-    // All places that everybody may write but /build: what is written elsewhere would go to the daemon's disk.
+    // tmpfs for all world-writable folders except /build: their content would otherwise use the daemon's disk.
     ...['/tmp', ...(entry.user === 'builder' ? ['/var/tmp', '/run/lock'] : [])].flatMap((place) => [
       '--tmpfs',
       `${place}:exec,mode=1777,nosuid,nodev,size=${limits.temporary}`,
@@ -105,7 +105,7 @@ function createArguments(entry: Entry, { name, image, limits, filter }: Containe
   ];
 }
 
-/** Copies our own packages over the image: nearest last, so that they win. Gives what failed. */
+/** Copies the distribution's packages over the image, the nearest layer last, so that it wins. Returns a failure. */
 async function copyLayers(layers: readonly string[], name: string, work: string): Promise<Outcome | undefined> {
   for (const layer of [...layers].reverse()) {
     const archive = join(work, 'over.tar');
@@ -118,10 +118,10 @@ async function copyLayers(layers: readonly string[], name: string, work: string)
   return undefined;
 }
 
-/** The exit code of what was killed. */
+/** Exit code of killed programs. */
 const stopped = 137;
 
-/** Runs a container's command to its end. */
+/** Runs a container's command until it ends. */
 async function start({ log, signal, terminal }: Entry, name: string, limits: Limits): Promise<Outcome> {
   const stop = () => void docker(['kill', name]);
   signal?.addEventListener('abort', stop, { once: true });
@@ -132,11 +132,11 @@ async function start({ log, signal, terminal }: Entry, name: string, limits: Lim
     ...(signal ? { signal } : {}),
   });
   signal?.removeEventListener('abort', stop);
-  // docker's own client may end well where it was told to stop.
+  // docker's client may exit with 0 when it is stopped.
   return signal?.aborted === true && outcome.code === 0 ? { ...outcome, code: stopped } : outcome;
 }
 
-/** Makes an image of a container, which the folder `keep` stands for from now on. Gives what failed. */
+/** Commits a container to an image, represented by the folder `keep`. Returns a failure. */
 async function commit(name: string, keep: string): Promise<Outcome | undefined> {
   mkdirSync(join(keep, 'var/lib/dpkg'), { recursive: true });
   const tag = `slipway-layer:${sha256(`${keep}${name}`).slice(0, 24)}`;
@@ -183,7 +183,7 @@ async function remove(folder: string): Promise<void> {
   if (!exists(folder)) return;
   const own = await run('rm', ['-rf', '--one-file-system', '--', folder]);
   if (own.code === 0) return;
-  // Files of the build's user, which a plain user may not remove: a container may.
+  // Files of the build user, which an unprivileged user may not be able to remove; a container can.
   const image = (await docker(['images', '--quiet', 'slipway-base'])).stdout.split('\n')[0];
   if (image)
     await docker([
@@ -201,7 +201,7 @@ async function remove(folder: string): Promise<void> {
 }
 
 /**
- * Containers by the docker command. Roots are images; what lies over an image (our own packages) is copied into the
+ * Runs containers by the docker command. Roots are images; layers of the distribution's packages are copied into the
  * container.
  */
 export function dockerDriver(): Driver {
@@ -217,12 +217,12 @@ export function dockerDriver(): Driver {
       writeFileSync(join(folder, marker), `${tag}\n`);
       return run('tar', ['-x', '--no-same-owner', '-f', tar, '-C', folder, './var/lib/dpkg/status']);
     },
-    // Images may be pruned, or the daemon be another one than before.
+    // The image may have been pruned, or the daemon replaced.
     async ready(folder) {
       const image = imageOf(folder);
       return image !== undefined && (await docker(['image', 'inspect', '--format', '{{.Id}}', image])).code === 0;
     },
-    // What an image takes beyond the one that it was made from is its last layer.
+    // The size of an image is that of its last layer, on top of the image that it was made from.
     async size(folder) {
       const image = imageOf(folder);
       const told =

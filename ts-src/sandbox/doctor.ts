@@ -53,16 +53,18 @@ export interface Finding {
   fix?: string;
 }
 
-/** Lets unshare(1), and nothing else, make user namespaces: what Ubuntu ships for other such programs. */
+/**
+ * An AppArmor profile that allows user namespaces for unshare(1) only, like those that Ubuntu ships for other programs.
+ */
 const appArmorProfile =
   'abi <abi/4.0>,\\ninclude <tunables/global>\\nprofile slipway-unshare /usr/bin/unshare flags=(unconfined) {\\n  userns,\\n}\\n';
 
-/** Since Debian 13 the client is a package of its own, which docker.io only recommends. */
+/** Since Debian 13 the client is a separate package, which docker.io only recommends. */
 export function dockerPackages(known: (name: string) => boolean): string[] {
   return known('docker-cli') ? ['docker.io', 'docker-cli'] : ['docker.io'];
 }
 
-/** Those of some packages that apt could install, by its lists. */
+/** The packages among these that apt could install, by its lists. */
 async function installable(...names: string[]): Promise<Set<string>> {
   const policy = await run('apt-cache', ['policy', ...names]);
   return new Set(
@@ -76,8 +78,8 @@ async function clientPackage(): Promise<string> {
 }
 
 /**
- * What brings a keyring: its package, or where to copy it from where this system's archive has no such package, as
- * Debian 12 has none of Ubuntu's. Without lists apt knows no package, and that is no sign.
+ * How to get a keyring: its package, or a place to copy it from if this system's archive has no such package, as Debian
+ * 12 has none for Ubuntu's. Without apt lists, unknown packages mean nothing.
  */
 export async function keyringFix(
   ring: { file: string; package: string },
@@ -88,7 +90,7 @@ export async function keyringFix(
   return { fix: `this system has no package of it: copy ${ring.file} from a machine that has ${ring.package}` };
 }
 
-/** Bytes that a base, its layers and a build take at least. */
+/** Minimum disk space in bytes for a base, its layers and a build. */
 const roomNeeded = 10 * 2 ** 30;
 
 export const roomFindings = (at: string, room: number): Finding[] =>
@@ -101,7 +103,7 @@ export const roomFindings = (at: string, room: number): Finding[] =>
         },
       ];
 
-/** What limits a task here, and how much room there is: for people, whether or not something is missing. */
+/** Describes task limits and disk space of this machine, including problems. */
 export function describeMachine(state: string): { lines: string[]; findings: Finding[] } {
   const limits = defaultLimits();
   let at = state;
@@ -124,18 +126,18 @@ export function describeMachine(state: string): { lines: string[]; findings: Fin
     lines.push(`room in ${at}: ${sizeText(room)}`);
     findings.push(...roomFindings(at, room));
   } catch {
-    /* a file system that does not tell */
+    /* the file system does not report its space */
   }
   return { lines, findings };
 }
 
-/** What kernel settings keep plain users from making roots; `refused` tries whether they can. */
+/** Kernel settings that prevent unprivileged users from making roots. `refused` tests it. */
 export async function namespaceFindings(
   setting: (name: string) => string | undefined,
   refused: () => Promise<string | undefined>,
 ): Promise<Finding[]> {
   const findings: Finding[] = [];
-  // A profile that is there already may allow it.
+  // An existing profile may allow it.
   if (setting('apparmor_restrict_unprivileged_userns')?.trim() === '1' && (await refused()) !== undefined)
     findings.push({
       what: 'AppArmor keeps plain users from making user namespaces (Ubuntu 24.04 does)',
@@ -149,7 +151,7 @@ export async function namespaceFindings(
   return findings;
 }
 
-/** What this machine lacks for builds with a driver, and what brings it. */
+/** What this machine lacks for builds with a driver, and how to get it. */
 export async function examine(
   driver: 'unshare' | 'docker',
   systems: Iterable<'debian' | 'ubuntu'>,
@@ -220,17 +222,15 @@ export async function examine(
 }
 
 /**
- * Whether a plain user can make user namespaces at all. Asked without subordinate ids: with them unshare(1) leaves a
- * helper waiting for ever where the kernel refuses, as it does in a chroot.
+ * Whether an unprivileged user can create user namespaces at all. Tests without subordinate ids: with them, unshare(1)
+ * hangs if the kernel refuses, as in a chroot.
  */
 async function refusedNamespaces(): Promise<string | undefined> {
   const tried = await run('unshare', ['--user', '--map-root-user', 'true']);
   return tried.code === 0 ? undefined : reasonOf(tried);
 }
 
-/**
- * The same as diagnostics; nothing where all is there. Asks no more than files, so that a build pays nothing for it.
- */
+/** Missing tools as diagnostics; empty if complete. Only checks files, so that builds are not delayed. */
 export async function missingTools(driver: 'unshare' | 'docker', plan: Plan): Promise<Diagnostic[]> {
   const plain = process.getuid?.() !== 0;
   const lacking = toolsFor(driver, plain).filter((t) => !inPath(t.command));

@@ -7,48 +7,46 @@ export interface Bind {
   readOnly?: boolean;
 }
 
-/** A root to run in: folders of files, topmost first; the base is the last. */
+/** A root: folders of files, topmost first; the base is the last. */
 export interface Root {
   layers: string[];
-  /** Where what is written is kept; left out: thrown away. */
+  /** Folder for written files; undefined: they are discarded. */
   keep?: string;
 }
 
 export interface Entry {
   root: Root;
   command: string[];
-  /** `loopback`: nothing but the machine itself, for tests whose processes speak to each other. */
+  /** `loopback`: only the loopback interface, for tests whose processes communicate. */
   network: boolean | 'loopback';
   user: 'root' | 'builder';
   binds: Bind[];
   env: Record<string, string>;
-  /** Folder of this call alone. */
+  /** Folder of this call. */
   work: string;
   log?: string;
-  /** Its input and outputs are ours, for a person at a terminal. */
+  /** Inherits the terminal's input and output. */
   terminal?: boolean;
-  /** What this entry may take of the machine; the defaults where left out. */
+  /** Resource limits of this entry, with defaults. */
   limits?: Limits;
   signal?: AbortSignal | undefined;
 }
 
-/**
- * How processes are put into a hermetic root. Two kinds: `unshare` (namespaces and overlay, no daemon) and `docker`.
- */
+/** Runs processes in a hermetic root. Drivers: `unshare` (namespaces and overlayfs, no daemon) and `docker`. */
 export interface Driver {
   name: 'unshare' | 'docker';
-  /** Runs a command in a root; its processes and mounts are gone when it returns, and when we are killed. */
+  /** Runs a command in a root. Its processes and mounts are gone when it returns, or when this process is killed. */
   enter(entry: Entry): Promise<Outcome>;
-  /** Unpacks a root's tar with its owners. */
+  /** Unpacks a root's tar, preserving owners. */
   unpack(tar: string, folder: string): Promise<Outcome>;
-  /** Whether what a folder of a root stands for is still there. */
+  /** Whether the data of a root's folder still exists. */
   ready(folder: string): Promise<boolean>;
-  /** Bytes of the disk that a folder takes, whatever owners its files have. */
+  /** Disk usage of a folder in bytes, regardless of its files' owners. */
   size(folder: string): Promise<number>;
-  /** Removes a folder whatever owners its files have. */
+  /** Removes a folder, regardless of its files' owners. */
   remove(folder: string): Promise<void>;
-  /** Removes the containers of a run that died, by its name. */
+  /** Removes the containers of a run that died, by the run's name. */
   removeContainers?(run: string): Promise<void>;
-  /** Removes a root's folder and what it stands for elsewhere, such as an image. */
+  /** Removes a root's folder and its data elsewhere, such as an image. */
   discard(folder: string): Promise<void>;
 }

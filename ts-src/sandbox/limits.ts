@@ -1,23 +1,23 @@
 import { statfsSync } from 'node:fs';
 import { release, totalmem } from 'node:os';
 
-/** What one task may take of the machine. */
+/** Resource limits of one task. */
 export interface Limits {
-  /** Bytes of memory, what it writes to /tmp and /dev/shm included. */
+  /** Memory in bytes, including files in /tmp and /dev/shm. */
   memory: number;
-  /** Processes and threads at one time. */
+  /** Maximum number of processes and threads. */
   processes: number;
-  /** Bytes that each of its file systems in memory may hold: /tmp, /dev/shm, and the root itself. */
+  /** Size in bytes of each file system in memory: /tmp, /dev/shm, and the root. */
   temporary: number;
-  /** Bytes that it may write to the disk (below /build). Left out: not watched. */
+  /** Bytes written to disk (below /build). Undefined: unlimited. */
   disk?: number;
-  /** Files and folders that it may leave there. */
+  /** Maximum number of files and folders there. */
   files?: number;
-  /** Bytes of its log. */
+  /** Size of its log in bytes. */
   log?: number;
 }
 
-/** What limits that a person wrote may say; `minutes`: how long it may build, and its tests may take. */
+/** Limits that users may set. `minutes`: time for a build, and for its tests. */
 export interface WrittenLimits {
   memory?: number | undefined;
   processes?: number | undefined;
@@ -37,7 +37,7 @@ const mostDisk = 32 * 2 ** 30;
 const mostFiles = 2_000_000;
 export const defaultLog = 64 << 20;
 
-/** Limits of a build or a test: those of the package, else those of this machine, else the defaults. */
+/** Limits of a task: the package's, else this machine's, else the defaults. */
 export function taskLimits(state: string, machine: WrittenLimits, own: WrittenLimits = {}): Limits {
   const { memory, processes, temporary } = defaultLimits();
   return {
@@ -50,7 +50,7 @@ export function taskLimits(state: string, machine: WrittenLimits, own: WrittenLi
   };
 }
 
-/** Half of the room that is left, and no more than most packages could ever need. */
+/** Half of the free space, at most what packages could ever need. */
 export function defaultDisk(state: string): number {
   try {
     const { bavail, bsize } = statfsSync(state);
@@ -60,7 +60,7 @@ export function defaultDisk(state: string): number {
   }
 }
 
-/** Since Linux 6.14 each PID namespace has its own `kernel.pid_max`; before, it is the whole machine's. */
+/** Since Linux 6.14 each PID namespace has its own `kernel.pid_max`; before, it is global. */
 export function countsProcesses(kernel = release()): boolean {
   const [major = 0, minor = 0] = kernel.split('.').map(Number);
   return major > 6 || (major === 6 && minor >= 14);

@@ -1,12 +1,12 @@
 import { readdir, readFile, readlink, stat } from 'node:fs/promises';
 
-/** Files that were removed and still take room, which du(1) can't see: in bytes and in number. */
+/** Removed files that still use space, which du(1) can't see: bytes and number. */
 export interface OpenFiles {
   bytes: number;
   files: number;
-  /** There may be more: descriptors under way between processes, or mappings that can't be looked at. */
+  /** Whether there may be more: descriptors in transit between processes, or mappings that can't be inspected. */
   hidden: boolean;
-  /** Bytes that they wrote to disks, less what they removed before it got there. Children count once waited for. */
+  /** Bytes written to disks, minus data removed before it was written. Includes children that were waited for. */
   written: number;
 }
 
@@ -14,23 +14,23 @@ type Seen = Map<string, number>;
 const isRemoved = (path: string): boolean => /^\/build\/.* \(deleted\)$/s.test(path);
 
 /**
- * What processes hold of removed files, open or mapped, of those that have a folder mounted at /build. Undefined where
- * none of them can be looked at (containers of a daemon, for a plain user).
+ * Removed files that processes hold open or mapped, for processes with a folder mounted at /build. Undefined if no
+ * process can be inspected (a daemon's containers, for an unprivileged user).
  */
 export async function removedFiles(folder: string): Promise<OpenFiles | undefined> {
   const seen: Seen = new Map();
   let found = false;
   let hidden = false;
   let written = 0;
-  // The part of a mount's root that is below its file system's own mount point.
+  // The part of a mount's root below its file system's mount point.
   const name = folder.split('/').slice(-3).join('/');
   for (const pid of await readdir('/proc')) {
     if (!/^\d+$/.test(pid)) continue;
-    // Empty where the first thread has ended and others go on.
+    // Empty if the first thread has ended and others continue.
     const mounts = await text(`/proc/${pid}/mountinfo`);
     if (mounts !== '' && !hasMounted(mounts, name)) continue;
     let counted = false;
-    // A thread may have descriptors of its own.
+    // A thread may have its own descriptors.
     for (const thread of await listed(`/proc/${pid}/task`)) {
       const place = `/proc/${pid}/task/${thread}`;
       if (mounts === '' && !hasMounted(await text(`${place}/mountinfo`), name)) continue;
@@ -45,14 +45,14 @@ export async function removedFiles(folder: string): Promise<OpenFiles | undefine
   return { bytes: [...seen.values()].reduce((a, b) => a + b, 0), files: seen.size, hidden, written };
 }
 
-/** proc(5), /proc/PID/io: of all its threads, and of the children that it waited for. */
+/** proc(5), /proc/PID/io: includes all threads, and children that were waited for. */
 async function writtenBy(pid: string): Promise<number> {
   const io = await text(`/proc/${pid}/io`);
   const of = (name: string): number => Number(new RegExp(`^${name}: (\\d+)$`, 'm').exec(io)?.[1] ?? 0);
   return of('write_bytes') - of('cancelled_write_bytes');
 }
 
-/** What ends meanwhile has nothing. */
+/** A process that has ended has no entries. */
 async function listed(folder: string): Promise<string[]> {
   try {
     return await readdir(folder);
@@ -72,24 +72,24 @@ async function text(file: string): Promise<string> {
 const hasMounted = (mounts: string, name: string): boolean =>
   mounts.split('\n').some((m) => m.split(' ')[4] === '/build' && (m.split(' ')[3] ?? '').endsWith(name));
 
-/** Adds open files; true where a socket holds descriptors that nobody has taken from it. */
+/** Adds open files. Returns true if a socket holds descriptors in transit. */
 async function addOpen(place: string, seen: Seen): Promise<boolean> {
   let underWay = false;
   for (const fd of await listed(`${place}/fd`)) {
     try {
       const target = await readlink(`${place}/fd/${fd}`);
       if (isRemoved(target)) await add(`${place}/fd/${fd}`, seen);
-      // Told since Linux 5.6.
+      // Reported since Linux 5.6.
       if (target.startsWith('socket:') && /^scm_fds:\s*[1-9]/m.test(await text(`${place}/fdinfo/${fd}`)))
         underWay = true;
     } catch {
-      /* it was closed */
+      /* the descriptor was closed */
     }
   }
   return underWay;
 }
 
-/** Adds mapped files; true where the kernel does not let us see how large one is. */
+/** Adds mapped files. Returns true if the kernel hides the size of one. */
 async function addMapped(pid: string, place: string, seen: Seen): Promise<boolean> {
   let unknown = false;
   for (const line of (await text(`${place}/maps`)).split('\n')) {

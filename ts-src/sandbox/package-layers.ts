@@ -15,21 +15,24 @@ export interface Unpacked {
   files: string[];
 }
 
-/** A package of the distribution in the store, and what it may hold. */
+/** A package of the distribution in the store, and its allowed content. */
 export interface OwnPackage {
   deb: StoredFile;
   policy: DebPolicy;
 }
 
-/** Largest configuration that is read. */
+/** Size limit of a text file that is read. */
 const largestText = 4 << 20;
 
-/** What came of composing a root: done, packages that the store lost (by digest), or two that don't fit together. */
+/**
+ * Failure of composing a root: packages that the store lost (by digest), or two packages that conflict. Undefined:
+ * success.
+ */
 export type Composed = { lost: string[] } | { clash: string } | undefined;
 
 /**
- * Our own packages unpacked once each, so that a root with hundreds of them is put together from links. They have no
- * maintainer scripts, so unpacking them and telling dpkg's database is all that installing them would do.
+ * The distribution's packages, each unpacked once, so that a root with hundreds of them is made from hard links. They
+ * have no maintainer scripts, so unpacking and updating dpkg's status is a complete installation.
  */
 export class Packages {
   private readonly known = new Map<string, Unpacked>();
@@ -39,10 +42,13 @@ export class Packages {
   ) {}
 
   private folder = (digest: string): string => join(this.state, 'unpacked', digest);
-  /** Beside the package's files, where none of them can be. */
+  /** Beside the package's files, where it can't collide with them. */
   private contents = (digest: string): string => `${this.folder(digest)}.json`;
 
-  /** Undefined where the store's file is gone or damaged. Throws PackageFileError where it is none of ours. */
+  /**
+   * Undefined if the store's file is missing or damaged. Throws PackageFileError for a package that violates the
+   * policy.
+   */
   async unpack({ deb, policy }: OwnPackage): Promise<Unpacked | undefined> {
     const known = this.known.get(deb.sha256);
     const there = known ?? readJson<Unpacked>(this.contents(deb.sha256));
@@ -58,7 +64,9 @@ export class Packages {
     return unpacked;
   }
 
-  /** Checks and unpacks a package that is not yet in the store. Throws PackageFileError where it is not as planned. */
+  /**
+   * Verifies and unpacks a new package that is not in the store yet. Throws PackageFileError if it violates the policy.
+   */
   async take(file: string, policy: DebPolicy): Promise<Unpacked> {
     const digest = await sha256File(file);
     const unpacked = await this.unpackFile(file, digest, policy);
@@ -68,7 +76,7 @@ export class Packages {
 
   private async unpackFile(file: string, digest: string, policy: DebPolicy): Promise<Unpacked> {
     const target = this.folder(digest);
-    // Nobody else of this machine may reach what strangers packed.
+    // Untrusted packages must be unreachable for other users of this machine.
     privateFolder(join(this.state, 'unpacked'));
     const staged = temporaryBeside(target);
     try {
@@ -92,7 +100,9 @@ export class Packages {
     }
   }
 
-  /** Another slipway may have been first; a half one, which only a crash of the machine leaves, is replaced. */
+  /**
+   * Another slipway process may have been first. A partial folder, which a crash of the machine leaves, is replaced.
+   */
   private place(staged: string, target: string): void {
     try {
       renameSync(staged, target);
@@ -105,12 +115,12 @@ export class Packages {
     }
   }
 
-  /** The text of a file of a package that was unpacked; undefined where it is none, or too large. */
+  /** The text of a file in an unpacked package; undefined if it is missing or too large. */
   async text(digest: string, path: string): Promise<string | undefined> {
     return (await readLeft(this.folder(digest), path.replace(/^\/+/, ''), largestText))?.toString('utf8');
   }
 
-  /** A folder with all of them, by hard links, and dpkg's status extended by them. */
+  /** Makes a folder with all packages by hard links, and extends dpkg's status. */
   async compose(packages: readonly OwnPackage[], status: string, target: string): Promise<Composed> {
     const all: Unpacked[] = [];
     const lost: string[] = [];
@@ -125,7 +135,7 @@ export class Packages {
       const folders = packages.map(({ deb }) => `${this.folder(deb.sha256)}/.`);
       const bring = (...how: string[]) => run('cp', [...how, '--target-directory', target, ...folders]);
       let linked = await bring('-al');
-      // A file system of its own below a package's folder: its files are copied.
+      // Hard links can't cross file systems, so files are copied.
       if (linked.code !== 0 && /cross-device/.test(linked.stderr)) {
         rmSync(target, { recursive: true, force: true });
         mkdirSync(target, { recursive: true });
@@ -134,7 +144,7 @@ export class Packages {
       if (linked.code !== 0) {
         const clash = clashOf(all);
         if (clash !== undefined) return { clash };
-        // Nothing else of ours is in its way: what the disk refuses is the user's world.
+        // The folder is new, so failures come from the disk.
         throw programFault("can't put the root together", target, linked);
       }
     }
@@ -147,7 +157,7 @@ export class Packages {
   }
 }
 
-/** Two packages that can't be in one root: a file of one is a file, or a folder, of the other. */
+/** Describes two packages that conflict in a root: a path is a file in one, and a file or folder in the other. */
 function clashOf(packages: readonly Unpacked[]): string | undefined {
   const owners = new Map<string, string>();
   for (const { package: name, files } of packages)

@@ -6,21 +6,21 @@ import { isStoredFile } from '../model/stored.ts';
 import type { StoredFile } from '../model/result.ts';
 import type { Store } from '../store/store.ts';
 
-/** The name of an archive's state in the store: the beginning of its digest. */
+/** The name of an archive's snapshot in the store: a prefix of its digest. */
 export const mirrorName = (archive: string): string => archive.slice(0, 16);
 
-/** The beginning of a package's file name, as apt has it. */
+/** The beginning of apt's file name for a package. */
 export const filePrefix = (pinned: string): string => {
   const [name = '', version = ''] = pinned.split('=');
   return `${name}_${version.replaceAll(':', '%3a')}_`;
 };
 
-/** A name that apt gives to a package's file. */
+/** Whether a name is a valid package file name of apt. */
 export const isDebFile = (name: string): boolean => /^[a-z0-9][A-Za-z0-9.+~%_-]*\.deb$/.test(name);
 
 /**
- * Packages that roots took from the archives of one base, kept in the store by the state of these archives: they can be
- * installed again when the archives have other versions, or are gone.
+ * Packages that roots took from the archives of a base, stored by archive snapshot. They can be installed after the
+ * archives change or disappear.
  */
 export class PackageMirror {
   private readonly kept = new Set<string>();
@@ -36,7 +36,7 @@ export class PackageMirror {
   private nameOf = (pinned: string): string => `${this.folder}/${filePrefix(pinned).slice(0, -1)}.json`;
   private setName = (packages: readonly string[]): string => `${this.folder}/set-${sha256(packages.join(' '))}.json`;
 
-  /** Puts those of the packages that are kept into a folder, under their names. */
+  /** Places the stored ones of these packages in a folder, under their names. */
   async bring(packages: readonly string[], folder: string): Promise<void> {
     await this.store.many(packages, async (pinned) => {
       const file = await this.fileOf(pinned);
@@ -54,7 +54,7 @@ export class PackageMirror {
     return isStoredFile(file) && isDebFile(file.name) && file.name.startsWith(filePrefix(pinned)) ? file : undefined;
   }
 
-  /** Keeps packages that lie in a folder; those that are kept already are not read again. */
+  /** Stores packages from a folder; stored ones are not read again. */
   async keep(packages: readonly string[], folder: string): Promise<void> {
     const wanted = packages.filter((p) => !this.kept.has(p));
     if (!wanted.length) return;
@@ -70,7 +70,7 @@ export class PackageMirror {
     });
   }
 
-  /** Whether all of a set is known to be kept. */
+  /** Whether all packages of a set are known to be stored. */
   async hasSet(packages: readonly string[]): Promise<boolean> {
     if (packages.every((p) => this.kept.has(p))) return true;
     if ((await this.store.readJson(this.setName(packages))) === undefined) return false;
@@ -78,22 +78,22 @@ export class PackageMirror {
     return true;
   }
 
-  /** Says that all of a set is kept. */
+  /** Records that all packages of a set are stored. */
   async noteSet(packages: readonly string[]): Promise<void> {
     if (packages.every((p) => this.kept.has(p))) await this.store.writeJson(this.setName(packages), {});
   }
 }
 
-/** What the store keeps of one state of a base's archives. */
+/** The stored packages of one archive snapshot. */
 export interface MirrorState {
   archive: string;
   packages: number;
   size: number;
-  /** Milliseconds since 1970, of the newest package. */
+  /** Time of the newest package, in milliseconds since 1970. */
   modified: number;
 }
 
-/** All states of archives of which the store keeps packages. */
+/** All archive snapshots with stored packages. */
 export async function mirrorStates(store: Store): Promise<MirrorState[]> {
   const states = new Map<string, MirrorState>();
   const records: { archive: string; name: string; modified: number }[] = [];

@@ -12,12 +12,12 @@ let locks: Release[] = [];
 /** Parts of a state that hold what ran in roots left; those of earlier versions stand open. */
 const rootFolders = ['archives', 'layers', 'images', 'objects', 'unpacked'];
 
-/** Shared by all that use a machine's state; a clean-up has it alone. */
+/** Lock of a machine's state: shared by runs, exclusive for garbage collection. */
 export const useLock = (state: string): string => join(state, 'use.lock');
 
 /**
- * Opens this run's folder under `state/work` and removes those of runs that died: a living one holds a lock on its own,
- * which the kernel lets go of however it ends. While it is open nothing of the state is cleaned up.
+ * Creates this run's folder under `state/work`, and removes those of runs that died. Each run locks its own folder; the
+ * kernel releases the lock however it ends. The state is not cleaned up while a run is active.
  */
 export async function openScratch(state: string, driver: Driver, say?: (line: string) => void): Promise<void> {
   const all = privateFolder(join(state, 'work'));
@@ -38,17 +38,17 @@ export async function openScratch(state: string, driver: Driver, say?: (line: st
   mkdirSync(session, { recursive: true });
 }
 
-/** Name of this run among all that use any state. */
+/** Unique name of this run among all runs with any state. */
 export const currentRun = (): string | undefined => session && basename(session);
 
-/** A folder of its own for one entry into a root; gone when the run is. */
+/** A folder for one entry into a root, removed with the run's. */
 export function newScratch(state: string): string {
   const folder = join(session ?? join(state, 'work', `single-${process.pid}`), randomBytes(6).toString('hex'));
   mkdirSync(folder, { recursive: true });
   return folder;
 }
 
-/** What entered roots has removed what it made there: to remove an empty folder no process is needed. */
+/** Entries have removed their files already; removing empty folders needs no process. */
 export async function closeScratch(driver: Driver): Promise<void> {
   if (!session) return;
   try {

@@ -19,7 +19,7 @@ import type { Driver } from './driver.ts';
 import { newScratch } from './scratch.ts';
 import type { Store } from '../store/store.ts';
 
-/** A base in the store: its tar (packed), its lists, and what apt was already asked about it. */
+/** A base in the store: its compressed tar, its lists, and apt's answers. */
 interface KeptBase {
   tar: StoredFile;
   lists: StoredFile;
@@ -27,7 +27,7 @@ interface KeptBase {
   made: number;
 }
 
-/** The record of a base in the store; undefined if there is none, or if it is damaged. */
+/** The record of a base in the store; undefined if it is missing or damaged. */
 async function keptBase(store: Store, { digest, archive }: StoredRequest['wanted']): Promise<KeptBase | undefined> {
   const kept = await store.readJson<Partial<KeptBase>>(nameOf(digest, archive));
   const { tar, lists, packages, made } = kept ?? {};
@@ -37,7 +37,7 @@ async function keptBase(store: Store, { digest, archive }: StoredRequest['wanted
 
 const nameOf = (digest: string, archive: string): string => `bases/${digest}-${archive.slice(0, 16)}.json`;
 
-/** Puts a base into the store, for other machines; once. */
+/** Stores a base for other machines, once. */
 export async function keepBase(store: Store, base: Base, work: string): Promise<void> {
   const name = nameOf(base.digest, base.archive);
   if (await store.readJson<KeptBase>(name)) return;
@@ -60,7 +60,7 @@ export async function keepBase(store: Store, base: Base, work: string): Promise<
 }
 
 /**
- * What is known of a base in the store, for whoever tells of it and never enters it: it may be one of another
+ * The metadata of a base in the store, for machines that report on it and never enter it, for example because of its
  * architecture.
  */
 export async function toldBase(
@@ -74,7 +74,7 @@ export async function toldBase(
   return good(baseIn(join(state, 'told', folderName(wanted)), wanted, stored));
 }
 
-/** A base of the store as a folder holds it. */
+/** A stored base, with the paths of its folder. */
 const baseIn = (folder: string, wanted: StoredRequest['wanted'], { packages, made }: KeptBase): Base => ({
   ...wanted,
   folder,
@@ -93,7 +93,7 @@ const lost = (what: string, platform: string, digest: string): Result<never> =>
     }),
   );
 
-/** What asks for the base that a plan names. */
+/** Options for opening the base that a plan names. */
 export interface StoredRequest {
   driver: Driver;
   store: Store;
@@ -104,11 +104,11 @@ export interface StoredRequest {
   progress: (text: string) => void;
 }
 
-/** The folder of a base among those of its platform. */
+/** The folder name of a base, among those of its platform. */
 const folderName = ({ digest, archive }: StoredRequest['wanted']): string =>
   `${digest.slice(0, 16)}-${archive.slice(0, 8)}`;
 
-/** The base that a plan was made with: the one at hand, else from the store. */
+/** The base that a plan was made with: local, else from the store. */
 export async function storedBase(request: StoredRequest): Promise<Result<Base>> {
   const { driver, state, name, architecture, wanted } = request;
   const folder = basesFolder(driver.name, state, name, architecture);
@@ -144,7 +144,7 @@ export async function storedBase(request: StoredRequest): Promise<Result<Base>> 
   );
 }
 
-/** Brings a base from the store into its place below `folder`. */
+/** Fetches a base from the store to its place below `folder`. */
 async function fetchBase(request: StoredRequest, folder: string): Promise<Result<Base>> {
   const { driver, store, state, name, architecture, wanted } = request;
   const stored = await keptBase(store, wanted);
@@ -166,7 +166,8 @@ async function fetchBase(request: StoredRequest, folder: string): Promise<Result
   ]);
   if (unzipped.code !== 0) return cannotUnpack(name, unzipped);
   if ((await sha256File(join(work, 'base.tar'))) !== wanted.digest) return lost('sound base', name, wanted.digest);
-  // All runs of this machine share its state, so the name of what an untrusted run puts there must be true.
+  // All runs on this machine share the state, so the digest must be verified: an untrusted run could store false
+  // content.
   if ((await listsDigest(join(work, 'lists'))) !== wanted.archive) return lost('sound list', name, wanted.digest);
   const unpacked = await driver.unpack(join(work, 'base.tar'), join(work, 'root'));
   if (unpacked.code !== 0) return cannotUnpack(name, unpacked);
@@ -181,7 +182,7 @@ async function fetchBase(request: StoredRequest, folder: string): Promise<Result
 const cannotUnpack = (name: string, outcome: Outcome): Result<never> =>
   bad(error('base-failed', `can't unpack the base of '${name}': ${reasonOf(outcome)}`));
 
-/** Which base machines take for a platform, or for the digest that a lock pins. */
+/** The current base of machines for a platform, or for the digest in a lockfile. */
 interface SharedBase {
   digest: string;
   archive: string;
@@ -190,14 +191,14 @@ interface SharedBase {
 
 const sharedName = (digest: string): string => `bases/shared/${digest}.json`;
 
-/** What asks for a base that the machines of a store share. */
+/** Options for a base that the machines of a store share. */
 export interface SharedBaseRequest extends BaseRequest {
   store: Store;
 }
 
 /**
  * The base of a platform that all machines of a store share: the store's while it is younger than `renew_days`, else
- * made here and kept there. Of machines that make one at the same time the first decides, so keys are the same on all.
+ * made here and stored. Of concurrent machines the first one wins, so that all have the same keys.
  */
 export async function sharedBase(request: SharedBaseRequest): Promise<Result<Base>> {
   const { store, platform, architecture, pinned } = request;

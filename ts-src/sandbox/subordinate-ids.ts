@@ -13,18 +13,18 @@ const parse = (text: string): IdRange[] =>
 
 const overlap = (a: IdRange, b: IdRange): boolean => a.first < b.first + b.count && b.first < a.first + a.count;
 
-/** How many ids a root needs: those that Debian gives to users and system. */
+/** Number of ids that a root needs: all ids that Debian assigns to users and the system. */
 const needed = 65536;
 
 export interface IdProblem {
   what: string;
-  /** First id that nobody has, for a range of its own. */
+  /** First unused id for a new range. */
   free?: number;
 }
 
 /**
- * What is wrong with a user's subordinate ids in a file: none, too few, or some that another user has too, whose files
- * and processes the user's roots could then reach. `users`: text of /etc/passwd.
+ * What is wrong with a user's subordinate ids in a file: missing, too few, or shared with another user, whose files and
+ * processes the user's roots could reach. `users`: text of /etc/passwd.
  */
 export function idProblem(
   file: string,

@@ -16,22 +16,22 @@ interface Layer {
   parent?: string;
 }
 
-/** Some names out of many, for a message. */
+/** Some of many names, for a message. */
 const shortList = (names: readonly string[]): string =>
   `${names.slice(0, 5).join(', ')}${names.length > 5 ? ` and ${names.length - 5} more` : ''}`;
 
-/** What layers are made with, and where. */
+/** Inputs for making layers. */
 export interface LayersRoom {
   driver: Driver;
   state: string;
   base: Base;
   proxy: () => Promise<string | undefined>;
   log: string;
-  /** Where packages are kept, and taken from before any archive; undefined: archives alone. */
+  /** Packages are stored here, and taken from here before any archive. Undefined: archives only. */
   mirror?: PackageMirror | undefined;
 }
 
-/** Folders that hold sets of system packages over one base, each upon a smaller one where there is one. */
+/** Layers with sets of system packages over one base, each on top of a smaller one if possible. */
 export class SystemLayers {
   private readonly layers = new Map<string, Layer>();
   private readonly known = new Set<string>();
@@ -40,8 +40,8 @@ export class SystemLayers {
   constructor(private readonly room: LayersRoom) {}
 
   /**
-   * Folders of a root with this set, topmost first, the base last. Made where it is not there yet. `common`: a part of
-   * many sets, which gets a layer of its own below the others, so that it is installed once.
+   * Folders of a root with this set, topmost first, the base last. Makes missing layers. `common`: a subset shared by
+   * many sets; it gets its own lower layer, so that it is installed once.
    */
   async root(set: string[], common: readonly string[] = []): Promise<Result<string[]>> {
     if (!set.length) return good([this.room.base.root]);
@@ -59,7 +59,7 @@ export class SystemLayers {
     return making;
   }
 
-  /** A layer that is at hand serves though its packages can't be had for the mirror any more. */
+  /** An existing layer can be used even if its packages are no longer available for the mirror. */
   private async makeMirrored(id: string, set: string[], below: readonly string[]): Promise<Result<string[]>> {
     const made = await this.make(id, set, below);
     if (made.ok) await this.mirrored(set);
@@ -69,7 +69,7 @@ export class SystemLayers {
   private all = (): string => join(this.room.state, this.room.driver.name === 'docker' ? 'layers-docker' : 'layers');
   private folder = (id: string): string => join(this.all(), id);
 
-  /** Folders of a layer and of all below it; undefined where one of them is not there. */
+  /** Folders of a layer and all below it; undefined if one is missing. */
   private chain(id: string): string[] | undefined {
     const chain: string[] = [];
     for (let at: string | undefined = id; at;) {
@@ -96,7 +96,7 @@ export class SystemLayers {
     });
   }
 
-  /** Installs a set upon the nearest layer at hand, and puts what that adds to its place. */
+  /** Installs a set on the largest cached layer that is a subset, and stores the difference as a layer. */
   private async install(id: string, set: string[], common: readonly string[]): Promise<Result<string[]>> {
     const nearest = this.nearestBelow(set, common);
     const below = nearest && (await this.soundChain(nearest.id));
@@ -143,7 +143,7 @@ export class SystemLayers {
     return good([join(this.folder(id), 'root'), ...lower]);
   }
 
-  /** Moves what an installation left in `kept` to the layer's place. */
+  /** Moves an installation's result in `kept` to the layer's place. */
   private async keep(id: string, layer: Layer, kept: string, work: string): Promise<void> {
     privateFolder(this.all());
     const staged = join(work, 'layer');
@@ -165,7 +165,7 @@ export class SystemLayers {
     return true;
   }
 
-  /** The largest set at hand that this one contains, and that contains `common`; of equals the first by name. */
+  /** The largest cached layer that is a subset of this set and contains `common`; among equals the first by name. */
   private nearestBelow(set: string[], common: readonly string[]): (Layer & { id: string }) | undefined {
     const wanted = new Set(set);
     let best: (Layer & { id: string }) | undefined;
@@ -175,7 +175,7 @@ export class SystemLayers {
         .filter((n) => !n.includes('.'))
         .sort();
     } catch {
-      /* none yet */
+      /* no layers yet */
     }
     for (const id of names) {
       const chain = this.chain(id);
@@ -193,7 +193,7 @@ export class SystemLayers {
     return best;
   }
 
-  /** Keeps packages in the mirror that a root has; it fails where neither the mirror nor the archive has one. */
+  /** Stores a root's packages in the mirror. Fails if neither the mirror nor the archive has one. */
   async mirrored(packages: string[]): Promise<Result<true>> {
     if (!this.room.mirror || (await this.room.mirror.hasSet(packages))) return good(true);
     const fetched = await this.fetch(packages);
@@ -208,7 +208,7 @@ export class SystemLayers {
     return folder;
   }
 
-  /** Brings packages into the shared folder of .deb files; apt checks each against the signed lists. */
+  /** Downloads packages to the shared folder of .deb files; apt verifies each against the signed lists. */
   async fetch(packages: string[]): Promise<Result<true>> {
     return withMutex(join(this.room.state, 'archives.lock'), async () => {
       const lacking = () => {
@@ -227,7 +227,7 @@ export class SystemLayers {
 
   private async download(missing: readonly string[]): Promise<Result<true>> {
     const work = newScratch(this.room.state);
-    // Beside where they stay, so that each appears there whole.
+    // A folder on the same file system, so that files can be moved atomically.
     const fetched = mkdtempSync(join(this.archives(), '.new-'));
     try {
       const got = await this.enterForDownload(work, fetched, missing);

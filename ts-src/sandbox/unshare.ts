@@ -9,11 +9,11 @@ import { bytesOf, withDiskLimit, type Du } from './disk-limit.ts';
 import { countsProcesses, defaultLimits, type Limits } from './limits.ts';
 import { openGroup } from './control-groups.ts';
 
-/** A root of layers, and a program of this machine that reads it. */
+/** A root of layers, and a host program that reads it. */
 export interface Reading {
   /** Folders of files, topmost first; at least two. */
   layers: readonly string[];
-  /** Folder of this call alone: the program's working folder, with the root at `m` and the layers at `l0`, `l1`, … . */
+  /** Folder of this call and working folder of the program, with the root at `m` and the layers at `l0`, `l1`, …. */
   work: string;
   command: string[];
   env?: NodeJS.ProcessEnv;
@@ -23,11 +23,11 @@ export interface Reading {
 }
 
 export interface UnshareDriver extends Driver {
-  /** Runs a program of this machine beside a root that is mounted read-only, with the rights of the root's owner. */
+  /** Runs a host program beside a read-only mounted root, with the rights of the root's owner. */
   read(reading: Reading): Promise<Outcome>;
 }
 
-/** Mounts the layers (`$2`) of the folder `$1` at its folder `m`; `$3`: further options of the overlay. */
+/** Mounts the layers (`$2`) of the folder `$1` at its folder `m`; `$3`: additional overlay options. */
 const readScript = `set -eu
 cd "$1"
 lower=$2 options=$3
@@ -49,7 +49,7 @@ function readRoot(reading: Reading, plain: boolean, propagation: string, inside:
   );
 }
 
-/** Links of short names to the layers in the folder `work`: an overlay's options have little room. */
+/** Creates short symlinks to the layers in the folder `work`, because overlay options are limited in length. */
 function linkLayers(layers: readonly string[], work: string): string {
   return layers
     .map((layer, i) => {
@@ -59,7 +59,7 @@ function linkLayers(layers: readonly string[], work: string): string {
     .join(':');
 }
 
-/** Where what is written to a root goes: `k`, a link to the folder `keep`, or memory. */
+/** The overlay's upper folder: `k`, a symlink to the folder `keep`, or memory. */
 function linkUpper(keep: string | undefined, work: string): string {
   if (!keep) return 'tmpfs';
   mkdirSync(keep, { recursive: true });
@@ -69,7 +69,7 @@ function linkUpper(keep: string | undefined, work: string): string {
   return 'k';
 }
 
-/** The environment of enter.sh and enter.pl: the entry's own, and its limits. */
+/** Environment of enter.sh and enter.pl: the entry's own, and its limits. */
 const enterEnvironment = (
   entry: Entry,
   limits: Limits,
@@ -85,7 +85,7 @@ const enterEnvironment = (
   ...(countsProcesses() ? { ENTER_PROCESSES: String(limits.processes) } : {}),
 });
 
-/** Enters a root in namespaces of its own; `propagation`: of mounts, as unshare(1) names it. */
+/** Enters a root in new namespaces. `propagation`: of mounts, in unshare(1)'s terms. */
 async function enterRoot(entry: Entry, plain: boolean, propagation: string, inside: Inside): Promise<Outcome> {
   mkdirSync(entry.work, { recursive: true });
   const layers = linkLayers(entry.root.layers, entry.work);
@@ -124,20 +124,20 @@ async function enterRoot(entry: Entry, plain: boolean, propagation: string, insi
   return exceeded ? { ...outcome, exceeded } : outcome;
 }
 
-/** Namespaces by unshare(1). As root the user namespace is left out; a plain user needs subordinate ids (newuidmap). */
+/** Namespaces by unshare(1). root needs no user namespace; an unprivileged user needs subordinate ids (newuidmap). */
 export function unshareDriver(): UnshareDriver {
   const plain = process.getuid?.() !== 0;
   const user = plain ? ['--user', '--map-auto', '--map-root-user'] : [];
-  // When we die unshare is killed, and with it the first process of its namespace, and so all of them.
+  // When this process dies, unshare is killed, with it the init process of the namespace, and so all processes in it.
   const inside: Inside = (namespaces, command, options) =>
     run(
       'setpriv',
       ['--pdeathsig', 'KILL', 'unshare', ...user, ...namespaces, '--fork', '--kill-child=KILL', ...command],
-      // A session of its own: no terminal of ours is within reach, unless a person asked for that.
+      // A new session detaches from this terminal, unless the user asked for it.
       { ...options, detached: options?.terminal !== true },
     );
-  // In a plain chroot the root is no mount point, and mounts can't be made private to the namespace: then what shows
-  // elsewhere is unmounted afterwards.
+  // In a plain chroot the root is not a mount point, so mounts can't be private to the namespace. They are unmounted
+  // afterwards.
   let known: Promise<boolean> | undefined;
   const isPrivate = (): Promise<boolean> =>
     (known ??= run('unshare', [...user, '--mount', '--propagation', 'private', 'true']).then((o) => o.code === 0));
@@ -176,7 +176,7 @@ export function unshareDriver(): UnshareDriver {
   };
 }
 
-/** Mount points below a folder, in the order they were made. */
+/** Mount points below a folder, in the order of their creation. */
 function mountsBelow(folder: string): string[] {
   return (readIf('/proc/self/mounts') ?? '')
     .split('\n')

@@ -1,38 +1,38 @@
-/** What is known of one thing in a store. `modified`: milliseconds since 1970. */
+/** Metadata of a blob. `modified`: milliseconds since 1970. */
 export interface BlobInfo {
   name: string;
   size: number;
   modified: number;
-  /** Bytes that the disk gets back when it goes: none while it has another name. Left out: its size. */
+  /** Disk space in bytes that removing it frees; 0 while the file has another name. Default: its size. */
   disk?: number;
 }
 
 /**
- * Where a store's things lie, by name (parts joined by `/`). Each appears whole or not at all. Errors of the place
- * itself (a full disk, a server that keeps refusing) are exceptions.
+ * Storage of named blobs (parts of names are joined by `/`). Writes are atomic. Errors of the storage (a full disk, a
+ * failing server) are exceptions.
  */
 export interface Blobs {
-  /** For people. */
+  /** Name for people. */
   readonly where: string;
   get(name: string): Promise<Buffer | undefined>;
   put(name: string, data: Buffer): Promise<void>;
   putFile(name: string, file: string): Promise<void>;
-  /** Takes a file that is not written again as its own, without a copy; false where it can't. */
+  /** Takes over an immutable file by hard link; false if that is not possible. */
   link?(name: string, file: string): Promise<boolean>;
-  /** Writes several together: the last one, which may name the others, appears after them. */
+  /** Writes several blobs. The last one, which may refer to the others, appears after them. */
   putAll(items: readonly { name: string; data: Buffer }[]): Promise<void>;
-  /** Brings it to a file that is not there yet; false where there is no such thing. */
+  /** Downloads a blob to a new file; false if there is no such blob. */
   fetch(name: string, file: string, most: number): Promise<boolean>;
   /**
-   * Writes only where it is as it was: `before` is what `getTagged` gave, undefined for nothing. False: another was
+   * Compare-and-swap: `before` is the tag from `getTagged`, undefined for a missing blob. False if another writer was
    * first.
    */
   replace(name: string, data: Buffer, before: string | undefined): Promise<boolean>;
   getTagged(name: string): Promise<{ data: Buffer; tag: string } | undefined>;
   list(prefix: string): AsyncIterable<BlobInfo>;
   remove(name: string): Promise<void>;
-  /** The thing as a file of this machine, where it is one: it is then read in place. */
+  /** The path of a blob that is a local file, to read it in place. */
   local(name: string): string | undefined;
-  /** Removes what killed writers left. */
+  /** Removes partial files of killed writers. */
   sweep(): void;
 }

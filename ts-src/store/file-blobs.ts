@@ -19,15 +19,15 @@ import { withMutex } from '../io/mutex.ts';
 import type { BlobInfo, Blobs } from './blobs.ts';
 import { codeOf } from '../io/faults.ts';
 
-/** Bytes of a file that is read as a whole: more than that fit into no buffer. */
+/** Size limit in bytes for reading a file at once; larger ones fit no buffer. */
 const largest = 2 ** 31 - 1;
 
 const markerName = 'slipway-store.json';
 
 /**
- * A folder, of this machine or shared between machines: what is written appears by rename. It has a marker, and
- * `memory` (a file of this machine) says that it had one: a store without it has vanished with its file system, and is
- * not made anew in the empty mount point.
+ * A folder, local or shared between machines. Writes appear by rename. The folder has a marker, and the local file
+ * `memory` records that it was seen: a folder that lost its marker is an unmounted share, and is not recreated in the
+ * empty mount point.
  */
 export class FileBlobs implements Blobs {
   private marked = false;
@@ -40,7 +40,7 @@ export class FileBlobs implements Blobs {
 
   private marker = (): string => join(this.where, markerName);
 
-  /** Before each write: a share may go while a run goes on. */
+  /** Checked before each write: a share may vanish during a run. */
   private mark(): void {
     if (this.memory === undefined) return;
     if (existsSync(this.marker())) {
@@ -145,7 +145,8 @@ export class FileBlobs implements Blobs {
       for (const part of readdirSync(folder)) {
         for (const name of readdirSync(join(folder, part))) {
           const m = /^\.tmp-(\d+)-/.exec(name);
-          // A folder may be shared: what another machine writes is older than a day only where it was killed.
+          // In a shared folder, a partial file is left over only if it is older than a day: another machine may be
+          // writing it.
           const path = join(folder, part, name);
           if (m && !exists(`/proc/${m[1]}`) && olderThanADay(path)) rmSync(path, { force: true });
         }
@@ -163,7 +164,7 @@ const vanished = (where: string, memory: string): Error =>
     { code: 'ESTORE' },
   );
 
-/** What a folder holds, by name: nothing where it is not there. One that can't be read is a fault, and not empty. */
+/** The entries of a folder; empty if it is missing. An unreadable folder is an error. */
 function entriesOf(folder: string): Dirent[] {
   try {
     return readdirSync(folder, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -180,7 +181,7 @@ const isSameFile = (a: string, b: string): boolean => {
   return left !== undefined && left.dev === right?.dev && left.ino === right.ino;
 };
 
-/** Gives a file a second name; false where that can't be: on another file system, or of another owner's file. */
+/** Creates a hard link; false if that is not possible: another file system, or another owner's file. */
 function linkWhole(from: string, to: string): boolean {
   if (isSameFile(from, to)) return true;
   const temporary = temporaryBeside(to);

@@ -5,11 +5,11 @@ import { FileBlobs } from './file-blobs.ts';
 
 import { Store, type StoreUse } from './store.ts';
 
-/** The same as distro.yaml's schema has it. */
+/** The same rule as in distro.yaml's schema. */
 export const isStoreUri = (uri: string): boolean =>
   /^(file:[^\0-\x1f\x7f]+|s3:\/\/[a-z0-9][a-z0-9.-]+(\/[^?#\s]*)?(\?[^#\s]*)?)$/.test(uri);
 
-/** The store that a distro file names. */
+/** Opens the store that a distro file names. */
 export async function openStore(
   uri: string,
   root: string,
@@ -23,13 +23,13 @@ export async function openStore(
   return new Store(new S3Blobs(parseS3(uri, process.env)), use);
 }
 
-/** Whether a store lies in a machine's state, so that nobody else writes to it. */
+/** Whether a store lies in a machine's state, so that no other machine writes to it. */
 export function isOwnStore(uri: string, root: string, state: string): boolean {
   const folder = storeFolder(uri, root);
   return folder !== undefined && `${resolve(folder)}/`.startsWith(`${resolve(state)}/`);
 }
 
-/** Where this machine remembers that a store was there; a store below the state goes and comes with it. */
+/** File that records that a store was seen. Not needed for a store below the state, which exists together with it. */
 const memoryOf = (folder: string, state: string): string | undefined =>
   `${resolve(folder)}/`.startsWith(`${resolve(state)}/`)
     ? undefined

@@ -17,12 +17,12 @@ import { readListing } from './s3-list.ts';
 import { save, type Target } from './s3-download.ts';
 import type { S3Place } from './s3-place.ts';
 
-/** A server that errs half of the time is still one that serves; one that says nothing is asked for some minutes. */
+/** Enough attempts for a server that fails half of the time. An unresponsive server is retried for some minutes. */
 const attempts = 24;
 const patience = 180_000;
-/** Longest silence of a connection. */
+/** Maximum time without data on a connection, in milliseconds. */
 const silence = Number(process.env.SLIPWAY_S3_SILENCE_SECONDS) * 1000 || 60_000;
-/** Largest answer that is held in memory: the largest is the index of a scope. */
+/** Size limit in bytes of an answer in memory; the largest is the index of a scope. */
 const largest = 1 << 30;
 
 interface Reply {
@@ -49,13 +49,13 @@ export class S3Blobs implements Blobs {
     this.where = `s3://${place.bucket}${place.prefix ? `/${place.prefix}` : ''} at ${place.endpoint}`;
     const options = { keepAlive: true, maxSockets: 32 };
     this.agent = place.endpoint.startsWith('https:') ? new HttpsAgent(options) : new HttpAgent(options);
-    // Node 18 has it, but not where the signer looks for it.
+    // Node 18 has Web Crypto, but not as the global that the signer expects.
     (globalThis as { crypto?: unknown }).crypto ??= webcrypto;
   }
 
   private key = (name: string): string => (this.place.prefix ? `${this.place.prefix}/${name}` : name);
   private url(name: string): string {
-    // In a URL these segments would address another object.
+    // Dot segments in a URL would address another object.
     if (/(?:^|\/)\.\.?(?:\/|$)/.test(name))
       throw Object.assign(new Error(`the store ${this.where} has no object '${name}'`), { code: 'ESTORE' });
     return `${this.place.endpoint}/${this.place.bucket}/${this.key(name).split('/').map(encodeURIComponent).join('/')}`;
@@ -97,13 +97,13 @@ export class S3Blobs implements Blobs {
     const condition: Record<string, string> = before === undefined ? { 'if-none-match': '*' } : { 'if-match': before };
     const reply = await this.ask('PUT', this.url(name), { data }, condition);
     if (reply.status !== 412 && reply.status !== 409) return true;
-    // An earlier attempt whose answer was lost may have been ours.
+    // An earlier attempt whose answer was lost may have succeeded.
     const now = await this.getTagged(name);
     return now !== undefined && now.data.equals(data);
   }
 
   /**
-   * Writes what never changes, and its digest beside it. `other`: something else has that name. The server checks the
+   * Writes an immutable object with its digest. `other`: a different object has this name. The server verifies the
    * digest, too.
    */
   async create(
@@ -121,7 +121,7 @@ export class S3Blobs implements Blobs {
       });
       if (reply.status < 300) return 'written';
       const there = await this.ask('HEAD', this.url(name));
-      // Whoever wrote it at the same moment has not ended, or took it away.
+      // A concurrent writer has not finished, or removed it.
       if (there.status === 404 && attempt < 10) continue;
       if (there.headers['x-amz-meta-sha256'] === digest) return 'there';
       const data = await this.get(name);
@@ -129,7 +129,7 @@ export class S3Blobs implements Blobs {
     }
   }
 
-  /** Writes with headers of its own; where `before` is given (null: nothing), only if it is still that. */
+  /** Writes with additional headers. With `before` (null: no object), only if the object is unchanged. */
   async putWith(name: string, data: Buffer, headers: Record<string, string>, before?: string | null): Promise<boolean> {
     const condition: Record<string, string> = {};
     if (before === null) condition['if-none-match'] = '*';
@@ -178,13 +178,10 @@ export class S3Blobs implements Blobs {
   }
 
   sweep(): void {
-    /* what was not written whole is not there */
+    /* the partial file does not exist */
   }
 
-  /**
-   * Tries again where the server or the way to it fails; gives up with an exception. Answers below 300, and 404, 409
-   * and 412.
-   */
+  /** Retries while the server or the connection fails, then throws. Returns answers below 300, and 404, 409 and 412. */
   private async ask(
     method: string,
     url: string,
@@ -215,7 +212,7 @@ export class S3Blobs implements Blobs {
         last = `${reply.status} ${code}`.trim();
         const { date, 'x-amz-bucket-region': region } = reply.headers;
         advice = s3Advice({ method, status: reply.status, code, date, region: region?.toString() }, Date.now());
-        // A role's credentials may have ended earlier than they said.
+        // A role's credentials may expire early.
         if (!renewed && /^ExpiredToken|^TokenRefresh/.test(code) && forgetCredentials()) {
           renewed = true;
           continue;

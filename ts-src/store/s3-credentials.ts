@@ -11,8 +11,8 @@ export interface Keys {
 let known: { keys: Keys; until: number } | undefined;
 
 /**
- * Where the AWS tools look too, in their order: the environment, the credentials file, the container's role, the
- * instance's role (IMDSv2). What a role gives is asked again some minutes before it ends.
+ * Finds credentials in the order of the AWS tools: environment, credentials file, container role, instance role
+ * (IMDSv2). A role's credentials are renewed some minutes before they expire.
  */
 export async function credentials(env: NodeJS.ProcessEnv = process.env): Promise<Keys> {
   if (env.AWS_ACCESS_KEY_ID && env.AWS_SECRET_ACCESS_KEY)
@@ -32,7 +32,7 @@ export async function credentials(env: NodeJS.ProcessEnv = process.env): Promise
   return known.keys;
 }
 
-/** Forgets what a role or a file gave, so that it is asked for anew; false where they come from the environment. */
+/** Forgets credentials of a role or file, so that they are read again; false if they come from the environment. */
 export function forgetCredentials(): boolean {
   const had = known !== undefined;
   known = undefined;

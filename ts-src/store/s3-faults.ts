@@ -1,19 +1,19 @@
-/** What an S3 server answered where it did not do what it was asked. */
+/** A failed answer of an S3 server. */
 export interface S3Answer {
   method: string;
   status: number;
-  /** `<Code>` of the answer; empty where it has none. */
+  /** `<Code>` of the answer; may be empty. */
   code: string;
-  /** Region that the server names. */
+  /** Region named by the server. */
   region?: string | undefined;
-  /** Time of the server. */
+  /** The server's time. */
   date?: string | undefined;
 }
 
 const login =
   'check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, the credentials file, or the role of the machine';
 
-/** What a person can do about an answer; undefined where nothing special is known of it. */
+/** Advice for a failed answer; undefined if there is none. */
 export function s3Advice({ status, code, region, date }: S3Answer, now: number): string | undefined {
   switch (code) {
     case 'NoSuchBucket':
@@ -56,15 +56,15 @@ function skew(date: string | undefined, now: number): string {
   return minutes === 0 ? '' : `, ${Math.abs(minutes)} minutes ${minutes > 0 ? 'before' : 'behind'} the server`;
 }
 
-/** The code of an error, of its XML. */
+/** The code in an error's XML. */
 export const codeOf = (body: Buffer): string =>
   /<Code>([A-Za-z0-9]{1,100})<\/Code>/.exec(body.toString('utf8', 0, 4096))?.[1] ?? '';
 
-/** What the caller makes something of: that a thing is not there, or that a condition does not hold. */
+/** Answers that callers handle: a missing object, or a failed condition. */
 export const isAnswer = (status: number, code: string, conditional: boolean): boolean =>
   (status === 404 && code !== 'NoSuchBucket') || ((status === 412 || status === 409) && conditional);
 
-/** What may be otherwise in a moment. */
+/** Transient errors. */
 export const isPassing = (status: number, code: string): boolean =>
   (status >= 500 && status !== 507) ||
   status === 429 ||
@@ -76,6 +76,6 @@ export const errorCode = (e: unknown): string => {
   return typeof code === 'string' ? code : 'an error';
 };
 
-/** Errors of this machine's disk, and faults that were told already: to try again helps nothing. */
+/** Errors of this machine's disk, and errors that have a message already; retrying does not help. */
 export const isOurs = (e: unknown): boolean =>
   ['ESTORE', 'ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'ENOENT', 'EISDIR', 'ENOTDIR', 'EIO'].includes(errorCode(e));

@@ -2,14 +2,14 @@ import { XMLParser } from 'fast-xml-parser';
 import { isObject, isRelativePath } from '../model/stored.ts';
 import type { BlobInfo } from './blobs.ts';
 
-/** Largest answer that is read, in bytes. A server lists at most 1000 keys at once, which is less than 2 MB. */
+/** Size limit of an answer in bytes. A server lists at most 1000 keys at once, less than 2 MB. */
 const largest = 16 << 20;
 
 const parser = new XMLParser({ parseTagValue: false, isArray: (name) => name === 'Contents' });
 
 /**
- * Reads one answer to ListObjectsV2; undefined if it is not one. Keys that are not relative paths below `folder` are
- * left out: a key with `..`, which anybody may write below `untrusted/`, would be the URL of another object.
+ * Parses an answer of ListObjectsV2; undefined if it is not one. Skips keys that are not relative paths below `folder`:
+ * anyone may write below `untrusted/`, and a key with `..` would be the URL of another object.
  */
 export function readListing(
   body: Buffer,
@@ -18,7 +18,7 @@ export function readListing(
   const text = body.length > largest ? '' : body.toString('utf8');
   let read: unknown;
   try {
-    // Entities of a document type could expand without end.
+    // Entities in a document type could expand without limit.
     read = text === '' || /<!DOCTYPE/i.test(text) ? undefined : parser.parse(text);
   } catch {
     return undefined;

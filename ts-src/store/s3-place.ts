@@ -1,8 +1,8 @@
 import { decoded } from '../model/urls.ts';
 
 /**
- * `s3://bucket/prefix?endpoint=http://host:port&region=name`; what is left out comes from the environment, as the AWS
- * tools have it.
+ * `s3://bucket/prefix?endpoint=http://host:port&region=name`. Missing parts come from the environment, as in the AWS
+ * tools.
  */
 export interface S3Place {
   bucket: string;

@@ -5,7 +5,7 @@ import { sealed, unsealed, unzipped } from './sealed.ts';
 
 const schema = 5;
 
-/** Brief records of a scope's last runs, as the store has them. */
+/** Brief records of a scope's last runs, as stored. */
 interface ScopeIndex {
   schema: typeof schema;
   records: BriefRecord[];

@@ -1,7 +1,7 @@
 import { gunzipSync } from 'node:zlib';
 import { sha256 } from '../model/digest.ts';
 
-/** JSON under its own digest. */
+/** JSON together with its digest. */
 export function sealed(value: unknown): Buffer {
   const text = JSON.stringify(value);
   return Buffer.from(`${sha256(text)}\n${text}\n`);
@@ -13,7 +13,7 @@ export function unsealed<T>(data: Buffer | undefined): T | undefined {
   return data.toString('latin1', 0, 64) === sha256(text) ? (parsed(text) as T | undefined) : undefined;
 }
 
-/** The value of a text in JSON; undefined where it is none. */
+/** Parses JSON; undefined if it is invalid. */
 export function parsed(text: Buffer): unknown {
   try {
     return JSON.parse(text.toString('utf8'));
@@ -22,7 +22,7 @@ export function parsed(text: Buffer): unknown {
   }
 }
 
-/** The value of what must not be lost: what is there and can't be read is an error. */
+/** The value of a blob that must not be lost: an existing blob that can't be read is an error. */
 export function whole<T>(data: Buffer | undefined, name: string, where: string): T | undefined {
   const value = unsealed<T>(data);
   if (data !== undefined && value === undefined)

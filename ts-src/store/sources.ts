@@ -10,11 +10,11 @@ const nameOf = (tree: string): string => `sources/${tree.slice(0, 2)}/${tree}.js
 export const hasSource = async (store: Store, tree: string): Promise<boolean> =>
   isStoredFile(await store.readJson(nameOf(tree)));
 
-/** The trees that the own place of a store has, in one listing. */
+/** The source trees in the store's own namespace, by one listing. */
 export const keptSources = async (store: Store): Promise<Set<string>> =>
   new Set((await store.names('sources')).map((name) => basename(name, '.json')));
 
-/** Keeps a source tree that lies in a folder, for machines that have no way to its repository. */
+/** Stores a source tree from a folder, for machines that can't reach its repository. */
 export async function keepSource(store: Store, tree: string, folder: string, work: string): Promise<void> {
   const archive = join(work, `${tree}.tar.gz`);
   mkdirSync(work, { recursive: true });
@@ -42,14 +42,14 @@ const withoutDevices = (): string[] =>
     ? ['setpriv', '--no-new-privs', '--inh-caps=-all', '--bounding-set=-all,+dac_override,+fowner']
     : [];
 
-/** Brings a source tree from the store into a folder; false where the store has none. */
+/** Restores a source tree into a folder; false if the store does not have it. */
 export async function restoreSource(store: Store, tree: string, folder: string): Promise<boolean> {
   const stored = await store.readJson(nameOf(tree));
   const archive = isStoredFile(stored) ? await store.path(stored) : undefined;
   if (archive === undefined) return false;
   mkdirSync(folder, { recursive: true });
-  // With the times of now, as a checkout has them: older ones would stay in the packages. Whoever may write below
-  // `untrusted/` may have made the archive: no devices and no set-user-id files come of it.
+  // Files get the current time, as in a checkout, since old times would stay in packages. The archive may be untrusted
+  // (`untrusted/`), so devices and set-user-id files are not created.
   const args = ['-c', 'umask 022; exec "$@"', 'sh', ...withoutDevices(), 'tar', '-x', '-z'];
   const options = ['--touch', '--no-same-owner', '--no-same-permissions', '-f', archive, '-C', folder];
   const out = await run('sh', [...args, ...options]);

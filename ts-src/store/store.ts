@@ -9,30 +9,27 @@ import type { Blobs } from './blobs.ts';
 import { packIndex, unpackIndex } from './scope-index.ts';
 import { parsed, sealed, unsealed, whole } from './sealed.ts';
 
-/**
- * How a run may use the store: what an untrusted one writes lies below `untrusted/NAME`, from which no trusted one
- * reads.
- */
+/** A run's access to the store. An untrusted run writes below `untrusted/NAME`, which trusted runs never read. */
 export interface StoreUse {
   untrusted?: string;
   cache: string;
 }
 
-/** Requests at once. */
+/** Number of parallel requests. */
 const width = 32;
-/** Most bytes of an object that is read at once; no run writes larger ones to be read so. */
+/** Size limit in bytes of an object that is read at once; runs write no larger ones for that. */
 const largestRead = 256 << 20;
 
 /**
- * What was built, by content. `objects/ab/abcd…` holds files by their SHA-256, `tasks/ab/KEY.json` what a build made,
- * `tests/…` what tests gave, `sources/…` source trees, `index/SCOPE` brief records of a whole scope, `runs/…` what runs
- * reached, `channels/…` what is published. Objects come before the record that names them: whoever sees a record can
- * have its objects. Records carry their own digest, objects are checked against their name: what is damaged is never
- * served.
+ * The store of build results by content. `objects/ab/abcd…` has files by SHA-256, `tasks/ab/KEY.json` records of
+ * builds, `tests/…` those of tests, `sources/…` source trees, `index/SCOPE` brief records of a whole scope, `runs/…`
+ * results of runs, `channels/…` what is published. Objects are written before the record that names them, so that
+ * readers of a record can rely on them. Records contain their own digest, and objects are verified against their name:
+ * damaged data is never used.
  */
 export class Store {
   private readonly verified = new Set<string>();
-  /** Where this run writes, and where it reads: its own place first. */
+  /** Namespaces that this run reads, in order; it writes to the first. */
   private readonly places: readonly [string, ...string[]];
 
   constructor(
@@ -59,8 +56,7 @@ export class Store {
   }
 
   /**
-   * As `put`, for a file whose bytes this process has hashed while it wrote or read them, and that nobody writes again:
-   * the store may take it without a copy.
+   * Like `put`, for an immutable file whose digest this process has computed: the store may link it instead of copying.
    */
   putKnown(file: string, digest: string): Promise<StoredFile> {
     return this.keep(file, digest, true);
@@ -69,22 +65,20 @@ export class Store {
   private async keep(file: string, digest: string, known: boolean): Promise<StoredFile> {
     const { size } = statSync(file);
     const stored = { name: basename(file), sha256: digest, size };
-    // An untrusted run's own copy beside the trusted one costs room, and no trust.
+    // An untrusted run writes its own copy even if a trusted one exists. That costs space, but keeps trust separate.
     const name = this.own(this.object(digest));
     const there = this.sizeHere(name) === size;
     const linked = known && !(there && this.verified.has(digest)) && ((await this.blobs.link?.(name, file)) ?? false);
     if (!linked && !(there && (await this.isSound(digest)))) await this.blobs.putFile(name, file);
     const local = this.blobs.local(name);
-    // A clean-up leaves alone what was written lately: a record that names it comes only after it.
+    // Garbage collection keeps recently used objects, because the record that names them is written later.
     if (local) noteUse(local);
     else this.cacheFile(file, digest);
     this.verified.add(digest);
     return stored;
   }
 
-  /**
-   * Whether the object of this machine's own store is what its name says: of the right size it may still be damaged.
-   */
+  /** Whether an object in a local store matches its name: it may be damaged despite its size. */
   private async isSound(digest: string): Promise<boolean> {
     const path = this.blobs.local(this.own(this.object(digest)));
     return this.verified.has(digest) || (path !== undefined && (await sha256File(path)) === digest);
@@ -97,7 +91,7 @@ export class Store {
     return { name, sha256: digest, size: data.length };
   }
 
-  /** Files of which something of our own (`last`) may say where they are: written together, that one after them. */
+  /** Writes objects, and then a file (`last`) that may refer to them. */
   async putObjects(
     objects: readonly { file: StoredFile; data: Buffer }[],
     last?: { name: string; data: Buffer },
@@ -116,19 +110,19 @@ export class Store {
     return (await this.readData(file))?.toString('utf8');
   }
 
-  /** The value of a file of JSON; undefined where it is gone, or is none. */
+  /** Parses a JSON object; undefined if it is missing or invalid. */
   async readParsed(file: StoredFile): Promise<unknown> {
     const data = await this.readData(file);
     return data && parsed(data);
   }
 
-  /** An object's bytes; undefined where it is gone, or larger than any that a run writes to be read at once. */
+  /** An object's bytes; undefined if it is missing or above the size limit. */
   async readData(file: StoredFile): Promise<Buffer | undefined> {
     const path = await this.path(file);
     return path === undefined || statSync(path).size > largestRead ? undefined : readFileSync(path);
   }
 
-  /** Size where it can be had for nothing. */
+  /** The size, if it is available without a request. */
   private sizeHere(name: string): number | undefined {
     const path = this.blobs.local(name);
     if (!path) return undefined;
@@ -147,7 +141,7 @@ export class Store {
   }
 
   /**
-   * The path of an object after its digest was checked; undefined where it is gone or damaged, which is then removed.
+   * The path of an object after verifying its digest. Undefined if it is missing or damaged; damaged ones are removed.
    */
   async path(file: StoredFile): Promise<string | undefined> {
     for (const place of this.places) {
@@ -173,7 +167,7 @@ export class Store {
     return undefined;
   }
 
-  /** Gives a stored file a name elsewhere, without copying where that can be. */
+  /** Places a stored file at another path, by hard link if possible. */
   async place(file: StoredFile, target: string): Promise<boolean> {
     const path = await this.path(file);
     if (!path) return false;
@@ -182,7 +176,7 @@ export class Store {
     return true;
   }
 
-  /** Whether an object is what its name says; a damaged one is removed. */
+  /** Whether an object matches its name; a damaged one is removed. */
   async check(name: string, folder: string): Promise<boolean> {
     const digest = basename(name);
     const local = this.blobs.local(name);
@@ -198,7 +192,7 @@ export class Store {
     await this.blobs.put(this.own(this.named('tasks', record.key)), sealed(record));
   }
 
-  /** The record of a key, where what it names is there as far as that can be seen without asking a server. */
+  /** The record of a key, if its objects exist as far as that is known without requests. */
   async get(key: string): Promise<BuildRecord | undefined> {
     const record = unsealed<unknown>(await this.first(this.named('tasks', key)));
     return isBuildRecord(record) && record.schema === 4 && record.key === key && this.holds(record.debs)
@@ -215,22 +209,19 @@ export class Store {
     return isTestRecord(record) && record.schema === 4 && record.key === key ? record : undefined;
   }
 
-  /**
-   * Where objects are files of this machine, whether they are all there with the right size; elsewhere it is found out
-   * by reading.
-   */
+  /** Whether objects exist with the right size, for a local store. For others it is found out when reading. */
   holds(files: readonly StoredFile[]): boolean {
     if (this.blobs.local('') === undefined) return true;
     return files.every((f) => this.places.some((p) => this.sizeHere(p + this.object(f.sha256)) === f.size));
   }
 
-  /** What made this key is lost or asked for anew. */
+  /** Removes the record of a key whose result is lost or must be made again. */
   async forget(key: string): Promise<void> {
     await this.blobs.remove(this.own(this.named('tasks', key)));
   }
 
   /**
-   * Brief records of a scope's last runs: one request for all its packages. Only a hint: what it lacks is looked up.
+   * Brief records of a scope's last runs, by one request for all packages. Only hints: what is missing is looked up.
    */
   async readIndex(scope: string): Promise<Hints> {
     return unpackIndex(await this.blobs.get(this.indexName(scope)));
@@ -248,19 +239,21 @@ export class Store {
 
   getBlob = (name: string): Promise<Buffer | undefined> => this.first(name);
 
-  /** Names below a folder of the own place. */
+  /** Names below a folder of the run's own namespace. */
   async names(folder: string): Promise<string[]> {
     const found: string[] = [];
     for await (const { name } of this.blobs.list(this.own(folder))) found.push(name.slice(this.places[0].length));
     return found;
   }
 
-  /** Any thing of our own by name, in JSON. */
+  /** Reads a JSON file of the run's own namespaces by name. */
   async readJson<T>(name: string): Promise<T | undefined> {
     return unsealed<T>(await this.first(name));
   }
 
-  /** Of the trusted place alone: what the state of a machine remembers, which is that of trusted runs too. */
+  /**
+   * Reads from the trusted namespace only: for values that this machine's state caches, which trusted runs use, too.
+   */
   readShared = async <T>(name: string): Promise<T | undefined> => unsealed<T>(await this.blobs.get(name));
 
   async writeJson(name: string, value: unknown): Promise<void> {
@@ -268,8 +261,8 @@ export class Store {
   }
 
   /**
-   * Reads one for a change: `replaceJson` refuses where another was quicker. Never from another place than the own. A
-   * damaged one is a fault, unless the caller can restore it from elsewhere (`restorable`): then it has no value.
+   * Reads a value for an update by `replaceJson`, which refuses if another writer was first. Reads the own namespace
+   * only. A damaged value is an error, unless the caller can restore it (`restorable`); it is undefined then.
    */
   async readTagged<T>(name: string, restorable = false): Promise<{ value: T | undefined; tag: string | undefined }> {
     const found = await this.blobs.getTagged(this.own(name));
@@ -281,12 +274,14 @@ export class Store {
     return this.blobs.replace(this.own(name), sealed(value), tag);
   }
 
-  /** One that others depend on (a run, a channel): one that is damaged is a fault, and not as if it were not there. */
+  /**
+   * Reads a value that others depend on (a run, a channel): a damaged one is an error, and does not count as missing.
+   */
   async readRoot<T>(name: string): Promise<T | undefined> {
     return whole<T>(await this.first(name), name, this.blobs.where);
   }
 
-  /** Asks for many things, some at once. */
+  /** Requests many values in parallel. */
   async many<T, R>(items: readonly T[], ask: (item: T) => Promise<R>): Promise<R[]> {
     return parallel(items, width, ask);
   }

@@ -7,7 +7,7 @@ export function before(text: string, separator: string): string {
 /** The part of a text after the last separator, one character; the whole text if there is none. */
 export const afterLast = (text: string, character: string): string => text.slice(text.lastIndexOf(character) + 1);
 
-/** The last line that holds something; empty if there is none. */
+/** The last non-empty line; empty if there is none. */
 export const lastLine = (text: string): string => afterLast(text.trimEnd(), '\n').trimStart();
 
 export const firstLine = (text: string): string => before(text, '\n');

@@ -1,4 +1,4 @@
-/** Text with the five entities that XML has of itself read as what they stand for. */
+/** Decodes the five predefined entities of XML. */
 export const unescapeXml = (text: string): string =>
   text
     .replaceAll('&lt;', '<')

@@ -5,13 +5,16 @@ interface Size {
   files: number;
 }
 
-/** What an archive may unpack to at most. */
+/** Limits of an archive's unpacked content. */
 const largest: Size = { bytes: 2 * 2 ** 30, files: 500_000 };
 
-/** KiB that a program may take to read one: a name in it may claim to be of gigabytes. */
+/**
+ * Memory limit in KiB for programs that read an archive: one with a header that claims a name of gigabytes would
+ * exhaust memory.
+ */
 const memory = 4 << 20;
 
-/** A program that reads an archive which anybody may have made. */
+/** Wraps a program that reads an untrusted archive. */
 export const readingArchive = (
   command: readonly string[],
   onOutput?: (chunk: Buffer) => void,
@@ -23,7 +26,7 @@ const tooLarge = (what: string, most: Size): TooMuch =>
 
 const gigabytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 
-/** Why an archive is not unpacked: it would fill the disk. What it has too much is read no further. */
+/** Why an archive may not be unpacked: it is too large. Stops reading at the limit. */
 export async function archiveFault(file: string, type: string, most = largest): Promise<string | undefined> {
   try {
     await (type === 'zip' ? measureZip(file, most) : measureTar(file, most));
@@ -34,7 +37,7 @@ export async function archiveFault(file: string, type: string, most = largest): 
   }
 }
 
-/** Adds up what tar says of each member as it comes to it, before it reads what the member holds. */
+/** Sums up the sizes that tar lists, before it reads a member's content. */
 async function measureTar(file: string, most: Size): Promise<Outcome> {
   let files = 0;
   let bytes = 0;
@@ -51,7 +54,7 @@ async function measureTar(file: string, most: Size): Promise<Outcome> {
   });
 }
 
-/** What a zip archive's list says of sizes may be false: so its files are unpacked to nowhere, too. */
+/** The sizes in a zip archive's list may be false, so its files are also decompressed to measure them. */
 async function measureZip(file: string, most: Size): Promise<void> {
   const listed = await readingArchive(['unzip', '-Zt', file]);
   const m = /(\d+) files?, (\d+) bytes/.exec(listed.stdout);

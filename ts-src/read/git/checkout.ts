@@ -8,10 +8,7 @@ import { run } from '../../io/process.ts';
 import { git, gitReason, patiently } from './process.ts';
 import { largestTree, listTree, tooLarge, type TreeEntry } from './tree.ts';
 
-/**
- * Names that git checks out are below `folder`, which must be empty: the tree's files, modes and links, nothing of git
- * itself.
- */
+/** Writes a tree into `folder`, which must be empty: files, modes and symlinks, without git's data. */
 export async function checkout(snapshot: { gitDir: string }, tree: string, folder: string): Promise<Result<string>> {
   const held = await listTree({ gitDir: snapshot.gitDir, tree, where: tree, measured: true });
   if (!held.ok) return held;
@@ -35,7 +32,7 @@ export async function checkout(snapshot: { gitDir: string }, tree: string, folde
   }
 }
 
-/** Brings what Git LFS keeps elsewhere: a package must not ship pointers for its files. */
+/** Fetches files of Git LFS: a package must not ship their pointers. */
 async function bringLargeFiles(gitDir: string, held: readonly TreeEntry[], folder: string): Promise<Result<string>> {
   const files = held.map((e) => e.path).filter((f) => f === '.gitattributes' || f.endsWith('/.gitattributes'));
   if (!files.some((f) => readText(join(folder, f)).includes('filter=lfs'))) return good(folder);
@@ -68,7 +65,7 @@ async function bringLargeFiles(gitDir: string, held: readonly TreeEntry[], folde
   const origin = (await git(['config', 'remote.origin.url'], { gitDir })).stdout.trim();
   if ((await git(['lfs', 'version'])).code !== 0) return fault('git-lfs is not installed');
   if (!origin) return fault('it is not known where they are');
-  // Not where the repository's own .lfsconfig says: a login goes to the repository's host alone.
+  // Ignores the URL in the repository's .lfsconfig: logins go to the repository's host only.
   const server = [
     '-c',
     `lfs.url=${origin.replace(/(\.git)?\/*$/, '.git')}/info/lfs`,
@@ -99,7 +96,7 @@ const readText = (file: string): string => {
   return status?.isFile() && status.size < 1 << 20 ? readFileSync(file, 'utf8') : '';
 };
 
-/** The files of a repository of the person's at a ref, below `state`; `top` is that repository's own folder. */
+/** Checks out a ref of a user's repository below `state`. `top`: the root folder of that repository. */
 export async function checkoutRef(
   folder: string,
   ref: string,
@@ -127,7 +124,7 @@ export async function checkoutRef(
     try {
       renameSync(temporary, kept);
     } catch {
-      // Another slipway was quicker: its files are the same.
+      // Another slipway process wrote the same files first.
       rmSync(temporary, { recursive: true, force: true });
     }
   } else noteUse(kept);

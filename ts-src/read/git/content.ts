@@ -16,9 +16,9 @@ import { hasTree, type Snapshot } from './fetch.ts';
 import { git, hostOf, gitReason, plainReason, stallSeconds, told } from './process.ts';
 import { messageOf } from '../../io/faults.ts';
 
-/** A repository of our own for files that come without one, taken byte for byte. */
+/** A bare repository for files that have none. Stores files byte for byte. */
 async function ensureContentRepository(gitDir: string): Promise<void> {
-  // Read, not looked for: git would wait for ever where it is a FIFO.
+  // Tests by reading: git would wait forever for a FIFO.
   if (readIf(join(gitDir, 'HEAD')) === undefined) {
     mkdirSync(gitDir, { recursive: true });
     await git(['init', '--quiet', '--bare', gitDir]);
@@ -28,8 +28,8 @@ async function ensureContentRepository(gitDir: string): Promise<void> {
 }
 
 /**
- * A tar or zip archive, checked against its SHA-256, as a tree in a repository under `state`; one folder around
- * everything is taken off.
+ * Fetches a tar or zip archive, verifies its SHA-256, and stores its content as a tree in a repository under `state`. A
+ * single top-level folder is removed.
  */
 export async function fetchArchive(entry: ArchiveEntry, url: string, state: string): Promise<Result<Snapshot>> {
   const fault = localFault(url);
@@ -81,7 +81,7 @@ export async function fetchArchive(entry: ArchiveEntry, url: string, state: stri
   }
 }
 
-/** Submodules that an archive names and does not hold, as those of hosting services do not: a build would miss them. */
+/** Warns of submodules that an archive lacks, as those of hosting services do: the build would miss their files. */
 async function lostSubmodules(root: string, url: string): Promise<Diagnostic[]> {
   const modules = join(root, '.gitmodules');
   if (!exists(modules)) return [];
@@ -101,8 +101,8 @@ async function lostSubmodules(root: string, url: string): Promise<Diagnostic[]> 
 }
 
 /**
- * The files of a folder as they are now, committed or not, as a tree in a repository under `state`; what its .gitignore
- * leaves out is left out, and git repositories inside it (submodules) are taken in.
+ * Stores the current files of a folder, committed or not, as a tree in a repository under `state`. Excludes what
+ * .gitignore excludes; includes nested git repositories (submodules).
  */
 export async function snapshotFolder(folder: string, state: string): Promise<Result<Snapshot>> {
   const gitDir = join(state, 'git', 'folders.git');
@@ -155,7 +155,7 @@ async function treeOfFolder(gitDir: string, folder: string, depth: number): Prom
   }
 }
 
-/** Archives and indices are smaller; a server that sends without end is not believed. */
+/** Limit for downloads in bytes: archives and indices are smaller, and a server may send without end. */
 const largestDownload = 4 * 2 ** 30;
 
 const downloadOptions = [
@@ -177,13 +177,13 @@ function curlReason(said: string): string {
   return status === undefined ? plainReason(said.trim().replace(/^curl: \(\d+\) /, '')) : answered(Number(status));
 }
 
-/** The path that a URL or a path names on this machine. */
+/** The local path of a URL or path; undefined if it is remote. */
 function localPath(url: string): string | undefined {
   if (url.startsWith('file://')) return decoded(new URL(url).pathname);
   return /^[a-z+]+:\/\//.test(url) ? undefined : url;
 }
 
-/** Copies a regular file of this machine; a FIFO or a device would give no end. */
+/** Copies a regular local file. Refuses FIFOs and devices, which may have no end. */
 function copyRegular(from: string, to: string, most: number): string | undefined {
   const found = statSync(from);
   if (!found.isFile()) return 'it is no regular file';
@@ -195,8 +195,8 @@ function copyRegular(from: string, to: string, most: number): string | undefined
 const tooMuch = (most: number): string => `it is larger than ${sizeText(most)}`;
 
 /**
- * A file by http, https, file or path, of at most so many bytes. Where `since` is given and the server has nothing
- * newer than it, nothing is written.
+ * Gets a file by http, https, file URL or path, of limited size. With `since`, writes nothing if the server has no
+ * newer version.
  */
 export async function download(
   url: string,
@@ -214,7 +214,7 @@ export async function download(
       hostOf(url),
       run(
         'sh',
-        // Where a server does not say how much it sends curl would take all: the kernel counts, in blocks of 512 bytes.
+        // curl can't limit a response without a length, so the kernel does, in blocks of 512 bytes.
         [
           '-c',
           `ulimit -f ${Math.ceil(most / 512) + 1}; exec curl "$@"`,

@@ -1,33 +1,35 @@
 import { error, type Diagnostic } from '../../model/diagnostics.ts';
 import { isLocalUrl } from '../../model/urls.ts';
 
-/** Repositories that the distro repository names, and where submodules may use a login; see `nameRepositories`. */
+/**
+ * Repositories that the distro repository names, and hosts where submodules may use a login; see `nameRepositories`.
+ */
 const named = new Set<string>();
 let prefixes: string[] = [];
 let settled = false;
 
-/** The same address in one form. */
+/** A canonical form of a URL, for comparison. */
 const plainUrl = (url: string): string =>
   url
     .replace(/^([a-z+]+:\/\/)[^/]*@/i, '$1')
     .replace(/^([a-z+]+:\/\/[^/]*)/i, (host) => host.toLowerCase())
     .replace(/(\.git)?\/*$/, '');
 
-/** What the distro repository names: the URLs of its repositories, and its `submodules`. */
+/** Registers what the distro repository names: URLs of repositories, and its `submodules`. */
 export function nameRepositories(urls: Iterable<string>, submodules: readonly string[] = []): void {
   if (settled) return;
   for (const url of urls) named.add(plainUrl(url));
   prefixes = [...prefixes, ...submodules];
 }
 
-/** From now on a login is used for what was named until now alone: what follows comes from a pull request. */
+/** Ends registration: later names come from a pull request and may not use logins. */
 export function settleNames(): void {
   settled = true;
 }
 
 /**
- * Whether git may use logins of this machine for a URL: for what the distro repository names, never for a submodule
- * elsewhere, and never over a line that others can read.
+ * Whether git may use this machine's logins for a URL: only for repositories that the distro repository names, not for
+ * submodules elsewhere, and not over an unencrypted connection.
  */
 export function mayUseCredentials(url: string, submodule: boolean): boolean {
   if (isLocalUrl(url)) return false;
@@ -39,8 +41,8 @@ export function mayUseCredentials(url: string, submodule: boolean): boolean {
 }
 
 /**
- * Why a repository or an archive is not read: it lies on this machine, and a pull request names it that its target
- * branch does not name. What lies here is not for all who may open one.
+ * The error for a local repository or archive that only the pull request names, not its target branch. Local files are
+ * not for everyone who may open a pull request.
  */
 export const localFault = (url: string): Diagnostic | undefined =>
   settled && isLocalUrl(url) && !named.has(plainUrl(url))
@@ -51,12 +53,15 @@ export const localFault = (url: string): Diagnostic | undefined =>
 
 const isLoopback = (host: string): boolean => /^(127\.\d+\.\d+\.\d+|localhost|\[::1\])(:\d+)?$/.test(host);
 
-/** A URL without the login that it may hold, and that login as git takes it: by variables, never in a command line. */
+/**
+ * Splits a URL into the URL without login, and the login as environment variables for git, since command lines are
+ * public.
+ */
 export function loginOf(url: string): {
   plain: string;
   login?: { env: NodeJS.ProcessEnv; settings: [string, string][] };
 } {
-  // A password may hold an '@': the host begins after the last one.
+  // A password may contain '@': the host begins after the last one.
   const m = /^(https?):\/\/([^/]+)@([^/@]+)(.*)$/i.exec(url);
   if (!m) return { plain: url };
   const [, scheme = '', user = '', host = '', path = ''] = m;
@@ -85,7 +90,7 @@ export function loginOf(url: string): {
   };
 }
 
-/** The environment of a git that knows no login of this machine: no helper, no header, no key, no agent. */
+/** An environment in which git finds no logins of this machine: no helper, header, key or agent. */
 export function anonymous(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const left = Object.fromEntries(
     Object.entries(env).filter(
@@ -109,7 +114,7 @@ export function anonymous(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return {
     ...hidden,
     ...left,
-    // Nor ~/.netrc, nor a URL that ~/.gitconfig replaces by one with a login.
+    // Also hides ~/.netrc, and URL rewrites with logins in ~/.gitconfig.
     HOME: '/nonexistent',
     GIT_CONFIG_GLOBAL: '/dev/null',
     GIT_TERMINAL_PROMPT: '0',
@@ -126,15 +131,15 @@ export function anonymous(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   };
 }
 
-/** A credential helper that gives what two variables hold. */
+/** A credential helper that prints two variables. */
 const helper = (user: string, password: string): string =>
   `!f() { test "$1" = get && printf 'username=%s\\npassword=%s\\n' "$${user}" "$${password}"; }; f`;
 
 /**
- * Credentials for git from the environment, in git's own ways: SLIPWAY_GIT_0_HOST with _USER and _PASSWORD (a token's
- * user may be left out) or with _KEY, the file of an ssh key, and so on with 1, 2, … . Each is given to its host alone,
- * over https or ssh; no secret is in a command line or in git's configuration, which only names the variables. Further
- * starts of git see them through GIT_CONFIG_* and GIT_SSH_COMMAND, which this sets in `env`.
+ * Configures git credentials from the environment: SLIPWAY_GIT_0_HOST with _USER and _PASSWORD (a token needs no user)
+ * or with _KEY (file of an ssh key), then the same with 1, 2, …. Each is used for its host only, over https or ssh.
+ * Secrets appear neither in command lines nor in git's configuration, which refers to the variables. Sets GIT_CONFIG_*
+ * and GIT_SSH_COMMAND in `env` for git processes.
  */
 export function useGitCredentials(env: NodeJS.ProcessEnv): void {
   const config: [string, string][] = [];
@@ -143,13 +148,13 @@ export function useGitCredentials(env: NodeJS.ProcessEnv): void {
     const name = `SLIPWAY_GIT_${i}`;
     const host = env[`${name}_HOST`];
     if (host === undefined) break;
-    // It becomes part of a configuration key and of a command of ours.
+    // The host becomes part of a configuration key and a command.
     if (!/^[A-Za-z0-9][A-Za-z0-9.-]*(:\d+)?$/.test(host)) continue;
     if (env[`${name}_KEY`] !== undefined) hosts.push({ host, key: `${name}_KEY`, user: env[`${name}_USER`] });
     if (env[`${name}_PASSWORD`] === undefined) continue;
     env[`${name}_USER`] ??= 'token';
     for (const scheme of isLoopback(host) ? ['https', 'http'] : ['https']) {
-      // An empty helper first: those of the machine are not asked for this host.
+      // An empty helper first disables the machine's helpers for this host.
       config.push(
         [`credential.${scheme}://${host}.helper`, ''],
         [`credential.${scheme}://${host}.helper`, helper(`${name}_USER`, `${name}_PASSWORD`)],
@@ -163,8 +168,8 @@ export function useGitCredentials(env: NodeJS.ProcessEnv): void {
           `${host.replace(/:\d+$/, '')}) exec ssh -o IdentitiesOnly=yes -o BatchMode=yes -o StrictHostKeyChecking=accept-new -i "$${key}" "$@" ;;`,
       )
       .join(' ');
-    // git calls it with options, then [user@]host, then the command: the host is the first word that is no option or an
-    // option's value.
+    // git's arguments are options, [user@]host and the command. The host is the first word that is neither an option
+    // nor its value.
     env.GIT_SSH_VARIANT = 'ssh';
     env.GIT_SSH_COMMAND = `sh -c 'host=; skip=; for a; do if [ -n "$skip" ]; then skip=; continue; fi; case $a in -p|-o|-i|-l) skip=1 ;; -*) ;; *) host=\${a#*@}; break ;; esac; done; case $host in ${cases} *) exec ssh "$@" ;; esac' sh`;
   }

@@ -12,12 +12,12 @@ import { fetchBlobs } from './files.ts';
 import { git, gitReason, local, patiently, refused, told, unreachable, type Remote, type Reporter } from './process.ts';
 import { largestTree, listTree, tooLarge, tooManyEntries } from './tree.ts';
 
-/** A repository's content at one commit, in a bare repository of our own. */
+/** A repository's content at one commit, in a bare repository of Slipway. */
 export interface Snapshot {
   gitDir: string;
   /** Commit (git) or SHA-256 of the archive. */
   commit: string;
-  /** Tree with its submodules in place. */
+  /** Tree with submodules included. */
   tree: string;
 }
 
@@ -25,15 +25,15 @@ export const hasTree = async (gitDir: string, object: string): Promise<boolean> 
   (await git([...local, 'cat-file', '-e', `${object}^{tree}`], { gitDir })).code === 0;
 
 /**
- * Where a repository is kept below `state`. What was fetched with a login is in a place of its own: a pull request that
- * may use none could know the name of a commit.
+ * Folder of a repository below `state`. Repositories fetched with a login are separate: a pull request without access
+ * could guess a commit's name.
  */
 export function repositoryFolder(state: string, url: string): string {
   const open = isLocalUrl(url) || mayUseCredentials(loginOf(url).plain, false);
   return join(state, 'git', `${sha256(open ? url : `${url}\nwithout a login`).slice(0, 24)}.git`);
 }
 
-/** Brings one commit (not its history) into a repository under `state`, submodules included. */
+/** Fetches one commit, without history, into a repository under `state`, with submodules. */
 export async function fetchCommit(
   url: string,
   commit: string,
@@ -45,8 +45,8 @@ export async function fetchCommit(
 }
 
 /**
- * Brings commits into a repository under `state`: `all` they hold, or their `trees` alone, to which `readFiles` adds
- * the files that are wanted. One request for all of them, and none for what is there.
+ * Fetches commits into a repository under `state`: `all` their content, or only their `trees`, to which `readFiles`
+ * adds wanted files. One request for all; none for commits that are there.
  */
 export async function fetchCommits(
   url: string,
@@ -78,7 +78,7 @@ export async function fetchCommits(
       const named = made.code === 0 ? await git(['config', 'remote.origin.url', loginOf(url).plain], { gitDir }) : made;
       if (named.code !== 0) return bad(error('source-store', `can't make ${gitDir}: ${gitReason(named)}`));
     }
-    // A machine that died may have left git's own lock; nobody else writes here while we hold ours.
+    // A crashed machine may have left git's own lock. Slipway's lock excludes other writers.
     const stale = join(gitDir, 'shallow.lock');
     if (exists(stale) && Date.now() - statSync(stale).mtimeMs > 600_000) rmSync(stale);
     const fetch = (): Fetch => ({
@@ -111,9 +111,9 @@ export async function fetchCommits(
 interface Fetch {
   gitDir: string;
   what: 'all' | 'trees';
-  /** What one commit may still hold, with its submodules, which may be many times the same. */
+  /** Remaining budget of a commit, including submodules, which may repeat many times. */
   left: Share;
-  /** Submodules by URL and commit, each with what it holds. */
+  /** Submodules by URL and commit, with the size of each. */
   made: Map<string, { tree: string; held: Share }>;
 }
 
@@ -122,10 +122,10 @@ interface Share {
   submodules: number;
 }
 
-/** Submodules of one commit, with theirs. */
+/** Maximum number of submodules of a commit, including nested ones. */
 const mostSubmodules = 1000;
 
-/** Bytes of a .gitmodules. */
+/** Size limit of a .gitmodules file in bytes. */
 const largestModules = 1 << 20;
 
 async function fetchInto(fetch: Fetch, remote: Remote, commits: readonly string[]): Promise<Result<void>> {
@@ -135,7 +135,7 @@ async function fetchInto(fetch: Fetch, remote: Remote, commits: readonly string[
   for (const c of commits) if (!(await hasTree(gitDir, c))) lacking.push(c);
   if (!lacking.length) return good(undefined);
   const own = (await git(['config', 'remote.origin.url'], { gitDir })).stdout.trim() === loginOf(url).plain;
-  // A filter needs a remote with a name; a submodule's trees come whole.
+  // A filter needs a named remote. Trees of submodules are fetched completely.
   const filtered = fetch.what === 'trees' && own;
   let fetched = await patiently(
     (at) => [
@@ -150,7 +150,7 @@ async function fetchInto(fetch: Fetch, remote: Remote, commits: readonly string[
     { gitDir },
     remote,
   );
-  // A server may refuse a commit that is no tip: then its branches and tags are taken whole.
+  // A server may refuse commits that are not a branch's head; all branches and tags are fetched then.
   if (fetched.code !== 0 && !refused.test(fetched.stderr))
     fetched = await patiently(
       (at) => [
@@ -171,7 +171,7 @@ async function fetchInto(fetch: Fetch, remote: Remote, commits: readonly string[
   return good(undefined);
 }
 
-/** Counts what a commit holds, each time that it is held. */
+/** Subtracts a commit's size from the budget, for each use. */
 function take({ left }: Fetch, url: string, { entries, submodules }: Share): Result<void> {
   left.entries -= entries;
   left.submodules -= submodules;
@@ -196,7 +196,7 @@ async function treeOfSubmodule(fetch: Fetch, remote: Remote, commit: string, dep
   return tree;
 }
 
-/** The tree of a commit with its submodules' trees in place. */
+/** A commit's tree, with submodules replaced by their trees. */
 async function treeWithSubmodules(
   fetch: Fetch,
   remote: Remote,
@@ -229,7 +229,7 @@ async function treeWithSubmodules(
     if (m) named.set(name, { ...named.get(name), [key]: value });
   }
   const index = join(gitDir, `slipway-index-${process.pid}-${sha256(`${url}${commit}${Math.random()}`).slice(0, 8)}`);
-  // A work tree that is never written to: read-tree --prefix asks for one.
+  // read-tree --prefix requires a work tree; it is never written to.
   const env = { GIT_INDEX_FILE: index, GIT_WORK_TREE: gitDir };
   try {
     const begun = await told([...local, 'read-tree', commit], { gitDir, env });
@@ -238,7 +238,7 @@ async function treeWithSubmodules(
       const entry = [...named.values()].find((e) => e.path === link.path);
       if (!entry?.url) continue;
       const at = submoduleUrl(url, entry.url);
-      // As git has it (CVE-2022-39253): who writes a repository elsewhere may not name what lies on this machine.
+      // Same rule as git (CVE-2022-39253): a remote repository may not name local ones.
       if (!isSourceUrl(at, true) || (isLocalUrl(at) && !isLocalUrl(url)))
         return bad(
           error(
@@ -263,7 +263,7 @@ async function treeWithSubmodules(
   }
 }
 
-/** As git does: a URL that begins with ./ or ../ is relative to its parent's. */
+/** Same rule as git: a URL that begins with ./ or ../ is relative to the parent's. */
 function submoduleUrl(parent: string, url: string): string {
   if (!url.startsWith('./') && !url.startsWith('../')) return url;
   let base = parent.replace(/\/$/, '');

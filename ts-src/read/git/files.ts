@@ -5,10 +5,10 @@ import { utf8Text } from '../../io/utf8.ts';
 import { git, gitReason, local, patiently, unreachable, type Remote, type Reporter } from './process.ts';
 import { tooLarge } from './tree.ts';
 
-/** Bytes of all manifests of a repository. */
+/** Limit for all manifests of a repository, in bytes. */
 const largestTexts = 64 << 20;
 
-/** Which of these blobs a repository lacks, and the bytes of all that it has. */
+/** The missing ones among these blobs, and the total size of the others. */
 async function lookFor(
   gitDir: string,
   { url }: Remote,
@@ -26,7 +26,7 @@ async function lookFor(
   return good({ missing: [...missing], bytes });
 }
 
-/** Brings the blobs that a repository of trees lacks, by one request; gives the bytes of all of them. */
+/** Fetches missing blobs in one request. Returns the total size of all. */
 export async function fetchBlobs(gitDir: string, remote: Remote, blobs: readonly string[]): Promise<Result<number>> {
   if (!blobs.length) return good(0);
   const looked = await lookFor(gitDir, remote, blobs);
@@ -54,7 +54,7 @@ export async function fetchBlobs(gitDir: string, remote: Remote, blobs: readonly
   return now.ok ? good(now.value.bytes) : now;
 }
 
-/** The texts of blobs of a snapshot; of a repository that holds trees alone they are fetched. */
+/** The texts of a snapshot's blobs. Fetches them if the repository has only trees. */
 export async function readFiles(
   snapshot: { gitDir: string },
   url: string,

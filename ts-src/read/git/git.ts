@@ -9,6 +9,6 @@ export { git, local, type Reporter } from './process.ts';
 export { resolveRef, resolveRefs } from './refs.ts';
 export { listTree, tooLarge } from './tree.ts';
 
-/** A URL as git takes it: paths are relative to the distro repository. */
+/** A URL for git. Relative paths are relative to the distro repository. */
 export const absoluteUrl = (url: string, root: string): string =>
   /^[a-z+]+:\/\//.test(url) || isScpLike(url) || isAbsolute(url) ? url : resolve(root, url);

@@ -4,10 +4,10 @@ import { run, type Outcome } from '../../io/process.ts';
 import { slowly } from '../../io/slow.ts';
 import { anonymous, loginOf, mayUseCredentials } from './credentials.ts';
 
-/** Seconds after which a server that accepts and says nothing is given up. */
+/** Seconds without data after which a server is given up. */
 export const stallSeconds = Number(process.env.SLIPWAY_STALL_SECONDS) || 60;
 
-/** Settings of ours for git, after those that the environment has already (its credentials). */
+/** Slipway's settings for git. They follow those in the environment (credentials). */
 const settings: [string, string][] = [
   ['core.autocrlf', 'false'],
   ['core.hooksPath', '/dev/null'],
@@ -19,7 +19,7 @@ const settings: [string, string][] = [
   ['http.lowSpeedTime', String(stallSeconds)],
 ];
 
-/** Adds settings to what the environment gives git already. */
+/** Adds settings to git's settings in the environment. */
 export function withSettings(env: NodeJS.ProcessEnv, added: readonly [string, string][]): NodeJS.ProcessEnv {
   const first = Number(env.GIT_CONFIG_COUNT ?? 0) || 0;
   const entries = added.flatMap(([key, value], i): [string, string][] => [
@@ -46,9 +46,9 @@ interface GitOptions {
   input?: string;
   env?: NodeJS.ProcessEnv;
   signal?: AbortSignal;
-  /** Every byte of the output is kept, as one character. */
+  /** Preserve every byte of the output, as one character each (latin1). */
   binary?: boolean;
-  /** Is given the output as it comes; what it throws ends git. */
+  /** Called with chunks of the output. An exception ends git. */
   onOutput?: (chunk: Buffer) => void;
 }
 
@@ -62,25 +62,25 @@ export const git = (args: string[], options: GitOptions = {}): Promise<Outcome> 
     env: { ...environment(), ...options.env },
   });
 
-/** What a person is told while sources are read. */
+/** Progress messages while sources are read. */
 export interface Reporter {
-  /** A repository is about to be read. */
+  /** Called before a repository is read. */
   reading?(name: string): void;
-  /** A server wants us to wait. */
+  /** Called when a server asks to wait. */
   waiting?(text: string): void;
 }
 
 export const refused = /\b429\b|rate limit|too many requests|abuse detection/i;
 const passing =
   /timed out|connection reset|connection closed|early EOF|unexpected disconnect|hung up unexpectedly|returned error: 5\d\d|HTTP 5\d\d|temporary failure/i;
-/** Seconds between one try and the next. */
+/** Seconds between attempts. */
 const waits = { refused: [2, 8, 30, 60, 120], passing: [1, 4, 10] };
-/** Longest time that one request to a server may take: large repositories over slow lines take some minutes. */
+/** Time limit of one request; large repositories over slow networks take minutes. */
 const longest = (Number(process.env.SLIPWAY_FETCH_MINUTES) || 60) * 60_000;
 
 export const hostOf = (url: string): string => /^[a-z+]+:\/\/(?:[^/]*@)?([^/@]+)/.exec(url)?.[1] ?? redacted(url);
 
-/** How git asks a server for a repository: the URL without a login, and the environment that has it, if it may. */
+/** URL and environment for a request: the URL has no login; the environment has it if that is allowed. */
 function askFor(url: string, submodule: boolean): { url: string; env: NodeJS.ProcessEnv } {
   if (isLocalUrl(url)) return { url, env: {} };
   const { plain, login } = loginOf(url);
@@ -91,20 +91,20 @@ function askFor(url: string, submodule: boolean): { url: string; env: NodeJS.Pro
 
 export interface Remote {
   url: string;
-  /** It is named by a repository, not by the distro repository. */
+  /** The URL comes from a repository's submodules, not from the distro repository. */
   submodule?: boolean;
   reporter: Reporter;
 }
 
-/** What git says of a server that may answer later. */
+/** Classifies a transient error in git's messages; undefined for others. */
 function passingFault(stderr: string): 'refused' | 'passing' | undefined {
   if (refused.test(stderr)) return 'refused';
   return passing.test(stderr) ? 'passing' : undefined;
 }
 
 /**
- * Runs git where a server takes part: what passes is tried again, and who asks us to slow down is given time. `args`
- * gets the URL as git may have it: without a login.
+ * Runs git with a server. Retries after transient errors, and waits longer for servers that limit requests. `args` gets
+ * the URL without login.
  */
 export async function patiently(
   args: (url: string) => string[],
@@ -129,7 +129,7 @@ export async function patiently(
   }
 }
 
-/** What to do about a repository that can't be read, by what git says of it. */
+/** Advice for a repository that can't be read, by git's message. */
 function remedyOf(url: string, stderr: string): string {
   if (isLocalUrl(url)) return 'correct the path; it is relative to distro.yaml';
   if (/Could not resolve host/i.test(stderr))
@@ -176,10 +176,10 @@ export const gitReason = (o: Outcome): string => {
 export const plainReason = (said: string): string =>
   said.trim().replace(/ after \d+ ms: Could(?:n't| not) connect to server$/, ': nothing answers there');
 
-/** Where git must not ask a server by itself for each object that is not there. */
+/** Prevents git from fetching missing objects one by one. */
 export const local = ['-c', 'remote.origin.promisor=false'];
 
-/** What git says on its standard output; nothing is concluded from the silence of one that failed or was stopped. */
+/** git's standard output. If git fails or is stopped, the result is an error, since the output may be incomplete. */
 export async function told(args: string[], options: GitOptions): Promise<Result<string>> {
   const out = await git(args, options);
   return out.code === 0

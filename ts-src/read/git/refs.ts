@@ -6,10 +6,10 @@ import { patiently, unreachable, type Reporter } from './process.ts';
 const isCommit = (v: string): boolean => /^([0-9a-f]{40}|[0-9a-f]{64})$/i.test(v);
 const isShortCommit = (v: string): boolean => /^[0-9a-f]{7,39}$/i.test(v);
 
-/** Names of refs and the commits that they stand at, as ls-remote lists them. */
+/** Ref names → commits, as listed by ls-remote. */
 type Refs = Map<string, string>;
 
-/** The commit that a branch, tag (peeled) or HEAD is now. */
+/** The current commit of a branch, tag (peeled) or HEAD. */
 export async function resolveRef(
   url: string,
   version: string | undefined,
@@ -19,7 +19,7 @@ export async function resolveRef(
   return found.ok ? first(found.value) : found;
 }
 
-/** Names that a version may have on a server; the first that is there is taken. `heads/x`, `tags/x`: as in vcstool. */
+/** Possible ref names of a version; the first existing one is used. `heads/x`, `tags/x`: as in vcstool. */
 function namesOf(version: string): string[] {
   const names = [`refs/heads/${version}`, `refs/tags/${version}^{}`, `refs/tags/${version}`];
   if (version === 'HEAD') names.push('HEAD');
@@ -28,7 +28,7 @@ function namesOf(version: string): string[] {
   return names;
 }
 
-/** The same of several refs of one repository, by one ls-remote; each by itself may not be there. */
+/** Resolves several refs of one repository by one ls-remote. Each may be missing. */
 export async function resolveRefs(
   url: string,
   versions: readonly (string | undefined)[],
@@ -38,7 +38,7 @@ export async function resolveRefs(
   if (fault) return bad(fault);
   const asked = versions.filter((v) => v === undefined || !isCommit(v));
   const refs: Refs = new Map();
-  // A command line has its limits; a release repository may have thousands of tags.
+  // Command lines are limited in length, and a release repository may have thousands of tags.
   for (let i = 0; i < asked.length; i += 200) {
     const patterns = asked.slice(i, i + 200).flatMap((v) => (v === undefined ? ['HEAD'] : namesOf(v)));
     const listed = await listRefs(url, patterns, refs, reporter);
@@ -49,7 +49,7 @@ export async function resolveRefs(
     if (isCommit(v)) return v.toLowerCase();
     return namesOf(v).flatMap((name) => refs.get(name) ?? [])[0];
   });
-  // Of a repository that lacks one, all names: to say what it has.
+  // All refs of a repository that lacks one, for the message.
   const all: Refs = new Map();
   if (versions.some((v, i) => found[i] === undefined && v !== undefined && !v.startsWith('refs/'))) {
     const listed = await listRefs(url, ['refs/heads/*', 'refs/tags/*'], all, reporter);
@@ -66,7 +66,7 @@ export async function resolveRefs(
   );
 }
 
-/** Adds the refs of these patterns that a repository has. */
+/** Adds the refs that match these patterns. */
 async function listRefs(url: string, patterns: string[], refs: Refs, reporter: Reporter): Promise<Result<void>> {
   const listed = await patiently((at) => ['ls-remote', '--', at, ...patterns], {}, { url, reporter });
   if (listed.code !== 0) return unreachable({ url, reporter }, listed);
@@ -77,7 +77,7 @@ async function listRefs(url: string, patterns: string[], refs: Refs, reporter: R
   return good(undefined);
 }
 
-/** The commit that begins with these digits, where a branch or tag stands at it and at no other such. */
+/** The commit with this prefix, if branches or tags name exactly one such commit. */
 function atShortCommit(version: string, all: Refs): string | undefined {
   if (!isShortCommit(version)) return undefined;
   const short = version.toLowerCase();
@@ -85,7 +85,7 @@ function atShortCommit(version: string, all: Refs): string | undefined {
   return found.size === 1 ? [...found][0] : undefined;
 }
 
-/** Says that a branch or tag is not there, and what is. */
+/** The error for a missing branch or tag, with names that exist. */
 function notThere(url: string, version: string, all: Refs): Result<never> {
   const short = (kind: string) =>
     [...all.keys()].flatMap((n) => (n.startsWith(kind) && !n.endsWith('^{}') ? [n.slice(kind.length)] : []));
@@ -103,7 +103,7 @@ function notThere(url: string, version: string, all: Refs): Result<never> {
   );
 }
 
-/** The names that people look for first, then others, at most six. */
+/** Lists at most six names: the most common ones first. */
 function listed(names: readonly string[], one: string, many: string): string {
   if (!names.length) return `no ${many}`;
   const usual = ['main', 'master', 'devel', 'develop', 'rolling'];

@@ -3,13 +3,10 @@ import { sizeText } from '../../model/sizes.ts';
 import { TooMuch } from '../../io/process.ts';
 import { git, gitReason, local } from './process.ts';
 
-/**
- * What a commit may hold at most. A tree can stand in itself many times: what is small to send is then without end to
- * list, and to write to a disk.
- */
+/** Limits of a commit's tree. A tree can contain itself many times: small to send, but endless to list or write. */
 export const largestTree = { entries: 500_000, bytes: 16 * 2 ** 30 };
 
-/** Characters of all its paths. */
+/** Limit for the total length of all paths. */
 const longestListing = 128 << 20;
 
 export interface TreeEntry {
@@ -18,7 +15,7 @@ export interface TreeEntry {
   path: string;
 }
 
-/** `most`: what would be taken of one. */
+/** The error for a tree above the limit `most`. */
 export const tooLarge = (where: string, most: string): Result<never> =>
   bad(
     error('source-size', `${where} holds more than ${most}: it is too large to read`, {
@@ -32,13 +29,13 @@ export const tooManyEntries = (where: string): Result<never> =>
 interface Listing {
   gitDir: string;
   tree: string;
-  /** What is listed, for messages. */
+  /** Name of the listed tree, for messages. */
   where: string;
-  /** Also adds up the files' sizes, as far as these are known here. */
+  /** Also sum up file sizes, as far as blobs are available locally. */
   measured?: boolean;
 }
 
-/** All that a tree holds, folders and links to other repositories included. */
+/** All entries of a tree, including folders and submodules. */
 export async function listTree({ gitDir, tree, where, measured }: Listing): Promise<Result<TreeEntry[]>> {
   const entries: TreeEntry[] = [];
   const chunks = new Lines();
@@ -56,7 +53,7 @@ export async function listTree({ gitDir, tree, where, measured }: Listing): Prom
     if (chunks.length > longestListing) throw new TooMuch();
   };
   try {
-    // Folders too: there may be nothing but these.
+    // Includes folders, since a tree may consist of folders only.
     const args = ['ls-tree', '-r', '-t', '-z', '--full-tree', ...(measured ? ['-l'] : []), tree];
     const listed = await git([...local, ...args], { gitDir, onOutput });
     if (listed.code === 0) return good(entries);
@@ -68,9 +65,9 @@ export async function listTree({ gitDir, tree, where, measured }: Listing): Prom
   }
 }
 
-/** Lines that end with a zero, out of pieces of them. */
+/** Splits chunks into records that end with NUL. */
 class Lines {
-  /** Bytes that were given so far. */
+  /** Number of bytes so far. */
   length = 0;
   private rest: Buffer[] = [];
 

@@ -22,7 +22,7 @@ const conventionalName = /^[a-z][a-z0-9_-]*$/;
 const nameHint = 'lower case letters, digits and underscores, a letter first';
 const isVersion = (v: string): boolean => /^[0-9]+\.[0-9]+\.[0-9]+$/.test(v);
 
-/** What to write where an element is missing. */
+/** Example for a missing element. */
 const exampleOf: Partial<Record<PlainTag, string>> = {
   name: 'for example <name>acme_arm</name>',
   version: 'for example <version>0.1.0</version>',
@@ -31,11 +31,11 @@ const exampleOf: Partial<Record<PlainTag, string>> = {
 
 type PlainElements = Record<PlainTag, Element[]>;
 
-/** Most dependencies of a manifest, and most faults that are told of one. */
+/** Limits for dependencies of a manifest, and for reported faults. */
 const mostDependencies = 10_000;
 const mostFaults = 1000;
 
-/** One manifest while it is read: faults are gathered, and reading goes on. */
+/** Reads one manifest; collects faults and continues. */
 export class ManifestReader {
   private readonly diagnostics: Diagnostic[] = [];
   private readonly dependencies: Dependency[] = [];
@@ -127,13 +127,13 @@ export class ManifestReader {
     }
   }
 
-  /** The text of an element that holds no others. */
+  /** The text of an element without child elements. */
   private leaf(e: Element): string {
     for (const c of e.children ?? []) this.fault(`<${e.name}> must not contain <${c.name}>`, c.line);
     return e.text.trim();
   }
 
-  /** Puts each element to those of its kind, dependencies read. */
+  /** Sorts elements by kind, and reads dependencies. */
   private sort(elements: readonly Element[]): void {
     const tags = tagsOfFormat[this.format];
     for (const e of elements) {
@@ -264,7 +264,7 @@ export class ManifestReader {
     for (const d of dependencies)
       if (d.name === name && d.tag !== 'group_depend')
         this.fault(`package '${name}' must not depend on itself (<${d.tag}>)`, d.line, 'remove this line');
-    // Only these tags can say again what another says.
+    // Only these tags can make others redundant.
     const wide = dependencies.some((d) => d.tag === 'depend' || (format === 1 && d.tag === 'test_depend'));
     if (wide && new Set(dependencies.map((d) => d.name)).size < dependencies.length)
       redundant(dependencies, format, (message, line) => this.fault(message, line));

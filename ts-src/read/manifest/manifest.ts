@@ -9,13 +9,13 @@ import { readTree } from './xml-tree.ts';
 export const largestManifest = 4 << 20;
 const formats = { 1: 1, 2: 2, 3: 3 } as const;
 
-/** The name that a manifest gives its package, also where it has errors; else that of its folder. */
+/** The name of a package in a manifest that may have errors; else the folder's name. */
 export const nameDespiteErrors = (text: string, folder: string): string =>
   /<name>\s*([\w-]{1,200})\s*<\/name>/.exec(text)?.[1] ?? basename(folder);
 
 /**
- * Reads one package.xml. Every breach of the format's rules is reported, as catkin_pkg does, with its line. A manifest
- * with a document type declaration is refused: entities are how hostile XML grows, and no released manifest has one.
+ * Parses a package.xml. Reports every violation of the format's rules with its line, as catkin_pkg does. Refuses
+ * document type declarations: entities can expand without limit, and no released manifest has one.
  */
 export function parseManifest(text: string, file: string): Result<Manifest> {
   const parsed = parseXml(text, file);
@@ -37,7 +37,7 @@ export function parseManifest(text: string, file: string): Result<Manifest> {
   return new ManifestReader(root, formats[format], file).read();
 }
 
-/** A namespace-aware, strict parse into a tree; the errors of expat are its errors. */
+/** Parses strictly with namespaces, into a tree; errors are expat's. */
 function parseXml(source: string, file: string): Result<Element> {
   if (source.length > largestManifest)
     return bad(error('manifest-invalid', `the manifest is larger than ${largestManifest >> 20} MiB`, { file }));

@@ -4,10 +4,9 @@ import { kindsOfTag, type Conditional, type Dependency, type Manifest } from '..
 import { ascii, type Form } from '../parse-cache.ts';
 
 /**
- * A manifest as it is kept, in fields with tabs between them: name, version, format, build types, groups, the rest as
- * JSON that is parsed when somebody asks, and each dependency: its tag's number, its line, its name and as JSON what
- * few have, with blanks between them. Nothing in a field has a tab: JSON has none, names and versions of a good
- * manifest neither.
+ * The cached form of a manifest, in fields separated by tabs: name, version, format, build types, groups, the rest as
+ * JSON that is parsed on demand, and the dependencies: tag number, line, name, and rare properties as JSON, separated
+ * by spaces. No field can contain a tab: JSON escapes it, and valid names and versions have none.
  */
 export const packedManifest: Form<Manifest> = {
   write: (manifest) =>
@@ -29,8 +28,8 @@ type Rest = Pick<
 >;
 
 /**
- * What a manifest says beside its name, version, format, build types, groups and dependencies, as JSON in ASCII: the
- * same text for the same, kept or just read.
+ * A manifest's fields besides name, version, format, build types, groups and dependencies, as ASCII JSON. The text is
+ * the same whether the manifest was cached or parsed.
  */
 export function restOf(manifest: Manifest): string {
   if (manifest instanceof KeptManifest) return manifest.packed;

@@ -2,8 +2,8 @@ import { entry } from '../../model/maps.ts';
 import type { Dependency } from '../../model/manifest.ts';
 
 /**
- * `<depend>` beside a tag that it already stands for (REP 140), format 1's `<test_depend>` beside `<build_depend>`;
- * same version and condition.
+ * Reports redundant tags: `<depend>` beside a tag that it includes (REP 140), and format 1's `<test_depend>` beside
+ * `<build_depend>`, with the same version and condition.
  */
 export function redundant(
   dependencies: Dependency[],
@@ -30,7 +30,7 @@ export function redundant(
   }
 }
 
-/** Tags that one must not stand beside. */
+/** Tags that are redundant beside a given one. */
 function impliedTags(tag: Dependency['tag'], format: number): string[] {
   if (tag === 'depend') return ['build_depend', 'build_export_depend', 'exec_depend', 'depend twice'];
   return tag === 'test_depend' && format === 1 ? ['build_depend', 'run_depend'] : [];

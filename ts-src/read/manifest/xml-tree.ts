@@ -6,14 +6,14 @@ import { messageOf } from '../../io/faults.ts';
 const maximumDepth = 200;
 const noAttributes: Record<string, string> = Object.freeze({});
 
-/** The root element, or what is wrong and where. */
+/** The root element, or the error and its position. */
 export type Read =
   { root: Element; message?: undefined; line?: undefined } | { root?: undefined; message: string; line: number };
 
-/** Reads any manifest, well-formed or not. */
+/** Parses any manifest. */
 export function readTree(text: string): Read {
   reader ??= new TreeReader();
-  // The instruction that names the schema is an eighth of most manifests, and of no use here.
+  // The schema's processing instruction is an eighth of most manifests, and not used.
   const read = reader.read(text.replace(schemaInstruction, '$1'));
   if (!read.root) reader = undefined;
   return read;
@@ -22,8 +22,8 @@ export function readTree(text: string): Read {
 const schemaInstruction = /^(<\?xml [^<>?\n\r]*\?>\s*)<\?xml-model [^<>?\n\r&]*\?>/;
 
 /**
- * One parser for all manifests: making one for each costs as much as what it reads. After a fault its state is not to
- * be trusted.
+ * One parser for all manifests, because creating one costs as much as parsing. It is replaced after an error, since its
+ * state is undefined then.
  */
 let reader: TreeReader | undefined;
 
@@ -32,14 +32,14 @@ class TreeReader {
   private text = '';
   private root: Element | undefined;
   private failed: { message: string; line: number } | undefined;
-  /** The way down to where the parser is; elements below <export>'s are passed over, and counted. */
+  /** Open elements. Elements below those of <export> are skipped, and only counted. */
   private readonly stack: Element[] = [];
   private below = 0;
   /** The element that was closed last: the parser reports a wrong end tag after it. */
   private closed: Element | undefined;
-  /** Attributes of all elements that are open, for namespaces. */
+  /** Attributes of all open elements, for namespaces. */
   private readonly scopes: Record<string, string>[] = [];
-  /** Where the text of <description> begins. */
+  /** Offset of <description>'s content. */
   private start = 0;
 
   constructor() {
@@ -52,7 +52,7 @@ class TreeReader {
     parser.on('closetag', (tag) => this.close(tag.isSelfClosing));
   }
 
-  /** A reader that found a fault can't be used again. */
+  /** Must not be called again after an error. */
   read(text: string): Read {
     this.text = text;
     this.root = undefined;
@@ -65,7 +65,7 @@ class TreeReader {
     return this.root ? { root: this.root } : { message: 'it is empty', line: 1 };
   }
 
-  /** Names the tags that a message of the parser leaves out. */
+  /** Adds the names of tags to a parser's message. */
   private withTags(message: string): string {
     if (this.failed || this.closed === undefined || !message.startsWith('unexpected close tag')) return message;
     const start = this.text.lastIndexOf('</', this.parser.position - 1) + 2;
