@@ -33615,6 +33615,10 @@ function watchRoom(folder2) {
   };
 }
 
+// ts-src/sandbox/plain-files.ts
+init_process();
+var keepPlainFiles = (folder2) => run("find", [folder2, "-mindepth", "1", "!", "-type", "f", "!", "-type", "d", "-delete"]);
+
 // ts-src/sandbox/base-system.ts
 function wantedBase(distroRoot, platform3, architecture3) {
   const sources = { ...baseSources(platform3, distroRoot), underlays: underlaySources(platform3, distroRoot) };
@@ -33692,6 +33696,7 @@ async function makeBase(request, target2) {
     await run("rm", ["-rf", lists]);
     await run("cp", ["-a", shared2.lists, lists]);
   }
+  await keepPlainFiles(lists);
   const archive = await listsDigest(lists);
   const final = (0, import_node_path62.join)(folder2, `${digest4.slice(0, 16)}-${archive.slice(0, 8)}`);
   if (exists(final)) await driver.remove(final);
@@ -34108,7 +34113,7 @@ async function prepareEnvironment(options5, packages, request, roots) {
     return failed(`${message} (${file3})`);
   }
   const own3 = (0, import_node_path67.join)(work2, "own");
-  const status = graph2.layers.status(layers2.value);
+  const status = await graph2.layers.status(layers2.value);
   if (status === void 0) throw new Error(`no layer of ${graph2.id} has the list of its packages`);
   const problem = await packages.compose(
     roots.map((d) => ownPackage(graph2, d)),
@@ -37101,6 +37106,7 @@ async function fetchBase(request, folder2) {
     (0, import_node_path79.join)(work2, "lists")
   ]);
   if (unzipped4.code !== 0) return cannotUnpack(name6, unzipped4);
+  await keepPlainFiles((0, import_node_path79.join)(work2, "lists"));
   if (await sha256File((0, import_node_path79.join)(work2, "base.tar")) !== wanted.digest) return lost2("sound base", name6, wanted.digest);
   if (await listsDigest((0, import_node_path79.join)(work2, "lists")) !== wanted.archive) return lost2("sound list", name6, wanted.digest);
   const unpacked2 = await driver.unpack((0, import_node_path79.join)(work2, "base.tar"), (0, import_node_path79.join)(work2, "root"));
@@ -37231,6 +37237,8 @@ var import_node_path81 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
+var statusFile = "var/lib/dpkg/status";
+var largestStatus = 256 << 20;
 var shortList = (names4) => `${names4.slice(0, 5).join(", ")}${names4.length > 5 ? ` and ${names4.length - 5} more` : ""}`;
 var SystemLayers = class {
   constructor(room) {
@@ -37441,9 +37449,13 @@ var SystemLayers = class {
       ]
     });
   }
-  /** dpkg's status of a root with this set, as text. */
-  status(layers2) {
-    return layers2.map((l) => (0, import_node_path81.join)(l, "var/lib/dpkg/status")).find(exists);
+  /**
+   * The file with dpkg's status of a root with this set. Throws a LeftBehindError where what was installed left a link
+   * there, which would lead to a file of this machine.
+   */
+  async status(layers2) {
+    const layer = layers2.find((l) => exists((0, import_node_path81.join)(l, statusFile)));
+    return layer === void 0 ? void 0 : checkLeft(layer, statusFile, largestStatus);
   }
 };
 function takePackages(from, to) {

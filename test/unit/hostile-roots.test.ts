@@ -6,6 +6,7 @@ import { afterAll, expect, it } from 'vitest';
 import { privateFolder } from '../../ts-src/io/files.ts';
 import type { Base } from '../../ts-src/sandbox/base-system.ts';
 import type { Driver, Entry } from '../../ts-src/sandbox/driver.ts';
+import { keepPlainFiles } from '../../ts-src/sandbox/plain-files.ts';
 import { closeScratch, openScratch } from '../../ts-src/sandbox/scratch.ts';
 import { SystemLayers } from '../../ts-src/sandbox/system-layers.ts';
 import { unshareDriver } from '../../ts-src/sandbox/unshare.ts';
@@ -73,4 +74,42 @@ it('nobody but its owner enters what holds roots, nor what an earlier version le
   for (const part of ['work', 'layers', 'objects']) expect(modeOf(join(state, part)), part).toBe(0o700);
   expect(existsSync(join(state, 'images'))).toBe(false);
   expect(lstatSync(privateFolder(join(state, 'new/folder'))).mode & 0o777).toBe(0o700);
+});
+
+it('a layer whose dpkg left a link for its list of packages gives no file of this machine', async () => {
+  const layers = new SystemLayers({
+    driver: unshareDriver(),
+    state,
+    base,
+    log: join(folder, 'log'),
+    proxy: () => Promise.resolve(undefined),
+  });
+  const layer = (name: string, fill: (dpkg: string) => void): string => {
+    const root = join(folder, name);
+    mkdirSync(join(root, 'var/lib'), { recursive: true });
+    fill(join(root, 'var/lib/dpkg'));
+    return root;
+  };
+  const secret = layer('secret', (dpkg) => {
+    mkdirSync(dpkg);
+    writeFileSync(join(dpkg, 'status'), 'of the host');
+  });
+  const file = layer('file', (dpkg) => {
+    mkdirSync(dpkg);
+    symlinkSync(join(secret, 'var/lib/dpkg/status'), join(dpkg, 'status'));
+  });
+  const way = layer('way', (dpkg) => symlinkSync(join(secret, 'var/lib/dpkg'), dpkg));
+  expect(await layers.status([layer('none', () => undefined), secret])).toBe(join(secret, 'var/lib/dpkg/status'));
+  await expect(layers.status([file, secret])).rejects.toThrow('var/lib/dpkg/status is a link, not a file');
+  await expect(layers.status([way, secret])).rejects.toThrow('var/lib/dpkg is a link, not a folder');
+});
+
+it('lists of a base are files and folders', async () => {
+  const lists = join(folder, 'lists');
+  mkdirSync(join(lists, 'partial'), { recursive: true });
+  writeFileSync(join(lists, 'a_Packages'), 'x');
+  symlinkSync('/', join(lists, 'lists'));
+  symlinkSync('/etc/shadow', join(lists, 'partial/b_Packages'));
+  await keepPlainFiles(lists);
+  expect(readdirSync(lists, { recursive: true }).map(String).sort()).toEqual(['a_Packages', 'partial']);
 });

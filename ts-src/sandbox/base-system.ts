@@ -9,6 +9,7 @@ import { readEnd } from '../io/untrusted.ts';
 import { baseSources, underlaySources, type BasePlatform } from './archive.ts';
 import { makeBaseArchive, watchRoom } from './base-archive.ts';
 import type { Driver } from './driver.ts';
+import { keepPlainFiles } from './plain-files.ts';
 import { newScratch } from './scratch.ts';
 
 /** A platform's base system on this machine. */
@@ -149,6 +150,7 @@ async function makeBase(request: BaseRequest, target: Target): Promise<Result<Ba
     await run('rm', ['-rf', lists]);
     await run('cp', ['-a', shared.lists, lists]);
   }
+  await keepPlainFiles(lists);
   const archive = await listsDigest(lists);
   const final = join(folder, `${digest.slice(0, 16)}-${archive.slice(0, 8)}`);
   if (exists(final)) await driver.remove(final);

@@ -16,6 +16,7 @@ import {
   type BaseRequest,
 } from './base-system.ts';
 import type { Driver } from './driver.ts';
+import { keepPlainFiles } from './plain-files.ts';
 import { newScratch } from './scratch.ts';
 import type { Store } from '../store/store.ts';
 
@@ -165,6 +166,7 @@ async function fetchBase(request: StoredRequest, folder: string): Promise<Result
     join(work, 'lists'),
   ]);
   if (unzipped.code !== 0) return cannotUnpack(name, unzipped);
+  await keepPlainFiles(join(work, 'lists'));
   if ((await sha256File(join(work, 'base.tar'))) !== wanted.digest) return lost('sound base', name, wanted.digest);
   // All runs on this machine share the state, so the digest must be verified: an untrusted run could store false
   // content.

@@ -4,12 +4,16 @@ import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import { sha256 } from '../model/digest.ts';
 import { exists, noteUse, privateFolder, readJson, writeWhole } from '../io/files.ts';
 import type { Outcome } from '../io/process.ts';
+import { checkLeft } from '../io/untrusted.ts';
 import { withMutex } from '../io/mutex.ts';
 import { aptOptions, copyCaches, listBinds } from './apt-call.ts';
 import { aptEnvironment, type Base } from './base-system.ts';
 import type { Driver } from './driver.ts';
 import { filePrefix, isDebFile, type PackageMirror } from './package-mirror.ts';
 import { newScratch } from './scratch.ts';
+
+const statusFile = 'var/lib/dpkg/status';
+const largestStatus = 256 << 20;
 
 interface Layer {
   set: string[];
@@ -268,9 +272,13 @@ export class SystemLayers {
     });
   }
 
-  /** dpkg's status of a root with this set, as text. */
-  status(layers: string[]): string | undefined {
-    return layers.map((l) => join(l, 'var/lib/dpkg/status')).find(exists);
+  /**
+   * The file with dpkg's status of a root with this set. Throws a LeftBehindError where what was installed left a link
+   * there, which would lead to a file of this machine.
+   */
+  async status(layers: readonly string[]): Promise<string | undefined> {
+    const layer = layers.find((l) => exists(join(l, statusFile)));
+    return layer === undefined ? undefined : checkLeft(layer, statusFile, largestStatus);
   }
 }
 

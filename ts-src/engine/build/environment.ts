@@ -73,7 +73,7 @@ export async function prepareEnvironment(
     return failed(`${message} (${file})`);
   }
   const own = join(work, 'own');
-  const status = graph.layers.status(layers.value);
+  const status = await graph.layers.status(layers.value);
   if (status === undefined) throw new Error(`no layer of ${graph.id} has the list of its packages`);
   const problem = await packages.compose(
     roots.map((d) => ownPackage(graph, d)),
