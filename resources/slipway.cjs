@@ -21587,6 +21587,7 @@ var import_node_path15 = require("node:path");
 // ts-src/inspect/members.ts
 var import_node_path14 = require("node:path");
 var systemTargets = ["/usr/lib", "/usr/lib64", "/usr/include", "/usr/share", "/lib", "/lib64"];
+var systemPython = /^\/usr\/bin\/python3(?:\.\d{1,3})?$/;
 var allowedPaths = (debian2, prefix, underlayPrefixes, systemFiles = []) => ({
   folders: [prefix, `/usr/share/doc/${debian2}`],
   files: systemFiles.map((f) => f.target),
@@ -21654,7 +21655,7 @@ function placeFault(m, members2, allowed) {
   if (/[\0-\x1f\x7f-\x9f\ufffd]/.test(m.target)) return "is a link to a name with control characters";
   const end2 = resolve3(m, members2);
   if (end2 === void 0) return `is a link to ${shown2(m.target)}, which leads nowhere`;
-  return isWithin(end2, allowed.folders) || isWithin(end2, allowed.targets) ? void 0 : `is a link to ${shown2(m.target)}, outside of the package's prefix and of the system's libraries`;
+  return isWithin(end2, allowed.folders) || isWithin(end2, allowed.targets) || systemPython.test(end2) ? void 0 : `is a link to ${shown2(m.target)}, outside of the package's prefix and of the system's libraries`;
 }
 function resolve3(link, members2) {
   const parts2 = (target2) => target2.split("/").filter((p) => p !== "" && p !== ".");

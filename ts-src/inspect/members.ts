@@ -26,6 +26,9 @@ export interface AllowedPaths {
 /** Symlink targets allowed in every package: the system's libraries and data, nothing that configures it. */
 const systemTargets = ['/usr/lib', '/usr/lib64', '/usr/include', '/usr/share', '/lib', '/lib64'];
 
+/** What a virtual environment of Python links to. */
+const systemPython = /^\/usr\/bin\/python3(?:\.\d{1,3})?$/;
+
 /** Allowed folders of a package of the distribution, and the system files that distro.yaml allows. */
 export const allowedPaths = (
   debian: string,
@@ -119,7 +122,7 @@ function placeFault(m: Member, members: ReadonlyMap<string, Member>, allowed: Al
   if (/[\0-\x1f\x7f-\x9f\ufffd]/.test(m.target)) return 'is a link to a name with control characters';
   const end = resolve(m, members);
   if (end === undefined) return `is a link to ${shown(m.target)}, which leads nowhere`;
-  return isWithin(end, allowed.folders) || isWithin(end, allowed.targets)
+  return isWithin(end, allowed.folders) || isWithin(end, allowed.targets) || systemPython.test(end)
     ? undefined
     : `is a link to ${shown(m.target)}, outside of the package's prefix and of the system's libraries`;
 }
