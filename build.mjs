@@ -1,6 +1,6 @@
-// Bundles ts-src into resources/slipway.cjs, with its SHA-256 in slipway.digest beside it. `--check` fails when the
-// committed bundle differs from what would be written, when an import goes the wrong way (ARCHITECTURE.md draws which
-// folder may import which), or when files import each other in a circle.
+// Bundles ts-src into resources/slipway.cjs, and writes its SHA-256 to slipway.digest. `--check` fails if the committed
+// bundle is outdated, if an import violates the layers (drawn in ARCHITECTURE.md), or if files import each other in a
+// cycle.
 import { Graph, alg } from '@dagrejs/graphlib';
 import { build } from 'esbuild';
 import { createHash } from 'node:crypto';
@@ -15,7 +15,7 @@ const root = dirname(fileURLToPath(import.meta.url));
 const target = join(root, 'resources', 'slipway.cjs');
 const check = process.argv.includes('--check');
 
-/** What each folder of ts-src may import besides itself. ARCHITECTURE.md draws it. */
+/** Allowed imports of each folder of ts-src besides itself, as drawn in ARCHITECTURE.md. */
 const foundation = ['graph', 'text', 'io', 'model'];
 const middle = ['read', 'plan', 'query', 'render', 'sandbox', 'store', 'inspect', ...foundation];
 const layers = {
@@ -44,7 +44,7 @@ const layers = {
 const pure = new Set(['plan', 'query', 'render', 'graph', 'text', 'model']);
 const impure = /\b(?:Date\.now|new Date\(\)|Math\.random|process\.|node:fs|node:child_process|node:os)\b/;
 
-/** The folder of ts-src that a file lies in; `main` is what lies in none. */
+/** The folder of ts-src that contains a file; `main` for files directly in ts-src. */
 const layerOf = (path) => (path.includes('/') ? path.split('/')[0] : 'main');
 
 function wrongImports() {
@@ -72,7 +72,7 @@ function wrongImports() {
     const found = impure.exec(text);
     if (found) faults.push(`${relative(root, file)}: ${layer} is pure, but it uses ${found[0]}`);
   }
-  // Types count: two files that name each other's are one thing in two places.
+  // Type imports count, too: files that need each other's types belong together.
   for (const circle of alg.findCycles(imports))
     faults.push(`files import each other in a circle: ${circle.join(', ')}`);
   return faults;

@@ -1,5 +1,5 @@
 // npm run check: types and lint (oxlint with TypeScript's checker), limits, types of the plain JavaScript, format and
-// the bundle, side by side. Says what is wrong and ends with 1.
+// the bundle, in parallel. Prints problems and exits with 1 if there are any.
 import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const bin = (name) => join(root, 'node_modules/.bin', name);
 
-/** Runs a program of this repository to its end. */
+/** Runs a program of this repository. */
 function run(command, args, input = '') {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { cwd: root, stdio: ['pipe', 'pipe', 'pipe'] });

@@ -1,7 +1,7 @@
-// Scripts that browsers run are bundled by themselves; the program holds them as text.
+// Scripts for browsers are bundled separately; the program contains them as text.
 import { buildSync } from 'esbuild';
 
-/** The file as one script for browsers, with what it imports. */
+/** Bundles a file with its imports as one script for browsers. */
 export function bundleClient(file) {
   const result = buildSync({
     entryPoints: [file],
@@ -18,7 +18,7 @@ export function bundleClient(file) {
 }
 
 /**
- * The same for a program that esbuild bundles.
+ * An esbuild plugin that imports browser scripts as text.
  *
  * @type {import('esbuild').Plugin}
  */

@@ -1,5 +1,5 @@
-// npm run deb [-- FOLDER]: packs the bundle as slipway_VERSION_all.deb (default: into `out`), with its manual page and
-// completion for bash, zsh and fish. The same commit gives the same bytes.
+// npm run deb [-- FOLDER]: packs the bundle as slipway_VERSION_all.deb (default folder: `out`), with manual page and
+// completion for bash, zsh and fish. Reproducible: equal commits give equal bytes.
 import { execFileSync } from 'node:child_process';
 import {
   chmodSync,

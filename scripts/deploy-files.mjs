@@ -1,9 +1,9 @@
-// The files of deploy/ as one object, path → text: the bundle carries them, so that `slipway deploy init` needs no
+// The files of deploy/ as an object, path → text. The bundle contains them, so that `slipway deploy init` needs no
 // checkout.
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** How code imports them. */
+/** Name of the module in imports. */
 export const deployModule = 'slipway:deploy';
 
 /** @param {string} root @returns {Record<string, string>} */

@@ -1,6 +1,5 @@
-// Limits on the sources: lines of 120 columns, functions of 80 lines, files of 300, and counts of lint warnings. What
-// is above a limit today stands in limits.json with what it measures; these figures may only fall. `--update` lowers
-// them.
+// Limits of the sources: 120 columns per line, 80 lines per function, 300 lines per file, and numbers of lint warnings.
+// limits.json lists existing exceptions with their measures, which may only decrease. `--update` lowers them.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -18,7 +17,7 @@ const sources = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '
   .split('\0')
   .filter((file) => /\.(ts|mjs|cjs|groovy)$/.test(file) && !file.startsWith('resources/'));
 
-/** Name and lines of each function that is longer than the limit; a test's own function is named by its title. */
+/** Name and length of each function above the limit; a test's function is named by its title. */
 function longFunctions(file, text) {
   const found = {};
   const source = ts.createSourceFile(file, text, ts.ScriptTarget.ES2022, true);
@@ -35,7 +34,7 @@ function longFunctions(file, text) {
         source.getLineAndCharacterOfPosition(node.end).line -
         source.getLineAndCharacterOfPosition(node.getStart(source)).line +
         1;
-      // A group of tests is a list, not a function to read at once.
+      // A describe block is a list of tests, not a function in this sense.
       const group = ts.isCallExpression(node.parent) && node.parent.expression.getText().startsWith('describe');
       if (lines > limits.functionLines && !group) found[`${file}: ${nameOf(node)}`] = lines;
     }
@@ -45,9 +44,7 @@ function longFunctions(file, text) {
   return found;
 }
 
-/**
- * Lines that are too long not counting the text of strings, templates and regular expressions, which Prettier leaves.
- */
+/** Lines above the limit, not counting strings, templates and regular expressions, which Prettier does not wrap. */
 function longLines(file, text) {
   const code = text.split('\n').map((line) => line.length);
   if (/\.(ts|mjs|cjs)$/.test(file)) {
@@ -87,7 +84,7 @@ for (const file of sources) {
   if (/\.(ts|mjs|cjs)$/.test(file)) Object.assign(measured.longFunctions, longFunctions(file, text));
 }
 
-// Warnings of the linter, which is given on standard input as it reports in JSON; errors are the linter's own matter.
+// Counts the linter's warnings in its JSON output on standard input. The linter itself reports errors.
 for (const { code, severity } of JSON.parse(readFileSync(0, 'utf8')).diagnostics)
   if (severity === 'warning') measured.warnings[code] = (measured.warnings[code] ?? 0) + 1;
 

@@ -1,6 +1,5 @@
-// npm run release -- X.Y.Z: makes the commit and the tag of a release; nothing is pushed. The version goes to
-// package.json, to the tags that the documentation names and into the bundle; the changelog's "Unreleased" becomes its
-// section.
+// npm run release -- X.Y.Z: creates the commit and the tag of a release; pushes nothing. Updates the version in
+// package.json, in the documentation and in the bundle, and turns the changelog's "Unreleased" into a section.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -22,7 +21,7 @@ const isNewer = (a, b) => {
   return at >= 0 && x[at] > y[at];
 };
 
-/** Every place that names the version of a release: `slipway@vX.Y.Z`, `--branch vX.Y.Z` and `version: vX.Y.Z`. */
+/** Updates all places that name a release: `slipway@vX.Y.Z`, `--branch vX.Y.Z` and `version: vX.Y.Z`. */
 function renameInDocs(version) {
   const files = ['README.md', ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`)];
   for (const file of files.filter((name) => name.endsWith('.md'))) {

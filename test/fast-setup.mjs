@@ -1,4 +1,4 @@
-// Tests of commands run the bundle: it is made of the sources as they are.
+// Tests of commands run the bundle, so it is built from the current sources.
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 

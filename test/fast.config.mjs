@@ -1,4 +1,4 @@
-// npm run test:fast: the unit tests that need no more than Node and git.
+// npm run test:fast: unit tests that need only Node and git.
 import { defineConfig } from 'vitest/config';
 import { lateWorkers, textFiles } from './vitest.config.mjs';
 

@@ -1,4 +1,5 @@
-// What a build costs above the bare build: per package, for a whole chain beside colcon, and when nothing changed.
+// Overhead of a build over the bare compilation: per package, for a whole chain compared with colcon, and without
+// changes.
 import { execFileSync } from 'node:child_process';
 import {
   appendFileSync,
@@ -26,7 +27,7 @@ function write(path, text) {
 const manifest = (name, needs) =>
   `<package format="3"><name>${name}</name><version>1.0.0</version><description>${name}</description><maintainer email="a@example.org">A</maintainer><license>Apache-2.0</license><buildtool_depend>cmake</buildtool_depend>${needs.map((n) => `<depend>${n}</depend>`).join('')}<export><build_type>cmake</build_type></export></package>\n`;
 
-/** Two packages of the same content, one with 200 dependencies, and these. */
+/** Two packages with equal content, one of them with 200 dependencies, and these dependencies. */
 function writeProbes(folder) {
   const deps = Array.from({ length: dependencies }, (_, i) => `dep_${i}`);
   for (const d of deps) {
@@ -132,7 +133,8 @@ export default async function bench({ runs, cold, note }) {
 }
 
 /**
- * The large real chain from an empty store beside colcon: same packages, root, compilers at once and compiler flags.
+ * Builds the large real chain from an empty store, and with colcon: same packages, root, parallel compilers and
+ * compiler flags.
  */
 async function coldChain(note) {
   const folder = join(cache, 'chain');

@@ -1,4 +1,4 @@
-// colcon beside Slipway: a plan's packages in one workspace, in a root over the base that Slipway builds in.
+// colcon for comparison: a plan's packages in one workspace, in a root over the base that Slipway builds in.
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { timed } from './common.mjs';
 
 export const cache = '/var/tmp/slipway-bench';
 
-/** A chroot over the same base, thrown away afterwards; `inside(script)` gives what the script prints. */
+/** A temporary chroot over the same base; `inside(script)` returns the script's output. */
 export function withRoot(folder, work) {
   const base = JSON.parse(readFileSync(join(folder, '.slipway/bases/bookworm-amd64/current.json'), 'utf8'));
   const at = join(cache, 'root');
@@ -36,7 +36,7 @@ export function withRoot(folder, work) {
   }
 }
 
-/** colcon in a folder of its own, from PyPI. */
+/** Installs colcon into its own folder, from PyPI. */
 export function installColcon() {
   const tool = join(cache, 'colcon');
   if (!existsSync(join(tool, 'bin/colcon')))
@@ -61,15 +61,15 @@ export function installColcon() {
       ],
       { stdio: 'inherit' },
     );
-  // The packages' generators and colcon itself take the system's EmPy: a newer one would break genmsg.
+  // The message generators and colcon must use the system's EmPy: a newer one would break genmsg.
   for (const f of readdirSync(tool))
     if (/^(em|emlib|emhelp|emdoc)\.py$|^empy/.test(f)) rmSync(join(tool, f), { recursive: true });
   return tool;
 }
 
 /**
- * A root with a plan's system packages, and its packages in the workspace /src: `work` gets the root and `build`, which
- * gives the seconds of one `colcon build` of all.
+ * A root with a plan's system packages, and its packages in the workspace /src. `work` gets the root and `build`, which
+ * returns the seconds of one `colcon build` of all packages.
  */
 export function withWorkspace(folder, plan, tool, work) {
   const system = [...new Set(plan.packages.flatMap((p) => [...p.systemBuild, ...p.systemRun]))];
@@ -97,10 +97,10 @@ export function withWorkspace(folder, plan, tool, work) {
   });
 }
 
-/** A package's source as the plan has it, patched as Slipway patches it. */
+/** A package's source at the plan's commit, with Slipway's patches. */
 function bringSource(folder, p, target) {
   mkdirSync(target, { recursive: true });
-  // Of an archive, or of a repository: its path is in the commit's tree.
+  // From an archive, or from a repository: its path is in the commit's tree.
   const { url, commit, tree, path } = p.source;
   const repository = /^file:.*\.tar\./.test(url) || !url.startsWith('file:') ? undefined : fileURLToPath(url);
   const [gitDir, treeish] = repository

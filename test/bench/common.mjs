@@ -7,8 +7,8 @@ export const bundle = join(root, 'resources/slipway.cjs');
 export const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
 
 /**
- * Runs a program to its end; seconds of wall time. A shell takes them: starting a process takes the longer the more
- * memory the one that starts it has, and this one has much.
+ * Runs a program; returns its wall time in seconds. A shell measures it, because starting a process takes longer the
+ * more memory its parent has, and this process has much.
  */
 export function run(command, args, options = {}) {
   const r = spawnSync('bash', ['-c', 'TIMEFORMAT=%R; time "$@" 2>&3', 'run', command, ...args], {
@@ -26,7 +26,7 @@ export function run(command, args, options = {}) {
   };
 }
 
-/** A run that must succeed. */
+/** Runs a program that must succeed. */
 export function timed(command, args, options = {}) {
   const r = run(command, args, options);
   if (r.status !== 0)

@@ -1,4 +1,4 @@
-// Makes a site of many packages as they are in ROS 2's distributions, without building any: FOLDER PACKAGES.
+// Makes a site of many packages like those of ROS 2's distributions, without building any: FOLDER PACKAGES.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { DocPackage } from '../../ts-src/docs/package-info.ts';
@@ -13,7 +13,7 @@ const words =
   );
 const pick = (n: number, k: number): string => words[(n * 7919 + k * 104729) % words.length] ?? '';
 const upper = (word: string): string => word.slice(0, 1).toUpperCase() + word.slice(1);
-/** Members of each of ten classes of a package: 120 symbols a package. */
+/** Number of members of each of a package's ten classes: 120 symbols per package. */
 const members = 11;
 
 async function packageOf(n: number, store: Awaited<ReturnType<typeof openStore>>): Promise<DocPackage> {

@@ -69,7 +69,7 @@ async function searchRows(folder, runs, note) {
       first.push(sent);
       await page.keyboard.press('/');
       for (const query of queries) {
-        // The second time the files of these words are there: what counts is the answer itself.
+        // The second search finds the files of these words in the cache: it measures the answer itself.
         for (const again of [false, true]) {
           await page.fill('dialog.search input', '');
           await page.fill('dialog.search input', query);
@@ -92,7 +92,7 @@ async function searchRows(folder, runs, note) {
   ];
 }
 
-/** CPU seconds of the tools, as the logs of documentation have them. */
+/** CPU seconds of the tools, from the logs of documentation. */
 function toolSeconds(logs, only) {
   let sum = 0;
   for (const file of readdirSync(logs, { recursive: true, encoding: 'utf8' })) {
@@ -139,7 +139,7 @@ function rosdoc2Seconds(folder, tarball, note) {
   rmSync(at, { recursive: true, force: true });
   mkdirSync(at, { recursive: true });
   execFileSync('tar', ['xf', tarball, '--strip-components=1', '-C', at]);
-  // rosdoc2 leaves the C++ of catkin packages out: it is told that this is one of ament.
+  // rosdoc2 ignores the C++ of catkin packages, so the manifest declares ament.
   const xml = join(at, 'tf2/package.xml');
   execFileSync('sed', ['-i', 's#</package>#<export><build_type>ament_cmake</build_type></export></package>#', xml]);
   const script = 'cd "$2" && PATH="$1/bin:$PATH" rosdoc2 build --package-path tf2 >rosdoc2.log 2>&1; times';

@@ -1,11 +1,12 @@
-// An edit of a base library on a real chain, with --incremental-objects beside `colcon build` of the same packages.
+// An edit of a base library of a real chain, with --incremental-objects, compared with `colcon build` of the same
+// packages.
 import { appendFileSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { commitChain, makeChain } from '../e2e/chain.mjs';
 import { cache, installColcon, withWorkspace } from './colcon.mjs';
 import { bundle, median, timed } from './common.mjs';
 
-/** What a run appends to which file of cpp_common, on which all C++ packages of the chain build. */
+/** Text that each run appends to a file of cpp_common, on which all C++ packages of the chain depend. */
 const edits = {
   body: {
     file: 'src/debug.cpp',
@@ -17,11 +18,11 @@ const edits = {
   },
 };
 
-/** Rows `build.edit_vs_colcon` (the worse of the two) and one for each kind of edit. */
+/** Results: `build.edit_vs_colcon` (the worse of the two), and one row for each kind of edit. */
 export async function editsBesideColcon(runs, note) {
   const folder = join(cache, 'edits');
   mkdirSync(folder, { recursive: true });
-  // Bases, layers and downloads stay from one run to the next.
+  // State that is kept between runs.
   const kept = ['bases', 'layers', 'archives'];
   for (const f of readdirSync(folder)) if (f !== '.slipway') rmSync(join(folder, f), { recursive: true });
   mkdirSync(join(folder, '.slipway'), { recursive: true });

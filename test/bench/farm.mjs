@@ -1,11 +1,11 @@
-// The example's distro repository on agents of the harness: a nightly, and one more where nothing changed.
+// The example's distro repository on agents of the harness: a nightly, and a second one without changes.
 import { execFileSync } from 'node:child_process';
 import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { copyExample } from '../e2e/edits.mjs';
 import { jenkins } from '../jenkins/harness.mjs';
 
-/** Seconds of an agent that a nightly takes which finds nothing to do. */
+/** Agent seconds of a nightly without changes. */
 export async function noopNightly(note) {
   const folder = '/var/tmp/slipway-bench/farm';
   rmSync(folder, { recursive: true, force: true });

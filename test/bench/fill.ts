@@ -1,5 +1,5 @@
-// Fills a store as if all of a plan had been built and tested: records and objects as builds write them, with what a
-// compiler and apt would say made up. Run in a distro repository: `node fill.cjs DISTRO LOCK`.
+// Fills a store as if a whole plan had been built and tested: records and objects as builds write them, with invented
+// outputs of compilers and apt. Run in a distro repository: `node fill.cjs DISTRO LOCK`.
 import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -20,7 +20,7 @@ import { openSession, shareResolved, type Session } from '../../ts-src/engine/se
 const [distro = '', lockFile = ''] = process.argv.slice(2);
 const sha1 = (text: string) => createHash('sha1').update(text).digest('hex');
 
-/** A base that nothing enters: its digests are what keys need. */
+/** A base that is never entered; keys need only its digests. */
 function makeBase(state: string, id: string, wanted: string): void {
   const folder = join(state, 'bases', id);
   const root = join(folder, 'made', 'root');
@@ -45,7 +45,7 @@ function makeBase(state: string, id: string, wanted: string): void {
   );
 }
 
-/** What apt brings for some names: as many packages as it does for those of real ones, about 60 and 4 more a name. */
+/** An invented set of system packages, as large as a real one: about 60 packages, and 4 for each name. */
 function systemSet(names: readonly string[]): string[] {
   const set = new Set(Array.from({ length: 60 }, (_, i) => `compiler-part-${i}=12.2.0-14+deb12u${i % 3}`));
   for (const n of names) {
@@ -55,7 +55,7 @@ function systemSet(names: readonly string[]): string[] {
   return [...set].sort();
 }
 
-/** Plans with every source pinned to a commit and a tree that are made up, and writes the lock that says so. */
+/** Plans with invented commits and trees for all sources, and writes the lockfile for them. */
 async function lockedPlan(): Promise<Planned> {
   const unlocked = await readAndPlan({ distro }, []);
   if (!unlocked.ok) throw new Error(JSON.stringify(unlocked.diagnostics.slice(0, 5)));
@@ -67,7 +67,7 @@ async function lockedPlan(): Promise<Planned> {
   return planned.value;
 }
 
-/** A session on the plan, with a base for each target and an apt that answers at once. */
+/** A session on the plan, with a base for each target and an apt resolver that answers at once. */
 async function openFilled({ workspace, plan, distributions, lock }: Planned): Promise<Session> {
   const state = resolve(workspace.state);
   for (const { platform: name, architecture } of plan.scopes.flatMap((s) => s.targets)) {
@@ -109,7 +109,7 @@ async function openFilled({ workspace, plan, distributions, lock }: Planned): Pr
   return session;
 }
 
-/** The task's key, where all in its root was built. */
+/** The task's key, if all packages in its root are built. */
 async function keyOf({ taskKeys }: Session, graph: TaskGraph, task: number): Promise<ResolvedTask | undefined> {
   if (packagesInRoot(graph, task).some((d) => !graph.records[d])) return undefined;
   const resolved = await taskKeys.resolveKey(graph, task);

@@ -1,5 +1,5 @@
-// npm run bench -- image: the example's images, each from nothing and after one package changed, beside tar of the same
-// root. The root's own time (mmdebstrap, apt, dpkg) is measured apart: it is that of the layers.
+// npm run bench -- image: the example's images, from nothing and after a change of one package, compared with tar of
+// the same root. The time for the root itself (mmdebstrap, apt, dpkg) is measured separately, as that of the layers.
 import {
   appendFileSync,
   mkdirSync,

@@ -1,5 +1,5 @@
-// What is built again, and how soon it is known that nothing must be: whole Jazzy with nothing changed, the example and
-// the real chain through edits of every kind.
+// What is rebuilt, and the time until it is known that nothing must be: all of Jazzy without changes, and the example
+// and the real chain with edits of every kind.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,9 +13,7 @@ import { textLoaders } from '../../scripts/text-files.mjs';
 const cache = '/var/tmp/slipway-bench';
 const shared = process.env.SLIPWAY_SHARED ?? join(root, '../shared');
 
-/**
- * A distro repository of all of Jazzy for two platforms, its store filled as if all of it had been built and tested.
- */
+/** A distro repository of all of Jazzy for two platforms, with a store as if everything had been built and tested. */
 async function filledJazzy(name, store) {
   const folder = join(cache, name);
   rmSync(folder, { recursive: true, force: true });
@@ -49,7 +47,7 @@ store: "${store}"
   return folder;
 }
 
-/** Seconds until it is known that nothing must be done, the whole process, and how many tasks' keys that took. */
+/** Seconds of a whole process with nothing to do, and the number of tasks whose keys it computed. */
 function noop(folder, runs) {
   const seconds = [];
   let tasks = 0;
@@ -63,7 +61,10 @@ function noop(folder, runs) {
   return { seconds: median(seconds), tasks };
 }
 
-/** Builds through edits; what was rebuilt, and of how many packages the files differ, versions and stamps aside. */
+/**
+ * Builds after each edit. Returns what was rebuilt, and in how many packages files differ, apart from versions and
+ * stamps.
+ */
 function through(folder, source, edits, count, save, args, note) {
   timed('node', [bundle, 'build', ...args], { cwd: folder });
   let before = contentsOf(folder);
@@ -79,7 +80,7 @@ function through(folder, source, edits, count, save, args, note) {
       .results.filter((r) => r.state === 'built')
       .map((r) => r.name);
     const now = contentsOf(folder);
-    // What was edited differs in its changelog at least; where its files don't, building it could still not be spared.
+    // An edited package differs at least in its changelog, so its rebuild was necessary even if other files are equal.
     const differ = new Set([...edit.packages, ...Object.keys(now).filter((n) => now[n] !== before[n])]);
     note(`  ${edit.name}: ${built.length} built, ${differ.size} differ`);
     rebuilt += built.length;

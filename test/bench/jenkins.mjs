@@ -1,5 +1,5 @@
-// What the farm's scheduling takes beside its bound, and what it costs the controller: the vars on Jenkins'
-// interpreter, on Jazzy's graph.
+// Time of the farm's scheduling compared with its lower bound, and its cost for the controller: the vars on Jenkins'
+// interpreter, with Jazzy's graph.
 import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ const cache = '/var/tmp/slipway-bench';
 const shared = process.env.SLIPWAY_SHARED ?? join(root, '../shared');
 const lanes = [10, 20, 50, 100];
 
-/** Runs the scheduling against measured durations, with some seeds: rows by seed and number of lanes. */
+/** Runs the scheduling with measured durations and some seeds: rows by seed and number of lanes. */
 function simulated(folder, seeds) {
   const results = [];
   for (let seed = 1; seed <= seeds; seed++) {
@@ -38,7 +38,7 @@ function simulated(folder, seeds) {
   return results;
 }
 
-/** What the vars cost the controller with some number of lanes. `bound`: seconds that no schedule goes below. */
+/** Cost of the vars for the controller by number of lanes. `bound`: lower bound of a schedule in seconds. */
 async function controllerRows(folder, n, seconds, bound) {
   const r = await jenkins(folder, `lanes-${n}`, {
     jenkinsfile: `Map farm = null\nnode('slipway') { farm = slipwaySchedule.read(readFile('${join(folder, 'schedule')}'), ['*': 'slipway']); farm.program = slipwayProgram.name() }\nslipwayBuild(farm, [lanes: ${n}])\necho("done \${farm.done} failed \${farm.failed}")\n`,
@@ -70,7 +70,7 @@ async function controllerRows(folder, n, seconds, bound) {
   ];
 }
 
-/** What lanes without work cost the controller in an hour, and how soon they see work. */
+/** Cost of idle lanes for the controller in an hour, and how soon they find work. */
 async function idleRows(folder) {
   const idle = [];
   for (const n of [3, 10, 50]) idle.push({ lanes: n, ...(await idleHour(join(folder, 'idle'), n)) });

@@ -1,4 +1,4 @@
-// npm run bench -- NAME [--json] [options]: a table for people; with --json one JSON object on the last line.
+// npm run bench -- NAME [--json] [options]: prints a table; with --json, a JSON object on the last line.
 import { parseArgs } from 'node:util';
 
 const names = {

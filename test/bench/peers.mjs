@@ -1,5 +1,4 @@
-// The programs that planning is compared with: the floor (two libraries and no more), ros_buildfarm, colcon and
-// catkin_pkg.
+// Programs for comparison with planning: the floor (only two libraries), ros_buildfarm, colcon and catkin_pkg.
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -21,9 +20,9 @@ const pinned = [
   'setuptools<80',
 ];
 
-/** The peers' programs, ready to run on the same files: a virtual environment, and a build farm's configuration. */
+/** Prepares the peers' programs for the same files: a virtual environment, and a build farm's configuration. */
 export function makePeers(folder, note) {
-  // The floor runs where its two libraries are.
+  // The floor must lie beside its two libraries.
   const floor = join(folder, 'floor');
   mkdirSync(floor, { recursive: true });
   writeFileSync(join(floor, 'floor.mjs'), readFileSync(join(shared, 'peers/floor.mjs')));

@@ -1,4 +1,4 @@
-// Planning all of Jazzy beside the floor and beside the peers: whole processes on the same files, in turns.
+// Planning all of Jazzy, compared with the floor and the peers: whole processes on the same files, in turns.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ platforms:
 rosdep: [rosdistro/rosdep/base.yaml, rosdistro/rosdep/python.yaml]
 `;
 
-/** A distro repository over the shared data, with no state. */
+/** A distro repository that uses the shared data, without state. */
 function workspace(name, distributions) {
   const folder = join(cache, name);
   rmSync(folder, { recursive: true, force: true });
@@ -26,8 +26,8 @@ function workspace(name, distributions) {
 }
 
 /**
- * `slipway plan` as a whole process, as a person runs it: seconds, and what it printed. Some packages can't be had on
- * these platforms: all such faults are told, and it ends with 1.
+ * Runs `slipway plan` as a whole process; returns seconds and output. Exits with 1, because some packages are not
+ * available on these platforms and all such faults are reported.
  */
 function plan(folder, scopes, options = {}) {
   if (options.fresh) rmSync(join(folder, '.slipway'), { recursive: true, force: true });
@@ -41,7 +41,7 @@ function plan(folder, scopes, options = {}) {
   return { seconds: r.seconds, printed };
 }
 
-/** The most memory that a plan takes, in MB. */
+/** Peak memory of a plan, in MB. */
 function memory(folder) {
   const r = spawnSync(
     'node',
@@ -59,7 +59,7 @@ function memory(folder) {
 const cacheText = (distribution) =>
   gunzipSync(readFileSync(join(shared, `rosdistro/${distribution}/${distribution}-cache.yaml.gz`))).toString('utf8');
 
-/** The cache with every package ten times, its own names in each copy. */
+/** The cache with ten copies of every package, each copy with its own names. */
 function tenfold(folder, load) {
   const data = load(cacheText('jazzy'));
   const names = Object.keys(data.release_package_xmls);
@@ -90,7 +90,7 @@ function tenfold(folder, load) {
   writeFileSync(join(folder, 'cache.yaml'), text);
 }
 
-/** What takes part in the comparison: the seconds of each run, by what ran. */
+/** Seconds of each run, by program. */
 const noSeconds = () => ({
   ours: [],
   first: [],
@@ -117,7 +117,7 @@ function measureCache(folder, peers, seconds, runs) {
   }
 }
 
-/** The second plan of a folder whose cache changed by one dependency. `text`: the cache. */
+/** The second plan of a folder after a dependency in its cache changed. `text`: the cache. */
 function measureSecond(text, seconds, runs) {
   const changing = workspace('jazzy-changing', jazzy({ cache: 'cache.yaml.gz' }));
   const changed = text.replace(/(\n {2}ament_cmake_core: .*?)(<export>)/, '$1<depend>ament_package</depend>$2');
@@ -136,7 +136,7 @@ function measureSecond(text, seconds, runs) {
   }
 }
 
-/** Plans of ten times Jazzy; gives the seconds of one Jazzy in the same form. */
+/** Plans ten times Jazzy; returns the seconds divided by ten, in the same form. */
 function measureTenfold(text, yaml, seconds, runs) {
   const ten = workspace('jazzy-ten', jazzy({ cache: 'cache.yaml' }));
   tenfold(ten, yaml);
@@ -181,7 +181,7 @@ function measureDisk(text, yaml, { python, venv, rosEnvironment }, seconds, runs
 }
 
 function rowsOf(seconds, single, megabytes, note) {
-  // Of what ran in turns each is held against its neighbour: a machine's hour passes over both.
+  // Programs ran in turns, and each run is compared with its neighbour, so that load of the machine affects both.
   const inTurns = (a, b) => median(a.map((s, i) => s / b[i]));
   const m = Object.fromEntries(Object.entries(seconds).map(([k, v]) => [k, median(v)]));
   note(

@@ -1,5 +1,5 @@
-// Publishes packages of a folder to a repository, as the pipelines do but without builds: for benchmarks, and for tests
-// that kill it. `node driver.cjs FOLDER CHANNEL LIST REPOSITORY [contents]`: FOLDER holds `store` and GnuPG's `gpg`;
+// Publishes packages of a folder to a repository like the pipelines, but without builds: for benchmarks, and for tests
+// that kill it. `node driver.cjs FOLDER CHANNEL LIST REPOSITORY [contents]`: FOLDER contains `store` and GnuPG's `gpg`;
 // LIST is a JSON file of suites with architecture, each a list of packages' paths.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
-// npm run bench -- publish: first publication, a switch of 20 packages, promotion and rollback of 2,000 packages for
-// two architectures, beside aptly on the same packages; with --cold to a bucket behind 50 ms of latency, too.
+// npm run bench -- publish: first publication, an update of 20 packages, promotion and rollback of 2,000 packages for
+// two architectures, compared with aptly on the same packages; with --cold, also to a bucket with 50 ms of latency.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -16,7 +16,7 @@ const packages = 2000;
 const changed = 20;
 const architectures = ['amd64', 'arm64'];
 
-/** One tar entry (ustar), by hand: dpkg-deb would take a minute for so many packages. */
+/** Writes a tar entry (ustar) directly: dpkg-deb would take a minute for so many packages. */
 function tar(name, content) {
   const header = Buffer.alloc(512);
   header.write(name, 0, 'latin1');
@@ -30,7 +30,7 @@ function tar(name, content) {
   return Buffer.concat([header, content, Buffer.alloc((512 - (content.length % 512)) % 512), Buffer.alloc(1024)]);
 }
 
-/** A package of about 20 KB that cannot be packed. */
+/** A package of about 20 KB of incompressible data. */
 function deb(name, version, architecture) {
   const control = `Package: ${name}\nVersion: ${version}\nArchitecture: ${architecture}\nMaintainer: A <a@example.org>\nDepends: libc6 (>= 2.34), libstdc++6 (>= 11), acme-mini-ros-workspace\nProvides: ${name}-abi-0123456789abcdef\nSection: misc\nPriority: optional\nDescription: a package of a benchmark\n of two lines\n`;
   const parts = [];
@@ -54,8 +54,8 @@ function deb(name, version, architecture) {
 }
 
 /**
- * Puts the packages of a generation into the store, and into a folder for aptly. `former`: the list of the one before,
- * from which all but some packages are as they were.
+ * Puts the packages of a generation into the store, and into a folder for aptly. `former`: the previous list; all but
+ * some packages are taken from it.
  */
 function generation(folder, n, former) {
   const list = {};
@@ -82,7 +82,7 @@ function generation(folder, n, former) {
   return list;
 }
 
-/** A proxy that lets each request wait. */
+/** A proxy that delays each request. */
 async function delayed(target, milliseconds) {
   const { hostname, port } = new URL(target);
   const proxy = createServer((from, to) =>
@@ -107,7 +107,7 @@ async function delayed(target, milliseconds) {
 }
 
 export default async function ({ runs, cold, note }) {
-  // Nothing here speaks TLS, and Node 18 and 20 read these certificates whenever they start, for a tenth of a second.
+  // No TLS is used here, and Node 18 and 20 read these certificates at each start, which takes a tenth of a second.
   delete process.env.NODE_EXTRA_CA_CERTS;
   const folder = mkdtempSync(join(tmpdir(), 'slipway-bench-publish-'));
   const driver = join(folder, 'driver.cjs');
@@ -193,7 +193,7 @@ async function folderRows({ folder, fingerprint, publish, runs, note }) {
   ];
 }
 
-/** Promotion and both rollbacks, as whole processes of the program. */
+/** Promotion and both kinds of rollback, as whole processes. */
 function commandRows({ folder, fingerprint, runs }) {
   const distro = join(folder, 'distro.yaml');
   mkdirSync(join(folder, 'src'), { recursive: true });

@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execute, type Ran } from './helpers.ts';
 
-/** A folder that apt takes for a machine's root: it reads no source list but the one that is given. */
+/** A folder that apt uses as a machine's root. It reads only the given source list. */
 export class AptClient {
   constructor(readonly root: string) {
     for (const folder of ['etc/apt/sources.list.d', 'etc/apt/preferences.d', 'lists/partial', 'cache/archives/partial'])
@@ -55,7 +55,7 @@ export interface MadeDeb {
   depends?: string;
 }
 
-/** Makes a small package with dpkg-deb; its path. */
+/** Makes a small package with dpkg-deb; returns its path. */
 export function makeDeb(folder: string, deb: MadeDeb): string {
   const architecture = deb.architecture ?? 'amd64';
   const tree = mkdtempSync(join(folder, 'deb-'));

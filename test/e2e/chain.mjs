@@ -7,7 +7,7 @@ import { fetchTarballs, noeticSettings, small, writeDistro } from './upstream.mj
 const git = (cwd, ...args) =>
   execFileSync('git', ['-c', 'user.name=Acme', '-c', 'user.email=robots@example.org', ...args], { cwd });
 
-/** Makes a distro repository of the chain: its repositories lie in `src`, the sources come by apt into `sources`. */
+/** Makes a distro repository of the chain: repositories in `src`, with sources that apt downloads to `sources`. */
 export async function makeChain(folder, sources) {
   const tarballs = await fetchTarballs(small, sources);
   writeDistro(folder, 'noetic', tarballs, { settings: noeticSettings });
@@ -45,7 +45,7 @@ const change = (file, from, to) => {
   writeFileSync(file, changed);
 };
 
-/** As `editsOf` of the example. */
+/** Same form as `editsOf` of the example. */
 export const chainEdits = [
   {
     name: 'code of the bottom-most C++ library',

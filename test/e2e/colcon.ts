@@ -1,10 +1,11 @@
-// Runs the tests of packages with colcon, in a root that has what Slipway built and what the plan says of the system.
+// Runs the tests of packages with colcon, in a root with Slipway's packages and the plan's system packages.
 import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execute, type Ran } from './helpers.ts';
 
 /**
- * Each package is built and tested by itself, upon what is installed. Its lines: name, exit codes of build and test.
+ * Builds and tests each package separately, on top of the installed ones. Prints lines of name and exit codes of build
+ * and test.
  */
 const script = `set -u
 export HOME=/ws/home LC_ALL=C.UTF-8 TZ=UTC PATH=/usr/bin:/bin ROS_DISTRO=jazzy ROS_VERSION=2 ROS_PYTHON_VERSION=3
@@ -36,7 +37,7 @@ done < packages
 export interface ColconRoot {
   root: string;
   release: string;
-  /** Of apt: `deb` lines and files. */
+  /** apt's sources: `deb` lines and files. */
   sources: string[];
   /** Debian packages. */
   packages: string[];
@@ -47,7 +48,7 @@ const must = async (ran: Promise<Ran>): Promise<void> => {
   if (code !== 0) throw new Error(stderr.slice(-5000));
 };
 
-/** Makes the root, unless it is there. */
+/** Makes the root if it does not exist. */
 export async function makeColconRoot({ root, release, sources, packages }: ColconRoot): Promise<void> {
   if (existsSync(join(root, 'ws'))) return;
   const include = [...new Set(['build-essential', 'cmake', 'colcon', 'python3', ...packages])].join(',');
@@ -63,21 +64,21 @@ export interface ColconRun {
   packages: { name: string; path: string }[];
 }
 
-/** What colcon made of a package; `results` is the folder of its result files. */
+/** colcon's result for a package; `results`: folder of its result files. */
 export interface ColconResult {
   built: boolean;
   passed: boolean;
   results: string;
 }
 
-/** Mounts as a task's root has, and loopback alone. */
+/** Mounts as in a task's root, and only the loopback interface. */
 const enter = `ip link set lo up
 mount -t proc proc "$1/proc"
 mount --rbind /dev "$1/dev"
 for at in tmp dev/shm; do mount -t tmpfs -o mode=1777 tmpfs "$1/$at"; done
 exec chroot --userspec=2000:2000 "$1" env -i bash /ws/run.sh`;
 
-/** Tests packages in the root, as a plain user. A run that was stopped goes on. */
+/** Tests packages in the root as an unprivileged user. Continues an interrupted run. */
 export async function runColcon({ root, source, schemas, packages }: ColconRun): Promise<Map<string, ColconResult>> {
   const ws = join(root, 'ws');
   for (const folder of readdirSync(source))

@@ -17,7 +17,7 @@ describe('what builds leave', () => {
 
   it('stays within the stated bound, however often a package is built', () => {
     expect(Math.max(...sizes), sizes.join(' ')).toBeLessThan(stated);
-    // Three places keep a MiB of each build where nothing is cleaned up.
+    // Without clean-up, three places would keep a MiB of each build.
     expect((sizes[6] ?? 0) - (sizes[3] ?? 0), sizes.join(' ')).toBeLessThan(2 * 2 ** 20);
   });
 

@@ -18,7 +18,7 @@ beforeAll(async () => {
   bucket = await s3Server();
   const env = { AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' };
   endpoint = new S3Endpoint(`s3://bucket/docs/nightly?endpoint=${bucket.endpoint}&region=us-east-1`, env);
-  // As a CDN before the bucket serves it: files by their names, nothing else.
+  // Serves the bucket like a CDN: files by their exact names.
   web = createServer((from, to) => {
     const name = decodeURIComponent((from.url ?? '').replace(/^\//, '').replace(/\?.*$/, ''));
     void endpoint.read(name).then((found) => {
@@ -62,7 +62,7 @@ it('addresses below latest/ lead to the same page of the newest state, in a brow
   await leadsTo('latest/d/p/gone.html', `${first.path}/d/p/gone.html`);
   const lead = await endpoint.read('latest/d/p/api/a b.html');
   const second = await publish(2, { 'index.html': page, 'd/p/api/a b.html': page, 'd/p/new.html': page });
-  // The pages that lead on were moved by the list of states alone.
+  // Only the list of states changed; the redirecting pages did not.
   expect((await endpoint.read('latest/d/p/api/a b.html'))?.tag).toBe(lead?.tag);
   await leadsTo('latest/d/p/api/a%20b.html?x=1#part', `${second.path}/d/p/api/a%20b.html?x=1#part`);
   await leadsTo('latest/d/p/new.html', `${second.path}/d/p/new.html`);

@@ -1,4 +1,4 @@
-// Small packages that refer to each other, and some whose documentation has faults: what each has, by path.
+// Small packages that refer to each other, and some whose documentation has faults: files by path.
 
 export function manifest(name: string, depends = ''): string {
   return `<package format="3"><name>${name}</name><version>1.2.3</version><description>The package ${name}.</description>
@@ -78,7 +78,7 @@ except OSError:
     print('no way in')
 `;
 
-/** A package whose documentation alone needs a package of the distribution, and one of the platform. */
+/** A package whose documentation needs a package of the distribution and one of the platform. */
 const extended: Record<string, string> = {
   'src/extended/package.xml': manifest(
     'extended',

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { distro, headers, install, manifest, python } from './docs-files.ts';
 import { discard, slipway, workspace, type Ran } from './helpers.ts';
 
-/** Forms of packages that documentation tools of ROS are tried on: what each has, below `src/NAME`. */
+/** Forms of packages with which ROS documentation tools are tested: files below `src/NAME`. */
 const packages: Record<string, Record<string, string>> = {
   only_messages: {
     'CMakeLists.txt': install('only_messages', 'install(DIRECTORY msg srv action DESTINATION share/only_messages)'),
@@ -79,7 +79,7 @@ const packages: Record<string, Record<string, string>> = {
   },
 };
 
-describe('forms of packages', () => {
+describe('documentation of packages of various forms', () => {
   const folder = workspace('docs-forms');
   const page = (path: string) => readFileSync(join(folder, 'docs/d', path), 'utf8');
   let ran: Ran;
@@ -89,7 +89,7 @@ describe('forms of packages', () => {
       files[`src/${name}/package.xml`] = manifest(name, '<depend>python3</depend>');
       for (const [path, text] of Object.entries(own)) files[`src/${name}/${path}`] = text;
     }
-    // It wants no documentation.
+    // Opts out of documentation.
     files['src/silent/package.xml'] = manifest('silent').replace('<export>', '<export><undocumented/>');
     files['src/silent/CMakeLists.txt'] = install('silent', '');
     for (const [path, text] of Object.entries(files)) {
@@ -100,7 +100,7 @@ describe('forms of packages', () => {
   });
   afterAll(() => discard(folder));
 
-  it('are all documented but one that wants none, without a dead link', () => {
+  it('documents all packages except one that opts out, without dead links', () => {
     expect(ran.code, ran.stderr).toBe(0);
     const { results, dead } = JSON.parse(ran.stdout) as {
       results: { name: string; kind: string; state: string; reason: string }[];
@@ -113,13 +113,13 @@ describe('forms of packages', () => {
     expect(ran.code, ran.stderr).toBe(0);
   });
 
-  it('messages, services and actions alone make no API pages', () => {
+  it('makes no API pages for packages with only messages, services and actions', () => {
     expect(page('only_messages/action/Fibonacci.html')).toContain('partial_sequence');
     expect(page('only_messages/messages.html')).toContain('AddTwoInts');
     expect(existsSync(join(folder, 'docs/d/only_messages/api'))).toBe(false);
   });
 
-  it('README is Markdown or reStructuredText, with its links and pictures', () => {
+  it('reads README as Markdown or reStructuredText, with links and pictures', () => {
     const readme = page('links_in_readme/index.html');
     expect(readme).toContain('src="files/pictures/plan.svg"');
     expect(readme).toContain('href="https://example.org/x"');
@@ -131,7 +131,7 @@ describe('forms of packages', () => {
     expect(rst).not.toMatch(/System Message|href="#(target|system-message)/);
   });
 
-  it('Python is what is installed, and headers are, wherever they lie', () => {
+  it('documents installed Python modules and headers, regardless of their location in the source', () => {
     expect(page('alternative_python/doc/python/alternative_python.deep.html')).toContain('Far below.');
     expect(existsSync(join(folder, 'docs/d/no_real_python/doc'))).toBe(false);
     const api = page('headers_elsewhere/api/motor_8h.html');
@@ -139,7 +139,7 @@ describe('forms of packages', () => {
     expect(api).toContain('More of it.');
   });
 
-  it('rosdoc2.yaml, rosdoc.yaml and a conf.py of their own are understood', () => {
+  it("understands rosdoc2.yaml, rosdoc.yaml and a package's own conf.py", () => {
     expect(page('user_docs/doc/first.html')).toContain('href="deep/second.html"');
     expect(existsSync(join(folder, 'docs/d/user_docs/doc/python'))).toBe(false);
     expect(page('user_docs/api/overview.html')).toContain('a.h');

@@ -33,7 +33,7 @@ function writeAll(folder: string, files: Record<string, string>): void {
   }
 }
 
-/** Every file of a tree with its digest; versions that pages show without the time at which they were built. */
+/** Digest of every file in a tree, with versions on pages stripped of the build time. */
 function digests(root: string): Record<string, string> {
   const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((f) =>
     statSync(join(root, f)).isFile(),
@@ -57,7 +57,7 @@ describe('documentation of packages that refer to each other', () => {
   });
   afterAll(() => discard(folder));
 
-  it('is made of what is installed, without a dead link', () => {
+  it('documents what is installed, without dead links', () => {
     expect(first.code, first.stderr).toBe(0);
     expect(documented(first)).toEqual({ base: 'built', user: 'built' });
     expect(answer(first).dead).toEqual([]);
@@ -78,7 +78,7 @@ describe('documentation of packages that refer to each other', () => {
     expect(answer(first).crossing['d/user → d/base']).toBeGreaterThan(2);
   });
 
-  it('an edit of a comment makes the pages of one package anew, a new function those that refer to it', async () => {
+  it("remakes one package's pages after an edit of a comment, and those of referring packages after a new function", async () => {
     const header = join(folder, 'src/base/include/base/time.h');
     writeFileSync(header, readFileSync(header, 'utf8').replace('A moment of the robot', 'A moment of any robot'));
     const comment = await docs();
@@ -89,7 +89,7 @@ describe('documentation of packages that refer to each other', () => {
     expect(documented(await docs())).toEqual({ base: 'cached', user: 'cached' });
   });
 
-  it('another machine makes the same bytes', async () => {
+  it('gives the same bytes on another machine', async () => {
     const other = workspace('docs-other');
     try {
       for (const part of ['distro.yaml', 'rosdep.yaml', 'src'])
@@ -102,7 +102,7 @@ describe('documentation of packages that refer to each other', () => {
     }
   });
 
-  it('is published as states, of which one is the latest', async () => {
+  it('publishes states, one of them as the latest', async () => {
     const site = join(folder, 'published/nightly');
     expect((await docs('--publish', 'nightly')).code).toBe(0);
     const state = readlinkSync(join(site, 'latest'));
@@ -117,7 +117,7 @@ describe('documentation of packages that refer to each other', () => {
     const states = JSON.parse(readFileSync(join(site, 'states.json'), 'utf8')) as { path: string; total: number }[];
     expect(states.map((s) => s.path)).toEqual([next, state]);
     expect(states[0]?.total).toBeGreaterThan(3);
-    // How much is described is remembered, and shown once it changed.
+    // The coverage is remembered, and shown after it changed.
     const header = join(folder, 'src/base/include/base/time.h');
     expect(page('d/base/index.html')).not.toContain('class="trend"');
     writeFileSync(header, readFileSync(header, 'utf8').replace('  int plain;', '  /** Told. */\n  int plain;'));
@@ -147,7 +147,7 @@ describe('documentation of packages that refer to each other', () => {
       return shown;
     }
 
-    it('pages have no fault that axe finds, light and dark, and fit a phone', async () => {
+    it('has pages without accessibility faults (axe) in light and dark mode, which fit a phone', async () => {
       const pages = ['index.html', 'd/base/index.html', 'd/base/api/classbase_1_1Time.html', 'd/user/msg/Tick.html'];
       const more = ['d/base/api/overview.html', 'd/base/doc/python/base_py.html', 'd/base/changelog.html'];
       for (const path of [...pages, ...more])
@@ -164,7 +164,7 @@ describe('documentation of packages that refer to each other', () => {
         }
     });
 
-    it('the search is opened, used and left by keyboard, from file://', async () => {
+    it('has a search that can be opened, used and closed by keyboard, also from file://', async () => {
       const shown = await open('d/user/index.html');
       await shown.keyboard.press('/');
       await shown.keyboard.type('secondsOf');
@@ -184,7 +184,7 @@ describe('documentation of packages that refer to each other', () => {
   });
 });
 
-it('nothing is green by silence, and hostile documentation harms nobody', async () => {
+it('reports every fault, and contains hostile documentation', async () => {
   const folder = workspace('docs-faults');
   try {
     writeAll(folder, faulty);
@@ -208,10 +208,10 @@ it('nothing is green by silence, and hostile documentation harms nobody', async 
     expect(readme).not.toMatch(/href="javascript:/i);
     expect(readFileSync(join(folder, 'docs/d/no_page/index.html'), 'utf8')).toContain('makes no API page');
     expect(readFileSync(join(folder, 'docs.out/report.html'), 'utf8')).toContain('documentation of ');
-    // What doc_depend names is there for the documentation, and for nothing else.
+    // Dependencies from doc_depend are installed for documentation only.
     expect(reasons.extended).toBe('built: new or changed inputs');
     expect(readFileSync(join(folder, 'docs/d/extended/doc/index.html'), 'utf8')).toContain('Said by an extension.');
-    // No page loads a badge, or anything else, from another host.
+    // Pages load nothing from other hosts, such as badges.
     for (const page of ['index.html', 'doc/index.html']) {
       const html = readFileSync(join(folder, 'docs/d/extended', page), 'utf8');
       expect(html).toContain('<span class="elsewhere" title="https://badges.example.org/');
@@ -220,7 +220,7 @@ it('nothing is green by silence, and hostile documentation harms nobody', async 
     }
     const junit = readFileSync(join(folder, 'docs.out/junit/d/bookworm-amd64.xml'), 'utf8');
     expect(junit).toMatch(/<testcase classname="\S*warns" name="docs"[^>]*>\s*<failure message="2 warnings, 0 are/);
-    // The network is off, and nothing of the host is there.
+    // There is no network, and nothing of the host is visible.
     expect(
       ran.stdout + readFileSync(join(folder, 'docs.out/logs/d/bookworm-amd64/escapes.docs.log'), 'utf8'),
     ).toContain('no way out');

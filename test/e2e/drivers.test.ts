@@ -35,8 +35,8 @@ it('a live view on a terminal: what runs, how far, how long', async () => {
   }
 });
 
-describe('as a plain user', () => {
-  // The test command removes the user at its end.
+describe('as an unprivileged user', () => {
+  // The test command removes the user at the end.
   const { name: user, home } = plainUser;
   const as = (...command: string[]) =>
     execute('setpriv', ['--reuid', user, '--regid', user, '--init-groups', 'env', `HOME=${home}`, ...command], {
@@ -105,7 +105,7 @@ describe('with docker', () => {
   const env = { DOCKER_HOST: `unix://${socket}` };
   beforeAll(async () => {
     mkdirSync(data, { recursive: true });
-    // Copies of whole images are slow: they are for file systems that an overlay can't lie on.
+    // Copies of whole images are slow, so they are only used for file systems that can't hold an overlay.
     const storage = execFileSync('stat', ['--file-system', '--format=%T', cache], { encoding: 'utf8' }).startsWith(
       'overlay',
     )
@@ -132,7 +132,7 @@ describe('with docker', () => {
     for (let i = 0; i < 120 && (await execute('docker', ['info'], { env })).code !== 0; i++) await sleep(500);
   });
   afterAll(async () => {
-    // The daemon unmounts its folder at its end, which takes long on a busy machine.
+    // The daemon unmounts its folder when it ends, which takes long on a busy machine.
     const ended = new Promise((resolve) => daemon.once('exit', resolve));
     daemon.kill('SIGTERM');
     await Promise.race([ended, sleep(120_000).then(() => daemon.kill('SIGKILL'))]);
@@ -143,7 +143,7 @@ describe('with docker', () => {
   const docker = (...args: string[]): string =>
     execFileSync('docker', args, { env: { ...process.env, ...env }, encoding: 'utf8' }).trim();
 
-  it('builds the same bytes as without it, and leaves no container of its own or of a dead run', async () => {
+  it('builds the same bytes as without it, and leaves no containers, neither its own nor those of a dead run', async () => {
     const folder = example('docker');
     try {
       const first = await slipway(['build', 'ament_cmake_core', '--distribution', 'mini'], folder);
@@ -160,7 +160,8 @@ describe('with docker', () => {
       );
       expect(ran.code, ran.stderr).toBe(0);
       expect(bytes()).toEqual(plain);
-      // One container of a run that died here, and one of a living run of another machine that shares the daemon.
+      // One container of a run that died on this machine, and one of a running run on another machine that shares the
+      // daemon.
       const leave = (run: string) =>
         docker('create', '--label', `slipway.run=${run}`, docker('images', '--quiet', 'slipway-base'), 'true');
       const dead = '999999-0011223344556677';

@@ -1,5 +1,5 @@
-// Edits of every kind to the example's packages, and what a build holds: for tests and benchmarks of incremental
-// builds.
+// Edits of every kind to the example's packages, and digests of a build's contents: for tests and benchmarks of
+// incremental builds.
 import { createHash } from 'node:crypto';
 import { appendFileSync, chmodSync, cpSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Copies the example's distro repository, without what builds leave in it, and makes its source repositories. */
+/** Copies the example's distro repository without files of builds, and creates its source repositories. */
 export function copyExample(folder) {
   cpSync(join(root, 'examples/robot'), folder, {
     recursive: true,
@@ -21,7 +21,7 @@ export function copyExample(folder) {
 
 const change = (file, from, to) => writeFileSync(file, readFileSync(file, 'utf8').replace(from, to));
 
-/** `packages`: those that are edited; they are rebuilt whatever comes out. `inside`: nobody else can see the change. */
+/** `packages`: edited packages, which are always rebuilt. `inside`: the change is not visible to dependents. */
 export const editsOf = [
   {
     name: 'code of a library',
@@ -154,7 +154,7 @@ export const editsOf = [
   },
 ];
 
-/** Digest of all files of each published package, by package: stamps (the changelog, the version) aside. */
+/** Digest of all files of each published package except stamps (changelog, version), by package. */
 export function contentsOf(folder) {
   const found = {};
   const results = JSON.parse(readFileSync(join(folder, 'out/result.json'), 'utf8')).results;

@@ -142,7 +142,7 @@ describe('the example, from its repositories to packages that run', () => {
     expect(ran.status, ran.stderr).toBe(0);
   });
 
-  it('builds nothing when nothing changed', async () => {
+  it('builds nothing without changes', async () => {
     const again = await slipway(['build'], folder);
     expect(again.code, again.stderr).toBe(0);
     expect(new Set(Object.values(states(folder)))).toEqual(new Set(['cached']));
@@ -203,7 +203,7 @@ describe('the example, from its repositories to packages that run', () => {
     }
   });
 
-  it('rebuilds what a change reaches, at a higher version', async () => {
+  it('rebuilds what a change affects, with a higher version', async () => {
     const before = Object.fromEntries(resultOf(folder).map((r) => [r.name, r.version!]));
     const built = async () => {
       sources(folder);
@@ -243,7 +243,7 @@ describe('the example, from its repositories to packages that run', () => {
     expect(debs(folder).some((d) => d.includes('acme-mini-acme-teleop'))).toBe(true);
   });
 
-  it('tells why a package failed, stops only what needs it, and keeps the rest', async () => {
+  it('reports why a package failed, stops only its dependents, and keeps the rest', async () => {
     const manifest = join(folder, 'src/robot/acme_drive/package.xml');
     const text = readFileSync(manifest, 'utf8');
     writeFileSync(manifest, text.replace('  <depend>tinyxml2</depend>\n', ''));
@@ -297,7 +297,7 @@ describe('the example, from its repositories to packages that run', () => {
     sources(folder);
   });
 
-  it('builds just what is named with --only, on what the store holds', async () => {
+  it('builds only what --only names, using the store', async () => {
     appendFileSync(join(folder, 'src/robot/acme_drive/src/drive.cpp'), '// more\n');
     sources(folder);
     const ran = await slipway(['build', 'acme_drive', '--only', '--distribution', 'mini'], folder);
@@ -317,7 +317,7 @@ describe('the example, from its repositories to packages that run', () => {
   });
 });
 
-it('the same lock gives the same bytes from an empty store', async () => {
+it('gives the same bytes from the same lockfile and an empty store', async () => {
   const [a, b] = [example('lock-a'), example('lock-b')];
   try {
     expect((await slipway(['build'], a)).code).toBe(0);

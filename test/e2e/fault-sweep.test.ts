@@ -3,7 +3,7 @@ import { casesOf, makeTemplate, sweep, type Case } from '../large/fault-sweep.ts
 import { installTools } from '../setup.mjs';
 import { discard, workspace } from './helpers.ts';
 
-/** A part of `npm run e2e:faults`. */
+/** A sample of `npm run e2e:faults`. */
 const seed = 4;
 
 describe('some faults of the file system', () => {
@@ -17,7 +17,7 @@ describe('some faults of the file system', () => {
   });
   afterAll(() => discard(template));
 
-  it('end commands with 1 and a word on what and where, never with 70', async () => {
+  it('end commands with exit code 1 and a message saying what and where, never with 70', async () => {
     const { tried, wrong } = await sweep(template, cases);
     expect(wrong, `seed ${seed}`).toEqual([]);
     expect(tried).toBeGreaterThan(5);

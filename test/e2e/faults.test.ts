@@ -17,7 +17,7 @@ import { randoms } from '../../ts-src/query/simulate.ts';
 import { bundle, cache, discard, slipway, states, workspace } from './helpers.ts';
 import { s3Server } from './s3.mjs';
 
-/** Two packages: `upper` takes the text of `lower` into its own file, so whether they fit together can be read. */
+/** Two packages. `upper` copies the text of `lower` into its own file, which shows whether they fit together. */
 function small(name: string, more = ''): string {
   const folder = workspace(name);
   writeFileSync(
@@ -47,8 +47,8 @@ function small(name: string, more = ''): string {
 const edit = (folder: string, n: number): void => writeFileSync(join(folder, 'src/lower/text'), `text ${n}\n`);
 
 /**
- * What apt would be served: signed, each file as its index says, and both packages of one make; `lower` alone only
- * where the build of `upper` may have failed, which then no longer fits. Undefined where nothing is yet.
+ * What apt would get: signed, each file as in its index, and both packages from the same build. `lower` may be alone
+ * only if the build of `upper` may have failed and no longer fits. Undefined if nothing is published yet.
  */
 function served(folder: string, mayFail = false): string | undefined {
   const suite = join(folder, 'out/apt/dists/bookworm-d');
@@ -64,7 +64,7 @@ function served(folder: string, mayFail = false): string | undefined {
       { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] },
     );
     const digest = (data: Buffer) => createHash('sha256').update(data).digest('hex');
-    // apt reads the index that InRelease names, by its hash; the plain name is for other tools.
+    // apt reads the index that InRelease names by its hash; the plain name is for other tools.
     const named = /^ ([0-9a-f]{64}) \d+ main\/binary-amd64\/Packages$/m.exec(release)![1]!;
     const packages = readFileSync(join(suite, 'main/binary-amd64/by-hash/SHA256', named));
     expect(digest(packages)).toBe(named);
@@ -76,7 +76,7 @@ function served(folder: string, mayFail = false): string | undefined {
         const field = (name: string) => new RegExp(`^${name}: (.*)$`, 'm').exec(p)![1]!;
         const file = join(folder, 'out/apt', field('Filename'));
         expect(digest(readFileSync(file))).toBe(field('SHA256'));
-        // The prefix's setup.sh has no part in what the packages hold.
+        // The prefix's setup.sh does not affect the content of the packages.
         if (field('Package') === 'acme-d-environment') return [];
         const at = field('Package') === 'acme-d-lower' ? 'share/lower/text' : 'share/upper/copy';
         return execFileSync('sh', ['-c', 'dpkg-deb --fsys-tarfile "$1" | tar -xO "./opt/acme/d/$2"', 'sh', file, at], {
@@ -92,7 +92,7 @@ function served(folder: string, mayFail = false): string | undefined {
   }
 }
 
-/** A run to its end: everything is there, and as it should be. */
+/** Runs to the end: everything must be there and correct. */
 async function whole(folder: string, n: number): Promise<void> {
   const ran = await slipway(['build'], folder);
   expect(ran.code, ran.stderr).toBe(0);
@@ -101,7 +101,7 @@ async function whole(folder: string, n: number): Promise<void> {
   expect(sound.code, sound.stdout + sound.stderr).toBe(0);
 }
 
-/** Every process below one, itself first. */
+/** All descendants of a process, itself first. */
 function below(pid: number): number[] {
   const children = new Map<number, number[]>();
   for (const entry of readdirSync('/proc')) {
@@ -118,7 +118,7 @@ function below(pid: number): number[] {
   return all;
 }
 
-/** A repository that was built twice, and how many seconds the second run took. */
+/** A repository that was built twice, and the seconds of the second run. */
 async function prepared(name: string): Promise<{ folder: string; seconds: number }> {
   const folder = small(name);
   await whole(folder, 0);
@@ -135,8 +135,8 @@ describe('kill -9', () => {
     two = [await prepared('kill'), await prepared('kill')];
   });
 
-  it('at each boundary between two writes loses nothing and serves nothing wrong', async () => {
-    /** One of the two repositories takes the odd boundaries, the other one the even ones. */
+  it('loses nothing and serves nothing wrong, at each boundary between two writes', async () => {
+    /** One of two repositories tests the odd boundaries, the other one the even ones. */
     const through = async ({ folder }: { folder: string }, first: number): Promise<number> => {
       let n = 1;
       let last = n;
@@ -163,11 +163,11 @@ describe('kill -9', () => {
       return at;
     };
     const boundaries = await Promise.all(two.map((t, i) => through(t, i + 1)));
-    // It has more than the records, objects and indexes of two packages to write.
+    // A run writes more than the records, objects and indices of two packages.
     expect(Math.max(...boundaries)).toBeGreaterThan(12);
   });
 
-  it('of any process of a run, at 100 instants, loses nothing and serves nothing wrong', async () => {
+  it('loses nothing and serves nothing wrong when any process of a run is killed, at 100 instants', async () => {
     const through = async ({ folder, seconds }: { folder: string; seconds: number }, seed: number): Promise<void> => {
       let n = Number(readFileSync(join(folder, 'edits'), 'utf8'));
       const random = randoms(seed);
@@ -180,7 +180,7 @@ describe('kill -9', () => {
         const end = new Promise<void>((resolve) => child.on('exit', () => resolve(void (ended = true))));
         await sleep(random() * seconds * 1000);
         const all = ended ? [] : below(child.pid!);
-        // Slipway itself, or something that it runs, which it then tells of.
+        // Kills Slipway, or a program that it runs, which Slipway then reports.
         const victim = all[random() < 0.6 ? 0 : Math.floor(random() * all.length)];
         try {
           if (victim !== undefined) process.kill(victim, 'SIGKILL');
@@ -196,7 +196,7 @@ describe('kill -9', () => {
   });
 });
 
-it('a truncated, foreign or lost object is built again, and said, in the same run', async () => {
+it('rebuilds truncated, foreign or lost objects in the same run, and reports it', async () => {
   const folder = small('truncated');
   try {
     await whole(folder, 0);
@@ -230,7 +230,7 @@ it('a truncated, foreign or lost object is built again, and said, in the same ru
       expect(ran.code, ran.stderr).toBe(0);
       expect(states(folder)).toEqual({ lower: 'built', upper: 'built' });
       expect(served(folder)).toBe('text 0');
-      // It was built under another name: this one stays until the store is cleaned up.
+      // It was built under another name: the damaged one stays until the store is cleaned up.
       rmSync(spoilt, { recursive: true, force: true });
     }
     for (const f of objects()) rmSync(f);
@@ -242,7 +242,7 @@ it('a truncated, foreign or lost object is built again, and said, in the same ru
   }
 });
 
-it('a store in a bucket, half of whose answers are errors, gives the same as a folder', async () => {
+it('a store in a bucket that answers half of the requests with errors gives the same results as a folder', async () => {
   const server = await (
     s3Server as () => Promise<{ erring: number; requests: number; endpoint: string; stop: () => void }>
   )();

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-/** Answers a request as git's own server does, with the repositories below a folder. */
+/** Answers a request like git's own server, with the repositories below a folder. */
 export function gitBackend(root: string, request: IncomingMessage, response: ServerResponse): void {
   const url = new URL(request.url!, 'http://x');
   const env = {

@@ -6,19 +6,19 @@ import { writeTiny } from './tiny.ts';
 
 const mib = 2 ** 20;
 
-/** What the state, the store in it and the repository may take after any number of builds of this package. */
+/** Size limit of the state with its store, and of the repository, after any number of builds of this package. */
 export const stated = 14 * mib;
 
 const settings = `state: { size: 3M }
 publish: { keep: 2, grace_days: 0 }
 `;
 
-/** A package with a MiB that can't be compressed: each edit leaves a MiB in all that keeps it. */
+/** A package with a MiB of incompressible data: each edit adds a MiB wherever it is kept. */
 export function writeGrowing(folder: string): void {
   writeTiny(folder, { grows: { cmake: 'install(FILES data DESTINATION share/grows)' } }, settings);
 }
 
-/** Bytes of the disk, each file once; not what other states share. */
+/** Disk usage in bytes: each file once, without files shared with other states. */
 export function diskUse(folders: readonly string[]): number {
   const seen = new Set<number>();
   let bytes = 0;
@@ -33,7 +33,7 @@ export function diskUse(folders: readonly string[]): number {
   return bytes;
 }
 
-/** As if an hour had passed: what the next clean-up finds is older by that. */
+/** Ages files by an hour for the next clean-up. */
 function passHour(folder: string): void {
   const git = join(folder, '.slipway/git/folders.git');
   rmSync(join(git, 'slipway-pruned'), { force: true });
@@ -44,7 +44,7 @@ function passHour(folder: string): void {
     if (lstatSync(join(objects, name)).isFile()) utimesSync(join(objects, name), before, before);
 }
 
-/** Edits and builds so often; what the disk held after each. Fails where a build does. */
+/** Edits and builds `builds` times; returns the disk usage after each build. Throws if a build fails. */
 export async function grow(folder: string, builds: number): Promise<number[]> {
   const sizes: number[] = [];
   for (let n = 0; n < builds; n++) {

@@ -31,7 +31,7 @@ export interface Ran {
   stderr: string;
 }
 
-/** Runs a program to its end without holding up the test runner. */
+/** Runs a program without blocking the test runner. */
 export function execute(
   command: string,
   args: string[],
@@ -73,7 +73,7 @@ export const start = (args: string[], cwd: string): ChildProcess & { ended: Prom
   return child;
 };
 
-/** A folder that is kept while the tests run; its state shares bases, layers and downloads with the others. */
+/** A folder for the tests of a file. Its state shares bases, layers and downloads with other tests. */
 export function workspace(name: string): string {
   mkdirSync(cache, { recursive: true });
   const folder = mkdtempSync(join(cache, `${name}-`));
@@ -96,10 +96,7 @@ export function example(name: string): string {
   return folder;
 }
 
-/**
- * Builds from nothing what a distro repository has (`parts`: its files): another place, another store, the same
- * sources.
- */
+/** Builds a distro repository (`parts`: its files) from nothing: another folder, another store, the same sources. */
 export async function fromNothing(
   folder: string,
   whole: string,
@@ -116,8 +113,8 @@ export async function fromNothing(
 export const sources = (folder: string): void => void execFileSync('./repositories.sh', { cwd: folder });
 
 /**
- * What a killed run started may still be writing there for a moment. Not at one go: a runner that hears nothing for a
- * minute takes its worker for dead.
+ * Processes of a killed run may still write there for a moment. Removes in steps: vitest takes a worker that is blocked
+ * for a minute for dead.
  */
 export const discard = (folder: string): Promise<void> =>
   rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 200 });
@@ -138,7 +135,7 @@ export const debs = (folder: string): string[] =>
         .sort()
     : [];
 
-/** Installs packages with apt into a fresh root, from the sources as slipway printed them, and runs a script in it. */
+/** Installs packages with apt into a fresh root, from the sources that slipway printed, and runs a script in it. */
 export async function installAndRun(
   release: string,
   printed: string,
@@ -148,7 +145,8 @@ export async function installAndRun(
   const folder = mkdtempSync(join(cache, 'root-'));
   try {
     const list = join(folder, 'slipway.sources');
-    // mmdebstrap's dpkg runs inside the new root, where a file: repository is not: `copy:` is apt's word for it.
+    // mmdebstrap's dpkg runs inside the new root, where file: repositories do not exist; `copy:` makes apt copy the
+    // packages.
     writeFileSync(list, printed.replaceAll('URIs: file:', 'URIs: copy:'));
     writeFileSync(join(folder, 'script.sh'), script);
     chmodSync(folder, 0o755);
@@ -172,7 +170,7 @@ export async function installAndRun(
   }
 }
 
-/** This machine's own mirror of its release, as a `deb` line; mmdebstrap needs one beside a further repository. */
+/** This machine's own mirror of its release as a `deb` line; mmdebstrap needs one besides other repositories. */
 export const mirrorOf = (release: string): string[] => [`deb ${debianMirror()} ${release} main`];
 
 export const mountsUnder = (folder: string): string[] =>

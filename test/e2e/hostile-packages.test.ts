@@ -5,10 +5,13 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { debs as allDebs, discard, resultOf, slipway, workspace } from './helpers.ts';
 import { at } from '../../ts-src/model/lists.ts';
 
-/** What each package's CMakeLists.txt does beside installing a file, and why it is refused; none where it is not. */
+/**
+ * Actions in each package's CMakeLists.txt besides installing a file, and the reason why it is refused; undefined if it
+ * is not.
+ */
 const packages: Record<string, { cmake: string; reason?: RegExp }> = {
   honest: { cmake: '' },
-  // Edits what it can reach: nothing of it is ours, and nothing of ours can be written.
+  // Edits what it can reach, which must not include trusted files.
   forger: {
     cmake:
       'file(WRITE debian/postinst "#!/bin/sh\\ntouch /owned\\n")\n' +
@@ -39,14 +42,14 @@ const packages: Record<string, { cmake: string; reason?: RegExp }> = {
     cmake: 'install(CODE "file(WRITE \\"\\$ENV{DESTDIR}/opt/acme/d/share/a\\nb\\" x)")\n',
     reason: /share\/a\\nb has control characters/,
   },
-  // What it leaves to be packed is a link to the root.
+  // Replaces the tree to be packed by a symlink to the root.
   swapped: {
     cmake: 'install(CODE "execute_process(COMMAND sh -c \\"rm -rf /build/stage; ln -s / /build/stage\\")")\n',
     reason: /ended with|no folder/,
   },
 };
 
-/** What was published beside slipway's own package of the whole distribution. */
+/** Published packages, without Slipway's own package of the distribution. */
 const debs = (folder: string): string[] => allDebs(folder).filter((f) => !f.includes('/acme-d-environment_'));
 
 let folder: string;
@@ -75,7 +78,7 @@ beforeAll(() => {
 });
 afterAll(() => discard(folder));
 
-it('packages that want more than their prefix fail alone, with path and reason; nothing foreign is published', async () => {
+it('packages that reach outside of their prefix fail with path and reason; nothing foreign is published', async () => {
   const ran = await slipway(['build'], folder);
   expect(ran.code, ran.stderr).toBe(1);
   for (const [name, { reason }] of Object.entries(packages)) {

@@ -12,7 +12,7 @@ const manifestOf = (tar: string): z.output<typeof manifests>[number] => {
   if (!first) throw new Error(`${tar} has no image`);
   return first;
 };
-/** Paths that a layer of an image holds. */
+/** Paths in a layer of an image. */
 const filesIn = (tar: string, layer: string): string[] =>
   execFileSync('sh', ['-c', 'tar -xOf "$1" "$2" | tar -tf -', 'sh', tar, layer], {
     encoding: 'utf8',
@@ -61,13 +61,13 @@ describe('images of the example', () => {
     expect(unwanted).toEqual([]);
   });
 
-  it('are the same bytes when they are made from nothing at another time', async () => {
+  it('have the same bytes when built from nothing at another time', async () => {
     const bytes = readFileSync(tar);
     rmSync(join(folder, 'out/images'), { recursive: true });
     for (const name of ['images', 'image-lists']) rmSync(join(folder, '.slipway/store', name), { recursive: true });
     rmSync(join(folder, '.slipway/images'), { recursive: true });
     mkdirSync(join(folder, '.slipway/images'));
-    // As mmdebstrap of Debian 13 leaves it.
+    // The form that mmdebstrap of Debian 13 leaves.
     const base: unknown = JSON.parse(
       readFileSync(join(folder, '.slipway/bases/image.bookworm-amd64/current.json'), 'utf8'),
     );
@@ -79,7 +79,7 @@ describe('images of the example', () => {
     expect(readFileSync(tar).equals(bytes)).toBe(true);
   });
 
-  it('are not made again when nothing changed, and only their last layer where a package did', async () => {
+  it('are not rebuilt without changes; after a change of a package only their last layer is', async () => {
     const again = await build();
     expect(again.stderr).toContain('nothing to do');
     expect(again.stdout).toBe(first.stdout);
@@ -101,7 +101,7 @@ describe('images of the example', () => {
     expect(listed).toMatchObject([{ name: 'robot' }, { name: 'robot' }]);
   });
 
-  it('refuse a secret, and tell of a hook that fails and of packages that there are not', async () => {
+  it('refuse a secret, and report a failing hook and missing packages', async () => {
     const distro = readFileSync(join(folder, 'distro.yaml'), 'utf8');
     const write = (more: string) => writeFileSync(join(folder, 'distro.yaml'), `${distro}    ${more}\n`);
     writeFileSync(
@@ -113,7 +113,7 @@ describe('images of the example', () => {
     const secret = await build();
     expect(secret.code).toBe(1);
     expect(secret.stderr).toContain("the image 'robot' would hold a private key: /etc/robot.key");
-    // What lies in an overlay, and what a hook leaves behind, in a folder of the packages too.
+    // Secrets in an overlay, and secrets that a hook leaves behind, also in a folder of the packages.
     mkdirSync(join(folder, 'planted/etc/ssh'), { recursive: true });
     mkdirSync(join(folder, 'planted/root/.docker'), { recursive: true });
     writeFileSync(join(folder, 'planted/root/.docker/config.json'), '{"auths": {"example.org": {"auth": "YWRhOng="}}}');
@@ -144,11 +144,11 @@ describe('images of the example', () => {
     expect(missing.code).toBe(1);
     expect(missing.stderr).toContain('Unable to locate package no-such-package-anywhere');
     writeFileSync(join(folder, 'distro.yaml'), distro);
-    // None of these left anything behind, and what was there is still there.
+    // The failed builds left nothing behind, and earlier results still exist.
     expect((await build()).stderr).toContain('nothing to do');
   });
 
-  it('are kept by a clean-up of the store', async () => {
+  it('survive a clean-up of the store', async () => {
     const collected = await slipway(['store', 'gc', '--days', '0'], folder);
     expect(collected.code, collected.stderr).toBe(0);
     rmSync(join(folder, 'out/images'), { recursive: true });

@@ -39,7 +39,7 @@ describe('incremental builds of the example through random edits', () => {
   const whole = join(folder, 'whole');
   afterAll(() => discard(folder));
 
-  it('hold at every step what a build from nothing holds, and rebuild one package where a change stays inside it', async () => {
+  it('give at every step what a build from nothing gives, and rebuild one package if a change is not visible outside', async () => {
     expect((await slipway(['build', '--distribution', 'mini'], folder)).code).toBe(0);
     const random = randoms(20261125);
     const edits = editsOf as Edit[];
@@ -52,7 +52,7 @@ describe('incremental builds of the example through random edits', () => {
       expect(ran.code, `${edit.name}: ${ran.stderr}`).toBe(0);
       const now = contents(folder);
       const differ = Object.keys(now).filter((n) => now[n] !== before[n]);
-      // What stays inside a package rebuilds that package alone.
+      // A change that is not visible outside rebuilds only that package.
       if (edit.inside) expect(built(folder), edit.name).toEqual(edit.packages);
       for (const name of [...differ, ...edit.packages])
         expect(built(folder), `${edit.name}: ${name} is not as it was`).toContain(name);
@@ -77,7 +77,7 @@ describe('incremental builds of the example through random edits', () => {
     expect(installed.code, installed.stderr + installed.stdout).toBe(0);
   });
 
-  it('tell why a package was built again', async () => {
+  it('report why a package was rebuilt', async () => {
     appendFileSync(
       join(folder, 'src/robot/acme_math/include/acme_math/angle.hpp'),
       '\ninline int why() { return 0; }\n',
@@ -107,12 +107,13 @@ describe('incremental builds of the example through random edits', () => {
   });
 });
 
-/** Upgrades a root from the channel `old` to the one in `out/apt`: each part by itself, then all; what apt did. */
+/**
+ * Upgrades a root from the channel `old` to the one in `out/apt`: each part separately, then all. Returns apt's output.
+ */
 async function upgradeInRoot(folder: string, old: string): Promise<string> {
   const root = join(folder, 'root');
   const script = join(folder, 'upgrade.sh');
-  // Inside: the old channel is installed; then each part of the upgrade by itself, the other one held; then all of
-  // it.
+  // Inside the root: installs the old channel; then each part of the upgrade with the other one held; then everything.
   writeFileSync(
     script,
     `set -e

@@ -36,7 +36,7 @@ describe('the lock after a history of edits', () => {
   const bytes = (at: string) => Object.fromEntries(debs(at).map((d) => [basename(d), sha256(readFileSync(d))]));
   const published = () => new Set(resultOf(folder).flatMap((r) => (r.debs ?? []).map((d) => d.name)));
 
-  it('gives every published package again, byte for byte, from an empty store', async () => {
+  it('restores every published package from an empty store, byte for byte', async () => {
     writeFileSync(
       join(folder, 'distro.yaml'),
       'organization: acme\ndistributions:\n  tiny: { platforms: [bookworm], repos: [tiny.repos], ros_version: 1 }\nplatforms:\n  bookworm: { os: debian, release: bookworm, architectures: [amd64] }\n',
@@ -67,14 +67,14 @@ describe('the lock after a history of edits', () => {
       cpSync(join(folder, part), join(other, part), { recursive: true });
     await build(other, '--lock', join(folder, 'out/lock.yaml'));
     const [was, now] = [bytes(folder), bytes(other)];
-    // The package of setup.sh, which no task builds, comes again too.
+    // The package with setup.sh, which no task builds, is restored, too.
     const environment = Object.keys(was).filter((name) => name.startsWith('acme-tiny-environment_'));
     expect(environment).toHaveLength(1);
     expect(Object.keys(now).sort()).toEqual([...published(), ...environment].sort());
     for (const [name, digest] of Object.entries(now)) expect(was[name], name).toBe(digest);
     const lock = (at: string) => readFileSync(join(at, 'out/lock.yaml'), 'utf8').replaceAll(at, '');
     expect(lock(other)).toBe(lock(folder));
-    // All times in a package are those of its version.
+    // All times in a package are that of its version.
     const b = debs(other).find((d) => basename(d).startsWith('acme-tiny-b_'))!;
     const times = execFileSync('sh', ['-c', 'dpkg-deb --fsys-tarfile "$1" | TZ=UTC tar -tv --full-time', 'sh', b], {
       encoding: 'utf8',
@@ -89,7 +89,7 @@ describe('the lock after a history of edits', () => {
     ).toBe(1);
   });
 
-  it('finds all in the store where rosdistro files name the same sources as the .repos file did', async () => {
+  it('finds everything in the store if rosdistro files name the same sources as the .repos file', async () => {
     const before = Object.fromEntries(resultOf(folder).map((r) => [r.name, r.version]));
     write(
       'rosdistro/index-v4.yaml',

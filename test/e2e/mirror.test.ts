@@ -8,7 +8,7 @@ describe('mirror: state', () => {
   const folder = workspace('mirror');
   afterAll(() => discard(folder));
 
-  /** With `gone` no archive answers: whatever is asked of one goes to a port where nobody listens. */
+  /** With `gone` no archive answers: all URLs lead to a port without a server. */
   const describeDistro = (mirror: 'archive' | 'state', gone: boolean): void =>
     writeFileSync(
       join(folder, 'distro.yaml'),
@@ -23,7 +23,7 @@ mirror: ${mirror}
 `,
     );
 
-  /** A machine that has nothing but the store: no base, no layers, no packages. */
+  /** A machine that has only the store: no base, layers or packages. */
   const newMachine = (): void => {
     rmSync(join(folder, 'machine'), { recursive: true, force: true });
     rmSync(join(folder, 'out'), { recursive: true, force: true });
@@ -37,13 +37,13 @@ mirror: ${mirror}
     return readFileSync(join(to, 'opt/acme/tiny/share/app/hello'), 'latin1');
   };
 
-  it('builds again on a machine that has the store alone, when no archive answers', async () => {
+  it('builds again on a machine that has only the store, when no archive answers', async () => {
     writeFileSync(join(folder, 'rosdep.yaml'), 'hello: {debian: [hello]}\n');
     writeTinyPackage(folder, 'app', {
       manifest: '<depend>hello</depend>\n',
       cmake: 'install(PROGRAMS /usr/bin/hello DESTINATION share/app)',
     });
-    // Built before anything was kept: what the roots of then took is kept all the same.
+    // Built before mirroring was enabled: the packages of those roots are stored all the same.
     describeDistro('archive', false);
     const before = await slipway(['build'], folder);
     expect(before.code, before.stderr).toBe(0);
@@ -60,7 +60,7 @@ mirror: ${mirror}
     expect(await built()).toBe(hello);
   });
 
-  it('is listed, and needed: without it the archive is asked', async () => {
+  it('lists its content; without it the archive is contacted', async () => {
     const listed = await slipway(['mirror', '--json'], folder);
     expect(listed.code, listed.stderr).toBe(0);
     const kept: unknown = JSON.parse(listed.stdout);

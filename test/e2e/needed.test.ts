@@ -17,7 +17,7 @@ target_link_libraries(\${PROJECT_NAME} inner)
 install(TARGETS \${PROJECT_NAME} DESTINATION bin)
 ${install}`,
 });
-/** Libraries as vendors ship them: name → shell commands that make it of one that is built here, `$1`. */
+/** Libraries as vendors ship them: name → shell commands that convert a library built here, `$1`. */
 const shipped: Record<string, string> = {
   foreign: patched(18, '\\267'),
   big_endian: patched(5, '\\002'),
@@ -27,7 +27,7 @@ const shipped: Record<string, string> = {
   followed: 'cp p "$1"; echo payload >> "$1"',
   stripped: 'strip "$1"; echo payload >> "$1"',
 };
-/** Writes bytes, as escapes of printf, at a place of the file. */
+/** Overwrites bytes (printf escapes) at an offset of the file. */
 function patched(at: number, bytes: string): string {
   return `printf '${bytes}' | dd conv=notrunc of="$1" bs=1 seek=${at}`;
 }
@@ -76,7 +76,7 @@ describe('a library that a program needs', () => {
   const dependsOf = (name: string): string =>
     execFileSync('dpkg-deb', ['-f', deb(name), 'Depends'], { encoding: 'utf8' });
 
-  it('fails the package where it is nowhere, with its name and what to do', () => {
+  it('fails the package if the library does not exist, with its name and advice', () => {
     expect(states(folder)).toEqual({
       nowhere: 'failed',
       nowhere_versioned: 'failed',
@@ -97,7 +97,7 @@ describe('a library that a program needs', () => {
       );
   });
 
-  it('of another processor, and what is no library at all, is packed unchanged', () => {
+  it('packs libraries of another processor, and files that are no libraries, unchanged', () => {
     const log = readFileSync(join(folder, 'out/logs/tiny/bookworm-amd64/vendor.log'), 'utf8');
     const warned = [
       ...log.matchAll(/warning: \/opt\/acme\/tiny\/lib\/vendor\/sdk\/lib(\w+)\.so is no program or library/g),
@@ -122,7 +122,7 @@ describe('a library that a program needs', () => {
     expect(dependsOf('driver')).toContain('libc6');
   });
 
-  it('brings the dependencies of what is found', () => {
+  it('adds the dependencies of libraries that exist', () => {
     expect(dependsOf('elsewhere-versioned')).toContain('libc6');
   });
 });

@@ -5,14 +5,14 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { discard, fromNothing, resultOf, slipway, states, workspace } from './helpers.ts';
 import { writeTiny } from './tiny.ts';
 
-/** Of C, with a header that one of two files includes. */
+/** C code, with a header that one of two files includes. */
 const library = `enable_language(C)
 add_library(\${PROJECT_NAME} SHARED one.c two.c)
 target_include_directories(\${PROJECT_NAME} PRIVATE \${CMAKE_SOURCE_DIR}/include \${CMAKE_INSTALL_PREFIX}/include)
 install(TARGETS \${PROJECT_NAME} DESTINATION lib)`;
 const headers = '\ninstall(DIRECTORY include/ DESTINATION include)';
 
-describe('object files that stay between builds', () => {
+describe('object files kept between builds', () => {
   const folder = workspace('objects');
   const whole = `${folder}-whole`;
   writeTiny(folder, {
@@ -40,9 +40,10 @@ describe('object files that stay between builds', () => {
   });
 
   const write = (path: string, text: string): void => writeFileSync(join(folder, 'src', path), text);
-  /** Builds, and gives what was compiled of each package that was built. */
+  /** Builds; returns what was compiled, by package that was built. */
   const build = async (...more: string[]): Promise<Record<string, string[]>> => {
-    // Times of packaged files are whole seconds: a build in the second in which the last one ended compiles everything.
+    // Packaged files have times in whole seconds. A build within the second in which the last one ended would compile
+    // everything.
     await setTimeout(1000 - (Date.now() % 1000));
     const ran = await slipway(['build', '--incremental-objects', ...more], folder);
     expect(ran.code, ran.stderr).toBe(0);
@@ -54,7 +55,7 @@ describe('object files that stay between builds', () => {
       }),
     );
   };
-  /** The packages are those that a build from nothing makes. */
+  /** The packages must equal those of a build from nothing. */
   const same = async (): Promise<void> => {
     mkdirSync(whole, { recursive: true });
     cpSync(join(folder, 'out/lock.yaml'), join(folder, 'lock.yaml'));
@@ -64,7 +65,7 @@ describe('object files that stay between builds', () => {
     expect(bytes(folder)).toEqual(bytes(whole));
   };
 
-  it('compile what an edit reaches, to the bytes of a build from nothing', async () => {
+  it('compile what an edit affects, and give the bytes of a build from nothing', async () => {
     expect(await build()).toEqual({ base: ['one.c', 'two.c'], user: ['one.c', 'two.c'] });
     write('base/two.c', 'int base_two(void) { return 3; }\n');
     expect(await build()).toEqual({ base: ['two.c'] });
@@ -74,7 +75,7 @@ describe('object files that stay between builds', () => {
     await same();
   });
 
-  it('compile what includes the header of a dependency that changed, edit after edit', async () => {
+  it('compile what includes the changed header of a dependency, edit after edit', async () => {
     write('base/include/other.h', '#define OTHER 5\n');
     expect(await build()).toEqual({ base: [], user: ['two.c'] });
     write('base/include/base.h', '#define FACTOR 6\n');
@@ -86,8 +87,8 @@ describe('object files that stay between builds', () => {
     await same();
   });
 
-  it('are made anew where make would not see what changed', async () => {
-    // The former header comes from the store, and is older than the objects.
+  it('are discarded if make would not see the change', async () => {
+    // The previous header comes from the store, and is older than the objects.
     write('base/include/base.h', '#define FACTOR 2\n');
     write('user/two.c', 'int user_two(void) { return 5; }\n');
     expect((await build()).user).toEqual(['one.c', 'two.c']);
@@ -100,7 +101,7 @@ describe('object files that stay between builds', () => {
     expect(await build()).toEqual({ user: ['one.c', 'two.c'] });
   });
 
-  it('of a build that failed are used for what is mended', async () => {
+  it('of a failed build are reused after the fix', async () => {
     write('base/two.c', 'int base_two(void) { return 7 }\n');
     const ran = await slipway(['build', '--incremental-objects'], folder);
     expect([ran.code, states(folder).base]).toEqual([1, 'failed']);
@@ -109,12 +110,12 @@ describe('object files that stay between builds', () => {
     await same();
   });
 
-  it('of a source with links out of it leave alone what these lead to', async () => {
+  it('of a source with outgoing symlinks leave the targets unchanged', async () => {
     const outside = join(folder, 'outside');
     mkdirSync(outside);
     writeFileSync(join(outside, 'text'), 'not of the package\n');
     symlinkSync(outside, join(folder, 'src/base/way-out'));
-    // Two links to the folder they are in: who follows them never comes to an end.
+    // Two symlinks to their own folder: following them would never end.
     for (const name of ['a', 'b']) symlinkSync('.', join(folder, 'src/base', name));
     await build();
     utimesSync(join(outside, 'text'), 1e9, 1e9);
@@ -123,7 +124,7 @@ describe('object files that stay between builds', () => {
     expect(statSync(join(outside, 'text')).mtimeMs).toBe(1e12);
   });
 
-  it('are for builds on a machine of its own, and go with slipway clean', async () => {
+  it('are for local builds only, and removed by slipway clean', async () => {
     expect((await slipway(['build', '--incremental-objects', '--untrusted', 'x'], folder)).code).toBe(2);
     expect((await slipway(['build', '--incremental-objects', '--check-reproducible'], folder)).code).toBe(2);
     expect(existsSync(join(folder, '.slipway/objects'))).toBe(true);

@@ -17,7 +17,7 @@ const patch = `--- a/greeting.txt
 +patched
 `;
 
-/** Serves the repository as any server does. */
+/** Serves the repository over plain HTTP. */
 let server: Server;
 let address: string;
 
@@ -57,7 +57,7 @@ async function build(...args: string[]): Promise<Record<string, string>> {
   return states(folder);
 }
 
-/** A client of what is served, sources too, that has updated. */
+/** An updated client of the served repository, including sources. */
 async function client(): Promise<AptClient> {
   const apt = AptClient.below(folder);
   apt.sources(
@@ -69,7 +69,7 @@ async function client(): Promise<AptClient> {
   return apt;
 }
 
-/** Downloads and unpacks a source as a person does; the folder. */
+/** Downloads and unpacks a source package like a user; returns the folder. */
 async function unpacked(apt: AptClient, name: string): Promise<string> {
   const at = join(apt.root, `got-${name}`);
   mkdirSync(at);
@@ -92,7 +92,7 @@ const poolFiles = (): string[] =>
     .sort();
 
 describe('published sources', () => {
-  it('cost nothing while they are off, and nothing is built for them once they are on', async () => {
+  it('cost nothing while disabled, and need no builds once enabled', async () => {
     expect(await build()).toEqual({ greeter: 'built', plain: 'built' });
     expect(poolFiles()).toEqual([]);
     expect(readFileSync(join(out, 'apt/dists/bookworm-tiny/Release'), 'utf8')).not.toContain('Sources');
@@ -104,7 +104,7 @@ describe('published sources', () => {
     expect(release).toContain('Architectures: amd64\n');
   });
 
-  it('are what apt-get source unpacks: of the version that is installed, with the patches', async () => {
+  it('can be unpacked by apt-get source: the installed version, with patches', async () => {
     const apt = await client();
     const at = await unpacked(apt, 'acme-tiny-greeter');
     expect(readFileSync(join(at, 'greeting.txt'), 'utf8')).toBe('patched\n');
@@ -118,7 +118,7 @@ describe('published sources', () => {
     expect(existsSync(join(await unpacked(apt, 'acme-tiny-plain'), 'debian/patches'))).toBe(false);
   });
 
-  it('are the same bytes wherever they are made', async () => {
+  it('have the same bytes wherever they are made', async () => {
     const before = poolFiles();
     await build('--output', 'other');
     const other = readdirSync(join(folder, 'other/apt/pool'), { recursive: true }).map(String);
@@ -129,7 +129,7 @@ describe('published sources', () => {
       );
   });
 
-  it('stay those of a package that a rollback packs anew, and survive a clean-up', async () => {
+  it('stay those of a repacked package after a rollback, and survive a clean-up', async () => {
     const former = await policy(await client(), 'acme-tiny-greeter');
     appendFileSync(join(folder, 'src/greeter/CMakeLists.txt'), '# changed\n');
     await build();
@@ -147,7 +147,7 @@ describe('published sources', () => {
     execFileSync('sh', ['-c', `test "$(find ${join(out, 'apt/pool')} -name '*greeter*.dsc' | wc -l)" = 2`]);
   });
 
-  it('are published by an agent that has no way to them, of packages that were built before', async () => {
+  it('are published for packages built before, by an agent without access to the repositories', async () => {
     const store = `file:${folder}/.slipway/store`;
     const prepared = await slipway(
       ['prepare', '--store', store, '--state', '.slipway', '--channel', 'nightly', '--no-test', '--output', 'schedule'],
@@ -175,7 +175,7 @@ describe('published sources', () => {
     expect(pool.filter((f) => f.endsWith('.dsc'))).toHaveLength(2);
   });
 
-  it('go with the setting', async () => {
+  it('disappear when disabled', async () => {
     describeDistro(false);
     await build();
     const release = readFileSync(join(out, 'apt/dists/bookworm-tiny/Release'), 'utf8');

@@ -7,7 +7,7 @@ import { at } from '../../ts-src/model/lists.ts';
 const manifest = (name: string): string =>
   `<package format="3"><name>${name}</name><version>1.0.0</version><description>d</description><maintainer email="a@b.org">a</maintainer><license>BSD</license><buildtool_depend>cmake</buildtool_depend><export><build_type>cmake</build_type></export></package>\n`;
 
-/** What a build should not put into its package, by file. */
+/** Conditions that a build should not put into its package, by file. */
 const seen = {
   day: 'date +%F',
   order: 'find /usr/share/perl5 -maxdepth 1',
@@ -46,7 +46,7 @@ install(FILES CMakeLists.txt DESTINATION share/steady)
   ),
 };
 
-describe('builds that are repeated in other conditions', () => {
+describe('builds repeated under other conditions', () => {
   const folder = workspace('reproducible');
   let ran: Ran;
   beforeAll(async () => {
@@ -58,7 +58,7 @@ describe('builds that are repeated in other conditions', () => {
   });
   afterAll(() => discard(folder));
 
-  it('are told with the files that differ, and in what', () => {
+  it('are reported with the files that differ, and where', () => {
     expect(states(folder), ran.stderr).toEqual({ steady: 'built', unsteady: 'built' });
     expect(ran.code).toBe(1);
     expect(ran.stderr).toContain('d/bookworm-amd64/unsteady: its second build differs\n');
@@ -79,7 +79,7 @@ describe('builds that are repeated in other conditions', () => {
     if (report !== undefined) expect(existsSync(join(folder, 'out', report))).toBe(true);
   });
 
-  it('can be few: a sample of those that are named', async () => {
+  it('can be a sample of the named packages', async () => {
     const sampled = await slipway(['build', '--check-reproducible', '--sample', '1', 'steady'], folder);
     expect(sampled.code, sampled.stderr).toBe(0);
     expect(sampled.stderr).toContain('built twice: 1 package, 1 equal to the byte');

@@ -9,7 +9,7 @@ const shared = process.env.SLIPWAY_SHARED ?? fileURLToPath(new URL('../../../sha
 export const ros2Sources = join(shared, 'ros2/sources.tar.xz');
 export const hasRos2Sources = existsSync(ros2Sources);
 
-/** What is built: with what these need, 126 packages. */
+/** Packages to build; with dependencies 126 packages. */
 export const named = [
   'demo_nodes_cpp',
   'demo_nodes_py',
@@ -84,7 +84,7 @@ export function commitRos2(folder, repository) {
 }
 
 const read = (folder, file) => readFileSync(join(folder, 'src', file), 'utf8');
-/** Replaces in a source file; the edit must take. */
+/** Replaces text in a source file; throws if it is not found. */
 const change = (folder, file, from, to) => {
   const before = read(folder, file);
   const after = before.replace(from, to);
@@ -103,7 +103,7 @@ const append = (folder, file, text) => writeFileSync(join(folder, 'src', file), 
  */
 
 /**
- * `rebuilt`: what must be built again, and nothing else; `also`: what may be.
+ * `rebuilt`: exactly what must be rebuilt; `also`: what may be.
  *
  * @type {Edit[]}
  */
@@ -160,7 +160,8 @@ export const ros2Edits = [
     name: 'a line of Python',
     repository: 'rclpy',
     rebuilt: ['rclpy'],
-    // tf2_ros needs message_filters, which runs with rclpy: its files lie in that root (docs/incremental.md).
+    // tf2_ros needs message_filters, which depends on rclpy at run time: its files are in that root
+    // (docs/incremental.md).
     also: ['launch_ros', 'ros2launch', 'tf2_ros'],
     apply: (at) => append(at, 'rclpy/rclpy/rclpy/clock.py', '\n\nMORE = 1\n'),
   },

@@ -1,5 +1,5 @@
-// A real S3 API server on loopback (moto, from PyPI in an environment of its own), and between us and it, where that is
-// asked for, errors and broken connections in a part of the answers.
+// A real S3 API server on loopback (moto, from PyPI in its own environment), optionally behind a proxy that causes
+// errors and broken connections.
 import { execFile, spawn } from 'node:child_process';
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, request } from 'node:http';
@@ -12,7 +12,7 @@ import { portOf } from '../port.mjs';
 
 const venv = join(cache, 'moto');
 
-/** Test files run side by side: one makes the environment, the others wait for it. */
+/** Test files run in parallel: one makes the environment, the others wait for it. */
 const prepareMoto = () =>
   exclusively(`${venv}.lock`, async () => {
     const made = join(venv, 'made');
@@ -25,7 +25,7 @@ const prepareMoto = () =>
   });
 
 /**
- * `erring`: the part of the answers that are errors, from 0 to 1; the endpoint has an empty bucket `bucket`; `direct`
+ * `erring`: the fraction of answers that are errors, from 0 to 1. The endpoint has an empty bucket `bucket`; `direct`
  * has no errors.
  */
 export async function s3Server() {
@@ -34,7 +34,7 @@ export async function s3Server() {
   const behind = 20_000 + Math.floor(Math.random() * 20_000);
   const moto = spawn(join(venv, 'bin/moto_server'), ['-H', '127.0.0.1', '-p', String(behind)], {
     stdio: 'ignore',
-    // Roles of the farm have policies of AWS's own.
+    // Roles of the farm use AWS's managed policies.
     env: { ...process.env, MOTO_IAM_LOAD_MANAGED_POLICIES: 'true' },
   });
   const server = { erring: 0, requests: 0, endpoint: '', direct: `http://127.0.0.1:${behind}`, stop: () => undefined };

@@ -72,7 +72,7 @@ describe('a root', () => {
     });
   };
 
-  it('lets the processes of a test speak to each other, over IPv4 and IPv6, and to nobody else', async () => {
+  it('lets the processes of a test communicate over IPv4 and IPv6, but with nobody else', async () => {
     const talk = (address: string, port: number) =>
       `perl -MIO::Socket::IP -e 'alarm 4; $s = IO::Socket::IP->new(LocalHost => "${address}", LocalPort => ${port}, Listen => 1) or die "bind: $@"; if (!fork) { IO::Socket::IP->new(PeerHost => "${address}", PeerPort => ${port}) or die "connect: $@"; exit } $s->accept or die; wait; exit $? >> 8'`;
     const there = await enter(`${talk('127.0.0.1', 4711)} && ${talk('::1', 4712)} && echo spoken`, {
@@ -85,7 +85,7 @@ describe('a root', () => {
     expect(interfaces.stdout.match(/^ *\w+:/gm)!.map((i) => i.trim())).toEqual(['lo:']);
   });
 
-  /** The driver as a program of its own: what its caller has and does then counts, and it can be killed. */
+  /** Runs the driver in a separate program, so that its caller's state can be controlled and it can be killed. */
   const program = (script: string): string => {
     const source = join(folder, 'enter.ts');
     const file = join(folder, 'enter.cjs');
@@ -145,7 +145,7 @@ void unshareDriver()
     expect((statSync('/dev/full').mode & 0o777).toString(8)).toBe('666');
     const written = await enter('echo x > /dev/null && head -c 1 /dev/urandom > /dev/null && echo written');
     expect(written.stdout).toBe('written\n');
-    // Where apt fetches: abstract names of local sockets are those of the host.
+    // Root has the host's network for apt, so abstract names of local sockets are the host's.
     const local = 'perl -MSocket -e \'socket(my $s, AF_UNIX, SOCK_STREAM, 0) and print "local"\'';
     expect([(await enter(local)).stdout, (await enter(local, { network: true, user: 'root' })).stdout]).toEqual([
       'local',
@@ -210,7 +210,7 @@ void unshareDriver()
     }
   });
 
-  it('keeps to its limits of processes, memory, files in memory and output', async () => {
+  it('enforces its limits of processes, memory, files in memory and output', async () => {
     const small = { ...defaultLimits(), processes: 400, memory: 256 << 20, temporary: 32 << 20 };
     const whole = readFileSync('/proc/sys/kernel/pid_max', 'utf8');
     const bomb = await enter(
@@ -233,7 +233,7 @@ void unshareDriver()
     expect(readFileSync(log, 'latin1').trimEnd().split('\n').pop()).toContain('beyond 64 MiB, is left out');
   });
 
-  /** Writes files, removes each, and closes it once a script did something to keep it. */
+  /** Writes files, removes each, and closes it after a script did something to keep it alive. */
   const hiding = (keep: string): string =>
     `for (1 .. 4) { open my $f, "+>", "/build/x" or die; print $f "x" x (60 << 20); $f->flush; ${keep} close $f; ` +
     'unlink "/build/x" } sleep 60';
@@ -242,7 +242,7 @@ void unshareDriver()
     'my $c = pack("QiiiI", 20, 1, 1, fileno $f, 0); my $d = "x"; my $v = pack("pQ", $d, 1); ' +
     'my $m = pack("QIxxxxPQPQIxxxx", 0, 0, $v, 1, $c, 24, 0); syscall(46, fileno $a, $m, 0) < 0 and die;';
 
-  it('writes no more to the disk than it may: large files, small files, and what it hides', async () => {
+  it('enforces its disk limit: large files, small files, and hidden files', async () => {
     const limits = { ...defaultLimits(), disk: 96 << 20, files: 2000 };
     const last = 'sleep 60';
     const large = `for i in 1 2 3; do head -c 60M /dev/zero > /build/$i; done; ${last}`;
@@ -250,13 +250,13 @@ void unshareDriver()
       large,
       `mkdir /build/h && cd /build/h; ${large.replaceAll('/build', '/build/h').replace(last, `chmod 0 . ..; ${last}`)}`,
       `perl -e 'for (1 .. 3) { open $f[$_], ">", "/build/x" or die; unlink "/build/x"; print { $f[$_] } "x" x (60 << 20); $f[$_]->flush } sleep 60'`,
-      // Mapped, not open; under way in a socket.
+      // Mapped but not open; or in transit in a socket.
       `perl -e '${hiding('my $z = 0; syscall(9, $z, 4096, 1, 2, fileno $f, $z) == -1 and die;')}'`,
       `perl -MSocket -e 'socketpair(my $a, my $b, AF_UNIX, SOCK_DGRAM, 0); ${hiding(sending)}'`,
       `perl -e 'for (1 .. 6000) { open my $f, ">", "/build/$_" or die }'; ${last}`,
     ]) {
       const begun = Date.now();
-      // What others remove meanwhile gives the file system room, and makes no task's files smaller.
+      // Space that other processes free must not make a task's files count less.
       const room = script === large || script.includes('socketpair') ? '1G' : '1M';
       execFileSync('fallocate', ['-l', room, join(folder, 'ballast')]);
       spawn('sh', ['-c', 'sleep 0.3; rm "$0"', join(folder, 'ballast')]);

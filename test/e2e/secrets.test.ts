@@ -8,7 +8,7 @@ import { gitBackend } from './git-backend.ts';
 import { debs, discard, execute, slipway, states, workspace, type Ran } from './helpers.ts';
 import { portOf } from '../port.mjs';
 
-/** What nothing that a run leaves or shows may hold, in any of its forms. */
+/** Secrets that must not appear in anything that a run leaves or prints, in any encoding. */
 const secrets = {
   password: 'pl4nted@passw0rd',
   token: 'ghp_pl4ntedt0ken0123456789abcdefghijkl',
@@ -17,11 +17,11 @@ const secrets = {
   query: 'pl4ntedquerysecret',
 };
 const forms = Object.values(secrets).flatMap((s) => [s, encodeURIComponent(s), Buffer.from(s).toString('base64')]);
-// The part of a password after an '@' alone, too.
+// Also the part of a password after an '@' on its own.
 forms.push('passw0rd');
 
 const packageXml = `<package format="3"><name>tells</name><version>1.0.0</version><description>d</description><maintainer email="a@b.org">m</maintainer><license>BSD</license><export><build_type>cmake</build_type></export></package>\n`;
-// It looks for secrets where a build can: environments and command lines, its own and all others that it sees.
+// Searches for secrets where a build can: environments and command lines of all visible processes.
 const cmake = `cmake_minimum_required(VERSION 3.18)
 project(tells NONE)
 execute_process(COMMAND sh -c "env; cat /proc/*/environ /proc/*/cmdline 2>/dev/null | tr '\\\\0' '\\\\n'; cat /etc/apt/sources.list /etc/apt/auth.conf" OUTPUT_VARIABLE all ERROR_QUIET)
@@ -30,7 +30,7 @@ file(WRITE \${CMAKE_BINARY_DIR}/all "\${all}")
 install(FILES \${CMAKE_BINARY_DIR}/all DESTINATION share/tells)
 `;
 
-/** Files below a folder whose bytes, unpacked where they are packed, hold a secret. */
+/** Files below a folder that contain a secret, after decompression. */
 function leaks(folder: string, not: RegExp): string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' }).flatMap((name) => {
     const path = join(folder, name);
@@ -112,12 +112,12 @@ describe('secrets of a run', () => {
     await discard(folder);
   });
 
-  it('were used: the repository wants a login', () => {
+  it('were used: the repository requires a login', () => {
     expect(served).toContain('login');
     expect(states(folder)).toMatchObject({ tells: 'built' });
   });
 
-  it('are in nothing that it leaves: logs, results, lock, report, store, packages', async () => {
+  it('appear in nothing that it leaves: logs, results, lockfile, report, store, packages', async () => {
     expect(leaks(folder, /^(served|all\.repos|\.slipway\/(bases|layers|archives|images)\b)/)).toEqual([]);
     for (const file of debs(folder)) {
       const text = await execute('sh', ['-c', 'dpkg-deb --fsys-tarfile "$1" | tar -x -O', 'sh', file]);
@@ -125,14 +125,14 @@ describe('secrets of a run', () => {
     }
   });
 
-  it('are in nothing that it says, of what works and of what fails', () => {
+  it('appear in no output, of success or failure', () => {
     expect(failed.code).toBe(1);
     expect(failed.stderr).toContain('missing');
     expect(failed.stderr).toContain('a login before the host, not a token in a parameter');
     for (const secret of forms) for (const one of [ran, failed]) expect(one.stdout + one.stderr).not.toContain(secret);
   });
 
-  it('are in no command line of a process', () => {
+  it('appear in no command line of a process', () => {
     expect([...listed]).toEqual([]);
   });
 });

@@ -5,8 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { debs, discard, resultOf, slipway, workspace, type Ran } from './helpers.ts';
 import { first } from '../../ts-src/model/lists.ts';
 
-/** Shapes that real packages of ROS 1 and 2 have, small, on Debian's catkin and ament. */
-describe('packages of the shapes that upstream has', () => {
+/** Small packages with shapes of real packages of ROS 1 and 2, on Debian's catkin and ament. */
+describe('packages with shapes found upstream', () => {
   const folder = workspace('shapes');
   let built: Ran;
   beforeAll(async () => {
@@ -30,11 +30,11 @@ describe('packages of the shapes that upstream has', () => {
     );
   });
 
-  it('of two rules that install one path within a second the last wins', () => {
+  it('the last of two install rules for one path wins, even within a second', () => {
     expect(shipped('two-generators', 'include/made.h').toString()).toBe('second\n');
   });
 
-  it('files that are copied from a dependency have the time of the build', async () => {
+  it('files copied from a dependency have the time of the build', async () => {
     await new Promise((resolve) => setTimeout(resolve, 1100));
     appendFileSync(
       join(folder, 'src/copies_hook/CMakeLists.txt'),
@@ -58,7 +58,7 @@ describe('packages of the shapes that upstream has', () => {
     expect(times.map((t) => t.replace(/[-: ]/g, ''))).toEqual([version!.split('.').slice(-2).join('')]);
   });
 
-  it('what is installed names no folder of the build', () => {
+  it('installed files contain no folder of the build', () => {
     const library = shipped('reads-file', 'lib/libreads_file.so');
     expect(library.includes('/usr/src/acme-d-reads-file/library.cpp')).toBe(true);
     expect(library.includes('/build/')).toBe(false);
@@ -106,7 +106,7 @@ python3-pytest: {debian: [python3-pytest]}
 python3-setuptools: {debian: [python3-setuptools]}
 `,
 
-  // Both files get their time while CMake configures.
+  // Both files are created while CMake configures.
   'src/two_generators/package.xml': manifest('two_generators', 'cmake', ''),
   'src/two_generators/CMakeLists.txt': `cmake_minimum_required(VERSION 3.10)
 project(two_generators NONE)
@@ -116,7 +116,7 @@ foreach(generator first second)
 endforeach()
 `,
 
-  // An environment hook that is copied from a dependency.
+  // An environment hook copied from a dependency.
   'src/has_hook/package.xml': manifest('has_hook', 'cmake', ''),
   'src/has_hook/hook.sh': 'export HOOK=1\n',
   'src/has_hook/CMakeLists.txt': `cmake_minimum_required(VERSION 3.10)
@@ -174,7 +174,7 @@ def test_main():
     assert reads_argv.main() == 0
 `,
 
-  // A library that is built with more for its tests, loaded by its name.
+  // A library that is built with additional code for its tests, loaded by its name.
   'src/more_for_tests/package.xml': manifest('more_for_tests', 'cmake', ''),
   'src/more_for_tests/library.cpp': `#ifdef MORE
 extern "C" int more() { return 1; }
@@ -199,7 +199,8 @@ if(BUILD_TESTING)
 endif()
 `,
 
-  // A test that chooses between two libraries of one name by LD_LIBRARY_PATH, as ament_cmake_vendor_package's do.
+  // A test that selects one of two libraries with the same name by LD_LIBRARY_PATH, as those of
+  // ament_cmake_vendor_package do.
   'src/chooses_library/package.xml': manifest('chooses_library', 'cmake', ''),
   'src/chooses_library/library.cpp': 'extern "C" int chosen() { return CHOSEN; }\n',
   'src/chooses_library/test.cpp': `#include <dlfcn.h>

@@ -1,5 +1,5 @@
-// The watcher of spot notices that the Ansible role installs, beside a stand-in of the metadata service of AWS that
-// demands tokens (IMDSv2), as the launch template of the farm does.
+// The watcher of spot notices that the Ansible role installs, with a stand-in of AWS's metadata service that requires
+// tokens (IMDSv2), like the farm's launch template.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
@@ -56,7 +56,7 @@ beforeEach(async () => {
   child = spawn('sh', [watcher], {
     env: {
       PATH: process.env.PATH,
-      // What a company's machine has: the metadata service is never asked through it.
+      // A company machine's proxy, which must not be used for the metadata service.
       http_proxy: 'http://127.0.0.1:9/',
       SLIPWAY_METADATA: `http://127.0.0.1:${port}`,
       SLIPWAY_DRAIN_FILE: drain(),
@@ -76,7 +76,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-it('writes the file of the notice, and only then', async () => {
+it('writes the drain file after the notice, and not before', async () => {
   await until(() => asked > 2);
   expect(existsSync(drain())).toBe(false);
   expect(tokens).toBe(1);
@@ -86,7 +86,7 @@ it('writes the file of the notice, and only then', async () => {
   expect(told).toBe(`AWS takes this instance back: ${notice}\n`);
 });
 
-it('takes a new token where the old one is no longer good', async () => {
+it('renews an expired token', async () => {
   await until(() => asked > 0);
   token = 'second';
   const before = asked;
@@ -96,7 +96,7 @@ it('takes a new token where the old one is no longer good', async () => {
   expect(await ended()).toBe(0);
 });
 
-it('goes on where the service is not there or is broken for a time', async () => {
+it('continues after the service was missing or broken for a time', async () => {
   await until(() => asked > 0);
   broken = true;
   await new Promise((r) => setTimeout(r, 400));

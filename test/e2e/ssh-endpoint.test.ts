@@ -55,7 +55,7 @@ async function listOf(name: string, version: string): Promise<void> {
 const publish = (list: string, env: NodeJS.ProcessEnv = {}): Promise<Ran> =>
   execute(process.execPath, [driver, folder, 'c', join(folder, `${list}.json`), host.place(served)], { env });
 
-/** The version of the tool that a new client gets from what the host has; every download is tried. */
+/** The version of the tool that a new client gets from the host; tries every download. */
 async function seen(): Promise<string> {
   const client = AptClient.below(folder);
   client.sources(
@@ -68,7 +68,7 @@ async function seen(): Promise<string> {
   return /Candidate: (\S+)/.exec((await client.run('apt-cache', 'policy', 'tool')).stdout)?.[1] ?? '';
 }
 
-/** `ssh` and `rsync` that kill whoever runs them, before or after what they do, at the call of that number. */
+/** Wrappers of `ssh` and `rsync` that kill their caller before or after the call with the given number. */
 function killing(): string {
   const bin = join(folder, 'bin');
   mkdirSync(bin, { recursive: true });
@@ -93,11 +93,11 @@ exit $code
   return bin;
 }
 
-/** How many kills are tried, spread over all calls: `npm run e2e:publish` tries all. */
+/** Number of kills, spread over all calls: `npm run e2e:publish` tries all. */
 const kills = Number(process.env.SLIPWAY_KILLS ?? '4');
 
 describe('a repository of a host that is reached by ssh', () => {
-  it('is what apt takes, and stays as it is when the same is published again', async () => {
+  it('serves apt, and stays unchanged when the same is published again', async () => {
     expect(await publish('one')).toMatchObject({ code: 0 });
     expect(await seen()).toBe('1.0');
     const before = readFileSync(join(served, 'dists/bookworm-d/InRelease'), 'utf8');
@@ -107,7 +107,7 @@ describe('a repository of a host that is reached by ssh', () => {
     expect(readdirSync(join(served, '.slipway/incoming'))).toEqual([]);
   });
 
-  it('is whole after a kill at any call, and the next run finishes', async () => {
+  it('is consistent after a kill at any call, and the next run finishes', async () => {
     const kept = join(folder, 'kept');
     const parts = ['store', 'srv'];
     for (const part of parts) cpSync(join(folder, part), join(kept, part), { recursive: true });
@@ -136,7 +136,7 @@ describe('a repository of a host that is reached by ssh', () => {
       expect(await seen()).toBe('2.0');
     }
     restore();
-    // What is killed after the last call, or while it lets the lock go, was done.
+    // Killing after the last call, or while the lock is released, does not undo the publication.
     expect(killed).toBeGreaterThan(tried / 2);
   }, 3_600_000);
 
@@ -183,12 +183,12 @@ describe('a repository of a host that is reached by ssh', () => {
   });
 });
 
-describe('a host that can not be published to', () => {
+describe("a host that can't be published to", () => {
   const key = { kind: 'keyring' as const, home: join(folder, 'gpg'), keys: ['acme'] };
   const told = async (uri: string): Promise<string> =>
     (await rehearsePublication(key, [new SshEndpoint(uri)], Date.now())).map((d) => d.message).join('\n');
 
-  it('is told before anything is built, each with what is wrong', async () => {
+  it('is reported before anything is built, with the reason', async () => {
     makeKey(join(folder, 'stranger'));
     const place = host.place(served);
     expect(await told(place)).toBe('');

@@ -4,10 +4,10 @@ import { createServer } from 'node:net';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 
-/** A host that is reached by ssh on loopback: this machine, with an sshd of its own. */
+/** A host reached by ssh on loopback: this machine, with its own sshd. */
 export interface SshHost {
   port: number;
-  /** Options of a place: the client's key, and the host's. */
+  /** Options of a place: the client's key and the host's key. */
   options: string;
   /** The URI of a folder there. */
   place: (path: string) => string;
@@ -26,7 +26,7 @@ export function makeKey(file: string): void {
   execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'test', '-f', file]);
 }
 
-/** `environment`: of the host's commands, such as another PATH. */
+/** `environment`: for the host's commands, such as another PATH. */
 export async function startSshHost(folder: string, environment?: string): Promise<SshHost> {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const at = (name: string) => join(folder, name);

@@ -7,7 +7,7 @@ import { discard, example, installAndRun, mountsUnder, processesIn, slipway, sta
 import { resultsIn } from '../results.ts';
 
 describe('a build that is killed', () => {
-  it('goes on where it was, leaves no mounts and no processes', async () => {
+  it('continues where it was, leaves no mounts and no processes', async () => {
     const folder = example('killed');
     try {
       const child = start(['build', '--distribution', 'mini', '-w', '1'], folder);
@@ -35,7 +35,7 @@ describe('a build that is killed', () => {
     }
   });
 
-  it('by Ctrl-C it says what it keeps and ends with 1', async () => {
+  it('by Ctrl-C reports what it keeps and exits with 1', async () => {
     const folder = example('stopped');
     try {
       const child = start(['build', '--distribution', 'mini', '-w', '1'], folder);
@@ -55,7 +55,7 @@ describe('a build that is killed', () => {
   });
 });
 
-it('a package whose build hangs is stopped when its time is up; an output with a space in its name can be installed from', async () => {
+it('a package whose build hangs is stopped at its time limit; an output folder with a space in its name works as a repository', async () => {
   const folder = example('limits');
   try {
     const output = join(folder, 'out put');
@@ -83,7 +83,7 @@ it('a package whose build hangs is stopped when its time is up; an output with a
   }
 });
 
-it('two builds in one place share the work and do no harm', async () => {
+it('two builds in one folder share the work without damage', async () => {
   const folder = example('two');
   try {
     const [a, b] = [
@@ -105,7 +105,7 @@ it('two builds in one place share the work and do no harm', async () => {
   }
 });
 
-it('a full disk fails clearly, and the next run goes on', async () => {
+it('a full disk fails with a clear message, and the next run continues', async () => {
   const folder = example('full');
   const disk = join(folder, 'disk');
   mkdirSync(disk);

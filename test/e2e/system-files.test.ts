@@ -16,7 +16,7 @@ const settings = `package_settings:
   lacking: { system_files: [{ kind: udev, path: 70-nowhere.rules }] }
 `;
 
-describe('files of the system that distro.yaml lets a package have', () => {
+describe('system files that distro.yaml allows', () => {
   let folder: string;
   let ran: Ran;
   beforeAll(async () => {
@@ -50,7 +50,7 @@ describe('files of the system that distro.yaml lets a package have', () => {
       },
       settings,
     );
-    // A second <export> is none of package.xml: the type of a tiny package stands in its own.
+    // package.xml has only one <export>, and a tiny package already has its build type there.
     for (const name of ['declares', 'ignored']) {
       const file = join(folder, 'src', name, 'package.xml');
       const text = readFileSync(file, 'utf8');
@@ -71,7 +71,7 @@ describe('files of the system that distro.yaml lets a package have', () => {
       .join(' ');
   };
 
-  it('are in the package, where their kinds lie, and nothing else is', () => {
+  it('are in the package, at the place for their kind, and nothing else is', () => {
     expect(states(folder)).toEqual({
       sensor: 'built',
       above: 'built',
@@ -91,12 +91,12 @@ describe('files of the system that distro.yaml lets a package have', () => {
     expect(listed('ignored')).toBe('');
   });
 
-  it('are kept by dpkg as an administrator changed them, where they are configuration', () => {
+  it('are kept by dpkg as modified by an administrator, if they are configuration', () => {
     const deb = debs(folder).find((d) => d.includes('/acme-tiny-sensor_')) ?? '';
     expect(execFileSync('dpkg-deb', ['-I', deb, 'conffiles'], { encoding: 'utf8' })).toBe('/etc/acme/sensor.yaml\n');
   });
 
-  it('are in the root of a shell, where a package finds what its build finds', async () => {
+  it('are in the root of a shell, which has the same files as the build', async () => {
     const asked = 'cat /usr/lib/udev/rules.d/60-sensor.rules; pwd; id -u; printenv CMAKE_PREFIX_PATH; exit 3';
     const inside = await slipway(['shell', 'above', '--', 'sh', '-c', asked], folder);
     expect(inside.stdout).toBe('SUBSYSTEM=="tty", GROUP="dialout"\n/build/above\n2000\n/opt/acme/tiny:/usr\n');
@@ -118,7 +118,7 @@ describe('files of the system that distro.yaml lets a package have', () => {
     expect(ran.status).toBe(4);
   });
 
-  it('fail the package where the source has none, or where nobody asked for them', () => {
+  it('fail the package if the source has none, or if distro.yaml does not name them', () => {
     const reason = (name: string) => resultOf(folder).find((r) => r.name === name)?.reason;
     expect(reason('lacking')).toBe(
       'its source has no file 70-nowhere.rules, which is to be /usr/lib/udev/rules.d/70-nowhere.rules',

@@ -10,7 +10,7 @@ describe('tests that need packages of the distribution', () => {
   afterAll(() => discard(folder));
   const states = () => Object.fromEntries(resultOf(folder).map((r) => [r.id.split('/').pop()!, r.state]));
 
-  it('have them built first, also where these are built on what is tested', async () => {
+  it('build these first, even if these depend on the tested package', async () => {
     writeTiny(folder, {
       app: {
         manifest: '<test_depend>checks</test_depend>\n',
@@ -38,7 +38,7 @@ describe('tests that need packages of the distribution', () => {
     expect(Object.keys(states()).sort()).toEqual(['app', 'app:test', 'checks', 'words']);
   });
 
-  it('are run by build --test, and what only they need is not published', async () => {
+  it('run with build --test; packages that only they need are not published', async () => {
     const ran = await slipway(['build', '--test', 'app'], folder);
     expect(ran.code, ran.stderr).toBe(0);
     expect(states()).toMatchObject({ checks: 'cached', 'app:test': 'cached' });
@@ -50,14 +50,14 @@ describe('tests that need packages of the distribution', () => {
     expect(Object.keys(states())).toEqual(['app']);
   });
 
-  it('stop dependents where that is asked for, but nothing that they need themselves', async () => {
+  it('stop dependents if configured, but not their own dependencies', async () => {
     writeTiny(folder, {}, 'tests: { stop_dependents: true }\n');
     const ran = await slipway(['test', '--rebuild', 'app'], folder);
     expect(ran.code, ran.stderr).toBe(0);
     expect(states()).toMatchObject({ app: 'built', 'app:test': 'passed', 'checks:test': 'passed' });
   });
 
-  it('are stopped when the time that distro.yaml gives them is up', async () => {
+  it('are stopped at the time limit of distro.yaml', async () => {
     writeTiny(
       folder,
       { slow: { cmake: 'include(CTest)\nadd_test(NAME waits COMMAND sleep 1000)' } },
@@ -76,7 +76,7 @@ describe('system packages that the archive does not have', () => {
   const folder = workspace('lacking');
   afterAll(() => discard(folder));
 
-  it('are told before the first build with their keys, and block only what needs them', async () => {
+  it('are reported before the first build with their keys, and block only their dependents', async () => {
     writeTiny(
       folder,
       {

@@ -20,7 +20,7 @@ describe('tests as tasks', () => {
         .map((r) => [r.name, `${r.state}: ${r.reason.split('\n')[0]}`]),
     );
 
-  it('run in roots of their own with test dependencies, give JUnit, are kept, and stop nobody', async () => {
+  it('run in separate roots with test dependencies, give JUnit, are cached, and stop no other task', async () => {
     appendFileSync(
       join(math, 'CMakeLists.txt'),
       '\nif(BUILD_TESTING)\n  enable_testing()\n  add_executable(test_angle test/test_angle.cpp)\n  target_link_libraries(test_angle acme_math)\n  add_test(NAME angle COMMAND test_angle)\n  add_test(NAME network COMMAND sh -c "! getent hosts example.org")\nendif()\n',
@@ -53,7 +53,7 @@ describe('tests as tasks', () => {
     );
   });
 
-  it('a failing test is no failing build; it is kept as failed, runs again when asked, and what passes then is flaky', async () => {
+  it('a failing test does not fail the build; it is cached as failed, runs again on request, and counts as flaky if it passes then', async () => {
     writeFileSync(
       join(math, 'test/test_angle.cpp'),
       '#include <cstdio>\nint main() { if (std::FILE * f = std::fopen("/tmp/second", "r")) { std::fclose(f); return 0; } std::fclose(std::fopen("/tmp/second", "w")); std::puts("first time"); return 1; }\n',
@@ -80,7 +80,7 @@ describe('tests as tasks', () => {
     );
   });
 
-  it('a test that hangs is stopped when its time is up', async () => {
+  it('a hanging test is stopped at its time limit', async () => {
     writeFileSync(join(math, 'test/test_angle.cpp'), '#include <unistd.h>\nint main() { sleep(1000); }\n');
     sources(folder);
     const ran = await slipway(['test', '--distribution', 'mini', 'acme_math', '--timeout', '12s'], folder);
@@ -89,7 +89,7 @@ describe('tests as tasks', () => {
   });
 });
 
-it('what an untrusted run makes is read by no trusted one', async () => {
+it('results of an untrusted run are not read by trusted ones', async () => {
   const folder = example('untrusted');
   try {
     expect((await slipway(['build', '--distribution', 'mini', 'acme_math'], folder)).code).toBe(0);

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-/** One tiny package of build type cmake: what its manifest and its CMakeLists.txt say beside what all have. */
+/** A tiny package of build type cmake: the parts of its manifest and CMakeLists.txt that differ. */
 export interface Tiny {
   manifest?: string;
   cmake?: string;
@@ -9,7 +9,7 @@ export interface Tiny {
   files?: Record<string, string>;
 }
 
-/** Writes a distro repository of tiny packages, in `src`, which build without a compiler: seconds for a dozen. */
+/** Writes a distro repository of tiny packages in `src`, which build without a compiler: seconds for a dozen. */
 export function writeTiny(folder: string, packages: Record<string, Tiny>, extra = ''): void {
   writeFileSync(
     join(folder, 'distro.yaml'),

@@ -23,7 +23,7 @@ describe('an apt repository as underlay, read over http', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const uri = `http://127.0.0.1:${portOf(server)}`;
     upper = example('upper');
-    // A base of its own: the underlay's address, new in each run, is part of it.
+    // A separate base: it depends on the underlay's URL, which is new in each run.
     execFileSync('sh', ['-c', 'rm "$1/.slipway/bases" && mkdir "$1/.slipway/bases"', 'sh', upper]);
     mkdirSync(join(upper, 'keys'));
     copyFileSync(join(lower, 'out/apt/key.asc'), join(upper, 'keys/mini.asc'));
@@ -50,13 +50,13 @@ rosdep: [rosdep.yaml]
     await discard(upper);
   });
 
-  it('gives what packages does not name, and is built against', async () => {
+  it('provides what `packages` does not name, and is used in builds', async () => {
     const ran = await slipway(['build'], upper);
     expect(ran.code, ran.stderr).toBe(0);
     expect(states(upper)).toEqual({ acme_drive: 'built', acme_teleop: 'built', own_lib: 'built', own_node: 'built' });
     const drive = debs(upper).find((d) => /top-mini-acme-drive_/.test(d))!;
     expect(execFileSync('dpkg-deb', ['-f', drive, 'Depends'], { encoding: 'utf8' })).toContain('acme-mini-acme-math');
-    // No package of this scope has a setup.sh: it comes with a package of Slipway's own, and sets up the underlay too.
+    // No package of this scope has a setup.sh: Slipway's own package provides it, and it sets up the underlay, too.
     const programs =
       'drive 4; teleop=$(command -v teleop || echo /opt/top/mini/lib/acme_teleop/teleop); "$teleop" 2; own_node 4';
     const installed = await installAndRun(
@@ -81,7 +81,7 @@ acme-mini-environment: /opt/acme/mini/setup.zsh
     expect(installed.code, installed.stderr).toBe(0);
   });
 
-  it("is refused where its signature is not the key's", async () => {
+  it('is refused without a signature of the configured key', async () => {
     const file = join(upper, 'keys/mini.asc');
     const right = readFileSync(file);
     execFileSync('sh', [
@@ -99,7 +99,7 @@ acme-mini-environment: /opt/acme/mini/setup.zsh
   });
 });
 
-/** A library on one of the underlay, and a program on both. */
+/** A library on top of one from the underlay, and a program on top of both. */
 function writeOwn(folder: string): void {
   const write = (name: string, depends: string[], cmake: string, source: string) => {
     mkdirSync(join(folder, name), { recursive: true });
@@ -131,7 +131,7 @@ describe('.repos files and released versions', () => {
   it('are built like the rest', async () => {
     const folder = example('repos');
     try {
-      // Released as bloom does it: one tag for each package, the package at the root of its tree.
+      // Released like by bloom: a tag for each package, with the package at the root of its tree.
       const release = join(folder, 'repositories/math-release');
       execFileSync('sh', [
         '-ec',

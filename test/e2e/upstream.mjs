@@ -1,5 +1,5 @@
-// Makes a distro repository of real upstream sources: tarballs of ROS packages that Debian's archive holds, Debian's
-// own packaging left out. Nothing of them is kept in this repository.
+// Makes a distro repository of real upstream sources: tarballs of ROS packages in Debian's archive, without Debian's
+// packaging. They are not stored in this repository.
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
@@ -79,7 +79,7 @@ export async function fetchTarballs(set, folder) {
     `Dir::State::Lists=${join(folder, 'lists')}`,
     '-o',
     'APT::Sandbox::User=root',
-    // A mirror of sid may be weeks old; its signature is checked all the same.
+    // A mirror of sid may be weeks old; its signature is verified all the same.
     '-o',
     'Acquire::Check-Valid-Until=false',
     '-q',
@@ -105,7 +105,7 @@ export async function fetchTarballs(set, folder) {
   return files;
 }
 
-/** Writes a distro repository that takes these tarballs. `extra` goes into the distribution's part of distro.yaml. */
+/** Writes a distro repository that uses these tarballs. `extra` is added to the distribution in distro.yaml. */
 export function writeDistro(folder, name, tarballs, options = {}) {
   mkdirSync(join(folder, 'rosdistro', name), { recursive: true });
   mkdirSync(join(folder, 'patches'), { recursive: true });
@@ -140,9 +140,7 @@ package_settings: ${JSON.stringify(options.settings ?? {})}
   );
 }
 
-/**
- * What the ROS 1 sources need said: languages that Debian has not, and what its compilers and Python are too new for.
- */
+/** Settings for the ROS 1 sources: languages that Debian lacks, and incompatibilities with its compilers and Python. */
 export const noeticSettings = {
   geneus: { skip: true },
   gennodejs: { skip: true },
@@ -153,7 +151,7 @@ export const noeticSettings = {
   rosconsole: { cmake_args: ['-DROSCONSOLE_BACKEND=print'] },
 };
 
-/** Packages of the large set: those whose dependencies Debian or the set itself has. */
+/** Packages of the large set: those whose dependencies are in Debian or the set. */
 export const largePackages = [
   'actionlib',
   'bond_core',
@@ -206,7 +204,7 @@ export const largePackages = [
   'xmlrpcpp',
 ];
 
-/** The ROS 2 packages that build on Debian's own ament-cmake, and how Debian names what they take from it. */
+/** ROS 2 packages that build on Debian's ament-cmake, and Debian's names of their dependencies. */
 export const amentPackages = [
   'ament_cmake_ros',
   'domain_coordinator',

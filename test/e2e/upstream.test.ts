@@ -34,7 +34,7 @@ g++ -I/opt/acme/noetic/include /tmp/t.cpp -o /tmp/t -L/opt/acme/noetic/lib -lros
       ['acme-noetic-std-msgs', 'acme-noetic-roscpp-core', 'acme-noetic-catkin', 'g++'],
       script,
     );
-    // A string of five and its length; the checksum is the one that every ROS installation has for std_msgs/Header.
+    // A string of five characters and its length; the checksum is std_msgs/Header's in every ROS installation.
     expect(installed.stdout).toBe('robot 2176decaecbce78abc3b96ef049fabed\n13 1\n');
     expect(installed.code, installed.stderr).toBe(0);
   });

@@ -4,7 +4,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { discard, resultOf, slipway, workspace } from './helpers.ts';
 import { writeTiny, writeTinyPackage } from './tiny.ts';
 
-describe('what is published', () => {
+describe('a published repository', () => {
   const folder = workspace('whole');
   afterAll(() => discard(folder));
   /** Package → version, as apt would find it, without the prefix's setup.sh. */
@@ -28,7 +28,7 @@ describe('what is published', () => {
       'include(/opt/acme/tiny/share/lib/cmake/lib.cmake)\nif(lib STREQUAL bad)\n  message(FATAL_ERROR "no such lib")\nendif()\nfile(WRITE ${CMAKE_BINARY_DIR}/got "${lib}")\ninstall(FILES ${CMAKE_BINARY_DIR}/got DESTINATION share/${PROJECT_NAME})',
   };
 
-  it('stays whole: a build by name keeps the former set and says what must be built too', async () => {
+  it('stays consistent: building one package by name keeps the former set and names what else must be built', async () => {
     writeTiny(folder, { app: onLib, tool: onLib, free: {} });
     lib('first');
     expect((await slipway(['build'], folder)).code).toBe(0);
@@ -46,7 +46,7 @@ describe('what is published', () => {
     expect(Object.keys(published()).sort()).toEqual(['app', 'free', 'lib', 'tool']);
   });
 
-  it('stays whole where a build fails, and has a hole where --partial asks for it', async () => {
+  it('stays consistent if a build fails, and leaves packages out with --partial', async () => {
     const before = published();
     lib('bad');
     const failed = await slipway(['build'], folder);

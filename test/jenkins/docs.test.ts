@@ -85,7 +85,7 @@ describe('distroPipeline(docs: true)', () => {
     expect(junit).toMatch(/<testcase classname="\S*base" name="docs"/);
   });
 
-  it('a nightly after which nothing changed makes nothing, and leaves the site as it is', async () => {
+  it('a nightly without changes makes nothing, and leaves the site unchanged', async () => {
     const before = readlinkSync(join(site, 'latest'));
     const b = await nightly();
     ended(b, 'SUCCESS');
@@ -95,7 +95,7 @@ describe('distroPipeline(docs: true)', () => {
     expect(readlinkSync(join(site, 'latest'))).toBe(before);
   });
 
-  it('an edit of a comment makes the pages of one package anew', async () => {
+  it('an edit of a comment remakes the pages of one package', async () => {
     const header = 'src/base/include/base/time.h';
     change({ [header]: files[header]?.replace('A moment of the robot', 'A moment of any robot') ?? '' });
     const b = await nightly();
@@ -106,7 +106,7 @@ describe('distroPipeline(docs: true)', () => {
     expect(readdirSync(site).filter((name) => /^\d/.test(name))).toHaveLength(2);
   });
 
-  it('a pull request makes the documentation of what it changes, and publishes none', async () => {
+  it('a pull request makes the documentation of what it changes, and does not publish it', async () => {
     const before = readdirSync(site).sort();
     git('checkout', '-q', '-b', 'request');
     change({ 'src/user/README.md': '# user\n\nWhat it is for.\n' });
@@ -119,7 +119,7 @@ describe('distroPipeline(docs: true)', () => {
     expect(readdirSync(site).sort()).toEqual(before);
   });
 
-  it('documentation with faults is told with its lines, makes the build unstable, and stops nothing', async () => {
+  it('faults of documentation are reported with lines, make the build unstable, and stop nothing', async () => {
     const header = 'src/base/include/base/time.h';
     const text = files['distro.yaml']?.replace('file:published', `file:${join(folder, 'site')}`) ?? '';
     change({
@@ -142,7 +142,7 @@ describe('distroPipeline(docs: true)', () => {
     ended(await nightly(), 'FAILURE');
   });
 
-  it('a run that has no place for its site is refused before anything is built', async () => {
+  it('a run without a place for its site is refused before anything is built', async () => {
     change({
       'distro.yaml': (files['distro.yaml'] ?? '').replace(/^docs: .*$/m, `store: file:${join(folder, 'store')}`),
     });

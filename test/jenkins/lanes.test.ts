@@ -38,11 +38,11 @@ const folder = mkdtempSync(join(tmpdir(), 'slipway-lanes-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('lanes', () => {
-  it('hold where branches switch at any safepoint, and agents and calls fail: the first of a thousand seeds', async () => {
+  it('withstand switches at any safepoint, and failures of agents and calls: the first of a thousand seeds', async () => {
     expect(await races(1, 12)).toEqual([]);
   }, 300_000);
 
-  it('that look first and take then, as they once did, are found out by these seeds', async () => {
+  it('that first look and then take, an old bug, fail with these seeds', async () => {
     const vars = join(folder, 'vars');
     cpSync(join(root, 'vars'), vars, { recursive: true });
     const file = join(vars, 'slipwayLane.groovy');
@@ -66,7 +66,7 @@ describe('lanes', () => {
     expect(ran.result, ran.trace).toBe('SUCCESS');
   }, 300_000);
 
-  it('that have nothing to do make at most 100 flow nodes an hour each, and are awake within 5 seconds', async () => {
+  it('poll at most 100 times an hour each while idle, and start within 5 seconds', async () => {
     const idle = await idleHour(folder, 10);
     expect(idle.nodesPerHour).toBeLessThanOrEqual(100);
     expect(idle.wakeSeconds).toBeLessThanOrEqual(5);
@@ -144,7 +144,7 @@ const policyPipeline = (
       }
       echo('pauses' + found)`;
 
-it('the vars and the program have one policy: batches, pauses, and names that are near', async () => {
+it('the vars and the program have one policy: batches, pauses, and similar names', async () => {
   const random = randoms(19);
   const upTo = (n: number) => Math.floor(random() * n);
   const words = misspelled(random);

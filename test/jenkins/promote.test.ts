@@ -100,7 +100,7 @@ describe('slipwayPromote', () => {
     expect(head?.verdicts).toContainEqual({ criterion: 'approval', passed: true, reason: 'approved by ada' });
   });
 
-  it('promotes nothing that is refused, or that does not meet its criteria', async () => {
+  it('promotes nothing that is refused, or that fails its criteria', async () => {
     const refused = await run("to: 'release/two', approval: true");
     expect(refused.result).not.toBe('SUCCESS');
     expect(served('release/two')).toBe(false);
@@ -114,7 +114,7 @@ describe('slipwayPromote', () => {
     expect((await openChannel(store, 'strict')).head?.forced).toBe('the robot show');
   });
 
-  it('tells what is wrong', async () => {
+  it('reports what is wrong', async () => {
     expect((await run("from: 'nightly'")).failure).toContain("the option 'to' is required");
     const unknown = await run("from: 'nowhere', to: 'release/one'");
     expect(unknown.failure).toContain("nowhere can't be promoted to release/one");

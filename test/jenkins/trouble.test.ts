@@ -51,7 +51,7 @@ const tiny = {
   user: { manifest: '<depend>slow</depend>' },
 } satisfies Record<string, Tiny>;
 
-describe('a farm in trouble', () => {
+describe('a farm with failures', () => {
   let folder: string;
   let distro: string;
   let agents: Record<string, { name: string; env: Record<string, string> }>;
@@ -121,7 +121,7 @@ describe('a farm in trouble', () => {
   afterAll(() => discard(folder));
 
   let durability: string;
-  it('an agent without node, and one whose node is too old, are avoided and named; the run is good', async () => {
+  it('avoids and names agents without node or with an old one; the run succeeds', async () => {
     const b = await run(
       tell,
       { old: 'planner slipway', nonode: 'slipway', good: 'planner slipway' },
@@ -147,7 +147,7 @@ describe('a farm in trouble', () => {
     expect(discarder?.strategy).toMatchObject({ $symbol: 'logRotator', numToKeepStr: '30' });
   });
 
-  it('where no good agent is left the run ends within the set time, and says so', async () => {
+  it('ends the run within the set time if no good agent is left, and says so', async () => {
     change({ user: { ...tiny.user, version: '1.0.1' } });
     const b = await run('agentMinutes: 1', { good: 'planner', nonode: 'slipway', old: 'slipway' }, { speed: 30 });
     const end = 'no agent for slipway was available within 1 minutes, except those that are avoided';
@@ -159,7 +159,7 @@ describe('a farm in trouble', () => {
     expect(cases(b).names).toEqual(['base', 'slow', 'user']);
   });
 
-  it('a run that takes longer than `hours` ends with report, description and mail', async () => {
+  it('a run that exceeds `hours` ends with report, description and mail', async () => {
     change({ user: { ...tiny.user, cmake: 'execute_process(COMMAND sleep 600)' } });
     const b = await run(
       "hours: 1, notify: 'robots@example.org'",
@@ -203,7 +203,7 @@ describe('a farm in trouble', () => {
     expect(readFileSync(join(b.home, 'artifacts', decodeURI(path ?? '')), 'utf8')).toContain('no good');
   });
 
-  it("the docs' pipeline of one's own is red where a package failed", async () => {
+  it("a user's own pipeline as in the documentation fails if a package failed", async () => {
     const docs = readFileSync(join(root, 'docs/jenkins.md'), 'utf8');
     const [, section = ''] = docs.split('### Pipelines of your own');
     const script = section
@@ -268,7 +268,7 @@ describe('a farm in trouble', () => {
     expect(b.description).toContain('the run before was lost');
   });
 
-  it('people are told of an agent that never comes, and what to look at', async () => {
+  it('an agent that never comes is reported, with what to check', async () => {
     const b = await run(
       'agentMinutes: 1',
       { good: 'slipway' },

@@ -244,7 +244,7 @@ function insideOf(touched: number[], marks: Numbers, evaluated: Pick<Evaluated, 
 export const isInterface = (p: Package): boolean => p.memberOfGroups.includes('rosidl_interface_packages');
 export { typesupport };
 
-/** The dependencies of essential packages can't depend on essential packages. */
+/** Collects the essential packages and their dependencies, which can't implicitly depend on essential packages. */
 function collectBelow(evaluated: Evaluated): void {
   const stack = evaluated.essential.flatMap((e) => evaluated.number.get(e) ?? []);
   for (let n = stack.pop(); n !== undefined; n = stack.pop()) {

@@ -8,8 +8,8 @@ const batchMost = 20;
 
 /**
  * How many of the ready tasks a lane takes at once, most urgent first. A lane takes several small ones if there are
- * more tasks than lanes and no hurry: the remaining work per lane exceeds both the path above the first task and a
- * fifth of it.
+ * more tasks than lanes and no hurry: the remaining work per lane exceeds the path above the first task by more than
+ * a fifth.
  */
 export function batchSize(
   ready: readonly number[],

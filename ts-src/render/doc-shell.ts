@@ -81,7 +81,7 @@ function attributeOf(tag: string, name: string): string {
 
 const isElsewhere = (url: string): boolean => /^\s*(?:[a-z][a-z0-9+.-]*:)?\/\//i.test(url);
 
-/** Inserts the alternative text as escaped in the tag. Quotes can't end the attributes that it is put into. */
+/** The text for a picture. Texts of the tag stay escaped as written; quotes are escaped for the attribute. */
 function placeholder(tag: string): string {
   const quoted = (text: string) => text.replaceAll('"', '&quot;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
   const text = quoted(attributeOf(tag, 'alt')) || 'picture';
