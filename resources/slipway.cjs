@@ -29127,9 +29127,10 @@ debug=/build/debug
 mkdir -p "$out" "$debug" "$HOME"
 ln -sfn /slipway debian
 
-# Byte code is no part of a package: Debian's are compiled where they are installed.
-find "$tree" -name '*.pyc' -delete
-find "$tree" -depth -name __pycache__ -type d -exec rmdir {} + 2> /dev/null || :
+# Byte code of sources is no part of a package: Python makes it where they are installed. Byte code alone is a module.
+find "$tree" -path '*/__pycache__/*.pyc' -delete
+find "$tree" -name '*.pyc' -exec sh -c 'for f; do if [ -e "\${f%c}" ]; then rm "$f"; fi; done' sh {} +
+find "$tree" -depth -name __pycache__ -type d -empty -delete
 
 # Files of the system that the plan names: from the recipe, or from what the build installed.
 while read -r from what target; do
@@ -29351,7 +29352,165 @@ rm -rf "$tree/DEBIAN" "$debug/DEBIAN"
 `;
 
 // resources/templates/slipway.sh
-var slipway_default = '# Builds, installs and tests one package, in its folder: sh -e /slipway/slipway.sh build|stage|test|shell ...\n# /slipway is read-only. What differs between packages is in /slipway/slipway.env; what differs by build type is in\n# /slipway/build-type.sh: configure_and_compile, install_staged, compile_tests and run_tests. Packing is done elsewhere\n# (pack.sh), in a root where no code of the package ran.\nset -e\nhere=$PWD\nstage=/build/stage\nobject=$here/../obj\njobs=${SLIPWAY_JOBS:-1}\n\nexport PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/build/home TZ=UTC\nunset PYTHONPATH CMAKE_PREFIX_PATH AMENT_PREFIX_PATH LD_LIBRARY_PATH PKG_CONFIG_PATH ROS_PACKAGE_PATH\n. /slipway/slipway.env\nexport SOURCE_DATE_EPOCH=$source_date_epoch\nexport MAKEFLAGS=-j$jobs CMAKE_BUILD_PARALLEL_LEVEL=$jobs NINJAFLAGS=-j$jobs\nexport DEB_BUILD_OPTIONS="parallel=$jobs nocheck" DEB_RULES_REQUIRES_ROOT=no PYTHONHASHSEED=0\n# Two rules may install one path: CMake would keep the first where both files have times within one second.\nexport CMAKE_INSTALL_ALWAYS=1\n# How many threads compress decides the bytes.\nexport DPKG_DEB_THREADS_MAX=1\nexport ROS_OS_OVERRIDE=${ROS_OS_OVERRIDE:-}\n[ -n "$ROS_OS_OVERRIDE" ] || unset ROS_OS_OVERRIDE\nmkdir -p "$HOME"\n\npython=$(readlink -f /usr/bin/python3 2>/dev/null || :)\npython=${python##*/}\n# dpkg-architecture is a Perl program, and half of what it takes to get here.\ncase $(dpkg --print-architecture) in\n  amd64) triplet=x86_64-linux-gnu ;;\n  arm64) triplet=aarch64-linux-gnu ;;\n  *) triplet=$(dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null || gcc -print-multiarch) ;;\nesac\n\n# add VARIABLE PATH: before what it has\nadd() { eval "export $1=\\"\\$2\\${$1:+:\\$$1}\\""; }\n\n# What an installed prefix offers before it has a setup.sh, and what its setup.sh leaves out.\noffer() {\n  add PATH "$1/bin"\n  add LD_LIBRARY_PATH "$1/lib/$triplet"\n  add LD_LIBRARY_PATH "$1/lib"\n  add PKG_CONFIG_PATH "$1/share/pkgconfig"\n  add PKG_CONFIG_PATH "$1/lib/$triplet/pkgconfig"\n  add PKG_CONFIG_PATH "$1/lib/pkgconfig"\n  if [ -n "$python" ]; then\n    add PYTHONPATH "$1/lib/python3/dist-packages"\n    add PYTHONPATH "$1/lib/$python/site-packages"\n  fi\n  add CMAKE_PREFIX_PATH "$1"\n  add AMENT_PREFIX_PATH "$1"\n}\n# ros_environment sets ROS_DISTRO by itself, and its hook speaks up, in the middle of what catkin reads, where it is set to another.\nfor p in /usr $underlays "$prefix"; do if [ -d "$p/share/ros_environment" ]; then unset ROS_DISTRO; fi; done\nfor underlay in $underlays; do\n  if [ "$underlay" = /usr ]; then export AMENT_PREFIX_PATH=/usr; continue; fi\n  offer "$underlay"\n  if [ -f "$underlay/setup.sh" ]; then set +e; . "$underlay/setup.sh"; set -e; fi\ndone\noffer "$prefix"\nset +e\nif [ -f "$prefix/setup.sh" ]; then . "$prefix/setup.sh"; else . /slipway/local_setup.sh; fi\nset -e\n# catkin looks for COMPONENTS nowhere but here, so what the system offers must be on it.\ncase ":$CMAKE_PREFIX_PATH:" in *":$prefix:"*) ;; *) add CMAKE_PREFIX_PATH "$prefix" ;; esac\ncase ":$CMAKE_PREFIX_PATH:" in *:/usr:*) ;; *) CMAKE_PREFIX_PATH=$CMAKE_PREFIX_PATH:/usr ;; esac\nexport CMAKE_PREFIX_PATH\ncase ":$AMENT_PREFIX_PATH:" in *":$prefix:"*) ;; *) add AMENT_PREFIX_PATH "$prefix" ;; esac\ncd "$here"\n\nmap=/usr/src/$package\n# What is installed names no folder of the build. Tests look for their sources by __FILE__: there nothing is mapped.\nflags() {\n  eval "$(DEB_BUILD_MAINT_OPTIONS=reproducible=-fixfilepath dpkg-buildflags --export=sh)"\n  if [ "$testing" = OFF ]; then\n    CFLAGS="$CFLAGS -ffile-prefix-map=$here=$map -ffile-prefix-map=/build/obj=$map/obj"\n    CXXFLAGS="$CXXFLAGS -ffile-prefix-map=$here=$map -ffile-prefix-map=/build/obj=$map/obj"\n  fi\n  export CFLAGS CXXFLAGS\n}\n\ntesting=OFF\nresults=$here/../results/current\ntest_timeout=${SLIPWAY_TEST_TIMEOUT:-600}\ncompile_tests() { :; }\n. /slipway/build-type.sh\n\nbuild() {\n  mkdir -p "$object"\n  configure_and_compile\n}\n\n# Libraries of this build before those of the same names that the package installed, which were built without tests. No\n# others: a test may choose between libraries of its own by LD_LIBRARY_PATH.\noffer_built() {\n  own=/build/own-libraries\n  mkdir -p "$own"\n  dpkg -L "$package" 2>/dev/null | sed -n "s|^$prefix/lib/\\($triplet/\\)\\{0,1\\}\\([^/]*\\.so[^/]*\\)\\$|\\2|p" | sort -u |\n    while IFS= read -r name; do\n      file=$(find "$object" -name "$name" ! -type d | sort | head -n 1)\n      if [ -n "$file" ]; then ln -sf "$file" "$own/$name"; fi\n    done\n  add LD_LIBRARY_PATH "$own"\n}\n\n# `run_tests` is one run of all tests; its exit code counts where no result file tells of a failure.\nrun_all_tests() {\n  testing=ON\n  unset DEB_BUILD_OPTIONS\n  flags\n  build\n  compile_tests\n  offer_built\n  export XML_CATALOG_FILES="file:///slipway/schemas/catalog.xml file:///etc/xml/catalog"\n  echo "== tests"\n  attempt=1\n  while :; do\n    failed=0\n    mkdir -p "$results"\n    run_tests || failed=1\n    if grep -rqsE --include=\'*.xml\' \'<(failure|error)\\b|Status="failed"\' "$results"; then failed=1; fi\n    echo "$failed" > "$results/exit"\n    mv "$results" "$here/../results/$attempt"\n    if [ "$failed" -eq 0 ] || [ "$attempt" -gt "${SLIPWAY_TEST_RETRIES:-0}" ]; then break; fi\n    attempt=$((attempt + 1))\n    echo "== tests failed; attempt $attempt"\n  done\n}\n\nstage() {\n  rm -rf "$stage"\n  mkdir -p "$stage"\n  install_staged\n  # Byte code with build paths would make the bytes depend on nothing good: pack.sh makes it anew.\n  find "$stage" -name \'*.pyc\' -delete\n  find "$stage" -depth -name __pycache__ -type d -exec rmdir {} +\n  chmod -R u+rwX,go+rX,go-w "$stage"\n}\n\ncase $1 in build | stage | shell) flags ;; esac\n# Each step runs in a subshell: its variables do not reach the next step.\nbegun=\nfor step; do\n  if [ -n "$begun" ]; then echo "== $step"; fi\n  begun=1\n  case $step in\n    build) (build) ;;\n    stage) (stage) ;;\n    test) (run_all_tests) ;;\n    shell)\n      set +e\n      shift\n      if [ $# -gt 0 ]; then exec "$@"; fi\n      echo "sh -e /slipway/slipway.sh build builds it, into $object; exit leaves"\n      exec bash --norc -i\n      ;;\n  esac\ndone\n';
+var slipway_default = `# Builds, installs and tests one package, in its folder: sh -e /slipway/slipway.sh build|stage|test|shell ...
+# /slipway is read-only. What differs between packages is in /slipway/slipway.env; what differs by build type is in
+# /slipway/build-type.sh: configure_and_compile, install_staged, compile_tests and run_tests. Packing is done elsewhere
+# (pack.sh), in a root where no code of the package ran.
+set -e
+here=$PWD
+stage=/build/stage
+object=$here/../obj
+jobs=\${SLIPWAY_JOBS:-1}
+
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/build/home TZ=UTC
+unset PYTHONPATH CMAKE_PREFIX_PATH AMENT_PREFIX_PATH LD_LIBRARY_PATH PKG_CONFIG_PATH ROS_PACKAGE_PATH
+. /slipway/slipway.env
+export SOURCE_DATE_EPOCH=$source_date_epoch
+export MAKEFLAGS=-j$jobs CMAKE_BUILD_PARALLEL_LEVEL=$jobs NINJAFLAGS=-j$jobs
+export DEB_BUILD_OPTIONS="parallel=$jobs nocheck" DEB_RULES_REQUIRES_ROOT=no PYTHONHASHSEED=0
+# Two rules may install one path: CMake would keep the first where both files have times within one second.
+export CMAKE_INSTALL_ALWAYS=1
+# How many threads compress decides the bytes.
+export DPKG_DEB_THREADS_MAX=1
+export ROS_OS_OVERRIDE=\${ROS_OS_OVERRIDE:-}
+[ -n "$ROS_OS_OVERRIDE" ] || unset ROS_OS_OVERRIDE
+mkdir -p "$HOME"
+
+python=$(readlink -f /usr/bin/python3 2>/dev/null || :)
+python=\${python##*/}
+# dpkg-architecture is a Perl program, and half of what it takes to get here.
+case $(dpkg --print-architecture) in
+  amd64) triplet=x86_64-linux-gnu ;;
+  arm64) triplet=aarch64-linux-gnu ;;
+  *) triplet=$(dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null || gcc -print-multiarch) ;;
+esac
+
+# add VARIABLE PATH: before what it has
+add() { eval "export $1=\\"\\$2\\\${$1:+:\\$$1}\\""; }
+
+# What an installed prefix offers before it has a setup.sh, and what its setup.sh leaves out.
+offer() {
+  add PATH "$1/bin"
+  add LD_LIBRARY_PATH "$1/lib/$triplet"
+  add LD_LIBRARY_PATH "$1/lib"
+  add PKG_CONFIG_PATH "$1/share/pkgconfig"
+  add PKG_CONFIG_PATH "$1/lib/$triplet/pkgconfig"
+  add PKG_CONFIG_PATH "$1/lib/pkgconfig"
+  if [ -n "$python" ]; then
+    add PYTHONPATH "$1/lib/python3/dist-packages"
+    add PYTHONPATH "$1/lib/$python/site-packages"
+  fi
+  add CMAKE_PREFIX_PATH "$1"
+  add AMENT_PREFIX_PATH "$1"
+}
+# ros_environment sets ROS_DISTRO by itself, and its hook speaks up, in the middle of what catkin reads, where it is set to another.
+for p in /usr $underlays "$prefix"; do if [ -d "$p/share/ros_environment" ]; then unset ROS_DISTRO; fi; done
+for underlay in $underlays; do
+  if [ "$underlay" = /usr ]; then export AMENT_PREFIX_PATH=/usr; continue; fi
+  offer "$underlay"
+  if [ -f "$underlay/setup.sh" ]; then set +e; . "$underlay/setup.sh"; set -e; fi
+done
+offer "$prefix"
+set +e
+if [ -f "$prefix/setup.sh" ]; then . "$prefix/setup.sh"; else . /slipway/local_setup.sh; fi
+set -e
+# catkin looks for COMPONENTS nowhere but here, so what the system offers must be on it.
+case ":$CMAKE_PREFIX_PATH:" in *":$prefix:"*) ;; *) add CMAKE_PREFIX_PATH "$prefix" ;; esac
+case ":$CMAKE_PREFIX_PATH:" in *:/usr:*) ;; *) CMAKE_PREFIX_PATH=$CMAKE_PREFIX_PATH:/usr ;; esac
+export CMAKE_PREFIX_PATH
+case ":$AMENT_PREFIX_PATH:" in *":$prefix:"*) ;; *) add AMENT_PREFIX_PATH "$prefix" ;; esac
+cd "$here"
+
+map=/usr/src/$package
+# What is installed names no folder of the build. Tests look for their sources by __FILE__: there nothing is mapped.
+flags() {
+  eval "$(DEB_BUILD_MAINT_OPTIONS=reproducible=-fixfilepath dpkg-buildflags --export=sh)"
+  if [ "$testing" = OFF ]; then
+    CFLAGS="$CFLAGS -ffile-prefix-map=$here=$map -ffile-prefix-map=/build/obj=$map/obj"
+    CXXFLAGS="$CXXFLAGS -ffile-prefix-map=$here=$map -ffile-prefix-map=/build/obj=$map/obj"
+  fi
+  export CFLAGS CXXFLAGS
+}
+
+testing=OFF
+results=$here/../results/current
+test_timeout=\${SLIPWAY_TEST_TIMEOUT:-600}
+compile_tests() { :; }
+. /slipway/build-type.sh
+
+build() {
+  mkdir -p "$object"
+  configure_and_compile
+}
+
+# Libraries of this build before those of the same names that the package installed, which were built without tests. No
+# others: a test may choose between libraries of its own by LD_LIBRARY_PATH.
+offer_built() {
+  own=/build/own-libraries
+  mkdir -p "$own"
+  dpkg -L "$package" 2>/dev/null | sed -n "s|^$prefix/lib/\\($triplet/\\)\\{0,1\\}\\([^/]*\\.so[^/]*\\)\\$|\\2|p" | sort -u |
+    while IFS= read -r name; do
+      file=$(find "$object" -name "$name" ! -type d | sort | head -n 1)
+      if [ -n "$file" ]; then ln -sf "$file" "$own/$name"; fi
+    done
+  add LD_LIBRARY_PATH "$own"
+}
+
+# \`run_tests\` is one run of all tests; its exit code counts where no result file tells of a failure.
+run_all_tests() {
+  testing=ON
+  unset DEB_BUILD_OPTIONS
+  flags
+  build
+  compile_tests
+  offer_built
+  export XML_CATALOG_FILES="file:///slipway/schemas/catalog.xml file:///etc/xml/catalog"
+  echo "== tests"
+  attempt=1
+  while :; do
+    failed=0
+    mkdir -p "$results"
+    run_tests || failed=1
+    if grep -rqsE --include='*.xml' '<(failure|error)\\b|Status="failed"' "$results"; then failed=1; fi
+    echo "$failed" > "$results/exit"
+    mv "$results" "$here/../results/$attempt"
+    if [ "$failed" -eq 0 ] || [ "$attempt" -gt "\${SLIPWAY_TEST_RETRIES:-0}" ]; then break; fi
+    attempt=$((attempt + 1))
+    echo "== tests failed; attempt $attempt"
+  done
+}
+
+stage() {
+  rm -rf "$stage"
+  mkdir -p "$stage"
+  install_staged
+  # Byte code of sources holds paths and times of the build. pack.sh removes it too: its tree may be of anybody.
+  find "$stage" -path '*/__pycache__/*.pyc' -delete
+  find "$stage" -depth -name __pycache__ -type d -empty -delete
+  find "$stage" -name '*.pyc' -exec sh -c 'for f; do if [ -e "\${f%c}" ]; then rm "$f"; fi; done' sh {} +
+  chmod -R u+rwX,go+rX,go-w "$stage"
+}
+
+case $1 in build | stage | shell) flags ;; esac
+# Each step runs in a subshell: its variables do not reach the next step.
+begun=
+for step; do
+  if [ -n "$begun" ]; then echo "== $step"; fi
+  begun=1
+  case $step in
+    build) (build) ;;
+    stage) (stage) ;;
+    test) (run_all_tests) ;;
+    shell)
+      set +e
+      shift
+      if [ $# -gt 0 ]; then exec "$@"; fi
+      echo "sh -e /slipway/slipway.sh build builds it, into $object; exit leaves"
+      exec bash --norc -i
+      ;;
+  esac
+done
+`;
 
 // ts-src/model/build-types/build-type.ts
 var keyTextOf = (type) => JSON.stringify([type.script, String(type.tests.file), String(type.tests.words)]);

@@ -16,9 +16,10 @@ debug=/build/debug
 mkdir -p "$out" "$debug" "$HOME"
 ln -sfn /slipway debian
 
-# Byte code is no part of a package: Debian's are compiled where they are installed.
-find "$tree" -name '*.pyc' -delete
-find "$tree" -depth -name __pycache__ -type d -exec rmdir {} + 2> /dev/null || :
+# Byte code of sources is no part of a package: Python makes it where they are installed. Byte code alone is a module.
+find "$tree" -path '*/__pycache__/*.pyc' -delete
+find "$tree" -name '*.pyc' -exec sh -c 'for f; do if [ -e "${f%c}" ]; then rm "$f"; fi; done' sh {} +
+find "$tree" -depth -name __pycache__ -type d -empty -delete
 
 # Files of the system that the plan names: from the recipe, or from what the build installed.
 while read -r from what target; do

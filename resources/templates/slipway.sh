@@ -130,9 +130,10 @@ stage() {
   rm -rf "$stage"
   mkdir -p "$stage"
   install_staged
-  # Byte code with build paths would make the bytes depend on nothing good: pack.sh makes it anew.
-  find "$stage" -name '*.pyc' -delete
-  find "$stage" -depth -name __pycache__ -type d -exec rmdir {} +
+  # Byte code of sources holds paths and times of the build. pack.sh removes it too: its tree may be of anybody.
+  find "$stage" -path '*/__pycache__/*.pyc' -delete
+  find "$stage" -depth -name __pycache__ -type d -empty -delete
+  find "$stage" -name '*.pyc' -exec sh -c 'for f; do if [ -e "${f%c}" ]; then rm "$f"; fi; done' sh {} +
   chmod -R u+rwX,go+rX,go-w "$stage"
 }
 

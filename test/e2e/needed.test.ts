@@ -46,7 +46,9 @@ install(DIRECTORY \${CMAKE_BINARY_DIR}/sdk/ DESTINATION share/\${PROJECT_NAME}/f
   files: {
     'sdk.sh': `set -e\nmkdir sdk\n${Object.entries(shipped)
       .map(([name, change]) => `cp libv.so sdk/lib${name}.so\nset -- sdk/lib${name}.so\n${change}\n`)
-      .join('')}`,
+      .join(
+        '',
+      )}mkdir sdk/__pycache__\nmkdir sdk/__pycache__/own\ntouch sdk/a.py sdk/a.pyc sdk/alone.pyc sdk/__pycache__/a.cpython-311.pyc sdk/__pycache__/own/kept\n`,
   },
 };
 const versioned = 'VERSION 1.2 SOVERSION 1';
@@ -118,6 +120,8 @@ describe('a library that a program needs', () => {
         },
       );
     for (const name of ['followed', 'stripped']) expect(last(name)).toMatch(/payload\n$/);
+    const members = execFileSync('dpkg-deb', ['--contents', deb('vendor')], { encoding: 'utf8' });
+    expect([...members.matchAll(/lib\/vendor\/sdk\/(\S*\.py\S*)/g)].map((m) => m[1])).toEqual(['a.py', 'alone.pyc']);
     expect(dependsOf('vendor')).toContain('libc6');
     expect(dependsOf('driver')).toContain('libc6');
   });
