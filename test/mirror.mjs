@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 
-/** The mirror that this machine's apt takes Debian from: the tests name none. */
+/** The mirror from which this machine's apt gets Debian. Tests do not name one. */
 export function debianMirror() {
   const targets = execFileSync(
     'apt-get',

@@ -16,13 +16,13 @@ const results = z.object({
   ),
 });
 
-/** What became of a task, as far as tests look at it. */
+/** The fields of a task's result that tests use. */
 export type Result = z.infer<typeof results>['results'][number];
 
 /** The results of tasks in a result.json. */
 export const resultsIn = (file: string): Result[] => results.parse(JSON.parse(readFileSync(file, 'utf8'))).results;
 
-/** That of one package's build. */
+/** The result of a package's build. */
 export function resultNamed(found: readonly Result[], name: string): Result {
   const result = found.find((r) => r.name === name);
   if (!result) throw new Error(`there is no result of ${name}`);

@@ -1,16 +1,16 @@
-// Installs what the tests need, as root; a plain user is told what is missing. At the end it removes what the tests
+// Installs what the tests need, as root; other users are told what is missing. At the end it removes what the tests
 // made outside of their own folders, unless SLIPWAY_KEEP_TEST_CACHE is set.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { exclusively } from './mutex.mjs';
 
-/** Where bases, downloads and Python environments are shared by all tests of a machine. */
+/** Folder of bases, downloads and Python environments shared by all tests of a machine. */
 export const cache = '/var/tmp/slipway-tests';
-/** The plain user that some tests build as. */
+/** The unprivileged user for some builds of tests. */
 export const plainUser = { name: 'slipway-test', home: '/var/tmp/slipway-tests-user' };
 
-/** Command → package that brings it. */
+/** Command → package that contains it. */
 const tools = {
   mmdebstrap: 'mmdebstrap',
   gpg: 'gnupg',
@@ -42,7 +42,7 @@ const tools = {
   sshd: 'openssh-server',
   rsync: 'rsync',
 };
-/** Of the suites in test/large, which name what they need. */
+/** Commands for the suites in test/large, which name what they need. */
 const largeTools = {
   'docker-registry': 'docker-registry',
   sfdisk: 'fdisk',
@@ -57,7 +57,7 @@ const largeTools = {
   lxd: 'lxd',
   mksquashfs: 'squashfs-tools',
 };
-/** What is no command: a shell test that passes where the package is installed. */
+/** Requirements that are not commands: a shell test that succeeds if the package is installed. */
 const others = {
   'libc6-dev': 'test -e /usr/include/stdio.h',
   'python3-venv': 'python3 -c "import ensurepip, venv"',
@@ -66,7 +66,7 @@ const others = {
 
 const passes = (test) => spawnSync('sh', ['-c', `PATH=$PATH:/usr/sbin:/sbin; ${test}`]).status === 0;
 
-/** Installs what is missing of the tools, or of the named commands alone. */
+/** Installs missing tools, or only the named commands. */
 export function installTools(commands) {
   const wanted = Object.entries(commands ? { ...tools, ...largeTools } : tools)
     .filter(([command]) => !commands || commands.includes(command))
@@ -80,11 +80,11 @@ export function installTools(commands) {
     );
   console.log(`The tests need packages that this machine lacks: ${missing.join(', ')}.`);
   execFileSync('apt-get', ['update', '-q'], { stdio: ['ignore', 'ignore', 'inherit'] });
-  // Before Debian 13 docker's client is a part of docker.io.
+  // Before Debian 13 docker's client is part of docker.io.
   const names = missing.filter((name) => name !== 'docker-cli' || passes('apt-cache show docker-cli'));
   if (missing.includes('docker-cli') && !names.includes('docker-cli')) names.push('docker.io');
   const options = ['-y', '-q', '-o', 'DPkg::Lock::Timeout=300', '--no-install-recommends'];
-  // No daemon is started: the tests run their own. invoke-rc.d starts nothing in runlevel 1.
+  // Prevents daemons from starting, since tests run their own: invoke-rc.d starts nothing in runlevel 1.
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
   const simulated = execFileSync('apt-get', ['install', '--simulate', ...options, ...names], { encoding: 'utf8', env });
   const count = simulated.split('\n').filter((line) => line.startsWith('Inst ')).length;
@@ -97,7 +97,7 @@ const keepFile = join(cache, 'keep');
 const mutex = `${cache}.lock`;
 const alive = (pid) => existsSync(`/proc/${pid}`);
 
-/** Registers this run. A folder that a run with SLIPWAY_KEEP_TEST_CACHE left is kept by later runs too. */
+/** Registers this run. A folder kept by an earlier run with SLIPWAY_KEEP_TEST_CACHE is kept by this run, too. */
 function begin() {
   mkdirSync(runs, { recursive: true });
   writeFileSync(join(runs, String(process.pid)), '');
@@ -106,7 +106,7 @@ function begin() {
     console.log(`The tests remove ${cache} at their end; SLIPWAY_KEEP_TEST_CACHE=1 keeps it for the next run.`);
 }
 
-/** The last of the runs on this machine removes what they shared. */
+/** The last run on this machine removes what the runs shared. */
 function end() {
   rmSync(join(runs, String(process.pid)), { force: true });
   if (readdirSync(runs).some(alive)) return;
@@ -115,7 +115,7 @@ function end() {
     spawnSync('userdel', ['--remove', plainUser.name], { stdio: ['ignore', 'ignore', 'ignore'] });
   rmSync(plainUser.home, { recursive: true, force: true });
   if (existsSync(keepFile)) return;
-  // What a test that was stopped left mounted there.
+  // Unmounts what an interrupted test left mounted there.
   const mounts = readFileSync('/proc/mounts', 'utf8')
     .split('\n')
     .map((line) => line.split(' ')[1] ?? '');

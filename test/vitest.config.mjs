@@ -7,7 +7,7 @@ import { deployModule, deploySource } from '../scripts/deploy-files.mjs';
 import { textEndings } from '../scripts/text-files.mjs';
 
 /**
- * Templates are text in the bundle; here too.
+ * Imports templates as text, as in the bundle.
  *
  * @type {import('vitest/config').Plugin}
  */
@@ -15,7 +15,7 @@ export const textFiles = {
   name: 'text',
   resolveId(id, importer) {
     if (id === deployModule) return `\0${id}`;
-    // Vite takes what ends with .css for style, of which tests get nothing.
+    // Vite treats .css files as styles, which are empty in tests.
     return id.endsWith('.css') && importer ? `${resolve(dirname(importer), id)}.text` : undefined;
   },
   load(name) {
@@ -30,9 +30,8 @@ export const textFiles = {
 };
 
 /**
- * On a machine that is busy or stands still for a minute vitest takes a worker for late and calls that an error of the
- * whole run, though all its tests are told later. That word alone is no fault of a test; every other unhandled error
- * stays one.
+ * On a busy or suspended machine vitest reports a late worker as an error of the whole run, though all its tests are
+ * reported later. Ignores only that error; every other unhandled error still fails the run.
  */
 export const lateWorkers = {
   onInit({ state }) {

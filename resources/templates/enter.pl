@@ -1,5 +1,5 @@
 # The first process of a root: enter.sh runs it in the host's perl when everything is mounted on the folder `m`.
-# It leaves the host's file system, gives up what a root has no use for, starts the command and reaps what is orphaned.
+# It leaves the host's file system, drops privileges, starts the command and reaps orphaned processes.
 # Arguments: USER NETWORK COMMAND...
 use strict;
 use warnings;
@@ -27,15 +27,15 @@ my $table =
   : die "slipway: no system call numbers for $machine\n";
 my %call = %{ $tables{$table} };
 
-# syscall() wants variables: it may not change a constant.
+# syscall() needs variables, since it may modify its arguments.
 sub call { my ($number, @values) = @_; return syscall($number, @values); }
 sub must { my ($what, $result) = @_; die "slipway: $what: $!\n" if $result < 0; }
 
-# Dies with unshare(1), which dies with slipway.
+# Ends together with unshare(1), which ends together with slipway.
 must('prctl', call($call{prctl}, 1, 9, 0, 0, 0));
-# Descriptors of slipway's caller: close_range(2), or one by one before Linux 5.9.
+# Closes inherited descriptors of slipway's caller: close_range(2), or one by one before Linux 5.9.
 if (call(436, 3, 0x7fffffff, 0) < 0) { POSIX::close($_) for 3 .. 4096; }
-# A session keyring of its own; the caller's may hold secrets. Kernels without keyrings have none to keep.
+# A new session keyring, since the caller's may contain secrets. Fails harmlessly on kernels without keyrings.
 call($call{keyctl}, 1, 0, 0, 0, 0);
 if (open my $score, '>', '/proc/self/oom_score_adj') { print $score '1000'; close $score; }
 
@@ -46,12 +46,12 @@ my $here = '.';
 if (call($call{pivot_root}, $here, $here) == 0) {
   must('umount', call($call{umount2}, $here, 2));
 } else {
-  # The host's root is no mount point, as in a chroot: nobody inside may call chroot(2), so there is no way back.
+  # In a chroot the host's root is not a mount point. No process inside may call chroot(2), so there is no way back.
   chroot $here or die "slipway: chroot: $!\n";
 }
 chdir '/' or die "slipway: /: $!\n";
 
-# What a root of the host could change, or should not read, of the kernel.
+# Kernel interfaces that root could change, or that should not be readable.
 sub mounted {
   my ($from, $to, $type, $flags) = @_;
   my $none = 0;
@@ -97,7 +97,7 @@ if (my $filter = $numbers{$table}) {
     $add->($equal, 0, 1, $number);
     $add->($return, 0, 0, $refuse->(1));
   }
-  # clone3 passes its flags in memory, where a filter can't look: the C library then takes clone.
+  # clone3 has its flags in memory, which a filter can't read. The C library falls back to clone.
   $add->($equal, 0, 1, $filter->{clone3});
   $add->($return, 0, 0, $refuse->(38));
   $add->($equal, 0, 4, $filter->{clone});
@@ -111,7 +111,7 @@ if (my $filter = $numbers{$table}) {
   $add->($equal, 0, 1, 0x541c);
   $add->($return, 0, 0, $refuse->(1));
   $add->($return, 0, 0, $allow);
-  # In the host's network abstract names of local sockets are the host's.
+  # With the host's network, abstract names of local sockets are the host's.
   my @families = ($network eq 'on' ? () : (1, 17, 29), 2, 10, 16);
   $add->($equal, 0, 2 + @families, $filter->{socket});
   $add->($load, 0, 0, 16);
@@ -123,8 +123,8 @@ if (my $filter = $numbers{$table}) {
   must('seccomp', call($call{prctl}, 22, 2, $prog, 0, 0));
 }
 
-# Capabilities that installing packages takes: chown, dac_override, fowner, fsetid, kill, setgid, setuid, setpcap,
-# net_bind_service, audit_write, setfcap. Not mknod, sys_chroot, sys_admin, sys_ptrace and what else leads out.
+# Capabilities for installing packages: chown, dac_override, fowner, fsetid, kill, setgid, setuid, setpcap,
+# net_bind_service, audit_write, setfcap. Excludes mknod, sys_chroot, sys_admin, sys_ptrace and others that lead out.
 my %kept = map { $_ => 1 } 0, 1, 3, 4, 5, 6, 7, 8, 10, 29, 31;
 for my $capability (0 .. 63) {
   next if $kept{$capability};

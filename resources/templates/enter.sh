@@ -5,8 +5,8 @@
 #   FOLDER  work folder with the lower layers as links, cwd of the mounts (so that no path needs quoting in mount options)
 #   LOWER   names of the links, topmost first, joined by colons
 #   UPPER   `tmpfs`, or a folder's name under FOLDER that keeps what is written
-#   NETWORK `on`, `off`, or `loopback`: off, but for what one process says to another on this machine
-#   USER    `root`, or `builder`: no privileges and none to gain
+#   NETWORK `on`, `off`, or `loopback`: only connections between processes of the root
+#   USER    `root`, or `builder`: no privileges, and no way to gain any
 #   BINDS   number of bind mounts, each two further arguments: SOURCE and TARGET, `ro:` before TARGET where it may not be written
 # Environment: ENTER_OVERLAY  further options of the overlay
 #   ENTER_SIZE       bytes that each file system in memory may hold
@@ -36,7 +36,7 @@ else
   mkdir -p "$upper" "$work"
 fi
 mount -t overlay overlay -o "nosuid,nodev,lowerdir=$lower,upperdir=$upper,workdir=$work${ENTER_OVERLAY:-}" m
-# A layer may hold links, which lead to the host's files as long as this script runs.
+# Layers may contain symlinks, which lead to files of the host while this script runs.
 top=$(cd m && pwd -P)
 inside() {
   if [ "$(readlink -m "m$1")" != "$top$1" ]; then
@@ -46,13 +46,13 @@ inside() {
 }
 for path in /proc /dev /tmp; do inside "$path"; done
 mount -t proc -o nosuid,nodev,noexec proc m/proc
-# By the root's own /proc: a container's is read-only here.
+# Uses the root's own /proc: in a container, the outer one is read-only.
 if [ -n "${ENTER_PROCESSES:-}" ]; then echo "$ENTER_PROCESSES" > m/proc/sys/kernel/pid_max; fi
 mount -t tmpfs -o mode=0755,nosuid,size=64k tmpfs m/dev
 for device in null zero full random urandom; do
   : > "m/dev/$device"
   mount --bind "/dev/$device" "m/dev/$device"
-  # The host's own: its owner could change who may use it. A device can be written all the same.
+  # Devices of the host, read-only so that their owner can't change permissions. Writing to a device still works.
   if [ -O "/dev/$device" ]; then mount -o remount,bind,ro,nosuid,noexec "m/dev/$device"; fi
 done
 mkdir m/dev/shm m/dev/pts

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs in a started image, in the machine that slipway checks it in: the commands of `check` in distro.yaml, and whether
-# every program of the packages finds its libraries. Its last line tells what came of it, with the word that the machine
-# was started with.
+# every program of the packages finds its libraries. Its last line has the result, with the token that the machine was
+# started with.
 word=$(sed 's/^slipway-check-//' /sys/class/dmi/id/product_serial 2> /dev/null)
 . /usr/lib/slipway/environment
 failed=0

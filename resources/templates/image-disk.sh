@@ -1,5 +1,5 @@
 # Makes the file systems of a disk from the root at m, which is mounted read-only in the working folder; run by slipway
-# with tools of this machine. Nothing of the root is run, and no link in it is followed out of it.
+# with tools of this machine. Runs nothing from the root, and follows no symlink out of it.
 # Arguments: FOLDER EPOCH EFI BOOT_NAME ROOT_MIB ROOT_UUID ESP_SECTORS ESP_ID
 #   FOLDER       gets root.raw, esp.raw, vmlinuz, initrd, and GRUB where there is a menu for it (grub.cfg); holds what
 #                goes into the ESP

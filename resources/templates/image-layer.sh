@@ -1,7 +1,7 @@
 # Makes a layer of an image, as root in the root, without a network.
 # Arguments: install EPOCH PACKAGE...   packages of the platform's archive, as name=version
 #            own EPOCH                  packages of the distribution in /tmp/slipway/debs, then what /tmp/slipway/config says
-# EPOCH: seconds since 1970; nothing that the layer holds is newer.
+# EPOCH: latest time of the layer's files, in seconds since 1970.
 set -eu
 what=$1 epoch=$2
 shift 2
@@ -45,5 +45,5 @@ rm -f /var/cache/apt/*.bin /var/lib/systemd/random-seed
 rm -rf /var/log/apt /var/log/journal /root/.cache /root/.ansible
 # An empty machine-id: each machine makes its own at its first start.
 if [ -e /etc/machine-id ]; then : > /etc/machine-id; fi
-# /proc and apt's lists are mounts that may not be changed: find visits them in spite of -xdev.
+# /proc and apt's lists are read-only mounts, which find lists in spite of -xdev.
 find / -xdev \( -path /proc -o -path /var/lib/apt/lists \) -prune -o -newermt "@$epoch" -exec touch --no-dereference --date="@$epoch" {} +

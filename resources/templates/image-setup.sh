@@ -1,4 +1,4 @@
-# Sets an image's root up as /tmp/slipway/config says; run by image-layer.sh.
+# Configures an image's root by /tmp/slipway/config; run by image-layer.sh.
 config=/tmp/slipway/config
 mkdir -p /etc/slipway /usr/lib/slipway
 install -m 644 "$config/image.json" /etc/slipway/image.json
@@ -25,7 +25,7 @@ elif [ "$zone" != Etc/UTC ]; then
   exit 1
 fi
 
-# NAME SHELL SUDO GROUPS, by tabs.
+# NAME SHELL SUDO GROUPS, separated by tabs.
 while IFS='	' read -r user shell sudo groups; do
   if ! getent passwd "$user" > /dev/null; then useradd --create-home --shell "$shell" --user-group "$user"; fi
   for group in $groups; do
@@ -47,7 +47,7 @@ done < "$config/users"
 if [ -e "$config/overlay.tar" ]; then
   tar --extract --file "$config/overlay.tar" --directory / --no-same-owner --no-overwrite-dir --keep-directory-symlink
 fi
-# MODE FROM TO, by tabs.
+# MODE FROM TO, separated by tabs.
 while IFS='	' read -r mode from to; do
   mkdir -p "$(dirname "$to")"
   install -m "$mode" "$config/files/$from" "$to"
@@ -57,7 +57,7 @@ if [ -e "$config/machine.tar" ]; then
   tar --extract --file "$config/machine.tar" --directory / --no-same-owner --no-overwrite-dir --keep-directory-symlink
   mkdir -p /boot/efi
 fi
-# GRUB for a BIOS, which finds its menu in the disk's ESP; the disk's maker writes where it lies into it.
+# GRUB for BIOS boot, with its menu in the disk's ESP. The step that makes the disk writes sector numbers into it.
 if [ -e "$config/bios" ] && [ -e /usr/lib/grub/i386-pc/boot.img ]; then
   mkdir -p /usr/lib/slipway/bios
   cp /usr/lib/grub/i386-pc/boot.img /usr/lib/slipway/bios/boot.img

@@ -21,7 +21,7 @@ find "$tree" -path '*/__pycache__/*.pyc' -delete
 find "$tree" -name '*.pyc' -exec sh -c 'for f; do if [ -e "${f%c}" ]; then rm "$f"; fi; done' sh {} +
 find "$tree" -depth -name __pycache__ -type d -empty -delete
 
-# Files of the system that the plan names: from the recipe, or from what the build installed.
+# System files in the plan: from the recipe, or from the installed files.
 while read -r from what target; do
   case $from in
     recipe) install -D -m 644 "/slipway/$what" "$tree$target" ;;
@@ -45,7 +45,7 @@ install -m 644 /slipway/copyright "$documents/copyright"
 gzip -9nc /slipway/changelog > "$documents/changelog.Debian.gz"
 if [ -f /slipway/upstream-changelog ]; then gzip -9nc /slipway/upstream-changelog > "$documents/changelog.gz"; fi
 chmod -R u+rwX,go+rX,go-w "$tree"
-# Programs are executable where they are looked for, data is not (as dh_fixperms does).
+# Programs are executable in the folders for programs; data is not (like dh_fixperms).
 for folder in "$tree$prefix/bin" "$tree$prefix/lib/$name"; do
   if [ -d "$folder" ]; then
     find "$folder" -maxdepth 1 -type f ! -perm -111 -exec sh -c '
@@ -99,7 +99,7 @@ case $kind in *ELF*executable*|*ELF*"shared object"*) ;; *) exit ;; esac
 . /build/processor.sh
 processor "$kind"
 if [ "$processor" != "$NATIVE" ]; then exit; fi
-# Some programs read data that follows them in their file, as AppImages do: objcopy would leave it out.
+# Some programs have data appended to their file, as AppImages do. objcopy would drop it.
 followed() {
   set -- $(readelf --file-header "$1" 2> /dev/null | sed -nE 's/^ *(Start|Size|Number) of section headers: *([0-9]+).*/\2/p') \
     "$(stat --format=%s "$1")"
@@ -149,7 +149,7 @@ if [ -s "$out/elf" ]; then
 
 fi
 
-# Whether package_settings says that a library comes from elsewhere than a package.
+# Whether package_settings says that a library comes from outside of any package.
 external() {
   set -f
   for pattern in $external_libraries; do
@@ -173,8 +173,8 @@ resolve() {
       if [ -d "$l" ] || [ -d "$tree$l" ]; then libraries="$libraries -l$tree$l -l$l"; fi
     done
   done
-  # dpkg-shlibdeps only warns of a library without a version in its name that is nowhere: apt would install what can't
-  # start. Where a file of that name is in the root, a search path of the package's own may lead to it.
+  # dpkg-shlibdeps only warns if a library without a version in its name is missing, and apt would install a program
+  # that can't start. If the root has a file of that name, a search path of the package may lead to it.
   shlibdeps() { tr '\n' '\0' < /build/loaded | xargs -0 dpkg-shlibdeps -O --ignore-missing-info "$@"; }
   status=0
   shlibdeps $libraries > "$out/shlibdeps" 2> /build/shlibdeps.log || status=$?
@@ -183,7 +183,7 @@ resolve() {
   elsewhere=
   while read -r library file; do
     if external "$library"; then
-      # dpkg-shlibdeps wants a file of that name.
+      # dpkg-shlibdeps needs a file of that name.
       mkdir -p /build/external
       gcc -shared -nostdlib -Wl,-soname,"$library" -o "/build/external/$library" -x c /dev/null
       elsewhere="$elsewhere -l/build/external"
@@ -203,12 +203,12 @@ resolve() {
   for n in $needed; do
     for l in "$prefix/lib" "$prefix/lib/$triplet"; do if [ -e "$l/$n" ]; then own="$own $l/$n"; fi; done
   done
-  # Most libraries here have no version in their soname, for which shlibs tell nothing.
+  # Most libraries have no version in their soname; shlibs files can't describe those.
   if [ -n "$own" ]; then
     dpkg-query -S $own 2>/dev/null | sed 's/:.*//' | sort -u | grep -vx "$package" > "$out/linked" || :
   fi
 }
-# dpkg-shlibdeps only reads the tree, so it runs while the tree is packed. It takes a folder with DEBIAN for a package.
+# dpkg-shlibdeps only reads the tree, so it runs while the tree is packed. It recognizes a package by its DEBIAN folder.
 resolving=
 if [ -s /build/loaded ]; then
   mkdir -p "$tree/DEBIAN"
@@ -221,7 +221,7 @@ pack() {
   mkdir -p "$1/DEBIAN"
   printf 'Package: %s\nVersion: 0\nArchitecture: all\nMaintainer: a <a@b>\nDescription: d\n' "$2" > "$1/DEBIAN/control"
   (cd "$1" && find . -path ./DEBIAN -prune -o -type f -printf '%P\0' | LC_ALL=C sort -z | xargs -0r md5sum --) > "$3.md5sums"
-  # dpkg-deb lowers times to that of the build, and leaves older ones, which copied files have from elsewhere.
+  # dpkg-deb only lowers times to that of the build. Copied files may have older times, which are not reproducible.
   find "$1" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
   dpkg-deb --root-owner-group -Z"${SLIPWAY_COMPRESSION:-xz}" -z"${SLIPWAY_COMPRESSION_LEVEL:-1}" --build "$1" "$3" > /dev/null
 }

@@ -14,9 +14,9 @@ unset PYTHONPATH CMAKE_PREFIX_PATH AMENT_PREFIX_PATH LD_LIBRARY_PATH PKG_CONFIG_
 export SOURCE_DATE_EPOCH=$source_date_epoch
 export MAKEFLAGS=-j$jobs CMAKE_BUILD_PARALLEL_LEVEL=$jobs NINJAFLAGS=-j$jobs
 export DEB_BUILD_OPTIONS="parallel=$jobs nocheck" DEB_RULES_REQUIRES_ROOT=no PYTHONHASHSEED=0
-# Two rules may install one path: CMake would keep the first where both files have times within one second.
+# Two rules may install one path. CMake would keep the first file if both have times within one second.
 export CMAKE_INSTALL_ALWAYS=1
-# How many threads compress decides the bytes.
+# The number of compression threads affects the bytes.
 export DPKG_DEB_THREADS_MAX=1
 export ROS_OS_OVERRIDE=${ROS_OS_OVERRIDE:-}
 [ -n "$ROS_OS_OVERRIDE" ] || unset ROS_OS_OVERRIDE
@@ -24,17 +24,17 @@ mkdir -p "$HOME"
 
 python=$(readlink -f /usr/bin/python3 2>/dev/null || :)
 python=${python##*/}
-# dpkg-architecture is a Perl program, and half of what it takes to get here.
+# Avoids dpkg-architecture, a Perl program that takes half of the time until here.
 case $(dpkg --print-architecture) in
   amd64) triplet=x86_64-linux-gnu ;;
   arm64) triplet=aarch64-linux-gnu ;;
   *) triplet=$(dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null || gcc -print-multiarch) ;;
 esac
 
-# add VARIABLE PATH: before what it has
+# add VARIABLE PATH: prepends PATH
 add() { eval "export $1=\"\$2\${$1:+:\$$1}\""; }
 
-# What an installed prefix offers before it has a setup.sh, and what its setup.sh leaves out.
+# Paths of a prefix without setup.sh, and those that its setup.sh leaves out.
 offer() {
   add PATH "$1/bin"
   add LD_LIBRARY_PATH "$1/lib/$triplet"
@@ -60,7 +60,7 @@ offer "$prefix"
 set +e
 if [ -f "$prefix/setup.sh" ]; then . "$prefix/setup.sh"; else . /slipway/local_setup.sh; fi
 set -e
-# catkin looks for COMPONENTS nowhere but here, so what the system offers must be on it.
+# catkin searches COMPONENTS only in this path, so it must include the system's.
 case ":$CMAKE_PREFIX_PATH:" in *":$prefix:"*) ;; *) add CMAKE_PREFIX_PATH "$prefix" ;; esac
 case ":$CMAKE_PREFIX_PATH:" in *:/usr:*) ;; *) CMAKE_PREFIX_PATH=$CMAKE_PREFIX_PATH:/usr ;; esac
 export CMAKE_PREFIX_PATH
@@ -68,7 +68,7 @@ case ":$AMENT_PREFIX_PATH:" in *":$prefix:"*) ;; *) add AMENT_PREFIX_PATH "$pref
 cd "$here"
 
 map=/usr/src/$package
-# What is installed names no folder of the build. Tests look for their sources by __FILE__: there nothing is mapped.
+# Installed files must not contain folders of the build. Tests find their sources by __FILE__, so nothing is mapped.
 flags() {
   eval "$(DEB_BUILD_MAINT_OPTIONS=reproducible=-fixfilepath dpkg-buildflags --export=sh)"
   if [ "$testing" = OFF ]; then
@@ -89,8 +89,8 @@ build() {
   configure_and_compile
 }
 
-# Libraries of this build before those of the same names that the package installed, which were built without tests. No
-# others: a test may choose between libraries of its own by LD_LIBRARY_PATH.
+# Libraries of this build come before installed ones of the same names, which were built without tests. No others are
+# added: a test may select one of its own libraries by LD_LIBRARY_PATH.
 offer_built() {
   own=/build/own-libraries
   mkdir -p "$own"
@@ -102,7 +102,7 @@ offer_built() {
   add LD_LIBRARY_PATH "$own"
 }
 
-# `run_tests` is one run of all tests; its exit code counts where no result file tells of a failure.
+# `run_tests` is one run of all tests; its exit code counts if no result file reports a failure.
 run_all_tests() {
   testing=ON
   unset DEB_BUILD_OPTIONS

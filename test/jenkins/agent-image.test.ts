@@ -1,5 +1,5 @@
-// The job of the agents' image where nothing may be built: pull requests, other branches, wrong options. Where
-// something is built, test/large/deploy-packer.test.ts has it, with Packer.
+// The job of the agents' image in cases where it must build nothing: pull requests, other branches, wrong options.
+// test/large/deploy-packer.test.ts tests builds with Packer.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -20,7 +20,7 @@ let farm: string;
 let count = 0;
 const git = (...args: string[]) =>
   execFileSync('git', ['-c', 'user.name=Acme', '-c', 'user.email=robots@example.org', ...args], { cwd: farm });
-/** An agent on which packer would leave a file, and on which AWS is nowhere. */
+/** An agent on which running packer would leave a file, and without access to AWS. */
 const run = (env: Record<string, string>, options: string) =>
   jenkins(folder, String(++count), {
     jenkinsfile: `agentImagePipeline([organization: 'acme'${options}])`,
@@ -68,11 +68,11 @@ it.each([
   expect(b.result, said(b)).toBe('SUCCESS');
   expect(b.log).toContain('This is not the default branch: no image is built or registered.');
   expect(b.log).not.toMatch(/packer ran|slipway image|can't be reached/);
-  // The clock starts the default branch alone.
+  // Only the default branch has a timer.
   expect(JSON.stringify(b.properties)).not.toContain('H 4');
 });
 
-it('is red where the folder has a fault, whatever the branch', async () => {
+it('fails if the folder has a fault, whatever the branch', async () => {
   git('checkout', '-q', '-b', 'fault');
   writeFileSync(join(farm, 'plugins.txt'), 'git:latest\n');
   git('commit', '-qam', 'fault');
@@ -89,7 +89,7 @@ it('is red where the folder has a fault, whatever the branch', async () => {
   git('checkout', '-q', 'main');
 });
 
-it('says which option is missing, and what AWS does not answer', async () => {
+it('reports a missing option, and questions that AWS does not answer', async () => {
   const main = { BRANCH_NAME: 'main', BRANCH_IS_PRIMARY: 'true' };
   expect((await run(main, '')).log).toContain("the options 'organization' and 'region' are required");
   expect((await run(main, `${region}, image: 'agent'`)).log).toContain("the option 'image' also needs 'distro'");

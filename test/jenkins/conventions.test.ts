@@ -12,12 +12,12 @@ const names = readdirSync(vars)
   .map((f) => f.replace('.groovy', ''))
   .sort();
 const text = (name: string) => readFileSync(join(vars, `${name}.groovy`), 'utf8');
-/** The options of a var with their defaults, as it has them. */
+/** The options of a var with their defaults. */
 const optionsOf = (name: string) => at(/slipwayOptions\('\w+', \[([^]*?)\n? *\], given\)/.exec(text(name))!, 1);
 
 const withOptions = names.filter((name) => text(name).includes(`slipwayOptions('${name}', [`));
 
-/** Steps, and the plugins that have them; docs/jenkins.md lists these. */
+/** Pipeline steps by plugin; docs/jenkins.md lists these. */
 const steps: Record<string, string[]> = {
   'Pipeline (workflow-aggregator)': [
     'checkout',
@@ -66,16 +66,13 @@ const symbols = [
   'scmGit',
 ];
 
-/**
- * What vars call beyond steps, by name alone: on the list of what a sandboxed script may call, by which all pipelines
- * are run.
- */
+/** Methods that vars call besides steps: the sandbox for pipelines must allow them. */
 const allowed = readFileSync(join(root, 'test/jenkins/harness/sandbox.txt'), 'utf8')
   .split('\n')
   .flatMap((line) => /^(?:method|staticMethod) \S+ (\S+)/.exec(line)?.[1] ?? []);
 
 describe('the vars', () => {
-  it('each have help that gives their call and an example', () => {
+  it('have help with their call and an example', () => {
     for (const name of names) {
       const help = readFileSync(join(vars, `${name}.txt`), 'utf8');
       expect(help.startsWith(name), name).toBe(true);
@@ -99,7 +96,7 @@ describe('the vars', () => {
     }
   });
 
-  it('use every option that the pipelines take', () => {
+  it('use every option that the pipelines accept', () => {
     for (const name of ['agentImagePipeline', 'distroPipeline', 'packagePipeline']) {
       const used = text(name) + text('slipwayRun');
       for (const [, option] of optionsOf(name).matchAll(/(\w+):/g))
@@ -123,17 +120,17 @@ describe('the vars', () => {
         expect(row, `${name}: ${option}`).toBeDefined();
         const told = at(row!.split('|'), 2).trim();
         const plain = value!.replace(/'/g, '');
-        // Cron's value has blanks and is cut by this reading.
+        // Cron's value contains spaces, where this parser cuts it.
         if (plain !== 'null' && plain !== '[]' && !told.startsWith('as in'))
           expect(told.replace(/`/g, ''), `${name}: ${option}`).toContain(plain);
       }
     }
-    // What is listed there is what the steps need.
+    // The page lists exactly the plugins that the steps need.
     for (const id of Object.keys(steps).flatMap((plugin) => /\(([\w-]+)\)/.exec(plugin)?.[1] ?? []))
       expect(docs, id).toMatch(new RegExp(`\\| ${id} +\\|`));
   });
 
-  it('say the defaults in their help that they have', () => {
+  it('have the defaults that their help states', () => {
     let compared = 0;
     for (const name of ['distroPipeline', 'packagePipeline', 'slipwayBuild']) {
       const help = readFileSync(join(vars, `${name}.txt`), 'utf8');
@@ -146,7 +143,7 @@ describe('the vars', () => {
       for (const [, option = '', said = ''] of help.matchAll(/(\w+) \([^()]*?default ('[^']*'|\[:?\]|\w+)[^()]*\)/g)) {
         const value = defaults.get(option);
         expect(value, `${name}: ${option}`).toBeDefined();
-        // Words for a value that is found out elsewhere.
+        // Words for a value that is determined elsewhere.
         if (value === 'null' || (value === '[]' && said !== '[]')) continue;
         expect(said, `${name}: ${option}`).toBe(value);
         compared++;
@@ -155,7 +152,7 @@ describe('the vars', () => {
     expect(compared).toBeGreaterThan(15);
   });
 
-  it('fit into 120 columns, and ask for the node that the program needs', () => {
+  it('fit into 120 columns, and request the node version that the program needs', () => {
     for (const name of names)
       for (const line of text(name).split('\n')) expect(line.length, `${name}: ${line}`).toBeLessThanOrEqual(120);
     const { engines } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { engines: { node: string } };
@@ -200,7 +197,7 @@ describe('the vars', () => {
     expect([...known].filter((k) => !used.has(k) && !['call'].includes(k)).sort()).toEqual([]);
   });
 
-  it('call nothing that the sandbox would refuse: seen in the compiled code', async () => {
+  it('call nothing that the sandbox refuses, judged by the compiled code', async () => {
     const classes = (await prepareHarness()) as string;
     const listed = execFileSync(
       'java',

@@ -79,7 +79,7 @@ describe('distroPipeline(docs: true)', () => {
     expect(b.description).toBe('main: 2 built, tests of 2 packages passed, documentation of 2 packages');
     expect(readlinkSync(join(site, 'latest'))).toMatch(/^\d{14}-[0-9a-f]{8}$/);
     expect(page('d/user/api/classuser_1_1Clock.html')).toContain('href="../../base/api/classbase_1_1Time.html');
-    // Packages are published before what tells of them: pages say which channel has which version.
+    // Packages are published before the site, because pages show the versions in channels.
     expect(page('d/base/index.html')).toMatch(/nightly: <code>1\.2\.3-0bookworm/);
     const junit = readFileSync(join(b.home, 'junit/slipway-report/junit/d/bookworm-amd64.xml'), 'utf8');
     expect(junit).toMatch(/<testcase classname="\S*base" name="docs"/);

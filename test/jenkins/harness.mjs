@@ -1,4 +1,4 @@
-// Runs a Jenkinsfile with this library on Jenkins' own interpreter (groovy-cps), for tests and benchmarks: see
+// Runs a Jenkinsfile with this library on Jenkins' own interpreter (groovy-cps), for tests and benchmarks; see
 // harness/Harness.java.
 import { execFile, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -17,8 +17,8 @@ const pom = `<project><modelVersion>4.0.0</modelVersion><groupId>slipway</groupI
 <dependency><groupId>org.kohsuke</groupId><artifactId>groovy-sandbox</artifactId><version>1.19</version><exclusions><exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion></exclusions></dependency></dependencies></project>`;
 
 /**
- * Brings the interpreter from Maven Central and compiles the harness, once; installs Java and Maven where they are
- * missing. Gives the class path.
+ * Downloads the interpreter from Maven Central and compiles the harness, once; installs Java and Maven if they are
+ * missing. Returns the class path.
  */
 export const prepareHarness = () => (prepared ??= prepare());
 let prepared;
@@ -34,7 +34,7 @@ async function compile() {
   if (!['groovy-cps-1.31.jar', 'groovy-sandbox-1.19.jar'].every((jar) => existsSync(join(lib, jar)))) {
     mkdirSync(tool, { recursive: true });
     writeFileSync(join(tool, 'pom.xml'), pom);
-    // A test runner that hears nothing for a minute takes its worker for dead.
+    // Asynchronous, because vitest takes a worker that is blocked for a minute for dead.
     await promisify(execFile)('mvn', [
       '-q',
       '-B',
@@ -49,7 +49,7 @@ async function compile() {
     .map(String)
     .filter((f) => f.endsWith('.java'))
     .map((f) => join(here, 'harness', f));
-  // One folder for each state of the sources: checkouts side by side do not use each other's.
+  // One folder per state of the sources, so that parallel checkouts do not interfere.
   const digest = createHash('sha256');
   for (const f of sources.sort()) digest.update(readFileSync(f));
   const classes = join(tool, `classes-${digest.digest('hex').slice(0, 16)}`);
@@ -67,11 +67,11 @@ async function compile() {
 }
 
 /**
- * Runs one build below `folder`; agents keep their folders from build to build. `build`: jenkinsfile, scmUrl, scmRef,
- * job, env, agents ({name, labels, env}), fleet (a folder, see harness/Fleet.java), events ({when, times, wait, do}),
+ * Runs one build below `folder`; agents keep their folders between builds. `build`: jenkinsfile, scmUrl, scmRef, job,
+ * env, agents ({name, labels, env}), fleet (a folder, see harness/Fleet.java), events ({when, times, wait, do}),
  * credentials, approver, checkEvery, hurry, speed, simulated, sandboxed (simulated, on the simulated clock), trusted
- * (as a global library, outside the sandbox), durability (what the job had when it began), vars (another folder of
- * them). Gives what Jenkins would show of it.
+ * (as a global library, outside the sandbox), durability (the job's setting at the start), vars (another folder of
+ * them). Returns what Jenkins would show of the build.
  */
 export async function jenkins(folder, name, build) {
   const home = join(folder, 'builds', name);

@@ -1,4 +1,4 @@
-// Lanes that have nothing to do for an hour, and then all at once: what their looks cost, and how soon they are awake.
+// Lanes that are idle for an hour and then all get work: the cost of their polls, and how soon they wake up.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { jenkins } from './harness.mjs';
@@ -30,10 +30,10 @@ export function runLanes(folder, name, columns, { lanes, agents, options = '', s
 
 const hour = 3600;
 
-/** Each of the tasks after the hour: so long that no lane does two. */
+/** Duration of each task after the hour: too long for a lane to do two. */
 export const after = 600;
 
-/** One task of an hour, and as many that wait for it as there are lanes. */
+/** One task of an hour, and as many dependents of it as there are lanes. */
 export async function idleHour(folder, lanes) {
   const rest = Array.from({ length: lanes }, (_, i) => i + 1);
   const [agentStart, step] = [1000, 500];
@@ -50,14 +50,14 @@ export async function idleHour(folder, lanes) {
   );
   if (ran.result !== 'SUCCESS') throw new Error(`${ran.failure}\n${ran.trace}`);
   const end = ran.began['0'] + hour + step / 1000;
-  // The lane that did the first task goes on at once; the next is the first of those that slept.
+  // The lane of the first task continues at once; the next one is the first that slept.
   const [, second] = rest.map((task) => ran.began[String(task)]).sort((a, b) => a - b);
   return {
-    // A look is one step that sleeps.
+    // A poll is one sleep step.
     nodesPerHour: ran.sleeps / lanes,
-    // Beside what the agent takes to start, and to be checked.
+    // Without the time for starting and checking the agent.
     wakeSeconds: second - end - (agentStart + step) / 1000,
-    // The last lane's.
+    // Of the last lane.
     lastSeconds: ran.seconds - end - after,
   };
 }

@@ -70,7 +70,7 @@ describe('lanes', () => {
     const idle = await idleHour(folder, 10);
     expect(idle.nodesPerHour).toBeLessThanOrEqual(100);
     expect(idle.wakeSeconds).toBeLessThanOrEqual(5);
-    // No build waits long for a lane that still sleeps at its end.
+    // At its end, a build does not wait long for sleeping lanes.
     expect(idle.lastSeconds).toBeLessThan(160);
   }, 300_000);
 
@@ -89,7 +89,7 @@ describe('lanes', () => {
   }, 300_000);
 });
 
-/** Options of the vars, and words that are near to them or far from them. */
+/** Options of the vars, and words that are similar or not. */
 const names = ['lanes', 'label', 'labels', 'hold', 'hours', 'keep', 'notify', 'notifyMaintainers', 'publish', 'tests'];
 
 function misspelled(random: () => number): string[] {
@@ -108,7 +108,7 @@ function misspelled(random: () => number): string[] {
   });
 }
 
-/** A pipeline that prints what the vars say: the nearest names, the batches of each schedule, and pauses of lanes. */
+/** A pipeline that prints what the vars compute: similar names, batches of each schedule, and pauses of lanes. */
 const policyPipeline = (
   schedules: readonly { lanes: number }[],
   looks: readonly { lane: number; place: number }[],
@@ -176,7 +176,7 @@ it('the vars and the program have one policy: batches, pauses, and similar names
   const batches = schedules.flatMap(({ lanes: n, columns }) => {
     const ready = columns.seconds.map((_, task) => task);
     const all: string[] = [];
-    // No task ends here: the work that is left stays.
+    // No task ends here, so the remaining work stays the same.
     const work = columns.seconds.reduce((a, b) => a + b, 0);
     while (ready.length) all.push(ready.splice(0, batchSize(ready, columns.seconds, columns.path, work, n)).join(','));
     return all;

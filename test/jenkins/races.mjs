@@ -1,5 +1,5 @@
-// Runs the vars once for each of many seeds: branches switch at random wherever Jenkins may switch them, and agents and
-// calls fail at random. `node test/jenkins/races.mjs FIRST LAST` prints the seeds that found a fault.
+// Runs the vars with many random seeds: branches switch wherever Jenkins may switch them, and agents and calls fail at
+// random. `node test/jenkins/races.mjs FIRST LAST` prints the seeds that find a fault.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { jenkins } from './harness.mjs';
 
 const count = 40;
 
-/** A schedule whose tasks wait for up to two earlier ones, always the same. */
+/** A fixed schedule whose tasks wait for up to two earlier ones. */
 function schedule() {
   let state = 7;
   const next = (n) => (state = (state * 1103515245 + 12345) % 2147483648) % n;
@@ -18,7 +18,7 @@ function schedule() {
     for (const need of needs) dependents[need].push(task);
     return needs.size;
   });
-  // Few different durations: lanes come to their end at the same moment, and want the same tasks.
+  // Few different durations, so that lanes end at the same moment and compete for tasks.
   const seconds = waits.map(() => 10 * (1 + next(2)));
   const path = [];
   for (let task = count - 1; task >= 0; task--)
@@ -29,7 +29,7 @@ function schedule() {
   return { seconds, text: `run 20260101010101-00000000\ngroups noble/amd64 noble/arm64\n${columns.join('')}` };
 }
 
-/** `[seed, fault]` of each seed that found one; with `vars` of another folder than the library's. */
+/** Returns `[seed, fault]` for each seed that finds one. `vars`: another folder than the library's. */
 export async function races(first, last, vars) {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-races-'));
   const { seconds, text } = schedule();

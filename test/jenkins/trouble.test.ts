@@ -22,7 +22,7 @@ interface Built {
 const jenkins = runJenkins as (folder: string, name: string, build: Record<string, unknown>) => Promise<Built>;
 const exclusively = runExclusively as <T>(name: string, body: () => T) => Promise<T>;
 
-/** A folder with every command of this machine but node. */
+/** A folder with every command of this machine except node. */
 function withoutNode(folder: string): string {
   mkdirSync(folder);
   for (const bin of ['/usr/bin', '/usr/sbin'])
@@ -32,7 +32,7 @@ function withoutNode(folder: string): string {
   return folder;
 }
 
-/** The folder of a node that is too old, which Debian 11 has. */
+/** A folder with a node that is too old, such as Debian 11's. */
 const oldNode = (): Promise<string> =>
   exclusively(join(cache, 'node-12.lock'), () => {
     const folder = join(cache, 'node-12');
@@ -58,7 +58,7 @@ describe('a farm with failures', () => {
   let count = 0;
   const git = (...args: string[]) =>
     execFileSync('git', ['-c', 'user.name=Acme', '-c', 'user.email=robots@example.org', ...args], { cwd: distro });
-  /** A new state of the distro repository's packages. */
+  /** Updates the distro repository's packages. */
   const change = (packages: Record<string, Tiny>) => {
     for (const [name, part] of Object.entries(packages)) writeTinyPackage(distro, name, part);
     git('add', '-A');
@@ -77,7 +77,7 @@ describe('a farm with failures', () => {
   const inReport = (b: Built, name: string) => readFileSync(join(b.home, 'artifacts/slipway-report', name), 'utf8');
   const results = (b: Built) => resultsIn(join(b.home, 'artifacts/slipway-report/result.json'));
   const said = (b: Built) => `${b.failure}\n${b.trace}\n${b.log.slice(-4000)}`;
-  /** What JUnit would count, by package: failures of its case. */
+  /** Failures in JUnit by package. */
   const cases = (b: Built) => {
     const files = readdirSync(join(b.home, 'junit/slipway-report/junit'), { recursive: true, encoding: 'utf8' });
     const text = files
@@ -137,7 +137,7 @@ describe('a farm with failures', () => {
     expect(b.description).toBe('main: 3 built, tests of 3 packages passed, agent nonode avoided, agent old avoided');
     expect(inReport(b, 'report.html')).toContain('the agent nonode got no more tasks: Node.js is not installed');
     expect(b.log.match(/^building /gm)).toHaveLength(3);
-    // Every package has a case, though none has tests.
+    // Every package has a case, even without tests.
     expect(cases(b)).toEqual({ names: ['base', 'slow', 'user'], failures: 0 });
     expect(b.log).toContain('told tiny #1 fixed: main: 3 built');
     const hint = b.properties.find((p) => p.$symbol === 'durabilityHint');
@@ -190,7 +190,7 @@ describe('a farm with failures', () => {
 
   it('a failed package: its log opens from the console, its maintainer gets mail, JUnit shows it', async () => {
     change({ user: { ...tiny.user, cmake: 'message(FATAL_ERROR "no good")' } });
-    // An agent that will be taken away begins nothing.
+    // An agent that will be taken away begins no task.
     const b = await run('notifyMaintainers: true', { leaving: 'slipway', good: 'planner slipway' });
     expect(b.result, said(b)).toBe('FAILURE');
     expect(b.log).toContain('slipway: the agent leaving will be removed: it gets no more tasks');
@@ -250,9 +250,9 @@ describe('a farm with failures', () => {
       },
     );
     expect(lost.result).toBe('LOST');
-    // What runs on the agent comes to its end by itself.
+    // Processes on the agent end by themselves.
     while (processesIn(folder).length) await new Promise((resolve) => setTimeout(resolve, 200));
-    // With the durability that the pipeline sets a controller that is killed goes on.
+    // With the durability that the pipeline sets, a killed controller continues.
     const b = await run(
       '',
       { good: 'planner slipway' },

@@ -23,7 +23,7 @@ const git = (cwd: string, ...args: string[]) =>
 const folder = example('architectures');
 afterAll(() => discard(folder));
 
-/** The first bytes of the library in a package: they say for how many bits it is. */
+/** The first bytes of a library in a package: they contain the word size. */
 const firstBytes = (deb: string): string =>
   execFileSync(
     'sh',
@@ -37,11 +37,11 @@ const firstBytes = (deb: string): string =>
   ).trim();
 
 /**
- * Two machines of two architectures: this one's processor runs i386 too, so the second one only has to say that it is
- * such a machine.
+ * Two machines of two architectures. This machine's processor also runs i386, so the second one only claims to be such
+ * a machine.
  */
 it('a nightly for two architectures: each is planned, built and tested on its own agents, and both are published', async () => {
-  // mmdebstrap asks it whether this machine runs programs of another architecture.
+  // mmdebstrap calls it to find out whether this machine runs programs of another architecture.
   if (spawnSync('sh', ['-c', 'command -v arch-test']).status !== 0)
     execFileSync(
       'apt-get',
@@ -72,7 +72,7 @@ it('a nightly for two architectures: each is planned, built and tested on its ow
     { name: 'large', labels: 'slipway amd64 linux' },
     { name: 'small', labels: 'slipway i386 linux', env: { NODE_OPTIONS: `--require ${small}` } },
   ];
-  // Each machine has a state of its own, for one architecture.
+  // Each machine has its own state, for one architecture.
   for (const a of agents)
     shareState(join(folder, 'agents', a.name, 'workspace/distro@tmp/slipway'), join(cache, a.name));
   const nightly = (name: string) =>

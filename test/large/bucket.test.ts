@@ -21,7 +21,7 @@ const suites = ['bookworm-a', 'bookworm-b'];
 let server: { direct: string; stop: () => void };
 let proxy: Server;
 let port: number;
-/** Called before a request goes on to the bucket, with its number; true: it never gets there. */
+/** Called before a request is forwarded to the bucket, with its number; true: it is dropped. */
 let onRequest: (n: number) => boolean = () => false;
 let requests = 0;
 
@@ -51,7 +51,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** A list for the driver: two suites of two architectures, of which one package changes with each generation. */
+/** A list for the driver: two suites with two architectures; one package changes with each generation. */
 async function listOf(generation: number): Promise<string> {
   const store = await openStore(`file:${join(folder, 'store')}`, folder, join(folder, 'state'), undefined);
   const list: Record<string, unknown[]> = {};
@@ -69,7 +69,7 @@ async function listOf(generation: number): Promise<string> {
   return file;
 }
 
-/** Versions of the tools that a client would be served: indices by digest, whole, with every package that they name. */
+/** Versions of the tools that a client would get. Checks indices by digest, and every package in them. */
 async function served(endpoint: Endpoint): Promise<string[]> {
   const versions: string[] = [];
   const read = async (name: string): Promise<Buffer> => {
@@ -94,7 +94,7 @@ async function served(endpoint: Endpoint): Promise<string[]> {
 const every = Number(process.env.SLIPWAY_KILL_EVERY ?? '1');
 
 describe('a bucket', () => {
-  it('serves what is whole where the publication is killed at any request; the next run finishes', async () => {
+  it('serves a consistent state if the publication is killed at any request; the next run finishes', async () => {
     const uri = `s3://bucket/killed/apt?endpoint=http://127.0.0.1:${port}`;
     const endpoint = await openEndpoint(`s3://bucket/killed/apt?endpoint=${server.direct}`, folder);
     const run = (list: string) => execute(process.execPath, [driver, folder, 'killed', list, uri], {});
@@ -104,7 +104,7 @@ describe('a bucket', () => {
       const list = await listOf(++generation);
       requests = 0;
       const child = spawn(process.execPath, [driver, folder, 'killed', list, uri], { stdio: 'ignore' });
-      // Every other one gets through, but its answer does not come back.
+      // Every other request gets through, but its answer is lost.
       onRequest = (n) => {
         if (n < at) return false;
         child.kill('SIGKILL');
@@ -115,11 +115,11 @@ describe('a bucket', () => {
       if (code === 0) break;
       kills++;
       const now = await served(endpoint);
-      // All architectures of a suite switch at once.
+      // All architectures of a suite switch together.
       expect(now[0]).toBe(now[1]);
       expect(now[2]).toBe(now[3]);
       for (const version of now) expect([`${generation - 1}.0`, `${generation}.0`]).toContain(version);
-      // A killed process leaves its lease, which holds up clean-ups alone.
+      // A killed process leaves its lease, which delays only clean-ups.
       const next = await run(list);
       expect(next.code, next.stderr).toBe(0);
       expect(new Set(await served(endpoint))).toEqual(new Set([`${generation}.0`]));
@@ -130,7 +130,7 @@ describe('a bucket', () => {
 });
 
 describe('a full disk', () => {
-  it('ends the publication with one line and changes nothing that clients see; with room it goes on', async () => {
+  it('fails the publication with one line and changes nothing for clients; with space it continues', async () => {
     const mount = join(folder, 'small');
     mkdirSync(mount);
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', mount]);

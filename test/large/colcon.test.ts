@@ -10,15 +10,15 @@ import { hasRos2Sources, makeRos2, ros2Sources } from '../e2e/ros2.mjs';
 import { packagesIn } from '../told-plan.ts';
 
 /**
- * Packages whose tests fail with Slipway and not with colcon, and why. A root of Slipway has what a package declares;
- * colcon's root here has all that any of them declares.
+ * Packages whose tests fail with Slipway but not with colcon, with the reason. Slipway's roots have what a package
+ * declares; colcon's root has what any of the packages declares.
  */
 const explained: Record<string, string> = {};
 
 if (!hasRos2Sources) console.log(`ROS 2 from upstream is left out: ${ros2Sources} is not there`);
 
 describe.runIf(hasRos2Sources)('tests of ROS 2, by Slipway and by colcon in an equal root', () => {
-  // A workspace of e2e:ros2 that is kept saves its builds; SLIPWAY_PACKAGES names some packages of it.
+  // A kept workspace of e2e:ros2 saves the builds; SLIPWAY_PACKAGES selects packages of it.
   const given = process.env.SLIPWAY_ROS2_FOLDER;
   const folder = given ?? (hasRos2Sources ? workspace('colcon') : '');
   const colconRoot = join(folder, 'colcon-root');
@@ -38,7 +38,7 @@ describe.runIf(hasRos2Sources)('tests of ROS 2, by Slipway and by colcon in an e
     expect(tests.map((t) => t.name).sort(), ran.stderr.slice(-5000)).toEqual(packages.map((p) => p.name).sort());
     for (const t of tests)
       ours.set(t.name, { state: t.state, reason: t.reason, cases: await casesOf(folder, t.name, join(folder, 'out')) });
-    // What only tests need is not published: named, it is.
+    // Packages that only tests need are published only if they are named.
     const built = results.filter((r) => !r.id.endsWith(':test') && r.debs?.length).map((r) => r.name);
     const named = await slipway(['build', ...built], folder);
     expect(named.code, named.stderr.slice(-5000)).toBe(0);
@@ -55,7 +55,7 @@ describe.runIf(hasRos2Sources)('tests of ROS 2, by Slipway and by colcon in an e
     });
   });
 
-  it('fails no test that colcon passes, but for what is explained', async () => {
+  it('fails no test that colcon passes, except those explained', async () => {
     const source = join(folder, 'src');
     const ran = await runColcon({
       root: colconRoot,
@@ -94,7 +94,7 @@ async function planned(folder: string, names: string[]): Promise<PlannedPackage[
   return packagesIn(stdout);
 }
 
-/** Test cases of a package, of the JUnit file that a run left. */
+/** Test cases of a package in the JUnit file of a run. */
 async function casesOf(folder: string, name: string, output: string): Promise<TestCase[]> {
   const at = join(folder, 'cases', name);
   rmSync(at, { recursive: true, force: true });
@@ -106,7 +106,7 @@ async function casesOf(folder: string, name: string, output: string): Promise<Te
   return (await readResults(at, '')).cases;
 }
 
-/** What slipway printed of its repository, as mmdebstrap takes it. */
+/** The sources that slipway printed, in mmdebstrap's form. */
 function sourcesOf(printed: string, folder: string): string {
   const file = join(folder, 'slipway.sources');
   writeFileSync(file, printed.replaceAll('URIs: file:', 'URIs: copy:'));

@@ -1,4 +1,4 @@
-// The Ansible role in Debian 12 and 13 roots, reached by SSH as machines are: twice, and the second run changes
+// The Ansible role in Debian 12 and 13 roots, reached by SSH like machines: it runs twice, and the second run changes
 // nothing.
 import { execFileSync } from 'node:child_process';
 import {
@@ -31,7 +31,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-it('is clean to ansible-lint', async () => {
+it('passes ansible-lint', async () => {
   const lint = await ansibleTools('ansible-lint');
   const ran = await execute(lint, ['--offline', '--profile', 'production', '-q'], {
     cwd: ansible,
@@ -75,7 +75,7 @@ describe.each([
     return execute(playbook, ['-i', join(folder, `${release}.yaml`), 'playbook.yaml', ...more], { cwd: ansible, env });
   };
 
-  it('makes an agent, and changes nothing the second time', async () => {
+  it('makes an agent, and changes nothing in the second run', async () => {
     const first = await play('--diff');
     expect(first.code, first.stdout + first.stderr).toBe(0);
     expect(first.stdout).not.toContain('planted-secret-77');
@@ -97,7 +97,7 @@ describe.each([
     expect(readFileSync(at('etc/shadow'), 'utf8')).toMatch(/^slipway:!/m);
   });
 
-  it('that has all that slipway doctor asks for', async () => {
+  it('installs everything that slipway doctor asks for', async () => {
     cpSync(bundle, join(made.root, 'usr/local/bin/slipway.cjs'));
     mkdirSync(join(made.root, 'var/empty-folder'), { recursive: true });
     const log = join(folder, `${release}-doctor.log`);

@@ -1,5 +1,5 @@
-// The examples for other CI servers: their form by the schemas of GitHub and GitLab (check-jsonschema brings them),
-// their commands by the program's own help.
+// The examples for other CI servers: validated by the schemas of GitHub and GitLab (from check-jsonschema), and their
+// commands by the program's help.
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
@@ -9,16 +9,16 @@ import { pythonTools } from './python-tools.mjs';
 const folder = join(root, 'docs/ci');
 const schemas: Record<string, string> = { 'github.yaml': 'vendor.github-workflows', 'gitlab.yaml': 'vendor.gitlab-ci' };
 
-it.each(readdirSync(folder))('%s is what its server takes', async (name) => {
+it.each(readdirSync(folder))('%s is valid for its server', async (name) => {
   const check = await pythonTools('check-jsonschema', ['check-jsonschema==0.39.0'], 'check-jsonschema');
   const words = ['--builtin-schema', schemas[name] ?? '', '--traceback-mode', 'short'];
-  // GitLab's references are tags of YAML that only this transformation knows.
+  // GitLab's references are YAML tags that need this transformation.
   if (name === 'gitlab.yaml') words.push('--data-transform', 'gitlab-ci');
   const ran = await execute(check, [...words, join(folder, name)]);
   expect(ran.code, ran.stdout + ran.stderr).toBe(0);
 });
 
-it.each(readdirSync(folder))('%s calls the program in ways that it knows', async (name) => {
+it.each(readdirSync(folder))('%s calls the program correctly', async (name) => {
   const text = readFileSync(join(folder, name), 'utf8').replace(/>-\n +/g, ' ');
   const calls = [...text.matchAll(/\$SLIPWAY (\w+)((?:[^\n]|\n {10,})*)/g)];
   expect(calls.map((c) => c[1]).sort()).toEqual(['build', 'doctor']);

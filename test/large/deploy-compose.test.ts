@@ -1,6 +1,6 @@
-// The farm of `slipway deploy init` on one machine: its own compose.yaml, Dockerfiles and scripts in a real Docker.
-// Only the base image of the controller is a stand-in (test/large/controller): it checks how the image starts Jenkins,
-// with which user, environment and volumes, and how the agent reaches it; it does not check what Jenkins makes of them.
+// The farm of `slipway deploy init` on one machine: its compose.yaml, Dockerfiles and scripts in a real Docker. Only
+// the controller's base image is a stand-in (test/large/controller): it checks how Jenkins is started, with which user,
+// environment and volumes, and how the agent connects; it does not check what Jenkins does with them.
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -29,7 +29,7 @@ const farm = join(folder, 'farm');
 let made: ReturnType<typeof makeRoot>;
 let engine: Awaited<ReturnType<typeof startDocker>>;
 const state = async () => (await (await fetch(`${address}/state`)).json()) as State;
-/** Runs a command in the agent's container, as a task of the controller: exit code and output. */
+/** Runs a command in the agent's container like a task of the controller; returns exit code and output. */
 const task = async (command: string) => {
   const answer = await (await fetch(`${address}/task`, { method: 'POST', body: command })).text();
   const end = answer.indexOf('\n');
@@ -40,7 +40,7 @@ beforeAll(async () => {
   installTools(['dockerd', 'docker', 'docker-compose', 'javac', 'mmdebstrap']);
   await initFarm(folder, { port });
   writeFileSync(join(farm, 'secrets', 'SIGNING_KEY'), `${planted}\n`);
-  // Images are built with the network of this machine; what runs has its own.
+  // Images are built with this machine's network; containers have their own.
   writeFileSync(
     join(farm, 'docker-compose.override.yml'),
     'services: {controller: {build: {context: ., network: host}}, agent: {build: {context: agent, network: host}}}\n',
@@ -71,7 +71,7 @@ afterAll(async () => {
 describe('docker compose up in the folder that init wrote', () => {
   let password = '';
 
-  it('ends in a healthy controller and an agent that is connected', async () => {
+  it('gives a healthy controller and a connected agent', async () => {
     const up = await engine.compose(
       farm,
       '-f',
@@ -132,7 +132,7 @@ describe('docker compose up in the folder that init wrote', () => {
         ['inspect', image],
       ])
         expect((await engine.docker(...words)).told).not.toContain(password);
-    // What lies in secrets/ is not copied into an image.
+    // Files of secrets/ are not copied into images.
     for (const image of ['slipway-jenkins', 'slipway-agent']) {
       const search = 'grep -rlF -- "$1" /etc /home /opt /root /srv /usr /var; echo searched';
       const words = ['run', '--rm', '--user', 'root', '--entrypoint', 'sh', image, '-c', search, 'sh', planted];
@@ -165,7 +165,7 @@ describe('docker compose up in the folder that init wrote', () => {
     ]);
   });
 
-  it('an agent in which slipway doctor finds nothing missing', async () => {
+  it('gives an agent without findings of slipway doctor', async () => {
     const id = (await engine.compose(farm, 'ps', '-q', 'agent')).told.trim();
     mkdirSync(join(folder, 'example'));
     copyExample(join(folder, 'example', 'robot'));
@@ -181,7 +181,7 @@ describe('docker compose up in the folder that init wrote', () => {
 });
 
 it('builds the example in the agent image, with the rights and volumes of compose.yaml', async () => {
-  // User networks of this daemon have no way out, so this container has the machine's network; nothing else differs.
+  // User networks of this daemon have no access to the outside, so this container uses the machine's network.
   const id = (await engine.compose(farm, 'ps', '-q', 'agent')).told.trim();
   const ran = await engine.docker(
     'run',
@@ -200,7 +200,7 @@ it('builds the example in the agent image, with the rights and volumes of compos
     'sh',
     'slipway-agent',
     '-c',
-    // The image has no apt lists; with them the agent takes bookworm from the same mirror as itself.
+    // The image has no apt lists; with them the agent can use its own mirror for bookworm.
     'apt-get update -q && ./repositories.sh &&\n' +
       '{ node ../slipway.cjs build --distribution mini --platform bookworm || { cat .slipway/slipway.log; exit 1; }; }',
   );
@@ -208,7 +208,7 @@ it('builds the example in the agent image, with the rights and volumes of compos
   expect(ran.told).toMatch(/8 packages in .*: 8 built/);
 });
 
-it('goes back to a backup of its home, on a machine that has only the folder', async () => {
+it('restores a backup of its home on a machine that has only the folder', async () => {
   const file = join(folder, 'home.tar.gz');
   const script = (name: string, ...words: string[]) =>
     execute('bash', [join(farm, name), ...words], { env: { DOCKER_HOST: engine.host } });
@@ -229,10 +229,10 @@ it('goes back to a backup of its home, on a machine that has only the folder', a
   const saved = await script('backup.sh', file);
   expect(saved.code, saved.stderr).toBe(0);
   expect(statSync(file).mode & 0o077).toBe(0);
-  // It runs again, and a backup is never written over.
+  // It runs again, and backups are never overwritten.
   expect((await started()).starts).toBe(before.starts + 1);
   expect((await script('backup.sh', file)).stderr).toContain('is there already');
-  // Nothing of a home is lost by mistake.
+  // A mistake must not lose data of a home.
   expect((await script('restore.sh', file)).stderr).toContain('nothing was changed');
   expect((await state()).starts).toBe(before.starts + 1);
   const whole = readFileSync(file);

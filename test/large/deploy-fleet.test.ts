@@ -1,5 +1,5 @@
-// Agents that come and go: a nightly on Jenkins' interpreter, whose agents are instances of an autoscaling group of
-// moto that Terraform made. It grows from zero, loses an instance in the middle of a task after a spot notice, and
+// Agents that come and go: a nightly on Jenkins' interpreter, with agents that are instances of an autoscaling group of
+// moto, created by Terraform. The group grows from zero, loses an instance during a task after a spot notice, and
 // shrinks to zero. Builds are real.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
@@ -33,7 +33,7 @@ let fleet: Fleet;
 const sleeps = (seconds: number) => ({ cmake: `execute_process(COMMAND sleep ${seconds})` });
 const tiny = {
   base: {},
-  // Both can be built at once: a second agent is wanted.
+  // Both can be built in parallel, so a second agent is requested.
   left: { manifest: '<depend>base</depend>', ...sleeps(45) },
   right: { manifest: '<depend>base</depend>', ...sleeps(45) },
   top: { manifest: '<depend>left</depend><depend>right</depend>' },
@@ -106,7 +106,7 @@ describe('a pool of agents on spot instances', () => {
     }
   };
   const log = () => readFileSync(join(folder, 'builds/nightly/log'), 'utf8');
-  /** The agent on which a task runs. */
+  /** The agent that runs a task. */
   const runsOn = (task: string) =>
     [...fleet.machines.keys()]
       .filter((id) => existsSync(join(folder, 'agents', id)))
@@ -118,12 +118,12 @@ describe('a pool of agents on spot instances', () => {
           ),
       );
 
-  it('has none while nobody builds', async () => {
+  it('has no agents while nothing is built', async () => {
     expect(await fleet.group()).toEqual({ desired: 0, instances: [] });
     expect(cloud).toMatchObject({ minSize: 0, fleet: 'acme-amd64', labelString: 'slipway amd64' });
   });
 
-  it('grows from zero when a pipeline waits, and is lost in the middle of a task', async () => {
+  it('grows from zero when a pipeline waits, and loses an agent during a task', async () => {
     built = jenkins(folder, 'nightly', {
       jenkinsfile: `distroPipeline([publish: false, label: 'slipway && amd64', labels: [amd64: 'slipway && amd64'], lanes: 2])`,
       scmUrl: distro,
@@ -138,17 +138,17 @@ describe('a pool of agents on spot instances', () => {
     await until(() => fleet.machines.size > 0);
     await until(() => runsOn('left') !== undefined && log().includes('building tiny/bookworm-amd64/right'));
     const lost = runsOn('left') ?? '';
-    // The two minutes of AWS are over before the task is.
+    // AWS's two minutes are over before the task ends.
     await fleet.interrupt(lost);
     await until(() => log().includes(`Agent ${lost} went away`));
     const b = await built;
     expect(b.result, `${b.failure}\n${b.trace}\n${b.log.slice(-4000)}`).toBe('SUCCESS');
     expect(b.description).toContain('4 built');
-    // It cost the task in hand, and no other: one of the two began twice.
+    // Only the running task is lost: one of the two began twice.
     const begun = b.log.match(/^building tiny\/bookworm-amd64\/\w+$/gm) ?? [];
     expect(begun.filter((l) => /left|right/.test(l))).toHaveLength(3);
     expect(begun).toHaveLength(5);
-    // A fault of nobody: the agent is not told as a bad one.
+    // The agent is not reported as bad, since nothing is wrong with it.
     expect(b.log).not.toContain('is avoided for the rest of this run');
   });
 
@@ -156,7 +156,7 @@ describe('a pool of agents on spot instances', () => {
     expect(Math.max(...fleet.sizes)).toBeGreaterThanOrEqual(2);
     expect(Math.max(...fleet.sizes)).toBeLessThanOrEqual(4);
     for (let i = 0; i < 600 && (await fleet.group()).instances.length > 0; i++) {
-      // Nobody builds any more: what waits and who is busy is told no more by a build that is over.
+      // The build is over and no longer reports waiting tasks and busy agents.
       writeFileSync(
         join(folder, 'fleet/queue.json'),
         JSON.stringify({ waiting: [], busy: Object.fromEntries([...fleet.machines.keys()].map((id) => [id, false])) }),

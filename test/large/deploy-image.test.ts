@@ -1,5 +1,4 @@
-// The images that agents on AWS start from, on moto: the pointer moves to one and back, and old ones go, but none that
-// something uses.
+// Images of agents on AWS, on moto: moving the pointer to an image and back, and pruning old ones that nothing uses.
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,7 +22,7 @@ const image = (...words: string[]) =>
     '--endpoint',
     aws.direct,
   ]);
-/** Makes images of instances, as moto can: its register_image keeps neither architecture nor tags. Gives their ids. */
+/** Creates images of instances, because moto's register_image ignores architecture and tags. Returns their ids. */
 const make = (names: string[], architecture = 'x86_64', tags = true) =>
   python(`
 import time
@@ -50,7 +49,7 @@ afterAll(() => aws?.stop());
 describe('slipway deploy image', () => {
   const ids: string[] = [];
 
-  it('moves the pointer to an image, and says which was before', async () => {
+  it('moves the pointer to an image, and reports the previous one', async () => {
     ids.push(...make([0, 1, 2, 3, 4, 5, 6, 7].map((i) => `agent-${i}`)));
     python(`client('ssm').put_parameter(Name='/acme/agents/amd64/image', Value='${ids[0]}', Type='String')`);
     const used = await image('use', ids[6] ?? '');
@@ -61,7 +60,7 @@ describe('slipway deploy image', () => {
     expect(pointer()).toBe(ids[6]);
   });
 
-  it('refuses an image that is not there or is for another processor, and leaves the pointer', async () => {
+  it('refuses an image that does not exist or is for another processor, and keeps the pointer', async () => {
     const [other = ''] = make(['arm'], 'arm64');
     const refused = await image('use', other);
     expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining(`${other} is for arm64`)]);
@@ -71,7 +70,7 @@ describe('slipway deploy image', () => {
     expect((await image('use', 'ami-1;reboot')).code).toBe(2);
   });
 
-  it('takes the image of the last run from a manifest of Packer, and goes back', async () => {
+  it("takes the image of the last run from Packer's manifest, and rolls back", async () => {
     const file = join(mkdtempSync(join(tmpdir(), 'slipway-manifest-')), 'packer.json');
     const builds = [
       { packer_run_uuid: 'a', artifact_id: `eu-central-1:${ids[1]}` },
@@ -87,7 +86,7 @@ describe('slipway deploy image', () => {
     expect(pointer()).toBe(ids[6]);
   });
 
-  it('prunes what nobody uses: not the newest, not the pointer and the one before it, not what runs', async () => {
+  it('prunes unused images: not the newest, the current, the previous, or running ones', async () => {
     const [stranger] = make(['of-somebody-else'], 'x86_64', false);
     python(`
 ec2 = client('ec2')
@@ -122,7 +121,7 @@ ec2.modify_launch_template(LaunchTemplateName='other', DefaultVersion='2')`);
     expect((await image('prune', '--keep', '1')).stdout).toBe('nothing to remove\n');
   });
 
-  it('tells whether a new one is due, and why', async () => {
+  it('reports whether a new image is due, and why', async () => {
     const farm = mkdtempSync(join(tmpdir(), 'slipway-toolset-'));
     for (const part of ['ansible', 'packer']) cpSync(join(root, 'deploy', part), join(farm, part), { recursive: true });
     const where = ['--organization', 'acme', '--region', 'eu-central-1', '--endpoint', aws.direct];
@@ -144,7 +143,7 @@ ec2.modify_launch_template(LaunchTemplateName='other', DefaultVersion='2')`);
     rmSync(farm, { recursive: true });
   });
 
-  it('tries one in an instance, and ends that', async () => {
+  it('tries an image in an instance, and terminates it', async () => {
     const tried = await image('try', ids[7] ?? '', '--instance-type', 't3.small');
     expect([tried.code, tried.stdout], tried.stderr).toEqual([0, `${ids[7]} started, and is on the network\n`]);
     const states = python(
@@ -154,14 +153,14 @@ ec2.modify_launch_template(LaunchTemplateName='other', DefaultVersion='2')`);
     expect((await image('try', ids[7] ?? '')).code).toBe(2);
   });
 
-  it('lists them with who uses them', async () => {
+  it('lists images with their users', async () => {
     const listed = await image('list');
     expect(listed.stdout).toMatch(new RegExp(`^${ids[6]} .* current `, 'm'));
     expect(listed.stdout).toMatch(new RegExp(`^${ids[7]} .* former `, 'm'));
     expect(listed.stdout).toMatch(new RegExp(`^${ids[2]} .* the launch template other `, 'm'));
   });
 
-  it('tells what AWS refused', async () => {
+  it('reports what AWS refused', async () => {
     const ran = await execute('node', [
       bundle,
       'deploy',

@@ -1,6 +1,5 @@
-// The job that makes the image of agents on AWS, on Jenkins' interpreter: Packer and Ansible really run, against an
-// sshd in a Debian root, with moto as AWS. Packer of Debian is one before 1.7: it has its plugins built in and knows no
-// `init`.
+// The job that makes the agents' image on AWS, on Jenkins' interpreter: Packer and Ansible really run, with an sshd in
+// a Debian root, and moto as AWS. Debian's Packer is older than 1.7: its plugins are built in, and it has no `init`.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -59,11 +58,11 @@ beforeAll(async () => {
   aws = await s3Server();
   execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(folder, 'key')]);
   machine = await startSshRoot('trixie', port, join(folder, 'key'));
-  // The role gives cloud-init its part: the root has its folder, as Debian's image of AWS has.
+  // The role configures cloud-init, so the root needs its folder, as in Debian's AWS image.
   mkdirSync(join(machine.root, 'etc/cloud/cloud.cfg.d'), { recursive: true });
   await initFarm(folder);
   rmSync(join(farm, 'packer/plugins.pkr.hcl'));
-  // Nor does it know this setting of instances that start from the image.
+  // It does not support this setting of instances either.
   const template = join(farm, 'packer/agent.pkr.hcl');
   const written = readFileSync(template, 'utf8').replace(/^.*imds_support .*\n/m, '');
   writeFileSync(template, written);
@@ -113,13 +112,13 @@ describe("the job of the agents' image", () => {
       expect(b.result, said(b)).toBe('SUCCESS');
       expect(b.log).toContain('This is not the default branch: no image is built or registered.');
       expect(b.log).not.toContain('packer build');
-      // And nothing starts it by the clock.
+      // It has no timer.
       expect(JSON.stringify(b.properties)).not.toContain('H 4');
       expect(images()).toEqual([]);
     }
   });
 
-  it('makes an image by Packer and the role, and lets new agents start from it', async () => {
+  it('makes an image by Packer and the role, and makes new agents start from it', async () => {
     const b = await run(main);
     expect(b.result, said(b)).toBe('SUCCESS');
     expect(b.log).toMatch(/^due: ami-\w+ is no image of this farm's agents$/m);
@@ -130,7 +129,7 @@ describe("the job of the agents' image", () => {
     expect(image?.tags['slipway-toolset']).toMatch(/^[0-9a-f]{16}$/);
     expect(pointer()).toBe(first);
     expect(JSON.stringify(b.properties)).toContain('H 4 * * *');
-    // What a spot instance needs is in it, and nothing of the agent that made it.
+    // The image has what a spot instance needs, and nothing of the agent that made it.
     const told = await execute('grep', [
       '-rl',
       '--',
@@ -140,7 +139,7 @@ describe("the job of the agents' image", () => {
     ]);
     expect([told.code, told.stdout]).toEqual([1, '']);
     expect(b.log).not.toContain(planted);
-    // The token that lies in secrets/ is in no commit of the folder.
+    // The token in secrets/ is in no commit of the folder.
     const [history, kept] = [git('log', '--all', '-p').toString(), git('ls-files', 'secrets').toString()];
     expect(history).toContain('SLIPWAY_ORGANIZATION=acme');
     expect(history).not.toContain(planted);
@@ -148,14 +147,14 @@ describe("the job of the agents' image", () => {
     expect((await execute('test', ['-x', join(machine.root, 'usr/local/lib/slipway-spot')])).code).toBe(0);
   });
 
-  it('does nothing more while that one is good', async () => {
+  it('does nothing while the image is good', async () => {
     const b = await run(main);
     expect(b.result, said(b)).toBe('SUCCESS');
     expect(b.log).toContain(`good: ${first} needs no successor yet`);
     expect(images().map((i) => i.id)).toEqual([first]);
   });
 
-  it('makes the next one when the role has changed; back is one call', async () => {
+  it('makes the next image after a change of the role; one call rolls back', async () => {
     writeFileSync(join(farm, 'ansible/roles/slipway_agent/vars.md'), 'ours\n');
     git('add', '.');
     git('commit', '-qm', 'role');
@@ -171,7 +170,7 @@ describe("the job of the agents' image", () => {
     expect(pointer()).toBe(first);
   });
 
-  it('needs a distro repository for an image of distro.yaml', async () => {
+  it('needs a distro repository for an image from distro.yaml', async () => {
     const b = await run(main, ", image: 'agent'");
     expect(b.result).toBe('FAILURE');
     expect(b.log).toContain('an image of distro.yaml needs distro');

@@ -1,6 +1,5 @@
 // terraform/ of the folder: `terraform test` with a mocked provider, then the whole farm on moto: applied, planned
-// again, destroyed. The agents' image and its pointer are moved there as the image job does. checkov looks at all of
-// it.
+// again, destroyed. The agents' image and its pointer are moved as by the image job. checkov checks everything.
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -36,18 +35,18 @@ afterAll(() => {
 });
 
 describe('the modules', () => {
-  it('are formatted, valid, and do and refuse what their tests say', async () => {
+  it('are formatted and valid, and pass their tests', async () => {
     await run('fmt', '-check', '-recursive', '-diff');
     await run('init', '-no-color', '-input=false');
     expect(await run('validate', '-no-color')).toContain('The configuration is valid');
     const told = await run('test', '-no-color');
     expect(told).toMatch(/Success! (\d+) passed, 0 failed/);
-    // One test file, and each module is run in it.
+    // The test file runs in each module.
     const tests = readFileSync(join(stack, 'tests/farm.tftest.hcl'), 'utf8');
     for (const name of readdirSync(join(stack, 'modules'))) expect(tests, name).toContain(`./modules/${name}"`);
   });
 
-  it('pass checkov, with a reason for each check that is skipped', async () => {
+  it('pass checkov; each skipped check has a reason', async () => {
     const checkov = await pythonTools('checkov', ['checkov>=3.2,<4'], 'checkov');
     const ran = await execute(
       checkov,
@@ -66,7 +65,7 @@ describe.each(['ec2', 'ecs'])('a farm with its controller on %s', (controller) =
 
   beforeAll(() => {
     writeFileSync(join(stack, 'moto_override.tf'), motoOverride(aws.direct));
-    // A listener waits for minutes for a certificate that is not there.
+    // A listener would wait for a missing certificate for minutes.
     const certificate = python(
       `print(client('acm').request_certificate(DomainName='jenkins.acme.example')['CertificateArn'])`,
     ).trim();
@@ -109,14 +108,14 @@ for n in ('GIT_TOKEN', 'SIGNING_KEY', 'AGENT_SSH_KEY'):
     }
   });
 
-  it('has nothing to change in a second plan, nor after the plugin has sized a group and the image has moved', async () => {
+  it('has no changes in a second plan, nor after the plugin sized a group and the image moved', async () => {
     python(`
 client('autoscaling').set_desired_capacity(AutoScalingGroupName='acme-amd64', DesiredCapacity=0)
 client('ssm').put_parameter(Name='/acme/agents/amd64/image', Value='ami-785db401', Type='String', DataType='aws:ec2:image', Overwrite=True)`);
     const told = await plan();
-    // Differences of moto's own. It keeps forwarded_values of a distribution that has a cache policy, and with it the
-    // policy of the bucket, which names the distribution, is read again. It forgets the grace period of a service of
-    // ECS, and gives a security group's rule its group with the account before it.
+    // Differences caused by moto. It keeps forwarded_values of a distribution with a cache policy, so the bucket's
+    // policy, which names the distribution, is read again. It forgets the grace period of an ECS service, and prefixes
+    // a security group rule's group with the account.
     const own = [
       'module.storage.aws_cloudfront_distribution.packages',
       'module.storage.data.aws_iam_policy_document.packages',
@@ -129,7 +128,7 @@ client('ssm').put_parameter(Name='/acme/agents/amd64/image', Value='ami-785db401
     expect(foreign, told).toEqual([]);
   });
 
-  it('has no secret in plan and state', async () => {
+  it('has no secrets in plan and state', async () => {
     const shown = await run('show', '-json', 'farm.tfplan');
     for (const text of [shown, readFileSync(join(stack, 'terraform.tfstate'), 'utf8')]) {
       expect(text.length).toBeGreaterThan(1000);
@@ -139,7 +138,7 @@ client('ssm').put_parameter(Name='/acme/agents/amd64/image', Value='ami-785db401
     expect(checked.stderr).not.toContain('deploy-secret');
   });
 
-  it('gives no right over everything but to look', () => {
+  it('grants wildcard permissions only for reading', () => {
     const policies = JSON.parse(
       python(`
 iam = client('iam'); found = []

@@ -1,11 +1,11 @@
-// A Docker daemon of the test's own, with its data in a folder of its own.
+// A Docker daemon for the test, with its own data folder.
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
- * Starts it; `docker` and `compose` run clients, `stop` ends all and removes the data.
+ * Starts it. `docker` and `compose` run clients; `stop` ends everything and removes the data.
  *
  * @param {string} folder
  */
@@ -14,7 +14,7 @@ export async function startDocker(folder) {
   const run = mkdtempSync(join(folder, 'docker-'));
   const host = `unix://${join(run, 'docker.sock')}`;
   const hadBridge = existsSync('/sys/class/net/docker0');
-  // Published ports go through Docker's own proxy, so that the machine's firewall stays as it is.
+  // Published ports use Docker's own proxy, so that the machine's firewall stays unchanged.
   const daemon = spawn(
     'dockerd',
     ['--storage-driver', 'overlay2', '--iptables=false', '--ip-masq=false', '--ip6tables=false', '-H', host].concat([
@@ -29,7 +29,7 @@ export async function startDocker(folder) {
   );
   const env = { ...process.env, DOCKER_HOST: host, DOCKER_BUILDKIT: '0', COMPOSE_DOCKER_CLI_BUILD: '0' };
   /**
-   * Runs a program to its end; `told` is all that it said.
+   * Runs a program; `told` is its output.
    *
    * @param {string} command
    * @param {string[]} args

@@ -1,4 +1,4 @@
-// Clients behind an edge that serves InRelease ten seconds late, while the repository is published all the time.
+// Clients behind a CDN edge that serves InRelease ten seconds late, while the repository is published repeatedly.
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -26,7 +26,10 @@ const freePort = () =>
     });
   });
 
-/** nginx twice: it serves the folder, and stands before itself as a CDN does. Errors are kept as long as files. */
+/**
+ * Two nginx servers: one serves the folder, the other is a cache before it, like a CDN. Errors are cached as long as
+ * files.
+ */
 async function serve(): Promise<void> {
   if (!existsSync('/usr/sbin/nginx'))
     execFileSync('apt-get', ['install', '-y', '-q', '--no-install-recommends', 'nginx-light'], { stdio: 'ignore' });
@@ -133,7 +136,7 @@ describe('clients behind an edge', () => {
   it('install from lists that are three publications old', async () => {
     const apt = client('amd64');
     await publish(1);
-    // The edge has forgotten what it served.
+    // The edge's cache has expired.
     await sleep(11_000);
     expect((await apt.run('apt-get', 'update')).code).toBe(0);
     for (const n of [2, 3, 4]) await publish(n);

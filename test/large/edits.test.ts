@@ -20,7 +20,7 @@ const built = (folder: string) =>
     .map((r) => r.name)
     .sort();
 
-/** Digest of each file that is published, by its name. */
+/** Digest of each published file by name. */
 const published = (at: string): Record<string, string> =>
   Object.fromEntries(resultOf(at).flatMap((r) => (r.debs ?? []).map((d) => [d.name, d.sha256])));
 
@@ -39,7 +39,7 @@ const folder = workspace('chain');
 const whole = join(folder, 'whole');
 afterAll(() => discard(folder));
 
-it('the real chain through random edits holds at every step what a build from nothing holds', async () => {
+it('the real chain with random edits gives at every step what a build from nothing gives', async () => {
   await (makeChain as (folder: string, sources: string) => Promise<void>)(folder, join(cache, 'sources'));
   expect((await slipway(['build'], folder)).code).toBe(0);
   const random = randoms(20261125);
@@ -73,7 +73,7 @@ it('the real chain through random edits holds at every step what a build from no
   expect(installed.code, installed.stderr).toBe(0);
 });
 
-it('the lock of the last run gives every byte again from an empty store, whatever else the machine does', async () => {
+it('the lockfile of the last run restores every byte from an empty store, even under load', async () => {
   copyFileSync(join(folder, 'out/lock.yaml'), join(folder, 'lock.yaml'));
   const expected = published(folder);
   expect(Object.keys(expected).length).toBeGreaterThan(10);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import { bundle, execute } from '../e2e/helpers.ts';
 
-/** Makes the folder `farm` in another one with `slipway deploy init`: these answers, and those that it always needs. */
+/** Creates the folder `farm` in another one with `slipway deploy init`: the given answers, and required ones. */
 export async function initFarm(folder: string, answers: Record<string, unknown> = {}): Promise<void> {
   const file = join(folder, 'answers.yaml');
   const needed = {

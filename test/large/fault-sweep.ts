@@ -7,7 +7,7 @@ import { writeTiny } from '../e2e/tiny.ts';
 export const kinds = ['erofs', 'eacces', 'enospc', 'eisdir', 'enotdir', 'eloop', 'fifo'] as const;
 export type FaultKind = (typeof kinds)[number];
 
-/** Commands that read or write files; `edit`: a source is changed before, so that something is built. */
+/** Commands that read or write files; `edit`: a source is changed first, so that something is built. */
 export const commands: readonly { name: string; args: string[]; edit?: true }[] = [
   { name: 'plan', args: ['plan'] },
   { name: 'plan of a lock', args: ['plan', '--lock', 'out/lock.yaml'] },
@@ -35,7 +35,7 @@ export const commands: readonly { name: string; args: string[]; edit?: true }[] 
   { name: 'prepare', args: ['prepare', '--state', '.slipway'] },
 ];
 
-/** A repository of two packages that was built once. Its bases and layers lie in the shared cache. */
+/** A repository of two packages that was built once. Its bases and layers are in the shared cache. */
 export async function makeTemplate(folder: string): Promise<void> {
   writeTiny(folder, { lower: {}, upper: { manifest: '<depend>lower</depend>' } });
   const ran = await slipway(['build'], folder);
@@ -49,7 +49,7 @@ export interface Case {
 }
 
 const hexadecimal = /[0-9a-f]{8,}/g;
-/** Paths of one kind differ in digests, times and numbers. */
+/** Normalizes a path: equal kinds differ only in digests, times and numbers. */
 const kindOf = (path: string): string =>
   path
     .replace(hexadecimal, 'H')
@@ -76,7 +76,7 @@ function inRoom(template: string, { fault, path, command }: Case, program: strin
   ]).finally(() => rmSync(place, { recursive: true, force: true }));
 }
 
-/** Paths below the repository that a command touches, one of each kind, as strace(1) sees them. */
+/** Paths below the repository that a command accesses, one of each kind, found by strace(1). */
 export async function touched(template: string, command: Case['command']): Promise<string[]> {
   const folder = mkdtempSync(join(cache, 'trace-'));
   const trace = join(folder, 'trace');
@@ -91,7 +91,7 @@ export async function touched(template: string, command: Case['command']): Promi
     const seen = new Map<string, string>();
     for (const [, path = ''] of readFileSync(trace, 'utf8').matchAll(/"((?:[^"\\]|\\.)*)"/g)) {
       const below = path.startsWith(`${place}/`) ? path.slice(place.length + 1) : path;
-      // What a build's own root holds is not the repository's, and work folders have new names each time.
+      // Files inside a build's root do not belong to the repository, and work folders have random names.
       if (below === '' || below.startsWith('/') || below.startsWith('.slipway/work/')) continue;
       if (isWithin(template, below) && !seen.has(kindOf(below))) seen.set(kindOf(below), below);
     }
@@ -101,16 +101,16 @@ export async function touched(template: string, command: Case['command']): Promi
   }
 }
 
-/** There, and not by a link in what other tests share: a fault would be one of theirs, too. */
+/** Excludes symlinks into what tests share: a fault there would affect other tests. */
 const isWithin = (template: string, path: string): boolean =>
   existsSync(join(template, path)) && `${realpathSync(join(template, path))}/`.startsWith(`${realpathSync(template)}/`);
 
 const edited = (place: string): string => `${readFileSync(join(place, 'src/lower/CMakeLists.txt'), 'utf8')}# edited\n`;
 
-/** About as many cases of each command, where a number is picked. */
+/** Approximate number of cases per command, if a number is selected. */
 const casesOfCommand = 8;
 
-/** All cases, or a number of them that a seed picks: of few commands, since each is traced before. */
+/** All cases, or a number of them selected by a seed: from few commands, because each must be traced first. */
 export async function casesOf(template: string, number?: number, seed = 1): Promise<Case[]> {
   const all: Case[] = [];
   const random = randoms(seed);
@@ -125,7 +125,7 @@ export async function casesOf(template: string, number?: number, seed = 1): Prom
   return number === undefined ? all : shuffled(all, number);
 }
 
-/** What is wrong with how a command ended in a case; undefined where all is well. `skipped`: the fault can't be had. */
+/** What is wrong with how a command ended; undefined if all is well. `skipped`: the fault can't be caused. */
 async function verdictOf(template: string, one: Case): Promise<string | undefined> {
   const { code, stdout, stderr } = await inRoom(template, one, ['node', bundle, ...one.command.args]);
   if (code === 77) return 'skipped';
@@ -133,13 +133,13 @@ async function verdictOf(template: string, one: Case): Promise<string | undefine
   if (code === 0 || (one.fault === 'eisdir' && code === 2)) return undefined;
   if (code !== 1) return said;
   if (/internal error|\n {4}at /.test(stderr)) return said;
-  // What, and where: the path, the nearest part of it, or what it holds.
+  // The message must name the path, the nearest existing part of it, or its content.
   const parts = one.path.split('/').filter((p) => p !== '.slipway');
   const names = [...parts, '.slipway', 'state', 'store', 'key'];
   return names.some((name) => (stderr + stdout).includes(name)) ? undefined : `names no place: ${said}`;
 }
 
-/** What is wrong in some cases, and how many could be tried. */
+/** Runs cases; returns what is wrong, and how many could be tried. */
 export async function sweep(template: string, cases: readonly Case[]): Promise<{ tried: number; wrong: string[] }> {
   const wrong: string[] = [];
   let tried = 0;

@@ -1,6 +1,6 @@
-// A stand-in of Jenkins' plugin ec2-fleet, on real autoscaling groups (of moto): it sizes the group by what waits,
-// gives Jenkins a node for each instance, and removes nodes that are idle, as the settings in jcasc/aws/agents.yaml
-// say. What the plugin itself does is not tested here; that a group, these settings and the pipelines work together is.
+// A stand-in of Jenkins' plugin ec2-fleet on real autoscaling groups (of moto). It sizes the group by waiting builds,
+// adds a node for each instance, and removes idle nodes, as the settings in jcasc/aws/agents.yaml say. This tests that
+// a group, these settings and the pipelines work together, not the plugin itself.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
@@ -33,12 +33,12 @@ const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(reso
 
 export class Fleet {
   readonly machines = new Map<string, Machine>();
-  /** How many instances there were at each look. */
+  /** Number of instances at each check. */
   readonly sizes: number[] = [];
   private ended = false;
   private looking: Promise<void> = Promise.resolve();
 
-  /** `minute`: how many milliseconds stand for a minute of the settings. */
+  /** `minute`: milliseconds for a minute in the settings. */
   constructor(
     private readonly aws: Aws,
     private readonly cloud: Cloud,
@@ -77,8 +77,8 @@ export class Fleet {
   }
 
   /**
-   * AWS takes an instance back: first the notice, and what is two minutes there once the watcher has seen it. The group
-   * starts another in its place.
+   * AWS takes an instance back: first the notice, then termination a simulated two minutes after the watcher saw it.
+   * The group starts a replacement.
    */
   async interrupt(id: string): Promise<void> {
     const machine = this.machines.get(id);
@@ -100,7 +100,7 @@ export class Fleet {
     this.tellJenkins();
     const queue = this.queue();
     const labels = new Set(this.cloud.labelString.split(' '));
-    // Words of a label expression without what it excludes.
+    // Words of a label expression, without exclusions.
     const wanted = queue.waiting.filter((w) =>
       (w.match(/(?<![!"\w-])[\w-]+/g) ?? []).every((word) => labels.has(word)),
     );
@@ -142,7 +142,7 @@ export class Fleet {
     renameSync(join(this.folder, 'nodes.json.new'), join(this.folder, 'nodes.json'));
   }
 
-  /** A new instance has its metadata, and the watcher of spot notices that its image brings. */
+  /** A new instance has metadata, and the watcher of spot notices from its image. */
   private async came(id: string): Promise<void> {
     const machine = { notice: false, idleSince: Date.now(), drain: join(this.folder, id, 'drain') };
     const server = createServer((request, reply) => {

@@ -1,16 +1,16 @@
-// A fresh Debian root, made with mmdebstrap from this machine's own mirror, that commands run in as on a machine of its
-// own: as root, with the network, with /proc, /dev and /sys, and able to make roots itself.
+// A fresh Debian root, made with mmdebstrap from this machine's mirror. Commands run in it like on a separate machine:
+// as root, with the network, with /proc, /dev and /sys, and able to make roots themselves.
 import { execFileSync, spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { debianMirror } from '../mirror.mjs';
 
-/** Files and variables of this machine that the root gets, so that programs reach the network and trust it. */
+/** Files and variables of this machine for programs in the root, so that they reach the network and trust it. */
 const networkFiles = ['/etc/pip.conf', '/etc/resolv.conf', '/etc/hosts'];
 const variables =
   /^(?:NODE_EXTRA_CA_CERTS|SSL_CERT_FILE|PIP_CERT|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|https?_proxy|no_proxy)$/i;
 
-/** Makes the root; `include`: the packages that it has beside the essential ones and apt. */
+/** Makes the root; `include`: packages besides the essential ones and apt. */
 export function makeRoot(release, include) {
   const folder = mkdtempSync('/var/tmp/slipway-fresh-');
   const root = join(folder, 'root');
@@ -22,7 +22,7 @@ export function makeRoot(release, include) {
       '--mode=root',
       '--quiet',
       `--include=${['ca-certificates', ...include].join(',')}`,
-      // No init runs there: nothing may be started by an installation.
+      // The root has no init, so installations must not start services.
       '--customize-hook=printf "#!/bin/sh\\nexit 101\\n" > "$1/usr/sbin/policy-rc.d"; chmod 755 "$1/usr/sbin/policy-rc.d"',
       release,
       root,
@@ -35,7 +35,7 @@ export function makeRoot(release, include) {
   return { root, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
-/** Certificates that this machine trusts beside Debian's own, say those of a company's proxy, are trusted there too. */
+/** Adds certificates that this machine trusts besides Debian's, such as those of a company's proxy. */
 export function trustAs(root) {
   const bundle = '/etc/ssl/certs/ca-certificates.crt';
   const certificates = (file) =>
@@ -49,7 +49,7 @@ export function trustAs(root) {
   execFileSync('chroot', [root, 'update-ca-certificates'], { stdio: ['ignore', 'ignore', 'inherit'] });
 }
 
-// The root becomes the root of a mount namespace, not of a chroot: there plain users may make user namespaces too.
+// Uses pivot_root instead of chroot, so that unprivileged users can create user namespaces.
 const enter = `
 set -e
 mount --bind "$1" "$1"
@@ -69,7 +69,7 @@ shift 2
 exec "$@"`;
 
 /**
- * Runs a command in a root, in a folder of it; what it says goes to `log`. Gives its exit code.
+ * Runs a command in a folder of the root; its output goes to `log`. Returns its exit code.
  *
  * @param {string} root
  * @param {string} folder
@@ -111,7 +111,7 @@ export function runIn(root, folder, command, log = 'inherit') {
   });
 }
 
-/** Clones this repository, as it is committed, into the root. */
+/** Clones this repository's current commit into the root. */
 export function cloneInto(root, repository, folder) {
   mkdirSync(dirname(join(root, folder)), { recursive: true });
   execFileSync('git', ['clone', '--quiet', '--no-hardlinks', repository, join(root, folder)]);

@@ -5,10 +5,10 @@ import { bundle, cache, execute, slipway, workspace, type Ran } from '../e2e/hel
 import { installTools, plainUser } from '../setup.mjs';
 import { startDocker } from './docker.mjs';
 
-/** A repository that is attacked, and who builds it. */
+/** A repository under attack, and the way in which it is built. */
 export interface Attacked {
   folder: string;
-  /** Gives what was written into the folder to who builds it. */
+  /** Gives files in the folder to the user who builds. */
   own(): void;
   slipway(...args: string[]): Promise<Ran>;
   end(): Promise<void>;
@@ -21,7 +21,7 @@ export function asRoot(): Promise<Attacked> {
   return Promise.resolve({ folder, own: () => undefined, slipway: (...args) => slipway(args, folder), end: nothing });
 }
 
-/** In user namespaces, with subordinate ids: it makes a base of its own. */
+/** In user namespaces, with subordinate ids; makes its own base. */
 export function asPlainUser(): Promise<Attacked> {
   const { name: user, home } = plainUser;
   if (spawnSync('id', [user]).status !== 0) execFileSync('useradd', ['--create-home', '--home-dir', home, user]);
@@ -46,7 +46,7 @@ export function asPlainUser(): Promise<Attacked> {
   });
 }
 
-/** With a daemon of its own. */
+/** With its own docker daemon. */
 export async function withDocker(): Promise<Attacked> {
   installTools(['dockerd', 'docker']);
   const daemon = await startDocker(join(cache, 'hostile-docker'));

@@ -6,16 +6,16 @@ import { expect, it } from 'vitest';
 import { debs, discard, processesIn, resultOf, type Ran } from '../e2e/helpers.ts';
 import { asPlainUser, asRoot, withDocker, type Attacked } from './hostile-modes.ts';
 
-/** What a package's code does while it is configured or installed, and the reason that its failure must give. */
+/** An action of a package's code during configuration or installation, and the expected reason of its failure. */
 interface Attack {
   configure?: string;
   install?: string;
-  /** None: it is built, and what it tried is without effect. */
+  /** Undefined: the package is built, and the attempt has no effect. */
   reason?: RegExp;
 }
 
 const canary = '/var/tmp/slipway-canary';
-/** Places of the host that a package would like to write. */
+/** Places of the host that a package would try to write to. */
 const places = [
   '/etc/passwd',
   '/etc/shadow',
@@ -69,7 +69,7 @@ const attacks: Record<string, Attack> = {
     configure: 'setsid sh -c "while :; do touch /build/stage/late; done" >/dev/null 2>&1 &',
     reason: /\/late is outside the prefix|ended with/,
   },
-  // What the kernel and the machine offer: each is refused, or shows nothing of the host.
+  // Interfaces of the kernel and the machine: access is refused, or shows nothing of the host.
   kernel: {
     configure: [
       `test ! -e ${canary}/secret`,
@@ -94,7 +94,7 @@ const attacks: Record<string, Attack> = {
   noise: { configure: 'printf "\\033]0;owned\\007\\033[2J\\n"; head -c 80M /dev/zero | tr "\\0" x' },
 };
 
-/** Packages that were published, beside slipway's own of the whole distribution. */
+/** Published packages, without Slipway's own package of the distribution. */
 const published = (folder: string): string[] => debs(folder).filter((d) => !d.includes('/acme-d-environment_'));
 
 /** All files of a tree: kind, mode, owner, size and time. */
@@ -127,7 +127,7 @@ function write(folder: string, name: string, { configure = 'true', install = 'tr
   );
 }
 
-/** `SLIPWAY_HOSTILE`: one of these alone. */
+/** `SLIPWAY_HOSTILE`: runs only one of these. */
 const modes: Record<string, () => Promise<Attacked>> = { root: asRoot, plain: asPlainUser, docker: withDocker };
 const chosen = Object.keys(modes).filter((mode) => [undefined, '', mode].includes(process.env.SLIPWAY_HOSTILE));
 

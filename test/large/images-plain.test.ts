@@ -1,5 +1,5 @@
-// npm run e2e:images: a plain user makes a docker image whose layers of the platform are root's, byte for byte, and a
-// disk that starts.
+// npm run e2e:images: an unprivileged user makes a docker image whose platform layers equal root's byte for byte, and a
+// disk that boots.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -39,7 +39,7 @@ afterAll(async () => {
   await discard(folder);
 });
 
-it('makes what root makes, and disks that start', async () => {
+it('makes the same as root, and disks that boot', async () => {
   const ofRoot = example('images-root');
   const file = join(ofRoot, 'distro.yaml');
   writeFileSync(
@@ -74,7 +74,7 @@ it('makes what root makes, and disks that start', async () => {
   const disk = await as('image', 'build', 'machine', '--local');
   expect(disk.code, disk.stderr).toBe(0);
   const done = await as('image', 'publish', 'machine', '--local', '--to', `file://${folder}/published/apt`);
-  // LXD is root's: the disk was started, and nothing is published where one kind could not be.
+  // LXD needs root. The disk was booted, but nothing is published if one kind can't be checked.
   expect(done.stderr).toContain("the lxd image of 'machine' is not good");
   expect(done.stderr).not.toContain("the disk image of 'machine' is not good");
   expect(existsSync(join(folder, 'published/images'))).toBe(false);

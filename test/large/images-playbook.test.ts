@@ -25,7 +25,7 @@ const build = (tasks: string) => {
   return slipway(['image', 'build', 'robot', '--local', '--kind', 'docker'], folder);
 };
 
-it('sets the root up, and fails the build where a task fails', async () => {
+it('configures the root, and fails the build if a task fails', async () => {
   const made = await build(
     '    - copy: {dest: /etc/robot-arm.conf, content: "on {{ ansible_distribution }}\\n", mode: "0640"}\n' +
       '    - user: {name: pilot, system: true}\n',

@@ -35,7 +35,7 @@ let registry: ChildProcess;
 let work: string;
 let env: NodeJS.ProcessEnv;
 let aws: Awaited<ReturnType<typeof s3Server>>;
-/** The registry lies behind a proxy that breaks connections off while `broken` is above 0. */
+/** The registry is behind a proxy that cuts connections while `broken` is above 0. */
 let broken = 0;
 const proxy = createServer((from, to) => {
   if (from.method === 'PUT' && broken > 0) {
@@ -129,7 +129,7 @@ it('runs in docker, is pushed by digest, and a version is never moved', async ()
   const reference = done.stdout.split('\n').find((l) => l.includes('@sha256:')) ?? '';
   const ran = await execute('docker', ['run', '--rm', '--network=none', reference, 'drive', '4'], { env });
   expect(ran.stdout).toBe('<twist frame="base" angular="-2.2831853071795862"/>\n');
-  // The same once more changes nothing; the index is signed by the key of the repository.
+  // Publishing again changes nothing; the index is signed by the repository's key.
   const again = await image('publish', 'robot', '--to', published());
   expect(again.stdout).toContain(reference);
   const home = mkdtempSync(join(work, 'gpg-'));
@@ -143,7 +143,7 @@ it('runs in docker, is pushed by digest, and a version is never moved', async ()
   expect(digest(join(folder, 'published/images', rootfs?.file ?? ''))).toBe(rootfs?.sha256);
 });
 
-it('is not published where a check fails', async () => {
+it('is not published if a check fails', async () => {
   const distro = readFileSync(join(folder, 'distro.yaml'), 'utf8');
   writeFileSync(join(folder, 'distro.yaml'), distro.replace('check: [[drive, 4]]', 'check: [["false"]]'));
   expect((await image('build', 'robot', '--kind', 'docker')).code).toBe(0);
@@ -153,7 +153,7 @@ it('is not published where a check fails', async () => {
   writeFileSync(join(folder, 'distro.yaml'), distro);
 });
 
-it('leaves tags as they are where the registry goes away, and goes on', async () => {
+it('leaves tags unchanged if the registry fails, and continues later', async () => {
   appendFileSync(join(folder, 'distro.yaml'), '# the same images\n');
   broken = 1000;
   const distro = readFileSync(join(folder, 'distro.yaml'), 'utf8');
@@ -167,7 +167,7 @@ it('leaves tags as they are where the registry goes away, and goes on', async ()
   writeFileSync(join(folder, 'distro.yaml'), distro);
 });
 
-it('boots as a disk whose bytes are the same when it is made anew, and whose file systems are whole', async () => {
+it('boots as a disk that is reproducible and has sound file systems', async () => {
   const made = await image('build', 'machine');
   expect(made.code, made.stderr).toBe(0);
   const [packed = '', bmap = ''] = made.stdout.split('\n');
@@ -193,12 +193,12 @@ it('boots as a disk whose bytes are the same when it is made anew, and whose fil
   const again = await image('build', 'machine');
   expect(again.code, again.stderr).toBe(0);
   expect(again.stdout.trim().split('\n').map(digest)).toEqual(before);
-  // One disk for both kinds, which is started once by each firmware.
+  // One disk for both kinds, booted once by each firmware.
   expect(new Set(again.stdout.trim().split('\n')).size).toBe(3);
 });
 
-it('starts as a disk by UEFI and by a BIOS, and is an AMI in its regions that a parameter names', async () => {
-  // The service refuses and breaks off a part of what is asked.
+it('boots as a disk by UEFI and BIOS, and is an AMI in its regions, named by a parameter', async () => {
+  // The service refuses or cuts a fraction of the requests.
   aws.erring = 0.05;
   const done = await image('publish', 'machine', '--to', published());
   aws.erring = 0;
@@ -224,14 +224,14 @@ for region in ['eu-central-1', 'us-east-1']:
   expect(index.images.flatMap((i) => (i.kind === 'ami' ? [i.reference] : []))).toEqual(
     regions.map(([region, id]) => `${region}:${id}`),
   );
-  // Again: neither started nor registered anew; the newest, which the parameter names, is not retired.
+  // Publishing again neither boots nor registers; the newest AMI, which the parameter names, is not retired.
   const again = await image('publish', 'machine', '--to', published());
   expect(again.stdout).toBe(done.stdout);
   const retired = await image('retire', 'machine', '--keep', '1');
   expect(retired.stdout, retired.stderr).toContain('machine: 0 removed');
 });
 
-it('goes on after it was killed', async () => {
+it('continues after it was killed', async () => {
   for (const name of ['images', 'image-lists'])
     rmSync(join(folder, '.slipway/store', name), { recursive: true, force: true });
   for (const wait of [1000, 3000, 6000]) {
@@ -245,7 +245,7 @@ it('goes on after it was killed', async () => {
   expect(readdirSync(join(folder, '.slipway/work')).length).toBeLessThan(4);
 });
 
-it('tells of a full disk', async () => {
+it('reports a full disk', async () => {
   const disk = join(work, 'small');
   mkdirSync(disk);
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=20m', 'tmpfs', disk]);

@@ -123,7 +123,7 @@ it('is launched before it is published, with a simplestreams index, and leaves n
   expect(version?.items['lxd.tar.xz'].combined_squashfs_sha256).toBe(digest(metadata, root));
   for (const file of [version?.items['lxd.tar.xz'], version?.items.squashfs])
     expect(digest(join(published, 'images', file?.path ?? ''))).toBe(file?.sha256);
-  // The fingerprint of the index is the one that LXD gives it, and its program speaks.
+  // The index has the fingerprint that LXD computes, and the image's program runs.
   expect((await lxc('image', 'import', metadata, root, '--alias', 'robot')).code).toBe(0);
   expect((await lxc('image', 'info', 'robot')).stdout).toContain(`Fingerprint: ${digest(metadata, root)}`);
   expect((await lxc('launch', 'robot', 'arm')).code).toBe(0);
@@ -134,7 +134,7 @@ it('is launched before it is published, with a simplestreams index, and leaves n
   await lxc('image', 'delete', 'robot');
 });
 
-it('is launched from the simplestreams server that the published folder is', async () => {
+it('is launched from the published folder as a simplestreams server', async () => {
   const added = await lxc('remote', 'add', 'acme', remote, '--protocol', 'simplestreams');
   expect(added.code, added.stderr).toBe(0);
   const launched = await lxc('launch', 'acme:container', 'leg');
@@ -145,7 +145,7 @@ it('is launched from the simplestreams server that the published folder is', asy
   await lxc('image', 'delete', (await lxc('image', 'list', '--format', 'csv', '--columns', 'f')).stdout.trim());
 });
 
-it('is not published where its check fails', async () => {
+it('is not published if its check fails', async () => {
   const file = join(folder, 'distro.yaml');
   const before = readFileSync(file, 'utf8');
   writeFileSync(
@@ -161,7 +161,7 @@ it('is not published where its check fails', async () => {
   writeFileSync(file, before);
 });
 
-it('may have no packages of the distribution, and is the same bytes when made anew', async () => {
+it('can be without packages of the distribution, and is reproducible', async () => {
   const made = await image('build', 'bare');
   expect(made.code, made.stderr).toBe(0);
   const before = made.stdout

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { build } from 'esbuild';
 import { root } from '../e2e/helpers.ts';
 
-/** Bundles the program that publishes for a test, into its folder, and makes a key without a passphrase in `gpg`. */
+/** Bundles the publishing program for a test into its folder, and creates a key without passphrase in `gpg`. */
 export async function makePublisher(folder: string): Promise<void> {
   await build({
     entryPoints: [join(root, 'test/bench/publish-driver.ts')],

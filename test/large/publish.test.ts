@@ -1,4 +1,4 @@
-// What publication must stand: kill -9 at every write, many suites, and clients that update all the while.
+// Publication under stress: kill -9 at every write, many suites, and clients that update all the time.
 import { execFileSync, spawn } from 'node:child_process';
 import {
   appendFileSync,
@@ -66,10 +66,7 @@ const publish = (list: string, at: string, killAt?: number): Promise<Ran> =>
     { env: killAt === undefined ? {} : { KILL_AT: String(killAt) } },
   );
 
-/**
- * What a client would be served: each suite's index, by digest, whole, with every package that it names. The versions
- * of the tools.
- */
+/** What a client would get: versions of the tools. Checks each suite's index by digest, and every package in it. */
 function served(at: string): string[] {
   return suites.flatMap((suite) => {
     const release = readRelease(readFileSync(join(at, 'dists', suite, 'InRelease'), 'utf8'));
@@ -94,7 +91,7 @@ function served(at: string): string[] {
 const every = Number(process.env.SLIPWAY_KILL_EVERY ?? '1');
 
 describe('kill -9', () => {
-  it('at every write serves what is whole, and the next run finishes', async () => {
+  it('at every write leaves a consistent state, and the next run finishes', async () => {
     const at = join(folder, 'repository');
     const kept = join(folder, 'kept');
     expect(await publish('one', at)).toMatchObject({ code: 0 });
@@ -106,7 +103,7 @@ describe('kill -9', () => {
       expect(ran.stderr).not.toContain('Error');
       seen++;
       const now = served(at);
-      // All architectures of a suite switch at once.
+      // All architectures of a suite switch together.
       expect(now[0]).toBe(now[1]);
       expect(now[2]).toBe(now[3]);
       const next = await publish(n % 2 ? 'two' : 'one', at);
@@ -123,8 +120,8 @@ describe('kill -9', () => {
   });
 });
 
-describe('a repository that aptly wrote', () => {
-  it('is taken over, and a client that knows it goes on', async () => {
+describe('a repository written by aptly', () => {
+  it('is taken over, and its clients continue', async () => {
     if (!existsSync('/usr/bin/aptly')) return;
     const at = join(folder, 'taken');
     const conf = join(folder, 'aptly.conf');
@@ -176,7 +173,7 @@ describe('a repository that aptly wrote', () => {
     expect(before.code, before.stderr).toBe(0);
     const ran = await publish('two', at);
     expect(ran.code, ran.stderr).toBe(0);
-    // What it has lists of is still there.
+    // Packages in a client's old lists still exist.
     expect((await client.run('apt-get', 'install', '--download-only', `${suites[0]}-tool`)).code).toBe(0);
     const after = await client.run('apt-get', 'update');
     expect(after.code, after.stderr).toBe(0);
@@ -186,7 +183,7 @@ describe('a repository that aptly wrote', () => {
 });
 
 describe('apt-file', () => {
-  it('finds the package that has a file', async () => {
+  it('finds the package with a file', async () => {
     const at = join(folder, 'listed');
     const ran = await execute(
       process.execPath,
@@ -194,7 +191,7 @@ describe('apt-file', () => {
       {},
     );
     expect(ran.code, ran.stderr).toBe(0);
-    // Unpacked beside this machine's system, whose apt would download Debian's indices otherwise.
+    // Unpacked beside this machine's system, because its apt would download Debian's indices.
     const debs = join(folder, 'apt-file');
     const tree = join(debs, 'root');
     mkdirSync(tree, { recursive: true });
@@ -231,7 +228,7 @@ describe('apt-file', () => {
 });
 
 describe('clients', () => {
-  it('never fail while publications go on', async () => {
+  it('never fail during publications', async () => {
     const at = join(folder, 'busy');
     expect((await publish('one', at)).code).toBe(0);
     let going = true;

@@ -1,4 +1,4 @@
-// Programs of PyPI, each in an environment of its own that all tests of a machine share.
+// Programs from PyPI, each in its own environment, shared by all tests of a machine.
 import { execFile } from 'node:child_process';
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import { exclusively } from '../mutex.mjs';
 import { cache, installTools } from '../setup.mjs';
 
 /**
- * Installs packages, and gives the path of a program of theirs.
+ * Installs packages; returns the path of one of their programs.
  *
  * @param {string} name
  * @param {string[]} packages
@@ -29,7 +29,7 @@ export async function pythonTools(name, packages, program) {
 }
 
 /**
- * A program of Ansible, in the versions that the role is tested with.
+ * A program of Ansible, in the tested versions.
  *
  * @param {string} program
  */

@@ -24,7 +24,7 @@ describe.runIf(hasRos2Sources)('ROS 2 Jazzy from upstream', () => {
     printed = ran.stdout;
   });
 
-  it.each(ros2Edits)('$name rebuilds what sees it, and nothing else', async (edit) => {
+  it.each(ros2Edits)('$name rebuilds its dependents that see the change, and nothing else', async (edit) => {
     edit.apply(folder);
     commitRos2(folder, edit.repository);
     const ran = await slipway(['build'], folder);
@@ -52,7 +52,7 @@ describe.runIf(hasRos2Sources)('ROS 2 Jazzy from upstream', () => {
     expect(installed.code, installed.stderr.slice(-3000)).toBe(0);
   });
 
-  it('gives every byte again from the lock, with an empty store', async () => {
+  it('restores every byte from the lockfile, with an empty store', async () => {
     cpSync(join(folder, 'out/lock.yaml'), join(folder, 'lock.yaml'));
     const ran = await fromNothing(folder, again, parts, ['--lock', join(folder, 'lock.yaml'), 'tf2_ros']);
     expect(ran.code, ran.stderr.slice(-5000)).toBe(0);

@@ -1,5 +1,5 @@
-// npm run e2e:images: a disk with two slots takes a new root by copies of files, as systemd-sysupdate makes them, and
-// starts from it; where that root does not start, the former one is taken.
+// npm run e2e:images: a disk with two slots gets a new root by file copies, as systemd-sysupdate makes them, and boots
+// it; if the new root does not boot, the previous one is used.
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,7 +17,7 @@ const tables = z.object({
 let folder: string;
 let work: string;
 let disk: string;
-/** Of the former image and of the new one: their files, by ending. */
+/** Files of the old image and the new one, by ending. */
 const made: Record<string, string>[] = [];
 
 async function build(hostname: string): Promise<Record<string, string>> {
@@ -54,7 +54,7 @@ beforeAll(async () => {
   );
   expect((await slipway(['build', '--distribution', 'mini'], folder)).code).toBe(0);
   made.push(await build('former'));
-  // A version is as new as the state that the image is made of.
+  // The version of an image follows from its state.
   const rebuilt = await slipway(['build', '--distribution', 'mini', '--rebuild', 'acme_drive'], folder);
   expect(rebuilt.code, rebuilt.stderr).toBe(0);
   made.push(await build('newer'));
@@ -67,12 +67,12 @@ afterAll(async () => {
 const partitions = () =>
   tables.parse(JSON.parse(execFileSync('sfdisk', ['--json', disk], { encoding: 'utf8' }))).partitiontable.partitions;
 const versionOf = (files: Record<string, string>) => /slots_([^_]+)_amd64/.exec(files.conf ?? '')?.[1] ?? '';
-/** The disk's ESP, as mtools name it. */
+/** The disk's ESP in the notation of mtools. */
 const esp = () => `${disk}@@${(partitions()[0]?.start ?? 0) * 512}`;
 const entries = () =>
   execFileSync('mdir', ['-b', '-i', esp(), '::/loader/entries'], { encoding: 'utf8' }).trim().split('\n').sort();
 
-/** Starts the disk as it is, until its console says what is waited for, or the machine ends: all that it said. */
+/** Boots the disk until its console shows the expected text, or the machine ends; returns all output. */
 function boot(until: RegExp): Promise<string> {
   const firmware = ['/usr/share/OVMF/OVMF_CODE_4M.fd', '/usr/share/OVMF/OVMF_CODE.fd'].find((f) => existsSync(f));
   return new Promise((resolve) => {
@@ -94,7 +94,7 @@ function boot(until: RegExp): Promise<string> {
     child.stdout.setEncoding('latin1').on('data', (text: string) => {
       const before = until.test(seen);
       seen += text;
-      // A moment later what was begun has been written.
+      // Gives pending writes a moment to finish.
       if (!before && until.test(seen)) setTimeout(() => child.kill('SIGKILL'), 20_000);
     });
     child.on('close', () => {
@@ -104,7 +104,7 @@ function boot(until: RegExp): Promise<string> {
   });
 }
 
-it('starts from the slot that a file was copied into', async () => {
+it('boots the slot that a file was copied into', async () => {
   const [former = {}, newer = {}] = made;
   execFileSync('zstd', ['-q', '-d', '--sparse', former['raw.zst'] ?? '', '-o', disk]);
   expect(partitions().map((p) => p.name)).toEqual(['ESP', `slots_${versionOf(former)}`, '_empty', 'data']);
@@ -132,12 +132,12 @@ it('starts from the slot that a file was copied into', async () => {
   expect(said).toContain('slipway-check: passed slots');
   expect(said).toMatch(/^newer\r?$/m);
   expect(said).toContain(`${name}\r\n`);
-  // It was tried once, or found good.
+  // Boot counting: it was tried once, or marked as good.
   const [entry = ''] = entries().filter((e) => e.includes(name));
   expect(entry).toMatch(/(\+2-1|[0-9a-f]{8})\.conf$/);
 });
 
-it('takes the former root again where the new one does not start', async () => {
+it('uses the previous root again if the new one does not boot', async () => {
   const [former = {}, newer = {}] = made;
   const slot = partitions()[2];
   execFileSync('dd', [
@@ -149,7 +149,7 @@ it('takes the former root again where the new one does not start', async () => {
     'conv=notrunc',
     'status=none',
   ]);
-  // As an update leaves it, but for two tries that went before.
+  // As after an update, with two tries used up.
   for (const entry of entries().filter((e) => e.includes(versionOf(newer)))) execFileSync('mdel', ['-i', esp(), entry]);
   execFileSync('mcopy', ['-i', esp(), newer.conf ?? '', `::/loader/entries/slots_${versionOf(newer)}+1-2.conf`]);
   const said = await boot(/slipway-check: (passed|failed) slots/);

@@ -1,4 +1,4 @@
-// A fresh Debian root that is reached by SSH on loopback, as a machine is.
+// A fresh Debian root reached by SSH on loopback, like a machine.
 import { execFileSync, spawn } from 'node:child_process';
 import { cpSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ export interface SshRoot {
   stop: () => void;
 }
 
-/** `key`: the private key's file, beside which its public half lies. */
+/** `key`: file of the private key; the public key lies beside it. */
 export async function startSshRoot(release: string, port: number, key: string): Promise<SshRoot> {
   const made = makeRoot(release, ['python3', 'openssh-server']);
   const at = (path: string) => join(made.root, path);

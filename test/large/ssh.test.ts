@@ -1,4 +1,4 @@
-// The repository of a host, killed at every call of ssh and rsync: the same tests as in CI, all of the calls.
+// A host's repository, with kills at every call of ssh and rsync: the tests of CI, with all calls.
 process.env.SLIPWAY_KILLS ??= '1000';
 await import('../e2e/ssh-endpoint.test.ts');
 

@@ -1,5 +1,5 @@
-// Terraform and its one provider for the tests, and moto as AWS. Neither Terraform nor the provider is in a registry
-// that tests use, so both are taken from this machine, and what is missing is told.
+// Terraform with its provider for the tests, and moto as AWS. Neither is in a registry that tests use, so both must be
+// installed on this machine; missing ones are reported.
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -21,7 +21,7 @@ export function terraformEnvironment(folder) {
 }
 
 /**
- * Runs terraform in a folder; `told` is all that it said.
+ * Runs terraform in a folder; `told` is its output.
  *
  * @param {string} cwd
  * @param {NodeJS.ProcessEnv} env
@@ -39,9 +39,9 @@ export function terraform(cwd, env, args) {
 }
 
 /**
- * Beside the modules: AWS is moto at `endpoint`. What moto lacks is left out, and named here: lifecycle policies of
- * volumes (dlm), backup policies of file systems, the public parameter of Debian's image, and tags of launch templates,
- * which moto gives back as tags of instances, so that every plan would change them.
+ * Overrides for the modules: AWS is moto at `endpoint`. Resources that moto lacks are left out and listed here:
+ * lifecycle policies of volumes (dlm), backup policies of file systems, the public parameter of Debian's image, and
+ * tags of launch templates, which moto returns as tags of instances, so that every plan would change them.
  */
 export const motoOverride = (endpoint) => `
 provider "aws" {

@@ -35,7 +35,7 @@ describe.runIf(present)('agreement with catkin_pkg', () => {
     expect(differing).toEqual([]);
   });
 
-  it.runIf(has('manifest-cases.json'))('on every small manifest, malformed ones among them', () => {
+  it.runIf(has('manifest-cases.json'))('on every small manifest, including malformed ones', () => {
     const data = oracle<{
       context: Record<string, string>;
       cases: Record<string, { xml: string; ok: boolean; result?: Record<string, unknown> }>;
@@ -43,7 +43,7 @@ describe.runIf(present)('agreement with catkin_pkg', () => {
     const differing: string[] = [];
     for (const [name, c] of Object.entries(data.cases)) {
       const ours = parseManifest(c.xml, 'package.xml');
-      // The one rule: a manifest with a document type declaration is refused.
+      // The only difference: a manifest with a document type declaration is refused.
       const expected = c.ok && !c.xml.includes('<!DOCTYPE');
       if (ours.ok !== expected) differing.push(`${name}: ${ours.ok ? 'accepted' : first(ours.diagnostics).message}`);
       else if (ours.ok && c.result) {

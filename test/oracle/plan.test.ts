@@ -15,7 +15,7 @@ beforeAll(async () => {
   if (present) for (const d of ['jazzy', 'noetic'] as const) cases[d] = await load(d);
 });
 
-/** What ROS 2 leaves unsaid and our planner adds: the type supports that generated messages are built with. */
+/** Implicit dependencies of ROS 2 that the planner adds: the type supports that generated messages are built with. */
 interface Buildfarm {
   with_groups: {
     direct_dependencies: Record<string, string[]>;
@@ -44,7 +44,7 @@ describe.runIf(present)('agreement with ros_buildfarm', () => {
         );
         continue;
       }
-      // What is blocked only lost members of its groups; the graph of all that is said is compared.
+      // Compares the graph of declared dependencies: blocked packages have only lost members of their groups.
       const number = entry(evaluated.number, name);
       const inside = at(evaluated.inside, number).names;
       const unsaid = (d: string) =>
@@ -64,7 +64,7 @@ describe.runIf(present)('agreement with ros_buildfarm', () => {
     expect(Object.keys(theirs.jobs).length).toBeGreaterThan(2000);
     expect(differing).toEqual([]);
     expect(planned.size).toBe(Object.keys(theirs.jobs).length);
-    // ros_buildfarm counts what was released once and has no version now; it makes no job of it either.
+    // ros_buildfarm counts packages that were released once and have no version now, but makes no jobs for them.
     expect([...c.versionless].filter((n) => theirs.released_without_xml_in_cache.includes(n)).sort()).toEqual(
       [...theirs.released_without_xml_in_cache].sort(),
     );
@@ -102,12 +102,12 @@ describe.runIf(has('bloom-jazzy-ubuntu-noble.json', 'bloom-noetic-ubuntu-focal.j
       if (!t) continue;
       const number = entry(evaluated.number, p.name);
       const needs = evaluated.needs(number);
-      // bloom leaves groups out, and so what only a group brings; what ROS 2 leaves unsaid it adds as we do.
+      // bloom ignores groups, and what only a group requires. It adds the same implicit dependencies of ROS 2.
       const counts = (d: string, role: number) =>
         !needs.some((n) => n.name === d) || needs.some((n) => n.name === d && n.group === undefined && n.roles & role);
       const ours = (built: readonly string[], system: readonly string[], role: number) =>
         [...new Set([...built.filter((d) => counts(d, role)).map((d) => rosDebian(c, d)), ...system])].sort();
-      // On a folder bloom does not ask for the installer, and writes what pip installs as if Debian had it.
+      // For a folder bloom does not consider the installer, and writes pip packages as if they were Debian's.
       const pip = new Set(
         needs.flatMap((n) => {
           const r = resolver.resolve(n);
@@ -160,8 +160,8 @@ describe.runIf(present)('agreement with rosdep', () => {
       const ours = resolver.find(name);
       let said: unknown;
       if (ours.from === 'built') {
-        // A package of the distribution is built on every platform; rosdep knows it only where it was released, and not
-        // where a rule of the same name has the same system.
+        // A package of the distribution is built on every platform. rosdep knows it only where it was released, and not
+        // if a rule of the same name covers the system.
         if (theirs.error === undefined && theirs.packages?.[0] === rosDebian(c, name)) continue;
         if (theirs.defined_in?.includes(`distro:${distribution}`)) continue;
         said = 'built';
@@ -170,7 +170,7 @@ describe.runIf(present)('agreement with rosdep', () => {
       const expected = theirs.error
         ? { error: theirs.error }
         : { installer: theirs.installer, packages: theirs.packages };
-      // rosdep knows what was released once and has no version now.
+      // rosdep knows packages that were released once and have no version now.
       if (theirs.defined_in?.includes(`distro:${distribution}`) && c.versionless.has(name)) continue;
       if (JSON.stringify(said) !== JSON.stringify(expected))
         differing.push(`${name}: ${JSON.stringify(said)}, not ${JSON.stringify(expected)} ${JSON.stringify(theirs)}`);
@@ -183,7 +183,7 @@ describe.runIf(present)('agreement with rosdep', () => {
     const workspace = await openWorkspace({ distro: join(folder, 'jazzy/distro.yaml') });
     if (!workspace.ok) throw new Error('the workspace');
     const { distro } = workspace.value;
-    // Without a cache the distribution file itself is read.
+    // Reads the distribution file itself, without a cache.
     const live = await readEntries(
       {
         ...workspace.value,
@@ -195,7 +195,7 @@ describe.runIf(present)('agreement with rosdep', () => {
       'jazzy',
     );
     if (!live.ok) throw new Error(first(live.diagnostics).message);
-    // With those that have no version now, which rosdep counts too.
+    // Includes packages without a version, which rosdep counts, too.
     const released = live.value.repositories.flatMap((r) => r.release?.packages ?? []).sort();
     const data = oracle<{ keys: Record<string, RosdepEntry> }>('rosdep-jazzy-ubuntu-noble.json');
     expect(released).toEqual(
@@ -239,7 +239,7 @@ describe.runIf(present)('agreement with colcon and catkin_pkg', () => {
         for (const d of new Set([...kinds.flatMap((k) => depends[k] ?? []), ...members])) {
           if (!place.has(d) || d === name) continue;
           edges++;
-          // A member of a group that can't be had here was left out, and told so.
+          // A group member that is unavailable here was left out, with a diagnostic.
           if (
             entry(place, d) > entry(place, name) &&
             !c.planned.diagnostics.some(
@@ -272,7 +272,7 @@ describe.runIf(present)('agreement with colcon and catkin_pkg', () => {
       for (const p of ownEntry(cases, distribution).scope(platform).packages) {
         const number = entry(evaluated.number, p.name);
         const set = (below[number] = new Set<string>());
-        // What the manifests say, without what ROS 2 leaves unsaid.
+        // Declared dependencies, without implicit ones of ROS 2.
         for (const need of evaluated.needs(number)) {
           if (need.id >= evaluated.names.length) continue;
           set.add(need.name);

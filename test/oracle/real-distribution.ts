@@ -9,10 +9,7 @@ import { readEntries } from '../../ts-src/read/entries.ts';
 import { shared } from './shared.ts';
 import { at, first } from '../../ts-src/model/lists.ts';
 
-/**
- * The real distribution, planned for platforms that its own packages were made for, under the names that the ROS tools
- * give.
- */
+/** The real distribution, planned for platforms that its packages were made for, with the names of ROS's tools. */
 export interface Case {
   distribution: 'jazzy' | 'noetic';
   planned: Planned;
@@ -58,7 +55,7 @@ export const typesupport = new Set(['rosidl_typesupport_fastrtps_c', 'rosidl_typ
 export const rosDebian = (c: Case, name: string): string =>
   `ros-${c.distribution}-${name.toLowerCase().replaceAll('_', '-')}`;
 
-/** What one list has and the other has not. */
+/** Differences between two lists. */
 export function difference(ours: readonly string[], theirs: readonly string[]): string {
   return `more ${ours.filter((d) => !theirs.includes(d)).join(' ') || 'none'}, less ${theirs.filter((d) => !ours.includes(d)).join(' ') || 'none'}`;
 }

@@ -3,14 +3,13 @@ import { join } from 'node:path';
 import type { RosdepResolution } from '../../ts-src/model/rosdep.ts';
 
 /**
- * What the ROS tools computed from real data; not ours to commit. Found beside the checkout, or where SLIPWAY_SHARED
- * says.
+ * Results of the ROS tools on real data, which can't be committed. Expected beside the checkout, or at SLIPWAY_SHARED.
  */
 export const shared = process.env.SLIPWAY_SHARED ?? join(__dirname, '../../../shared');
 export const present = existsSync(join(shared, 'oracle'));
 if (!present) console.log(`left out: comparisons with the ROS tools (no data at ${shared}; set SLIPWAY_SHARED)`);
 /**
- * Whether what a test compares with is there: `make.sh` makes the most of it, not what was written by hand for single
+ * Whether a test's reference data exists: `make.sh` generates most of it, except files written by hand for single
  * cases.
  */
 const missing = new Set<string>();
@@ -23,7 +22,7 @@ export function has(...names: string[]): boolean {
 }
 export const oracle = <T>(name: string): T => JSON.parse(readFileSync(join(shared, 'oracle', name), 'utf8')) as T;
 
-/** A rule of rosdep in the form in which rosdep's answers are kept. */
+/** A rule of rosdep in the form of rosdep's stored answers. */
 export function asRosdepSays(rule: RosdepResolution): { error: string } | { installer: string; packages: string[] } {
   if (rule.kind === 'no-key') return { error: 'KeyError' };
   if (rule.kind === 'not-here') return { error: 'ResolutionError' };

@@ -1,4 +1,4 @@
-"""Configuration of Sphinx: the package's own where it has one, then what the site needs."""
+"""Configuration of Sphinx: the package's own if it has one, then the settings that the site requires."""
 import importlib.util as _importlib
 import json as _json
 import os as _os
@@ -9,7 +9,7 @@ _job = _json.load(open('/slipway/docs.json'))
 _modules = _json.load(open('/build/docs/modules.json'))
 _at = '/build/docs/source'
 extensions = ['sphinx.ext.autodoc', 'sphinx.ext.napoleon', 'sphinx.ext.intersphinx']
-# It takes as long to load as all others.
+# Loaded only if needed: it takes as long to load as all others.
 if any(n.endswith('.md') for _, _, names in _os.walk(_at) for n in names):
     extensions.append('myst_parser')
 project = _job['name']
@@ -23,7 +23,7 @@ if _job['conf']:
     try:
         exec(compile(open(_file, encoding='utf-8').read(), _job['conf'], 'exec'), _own)
     except Exception as _e:
-        # The pages are made without it; it counts as a fault.
+        # The pages are made without it; the error counts as a fault.
         _lines = [f.lineno for f in _traceback.extract_tb(_e.__traceback__) if f.filename == _job['conf']]
         with open('/build/docs/conf.error', 'w') as _f:
             _f.write('%s:%d: %s: %s' % (_job['conf'], _lines[-1] if _lines else 1, type(_e).__name__, _e))
@@ -36,7 +36,7 @@ if _job['conf']:
         if isinstance(globals().get(_name), (list, tuple)):
             globals()[_name] = [n for n in _absolute(globals()[_name]) if _os.path.exists(n)]
 
-# No one but autodoc's modules are looked for elsewhere: what is installed is what is documented.
+# Modules of autodoc come from the installation: what is installed is what is documented.
 extensions = list(extensions)
 for _name in ['sphinx.ext.autodoc', 'sphinx.ext.intersphinx'] + _job['extensions']:
     if _name not in extensions:

@@ -16,7 +16,7 @@ import sys
 import traceback
 from xml.etree import ElementTree
 
-# The tools make many objects that live to the end of a short process: looking for cycles often is a tenth of their time.
+# The tools create many objects that live until the end: frequent garbage collection would take a tenth of the time.
 gc.set_threshold(200000, 20, 100)
 job = json.load(open('/slipway/docs.json'))
 source = job['source']
@@ -92,7 +92,7 @@ def read_xml(folder):
             continue
         where = located(compound, name)
         described = has_words(compound.find('briefdescription')) or has_words(compound.find('detaileddescription'))
-        # Not what stands in a source file alone.
+        # Only headers count, not source files.
         if kind == 'file' and not re.search(r'\.(h|hh|hpp|hxx|h\+\+|cuh|tpp)$', name):
             continue
         if '@' in name or name == 'std':
@@ -107,7 +107,7 @@ def read_xml(folder):
                 continue
             seen.add(member.get('id'))
             short = member.findtext('name') or ''
-            # Guards of headers, and what has no name, are no part of an API.
+            # Include guards and unnamed entities are not part of the API.
             if not short or short.startswith('@') or re.search(r'_(H|HH|HPP|H_|HPP_)$', short):
                 continue
             text = has_words(member.find('briefdescription')) or has_words(member.find('detaileddescription'))
@@ -115,7 +115,7 @@ def read_xml(folder):
             count(located(member, where), scope + short, 'x' if text else '')
 
 
-# Doxygen speaks of settings that its version lacks, or that it would rather have elsewhere.
+# Warnings about settings that this version of Doxygen lacks or deprecates.
 about_settings = re.compile(r'(ignoring unsupported tag|Tag .* (has become obsolete|of configuration file)|has become obsolete'
                             r'|This tag has been removed|To avoid this warning|doxygen -u|configuration options? .* (set|enabled))')
 
@@ -177,7 +177,7 @@ def markdown(text):
     seen = {}
     tokens = parser.parse(text)
     for i, token in enumerate(tokens):
-        # The page has a heading of its own.
+        # The page already has a heading.
         if token.type in ('heading_open', 'heading_close'):
             token.tag = 'h%d' % min(6, int(token.tag[1]) + 1)
         if token.type == 'heading_open':
@@ -216,7 +216,7 @@ def fragment(kind, path):
     try:
         shown = markdown(text) if path.lower().endswith('.md') else restructured(text, path)
         if kind == 'readme':
-            # A first heading that is the package's name says nothing new.
+            # Removes a first heading that repeats the package's name.
             shown = re.sub(r'^(<main[^>]*>|<div[^>]*>|<section[^>]*>|\s)*<h\d[^>]*>%s</h\d>' % re.escape(job['name']),
                            lambda m: re.sub(r'<h\d.*', '', m[0]), shown, 1, re.I)
         shown = re.sub(r'<(/?)main\b', r'<\1div', shown)
@@ -293,7 +293,7 @@ def in_child(function, *arguments):
     except BaseException:
         traceback.print_exc()
     finally:
-        # Not this script's end: what a package left to be done at exit is not run, as in the parent.
+        # Skips exit handlers, which the package's code may have registered.
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
@@ -306,7 +306,7 @@ def sphinx_build(folder, arguments):
     sys.argv = ['sphinx-build'] + arguments
     from sphinx.builders.html import StandaloneHTMLBuilder
     from sphinx.cmd.build import main
-    # The site has a search of its own.
+    # The site's search replaces Sphinx's.
     StandaloneHTMLBuilder.index_page = StandaloneHTMLBuilder.dump_search_index = lambda *_: None
     return main(arguments)
 
@@ -340,7 +340,7 @@ def sphinx():
         for folder, folders, files in os.walk(at):
             folders[:] = sorted(f for f in folders if f not in ('python', '_static', '_templates'))
             for name in sorted(files):
-                # Pages of Doxygen are Markdown too: those are read by Doxygen.
+                # Markdown pages for Doxygen are left to Doxygen.
                 if name.endswith(suffixes):
                     prose.append(os.path.splitext(os.path.relpath(os.path.join(folder, name), at))[0])
         title = 'Guides and Python API' if prose and modules else 'Python API' if modules else 'Guides'
@@ -388,7 +388,7 @@ if job['sphinx']:
     sphinx()
 ended = os.times()
 print('== all took %.2f CPU seconds' % sum(ended[:4]), flush=True)
-# Doxygen tells each twice, for HTML and for XML.
+# Doxygen reports each warning twice, for HTML and for XML.
 results['warnings'] = list(dict.fromkeys(results['warnings']))
 results['warning_count'] = len(results['warnings'])
 results['warnings'] = results['warnings'][:told]

@@ -1,4 +1,4 @@
-// What the test needs of a controller: the address that compose asks for health, agent.jar, the secret that the script
+// The interface of a controller that the test needs: the health URL for compose, agent.jar, the secret that the script
 // in init.groovy.d gives to the agent, and one command at a time for the agent. The test posts commands to /task.
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -10,7 +10,7 @@ rmSync('/var/lib/slipway-agent/secret', { force: true });
 writeFileSync('/var/lib/slipway-agent/secret', secret, { mode: 0o600 });
 writeFileSync(`${home}/started`, `${process.getuid()}\n`, { flag: 'a' });
 
-/** Values of configuration as code that come from files must be readable by this user. */
+/** Files with values for configuration as code must be readable by this user. */
 const readable = ['ADMIN_PASSWORD_FILE', 'PROMETHEUS_PASSWORD_FILE', 'SEED_PASSWORD_FILE'].filter((name) =>
   existsSync(process.env[name] ?? ''),
 );
