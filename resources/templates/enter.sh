@@ -77,6 +77,7 @@ while [ "$binds" -gt 0 ]; do
 done
 if [ "$network" = loopback ]; then ip link set lo up; fi
 if [ "$network" = on ]; then
+  inside /etc
   rm -f m/etc/resolv.conf
   for file in /etc/resolv.conf /etc/hosts /etc/ssl/certs/ca-certificates.crt; do
     if [ -s "$file" ]; then

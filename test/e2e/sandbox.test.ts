@@ -156,17 +156,18 @@ void unshareDriver()
   });
 
   it('whose layers hold links never writes through them on the host', async () => {
-    for (const path of ['build', 'tmp', 'dev', 'proc']) {
+    for (const path of ['build', 'tmp', 'dev', 'proc', 'etc']) {
       const layer = join(folder, `layer-${path}`);
       const victim = join(folder, `victim-${path}`);
       mkdirSync(layer);
       mkdirSync(victim);
-      writeFileSync(join(victim, 'file'), '');
+      const file = path === 'etc' ? 'resolv.conf' : 'file';
+      writeFileSync(join(victim, file), '');
       execFileSync('ln', ['-s', victim, join(layer, path)]);
-      const ran = await enter('true', { root: { layers: [layer, base] } });
+      const ran = await enter('true', { root: { layers: [layer, base] }, network: path === 'etc' });
       expect(ran.code).toBe(125);
       expect(ran.stderr).toContain(`/${path} of the root is a link`);
-      expect([readdirSync(victim), statSync(victim).uid]).toEqual([['file'], 0]);
+      expect([readdirSync(victim), statSync(victim).uid]).toEqual([[file], 0]);
     }
   });
 
