@@ -41,7 +41,7 @@ const settings = (more: object = {}) => {
   if (!ami) throw new Error('no settings');
   return ami;
 };
-/** A server that answers some requests by itself and hands all others on. */
+/** A server that answers some requests itself and forwards all others. */
 async function forwarding(target: string, answer: (body: string) => string | undefined) {
   const server = createServer((request, reply) => {
     void (async () => {
@@ -110,14 +110,14 @@ it('writes a disk by EBS direct, registers it and moves the parameter last', asy
   const aws = new Aws(region, server.direct);
   const [image] = itemsOf((await aws.query('ec2', 'DescribeImages', { 'ImageId.1': ami?.id ?? '' })).imagesSet);
   expect(image?.name).toMatch(/^acme-robot-20260101000000-/);
-  // moto names another snapshot in the image than the one that it was registered with.
+  // moto stores another snapshot in the image than the one that was registered.
   const all = itemsOf((await aws.query('ec2', 'DescribeSnapshots', { 'Owner.1': 'self' })).snapshotSet);
   const own = all.find((s) => /^acme-robot-20260101000000-\S+ \(slipway\)$/.test(textIn(s, 'description') ?? ''));
   const snapshot = (own && textIn(own, 'snapshotId')) ?? '';
   const listed = blocks.parse(
     JSON.parse((await aws.send({ service: 'ebs', method: 'GET', path: `/snapshots/${snapshot}/blocks` })).toString()),
   );
-  // Zeros are left out. moto lists blocks as they arrived.
+  // Blocks of zeros are left out. moto lists blocks in their order of arrival.
   expect(listed.Blocks.map((b) => b.BlockIndex).sort((a, b) => a - b)).toEqual([0, 5]);
   for (const b of listed.Blocks) {
     const path = `/snapshots/${snapshot}/blocks/${b.BlockIndex}?blockToken=${encodeURIComponent(b.BlockToken)}`;
@@ -127,11 +127,11 @@ it('writes a disk by EBS direct, registers it and moves the parameter last', asy
   expect(await parameter()).toBe(ami?.id);
   const there = await new Aws('eu-west-1', server.direct).query('ec2', 'DescribeImages', { 'Owner.1': 'self' });
   expect(itemsOf(there.imagesSet).length).toBe(1);
-  // Once more: it is there.
+  // Publishing again finds the existing image.
   expect((await publish(1, { copies: ['eu-west-1'] }))[0]?.id).toBe(ami?.id);
 });
 
-it('goes on where the service fails or limits, and leaves the parameter where it ends', async () => {
+it('continues if the service fails or limits requests, and keeps the parameter if publishing fails', async () => {
   server.erring = 0.3;
   const [ami] = await publish(2);
   server.erring = 0;
@@ -147,7 +147,7 @@ it('goes on where the service fails or limits, and leaves the parameter where it
   expect(await parameter()).toBe(ami?.id);
 });
 
-it('retires what nobody uses, and nothing else', async () => {
+it('retires unused images, and nothing else', async () => {
   const amis = [(await publish(3))[0], (await publish(4))[0], (await publish(5))[0]];
   const aws = new Aws(region, server.direct);
   await aws.query('ec2', 'CreateLaunchTemplate', {
@@ -169,7 +169,7 @@ it('retires what nobody uses, and nothing else', async () => {
   expect(left.map((i) => textIn(i, 'imageId')).sort()).toEqual([amis[0]?.id, amis[2]?.id].sort());
 });
 
-it('has a parameter, tags and newest images for each architecture', async () => {
+it('has a parameter, tags and newest images per architecture', async () => {
   const own = settings({
     parameter: '/acme/agents/{architecture}/image',
     tags: { farm: 'acme', 'slipway-agent': '{architecture}' },
@@ -197,7 +197,7 @@ it('has a parameter, tags and newest images for each architecture', async () => 
     const found = itemsOf((await aws.query('ec2', 'DescribeImages', query)).imagesSet);
     expect(found.map((i) => textIn(i, 'imageId'))).toContain(id);
   }
-  // amd64 has one image: newer ones of arm64 do not push it out.
+  // amd64 has one image; newer ones of arm64 do not count against it.
   const found = await retiring(own, 'agent', 'nightly', 1);
   expect(new Map(found.map((a) => [a.id, a.kept]))).toEqual(
     new Map([
@@ -210,7 +210,7 @@ it('has a parameter, tags and newest images for each architecture', async () => 
 });
 
 const trial = { types: { amd64: 't3.small' } };
-/** States of the instances in which images were tried. */
+/** States of the trial instances of images. */
 async function trials(): Promise<(string | undefined)[]> {
   const asked = { 'Filter.1.Name': 'tag-key', 'Filter.1.Value.1': 'slipway:trial' };
   const found = await new Aws(region, server.direct).query('ec2', 'DescribeInstances', asked);
@@ -219,17 +219,17 @@ async function trials(): Promise<(string | undefined)[]> {
     .map((i) => textIn(itemsOf({ item: i.instanceState })[0] ?? {}, 'name'));
 }
 
-it('starts one instance where a trial is asked for, and ends it', async () => {
+it('starts one instance if a trial is configured, and terminates it', async () => {
   const [ami] = await publish(6, { trial });
   expect(await parameter()).toBe(ami?.id);
   expect(await trials()).toEqual(['terminated']);
-  // Another architecture has no type.
+  // No instance type is configured for another architecture.
   expect(imageSchema.safeParse({ ami: { region, trial: { types: { riscv64: 't3.small' } } } }).success).toBe(false);
 });
 
-it('leaves the parameter where the instance does not come up, shows its console, and ends it', async () => {
+it('keeps the parameter if the instance does not come up, shows its console, and terminates it', async () => {
   const before = await parameter();
-  // moto's instances are always well: what AWS says of one that is not.
+  // moto's instances are always healthy: AWS's answer for one that is not.
   const status =
     '<DescribeInstanceStatusResponse><instanceStatusSet><item><instanceState><code>16</code><name>running</name></instanceState>' +
     '<systemStatus><status>ok</status></systemStatus><instanceStatus><status>impaired</status></instanceStatus></item></instanceStatusSet></DescribeInstanceStatusResponse>';

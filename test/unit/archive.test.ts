@@ -19,8 +19,8 @@ const empty = mkdtempSync(join(tmpdir(), 'slipway-host-'));
 afterAll(() => rmSync(empty, { recursive: true }));
 mkdirSync(join(host, 'etc/apt/sources.list.d'), { recursive: true });
 
-describe('where a base comes from', () => {
-  it("is the host's own sources where the host is that system, nothing of third parties", () => {
+describe('the source of a base', () => {
+  it("is the host's own sources if the host runs that system, without third parties", () => {
     writeFileSync(
       join(host, 'etc/apt/sources.list'),
       'deb http://mirror.example.org/ubuntu noble main universe # ours\ndeb [signed-by=/usr/share/keyrings/other.gpg] http://other.example.org/apt noble main\n# deb http://x noble main\n',
@@ -47,7 +47,7 @@ describe('where a base comes from', () => {
     });
   });
 
-  it("is the mirror that the platform names, with its key or the archive's", () => {
+  it("is the mirror of the platform, with its key or the archive's", () => {
     expect(
       baseSources(
         platform({
@@ -83,7 +83,7 @@ describe('the command that makes a base', () => {
   const hooks = (args: string[]) =>
     args.filter((a) => !a.startsWith('--customize-hook=printf') && !a.startsWith('--customize-hook=echo'));
 
-  it('takes Ubuntu from the archive that mmdebstrap knows by the suite, arm64 by its ports', () => {
+  it("uses Ubuntu's default archive, and the ports archive for arm64", () => {
     const jammy = mmdebstrapCommand(
       platform({ os: 'ubuntu', release: 'jammy', include: ['ccache'] }),
       'amd64',
@@ -112,7 +112,7 @@ describe('the command that makes a base', () => {
     expect(noble.args.slice(-2)).toEqual(['noble', '/t/base.tar']);
   });
 
-  it('gives sources by standard input', () => {
+  it('passes sources by standard input', () => {
     const c = mmdebstrapCommand(
       platform({ os: 'debian', release: 'trixie' }),
       'amd64',
@@ -124,7 +124,7 @@ describe('the command that makes a base', () => {
     expect(c.input).toBe('deb http://m trixie main\n');
   });
 
-  it('takes the path of a key as it is, whatever a folder is called', () => {
+  it('accepts any folder name in the path of a key', () => {
     const folder = mkdtempSync(join(tmpdir(), "slipway-it's $(touch owned) "));
     const line = `deb [signed-by=${folder}/key.asc] http://m x main`;
     const sources = { lines: [], underlays: [line] };

@@ -5,7 +5,7 @@ import { folder, bundle, write, git, manifest, slipway } from './sample-distro.t
 import { packagesIn } from '../told-plan.ts';
 
 describe('slipway compare', () => {
-  it('sees what changed in folders of the distro repository itself, committed or not', () => {
+  it('finds changes in folders of the distro repository, committed or not', () => {
     write(
       'single/distro.yaml',
       'organization: acme\ndistributions: {d: {platforms: [bookworm], folders: [src], ros_version: 2}}\nplatforms: {bookworm: {os: debian, release: bookworm}}\n',
@@ -33,7 +33,7 @@ describe('slipway compare', () => {
     expect(single('compare', 'HEAD~1', 'HEAD')).toBe(text);
   });
 
-  it('shows commits, locks and the files as they are side by side, and plan --changed-since selects by it', () => {
+  it('compares commits, lockfiles and current files, and plan --changed-since selects by the result', () => {
     expect(slipway('lock', '-o', 'lock.yaml').status).toBe(0);
     git('distro', 'add', '-A');
     git('distro', 'commit', '-qm', 'locked');

@@ -11,7 +11,7 @@ import { AptClient } from '../e2e/apt-client.ts';
 import { folder, key, store, suitesOf, draftOf, publish, sources } from './published.ts';
 
 describe('a channel in a folder', () => {
-  it('does nothing where all is there, and mends what was lost or damaged', async () => {
+  it('is unchanged if complete, and repaired if files were lost or damaged', async () => {
     const at = join(folder, 'mended');
     const endpoint = new FolderEndpoint(at);
     const suites = await suitesOf([{ name: 'tool', version: '1.0' }]);
@@ -47,7 +47,7 @@ describe('a channel in a folder', () => {
     ).toBe(/^ ([0-9a-f]{64}) \d+ main\/binary-amd64\/Packages$/m.exec(readFileSync(inRelease, 'utf8'))![1]);
   });
 
-  it('is whole after the next publication where it was emptied', async () => {
+  it('is complete after the next publication if it was emptied', async () => {
     const at = join(folder, 'emptied');
     const endpoint = new FolderEndpoint(at);
     const base = { name: 'base', version: '1.0' };
@@ -62,7 +62,7 @@ describe('a channel in a folder', () => {
     expect(got.code, got.stderr).toBe(0);
   });
 
-  it('is known from what it serves where its file is lost or damaged', async () => {
+  it('is restored from what it serves if its file is lost or damaged', async () => {
     const endpoint = new FolderEndpoint(join(folder, 'restored'));
     await publish('r', await suitesOf([{ name: 'tool', version: '1.0' }]), endpoint);
     await publish('r', await suitesOf([{ name: 'tool', version: '2.0' }]), endpoint);
@@ -88,7 +88,7 @@ describe('a channel in a folder', () => {
     }
   });
 
-  it('refuses other bytes under a version that is there, and a writer that read an older state', async () => {
+  it('refuses other bytes under an existing version, and a writer that read an older state', async () => {
     const endpoint = new FolderEndpoint(join(folder, 'refused'));
     await publish('f', await suitesOf([{ name: 'tool', version: '1.0' }]), endpoint);
     const stale = await openChannel(store, 'f');
@@ -110,7 +110,7 @@ describe('a channel in a folder', () => {
     );
   });
 
-  it('raises what would go down, or change under its version', async () => {
+  it('raises versions that would decrease, or whose content would change', async () => {
     const endpoint = new FolderEndpoint(join(folder, 'raised'));
     const first = await suitesOf([
       { name: 'tool', version: '2.0-0bookworm.20260101.000000' },

@@ -24,7 +24,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-it('clean removes what the next build makes again, and with --all everything; never while a build runs', async () => {
+it('clean removes what the next build recreates, and everything with --all; never during a build', async () => {
   const said = clean('--dry-run');
   expect([said.status, said.stdout.match(/^would remove .*\/(\w+) /gm)?.length]).toEqual([0, 4]);
   const lock = join(state(), 'work/1-abc.lock');

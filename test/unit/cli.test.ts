@@ -11,7 +11,7 @@ const run = (...args: string[]) =>
   spawnSync('node', [join(root, 'resources/slipway.cjs'), ...args], { encoding: 'utf8', cwd: root });
 
 describe('the command line', () => {
-  it('helps: every verb, and each by itself', () => {
+  it('has help for all commands, and for each one', () => {
     const help = run('--help');
     expect(help.status).toBe(0);
     const verbs = [...help.stdout.matchAll(/^ {2}([a-z][a-z-]*) {2,}/gm)].map((m) => at(m, 1));
@@ -23,7 +23,7 @@ describe('the command line', () => {
     }
   });
 
-  it('ends with 2 on wrong usage, and names what is near', () => {
+  it('exits with 2 on wrong usage, and suggests similar names', () => {
     expect([run().status, run('biuld').status, run('build', '--jbos', '3').status, run('schema', 'x').status]).toEqual([
       2, 2, 2, 2,
     ]);
@@ -45,7 +45,7 @@ describe('the command line', () => {
       expect(run('build', ...args).stderr).toBe(`slipway build: ${told}\n    slipway build --help shows its options\n`);
   });
 
-  it('ends with 1 on a fault in the input, and says where', () => {
+  it('exits with 1 on a fault in the input, with its location', () => {
     const ran = run('plan', '--distro', '/nowhere/distro.yaml');
     expect(ran.status).toBe(1);
     expect(ran.stderr).toBe(
@@ -81,8 +81,8 @@ it('every diagnostic is explained in the docs', () => {
   expect([...codes].filter((c) => !new RegExp(`^- \\*\\*(.*, )?${c}(, .*)?\\*\\*:`, 'm').test(docs))).toEqual([]);
 });
 
-describe('the telling part of a log', () => {
-  it('is what is around the first error of the last step', () => {
+describe('the relevant part of a log', () => {
+  it('is the text around the first error of the last step', () => {
     const log = `== a 1.0\n== build\n${Array.from({ length: 50 }, (_, i) => `[ ${i}%] Building`).join('\n')}\n/build/a/x.cpp: In function\n/build/a/x.cpp:3:1: error: 'y' was not declared\n    3 | y\nmake: *** [all] Error 2\n`;
     expect(tellingPart(log)).toEqual([
       '[ 48%] Building',
@@ -93,13 +93,13 @@ describe('the telling part of a log', () => {
       'make: *** [all] Error 2',
     ]);
   });
-  it('does not let a log steer the terminal', () => {
+  it('does not pass control characters of a log to the terminal', () => {
     expect(tellingPart('== build\nx: error: \x1b[31mred\x1b[0m \x1b]0;title\x07\n')).toEqual([
       '== build',
       'x: error: red \\x1b]0;title\\x07',
     ]);
   });
-  it('knows causes', () => {
+  it('contains known causes', () => {
     expect(
       knownCause(
         'CMake Error at CMakeLists.txt:5 (find_package):\n  By not providing "Findacme_math.cmake" in CMAKE_MODULE_PATH',
@@ -108,7 +108,7 @@ describe('the telling part of a log', () => {
     expect(knownCause('CMake Error at x.cmake:230 (message):\n  Could NOT find PythonLibs (missing: A)')!.cause).toBe(
       "CMake did not find 'PythonLibs'",
     );
-    // Something optional that is missing is not why the compiler failed.
+    // A missing optional package is not the cause of a compiler error.
     expect(
       knownCause(
         'CMake Warning at x:1 (find_package):\n  By not providing "FindLTTNG.cmake"\n-- Could NOT find Doxygen\na.cpp:1:10: fatal error: zlib.h: No such file or directory',
@@ -132,7 +132,7 @@ describe('the telling part of a log', () => {
     for (const [text, cause] of causes) expect(knownCause(text)?.cause).toBe(cause);
     expect(knownCause('all is well')).toBeUndefined();
   });
-  it('names the package that is missing in package.xml, and the file in its folder', () => {
+  it("names the dependency missing in package.xml, and the path in the package's folder", () => {
     const failed = { folder: 'app', undeclared: (name: string) => name === 'acme_math' };
     const hint = "'acme_math' is a package of this distribution: add <depend>acme_math</depend> to package.xml";
     const causes: [string, string][] = [

@@ -48,7 +48,7 @@ const run = (more: { size?: number; days?: number; dryRun?: boolean } = {}): Pro
 const left = (folder: string) => readdirSync(join(state, folder)).filter((n) => !n.includes('.'));
 const counts = (of: Collected['removed']) => of.map(({ kind, things }) => `${things} ${kind}`).sort();
 
-describe('what goes', () => {
+describe('what is removed', () => {
   const thing = (used: number, bytes: number, more: Partial<Kept> = {}): Kept => ({
     kind: 'k',
     bytes,
@@ -57,20 +57,20 @@ describe('what goes', () => {
     ...more,
   });
 
-  it('is what is beyond its time, and the least used of what is beyond the room', () => {
+  it('is what expired, and the least recently used above the size limit', () => {
     const [old, a, b, c] = [thing(0, 1), thing(150, 10), thing(120, 10), thing(160, 10)];
     expect([...chooseExpired([old, a, b, c], 200, 25)]).toEqual([old, b]);
     expect([...chooseExpired([old, a, b, c], 200, 0)]).toEqual([old, b, a, c]);
   });
 
-  it('is never what is held, though it takes more than there may be', () => {
+  it('is never what must be kept, even above the limit', () => {
     const held = thing(0, 100, { held: true, until: Infinity });
     expect([...chooseExpired([held, thing(150, 10)], 200, 50)].map((t) => t.bytes)).toEqual([10]);
   });
 });
 
 describe('the size of a thing', () => {
-  it('counts a file with a name elsewhere as nothing, and one with two names within once', () => {
+  it('counts a file with hard links elsewhere as 0, and one with two names inside once', () => {
     const file = put('a/one', 64 * kib);
     const folder = measure(join(state, 'a')).bytes - 64 * kib;
     linkSync(file, join(state, 'a/two'));
@@ -81,7 +81,7 @@ describe('the size of a thing', () => {
 });
 
 describe('the state of a machine', () => {
-  it('loses what was not used for the days', async () => {
+  it('loses what was unused for the set number of days', async () => {
     unpacked(1, 31);
     unpacked(2, 29);
     put('archives/old_1_all.deb', kib, 31);
@@ -96,19 +96,19 @@ describe('the state of a machine', () => {
     expect(readdirSync(state)).not.toContain('trash');
   });
 
-  it('keeps a layer that another one lies upon as long as that', async () => {
+  it('keeps a layer as long as one on top of it', async () => {
     layer(1, 40);
     layer(2, 3, 1);
     layer(3, 40);
     expect(counts((await run()).removed)).toEqual(['1 layers']);
     expect(left('layers')).toEqual([name(1, 24), name(2, 24)]);
-    // Where room is short the upper one goes first.
+    // If room is short, the upper layer is removed first.
     const sized = await run({ size: 100 * kib });
     expect(counts(sized.removed)).toEqual(['1 layers']);
     expect(left('layers')).toEqual([name(1, 24)]);
   });
 
-  it('keeps the newest base of a platform where room is short', async () => {
+  it('keeps the newest base of a platform even if room is short', async () => {
     for (const [folder, days] of [
       ['a'.repeat(16) + '-00000000', 20],
       ['b'.repeat(16) + '-00000000', 2],
@@ -123,7 +123,7 @@ describe('the state of a machine', () => {
     expect(left('bases/bookworm-amd64')).toEqual([`${'b'.repeat(16)}-00000000`]);
   });
 
-  it('is left alone while another slipway works in it, and while it does not its own lock is free again', async () => {
+  it('is not touched while another slipway uses it, and its lock is released afterwards', async () => {
     unpacked(1, 31);
     const release = await shareMutex(useLock(state));
     const busy = await run();
@@ -136,7 +136,7 @@ describe('the state of a machine', () => {
     await again?.();
   });
 
-  it('says in a dry run what would go, and lets it stay', async () => {
+  it('reports in a dry run what would be removed, and keeps it', async () => {
     unpacked(1, 31);
     const done = await run({ dryRun: true });
     expect(done.removed[0]).toMatchObject({ kind: 'unpacked packages', things: 1 });
@@ -144,7 +144,7 @@ describe('the state of a machine', () => {
     expect(left('unpacked')).toEqual([name(1)]);
   });
 
-  it('goes on where a clean-up was killed, and leaves folders that several states share', async () => {
+  it('continues after a killed clean-up, and keeps folders shared by several states', async () => {
     put(`trash/1234/${name(1)}/file`, kib);
     const elsewhere = mkdtempSync('/var/tmp/slipway-shared-');
     mkdirSync(join(elsewhere, name(4)));
@@ -189,7 +189,7 @@ describe('a store in the state', () => {
   const records = (kind: string) =>
     readdirSync(join(state, 'store', kind), { recursive: true, encoding: 'utf8' }).filter((n) => n.endsWith('.json'));
 
-  it('loses the oldest runs first with what they alone reach, and never what the last run reaches', async () => {
+  it('loses the oldest runs first with what only they use, and never what the last run uses', async () => {
     const store = await filled();
     const collected = (size: number) =>
       collect({ state, driver: unshareDriver(), store: { store, own: true }, size, days: 30, now: Date.now() });

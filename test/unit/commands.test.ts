@@ -28,7 +28,7 @@ describe('help', () => {
     const texts = [overview(commands), ...Object.entries(commands).map(([name, c]) => helpOf(name, c))];
     expect(texts.flatMap((t) => t.split('\n').filter((l) => l.length > 100))).toEqual([]);
   });
-  it('has examples that name their command, and options that it has', () => {
+  it('has examples that use the command, and only options that it has', () => {
     for (const [name, command] of Object.entries(commands)) {
       expect(helpOf(name, command)).toContain('Examples:\n    ');
       const known = optionsOf(command).flatMap(([option, { short }]) => [`--${option}`, short ? `-${short}` : '']);
@@ -71,7 +71,7 @@ describe('logs', () => {
     expect(slipway('logs', 'drive', '--output', output).stdout).toBe('compiled \\x1b[31mred\n');
     expect(slipway('logs', 'drive', '--test', '--output', output).stdout).toBe('tested\n');
   });
-  it('lists logs, and names what is near', () => {
+  it('lists logs, and suggests similar names', () => {
     expect(slipway('logs', '--output', output).stdout).toContain('drive (tests)\t');
     const missing = slipway('logs', 'drvie', '--output', output);
     expect([missing.status, missing.stderr.includes("did you mean 'drive'?")]).toEqual([1, true]);
@@ -79,7 +79,7 @@ describe('logs', () => {
 });
 
 describe('serve', () => {
-  it('serves the repository and nothing outside of it', async () => {
+  it('serves the repository, and nothing outside of it', async () => {
     const server = spawn('node', [bundle, 'serve', '--port', '0', '--output', output]);
     const ended = new Promise((done) => server.on('exit', done));
     const address = await new Promise<string>((done) => server.stdout.once('data', (d: Buffer) => done(String(d))));

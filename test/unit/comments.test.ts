@@ -9,7 +9,7 @@ const other = (file: string, a: string, b: string): void =>
   expect(withoutComments(file, a) ?? a).not.toBe(withoutComments(file, b) ?? b);
 
 describe('a header without comments', () => {
-  it('is the same for another comment that moves nothing', () => {
+  it('is the same for another comment that moves no code', () => {
     same('a.hpp', 'int a;  // one\n', 'int a;\n');
     same('a.hpp', '/* x\n * y\n */\nint a;\n', '\n\n/* z */\nint a;\n');
     same('a.h', 'int a; /* x */\nint b;\n// end\n', 'int a; // y\nint b;\n\n\n');
@@ -22,7 +22,7 @@ describe('a header without comments', () => {
     same('a.hpp', '#define A(x) \\\n  f(x); \\\n  g(x) // last\n', '#define A(x) \\\n  f(x); \\\n  g(x)\n');
   });
 
-  it('is another where code is, or may be, another', () => {
+  it('differs if code differs, or may differ', () => {
     other('a.hpp', '// x\nint a = __LINE__;\n', '\n// x\nint a = __LINE__;\n');
     other('a.hpp', 'int /* x */ a;\n', 'int /* longer */ a;\n');
     other('a.hpp', 'auto u = "http://a";\n', 'auto u = "http://b";\n');
@@ -51,7 +51,7 @@ describe('a CMake file without comments', () => {
     same('a.cmake', 'set(a [=[ # in ]] ]=]) # out\n', 'set(a [=[ # in ]] ]=])\n');
   });
 
-  it('is another where code is, or may be, another', () => {
+  it('differs if code differs, or may differ', () => {
     other('a.cmake', 'set(a "x # y")\n', 'set(a "x # z")\n');
     other('a.cmake', 'set(a "x\n# y")\n', 'set(a "x\n# z")\n');
     other('a.cmake', 'set(a [[\n# y\n]])\n', 'set(a [[\n# z\n]])\n');
@@ -63,7 +63,7 @@ describe('a CMake file without comments', () => {
 });
 
 describe('a Python file without comments', () => {
-  it('is the same for another line of comment', () => {
+  it('is the same for another comment line', () => {
     same(
       'a.py',
       '#!/usr/bin/env python3\n# x\ndef f():\n    # y\n    return "#"\n',
@@ -72,7 +72,7 @@ describe('a Python file without comments', () => {
     same('generate', '#!/usr/bin/python3\n# x\nf(\n  # y\n  1)\n', '#!/usr/bin/python3\nf(\n  1)\n');
   });
 
-  it('is another where code is, or may be, another', () => {
+  it('differs if code differs, or may differ', () => {
     other('a.py', '#!/usr/bin/python3\nx\n', '#!/usr/bin/python2\nx\n');
     other('a.py', '# coding: latin1\nx\n', '# coding: utf8\nx\n');
     other('a.py', 'a = """\n# x\n"""\n', 'a = """\n# y\n"""\n');

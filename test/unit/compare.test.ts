@@ -59,7 +59,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** For each key of package_settings that has part in a package's key: another value, and what the comparison says. */
+/** For each key of package_settings that affects a package's key: another value, and the expected output. */
 const settings: Record<string, [unknown, RegExp]> = {
   cmake_args: [['-DX=1'], /one +1\.0\.0 +cmake_args/],
   environment: [{ B: '2' }, /one +1\.0\.0 +environment/],
@@ -70,7 +70,7 @@ const settings: Record<string, [unknown, RegExp]> = {
   skip: [true, /removed.*\n +one/],
   system_files: [[{ kind: 'udev', path: '60-one.rules' }], /one +1\.0\.0 +system_files/],
 };
-/** Keys of package_settings that change no package's key, or only by what its manifest says. */
+/** Keys of package_settings that affect no package's key, or only through the manifest. */
 const outsideKeys = ['declared_system_files', 'limits'];
 
 describe('slipway compare names every change of distro.yaml that changes a key', () => {
@@ -103,7 +103,7 @@ describe('slipway compare names every change of distro.yaml that changes a key',
     write('distro.yaml', distro(parts));
     expect(compareNow()).toMatch(expected);
   });
-  it('and nothing else', () => {
+  it('reports nothing else', () => {
     write('distro.yaml', distro({ platform: { renew_days: 3, proxy: 'http://proxy.example.org' } }));
     expect(compareNow()).toBe('d on bookworm: no difference\n');
   });

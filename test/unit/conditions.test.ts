@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { conditionEvaluator } from '../../ts-src/plan/conditions.ts';
 import { ownEntry } from '../../ts-src/model/maps.ts';
 
-it('any condition means what its parts mean', () => {
+it('the value of any condition follows from its parts', () => {
   type Tree = { text: string; value: boolean };
   const context = { A: 'x', B: '2', ROS_VERSION: '2' };
   const term = fc.constantFrom(...(['$A', '$B', '$ROS_VERSION', '$NONE', 'x', '2', '"x y"', "''"] as const));

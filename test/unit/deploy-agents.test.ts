@@ -15,14 +15,14 @@ describe("the agents' image", () => {
   const why = (given: ReturnType<typeof image> | undefined, now: string) =>
     whyDue('ami-1', given, wanted, Date.parse(now));
 
-  it('is due when it is gone, of others, made from other files, or old', () => {
+  it('is due when it is missing, foreign, made from other files, or old', () => {
     expect(why(image(), '2026-11-26T23:00:00Z')).toBe(undefined);
     expect(why(image(), '2026-11-27T00:00:01Z')).toBe('ami-1 is 7 days old');
     expect(why(undefined, '2026-11-21T00:00:00Z')).toBe('ami-1 is not there any more');
     expect(why(image({ tags: {} }), '2026-11-21T00:00:00Z')).toContain('is no image of this farm');
     const other = image({ tags: { ...tags, 'slipway-toolset': 'abd' } });
     expect(why(other, '2026-11-21T00:00:00Z')).toContain('have changed since');
-    // One of distro.yaml is made from that, and only its age counts.
+    // For an image from distro.yaml only the age counts.
     const own = image({ tags: { farm: 'acme', 'slipway-agent': 'amd64', 'slipway:image': 'agent' } });
     expect(why(own, '2026-11-21T00:00:00Z')).toBe(undefined);
     expect(why(own, '2026-12-21T00:00:00Z')).toContain('31 days old');
@@ -39,21 +39,21 @@ platforms: {trixie: {os: debian, release: trixie, architectures: [amd64, arm64]}
     const agent = read.ok ? read.value.images.agent : undefined;
     expect(agent?.ami?.parameter).toBe('/acme/agents/{architecture}/image');
     expect(agent?.ami?.tags).toEqual({ farm: 'acme', 'slipway-agent': '{architecture}' });
-    // What it names is in the folder, to be copied as its first lines say.
+    // All files that it names are in the folder, to be copied as its first lines say.
     for (const from of [agent?.hook, ...(agent?.files ?? []).map((f) => f.from)]) {
       const name = (from ?? '').replace('agent/', '');
       expect(Object.keys(files)).toContainEqual(
         expect.stringMatching(new RegExp(`^(image|ansible/roles/slipway_agent/files)/${name}$`)),
       );
     }
-    // All that the role installs is in it, but what every machine has.
+    // It contains everything that the role installs, except what every machine has.
     const role = files['ansible/roles/slipway_agent/tasks/main.yaml'] ?? '';
     const names = [...role.matchAll(/^ {6}- ([a-z0-9-]+)$/gm)].map((m) => m[1] ?? '');
     const lacking = names.filter((n) => !agent?.system.includes(n) && !['dpkg', 'mount', 'util-linux'].includes(n));
     expect(lacking).toEqual([]);
   });
 
-  it('has another toolset for each change of a file or a name', () => {
+  it('has another toolset after each change of a file or a name', () => {
     const farm = mkdtempSync(join(scratch, 'toolset-'));
     const told = () => {
       const digest = toolsetOf(farm);
@@ -98,7 +98,7 @@ describe('configuration as code', () => {
     ['jenkins: [', 'not valid YAML'],
   ])('is refused: %s', (text, told) => expect(messages(checkCasc(text, 'x.yaml')).join('\n')).toContain(told));
 
-  it('sizes fleets as the issues of their plugin taught', () => {
+  it('sizes fleets to avoid known issues of the plugin', () => {
     const text = files.find(([path]) => path === 'jcasc/aws/agents.yaml')?.[1] ?? '';
     expect(text).not.toMatch(/idleMinutes: 0/);
     for (const setting of [

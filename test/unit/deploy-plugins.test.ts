@@ -12,11 +12,11 @@ import { root } from '../e2e/helpers.ts';
 import { messages } from './deploy-answers.ts';
 
 describe('plugins.txt', () => {
-  it('is closed: each plugin that another needs is there, new enough, and runs on that Jenkins', () => {
+  it("is complete: each plugin's dependencies are included, new enough, and run on that Jenkins", () => {
     expect(messages(checkPlugins(renderPlugins(), 'plugins.txt', pluginTable.jenkins))).toEqual([]);
     const { plugins } = parsePlugins(renderPlugins(), 'plugins.txt');
     expect(plugins.size).toBe(Object.keys(pluginTable.plugins).length);
-    // Nothing is carried along that nobody asks for.
+    // No plugin is included without being needed.
     const reached = new Set<string>();
     const visit = (id: string): void => {
       if (reached.has(id)) return;
@@ -64,7 +64,7 @@ describe('plugins.txt', () => {
     ['2.568.2', '2.541.3', 1],
   ])('orders %s against %s', (a, b, order) => expect(compareVersions(a, b)).toBe(order));
 
-  it('agrees with docs/jenkins.md, which has the same plugins with the same reasons', () => {
+  it('agrees with docs/jenkins.md, which lists the same plugins with the same reasons', () => {
     const docs = readFileSync(join(root, 'docs/jenkins.md'), 'utf8');
     for (const [id, { title, atLeast, for: why }] of Object.entries(pluginTable.roots)) {
       if (title === undefined || atLeast === undefined) continue;
@@ -78,7 +78,7 @@ describe('plugins.txt', () => {
       ).toEqual([title, id, atLeast, why]);
       expect(compareVersions(pluginTable.plugins[id]?.version ?? '0', atLeast), id).toBeGreaterThanOrEqual(0);
     }
-    // The oldest Jenkins and the pinned one, each said once on the page.
+    // The oldest Jenkins and the pinned one, each named once on the page.
     const versions = docs.match(/\b2\.\d{3}(\.\d)?\b/g);
     expect(versions).toEqual([pluginTable.oldest, pluginTable.jenkins]);
     expect(readFileSync(join(root, 'README.md'), 'utf8')).toContain(`${pluginTable.oldest} LTS and later`);

@@ -15,7 +15,7 @@ writeFileSync(answersFile, JSON.stringify(given));
 const deploy = (...words: string[]) => execute('node', [bundle, 'deploy', ...words], { cwd: scratch });
 
 describe('slipway deploy init', () => {
-  it('writes a folder that its own check finds nothing in, and no file of others is touched', async () => {
+  it('writes a folder that passes its own check, and changes no other files', async () => {
     const made = await deploy('init', 'farm', '--yes', '--answers', answersFile);
     expect(made.code, made.stderr).toBe(0);
     expect(readdirSync(join(scratch, 'farm')).sort()).toEqual(
@@ -29,7 +29,7 @@ describe('slipway deploy init', () => {
     expect(again.stderr).toContain('nothing was written');
   });
 
-  it('tells every wrong answer at once, and lets nothing into files that is more than a value', async () => {
+  it('reports every wrong answer at once, and writes only plain values into files', async () => {
     const file = join(scratch, 'bad.yaml');
     writeFileSync(
       file,
@@ -60,7 +60,7 @@ describe('slipway deploy init', () => {
     expect(ran.stdout).toMatch(/organization, distro,\s+branch, library, version/);
   });
 
-  it('gives usage for what is no command of it', async () => {
+  it('prints usage for unknown commands', async () => {
     expect((await deploy('destroy')).code).toBe(2);
     expect((await deploy('check', 'nowhere')).stderr).toContain('was not made by `slipway deploy init`');
   });
@@ -75,7 +75,7 @@ describe('slipway deploy update', () => {
   const base = { 'a.yaml': 'one\ntwo\nthree\n', 'b.yaml': 'b\n', 'c.yaml': 'c\n', 'd.yaml': '1\n2\n3\n4\n5\n' };
   const next = { 'a.yaml': 'one\ntwo\nthree!\n', 'b.yaml': 'b!\n', 'd.yaml': '1\n2\n3\n4\nfive\n', 'e.yaml': 'e\n' };
 
-  it('takes what one side changed, merges what both did, and leaves what it can not', async () => {
+  it('takes changes of one side, merges those of both, and leaves conflicts to the operator', async () => {
     const folder = mkdtempSync(join(scratch, 'update-'));
     for (const [path, text] of Object.entries(base)) writeFileSync(join(folder, path), text);
     writeFileSync(join(folder, 'a.yaml'), 'mine\ntwo\nthree?\n');
@@ -94,7 +94,7 @@ describe('slipway deploy update', () => {
     expect(changes[3]?.text).toBe('first\n2\n3\n4\nfive\n');
   });
 
-  it('keeps what the operator removed or changed where Slipway has no file any more', async () => {
+  it('keeps what the operator removed or changed if Slipway no longer has the file', async () => {
     const folder = mkdtempSync(join(scratch, 'kept-'));
     writeFileSync(join(folder, 'c.yaml'), 'mine\n');
     const changes = await planUpdate(folder, { 'b.yaml': 'b\n', 'c.yaml': 'c\n' }, { 'b.yaml': 'b!\n' });
@@ -107,7 +107,7 @@ describe('slipway deploy update', () => {
   it('shows a diff first, writes with --apply, and then has nothing to do', async () => {
     expect((await deploy('init', 'old', '--yes', '--answers', answersFile)).code).toBe(0);
     const folder = join(scratch, 'old');
-    // As an older Slipway would have written it, and an operator's edit elsewhere in the same file.
+    // A state as an older Slipway would have written it, and an operator's edit elsewhere in the same file.
     const record = JSON.parse(readFileSync(join(folder, '.slipway-deploy.json'), 'utf8')) as {
       files: Record<string, string>;
     };
@@ -140,7 +140,7 @@ describe('slipway deploy check', () => {
   const edit = (folder: string, path: string, from: string | RegExp, to: string) =>
     writeFileSync(join(folder, path), readFileSync(join(folder, path), 'utf8').replace(from, to));
 
-  it('finds planted secrets wherever they stand, and does not show them', async () => {
+  it('finds planted secrets in any file, and does not print them', async () => {
     const folder = written((f) => {
       writeFileSync(join(f, 'secrets/GIT_TOKEN'), 'planted-token-123456\n');
       edit(f, 'compose.yaml', 'AGENT_NAME: local', 'AGENT_NAME: planted-token-123456');
@@ -157,7 +157,7 @@ describe('slipway deploy check', () => {
     expect(JSON.stringify(diagnostics)).not.toContain('planted-token-123456');
   });
 
-  it('tells all faults of all files at once', async () => {
+  it('reports all faults of all files at once', async () => {
     const folder = written((f) => {
       edit(f, 'Dockerfile', /^FROM .*$/m, 'FROM jenkins/jenkins:lts-jdk21');
       edit(f, 'plugins.txt', /^structs:.*\n/m, '');

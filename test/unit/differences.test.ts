@@ -14,11 +14,11 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { contentDifference, differencesOf } from '../../ts-src/inspect/differences.ts';
 
-describe('what differs in two builds', () => {
+describe('differences between two builds', () => {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-differences-'));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  it('is told by file: presence, kind, mode, time, target, content', () => {
+  it('are reported by file: presence, kind, mode, time, target, content', () => {
     const tree = (name: string, make: (at: string) => void) => {
       const at = join(folder, name);
       mkdirSync(join(at, 'same'), { recursive: true });
@@ -57,7 +57,7 @@ describe('what differs in two builds', () => {
     ]);
   });
 
-  it('is placed in a section of a library, and in a member of an archive', () => {
+  it('are located in a section of a library, and in a member of an archive', () => {
     const compile = (value: string) => {
       const [source, object] = [join(folder, 'x.c'), join(folder, 'x.o')];
       writeFileSync(source, `const char text[] = "${value}";\n`);
@@ -72,7 +72,7 @@ describe('what differs in two builds', () => {
     expect(contentDifference(one.object, one.object)).toBeUndefined();
   });
 
-  it('is found in damaged files too', () => {
+  it('are found in damaged files, too', () => {
     const elf = Buffer.concat([Buffer.from('7f454c4602010100', 'hex'), Buffer.alloc(80, 0xff)]);
     const cut = Buffer.from(elf);
     cut[70] = 0;

@@ -23,7 +23,7 @@ describe('distro.yaml', () => {
     });
   });
 
-  it('tells all faults at once, with line and what to do', () => {
+  it('reports all faults at once, with line and advice', () => {
     const text = said(`organisation: acme
 organization: Acme
 index: ../index.yaml
@@ -60,7 +60,7 @@ distro.yaml:12: error: platforms.bookworm.architectures[0] must be one of amd64,
     );
   });
 
-  it('checks what its parts say of each other', () => {
+  it('checks references between its parts', () => {
     expect(
       said(
         'organization: acme\nindex: i.yaml\ndistributions:\n  jazzy:\n    platforms: [bookwrom]\n    variants: [gcc]\n    underlay: [ros2]\nplatforms:\n  bookworm: {os: debian, release: bookworm, underlays: {ros: {uri: "http://x/y"}}}\n',
@@ -77,7 +77,7 @@ distro.yaml:9: error: platforms.bookworm.underlays.ros.suite is missing [distro-
 `);
   });
 
-  it('refuses what would reach a shell, a path or apt unchecked', () => {
+  it('refuses values that would reach a shell, a path or apt unchecked', () => {
     const base = (extra: string) =>
       said(
         `organization: acme\nindex: i.yaml\ndistributions: {jazzy: {platforms: [b]}}\nplatforms: {b: {os: debian, release: bookworm}}\n${extra}\n`,

@@ -76,7 +76,7 @@ it('comes with a choice of packages, too', () => {
   expect(scope.packages.map((p) => p.name).sort()).toEqual(['app', 'base', 'other', 'theme']);
 });
 
-it('a plan without documentation is as if there were no doc_depend', () => {
+it('a plan without documentation ignores doc_depend', () => {
   const { scope, diagnostics } = planOf({ packages: ['app'] });
   expect(scope.packages.map((p) => p.name)).toEqual(['app']);
   expect(scope.packages[0]).not.toHaveProperty('docs');
@@ -84,7 +84,7 @@ it('a plan without documentation is as if there were no doc_depend', () => {
   expect(diagnostics).toEqual([]);
 });
 
-it('is in the root of the documentation alone, which waits for it and refers to it', () => {
+it('doc_depend is only in the root of the documentation, which waits for it and refers to it', () => {
   const { scope } = planOf({ packages: ['app'], docs: true });
   const closures = closuresOf(scope);
   const numbers = (...names: string[]) => names.map((name) => closures.index.get(name));

@@ -3,7 +3,7 @@ import { docPage, guardedPage, withoutOuterPictures } from '../../ts-src/render/
 
 const frame = { title: 't', organization: 'acme', root: '', crumbs: [], kind: 'index' };
 
-it('a page of a package stands under the policy before anything of it is read', () => {
+it("a package's page has the content security policy before any of its content", () => {
   const hostile =
     '<!-- <head> --><img src="https://tracker.example.org/x.gif"><html><head><title>x</title></head></html>';
   for (const html of [hostile, `<!doctype html>\n${hostile}`, `\n${hostile}`]) {
@@ -13,13 +13,13 @@ it('a page of a package stands under the policy before anything of it is read', 
       /^\s*<!doctype html>\s*<meta http-equiv="Content-Security-Policy" content="default-src 'self'/i,
     );
   }
-  // One that has the frame already is not given it twice.
+  // A page that has the frame already gets no second one.
   const own = docPage({ ...frame, body: '<p>x</p>' });
   expect(guardedPage(own)).toBe(own);
   expect(own.match(/Content-Security-Policy/g)).toHaveLength(1);
 });
 
-it('a picture of another host stands as its text, one of the site as it is', () => {
+it('a picture from another host is replaced by its text; one of the site stays', () => {
   const shown = (html: string) => guardedPage(docPage({ ...frame, body: html })).split('tabindex="-1">')[1] ?? '';
   const badge = shown(
     '<a href="https://ci.example.org"><img alt="build: &lt;ok&gt;" src="https://b.example.org/a.svg"></a>',
@@ -35,7 +35,7 @@ it('a picture of another host stands as its text, one of the site as it is', () 
   expect(shown('<img src="data:image/png;base64,AAAA">')).toContain('<img src="data:');
 });
 
-it('pictures whose tags do not end are looked for in a time that grows with the length', () => {
+it('searching for pictures takes linear time, even with unclosed tags', () => {
   const before = process.cpuUsage().user;
   const text = '<img '.repeat(200_000);
   expect(withoutOuterPictures(text)).toBe(text);

@@ -25,7 +25,7 @@ const state = (n: number): SiteState => {
 const first = site('one', { 'index.html': '<p>1</p>', 'd/p/a.html': 'a', '_site/site.css': 'p {}' });
 const second = site('two', { 'index.html': '<p>2</p>', 'd/p/a.html': 'a' });
 
-it('a folder has states whole, and `latest` is moved in one step', async () => {
+it('a folder has complete states, and `latest` is moved atomically', async () => {
   const at = join(folder, 'published');
   mkdirSync(at);
   const endpoint = new FolderEndpoint(at);
@@ -38,14 +38,14 @@ it('a folder has states whole, and `latest` is moved in one step', async () => {
   expect(existsSync(join(at, state(1).path))).toBe(false);
   expect((await readStates(endpoint)).states.map((s) => s.path)).toEqual([state(3).path, state(2).path]);
   expect(readFileSync(join(at, 'states.js'), 'utf8')).toContain(`"path":"${state(3).path}"`);
-  // What is there under a state's name is never overwritten.
+  // Existing files under a state's name are never overwritten.
   rmSync(join(at, state(3).path, 'index.html'));
   writeFileSync(join(at, state(3).path, 'index.html'), '<p>another, longer one</p>');
   const taken = await publishSite(endpoint, second, state(3), 2);
   expect(taken.ok ? [] : taken.diagnostics.map((d) => d.code)).toEqual(['docs-taken']);
 });
 
-it('a damaged list of states counts as none, and no path out of the place is taken from it', async () => {
+it('a damaged list of states counts as empty, and paths that lead out are ignored', async () => {
   const at = join(folder, 'damaged');
   mkdirSync(at);
   writeFileSync(join(at, 'states.json'), JSON.stringify([{ ...state(1), path: '../../one' }, { path: 1 }, 'x']));
@@ -59,7 +59,7 @@ describe('a bucket', () => {
   });
   afterAll(() => server.stop());
 
-  it('has files with their media types, immutable ones and a page that leads to the latest', async () => {
+  it('has files with their media types, immutable ones, and a page that redirects to the latest state', async () => {
     const env = { AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' };
     const endpoint = new S3Endpoint(`s3://bucket/docs/nightly?endpoint=${server.endpoint}&region=us-east-1`, env);
     expect(await publishSite(endpoint, first, state(1), 1)).toMatchObject({ ok: true, value: { written: 3 } });

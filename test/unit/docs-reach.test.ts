@@ -15,7 +15,7 @@ const filesBelow = (part: string): string[] =>
     statSync(join(folder, 'store', part, f)).isFile(),
   );
 
-it("garbage collection keeps the pages of a channel's newest site, however long nothing ran", async () => {
+it("garbage collection keeps the pages of a channel's newest site, regardless of their age", async () => {
   writeFileSync(
     join(folder, 'distro.yaml'),
     `organization: acme

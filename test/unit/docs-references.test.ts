@@ -10,7 +10,7 @@ describe("what other packages' documentation refers to", () => {
     `<compound kind="class"><name>${name}</name><filename>${place}</filename>${more}</compound>`;
   const script = 'x.html&quot;&gt;&lt;script&gt;';
 
-  it('keeps what a tag file says', () => {
+  it("preserves a tag file's content", () => {
     const own = `<tagfile doxygen_version="1.9.4">${thing('A&lt; T &gt;', 'classA.html', `<templarg>T</templarg><base protection="private">B</base>${member('classA.html', 'a1')}<docanchor file="classA.html" title="t">x</docanchor>`)}<compound kind="file"><name>a.h</name><path>x/</path><filename>a_8h.html</filename><includes id="b" name="b">b.h</includes><class kind="class">A</class></compound></tagfile>`;
     const lines = (text: string) => text.replace(/^<\?.*\n/, '').replaceAll('\n', '');
     expect(lines(soundTag(own))).toBe(
@@ -19,7 +19,7 @@ describe("what other packages' documentation refers to", () => {
     expect(lines(soundTag(soundTag(own)))).toBe(lines(soundTag(own)));
   });
 
-  it("takes no place of a tag file that is none: it would be written into others' pages as it is", () => {
+  it("drops invalid file names and anchors of a tag file, since they are copied into others' pages", () => {
     const things = [
       thing('A', script),
       thing('B', 'b.html', member(script, 'a') + member('b.html', script) + member('b.html', 'b1')),
@@ -31,7 +31,7 @@ describe("what other packages' documentation refers to", () => {
     expect([...sound.matchAll(/<(?:name|anchor)>([^<]*)/g)].map((m) => m[1])).toEqual(['B', 'run', 'b1', 'D']);
   });
 
-  it('takes nothing of a tag file that Doxygen warns of or crashes at', () => {
+  it('drops what Doxygen would warn of or crash on', () => {
     const empty = "<?xml version='1.0' encoding='UTF-8' standalone='yes' ?>\n<tagfile>\n</tagfile>\n";
     for (const text of [
       '</compound></member></tagfile>',
@@ -47,7 +47,7 @@ describe("what other packages' documentation refers to", () => {
     );
   });
 
-  it('takes lines of an inventory that lead below its own documentation, and no inventory that is none', () => {
+  it('keeps lines of an inventory that lead below its own documentation, and refuses files that are no inventory', () => {
     const head = '# Sphinx inventory version 2\n# Project: p\n# Version: 1\n# zlib\n';
     const sound = [
       'a.b py:class 1 python/a.html#$ -',
@@ -78,7 +78,7 @@ describe("what other packages' documentation refers to", () => {
   });
 });
 
-it('the digest of what others refer to does not see the version in an inventory', () => {
+it('the digest for dependents ignores the version in an inventory', () => {
   const inventory = (version: string, lines: string) =>
     Buffer.concat([
       Buffer.from(`# Sphinx inventory version 2\n# Project: p\n# Version: ${version}\n# zlib\n`),

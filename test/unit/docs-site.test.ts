@@ -11,7 +11,7 @@ describe('the link checker', () => {
     return links;
   };
 
-  it('finds files, anchors, absolute paths and ways out, with their lines', () => {
+  it('finds missing files and anchors, absolute paths and links that lead out, with their lines', () => {
     const links = check({
       'd/a/index.html': `<p id="here"></p>
 <a href="#here">x</a><a href='../b/index.html#there'>x</a>
@@ -46,7 +46,7 @@ describe('the search', () => {
 <member kind="function"><type>bool</type><name>lookupTransform</name><anchorfile>classtf2_1_1BufferCore.html</anchorfile><anchor>a1</anchor><arglist>()</arglist></member>
 </compound><compound kind="file"><name>buffer_core.h</name><path>tf2/</path><filename>buffer__core_8h.html</filename></compound></tagfile>`;
 
-  it('has the symbols of tag files and inventories whose pages are there', () => {
+  it('has the symbols of tag files and inventories whose pages exist', () => {
     expect(symbolsOfTag(tag, 3, () => true)).toEqual([
       ['BufferCore', 'tf2::BufferCore', 'c', 'api/classtf2_1_1BufferCore.html', 3],
       ['lookupTransform', 'tf2::BufferCore::lookupTransform', 'f', 'api/classtf2_1_1BufferCore.html#a1', 3],
@@ -80,7 +80,7 @@ describe('the search', () => {
     interface: { schema: 1 as const, tag: text, messages: [] },
   });
 
-  it('has few files of a name with many words, and none of a text without end', () => {
+  it('has few files for a name with many words, and none for endless text', () => {
     const compound = (name: string) =>
       `<compound kind="class"><name>${name}</name><filename>c.html</filename></compound>`;
     const word = (i: number) => String.fromCharCode(65 + Math.floor(i / 26), 97 + (i % 26));
@@ -90,7 +90,7 @@ describe('the search', () => {
     expect(files.some((file) => file.data.includes('xxx'))).toBe(false);
   });
 
-  it('splits names into words, and files by the beginnings of words', () => {
+  it('splits names into words, and files by prefixes of words', () => {
     expect(wordsOf('tf2::BufferCore get_HTTPServer')).toEqual(['tf2', 'buffer', 'core', 'get', 'http', 'server']);
     const members = Array.from(
       { length: 3000 },
@@ -106,14 +106,14 @@ describe('the search', () => {
     expect(files.every((f) => !f.data.includes('</script'))).toBe(true);
     const sizes = files.flatMap((f) => (/\/s-/.test(f.path) ? [f.data.split('"api/').length - 1] : []));
     expect(Math.max(...sizes)).toBeLessThan(1100);
-    // A word of too many names finds none, but each is found by its other words and as a whole.
+    // A word in too many names finds none of them; each is found by its other words and as a whole.
     expect(names).not.toContain('s-get.js');
     const found = new Set(files.flatMap((f) => f.data.match(/get[A-Z]thing\d+/g) ?? []));
     expect(found.size).toBe(3000);
   });
 });
 
-it('links to the source lead to the commit that was built, where the host shows it', () => {
+it('links to the source lead to the built commit, if the host shows it', () => {
   const at = { commit: 'abc', path: 'tf2' };
   expect(sourceLink({ ...at, url: 'https://github.com/ros/geometry2.git' }, 'doc/x.md#y')).toBe(
     'https://github.com/ros/geometry2/tree/abc/tf2/doc/x.md#y',

@@ -77,7 +77,7 @@ geometry_msgs/msg/Point[] path
     ]);
   });
 
-  it('services have two parts, actions three, and more lines of dashes are none', () => {
+  it('services have two parts, actions three; additional lines of dashes are ignored', () => {
     expect(
       parseMessage('srv', 'S', 'bool a\n---\nbool b\n---\nbool c').parts.map((p) => p.fields.map((f) => f.name)),
     ).toEqual([['a'], ['b', 'c']]);
@@ -91,7 +91,7 @@ geometry_msgs/msg/Point[] path
   });
 });
 
-it('what a package installs is found wherever its source has it, without what was generated of messages', () => {
+it('installed files are found regardless of their place in the source, without those generated from messages', () => {
   const p = '/opt/acme/d';
   const installed = installedOf('drive', p, [
     `${p}/include/drive/drive/drive.hpp`,
@@ -202,7 +202,7 @@ it("a Doxyfile's values can't begin another line or setting", () => {
 });
 
 describe('pages', () => {
-  it('are taken as regular files with plain names alone', async () => {
+  it('are read only if they are regular files with plain names', async () => {
     const root = tree({ 'doc/a.html': 'a', 'api/b.html': 'b' });
     const taken = await takePages(root, (p) => p === 'skipped');
     expect(taken.map((f) => f.path)).toEqual(['api/b.html', 'doc/a.html']);
@@ -213,7 +213,7 @@ describe('pages', () => {
     await expect(takePages(bad, () => false)).rejects.toThrow('doc/.htaccess is no name for a page');
   });
 
-  it('that would stand in the way of pages of our own, or of each other, are refused', async () => {
+  it("that would collide with the site's own pages, or with each other, are refused", async () => {
     for (const path of ['index.html/x', 'messages.html', 'msg', 'msg/Own.html', `doc/${'x'.repeat(201)}`])
       await expect(
         takePages(tree({ [path]: '' }), () => false),
@@ -235,7 +235,7 @@ describe('pages', () => {
       ).toBeUndefined();
   });
 
-  it('names that are no URL parts are refused, and so is what is not a pack of pages', () => {
+  it("with names that can't be part of a URL are refused, and so are invalid packs", () => {
     expect(['doc/a.html', 'api/a_1.html', 'doc/_static/x.css', 'files/~x.html'].every(isPageName)).toBe(true);
     expect(
       ['', '../a', 'a//b', 'a\nb', '.x', 'a/.b', 'a"b', '<b>', 'a?b', 'a#b', 'a%2e', '/a', 'a\\b'].some(
@@ -286,7 +286,7 @@ describe('faults', () => {
   });
 });
 
-it('documentation of packages that need each other refers to those before them', () => {
+it('packages in a cycle refer to the documentation of those before them', () => {
   const of = (name: string, build: string[], run: string[]) =>
     ({ name, build, run, test: [] }) as unknown as PlannedPackage;
   const closures = closuresOf({ packages: [of('a', [], ['b']), of('b', ['a'], ['a']), of('c', ['b'], ['a'])] });

@@ -8,7 +8,7 @@ const robot = { name: 'robot', id: 1000 };
 const users = 'root:x:0:0::/root:/bin/sh\nrobot:x:1000:1000::/home/robot:/bin/sh\nbig:x:200500:200500::/:/bin/sh\n';
 const problem = (text: string) => idProblem('/etc/subuid', text, robot, users);
 
-it('doctor finds subordinate ids that are missing, too few, or of somebody else too', () => {
+it('doctor finds subordinate ids that are missing, too few, or shared with another user', () => {
   expect(problem('robot:100000:65536\nother:165536:65536\n')).toBeUndefined();
   expect(problem('1000:100000:65536\n')).toBeUndefined();
   expect(problem('')?.what).toBe('robot has no 65536 subordinate ids in /etc/subuid');
@@ -21,17 +21,17 @@ it('doctor finds subordinate ids that are missing, too few, or of somebody else 
   expect(problem('not a line\nrobot:x:y\n')?.free).toBe(100_000);
 });
 
-it('doctor knows that the docker client is a package of its own where there is one', () => {
+it('doctor knows the releases in which the docker client is a separate package', () => {
   expect(dockerPackages((name) => name === 'docker-cli')).toEqual(['docker.io', 'docker-cli']);
   expect(dockerPackages(() => false)).toEqual(['docker.io']);
 });
 
-it('doctor sends nobody to a package that the archive has not', async () => {
+it('doctor suggests only packages that the archive has', async () => {
   const ring = { file: '/usr/share/keyrings/x.gpg', package: 'ubuntu-keyring' };
   const by = (...known: string[]) => keyringFix(ring, () => Promise.resolve(new Set(known)));
   expect(await by('mmdebstrap', 'ubuntu-keyring')).toEqual({ package: 'ubuntu-keyring' });
   expect((await by('mmdebstrap')).fix).toContain('copy /usr/share/keyrings/x.gpg from a machine');
-  // apt has no lists at all.
+  // apt has no lists.
   expect(await by()).toEqual({ package: 'ubuntu-keyring' });
 });
 
@@ -45,7 +45,7 @@ it('processes are counted by namespace since Linux 6.14', () => {
   ]);
 });
 
-it('doctor names what keeps plain users from making namespaces, and the profile that lets them', async () => {
+it('doctor names what prevents unprivileged users from creating namespaces, and the profile that allows it', async () => {
   const settings: Record<string, string> = { apparmor_restrict_unprivileged_userns: '1\n' };
   const found = (refused: string | undefined) =>
     namespaceFindings(
@@ -60,14 +60,14 @@ it('doctor names what keeps plain users from making namespaces, and the profile 
   expect(profile).toMatch(
     /^abi <abi\/4\.0>,\n(?:.*\n)*profile \S+ \/usr\/bin\/unshare flags=\(unconfined\) \{\n(?:.*\n)*.*userns,\n/,
   );
-  // A profile lets them already.
+  // An existing profile allows it.
   expect(await found(undefined)).toEqual([]);
   settings.apparmor_restrict_unprivileged_userns = '0\n';
   settings.unprivileged_userns_clone = '0\n';
   expect((await found('no')).map((f) => f.what)).toEqual(['plain users may not make user namespaces']);
 });
 
-it('doctor says where the disk has too little room', () => {
+it('doctor reports a lack of disk space', () => {
   expect(roomFindings('/state', 20 * 2 ** 30)).toEqual([]);
   expect(roomFindings('/state', 2 ** 30)[0]?.what).toMatch(/^\/state has 1 GiB of room;/);
 });

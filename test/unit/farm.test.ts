@@ -37,7 +37,7 @@ const git = (cwd: string, ...args: string[]) =>
     encoding: 'utf8',
   });
 
-describe('what a ref is', () => {
+describe('the policy of a ref', () => {
   const of = (ref: Parameters<typeof runPolicyOf>[1], tracks: unknown[] = [], primary?: boolean) => {
     const p = runPolicyOf({ tracks: tracks as never }, ref, primary);
     return [p.kind, p.channel, p.locked];
@@ -52,7 +52,7 @@ describe('what a ref is', () => {
     expect(of({ branch: 'release/2' }, tracks)).toEqual(['experiment', `candidate/${channelPart('release/2')}`, true]);
     expect(of({ branch: 'released' }, tracks)[1]).toBe('experiment/released');
   });
-  it('of a hostile name stays one part of a channel, and two names never share one', () => {
+  it("with a hostile name is one part of a channel's name; different refs never share one", () => {
     const names = ['a/b', 'a-b', 'A-b', '../../x', '..', '.x', '$(id)', 'a b', 'ä', ''];
     const parts = names.map(channelPart);
     expect(new Set(parts).size).toBe(names.length);
@@ -60,7 +60,7 @@ describe('what a ref is', () => {
   });
 });
 
-it('a repository is known under all its addresses', () => {
+it('a repository is recognized by all its addresses', () => {
   const all = [
     'https://example.org/team/robot.git',
     'http://user:secret@example.org/team/robot',
@@ -71,7 +71,7 @@ it('a repository is known under all its addresses', () => {
   expect([...new Set(all.map(plainUrl))]).toEqual(['example.org/team/robot']);
 });
 
-it('who is rebuilt for a package are those that have it in the root of their build', () => {
+it('packages rebuilt after a change are those that have the changed one in their build root', () => {
   const packages = [
     ['a', [], []],
     ['b', [], ['a']],
@@ -81,7 +81,7 @@ it('who is rebuilt for a package are those that have it in the root of their bui
   expect(usersOf([{ packages } as unknown as Scope], new Set(['a', 'd']))).toEqual({ a: ['c'], d: [] });
 });
 
-it('an agent gets all of a manifest, whether it was read now or remembered', () => {
+it('an agent gets the whole manifest, parsed or cached', () => {
   const text =
     '<package format="3"><name>a</name><version>1.0.0</version><description>d</description><maintainer email="a@b.org">A</maintainer><license>BSD</license><depend>b</depend><export><build_type>cmake</build_type></export></package>';
   const read = parseManifest(text, 'a/package.xml');
@@ -125,7 +125,7 @@ it('an agent gets all of a manifest, whether it was read now or remembered', () 
 });
 
 describe('test results', () => {
-  it('of every runner are cases; what is no result file, or hostile, is none', () => {
+  it('of every runner are read as cases; invalid or hostile files are not', () => {
     const gtest =
       '<testsuites tests="2"><testsuite name="S" tests="2"><testcase name="a" status="run" time="0.5" classname="S"/><testcase name="b" classname="S"><failure message="1 &lt; 2" type=""><![CDATA[text]]></failure></testcase></testsuite></testsuites>';
     expect(parseResults(gtest, 'x')!.map((c) => [c.suite, c.name, c.result, c.seconds])).toEqual([
@@ -156,7 +156,7 @@ describe('slipway jobs', () => {
       ...(c[0] === name ? [c] : []),
       ...c.slice(1).flatMap((a) => (Array.isArray(a) ? found(a, name) : [])),
     ]);
-  /** Runs a script twice on what the plugins' reference allows. */
+  /** Runs a script twice on a model of the plugins' reference. */
   const dsl = async (script: string, ...plugins: string[]) => {
     write('jobs/script.groovy', script);
     const reference = join(__dirname, '../jenkins/harness/jobdsl.txt');
@@ -184,7 +184,7 @@ describe('slipway jobs', () => {
     const { calls: run, kept } = JSON.parse(seeded.stdout) as { calls: Call[]; kept: string[] };
     const made = found(run, 'multibranchPipelineJob');
     expect(made.map((j) => j[1])).toEqual(['acme/publish/distro', 'acme/distro-requests', 'acme/core', 'acme/tools']);
-    // Credentials that somebody puts there after the first run are there after the second.
+    // Credentials added after the first run are kept by the second.
     expect(kept).toEqual(['acme', 'acme/publish']);
     const traits = made.map((j) => found([j], 'traits').flatMap((t) => (t[1] as Call[]).map((c) => c[0])));
     expect(traits).toEqual([
@@ -202,7 +202,7 @@ describe('slipway jobs', () => {
     expect(found([at(made, 3)], 'remote')).toEqual([['remote', "ssh://git@example.org/it's/${x}.git"]]);
     const told = ['https://github.com/acme/distro.git#main', '/acme/publish/distro/main'];
     expect(found(run, 'stringProperty').map((p) => first(found([p], 'value'))[1])).toEqual(told);
-    // Without the plugin for folder properties all jobs are made, and the folder says what to set.
+    // Without the plugin for folder properties all jobs are created, and the folder's description says what to set.
     const plain = JSON.parse((await dsl(script.stdout, 'git', 'github-branch-source')).stdout) as { calls: Call[] };
     expect(found(plain.calls, 'multibranchPipelineJob')).toHaveLength(4);
     for (const value of told) expect(String(at(found(plain.calls, 'description'), 1)[1])).toContain(value);
@@ -213,7 +213,7 @@ describe('slipway jobs', () => {
     const strategies = await dsl(tags, 'git', 'github-branch-source', 'basic-branch-build-strategies');
     expect(found((JSON.parse(strategies.stdout) as { calls: Call[] }).calls, 'buildTags')).toHaveLength(1);
     expect(script.stdout).toContain("credentialsId('reader')");
-    // The folder of the farm has its job, and no other changes for it.
+    // The farm's folder has its own job, and no other job changes.
     const farm = jobs('--credentials', 'reader', '--farm-url', 'https://github.com/acme/farm.git');
     expect(farm.stdout.startsWith(script.stdout.trimEnd())).toBe(true);
     const withFarm = await dsl(farm.stdout, 'git', 'github-branch-source', 'folder-properties');
@@ -231,7 +231,7 @@ describe('slipway jobs', () => {
 });
 
 describe('credentials of git', () => {
-  it('fetch what needs a login, from their host alone, and stand in no command line', async () => {
+  it('are used for repositories that need a login, for their host only, and appear in no command line', async () => {
     write(
       'private/p/package.xml',
       '<package format="3"><name>p</name><version>1.0.0</version><description>d</description><maintainer email="a@b.org">m</maintainer><license>BSD</license></package>',

@@ -40,7 +40,7 @@ function repository(name: string, files: Record<string, string>): string {
   git(name, 'commit', '-qm', 'one');
   return git(name, 'rev-parse', 'HEAD');
 }
-/** Adds a submodule whose URL nobody checked, as a stranger would. */
+/** Adds a submodule with an unchecked URL, as an attacker would. */
 function submodule(name: string, url: string, commit: string, more = ''): void {
   write(`${name}/.gitmodules`, `[submodule "inner"]\n\tpath = inner\n\turl = ${url}\n${more}`);
   git(name, 'update-index', '--add', '--cacheinfo', `160000,${commit},inner`);
@@ -52,7 +52,7 @@ const listen = async (server: Server): Promise<string> => {
   open.push({ close: () => (server.close(), server.closeAllConnections()) });
   return `127.0.0.1:${portOf(server)}`;
 };
-/** Serves the repositories of `folder`; those whose name begins with `private` want the login. */
+/** Serves the repositories of `folder`; those whose name begins with `private` require the login. */
 const serve = (seen: string[] = []): Promise<string> =>
   listen(
     createServer((request, response) => {
@@ -81,7 +81,7 @@ describe('submodules of a repository elsewhere', () => {
     expect(got).toMatchObject({ ok: false, diagnostics: [{ code: 'source-submodule' }] });
   });
 
-  it('come from .gitmodules alone, not from what it includes', async () => {
+  it('come from .gitmodules only, not from files that it includes', async () => {
     write('included', `[submodule "inner"]\n\turl = ${join(folder, 'host')}\n`);
     repository('including', { 'package.xml': '<x/>' });
     write(
@@ -127,7 +127,7 @@ describe('submodules of a repository elsewhere', () => {
 });
 
 describe('a URL with a login', () => {
-  it('is asked with it, and stands nowhere in clear', async () => {
+  it('is requested with it, and appears nowhere in plain text', async () => {
     repository('private-url', { 'package.xml': '<x/>' });
     const url = `http://bot:s3cret@${await serve()}/private-url/.git`;
     const got = await fetched(url, 's-url');
@@ -140,7 +140,7 @@ describe('a URL with a login', () => {
 });
 
 describe('a server that says nothing', () => {
-  it('is told of, and given up', async () => {
+  it('is reported, and given up', async () => {
     const sockets: Socket[] = [];
     const silent = createTcp((socket) => void sockets.push(socket));
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
@@ -170,7 +170,7 @@ describe('archives', () => {
     });
     return sha256(readFileSync(join(folder, `${name}.archive`)));
   };
-  it('tell of submodules that they lack', async () => {
+  it('report missing submodules', async () => {
     const digest = archive('lacking', {
       'package.xml': '<x/>',
       '.gitmodules': '[submodule "a"]\n\tpath = a\n\turl = ../a\n',
@@ -182,7 +182,7 @@ describe('archives', () => {
     );
     expect(got).toMatchObject({ ok: true, diagnostics: [{ code: 'source-submodule', severity: 'warning' }] });
   });
-  it('are not unpacked where they would fill the disk', async () => {
+  it('are not unpacked if they would fill the disk', async () => {
     write('bomb.archive', '');
     execFileSync('sh', ['-c', 'truncate -s 3G zeros && tar cf - --sparse zeros | gzip -1 > bomb.archive && rm zeros'], {
       cwd: folder,
@@ -200,7 +200,7 @@ describe('archives', () => {
   });
 });
 
-/** A zip archive of one file of zeros, whose list tells of a hundred bytes. */
+/** A zip archive with one file of zeros that claims to have a hundred bytes. */
 function lyingZip(mebibytes: number): Buffer {
   const part = deflateRawSync(Buffer.alloc(64 << 20), { finishFlush: constants.Z_SYNC_FLUSH });
   const data = Buffer.concat([...Array<Buffer>(mebibytes / 64).fill(part), Buffer.from([3, 0])]);
@@ -221,7 +221,7 @@ function lyingZip(mebibytes: number): Buffer {
   return Buffer.concat([local, central, Buffer.from('PK\x05\x06'), end]);
 }
 
-it('a zip archive that tells less than it holds is not unpacked, nor one of too many files', async () => {
+it('a zip archive with false sizes is not unpacked, nor one of too many files', async () => {
   const file = join(folder, 'lying.zip');
   writeFileSync(file, lyingZip(256));
   const most = { bytes: 128 << 20, files: 100 };
@@ -231,7 +231,7 @@ it('a zip archive that tells less than it holds is not unpacked, nor one of too 
 });
 
 describe('Git LFS', () => {
-  it('brings the files, and never leaves pointers', async () => {
+  it('fetches the files, and never leaves pointers', async () => {
     const large = 'a large file\n'.repeat(1000);
     const pointer = `version https://git-lfs.github.com/spec/v1\noid sha256:${sha256(large)}\nsize ${large.length}\n`;
     repository('large', {

@@ -15,7 +15,7 @@ import { openStore } from '../../ts-src/store/open-store.ts';
 const folder = mkdtempSync(join(tmpdir(), 'slipway-file-faults-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** What a person is told of a fault. */
+/** The message for an error. */
 async function told(work: () => unknown): Promise<string | undefined> {
   try {
     await work();
@@ -26,7 +26,7 @@ async function told(work: () => unknown): Promise<string | undefined> {
 }
 
 describe('a part of a store that can not be read', () => {
-  it('is a fault and not empty, so that a clean-up takes nothing of what it holds', async () => {
+  it('is an error and not empty, so that a clean-up removes nothing that it refers to', async () => {
     const state = join(folder, 'state');
     const store = await openStore(`file:${state}/store`, folder, state, undefined);
     await store.putText('x', 'an object that a channel may have');
@@ -36,14 +36,14 @@ describe('a part of a store that can not be read', () => {
     rmSync(join(state, 'store/channels'));
     const before = execFileSync('find', [join(state, 'store/objects'), '-type', 'f'], { encoding: 'utf8' });
     expect(before.trim().split('\n')).toHaveLength(1);
-    // Without channels that object is nobody's.
+    // Without channels, nothing refers to that object.
     await collect(request);
     expect(execFileSync('find', [join(state, 'store/objects'), '-type', 'f'], { encoding: 'utf8' })).toBe('');
   });
 });
 
-describe('a fault that a program of the system tells of', () => {
-  it('is one of the machine, told by the line that has the cause', async () => {
+describe("a system error in a program's output", () => {
+  it('is one of the machine, reported by the line with the cause', async () => {
     const full = await run('tar', ['-cf', '/dev/full', '-C', folder, '.']);
     expect(full.code).not.toBe(0);
     expect(reasonOf(full)).toContain('No space left on device');
@@ -59,7 +59,7 @@ describe('a fault that a program of the system tells of', () => {
 });
 
 describe('a fault of a file', () => {
-  it('names where something should go to, and a folder that a read-only file system refuses', () => {
+  it('names the destination, and a folder that a read-only file system refuses', () => {
     const error = Object.assign(new Error('x'), { code: 'EROFS', path: '/from', dest: '/to' });
     expect(environmentFault(error)).toBe('/to (from /from): the file system is read-only');
     const made = Object.assign(new Error('x'), { code: 'ENOENT', syscall: 'mkdir', path: '/readonly/a' });
@@ -68,7 +68,7 @@ describe('a fault of a file', () => {
     );
   });
 
-  it('in the place of a manifest is told: its package is not dropped in silence', () => {
+  it('in place of a manifest is reported: its package is not silently dropped', () => {
     const source = join(folder, 'src');
     for (const name of ['pipe', 'loop', 'gone', 'dir', 'good']) mkdirSync(join(source, name), { recursive: true });
     execFileSync('mkfifo', [join(source, 'pipe/package.xml')]);
@@ -88,7 +88,7 @@ describe('a fault of a file', () => {
 });
 
 describe('a secret of a URL', () => {
-  it('is left out whole, an @ in it too', () => {
+  it('is removed completely, even with an @ in it', () => {
     expect(redacted('https://bot:p@ss@h.test/x and https://u@h.test/y')).toBe(
       'https://h.test/x and https://u@h.test/y',
     );
@@ -99,7 +99,7 @@ describe('a secret of a URL', () => {
     });
   });
 
-  it('is no parameter of a repository, which git names in command lines', () => {
+  it('is refused as a parameter of a repository, since git shows it in command lines', () => {
     expect(isSourceUrl('https://h.test/x.git?private_token=abc', true)).toBe(false);
     expect(isSourceUrl('https://h.test/x.tar.gz?private_token=abc', false)).toBe(true);
     expect(isSourceUrl('https://h.test/x.git?path=a', true)).toBe(true);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ShippedPaths } from '../../ts-src/engine/shipped-paths.ts';
 
-/** Takes the files of packages in order; the reason why the last one may not have its own. */
+/** Registers the files of packages in order; returns the reason why the last one is refused. */
 function last(...packages: readonly (readonly [string, readonly string[]])[]): string | undefined {
   const shipped = new ShippedPaths();
   let reason: string | undefined;
@@ -17,7 +17,7 @@ describe('two packages of a run', () => {
     expect(last(['a', ['/p/x']], ['b', ['/p/y', '/p/x']])).toBe("it ships /p/x, which 'a' ships too");
   });
 
-  it('may not ship a file or link where the other one has a folder, at any height, in either order', () => {
+  it('may not ship a file or symlink where the other one has a folder, at any depth, in either order', () => {
     expect(last(['a', ['/p/lib64']], ['b', ['/p/lib64/x/y']])).toBe(
       "it ships files in /p/lib64/, and 'a' ships /p/lib64 as a file or link",
     );
@@ -26,9 +26,9 @@ describe('two packages of a run', () => {
     );
   });
 
-  it('may share folders, and one may be built again', () => {
+  it('may share folders, and one may be rebuilt', () => {
     expect(last(['a', ['/p/lib/x']], ['b', ['/p/lib/y']], ['a', ['/p/lib/x', '/p/lib/z/x']])).toBeUndefined();
-    // Its own file of before became a folder.
+    // A file became a folder in a later build.
     expect(last(['a', ['/p/lib/x']], ['a', ['/p/lib/x/y']])).toBeUndefined();
     expect(last(['a', ['/p/d/x']], ['b', ['/p/d/y']], ['a', ['/p/d']])).toMatch(/'b' ships files in/);
   });

@@ -9,7 +9,7 @@ import { sha256 } from '../../ts-src/model/digest.ts';
 import { readUnderlays } from '../../ts-src/read/underlay.ts';
 import { readWorkspace } from '../../ts-src/read/workspace.ts';
 
-/** An apt repository of somebody else, which is an underlay: what its owner, or who stands in between, makes of it. */
+/** An external apt repository as underlay: attacks by its owner, or by someone in between. */
 const folder = mkdtempSync(join(tmpdir(), 'slipway-archives-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const suite = join(folder, 'apt/dists/s');
@@ -81,12 +81,12 @@ const hostile: [string, () => void, RegExp][] = [
   ],
 ];
 
-it.each(hostile)('%s is told as a fault of the repository', async (_, make, message) => {
+it.each(hostile)('%s is reported as a fault of the repository', async (_, make, message) => {
   make();
   expect(await read()).toMatch(message);
 });
 
-it('a server that sends without end is left', async () => {
+it('a server that sends without end is cut off', async () => {
   const block = Buffer.alloc(1 << 20);
   const server = createServer((_, response) => {
     const more = (): void => {
@@ -106,7 +106,7 @@ it('a server that sends without end is left', async () => {
   }
 });
 
-it('what stands around the signed text of an InRelease counts for nothing', async () => {
+it('text around the signed part of an InRelease is ignored', async () => {
   put('', 'Package: honest\nVersion: 1\n\n');
   const home = join(folder, 'gnupg');
   mkdirSync(home, { mode: 0o700 });
@@ -128,7 +128,7 @@ it('what stands around the signed text of an InRelease counts for nothing', asyn
     rmSync(join(folder, 'state'), { recursive: true, force: true });
     expect(await read('key: key.asc')).not.toHaveProperty('forged');
   }
-  // A machine without gpgv, which gnupg no longer brings in Debian 13.
+  // A machine without gpgv, which gnupg does not depend on in Debian 13.
   const programs = join(folder, 'bin');
   mkdirSync(programs);
   for (const name of ['gpg', 'cp', 'flock', 'cat']) symlinkSync(`/usr/bin/${name}`, join(programs, name));

@@ -25,7 +25,7 @@ const driver: Driver = {
   enter: () => Promise.resolve({ ...ended, stdout: 'dpkg=1\napt=2\n' }),
 };
 
-it('a base of an untrusted run that comes into the state of the machine is what its name says', async () => {
+it("a base from an untrusted run is verified before it enters the machine's state", async () => {
   const untrusted = await openStore('file:store', folder, folder, 'pr');
   const lists = join(folder, 'lists');
   mkdirSync(lists);
@@ -61,7 +61,7 @@ it('a base of an untrusted run that comes into the state of the machine is what 
   expect(await take({ tar, lists: sound, packages: ['evil=1'], made: 1 })).toEqual(['apt=2', 'dpkg=1']);
 });
 
-it('what the state remembers is read of the trusted place alone', async () => {
+it('cached values of the state come from the trusted namespace only', async () => {
   const [trusted, untrusted] = [undefined, 'pr'].map((place) => openStore('file:store', folder, folder, place));
   await (await untrusted)?.writeJson('resolved/x.json', { gcc: 'evil' });
   expect(await (await untrusted)?.readShared('resolved/x.json')).toBeUndefined();

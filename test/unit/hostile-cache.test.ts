@@ -12,7 +12,7 @@ import { fetchCommit, repositoryFolder } from '../../ts-src/read/git/git.ts';
 const folder = mkdtempSync(join(tmpdir(), 'slipway-cache-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-it('what was fetched with a login is not given to a pull request that knows the name of a commit', async () => {
+it("content fetched with a login is not given to a pull request that knows a commit's name", async () => {
   const url = (name: string) => `https://127.0.0.1:9/${name}.git`;
   const commits = ['named', 'private'].map((name) => {
     const dir = repositoryFolder(folder, url(name));
@@ -39,7 +39,7 @@ it('what was fetched with a login is not given to a pull request that knows the 
   expect(await read()).toEqual(['there', 'source-unreachable']);
 });
 
-it('sockets of connections are in no folder that another user may move', () => {
+it('sockets of connections are not in a folder that another user could replace', () => {
   const place = parseRemotePlace('ssh://host/srv');
   if (typeof place === 'string') throw new Error(place);
   const before = process.env.TMPDIR;
@@ -59,12 +59,12 @@ it('sockets of connections are in no folder that another user may move', () => {
   }
 });
 
-it('a home is never the folder that we are called in', () => {
+it('a home is never the current folder', () => {
   expect(homeFolder({ HOME: '/home/ann' })).toBe('/home/ann');
   for (const env of [{}, { HOME: '' }, { HOME: 'home' }]) expect(homeFolder(env)).toMatch(/^\//);
 });
 
-it('nothing is made that everybody may write to, whatever the umask', () => {
+it('no files are writable for everyone, regardless of the umask', () => {
   const program = join(import.meta.dirname, '../../resources/slipway.cjs');
   const told = execFileSync(
     'sh',

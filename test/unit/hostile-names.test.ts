@@ -35,11 +35,11 @@ const distro = (more = ''): string =>
   'platforms: {constructor: {os: debian, release: bookworm, underlays: {constructor: {}}}, other: {os: debian, release: trixie}}\n' +
   `rosdep: [rosdep.yaml]\n${more}`;
 
-/** Names that each JavaScript object knows. */
+/** Names of properties that every JavaScript object has. */
 const inherited = ['constructor', 'toString', 'valueOf', 'hasOwnProperty'];
 
-describe('names of objects of themselves', () => {
-  it('are names of packages and repositories like any other', () => {
+describe('names of object properties', () => {
+  it('are valid names of packages and repositories', () => {
     write('rosdep.yaml', 'cmake: {debian: [cmake]}\n');
     for (const name of inherited) write(`src/${name}/package.xml`, manifest(name));
     const needs = inherited.map((name) => `<depend version_gte="0.9.0">${name}</depend>`).join('');
@@ -60,7 +60,7 @@ describe('names of objects of themselves', () => {
     }
   });
 
-  it('are names of published packages like any other', () => {
+  it('are valid names of published packages', () => {
     const held = { version: '1', key: 'k', files: [], abi: 'a', requires: [] };
     const state = (suites: State['suites']) => ({ suites, tests: { s: {} } }) as unknown as State;
     expect(highest({ s: {} }, { s: { constructor: held } })).toEqual({ s: { constructor: '1' } });
@@ -69,7 +69,7 @@ describe('names of objects of themselves', () => {
     });
   });
 
-  it('__proto__ is refused where a schema would not see it', () => {
+  it('__proto__ is refused where schemas would ignore it', () => {
     const read = parseDistro(distro('package_settings:\n  __proto__: {skip: true}\n'), 'distro.yaml');
     expect(read.diagnostics).toMatchObject([
       { line: 6, message: "the name '__proto__' in package_settings is not allowed" },
@@ -100,7 +100,7 @@ describe('files of the state', () => {
 });
 
 describe('globs', () => {
-  it('with many stars are tried in little time', () => {
+  it('with many stars match in little time', () => {
     const name = 'a'.repeat(100);
     write(`long/src/${name}/package.xml`, manifest(name));
     write('long/distro.yaml', distro(`package_settings: {"${'*a'.repeat(20)}b": {skip: true}}\n`));

@@ -11,16 +11,16 @@ import { FileBlobs } from '../../ts-src/store/file-blobs.ts';
 const folder = mkdtempSync(join(tmpdir(), 'slipway-places-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-it('a FIFO in a store or a served folder is a fault, and waits for nobody', () => {
+it('a FIFO in a store or a served folder is an error, and does not block', () => {
   execFileSync('mkfifo', [join(folder, 'InRelease')]);
   return expect(() => new FileBlobs(folder).getTagged('InRelease')).rejects.toMatchObject({ code: 'ENXIO' });
 });
 
-it('a served InRelease of hundreds of megabytes is none of ours', () => {
+it('a served InRelease of hundreds of megabytes is refused', () => {
   expect(readRelease(Buffer.alloc(600 << 20, 'x'))).toMatchObject({ state: undefined, whole: false });
 });
 
-it('an address of a repository takes no secret of the controller', () => {
+it("a repository's address can't read secrets of the controller", () => {
   const script = renderJobsCasc({
     folder: 'acme',
     organization: 'acme',
@@ -37,7 +37,7 @@ it('an address of a repository takes no secret of the controller', () => {
   expect(script.replaceAll('^${', '')).not.toContain('${');
 });
 
-it('a folder where a file is removed is told in words, with its place', () => {
+it('a folder in place of a file to remove is reported with its path', () => {
   const taken = join(folder, 'package.deb');
   mkdirSync(taken);
   const told = (): string | undefined => {

@@ -22,7 +22,7 @@ const tree = (entries: Entry[]): string =>
   );
 const commit = (entries: Entry[]): string => git(['commit-tree', '-m', 'x', tree(entries)]);
 const times = (n: number, of: (i: number) => Entry): Entry[] => Array.from({ length: n }, (_, i) => of(i));
-/** A tree that holds another one ten times, which holds a third one ten times, and so on. */
+/** A tree that contains another one ten times, which contains a third one ten times, and so on. */
 const nested = (depth: number, innermost: string): string =>
   Array.from({ length: depth }).reduce<string>(
     (inner) => tree(times(10, (i) => ['040000', inner, `d${i}`])),
@@ -68,7 +68,7 @@ const bombs: Record<string, () => string> = {
       ['100644', blob(Buffer.alloc(2 << 20, '#')), '.gitmodules'],
       ['160000', git(['rev-parse', 'main']), 'inner'],
     ]),
-  // Each commit has the one before it ten times.
+  // Each commit contains the one before it ten times.
   'more than 1000 submodules': () => {
     const modules = times(10, (i) => ['', '', `s${i}`])
       .map(([, , name]) => `[submodule "${name}"]\n\tpath = ${name}\n\turl = ${repository}\n`)
@@ -81,7 +81,7 @@ const bombs: Record<string, () => string> = {
   },
 };
 
-it.each(Object.keys(bombs))('a repository of %s costs its own packages alone', (most) => {
+it.each(Object.keys(bombs))('a repository with %s affects only its own packages', (most) => {
   git(['update-ref', 'refs/heads/main', bombs[most]?.() ?? '']);
   const begun = Date.now();
   const ran = spawnSync('node', [join(__dirname, '../../resources/slipway.cjs'), 'plan'], {

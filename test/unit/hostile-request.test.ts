@@ -43,7 +43,7 @@ const named = (urls: Record<string, string>): void =>
       .join('')}`,
   );
 
-it('a pull request on packages does not choose the distro repository, and no file of it is read by a link', async () => {
+it("a pull request on packages can't choose the distro repository, nor read files through symlinks", async () => {
   for (const name of ['ours', 'strangers']) {
     write(`${name}/distro.yaml`, `organization: ${name}\n`);
     git(name, 'init', '-q', '-b', 'main');
@@ -71,7 +71,7 @@ it('a pull request on packages does not choose the distro repository, and no fil
   );
 });
 
-it('a pull request reads no repository of this machine that its target does not name, and settles no place', async () => {
+it("a pull request can't read repositories of this machine that its target does not name, nor choose the place of publication", async () => {
   repository('known');
   repository('secret');
   distro('tests: {minutes: 5, skip: [a]}\npublish: {to: ["file:/srv/apt"]}\n');
@@ -108,7 +108,7 @@ it('a pull request reads no repository of this machine that its target does not 
   );
 });
 
-it('a pull request reads no file of this machine by a link that a package has', async () => {
+it("a pull request can't read files of this machine through a package's symlink", async () => {
   const write = (path: string, text: string): void => {
     mkdirSync(dirname(join(folder, 'linked', path)), { recursive: true });
     writeFileSync(join(folder, 'linked', path), text);
@@ -130,7 +130,8 @@ it('a pull request reads no file of this machine by a link that a package has', 
     const values = { distro: join(folder, 'linked/distro.yaml'), state: join(folder, 'state'), request: '8' };
     return trustedWorkspace({ ...values, target: 'main' });
   };
-  // Named by distro.yaml, a package's own link is refused; by the index, its file is none of the repository's.
+  // If distro.yaml names the file, a package's own symlink is refused; if the index does, the file does not belong to
+  // the repository.
   for (const named of ['rosdep: [src/out/d.yaml]\n', 'package_settings: {a: {patches: [src/out/d.yaml]}}\n'])
     expect(await read(named)).toMatchObject({ ok: false, diagnostics: [{ code: 'request-link' }] });
   const workspace = await read('');

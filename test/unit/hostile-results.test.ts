@@ -13,14 +13,14 @@ import { Patience, withinTime } from '../../ts-src/io/bounded.ts';
 import { LeftBehindError } from '../../ts-src/io/untrusted.ts';
 import { knownCause } from '../../ts-src/render/log.ts';
 
-/** Seconds of this process that something takes, whatever else the machine does. */
+/** CPU seconds of this process, independent of other load. */
 function seconds(work: () => unknown): number {
   const before = process.cpuUsage();
   work();
   const { user, system } = process.cpuUsage(before);
   return (user + system) / 1e6;
 }
-/** What takes time with the square of the length takes a minute or an hour for these. */
+/** Quadratic algorithms would take minutes or hours for these inputs. */
 const most = 5;
 const long = (text: string, bytes = 8_000_000): string => text.repeat(Math.floor(bytes / text.length));
 
@@ -31,7 +31,7 @@ beforeEach(() => {
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
 describe('result files', () => {
-  it('are read as XML has them: entities, text that is no markup, comments, attributes of both kinds', () => {
+  it("follow XML's rules for entities, CDATA, comments and both kinds of quotes", () => {
     const text =
       '\ufeff<?xml version="1.0"?><!-- a > b --><testsuites name="all">\n<testsuite name=\'s "1"\'>' +
       '<testcase name="a&lt;b&#33;&#x21;&unknown;" time="1.5"><skipped message="why"/></testcase>' +
@@ -53,7 +53,7 @@ describe('result files', () => {
     ]);
   });
 
-  it('that are not well-formed, or declare something, are none', () => {
+  it('that are not well-formed, or contain declarations, are ignored', () => {
     for (const text of [
       '',
       'x',
@@ -89,11 +89,11 @@ describe('result files', () => {
     sections: `<testsuite>${long('<![CDATA[')}`,
     output: `<testsuite><testcase><system-out>${long('x')}</system-out></testcase></testsuite>`,
   };
-  it.each(Object.keys(texts))('of many %s are read or refused in a time that grows with their length', (name) => {
+  it.each(Object.keys(texts))('with many %s are read or refused in linear time', (name) => {
     expect(seconds(() => parseResults(texts[name] ?? '', 'x'))).toBeLessThan(most);
   });
 
-  it('of more cases than anybody has fail the test, and nothing else', async () => {
+  it('with too many cases fail the test, and nothing else', async () => {
     for (const attempt of ['1', '2']) {
       mkdirSync(join(root, 'results', attempt), { recursive: true });
       writeFileSync(join(root, 'results', attempt, 'exit'), '0\n');
@@ -119,8 +119,8 @@ describe('result files', () => {
   });
 });
 
-describe('names of what is installed', () => {
-  it('that are no text, or longer than other machines can have them, are told', () => {
+describe('names of installed files', () => {
+  it('that are not UTF-8, or too long for other machines, are reported', () => {
     const stage = join(root, 'stage');
     mkdirSync(stage);
     writeFileSync(Buffer.concat([Buffer.from(`${stage}/a\u001b]0;`), Buffer.from([0xff])]), '');
@@ -135,7 +135,7 @@ describe('names of what is installed', () => {
   });
 });
 
-/** A library with one section of a type, and a text that names are taken from. */
+/** A library with one section of a type, and a string table. */
 function library(type: number, info: number, section: Buffer, text: string): Buffer {
   const header = Buffer.alloc(64 * 4);
   header.write('\x7fELF\x02\x01\x01', 'latin1');
@@ -171,14 +171,14 @@ describe('programs and libraries', () => {
     return Buffer.concat([Buffer.alloc(24), ...Array<Buffer>(count).fill(one)]);
   };
 
-  it('of which a table goes round, or tells a count that nobody has, are read in a moment', () => {
+  it('with cyclic tables or false counts are read quickly', () => {
     const endless = library(0x6ffffffd, 0xffffffff, version(0), 'v');
     expect(seconds(() => expect(readElf(endless)).toMatchObject({ kind: 'library', exports: [] }))).toBeLessThan(most);
     const many = Buffer.concat(Array<Buffer>(100_000).fill(version(28)));
     expect(readElf(library(0x6ffffffd, 0xffffffff, many, 'v'))).toBeUndefined();
   });
 
-  it('whose symbols share one long name take no more memory than their file', () => {
+  it('whose symbols share one long name need no more memory than their file', () => {
     const ran = seconds(() => expect(readElf(library(11, 0, symbols(20_000), 'n'.repeat(1e6)))).toBeUndefined());
     expect(ran).toBeLessThan(most);
     expect(readElf(library(11, 0, symbols(1000), 'name'))?.exports).toHaveLength(1000);
@@ -195,14 +195,14 @@ describe('logs and sources', () => {
     },
   );
 
-  it('three thousand files that seem to begin a notice are looked at in a moment', () => {
+  it('three thousand files that seem to begin a notice are read quickly', () => {
     for (let i = 0; i < 300; i++) writeFileSync(join(root, `a${i}.h`), `(c)${' '.repeat(2990)}x`);
     expect(seconds(() => copyrightNotices(root))).toBeLessThan(most);
   });
 });
 
-describe('time for what others left', () => {
-  it('ends a loop and a pattern, and no more is given than is left', () => {
+describe('the time limit for untrusted output', () => {
+  it('stops a loop and a pattern, and allows no more than the remaining time', () => {
     const time = new Patience(0.3);
     expect(time.spend('this', () => [1, 2])).toEqual([1, 2]);
     expect(() =>

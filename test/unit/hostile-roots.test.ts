@@ -28,7 +28,7 @@ const base: Base = {
   sources: 'official',
 };
 
-/** What maintainer scripts, or an apt that they replaced, may leave where a root may write. */
+/** Files that maintainer scripts, or a replaced apt, may create where a root is writable. */
 function plant({ binds }: Entry): void {
   for (const { from } of binds.filter((b) => !b.readOnly)) {
     writeFileSync(join(from, 'evil_1_amd64.deb'), 'a package');
@@ -40,7 +40,7 @@ function plant({ binds }: Entry): void {
   }
 }
 
-it('installing packages writes nothing beside its root, and fetching them brings files without rights', async () => {
+it('installing packages writes nothing outside of its root, and fetched files have no special permissions', async () => {
   mkdirSync(base.root, { recursive: true });
   mkdirSync(base.lists);
   const writable: string[][] = [];
@@ -64,7 +64,7 @@ it('installing packages writes nothing beside its root, and fetching them brings
   for (const part of ['archives', 'layers']) expect(modeOf(join(state, part)), part).toBe(0o700);
 });
 
-it('nobody but its owner enters what holds roots, nor what an earlier version left open', async () => {
+it('folders of roots are accessible to their owner only, also those that an earlier version left open', async () => {
   for (const part of ['work', 'layers', 'objects']) {
     mkdirSync(join(state, part), { recursive: true });
     chmodSync(join(state, part), 0o755);

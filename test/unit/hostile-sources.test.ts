@@ -17,12 +17,12 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-/** A configuration that has a command run whenever git reads or writes a file. */
+/** A git configuration that runs a command whenever git reads or writes a file. */
 const configuration = (): string =>
   `[core]\n\trepositoryformatversion = 0\n\tfsmonitor = touch ${folder}/ran\n` +
   `[filter "x"]\n\tclean = touch ${folder}/ran; cat\n\tsmudge = touch ${folder}/ran; cat\n\trequired = true\n`;
 
-/** What git takes for a repository, with that configuration, in a folder. */
+/** Files that make a folder a git repository with that configuration. */
 function repositoryIn(at: string): void {
   for (const name of ['objects', 'refs', 'info']) mkdirSync(join(at, name), { recursive: true });
   writeFileSync(join(at, 'HEAD'), 'ref: refs/heads/main\n');
@@ -39,7 +39,7 @@ it.each(['', '.git'])('a source that is a repository at `%s` gives git no comman
   expect(existsSync(join(folder, 'ran'))).toBe(false);
 });
 
-it('a repository above the sources and the configuration of a person change nothing', async () => {
+it("a repository above the sources and the user's configuration change nothing", async () => {
   execFileSync('git', ['init', '--quiet', folder]);
   writeFileSync(join(folder, '.git/config'), configuration());
   writeFileSync(join(folder, '.git/info/attributes'), '* filter=x\n');
@@ -56,7 +56,7 @@ it('a repository above the sources and the configuration of a person change noth
   expect(existsSync(join(folder, 'ran'))).toBe(false);
 });
 
-it('a patch writes through no link of a source', async () => {
+it("a patch does not write through a source's symlink", async () => {
   const victim = join(folder, 'victim');
   mkdirSync(victim);
   writeFileSync(join(victim, 'text'), 'one\n');

@@ -14,7 +14,7 @@ const victim = join(folder, 'victim');
 const git = (root: string, ...args: string[]): void =>
   void execFileSync('git', args, { cwd: root, stdio: 'ignore', env: committing });
 
-/** A distro repository in which `fill` puts files that are committed. */
+/** A distro repository with committed files from `fill`. */
 function repository(name: string, fill: (root: string) => void): string {
   const root = join(folder, name);
   mkdirSync(root);
@@ -60,7 +60,7 @@ for (const [what, fill] of Object.entries(planted))
     expect(await checkStateFolder(root, join(folder, 'mine'))).toBeUndefined();
   });
 
-it('a store and output that lead elsewhere are refused, and what is not committed is taken', async () => {
+it('a store and output behind symlinks are refused if committed, and accepted if not', async () => {
   const root = repository('places', (at) => {
     symlinkSync(victim, join(at, 'link'));
     mkdirSync(join(at, 'kept/objects'), { recursive: true });
@@ -87,7 +87,7 @@ it('a store and output that lead elsewhere are refused, and what is not committe
   expect((await checkStateFolder(root, join(root, '.slipway')))?.file).toBe(join(root, 'out/logs'));
 });
 
-it('a state folder to which others may write, or of another user, is refused', async () => {
+it('a state folder that others can write to, or of another user, is refused', async () => {
   const state = join(folder, 'open');
   mkdirSync(state);
   chmodSync(state, 0o777);

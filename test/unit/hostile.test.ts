@@ -27,7 +27,7 @@ const manifest = `<?xml version="1.0"?>
 </package>
 `;
 
-/** A text with pieces cut out, doubled, or put in from elsewhere: what damage and malice make of a good file. */
+/** A valid text with parts removed, repeated or inserted. */
 const damaged = (text: string, pieces: string[]) =>
   fc
     .array(
@@ -69,14 +69,14 @@ describe('hostile XML', () => {
     '\ud800',
   ];
 
-  it('is read or refused, never more', () => {
+  it('is read or refused, nothing else', () => {
     fc.assert(
       fc.property(fc.oneof(damaged(manifest, pieces), fc.string({ unit: 'binary' })), (text) => {
         const read = parseManifest(text, 'package.xml');
         if (read.ok)
           expect([typeof read.value.name, read.value.dependencies.every((d) => d.line > 0)]).toEqual(['string', true]);
         else expect(read.diagnostics.some((d) => d.severity === 'error' && d.file === 'package.xml')).toBe(true);
-        // A reader that met a fault leaves nothing behind.
+        // A reader that found an error does not affect the next one.
         const after = parseManifest(manifest, 'package.xml');
         expect(after.ok && after.value.dependencies.map((d) => d.name)).toEqual(['lib', 'plugins']);
       }),
@@ -84,7 +84,7 @@ describe('hostile XML', () => {
     );
   });
 
-  it('is read without a parser only where a parser gives the same tree', () => {
+  it('is read without a parser only if a parser gives the same tree', () => {
     const plain = `<?xml version="1.0" encoding="UTF-8"?>
 <?xml-model href="http://example.org/package_format3.xsd" schematypens="http://www.w3.org/2001/XMLSchema"?>
 <package format="3">
@@ -253,7 +253,7 @@ describe('hostile YAML', () => {
     '~',
   ];
 
-  it.each(Object.entries(files))('%s is read or refused, never more', (name, text) => {
+  it.each(Object.entries(files))('%s is read or refused, nothing else', (name, text) => {
     fc.assert(
       fc.property(fc.oneof(damaged(text, pieces), fc.string({ unit: 'binary' })), (t) => {
         const read = ownEntry(readers, name)(t);
@@ -278,7 +278,7 @@ describe('hostile YAML', () => {
     if (!parsed.ok) expect(first(parsed.diagnostics).code).toBe('yaml-invalid');
   });
 
-  it('takes __proto__ and constructor for names like any other', () => {
+  it('allows __proto__ and constructor as names', () => {
     const rosdep = layerRosdep([{ file: 'f', text: '__proto__: {debian: [pp]}\nconstructor: {debian: [cc]}\n' }]);
     expect(rosdep.ok && [...rosdep.value.rules.keys()].sort()).toEqual(['__proto__', 'constructor']);
     const read = parseDistributionFile(

@@ -19,7 +19,7 @@ describe('images of LXD', () => {
     ...more,
   });
 
-  it('have an index of simplestreams, the same in whatever order they were published', () => {
+  it('have a simplestreams index that does not depend on the order of publication', () => {
     const files = ['1', '2'].flatMap((v) => [file(v, 'lxd.tar.xz', { reference: 'cd' }), file(v, 'squashfs')]);
     const made = simplestreams('nightly', 'acme', files);
     expect(simplestreams('nightly', 'acme', files.reverse())).toEqual(made);
@@ -53,7 +53,7 @@ describe('disks that a BIOS starts', () => {
   const boot = Buffer.alloc(512, 1);
   boot.writeUInt16LE(0xaa55, 510);
 
-  it('have GRUB with the sectors that it lies in, and keep their partition table', () => {
+  it('contain GRUB with its sector numbers, and keep their partition table', () => {
     const placed = placedCore(core, 2048);
     expect(placed?.length).toBe(6 * 512);
     expect(placed?.readBigUInt64LE(500)).toBe(2049n);
@@ -65,7 +65,7 @@ describe('disks that a BIOS starts', () => {
     expect(made?.subarray(0, 0x5c)).toEqual(boot.subarray(0, 0x5c));
   });
 
-  it('are not made of what is no GRUB, or has no room', () => {
+  it('are refused if GRUB is invalid, or does not fit', () => {
     expect(placedCore(Buffer.alloc(3000), 2048)).toBeUndefined();
     expect(placedCore(core.subarray(0, 512), 2048)).toBeUndefined();
     expect(placedCore(Buffer.concat([core, Buffer.alloc(2 << 20)]), 2048)).toBeUndefined();
@@ -74,7 +74,7 @@ describe('disks that a BIOS starts', () => {
 });
 
 describe('docker images', () => {
-  it('name a layer whose bytes are not those that it was made of', () => {
+  it('report a layer with unexpected bytes', () => {
     const folder = mkdtempSync(join(tmpdir(), 'docker-'));
     const layer = (name: string) => {
       const data = tarOf(new Map([[name, { data: name }]]), 1e9);

@@ -71,7 +71,7 @@ describe('images in distro.yaml', () => {
     expect(faultsOf('  robot: {state: abcdef12}\n')).toContain('images.robot.channel is missing');
   });
 
-  it('refuses names that a shell, a path or a unit could take for something else', () => {
+  it('refuses names that a shell, a path or a unit could misinterpret', () => {
     const bad: [string, unknown][] = [
       ['users', [{ name: 'a;b' }]],
       ['services', ['-x']],
@@ -90,7 +90,7 @@ describe('images in distro.yaml', () => {
   });
 });
 
-describe('what an image takes from the distro repository', () => {
+describe('files that an image takes from the distro repository', () => {
   let folder: string;
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'images-'));
@@ -105,7 +105,7 @@ describe('what an image takes from the distro repository', () => {
   afterAll(() => rmSync(folder, { recursive: true }));
   const read = (spec: unknown) => readInputs(folder, join(folder, 'distro.yaml'), 'robot', imageSchema.parse(spec));
 
-  it('has a digest that follows from content alone', async () => {
+  it('have a digest that depends on content only', async () => {
     const one = await read({ overlay: 'overlay', users: [{ name: 'ada', keys: ['key.pub'] }] });
     chmodSync(join(folder, 'overlay/etc/motd'), 0o600);
     execFileSync('touch', ['-d', '@1000000000', join(folder, 'overlay/etc/motd')]);
@@ -113,7 +113,7 @@ describe('what an image takes from the distro repository', () => {
     expect(one.ok && other.ok && one.value.digest === other.value.digest).toBe(true);
   });
 
-  it('tells every file that is not what it should be', async () => {
+  it('are each checked, and every fault is reported', async () => {
     const found = await read({
       overlay: 'nothing',
       hook: 'hook.sh',
@@ -144,7 +144,7 @@ const index = [
 const debian = (name: string) => `acme-mini-${name.replaceAll('_', '-')}`;
 
 describe('packages of an image', () => {
-  it('has what the named ones need to run, also by virtual names', () => {
+  it('include run dependencies of the named ones, also by virtual names', () => {
     const found = ownPackages('robot', index, ['drive'], debian);
     expect(found.ok && found.value.map((p) => p.name)).toEqual(['acme-mini-drive', 'acme-mini-math']);
     const all = ownPackages('robot', index, ['*'], debian);
@@ -152,14 +152,14 @@ describe('packages of an image', () => {
     const glob = ownPackages('robot', index, ['tele*'], debian);
     expect(glob.ok && glob.value.length).toBe(3);
   });
-  it('tells a name that the state does not have', () => {
+  it('report a name that the state does not have', () => {
     const found = ownPackages('robot', index, ['drvie'], debian);
     expect(found.ok ? '' : renderDiagnostics(found.diagnostics)).toContain('did you mean acme-mini-drive?');
   });
 });
 
 describe('layers', () => {
-  it('names what a layer removes once: of a folder the folder', () => {
+  it('name what a layer removes once: for a folder only the folder', () => {
     expect(whiteouts(['a', 'a/b', 'a/b/c', 'd', 'e'], new Set(['a', 'e']))).toEqual(['.wh.d', 'a/.wh.b']);
   });
   it('finds planted secrets, and no others', () => {
@@ -213,7 +213,7 @@ describe('layers', () => {
   });
 });
 
-it('sets environments up by setup.sh where there is one, else by paths', () => {
+it('set the environment by setup.sh if it exists, else by paths', () => {
   const folder = mkdtempSync(join(tmpdir(), 'environment-'));
   mkdirSync(join(folder, 'a'));
   writeFileSync(join(folder, 'a/setup.sh'), 'export A=1\n');
@@ -224,7 +224,7 @@ it('sets environments up by setup.sh where there is one, else by paths', () => {
   rmSync(folder, { recursive: true });
 });
 
-it('computes what file systems and flashing check', () => {
+it('checksums of file systems and flashing tools', () => {
   // RFC 3720's test vector, without the final inversion.
   expect((crc32c(0xffffffff, Buffer.alloc(32)) ^ 0xffffffff) >>> 0).toBe(0x8a9136aa);
   expect(uuidOf('x')).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);

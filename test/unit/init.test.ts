@@ -13,7 +13,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const slipway = (cwd: string, ...args: string[]) => spawnSync('node', [bundle, ...args], { cwd, encoding: 'utf8' });
 
 describe('slipway init', () => {
-  it('writes files that validate, shows them, and leaves git alone', () => {
+  it('writes valid files, lists them, and does not touch git', () => {
     const made = slipway(folder, 'init', 'my-distro', '--organization', 'acme');
     expect(made.status, made.stderr).toBe(0);
     const root = join(folder, 'my-distro');
@@ -36,7 +36,7 @@ describe('slipway init', () => {
     expect(slipway(root, 'plan').stdout).toContain('0.2.0');
   });
 
-  it('asks before it writes beside other files, and overwrites none', () => {
+  it('asks before it writes beside other files, and never overwrites', () => {
     const root = join(folder, 'taken');
     mkdirSync(root);
     writeFileSync(join(root, '.env'), 'SECRET=1\n');

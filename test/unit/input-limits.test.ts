@@ -21,7 +21,7 @@ const told = (read: {
   diagnostics: readonly { file?: string | undefined; line?: number | undefined; message: string }[];
 }) => read.diagnostics.map((d) => `${d.file}:${d.line ?? ''} ${d.message}`);
 
-it('a manifest has at most 10,000 dependencies, and faults of it are told in part', () => {
+it('a manifest has at most 10,000 dependencies, and the number of reported faults is limited', () => {
   const many = Array.from({ length: 150_000 }, (_, i) => `<depend>dep${i}</depend>\n`).join('');
   expect(told(parseManifest(manifest(many), 'package.xml'))).toEqual([
     'package.xml:10002 the manifest has more than 10000 dependencies',
@@ -30,7 +30,7 @@ it('a manifest has at most 10,000 dependencies, and faults of it are told in par
   expect(wrong.diagnostics.length).toBeLessThanOrEqual(1000);
 });
 
-it('a manifest of any size is read to its bound alone', () => {
+it('a manifest is read up to its size limit only', () => {
   mkdirSync(join(folder, 'src/a'), { recursive: true });
   writeFileSync(join(folder, 'src/a/package.xml'), `${manifest('')}${' '.repeat(5 << 20)}`);
   expect(told(readFolder(folder, 'src'))).toEqual(['src/a/package.xml: the manifest is larger than 4 MiB']);
@@ -58,7 +58,7 @@ it('YAML is nested at most 100 deep, and a distro file has at most 4 MiB and a b
   expect(parseDistro('store: "file:a\\0b"\n', 'distro.yaml').ok).toBe(false);
 });
 
-it('a FIFO, a device or a folder where a file is meant is told, and nobody waits', () => {
+it('a FIFO, a device or a folder in place of a file is reported, without blocking', () => {
   const fifo = join(folder, 'fifo');
   execFileSync('mkfifo', [fifo]);
   for (const [path, words] of [

@@ -20,7 +20,7 @@ const stanza = (name: string, version: string, more: Record<string, string> = {}
     ...Object.entries(more).map(([k, v]) => `${k}: ${v}`),
   ].join('\n') + '\n';
 
-/** What dose-debcheck says can't be installed, of `own`. */
+/** Packages of `own` that dose-debcheck reports as uninstallable. */
 function byDose(own: string[], archive: string[]): string[] {
   const [foreground, background] = [join(folder, 'own'), join(folder, 'archive')];
   writeFileSync(foreground, own.join('\n'));
@@ -67,8 +67,8 @@ function archiveOf(seed: number): { own: string[]; archive: string[] } {
   return { own: all.slice(0, 50), archive: all.slice(50) };
 }
 
-describe('what can be installed', () => {
-  it('is what dose-debcheck finds', () => {
+describe('installability', () => {
+  it('agrees with dose-debcheck', () => {
     let broken = 0;
     for (let seed = 1; seed <= 8; seed++) {
       const { own, archive } = archiveOf(seed);
@@ -81,7 +81,7 @@ describe('what can be installed', () => {
     expect(broken).toBeGreaterThan(20);
   });
 
-  it('names the dependency that nothing meets, however deep it is; cycles are none', () => {
+  it('names the unmet dependency at any depth; cycles are allowed', () => {
     const own = [
       stanza('acme-a', '1.0', { Depends: 'acme-b (= 1.0), libc6' }),
       stanza('acme-b', '1.0', { Depends: 'acme-a,\n libdeep' }),
@@ -135,7 +135,7 @@ describe('an upgrade', () => {
 });
 
 describe("a platform's archive", () => {
-  it("is read from this machine's base, or from that of the store; another one is none", async () => {
+  it('is read from the base on this machine, or the one in the store; no other base is used', async () => {
     const store = await openStore('file:store', folder, join(folder, 'state'), undefined);
     const text = `${stanza('libc6', '2.36')}\n${stanza('libm', '1')}`;
     const lists = join(folder, 'lists');

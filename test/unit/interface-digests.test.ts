@@ -5,7 +5,7 @@ import { closuresOf } from '../../ts-src/plan/closure.ts';
 import { InterfaceDigests } from '../../ts-src/engine/interface-digests.ts';
 import { at } from '../../ts-src/model/lists.ts';
 
-describe('what stands for a package in the keys of others', () => {
+describe("a package's digest in the keys of its dependents", () => {
   const planned = (name: string, run: string[], build: string[] = run, tools: string[] = []): PlannedPackage =>
     ({ name, run, build, tools, test: [] }) as unknown as PlannedPackage;
   const face = (id: string, more: Partial<Interface> = {}): Interface => ({
@@ -24,23 +24,23 @@ describe('what stands for a package in the keys of others', () => {
   const of = (faces: Interface[], tool = false, full = false) => identities(packages, faces, full).ofBuild(1, tool);
   const plain = [face('1'), face('2'), face('3')];
 
-  it('a library counts by what it and all below it show', () => {
+  it('covers, for a library, the API of itself and its run closure', () => {
     expect(of([face('1', { code: 'other', full: 'other', tool: 'other' }), face('2'), face('3')])).toBe(of(plain));
     expect(of([face('1', { api: 'other' }), face('2'), face('3')])).not.toBe(of(plain));
   });
-  it('a tool counts by code too, where something below it loads code', () => {
+  it('covers, for a tool, also code if something in its run closure loads code', () => {
     const changed = (loads: boolean) => [face('1', { code: 'other', full: 'other' }), face('2', { loads }), face('3')];
     expect(of(changed(false), true)).toBe(of(plain, true));
     expect(of(changed(true), true)).not.toBe(of([face('1'), face('2', { loads: true }), face('3')], true));
   });
-  it('a program that a library offers counts with all that it could load', () => {
+  it('covers, for a program that a library exports, everything that it could load', () => {
     const faces = (code: string) => [face('1', { code }), face('2', { offers: true, loads: true }), face('3')];
     expect(of(faces('a'))).not.toBe(of(faces('b')));
   });
-  it('reuse: full counts every byte', () => {
+  it('covers every byte with reuse: full', () => {
     expect(of([face('1', { full: 'other' }), face('2'), face('3')], false, true)).not.toBe(of(plain, false, true));
   });
-  it('packages that need each other to run stand together', () => {
+  it('is shared by members of a cycle of run dependencies', () => {
     const circle = [planned('a', ['b'], []), planned('b', ['a', 'c'], []), planned('c', [], [])];
     const id = (faces: Interface[], n: number) => identities(circle, faces).of(n, 'api');
     expect(id(plain, 0)).toBe(id(plain, 1));

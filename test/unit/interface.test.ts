@@ -24,14 +24,14 @@ const compile = (source: string, out: string, ...args: string[]) => {
   execFileSync('cc', [...args, '-o', out, join(folder, 'a.c')], { stdio: ['ignore', 'ignore', 'inherit'] });
 };
 
-describe('what a shared library shows', () => {
+describe('the interface of a shared library', () => {
   const library = (source: string, ...args: string[]) => {
     const out = join(folder, 'lib.so');
     compile(source, out, '-shared', '-fPIC', '-Wl,-soname,libx.so.1', ...args);
     return readElf(readFileSync(out))!;
   };
 
-  it('is its soname and its exported symbols, as nm tells them; not its code', () => {
+  it('is its soname and its exported symbols, as nm lists them; not its code', () => {
     const source =
       'int shown(int a) { return a + 1; }\nint data[4];\n__attribute__((weak)) void soft(void) {}\n__attribute__((visibility("hidden"))) int inner(void) { return 2; }\nstatic int own(void) { return 3; }\nint (*keep)(void) = own;\n';
     const elf = library(source);
@@ -126,7 +126,7 @@ describe('the rules of the cut-off', () => {
     };
   };
 
-  it('rebuilds dependents where what they can see has changed, and for nothing else', () => {
+  it('rebuild dependents if what they can see has changed, and only then', () => {
     const at = (path: string) => join(stage, prefix, path);
     const all = { api: true, tool: true, full: true };
     const bytes = { api: false, tool: false, full: true };
@@ -181,7 +181,7 @@ describe('the rules of the cut-off', () => {
     ).toEqual(all);
   });
 
-  it('texts for people are seen by nobody, unless something that builds read names them', () => {
+  it('ignore texts for people, unless a file that builds read names them', () => {
     const bytes = { api: false, tool: false, full: true };
     const all = { api: true, tool: true, full: true };
     const texts = ['README.md', 'CHANGELOG.rst', 'LICENSE', 'QUALITY_DECLARATION.md', 'doc/index.html'];
@@ -213,7 +213,7 @@ describe('the rules of the cut-off', () => {
         () => put('share/p/config/rules.yaml', 'new'),
       ),
     ).toEqual(all);
-    // Names alone make no text for people: where a file lies counts.
+    // Names alone do not decide what is for people: the folder counts, too.
     for (const path of [
       'lib/p/README.md',
       'include/p/LICENSE',
@@ -251,7 +251,7 @@ describe('the rules of the cut-off', () => {
     ).toEqual(all);
   });
 
-  it("knows what may run in a dependent's build", () => {
+  it("know what a dependent's build may run", () => {
     make();
     expect(seen()).toMatchObject({ loads: true, offers: false });
     put(
@@ -265,7 +265,7 @@ describe('the rules of the cut-off', () => {
     expect(seen().loads).toBe(true);
   });
 
-  it('has files by their digest that are too large to be read as a whole', () => {
+  it('use digests for files too large to read at once', () => {
     make();
     put('share/p/models/weights.bin', '');
     truncateSync(join(stage, prefix, 'share/p/models/weights.bin'), (1 << 30) + 1);

@@ -57,7 +57,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** A folder that some server serves. */
+/** A folder with a public URI. */
 class Served extends FolderEndpoint {
   override readonly uri: string;
   constructor(at: string) {
@@ -84,7 +84,7 @@ async function publish(channel: string, keys: string[], packages: Suites) {
   return { changed: moved.value.changed, suites: moved.value.state.suites };
 }
 
-/** What the package of a channel holds: files by path. */
+/** Content of a channel's keyring package: files by path. */
 function unpacked(channel: string): Record<string, string> {
   const pool = join(folder, channel, 'pool/main/a', name);
   const last = readdirSync(pool).sort().pop() ?? '';
@@ -95,7 +95,7 @@ function unpacked(channel: string): Record<string, string> {
 }
 
 describe('the package with the keys', () => {
-  it('is in each suite, holds keys and sources, and changes with them alone', async () => {
+  it('is in each suite, contains keys and sources, and changes only with them', async () => {
     const first = await publish('nightly', ['first'], suites);
     const held = Object.values(first.suites).map((packages) => packages[name]?.version);
     expect(new Set(held).size).toBe(1);
@@ -123,7 +123,7 @@ describe('the package with the keys', () => {
     expect(got.code, got.stderr).toBe(0);
   });
 
-  it('goes up when another key signs, and is never promoted', async () => {
+  it('gets a higher version when the key changes, and is never promoted', async () => {
     const before = (await publish('nightly', ['first'], suites)).suites['bookworm-d/amd64']?.[name];
     makeKey('second');
     const both = (await publish('nightly', ['first', 'second'], suites)).suites;

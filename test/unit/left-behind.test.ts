@@ -20,7 +20,7 @@ afterEach(() => {
   rmSync(root, { recursive: true, force: true });
 });
 
-/** Everything that can lie where a file is meant, and what is said of it. */
+/** Kinds of things in place of a file, with the expected message. */
 const kinds: [string, (path: string) => void | Promise<void>, RegExp][] = [
   ['a link to a secret', (path) => symlinkSync('/etc/shadow', path), /is a link, not a file/],
   ['a link to an endless device', (path) => symlinkSync('/dev/zero', path), /is a link, not a file/],
@@ -46,7 +46,7 @@ const kinds: [string, (path: string) => void | Promise<void>, RegExp][] = [
   ],
 ];
 
-describe('what a build left', () => {
+describe('untrusted output of a build', () => {
   const asRoot = process.getuid?.() === 0;
   for (const [name, make, message] of kinds.filter(([n]) => asRoot || n !== 'a device')) {
     it(`${name} where a file is meant is a fault, at once`, async () => {
@@ -79,7 +79,7 @@ describe('what a build left', () => {
     });
   }
 
-  it('a folder on the way that is a link is a fault; what is missing is told as missing', async () => {
+  it('a symlink in the path is a fault; a missing file is reported as missing', async () => {
     symlinkSync('/etc', join(root, 'results'));
     await expect(readLeft(root, 'results/hostname', 1000)).rejects.toThrow('results is a link, not a folder');
     await expect(listLeft(root, 'results')).rejects.toThrow('results is a link, not a folder');
@@ -88,7 +88,7 @@ describe('what a build left', () => {
     expect(await listLeft(root, 'none')).toEqual([]);
   });
 
-  it('names that could act on a terminal are shown escaped', () => {
+  it('names with control characters are shown escaped', () => {
     writeFileSync(join(root, '\u001b]0;x\u0007\n'), '');
     mkdirSync(join(root, 'd'));
     execFileSync('mkfifo', [join(root, 'd', 'a\u001b[2J')]);
@@ -103,7 +103,7 @@ describe('what a build left', () => {
     await expect(walkLeft(root, '')).rejects.toThrow('nested more than 100 deep');
   });
 
-  it('missing `exit`, numbers that are no attempts, and too many of them', async () => {
+  it('a missing `exit`, invalid attempt numbers, and too many attempts are faults', async () => {
     const run = () =>
       readTestRun({
         package: 'p',
@@ -124,7 +124,7 @@ describe('what a build left', () => {
     expect(first((await run()).cases).message).toContain('more than 100 attempts');
   });
 
-  it('the interface of a package never looks through a link', () => {
+  it('the interface of a package is computed without following symlinks', () => {
     mkdirSync(join(root, 'opt'));
     symlinkSync('/etc', join(root, 'opt/etc'));
     symlinkSync('/etc/shadow', join(root, 'opt/x.cmake'));

@@ -5,7 +5,7 @@ import { settingsFinder } from '../../ts-src/plan/settings.ts';
 import { parseDistro } from '../../ts-src/read/distro.ts';
 import { taskLimits } from '../../ts-src/sandbox/limits.ts';
 
-it('sizes are read as people write them, and told again', () => {
+it('sizes are parsed in common notations, and formatted', () => {
   expect(['800M', '1.5G', '64GiB', '2KB', '1024', '1t'].map(sizeOf)).toEqual([
     800 * 2 ** 20,
     1.5 * 2 ** 30,
@@ -19,7 +19,7 @@ it('sizes are read as people write them, and told again', () => {
   expect([1, 2048, 1.5 * 2 ** 30].map(sizeText)).toEqual(['1 bytes', '2 KiB', '1.5 GiB']);
 });
 
-it('limits of a task come from its package, else from the machine, else from the defaults', () => {
+it("a task's limits come from its package, else the machine, else the defaults", () => {
   const distro = parseDistro(
     `organization: acme
 distributions: {d: {platforms: [bookworm], folders: [src], ros_version: 1}}
@@ -42,7 +42,7 @@ package_settings:
   });
 });
 
-it('limits that say nothing are refused', () => {
+it('invalid limits are refused', () => {
   for (const text of ['', 'memory', 'memory=', 'memory=x', 'space=1G', 'disk=1G,disk=2G', 'processes=0', 'memory=1G=2'])
     expect(writtenLimits(text), text).toBeUndefined();
   const distro = parseDistro('package_settings: {x: {limits: {memory: lots, speed: 9}}}\n', 'distro.yaml');

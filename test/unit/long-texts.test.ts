@@ -8,18 +8,18 @@ import { describe as describePackage } from '../../ts-src/inspect/interface.ts';
 import { pythonNeeds } from '../../ts-src/inspect/python-needs.ts';
 import type { Member } from '../../ts-src/inspect/members.ts';
 
-/** Seconds of this process that something takes, whatever else the machine does. */
+/** CPU seconds of this process, independent of other load. */
 function seconds(work: () => unknown): number {
   const before = process.cpuUsage();
   work();
   const { user, system } = process.cpuUsage(before);
   return (user + system) / 1e6;
 }
-/** What takes time with the square of the length takes an hour for this, what is linear a moment. */
+/** For this length a quadratic algorithm takes an hour, a linear one a moment. */
 const n = 400_000;
 const most = 5;
 
-describe('texts that a package chooses so that they take long', () => {
+describe('untrusted texts designed to be slow', () => {
   const texts: Record<string, string> = {
     'blanks.h': `${' '.repeat(n)}x\n`,
     'lines.h': `${'\n'.repeat(n)}x`,
@@ -31,11 +31,11 @@ describe('texts that a package chooses so that they take long', () => {
     'blanks.cmake': `${' \t'.repeat(n / 2)}x\n`,
     'hashes.cmake': '#\n'.repeat(n),
   };
-  it.each(Object.keys(texts))('%s is read in a time that grows with its length', (name) => {
+  it.each(Object.keys(texts))('%s is read in linear time', (name) => {
     expect(seconds(() => withoutComments(name, texts[name] ?? ''))).toBeLessThan(most);
   });
 
-  it('a word that is looked for does not cost its text for each file', () => {
+  it('searching for words does not read the text again for each file', () => {
     const named = new NamedFiles('share/'.repeat(n));
     expect(
       seconds(() => {
@@ -54,7 +54,7 @@ describe('texts that a package chooses so that they take long', () => {
     return file;
   };
 
-  it('a script of empty lines is asked for Python in a moment', () => {
+  it('a script of empty lines is searched for Python quickly', () => {
     put('opt/a/bin/x.sh', `#!/bin/sh\n${'\n'.repeat(250_000)}python3 x\n`);
     const members: Member[] = [{ path: '/opt/a/bin/x.sh', type: 'file', mode: 0o755, target: '' }];
     let needs: string[] = [];
@@ -62,7 +62,7 @@ describe('texts that a package chooses so that they take long', () => {
     expect(needs).toEqual(['python3']);
   });
 
-  it('a file that no string can hold, and a text on which patterns run out of their stack, count with every byte', () => {
+  it("a file larger than a string, and a text that overflows a pattern's stack, count with every byte", () => {
     truncateSync(put('opt/a/share/a/model.bin', 'x'), 520 << 20);
     truncateSync(put('opt/a/lib/a.py', 'x'), 5 << 20);
     put('opt/a/include/a.h', `"${'a'.repeat(8 << 20)}"`);

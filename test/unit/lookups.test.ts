@@ -7,14 +7,14 @@ import { at, first, last } from '../../ts-src/model/lists.ts';
 import { entry, isKeyOf, keysOf, ownEntry } from '../../ts-src/model/maps.ts';
 import { afterLast, before, firstLine } from '../../ts-src/text/cut.ts';
 
-describe('what must be there', () => {
-  it('is given, with what counts as false', () => {
+describe('lookups', () => {
+  it('return values, including falsy ones', () => {
     expect([at([0, ''], 0), at([0, ''], 1), first('ab'), last([1, 2])]).toEqual([0, '', 'a', 2]);
     expect(entry(new Map([['a', 0]]), 'a')).toBe(0);
     expect(ownEntry({ constructor: 'a package' }, 'constructor')).toBe('a package');
   });
 
-  it('ends with its place or name where it is not there', () => {
+  it('throw with index or name if the value is missing', () => {
     expect(() => at(['a'], 1)).toThrow('the list of 1 has nothing at 1');
     expect(() => first([])).toThrow('the list of 0 has nothing at 0');
     expect(() => last([])).toThrow('the list of 0 has nothing at -1');
@@ -25,14 +25,14 @@ describe('what must be there', () => {
     expect(() => BitSet.below(32).has(32)).toThrow('the set ends at 32, before 32');
   });
 
-  it('is a name of a table where the table itself has it', () => {
+  it('find only own properties of a table', () => {
     const table = { b: 1, a: 2 };
     expect([isKeyOf(table, 'a'), isKeyOf(table, 'toString')]).toEqual([true, false]);
     expect(keysOf(table)).toEqual(['b', 'a']);
   });
 });
 
-it('a set of bits is a set of numbers', () => {
+it('a bit set behaves like a set of numbers', () => {
   const count = 100;
   const numbers = fc.array(fc.nat(count - 1));
   const setOf = (list: readonly number[]) => {
@@ -63,7 +63,7 @@ it('numbers are counted up and copied', () => {
   expect([numbers.add(1, 2), numbers.get(1), copy.get(1)]).toEqual([5, 5, 3]);
 });
 
-it('texts are cut at a separator that is there', () => {
+it('texts are split at an existing separator', () => {
   expect([before('a:b:c', ':'), before('abc', ':'), before('', ':')]).toEqual(['a', 'abc', '']);
   expect([afterLast('a/b/c', '/'), afterLast('abc', '/'), afterLast('a/', '/')]).toEqual(['c', 'abc', '']);
   expect([firstLine('one\ntwo'), firstLine('\n'), firstLine('')]).toEqual(['one', '', '']);

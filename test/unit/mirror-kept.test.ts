@@ -12,8 +12,8 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const day = 86_400_000;
 const archiveOf = (letter: string): string => letter.repeat(64);
 
-describe('what is kept of archives', () => {
-  it('comes back by version, stays where machines build on it, and else goes by age', async () => {
+describe('mirrored packages', () => {
+  it('are found by version, stay while machines build on them, and otherwise expire by age', async () => {
     const store = await openStore('file:store', folder, join(folder, 'state'), undefined);
     const text = (name: string, of: string): string => {
       writeFileSync(join(folder, name), of);
