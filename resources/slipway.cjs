@@ -10601,7 +10601,7 @@ function parseYaml(text8, file3, options5 = {}) {
   } catch (e) {
     const at3 = e;
     const reason = (at3.reason ?? at3.message).split("\n")[0] ?? "";
-    const { message, hint, line: line2 } = remedyOf2(text8, reason, at3.mark?.line);
+    const { message, hint, line: line2 } = remedyOf3(text8, reason, at3.mark?.line);
     return bad(
       error("yaml-invalid", message ?? `not valid YAML: ${reason}`, {
         file: file3,
@@ -10639,7 +10639,7 @@ function keepKeys(events, text8) {
     else if (e.type === SEQUENCE || e.type === DOCUMENT) open3.push(void 0);
   }
 }
-function remedyOf2(text8, reason, at3) {
+function remedyOf3(text8, reason, at3) {
   const lines = text8.split("\n", (at3 ?? 0) + 1);
   const line2 = at3 === void 0 ? void 0 : lines[at3];
   if (at3 === void 0 || line2 === void 0) return { hint: "check indentation, brackets and quotes" };
@@ -21622,7 +21622,8 @@ function memberFaults(members2, allowed) {
   return faults3;
 }
 var shown2 = (path2) => JSON.stringify(path2.slice(0, 300)).slice(1, -1);
-var outside = (allowed) => `is outside the prefix ${allowed.folders[0] ?? ""}: install it below CMAKE_INSTALL_PREFIX, or declare it in package_settings (system_files)`;
+var outside = (allowed) => `is outside the prefix ${allowed.folders[0] ?? ""}`;
+var remedyOf = (faults3) => faults3.some((f) => f.includes(" is outside the prefix ")) ? "install it below CMAKE_INSTALL_PREFIX, or declare it in package_settings (system_files)" : void 0;
 function memberFault(m, allowed) {
   if (/[\0-\x1f\x7f-\x9f\u2028\u2029\ufffd]/.test(m.path)) return "has control characters in its name, or is not UTF-8";
   if (m.path !== "/" && (m.path !== import_node_path14.posix.normalize(m.path) || !m.path.startsWith("/") || m.path.endsWith("/")))
@@ -24226,6 +24227,8 @@ function makePlan(input) {
   const chosen = (names4, wanted) => names4.filter((n) => !wanted || wanted.includes(n)).sort();
   checkNames("distribution", selection.distributions, Object.keys(distro.distributions), diagnostics);
   checkNames("platform", selection.platforms, Object.keys(distro.platforms), diagnostics);
+  const architectures2 = Object.values(distro.platforms).flatMap((p) => p.architectures);
+  checkNames("architecture", selection.architectures, [...new Set(architectures2)], diagnostics);
   checkNames("variant", selection.variants, ["default", ...Object.keys(distro.variants)], diagnostics);
   const settingsOf = settingsFinder(distro);
   const all = [];
@@ -24251,8 +24254,8 @@ function makePlan(input) {
         },
         diagnostics
       );
-      const { os, release: release2, architectures: architectures2 } = ownEntry(distro.platforms, platform3);
-      for (const architecture3 of chosen(architectures2, selection.architectures)) {
+      const { os, release: release2, architectures: architectures3 } = ownEntry(distro.platforms, platform3);
+      for (const architecture3 of chosen(architectures3, selection.architectures)) {
         for (const variant3 of chosen(["default", ...settings3.variants], selection.variants))
           scope2.targets.push({ platform: platform3, os, release: release2, architecture: architecture3, variant: variant3 });
       }
@@ -24522,7 +24525,7 @@ async function patiently(args, options5, { url: url2, submodule, reporter: repor
     await new Promise((resolve31) => setTimeout(resolve31, seconds * 1e3));
   }
 }
-function remedyOf(url2, stderr) {
+function remedyOf2(url2, stderr) {
   if (isLocalUrl(url2)) return "correct the path; it is relative to distro.yaml";
   if (/Could not resolve host/i.test(stderr))
     return "check the spelling of the host's name, and that this machine has a network and DNS";
@@ -24540,7 +24543,7 @@ var unreachable = ({ url: url2, submodule }, o) => bad(
   refused.test(o.stderr) ? error("source-busy", `${url2} allows no more requests for now: ${gitReason(o)}`, {
     hint: "try again later (sources that were read are kept), or configure a login for that host in git to raise the limit"
   }) : error("source-unreachable", `can't read ${url2}: ${gitReason(o)}`, {
-    hint: isLocalUrl(url2) || mayUseCredentials(loginOf(url2).plain, submodule === true) ? remedyOf(url2, o.stderr) : "no login is used for a repository that the distro repository does not name: add its URL to `submodules` in distro.yaml where it needs one"
+    hint: isLocalUrl(url2) || mayUseCredentials(loginOf(url2).plain, submodule === true) ? remedyOf2(url2, o.stderr) : "no login is used for a repository that the distro repository does not name: add its URL to `submodules` in distro.yaml where it needs one"
   })
 );
 var gitReason = (o) => {
@@ -28352,7 +28355,8 @@ function renderSummary(results, tails, milliseconds) {
     lines.push("");
   }
   for (const t of results.filter((r) => r.state === "blocked")) lines.push(`blocked ${t.id}: ${t.reason}`);
-  const stopped2 = results.filter((r) => r.state === "stopped");
+  const broken = new Set(results.flatMap((r) => r.state === "failed" && r.kind === "build" ? [r.id] : []));
+  const stopped2 = results.filter((r) => r.state === "stopped" && !broken.has(r.id.replace(/:\w+$/, "")));
   for (const t of stopped2.slice(0, 20)) lines.push(`stopped ${t.id}: ${t.reason}`);
   if (stopped2.length > 20) lines.push(`stopped: and ${stopped2.length - 20} more`);
   const counts2 = ["failed", "stopped", "blocked", "built", "passed", "cached"].map((s) => [s, results.filter((r) => r.state === s).length]).filter(([, n]) => n > 0).map(([s, n]) => `${n} ${words5[s]}`);
@@ -32936,7 +32940,7 @@ init_files();
 
 // ts-src/render/log.ts
 var telling = /(^|[\s:])(fatal )?error[: ]|CMake Error|undefined reference|No rule to make target|Traceback \(most recent|ModuleNotFoundError|ImportError|No such file or directory|slipway: error|cannot find -l|E: |not found/i;
-var network = /Could not resolve host|Temporary failure in name resolution|Network is unreachable|unable to access '(?:https?|git):\/\/|Name or service not known|Failed to (?:clone|fetch|download)|fatal: clone of|could not find (?:git|hg|svn) for (?:clone|checkout) of/;
+var network = /Could not resolve host|Temporary failure in name resolution|Network is unreachable|unable to access '(?:https?|git):\/\/|Name or service not known|Failed to (?:clone|fetch|download)|Couldn't (?:connect to server|resolve host)|Failed to connect to \S+ port|unable to resolve host address|getaddrinfo failed|fatal: clone of|could not find (?:git|hg|svn) for (?:clone|checkout) of/;
 function tellingPart(log, most9 = 25) {
   const lines = log.split("\n").map((l) => printable(l.replace(/\x1b\[[0-9;]*m/g, "")).slice(0, 400)).filter((l, i, all) => l.trim() !== "" || all[i - 1]?.trim() !== "");
   const start3 = Math.max(
@@ -33041,10 +33045,11 @@ var rules = [
     })
   },
   {
-    pattern: /CMake Error at ([^\s:]+):(\d+) \([^)\n]*\):\n\s+([^\n]+)(?:\n\s*\n[ \t]+([^\n]+))?/,
+    pattern: /CMake Error at ([^\s:]+):(\d+) \([^)\n]*\):\n((?:[ \t]+\S[^\n]*(?:\n|$))+)(?:\s*\n[ \t]+([^\n]+))?/,
     say(match, _, folder2) {
-      const [, file3 = "", line2 = "", first3 = "", next2 = ""] = match;
-      const text8 = first3.trimEnd().endsWith(":") ? `${short(first3)} ${short(next2)}` : short(first3);
+      const [, file3 = "", line2 = "", paragraph = "", next2 = ""] = match;
+      const first3 = paragraph.replace(/\s+/g, " ").replaceAll('"/build/', '"').trim();
+      const text8 = first3.endsWith(":") ? `${short(first3)} ${short(next2)}` : short(first3);
       return { cause: `${short(byCMake(file3, folder2))}:${line2}: ${text8.trim()}` };
     }
   },
@@ -36463,7 +36468,12 @@ function checkStaged(request, environment3) {
   const places = allowedPaths(p.debian, graph2.scope.prefix, graph2.scope.underlayPrefixes);
   return refusal(memberFaults(staged.members, { ...places, folders: [graph2.scope.prefix] }));
 }
-var refusal = (faults3) => faults3.length ? `it can't be published: ${faults3.join("; ")}` : void 0;
+function refusal(faults3) {
+  if (!faults3.length) return void 0;
+  const remedy = remedyOf(faults3);
+  return `it can't be published: ${faults3.join("; ")}${remedy === void 0 ? "" : `
+${remedy}`}`;
+}
 var largestText5 = 64 << 20;
 var stageOf = (environment3) => (0, import_node_path74.join)(environment3.build, "stage");
 async function finishPackages(options5, request, environment3, folder2) {
@@ -39077,6 +39087,7 @@ async function pinSources(workspace, plan2) {
 var placeOf = (source2) => source2.ref ?? source2.path;
 
 // ts-src/cli/planned-names.ts
+init_diagnostics();
 init_names();
 var isPartial = (planned2) => planned2.plan.scopes.some(
   (s) => s.packages.length < (planned2.distributions.find((d) => d.name === s.distribution)?.packages.size ?? 0)
@@ -39092,6 +39103,15 @@ function namesByDebian(planned2) {
     }
     return names4.get(debian2);
   };
+}
+function unmatched(patterns2, plan2) {
+  const names4 = [...new Set(plan2.scopes.flatMap((s) => s.packages.map((p) => p.name)))];
+  return patterns2.flatMap((pattern) => {
+    if (names4.some(matcher([pattern]))) return [];
+    const near = nearest(pattern, names4);
+    const hint = near === void 0 ? void 0 : `did you mean '${near}'?`;
+    return [warning("selection", `--rebuild: '${pattern}' matches no package of this build`, { hint })];
+  });
 }
 
 // ts-src/cli/archive-check.ts
@@ -41010,6 +41030,7 @@ async function buildAll(values, planned2, wanted) {
   };
   const store2 = await openStore(workspace.distro.store, workspace.root, workspace.state, input.untrusted);
   const rebuild = values.rebuild ? matcher(values.rebuild) : () => false;
+  showDiagnostics(unmatched(values.rebuild ?? [], plan2));
   const lost3 = /* @__PURE__ */ new Set();
   const nameOf6 = namesByDebian(planned2);
   for (let attempt = 0; ; attempt++) {
@@ -46987,7 +47008,11 @@ async function makeDocs(values, opened, workers, signal) {
   const begun = Date.now();
   const output = (0, import_node_path120.resolve)(values.output ?? (0, import_node_path120.join)(root, "docs"));
   if (values.publish !== void 0 && !distro.docs.to.length)
-    return told6(error("docs-place", "docs.to in distro.yaml is empty: there is no place to publish documentation to"));
+    return told6(
+      error("docs-place", "docs.to in distro.yaml is empty: there is no place to publish documentation to", {
+        hint: "add `docs: {to: ['file:/srv/docs']}`; docs/documentation.md lists the kinds of places"
+      })
+    );
   const fault4 = outputFault2(output);
   if (fault4) return told6(fault4);
   (0, import_node_fs95.mkdirSync)((0, import_node_path120.resolve)(output, ".."), { recursive: true });
@@ -53437,6 +53462,7 @@ Then put your own repositories into rosdistro/default/distribution.yaml, and com
 });
 
 // ts-src/cli/lock.ts
+init_yaml();
 init_diagnostics();
 init_names();
 init_lockfile();
@@ -53463,7 +53489,11 @@ var lock = defineCommand({
           warning(
             "lock-folder",
             `distributions.${name6}: packages of ${d.folders.join(", ")} are read from the disk; a lockfile can't pin them`,
-            { file: workspace.file, hint: "move the packages to git repositories to pin them" }
+            {
+              file: workspace.file,
+              line: lineOf(workspace.file, ["distributions", name6, "folders"]),
+              hint: "move the packages to git repositories to pin them"
+            }
           )
         );
     showDiagnostics(unpinned);
@@ -53529,7 +53559,6 @@ async function usersOf3(store2) {
 
 // ts-src/cli/plan.ts
 init_diagnostics();
-init_names();
 init_yaml();
 
 // ts-src/render/plan.ts
@@ -53564,6 +53593,16 @@ function renderPlan(plan2, states) {
   return lines.join("\n");
 }
 
+// ts-src/cli/maintainer.ts
+init_diagnostics();
+init_names();
+var maintainerUnset = (distro, at3) => distro.maintainer !== void 0 ? [] : [
+  warning("maintainer-unset", `packages that Slipway generates get the maintainer ${maintainerOf(distro)}`, {
+    ...at3,
+    hint: "set `maintainer: Your Team <team@example.org>` in distro.yaml"
+  })
+];
+
 // ts-src/cli/plan.ts
 function idleSettings({ workspace, distributions }) {
   const names4 = [...new Set(distributions.flatMap((d) => [...d.packages.keys()]))];
@@ -53579,16 +53618,7 @@ function idleSettings({ workspace, distributions }) {
     ];
   });
 }
-function withoutMaintainer({ workspace: { distro, file: file3 } }) {
-  if (distro.maintainer !== void 0 || !distro.publish.to.length) return [];
-  return [
-    warning("maintainer-unset", `packages that Slipway generates get the maintainer ${maintainerOf(distro)}`, {
-      file: file3,
-      line: lineOf(file3, ["publish"]),
-      hint: "set `maintainer: Your Team <team@example.org>` in distro.yaml"
-    })
-  ];
-}
+var withoutMaintainer = ({ workspace: { distro, file: file3 } }) => distro.publish.to.length ? maintainerUnset(distro, { file: file3, line: lineOf(file3, ["publish"]) }) : [];
 var withArchives = (planned2) => planned2.ok ? sorted([...planned2.diagnostics, ...checkArchives(planned2.value)]) : planned2.diagnostics;
 var plan = defineCommand({
   summary: "show what would be built, for which platform, in which order and why",
@@ -53784,7 +53814,13 @@ upgraded keep what they have, because apt does not downgrade.`,
     const channel2 = read3.value;
     const former = values.to ?? channel2.file.states[1]?.id;
     if (former === void 0)
-      return failed4([error("channel-empty", `the channel '${name6}' has no state before this one`)]);
+      return failed4([
+        error(
+          "channel-empty",
+          channel2.file.states.length ? `the channel '${name6}' has no state before the one that it serves` : `the channel '${name6}' has no state`,
+          { hint: "`slipway channel` lists channels" }
+        )
+      ]);
     const found2 = await stateOf(store2, channel2, former);
     const places = await placesOf3(opened.value, channel2, values.repository);
     if (!found2.ok || !places.ok)
@@ -54824,7 +54860,8 @@ async function rehearse(values, secret2) {
   const { distro } = bundle;
   const endpoints = await endpointsOf(distro, channel2, (0, import_node_path146.join)((0, import_node_path146.resolve)(values.output ?? "out"), "apt"));
   const key = secret2 ?? keyOf2(distro.signing_key, state, distro.organization);
-  const told8 = await rehearsePublication(key, endpoints, Date.now());
+  const tried3 = await rehearsePublication(key, endpoints, Date.now());
+  const told8 = [...tried3, ...maintainerUnset(distro, { file: "distro.yaml" })];
   showDiagnostics(told8);
   return told8.some(isError) ? exit.failed : exit.ok;
 }
@@ -55002,7 +55039,7 @@ passphrase.`,
         partial: bundle.partial,
         belongs: (scope2, debian2) => bundle.distributions.find((d) => d.name === scope2.distribution)?.debian.includes(debian2) === true
       });
-      showDiagnostics(published.diagnostics);
+      showDiagnostics([...published.diagnostics, ...maintainerUnset(bundle.distro, { file: "distro.yaml" })]);
       for (const key of published.lost) await session2.store.forget(key);
       if (published.lost.length)
         writeMessage(
@@ -56196,7 +56233,7 @@ var logs = defineCommand({
       }
       for (const log2 of all) writeOutput(`${log2.package}${log2.test ? " (tests)" : ""}	${printable(log2.path)}
 `);
-      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path150.join)(output, "logs")}
+      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path150.join)(output, "logs")}: \`slipway build\` writes them
 `);
       return exit.ok;
     }

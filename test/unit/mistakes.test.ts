@@ -5,7 +5,12 @@ import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { commands } from '../../ts-src/cli/all.ts';
 import { movingState } from '../../ts-src/cli/channels.ts';
+import { maintainerUnset } from '../../ts-src/cli/maintainer.ts';
+import { unmatched } from '../../ts-src/cli/planned-names.ts';
 import { valueFault } from '../../ts-src/cli/usage.ts';
+import { refusal } from '../../ts-src/engine/build/pack.ts';
+import { knownCause } from '../../ts-src/render/log.ts';
+import { renderSummary } from '../../ts-src/render/summary.ts';
 import { ownEntry } from '../../ts-src/model/maps.ts';
 import { distroSchema } from '../../ts-src/model/distro.ts';
 import { isSourceUrl } from '../../ts-src/model/urls.ts';
@@ -186,5 +191,62 @@ describe('an underlay', () => {
     expect(ask(platform)).toMatchObject({ digest: 'x' });
     expect(ask({ ...platform, underlays: {} })).toBeUndefined();
     rmSync(state, { recursive: true });
+  });
+});
+
+describe('a build that fails', () => {
+  it('because it wants the network is told that there is none', () => {
+    const log = 'CMake Error at CMakeLists.txt:15 (message):\n  download: 7;"Couldn\'t connect to server"\n\n';
+    expect(knownCause(log)?.cause).toContain('builds have no network');
+  });
+
+  it('is told the whole of what CMake says, wrapped or not', () => {
+    const log =
+      'CMake Error at /build/obj/cmake_install.cmake:92 (file):\n  file INSTALL cannot find "/build/p/a.yaml": No such file or\n  directory.\n';
+    expect(knownCause(log, { folder: 'p', undeclared: () => false })?.cause).toBe(
+      'cmake_install.cmake:92: file INSTALL cannot find "p/a.yaml": No such file or directory.',
+    );
+    const far = `CMake Error at a:1 (b):\n${'  x y'.repeat(400)}\n  z`;
+    expect(knownCause(far)?.cause).toMatch(/^a:1: x y/);
+  });
+
+  it('by a file outside the prefix is told what to do, once', () => {
+    const faults = ['/etc/a is outside the prefix /opt/x', '/etc/b is outside the prefix /opt/x'];
+    expect(refusal(faults)?.split('\n')).toEqual([
+      `it can't be published: ${faults.join('; ')}`,
+      'install it below CMAKE_INSTALL_PREFIX, or declare it in package_settings (system_files)',
+    ]);
+    expect(refusal(['/a is no plain path'])).toBe("it can't be published: /a is no plain path");
+    expect(refusal([])).toBeUndefined();
+  });
+
+  it('names what it stopped, but not its own tests', () => {
+    const task = (id: string, kind: 'build' | 'test', state: 'failed' | 'stopped') => ({
+      id: `d/p/${id}`,
+      name: id,
+      kind,
+      state,
+      reason: "'a' failed",
+    });
+    const text = renderSummary(
+      [task('a', 'build', 'failed'), task('a:test', 'test', 'stopped'), task('b', 'build', 'stopped')],
+      () => [],
+      0,
+    );
+    expect(text).toContain("stopped d/p/b: 'a' failed");
+    expect(text).not.toContain('d/p/a:test');
+    expect(text).toContain('1 failed, 2 stopped');
+  });
+});
+
+describe('what a publication and a build are asked', () => {
+  it('is warned of where no maintainer is set or no package has a name', () => {
+    const parsed = parseDistro(distro(''), 'd');
+    const named = parseDistro(distro('maintainer: A Team <a@b.org>\n'), 'd');
+    if (!parsed.ok || !named.ok) throw new Error('the distro file is wrong');
+    expect(maintainerUnset(parsed.value, { file: 'd' })).toMatchObject([{ code: 'maintainer-unset' }]);
+    expect(maintainerUnset(named.value, { file: 'd' })).toEqual([]);
+    const plan = { schema: 'slipway-plan-1', organization: 'acme', scopes: [], stamp: '20260101000000' } as const;
+    expect(unmatched(['nothere'], { ...plan, scopes: [] })).toMatchObject([{ severity: 'warning' }]);
   });
 });

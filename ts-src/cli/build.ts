@@ -18,7 +18,7 @@ import { writeMessage, writeNote, exit, writeOutput, showDiagnostics, defineComm
 import { endBuild, lockOfRun, type Wanted } from './build-end.ts';
 import { buildOptions, type BuildValues } from './build-options.ts';
 import { pinSources } from './pin-sources.ts';
-import { isPartial, namesByDebian } from './planned-names.ts';
+import { isPartial, namesByDebian, unmatched } from './planned-names.ts';
 import { runInputOf } from './run-input.ts';
 import type { Progress, Scheduler } from '../engine/scheduler.ts';
 import { schedulerOf } from '../engine/session-scheduler.ts';
@@ -160,6 +160,7 @@ async function buildAll(values: BuildValues, planned: Planned, wanted: Wanted): 
   };
   const store = await openStore(workspace.distro.store, workspace.root, workspace.state, input.untrusted);
   const rebuild = values.rebuild ? matcher(values.rebuild) : () => false;
+  showDiagnostics(unmatched(values.rebuild ?? [], plan));
   const lost = new Set<string>();
   const nameOf = namesByDebian(planned);
   for (let attempt = 0; ; attempt++) {

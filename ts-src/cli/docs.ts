@@ -66,7 +66,11 @@ async function makeDocs(values: DocsValues, opened: OpenDocs, workers: number, s
   const begun = Date.now();
   const output = resolve(values.output ?? join(root, 'docs'));
   if (values.publish !== undefined && !distro.docs.to.length)
-    return told(error('docs-place', 'docs.to in distro.yaml is empty: there is no place to publish documentation to'));
+    return told(
+      error('docs-place', 'docs.to in distro.yaml is empty: there is no place to publish documentation to', {
+        hint: "add `docs: {to: ['file:/srv/docs']}`; docs/documentation.md lists the kinds of places",
+      }),
+    );
   const fault = outputFault(output);
   if (fault) return told(fault);
   mkdirSync(resolve(output, '..'), { recursive: true });

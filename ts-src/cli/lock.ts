@@ -1,3 +1,4 @@
+import { lineOf } from '../read/yaml.ts';
 import { isError, sorted, warning } from '../model/diagnostics.ts';
 import { stampOf } from '../model/names.ts';
 import { makeLock } from '../read/lockfile.ts';
@@ -31,7 +32,11 @@ export const lock = defineCommand({
           warning(
             'lock-folder',
             `distributions.${name}: packages of ${d.folders.join(', ')} are read from the disk; a lockfile can't pin them`,
-            { file: workspace.file, hint: 'move the packages to git repositories to pin them' },
+            {
+              file: workspace.file,
+              line: lineOf(workspace.file, ['distributions', name, 'folders']),
+              hint: 'move the packages to git repositories to pin them',
+            },
           ),
         );
     showDiagnostics(unpinned);

@@ -75,7 +75,7 @@ export const logs = defineCommand({
         return listed.length ? exit.ok : exit.failed;
       }
       for (const log of all) writeOutput(`${log.package}${log.test ? ' (tests)' : ''}\t${printable(log.path)}\n`);
-      if (!all.length) writeMessage(`there are no logs in ${join(output, 'logs')}\n`);
+      if (!all.length) writeMessage(`there are no logs in ${join(output, 'logs')}: \`slipway build\` writes them\n`);
       return exit.ok;
     }
     const log = all.find((l) => l.package === name && l.test === (values.test === true));

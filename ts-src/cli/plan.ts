@@ -1,5 +1,4 @@
 import { isError, nearest, sorted, warning, type Diagnostic, type Result } from '../model/diagnostics.ts';
-import { maintainerOf } from '../model/names.ts';
 import { matcher } from '../plan/globs.ts';
 import { lineOf } from '../read/yaml.ts';
 import { countFaults, plural } from '../render/diagnostics.ts';
@@ -14,6 +13,7 @@ import {
   defineCommand,
 } from './command.ts';
 import { checkArchives } from './archive-check.ts';
+import { maintainerUnset } from './maintainer.ts';
 import { readAndPlan, type Planned } from './planning.ts';
 
 /** Entries of package_settings without effect, because no package has such a name. */
@@ -33,17 +33,8 @@ function idleSettings({ workspace, distributions }: Planned): Diagnostic[] {
   });
 }
 
-/** Warns about publishing without a maintainer's address. */
-function withoutMaintainer({ workspace: { distro, file } }: Planned): Diagnostic[] {
-  if (distro.maintainer !== undefined || !distro.publish.to.length) return [];
-  return [
-    warning('maintainer-unset', `packages that Slipway generates get the maintainer ${maintainerOf(distro)}`, {
-      file,
-      line: lineOf(file, ['publish']),
-      hint: 'set `maintainer: Your Team <team@example.org>` in distro.yaml',
-    }),
-  ];
-}
+const withoutMaintainer = ({ workspace: { distro, file } }: Planned): Diagnostic[] =>
+  distro.publish.to.length ? maintainerUnset(distro, { file, line: lineOf(file, ['publish']) }) : [];
 
 /** Diagnostics of planning, and of system packages missing in the archives of cached bases. */
 const withArchives = (planned: Result<Planned>): Diagnostic[] =>

@@ -1,5 +1,7 @@
+import { nearest, warning, type Diagnostic } from '../model/diagnostics.ts';
 import { debianNames } from '../model/names.ts';
-import type { Scope } from '../model/plan.ts';
+import type { Plan, Scope } from '../model/plan.ts';
+import { matcher } from '../plan/globs.ts';
 import type { Planned } from './planning.ts';
 
 /** Whether the plan leaves out packages of a distribution. Its suite then keeps the others. */
@@ -20,4 +22,15 @@ export function namesByDebian(planned: Planned): (scope: Scope, debian: string) 
     }
     return names.get(debian);
   };
+}
+
+/** Warns about patterns of --rebuild that match no package of a plan. */
+export function unmatched(patterns: readonly string[], plan: Plan): Diagnostic[] {
+  const names = [...new Set(plan.scopes.flatMap((s) => s.packages.map((p) => p.name)))];
+  return patterns.flatMap((pattern) => {
+    if (names.some(matcher([pattern]))) return [];
+    const near = nearest(pattern, names);
+    const hint = near === undefined ? undefined : `did you mean '${near}'?`;
+    return [warning('selection', `--rebuild: '${pattern}' matches no package of this build`, { hint })];
+  });
 }

@@ -162,7 +162,15 @@ upgraded keep what they have, because apt does not downgrade.`,
     const channel = read.value;
     const former = values.to ?? channel.file.states[1]?.id;
     if (former === undefined)
-      return failed([error('channel-empty', `the channel '${name}' has no state before this one`)]);
+      return failed([
+        error(
+          'channel-empty',
+          channel.file.states.length
+            ? `the channel '${name}' has no state before the one that it serves`
+            : `the channel '${name}' has no state`,
+          { hint: '`slipway channel` lists channels' },
+        ),
+      ]);
     const found = await stateOf(store, channel, former);
     const places = await placesOf(opened.value, channel, values.repository);
     if (!found.ok || !places.ok)

@@ -85,8 +85,13 @@ export function memberFaults(members: readonly Member[], allowed: AllowedPaths):
 /** A path for messages, with control characters escaped. */
 const shown = (path: string): string => JSON.stringify(path.slice(0, 300)).slice(1, -1);
 
-const outside = (allowed: AllowedPaths): string =>
-  `is outside the prefix ${allowed.folders[0] ?? ''}: install it below CMAKE_INSTALL_PREFIX, or declare it in package_settings (system_files)`;
+const outside = (allowed: AllowedPaths): string => `is outside the prefix ${allowed.folders[0] ?? ''}`;
+
+/** What to do about faults of members; undefined where they say it themselves. */
+export const remedyOf = (faults: readonly string[]): string | undefined =>
+  faults.some((f) => f.includes(' is outside the prefix '))
+    ? 'install it below CMAKE_INSTALL_PREFIX, or declare it in package_settings (system_files)'
+    : undefined;
 
 function memberFault(m: Member, allowed: AllowedPaths): string | undefined {
   // Control characters, line separators, and characters that were not UTF-8.

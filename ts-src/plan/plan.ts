@@ -42,6 +42,8 @@ export function makePlan(input: PlanInput): Made {
     names.filter((n) => !wanted || wanted.includes(n)).sort();
   checkNames('distribution', selection.distributions, Object.keys(distro.distributions), diagnostics);
   checkNames('platform', selection.platforms, Object.keys(distro.platforms), diagnostics);
+  const architectures = Object.values(distro.platforms).flatMap((p) => p.architectures);
+  checkNames('architecture', selection.architectures, [...new Set(architectures)], diagnostics);
   checkNames('variant', selection.variants, ['default', ...Object.keys(distro.variants)], diagnostics);
   const settingsOf = settingsFinder(distro);
   const all: Evaluated[] = [];

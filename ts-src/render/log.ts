@@ -3,7 +3,7 @@ import { printable } from '../text/printable.ts';
 const telling =
   /(^|[\s:])(fatal )?error[: ]|CMake Error|undefined reference|No rule to make target|Traceback \(most recent|ModuleNotFoundError|ImportError|No such file or directory|slipway: error|cannot find -l|E: |not found/i;
 const network =
-  /Could not resolve host|Temporary failure in name resolution|Network is unreachable|unable to access '(?:https?|git):\/\/|Name or service not known|Failed to (?:clone|fetch|download)|fatal: clone of|could not find (?:git|hg|svn) for (?:clone|checkout) of/;
+  /Could not resolve host|Temporary failure in name resolution|Network is unreachable|unable to access '(?:https?|git):\/\/|Name or service not known|Failed to (?:clone|fetch|download)|Couldn't (?:connect to server|resolve host)|Failed to connect to \S+ port|unable to resolve host address|getaddrinfo failed|fatal: clone of|could not find (?:git|hg|svn) for (?:clone|checkout) of/;
 
 /** The relevant part of a build log: from a few lines before the first error, or the end. */
 export function tellingPart(log: string, most = 25): string[] {
@@ -149,10 +149,12 @@ const rules: CauseRule[] = [
     }),
   },
   {
-    pattern: /CMake Error at ([^\s:]+):(\d+) \([^)\n]*\):\n\s+([^\n]+)(?:\n\s*\n[ \t]+([^\n]+))?/,
+    pattern: /CMake Error at ([^\s:]+):(\d+) \([^)\n]*\):\n((?:[ \t]+\S[^\n]*(?:\n|$))+)(?:\s*\n[ \t]+([^\n]+))?/,
     say(match, _, folder) {
-      const [, file = '', line = '', first = '', next = ''] = match;
-      const text = first.trimEnd().endsWith(':') ? `${short(first)} ${short(next)}` : short(first);
+      const [, file = '', line = '', paragraph = '', next = ''] = match;
+      // CMake wraps its messages.
+      const first = paragraph.replace(/\s+/g, ' ').replaceAll('"/build/', '"').trim();
+      const text = first.endsWith(':') ? `${short(first)} ${short(next)}` : short(first);
       return { cause: `${short(byCMake(file, folder))}:${line}: ${text.trim()}` };
     },
   },

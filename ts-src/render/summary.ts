@@ -40,7 +40,9 @@ export function renderSummary(
     lines.push('');
   }
   for (const t of results.filter((r) => r.state === 'blocked')) lines.push(`blocked ${t.id}: ${t.reason}`);
-  const stopped = results.filter((r) => r.state === 'stopped');
+  // Tests of a package whose own build failed need no line.
+  const broken = new Set(results.flatMap((r) => (r.state === 'failed' && r.kind === 'build' ? [r.id] : [])));
+  const stopped = results.filter((r) => r.state === 'stopped' && !broken.has(r.id.replace(/:\w+$/, '')));
   for (const t of stopped.slice(0, 20)) lines.push(`stopped ${t.id}: ${t.reason}`);
   if (stopped.length > 20) lines.push(`stopped: and ${stopped.length - 20} more`);
   const counts = (['failed', 'stopped', 'blocked', 'built', 'passed', 'cached'] as const)

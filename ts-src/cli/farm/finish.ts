@@ -22,6 +22,7 @@ import {
   type ValuesOf,
   defineCommand,
 } from '../command.ts';
+import { maintainerUnset } from '../maintainer.ts';
 import { judgeTests, resultsOf, tailsOf, writeOutputs, writeUnplanned } from '../outputs.ts';
 import { recordRun } from '../../engine/runs.ts';
 import { versionsOf, type Session } from '../../engine/session.ts';
@@ -132,7 +133,7 @@ passphrase.`,
         belongs: (scope, debian) =>
           bundle.distributions.find((d) => d.name === scope.distribution)?.debian.includes(debian) === true,
       });
-      showDiagnostics(published.diagnostics);
+      showDiagnostics([...published.diagnostics, ...maintainerUnset(bundle.distro, { file: 'distro.yaml' })]);
       for (const key of published.lost) await session.store.forget(key);
       if (published.lost.length)
         writeMessage(

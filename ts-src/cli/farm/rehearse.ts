@@ -4,6 +4,7 @@ import { endpointsOf } from '../../publish/endpoints.ts';
 import { rehearsePublication } from '../../publish/rehearsal.ts';
 import { keyOf, type SigningKey } from '../../publish/signing.ts';
 import { exit, showDiagnostics, writeMessage } from '../command.ts';
+import { maintainerUnset } from '../maintainer.ts';
 import { loadNamed, type FarmValues } from './work.ts';
 
 /**
@@ -24,7 +25,8 @@ export async function rehearse(
   const { distro } = bundle;
   const endpoints = await endpointsOf(distro, channel, join(resolve(values.output ?? 'out'), 'apt'));
   const key = secret ?? keyOf(distro.signing_key, state, distro.organization);
-  const told = await rehearsePublication(key, endpoints, Date.now());
+  const tried = await rehearsePublication(key, endpoints, Date.now());
+  const told = [...tried, ...maintainerUnset(distro, { file: 'distro.yaml' })];
   showDiagnostics(told);
   return told.some(isError) ? exit.failed : exit.ok;
 }

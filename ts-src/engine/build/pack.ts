@@ -2,7 +2,7 @@ import { lstatSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { debFaults, mostBytes, type DebPolicy } from '../../inspect/deb.ts';
 import { describe, interfaceOf } from '../../inspect/interface.ts';
-import { allowedDebugPaths, allowedPaths, memberFaults, type AllowedPaths } from '../../inspect/members.ts';
+import { allowedDebugPaths, allowedPaths, memberFaults, remedyOf, type AllowedPaths } from '../../inspect/members.ts';
 import { pythonNeeds } from '../../inspect/python-needs.ts';
 import { stagedMembers } from '../../inspect/staged.ts';
 import { writeAr } from '../../io/ar.ts';
@@ -49,8 +49,11 @@ export function checkStaged(request: BuildRequest, environment: BuildEnvironment
 }
 
 /** Turns faults into the reason why a package is refused. */
-export const refusal = (faults: readonly string[]): string | undefined =>
-  faults.length ? `it can't be published: ${faults.join('; ')}` : undefined;
+export function refusal(faults: readonly string[]): string | undefined {
+  if (!faults.length) return undefined;
+  const remedy = remedyOf(faults);
+  return `it can't be published: ${faults.join('; ')}${remedy === undefined ? '' : `\n${remedy}`}`;
+}
 
 /** Maximum size of a text that packing leaves: the checksums of half a million files. */
 const largestText = 64 << 20;
