@@ -37620,8 +37620,8 @@ var SystemLayers = class {
     });
   }
   /**
-   * The file with dpkg's status of a root with this set. Throws a LeftBehindError where what was installed left a link
-   * there, which would lead to a file of this machine.
+   * The file with dpkg's status of a root with this set. Throws a LeftBehindError if an installed program left a
+   * symlink there, which would lead to a file of this machine.
    */
   async status(layers2) {
     const layer = layers2.find((l) => exists((0, import_node_path81.join)(l, statusFile)));

@@ -47,7 +47,7 @@ describe("what other packages' documentation refers to", () => {
     );
   });
 
-  it('keeps lines of an inventory that lead below its own documentation, and refuses files that are no inventory', () => {
+  it('keeps lines of an inventory that lead below its own documentation, and refuses other files', () => {
     const head = '# Sphinx inventory version 2\n# Project: p\n# Version: 1\n# zlib\n';
     const sound = [
       'a.b py:class 1 python/a.html#$ -',

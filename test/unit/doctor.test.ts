@@ -45,7 +45,7 @@ it('processes are counted by namespace since Linux 6.14', () => {
   ]);
 });
 
-it('doctor names what prevents unprivileged users from creating namespaces, and the profile that allows it', async () => {
+it('doctor names what prevents unprivileged users from creating namespaces, and the profile for it', async () => {
   const settings: Record<string, string> = { apparmor_restrict_unprivileged_userns: '1\n' };
   const found = (refused: string | undefined) =>
     namespaceFindings(

@@ -11,7 +11,7 @@ import { containing } from './containing.ts';
 const folder = mkdtempSync(join(tmpdir(), 'slipway-clash-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-it("conflicts of a symlink or file with another package's folder are reported by name; other packages fit", async () => {
+it("conflicts of a symlink or file with another package's folder are reported by name", async () => {
   const store = await openStore(`file:${folder}/store`, folder, folder, undefined);
   const packages = new Packages(folder, store);
   /** `files`: by path below the prefix the target of a link, or an empty text for a file. */

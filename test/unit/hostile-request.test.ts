@@ -71,7 +71,7 @@ it("a pull request on packages can't choose the distro repository, nor read file
   );
 });
 
-it("a pull request can't read repositories of this machine that its target does not name, nor choose the place of publication", async () => {
+it('a pull request reads no local repository that its target does not name, and sets no place', async () => {
   repository('known');
   repository('secret');
   distro('tests: {minutes: 5, skip: [a]}\npublish: {to: ["file:/srv/apt"]}\n');

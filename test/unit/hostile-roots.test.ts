@@ -40,7 +40,7 @@ function plant({ binds }: Entry): void {
   }
 }
 
-it('installing packages writes nothing outside of its root, and fetched files have no special permissions', async () => {
+it('installing packages writes nothing outside of its root; fetched files get plain permissions', async () => {
   mkdirSync(base.root, { recursive: true });
   mkdirSync(base.lists);
   const writable: string[][] = [];

@@ -37,7 +37,7 @@ export const movingOptions = {
   store: channelOptions.store,
 } as const satisfies OptionTable;
 
-/** The state folder of a command in which `--state` names a state of a channel. */
+/** The state folder for commands in which `--state` names a state of a channel. */
 export const movingState = (values: { readonly 'state-folder'?: string | undefined }): string | undefined =>
   values['state-folder'] ?? (process.env.SLIPWAY_STATE || undefined);
 

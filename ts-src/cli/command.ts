@@ -16,7 +16,7 @@ export interface Option {
   multiple?: boolean;
   value?: string;
   help: string;
-  /** What is wrong with a value, as the end of a sentence that begins with it; undefined where it is right. */
+  /** Validates a value. Returns the end of a sentence that begins with the value; undefined if it is valid. */
   check?(value: string): string | undefined;
 }
 
@@ -41,7 +41,7 @@ interface CommandOf<Table extends OptionTable> {
   details?: string;
   /** Command lines that show its use. */
   examples: readonly string[];
-  /** Words of which the first argument, if there is one, must be one. */
+  /** Allowed values of the first argument. */
   words?: readonly string[];
   /** The command prints only its result, so it has no --quiet. */
   plain?: true;

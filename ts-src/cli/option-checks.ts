@@ -1,10 +1,10 @@
 import { nearest } from '../model/diagnostics.ts';
 import { isStoreUri } from '../store/open-store.ts';
 
-/** Checks of options' values: the end of a sentence that begins with the value, where it is wrong. */
+/** Validates an option's value. Returns the end of a sentence that begins with the value; undefined if it is valid. */
 type Check = (value: string) => string | undefined;
 
-/** One of some words. */
+/** Accepts one of some words. */
 export const among =
   (...words: readonly string[]): Check =>
   (value) => {
@@ -13,7 +13,7 @@ export const among =
     return `is none of ${words.join(', ')}${near === undefined ? '' : `; did you mean ${near}?`}`;
   };
 
-/** A text of a form. */
+/** Accepts texts that match a pattern. */
 export const ofForm =
   (form: RegExp, what: string): Check =>
   (value) =>

@@ -47,7 +47,7 @@ function answer(root: string, request: IncomingMessage, response: ServerResponse
       .pipe(response);
 }
 
-/** Why nothing can be served at an address. */
+/** Why the server can't listen on an address. */
 function unserved(address: string, port: number, { code, message }: NodeJS.ErrnoException): Diagnostic {
   const fault = (why: string, hint?: string) =>
     error('serve-failed', `can't listen on ${address}, port ${port}: ${why}`, { hint });

@@ -26,7 +26,7 @@ export function usageFault(thrown: unknown, command: Command): string {
   }`;
 }
 
-/** What is wrong with the first value or word that a command does not take. */
+/** The error for the first invalid value or argument of a command. */
 export function valueFault(
   command: Command,
   values: Readonly<Record<string, unknown>>,

@@ -124,7 +124,7 @@ async function linksOutside({ root, distro }: Workspace): Promise<string[]> {
   });
 }
 
-/** What distro.yaml names is read on this machine: by no link of a package either. */
+/** Files named by distro.yaml are read on this machine, so symlinks are refused even inside packages. */
 function namedOutside({ root, distro }: Workspace): string[] {
   const texts = (value: unknown): string[] => {
     if (typeof value === 'string') return [value];

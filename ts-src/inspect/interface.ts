@@ -39,23 +39,21 @@ const dataFolders =
  * in doubt, dependents are rebuilt.
  *
  * - A shared library (not a Python extension) counts by its soname, its needed libraries, and its exported dynamic
- *   symbols
- * with type, binding, version and, for data, size. Linking and loading use nothing else; compilers read headers, which
- * count separately. A library's code does not get into a dependent's files.
+ *   symbols with type, binding, version and, for data, size. Linking and loading use nothing else; compilers read
+ *   headers, which count separately. A library's code does not get into a dependent's files.
  * - A program outside of `bin` counts by its name, unless a CMake file of the package names it: a dependent's build
- *   does
- * not use it. A program in `bin`, or named in CMake, may be run by a dependent's build: it counts with every byte, and
- * so does everything that it could load (`offers`).
+ *   does not use it. A program in `bin`, or named in CMake, may be run by a dependent's build: it counts with every
+ *   byte, and so does everything that it could load (`offers`).
  * - A C or C++ header, a CMake file and a Python source count without comments, if removing them keeps the line of each
- * token and, in a header, its column (`withoutComments`): compilers, CMake and Python then give the same result.
+ *   token and, in a header, its column (`withoutComments`): compilers, CMake and Python then give the same result.
  * - `package.xml` counts by name, version, dependencies, groups and exports (`visibleManifest`): plans take
- * dependencies from the package's own manifest, and tools read nothing else of another's. The metadata of a Python
- * distribution counts by the headers that programs read.
+ *   dependencies from the package's own manifest, and tools read nothing else of another's. The metadata of a Python
+ *   distribution counts by the headers that programs read.
  * - Files for people (README, CHANGELOG, licences, folders of documents: `isForPeople`) do not count, unless the
- * package's own CMake, pkg-config or Python text names them.
+ *   package's own CMake, pkg-config or Python text names them.
  * - Python byte code counts by its source, which lies beside it.
  * - `share/NAME/launch`, `config` and similar folders (see `dataFolders`) do not count, unless a CMake file of the
- * package names them: only running programs read them.
+ *   package names them: only running programs read them.
  * - `usr/share/doc` does not count: no build reads it.
  *
  * A build that runs the package (a build tool) sees all files. Code of shared libraries counts only if it can be

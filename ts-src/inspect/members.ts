@@ -26,7 +26,7 @@ export interface AllowedPaths {
 /** Symlink targets allowed in every package: the system's libraries and data, nothing that configures it. */
 const systemTargets = ['/usr/lib', '/usr/lib64', '/usr/include', '/usr/share', '/lib', '/lib64'];
 
-/** What a virtual environment of Python links to. */
+/** Targets of symlinks in a Python virtual environment. */
 const systemPython = /^\/usr\/bin\/python3(?:\.\d{1,3})?$/;
 
 /** Allowed folders of a package of the distribution, and the system files that distro.yaml allows. */

@@ -184,8 +184,8 @@ export function noteUse(path: string): void {
 }
 
 /**
- * Makes a folder that only its owner may enter, or closes one that is there. What lies in it may be of any owner and
- * mode, such as a program of a root that has the rights of the host's root for whoever may run it.
+ * Creates a folder that only its owner can enter, or restricts an existing one. Files in it may have any owner and
+ * mode, for example set-user-id programs of a root.
  */
 export function privateFolder(path: string): string {
   mkdirSync(path, { recursive: true, mode: 0o700 });
@@ -203,7 +203,7 @@ export function olderThanADay(path: string): boolean {
   }
 }
 
-/** Whether a path below a folder is, or is below, a link to something outside of the folder. */
+/** Whether a path below a folder is a symlink out of the folder, or lies below one. */
 export function leadsOut(root: string, path: string): boolean {
   try {
     return !`${realpathSync(join(root, path))}/`.startsWith(`${realpathSync(root)}/`);

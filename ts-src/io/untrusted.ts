@@ -173,14 +173,14 @@ export async function walkLeft(
   return found;
 }
 
-/** Larger files are not read as a whole. */
+/** Larger files are not read at once. */
 const mostHeld = 1 << 30;
 
-/** A file of a tree whose folders are known to be folders: its bytes, at once; undefined: it is larger than 1 GiB. */
+/** The bytes of a file in a tree whose folders were checked; undefined if it is larger than 1 GiB. */
 export const readHeld = (root: string, path: string): Buffer | undefined =>
   withHeld(root, path, (handle, size) => (size > mostHeld ? undefined : readFileSync(handle)));
 
-/** SHA-256 of such a file, whatever its size is. */
+/** SHA-256 of such a file of any size. */
 export const digestHeld = (root: string, path: string): string =>
   withHeld(root, path, (handle) => {
     const hash = createHash('sha256');

@@ -17,7 +17,7 @@ export const track = z
   })
   .refine((t) => (t.branch === undefined) !== (t.tag === undefined), 'either a branch or a tag');
 
-/** Names of channels become paths: parts of lower case letters, digits, `.`, `_` and `-`, joined by `/`. */
+/** Channel names are used as paths: parts of lower case letters, digits, `.`, `_` and `-`, joined by `/`. */
 export const isChannelName = (name: string): boolean =>
   name.length <= 200 && /^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*){0,3}$/.test(name) && !name.includes('..');
 

@@ -12,7 +12,7 @@ const schemes = { git: /^(https?|ssh|git|file):\/\//, archive: /^(https?|file):\
  */
 export function isSourceUrl(url: string, git: boolean): boolean {
   if (url === '' || url.length > 4096 || url.startsWith('-') || /[\0-\x1f\x7f-\x9f]/.test(url)) return false;
-  // Only a path on this machine may have a blank.
+  // Only local paths may contain spaces.
   if (url.includes(' ') && !(git && isPath(url))) return false;
   // git writes URLs into command lines and its configuration. A login must be before the host, where it can be removed.
   if (git && secretQuery.test(url)) return false;

@@ -31,11 +31,11 @@ export type SigningKey =
 /**
  * Signs texts. Use:
  *
- * const signed = await withSigner(key, async (signer) => {
- * const inRelease = await signer.sign(release, 'clearsign');
- * const detached = await signer.sign(release, 'detached');   // Release.gpg
- * …signer.publicKey, signer.fingerprints…
- * });
+ *     const signed = await withSigner(key, async (signer) => {
+ *       const inRelease = await signer.sign(release, 'clearsign');
+ *       const detached = await signer.sign(release, 'detached');   // Release.gpg
+ *       …signer.publicKey, signer.fingerprints…
+ *     });
  *
  * Secret keys and passphrases stay in memory: in a GnuPG home on a tmpfs inside a private mount namespace. It ends with
  * this process, and so does gpg-agent. Passphrases are passed by descriptor.

@@ -69,7 +69,9 @@ interface FormerChannel {
 
 export const channelFile = (name: string): string => `channels/${name}.json`;
 
-/** The channel of a file in the store. Throws if the file belongs to none: somebody else put it there. */
+/**
+ * The name of a channel by its file in the store. Throws if the file belongs to no channel: another program wrote it.
+ */
 export function channelOf(store: Store, file: string): string {
   const name = /^channels\/(.*)\.json$/.exec(file)?.[1] ?? '';
   if (isChannelName(name)) return name;

@@ -48,7 +48,7 @@ export async function releaseText(file: string, key: string | undefined, name: s
   }
 }
 
-/** Why gpg or gpgv found no good signature, from what it said. */
+/** Why gpg or gpgv found no valid signature, from its output. */
 function whyUnsigned(outcome: Outcome): string {
   const said = outcome.stderr;
   const signer = /using \w+ key ([0-9A-F]{16,40})/.exec(said)?.[1];

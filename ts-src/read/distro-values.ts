@@ -3,7 +3,7 @@ import { error, nearest, type Diagnostic } from '../model/diagnostics.ts';
 import { distroSchema } from '../model/distro.ts';
 import type { Locator } from './yaml.ts';
 
-/** What the schema finds wrong, in words of who wrote the file. */
+/** An issue that the schema found, to be explained in terms of the file. */
 type Issue = z.core.$ZodIssue;
 
 interface Place {
@@ -12,7 +12,7 @@ interface Place {
   file: string;
 }
 
-/** Faults of a distro file's values; of one value the first only, and none that follows from a misspelt key. */
+/** Faults of a distro file's values: only the first of each value, and none caused by a misspelt key. */
 export function valueFaults(issues: readonly Issue[], place: Place): Diagnostic[] {
   const misspelt = new Set(
     issues.flatMap((i) =>
@@ -36,7 +36,7 @@ export function valueFaults(issues: readonly Issue[], place: Place): Diagnostic[
   });
 }
 
-/** A path as it is read: `images.robot.kinds[0]`. */
+/** A path in the notation of messages: `images.robot.kinds[0]`. */
 const written = (path: readonly PropertyKey[]): string =>
   path.map((step, i) => (typeof step === 'number' ? `[${step}]` : `${i ? '.' : ''}${String(step)}`)).join('');
 
@@ -84,7 +84,7 @@ function faultsOf(issue: Issue, prefix: PropertyKey[], place: Place): Diagnostic
   }
 }
 
-/** The faults of the form that a value has, else the forms that it may have. */
+/** The faults of the union's form that the value has; else the list of allowed forms. */
 function ofUnion(
   forms: readonly (readonly Issue[])[],
   path: PropertyKey[],
@@ -108,7 +108,7 @@ const oneOf = (forms: readonly string[]): string =>
 
 const unitOf = (origin: string): string => ({ array: ' entries', string: ' letters' })[origin] ?? '';
 
-/** The value itself, where it is short enough to help. */
+/** The value itself, if it is short enough to help. */
 function notThat(value: unknown): string {
   if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') return '';
   const text = String(value);
@@ -125,14 +125,14 @@ const articles: Record<string, string> = {
 };
 const article = (type: string): string => articles[type] ?? `a ${type}`;
 
-/** A key that is missing, and what the schema says of it. */
+/** The name of a missing key, and what the schema expects. */
 function howToAdd(path: readonly PropertyKey[], expected: string): string {
   const about = schemaAt(path)?.description;
   const key = String(path[path.length - 1]);
   return `add \`${key}:\` with ${article(expected)}${about === undefined ? '' : `: ${about.charAt(0).toLowerCase()}${about.slice(1)}`}`;
 }
 
-/** What others call an architecture, by Debian's name of it. */
+/** Other projects' names of an architecture → Debian's name. */
 const otherNames: Record<string, string> = {
   x86_64: 'amd64',
   x64: 'amd64',
@@ -154,7 +154,7 @@ function hintNear(value: unknown, known: string[]): string | undefined {
   return near ? `did you mean '${near}'?` : undefined;
 }
 
-/** A value of the wrong form in the right one. */
+/** Suggests the right form for a value of the wrong form. */
 function hintForm(value: unknown, expected: string): string | undefined {
   if (expected === 'array' && ['string', 'number'].includes(typeof value)) return `write [${String(value)}]`;
   if (expected === 'string' && ['number', 'boolean'].includes(typeof value)) return `write "${String(value)}"`;
@@ -168,14 +168,14 @@ function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
 
 const schemaIn = (inner: unknown): z.ZodType | undefined => (inner instanceof z.ZodType ? inner : undefined);
 
-/** The schema of what lies under a step; undefined where none is known. */
+/** The schema of a key or an index; undefined if unknown. */
 function innerOf(schema: z.ZodType, step: PropertyKey): z.ZodType | undefined {
   if (schema instanceof z.ZodObject) return (schema.shape as Record<string, z.ZodType>)[String(step)];
   if (schema instanceof z.ZodRecord) return schemaIn(schema.valueType);
   return schema instanceof z.ZodArray ? schemaIn(schema.element) : undefined;
 }
 
-/** The schema at a path, wrappers and records looked through. */
+/** The schema at a path, looking through wrappers and records. */
 function schemaAt(path: readonly PropertyKey[]): z.ZodType | undefined {
   let schema: z.ZodType = distroSchema;
   for (const step of path) {

@@ -85,7 +85,7 @@ function references(distro: Distro, locator: Locator, file: string): Diagnostic[
     d.variants.forEach((v, i) =>
       known('variant', v, Object.keys(distro.variants), ['distributions', name, 'variants', i]),
     );
-    // Of a platform that is misspelt the underlays are not known.
+    // The underlays of a misspelt platform are unknown.
     const whole = d.platforms.every((p) => Object.hasOwn(distro.platforms, p));
     (whole ? d.underlay : []).forEach((u, i) => {
       const of = new Set(d.platforms.flatMap((p) => Object.keys(ownIn(distro.platforms, p)?.underlays ?? {})));

@@ -84,7 +84,7 @@ async function readIndexed(
   if (file === undefined || text === undefined) return {};
   const index = readIndex(workspace.state, text, file, name);
   if (!index.ok) {
-    // It is distro.yaml that names a distribution which the index does not have.
+    // distro.yaml names the distribution that the index lacks.
     const named = { file: workspace.file, line: lineOf(workspace.file, ['distributions', name]) ?? 1 };
     reader.diagnostics.push(
       ...index.diagnostics.map((d) => (d.code === 'index-distribution' ? { ...d, ...named } : d)),

@@ -6,14 +6,14 @@ import { reasonOf } from '../io/process.ts';
 import { git } from './git/process.ts';
 
 /*
- * What lies in a state folder or a store is believed, written to and removed. So it must be ours: nothing that was
- * committed beside the distro file, and nothing of another user.
+ * Files in a state folder or a store are trusted, written and removed. So the folder must belong to this user and this
+ * machine: nothing committed beside the distro file, nothing of another user.
  */
 
 const code = 'state-foreign';
 const elsewhere = 'name a folder of your own with --state';
 
-/** A fault of the state folder; undefined where it may be used, or is not there yet. */
+/** Why a state folder may not be used; undefined if it may, or does not exist yet. */
 export async function checkStateFolder(root: string, state: string): Promise<Diagnostic | undefined> {
   const path = resolve(state);
   const owned = ownerFault(path);
@@ -23,8 +23,8 @@ export async function checkStateFolder(root: string, state: string): Promise<Dia
 }
 
 /**
- * A fault of a store that lies in the distro repository, but not in `checked`, a state folder without faults. One
- * elsewhere may be of anybody whom its place is open to.
+ * Why a store in the distro repository may not be used. Not checked: a store inside `checked`, a valid state folder,
+ * and stores elsewhere, which may belong to others.
  */
 export async function checkStore(uri: string, root: string, checked?: string): Promise<Diagnostic | undefined> {
   const folder = storeFolder(uri, root);
@@ -32,7 +32,7 @@ export async function checkStore(uri: string, root: string, checked?: string): P
   return committedFault(resolve(root), resolve(folder));
 }
 
-/** Users whose folders are taken: who runs this, root, and who became root by sudo. git has the same rule. */
+/** Users whose folders are accepted: the current user, root, and the user who ran sudo. git has the same rule. */
 function isOurs({ uid }: Stats): boolean {
   const own = process.getuid?.() ?? 0;
   return uid === own || uid === 0 || (own === 0 && String(uid) === process.env.SUDO_UID);
@@ -56,10 +56,10 @@ function ownerFault(path: string): Diagnostic | undefined {
   return undefined;
 }
 
-/** git asks about this folder, whatever repository our caller set. */
+/** git must examine this folder, regardless of the caller's GIT_DIR. */
 const env = { GIT_DIR: undefined, GIT_WORK_TREE: undefined, GIT_INDEX_FILE: undefined, GIT_PREFIX: undefined };
 
-/** Whether a folder in a work tree, or a link or submodule on the way to it, is committed. */
+/** Whether a folder in a work tree is committed, or a symlink or submodule in its path is. */
 async function committedFault(root: string, path: string): Promise<Diagnostic | undefined> {
   const inside = relative(root, path);
   const parts = inside.split('/');
@@ -81,7 +81,7 @@ async function committedFault(root: string, path: string): Promise<Diagnostic | 
 
 const isPart = (folder: string, name: string): boolean => name === folder || name.startsWith(`${folder}/`);
 
-/** What is committed of some paths; `link`: a link, or a submodule. */
+/** Committed entries of some paths; `link`: a symlink or a submodule. */
 async function committed(from: string, paths: readonly string[]): Promise<{ name: string; link: boolean }[]> {
   const args = ['ls-files', '--stage', '-z', '--', ...paths.map((path) => `:(literal)${path}`)];
   const listed = await git(args, { cwd: from, env });
@@ -91,7 +91,7 @@ async function committed(from: string, paths: readonly string[]): Promise<{ name
     .map((line) => ({ name: line.slice(line.indexOf('\t') + 1), link: /^1[26]0000 /.test(line) }));
 }
 
-/** The folder that commands write to, if they are told no other, may hold files of the repository, but no links. */
+/** The default output folder may contain committed files, but no symlinks. */
 async function outputFault(root: string): Promise<Diagnostic | undefined> {
   if (!lstatSync(join(root, 'out'), { throwIfNoEntry: false })) return undefined;
   const found = (await committed(root, ['out'])).find(({ name, link }) => link && isPart('out', name));
@@ -104,7 +104,7 @@ async function outputFault(root: string): Promise<Diagnostic | undefined> {
   );
 }
 
-/** Who owns the folder around it can put another one into its place. */
+/** The owner of the parent folder could replace a folder. */
 async function placeFault(path: string): Promise<Diagnostic | undefined> {
   const parent = statSync(dirname(path), { throwIfNoEntry: false });
   if (!parent?.isDirectory() || isOurs(parent)) return undefined;

@@ -4,7 +4,7 @@ import { exists } from '../io/files.ts';
 import type { Workspace } from './workspace.ts';
 import { lineOf } from './yaml.ts';
 
-/** Patches that `package_settings` names and the distro repository does not have. */
+/** Patches in `package_settings` that the distro repository lacks. */
 export const missingPatches = ({ distro, root, file }: Workspace): Diagnostic[] =>
   Object.entries(distro.package_settings).flatMap(([pattern, { patches }]) =>
     patches.flatMap((patch, i) =>

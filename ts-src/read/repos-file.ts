@@ -4,7 +4,7 @@ import type { Repository } from '../model/rosdistro.ts';
 import { LocatedRepository, misspeltKeys, sourceEntry } from './source-entry.ts';
 import { Locator, asMap, parseYaml } from './yaml.ts';
 
-/** What to do about a file that has no map of repositories. */
+/** Advice for a file without a map of repositories. */
 function formHint(value: unknown): string {
   if (Array.isArray(value)) return 'this is a list, as of .rosinstall: `vcs import` and `vcs export` write the map';
   const near = nearest('repositories', Object.keys(asMap(value) ?? {}));

@@ -23,7 +23,7 @@ const urlForms =
 
 const sourceKeys = ['type', 'url', 'version', 'sha256'];
 
-/** Keys of an entry that nearly are ones which are read; others may be for other tools. */
+/** Keys of an entry that resemble known keys. Others may be for other tools. */
 export const misspeltKeys = (
   entry: Record<string, unknown>,
   at: (key: string) => { file: string; line: number | undefined },

@@ -58,14 +58,14 @@ export async function readUnderlays(workspace: Workspace, kept?: KeptUnderlays):
   return diagnostics.length ? { ok: false, diagnostics } : good(result);
 }
 
-/** The field of an underlay that a fault is about. */
+/** The field of an underlay that a diagnostic is about. */
 function fieldOf({ code, message }: Diagnostic): string[] {
   if (code === 'file-missing' || code === 'underlay-signature') return ['key'];
   if (code === 'underlay-index') return ['components'];
   return code === 'source-unreachable' ? [message.includes(answeredMissing) ? 'suite' : 'uri'] : [];
 }
 
-/** What a Release file says of itself. */
+/** The value of a Release file's field. */
 const listed = (release: string, field: string): string =>
   new RegExp(`^${field}: *(\\S[^\\n]*)$`, 'm').exec(release)?.[1]?.trim().split(/\s+/).join(', ') ?? '';
 
@@ -157,7 +157,7 @@ async function readIndex(
   return fault;
 }
 
-/** What is told of a repository that has no packages of a component for an architecture. */
+/** The error for a repository without packages of a component for an architecture. */
 function noIndex(release: string, base: string, component: string, architecture: string): Diagnostic {
   const [components, architectures] = [listed(release, 'Components'), listed(release, 'Architectures')];
   return error('underlay-index', `${base} has no component '${component}' for ${architecture}`, {

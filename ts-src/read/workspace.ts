@@ -13,7 +13,7 @@ export interface Workspace {
   distro: Distro;
   /** Base of relative repository URLs: the root, even if the files of an earlier commit are read from elsewhere. */
   urlBase: string;
-  /** It is a pull request's: no file of it is read by a link that leads out of the root. */
+  /** Set for a pull request: its files are not read through symlinks that lead out of the root. */
   confined?: true;
   /** Base of relative paths of keys, if it is not the root. */
   keyRoot?: string;

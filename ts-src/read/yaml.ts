@@ -5,23 +5,22 @@ import { bad, error, good, type Diagnostic, type Result } from '../model/diagnos
 
 const maximumSize = 64 << 20;
 
-/** PyYAML takes `y` and `n` for texts, though YAML 1.1 does not. */
+/** PyYAML reads `y` and `n` as strings, unlike YAML 1.1. */
 const schema = fastYaml.YAML11_SCHEMA.withTags({
   ...fastYaml.boolYaml11Tag,
   resolve: (source, isExplicit, tagName) =>
     /^[yn]$/i.test(source) ? fastYaml.NOT_RESOLVED : fastYaml.boolYaml11Tag.resolve(source, isExplicit, tagName),
 });
 
-/** What is told of a text that has no YAML at all: what to write. */
+/** The message for a text without any YAML: what to write. */
 export interface YamlOptions {
   most?: number;
   whenEmpty?: string;
 }
 
 /**
- * YAML 1.1 as PyYAML's safe_load reads it, which is what rosdistro and rosdep files are. Keys are texts as they are
- * written: `on`, `1.0` and `012` are names like any other.
- * Aliases are refused where they would grow a file: more than 1,000 of them.
+ * Parses YAML 1.1 like PyYAML's safe_load, which reads rosdistro and rosdep files. Keys are strings as written: `on`,
+ * `1.0` and `012` are valid names. Refuses more than 1,000 aliases, which could expand a file without limit.
  */
 export function parseYaml(text: string, file: string, options: YamlOptions = {}): Result<unknown> {
   const most = options.most ?? maximumSize;
@@ -55,7 +54,7 @@ export function parseYaml(text: string, file: string, options: YamlOptions = {})
   }
 }
 
-/** A file that has no document, or several. */
+/** The error for a file with no document, or several. */
 function notOne(text: string, file: string, count: number, { whenEmpty }: YamlOptions): Diagnostic {
   if (count)
     return error('yaml-invalid', `the file has ${count} documents: one is read`, {
@@ -67,10 +66,10 @@ function notOne(text: string, file: string, count: number, { whenEmpty }: YamlOp
   return error('yaml-invalid', what, { file, line: 1, hint: whenEmpty ?? 'write its entries, or remove the file' });
 }
 
-/** Keys that YAML takes for truth values, numbers, dates or nothing, as if they stood in quotes. */
+/** Makes keys strings that YAML would read as booleans, numbers, dates or null. */
 function keepKeys(events: readonly fastYaml.Event[], text: string): void {
   const { DOCUMENT, MAPPING, SEQUENCE, SCALAR, POP } = fastYaml.EVENT_ID;
-  /** Of each open map whether a key is next; undefined for what is no map. */
+  /** For each open map, whether a key is next; undefined for other collections. */
   const open: (boolean | undefined)[] = [];
   for (const e of events) {
     if (e.type === POP) {
@@ -88,14 +87,14 @@ function keepKeys(events: readonly fastYaml.Event[], text: string): void {
   }
 }
 
-/** What is told of a text that is no YAML; message and line where they are better than the parser's. */
+/** Advice for a YAML error; message and line only if they are better than the parser's. */
 interface Remedy {
   message?: string;
   hint: string;
   line?: number;
 }
 
-/** What is wrong with a text that is no YAML, where that can be said better, and what to do; `at` is from 0. */
+/** Explains a YAML error better than the parser if possible, with advice; `at` is a line from 0. */
 function remedyOf(text: string, reason: string, at: number | undefined): Remedy {
   const lines = text.split('\n', (at ?? 0) + 1);
   const line = at === undefined ? undefined : lines[at];
@@ -121,7 +120,7 @@ function remedyOf(text: string, reason: string, at: number | undefined): Remedy 
   const indent = (l: string): number => l.length - l.trimStart().length;
   const depths =
     indent(line) === indent(above) ? '' : ` (it is indented by ${indent(line)}, the line above by ${indent(above)})`;
-  // A quote or bracket that stays open is seen where the next line, or the file, ends it.
+  // An unclosed quote or bracket is only noticed at the next line or the end of the file.
   if (/deficient indentation|unexpected end/.test(reason) && above)
     return {
       message: 'not valid YAML: a bracket or quote that is not closed',
@@ -134,11 +133,11 @@ function remedyOf(text: string, reason: string, at: number | undefined): Remedy 
   };
 }
 
-/** A plain value that begins with one of these characters, which YAML keeps for itself. */
+/** A plain value that begins with a character reserved by YAML. */
 const valueAfter = (line: string, first: string): string | undefined =>
   new RegExp(`:\\s+([${first}][^,}\\]#]*?)\\s*(?:[,}\\]#]|$)`).exec(line)?.[1];
 
-/** A key that its map has twice: where the other one is, if that is easily seen. */
+/** A duplicate key: the line of the other one, if it is easy to find. */
 function twice(lines: readonly string[], at: number): Remedy {
   const [, indent, key] = /^(\s*)([^\s:{[][^:]*):/.exec(lines[at] ?? '') ?? [];
   if (key === undefined) return { hint: 'remove one of the two' };

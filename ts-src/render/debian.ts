@@ -27,7 +27,7 @@ export interface Recipe {
   underlayPrefixes: string[];
   cmakeArgs: string[];
   environment: Record<string, string>;
-  /** Names of libraries that no package needs to provide, with `*`. */
+  /** Patterns (`*`) of libraries that no package needs to provide. */
   externalLibraries: readonly string[];
   /** Debian relations. */
   buildDepends: string[];

@@ -39,8 +39,8 @@ function addNames(list: string, names: Set<string>): void {
 }
 
 /**
- * The base that a platform has on this machine, whatever its age. Undefined where none was made yet, and where it was
- * made for other sources: before an underlay was added, or for another distro repository.
+ * A platform's base on this machine, regardless of its age. Undefined if there is none, or if it was made for other
+ * sources: before an underlay was added, or for another distro repository.
  */
 export function baseAtHand(
   state: string,

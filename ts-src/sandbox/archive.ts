@@ -4,7 +4,7 @@ import { entry } from '../model/maps.ts';
 import type { Platform } from '../model/distro.ts';
 import { readIf } from '../io/files.ts';
 
-/** A path as a `deb` line here holds it: apt would take a blank for the end of the path, so such a key is copied. */
+/** A key's path in a `deb` line. apt splits at spaces, so such a key is copied elsewhere. */
 const inOption = (path: string): string => path.replaceAll(' ', '%20');
 export const fromOption = (path: string): string => path.replaceAll('%20', ' ');
 

@@ -121,7 +121,7 @@ export async function makeBaseArchive(base: BaseArchive): Promise<Outcome> {
 
 type Sources = BaseArchive['sources'];
 
-/** Sources with keys in a folder that mmdebstrap sees as `seen`: keys lie where `nobody` may not be able to enter. */
+/** Copies keys to a folder that mmdebstrap sees as `seen`, because `nobody` may not be able to enter theirs. */
 function withCopiedKeys(sources: Sources, folder: string, seen: string): Sources {
   const copies = new Map<string, string>();
   const moved = (line: string): string =>
@@ -139,7 +139,7 @@ function withCopiedKeys(sources: Sources, folder: string, seen: string): Sources
   return { lines: sources.lines.map(moved), underlays: sources.underlays.map(moved) };
 }
 
-/** Sources whose keys have no blank in their paths, which apt can't read: in a folder for as long as they are used. */
+/** Copies keys whose paths contain spaces, which apt can't read, to a temporary folder. */
 export function withoutBlanks(sources: Sources): { sources: Sources; done: () => void } {
   const blank = [...sources.lines, ...sources.underlays].some((l) => /signed-by=\S*%20/.test(l));
   if (!blank) return { sources, done: () => undefined };

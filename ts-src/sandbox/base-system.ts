@@ -138,7 +138,7 @@ async function makeBase(request: BaseRequest, target: Target): Promise<Result<Ba
     await driver.remove(work);
     return bad(failed);
   }
-  // A plain user's mmdebstrap has to enter it with other ids.
+  // An unprivileged user's mmdebstrap enters it with other ids.
   privateFolder(work);
   const digest = await sha256File(tar);
   const unpacked = await driver.unpack(tar, join(work, 'root'));

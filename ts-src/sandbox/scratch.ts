@@ -9,7 +9,7 @@ import type { Driver } from './driver.ts';
 let session: string | undefined;
 let locks: Release[] = [];
 
-/** Parts of a state that hold what ran in roots left; those of earlier versions stand open. */
+/** Folders of a state with files from roots; earlier versions left them open to others. */
 const rootFolders = ['archives', 'layers', 'images', 'objects', 'unpacked'];
 
 /** Lock of a machine's state: shared by runs, exclusive for garbage collection. */

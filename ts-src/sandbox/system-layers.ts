@@ -207,7 +207,7 @@ export class SystemLayers {
 
   private archives(): string {
     const folder = privateFolder(join(this.room.state, 'archives'));
-    // apt looks for it.
+    // apt requires this folder.
     mkdirSync(join(folder, 'partial'), { recursive: true, mode: 0o700 });
     return folder;
   }
@@ -273,8 +273,8 @@ export class SystemLayers {
   }
 
   /**
-   * The file with dpkg's status of a root with this set. Throws a LeftBehindError where what was installed left a link
-   * there, which would lead to a file of this machine.
+   * The file with dpkg's status of a root with this set. Throws a LeftBehindError if an installed program left a
+   * symlink there, which would lead to a file of this machine.
    */
   async status(layers: readonly string[]): Promise<string | undefined> {
     const layer = layers.find((l) => exists(join(l, statusFile)));
@@ -282,7 +282,7 @@ export class SystemLayers {
   }
 }
 
-/** Moves what apt fetched in a root to where packages stay: files alone, none of which gives somebody rights. */
+/** Moves files that apt fetched in a root to the shared folder: only regular files, without special permissions. */
 export function takePackages(from: string, to: string): void {
   for (const name of readdirSync(from).filter(isDebFile)) {
     const path = join(from, name);

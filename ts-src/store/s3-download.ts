@@ -2,15 +2,15 @@ import { createWriteStream, writeFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 
-/** Where an answer is written to, and how many bytes of it may be taken. */
+/** Destination of an answer, and its size limit in bytes. */
 export interface Target {
   file: string;
   most: number;
 }
 
 /**
- * Writes an answer to a file. Of one that says that it is longer than it may be nothing is left: it is not the object
- * that is wanted. One that does not say so is a fault of the server.
+ * Writes an answer to a file. An answer that announces more than the limit is not the wanted object, and leaves no
+ * file. One that exceeds it without announcing is an error of the server.
  */
 export async function save(response: IncomingMessage, { file, most }: Target): Promise<void> {
   const told = response.headers['content-length'];

@@ -151,7 +151,8 @@ export class Store {
       const bring = () => shared && this.blobs.fetch(name, local, file.size);
       if (this.verified.has(file.sha256) && exists(local)) return local;
       if (!exists(local) && !(await bring())) continue;
-      // It may have no end, and the record that tells another size may be false: it is neither read nor removed.
+      // Its size differs from the record's: it may be endless, or the record may be false. So it is neither read nor
+      // removed.
       if (!shared && statSync(local).size !== file.size) continue;
       for (const again of [false, true]) {
         if (again && !(await bring())) break;

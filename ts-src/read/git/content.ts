@@ -164,14 +164,14 @@ const downloadOptions = [
   `--connect-timeout 30 --max-time 3600 --speed-limit 1 --speed-time ${stallSeconds}`,
 ].flatMap((options) => options.split(' '));
 
-/** What a server's answer 404 is called. */
+/** The message for a server's answer 404. */
 export const answeredMissing = 'the server has no such file (404)';
 const answered = (status: number): string => {
   if (status === 404) return answeredMissing;
   return status === 401 || status === 403 ? `the server allows no access (${status})` : `the server answered ${status}`;
 };
 
-/** What curl says, without its own words and numbers. */
+/** curl's message without its prefixes and numbers. */
 function curlReason(said: string): string {
   const status = /returned error: (\d{3})/.exec(said)?.[1];
   return status === undefined ? plainReason(said.trim().replace(/^curl: \(\d+\) /, '')) : answered(Number(status));

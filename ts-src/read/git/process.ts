@@ -172,7 +172,7 @@ export const gitReason = (o: Outcome): string => {
   return plainReason(said.replace(/^(fatal|error): (unable to access '[^']*': )?/, ''));
 };
 
-/** What curl or ssh says of a server, without what says it twice. */
+/** The message of curl or ssh, without repetitions. */
 export const plainReason = (said: string): string =>
   said.trim().replace(/ after \d+ ms: Could(?:n't| not) connect to server$/, ': nothing answers there');
 

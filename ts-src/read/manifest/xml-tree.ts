@@ -119,9 +119,9 @@ class TreeReader {
   }
 }
 
-/** A `&` or `<` that stands for itself, up to the line of a fault: it may be why the text could not be read. */
+/** Finds an unescaped `&` or `<` up to the line of an error, which it may have caused. */
 function bareSign(text: string, upTo: number): { message: string; line: number } | undefined {
-  // What comments and CDATA hold is no markup; their lines count.
+  // Blanks out comments and CDATA, preserving line breaks.
   const plain = text.replace(/<!--[^]*?-->|<!\[CDATA\[[^]*?\]\]>/g, (hidden) => hidden.replace(/[^\n]/g, ' '));
   const found = /&(?!#\d+;|#x[\da-f]+;|[A-Za-z][\w.-]*;)|<(?=[\s\d=])/i.exec(plain);
   if (!found) return undefined;
