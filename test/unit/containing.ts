@@ -1,4 +1,4 @@
 import { expect } from 'vitest';
 
-/** Any text with this in it, in the place of a value that is compared. */
+/** Matches any text that contains this part. */
 export const containing = (part: string): unknown => expect.stringContaining(part);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll } from 'vitest';
 import { checkAnswers } from '../../ts-src/deploy/answers.ts';
 
-/** Answers to `slipway deploy`, and what a check of them says. */
+/** Answers for `slipway deploy`, and the result of checking them. */
 
 export const scratch = mkdtempSync(join(tmpdir(), 'slipway-deploy-test-'));
 

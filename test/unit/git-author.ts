@@ -1,4 +1,4 @@
-/** The environment of a git that commits: git asks for a name where a machine has none. */
+/** An environment for commits, since git needs a name. */
 export const committing: NodeJS.ProcessEnv = {
   ...process.env,
   GIT_AUTHOR_NAME: 'a',

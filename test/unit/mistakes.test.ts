@@ -31,8 +31,8 @@ const ofDistro = (text: string): string => renderDiagnostics(parseDistro(text, '
 const ofYaml = (text: string): string => renderDiagnostics(parseYaml(text, 'f').diagnostics);
 const ofRepos = (text: string): string => renderDiagnostics(parseRepos(text, 'r').diagnostics);
 
-describe('values of distro.yaml', () => {
-  it('are named in what is told of them, with what is meant', () => {
+describe('values in distro.yaml', () => {
+  it('are named in messages, with suggestions', () => {
     expect(ofDistro(distro('').replace('[bookworm]', 'x').replace(' 2}', ' jazzy}'))).toContain(
       "distributions.d.ros_version must be 1 or 2, not 'jazzy'",
     );
@@ -46,7 +46,7 @@ describe('values of distro.yaml', () => {
     expect(ofDistro(distro('tests: {retries: 99}\n'))).toContain('tests.retries is too large: at most 10');
   });
 
-  it('have checks that all say in words what a value must be', () => {
+  it('have checks whose messages say in words what a value must be', () => {
     const silent: string[] = [];
     const seen = new Set<unknown>();
     const visit = (schema: unknown, path: string): void => {
@@ -67,7 +67,7 @@ describe('values of distro.yaml', () => {
     expect(silent).toEqual([]);
   });
 
-  it('name patches that are there', () => {
+  it('must name existing patches', () => {
     const root = mkdtempSync(join(tmpdir(), 'slipway-patches-'));
     const file = join(root, 'distro.yaml');
     const text = distro('package_settings:\n  a*:\n    patches: [there.patch, gone.patch]\n');
@@ -83,7 +83,7 @@ describe('values of distro.yaml', () => {
 });
 
 describe('YAML', () => {
-  it('has keys as they are written, and `y` as PyYAML has it', () => {
+  it('has keys as written, and `y` as PyYAML reads it', () => {
     const text = 'y: n\non: yes\n1.0: a\n012: b\n2024-01-01: c\nnull: d\n"no": e\n<<: {x: 1}\nlist: [{off: 1}, y]\n';
     expect(parseYaml(text, 'f')).toMatchObject({
       value: { y: 'n', on: true, '1.0': 'a', '012': 'b', '2024-01-01': 'c', null: 'd', no: 'e', x: 1 },
@@ -93,7 +93,7 @@ describe('YAML', () => {
     expect(repos.ok && repos.value.map((r) => [r.name, r.source?.version])).toEqual([['y', 'y']]);
   });
 
-  it('that is no YAML is told by the line that is wrong', () => {
+  it('with a syntax error is reported with the line that is wrong', () => {
     expect(ofYaml('')).toBe(
       'f:1: error: the file is empty [yaml-invalid]\n    write its entries, or remove the file\n',
     );
@@ -106,7 +106,7 @@ describe('YAML', () => {
     expect(ofYaml('a: 1\n---\nb: 2\n')).toContain('f:2: error: the file has 2 documents');
   });
 
-  it('of .repos files says what is missing and what is misspelt', () => {
+  it('of .repos files: reports missing and misspelt keys', () => {
     expect(ofRepos('')).toContain('write `repositories:` and its entries');
     expect(ofRepos('repositorys: {}\n')).toContain("write 'repositories' for 'repositorys'");
     expect(ofRepos('repositories:\n  a: {type: git, url: ../a, vesion: main}\n')).toBe(
@@ -118,7 +118,7 @@ describe('YAML', () => {
 });
 
 describe('a manifest', () => {
-  it('with a sign that must be escaped is told its line', () => {
+  it('with an unescaped character is reported with its line', () => {
     const text = (description: string): string =>
       `<package format="3">\n<name>a</name>\n<!-- a & b -->\n<description>${description}</description>\n</package>\n`;
     const told = (description: string) => parseManifest(text(description), 'p').diagnostics[0];
@@ -133,7 +133,7 @@ describe('a manifest', () => {
 describe('values of options', () => {
   const wrong = (name: string, values: Record<string, unknown>, words: string[] = []): string | undefined =>
     valueFault(ownEntry(commands, name), values, words);
-  it('are checked before a command runs, each by its own', () => {
+  it('are validated before a command runs', () => {
     expect(wrong('publish', { store: 'nowhere' })).toBe("--store 'nowhere' is not file:PATH or s3://BUCKET/PREFIX");
     for (const [name, command] of Object.entries(commands))
       for (const [option, { check }] of Object.entries(command.options))
@@ -166,7 +166,7 @@ describe('an underlay', () => {
   );
   const platform = parsed.ok ? ownEntry(parsed.value.platforms, 'bookworm') : undefined;
 
-  it('may have blanks in the path of its key, which apt never sees', () => {
+  it('may have spaces in the path of its key, which apt never sees', () => {
     const root = mkdtempSync(join(tmpdir(), 'slipway blank-'));
     mkdirSync(join(root, 'my keys'));
     writeFileSync(join(root, 'my keys/u.asc'), 'key');
@@ -179,7 +179,7 @@ describe('an underlay', () => {
     rmSync(root, { recursive: true });
   });
 
-  it('that was added after the base was made keeps its names from being called missing', () => {
+  it("added after the base was made is not searched in that base's lists", () => {
     const state = mkdtempSync(join(tmpdir(), 'slipway-hand-'));
     if (!platform) throw new Error('the distro file is wrong');
     const folder = join(state, 'bases/bookworm-amd64');

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { NearNames } from '../../ts-src/model/diagnostics.ts';
 import { likelyName } from '../../ts-src/plan/archive.ts';
 
-describe('a system package that the archive does not have', () => {
+describe('a system package that the archive lacks', () => {
   const names = new Set(['vcstool', 'python3-vcs', 'python3-numpy', 'libtinyxml2-dev', 'python3-catkin-pkg', 'zlib1g']);
   const likely = (name: string) => likelyName(name, new NearNames(names), names);
 

@@ -8,7 +8,7 @@ describe('overrides', () => {
   const versionOf = (name: string, ...args: string[]) =>
     packagesIn(slipway('plan', '--json', ...args).stdout).find((p) => p.name === name);
 
-  it('take a folder as it is, a branch, and a pull request, several at once', () => {
+  it('accept a folder as it is, a branch, and a pull request, several at once', () => {
     git('core', 'checkout', '-qb', 'feature');
     write('core/base/package.xml', manifest('base', '', '2.0.0'));
     git('core', 'commit', '-qam', 'feature');
@@ -34,7 +34,7 @@ describe('overrides', () => {
     expect(versionOf('base')?.version).toBe('1.0.0');
   });
 
-  it('are refused where they name nothing, all at once', () => {
+  it('are refused if they name nothing, all at once', () => {
     expect(
       slipway(
         'plan',

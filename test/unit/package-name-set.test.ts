@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { join, NameIndex, type PackageNameSet } from '../../ts-src/plan/package-name-set.ts';
 
-it('joins sets of names as sets are joined, whenever a name is met first', () => {
+it('joins sets of names like sets, regardless of the order of names', () => {
   const names = fc.array(fc.integer({ min: 0, max: 90 }).map((n) => `n${n}`));
   fc.assert(
     fc.property(names, fc.array(names), (known, lists) => {

@@ -94,7 +94,7 @@ describe('members of a package', () => {
     ["dpkg's own folder", [member('/DEBIAN/postinst')], /outside/],
     ['an escape in a target', [at('a', 'link', { target: 'b\x1b' })], /control characters/],
   ])('may not be %s', (_, members, reason) => expect(memberFaults(members, allowed).join('\n')).toMatch(reason));
-  it('may be anywhere where no folder is named', () => {
+  it('may be anywhere if no folder is named', () => {
     const anywhere = { folders: ['/'], targets: ['/'], links: new Map<string, string>() };
     const file: Member = { path: '/opt/acme/d/lib/x', type: 'file', mode: 0o644, target: '' };
     expect(memberFaults([file], anywhere)).toEqual([]);
@@ -123,7 +123,7 @@ describe('a tree that a build left', () => {
   beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'slipway-staged-'))));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  it('is read without following links, and told with every kind of file', () => {
+  it('is read without following symlinks, and reported with every kind of file', () => {
     const root = join(folder, 'tree');
     mkdirSync(join(root, 'opt/acme/d'), { recursive: true });
     writeFileSync(join(root, 'opt/acme/d/su'), 'x');
@@ -138,7 +138,7 @@ describe('a tree that a build left', () => {
       expect(faults).toMatch(reason);
   });
 
-  it('is refused where it is a link, a file, or not there', () => {
+  it('is refused if it is a symlink, a file, or missing', () => {
     symlinkSync('/etc', join(folder, 'link'));
     writeFileSync(join(folder, 'file'), '');
     expect(stagedMembers(join(folder, 'link'))).toMatch(/no folder/);
@@ -171,7 +171,7 @@ describe('a package file', () => {
   beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'slipway-debs-'))));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  /** A package as dpkg-deb makes it, whatever its control part holds. */
+  /** A package made by dpkg-deb, with any control part. */
   function built(control: Record<string, string>, files: Record<string, string> = { 'opt/acme/d/a': 'a' }): string {
     const root = join(folder, String(++count));
     for (const [name, text] of Object.entries({
@@ -191,7 +191,7 @@ describe('a package file', () => {
     expect(await debFaults(file, planned)).toEqual([]);
   });
 
-  it('with our own control part is what dpkg reads', async () => {
+  it("with Slipway's control part is read correctly by dpkg", async () => {
     const from = built({ control });
     const data = arMembers(from)!.find((m) => m.name.startsWith('data.tar'))!;
     const file = join(folder, 'own.deb');
@@ -218,7 +218,7 @@ describe('a package file', () => {
     },
   );
 
-  it('is not read for an index where dpkg would run or obey something of it', async () => {
+  it('is not indexed if dpkg would run or obey something in it', async () => {
     const read = (path: string) => controlStanzas([{ name: 'acme-d-x_1.0.0-0bookworm.1_amd64.deb', path }]);
     expect(await read(built({ control, md5sums: '' }))).toEqual([control]);
     for (const name of ['postinst', 'triggers', 'conffiles'])
@@ -264,13 +264,13 @@ describe('a package file', () => {
     expect(await make(`${control}X: a\x1bb\n`)).toMatch(/control characters/);
   });
 
-  it('may not hold what its tree may not', async () => {
+  it('may not contain what its tree may not', async () => {
     expect((await debFaults(built({ control }, { 'etc/cron.d/x': '* * * * * root x' }), planned)).join()).toMatch(
       /\/etc\/cron\.d\/x is outside/,
     );
   });
 
-  it('is refused where it is none: text, cut short, changed, a link', async () => {
+  it('is refused if invalid: text, truncated, changed, a symlink', async () => {
     const whole = built({ control });
     const bytes = readFileSync(whole);
     const other = join(folder, 'other.deb');
@@ -288,7 +288,7 @@ describe('a package file', () => {
   });
 });
 
-it('relations that others imply are left out', () =>
+it('redundant relations are removed', () =>
   expect(simplified(['libc6', 'a', 'libc6 (>= 2.34)', 'a', 'b (<< 2)', 'b', 'x | y'])).toEqual([
     'a',
     'libc6 (>= 2.34)',

@@ -9,8 +9,8 @@ const faultsOf = (place: string): string => {
   return read.success ? '' : read.error.issues.map((i) => i.message).join('\n');
 };
 
-describe('places that are published to', () => {
-  it('are folders, buckets and hosts, in both spellings of a host', () => {
+describe('places of publication', () => {
+  it('are folders, buckets and hosts, with both notations of a host', () => {
     const long = parseRemotePlace(
       'ssh://deploy@apt.example.org:2222/srv/apt/?key=/keys/a b&public=https://apt.example.org',
     );
@@ -46,7 +46,7 @@ describe('places that are published to', () => {
     ['host:/srv', 'USER@HOST:/PATH'],
   ])('are refused with the reason: %s', (place, reason) => expect(faultsOf(place)).toContain(reason));
 
-  it('have channels and their images beside each other, where clients read them too', () => {
+  it('have channels and their images side by side, also at the public URL', () => {
     const place = 'ssh://host/srv/apt?public=https://apt.example.org/';
     const nightly = channelUri(place, 'nightly');
     expect(nightly).toBe('ssh://host/srv/apt/nightly/apt?public=https%3A%2F%2Fapt.example.org%2Fnightly%2Fapt');

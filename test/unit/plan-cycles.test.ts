@@ -7,7 +7,7 @@ import { sourcePackage, planOf, names, packagesOf } from './planned.ts';
 import { at, first } from '../../ts-src/model/lists.ts';
 
 describe('a plan', () => {
-  it('reports a cycle with its trail, blocks it and what needs it, and goes on', () => {
+  it('reports a cycle with its trail, blocks it and its dependents, and continues', () => {
     const { diagnostics, plan } = planOf([
       sourcePackage('a', [['depend', 'b']]),
       sourcePackage('b', [['build_depend', 'c']]),
@@ -27,7 +27,7 @@ describe('a plan', () => {
     expect(packagesOf(plan).length).toBe(5);
   });
 
-  it('builds packages that need each other only to run', () => {
+  it('builds packages in a cycle of run dependencies', () => {
     const p = planOf([
       sourcePackage('a', [['exec_depend', 'b']]),
       sourcePackage('b', [['exec_depend', 'a']]),
@@ -37,7 +37,7 @@ describe('a plan', () => {
     expect(names(p)).toEqual(['a', 'b', 'c']);
   });
 
-  it('leaves out the edge of a group that closes a cycle, and says so', () => {
+  it("leaves out a group's edge that closes a cycle, and reports it", () => {
     const p = planOf([
       sourcePackage('gen', [['group_depend', 'plugins']]),
       sourcePackage('plugin', [['depend', 'gen']], '1.0.0', '<member_of_group>plugins</member_of_group>'),
@@ -47,7 +47,7 @@ describe('a plan', () => {
     expect(packagesOf(p.plan).some((q) => q.blocked)).toBe(false);
   });
 
-  it('a cycle elsewhere changes neither how deep packages lie nor their order', () => {
+  it('a cycle elsewhere changes neither depths nor order', () => {
     const plain = [
       sourcePackage('x', [['exec_depend', 'z']]),
       sourcePackage('y', [['build_depend', 'x']]),
@@ -64,7 +64,7 @@ describe('a plan', () => {
     expect(diagnostics.map((d) => d.code)).toEqual(['cycle-group']);
     const milliseconds = () => 10;
     expect(remainingPaths(packagesOf(plan), milliseconds).reduce((a, b) => Math.max(a, b))).toBe(30);
-    // Packages that need each other to run lie equally deep, whatever stands between them.
+    // Members of a cycle of run dependencies have the same depth, whatever is between them in the order.
     const ring = [
       sourcePackage('a', [['exec_depend', 'b']]),
       sourcePackage('b', [
@@ -83,10 +83,10 @@ describe('a plan', () => {
     });
   });
 
-  it('leaves out no more edges of groups than close a cycle', () => {
+  it('leaves out no more group edges than necessary', () => {
     const member = (name: string, tags: [string, string][]) =>
       sourcePackage(name, tags, '1.0.0', '<member_of_group>g</member_of_group>');
-    // One edge of each must go; of the two that are left over one more, since they close a cycle together.
+    // One edge of each pair must be removed; the two that remain close a cycle, so one more must be.
     const { plan, diagnostics } = planOf([
       sourcePackage('core', [['group_depend', 'g']]),
       member('m1', [['buildtool_depend', 'core']]),
@@ -102,7 +102,7 @@ describe('a plan', () => {
     ]);
   });
 
-  it('finds the cycles that tests close, and none where only a run dependency leads back', () => {
+  it('finds cycles closed by tests, and none that only a run dependency closes', () => {
     const found = (packages: SourcePackage[]) =>
       findCycles(first(planOf(packages).resolvers).evaluated).map((c) => [
         c.kind,
@@ -115,7 +115,7 @@ describe('a plan', () => {
     ]);
   });
 
-  it('warns where only a test dependency closes a cycle, names that edge, and builds all', () => {
+  it('warns if only a test dependency closes a cycle, names that edge, and builds all', () => {
     const p = planOf([
       sourcePackage('a', [['test_depend', 'b']]),
       sourcePackage('b', [
@@ -135,7 +135,7 @@ describe('a plan', () => {
     ]);
   });
 
-  it('takes a cycle of twenty thousand packages, and a chain as long', () => {
+  it('handles a cycle of twenty thousand packages, and a chain of that length', () => {
     const many = Array.from({ length: 20_000 }, (_, i) => sourcePackage(`p${i}`, [['depend', `p${i + 1}`]]));
     const ring = planOf([...many.slice(0, -1), sourcePackage('p19999', [['depend', 'p0']])]);
     expect(ring.diagnostics.map((d) => d.code)).toEqual(['cycle']);
@@ -143,7 +143,7 @@ describe('a plan', () => {
     expect([names(chain)[0], at(packagesOf(chain.plan), 19_999).depth]).toEqual(['p19999', 19_999]);
   });
 
-  it("goes without a member of a group that can't be built, and says so", () => {
+  it("leaves out a group member that can't be built, and reports it", () => {
     const member = '<member_of_group>rmw</member_of_group>';
     const p = planOf([
       sourcePackage('impl', [['group_depend', 'rmw']]),

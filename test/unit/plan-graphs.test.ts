@@ -22,7 +22,7 @@ describe('any graph', () => {
     ),
     { maxLength: 30 },
   );
-  // A group holds three packages; one that depends on it is no member.
+  // A group has three members; a package that depends on it is not one.
   const build = (edges: [number, number, string][]) =>
     Array.from({ length: 12 }, (_, i) => {
       const mine = edges.filter(([a, b]) => a === i && b !== i);
@@ -40,7 +40,7 @@ describe('any graph', () => {
       );
     });
 
-  it('is planned to the same bytes whatever the order of the input', () => {
+  it('gives the same plan for any order of the input', () => {
     fc.assert(
       fc.property(graphs, fc.infiniteStream(fc.nat()), (edges, random) => {
         const packages = build(edges);
@@ -55,7 +55,7 @@ describe('any graph', () => {
     );
   });
 
-  it('is ordered so that what can be built has its whole root before it', () => {
+  it('is ordered so that each package comes after its whole root', () => {
     fc.assert(
       fc.property(graphs, (edges) => {
         const { plan, diagnostics } = planOf(build(edges));
@@ -63,7 +63,7 @@ describe('any graph', () => {
         expect(scope.packages.length).toBe(12);
         const closures = closuresOf(scope);
         scope.packages.forEach((p, n) => {
-          // Whatever is blocked says why, and only errors block.
+          // Each blocked package has a reason, and only errors block.
           if (p.blocked) expect(diagnostics.some((d) => d.severity === 'error')).toBe(true);
           if (!p.blocked)
             for (const d of closures.root(n))
@@ -74,7 +74,7 @@ describe('any graph', () => {
     );
   });
 
-  it('lets each task go on as soon as its whole root is done, and no sooner', () => {
+  it('starts each task as soon as its whole root is done, and not before', () => {
     fc.assert(
       fc.property(graphs, fc.infiniteStream(fc.nat()), (edges, random) => {
         const { packages } = first(planOf(build(edges)).plan.scopes);
@@ -83,7 +83,7 @@ describe('any graph', () => {
         const count = packages.length;
         const done = new Set<number>();
         const rootOf = (t: number) => (t < count ? closures.root(t) : closures.testRoot(t - count));
-        // Packages that wait for themselves are blocked, and never done.
+        // Packages that wait for themselves are blocked, and never built.
         const sound = [...Array(2 * count).keys()].filter((t) =>
           [t % count, ...rootOf(t)].every((d) => !at(packages, d).blocked),
         );

@@ -9,8 +9,8 @@ import { portOf } from '../port.mjs';
 import { packagesIn } from '../told-plan.ts';
 
 describe('a repository on a server', () => {
-  it('is asked once, gives trees and manifests alone, and is given time where it asks for it', async () => {
-    // Much that no plan needs.
+  it('gets one request, sends only trees and manifests, and is given time if it asks for it', async () => {
+    // Large data that plans do not need.
     write('core/big.bin', Array.from({ length: 40_000 }, (_, i) => (i * 2654435761) % 4294967296).join(''));
     git('core', 'add', '-A');
     git('core', 'commit', '-qm', 'big');
@@ -57,7 +57,7 @@ describe('a repository on a server', () => {
       expect(size).toBeLessThan(300);
       requests.length = 0;
       expect((await plan()).code).toBe(0);
-      // One ls-remote: what it advertises, and the refs that were asked for.
+      // One ls-remote: the advertisement, and the requested refs.
       expect(requests).toEqual(['GET /core/.git/info/refs', 'POST /core/.git/git-upload-pack']);
     } finally {
       server.close();
@@ -65,7 +65,7 @@ describe('a repository on a server', () => {
   });
 });
 
-it('a distribution of releases without a cache is read from its release repository, and remembered', () => {
+it('a distribution of releases without a cache is read from its release repository, and cached', () => {
   for (const [name, body] of [
     ['base', ''],
     ['lib', '<depend>base</depend>\n'],
@@ -103,7 +103,7 @@ it('a distribution of releases without a cache is read from its release reposito
   expect([locked.status, locked.stdout.split('\n').length], locked.stderr).toEqual([0, 4]);
 });
 
-describe('what a plan remembers', () => {
+describe('the parse cache', () => {
   const cache = (versions: Record<string, string>): string => `distribution_file:
 - repositories:
     all:
@@ -130,7 +130,7 @@ version: 2
   const bytes = (ran: { stdout: string; stderr: string }) => [ran.stdout.replace(/"stamp":"\d+"/, ''), ran.stderr];
   const remembered = () => readdirSync(join(folder, 'remembering/.slipway/parsed')).sort();
 
-  it('is nothing where there is no state; else the next plan reads what changed, to the same bytes, whatever happened to it', () => {
+  it('is not written without a state; else the next plan reads only changes, even if it is damaged', () => {
     const files = {
       'distro.yaml':
         'organization: acme\nindex: index-v4.yaml\ndistributions: {d: {platforms: [bookworm], sources: release, cache: cache.yaml}}\nplatforms: {bookworm: {os: debian, release: bookworm}}\nrosdep: [rosdep.yaml]\n',
@@ -154,7 +154,7 @@ version: 2
     expect(both(cache(versions())).status).toBe(0);
     expect(both(cache(versions({ p3: '2.0.0' }))).stdout).toContain('"version":"2.0.0"');
     both(cache(versions({ p8: '1.0.0' })));
-    // A fault is told again each time, and one that is mended is gone.
+    // A fault is reported each time, and no longer after it is fixed.
     expect(both(cache(versions({ p3: 'x' }))).stderr).toContain("version 'x' is not three numbers");
     expect(both(cache(versions({ p3: 'x' }))).stderr).toContain("version 'x' is not three numbers");
     expect(both(cache(versions())).status).toBe(0);
@@ -164,7 +164,7 @@ version: 2
       expect(both(cache(versions({ p2: '1.5.0' }))).status).toBe(0);
       both(cache(versions()));
     }
-    // What one program understood is nothing to another one, be it of the same version.
+    // Another program's cache is not used, even of the same version.
     const heads = () =>
       remembered().map(
         (name) => readFileSync(join(folder, 'remembering/.slipway/parsed', name), 'utf8').split('\n')[0],

@@ -3,7 +3,7 @@ import { renderDiagnostics } from '../../ts-src/render/diagnostics.ts';
 import { distro, sourcePackage, planOf, names, packagesOf } from './planned.ts';
 
 describe('a plan', () => {
-  it('tells of all that does not resolve, where, and what is near', () => {
+  it('reports everything that does not resolve, with location and similar names', () => {
     const { diagnostics, plan } = planOf(
       [
         sourcePackage('app', [
@@ -40,7 +40,7 @@ lib/package.xml:2: warning: 'lib' needs 'from_pip' (<exec_depend>), which rosdep
     ).toEqual(['above', 'app', 'lib']);
   });
 
-  it('adds what ROS 2 leaves unsaid: ros_workspace, and the type supports of interface packages', () => {
+  it('adds implicit dependencies of ROS 2: ros_workspace, and the type supports of interface packages', () => {
     const { plan } = planOf([
       sourcePackage('ament_package', []),
       sourcePackage('ament_cmake_core', [['build_depend', 'ament_package']]),
@@ -59,7 +59,7 @@ lib/package.xml:2: warning: 'lib' needs 'from_pip' (<exec_depend>), which rosdep
     expect(of('msgs').run).toEqual(['ros_workspace']);
   });
 
-  it('resolves in order: what packages names, the underlay, the rest of the distribution, rosdep', () => {
+  it('resolves in order: `packages`, the underlay, the rest of the distribution, rosdep', () => {
     const d = distro({
       distributions: {
         jazzy: { platforms: ['bookworm'], repos: ['x'], ros_version: 2, packages: ['app', 'mine'], underlay: ['ros2'] },
@@ -103,7 +103,7 @@ lib/package.xml:2: warning: 'lib' needs 'from_pip' (<exec_depend>), which rosdep
     ]);
   });
 
-  it('checks version bounds and carries them into the package', () => {
+  it('checks version bounds, and passes them to the package', () => {
     const p = planOf([
       sourcePackage('app', [
         ['depend version_gte="1.0.0"', 'lib'],
@@ -116,7 +116,7 @@ lib/package.xml:2: warning: 'lib' needs 'from_pip' (<exec_depend>), which rosdep
     expect(packagesOf(p.plan).find((q) => q.name === 'app')!.bounds).toEqual({ lib: ['>= 1.0.0'] });
   });
 
-  it('refuses two places that would be published as one suite; two architectures share one', () => {
+  it('refuses two scopes with the same suite; two architectures may share one', () => {
     const platforms = {
       bookworm: { os: 'debian', release: 'bookworm', architectures: ['amd64', 'arm64'] },
       other: { os: 'debian', release: 'bookworm', architectures: ['arm64'] },
@@ -132,7 +132,7 @@ lib/package.xml:2: warning: 'lib' needs 'from_pip' (<exec_depend>), which rosdep
 `);
   });
 
-  it('takes packages named constructor and __proto__-like for what they are', () => {
+  it('allows packages named constructor and __proto__-like', () => {
     const p = planOf([
       sourcePackage('constructor', []),
       sourcePackage('hasOwnProperty', [['depend', 'constructor']]),

@@ -6,7 +6,7 @@ import { distro, sourcePackage, planOf, names, packagesOf } from './planned.ts';
 import { at, first } from '../../ts-src/model/lists.ts';
 
 describe('a plan', () => {
-  it('reads well', () => {
+  it('is printed for people', () => {
     const { plan } = planOf([
       sourcePackage('app', [
         ['depend', 'lib'],
@@ -32,7 +32,7 @@ describe('a plan', () => {
     expect(parsePlan(JSON.parse(JSON.stringify(plan)))).toEqual(plan);
   });
 
-  it('takes named packages with what they need, and says why each is there', () => {
+  it('selects named packages with their dependencies, and says why each is there', () => {
     const { plan } = planOf(
       [
         sourcePackage('app', [['depend', 'lib']]),
@@ -49,7 +49,7 @@ describe('a plan', () => {
     ]);
   });
 
-  it('brings what the tests of named packages need, marked as such, and what tests of those need not', () => {
+  it('adds test dependencies of named packages, marked as such, but not the test dependencies of those', () => {
     const packages = [
       sourcePackage('app', [
         ['depend', 'lib'],
@@ -71,7 +71,7 @@ describe('a plan', () => {
     const forApp = { lint: { neededBy: 'app', forTests: true }, lint_core: { neededBy: 'lint', forTests: true } };
     expect(whys({ packages: ['app'] })).toEqual(app);
     expect(whys({ packages: ['app'], tests: true })).toEqual({ ...app, ...forApp });
-    // By what lies above, and of a distribution that names one package itself.
+    // Selected by dependents, and for a distribution that names one package itself.
     expect(whys({ above: ['app'], tests: true })).toEqual({ ...app, ...forApp });
     const settings = { platforms: ['bookworm'], repos: ['x'], ros_version: 2, packages: ['app'] };
     const named = planOf(packages, {
@@ -87,7 +87,7 @@ describe('a plan', () => {
     expect(names(planOf(packages, skipping))).toEqual(['lib', 'app']);
   });
 
-  it('holds back what --only does not name', () => {
+  it('marks packages that --only does not name as not built', () => {
     const { plan } = planOf([sourcePackage('app', [['depend', 'lib']]), sourcePackage('lib', [])], {
       selection: { packages: ['app'], only: true },
     });
@@ -98,7 +98,7 @@ describe('a plan', () => {
     expect(parsePlan(JSON.parse(JSON.stringify(plan)))).toEqual(plan);
   });
 
-  it('selects by what lies above, by repository and by what changed, all at once', () => {
+  it('selects by dependents, by repository and by changes, combined', () => {
     const chain = [
       sourcePackage('base', []),
       sourcePackage('lib', [['depend', 'base']]),

@@ -6,7 +6,7 @@ import { parseManifest } from '../../ts-src/read/manifest/manifest.ts';
 import { layerRosdep } from '../../ts-src/read/rosdep.ts';
 import { first } from '../../ts-src/model/lists.ts';
 
-/** Plans of packages that are made up, on one platform. */
+/** Plans of invented packages on one platform. */
 
 export const distro = (extra: object = {}): Distro =>
   distroSchema.parse({

@@ -83,7 +83,7 @@ function environmentAfter(shell: string, script: string): Record<string, string>
   );
 }
 
-/** What every shell has, whatever its own hooks. */
+/** Expected in every shell, regardless of its hooks. */
 const common = (): Record<string, string> => ({
   AMENT_PREFIX_PATH: `${own()}:${bare()}:/usr`,
   CMAKE_PREFIX_PATH: `${own()}:${bare()}`,
@@ -114,14 +114,14 @@ describe('the files of a prefix', () => {
     const found = environmentAfter(shell, `set -eu\n. '${own()}/${file}'`);
     const wanted = { ...common(), ...hooks };
     expect(Object.fromEntries(Object.keys(wanted).map((name) => [name, found[name]]))).toEqual(wanted);
-    // Nothing of the scripts stays, and a name that is none was not taken.
+    // No variables or functions of the scripts remain, and invalid names were ignored.
     expect(Object.keys(found).filter((name) => /slipway|CURRENT_PREFIX|UTIL_ARGS|BESIDE_DSV|hurt/i.test(name))).toEqual(
       [],
     );
     expect(existsSync(join(folder, 'hurt'))).toBe(false);
   });
 
-  it('change nothing the second time', () => {
+  it('change nothing when sourced again', () => {
     const once = environmentAfter('dash', `. '${own()}/setup.sh'`);
     // The underlay's own script adds its folder each time.
     const twice = environmentAfter('dash', `. '${own()}/setup.sh'; . '${own()}/local_setup.sh'`);
@@ -136,7 +136,7 @@ describe('the files of a prefix', () => {
     expect(spawnSync(file, [], { encoding: 'utf8' }).status).toBe(2);
   });
 
-  it('are those of catkin for ROS 1', () => {
+  it("include catkin's for ROS 1", () => {
     const found = environmentAfter('bash', `. '${folder}/ros1/setup.bash'`);
     expect(found.ROS_PACKAGE_PATH).toBe(`${folder}/ros1/share:/usr/share`);
     expect(found.AMENT_PREFIX_PATH).toBeUndefined();

@@ -2,12 +2,12 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { PriorityQueue } from '../../ts-src/graph/priority-queue.ts';
 
-it('gives what it holds in order, whatever came in between', () => {
+it('returns items in order, with any sequence of insertions', () => {
   fc.assert(
     fc.property(fc.array(fc.option(fc.integer(), { nil: undefined })), (steps) => {
       const queue = new PriorityQueue<number>((a, b) => a < b);
       const held: number[] = [];
-      // A number is put in; in the place of each undefined one is taken out.
+      // A number is inserted; each undefined removes one.
       for (const step of [...steps, ...steps.map(() => undefined)]) {
         if (step === undefined) {
           expect(queue.pop()).toBe(held.sort((a, b) => a - b).shift());

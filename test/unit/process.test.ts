@@ -7,7 +7,7 @@ import { run } from '../../ts-src/io/process.ts';
 
 afterEach(() => vi.unstubAllEnvs());
 
-it('programs whose words we read say them in English, whatever our locale is', async () => {
+it('programs whose messages Slipway reads print them in English, regardless of the locale', async () => {
   vi.stubEnv('LC_ALL', 'de_DE.UTF-8');
   vi.stubEnv('LANGUAGE', 'de:fr');
   const said = await run('sh', ['-c', 'echo "$LC_ALL/$LANGUAGE/$HOME"']);
@@ -16,7 +16,7 @@ it('programs whose words we read say them in English, whatever our locale is', a
   expect(whole.stdout.trim()).toBe('C');
 });
 
-it('a lock that can not be made is told as what the system refuses', async () => {
+it("a lock that can't be created is reported as a system error", async () => {
   vi.stubEnv('LC_ALL', 'de_DE.UTF-8');
   const fault = await holdMutex(join(tmpdir(), 'x'.repeat(300))).catch((e: unknown) => e);
   expect(codeOf(fault)).toBe('ENAMETOOLONG');

@@ -90,7 +90,7 @@ const candidate = async (of: AptClient, name: string): Promise<string | undefine
   /Candidate: (\S+)/.exec((await of.run('apt-cache', 'policy', name)).stdout)?.[1];
 
 describe('promotion', () => {
-  it('tells every reason against it, moves the same bytes where there is none, and records what was forced', async () => {
+  it('reports every reason against it; without any, moves the same bytes; records what was forced', async () => {
     await publish('nightly', [{ name: 'acme-base', version: stamped('1.0', 1) }]);
     const refused = await cli('promote', 'nightly', 'release/one', '--dry-run');
     expect(refused.code).toBe(1);
@@ -129,7 +129,7 @@ describe('promotion', () => {
     expect((await openChannel(store, 'release/one')).head!.forced).toBe('the fair is tomorrow');
   });
 
-  it('refuses what is not complete for each architecture, not installable, or would go down', async () => {
+  it('refuses packages that are missing for an architecture, not installable, or would be downgraded', async () => {
     await publish('source', [
       { name: 'acme-tool', version: stamped('1.0', 1), depends: 'acme-lost | acme-gone (>= 2)' },
       { name: 'acme-tool', version: stamped('1.0', 1), architecture: 'arm64' },
@@ -143,7 +143,7 @@ describe('promotion', () => {
     expect(ran.stdout).toMatch(/installable +FAILS .*acme-tool needs acme-lost \| acme-gone \(>= 2\)/);
   });
 
-  it('does not count a test that passed on the same build before, or after a retry, and names it', async () => {
+  it('ignores a failed test that passed on the same build before, or after a retry, and names it', async () => {
     const tests = (tool: 'passed' | 'failed', more: 'flaky' | 'failed', last: 'passed' | 'failed') => ({
       'bookworm-d/amd64': { 'acme-tool': tool, 'acme-more': more, 'acme-last': last },
     });
@@ -157,7 +157,7 @@ describe('promotion', () => {
     const to = ['--repository', served('calm')];
     const refused = await cli('promote', 'shaky', 'calm', '-n', ...to);
     expect(refused.code).toBe(1);
-    // It was built anew since it passed.
+    // It was rebuilt since it passed.
     expect(refused.stdout).toMatch(/tests +FAILS +bookworm-d\/amd64: tests of acme-last fail newly$/m);
     await publish('shaky', debs(3), tests('failed', 'failed', 'passed'));
     const passes = await cli('promote', 'shaky', 'calm', '-n', ...to);
@@ -165,7 +165,7 @@ describe('promotion', () => {
     expect(passes.stdout).toMatch(/known to be flaky: bookworm-d\/amd64: acme-more, bookworm-d\/amd64: acme-tool$/m);
   });
 
-  it('refuses a package whose ABI no other has, though no dependency names it', async () => {
+  it('refuses a package whose required ABI no package provides, even without a named dependency', async () => {
     const tool = { name: 'acme-tool', version: stamped('1.0', 1), requires: ['acme-base-abi-1'] };
     await publish('torn', [tool, { name: 'acme-base', version: stamped('1.0', 1), abi: 'acme-base-abi-2' }]);
     const to = ['--repository', served('whole')];
@@ -176,7 +176,7 @@ describe('promotion', () => {
     expect((await cli('promote', 'torn', 'whole', '-n', ...to)).code).toBe(0);
   });
 
-  it('tells of wrong names, states and channels, all before anything is done', async () => {
+  it('reports wrong names, states and channels before anything is done', async () => {
     for (const [args, code, text] of [
       [['promote', 'nightly'], 2, 'two different channels'],
       [['promote', 'nightly', '../etc'], 1, "'../etc' is not a valid channel name"],
@@ -194,7 +194,7 @@ describe('promotion', () => {
 });
 
 describe('rollback', () => {
-  it('forward takes robots back by an upgrade; by pointer it serves the former bytes', async () => {
+  it('forward brings robots back by an upgrade; by pointer it serves the former bytes', async () => {
     const first = await publish('back', [
       { name: 'acme-tool', version: stamped('1.0', 1), text: 'good' },
       { name: 'acme-same', version: stamped('1.0', 1) },
@@ -227,7 +227,7 @@ describe('rollback', () => {
 });
 
 describe('slipway channel', () => {
-  it('lists channels, shows states, and tells what differs', async () => {
+  it('lists channels, shows states, and reports differences', async () => {
     const list = await cli('channel');
     expect(list.stdout).toMatch(/nightly +[0-9a-f]{16} /);
     const shown = await cli('channel', 'nightly');
@@ -241,7 +241,7 @@ describe('slipway channel', () => {
     });
   });
 
-  it('cleans up what no state needs, after the grace, and nothing else', async () => {
+  it('removes what no state needs after the grace period, and nothing else', async () => {
     const ids: string[] = [];
     for (const n of [1, 2, 3, 4]) ids.push(await publish('old', [{ name: 'acme-tool', version: stamped('1.0', n) }]));
     writeFileSync(join(served('old'), 'pool/main/a/acme-tool/stranger.deb'), 'x');
@@ -262,7 +262,7 @@ describe('slipway channel', () => {
     expect(again.stdout).toContain('removed 0 files');
   });
 
-  it('signs anew with another key, every suite of the repository', async () => {
+  it('signs every suite of the repository again with another key', async () => {
     const options = ['--batch', '--homedir', home, '--pinentry-mode', 'loopback', '--passphrase', ''];
     execFileSync('gpg', [...options, '--quick-generate-key', 'second', 'ed25519', 'sign', 'never'], {
       stdio: 'ignore',

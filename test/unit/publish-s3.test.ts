@@ -30,7 +30,7 @@ beforeAll(async () => {
   const gpg = ['--batch', '--homedir', home, '--pinentry-mode', 'loopback', '--passphrase', ''];
   execFileSync('gpg', [...gpg, '--quick-generate-key', 'acme', 'rsa2048', 'sign', 'never'], { stdio: 'ignore' });
   server = await s3Server();
-  // Whoever reads a repository has no credentials.
+  // Readers of a repository have no credentials.
   const statement = { Effect: 'Allow', Principal: '*', Action: 's3:GetObject', Resource: 'arn:aws:s3:::bucket/*' };
   const policy = await fetch(`${server.direct}/bucket?policy`, {
     method: 'PUT',
@@ -122,7 +122,7 @@ describe('a channel in a bucket', () => {
     });
   }
 
-  it('asks little to change little, and never lists the bucket', async () => {
+  it('needs few requests for small changes, and never lists the bucket', async () => {
     const many = Array.from({ length: 20 }, (_, i) => ({ name: `p${i}`, version: '1.0' }));
     await publish('little', await suitesOf(many));
     const before = server.requests;
@@ -130,7 +130,7 @@ describe('a channel in a bucket', () => {
     expect(server.requests - before).toBeLessThan(40);
   });
 
-  it('refuses a second writer, whose readers see nothing of it', async () => {
+  it('refuses a second writer, and readers do not notice', async () => {
     await publish('two', await suitesOf([{ name: 'tool', version: '1.0' }]));
     const read = await openChannel(store, 'two');
     const [a, b] = await Promise.all([
@@ -142,7 +142,7 @@ describe('a channel in a bucket', () => {
     await installs(await client('two'), 'tool');
   });
 
-  it('is cleaned up after the grace, unless a publication goes on', async () => {
+  it('is cleaned up after the grace period, except during a publication', async () => {
     await publish('swept', await suitesOf([{ name: 'tool', version: '1.0' }]));
     const endpoint = endpointAt('swept');
     await endpoint.put('pool/main/s/stranger.deb', Buffer.from('x'));

@@ -11,7 +11,7 @@ import { folder, store, suitesOf, publish, sources } from './published.ts';
 const objectOf = (digest: string): [string, string] => [digest.slice(0, 2), digest];
 
 describe('packages', () => {
-  it('are read in one go whatever packs their control files, and what is none is told', async () => {
+  it('are read in one pass regardless of compression, and invalid ones are reported', async () => {
     const files = ['gzip', 'xz', 'zstd', 'none'].map((z, i) => {
       const path = makeDeb(folder, { name: `packed-${i}`, version: '1.0' });
       execFileSync('dpkg-deb', ['--root-owner-group', '-Z', z, '--uniform-compression', '-b', readTree(path), path], {
@@ -35,7 +35,7 @@ describe('packages', () => {
     ]);
   });
 
-  it('get another version, and keep every file', async () => {
+  it('get another version with unchanged files', async () => {
     const path = makeDeb(folder, {
       name: 'again',
       version: '1.0-0bookworm.20250101.000000',
@@ -53,7 +53,7 @@ describe('packages', () => {
   });
 });
 
-/** What a package was made of. */
+/** The text that a package was built from. */
 function readTree(deb: string): string {
   const tree = mkdtempSync(join(folder, 'tree-'));
   rmSync(tree, { recursive: true });
@@ -62,7 +62,7 @@ function readTree(deb: string): string {
 }
 
 describe('a channel in a folder', () => {
-  it('is what apt takes, each of its states as a suite too', async () => {
+  it('is what apt gets, with each of its states as a suite, too', async () => {
     const at = join(folder, 'served');
     const endpoint = new FolderEndpoint(at);
     const first = await publish(
@@ -101,7 +101,7 @@ describe('a channel in a folder', () => {
     expect(existsSync(join(at, 'pool/main/libb/libbase/libbase_1.0_amd64.deb'))).toBe(true);
   });
 
-  it('reaches clients whatever clock a publication had, once one with the right clock follows', async () => {
+  it('reaches clients after a publication with a wrong clock, once the clock is right', async () => {
     const at = join(folder, 'clocks');
     const endpoint = new FolderEndpoint(at);
     const client = AptClient.below(folder);
@@ -119,19 +119,19 @@ describe('a channel in a folder', () => {
     };
     expect(await told('1.0', 0)).toEqual([]);
     expect(await candidate()).toEqual([0, '1.0']);
-    // Behind: no client fails, none hears of it, and the run says so.
+    // A late clock: no client fails, none sees the update, and the run reports it.
     expect(await told('2.0', -year)).toEqual(['clock-behind']);
     expect(await candidate()).toEqual([0, '1.0']);
     expect(await told('3.0', 0)).toEqual([]);
     expect(await candidate()).toEqual([0, '3.0']);
-    // Ahead: apt takes nothing from the future; the next publication is as if it had never been.
+    // An early clock: apt ignores the future date; the next publication works as usual.
     expect(await told('4.0', year)).toEqual([]);
     expect(await candidate()).toEqual([100, '3.0']);
     expect(await told('5.0', 0)).toEqual(['clock-behind']);
     expect(await candidate()).toEqual([0, '5.0']);
   });
 
-  it('says which package has which file, where that is asked for', async () => {
+  it('lists the package of each file, if enabled', async () => {
     const at = join(folder, 'listed');
     const endpoint = new FolderEndpoint(at);
     const debs = (tool: string) => [
@@ -141,7 +141,7 @@ describe('a channel in a folder', () => {
     const listing = async () => {
       const client = AptClient.below(folder);
       client.sources(sources(at, 'bookworm-d'));
-      // As apt-file's own configuration has it.
+      // As in apt-file's own configuration.
       appendFileSync(
         join(client.root, 'apt.conf'),
         'Acquire::IndexTargets::deb::Contents-deb { MetaKey "$(COMPONENT)/Contents-$(ARCHITECTURE)"; ShortDescription "Contents-$(ARCHITECTURE)"; Description "$(RELEASE)/$(COMPONENT) $(ARCHITECTURE) Contents (deb)"; DefaultEnabled "true"; };\n',
@@ -158,11 +158,11 @@ describe('a channel in a folder', () => {
       ['opt/acme/tool', 'misc/tool'],
     ];
     await publish('listed', await suitesOf(debs('1.0')), endpoint);
-    // The same packages with the setting: a state of its own.
+    // The same packages with the setting are another state.
     const first = await publish('listed', await suitesOf(debs('1.0')), endpoint, Date.now(), true);
     expect(first).toMatchObject({ ok: true, value: { changed: true } });
     expect(await listing()).toEqual(both);
-    // What a former state lists is not read again: the package could not be.
+    // Packages in a former index are not read again; this one could not be.
     const suites = await suitesOf(debs('2.0'));
     for (const held of Object.values(suites['bookworm-d/amd64'] ?? {}))
       if (held.version === '1.0') rmSync(join(folder, 'store/objects', ...objectOf(held.files[0]?.sha256 ?? '')));
@@ -171,7 +171,7 @@ describe('a channel in a folder', () => {
     const { head } = await openChannel(store, 'listed');
     const { sha256 = '' } = head?.contents?.['bookworm-d/amd64'] ?? {};
     expect(existsSync(join(at, 'dists/bookworm-d/main/by-hash/SHA256', sha256))).toBe(true);
-    // One that the store lost is made again, of packages that are there.
+    // A lost index is made again from the packages.
     const again = await suitesOf(debs('2.0'));
     rmSync(join(folder, 'store/objects', ...objectOf(sha256)));
     rmSync(at, { recursive: true });

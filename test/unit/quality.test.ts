@@ -41,13 +41,13 @@ describe('a description', () => {
     expect(describePackage(text, 'p', origin)).toEqual({ summary, lines });
   });
 
-  it('of many tags that do not end is read in a time that grows with its length', () => {
+  it('with many unclosed tags is read in linear time', () => {
     const before = process.cpuUsage().user;
     expect(describePackage(`<![CDATA[${'<'.repeat(400_000)}]]>`, 'p', origin).lines).toContain(origin);
     expect(process.cpuUsage().user - before).toBeLessThan(5e6);
   });
 
-  it('of a changelog has no line over 80 columns', () => {
+  it('a changelog has no line over 80 columns', () => {
     const lines = entryLines(`${'n'.repeat(40)} 1.0.0 from ${'r'.repeat(30)}, tree ${'0'.repeat(40)}.`);
     expect(lines).toEqual([`* ${'n'.repeat(40)} 1.0.0 from`, `  ${'r'.repeat(30)}, tree`, `  ${'0'.repeat(40)}.`]);
   });
@@ -99,7 +99,7 @@ License: BSD-3-Clause
 `);
   });
 
-  it('says where holders are a guess', () => {
+  it('says if the holders are a guess', () => {
     const text = renderCopyright({ manifest, url: 'p', notices: [], year: 2026, licenseText: undefined });
     expect(text).toContain(
       'Comment: The sources have no copyright notice; authors and maintainers of package.xml are named.\n\nFiles: *\nCopyright: 2026 A\n           2026 M\n',
@@ -120,7 +120,7 @@ License: BSD-3-Clause
     ['GPL', undefined],
   ])('%s is %s of the common licences', (name, common) => expect(commonLicense(name)).toBe(common));
 
-  it('notices are read from licences and sources, never through links', () => {
+  it('notices are read from licences and sources, without following symlinks', () => {
     const root = join(folder, 'source');
     write(root, 'LICENSE', 'Copyright (c) 2011, 2013, Willow Garage, Inc.\nAll rights reserved.\n');
     write(
@@ -144,7 +144,7 @@ License: BSD-3-Clause
   });
 });
 
-describe('what of Python a package needs', () => {
+describe('Python dependencies of a package', () => {
   const needs = (files: Record<string, string | { text: string; mode: number }>): string[] => {
     const stage = mkdtempSync(join(folder, 'stage-'));
     for (const [path, f] of Object.entries(files))

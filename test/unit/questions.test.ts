@@ -27,7 +27,7 @@ not needed here, by their conditions:
     expect(ran.status).toBe(0);
   });
 
-  it('tells of a name of the system who needs it, and of a wrong name what is near', () => {
+  it('reports who needs a system package, and names similar to a wrong one', () => {
     expect(slipway('explain', 'zlib').stdout).toBe(
       'zlib is no package of the distribution: a name of the system or of an underlay\n\non bookworm, d: system: zlib1g-dev\n  needed by       1 package: lib\n',
     );
@@ -67,7 +67,7 @@ describe('slipway query', () => {
       ['path', 'check', 'base'],
       'PACKAGE  NEEDS  BY\ncheck    app    exec_depend\napp      lib    depend\nlib      base   depend\n',
     ],
-    // What app's tests need is built without app: no task waits for itself.
+    // The dependencies of app's tests are built without app: no task waits for itself.
     [['cycles'], ''],
     [['licenses'], 'LICENCE  PACKAGES\nBSD      3         app, check, lib\nMIT      1         base\n'],
     [['maintainer', 'ACME'], 'MAINTAINER          PACKAGES\nAnn <ann@acme.org>  4         app, base, check, lib\n'],
@@ -83,7 +83,7 @@ describe('slipway query', () => {
     expect(Array.isArray(JSON.parse(slipway('query', ...args, '--json').stdout))).toBe(true);
   });
 
-  it('says what it could not read, and takes no part for the whole', () => {
+  it('reports what it could not read, and does not treat a part as the whole', () => {
     renameSync(join(folder, 'core'), join(folder, 'away'));
     const ran = slipway('query', 'outdated');
     renameSync(join(folder, 'away'), join(folder, 'core'));
@@ -94,7 +94,7 @@ describe('slipway query', () => {
     expect(ran.stderr).toContain('core');
   });
 
-  it('says what it can be asked', () => {
+  it('lists its queries', () => {
     expect([
       slipway('query', 'dpes').stderr,
       slipway('query', 'path', 'a').stderr,
@@ -108,7 +108,7 @@ describe('slipway query', () => {
 });
 
 describe('slipway graph', () => {
-  it('writes DOT without the arrows that longer ways imply, and an SVG', () => {
+  it('writes DOT without edges that longer paths imply, and SVG', () => {
     expect(slipway('graph').stdout).toBe(
       'digraph "d on bookworm" {\n  rankdir=LR;\n  node [shape=box, fontname="sans-serif"];\n  "base" [label="base\\n1.0.0", penwidth=2];\n  "lib" [label="lib\\n1.0.0", penwidth=2];\n  "app" [label="app\\n1.0.0", penwidth=2];\n  "check" [label="check\\n1.0.0", penwidth=2];\n  "base" -> "lib";\n  "lib" -> "app";\n  "app" -> "check";\n}\n',
     );

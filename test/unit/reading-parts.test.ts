@@ -9,7 +9,7 @@ import { first } from '../../ts-src/model/lists.ts';
 describe('reading a part', () => {
   const word = fc.stringMatching(/^[a-z][a-z0-9_-]{0,8}$/);
 
-  it('of a cache gives what reading it whole gives, however its texts are written', () => {
+  it('of a cache gives the same as reading all, regardless of its notation', () => {
     const texts = fc.dictionary(
       word,
       fc.oneof(
@@ -36,7 +36,7 @@ describe('reading a part', () => {
           const whole = parseCache(text, 'f');
           if (!whole.ok) throw new Error(first(whole.diagnostics).message);
           const pieces = splitCache(text);
-          // Where it is not sure it says so.
+          // Returns undefined if it is not sure.
           if (!pieces) return;
           const rest = parseCache(pieces.rest, 'f');
           expect([rest.ok && rest.value.distributionFiles, [...pieces.entries.keys()].sort()]).toEqual([
@@ -53,7 +53,7 @@ describe('reading a part', () => {
     );
   });
 
-  it("of rosdep's files gives what reading them whole gives", () => {
+  it("of rosdep's files gives the same as reading all", () => {
     const rule = fc.oneof(
       fc.array(word),
       fc.dictionary(fc.constantFrom('bookworm', '*', 'noble'), fc.oneof(fc.array(word), fc.constant(null)), {

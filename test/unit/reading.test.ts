@@ -31,7 +31,7 @@ const slipway = (...args: string[]) =>
   });
 
 describe('a package.xml', () => {
-  it('is told all its faults, with lines', () => {
+  it('has all its faults reported, with lines', () => {
     const text = `<?xml version="1.0"?>
 <package format="2">
   <name>my robot</name>
@@ -61,7 +61,7 @@ r/package.xml:10: error: <depend>c</depend> says again what <exec_depend> says [
 `);
   });
 
-  it('of any format gives the kinds that its tags stand for', () => {
+  it('of any format has the purposes of its tags', () => {
     const kinds = (format: string, tags: string) => {
       const read = parseManifest(manifest('a', tags).replace('format="3"', format), 'package.xml');
       return read.ok && Object.fromEntries(read.value.dependencies.map((d) => [d.name, kindsOfTag[d.tag].join(' ')]));
@@ -83,7 +83,7 @@ r/package.xml:10: error: <depend>c</depend> says again what <exec_depend> says [
     ).toEqual({ g: 'group', b1: 'buildtool_export' });
   });
 
-  it('is the same after it was kept, whatever stands in it', () => {
+  it('is the same after caching, whatever it contains', () => {
     const all = [
       'name',
       'version',
@@ -109,10 +109,10 @@ r/package.xml:10: error: <depend>c</depend> says again what <exec_depend> says [
       const before = read.ok ? read.value : undefined;
       const after = before && packedManifest.read(packedManifest.write(before));
       expect(before && all.map((k) => before[k])).toBeDefined();
-      // It goes into keys, which must not tell whether a manifest was kept; a file of what is kept is ASCII.
+      // It becomes part of keys, so cached and parsed manifests must give the same text; the cache is ASCII.
       expect(after && restOf(after)).toBe(before && restOf(before));
       expect(after && restOf(after)).toMatch(/^[\0-\x7f]+$/);
-      // What was kept is kept again, as a farm's agents get it.
+      // A cached manifest can be cached again, as on a farm's agents.
       expect(after && packedManifest.write(after)).toBe(before && packedManifest.write(before));
       expect(after && all.map((k) => after[k])).toEqual(before && all.map((k) => before[k]));
     }
@@ -136,7 +136,7 @@ r/package.xml:10: error: <depend>c</depend> says again what <exec_depend> says [
 });
 
 describe('a distro repository', () => {
-  it('is read with several packages in a repository, ignored ones left out, and its faults told together', () => {
+  it('is read with several packages in a repository, without ignored ones, and all faults are reported', () => {
     write('repositories/many/a/package.xml', manifest('a', '<depend condition="$ROS_VERSION = 2">x</depend>\n'));
     write('repositories/many/deep/er/b/package.xml', manifest('b', '<depend>a</depend>\n'));
     write('repositories/many/deep/er/b/inner/package.xml', manifest('inside_b'));
@@ -179,7 +179,7 @@ rosdistro/d/distribution.yaml:8: error: the package 'b' is in 'many' (many/deep/
     expect(slipway('validate').status).toBe(1);
   });
 
-  it('is planned from a lock to the same bytes, whatever happened to its branches since', () => {
+  it('is planned from a lockfile to the same bytes, whatever happened to its branches since', () => {
     write(
       'rosdistro/d/distribution.yaml',
       'repositories:\n  many:\n    source: {type: git, url: ./repositories/many, version: main}\ntype: distribution\nversion: 2\n',
@@ -195,7 +195,7 @@ rosdistro/d/distribution.yaml:8: error: the package 'b' is in 'many' (many/deep/
   });
 });
 
-it('doctor names what a machine lacks and the command that brings it', () => {
+it('doctor names what a machine lacks, and the command to install it', () => {
   const ran = spawnSync(process.execPath, [bundle, 'doctor'], {
     cwd: folder,
     encoding: 'utf8',

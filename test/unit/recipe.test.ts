@@ -100,7 +100,7 @@ describe('the recipe of a package', () => {
     'another reason to be built': { why: { neededBy: 'q' }, depth: 3 },
     'other tests': { test: ['q'], systemTest: ['x'], impliedTest: ['y'] },
   };
-  it.each(Object.entries(others))('of an equal key is equal: %s', (_, more) => {
+  it.each(Object.entries(others))('is the same if the key is the same: %s', (_, more) => {
     const other = { ...planned, ...more };
     expect(keyOf(other)).toBe(keyOf(planned));
     expect(recipeOf(other)).toEqual(recipeOf(planned));
@@ -116,7 +116,7 @@ describe('the recipe of a package', () => {
     expect(recipeOf(other)).not.toEqual(recipeOf(planned));
   });
 
-  it('says where the source is as the manifest does, without logins', () => {
+  it("has the source's URL from the manifest, without logins", () => {
     const copyright = (more: string) => recipeOf(planned, more).copyright?.split('\n').slice(1, 4);
     const [website, repository] = ['https://example.org/p', 'https://git.example.org/p'];
     expect(copyright('')).toEqual(['Upstream-Name: p', '', 'Files: *']);

@@ -7,7 +7,7 @@ import { writeReports } from '../../ts-src/cli/outputs.ts';
 const folder = mkdtempSync(join(tmpdir(), 'slipway-redaction-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-it('what a run leaves to be archived has no logins, whatever names a URL', () => {
+it('archived files of a run contain no logins, whatever names a URL', () => {
   const plan: Parameters<typeof writeReports>[0]['plan'] = {
     schema: 'slipway-plan-1',
     organization: 'acme',

@@ -57,7 +57,7 @@ function planOf(packages: SourcePackage[], extra: object = {}) {
 }
 
 describe('conflicts and replaces', () => {
-  it('are resolved as dependencies are, with their bounds', () => {
+  it('are resolved like dependencies, with their bounds', () => {
     const { of, messages } = planOf([
       source(
         'app',
@@ -73,7 +73,7 @@ describe('conflicts and replaces', () => {
 });
 
 describe('version bounds', () => {
-  it('of every kind reach the package', () => {
+  it('of every kind are in the package', () => {
     const { of, messages } = planOf([
       source(
         'app',
@@ -90,7 +90,7 @@ describe('version bounds', () => {
     ]);
   });
 
-  it('mean what dpkg says they mean, revisions and epochs left out', () => {
+  it('mean the same as for dpkg, except for revisions and epochs', () => {
     const cases: [string, 'lt' | 'lte' | 'eq' | 'gte', string, boolean][] = [
       ['2.0.0-0bookworm.1', 'lte', '2.0.0', true],
       ['2.0.0-3', 'eq', '2.0.0', true],
@@ -118,7 +118,7 @@ describe('version bounds', () => {
     expect(execFileSync('dpkg', ['--validate-version', '2.0.0.~'], { encoding: 'utf8' })).toBe('');
   });
 
-  it('on system packages are checked against what the platform has', () => {
+  it("on system packages are checked against the platform's versions", () => {
     const { of } = planOf([source('app', '<depend version_gte="1.2.12">zlib</depend>')]);
     expect(systemBoundFault(of('app'), ['other=1', 'zlib1g-dev=1:1.2.13.dfsg-1'])).toBeUndefined();
     expect(systemBoundFault(of('app'), ['zlib1g-dev=1:1.2.11.dfsg-2'])).toBe(
@@ -127,8 +127,8 @@ describe('version bounds', () => {
   });
 });
 
-describe('packages of one Debian name', () => {
-  it('are told and blocked, whoever needs them too', () => {
+describe('packages with the same Debian name', () => {
+  it('are reported and blocked, together with their dependents', () => {
     const { of, messages } = planOf([
       source('foo_bar', ''),
       source('Foo_Bar', ''),

@@ -27,7 +27,7 @@ const release = (...args: string[]) =>
   });
 const write = (file: string, text: string) => writeFileSync(join(folder, file), text);
 
-it('a release has its version everywhere, a changelog section and a tag; faults are refused before', () => {
+it('a release updates the version everywhere, and adds a changelog section and a tag; faults are found first', () => {
   for (const name of [
     'package.json',
     'package-lock.json',

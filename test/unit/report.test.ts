@@ -27,7 +27,7 @@ const task = (n: number, state: TaskState, more: Partial<ReportTask> = {}): Repo
   tail: [],
   ...more,
 });
-/** More packages than a picture was once wide enough for, in every state. */
+/** More packages than once fitted into a picture, in every state. */
 const tasks = [
   ...Array.from({ length: 92 }, (_, i) => task(i + 1, i < 7 ? taskStates[i]! : 'cached')),
   task(93, 'built', { name: longest, id: longest, needs: ['package_92'], started: 1000, finished: 61_000 }),
@@ -77,7 +77,7 @@ describe('the report', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  it("is whole under Jenkins' content security policy, with scripts off", async () => {
+  it("is complete under Jenkins' content security policy, without scripts", async () => {
     const page = await browser.newPage();
     const answers = new Map<string, number>();
     page.on('response', (r) => answers.set(basename(r.url()), r.status()));
@@ -91,7 +91,7 @@ describe('the report', () => {
     const failure = page.locator('.failure', { hasText: 'package_94' });
     expect(await failure.locator('pre').textContent()).toBe(`error: no such thing\n${hostile}`);
     expect(await failure.locator('a').getAttribute('href')).toBe('logs/package%2094.log');
-    // The style in its file is used: each state has a colour of its own, and each chip has one.
+    // The style file is used: each state has its own colour and a chip.
     for (const state of taskStates) {
       const color = await page.locator(`#counts .${state}`).evaluate((e) => getComputedStyle(e).color);
       const [r, g, b] = [1, 3, 5].map((at) => parseInt(stateColor(state).slice(at, at + 2), 16));
@@ -142,7 +142,7 @@ describe('the report', () => {
     await page.close();
   });
 
-  it('finds and filters where scripts are allowed', async () => {
+  it('searches and filters if scripts are allowed', async () => {
     const page = await browser.newPage();
     const faults: string[] = [];
     page.on('pageerror', (e) => faults.push(e.message));

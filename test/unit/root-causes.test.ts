@@ -9,7 +9,7 @@ import { parseDistro } from '../../ts-src/read/distro.ts';
 import { parseManifest } from '../../ts-src/read/manifest/manifest.ts';
 import { parseYaml } from '../../ts-src/read/yaml.ts';
 
-/** One mistake is one error, at its cause, with what to do; what follows from it comes after it. */
+/** One mistake gives one error at its cause, with advice; consequences come after it. */
 
 const bundle = join(__dirname, '../../resources/slipway.cjs');
 const folder = mkdtempSync(join(tmpdir(), 'slipway-causes-'));
@@ -38,8 +38,8 @@ const validate = (at: string): Told[] => {
   return (JSON.parse(stdout) as { diagnostics: Told[] }).diagnostics;
 };
 
-describe('a fault that others follow from', () => {
-  it('in a package.xml is the only one: its package is there', () => {
+describe('a fault with consequences', () => {
+  it('in a package.xml is the only error: the package counts as existing', () => {
     write('broken/distro.yaml', distro('folders: [src]'));
     write('broken/src/x/package.xml', manifest('acme_log').replace('1.0.0', '1.0'));
     write('broken/src/app/package.xml', manifest('app', '<depend>acme_log</depend>'));
@@ -48,7 +48,7 @@ describe('a fault that others follow from', () => {
     ]);
   });
 
-  it('of a repository comes first; each name that may be in it is told once', () => {
+  it('of a repository comes first; each name that it may contain is reported once', () => {
     write('unread/distro.yaml', distro('repos: [all.repos]'));
     write(
       'unread/all.repos',
@@ -72,7 +72,7 @@ describe('a fault that others follow from', () => {
     expect(more).toEqual([]);
   });
 
-  it('of a rosdep rule is named where the key is needed', () => {
+  it('of a rosdep rule is reported where the key is needed', () => {
     write('rule/distro.yaml', `${distro('folders: [src]')}rosdep: [rosdep.yaml]\n`);
     write('rule/rosdep.yaml', 'eigen: {debian: [x]}\n');
     write('rule/src/a/package.xml', manifest('a', '<depend>eigen</depend>'));
@@ -84,13 +84,13 @@ describe('a fault that others follow from', () => {
 });
 
 describe('an entry of distro.yaml', () => {
-  it('that names no package is told with its line', () => {
+  it('that names no package is reported with its line', () => {
     write('named/distro.yaml', distro('folders: [src]\n    packages: [a, bb]'));
     write('named/src/a/package.xml', manifest('a'));
     expect(validate('named')).toMatchObject([{ code: 'package-missing', file: 'distro.yaml', line: 7 }]);
   });
 
-  it('with a file that does not exist is told with its line', () => {
+  it('with a missing file is reported with its line', () => {
     write('gone/distro.yaml', `index: rosdistro/i.yaml\n${distro('packages: ["*"]')}`);
     expect(validate('gone')).toMatchObject([{ code: 'file-missing', file: 'distro.yaml', line: 1 }]);
   });
@@ -101,7 +101,7 @@ describe('an entry of distro.yaml', () => {
     expect(validate('empty')).toMatchObject([{ severity: 'warning', code: 'distribution-empty', line: 3 }]);
   });
 
-  it('that is nearly a release or has another form is told what is right', () => {
+  it('that resembles a release or has another form is reported with the right one', () => {
     const of = (text: string) =>
       parseDistro(distro('folders: [s]').replace('release: bookworm', text), 'd').diagnostics;
     expect(of('release: bookwrom')).toMatchObject([{ line: 7, hint: "did you mean 'bookworm'?" }]);
@@ -110,8 +110,8 @@ describe('an entry of distro.yaml', () => {
   });
 });
 
-describe('a text that does not parse', () => {
-  it('as YAML is told by the line that is wrong', () => {
+describe('a text with a syntax error', () => {
+  it('in YAML is reported with the line that is wrong', () => {
     const hint = (text: string) => parseYaml(text, 'd').diagnostics[0]?.hint;
     expect(hint('a:\n    b: 1\n   c: 2\n')).toBe(
       'correct the indentation of `c: 2` (it is indented by 3, the line above by 4)',
@@ -120,7 +120,7 @@ describe('a text that does not parse', () => {
     expect(hint('a: "x\nb: 1\n')).toBe('close it: `a: "x`');
   });
 
-  it('as XML is told by its tags', () => {
+  it('in XML is reported with its tags', () => {
     const told = (text: string) => parseManifest(text, 'p').diagnostics[0];
     const lines = manifest('a', '\n<depend>b</deps>');
     expect(told(lines)).toMatchObject({
@@ -132,7 +132,7 @@ describe('a text that does not parse', () => {
     );
   });
 
-  it('as a manifest is told what to write', () => {
+  it('in a manifest is reported with what to write', () => {
     const hints = (text: string) => parseManifest(text, 'p').diagnostics.map((d) => d.hint);
     expect(hints(manifest('a', '<exec_depends>b</exec_depends>'))).toEqual(['did you mean <exec_depend>?']);
     expect(hints(manifest('a').replace('<version>1.0.0</version>', ''))).toEqual([

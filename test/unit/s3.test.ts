@@ -44,7 +44,7 @@ describe('a store in a bucket', () => {
     });
   }
 
-  it('refuses a writer that did not read the last state', async () => {
+  it('refuses a writer that has not read the last state', async () => {
     server.erring = 0;
     const store = await open('c');
     const { tag } = await store.readTagged('channels/x.json');
@@ -55,7 +55,7 @@ describe('a store in a bucket', () => {
     expect(await store.replaceJson('channels/x.json', { n: 3 }, now.tag)).toBe(true);
   });
 
-  it('takes no more of an object than its record tells, and removes none because a record tells another size', async () => {
+  it("reads no more of an object than its record says, and removes none because of a record's size", async () => {
     const store = await open('g');
     const file = join(folder, 'long');
     writeFileSync(file, 'y'.repeat(3_000_000));
@@ -73,7 +73,7 @@ describe('a store in a bucket', () => {
     expect(await other.path(kept)).toBeDefined();
   });
 
-  it('serves nothing damaged, and an untrusted run reads the trusted place but not the other way round', async () => {
+  it('serves nothing damaged; untrusted runs read the trusted namespace, but not vice versa', async () => {
     const store = await open('d');
     const file = join(folder, 'damaged');
     writeFileSync(file, 'what was meant');

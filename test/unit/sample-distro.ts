@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll } from 'vitest';
 import { committing } from './git-author.ts';
 
-/** A distro repository and the repositories of its packages, in a folder of the test file alone. */
+/** A distro repository and its packages' repositories, in a folder of the test file. */
 
 export const folder = mkdtempSync(join(tmpdir(), 'slipway-sample-'));
 

@@ -5,7 +5,7 @@ import { refusedCalls, seccompProfile } from '../../ts-src/sandbox/seccomp.ts';
 
 const script = readFileSync(join(import.meta.dirname, '../../resources/templates/enter.pl'), 'utf8');
 
-/** Numbers of the Linux ABI on amd64 and on arm64, which has none for the oldest calls. */
+/** System call numbers of Linux on amd64 and on arm64, which lacks the oldest calls. */
 const numbers: Record<string, [number, number?]> = {
   syslog: [103, 116],
   pivot_root: [155, 41],
@@ -51,7 +51,7 @@ const numbers: Record<string, [number, number?]> = {
   mount_setattr: [442, 442],
 };
 
-/** The numbers that enter.pl refuses on `table`. */
+/** The numbers that enter.pl refuses for `table`. */
 function refusedBy(table: string): number[] {
   const [, list = ''] = new RegExp(`${table} => \\{\\s*arch[^\\]]*?deny => \\[([^\\]]*)\\]`, 's').exec(script) ?? [];
   return list.split(',').flatMap((item) => {
@@ -71,7 +71,7 @@ describe('the filter of containers', () => {
     expect(ordered(of(1))).toEqual(ordered(refusedBy('generic')));
   });
 
-  it('refuses what enter.pl does of arguments', () => {
+  it('refuses the same arguments as enter.pl', () => {
     const of = (network: boolean, name: string) => {
       const { syscalls } = JSON.parse(seccompProfile(network)) as {
         syscalls: { names: string[]; args?: { value: number; valueTwo?: number }[] }[];

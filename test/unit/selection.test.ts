@@ -31,7 +31,7 @@ describe('what is published', () => {
     alone: fit('alone-1'),
   };
 
-  it('stays as it was where a changed library was built and its dependents were not; what does not touch them is new', () => {
+  it('stays unchanged if a changed library was built without its dependents; unrelated packages are new', () => {
     const made = { lib: fit('lib-2'), mid: fit('mid-2', ['lib-2']), alone: fit('alone-2') };
     expect(select(former, made)).toEqual({
       chosen: { alone: 'made', lib: 'former', mid: 'former', other: 'former', top: 'former' },
@@ -40,11 +40,11 @@ describe('what is published', () => {
     });
   });
 
-  it('names all that must be built too, those above others too', () => {
+  it('names everything that must be built, too, including indirect dependents', () => {
     expect(select(former, { lib: fit('lib-2') }).holding).toEqual(['mid', 'other', 'top']);
   });
 
-  it('is new as a whole where the interface is as it was, and where all that need it were built too', () => {
+  it('is completely new if the interface is unchanged, or all dependents were built, too', () => {
     expect(select(former, { lib: fit('lib-1') }).chosen).toMatchObject({ lib: 'made', mid: 'former', top: 'former' });
     const all = {
       lib: fit('lib-2'),
@@ -59,7 +59,7 @@ describe('what is published', () => {
     });
   });
 
-  it('has a hole where that is asked for', () => {
+  it('leaves packages out if that is requested', () => {
     const made = { lib: fit('lib-2'), mid: fit('mid-2', ['lib-2']) };
     expect(select(former, made, { partial: true })).toEqual({
       chosen: { alone: 'former', lib: 'made', mid: 'made' },
@@ -68,7 +68,7 @@ describe('what is published', () => {
     });
   });
 
-  it('loses what the distribution has no more, but not while something that stays needs it', () => {
+  it('loses removed packages of the distribution, but not while a remaining one needs them', () => {
     expect(select(former, {}, { gone: ['alone', 'lib'] })).toEqual({
       chosen: { lib: 'former', mid: 'former', other: 'former', top: 'former' },
       reasons: ['alone removed alone'],
@@ -83,7 +83,7 @@ describe('what is published', () => {
     });
   });
 
-  it('has nothing whose run dependencies are not there', () => {
+  it('contains no package without its run dependencies', () => {
     expect(select({}, { app: fit('app-1', [], ['lib']), far: fit('far-1', ['app-1'], ['app']) })).toEqual({
       chosen: {},
       reasons: ['app needs-missing lib', 'far needs-missing app'],
@@ -95,10 +95,10 @@ describe('what is published', () => {
     });
   });
 
-  it('is the largest part of what was made that fits, as trying every subset finds it', () => {
+  it('is the largest fitting set, as trying every subset confirms', () => {
     const size = 6;
     const name = (i: number) => `p${i}`;
-    // Each package stands on some before it. A run builds some of them anew, and those have another ABI or the same.
+    // Each package depends on some before it. A run rebuilds some of them, with the same or another ABI.
     const worlds = fc.record({
       needs: fc.array(fc.tuple(fc.nat(size - 1), fc.nat(size - 1)), { maxLength: 9 }),
       made: fc.array(fc.boolean(), { minLength: size, maxLength: size }),
@@ -112,7 +112,7 @@ describe('what is published', () => {
         const former = new Map<string, Fit>();
         const made = new Map<string, Fit>();
         for (let i = 0; i < size; i++) {
-          // Some are published for the first time; what they stand on was published or is made.
+          // Some are published for the first time; their dependencies are published or built.
           const first = w.fresh[i] === 0 || below(i).some((d) => !former.has(name(d)));
           const buildable = below(i).every((d) => made.has(name(d)) || former.has(name(d)));
           if (!first)
@@ -153,7 +153,7 @@ describe('what is published', () => {
           if (fits(set)) best = Math.max(best, names.filter((_, i) => bits & (1 << i)).length);
         }
         expect([...selected.chosen.values()].filter((c) => c.from === 'made').length).toBe(best);
-        // Whatever is not published as it was made has a reason.
+        // Every withheld package has a reason.
         for (const n of names)
           if (selected.chosen.get(n)?.from !== 'made') expect(selected.reasons.some((r) => r.package === n)).toBe(true);
       }),

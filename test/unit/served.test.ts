@@ -36,7 +36,7 @@ afterAll(() => {
 });
 
 describe('keys', () => {
-  it('are told of before they expire, refused after it, and where they are weak', async () => {
+  it('are reported before they expire, refused afterwards, and reported if weak', async () => {
     const ending = gpg('--armor', '--export', 'ending');
     const codes = async (key: string, now: number) => (await keyHealth(key, now)).map((d) => `${d.severity} ${d.code}`);
     expect(await codes(ending, Date.now())).toEqual(['warning key-expiring']);
@@ -54,7 +54,7 @@ describe('keys', () => {
 });
 
 describe('a rehearsal of a publication', () => {
-  it('tells of keys and places together, and writes nothing that clients read', async () => {
+  it('reports all problems of keys and places, and writes nothing that clients read', async () => {
     const file = join(folder, 'file');
     writeFileSync(file, '');
     const sound = join(folder, 'sound');
@@ -72,15 +72,15 @@ describe('a rehearsal of a publication', () => {
   });
 });
 
-/** A place that says it has what it never got. */
+/** A place that claims to have files that it never got. */
 class Losing extends FolderEndpoint {
   override placeFile(name: string, file: LocalFile): Promise<Placed> {
     return name.includes('_2.0_') ? Promise.resolve('written') : super.placeFile(name, file);
   }
 }
 
-describe('a real apt', () => {
-  it('tries what is served; the channel goes back where it fails', async () => {
+describe('apt', () => {
+  it('tests what is served; the channel is restored if that fails', async () => {
     const endpoint = new Losing(join(folder, 'apt'));
     const publish = async (version: string) => {
       const file = await store.put(makeDeb(folder, { name: 'tool', version }));

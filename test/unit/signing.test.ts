@@ -13,7 +13,7 @@ const keyFile = (name: string) => join(folder, `${name}.asc`);
 const passphrase = 'cörrect horse $(false) "battery"';
 const message = 'Origin: acme\nSuite: jazzy\n';
 
-/** A secret key in a file, made in a home that is gone afterwards. */
+/** A secret key in a file, made in a temporary home. */
 function makeKey(name: string, secret: string): void {
   const home = mkdtempSync(join(folder, 'h'));
   const gpg = (args: string[]) =>
@@ -38,7 +38,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** What gpgv says of a signature with the signer's public key alone. */
+/** gpgv's output for a signature, with only the signer's public key. */
 function verify(signer: Signer, signed: string, text?: string): { code: number | null; good: number } {
   const at = mkdtempSync(join(folder, 'v'));
   writeFileSync(join(at, 'key.asc'), signer.publicKey);
@@ -65,7 +65,7 @@ const both = async (signer: Signer): Promise<Result<Record<string, unknown>>> =>
   });
 };
 
-/** Inherited by all that is started from here, so that it can be told from what others run on this machine. */
+/** Inherited by all child processes, so that they can be distinguished from others on this machine. */
 process.env.SLIPWAY_TEST_MARK = folder;
 process.env.TMPDIR = join(folder, 'tmp');
 const inherited = (pid: string): boolean => {
@@ -76,7 +76,7 @@ const inherited = (pid: string): boolean => {
   }
 };
 
-/** What was started and still runs, and what lies in the places for temporary files. */
+/** Child processes that still run, and files in temporary folders. */
 const traces = () => ({
   agents: readdirSync('/proc').filter(
     (pid) => /^\d+$/.test(pid) && inherited(pid) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('gpg-agent'),
@@ -104,7 +104,7 @@ describe('signing', () => {
     expect(traces()).toEqual(before);
   });
 
-  it('signs several texts at once, but with a key that was imported the first one alone', async () => {
+  it('signs several texts in parallel, except the first one with an imported key', async () => {
     const log = join(folder, 'order');
     const programs = join(folder, 'programs');
     mkdirSync(programs);
@@ -132,7 +132,7 @@ describe('signing', () => {
     }
   });
 
-  it('refuses what not every key has signed, as with one of two that has expired', async () => {
+  it('refuses a text that not every key signed, for example if one of two has expired', async () => {
     const home = mkdtempSync(join(folder, 'two'));
     const gpg = (...args: string[]) =>
       execFileSync('gpg', ['--batch', '--homedir', home, '--pinentry-mode', 'loopback', '--passphrase', '', ...args], {
@@ -155,7 +155,7 @@ describe('signing', () => {
     spawnSync('gpgconf', ['--homedir', home, '--kill', 'all']);
   });
 
-  it('makes a key on first use, and takes the same one afterwards', async () => {
+  it('generates a key on first use, and reuses it', async () => {
     const key: SigningKey = { kind: 'made', home: join(folder, 'a/long/way/'.repeat(12), 'gnupg'), name: 'acme' };
     const print = (signer: Signer) => Promise.resolve(good(signer.fingerprints));
     const first = await withSigner(key, print);
@@ -165,7 +165,7 @@ describe('signing', () => {
     expect(readdirSync(key.home).filter((name) => name.startsWith('S.'))).toEqual([]);
   });
 
-  it('signs by a program that is given the text', async () => {
+  it('signs with a program', async () => {
     const home = mkdtempSync(join(folder, 'k'));
     spawnSync('gpg', ['--batch', '--homedir', home, '--import', keyFile('plain')]);
     const publicKey = join(folder, 'public.asc');
@@ -187,7 +187,7 @@ describe('signing', () => {
     });
   });
 
-  it('tells of a wrong passphrase, of a file that is no key and of one that is not there', async () => {
+  it('reports a wrong passphrase, a file that is no key, and a missing file', async () => {
     writeFileSync(keyFile('none'), 'no key\n');
     for (const key of [
       { file: keyFile('locked'), passphrase: 'wrong' },

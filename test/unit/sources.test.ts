@@ -64,14 +64,14 @@ describe('sources by git', () => {
     expect(value(await resolveRef(path, first))).toBe(first);
     const missing = await resolveRef(path, 'nowhere');
     expect(missing.ok || missing.diagnostics[0]!.message).toBe(`${path} has no branch or tag 'nowhere'`);
-    // A commit that is no tip any more can be had too.
+    // A commit that is no longer a branch's head is available, too.
     const state = join(folder, 'state-refs');
     const old = value(await fetchCommit(path, first, state));
     value(await checkout(old, old.tree, join(folder, 'out-refs')));
     expect(readFileSync(join(folder, 'out-refs/a'), 'utf8')).toBe('1');
   });
 
-  it('have their submodules in place, relative URLs and nested ones too', async () => {
+  it('include their submodules, with relative URLs and nested ones', async () => {
     repository('inner', { 'i.txt': 'inner' });
     const middle = repository('middle', { 'm.txt': 'middle' });
     git(middle, 'submodule', '--quiet', 'add', '../inner', 'in');
@@ -85,7 +85,7 @@ describe('sources by git', () => {
     expect(readFileSync(join(folder, 'out-sub/deep/mid/m.txt'), 'utf8')).toBe('middle');
   });
 
-  it('keep modes and links', async () => {
+  it('keep modes and symlinks', async () => {
     const path = repository('modes', { 'run.sh': '#!/bin/sh\n' });
     execFileSync('chmod', ['755', join(path, 'run.sh')]);
     symlinkSync('run.sh', join(path, 'link'));
@@ -97,7 +97,7 @@ describe('sources by git', () => {
     expect(lstatSync(join(folder, 'out-modes/link')).isSymbolicLink()).toBe(true);
   });
 
-  it('take no hostile names', () => {
+  it('refuse hostile names', () => {
     for (const bad of ['--upload-pack=x', 'a..b', 'a b', 'x\ny', 'a~1', '@{u}', '', '-b', 'a.lock', '/a', 'a:b'])
       expect(bad === '' || !isRefName(bad), bad).toBe(true);
     for (const good of ['main', 'feature/x', 'v1.2.3', '1.0.0', 'release/jazzy/pkg/1.0.0-1'])
@@ -149,8 +149,8 @@ describe('sources by archive', () => {
   });
 });
 
-describe('entries as they are written', () => {
-  it('keep their own text: a version is no number and no date', () => {
+describe('entries as written', () => {
+  it('keep their text: a version is neither a number nor a date', () => {
     const versions = ['1.0', '2.10', '2024-01-02', '0x10', '1_000', 'true'];
     const text = `repositories:\n${versions.map((v, i) => `  r${i}: {type: git, url: "https://e.org/r.git", version: ${v}}\n`).join('')}`;
     const read = parseRepos(text, 'a.repos');
@@ -162,7 +162,7 @@ describe('entries as they are written', () => {
     expect(distribution.ok && distribution.value.repositories.map((r) => r.source!.version)).toEqual(versions);
   });
 
-  it('cost only themselves where they are wrong', () => {
+  it('affect only themselves if they are invalid', () => {
     const read = parseDistributionFile(
       'repositories:\n  good: {source: {type: git, url: "https://e.org/r.git"}}\n  "bad name": {}\n  worse: 5\ntype: distribution\nversion: 2\n',
       'd.yaml',
@@ -174,7 +174,7 @@ describe('entries as they are written', () => {
     ]);
   });
 
-  it('of vcstool: an empty list, paths, and what it does not know', () => {
+  it('of vcstool: an empty list, paths, and unknown values', () => {
     const empty = parseRepos('repositories:\n', 'a.repos');
     expect(empty).toMatchObject({ ok: true, value: [], diagnostics: [] });
     const read = parseRepos(
@@ -199,7 +199,7 @@ describe('rosdep rules', () => {
     return r.kind === 'packages' ? [r.installer, ...r.packages] : r.kind;
   };
 
-  it('that are not understood are told, and are not "nothing needed"', () => {
+  it('that are not understood are reported, and do not mean "nothing needed"', () => {
     for (const rule of [
       '{apt: null}',
       '{apt: {packages: 12}}',
@@ -212,7 +212,7 @@ describe('rosdep rules', () => {
       expect(of(rule), rule).toBe('not-here');
   });
 
-  it('that rosdep takes are taken', () => {
+  it('that rosdep accepts are accepted', () => {
     expect(of('[aa, bb]')).toEqual(['apt', 'aa', 'bb']);
     expect(of('"aa bb"')).toEqual(['apt', 'aa', 'bb']);
     expect(of('[]')).toEqual(['apt']);
@@ -222,7 +222,7 @@ describe('rosdep rules', () => {
   });
 });
 
-it('links to packages are told', () => {
+it('symlinks to packages are reported', () => {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-links-'));
   try {
     mkdirSync(join(folder, 'src/here'), { recursive: true });

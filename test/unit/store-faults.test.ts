@@ -21,7 +21,7 @@ const told = async (work: () => Promise<unknown>): Promise<string | undefined> =
   }
 };
 
-/** What is told where a server answers each request so. */
+/** The message for a server that answers each request this way. */
 async function answered(answer: RequestListener): Promise<{ text: string | undefined; requests: number }> {
   let requests = 0;
   const server = createServer((from, to) => {
@@ -73,12 +73,12 @@ describe('a server that refuses', () => {
     expect(requests).toBe(1);
   });
 
-  it('is not confused with one that lacks a thing', async () => {
+  it('is not confused with a missing object', async () => {
     const { text } = await answered((_, to) => to.writeHead(404).end('<Error><Code>NoSuchKey</Code></Error>'));
     expect(text).toBeUndefined();
   });
 
-  it('is told where its address is none, whatever escapes a URL has', async () => {
+  it('is reported with its address, whatever escapes a URL has', async () => {
     expect(await told(() => openStore('s3://bucket/%zz?endpoint=nowhere', folder, folder, undefined))).toMatch(
       /no http or https URL/,
     );
@@ -86,8 +86,8 @@ describe('a server that refuses', () => {
   });
 });
 
-describe('a store in a folder that is not there any more', () => {
-  it('is told, neither read as empty nor made anew; another machine, or a new one, may begin', async () => {
+describe('a store in a folder that disappeared', () => {
+  it('is reported, neither read as empty nor recreated; another machine, or a new store, may begin', async () => {
     const [share, state] = [join(folder, 'share'), join(folder, 'state')];
     const open = (from = state) => openStore(`file:${share}/store`, folder, from, undefined);
     mkdirSync(share);
@@ -95,7 +95,7 @@ describe('a store in a folder that is not there any more', () => {
     await first.writeJson('thing/a.json', { a: 1 });
     renameSync(share, `${share}.unmounted`);
     mkdirSync(share);
-    // While a run goes on.
+    // During a run.
     expect(await told(() => first.writeJson('thing/b.json', { b: 1 }))).toMatch(
       /has gone: .* Is its file system mounted\?/,
     );
@@ -126,14 +126,14 @@ describe('a store in a folder that is not there any more', () => {
   });
 });
 
-it('a file that is no JSON counts as lost where JSON is asked for', async () => {
+it('an object that is not JSON counts as lost where JSON is expected', async () => {
   const store = await openStore('file:json', folder, folder, undefined);
   expect(await store.readParsed(await store.putText('a.json', '{"a":1}'))).toEqual({ a: 1 });
   expect(await store.readParsed(await store.putText('b.json', '["a"'))).toBeUndefined();
   expect(await store.readParsed({ name: 'c.json', sha256: '0'.repeat(64), size: 1 })).toBeUndefined();
 });
 
-it('an object of a stranger that no text can hold counts as lost', async () => {
+it('an object too large for a string counts as lost', async () => {
   const store = await openStore('file:large', folder, folder, undefined);
   const large = join(folder, 'large.log');
   writeFileSync(large, '');
@@ -165,7 +165,7 @@ describe('a list of a bucket', () => {
     `<Contents><Key>${key}</Key><Size>${size}</Size><LastModified>${time}</LastModified></Contents>`;
   const list = (text: string) => `<?xml version="1.0"?><ListBucketResult>${text}</ListBucketResult>`;
 
-  it('names nothing but what lies in the folder: a key with .. would be the address of another object', async () => {
+  it("contains only what lies in the folder: a key with .. would be another object's address", async () => {
     const keys = [
       'farm/untrusted/x/../../channels/nightly.json',
       'farm/untrusted/../channels/nightly.json',
@@ -184,7 +184,7 @@ describe('a list of a bucket', () => {
     expect(await told(() => store.blobs.remove('untrusted/../channels/x'))).toMatch(/has no object 'untrusted\/\.\.\//);
   });
 
-  it('that is none, or that does not end, is told', async () => {
+  it('that is invalid, or endless, is reported', async () => {
     const bomb = `<!DOCTYPE a [<!ENTITY b "${'c'.repeat(1000)}">]>${list(entry('farm/untrusted/&b;'))}`;
     const again = list(`${entry('farm/untrusted/a')}<NextContinuationToken>t</NextContinuationToken>`);
     for (const text of ['', 'no', '<a', '<html><body>Login</body></html>', bomb, again])
@@ -194,7 +194,7 @@ describe('a list of a bucket', () => {
   });
 });
 
-it('a note of the run before that somebody damaged is as if it were not there', async () => {
+it('a damaged note of the previous run is ignored', async () => {
   const store = await openStore('file:notes', folder, folder, 'pr');
   const run = { id: '20260101000000-00000000', title: 't', untrusted: 'pr', begun: 1 };
   const pipeline = { kind: 'request' as const, channel: undefined, locked: false, strict: false, keep: undefined };
@@ -208,7 +208,7 @@ it('a note of the run before that somebody damaged is as if it were not there', 
   }
 });
 
-it('a file among the channels that belongs to none is told with its place', async () => {
+it('a foreign file among the channels is reported with its path', async () => {
   const store = await openStore('file:channels', folder, folder, undefined);
   await store.putBlob('channels/next/arm.json', Buffer.from('{}'));
   expect(await channelNames(store)).toEqual(['next/arm']);

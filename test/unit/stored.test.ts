@@ -43,7 +43,7 @@ const record: BuildRecord = {
   milliseconds: 5,
 } as unknown as BuildRecord;
 
-/** Every place of a value, with something else put there. */
+/** All variants of a value with one place replaced. */
 function mutated(value: unknown, other: unknown): unknown[] {
   if (typeof value !== 'object' || value === null) return [other];
   return Object.keys(value).flatMap((key) =>
@@ -53,8 +53,8 @@ function mutated(value: unknown, other: unknown): unknown[] {
   );
 }
 
-describe('what is read from a store', () => {
-  it('is a record in its form, and none with a value of another form', () => {
+describe('values read from a store', () => {
+  it('are accepted in their form, and refused with a value of another form', () => {
     expect(isBuildRecord(record)).toBe(true);
     const names = mutated({ name: file.name }, '../../etc/passwd').map((m) => ({
       ...record,
@@ -68,7 +68,7 @@ describe('what is read from a store', () => {
       ).toBe(false);
   });
 
-  it('names no path that leads out of its folder', () => {
+  it('name no path that leads out of its folder', () => {
     for (const path of ['a', 'a/b.txt', 'x y/é']) expect(isRelativePath(path)).toBe(true);
     fc.assert(
       fc.property(fc.string(), fc.string(), (a, b) => {
@@ -84,7 +84,7 @@ describe('what is read from a store', () => {
     ).toBe(false);
   });
 
-  it('is refused where any byte of it is another', async () => {
+  it('are refused if any byte changed', async () => {
     const store = await openStore(`file:${folder}/bytes`, folder, folder, undefined);
     await store.putRecord(record);
     const path = join(folder, 'bytes/tasks', digest.slice(0, 2), `${digest}.json`);
@@ -108,7 +108,7 @@ describe('what is read from a store', () => {
     );
   });
 
-  it('is an error where a channel or a run is damaged, and not an empty one', async () => {
+  it('are an error if a channel or a run is damaged, and do not count as empty', async () => {
     const store = await openStore(`file:${folder}/roots`, folder, folder, undefined);
     await store.writeJson('channels/nightly.json', { schema: 1, suites: {}, versions: {} });
     expect(await store.readRoot('channels/nightly.json')).toBeDefined();
@@ -118,7 +118,7 @@ describe('what is read from a store', () => {
     await expect(store.readRoot('channels/nightly.json')).rejects.toThrow(/is damaged/);
   });
 
-  it('is a run only where it has the form of one', () => {
+  it('are a run only in its form', () => {
     const run = {
       schema: 1,
       stamp: '20260101000000',
@@ -139,7 +139,7 @@ describe('what is read from a store', () => {
       expect(isRunRecord(wrong)).toBe(false);
   });
 
-  it('heals an object of the right size that is another', async () => {
+  it('repairs an object with the right size and other bytes', async () => {
     const source = join(folder, 'object');
     writeFileSync(source, 'what was built');
     const first = await openStore(`file:${folder}/objects`, folder, folder, undefined);
@@ -151,7 +151,7 @@ describe('what is read from a store', () => {
     expect(readFileSync(object, 'utf8')).toBe('what was built');
   });
 
-  it('takes a file whose bytes were hashed before without a copy, also in place of a damaged object', async () => {
+  it('takes over a hashed file without copying, also in place of a damaged object', async () => {
     const source = join(folder, 'known');
     writeFileSync(source, 'what was hashed');
     const known = sha256('what was hashed');
@@ -164,13 +164,13 @@ describe('what is read from a store', () => {
     writeFileSync(object, 'what is damaged');
     await (await open()).putKnown(source, known);
     expect(readFileSync(object, 'utf8')).toBe('what was hashed');
-    // The name of the store stays when the file that it was given goes.
+    // The store's name stays when the original file is removed.
     rmSync(source);
     expect(await (await open()).readText(stored)).toBe('what was hashed');
     expect(readdirSync(join(object, '..'))).toEqual([known]);
   });
 
-  it('copies a file of another file system, and one that it can not link', async () => {
+  it("copies a file of another file system, and one that can't be linked", async () => {
     const elsewhere = mkdtempSync('/dev/shm/slipway-stored-');
     const source = join(elsewhere, 'known');
     writeFileSync(source, 'from elsewhere');
@@ -181,8 +181,8 @@ describe('what is read from a store', () => {
   });
 });
 
-describe('what the machine refuses', () => {
-  it('is told with what, where and what to do', () => {
+describe('system errors', () => {
+  it('are reported with what, where and what to do', () => {
     mkdirSync(join(folder, 'd'));
     const fault = (work: () => unknown): string | undefined => {
       try {
@@ -200,13 +200,13 @@ describe('what the machine refuses', () => {
 });
 
 describe('a source tree of a store', () => {
-  it('brings no set-user-id file and no device', async () => {
+  it('contains no set-user-id file and no device', async () => {
     const store = await openStore(`file:${folder}/sources`, folder, folder, undefined);
     const source = join(folder, 'made');
     mkdirSync(source, { recursive: true });
     writeFileSync(join(source, 'su'), 'x');
     const [plain, device] = ['a'.repeat(64), 'b'.repeat(64)];
-    // Whoever may write the store makes the archive: what keepSource packs has no such modes.
+    // Anyone who can write to the store may have made the archive: keepSource packs no such modes.
     chmodSync(join(source, 'su'), 0o6755);
     const packed = async (tree: string, header: Buffer): Promise<void> => {
       const archive = join(folder, `${tree}.tar.gz`);
@@ -223,7 +223,7 @@ describe('a source tree of a store', () => {
   });
 });
 
-/** A header of tar(5) for a block device that everybody may write. */
+/** A header of tar(5) for a world-writable block device. */
 function deviceHeader(name: string): Buffer {
   const header = Buffer.alloc(512);
   const put = (at: number, text: string) => header.write(text, at, 'latin1');

@@ -5,8 +5,8 @@ import { systemFileFault } from '../../ts-src/model/system-file-faults.ts';
 const tmpfiles = (text: string) => systemFileFault('/usr/lib/tmpfiles.d/x.conf', text);
 const sysusers = (text: string) => systemFileFault('/usr/lib/sysusers.d/x.conf', text);
 
-describe('files of the system', () => {
-  it('lie in no folder that decides who may do what, whatever a package or an organization is called', () => {
+describe('system files', () => {
+  it('lie in no folder that controls permissions, regardless of names', () => {
     for (const name of [
       'apt',
       'ssh',
@@ -33,7 +33,7 @@ describe('files of the system', () => {
     );
   });
 
-  it('of tmpfiles make nothing but in folders of their own', () => {
+  it('of tmpfiles create files only in their own folders', () => {
     expect(
       tmpfiles('# a comment\nd /run/declares 0755 root root -\nL+ /var/lib/acme/x - - - - /opt/acme\n'),
     ).toBeUndefined();
@@ -57,7 +57,7 @@ describe('files of the system', () => {
       expect(tmpfiles(line), line).toMatch(/^\/usr\/lib\/tmpfiles\.d\/x\.conf /);
   });
 
-  it('of sysusers make no other root and give no strong group', () => {
+  it('of sysusers create no second root, and grant no powerful group', () => {
     expect(sysusers('u acme - "The robot" /var/lib/acme\nm acme dialout\ng acme 900\n')).toBeUndefined();
     for (const line of [
       'u x 0',
@@ -73,7 +73,7 @@ describe('files of the system', () => {
       expect(sysusers(line), line).toBeDefined();
   });
 
-  it('of the kernel name no program that runs as root', () => {
+  it('for the kernel name no program that runs as root', () => {
     expect(systemFileFault('/etc/sysctl.d/x.conf', 'net.core.rmem_max = 1\n')).toBeUndefined();
     for (const line of ['kernel.core_pattern=|/opt/x', '-kernel/modprobe = /opt/x', 'fs.protected_symlinks=0'])
       expect(systemFileFault('/etc/sysctl.d/x.conf', line), line).toMatch(/sets /);

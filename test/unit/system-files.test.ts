@@ -3,7 +3,7 @@ import { conffilesOf, planSystemFile, systemFilesOf, type WrittenSystemFile } fr
 
 const plan = (file: WrittenSystemFile) => planSystemFile(file, 'acme', 'my_sensor');
 
-describe('a file of the system', () => {
+describe('a system file', () => {
   it.each<[WrittenSystemFile, string]>([
     [{ kind: 'udev', path: 'a/60-x.rules' }, '/usr/lib/udev/rules.d/60-x.rules'],
     [{ kind: 'systemd', path: 'x@.service' }, '/usr/lib/systemd/system/x@.service'],
@@ -29,7 +29,7 @@ describe('a file of the system', () => {
     [{ kind: 'etc', path: 'a b' }, `'a b' is no path of letters`],
   ])('%j is refused', (file, reason) => expect(plan(file)).toContain(reason));
 
-  it('starts with the system by a link', () => {
+  it('is started at boot by a symlink', () => {
     expect(plan({ kind: 'systemd', path: 'a/x.service', enable: true })).toMatchObject({
       link: { path: '/usr/lib/systemd/system/multi-user.target.wants/x.service', target: '../x.service' },
     });
@@ -50,7 +50,7 @@ describe('a file of the system', () => {
     ]);
   });
 
-  it('is kept as it was changed only in /etc', () => {
+  it('is protected from being overwritten only in /etc', () => {
     const files = ['/etc/acme/x', '/usr/lib/udev/rules.d/60-x.rules'];
     expect(conffilesOf(files.map((target) => ({ path: 'x', installed: false, target })))).toEqual(['/etc/acme/x']);
   });

@@ -16,7 +16,7 @@ describe('tar archives', () => {
     return found;
   };
 
-  it('are read as tar writes them', () => {
+  it('are read as tar wrote them', () => {
     const folder = mkdtempSync(join(tmpdir(), 'slipway-tar-'));
     try {
       const long = `${'long/'.repeat(40)}name`;
@@ -33,7 +33,7 @@ describe('tar archives', () => {
     }
   });
 
-  it('are read as they were written, and refused in part or changed', () => {
+  it('are read as written, and refused if truncated or changed', () => {
     const data = writeTar([{ path: 'control', data: 'a'.repeat(600) }], 5);
     expect(entries(data).map((e) => [e.path, e.kind, e.size])).toEqual([
       ['', 'folder', 0],
@@ -45,7 +45,7 @@ describe('tar archives', () => {
     expect(() => entries(changed)).toThrow(/damaged header/);
   });
 
-  it('never end in anything but entries or a TarError', () => {
+  it('give entries or a TarError, nothing else', () => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 0, maxLength: 2048 }), fc.nat(1023), (bytes, where) => {
         const data = writeTar([{ path: 'control', data: 'a' }], 5);

@@ -12,7 +12,7 @@ import { parseDistributionFile } from '../../ts-src/read/rosdistro.ts';
 import { parseYaml } from '../../ts-src/read/yaml.ts';
 import { portOf } from '../port.mjs';
 
-/** What a newcomer's mistakes are told: what is wrong, where, and what to do. */
+/** Messages for a newcomer's mistakes: what is wrong, where, and what to do. */
 
 const bundle = join(__dirname, '../../resources/slipway.cjs');
 const folder = mkdtempSync(join(tmpdir(), 'slipway-told-'));
@@ -38,7 +38,7 @@ distributions: {d: {platforms: [bookworm], ros_version: 1, ${distribution}}}
 platforms: {bookworm: {os: debian, release: bookworm}}
 ${more}`;
 
-describe('changes that are not committed', () => {
+describe('uncommitted changes', () => {
   write('own/distro.yaml', distro('repos: [all.repos]'));
   write('own/all.repos', 'repositories:\n  own: {type: git, url: ., version: main}\n');
   write('own/.gitignore', '.slipway/\n*.log\n');
@@ -47,7 +47,7 @@ describe('changes that are not committed', () => {
   git('own', 'add', '-A');
   git('own', 'commit', '-qm', 'one');
 
-  it('are told, with the packages that they are in and what to do', () => {
+  it('are reported, with their packages and advice', () => {
     expect(slipway('own', 'plan').stderr).toBe('');
     write('own/notes.txt', 'no package has it\n');
     write('own/src/drive/build.log', 'ignored\n');
@@ -67,7 +67,7 @@ describe('changes that are not committed', () => {
     expect(slipway('own', 'plan').stderr).toBe('');
   });
 
-  it('are built where the packages are taken from a folder', () => {
+  it('are built if packages are taken from the folder', () => {
     write('taken/distro.yaml', distro('folders: [src]'));
     write('taken/.gitignore', '.slipway/\n');
     write('taken/src/drive/package.xml', manifest('drive'));
@@ -81,7 +81,7 @@ describe('changes that are not committed', () => {
   });
 });
 
-describe('a version that is no branch or tag', () => {
+describe('a version that is not a branch or tag', () => {
   write('r/a', '1');
   git('r', 'init', '-q', '-b', 'main');
   git('r', 'add', '-A');
@@ -97,7 +97,7 @@ describe('a version that is no branch or tag', () => {
     return one.ok ? one.value : one.diagnostics[0]?.hint;
   };
 
-  it('is taken where vcstool and git know what it is', async () => {
+  it('is accepted if vcstool and git know it', async () => {
     for (const version of [
       'HEAD',
       'tags/1.0.0',
@@ -109,7 +109,7 @@ describe('a version that is no branch or tag', () => {
       expect(await of(version), version).toBe(commit);
   });
 
-  it('is told with what there is', async () => {
+  it('is reported with existing names', async () => {
     expect(await of('rolling')).toBe('it has the branches main, devel, humble and the tag 1.0.0');
     expect(await of('origin/devel')).toBe("the branch is called 'devel' in that repository");
     expect(await of('Main')).toBe("did you mean 'main'? It has the branches main, devel, humble");
@@ -117,7 +117,7 @@ describe('a version that is no branch or tag', () => {
     expect(await of('0123456')).toContain('write all 40 digits');
   });
 
-  it('is told where it is written, by a run', () => {
+  it('is reported with its location, by a run', () => {
     write('v/distro.yaml', distro('repos: [all.repos]'));
     write('v/all.repos', `repositories:\n  r:\n    type: git\n    url: ${url}\n    version: rolling\n`);
     const { stderr, status } = slipway('v', 'validate');
@@ -126,9 +126,9 @@ describe('a version that is no branch or tag', () => {
   });
 });
 
-describe('a cache that can not be fetched', () => {
-  it('is told with the file and line that ask for it', async () => {
-    // A port at which nobody listens.
+describe("a cache that can't be fetched", () => {
+  it('is reported with the file and line that ask for it', async () => {
+    // A port without a server.
     const server = createServer();
     await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
     const port = portOf(server);
@@ -150,7 +150,7 @@ describe('a cache that can not be fetched', () => {
 
 describe('a text that is not UTF-8', () => {
   const latin1 = (text: string) => Buffer.from(text, 'latin1');
-  it('is refused with its line, whatever it declares', () => {
+  it('is refused with its line, whatever encoding it declares', () => {
     const xml = `<?xml version="1.0" encoding="ISO-8859-1"?>\n${manifest('drive').replace('>d<', '>\nfür<')}`;
     expect(parseManifest(utf8Text(latin1(xml)), 'package.xml').diagnostics).toMatchObject([
       { code: 'manifest-xml', line: 3, message: 'the manifest is not UTF-8: this line has the byte 0xfc' },
@@ -178,7 +178,7 @@ describe('a text that is not UTF-8', () => {
   });
 });
 
-it('names of 300 letters are refused where they are read', () => {
+it('names of 300 letters are refused when they are read', () => {
   const long = 'n'.repeat(300);
   expect(parseManifest(manifest(long), 'package.xml').diagnostics).toMatchObject([
     { severity: 'error', line: 1, message: 'the package name is longer than 120 letters' },
@@ -196,7 +196,7 @@ it('names of 300 letters are refused where they are read', () => {
   expect(slipway('long', 'validate').stderr).toContain('[debian-name]');
 });
 
-it('files that a manifest declares outside of the prefix, and that nobody takes, are told', () => {
+it('files that a manifest declares outside of the prefix, and that distro.yaml does not allow, are reported', () => {
   const declared = '<export><system_file kind="udev" path="60-x.rules"/></export>';
   write('files/distro.yaml', distro('folders: [src]'));
   write('files/src/drive/package.xml', manifest('drive', declared));
@@ -208,7 +208,7 @@ it('files that a manifest declares outside of the prefix, and that nobody takes,
 });
 
 describe('--quiet and --json', () => {
-  it('leave what is wrong, and give it as data', () => {
+  it('show only problems, and give them as data', () => {
     write('q/distro.yaml', distro('folders: [src]'));
     write('q/src/drive/package.xml', manifest('drive'));
     expect(slipway('q', 'validate').stderr).toContain('is valid');
@@ -239,7 +239,7 @@ describe('colours', () => {
       env: { PATH: process.env.PATH, TERM: 'xterm', ...env },
     }).stdout;
 
-  it('mark errors on a terminal, and nowhere else', () => {
+  it('mark errors on a terminal only', () => {
     const command = `node ${bundle} validate`;
     expect(onTerminal(command)).toContain('\x1b[1;31merror\x1b[0m: ');
     for (const env of [{ NO_COLOR: '1' }, { TERM: 'dumb' }])
@@ -257,7 +257,7 @@ describe('mistakes in distro.yaml', () => {
   };
   write('m/src/drive/package.xml', manifest('drive'));
 
-  it('are told with the line that has them', () => {
+  it('are reported with their lines', () => {
     const plain = distro('folders: [src]');
     expect(told(plain.replace('[src]', '[sources]'))).toMatch(/^distro\.yaml:2: error: there is no folder sources/);
     expect(told(distro('repos: [no.repos]'))).toMatch(/^distro\.yaml:2: error: no\.repos does not exist/);
@@ -275,7 +275,7 @@ describe('mistakes in distro.yaml', () => {
       expect(told(distro('folders: [src]', `package_settings: {${settings}}\n`))).not.toContain('warning');
   });
 
-  it('are told of an index', () => {
+  it('are reported for an index', () => {
     write(
       'm/i.yaml',
       'distributions:\n  d: {distribution: [d.yaml], distribution_type: ros3}\ntype: index\nversion: 4\n',

@@ -1,6 +1,6 @@
 import type { Element } from '../../ts-src/read/manifest/plain-xml.ts';
 
-/** What two readers of a manifest must agree on: white space between elements is nobody's text. */
+/** Normalizes trees of two readers of a manifest: white space between elements does not matter. */
 export const treeOf = (e: Element): unknown => ({
   ...e,
   attributes: { ...e.attributes },

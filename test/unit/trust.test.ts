@@ -32,7 +32,7 @@ rosdep: [rosdep.yaml]
 ${more}`;
 const option = '-oDPkg::Pre-Invoke::=touch${IFS}/tmp/owned';
 
-describe('names that apt is given', () => {
+describe('names passed to apt', () => {
   it('are Debian names, and nothing that apt takes for an option or a removal', () => {
     for (const name of ['g++', 'libstdc++6', 'python3.11', '0ad', 'libc6-dev']) expect(isDebianName(name)).toBe(true);
     for (const name of [option, '-y', 'a', 'Ab', 'a b', 'dpkg-', 'x/../y', 'a\n', 'a=1', 'a:i386', '', 'ab\0'])
@@ -61,7 +61,7 @@ describe('names that apt is given', () => {
     expect(o.status).toBe(1);
   });
 
-  it('are checked once more before apt is asked', async () => {
+  it('are checked again before apt is called', async () => {
     const base = {
       digest: 'd',
       root: '/none',
@@ -83,7 +83,7 @@ describe('an archive without a key', () => {
     const read = parseDistro(distro(platform), 'distro.yaml');
     return read.ok ? [] : read.diagnostics.map((d) => `${d.line} ${d.code} ${d.message}`);
   };
-  it('is taken only where distro.yaml says that it is trusted', () => {
+  it('is used only if distro.yaml marks it as trusted', () => {
     const underlay = (more: string) => `, underlays: {ros: {uri: "http://127.0.0.1/ros", suite: bookworm${more}}}`;
     expect(faults(underlay(''))).toEqual([
       '4 archive-trust platforms.bookworm.underlays.ros is an archive without a key',
@@ -100,7 +100,7 @@ describe('an archive without a key', () => {
     expect(underlaySources(platform, '/d')).toEqual(['deb http://127.0.0.1/ros bookworm main']);
   });
 
-  it('gives no package a name that begins with "-"', () => {
+  it('never gives a package a name that begins with "-"', () => {
     const named = (pattern: string) => parseDistro(distro('', `naming: {package: "${pattern}"}\n`), 'distro.yaml').ok;
     expect([named('-o{name}'), named('{name}-'), named('ros-{distribution}-{name}'), named('{name}')]).toEqual([
       false,
@@ -112,7 +112,7 @@ describe('an archive without a key', () => {
 });
 
 describe('addresses of sources', () => {
-  it('are of a scheme that is known', () => {
+  it('have a known scheme', () => {
     for (const url of [
       'https://h/x',
       'http://h/x',
@@ -230,7 +230,7 @@ store: file:/elsewhere
     expect(contents).toEqual({ 'fix.patch': 'another patch', 'ros.asc': 'the good key' });
   });
 
-  it('may not lead out of the repository by links', async () => {
+  it('may not lead out of the repository by symlinks', async () => {
     write('secret', 'of the host');
     const text = distro(underlay, 'package_settings: {pkg: {patches: [fix.patch]}}\n');
     const read = await request(text, () => {
@@ -262,7 +262,7 @@ describe('text for a terminal', () => {
     );
   });
 
-  it('is all that a command writes, whatever a repository names', () => {
+  it('is all that a command prints, whatever names a repository has', () => {
     write('escape/distro.yaml', distro().replace('rosdep: [rosdep.yaml]', ''));
     write(
       'escape/src/package.xml',

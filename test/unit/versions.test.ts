@@ -22,7 +22,7 @@ it('compares versions as dpkg does', () => {
 });
 
 describe('a version above', () => {
-  it('is above, whatever the clock and upstream say', () => {
+  it('is above, regardless of clock and upstream version', () => {
     for (const [version, stamp, highest] of [
       ['1.0-0bookworm.20260101.000000', '20260102000000', '1.0-0bookworm.20260101.000000'],
       ['1.0-0bookworm.20260101.000000', '20250102000000', '1.0-0bookworm.20260101.000000'],

@@ -83,7 +83,7 @@ describe("a manifest's part in an interface", () => {
     );
   });
 
-  it('never hides what the planner reads of it, whatever is edited', () => {
+  it('never hides what the planner reads, whatever is edited', () => {
     const manifest = render({
       version: '1.0.0',
       tags: [
@@ -147,7 +147,7 @@ describe("a manifest's part in an interface", () => {
     );
   });
 
-  it('is every byte of it where the text is not plainly a manifest', () => {
+  it('is every byte if the text is not a plain manifest', () => {
     for (const xml of [
       '<package><name>p</package>',
       '<!DOCTYPE x [<!ENTITY a "b">]><package/>',
