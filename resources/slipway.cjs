@@ -21628,6 +21628,7 @@ function memberFault(m, allowed) {
   if (/[\0-\x1f\x7f-\x9f\u2028\u2029\ufffd]/.test(m.path)) return "has control characters in its name, or is not UTF-8";
   if (m.path !== "/" && (m.path !== import_node_path14.posix.normalize(m.path) || !m.path.startsWith("/") || m.path.endsWith("/")))
     return "is no plain path";
+  if (/\/\.wh\./.test(m.path)) return "has a name that in images means that a file is removed";
   if (Buffer.byteLength(m.path) > longestPath) return `is a path of more than ${longestPath} bytes`;
   if (m.type !== "file" && m.type !== "directory" && m.type !== "link" && m.type !== "hard link")
     return `is a ${m.type === "unknown" ? "member of unknown type" : m.type}`;
@@ -37256,6 +37257,7 @@ async function storedBase(request) {
     () => request.progress(`waiting for another slipway that fetches the base of ${name6}`)
   );
 }
+var [largestBase, largestLists] = [16 * 2 ** 30, 2 ** 30];
 async function fetchBase(request, folder2) {
   const { driver, store: store2, state, name: name6, architecture: architecture3, wanted } = request;
   const stored2 = await keptBase(store2, wanted);
@@ -37268,12 +37270,14 @@ async function fetchBase(request, folder2) {
   (0, import_node_fs63.mkdirSync)((0, import_node_path79.join)(privateFolder(work2), "lists"));
   const unzipped4 = await run("sh", [
     "-c",
-    'gzip -d < "$1" > "$2" && tar -x -z -f "$3" -C "$4"',
+    'gzip -d < "$1" | head -c "$5" > "$2" && gzip -d < "$3" | head -c "$6" | tar -x -C "$4"',
     "sh",
     tar,
     (0, import_node_path79.join)(work2, "base.tar"),
     lists,
-    (0, import_node_path79.join)(work2, "lists")
+    (0, import_node_path79.join)(work2, "lists"),
+    String(largestBase),
+    String(largestLists)
   ]);
   if (unzipped4.code !== 0) return cannotUnpack(name6, unzipped4);
   await keepPlainFiles((0, import_node_path79.join)(work2, "lists"));

@@ -64,6 +64,7 @@ describe('members of a package', () => {
     ['an escape in a name', [at('a\x1b[2J')], /a\\u001b\[2J has control characters/],
     ['a C1 control', [at('a\x9b2J')], /control characters/],
     ['what is no UTF-8', [at('a\ufffd')], /not UTF-8/],
+    ['a whiteout', [at('lib/.wh.a/b')], /means that a file is removed/],
     ['dots in a path', [at('../../../etc/passwd')], /no plain path/],
     ['an empty part', [at('lib//a')], /no plain path/],
     ['a link to the host', [at('p', 'link', { target: '/etc/passwd' })], /p is a link to \/etc\/passwd, outside/],

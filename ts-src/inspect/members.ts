@@ -98,6 +98,7 @@ function memberFault(m: Member, allowed: AllowedPaths): string | undefined {
   if (/[\0-\x1f\x7f-\x9f\u2028\u2029\ufffd]/.test(m.path)) return 'has control characters in its name, or is not UTF-8';
   if (m.path !== '/' && (m.path !== posix.normalize(m.path) || !m.path.startsWith('/') || m.path.endsWith('/')))
     return 'is no plain path';
+  if (/\/\.wh\./.test(m.path)) return 'has a name that in images means that a file is removed';
   if (Buffer.byteLength(m.path) > longestPath) return `is a path of more than ${longestPath} bytes`;
   if (m.type !== 'file' && m.type !== 'directory' && m.type !== 'link' && m.type !== 'hard link')
     return `is a ${m.type === 'unknown' ? 'member of unknown type' : m.type}`;

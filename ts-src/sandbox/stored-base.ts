@@ -145,6 +145,9 @@ export async function storedBase(request: StoredRequest): Promise<Result<Base>> 
   );
 }
 
+/** Most bytes of a base's archive and of its lists, unpacked: what is cut off has another digest than the record. */
+const [largestBase, largestLists] = [16 * 2 ** 30, 2 ** 30];
+
 /** Fetches a base from the store to its place below `folder`. */
 async function fetchBase(request: StoredRequest, folder: string): Promise<Result<Base>> {
   const { driver, store, state, name, architecture, wanted } = request;
@@ -158,12 +161,14 @@ async function fetchBase(request: StoredRequest, folder: string): Promise<Result
   mkdirSync(join(privateFolder(work), 'lists'));
   const unzipped = await run('sh', [
     '-c',
-    'gzip -d < "$1" > "$2" && tar -x -z -f "$3" -C "$4"',
+    'gzip -d < "$1" | head -c "$5" > "$2" && gzip -d < "$3" | head -c "$6" | tar -x -C "$4"',
     'sh',
     tar,
     join(work, 'base.tar'),
     lists,
     join(work, 'lists'),
+    String(largestBase),
+    String(largestLists),
   ]);
   if (unzipped.code !== 0) return cannotUnpack(name, unzipped);
   await keepPlainFiles(join(work, 'lists'));
