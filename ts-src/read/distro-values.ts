@@ -125,7 +125,7 @@ const articles: Record<string, string> = {
 };
 const article = (type: string): string => articles[type] ?? `a ${type}`;
 
-/** The name of a missing key, and what the schema expects. */
+/** Advice for a missing key: what the schema expects there. */
 function howToAdd(path: readonly PropertyKey[], expected: string): string {
   const about = schemaAt(path)?.description;
   const key = String(path[path.length - 1]);

@@ -12,7 +12,7 @@ const schema = fastYaml.YAML11_SCHEMA.withTags({
     /^[yn]$/i.test(source) ? fastYaml.NOT_RESOLVED : fastYaml.boolYaml11Tag.resolve(source, isExplicit, tagName),
 });
 
-/** The message for a text without any YAML: what to write. */
+/** `most`: size limit in bytes; `whenEmpty`: advice for a text without any YAML. */
 export interface YamlOptions {
   most?: number;
   whenEmpty?: string;
@@ -133,7 +133,7 @@ function remedyOf(text: string, reason: string, at: number | undefined): Remedy 
   };
 }
 
-/** A plain value that begins with a character reserved by YAML. */
+/** The plain value after a key, if it begins with one of these characters, which YAML reserves. */
 const valueAfter = (line: string, first: string): string | undefined =>
   new RegExp(`:\\s+([${first}][^,}\\]#]*?)\\s*(?:[,}\\]#]|$)`).exec(line)?.[1];
 

@@ -9,8 +9,8 @@ export interface Target {
 }
 
 /**
- * Writes an answer to a file. An answer that announces more than the limit is not the wanted object, and leaves no
- * file. One that exceeds it without announcing is an error of the server.
+ * Writes an answer to a file. An answer that announces more than the limit is not the wanted object, and leaves an
+ * empty file. One that exceeds the limit unannounced is an error of the server.
  */
 export async function save(response: IncomingMessage, { file, most }: Target): Promise<void> {
   const told = response.headers['content-length'];
