@@ -31914,10 +31914,14 @@ async function importKeys(room, keys) {
     (0, import_node_fs44.closeSync)(descriptor);
     if (imported.code !== 0)
       return bad(
-        error("signing-key", `gpg can't read the secret key: ${gpgReason(imported)}`, {
-          file: file3,
-          hint: "export the key with `gpg --armor --export-secret-keys`"
-        })
+        error(
+          "signing-key",
+          /no valid OpenPGP data|processed: 0/.test(imported.stderr) ? "the file holds no secret key" : `gpg can't read the secret key: ${gpgReason(imported)}`,
+          {
+            file: file3,
+            hint: "export the key with `gpg --armor --export-secret-keys`"
+          }
+        )
       );
   }
   return good(void 0);
@@ -41000,6 +41004,7 @@ async function runBuild(verb, values, packages, tests) {
   const publishes = verb === "build" && values.untrusted === void 0;
   const stop = untilStopped(() => writeNote("\nstopping: what was finished is kept\n"));
   (0, import_node_fs76.mkdirSync)(workspace.state, { recursive: true });
+  if (values["dry-run"] !== true) (0, import_node_fs76.mkdirSync)((0, import_node_path97.join)(output, "logs"), { recursive: true });
   await openScratch(workspace.state, driver, (line2) => writeMessage(`${line2}
 `));
   let code2;
@@ -47296,6 +47301,8 @@ async function show4(opened, state, json2) {
     }
   }
   const machine = await stateKinds(state);
+  if (!Object.keys(kinds4).length) writeMessage(`nothing is stored in ${opened.blobs.where} yet
+`);
   if (json2) writeOutput(`${JSON.stringify({ where: opened.blobs.where, kinds: kinds4, state, machine })}
 `);
   else {
@@ -51723,7 +51730,7 @@ function targetsOf(distro, name6) {
   if (!spec)
     return bad(
       error("image-unknown", `distro.yaml has no image '${name6}'`, {
-        hint: `there ${Object.keys(distro.images).length ? `are ${Object.keys(distro.images).sort().join(", ")}` : "are none: add it under images"}`
+        hint: otherImages(name6, Object.keys(distro.images))
       })
     );
   const distribution3 = spec.distribution ?? Object.keys(distro.distributions)[0] ?? "";
@@ -51747,6 +51754,11 @@ function targetsOf(distro, name6) {
 }
 var isMachine = (kind) => kind !== "docker" && kind !== "rootfs";
 var hasKernel = (kind) => kind === "disk" || kind === "ami";
+function otherImages(name6, known3) {
+  const near = nearest(name6, known3);
+  if (near !== void 0) return `did you mean '${near}'?`;
+  return known3.length ? `it has ${known3.sort().join(", ")}` : "there are none: add it under images";
+}
 
 // ts-src/images/build.ts
 var revision = 1;
@@ -54841,9 +54853,13 @@ async function rehearsePublication(key, endpoints, now) {
       const fault4 = environmentFault(e);
       if (fault4 === void 0) throw e;
       told8.push(
-        error("publish-place", `nothing can be published to ${endpoint.where}: ${fault4}`, {
-          hint: "see `publish.to` in distro.yaml, or `repository` of the pipeline"
-        })
+        error(
+          "publish-place",
+          `nothing can be published to ${endpoint.where}: ${fault4.replace(`the store ${endpoint.where} `, "it ")}`,
+          {
+            hint: "see `publish.to` in distro.yaml, or `repository` of the pipeline"
+          }
+        )
       );
     }
   }

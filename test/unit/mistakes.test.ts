@@ -8,6 +8,7 @@ import { movingState } from '../../ts-src/cli/channels.ts';
 import { maintainerUnset } from '../../ts-src/cli/maintainer.ts';
 import { unmatched } from '../../ts-src/cli/planned-names.ts';
 import { valueFault } from '../../ts-src/cli/usage.ts';
+import { targetsOf } from '../../ts-src/images/target.ts';
 import { refusal } from '../../ts-src/engine/build/pack.ts';
 import { knownCause } from '../../ts-src/render/log.ts';
 import { renderSummary } from '../../ts-src/render/summary.ts';
@@ -236,6 +237,15 @@ describe('a build that fails', () => {
     expect(text).toContain("stopped d/p/b: 'a' failed");
     expect(text).not.toContain('d/p/a:test');
     expect(text).toContain('1 failed, 2 stopped');
+  });
+});
+
+describe('an image that is not there', () => {
+  it('is told with the one that is meant', () => {
+    const parsed = parseDistro(distro('images: {robot: {packages: [a], channel: nightly}}\n'), 'd');
+    if (!parsed.ok) throw new Error('the distro file is wrong');
+    expect(targetsOf(parsed.value, 'robto').diagnostics).toMatchObject([{ hint: "did you mean 'robot'?" }]);
+    expect(targetsOf(parsed.value, 'other').diagnostics).toMatchObject([{ hint: 'it has robot' }]);
   });
 });
 

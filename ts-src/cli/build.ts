@@ -126,6 +126,7 @@ async function runBuild(
   const publishes = verb === 'build' && values.untrusted === undefined;
   const stop = untilStopped(() => writeNote('\nstopping: what was finished is kept\n'));
   mkdirSync(workspace.state, { recursive: true });
+  if (values['dry-run'] !== true) mkdirSync(join(output, 'logs'), { recursive: true });
   await openScratch(workspace.state, driver, (line) => writeMessage(`${line}\n`));
   let code: number;
   try {

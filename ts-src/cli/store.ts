@@ -146,6 +146,7 @@ async function show(opened: Store, state: string, json: boolean): Promise<number
     }
   }
   const machine = await stateKinds(state);
+  if (!Object.keys(kinds).length) writeMessage(`nothing is stored in ${opened.blobs.where} yet\n`);
   if (json) writeOutput(`${JSON.stringify({ where: opened.blobs.where, kinds, state, machine })}\n`);
   else {
     writeOutput(

@@ -1,4 +1,4 @@
-import { bad, error, good, type Result } from '../model/diagnostics.ts';
+import { bad, error, good, nearest, type Result } from '../model/diagnostics.ts';
 import type { Distro } from '../model/distro.ts';
 import type { ImageSpec } from '../model/images.ts';
 import type { Target } from '../model/plan.ts';
@@ -17,7 +17,7 @@ export function targetsOf(distro: Distro, name: string): Result<ImageTarget[]> {
   if (!spec)
     return bad(
       error('image-unknown', `distro.yaml has no image '${name}'`, {
-        hint: `there ${Object.keys(distro.images).length ? `are ${Object.keys(distro.images).sort().join(', ')}` : 'are none: add it under images'}`,
+        hint: otherImages(name, Object.keys(distro.images)),
       }),
     );
   const distribution = spec.distribution ?? Object.keys(distro.distributions)[0] ?? '';
@@ -43,3 +43,9 @@ export function targetsOf(distro: Distro, name: string): Result<ImageTarget[]> {
 /** Kinds that start as a machine with systemd, and kinds with their own kernel. */
 export const isMachine = (kind: ImageSpec['kinds'][number]): boolean => kind !== 'docker' && kind !== 'rootfs';
 export const hasKernel = (kind: ImageSpec['kinds'][number]): boolean => kind === 'disk' || kind === 'ami';
+
+function otherImages(name: string, known: string[]): string {
+  const near = nearest(name, known);
+  if (near !== undefined) return `did you mean '${near}'?`;
+  return known.length ? `it has ${known.sort().join(', ')}` : 'there are none: add it under images';
+}

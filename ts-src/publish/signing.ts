@@ -125,10 +125,16 @@ async function importKeys(room: SigningRoom, keys: readonly KeyFile[]): Promise<
     closeSync(descriptor);
     if (imported.code !== 0)
       return bad(
-        error('signing-key', `gpg can't read the secret key: ${gpgReason(imported)}`, {
-          file,
-          hint: 'export the key with `gpg --armor --export-secret-keys`',
-        }),
+        error(
+          'signing-key',
+          /no valid OpenPGP data|processed: 0/.test(imported.stderr)
+            ? 'the file holds no secret key'
+            : `gpg can't read the secret key: ${gpgReason(imported)}`,
+          {
+            file,
+            hint: 'export the key with `gpg --armor --export-secret-keys`',
+          },
+        ),
       );
   }
   return good(undefined);
