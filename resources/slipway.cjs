@@ -620,7 +620,7 @@ function run(command2, args, options5 = {}) {
       last2 = setTimeout(() => child.kill("SIGKILL"), 3e3);
     };
     options5.signal?.addEventListener("abort", stop, { once: true });
-    const settle2 = (outcome) => {
+    const end2 = (outcome) => {
       running.delete(child);
       clearTimeout(last2);
       options5.signal?.removeEventListener("abort", stop);
@@ -635,7 +635,7 @@ function run(command2, args, options5 = {}) {
     });
     child.on("error", (e) => {
       if (e.code === "ENOENT" || e.code === "EACCES")
-        settle2({
+        end2({
           code: 127,
           signal: null,
           stdout: "",
@@ -645,7 +645,7 @@ function run(command2, args, options5 = {}) {
     });
     child.on(
       "close",
-      (code2, signal) => settle2({
+      (code2, signal) => end2({
         code: code2 ?? 128,
         signal,
         stdout: Buffer.concat(gathered.stdout).toString(options5.encoding ?? "utf8"),
@@ -12526,11 +12526,11 @@ var Doc;
 var init_doc = __esm({
   "node_modules/zod/v4/core/doc.js"() {
     Doc = class {
-      constructor(args = [], closed = {}) {
+      constructor(args = [], closed2 = {}) {
         this.content = [];
         this.indent = 0;
         this.args = args;
-        this.closed = closed;
+        this.closed = closed2;
       }
       // the compiler catches a child's throw and keeps writing into this doc, so the indent has to unwind with it
       indented(fn2) {
@@ -23341,7 +23341,7 @@ var Cycles = class {
     );
   }
   /** Removes or reports the edges that close build cycles. Returns the acyclic remaining edges. */
-  settle() {
+  breakCycles() {
     const count3 = this.nodes.length;
     this.leaveOutGroupEdges();
     let edges = this.doubled();
@@ -23526,7 +23526,7 @@ function block3(evaluated, sequence, diagnostics) {
     if (n.planned.blocked !== void 0) say(n.number, `'${n.planned.name}' is blocked: ${n.planned.blocked}`);
   const counts2 = (node2, d) => causes.has(d) && (!causes.has(node2.number) || groupOf(evaluated, node2.number, d) !== void 0);
   const blockedBy = (node2) => greatest(blocked, node2.build) === 1 || greatest(blocked, node2.run) === 1 ? [...node2.build, ...node2.run].find((d) => counts2(node2, d)) : void 0;
-  const settle2 = (node2) => {
+  const propagate = (node2) => {
     let changed2 = false;
     for (let d = blockedBy(node2); d !== void 0; d = blockedBy(node2)) {
       changed2 = true;
@@ -23547,7 +23547,7 @@ function block3(evaluated, sequence, diagnostics) {
   };
   for (let again = true; again; ) {
     again = false;
-    for (const node2 of sequence) if (settle2(node2)) again = true;
+    for (const node2 of sequence) if (propagate(node2)) again = true;
   }
 }
 
@@ -23591,7 +23591,7 @@ function ordered(evaluated, nodes, diagnostics) {
   const tested = nodes.map((n) => within(n.test));
   const reach3 = new Cycles(evaluated, nodes, local2, diagnostics);
   const needed2 = nodes.map((n) => within(n.build, n.run));
-  const built = order(needed2).left.length ? reach3.settle() : needed2;
+  const built = order(needed2).left.length ? reach3.breakCycles() : needed2;
   const kept4 = reach3.withoutTestCycles(built, tested);
   const usable3 = together(nodes.map((n) => within(n.build, n.run)));
   return order(withTests(usable3, kept4)).order.map((i) => at(nodes, i));
@@ -23630,9 +23630,9 @@ function testCycles(evaluated) {
     Numbers.of(nodes, (n) => n.number),
     []
   );
-  const settled2 = reach3.settle();
+  const acyclic = reach3.breakCycles();
   const tested = nodes.map((n) => n.test);
-  const sets = cycles(settled2.map((list8, n) => n < count3 ? [...list8, ...needsOf(tested, n)] : list8));
+  const sets = cycles(acyclic.map((list8, n) => n < count3 ? [...list8, ...needsOf(tested, n)] : list8));
   const plain5 = doubled(
     nodes.map((n) => n.build),
     nodes.map((n) => n.run)
@@ -24335,22 +24335,22 @@ init_diagnostics();
 init_urls();
 var named2 = /* @__PURE__ */ new Set();
 var prefixes = [];
-var settled = false;
+var closed = false;
 var plainUrl = (url2) => url2.replace(/^([a-z+]+:\/\/)[^/]*@/i, "$1").replace(/^([a-z+]+:\/\/[^/]*)/i, (host2) => host2.toLowerCase()).replace(/(\.git)?\/*$/, "");
 function nameRepositories(urls, submodules = []) {
-  if (settled) return;
+  if (closed) return;
   for (const url2 of urls) named2.add(plainUrl(url2));
   prefixes = [...prefixes, ...submodules];
 }
-function settleNames() {
-  settled = true;
+function closeNames() {
+  closed = true;
 }
 function mayUseCredentials(url2, submodule) {
   if (isLocalUrl(url2)) return false;
-  if (!submodule && !settled) return true;
+  if (!submodule && !closed) return true;
   return named2.has(plainUrl(url2)) || prefixes.some((p) => p.endsWith("/") ? url2.startsWith(p) && !url2.includes("/../") : plainUrl(p) === plainUrl(url2));
 }
-var localFault = (url2) => settled && isLocalUrl(url2) && !named2.has(plainUrl(url2)) ? error("request-source", `${url2} is a path on this machine, and the target branch does not list it`, {
+var localFault = (url2) => closed && isLocalUrl(url2) && !named2.has(plainUrl(url2)) ? error("request-source", `${url2} is a path on this machine, and the target branch does not list it`, {
   hint: "a pull request may only add https and ssh URLs; add a local path on the target branch first"
 }) : void 0;
 var isLoopback = (host2) => /^(127\.\d+\.\d+\.\d+|localhost|\[::1\])(:\d+)?$/.test(host2);
@@ -37898,7 +37898,7 @@ var TaskKeys = class {
     return digest4;
   }
   /** Whether all inputs of a task's key are known. */
-  canSettle = (graph2, task) => packagesInRoot(graph2, task).every((d) => graph2.records[d] !== void 0);
+  canResolve = (graph2, task) => packagesInRoot(graph2, task).every((d) => graph2.records[d] !== void 0);
   manifestDigest(graph2, name6) {
     const id = `${graph2.scope.distribution} ${name6}`;
     let digest4 = this.manifests.get(id);
@@ -37972,7 +37972,7 @@ async function openSession(input, options5) {
   const { state, distro } = input;
   const store2 = options5.store ?? await openStore(distro.store, input.distroRoot, state, input.untrusted);
   const history = new History(state);
-  const settler = new TaskKeys(distro, input.distroRoot, input.distributions);
+  const taskKeys = new TaskKeys(distro, input.distroRoot, input.distributions);
   const builder = new PackageBuilder({
     stamp: input.plan.stamp,
     distro,
@@ -37980,7 +37980,7 @@ async function openSession(input, options5) {
     driver: options5.driver,
     state,
     store: store2,
-    taskKeys: settler,
+    taskKeys,
     jobs: options5.limits.jobs,
     minutes: options5.limits.minutes,
     limits: options5.limits.task,
@@ -38006,7 +38006,7 @@ async function openSession(input, options5) {
     input,
     driver: options5.driver,
     store: store2,
-    taskKeys: settler,
+    taskKeys,
     builder,
     ...prepared2,
     history,
@@ -38179,11 +38179,11 @@ ${verdict2}`;
 `);
     writeNote("\nTo install from this repository, put this into /etc/apt/sources.list.d/slipway.sources:\n\n");
     writeOutput(published.sources.join("\n"));
-    const closed = notForAll((0, import_node_path85.join)(output, "apt"));
-    if (closed)
+    const closed2 = notForAll((0, import_node_path85.join)(output, "apt"));
+    if (closed2)
       writeMessage(
         `
-note: apt reads as the user _apt, who may not enter ${closed}: chmod o+x it, or give --output a folder that all may read
+note: apt reads as the user _apt, who may not enter ${closed2}: chmod o+x it, or give --output a folder that all may read
 `
       );
   }
@@ -39620,9 +39620,9 @@ var Scheduler = class {
   async runScheduled(graph2, task) {
     if (await this.resolveTask(graph2, task)) return;
     if (graph2.results[task]?.state !== "waiting") return;
-    const settled2 = await this.options.taskKeys.resolveKey(graph2, task);
-    if (typeof settled2 === "string") this.finish(graph2, task, "failed", settled2);
-    else await this.runTask(graph2, task, settled2);
+    const resolved = await this.options.taskKeys.resolveKey(graph2, task);
+    if (typeof resolved === "string") this.finish(graph2, task, "failed", resolved);
+    else await this.runTask(graph2, task, resolved);
   }
   finishWith(graph2, task, record3, cached3) {
     const { state, reason } = takeRecord(graph2, task, record3, cached3);
@@ -46587,7 +46587,7 @@ var Worker = class {
   /**
    * Resolves cached tasks that waited for these, and their cached dependents in turn. Tasks that must run stay open.
    */
-  async settleAbove(done) {
+  async resolveDependents(done) {
     const found2 = [];
     const queue = done.filter((d) => kindOf3(d.run, d.task) !== "test");
     const asked2 = /* @__PURE__ */ new Set();
@@ -46803,7 +46803,7 @@ async function doTasks(values, session2, loaded, numbers, signal) {
     if (signal.aborted) return exit.failed;
     await keepResult(session2, output, loaded.bundle.id, number7, result2);
     writeNote(renderEvent(result2, numbers.indexOf(number7) + 1, numbers.length));
-    const above2 = await lane.settleAbove([{ run: run2, task }]);
+    const above2 = await lane.resolveDependents([{ run: run2, task }]);
     for (const { number: n, result: r } of above2) await keepResult(session2, output, loaded.bundle.id, n, r);
     writeOutput([{ number: number7, result: result2 }, ...above2].map((t) => `${t.number} ${outcomeOf2(t.result)}
 `).join(""));
@@ -54524,13 +54524,13 @@ async function trustedWorkspace(values) {
     );
   const target2 = await targetCommit(workspace.value.root, values.target);
   if (typeof target2 !== "string") return bad(target2);
-  const settled2 = await requestWorkspace(workspace.value, target2);
-  if (settled2.ok) {
-    const { trusted } = settled2.value;
+  const read3 = await requestWorkspace(workspace.value, target2);
+  if (read3.ok) {
+    const { trusted } = read3.value;
     for (const name6 of Object.keys(trusted.distro.distributions)) await readEntries(trusted, name6);
-    settleNames();
+    closeNames();
   }
-  return settled2;
+  return read3;
 }
 async function planChange(values, change) {
   const workspace = await openWorkspace(values);

@@ -6,7 +6,7 @@ import { afterAll, expect, it } from 'vitest';
 import { homeFolder } from '../../ts-src/io/home.ts';
 import { SshConnection } from '../../ts-src/publish/ssh-connection.ts';
 import { parseRemotePlace } from '../../ts-src/model/remote-place.ts';
-import { nameRepositories, settleNames } from '../../ts-src/read/git/credentials.ts';
+import { nameRepositories, closeNames } from '../../ts-src/read/git/credentials.ts';
 import { fetchCommit, repositoryFolder } from '../../ts-src/read/git/git.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-cache-'));
@@ -35,7 +35,7 @@ it("content fetched with a login is not given to a pull request that knows a com
     return all.map((r) => (r.ok ? 'there' : r.diagnostics[0]?.code));
   };
   expect(await read()).toEqual(['there', 'there']);
-  settleNames();
+  closeNames();
   expect(await read()).toEqual(['there', 'source-unreachable']);
 });
 

@@ -200,9 +200,9 @@ export class Scheduler {
   async runScheduled(graph: TaskGraph, task: number): Promise<void> {
     if (await this.resolveTask(graph, task)) return;
     if (graph.results[task]?.state !== 'waiting') return;
-    const settled = await this.options.taskKeys.resolveKey(graph, task);
-    if (typeof settled === 'string') this.finish(graph, task, 'failed', settled);
-    else await this.runTask(graph, task, settled);
+    const resolved = await this.options.taskKeys.resolveKey(graph, task);
+    if (typeof resolved === 'string') this.finish(graph, task, 'failed', resolved);
+    else await this.runTask(graph, task, resolved);
   }
 
   private finishWith(graph: TaskGraph, task: number, record: TaskRecord, cached: boolean): void {

@@ -146,7 +146,7 @@ export async function openSession(
   const { state, distro } = input;
   const store = options.store ?? (await openStore(distro.store, input.distroRoot, state, input.untrusted));
   const history = new History(state);
-  const settler = new TaskKeys(distro, input.distroRoot, input.distributions);
+  const taskKeys = new TaskKeys(distro, input.distroRoot, input.distributions);
   const builder = new PackageBuilder({
     stamp: input.plan.stamp,
     distro,
@@ -154,7 +154,7 @@ export async function openSession(
     driver: options.driver,
     state,
     store,
-    taskKeys: settler,
+    taskKeys,
     jobs: options.limits.jobs,
     minutes: options.limits.minutes,
     limits: options.limits.task,
@@ -180,7 +180,7 @@ export async function openSession(
     input,
     driver: options.driver,
     store,
-    taskKeys: settler,
+    taskKeys,
     builder,
     ...prepared,
     history,

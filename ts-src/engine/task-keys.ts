@@ -176,7 +176,7 @@ export class TaskKeys {
   }
 
   /** Whether all inputs of a task's key are known. */
-  canSettle = (graph: TaskGraph, task: number): boolean =>
+  canResolve = (graph: TaskGraph, task: number): boolean =>
     packagesInRoot(graph, task).every((d) => graph.records[d] !== undefined);
 
   private manifestDigest(graph: TaskGraph, name: string): string {

@@ -110,7 +110,7 @@ export class Worker {
   /**
    * Resolves cached tasks that waited for these, and their cached dependents in turn. Tasks that must run stay open.
    */
-  async settleAbove(
+  async resolveDependents(
     done: readonly { run: TaskGraph; task: number }[],
   ): Promise<{ number: number; result: TaskResult }[]> {
     const found: { number: number; result: TaskResult }[] = [];

@@ -107,7 +107,7 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
       last = setTimeout(() => child.kill('SIGKILL'), 3000);
     };
     options.signal?.addEventListener('abort', stop, { once: true });
-    const settle = (outcome: Outcome) => {
+    const end = (outcome: Outcome) => {
       running.delete(child);
       clearTimeout(last);
       options.signal?.removeEventListener('abort', stop);
@@ -123,7 +123,7 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
     });
     child.on('error', (e: NodeJS.ErrnoException) => {
       if (e.code === 'ENOENT' || e.code === 'EACCES')
-        settle({
+        end({
           code: 127,
           signal: null,
           stdout: '',
@@ -132,7 +132,7 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
       else reject(e);
     });
     child.on('close', (code, signal) =>
-      settle({
+      end({
         code: code ?? 128,
         signal,
         stdout: Buffer.concat(gathered.stdout).toString(options.encoding ?? 'utf8'),

@@ -25,7 +25,7 @@ export function block(evaluated: Evaluated, sequence: readonly Node[], diagnosti
     greatest(blocked, node.build) === 1 || greatest(blocked, node.run) === 1
       ? [...node.build, ...node.run].find((d) => counts(node, d))
       : undefined;
-  const settle = (node: Node): boolean => {
+  const propagate = (node: Node): boolean => {
     let changed = false;
     for (let d = blockedBy(node); d !== undefined; d = blockedBy(node)) {
       changed = true;
@@ -47,6 +47,6 @@ export function block(evaluated: Evaluated, sequence: readonly Node[], diagnosti
   };
   for (let again = true; again;) {
     again = false;
-    for (const node of sequence) if (settle(node)) again = true;
+    for (const node of sequence) if (propagate(node)) again = true;
   }
 }

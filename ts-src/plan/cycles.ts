@@ -97,7 +97,7 @@ export class Cycles {
   }
 
   /** Removes or reports the edges that close build cycles. Returns the acyclic remaining edges. */
-  settle(): number[][] {
+  breakCycles(): number[][] {
     const count = this.nodes.length;
     this.leaveOutGroupEdges();
     let edges = this.doubled();

@@ -35,7 +35,7 @@ export function ordered(evaluated: Evaluated, nodes: readonly Node[], diagnostic
   const tested = nodes.map((n) => within(n.test));
   const reach = new Cycles(evaluated, nodes, local, diagnostics);
   const needed = nodes.map((n) => within(n.build, n.run));
-  const built = order(needed).left.length ? reach.settle() : needed;
+  const built = order(needed).left.length ? reach.breakCycles() : needed;
   const kept = reach.withoutTestCycles(built, tested);
   const usable = together(nodes.map((n) => within(n.build, n.run)));
   return order(withTests(usable, kept)).order.map((i) => at(nodes, i));
@@ -86,9 +86,9 @@ export function testCycles(evaluated: Evaluated): { packages: number[]; trail: n
     Numbers.of(nodes, (n) => n.number),
     [],
   );
-  const settled = reach.settle();
+  const acyclic = reach.breakCycles();
   const tested = nodes.map((n) => n.test);
-  const sets = cycles(settled.map((list, n) => (n < count ? [...list, ...needsOf(tested, n)] : list)));
+  const sets = cycles(acyclic.map((list, n) => (n < count ? [...list, ...needsOf(tested, n)] : list)));
   const plain = doubled(
     nodes.map((n) => n.build),
     nodes.map((n) => n.run),

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { bad, error, type Diagnostic, type Result } from '../../model/diagnostics.ts';
 import { usersOf } from '../../plan/closure.ts';
-import { settleNames } from '../../read/git/credentials.ts';
+import { closeNames } from '../../read/git/credentials.ts';
 import { readEntries } from '../../read/entries.ts';
 import type { Workspace } from '../../read/workspace.ts';
 import { renderComparison } from '../../render/compare.ts';
@@ -92,15 +92,15 @@ export async function trustedWorkspace(values: PrepareValues): Promise<Result<Wo
     );
   const target = await targetCommit(workspace.value.root, values.target);
   if (typeof target !== 'string') return bad(target);
-  const settled = await requestWorkspace(workspace.value, target);
+  const read = await requestWorkspace(workspace.value, target);
   // Logins of this machine are used only for repositories that the target branch names: a pull request could name any
   // private repository.
-  if (settled.ok) {
-    const { trusted } = settled.value;
+  if (read.ok) {
+    const { trusted } = read.value;
     for (const name of Object.keys(trusted.distro.distributions)) await readEntries(trusted, name);
-    settleNames();
+    closeNames();
   }
-  return settled;
+  return read;
 }
 
 async function planChange(values: PrepareValues, change: string): Promise<RunPlan | { diagnostics: Diagnostic[] }> {

@@ -278,7 +278,7 @@ async function doTasks(
     if (signal.aborted) return exit.failed;
     await keepResult(session, output, loaded.bundle.id, number, result);
     writeNote(renderEvent(result, numbers.indexOf(number) + 1, numbers.length));
-    const above = await lane.settleAbove([{ run, task }]);
+    const above = await lane.resolveDependents([{ run, task }]);
     for (const { number: n, result: r } of above) await keepResult(session, output, loaded.bundle.id, n, r);
     writeOutput([{ number, result }, ...above].map((t) => `${t.number} ${outcomeOf(t.result)}\n`).join(''));
   }

@@ -6,7 +6,7 @@ import { isLocalUrl } from '../../model/urls.ts';
  */
 const named = new Set<string>();
 let prefixes: string[] = [];
-let settled = false;
+let closed = false;
 
 /** A canonical form of a URL, for comparison. */
 const plainUrl = (url: string): string =>
@@ -17,14 +17,14 @@ const plainUrl = (url: string): string =>
 
 /** Registers what the distro repository names: URLs of repositories, and its `submodules`. */
 export function nameRepositories(urls: Iterable<string>, submodules: readonly string[] = []): void {
-  if (settled) return;
+  if (closed) return;
   for (const url of urls) named.add(plainUrl(url));
   prefixes = [...prefixes, ...submodules];
 }
 
 /** Ends registration: later names come from a pull request and may not use logins. */
-export function settleNames(): void {
-  settled = true;
+export function closeNames(): void {
+  closed = true;
 }
 
 /**
@@ -33,7 +33,7 @@ export function settleNames(): void {
  */
 export function mayUseCredentials(url: string, submodule: boolean): boolean {
   if (isLocalUrl(url)) return false;
-  if (!submodule && !settled) return true;
+  if (!submodule && !closed) return true;
   return (
     named.has(plainUrl(url)) ||
     prefixes.some((p) => (p.endsWith('/') ? url.startsWith(p) && !url.includes('/../') : plainUrl(p) === plainUrl(url)))
@@ -45,7 +45,7 @@ export function mayUseCredentials(url: string, submodule: boolean): boolean {
  * not for everyone who may open a pull request.
  */
 export const localFault = (url: string): Diagnostic | undefined =>
-  settled && isLocalUrl(url) && !named.has(plainUrl(url))
+  closed && isLocalUrl(url) && !named.has(plainUrl(url))
     ? error('request-source', `${url} is a path on this machine, and the target branch does not list it`, {
         hint: 'a pull request may only add https and ssh URLs; add a local path on the target branch first',
       })
