@@ -46,7 +46,7 @@ const hostile: [string, () => void, RegExp][] = [
       writeFileSync(join(folder, 'secret'), 'Package: secret\nVersion: 1\n\n');
       writeFileSync(join(suite, 'InRelease'), release(` ../../../secret 1 ${binary}/Packages\n`));
     },
-    /has no index of main\/binary-amd64$/,
+    /has no component 'main' for amd64$/,
   ],
   [
     'an index that unpacks to gigabytes',

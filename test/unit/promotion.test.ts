@@ -183,7 +183,7 @@ describe('promotion', () => {
       [['promote', 'nowhere', 'release/x'], 1, "does not allow promotion from 'nowhere'"],
       [['promote', 'nowhere', 'release/x'], 1, "'nowhere' has no state"],
       [['promote', 'nightly', 'release/x', '--state', '123456'], 1, 'no state 123456'],
-      [['rollback', 'nowhere'], 1, 'has no state before'],
+      [['rollback', 'nowhere'], 1, "'nowhere' has no state"],
       [['channel', 'diff', 'nightly'], 2, 'diff A B'],
     ] as const) {
       const ran = await cli(...args);
