@@ -581,8 +581,8 @@ var init_sizes = __esm({
 // ts-src/io/process.ts
 function run(command2, args, options5 = {}) {
   const limit = options5.limit ?? 256 << 20;
-  return new Promise((resolve31, reject) => {
-    if (options5.signal?.aborted) return resolve31({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
+  return new Promise((resolve30, reject) => {
+    if (options5.signal?.aborted) return resolve30({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
     const log = options5.log === void 0 ? void 0 : (0, import_node_fs4.openSync)(options5.log, "a");
     const output = isShown(options5) ? "inherit" : "pipe";
     const [program2, ...rest2] = log === void 0 ? [command2] : ["sh", "-c", 'exec "$@" 2>&1', "sh", command2];
@@ -626,7 +626,7 @@ function run(command2, args, options5 = {}) {
       options5.signal?.removeEventListener("abort", stop);
       if (log !== void 0) (0, import_node_fs4.closeSync)(log);
       if (thrown !== void 0) reject(thrown);
-      else resolve31(outcome);
+      else resolve30(outcome);
     };
     child.stdin?.on("error", () => void 0);
     child.on("exit", () => {
@@ -6035,7 +6035,7 @@ var init_s3_blobs = __esm({
           region: this.place.region,
           ...keys
         }).sign();
-        return new Promise((resolve31, reject) => {
+        return new Promise((resolve30, reject) => {
           const send = url2.startsWith("https:") ? import_node_https.request : import_node_http.request;
           const request = send(
             signed.url,
@@ -6052,7 +6052,7 @@ var init_s3_blobs = __esm({
               const status = response.statusCode ?? 0;
               if (into !== void 0 && status < 300) {
                 const saved = { status, headers: response.headers, body: Buffer.alloc(0) };
-                save(response, into).then(() => resolve31(saved), reject);
+                save(response, into).then(() => resolve30(saved), reject);
                 return;
               }
               const chunks = [];
@@ -6062,7 +6062,7 @@ var init_s3_blobs = __esm({
                 if ((size4 += c.length) > largest4) response.destroy(new Error("the answer is larger than 1 GiB"));
               }).on("error", reject).on("end", () => {
                 if (!response.complete) reject(new Error("the answer was cut short"));
-                else resolve31({ status, headers: response.headers, body: Buffer.concat(chunks) });
+                else resolve30({ status, headers: response.headers, body: Buffer.concat(chunks) });
               });
             }
           );
@@ -14206,7 +14206,7 @@ function isRef(value2) {
 function cloneIssues(issues) {
   return issues.map((iss) => iss.path ? { ...iss, path: iss.path.slice() } : { ...iss });
 }
-function isRecursive(inst, stack, resolve31) {
+function isRecursive(inst, stack, resolve30) {
   const cached3 = recursive.get(inst);
   if (cached3 !== void 0)
     return cached3 ? PROVEN : NONE;
@@ -14216,7 +14216,7 @@ function isRecursive(inst, stack, resolve31) {
   let result2 = NONE;
   const check4 = (child) => {
     if (result2 !== PROVEN && child?._zod) {
-      const answer3 = isRecursive(child, stack, resolve31);
+      const answer3 = isRecursive(child, stack, resolve30);
       if (answer3 > result2)
         result2 = answer3;
     }
@@ -14227,7 +14227,7 @@ function isRecursive(inst, stack, resolve31) {
       const desc = Object.getOwnPropertyDescriptor(sh, key);
       if (spread && !desc.enumerable)
         continue;
-      const child = desc.get ? ASSUMED : desc.value?._zod ? isRecursive(desc.value, stack, resolve31) : NONE;
+      const child = desc.get ? ASSUMED : desc.value?._zod ? isRecursive(desc.value, stack, resolve30) : NONE;
       if (child > answer3)
         answer3 = child;
     }
@@ -14291,7 +14291,7 @@ function isRecursive(inst, stack, resolve31) {
       break;
     // `$ZodLazy` caches its inner on the def, so a resolved edge is followed exactly
     case "lazy": {
-      const inner = def._cachedInner ?? (resolve31 ? inst._zod.innerType : void 0);
+      const inner = def._cachedInner ?? (resolve30 ? inst._zod.innerType : void 0);
       merge3(inner ? isRecursive(inner, stack, false) : ASSUMED);
       break;
     }
@@ -19510,13 +19510,13 @@ var init_ssh_connection = __esm({
         });
         let said = "";
         holder2.stderr.setEncoding("utf8").on("data", (text8) => said += text8);
-        const ended = new Promise((resolve31) => {
-          holder2.on("error", () => resolve31(127));
-          holder2.on("exit", (code2) => resolve31(code2 ?? 128));
+        const ended = new Promise((resolve30) => {
+          holder2.on("error", () => resolve30(127));
+          holder2.on("exit", (code2) => resolve30(code2 ?? 128));
         });
-        const held = new Promise((resolve31) => {
-          holder2.stdout.once("data", () => resolve31(true));
-          void ended.then(() => resolve31(false));
+        const held = new Promise((resolve30) => {
+          holder2.stdout.once("data", () => resolve30(true));
+          void ended.then(() => resolve30(false));
         });
         if (!await held) throw this.refusal({ code: await ended, stderr: said });
         try {
@@ -19527,7 +19527,7 @@ var init_ssh_connection = __esm({
         }
       }
       async inTurn(work2) {
-        if (this.running >= most5) await new Promise((resolve31) => this.waiting.push(resolve31));
+        if (this.running >= most5) await new Promise((resolve30) => this.waiting.push(resolve30));
         this.running++;
         try {
           return await work2();
@@ -19632,7 +19632,7 @@ var init_ssh_endpoint = __esm({
       }
       async flush() {
         this.flushing = true;
-        await new Promise((resolve31) => setImmediate(resolve31));
+        await new Promise((resolve30) => setImmediate(resolve30));
         while (this.queue.length) {
           const batch = this.queue;
           this.queue = [];
@@ -19826,7 +19826,7 @@ var init_plan_schema = __esm({
 var import_node_v8 = require("node:v8");
 
 // ts-src/cli/cli.ts
-var import_node_fs119 = require("node:fs");
+var import_node_fs120 = require("node:fs");
 var import_node_util4 = require("node:util");
 init_maps();
 init_faults();
@@ -20091,7 +20091,7 @@ var tryMutex = (path2) => hold(path2, ["--exclusive", "--nonblock", "--conflict-
 var taken = 99;
 function hold(path2, kind, waiting2) {
   (0, import_node_fs5.mkdirSync)((0, import_node_path5.dirname)(path2), { recursive: true });
-  return new Promise((resolve31, reject) => {
+  return new Promise((resolve30, reject) => {
     const holder2 = (0, import_node_child_process2.spawn)("flock", [...kind, "--no-fork", path2, "cat"], {
       stdio: ["pipe", "pipe", "pipe"],
       env: plainEnvironment(),
@@ -20102,7 +20102,7 @@ function hold(path2, kind, waiting2) {
     const timer = waiting2 && setTimeout(waiting2, 1e3);
     const refused4 = (code2) => {
       clearTimeout(timer);
-      if (code2 === taken) resolve31(void 0);
+      if (code2 === taken) resolve30(void 0);
       else reject(lockFault(path2, words6, code2));
     };
     holder2.on("error", reject);
@@ -20114,15 +20114,15 @@ function hold(path2, kind, waiting2) {
       holder2.off("close", refused4);
       holder2.unref();
       for (const pipe2 of [holder2.stdin, holder2.stdout, holder2.stderr]) if (pipe2 instanceof import_node_net.Socket) pipe2.unref();
-      resolve31(() => letGo(holder2));
+      resolve30(() => letGo(holder2));
     });
   });
 }
 function letGo(holder2) {
   if (holder2.exitCode !== null || holder2.signalCode !== null) return Promise.resolve();
-  return new Promise((resolve31) => {
+  return new Promise((resolve30) => {
     holder2.ref();
-    holder2.once("exit", () => resolve31());
+    holder2.once("exit", () => resolve30());
     holder2.stdin.end();
   });
 }
@@ -21562,9 +21562,9 @@ async function stream(file3, action, take2) {
   child.stderr?.setEncoding("utf8").on("data", (text8) => {
     if (words6.length < 1e4) words6 += text8;
   });
-  const ended = new Promise((resolve31, reject) => {
+  const ended = new Promise((resolve30, reject) => {
     child.on("error", reject);
-    child.on("close", resolve31);
+    child.on("close", resolve30);
   });
   ended.catch(() => void 0);
   try {
@@ -24523,7 +24523,7 @@ async function patiently(args, options5, { url: url2, submodule, reporter: repor
     reporter2.waiting?.(
       `${hostOf(url2)} ${why === "refused" ? "allows no more requests for now" : `did not answer (${gitReason(o)})`}: trying again in ${seconds} s`
     );
-    await new Promise((resolve31) => setTimeout(resolve31, seconds * 1e3));
+    await new Promise((resolve30) => setTimeout(resolve30, seconds * 1e3));
   }
 }
 function remedyOf2(url2, stderr) {
@@ -27619,15 +27619,13 @@ async function placeFault2(path2) {
 }
 
 // ts-src/read/workspace.ts
+var distroMissing = (file3) => error("distro-missing", "there is no such file", {
+  file: file3,
+  hint: "run slipway in a distro repository, name its file with --distro, or make one with `slipway init`"
+});
 async function readWorkspace(file3, given) {
   const text8 = readIf(file3);
-  if (text8 === void 0)
-    return bad(
-      error("distro-missing", "there is no such file", {
-        file: file3,
-        hint: "run slipway in a distro repository, name its file with --distro, or make one with `slipway init`"
-      })
-    );
+  if (text8 === void 0) return bad(distroMissing(file3));
   const root = (0, import_node_path34.dirname)(file3);
   const state = given ?? (0, import_node_path34.join)(root, ".slipway");
   const own3 = checkStateFolder(root, state);
@@ -31322,7 +31320,7 @@ async function stageAt(input) {
   if (!(await endpoint.read("key.asc"))?.data.equals(key)) await endpoint.put("key.asc", key);
   const pool = new Map(suites.flatMap((suite2) => suite2.pool.map((p) => [p.filename, p])));
   let packagesAre = () => void 0;
-  const pooled = new Promise((resolve31) => packagesAre = resolve31);
+  const pooled = new Promise((resolve30) => packagesAre = resolve30);
   const staging = parallel(
     suites,
     endpoint.width,
@@ -31833,15 +31831,15 @@ async function watchedRoom() {
   return { home, run, close: held.end };
 }
 function holder(command2, args) {
-  return new Promise((resolve31) => {
+  return new Promise((resolve30) => {
     const child = (0, import_node_child_process4.spawn)(command2, args, { stdio: ["pipe", "pipe", "ignore"], detached: true });
     const ended = new Promise((done) => child.once("close", () => done()));
-    child.once("error", () => resolve31(void 0));
-    child.once("exit", () => resolve31(void 0));
+    child.once("error", () => resolve30(void 0));
+    child.once("exit", () => resolve30(void 0));
     child.stdin.on("error", () => void 0);
     child.stdout.once(
       "data",
-      (said) => resolve31({
+      (said) => resolve30({
         said: said.toString().trim(),
         end: async () => {
           child.stdin.end();
@@ -39530,9 +39528,9 @@ var Scheduler = class {
         if (t?.state === "waiting" && this.readinessOf(graph2).pending.get(task) === 0) this.resolve(graph2, task);
       });
     }
-    await new Promise((resolve31) => {
+    await new Promise((resolve30) => {
       this.wake = () => {
-        if (!this.resolving) resolve31();
+        if (!this.resolving) resolve30();
       };
       this.wake();
     });
@@ -39546,10 +39544,10 @@ var Scheduler = class {
   }
   /** Runs all remaining tasks, those with the longest remaining path first. */
   async run() {
-    const finished = new Promise((resolve31) => {
+    const finished = new Promise((resolve30) => {
       this.wake = () => {
         while (!this.stopped && this.working < this.options.workers && this.ready.length) this.startNext();
-        if (!this.working && !this.resolving && (!this.ready.length || this.stopped)) resolve31();
+        if (!this.working && !this.resolving && (!this.ready.length || this.stopped)) resolve30();
       };
     });
     this.options.signal.addEventListener("abort", () => {
@@ -52109,9 +52107,9 @@ var block7 = 512 * 1024;
 var width5 = 8;
 async function* piecesOf(file3, signal) {
   const child = (0, import_node_child_process6.spawn)("zstd", ["-d", "-c", "--quiet", "--", file3], { stdio: ["ignore", "pipe", "inherit"], signal });
-  const ended = new Promise((resolve31) => {
-    child.once("error", () => resolve31(127));
-    child.once("close", (code3) => resolve31(code3 ?? 128));
+  const ended = new Promise((resolve30) => {
+    child.once("error", () => resolve30(127));
+    child.once("close", (code3) => resolve30(code3 ?? 128));
   });
   let held = [];
   let size3 = 0;
@@ -56190,30 +56188,51 @@ var completionOf = (commands2) => ({
 });
 
 // ts-src/cli/logs.ts
+var import_node_fs117 = require("node:fs");
+var import_node_path151 = require("node:path");
+init_diagnostics();
+
+// ts-src/cli/output-folder.ts
 var import_node_fs116 = require("node:fs");
 var import_node_path150 = require("node:path");
 init_diagnostics();
+var outputOptions = {
+  distro: distroOptions.distro,
+  output: {
+    type: "string",
+    short: "o",
+    value: "DIR",
+    help: "output folder of the build (default: out beside the distro file)"
+  }
+};
+function outputFolder(values) {
+  if (values.output !== void 0) return good((0, import_node_path150.resolve)(values.output));
+  const file3 = findDistro(values);
+  return (0, import_node_fs116.existsSync)(file3) ? good((0, import_node_path150.join)((0, import_node_path150.resolve)(file3, ".."), "out")) : bad(distroMissing(file3));
+}
+
+// ts-src/cli/logs.ts
 function logsIn(output) {
-  const root = (0, import_node_path150.join)(output, "logs");
+  const root = (0, import_node_path151.join)(output, "logs");
   const found2 = [];
   let entries2;
   try {
-    entries2 = (0, import_node_fs116.readdirSync)(root, { recursive: true }).map(String);
+    entries2 = (0, import_node_fs117.readdirSync)(root, { recursive: true }).map(String);
   } catch {
     return [];
   }
   for (const entry2 of entries2) {
     const [, scope2, name6, test3] = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry2) ?? [];
     if (scope2 === void 0 || name6 === void 0) continue;
-    const path2 = (0, import_node_path150.join)(root, entry2);
-    const status = (0, import_node_fs116.lstatSync)(path2);
+    const path2 = (0, import_node_path151.join)(root, entry2);
+    const status = (0, import_node_fs117.lstatSync)(path2);
     if (!status.isFile()) continue;
     found2.push({ scope: scope2, package: name6, test: test3 !== void 0, path: path2, modified: status.mtimeMs });
   }
   return found2.sort((a, b) => b.modified - a.modified);
 }
 async function printFile(path2) {
-  for await (const chunk of (0, import_node_fs116.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
+  for await (const chunk of (0, import_node_fs117.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
 }
 var logs = defineCommand({
   summary: "print the log of a package's last build or test on this machine",
@@ -56221,18 +56240,7 @@ var logs = defineCommand({
   details: "Without PACKAGE, lists all logs, newest first.",
   examples: ["slipway logs nav2_util", "slipway logs nav2_util --test", 'less "$(slipway logs nav2_util --path)"'],
   options: {
-    distro: {
-      type: "string",
-      short: "d",
-      value: "FILE",
-      help: "the distro file (default: distro.yaml in this folder or a parent)"
-    },
-    output: {
-      type: "string",
-      short: "o",
-      value: "DIR",
-      help: "output folder of the build (default: out beside the distro file)"
-    },
+    ...outputOptions,
     test: { type: "boolean", help: "print the log of the package's tests" },
     path: { type: "boolean", help: "print the path of the log, not its text" },
     json: { type: "boolean", help: "print the list of logs as JSON" }
@@ -56242,8 +56250,12 @@ var logs = defineCommand({
       writeMessage("slipway logs: takes one package\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path150.join)((0, import_node_path150.resolve)(findDistro(values), ".."), "out") : (0, import_node_path150.resolve)(values.output);
-    const all = logsIn(output);
+    const output = outputFolder(values);
+    if (!output.ok) {
+      showDiagnostics(output.diagnostics);
+      return exit.failed;
+    }
+    const all = logsIn(output.value);
     if (name6 === void 0 || values.json) {
       const listed5 = all.filter((l) => name6 === void 0 || l.package === name6);
       if (values.json) {
@@ -56253,7 +56265,8 @@ var logs = defineCommand({
       }
       for (const log2 of all) writeOutput(`${log2.package}${log2.test ? " (tests)" : ""}	${printable(log2.path)}
 `);
-      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path150.join)(output, "logs")}: \`slipway build\` writes them
+      if (!all.length)
+        writeMessage(`there are no logs in ${(0, import_node_path151.join)(output.value, "logs")}: \`slipway build\` writes them
 `);
       return exit.ok;
     }
@@ -56265,7 +56278,7 @@ var logs = defineCommand({
       );
       const what = values.test === true ? "log of the tests" : "build log";
       showDiagnostics([
-        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path150.join)(output, "logs")}`, {
+        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path151.join)(output.value, "logs")}`, {
           hint: near !== void 0 && near !== name6 ? `did you mean '${near}'?` : "a cached package was not built here: slipway build --rebuild makes a log"
         })
       ]);
@@ -56326,9 +56339,9 @@ var manualOf = (commands2) => ({
 });
 
 // ts-src/cli/serve.ts
-var import_node_fs117 = require("node:fs");
+var import_node_fs118 = require("node:fs");
 var import_node_http2 = require("node:http");
-var import_node_path151 = require("node:path");
+var import_node_path152 = require("node:path");
 init_diagnostics();
 var types3 = {
   html: "text/html; charset=utf-8",
@@ -56345,8 +56358,8 @@ function fileOf2(root, url2) {
   }
   if (path2.includes("\0")) return void 0;
   try {
-    const file3 = (0, import_node_fs117.realpathSync)((0, import_node_path151.join)(root, path2));
-    return file3.startsWith(`${(0, import_node_fs117.realpathSync)(root)}/`) && (0, import_node_fs117.lstatSync)(file3).isFile() ? file3 : void 0;
+    const file3 = (0, import_node_fs118.realpathSync)((0, import_node_path152.join)(root, path2));
+    return file3.startsWith(`${(0, import_node_fs118.realpathSync)(root)}/`) && (0, import_node_fs118.lstatSync)(file3).isFile() ? file3 : void 0;
   } catch {
     return void 0;
   }
@@ -56360,12 +56373,12 @@ function answer2(root, request, response) {
     response.writeHead(404, { "content-type": "text/plain" }).end("not found\n");
     return;
   }
-  const { size: size3 } = (0, import_node_fs117.lstatSync)(file3);
+  const { size: size3 } = (0, import_node_fs118.lstatSync)(file3);
   const type = types3[/\.([a-z]+)$/.exec(file3)?.[1] ?? ""] ?? "application/octet-stream";
   response.writeHead(200, { "content-type": type, "content-length": size3, "x-content-type-options": "nosniff" });
   if (method === "HEAD") response.end();
   else
-    (0, import_node_fs117.createReadStream)(file3).on("error", () => response.destroy()).pipe(response);
+    (0, import_node_fs118.createReadStream)(file3).on("error", () => response.destroy()).pipe(response);
 }
 function unserved(address, port, { code: code2, message }) {
   const fault4 = (why, hint) => error("serve-failed", `can't listen on ${address}, port ${port}: ${why}`, { hint });
@@ -56389,18 +56402,7 @@ than the loopback address, everybody who can reach the port can read the package
 a web server or a bucket.`,
   examples: ["slipway serve", "slipway serve --address 192.0.2.10 --port 8080"],
   options: {
-    distro: {
-      type: "string",
-      short: "d",
-      value: "FILE",
-      help: "the distro file (default: distro.yaml in this folder or a parent)"
-    },
-    output: {
-      type: "string",
-      short: "o",
-      value: "DIR",
-      help: "output folder of the build (default: out beside the distro file)"
-    },
+    ...outputOptions,
     address: { type: "string", value: "ADDRESS", help: "address to listen on (default: 127.0.0.1)" },
     port: {
       type: "string",
@@ -56416,9 +56418,13 @@ a web server or a bucket.`,
       writeMessage("slipway serve: takes no argument\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path151.join)((0, import_node_path151.resolve)(findDistro(values), ".."), "out") : (0, import_node_path151.resolve)(values.output);
-    const root = (0, import_node_path151.join)(output, "apt");
-    if (!(0, import_node_fs117.existsSync)(root)) {
+    const output = outputFolder(values);
+    if (!output.ok) {
+      showDiagnostics(output.diagnostics);
+      return exit.failed;
+    }
+    const root = (0, import_node_path152.join)(output.value, "apt");
+    if (!(0, import_node_fs118.existsSync)(root)) {
       showDiagnostics([
         error("repository-missing", `${root} does not exist`, { hint: "create it with `slipway build`" })
       ]);
@@ -56448,8 +56454,8 @@ a web server or a bucket.`,
 });
 
 // ts-src/cli/shell.ts
-var import_node_fs118 = require("node:fs");
-var import_node_path152 = require("node:path");
+var import_node_fs119 = require("node:fs");
+var import_node_path153 = require("node:path");
 init_diagnostics();
 init_diagnostics();
 var { distribution: distribution2, platform: platform2, architecture: architecture2, variant: variant2 } = selectionOptions;
@@ -56492,7 +56498,7 @@ exits with its exit code. All changes in the root are lost when the shell ends.`
     showDiagnostics(lacking2);
     if (lacking2.length) return exit.failed;
     const stop = untilStopped();
-    (0, import_node_fs118.mkdirSync)(planned2.value.workspace.state, { recursive: true });
+    (0, import_node_fs119.mkdirSync)(planned2.value.workspace.state, { recursive: true });
     await openScratch(planned2.value.workspace.state, driver);
     try {
       return await openIn(values, planned2.value, name6, command2, { limits: limits2, signal: stop.signal });
@@ -56538,7 +56544,7 @@ async function openIn(values, planned2, name6, command2, within) {
   }
   const work2 = newScratch(session2.input.state);
   const terminal = process.stdin.isTTY && process.stdout.isTTY;
-  const request = { graph: graph2, number: number7, package: p, resolved, work: work2, log: (0, import_node_path152.join)(work2, "shell.log") };
+  const request = { graph: graph2, number: number7, package: p, resolved, work: work2, log: (0, import_node_path153.join)(work2, "shell.log") };
   const outcome = await session2.builder.shell(request, {
     command: command2,
     terminal,
@@ -56578,7 +56584,7 @@ async function buildBelow(values, planned2, graph2, task, within) {
   const own3 = session2?.graphs.find((g) => g.id === graph2.id);
   if (!session2 || !own3) return "what it needs can not be built here";
   const engine = schedulerOf(session2, {
-    output: (0, import_node_path152.join)(planned2.workspace.root, "out"),
+    output: (0, import_node_path153.join)(planned2.workspace.root, "out"),
     workers: within.limits.workers,
     retest: false,
     signal: within.signal
@@ -56671,7 +56677,7 @@ init_process();
 async function main(args) {
   onSlow((text8) => writeNote(`${text8}
 `));
-  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs119.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
+  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs120.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
   const [name6, ...rest2] = args;
   if (name6 === void 0 || name6 === "--help" || name6 === "-h" || name6 === "help") {
     if (name6 === "help" && rest2[0] !== void 0) return main([rest2[0], "--help"]);

@@ -6,6 +6,7 @@ import * as z from 'zod';
 import { commands } from '../../ts-src/cli/all.ts';
 import { movingState } from '../../ts-src/cli/channels.ts';
 import { maintainerUnset } from '../../ts-src/cli/maintainer.ts';
+import { outputFolder } from '../../ts-src/cli/output-folder.ts';
 import { unmatched } from '../../ts-src/cli/planned-names.ts';
 import { valueFault } from '../../ts-src/cli/usage.ts';
 import { targetsOf } from '../../ts-src/images/target.ts';
@@ -259,4 +260,10 @@ describe('what a publication and a build are asked', () => {
     const plan = { schema: 'slipway-plan-1', organization: 'acme', scopes: [], stamp: '20260101000000' } as const;
     expect(unmatched(['nothere'], { ...plan, scopes: [] })).toMatchObject([{ severity: 'warning' }]);
   });
+});
+
+it('commands that read the last build name a distro file that is missing', () => {
+  const found = outputFolder({ distro: '/nowhere/distro.yaml' });
+  expect(renderDiagnostics(found.diagnostics)).toMatch(/^\/nowhere\/distro\.yaml: error: there is no such file/);
+  expect(outputFolder({ output: '/a' })).toMatchObject({ ok: true, value: '/a' });
 });

@@ -1,8 +1,9 @@
 import { createReadStream, lstatSync, readdirSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { error, nearest } from '../model/diagnostics.ts';
 import { printable } from '../text/printable.ts';
-import { exit, findDistro, showDiagnostics, writeMessage, writeOutput, defineCommand } from './command.ts';
+import { exit, showDiagnostics, writeMessage, writeOutput, defineCommand } from './command.ts';
+import { outputFolder, outputOptions } from './output-folder.ts';
 
 interface Log {
   package: string;
@@ -44,18 +45,7 @@ export const logs = defineCommand({
   details: 'Without PACKAGE, lists all logs, newest first.',
   examples: ['slipway logs nav2_util', 'slipway logs nav2_util --test', 'less "$(slipway logs nav2_util --path)"'],
   options: {
-    distro: {
-      type: 'string',
-      short: 'd',
-      value: 'FILE',
-      help: 'the distro file (default: distro.yaml in this folder or a parent)',
-    },
-    output: {
-      type: 'string',
-      short: 'o',
-      value: 'DIR',
-      help: 'output folder of the build (default: out beside the distro file)',
-    },
+    ...outputOptions,
     test: { type: 'boolean', help: "print the log of the package's tests" },
     path: { type: 'boolean', help: 'print the path of the log, not its text' },
     json: { type: 'boolean', help: 'print the list of logs as JSON' },
@@ -65,9 +55,12 @@ export const logs = defineCommand({
       writeMessage('slipway logs: takes one package\n');
       return exit.usage;
     }
-    const output =
-      values.output === undefined ? join(resolve(findDistro(values), '..'), 'out') : resolve(values.output);
-    const all = logsIn(output);
+    const output = outputFolder(values);
+    if (!output.ok) {
+      showDiagnostics(output.diagnostics);
+      return exit.failed;
+    }
+    const all = logsIn(output.value);
     if (name === undefined || values.json) {
       const listed = all.filter((l) => name === undefined || l.package === name);
       if (values.json) {
@@ -75,7 +68,8 @@ export const logs = defineCommand({
         return listed.length ? exit.ok : exit.failed;
       }
       for (const log of all) writeOutput(`${log.package}${log.test ? ' (tests)' : ''}\t${printable(log.path)}\n`);
-      if (!all.length) writeMessage(`there are no logs in ${join(output, 'logs')}: \`slipway build\` writes them\n`);
+      if (!all.length)
+        writeMessage(`there are no logs in ${join(output.value, 'logs')}: \`slipway build\` writes them\n`);
       return exit.ok;
     }
     const log = all.find((l) => l.package === name && l.test === (values.test === true));
@@ -86,7 +80,7 @@ export const logs = defineCommand({
       );
       const what = values.test === true ? 'log of the tests' : 'build log';
       showDiagnostics([
-        error('log-missing', `there is no ${what} of '${name}' in ${join(output, 'logs')}`, {
+        error('log-missing', `there is no ${what} of '${name}' in ${join(output.value, 'logs')}`, {
           hint:
             near !== undefined && near !== name
               ? `did you mean '${near}'?`

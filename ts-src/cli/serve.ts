@@ -1,9 +1,10 @@
 import { createReadStream, existsSync, lstatSync, realpathSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { error, type Diagnostic } from '../model/diagnostics.ts';
 import { printable } from '../text/printable.ts';
-import { exit, findDistro, showDiagnostics, writeMessage, writeOutput, defineCommand, writeNote } from './command.ts';
+import { exit, showDiagnostics, writeMessage, writeOutput, defineCommand, writeNote } from './command.ts';
+import { outputFolder, outputOptions } from './output-folder.ts';
 
 const types: Record<string, string> = {
   html: 'text/html; charset=utf-8',
@@ -72,18 +73,7 @@ than the loopback address, everybody who can reach the port can read the package
 a web server or a bucket.`,
   examples: ['slipway serve', 'slipway serve --address 192.0.2.10 --port 8080'],
   options: {
-    distro: {
-      type: 'string',
-      short: 'd',
-      value: 'FILE',
-      help: 'the distro file (default: distro.yaml in this folder or a parent)',
-    },
-    output: {
-      type: 'string',
-      short: 'o',
-      value: 'DIR',
-      help: 'output folder of the build (default: out beside the distro file)',
-    },
+    ...outputOptions,
     address: { type: 'string', value: 'ADDRESS', help: 'address to listen on (default: 127.0.0.1)' },
     port: {
       type: 'string',
@@ -99,9 +89,12 @@ a web server or a bucket.`,
       writeMessage('slipway serve: takes no argument\n');
       return exit.usage;
     }
-    const output =
-      values.output === undefined ? join(resolve(findDistro(values), '..'), 'out') : resolve(values.output);
-    const root = join(output, 'apt');
+    const output = outputFolder(values);
+    if (!output.ok) {
+      showDiagnostics(output.diagnostics);
+      return exit.failed;
+    }
+    const root = join(output.value, 'apt');
     if (!existsSync(root)) {
       showDiagnostics([
         error('repository-missing', `${root} does not exist`, { hint: 'create it with `slipway build`' }),

@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path';
-import { bad, error, good, type Result } from '../model/diagnostics.ts';
+import { bad, error, good, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import type { Distro } from '../model/distro.ts';
 import { readIf } from '../io/files.ts';
 import { checkStateFolder, checkStore } from './own-folder.ts';
@@ -19,16 +19,16 @@ export interface Workspace {
   keyRoot?: string;
 }
 
+export const distroMissing = (file: string): Diagnostic =>
+  error('distro-missing', 'there is no such file', {
+    file,
+    hint: 'run slipway in a distro repository, name its file with --distro, or make one with `slipway init`',
+  });
+
 /** Reads the distro file. An unchanged valid file is not validated again. */
 export async function readWorkspace(file: string, given: string | undefined): Promise<Result<Workspace>> {
   const text = readIf(file);
-  if (text === undefined)
-    return bad(
-      error('distro-missing', 'there is no such file', {
-        file,
-        hint: 'run slipway in a distro repository, name its file with --distro, or make one with `slipway init`',
-      }),
-    );
+  if (text === undefined) return bad(distroMissing(file));
   const root = dirname(file);
   const state = given ?? join(root, '.slipway');
   const own = checkStateFolder(root, state);
