@@ -19385,20 +19385,20 @@ esac
 
 // ts-src/publish/ssh-connection.ts
 function socketFolder() {
-  const folder2 = (0, import_node_path100.join)((0, import_node_os13.tmpdir)(), `slipway-ssh-${process.getuid?.() ?? 0}`);
-  (0, import_node_fs79.mkdirSync)(folder2, { recursive: true, mode: 448 });
-  const found2 = (0, import_node_fs79.lstatSync)(folder2);
+  const folder2 = (0, import_node_path99.join)((0, import_node_os12.tmpdir)(), `slipway-ssh-${process.getuid?.() ?? 0}`);
+  (0, import_node_fs78.mkdirSync)(folder2, { recursive: true, mode: 448 });
+  const found2 = (0, import_node_fs78.lstatSync)(folder2);
   if (!found2.isDirectory() || found2.uid !== process.getuid?.() || (found2.mode & 63) !== 0)
     throw fault3(`${folder2} is not a folder of this user alone: remove it`);
   return folder2;
 }
-var import_node_fs79, import_node_os13, import_node_path100, import_node_child_process5, import_promises9, absent, lacking, damaged, most5, pauses, fault3, SshConnection, quoted4, isCut, reasons;
+var import_node_fs78, import_node_os12, import_node_path99, import_node_child_process5, import_promises9, absent, lacking, damaged, most5, pauses, fault3, SshConnection, quoted4, isCut, reasons;
 var init_ssh_connection = __esm({
   "ts-src/publish/ssh-connection.ts"() {
     "use strict";
-    import_node_fs79 = require("node:fs");
-    import_node_os13 = require("node:os");
-    import_node_path100 = require("node:path");
+    import_node_fs78 = require("node:fs");
+    import_node_os12 = require("node:os");
+    import_node_path99 = require("node:path");
     import_node_child_process5 = require("node:child_process");
     import_promises9 = require("node:timers/promises");
     init_process();
@@ -19428,7 +19428,7 @@ var init_ssh_connection = __esm({
           ...place3.port === void 0 ? [] : [["Port", String(place3.port)]],
           ...place3.user === void 0 ? [] : [["User", place3.user]]
         ];
-        const path2 = (0, import_node_path100.join)(socketFolder(), `${sha256(JSON.stringify(own3)).slice(0, 8)}-%C`);
+        const path2 = (0, import_node_path99.join)(socketFolder(), `${sha256(JSON.stringify(own3)).slice(0, 8)}-%C`);
         const shared2 = [
           ["ControlMaster", "auto"],
           ["ControlPath", path2],
@@ -19581,13 +19581,13 @@ var ssh_endpoint_exports = {};
 __export(ssh_endpoint_exports, {
   SshEndpoint: () => SshEndpoint
 });
-var import_node_fs80, import_node_os14, import_node_path101, SshEndpoint, answers, placedOf;
+var import_node_fs79, import_node_os13, import_node_path100, SshEndpoint, answers, placedOf;
 var init_ssh_endpoint = __esm({
   "ts-src/publish/ssh-endpoint.ts"() {
     "use strict";
-    import_node_fs80 = require("node:fs");
-    import_node_os14 = require("node:os");
-    import_node_path101 = require("node:path");
+    import_node_fs79 = require("node:fs");
+    import_node_os13 = require("node:os");
+    import_node_path100 = require("node:path");
     init_digest();
     init_remote_place();
     init_ssh_connection();
@@ -19708,17 +19708,17 @@ var init_ssh_endpoint = __esm({
       }
       /** Sends files to the host, named by digest. Files from an earlier run are not sent again. */
       async send(files) {
-        const folder2 = (0, import_node_fs80.mkdtempSync)((0, import_node_path101.join)((0, import_node_os14.tmpdir)(), "slipway-send-"));
+        const folder2 = (0, import_node_fs79.mkdtempSync)((0, import_node_path100.join)((0, import_node_os13.tmpdir)(), "slipway-send-"));
         try {
-          (0, import_node_fs80.mkdirSync)(folder2, { recursive: true });
+          (0, import_node_fs79.mkdirSync)(folder2, { recursive: true });
           for (const file3 of new Map(files.map((f) => [f.sha256, f])).values()) {
-            const target2 = (0, import_node_path101.join)(folder2, file3.sha256);
-            if ("path" in file3) (0, import_node_fs80.symlinkSync)((0, import_node_path101.resolve)(file3.path), target2);
-            else (0, import_node_fs80.writeFileSync)(target2, file3.data);
+            const target2 = (0, import_node_path100.join)(folder2, file3.sha256);
+            if ("path" in file3) (0, import_node_fs79.symlinkSync)((0, import_node_path100.resolve)(file3.path), target2);
+            else (0, import_node_fs79.writeFileSync)(target2, file3.data);
           }
           await this.connection.send(folder2);
         } finally {
-          (0, import_node_fs80.rmSync)(folder2, { recursive: true, force: true });
+          (0, import_node_fs79.rmSync)(folder2, { recursive: true, force: true });
         }
       }
       async forget(files) {
@@ -19826,7 +19826,7 @@ var init_plan_schema = __esm({
 var import_node_v8 = require("node:v8");
 
 // ts-src/cli/cli.ts
-var import_node_fs120 = require("node:fs");
+var import_node_fs119 = require("node:fs");
 var import_node_util4 = require("node:util");
 init_maps();
 init_faults();
@@ -28319,8 +28319,8 @@ removedJobAction DELETE: this also removes the jobs of repositories that are no 
 });
 
 // ts-src/cli/build.ts
-var import_node_fs76 = require("node:fs");
-var import_node_path97 = require("node:path");
+var import_node_fs75 = require("node:fs");
+var import_node_path96 = require("node:path");
 init_diagnostics();
 
 // ts-src/render/summary.ts
@@ -30162,9 +30162,9 @@ function freeName(path2) {
 }
 
 // ts-src/publish/channel.ts
-var import_node_fs47 = require("node:fs");
-var import_node_path58 = require("node:path");
-var import_node_os10 = require("node:os");
+var import_node_fs46 = require("node:fs");
+var import_node_path57 = require("node:path");
+var import_node_os9 = require("node:os");
 init_diagnostics();
 init_digest();
 init_names();
@@ -31714,9 +31714,6 @@ async function writePackage(file3, input, version3) {
 }
 
 // ts-src/publish/key-health.ts
-var import_node_fs45 = require("node:fs");
-var import_node_os9 = require("node:os");
-var import_node_path55 = require("node:path");
 init_diagnostics();
 init_process();
 
@@ -32051,12 +32048,16 @@ async function keyHealth(publicKey, now) {
   return keys.ok ? keys.value.flatMap((key) => judgeKey(key, now)) : keys.diagnostics;
 }
 async function keysOf3(publicKey) {
-  const home = (0, import_node_fs45.mkdtempSync)((0, import_node_path55.join)((0, import_node_os9.tmpdir)(), "slipway-key-"));
   const shown5 = await run(
     "gpg",
-    ["--homedir", home, "--batch", "--no-tty", "--no-options", "--no-keyring", "--with-colons", "--show-keys"],
+    ["--homedir", "/nonexistent/slipway", "--batch", "--no-tty", "--no-options", "--no-keyring"].concat([
+      "--trust-model",
+      "always",
+      "--with-colons",
+      "--show-keys"
+    ]),
     { input: publicKey }
-  ).finally(() => (0, import_node_fs45.rmSync)(home, { recursive: true, force: true }));
+  );
   return shown5.code === 0 ? good(keysIn(shown5.stdout)) : bad(error("signing-key", `gpg can't read the public key: ${shown5.stderr.trim()}`));
 }
 async function trySigning(key, now) {
@@ -32128,8 +32129,8 @@ function judgeKey({ fingerprint: fingerprint3, ends, weak }, now) {
 }
 
 // ts-src/publish/package-sources.ts
-var import_node_fs46 = require("node:fs");
-var import_node_path56 = require("node:path");
+var import_node_fs45 = require("node:fs");
+var import_node_path55 = require("node:path");
 init_diagnostics();
 init_process();
 init_names();
@@ -32213,7 +32214,7 @@ async function firstOf(store2, held) {
   return file3 && path2 !== void 0 ? { name: file3.name, path: path2 } : void 0;
 }
 async function makeOne(store2, scratch, make, request) {
-  const work2 = (0, import_node_fs46.mkdtempSync)((0, import_node_path56.join)(scratch, "source-"));
+  const work2 = (0, import_node_fs45.mkdtempSync)((0, import_node_path55.join)(scratch, "source-"));
   try {
     const outcome = await make({ ...request, work: work2 });
     if (outcome.state !== "made") return outcome.state === "failed" ? outcome.reason : "its sources were lost";
@@ -32221,7 +32222,7 @@ async function makeOne(store2, scratch, make, request) {
     for (const path2 of [...outcome.value].reverse()) files.unshift(await store2.put(path2));
     return files;
   } finally {
-    (0, import_node_fs46.rmSync)(work2, { recursive: true, force: true });
+    (0, import_node_fs45.rmSync)(work2, { recursive: true, force: true });
   }
 }
 
@@ -32292,7 +32293,7 @@ var InterfaceDigests = class {
 };
 
 // ts-src/engine/shipped-paths.ts
-var import_node_path57 = require("node:path");
+var import_node_path56 = require("node:path");
 var ShippedPaths = class {
   files = /* @__PURE__ */ new Map();
   folders = /* @__PURE__ */ new Map();
@@ -32304,7 +32305,7 @@ var ShippedPaths = class {
       if (owner !== void 0 && owner !== name6) return `it ships ${file3}, which '${owner}' ships too`;
       const inside = [...this.folders.get(file3) ?? []].find((other) => other !== name6);
       if (inside !== void 0) return `it ships ${file3} as a file or link, and '${inside}' ships files in ${file3}/`;
-      for (let folder2 = import_node_path57.posix.dirname(file3); folder2 !== "/" && !looked.has(folder2); folder2 = import_node_path57.posix.dirname(folder2)) {
+      for (let folder2 = import_node_path56.posix.dirname(file3); folder2 !== "/" && !looked.has(folder2); folder2 = import_node_path56.posix.dirname(folder2)) {
         looked.add(folder2);
         const above2 = this.files.get(folder2);
         if (above2 !== void 0 && above2 !== name6)
@@ -32316,7 +32317,7 @@ var ShippedPaths = class {
   take(name6, files) {
     for (const file3 of files) {
       this.files.set(file3, name6);
-      for (let folder2 = import_node_path57.posix.dirname(file3); folder2 !== "/"; folder2 = import_node_path57.posix.dirname(folder2)) {
+      for (let folder2 = import_node_path56.posix.dirname(file3); folder2 !== "/"; folder2 = import_node_path56.posix.dirname(folder2)) {
         const owners = this.folders.get(folder2);
         if (owners?.has(name6)) break;
         if (owners) owners.add(name6);
@@ -32622,7 +32623,7 @@ var folderChannel = (output) => `folder-${sha256(output).slice(0, 16)}`;
 var whoPublishes = (env2) => (env2.BUILD_USER_ID || env2.BUILD_URL || env2.USER || safeUser()).replace(/[^\x20-\x7e]/g, "?").slice(0, 200);
 function safeUser() {
   try {
-    return (0, import_node_os10.userInfo)().username;
+    return (0, import_node_os9.userInfo)().username;
   } catch {
     return "unknown";
   }
@@ -32640,8 +32641,8 @@ async function publishRuns(channel2, input, signer, diagnostics) {
   const before2 = withoutKeyring(channel2.head?.suites ?? channel2.former ?? {});
   const next2 = { ...before2 };
   const names4 = /* @__PURE__ */ new Set();
-  const scratch = (0, import_node_path58.join)(input.state, "incoming");
-  (0, import_node_fs47.mkdirSync)(scratch, { recursive: true });
+  const scratch = (0, import_node_path57.join)(input.state, "incoming");
+  (0, import_node_fs46.mkdirSync)(scratch, { recursive: true });
   for (const graph2 of runs) {
     const name6 = channelSuite(graph2.scope.distribution, graph2.target);
     const environment3 = input.environments?.(graph2);
@@ -32741,7 +32742,7 @@ function sourcesOf(endpoint, suites, names4, signer) {
       uri: endpoint.uri,
       suite: name6,
       architectures: Object.keys(suites).filter((key) => key.startsWith(`${name6}/`)).sort().map((key) => key.slice(name6.length + 1)),
-      keyFile: endpoint.folder === void 0 ? void 0 : (0, import_node_path58.join)(endpoint.folder, "key.asc"),
+      keyFile: endpoint.folder === void 0 ? void 0 : (0, import_node_path57.join)(endpoint.folder, "key.asc"),
       key: signer.publicKey
     })
   );
@@ -32780,8 +32781,8 @@ var repositorySettings = (distro) => ({
 });
 
 // ts-src/publish/folder-endpoint.ts
-var import_node_fs48 = require("node:fs");
-var import_node_path59 = require("node:path");
+var import_node_fs47 = require("node:fs");
+var import_node_path58 = require("node:path");
 init_files();
 init_digest();
 init_faults();
@@ -32799,7 +32800,7 @@ var FolderEndpoint = class {
   served = true;
   width = 4;
   blobs;
-  path = (name6) => (0, import_node_path59.join)(this.folder, name6);
+  path = (name6) => (0, import_node_path58.join)(this.folder, name6);
   during(_purpose, work2) {
     return withMutex(this.path(".slipway.lock"), work2);
   }
@@ -32807,15 +32808,15 @@ var FolderEndpoint = class {
     return this.blobs.getTagged(name6);
   }
   has(name6, size3) {
-    return (0, import_node_fs48.statSync)(`${this.folder}/${name6}`, { throwIfNoEntry: false })?.size === size3;
+    return (0, import_node_fs47.statSync)(`${this.folder}/${name6}`, { throwIfNoEntry: false })?.size === size3;
   }
   async placeFile(name6, file3) {
     const path2 = this.path(name6);
     const there = await this.compare(path2, file3.sha256, file3.size);
     if (there) return there;
-    (0, import_node_fs48.mkdirSync)((0, import_node_path59.dirname)(path2), { recursive: true });
+    (0, import_node_fs47.mkdirSync)((0, import_node_path58.dirname)(path2), { recursive: true });
     try {
-      (0, import_node_fs48.linkSync)(file3.path, path2);
+      (0, import_node_fs47.linkSync)(file3.path, path2);
       return "written";
     } catch (e) {
       const code2 = codeOf(e);
@@ -32824,13 +32825,13 @@ var FolderEndpoint = class {
     }
     const temporary2 = temporaryBeside(path2);
     try {
-      (0, import_node_fs48.copyFileSync)(file3.path, temporary2);
-      const handle = (0, import_node_fs48.openSync)(temporary2, "r");
-      (0, import_node_fs48.fsyncSync)(handle);
-      (0, import_node_fs48.closeSync)(handle);
+      (0, import_node_fs47.copyFileSync)(file3.path, temporary2);
+      const handle = (0, import_node_fs47.openSync)(temporary2, "r");
+      (0, import_node_fs47.fsyncSync)(handle);
+      (0, import_node_fs47.closeSync)(handle);
       return this.claim(temporary2, path2) ? "written" : await this.compare(path2, file3.sha256, file3.size) ?? "other";
     } finally {
-      (0, import_node_fs48.rmSync)(temporary2, { force: true });
+      (0, import_node_fs47.rmSync)(temporary2, { force: true });
     }
   }
   async placeAll(files) {
@@ -32857,7 +32858,7 @@ var FolderEndpoint = class {
   /** Gives a file its name if the name is free. */
   claim(temporary2, path2) {
     try {
-      (0, import_node_fs48.linkSync)(temporary2, path2);
+      (0, import_node_fs47.linkSync)(temporary2, path2);
       return true;
     } catch (e) {
       if (codeOf(e) !== "EEXIST") throw e;
@@ -32871,13 +32872,13 @@ var FolderEndpoint = class {
   async compare(path2, digest4, size3) {
     let there;
     try {
-      there = (0, import_node_fs48.statSync)(path2).size;
+      there = (0, import_node_fs47.statSync)(path2).size;
     } catch {
       return void 0;
     }
     if (there === size3 && await sha256File(path2) === digest4) return "there";
     if (there >= size3) return "other";
-    (0, import_node_fs48.rmSync)(path2, { force: true });
+    (0, import_node_fs47.rmSync)(path2, { force: true });
     return void 0;
   }
   put(name6, data) {
@@ -32891,23 +32892,23 @@ var FolderEndpoint = class {
   /** Replaces a name by a hard link to an existing file; false if the file system can't. */
   putLike(name6, like) {
     const path2 = this.path(name6);
-    (0, import_node_fs48.mkdirSync)((0, import_node_path59.dirname)(path2), { recursive: true });
+    (0, import_node_fs47.mkdirSync)((0, import_node_path58.dirname)(path2), { recursive: true });
     const temporary2 = temporaryBeside(path2);
     try {
-      (0, import_node_fs48.linkSync)(this.path(like), temporary2);
-      (0, import_node_fs48.renameSync)(temporary2, path2);
+      (0, import_node_fs47.linkSync)(this.path(like), temporary2);
+      (0, import_node_fs47.renameSync)(temporary2, path2);
       return true;
     } catch {
       return false;
     } finally {
-      (0, import_node_fs48.rmSync)(temporary2, { force: true });
+      (0, import_node_fs47.rmSync)(temporary2, { force: true });
     }
   }
   /** Must run within `exclusively`, so that no other writer comes between comparison and replacement. */
   replace(name6, data, before2) {
     let now;
     try {
-      now = sha256((0, import_node_fs48.readFileSync)(this.path(name6)));
+      now = sha256((0, import_node_fs47.readFileSync)(this.path(name6)));
     } catch (e) {
       if (codeOf(e) !== "ENOENT") throw e;
     }
@@ -32920,9 +32921,9 @@ var FolderEndpoint = class {
   }
   async remove(name6) {
     await this.blobs.remove(name6);
-    for (let at3 = (0, import_node_path59.dirname)(name6); at3.includes("/"); at3 = (0, import_node_path59.dirname)(at3)) {
+    for (let at3 = (0, import_node_path58.dirname)(name6); at3.includes("/"); at3 = (0, import_node_path58.dirname)(at3)) {
       try {
-        (0, import_node_fs48.rmdirSync)(this.path(at3));
+        (0, import_node_fs47.rmdirSync)(this.path(at3));
       } catch {
         return;
       }
@@ -32931,8 +32932,8 @@ var FolderEndpoint = class {
 };
 
 // ts-src/cli/build-end.ts
-var import_node_fs67 = require("node:fs");
-var import_node_path85 = require("node:path");
+var import_node_fs66 = require("node:fs");
+var import_node_path84 = require("node:path");
 init_diagnostics();
 
 // ts-src/model/result.ts
@@ -33087,8 +33088,8 @@ function knownCause(log, failed5) {
 
 // ts-src/cli/outputs.ts
 init_lists();
-var import_node_fs49 = require("node:fs");
-var import_node_path60 = require("node:path");
+var import_node_fs48 = require("node:fs");
+var import_node_path59 = require("node:path");
 init_diagnostics();
 init_stored();
 init_urls();
@@ -33426,13 +33427,13 @@ function tailsOf(output, runs) {
   return (t) => {
     if (t.state !== "failed") return [];
     const lines = told8.get(t.id) ?? [];
-    return lines.length || t.log === void 0 ? lines : tailOf((0, import_node_path60.join)(output, t.log));
+    return lines.length || t.log === void 0 ? lines : tailOf((0, import_node_path59.join)(output, t.log));
   };
 }
 function writeReports(o) {
   const { plan: plan2, runs, output } = o;
   const results = resultsOf(runs);
-  const write3 = (name6, text8) => writeWhole((0, import_node_path60.join)(output, name6), redacted(text8));
+  const write3 = (name6, text8) => writeWhole((0, import_node_path59.join)(output, name6), redacted(text8));
   write3("result.json", `${JSON.stringify({ stamp: plan2.stamp, results }, void 0, 1)}
 `);
   const title = `${plan2.organization}: ${o.title ?? "what was built"}`;
@@ -33442,7 +33443,7 @@ function writeReports(o) {
 }
 async function writeOutputs(o) {
   const { runs, output } = o;
-  writeWhole((0, import_node_path60.join)(output, "lock.yaml"), lockText(o));
+  writeWhole((0, import_node_path59.join)(output, "lock.yaml"), lockText(o));
   writeReports(o);
   return writeJunit(runs, o.store, output);
 }
@@ -33480,13 +33481,13 @@ async function writeJunit(runs, store2, output) {
             hint: "`slipway test --rebuild NAME` runs its tests again"
           })
         );
-      else writeWhole((0, import_node_path60.join)(output, "junit", graph2.id, `${record3.package}.xml`), text8, { sync: false });
+      else writeWhole((0, import_node_path59.join)(output, "junit", graph2.id, `${record3.package}.xml`), text8, { sync: false });
     }
     const own3 = graph2.results.flatMap((t, task) => t && !graph2.tests[task - graph2.count]?.junit ? [t] : []);
     cases += own3.length;
     if (own3.length)
       writeWhole(
-        (0, import_node_path60.join)(output, "junit", `${graph2.id}.xml`),
+        (0, import_node_path59.join)(output, "junit", `${graph2.id}.xml`),
         renderJunit(graph2.id.replaceAll("/", "."), packageCases(own3, tails)),
         { sync: false }
       );
@@ -33497,7 +33498,7 @@ async function writeJunit(runs, store2, output) {
 function writePlanCase(output, name6, fault4) {
   const result2 = fault4 === void 0 ? "passed" : "failed";
   const plan2 = { suite: "plan", name: name6, seconds: 0, result: result2, message: fault4 ?? "", output: "" };
-  writeWhole((0, import_node_path60.join)(output, "junit/plan.xml"), renderJunit("slipway", [plan2]));
+  writeWhole((0, import_node_path59.join)(output, "junit/plan.xml"), renderJunit("slipway", [plan2]));
 }
 function writeUnplanned(output, title, fault4) {
   const now = Date.now();
@@ -33511,14 +33512,14 @@ ${fault4}`];
     notes,
     tasks: []
   });
-  for (const [name6, text8] of Object.entries(files)) writeWhole((0, import_node_path60.join)(output, name6), text8);
-  writeWhole((0, import_node_path60.join)(output, "result.json"), `${JSON.stringify({ fault: fault4, results: [] }, void 0, 1)}
+  for (const [name6, text8] of Object.entries(files)) writeWhole((0, import_node_path59.join)(output, name6), text8);
+  writeWhole((0, import_node_path59.join)(output, "result.json"), `${JSON.stringify({ fault: fault4, results: [] }, void 0, 1)}
 `);
   writePlanCase(output, "planned", fault4);
 }
 function tailOf(log) {
   try {
-    return tellingPart((0, import_node_fs49.readFileSync)(log, "utf8").slice(-4e5));
+    return tellingPart((0, import_node_fs48.readFileSync)(log, "utf8").slice(-4e5));
   } catch {
     return [];
   }
@@ -33627,22 +33628,22 @@ init_diagnostics();
 init_names();
 
 // ts-src/sandbox/archive-names.ts
-var import_node_fs52 = require("node:fs");
-var import_node_path63 = require("node:path");
+var import_node_fs51 = require("node:fs");
+var import_node_path62 = require("node:path");
 init_files();
 
 // ts-src/sandbox/base-system.ts
-var import_node_fs51 = require("node:fs");
-var import_node_path62 = require("node:path");
+var import_node_fs50 = require("node:fs");
+var import_node_path61 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
 init_process();
 
 // ts-src/sandbox/base-archive.ts
-var import_node_fs50 = require("node:fs");
-var import_node_os11 = require("node:os");
-var import_node_path61 = require("node:path");
+var import_node_fs49 = require("node:fs");
+var import_node_os10 = require("node:os");
+var import_node_path60 = require("node:path");
 init_process();
 var earliest = "315619200";
 var subordinate = "nobody:1879048192:65536";
@@ -33670,8 +33671,8 @@ cd /
 exec setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"`;
 async function makeBaseArchive(base) {
   const { platform: platform3, architecture: architecture3, work: work2, log } = base;
-  const temporary2 = (0, import_node_path61.join)(work2, "mmdebstrap");
-  (0, import_node_fs50.mkdirSync)(temporary2);
+  const temporary2 = (0, import_node_path60.join)(work2, "mmdebstrap");
+  (0, import_node_fs49.mkdirSync)(temporary2);
   const env2 = (folder2) => ({
     PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     LC_ALL: "C.UTF-8",
@@ -33700,9 +33701,9 @@ async function makeBaseArchive(base) {
       done();
     }
   }
-  (0, import_node_fs50.chmodSync)(temporary2, 1023);
-  (0, import_node_fs50.mkdirSync)((0, import_node_path61.join)(temporary2, "lists"));
-  (0, import_node_fs50.chmodSync)((0, import_node_path61.join)(temporary2, "lists"), 511);
+  (0, import_node_fs49.chmodSync)(temporary2, 1023);
+  (0, import_node_fs49.mkdirSync)((0, import_node_path60.join)(temporary2, "lists"));
+  (0, import_node_fs49.chmodSync)((0, import_node_path60.join)(temporary2, "lists"), 511);
   const command2 = mmdebstrapCommand(
     platform3,
     architecture3,
@@ -33728,10 +33729,10 @@ async function makeBaseArchive(base) {
     { log, cwd: "/", detached: true, env: env2(confinedFolder), ...input(command2.input) }
   );
   if (made2.code === 0) {
-    (0, import_node_fs50.renameSync)((0, import_node_path61.join)(temporary2, "base.tar"), (0, import_node_path61.join)(work2, "base.tar"));
-    await run("rm", ["-rf", (0, import_node_path61.join)(work2, "lists")]);
-    (0, import_node_fs50.renameSync)((0, import_node_path61.join)(temporary2, "lists"), (0, import_node_path61.join)(work2, "lists"));
-    await run("chown", ["-R", "--no-dereference", "0:0", (0, import_node_path61.join)(work2, "base.tar"), (0, import_node_path61.join)(work2, "lists")]);
+    (0, import_node_fs49.renameSync)((0, import_node_path60.join)(temporary2, "base.tar"), (0, import_node_path60.join)(work2, "base.tar"));
+    await run("rm", ["-rf", (0, import_node_path60.join)(work2, "lists")]);
+    (0, import_node_fs49.renameSync)((0, import_node_path60.join)(temporary2, "lists"), (0, import_node_path60.join)(work2, "lists"));
+    await run("chown", ["-R", "--no-dereference", "0:0", (0, import_node_path60.join)(work2, "base.tar"), (0, import_node_path60.join)(work2, "lists")]);
     await run("rm", ["-rf", "--one-file-system", temporary2]);
   }
   return made2;
@@ -33742,10 +33743,10 @@ function withCopiedKeys(sources, folder2, seen) {
     const key = fromOption(option);
     let copy2 = copies.get(key);
     if (copy2 === void 0) {
-      copy2 = `key-${copies.size}${(0, import_node_path61.extname)(key)}`;
+      copy2 = `key-${copies.size}${(0, import_node_path60.extname)(key)}`;
       copies.set(key, copy2);
-      (0, import_node_fs50.copyFileSync)(key, (0, import_node_path61.join)(folder2, copy2));
-      (0, import_node_fs50.chmodSync)((0, import_node_path61.join)(folder2, copy2), 420);
+      (0, import_node_fs49.copyFileSync)(key, (0, import_node_path60.join)(folder2, copy2));
+      (0, import_node_fs49.chmodSync)((0, import_node_path60.join)(folder2, copy2), 420);
     }
     return `signed-by=${seen}/${copy2}`;
   });
@@ -33754,15 +33755,15 @@ function withCopiedKeys(sources, folder2, seen) {
 function withoutBlanks(sources) {
   const blank2 = [...sources.lines, ...sources.underlays].some((l) => /signed-by=\S*%20/.test(l));
   if (!blank2) return { sources, done: () => void 0 };
-  const folder2 = (0, import_node_fs50.mkdtempSync)((0, import_node_path61.join)((0, import_node_os11.tmpdir)(), "slipway-keys-"));
-  (0, import_node_fs50.chmodSync)(folder2, 493);
-  const done = () => (0, import_node_fs50.rmSync)(folder2, { recursive: true, force: true });
+  const folder2 = (0, import_node_fs49.mkdtempSync)((0, import_node_path60.join)((0, import_node_os10.tmpdir)(), "slipway-keys-"));
+  (0, import_node_fs49.chmodSync)(folder2, 493);
+  const done = () => (0, import_node_fs49.rmSync)(folder2, { recursive: true, force: true });
   return { sources: withCopiedKeys(sources, folder2, folder2), done };
 }
 var canConfine = async () => (await run("unshare", ["--user", "--mount", "--propagation", "unchanged", "true"])).code === 0;
 function openToAll(folder2) {
-  for (let at3 = folder2; ; at3 = (0, import_node_path61.dirname)(at3)) {
-    if (((0, import_node_fs50.statSync)(at3).mode & 1) === 0) return false;
+  for (let at3 = folder2; ; at3 = (0, import_node_path60.dirname)(at3)) {
+    if (((0, import_node_fs49.statSync)(at3).mode & 1) === 0) return false;
     if (at3 === "/") return true;
   }
 }
@@ -33770,7 +33771,7 @@ function watchRoom(folder2) {
   let full = false;
   const look2 = () => {
     try {
-      const { bavail, bsize } = (0, import_node_fs50.statfsSync)(folder2);
+      const { bavail, bsize } = (0, import_node_fs49.statfsSync)(folder2);
       if (bavail * bsize < 2 << 20) full = true;
     } catch {
     }
@@ -33803,16 +33804,16 @@ function wantedBase(distroRoot, platform3, architecture3) {
   return { sources, wanted };
 }
 function basesFolder(driverName, state, name6, architecture3) {
-  const all = (0, import_node_path62.join)(state, "bases");
-  (0, import_node_fs51.mkdirSync)(all, { recursive: true });
-  return (0, import_node_path62.join)((0, import_node_fs51.realpathSync)(all), `${name6}-${architecture3}${driverName === "docker" ? "-docker" : ""}`);
+  const all = (0, import_node_path61.join)(state, "bases");
+  (0, import_node_fs50.mkdirSync)(all, { recursive: true });
+  return (0, import_node_path61.join)((0, import_node_fs50.realpathSync)(all), `${name6}-${architecture3}${driverName === "docker" ? "-docker" : ""}`);
 }
 async function ensureBase(request) {
   const { driver, state, name: name6, architecture: architecture3 } = request;
   const folder2 = basesFolder(driver.name, state, name6, architecture3);
   const target2 = {
     folder: folder2,
-    work: (0, import_node_path62.join)(folder2, `new-${process.pid}`),
+    work: (0, import_node_path61.join)(folder2, `new-${process.pid}`),
     ...wantedBase(request.distroRoot, request.platform, architecture3)
   };
   const current = async () => {
@@ -33824,7 +33825,7 @@ async function ensureBase(request) {
   const there = await current();
   if (there) return good(there);
   return withMutex(
-    (0, import_node_path62.join)(folder2, "lock"),
+    (0, import_node_path61.join)(folder2, "lock"),
     async () => {
       const other = await current();
       return other ? good(other) : makeBase(request, target2);
@@ -33833,8 +33834,8 @@ async function ensureBase(request) {
   );
 }
 function currentBase(request, { folder: folder2, wanted }) {
-  const base = readJson((0, import_node_path62.join)(folder2, "current.json"));
-  if (!base || base.wanted !== wanted || !exists((0, import_node_path62.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
+  const base = readJson((0, import_node_path61.join)(folder2, "current.json"));
+  if (!base || base.wanted !== wanted || !exists((0, import_node_path61.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
     return void 0;
   if (request.pinned) return base.digest === request.pinned ? base : void 0;
   return request.now / 1e3 - base.made < request.platform.renew_days * 86400 ? base : void 0;
@@ -33842,11 +33843,11 @@ function currentBase(request, { folder: folder2, wanted }) {
 async function makeBase(request, target2) {
   const { driver, state, name: name6, now } = request;
   const { folder: folder2, work: work2, wanted, sources } = target2;
-  for (const entry2 of (0, import_node_fs51.readdirSync)(folder2)) if (entry2.startsWith("new-")) await driver.remove((0, import_node_path62.join)(folder2, entry2));
-  const lists = (0, import_node_path62.join)(work2, "lists");
-  (0, import_node_fs51.mkdirSync)(lists, { recursive: true });
+  for (const entry2 of (0, import_node_fs50.readdirSync)(folder2)) if (entry2.startsWith("new-")) await driver.remove((0, import_node_path61.join)(folder2, entry2));
+  const lists = (0, import_node_path61.join)(work2, "lists");
+  (0, import_node_fs50.mkdirSync)(lists, { recursive: true });
   if (process.getuid?.() === 0) privateFolder(work2);
-  const tar = (0, import_node_path62.join)(work2, "base.tar");
+  const tar = (0, import_node_path61.join)(work2, "base.tar");
   const shared2 = siblingBase(request, wanted);
   const failed5 = await makeTar(request, target2, tar, shared2);
   if (failed5) {
@@ -33855,42 +33856,42 @@ async function makeBase(request, target2) {
   }
   privateFolder(work2);
   const digest4 = await sha256File(tar);
-  const unpacked2 = await driver.unpack(tar, (0, import_node_path62.join)(work2, "root"));
+  const unpacked2 = await driver.unpack(tar, (0, import_node_path61.join)(work2, "root"));
   if (unpacked2.code !== 0) {
     await driver.remove(work2);
     return bad(error("base-failed", `can't unpack the base of '${name6}': ${reasonOf(unpacked2)}`));
   }
-  if (shared2 && (0, import_node_path62.basename)(shared2.lists) === "lists") {
+  if (shared2 && (0, import_node_path61.basename)(shared2.lists) === "lists") {
     await run("rm", ["-rf", lists]);
     await run("cp", ["-a", shared2.lists, lists]);
   }
   await keepPlainFiles(lists);
   const archive = await listsDigest(lists);
-  const final = (0, import_node_path62.join)(folder2, `${digest4.slice(0, 16)}-${archive.slice(0, 8)}`);
+  const final = (0, import_node_path61.join)(folder2, `${digest4.slice(0, 16)}-${archive.slice(0, 8)}`);
   if (exists(final)) await driver.remove(final);
-  (0, import_node_fs51.renameSync)(work2, final);
+  (0, import_node_fs50.renameSync)(work2, final);
   const base = {
     digest: digest4,
     archive,
     wanted,
     folder: final,
-    root: (0, import_node_path62.join)(final, "root"),
-    lists: (0, import_node_path62.join)(final, "lists", "lists"),
-    tar: (0, import_node_path62.join)(final, "base.tar"),
+    root: (0, import_node_path61.join)(final, "root"),
+    lists: (0, import_node_path61.join)(final, "lists", "lists"),
+    tar: (0, import_node_path61.join)(final, "base.tar"),
     packages: [],
     made: shared2?.made ?? Math.floor(now / 1e3),
     sources: sources.from
   };
-  if (!exists(base.lists)) base.lists = (0, import_node_path62.join)(final, "lists");
+  if (!exists(base.lists)) base.lists = (0, import_node_path61.join)(final, "lists");
   const prepared2 = await prepareBase(driver, state, base);
   if (!prepared2.ok) return prepared2;
   base.packages = prepared2.value;
-  writeWhole((0, import_node_path62.join)(folder2, "current.json"), JSON.stringify(base));
+  writeWhole((0, import_node_path61.join)(folder2, "current.json"), JSON.stringify(base));
   return good(base);
 }
 function siblingBase({ driver, state, name: name6, architecture: architecture3, platform: platform3 }, wanted) {
   if (driver.name !== "docker") return void 0;
-  const sibling = readJson((0, import_node_path62.join)(basesFolder("unshare", state, name6, architecture3), "current.json"));
+  const sibling = readJson((0, import_node_path61.join)(basesFolder("unshare", state, name6, architecture3), "current.json"));
   return sibling && sibling.wanted === wanted && platform3.renew_days > 0 && exists(sibling.tar) && exists(sibling.lists) ? sibling : void 0;
 }
 async function makeTar({ name: name6, platform: platform3, architecture: architecture3, log, progress }, { work: work2, sources }, tar, shared2) {
@@ -33946,13 +33947,13 @@ var firstError = (log) => {
   return line2 ? `: ${line2.replace(/^\w+(?::\d+)?: /, "").trim().slice(0, 300)}` : "";
 };
 var cacheOf = (base) => {
-  const folder2 = (0, import_node_path62.join)(base.folder, "cache");
-  (0, import_node_fs51.mkdirSync)(folder2, { recursive: true });
+  const folder2 = (0, import_node_path61.join)(base.folder, "cache");
+  (0, import_node_fs50.mkdirSync)(folder2, { recursive: true });
   return folder2;
 };
 async function listsDigest(folder2) {
-  const files = entriesBelow(folder2).map((f) => (0, import_node_path62.join)(folder2, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs51.lstatSync)(f).isFile()).sort();
-  return sha256(JSON.stringify(await Promise.all(files.map(async (f) => [(0, import_node_path62.basename)(f), await sha256File(f)]))));
+  const files = entriesBelow(folder2).map((f) => (0, import_node_path61.join)(folder2, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs50.lstatSync)(f).isFile()).sort();
+  return sha256(JSON.stringify(await Promise.all(files.map(async (f) => [(0, import_node_path61.basename)(f), await sha256File(f)]))));
 }
 async function hostProxy() {
   if (process.env.http_proxy) return process.env.http_proxy;
@@ -33970,17 +33971,17 @@ var aptEnvironment = (proxy) => ({
 // ts-src/sandbox/archive-names.ts
 var largestList = 512 * 1024 * 1024;
 function archiveNames(base) {
-  const kept4 = (0, import_node_path63.join)(base.folder, `names-${base.archive.slice(0, 16)}`);
+  const kept4 = (0, import_node_path62.join)(base.folder, `names-${base.archive.slice(0, 16)}`);
   const known3 = readIf(kept4);
   if (known3 !== void 0) return new Set(known3.split("\n"));
   if (!exists(base.lists)) return void 0;
-  const files = (0, import_node_fs52.readdirSync)(base.lists).filter((f) => /_Packages(\.\w+)?$/.test(f));
+  const files = (0, import_node_fs51.readdirSync)(base.lists).filter((f) => /_Packages(\.\w+)?$/.test(f));
   if (!files.length || files.some((f) => !f.endsWith("_Packages"))) return void 0;
   const names4 = /* @__PURE__ */ new Set();
   for (const file3 of files) {
-    const path2 = (0, import_node_path63.join)(base.lists, file3);
-    if ((0, import_node_fs52.statSync)(path2).size > largestList) return void 0;
-    addNames((0, import_node_fs52.readFileSync)(path2, "latin1"), names4);
+    const path2 = (0, import_node_path62.join)(base.lists, file3);
+    if ((0, import_node_fs51.statSync)(path2).size > largestList) return void 0;
+    addNames((0, import_node_fs51.readFileSync)(path2, "latin1"), names4);
   }
   if (!names4.size) return void 0;
   writeWhole(kept4, [...names4].sort().join("\n"), { sync: false });
@@ -33997,7 +33998,7 @@ function addNames(list8, names4) {
 function baseAtHand(state, distroRoot, platform3) {
   const { wanted } = wantedBase(distroRoot, platform3.platform, platform3.architecture);
   for (const suffix of ["", "-docker"]) {
-    const file3 = (0, import_node_path63.join)(state, "bases", `${platform3.name}-${platform3.architecture}${suffix}`, "current.json");
+    const file3 = (0, import_node_path62.join)(state, "bases", `${platform3.name}-${platform3.architecture}${suffix}`, "current.json");
     const base = readJson(file3);
     if (base?.wanted === wanted) return base;
   }
@@ -34005,14 +34006,14 @@ function baseAtHand(state, distroRoot, platform3) {
 }
 
 // ts-src/engine/history.ts
-var import_node_path64 = require("node:path");
+var import_node_path63 = require("node:path");
 init_files();
 init_maps();
 var History = class {
   file;
   known;
   constructor(state) {
-    this.file = (0, import_node_path64.join)(state, "durations.json");
+    this.file = (0, import_node_path63.join)(state, "durations.json");
     const durations = Object.entries(readJson(this.file) ?? {});
     this.known = Object.fromEntries(durations.filter(([, ms]) => Number.isFinite(ms)));
   }
@@ -34036,8 +34037,8 @@ var History = class {
 };
 
 // ts-src/engine/build/package-builder.ts
-var import_node_fs62 = require("node:fs");
-var import_node_path77 = require("node:path");
+var import_node_fs61 = require("node:fs");
+var import_node_path76 = require("node:path");
 init_files();
 
 // ts-src/model/system-file-faults.ts
@@ -34088,8 +34089,8 @@ function systemFileFault(target2, text8) {
 init_template();
 
 // ts-src/sandbox/package-layers.ts
-var import_node_fs53 = require("node:fs");
-var import_node_path65 = require("node:path");
+var import_node_fs52 = require("node:fs");
+var import_node_path64 = require("node:path");
 init_files();
 init_process();
 init_faults();
@@ -34100,7 +34101,7 @@ var Packages = class {
     this.store = store2;
   }
   known = /* @__PURE__ */ new Map();
-  folder = (digest4) => (0, import_node_path65.join)(this.state, "unpacked", digest4);
+  folder = (digest4) => (0, import_node_path64.join)(this.state, "unpacked", digest4);
   /** Beside the package's files, where it can't collide with them. */
   contents = (digest4) => `${this.folder(digest4)}.json`;
   /**
@@ -34132,18 +34133,18 @@ var Packages = class {
   }
   async unpackFile(file3, digest4, policy2) {
     const target2 = this.folder(digest4);
-    privateFolder((0, import_node_path65.join)(this.state, "unpacked"));
+    privateFolder((0, import_node_path64.join)(this.state, "unpacked"));
     const staged = temporaryBeside(target2);
     try {
       const { control, members: members2, files, folders: folders2 } = await unpackPackage(file3, staged, policy2);
       const name6 = /^Package: (\S+)$/m.exec(control)?.[1] ?? "";
-      const info = (0, import_node_path65.join)(staged, "var/lib/dpkg/info");
-      (0, import_node_fs53.mkdirSync)(info, { recursive: true });
+      const info = (0, import_node_path64.join)(staged, "var/lib/dpkg/info");
+      (0, import_node_fs52.mkdirSync)(info, { recursive: true });
       const paths2 = [...folders2.filter(Boolean).map((f) => `/${f}`), ...files].sort();
-      (0, import_node_fs53.writeFileSync)((0, import_node_path65.join)(info, `${name6}.list`), `/.
+      (0, import_node_fs52.writeFileSync)((0, import_node_path64.join)(info, `${name6}.list`), `/.
 ${paths2.join("\n")}
 `, { flag: "wx" });
-      for (const [member2, text8] of members2) (0, import_node_fs53.writeFileSync)((0, import_node_path65.join)(info, `${name6}.${member2}`), text8, { flag: "wx" });
+      for (const [member2, text8] of members2) (0, import_node_fs52.writeFileSync)((0, import_node_path64.join)(info, `${name6}.${member2}`), text8, { flag: "wx" });
       const unpacked2 = {
         package: name6,
         status: control.replace(/^(Package: .*)$/m, "$1\nStatus: install ok installed"),
@@ -34153,7 +34154,7 @@ ${paths2.join("\n")}
       writeWhole(this.contents(digest4), JSON.stringify(unpacked2), { sync: false });
       return unpacked2;
     } finally {
-      (0, import_node_fs53.rmSync)(staged, { recursive: true, force: true });
+      (0, import_node_fs52.rmSync)(staged, { recursive: true, force: true });
     }
   }
   /**
@@ -34161,13 +34162,13 @@ ${paths2.join("\n")}
    */
   place(staged, target2) {
     try {
-      (0, import_node_fs53.renameSync)(staged, target2);
+      (0, import_node_fs52.renameSync)(staged, target2);
     } catch (e) {
       const code2 = codeOf(e);
       if (code2 !== "ENOTEMPTY" && code2 !== "EEXIST") throw e;
       if (readJson(`${target2}.json`)) return;
-      (0, import_node_fs53.rmSync)(target2, { recursive: true, force: true });
-      (0, import_node_fs53.renameSync)(staged, target2);
+      (0, import_node_fs52.rmSync)(target2, { recursive: true, force: true });
+      (0, import_node_fs52.renameSync)(staged, target2);
     }
   }
   /** The text of a file in an unpacked package; undefined if it is missing or too large. */
@@ -34184,14 +34185,14 @@ ${paths2.join("\n")}
       else lost3.push(one.deb.sha256);
     }
     if (lost3.length) return { lost: lost3 };
-    (0, import_node_fs53.mkdirSync)(target2, { recursive: true });
+    (0, import_node_fs52.mkdirSync)(target2, { recursive: true });
     if (packages.length) {
       const folders2 = packages.map(({ deb: deb2 }) => `${this.folder(deb2.sha256)}/.`);
       const bring2 = (...how) => run("cp", [...how, "--target-directory", target2, ...folders2]);
       let linked = await bring2("-al");
       if (linked.code !== 0 && /cross-device/.test(linked.stderr)) {
-        (0, import_node_fs53.rmSync)(target2, { recursive: true, force: true });
-        (0, import_node_fs53.mkdirSync)(target2, { recursive: true });
+        (0, import_node_fs52.rmSync)(target2, { recursive: true, force: true });
+        (0, import_node_fs52.mkdirSync)(target2, { recursive: true });
         linked = await bring2("-a", "--reflink=auto");
       }
       if (linked.code !== 0) {
@@ -34200,10 +34201,10 @@ ${paths2.join("\n")}
         throw programFault("can't put the root together", target2, linked);
       }
     }
-    (0, import_node_fs53.mkdirSync)((0, import_node_path65.join)(target2, "var/lib/dpkg"), { recursive: true });
-    (0, import_node_fs53.writeFileSync)(
-      (0, import_node_path65.join)(target2, "var/lib/dpkg/status"),
-      `${(0, import_node_fs53.readFileSync)(status, "utf8").trimEnd()}
+    (0, import_node_fs52.mkdirSync)((0, import_node_path64.join)(target2, "var/lib/dpkg"), { recursive: true });
+    (0, import_node_fs52.writeFileSync)(
+      (0, import_node_path64.join)(target2, "var/lib/dpkg/status"),
+      `${(0, import_node_fs52.readFileSync)(status, "utf8").trimEnd()}
 
 ${all.map((u) => `${u.status}
 `).join("\n")}`
@@ -34221,7 +34222,7 @@ function clashOf(packages) {
     }
   for (const { package: name6, files } of packages)
     for (const file3 of files)
-      for (let folder2 = (0, import_node_path65.dirname)(file3); folder2 !== "/"; folder2 = (0, import_node_path65.dirname)(folder2)) {
+      for (let folder2 = (0, import_node_path64.dirname)(file3); folder2 !== "/"; folder2 = (0, import_node_path64.dirname)(folder2)) {
         const owner = owners.get(folder2);
         if (owner !== void 0)
           return `'${owner}' ships ${folder2} as a file or link, '${name6}' ships files in ${folder2}/`;
@@ -34230,8 +34231,8 @@ function clashOf(packages) {
 }
 
 // ts-src/engine/build/environment.ts
-var import_node_fs55 = require("node:fs");
-var import_node_path67 = require("node:path");
+var import_node_fs54 = require("node:fs");
+var import_node_path66 = require("node:path");
 init_lists();
 
 // ts-src/engine/build/packages.ts
@@ -34248,15 +34249,15 @@ function ownPackage(graph2, n) {
 }
 
 // ts-src/engine/build/other-conditions.ts
-var import_node_fs54 = require("node:fs");
-var import_node_path66 = require("node:path");
+var import_node_fs53 = require("node:fs");
+var import_node_path65 = require("node:path");
 
 // resources/vary.c
 var vary_default = '/* Preloaded into a second build of a package, compiled in its own root: what a build sees of the machine is another.\n   Folders are listed in reverse, the clock is days ahead, host and kernel have other names. */\n#define _GNU_SOURCE\n#include <dirent.h>\n#include <dlfcn.h>\n#include <errno.h>\n#include <pthread.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include <sys/time.h>\n#include <sys/utsname.h>\n#include <time.h>\n#include <unistd.h>\n\n#define AHEAD (9 * 86400 + 7 * 3600 + 11 * 60 + 13)\n\nstruct listing {\n  DIR *dir;\n  struct dirent64 **entries;\n  size_t count, next;\n  struct listing *following;\n};\nstatic struct listing *listings;\nstatic pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;\n\nstatic void *original(const char *name) { return dlsym(RTLD_NEXT, name); }\n\nstatic struct listing **find(DIR *dir) {\n  struct listing **at = &listings;\n  while (*at && (*at)->dir != dir) at = &(*at)->following;\n  return at;\n}\n\nstatic void forget(DIR *dir) {\n  pthread_mutex_lock(&mutex);\n  struct listing **at = find(dir), *found = *at;\n  if (found) {\n    *at = found->following;\n    for (size_t i = 0; i < found->count; i++) free(found->entries[i]);\n    free(found->entries);\n    free(found);\n  }\n  pthread_mutex_unlock(&mutex);\n}\n\nstatic struct listing *list(DIR *dir) {\n  struct dirent64 *(*next)(DIR *) = original("readdir64");\n  struct listing *made = calloc(1, sizeof *made);\n  if (!made) return NULL;\n  made->dir = dir;\n  struct dirent64 *e;\n  while ((e = next(dir))) {\n    struct dirent64 **grown = realloc(made->entries, (made->count + 1) * sizeof *grown);\n    struct dirent64 *copy = calloc(1, sizeof *copy);\n    if (!grown || !copy) abort();\n    memcpy(copy, e, e->d_reclen < sizeof *copy ? e->d_reclen : sizeof *copy);\n    made->entries = grown;\n    made->entries[made->count++] = copy;\n  }\n  made->next = made->count;\n  made->following = listings;\n  return listings = made;\n}\n\nstruct dirent64 *readdir64(DIR *dir) {\n  int before = errno;\n  pthread_mutex_lock(&mutex);\n  struct listing *found = *find(dir);\n  if (!found) found = list(dir);\n  struct dirent64 *entry = found && found->next ? found->entries[--found->next] : NULL;\n  pthread_mutex_unlock(&mutex);\n  errno = before;\n  return entry;\n}\n\n#if defined(__LP64__)\nstruct dirent *readdir(DIR *dir) { return (struct dirent *)readdir64(dir); }\n#endif\n\nint closedir(DIR *dir) {\n  int (*next)(DIR *) = original("closedir");\n  forget(dir);\n  return next(dir);\n}\n\nvoid rewinddir(DIR *dir) {\n  void (*next)(DIR *) = original("rewinddir");\n  forget(dir);\n  next(dir);\n}\n\ntime_t time(time_t *where) {\n  struct timespec now;\n  clock_gettime(CLOCK_REALTIME, &now);\n  if (where) *where = now.tv_sec;\n  return now.tv_sec;\n}\n\nint clock_gettime(clockid_t clock, struct timespec *now) {\n  int (*next)(clockid_t, struct timespec *) = original("clock_gettime");\n  int code = next(clock, now);\n  if (!code && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) now->tv_sec += AHEAD;\n  return code;\n}\n\nint gettimeofday(struct timeval *restrict now, void *restrict zone) {\n  int (*next)(struct timeval *, void *) = original("gettimeofday");\n  int code = next(now, zone);\n  if (!code && now) now->tv_sec += AHEAD;\n  return code;\n}\n\nint uname(struct utsname *names) {\n  int (*next)(struct utsname *) = original("uname");\n  int code = next(names);\n  if (code) return code;\n  snprintf(names->nodename, sizeof names->nodename, "another-host");\n  snprintf(names->release, sizeof names->release, "4.4.4-another");\n  snprintf(names->version, sizeof names->version, "#4 another kernel");\n  return 0;\n}\n\nint gethostname(char *name, size_t size) {\n  snprintf(name, size, "another-host");\n  return 0;\n}\n';
 
 // ts-src/engine/build/other-conditions.ts
 var otherJobs = (jobs2) => jobs2 > 1 ? 1 : 3;
-var writeVariation = (build4) => (0, import_node_fs54.writeFileSync)((0, import_node_path66.join)(build4, ".vary.c"), vary_default);
+var writeVariation = (build4) => (0, import_node_fs53.writeFileSync)((0, import_node_path65.join)(build4, ".vary.c"), vary_default);
 var otherConditions = [
   "umask 002",
   "export USER=another LOGNAME=another HOME=/tmp LANG=tr_TR.UTF-8 LC_ALL=tr_TR.UTF-8 TZ=Pacific/Kiritimati",
@@ -34270,8 +34271,8 @@ var taken2 = /* @__PURE__ */ new Set(["stage", "obj", "home", "results"]);
 var sourceFolder = (name6) => taken2.has(name6) ? `${name6}-source` : name6;
 async function prepareEnvironment(options5, packages, request, roots) {
   const { graph: graph2, package: p, resolved, work: work2, log } = request;
-  (0, import_node_fs55.mkdirSync)((0, import_node_path67.dirname)(log), { recursive: true });
-  (0, import_node_fs55.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
+  (0, import_node_fs54.mkdirSync)((0, import_node_path66.dirname)(log), { recursive: true });
+  (0, import_node_fs54.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
 `);
   const system = await resolved.set.packages();
   if (typeof system === "string") return failed(`apt can't install what it needs: ${system}`);
@@ -34280,7 +34281,7 @@ async function prepareEnvironment(options5, packages, request, roots) {
     const { message, file: file3 } = first(layers2.diagnostics);
     return failed(`${message} (${file3})`);
   }
-  const own3 = (0, import_node_path67.join)(work2, "own");
+  const own3 = (0, import_node_path66.join)(work2, "own");
   const status = await graph2.layers.status(layers2.value);
   if (status === void 0) throw new Error(`no layer of ${graph2.id} has the list of its packages`);
   const problem = await packages.compose(
@@ -34291,11 +34292,11 @@ async function prepareEnvironment(options5, packages, request, roots) {
   if (problem && "clash" in problem)
     return failed(`two of its dependencies can't be installed together: ${problem.clash}`);
   if (problem) return lost(roots.filter((d) => problem.lost.includes(first(recordOf2(graph2, d).debs).sha256)));
-  const build4 = (0, import_node_path67.join)(work2, "build");
-  const source2 = (0, import_node_path67.join)(build4, sourceFolder(p.name));
+  const build4 = (0, import_node_path66.join)(work2, "build");
+  const source2 = (0, import_node_path66.join)(build4, sourceFolder(p.name));
   const fault4 = await bringSource(options5.state, options5.store, p, source2) ?? await applyPatches(options5.distroRoot, options5.taskKeys.settingsOf(p.name).patches ?? [], source2);
   if (request.repeat) writeVariation(build4);
-  return fault4 === void 0 ? made({ source: source2, build: build4, recipe: (0, import_node_path67.join)(work2, "recipe"), system, layers: layers2.value, own: own3 }) : failed(fault4);
+  return fault4 === void 0 ? made({ source: source2, build: build4, recipe: (0, import_node_path66.join)(work2, "recipe"), system, layers: layers2.value, own: own3 }) : failed(fault4);
 }
 var withoutZstd = ["focal", "bionic"];
 function enterEnvironment(options5, request, environment3, { script: script3, steps, folder: folder2, binds, env: env2, network: network3, signal }) {
@@ -34306,7 +34307,7 @@ function enterEnvironment(options5, request, environment3, { script: script3, st
     root: { layers: [environment3.own, ...environment3.layers] },
     network: network3,
     user: "builder",
-    work: (0, import_node_path67.join)(request.work, `root-${steps.join("-")}`),
+    work: (0, import_node_path66.join)(request.work, `root-${steps.join("-")}`),
     log: request.log,
     signal,
     limits: taskLimits(options5.state, options5.limits, options5.taskKeys.settingsOf(request.package.name).limits),
@@ -34374,8 +34375,8 @@ function timeLimit(parent, minutes2, longer = "--timeout gives it longer") {
 }
 
 // ts-src/engine/docs/documentation.ts
-var import_node_fs56 = require("node:fs");
-var import_node_path69 = require("node:path");
+var import_node_fs55 = require("node:fs");
+var import_node_path68 = require("node:path");
 
 // ts-src/inspect/installed.ts
 init_diagnostics();
@@ -35676,7 +35677,7 @@ function soundInventory(inventory, name6, version3) {
 }
 
 // ts-src/engine/docs/taken.ts
-var import_node_path68 = require("node:path");
+var import_node_path67 = require("node:path");
 
 // ts-src/render/api-overview.ts
 var sections = [
@@ -35719,7 +35720,7 @@ function frameOf(organization, { request, parts: parts2 }) {
 var ofTools = /^(api\/([^/]+\.(css|js|svg|png|md5|map)|(annotated|classes|hierarchy|inherits|files|pages|namespaces|topics|modules|examples)\.html|(functions|globals|namespacemembers)(_[^/]*)?\.html|graph_legend\.html)|doc\/_static\/(basic\.css|pygments\.css|alabaster\.css|[A-Za-z_.-]*(jquery|underscore|doctools|sphinx_highlight|language_data|documentation_options|_sphinx_javascript_frameworks_compat|searchtools)[A-Za-z0-9_.-]*\.js)|doc\/(objects\.inv|\.buildinfo|\.nojekyll|searchindex\.js))$/;
 async function pagesOf(organization, job, results) {
   const { request, environment: environment3 } = job;
-  const folder2 = (0, import_node_path68.join)(environment3.build, "docs", "pages");
+  const folder2 = (0, import_node_path67.join)(environment3.build, "docs", "pages");
   const pages = await takePages(folder2, (path2) => ofTools.test(path2) && path2 !== `${apiFolder}/index.html`);
   const time2 = new Patience();
   const shape2 = (of, make) => {
@@ -36018,11 +36019,11 @@ function writeInputs(options5, job) {
 }
 function write(folder2, files) {
   for (const [name6, data] of Object.entries(files)) {
-    const path2 = (0, import_node_path69.join)(folder2, name6);
-    (0, import_node_fs56.mkdirSync)((0, import_node_path69.dirname)(path2), { recursive: true });
-    (0, import_node_fs56.chmodSync)((0, import_node_path69.dirname)(path2), 493);
-    (0, import_node_fs56.writeFileSync)(path2, data);
-    (0, import_node_fs56.chmodSync)(path2, 420);
+    const path2 = (0, import_node_path68.join)(folder2, name6);
+    (0, import_node_fs55.mkdirSync)((0, import_node_path68.dirname)(path2), { recursive: true });
+    (0, import_node_fs55.chmodSync)((0, import_node_path68.dirname)(path2), 493);
+    (0, import_node_fs55.writeFileSync)(path2, data);
+    (0, import_node_fs55.chmodSync)(path2, 420);
   }
 }
 async function recordOf3(options5, job, results, begun) {
@@ -36034,8 +36035,8 @@ async function recordOf3(options5, job, results, begun) {
   const pages = await pagesOf(options5.distro.organization, job, results);
   const facts = await factsOf2(job, pages);
   const warnings = [...results.warnings, ...wishes.notes];
-  const packed3 = (0, import_node_path69.join)(request.work, `${name6}.pages`);
-  (0, import_node_fs56.writeFileSync)(packed3, packPages(pages));
+  const packed3 = (0, import_node_path68.join)(request.work, `${name6}.pages`);
+  (0, import_node_fs55.writeFileSync)(packed3, packPages(pages));
   await checkLeft(build4, "docs/results.json", 64 << 20);
   return {
     schema: 1,
@@ -36083,8 +36084,8 @@ async function interfaceOf2({ request, environment: environment3, installed, sph
 }
 
 // ts-src/engine/build/objects.ts
-var import_node_fs58 = require("node:fs");
-var import_node_path71 = require("node:path");
+var import_node_fs57 = require("node:fs");
+var import_node_path70 = require("node:path");
 init_files();
 init_digest();
 init_names();
@@ -36145,41 +36146,41 @@ function keyText(inputs) {
 }
 
 // ts-src/engine/build/dependency-times.ts
-var import_node_fs57 = require("node:fs");
-var import_node_path70 = require("node:path");
+var import_node_fs56 = require("node:fs");
+var import_node_path69 = require("node:path");
 init_faults();
 function keepDependencyTimes(root, changed2, views) {
   for (const { name: name6, former, paths: paths2 } of changed2) {
-    const view = (0, import_node_path70.join)(views, name6);
+    const view = (0, import_node_path69.join)(views, name6);
     const fresh = `${view}.new`;
-    (0, import_node_fs57.rmSync)(fresh, { recursive: true, force: true });
+    (0, import_node_fs56.rmSync)(fresh, { recursive: true, force: true });
     for (const path2 of paths2) {
-      const now = fileAt((0, import_node_path70.join)(root, path2));
+      const now = fileAt((0, import_node_path69.join)(root, path2));
       if (!now) continue;
-      const before2 = fileAt((0, import_node_path70.join)(former, path2));
-      if (before2 && sameText((0, import_node_path70.join)(root, path2), now, (0, import_node_path70.join)(former, path2), before2))
-        putLink((0, import_node_path70.join)(former, path2), (0, import_node_path70.join)(root, path2));
-      (0, import_node_fs57.mkdirSync)((0, import_node_path70.dirname)((0, import_node_path70.join)(fresh, path2)), { recursive: true });
-      putLink((0, import_node_path70.join)(root, path2), (0, import_node_path70.join)(fresh, path2));
+      const before2 = fileAt((0, import_node_path69.join)(former, path2));
+      if (before2 && sameText((0, import_node_path69.join)(root, path2), now, (0, import_node_path69.join)(former, path2), before2))
+        putLink((0, import_node_path69.join)(former, path2), (0, import_node_path69.join)(root, path2));
+      (0, import_node_fs56.mkdirSync)((0, import_node_path69.dirname)((0, import_node_path69.join)(fresh, path2)), { recursive: true });
+      putLink((0, import_node_path69.join)(root, path2), (0, import_node_path69.join)(fresh, path2));
     }
-    (0, import_node_fs57.rmSync)(view, { recursive: true, force: true });
-    (0, import_node_fs57.mkdirSync)(fresh, { recursive: true });
-    (0, import_node_fs57.renameSync)(fresh, view);
+    (0, import_node_fs56.rmSync)(view, { recursive: true, force: true });
+    (0, import_node_fs56.mkdirSync)(fresh, { recursive: true });
+    (0, import_node_fs56.renameSync)(fresh, view);
   }
 }
 function fileAt(path2) {
-  const found2 = (0, import_node_fs57.lstatSync)(path2, { throwIfNoEntry: false });
+  const found2 = (0, import_node_fs56.lstatSync)(path2, { throwIfNoEntry: false });
   return found2?.isFile() ? found2 : void 0;
 }
 function sameText(path2, a, other, b) {
   if (a.ino === b.ino || a.size !== b.size || a.mode !== b.mode) return false;
-  return (0, import_node_fs57.readFileSync)(path2).equals((0, import_node_fs57.readFileSync)(other));
+  return (0, import_node_fs56.readFileSync)(path2).equals((0, import_node_fs56.readFileSync)(other));
 }
 function putLink(from, to) {
   const beside = `${to}.slipway-link`;
   try {
-    (0, import_node_fs57.linkSync)(from, beside);
-    (0, import_node_fs57.renameSync)(beside, to);
+    (0, import_node_fs56.linkSync)(from, beside);
+    (0, import_node_fs56.renameSync)(beside, to);
   } catch (e) {
     if (!["EXDEV", "EMLINK", "EPERM", "EEXIST"].includes(codeOf(e) ?? "")) throw e;
   }
@@ -36193,9 +36194,9 @@ async function openObjects({ driver, state, store: store2 }, request, { source: 
   const { graph: graph2, package: p } = request;
   const seen = kept2.includes(p.buildType) ? readSource(source2) : void 0;
   if (!seen) return void 0;
-  const place3 = (0, import_node_path71.join)(state, "objects", sha256(`${graph2.id}/${p.name}`).slice(0, 24));
-  const folder2 = (0, import_node_path71.join)(place3, "obj");
-  const file3 = (0, import_node_path71.join)(place3, "record.json");
+  const place3 = (0, import_node_path70.join)(state, "objects", sha256(`${graph2.id}/${p.name}`).slice(0, 24));
+  const folder2 = (0, import_node_path70.join)(place3, "obj");
+  const file3 = (0, import_node_path70.join)(place3, "record.json");
   const release2 = await holdMutex(`${place3}.lock`);
   const { source: _source, dependencies: _dependencies, ...frame } = request.resolved.inputs();
   const now = {
@@ -36206,16 +36207,16 @@ async function openObjects({ driver, state, store: store2 }, request, { source: 
   };
   const before2 = readJson(file3);
   const reused = before2?.schema === 1 && await fits(before2, now, request, store2);
-  const views = (0, import_node_path71.join)(place3, "dependencies");
+  const views = (0, import_node_path70.join)(place3, "dependencies");
   if (reused) {
     keepTimes(source2, before2, now);
     keepDependencyTimes(own3, await seenBefore(before2, now, { state, store: store2, views }), views);
   } else {
     await driver.remove(folder2);
-    (0, import_node_fs58.rmSync)(views, { recursive: true, force: true });
+    (0, import_node_fs57.rmSync)(views, { recursive: true, force: true });
   }
-  privateFolder((0, import_node_path71.dirname)(folder2));
-  (0, import_node_fs58.mkdirSync)(folder2, { recursive: true });
+  privateFolder((0, import_node_path70.dirname)(folder2));
+  (0, import_node_fs57.mkdirSync)(folder2, { recursive: true });
   writeWhole(file3, JSON.stringify(now));
   return {
     folder: folder2,
@@ -36230,10 +36231,10 @@ function readSource(source2) {
   const files = {};
   const frame = [];
   for (const path2 of entriesBelow(source2).sort()) {
-    const found2 = (0, import_node_fs58.lstatSync)((0, import_node_path71.join)(source2, path2));
-    if (found2.isSymbolicLink()) frame.push(`${path2} -> ${(0, import_node_fs58.readlinkSync)((0, import_node_path71.join)(source2, path2))}`);
+    const found2 = (0, import_node_fs57.lstatSync)((0, import_node_path70.join)(source2, path2));
+    if (found2.isSymbolicLink()) frame.push(`${path2} -> ${(0, import_node_fs57.readlinkSync)((0, import_node_path70.join)(source2, path2))}`);
     if (!found2.isFile()) continue;
-    const bytes = (0, import_node_fs58.readFileSync)((0, import_node_path71.join)(source2, path2));
+    const bytes = (0, import_node_fs57.readFileSync)((0, import_node_path70.join)(source2, path2));
     if (compiled.test(path2) && timed.test(bytes.toString("latin1"))) return void 0;
     const digest4 = sha256(bytes);
     files[path2] = [digest4, found2.mtimeMs];
@@ -36270,10 +36271,10 @@ async function seenBefore(before2, now, { state, store: store2, views }) {
   const seen = [];
   for (const [name6, made2] of Object.entries(now.dependencies)) {
     const old = ownIn(before2.dependencies, name6);
-    const view = (0, import_node_path71.join)(views, name6);
+    const view = (0, import_node_path70.join)(views, name6);
     const kept4 = exists(view);
     if (!old || !kept4 && old.deb === made2.deb) continue;
-    const former = kept4 ? view : (0, import_node_path71.join)(state, "unpacked", old.deb);
+    const former = kept4 ? view : (0, import_node_path70.join)(state, "unpacked", old.deb);
     seen.push({ name: name6, former, paths: (await pathsOf(store2, made2))?.split("\n") ?? [] });
   }
   return seen;
@@ -36287,7 +36288,7 @@ function keepTimes(source2, before2, now) {
   for (const [path2, entry2] of Object.entries(now.files)) {
     const old = ownIn(before2.files, path2);
     if (old?.[0] !== entry2[0]) continue;
-    (0, import_node_fs58.utimesSync)((0, import_node_path71.join)(source2, path2), old[1] / 1e3, old[1] / 1e3);
+    (0, import_node_fs57.utimesSync)((0, import_node_path70.join)(source2, path2), old[1] / 1e3, old[1] / 1e3);
     entry2[1] = old[1];
   }
 }
@@ -36342,11 +36343,11 @@ function rootsOf(graph2, n, roots) {
 }
 
 // ts-src/engine/build/pack.ts
-var import_node_fs60 = require("node:fs");
-var import_node_path74 = require("node:path");
+var import_node_fs59 = require("node:fs");
+var import_node_path73 = require("node:path");
 
 // ts-src/inspect/python-needs.ts
-var import_node_path72 = require("node:path");
+var import_node_path71 = require("node:path");
 var modules = /^\/(?:local\/)?lib\/python3(?:\.(\d+))?\/(?:site|dist)-packages\//;
 var extension = /\.cpython-3(\d+)-[^/]*\.so$/;
 var interpreter = /^#!\s*(?:\/usr)?(?:\/local)?\/bin\/(?:env\s+(?:-S\s*)?)?(python\d?(?:\.\d+)?|sh|bash|dash|zsh)\b/;
@@ -36364,7 +36365,7 @@ function pythonNeeds(stage, members2, prefix) {
     if (minor2 !== void 0) minors.add(minor2);
     if (found2) any = true;
     else if (m.mode & 73 || shellScript.test(m.path)) {
-      const runs = runsPython((0, import_node_path72.join)(stage, m.path), shellScript.test(m.path));
+      const runs = runsPython((0, import_node_path71.join)(stage, m.path), shellScript.test(m.path));
       if (runs === "python") unversioned = true;
       else if (runs) any = true;
     }
@@ -36386,8 +36387,8 @@ function runsPython(file3, isShell) {
 }
 
 // ts-src/inspect/staged.ts
-var import_node_fs59 = require("node:fs");
-var import_node_path73 = require("node:path");
+var import_node_fs58 = require("node:fs");
+var import_node_path72 = require("node:path");
 init_faults();
 var most2 = 5e5;
 function stagedMembers(root) {
@@ -36395,21 +36396,21 @@ function stagedMembers(root) {
   let kilobytes = 0;
   const stack = [""];
   try {
-    if (!(0, import_node_fs59.lstatSync)(root).isDirectory()) return "what it installed is no folder";
+    if (!(0, import_node_fs58.lstatSync)(root).isDirectory()) return "what it installed is no folder";
     for (let folder2 = stack.pop(); folder2 !== void 0; folder2 = stack.pop()) {
-      for (const name6 of (0, import_node_fs59.readdirSync)((0, import_node_path73.join)(root, folder2))) {
+      for (const name6 of (0, import_node_fs58.readdirSync)((0, import_node_path72.join)(root, folder2))) {
         const path2 = `${folder2}/${name6}`;
         if (name6.includes("\uFFFD")) return `it installed ${shownName(path2)}, whose name is no UTF-8`;
         if (Buffer.byteLength(path2) > longestPath)
           return `it installed a path of more than ${longestPath} bytes: ${shownName(path2)}`;
-        const stat2 = (0, import_node_fs59.lstatSync)((0, import_node_path73.join)(root, path2));
+        const stat2 = (0, import_node_fs58.lstatSync)((0, import_node_path72.join)(root, path2));
         const type = typeOf(stat2);
         if (type === "directory") stack.push(path2);
         members2.push({
           path: path2,
           type,
           mode: stat2.mode & 4095,
-          target: type === "link" ? (0, import_node_fs59.readlinkSync)((0, import_node_path73.join)(root, path2)) : ""
+          target: type === "link" ? (0, import_node_fs58.readlinkSync)((0, import_node_path72.join)(root, path2)) : ""
         });
         kilobytes += type === "file" ? Math.ceil(stat2.size / 1024) : 1;
         if (members2.length > most2) return `it installed more than ${most2} files`;
@@ -36478,10 +36479,10 @@ function refusal(faults3) {
 ${remedy}`}`;
 }
 var largestText5 = 64 << 20;
-var stageOf = (environment3) => (0, import_node_path74.join)(environment3.build, "stage");
+var stageOf = (environment3) => (0, import_node_path73.join)(environment3.build, "stage");
 async function finishPackages(options5, request, environment3, folder2) {
   const { graph: graph2, number: number7, package: p } = request;
-  const out = (0, import_node_path74.join)(folder2, "out");
+  const out = (0, import_node_path73.join)(folder2, "out");
   const text8 = async (name6) => (await readLeft(folder2, `out/${name6}`, largestText5))?.toString("utf8") ?? "";
   const lines = async (name6) => (await text8(name6)).split("\n").filter(Boolean);
   const stage = stageOf(environment3);
@@ -36511,11 +36512,11 @@ async function finishPackages(options5, request, environment3, folder2) {
     replaces: staged.members.some((m) => isPrefixFile(m.path, graph2.scope.prefix)) ? [...planned2.replaces, environmentOf(options5, request)] : planned2.replaces,
     provides: abi2.name ? [abi2.name] : []
   };
-  const target2 = (0, import_node_path74.join)(request.work, "packages");
-  (0, import_node_fs60.mkdirSync)(target2);
+  const target2 = (0, import_node_path73.join)(request.work, "packages");
+  (0, import_node_fs59.mkdirSync)(target2);
   const seconds = stampSeconds(stampOfBuild(options5, request));
   const finish2 = async (from, c, allowed, more) => {
-    const path2 = (0, import_node_path74.join)(target2, debFile(c.package, c.version, architecture3));
+    const path2 = (0, import_node_path73.join)(target2, debFile(c.package, c.version, architecture3));
     const members2 = [
       { path: "control", data: renderControl(c) },
       { path: "md5sums", data: await text8(`${from}.md5sums`) }
@@ -36524,7 +36525,7 @@ async function finishPackages(options5, request, environment3, folder2) {
     const kept4 = from === "package.deb" ? conffilesOf(p.systemFiles ?? []) : [];
     if (kept4.length) members2.push({ path: "conffiles", data: kept4.map((f) => `${f}
 `).join("") });
-    await assemble((0, import_node_path74.join)(out, from), members2, path2, seconds);
+    await assemble((0, import_node_path73.join)(out, from), members2, path2, seconds);
     return { path: path2, policy: { ...policyOf(c, allowed), conffiles: kept4 } };
   };
   const main2 = await finish2("package.deb", control, placesOf2(graph2, p), await text8("shlibs") ? ["shlibs"] : []);
@@ -36549,7 +36550,7 @@ var debugPaths = (ids) => [...new Set(ids)].sort().map((id) => `/usr/lib/debug/.
 var debugControl = (main2, ids, out) => ({
   ...main2,
   package: `${main2.package}-dbgsym`,
-  installedSize: Math.ceil((0, import_node_fs60.lstatSync)((0, import_node_path74.join)(out, "debug.deb")).size / 1024),
+  installedSize: Math.ceil((0, import_node_fs59.lstatSync)((0, import_node_path73.join)(out, "debug.deb")).size / 1024),
   section: "debug",
   depends: [`${main2.package} (= ${main2.version})`],
   provides: [],
@@ -36577,11 +36578,11 @@ async function assemble(from, members2, target2, seconds) {
 }
 
 // ts-src/engine/build/tests.ts
-var import_node_fs61 = require("node:fs");
-var import_node_path76 = require("node:path");
+var import_node_fs60 = require("node:fs");
+var import_node_path75 = require("node:path");
 
 // ts-src/inspect/test-results.ts
-var import_node_path75 = require("node:path");
+var import_node_path74 = require("node:path");
 var unsaid = "it failed";
 var mostBytes3 = 16 << 20;
 var mostInAll = 128 << 20;
@@ -36596,7 +36597,7 @@ async function readResults(root, folder2, room = resultRoom()) {
   try {
     for (const { path: path2, kind } of await walkLeft(root, folder2, { most: mostFiles5 })) {
       if (!path2.endsWith(".xml")) continue;
-      const name6 = (0, import_node_path75.basename)(path2);
+      const name6 = (0, import_node_path74.basename)(path2);
       if (kind !== "a file") {
         damaged2.push(`${shownName(name6)} (${kind})`);
         continue;
@@ -36742,10 +36743,10 @@ function markFlaky(cases, earlier2) {
 var mostWords = 4 << 20;
 function hasTests(source2, p) {
   const { file: file3, words: words6 } = rulesOf(p.buildType).tests;
-  const visit = (folder2, depth2) => (0, import_node_fs61.readdirSync)(folder2, { withFileTypes: true }).some((e) => {
-    const path2 = (0, import_node_path76.join)(folder2, e.name);
+  const visit = (folder2, depth2) => (0, import_node_fs60.readdirSync)(folder2, { withFileTypes: true }).some((e) => {
+    const path2 = (0, import_node_path75.join)(folder2, e.name);
     if (e.isDirectory()) return depth2 < 8 && e.name !== ".git" && visit(path2, depth2 + 1);
-    return file3.test(e.name) && e.isFile() && (!words6 || (0, import_node_fs61.lstatSync)(path2).size < mostWords && words6.test((0, import_node_fs61.readFileSync)(path2, "utf8")));
+    return file3.test(e.name) && e.isFile() && (!words6 || (0, import_node_fs60.lstatSync)(path2).size < mostWords && words6.test((0, import_node_fs60.readFileSync)(path2, "utf8")));
   });
   return visit(source2, 0);
 }
@@ -36810,7 +36811,7 @@ var PackageBuilder = class {
       root: { layers: [own3, ...layers2] },
       network: asked2.tests ? "loopback" : false,
       user: "builder",
-      work: (0, import_node_path77.join)(request.work, "root-shell"),
+      work: (0, import_node_path76.join)(request.work, "root-shell"),
       terminal: true,
       signal: options5.signal,
       binds: [
@@ -36868,8 +36869,8 @@ var PackageBuilder = class {
         return failed(reasonOf2(options5, built, limit, { log, what: "its build", failed: failedPackage(request) }));
       const fault4 = checkStaged(request, environment3);
       if (fault4 !== void 0) return failed(fault4);
-      const folder2 = (0, import_node_path77.join)(work2, "pack");
-      (0, import_node_fs62.mkdirSync)((0, import_node_path77.join)(folder2, "tree"), { recursive: true });
+      const folder2 = (0, import_node_path76.join)(work2, "pack");
+      (0, import_node_fs61.mkdirSync)((0, import_node_path76.join)(folder2, "tree"), { recursive: true });
       const packed3 = await enter2({
         script: "pack.sh",
         steps: ["pack"],
@@ -36998,11 +36999,11 @@ var PackageBuilder = class {
 };
 
 // ts-src/engine/system-packages.ts
-var import_node_path82 = require("node:path");
+var import_node_path81 = require("node:path");
 init_diagnostics();
 
 // ts-src/sandbox/apt-resolver.ts
-var import_node_path78 = require("node:path");
+var import_node_path77 = require("node:path");
 init_digest();
 init_names();
 init_files();
@@ -37039,7 +37040,7 @@ var AptResolver = class {
     this.driver = driver;
     this.state = state;
     this.base = base;
-    this.memory = (0, import_node_path78.join)(base.folder, "answers.json");
+    this.memory = (0, import_node_path77.join)(base.folder, "answers.json");
     this.resolved = new Map(Object.entries(readJson(this.memory) ?? {}));
   }
   /** Names → digest of their set; refused names → apt's message. */
@@ -37091,7 +37092,7 @@ var AptResolver = class {
     if (!handle) this.handles.set(digest4, handle = { digest: digest4, packages: () => this.packagesOf(names4, digest4) });
     return handle;
   }
-  setFile = (digest4) => (0, import_node_path78.join)(this.base.folder, "sets", `${digest4}.json`);
+  setFile = (digest4) => (0, import_node_path77.join)(this.base.folder, "sets", `${digest4}.json`);
   async packagesOf(names4, digest4) {
     const sound = (set) => Array.isArray(set) && set.every((p) => typeof p === "string" && isPinnedPackage(p)) && sha256(set.join(" ")) === digest4;
     const here = readJson(this.setFile(digest4));
@@ -37137,7 +37138,7 @@ var AptResolver = class {
   }
   async askFor(sets) {
     const work2 = newScratch(this.state);
-    writeWhole((0, import_node_path78.join)(work2, "sets"), `${sets.join("\n")}
+    writeWhole((0, import_node_path77.join)(work2, "sets"), `${sets.join("\n")}
 `);
     const out = await this.driver.enter({
       root: { layers: [this.base.root] },
@@ -37145,7 +37146,7 @@ var AptResolver = class {
       user: "root",
       work: work2,
       env: aptEnvironment(void 0),
-      binds: [...listBinds(this.base), { from: (0, import_node_path78.join)(work2, "sets"), to: "/sets", readOnly: true }],
+      binds: [...listBinds(this.base), { from: (0, import_node_path77.join)(work2, "sets"), to: "/sets", readOnly: true }],
       command: [
         "sh",
         "-c",
@@ -37177,8 +37178,8 @@ function readAnswers(text8) {
 }
 
 // ts-src/sandbox/stored-base.ts
-var import_node_fs63 = require("node:fs");
-var import_node_path79 = require("node:path");
+var import_node_fs62 = require("node:fs");
+var import_node_path78 = require("node:path");
 init_diagnostics();
 init_stored();
 init_files();
@@ -37193,9 +37194,9 @@ var nameOf4 = (digest4, archive) => `bases/${digest4}-${archive.slice(0, 16)}.js
 async function keepBase(store2, base, work2) {
   const name6 = nameOf4(base.digest, base.archive);
   if (await store2.readJson(name6)) return;
-  (0, import_node_fs63.mkdirSync)(work2, { recursive: true });
-  const tar = (0, import_node_path79.join)(work2, "base.tar.gz");
-  const lists = (0, import_node_path79.join)(work2, "lists.tar.gz");
+  (0, import_node_fs62.mkdirSync)(work2, { recursive: true });
+  const tar = (0, import_node_path78.join)(work2, "base.tar.gz");
+  const lists = (0, import_node_path78.join)(work2, "lists.tar.gz");
   for (const [command2, args] of [
     ["sh", ["-c", 'gzip -1 -n < "$1" > "$2"', "sh", base.tar, tar]],
     ["tar", ["-c", "-z", "--sort=name", "--numeric-owner", "-f", lists, "-C", base.lists, "."]]
@@ -37213,14 +37214,14 @@ async function keepBase(store2, base, work2) {
 async function toldBase(store2, state, platform3, wanted) {
   const stored2 = await keptBase(store2, wanted);
   if (!stored2) return lost2("base", platform3, wanted.digest);
-  return good(baseIn((0, import_node_path79.join)(state, "told", folderName(wanted)), wanted, stored2));
+  return good(baseIn((0, import_node_path78.join)(state, "told", folderName(wanted)), wanted, stored2));
 }
 var baseIn = (folder2, wanted, { packages, made: made2 }) => ({
   ...wanted,
   folder: folder2,
-  root: (0, import_node_path79.join)(folder2, "root"),
-  lists: (0, import_node_path79.join)(folder2, "lists"),
-  tar: (0, import_node_path79.join)(folder2, "base.tar"),
+  root: (0, import_node_path78.join)(folder2, "root"),
+  lists: (0, import_node_path78.join)(folder2, "lists"),
+  tar: (0, import_node_path78.join)(folder2, "base.tar"),
   packages,
   made: made2,
   sources: "store"
@@ -37234,11 +37235,11 @@ var folderName = ({ digest: digest4, archive }) => `${digest4.slice(0, 16)}-${ar
 async function storedBase(request) {
   const { driver, state, name: name6, architecture: architecture3, wanted } = request;
   const folder2 = basesFolder(driver.name, state, name6, architecture3);
-  const kept4 = (0, import_node_path79.join)(folder2, `kept-${folderName(wanted)}.json`);
+  const kept4 = (0, import_node_path78.join)(folder2, `kept-${folderName(wanted)}.json`);
   const there = async () => {
-    for (const file3 of [(0, import_node_path79.join)(folder2, "current.json"), kept4]) {
+    for (const file3 of [(0, import_node_path78.join)(folder2, "current.json"), kept4]) {
       const base = readJson(file3);
-      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path79.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root)) {
+      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path78.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root)) {
         noteUse(privateFolder(base.folder));
         return base;
       }
@@ -37248,7 +37249,7 @@ async function storedBase(request) {
   const now = await there();
   if (now) return good(now);
   return withMutex(
-    (0, import_node_path79.join)(folder2, "lock"),
+    (0, import_node_path78.join)(folder2, "lock"),
     async () => {
       const other = await there();
       if (other) return good(other);
@@ -37267,29 +37268,29 @@ async function fetchBase(request, folder2) {
   request.progress(`fetching the base system of ${name6} (${architecture3}) from the store`);
   const [tar, lists] = [await store2.path(stored2.tar), await store2.path(stored2.lists)];
   if (!tar || !lists) return lost2("whole base", name6, wanted.digest);
-  const work2 = (0, import_node_path79.join)(folder2, `new-${process.pid}`);
+  const work2 = (0, import_node_path78.join)(folder2, `new-${process.pid}`);
   await driver.remove(work2);
-  (0, import_node_fs63.mkdirSync)((0, import_node_path79.join)(privateFolder(work2), "lists"));
+  (0, import_node_fs62.mkdirSync)((0, import_node_path78.join)(privateFolder(work2), "lists"));
   const unzipped4 = await run("sh", [
     "-c",
     'gzip -d < "$1" | head -c "$5" > "$2" && gzip -d < "$3" | head -c "$6" | tar -x -C "$4"',
     "sh",
     tar,
-    (0, import_node_path79.join)(work2, "base.tar"),
+    (0, import_node_path78.join)(work2, "base.tar"),
     lists,
-    (0, import_node_path79.join)(work2, "lists"),
+    (0, import_node_path78.join)(work2, "lists"),
     String(largestBase),
     String(largestLists)
   ]);
   if (unzipped4.code !== 0) return cannotUnpack(name6, unzipped4);
-  await keepPlainFiles((0, import_node_path79.join)(work2, "lists"));
-  if (await sha256File((0, import_node_path79.join)(work2, "base.tar")) !== wanted.digest) return lost2("sound base", name6, wanted.digest);
-  if (await listsDigest((0, import_node_path79.join)(work2, "lists")) !== wanted.archive) return lost2("sound list", name6, wanted.digest);
-  const unpacked2 = await driver.unpack((0, import_node_path79.join)(work2, "base.tar"), (0, import_node_path79.join)(work2, "root"));
+  await keepPlainFiles((0, import_node_path78.join)(work2, "lists"));
+  if (await sha256File((0, import_node_path78.join)(work2, "base.tar")) !== wanted.digest) return lost2("sound base", name6, wanted.digest);
+  if (await listsDigest((0, import_node_path78.join)(work2, "lists")) !== wanted.archive) return lost2("sound list", name6, wanted.digest);
+  const unpacked2 = await driver.unpack((0, import_node_path78.join)(work2, "base.tar"), (0, import_node_path78.join)(work2, "root"));
   if (unpacked2.code !== 0) return cannotUnpack(name6, unpacked2);
-  const final = (0, import_node_path79.join)(folder2, folderName(wanted));
+  const final = (0, import_node_path78.join)(folder2, folderName(wanted));
   if (exists(final)) await driver.remove(final);
-  (0, import_node_fs63.renameSync)(work2, final);
+  (0, import_node_fs62.renameSync)(work2, final);
   const base = baseIn(final, wanted, stored2);
   const prepared2 = await prepareBase(driver, state, base);
   return prepared2.ok ? good({ ...base, packages: prepared2.value }) : prepared2;
@@ -37325,8 +37326,8 @@ async function sharedBase(request) {
 }
 
 // ts-src/sandbox/package-mirror.ts
-var import_node_fs64 = require("node:fs");
-var import_node_path80 = require("node:path");
+var import_node_fs63 = require("node:fs");
+var import_node_path79 = require("node:path");
 init_files();
 init_digest();
 init_stored();
@@ -37350,10 +37351,10 @@ var PackageMirror = class {
     await this.store.many(packages, async (pinned) => {
       const file3 = await this.fileOf(pinned);
       if (!file3) return;
-      const temporary2 = temporaryBeside((0, import_node_path80.join)(folder2, file3.name));
+      const temporary2 = temporaryBeside((0, import_node_path79.join)(folder2, file3.name));
       if (!await this.store.place(file3, temporary2)) return;
-      (0, import_node_fs64.renameSync)(temporary2, (0, import_node_path80.join)(folder2, file3.name));
-      (0, import_node_fs64.rmSync)(temporary2, { force: true });
+      (0, import_node_fs63.renameSync)(temporary2, (0, import_node_path79.join)(folder2, file3.name));
+      (0, import_node_fs63.rmSync)(temporary2, { force: true });
       this.kept.add(pinned);
     });
   }
@@ -37365,13 +37366,13 @@ var PackageMirror = class {
   async keep(packages, folder2) {
     const wanted = packages.filter((p) => !this.kept.has(p));
     if (!wanted.length) return;
-    const names4 = (0, import_node_fs64.readdirSync)(folder2).filter(isDebFile);
+    const names4 = (0, import_node_fs63.readdirSync)(folder2).filter(isDebFile);
     await this.store.many(wanted, async (pinned) => {
       if (!await this.fileOf(pinned)) {
         const prefix = filePrefix(pinned);
         const name6 = names4.find((n) => n.startsWith(prefix));
         if (name6 === void 0) return;
-        await this.store.writeJson(this.nameOf(pinned), await this.store.put((0, import_node_path80.join)(folder2, name6)));
+        await this.store.writeJson(this.nameOf(pinned), await this.store.put((0, import_node_path79.join)(folder2, name6)));
       }
       this.kept.add(pinned);
     });
@@ -37408,8 +37409,8 @@ async function mirrorStates(store2) {
 }
 
 // ts-src/sandbox/system-layers.ts
-var import_node_fs65 = require("node:fs");
-var import_node_path81 = require("node:path");
+var import_node_fs64 = require("node:fs");
+var import_node_path80 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -37448,16 +37449,16 @@ var SystemLayers = class {
     if (made2.ok) await this.mirrored(set);
     return made2;
   }
-  all = () => (0, import_node_path81.join)(this.room.state, this.room.driver.name === "docker" ? "layers-docker" : "layers");
-  folder = (id) => (0, import_node_path81.join)(this.all(), id);
+  all = () => (0, import_node_path80.join)(this.room.state, this.room.driver.name === "docker" ? "layers-docker" : "layers");
+  folder = (id) => (0, import_node_path80.join)(this.all(), id);
   /** Folders of a layer and all below it; undefined if one is missing. */
   chain(id) {
     const chain = [];
     for (let at3 = id; at3; ) {
-      const layer = this.layers.get(at3) ?? readJson((0, import_node_path81.join)(this.folder(at3), "layer.json"));
+      const layer = this.layers.get(at3) ?? readJson((0, import_node_path80.join)(this.folder(at3), "layer.json"));
       if (!layer) return void 0;
       this.layers.set(at3, layer);
-      chain.push((0, import_node_path81.join)(this.folder(at3), "root"));
+      chain.push((0, import_node_path80.join)(this.folder(at3), "root"));
       at3 = layer.parent;
     }
     return [...chain, this.room.base.root];
@@ -37469,7 +37470,7 @@ var SystemLayers = class {
   async make(id, set, common3) {
     const there = await this.soundChain(id);
     if (there) return good(there);
-    return withMutex((0, import_node_path81.join)(this.all(), `${id}.lock`), async () => {
+    return withMutex((0, import_node_path80.join)(this.all(), `${id}.lock`), async () => {
       const other = await this.soundChain(id);
       return other ? good(other) : this.install(id, set, common3);
     });
@@ -37484,7 +37485,7 @@ var SystemLayers = class {
     const fetched = await this.fetch(missing);
     if (!fetched.ok) return fetched;
     const work2 = newScratch(this.room.state);
-    const keep2 = (0, import_node_path81.join)(work2, "kept");
+    const keep2 = (0, import_node_path80.join)(work2, "kept");
     const made2 = await this.room.driver.enter({
       root: { layers: lower, keep: keep2 },
       network: false,
@@ -37517,24 +37518,24 @@ var SystemLayers = class {
         })
       );
     await this.keep(id, parent ? { set, parent: parent.id } : { set }, keep2, work2);
-    return good([(0, import_node_path81.join)(this.folder(id), "root"), ...lower]);
+    return good([(0, import_node_path80.join)(this.folder(id), "root"), ...lower]);
   }
   /** Moves an installation's result in `kept` to the layer's place. */
   async keep(id, layer, kept4, work2) {
     privateFolder(this.all());
-    const staged = (0, import_node_path81.join)(work2, "layer");
-    (0, import_node_fs65.mkdirSync)(staged);
-    (0, import_node_fs65.rmSync)((0, import_node_path81.join)(kept4, "aptcache"), { recursive: true, force: true });
-    (0, import_node_fs65.renameSync)(kept4, (0, import_node_path81.join)(staged, "root"));
-    writeWhole((0, import_node_path81.join)(staged, "layer.json"), JSON.stringify(layer));
+    const staged = (0, import_node_path80.join)(work2, "layer");
+    (0, import_node_fs64.mkdirSync)(staged);
+    (0, import_node_fs64.rmSync)((0, import_node_path80.join)(kept4, "aptcache"), { recursive: true, force: true });
+    (0, import_node_fs64.renameSync)(kept4, (0, import_node_path80.join)(staged, "root"));
+    writeWhole((0, import_node_path80.join)(staged, "layer.json"), JSON.stringify(layer));
     if (exists(this.folder(id))) await this.room.driver.remove(this.folder(id));
-    (0, import_node_fs65.renameSync)(staged, this.folder(id));
+    (0, import_node_fs64.renameSync)(staged, this.folder(id));
     this.layers.set(id, layer);
   }
   async sound(chain) {
     for (const folder2 of chain) if (!this.known.has(folder2) && !await this.room.driver.ready(folder2)) return false;
     for (const folder2 of chain) {
-      if (!this.known.has(folder2) && folder2 !== this.room.base.root) noteUse((0, import_node_path81.join)((0, import_node_path81.dirname)(folder2), "layer.json"));
+      if (!this.known.has(folder2) && folder2 !== this.room.base.root) noteUse((0, import_node_path80.join)((0, import_node_path80.dirname)(folder2), "layer.json"));
       this.known.add(folder2);
     }
     return true;
@@ -37545,7 +37546,7 @@ var SystemLayers = class {
     let best;
     let names4 = [];
     try {
-      names4 = (0, import_node_fs65.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
+      names4 = (0, import_node_fs64.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
     } catch {
     }
     for (const id of names4) {
@@ -37565,17 +37566,17 @@ var SystemLayers = class {
     return fetched;
   }
   archives() {
-    const folder2 = privateFolder((0, import_node_path81.join)(this.room.state, "archives"));
-    (0, import_node_fs65.mkdirSync)((0, import_node_path81.join)(folder2, "partial"), { recursive: true, mode: 448 });
+    const folder2 = privateFolder((0, import_node_path80.join)(this.room.state, "archives"));
+    (0, import_node_fs64.mkdirSync)((0, import_node_path80.join)(folder2, "partial"), { recursive: true, mode: 448 });
     return folder2;
   }
   /** Downloads packages to the shared folder of .deb files; apt verifies each against the signed lists. */
   async fetch(packages) {
-    return withMutex((0, import_node_path81.join)(this.room.state, "archives.lock"), async () => {
+    return withMutex((0, import_node_path80.join)(this.room.state, "archives.lock"), async () => {
       const lacking2 = () => {
-        const held = (0, import_node_fs65.readdirSync)(this.archives());
+        const held = (0, import_node_fs64.readdirSync)(this.archives());
         const found2 = packages.map((p) => held.find((h) => h.startsWith(filePrefix(p))));
-        for (const name6 of found2) if (name6 !== void 0) noteUse((0, import_node_path81.join)(this.archives(), name6));
+        for (const name6 of found2) if (name6 !== void 0) noteUse((0, import_node_path80.join)(this.archives(), name6));
         return packages.filter((_, i) => found2[i] === void 0);
       };
       await this.room.mirror?.bring(lacking2(), this.archives());
@@ -37587,7 +37588,7 @@ var SystemLayers = class {
   }
   async download(missing) {
     const work2 = newScratch(this.room.state);
-    const fetched = (0, import_node_fs65.mkdtempSync)((0, import_node_path81.join)(this.archives(), ".new-"));
+    const fetched = (0, import_node_fs64.mkdtempSync)((0, import_node_path80.join)(this.archives(), ".new-"));
     try {
       const got = await this.enterForDownload(work2, fetched, missing);
       if (got.code === 0) {
@@ -37630,21 +37631,21 @@ var SystemLayers = class {
    * symlink there, which would lead to a file of this machine.
    */
   async status(layers2) {
-    const layer = layers2.find((l) => exists((0, import_node_path81.join)(l, statusFile)));
+    const layer = layers2.find((l) => exists((0, import_node_path80.join)(l, statusFile)));
     return layer === void 0 ? void 0 : checkLeft(layer, statusFile, largestStatus);
   }
 };
 function takePackages(from, to) {
-  for (const name6 of (0, import_node_fs65.readdirSync)(from).filter(isDebFile)) {
-    const path2 = (0, import_node_path81.join)(from, name6);
-    if (!(0, import_node_fs65.lstatSync)(path2).isFile()) continue;
-    if (((0, import_node_fs65.lstatSync)(path2).mode & 3602) !== 0) (0, import_node_fs65.chmodSync)(path2, 420);
-    (0, import_node_fs65.renameSync)(path2, (0, import_node_path81.join)(to, name6));
+  for (const name6 of (0, import_node_fs64.readdirSync)(from).filter(isDebFile)) {
+    const path2 = (0, import_node_path80.join)(from, name6);
+    if (!(0, import_node_fs64.lstatSync)(path2).isFile()) continue;
+    if (((0, import_node_fs64.lstatSync)(path2).mode & 3602) !== 0) (0, import_node_fs64.chmodSync)(path2, 420);
+    (0, import_node_fs64.renameSync)(path2, (0, import_node_path80.join)(to, name6));
   }
 }
 
 // ts-src/engine/system-packages.ts
-var logOf = (state) => (0, import_node_path82.join)(state, "slipway.log");
+var logOf = (state) => (0, import_node_path81.join)(state, "slipway.log");
 async function openSystem(request, target2, tells) {
   const { driver, state, store: store2 } = request;
   const found2 = request.distro.platforms[target2.platform];
@@ -37723,8 +37724,8 @@ async function mirrorSystems(graphs) {
 }
 
 // ts-src/engine/task-keys.ts
-var import_node_fs66 = require("node:fs");
-var import_node_path83 = require("node:path");
+var import_node_fs65 = require("node:fs");
+var import_node_path82 = require("node:path");
 init_maps();
 init_digest();
 
@@ -37765,7 +37766,7 @@ var wordOf = (set, word3) => set[word3] ?? 0;
 function reach(set, length) {
   while (set.length < length) set.push(0);
 }
-function join70(set, other) {
+function join69(set, other) {
   reach(set, other.length);
   for (let w = 0; w < other.length; w++) set[w] = wordOf(set, w) | wordOf(other, w);
 }
@@ -37821,7 +37822,7 @@ var TaskKeys = class {
     const built = needsOf(graph2.closures.build, n);
     const more = { build: [], test: graph2.closures.test[n], docs: graph2.closures.docs[n] }[kind] ?? [];
     const direct = kind === "build" ? built : [.../* @__PURE__ */ new Set([n, ...built, ...more])];
-    for (const d of direct) join70(names4, this.namesOf(graph2, d));
+    for (const d of direct) join69(names4, this.namesOf(graph2, d));
     const set = await graph2.system.resolve(vocabulary.sorted(names4));
     if (typeof set === "string") return `apt can't install what it needs: ${set}`;
     if (kind === "build") graph2.sets[n] = set;
@@ -37884,7 +37885,7 @@ var TaskKeys = class {
         templates: this.templatesDigest(p.buildType),
         base: graph2.base.digest,
         manifest: this.manifestDigest(graph2, p.name),
-        patches: (settings3.patches ?? []).map((f) => sha256((0, import_node_fs66.readFileSync)((0, import_node_path83.join)(this.distroRoot, f)))).join(" ")
+        patches: (settings3.patches ?? []).map((f) => sha256((0, import_node_fs65.readFileSync)((0, import_node_path82.join)(this.distroRoot, f)))).join(" ")
       });
       own3[n] = there = { parts: parts2, text: keyText(parts2) };
     }
@@ -37934,7 +37935,7 @@ var TaskKeys = class {
       const d = graph2.closures.index.get(name6);
       if (d === void 0) continue;
       const below3 = brought[d];
-      if (below3) join70(names4, below3);
+      if (below3) join69(names4, below3);
       else for (const c of [d, ...graph2.closures.run(d)]) addOwn(c);
     }
     brought[n] = names4;
@@ -38065,11 +38066,11 @@ async function prepareScopes(input, options5, store2, history) {
 }
 
 // ts-src/engine/system-lock.ts
-var import_node_path84 = require("node:path");
+var import_node_path83 = require("node:path");
 init_maps();
 init_diagnostics();
 init_files();
-var file2 = (workspace) => (0, import_node_path84.join)(workspace.state, "platforms.json");
+var file2 = (workspace) => (0, import_node_path83.join)(workspace.state, "platforms.json");
 function knownPlatforms(workspace) {
   const known3 = readJson(file2(workspace)) ?? {};
   const ids = new Set(
@@ -38158,7 +38159,7 @@ ${verdict2}`;
   const tails = (t) => t.log ? tellingPart((readIf(t.log) ?? "").slice(-4e5)) : [];
   (failed5 ? writeMessage : writeNote)(
     renderSummary(
-      results.map((t) => t.log ? { ...t, log: (0, import_node_path85.join)(output, t.log) } : t),
+      results.map((t) => t.log ? { ...t, log: (0, import_node_path84.join)(output, t.log) } : t),
       tails,
       Date.now() - begun
     )
@@ -38173,11 +38174,11 @@ ${verdict2}`;
   if (values.json) writeOutput(`${JSON.stringify({ stamp: plan2.stamp, output, results })}
 `);
   else if (published.sources.length) {
-    writeNote(`report: ${(0, import_node_path85.join)(output, "report.html")}
+    writeNote(`report: ${(0, import_node_path84.join)(output, "report.html")}
 `);
     writeNote("\nTo install from this repository, put this into /etc/apt/sources.list.d/slipway.sources:\n\n");
     writeOutput(published.sources.join("\n"));
-    const closed2 = notForAll((0, import_node_path85.join)(output, "apt"));
+    const closed2 = notForAll((0, import_node_path84.join)(output, "apt"));
     if (closed2)
       writeMessage(
         `
@@ -38189,18 +38190,18 @@ note: apt reads as the user _apt, who may not enter ${closed2}: chmod o+x it, or
 }
 function notForAll(path2) {
   const parts2 = path2.split("/");
-  return parts2.map((_, i) => parts2.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs67.statSync)(p).mode & 1) === 0);
+  return parts2.map((_, i) => parts2.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs66.statSync)(p).mode & 1) === 0);
 }
 
 // ts-src/cli/run-options.ts
-var import_node_os12 = require("node:os");
+var import_node_os11 = require("node:os");
 init_maps();
 init_sizes();
 
 // ts-src/sandbox/docker.ts
 var import_node_crypto10 = require("node:crypto");
-var import_node_fs68 = require("node:fs");
-var import_node_path86 = require("node:path");
+var import_node_fs67 = require("node:fs");
+var import_node_path85 = require("node:path");
 init_digest();
 init_files();
 init_process();
@@ -38468,7 +38469,7 @@ var capabilities = [
   "SETFCAP"
 ];
 var docker = (args, options5 = {}) => run("docker", args, options5);
-var imageOf = (folder2) => readIf((0, import_node_path86.join)(folder2, marker))?.trim();
+var imageOf = (folder2) => readIf((0, import_node_path85.join)(folder2, marker))?.trim();
 var ranOutOfMemory = async (name6) => (await docker(["inspect", "--format", "{{.State.OOMKilled}}", name6])).stdout.trim() === "true";
 var du = (args) => run("du", args);
 async function removeContainers(name6) {
@@ -38520,10 +38521,10 @@ function createArguments(entry2, { name: name6, image: image2, limits: limits2, 
 }
 async function copyLayers(layers2, name6, work2) {
   for (const layer of [...layers2].reverse()) {
-    const archive = (0, import_node_path86.join)(work2, "over.tar");
+    const archive = (0, import_node_path85.join)(work2, "over.tar");
     const packed3 = await run("tar", ["-c", "--owner=0", "--group=0", "-f", archive, "-C", layer, "."]);
     const copied2 = packed3.code === 0 ? await run("sh", ["-c", 'docker cp - "$1:/" < "$2"', "sh", name6, archive]) : packed3;
-    (0, import_node_fs68.rmSync)(archive, { force: true });
+    (0, import_node_fs67.rmSync)(archive, { force: true });
     if (copied2.code !== 0) return copied2;
   }
   return void 0;
@@ -38542,18 +38543,18 @@ async function start2({ log, signal, terminal }, name6, limits2) {
   return signal?.aborted === true && outcome.code === 0 ? { ...outcome, code: stopped } : outcome;
 }
 async function commit(name6, keep2) {
-  (0, import_node_fs68.mkdirSync)((0, import_node_path86.join)(keep2, "var/lib/dpkg"), { recursive: true });
+  (0, import_node_fs67.mkdirSync)((0, import_node_path85.join)(keep2, "var/lib/dpkg"), { recursive: true });
   const tag = `slipway-layer:${sha256(`${keep2}${name6}`).slice(0, 24)}`;
   const committed2 = await docker(["commit", "--change", 'CMD ["sh"]', name6, tag]);
   if (committed2.code !== 0) return committed2;
-  const status = await docker(["cp", `${name6}:/var/lib/dpkg/status`, (0, import_node_path86.join)(keep2, "var/lib/dpkg/status")]);
+  const status = await docker(["cp", `${name6}:/var/lib/dpkg/status`, (0, import_node_path85.join)(keep2, "var/lib/dpkg/status")]);
   if (status.code !== 0) return status;
-  (0, import_node_fs68.writeFileSync)((0, import_node_path86.join)(keep2, marker), `${tag}
+  (0, import_node_fs67.writeFileSync)((0, import_node_path85.join)(keep2, marker), `${tag}
 `);
   return void 0;
 }
 async function enter(entry2) {
-  (0, import_node_fs68.mkdirSync)(entry2.work, { recursive: true });
+  (0, import_node_fs67.mkdirSync)(entry2.work, { recursive: true });
   const images = entry2.root.layers.map(imageOf);
   const at3 = images.findIndex((i) => i !== void 0);
   const image2 = images[at3];
@@ -38566,10 +38567,10 @@ async function enter(entry2) {
     };
   const name6 = `slipway-${process.pid}-${(0, import_node_crypto10.randomBytes)(6).toString("hex")}`;
   const limits2 = entry2.limits ?? defaultLimits();
-  const filter = (0, import_node_path86.join)(entry2.work, `${name6}.seccomp.json`);
-  (0, import_node_fs68.writeFileSync)(filter, seccompProfile(entry2.network === true));
+  const filter = (0, import_node_path85.join)(entry2.work, `${name6}.seccomp.json`);
+  (0, import_node_fs67.writeFileSync)(filter, seccompProfile(entry2.network === true));
   const created = await docker(createArguments(entry2, { name: name6, image: image2, limits: limits2, filter }));
-  (0, import_node_fs68.rmSync)(filter);
+  (0, import_node_fs67.rmSync)(filter);
   if (created.code !== 0) return created;
   try {
     const notCopied = await copyLayers(entry2.root.layers.slice(0, at3), name6, entry2.work);
@@ -38594,11 +38595,11 @@ async function remove2(folder2) {
       "--network",
       "none",
       "--volume",
-      `${(0, import_node_path86.dirname)(folder2)}:/parent`,
+      `${(0, import_node_path85.dirname)(folder2)}:/parent`,
       image2,
       "rm",
       "-rf",
-      `/parent/${(0, import_node_path86.basename)(folder2)}`
+      `/parent/${(0, import_node_path85.basename)(folder2)}`
     ]);
 }
 function dockerDriver() {
@@ -38610,8 +38611,8 @@ function dockerDriver() {
       const tag = `slipway-base:${(await sha256File(tar)).slice(0, 24)}`;
       const imported = await docker(["import", tar, tag]);
       if (imported.code !== 0) return imported;
-      (0, import_node_fs68.mkdirSync)(folder2, { recursive: true });
-      (0, import_node_fs68.writeFileSync)((0, import_node_path86.join)(folder2, marker), `${tag}
+      (0, import_node_fs67.mkdirSync)(folder2, { recursive: true });
+      (0, import_node_fs67.writeFileSync)((0, import_node_path85.join)(folder2, marker), `${tag}
 `);
       return run("tar", ["-x", "--no-same-owner", "-f", tar, "-C", folder2, "./var/lib/dpkg/status"]);
     },
@@ -38628,7 +38629,7 @@ function dockerDriver() {
     },
     remove: remove2,
     async discard(folder2) {
-      for (const image2 of [folder2, (0, import_node_path86.join)(folder2, "root")].flatMap((f) => imageOf(f) ?? []))
+      for (const image2 of [folder2, (0, import_node_path85.join)(folder2, "root")].flatMap((f) => imageOf(f) ?? []))
         await docker(["image", "rm", image2]);
       await remove2(folder2);
     }
@@ -38636,8 +38637,8 @@ function dockerDriver() {
 }
 
 // ts-src/sandbox/unshare.ts
-var import_node_fs69 = require("node:fs");
-var import_node_path87 = require("node:path");
+var import_node_fs68 = require("node:fs");
+var import_node_path86 = require("node:path");
 
 // resources/templates/enter.pl
 var enter_default = `# The first process of a root: enter.sh runs it in the host's perl when everything is mounted on the folder \`m\`.
@@ -38808,7 +38809,7 @@ mount -t overlay overlay -o "ro,nosuid,nodev,lowerdir=$lower$options" m
 exec "$@"`;
 function readRoot(reading, plain5, propagation, inside) {
   const { work: work2, command: command2, env: env2, log, signal, onOutput } = reading;
-  (0, import_node_fs69.mkdirSync)(work2, { recursive: true });
+  (0, import_node_fs68.mkdirSync)(work2, { recursive: true });
   const layers2 = linkLayers(reading.layers, work2);
   return inside(
     ["--mount", "--propagation", propagation],
@@ -38818,16 +38819,16 @@ function readRoot(reading, plain5, propagation, inside) {
 }
 function linkLayers(layers2, work2) {
   return layers2.map((layer, i) => {
-    (0, import_node_fs69.symlinkSync)(layer, (0, import_node_path87.join)(work2, `l${i}`));
+    (0, import_node_fs68.symlinkSync)(layer, (0, import_node_path86.join)(work2, `l${i}`));
     return `l${i}`;
   }).join(":");
 }
 function linkUpper(keep2, work2) {
   if (!keep2) return "tmpfs";
-  (0, import_node_fs69.mkdirSync)(keep2, { recursive: true });
-  (0, import_node_fs69.mkdirSync)(`${keep2}.work`, { recursive: true });
-  (0, import_node_fs69.symlinkSync)(keep2, (0, import_node_path87.join)(work2, "k"));
-  (0, import_node_fs69.symlinkSync)(`${keep2}.work`, (0, import_node_path87.join)(work2, "k.work"));
+  (0, import_node_fs68.mkdirSync)(keep2, { recursive: true });
+  (0, import_node_fs68.mkdirSync)(`${keep2}.work`, { recursive: true });
+  (0, import_node_fs68.symlinkSync)(keep2, (0, import_node_path86.join)(work2, "k"));
+  (0, import_node_fs68.symlinkSync)(`${keep2}.work`, (0, import_node_path86.join)(work2, "k.work"));
   return "k";
 }
 var enterEnvironment2 = (entry2, limits2, group, plain5) => ({
@@ -38840,7 +38841,7 @@ var enterEnvironment2 = (entry2, limits2, group, plain5) => ({
   ...countsProcesses() ? { ENTER_PROCESSES: String(limits2.processes) } : {}
 });
 async function enterRoot(entry2, plain5, propagation, inside) {
-  (0, import_node_fs69.mkdirSync)(entry2.work, { recursive: true });
+  (0, import_node_fs68.mkdirSync)(entry2.work, { recursive: true });
   const layers2 = linkLayers(entry2.root.layers, entry2.work);
   const upper = linkUpper(entry2.root.keep, entry2.work);
   const binds = entry2.binds.flatMap((b) => [b.from, `${b.readOnly ? "ro:" : ""}${b.to}`]);
@@ -38912,7 +38913,7 @@ function unshareDriver() {
       return outcome;
     },
     unpack: (tar, folder2) => {
-      (0, import_node_fs69.mkdirSync)(folder2, { recursive: true });
+      (0, import_node_fs68.mkdirSync)(folder2, { recursive: true });
       return inside([], ["tar", "-x", "--numeric-owner", "--exclude", "./dev/*", "-f", tar, "-C", folder2], {});
     },
     ready: (folder2) => Promise.resolve(exists(folder2)),
@@ -38984,11 +38985,11 @@ function writtenLimits(text8) {
   return found2;
 }
 function limitsOf(verb, values) {
-  const cores = (0, import_node_os12.availableParallelism)();
+  const cores = (0, import_node_os11.availableParallelism)();
   const workers = count2(values.workers, Math.min(cores, 8));
   const jobs2 = count2(
     values.jobs,
-    Math.max(1, Math.min(cores, Math.floor((0, import_node_os12.freemem)() / (1.5 * 2 ** 30 * (workers ?? 1))) || 1))
+    Math.max(1, Math.min(cores, Math.floor((0, import_node_os11.freemem)() / (1.5 * 2 ** 30 * (workers ?? 1))) || 1))
   );
   const minutes2 = timeOf(values.timeout ?? "180");
   const task = writtenLimits(values.limits);
@@ -39121,7 +39122,7 @@ function unmatched(patterns2, plan2) {
 }
 
 // ts-src/cli/archive-check.ts
-var import_node_path88 = require("node:path");
+var import_node_path87 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -39197,7 +39198,7 @@ var archiveCheck = (planned2) => (scope2, target2, names4) => {
 function told5(m, scope2, target2, workspace) {
   const users2 = m.neededBy.length ? `needed by ${someOf(m.neededBy, 5)}` : `needed by the tests or the documentation of ${someOf(m.testedBy, 5)}`;
   const from = m.key === void 0 ? "which distro.yaml gives" : `which the rosdep key '${m.key}' gives`;
-  const text8 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path88.resolve)(workspace.root, m.file));
+  const text8 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path87.resolve)(workspace.root, m.file));
   const line2 = text8 === void 0 || m.key === void 0 ? void 0 : lineOfKey(text8, m.key);
   return (m.neededBy.length ? error : warning)(
     "system-missing",
@@ -39327,8 +39328,8 @@ function takeDocs(t, record3, cached3) {
 var earlier = (cached3) => cached3 ? "cached: " : "";
 
 // ts-src/engine/task-runner.ts
-var import_node_fs70 = require("node:fs");
-var import_node_path90 = require("node:path");
+var import_node_fs69 = require("node:fs");
+var import_node_path89 = require("node:path");
 
 // ts-src/engine/docs/stored-record.ts
 init_stored();
@@ -39339,7 +39340,7 @@ async function readDocRecord(store2, key) {
 }
 
 // ts-src/engine/store-repair.ts
-var import_node_path89 = require("node:path");
+var import_node_path88 = require("node:path");
 var StoreRepair = class {
   constructor(options5) {
     this.options = options5;
@@ -39382,7 +39383,7 @@ var StoreRepair = class {
     options5.note(`the store lost ${p.name}, or it was damaged: it is built again`);
     const resolved = await options5.taskKeys.resolveKey(graph2, d);
     if (typeof resolved === "string") return resolved;
-    const log = (0, import_node_path89.join)(options5.output, "logs", graph2.id, `${p.name}.log`);
+    const log = (0, import_node_path88.join)(options5.output, "logs", graph2.id, `${p.name}.log`);
     const outcome = await this.build(graph2, { graph: graph2, number: d, package: p, resolved, log });
     if (outcome.state === "failed") return `'${p.name}' was lost, and can't be built again: ${outcome.reason}`;
     options5.restored(graph2, d, outcome.value);
@@ -39433,20 +39434,20 @@ var TaskRunner = class {
   async run(graph2, task, resolved, started) {
     const { options: options5 } = this;
     const p = packageOf(graph2, task);
-    const lock2 = (0, import_node_path90.join)(options5.state, "locks", resolved.key);
+    const lock2 = (0, import_node_path89.join)(options5.state, "locks", resolved.key);
     const outcome = await withMutex(
       lock2,
       async () => {
         const another = await this.doneMeanwhile(graph2, task, resolved.key);
         if (another) return another;
         const kind = kindOf3(graph2, task);
-        const log = (0, import_node_path90.join)("logs", graph2.id, `${p.name}${kind === "build" ? "" : `.${kind}`}.log`);
+        const log = (0, import_node_path89.join)("logs", graph2.id, `${p.name}${kind === "build" ? "" : `.${kind}`}.log`);
         started(log);
-        return this.doNow(graph2, task, resolved, (0, import_node_path90.join)(options5.output, log));
+        return this.doNow(graph2, task, resolved, (0, import_node_path89.join)(options5.output, log));
       },
       () => this.reports.note(`${p.name}: another slipway does it; waiting`)
     );
-    (0, import_node_fs70.rmSync)(lock2, { force: true });
+    (0, import_node_fs69.rmSync)(lock2, { force: true });
     return outcome;
   }
   async doneMeanwhile(graph2, task, key) {
@@ -39794,8 +39795,8 @@ function makeProgress(options5) {
 
 // ts-src/collect/collect.ts
 var import_node_crypto11 = require("node:crypto");
-var import_node_fs73 = require("node:fs");
-var import_node_path93 = require("node:path");
+var import_node_fs72 = require("node:fs");
+var import_node_path92 = require("node:path");
 init_files();
 init_process();
 
@@ -39824,19 +39825,19 @@ function countKinds(things) {
 }
 
 // ts-src/collect/machine.ts
-var import_node_fs72 = require("node:fs");
-var import_node_path92 = require("node:path");
+var import_node_fs71 = require("node:fs");
+var import_node_path91 = require("node:path");
 init_files();
 
 // ts-src/collect/measure.ts
-var import_node_fs71 = require("node:fs");
-var import_node_path91 = require("node:path");
+var import_node_fs70 = require("node:fs");
+var import_node_path90 = require("node:path");
 init_files();
 init_faults();
 var isGone = (e) => codeOf(e) === "ENOENT";
 function statOf(path2) {
   try {
-    return (0, import_node_fs71.lstatSync)(path2);
+    return (0, import_node_fs70.lstatSync)(path2);
   } catch (e) {
     if (isGone(e)) return void 0;
     throw e;
@@ -39855,8 +39856,8 @@ function measure(path2) {
     if (stat2.isDirectory()) {
       total.bytes += bytes;
       for (const name6 of namesIn2(at3)) {
-        const inner = statOf((0, import_node_path91.join)(at3, name6));
-        if (inner && inner.dev === stat2.dev) todo.push([(0, import_node_path91.join)(at3, name6), inner]);
+        const inner = statOf((0, import_node_path90.join)(at3, name6));
+        if (inner && inner.dev === stat2.dev) todo.push([(0, import_node_path90.join)(at3, name6), inner]);
       }
     } else if (stat2.nlink > 1) {
       const one = shared2.get(stat2.ino) ?? { seen: 0, names: stat2.nlink, bytes };
@@ -39869,7 +39870,7 @@ function measure(path2) {
 }
 function namesIn2(folder2) {
   try {
-    return (0, import_node_fs71.readdirSync)(folder2);
+    return (0, import_node_fs70.readdirSync)(folder2);
   } catch (e) {
     if (isGone(e)) return [];
     throw e;
@@ -39880,7 +39881,7 @@ var SizeMemory = class {
   before;
   now = {};
   constructor(state) {
-    this.file = (0, import_node_path91.join)(state, "sizes.json");
+    this.file = (0, import_node_path90.join)(state, "sizes.json");
     this.before = readJson(this.file) ?? {};
   }
   async of(name6, path2, ask2) {
@@ -39902,10 +39903,10 @@ var day3 = 864e5;
 var unannounced = day3;
 var baseFactor = 3;
 function entries(state, folder2, pattern) {
-  const path2 = (0, import_node_path92.join)(state, folder2);
+  const path2 = (0, import_node_path91.join)(state, folder2);
   try {
-    if (!(0, import_node_fs72.lstatSync)(path2).isDirectory()) return [];
-    return (0, import_node_fs72.readdirSync)(path2).filter((name6) => pattern.test(name6)).sort();
+    if (!(0, import_node_fs71.lstatSync)(path2).isDirectory()) return [];
+    return (0, import_node_fs71.readdirSync)(path2).filter((name6) => pattern.test(name6)).sort();
   } catch (e) {
     if (["ENOENT", "ENOTDIR"].includes(codeOf(e) ?? "")) return [];
     throw e;
@@ -39913,7 +39914,7 @@ function entries(state, folder2, pattern) {
 }
 var timeOf2 = (path2) => {
   try {
-    return (0, import_node_fs72.lstatSync)(path2).mtimeMs;
+    return (0, import_node_fs71.lstatSync)(path2).mtimeMs;
   } catch {
     return 0;
   }
@@ -39929,7 +39930,7 @@ async function surveyMachine(survey) {
     ...archives(survey),
     ...clones(survey),
     ...entries(survey.state, "cache/objects", /^[0-9a-f]{2}$/).flatMap(
-      (part) => plain4(survey, "copies of stored objects", (0, import_node_path92.join)("cache/objects", part), /^[0-9a-f]{64}$/)
+      (part) => plain4(survey, "copies of stored objects", (0, import_node_path91.join)("cache/objects", part), /^[0-9a-f]{64}$/)
     ),
     ...simple.flatMap(([kind, folder2, pattern]) => plain4(survey, kind, folder2, pattern))
   ];
@@ -39937,7 +39938,7 @@ async function surveyMachine(survey) {
 async function unpacked({ state, sizes, days }) {
   const found2 = [];
   for (const name6 of entries(state, "unpacked", /^[0-9a-f]{64}$/)) {
-    const folder2 = (0, import_node_path92.join)(state, "unpacked", name6);
+    const folder2 = (0, import_node_path91.join)(state, "unpacked", name6);
     const used = timeOf2(`${folder2}.json`);
     const bytes = await sizes.of(`unpacked/${name6}`, folder2, () => Promise.resolve(measure(folder2).bytes));
     found2.push({ kind: "unpacked packages", paths: [folder2, `${folder2}.json`], used, until: used + days * day3, bytes });
@@ -39949,7 +39950,7 @@ async function layers({ state, sizes, days, driver }, folder2) {
   const parents = /* @__PURE__ */ new Map();
   const names4 = entries(state, folder2, /^[0-9a-f]{24}$/);
   for (const id of names4) {
-    const file3 = (0, import_node_path92.join)(state, folder2, id, "layer.json");
+    const file3 = (0, import_node_path91.join)(state, folder2, id, "layer.json");
     used.set(id, timeOf2(file3));
     parents.set(id, readJson(file3)?.parent);
   }
@@ -39964,7 +39965,7 @@ async function layers({ state, sizes, days, driver }, folder2) {
   const depths = new Map(names4.map((id) => [id, depth2(id)]));
   const found2 = [];
   for (const id of names4.sort((a, b) => (depths.get(b) ?? 0) - (depths.get(a) ?? 0))) {
-    const path2 = (0, import_node_path92.join)(state, folder2, id);
+    const path2 = (0, import_node_path91.join)(state, folder2, id);
     const last2 = used.get(id) ?? 0;
     const bytes = await sizes.of(`${folder2}/${id}`, path2, () => driver.size(path2));
     found2.push({
@@ -39981,20 +39982,20 @@ async function layers({ state, sizes, days, driver }, folder2) {
 async function bases({ state, sizes, days, driver }) {
   const found2 = [];
   for (const platform3 of entries(state, "bases", /^[A-Za-z0-9]/)) {
-    const folder2 = (0, import_node_path92.join)("bases", platform3);
-    const current = readJson((0, import_node_path92.join)(state, folder2, "current.json"))?.folder;
+    const folder2 = (0, import_node_path91.join)("bases", platform3);
+    const current = readJson((0, import_node_path91.join)(state, folder2, "current.json"))?.folder;
     for (const name6 of entries(state, folder2, /^[0-9a-f]{16}-[0-9a-f]{8}$/)) {
-      const path2 = (0, import_node_path92.join)(state, folder2, name6);
+      const path2 = (0, import_node_path91.join)(state, folder2, name6);
       const used = timeOf2(path2);
       const newest = current?.endsWith(`/${platform3}/${name6}`) === true;
       found2.push({
         kind: "bases",
         root: true,
-        paths: [path2, ...newest ? [(0, import_node_path92.join)(state, folder2, "current.json")] : [(0, import_node_path92.join)(state, folder2, `kept-${name6}.json`)]],
+        paths: [path2, ...newest ? [(0, import_node_path91.join)(state, folder2, "current.json")] : [(0, import_node_path91.join)(state, folder2, `kept-${name6}.json`)]],
         used,
         until: used + days * day3 * (newest ? baseFactor : 1),
         held: newest,
-        bytes: await sizes.of((0, import_node_path92.join)(folder2, name6), path2, () => driver.size(path2))
+        bytes: await sizes.of((0, import_node_path91.join)(folder2, name6), path2, () => driver.size(path2))
       });
     }
   }
@@ -40003,9 +40004,9 @@ async function bases({ state, sizes, days, driver }) {
 async function recorded({ state, sizes, days, driver }, kind, folder2, pattern, record3) {
   const found2 = [];
   for (const name6 of entries(state, folder2, pattern)) {
-    const path2 = (0, import_node_path92.join)(state, folder2, name6);
-    const used = timeOf2((0, import_node_path92.join)(path2, record3));
-    const bytes = await sizes.of((0, import_node_path92.join)(folder2, name6), path2, () => driver.size(path2));
+    const path2 = (0, import_node_path91.join)(state, folder2, name6);
+    const used = timeOf2((0, import_node_path91.join)(path2, record3));
+    const bytes = await sizes.of((0, import_node_path91.join)(folder2, name6), path2, () => driver.size(path2));
     found2.push({ kind, root: true, paths: [path2, `${path2}.lock`], used, until: used + days * day3, bytes });
   }
   return found2;
@@ -40020,7 +40021,7 @@ var mostPacks = 200;
 function clones(survey) {
   return entries(survey.state, "git", /\.git$/).flatMap((name6) => {
     const found2 = plain4(survey, "clones", "git", new RegExp(`^${name6.replaceAll(".", "\\.")}$`));
-    const packs = entries(survey.state, (0, import_node_path92.join)("git", name6, "objects", "pack"), /\.pack$/).length;
+    const packs = entries(survey.state, (0, import_node_path91.join)("git", name6, "objects", "pack"), /\.pack$/).length;
     return packs > mostPacks ? found2.map((one) => ({ ...one, until: one.used + unannounced })) : found2;
   });
 }
@@ -40041,7 +40042,7 @@ var simple = [
 ];
 function plain4({ state, days, now }, kind, folder2, pattern, least = unannounced) {
   return entries(state, folder2, pattern).flatMap((name6) => {
-    const path2 = (0, import_node_path92.join)(state, folder2, name6);
+    const path2 = (0, import_node_path91.join)(state, folder2, name6);
     const found2 = measure(path2);
     if (!found2.files) return [];
     const stays = kind === "left over" ? least : Math.max(least, days * day3);
@@ -40396,7 +40397,7 @@ async function collect(request) {
   const { state, now, days, dryRun } = request;
   if (!exists(state)) return { removed: [], kept: [], busy: false };
   const release2 = await tryMutex(useLock(state));
-  const trash = (0, import_node_path93.join)(state, "trash");
+  const trash = (0, import_node_path92.join)(state, "trash");
   try {
     const sizes = new SizeMemory(state);
     const machine = await surveyMachine({ state, driver: request.driver, sizes, now, days });
@@ -40412,7 +40413,7 @@ async function collect(request) {
       if (release2) {
         for (const thing of machine) if (expired.has(thing)) discard(thing, trash);
         await shrinkFolders(state, now);
-        shortenLog((0, import_node_path93.join)(state, "slipway.log"));
+        shortenLog((0, import_node_path92.join)(state, "slipway.log"));
         sizes.save();
       }
       if (request.store && contents3) await removeFromStore(request.store.store, contents3, expired);
@@ -40434,31 +40435,31 @@ async function contentsOf(request, alone2) {
   return surveyStore({ store: store2.store, now, days, grace: store2.own && alone2 ? 0 : grace });
 }
 function discard({ paths: paths2 }, trash) {
-  const folder2 = (0, import_node_path93.join)(trash, (0, import_node_crypto11.randomBytes)(8).toString("hex"));
-  (0, import_node_fs73.mkdirSync)(folder2, { recursive: true });
-  for (const path2 of paths2.filter(exists)) (0, import_node_fs73.renameSync)(path2, (0, import_node_path93.join)(folder2, (0, import_node_path93.basename)(path2)));
+  const folder2 = (0, import_node_path92.join)(trash, (0, import_node_crypto11.randomBytes)(8).toString("hex"));
+  (0, import_node_fs72.mkdirSync)(folder2, { recursive: true });
+  for (const path2 of paths2.filter(exists)) (0, import_node_fs72.renameSync)(path2, (0, import_node_path92.join)(folder2, (0, import_node_path92.basename)(path2)));
 }
 async function empty(trash, driver) {
   if (!exists(trash)) return;
-  for (const name6 of (0, import_node_fs73.readdirSync)(trash))
-    for (const inner of (0, import_node_fs73.readdirSync)((0, import_node_path93.join)(trash, name6))) await driver.discard((0, import_node_path93.join)(trash, name6, inner));
+  for (const name6 of (0, import_node_fs72.readdirSync)(trash))
+    for (const inner of (0, import_node_fs72.readdirSync)((0, import_node_path92.join)(trash, name6))) await driver.discard((0, import_node_path92.join)(trash, name6, inner));
   await driver.remove(trash);
 }
 var hour = 36e5;
 async function shrinkFolders(state, now) {
-  const gitDir = (0, import_node_path93.join)(state, "git", "folders.git");
-  const marker2 = (0, import_node_path93.join)(gitDir, "slipway-pruned");
-  if (!exists((0, import_node_path93.join)(gitDir, "HEAD")) || exists(marker2) && now - (0, import_node_fs73.statSync)(marker2).mtimeMs < hour) return;
+  const gitDir = (0, import_node_path92.join)(state, "git", "folders.git");
+  const marker2 = (0, import_node_path92.join)(gitDir, "slipway-pruned");
+  if (!exists((0, import_node_path92.join)(gitDir, "HEAD")) || exists(marker2) && now - (0, import_node_fs72.statSync)(marker2).mtimeMs < hour) return;
   await withMutex(`${gitDir}.lock`, async () => {
     await run("git", ["--git-dir", gitDir, "prune", "--expire=1.hour.ago"]);
-    (0, import_node_fs73.writeFileSync)(marker2, "");
+    (0, import_node_fs72.writeFileSync)(marker2, "");
   });
 }
 var longestLog = 32 << 20;
 function shortenLog(log) {
-  if (!exists(log) || (0, import_node_fs73.statSync)(log).size <= longestLog) return;
+  if (!exists(log) || (0, import_node_fs72.statSync)(log).size <= longestLog) return;
   const end2 = readEnd(log, longestLog / 4);
-  (0, import_node_fs73.writeFileSync)(log, end2);
+  (0, import_node_fs72.writeFileSync)(log, end2);
 }
 
 // ts-src/cli/clean-up.ts
@@ -40618,17 +40619,17 @@ async function cautiously(state, work2) {
 }
 
 // ts-src/cli/reproducible.ts
-var import_node_path96 = require("node:path");
+var import_node_path95 = require("node:path");
 
 // ts-src/engine/reproducible.ts
-var import_node_fs75 = require("node:fs");
-var import_node_path95 = require("node:path");
+var import_node_fs74 = require("node:fs");
+var import_node_path94 = require("node:path");
 init_files();
 init_process();
 
 // ts-src/inspect/differences.ts
-var import_node_fs74 = require("node:fs");
-var import_node_path94 = require("node:path");
+var import_node_fs73 = require("node:fs");
+var import_node_path93 = require("node:path");
 
 // ts-src/inspect/elf-sections.ts
 function sectionAt(data, at3) {
@@ -40671,15 +40672,15 @@ function differencesOf(before2, after) {
   return [.../* @__PURE__ */ new Set([...old.keys(), ...now.keys()])].sort().flatMap((path2) => {
     const [a, b] = [old.get(path2), now.get(path2)];
     if (!a || !b) return [{ path: path2, what: a ? "is missing in the second build" : "is new in the second build" }];
-    return entryDifferences((0, import_node_path94.join)(before2, path2), (0, import_node_path94.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
+    return entryDifferences((0, import_node_path93.join)(before2, path2), (0, import_node_path93.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
   });
 }
 function treeOf(root) {
   const found2 = /* @__PURE__ */ new Map();
   const visit = (folder2) => {
-    for (const name6 of (0, import_node_fs74.readdirSync)((0, import_node_path94.join)(root, folder2)).sort()) {
+    for (const name6 of (0, import_node_fs73.readdirSync)((0, import_node_path93.join)(root, folder2)).sort()) {
       const path2 = folder2 ? `${folder2}/${name6}` : name6;
-      const stats = (0, import_node_fs74.lstatSync)((0, import_node_path94.join)(root, path2));
+      const stats = (0, import_node_fs73.lstatSync)((0, import_node_path93.join)(root, path2));
       found2.set(path2, stats);
       if (stats.isDirectory()) visit(path2);
     }
@@ -40691,7 +40692,7 @@ function entryDifferences(before2, after, a, b) {
   const kind = (s) => kinds3.find(([is]) => is(s))?.[1] ?? "a special file";
   if (kind(a) !== kind(b)) return [`is ${kind(a)}, then ${kind(b)}`];
   if (a.isSymbolicLink()) {
-    const [from, to] = [(0, import_node_fs74.readlinkSync)(before2), (0, import_node_fs74.readlinkSync)(after)];
+    const [from, to] = [(0, import_node_fs73.readlinkSync)(before2), (0, import_node_fs73.readlinkSync)(after)];
     return from === to ? [] : [`leads to ${from}, then to ${to}`];
   }
   const found2 = [];
@@ -40704,7 +40705,7 @@ function entryDifferences(before2, after, a, b) {
     if (a.size !== b.size) found2.push(`has ${a.size} bytes, then ${b.size}`);
     return found2;
   }
-  const content = contentDifference((0, import_node_fs74.readFileSync)(before2), (0, import_node_fs74.readFileSync)(after));
+  const content = contentDifference((0, import_node_fs73.readFileSync)(before2), (0, import_node_fs73.readFileSync)(after));
   return content === void 0 ? found2 : [...found2, content];
 }
 function contentDifference(a, b) {
@@ -40779,7 +40780,7 @@ async function checkOne(session2, options5, graph2, number7) {
     note: session2.say,
     restored: () => void 0
   });
-  const log = (0, import_node_path95.join)(options5.output, "logs", graph2.id, `${p.name}.again.log`);
+  const log = (0, import_node_path94.join)(options5.output, "logs", graph2.id, `${p.name}.again.log`);
   const outcome = await repair.run(graph2, async (work2) => {
     const resolved = await session2.taskKeys.resolveKey(graph2, number7);
     if (typeof resolved === "string") return failed(resolved);
@@ -40802,7 +40803,7 @@ async function checkOne(session2, options5, graph2, number7) {
 async function compareFiles(session2, options5, record3, files, work2) {
   const differences = [];
   let report2;
-  const second = new Map(files.map((f) => [(0, import_node_path95.basename)(f), f]));
+  const second = new Map(files.map((f) => [(0, import_node_path94.basename)(f), f]));
   for (const [i, deb2] of record3.debs.entries()) {
     const after = second.get(deb2.name);
     second.delete(deb2.name);
@@ -40810,7 +40811,7 @@ async function compareFiles(session2, options5, record3, files, work2) {
     else if (await sha256File(after) !== deb2.sha256) {
       const before2 = await session2.store.path(deb2);
       if (before2 === void 0) return failed(`the store lost ${deb2.name}`);
-      const inside = await insideOf2(before2, after, deb2, (0, import_node_path95.join)(work2, `compare-${i}`));
+      const inside = await insideOf2(before2, after, deb2, (0, import_node_path94.join)(work2, `compare-${i}`));
       if (typeof inside === "string") return failed(inside);
       differences.push(...inside);
       report2 ??= await diffoscope(before2, after, record3.package, options5);
@@ -40824,14 +40825,14 @@ async function compareFiles(session2, options5, record3, files, work2) {
   });
 }
 async function insideOf2(before2, after, deb2, folder2) {
-  const [a, b] = [(0, import_node_path95.join)(folder2, "before"), (0, import_node_path95.join)(folder2, "after")];
-  (0, import_node_fs75.mkdirSync)(folder2, { recursive: true });
+  const [a, b] = [(0, import_node_path94.join)(folder2, "before"), (0, import_node_path94.join)(folder2, "after")];
+  (0, import_node_fs74.mkdirSync)(folder2, { recursive: true });
   for (const [file3, to] of [
     [before2, a],
     [after, b]
   ]) {
     const out = await run("dpkg-deb", ["--raw-extract", file3, to]);
-    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path95.basename)(file3)}: ${reasonOf(out)}`;
+    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path94.basename)(file3)}: ${reasonOf(out)}`;
   }
   const found2 = differencesOf(a, b).map(({ path: path2, what }) => ({ path: `${deb2.name.split("_")[0]}: ${path2}`, what }));
   const archive = {
@@ -40848,9 +40849,9 @@ async function diffoscope(before2, after, name6, options5) {
     { signal: AbortSignal.any([timeout, options5.signal]) }
   );
   if (asked2.code === 127 || !asked2.stdout) return void 0;
-  const report2 = (0, import_node_path95.join)("reproducible", `${name6}.diffoscope.txt`);
-  (0, import_node_fs75.mkdirSync)((0, import_node_path95.join)(options5.output, "reproducible"), { recursive: true });
-  (0, import_node_fs75.writeFileSync)((0, import_node_path95.join)(options5.output, report2), asked2.stdout);
+  const report2 = (0, import_node_path94.join)("reproducible", `${name6}.diffoscope.txt`);
+  (0, import_node_fs74.mkdirSync)((0, import_node_path94.join)(options5.output, "reproducible"), { recursive: true });
+  (0, import_node_fs74.writeFileSync)((0, import_node_path94.join)(options5.output, report2), asked2.stdout);
   return report2;
 }
 
@@ -40909,7 +40910,7 @@ async function checkBuilds(session2, options5) {
     started: (name6) => writeNote(`building ${name6} once more
 `)
   });
-  writeWhole((0, import_node_path96.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
+  writeWhole((0, import_node_path95.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
 `);
   writeMessage(renderReproducible(builds));
   return signal.aborted || builds.some((b) => b.state !== "equal") ? exit.failed : exit.ok;
@@ -40986,7 +40987,7 @@ async function runBuild(verb, values, packages, tests) {
     ]);
     return exit.failed;
   }
-  const output = values.output === void 0 ? (0, import_node_path97.join)(workspace.root, "out") : (0, import_node_path97.resolve)(values.output);
+  const output = values.output === void 0 ? (0, import_node_path96.join)(workspace.root, "out") : (0, import_node_path96.resolve)(values.output);
   const driver = driverOf(values);
   const lacking2 = values["dry-run"] === true ? [] : await missingTools(driver.name, plan2);
   if (lacking2.length) {
@@ -41001,8 +41002,8 @@ async function runBuild(verb, values, packages, tests) {
   }
   const publishes = verb === "build" && values.untrusted === void 0;
   const stop = untilStopped(() => writeNote("\nstopping: what was finished is kept\n"));
-  (0, import_node_fs76.mkdirSync)(workspace.state, { recursive: true });
-  if (values["dry-run"] !== true) (0, import_node_fs76.mkdirSync)((0, import_node_path97.join)(output, "logs"), { recursive: true });
+  (0, import_node_fs75.mkdirSync)(workspace.state, { recursive: true });
+  if (values["dry-run"] !== true) (0, import_node_fs75.mkdirSync)((0, import_node_path96.join)(output, "logs"), { recursive: true });
   await openScratch(workspace.state, driver, (line2) => writeMessage(`${line2}
 `));
   let code2;
@@ -41021,7 +41022,7 @@ async function runBuild(verb, values, packages, tests) {
   }
   if (stop.signal.aborted || values["dry-run"] === true) return code2;
   const { distro, root, state } = workspace;
-  if (publishes) await retireFolderStates({ distro, root, state }, folderChannel(output), (0, import_node_path97.join)(output, "apt"));
+  if (publishes) await retireFolderStates({ distro, root, state }, folderChannel(output), (0, import_node_path96.join)(output, "apt"));
   await cleanUp({ distro, root, state, driver });
   return code2;
 }
@@ -41063,7 +41064,7 @@ async function buildAll(values, planned2, wanted) {
       runs: session2.graphs,
       store: store2,
       state: workspace.state,
-      endpoints: [new FolderEndpoint((0, import_node_path97.join)(output, "apt"))],
+      endpoints: [new FolderEndpoint((0, import_node_path96.join)(output, "apt"))],
       organization: workspace.distro.organization,
       signingKey: keyOf2(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
       environments: environmentsOf(workspace.distro, planned2.lock),
@@ -41195,8 +41196,8 @@ function systemChanges(m, n) {
 }
 
 // ts-src/publish/promotion.ts
-var import_node_fs77 = require("node:fs");
-var import_node_path98 = require("node:path");
+var import_node_fs76 = require("node:fs");
+var import_node_path97 = require("node:path");
 init_diagnostics();
 init_names();
 
@@ -41573,8 +41574,8 @@ async function rollBack(input, outlet) {
   let suites = withoutKeyring(state.suites);
   let raised = 0;
   if (!pointer) {
-    const scratch = (0, import_node_path98.join)(input.folder, "incoming");
-    (0, import_node_fs77.mkdirSync)(scratch, { recursive: true });
+    const scratch = (0, import_node_path97.join)(input.folder, "incoming");
+    (0, import_node_fs76.mkdirSync)(scratch, { recursive: true });
     const made2 = await raiseVersions({
       store: outlet.store,
       scratch,
@@ -41656,14 +41657,14 @@ var rest = (count3) => count3 > most4 ? `and ${count3 - most4} more
 ` : "";
 
 // ts-src/cli/channels.ts
-var import_node_path103 = require("node:path");
+var import_node_path102 = require("node:path");
 init_diagnostics();
 init_remote_place();
 init_channels();
 
 // ts-src/publish/archive-lists.ts
-var import_node_fs78 = require("node:fs");
-var import_node_path99 = require("node:path");
+var import_node_fs77 = require("node:fs");
+var import_node_path98 = require("node:path");
 init_files();
 init_process();
 var largest8 = 1 << 30;
@@ -41679,13 +41680,13 @@ async function archivePackages(store2, folder2, id, locked2) {
 }
 function hereText(folder2, id, locked2) {
   const here = readJson(
-    (0, import_node_path99.join)(folder2, "bases", id, "current.json")
+    (0, import_node_path98.join)(folder2, "bases", id, "current.json")
   );
   if (!here || here.digest !== locked2.base || here.archive !== locked2.archive) return void 0;
   const lists = here.lists;
   if (typeof lists !== "string" || !exists(lists)) return void 0;
-  const names4 = (0, import_node_fs78.readdirSync)(lists).filter((name6) => name6.endsWith("_Packages"));
-  return names4.length ? names4.map((name6) => (0, import_node_fs78.readFileSync)((0, import_node_path99.join)(lists, name6), "utf8")).join("\n") : void 0;
+  const names4 = (0, import_node_fs77.readdirSync)(lists).filter((name6) => name6.endsWith("_Packages"));
+  return names4.length ? names4.map((name6) => (0, import_node_fs77.readFileSync)((0, import_node_path98.join)(lists, name6), "utf8")).join("\n") : void 0;
 }
 async function storedText(store2, { base, archive }) {
   const kept4 = await store2.readJson(`bases/${base}-${archive.slice(0, 16)}.json`);
@@ -41696,7 +41697,7 @@ async function storedText(store2, { base, archive }) {
 }
 
 // ts-src/publish/endpoints.ts
-var import_node_path102 = require("node:path");
+var import_node_path101 = require("node:path");
 init_remote_place();
 async function openEndpoint(uri2, root) {
   if (uri2.startsWith("s3://")) {
@@ -41708,7 +41709,7 @@ async function openEndpoint(uri2, root) {
     return new SshEndpoint2(uri2);
   }
   const path2 = uri2.startsWith("file:") ? decodeURIComponent(uri2.slice("file:".length).replace(/^\/\/(?=\/)/, "")) : uri2;
-  return new FolderEndpoint((0, import_node_path102.isAbsolute)(path2) ? path2 : (0, import_node_path102.join)(root, path2));
+  return new FolderEndpoint((0, import_node_path101.isAbsolute)(path2) ? path2 : (0, import_node_path101.join)(root, path2));
 }
 function partsOf2(place3) {
   const query2 = place3.indexOf("?");
@@ -41802,7 +41803,7 @@ async function placesOf3({ workspace: { distro, root } }, channel2, named7, from
   const configured2 = distro.publish.to.map((place3) => channelUri(place3, channel2.name));
   const beside = (from?.file.endpoints ?? []).flatMap((uri2) => besideUri(uri2, from?.name ?? "", channel2.name) ?? []);
   const uris = [
-    named7?.map((n) => /^(s3:\/\/|file:)/.test(n) || isRemotePlace(n) ? n : (0, import_node_path103.resolve)(n)),
+    named7?.map((n) => /^(s3:\/\/|file:)/.test(n) || isRemotePlace(n) ? n : (0, import_node_path102.resolve)(n)),
     channel2.file.endpoints,
     configured2,
     beside
@@ -42082,8 +42083,8 @@ async function renew(opened, names4, to) {
 }
 
 // ts-src/cli/clean.ts
-var import_node_fs81 = require("node:fs");
-var import_node_path104 = require("node:path");
+var import_node_fs80 = require("node:fs");
+var import_node_path103 = require("node:path");
 init_process();
 var remade = [
   "work",
@@ -42131,7 +42132,7 @@ remove: the roots of a plain user belong to subordinate ids.`,
       writeMessage("slipway clean: --driver is unshare or docker\n");
       return exit.usage;
     }
-    if (!(0, import_node_fs81.existsSync)(state)) {
+    if (!(0, import_node_fs80.existsSync)(state)) {
       writeOutput(`nothing to remove: ${state} is not there
 `);
       return exit.ok;
@@ -42142,10 +42143,10 @@ remove: the roots of a plain user belong to subordinate ids.`,
 `);
       return exit.failed;
     }
-    const parts2 = (0, import_node_fs81.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
+    const parts2 = (0, import_node_fs80.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
     const removed = [];
     for (const part of parts2) {
-      const folder2 = (0, import_node_path104.join)(state, part);
+      const folder2 = (0, import_node_path103.join)(state, part);
       const size3 = (await run("du", ["-sh", folder2])).stdout.split("	")[0] ?? "";
       removed.push({ folder: folder2, size: size3 });
       if (!isQuiet() && !values.json)
@@ -42156,25 +42157,25 @@ remove: the roots of a plain user belong to subordinate ids.`,
     if (values.json) writeOutput(`${JSON.stringify({ removed, done: values["dry-run"] !== true })}
 `);
     if (values.all && !values["dry-run"]) await driver.remove(state);
-    const left = values["dry-run"] ? [] : parts2.filter((part) => (0, import_node_fs81.existsSync)((0, import_node_path104.join)(state, part)));
-    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path104.join)(state, part)} could not be removed
+    const left = values["dry-run"] ? [] : parts2.filter((part) => (0, import_node_fs80.existsSync)((0, import_node_path103.join)(state, part)));
+    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path103.join)(state, part)} could not be removed
 `);
     return left.length ? exit.failed : exit.ok;
   }
 });
 async function runningIn(state) {
-  const all = (0, import_node_path104.join)(state, "work");
-  if (!(0, import_node_fs81.existsSync)(all)) return void 0;
-  for (const name6 of (0, import_node_fs81.readdirSync)(all)) {
+  const all = (0, import_node_path103.join)(state, "work");
+  if (!(0, import_node_fs80.existsSync)(all)) return void 0;
+  for (const name6 of (0, import_node_fs80.readdirSync)(all)) {
     if (!name6.endsWith(".lock")) continue;
-    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path104.join)(all, name6), "true"]);
+    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path103.join)(all, name6), "true"]);
     if (free.code !== 0) return name6.slice(0, -".lock".length);
   }
   return void 0;
 }
 
 // ts-src/cli/compare.ts
-var import_node_fs82 = require("node:fs");
+var import_node_fs81 = require("node:fs");
 init_diagnostics();
 
 // ts-src/render/compare.ts
@@ -42242,7 +42243,7 @@ compared with the files as they are now. If a commit has a lock.yaml beside its 
       return exit.failed;
     }
     const selection = selectionOf(values, []);
-    const plan2 = (state) => (0, import_node_fs82.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
+    const plan2 = (state) => (0, import_node_fs81.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
     const one = await plan2(before2);
     const two = after === void 0 ? await readAndPlan(values, []) : await plan2(after);
     if (!one.ok || !two.ok) {
@@ -42260,13 +42261,13 @@ compared with the files as they are now. If a commit has a lock.yaml beside its 
 });
 
 // ts-src/cli/deploy.ts
-var import_node_fs87 = require("node:fs");
-var import_node_path111 = require("node:path");
+var import_node_fs86 = require("node:fs");
+var import_node_path110 = require("node:path");
 var import_promises12 = require("node:readline/promises");
 
 // ts-src/deploy/check.ts
-var import_node_fs84 = require("node:fs");
-var import_node_path106 = require("node:path");
+var import_node_fs83 = require("node:fs");
+var import_node_path105 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
@@ -43539,8 +43540,8 @@ function checkPlugins(text8, file3, jenkins2, known3 = pluginTable) {
 }
 
 // ts-src/deploy/secrets.ts
-var import_node_fs83 = require("node:fs");
-var import_node_path105 = require("node:path");
+var import_node_fs82 = require("node:fs");
+var import_node_path104 = require("node:path");
 init_diagnostics();
 var mostBytes4 = 16 << 20;
 var forms = [
@@ -43587,7 +43588,7 @@ async function knownSecrets(root) {
   const known3 = [];
   let names4 = [];
   try {
-    names4 = (0, import_node_fs83.readdirSync)((0, import_node_path105.join)(root, "secrets")).sort();
+    names4 = (0, import_node_fs82.readdirSync)((0, import_node_path104.join)(root, "secrets")).sort();
   } catch {
     return known3;
   }
@@ -43621,8 +43622,8 @@ async function checkDeployment(root) {
   return { diagnostics: sorted(diagnostics), ran, missing };
 }
 function plugins(root) {
-  const dockerfile = readIf((0, import_node_path106.join)(root, "Dockerfile")) ?? "";
-  const list8 = readIf((0, import_node_path106.join)(root, "plugins.txt"));
+  const dockerfile = readIf((0, import_node_path105.join)(root, "Dockerfile")) ?? "";
+  const list8 = readIf((0, import_node_path105.join)(root, "plugins.txt"));
   const tag = /^FROM\s+\S*jenkins:(\S+)/m.exec(dockerfile)?.[1];
   const version3 = /^\d+(?:\.\d+){1,2}(?=-|$)/.exec(tag ?? "")?.[0];
   const found2 = [];
@@ -43645,7 +43646,7 @@ async function casc(root) {
   const files = (await walkLeft(root, "jcasc")).filter(({ path: path2 }) => /\.ya?ml$/.test(path2));
   if (!files.length) return [error("deploy-jcasc", "jcasc/ holds no YAML file", { file: "jcasc" })];
   return files.flatMap(
-    ({ path: path2, kind }) => kind === "a file" ? checkCasc(readIf((0, import_node_path106.join)(root, path2)) ?? "", path2) : [error("deploy-jcasc", `${path2} is ${kind}`, { file: path2 })]
+    ({ path: path2, kind }) => kind === "a file" ? checkCasc(readIf((0, import_node_path105.join)(root, path2)) ?? "", path2) : [error("deploy-jcasc", `${path2} is ${kind}`, { file: path2 })]
   );
 }
 async function conflictMarkers(root) {
@@ -43653,7 +43654,7 @@ async function conflictMarkers(root) {
   const found2 = [];
   for (const { path: path2, kind } of await walkLeft(root, "", { skip })) {
     if (kind !== "a file" || path2.startsWith(".slipway-deploy")) continue;
-    const line2 = (readIf((0, import_node_path106.join)(root, path2)) ?? "").split("\n").findIndex((text8) => /^(<{7}|>{7}) /.test(text8));
+    const line2 = (readIf((0, import_node_path105.join)(root, path2)) ?? "").split("\n").findIndex((text8) => /^(<{7}|>{7}) /.test(text8));
     if (line2 >= 0)
       found2.push(
         error("deploy-conflict", "a conflict of `slipway deploy update` is not resolved", {
@@ -43676,16 +43677,16 @@ var tools = [
   {
     name: "terraform validate",
     async check(root) {
-      const folder2 = (0, import_node_path106.join)(root, "terraform");
-      if (!(0, import_node_fs84.existsSync)(folder2)) return "terraform (no folder terraform/)";
-      if (!(0, import_node_fs84.existsSync)((0, import_node_path106.join)(folder2, ".terraform"))) return "terraform validate (after `terraform init` in terraform/)";
+      const folder2 = (0, import_node_path105.join)(root, "terraform");
+      if (!(0, import_node_fs83.existsSync)(folder2)) return "terraform (no folder terraform/)";
+      if (!(0, import_node_fs83.existsSync)((0, import_node_path105.join)(folder2, ".terraform"))) return "terraform validate (after `terraform init` in terraform/)";
       return runTool("terraform", ["validate", "-no-color"], folder2);
     }
   },
   {
     name: "hadolint",
     async check(root) {
-      const files = ["Dockerfile", "agent/Dockerfile"].filter((file3) => (0, import_node_fs84.existsSync)((0, import_node_path106.join)(root, file3)));
+      const files = ["Dockerfile", "agent/Dockerfile"].filter((file3) => (0, import_node_fs83.existsSync)((0, import_node_path105.join)(root, file3)));
       return files.length ? runTool("hadolint", files, root) : "hadolint (no Dockerfile)";
     }
   },
@@ -43693,7 +43694,7 @@ var tools = [
     name: "ansible-lint",
     async check(root) {
       const found2 = (await listLeft(root, "ansible")).length > 0;
-      return found2 ? runTool("ansible-lint", ["--offline", "-q"], (0, import_node_path106.join)(root, "ansible")) : "ansible-lint (no folder ansible/)";
+      return found2 ? runTool("ansible-lint", ["--offline", "-q"], (0, import_node_path105.join)(root, "ansible")) : "ansible-lint (no folder ansible/)";
     }
   }
 ];
@@ -44523,17 +44524,17 @@ function renderDeployment(answers2) {
 
 // ts-src/deploy/record.ts
 init_zod();
-var import_node_path107 = require("node:path");
+var import_node_path106 = require("node:path");
 init_files();
 init_diagnostics();
 var recordName2 = ".slipway-deploy.json";
 var schema5 = strictObject({ slipway: string3(), answers: unknown(), files: record(string3(), string3()) });
 function writeRecord2(folder2, record3) {
-  writeWhole((0, import_node_path107.join)(folder2, recordName2), `${JSON.stringify(record3, null, 1)}
+  writeWhole((0, import_node_path106.join)(folder2, recordName2), `${JSON.stringify(record3, null, 1)}
 `);
 }
 function readRecord2(folder2) {
-  const text8 = readIf((0, import_node_path107.join)(folder2, recordName2));
+  const text8 = readIf((0, import_node_path106.join)(folder2, recordName2));
   if (text8 === void 0)
     return bad(
       error("deploy-folder", `${folder2} was not made by \`slipway deploy init\`: ${recordName2} is missing`, {
@@ -44556,24 +44557,24 @@ function readRecord2(folder2) {
 var isPlainPath = (path2) => path2.split("/").every((part) => part !== "" && part !== "." && part !== ".." && !/[\0-\x1f\\]/.test(part));
 
 // ts-src/deploy/update.ts
-var import_node_fs85 = require("node:fs");
-var import_node_os15 = require("node:os");
-var import_node_path108 = require("node:path");
+var import_node_fs84 = require("node:fs");
+var import_node_os14 = require("node:os");
+var import_node_path107 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
 async function planUpdate(folder2, base, next2) {
-  const scratch = (0, import_node_fs85.mkdtempSync)((0, import_node_path108.join)((0, import_node_os15.tmpdir)(), "slipway-deploy-"));
+  const scratch = (0, import_node_fs84.mkdtempSync)((0, import_node_path107.join)((0, import_node_os14.tmpdir)(), "slipway-deploy-"));
   try {
     const changes = [];
     for (const path2 of [.../* @__PURE__ */ new Set([...Object.keys(base), ...Object.keys(next2)])].sort(compare)) {
-      const sides = { base: base[path2], ours: readIf((0, import_node_path108.join)(folder2, path2)), next: next2[path2] };
+      const sides = { base: base[path2], ours: readIf((0, import_node_path107.join)(folder2, path2)), next: next2[path2] };
       const change = await planFile(scratch, path2, sides);
       if (change) changes.push(change);
     }
     return changes;
   } finally {
-    (0, import_node_fs85.rmSync)(scratch, { recursive: true, force: true });
+    (0, import_node_fs84.rmSync)(scratch, { recursive: true, force: true });
   }
 }
 async function planFile(scratch, path2, { base, ours, next: next2 }) {
@@ -44591,17 +44592,17 @@ async function planFile(scratch, path2, { base, ours, next: next2 }) {
   return { path: path2, kind: clean2 ? "merged" : "conflict", text: merged2.text, diff: await diff3(merged2.text) };
 }
 async function merge2(scratch, ours, base, next2) {
-  const names4 = ["yours", "base", "slipway"].map((name6) => (0, import_node_path108.join)(scratch, name6));
-  for (const [i, text8] of [ours, base, next2].entries()) (0, import_node_fs85.writeFileSync)(names4[i] ?? "", text8);
+  const names4 = ["yours", "base", "slipway"].map((name6) => (0, import_node_path107.join)(scratch, name6));
+  for (const [i, text8] of [ours, base, next2].entries()) (0, import_node_fs84.writeFileSync)(names4[i] ?? "", text8);
   const labels2 = ["-L", "yours", "-L", "base", "-L", "slipway"];
   const ran = await run("git", ["merge-file", "-p", ...labels2, ...names4]);
   if (ran.code > 127) throw new Error(`git merge-file: ${ran.stderr.trim()}`);
   return { text: ran.stdout, conflicts: ran.code };
 }
 async function diffOf(scratch, path2, from, to) {
-  const [left, right] = [(0, import_node_path108.join)(scratch, "left"), (0, import_node_path108.join)(scratch, "right")];
-  (0, import_node_fs85.writeFileSync)(left, from ?? "");
-  (0, import_node_fs85.writeFileSync)(right, to ?? "");
+  const [left, right] = [(0, import_node_path107.join)(scratch, "left"), (0, import_node_path107.join)(scratch, "right")];
+  (0, import_node_fs84.writeFileSync)(left, from ?? "");
+  (0, import_node_fs84.writeFileSync)(right, to ?? "");
   const ran = await run("git", ["diff", "--no-index", "--no-color", "--no-ext-diff", "--", left, right]);
   const lines = ran.stdout.split("\n");
   const body = lines.slice(
@@ -44620,7 +44621,7 @@ init_diagnostics();
 init_yaml();
 
 // ts-src/cli/deploy-image.ts
-var import_node_path110 = require("node:path");
+var import_node_path109 = require("node:path");
 init_zod();
 init_files();
 
@@ -44879,8 +44880,8 @@ var imageUses = (place3) => asked("ec2", () => usedImages(new Aws(place3.region,
 
 // ts-src/deploy/toolset.ts
 var import_node_crypto15 = require("node:crypto");
-var import_node_fs86 = require("node:fs");
-var import_node_path109 = require("node:path");
+var import_node_fs85 = require("node:fs");
+var import_node_path108 = require("node:path");
 init_diagnostics();
 var folders = ["ansible", "packer"];
 var day6 = 864e5;
@@ -44888,9 +44889,9 @@ function toolsetOf(root) {
   const digest4 = (0, import_node_crypto15.createHash)("sha256");
   try {
     for (const folder2 of folders) {
-      const files = (0, import_node_fs86.readdirSync)((0, import_node_path109.join)(root, folder2), { recursive: true, encoding: "utf8" }).map((name6) => (0, import_node_path109.join)(folder2, name6)).filter((file3) => !(0, import_node_path109.basename)(file3).startsWith(".") && (0, import_node_fs86.lstatSync)((0, import_node_path109.join)(root, file3)).isFile()).sort(compare);
+      const files = (0, import_node_fs85.readdirSync)((0, import_node_path108.join)(root, folder2), { recursive: true, encoding: "utf8" }).map((name6) => (0, import_node_path108.join)(folder2, name6)).filter((file3) => !(0, import_node_path108.basename)(file3).startsWith(".") && (0, import_node_fs85.lstatSync)((0, import_node_path108.join)(root, file3)).isFile()).sort(compare);
       for (const file3 of files) {
-        const text8 = (0, import_node_fs86.readFileSync)((0, import_node_path109.join)(root, file3));
+        const text8 = (0, import_node_fs85.readFileSync)((0, import_node_path108.join)(root, file3));
         digest4.update(`${file3}\0${text8.length}\0`).update(text8);
       }
     }
@@ -45076,7 +45077,7 @@ function poolOf2(values) {
   return { organization, architecture: architecture3, region: region2, endpoint };
 }
 function imageOfManifest(file3) {
-  const text8 = readIf((0, import_node_path110.resolve)(file3));
+  const text8 = readIf((0, import_node_path109.resolve)(file3));
   let value2;
   try {
     value2 = JSON.parse(text8 ?? "");
@@ -45094,7 +45095,7 @@ function imageOfManifest(file3) {
 async function agentImages(words6, values) {
   const [what = "list", given, ...more] = words6;
   if (what === "toolset" && given === void 0) {
-    const digest4 = toolsetOf((0, import_node_path110.resolve)("."));
+    const digest4 = toolsetOf((0, import_node_path109.resolve)("."));
     showDiagnostics(digest4.diagnostics);
     if (digest4.ok) writeOutput(`${digest4.value}
 `);
@@ -45118,7 +45119,7 @@ async function agentImages(words6, values) {
   return done.ok ? exit.ok : exit.failed;
 }
 async function due(pool, days) {
-  const toolset = toolsetOf((0, import_node_path110.resolve)("."));
+  const toolset = toolsetOf((0, import_node_path109.resolve)("."));
   if (!toolset.ok) return toolset;
   const found2 = await dueReason(pool, toolset.value, days, Date.now());
   if (!found2.ok) return found2;
@@ -45212,7 +45213,7 @@ Answers: ${questions.map((q3) => q3.name).join(", ")}.`,
   async run(values, [what, ...words6]) {
     if (what === "image") return agentImages(words6, values);
     const [folder2 = ".", ...more] = words6;
-    const root = (0, import_node_path111.resolve)(folder2);
+    const root = (0, import_node_path110.resolve)(folder2);
     if (more.length === 0 && what === "init") return init(root, folder2, values);
     if (more.length === 0 && what === "update") return update(root, values);
     if (more.length === 0 && what === "check") return check(root);
@@ -45223,7 +45224,7 @@ Answers: ${questions.map((q3) => q3.name).join(", ")}.`,
 async function gather(values) {
   let given = {};
   if (values.answers !== void 0) {
-    const text8 = readIf((0, import_node_path111.resolve)(values.answers));
+    const text8 = readIf((0, import_node_path110.resolve)(values.answers));
     if (text8 === void 0) return bad(error("deploy-answers", `${values.answers} does not exist`));
     const parsed2 = parseYaml(text8, values.answers);
     if (!parsed2.ok) return parsed2;
@@ -45253,7 +45254,7 @@ async function init(root, folder2, values) {
     return exit.failed;
   }
   const files = renderDeployment(answers2.value);
-  const taken3 = [recordName2, ...Object.keys(files)].filter((path2) => (0, import_node_fs87.existsSync)((0, import_node_path111.join)(root, path2)));
+  const taken3 = [recordName2, ...Object.keys(files)].filter((path2) => (0, import_node_fs86.existsSync)((0, import_node_path110.join)(root, path2)));
   if (taken3.length) {
     showDiagnostics([
       error("deploy-exists", `${taken3.slice(0, 5).join(", ")} already exist: nothing was written`, {
@@ -45262,7 +45263,7 @@ async function init(root, folder2, values) {
     ]);
     return exit.failed;
   }
-  for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path111.join)(root, path2), text8, { sync: false });
+  for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path110.join)(root, path2), text8, { sync: false });
   writeRecord2(root, { slipway: "0.1.0", answers: answers2.value, files });
   writeOutput(`Wrote the farm of ${answers2.value.organization} to ${root}: ${Object.keys(files).length} files.
 
@@ -45309,8 +45310,8 @@ ${change.diff}`);
   if (change.diff !== "" && !change.diff.endsWith("\n")) writeOutput("\n");
 }
 function write2(root, change) {
-  if (change.kind === "removed") (0, import_node_fs87.rmSync)((0, import_node_path111.join)(root, change.path), { force: true });
-  else if (change.text !== void 0) writeWhole((0, import_node_path111.join)(root, change.path), change.text);
+  if (change.kind === "removed") (0, import_node_fs86.rmSync)((0, import_node_path110.join)(root, change.path), { force: true });
+  else if (change.text !== void 0) writeWhole((0, import_node_path110.join)(root, change.path), change.text);
 }
 async function check(root) {
   const record3 = readRecord2(root);
@@ -45328,8 +45329,8 @@ async function check(root) {
 }
 
 // ts-src/cli/docs.ts
-var import_node_fs95 = require("node:fs");
-var import_node_path120 = require("node:path");
+var import_node_fs94 = require("node:fs");
+var import_node_path119 = require("node:path");
 var import_node_url2 = require("node:url");
 init_digest();
 
@@ -45462,8 +45463,8 @@ var textOf6 = (html) => withoutTags(html).replace(
 ).replace(/\s+/g, " ").trim();
 
 // ts-src/docs/folder.ts
-var import_node_fs89 = require("node:fs");
-var import_node_path113 = require("node:path");
+var import_node_fs88 = require("node:fs");
+var import_node_path112 = require("node:path");
 init_files();
 init_diagnostics();
 
@@ -45480,7 +45481,7 @@ var site_default = ':root {\n  color-scheme: light dark;\n  --paper: #fff; --rai
 var theme_default2 = "(() => {\n  let theme;\n  try { theme = localStorage.getItem('slipway-theme'); } catch { /* no storage */ }\n  if (theme === 'light' || theme === 'dark') document.documentElement.dataset.theme = theme;\n})();\n";
 
 // ts-src/docs/site.ts
-var import_node_fs88 = require("node:fs");
+var import_node_fs87 = require("node:fs");
 init_diagnostics();
 
 // ts-src/docs/index-page.ts
@@ -45699,7 +45700,7 @@ ${own3.map((p) => card(p, root, several)).join("\n")}
 }
 
 // ts-src/docs/links.ts
-var import_node_path112 = require("node:path");
+var import_node_path111 = require("node:path");
 init_diagnostics();
 var attribute2 = /\s(href|src|id|name|data-missing)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+))/gi;
 var named5 = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
@@ -45753,7 +45754,7 @@ var LinkChecker = class {
     }
     const [whole4 = "", fragment = ""] = link.split(/#(.*)/);
     const path2 = decoded2(whole4.replace(/\?.*$/, ""));
-    const target2 = path2 === "" ? page : import_node_path112.posix.join(import_node_path112.posix.dirname(page), path2);
+    const target2 = path2 === "" ? page : import_node_path111.posix.join(import_node_path111.posix.dirname(page), path2);
     if (target2 === ".." || target2.startsWith("../")) {
       this.found.push({ ...wanted, why: "outside" });
       return;
@@ -46082,7 +46083,7 @@ async function writeSite(site, store2, write3) {
     for (const [path2, html] of ownPages(site, p, known3, index)) put(`${idOf2(p)}/${path2}`, html);
     if (!p.record) continue;
     const packed3 = await store2.path(p.record.pages);
-    const files = packed3 === void 0 ? void 0 : unpackPages((0, import_node_fs88.readFileSync)(packed3));
+    const files = packed3 === void 0 ? void 0 : unpackPages((0, import_node_fs87.readFileSync)(packed3));
     if (!files || !putAll(idOf2(p), files)) written3.lost.push(idOf2(p));
   }
   time2 = new Patience();
@@ -46115,34 +46116,34 @@ ${LICENSE_default}`,
 
 // ts-src/docs/folder.ts
 function outputFault2(output) {
-  if (!(0, import_node_fs89.existsSync)(output) || !(0, import_node_fs89.readdirSync)(output).length || (0, import_node_fs89.existsSync)((0, import_node_path113.join)(output, siteMark))) return void 0;
+  if (!(0, import_node_fs88.existsSync)(output) || !(0, import_node_fs88.readdirSync)(output).length || (0, import_node_fs88.existsSync)((0, import_node_path112.join)(output, siteMark))) return void 0;
   return error("output-taken", `the folder ${output} contains something other than a documentation site`, {
     hint: "name another with --output"
   });
 }
 async function writeFolder(output, make) {
   const staged = temporaryBeside(output);
-  const former = (0, import_node_path113.join)((0, import_node_path113.dirname)(output), `.former-${process.pid}-${(0, import_node_path113.basename)(output)}`);
+  const former = (0, import_node_path112.join)((0, import_node_path112.dirname)(output), `.former-${process.pid}-${(0, import_node_path112.basename)(output)}`);
   const folders2 = /* @__PURE__ */ new Set();
   try {
     const made2 = await make((path2, data) => {
-      const folder2 = (0, import_node_path113.dirname)((0, import_node_path113.join)(staged, path2));
-      if (!folders2.has(folder2)) (0, import_node_fs89.mkdirSync)(folder2, { recursive: true });
+      const folder2 = (0, import_node_path112.dirname)((0, import_node_path112.join)(staged, path2));
+      if (!folders2.has(folder2)) (0, import_node_fs88.mkdirSync)(folder2, { recursive: true });
       folders2.add(folder2);
-      (0, import_node_fs89.writeFileSync)((0, import_node_path113.join)(staged, path2), data, { flag: "wx" });
+      (0, import_node_fs88.writeFileSync)((0, import_node_path112.join)(staged, path2), data, { flag: "wx" });
     });
-    if ((0, import_node_fs89.existsSync)(output)) (0, import_node_fs89.renameSync)(output, former);
-    (0, import_node_fs89.renameSync)(staged, output);
+    if ((0, import_node_fs88.existsSync)(output)) (0, import_node_fs88.renameSync)(output, former);
+    (0, import_node_fs88.renameSync)(staged, output);
     return made2;
   } finally {
-    (0, import_node_fs89.rmSync)(staged, { recursive: true, force: true });
-    (0, import_node_fs89.rmSync)(former, { recursive: true, force: true });
+    (0, import_node_fs88.rmSync)(staged, { recursive: true, force: true });
+    (0, import_node_fs88.rmSync)(former, { recursive: true, force: true });
   }
 }
 
 // ts-src/docs/publication.ts
-var import_node_fs90 = require("node:fs");
-var import_node_path114 = require("node:path");
+var import_node_fs89 = require("node:fs");
+var import_node_path113 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
@@ -46184,8 +46185,8 @@ async function publishSite(endpoint, folder2, state, keep2) {
     let written3 = 0;
     const other = [];
     await parallel(files, endpoint.width, async ({ path: path2 }) => {
-      const local2 = (0, import_node_path114.join)(folder2, path2);
-      const file3 = { path: local2, sha256: await sha256File(local2), size: (0, import_node_fs90.statSync)(local2).size };
+      const local2 = (0, import_node_path113.join)(folder2, path2);
+      const file3 = { path: local2, sha256: await sha256File(local2), size: (0, import_node_fs89.statSync)(local2).size };
       const placed2 = await endpoint.placeFile(`${state.path}/${path2}`, file3);
       if (placed2 === "written") written3++;
       if (placed2 === "other") other.push(path2);
@@ -46228,9 +46229,9 @@ async function switchLatest(endpoint, states, state) {
   await endpoint.put("states.js", Buffer.from(`slipwayData("states",${JSON.stringify(choices)});
 `));
   if (endpoint.folder !== void 0) {
-    const link = temporaryBeside((0, import_node_path114.join)(endpoint.folder, "latest"));
-    (0, import_node_fs90.symlinkSync)(state.path, link);
-    (0, import_node_fs90.renameSync)(link, (0, import_node_path114.join)(endpoint.folder, "latest"));
+    const link = temporaryBeside((0, import_node_path113.join)(endpoint.folder, "latest"));
+    (0, import_node_fs89.symlinkSync)(state.path, link);
+    (0, import_node_fs89.renameSync)(link, (0, import_node_path113.join)(endpoint.folder, "latest"));
   } else await endpoint.put("latest/index.html", Buffer.from(redirect(`../${state.path}/index.html`)));
   await endpoint.put(
     "index.html",
@@ -46252,7 +46253,7 @@ fetch(to,{method:"HEAD"}).then(function(r){r.ok?go(to):location.replace("${root}
 }
 async function removeState(endpoint, path2) {
   if (endpoint.folder !== void 0) {
-    (0, import_node_fs90.rmSync)((0, import_node_path114.join)(endpoint.folder, path2), { recursive: true, force: true });
+    (0, import_node_fs89.rmSync)((0, import_node_path113.join)(endpoint.folder, path2), { recursive: true, force: true });
     return 1;
   }
   const names4 = [];
@@ -46267,21 +46268,21 @@ init_diagnostics();
 init_channels();
 
 // ts-src/cli/farm/work.ts
-var import_node_fs93 = require("node:fs");
-var import_node_path118 = require("node:path");
+var import_node_fs92 = require("node:fs");
+var import_node_path117 = require("node:path");
 init_diagnostics();
 init_names();
 init_files();
 init_home();
 
 // ts-src/farm/result.ts
-var import_node_path117 = require("node:path");
+var import_node_path116 = require("node:path");
 init_files();
 
 // ts-src/farm/run-manifest.ts
 var import_node_crypto16 = require("node:crypto");
-var import_node_fs92 = require("node:fs");
-var import_node_path116 = require("node:path");
+var import_node_fs91 = require("node:fs");
+var import_node_path115 = require("node:path");
 var import_node_zlib13 = require("node:zlib");
 init_diagnostics();
 init_digest();
@@ -46322,14 +46323,14 @@ var distributionsIn = (distributions) => distributions.map(({ name: name6, rosVe
 }));
 
 // ts-src/farm/run-files.ts
-var import_node_fs91 = require("node:fs");
-var import_node_path115 = require("node:path");
+var import_node_fs90 = require("node:fs");
+var import_node_path114 = require("node:path");
 init_files();
 init_diagnostics();
 function writeFiles({ id, files }, state) {
-  const root = (0, import_node_path115.join)(state, "cache", "runs", id, "distro");
+  const root = (0, import_node_path114.join)(state, "cache", "runs", id, "distro");
   for (const [path2, content] of Object.entries(files))
-    if (!exists((0, import_node_path115.join)(root, path2))) writeWhole((0, import_node_path115.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
+    if (!exists((0, import_node_path114.join)(root, path2))) writeWhole((0, import_node_path114.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
   return root;
 }
 function filesOf4(distro, root, keyRoot = root) {
@@ -46343,7 +46344,7 @@ function filesOf4(distro, root, keyRoot = root) {
   const diagnostics = [];
   for (const [path2, from] of [...paths2].sort(([a], [b]) => compare(a, b))) {
     try {
-      files[path2] = (0, import_node_fs91.readFileSync)((0, import_node_path115.join)(from, path2)).toString("base64");
+      files[path2] = (0, import_node_fs90.readFileSync)((0, import_node_path114.join)(from, path2)).toString("base64");
     } catch {
       diagnostics.push(error("file-missing", `the distro file names ${path2}, which is not there`));
     }
@@ -46394,7 +46395,7 @@ var packed = (value2) => (0, import_node_zlib13.gzipSync)(JSON.stringify(value2)
 var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), (0, import_node_zlib13.gzipSync)(redacted(JSON.stringify(bundle)), { level: 1 }));
 var saveShard = (store2, id, part) => store2.putBlob(partName(id, part.architecture), packed(part));
 async function cached2(store2, state, name6, is) {
-  const copy2 = (0, import_node_path116.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
+  const copy2 = (0, import_node_path115.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
   const kept4 = readJson(copy2);
   if (kept4) return kept4;
   const data = await store2.getBlob(name6);
@@ -46416,7 +46417,7 @@ function unzipped3(data) {
   }
 }
 async function loadRun(id, storeUri, root, state, untrusted) {
-  (0, import_node_fs92.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs91.mkdirSync)(state, { recursive: true });
   const store2 = await openStore(storeUri, root, state, untrusted);
   const missing = bad(
     error("run-missing", `the store ${store2.blobs.where} has no run '${id}'`, {
@@ -46481,7 +46482,7 @@ function applyShard(graph2, part) {
 
 // ts-src/farm/result.ts
 async function keepResult(session2, output, id, number7, result2) {
-  const log = result2.log === void 0 ? void 0 : (0, import_node_path117.join)(output, result2.log);
+  const log = result2.log === void 0 ? void 0 : (0, import_node_path116.join)(output, result2.log);
   const kept4 = {
     schema: 1,
     result: result2,
@@ -46622,8 +46623,8 @@ var farmOptions = {
     help: "folder for base systems and sources (default: SLIPWAY_STATE, else slipway below XDG_STATE_HOME or ~/.local/state)"
   }
 };
-var farmState = (values) => (0, import_node_path118.resolve)(
-  values.state || process.env.SLIPWAY_STATE || (0, import_node_path118.join)(process.env.XDG_STATE_HOME || (0, import_node_path118.join)(homeFolder(), ".local/state"), "slipway")
+var farmState = (values) => (0, import_node_path117.resolve)(
+  values.state || process.env.SLIPWAY_STATE || (0, import_node_path117.join)(process.env.XDG_STATE_HOME || (0, import_node_path117.join)(homeFolder(), ".local/state"), "slipway")
 );
 async function loadNamed(verb, values) {
   if (values.run === void 0 || values.store === void 0) {
@@ -46651,7 +46652,7 @@ async function openLoaded(loaded, values, within, purpose, numbers) {
   const { store: store2, bundle, state } = loaded;
   const input = numbers ? { ...loaded.input, plan: planOf(loaded, numbers) } : loaded.input;
   const driver = driverOf(values);
-  const looked = (0, import_node_path118.join)(state, `sound-${driver.name}`);
+  const looked = (0, import_node_path117.join)(state, `sound-${driver.name}`);
   if (purpose !== "report" && !lately(looked)) {
     const lacking2 = await missingTools(driver.name, input.plan);
     if (lacking2.length) {
@@ -46690,7 +46691,7 @@ function planOf({ input, parts: parts2 }, numbers) {
 }
 function lately(file3) {
   try {
-    return Date.now() - (0, import_node_fs93.statSync)(file3).mtimeMs < 36e5;
+    return Date.now() - (0, import_node_fs92.statSync)(file3).mtimeMs < 36e5;
   } catch {
     return false;
   }
@@ -46735,7 +46736,7 @@ SLIPWAY_DRAIN_FILE names).`,
       await closeScratch(session2.driver);
       stop.done();
       const { state, distro } = session2.input;
-      const cleaned = (0, import_node_path118.join)(state, "cleaned");
+      const cleaned = (0, import_node_path117.join)(state, "cleaned");
       if (!stop.signal.aborted && !lately(cleaned)) {
         writeWhole(cleaned, "", { sync: false });
         await cleanUp({ distro, state, driver: session2.driver });
@@ -46765,7 +46766,7 @@ function engineOf2(values, session2, output, signal, progress) {
   return schedulerOf(session2, { output, retest, testsStop: false, progress, signal, alone: true });
 }
 async function doTasks(values, session2, loaded, numbers, signal) {
-  const output = (0, import_node_path118.join)(session2.input.state, "runs", loaded.bundle.id);
+  const output = (0, import_node_path117.join)(session2.input.state, "runs", loaded.bundle.id);
   const progress = {
     ...notesOnly((line2) => writeNote(`${line2}
 `)),
@@ -46854,10 +46855,10 @@ var docsOptions = {
 };
 
 // ts-src/cli/docs-session.ts
-var import_node_fs94 = require("node:fs");
+var import_node_fs93 = require("node:fs");
 
 // ts-src/farm/gather.ts
-var import_node_path119 = require("node:path");
+var import_node_path118 = require("node:path");
 init_files();
 init_stored();
 var nothingHappened = { ended: void 0, lost: /* @__PURE__ */ new Map(), avoided: /* @__PURE__ */ new Map(), faults: [] };
@@ -46893,14 +46894,14 @@ async function takeResult({ store: store2 }, { bundle }, output, { number: numbe
   const kept4 = await store2.readJson(resultName(bundle.id, number7));
   if (!isStoredResult(kept4) || kept4.result.id !== graph2.results[task]?.id) return;
   const kind = kindOf3(graph2, task);
-  const log = (0, import_node_path119.join)("logs", graph2.id, `${packageOf(graph2, task).name}${kind === "build" ? "" : `.${kind}`}.log`);
+  const log = (0, import_node_path118.join)("logs", graph2.id, `${packageOf(graph2, task).name}${kind === "build" ? "" : `.${kind}`}.log`);
   graph2.results[task] = { ...kept4.result, ...kept4.result.log === void 0 ? {} : { log } };
   const { key } = kept4.result;
   if (key !== void 0 && kind === "build" && isDone(kept4.result.state)) graph2.records[task] = await store2.get(key);
   if (key !== void 0 && kind === "test") graph2.tests[task - graph2.count] = await store2.getTest(key);
   if (kept4.log && kept4.result.log !== void 0 && kept4.result.state === "failed") {
     const text8 = await store2.readText(kept4.log);
-    if (text8 !== void 0) writeWhole((0, import_node_path119.join)(output, log), text8, { sync: false });
+    if (text8 !== void 0) writeWhole((0, import_node_path118.join)(output, log), text8, { sync: false });
   }
 }
 async function takeDocumentation({ graphs, store: store2 }) {
@@ -46937,7 +46938,7 @@ async function openDocs(values, packages, limits2, signal) {
   const lacking2 = await missingTools(driver.name, input.plan);
   showDiagnostics(lacking2);
   if (lacking2.length) return void 0;
-  (0, import_node_fs94.mkdirSync)(input.state, { recursive: true });
+  (0, import_node_fs93.mkdirSync)(input.state, { recursive: true });
   await openScratch(input.state, driver);
   const session2 = await openSession(
     { ...input, documented: documentedOn(input.distro, input.plan) },
@@ -47013,7 +47014,7 @@ fail a run on a farm, the last line on standard output is "strict".`,
 async function makeDocs(values, opened, workers, signal) {
   const { session: session2, distro, root } = opened;
   const begun = Date.now();
-  const output = (0, import_node_path120.resolve)(values.output ?? (0, import_node_path120.join)(root, "docs"));
+  const output = (0, import_node_path119.resolve)(values.output ?? (0, import_node_path119.join)(root, "docs"));
   if (values.publish !== void 0 && !distro.docs.to.length)
     return told6(
       error("docs-place", "docs.to in distro.yaml is empty: there is no place to publish documentation to", {
@@ -47022,7 +47023,7 @@ async function makeDocs(values, opened, workers, signal) {
     );
   const fault4 = outputFault2(output);
   if (fault4) return told6(fault4);
-  (0, import_node_fs95.mkdirSync)((0, import_node_path120.resolve)(output, ".."), { recursive: true });
+  (0, import_node_fs94.mkdirSync)((0, import_node_path119.resolve)(output, ".."), { recursive: true });
   if (opened.gather) await opened.gather(logFolder(output));
   else await runTasks(values, session2, workers, output, signal);
   if (signal.aborted) return exit.failed;
@@ -47033,7 +47034,7 @@ async function makeDocs(values, opened, workers, signal) {
     session2.input.plan.stamp
   );
   const { organization } = distro;
-  const digest4 = siteDigest(organization, packages, sha256((0, import_node_fs95.readFileSync)(process.argv[1] ?? "")));
+  const digest4 = siteDigest(organization, packages, sha256((0, import_node_fs94.readFileSync)(process.argv[1] ?? "")));
   const state = stateOf2(session2.input.plan.stamp, digest4, packages);
   const published = values.publish === void 0 ? {} : { published: { channel: values.publish, state: state.path } };
   const site = await writeFolder(
@@ -47135,11 +47136,11 @@ async function finish(values, { session: session2, faulty, strict, gather: gathe
   );
   if (values.json) writeOutput(`${JSON.stringify({ output, ...site, results })}
 `);
-  else writeOutput(`${(0, import_node_path120.join)(output, "index.html")}
+  else writeOutput(`${(0, import_node_path119.join)(output, "index.html")}
 `);
   const failed5 = results.some((t) => !isDone(t.state)) || faults3.some(isError) || faulty;
   if (failed5 && strict && !values.json) writeOutput("strict\n");
-  return show3(values.open === true, (0, import_node_path120.join)(output, "index.html"), failed5 ? exit.failed : exit.ok);
+  return show3(values.open === true, (0, import_node_path119.join)(output, "index.html"), failed5 ? exit.failed : exit.ok);
 }
 async function show3(open3, index, code2) {
   if (!open3) return code2;
@@ -47169,12 +47170,12 @@ var lostFaults = ({ lost: lost3 }) => lost3.map(
 );
 
 // ts-src/cli/doctor.ts
-var import_node_path122 = require("node:path");
+var import_node_path121 = require("node:path");
 init_process();
 init_sizes();
 
 // ts-src/cli/store.ts
-var import_node_path121 = require("node:path");
+var import_node_path120 = require("node:path");
 init_files();
 init_sizes();
 var store = defineCommand({
@@ -47225,7 +47226,7 @@ does the same with the state folder at its end, and with the store if it is in t
     const opened = await openStore(distro.store, root, state, void 0);
     const json2 = values.json === true;
     if (what === "show") return show4(opened, state, json2);
-    if (what === "verify") return verify(opened, (0, import_node_path121.join)(state, "verify"));
+    if (what === "verify") return verify(opened, (0, import_node_path120.join)(state, "verify"));
     const rules2 = stateRules(distro);
     return collectAll(
       workspace.value,
@@ -47386,9 +47387,9 @@ var doctor = defineCommand({
       }
       findings = await examine(driver, systems);
     }
-    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path122.join)(process.cwd(), ".slipway"));
+    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path121.join)(process.cwd(), ".slipway"));
     findings.push(...machine.findings);
-    const kept4 = workspace.ok ? await stateKinds((0, import_node_path122.resolve)(workspace.value.state)) : [];
+    const kept4 = workspace.ok ? await stateKinds((0, import_node_path121.resolve)(workspace.value.state)) : [];
     if (workspace.ok && kept4.length)
       machine.lines.push(
         `kept in ${workspace.value.state}: ${describe3(kept4)}; at most ${sizeText(stateRules(workspace.value.distro).size)} (state.size)`
@@ -49918,14 +49919,14 @@ the first one is drawn.`,
 });
 
 // ts-src/cli/image.ts
-var import_node_fs111 = require("node:fs");
-var import_node_path138 = require("node:path");
+var import_node_fs110 = require("node:fs");
+var import_node_path137 = require("node:path");
 init_diagnostics();
 init_images();
 
 // ts-src/images/build.ts
-var import_node_fs106 = require("node:fs");
-var import_node_path132 = require("node:path");
+var import_node_fs105 = require("node:fs");
+var import_node_path131 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -49978,8 +49979,8 @@ function ownPackages(image2, index, patterns2, debian2) {
 }
 
 // ts-src/images/config.ts
-var import_node_fs96 = require("node:fs");
-var import_node_path123 = require("node:path");
+var import_node_fs95 = require("node:fs");
+var import_node_path122 = require("node:path");
 init_names();
 init_digest();
 init_images();
@@ -50414,9 +50415,9 @@ function prefixesOf({ distro, image: image2 }) {
 function writeConfig(facts, folder2, machine) {
   const { image: image2, inputs, repository: repository2 } = facts;
   const { spec } = image2;
-  (0, import_node_fs96.mkdirSync)((0, import_node_path123.join)(folder2, "keys"), { recursive: true });
-  (0, import_node_fs96.mkdirSync)((0, import_node_path123.join)(folder2, "files"));
-  const write3 = (name6, data) => (0, import_node_fs96.writeFileSync)((0, import_node_path123.join)(folder2, name6), data, { flag: "wx" });
+  (0, import_node_fs95.mkdirSync)((0, import_node_path122.join)(folder2, "keys"), { recursive: true });
+  (0, import_node_fs95.mkdirSync)((0, import_node_path122.join)(folder2, "files"));
+  const write3 = (name6, data) => (0, import_node_fs95.writeFileSync)((0, import_node_path122.join)(folder2, name6), data, { flag: "wx" });
   write3("setup.sh", scripts.setup);
   write3("image.json", imageJson(facts));
   write3("entrypoint", scripts.entrypoint);
@@ -50454,8 +50455,8 @@ function writeConfig(facts, folder2, machine) {
 }
 
 // ts-src/images/inputs.ts
-var import_node_fs97 = require("node:fs");
-var import_node_path124 = require("node:path");
+var import_node_fs96 = require("node:fs");
+var import_node_path123 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -50527,7 +50528,7 @@ async function packOverlay(root, folder2) {
     const strange = found2.find((f) => f.kind !== "a file" && f.kind !== "a link");
     if (strange) return `the overlay holds ${strange.kind}: ${strange.path}`;
     if (!found2.length) return `the overlay ${folder2} holds no files, or is not there`;
-    const total = found2.reduce((n, f) => n + (0, import_node_fs97.lstatSync)((0, import_node_path124.join)(root, f.path)).size, 0);
+    const total = found2.reduce((n, f) => n + (0, import_node_fs96.lstatSync)((0, import_node_path123.join)(root, f.path)).size, 0);
     if (total > largest10) return `the overlay ${folder2} is larger than ${largest10 >> 20} MiB`;
   } catch (e) {
     if (e instanceof LeftBehindError) return e.message;
@@ -50535,20 +50536,20 @@ async function packOverlay(root, folder2) {
   }
   const normalized = ["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "--format=gnu"];
   const chunks = [];
-  const packed3 = await run("tar", ["-c", ...normalized, "--mode=u=rwX,go=rX", "-C", (0, import_node_path124.join)(root, path2), "."], {
+  const packed3 = await run("tar", ["-c", ...normalized, "--mode=u=rwX,go=rX", "-C", (0, import_node_path123.join)(root, path2), "."], {
     onOutput: (chunk) => chunks.push(chunk)
   });
   return packed3.code === 0 ? Buffer.concat(chunks) : `the overlay could not be read: ${packed3.stderr.trim()}`;
 }
 
 // ts-src/images/kinds.ts
-var import_node_path127 = require("node:path");
+var import_node_path126 = require("node:path");
 init_diagnostics();
 init_names();
 
 // ts-src/images/disk.ts
-var import_node_fs100 = require("node:fs");
-var import_node_path125 = require("node:path");
+var import_node_fs99 = require("node:fs");
+var import_node_path124 = require("node:path");
 init_diagnostics();
 init_digest();
 init_images();
@@ -50593,13 +50594,13 @@ var grubMenu = (title, version3, options5) => [
 
 // ts-src/images/bmap.ts
 var import_node_crypto17 = require("node:crypto");
-var import_node_fs98 = require("node:fs");
+var import_node_fs97 = require("node:fs");
 init_digest();
 var block5 = 4096;
 var step = 1024;
 function mapped(file3) {
-  const handle = (0, import_node_fs98.openSync)(file3, "r");
-  const { size: size3 } = (0, import_node_fs98.fstatSync)(handle);
+  const handle = (0, import_node_fs97.openSync)(file3, "r");
+  const { size: size3 } = (0, import_node_fs97.fstatSync)(handle);
   const chunk = Buffer.alloc(block5 * step);
   const zero = Buffer.alloc(block5);
   const ranges = [];
@@ -50612,7 +50613,7 @@ function mapped(file3) {
   };
   try {
     for (let at3 = 0; at3 * block5 < size3; at3 += step) {
-      const n = (0, import_node_fs98.readSync)(handle, chunk, 0, chunk.length, at3 * block5);
+      const n = (0, import_node_fs97.readSync)(handle, chunk, 0, chunk.length, at3 * block5);
       for (let i = 0; i * block5 < n; i++) {
         const data = chunk.subarray(i * block5, Math.min(n, (i + 1) * block5));
         if (data.equals(zero.subarray(0, data.length))) end2(at3 + i - 1);
@@ -50624,7 +50625,7 @@ function mapped(file3) {
     }
     end2(Math.ceil(size3 / block5) - 1);
   } finally {
-    (0, import_node_fs98.closeSync)(handle);
+    (0, import_node_fs97.closeSync)(handle);
   }
   return { size: size3, ranges };
 }
@@ -50647,12 +50648,12 @@ ${lines.join("\n")}
     </BlockMap>
 </bmap>
 `;
-  (0, import_node_fs98.writeFileSync)(target2, text8(sha256(text8("0".repeat(64)))), { flag: "wx" });
+  (0, import_node_fs97.writeFileSync)(target2, text8(sha256(text8("0".repeat(64)))), { flag: "wx" });
   return Promise.resolve();
 }
 
 // ts-src/images/ext4.ts
-var import_node_fs99 = require("node:fs");
+var import_node_fs98 = require("node:fs");
 var table = Uint32Array.from({ length: 256 }, (_, n) => {
   let c = n;
   for (let k = 0; k < 8; k++) c = c & 1 ? c >>> 1 ^ 2197175160 : c >>> 1;
@@ -50677,13 +50678,13 @@ var changed = [
 var checksumLow = 124;
 var checksumHigh = 130;
 function normalizeExt4(file3, latest) {
-  const handle = (0, import_node_fs99.openSync)(file3, "r+");
+  const handle = (0, import_node_fs98.openSync)(file3, "r+");
   try {
-    const size3 = (0, import_node_fs99.fstatSync)(handle).size;
+    const size3 = (0, import_node_fs98.fstatSync)(handle).size;
     const read3 = (at3, length) => {
       if (at3 < 0 || at3 + length > size3) throw new Error("an ext4 file system names blocks beyond its end");
       const data = Buffer.alloc(length);
-      (0, import_node_fs99.readSync)(handle, data, 0, length, at3);
+      (0, import_node_fs98.readSync)(handle, data, 0, length, at3);
       return data;
     };
     const sb = read3(1024, 1024);
@@ -50711,10 +50712,10 @@ function normalizeExt4(file3, latest) {
         normalizeInode(inode, latest);
         if (checksums) sealInode(inode, g * perGroup + i + 1, seed);
       }
-      (0, import_node_fs99.writeSync)(handle, inodes, 0, length, at3);
+      (0, import_node_fs98.writeSync)(handle, inodes, 0, length, at3);
     }
   } finally {
-    (0, import_node_fs99.closeSync)(handle);
+    (0, import_node_fs98.closeSync)(handle);
   }
 }
 function normalizeInode(inode, latest) {
@@ -50776,7 +50777,7 @@ function writeBootFiles(folder2, facts, key, version3) {
   const title = `${facts.distro.organization} ${name6}`;
   const restart = ab ? " panic=10" : "";
   const kernelOptions = `root=${partition} rw console=tty0 console=${firmware[target2.architecture]?.console}${restart}`;
-  const write3 = (file3, text8) => (0, import_node_fs100.writeFileSync)((0, import_node_path125.join)(folder2, file3), text8, { flag: "wx" });
+  const write3 = (file3, text8) => (0, import_node_fs99.writeFileSync)((0, import_node_path124.join)(folder2, file3), text8, { flag: "wx" });
   write3("name", version3);
   write3("entry-name", ab ? `${version3}+3.conf` : "slipway.conf");
   write3("loader.conf", "timeout 1\nconsole-mode keep\n");
@@ -50797,8 +50798,8 @@ async function makeDisk(room, facts, root, options5) {
   const { spec, target: target2, name: name6 } = facts.image;
   const known3 = firmware[target2.architecture];
   if (!known3) return bad(error("image-kind", `no disks are made for ${target2.architecture}`));
-  const folder2 = (0, import_node_path125.join)(options5.folder, "disk");
-  (0, import_node_fs100.mkdirSync)(folder2);
+  const folder2 = (0, import_node_path124.join)(options5.folder, "disk");
+  (0, import_node_fs99.mkdirSync)(folder2);
   const { key, epoch } = options5;
   const rootUuid = uuidOf(`${key} root`);
   const version3 = `${name6}_${imageVersion(facts.state.stamp, key)}`;
@@ -50829,8 +50830,8 @@ async function makeDisk(room, facts, root, options5) {
     signal: room.signal
   });
   if (made2.code !== 0) return bad(diskFailed(room, spec.size));
-  normalizeExt4((0, import_node_path125.join)(folder2, "root.raw"), epoch);
-  const rootSectors = (0, import_node_fs100.statSync)((0, import_node_path125.join)(folder2, "root.raw")).size / sector2;
+  normalizeExt4((0, import_node_path124.join)(folder2, "root.raw"), epoch);
+  const rootSectors = (0, import_node_fs99.statSync)((0, import_node_path124.join)(folder2, "root.raw")).size / sector2;
   const parts2 = [
     { name: labels.esp, type: types2.esp, file: "esp.raw", sectors: esp },
     { name: ab ? version3 : labels.root, type: known3.root, file: "root.raw", sectors: rootSectors }
@@ -50844,26 +50845,26 @@ async function makeDisk(room, facts, root, options5) {
   if (!bios) return assemble2(folder2, key, parts2);
   const sectors = mebibyte / sector2;
   parts2.push({ name: labels.bios, type: biosPartition, file: "bios-core.img", sectors, front: true });
-  const core = placedCore((0, import_node_fs100.readFileSync)((0, import_node_path125.join)(folder2, "bios-core.img")), sectors);
+  const core = placedCore((0, import_node_fs99.readFileSync)((0, import_node_path124.join)(folder2, "bios-core.img")), sectors);
   if (!core) return bad(noGrub(name6));
-  (0, import_node_fs100.writeFileSync)((0, import_node_path125.join)(folder2, "bios-core.img"), core);
+  (0, import_node_fs99.writeFileSync)((0, import_node_path124.join)(folder2, "bios-core.img"), core);
   const assembled = await assemble2(folder2, key, parts2);
-  if (!assembled.ok || writeBootSector(assembled.value.raw, (0, import_node_path125.join)(folder2, "bios-boot.img"), sectors)) return assembled;
+  if (!assembled.ok || writeBootSector(assembled.value.raw, (0, import_node_path124.join)(folder2, "bios-boot.img"), sectors)) return assembled;
   return bad(noGrub(name6));
 }
 var noGrub = (image2) => error("image-render", `unsupported GRUB in the image '${image2}': a BIOS could not start it`, {
   hint: "remove `bios` from `boot`, and report this with the version of grub-pc-bin"
 });
 function writeBootSector(raw, boot, core) {
-  const handle = (0, import_node_fs100.openSync)(raw, "r+");
+  const handle = (0, import_node_fs99.openSync)(raw, "r+");
   try {
     const before2 = Buffer.alloc(sector2);
-    (0, import_node_fs100.readSync)(handle, before2, 0, sector2, 0);
-    const made2 = bootSector(before2, (0, import_node_fs100.readFileSync)(boot), core);
-    if (made2) (0, import_node_fs100.writeSync)(handle, made2, 0, sector2, 0);
+    (0, import_node_fs99.readSync)(handle, before2, 0, sector2, 0);
+    const made2 = bootSector(before2, (0, import_node_fs99.readFileSync)(boot), core);
+    if (made2) (0, import_node_fs99.writeSync)(handle, made2, 0, sector2, 0);
     return made2 !== void 0;
   } finally {
-    (0, import_node_fs100.closeSync)(handle);
+    (0, import_node_fs99.closeSync)(handle);
   }
 }
 var diskFailed = (room, size3) => error("image-render", `the disk could not be made${size3 === void 0 ? "" : `; is ${size3} enough for it?`}`, {
@@ -50871,7 +50872,7 @@ var diskFailed = (room, size3) => error("image-render", `the disk could not be m
   hint: "the cause is at the end of that log"
 });
 async function makeData(folder2, uuid2, epoch) {
-  const file3 = (0, import_node_path125.join)(folder2, "data.raw");
+  const file3 = (0, import_node_path124.join)(folder2, "data.raw");
   const size3 = 64 * mebibyte;
   const made2 = await run("sh", [
     "-c",
@@ -50887,7 +50888,7 @@ async function makeData(folder2, uuid2, epoch) {
   return good(size3 / sector2);
 }
 async function assemble2(folder2, key, parts2) {
-  const raw = (0, import_node_path125.join)(folder2, "disk.raw");
+  const raw = (0, import_node_path124.join)(folder2, "disk.raw");
   const align = mebibyte / sector2;
   let at3 = align;
   const lines = ["label: gpt", `label-id: ${uuidOf(`${key} disk`)}`, `first-lba: ${align}`, "unit: sectors", ""];
@@ -50909,7 +50910,7 @@ async function assemble2(folder2, key, parts2) {
   for (const [part, start3] of places) {
     if (part.file === void 0) continue;
     const copied2 = await run("dd", [
-      `if=${(0, import_node_path125.join)(folder2, part.file)}`,
+      `if=${(0, import_node_path124.join)(folder2, part.file)}`,
       `of=${raw}`,
       "bs=1M",
       `seek=${start3 / align}`,
@@ -50924,7 +50925,7 @@ async function renderDisk(room, facts, root, options5) {
   const made2 = await makeDisk(room, facts, root, options5);
   if (!made2.ok) return made2;
   const { raw, folder: folder2 } = made2.value;
-  const named7 = (ending) => (0, import_node_path125.join)(
+  const named7 = (ending) => (0, import_node_path124.join)(
     options5.folder,
     imageFile(
       facts.image.name,
@@ -50942,26 +50943,26 @@ async function renderDisk(room, facts, root, options5) {
   const converted = await run("qemu-img", qcow);
   if (converted.code !== 0) return bad(toolFailed("qemu-img", converted));
   if (facts.image.spec.partitions === "ab") {
-    const slot = await zstd((0, import_node_path125.join)(folder2, "root.raw"), named7("root.raw.zst"));
+    const slot = await zstd((0, import_node_path124.join)(folder2, "root.raw"), named7("root.raw.zst"));
     if (slot.code !== 0) return bad(toolFailed("zstd", slot));
     for (const [from, ending] of [
       ["vmlinuz", "vmlinuz"],
       ["initrd", "initrd"],
       ["entry.conf", "conf"]
     ]) {
-      (0, import_node_fs100.renameSync)((0, import_node_path125.join)(folder2, from), named7(ending));
+      (0, import_node_fs99.renameSync)((0, import_node_path124.join)(folder2, from), named7(ending));
       files.push(named7(ending));
     }
     files.push(named7("root.raw.zst"));
   }
-  const bytes = (0, import_node_fs100.statSync)(raw).size;
-  (0, import_node_fs100.rmSync)(folder2, { recursive: true, force: true });
+  const bytes = (0, import_node_fs99.statSync)(raw).size;
+  (0, import_node_fs99.rmSync)(folder2, { recursive: true, force: true });
   return good({ files, bytes });
 }
 
 // ts-src/images/docker.ts
 var import_node_crypto18 = require("node:crypto");
-var import_node_fs101 = require("node:fs");
+var import_node_fs100 = require("node:fs");
 init_digest();
 var oci = {
   amd64: { architecture: "amd64" },
@@ -51038,12 +51039,12 @@ function writeDockerTar(image2, tags2, target2) {
       Layers: layers2.map((l) => blob(l.digest))
     }
   ];
-  const out = (0, import_node_fs101.openSync)(target2, "w");
+  const out = (0, import_node_fs100.openSync)(target2, "w");
   const hash3 = (0, import_node_crypto18.createHash)("sha256");
   let size3 = 0;
   let damaged2;
   const write3 = (data) => {
-    for (let at3 = 0; at3 < data.length; ) at3 += (0, import_node_fs101.writeSync)(out, data, at3);
+    for (let at3 = 0; at3 < data.length; ) at3 += (0, import_node_fs100.writeSync)(out, data, at3);
     hash3.update(data);
     size3 += data.length;
   };
@@ -51060,32 +51061,32 @@ function writeDockerTar(image2, tags2, target2) {
       write3(paddingOf(layer.size));
     }
     write3(endOfTar);
-    (0, import_node_fs101.fsyncSync)(out);
+    (0, import_node_fs100.fsyncSync)(out);
   } finally {
-    (0, import_node_fs101.closeSync)(out);
+    (0, import_node_fs100.closeSync)(out);
   }
   return { id: `sha256:${sha256(config2)}`, sha256: hash3.digest("hex"), size: size3, ...damaged2 ? { damaged: damaged2 } : {} };
 }
 function copyLayer(layer, write3) {
   const buffer = Buffer.alloc(1 << 20);
   const hash3 = (0, import_node_crypto18.createHash)("sha256");
-  const from = (0, import_node_fs101.openSync)(layer.tar, "r");
+  const from = (0, import_node_fs100.openSync)(layer.tar, "r");
   try {
-    for (let n = (0, import_node_fs101.readSync)(from, buffer); n > 0; n = (0, import_node_fs101.readSync)(from, buffer)) {
+    for (let n = (0, import_node_fs100.readSync)(from, buffer); n > 0; n = (0, import_node_fs100.readSync)(from, buffer)) {
       const part = buffer.subarray(0, n);
       hash3.update(part);
       write3(part);
     }
   } finally {
-    (0, import_node_fs101.closeSync)(from);
+    (0, import_node_fs100.closeSync)(from);
   }
   return hash3.digest("hex") === layer.diffId;
 }
 
 // ts-src/images/lxd.ts
 var import_node_crypto19 = require("node:crypto");
-var import_node_fs102 = require("node:fs");
-var import_node_path126 = require("node:path");
+var import_node_fs101 = require("node:fs");
+var import_node_path125 = require("node:path");
 init_process();
 init_diagnostics();
 init_names();
@@ -51129,9 +51130,9 @@ async function renderLxd(room, facts, root, options5) {
   const { name: name6, target: target2 } = facts.image;
   const version3 = imageVersion(facts.state.stamp, options5.key);
   const work2 = newScratch(room.state);
-  const plain5 = (0, import_node_path126.join)(work2, "metadata.tar");
-  (0, import_node_fs102.writeFileSync)(plain5, lxdMetadata(facts, version3, options5.epoch));
-  const fileOf3 = (ending) => (0, import_node_path126.join)(options5.folder, imageFile(name6, version3, target2.architecture, ending));
+  const plain5 = (0, import_node_path125.join)(work2, "metadata.tar");
+  (0, import_node_fs101.writeFileSync)(plain5, lxdMetadata(facts, version3, options5.epoch));
+  const fileOf3 = (ending) => (0, import_node_path125.join)(options5.folder, imageFile(name6, version3, target2.architecture, ending));
   const [metadata, squashed] = [fileOf3(lxdEndings.metadata), fileOf3(lxdEndings.root)];
   const packed3 = await room.driver.read({
     layers: root.layers.map((l) => l.root),
@@ -51147,7 +51148,7 @@ async function renderLxd(room, facts, root, options5) {
 async function fingerprint2(files) {
   const digest4 = (0, import_node_crypto19.createHash)("sha256");
   for (const file3 of files)
-    for await (const chunk of (0, import_node_fs102.createReadStream)(file3)) if (Buffer.isBuffer(chunk)) digest4.update(chunk);
+    for await (const chunk of (0, import_node_fs101.createReadStream)(file3)) if (Buffer.isBuffer(chunk)) digest4.update(chunk);
   return digest4.digest("hex");
 }
 function simplestreams(channel2, organization, files) {
@@ -51222,7 +51223,7 @@ var dockerSettings = (facts, key, epoch) => ({
   time: epoch
 });
 function docker2(facts, root, { folder: folder2, key, epoch }) {
-  const file3 = (0, import_node_path127.join)(folder2, fileOf(facts, key, "docker.tar"));
+  const file3 = (0, import_node_path126.join)(folder2, fileOf(facts, key, "docker.tar"));
   const written3 = writeDockerTar(
     {
       architecture: facts.image.target.architecture,
@@ -51246,7 +51247,7 @@ var rootfsScript = `tar --create --format=pax --pax-option=exthdr.name=%d/PaxHea
   --numeric-owner --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --one-file-system \\
   --directory m . | zstd -3 -T0 --quiet -o "$2"`;
 async function rootfs(room, facts, root, options5) {
-  const file3 = (0, import_node_path127.join)(options5.folder, fileOf(facts, options5.key, "rootfs.tar.zst"));
+  const file3 = (0, import_node_path126.join)(options5.folder, fileOf(facts, options5.key, "rootfs.tar.zst"));
   const packed3 = await room.driver.read({
     layers: root.layers.map((l) => l.root),
     work: newScratch(room.state),
@@ -51257,22 +51258,22 @@ async function rootfs(room, facts, root, options5) {
 }
 
 // ts-src/images/root.ts
-var import_node_fs105 = require("node:fs");
-var import_node_path131 = require("node:path");
+var import_node_fs104 = require("node:fs");
+var import_node_path130 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
 
 // ts-src/images/layers.ts
-var import_node_fs103 = require("node:fs");
+var import_node_fs102 = require("node:fs");
 var import_node_crypto20 = require("node:crypto");
-var import_node_path129 = require("node:path");
+var import_node_path128 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/images/room.ts
-var import_node_path128 = require("node:path");
-var imagesFolder = (state) => (0, import_node_path128.join)(state, "images");
+var import_node_path127 = require("node:path");
+var imagesFolder = (state) => (0, import_node_path127.join)(state, "images");
 var listBinds2 = (base) => [
   { from: base.lists, to: "/var/lib/apt/lists", readOnly: true },
   { from: cacheOf(base), to: "/tmp/slipway/caches", readOnly: true }
@@ -51393,27 +51394,27 @@ function secretsIn(name6, size3, content, everywhere) {
 
 // ts-src/images/layers.ts
 var most8 = 2e6;
-var folderOf2 = (room, key) => (0, import_node_path129.join)(imagesFolder(room.state), "layers", key);
+var folderOf2 = (room, key) => (0, import_node_path128.join)(imagesFolder(room.state), "layers", key);
 function kept3(room, key) {
   const folder2 = folderOf2(room, key);
-  const found2 = readJson((0, import_node_path129.join)(folder2, "layer.json"));
-  if (found2?.schema !== 1 || found2.key !== key || !exists((0, import_node_path129.join)(folder2, "root"))) return void 0;
+  const found2 = readJson((0, import_node_path128.join)(folder2, "layer.json"));
+  if (found2?.schema !== 1 || found2.key !== key || !exists((0, import_node_path128.join)(folder2, "root"))) return void 0;
   const { schema: _, ...layer } = found2;
-  (0, import_node_fs103.utimesSync)((0, import_node_path129.join)(folder2, "layer.json"), /* @__PURE__ */ new Date(), /* @__PURE__ */ new Date());
-  return { ...layer, root: (0, import_node_path129.join)(folder2, "root"), tar: (0, import_node_path129.join)(folder2, "layer.tar"), names: (0, import_node_path129.join)(folder2, "names") };
+  (0, import_node_fs102.utimesSync)((0, import_node_path128.join)(folder2, "layer.json"), /* @__PURE__ */ new Date(), /* @__PURE__ */ new Date());
+  return { ...layer, root: (0, import_node_path128.join)(folder2, "root"), tar: (0, import_node_path128.join)(folder2, "layer.tar"), names: (0, import_node_path128.join)(folder2, "names") };
 }
 async function baseLayer(room) {
   const { base } = room;
   const folder2 = folderOf2(room, `base-${base.digest.slice(0, 24)}`);
-  const names4 = (0, import_node_path129.join)(folder2, "names");
+  const names4 = (0, import_node_path128.join)(folder2, "names");
   if (!exists(names4)) {
-    const nothing4 = (0, import_node_path129.join)(newScratch(room.state), "nothing");
-    (0, import_node_fs103.mkdirSync)(nothing4);
+    const nothing4 = (0, import_node_path128.join)(newScratch(room.state), "nothing");
+    (0, import_node_fs102.mkdirSync)(nothing4);
     writeWhole(names4, await namesOf2(room, [nothing4, base.root]), { sync: false });
   }
-  const known3 = readJson((0, import_node_path129.join)(folder2, "base.json"));
+  const known3 = readJson((0, import_node_path128.join)(folder2, "base.json"));
   const measured = known3 ?? await measure2(base.tar);
-  if (!known3) writeWhole((0, import_node_path129.join)(folder2, "base.json"), JSON.stringify(measured), { sync: false });
+  if (!known3) writeWhole((0, import_node_path128.join)(folder2, "base.json"), JSON.stringify(measured), { sync: false });
   return { key: base.digest, root: base.root, tar: base.tar, diffId: base.digest, names: names4, ...measured };
 }
 async function measure2(tar) {
@@ -51435,7 +51436,7 @@ async function makeLayer(room, request) {
       if (other) return good(other);
       room.progress(`making ${request.what}`);
       const work2 = newScratch(room.state);
-      const root = (0, import_node_path129.join)(work2, "kept");
+      const root = (0, import_node_path128.join)(work2, "kept");
       const made2 = await room.driver.enter({
         root: { layers: request.below.map((l) => l.root), keep: root },
         network: false,
@@ -51448,20 +51449,20 @@ async function makeLayer(room, request) {
         signal: room.signal
       });
       if (made2.code !== 0) return bad(failure2(room, request, made2.exceeded));
-      const staged = (0, import_node_path129.join)(work2, "layer");
-      (0, import_node_fs103.mkdirSync)(staged);
-      (0, import_node_fs103.renameSync)(root, (0, import_node_path129.join)(staged, "root"));
+      const staged = (0, import_node_path128.join)(work2, "layer");
+      (0, import_node_fs102.mkdirSync)(staged);
+      (0, import_node_fs102.renameSync)(root, (0, import_node_path128.join)(staged, "root"));
       const packed3 = await packLayer(room, request, staged);
       if (!packed3.ok) return packed3;
       const folder2 = folderOf2(room, request.key);
       privateFolder(imagesFolder(room.state));
       await room.driver.remove(folder2);
-      (0, import_node_fs103.renameSync)(staged, folder2);
+      (0, import_node_fs102.renameSync)(staged, folder2);
       return good({
         ...packed3.value,
-        root: (0, import_node_path129.join)(folder2, "root"),
-        tar: (0, import_node_path129.join)(folder2, "layer.tar"),
-        names: (0, import_node_path129.join)(folder2, "names")
+        root: (0, import_node_path128.join)(folder2, "root"),
+        tar: (0, import_node_path128.join)(folder2, "layer.tar"),
+        names: (0, import_node_path128.join)(folder2, "names")
       });
     },
     () => room.progress(`waiting for another slipway that makes ${request.what}`)
@@ -51509,20 +51510,20 @@ var packScript = `cd l0/. && find . -mindepth 1 ! -type c ! -type b ! -type s -p
   tar --create --format=pax --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime --numeric-owner \\
     --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --no-recursion --null --files-from=-`;
 async function packLayer(room, request, staged) {
-  const layers2 = [(0, import_node_path129.join)(staged, "root"), ...request.below.map((l) => l.root)];
+  const layers2 = [(0, import_node_path128.join)(staged, "root"), ...request.below.map((l) => l.root)];
   const names4 = await namesOf2(room, layers2);
   const after = split3(names4);
   if (after.length > most8) return bad(error("image-install", `${request.what} holds more than ${most8} files`));
-  writeWhole((0, import_node_path129.join)(staged, "names"), names4, { sync: false });
+  writeWhole((0, import_node_path128.join)(staged, "names"), names4, { sync: false });
   const below3 = request.below[0];
-  const before2 = below3 ? split3((0, import_node_fs103.readFileSync)(below3.names)) : [];
+  const before2 = below3 ? split3((0, import_node_fs102.readFileSync)(below3.names)) : [];
   const secrets = [];
   const reader2 = scanner(secrets, request.kind === "own");
   const hash3 = (0, import_node_crypto20.createHash)("sha256");
-  const out = (0, import_node_fs103.openSync)((0, import_node_path129.join)(staged, "layer.tar"), "w");
+  const out = (0, import_node_fs102.openSync)((0, import_node_path128.join)(staged, "layer.tar"), "w");
   let size3 = 0;
   const write3 = (chunk) => {
-    for (let at3 = 0; at3 < chunk.length; ) at3 += (0, import_node_fs103.writeSync)(out, chunk, at3);
+    for (let at3 = 0; at3 < chunk.length; ) at3 += (0, import_node_fs102.writeSync)(out, chunk, at3);
     hash3.update(chunk);
     size3 += chunk.length;
   };
@@ -51539,12 +51540,12 @@ async function packLayer(room, request, staged) {
       signal: room.signal
     });
     if (packed3.code !== 0) throw new Error(`a layer could not be packed: ${packed3.stderr.trim()}`);
-    (0, import_node_fs103.fsyncSync)(out);
+    (0, import_node_fs102.fsyncSync)(out);
   } finally {
-    (0, import_node_fs103.closeSync)(out);
+    (0, import_node_fs102.closeSync)(out);
   }
   const layer = { key: request.key, diffId: hash3.digest("hex"), size: size3, secrets };
-  writeWhole((0, import_node_path129.join)(staged, "layer.json"), JSON.stringify({ schema: 1, ...layer }));
+  writeWhole((0, import_node_path128.join)(staged, "layer.json"), JSON.stringify({ schema: 1, ...layer }));
   return good(layer);
 }
 function checkSecrets2(image2, layers2) {
@@ -51560,8 +51561,8 @@ function checkSecrets2(image2, layers2) {
 }
 
 // ts-src/images/system.ts
-var import_node_fs104 = require("node:fs");
-var import_node_path130 = require("node:path");
+var import_node_fs103 = require("node:fs");
+var import_node_path129 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -51572,7 +51573,7 @@ apt-get -q -o APT::Sandbox::User=root -o APT::Install-Recommends=false -o Debug:
   -o Dir::Cache::pkgcache=/tmp/pkgcache.bin -o Dir::Cache::srcpkgcache=/tmp/srcpkgcache.bin \\
   --simulate install -- "$@" 2>&1`;
 async function placeOwn(room, own3, folder2) {
-  (0, import_node_fs104.mkdirSync)(folder2, { recursive: true });
+  (0, import_node_fs103.mkdirSync)(folder2, { recursive: true });
   const lost3 = [];
   const placed2 = await room.store.many(own3, async (p) => {
     const name6 = `${p.name}.deb`;
@@ -51582,9 +51583,9 @@ async function placeOwn(room, own3, folder2) {
       return name6;
     }
     try {
-      (0, import_node_fs104.linkSync)(path2, (0, import_node_path130.join)(folder2, name6));
+      (0, import_node_fs103.linkSync)(path2, (0, import_node_path129.join)(folder2, name6));
     } catch {
-      (0, import_node_fs104.copyFileSync)(path2, (0, import_node_path130.join)(folder2, name6));
+      (0, import_node_fs103.copyFileSync)(path2, (0, import_node_path129.join)(folder2, name6));
     }
     return name6;
   });
@@ -51601,12 +51602,12 @@ async function placeOwn(room, own3, folder2) {
 async function systemPackages(room, image2, own3, names4) {
   const { base } = room;
   const question = sha256(JSON.stringify([base.digest, base.archive, own3.map((p) => p.sha256), names4]));
-  const memory3 = (0, import_node_path130.join)(imagesFolder(room.state), "resolved", `${question}.json`);
+  const memory3 = (0, import_node_path129.join)(imagesFolder(room.state), "resolved", `${question}.json`);
   const known3 = readJson(memory3);
   const isSet = (v) => Array.isArray(v) && v.every((p) => typeof p === "string" && isPinnedPackage(p));
   if (isSet(known3)) return good(known3);
   const work2 = newScratch(room.state);
-  const placed2 = await placeOwn(room, own3, (0, import_node_path130.join)(work2, "debs"));
+  const placed2 = await placeOwn(room, own3, (0, import_node_path129.join)(work2, "debs"));
   if (!placed2.ok) return placed2;
   const asked2 = await room.driver.enter({
     root: { layers: [base.root] },
@@ -51614,7 +51615,7 @@ async function systemPackages(room, image2, own3, names4) {
     user: "root",
     work: work2,
     env: aptEnvironment(void 0),
-    binds: [...listBinds2(base), { from: (0, import_node_path130.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true }],
+    binds: [...listBinds2(base), { from: (0, import_node_path129.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true }],
     command: ["sh", "-ec", aptSimulate, "apt", ...names4, ...placed2.value.map((n) => `/tmp/slipway/debs/${n}`)],
     signal: room.signal
   });
@@ -51661,13 +51662,13 @@ async function installLayer(room, below3, packages, what, fstab) {
     epoch: room.epoch,
     binds: [
       ...listBinds2(room.base),
-      { from: (0, import_node_path131.join)(room.state, "archives"), to: "/tmp/slipway/archives", readOnly: true },
+      { from: (0, import_node_path130.join)(room.state, "archives"), to: "/tmp/slipway/archives", readOnly: true },
       { from: config2, to: "/tmp/slipway/config", readOnly: true }
     ]
   });
 }
 function writeFstab(folder2, text8) {
-  (0, import_node_fs105.writeFileSync)((0, import_node_path131.join)(folder2, "fstab"), text8);
+  (0, import_node_fs104.writeFileSync)((0, import_node_path130.join)(folder2, "fstab"), text8);
 }
 async function makeRoot(room, facts, plan2, fstab) {
   const base = await baseLayer(room);
@@ -51685,9 +51686,9 @@ async function makeRoot(room, facts, plan2, fstab) {
     told8.push({ layer: layer.value, what });
   }
   const work2 = newScratch(room.state);
-  const placed2 = await placeOwn(room, plan2.own, (0, import_node_path131.join)(work2, "debs"));
+  const placed2 = await placeOwn(room, plan2.own, (0, import_node_path130.join)(work2, "debs"));
   if (!placed2.ok) return placed2;
-  writeConfig(facts, (0, import_node_path131.join)(work2, "config"), plan2.machineFiles);
+  writeConfig(facts, (0, import_node_path130.join)(work2, "config"), plan2.machineFiles);
   const epoch = ownEpoch(room, facts);
   const own3 = await makeLayer(room, {
     key: ownKey(room, facts, plan2, layers2()),
@@ -51697,8 +51698,8 @@ async function makeRoot(room, facts, plan2, fstab) {
     packages: [],
     epoch,
     binds: [
-      { from: (0, import_node_path131.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true },
-      { from: (0, import_node_path131.join)(work2, "config"), to: "/tmp/slipway/config", readOnly: true }
+      { from: (0, import_node_path130.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true },
+      { from: (0, import_node_path130.join)(work2, "config"), to: "/tmp/slipway/config", readOnly: true }
     ]
   });
   if (!own3.ok) return own3;
@@ -51761,7 +51762,7 @@ function otherImages(name6, known3) {
 // ts-src/images/build.ts
 var revision = 1;
 function archiveTime(base) {
-  const dates = (0, import_node_fs106.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path132.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
+  const dates = (0, import_node_fs105.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path131.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
   return Math.floor(Math.max(3156192e5, ...dates) / 1e3);
 }
 async function repositoryOf(input, diagnostics) {
@@ -52026,7 +52027,7 @@ function renderImageDifference(d) {
 }
 
 // ts-src/cli/image-options.ts
-var import_node_path133 = require("node:path");
+var import_node_path132 = require("node:path");
 init_diagnostics();
 init_fields();
 init_images();
@@ -52060,7 +52061,7 @@ var imageOptions2 = {
   "dry-run": { type: "boolean", short: "n", help: "retire: only show what would be removed" },
   json: { type: "boolean", help: "print JSON" }
 };
-var outputOf2 = (opened, values) => values.output === void 0 ? (0, import_node_path133.join)(opened.workspace.root, "out") : (0, import_node_path133.resolve)(values.output);
+var outputOf2 = (opened, values) => values.output === void 0 ? (0, import_node_path132.join)(opened.workspace.root, "out") : (0, import_node_path132.resolve)(values.output);
 function channelOf2(opened, { name: name6, spec }, values) {
   if (values.local) return good(folderChannel(outputOf2(opened, values)));
   const channel2 = values.channel ?? spec.channel;
@@ -52086,8 +52087,8 @@ function imagesOf(opened, names4, values) {
 }
 
 // ts-src/cli/image-publish.ts
-var import_node_fs110 = require("node:fs");
-var import_node_path137 = require("node:path");
+var import_node_fs109 = require("node:fs");
+var import_node_path136 = require("node:path");
 init_diagnostics();
 
 // ts-src/images/publish.ts
@@ -52350,8 +52351,8 @@ init_process();
 
 // ts-src/images/check-disk.ts
 var import_node_crypto22 = require("node:crypto");
-var import_node_fs107 = require("node:fs");
-var import_node_path134 = require("node:path");
+var import_node_fs106 = require("node:fs");
+var import_node_path133 = require("node:path");
 init_diagnostics();
 init_images();
 init_files();
@@ -52384,13 +52385,13 @@ var firmwares = {
 var longest6 = 20 * 6e4;
 async function checkDisk(input, artifact2) {
   const known3 = firmwares[input.record.architecture];
-  const firmware2 = known3?.files.find((f) => (0, import_node_fs107.existsSync)(f));
+  const firmware2 = known3?.files.find((f) => (0, import_node_fs106.existsSync)(f));
   const file3 = artifact2.files.find((f) => f.name.endsWith(".qcow2"));
   const path2 = file3 && await input.store.path(file3);
   if (path2 === void 0) return failed3(input, artifact2.kind, "the store lost its file", "build it again");
   if (!known3 || firmware2 === void 0)
     return failed3(input, artifact2.kind, "there is no UEFI firmware for qemu", "install ovmf and qemu-system-x86");
-  const link = (0, import_node_path134.join)(newScratch(input.state), "disk.qcow2");
+  const link = (0, import_node_path133.join)(newScratch(input.state), "disk.qcow2");
   await run("ln", ["-s", path2, link]);
   const uefi = ["-drive", `if=pflash,format=raw,unit=0,readonly=on,file=${firmware2}`];
   const starts = [
@@ -52524,16 +52525,16 @@ async function checkLxd(input, artifact2) {
 }
 
 // ts-src/images/push.ts
-var import_node_path136 = require("node:path");
-var import_node_fs109 = require("node:fs");
+var import_node_path135 = require("node:path");
+var import_node_fs108 = require("node:fs");
 init_diagnostics();
 init_digest();
 init_names();
 init_process();
 
 // ts-src/images/registry.ts
-var import_node_fs108 = require("node:fs");
-var import_node_path135 = require("node:path");
+var import_node_fs107 = require("node:fs");
+var import_node_path134 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -52544,10 +52545,10 @@ init_yaml();
 var attempts3 = 5;
 var largestAnswer2 = 4 << 20;
 async function loginFor(host2) {
-  const folder2 = process.env.DOCKER_CONFIG ?? (0, import_node_path135.join)(homeFolder(), ".docker");
+  const folder2 = process.env.DOCKER_CONFIG ?? (0, import_node_path134.join)(homeFolder(), ".docker");
   let config2;
   try {
-    config2 = asMap(JSON.parse(readIf((0, import_node_path135.join)(folder2, "config.json")) ?? "{}"));
+    config2 = asMap(JSON.parse(readIf((0, import_node_path134.join)(folder2, "config.json")) ?? "{}"));
   } catch {
     return void 0;
   }
@@ -52604,7 +52605,7 @@ var Registry = class {
       url2.searchParams.set("digest", blob.digest);
       await this.request("PUT", `${url2.pathname}${url2.search}`, {
         headers: { "content-type": "application/octet-stream", "content-length": String(blob.size) },
-        body: () => Buffer.isBuffer(blob.data) ? blob.data : (0, import_node_fs108.createReadStream)(blob.data.file),
+        body: () => Buffer.isBuffer(blob.data) ? blob.data : (0, import_node_fs107.createReadStream)(blob.data.file),
         once: true
       });
     });
@@ -52711,8 +52712,8 @@ async function packed2(store2, state, layer) {
   const path2 = await store2.path(layer);
   if (path2 === void 0) return void 0;
   const folder2 = newScratch(state);
-  (0, import_node_fs109.mkdirSync)(folder2, { recursive: true });
-  const target2 = (0, import_node_path136.join)(folder2, "layer.tar.gz");
+  (0, import_node_fs108.mkdirSync)(folder2, { recursive: true });
+  const target2 = (0, import_node_path135.join)(folder2, "layer.tar.gz");
   const made2 = await run("sh", ["-c", 'gzip -n -6 < "$1" > "$2"', "gzip", path2, target2]);
   if (made2.code !== 0) return void 0;
   const stored2 = await store2.put(target2);
@@ -53052,8 +53053,8 @@ async function publishNamed(opened, names4, values) {
         diagnostics.push(...found2.diagnostics);
         continue;
       }
-      const logs2 = (0, import_node_path137.join)(outputOf2(opened, values), "logs", "images");
-      (0, import_node_fs110.mkdirSync)(logs2, { recursive: true });
+      const logs2 = (0, import_node_path136.join)(outputOf2(opened, values), "logs", "images");
+      (0, import_node_fs109.mkdirSync)(logs2, { recursive: true });
       const done = await publishImage({
         store: store2,
         state: workspace.state,
@@ -53061,7 +53062,7 @@ async function publishNamed(opened, names4, values) {
         organization: workspace.distro.organization,
         ...found2.value,
         signingKey: keyFromEnvironment(process.env) ?? keyOf2(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
-        log: (0, import_node_path137.join)(logs2, `${name6}.check.log`),
+        log: (0, import_node_path136.join)(logs2, `${name6}.check.log`),
         now: Date.now(),
         progress: (text8) => writeNote(`${text8}
 `),
@@ -53238,8 +53239,8 @@ async function buildOne(opened, one, values, kinds4, within) {
         hint: `its kinds are ${one.spec.kinds.join(", ")}`
       })
     );
-  const logs2 = (0, import_node_path138.join)(outputOf2(opened, values), "logs", "images");
-  (0, import_node_fs111.mkdirSync)(logs2, { recursive: true });
+  const logs2 = (0, import_node_path137.join)(outputOf2(opened, values), "logs", "images");
+  (0, import_node_fs110.mkdirSync)(logs2, { recursive: true });
   return buildImage({
     ...within,
     store: store2,
@@ -53251,19 +53252,19 @@ async function buildOne(opened, one, values, kinds4, within) {
     kinds: wanted,
     channel: channel2.value,
     stateId: values.state ?? (values.channel === void 0 && !values.local ? one.spec.state : void 0),
-    log: (0, import_node_path138.join)(logs2, `${one.name}-${one.target.architecture}.log`),
+    log: (0, import_node_path137.join)(logs2, `${one.name}-${one.target.architecture}.log`),
     now: Date.now(),
     progress: (text8) => writeNote(`${text8}
 `)
   });
 }
 async function place2({ store: store2, workspace }, values, record3, kinds4) {
-  const folder2 = (0, import_node_path138.join)(values.output === void 0 ? (0, import_node_path138.join)(workspace.root, "out") : (0, import_node_path138.resolve)(values.output), "images");
+  const folder2 = (0, import_node_path137.join)(values.output === void 0 ? (0, import_node_path137.join)(workspace.root, "out") : (0, import_node_path137.resolve)(values.output), "images");
   const placed2 = [];
   for (const artifact2 of record3.artifacts) {
     if (kinds4.length && !kinds4.includes(artifact2.kind)) continue;
     for (const file3 of artifact2.files) {
-      const target2 = (0, import_node_path138.join)(folder2, file3.name);
+      const target2 = (0, import_node_path137.join)(folder2, file3.name);
       if (isSame(target2, store2.blobs.local(`objects/${file3.sha256.slice(0, 2)}/${file3.sha256}`), file3.size))
         placed2.push(target2);
       else if (await store2.place(file3, target2)) placed2.push(target2);
@@ -53273,7 +53274,7 @@ async function place2({ store: store2, workspace }, values, record3, kinds4) {
 }
 function isSame(a, b, size3) {
   try {
-    const [left, right] = [(0, import_node_fs111.statSync)(a), b === void 0 ? void 0 : (0, import_node_fs111.statSync)(b)];
+    const [left, right] = [(0, import_node_fs110.statSync)(a), b === void 0 ? void 0 : (0, import_node_fs110.statSync)(b)];
     return right !== void 0 && left.ino === right.ino && left.dev === right.dev && left.size === size3;
   } catch {
     return false;
@@ -53328,8 +53329,8 @@ async function diff2({ store: store2 }, [a = "", b = ""], values) {
 }
 
 // ts-src/cli/init.ts
-var import_node_fs112 = require("node:fs");
-var import_node_path139 = require("node:path");
+var import_node_fs111 = require("node:fs");
+var import_node_path138 = require("node:path");
 var import_promises15 = require("node:readline/promises");
 init_cut();
 init_diagnostics();
@@ -53396,7 +53397,7 @@ var options3 = {
   yes: { type: "boolean", short: "y", help: "do not ask before writing into a folder that has other files" }
 };
 function answersOf(values, root) {
-  const named7 = (0, import_node_path139.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
+  const named7 = (0, import_node_path138.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
   const organization = values.organization ?? (named7 || "acme");
   const os = values.os === "ubuntu" ? "ubuntu" : "debian";
   return { organization, os, release: values.release ?? (os === "ubuntu" ? "noble" : "bookworm") };
@@ -53410,7 +53411,7 @@ async function confirm(question) {
   }
 }
 async function mayWrite(root, files, yes) {
-  const others2 = (0, import_node_fs112.readdirSync)(root).filter((name6) => name6 !== ".git");
+  const others2 = (0, import_node_fs111.readdirSync)(root).filter((name6) => name6 !== ".git");
   if (yes || !others2.length) return true;
   if (process.stdin.isTTY && process.stderr.isTTY) {
     writeMessage(`${root} has files already. These would be added:
@@ -53434,7 +53435,7 @@ committed.`,
   examples: ["slipway init my-distro --organization acme", "slipway init --os ubuntu --release noble"],
   options: options3,
   async run(values, [folder2 = ".", ...more]) {
-    const root = (0, import_node_path139.resolve)(folder2);
+    const root = (0, import_node_path138.resolve)(folder2);
     const answers2 = answersOf(values, root);
     const meant = nearRelease(answers2.os, answers2.release);
     if (more.length || meant !== void 0) {
@@ -53445,8 +53446,8 @@ committed.`,
     }
     const files = renderInit(answers2);
     const names4 = Object.keys(files);
-    (0, import_node_fs112.mkdirSync)(root, { recursive: true });
-    const taken3 = names4.filter((f) => (0, import_node_fs112.existsSync)((0, import_node_path139.join)(root, f)));
+    (0, import_node_fs111.mkdirSync)(root, { recursive: true });
+    const taken3 = names4.filter((f) => (0, import_node_fs111.existsSync)((0, import_node_path138.join)(root, f)));
     if (taken3.length) {
       const verb = taken3.length > 1 ? "exist" : "exists";
       showDiagnostics([
@@ -53457,8 +53458,8 @@ committed.`,
       return exit.failed;
     }
     if (!await mayWrite(root, names4, values.yes === true)) return exit.failed;
-    for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path139.join)(root, path2), text8);
-    const git2 = (0, import_node_fs112.existsSync)((0, import_node_path139.join)(root, ".git")) ? "" : "git init && ";
+    for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path138.join)(root, path2), text8);
+    const git2 = (0, import_node_fs111.existsSync)((0, import_node_path138.join)(root, ".git")) ? "" : "git init && ";
     if (isQuiet()) return exit.ok;
     writeOutput(`Wrote a distro repository to ${root}:
 ${names4.map((f) => `    ${f}
@@ -53872,8 +53873,8 @@ function wordsOf2(name6, id, channel2, pointer, done) {
 }
 
 // ts-src/cli/farm/prepare.ts
-var import_node_fs114 = require("node:fs");
-var import_node_path145 = require("node:path");
+var import_node_fs113 = require("node:fs");
+var import_node_path144 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -53919,7 +53920,7 @@ function channelPart(name6) {
 }
 
 // ts-src/cli/farm/distro-url.ts
-var import_node_path140 = require("node:path");
+var import_node_path139 = require("node:path");
 init_diagnostics();
 init_files();
 init_source_entry();
@@ -53944,7 +53945,7 @@ async function targetCommit(root, name6) {
 // ts-src/cli/farm/distro-url.ts
 var mostBytes5 = 4096;
 async function saidIn(file3, { request, target: target2 }) {
-  const [folder2, name6] = [(0, import_node_path140.dirname)(file3), (0, import_node_path140.basename)(file3)];
+  const [folder2, name6] = [(0, import_node_path139.dirname)(file3), (0, import_node_path139.basename)(file3)];
   let text8;
   if (request && !target2)
     return bad(error("request-target", `a pull request takes ${name6} from its target branch, so it needs --target`));
@@ -53975,8 +53976,8 @@ async function withDistro(values) {
   if (!url2) return good(values);
   if (url2.startsWith("file:")) {
     const file3 = url2.slice("file:".length);
-    if (!(0, import_node_path140.isAbsolute)(file3) || !exists((0, import_node_path140.join)(file3, ".git"))) {
-      const said = await saidIn((0, import_node_path140.resolve)(file3), values);
+    if (!(0, import_node_path139.isAbsolute)(file3) || !exists((0, import_node_path139.join)(file3, ".git"))) {
+      const said = await saidIn((0, import_node_path139.resolve)(file3), values);
       if (!said.ok) return said;
       url2 = said.value;
     }
@@ -53989,15 +53990,15 @@ async function withDistro(values) {
   if (!commit2.ok) return commit2;
   const snapshot2 = await fetchCommit(address, commit2.value, state, reporter);
   if (!snapshot2.ok) return snapshot2;
-  const folder2 = (0, import_node_path140.join)(state, "distro", commit2.value);
-  if (!exists((0, import_node_path140.join)(folder2, "distro.yaml"))) {
+  const folder2 = (0, import_node_path139.join)(state, "distro", commit2.value);
+  if (!exists((0, import_node_path139.join)(folder2, "distro.yaml"))) {
     const out = await checkout({ gitDir: snapshot2.value.gitDir }, commit2.value, folder2);
     if (!out.ok) return out;
   }
   return good({
     ...values,
     state,
-    distro: (0, import_node_path140.join)(folder2, values.distro ?? "distro.yaml")
+    distro: (0, import_node_path139.join)(folder2, values.distro ?? "distro.yaml")
   });
 }
 
@@ -54005,8 +54006,8 @@ async function withDistro(values) {
 init_diagnostics();
 
 // ts-src/farm/shard.ts
-var import_node_fs113 = require("node:fs");
-var import_node_path141 = require("node:path");
+var import_node_fs112 = require("node:fs");
+var import_node_path140 = require("node:path");
 init_maps();
 init_lists();
 init_process();
@@ -54058,7 +54059,7 @@ function renderSchedule(run2, counts2, groups, first3, tasks) {
 // ts-src/farm/shard.ts
 async function makeShard(session2, architecture3, first3, retest, signal) {
   const { graphs: runs, store: store2, input } = session2;
-  const engine = schedulerOf(session2, { output: (0, import_node_path141.join)(input.state, "prepared"), retest, signal });
+  const engine = schedulerOf(session2, { output: (0, import_node_path140.join)(input.state, "prepared"), retest, signal });
   const outlook = await engine.start();
   const part = {
     schema: 1,
@@ -54117,10 +54118,10 @@ async function keepSources({ store: store2, input }, packages) {
     if (await hasSource(store2, tree)) return;
     const gitDir = await gitDirOf(input.state, p);
     if (!gitDir) return;
-    const folder2 = (0, import_node_path141.join)(work2, tree);
+    const folder2 = (0, import_node_path140.join)(work2, tree);
     const out = await checkout({ gitDir }, tree, folder2);
-    if (out.ok) await keepSource(store2, tree, folder2, (0, import_node_path141.join)(work2, `${tree}.packed`));
-    (0, import_node_fs113.rmSync)(folder2, { recursive: true, force: true });
+    if (out.ok) await keepSource(store2, tree, folder2, (0, import_node_path140.join)(work2, `${tree}.packed`));
+    (0, import_node_fs112.rmSync)(folder2, { recursive: true, force: true });
   });
 }
 function scheduleOf(session2, id, part, outlook, testsStop) {
@@ -54263,13 +54264,13 @@ function documentationOf(values, { docs: docs2 }) {
 }
 
 // ts-src/cli/farm/run-lock.ts
-var import_node_path142 = require("node:path");
+var import_node_path141 = require("node:path");
 init_diagnostics();
 init_files();
 async function withLock(values, store2, pipeline4, root, state) {
   if (values.lock !== void 0) return { values, notes: [] };
   if (pipeline4.locked) {
-    const file4 = (0, import_node_path142.join)(root, "lock.yaml");
+    const file4 = (0, import_node_path141.join)(root, "lock.yaml");
     if (exists(file4)) return { values: { ...values, lock: file4 }, notes: [] };
     return error(
       "lock-missing",
@@ -54292,17 +54293,17 @@ async function withLock(values, store2, pipeline4, root, state) {
         })
       ]
     };
-  const file3 = (0, import_node_path142.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
+  const file3 = (0, import_node_path141.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
   writeWhole(file3, text8.lock);
   return { values: { ...values, lock: file3 }, notes: [] };
 }
 
 // ts-src/cli/farm/run-plan.ts
-var import_node_path144 = require("node:path");
+var import_node_path143 = require("node:path");
 init_diagnostics();
 
 // ts-src/farm/request.ts
-var import_node_path143 = require("node:path");
+var import_node_path142 = require("node:path");
 init_files();
 init_diagnostics();
 async function requestWorkspace(workspace, target2) {
@@ -54317,8 +54318,8 @@ async function requestWorkspace(workspace, target2) {
     );
   const at3 = await checkoutRef(workspace.root, target2, workspace.state);
   if (!at3.ok) return at3;
-  const root = (0, import_node_path143.join)(at3.value.folder, (0, import_node_path143.relative)(at3.value.top, workspace.root));
-  const read3 = await readWorkspace((0, import_node_path143.join)(root, (0, import_node_path143.relative)(workspace.root, (0, import_node_path143.resolve)(workspace.file))), workspace.state);
+  const root = (0, import_node_path142.join)(at3.value.folder, (0, import_node_path142.relative)(at3.value.top, workspace.root));
+  const read3 = await readWorkspace((0, import_node_path142.join)(root, (0, import_node_path142.relative)(workspace.root, (0, import_node_path142.resolve)(workspace.file))), workspace.state);
   if (!read3.ok)
     return bad(
       error("request-target", "the target branch has no distro file that can be read", {
@@ -54368,7 +54369,7 @@ async function requestWorkspace(workspace, target2) {
     tests: { ...workspace.distro.tests, minutes: trusted.tests.minutes, retries: trusted.tests.retries },
     package_settings
   };
-  const from = { ...read3.value, root: (0, import_node_path143.resolve)(root), urlBase: workspace.urlBase };
+  const from = { ...read3.value, root: (0, import_node_path142.resolve)(root), urlBase: workspace.urlBase };
   return good({ ...workspace, distro, keyRoot: from.root, confined: true, trusted: from }, diagnostics);
 }
 function withLimitsOf(settings3, trusted) {
@@ -54409,7 +54410,7 @@ function namedOutside({ root, distro }) {
     if (typeof value2 === "string") return [value2];
     return typeof value2 === "object" && value2 !== null ? Object.values(value2).flatMap(texts) : [];
   };
-  return texts(distro).filter((path2) => !(0, import_node_path143.normalize)(path2).startsWith("..") && leadsOut(root, path2));
+  return texts(distro).filter((path2) => !(0, import_node_path142.normalize)(path2).startsWith("..") && leadsOut(root, path2));
 }
 var same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
@@ -54533,7 +54534,7 @@ async function trustedWorkspace(values) {
 async function planChange(values, change) {
   const workspace = await openWorkspace(values);
   if (!workspace.ok) return workspace;
-  const folder2 = (0, import_node_path144.resolve)(change);
+  const folder2 = (0, import_node_path143.resolve)(change);
   const chosen = values.distribution ?? Object.keys(workspace.value.distro.distributions);
   const repository2 = await repositoryOf2(
     workspace.value,
@@ -54665,7 +54666,7 @@ async function runPrepare(given, packages) {
     showDiagnostics(tools2);
     return exit.failed;
   }
-  (0, import_node_fs114.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs113.mkdirSync)(state, { recursive: true });
   await openScratch(state, driver);
   try {
     return await prepareRun(run2, driver, limits2);
@@ -54775,7 +54776,7 @@ async function prepareRun(run2, driver, limits2) {
 `);
   const others2 = bundle.architectures.filter((a) => a !== own3);
   const header2 = headerOf(bundle, absoluteStore(values.store ?? distro.store, root), others2);
-  if (values.output) writeWhole((0, import_node_path145.resolve)(values.output), header2 + schedule);
+  if (values.output) writeWhole((0, import_node_path144.resolve)(values.output), header2 + schedule);
   else writeOutput(header2 + schedule);
   return exit.ok;
 }
@@ -54825,16 +54826,16 @@ function titleOf({ request, target: target2, tag, branch }) {
   if (request) return `pull request ${request}${target2 ? ` into ${target2}` : ""}`;
   return tag || branch || "run";
 }
-var absoluteStore = (uri2, root) => uri2.startsWith("file:") && !uri2.startsWith("file:/") ? `file:${(0, import_node_path145.resolve)(root, uri2.slice("file:".length))}` : uri2;
+var absoluteStore = (uri2, root) => uri2.startsWith("file:") && !uri2.startsWith("file:/") ? `file:${(0, import_node_path144.resolve)(root, uri2.slice("file:".length))}` : uri2;
 
 // ts-src/cli/farm/finish.ts
-var import_node_path148 = require("node:path");
+var import_node_path147 = require("node:path");
 init_cut();
 init_diagnostics();
 init_lockfile();
 
 // ts-src/cli/farm/rehearse.ts
-var import_node_path146 = require("node:path");
+var import_node_path145 = require("node:path");
 init_diagnostics();
 
 // ts-src/publish/rehearsal.ts
@@ -54876,7 +54877,7 @@ async function rehearse(values, secret2) {
     return exit.failed;
   }
   const { distro } = bundle;
-  const endpoints = await endpointsOf(distro, channel2, (0, import_node_path146.join)((0, import_node_path146.resolve)(values.output ?? "out"), "apt"));
+  const endpoints = await endpointsOf(distro, channel2, (0, import_node_path145.join)((0, import_node_path145.resolve)(values.output ?? "out"), "apt"));
   const key = secret2 ?? keyOf2(distro.signing_key, state, distro.organization);
   const tried3 = await rehearsePublication(key, endpoints, Date.now());
   const told8 = [...tried3, ...maintainerUnset(distro, { file: "distro.yaml" })];
@@ -54885,8 +54886,8 @@ async function rehearse(values, secret2) {
 }
 
 // ts-src/cli/farm/change-effects.ts
-var import_node_fs115 = require("node:fs");
-var import_node_path147 = require("node:path");
+var import_node_fs114 = require("node:fs");
+var import_node_path146 = require("node:path");
 init_maps();
 init_files();
 async function lastGood({ graphs: runs, store: store2 }) {
@@ -54933,7 +54934,7 @@ ${details}`);
     writeMessage(`
 ${texts.join("\n")}
 `);
-    writeWhole((0, import_node_path147.join)(output, "abi.txt"), texts.join("\n"));
+    writeWhole((0, import_node_path146.join)(output, "abi.txt"), texts.join("\n"));
   }
   return [...changed2].sort();
 }
@@ -54943,7 +54944,7 @@ async function abiDetails({ store: store2, input }, old, now) {
   if (!b.ok) return reasonOf3(b);
   const folder2 = newScratch(input.state);
   const compared = await compareBuilds(a.value, b.value, folder2);
-  (0, import_node_fs115.rmSync)(folder2, { recursive: true, force: true });
+  (0, import_node_fs114.rmSync)(folder2, { recursive: true, force: true });
   return compared.ok ? renderAbi(compared.value.changes, compared.value.details) : reasonOf3(compared);
 }
 var reasonOf3 = ({ diagnostics }) => `${diagnostics[0]?.message ?? ""}
@@ -54983,7 +54984,7 @@ function happenedIn(values) {
 var outputOption = {
   output: { type: "string", short: "o", value: "DIR", help: "output folder (default: out)" }
 };
-var outputOf3 = (values) => (0, import_node_path148.resolve)(values.output ?? "out");
+var outputOf3 = (values) => (0, import_node_path147.resolve)(values.output ?? "out");
 var publish = defineCommand({
   summary: "publish the packages of a prepared run to its channel",
   usage: "publish --run ID --store URI --output DIR",
@@ -55043,7 +55044,7 @@ passphrase.`,
         runs: session2.graphs,
         store: session2.store,
         state: session2.input.state,
-        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path148.join)(output, "apt")),
+        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path147.join)(output, "apt")),
         settings: repositorySettings(bundle.distro),
         makeSource: (source2) => makeSourcePackage(session2.builder.options, source2),
         checked: true,
@@ -55189,8 +55190,8 @@ var notesOf = ({ bundle }, happened) => [
 ];
 var shownLog = (output, log) => {
   const url2 = process.env.BUILD_URL;
-  const inside = (0, import_node_path148.relative)(process.cwd(), (0, import_node_path148.join)(output, log));
-  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path148.join)(output, log);
+  const inside = (0, import_node_path147.relative)(process.cwd(), (0, import_node_path147.join)(output, log));
+  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path147.join)(output, log);
 };
 function unplanned(values, fault4) {
   const output = outputOf3(values);
@@ -55203,7 +55204,7 @@ function unplanned(values, fault4) {
 }
 
 // ts-src/cli/farm/reproduce.ts
-var import_node_path149 = require("node:path");
+var import_node_path148 = require("node:path");
 var reproduce = defineCommand({
   summary: "build packages of a prepared run a second time and compare every byte",
   usage: "reproduce --run ID --store URI [--sample N]",
@@ -55229,7 +55230,7 @@ gets reproducible.json and logs/. Exits with 1 if a byte differs.`,
       if (sample === "wrong") writeMessage("slipway reproduce: --sample takes a number from 1 on\n");
       return exit.usage;
     }
-    const output = (0, import_node_path149.resolve)(values.output ?? "slipway-reproducible");
+    const output = (0, import_node_path148.resolve)(values.output ?? "slipway-reproducible");
     const stop = untilStopped();
     const opened = await openRun("reproduce", values, { limits: limits2, signal: stop.signal }, "work");
     if (!opened) return exit.failed;
@@ -56188,13 +56189,13 @@ var completionOf = (commands2) => ({
 });
 
 // ts-src/cli/logs.ts
-var import_node_fs117 = require("node:fs");
-var import_node_path151 = require("node:path");
+var import_node_fs116 = require("node:fs");
+var import_node_path150 = require("node:path");
 init_diagnostics();
 
 // ts-src/cli/output-folder.ts
-var import_node_fs116 = require("node:fs");
-var import_node_path150 = require("node:path");
+var import_node_fs115 = require("node:fs");
+var import_node_path149 = require("node:path");
 init_diagnostics();
 var outputOptions = {
   distro: distroOptions.distro,
@@ -56206,33 +56207,33 @@ var outputOptions = {
   }
 };
 function outputFolder(values) {
-  if (values.output !== void 0) return good((0, import_node_path150.resolve)(values.output));
+  if (values.output !== void 0) return good((0, import_node_path149.resolve)(values.output));
   const file3 = findDistro(values);
-  return (0, import_node_fs116.existsSync)(file3) ? good((0, import_node_path150.join)((0, import_node_path150.resolve)(file3, ".."), "out")) : bad(distroMissing(file3));
+  return (0, import_node_fs115.existsSync)(file3) ? good((0, import_node_path149.join)((0, import_node_path149.resolve)(file3, ".."), "out")) : bad(distroMissing(file3));
 }
 
 // ts-src/cli/logs.ts
 function logsIn(output) {
-  const root = (0, import_node_path151.join)(output, "logs");
+  const root = (0, import_node_path150.join)(output, "logs");
   const found2 = [];
   let entries2;
   try {
-    entries2 = (0, import_node_fs117.readdirSync)(root, { recursive: true }).map(String);
+    entries2 = (0, import_node_fs116.readdirSync)(root, { recursive: true }).map(String);
   } catch {
     return [];
   }
   for (const entry2 of entries2) {
     const [, scope2, name6, test3] = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry2) ?? [];
     if (scope2 === void 0 || name6 === void 0) continue;
-    const path2 = (0, import_node_path151.join)(root, entry2);
-    const status = (0, import_node_fs117.lstatSync)(path2);
+    const path2 = (0, import_node_path150.join)(root, entry2);
+    const status = (0, import_node_fs116.lstatSync)(path2);
     if (!status.isFile()) continue;
     found2.push({ scope: scope2, package: name6, test: test3 !== void 0, path: path2, modified: status.mtimeMs });
   }
   return found2.sort((a, b) => b.modified - a.modified);
 }
 async function printFile(path2) {
-  for await (const chunk of (0, import_node_fs117.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
+  for await (const chunk of (0, import_node_fs116.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
 }
 var logs = defineCommand({
   summary: "print the log of a package's last build or test on this machine",
@@ -56266,7 +56267,7 @@ var logs = defineCommand({
       for (const log2 of all) writeOutput(`${log2.package}${log2.test ? " (tests)" : ""}	${printable(log2.path)}
 `);
       if (!all.length)
-        writeMessage(`there are no logs in ${(0, import_node_path151.join)(output.value, "logs")}: \`slipway build\` writes them
+        writeMessage(`there are no logs in ${(0, import_node_path150.join)(output.value, "logs")}: \`slipway build\` writes them
 `);
       return exit.ok;
     }
@@ -56278,7 +56279,7 @@ var logs = defineCommand({
       );
       const what = values.test === true ? "log of the tests" : "build log";
       showDiagnostics([
-        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path151.join)(output.value, "logs")}`, {
+        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path150.join)(output.value, "logs")}`, {
           hint: near !== void 0 && near !== name6 ? `did you mean '${near}'?` : "a cached package was not built here: slipway build --rebuild makes a log"
         })
       ]);
@@ -56339,9 +56340,9 @@ var manualOf = (commands2) => ({
 });
 
 // ts-src/cli/serve.ts
-var import_node_fs118 = require("node:fs");
+var import_node_fs117 = require("node:fs");
 var import_node_http2 = require("node:http");
-var import_node_path152 = require("node:path");
+var import_node_path151 = require("node:path");
 init_diagnostics();
 var types3 = {
   html: "text/html; charset=utf-8",
@@ -56358,8 +56359,8 @@ function fileOf2(root, url2) {
   }
   if (path2.includes("\0")) return void 0;
   try {
-    const file3 = (0, import_node_fs118.realpathSync)((0, import_node_path152.join)(root, path2));
-    return file3.startsWith(`${(0, import_node_fs118.realpathSync)(root)}/`) && (0, import_node_fs118.lstatSync)(file3).isFile() ? file3 : void 0;
+    const file3 = (0, import_node_fs117.realpathSync)((0, import_node_path151.join)(root, path2));
+    return file3.startsWith(`${(0, import_node_fs117.realpathSync)(root)}/`) && (0, import_node_fs117.lstatSync)(file3).isFile() ? file3 : void 0;
   } catch {
     return void 0;
   }
@@ -56373,12 +56374,12 @@ function answer2(root, request, response) {
     response.writeHead(404, { "content-type": "text/plain" }).end("not found\n");
     return;
   }
-  const { size: size3 } = (0, import_node_fs118.lstatSync)(file3);
+  const { size: size3 } = (0, import_node_fs117.lstatSync)(file3);
   const type = types3[/\.([a-z]+)$/.exec(file3)?.[1] ?? ""] ?? "application/octet-stream";
   response.writeHead(200, { "content-type": type, "content-length": size3, "x-content-type-options": "nosniff" });
   if (method === "HEAD") response.end();
   else
-    (0, import_node_fs118.createReadStream)(file3).on("error", () => response.destroy()).pipe(response);
+    (0, import_node_fs117.createReadStream)(file3).on("error", () => response.destroy()).pipe(response);
 }
 function unserved(address, port, { code: code2, message }) {
   const fault4 = (why, hint) => error("serve-failed", `can't listen on ${address}, port ${port}: ${why}`, { hint });
@@ -56423,8 +56424,8 @@ a web server or a bucket.`,
       showDiagnostics(output.diagnostics);
       return exit.failed;
     }
-    const root = (0, import_node_path152.join)(output.value, "apt");
-    if (!(0, import_node_fs118.existsSync)(root)) {
+    const root = (0, import_node_path151.join)(output.value, "apt");
+    if (!(0, import_node_fs117.existsSync)(root)) {
       showDiagnostics([
         error("repository-missing", `${root} does not exist`, { hint: "create it with `slipway build`" })
       ]);
@@ -56454,8 +56455,8 @@ a web server or a bucket.`,
 });
 
 // ts-src/cli/shell.ts
-var import_node_fs119 = require("node:fs");
-var import_node_path153 = require("node:path");
+var import_node_fs118 = require("node:fs");
+var import_node_path152 = require("node:path");
 init_diagnostics();
 init_diagnostics();
 var { distribution: distribution2, platform: platform2, architecture: architecture2, variant: variant2 } = selectionOptions;
@@ -56498,7 +56499,7 @@ exits with its exit code. All changes in the root are lost when the shell ends.`
     showDiagnostics(lacking2);
     if (lacking2.length) return exit.failed;
     const stop = untilStopped();
-    (0, import_node_fs119.mkdirSync)(planned2.value.workspace.state, { recursive: true });
+    (0, import_node_fs118.mkdirSync)(planned2.value.workspace.state, { recursive: true });
     await openScratch(planned2.value.workspace.state, driver);
     try {
       return await openIn(values, planned2.value, name6, command2, { limits: limits2, signal: stop.signal });
@@ -56544,7 +56545,7 @@ async function openIn(values, planned2, name6, command2, within) {
   }
   const work2 = newScratch(session2.input.state);
   const terminal = process.stdin.isTTY && process.stdout.isTTY;
-  const request = { graph: graph2, number: number7, package: p, resolved, work: work2, log: (0, import_node_path153.join)(work2, "shell.log") };
+  const request = { graph: graph2, number: number7, package: p, resolved, work: work2, log: (0, import_node_path152.join)(work2, "shell.log") };
   const outcome = await session2.builder.shell(request, {
     command: command2,
     terminal,
@@ -56584,7 +56585,7 @@ async function buildBelow(values, planned2, graph2, task, within) {
   const own3 = session2?.graphs.find((g) => g.id === graph2.id);
   if (!session2 || !own3) return "what it needs can not be built here";
   const engine = schedulerOf(session2, {
-    output: (0, import_node_path153.join)(planned2.workspace.root, "out"),
+    output: (0, import_node_path152.join)(planned2.workspace.root, "out"),
     workers: within.limits.workers,
     retest: false,
     signal: within.signal
@@ -56677,7 +56678,7 @@ init_process();
 async function main(args) {
   onSlow((text8) => writeNote(`${text8}
 `));
-  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs120.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
+  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs119.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
   const [name6, ...rest2] = args;
   if (name6 === void 0 || name6 === "--help" || name6 === "-h" || name6 === "help") {
     if (name6 === "help" && rest2[0] !== void 0) return main([rest2[0], "--help"]);
