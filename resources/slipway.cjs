@@ -29215,7 +29215,8 @@ processor "$kind"
 if [ "$processor" != "$NATIVE" ]; then exit; fi
 # Some programs have data appended to their file, as AppImages do. objcopy would drop it.
 followed() {
-  set -- $(readelf --file-header "$1" 2> /dev/null | sed -nE 's/^ *(Start|Size|Number) of section headers: *([0-9]+).*/\\2/p') \\
+  set -- $(readelf --file-header "$1" 2> /dev/null |
+    sed -nE 's/^ *(Start|Size|Number) of section headers: *([0-9]+).*/\\2/p') \\
     "$(stat --format=%s "$1")"
   [ "$#" -ne 4 ] || [ "$4" -gt $(($1 + $2 * $3)) ]
 }
@@ -32966,7 +32967,7 @@ var rules = [
     pattern: /^slipway: error: (.+ needs the library \S+, which is in no declared dependency)$/m,
     say: (match) => ({
       cause: short(match[1]),
-      hint: "the package that has it must be a <depend> or <exec_depend> in package.xml; a library that comes otherwise, with a driver or the program that loads this one, is named in package_settings (external_libraries)"
+      hint: "the package that has it must be a <depend> or <exec_depend> in package.xml; list libraries of a driver or of the loading program in package_settings (external_libraries)"
     })
   },
   { pattern: /^slipway: error: (.+)$/m, say: (match) => ({ cause: short(match[1]) }) },
@@ -38935,6 +38936,12 @@ var among = (...words6) => (value2) => {
 };
 var ofForm = (form, what) => (value2) => form.test(value2) ? void 0 : `is not ${what}`;
 var checkStore2 = (value2) => isStoreUri(value2) ? void 0 : "is not file:PATH or s3://BUCKET/PREFIX";
+var driverOption = {
+  type: "string",
+  value: "NAME",
+  help: "sandbox driver: unshare (default) or docker",
+  check: among("unshare", "docker")
+};
 
 // ts-src/cli/run-options.ts
 var runOptions = {
@@ -38954,12 +38961,7 @@ var runOptions = {
     value: "KEY=VALUE,...",
     help: "limits of each task, such as memory=8G,disk=50G,processes=4000,temporary=2G,log=200M; `package_settings` of distro.yaml take precedence"
   },
-  driver: {
-    type: "string",
-    value: "NAME",
-    help: "sandbox driver: unshare (default) or docker",
-    check: among("unshare", "docker")
-  }
+  driver: driverOption
 };
 function count2(v, fallback) {
   if (v === void 0) return fallback;
@@ -42110,12 +42112,7 @@ remove: the roots of a plain user belong to subordinate ids.`,
   options: {
     distro: distroOptions.distro,
     state: distroOptions.state,
-    driver: {
-      type: "string",
-      value: "NAME",
-      help: "sandbox driver: unshare (default) or docker",
-      check: among("unshare", "docker")
-    },
+    driver: driverOption,
     all: { type: "boolean", help: "remove the whole state folder with the store and the signing key" },
     "dry-run": { type: "boolean", short: "n", help: "only show what would be removed" },
     json: { type: "boolean", help: "print what is removed as JSON" }
@@ -47349,12 +47346,7 @@ var doctor = defineCommand({
   options: {
     json: { type: "boolean", help: "print what is missing, and how to install it, as JSON" },
     distro: distroOptions.distro,
-    driver: {
-      type: "string",
-      value: "NAME",
-      help: "sandbox driver: unshare (default) or docker",
-      check: among("unshare", "docker")
-    },
+    driver: driverOption,
     install: {
       type: "boolean",
       help: "print what is missing, and install it with apt-get (with sudo if you are not root)"
@@ -50151,7 +50143,8 @@ rm -rf /var/log/apt /var/log/journal /root/.cache /root/.ansible
 # An empty machine-id: each machine makes its own at its first start.
 if [ -e /etc/machine-id ]; then : > /etc/machine-id; fi
 # /proc and apt's lists are read-only mounts, which find lists in spite of -xdev.
-find / -xdev \\( -path /proc -o -path /var/lib/apt/lists \\) -prune -o -newermt "@$epoch" -exec touch --no-dereference --date="@$epoch" {} +
+find / -xdev \\( -path /proc -o -path /var/lib/apt/lists \\) -prune -o \\
+  -newermt "@$epoch" -exec touch --no-dereference --date="@$epoch" {} +
 `;
 
 // resources/templates/image-setup.sh

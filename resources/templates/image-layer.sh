@@ -46,4 +46,5 @@ rm -rf /var/log/apt /var/log/journal /root/.cache /root/.ansible
 # An empty machine-id: each machine makes its own at its first start.
 if [ -e /etc/machine-id ]; then : > /etc/machine-id; fi
 # /proc and apt's lists are read-only mounts, which find lists in spite of -xdev.
-find / -xdev \( -path /proc -o -path /var/lib/apt/lists \) -prune -o -newermt "@$epoch" -exec touch --no-dereference --date="@$epoch" {} +
+find / -xdev \( -path /proc -o -path /var/lib/apt/lists \) -prune -o \
+  -newermt "@$epoch" -exec touch --no-dereference --date="@$epoch" {} +

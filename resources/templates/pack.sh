@@ -101,7 +101,8 @@ processor "$kind"
 if [ "$processor" != "$NATIVE" ]; then exit; fi
 # Some programs have data appended to their file, as AppImages do. objcopy would drop it.
 followed() {
-  set -- $(readelf --file-header "$1" 2> /dev/null | sed -nE 's/^ *(Start|Size|Number) of section headers: *([0-9]+).*/\2/p') \
+  set -- $(readelf --file-header "$1" 2> /dev/null |
+    sed -nE 's/^ *(Start|Size|Number) of section headers: *([0-9]+).*/\2/p') \
     "$(stat --format=%s "$1")"
   [ "$#" -ne 4 ] || [ "$4" -gt $(($1 + $2 * $3)) ]
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { run } from '../io/process.ts';
 import { driverOf } from './run-options.ts';
 import { defineCommand, distroOptions, exit, isQuiet, showDiagnostics, writeMessage, writeOutput } from './command.ts';
-import { among } from './option-checks.ts';
+import { driverOption } from './option-checks.ts';
 import { openWorkspace } from './planning.ts';
 
 /** Parts of the state that the next build recreates. */
@@ -32,12 +32,7 @@ remove: the roots of a plain user belong to subordinate ids.`,
   options: {
     distro: distroOptions.distro,
     state: distroOptions.state,
-    driver: {
-      type: 'string',
-      value: 'NAME',
-      help: 'sandbox driver: unshare (default) or docker',
-      check: among('unshare', 'docker'),
-    },
+    driver: driverOption,
     all: { type: 'boolean', help: 'remove the whole state folder with the store and the signing key' },
     'dry-run': { type: 'boolean', short: 'n', help: 'only show what would be removed' },
     json: { type: 'boolean', help: 'print what is removed as JSON' },

@@ -6,7 +6,7 @@ import { sizeText } from '../model/sizes.ts';
 import { describe, stateRules } from './clean-up.ts';
 import { stateKinds } from './store.ts';
 import { isQuiet, writeMessage, distroOptions, exit, findDistro, writeOutput, defineCommand } from './command.ts';
-import { among } from './option-checks.ts';
+import { driverOption } from './option-checks.ts';
 
 export const doctor = defineCommand({
   summary: 'check that this machine can build, and show how to install what is missing',
@@ -15,12 +15,7 @@ export const doctor = defineCommand({
   options: {
     json: { type: 'boolean', help: 'print what is missing, and how to install it, as JSON' },
     distro: distroOptions.distro,
-    driver: {
-      type: 'string',
-      value: 'NAME',
-      help: 'sandbox driver: unshare (default) or docker',
-      check: among('unshare', 'docker'),
-    },
+    driver: driverOption,
     install: {
       type: 'boolean',
       help: 'print what is missing, and install it with apt-get (with sudo if you are not root)',

@@ -20,3 +20,11 @@ export const ofForm =
     form.test(value) ? undefined : `is not ${what}`;
 
 export const checkStore: Check = (value) => (isStoreUri(value) ? undefined : 'is not file:PATH or s3://BUCKET/PREFIX');
+
+/** `--driver` of every command that enters roots. */
+export const driverOption = {
+  type: 'string',
+  value: 'NAME',
+  help: 'sandbox driver: unshare (default) or docker',
+  check: among('unshare', 'docker'),
+} as const;

@@ -7,7 +7,7 @@ import type { Driver } from '../sandbox/driver.ts';
 import type { WrittenLimits } from '../sandbox/limits.ts';
 import { unshareDriver } from '../sandbox/unshare.ts';
 import { writeMessage, type Option, type ValuesOf } from './command.ts';
-import { among } from './option-checks.ts';
+import { driverOption } from './option-checks.ts';
 
 export const runOptions = {
   jobs: {
@@ -26,12 +26,7 @@ export const runOptions = {
     value: 'KEY=VALUE,...',
     help: 'limits of each task, such as memory=8G,disk=50G,processes=4000,temporary=2G,log=200M; `package_settings` of distro.yaml take precedence',
   },
-  driver: {
-    type: 'string',
-    value: 'NAME',
-    help: 'sandbox driver: unshare (default) or docker',
-    check: among('unshare', 'docker'),
-  },
+  driver: driverOption,
 } as const satisfies Record<string, Option>;
 
 type RunValues = ValuesOf<typeof runOptions> & { readonly workers?: string | undefined };

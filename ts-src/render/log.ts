@@ -61,7 +61,9 @@ const rules: CauseRule[] = [
     pattern: /^slipway: error: (.+ needs the library \S+, which is in no declared dependency)$/m,
     say: (match) => ({
       cause: short(match[1]),
-      hint: 'the package that has it must be a <depend> or <exec_depend> in package.xml; a library that comes otherwise, with a driver or the program that loads this one, is named in package_settings (external_libraries)',
+      hint:
+        'the package that has it must be a <depend> or <exec_depend> in package.xml; ' +
+        'list libraries of a driver or of the loading program in package_settings (external_libraries)',
     }),
   },
   { pattern: /^slipway: error: (.+)$/m, say: (match) => ({ cause: short(match[1]) }) },
