@@ -107,7 +107,9 @@ const result = await build({
   define: { SLIPWAY_VERSION: JSON.stringify(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version) },
   absWorkingDir: root,
 });
-const text = result.outputFiles[0].text;
+// esbuild escapes such characters in code. Comments of libraries keep them, and a single one makes Node store the whole
+// bundle with two bytes for each character.
+const text = result.outputFiles[0].text.replace(/[^\0-\x7f]/gu, '?');
 const digest = `${createHash('sha256').update(text).digest('hex')}\n`;
 const digestFile = join(root, 'resources', 'slipway.digest');
 if (check) {

@@ -1904,7 +1904,7 @@ var init_EntityDecoder = __esm({
     ENTITY_ACTION = Object.freeze({
       /** Resolve and expand the entity normally. */
       ALLOW: "allow",
-      /** Silently skip this entity — it will not be registered. */
+      /** Silently skip this entity ? it will not be registered. */
       BLOCK: "block",
       /** Throw an error, aborting entity registration entirely. */
       THROW: "throw"
@@ -1918,27 +1918,27 @@ var init_EntityDecoder = __esm({
     EntityDecoder = class {
       /**
        * @param {object} [options]
-       * @param {object|null}  [options.namedEntities]        — extra named entities merged into base map
-       * @param {object}  [options.limit]                 — security limits
-       * @param {number}       [options.limit.maxTotalExpansions=0]  — 0 = unlimited
-       * @param {number}       [options.limit.maxExpandedLength=0]   — 0 = unlimited
+       * @param {object|null}  [options.namedEntities]        ? extra named entities merged into base map
+       * @param {object}  [options.limit]                 ? security limits
+       * @param {number}       [options.limit.maxTotalExpansions=0]  ? 0 = unlimited
+       * @param {number}       [options.limit.maxExpandedLength=0]   ? 0 = unlimited
        * @param {'external'|'base'|'all'|string[]} [options.limit.applyLimitsTo='external']
        *   Which entity tiers count against the security limits:
-       *   - 'external' (default) — only input/runtime + persistent external entities
-       *   - 'base'               — only DEFAULT_XML_ENTITIES + namedEntities
-       *   - 'all'                — every entity regardless of tier
-       *   - string[]             — explicit combination, e.g. ['external', 'base']
+       *   - 'external' (default) ? only input/runtime + persistent external entities
+       *   - 'base'               ? only DEFAULT_XML_ENTITIES + namedEntities
+       *   - 'all'                ? every entity regardless of tier
+       *   - string[]             ? explicit combination, e.g. ['external', 'base']
        * @param {((resolved: string, original: string) => string)|null} [options.postCheck=null]
-       * @param {string[]} [options.remove=[]] — entity names (e.g. ['nbsp', '#13']) to delete (replace with empty string)
-       * @param {string[]} [options.leave=[]]  — entity names to keep as literal (unchanged in output)
-       * @param {object}   [options.ncr]       — Numeric Character Reference controls
+       * @param {string[]} [options.remove=[]] ? entity names (e.g. ['nbsp', '#13']) to delete (replace with empty string)
+       * @param {string[]} [options.leave=[]]  ? entity names to keep as literal (unchanged in output)
+       * @param {object}   [options.ncr]       ? Numeric Character Reference controls
        * @param {1.0|1.1}  [options.ncr.xmlVersion=1.0]
        *   XML version governing which codepoint ranges are restricted:
-       *   - 1.0 — C0 controls U+0001–U+001F (except U+0009/000A/000D) are prohibited
-       *   - 1.1 — C0 controls are allowed when written as NCRs; C1 (U+007F–U+009F) decoded as-is
+       *   - 1.0 ? C0 controls U+0001?U+001F (except U+0009/000A/000D) are prohibited
+       *   - 1.1 ? C0 controls are allowed when written as NCRs; C1 (U+007F?U+009F) decoded as-is
        * @param {'allow'|'leave'|'remove'|'throw'} [options.ncr.onNCR='allow']
        *   Base action for numeric references. Severity order: allow < leave < remove < throw.
-       *   For codepoint ranges that carry a minimum level (surrogates → remove, XML 1.0 C0 → remove),
+       *   For codepoint ranges that carry a minimum level (surrogates ? remove, XML 1.0 C0 ? remove),
        *   the effective action is max(onNCR, rangeMinimum).
        * @param {'remove'|'throw'} [options.ncr.nullNCR='remove']
        *   Action for U+0000 (null). 'allow' and 'leave' are clamped to 'remove' since null is never safe.
@@ -1983,7 +1983,7 @@ var init_EntityDecoder = __esm({
        * @param {((name: string, value: string) => 'allow'|'block'|'throw')|null} hook
        * @param {string} name
        * @param {string} value
-       * @param {string} context  — used in error messages ('external' | 'input')
+       * @param {string} context  ? used in error messages ('external' | 'input')
        * @returns {boolean}  true = accept, false = skip
        */
       _applyRegistrationHook(hook, name6, value2, context) {
@@ -2002,7 +2002,7 @@ var init_EntityDecoder = __esm({
       // -------------------------------------------------------------------------
       /**
        * Replace the full set of persistent external entities.
-       * All keys are validated — throws on invalid characters.
+       * All keys are validated ? throws on invalid characters.
        * If `onExternalEntity` is set, it is called once per entry; entries that
        * return `ENTITY_ACTION.BLOCK` are silently omitted, `ENTITY_ACTION.THROW`
        * aborts the whole call.
@@ -2192,7 +2192,7 @@ var init_EntityDecoder = __esm({
       /**
        * Returns true if a resolved entity of the given tier should count
        * against the expansion/length limits.
-       * @param {string} tier  — LIMIT_TIER_EXTERNAL | LIMIT_TIER_BASE
+       * @param {string} tier  ? LIMIT_TIER_EXTERNAL | LIMIT_TIER_BASE
        * @returns {boolean}
        */
       _tierCounts(tier) {
@@ -2221,13 +2221,13 @@ var init_EntityDecoder = __esm({
        * Returns -1 when no minimum is imposed (normal allow path).
        *
        * Ranges checked (in priority order):
-       *   1. U+0000            — null, governed by nullNCR (always ≥ remove)
-       *   2. U+D800–U+DFFF     — surrogates, always prohibited (min: remove)
-       *   3. U+0001–U+001F \ {0x09,0x0A,0x0D}  — XML 1.0 restricted C0 (min: remove)
-       *      (skipped in XML 1.1 — C0 controls are allowed when written as NCRs)
+       *   1. U+0000            ? null, governed by nullNCR (always ? remove)
+       *   2. U+D800?U+DFFF     ? surrogates, always prohibited (min: remove)
+       *   3. U+0001?U+001F \ {0x09,0x0A,0x0D}  ? XML 1.0 restricted C0 (min: remove)
+       *      (skipped in XML 1.1 ? C0 controls are allowed when written as NCRs)
        *
-       * @param {number} cp  — codepoint
-       * @returns {number}   — minimum NCR_LEVEL value, or -1 for no restriction
+       * @param {number} cp  ? codepoint
+       * @returns {number}   ? minimum NCR_LEVEL value, or -1 for no restriction
        */
       _classifyNCR(cp) {
         if (cp === 0) return this._ncrNullLevel;
@@ -2240,14 +2240,14 @@ var init_EntityDecoder = __esm({
       /**
        * Execute a resolved NCR action.
        *
-       * @param {number} action   — NCR_LEVEL value
-       * @param {string} token    — raw token (e.g. '#38') for error messages
-       * @param {number} cp       — codepoint, used only for error messages
+       * @param {number} action   ? NCR_LEVEL value
+       * @param {string} token    ? raw token (e.g. '#38') for error messages
+       * @param {number} cp       ? codepoint, used only for error messages
        * @returns {string|undefined}
-       *   - decoded character string  → 'allow'
-       *   - ''                        → 'remove'
-       *   - undefined                 → 'leave' (caller must skip past '&' only)
-       *   - throws Error              → 'throw'
+       *   - decoded character string  ? 'allow'
+       *   - ''                        ? 'remove'
+       *   - undefined                 ? 'leave' (caller must skip past '&' only)
+       *   - throws Error              ? 'throw'
        */
       _applyNCRAction(action, token3, cp) {
         switch (action) {
@@ -2272,15 +2272,15 @@ var init_EntityDecoder = __esm({
        * Steps:
        *   1. Parse the codepoint (decimal or hex).
        *   2. Validate the raw codepoint range (NaN, <0, >0x10FFFF).
-       *   3. If numericAllowed is false and no minimum restriction applies → leave as-is.
+       *   3. If numericAllowed is false and no minimum restriction applies ? leave as-is.
        *   4. Classify the codepoint to find the minimum required action level.
        *   5. Resolve effective action = max(onNCR, minimum).
        *   6. Apply and return.
        *
-       * @param {string} token  — e.g. '#38', '#x26', '#X26'
+       * @param {string} token  ? e.g. '#38', '#x26', '#X26'
        * @returns {string|undefined}
-       *   - string (incl. '')  — replacement ('' = remove)
-       *   - undefined          — leave original &token; as-is
+       *   - string (incl. '')  ? replacement ('' = remove)
+       *   - undefined          ? leave original &token; as-is
        */
       _resolveNCR(token3) {
         const second = token3.charCodeAt(1);
@@ -2832,69 +2832,69 @@ var SCRIPT_ZEROS, NOT_DIGIT, HIGH_MAP, LOW_MAX, LOW_MIN, TABLE_OFFSET, TABLE_SIZ
 var init_digitTable = __esm({
   "node_modules/anynum/digitTable.js"() {
     SCRIPT_ZEROS = [
-      // Basic Latin (ASCII) — included for completeness / pass-through
+      // Basic Latin (ASCII) ? included for completeness / pass-through
       48,
       // 0-9
       // Arabic scripts
       1632,
-      // Arabic-Indic ٠١٢٣٤٥٦٧٨٩
+      // Arabic-Indic ??????????
       1776,
-      // Extended Arabic-Indic (Urdu/Persian/Sindhi) ۰۱۲۳
+      // Extended Arabic-Indic (Urdu/Persian/Sindhi) ????
       // Indic scripts
       2406,
-      // Devanagari ०१२३४५६७८९
+      // Devanagari ??????????
       2534,
-      // Bengali ০১২৩৪৫৬৭৮৯
+      // Bengali ??????????
       2662,
-      // Gurmukhi ੦੧੨੩੪੫੬੭੮੯
+      // Gurmukhi ??????????
       2790,
-      // Gujarati ૦૧૨૩૪૫૬૭૮૯
+      // Gujarati ??????????
       2918,
-      // Odia ୦୧୨୩୪୫୬୭୮୯
+      // Odia ??????????
       3046,
-      // Tamil ௦௧௨௩௪௫௬௭௮௯
+      // Tamil ??????????
       3174,
-      // Telugu ౦౧౨౩౪౫౬౭౮౯
+      // Telugu ??????????
       3302,
-      // Kannada ೦೧೨೩೪೫೬೭೮೯
+      // Kannada ??????????
       3430,
-      // Malayalam ൦൧൨൩൪൫൬൭൮൯
+      // Malayalam ??????????
       3558,
-      // Sinhala Archaic ෦෧෨෩෪෫෬෭෮෯
+      // Sinhala Archaic ??????????
       // Southeast Asian scripts
       3664,
-      // Thai ๐๑๒๓๔๕๖๗๘๙
+      // Thai ??????????
       3792,
-      // Lao ໐໑໒໓໔໕໖໗໘໙
+      // Lao ??????????
       3872,
-      // Tibetan ༠༡༢༣༤༥༦༧༨༩
+      // Tibetan ??????????
       4160,
-      // Myanmar ၀၁၂၃၄၅၆၇၈၉
+      // Myanmar ??????????
       4240,
-      // Myanmar Shan ႐႑႒႓႔႕႖႗႘႙
+      // Myanmar Shan ??????????
       6112,
-      // Khmer ០១២៣៤៥៦៧៨៩
+      // Khmer ??????????
       6160,
-      // Mongolian ᠐᠑᠒᠓᠔᠕᠖᠗᠘᠙
+      // Mongolian ??????????
       6470,
-      // Limbu ᥆᥇᥈᥉᥊᥋᥌᥍᥎᥏
+      // Limbu ??????????
       6608,
-      // New Tai Lue ᧐᧑᧒᧓᧔᧕᧖᧗᧘᧙
+      // New Tai Lue ??????????
       6784,
-      // Tai Tham Hora ᪀᪁᪂᪃᪄᪅᪆᪇᪈᪉
+      // Tai Tham Hora ??????????
       6800,
-      // Tai Tham Tham ᪐᪑᪒᪓᪔᪕᪖᪗᪘᪙
+      // Tai Tham Tham ??????????
       6992,
-      // Balinese ᭐᭑᭒᭓᭔᭕᭖᭗᭘᭙
+      // Balinese ??????????
       7088,
-      // Sundanese ᮰᮱᮲᮳᮴᮵᮶᮷᮸᮹
+      // Sundanese ??????????
       7232,
-      // Lepcha ᱀᱁᱂᱃᱄᱅᱆᱇᱈᱉
+      // Lepcha ??????????
       7248,
-      // Ol Chiki ᱐᱑᱒᱓᱔᱕᱖᱗᱘᱙
+      // Ol Chiki ??????????
       // Fullwidth (CJK context)
       65296,
-      // Fullwidth ０１２３４５６７８９
+      // Fullwidth ??????????
       // Mathematical digit variants (Unicode math block)
       120782,
       // Mathematical Bold
@@ -2908,59 +2908,59 @@ var init_digitTable = __esm({
       // Mathematical Monospace
       // Other scripts
       66720,
-      // Osmanya 𐒠𐒡𐒢𐒣𐒤𐒥𐒦𐒧𐒨𐒩
+      // Osmanya ??????????
       68912,
-      // Hanifi Rohingya 𐴰𐴱𐴲𐴳𐴴𐴵𐴶𐴷𐴸𐴹
+      // Hanifi Rohingya ??????????
       69734,
-      // Brahmi 𑁦𑁧𑁨𑁩𑁪𑁫𑁬𑁭𑁮𑁯
+      // Brahmi ??????????
       69872,
-      // Sora Sompeng 𑃰𑃱𑃲𑃳𑃴𑃵𑃶𑃷𑃸𑃹
+      // Sora Sompeng ??????????
       69942,
-      // Chakma 𑄶𑄷𑄸𑄹𑄺𑄻𑄼𑄽𑄾𑄿
+      // Chakma ??????????
       70096,
-      // Sharada 𑇐𑇑𑇒𑇓𑇔𑇕𑇖𑇗𑇘𑇙
+      // Sharada ??????????
       70384,
-      // Khudawadi 𑋰𑋱𑋲𑋳𑋴𑋵𑋶𑋷𑋸𑋹
+      // Khudawadi ??????????
       70736,
-      // Newa 𑑐𑑑𑑒𑑓𑑔𑑕𑑖𑑗𑑘𑑙
+      // Newa ??????????
       70864,
-      // Tirhuta 𑓐𑓑𑓒𑓓𑓔𑓕𑓖𑓗𑓘𑓙
+      // Tirhuta ??????????
       71248,
-      // Modi 𑙐𑙑𑙒𑙓𑙔𑙕𑙖𑙗𑙘𑙙
+      // Modi ??????????
       71360,
-      // Takri 𑛀𑛁𑛂𑛃𑛄𑛅𑛆𑛇𑛈𑛉
+      // Takri ??????????
       71472,
-      // Ahom 𑜰𑜱𑜲𑜳𑜴𑜵𑜶𑜷𑜸𑜹
+      // Ahom ??????????
       71904,
-      // Warang Citi 𑣠𑣡𑣢𑣣𑣤𑣥𑣦𑣧𑣨𑣩
+      // Warang Citi ??????????
       72016,
-      // Dives Akuru 𑥐𑥑𑥒𑥓𑥔𑥕𑥖𑥗𑥘𑥙
+      // Dives Akuru ??????????
       72688,
-      // Khitan Small Script 𑯰𑯱𑯲𑯳𑯴𑯵𑯶𑯷𑯸𑯹
+      // Khitan Small Script ??????????
       72784,
-      // Bhaiksuki 𑱐𑱑𑱒𑱓𑱔𑱕𑱖𑱗𑱘𑱙
+      // Bhaiksuki ??????????
       73040,
-      // Masaram Gondi 𑵐𑵑𑵒𑵓𑵔𑵕𑵖𑵗𑵘𑵙
+      // Masaram Gondi ??????????
       73120,
-      // Gunjala Gondi 𑶠𑶡𑶢𑶣𑶤𑶥𑶦𑶧𑶨𑶩
+      // Gunjala Gondi ??????????
       73552,
-      // Kawi 𑽐𑽑𑽒𑽓𑽔𑽕𑽖𑽗𑽘𑽙
+      // Kawi ??????????
       92768,
-      // Mro 𖩠𖩡𖩢𖩣𖩤𖩥𖩦𖩧𖩨𖩩
+      // Mro ??????????
       92864,
-      // Tangsa 𖫀𖫁𖫂𖫃𖫄𖫅𖫆𖫇𖫈𖫉
+      // Tangsa ??????????
       93008,
-      // Pahawh Hmong 𖭐𖭑𖭒𖭓𖭔𖭕𖭖𖭗𖭘𖭙
+      // Pahawh Hmong ??????????
       123200,
-      // Nyiakeng Puachue Hmong 𞅀𞅁𞅂𞅃𞅄𞅅𞅆𞅇𞅈𞅉
+      // Nyiakeng Puachue Hmong ??????????
       123632,
-      // Wancho 𞋰𞋱𞋲𞋳𞋴𞋵𞋶𞋷𞋸𞋹
+      // Wancho ??????????
       124144,
-      // Nag Mundari 𞓰𞓱𞓲𞓳𞓴𞓵𞓶𞓷𞓸𞓹
+      // Nag Mundari ??????????
       125264,
-      // Adlam 𞥐𞥑𞥒𞥓𞥔𞥕𞥖𞥗𞥘𞥙
+      // Adlam ??????????
       130032
-      // Segmented digit symbols 🯰🯱🯲🯳🯴🯵🯶🯷🯸🯹
+      // Segmented digit symbols ??????????
     ];
     NOT_DIGIT = 255;
     HIGH_MAP = /* @__PURE__ */ new Map();
@@ -3514,10 +3514,10 @@ var init_ExpressionSet = __esm({
       /**
        * Test whether the matcher's current path matches any expression in the set.
        *
-       * Evaluation order (cheapest → most expensive):
-       *  1. Exact depth + tag bucket  — O(1) lookup, typically 0–2 expressions
-       *  2. Depth-only wildcard bucket — O(1) lookup, rare
-       *  3. Deep-wildcard list         — always checked, but usually small
+       * Evaluation order (cheapest ? most expensive):
+       *  1. Exact depth + tag bucket  ? O(1) lookup, typically 0?2 expressions
+       *  2. Depth-only wildcard bucket ? O(1) lookup, rare
+       *  3. Deep-wildcard list         ? always checked, but usually small
        *
        * @param {import('./Matcher.js').default} matcher - Matcher instance (or readOnly view)
        * @returns {boolean} true if any expression matches the current path
@@ -3533,7 +3533,7 @@ var init_ExpressionSet = __esm({
       /**
       * Find and return the first Expression that matches the matcher's current path.
       *
-      * Uses the same evaluation order as matchesAny (cheapest → most expensive):
+      * Uses the same evaluation order as matchesAny (cheapest ? most expensive):
       *  1. Exact depth + tag bucket
       *  2. Depth-only wildcard bucket
       *  3. Deep-wildcard list
@@ -3845,7 +3845,7 @@ var init_Matcher = __esm({
        * Get the value of a "kept" attribute from the nearest ancestor (or
        * current node) that declared it via `push(tag, attrs, ns, { keep: [...] })`.
        * Unlike getAttrValue(), this works regardless of how deep the path has
-       * gone since the attribute was pushed — but only for attribute names that
+       * gone since the attribute was pushed ? but only for attribute names that
        * were explicitly marked with `keep` at push time. Cost is proportional to
        * the number of currently-kept attributes (typically 0-3), not path depth.
        * @param {string} attrName
@@ -4080,7 +4080,7 @@ var init_Matcher = __esm({
       /**
        * Return the read-only {@link MatcherView} for this matcher.
        *
-       * The same instance is returned on every call — no allocation occurs.
+       * The same instance is returned on every call ? no allocation occurs.
        * It always reflects the current parser state and is safe to pass to
        * user callbacks without risk of accidental mutation.
        *
@@ -4088,10 +4088,10 @@ var init_Matcher = __esm({
        *
        * @example
        * const view = matcher.readOnly();
-       * // pass view to callbacks — it stays in sync automatically
-       * view.matches(expr);       // ✓
-       * view.getCurrentTag();     // ✓
-       * // view.push(...)         // ✗ method does not exist — caught by TypeScript
+       * // pass view to callbacks ? it stays in sync automatically
+       * view.matches(expr);       // ?
+       * view.getCurrentTag();     // ?
+       * // view.push(...)         // ? method does not exist ? caught by TypeScript
        */
       readOnly() {
         return this._view;
@@ -4406,7 +4406,7 @@ var init_sql = __esm({
       {
         id: "sql-tautology-string",
         description: `Classic string tautology: ' OR '1'='1 or " OR "1"="1"`,
-        // Last quote is optional — injection may truncate it: ' OR '1'='1--
+        // Last quote is optional ? injection may truncate it: ' OR '1'='1--
         pattern: /'\s{0,10}OR\s{0,10}'[^']{0,20}'\s*=\s*'[^']{0,20}/i
       },
       {
@@ -4555,7 +4555,7 @@ var init_redos = __esm({
       {
         id: "redos-nested-quantifier-plus",
         description: "Nested + quantifier inside a group with outer quantifier: (a+)+, (.+b)*, etc.",
-        // Matches any group containing a + quantifier, with an outer * or + — catches (a+)+, (.+b)*, etc.
+        // Matches any group containing a + quantifier, with an outer * or + ? catches (a+)+, (.+b)*, etc.
         pattern: /\([^)]*\+[^)]*\)[+*]/
       },
       {
@@ -4587,7 +4587,7 @@ var init_redos = __esm({
       {
         id: "redos-large-repetition",
         description: "Very large fixed or range repetition count {1000,} or {1000,n} \u2014 denial of service via backtracking",
-        // Matches { followed by 4+ digits (≥1000), then optional ,digits }
+        // Matches { followed by 4+ digits (?1000), then optional ,digits }
         pattern: /\{\d{4,}(?:,\d*)?\}/
       },
       {
@@ -4607,7 +4607,7 @@ var init_nosql = __esm({
   "node_modules/is-unsafe/src/contexts/nosql.js"() {
     sep = `["'\\s]*:`;
     NOSQL_PATTERNS = [
-      // ─── MongoDB $ operator injection ────────────────────────────────────────
+      // ??? MongoDB $ operator injection ????????????????????????????????????????
       {
         id: "nosql-where-operator",
         description: "$where \u2014 executes arbitrary JavaScript server-side in MongoDB",
@@ -4673,7 +4673,7 @@ var init_nosql = __esm({
         description: "$accumulator \u2014 custom aggregation with arbitrary JS execution",
         pattern: new RegExp(`\\$accumulator${sep}`, "i")
       },
-      // ─── Prototype pollution ─────────────────────────────────────────────────
+      // ??? Prototype pollution ?????????????????????????????????????????????????
       {
         id: "nosql-proto-pollution",
         description: "__proto__ \u2014 prototype pollution via object key injection",
@@ -4701,7 +4701,7 @@ var LOG_PATTERNS, log_default;
 var init_log = __esm({
   "node_modules/is-unsafe/src/contexts/log.js"() {
     LOG_PATTERNS = [
-      // ─── CRLF / newline injection ─────────────────────────────────────────────
+      // ??? CRLF / newline injection ?????????????????????????????????????????????
       {
         id: "log-crlf-injection",
         description: "CRLF injection: literal \\r or \\n embeds fake log lines",
@@ -4717,7 +4717,7 @@ var init_log = __esm({
         description: "Unicode newline variants: U+2028 (line separator), U+2029 (paragraph separator)",
         pattern: /[\u2028\u2029]/
       },
-      // ─── Log4Shell / JNDI injection (CVE-2021-44228) ─────────────────────────
+      // ??? Log4Shell / JNDI injection (CVE-2021-44228) ?????????????????????????
       {
         id: "log-log4shell-jndi",
         description: "Log4Shell: ${jndi:...} triggers remote code execution in Apache Log4j",
@@ -4734,7 +4734,7 @@ var init_log = __esm({
         description: "Log4j lookup syntax: ${env:...}, ${sys:...}, ${ctx:...} \u2014 data exfiltration",
         pattern: /\$\{(?:env|sys|ctx|main|map|sd|web|docker|k8s|spring)\s*:/i
       },
-      // ─── Server-Side Template Injection (SSTI) in log messages ───────────────
+      // ??? Server-Side Template Injection (SSTI) in log messages ???????????????
       {
         id: "log-ssti-double-brace",
         description: "SSTI double-brace: {{expression}} \u2014 Jinja2, Twig, Handlebars, etc.",
@@ -4758,13 +4758,13 @@ var init_log = __esm({
         description: "SSTI ERB/ASP tag: <%= expression %> \u2014 Ruby ERB, ASP",
         pattern: /<%=[\s\S]{0,80}%>/
       },
-      // ─── Null byte ────────────────────────────────────────────────────────────
+      // ??? Null byte ????????????????????????????????????????????????????????????
       {
         id: "log-null-byte",
         description: "Null byte: \\x00 or %00 \u2014 can truncate log entries in C-backed loggers",
         pattern: /\x00|%00/
       },
-      // ─── ANSI escape injection ────────────────────────────────────────────────
+      // ??? ANSI escape injection ????????????????????????????????????????????????
       {
         id: "log-ansi-escape",
         description: "ANSI escape sequence: ESC[ \u2014 can manipulate terminal output when logs are tailed",
@@ -12257,7 +12257,7 @@ var init_checks = __esm({
         if (typeof payload.value !== typeof def.value)
           throw new Error("Cannot mix number and bigint in multiple_of check.");
         const isMultiple = typeof payload.value === "bigint" ? (
-          // `value % 0n` throws, and nothing is a multiple of zero — the number branch already fails this way via NaN
+          // `value % 0n` throws, and nothing is a multiple of zero ? the number branch already fails this way via NaN
           def.value !== BigInt(0) && payload.value % def.value === BigInt(0)
         ) : floatSafeRemainder(payload.value, def.value) === 0;
         if (isMultiple)
@@ -26332,12 +26332,14 @@ var packedManifest = {
     manifest.version,
     manifest.format,
     JSON.stringify(manifest.buildTypes),
-    manifest.memberOfGroups.length ? JSON.stringify(manifest.memberOfGroups) : "",
+    listOf(manifest.memberOfGroups),
+    ascii(listOf(manifest.exports)),
     restOf(manifest),
     ...manifest.dependencies.map(packDependency)
   ].join("	"),
   read: (text8) => new KeptManifest(text8)
 };
+var listOf = (list8) => list8.length ? JSON.stringify(list8) : "";
 function restOf(manifest) {
   if (manifest instanceof KeptManifest) return manifest.packed;
   const { compatibility, description, maintainers, authors, licenses, urls, exports: exports2 } = manifest;
@@ -26367,6 +26369,7 @@ var KeptManifest = class {
   dependencies;
   memberOfGroups;
   buildTypes;
+  exports;
   packed;
   parsed;
   constructor(text8) {
@@ -26374,13 +26377,15 @@ var KeptManifest = class {
     const format = text8.indexOf("	", version3) + 1;
     const types4 = text8.indexOf("	", format) + 1;
     const groups = text8.indexOf("	", types4) + 1;
-    const rest2 = text8.indexOf("	", groups) + 1;
+    const exports2 = text8.indexOf("	", groups) + 1;
+    const rest2 = text8.indexOf("	", exports2) + 1;
     const end2 = text8.indexOf("	", rest2);
     this.name = text8.slice(0, version3 - 1);
     this.version = text8.slice(version3, format - 1);
     this.format = Number(text8.slice(format, types4 - 1));
     this.buildTypes = JSON.parse(text8.slice(types4, groups - 1));
-    this.memberOfGroups = rest2 - groups > 1 ? JSON.parse(text8.slice(groups, rest2 - 1)) : [];
+    this.memberOfGroups = exports2 - groups > 1 ? JSON.parse(text8.slice(groups, exports2 - 1)) : [];
+    this.exports = rest2 - exports2 > 1 ? JSON.parse(text8.slice(exports2, rest2 - 1)) : [];
     this.packed = end2 < 0 ? text8.slice(rest2) : text8.slice(rest2, end2);
     this.dependencies = end2 < 0 ? [] : unpackDependencies(text8, end2 + 1);
   }
@@ -26404,9 +26409,6 @@ var KeptManifest = class {
   }
   get urls() {
     return this.rest.urls;
-  }
-  get exports() {
-    return this.rest.exports;
   }
 };
 function unpackDependencies(text8, begin) {
@@ -29652,15 +29654,14 @@ function prefixFiles(of) {
     { name: "env.sh", text: renderTemplate(run_default, { prefix }), mode: 493 }
   ].sort((a, b) => a.name < b.name ? -1 : 1);
 }
-var names = new Set(
-  prefixFiles({ prefix: "/", underlayPrefixes: [], rosVersion: 1 }).map((f) => f.name)
-);
-var isPrefixFile = (path2, prefix) => path2.startsWith(`${prefix}/`) && names.has(path2.slice(prefix.length + 1));
+var names;
+var ownNames = () => names ??= new Set(prefixFiles({ prefix: "/", underlayPrefixes: [], rosVersion: 1 }).map((f) => f.name));
+var isPrefixFile = (path2, prefix) => path2.startsWith(`${prefix}/`) && ownNames().has(path2.slice(prefix.length + 1));
 
 // ts-src/render/debian.ts
 init_template();
 var aboutVersion = "2";
-var commonText = [
+var commonText = () => rendered ??= [
   control_default,
   changelog_default,
   copyright_default,
@@ -29672,7 +29673,8 @@ var commonText = [
   renderLocalSetup({ prefix: "/", rosVersion: 2 }),
   aboutVersion
 ].join("\0");
-var packagingText = (type) => `${commonText}\0${keyTextOf(rulesOf(type))}`;
+var rendered;
+var packagingText = (type) => `${commonText()}\0${keyTextOf(rulesOf(type))}`;
 function aboutOf(p, manifest, given, scope2) {
   const person = manifest.maintainers[0];
   const name6 = oneLine(person?.name ?? "").replace(/[<>,]/g, "") || p.name;
@@ -37044,7 +37046,7 @@ var AptResolver = class {
     this.memory = (0, import_node_path77.join)(base.folder, "answers.json");
     this.resolved = new Map(Object.entries(readJson(this.memory) ?? {}));
   }
-  /** Names → digest of their set; refused names → apt's message. */
+  /** Names ? digest of their set; refused names ? apt's message. */
   resolved;
   refused = /* @__PURE__ */ new Map();
   handles = /* @__PURE__ */ new Map();
@@ -45715,7 +45717,7 @@ var LinkChecker = class {
   wanted = /* @__PURE__ */ new Map();
   found = [];
   links = 0;
-  /** Number of links between packages, by `from → to`. */
+  /** Number of links between packages, by `from ? to`. */
   crossing = /* @__PURE__ */ new Map();
   add(path2, data) {
     this.files.add(path2);
@@ -51908,9 +51910,9 @@ async function buildImage(input) {
       roots.set(ofMachine, root = made2.value);
     }
     room.progress(`making the ${kind} image of '${facts.image.name}'`);
-    const rendered = await render3(kind, room, facts, root, { key, epoch, folder: newScratch(room.state) });
-    if (!rendered.ok) return rendered;
-    const kept4 = await keep(input.store, rendered.value);
+    const rendered2 = await render3(kind, room, facts, root, { key, epoch, folder: newScratch(room.state) });
+    if (!rendered2.ok) return rendered2;
+    const kept4 = await keep(input.store, rendered2.value);
     artifacts.push({ kind, ...kept4 });
     if (kind === "docker")
       for (const { layer, what } of root.told) layers2.push({ what, file: await storedLayer(input.store, layer, what) });
@@ -51939,16 +51941,16 @@ async function buildImage(input) {
   await addToList(input.store, record3);
   return good({ record: record3, cached: false }, prepared2.diagnostics);
 }
-async function keep(store2, rendered) {
+async function keep(store2, rendered2) {
   const files = [];
-  for (const file3 of rendered.files) {
-    const digest4 = rendered.digests?.get(file3);
+  for (const file3 of rendered2.files) {
+    const digest4 = rendered2.digests?.get(file3);
     files.push(await (digest4 === void 0 ? store2.put(file3) : store2.putKnown(file3, digest4)));
   }
   return {
     files,
-    ...rendered.id === void 0 ? {} : { id: rendered.id },
-    ...rendered.bytes === void 0 ? {} : { bytes: rendered.bytes }
+    ...rendered2.id === void 0 ? {} : { id: rendered2.id },
+    ...rendered2.bytes === void 0 ? {} : { bytes: rendered2.bytes }
   };
 }
 async function storedLayer(store2, layer, what) {

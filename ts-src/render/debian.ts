@@ -42,21 +42,23 @@ export interface Recipe {
 const aboutVersion = '2';
 
 /** A part of every package's key: the common templates. `packagingText` adds the build type's. */
-const commonText = [
-  controlTemplate,
-  changelogTemplate,
-  copyrightTemplate,
-  packTemplate,
-  packScript,
-  environmentTemplate,
-  buildScript,
-  renderLocalSetup({ prefix: '/', rosVersion: 1 }),
-  renderLocalSetup({ prefix: '/', rosVersion: 2 }),
-  aboutVersion,
-].join('\0');
+const commonText = (): string =>
+  (rendered ??= [
+    controlTemplate,
+    changelogTemplate,
+    copyrightTemplate,
+    packTemplate,
+    packScript,
+    environmentTemplate,
+    buildScript,
+    renderLocalSetup({ prefix: '/', rosVersion: 1 }),
+    renderLocalSetup({ prefix: '/', rosVersion: 2 }),
+    aboutVersion,
+  ].join('\0'));
+let rendered: string | undefined;
 
 /** The text of everything that packages of this type are made with. It is part of their keys. */
-export const packagingText = (type: BuildType): string => `${commonText}\0${keyTextOf(rulesOf(type))}`;
+export const packagingText = (type: BuildType): string => `${commonText()}\0${keyTextOf(rulesOf(type))}`;
 
 /** Information about a package for people. */
 export interface About {

@@ -44,10 +44,10 @@ export function prefixFiles(of: Prefix): PrefixFile[] {
   ].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-const names: ReadonlySet<string> = new Set(
-  prefixFiles({ prefix: '/', underlayPrefixes: [], rosVersion: 1 }).map((f) => f.name),
-);
+let names: ReadonlySet<string> | undefined;
+const ownNames = (): ReadonlySet<string> =>
+  (names ??= new Set(prefixFiles({ prefix: '/', underlayPrefixes: [], rosVersion: 1 }).map((f) => f.name)));
 
 /** Whether a path is one of a prefix's own files. A package that ships one replaces it. */
 export const isPrefixFile = (path: string, prefix: string): boolean =>
-  path.startsWith(`${prefix}/`) && names.has(path.slice(prefix.length + 1));
+  path.startsWith(`${prefix}/`) && ownNames().has(path.slice(prefix.length + 1));

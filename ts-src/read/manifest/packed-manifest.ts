@@ -4,9 +4,10 @@ import { kindsOfTag, type Conditional, type Dependency, type Manifest } from '..
 import { ascii, type Form } from '../parse-cache.ts';
 
 /**
- * The cached form of a manifest, in fields separated by tabs: name, version, format, build types, groups, the rest as
- * JSON that is parsed on demand, and the dependencies: tag number, line, name, and rare properties as JSON, separated
- * by spaces. No field can contain a tab: JSON escapes it, and valid names and versions have none.
+ * The cached form of a manifest, in fields separated by tabs: name, version, format, build types, groups, exports, the
+ * rest as JSON that is parsed on demand, and the dependencies: tag number, line, name, and rare properties as JSON,
+ * separated by spaces. No field can contain a tab: JSON escapes it, and valid names and versions have none. A plan reads
+ * the exports of every package, so they have a field of their own: parsing the rest of each took a tenth of its time.
  */
 export const packedManifest: Form<Manifest> = {
   write: (manifest) =>
@@ -15,12 +16,15 @@ export const packedManifest: Form<Manifest> = {
       manifest.version,
       manifest.format,
       JSON.stringify(manifest.buildTypes),
-      manifest.memberOfGroups.length ? JSON.stringify(manifest.memberOfGroups) : '',
+      listOf(manifest.memberOfGroups),
+      ascii(listOf(manifest.exports)),
       restOf(manifest),
       ...manifest.dependencies.map(packDependency),
     ].join('\t'),
   read: (text) => new KeptManifest(text),
 };
+
+const listOf = (list: readonly unknown[]): string => (list.length ? JSON.stringify(list) : '');
 
 type Rest = Pick<
   Manifest,
@@ -63,6 +67,7 @@ class KeptManifest implements Manifest {
   readonly dependencies: Dependency[];
   readonly memberOfGroups: Conditional[];
   readonly buildTypes: Conditional[];
+  readonly exports: Manifest['exports'];
   readonly packed: string;
   private parsed: Rest | undefined;
 
@@ -71,13 +76,15 @@ class KeptManifest implements Manifest {
     const format = text.indexOf('\t', version) + 1;
     const types = text.indexOf('\t', format) + 1;
     const groups = text.indexOf('\t', types) + 1;
-    const rest = text.indexOf('\t', groups) + 1;
+    const exports = text.indexOf('\t', groups) + 1;
+    const rest = text.indexOf('\t', exports) + 1;
     const end = text.indexOf('\t', rest);
     this.name = text.slice(0, version - 1);
     this.version = text.slice(version, format - 1);
     this.format = Number(text.slice(format, types - 1)) as Manifest['format'];
     this.buildTypes = JSON.parse(text.slice(types, groups - 1)) as Conditional[];
-    this.memberOfGroups = rest - groups > 1 ? (JSON.parse(text.slice(groups, rest - 1)) as Conditional[]) : [];
+    this.memberOfGroups = exports - groups > 1 ? (JSON.parse(text.slice(groups, exports - 1)) as Conditional[]) : [];
+    this.exports = rest - exports > 1 ? (JSON.parse(text.slice(exports, rest - 1)) as Manifest['exports']) : [];
     this.packed = end < 0 ? text.slice(rest) : text.slice(rest, end);
     this.dependencies = end < 0 ? [] : unpackDependencies(text, end + 1);
   }
@@ -103,9 +110,6 @@ class KeptManifest implements Manifest {
   }
   get urls() {
     return this.rest.urls;
-  }
-  get exports() {
-    return this.rest.exports;
   }
 }
 
