@@ -26332,14 +26332,15 @@ var packedManifest = {
     manifest.version,
     manifest.format,
     JSON.stringify(manifest.buildTypes),
-    listOf(manifest.memberOfGroups),
-    ascii(listOf(manifest.exports)),
+    packList(manifest.memberOfGroups),
+    ascii(packList(manifest.exports)),
     restOf(manifest),
     ...manifest.dependencies.map(packDependency)
   ].join("	"),
   read: (text8) => new KeptManifest(text8)
 };
-var listOf = (list8) => list8.length ? JSON.stringify(list8) : "";
+var packList = (list8) => list8.length ? JSON.stringify(list8) : "";
+var parseList = (text8) => text8 ? JSON.parse(text8) : [];
 function restOf(manifest) {
   if (manifest instanceof KeptManifest) return manifest.packed;
   const { compatibility, description, maintainers, authors, licenses, urls, exports: exports2 } = manifest;
@@ -26383,9 +26384,9 @@ var KeptManifest = class {
     this.name = text8.slice(0, version3 - 1);
     this.version = text8.slice(version3, format - 1);
     this.format = Number(text8.slice(format, types4 - 1));
-    this.buildTypes = JSON.parse(text8.slice(types4, groups - 1));
-    this.memberOfGroups = exports2 - groups > 1 ? JSON.parse(text8.slice(groups, exports2 - 1)) : [];
-    this.exports = rest2 - exports2 > 1 ? JSON.parse(text8.slice(exports2, rest2 - 1)) : [];
+    this.buildTypes = parseList(text8.slice(types4, groups - 1));
+    this.memberOfGroups = parseList(text8.slice(groups, exports2 - 1));
+    this.exports = parseList(text8.slice(exports2, rest2 - 1));
     this.packed = end2 < 0 ? text8.slice(rest2) : text8.slice(rest2, end2);
     this.dependencies = end2 < 0 ? [] : unpackDependencies(text8, end2 + 1);
   }

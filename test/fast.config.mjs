@@ -2,14 +2,16 @@
 import { defineConfig } from 'vitest/config';
 import { lateWorkers, textFiles } from './vitest.config.mjs';
 
-/** These run a compiler, Java, gpg, moto, archive tools or zsh; `npm test` runs them. */
+/** These run a compiler, Java, gpg, moto, archive tools, dose, Chromium or zsh; `npm test` runs them. */
 const needTools = [
   'ami',
   'docs-publication',
   'hostile-archives',
+  'installability',
   'interface',
   'farm',
   'prefix',
+  'report',
   's3',
   'signing',
   'sources',

@@ -6,8 +6,8 @@ import { ascii, type Form } from '../parse-cache.ts';
 /**
  * The cached form of a manifest, in fields separated by tabs: name, version, format, build types, groups, exports, the
  * rest as JSON that is parsed on demand, and the dependencies: tag number, line, name, and rare properties as JSON,
- * separated by spaces. No field can contain a tab: JSON escapes it, and valid names and versions have none. A plan reads
- * the exports of every package, so they have a field of their own: parsing the rest of each took a tenth of its time.
+ * separated by spaces. No field can contain a tab: JSON escapes it, and valid names and versions have none. Exports
+ * have a field of their own, because a plan reads those of every package.
  */
 export const packedManifest: Form<Manifest> = {
   write: (manifest) =>
@@ -16,15 +16,16 @@ export const packedManifest: Form<Manifest> = {
       manifest.version,
       manifest.format,
       JSON.stringify(manifest.buildTypes),
-      listOf(manifest.memberOfGroups),
-      ascii(listOf(manifest.exports)),
+      packList(manifest.memberOfGroups),
+      ascii(packList(manifest.exports)),
       restOf(manifest),
       ...manifest.dependencies.map(packDependency),
     ].join('\t'),
   read: (text) => new KeptManifest(text),
 };
 
-const listOf = (list: readonly unknown[]): string => (list.length ? JSON.stringify(list) : '');
+const packList = (list: readonly unknown[]): string => (list.length ? JSON.stringify(list) : '');
+const parseList = <T>(text: string): T[] => (text ? (JSON.parse(text) as T[]) : []);
 
 type Rest = Pick<
   Manifest,
@@ -82,9 +83,9 @@ class KeptManifest implements Manifest {
     this.name = text.slice(0, version - 1);
     this.version = text.slice(version, format - 1);
     this.format = Number(text.slice(format, types - 1)) as Manifest['format'];
-    this.buildTypes = JSON.parse(text.slice(types, groups - 1)) as Conditional[];
-    this.memberOfGroups = exports - groups > 1 ? (JSON.parse(text.slice(groups, exports - 1)) as Conditional[]) : [];
-    this.exports = rest - exports > 1 ? (JSON.parse(text.slice(exports, rest - 1)) as Manifest['exports']) : [];
+    this.buildTypes = parseList(text.slice(types, groups - 1));
+    this.memberOfGroups = parseList(text.slice(groups, exports - 1));
+    this.exports = parseList(text.slice(exports, rest - 1));
     this.packed = end < 0 ? text.slice(rest) : text.slice(rest, end);
     this.dependencies = end < 0 ? [] : unpackDependencies(text, end + 1);
   }
