@@ -402,8 +402,25 @@ var init_utf8 = __esm({
 });
 
 // ts-src/io/files.ts
+function makeFolder(path2, mode) {
+  try {
+    makeOne(path2, mode);
+  } catch (e) {
+    if (codeOf(e) !== "ENOENT" || (0, import_node_path4.dirname)(path2) === path2) throw e;
+    makeFolder((0, import_node_path4.dirname)(path2), mode);
+    makeOne(path2, mode);
+  }
+  return path2;
+}
+function makeOne(path2, mode) {
+  try {
+    (0, import_node_fs3.mkdirSync)(path2, { mode });
+  } catch (e) {
+    if (codeOf(e) !== "EEXIST" || !(0, import_node_fs3.statSync)(path2, { throwIfNoEntry: false })?.isDirectory()) throw e;
+  }
+}
 function writeWhole(path2, data, options5 = {}) {
-  (0, import_node_fs3.mkdirSync)((0, import_node_path4.dirname)(path2), { recursive: true });
+  makeFolder((0, import_node_path4.dirname)(path2));
   const temporary2 = temporaryBeside(path2);
   const handle = (0, import_node_fs3.openSync)(temporary2, "wx");
   try {
@@ -422,7 +439,7 @@ async function writeTogether(files, name6 = import_node_fs3.renameSync) {
   const written3 = [];
   try {
     for (const { path: path2, data } of files) {
-      (0, import_node_fs3.mkdirSync)((0, import_node_path4.dirname)(path2), { recursive: true });
+      makeFolder((0, import_node_path4.dirname)(path2));
       const temporary2 = temporaryBeside(path2);
       const handle = (0, import_node_fs3.openSync)(temporary2, "wx");
       written3.push({ temporary: temporary2, path: path2, handle });
@@ -481,7 +498,7 @@ function readJson(path2, encoding = "utf8") {
   }
 }
 function linkOrCopy(from, to) {
-  (0, import_node_fs3.mkdirSync)((0, import_node_path4.dirname)(to), { recursive: true });
+  makeFolder((0, import_node_path4.dirname)(to));
   try {
     (0, import_node_fs3.linkSync)(from, to);
   } catch {
@@ -513,7 +530,7 @@ function noteUse(path2) {
   }
 }
 function privateFolder(path2) {
-  (0, import_node_fs3.mkdirSync)(path2, { recursive: true, mode: 448 });
+  makeFolder(path2, 448);
   const { mode, uid } = (0, import_node_fs3.statSync)(path2);
   if ((mode & 63) !== 0 && uid === process.getuid?.()) (0, import_node_fs3.chmodSync)(path2, 448);
   return path2;
@@ -5816,7 +5833,7 @@ var init_s3_list = __esm({
 async function save(response, { file: file3, most: most9 }) {
   const told8 = response.headers["content-length"];
   if (told8 !== void 0 && Number(told8) > most9) {
-    (0, import_node_fs8.writeFileSync)(file3, "");
+    (0, import_node_fs7.writeFileSync)(file3, "");
     response.destroy();
     return;
   }
@@ -5828,14 +5845,14 @@ async function save(response, { file: file3, most: most9 }) {
       yield chunk;
     }
   };
-  await (0, import_promises.pipeline)(response, within, (0, import_node_fs8.createWriteStream)(file3));
+  await (0, import_promises.pipeline)(response, within, (0, import_node_fs7.createWriteStream)(file3));
   if (told8 !== void 0 && taken3 !== Number(told8)) throw new Error("the answer was cut short");
 }
-var import_node_fs8, import_promises;
+var import_node_fs7, import_promises;
 var init_s3_download = __esm({
   "ts-src/store/s3-download.ts"() {
     "use strict";
-    import_node_fs8 = require("node:fs");
+    import_node_fs7 = require("node:fs");
     import_promises = require("node:stream/promises");
   }
 });
@@ -5847,14 +5864,14 @@ __export(s3_blobs_exports, {
 });
 function sizeOf2({ data, file: file3 }) {
   if (data) return data.length;
-  return file3 === void 0 ? 0 : (0, import_node_fs9.statSync)(file3).size;
+  return file3 === void 0 ? 0 : (0, import_node_fs8.statSync)(file3).size;
 }
-var import_node_crypto2, import_node_fs9, import_node_http, import_node_https, import_node_path10, import_promises2, import_promises3, attempts, patience, silence2, largest4, S3Blobs;
+var import_node_crypto2, import_node_fs8, import_node_http, import_node_https, import_node_path10, import_promises2, import_promises3, attempts, patience, silence2, largest4, S3Blobs;
 var init_s3_blobs = __esm({
   "ts-src/store/s3-blobs.ts"() {
     "use strict";
     import_node_crypto2 = require("node:crypto");
-    import_node_fs9 = require("node:fs");
+    import_node_fs8 = require("node:fs");
     import_node_http = require("node:http");
     import_node_https = require("node:https");
     import_node_path10 = require("node:path");
@@ -5905,15 +5922,15 @@ var init_s3_blobs = __esm({
         if (last2) await this.put(last2.name, last2.data);
       }
       async fetch(name6, file3, most9) {
-        (0, import_node_fs9.mkdirSync)((0, import_node_path10.dirname)(file3), { recursive: true });
+        makeFolder((0, import_node_path10.dirname)(file3));
         const temporary2 = temporaryBeside(file3);
         try {
           const reply = await this.ask("GET", this.url(name6), {}, {}, { file: temporary2, most: most9 });
           if (reply.status === 404) return false;
-          (0, import_node_fs9.renameSync)(temporary2, file3);
+          (0, import_node_fs8.renameSync)(temporary2, file3);
           return true;
         } finally {
-          (0, import_node_fs9.rmSync)(temporary2, { force: true });
+          (0, import_node_fs8.rmSync)(temporary2, { force: true });
         }
       }
       async replace(name6, data, before2) {
@@ -6067,7 +6084,7 @@ var init_s3_blobs = __esm({
             }
           );
           request.on("error", reject).on("timeout", () => request.destroy(new Error("no answer in time")));
-          if (body.file !== void 0) (0, import_promises2.pipeline)((0, import_node_fs9.createReadStream)(body.file), request).catch(reject);
+          if (body.file !== void 0) (0, import_promises2.pipeline)((0, import_node_fs8.createReadStream)(body.file), request).catch(reject);
           else request.end(body.data);
         });
       }
@@ -19386,21 +19403,22 @@ esac
 // ts-src/publish/ssh-connection.ts
 function socketFolder() {
   const folder2 = (0, import_node_path99.join)((0, import_node_os12.tmpdir)(), `slipway-ssh-${process.getuid?.() ?? 0}`);
-  (0, import_node_fs78.mkdirSync)(folder2, { recursive: true, mode: 448 });
-  const found2 = (0, import_node_fs78.lstatSync)(folder2);
+  makeFolder(folder2, 448);
+  const found2 = (0, import_node_fs73.lstatSync)(folder2);
   if (!found2.isDirectory() || found2.uid !== process.getuid?.() || (found2.mode & 63) !== 0)
     throw fault3(`${folder2} is not a folder of this user alone: remove it`);
   return folder2;
 }
-var import_node_fs78, import_node_os12, import_node_path99, import_node_child_process5, import_promises9, absent, lacking, damaged, most5, pauses, fault3, SshConnection, quoted4, isCut, reasons;
+var import_node_fs73, import_node_os12, import_node_path99, import_node_child_process5, import_promises9, absent, lacking, damaged, most5, pauses, fault3, SshConnection, quoted4, isCut, reasons;
 var init_ssh_connection = __esm({
   "ts-src/publish/ssh-connection.ts"() {
     "use strict";
-    import_node_fs78 = require("node:fs");
+    import_node_fs73 = require("node:fs");
     import_node_os12 = require("node:os");
     import_node_path99 = require("node:path");
     import_node_child_process5 = require("node:child_process");
     import_promises9 = require("node:timers/promises");
+    init_files();
     init_process();
     init_digest();
     init_remote_place();
@@ -19581,13 +19599,14 @@ var ssh_endpoint_exports = {};
 __export(ssh_endpoint_exports, {
   SshEndpoint: () => SshEndpoint
 });
-var import_node_fs79, import_node_os13, import_node_path100, SshEndpoint, answers, placedOf;
+var import_node_fs74, import_node_os13, import_node_path100, SshEndpoint, answers, placedOf;
 var init_ssh_endpoint = __esm({
   "ts-src/publish/ssh-endpoint.ts"() {
     "use strict";
-    import_node_fs79 = require("node:fs");
+    import_node_fs74 = require("node:fs");
     import_node_os13 = require("node:os");
     import_node_path100 = require("node:path");
+    init_files();
     init_digest();
     init_remote_place();
     init_ssh_connection();
@@ -19708,17 +19727,17 @@ var init_ssh_endpoint = __esm({
       }
       /** Sends files to the host, named by digest. Files from an earlier run are not sent again. */
       async send(files) {
-        const folder2 = (0, import_node_fs79.mkdtempSync)((0, import_node_path100.join)((0, import_node_os13.tmpdir)(), "slipway-send-"));
+        const folder2 = (0, import_node_fs74.mkdtempSync)((0, import_node_path100.join)((0, import_node_os13.tmpdir)(), "slipway-send-"));
         try {
-          (0, import_node_fs79.mkdirSync)(folder2, { recursive: true });
+          makeFolder(folder2);
           for (const file3 of new Map(files.map((f) => [f.sha256, f])).values()) {
             const target2 = (0, import_node_path100.join)(folder2, file3.sha256);
-            if ("path" in file3) (0, import_node_fs79.symlinkSync)((0, import_node_path100.resolve)(file3.path), target2);
-            else (0, import_node_fs79.writeFileSync)(target2, file3.data);
+            if ("path" in file3) (0, import_node_fs74.symlinkSync)((0, import_node_path100.resolve)(file3.path), target2);
+            else (0, import_node_fs74.writeFileSync)(target2, file3.data);
           }
           await this.connection.send(folder2);
         } finally {
-          (0, import_node_fs79.rmSync)(folder2, { recursive: true, force: true });
+          (0, import_node_fs74.rmSync)(folder2, { recursive: true, force: true });
         }
       }
       async forget(files) {
@@ -19826,7 +19845,7 @@ var init_plan_schema = __esm({
 var import_node_v8 = require("node:v8");
 
 // ts-src/cli/cli.ts
-var import_node_fs119 = require("node:fs");
+var import_node_fs108 = require("node:fs");
 var import_node_util4 = require("node:util");
 init_maps();
 init_faults();
@@ -19997,7 +20016,7 @@ function selectionOf(values, packages) {
 }
 
 // ts-src/cli/abi.ts
-var import_node_fs27 = require("node:fs");
+var import_node_fs26 = require("node:fs");
 var import_node_os3 = require("node:os");
 var import_node_path37 = require("node:path");
 init_cut();
@@ -20056,7 +20075,7 @@ function storeFolder(uri2, root) {
 }
 
 // ts-src/store/file-blobs.ts
-var import_node_fs6 = require("node:fs");
+var import_node_fs5 = require("node:fs");
 var import_node_path6 = require("node:path");
 init_digest();
 init_files();
@@ -20064,8 +20083,8 @@ init_files();
 // ts-src/io/mutex.ts
 var import_node_net = require("node:net");
 var import_node_child_process2 = require("node:child_process");
-var import_node_fs5 = require("node:fs");
 var import_node_path5 = require("node:path");
+init_files();
 init_cut();
 init_faults();
 init_process();
@@ -20090,7 +20109,7 @@ async function shareMutex(path2, waiting2) {
 var tryMutex = (path2) => hold(path2, ["--exclusive", "--nonblock", "--conflict-exit-code", String(taken)]);
 var taken = 99;
 function hold(path2, kind, waiting2) {
-  (0, import_node_fs5.mkdirSync)((0, import_node_path5.dirname)(path2), { recursive: true });
+  makeFolder((0, import_node_path5.dirname)(path2));
   return new Promise((resolve30, reject) => {
     const holder2 = (0, import_node_child_process2.spawn)("flock", [...kind, "--no-fork", path2, "cat"], {
       stdio: ["pipe", "pipe", "pipe"],
@@ -20136,20 +20155,20 @@ var FileBlobs = class {
   constructor(where, memory3) {
     this.where = where;
     this.memory = memory3;
-    if (memory3 !== void 0 && (0, import_node_fs6.existsSync)(memory3) && !(0, import_node_fs6.existsSync)(this.marker())) throw vanished(where, memory3);
+    if (memory3 !== void 0 && (0, import_node_fs5.existsSync)(memory3) && !(0, import_node_fs5.existsSync)(this.marker())) throw vanished(where, memory3);
   }
   marked = false;
   marker = () => (0, import_node_path6.join)(this.where, markerName);
   /** Checked before each write: a share may vanish during a run. */
   mark() {
     if (this.memory === void 0) return;
-    if ((0, import_node_fs6.existsSync)(this.marker())) {
+    if ((0, import_node_fs5.existsSync)(this.marker())) {
       if (this.marked) return;
     } else if (this.marked) throw vanished(this.where, this.memory);
     else writeWhole(this.marker(), `${JSON.stringify({ slipway: "store" })}
 `);
     this.marked = true;
-    if (!(0, import_node_fs6.existsSync)(this.memory)) writeWhole(this.memory, `${this.where}
+    if (!(0, import_node_fs5.existsSync)(this.memory)) writeWhole(this.memory, `${this.where}
 `);
   }
   path = (name6) => (0, import_node_path6.join)(this.where, name6);
@@ -20169,21 +20188,21 @@ var FileBlobs = class {
   putFile(name6, file3) {
     this.mark();
     const target2 = this.path(name6);
-    (0, import_node_fs6.mkdirSync)((0, import_node_path6.dirname)(target2), { recursive: true });
+    makeFolder((0, import_node_path6.dirname)(target2));
     copyWhole(file3, target2, true);
     return Promise.resolve();
   }
   link(name6, file3) {
     this.mark();
     const target2 = this.path(name6);
-    (0, import_node_fs6.mkdirSync)((0, import_node_path6.dirname)(target2), { recursive: true });
+    makeFolder((0, import_node_path6.dirname)(target2));
     return Promise.resolve(linkWhole(file3, target2));
   }
   putAll(items) {
     return writeTogether(items.map(({ name: name6, data }) => ({ path: this.path(name6), data })));
   }
   fetch(name6, file3) {
-    (0, import_node_fs6.mkdirSync)((0, import_node_path6.dirname)(file3), { recursive: true });
+    makeFolder((0, import_node_path6.dirname)(file3));
     try {
       copyWhole(this.path(name6), file3, false);
     } catch (e) {
@@ -20213,7 +20232,7 @@ var FileBlobs = class {
         continue;
       }
       try {
-        const { size: size3, mtimeMs, nlink, blocks } = (0, import_node_fs6.statSync)(this.path(name6));
+        const { size: size3, mtimeMs, nlink, blocks } = (0, import_node_fs5.statSync)(this.path(name6));
         yield { name: name6, size: size3, modified: mtimeMs, disk: nlink > 1 ? 0 : blocks * 512 };
       } catch (e) {
         if (!isMissing(e)) throw e;
@@ -20221,7 +20240,7 @@ var FileBlobs = class {
     }
   }
   remove(name6) {
-    (0, import_node_fs6.rmSync)(this.path(name6), { force: true });
+    (0, import_node_fs5.rmSync)(this.path(name6), { force: true });
     return Promise.resolve();
   }
   local(name6) {
@@ -20231,11 +20250,11 @@ var FileBlobs = class {
     for (const kind of ["objects", "tasks", "tests", "sources"]) {
       const folder2 = this.path(kind);
       if (!exists(folder2)) continue;
-      for (const part of (0, import_node_fs6.readdirSync)(folder2)) {
-        for (const name6 of (0, import_node_fs6.readdirSync)((0, import_node_path6.join)(folder2, part))) {
+      for (const part of (0, import_node_fs5.readdirSync)(folder2)) {
+        for (const name6 of (0, import_node_fs5.readdirSync)((0, import_node_path6.join)(folder2, part))) {
           const m = /^\.tmp-(\d+)-/.exec(name6);
           const path2 = (0, import_node_path6.join)(folder2, part, name6);
-          if (m && !exists(`/proc/${m[1]}`) && olderThanADay(path2)) (0, import_node_fs6.rmSync)(path2, { force: true });
+          if (m && !exists(`/proc/${m[1]}`) && olderThanADay(path2)) (0, import_node_fs5.rmSync)(path2, { force: true });
         }
       }
     }
@@ -20249,7 +20268,7 @@ var vanished = (where, memory3) => Object.assign(
 );
 function entriesOf(folder2) {
   try {
-    return (0, import_node_fs6.readdirSync)(folder2, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1);
+    return (0, import_node_fs5.readdirSync)(folder2, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1);
   } catch (e) {
     if (codeOf(e) === "ENOENT") return [];
     throw e;
@@ -20257,14 +20276,14 @@ function entriesOf(folder2) {
 }
 var isMissing = (e) => ["ENOENT", "ENOTDIR"].includes(codeOf(e) ?? "");
 var isSameFile = (a, b) => {
-  const [left, right] = [a, b].map((path2) => (0, import_node_fs6.statSync)(path2, { throwIfNoEntry: false }));
+  const [left, right] = [a, b].map((path2) => (0, import_node_fs5.statSync)(path2, { throwIfNoEntry: false }));
   return left !== void 0 && left.dev === right?.dev && left.ino === right.ino;
 };
 function linkWhole(from, to) {
   if (isSameFile(from, to)) return true;
   const temporary2 = temporaryBeside(to);
   try {
-    (0, import_node_fs6.linkSync)(from, temporary2);
+    (0, import_node_fs5.linkSync)(from, temporary2);
   } catch (e) {
     if (["EXDEV", "EPERM", "EACCES", "EMLINK", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"].includes(codeOf(e) ?? ""))
       return false;
@@ -20272,33 +20291,33 @@ function linkWhole(from, to) {
   }
   try {
     syncFile(temporary2);
-    (0, import_node_fs6.renameSync)(temporary2, to);
+    (0, import_node_fs5.renameSync)(temporary2, to);
   } finally {
-    (0, import_node_fs6.rmSync)(temporary2, { force: true });
+    (0, import_node_fs5.rmSync)(temporary2, { force: true });
   }
   return true;
 }
 function syncFile(path2) {
-  const handle = (0, import_node_fs6.openSync)(path2, "r");
+  const handle = (0, import_node_fs5.openSync)(path2, "r");
   try {
-    (0, import_node_fs6.fsyncSync)(handle);
+    (0, import_node_fs5.fsyncSync)(handle);
   } finally {
-    (0, import_node_fs6.closeSync)(handle);
+    (0, import_node_fs5.closeSync)(handle);
   }
 }
 function copyWhole(from, to, sync) {
   const temporary2 = temporaryBeside(to);
   try {
-    (0, import_node_fs6.copyFileSync)(from, temporary2);
+    (0, import_node_fs5.copyFileSync)(from, temporary2);
     if (sync) syncFile(temporary2);
-    (0, import_node_fs6.renameSync)(temporary2, to);
+    (0, import_node_fs5.renameSync)(temporary2, to);
   } finally {
-    (0, import_node_fs6.rmSync)(temporary2, { force: true });
+    (0, import_node_fs5.rmSync)(temporary2, { force: true });
   }
 }
 
 // ts-src/store/store.ts
-var import_node_fs7 = require("node:fs");
+var import_node_fs6 = require("node:fs");
 var import_node_path7 = require("node:path");
 init_files();
 init_process();
@@ -20407,7 +20426,7 @@ var Store = class {
     return this.keep(file3, digest4, true);
   }
   async keep(file3, digest4, known3) {
-    const { size: size3 } = (0, import_node_fs7.statSync)(file3);
+    const { size: size3 } = (0, import_node_fs6.statSync)(file3);
     const stored2 = { name: (0, import_node_path7.basename)(file3), sha256: digest4, size: size3 };
     const name6 = this.own(this.object(digest4));
     const there = this.sizeHere(name6) === size3;
@@ -20452,14 +20471,14 @@ var Store = class {
   /** An object's bytes; undefined if it is missing or above the size limit. */
   async readData(file3) {
     const path2 = await this.path(file3);
-    return path2 === void 0 || (0, import_node_fs7.statSync)(path2).size > largestRead ? void 0 : (0, import_node_fs7.readFileSync)(path2);
+    return path2 === void 0 || (0, import_node_fs6.statSync)(path2).size > largestRead ? void 0 : (0, import_node_fs6.readFileSync)(path2);
   }
   /** The size, if it is available without a request. */
   sizeHere(name6) {
     const path2 = this.blobs.local(name6);
     if (!path2) return void 0;
     try {
-      return (0, import_node_fs7.statSync)(path2).size;
+      return (0, import_node_fs6.statSync)(path2).size;
     } catch {
       return void 0;
     }
@@ -20480,7 +20499,7 @@ var Store = class {
       const bring2 = () => shared2 && this.blobs.fetch(name6, local2, file3.size);
       if (this.verified.has(file3.sha256) && exists(local2)) return local2;
       if (!exists(local2) && !await bring2()) continue;
-      if (!shared2 && (0, import_node_fs7.statSync)(local2).size !== file3.size) continue;
+      if (!shared2 && (0, import_node_fs6.statSync)(local2).size !== file3.size) continue;
       for (const again of [false, true]) {
         if (again && !await bring2()) break;
         if (await sha256File(local2) === file3.sha256) {
@@ -20488,7 +20507,7 @@ var Store = class {
           if (shared2) noteUse(local2);
           return local2;
         }
-        (0, import_node_fs7.rmSync)(local2, { force: true });
+        (0, import_node_fs6.rmSync)(local2, { force: true });
       }
       if (place3 === this.places[0]) await this.blobs.remove(name6);
     }
@@ -20498,7 +20517,7 @@ var Store = class {
   async place(file3, target2) {
     const path2 = await this.path(file3);
     if (!path2) return false;
-    (0, import_node_fs7.rmSync)(target2, { force: true });
+    (0, import_node_fs6.rmSync)(target2, { force: true });
     linkOrCopy(path2, target2);
     return true;
   }
@@ -20509,7 +20528,7 @@ var Store = class {
     const copy2 = local2 ?? (0, import_node_path7.join)(folder2, digest4);
     if (!local2 && !await this.blobs.fetch(name6, copy2, Infinity)) return false;
     const sound = await sha256File(copy2) === digest4;
-    if (!local2) (0, import_node_fs7.rmSync)(copy2, { force: true });
+    if (!local2) (0, import_node_fs6.rmSync)(copy2, { force: true });
     if (!sound) await this.blobs.remove(name6);
     return sound;
   }
@@ -20611,20 +20630,20 @@ function isOwnStore(uri2, root, state) {
 var memoryOf = (folder2, state) => `${(0, import_node_path11.resolve)(folder2)}/`.startsWith(`${(0, import_node_path11.resolve)(state)}/`) ? void 0 : (0, import_node_path11.join)(state, "stores", sha256((0, import_node_path11.resolve)(folder2)).slice(0, 16));
 
 // ts-src/engine/compare-builds.ts
-var import_node_fs15 = require("node:fs");
+var import_node_fs14 = require("node:fs");
 var import_node_path17 = require("node:path");
 init_diagnostics();
 init_process();
 
 // ts-src/inspect/interface.ts
 var import_node_crypto4 = require("node:crypto");
-var import_node_fs11 = require("node:fs");
+var import_node_fs10 = require("node:fs");
 var import_node_path13 = require("node:path");
 
 // ts-src/io/untrusted.ts
 var import_node_crypto3 = require("node:crypto");
 init_sizes();
-var import_node_fs10 = require("node:fs");
+var import_node_fs9 = require("node:fs");
 var import_promises4 = require("node:fs/promises");
 var import_node_path12 = require("node:path");
 init_utf8();
@@ -20671,7 +20690,7 @@ async function openFile(root, path2, most9) {
   if (found2.kind !== "a file") throw fault(path2, `is ${found2.kind}, not a file`);
   let handle;
   try {
-    handle = await (0, import_promises4.open)((0, import_node_path12.join)(root, path2), import_node_fs10.constants.O_RDONLY | import_node_fs10.constants.O_NOFOLLOW | import_node_fs10.constants.O_NONBLOCK);
+    handle = await (0, import_promises4.open)((0, import_node_path12.join)(root, path2), import_node_fs9.constants.O_RDONLY | import_node_fs9.constants.O_NOFOLLOW | import_node_fs9.constants.O_NONBLOCK);
   } catch (e) {
     throw fault(path2, `can't be read (${faultName(e)})`);
   }
@@ -20701,14 +20720,14 @@ async function readLeft(root, path2, most9) {
 var readEnd = (file3, bytes) => readPart(file3, (size3) => size3 - Math.min(bytes, size3), bytes).toString("utf8");
 var readStart = (file3, bytes) => utf8Text(readPart(file3, () => 0, bytes));
 function readPart(file3, from, bytes) {
-  const handle = (0, import_node_fs10.openSync)(file3, import_node_fs10.constants.O_RDONLY | import_node_fs10.constants.O_NOFOLLOW | import_node_fs10.constants.O_NONBLOCK);
+  const handle = (0, import_node_fs9.openSync)(file3, import_node_fs9.constants.O_RDONLY | import_node_fs9.constants.O_NOFOLLOW | import_node_fs9.constants.O_NONBLOCK);
   try {
-    const { size: size3 } = (0, import_node_fs10.fstatSync)(handle);
+    const { size: size3 } = (0, import_node_fs9.fstatSync)(handle);
     const buffer = Buffer.alloc(Math.min(bytes, size3));
-    const read3 = (0, import_node_fs10.readSync)(handle, buffer, 0, buffer.length, from(size3));
+    const read3 = (0, import_node_fs9.readSync)(handle, buffer, 0, buffer.length, from(size3));
     return buffer.subarray(0, read3);
   } finally {
-    (0, import_node_fs10.closeSync)(handle);
+    (0, import_node_fs9.closeSync)(handle);
   }
 }
 async function checkLeft(root, path2, most9) {
@@ -20751,27 +20770,27 @@ async function walkLeft(root, path2, options5 = {}) {
   return found2;
 }
 var mostHeld = 1 << 30;
-var readHeld = (root, path2) => withHeld(root, path2, (handle, size3) => size3 > mostHeld ? void 0 : (0, import_node_fs10.readFileSync)(handle));
+var readHeld = (root, path2) => withHeld(root, path2, (handle, size3) => size3 > mostHeld ? void 0 : (0, import_node_fs9.readFileSync)(handle));
 var digestHeld = (root, path2) => withHeld(root, path2, (handle) => {
   const hash3 = (0, import_node_crypto3.createHash)("sha256");
   const chunk = Buffer.alloc(1 << 20);
-  for (let read3 = (0, import_node_fs10.readSync)(handle, chunk); read3 > 0; read3 = (0, import_node_fs10.readSync)(handle, chunk))
+  for (let read3 = (0, import_node_fs9.readSync)(handle, chunk); read3 > 0; read3 = (0, import_node_fs9.readSync)(handle, chunk))
     hash3.update(chunk.subarray(0, read3));
   return hash3.digest("hex");
 });
 function withHeld(root, path2, work2) {
   let handle;
   try {
-    handle = (0, import_node_fs10.openSync)((0, import_node_path12.join)(root, path2), import_node_fs10.constants.O_RDONLY | import_node_fs10.constants.O_NOFOLLOW | import_node_fs10.constants.O_NONBLOCK);
+    handle = (0, import_node_fs9.openSync)((0, import_node_path12.join)(root, path2), import_node_fs9.constants.O_RDONLY | import_node_fs9.constants.O_NOFOLLOW | import_node_fs9.constants.O_NONBLOCK);
   } catch (e) {
     throw fault(path2, `can't be read (${faultName(e)})`);
   }
   try {
-    const found2 = (0, import_node_fs10.fstatSync)(handle);
+    const found2 = (0, import_node_fs9.fstatSync)(handle);
     if (!found2.isFile()) throw fault(path2, "is no file");
     return work2(handle, found2.size);
   } finally {
-    (0, import_node_fs10.closeSync)(handle);
+    (0, import_node_fs9.closeSync)(handle);
   }
 }
 
@@ -21143,14 +21162,14 @@ function installedFiles(stage) {
   const files = [];
   const walk = (folder2, shown5, depth2 = 0) => {
     if (depth2 > 100) throw new LeftBehindError(`${shownName(shown5)} is nested more than 100 deep`);
-    for (const entry2 of (0, import_node_fs11.readdirSync)(folder2, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1)) {
+    for (const entry2 of (0, import_node_fs10.readdirSync)(folder2, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1)) {
       const full = (0, import_node_path13.join)(folder2, entry2.name);
       const path2 = `${shown5}/${entry2.name}`;
       if (shown5 === "" && entry2.name === "DEBIAN") continue;
       if (path2 === "/usr/share/doc") continue;
       if (entry2.isDirectory()) walk(full, path2, depth2 + 1);
-      else if (entry2.isSymbolicLink()) files.push({ path: path2, mode: 0, link: (0, import_node_fs11.readlinkSync)(full) });
-      else if (entry2.isFile()) files.push({ path: path2, mode: (0, import_node_fs11.lstatSync)(full).mode & 73 ? 1 : 0 });
+      else if (entry2.isSymbolicLink()) files.push({ path: path2, mode: 0, link: (0, import_node_fs10.readlinkSync)(full) });
+      else if (entry2.isFile()) files.push({ path: path2, mode: (0, import_node_fs10.lstatSync)(full).mode & 73 ? 1 : 0 });
       else throw new LeftBehindError(`${shownName(path2)} is neither a file, a folder nor a link`);
       if (files.length > mostNames) throw new LeftBehindError(`it installs more than ${mostNames} files`);
     }
@@ -21243,22 +21262,22 @@ function textOf(stage, files, pattern) {
 
 // ts-src/io/deb.ts
 var import_node_child_process3 = require("node:child_process");
-var import_node_fs13 = require("node:fs");
+var import_node_fs12 = require("node:fs");
 var import_node_zlib3 = require("node:zlib");
 
 // ts-src/io/ar.ts
-var import_node_fs12 = require("node:fs");
+var import_node_fs11 = require("node:fs");
 var import_node_stream = require("node:stream");
 var import_promises5 = require("node:stream/promises");
 var magic = "!<arch>\n";
 function arMembers(file3) {
-  const handle = (0, import_node_fs12.openSync)(file3, import_node_fs12.constants.O_RDONLY | import_node_fs12.constants.O_NOFOLLOW | import_node_fs12.constants.O_NONBLOCK);
+  const handle = (0, import_node_fs11.openSync)(file3, import_node_fs11.constants.O_RDONLY | import_node_fs11.constants.O_NOFOLLOW | import_node_fs11.constants.O_NONBLOCK);
   try {
-    const stat2 = (0, import_node_fs12.fstatSync)(handle);
+    const stat2 = (0, import_node_fs11.fstatSync)(handle);
     if (!stat2.isFile()) return void 0;
     const read3 = (at3, length) => {
       const bytes = Buffer.alloc(length);
-      return bytes.toString("latin1", 0, (0, import_node_fs12.readSync)(handle, bytes, 0, length, at3));
+      return bytes.toString("latin1", 0, (0, import_node_fs11.readSync)(handle, bytes, 0, length, at3));
     };
     if (read3(0, magic.length) !== magic) return void 0;
     const members2 = [];
@@ -21270,16 +21289,16 @@ function arMembers(file3) {
     }
     return members2;
   } finally {
-    (0, import_node_fs12.closeSync)(handle);
+    (0, import_node_fs11.closeSync)(handle);
   }
 }
 function readMember(file3, { at: at3, size: size3 }) {
-  const handle = (0, import_node_fs12.openSync)(file3, import_node_fs12.constants.O_RDONLY | import_node_fs12.constants.O_NOFOLLOW | import_node_fs12.constants.O_NONBLOCK);
+  const handle = (0, import_node_fs11.openSync)(file3, import_node_fs11.constants.O_RDONLY | import_node_fs11.constants.O_NOFOLLOW | import_node_fs11.constants.O_NONBLOCK);
   try {
     const bytes = Buffer.alloc(size3);
-    return bytes.subarray(0, (0, import_node_fs12.readSync)(handle, bytes, 0, size3, at3));
+    return bytes.subarray(0, (0, import_node_fs11.readSync)(handle, bytes, 0, size3, at3));
   } finally {
-    (0, import_node_fs12.closeSync)(handle);
+    (0, import_node_fs11.closeSync)(handle);
   }
 }
 async function writeAr(file3, parts2, seconds) {
@@ -21293,12 +21312,12 @@ async function writeAr(file3, parts2, seconds) {
       if ("data" in part) yield part.data;
       else if (size3) {
         const { at: at3 } = part.member;
-        yield* (0, import_node_fs12.createReadStream)(part.from, { start: at3, end: at3 + size3 - 1 });
+        yield* (0, import_node_fs11.createReadStream)(part.from, { start: at3, end: at3 + size3 - 1 });
       }
       if (size3 % 2) yield Buffer.from("\n");
     }
   }
-  await (0, import_promises5.pipeline)(import_node_stream.Readable.from(bytes()), (0, import_node_fs12.createWriteStream)(file3, { flags: "wx" }));
+  await (0, import_promises5.pipeline)(import_node_stream.Readable.from(bytes()), (0, import_node_fs11.createWriteStream)(file3, { flags: "wx" }));
 }
 
 // ts-src/io/tar.ts
@@ -21551,13 +21570,13 @@ function asPackage(read3) {
   }
 }
 async function stream(file3, action, take2) {
-  const input = (0, import_node_fs13.openSync)(file3, import_node_fs13.constants.O_RDONLY | import_node_fs13.constants.O_NOFOLLOW | import_node_fs13.constants.O_NONBLOCK);
+  const input = (0, import_node_fs12.openSync)(file3, import_node_fs12.constants.O_RDONLY | import_node_fs12.constants.O_NOFOLLOW | import_node_fs12.constants.O_NONBLOCK);
   const [program2 = "", ...args] = withoutRights(["dpkg-deb", action, "-"]);
   const child = (0, import_node_child_process3.spawn)(program2, args, {
     stdio: [input, "pipe", "pipe"],
     env: { PATH: process.env.PATH, LC_ALL: "C.UTF-8" }
   });
-  (0, import_node_fs13.closeSync)(input);
+  (0, import_node_fs12.closeSync)(input);
   let words6 = "";
   child.stderr?.setEncoding("utf8").on("data", (text8) => {
     if (words6.length < 1e4) words6 += text8;
@@ -21578,8 +21597,9 @@ async function stream(file3, action, take2) {
 }
 
 // ts-src/inspect/unpack.ts
-var import_node_fs14 = require("node:fs");
+var import_node_fs13 = require("node:fs");
 var import_node_path16 = require("node:path");
+init_files();
 
 // ts-src/inspect/deb.ts
 var import_node_path15 = require("node:path");
@@ -21833,21 +21853,21 @@ var Tree = class {
 
 // ts-src/inspect/unpack.ts
 async function unpackPackage(file3, folder2, policy2) {
-  (0, import_node_fs14.mkdirSync)(folder2, { recursive: true, mode: 493 });
+  makeFolder(folder2, 493);
   const folders2 = [];
   const contents3 = await readDeb(file3, policy2, (member2) => {
     const path2 = (0, import_node_path16.join)(folder2, member2.path);
     if (member2.kind === "file") return writer(path2, member2);
     if (member2.kind === "folder") {
-      if (member2.path !== "") (0, import_node_fs14.mkdirSync)(path2, 493);
+      if (member2.path !== "") (0, import_node_fs13.mkdirSync)(path2, 493);
       folders2.push([path2, member2.time]);
     } else if (member2.kind === "link") {
-      (0, import_node_fs14.symlinkSync)(member2.target, path2);
-      (0, import_node_fs14.lutimesSync)(path2, member2.time, member2.time);
-    } else (0, import_node_fs14.linkSync)((0, import_node_path16.join)(folder2, member2.target), path2);
+      (0, import_node_fs13.symlinkSync)(member2.target, path2);
+      (0, import_node_fs13.lutimesSync)(path2, member2.time, member2.time);
+    } else (0, import_node_fs13.linkSync)((0, import_node_path16.join)(folder2, member2.target), path2);
     return void 0;
   });
-  for (const [path2, time2] of folders2.reverse()) (0, import_node_fs14.utimesSync)(path2, time2, time2);
+  for (const [path2, time2] of folders2.reverse()) (0, import_node_fs13.utimesSync)(path2, time2, time2);
   return contents3;
 }
 var block2 = 4096;
@@ -21862,18 +21882,18 @@ function* written(data) {
   if (begin < data.length) yield [begin, data.length];
 }
 function writer(path2, member2) {
-  const handle = (0, import_node_fs14.openSync)(path2, "wx", member2.mode & 73 ? 493 : 420);
+  const handle = (0, import_node_fs13.openSync)(path2, "wx", member2.mode & 73 ? 493 : 420);
   let size3 = 0;
   return {
     write(data) {
       for (const [begin, end2] of written(data))
-        for (let at3 = begin; at3 < end2; ) at3 += (0, import_node_fs14.writeSync)(handle, data, at3, end2 - at3, size3 + at3);
+        for (let at3 = begin; at3 < end2; ) at3 += (0, import_node_fs13.writeSync)(handle, data, at3, end2 - at3, size3 + at3);
       size3 += data.length;
     },
     end() {
-      (0, import_node_fs14.ftruncateSync)(handle, size3);
-      (0, import_node_fs14.closeSync)(handle);
-      (0, import_node_fs14.utimesSync)(path2, member2.time, member2.time);
+      (0, import_node_fs13.ftruncateSync)(handle, size3);
+      (0, import_node_fs13.closeSync)(handle);
+      (0, import_node_fs13.utimesSync)(path2, member2.time, member2.time);
     }
   };
 }
@@ -21923,7 +21943,7 @@ async function abidiff(before2, after, libraries) {
   const found2 = [];
   for (const path2 of libraries) {
     const files = [(0, import_node_path17.join)(before2.root, path2), (0, import_node_path17.join)(after.root, path2)];
-    if (!files.every(import_node_fs15.existsSync)) continue;
+    if (!files.every(import_node_fs14.existsSync)) continue;
     const asked2 = await run("abidiff", ["--debug-info-dir1", before2.debug, "--debug-info-dir2", after.debug, ...files]);
     if (asked2.code === 127) return [];
     if (asked2.stdout.trim()) found2.push({ path: path2, text: asked2.stdout.trim() });
@@ -24307,7 +24327,7 @@ function nearNames(known3) {
 // ts-src/read/folders.ts
 init_cut();
 init_lists();
-var import_node_fs19 = require("node:fs");
+var import_node_fs18 = require("node:fs");
 var import_node_path24 = require("node:path");
 init_diagnostics();
 
@@ -24316,7 +24336,7 @@ var import_node_path21 = require("node:path");
 init_urls();
 
 // ts-src/read/git/checkout.ts
-var import_node_fs16 = require("node:fs");
+var import_node_fs15 = require("node:fs");
 var import_node_path18 = require("node:path");
 init_diagnostics();
 init_files();
@@ -24623,7 +24643,7 @@ var Lines = class {
 async function checkout(snapshot2, tree, folder2) {
   const held = await listTree({ gitDir: snapshot2.gitDir, tree, where: tree, measured: true });
   if (!held.ok) return held;
-  (0, import_node_fs16.mkdirSync)(folder2, { recursive: true });
+  makeFolder(folder2);
   const index = `${folder2}.index`;
   try {
     const env2 = { GIT_INDEX_FILE: index, GIT_WORK_TREE: folder2 };
@@ -24636,7 +24656,7 @@ async function checkout(snapshot2, tree, folder2) {
     if (out.code === 0) return await bringLargeFiles(snapshot2.gitDir, held.value, folder2);
     return bad(error("source-store", `can't check out ${tree}: ${gitReason(out)}`));
   } finally {
-    (0, import_node_fs16.rmSync)(index, { force: true });
+    (0, import_node_fs15.rmSync)(index, { force: true });
   }
 }
 async function bringLargeFiles(gitDir, held, folder2) {
@@ -24690,13 +24710,13 @@ async function bringLargeFiles(gitDir, held, folder2) {
       return fault4(got.code === 0 ? "what the server sent is not it" : gitReason(got));
     total += bytes.length;
     if (total > largestTree.bytes) return tooLarge(origin, `${sizeText(largestTree.bytes)} in Git LFS`);
-    (0, import_node_fs16.writeFileSync)(file3, bytes);
+    (0, import_node_fs15.writeFileSync)(file3, bytes);
   }
   return good(folder2);
 }
 var readText = (file3) => {
-  const status = (0, import_node_fs16.lstatSync)(file3, { throwIfNoEntry: false });
-  return status?.isFile() && status.size < 1 << 20 ? (0, import_node_fs16.readFileSync)(file3, "utf8") : "";
+  const status = (0, import_node_fs15.lstatSync)(file3, { throwIfNoEntry: false });
+  return status?.isFile() && status.size < 1 << 20 ? (0, import_node_fs15.readFileSync)(file3, "utf8") : "";
 };
 async function checkoutRef(folder2, ref2, state) {
   const asked2 = await git(["rev-parse", "--show-toplevel", "--absolute-git-dir"], { cwd: folder2 });
@@ -24714,21 +24734,21 @@ async function checkoutRef(folder2, ref2, state) {
     );
   const kept4 = (0, import_node_path18.join)(state, "refs", commit2);
   if (!exists(kept4)) {
-    (0, import_node_fs16.mkdirSync)((0, import_node_path18.join)(state, "refs"), { recursive: true });
+    makeFolder((0, import_node_path18.join)(state, "refs"));
     const temporary2 = temporaryBeside(kept4);
     const out = await checkout({ gitDir }, commit2, temporary2);
     if (!out.ok) return out;
     try {
-      (0, import_node_fs16.renameSync)(temporary2, kept4);
+      (0, import_node_fs15.renameSync)(temporary2, kept4);
     } catch {
-      (0, import_node_fs16.rmSync)(temporary2, { recursive: true, force: true });
+      (0, import_node_fs15.rmSync)(temporary2, { recursive: true, force: true });
     }
   } else noteUse(kept4);
   return good({ folder: kept4, top, commit: commit2 });
 }
 
 // ts-src/read/git/content.ts
-var import_node_fs18 = require("node:fs");
+var import_node_fs17 = require("node:fs");
 var import_node_os2 = require("node:os");
 var import_node_path20 = require("node:path");
 init_diagnostics();
@@ -24799,7 +24819,7 @@ async function measureZip(file3, most9) {
 
 // ts-src/read/git/fetch.ts
 init_lists();
-var import_node_fs17 = require("node:fs");
+var import_node_fs16 = require("node:fs");
 var import_node_path19 = require("node:path");
 init_diagnostics();
 init_digest();
@@ -24911,13 +24931,13 @@ async function fetchCommits(url2, commits, state, what, reporter2 = {}) {
   if (there.every((s) => s !== void 0)) return good(there);
   return withMutex(`${gitDir}.lock`, async () => {
     if (readIf((0, import_node_path19.join)(gitDir, "HEAD")) === void 0) {
-      (0, import_node_fs17.mkdirSync)(gitDir, { recursive: true });
+      makeFolder(gitDir);
       const made2 = await git(["init", "--quiet", "--bare", gitDir]);
       const named7 = made2.code === 0 ? await git(["config", "remote.origin.url", loginOf(url2).plain], { gitDir }) : made2;
       if (named7.code !== 0) return bad(error("source-store", `can't make ${gitDir}: ${gitReason(named7)}`));
     }
     const stale = (0, import_node_path19.join)(gitDir, "shallow.lock");
-    if (exists(stale) && Date.now() - (0, import_node_fs17.statSync)(stale).mtimeMs > 6e5) (0, import_node_fs17.rmSync)(stale);
+    if (exists(stale) && Date.now() - (0, import_node_fs16.statSync)(stale).mtimeMs > 6e5) (0, import_node_fs16.rmSync)(stale);
     const fetch2 = () => ({
       gitDir,
       what,
@@ -24937,7 +24957,7 @@ async function fetchCommits(url2, commits, state, what, reporter2 = {}) {
       }
       const tree = await treeWithSubmodules(fetch2(), remote, commit2, 0);
       if (!tree.ok) return tree;
-      (0, import_node_fs17.mkdirSync)((0, import_node_path19.join)(gitDir, "slipway"), { recursive: true });
+      makeFolder((0, import_node_path19.join)(gitDir, "slipway"));
       writeWhole((0, import_node_path19.join)(gitDir, "slipway", commit2), tree.value);
       snapshots.push({ gitDir, commit: commit2, tree: tree.value });
     }
@@ -25059,7 +25079,7 @@ async function treeWithSubmodules(fetch2, remote, commit2, depth2) {
     }
     return await told3([...local, "write-tree", "--missing-ok"], { gitDir, env: env2 });
   } finally {
-    (0, import_node_fs17.rmSync)(index, { force: true });
+    (0, import_node_fs16.rmSync)(index, { force: true });
   }
 }
 function submoduleUrl(parent, url2) {
@@ -25079,11 +25099,11 @@ function submoduleUrl(parent, url2) {
 init_faults();
 async function ensureContentRepository(gitDir) {
   if (readIf((0, import_node_path20.join)(gitDir, "HEAD")) === void 0) {
-    (0, import_node_fs18.mkdirSync)(gitDir, { recursive: true });
+    makeFolder(gitDir);
     await git(["init", "--quiet", "--bare", gitDir]);
   }
-  (0, import_node_fs18.mkdirSync)((0, import_node_path20.join)(gitDir, "info"), { recursive: true });
-  (0, import_node_fs18.writeFileSync)((0, import_node_path20.join)(gitDir, "info", "attributes"), "* -text -ident -filter\n");
+  makeFolder((0, import_node_path20.join)(gitDir, "info"));
+  (0, import_node_fs17.writeFileSync)((0, import_node_path20.join)(gitDir, "info", "attributes"), "* -text -ident -filter\n");
 }
 async function fetchArchive(entry2, url2, state) {
   const fault4 = localFault(url2);
@@ -25096,7 +25116,7 @@ async function fetchArchive(entry2, url2, state) {
     noteUse(gitDir);
     return good({ gitDir, commit: commit2, tree: known3 });
   }
-  const folder2 = (0, import_node_fs18.mkdtempSync)((0, import_node_path20.join)((0, import_node_os2.tmpdir)(), "slipway-archive-"));
+  const folder2 = (0, import_node_fs17.mkdtempSync)((0, import_node_path20.join)((0, import_node_os2.tmpdir)(), "slipway-archive-"));
   try {
     const file3 = (0, import_node_path20.join)(folder2, "archive");
     const got = await download(url2, file3);
@@ -25109,12 +25129,12 @@ async function fetchArchive(entry2, url2, state) {
         })
       );
     const content = (0, import_node_path20.join)(folder2, "content");
-    (0, import_node_fs18.mkdirSync)(content);
+    (0, import_node_fs17.mkdirSync)(content);
     const fits2 = await archiveFault(file3, entry2.type);
     if (fits2 !== void 0) return bad(error("source-archive", `${url2} ${fits2}`));
     const unpacked2 = entry2.type === "zip" ? await readingArchive(["unzip", "-q", file3, "-d", content]) : await readingArchive(["tar", "-x", "--no-same-owner", "--no-same-permissions", "-f", file3, "-C", content]);
     if (unpacked2.code !== 0) return bad(error("source-archive", `can't unpack ${url2}: ${gitReason(unpacked2)}`));
-    const [top, ...others2] = (0, import_node_fs18.readdirSync)(content, { withFileTypes: true });
+    const [top, ...others2] = (0, import_node_fs17.readdirSync)(content, { withFileTypes: true });
     const root = top?.isDirectory() && !others2.length ? (0, import_node_path20.join)(content, top.name) : content;
     return await withMutex(`${gitDir}.lock`, async () => {
       await ensureContentRepository(gitDir);
@@ -25123,12 +25143,12 @@ async function fetchArchive(entry2, url2, state) {
       if (added.code !== 0) return bad(error("source-archive", `can't read ${url2}: ${gitReason(added)}`));
       const tree = await told3(["write-tree"], { gitDir, env: env2 });
       if (!tree.ok) return tree;
-      (0, import_node_fs18.mkdirSync)((0, import_node_path20.join)(gitDir, "slipway"), { recursive: true });
+      makeFolder((0, import_node_path20.join)(gitDir, "slipway"));
       writeWhole(marker2, tree.value);
       return good({ gitDir, commit: commit2, tree: tree.value }, await lostSubmodules(root, url2));
     });
   } finally {
-    (0, import_node_fs18.rmSync)(folder2, { recursive: true, force: true });
+    (0, import_node_fs17.rmSync)(folder2, { recursive: true, force: true });
   }
 }
 async function lostSubmodules(root, url2) {
@@ -25138,7 +25158,7 @@ async function lostSubmodules(root, url2) {
   return listed5.stdout.split("\n").flatMap((line2) => {
     const path2 = line2.slice(line2.indexOf(" ") + 1);
     if (!line2 || path2.startsWith("/") || path2.split("/").includes("..")) return [];
-    const there = exists((0, import_node_path20.join)(root, path2)) && (0, import_node_fs18.readdirSync)((0, import_node_path20.join)(root, path2)).length > 0;
+    const there = exists((0, import_node_path20.join)(root, path2)) && (0, import_node_fs17.readdirSync)((0, import_node_path20.join)(root, path2)).length > 0;
     return there ? [] : [
       warning("source-submodule", `${url2} lacks the submodule ${path2}, which archives do not contain`, {
         hint: "use the git repository, or an archive that contains the submodules"
@@ -25184,7 +25204,7 @@ async function treeOfFolder(gitDir, folder2, depth2) {
     }
     return await told3(["write-tree"], { gitDir, env: env2 });
   } finally {
-    (0, import_node_fs18.rmSync)(index, { force: true });
+    (0, import_node_fs17.rmSync)(index, { force: true });
   }
 }
 var largestDownload = 4 * 2 ** 30;
@@ -25207,10 +25227,10 @@ function localPath(url2) {
   return /^[a-z+]+:\/\//.test(url2) ? void 0 : url2;
 }
 function copyRegular(from, to, most9) {
-  const found2 = (0, import_node_fs18.statSync)(from);
+  const found2 = (0, import_node_fs17.statSync)(from);
   if (!found2.isFile()) return "it is no regular file";
   if (found2.size > most9) return tooMuch(most9);
-  (0, import_node_fs18.copyFileSync)(from, to);
+  (0, import_node_fs17.copyFileSync)(from, to);
   return void 0;
 }
 var tooMuch = (most9) => `it is larger than ${sizeText(most9)}`;
@@ -25250,7 +25270,7 @@ async function download(url2, file3, { since, most: most9 = largestDownload } = 
       if (!response.ok) return bad(error("source-unreachable", `can't fetch ${url2}: ${answered(response.status)}`));
       const body = await readBody(response, Math.min(most9, 1 << 30));
       if (!body) return bad(error("source-unreachable", `can't fetch ${url2}: ${tooMuch(most9)}`));
-      (0, import_node_fs18.writeFileSync)(file3, body);
+      (0, import_node_fs17.writeFileSync)(file3, body);
     } else if (got.code !== 0) {
       const why = got.signal === "SIGXFSZ" || got.code === 63 ? tooMuch(most9) : curlReason(got.stderr);
       return bad(error("source-unreachable", `can't fetch ${url2}: ${why}`));
@@ -26053,7 +26073,7 @@ function readFolder(root, folder2, lost3) {
     const { path: path2, depth: depth2 } = at3;
     let entries2;
     try {
-      entries2 = (0, import_node_fs19.readdirSync)((0, import_node_path24.join)(root, folder2, path2), { withFileTypes: true });
+      entries2 = (0, import_node_fs18.readdirSync)((0, import_node_path24.join)(root, folder2, path2), { withFileTypes: true });
     } catch (e) {
       if (depth2 === 0)
         return bad(
@@ -26099,7 +26119,7 @@ var noManifest = (file3) => error("file-missing", `${file3} is not a file: its p
 });
 function linkTold(at3, shown5, name6, diagnostics) {
   const manifest = name6 === "package.xml" ? name6 : (0, import_node_path24.join)(name6, "package.xml");
-  if (!(0, import_node_fs19.existsSync)((0, import_node_path24.join)(at3, manifest))) {
+  if (!(0, import_node_fs18.existsSync)((0, import_node_path24.join)(at3, manifest))) {
     if (name6 === manifest) diagnostics.push(noManifest((0, import_node_path24.join)(shown5, name6)));
     return;
   }
@@ -26149,7 +26169,7 @@ init_files();
 
 // ts-src/read/parse-cache.ts
 init_maps();
-var import_node_fs20 = require("node:fs");
+var import_node_fs19 = require("node:fs");
 var import_node_path25 = require("node:path");
 init_files();
 
@@ -26171,7 +26191,7 @@ function finishDeferred() {
 init_digest();
 function editionOf() {
   try {
-    return `${"0.1.0"} ${sha256((0, import_node_fs20.readFileSync)(process.argv[1] ?? ""), "base64")}`;
+    return `${"0.1.0"} ${sha256((0, import_node_fs19.readFileSync)(process.argv[1] ?? ""), "base64")}`;
   } catch {
     return "0.1.0";
   }
@@ -26228,13 +26248,13 @@ var ParseCache = class {
   }
   /** Writes new values. If half of the file was not used, unused values are removed. */
   keep() {
-    if (!this.added.length || !(0, import_node_fs20.existsSync)(this.state)) return;
+    if (!this.added.length || !(0, import_node_fs19.existsSync)(this.state)) return;
     const added = this.added.map(({ text: text8, value: value2 }) => {
       const written3 = ascii(this.form.write(value2()));
       return `${digest(text8)}${String(written3.length).padStart(lengthLength)}${written3}
 `;
     }).join("");
-    if (this.whole && this.lines.size <= 2 * this.used.size) (0, import_node_fs20.appendFileSync)(this.file, added, "latin1");
+    if (this.whole && this.lines.size <= 2 * this.used.size) (0, import_node_fs19.appendFileSync)(this.file, added, "latin1");
     else
       writeWhole(
         this.file,
@@ -26315,7 +26335,7 @@ function parseRepos(text8, file3) {
 
 // ts-src/read/rosdistro-cache.ts
 init_lists();
-var import_node_fs21 = require("node:fs");
+var import_node_fs20 = require("node:fs");
 var import_node_path26 = require("node:path");
 var import_node_zlib4 = require("node:zlib");
 init_diagnostics();
@@ -26663,7 +26683,7 @@ async function readCache(workspace, settings3, named7) {
   const shown5 = (0, import_node_path26.relative)(workspace.root, file3);
   let bytes;
   try {
-    bytes = (0, import_node_fs21.readFileSync)(file3);
+    bytes = (0, import_node_fs20.readFileSync)(file3);
   } catch {
     return settings3.cache ? bad(error("file-missing", `${settings3.cache} is not there`, { file: workspace.file })) : good(void 0);
   }
@@ -26676,15 +26696,15 @@ async function readCache(workspace, settings3, named7) {
   return read3.ok ? good(read3.value, [...diagnostics, ...read3.diagnostics]) : read3;
 }
 async function refreshed(url2, file3) {
-  (0, import_node_fs21.mkdirSync)((0, import_node_path26.dirname)(file3), { recursive: true });
+  makeFolder((0, import_node_path26.dirname)(file3));
   const temporary2 = temporaryBeside(file3);
-  const got = await download(url2, temporary2, { since: (0, import_node_fs21.existsSync)(file3) ? file3 : void 0, most: largestCache });
+  const got = await download(url2, temporary2, { since: (0, import_node_fs20.existsSync)(file3) ? file3 : void 0, most: largestCache });
   if (got.ok) {
-    if ((0, import_node_fs21.existsSync)(temporary2)) (0, import_node_fs21.renameSync)(temporary2, file3);
+    if ((0, import_node_fs20.existsSync)(temporary2)) (0, import_node_fs20.renameSync)(temporary2, file3);
     return good(file3);
   }
-  (0, import_node_fs21.rmSync)(temporary2, { force: true });
-  if (!(0, import_node_fs21.existsSync)(file3))
+  (0, import_node_fs20.rmSync)(temporary2, { force: true });
+  if (!(0, import_node_fs20.existsSync)(file3))
     return bad(
       ...got.diagnostics.map(
         (d) => error("cache-unreachable", `the distribution's cache: ${d.message}`, {
@@ -26873,7 +26893,7 @@ async function readEntries(workspace, name6) {
 }
 
 // ts-src/read/override.ts
-var import_node_fs22 = require("node:fs");
+var import_node_fs21 = require("node:fs");
 var import_node_path28 = require("node:path");
 init_diagnostics();
 init_source_entry();
@@ -26905,7 +26925,7 @@ function parseOverrides(texts) {
   }
   return diagnostics.length ? bad(...diagnostics) : good(overrides);
 }
-var isFolder = (path2) => (0, import_node_fs22.statSync)(path2, { throwIfNoEntry: false })?.isDirectory() === true;
+var isFolder = (path2) => (0, import_node_fs21.statSync)(path2, { throwIfNoEntry: false })?.isDirectory() === true;
 async function resolveRequest(url2, number7, reporter2) {
   const refs = await resolveRefs(
     url2,
@@ -27345,7 +27365,7 @@ var missingPatches = ({ distro, root, file: file3 }) => Object.entries(distro.pa
 );
 
 // ts-src/read/rosdep-files.ts
-var import_node_fs23 = require("node:fs");
+var import_node_fs22 = require("node:fs");
 var import_node_path32 = require("node:path");
 init_files();
 init_diagnostics();
@@ -27529,7 +27549,7 @@ function readRosdep(workspace, wanted) {
   const layered2 = layerRosdep(
     files,
     wanted,
-    wanted && (0, import_node_fs23.existsSync)(workspace.state) ? new ParseCache(workspace.state, "rosdep") : void 0
+    wanted && (0, import_node_fs22.existsSync)(workspace.state) ? new ParseCache(workspace.state, "rosdep") : void 0
   );
   if (diagnostics.length) return bad(...diagnostics, ...layered2.diagnostics);
   return layered2;
@@ -27541,17 +27561,20 @@ init_diagnostics();
 init_files();
 
 // ts-src/read/own-folder.ts
-var import_node_fs24 = require("node:fs");
+var import_node_fs23 = require("node:fs");
 var import_node_path33 = require("node:path");
 init_diagnostics();
 init_process();
 var code = "state-foreign";
 var elsewhere = "name a folder of your own with --state";
 async function checkStateFolder(root, state) {
+  return await checkOwnFolder(root, state) ?? await outputFault((0, import_node_path33.resolve)(root));
+}
+async function checkOwnFolder(root, state) {
   const path2 = (0, import_node_path33.resolve)(state);
   const owned = ownerFault(path2);
   if (owned) return owned;
-  const found2 = await Promise.all([committedFault((0, import_node_path33.resolve)(root), path2), outputFault((0, import_node_path33.resolve)(root)), placeFault2(path2)]);
+  const found2 = await Promise.all([committedFault((0, import_node_path33.resolve)(root), path2), placeFault2(path2)]);
   return found2.find((fault4) => fault4);
 }
 async function checkStore(uri2, root, checked) {
@@ -27564,8 +27587,8 @@ function isOurs2({ uid }) {
   return uid === own3 || uid === 0 || own3 === 0 && String(uid) === process.env.SUDO_UID;
 }
 function ownerFault(path2) {
-  const named7 = (0, import_node_fs24.lstatSync)(path2, { throwIfNoEntry: false });
-  const found2 = named7 && (0, import_node_fs24.statSync)(path2, { throwIfNoEntry: false });
+  const named7 = (0, import_node_fs23.lstatSync)(path2, { throwIfNoEntry: false });
+  const found2 = named7 && (0, import_node_fs23.statSync)(path2, { throwIfNoEntry: false });
   const other = [named7, found2].find((one) => one && !isOurs2(one));
   if (other) return error(code, `the folder belongs to another user (${other.uid})`, { file: path2, hint: elsewhere });
   if (found2 && (found2.mode & 2) !== 0)
@@ -27573,7 +27596,7 @@ function ownerFault(path2) {
       file: path2,
       hint: "remove it; or, if you know that nobody else put files there, run `chmod o-w` on it"
     });
-  if ((0, import_node_fs24.lstatSync)((0, import_node_path33.join)(path2, "work"), { throwIfNoEntry: false })?.isSymbolicLink())
+  if ((0, import_node_fs23.lstatSync)((0, import_node_path33.join)(path2, "work"), { throwIfNoEntry: false })?.isSymbolicLink())
     return error(code, "it is a link: what a former run left would be removed where it leads", {
       file: (0, import_node_path33.join)(path2, "work"),
       hint: "remove the link"
@@ -27586,7 +27609,7 @@ async function committedFault(root, path2) {
   const parts2 = inside.split("/");
   const from = parts2[0] === ".." ? (0, import_node_path33.dirname)(path2) : root;
   const names4 = parts2[0] === ".." ? [(0, import_node_path33.relative)(from, path2)] : parts2.map((_, i) => parts2.slice(0, i + 1).join("/"));
-  const there = names4.filter((name6) => (0, import_node_fs24.lstatSync)((0, import_node_path33.join)(from, name6), { throwIfNoEntry: false }));
+  const there = names4.filter((name6) => (0, import_node_fs23.lstatSync)((0, import_node_path33.join)(from, name6), { throwIfNoEntry: false }));
   if (!there.length) return void 0;
   const whole4 = names4[names4.length - 1] ?? "";
   const listed5 = await committed(from, there);
@@ -27603,7 +27626,7 @@ async function committed(from, paths2) {
   return listed5.stdout.split("\0").slice(0, -1).map((line2) => ({ name: line2.slice(line2.indexOf("	") + 1), link: /^1[26]0000 /.test(line2) }));
 }
 async function outputFault(root) {
-  if (!(0, import_node_fs24.lstatSync)((0, import_node_path33.join)(root, "out"), { throwIfNoEntry: false })) return void 0;
+  if (!(0, import_node_fs23.lstatSync)((0, import_node_path33.join)(root, "out"), { throwIfNoEntry: false })) return void 0;
   const found2 = (await committed(root, ["out"])).find(({ name: name6, link }) => link && isPart("out", name6));
   return found2 && error(code, "the repository has a link where output is written: that would be written to where the link leads", {
     file: (0, import_node_path33.join)(root, found2.name),
@@ -27611,7 +27634,7 @@ async function outputFault(root) {
   });
 }
 async function placeFault2(path2) {
-  const parent = (0, import_node_fs24.statSync)((0, import_node_path33.dirname)(path2), { throwIfNoEntry: false });
+  const parent = (0, import_node_fs23.statSync)((0, import_node_path33.dirname)(path2), { throwIfNoEntry: false });
   if (!parent?.isDirectory() || isOurs2(parent)) return void 0;
   const asked2 = await git(["rev-parse", "--git-dir"], { cwd: (0, import_node_path33.dirname)(path2), env });
   if (asked2.code === 0) return void 0;
@@ -27650,7 +27673,7 @@ init_yaml();
 
 // ts-src/read/underlay.ts
 init_lists();
-var import_node_fs26 = require("node:fs");
+var import_node_fs25 = require("node:fs");
 var import_node_path35 = require("node:path");
 init_diagnostics();
 init_digest();
@@ -27658,7 +27681,7 @@ init_names();
 init_files();
 
 // ts-src/read/apt-index.ts
-var import_node_fs25 = require("node:fs");
+var import_node_fs24 = require("node:fs");
 var import_node_zlib5 = require("node:zlib");
 init_diagnostics();
 init_stored();
@@ -27689,8 +27712,8 @@ async function releaseText(file3, key, name6) {
     if (checked.code !== 0) return unsigned(whyUnsigned(checked));
     return good(utf8Text(readRegular(signed, largestRelease)));
   } finally {
-    (0, import_node_fs25.rmSync)(ring, { force: true });
-    (0, import_node_fs25.rmSync)(signed, { force: true });
+    (0, import_node_fs24.rmSync)(ring, { force: true });
+    (0, import_node_fs24.rmSync)(signed, { force: true });
   }
 }
 function whyUnsigned(outcome) {
@@ -27780,7 +27803,7 @@ var listed2 = (release2, field) => new RegExp(`^${field}: *(\\S[^\\n]*)$`, "m").
 async function readRepository2(workspace, platform3, underlay2) {
   const base = `${underlay2.uri.replace(/\/$/, "")}/dists/${underlay2.suite}`;
   const folder2 = (0, import_node_path35.join)(workspace.state, "underlays", sha256(`${base} ${underlay2.key ?? ""}`).slice(0, 24));
-  (0, import_node_fs26.mkdirSync)(folder2, { recursive: true });
+  makeFolder(folder2);
   const inRelease = temporaryBeside((0, import_node_path35.join)(folder2, "InRelease"));
   try {
     const got = await download(`${base}/InRelease`, inRelease, { most: largestRelease });
@@ -27814,7 +27837,7 @@ async function readRepository2(workspace, platform3, underlay2) {
     }
     return good(versions);
   } finally {
-    (0, import_node_fs26.rmSync)(inRelease, { force: true });
+    (0, import_node_fs25.rmSync)(inRelease, { force: true });
   }
 }
 async function readIndex2(base, digests, path2, folder2) {
@@ -27845,7 +27868,7 @@ async function readIndex2(base, digests, path2, folder2) {
       writeWhole(kept4, unpacked2.text);
       return good(unpacked2.text);
     } finally {
-      (0, import_node_fs26.rmSync)(file3, { force: true });
+      (0, import_node_fs25.rmSync)(file3, { force: true });
     }
   }
   return fault4;
@@ -28049,7 +28072,7 @@ debug symbols and abidiff is installed (apt-get install abigail-tools), its outp
       writeMessage("slipway abi: name two builds\n");
       return exit.usage;
     }
-    const folder2 = (0, import_node_fs27.mkdtempSync)((0, import_node_path37.join)((0, import_node_os3.tmpdir)(), "slipway-abi-"));
+    const folder2 = (0, import_node_fs26.mkdtempSync)((0, import_node_path37.join)((0, import_node_os3.tmpdir)(), "slipway-abi-"));
     try {
       let store2;
       if (builds.some((b) => !b.endsWith(".deb"))) {
@@ -28073,18 +28096,18 @@ debug symbols and abidiff is installed (apt-get install abigail-tools), its outp
 ` : renderAbi(changes, details));
       return changes.length ? exit.failed : exit.ok;
     } finally {
-      (0, import_node_fs27.rmSync)(folder2, { recursive: true, force: true });
+      (0, import_node_fs26.rmSync)(folder2, { recursive: true, force: true });
     }
   }
 });
 async function filesOf(store2, build4) {
   if (build4.endsWith(".deb")) {
-    if (!(0, import_node_fs27.existsSync)(build4)) return bad(error("file-missing", "there is no such package", { file: build4 }));
+    if (!(0, import_node_fs26.existsSync)(build4)) return bad(error("file-missing", "there is no such package", { file: build4 }));
     const symbols = build4.replace(
       /^(.*\/)?([^/_]+)_/,
       (_, at3, name6) => `${at3 ?? ""}${name6}-dbgsym_`
     );
-    return good([(0, import_node_path37.resolve)(build4), ...(0, import_node_fs27.existsSync)(symbols) ? [(0, import_node_path37.resolve)(symbols)] : []]);
+    return good([(0, import_node_path37.resolve)(build4), ...(0, import_node_fs26.existsSync)(symbols) ? [(0, import_node_path37.resolve)(symbols)] : []]);
   }
   const record3 = store2 && /^[0-9a-f]{8,64}$/.test(build4) ? await recordOf(store2, build4) : void 0;
   if (!store2 || !record3)
@@ -28322,8 +28345,8 @@ removedJobAction DELETE: this also removes the jobs of repositories that are no 
 });
 
 // ts-src/cli/build.ts
-var import_node_fs75 = require("node:fs");
 var import_node_path96 = require("node:path");
+init_files();
 init_diagnostics();
 
 // ts-src/render/summary.ts
@@ -28415,7 +28438,7 @@ function renderEvent(t, done, total) {
 }
 
 // ts-src/sandbox/doctor.ts
-var import_node_fs31 = require("node:fs");
+var import_node_fs30 = require("node:fs");
 var import_node_path41 = require("node:path");
 var import_node_os5 = require("node:os");
 init_diagnostics();
@@ -28424,7 +28447,7 @@ init_files();
 init_process();
 
 // ts-src/sandbox/archive.ts
-var import_node_fs28 = require("node:fs");
+var import_node_fs27 = require("node:fs");
 var import_node_path39 = require("node:path");
 init_maps();
 init_files();
@@ -28439,7 +28462,7 @@ function hostSources(platform3, root = "/") {
   const folder2 = (0, import_node_path39.join)(root, "etc/apt/sources.list.d");
   let names4 = [];
   try {
-    names4 = (0, import_node_fs28.readdirSync)(folder2).sort();
+    names4 = (0, import_node_fs27.readdirSync)(folder2).sort();
   } catch {
   }
   const found2 = [
@@ -28564,7 +28587,7 @@ function mmdebstrapCommand(platform3, architecture3, sources, folder2, options5)
 
 // ts-src/sandbox/control-groups.ts
 var import_node_crypto5 = require("node:crypto");
-var import_node_fs29 = require("node:fs");
+var import_node_fs28 = require("node:fs");
 var import_node_path40 = require("node:path");
 init_files();
 var mountRoot = "/sys/fs/cgroup";
@@ -28574,49 +28597,49 @@ function controlGroups() {
 }
 function unified() {
   try {
-    const offered = (0, import_node_fs29.readFileSync)((0, import_node_path40.join)(mountRoot, "cgroup.controllers"), "utf8").trim().split(" ");
+    const offered = (0, import_node_fs28.readFileSync)((0, import_node_path40.join)(mountRoot, "cgroup.controllers"), "utf8").trim().split(" ");
     if (!["memory", "pids"].every((c) => offered.includes(c))) return void 0;
-    (0, import_node_fs29.writeFileSync)((0, import_node_path40.join)(mountRoot, "cgroup.subtree_control"), "+memory +pids");
+    (0, import_node_fs28.writeFileSync)((0, import_node_path40.join)(mountRoot, "cgroup.subtree_control"), "+memory +pids");
     const hierarchy = { root: mountRoot, version: 2, controllers: ["memory", "pids"] };
     return usable(hierarchy) ? [hierarchy] : void 0;
   } catch {
     return void 0;
   }
 }
-var separate = () => ["memory", "pids"].map((c) => ({ root: ownGroup(c), version: 1, controllers: [c] })).filter((h) => (0, import_node_fs29.existsSync)((0, import_node_path40.join)(h.root, "cgroup.procs")) && usable(h));
+var separate = () => ["memory", "pids"].map((c) => ({ root: ownGroup(c), version: 1, controllers: [c] })).filter((h) => (0, import_node_fs28.existsSync)((0, import_node_path40.join)(h.root, "cgroup.procs")) && usable(h));
 function ownGroup(controller) {
-  const line2 = (0, import_node_fs29.readFileSync)("/proc/self/cgroup", "utf8").split("\n").find((l) => l.split(":")[1]?.split(",").includes(controller));
+  const line2 = (0, import_node_fs28.readFileSync)("/proc/self/cgroup", "utf8").split("\n").find((l) => l.split(":")[1]?.split(",").includes(controller));
   const own3 = (0, import_node_path40.join)(mountRoot, controller, line2?.split(":").slice(2).join(":") ?? "");
-  return (0, import_node_fs29.existsSync)((0, import_node_path40.join)(own3, "cgroup.procs")) ? own3 : (0, import_node_path40.join)(mountRoot, controller);
+  return (0, import_node_fs28.existsSync)((0, import_node_path40.join)(own3, "cgroup.procs")) ? own3 : (0, import_node_path40.join)(mountRoot, controller);
 }
 function usable(hierarchy) {
   sweep(hierarchy);
   const group = (0, import_node_path40.join)(hierarchy.root, name4());
   try {
-    (0, import_node_fs29.mkdirSync)(group);
-    (0, import_node_fs29.rmdirSync)(group);
+    (0, import_node_fs28.mkdirSync)(group);
+    (0, import_node_fs28.rmdirSync)(group);
     return true;
   } catch {
     return false;
   }
 }
-var ownSpace = () => /\d+/.exec((0, import_node_fs29.readlinkSync)("/proc/self/ns/pid"))?.[0] ?? "0";
+var ownSpace = () => /\d+/.exec((0, import_node_fs28.readlinkSync)("/proc/self/ns/pid"))?.[0] ?? "0";
 var name4 = () => `slipway-${ownSpace()}-${process.pid}-${(0, import_node_crypto5.randomBytes)(4).toString("hex")}`;
 function sweep({ root }) {
   try {
     const own3 = ownSpace();
-    for (const entry2 of (0, import_node_fs29.readdirSync)(root)) {
+    for (const entry2 of (0, import_node_fs28.readdirSync)(root)) {
       const [, space2, pid] = /^slipway-(\d+)-(\d+)-[0-9a-f]{8}$/.exec(entry2) ?? [];
       if (!pid) continue;
       const group = (0, import_node_path40.join)(root, entry2);
-      if (space2 === own3 ? !(0, import_node_fs29.existsSync)(`/proc/${pid}`) : olderThanADay(group)) remove(group);
+      if (space2 === own3 ? !(0, import_node_fs28.existsSync)(`/proc/${pid}`) : olderThanADay(group)) remove(group);
     }
   } catch {
   }
 }
 function remove(group) {
   try {
-    (0, import_node_fs29.rmdirSync)(group);
+    (0, import_node_fs28.rmdirSync)(group);
   } catch {
   }
 }
@@ -28628,9 +28651,9 @@ function openGroup(limits2) {
   try {
     for (const hierarchy of hierarchies) {
       const folder2 = (0, import_node_path40.join)(hierarchy.root, own3);
-      (0, import_node_fs29.mkdirSync)(folder2);
+      (0, import_node_fs28.mkdirSync)(folder2);
       made2.push({ folder: folder2, hierarchy });
-      if (hierarchy.controllers.includes("pids")) (0, import_node_fs29.writeFileSync)((0, import_node_path40.join)(folder2, "pids.max"), String(limits2.processes));
+      if (hierarchy.controllers.includes("pids")) (0, import_node_fs28.writeFileSync)((0, import_node_path40.join)(folder2, "pids.max"), String(limits2.processes));
       if (hierarchy.controllers.includes("memory")) limitMemory(folder2, hierarchy.version, limits2.memory);
     }
   } catch {
@@ -28647,14 +28670,14 @@ function openGroup(limits2) {
   };
 }
 function limitMemory(folder2, version3, bytes) {
-  (0, import_node_fs29.writeFileSync)((0, import_node_path40.join)(folder2, version3 === 2 ? "memory.max" : "memory.limit_in_bytes"), String(bytes));
+  (0, import_node_fs28.writeFileSync)((0, import_node_path40.join)(folder2, version3 === 2 ? "memory.max" : "memory.limit_in_bytes"), String(bytes));
   const swap = (0, import_node_path40.join)(folder2, version3 === 2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes");
-  if ((0, import_node_fs29.existsSync)(swap)) (0, import_node_fs29.writeFileSync)(swap, version3 === 2 ? "0" : String(bytes));
+  if ((0, import_node_fs28.existsSync)(swap)) (0, import_node_fs28.writeFileSync)(swap, version3 === 2 ? "0" : String(bytes));
 }
 function limitMet(folder2, { version: version3, controllers }) {
   const count3 = (file3, key) => {
     try {
-      return Number(new RegExp(`^${key} (\\d+)$`, "m").exec((0, import_node_fs29.readFileSync)((0, import_node_path40.join)(folder2, file3), "utf8"))?.[1] ?? 0);
+      return Number(new RegExp(`^${key} (\\d+)$`, "m").exec((0, import_node_fs28.readFileSync)((0, import_node_path40.join)(folder2, file3), "utf8"))?.[1] ?? 0);
     } catch {
       return 0;
     }
@@ -28665,7 +28688,7 @@ function limitMet(folder2, { version: version3, controllers }) {
 }
 
 // ts-src/sandbox/limits.ts
-var import_node_fs30 = require("node:fs");
+var import_node_fs29 = require("node:fs");
 var import_node_os4 = require("node:os");
 var defaultLimits = () => ({
   memory: Math.floor((0, import_node_os4.totalmem)() * 0.75),
@@ -28688,7 +28711,7 @@ function taskLimits(state, machine, own3 = {}) {
 }
 function defaultDisk(state) {
   try {
-    const { bavail, bsize } = (0, import_node_fs30.statfsSync)(state);
+    const { bavail, bsize } = (0, import_node_fs29.statfsSync)(state);
     return Math.min(mostDisk, Math.floor(bavail * bsize / 2));
   } catch {
     return mostDisk;
@@ -28749,7 +28772,7 @@ var keyrings2 = {
   debian: { file: keyrings.debian, package: "debian-archive-keyring" },
   ubuntu: { file: keyrings.ubuntu, package: "ubuntu-keyring" }
 };
-var inPath = (command2) => [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin"].some((d) => d && (0, import_node_fs31.existsSync)((0, import_node_path41.join)(d, command2)));
+var inPath = (command2) => [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin"].some((d) => d && (0, import_node_fs30.existsSync)((0, import_node_path41.join)(d, command2)));
 var appArmorProfile = "abi <abi/4.0>,\\ninclude <tunables/global>\\nprofile slipway-unshare /usr/bin/unshare flags=(unconfined) {\\n  userns,\\n}\\n";
 function dockerPackages(known3) {
   return known3("docker-cli") ? ["docker.io", "docker-cli"] : ["docker.io"];
@@ -28779,7 +28802,7 @@ var roomFindings = (at3, room) => room >= roomNeeded ? [] : [
 function describeMachine(state) {
   const limits2 = defaultLimits();
   let at3 = state;
-  while (!(0, import_node_fs31.existsSync)(at3) && (0, import_node_path41.dirname)(at3) !== at3) at3 = (0, import_node_path41.dirname)(at3);
+  while (!(0, import_node_fs30.existsSync)(at3) && (0, import_node_path41.dirname)(at3) !== at3) at3 = (0, import_node_path41.dirname)(at3);
   const groups = controlGroups();
   const counted = groups.some((h) => h.controllers.includes("memory")) ? `counted by control groups (version ${groups[0]?.version ?? 1})` : "for each process (this machine gives slipway no control group of memory)";
   const counting = groups.some((h) => h.controllers.includes("pids")) || countsProcesses();
@@ -28789,7 +28812,7 @@ function describeMachine(state) {
   ];
   const findings = [];
   try {
-    const { bavail, bsize } = (0, import_node_fs31.statfsSync)(at3);
+    const { bavail, bsize } = (0, import_node_fs30.statfsSync)(at3);
     const room = bavail * bsize;
     lines.push(`room in ${at3}: ${sizeText(room)}`);
     findings.push(...roomFindings(at3, room));
@@ -28822,7 +28845,7 @@ async function examine(driver, systems) {
       });
   for (const os of new Set(systems)) {
     const ring = keyrings2[os];
-    if (!(0, import_node_fs31.existsSync)(ring.file))
+    if (!(0, import_node_fs30.existsSync)(ring.file))
       findings.push({ what: `the keyring of ${os}'s archive is not installed`, ...await keyringFix(ring) });
   }
   if (plain5 && driver === "unshare") {
@@ -28884,7 +28907,7 @@ async function missingTools(driver, plan2) {
   const plain5 = process.getuid?.() !== 0;
   const lacking2 = toolsFor(driver, plain5).filter((t) => !inPath(t.command));
   const systems = plan2.scopes.flatMap((s) => s.targets.map((t) => t.os));
-  const rings = [...new Set(systems)].map((os) => keyrings2[os]).filter((ring) => !(0, import_node_fs31.existsSync)(ring.file));
+  const rings = [...new Set(systems)].map((os) => keyrings2[os]).filter((ring) => !(0, import_node_fs30.existsSync)(ring.file));
   const names4 = [...new Set([...lacking2, ...rings].map((t) => t.package))].sort();
   const refused4 = !names4.length && plain5 && driver === "unshare" ? await refusedNamespaces() : void 0;
   if (refused4)
@@ -28906,7 +28929,7 @@ async function missingTools(driver, plan2) {
 
 // ts-src/sandbox/scratch.ts
 var import_node_crypto6 = require("node:crypto");
-var import_node_fs32 = require("node:fs");
+var import_node_fs31 = require("node:fs");
 var import_node_path42 = require("node:path");
 init_files();
 init_process();
@@ -28919,40 +28942,40 @@ async function openScratch(state, driver, say) {
   for (const part of rootFolders) if (exists((0, import_node_path42.join)(state, part))) privateFolder((0, import_node_path42.join)(state, part));
   const waiting2 = () => say?.(`waiting for a clean-up of ${state}`);
   locks = [await shareMutex(useLock(state), waiting2)];
-  for (const name7 of (0, import_node_fs32.readdirSync)(all)) {
+  for (const name7 of (0, import_node_fs31.readdirSync)(all)) {
     if (name7.endsWith(".lock")) continue;
     const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path42.join)(all, `${name7}.lock`), "true"]);
     if (free.code !== 0) continue;
     await driver.removeContainers?.(name7);
     await driver.remove((0, import_node_path42.join)(all, name7));
-    (0, import_node_fs32.rmSync)((0, import_node_path42.join)(all, `${name7}.lock`), { force: true });
+    (0, import_node_fs31.rmSync)((0, import_node_path42.join)(all, `${name7}.lock`), { force: true });
   }
   const name6 = `${process.pid}-${(0, import_node_crypto6.randomBytes)(8).toString("hex")}`;
   locks.push(await holdMutex((0, import_node_path42.join)(all, `${name6}.lock`)));
   session = (0, import_node_path42.join)(all, name6);
-  (0, import_node_fs32.mkdirSync)(session, { recursive: true });
+  makeFolder(session);
 }
 var currentRun = () => session && (0, import_node_path42.basename)(session);
 function newScratch(state) {
   const folder2 = (0, import_node_path42.join)(session ?? (0, import_node_path42.join)(state, "work", `single-${process.pid}`), (0, import_node_crypto6.randomBytes)(6).toString("hex"));
-  (0, import_node_fs32.mkdirSync)(folder2, { recursive: true });
+  makeFolder(folder2);
   return folder2;
 }
 async function closeScratch(driver) {
   if (!session) return;
   try {
-    (0, import_node_fs32.rmdirSync)(session);
+    (0, import_node_fs31.rmdirSync)(session);
   } catch {
     await driver.remove(session);
   }
-  (0, import_node_fs32.rmSync)(`${session}.lock`, { force: true });
+  (0, import_node_fs31.rmSync)(`${session}.lock`, { force: true });
   session = void 0;
   await Promise.all(locks.map((release2) => release2()));
   locks = [];
 }
 
 // ts-src/engine/build/source-package.ts
-var import_node_fs37 = require("node:fs");
+var import_node_fs36 = require("node:fs");
 var import_node_path47 = require("node:path");
 init_files();
 init_process();
@@ -29000,8 +29023,9 @@ var failed = (reason) => ({ state: "failed", reason });
 var lost = (packages) => ({ state: "lost", packages });
 
 // ts-src/engine/build/packaging.ts
-var import_node_fs34 = require("node:fs");
+var import_node_fs33 = require("node:fs");
 var import_node_path44 = require("node:path");
+init_files();
 
 // ts-src/io/bounded.ts
 var import_node_vm = require("node:vm");
@@ -29041,7 +29065,7 @@ init_names();
 init_maps();
 
 // ts-src/inspect/notices.ts
-var import_node_fs33 = require("node:fs");
+var import_node_fs32 = require("node:fs");
 var import_node_path43 = require("node:path");
 var mostFiles3 = 3e3;
 var mostNotices = 60;
@@ -29084,7 +29108,7 @@ function filesToRead(root) {
     const folder2 = folders2[at3] ?? "";
     let entries2;
     try {
-      entries2 = (0, import_node_fs33.readdirSync)((0, import_node_path43.join)(root, folder2), { withFileTypes: true });
+      entries2 = (0, import_node_fs32.readdirSync)((0, import_node_path43.join)(root, folder2), { withFileTypes: true });
     } catch {
       continue;
     }
@@ -29972,11 +29996,11 @@ function systemFilesIn(source2, files) {
 `).join("") };
 }
 function writeReadable(folder2, files) {
-  (0, import_node_fs34.mkdirSync)(folder2, { recursive: true });
-  (0, import_node_fs34.chmodSync)(folder2, 493);
+  makeFolder(folder2);
+  (0, import_node_fs33.chmodSync)(folder2, 493);
   for (const [name6, data] of Object.entries(files)) {
-    (0, import_node_fs34.writeFileSync)((0, import_node_path44.join)(folder2, name6), data);
-    (0, import_node_fs34.chmodSync)((0, import_node_path44.join)(folder2, name6), 420);
+    (0, import_node_fs33.writeFileSync)((0, import_node_path44.join)(folder2, name6), data);
+    (0, import_node_fs33.chmodSync)((0, import_node_path44.join)(folder2, name6), 420);
   }
 }
 var writeTestFiles = (recipe2) => writeReadable((0, import_node_path44.join)(recipe2, "schemas"), manifestSchemas);
@@ -30000,10 +30024,10 @@ var largestText = 8 << 20;
 function firstText(source2, names4) {
   for (const name6 of names4) {
     try {
-      const path2 = (0, import_node_fs34.realpathSync)((0, import_node_path44.join)(source2, name6));
-      if (!path2.startsWith(`${(0, import_node_fs34.realpathSync)(source2)}/`)) continue;
-      const stat2 = (0, import_node_fs34.statSync)(path2);
-      if (stat2.isFile() && stat2.size <= largestText) return (0, import_node_fs34.readFileSync)(path2);
+      const path2 = (0, import_node_fs33.realpathSync)((0, import_node_path44.join)(source2, name6));
+      if (!path2.startsWith(`${(0, import_node_fs33.realpathSync)(source2)}/`)) continue;
+      const stat2 = (0, import_node_fs33.statSync)(path2);
+      if (stat2.isFile() && stat2.size <= largestText) return (0, import_node_fs33.readFileSync)(path2);
     } catch {
     }
   }
@@ -30012,14 +30036,15 @@ function firstText(source2, names4) {
 var stampOfBuild = (options5, request) => request.repeat?.stamp ?? stampOfVersion(versionOf(options5, request)) ?? options5.stamp;
 
 // ts-src/engine/build/source.ts
-var import_node_fs36 = require("node:fs");
+var import_node_fs35 = require("node:fs");
 var import_node_path46 = require("node:path");
 init_lists();
 init_process();
 
 // ts-src/store/sources.ts
-var import_node_fs35 = require("node:fs");
+var import_node_fs34 = require("node:fs");
 var import_node_path45 = require("node:path");
+init_files();
 init_process();
 init_stored();
 var nameOf2 = (tree) => `sources/${tree.slice(0, 2)}/${tree}.json`;
@@ -30027,7 +30052,7 @@ var hasSource = async (store2, tree) => isStoredFile(await store2.readJson(nameO
 var keptSources = async (store2) => new Set((await store2.names("sources")).map((name6) => (0, import_node_path45.basename)(name6, ".json")));
 async function keepSource(store2, tree, folder2, work2) {
   const archive = (0, import_node_path45.join)(work2, `${tree}.tar.gz`);
-  (0, import_node_fs35.mkdirSync)(work2, { recursive: true });
+  makeFolder(work2);
   const packed3 = await run("tar", [
     "-c",
     "-z",
@@ -30044,19 +30069,19 @@ async function keepSource(store2, tree, folder2, work2) {
   ]);
   if (packed3.code !== 0) throw programFault(`tar could not pack ${folder2}`, archive, packed3);
   await store2.writeJson(nameOf2(tree), await store2.put(archive));
-  (0, import_node_fs35.rmSync)(archive, { force: true });
+  (0, import_node_fs34.rmSync)(archive, { force: true });
 }
 var withoutDevices = () => process.getuid?.() === 0 ? ["setpriv", "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all,+dac_override,+fowner"] : [];
 async function restoreSource(store2, tree, folder2) {
   const stored2 = await store2.readJson(nameOf2(tree));
   const archive = isStoredFile(stored2) ? await store2.path(stored2) : void 0;
   if (archive === void 0) return false;
-  (0, import_node_fs35.mkdirSync)(folder2, { recursive: true });
+  makeFolder(folder2);
   const args = ["-c", 'umask 022; exec "$@"', "sh", ...withoutDevices(), "tar", "-x", "-z"];
   const options5 = ["--touch", "--no-same-owner", "--no-same-permissions", "-f", archive, "-C", folder2];
   const out = await run("sh", [...args, ...options5]);
   if (out.code === 0) return true;
-  (0, import_node_fs35.rmSync)(folder2, { recursive: true, force: true });
+  (0, import_node_fs34.rmSync)(folder2, { recursive: true, force: true });
   return false;
 }
 
@@ -30088,7 +30113,7 @@ async function applyPatches(distroRoot, patches, source2) {
 async function gitDirOf(state, p) {
   const own3 = repositoryFolder(state, p.source.url);
   for (const dir of [own3, (0, import_node_path46.join)(state, "git", "archives.git"), (0, import_node_path46.join)(state, "git", "folders.git")]) {
-    if ((0, import_node_fs36.existsSync)(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
+    if ((0, import_node_fs35.existsSync)(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
       return dir;
   }
   const fetched = p.source.commit && /^[0-9a-f]{40}$/.test(p.source.commit) ? await fetchCommit(p.source.url, p.source.commit, state) : void 0;
@@ -30102,21 +30127,21 @@ async function makeSourcePackage(options5, request) {
   const folder2 = `${p.debian}-${plain5.replace(/-[^-]*$/, "")}`;
   const source2 = (0, import_node_path47.join)(work2, folder2);
   const patches = options5.taskKeys.settingsOf(p.name).patches ?? [];
-  (0, import_node_fs37.mkdirSync)(work2, { recursive: true });
+  makeFolder(work2);
   const fault4 = await bringSource(options5.state, options5.store, p, source2) ?? await applyPatches(options5.distroRoot, patches, source2);
   if (fault4 !== void 0) return failed(fault4);
   const stamp = stampOfVersion(version3) ?? options5.stamp;
   const recipe2 = (0, import_node_path47.join)(work2, "recipe");
   const lacking2 = writeRecipe(options5, { graph: graph2, package: p, repeat: { version: version3, stamp } }, source2, recipe2);
   if (lacking2 !== void 0) return failed(lacking2);
-  const control = (0, import_node_fs37.readFileSync)((0, import_node_path47.join)(recipe2, "control"), "utf8");
+  const control = (0, import_node_fs36.readFileSync)((0, import_node_path47.join)(recipe2, "control"), "utf8");
   writeDebian(options5.distroRoot, patches, recipe2);
   const debian2 = (0, import_node_path47.join)(source2, "debian");
-  if ((0, import_node_fs37.lstatSync)(debian2, { throwIfNoEntry: false })) (0, import_node_fs37.renameSync)(debian2, freeName(`${debian2}.upstream`));
-  (0, import_node_fs37.renameSync)(recipe2, debian2);
+  if ((0, import_node_fs36.lstatSync)(debian2, { throwIfNoEntry: false })) (0, import_node_fs36.renameSync)(debian2, freeName(`${debian2}.upstream`));
+  (0, import_node_fs36.renameSync)(recipe2, debian2);
   const archive = (0, import_node_path47.join)(work2, `${p.debian}_${plain5}.tar.gz`);
   const packed3 = await run("tar", [...archiveOptions(stamp), "-f", archive, "-C", work2, folder2]);
-  (0, import_node_fs37.rmSync)(source2, { recursive: true, force: true });
+  (0, import_node_fs36.rmSync)(source2, { recursive: true, force: true });
   if (packed3.code !== 0) throw programFault(`tar could not pack the source of ${p.name}`, archive, packed3);
   const dsc = (0, import_node_path47.join)(work2, `${p.debian}_${plain5}.dsc`);
   const text8 = renderDsc({
@@ -30126,12 +30151,12 @@ async function makeSourcePackage(options5, request) {
     control,
     archive: {
       name: (0, import_node_path47.basename)(archive),
-      size: (0, import_node_fs37.statSync)(archive).size,
-      md5: md5((0, import_node_fs37.readFileSync)(archive)),
+      size: (0, import_node_fs36.statSync)(archive).size,
+      md5: md5((0, import_node_fs36.readFileSync)(archive)),
       sha256: await sha256File(archive)
     }
   });
-  (0, import_node_fs37.writeFileSync)(dsc, text8);
+  (0, import_node_fs36.writeFileSync)(dsc, text8);
   return made([dsc, archive]);
 }
 var archiveOptions = (stamp) => [
@@ -30148,27 +30173,27 @@ var archiveOptions = (stamp) => [
   `--mtime=@${stampSeconds(stamp)}`
 ];
 function writeDebian(distroRoot, patches, debian2) {
-  (0, import_node_fs37.mkdirSync)((0, import_node_path47.join)(debian2, "source"));
-  (0, import_node_fs37.writeFileSync)((0, import_node_path47.join)(debian2, "source/format"), "3.0 (native)\n");
-  (0, import_node_fs37.writeFileSync)((0, import_node_path47.join)(debian2, "rules"), sourceRules);
-  (0, import_node_fs37.chmodSync)((0, import_node_path47.join)(debian2, "rules"), 493);
+  (0, import_node_fs36.mkdirSync)((0, import_node_path47.join)(debian2, "source"));
+  (0, import_node_fs36.writeFileSync)((0, import_node_path47.join)(debian2, "source/format"), "3.0 (native)\n");
+  (0, import_node_fs36.writeFileSync)((0, import_node_path47.join)(debian2, "rules"), sourceRules);
+  (0, import_node_fs36.chmodSync)((0, import_node_path47.join)(debian2, "rules"), 493);
   if (!patches.length) return;
   const names4 = patches.map((patch, i) => `${String(i + 1).padStart(4, "0")}-${(0, import_node_path47.basename)(patch)}`);
-  (0, import_node_fs37.mkdirSync)((0, import_node_path47.join)(debian2, "patches"));
-  patches.forEach((patch, i) => (0, import_node_fs37.copyFileSync)((0, import_node_path47.join)(distroRoot, patch), (0, import_node_path47.join)(debian2, "patches", names4[i] ?? "")));
-  (0, import_node_fs37.writeFileSync)((0, import_node_path47.join)(debian2, "patches/series"), names4.map((n) => `${n}
+  (0, import_node_fs36.mkdirSync)((0, import_node_path47.join)(debian2, "patches"));
+  patches.forEach((patch, i) => (0, import_node_fs36.copyFileSync)((0, import_node_path47.join)(distroRoot, patch), (0, import_node_path47.join)(debian2, "patches", names4[i] ?? "")));
+  (0, import_node_fs36.writeFileSync)((0, import_node_path47.join)(debian2, "patches/series"), names4.map((n) => `${n}
 `).join(""));
 }
 function freeName(path2) {
   let name6 = path2;
-  for (let i = 2; (0, import_node_fs37.lstatSync)(name6, { throwIfNoEntry: false }); i++) name6 = `${path2}.${i}`;
+  for (let i = 2; (0, import_node_fs36.lstatSync)(name6, { throwIfNoEntry: false }); i++) name6 = `${path2}.${i}`;
   return name6;
 }
 
 // ts-src/publish/channel.ts
-var import_node_fs46 = require("node:fs");
 var import_node_path57 = require("node:path");
 var import_node_os9 = require("node:os");
+init_files();
 init_diagnostics();
 init_digest();
 init_names();
@@ -30764,7 +30789,7 @@ async function indicesOf(store2, state) {
 }
 
 // ts-src/publish/keyring.ts
-var import_node_fs38 = require("node:fs");
+var import_node_fs37 = require("node:fs");
 var import_node_os6 = require("node:os");
 var import_node_path48 = require("node:path");
 init_digest();
@@ -30826,7 +30851,7 @@ Description: keys of the package repository of ${organization}
  The public keys that its Release files are signed with, in /usr/share/keyrings,
  and entries for apt's sources in /usr/share/${name6}.
 `;
-  const folder2 = (0, import_node_fs38.mkdtempSync)((0, import_node_path48.join)((0, import_node_os6.tmpdir)(), "slipway-keyring-"));
+  const folder2 = (0, import_node_fs37.mkdtempSync)((0, import_node_path48.join)((0, import_node_os6.tmpdir)(), "slipway-keyring-"));
   try {
     const file3 = (0, import_node_path48.join)(folder2, debFile(name6, version3, "all"));
     const seconds = stampSeconds(stamp);
@@ -30841,7 +30866,7 @@ Description: keys of the package repository of ${organization}
     );
     return { version: version3, key, files: [await store2.put(file3)], abi: "", requires: [] };
   } finally {
-    (0, import_node_fs38.rmSync)(folder2, { recursive: true, force: true });
+    (0, import_node_fs37.rmSync)(folder2, { recursive: true, force: true });
   }
 }
 
@@ -31357,15 +31382,16 @@ async function knownPool(channel2, endpoint) {
 }
 
 // ts-src/publish/served-check.ts
-var import_node_fs40 = require("node:fs");
+var import_node_fs39 = require("node:fs");
 var import_node_os7 = require("node:os");
 var import_node_path50 = require("node:path");
+init_files();
 init_diagnostics();
 init_maps();
 init_process();
 
 // ts-src/publish/raise.ts
-var import_node_fs39 = require("node:fs");
+var import_node_fs38 = require("node:fs");
 var import_node_path49 = require("node:path");
 init_names();
 init_maps();
@@ -31398,12 +31424,12 @@ async function repackAll({ store: store2, scratch, stamp }, held, to) {
   for (const file3 of held.files) {
     const path2 = await store2.path(file3);
     const [name6 = "", , architecture3 = ""] = file3.name.replace(/\.deb$/, "").split("_");
-    const own3 = (0, import_node_fs39.mkdtempSync)((0, import_node_path49.join)(scratch, "raise-"));
+    const own3 = (0, import_node_fs38.mkdtempSync)((0, import_node_path49.join)(scratch, "raise-"));
     const target2 = (0, import_node_path49.join)(own3, debFile(name6, to, architecture3));
     const changes = { from: held.version, to, seconds: stampSeconds(stamp) };
     if (path2 === void 0 || !await repackDeb(path2, target2, changes)) return { ok: false, lost: [file3.sha256] };
     value2.push(await store2.put(target2));
-    (0, import_node_fs39.rmSync)(own3, { recursive: true, force: true });
+    (0, import_node_fs38.rmSync)(own3, { recursive: true, force: true });
   }
   return { ok: true, value: value2 };
 }
@@ -31418,13 +31444,13 @@ function samplesOf(state, before2) {
   });
 }
 async function checkServed(endpoint, state, before2, publicKey) {
-  const root = (0, import_node_fs40.mkdtempSync)((0, import_node_path50.join)((0, import_node_os7.tmpdir)(), "slipway-apt-"));
+  const root = (0, import_node_fs39.mkdtempSync)((0, import_node_path50.join)((0, import_node_os7.tmpdir)(), "slipway-apt-"));
   try {
     const samples = samplesOf(state, before2);
     for (const folder2 of ["lists/partial", "cache/archives/partial", "etc/sources.list.d", "got"])
-      (0, import_node_fs40.mkdirSync)((0, import_node_path50.join)(root, folder2), { recursive: true });
-    (0, import_node_fs40.writeFileSync)((0, import_node_path50.join)(root, "status"), "");
-    (0, import_node_fs40.writeFileSync)(
+      makeFolder((0, import_node_path50.join)(root, folder2));
+    (0, import_node_fs39.writeFileSync)((0, import_node_path50.join)(root, "status"), "");
+    (0, import_node_fs39.writeFileSync)(
       (0, import_node_path50.join)(root, "etc/sources.list.d/slipway.sources"),
       [...new Set(samples.map((s) => s.suite))].map((suite2) => {
         const architectures2 = samples.filter((s) => s.suite === suite2).map((s) => s.architecture);
@@ -31439,7 +31465,7 @@ async function checkServed(endpoint, state, before2, publicKey) {
         });
       }).join("\n")
     );
-    (0, import_node_fs40.writeFileSync)((0, import_node_path50.join)(root, "apt.conf"), configuration(root, [...new Set(samples.map((s) => s.architecture))]));
+    (0, import_node_fs39.writeFileSync)((0, import_node_path50.join)(root, "apt.conf"), configuration(root, [...new Set(samples.map((s) => s.architecture))]));
     const apt = (args) => run("apt-get", ["-q", ...args], {
       cwd: (0, import_node_path50.join)(root, "got"),
       env: { PATH: process.env.PATH, LC_ALL: "C", APT_CONFIG: (0, import_node_path50.join)(root, "apt.conf") }
@@ -31457,7 +31483,7 @@ async function checkServed(endpoint, state, before2, publicKey) {
     }
     return good(void 0);
   } finally {
-    (0, import_node_fs40.rmSync)(root, { recursive: true, force: true });
+    (0, import_node_fs39.rmSync)(root, { recursive: true, force: true });
   }
 }
 var configuration = (root, architectures2) => [
@@ -31517,7 +31543,7 @@ async function moveChecked(channel2, draft, outlet, storedLock) {
 }
 
 // ts-src/publish/environment.ts
-var import_node_fs41 = require("node:fs");
+var import_node_fs40 = require("node:fs");
 var import_node_path51 = require("node:path");
 
 // ts-src/io/gzip.ts
@@ -31652,10 +31678,10 @@ async function environmentOf2(store2, scratch, input, held) {
     return held;
   const version3 = versionOf2(input);
   const file3 = (0, import_node_path51.join)(scratch, debFile(input.name, version3, input.target.architecture));
-  (0, import_node_fs41.rmSync)(file3, { force: true });
+  (0, import_node_fs40.rmSync)(file3, { force: true });
   await writePackage(file3, input, version3);
   const deb2 = await store2.put(file3);
-  (0, import_node_fs41.rmSync)(file3, { force: true });
+  (0, import_node_fs40.rmSync)(file3, { force: true });
   return { version: version3, key, files: [deb2], abi: abiName(input.name, key), requires: [], needs: [] };
 }
 function versionOf2({ locked: locked2, highest: highest3, stamp, target: target2 }) {
@@ -31722,7 +31748,7 @@ init_diagnostics();
 init_process();
 
 // ts-src/publish/signing.ts
-var import_node_fs44 = require("node:fs");
+var import_node_fs43 = require("node:fs");
 var import_node_path54 = require("node:path");
 init_lists();
 init_diagnostics();
@@ -31730,7 +31756,7 @@ init_files();
 init_process();
 
 // ts-src/publish/signatures.ts
-var import_node_fs42 = require("node:fs");
+var import_node_fs41 = require("node:fs");
 var import_node_os8 = require("node:os");
 var import_node_path52 = require("node:path");
 init_diagnostics();
@@ -31762,10 +31788,10 @@ function checkSigners(wanted, made2, primaries) {
   ) : good(void 0);
 }
 async function checkSignature(signature, text8, form, publicKey, wanted) {
-  const folder2 = (0, import_node_fs42.mkdtempSync)((0, import_node_path52.join)((0, import_node_os8.tmpdir)(), "slipway-signature-"));
+  const folder2 = (0, import_node_fs41.mkdtempSync)((0, import_node_path52.join)((0, import_node_os8.tmpdir)(), "slipway-signature-"));
   try {
-    (0, import_node_fs42.writeFileSync)((0, import_node_path52.join)(folder2, "signature"), signature);
-    (0, import_node_fs42.writeFileSync)((0, import_node_path52.join)(folder2, "text"), text8);
+    (0, import_node_fs41.writeFileSync)((0, import_node_path52.join)(folder2, "signature"), signature);
+    (0, import_node_fs41.writeFileSync)((0, import_node_path52.join)(folder2, "text"), text8);
     const gpg2 = (args2, input) => run(
       "gpg",
       ["--batch", "--no-tty", "--homedir", folder2, "--trust-model", "always", ...args2],
@@ -31785,13 +31811,13 @@ async function checkSignature(signature, text8, form, publicKey, wanted) {
     const trimmed2 = (lines) => lines.replace(/[ \t]+$/gm, "").trimEnd();
     return form === "detached" || trimmed2(checked.stdout) === trimmed2(text8.toString()) ? good(void 0) : bad(error("signature-missing", "the signing command signed a different text"));
   } finally {
-    (0, import_node_fs42.rmSync)(folder2, { recursive: true, force: true });
+    (0, import_node_fs41.rmSync)(folder2, { recursive: true, force: true });
   }
 }
 
 // ts-src/publish/signing-room.ts
 var import_node_child_process4 = require("node:child_process");
-var import_node_fs43 = require("node:fs");
+var import_node_fs42 = require("node:fs");
 var import_node_path53 = require("node:path");
 init_process();
 var hold2 = `set -eu
@@ -31824,7 +31850,7 @@ async function openRoom() {
   };
 }
 async function watchedRoom() {
-  const folder2 = (0, import_node_fs43.mkdtempSync)("/dev/shm/slipway-");
+  const folder2 = (0, import_node_fs42.mkdtempSync)("/dev/shm/slipway-");
   const held = await holder("sh", ["-c", watch, "watch", folder2]);
   if (!held) throw new Error("sh could not be started");
   const home = (0, import_node_path53.join)(folder2, "g");
@@ -31897,7 +31923,7 @@ async function importKeys(room, keys) {
   for (const { file: file3, passphrase } of keys) {
     let descriptor;
     try {
-      descriptor = (0, import_node_fs44.openSync)(file3, "r");
+      descriptor = (0, import_node_fs43.openSync)(file3, "r");
     } catch (e) {
       return bad(
         error("signing-key", `the file with the secret key can't be read: ${codeOf(e)}`, {
@@ -31910,7 +31936,7 @@ async function importKeys(room, keys) {
 `,
       descriptors: [descriptor]
     });
-    (0, import_node_fs44.closeSync)(descriptor);
+    (0, import_node_fs43.closeSync)(descriptor);
     if (imported.code !== 0)
       return bad(
         error(
@@ -31952,7 +31978,7 @@ async function bringMadeKey(room, key) {
     "never"
   ]);
   if (made2.code !== 0) return failed2("make a key", made2);
-  (0, import_node_fs44.mkdirSync)(key.home, { recursive: true, mode: 448 });
+  makeFolder(key.home, 448);
   const kept4 = await room.run("sh", ["-c", copyHome, "copy", room.home, key.home]);
   return kept4.code === 0 ? good(void 0) : failed2("keep the key", kept4);
 }
@@ -32003,7 +32029,7 @@ function firstAlone() {
   };
 }
 async function commandSigner({ command: command2, publicKey }) {
-  const text8 = exists(publicKey) ? (0, import_node_fs44.readFileSync)(publicKey, "utf8") : "";
+  const text8 = exists(publicKey) ? (0, import_node_fs43.readFileSync)(publicKey, "utf8") : "";
   const shown5 = await run("gpg", ["--batch", "--no-tty", "--with-colons", "--show-keys", "--", publicKey]);
   const fingerprints = fingerprintsIn(shown5.stdout);
   if (!fingerprints.length || !isWholeKey(text8))
@@ -32133,7 +32159,7 @@ function judgeKey({ fingerprint: fingerprint3, ends, weak }, now) {
 }
 
 // ts-src/publish/package-sources.ts
-var import_node_fs45 = require("node:fs");
+var import_node_fs44 = require("node:fs");
 var import_node_path55 = require("node:path");
 init_diagnostics();
 init_process();
@@ -32195,7 +32221,7 @@ async function makeSources(input, wanted, all, diagnostics) {
     if (!p || stanza === void 0) return;
     const { version: version3 } = sourceOf(stanza);
     const name6 = `${suite2.slice(0, suite2.lastIndexOf("/"))} ${debian2} ${version3} ${p.source.tree ?? ""}`;
-    const began = known3.get(name6) ?? shared(all, suite2, debian2, version3) ?? makeOne(store2, scratch, make, { graph: graph2, package: p, version: version3 });
+    const began = known3.get(name6) ?? shared(all, suite2, debian2, version3) ?? makeOne2(store2, scratch, make, { graph: graph2, package: p, version: version3 });
     known3.set(name6, Promise.resolve(began));
     const files = await began;
     if (typeof files !== "string") (all[suite2] ??= {})[debian2] = { ...held, sources: files };
@@ -32217,8 +32243,8 @@ async function firstOf(store2, held) {
   const path2 = file3 && await store2.path(file3);
   return file3 && path2 !== void 0 ? { name: file3.name, path: path2 } : void 0;
 }
-async function makeOne(store2, scratch, make, request) {
-  const work2 = (0, import_node_fs45.mkdtempSync)((0, import_node_path55.join)(scratch, "source-"));
+async function makeOne2(store2, scratch, make, request) {
+  const work2 = (0, import_node_fs44.mkdtempSync)((0, import_node_path55.join)(scratch, "source-"));
   try {
     const outcome = await make({ ...request, work: work2 });
     if (outcome.state !== "made") return outcome.state === "failed" ? outcome.reason : "its sources were lost";
@@ -32226,7 +32252,7 @@ async function makeOne(store2, scratch, make, request) {
     for (const path2 of [...outcome.value].reverse()) files.unshift(await store2.put(path2));
     return files;
   } finally {
-    (0, import_node_fs45.rmSync)(work2, { recursive: true, force: true });
+    (0, import_node_fs44.rmSync)(work2, { recursive: true, force: true });
   }
 }
 
@@ -32646,7 +32672,7 @@ async function publishRuns(channel2, input, signer, diagnostics) {
   const next2 = { ...before2 };
   const names4 = /* @__PURE__ */ new Set();
   const scratch = (0, import_node_path57.join)(input.state, "incoming");
-  (0, import_node_fs46.mkdirSync)(scratch, { recursive: true });
+  makeFolder(scratch);
   for (const graph2 of runs) {
     const name6 = channelSuite(graph2.scope.distribution, graph2.target);
     const environment3 = input.environments?.(graph2);
@@ -32785,7 +32811,7 @@ var repositorySettings = (distro) => ({
 });
 
 // ts-src/publish/folder-endpoint.ts
-var import_node_fs47 = require("node:fs");
+var import_node_fs45 = require("node:fs");
 var import_node_path58 = require("node:path");
 init_files();
 init_digest();
@@ -32812,15 +32838,15 @@ var FolderEndpoint = class {
     return this.blobs.getTagged(name6);
   }
   has(name6, size3) {
-    return (0, import_node_fs47.statSync)(`${this.folder}/${name6}`, { throwIfNoEntry: false })?.size === size3;
+    return (0, import_node_fs45.statSync)(`${this.folder}/${name6}`, { throwIfNoEntry: false })?.size === size3;
   }
   async placeFile(name6, file3) {
     const path2 = this.path(name6);
     const there = await this.compare(path2, file3.sha256, file3.size);
     if (there) return there;
-    (0, import_node_fs47.mkdirSync)((0, import_node_path58.dirname)(path2), { recursive: true });
+    makeFolder((0, import_node_path58.dirname)(path2));
     try {
-      (0, import_node_fs47.linkSync)(file3.path, path2);
+      (0, import_node_fs45.linkSync)(file3.path, path2);
       return "written";
     } catch (e) {
       const code2 = codeOf(e);
@@ -32829,13 +32855,13 @@ var FolderEndpoint = class {
     }
     const temporary2 = temporaryBeside(path2);
     try {
-      (0, import_node_fs47.copyFileSync)(file3.path, temporary2);
-      const handle = (0, import_node_fs47.openSync)(temporary2, "r");
-      (0, import_node_fs47.fsyncSync)(handle);
-      (0, import_node_fs47.closeSync)(handle);
+      (0, import_node_fs45.copyFileSync)(file3.path, temporary2);
+      const handle = (0, import_node_fs45.openSync)(temporary2, "r");
+      (0, import_node_fs45.fsyncSync)(handle);
+      (0, import_node_fs45.closeSync)(handle);
       return this.claim(temporary2, path2) ? "written" : await this.compare(path2, file3.sha256, file3.size) ?? "other";
     } finally {
-      (0, import_node_fs47.rmSync)(temporary2, { force: true });
+      (0, import_node_fs45.rmSync)(temporary2, { force: true });
     }
   }
   async placeAll(files) {
@@ -32862,7 +32888,7 @@ var FolderEndpoint = class {
   /** Gives a file its name if the name is free. */
   claim(temporary2, path2) {
     try {
-      (0, import_node_fs47.linkSync)(temporary2, path2);
+      (0, import_node_fs45.linkSync)(temporary2, path2);
       return true;
     } catch (e) {
       if (codeOf(e) !== "EEXIST") throw e;
@@ -32876,13 +32902,13 @@ var FolderEndpoint = class {
   async compare(path2, digest4, size3) {
     let there;
     try {
-      there = (0, import_node_fs47.statSync)(path2).size;
+      there = (0, import_node_fs45.statSync)(path2).size;
     } catch {
       return void 0;
     }
     if (there === size3 && await sha256File(path2) === digest4) return "there";
     if (there >= size3) return "other";
-    (0, import_node_fs47.rmSync)(path2, { force: true });
+    (0, import_node_fs45.rmSync)(path2, { force: true });
     return void 0;
   }
   put(name6, data) {
@@ -32896,23 +32922,23 @@ var FolderEndpoint = class {
   /** Replaces a name by a hard link to an existing file; false if the file system can't. */
   putLike(name6, like) {
     const path2 = this.path(name6);
-    (0, import_node_fs47.mkdirSync)((0, import_node_path58.dirname)(path2), { recursive: true });
+    makeFolder((0, import_node_path58.dirname)(path2));
     const temporary2 = temporaryBeside(path2);
     try {
-      (0, import_node_fs47.linkSync)(this.path(like), temporary2);
-      (0, import_node_fs47.renameSync)(temporary2, path2);
+      (0, import_node_fs45.linkSync)(this.path(like), temporary2);
+      (0, import_node_fs45.renameSync)(temporary2, path2);
       return true;
     } catch {
       return false;
     } finally {
-      (0, import_node_fs47.rmSync)(temporary2, { force: true });
+      (0, import_node_fs45.rmSync)(temporary2, { force: true });
     }
   }
   /** Must run within `exclusively`, so that no other writer comes between comparison and replacement. */
   replace(name6, data, before2) {
     let now;
     try {
-      now = sha256((0, import_node_fs47.readFileSync)(this.path(name6)));
+      now = sha256((0, import_node_fs45.readFileSync)(this.path(name6)));
     } catch (e) {
       if (codeOf(e) !== "ENOENT") throw e;
     }
@@ -32927,7 +32953,7 @@ var FolderEndpoint = class {
     await this.blobs.remove(name6);
     for (let at3 = (0, import_node_path58.dirname)(name6); at3.includes("/"); at3 = (0, import_node_path58.dirname)(at3)) {
       try {
-        (0, import_node_fs47.rmdirSync)(this.path(at3));
+        (0, import_node_fs45.rmdirSync)(this.path(at3));
       } catch {
         return;
       }
@@ -32936,7 +32962,7 @@ var FolderEndpoint = class {
 };
 
 // ts-src/cli/build-end.ts
-var import_node_fs66 = require("node:fs");
+var import_node_fs63 = require("node:fs");
 var import_node_path84 = require("node:path");
 init_diagnostics();
 
@@ -33092,7 +33118,7 @@ function knownCause(log, failed5) {
 
 // ts-src/cli/outputs.ts
 init_lists();
-var import_node_fs48 = require("node:fs");
+var import_node_fs46 = require("node:fs");
 var import_node_path59 = require("node:path");
 init_diagnostics();
 init_stored();
@@ -33523,7 +33549,7 @@ ${fault4}`];
 }
 function tailOf(log) {
   try {
-    return tellingPart((0, import_node_fs48.readFileSync)(log, "utf8").slice(-4e5));
+    return tellingPart((0, import_node_fs46.readFileSync)(log, "utf8").slice(-4e5));
   } catch {
     return [];
   }
@@ -33632,12 +33658,12 @@ init_diagnostics();
 init_names();
 
 // ts-src/sandbox/archive-names.ts
-var import_node_fs51 = require("node:fs");
+var import_node_fs49 = require("node:fs");
 var import_node_path62 = require("node:path");
 init_files();
 
 // ts-src/sandbox/base-system.ts
-var import_node_fs50 = require("node:fs");
+var import_node_fs48 = require("node:fs");
 var import_node_path61 = require("node:path");
 init_diagnostics();
 init_digest();
@@ -33645,7 +33671,7 @@ init_files();
 init_process();
 
 // ts-src/sandbox/base-archive.ts
-var import_node_fs49 = require("node:fs");
+var import_node_fs47 = require("node:fs");
 var import_node_os10 = require("node:os");
 var import_node_path60 = require("node:path");
 init_process();
@@ -33676,7 +33702,7 @@ exec setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"`;
 async function makeBaseArchive(base) {
   const { platform: platform3, architecture: architecture3, work: work2, log } = base;
   const temporary2 = (0, import_node_path60.join)(work2, "mmdebstrap");
-  (0, import_node_fs49.mkdirSync)(temporary2);
+  (0, import_node_fs47.mkdirSync)(temporary2);
   const env2 = (folder2) => ({
     PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     LC_ALL: "C.UTF-8",
@@ -33705,9 +33731,9 @@ async function makeBaseArchive(base) {
       done();
     }
   }
-  (0, import_node_fs49.chmodSync)(temporary2, 1023);
-  (0, import_node_fs49.mkdirSync)((0, import_node_path60.join)(temporary2, "lists"));
-  (0, import_node_fs49.chmodSync)((0, import_node_path60.join)(temporary2, "lists"), 511);
+  (0, import_node_fs47.chmodSync)(temporary2, 1023);
+  (0, import_node_fs47.mkdirSync)((0, import_node_path60.join)(temporary2, "lists"));
+  (0, import_node_fs47.chmodSync)((0, import_node_path60.join)(temporary2, "lists"), 511);
   const command2 = mmdebstrapCommand(
     platform3,
     architecture3,
@@ -33733,9 +33759,9 @@ async function makeBaseArchive(base) {
     { log, cwd: "/", detached: true, env: env2(confinedFolder), ...input(command2.input) }
   );
   if (made2.code === 0) {
-    (0, import_node_fs49.renameSync)((0, import_node_path60.join)(temporary2, "base.tar"), (0, import_node_path60.join)(work2, "base.tar"));
+    (0, import_node_fs47.renameSync)((0, import_node_path60.join)(temporary2, "base.tar"), (0, import_node_path60.join)(work2, "base.tar"));
     await run("rm", ["-rf", (0, import_node_path60.join)(work2, "lists")]);
-    (0, import_node_fs49.renameSync)((0, import_node_path60.join)(temporary2, "lists"), (0, import_node_path60.join)(work2, "lists"));
+    (0, import_node_fs47.renameSync)((0, import_node_path60.join)(temporary2, "lists"), (0, import_node_path60.join)(work2, "lists"));
     await run("chown", ["-R", "--no-dereference", "0:0", (0, import_node_path60.join)(work2, "base.tar"), (0, import_node_path60.join)(work2, "lists")]);
     await run("rm", ["-rf", "--one-file-system", temporary2]);
   }
@@ -33749,8 +33775,8 @@ function withCopiedKeys(sources, folder2, seen) {
     if (copy2 === void 0) {
       copy2 = `key-${copies.size}${(0, import_node_path60.extname)(key)}`;
       copies.set(key, copy2);
-      (0, import_node_fs49.copyFileSync)(key, (0, import_node_path60.join)(folder2, copy2));
-      (0, import_node_fs49.chmodSync)((0, import_node_path60.join)(folder2, copy2), 420);
+      (0, import_node_fs47.copyFileSync)(key, (0, import_node_path60.join)(folder2, copy2));
+      (0, import_node_fs47.chmodSync)((0, import_node_path60.join)(folder2, copy2), 420);
     }
     return `signed-by=${seen}/${copy2}`;
   });
@@ -33759,15 +33785,15 @@ function withCopiedKeys(sources, folder2, seen) {
 function withoutBlanks(sources) {
   const blank2 = [...sources.lines, ...sources.underlays].some((l) => /signed-by=\S*%20/.test(l));
   if (!blank2) return { sources, done: () => void 0 };
-  const folder2 = (0, import_node_fs49.mkdtempSync)((0, import_node_path60.join)((0, import_node_os10.tmpdir)(), "slipway-keys-"));
-  (0, import_node_fs49.chmodSync)(folder2, 493);
-  const done = () => (0, import_node_fs49.rmSync)(folder2, { recursive: true, force: true });
+  const folder2 = (0, import_node_fs47.mkdtempSync)((0, import_node_path60.join)((0, import_node_os10.tmpdir)(), "slipway-keys-"));
+  (0, import_node_fs47.chmodSync)(folder2, 493);
+  const done = () => (0, import_node_fs47.rmSync)(folder2, { recursive: true, force: true });
   return { sources: withCopiedKeys(sources, folder2, folder2), done };
 }
 var canConfine = async () => (await run("unshare", ["--user", "--mount", "--propagation", "unchanged", "true"])).code === 0;
 function openToAll(folder2) {
   for (let at3 = folder2; ; at3 = (0, import_node_path60.dirname)(at3)) {
-    if (((0, import_node_fs49.statSync)(at3).mode & 1) === 0) return false;
+    if (((0, import_node_fs47.statSync)(at3).mode & 1) === 0) return false;
     if (at3 === "/") return true;
   }
 }
@@ -33775,7 +33801,7 @@ function watchRoom(folder2) {
   let full = false;
   const look2 = () => {
     try {
-      const { bavail, bsize } = (0, import_node_fs49.statfsSync)(folder2);
+      const { bavail, bsize } = (0, import_node_fs47.statfsSync)(folder2);
       if (bavail * bsize < 2 << 20) full = true;
     } catch {
     }
@@ -33808,9 +33834,8 @@ function wantedBase(distroRoot, platform3, architecture3) {
   return { sources, wanted };
 }
 function basesFolder(driverName, state, name6, architecture3) {
-  const all = (0, import_node_path61.join)(state, "bases");
-  (0, import_node_fs50.mkdirSync)(all, { recursive: true });
-  return (0, import_node_path61.join)((0, import_node_fs50.realpathSync)(all), `${name6}-${architecture3}${driverName === "docker" ? "-docker" : ""}`);
+  const all = makeFolder((0, import_node_path61.join)(state, "bases"));
+  return (0, import_node_path61.join)((0, import_node_fs48.realpathSync)(all), `${name6}-${architecture3}${driverName === "docker" ? "-docker" : ""}`);
 }
 async function ensureBase(request) {
   const { driver, state, name: name6, architecture: architecture3 } = request;
@@ -33847,9 +33872,8 @@ function currentBase(request, { folder: folder2, wanted }) {
 async function makeBase(request, target2) {
   const { driver, state, name: name6, now } = request;
   const { folder: folder2, work: work2, wanted, sources } = target2;
-  for (const entry2 of (0, import_node_fs50.readdirSync)(folder2)) if (entry2.startsWith("new-")) await driver.remove((0, import_node_path61.join)(folder2, entry2));
-  const lists = (0, import_node_path61.join)(work2, "lists");
-  (0, import_node_fs50.mkdirSync)(lists, { recursive: true });
+  for (const entry2 of (0, import_node_fs48.readdirSync)(folder2)) if (entry2.startsWith("new-")) await driver.remove((0, import_node_path61.join)(folder2, entry2));
+  const lists = makeFolder((0, import_node_path61.join)(work2, "lists"));
   if (process.getuid?.() === 0) privateFolder(work2);
   const tar = (0, import_node_path61.join)(work2, "base.tar");
   const shared2 = siblingBase(request, wanted);
@@ -33873,7 +33897,7 @@ async function makeBase(request, target2) {
   const archive = await listsDigest(lists);
   const final = (0, import_node_path61.join)(folder2, `${digest4.slice(0, 16)}-${archive.slice(0, 8)}`);
   if (exists(final)) await driver.remove(final);
-  (0, import_node_fs50.renameSync)(work2, final);
+  (0, import_node_fs48.renameSync)(work2, final);
   const base = {
     digest: digest4,
     archive,
@@ -33950,13 +33974,9 @@ var firstError = (log) => {
   const line2 = lines.find((l) => /404 +Not Found|Failed to fetch|Could not (?:resolve|connect)|does not have a Release/.test(l)) ?? lines.find((l) => l.startsWith("E: "));
   return line2 ? `: ${line2.replace(/^\w+(?::\d+)?: /, "").trim().slice(0, 300)}` : "";
 };
-var cacheOf = (base) => {
-  const folder2 = (0, import_node_path61.join)(base.folder, "cache");
-  (0, import_node_fs50.mkdirSync)(folder2, { recursive: true });
-  return folder2;
-};
+var cacheOf = (base) => makeFolder((0, import_node_path61.join)(base.folder, "cache"));
 async function listsDigest(folder2) {
-  const files = entriesBelow(folder2).map((f) => (0, import_node_path61.join)(folder2, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs50.lstatSync)(f).isFile()).sort();
+  const files = entriesBelow(folder2).map((f) => (0, import_node_path61.join)(folder2, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs48.lstatSync)(f).isFile()).sort();
   return sha256(JSON.stringify(await Promise.all(files.map(async (f) => [(0, import_node_path61.basename)(f), await sha256File(f)]))));
 }
 async function hostProxy() {
@@ -33979,13 +33999,13 @@ function archiveNames(base) {
   const known3 = readIf(kept4);
   if (known3 !== void 0) return new Set(known3.split("\n"));
   if (!exists(base.lists)) return void 0;
-  const files = (0, import_node_fs51.readdirSync)(base.lists).filter((f) => /_Packages(\.\w+)?$/.test(f));
+  const files = (0, import_node_fs49.readdirSync)(base.lists).filter((f) => /_Packages(\.\w+)?$/.test(f));
   if (!files.length || files.some((f) => !f.endsWith("_Packages"))) return void 0;
   const names4 = /* @__PURE__ */ new Set();
   for (const file3 of files) {
     const path2 = (0, import_node_path62.join)(base.lists, file3);
-    if ((0, import_node_fs51.statSync)(path2).size > largestList) return void 0;
-    addNames((0, import_node_fs51.readFileSync)(path2, "latin1"), names4);
+    if ((0, import_node_fs49.statSync)(path2).size > largestList) return void 0;
+    addNames((0, import_node_fs49.readFileSync)(path2, "latin1"), names4);
   }
   if (!names4.size) return void 0;
   writeWhole(kept4, [...names4].sort().join("\n"), { sync: false });
@@ -34041,7 +34061,6 @@ var History = class {
 };
 
 // ts-src/engine/build/package-builder.ts
-var import_node_fs61 = require("node:fs");
 var import_node_path76 = require("node:path");
 init_files();
 
@@ -34093,7 +34112,7 @@ function systemFileFault(target2, text8) {
 init_template();
 
 // ts-src/sandbox/package-layers.ts
-var import_node_fs52 = require("node:fs");
+var import_node_fs50 = require("node:fs");
 var import_node_path64 = require("node:path");
 init_files();
 init_process();
@@ -34143,12 +34162,12 @@ var Packages = class {
       const { control, members: members2, files, folders: folders2 } = await unpackPackage(file3, staged, policy2);
       const name6 = /^Package: (\S+)$/m.exec(control)?.[1] ?? "";
       const info = (0, import_node_path64.join)(staged, "var/lib/dpkg/info");
-      (0, import_node_fs52.mkdirSync)(info, { recursive: true });
+      makeFolder(info);
       const paths2 = [...folders2.filter(Boolean).map((f) => `/${f}`), ...files].sort();
-      (0, import_node_fs52.writeFileSync)((0, import_node_path64.join)(info, `${name6}.list`), `/.
+      (0, import_node_fs50.writeFileSync)((0, import_node_path64.join)(info, `${name6}.list`), `/.
 ${paths2.join("\n")}
 `, { flag: "wx" });
-      for (const [member2, text8] of members2) (0, import_node_fs52.writeFileSync)((0, import_node_path64.join)(info, `${name6}.${member2}`), text8, { flag: "wx" });
+      for (const [member2, text8] of members2) (0, import_node_fs50.writeFileSync)((0, import_node_path64.join)(info, `${name6}.${member2}`), text8, { flag: "wx" });
       const unpacked2 = {
         package: name6,
         status: control.replace(/^(Package: .*)$/m, "$1\nStatus: install ok installed"),
@@ -34158,7 +34177,7 @@ ${paths2.join("\n")}
       writeWhole(this.contents(digest4), JSON.stringify(unpacked2), { sync: false });
       return unpacked2;
     } finally {
-      (0, import_node_fs52.rmSync)(staged, { recursive: true, force: true });
+      (0, import_node_fs50.rmSync)(staged, { recursive: true, force: true });
     }
   }
   /**
@@ -34166,13 +34185,13 @@ ${paths2.join("\n")}
    */
   place(staged, target2) {
     try {
-      (0, import_node_fs52.renameSync)(staged, target2);
+      (0, import_node_fs50.renameSync)(staged, target2);
     } catch (e) {
       const code2 = codeOf(e);
       if (code2 !== "ENOTEMPTY" && code2 !== "EEXIST") throw e;
       if (readJson(`${target2}.json`)) return;
-      (0, import_node_fs52.rmSync)(target2, { recursive: true, force: true });
-      (0, import_node_fs52.renameSync)(staged, target2);
+      (0, import_node_fs50.rmSync)(target2, { recursive: true, force: true });
+      (0, import_node_fs50.renameSync)(staged, target2);
     }
   }
   /** The text of a file in an unpacked package; undefined if it is missing or too large. */
@@ -34189,14 +34208,14 @@ ${paths2.join("\n")}
       else lost3.push(one.deb.sha256);
     }
     if (lost3.length) return { lost: lost3 };
-    (0, import_node_fs52.mkdirSync)(target2, { recursive: true });
+    makeFolder(target2);
     if (packages.length) {
       const folders2 = packages.map(({ deb: deb2 }) => `${this.folder(deb2.sha256)}/.`);
       const bring2 = (...how) => run("cp", [...how, "--target-directory", target2, ...folders2]);
       let linked = await bring2("-al");
       if (linked.code !== 0 && /cross-device/.test(linked.stderr)) {
-        (0, import_node_fs52.rmSync)(target2, { recursive: true, force: true });
-        (0, import_node_fs52.mkdirSync)(target2, { recursive: true });
+        (0, import_node_fs50.rmSync)(target2, { recursive: true, force: true });
+        makeFolder(target2);
         linked = await bring2("-a", "--reflink=auto");
       }
       if (linked.code !== 0) {
@@ -34205,10 +34224,10 @@ ${paths2.join("\n")}
         throw programFault("can't put the root together", target2, linked);
       }
     }
-    (0, import_node_fs52.mkdirSync)((0, import_node_path64.join)(target2, "var/lib/dpkg"), { recursive: true });
-    (0, import_node_fs52.writeFileSync)(
+    makeFolder((0, import_node_path64.join)(target2, "var/lib/dpkg"));
+    (0, import_node_fs50.writeFileSync)(
       (0, import_node_path64.join)(target2, "var/lib/dpkg/status"),
-      `${(0, import_node_fs52.readFileSync)(status, "utf8").trimEnd()}
+      `${(0, import_node_fs50.readFileSync)(status, "utf8").trimEnd()}
 
 ${all.map((u) => `${u.status}
 `).join("\n")}`
@@ -34235,8 +34254,9 @@ function clashOf(packages) {
 }
 
 // ts-src/engine/build/environment.ts
-var import_node_fs54 = require("node:fs");
+var import_node_fs52 = require("node:fs");
 var import_node_path66 = require("node:path");
+init_files();
 init_lists();
 
 // ts-src/engine/build/packages.ts
@@ -34253,7 +34273,7 @@ function ownPackage(graph2, n) {
 }
 
 // ts-src/engine/build/other-conditions.ts
-var import_node_fs53 = require("node:fs");
+var import_node_fs51 = require("node:fs");
 var import_node_path65 = require("node:path");
 
 // resources/vary.c
@@ -34261,7 +34281,7 @@ var vary_default = '/* Preloaded into a second build of a package, compiled in i
 
 // ts-src/engine/build/other-conditions.ts
 var otherJobs = (jobs2) => jobs2 > 1 ? 1 : 3;
-var writeVariation = (build4) => (0, import_node_fs53.writeFileSync)((0, import_node_path65.join)(build4, ".vary.c"), vary_default);
+var writeVariation = (build4) => (0, import_node_fs51.writeFileSync)((0, import_node_path65.join)(build4, ".vary.c"), vary_default);
 var otherConditions = [
   "umask 002",
   "export USER=another LOGNAME=another HOME=/tmp LANG=tr_TR.UTF-8 LC_ALL=tr_TR.UTF-8 TZ=Pacific/Kiritimati",
@@ -34275,8 +34295,8 @@ var taken2 = /* @__PURE__ */ new Set(["stage", "obj", "home", "results"]);
 var sourceFolder = (name6) => taken2.has(name6) ? `${name6}-source` : name6;
 async function prepareEnvironment(options5, packages, request, roots) {
   const { graph: graph2, package: p, resolved, work: work2, log } = request;
-  (0, import_node_fs54.mkdirSync)((0, import_node_path66.dirname)(log), { recursive: true });
-  (0, import_node_fs54.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
+  makeFolder((0, import_node_path66.dirname)(log));
+  (0, import_node_fs52.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
 `);
   const system = await resolved.set.packages();
   if (typeof system === "string") return failed(`apt can't install what it needs: ${system}`);
@@ -34379,8 +34399,9 @@ function timeLimit(parent, minutes2, longer = "--timeout gives it longer") {
 }
 
 // ts-src/engine/docs/documentation.ts
-var import_node_fs55 = require("node:fs");
+var import_node_fs53 = require("node:fs");
 var import_node_path68 = require("node:path");
+init_files();
 
 // ts-src/inspect/installed.ts
 init_diagnostics();
@@ -36024,10 +36045,10 @@ function writeInputs(options5, job) {
 function write(folder2, files) {
   for (const [name6, data] of Object.entries(files)) {
     const path2 = (0, import_node_path68.join)(folder2, name6);
-    (0, import_node_fs55.mkdirSync)((0, import_node_path68.dirname)(path2), { recursive: true });
-    (0, import_node_fs55.chmodSync)((0, import_node_path68.dirname)(path2), 493);
-    (0, import_node_fs55.writeFileSync)(path2, data);
-    (0, import_node_fs55.chmodSync)(path2, 420);
+    makeFolder((0, import_node_path68.dirname)(path2));
+    (0, import_node_fs53.chmodSync)((0, import_node_path68.dirname)(path2), 493);
+    (0, import_node_fs53.writeFileSync)(path2, data);
+    (0, import_node_fs53.chmodSync)(path2, 420);
   }
 }
 async function recordOf3(options5, job, results, begun) {
@@ -36040,7 +36061,7 @@ async function recordOf3(options5, job, results, begun) {
   const facts = await factsOf2(job, pages);
   const warnings = [...results.warnings, ...wishes.notes];
   const packed3 = (0, import_node_path68.join)(request.work, `${name6}.pages`);
-  (0, import_node_fs55.writeFileSync)(packed3, packPages(pages));
+  (0, import_node_fs53.writeFileSync)(packed3, packPages(pages));
   await checkLeft(build4, "docs/results.json", 64 << 20);
   return {
     schema: 1,
@@ -36088,7 +36109,7 @@ async function interfaceOf2({ request, environment: environment3, installed, sph
 }
 
 // ts-src/engine/build/objects.ts
-var import_node_fs57 = require("node:fs");
+var import_node_fs55 = require("node:fs");
 var import_node_path70 = require("node:path");
 init_files();
 init_digest();
@@ -36150,41 +36171,42 @@ function keyText(inputs) {
 }
 
 // ts-src/engine/build/dependency-times.ts
-var import_node_fs56 = require("node:fs");
+var import_node_fs54 = require("node:fs");
 var import_node_path69 = require("node:path");
+init_files();
 init_faults();
 function keepDependencyTimes(root, changed2, views) {
   for (const { name: name6, former, paths: paths2 } of changed2) {
     const view = (0, import_node_path69.join)(views, name6);
     const fresh = `${view}.new`;
-    (0, import_node_fs56.rmSync)(fresh, { recursive: true, force: true });
+    (0, import_node_fs54.rmSync)(fresh, { recursive: true, force: true });
     for (const path2 of paths2) {
       const now = fileAt((0, import_node_path69.join)(root, path2));
       if (!now) continue;
       const before2 = fileAt((0, import_node_path69.join)(former, path2));
       if (before2 && sameText((0, import_node_path69.join)(root, path2), now, (0, import_node_path69.join)(former, path2), before2))
         putLink((0, import_node_path69.join)(former, path2), (0, import_node_path69.join)(root, path2));
-      (0, import_node_fs56.mkdirSync)((0, import_node_path69.dirname)((0, import_node_path69.join)(fresh, path2)), { recursive: true });
+      makeFolder((0, import_node_path69.dirname)((0, import_node_path69.join)(fresh, path2)));
       putLink((0, import_node_path69.join)(root, path2), (0, import_node_path69.join)(fresh, path2));
     }
-    (0, import_node_fs56.rmSync)(view, { recursive: true, force: true });
-    (0, import_node_fs56.mkdirSync)(fresh, { recursive: true });
-    (0, import_node_fs56.renameSync)(fresh, view);
+    (0, import_node_fs54.rmSync)(view, { recursive: true, force: true });
+    makeFolder(fresh);
+    (0, import_node_fs54.renameSync)(fresh, view);
   }
 }
 function fileAt(path2) {
-  const found2 = (0, import_node_fs56.lstatSync)(path2, { throwIfNoEntry: false });
+  const found2 = (0, import_node_fs54.lstatSync)(path2, { throwIfNoEntry: false });
   return found2?.isFile() ? found2 : void 0;
 }
 function sameText(path2, a, other, b) {
   if (a.ino === b.ino || a.size !== b.size || a.mode !== b.mode) return false;
-  return (0, import_node_fs56.readFileSync)(path2).equals((0, import_node_fs56.readFileSync)(other));
+  return (0, import_node_fs54.readFileSync)(path2).equals((0, import_node_fs54.readFileSync)(other));
 }
 function putLink(from, to) {
   const beside = `${to}.slipway-link`;
   try {
-    (0, import_node_fs56.linkSync)(from, beside);
-    (0, import_node_fs56.renameSync)(beside, to);
+    (0, import_node_fs54.linkSync)(from, beside);
+    (0, import_node_fs54.renameSync)(beside, to);
   } catch (e) {
     if (!["EXDEV", "EMLINK", "EPERM", "EEXIST"].includes(codeOf(e) ?? "")) throw e;
   }
@@ -36217,10 +36239,10 @@ async function openObjects({ driver, state, store: store2 }, request, { source: 
     keepDependencyTimes(own3, await seenBefore(before2, now, { state, store: store2, views }), views);
   } else {
     await driver.remove(folder2);
-    (0, import_node_fs57.rmSync)(views, { recursive: true, force: true });
+    (0, import_node_fs55.rmSync)(views, { recursive: true, force: true });
   }
   privateFolder((0, import_node_path70.dirname)(folder2));
-  (0, import_node_fs57.mkdirSync)(folder2, { recursive: true });
+  makeFolder(folder2);
   writeWhole(file3, JSON.stringify(now));
   return {
     folder: folder2,
@@ -36235,10 +36257,10 @@ function readSource(source2) {
   const files = {};
   const frame = [];
   for (const path2 of entriesBelow(source2).sort()) {
-    const found2 = (0, import_node_fs57.lstatSync)((0, import_node_path70.join)(source2, path2));
-    if (found2.isSymbolicLink()) frame.push(`${path2} -> ${(0, import_node_fs57.readlinkSync)((0, import_node_path70.join)(source2, path2))}`);
+    const found2 = (0, import_node_fs55.lstatSync)((0, import_node_path70.join)(source2, path2));
+    if (found2.isSymbolicLink()) frame.push(`${path2} -> ${(0, import_node_fs55.readlinkSync)((0, import_node_path70.join)(source2, path2))}`);
     if (!found2.isFile()) continue;
-    const bytes = (0, import_node_fs57.readFileSync)((0, import_node_path70.join)(source2, path2));
+    const bytes = (0, import_node_fs55.readFileSync)((0, import_node_path70.join)(source2, path2));
     if (compiled.test(path2) && timed.test(bytes.toString("latin1"))) return void 0;
     const digest4 = sha256(bytes);
     files[path2] = [digest4, found2.mtimeMs];
@@ -36292,7 +36314,7 @@ function keepTimes(source2, before2, now) {
   for (const [path2, entry2] of Object.entries(now.files)) {
     const old = ownIn(before2.files, path2);
     if (old?.[0] !== entry2[0]) continue;
-    (0, import_node_fs57.utimesSync)((0, import_node_path70.join)(source2, path2), old[1] / 1e3, old[1] / 1e3);
+    (0, import_node_fs55.utimesSync)((0, import_node_path70.join)(source2, path2), old[1] / 1e3, old[1] / 1e3);
     entry2[1] = old[1];
   }
 }
@@ -36347,7 +36369,7 @@ function rootsOf(graph2, n, roots) {
 }
 
 // ts-src/engine/build/pack.ts
-var import_node_fs59 = require("node:fs");
+var import_node_fs57 = require("node:fs");
 var import_node_path73 = require("node:path");
 
 // ts-src/inspect/python-needs.ts
@@ -36391,7 +36413,7 @@ function runsPython(file3, isShell) {
 }
 
 // ts-src/inspect/staged.ts
-var import_node_fs58 = require("node:fs");
+var import_node_fs56 = require("node:fs");
 var import_node_path72 = require("node:path");
 init_faults();
 var most2 = 5e5;
@@ -36400,21 +36422,21 @@ function stagedMembers(root) {
   let kilobytes = 0;
   const stack = [""];
   try {
-    if (!(0, import_node_fs58.lstatSync)(root).isDirectory()) return "what it installed is no folder";
+    if (!(0, import_node_fs56.lstatSync)(root).isDirectory()) return "what it installed is no folder";
     for (let folder2 = stack.pop(); folder2 !== void 0; folder2 = stack.pop()) {
-      for (const name6 of (0, import_node_fs58.readdirSync)((0, import_node_path72.join)(root, folder2))) {
+      for (const name6 of (0, import_node_fs56.readdirSync)((0, import_node_path72.join)(root, folder2))) {
         const path2 = `${folder2}/${name6}`;
         if (name6.includes("\uFFFD")) return `it installed ${shownName(path2)}, whose name is no UTF-8`;
         if (Buffer.byteLength(path2) > longestPath)
           return `it installed a path of more than ${longestPath} bytes: ${shownName(path2)}`;
-        const stat2 = (0, import_node_fs58.lstatSync)((0, import_node_path72.join)(root, path2));
+        const stat2 = (0, import_node_fs56.lstatSync)((0, import_node_path72.join)(root, path2));
         const type = typeOf(stat2);
         if (type === "directory") stack.push(path2);
         members2.push({
           path: path2,
           type,
           mode: stat2.mode & 4095,
-          target: type === "link" ? (0, import_node_fs58.readlinkSync)((0, import_node_path72.join)(root, path2)) : ""
+          target: type === "link" ? (0, import_node_fs56.readlinkSync)((0, import_node_path72.join)(root, path2)) : ""
         });
         kilobytes += type === "file" ? Math.ceil(stat2.size / 1024) : 1;
         if (members2.length > most2) return `it installed more than ${most2} files`;
@@ -36517,7 +36539,7 @@ async function finishPackages(options5, request, environment3, folder2) {
     provides: abi2.name ? [abi2.name] : []
   };
   const target2 = (0, import_node_path73.join)(request.work, "packages");
-  (0, import_node_fs59.mkdirSync)(target2);
+  (0, import_node_fs57.mkdirSync)(target2);
   const seconds = stampSeconds(stampOfBuild(options5, request));
   const finish2 = async (from, c, allowed, more) => {
     const path2 = (0, import_node_path73.join)(target2, debFile(c.package, c.version, architecture3));
@@ -36554,7 +36576,7 @@ var debugPaths = (ids) => [...new Set(ids)].sort().map((id) => `/usr/lib/debug/.
 var debugControl = (main2, ids, out) => ({
   ...main2,
   package: `${main2.package}-dbgsym`,
-  installedSize: Math.ceil((0, import_node_fs59.lstatSync)((0, import_node_path73.join)(out, "debug.deb")).size / 1024),
+  installedSize: Math.ceil((0, import_node_fs57.lstatSync)((0, import_node_path73.join)(out, "debug.deb")).size / 1024),
   section: "debug",
   depends: [`${main2.package} (= ${main2.version})`],
   provides: [],
@@ -36582,7 +36604,7 @@ async function assemble(from, members2, target2, seconds) {
 }
 
 // ts-src/engine/build/tests.ts
-var import_node_fs60 = require("node:fs");
+var import_node_fs58 = require("node:fs");
 var import_node_path75 = require("node:path");
 
 // ts-src/inspect/test-results.ts
@@ -36747,10 +36769,10 @@ function markFlaky(cases, earlier2) {
 var mostWords = 4 << 20;
 function hasTests(source2, p) {
   const { file: file3, words: words6 } = rulesOf(p.buildType).tests;
-  const visit = (folder2, depth2) => (0, import_node_fs60.readdirSync)(folder2, { withFileTypes: true }).some((e) => {
+  const visit = (folder2, depth2) => (0, import_node_fs58.readdirSync)(folder2, { withFileTypes: true }).some((e) => {
     const path2 = (0, import_node_path75.join)(folder2, e.name);
     if (e.isDirectory()) return depth2 < 8 && e.name !== ".git" && visit(path2, depth2 + 1);
-    return file3.test(e.name) && e.isFile() && (!words6 || (0, import_node_fs60.lstatSync)(path2).size < mostWords && words6.test((0, import_node_fs60.readFileSync)(path2, "utf8")));
+    return file3.test(e.name) && e.isFile() && (!words6 || (0, import_node_fs58.lstatSync)(path2).size < mostWords && words6.test((0, import_node_fs58.readFileSync)(path2, "utf8")));
   });
   return visit(source2, 0);
 }
@@ -36874,7 +36896,7 @@ var PackageBuilder = class {
       const fault4 = checkStaged(request, environment3);
       if (fault4 !== void 0) return failed(fault4);
       const folder2 = (0, import_node_path76.join)(work2, "pack");
-      (0, import_node_fs61.mkdirSync)((0, import_node_path76.join)(folder2, "tree"), { recursive: true });
+      makeFolder((0, import_node_path76.join)(folder2, "tree"));
       const packed3 = await enter2({
         script: "pack.sh",
         steps: ["pack"],
@@ -37182,7 +37204,7 @@ function readAnswers(text8) {
 }
 
 // ts-src/sandbox/stored-base.ts
-var import_node_fs62 = require("node:fs");
+var import_node_fs59 = require("node:fs");
 var import_node_path78 = require("node:path");
 init_diagnostics();
 init_stored();
@@ -37198,7 +37220,7 @@ var nameOf4 = (digest4, archive) => `bases/${digest4}-${archive.slice(0, 16)}.js
 async function keepBase(store2, base, work2) {
   const name6 = nameOf4(base.digest, base.archive);
   if (await store2.readJson(name6)) return;
-  (0, import_node_fs62.mkdirSync)(work2, { recursive: true });
+  makeFolder(work2);
   const tar = (0, import_node_path78.join)(work2, "base.tar.gz");
   const lists = (0, import_node_path78.join)(work2, "lists.tar.gz");
   for (const [command2, args] of [
@@ -37274,7 +37296,7 @@ async function fetchBase(request, folder2) {
   if (!tar || !lists) return lost2("whole base", name6, wanted.digest);
   const work2 = (0, import_node_path78.join)(folder2, `new-${process.pid}`);
   await driver.remove(work2);
-  (0, import_node_fs62.mkdirSync)((0, import_node_path78.join)(privateFolder(work2), "lists"));
+  (0, import_node_fs59.mkdirSync)((0, import_node_path78.join)(privateFolder(work2), "lists"));
   const unzipped4 = await run("sh", [
     "-c",
     'gzip -d < "$1" | head -c "$5" > "$2" && gzip -d < "$3" | head -c "$6" | tar -x -C "$4"',
@@ -37294,7 +37316,7 @@ async function fetchBase(request, folder2) {
   if (unpacked2.code !== 0) return cannotUnpack(name6, unpacked2);
   const final = (0, import_node_path78.join)(folder2, folderName(wanted));
   if (exists(final)) await driver.remove(final);
-  (0, import_node_fs62.renameSync)(work2, final);
+  (0, import_node_fs59.renameSync)(work2, final);
   const base = baseIn(final, wanted, stored2);
   const prepared2 = await prepareBase(driver, state, base);
   return prepared2.ok ? good({ ...base, packages: prepared2.value }) : prepared2;
@@ -37330,7 +37352,7 @@ async function sharedBase(request) {
 }
 
 // ts-src/sandbox/package-mirror.ts
-var import_node_fs63 = require("node:fs");
+var import_node_fs60 = require("node:fs");
 var import_node_path79 = require("node:path");
 init_files();
 init_digest();
@@ -37357,8 +37379,8 @@ var PackageMirror = class {
       if (!file3) return;
       const temporary2 = temporaryBeside((0, import_node_path79.join)(folder2, file3.name));
       if (!await this.store.place(file3, temporary2)) return;
-      (0, import_node_fs63.renameSync)(temporary2, (0, import_node_path79.join)(folder2, file3.name));
-      (0, import_node_fs63.rmSync)(temporary2, { force: true });
+      (0, import_node_fs60.renameSync)(temporary2, (0, import_node_path79.join)(folder2, file3.name));
+      (0, import_node_fs60.rmSync)(temporary2, { force: true });
       this.kept.add(pinned);
     });
   }
@@ -37370,7 +37392,7 @@ var PackageMirror = class {
   async keep(packages, folder2) {
     const wanted = packages.filter((p) => !this.kept.has(p));
     if (!wanted.length) return;
-    const names4 = (0, import_node_fs63.readdirSync)(folder2).filter(isDebFile);
+    const names4 = (0, import_node_fs60.readdirSync)(folder2).filter(isDebFile);
     await this.store.many(wanted, async (pinned) => {
       if (!await this.fileOf(pinned)) {
         const prefix = filePrefix(pinned);
@@ -37413,7 +37435,7 @@ async function mirrorStates(store2) {
 }
 
 // ts-src/sandbox/system-layers.ts
-var import_node_fs64 = require("node:fs");
+var import_node_fs61 = require("node:fs");
 var import_node_path80 = require("node:path");
 init_diagnostics();
 init_digest();
@@ -37528,12 +37550,12 @@ var SystemLayers = class {
   async keep(id, layer, kept4, work2) {
     privateFolder(this.all());
     const staged = (0, import_node_path80.join)(work2, "layer");
-    (0, import_node_fs64.mkdirSync)(staged);
-    (0, import_node_fs64.rmSync)((0, import_node_path80.join)(kept4, "aptcache"), { recursive: true, force: true });
-    (0, import_node_fs64.renameSync)(kept4, (0, import_node_path80.join)(staged, "root"));
+    (0, import_node_fs61.mkdirSync)(staged);
+    (0, import_node_fs61.rmSync)((0, import_node_path80.join)(kept4, "aptcache"), { recursive: true, force: true });
+    (0, import_node_fs61.renameSync)(kept4, (0, import_node_path80.join)(staged, "root"));
     writeWhole((0, import_node_path80.join)(staged, "layer.json"), JSON.stringify(layer));
     if (exists(this.folder(id))) await this.room.driver.remove(this.folder(id));
-    (0, import_node_fs64.renameSync)(staged, this.folder(id));
+    (0, import_node_fs61.renameSync)(staged, this.folder(id));
     this.layers.set(id, layer);
   }
   async sound(chain) {
@@ -37550,7 +37572,7 @@ var SystemLayers = class {
     let best;
     let names4 = [];
     try {
-      names4 = (0, import_node_fs64.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
+      names4 = (0, import_node_fs61.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
     } catch {
     }
     for (const id of names4) {
@@ -37571,14 +37593,14 @@ var SystemLayers = class {
   }
   archives() {
     const folder2 = privateFolder((0, import_node_path80.join)(this.room.state, "archives"));
-    (0, import_node_fs64.mkdirSync)((0, import_node_path80.join)(folder2, "partial"), { recursive: true, mode: 448 });
+    makeFolder((0, import_node_path80.join)(folder2, "partial"), 448);
     return folder2;
   }
   /** Downloads packages to the shared folder of .deb files; apt verifies each against the signed lists. */
   async fetch(packages) {
     return withMutex((0, import_node_path80.join)(this.room.state, "archives.lock"), async () => {
       const lacking2 = () => {
-        const held = (0, import_node_fs64.readdirSync)(this.archives());
+        const held = (0, import_node_fs61.readdirSync)(this.archives());
         const found2 = packages.map((p) => held.find((h) => h.startsWith(filePrefix(p))));
         for (const name6 of found2) if (name6 !== void 0) noteUse((0, import_node_path80.join)(this.archives(), name6));
         return packages.filter((_, i) => found2[i] === void 0);
@@ -37592,7 +37614,7 @@ var SystemLayers = class {
   }
   async download(missing) {
     const work2 = newScratch(this.room.state);
-    const fetched = (0, import_node_fs64.mkdtempSync)((0, import_node_path80.join)(this.archives(), ".new-"));
+    const fetched = (0, import_node_fs61.mkdtempSync)((0, import_node_path80.join)(this.archives(), ".new-"));
     try {
       const got = await this.enterForDownload(work2, fetched, missing);
       if (got.code === 0) {
@@ -37640,11 +37662,11 @@ var SystemLayers = class {
   }
 };
 function takePackages(from, to) {
-  for (const name6 of (0, import_node_fs64.readdirSync)(from).filter(isDebFile)) {
+  for (const name6 of (0, import_node_fs61.readdirSync)(from).filter(isDebFile)) {
     const path2 = (0, import_node_path80.join)(from, name6);
-    if (!(0, import_node_fs64.lstatSync)(path2).isFile()) continue;
-    if (((0, import_node_fs64.lstatSync)(path2).mode & 3602) !== 0) (0, import_node_fs64.chmodSync)(path2, 420);
-    (0, import_node_fs64.renameSync)(path2, (0, import_node_path80.join)(to, name6));
+    if (!(0, import_node_fs61.lstatSync)(path2).isFile()) continue;
+    if (((0, import_node_fs61.lstatSync)(path2).mode & 3602) !== 0) (0, import_node_fs61.chmodSync)(path2, 420);
+    (0, import_node_fs61.renameSync)(path2, (0, import_node_path80.join)(to, name6));
   }
 }
 
@@ -37728,7 +37750,7 @@ async function mirrorSystems(graphs) {
 }
 
 // ts-src/engine/task-keys.ts
-var import_node_fs65 = require("node:fs");
+var import_node_fs62 = require("node:fs");
 var import_node_path82 = require("node:path");
 init_maps();
 init_digest();
@@ -37889,7 +37911,7 @@ var TaskKeys = class {
         templates: this.templatesDigest(p.buildType),
         base: graph2.base.digest,
         manifest: this.manifestDigest(graph2, p.name),
-        patches: (settings3.patches ?? []).map((f) => sha256((0, import_node_fs65.readFileSync)((0, import_node_path82.join)(this.distroRoot, f)))).join(" ")
+        patches: (settings3.patches ?? []).map((f) => sha256((0, import_node_fs62.readFileSync)((0, import_node_path82.join)(this.distroRoot, f)))).join(" ")
       });
       own3[n] = there = { parts: parts2, text: keyText(parts2) };
     }
@@ -38194,7 +38216,7 @@ note: apt reads as the user _apt, who may not enter ${closed2}: chmod o+x it, or
 }
 function notForAll(path2) {
   const parts2 = path2.split("/");
-  return parts2.map((_, i) => parts2.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs66.statSync)(p).mode & 1) === 0);
+  return parts2.map((_, i) => parts2.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs63.statSync)(p).mode & 1) === 0);
 }
 
 // ts-src/cli/run-options.ts
@@ -38204,7 +38226,7 @@ init_sizes();
 
 // ts-src/sandbox/docker.ts
 var import_node_crypto10 = require("node:crypto");
-var import_node_fs67 = require("node:fs");
+var import_node_fs64 = require("node:fs");
 var import_node_path85 = require("node:path");
 init_digest();
 init_files();
@@ -38528,7 +38550,7 @@ async function copyLayers(layers2, name6, work2) {
     const archive = (0, import_node_path85.join)(work2, "over.tar");
     const packed3 = await run("tar", ["-c", "--owner=0", "--group=0", "-f", archive, "-C", layer, "."]);
     const copied2 = packed3.code === 0 ? await run("sh", ["-c", 'docker cp - "$1:/" < "$2"', "sh", name6, archive]) : packed3;
-    (0, import_node_fs67.rmSync)(archive, { force: true });
+    (0, import_node_fs64.rmSync)(archive, { force: true });
     if (copied2.code !== 0) return copied2;
   }
   return void 0;
@@ -38547,18 +38569,18 @@ async function start2({ log, signal, terminal }, name6, limits2) {
   return signal?.aborted === true && outcome.code === 0 ? { ...outcome, code: stopped } : outcome;
 }
 async function commit(name6, keep2) {
-  (0, import_node_fs67.mkdirSync)((0, import_node_path85.join)(keep2, "var/lib/dpkg"), { recursive: true });
+  makeFolder((0, import_node_path85.join)(keep2, "var/lib/dpkg"));
   const tag = `slipway-layer:${sha256(`${keep2}${name6}`).slice(0, 24)}`;
   const committed2 = await docker(["commit", "--change", 'CMD ["sh"]', name6, tag]);
   if (committed2.code !== 0) return committed2;
   const status = await docker(["cp", `${name6}:/var/lib/dpkg/status`, (0, import_node_path85.join)(keep2, "var/lib/dpkg/status")]);
   if (status.code !== 0) return status;
-  (0, import_node_fs67.writeFileSync)((0, import_node_path85.join)(keep2, marker), `${tag}
+  (0, import_node_fs64.writeFileSync)((0, import_node_path85.join)(keep2, marker), `${tag}
 `);
   return void 0;
 }
 async function enter(entry2) {
-  (0, import_node_fs67.mkdirSync)(entry2.work, { recursive: true });
+  makeFolder(entry2.work);
   const images = entry2.root.layers.map(imageOf);
   const at3 = images.findIndex((i) => i !== void 0);
   const image2 = images[at3];
@@ -38572,9 +38594,9 @@ async function enter(entry2) {
   const name6 = `slipway-${process.pid}-${(0, import_node_crypto10.randomBytes)(6).toString("hex")}`;
   const limits2 = entry2.limits ?? defaultLimits();
   const filter = (0, import_node_path85.join)(entry2.work, `${name6}.seccomp.json`);
-  (0, import_node_fs67.writeFileSync)(filter, seccompProfile(entry2.network === true));
+  (0, import_node_fs64.writeFileSync)(filter, seccompProfile(entry2.network === true));
   const created = await docker(createArguments(entry2, { name: name6, image: image2, limits: limits2, filter }));
-  (0, import_node_fs67.rmSync)(filter);
+  (0, import_node_fs64.rmSync)(filter);
   if (created.code !== 0) return created;
   try {
     const notCopied = await copyLayers(entry2.root.layers.slice(0, at3), name6, entry2.work);
@@ -38615,8 +38637,8 @@ function dockerDriver() {
       const tag = `slipway-base:${(await sha256File(tar)).slice(0, 24)}`;
       const imported = await docker(["import", tar, tag]);
       if (imported.code !== 0) return imported;
-      (0, import_node_fs67.mkdirSync)(folder2, { recursive: true });
-      (0, import_node_fs67.writeFileSync)((0, import_node_path85.join)(folder2, marker), `${tag}
+      makeFolder(folder2);
+      (0, import_node_fs64.writeFileSync)((0, import_node_path85.join)(folder2, marker), `${tag}
 `);
       return run("tar", ["-x", "--no-same-owner", "-f", tar, "-C", folder2, "./var/lib/dpkg/status"]);
     },
@@ -38641,7 +38663,7 @@ function dockerDriver() {
 }
 
 // ts-src/sandbox/unshare.ts
-var import_node_fs68 = require("node:fs");
+var import_node_fs65 = require("node:fs");
 var import_node_path86 = require("node:path");
 
 // resources/templates/enter.pl
@@ -38813,7 +38835,7 @@ mount -t overlay overlay -o "ro,nosuid,nodev,lowerdir=$lower$options" m
 exec "$@"`;
 function readRoot(reading, plain5, propagation, inside) {
   const { work: work2, command: command2, env: env2, log, signal, onOutput } = reading;
-  (0, import_node_fs68.mkdirSync)(work2, { recursive: true });
+  makeFolder(work2);
   const layers2 = linkLayers(reading.layers, work2);
   return inside(
     ["--mount", "--propagation", propagation],
@@ -38823,16 +38845,16 @@ function readRoot(reading, plain5, propagation, inside) {
 }
 function linkLayers(layers2, work2) {
   return layers2.map((layer, i) => {
-    (0, import_node_fs68.symlinkSync)(layer, (0, import_node_path86.join)(work2, `l${i}`));
+    (0, import_node_fs65.symlinkSync)(layer, (0, import_node_path86.join)(work2, `l${i}`));
     return `l${i}`;
   }).join(":");
 }
 function linkUpper(keep2, work2) {
   if (!keep2) return "tmpfs";
-  (0, import_node_fs68.mkdirSync)(keep2, { recursive: true });
-  (0, import_node_fs68.mkdirSync)(`${keep2}.work`, { recursive: true });
-  (0, import_node_fs68.symlinkSync)(keep2, (0, import_node_path86.join)(work2, "k"));
-  (0, import_node_fs68.symlinkSync)(`${keep2}.work`, (0, import_node_path86.join)(work2, "k.work"));
+  makeFolder(keep2);
+  makeFolder(`${keep2}.work`);
+  (0, import_node_fs65.symlinkSync)(keep2, (0, import_node_path86.join)(work2, "k"));
+  (0, import_node_fs65.symlinkSync)(`${keep2}.work`, (0, import_node_path86.join)(work2, "k.work"));
   return "k";
 }
 var enterEnvironment2 = (entry2, limits2, group, plain5) => ({
@@ -38845,7 +38867,7 @@ var enterEnvironment2 = (entry2, limits2, group, plain5) => ({
   ...countsProcesses() ? { ENTER_PROCESSES: String(limits2.processes) } : {}
 });
 async function enterRoot(entry2, plain5, propagation, inside) {
-  (0, import_node_fs68.mkdirSync)(entry2.work, { recursive: true });
+  makeFolder(entry2.work);
   const layers2 = linkLayers(entry2.root.layers, entry2.work);
   const upper = linkUpper(entry2.root.keep, entry2.work);
   const binds = entry2.binds.flatMap((b) => [b.from, `${b.readOnly ? "ro:" : ""}${b.to}`]);
@@ -38917,7 +38939,7 @@ function unshareDriver() {
       return outcome;
     },
     unpack: (tar, folder2) => {
-      (0, import_node_fs68.mkdirSync)(folder2, { recursive: true });
+      makeFolder(folder2);
       return inside([], ["tar", "-x", "--numeric-owner", "--exclude", "./dev/*", "-f", tar, "-C", folder2], {});
     },
     ready: (folder2) => Promise.resolve(exists(folder2)),
@@ -39333,7 +39355,7 @@ function takeDocs(t, record3, cached3) {
 var earlier = (cached3) => cached3 ? "cached: " : "";
 
 // ts-src/engine/task-runner.ts
-var import_node_fs69 = require("node:fs");
+var import_node_fs66 = require("node:fs");
 var import_node_path89 = require("node:path");
 
 // ts-src/engine/docs/stored-record.ts
@@ -39452,7 +39474,7 @@ var TaskRunner = class {
       },
       () => this.reports.note(`${p.name}: another slipway does it; waiting`)
     );
-    (0, import_node_fs69.rmSync)(lock2, { force: true });
+    (0, import_node_fs66.rmSync)(lock2, { force: true });
     return outcome;
   }
   async doneMeanwhile(graph2, task, key) {
@@ -39800,7 +39822,7 @@ function makeProgress(options5) {
 
 // ts-src/collect/collect.ts
 var import_node_crypto11 = require("node:crypto");
-var import_node_fs72 = require("node:fs");
+var import_node_fs69 = require("node:fs");
 var import_node_path92 = require("node:path");
 init_files();
 init_process();
@@ -39830,19 +39852,19 @@ function countKinds(things) {
 }
 
 // ts-src/collect/machine.ts
-var import_node_fs71 = require("node:fs");
+var import_node_fs68 = require("node:fs");
 var import_node_path91 = require("node:path");
 init_files();
 
 // ts-src/collect/measure.ts
-var import_node_fs70 = require("node:fs");
+var import_node_fs67 = require("node:fs");
 var import_node_path90 = require("node:path");
 init_files();
 init_faults();
 var isGone = (e) => codeOf(e) === "ENOENT";
 function statOf(path2) {
   try {
-    return (0, import_node_fs70.lstatSync)(path2);
+    return (0, import_node_fs67.lstatSync)(path2);
   } catch (e) {
     if (isGone(e)) return void 0;
     throw e;
@@ -39875,7 +39897,7 @@ function measure(path2) {
 }
 function namesIn2(folder2) {
   try {
-    return (0, import_node_fs70.readdirSync)(folder2);
+    return (0, import_node_fs67.readdirSync)(folder2);
   } catch (e) {
     if (isGone(e)) return [];
     throw e;
@@ -39910,8 +39932,8 @@ var baseFactor = 3;
 function entries(state, folder2, pattern) {
   const path2 = (0, import_node_path91.join)(state, folder2);
   try {
-    if (!(0, import_node_fs71.lstatSync)(path2).isDirectory()) return [];
-    return (0, import_node_fs71.readdirSync)(path2).filter((name6) => pattern.test(name6)).sort();
+    if (!(0, import_node_fs68.lstatSync)(path2).isDirectory()) return [];
+    return (0, import_node_fs68.readdirSync)(path2).filter((name6) => pattern.test(name6)).sort();
   } catch (e) {
     if (["ENOENT", "ENOTDIR"].includes(codeOf(e) ?? "")) return [];
     throw e;
@@ -39919,7 +39941,7 @@ function entries(state, folder2, pattern) {
 }
 var timeOf2 = (path2) => {
   try {
-    return (0, import_node_fs71.lstatSync)(path2).mtimeMs;
+    return (0, import_node_fs68.lstatSync)(path2).mtimeMs;
   } catch {
     return 0;
   }
@@ -40441,30 +40463,30 @@ async function contentsOf(request, alone2) {
 }
 function discard({ paths: paths2 }, trash) {
   const folder2 = (0, import_node_path92.join)(trash, (0, import_node_crypto11.randomBytes)(8).toString("hex"));
-  (0, import_node_fs72.mkdirSync)(folder2, { recursive: true });
-  for (const path2 of paths2.filter(exists)) (0, import_node_fs72.renameSync)(path2, (0, import_node_path92.join)(folder2, (0, import_node_path92.basename)(path2)));
+  makeFolder(folder2);
+  for (const path2 of paths2.filter(exists)) (0, import_node_fs69.renameSync)(path2, (0, import_node_path92.join)(folder2, (0, import_node_path92.basename)(path2)));
 }
 async function empty(trash, driver) {
   if (!exists(trash)) return;
-  for (const name6 of (0, import_node_fs72.readdirSync)(trash))
-    for (const inner of (0, import_node_fs72.readdirSync)((0, import_node_path92.join)(trash, name6))) await driver.discard((0, import_node_path92.join)(trash, name6, inner));
+  for (const name6 of (0, import_node_fs69.readdirSync)(trash))
+    for (const inner of (0, import_node_fs69.readdirSync)((0, import_node_path92.join)(trash, name6))) await driver.discard((0, import_node_path92.join)(trash, name6, inner));
   await driver.remove(trash);
 }
 var hour = 36e5;
 async function shrinkFolders(state, now) {
   const gitDir = (0, import_node_path92.join)(state, "git", "folders.git");
   const marker2 = (0, import_node_path92.join)(gitDir, "slipway-pruned");
-  if (!exists((0, import_node_path92.join)(gitDir, "HEAD")) || exists(marker2) && now - (0, import_node_fs72.statSync)(marker2).mtimeMs < hour) return;
+  if (!exists((0, import_node_path92.join)(gitDir, "HEAD")) || exists(marker2) && now - (0, import_node_fs69.statSync)(marker2).mtimeMs < hour) return;
   await withMutex(`${gitDir}.lock`, async () => {
     await run("git", ["--git-dir", gitDir, "prune", "--expire=1.hour.ago"]);
-    (0, import_node_fs72.writeFileSync)(marker2, "");
+    (0, import_node_fs69.writeFileSync)(marker2, "");
   });
 }
 var longestLog = 32 << 20;
 function shortenLog(log) {
-  if (!exists(log) || (0, import_node_fs72.statSync)(log).size <= longestLog) return;
+  if (!exists(log) || (0, import_node_fs69.statSync)(log).size <= longestLog) return;
   const end2 = readEnd(log, longestLog / 4);
-  (0, import_node_fs72.writeFileSync)(log, end2);
+  (0, import_node_fs69.writeFileSync)(log, end2);
 }
 
 // ts-src/cli/clean-up.ts
@@ -40627,13 +40649,13 @@ async function cautiously(state, work2) {
 var import_node_path95 = require("node:path");
 
 // ts-src/engine/reproducible.ts
-var import_node_fs74 = require("node:fs");
+var import_node_fs71 = require("node:fs");
 var import_node_path94 = require("node:path");
 init_files();
 init_process();
 
 // ts-src/inspect/differences.ts
-var import_node_fs73 = require("node:fs");
+var import_node_fs70 = require("node:fs");
 var import_node_path93 = require("node:path");
 
 // ts-src/inspect/elf-sections.ts
@@ -40683,9 +40705,9 @@ function differencesOf(before2, after) {
 function treeOf(root) {
   const found2 = /* @__PURE__ */ new Map();
   const visit = (folder2) => {
-    for (const name6 of (0, import_node_fs73.readdirSync)((0, import_node_path93.join)(root, folder2)).sort()) {
+    for (const name6 of (0, import_node_fs70.readdirSync)((0, import_node_path93.join)(root, folder2)).sort()) {
       const path2 = folder2 ? `${folder2}/${name6}` : name6;
-      const stats = (0, import_node_fs73.lstatSync)((0, import_node_path93.join)(root, path2));
+      const stats = (0, import_node_fs70.lstatSync)((0, import_node_path93.join)(root, path2));
       found2.set(path2, stats);
       if (stats.isDirectory()) visit(path2);
     }
@@ -40697,7 +40719,7 @@ function entryDifferences(before2, after, a, b) {
   const kind = (s) => kinds3.find(([is]) => is(s))?.[1] ?? "a special file";
   if (kind(a) !== kind(b)) return [`is ${kind(a)}, then ${kind(b)}`];
   if (a.isSymbolicLink()) {
-    const [from, to] = [(0, import_node_fs73.readlinkSync)(before2), (0, import_node_fs73.readlinkSync)(after)];
+    const [from, to] = [(0, import_node_fs70.readlinkSync)(before2), (0, import_node_fs70.readlinkSync)(after)];
     return from === to ? [] : [`leads to ${from}, then to ${to}`];
   }
   const found2 = [];
@@ -40710,7 +40732,7 @@ function entryDifferences(before2, after, a, b) {
     if (a.size !== b.size) found2.push(`has ${a.size} bytes, then ${b.size}`);
     return found2;
   }
-  const content = contentDifference((0, import_node_fs73.readFileSync)(before2), (0, import_node_fs73.readFileSync)(after));
+  const content = contentDifference((0, import_node_fs70.readFileSync)(before2), (0, import_node_fs70.readFileSync)(after));
   return content === void 0 ? found2 : [...found2, content];
 }
 function contentDifference(a, b) {
@@ -40831,7 +40853,7 @@ async function compareFiles(session2, options5, record3, files, work2) {
 }
 async function insideOf2(before2, after, deb2, folder2) {
   const [a, b] = [(0, import_node_path94.join)(folder2, "before"), (0, import_node_path94.join)(folder2, "after")];
-  (0, import_node_fs74.mkdirSync)(folder2, { recursive: true });
+  makeFolder(folder2);
   for (const [file3, to] of [
     [before2, a],
     [after, b]
@@ -40855,8 +40877,8 @@ async function diffoscope(before2, after, name6, options5) {
   );
   if (asked2.code === 127 || !asked2.stdout) return void 0;
   const report2 = (0, import_node_path94.join)("reproducible", `${name6}.diffoscope.txt`);
-  (0, import_node_fs74.mkdirSync)((0, import_node_path94.join)(options5.output, "reproducible"), { recursive: true });
-  (0, import_node_fs74.writeFileSync)((0, import_node_path94.join)(options5.output, report2), asked2.stdout);
+  makeFolder((0, import_node_path94.join)(options5.output, "reproducible"));
+  (0, import_node_fs71.writeFileSync)((0, import_node_path94.join)(options5.output, report2), asked2.stdout);
   return report2;
 }
 
@@ -41007,8 +41029,8 @@ async function runBuild(verb, values, packages, tests) {
   }
   const publishes = verb === "build" && values.untrusted === void 0;
   const stop = untilStopped(() => writeNote("\nstopping: what was finished is kept\n"));
-  (0, import_node_fs75.mkdirSync)(workspace.state, { recursive: true });
-  if (values["dry-run"] !== true) (0, import_node_fs75.mkdirSync)((0, import_node_path96.join)(output, "logs"), { recursive: true });
+  makeFolder(workspace.state);
+  if (values["dry-run"] !== true) makeFolder((0, import_node_path96.join)(output, "logs"));
   await openScratch(workspace.state, driver, (line2) => writeMessage(`${line2}
 `));
   let code2;
@@ -41201,8 +41223,8 @@ function systemChanges(m, n) {
 }
 
 // ts-src/publish/promotion.ts
-var import_node_fs76 = require("node:fs");
 var import_node_path97 = require("node:path");
+init_files();
 init_diagnostics();
 init_names();
 
@@ -41580,7 +41602,7 @@ async function rollBack(input, outlet) {
   let raised = 0;
   if (!pointer) {
     const scratch = (0, import_node_path97.join)(input.folder, "incoming");
-    (0, import_node_fs76.mkdirSync)(scratch, { recursive: true });
+    makeFolder(scratch);
     const made2 = await raiseVersions({
       store: outlet.store,
       scratch,
@@ -41668,7 +41690,7 @@ init_remote_place();
 init_channels();
 
 // ts-src/publish/archive-lists.ts
-var import_node_fs77 = require("node:fs");
+var import_node_fs72 = require("node:fs");
 var import_node_path98 = require("node:path");
 init_files();
 init_process();
@@ -41690,8 +41712,8 @@ function hereText(folder2, id, locked2) {
   if (!here || here.digest !== locked2.base || here.archive !== locked2.archive) return void 0;
   const lists = here.lists;
   if (typeof lists !== "string" || !exists(lists)) return void 0;
-  const names4 = (0, import_node_fs77.readdirSync)(lists).filter((name6) => name6.endsWith("_Packages"));
-  return names4.length ? names4.map((name6) => (0, import_node_fs77.readFileSync)((0, import_node_path98.join)(lists, name6), "utf8")).join("\n") : void 0;
+  const names4 = (0, import_node_fs72.readdirSync)(lists).filter((name6) => name6.endsWith("_Packages"));
+  return names4.length ? names4.map((name6) => (0, import_node_fs72.readFileSync)((0, import_node_path98.join)(lists, name6), "utf8")).join("\n") : void 0;
 }
 async function storedText(store2, { base, archive }) {
   const kept4 = await store2.readJson(`bases/${base}-${archive.slice(0, 16)}.json`);
@@ -42088,7 +42110,7 @@ async function renew(opened, names4, to) {
 }
 
 // ts-src/cli/clean.ts
-var import_node_fs80 = require("node:fs");
+var import_node_fs75 = require("node:fs");
 var import_node_path103 = require("node:path");
 init_process();
 var remade = [
@@ -42132,7 +42154,7 @@ remove: the roots of a plain user belong to subordinate ids.`,
       writeMessage("slipway clean: --driver is unshare or docker\n");
       return exit.usage;
     }
-    if (!(0, import_node_fs80.existsSync)(state)) {
+    if (!(0, import_node_fs75.existsSync)(state)) {
       writeOutput(`nothing to remove: ${state} is not there
 `);
       return exit.ok;
@@ -42143,7 +42165,7 @@ remove: the roots of a plain user belong to subordinate ids.`,
 `);
       return exit.failed;
     }
-    const parts2 = (0, import_node_fs80.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
+    const parts2 = (0, import_node_fs75.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
     const removed = [];
     for (const part of parts2) {
       const folder2 = (0, import_node_path103.join)(state, part);
@@ -42157,7 +42179,7 @@ remove: the roots of a plain user belong to subordinate ids.`,
     if (values.json) writeOutput(`${JSON.stringify({ removed, done: values["dry-run"] !== true })}
 `);
     if (values.all && !values["dry-run"]) await driver.remove(state);
-    const left = values["dry-run"] ? [] : parts2.filter((part) => (0, import_node_fs80.existsSync)((0, import_node_path103.join)(state, part)));
+    const left = values["dry-run"] ? [] : parts2.filter((part) => (0, import_node_fs75.existsSync)((0, import_node_path103.join)(state, part)));
     for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path103.join)(state, part)} could not be removed
 `);
     return left.length ? exit.failed : exit.ok;
@@ -42165,8 +42187,8 @@ remove: the roots of a plain user belong to subordinate ids.`,
 });
 async function runningIn(state) {
   const all = (0, import_node_path103.join)(state, "work");
-  if (!(0, import_node_fs80.existsSync)(all)) return void 0;
-  for (const name6 of (0, import_node_fs80.readdirSync)(all)) {
+  if (!(0, import_node_fs75.existsSync)(all)) return void 0;
+  for (const name6 of (0, import_node_fs75.readdirSync)(all)) {
     if (!name6.endsWith(".lock")) continue;
     const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path103.join)(all, name6), "true"]);
     if (free.code !== 0) return name6.slice(0, -".lock".length);
@@ -42175,7 +42197,7 @@ async function runningIn(state) {
 }
 
 // ts-src/cli/compare.ts
-var import_node_fs81 = require("node:fs");
+var import_node_fs76 = require("node:fs");
 init_diagnostics();
 
 // ts-src/render/compare.ts
@@ -42243,7 +42265,7 @@ compared with the files as they are now. If a commit has a lock.yaml beside its 
       return exit.failed;
     }
     const selection = selectionOf(values, []);
-    const plan2 = (state) => (0, import_node_fs81.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
+    const plan2 = (state) => (0, import_node_fs76.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
     const one = await plan2(before2);
     const two = after === void 0 ? await readAndPlan(values, []) : await plan2(after);
     if (!one.ok || !two.ok) {
@@ -42261,12 +42283,12 @@ compared with the files as they are now. If a commit has a lock.yaml beside its 
 });
 
 // ts-src/cli/deploy.ts
-var import_node_fs86 = require("node:fs");
+var import_node_fs81 = require("node:fs");
 var import_node_path110 = require("node:path");
 var import_promises12 = require("node:readline/promises");
 
 // ts-src/deploy/check.ts
-var import_node_fs83 = require("node:fs");
+var import_node_fs78 = require("node:fs");
 var import_node_path105 = require("node:path");
 init_files();
 init_process();
@@ -43540,7 +43562,7 @@ function checkPlugins(text8, file3, jenkins2, known3 = pluginTable) {
 }
 
 // ts-src/deploy/secrets.ts
-var import_node_fs82 = require("node:fs");
+var import_node_fs77 = require("node:fs");
 var import_node_path104 = require("node:path");
 init_diagnostics();
 var mostBytes4 = 16 << 20;
@@ -43588,7 +43610,7 @@ async function knownSecrets(root) {
   const known3 = [];
   let names4 = [];
   try {
-    names4 = (0, import_node_fs82.readdirSync)((0, import_node_path104.join)(root, "secrets")).sort();
+    names4 = (0, import_node_fs77.readdirSync)((0, import_node_path104.join)(root, "secrets")).sort();
   } catch {
     return known3;
   }
@@ -43678,15 +43700,15 @@ var tools = [
     name: "terraform validate",
     async check(root) {
       const folder2 = (0, import_node_path105.join)(root, "terraform");
-      if (!(0, import_node_fs83.existsSync)(folder2)) return "terraform (no folder terraform/)";
-      if (!(0, import_node_fs83.existsSync)((0, import_node_path105.join)(folder2, ".terraform"))) return "terraform validate (after `terraform init` in terraform/)";
+      if (!(0, import_node_fs78.existsSync)(folder2)) return "terraform (no folder terraform/)";
+      if (!(0, import_node_fs78.existsSync)((0, import_node_path105.join)(folder2, ".terraform"))) return "terraform validate (after `terraform init` in terraform/)";
       return runTool("terraform", ["validate", "-no-color"], folder2);
     }
   },
   {
     name: "hadolint",
     async check(root) {
-      const files = ["Dockerfile", "agent/Dockerfile"].filter((file3) => (0, import_node_fs83.existsSync)((0, import_node_path105.join)(root, file3)));
+      const files = ["Dockerfile", "agent/Dockerfile"].filter((file3) => (0, import_node_fs78.existsSync)((0, import_node_path105.join)(root, file3)));
       return files.length ? runTool("hadolint", files, root) : "hadolint (no Dockerfile)";
     }
   },
@@ -44557,14 +44579,14 @@ function readRecord2(folder2) {
 var isPlainPath = (path2) => path2.split("/").every((part) => part !== "" && part !== "." && part !== ".." && !/[\0-\x1f\\]/.test(part));
 
 // ts-src/deploy/update.ts
-var import_node_fs84 = require("node:fs");
+var import_node_fs79 = require("node:fs");
 var import_node_os14 = require("node:os");
 var import_node_path107 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
 async function planUpdate(folder2, base, next2) {
-  const scratch = (0, import_node_fs84.mkdtempSync)((0, import_node_path107.join)((0, import_node_os14.tmpdir)(), "slipway-deploy-"));
+  const scratch = (0, import_node_fs79.mkdtempSync)((0, import_node_path107.join)((0, import_node_os14.tmpdir)(), "slipway-deploy-"));
   try {
     const changes = [];
     for (const path2 of [.../* @__PURE__ */ new Set([...Object.keys(base), ...Object.keys(next2)])].sort(compare)) {
@@ -44574,7 +44596,7 @@ async function planUpdate(folder2, base, next2) {
     }
     return changes;
   } finally {
-    (0, import_node_fs84.rmSync)(scratch, { recursive: true, force: true });
+    (0, import_node_fs79.rmSync)(scratch, { recursive: true, force: true });
   }
 }
 async function planFile(scratch, path2, { base, ours, next: next2 }) {
@@ -44593,7 +44615,7 @@ async function planFile(scratch, path2, { base, ours, next: next2 }) {
 }
 async function merge2(scratch, ours, base, next2) {
   const names4 = ["yours", "base", "slipway"].map((name6) => (0, import_node_path107.join)(scratch, name6));
-  for (const [i, text8] of [ours, base, next2].entries()) (0, import_node_fs84.writeFileSync)(names4[i] ?? "", text8);
+  for (const [i, text8] of [ours, base, next2].entries()) (0, import_node_fs79.writeFileSync)(names4[i] ?? "", text8);
   const labels2 = ["-L", "yours", "-L", "base", "-L", "slipway"];
   const ran = await run("git", ["merge-file", "-p", ...labels2, ...names4]);
   if (ran.code > 127) throw new Error(`git merge-file: ${ran.stderr.trim()}`);
@@ -44601,8 +44623,8 @@ async function merge2(scratch, ours, base, next2) {
 }
 async function diffOf(scratch, path2, from, to) {
   const [left, right] = [(0, import_node_path107.join)(scratch, "left"), (0, import_node_path107.join)(scratch, "right")];
-  (0, import_node_fs84.writeFileSync)(left, from ?? "");
-  (0, import_node_fs84.writeFileSync)(right, to ?? "");
+  (0, import_node_fs79.writeFileSync)(left, from ?? "");
+  (0, import_node_fs79.writeFileSync)(right, to ?? "");
   const ran = await run("git", ["diff", "--no-index", "--no-color", "--no-ext-diff", "--", left, right]);
   const lines = ran.stdout.split("\n");
   const body = lines.slice(
@@ -44880,7 +44902,7 @@ var imageUses = (place3) => asked("ec2", () => usedImages(new Aws(place3.region,
 
 // ts-src/deploy/toolset.ts
 var import_node_crypto15 = require("node:crypto");
-var import_node_fs85 = require("node:fs");
+var import_node_fs80 = require("node:fs");
 var import_node_path108 = require("node:path");
 init_diagnostics();
 var folders = ["ansible", "packer"];
@@ -44889,9 +44911,9 @@ function toolsetOf(root) {
   const digest4 = (0, import_node_crypto15.createHash)("sha256");
   try {
     for (const folder2 of folders) {
-      const files = (0, import_node_fs85.readdirSync)((0, import_node_path108.join)(root, folder2), { recursive: true, encoding: "utf8" }).map((name6) => (0, import_node_path108.join)(folder2, name6)).filter((file3) => !(0, import_node_path108.basename)(file3).startsWith(".") && (0, import_node_fs85.lstatSync)((0, import_node_path108.join)(root, file3)).isFile()).sort(compare);
+      const files = (0, import_node_fs80.readdirSync)((0, import_node_path108.join)(root, folder2), { recursive: true, encoding: "utf8" }).map((name6) => (0, import_node_path108.join)(folder2, name6)).filter((file3) => !(0, import_node_path108.basename)(file3).startsWith(".") && (0, import_node_fs80.lstatSync)((0, import_node_path108.join)(root, file3)).isFile()).sort(compare);
       for (const file3 of files) {
-        const text8 = (0, import_node_fs85.readFileSync)((0, import_node_path108.join)(root, file3));
+        const text8 = (0, import_node_fs80.readFileSync)((0, import_node_path108.join)(root, file3));
         digest4.update(`${file3}\0${text8.length}\0`).update(text8);
       }
     }
@@ -45254,7 +45276,7 @@ async function init(root, folder2, values) {
     return exit.failed;
   }
   const files = renderDeployment(answers2.value);
-  const taken3 = [recordName2, ...Object.keys(files)].filter((path2) => (0, import_node_fs86.existsSync)((0, import_node_path110.join)(root, path2)));
+  const taken3 = [recordName2, ...Object.keys(files)].filter((path2) => (0, import_node_fs81.existsSync)((0, import_node_path110.join)(root, path2)));
   if (taken3.length) {
     showDiagnostics([
       error("deploy-exists", `${taken3.slice(0, 5).join(", ")} already exist: nothing was written`, {
@@ -45310,7 +45332,7 @@ ${change.diff}`);
   if (change.diff !== "" && !change.diff.endsWith("\n")) writeOutput("\n");
 }
 function write2(root, change) {
-  if (change.kind === "removed") (0, import_node_fs86.rmSync)((0, import_node_path110.join)(root, change.path), { force: true });
+  if (change.kind === "removed") (0, import_node_fs81.rmSync)((0, import_node_path110.join)(root, change.path), { force: true });
   else if (change.text !== void 0) writeWhole((0, import_node_path110.join)(root, change.path), change.text);
 }
 async function check(root) {
@@ -45329,9 +45351,10 @@ async function check(root) {
 }
 
 // ts-src/cli/docs.ts
-var import_node_fs94 = require("node:fs");
+var import_node_fs87 = require("node:fs");
 var import_node_path119 = require("node:path");
 var import_node_url2 = require("node:url");
+init_files();
 init_digest();
 
 // ts-src/docs/collect.ts
@@ -45463,7 +45486,7 @@ var textOf6 = (html) => withoutTags(html).replace(
 ).replace(/\s+/g, " ").trim();
 
 // ts-src/docs/folder.ts
-var import_node_fs88 = require("node:fs");
+var import_node_fs83 = require("node:fs");
 var import_node_path112 = require("node:path");
 init_files();
 init_diagnostics();
@@ -45481,7 +45504,7 @@ var site_default = ':root {\n  color-scheme: light dark;\n  --paper: #fff; --rai
 var theme_default2 = "(() => {\n  let theme;\n  try { theme = localStorage.getItem('slipway-theme'); } catch { /* no storage */ }\n  if (theme === 'light' || theme === 'dark') document.documentElement.dataset.theme = theme;\n})();\n";
 
 // ts-src/docs/site.ts
-var import_node_fs87 = require("node:fs");
+var import_node_fs82 = require("node:fs");
 init_diagnostics();
 
 // ts-src/docs/index-page.ts
@@ -46083,7 +46106,7 @@ async function writeSite(site, store2, write3) {
     for (const [path2, html] of ownPages(site, p, known3, index)) put(`${idOf2(p)}/${path2}`, html);
     if (!p.record) continue;
     const packed3 = await store2.path(p.record.pages);
-    const files = packed3 === void 0 ? void 0 : unpackPages((0, import_node_fs87.readFileSync)(packed3));
+    const files = packed3 === void 0 ? void 0 : unpackPages((0, import_node_fs82.readFileSync)(packed3));
     if (!files || !putAll(idOf2(p), files)) written3.lost.push(idOf2(p));
   }
   time2 = new Patience();
@@ -46116,7 +46139,7 @@ ${LICENSE_default}`,
 
 // ts-src/docs/folder.ts
 function outputFault2(output) {
-  if (!(0, import_node_fs88.existsSync)(output) || !(0, import_node_fs88.readdirSync)(output).length || (0, import_node_fs88.existsSync)((0, import_node_path112.join)(output, siteMark))) return void 0;
+  if (!(0, import_node_fs83.existsSync)(output) || !(0, import_node_fs83.readdirSync)(output).length || (0, import_node_fs83.existsSync)((0, import_node_path112.join)(output, siteMark))) return void 0;
   return error("output-taken", `the folder ${output} contains something other than a documentation site`, {
     hint: "name another with --output"
   });
@@ -46128,21 +46151,21 @@ async function writeFolder(output, make) {
   try {
     const made2 = await make((path2, data) => {
       const folder2 = (0, import_node_path112.dirname)((0, import_node_path112.join)(staged, path2));
-      if (!folders2.has(folder2)) (0, import_node_fs88.mkdirSync)(folder2, { recursive: true });
+      if (!folders2.has(folder2)) makeFolder(folder2);
       folders2.add(folder2);
-      (0, import_node_fs88.writeFileSync)((0, import_node_path112.join)(staged, path2), data, { flag: "wx" });
+      (0, import_node_fs83.writeFileSync)((0, import_node_path112.join)(staged, path2), data, { flag: "wx" });
     });
-    if ((0, import_node_fs88.existsSync)(output)) (0, import_node_fs88.renameSync)(output, former);
-    (0, import_node_fs88.renameSync)(staged, output);
+    if ((0, import_node_fs83.existsSync)(output)) (0, import_node_fs83.renameSync)(output, former);
+    (0, import_node_fs83.renameSync)(staged, output);
     return made2;
   } finally {
-    (0, import_node_fs88.rmSync)(staged, { recursive: true, force: true });
-    (0, import_node_fs88.rmSync)(former, { recursive: true, force: true });
+    (0, import_node_fs83.rmSync)(staged, { recursive: true, force: true });
+    (0, import_node_fs83.rmSync)(former, { recursive: true, force: true });
   }
 }
 
 // ts-src/docs/publication.ts
-var import_node_fs89 = require("node:fs");
+var import_node_fs84 = require("node:fs");
 var import_node_path113 = require("node:path");
 init_files();
 init_process();
@@ -46186,7 +46209,7 @@ async function publishSite(endpoint, folder2, state, keep2) {
     const other = [];
     await parallel(files, endpoint.width, async ({ path: path2 }) => {
       const local2 = (0, import_node_path113.join)(folder2, path2);
-      const file3 = { path: local2, sha256: await sha256File(local2), size: (0, import_node_fs89.statSync)(local2).size };
+      const file3 = { path: local2, sha256: await sha256File(local2), size: (0, import_node_fs84.statSync)(local2).size };
       const placed2 = await endpoint.placeFile(`${state.path}/${path2}`, file3);
       if (placed2 === "written") written3++;
       if (placed2 === "other") other.push(path2);
@@ -46230,8 +46253,8 @@ async function switchLatest(endpoint, states, state) {
 `));
   if (endpoint.folder !== void 0) {
     const link = temporaryBeside((0, import_node_path113.join)(endpoint.folder, "latest"));
-    (0, import_node_fs89.symlinkSync)(state.path, link);
-    (0, import_node_fs89.renameSync)(link, (0, import_node_path113.join)(endpoint.folder, "latest"));
+    (0, import_node_fs84.symlinkSync)(state.path, link);
+    (0, import_node_fs84.renameSync)(link, (0, import_node_path113.join)(endpoint.folder, "latest"));
   } else await endpoint.put("latest/index.html", Buffer.from(redirect(`../${state.path}/index.html`)));
   await endpoint.put(
     "index.html",
@@ -46253,7 +46276,7 @@ fetch(to,{method:"HEAD"}).then(function(r){r.ok?go(to):location.replace("${root}
 }
 async function removeState(endpoint, path2) {
   if (endpoint.folder !== void 0) {
-    (0, import_node_fs89.rmSync)((0, import_node_path113.join)(endpoint.folder, path2), { recursive: true, force: true });
+    (0, import_node_fs84.rmSync)((0, import_node_path113.join)(endpoint.folder, path2), { recursive: true, force: true });
     return 1;
   }
   const names4 = [];
@@ -46268,7 +46291,7 @@ init_diagnostics();
 init_channels();
 
 // ts-src/cli/farm/work.ts
-var import_node_fs92 = require("node:fs");
+var import_node_fs86 = require("node:fs");
 var import_node_path117 = require("node:path");
 init_diagnostics();
 init_names();
@@ -46281,7 +46304,6 @@ init_files();
 
 // ts-src/farm/run-manifest.ts
 var import_node_crypto16 = require("node:crypto");
-var import_node_fs91 = require("node:fs");
 var import_node_path115 = require("node:path");
 var import_node_zlib13 = require("node:zlib");
 init_diagnostics();
@@ -46323,7 +46345,7 @@ var distributionsIn = (distributions) => distributions.map(({ name: name6, rosVe
 }));
 
 // ts-src/farm/run-files.ts
-var import_node_fs90 = require("node:fs");
+var import_node_fs85 = require("node:fs");
 var import_node_path114 = require("node:path");
 init_files();
 init_diagnostics();
@@ -46344,7 +46366,7 @@ function filesOf4(distro, root, keyRoot = root) {
   const diagnostics = [];
   for (const [path2, from] of [...paths2].sort(([a], [b]) => compare(a, b))) {
     try {
-      files[path2] = (0, import_node_fs90.readFileSync)((0, import_node_path114.join)(from, path2)).toString("base64");
+      files[path2] = (0, import_node_fs85.readFileSync)((0, import_node_path114.join)(from, path2)).toString("base64");
     } catch {
       diagnostics.push(error("file-missing", `the distro file names ${path2}, which is not there`));
     }
@@ -46417,7 +46439,7 @@ function unzipped3(data) {
   }
 }
 async function loadRun(id, storeUri, root, state, untrusted) {
-  (0, import_node_fs91.mkdirSync)(state, { recursive: true });
+  makeFolder(state);
   const store2 = await openStore(storeUri, root, state, untrusted);
   const missing = bad(
     error("run-missing", `the store ${store2.blobs.where} has no run '${id}'`, {
@@ -46632,13 +46654,13 @@ async function loadNamed(verb, values) {
 `);
     return void 0;
   }
-  const loaded = await loadRun(
-    values.run,
-    values.store,
-    process.cwd(),
-    farmState(values),
-    values.namespace || void 0
-  );
+  const state = farmState(values);
+  const foreign = await checkOwnFolder(process.cwd(), state);
+  if (foreign) {
+    showDiagnostics([foreign]);
+    return void 0;
+  }
+  const loaded = await loadRun(values.run, values.store, process.cwd(), state, values.namespace || void 0);
   if (loaded.ok) return loaded.value;
   showDiagnostics(loaded.diagnostics);
   return void 0;
@@ -46691,7 +46713,7 @@ function planOf({ input, parts: parts2 }, numbers) {
 }
 function lately(file3) {
   try {
-    return Date.now() - (0, import_node_fs92.statSync)(file3).mtimeMs < 36e5;
+    return Date.now() - (0, import_node_fs86.statSync)(file3).mtimeMs < 36e5;
   } catch {
     return false;
   }
@@ -46855,7 +46877,7 @@ var docsOptions = {
 };
 
 // ts-src/cli/docs-session.ts
-var import_node_fs93 = require("node:fs");
+init_files();
 
 // ts-src/farm/gather.ts
 var import_node_path118 = require("node:path");
@@ -46938,7 +46960,7 @@ async function openDocs(values, packages, limits2, signal) {
   const lacking2 = await missingTools(driver.name, input.plan);
   showDiagnostics(lacking2);
   if (lacking2.length) return void 0;
-  (0, import_node_fs93.mkdirSync)(input.state, { recursive: true });
+  makeFolder(input.state);
   await openScratch(input.state, driver);
   const session2 = await openSession(
     { ...input, documented: documentedOn(input.distro, input.plan) },
@@ -47023,7 +47045,7 @@ async function makeDocs(values, opened, workers, signal) {
     );
   const fault4 = outputFault2(output);
   if (fault4) return told6(fault4);
-  (0, import_node_fs94.mkdirSync)((0, import_node_path119.resolve)(output, ".."), { recursive: true });
+  makeFolder((0, import_node_path119.resolve)(output, ".."));
   if (opened.gather) await opened.gather(logFolder(output));
   else await runTasks(values, session2, workers, output, signal);
   if (signal.aborted) return exit.failed;
@@ -47034,7 +47056,7 @@ async function makeDocs(values, opened, workers, signal) {
     session2.input.plan.stamp
   );
   const { organization } = distro;
-  const digest4 = siteDigest(organization, packages, sha256((0, import_node_fs94.readFileSync)(process.argv[1] ?? "")));
+  const digest4 = siteDigest(organization, packages, sha256((0, import_node_fs87.readFileSync)(process.argv[1] ?? "")));
   const state = stateOf2(session2.input.plan.stamp, digest4, packages);
   const published = values.publish === void 0 ? {} : { published: { channel: values.publish, state: state.path } };
   const site = await writeFolder(
@@ -49914,13 +49936,14 @@ the first one is drawn.`,
 });
 
 // ts-src/cli/image.ts
-var import_node_fs110 = require("node:fs");
+var import_node_fs101 = require("node:fs");
 var import_node_path137 = require("node:path");
+init_files();
 init_diagnostics();
 init_images();
 
 // ts-src/images/build.ts
-var import_node_fs105 = require("node:fs");
+var import_node_fs98 = require("node:fs");
 var import_node_path131 = require("node:path");
 init_diagnostics();
 init_digest();
@@ -49974,8 +49997,9 @@ function ownPackages(image2, index, patterns2, debian2) {
 }
 
 // ts-src/images/config.ts
-var import_node_fs95 = require("node:fs");
+var import_node_fs88 = require("node:fs");
 var import_node_path122 = require("node:path");
+init_files();
 init_names();
 init_digest();
 init_images();
@@ -50411,9 +50435,9 @@ function prefixesOf({ distro, image: image2 }) {
 function writeConfig(facts, folder2, machine) {
   const { image: image2, inputs, repository: repository2 } = facts;
   const { spec } = image2;
-  (0, import_node_fs95.mkdirSync)((0, import_node_path122.join)(folder2, "keys"), { recursive: true });
-  (0, import_node_fs95.mkdirSync)((0, import_node_path122.join)(folder2, "files"));
-  const write3 = (name6, data) => (0, import_node_fs95.writeFileSync)((0, import_node_path122.join)(folder2, name6), data, { flag: "wx" });
+  makeFolder((0, import_node_path122.join)(folder2, "keys"));
+  (0, import_node_fs88.mkdirSync)((0, import_node_path122.join)(folder2, "files"));
+  const write3 = (name6, data) => (0, import_node_fs88.writeFileSync)((0, import_node_path122.join)(folder2, name6), data, { flag: "wx" });
   write3("setup.sh", scripts.setup);
   write3("image.json", imageJson(facts));
   write3("entrypoint", scripts.entrypoint);
@@ -50451,7 +50475,7 @@ function writeConfig(facts, folder2, machine) {
 }
 
 // ts-src/images/inputs.ts
-var import_node_fs96 = require("node:fs");
+var import_node_fs89 = require("node:fs");
 var import_node_path123 = require("node:path");
 init_diagnostics();
 init_digest();
@@ -50524,7 +50548,7 @@ async function packOverlay(root, folder2) {
     const strange = found2.find((f) => f.kind !== "a file" && f.kind !== "a link");
     if (strange) return `the overlay holds ${strange.kind}: ${strange.path}`;
     if (!found2.length) return `the overlay ${folder2} holds no files, or is not there`;
-    const total = found2.reduce((n, f) => n + (0, import_node_fs96.lstatSync)((0, import_node_path123.join)(root, f.path)).size, 0);
+    const total = found2.reduce((n, f) => n + (0, import_node_fs89.lstatSync)((0, import_node_path123.join)(root, f.path)).size, 0);
     if (total > largest10) return `the overlay ${folder2} is larger than ${largest10 >> 20} MiB`;
   } catch (e) {
     if (e instanceof LeftBehindError) return e.message;
@@ -50544,7 +50568,7 @@ init_diagnostics();
 init_names();
 
 // ts-src/images/disk.ts
-var import_node_fs99 = require("node:fs");
+var import_node_fs92 = require("node:fs");
 var import_node_path124 = require("node:path");
 init_diagnostics();
 init_digest();
@@ -50590,13 +50614,13 @@ var grubMenu = (title, version3, options5) => [
 
 // ts-src/images/bmap.ts
 var import_node_crypto17 = require("node:crypto");
-var import_node_fs97 = require("node:fs");
+var import_node_fs90 = require("node:fs");
 init_digest();
 var block5 = 4096;
 var step = 1024;
 function mapped(file3) {
-  const handle = (0, import_node_fs97.openSync)(file3, "r");
-  const { size: size3 } = (0, import_node_fs97.fstatSync)(handle);
+  const handle = (0, import_node_fs90.openSync)(file3, "r");
+  const { size: size3 } = (0, import_node_fs90.fstatSync)(handle);
   const chunk = Buffer.alloc(block5 * step);
   const zero = Buffer.alloc(block5);
   const ranges = [];
@@ -50609,7 +50633,7 @@ function mapped(file3) {
   };
   try {
     for (let at3 = 0; at3 * block5 < size3; at3 += step) {
-      const n = (0, import_node_fs97.readSync)(handle, chunk, 0, chunk.length, at3 * block5);
+      const n = (0, import_node_fs90.readSync)(handle, chunk, 0, chunk.length, at3 * block5);
       for (let i = 0; i * block5 < n; i++) {
         const data = chunk.subarray(i * block5, Math.min(n, (i + 1) * block5));
         if (data.equals(zero.subarray(0, data.length))) end2(at3 + i - 1);
@@ -50621,7 +50645,7 @@ function mapped(file3) {
     }
     end2(Math.ceil(size3 / block5) - 1);
   } finally {
-    (0, import_node_fs97.closeSync)(handle);
+    (0, import_node_fs90.closeSync)(handle);
   }
   return { size: size3, ranges };
 }
@@ -50644,12 +50668,12 @@ ${lines.join("\n")}
     </BlockMap>
 </bmap>
 `;
-  (0, import_node_fs97.writeFileSync)(target2, text8(sha256(text8("0".repeat(64)))), { flag: "wx" });
+  (0, import_node_fs90.writeFileSync)(target2, text8(sha256(text8("0".repeat(64)))), { flag: "wx" });
   return Promise.resolve();
 }
 
 // ts-src/images/ext4.ts
-var import_node_fs98 = require("node:fs");
+var import_node_fs91 = require("node:fs");
 var table = Uint32Array.from({ length: 256 }, (_, n) => {
   let c = n;
   for (let k = 0; k < 8; k++) c = c & 1 ? c >>> 1 ^ 2197175160 : c >>> 1;
@@ -50674,13 +50698,13 @@ var changed = [
 var checksumLow = 124;
 var checksumHigh = 130;
 function normalizeExt4(file3, latest) {
-  const handle = (0, import_node_fs98.openSync)(file3, "r+");
+  const handle = (0, import_node_fs91.openSync)(file3, "r+");
   try {
-    const size3 = (0, import_node_fs98.fstatSync)(handle).size;
+    const size3 = (0, import_node_fs91.fstatSync)(handle).size;
     const read3 = (at3, length) => {
       if (at3 < 0 || at3 + length > size3) throw new Error("an ext4 file system names blocks beyond its end");
       const data = Buffer.alloc(length);
-      (0, import_node_fs98.readSync)(handle, data, 0, length, at3);
+      (0, import_node_fs91.readSync)(handle, data, 0, length, at3);
       return data;
     };
     const sb = read3(1024, 1024);
@@ -50708,10 +50732,10 @@ function normalizeExt4(file3, latest) {
         normalizeInode(inode, latest);
         if (checksums) sealInode(inode, g * perGroup + i + 1, seed);
       }
-      (0, import_node_fs98.writeSync)(handle, inodes, 0, length, at3);
+      (0, import_node_fs91.writeSync)(handle, inodes, 0, length, at3);
     }
   } finally {
-    (0, import_node_fs98.closeSync)(handle);
+    (0, import_node_fs91.closeSync)(handle);
   }
 }
 function normalizeInode(inode, latest) {
@@ -50773,7 +50797,7 @@ function writeBootFiles(folder2, facts, key, version3) {
   const title = `${facts.distro.organization} ${name6}`;
   const restart = ab ? " panic=10" : "";
   const kernelOptions = `root=${partition} rw console=tty0 console=${firmware[target2.architecture]?.console}${restart}`;
-  const write3 = (file3, text8) => (0, import_node_fs99.writeFileSync)((0, import_node_path124.join)(folder2, file3), text8, { flag: "wx" });
+  const write3 = (file3, text8) => (0, import_node_fs92.writeFileSync)((0, import_node_path124.join)(folder2, file3), text8, { flag: "wx" });
   write3("name", version3);
   write3("entry-name", ab ? `${version3}+3.conf` : "slipway.conf");
   write3("loader.conf", "timeout 1\nconsole-mode keep\n");
@@ -50795,7 +50819,7 @@ async function makeDisk(room, facts, root, options5) {
   const known3 = firmware[target2.architecture];
   if (!known3) return bad(error("image-kind", `no disks are made for ${target2.architecture}`));
   const folder2 = (0, import_node_path124.join)(options5.folder, "disk");
-  (0, import_node_fs99.mkdirSync)(folder2);
+  (0, import_node_fs92.mkdirSync)(folder2);
   const { key, epoch } = options5;
   const rootUuid = uuidOf(`${key} root`);
   const version3 = `${name6}_${imageVersion(facts.state.stamp, key)}`;
@@ -50827,7 +50851,7 @@ async function makeDisk(room, facts, root, options5) {
   });
   if (made2.code !== 0) return bad(diskFailed(room, spec.size));
   normalizeExt4((0, import_node_path124.join)(folder2, "root.raw"), epoch);
-  const rootSectors = (0, import_node_fs99.statSync)((0, import_node_path124.join)(folder2, "root.raw")).size / sector2;
+  const rootSectors = (0, import_node_fs92.statSync)((0, import_node_path124.join)(folder2, "root.raw")).size / sector2;
   const parts2 = [
     { name: labels.esp, type: types2.esp, file: "esp.raw", sectors: esp },
     { name: ab ? version3 : labels.root, type: known3.root, file: "root.raw", sectors: rootSectors }
@@ -50841,9 +50865,9 @@ async function makeDisk(room, facts, root, options5) {
   if (!bios) return assemble2(folder2, key, parts2);
   const sectors = mebibyte / sector2;
   parts2.push({ name: labels.bios, type: biosPartition, file: "bios-core.img", sectors, front: true });
-  const core = placedCore((0, import_node_fs99.readFileSync)((0, import_node_path124.join)(folder2, "bios-core.img")), sectors);
+  const core = placedCore((0, import_node_fs92.readFileSync)((0, import_node_path124.join)(folder2, "bios-core.img")), sectors);
   if (!core) return bad(noGrub(name6));
-  (0, import_node_fs99.writeFileSync)((0, import_node_path124.join)(folder2, "bios-core.img"), core);
+  (0, import_node_fs92.writeFileSync)((0, import_node_path124.join)(folder2, "bios-core.img"), core);
   const assembled = await assemble2(folder2, key, parts2);
   if (!assembled.ok || writeBootSector(assembled.value.raw, (0, import_node_path124.join)(folder2, "bios-boot.img"), sectors)) return assembled;
   return bad(noGrub(name6));
@@ -50852,15 +50876,15 @@ var noGrub = (image2) => error("image-render", `unsupported GRUB in the image '$
   hint: "remove `bios` from `boot`, and report this with the version of grub-pc-bin"
 });
 function writeBootSector(raw, boot, core) {
-  const handle = (0, import_node_fs99.openSync)(raw, "r+");
+  const handle = (0, import_node_fs92.openSync)(raw, "r+");
   try {
     const before2 = Buffer.alloc(sector2);
-    (0, import_node_fs99.readSync)(handle, before2, 0, sector2, 0);
-    const made2 = bootSector(before2, (0, import_node_fs99.readFileSync)(boot), core);
-    if (made2) (0, import_node_fs99.writeSync)(handle, made2, 0, sector2, 0);
+    (0, import_node_fs92.readSync)(handle, before2, 0, sector2, 0);
+    const made2 = bootSector(before2, (0, import_node_fs92.readFileSync)(boot), core);
+    if (made2) (0, import_node_fs92.writeSync)(handle, made2, 0, sector2, 0);
     return made2 !== void 0;
   } finally {
-    (0, import_node_fs99.closeSync)(handle);
+    (0, import_node_fs92.closeSync)(handle);
   }
 }
 var diskFailed = (room, size3) => error("image-render", `the disk could not be made${size3 === void 0 ? "" : `; is ${size3} enough for it?`}`, {
@@ -50946,19 +50970,19 @@ async function renderDisk(room, facts, root, options5) {
       ["initrd", "initrd"],
       ["entry.conf", "conf"]
     ]) {
-      (0, import_node_fs99.renameSync)((0, import_node_path124.join)(folder2, from), named7(ending));
+      (0, import_node_fs92.renameSync)((0, import_node_path124.join)(folder2, from), named7(ending));
       files.push(named7(ending));
     }
     files.push(named7("root.raw.zst"));
   }
-  const bytes = (0, import_node_fs99.statSync)(raw).size;
-  (0, import_node_fs99.rmSync)(folder2, { recursive: true, force: true });
+  const bytes = (0, import_node_fs92.statSync)(raw).size;
+  (0, import_node_fs92.rmSync)(folder2, { recursive: true, force: true });
   return good({ files, bytes });
 }
 
 // ts-src/images/docker.ts
 var import_node_crypto18 = require("node:crypto");
-var import_node_fs100 = require("node:fs");
+var import_node_fs93 = require("node:fs");
 init_digest();
 var oci = {
   amd64: { architecture: "amd64" },
@@ -51035,12 +51059,12 @@ function writeDockerTar(image2, tags2, target2) {
       Layers: layers2.map((l) => blob(l.digest))
     }
   ];
-  const out = (0, import_node_fs100.openSync)(target2, "w");
+  const out = (0, import_node_fs93.openSync)(target2, "w");
   const hash3 = (0, import_node_crypto18.createHash)("sha256");
   let size3 = 0;
   let damaged2;
   const write3 = (data) => {
-    for (let at3 = 0; at3 < data.length; ) at3 += (0, import_node_fs100.writeSync)(out, data, at3);
+    for (let at3 = 0; at3 < data.length; ) at3 += (0, import_node_fs93.writeSync)(out, data, at3);
     hash3.update(data);
     size3 += data.length;
   };
@@ -51057,31 +51081,31 @@ function writeDockerTar(image2, tags2, target2) {
       write3(paddingOf(layer.size));
     }
     write3(endOfTar);
-    (0, import_node_fs100.fsyncSync)(out);
+    (0, import_node_fs93.fsyncSync)(out);
   } finally {
-    (0, import_node_fs100.closeSync)(out);
+    (0, import_node_fs93.closeSync)(out);
   }
   return { id: `sha256:${sha256(config2)}`, sha256: hash3.digest("hex"), size: size3, ...damaged2 ? { damaged: damaged2 } : {} };
 }
 function copyLayer(layer, write3) {
   const buffer = Buffer.alloc(1 << 20);
   const hash3 = (0, import_node_crypto18.createHash)("sha256");
-  const from = (0, import_node_fs100.openSync)(layer.tar, "r");
+  const from = (0, import_node_fs93.openSync)(layer.tar, "r");
   try {
-    for (let n = (0, import_node_fs100.readSync)(from, buffer); n > 0; n = (0, import_node_fs100.readSync)(from, buffer)) {
+    for (let n = (0, import_node_fs93.readSync)(from, buffer); n > 0; n = (0, import_node_fs93.readSync)(from, buffer)) {
       const part = buffer.subarray(0, n);
       hash3.update(part);
       write3(part);
     }
   } finally {
-    (0, import_node_fs100.closeSync)(from);
+    (0, import_node_fs93.closeSync)(from);
   }
   return hash3.digest("hex") === layer.diffId;
 }
 
 // ts-src/images/lxd.ts
 var import_node_crypto19 = require("node:crypto");
-var import_node_fs101 = require("node:fs");
+var import_node_fs94 = require("node:fs");
 var import_node_path125 = require("node:path");
 init_process();
 init_diagnostics();
@@ -51127,7 +51151,7 @@ async function renderLxd(room, facts, root, options5) {
   const version3 = imageVersion(facts.state.stamp, options5.key);
   const work2 = newScratch(room.state);
   const plain5 = (0, import_node_path125.join)(work2, "metadata.tar");
-  (0, import_node_fs101.writeFileSync)(plain5, lxdMetadata(facts, version3, options5.epoch));
+  (0, import_node_fs94.writeFileSync)(plain5, lxdMetadata(facts, version3, options5.epoch));
   const fileOf3 = (ending) => (0, import_node_path125.join)(options5.folder, imageFile(name6, version3, target2.architecture, ending));
   const [metadata, squashed] = [fileOf3(lxdEndings.metadata), fileOf3(lxdEndings.root)];
   const packed3 = await room.driver.read({
@@ -51144,7 +51168,7 @@ async function renderLxd(room, facts, root, options5) {
 async function fingerprint2(files) {
   const digest4 = (0, import_node_crypto19.createHash)("sha256");
   for (const file3 of files)
-    for await (const chunk of (0, import_node_fs101.createReadStream)(file3)) if (Buffer.isBuffer(chunk)) digest4.update(chunk);
+    for await (const chunk of (0, import_node_fs94.createReadStream)(file3)) if (Buffer.isBuffer(chunk)) digest4.update(chunk);
   return digest4.digest("hex");
 }
 function simplestreams(channel2, organization, files) {
@@ -51254,14 +51278,14 @@ async function rootfs(room, facts, root, options5) {
 }
 
 // ts-src/images/root.ts
-var import_node_fs104 = require("node:fs");
+var import_node_fs97 = require("node:fs");
 var import_node_path130 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
 
 // ts-src/images/layers.ts
-var import_node_fs102 = require("node:fs");
+var import_node_fs95 = require("node:fs");
 var import_node_crypto20 = require("node:crypto");
 var import_node_path128 = require("node:path");
 init_diagnostics();
@@ -51396,7 +51420,7 @@ function kept3(room, key) {
   const found2 = readJson((0, import_node_path128.join)(folder2, "layer.json"));
   if (found2?.schema !== 1 || found2.key !== key || !exists((0, import_node_path128.join)(folder2, "root"))) return void 0;
   const { schema: _, ...layer } = found2;
-  (0, import_node_fs102.utimesSync)((0, import_node_path128.join)(folder2, "layer.json"), /* @__PURE__ */ new Date(), /* @__PURE__ */ new Date());
+  (0, import_node_fs95.utimesSync)((0, import_node_path128.join)(folder2, "layer.json"), /* @__PURE__ */ new Date(), /* @__PURE__ */ new Date());
   return { ...layer, root: (0, import_node_path128.join)(folder2, "root"), tar: (0, import_node_path128.join)(folder2, "layer.tar"), names: (0, import_node_path128.join)(folder2, "names") };
 }
 async function baseLayer(room) {
@@ -51405,7 +51429,7 @@ async function baseLayer(room) {
   const names4 = (0, import_node_path128.join)(folder2, "names");
   if (!exists(names4)) {
     const nothing4 = (0, import_node_path128.join)(newScratch(room.state), "nothing");
-    (0, import_node_fs102.mkdirSync)(nothing4);
+    (0, import_node_fs95.mkdirSync)(nothing4);
     writeWhole(names4, await namesOf2(room, [nothing4, base.root]), { sync: false });
   }
   const known3 = readJson((0, import_node_path128.join)(folder2, "base.json"));
@@ -51446,14 +51470,14 @@ async function makeLayer(room, request) {
       });
       if (made2.code !== 0) return bad(failure2(room, request, made2.exceeded));
       const staged = (0, import_node_path128.join)(work2, "layer");
-      (0, import_node_fs102.mkdirSync)(staged);
-      (0, import_node_fs102.renameSync)(root, (0, import_node_path128.join)(staged, "root"));
+      (0, import_node_fs95.mkdirSync)(staged);
+      (0, import_node_fs95.renameSync)(root, (0, import_node_path128.join)(staged, "root"));
       const packed3 = await packLayer(room, request, staged);
       if (!packed3.ok) return packed3;
       const folder2 = folderOf2(room, request.key);
       privateFolder(imagesFolder(room.state));
       await room.driver.remove(folder2);
-      (0, import_node_fs102.renameSync)(staged, folder2);
+      (0, import_node_fs95.renameSync)(staged, folder2);
       return good({
         ...packed3.value,
         root: (0, import_node_path128.join)(folder2, "root"),
@@ -51512,14 +51536,14 @@ async function packLayer(room, request, staged) {
   if (after.length > most8) return bad(error("image-install", `${request.what} holds more than ${most8} files`));
   writeWhole((0, import_node_path128.join)(staged, "names"), names4, { sync: false });
   const below3 = request.below[0];
-  const before2 = below3 ? split3((0, import_node_fs102.readFileSync)(below3.names)) : [];
+  const before2 = below3 ? split3((0, import_node_fs95.readFileSync)(below3.names)) : [];
   const secrets = [];
   const reader2 = scanner(secrets, request.kind === "own");
   const hash3 = (0, import_node_crypto20.createHash)("sha256");
-  const out = (0, import_node_fs102.openSync)((0, import_node_path128.join)(staged, "layer.tar"), "w");
+  const out = (0, import_node_fs95.openSync)((0, import_node_path128.join)(staged, "layer.tar"), "w");
   let size3 = 0;
   const write3 = (chunk) => {
-    for (let at3 = 0; at3 < chunk.length; ) at3 += (0, import_node_fs102.writeSync)(out, chunk, at3);
+    for (let at3 = 0; at3 < chunk.length; ) at3 += (0, import_node_fs95.writeSync)(out, chunk, at3);
     hash3.update(chunk);
     size3 += chunk.length;
   };
@@ -51536,9 +51560,9 @@ async function packLayer(room, request, staged) {
       signal: room.signal
     });
     if (packed3.code !== 0) throw new Error(`a layer could not be packed: ${packed3.stderr.trim()}`);
-    (0, import_node_fs102.fsyncSync)(out);
+    (0, import_node_fs95.fsyncSync)(out);
   } finally {
-    (0, import_node_fs102.closeSync)(out);
+    (0, import_node_fs95.closeSync)(out);
   }
   const layer = { key: request.key, diffId: hash3.digest("hex"), size: size3, secrets };
   writeWhole((0, import_node_path128.join)(staged, "layer.json"), JSON.stringify({ schema: 1, ...layer }));
@@ -51557,7 +51581,7 @@ function checkSecrets2(image2, layers2) {
 }
 
 // ts-src/images/system.ts
-var import_node_fs103 = require("node:fs");
+var import_node_fs96 = require("node:fs");
 var import_node_path129 = require("node:path");
 init_diagnostics();
 init_digest();
@@ -51569,7 +51593,7 @@ apt-get -q -o APT::Sandbox::User=root -o APT::Install-Recommends=false -o Debug:
   -o Dir::Cache::pkgcache=/tmp/pkgcache.bin -o Dir::Cache::srcpkgcache=/tmp/srcpkgcache.bin \\
   --simulate install -- "$@" 2>&1`;
 async function placeOwn(room, own3, folder2) {
-  (0, import_node_fs103.mkdirSync)(folder2, { recursive: true });
+  makeFolder(folder2);
   const lost3 = [];
   const placed2 = await room.store.many(own3, async (p) => {
     const name6 = `${p.name}.deb`;
@@ -51579,9 +51603,9 @@ async function placeOwn(room, own3, folder2) {
       return name6;
     }
     try {
-      (0, import_node_fs103.linkSync)(path2, (0, import_node_path129.join)(folder2, name6));
+      (0, import_node_fs96.linkSync)(path2, (0, import_node_path129.join)(folder2, name6));
     } catch {
-      (0, import_node_fs103.copyFileSync)(path2, (0, import_node_path129.join)(folder2, name6));
+      (0, import_node_fs96.copyFileSync)(path2, (0, import_node_path129.join)(folder2, name6));
     }
     return name6;
   });
@@ -51664,7 +51688,7 @@ async function installLayer(room, below3, packages, what, fstab) {
   });
 }
 function writeFstab(folder2, text8) {
-  (0, import_node_fs104.writeFileSync)((0, import_node_path130.join)(folder2, "fstab"), text8);
+  (0, import_node_fs97.writeFileSync)((0, import_node_path130.join)(folder2, "fstab"), text8);
 }
 async function makeRoot(room, facts, plan2, fstab) {
   const base = await baseLayer(room);
@@ -51758,7 +51782,7 @@ function otherImages(name6, known3) {
 // ts-src/images/build.ts
 var revision = 1;
 function archiveTime(base) {
-  const dates = (0, import_node_fs105.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path131.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
+  const dates = (0, import_node_fs98.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path131.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
   return Math.floor(Math.max(3156192e5, ...dates) / 1e3);
 }
 async function repositoryOf(input, diagnostics) {
@@ -52083,8 +52107,8 @@ function imagesOf(opened, names4, values) {
 }
 
 // ts-src/cli/image-publish.ts
-var import_node_fs109 = require("node:fs");
 var import_node_path136 = require("node:path");
+init_files();
 init_diagnostics();
 
 // ts-src/images/publish.ts
@@ -52347,7 +52371,7 @@ init_process();
 
 // ts-src/images/check-disk.ts
 var import_node_crypto22 = require("node:crypto");
-var import_node_fs106 = require("node:fs");
+var import_node_fs99 = require("node:fs");
 var import_node_path133 = require("node:path");
 init_diagnostics();
 init_images();
@@ -52381,7 +52405,7 @@ var firmwares = {
 var longest6 = 20 * 6e4;
 async function checkDisk(input, artifact2) {
   const known3 = firmwares[input.record.architecture];
-  const firmware2 = known3?.files.find((f) => (0, import_node_fs106.existsSync)(f));
+  const firmware2 = known3?.files.find((f) => (0, import_node_fs99.existsSync)(f));
   const file3 = artifact2.files.find((f) => f.name.endsWith(".qcow2"));
   const path2 = file3 && await input.store.path(file3);
   if (path2 === void 0) return failed3(input, artifact2.kind, "the store lost its file", "build it again");
@@ -52522,14 +52546,14 @@ async function checkLxd(input, artifact2) {
 
 // ts-src/images/push.ts
 var import_node_path135 = require("node:path");
-var import_node_fs108 = require("node:fs");
+init_files();
 init_diagnostics();
 init_digest();
 init_names();
 init_process();
 
 // ts-src/images/registry.ts
-var import_node_fs107 = require("node:fs");
+var import_node_fs100 = require("node:fs");
 var import_node_path134 = require("node:path");
 init_diagnostics();
 init_digest();
@@ -52601,7 +52625,7 @@ var Registry = class {
       url2.searchParams.set("digest", blob.digest);
       await this.request("PUT", `${url2.pathname}${url2.search}`, {
         headers: { "content-type": "application/octet-stream", "content-length": String(blob.size) },
-        body: () => Buffer.isBuffer(blob.data) ? blob.data : (0, import_node_fs107.createReadStream)(blob.data.file),
+        body: () => Buffer.isBuffer(blob.data) ? blob.data : (0, import_node_fs100.createReadStream)(blob.data.file),
         once: true
       });
     });
@@ -52708,7 +52732,7 @@ async function packed2(store2, state, layer) {
   const path2 = await store2.path(layer);
   if (path2 === void 0) return void 0;
   const folder2 = newScratch(state);
-  (0, import_node_fs108.mkdirSync)(folder2, { recursive: true });
+  makeFolder(folder2);
   const target2 = (0, import_node_path135.join)(folder2, "layer.tar.gz");
   const made2 = await run("sh", ["-c", 'gzip -n -6 < "$1" > "$2"', "gzip", path2, target2]);
   if (made2.code !== 0) return void 0;
@@ -53050,7 +53074,7 @@ async function publishNamed(opened, names4, values) {
         continue;
       }
       const logs2 = (0, import_node_path136.join)(outputOf2(opened, values), "logs", "images");
-      (0, import_node_fs109.mkdirSync)(logs2, { recursive: true });
+      makeFolder(logs2);
       const done = await publishImage({
         store: store2,
         state: workspace.state,
@@ -53236,7 +53260,7 @@ async function buildOne(opened, one, values, kinds4, within) {
       })
     );
   const logs2 = (0, import_node_path137.join)(outputOf2(opened, values), "logs", "images");
-  (0, import_node_fs110.mkdirSync)(logs2, { recursive: true });
+  makeFolder(logs2);
   return buildImage({
     ...within,
     store: store2,
@@ -53270,7 +53294,7 @@ async function place2({ store: store2, workspace }, values, record3, kinds4) {
 }
 function isSame(a, b, size3) {
   try {
-    const [left, right] = [(0, import_node_fs110.statSync)(a), b === void 0 ? void 0 : (0, import_node_fs110.statSync)(b)];
+    const [left, right] = [(0, import_node_fs101.statSync)(a), b === void 0 ? void 0 : (0, import_node_fs101.statSync)(b)];
     return right !== void 0 && left.ino === right.ino && left.dev === right.dev && left.size === size3;
   } catch {
     return false;
@@ -53325,7 +53349,7 @@ async function diff2({ store: store2 }, [a = "", b = ""], values) {
 }
 
 // ts-src/cli/init.ts
-var import_node_fs111 = require("node:fs");
+var import_node_fs102 = require("node:fs");
 var import_node_path138 = require("node:path");
 var import_promises15 = require("node:readline/promises");
 init_cut();
@@ -53407,7 +53431,7 @@ async function confirm(question) {
   }
 }
 async function mayWrite(root, files, yes) {
-  const others2 = (0, import_node_fs111.readdirSync)(root).filter((name6) => name6 !== ".git");
+  const others2 = (0, import_node_fs102.readdirSync)(root).filter((name6) => name6 !== ".git");
   if (yes || !others2.length) return true;
   if (process.stdin.isTTY && process.stderr.isTTY) {
     writeMessage(`${root} has files already. These would be added:
@@ -53442,8 +53466,8 @@ committed.`,
     }
     const files = renderInit(answers2);
     const names4 = Object.keys(files);
-    (0, import_node_fs111.mkdirSync)(root, { recursive: true });
-    const taken3 = names4.filter((f) => (0, import_node_fs111.existsSync)((0, import_node_path138.join)(root, f)));
+    makeFolder(root);
+    const taken3 = names4.filter((f) => (0, import_node_fs102.existsSync)((0, import_node_path138.join)(root, f)));
     if (taken3.length) {
       const verb = taken3.length > 1 ? "exist" : "exists";
       showDiagnostics([
@@ -53455,7 +53479,7 @@ committed.`,
     }
     if (!await mayWrite(root, names4, values.yes === true)) return exit.failed;
     for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path138.join)(root, path2), text8);
-    const git2 = (0, import_node_fs111.existsSync)((0, import_node_path138.join)(root, ".git")) ? "" : "git init && ";
+    const git2 = (0, import_node_fs102.existsSync)((0, import_node_path138.join)(root, ".git")) ? "" : "git init && ";
     if (isQuiet()) return exit.ok;
     writeOutput(`Wrote a distro repository to ${root}:
 ${names4.map((f) => `    ${f}
@@ -53869,7 +53893,6 @@ function wordsOf2(name6, id, channel2, pointer, done) {
 }
 
 // ts-src/cli/farm/prepare.ts
-var import_node_fs113 = require("node:fs");
 var import_node_path144 = require("node:path");
 init_diagnostics();
 init_files();
@@ -53982,6 +54005,8 @@ async function withDistro(values) {
   if (address.startsWith("-") || /[\0-\x20\x7f]/.test(url2) || address.startsWith("ext::") || ref2 !== void 0 && !isRefName(ref2))
     return bad(error("distro-missing", `'${url2}' is not a URL of a git repository`, { hint: "URL#BRANCH" }));
   const state = farmState(values);
+  const foreign = await checkOwnFolder(process.cwd(), state);
+  if (foreign) return bad(foreign);
   const commit2 = await resolveRef(address, ref2, reporter);
   if (!commit2.ok) return commit2;
   const snapshot2 = await fetchCommit(address, commit2.value, state, reporter);
@@ -54002,7 +54027,7 @@ async function withDistro(values) {
 init_diagnostics();
 
 // ts-src/farm/shard.ts
-var import_node_fs112 = require("node:fs");
+var import_node_fs103 = require("node:fs");
 var import_node_path140 = require("node:path");
 init_maps();
 init_lists();
@@ -54117,7 +54142,7 @@ async function keepSources({ store: store2, input }, packages) {
     const folder2 = (0, import_node_path140.join)(work2, tree);
     const out = await checkout({ gitDir }, tree, folder2);
     if (out.ok) await keepSource(store2, tree, folder2, (0, import_node_path140.join)(work2, `${tree}.packed`));
-    (0, import_node_fs112.rmSync)(folder2, { recursive: true, force: true });
+    (0, import_node_fs103.rmSync)(folder2, { recursive: true, force: true });
   });
 }
 function scheduleOf(session2, id, part, outlook, testsStop) {
@@ -54662,7 +54687,7 @@ async function runPrepare(given, packages) {
     showDiagnostics(tools2);
     return exit.failed;
   }
-  (0, import_node_fs113.mkdirSync)(state, { recursive: true });
+  makeFolder(state);
   await openScratch(state, driver);
   try {
     return await prepareRun(run2, driver, limits2);
@@ -54882,7 +54907,7 @@ async function rehearse(values, secret2) {
 }
 
 // ts-src/cli/farm/change-effects.ts
-var import_node_fs114 = require("node:fs");
+var import_node_fs104 = require("node:fs");
 var import_node_path146 = require("node:path");
 init_maps();
 init_files();
@@ -54940,7 +54965,7 @@ async function abiDetails({ store: store2, input }, old, now) {
   if (!b.ok) return reasonOf3(b);
   const folder2 = newScratch(input.state);
   const compared = await compareBuilds(a.value, b.value, folder2);
-  (0, import_node_fs114.rmSync)(folder2, { recursive: true, force: true });
+  (0, import_node_fs104.rmSync)(folder2, { recursive: true, force: true });
   return compared.ok ? renderAbi(compared.value.changes, compared.value.details) : reasonOf3(compared);
 }
 var reasonOf3 = ({ diagnostics }) => `${diagnostics[0]?.message ?? ""}
@@ -56185,12 +56210,12 @@ var completionOf = (commands2) => ({
 });
 
 // ts-src/cli/logs.ts
-var import_node_fs116 = require("node:fs");
+var import_node_fs106 = require("node:fs");
 var import_node_path150 = require("node:path");
 init_diagnostics();
 
 // ts-src/cli/output-folder.ts
-var import_node_fs115 = require("node:fs");
+var import_node_fs105 = require("node:fs");
 var import_node_path149 = require("node:path");
 init_diagnostics();
 var outputOptions = {
@@ -56205,7 +56230,7 @@ var outputOptions = {
 function outputFolder(values) {
   if (values.output !== void 0) return good((0, import_node_path149.resolve)(values.output));
   const file3 = findDistro(values);
-  return (0, import_node_fs115.existsSync)(file3) ? good((0, import_node_path149.join)((0, import_node_path149.resolve)(file3, ".."), "out")) : bad(distroMissing(file3));
+  return (0, import_node_fs105.existsSync)(file3) ? good((0, import_node_path149.join)((0, import_node_path149.resolve)(file3, ".."), "out")) : bad(distroMissing(file3));
 }
 
 // ts-src/cli/logs.ts
@@ -56214,7 +56239,7 @@ function logsIn(output) {
   const found2 = [];
   let entries2;
   try {
-    entries2 = (0, import_node_fs116.readdirSync)(root, { recursive: true }).map(String);
+    entries2 = (0, import_node_fs106.readdirSync)(root, { recursive: true }).map(String);
   } catch {
     return [];
   }
@@ -56222,14 +56247,14 @@ function logsIn(output) {
     const [, scope2, name6, test3] = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry2) ?? [];
     if (scope2 === void 0 || name6 === void 0) continue;
     const path2 = (0, import_node_path150.join)(root, entry2);
-    const status = (0, import_node_fs116.lstatSync)(path2);
+    const status = (0, import_node_fs106.lstatSync)(path2);
     if (!status.isFile()) continue;
     found2.push({ scope: scope2, package: name6, test: test3 !== void 0, path: path2, modified: status.mtimeMs });
   }
   return found2.sort((a, b) => b.modified - a.modified);
 }
 async function printFile(path2) {
-  for await (const chunk of (0, import_node_fs116.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
+  for await (const chunk of (0, import_node_fs106.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
 }
 var logs = defineCommand({
   summary: "print the log of a package's last build or test on this machine",
@@ -56336,7 +56361,7 @@ var manualOf = (commands2) => ({
 });
 
 // ts-src/cli/serve.ts
-var import_node_fs117 = require("node:fs");
+var import_node_fs107 = require("node:fs");
 var import_node_http2 = require("node:http");
 var import_node_path151 = require("node:path");
 init_diagnostics();
@@ -56355,8 +56380,8 @@ function fileOf2(root, url2) {
   }
   if (path2.includes("\0")) return void 0;
   try {
-    const file3 = (0, import_node_fs117.realpathSync)((0, import_node_path151.join)(root, path2));
-    return file3.startsWith(`${(0, import_node_fs117.realpathSync)(root)}/`) && (0, import_node_fs117.lstatSync)(file3).isFile() ? file3 : void 0;
+    const file3 = (0, import_node_fs107.realpathSync)((0, import_node_path151.join)(root, path2));
+    return file3.startsWith(`${(0, import_node_fs107.realpathSync)(root)}/`) && (0, import_node_fs107.lstatSync)(file3).isFile() ? file3 : void 0;
   } catch {
     return void 0;
   }
@@ -56370,12 +56395,12 @@ function answer2(root, request, response) {
     response.writeHead(404, { "content-type": "text/plain" }).end("not found\n");
     return;
   }
-  const { size: size3 } = (0, import_node_fs117.lstatSync)(file3);
+  const { size: size3 } = (0, import_node_fs107.lstatSync)(file3);
   const type = types3[/\.([a-z]+)$/.exec(file3)?.[1] ?? ""] ?? "application/octet-stream";
   response.writeHead(200, { "content-type": type, "content-length": size3, "x-content-type-options": "nosniff" });
   if (method === "HEAD") response.end();
   else
-    (0, import_node_fs117.createReadStream)(file3).on("error", () => response.destroy()).pipe(response);
+    (0, import_node_fs107.createReadStream)(file3).on("error", () => response.destroy()).pipe(response);
 }
 function unserved(address, port, { code: code2, message }) {
   const fault4 = (why, hint) => error("serve-failed", `can't listen on ${address}, port ${port}: ${why}`, { hint });
@@ -56421,7 +56446,7 @@ a web server or a bucket.`,
       return exit.failed;
     }
     const root = (0, import_node_path151.join)(output.value, "apt");
-    if (!(0, import_node_fs117.existsSync)(root)) {
+    if (!(0, import_node_fs107.existsSync)(root)) {
       showDiagnostics([
         error("repository-missing", `${root} does not exist`, { hint: "create it with `slipway build`" })
       ]);
@@ -56451,8 +56476,8 @@ a web server or a bucket.`,
 });
 
 // ts-src/cli/shell.ts
-var import_node_fs118 = require("node:fs");
 var import_node_path152 = require("node:path");
+init_files();
 init_diagnostics();
 init_diagnostics();
 var { distribution: distribution2, platform: platform2, architecture: architecture2, variant: variant2 } = selectionOptions;
@@ -56495,7 +56520,7 @@ exits with its exit code. All changes in the root are lost when the shell ends.`
     showDiagnostics(lacking2);
     if (lacking2.length) return exit.failed;
     const stop = untilStopped();
-    (0, import_node_fs118.mkdirSync)(planned2.value.workspace.state, { recursive: true });
+    makeFolder(planned2.value.workspace.state);
     await openScratch(planned2.value.workspace.state, driver);
     try {
       return await openIn(values, planned2.value, name6, command2, { limits: limits2, signal: stop.signal });
@@ -56674,7 +56699,7 @@ init_process();
 async function main(args) {
   onSlow((text8) => writeNote(`${text8}
 `));
-  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs119.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
+  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs108.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
   const [name6, ...rest2] = args;
   if (name6 === void 0 || name6 === "--help" || name6 === "-h" || name6 === "help") {
     if (name6 === "help" && rest2[0] !== void 0) return main([rest2[0], "--help"]);

@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { collect } from '../../ts-src/collect/collect.ts';
 import { environmentFault } from '../../ts-src/io/faults.ts';
+import { makeFolder } from '../../ts-src/io/files.ts';
 import { programFault, reasonOf, run } from '../../ts-src/io/process.ts';
 import { isSourceUrl, redacted } from '../../ts-src/model/urls.ts';
 import { readFolder } from '../../ts-src/read/folders.ts';
@@ -24,6 +25,28 @@ async function told(work: () => unknown): Promise<string | undefined> {
     return environmentFault(e) ?? `internal: ${String(e)}`;
   }
 }
+
+describe('a folder with its parents', () => {
+  it('is made, also where parts of it exist', () => {
+    const path = join(folder, 'new/of/all');
+    makeFolder(path, 0o700);
+    makeFolder(path);
+    expect(statSync(join(folder, 'new')).mode & 0o777).toBe(0o700);
+    symlinkSync('new', join(folder, 'linked'));
+    makeFolder(join(folder, 'linked/of/more'));
+    expect(statSync(join(folder, 'new/of/more')).isDirectory()).toBe(true);
+  });
+
+  it('is a fault where it can not be: on /proc, where Node itself never returns, behind a file or a dead link', async () => {
+    writeFileSync(join(folder, 'file'), '');
+    symlinkSync('nowhere', join(folder, 'dead'));
+    for (const path of ['/proc/x/y', join(folder, 'file'), join(folder, 'file/x'), join(folder, 'dead')])
+      expect(await told(() => makeFolder(path)), path).not.toMatch(/^internal/);
+    expect(await told(() => makeFolder('/proc/x/y'))).toBe(
+      "/proc/x: the folder can't be made: is the file system above it read-only?",
+    );
+  });
+});
 
 describe('a part of a store that can not be read', () => {
   it('is an error and not empty, so that a clean-up removes nothing that it refers to', async () => {

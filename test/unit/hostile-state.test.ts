@@ -2,8 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { checkStateFolder, checkStore } from '../../ts-src/read/own-folder.ts';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { loadNamed } from '../../ts-src/cli/farm/work.ts';
+import { checkOwnFolder, checkStateFolder, checkStore } from '../../ts-src/read/own-folder.ts';
 import { readWorkspace } from '../../ts-src/read/workspace.ts';
 import { committing } from './git-author.ts';
 
@@ -105,4 +106,23 @@ it('a state folder that others can write to, or of another user, is refused', as
   expect((await checkStateFolder(other, join(other, '.slipway')))?.message).toBe(
     'the folder belongs to another user (65534)',
   );
+});
+
+it('commands of a farm refuse such a state folder', async () => {
+  const state = join(folder, 'farm');
+  mkdirSync(state);
+  chmodSync(state, 0o777);
+  const said: string[] = [];
+  const write = vi.spyOn(process.stderr, 'write').mockImplementation((text) => said.push(String(text)) > 0);
+  try {
+    expect(await loadNamed('work', { run: 'x', store: `file:${folder}`, state })).toBeUndefined();
+  } finally {
+    write.mockRestore();
+  }
+  expect(said.join('')).toContain('everybody may write to the folder');
+  expect(readdirSync(state)).toEqual([]);
+
+  // A package's repository may have a link in `out`: these commands write nothing there.
+  const root = repository('package', (at) => symlinkSync(victim, join(at, 'out')));
+  expect(await checkOwnFolder(root, join(folder, 'mine'))).toBeUndefined();
 });

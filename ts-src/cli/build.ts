@@ -1,5 +1,5 @@
-import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { makeFolder } from '../io/files.ts';
 import { error, isError } from '../model/diagnostics.ts';
 import type { TaskResult } from '../model/result.ts';
 import { matcher } from '../plan/globs.ts';
@@ -125,8 +125,8 @@ async function runBuild(
   }
   const publishes = verb === 'build' && values.untrusted === undefined;
   const stop = untilStopped(() => writeNote('\nstopping: what was finished is kept\n'));
-  mkdirSync(workspace.state, { recursive: true });
-  if (values['dry-run'] !== true) mkdirSync(join(output, 'logs'), { recursive: true });
+  makeFolder(workspace.state);
+  if (values['dry-run'] !== true) makeFolder(join(output, 'logs'));
   await openScratch(workspace.state, driver, (line) => writeMessage(`${line}\n`));
   let code: number;
   try {

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { makeFolder } from '../io/files.ts';
 import { documentedOn } from '../engine/docs/targets.ts';
 import { openSession, type Limits, type Session } from '../engine/session.ts';
 import { gather, nothingHappened } from '../farm/gather.ts';
@@ -47,7 +47,7 @@ export async function openDocs(
   const lacking = await missingTools(driver.name, input.plan);
   showDiagnostics(lacking);
   if (lacking.length) return undefined;
-  mkdirSync(input.state, { recursive: true });
+  makeFolder(input.state);
   await openScratch(input.state, driver);
   const session = await openSession(
     { ...input, documented: documentedOn(input.distro, input.plan) },

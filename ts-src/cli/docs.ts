@@ -1,6 +1,7 @@
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { makeFolder } from '../io/files.ts';
 import { sha256 } from '../model/digest.ts';
 import { collectPackages } from '../docs/collect.ts';
 import { outputFault, writeFolder } from '../docs/folder.ts';
@@ -73,7 +74,7 @@ async function makeDocs(values: DocsValues, opened: OpenDocs, workers: number, s
     );
   const fault = outputFault(output);
   if (fault) return told(fault);
-  mkdirSync(resolve(output, '..'), { recursive: true });
+  makeFolder(resolve(output, '..'));
   if (opened.gather) await opened.gather(logFolder(output));
   else await runTasks(values, session, workers, output, signal);
   if (signal.aborted) return exit.failed;

@@ -1,5 +1,5 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeFolder } from '../io/files.ts';
 import { bad, error, good, isError, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import { untilStopped } from '../io/signals.ts';
 import { publishImage } from '../images/publish.ts';
@@ -38,7 +38,7 @@ export async function publishNamed(
         continue;
       }
       const logs = join(outputOf(opened, values), 'logs', 'images');
-      mkdirSync(logs, { recursive: true });
+      makeFolder(logs);
       const done = await publishImage({
         store,
         state: workspace.state,

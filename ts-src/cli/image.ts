@@ -1,5 +1,6 @@
-import { mkdirSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { makeFolder } from '../io/files.ts';
 import { bad, error, good, isError, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import { isImageKind, type ImageKind } from '../model/images.ts';
 import { untilStopped } from '../io/signals.ts';
@@ -142,7 +143,7 @@ async function buildOne(
       }),
     );
   const logs = join(outputOf(opened, values), 'logs', 'images');
-  mkdirSync(logs, { recursive: true });
+  makeFolder(logs);
   return buildImage({
     ...within,
     store,

@@ -1,10 +1,10 @@
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { before } from '../text/cut.ts';
 import { error } from '../model/diagnostics.ts';
 import { nearRelease } from '../model/releases.ts';
-import { writeWhole } from '../io/files.ts';
+import { writeWhole, makeFolder } from '../io/files.ts';
 import { renderInit } from '../render/init.ts';
 import { isQuiet, writeMessage, exit, writeOutput, showDiagnostics, defineCommand, type ValuesOf } from './command.ts';
 import { among, ofForm } from './option-checks.ts';
@@ -88,7 +88,7 @@ committed.`,
     }
     const files = renderInit(answers);
     const names = Object.keys(files);
-    mkdirSync(root, { recursive: true });
+    makeFolder(root);
     const taken = names.filter((f) => existsSync(join(root, f)));
     if (taken.length) {
       const verb = taken.length > 1 ? 'exist' : 'exists';

@@ -1,5 +1,5 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeFolder } from '../io/files.ts';
 import { error } from '../model/diagnostics.ts';
 import { compare } from '../model/diagnostics.ts';
 import { untilStopped } from '../io/signals.ts';
@@ -65,7 +65,7 @@ exits with its exit code. All changes in the root are lost when the shell ends.`
     showDiagnostics(lacking);
     if (lacking.length) return exit.failed;
     const stop = untilStopped();
-    mkdirSync(planned.value.workspace.state, { recursive: true });
+    makeFolder(planned.value.workspace.state);
     await openScratch(planned.value.workspace.state, driver);
     try {
       return await openIn(values, planned.value, name, command, { limits, signal: stop.signal });

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { exists } from '../io/files.ts';
+import { exists, makeFolder } from '../io/files.ts';
 import { tryMutex, withMutex, type Release } from '../io/mutex.ts';
 import { run } from '../io/process.ts';
 import { readEnd } from '../io/untrusted.ts';
@@ -86,7 +86,7 @@ async function contentsOf(request: CollectRequest, alone: Release | undefined): 
 /** Moves it to the trash at once. Removing it takes longer, and no other process has to wait for that. */
 function discard({ paths }: MachineThing, trash: string): void {
   const folder = join(trash, randomBytes(8).toString('hex'));
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   for (const path of paths.filter(exists)) renameSync(path, join(folder, basename(path)));
 }
 

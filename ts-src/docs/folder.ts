@@ -1,6 +1,6 @@
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { temporaryBeside } from '../io/files.ts';
+import { temporaryBeside, makeFolder } from '../io/files.ts';
 import { error, type Diagnostic } from '../model/diagnostics.ts';
 import { siteMark } from './site.ts';
 
@@ -23,7 +23,7 @@ export async function writeFolder<T>(
   try {
     const made = await make((path, data) => {
       const folder = dirname(join(staged, path));
-      if (!folders.has(folder)) mkdirSync(folder, { recursive: true });
+      if (!folders.has(folder)) makeFolder(folder);
       folders.add(folder);
       writeFileSync(join(staged, path), data, { flag: 'wx' });
     });

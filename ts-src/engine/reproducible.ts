@@ -1,6 +1,6 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { sha256File } from '../io/files.ts';
+import { sha256File, makeFolder } from '../io/files.ts';
 import { parallel, reasonOf, run } from '../io/process.ts';
 import { differencesOf, type FileDifference } from '../inspect/differences.ts';
 import { compare } from '../model/diagnostics.ts';
@@ -136,7 +136,7 @@ async function insideOf(
   folder: string,
 ): Promise<FileDifference[] | string> {
   const [a, b] = [join(folder, 'before'), join(folder, 'after')];
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   for (const [file, to] of [
     [before, a],
     [after, b],
@@ -167,7 +167,7 @@ async function diffoscope(
   );
   if (asked.code === 127 || !asked.stdout) return undefined;
   const report = join('reproducible', `${name}.diffoscope.txt`);
-  mkdirSync(join(options.output, 'reproducible'), { recursive: true });
+  makeFolder(join(options.output, 'reproducible'));
   writeFileSync(join(options.output, report), asked.stdout);
   return report;
 }

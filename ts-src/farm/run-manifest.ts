@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
@@ -10,7 +9,7 @@ import { redacted } from '../model/urls.ts';
 import type { Plan, PlannedPackage } from '../model/plan.ts';
 import type { BriefRecord, BriefTest, TaskResult } from '../model/result.ts';
 import { isRunManifest, isShard } from '../model/stored.ts';
-import { readJson, writeWhole } from '../io/files.ts';
+import { readJson, writeWhole, makeFolder } from '../io/files.ts';
 import type { RunPolicy } from '../plan/branch-policy.ts';
 import { openStore } from '../store/open-store.ts';
 import { parsed } from '../store/sealed.ts';
@@ -187,7 +186,7 @@ export async function loadRun(
   state: string,
   untrusted: string | undefined,
 ): Promise<Result<Loaded>> {
-  mkdirSync(state, { recursive: true });
+  makeFolder(state);
   const store = await openStore(storeUri, root, state, untrusted);
   const missing = bad(
     error('run-missing', `the store ${store.blobs.where} has no run '${id}'`, {

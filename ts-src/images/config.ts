@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeFolder } from '../io/files.ts';
 import { hostName, installPrefix } from '../model/names.ts';
 import { sha256 } from '../model/digest.ts';
 import { hasBios } from '../model/images.ts';
@@ -48,7 +49,7 @@ function prefixesOf({ distro, image }: Facts): string[] {
 export function writeConfig(facts: Facts, folder: string, machine: Buffer | undefined): void {
   const { image, inputs, repository } = facts;
   const { spec } = image;
-  mkdirSync(join(folder, 'keys'), { recursive: true });
+  makeFolder(join(folder, 'keys'));
   mkdirSync(join(folder, 'files'));
   const write = (name: string, data: string | Buffer) => writeFileSync(join(folder, name), data, { flag: 'wx' });
   write('setup.sh', scripts.setup);

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { mkdirSync } from 'node:fs';
+import { makeFolder } from '../io/files.ts';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import { sha256 } from '../model/digest.ts';
 import type { ImageSpec } from '../model/images.ts';
@@ -28,7 +28,7 @@ async function packed(store: Store, state: string, layer: StoredFile): Promise<S
   const path = await store.path(layer);
   if (path === undefined) return undefined;
   const folder = newScratch(state);
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   const target = join(folder, 'layer.tar.gz');
   const made = await run('sh', ['-c', 'gzip -n -6 < "$1" > "$2"', 'gzip', path, target]);
   if (made.code !== 0) return undefined;

@@ -1,9 +1,9 @@
-import { linkSync, copyFileSync, mkdirSync } from 'node:fs';
+import { linkSync, copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import { sha256 } from '../model/digest.ts';
 import { isPinnedPackage } from '../model/names.ts';
-import { readJson, writeWhole } from '../io/files.ts';
+import { readJson, writeWhole, makeFolder } from '../io/files.ts';
 import { aptEnvironment } from '../sandbox/base-system.ts';
 import { newScratch } from '../sandbox/scratch.ts';
 import type { OwnPackage } from './closure.ts';
@@ -17,7 +17,7 @@ apt-get -q -o APT::Sandbox::User=root -o APT::Install-Recommends=false -o Debug:
 
 /** Places packages of the distribution from the store in a folder. */
 export async function placeOwn(room: Room, own: readonly OwnPackage[], folder: string): Promise<Result<string[]>> {
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   const lost: string[] = [];
   const placed = await room.store.many(own, async (p) => {
     const name = `${p.name}.deb`;

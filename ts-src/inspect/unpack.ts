@@ -10,6 +10,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { makeFolder } from '../io/files.ts';
 import type { TarMember, TarSink } from '../io/tar.ts';
 import { readDeb, type DebContents, type DebPolicy } from './deb.ts';
 
@@ -18,7 +19,7 @@ import { readDeb, type DebContents, type DebPolicy } from './deb.ts';
  * plain modes: a package can't reach other paths, and no set-user-id file is created.
  */
 export async function unpackPackage(file: string, folder: string, policy: DebPolicy): Promise<DebContents> {
-  mkdirSync(folder, { recursive: true, mode: 0o755 });
+  makeFolder(folder, 0o755);
   const folders: [string, number][] = [];
   const contents = await readDeb(file, policy, (member) => {
     const path = join(folder, member.path);

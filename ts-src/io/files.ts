@@ -29,11 +29,34 @@ import { utf8Text } from './utf8.ts';
 import { codeOf } from './faults.ts';
 
 /**
+ * Makes a folder and those above it, and returns its path. Node's own `recursive` never returns where a file system
+ * answers that nothing is there although the folder above is: /proc, automounted folders.
+ */
+export function makeFolder(path: string, mode?: number): string {
+  try {
+    makeOne(path, mode);
+  } catch (e) {
+    if (codeOf(e) !== 'ENOENT' || dirname(path) === path) throw e;
+    makeFolder(dirname(path), mode);
+    makeOne(path, mode);
+  }
+  return path;
+}
+
+function makeOne(path: string, mode: number | undefined): void {
+  try {
+    mkdirSync(path, { mode });
+  } catch (e) {
+    if (codeOf(e) !== 'EEXIST' || !statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw e;
+  }
+}
+
+/**
  * Writes a file atomically, so that it survives a crash of the machine. `sync: false` is for files that can be made
  * again.
  */
 export function writeWhole(path: string, data: string | Buffer, options: { sync?: boolean } = {}): void {
-  mkdirSync(dirname(path), { recursive: true });
+  makeFolder(dirname(path));
   const temporary = temporaryBeside(path);
   const handle = openSync(temporary, 'wx');
   try {
@@ -64,7 +87,7 @@ export async function writeTogether(
   const written: { temporary: string; path: string; handle: number }[] = [];
   try {
     for (const { path, data } of files) {
-      mkdirSync(dirname(path), { recursive: true });
+      makeFolder(dirname(path));
       const temporary = temporaryBeside(path);
       const handle = openSync(temporary, 'wx');
       written.push({ temporary, path, handle });
@@ -144,7 +167,7 @@ export function readJson<T>(path: string, encoding: 'utf8' | 'latin1' = 'utf8'):
 
 /** Creates another name for a file and the folder around it: a hard link, or a copy if that is not possible. */
 export function linkOrCopy(from: string, to: string): void {
-  mkdirSync(dirname(to), { recursive: true });
+  makeFolder(dirname(to));
   try {
     linkSync(from, to);
   } catch {
@@ -188,7 +211,7 @@ export function noteUse(path: string): void {
  * mode, for example set-user-id programs of a root.
  */
 export function privateFolder(path: string): string {
-  mkdirSync(path, { recursive: true, mode: 0o700 });
+  makeFolder(path, 0o700);
   const { mode, uid } = statSync(path);
   if ((mode & 0o077) !== 0 && uid === process.getuid?.()) chmodSync(path, 0o700);
   return path;

@@ -1,8 +1,8 @@
 import { Socket } from 'node:net';
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
+import { makeFolder } from './files.ts';
 import { lastLine } from '../text/cut.ts';
 import { systemFault } from './faults.ts';
 import { plainEnvironment } from './process.ts';
@@ -47,7 +47,7 @@ export const tryMutex = (path: string): Promise<Release | undefined> =>
 const taken = 99;
 
 function hold(path: string, kind: readonly string[], waiting?: () => void): Promise<Release | undefined> {
-  mkdirSync(dirname(path), { recursive: true });
+  makeFolder(dirname(path));
   return new Promise((resolve, reject) => {
     const holder = spawn('flock', [...kind, '--no-fork', path, 'cat'], {
       stdio: ['pipe', 'pipe', 'pipe'],

@@ -1,6 +1,6 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { userInfo } from 'node:os';
+import { makeFolder } from '../io/files.ts';
 import { bad, error, good, isError, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import { sha256 } from '../model/digest.ts';
 import { aptSuite, channelSuite } from '../model/names.ts';
@@ -103,7 +103,7 @@ async function publishRuns(
   const next: Suites = { ...before };
   const names = new Set<string>();
   const scratch = join(input.state, 'incoming');
-  mkdirSync(scratch, { recursive: true });
+  makeFolder(scratch);
   for (const graph of runs) {
     const name = channelSuite(graph.scope.distribution, graph.target);
     const environment = input.environments?.(graph);

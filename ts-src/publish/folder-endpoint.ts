@@ -3,7 +3,6 @@ import {
   copyFileSync,
   fsyncSync,
   linkSync,
-  mkdirSync,
   openSync,
   readFileSync,
   renameSync,
@@ -12,7 +11,7 @@ import {
   statSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { sha256File, temporaryBeside, writeTogether, writeWhole } from '../io/files.ts';
+import { sha256File, temporaryBeside, writeTogether, writeWhole, makeFolder } from '../io/files.ts';
 import { withMutex } from '../io/mutex.ts';
 import { sha256 } from '../model/digest.ts';
 import { FileBlobs } from '../store/file-blobs.ts';
@@ -54,7 +53,7 @@ export class FolderEndpoint implements Endpoint {
     const path = this.path(name);
     const there = await this.compare(path, file.sha256, file.size);
     if (there) return there;
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     try {
       linkSync(file.path, path);
       return 'written';
@@ -138,7 +137,7 @@ export class FolderEndpoint implements Endpoint {
   /** Replaces a name by a hard link to an existing file; false if the file system can't. */
   private putLike(name: string, like: string): boolean {
     const path = this.path(name);
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     const temporary = temporaryBeside(path);
     try {
       linkSync(this.path(like), temporary);

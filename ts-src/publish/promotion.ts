@@ -1,5 +1,5 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeFolder } from '../io/files.ts';
 import { bad, error, good, warning, type Result } from '../model/diagnostics.ts';
 import type { ChannelRules } from '../model/channels.ts';
 import { stampOf } from '../model/names.ts';
@@ -168,7 +168,7 @@ export async function rollBack(input: RollbackInput, outlet: Outlet): Promise<Re
   let raised = 0;
   if (!pointer) {
     const scratch = join(input.folder, 'incoming');
-    mkdirSync(scratch, { recursive: true });
+    makeFolder(scratch);
     const made = await raiseVersions({
       store: outlet.store,
       scratch,

@@ -1,6 +1,7 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { makeFolder } from '../io/files.ts';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import { ownIn } from '../model/maps.ts';
 import { run } from '../io/process.ts';
@@ -39,7 +40,7 @@ export async function checkServed(
   try {
     const samples = samplesOf(state, before);
     for (const folder of ['lists/partial', 'cache/archives/partial', 'etc/sources.list.d', 'got'])
-      mkdirSync(join(root, folder), { recursive: true });
+      makeFolder(join(root, folder));
     writeFileSync(join(root, 'status'), '');
     writeFileSync(
       join(root, 'etc/sources.list.d/slipway.sources'),

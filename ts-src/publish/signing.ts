@@ -1,8 +1,8 @@
-import { mkdirSync, openSync, closeSync, readFileSync } from 'node:fs';
+import { openSync, closeSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { first } from '../model/lists.ts';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
-import { exists } from '../io/files.ts';
+import { exists, makeFolder } from '../io/files.ts';
 import { plainEnvironment, run, type Outcome, type RunOptions } from '../io/process.ts';
 import { checkSignature, checkSigners, primaryKeys, signersIn } from './signatures.ts';
 import { openRoom, type SigningRoom } from './signing-room.ts';
@@ -171,7 +171,7 @@ async function bringMadeKey(room: SigningRoom, key: { home: string; name: string
     'never',
   ]);
   if (made.code !== 0) return failed('make a key', made);
-  mkdirSync(key.home, { recursive: true, mode: 0o700 });
+  makeFolder(key.home, 0o700);
   const kept = await room.run('sh', ['-c', copyHome, 'copy', room.home, key.home]);
   return kept.code === 0 ? good(undefined) : failed('keep the key', kept);
 }

@@ -1,8 +1,9 @@
-import { lstatSync, mkdirSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { makeFolder } from '../io/files.ts';
 import { plainEnvironment, run, type Outcome } from '../io/process.ts';
 import { sha256 } from '../model/digest.ts';
 import { remoteName, type RemotePlace } from '../model/remote-place.ts';
@@ -207,7 +208,7 @@ const reasons: readonly [RegExp, string][] = [
 /** The folder for connection sockets. Short, because socket paths are limited. */
 function socketFolder(): string {
   const folder = join(tmpdir(), `slipway-ssh-${process.getuid?.() ?? 0}`);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolder(folder, 0o700);
   // A symlink is refused: its owner could redirect it later.
   const found = lstatSync(folder);
   if (!found.isDirectory() || found.uid !== process.getuid?.() || (found.mode & 0o077) !== 0)

@@ -1,6 +1,7 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { makeFolder } from '../io/files.ts';
 import { sha256 } from '../model/digest.ts';
 import { parseRemotePlace, remoteName } from '../model/remote-place.ts';
 import type { BlobInfo } from '../store/blobs.ts';
@@ -157,7 +158,7 @@ export class SshEndpoint implements Endpoint {
   private async send(files: readonly Sent[]): Promise<void> {
     const folder = mkdtempSync(join(tmpdir(), 'slipway-send-'));
     try {
-      mkdirSync(folder, { recursive: true });
+      makeFolder(folder);
       for (const file of new Map(files.map((f) => [f.sha256, f])).values()) {
         const target = join(folder, file.sha256);
         if ('path' in file) symlinkSync(resolve(file.path), target);

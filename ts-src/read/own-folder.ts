@@ -15,10 +15,15 @@ const elsewhere = 'name a folder of your own with --state';
 
 /** Why a state folder may not be used; undefined if it may, or does not exist yet. */
 export async function checkStateFolder(root: string, state: string): Promise<Diagnostic | undefined> {
+  return (await checkOwnFolder(root, state)) ?? (await outputFault(resolve(root)));
+}
+
+/** The same for a command that has no distro repository; `root`: the folder where it runs. */
+export async function checkOwnFolder(root: string, state: string): Promise<Diagnostic | undefined> {
   const path = resolve(state);
   const owned = ownerFault(path);
   if (owned) return owned;
-  const found = await Promise.all([committedFault(resolve(root), path), outputFault(resolve(root)), placeFault(path)]);
+  const found = await Promise.all([committedFault(resolve(root), path), placeFault(path)]);
   return found.find((fault) => fault);
 }
 

@@ -1,5 +1,5 @@
 import { first } from '../model/lists.ts';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { bad, error, good, warning, type Diagnostic, type Result } from '../model/diagnostics.ts';
@@ -7,7 +7,7 @@ import { sha256 } from '../model/digest.ts';
 import type { Distribution } from '../model/distro.ts';
 import type { Manifest } from '../model/manifest.ts';
 import type { Repository } from '../model/rosdistro.ts';
-import { temporaryBeside } from '../io/files.ts';
+import { temporaryBeside, makeFolder } from '../io/files.ts';
 import { utf8Text } from '../io/utf8.ts';
 import { download } from './git/git.ts';
 import type { Workspace } from './workspace.ts';
@@ -75,7 +75,7 @@ export async function readCache(
  * be reached.
  */
 async function refreshed(url: string, file: string): Promise<Result<string>> {
-  mkdirSync(dirname(file), { recursive: true });
+  makeFolder(dirname(file));
   const temporary = temporaryBeside(file);
   const got = await download(url, temporary, { since: existsSync(file) ? file : undefined, most: largestCache });
   if (got.ok) {

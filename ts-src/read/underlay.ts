@@ -1,11 +1,11 @@
 import { first } from '../model/lists.ts';
-import { mkdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { bad, error, good, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import { sha256 } from '../model/digest.ts';
 import type { Platform, Underlay } from '../model/distro.ts';
 import { isDebianName, isDebianVersion } from '../model/names.ts';
-import { exists, readIf, sha256File, temporaryBeside, writeWhole } from '../io/files.ts';
+import { exists, readIf, sha256File, temporaryBeside, writeWhole, makeFolder } from '../io/files.ts';
 import { digestsOf, indexText, largestIndex, largestRelease, releaseText } from './apt-index.ts';
 import { answeredMissing, download } from './git/git.ts';
 import type { Workspace } from './workspace.ts';
@@ -80,7 +80,7 @@ async function readRepository(
 ): Promise<Result<Map<string, string>>> {
   const base = `${underlay.uri.replace(/\/$/, '')}/dists/${underlay.suite!}`;
   const folder = join(workspace.state, 'underlays', sha256(`${base} ${underlay.key ?? ''}`).slice(0, 24));
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   const inRelease = temporaryBeside(join(folder, 'InRelease'));
   try {
     const got = await download(`${base}/InRelease`, inRelease, { most: largestRelease });

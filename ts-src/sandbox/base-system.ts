@@ -1,8 +1,17 @@
-import { lstatSync, mkdirSync, readdirSync, realpathSync, renameSync } from 'node:fs';
+import { lstatSync, readdirSync, realpathSync, renameSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { bad, error, good, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import { sha256 } from '../model/digest.ts';
-import { entriesBelow, exists, noteUse, privateFolder, readJson, sha256File, writeWhole } from '../io/files.ts';
+import {
+  entriesBelow,
+  exists,
+  noteUse,
+  privateFolder,
+  readJson,
+  sha256File,
+  writeWhole,
+  makeFolder,
+} from '../io/files.ts';
 import { withMutex } from '../io/mutex.ts';
 import { reasonOf, run } from '../io/process.ts';
 import { readEnd } from '../io/untrusted.ts';
@@ -79,8 +88,7 @@ interface Target extends ReturnType<typeof wantedBase> {
 
 /** Folder of a platform's bases; `current.json` names the current one. */
 export function basesFolder(driverName: Driver['name'], state: string, name: string, architecture: string): string {
-  const all = join(state, 'bases');
-  mkdirSync(all, { recursive: true });
+  const all = makeFolder(join(state, 'bases'));
   return join(realpathSync(all), `${name}-${architecture}${driverName === 'docker' ? '-docker' : ''}`);
 }
 
@@ -128,8 +136,7 @@ async function makeBase(request: BaseRequest, target: Target): Promise<Result<Ba
   const { driver, state, name, now } = request;
   const { folder, work, wanted, sources } = target;
   for (const entry of readdirSync(folder)) if (entry.startsWith('new-')) await driver.remove(join(folder, entry));
-  const lists = join(work, 'lists');
-  mkdirSync(lists, { recursive: true });
+  const lists = makeFolder(join(work, 'lists'));
   if (process.getuid?.() === 0) privateFolder(work);
   const tar = join(work, 'base.tar');
   const shared = siblingBase(request, wanted);
@@ -263,11 +270,7 @@ const firstError = (log: string): string => {
     : '';
 };
 
-const cacheOf = (base: Base): string => {
-  const folder = join(base.folder, 'cache');
-  mkdirSync(folder, { recursive: true });
-  return folder;
-};
+const cacheOf = (base: Base): string => makeFolder(join(base.folder, 'cache'));
 export { cacheOf as aptCache };
 
 /** Digest of apt's lists in a folder: identifies the archive's snapshot. */

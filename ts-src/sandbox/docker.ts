@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { sha256 } from '../model/digest.ts';
-import { exists, readIf, sha256File } from '../io/files.ts';
+import { exists, readIf, sha256File, makeFolder } from '../io/files.ts';
 import { run, type Outcome } from '../io/process.ts';
 import type { Driver, Entry } from './driver.ts';
 import { currentRun } from './scratch.ts';
@@ -138,7 +138,7 @@ async function start({ log, signal, terminal }: Entry, name: string, limits: Lim
 
 /** Commits a container to an image, represented by the folder `keep`. Returns a failure. */
 async function commit(name: string, keep: string): Promise<Outcome | undefined> {
-  mkdirSync(join(keep, 'var/lib/dpkg'), { recursive: true });
+  makeFolder(join(keep, 'var/lib/dpkg'));
   const tag = `slipway-layer:${sha256(`${keep}${name}`).slice(0, 24)}`;
   const committed = await docker(['commit', '--change', 'CMD ["sh"]', name, tag]);
   if (committed.code !== 0) return committed;
@@ -149,7 +149,7 @@ async function commit(name: string, keep: string): Promise<Outcome | undefined> 
 }
 
 async function enter(entry: Entry): Promise<Outcome> {
-  mkdirSync(entry.work, { recursive: true });
+  makeFolder(entry.work);
   const images = entry.root.layers.map(imageOf);
   const at = images.findIndex((i) => i !== undefined);
   const image = images[at];
@@ -213,7 +213,7 @@ export function dockerDriver(): Driver {
       const tag = `slipway-base:${(await sha256File(tar)).slice(0, 24)}`;
       const imported = await docker(['import', tar, tag]);
       if (imported.code !== 0) return imported;
-      mkdirSync(folder, { recursive: true });
+      makeFolder(folder);
       writeFileSync(join(folder, marker), `${tag}\n`);
       return run('tar', ['-x', '--no-same-owner', '-f', tar, '-C', folder, './var/lib/dpkg/status']);
     },

@@ -1,8 +1,17 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { DebPolicy } from '../inspect/deb.ts';
 import { unpackPackage } from '../inspect/unpack.ts';
-import { exists, noteUse, privateFolder, readJson, sha256File, temporaryBeside, writeWhole } from '../io/files.ts';
+import {
+  exists,
+  noteUse,
+  privateFolder,
+  readJson,
+  sha256File,
+  temporaryBeside,
+  writeWhole,
+  makeFolder,
+} from '../io/files.ts';
 import { programFault, run } from '../io/process.ts';
 import { readLeft } from '../io/untrusted.ts';
 import type { StoredFile } from '../model/result.ts';
@@ -83,7 +92,7 @@ export class Packages {
       const { control, members, files, folders } = await unpackPackage(file, staged, policy);
       const name = /^Package: (\S+)$/m.exec(control)?.[1] ?? '';
       const info = join(staged, 'var/lib/dpkg/info');
-      mkdirSync(info, { recursive: true });
+      makeFolder(info);
       const paths = [...folders.filter(Boolean).map((f) => `/${f}`), ...files].sort();
       writeFileSync(join(info, `${name}.list`), `/.\n${paths.join('\n')}\n`, { flag: 'wx' });
       for (const [member, text] of members) writeFileSync(join(info, `${name}.${member}`), text, { flag: 'wx' });
@@ -130,7 +139,7 @@ export class Packages {
       else lost.push(one.deb.sha256);
     }
     if (lost.length) return { lost };
-    mkdirSync(target, { recursive: true });
+    makeFolder(target);
     if (packages.length) {
       const folders = packages.map(({ deb }) => `${this.folder(deb.sha256)}/.`);
       const bring = (...how: string[]) => run('cp', [...how, '--target-directory', target, ...folders]);
@@ -138,7 +147,7 @@ export class Packages {
       // Hard links can't cross file systems, so files are copied.
       if (linked.code !== 0 && /cross-device/.test(linked.stderr)) {
         rmSync(target, { recursive: true, force: true });
-        mkdirSync(target, { recursive: true });
+        makeFolder(target);
         linked = await bring('-a', '--reflink=auto');
       }
       if (linked.code !== 0) {
@@ -148,7 +157,7 @@ export class Packages {
         throw programFault("can't put the root together", target, linked);
       }
     }
-    mkdirSync(join(target, 'var/lib/dpkg'), { recursive: true });
+    makeFolder(join(target, 'var/lib/dpkg'));
     writeFileSync(
       join(target, 'var/lib/dpkg/status'),
       `${readFileSync(status, 'utf8').trimEnd()}\n\n${all.map((u) => `${u.status}\n`).join('\n')}`,

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { exists, privateFolder } from '../io/files.ts';
+import { exists, privateFolder, makeFolder } from '../io/files.ts';
 import { holdMutex, shareMutex, type Release } from '../io/mutex.ts';
 import { run } from '../io/process.ts';
 import type { Driver } from './driver.ts';
@@ -35,7 +35,7 @@ export async function openScratch(state: string, driver: Driver, say?: (line: st
   const name = `${process.pid}-${randomBytes(8).toString('hex')}`;
   locks.push(await holdMutex(join(all, `${name}.lock`)));
   session = join(all, name);
-  mkdirSync(session, { recursive: true });
+  makeFolder(session);
 }
 
 /** Unique name of this run among all runs with any state. */
@@ -44,7 +44,7 @@ export const currentRun = (): string | undefined => session && basename(session)
 /** A folder for one entry into a root, removed with the run's. */
 export function newScratch(state: string): string {
   const folder = join(session ?? join(state, 'work', `single-${process.pid}`), randomBytes(6).toString('hex'));
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   return folder;
 }
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import type { StoredFile } from '../model/result.ts';
 import { isStoredFile, isTexts } from '../model/stored.ts';
-import { exists, noteUse, privateFolder, readJson, sha256File, writeWhole } from '../io/files.ts';
+import { exists, noteUse, privateFolder, readJson, sha256File, writeWhole, makeFolder } from '../io/files.ts';
 import { withMutex } from '../io/mutex.ts';
 import { programFault, reasonOf, run, type Outcome } from '../io/process.ts';
 import {
@@ -42,7 +42,7 @@ const nameOf = (digest: string, archive: string): string => `bases/${digest}-${a
 export async function keepBase(store: Store, base: Base, work: string): Promise<void> {
   const name = nameOf(base.digest, base.archive);
   if (await store.readJson<KeptBase>(name)) return;
-  mkdirSync(work, { recursive: true });
+  makeFolder(work);
   const tar = join(work, 'base.tar.gz');
   const lists = join(work, 'lists.tar.gz');
   for (const [command, args] of [

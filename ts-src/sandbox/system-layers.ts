@@ -2,7 +2,7 @@ import { chmodSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, renameSync, 
 import { dirname, join } from 'node:path';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import { sha256 } from '../model/digest.ts';
-import { exists, noteUse, privateFolder, readJson, writeWhole } from '../io/files.ts';
+import { exists, noteUse, privateFolder, readJson, writeWhole, makeFolder } from '../io/files.ts';
 import type { Outcome } from '../io/process.ts';
 import { checkLeft } from '../io/untrusted.ts';
 import { withMutex } from '../io/mutex.ts';
@@ -208,7 +208,7 @@ export class SystemLayers {
   private archives(): string {
     const folder = privateFolder(join(this.room.state, 'archives'));
     // apt requires this folder.
-    mkdirSync(join(folder, 'partial'), { recursive: true, mode: 0o700 });
+    makeFolder(join(folder, 'partial'), 0o700);
     return folder;
   }
 

@@ -1,8 +1,8 @@
-import { mkdirSync, symlinkSync } from 'node:fs';
+import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import initScript from '../../resources/templates/enter.pl';
 import enterScript from '../../resources/templates/enter.sh';
-import { exists, readIf } from '../io/files.ts';
+import { exists, readIf, makeFolder } from '../io/files.ts';
 import { run, type Outcome } from '../io/process.ts';
 import type { Driver, Entry } from './driver.ts';
 import { bytesOf, withDiskLimit, type Du } from './disk-limit.ts';
@@ -40,7 +40,7 @@ type Inside = (namespaces: string[], command: string[], options: Parameters<type
 
 function readRoot(reading: Reading, plain: boolean, propagation: string, inside: Inside): Promise<Outcome> {
   const { work, command, env, log, signal, onOutput } = reading;
-  mkdirSync(work, { recursive: true });
+  makeFolder(work);
   const layers = linkLayers(reading.layers, work);
   return inside(
     ['--mount', '--propagation', propagation],
@@ -62,8 +62,8 @@ function linkLayers(layers: readonly string[], work: string): string {
 /** The overlay's upper folder: `k`, a symlink to the folder `keep`, or memory. */
 function linkUpper(keep: string | undefined, work: string): string {
   if (!keep) return 'tmpfs';
-  mkdirSync(keep, { recursive: true });
-  mkdirSync(`${keep}.work`, { recursive: true });
+  makeFolder(keep);
+  makeFolder(`${keep}.work`);
   symlinkSync(keep, join(work, 'k'));
   symlinkSync(`${keep}.work`, join(work, 'k.work'));
   return 'k';
@@ -87,7 +87,7 @@ const enterEnvironment = (
 
 /** Enters a root in new namespaces. `propagation`: of mounts, in unshare(1)'s terms. */
 async function enterRoot(entry: Entry, plain: boolean, propagation: string, inside: Inside): Promise<Outcome> {
-  mkdirSync(entry.work, { recursive: true });
+  makeFolder(entry.work);
   const layers = linkLayers(entry.root.layers, entry.work);
   const upper = linkUpper(entry.root.keep, entry.work);
   const binds = entry.binds.flatMap((b) => [b.from, `${b.readOnly ? 'ro:' : ''}${b.to}`]);
@@ -166,7 +166,7 @@ export function unshareDriver(): UnshareDriver {
       return outcome;
     },
     unpack: (tar, folder) => {
-      mkdirSync(folder, { recursive: true });
+      makeFolder(folder);
       return inside([], ['tar', '-x', '--numeric-owner', '--exclude', './dev/*', '-f', tar, '-C', folder], {});
     },
     ready: (folder) => Promise.resolve(exists(folder)),

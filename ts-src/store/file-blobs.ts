@@ -4,7 +4,6 @@ import {
   existsSync,
   fsyncSync,
   linkSync,
-  mkdirSync,
   openSync,
   readdirSync,
   renameSync,
@@ -14,7 +13,15 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { sha256 } from '../model/digest.ts';
-import { exists, olderThanADay, readRegular, temporaryBeside, writeTogether, writeWhole } from '../io/files.ts';
+import {
+  exists,
+  olderThanADay,
+  readRegular,
+  temporaryBeside,
+  writeTogether,
+  writeWhole,
+  makeFolder,
+} from '../io/files.ts';
 import { withMutex } from '../io/mutex.ts';
 import type { BlobInfo, Blobs } from './blobs.ts';
 import { codeOf } from '../io/faults.ts';
@@ -71,7 +78,7 @@ export class FileBlobs implements Blobs {
   putFile(name: string, file: string): Promise<void> {
     this.mark();
     const target = this.path(name);
-    mkdirSync(dirname(target), { recursive: true });
+    makeFolder(dirname(target));
     copyWhole(file, target, true);
     return Promise.resolve();
   }
@@ -79,7 +86,7 @@ export class FileBlobs implements Blobs {
   link(name: string, file: string): Promise<boolean> {
     this.mark();
     const target = this.path(name);
-    mkdirSync(dirname(target), { recursive: true });
+    makeFolder(dirname(target));
     return Promise.resolve(linkWhole(file, target));
   }
 
@@ -88,7 +95,7 @@ export class FileBlobs implements Blobs {
   }
 
   fetch(name: string, file: string): Promise<boolean> {
-    mkdirSync(dirname(file), { recursive: true });
+    makeFolder(dirname(file));
     try {
       copyWhole(this.path(name), file, false);
     } catch (e) {

@@ -1,5 +1,5 @@
 import { webcrypto } from 'node:crypto';
-import { createReadStream, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { createReadStream, renameSync, rmSync, statSync } from 'node:fs';
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { dirname } from 'node:path';
@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AwsV4Signer } from 'aws4fetch';
 import { environmentFault } from '../io/faults.ts';
-import { temporaryBeside } from '../io/files.ts';
+import { temporaryBeside, makeFolder } from '../io/files.ts';
 import { slowly } from '../io/slow.ts';
 import { sha256 } from '../model/digest.ts';
 import type { BlobInfo, Blobs } from './blobs.ts';
@@ -81,7 +81,7 @@ export class S3Blobs implements Blobs {
   }
 
   async fetch(name: string, file: string, most: number): Promise<boolean> {
-    mkdirSync(dirname(file), { recursive: true });
+    makeFolder(dirname(file));
     const temporary = temporaryBeside(file);
     try {
       const reply = await this.ask('GET', this.url(name), {}, {}, { file: temporary, most });

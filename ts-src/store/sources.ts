@@ -1,5 +1,6 @@
-import { mkdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { makeFolder } from '../io/files.ts';
 import { programFault, run } from '../io/process.ts';
 import { isStoredFile } from '../model/stored.ts';
 import type { Store } from './store.ts';
@@ -17,7 +18,7 @@ export const keptSources = async (store: Store): Promise<Set<string>> =>
 /** Stores a source tree from a folder, for machines that can't reach its repository. */
 export async function keepSource(store: Store, tree: string, folder: string, work: string): Promise<void> {
   const archive = join(work, `${tree}.tar.gz`);
-  mkdirSync(work, { recursive: true });
+  makeFolder(work);
   const packed = await run('tar', [
     '-c',
     '-z',
@@ -47,7 +48,7 @@ export async function restoreSource(store: Store, tree: string, folder: string):
   const stored = await store.readJson(nameOf(tree));
   const archive = isStoredFile(stored) ? await store.path(stored) : undefined;
   if (archive === undefined) return false;
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   // Files get the current time, as in a checkout, since old times would stay in packages. The archive may be untrusted
   // (`untrusted/`), so devices and set-user-id files are not created.
   const args = ['-c', 'umask 022; exec "$@"', 'sh', ...withoutDevices(), 'tar', '-x', '-z'];

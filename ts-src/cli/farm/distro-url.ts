@@ -3,6 +3,7 @@ import { bad, error, good, type Result } from '../../model/diagnostics.ts';
 import { exists } from '../../io/files.ts';
 import { LeftBehindError, readLeft } from '../../io/untrusted.ts';
 import { checkout, fetchCommit, git, resolveRef } from '../../read/git/git.ts';
+import { checkOwnFolder } from '../../read/own-folder.ts';
 import { isRefName } from '../../read/source-entry.ts';
 import type { DistroValues, Option } from '../command.ts';
 import { reporter } from '../planning.ts';
@@ -76,6 +77,8 @@ export async function withDistro<Values extends UrlValues>(values: Values): Prom
   )
     return bad(error('distro-missing', `'${url}' is not a URL of a git repository`, { hint: 'URL#BRANCH' }));
   const state = farmState(values);
+  const foreign = await checkOwnFolder(process.cwd(), state);
+  if (foreign) return bad(foreign);
   const commit = await resolveRef(address, ref, reporter);
   if (!commit.ok) return commit;
   const snapshot = await fetchCommit(address, commit.value, state, reporter);

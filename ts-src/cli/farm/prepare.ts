@@ -1,7 +1,6 @@
-import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { isError, sorted, type Diagnostic } from '../../model/diagnostics.ts';
-import { writeWhole } from '../../io/files.ts';
+import { writeWhole, makeFolder } from '../../io/files.ts';
 import { runPolicyOf, type RunPolicy } from '../../plan/branch-policy.ts';
 import { useGitCredentials } from '../../read/git/credentials.ts';
 import type { Workspace } from '../../read/workspace.ts';
@@ -87,7 +86,7 @@ async function runPrepare(given: PrepareValues, packages: string[]): Promise<num
     showDiagnostics(tools);
     return exit.failed;
   }
-  mkdirSync(state, { recursive: true });
+  makeFolder(state);
   await openScratch(state, driver);
   try {
     return await prepareRun(run, driver, limits);

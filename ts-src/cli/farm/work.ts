@@ -26,6 +26,7 @@ import { schedulerOf } from '../../engine/session-scheduler.ts';
 import { untilStopped } from '../../io/signals.ts';
 import { notesOnly } from '../../engine/scheduler.ts';
 import { openSession, shareResolved, type Session, type Within } from '../../engine/session.ts';
+import { checkOwnFolder } from '../../read/own-folder.ts';
 import { cleanUp } from '../clean-up.ts';
 import { driverOf, limitsOf, runOptions } from '../run-options.ts';
 import { keepResult } from '../../farm/result.ts';
@@ -71,13 +72,13 @@ export async function loadNamed(verb: string, values: FarmValues): Promise<Loade
     writeMessage(`slipway ${verb}: --run and --store are needed\n`);
     return undefined;
   }
-  const loaded = await loadRun(
-    values.run,
-    values.store,
-    process.cwd(),
-    farmState(values),
-    values.namespace || undefined,
-  );
+  const state = farmState(values);
+  const foreign = await checkOwnFolder(process.cwd(), state);
+  if (foreign) {
+    showDiagnostics([foreign]);
+    return undefined;
+  }
+  const loaded = await loadRun(values.run, values.store, process.cwd(), state, values.namespace || undefined);
   if (loaded.ok) return loaded.value;
   showDiagnostics(loaded.diagnostics);
   return undefined;

@@ -1,5 +1,6 @@
-import { linkSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, type Stats } from 'node:fs';
+import { linkSync, lstatSync, readFileSync, renameSync, rmSync, type Stats } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { makeFolder } from '../../io/files.ts';
 import { codeOf } from '../../io/faults.ts';
 
 /** A dependency that was rebuilt since the object files were made. */
@@ -28,11 +29,11 @@ export function keepDependencyTimes(root: string, changed: readonly ChangedDepen
       const before = fileAt(join(former, path));
       if (before && sameText(join(root, path), now, join(former, path), before))
         putLink(join(former, path), join(root, path));
-      mkdirSync(dirname(join(fresh, path)), { recursive: true });
+      makeFolder(dirname(join(fresh, path)));
       putLink(join(root, path), join(fresh, path));
     }
     rmSync(view, { recursive: true, force: true });
-    mkdirSync(fresh, { recursive: true });
+    makeFolder(fresh);
     renameSync(fresh, view);
   }
 }

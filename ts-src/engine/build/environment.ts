@@ -1,5 +1,6 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { makeFolder } from '../../io/files.ts';
 import { first } from '../../model/lists.ts';
 import { withinTime } from '../../io/bounded.ts';
 import type { Outcome } from '../../io/process.ts';
@@ -63,7 +64,7 @@ export async function prepareEnvironment(
   roots: readonly number[],
 ): Promise<BuildOutcome<BuildEnvironment>> {
   const { graph, package: p, resolved, work, log } = request;
-  mkdirSync(dirname(log), { recursive: true });
+  makeFolder(dirname(log));
   writeFileSync(log, `== ${p.name} ${p.version} on ${graph.id}, key ${resolved.key}\n`);
   const system = await resolved.set.packages();
   if (typeof system === 'string') return failed(`apt can't install what it needs: ${system}`);

@@ -1,6 +1,6 @@
-import { lstatSync, mkdirSync, readFileSync, readlinkSync, rmSync, utimesSync } from 'node:fs';
+import { lstatSync, readFileSync, readlinkSync, rmSync, utimesSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { entriesBelow, exists, privateFolder, readJson, writeWhole } from '../../io/files.ts';
+import { entriesBelow, exists, privateFolder, readJson, writeWhole, makeFolder } from '../../io/files.ts';
 import { holdMutex } from '../../io/mutex.ts';
 import { sha256 } from '../../model/digest.ts';
 import { stampOfVersion, stampSeconds } from '../../model/names.ts';
@@ -82,7 +82,7 @@ export async function openObjects(
     rmSync(views, { recursive: true, force: true });
   }
   privateFolder(dirname(folder));
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   // Until the build has ended, the state of the folder is unknown.
   writeWhole(file, JSON.stringify(now));
   return {

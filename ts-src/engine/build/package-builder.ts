@@ -1,7 +1,6 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { PackageFileError } from '../../io/deb.ts';
-import { sha256File } from '../../io/files.ts';
+import { sha256File, makeFolder } from '../../io/files.ts';
 import type { PlannedPackage } from '../../model/plan.ts';
 import type { DocRecord } from '../../model/docs.ts';
 import type { BuildRecord, TestRecord } from '../../model/result.ts';
@@ -157,7 +156,7 @@ export class PackageBuilder {
       const fault = checkStaged(request, environment);
       if (fault !== undefined) return failed(fault);
       const folder = join(work, 'pack');
-      mkdirSync(join(folder, 'tree'), { recursive: true });
+      makeFolder(join(folder, 'tree'));
       const packed = await enter({
         script: 'pack.sh',
         steps: ['pack'],

@@ -1,5 +1,6 @@
-import { chmodSync, mkdirSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeFolder } from '../../io/files.ts';
 import { withinTime } from '../../io/bounded.ts';
 import { compare } from '../../model/diagnostics.ts';
 import type { Distro } from '../../model/distro.ts';
@@ -169,7 +170,7 @@ function systemFilesIn(source: string, files: readonly SystemFile[]): Record<str
 
 /** Writes files readable for the build's user, regardless of the umask. */
 function writeReadable(folder: string, files: Readonly<Record<string, string | Buffer>>): void {
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   chmodSync(folder, 0o755);
   for (const [name, data] of Object.entries(files)) {
     writeFileSync(join(folder, name), data);

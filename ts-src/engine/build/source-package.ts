@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, join } from 'node:path';
-import { sha256File } from '../../io/files.ts';
+import { sha256File, makeFolder } from '../../io/files.ts';
 import { programFault, run } from '../../io/process.ts';
 import { md5 } from '../../model/digest.ts';
 import { stampOfVersion, stampSeconds } from '../../model/names.ts';
@@ -45,7 +45,7 @@ export async function makeSourcePackage(options: Options, request: SourceRequest
   const folder = `${p.debian}-${plain.replace(/-[^-]*$/, '')}`;
   const source = join(work, folder);
   const patches = options.taskKeys.settingsOf(p.name).patches ?? [];
-  mkdirSync(work, { recursive: true });
+  makeFolder(work);
   const fault =
     (await bringSource(options.state, options.store, p, source)) ??
     (await applyPatches(options.distroRoot, patches, source));

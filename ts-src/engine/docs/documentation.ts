@@ -1,5 +1,6 @@
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { makeFolder } from '../../io/files.ts';
 import { installedOf } from '../../inspect/installed.ts';
 import { packPages } from '../../inspect/pages.ts';
 import { Patience, withinTime } from '../../io/bounded.ts';
@@ -164,7 +165,7 @@ function writeInputs(options: BuilderOptions, job: Job): void {
 function write(folder: string, files: Readonly<Record<string, string | Buffer>>): void {
   for (const [name, data] of Object.entries(files)) {
     const path = join(folder, name);
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     chmodSync(dirname(path), 0o755);
     writeFileSync(path, data);
     chmodSync(path, 0o644);

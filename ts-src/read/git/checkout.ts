@@ -1,7 +1,7 @@
-import { lstatSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { lstatSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { bad, error, good, type Result } from '../../model/diagnostics.ts';
-import { exists, noteUse, temporaryBeside } from '../../io/files.ts';
+import { exists, noteUse, temporaryBeside, makeFolder } from '../../io/files.ts';
 import { sha256 } from '../../model/digest.ts';
 import { sizeText } from '../../model/sizes.ts';
 import { run } from '../../io/process.ts';
@@ -12,7 +12,7 @@ import { largestTree, listTree, tooLarge, type TreeEntry } from './tree.ts';
 export async function checkout(snapshot: { gitDir: string }, tree: string, folder: string): Promise<Result<string>> {
   const held = await listTree({ gitDir: snapshot.gitDir, tree, where: tree, measured: true });
   if (!held.ok) return held;
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   const index = `${folder}.index`;
   try {
     const env = { GIT_INDEX_FILE: index, GIT_WORK_TREE: folder };
@@ -117,7 +117,7 @@ export async function checkoutRef(
     );
   const kept = join(state, 'refs', commit);
   if (!exists(kept)) {
-    mkdirSync(join(state, 'refs'), { recursive: true });
+    makeFolder(join(state, 'refs'));
     const temporary = temporaryBeside(kept);
     const out = await checkout({ gitDir }, commit, temporary);
     if (!out.ok) return out;

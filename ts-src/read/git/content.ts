@@ -2,7 +2,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { bad, error, good, warning, type Diagnostic, type Result } from '../../model/diagnostics.ts';
-import { exists, noteUse, readIf, sha256File, writeWhole } from '../../io/files.ts';
+import { exists, noteUse, readIf, sha256File, writeWhole, makeFolder } from '../../io/files.ts';
 import { withMutex } from '../../io/mutex.ts';
 import { run } from '../../io/process.ts';
 import { slowly } from '../../io/slow.ts';
@@ -20,10 +20,10 @@ import { messageOf } from '../../io/faults.ts';
 async function ensureContentRepository(gitDir: string): Promise<void> {
   // Tests by reading: git would wait forever for a FIFO.
   if (readIf(join(gitDir, 'HEAD')) === undefined) {
-    mkdirSync(gitDir, { recursive: true });
+    makeFolder(gitDir);
     await git(['init', '--quiet', '--bare', gitDir]);
   }
-  mkdirSync(join(gitDir, 'info'), { recursive: true });
+  makeFolder(join(gitDir, 'info'));
   writeFileSync(join(gitDir, 'info', 'attributes'), '* -text -ident -filter\n');
 }
 
@@ -72,7 +72,7 @@ export async function fetchArchive(entry: ArchiveEntry, url: string, state: stri
       if (added.code !== 0) return bad(error('source-archive', `can't read ${url}: ${gitReason(added)}`));
       const tree = await told(['write-tree'], { gitDir, env });
       if (!tree.ok) return tree;
-      mkdirSync(join(gitDir, 'slipway'), { recursive: true });
+      makeFolder(join(gitDir, 'slipway'));
       writeWhole(marker, tree.value);
       return good({ gitDir, commit, tree: tree.value }, await lostSubmodules(root, url));
     });

@@ -1,11 +1,11 @@
 import { first } from '../../model/lists.ts';
-import { mkdirSync, rmSync, statSync } from 'node:fs';
+import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { bad, error, good, type Result } from '../../model/diagnostics.ts';
 import { sha256 } from '../../model/digest.ts';
 import { sizeText } from '../../model/sizes.ts';
 import { isLocalUrl, isSourceUrl } from '../../model/urls.ts';
-import { exists, noteUse, readIf, writeWhole } from '../../io/files.ts';
+import { exists, noteUse, readIf, writeWhole, makeFolder } from '../../io/files.ts';
 import { withMutex } from '../../io/mutex.ts';
 import { localFault, loginOf, mayUseCredentials } from './credentials.ts';
 import { fetchBlobs } from './files.ts';
@@ -73,7 +73,7 @@ export async function fetchCommits(
   if (there.every((s) => s !== undefined)) return good(there);
   return withMutex(`${gitDir}.lock`, async () => {
     if (readIf(join(gitDir, 'HEAD')) === undefined) {
-      mkdirSync(gitDir, { recursive: true });
+      makeFolder(gitDir);
       const made = await git(['init', '--quiet', '--bare', gitDir]);
       const named = made.code === 0 ? await git(['config', 'remote.origin.url', loginOf(url).plain], { gitDir }) : made;
       if (named.code !== 0) return bad(error('source-store', `can't make ${gitDir}: ${gitReason(named)}`));
@@ -100,7 +100,7 @@ export async function fetchCommits(
       }
       const tree = await treeWithSubmodules(fetch(), remote, commit, 0);
       if (!tree.ok) return tree;
-      mkdirSync(join(gitDir, 'slipway'), { recursive: true });
+      makeFolder(join(gitDir, 'slipway'));
       writeWhole(join(gitDir, 'slipway', commit), tree.value);
       snapshots.push({ gitDir, commit, tree: tree.value });
     }
