@@ -39078,7 +39078,7 @@ var buildOptions2 = {
   "dry-run": {
     type: "boolean",
     short: "n",
-    help: "show which tasks are cached, which must run, and which depend on the results of others; do nothing"
+    help: "show which tasks are cached, which must run, and which depend on the results of others; run none"
   },
   "fail-fast": { type: "boolean", help: "stop at the first failure" },
   verbose: { type: "boolean", short: "v", help: "also list what is cached" },
