@@ -1,4 +1,4 @@
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import {
   chmodSync,
   cpSync,
@@ -13,6 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { copyExample } from './edits.mjs';
 import { cache as cacheFolder } from '../setup.mjs';
@@ -188,3 +189,13 @@ export const processesIn = (folder: string): string[] =>
         return [];
       }
     });
+
+/** Runs lintian, which leaves files in its temporary folder. */
+export function lintian(args: readonly string[]): { status: number | null; stdout: string; stderr: string } {
+  const TMPDIR = mkdtempSync(join(tmpdir(), 'slipway-lintian-'));
+  try {
+    return spawnSync('lintian', args, { encoding: 'utf8', env: { ...process.env, TMPDIR } });
+  } finally {
+    rmSync(TMPDIR, { recursive: true, force: true });
+  }
+}

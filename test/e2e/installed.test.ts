@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { cache, execute, mirrorOf, root } from './helpers.ts';
+import { cache, execute, lintian, mirrorOf, root } from './helpers.ts';
 
 /** The command as people install it. */
 describe('slipway as an installed command', () => {
@@ -27,7 +27,7 @@ describe('slipway as an installed command', () => {
     const [first, second] = [pack('one'), pack('two')];
     expect(readFileSync(first).equals(readFileSync(second))).toBe(true);
     copyFileSync(first, join(folder, 'slipway.deb'));
-    const told = spawnSync('lintian', ['--fail-on', 'error', join(folder, 'slipway.deb')], { encoding: 'utf8' });
+    const told = lintian(['--fail-on', 'error', join(folder, 'slipway.deb')]);
     expect(told.stdout.split('\n').filter((l) => l.startsWith('E:'))).toEqual([]);
   });
 
