@@ -179,8 +179,8 @@ async function slowly(what, work2) {
   const begun = Date.now();
   const timer = setInterval(() => {
     const now = Date.now();
-    if (now - (told.get(what) ?? 0) < silence * 900) return;
-    told.set(what, now);
+    if (now - (lastSaid.get(what) ?? 0) < silence * 900) return;
+    lastSaid.set(what, now);
     tell(`still waiting for ${what} (${Math.round((now - begun) / 1e3)} s)`);
   }, silence * 1e3);
   timer.unref();
@@ -190,13 +190,13 @@ async function slowly(what, work2) {
     clearInterval(timer);
   }
 }
-var tell, silence, told;
+var tell, silence, lastSaid;
 var init_slow = __esm({
   "ts-src/io/slow.ts"() {
     "use strict";
     tell = () => void 0;
     silence = Number(process.env.SLIPWAY_SILENCE_SECONDS) || 10;
-    told = /* @__PURE__ */ new Map();
+    lastSaid = /* @__PURE__ */ new Map();
   }
 });
 
@@ -5831,8 +5831,8 @@ var init_s3_list = __esm({
 
 // ts-src/store/s3-download.ts
 async function save(response, { file: file3, most: most9 }) {
-  const told8 = response.headers["content-length"];
-  if (told8 !== void 0 && Number(told8) > most9) {
+  const announced = response.headers["content-length"];
+  if (announced !== void 0 && Number(announced) > most9) {
     (0, import_node_fs7.writeFileSync)(file3, "");
     response.destroy();
     return;
@@ -5846,7 +5846,7 @@ async function save(response, { file: file3, most: most9 }) {
     }
   };
   await (0, import_promises.pipeline)(response, within, (0, import_node_fs7.createWriteStream)(file3));
-  if (told8 !== void 0 && taken3 !== Number(told8)) throw new Error("the answer was cut short");
+  if (announced !== void 0 && taken3 !== Number(announced)) throw new Error("the answer was cut short");
 }
 var import_node_fs7, import_promises;
 var init_s3_download = __esm({
@@ -18415,7 +18415,7 @@ function parseDistro(text8, file3) {
   if (!hasAtMost(parsed2.value, mostEntries))
     return bad(error("yaml-invalid", `the file has more than ${mostEntries} entries`, { file: file3 }));
   const locator = new Locator(text8);
-  const unseen = unseenKeys(parsed2.value).slice(0, mostFaults2);
+  const unseen = unseenKeys(parsed2.value).slice(0, mostFaults3);
   if (unseen.length)
     return bad(
       ...unseen.map(
@@ -18428,7 +18428,7 @@ function parseDistro(text8, file3) {
     );
   const checked = distroSchema.safeParse(parsed2.value ?? {});
   if (!checked.success)
-    return bad(...valueFaults(checked.error.issues.slice(0, mostFaults2), { root: parsed2.value, locator, file: file3 }));
+    return bad(...valueFaults(checked.error.issues.slice(0, mostFaults3), { root: parsed2.value, locator, file: file3 }));
   const diagnostics = [...references(checked.data, locator, file3), ...imageReferences(checked.data, locator, file3)];
   return diagnostics.length ? bad(...diagnostics) : good(checked.data);
 }
@@ -18529,7 +18529,7 @@ function trust(archive, keyring, path2, locator, file3) {
     })
   ];
 }
-var largest6, mostFaults2, mostEntries;
+var largest6, mostFaults3, mostEntries;
 var init_distro2 = __esm({
   "ts-src/read/distro.ts"() {
     "use strict";
@@ -18541,7 +18541,7 @@ var init_distro2 = __esm({
     init_distro_images();
     init_yaml();
     largest6 = 4 << 20;
-    mostFaults2 = 1e3;
+    mostFaults3 = 1e3;
     mostEntries = 5e4;
   }
 });
@@ -21622,20 +21622,20 @@ var allowedDebugPaths = (debian2) => ({
 var below = (path2, folder2) => path2 === folder2 || path2.startsWith(folder2 === "/" ? "/" : `${folder2}/`);
 var isWithin = (path2, folders2) => folders2.some((f) => below(path2, f));
 var longestPath = 1e3;
-var told2 = 10;
+var mostFaults = 10;
 function memberFaults(members2, allowed) {
   const faults3 = [];
   const seen = /* @__PURE__ */ new Map();
   const parents = new Set(members2.map((m) => import_node_path14.posix.dirname(m.path)));
   for (const m of members2) {
-    if (faults3.length >= told2) break;
+    if (faults3.length >= mostFaults) break;
     const fault4 = memberFault(m, allowed) ?? (seen.has(m.path) ? "is there twice" : void 0);
     const inner = m.type === "directory" && fault4 === outside(allowed) && parents.has(m.path);
     if (fault4 !== void 0 && !inner) faults3.push(`${shown2(m.path)} ${fault4}`);
     seen.set(m.path, m);
   }
   for (const m of members2) {
-    if (faults3.length >= told2) break;
+    if (faults3.length >= mostFaults) break;
     const fault4 = allowed.links.has(m.path) ? void 0 : placeFault(m, seen, allowed);
     if (fault4 !== void 0) faults3.push(`${shown2(m.path)} ${fault4}`);
   }
@@ -23311,7 +23311,7 @@ init_maps();
 init_diagnostics();
 var fault2 = (node2, d) => void (node2.faults ??= []).push(d);
 var essentialTag = "every package of ROS 2 needs it";
-function placesOf(local2, lists) {
+function localNumbers(local2, lists) {
   const places = [];
   for (const list8 of lists) {
     for (const d of list8) {
@@ -23356,8 +23356,8 @@ var Cycles = class {
   /** Edges for building (first half) and for being usable (second half), by position among the nodes. */
   doubled() {
     return doubled(
-      this.nodes.map((n) => placesOf(this.local, [n.build])),
-      this.nodes.map((n) => placesOf(this.local, [n.run]))
+      this.nodes.map((n) => localNumbers(this.local, [n.build])),
+      this.nodes.map((n) => localNumbers(this.local, [n.run]))
     );
   }
   /** Removes or reports the edges that close build cycles. Returns the acyclic remaining edges. */
@@ -23401,7 +23401,7 @@ var Cycles = class {
     const places = [...new Set(set.map((n) => n % count3))].sort((a, b) => this.node(a).number - this.node(b).number);
     const inside = new Set(places);
     return places.flatMap(
-      (from) => placesOf(this.local, [this.node(from).build]).filter((to) => inside.has(to) && this.groupOf(from, to) !== void 0).map((to) => [from, to])
+      (from) => localNumbers(this.local, [this.node(from).build]).filter((to) => inside.has(to) && this.groupOf(from, to) !== void 0).map((to) => [from, to])
     );
   }
   groupOf(from, to) {
@@ -23602,7 +23602,7 @@ function ordered(evaluated, nodes, diagnostics) {
   if (whole4 && evaluated.order) return evaluated.order.map((i) => at(nodes, i));
   const local2 = Numbers.filled(evaluated.names.length, -1);
   nodes.forEach((n, i) => local2.set(n.number, i));
-  const within = (...lists) => placesOf(local2, lists);
+  const within = (...lists) => localNumbers(local2, lists);
   const everything = order(nodes.map((n) => within(n.build, n.run, n.test)));
   if (!everything.left.length) {
     if (whole4) evaluated.order = everything.order;
@@ -23900,7 +23900,7 @@ var UnmetNeeds = class {
     this.near = near;
   }
   /** Unresolved names that were reported already. */
-  told = /* @__PURE__ */ new Set();
+  reported = /* @__PURE__ */ new Set();
   /** Reports an unresolved dependency. It blocks the package unless only tests have it. */
   unresolved(node2, p, need, r) {
     const { os, release: release2 } = this.resolver.platform;
@@ -23936,7 +23936,7 @@ var UnmetNeeds = class {
       );
     } else {
       const { name: name6, unread = [] } = this.evaluated.input;
-      if (!unread.length || !this.told.has(d.name))
+      if (!unread.length || !this.reported.has(d.name))
         fault2(
           node2,
           say("dependency-unresolved", `${text8}, but neither ${name6}, an underlay nor a rosdep file has it`, {
@@ -23944,7 +23944,7 @@ var UnmetNeeds = class {
             hint: this.remedy(d.name, unread)
           })
         );
-      this.told.add(d.name);
+      this.reported.add(d.name);
     }
     if (needed2) node2.planned.blocked ??= `'${d.name}' is not to be had on ${where}`;
   }
@@ -24574,7 +24574,7 @@ var gitReason = (o) => {
 };
 var plainReason = (said) => said.trim().replace(/ after \d+ ms: Could(?:n't| not) connect to server$/, ": nothing answers there");
 var local = ["-c", "remote.origin.promisor=false"];
-async function told3(args, options5) {
+async function outputOf(args, options5) {
   const out = await git(args, options5);
   return out.code === 0 ? { ok: true, value: out.stdout.trim(), diagnostics: [] } : bad(
     error(
@@ -24808,8 +24808,8 @@ async function measureTar(file3, most9) {
 async function measureZip(file3, most9) {
   const listed5 = await readingArchive(["unzip", "-Zt", file3]);
   const m = /(\d+) files?, (\d+) bytes/.exec(listed5.stdout);
-  const [files, told8] = [Number(m?.[1] ?? 0), Number(m?.[2] ?? 0)];
-  if (files > most9.files || told8 > most9.bytes) throw tooLarge2(`${files} files of ${gigabytes(told8)}`, most9);
+  const [files, unpacked2] = [Number(m?.[1] ?? 0), Number(m?.[2] ?? 0)];
+  if (files > most9.files || unpacked2 > most9.bytes) throw tooLarge2(`${files} files of ${gigabytes(unpacked2)}`, most9);
   let bytes = 0;
   await readingArchive(["unzip", "-p", file3], (chunk) => {
     bytes += chunk.length;
@@ -25038,14 +25038,14 @@ async function treeWithSubmodules(fetch2, remote, commit2, depth2) {
   const links = whole4.value.filter((e) => e.type === "commit");
   const taken3 = take(fetch2, url2, { entries: whole4.value.length, submodules: links.length });
   if (!taken3.ok) return taken3;
-  if (!links.length) return told3(["rev-parse", `${commit2}^{tree}`], { gitDir });
+  if (!links.length) return outputOf(["rev-parse", `${commit2}^{tree}`], { gitDir });
   const modules2 = whole4.value.find((e) => e.path === ".gitmodules" && e.type === "blob")?.object;
   if (modules2) {
     const there = await fetchBlobs(gitDir, remote, [modules2]);
     if (!there.ok) return there;
     if (there.value > largestModules) return tooLarge(url2, `${sizeText(largestModules)} of .gitmodules`);
   }
-  const listed5 = modules2 ? await told3(["config", "--no-includes", "--blob", `${commit2}:.gitmodules`, "--null", "--list"], { gitDir }) : good("");
+  const listed5 = modules2 ? await outputOf(["config", "--no-includes", "--blob", `${commit2}:.gitmodules`, "--null", "--list"], { gitDir }) : good("");
   if (!listed5.ok) return listed5;
   const named7 = /* @__PURE__ */ new Map();
   for (const line2 of listed5.value.split("\0")) {
@@ -25056,7 +25056,7 @@ async function treeWithSubmodules(fetch2, remote, commit2, depth2) {
   const index = (0, import_node_path19.join)(gitDir, `slipway-index-${process.pid}-${sha256(`${url2}${commit2}${Math.random()}`).slice(0, 8)}`);
   const env2 = { GIT_INDEX_FILE: index, GIT_WORK_TREE: gitDir };
   try {
-    const begun = await told3([...local, "read-tree", commit2], { gitDir, env: env2 });
+    const begun = await outputOf([...local, "read-tree", commit2], { gitDir, env: env2 });
     if (!begun.ok) return begun;
     for (const link of links) {
       const entry2 = [...named7.values()].find((e) => e.path === link.path);
@@ -25077,7 +25077,7 @@ async function treeWithSubmodules(fetch2, remote, commit2, depth2) {
       if (added.code !== 0)
         return bad(error("source-submodule", `${url2}: can't place the submodule ${link.path}: ${gitReason(added)}`));
     }
-    return await told3([...local, "write-tree", "--missing-ok"], { gitDir, env: env2 });
+    return await outputOf([...local, "write-tree", "--missing-ok"], { gitDir, env: env2 });
   } finally {
     (0, import_node_fs16.rmSync)(index, { force: true });
   }
@@ -25141,7 +25141,7 @@ async function fetchArchive(entry2, url2, state) {
       const env2 = { GIT_INDEX_FILE: (0, import_node_path20.join)(folder2, "index") };
       const added = await git(["--work-tree", root, "add", "--all", "--force", "."], { gitDir, env: env2, cwd: root });
       if (added.code !== 0) return bad(error("source-archive", `can't read ${url2}: ${gitReason(added)}`));
-      const tree = await told3(["write-tree"], { gitDir, env: env2 });
+      const tree = await outputOf(["write-tree"], { gitDir, env: env2 });
       if (!tree.ok) return tree;
       makeFolder((0, import_node_path20.join)(gitDir, "slipway"));
       writeWhole(marker2, tree.value);
@@ -25185,24 +25185,24 @@ async function treeOfFolder(gitDir, folder2, depth2) {
       cwd: folder2
     });
     if (added.code !== 0) return bad(error("source-folder", `can't read ${folder2}: ${gitReason(added)}`));
-    const listed5 = await told3(["ls-files", "--stage", "-z"], { gitDir, env: env2, cwd: folder2 });
+    const listed5 = await outputOf(["ls-files", "--stage", "-z"], { gitDir, env: env2, cwd: folder2 });
     if (!listed5.ok) return listed5;
     const links = listed5.value.split("\0").filter((l) => l.startsWith("160000 ")).map((l) => l.slice(l.indexOf("	") + 1));
     for (const path2 of links) {
       const inner = depth2 < 10 ? await treeOfFolder(gitDir, (0, import_node_path20.join)(folder2, path2), depth2 + 1) : bad(error("source-folder", `${folder2}: repositories are nested more than 10 deep`));
       if (!inner.ok) return inner;
-      const removed = await told3(["update-index", "--force-remove", "--", path2], {
+      const removed = await outputOf(["update-index", "--force-remove", "--", path2], {
         gitDir,
         env: { ...env2, GIT_WORK_TREE: folder2 },
         cwd: folder2
       });
-      const placed2 = removed.ok ? await told3(["read-tree", `--prefix=${path2}/`, inner.value], {
+      const placed2 = removed.ok ? await outputOf(["read-tree", `--prefix=${path2}/`, inner.value], {
         gitDir,
         env: { ...env2, GIT_WORK_TREE: gitDir }
       }) : removed;
       if (!placed2.ok) return placed2;
     }
-    return await told3(["write-tree"], { gitDir, env: env2 });
+    return await outputOf(["write-tree"], { gitDir, env: env2 });
   } finally {
     (0, import_node_fs17.rmSync)(index, { force: true });
   }
@@ -25456,7 +25456,7 @@ var exampleOf = {
   description: "for example <description>Driver of the arm.</description>"
 };
 var mostDependencies = 1e4;
-var mostFaults = 1e3;
+var mostFaults2 = 1e3;
 var ManifestReader = class {
   constructor(root, format, file3) {
     this.root = root;
@@ -25523,11 +25523,11 @@ var ManifestReader = class {
     return good(manifest, diagnostics);
   }
   fault(message, line2, hint) {
-    if (this.diagnostics.length < mostFaults)
+    if (this.diagnostics.length < mostFaults2)
       this.diagnostics.push(error("manifest-invalid", message, { file: this.file, line: line2, hint }));
   }
   warn(code2, message, line2, hint) {
-    if (this.diagnostics.length < mostFaults)
+    if (this.diagnostics.length < mostFaults2)
       this.diagnostics.push(warning(code2, message, { file: this.file, line: line2, hint }));
   }
   allow(e, names4) {
@@ -32132,17 +32132,17 @@ function weakness(algorithm, bits2) {
   return [1, 2, 3].includes(algorithm) && bits2 < 2048 ? `RSA of ${bits2} bits` : void 0;
 }
 function judgeKey({ fingerprint: fingerprint3, ends, weak }, now) {
-  const told8 = [];
+  const diagnostics = [];
   const short4 = fingerprint3.slice(-16);
   const date3 = (at3) => new Date(at3).toISOString().slice(0, 10);
   if (ends !== void 0 && ends <= now)
-    told8.push(
+    diagnostics.push(
       error("key-expired", `the signing key ${short4} expired on ${date3(ends)}`, {
         hint: "extend it (gpg --quick-set-expire) or sign with another key; nothing was published"
       })
     );
   else if (ends !== void 0 && ends - now < notice2)
-    told8.push(
+    diagnostics.push(
       warning(
         "key-expiring",
         `the signing key ${short4} expires on ${date3(ends)}, in ${Math.floor((ends - now) / day2)} days`,
@@ -32150,12 +32150,12 @@ function judgeKey({ fingerprint: fingerprint3, ends, weak }, now) {
       )
     );
   if (weak !== void 0)
-    told8.push(
+    diagnostics.push(
       warning("key-weak", `the signing key ${short4} is ${weak}: newer releases of apt refuse what it signs`, {
         hint: "also sign with an rsa4096 or ed25519 key"
       })
     );
-  return told8;
+  return diagnostics;
 }
 
 // ts-src/publish/package-sources.ts
@@ -32609,10 +32609,10 @@ function suiteOf(graph2, before2, input, diagnostics) {
     belongs: input.belongs,
     partial: input.leaveOut
   });
-  diagnostics.push(...told4(graph2, former, reasons3, holding, input.nameOf));
+  diagnostics.push(...keptDiagnostics(graph2, former, reasons3, holding, input.nameOf));
   return Object.fromEntries([...chosen].map(([debian2, c]) => [debian2, c.value]));
 }
-function told4(graph2, former, reasons3, holding, elsewhere2) {
+function keptDiagnostics(graph2, former, reasons3, holding, elsewhere2) {
   const names4 = new Map(graph2.scope.packages.map((p) => [p.debian, p.name]));
   const nameOf6 = (debian2) => names4.get(debian2) ?? elsewhere2(debian2) ?? debian2;
   const list8 = (all) => someOf(all.map(nameOf6), 8);
@@ -33183,7 +33183,7 @@ function renderJunit(name6, cases) {
     );
     for (const c of list8) {
       const open3 = `    <testcase classname="${title}" name="${escapeMarkup(c.name)}" time="${c.seconds.toFixed(3)}"`;
-      const output = outputOf(c);
+      const output = outputOf2(c);
       const inner = [
         ...c.result === "failed" ? [`      <failure message="${escapeMarkup(shortLine(c.message))}">${escapeMarkup(c.message)}</failure>`] : [],
         ...c.result === "skipped" ? [`      <skipped message="${escapeMarkup(shortLine(c.message))}"/>`] : [],
@@ -33197,7 +33197,7 @@ function renderJunit(name6, cases) {
   return `${lines.join("\n")}
 `;
 }
-function outputOf(c) {
+function outputOf2(c) {
   if (c.flaky) return `flaky: it failed and then passed
 ${escapeMarkup(c.message)}`;
   return c.result === "failed" && c.output ? escapeMarkup(c.output.slice(-2e4)) : void 0;
@@ -33445,18 +33445,18 @@ function detailsOf(t) {
 // ts-src/cli/outputs.ts
 var resultsOf = (runs) => runs.flatMap((graph2) => graph2.results.filter((t) => t !== void 0));
 var lockText = (o) => renderLock(makeLock(o.plan.stamp, locked(o.plan, o.distributions), o.platforms, o.versions));
-var toldLines = 30;
+var shownLines = 30;
 function tailsOf(output, runs) {
-  const told8 = /* @__PURE__ */ new Map();
+  const warnings = /* @__PURE__ */ new Map();
   for (const graph2 of runs)
     for (const [n, record3] of graph2.docs.entries()) {
       const t = graph2.results[docsTaskOf(graph2, n)];
       if (t?.state === "failed" && record3)
-        told8.set(t.id, [...record3.faults.slice(1), ...record3.told].slice(0, toldLines));
+        warnings.set(t.id, [...record3.faults.slice(1), ...record3.told].slice(0, shownLines));
     }
   return (t) => {
     if (t.state !== "failed") return [];
-    const lines = told8.get(t.id) ?? [];
+    const lines = warnings.get(t.id) ?? [];
     return lines.length || t.log === void 0 ? lines : tailOf((0, import_node_path59.join)(output, t.log));
   };
 }
@@ -34261,14 +34261,14 @@ init_lists();
 
 // ts-src/engine/build/packages.ts
 init_system_files();
-var placesOf2 = ({ scope: scope2 }, p) => allowedPaths(p.debian, scope2.prefix, scope2.underlayPrefixes, p.systemFiles);
+var allowedPathsOf = ({ scope: scope2 }, p) => allowedPaths(p.debian, scope2.prefix, scope2.underlayPrefixes, p.systemFiles);
 function ownPackage(graph2, n) {
   const deb2 = graph2.records[n]?.debs[0];
   const p = graph2.scope.packages[n];
   if (!deb2 || !p) throw new Error(`package ${n} of ${graph2.id} has no record`);
   return {
     deb: deb2,
-    policy: { package: p.debian, conffiles: conffilesOf(p.systemFiles ?? []), allowed: placesOf2(graph2, p) }
+    policy: { package: p.debian, conffiles: conffilesOf(p.systemFiles ?? []), allowed: allowedPathsOf(graph2, p) }
   };
 }
 
@@ -36554,7 +36554,7 @@ async function finishPackages(options5, request, environment3, folder2) {
     await assemble((0, import_node_path73.join)(out, from), members2, path2, seconds);
     return { path: path2, policy: { ...policyOf(c, allowed), conffiles: kept4 } };
   };
-  const main2 = await finish2("package.deb", control, placesOf2(graph2, p), await text8("shlibs") ? ["shlibs"] : []);
+  const main2 = await finish2("package.deb", control, allowedPathsOf(graph2, p), await text8("shlibs") ? ["shlibs"] : []);
   if (!(await listLeft(folder2, "out")).some((f) => f.name === "debug.deb"))
     return made({ files: [main2], debugPaths: [], interface: seen, abi: abi2 });
   const ids = await lines("build-ids");
@@ -37726,7 +37726,7 @@ async function shareAnswers(systems, store2) {
   }
 }
 async function mirrorSystems(graphs) {
-  const told8 = [];
+  const warnings = [];
   for (const { id, layers: layers2, sets, base } of graphs) {
     const packages = /* @__PURE__ */ new Set();
     for (const set of new Set(sets)) {
@@ -37736,7 +37736,7 @@ async function mirrorSystems(graphs) {
     const wanted = [...packages].filter((p) => !base.packages.includes(p)).sort(compare);
     const kept4 = await layers2.mirrored(wanted);
     if (!kept4.ok)
-      told8.push(
+      warnings.push(
         warning(
           "mirror-incomplete",
           `the store does not have everything that ${id} takes from its archive: ${kept4.diagnostics[0]?.message}`,
@@ -37746,7 +37746,7 @@ async function mirrorSystems(graphs) {
         )
       );
   }
-  return told8;
+  return warnings;
 }
 
 // ts-src/engine/task-keys.ts
@@ -38314,7 +38314,7 @@ async function add(link, seen) {
 }
 
 // ts-src/sandbox/disk-limit.ts
-var bytesOf2 = (told8) => Number(/^(\d+)\t/.exec(told8.stdout)?.[1] ?? 0);
+var bytesOf2 = (outcome) => Number(/^(\d+)\t/.exec(outcome.stdout)?.[1] ?? 0);
 var pause = 1e3;
 var longest5 = { least: 5e3, times: 50 };
 async function withDiskLimit(entry2, du2, enter2) {
@@ -38650,8 +38650,8 @@ function dockerDriver() {
     // The size of an image is that of its last layer, on top of the image that it was made from.
     async size(folder2) {
       const image2 = imageOf(folder2);
-      const told8 = image2 === void 0 ? void 0 : await docker(["history", "--human=false", "--format", "{{.Size}}", image2]);
-      return Number(told8?.stdout.split("\n")[0] ?? 0) + bytesOf2(await du(["-s", "-x", "--block-size=1", "--", folder2]));
+      const measured = image2 === void 0 ? void 0 : await docker(["history", "--human=false", "--format", "{{.Size}}", image2]);
+      return Number(measured?.stdout.split("\n")[0] ?? 0) + bytesOf2(await du(["-s", "-x", "--block-size=1", "--", folder2]));
     },
     remove: remove2,
     async discard(folder2) {
@@ -39220,9 +39220,9 @@ var archiveCheck = (planned2) => (scope2, target2, names4) => {
   for (const m of missing)
     for (const p of m.neededBy)
       if (!blocked.has(p)) blocked.set(p, `'${m.name}' is not in the archive of ${target2.os} ${target2.release}`);
-  return { blocked, diagnostics: missing.map((m) => told5(m, scope2, target2, planned2.workspace)) };
+  return { blocked, diagnostics: missing.map((m) => missingFault(m, scope2, target2, planned2.workspace)) };
 };
-function told5(m, scope2, target2, workspace) {
+function missingFault(m, scope2, target2, workspace) {
   const users2 = m.neededBy.length ? `needed by ${someOf(m.neededBy, 5)}` : `needed by the tests or the documentation of ${someOf(m.testedBy, 5)}`;
   const from = m.key === void 0 ? "which distro.yaml gives" : `which the rosdep key '${m.key}' gives`;
   const text8 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path87.resolve)(workspace.root, m.file));
@@ -39521,7 +39521,7 @@ var notesOnly = (say) => ({
   finished: () => void 0,
   note: say
 });
-var nobodyWaits = { pending: Numbers.filled(0, 0), dependents: () => new Int32Array() };
+var noDependents = { pending: Numbers.filled(0, 0), dependents: () => new Int32Array() };
 var Scheduler = class {
   /** `alone`: an external scheduler requests each task. */
   constructor(options5, graphs, alone2 = false) {
@@ -39535,7 +39535,7 @@ var Scheduler = class {
       }
     });
     for (const graph2 of graphs) {
-      this.waits.set(graph2, alone2 ? nobodyWaits : whatTasksWaitFor(graph2, options5.testsStop));
+      this.waits.set(graph2, alone2 ? noDependents : whatTasksWaitFor(graph2, options5.testsStop));
     }
   }
   ready = [];
@@ -41826,7 +41826,7 @@ async function readChannel(store2, name6) {
     );
   return good(await openChannel(store2, name6));
 }
-async function placesOf3({ workspace: { distro, root } }, channel2, named7, from) {
+async function placesOf({ workspace: { distro, root } }, channel2, named7, from) {
   const configured2 = distro.publish.to.map((place3) => channelUri(place3, channel2.name));
   const beside = (from?.file.endpoints ?? []).flatMap((uri2) => besideUri(uri2, from?.name ?? "", channel2.name) ?? []);
   const uris = [
@@ -41970,14 +41970,14 @@ async function show(opened, name6, json2) {
   }
   const { keys, notes } = await servedKeys(opened, read3.value, now);
   if (json2) {
-    const told8 = states.map(({ state, ...s }) => ({
+    const listed5 = states.map(({ state, ...s }) => ({
       ...s,
       ...sizeOf3(state),
       who: state?.who,
       from: state?.from,
       forced: state?.forced
     }));
-    return good(`${JSON.stringify({ name: name6, ...read3.value.file, keys, promotions: blocks, states: told8 })}
+    return good(`${JSON.stringify({ name: name6, ...read3.value.file, keys, promotions: blocks, states: listed5 })}
 `);
   }
   const table3 = renderTable(
@@ -42006,7 +42006,7 @@ ${signed.join("")}${table3}${promotions}`,
   );
 }
 async function servedKeys(opened, channel2, now) {
-  const places = await placesOf3(opened, channel2, void 0);
+  const places = await placesOf(opened, channel2, void 0);
   const texts = /* @__PURE__ */ new Set();
   for (const endpoint of places.ok ? places.value : []) {
     const key = await endpoint.read("key.asc");
@@ -42054,7 +42054,7 @@ async function collect2(opened, names4, dryRun) {
       continue;
     }
     lines.push(`${name6}: ${expired.length} states ${dryRun ? "would go" : "went"}`);
-    const places = await placesOf3(opened, read3.value, void 0);
+    const places = await placesOf(opened, read3.value, void 0);
     for (const endpoint of places.ok ? places.value : []) {
       const swept = await sweepRepository(store2, name6, endpoint, { graceDays, now, dryRun });
       if (!swept) {
@@ -42083,7 +42083,7 @@ async function renew(opened, names4, to) {
     if (!read3.ok) return read3;
     const found2 = await stateOf(opened.store, read3.value, void 0);
     if (!found2.ok) return found2;
-    const places = await placesOf3(opened, read3.value, to);
+    const places = await placesOf(opened, read3.value, to);
     if (!places.ok) return places;
     const unknown2 = { ...read3.value, file: { ...read3.value.file, endpoints: [] } };
     const moved3 = await withOutlet(opened, places.value, async (outlet) => {
@@ -43691,9 +43691,9 @@ async function runTool(name6, args, cwd) {
   const ran = await run(name6, args, { cwd, limit: 1 << 20 });
   if (ran.code === 127) return name6;
   if (ran.code === 0) return [];
-  const told8 = `${ran.stdout}
+  const output = `${ran.stdout}
 ${ran.stderr}`.trim().split("\n").slice(0, 40).join("\n");
-  return [error("deploy-tool", `${name6} ${args[0] ?? ""}: ${told8}`)];
+  return [error("deploy-tool", `${name6} ${args[0] ?? ""}: ${output}`)];
 }
 var tools = [
   {
@@ -44839,8 +44839,8 @@ async function statusOf(aws, id) {
   }
 }
 async function consoleOf(aws, id) {
-  const told8 = await aws.query("ec2", "GetConsoleOutput", { InstanceId: id }).catch(() => ({}));
-  const text8 = Buffer.from(textIn(told8, "output") ?? "", "base64").toString("utf8");
+  const answer3 = await aws.query("ec2", "GetConsoleOutput", { InstanceId: id }).catch(() => ({}));
+  const text8 = Buffer.from(textIn(answer3, "output") ?? "", "base64").toString("utf8");
   const lines = text8.split(/[\r\n]+/).filter((line2) => line2.trim() !== "");
   return lines.slice(-5).map((line2) => `
   ${line2.slice(0, 200)}`).join("");
@@ -47038,13 +47038,13 @@ async function makeDocs(values, opened, workers, signal) {
   const begun = Date.now();
   const output = (0, import_node_path119.resolve)(values.output ?? (0, import_node_path119.join)(root, "docs"));
   if (values.publish !== void 0 && !distro.docs.to.length)
-    return told6(
+    return failedWith(
       error("docs-place", "docs.to in distro.yaml is empty: there is no place to publish documentation to", {
         hint: "add `docs: {to: ['file:/srv/docs']}`; docs/documentation.md lists the kinds of places"
       })
     );
   const fault4 = outputFault2(output);
-  if (fault4) return told6(fault4);
+  if (fault4) return failedWith(fault4);
   makeFolder((0, import_node_path119.resolve)(output, ".."));
   if (opened.gather) await opened.gather(logFolder(output));
   else await runTasks(values, session2, workers, output, signal);
@@ -47069,7 +47069,7 @@ async function makeDocs(values, opened, workers, signal) {
     faults3.push(...await publishAll(values.publish, opened, packages, output, state));
   return finish(values, opened, { site, faults: faults3, output, begun });
 }
-function told6(fault4) {
+function failedWith(fault4) {
   showDiagnostics([fault4]);
   return exit.failed;
 }
@@ -51247,7 +51247,7 @@ function docker2(facts, root, { folder: folder2, key, epoch }) {
   const written3 = writeDockerTar(
     {
       architecture: facts.image.target.architecture,
-      layers: root.told.map(({ layer, what }) => ({ diffId: layer.diffId, tar: layer.tar, size: layer.size, what })),
+      layers: root.parts.map(({ layer, what }) => ({ diffId: layer.diffId, tar: layer.tar, size: layer.size, what })),
       ...dockerSettings(facts, key, epoch)
     },
     dockerTags(facts, key),
@@ -51641,13 +51641,13 @@ async function systemPackages(room, image2, own3, names4) {
   });
   const lines = asked2.stdout.split("\n");
   if (asked2.code !== 0) {
-    const told8 = lines.filter((l) => /^(E:| \S+ : )/.test(l)).map((l) => l.trim());
+    const reasons3 = lines.filter((l) => /^(E:| \S+ : )/.test(l)).map((l) => l.trim());
     return bad(
       error(
         "image-packages",
-        `apt can't install the packages of the image '${image2}': ${told8.slice(0, 8).join("; ")}`,
+        `apt can't install the packages of the image '${image2}': ${reasons3.slice(0, 8).join("; ")}`,
         {
-          hint: told8.length ? void 0 : reasonOf(asked2)
+          hint: reasons3.length ? void 0 : reasonOf(asked2)
         }
       )
     );
@@ -51692,8 +51692,8 @@ function writeFstab(folder2, text8) {
 }
 async function makeRoot(room, facts, plan2, fstab) {
   const base = await baseLayer(room);
-  const told8 = [{ layer: base, what: "base" }];
-  const layers2 = () => told8.map((t) => t.layer).reverse();
+  const parts2 = [{ layer: base, what: "base" }];
+  const layers2 = () => parts2.map((t) => t.layer).reverse();
   const steps = [
     [plan2.system, "system", void 0],
     [plan2.machine, "machine", fstab]
@@ -51703,7 +51703,7 @@ async function makeRoot(room, facts, plan2, fstab) {
     const title = `the ${what} layer of '${facts.image.name}' (${packages.length} packages)`;
     const layer = await installLayer(room, layers2(), packages, title, table3);
     if (!layer.ok) return layer;
-    told8.push({ layer: layer.value, what });
+    parts2.push({ layer: layer.value, what });
   }
   const work2 = newScratch(room.state);
   const placed2 = await placeOwn(room, plan2.own, (0, import_node_path130.join)(work2, "debs"));
@@ -51723,9 +51723,9 @@ async function makeRoot(room, facts, plan2, fstab) {
     ]
   });
   if (!own3.ok) return own3;
-  told8.push({ layer: own3.value, what: "own" });
+  parts2.push({ layer: own3.value, what: "own" });
   const safe = checkSecrets2(facts.image.name, layers2());
-  return safe.ok ? good({ layers: layers2(), told: told8 }) : safe;
+  return safe.ok ? good({ layers: layers2(), parts: parts2 }) : safe;
 }
 var ownEpoch = (room, facts) => Math.max(room.epoch, stampSeconds(facts.state.stamp));
 var ownKey = (room, facts, plan2, below3) => sha256(
@@ -51940,7 +51940,8 @@ async function buildImage(input) {
     const kept4 = await keep(input.store, rendered2.value);
     artifacts.push({ kind, ...kept4 });
     if (kind === "docker")
-      for (const { layer, what } of root.told) layers2.push({ what, file: await storedLayer(input.store, layer, what) });
+      for (const { layer, what } of root.parts)
+        layers2.push({ what, file: await storedLayer(input.store, layer, what) });
   }
   const record3 = {
     schema: 1,
@@ -51984,13 +51985,13 @@ async function storedLayer(store2, layer, what) {
 
 // ts-src/images/difference.ts
 var packagesOf = (r) => new Map([...Object.entries(r.system), ...Object.entries(r.own)]);
-var told7 = ({ name: name6, version: version3, state }) => ({ name: name6, version: version3, state });
+var identityOf = ({ name: name6, version: version3, state }) => ({ name: name6, version: version3, state });
 function differenceOfImages(before2, after) {
   const [a, b] = [packagesOf(before2), packagesOf(after)];
   const names4 = [.../* @__PURE__ */ new Set([...a.keys(), ...b.keys()])].sort();
   const difference3 = {
-    from: told7(before2),
-    to: told7(after),
+    from: identityOf(before2),
+    to: identityOf(after),
     added: [],
     removed: [],
     changed: [],
@@ -52081,9 +52082,9 @@ var imageOptions2 = {
   "dry-run": { type: "boolean", short: "n", help: "retire: only show what would be removed" },
   json: { type: "boolean", help: "print JSON" }
 };
-var outputOf2 = (opened, values) => values.output === void 0 ? (0, import_node_path132.join)(opened.workspace.root, "out") : (0, import_node_path132.resolve)(values.output);
+var outputOf3 = (opened, values) => values.output === void 0 ? (0, import_node_path132.join)(opened.workspace.root, "out") : (0, import_node_path132.resolve)(values.output);
 function channelOf2(opened, { name: name6, spec }, values) {
-  if (values.local) return good(folderChannel(outputOf2(opened, values)));
+  if (values.local) return good(folderChannel(outputOf3(opened, values)));
   const channel2 = values.channel ?? spec.channel;
   if (channel2 !== void 0) return good(channel2);
   return bad(
@@ -52419,14 +52420,14 @@ async function checkDisk(input, artifact2) {
     ...hasBios(input.spec) ? [["a BIOS", []]] : []
   ];
   for (const [how, devices] of starts) {
-    const told8 = hasBios(input.spec) ? `${artifact2.kind} (started by ${how})` : artifact2.kind;
-    const started = await startDisk(input, told8, known3, [...devices, ...driveOf(link)]);
+    const label = hasBios(input.spec) ? `${artifact2.kind} (started by ${how})` : artifact2.kind;
+    const started = await startDisk(input, label, known3, [...devices, ...driveOf(link)]);
     if (!started.ok) return started;
   }
   return good(true);
 }
 var driveOf = (link) => ["-drive", `if=virtio,format=qcow2,snapshot=on,file=${link}`];
-async function startDisk(input, told8, { program: program2, machine }, drives) {
+async function startDisk(input, label, { program: program2, machine }, drives) {
   const word3 = (0, import_node_crypto22.randomBytes)(12).toString("hex");
   const stop = new AbortController();
   const timer = setTimeout(() => stop.abort(), longest6);
@@ -52452,9 +52453,9 @@ async function startDisk(input, told8, { program: program2, machine }, drives) {
   writeWhole(input.log, seen, { sync: false });
   if (verdict2 === "failed") {
     const lines = seen.split("\n").filter((l) => l.includes("slipway-check: ") && !l.includes(word3));
-    return failed3(input, told8, lines.map(shownLine).slice(-5).join("; "));
+    return failed3(input, label, lines.map(shownLine).slice(-5).join("; "));
   }
-  return ran.code === 127 ? failed3(input, told8, `${program2} is not installed`, "install qemu-system-x86") : failed3(input, told8, "it did not start, or did not say that it is good", "its console is in that file");
+  return ran.code === 127 ? failed3(input, label, `${program2} is not installed`, "install qemu-system-x86") : failed3(input, label, "it did not start, or did not say that it is good", "its console is in that file");
 }
 
 // ts-src/images/check.ts
@@ -52536,8 +52537,8 @@ async function checkLxd(input, artifact2) {
     if (up.code !== 0) return failed3(input, "lxd", `its system did not come up: ${shownLine(up.stdout)}`);
     const ran = await lxc("exec", name6, "--", "timeout", "1200", "/usr/lib/slipway/check");
     if (/(^|\n)slipway-check: passed[^\n]*\n?$/.test(ran.stdout)) return good(true);
-    const told8 = ran.stdout.split("\n").filter((l) => l.startsWith("slipway-check: "));
-    return failed3(input, "lxd", told8.map(shownLine).slice(-5).join("; ") || shownLine(ran.stderr));
+    const lines = ran.stdout.split("\n").filter((l) => l.startsWith("slipway-check: "));
+    return failed3(input, "lxd", lines.map(shownLine).slice(-5).join("; ") || shownLine(ran.stderr));
   } finally {
     await lxc("delete", "--force", name6);
     if (imported.code === 0) await lxc("image", "delete", artifact2.id ?? name6);
@@ -52827,11 +52828,11 @@ async function publishImage(input) {
   if (!first3) throw new Error("nothing to publish");
   const places = [];
   for (const uri2 of input.places) places.push(await openEndpoint(imagesUri(uri2), input.root));
-  const told8 = [];
+  const published = [];
   for (const place3 of places) {
     const placed2 = await placeFiles(input, place3);
     if (!placed2.ok) return placed2;
-    told8.push(...placed2.value);
+    published.push(...placed2.value);
   }
   let pushed;
   if (input.spec.repository !== void 0 && artifactOf(first3, "docker")) {
@@ -52839,7 +52840,10 @@ async function publishImage(input) {
     const done = await pushImage(input.store, input.state, input.spec, input.records);
     if (!done.ok) return done;
     pushed = done.value;
-    told8.push(`${input.spec.repository}@${pushed.digest}`, ...pushed.tags.map((t) => `${input.spec.repository}:${t}`));
+    published.push(
+      `${input.spec.repository}@${pushed.digest}`,
+      ...pushed.tags.map((t) => `${input.spec.repository}:${t}`)
+    );
   }
   const amis = [];
   for (const record3 of input.records) {
@@ -52848,20 +52852,20 @@ async function publishImage(input) {
     const done = await publishAmi(input.store, input.organization, input.spec.ami, record3, input.signal);
     if (!done.ok) return done;
     amis.push(...done.value);
-    told8.push(...done.value.map((a) => `${a.region} ${a.id}`));
+    published.push(...done.value.map((a) => `${a.region} ${a.id}`));
   }
   const entries2 = entriesOf3(input, pushed, amis);
   const signed = await withSigner(input.signingKey, async (signer) => {
     for (const place3 of places) {
       const written3 = await writeIndex(place3, first3.channel, input.organization, entries2, signer);
       if (!written3.ok) return written3;
-      told8.push(`${place3.uri}/index.json`);
+      published.push(`${place3.uri}/index.json`);
     }
     return good(true);
   });
   if (!signed.ok) return signed;
   for (const record3 of input.records) await writeRecord(input.store, { ...record3, published: input.now });
-  return good(told8);
+  return good(published);
 }
 async function checkAll(input) {
   const faults3 = [];
@@ -52890,7 +52894,7 @@ var filesOf5 = (input, record3) => record3.artifacts.filter((a) => a.kind !== "a
   }))
 );
 async function placeFiles(input, place3) {
-  const told8 = [];
+  const published = [];
   for (const record3 of input.records) {
     for (const { file: file3 } of filesOf5(input, record3)) {
       const path2 = await input.store.path(file3);
@@ -52903,10 +52907,10 @@ async function placeFiles(input, place3) {
             hint: "publish a new state and build the image from it"
           })
         );
-      told8.push(`${place3.uri}/${file3.name}`);
+      published.push(`${place3.uri}/${file3.name}`);
     }
   }
-  return good(told8);
+  return good(published);
 }
 function entriesOf3(input, pushed, amis) {
   return input.records.flatMap((record3) => {
@@ -53073,7 +53077,7 @@ async function publishNamed(opened, names4, values) {
         diagnostics.push(...found2.diagnostics);
         continue;
       }
-      const logs2 = (0, import_node_path136.join)(outputOf2(opened, values), "logs", "images");
+      const logs2 = (0, import_node_path136.join)(outputOf3(opened, values), "logs", "images");
       makeFolder(logs2);
       const done = await publishImage({
         store: store2,
@@ -53259,7 +53263,7 @@ async function buildOne(opened, one, values, kinds4, within) {
         hint: `its kinds are ${one.spec.kinds.join(", ")}`
       })
     );
-  const logs2 = (0, import_node_path137.join)(outputOf2(opened, values), "logs", "images");
+  const logs2 = (0, import_node_path137.join)(outputOf3(opened, values), "logs", "images");
   makeFolder(logs2);
   return buildImage({
     ...within,
@@ -53754,7 +53758,7 @@ is not met, nothing is promoted, unless --force is given. --dry-run only prints 
     const [source2, target2] = [await readChannel(store2, from), await readChannel(store2, into)];
     if (!source2.ok || !target2.ok) return failed4([...source2.diagnostics, ...target2.diagnostics]);
     const found2 = await stateOf(store2, source2.value, values.state);
-    const places = await placesOf3(opened.value, target2.value, values.repository, source2.value);
+    const places = await placesOf(opened.value, target2.value, values.repository, source2.value);
     const named7 = rulesOf2(workspace.distro, into);
     const rules2 = values["approval-pending"] ? { ...named7, approval: false } : named7;
     const faults3 = [...found2.ok ? [] : found2.diagnostics, ...places.ok ? [] : places.diagnostics];
@@ -53857,7 +53861,7 @@ upgraded keep what they have, because apt does not downgrade.`,
         )
       ]);
     const found2 = await stateOf(store2, channel2, former);
-    const places = await placesOf3(opened.value, channel2, values.repository);
+    const places = await placesOf(opened.value, channel2, values.repository);
     if (!found2.ok || !places.ok)
       return failed4([...found2.ok ? [] : found2.diagnostics, ...places.ok ? [] : places.diagnostics]);
     const done = await withOutlet(
@@ -54864,7 +54868,7 @@ init_diagnostics();
 init_faults();
 var tried2 = ".slipway/tried";
 async function rehearsePublication(key, endpoints, now) {
-  const told8 = await trySigning(key, now);
+  const diagnostics = await trySigning(key, now);
   for (const endpoint of endpoints) {
     try {
       await endpoint.read("key.asc");
@@ -54872,7 +54876,7 @@ async function rehearsePublication(key, endpoints, now) {
     } catch (e) {
       const fault4 = environmentFault(e);
       if (fault4 === void 0) throw e;
-      told8.push(
+      diagnostics.push(
         error(
           "publish-place",
           `nothing can be published to ${endpoint.where}: ${fault4.replace(`the store ${endpoint.where} `, "it ")}`,
@@ -54883,7 +54887,7 @@ async function rehearsePublication(key, endpoints, now) {
       );
     }
   }
-  return told8;
+  return diagnostics;
 }
 
 // ts-src/cli/farm/rehearse.ts
@@ -54901,9 +54905,9 @@ async function rehearse(values, secret2) {
   const endpoints = await endpointsOf(distro, channel2, (0, import_node_path145.join)((0, import_node_path145.resolve)(values.output ?? "out"), "apt"));
   const key = secret2 ?? keyOf2(distro.signing_key, state, distro.organization);
   const tried3 = await rehearsePublication(key, endpoints, Date.now());
-  const told8 = [...tried3, ...maintainerUnset(distro, { file: "distro.yaml" })];
-  showDiagnostics(told8);
-  return told8.some(isError) ? exit.failed : exit.ok;
+  const diagnostics = [...tried3, ...maintainerUnset(distro, { file: "distro.yaml" })];
+  showDiagnostics(diagnostics);
+  return diagnostics.some(isError) ? exit.failed : exit.ok;
 }
 
 // ts-src/cli/farm/change-effects.ts
@@ -55005,7 +55009,7 @@ function happenedIn(values) {
 var outputOption = {
   output: { type: "string", short: "o", value: "DIR", help: "output folder (default: out)" }
 };
-var outputOf3 = (values) => (0, import_node_path147.resolve)(values.output ?? "out");
+var outputOf4 = (values) => (0, import_node_path147.resolve)(values.output ?? "out");
 var publish = defineCommand({
   summary: "publish the packages of a prepared run to its channel",
   usage: "publish --run ID --store URI --output DIR",
@@ -55038,7 +55042,7 @@ passphrase.`,
 `);
         return exit.failed;
       }
-      const output = outputOf3(values);
+      const output = outputOf4(values);
       const lacking2 = publishingFaults({
         channel: bundle.pipeline.channel,
         places: bundle.distro.publish.to,
@@ -55142,7 +55146,7 @@ var report = defineCommand({
     if (!opened) return exit.failed;
     const { session: session2, loaded } = opened;
     try {
-      return await tell2(session2, loaded, outputOf3(values), happenedIn(values));
+      return await tell2(session2, loaded, outputOf4(values), happenedIn(values));
     } finally {
       await closeScratch(session2.driver);
       stop.done();
@@ -55215,7 +55219,7 @@ var shownLog = (output, log) => {
   return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path147.join)(output, log);
 };
 function unplanned(values, fault4) {
-  const output = outputOf3(values);
+  const output = outputOf4(values);
   const title = oneLine2(values.title ?? "run");
   const text8 = printable(fault4).slice(0, 2e4);
   writeUnplanned(output, title, text8);
@@ -55623,13 +55627,13 @@ var query = defineCommand({
       );
       const unknown2 = names4.filter((n) => !known3.has(n));
       if (unknown2.length) {
-        const told8 = unknown2.map((n) => {
+        const faults3 = unknown2.map((n) => {
           const near = nearest(n, known3);
           return error("selection", `'${n}' matches no package`, {
             hint: near ? `did you mean '${near}'?` : void 0
           });
         });
-        showDiagnostics([...planned2.value.diagnostics.filter(isError), ...told8]);
+        showDiagnostics([...planned2.value.diagnostics.filter(isError), ...faults3]);
         return exit.failed;
       }
     }

@@ -34,19 +34,19 @@ async function lint() {
       const { line = 1, column = 1 } = labels[0]?.span ?? {};
       return `${filename}:${line}:${column}: ${code}: ${message}${help ? `\n    ${help}` : ''}`;
     });
-  return [...errors, ...(await told(process.execPath, ['scripts/limits.mjs'], ran.stdout))];
+  return [...errors, ...(await outcomeOf(process.execPath, ['scripts/limits.mjs'], ran.stdout))];
 }
 
-async function told(command, args, input = '') {
+async function outcomeOf(command, args, input = '') {
   const ran = await run(command, args, input);
   return ran.code === 0 ? [] : [`${ran.stdout}${ran.stderr}`.trim() || `${command} ended with ${ran.code}`];
 }
 
 const faults = await Promise.all([
   lint(),
-  told(bin('tsc'), ['--project', 'tsconfig.scripts.json']),
-  told(bin('prettier'), ['--check', '--cache', '--log-level', 'warn', '.']),
-  told(process.execPath, ['build.mjs', '--check']),
+  outcomeOf(bin('tsc'), ['--project', 'tsconfig.scripts.json']),
+  outcomeOf(bin('prettier'), ['--check', '--cache', '--log-level', 'warn', '.']),
+  outcomeOf(process.execPath, ['build.mjs', '--check']),
 ]);
 if (faults.flat().length) {
   console.error(faults.flat().join('\n'));

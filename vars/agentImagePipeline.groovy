@@ -41,9 +41,9 @@ List examine(Map o, boolean primary) {
     List due = []
     for (int i = 0; i < o.architectures.size(); i++) {
         List words = ['deploy', 'image', 'due', '--days', o.days.toString()]
-        Map told = slipway.ask(slipway.joined([words, where(o, o.architectures[i])]))
-        echo(told.text.trim())
-        if (told.text.startsWith('due')) { due.add(o.architectures[i]) }
+        Map answer = slipway.ask(slipway.joined([words, where(o, o.architectures[i])]))
+        echo(answer.text.trim())
+        if (answer.text.startsWith('due')) { due.add(o.architectures[i]) }
     }
     return due
 }

@@ -88,8 +88,8 @@ async function statusOf(aws: Aws, id: string): Promise<Record<string, unknown>[]
 
 /** The last lines of the console; empty if EC2 has none. */
 async function consoleOf(aws: Aws, id: string): Promise<string> {
-  const told = await aws.query('ec2', 'GetConsoleOutput', { InstanceId: id }).catch(() => ({}));
-  const text = Buffer.from(textIn(told, 'output') ?? '', 'base64').toString('utf8');
+  const answer = await aws.query('ec2', 'GetConsoleOutput', { InstanceId: id }).catch(() => ({}));
+  const text = Buffer.from(textIn(answer, 'output') ?? '', 'base64').toString('utf8');
   const lines = text.split(/[\r\n]+/).filter((line) => line.trim() !== '');
   return lines
     .slice(-5)

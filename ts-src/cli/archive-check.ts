@@ -19,10 +19,10 @@ export const archiveCheck =
     for (const m of missing)
       for (const p of m.neededBy)
         if (!blocked.has(p)) blocked.set(p, `'${m.name}' is not in the archive of ${target.os} ${target.release}`);
-    return { blocked, diagnostics: missing.map((m) => told(m, scope, target, planned.workspace)) };
+    return { blocked, diagnostics: missing.map((m) => missingFault(m, scope, target, planned.workspace)) };
   };
 
-function told(m: MissingPackage, scope: Scope, target: Target, workspace: Planned['workspace']): Diagnostic {
+function missingFault(m: MissingPackage, scope: Scope, target: Target, workspace: Planned['workspace']): Diagnostic {
   const users = m.neededBy.length
     ? `needed by ${someOf(m.neededBy, 5)}`
     : `needed by the tests or the documentation of ${someOf(m.testedBy, 5)}`;

@@ -146,14 +146,14 @@ async function show(opened: Opened, name: string, json: boolean): Promise<Result
   }
   const { keys, notes } = await servedKeys(opened, read.value, now);
   if (json) {
-    const told = states.map(({ state, ...s }) => ({
+    const listed = states.map(({ state, ...s }) => ({
       ...s,
       ...sizeOf(state),
       who: state?.who,
       from: state?.from,
       forced: state?.forced,
     }));
-    return good(`${JSON.stringify({ name, ...read.value.file, keys, promotions: blocks, states: told })}\n`);
+    return good(`${JSON.stringify({ name, ...read.value.file, keys, promotions: blocks, states: listed })}\n`);
   }
   const table = renderTable(
     ['state', 'age', 'kind', 'packages', 'size', 'who', 'from'],

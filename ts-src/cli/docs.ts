@@ -67,13 +67,13 @@ async function makeDocs(values: DocsValues, opened: OpenDocs, workers: number, s
   const begun = Date.now();
   const output = resolve(values.output ?? join(root, 'docs'));
   if (values.publish !== undefined && !distro.docs.to.length)
-    return told(
+    return failedWith(
       error('docs-place', 'docs.to in distro.yaml is empty: there is no place to publish documentation to', {
         hint: "add `docs: {to: ['file:/srv/docs']}`; docs/documentation.md lists the kinds of places",
       }),
     );
   const fault = outputFault(output);
-  if (fault) return told(fault);
+  if (fault) return failedWith(fault);
   makeFolder(resolve(output, '..'));
   if (opened.gather) await opened.gather(logFolder(output));
   else await runTasks(values, session, workers, output, signal);
@@ -98,7 +98,7 @@ async function makeDocs(values: DocsValues, opened: OpenDocs, workers: number, s
   return finish(values, opened, { site, faults, output, begun });
 }
 
-function told(fault: Diagnostic): number {
+function failedWith(fault: Diagnostic): number {
   showDiagnostics([fault]);
   return exit.failed;
 }

@@ -40,20 +40,20 @@ export const lockText = (o: Pick<Outputs, 'plan' | 'distributions' | 'platforms'
   renderLock(makeLock(o.plan.stamp, locked(o.plan, o.distributions), o.platforms, o.versions));
 
 /** Maximum number of lines shown for documentation with faults. */
-const toldLines = 30;
+const shownLines = 30;
 
 /** The relevant lines of a failed task: messages of its documentation tools, else the relevant part of its log. */
 export function tailsOf(output: string, runs: readonly TaskGraph[]): (t: TaskResult) => string[] {
-  const told = new Map<string, string[]>();
+  const warnings = new Map<string, string[]>();
   for (const graph of runs)
     for (const [n, record] of graph.docs.entries()) {
       const t = graph.results[docsTaskOf(graph, n)];
       if (t?.state === 'failed' && record)
-        told.set(t.id, [...record.faults.slice(1), ...record.told].slice(0, toldLines));
+        warnings.set(t.id, [...record.faults.slice(1), ...record.told].slice(0, shownLines));
     }
   return (t) => {
     if (t.state !== 'failed') return [];
-    const lines = told.get(t.id) ?? [];
+    const lines = warnings.get(t.id) ?? [];
     return lines.length || t.log === undefined ? lines : tailOf(join(output, t.log));
   };
 }

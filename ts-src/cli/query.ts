@@ -236,14 +236,14 @@ export const query = defineCommand({
       );
       const unknown = names.filter((n) => !known.has(n));
       if (unknown.length) {
-        const told = unknown.map((n) => {
+        const faults = unknown.map((n) => {
           const near = nearest(n, known);
           return error('selection', `'${n}' matches no package`, {
             hint: near ? `did you mean '${near}'?` : undefined,
           });
         });
         // A package that could not be read may be the cause.
-        showDiagnostics([...planned.value.diagnostics.filter(isError), ...told]);
+        showDiagnostics([...planned.value.diagnostics.filter(isError), ...faults]);
         return exit.failed;
       }
     }

@@ -97,8 +97,8 @@ async function runTool(name: string, args: string[], cwd: string): Promise<Diagn
   const ran = await run(name, args, { cwd, limit: 1 << 20 });
   if (ran.code === 127) return name;
   if (ran.code === 0) return [];
-  const told = `${ran.stdout}\n${ran.stderr}`.trim().split('\n').slice(0, 40).join('\n');
-  return [error('deploy-tool', `${name} ${args[0] ?? ''}: ${told}`)];
+  const output = `${ran.stdout}\n${ran.stderr}`.trim().split('\n').slice(0, 40).join('\n');
+  return [error('deploy-tool', `${name} ${args[0] ?? ''}: ${output}`)];
 }
 
 const tools: readonly Tool[] = [

@@ -46,7 +46,7 @@ interface Ready {
 }
 
 /** Readiness when each task is requested explicitly. */
-const nobodyWaits: Readiness = { pending: Numbers.filled(0, 0), dependents: () => new Int32Array() };
+const noDependents: Readiness = { pending: Numbers.filled(0, 0), dependents: () => new Int32Array() };
 
 /** Number of tasks before anything runs: cached, to do, and open, whose key depends on the results of earlier tasks. */
 export interface Outlook {
@@ -84,7 +84,7 @@ export class Scheduler {
       },
     });
     for (const graph of graphs) {
-      this.waits.set(graph, alone ? nobodyWaits : whatTasksWaitFor(graph, options.testsStop));
+      this.waits.set(graph, alone ? noDependents : whatTasksWaitFor(graph, options.testsStop));
     }
   }
 

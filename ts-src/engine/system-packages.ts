@@ -113,7 +113,7 @@ export async function shareAnswers(systems: Iterable<AptResolver>, store: Store)
  * what could not be mirrored, because a build without the archive would lack it.
  */
 export async function mirrorSystems(graphs: readonly (SystemPackages & MirroredGraph)[]): Promise<Diagnostic[]> {
-  const told: Diagnostic[] = [];
+  const warnings: Diagnostic[] = [];
   for (const { id, layers, sets, base } of graphs) {
     const packages = new Set<string>();
     for (const set of new Set(sets)) {
@@ -123,7 +123,7 @@ export async function mirrorSystems(graphs: readonly (SystemPackages & MirroredG
     const wanted = [...packages].filter((p) => !base.packages.includes(p)).sort(compare);
     const kept = await layers.mirrored(wanted);
     if (!kept.ok)
-      told.push(
+      warnings.push(
         warning(
           'mirror-incomplete',
           `the store does not have everything that ${id} takes from its archive: ${kept.diagnostics[0]?.message}`,
@@ -133,7 +133,7 @@ export async function mirrorSystems(graphs: readonly (SystemPackages & MirroredG
         ),
       );
   }
-  return told;
+  return warnings;
 }
 
 interface MirroredGraph {

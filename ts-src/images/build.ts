@@ -237,7 +237,8 @@ export async function buildImage(input: BuildInput): Promise<Result<BuiltImage>>
     const kept = await keep(input.store, rendered.value);
     artifacts.push({ kind, ...kept });
     if (kind === 'docker')
-      for (const { layer, what } of root.told) layers.push({ what, file: await storedLayer(input.store, layer, what) });
+      for (const { layer, what } of root.parts)
+        layers.push({ what, file: await storedLayer(input.store, layer, what) });
   }
   const record: ImageRecord = {
     schema: 1,

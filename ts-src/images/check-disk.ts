@@ -54,8 +54,8 @@ export async function checkDisk(input: CheckInput, artifact: Artifact): Promise<
     ...(hasBios(input.spec) ? [['a BIOS', []] as [string, string[]]] : []),
   ];
   for (const [how, devices] of starts) {
-    const told = hasBios(input.spec) ? `${artifact.kind} (started by ${how})` : artifact.kind;
-    const started = await startDisk(input, told, known, [...devices, ...driveOf(link)]);
+    const label = hasBios(input.spec) ? `${artifact.kind} (started by ${how})` : artifact.kind;
+    const started = await startDisk(input, label, known, [...devices, ...driveOf(link)]);
     if (!started.ok) return started;
   }
   return good(true);
@@ -65,7 +65,7 @@ const driveOf = (link: string): string[] => ['-drive', `if=virtio,format=qcow2,s
 
 async function startDisk(
   input: CheckInput,
-  told: string,
+  label: string,
   { program, machine }: Firmware,
   drives: readonly string[],
 ): Promise<Result<true>> {
@@ -94,9 +94,9 @@ async function startDisk(
   writeWhole(input.log, seen, { sync: false });
   if (verdict === 'failed') {
     const lines = seen.split('\n').filter((l) => l.includes('slipway-check: ') && !l.includes(word));
-    return failed(input, told, lines.map(shownLine).slice(-5).join('; '));
+    return failed(input, label, lines.map(shownLine).slice(-5).join('; '));
   }
   return ran.code === 127
-    ? failed(input, told, `${program} is not installed`, 'install qemu-system-x86')
-    : failed(input, told, 'it did not start, or did not say that it is good', 'its console is in that file');
+    ? failed(input, label, `${program} is not installed`, 'install qemu-system-x86')
+    : failed(input, label, 'it did not start, or did not say that it is good', 'its console is in that file');
 }

@@ -99,8 +99,8 @@ async function checkLxd(input: CheckInput, artifact: Artifact): Promise<Result<t
     const ran = await lxc('exec', name, '--', 'timeout', '1200', '/usr/lib/slipway/check');
     // Only the last line counts: commands of the image may print anything.
     if (/(^|\n)slipway-check: passed[^\n]*\n?$/.test(ran.stdout)) return good(true);
-    const told = ran.stdout.split('\n').filter((l) => l.startsWith('slipway-check: '));
-    return failed(input, 'lxd', told.map(shownLine).slice(-5).join('; ') || shownLine(ran.stderr));
+    const lines = ran.stdout.split('\n').filter((l) => l.startsWith('slipway-check: '));
+    return failed(input, 'lxd', lines.map(shownLine).slice(-5).join('; ') || shownLine(ran.stderr));
   } finally {
     await lxc('delete', '--force', name);
     if (imported.code === 0) await lxc('image', 'delete', artifact.id ?? name);

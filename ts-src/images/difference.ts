@@ -3,15 +3,15 @@ import type { ImageRecord } from './record.ts';
 
 const packagesOf = (r: ImageRecord): Map<string, string> =>
   new Map([...Object.entries(r.system), ...Object.entries(r.own)]);
-const told = ({ name, version, state }: ImageRecord) => ({ name, version, state });
+const identityOf = ({ name, version, state }: ImageRecord) => ({ name, version, state });
 
 /** Compares the packages of two images. */
 export function differenceOfImages(before: ImageRecord, after: ImageRecord): ImageDifference {
   const [a, b] = [packagesOf(before), packagesOf(after)];
   const names = [...new Set([...a.keys(), ...b.keys()])].sort();
   const difference: ImageDifference = {
-    from: told(before),
-    to: told(after),
+    from: identityOf(before),
+    to: identityOf(after),
     added: [],
     removed: [],
     changed: [],

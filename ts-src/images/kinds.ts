@@ -59,7 +59,7 @@ function docker(facts: Facts, root: MadeRoot, { folder, key, epoch }: RenderOpti
   const written = writeDockerTar(
     {
       architecture: facts.image.target.architecture,
-      layers: root.told.map(({ layer, what }) => ({ diffId: layer.diffId, tar: layer.tar, size: layer.size, what })),
+      layers: root.parts.map(({ layer, what }) => ({ diffId: layer.diffId, tar: layer.tar, size: layer.size, what })),
       ...dockerSettings(facts, key, epoch),
     },
     dockerTags(facts, key),

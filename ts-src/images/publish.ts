@@ -62,11 +62,11 @@ export async function publishImage(input: PublishInput): Promise<Result<string[]
   if (!first) throw new Error('nothing to publish');
   const places: Endpoint[] = [];
   for (const uri of input.places) places.push(await openEndpoint(imagesUri(uri), input.root));
-  const told: string[] = [];
+  const published: string[] = [];
   for (const place of places) {
     const placed = await placeFiles(input, place);
     if (!placed.ok) return placed;
-    told.push(...placed.value);
+    published.push(...placed.value);
   }
   let pushed: Pushed | undefined;
   if (input.spec.repository !== undefined && artifactOf(first, 'docker')) {
@@ -74,7 +74,10 @@ export async function publishImage(input: PublishInput): Promise<Result<string[]
     const done = await pushImage(input.store, input.state, input.spec, input.records);
     if (!done.ok) return done;
     pushed = done.value;
-    told.push(`${input.spec.repository}@${pushed.digest}`, ...pushed.tags.map((t) => `${input.spec.repository}:${t}`));
+    published.push(
+      `${input.spec.repository}@${pushed.digest}`,
+      ...pushed.tags.map((t) => `${input.spec.repository}:${t}`),
+    );
   }
   const amis: Ami[] = [];
   for (const record of input.records) {
@@ -83,20 +86,20 @@ export async function publishImage(input: PublishInput): Promise<Result<string[]
     const done = await publishAmi(input.store, input.organization, input.spec.ami, record, input.signal);
     if (!done.ok) return done;
     amis.push(...done.value);
-    told.push(...done.value.map((a) => `${a.region} ${a.id}`));
+    published.push(...done.value.map((a) => `${a.region} ${a.id}`));
   }
   const entries = entriesOf(input, pushed, amis);
   const signed = await withSigner(input.signingKey, async (signer) => {
     for (const place of places) {
       const written = await writeIndex(place, first.channel, input.organization, entries, signer);
       if (!written.ok) return written;
-      told.push(`${place.uri}/index.json`);
+      published.push(`${place.uri}/index.json`);
     }
     return good(true);
   });
   if (!signed.ok) return signed;
   for (const record of input.records) await writeRecord(input.store, { ...record, published: input.now });
-  return good(told);
+  return good(published);
 }
 
 async function checkAll(input: PublishInput): Promise<Result<true>> {
@@ -134,7 +137,7 @@ const filesOf = (input: PublishInput, record: ImageRecord) =>
     );
 
 async function placeFiles(input: PublishInput, place: Endpoint): Promise<Result<string[]>> {
-  const told: string[] = [];
+  const published: string[] = [];
   for (const record of input.records) {
     for (const { file } of filesOf(input, record)) {
       const path = await input.store.path(file);
@@ -147,10 +150,10 @@ async function placeFiles(input: PublishInput, place: Endpoint): Promise<Result<
             hint: 'publish a new state and build the image from it',
           }),
         );
-      told.push(`${place.uri}/${file.name}`);
+      published.push(`${place.uri}/${file.name}`);
     }
   }
-  return good(told);
+  return good(published);
 }
 
 function entriesOf(input: PublishInput, pushed: Pushed | undefined, amis: readonly Ami[]): IndexEntry[] {

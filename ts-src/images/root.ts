@@ -27,7 +27,7 @@ export interface RootPlan {
 export interface MadeRoot {
   layers: Layer[];
   /** The layers, each with a description. */
-  told: { layer: Layer; what: string }[];
+  parts: { layer: Layer; what: string }[];
 }
 
 async function installLayer(
@@ -69,8 +69,8 @@ export async function makeRoot(
   fstab: string | undefined,
 ): Promise<Result<MadeRoot>> {
   const base = await baseLayer(room);
-  const told = [{ layer: base, what: 'base' }];
-  const layers = () => told.map((t) => t.layer).reverse();
+  const parts = [{ layer: base, what: 'base' }];
+  const layers = () => parts.map((t) => t.layer).reverse();
   const steps: [readonly string[], string, string | undefined][] = [
     [plan.system, 'system', undefined],
     [plan.machine, 'machine', fstab],
@@ -80,7 +80,7 @@ export async function makeRoot(
     const title = `the ${what} layer of '${facts.image.name}' (${packages.length} packages)`;
     const layer = await installLayer(room, layers(), packages, title, table);
     if (!layer.ok) return layer;
-    told.push({ layer: layer.value, what });
+    parts.push({ layer: layer.value, what });
   }
   const work = newScratch(room.state);
   const placed = await placeOwn(room, plan.own, join(work, 'debs'));
@@ -100,9 +100,9 @@ export async function makeRoot(
     ],
   });
   if (!own.ok) return own;
-  told.push({ layer: own.value, what: 'own' });
+  parts.push({ layer: own.value, what: 'own' });
   const safe = checkSecrets(facts.image.name, layers());
-  return safe.ok ? good({ layers: layers(), told }) : safe;
+  return safe.ok ? good({ layers: layers(), parts }) : safe;
 }
 
 /** Upper limit of file times in an image: the time of its state or of its archive. */

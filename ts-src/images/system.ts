@@ -78,13 +78,13 @@ export async function systemPackages(
   });
   const lines = asked.stdout.split('\n');
   if (asked.code !== 0) {
-    const told = lines.filter((l) => /^(E:| \S+ : )/.test(l)).map((l) => l.trim());
+    const reasons = lines.filter((l) => /^(E:| \S+ : )/.test(l)).map((l) => l.trim());
     return bad(
       error(
         'image-packages',
-        `apt can't install the packages of the image '${image}': ${told.slice(0, 8).join('; ')}`,
+        `apt can't install the packages of the image '${image}': ${reasons.slice(0, 8).join('; ')}`,
         {
-          hint: told.length ? undefined : reasonOf(asked),
+          hint: reasons.length ? undefined : reasonOf(asked),
         },
       ),
     );

@@ -56,7 +56,7 @@ const isWithin = (path: string, folders: readonly string[]): boolean => folders.
 export const longestPath = 1000;
 
 /** Maximum number of reported faults of one package. */
-const told = 10;
+const mostFaults = 10;
 
 /**
  * Why a package with these members may not be published, with paths; empty if it may. Faults are device files, set-id
@@ -67,7 +67,7 @@ export function memberFaults(members: readonly Member[], allowed: AllowedPaths):
   const seen = new Map<string, Member>();
   const parents = new Set(members.map((m) => posix.dirname(m.path)));
   for (const m of members) {
-    if (faults.length >= told) break;
+    if (faults.length >= mostFaults) break;
     const fault = memberFault(m, allowed) ?? (seen.has(m.path) ? 'is there twice' : undefined);
     // A folder outside of the allowed ones is reported by its contents.
     const inner = m.type === 'directory' && fault === outside(allowed) && parents.has(m.path);
@@ -75,7 +75,7 @@ export function memberFaults(members: readonly Member[], allowed: AllowedPaths):
     seen.set(m.path, m);
   }
   for (const m of members) {
-    if (faults.length >= told) break;
+    if (faults.length >= mostFaults) break;
     const fault = allowed.links.has(m.path) ? undefined : placeFault(m, seen, allowed);
     if (fault !== undefined) faults.push(`${shown(m.path)} ${fault}`);
   }

@@ -10,15 +10,15 @@ export function onSlow(to: Tell): void {
 const silence = Number(process.env.SLIPWAY_SILENCE_SECONDS) || 10;
 
 /** When each wait was last reported: many waits for one server are reported once. */
-const told = new Map<string, number>();
+const lastSaid = new Map<string, number>();
 
 /** Waits for another machine. Reports the wait if it takes long. */
 export async function slowly<T>(what: string, work: Promise<T>): Promise<T> {
   const begun = Date.now();
   const timer = setInterval(() => {
     const now = Date.now();
-    if (now - (told.get(what) ?? 0) < silence * 900) return;
-    told.set(what, now);
+    if (now - (lastSaid.get(what) ?? 0) < silence * 900) return;
+    lastSaid.set(what, now);
     tell(`still waiting for ${what} (${Math.round((now - begun) / 1000)} s)`);
   }, silence * 1000);
   timer.unref();

@@ -29,7 +29,7 @@ export const fault = (node: Node, d: Diagnostic): void => void (node.faults ??= 
 const essentialTag = 'every package of ROS 2 needs it';
 
 /** Positions among the nodes of the packages in some lists; others are left out. */
-export function placesOf(local: Numbers, lists: readonly (readonly number[])[]): number[] {
+export function localNumbers(local: Numbers, lists: readonly (readonly number[])[]): number[] {
   const places: number[] = [];
   for (const list of lists) {
     for (const d of list) {
@@ -91,8 +91,8 @@ export class Cycles {
   /** Edges for building (first half) and for being usable (second half), by position among the nodes. */
   private doubled(): number[][] {
     return doubled(
-      this.nodes.map((n) => placesOf(this.local, [n.build])),
-      this.nodes.map((n) => placesOf(this.local, [n.run])),
+      this.nodes.map((n) => localNumbers(this.local, [n.build])),
+      this.nodes.map((n) => localNumbers(this.local, [n.run])),
     );
   }
 
@@ -141,7 +141,7 @@ export class Cycles {
     const places = [...new Set(set.map((n) => n % count))].sort((a, b) => this.node(a).number - this.node(b).number);
     const inside = new Set(places);
     return places.flatMap((from) =>
-      placesOf(this.local, [this.node(from).build])
+      localNumbers(this.local, [this.node(from).build])
         .filter((to) => inside.has(to) && this.groupOf(from, to) !== undefined)
         .map((to): [number, number] => [from, to]),
     );

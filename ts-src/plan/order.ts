@@ -3,7 +3,7 @@ import { at } from '../model/lists.ts';
 import { entry } from '../model/maps.ts';
 import { Numbers } from '../graph/numbers.ts';
 import { cycles, doubled, needsOf, order } from '../graph/graph.ts';
-import { Cycles, placesOf, type Node } from './cycles.ts';
+import { Cycles, localNumbers, type Node } from './cycles.ts';
 import type { Evaluated } from './needs.ts';
 
 /**
@@ -25,7 +25,7 @@ export function ordered(evaluated: Evaluated, nodes: readonly Node[], diagnostic
   if (whole && evaluated.order) return evaluated.order.map((i) => at(nodes, i));
   const local = Numbers.filled(evaluated.names.length, -1);
   nodes.forEach((n, i) => local.set(n.number, i));
-  const within = (...lists: (readonly number[])[]) => placesOf(local, lists);
+  const within = (...lists: (readonly number[])[]) => localNumbers(local, lists);
   const everything = order(nodes.map((n) => within(n.build, n.run, n.test)));
   if (!everything.left.length) {
     if (whole) evaluated.order = everything.order;

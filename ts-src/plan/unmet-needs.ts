@@ -20,7 +20,7 @@ export const unbounded: Record<string, string[]> = Object.freeze({});
 /** Reports unmet dependencies of a scope's packages. */
 export class UnmetNeeds {
   /** Unresolved names that were reported already. */
-  private readonly told = new Set<string>();
+  private readonly reported = new Set<string>();
 
   constructor(
     private readonly resolver: Resolver,
@@ -66,7 +66,7 @@ export class UnmetNeeds {
     } else {
       const { name, unread = [] } = this.evaluated.input;
       // A consequence of another error is reported for one dependent only.
-      if (!unread.length || !this.told.has(d.name))
+      if (!unread.length || !this.reported.has(d.name))
         fault(
           node,
           say('dependency-unresolved', `${text}, but neither ${name}, an underlay nor a rosdep file has it`, {
@@ -74,7 +74,7 @@ export class UnmetNeeds {
             hint: this.remedy(d.name, unread),
           }),
         );
-      this.told.add(d.name);
+      this.reported.add(d.name);
     }
     if (needed) node.planned.blocked ??= `'${d.name}' is not to be had on ${where}`;
   }

@@ -91,17 +91,17 @@ function weakness(algorithm: number, bits: number): string | undefined {
 }
 
 function judgeKey({ fingerprint, ends, weak }: Key, now: number): Diagnostic[] {
-  const told: Diagnostic[] = [];
+  const diagnostics: Diagnostic[] = [];
   const short = fingerprint.slice(-16);
   const date = (at: number) => new Date(at).toISOString().slice(0, 10);
   if (ends !== undefined && ends <= now)
-    told.push(
+    diagnostics.push(
       error('key-expired', `the signing key ${short} expired on ${date(ends)}`, {
         hint: 'extend it (gpg --quick-set-expire) or sign with another key; nothing was published',
       }),
     );
   else if (ends !== undefined && ends - now < notice)
-    told.push(
+    diagnostics.push(
       warning(
         'key-expiring',
         `the signing key ${short} expires on ${date(ends)}, in ${Math.floor((ends - now) / day)} days`,
@@ -109,10 +109,10 @@ function judgeKey({ fingerprint, ends, weak }: Key, now: number): Diagnostic[] {
       ),
     );
   if (weak !== undefined)
-    told.push(
+    diagnostics.push(
       warning('key-weak', `the signing key ${short} is ${weak}: newer releases of apt refuse what it signs`, {
         hint: 'also sign with an rsa4096 or ed25519 key',
       }),
     );
-  return told;
+  return diagnostics;
 }

@@ -19,7 +19,7 @@ export async function rehearsePublication(
   endpoints: readonly Endpoint[],
   now: number,
 ): Promise<Diagnostic[]> {
-  const told = await trySigning(key, now);
+  const diagnostics = await trySigning(key, now);
   for (const endpoint of endpoints) {
     try {
       await endpoint.read('key.asc');
@@ -27,7 +27,7 @@ export async function rehearsePublication(
     } catch (e) {
       const fault = environmentFault(e);
       if (fault === undefined) throw e;
-      told.push(
+      diagnostics.push(
         error(
           'publish-place',
           `nothing can be published to ${endpoint.where}: ${fault.replace(`the store ${endpoint.where} `, 'it ')}`,
@@ -38,5 +38,5 @@ export async function rehearsePublication(
       );
     }
   }
-  return told;
+  return diagnostics;
 }

@@ -45,12 +45,12 @@ export function suiteOf(
     belongs: input.belongs,
     partial: input.leaveOut,
   });
-  diagnostics.push(...told(graph, former, reasons, holding, input.nameOf));
+  diagnostics.push(...keptDiagnostics(graph, former, reasons, holding, input.nameOf));
   return Object.fromEntries([...chosen].map(([debian, c]) => [debian, c.value]));
 }
 
 /** Summarizes withheld packages in a few lines. */
-function told(
+function keptDiagnostics(
   graph: TaskGraph,
   former: ReadonlyMap<string, HeldPackage>,
   reasons: readonly Reason[],

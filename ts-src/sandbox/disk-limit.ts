@@ -7,7 +7,7 @@ import { removedFiles } from './open-files.ts';
 export type Du = (args: string[]) => Promise<Outcome>;
 
 /** The sum in du(1)'s output; 0 if there is none. */
-export const bytesOf = (told: Outcome): number => Number(/^(\d+)\t/.exec(told.stdout)?.[1] ?? 0);
+export const bytesOf = (outcome: Outcome): number => Number(/^(\d+)\t/.exec(outcome.stdout)?.[1] ?? 0);
 
 /** Milliseconds between two checks of free space. */
 const pause = 1000;

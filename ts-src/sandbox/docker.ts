@@ -225,9 +225,11 @@ export function dockerDriver(): Driver {
     // The size of an image is that of its last layer, on top of the image that it was made from.
     async size(folder) {
       const image = imageOf(folder);
-      const told =
+      const measured =
         image === undefined ? undefined : await docker(['history', '--human=false', '--format', '{{.Size}}', image]);
-      return Number(told?.stdout.split('\n')[0] ?? 0) + bytesOf(await du(['-s', '-x', '--block-size=1', '--', folder]));
+      return (
+        Number(measured?.stdout.split('\n')[0] ?? 0) + bytesOf(await du(['-s', '-x', '--block-size=1', '--', folder]))
+      );
     },
     remove,
     async discard(folder) {

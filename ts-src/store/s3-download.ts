@@ -13,8 +13,8 @@ export interface Target {
  * empty file. One that exceeds the limit unannounced is an error of the server.
  */
 export async function save(response: IncomingMessage, { file, most }: Target): Promise<void> {
-  const told = response.headers['content-length'];
-  if (told !== undefined && Number(told) > most) {
+  const announced = response.headers['content-length'];
+  if (announced !== undefined && Number(announced) > most) {
     writeFileSync(file, '');
     response.destroy();
     return;
@@ -28,5 +28,5 @@ export async function save(response: IncomingMessage, { file, most }: Target): P
     }
   };
   await pipeline(response, within, createWriteStream(file));
-  if (told !== undefined && taken !== Number(told)) throw new Error('the answer was cut short');
+  if (announced !== undefined && taken !== Number(announced)) throw new Error('the answer was cut short');
 }

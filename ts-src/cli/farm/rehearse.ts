@@ -26,7 +26,7 @@ export async function rehearse(
   const endpoints = await endpointsOf(distro, channel, join(resolve(values.output ?? 'out'), 'apt'));
   const key = secret ?? keyOf(distro.signing_key, state, distro.organization);
   const tried = await rehearsePublication(key, endpoints, Date.now());
-  const told = [...tried, ...maintainerUnset(distro, { file: 'distro.yaml' })];
-  showDiagnostics(told);
-  return told.some(isError) ? exit.failed : exit.ok;
+  const diagnostics = [...tried, ...maintainerUnset(distro, { file: 'distro.yaml' })];
+  showDiagnostics(diagnostics);
+  return diagnostics.some(isError) ? exit.failed : exit.ok;
 }

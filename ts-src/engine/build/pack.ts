@@ -20,7 +20,7 @@ import { isPrefixFile } from '../../render/prefix.ts';
 import { abiOf, type Abi } from './abi.ts';
 import type { BuildEnvironment } from './environment.ts';
 import { failed, made, type BuildOutcome, type BuildRequest } from './outcome.ts';
-import { placesOf } from './packages.ts';
+import { allowedPathsOf } from './packages.ts';
 import { environmentOf, plannedControl, stampOfBuild, type PackagingOptions } from './packaging.ts';
 
 /** A package file and its expected properties. */
@@ -119,7 +119,7 @@ export async function finishPackages(
     await assemble(join(out, from), members, path, seconds);
     return { path, policy: { ...policyOf(c, allowed), conffiles: kept } };
   };
-  const main = await finish('package.deb', control, placesOf(graph, p), (await text('shlibs')) ? ['shlibs'] : []);
+  const main = await finish('package.deb', control, allowedPathsOf(graph, p), (await text('shlibs')) ? ['shlibs'] : []);
   if (!(await listLeft(folder, 'out')).some((f) => f.name === 'debug.deb'))
     return made({ files: [main], debugPaths: [], interface: seen, abi });
   const ids = await lines('build-ids');

@@ -5,7 +5,7 @@ import { conffilesOf } from '../../model/system-files.ts';
 import type { TaskGraph } from '../task-graph.ts';
 
 /** Where a package may have files, and where its symlinks may lead. */
-export const placesOf = ({ scope }: TaskGraph, p: PlannedPackage): AllowedPaths =>
+export const allowedPathsOf = ({ scope }: TaskGraph, p: PlannedPackage): AllowedPaths =>
   allowedPaths(p.debian, scope.prefix, scope.underlayPrefixes, p.systemFiles);
 
 /** A package that was built before, and its allowed paths. */
@@ -15,6 +15,6 @@ export function ownPackage(graph: TaskGraph, n: number): OwnPackage {
   if (!deb || !p) throw new Error(`package ${n} of ${graph.id} has no record`);
   return {
     deb,
-    policy: { package: p.debian, conffiles: conffilesOf(p.systemFiles ?? []), allowed: placesOf(graph, p) },
+    policy: { package: p.debian, conffiles: conffilesOf(p.systemFiles ?? []), allowed: allowedPathsOf(graph, p) },
   };
 }

@@ -58,8 +58,8 @@ async function measureTar(file: string, most: Size): Promise<Outcome> {
 async function measureZip(file: string, most: Size): Promise<void> {
   const listed = await readingArchive(['unzip', '-Zt', file]);
   const m = /(\d+) files?, (\d+) bytes/.exec(listed.stdout);
-  const [files, told] = [Number(m?.[1] ?? 0), Number(m?.[2] ?? 0)];
-  if (files > most.files || told > most.bytes) throw tooLarge(`${files} files of ${gigabytes(told)}`, most);
+  const [files, unpacked] = [Number(m?.[1] ?? 0), Number(m?.[2] ?? 0)];
+  if (files > most.files || unpacked > most.bytes) throw tooLarge(`${files} files of ${gigabytes(unpacked)}`, most);
   let bytes = 0;
   await readingArchive(['unzip', '-p', file], (chunk) => {
     bytes += chunk.length;

@@ -13,7 +13,7 @@ import type { ArchiveEntry } from '../../model/rosdistro.ts';
 import { archiveFault, readingArchive } from './archive-size.ts';
 import { localFault, loginOf } from './credentials.ts';
 import { hasTree, type Snapshot } from './fetch.ts';
-import { git, hostOf, gitReason, plainReason, stallSeconds, told } from './process.ts';
+import { git, hostOf, gitReason, plainReason, stallSeconds, outputOf } from './process.ts';
 import { messageOf } from '../../io/faults.ts';
 
 /** A bare repository for files that have none. Stores files byte for byte. */
@@ -70,7 +70,7 @@ export async function fetchArchive(entry: ArchiveEntry, url: string, state: stri
       const env = { GIT_INDEX_FILE: join(folder, 'index') };
       const added = await git(['--work-tree', root, 'add', '--all', '--force', '.'], { gitDir, env, cwd: root });
       if (added.code !== 0) return bad(error('source-archive', `can't read ${url}: ${gitReason(added)}`));
-      const tree = await told(['write-tree'], { gitDir, env });
+      const tree = await outputOf(['write-tree'], { gitDir, env });
       if (!tree.ok) return tree;
       makeFolder(join(gitDir, 'slipway'));
       writeWhole(marker, tree.value);
@@ -124,7 +124,7 @@ async function treeOfFolder(gitDir: string, folder: string, depth: number): Prom
       cwd: folder,
     });
     if (added.code !== 0) return bad(error('source-folder', `can't read ${folder}: ${gitReason(added)}`));
-    const listed = await told(['ls-files', '--stage', '-z'], { gitDir, env, cwd: folder });
+    const listed = await outputOf(['ls-files', '--stage', '-z'], { gitDir, env, cwd: folder });
     if (!listed.ok) return listed;
     const links = listed.value
       .split('\0')
@@ -136,20 +136,20 @@ async function treeOfFolder(gitDir: string, folder: string, depth: number): Prom
           ? await treeOfFolder(gitDir, join(folder, path), depth + 1)
           : bad(error('source-folder', `${folder}: repositories are nested more than 10 deep`));
       if (!inner.ok) return inner;
-      const removed = await told(['update-index', '--force-remove', '--', path], {
+      const removed = await outputOf(['update-index', '--force-remove', '--', path], {
         gitDir,
         env: { ...env, GIT_WORK_TREE: folder },
         cwd: folder,
       });
       const placed = removed.ok
-        ? await told(['read-tree', `--prefix=${path}/`, inner.value], {
+        ? await outputOf(['read-tree', `--prefix=${path}/`, inner.value], {
             gitDir,
             env: { ...env, GIT_WORK_TREE: gitDir },
           })
         : removed;
       if (!placed.ok) return placed;
     }
-    return await told(['write-tree'], { gitDir, env });
+    return await outputOf(['write-tree'], { gitDir, env });
   } finally {
     rmSync(index, { force: true });
   }

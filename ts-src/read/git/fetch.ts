@@ -9,7 +9,17 @@ import { exists, noteUse, readIf, writeWhole, makeFolder } from '../../io/files.
 import { withMutex } from '../../io/mutex.ts';
 import { localFault, loginOf, mayUseCredentials } from './credentials.ts';
 import { fetchBlobs } from './files.ts';
-import { git, gitReason, local, patiently, refused, told, unreachable, type Remote, type Reporter } from './process.ts';
+import {
+  git,
+  gitReason,
+  local,
+  patiently,
+  refused,
+  outputOf,
+  unreachable,
+  type Remote,
+  type Reporter,
+} from './process.ts';
 import { largestTree, listTree, tooLarge, tooManyEntries } from './tree.ts';
 
 /** A repository's content at one commit, in a bare repository of Slipway. */
@@ -211,7 +221,7 @@ async function treeWithSubmodules(
   const links = whole.value.filter((e) => e.type === 'commit');
   const taken = take(fetch, url, { entries: whole.value.length, submodules: links.length });
   if (!taken.ok) return taken;
-  if (!links.length) return told(['rev-parse', `${commit}^{tree}`], { gitDir });
+  if (!links.length) return outputOf(['rev-parse', `${commit}^{tree}`], { gitDir });
   const modules = whole.value.find((e) => e.path === '.gitmodules' && e.type === 'blob')?.object;
   if (modules) {
     const there = await fetchBlobs(gitDir, remote, [modules]);
@@ -219,7 +229,7 @@ async function treeWithSubmodules(
     if (there.value > largestModules) return tooLarge(url, `${sizeText(largestModules)} of .gitmodules`);
   }
   const listed = modules
-    ? await told(['config', '--no-includes', '--blob', `${commit}:.gitmodules`, '--null', '--list'], { gitDir })
+    ? await outputOf(['config', '--no-includes', '--blob', `${commit}:.gitmodules`, '--null', '--list'], { gitDir })
     : good('');
   if (!listed.ok) return listed;
   const named = new Map<string, { path?: string; url?: string }>();
@@ -232,7 +242,7 @@ async function treeWithSubmodules(
   // read-tree --prefix requires a work tree; it is never written to.
   const env = { GIT_INDEX_FILE: index, GIT_WORK_TREE: gitDir };
   try {
-    const begun = await told([...local, 'read-tree', commit], { gitDir, env });
+    const begun = await outputOf([...local, 'read-tree', commit], { gitDir, env });
     if (!begun.ok) return begun;
     for (const link of links) {
       const entry = [...named.values()].find((e) => e.path === link.path);
@@ -257,7 +267,7 @@ async function treeWithSubmodules(
       if (added.code !== 0)
         return bad(error('source-submodule', `${url}: can't place the submodule ${link.path}: ${gitReason(added)}`));
     }
-    return await told([...local, 'write-tree', '--missing-ok'], { gitDir, env });
+    return await outputOf([...local, 'write-tree', '--missing-ok'], { gitDir, env });
   } finally {
     rmSync(index, { force: true });
   }

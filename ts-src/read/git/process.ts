@@ -180,7 +180,7 @@ export const plainReason = (said: string): string =>
 export const local = ['-c', 'remote.origin.promisor=false'];
 
 /** git's standard output. If git fails or is stopped, the result is an error, since the output may be incomplete. */
-export async function told(args: string[], options: GitOptions): Promise<Result<string>> {
+export async function outputOf(args: string[], options: GitOptions): Promise<Result<string>> {
   const out = await git(args, options);
   return out.code === 0
     ? { ok: true, value: out.stdout.trim(), diagnostics: [] }
