@@ -1,7 +1,7 @@
 // npm run release -- X.Y.Z: creates the commit and the tag of a release; pushes nothing. Updates the version in
 // package.json, in the documentation and in the bundle, and turns the changelog's "Unreleased" into a section.
 import { execFileSync } from 'node:child_process';
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const root = process.cwd();
@@ -21,12 +21,13 @@ const isNewer = (a, b) => {
   return at >= 0 && x[at] > y[at];
 };
 
-/** Updates all places that name a release: `slipway@vX.Y.Z`, `--branch vX.Y.Z` and `version: vX.Y.Z`. */
-function renameInDocs(version) {
-  const files = ['README.md', ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`)];
-  for (const file of files.filter((name) => name.endsWith('.md'))) {
+/** The documentation and examples name the current release as `vX.Y.Z`. */
+function renameInDocs(current, version) {
+  const named = new RegExp(`\\bv${current.replaceAll('.', '\\.')}(?![\\w.-])`, 'g');
+  for (const file of git('ls-files', '--', 'README.md', 'docs', 'examples', 'deploy').split('\n')) {
+    if (!/\.(md|ya?ml|txt|groovy|tf)$|Jenkinsfile/.test(file)) continue;
     const text = read(file);
-    const renamed = text.replace(/(slipway@|--branch |version: )v\d+\.\d+\.\d+\b/g, `$1v${version}`);
+    const renamed = text.replace(named, `v${version}`);
     if (renamed !== text) write(file, renamed);
   }
 }
@@ -53,7 +54,7 @@ for (const file of ['package.json', 'package-lock.json'])
         `"name": "slipway",\n      "version": "${version}"`,
       ),
   );
-renameInDocs(version);
+renameInDocs(current, version);
 execFileSync(process.execPath, ['build.mjs'], { cwd: root, stdio: 'inherit' });
 git('commit', '--quiet', '--all', '--message', `Release ${version}`);
 git('tag', '--annotate', `v${version}`, '--message', `Slipway ${version}`);

@@ -65,6 +65,10 @@ it('a release updates the version everywhere, and adds a changelog section and a
   for (const file of ['package.json', 'package-lock.json'])
     expect((JSON.parse(readFileSync(join(folder, file), 'utf8')) as { version: string }).version).toBe('9.1.0');
   expect(readFileSync(join(folder, 'docs/jenkins.md'), 'utf8')).toContain("@Library('slipway@v9.1.0') _");
+  const outdated = `v${(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }).version}`;
+  expect(
+    spawnSync('git', ['grep', '--fixed-strings', outdated, '--', 'README.md', 'docs'], { cwd: folder }).status,
+  ).toBe(1);
   expect(execFileSync('node', [join(folder, 'resources/slipway.cjs'), '--version'], { encoding: 'utf8' })).toBe(
     'slipway 9.1.0\n',
   );
