@@ -56776,7 +56776,6 @@ ${trace}
 // ts-src/main.ts
 process.umask(process.umask() | 2);
 (0, import_node_v8.setFlagsFromString)("--no-use-osr");
-(0, import_node_v8.setFlagsFromString)("--no-incremental-marking");
 main(process.argv.slice(2)).then(
   (code2) => {
     finishDeferred();
