@@ -27954,6 +27954,7 @@ async function readInputs(workspace, lock2, overrides, wanted, options5 = {}) {
     if (input.ok) distributions.push(input.value);
   }
   if (process.stderr.isTTY && !isQuiet()) writeControl("\r\x1B[K");
+  const unread = diagnostics.filter(isError);
   const kept4 = await keptUnderlays(workspace, options5.underlays ?? {});
   const underlays = await readUnderlays(workspace, kept4);
   const rosdep = readRosdep(workspace, options5.everyKey ? void 0 : neededNames(distributions));
@@ -27970,9 +27971,9 @@ async function readInputs(workspace, lock2, overrides, wanted, options5 = {}) {
       })
     );
   }
-  return good({ workspace, lock: lock2, distributions, rosdep: rosdep.value, underlays: underlays.value, diagnostics });
+  return good({ workspace, lock: lock2, distributions, rosdep: rosdep.value, underlays: underlays.value, diagnostics, unread });
 }
-function planInputs({ workspace, lock: lock2, distributions, rosdep, underlays, diagnostics }, selection) {
+function planInputs({ workspace, lock: lock2, distributions, rosdep, underlays, diagnostics, unread }, selection) {
   const stamp = lock2?.stamp ?? stampOf(Date.now());
   const made2 = makePlan({
     distro: workspace.distro,
@@ -27986,7 +27987,8 @@ function planInputs({ workspace, lock: lock2, distributions, rosdep, underlays, 
   });
   const all = sorted([...diagnostics, ...made2.diagnostics]);
   if (all.some((d) => d.code === "selection")) return bad(...all);
-  return good({ workspace, plan: made2.plan, resolvers: made2.resolvers, distributions, diagnostics: all, lock: lock2 }, all);
+  const { plan: plan2, resolvers } = made2;
+  return good({ workspace, plan: plan2, resolvers, distributions, diagnostics: all, unread, lock: lock2 }, all);
 }
 async function planWorkspace(workspace, lock2, selection) {
   const inputs = await readInputs(workspace, lock2, nothing3, selection.distributions);
@@ -42275,10 +42277,12 @@ compared with the files as they are now. If a commit has a lock.yaml beside its 
     const changes = await comparePlanned(one.value, two.value);
     writeOutput(values.json ? `${JSON.stringify(changes)}
 ` : renderComparison(changes));
-    const faults3 = two.value.diagnostics.filter(isError).length;
+    const { diagnostics, unread } = two.value;
+    showDiagnostics(unread);
+    const faults3 = diagnostics.filter(isError).length - unread.length;
     if (faults3) writeMessage(`the state after has faults: ${faults3} (slipway validate tells them)
 `);
-    return exit.ok;
+    return unread.length ? exit.failed : exit.ok;
   }
 });
 
@@ -47787,7 +47791,7 @@ var explain2 = defineCommand({
       showDiagnostics(planned2.diagnostics);
       return exit.failed;
     }
-    const { plan: plan2, resolvers, diagnostics } = planned2.value;
+    const { plan: plan2, resolvers, diagnostics, unread } = planned2.value;
     const found2 = explain(plan2, resolvers, name6);
     if (!found2) {
       const near = nearest(name6, new Set(resolvers.flatMap((r) => r.evaluated.names)));
@@ -47799,7 +47803,7 @@ var explain2 = defineCommand({
       ]);
       return exit.failed;
     }
-    const own3 = diagnostics.filter((d) => d.message.includes(`'${name6}'`));
+    const own3 = diagnostics.filter((d) => unread.includes(d) || d.message.includes(`'${name6}'`));
     showDiagnostics(own3);
     const builds = found2.package ? await lastBuilds(planned2.value.workspace, plan2, name6) : [];
     writeOutput(
@@ -49919,10 +49923,12 @@ the first one is drawn.`,
     }
     const planned2 = await readAndPlan(values, packages);
     const scope2 = planned2.ok ? planned2.value.plan.scopes[0] : void 0;
-    if (!scope2) {
+    if (!planned2.ok || !scope2) {
       showDiagnostics(planned2.diagnostics);
       return exit.failed;
     }
+    const { unread } = planned2.value;
+    showDiagnostics(unread);
     const drawing = drawingOf(scope2, by ?? (scope2.packages.length > manyPackages ? "repository" : "package"));
     const text8 = format === "svg" ? renderSvg(drawing) : renderDot(drawing);
     if (output === void 0) writeOutput(text8);
@@ -49931,7 +49937,7 @@ the first one is drawn.`,
       writeNote(`wrote ${output}: ${drawing.title}, ${drawing.nodes.length} boxes
 `);
     }
-    return exit.ok;
+    return unread.length ? exit.failed : exit.ok;
   }
 });
 
@@ -55637,13 +55643,16 @@ var query = defineCommand({
         return exit.failed;
       }
     }
+    const { unread } = planned2.value;
+    showDiagnostics(unread);
     const answer3 = await question.ask(planned2.value, names4, values);
+    const partial2 = answer3.partial === true || unread.length > 0;
     if (values.json) writeOutput(`${JSON.stringify(answer3.data)}
 `);
     else if (answer3.rows.length) writeOutput(renderTable(answer3.head, answer3.rows));
-    else writeMessage(`${answer3.partial ? "of what could be read, " : ""}${answer3.none}
+    else writeMessage(`${partial2 ? "of what could be read, " : ""}${answer3.none}
 `);
-    return answer3.partial ? exit.failed : exit.ok;
+    return partial2 ? exit.failed : exit.ok;
   }
 });
 

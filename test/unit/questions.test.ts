@@ -117,3 +117,20 @@ describe('slipway graph', () => {
     expect([svg.match(/<text x=/g)!.length, svg.match(/^<path d="M/gm)!.length]).toEqual([4, 3]);
   });
 });
+
+describe('a manifest that can not be read', () => {
+  it.each([['query licenses'], ['query cycles'], ['query rdeps user'], ['graph'], ['explain user']])(
+    'is told by `%s`, whose answer lacks it',
+    (command) => {
+      write(
+        'part/distro.yaml',
+        'organization: acme\ndistributions: {d: {platforms: [bookworm], folders: [src], ros_version: 2}}\nplatforms: {bookworm: {os: debian, release: bookworm}}\n',
+      );
+      write('part/src/user/package.xml', manifest('user', ''));
+      write('part/src/tool/package.xml', '<package format="3"><name>tool</name>');
+      const ran = spawnSync('node', [bundle, ...command.split(' ')], { cwd: join(folder, 'part'), encoding: 'utf8' });
+      expect(ran.stderr).toContain('src/tool/package.xml');
+      expect(ran.status).toBe(1);
+    },
+  );
+});

@@ -49,8 +49,11 @@ compared with the files as they are now. If a commit has a lock.yaml beside its 
     }
     const changes = await comparePlanned(one.value, two.value);
     writeOutput(values.json ? `${JSON.stringify(changes)}\n` : renderComparison(changes));
-    const faults = two.value.diagnostics.filter(isError).length;
+    // A package that can't be read after would look removed.
+    const { diagnostics, unread } = two.value;
+    showDiagnostics(unread);
+    const faults = diagnostics.filter(isError).length - unread.length;
     if (faults) writeMessage(`the state after has faults: ${faults} (slipway validate tells them)\n`);
-    return exit.ok;
+    return unread.length ? exit.failed : exit.ok;
   },
 });

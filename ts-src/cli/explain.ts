@@ -38,7 +38,7 @@ export const explain = defineCommand({
       showDiagnostics(planned.diagnostics);
       return exit.failed;
     }
-    const { plan, resolvers, diagnostics } = planned.value;
+    const { plan, resolvers, diagnostics, unread } = planned.value;
     const found = explainName(plan, resolvers, name);
     if (!found) {
       const near = nearest(name, new Set(resolvers.flatMap((r) => r.evaluated.names)));
@@ -51,7 +51,7 @@ export const explain = defineCommand({
       ]);
       return exit.failed;
     }
-    const own = diagnostics.filter((d) => d.message.includes(`'${name}'`));
+    const own = diagnostics.filter((d) => unread.includes(d) || d.message.includes(`'${name}'`));
     showDiagnostics(own);
     const builds = found.package ? await lastBuilds(planned.value.workspace, plan, name) : [];
     writeOutput(

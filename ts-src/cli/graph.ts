@@ -43,10 +43,12 @@ the first one is drawn.`,
     }
     const planned = await readAndPlan(values, packages);
     const scope = planned.ok ? planned.value.plan.scopes[0] : undefined;
-    if (!scope) {
+    if (!planned.ok || !scope) {
       showDiagnostics(planned.diagnostics);
       return exit.failed;
     }
+    const { unread } = planned.value;
+    showDiagnostics(unread);
     const drawing = drawingOf(scope, by ?? (scope.packages.length > manyPackages ? 'repository' : 'package'));
     const text = format === 'svg' ? renderSvg(drawing) : renderDot(drawing);
     if (output === undefined) writeOutput(text);
@@ -54,6 +56,6 @@ the first one is drawn.`,
       writeWhole(output, text);
       writeNote(`wrote ${output}: ${drawing.title}, ${drawing.nodes.length} boxes\n`);
     }
-    return exit.ok;
+    return unread.length ? exit.failed : exit.ok;
   },
 });

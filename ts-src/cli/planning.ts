@@ -42,6 +42,8 @@ export interface Planned {
   resolvers: Resolver[];
   distributions: DistributionInput[];
   diagnostics: Diagnostic[];
+  /** Those of packages and repositories that could not be read: answers about the plan lack these. */
+  unread: Diagnostic[];
   lock: Lockfile | undefined;
 }
 
@@ -131,6 +133,7 @@ export interface Inputs {
   rosdep: RosdepDatabase;
   underlays: Underlays;
   diagnostics: Diagnostic[];
+  unread: Diagnostic[];
 }
 
 async function readInputs(
@@ -149,6 +152,7 @@ async function readInputs(
     if (input.ok) distributions.push(input.value);
   }
   if (process.stderr.isTTY && !isQuiet()) writeControl('\r\x1b[K');
+  const unread = diagnostics.filter(isError);
   const kept = await keptUnderlays(workspace, options.underlays ?? {});
   const underlays = await readUnderlays(workspace, kept);
   const rosdep = readRosdep(workspace, options.everyKey ? undefined : neededNames(distributions));
@@ -165,11 +169,11 @@ async function readInputs(
       }),
     );
   }
-  return good({ workspace, lock, distributions, rosdep: rosdep.value, underlays: underlays.value, diagnostics });
+  return good({ workspace, lock, distributions, rosdep: rosdep.value, underlays: underlays.value, diagnostics, unread });
 }
 
 export function planInputs(
-  { workspace, lock, distributions, rosdep, underlays, diagnostics }: Inputs,
+  { workspace, lock, distributions, rosdep, underlays, diagnostics, unread }: Inputs,
   selection: Selection,
 ): Result<Planned> {
   const stamp = lock?.stamp ?? stampOf(Date.now());
@@ -185,7 +189,8 @@ export function planInputs(
   });
   const all = sorted([...diagnostics, ...made.diagnostics]);
   if (all.some((d) => d.code === 'selection')) return bad(...all);
-  return good({ workspace, plan: made.plan, resolvers: made.resolvers, distributions, diagnostics: all, lock }, all);
+  const { plan, resolvers } = made;
+  return good({ workspace, plan, resolvers, distributions, diagnostics: all, unread, lock }, all);
 }
 
 async function planWorkspace(

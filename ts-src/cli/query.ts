@@ -247,10 +247,13 @@ export const query = defineCommand({
         return exit.failed;
       }
     }
+    const { unread } = planned.value;
+    showDiagnostics(unread);
     const answer = await question.ask(planned.value, names, values);
+    const partial = answer.partial === true || unread.length > 0;
     if (values.json) writeOutput(`${JSON.stringify(answer.data)}\n`);
     else if (answer.rows.length) writeOutput(renderTable(answer.head, answer.rows));
-    else writeMessage(`${answer.partial ? 'of what could be read, ' : ''}${answer.none}\n`);
-    return answer.partial ? exit.failed : exit.ok;
+    else writeMessage(`${partial ? 'of what could be read, ' : ''}${answer.none}\n`);
+    return partial ? exit.failed : exit.ok;
   },
 });
