@@ -3869,9 +3869,9 @@ var init_Matcher = __esm({
        * @returns {*} the value, or undefined if no ancestor kept this attribute
        */
       getAnyParentAttr(attrName) {
-        const kept4 = this._keptAttrs;
-        for (let i = kept4.length - 1; i >= 0; i--) {
-          if (kept4[i].name === attrName) return kept4[i].value;
+        const kept3 = this._keptAttrs;
+        for (let i = kept3.length - 1; i >= 0; i--) {
+          if (kept3[i].name === attrName) return kept3[i].value;
         }
         return void 0;
       }
@@ -3882,9 +3882,9 @@ var init_Matcher = __esm({
        * @returns {boolean}
        */
       hasAnyParentAttr(attrName) {
-        const kept4 = this._keptAttrs;
-        for (let i = kept4.length - 1; i >= 0; i--) {
-          if (kept4[i].name === attrName) return true;
+        const kept3 = this._keptAttrs;
+        for (let i = kept3.length - 1; i >= 0; i--) {
+          if (kept3[i].name === attrName) return true;
         }
         return false;
       }
@@ -6205,1914 +6205,6 @@ var init_system_files = __esm({
     );
     isPath2 = (path2) => /^[A-Za-z0-9_.+@/-]{1,300}$/.test(path2) && path2.split("/").every((p) => p !== "" && p !== "." && p !== "..");
     conffilesOf = (files) => files.map((f) => f.target).filter((path2) => path2.startsWith("/etc/"));
-  }
-});
-
-// node_modules/xmlchars/xml/1.0/ed5.js
-var require_ed5 = __commonJS({
-  "node_modules/xmlchars/xml/1.0/ed5.js"(exports2) {
-    "use strict";
-    Object.defineProperty(exports2, "__esModule", { value: true });
-    exports2.CHAR = "	\n\r -\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}";
-    exports2.S = " 	\r\n";
-    exports2.NAME_START_CHAR = ":A-Z_a-z\xC0-\xD6\xD8-\xF6\xF8-\u02FF\u0370-\u037D\u037F-\u1FFF\u200C\u200D\u2070-\u218F\u2C00-\u2FEF\u3001-\uD7FF\uF900-\uFDCF\uFDF0-\uFFFD\u{10000}-\u{EFFFF}";
-    exports2.NAME_CHAR = "-" + exports2.NAME_START_CHAR + ".0-9\xB7\u0300-\u036F\u203F-\u2040";
-    exports2.CHAR_RE = new RegExp("^[" + exports2.CHAR + "]$", "u");
-    exports2.S_RE = new RegExp("^[" + exports2.S + "]+$", "u");
-    exports2.NAME_START_CHAR_RE = new RegExp("^[" + exports2.NAME_START_CHAR + "]$", "u");
-    exports2.NAME_CHAR_RE = new RegExp("^[" + exports2.NAME_CHAR + "]$", "u");
-    exports2.NAME_RE = new RegExp("^[" + exports2.NAME_START_CHAR + "][" + exports2.NAME_CHAR + "]*$", "u");
-    exports2.NMTOKEN_RE = new RegExp("^[" + exports2.NAME_CHAR + "]+$", "u");
-    var TAB = 9;
-    var NL = 10;
-    var CR = 13;
-    var SPACE = 32;
-    exports2.S_LIST = [SPACE, NL, CR, TAB];
-    function isChar(c) {
-      return c >= SPACE && c <= 55295 || c === NL || c === CR || c === TAB || c >= 57344 && c <= 65533 || c >= 65536 && c <= 1114111;
-    }
-    exports2.isChar = isChar;
-    function isS(c) {
-      return c === SPACE || c === NL || c === CR || c === TAB;
-    }
-    exports2.isS = isS;
-    function isNameStartChar(c) {
-      return c >= 65 && c <= 90 || c >= 97 && c <= 122 || c === 58 || c === 95 || c === 8204 || c === 8205 || c >= 192 && c <= 214 || c >= 216 && c <= 246 || c >= 248 && c <= 767 || c >= 880 && c <= 893 || c >= 895 && c <= 8191 || c >= 8304 && c <= 8591 || c >= 11264 && c <= 12271 || c >= 12289 && c <= 55295 || c >= 63744 && c <= 64975 || c >= 65008 && c <= 65533 || c >= 65536 && c <= 983039;
-    }
-    exports2.isNameStartChar = isNameStartChar;
-    function isNameChar(c) {
-      return isNameStartChar(c) || c >= 48 && c <= 57 || c === 45 || c === 46 || c === 183 || c >= 768 && c <= 879 || c >= 8255 && c <= 8256;
-    }
-    exports2.isNameChar = isNameChar;
-  }
-});
-
-// node_modules/xmlchars/xml/1.1/ed2.js
-var require_ed2 = __commonJS({
-  "node_modules/xmlchars/xml/1.1/ed2.js"(exports2) {
-    "use strict";
-    Object.defineProperty(exports2, "__esModule", { value: true });
-    exports2.CHAR = "-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}";
-    exports2.RESTRICTED_CHAR = "-\b\v\f-\x7F-\x84\x86-\x9F";
-    exports2.S = " 	\r\n";
-    exports2.NAME_START_CHAR = ":A-Z_a-z\xC0-\xD6\xD8-\xF6\xF8-\u02FF\u0370-\u037D\u037F-\u1FFF\u200C\u200D\u2070-\u218F\u2C00-\u2FEF\u3001-\uD7FF\uF900-\uFDCF\uFDF0-\uFFFD\u{10000}-\u{EFFFF}";
-    exports2.NAME_CHAR = "-" + exports2.NAME_START_CHAR + ".0-9\xB7\u0300-\u036F\u203F-\u2040";
-    exports2.CHAR_RE = new RegExp("^[" + exports2.CHAR + "]$", "u");
-    exports2.RESTRICTED_CHAR_RE = new RegExp("^[" + exports2.RESTRICTED_CHAR + "]$", "u");
-    exports2.S_RE = new RegExp("^[" + exports2.S + "]+$", "u");
-    exports2.NAME_START_CHAR_RE = new RegExp("^[" + exports2.NAME_START_CHAR + "]$", "u");
-    exports2.NAME_CHAR_RE = new RegExp("^[" + exports2.NAME_CHAR + "]$", "u");
-    exports2.NAME_RE = new RegExp("^[" + exports2.NAME_START_CHAR + "][" + exports2.NAME_CHAR + "]*$", "u");
-    exports2.NMTOKEN_RE = new RegExp("^[" + exports2.NAME_CHAR + "]+$", "u");
-    var TAB = 9;
-    var NL = 10;
-    var CR = 13;
-    var SPACE = 32;
-    exports2.S_LIST = [SPACE, NL, CR, TAB];
-    function isChar(c) {
-      return c >= 1 && c <= 55295 || c >= 57344 && c <= 65533 || c >= 65536 && c <= 1114111;
-    }
-    exports2.isChar = isChar;
-    function isRestrictedChar(c) {
-      return c >= 1 && c <= 8 || c === 11 || c === 12 || c >= 14 && c <= 31 || c >= 127 && c <= 132 || c >= 134 && c <= 159;
-    }
-    exports2.isRestrictedChar = isRestrictedChar;
-    function isCharAndNotRestricted(c) {
-      return c === 9 || c === 10 || c === 13 || c > 31 && c < 127 || c === 133 || c > 159 && c <= 55295 || c >= 57344 && c <= 65533 || c >= 65536 && c <= 1114111;
-    }
-    exports2.isCharAndNotRestricted = isCharAndNotRestricted;
-    function isS(c) {
-      return c === SPACE || c === NL || c === CR || c === TAB;
-    }
-    exports2.isS = isS;
-    function isNameStartChar(c) {
-      return c >= 65 && c <= 90 || c >= 97 && c <= 122 || c === 58 || c === 95 || c === 8204 || c === 8205 || c >= 192 && c <= 214 || c >= 216 && c <= 246 || c >= 248 && c <= 767 || c >= 880 && c <= 893 || c >= 895 && c <= 8191 || c >= 8304 && c <= 8591 || c >= 11264 && c <= 12271 || c >= 12289 && c <= 55295 || c >= 63744 && c <= 64975 || c >= 65008 && c <= 65533 || c >= 65536 && c <= 983039;
-    }
-    exports2.isNameStartChar = isNameStartChar;
-    function isNameChar(c) {
-      return isNameStartChar(c) || c >= 48 && c <= 57 || c === 45 || c === 46 || c === 183 || c >= 768 && c <= 879 || c >= 8255 && c <= 8256;
-    }
-    exports2.isNameChar = isNameChar;
-  }
-});
-
-// node_modules/xmlchars/xmlns/1.0/ed3.js
-var require_ed3 = __commonJS({
-  "node_modules/xmlchars/xmlns/1.0/ed3.js"(exports2) {
-    "use strict";
-    Object.defineProperty(exports2, "__esModule", { value: true });
-    exports2.NC_NAME_START_CHAR = "A-Z_a-z\xC0-\xD6\xD8-\xF6\xF8-\u02FF\u0370-\u037D\u037F-\u1FFF\u200C-\u200D\u2070-\u218F\u2C00-\u2FEF\u3001-\uD7FF\uF900-\uFDCF\uFDF0-\uFFFD\u{10000}-\u{EFFFF}";
-    exports2.NC_NAME_CHAR = "-" + exports2.NC_NAME_START_CHAR + ".0-9\xB7\u0300-\u036F\u203F-\u2040";
-    exports2.NC_NAME_START_CHAR_RE = new RegExp("^[" + exports2.NC_NAME_START_CHAR + "]$", "u");
-    exports2.NC_NAME_CHAR_RE = new RegExp("^[" + exports2.NC_NAME_CHAR + "]$", "u");
-    exports2.NC_NAME_RE = new RegExp("^[" + exports2.NC_NAME_START_CHAR + "][" + exports2.NC_NAME_CHAR + "]*$", "u");
-    function isNCNameStartChar(c) {
-      return c >= 65 && c <= 90 || c === 95 || c >= 97 && c <= 122 || c >= 192 && c <= 214 || c >= 216 && c <= 246 || c >= 248 && c <= 767 || c >= 880 && c <= 893 || c >= 895 && c <= 8191 || c >= 8204 && c <= 8205 || c >= 8304 && c <= 8591 || c >= 11264 && c <= 12271 || c >= 12289 && c <= 55295 || c >= 63744 && c <= 64975 || c >= 65008 && c <= 65533 || c >= 65536 && c <= 983039;
-    }
-    exports2.isNCNameStartChar = isNCNameStartChar;
-    function isNCNameChar(c) {
-      return isNCNameStartChar(c) || (c === 45 || c === 46 || c >= 48 && c <= 57 || c === 183 || c >= 768 && c <= 879 || c >= 8255 && c <= 8256);
-    }
-    exports2.isNCNameChar = isNCNameChar;
-  }
-});
-
-// node_modules/saxes/saxes.js
-var require_saxes = __commonJS({
-  "node_modules/saxes/saxes.js"(exports2) {
-    "use strict";
-    Object.defineProperty(exports2, "__esModule", { value: true });
-    exports2.SaxesParser = exports2.EVENTS = void 0;
-    var ed5 = require_ed5();
-    var ed2 = require_ed2();
-    var NSed3 = require_ed3();
-    var isS = ed5.isS;
-    var isChar10 = ed5.isChar;
-    var isNameStartChar = ed5.isNameStartChar;
-    var isNameChar = ed5.isNameChar;
-    var S_LIST = ed5.S_LIST;
-    var NAME_RE = ed5.NAME_RE;
-    var isChar11 = ed2.isChar;
-    var isNCNameStartChar = NSed3.isNCNameStartChar;
-    var isNCNameChar = NSed3.isNCNameChar;
-    var NC_NAME_RE = NSed3.NC_NAME_RE;
-    var XML_NAMESPACE = "http://www.w3.org/XML/1998/namespace";
-    var XMLNS_NAMESPACE = "http://www.w3.org/2000/xmlns/";
-    var rootNS = {
-      // eslint-disable-next-line @typescript-eslint/no-explicit-any, @typescript-eslint/no-unsafe-assignment
-      __proto__: null,
-      xml: XML_NAMESPACE,
-      xmlns: XMLNS_NAMESPACE
-    };
-    var XML_ENTITIES = {
-      // eslint-disable-next-line @typescript-eslint/no-explicit-any, @typescript-eslint/no-unsafe-assignment
-      __proto__: null,
-      amp: "&",
-      gt: ">",
-      lt: "<",
-      quot: '"',
-      apos: "'"
-    };
-    var EOC = -1;
-    var NL_LIKE = -2;
-    var S_BEGIN = 0;
-    var S_BEGIN_WHITESPACE = 1;
-    var S_DOCTYPE = 2;
-    var S_DOCTYPE_QUOTE = 3;
-    var S_DTD = 4;
-    var S_DTD_QUOTED = 5;
-    var S_DTD_OPEN_WAKA = 6;
-    var S_DTD_OPEN_WAKA_BANG = 7;
-    var S_DTD_COMMENT = 8;
-    var S_DTD_COMMENT_ENDING = 9;
-    var S_DTD_COMMENT_ENDED = 10;
-    var S_DTD_PI = 11;
-    var S_DTD_PI_ENDING = 12;
-    var S_TEXT = 13;
-    var S_ENTITY = 14;
-    var S_OPEN_WAKA = 15;
-    var S_OPEN_WAKA_BANG = 16;
-    var S_COMMENT = 17;
-    var S_COMMENT_ENDING = 18;
-    var S_COMMENT_ENDED = 19;
-    var S_CDATA = 20;
-    var S_CDATA_ENDING = 21;
-    var S_CDATA_ENDING_2 = 22;
-    var S_PI_FIRST_CHAR = 23;
-    var S_PI_REST = 24;
-    var S_PI_BODY = 25;
-    var S_PI_ENDING = 26;
-    var S_XML_DECL_NAME_START = 27;
-    var S_XML_DECL_NAME = 28;
-    var S_XML_DECL_EQ = 29;
-    var S_XML_DECL_VALUE_START = 30;
-    var S_XML_DECL_VALUE = 31;
-    var S_XML_DECL_SEPARATOR = 32;
-    var S_XML_DECL_ENDING = 33;
-    var S_OPEN_TAG = 34;
-    var S_OPEN_TAG_SLASH = 35;
-    var S_ATTRIB = 36;
-    var S_ATTRIB_NAME = 37;
-    var S_ATTRIB_NAME_SAW_WHITE = 38;
-    var S_ATTRIB_VALUE = 39;
-    var S_ATTRIB_VALUE_QUOTED = 40;
-    var S_ATTRIB_VALUE_CLOSED = 41;
-    var S_ATTRIB_VALUE_UNQUOTED = 42;
-    var S_CLOSE_TAG = 43;
-    var S_CLOSE_TAG_SAW_WHITE = 44;
-    var TAB = 9;
-    var NL = 10;
-    var CR = 13;
-    var SPACE = 32;
-    var BANG = 33;
-    var DQUOTE = 34;
-    var AMP = 38;
-    var SQUOTE = 39;
-    var MINUS = 45;
-    var FORWARD_SLASH = 47;
-    var SEMICOLON = 59;
-    var LESS = 60;
-    var EQUAL = 61;
-    var GREATER = 62;
-    var QUESTION = 63;
-    var OPEN_BRACKET = 91;
-    var CLOSE_BRACKET = 93;
-    var NEL = 133;
-    var LS = 8232;
-    var isQuote = (c) => c === DQUOTE || c === SQUOTE;
-    var QUOTES = [DQUOTE, SQUOTE];
-    var DOCTYPE_TERMINATOR = [...QUOTES, OPEN_BRACKET, GREATER];
-    var DTD_TERMINATOR = [...QUOTES, LESS, CLOSE_BRACKET];
-    var XML_DECL_NAME_TERMINATOR = [EQUAL, QUESTION, ...S_LIST];
-    var ATTRIB_VALUE_UNQUOTED_TERMINATOR = [...S_LIST, GREATER, AMP, LESS];
-    function nsPairCheck(parser3, prefix, uri2) {
-      switch (prefix) {
-        case "xml":
-          if (uri2 !== XML_NAMESPACE) {
-            parser3.fail(`xml prefix must be bound to ${XML_NAMESPACE}.`);
-          }
-          break;
-        case "xmlns":
-          if (uri2 !== XMLNS_NAMESPACE) {
-            parser3.fail(`xmlns prefix must be bound to ${XMLNS_NAMESPACE}.`);
-          }
-          break;
-        default:
-      }
-      switch (uri2) {
-        case XMLNS_NAMESPACE:
-          parser3.fail(prefix === "" ? `the default namespace may not be set to ${uri2}.` : `may not assign a prefix (even "xmlns") to the URI ${XMLNS_NAMESPACE}.`);
-          break;
-        case XML_NAMESPACE:
-          switch (prefix) {
-            case "xml":
-              break;
-            case "":
-              parser3.fail(`the default namespace may not be set to ${uri2}.`);
-              break;
-            default:
-              parser3.fail("may not assign the xml namespace to another prefix.");
-          }
-          break;
-        default:
-      }
-    }
-    function nsMappingCheck(parser3, mapping) {
-      for (const local2 of Object.keys(mapping)) {
-        nsPairCheck(parser3, local2, mapping[local2]);
-      }
-    }
-    var isNCName = (name6) => NC_NAME_RE.test(name6);
-    var isName2 = (name6) => NAME_RE.test(name6);
-    var FORBIDDEN_START = 0;
-    var FORBIDDEN_BRACKET = 1;
-    var FORBIDDEN_BRACKET_BRACKET = 2;
-    exports2.EVENTS = [
-      "xmldecl",
-      "text",
-      "processinginstruction",
-      "doctype",
-      "comment",
-      "opentagstart",
-      "attribute",
-      "opentag",
-      "closetag",
-      "cdata",
-      "error",
-      "end",
-      "ready"
-    ];
-    var EVENT_NAME_TO_HANDLER_NAME = {
-      xmldecl: "xmldeclHandler",
-      text: "textHandler",
-      processinginstruction: "piHandler",
-      doctype: "doctypeHandler",
-      comment: "commentHandler",
-      opentagstart: "openTagStartHandler",
-      attribute: "attributeHandler",
-      opentag: "openTagHandler",
-      closetag: "closeTagHandler",
-      cdata: "cdataHandler",
-      error: "errorHandler",
-      end: "endHandler",
-      ready: "readyHandler"
-    };
-    var SaxesParser2 = class {
-      /**
-       * @param opt The parser options.
-       */
-      constructor(opt) {
-        this.opt = opt !== null && opt !== void 0 ? opt : {};
-        this.fragmentOpt = !!this.opt.fragment;
-        const xmlnsOpt = this.xmlnsOpt = !!this.opt.xmlns;
-        this.trackPosition = this.opt.position !== false;
-        this.fileName = this.opt.fileName;
-        if (xmlnsOpt) {
-          this.nameStartCheck = isNCNameStartChar;
-          this.nameCheck = isNCNameChar;
-          this.isName = isNCName;
-          this.processAttribs = this.processAttribsNS;
-          this.pushAttrib = this.pushAttribNS;
-          this.ns = Object.assign({ __proto__: null }, rootNS);
-          const additional = this.opt.additionalNamespaces;
-          if (additional != null) {
-            nsMappingCheck(this, additional);
-            Object.assign(this.ns, additional);
-          }
-        } else {
-          this.nameStartCheck = isNameStartChar;
-          this.nameCheck = isNameChar;
-          this.isName = isName2;
-          this.processAttribs = this.processAttribsPlain;
-          this.pushAttrib = this.pushAttribPlain;
-        }
-        this.stateTable = [
-          /* eslint-disable @typescript-eslint/unbound-method */
-          this.sBegin,
-          this.sBeginWhitespace,
-          this.sDoctype,
-          this.sDoctypeQuote,
-          this.sDTD,
-          this.sDTDQuoted,
-          this.sDTDOpenWaka,
-          this.sDTDOpenWakaBang,
-          this.sDTDComment,
-          this.sDTDCommentEnding,
-          this.sDTDCommentEnded,
-          this.sDTDPI,
-          this.sDTDPIEnding,
-          this.sText,
-          this.sEntity,
-          this.sOpenWaka,
-          this.sOpenWakaBang,
-          this.sComment,
-          this.sCommentEnding,
-          this.sCommentEnded,
-          this.sCData,
-          this.sCDataEnding,
-          this.sCDataEnding2,
-          this.sPIFirstChar,
-          this.sPIRest,
-          this.sPIBody,
-          this.sPIEnding,
-          this.sXMLDeclNameStart,
-          this.sXMLDeclName,
-          this.sXMLDeclEq,
-          this.sXMLDeclValueStart,
-          this.sXMLDeclValue,
-          this.sXMLDeclSeparator,
-          this.sXMLDeclEnding,
-          this.sOpenTag,
-          this.sOpenTagSlash,
-          this.sAttrib,
-          this.sAttribName,
-          this.sAttribNameSawWhite,
-          this.sAttribValue,
-          this.sAttribValueQuoted,
-          this.sAttribValueClosed,
-          this.sAttribValueUnquoted,
-          this.sCloseTag,
-          this.sCloseTagSawWhite
-          /* eslint-enable @typescript-eslint/unbound-method */
-        ];
-        this._init();
-      }
-      /**
-       * Indicates whether or not the parser is closed. If ``true``, wait for
-       * the ``ready`` event to write again.
-       */
-      get closed() {
-        return this._closed;
-      }
-      _init() {
-        var _a3;
-        this.openWakaBang = "";
-        this.text = "";
-        this.name = "";
-        this.piTarget = "";
-        this.entity = "";
-        this.q = null;
-        this.tags = [];
-        this.tag = null;
-        this.topNS = null;
-        this.chunk = "";
-        this.chunkPosition = 0;
-        this.i = 0;
-        this.prevI = 0;
-        this.carriedFromPrevious = void 0;
-        this.forbiddenState = FORBIDDEN_START;
-        this.attribList = [];
-        const { fragmentOpt } = this;
-        this.state = fragmentOpt ? S_TEXT : S_BEGIN;
-        this.reportedTextBeforeRoot = this.reportedTextAfterRoot = this.closedRoot = this.sawRoot = fragmentOpt;
-        this.xmlDeclPossible = !fragmentOpt;
-        this.xmlDeclExpects = ["version"];
-        this.entityReturnState = void 0;
-        let { defaultXMLVersion } = this.opt;
-        if (defaultXMLVersion === void 0) {
-          if (this.opt.forceXMLVersion === true) {
-            throw new Error("forceXMLVersion set but defaultXMLVersion is not set");
-          }
-          defaultXMLVersion = "1.0";
-        }
-        this.setXMLVersion(defaultXMLVersion);
-        this.positionAtNewLine = 0;
-        this.doctype = false;
-        this._closed = false;
-        this.xmlDecl = {
-          version: void 0,
-          encoding: void 0,
-          standalone: void 0
-        };
-        this.line = 1;
-        this.column = 0;
-        this.ENTITIES = Object.create(XML_ENTITIES);
-        (_a3 = this.readyHandler) === null || _a3 === void 0 ? void 0 : _a3.call(this);
-      }
-      /**
-       * The stream position the parser is currently looking at. This field is
-       * zero-based.
-       *
-       * This field is not based on counting Unicode characters but is to be
-       * interpreted as a plain index into a JavaScript string.
-       */
-      get position() {
-        return this.chunkPosition + this.i;
-      }
-      /**
-       * The column number of the next character to be read by the parser.  *
-       * This field is zero-based. (The first column in a line is 0.)
-       *
-       * This field reports the index at which the next character would be in the
-       * line if the line were represented as a JavaScript string.  Note that this
-       * *can* be different to a count based on the number of *Unicode characters*
-       * due to how JavaScript handles astral plane characters.
-       *
-       * See [[column]] for a number that corresponds to a count of Unicode
-       * characters.
-       */
-      get columnIndex() {
-        return this.position - this.positionAtNewLine;
-      }
-      /**
-       * Set an event listener on an event. The parser supports one handler per
-       * event type. If you try to set an event handler over an existing handler,
-       * the old handler is silently overwritten.
-       *
-       * @param name The event to listen to.
-       *
-       * @param handler The handler to set.
-       */
-      on(name6, handler) {
-        this[EVENT_NAME_TO_HANDLER_NAME[name6]] = handler;
-      }
-      /**
-       * Unset an event handler.
-       *
-       * @parma name The event to stop listening to.
-       */
-      off(name6) {
-        this[EVENT_NAME_TO_HANDLER_NAME[name6]] = void 0;
-      }
-      /**
-       * Make an error object. The error object will have a message that contains
-       * the ``fileName`` option passed at the creation of the parser. If position
-       * tracking was turned on, it will also have line and column number
-       * information.
-       *
-       * @param message The message describing the error to report.
-       *
-       * @returns An error object with a properly formatted message.
-       */
-      makeError(message) {
-        var _a3;
-        let msg = (_a3 = this.fileName) !== null && _a3 !== void 0 ? _a3 : "";
-        if (this.trackPosition) {
-          if (msg.length > 0) {
-            msg += ":";
-          }
-          msg += `${this.line}:${this.column}`;
-        }
-        if (msg.length > 0) {
-          msg += ": ";
-        }
-        return new Error(msg + message);
-      }
-      /**
-       * Report a parsing error. This method is made public so that client code may
-       * check for issues that are outside the scope of this project and can report
-       * errors.
-       *
-       * @param message The error to report.
-       *
-       * @returns this
-       */
-      fail(message) {
-        const err = this.makeError(message);
-        const handler = this.errorHandler;
-        if (handler === void 0) {
-          throw err;
-        } else {
-          handler(err);
-        }
-        return this;
-      }
-      /**
-       * Write a XML data to the parser.
-       *
-       * @param chunk The XML data to write.
-       *
-       * @returns this
-       */
-      // We do need object for the type here. Yes, it often causes problems
-      // but not in this case.
-      write(chunk) {
-        if (this.closed) {
-          return this.fail("cannot write after close; assign an onready handler.");
-        }
-        let end2 = false;
-        if (chunk === null) {
-          end2 = true;
-          chunk = "";
-        } else if (typeof chunk === "object") {
-          chunk = chunk.toString();
-        }
-        if (this.carriedFromPrevious !== void 0) {
-          chunk = `${this.carriedFromPrevious}${chunk}`;
-          this.carriedFromPrevious = void 0;
-        }
-        let limit = chunk.length;
-        const lastCode = chunk.charCodeAt(limit - 1);
-        if (!end2 && // A trailing CR or surrogate must be carried over to the next
-        // chunk.
-        (lastCode === CR || lastCode >= 55296 && lastCode <= 56319)) {
-          this.carriedFromPrevious = chunk[limit - 1];
-          limit--;
-          chunk = chunk.slice(0, limit);
-        }
-        const { stateTable } = this;
-        this.chunk = chunk;
-        this.i = 0;
-        while (this.i < limit) {
-          stateTable[this.state].call(this);
-        }
-        this.chunkPosition += limit;
-        return end2 ? this.end() : this;
-      }
-      /**
-       * Close the current stream. Perform final well-formedness checks and reset
-       * the parser tstate.
-       *
-       * @returns this
-       */
-      close() {
-        return this.write(null);
-      }
-      /**
-       * Get a single code point out of the current chunk. This updates the current
-       * position if we do position tracking.
-       *
-       * This is the algorithm to use for XML 1.0.
-       *
-       * @returns The character read.
-       */
-      getCode10() {
-        const { chunk, i } = this;
-        this.prevI = i;
-        this.i = i + 1;
-        if (i >= chunk.length) {
-          return EOC;
-        }
-        const code2 = chunk.charCodeAt(i);
-        this.column++;
-        if (code2 < 55296) {
-          if (code2 >= SPACE || code2 === TAB) {
-            return code2;
-          }
-          switch (code2) {
-            case NL:
-              this.line++;
-              this.column = 0;
-              this.positionAtNewLine = this.position;
-              return NL;
-            case CR:
-              if (chunk.charCodeAt(i + 1) === NL) {
-                this.i = i + 2;
-              }
-              this.line++;
-              this.column = 0;
-              this.positionAtNewLine = this.position;
-              return NL_LIKE;
-            default:
-              this.fail("disallowed character.");
-              return code2;
-          }
-        }
-        if (code2 > 56319) {
-          if (!(code2 >= 57344 && code2 <= 65533)) {
-            this.fail("disallowed character.");
-          }
-          return code2;
-        }
-        const final = 65536 + (code2 - 55296) * 1024 + (chunk.charCodeAt(i + 1) - 56320);
-        this.i = i + 2;
-        if (final > 1114111) {
-          this.fail("disallowed character.");
-        }
-        return final;
-      }
-      /**
-       * Get a single code point out of the current chunk. This updates the current
-       * position if we do position tracking.
-       *
-       * This is the algorithm to use for XML 1.1.
-       *
-       * @returns {number} The character read.
-       */
-      getCode11() {
-        const { chunk, i } = this;
-        this.prevI = i;
-        this.i = i + 1;
-        if (i >= chunk.length) {
-          return EOC;
-        }
-        const code2 = chunk.charCodeAt(i);
-        this.column++;
-        if (code2 < 55296) {
-          if (code2 > 31 && code2 < 127 || code2 > 159 && code2 !== LS || code2 === TAB) {
-            return code2;
-          }
-          switch (code2) {
-            case NL:
-              this.line++;
-              this.column = 0;
-              this.positionAtNewLine = this.position;
-              return NL;
-            case CR: {
-              const next2 = chunk.charCodeAt(i + 1);
-              if (next2 === NL || next2 === NEL) {
-                this.i = i + 2;
-              }
-            }
-            /* yes, fall through */
-            case NEL:
-            // 0x85
-            case LS:
-              this.line++;
-              this.column = 0;
-              this.positionAtNewLine = this.position;
-              return NL_LIKE;
-            default:
-              this.fail("disallowed character.");
-              return code2;
-          }
-        }
-        if (code2 > 56319) {
-          if (!(code2 >= 57344 && code2 <= 65533)) {
-            this.fail("disallowed character.");
-          }
-          return code2;
-        }
-        const final = 65536 + (code2 - 55296) * 1024 + (chunk.charCodeAt(i + 1) - 56320);
-        this.i = i + 2;
-        if (final > 1114111) {
-          this.fail("disallowed character.");
-        }
-        return final;
-      }
-      /**
-       * Like ``getCode`` but with the return value normalized so that ``NL`` is
-       * returned for ``NL_LIKE``.
-       */
-      getCodeNorm() {
-        const c = this.getCode();
-        return c === NL_LIKE ? NL : c;
-      }
-      unget() {
-        this.i = this.prevI;
-        this.column--;
-      }
-      /**
-       * Capture characters into a buffer until encountering one of a set of
-       * characters.
-       *
-       * @param chars An array of codepoints. Encountering a character in the array
-       * ends the capture. (``chars`` may safely contain ``NL``.)
-       *
-       * @return The character code that made the capture end, or ``EOC`` if we hit
-       * the end of the chunk. The return value cannot be NL_LIKE: NL is returned
-       * instead.
-       */
-      captureTo(chars) {
-        let { i: start3 } = this;
-        const { chunk } = this;
-        while (true) {
-          const c = this.getCode();
-          const isNLLike = c === NL_LIKE;
-          const final = isNLLike ? NL : c;
-          if (final === EOC || chars.includes(final)) {
-            this.text += chunk.slice(start3, this.prevI);
-            return final;
-          }
-          if (isNLLike) {
-            this.text += `${chunk.slice(start3, this.prevI)}
-`;
-            start3 = this.i;
-          }
-        }
-      }
-      /**
-       * Capture characters into a buffer until encountering a character.
-       *
-       * @param char The codepoint that ends the capture. **NOTE ``char`` MAY NOT
-       * CONTAIN ``NL``.** Passing ``NL`` will result in buggy behavior.
-       *
-       * @return ``true`` if we ran into the character. Otherwise, we ran into the
-       * end of the current chunk.
-       */
-      captureToChar(char) {
-        let { i: start3 } = this;
-        const { chunk } = this;
-        while (true) {
-          let c = this.getCode();
-          switch (c) {
-            case NL_LIKE:
-              this.text += `${chunk.slice(start3, this.prevI)}
-`;
-              start3 = this.i;
-              c = NL;
-              break;
-            case EOC:
-              this.text += chunk.slice(start3);
-              return false;
-            default:
-          }
-          if (c === char) {
-            this.text += chunk.slice(start3, this.prevI);
-            return true;
-          }
-        }
-      }
-      /**
-       * Capture characters that satisfy ``isNameChar`` into the ``name`` field of
-       * this parser.
-       *
-       * @return The character code that made the test fail, or ``EOC`` if we hit
-       * the end of the chunk. The return value cannot be NL_LIKE: NL is returned
-       * instead.
-       */
-      captureNameChars() {
-        const { chunk, i: start3 } = this;
-        while (true) {
-          const c = this.getCode();
-          if (c === EOC) {
-            this.name += chunk.slice(start3);
-            return EOC;
-          }
-          if (!isNameChar(c)) {
-            this.name += chunk.slice(start3, this.prevI);
-            return c === NL_LIKE ? NL : c;
-          }
-        }
-      }
-      /**
-       * Skip white spaces.
-       *
-       * @return The character that ended the skip, or ``EOC`` if we hit
-       * the end of the chunk. The return value cannot be NL_LIKE: NL is returned
-       * instead.
-       */
-      skipSpaces() {
-        while (true) {
-          const c = this.getCodeNorm();
-          if (c === EOC || !isS(c)) {
-            return c;
-          }
-        }
-      }
-      setXMLVersion(version3) {
-        this.currentXMLVersion = version3;
-        if (version3 === "1.0") {
-          this.isChar = isChar10;
-          this.getCode = this.getCode10;
-        } else {
-          this.isChar = isChar11;
-          this.getCode = this.getCode11;
-        }
-      }
-      // STATE ENGINE METHODS
-      // This needs to be a state separate from S_BEGIN_WHITESPACE because we want
-      // to be sure never to come back to this state later.
-      sBegin() {
-        if (this.chunk.charCodeAt(0) === 65279) {
-          this.i++;
-          this.column++;
-        }
-        this.state = S_BEGIN_WHITESPACE;
-      }
-      sBeginWhitespace() {
-        const iBefore = this.i;
-        const c = this.skipSpaces();
-        if (this.prevI !== iBefore) {
-          this.xmlDeclPossible = false;
-        }
-        switch (c) {
-          case LESS:
-            this.state = S_OPEN_WAKA;
-            if (this.text.length !== 0) {
-              throw new Error("no-empty text at start");
-            }
-            break;
-          case EOC:
-            break;
-          default:
-            this.unget();
-            this.state = S_TEXT;
-            this.xmlDeclPossible = false;
-        }
-      }
-      sDoctype() {
-        var _a3;
-        const c = this.captureTo(DOCTYPE_TERMINATOR);
-        switch (c) {
-          case GREATER: {
-            (_a3 = this.doctypeHandler) === null || _a3 === void 0 ? void 0 : _a3.call(this, this.text);
-            this.text = "";
-            this.state = S_TEXT;
-            this.doctype = true;
-            break;
-          }
-          case EOC:
-            break;
-          default:
-            this.text += String.fromCodePoint(c);
-            if (c === OPEN_BRACKET) {
-              this.state = S_DTD;
-            } else if (isQuote(c)) {
-              this.state = S_DOCTYPE_QUOTE;
-              this.q = c;
-            }
-        }
-      }
-      sDoctypeQuote() {
-        const q3 = this.q;
-        if (this.captureToChar(q3)) {
-          this.text += String.fromCodePoint(q3);
-          this.q = null;
-          this.state = S_DOCTYPE;
-        }
-      }
-      sDTD() {
-        const c = this.captureTo(DTD_TERMINATOR);
-        if (c === EOC) {
-          return;
-        }
-        this.text += String.fromCodePoint(c);
-        if (c === CLOSE_BRACKET) {
-          this.state = S_DOCTYPE;
-        } else if (c === LESS) {
-          this.state = S_DTD_OPEN_WAKA;
-        } else if (isQuote(c)) {
-          this.state = S_DTD_QUOTED;
-          this.q = c;
-        }
-      }
-      sDTDQuoted() {
-        const q3 = this.q;
-        if (this.captureToChar(q3)) {
-          this.text += String.fromCodePoint(q3);
-          this.state = S_DTD;
-          this.q = null;
-        }
-      }
-      sDTDOpenWaka() {
-        const c = this.getCodeNorm();
-        this.text += String.fromCodePoint(c);
-        switch (c) {
-          case BANG:
-            this.state = S_DTD_OPEN_WAKA_BANG;
-            this.openWakaBang = "";
-            break;
-          case QUESTION:
-            this.state = S_DTD_PI;
-            break;
-          default:
-            this.state = S_DTD;
-        }
-      }
-      sDTDOpenWakaBang() {
-        const char = String.fromCodePoint(this.getCodeNorm());
-        const owb = this.openWakaBang += char;
-        this.text += char;
-        if (owb !== "-") {
-          this.state = owb === "--" ? S_DTD_COMMENT : S_DTD;
-          this.openWakaBang = "";
-        }
-      }
-      sDTDComment() {
-        if (this.captureToChar(MINUS)) {
-          this.text += "-";
-          this.state = S_DTD_COMMENT_ENDING;
-        }
-      }
-      sDTDCommentEnding() {
-        const c = this.getCodeNorm();
-        this.text += String.fromCodePoint(c);
-        this.state = c === MINUS ? S_DTD_COMMENT_ENDED : S_DTD_COMMENT;
-      }
-      sDTDCommentEnded() {
-        const c = this.getCodeNorm();
-        this.text += String.fromCodePoint(c);
-        if (c === GREATER) {
-          this.state = S_DTD;
-        } else {
-          this.fail("malformed comment.");
-          this.state = S_DTD_COMMENT;
-        }
-      }
-      sDTDPI() {
-        if (this.captureToChar(QUESTION)) {
-          this.text += "?";
-          this.state = S_DTD_PI_ENDING;
-        }
-      }
-      sDTDPIEnding() {
-        const c = this.getCodeNorm();
-        this.text += String.fromCodePoint(c);
-        if (c === GREATER) {
-          this.state = S_DTD;
-        }
-      }
-      sText() {
-        if (this.tags.length !== 0) {
-          this.handleTextInRoot();
-        } else {
-          this.handleTextOutsideRoot();
-        }
-      }
-      sEntity() {
-        let { i: start3 } = this;
-        const { chunk } = this;
-        loop:
-          while (true) {
-            switch (this.getCode()) {
-              case NL_LIKE:
-                this.entity += `${chunk.slice(start3, this.prevI)}
-`;
-                start3 = this.i;
-                break;
-              case SEMICOLON: {
-                const { entityReturnState } = this;
-                const entity = this.entity + chunk.slice(start3, this.prevI);
-                this.state = entityReturnState;
-                let parsed2;
-                if (entity === "") {
-                  this.fail("empty entity name.");
-                  parsed2 = "&;";
-                } else {
-                  parsed2 = this.parseEntity(entity);
-                  this.entity = "";
-                }
-                if (entityReturnState !== S_TEXT || this.textHandler !== void 0) {
-                  this.text += parsed2;
-                }
-                break loop;
-              }
-              case EOC:
-                this.entity += chunk.slice(start3);
-                break loop;
-              default:
-            }
-          }
-      }
-      sOpenWaka() {
-        const c = this.getCode();
-        if (isNameStartChar(c)) {
-          this.state = S_OPEN_TAG;
-          this.unget();
-          this.xmlDeclPossible = false;
-        } else {
-          switch (c) {
-            case FORWARD_SLASH:
-              this.state = S_CLOSE_TAG;
-              this.xmlDeclPossible = false;
-              break;
-            case BANG:
-              this.state = S_OPEN_WAKA_BANG;
-              this.openWakaBang = "";
-              this.xmlDeclPossible = false;
-              break;
-            case QUESTION:
-              this.state = S_PI_FIRST_CHAR;
-              break;
-            default:
-              this.fail("disallowed character in tag name");
-              this.state = S_TEXT;
-              this.xmlDeclPossible = false;
-          }
-        }
-      }
-      sOpenWakaBang() {
-        this.openWakaBang += String.fromCodePoint(this.getCodeNorm());
-        switch (this.openWakaBang) {
-          case "[CDATA[":
-            if (!this.sawRoot && !this.reportedTextBeforeRoot) {
-              this.fail("text data outside of root node.");
-              this.reportedTextBeforeRoot = true;
-            }
-            if (this.closedRoot && !this.reportedTextAfterRoot) {
-              this.fail("text data outside of root node.");
-              this.reportedTextAfterRoot = true;
-            }
-            this.state = S_CDATA;
-            this.openWakaBang = "";
-            break;
-          case "--":
-            this.state = S_COMMENT;
-            this.openWakaBang = "";
-            break;
-          case "DOCTYPE":
-            this.state = S_DOCTYPE;
-            if (this.doctype || this.sawRoot) {
-              this.fail("inappropriately located doctype declaration.");
-            }
-            this.openWakaBang = "";
-            break;
-          default:
-            if (this.openWakaBang.length >= 7) {
-              this.fail("incorrect syntax.");
-            }
-        }
-      }
-      sComment() {
-        if (this.captureToChar(MINUS)) {
-          this.state = S_COMMENT_ENDING;
-        }
-      }
-      sCommentEnding() {
-        var _a3;
-        const c = this.getCodeNorm();
-        if (c === MINUS) {
-          this.state = S_COMMENT_ENDED;
-          (_a3 = this.commentHandler) === null || _a3 === void 0 ? void 0 : _a3.call(this, this.text);
-          this.text = "";
-        } else {
-          this.text += `-${String.fromCodePoint(c)}`;
-          this.state = S_COMMENT;
-        }
-      }
-      sCommentEnded() {
-        const c = this.getCodeNorm();
-        if (c !== GREATER) {
-          this.fail("malformed comment.");
-          this.text += `--${String.fromCodePoint(c)}`;
-          this.state = S_COMMENT;
-        } else {
-          this.state = S_TEXT;
-        }
-      }
-      sCData() {
-        if (this.captureToChar(CLOSE_BRACKET)) {
-          this.state = S_CDATA_ENDING;
-        }
-      }
-      sCDataEnding() {
-        const c = this.getCodeNorm();
-        if (c === CLOSE_BRACKET) {
-          this.state = S_CDATA_ENDING_2;
-        } else {
-          this.text += `]${String.fromCodePoint(c)}`;
-          this.state = S_CDATA;
-        }
-      }
-      sCDataEnding2() {
-        var _a3;
-        const c = this.getCodeNorm();
-        switch (c) {
-          case GREATER: {
-            (_a3 = this.cdataHandler) === null || _a3 === void 0 ? void 0 : _a3.call(this, this.text);
-            this.text = "";
-            this.state = S_TEXT;
-            break;
-          }
-          case CLOSE_BRACKET:
-            this.text += "]";
-            break;
-          default:
-            this.text += `]]${String.fromCodePoint(c)}`;
-            this.state = S_CDATA;
-        }
-      }
-      // We need this separate state to check the first character fo the pi target
-      // with this.nameStartCheck which allows less characters than this.nameCheck.
-      sPIFirstChar() {
-        const c = this.getCodeNorm();
-        if (this.nameStartCheck(c)) {
-          this.piTarget += String.fromCodePoint(c);
-          this.state = S_PI_REST;
-        } else if (c === QUESTION || isS(c)) {
-          this.fail("processing instruction without a target.");
-          this.state = c === QUESTION ? S_PI_ENDING : S_PI_BODY;
-        } else {
-          this.fail("disallowed character in processing instruction name.");
-          this.piTarget += String.fromCodePoint(c);
-          this.state = S_PI_REST;
-        }
-      }
-      sPIRest() {
-        const { chunk, i: start3 } = this;
-        while (true) {
-          const c = this.getCodeNorm();
-          if (c === EOC) {
-            this.piTarget += chunk.slice(start3);
-            return;
-          }
-          if (!this.nameCheck(c)) {
-            this.piTarget += chunk.slice(start3, this.prevI);
-            const isQuestion = c === QUESTION;
-            if (isQuestion || isS(c)) {
-              if (this.piTarget === "xml") {
-                if (!this.xmlDeclPossible) {
-                  this.fail("an XML declaration must be at the start of the document.");
-                }
-                this.state = isQuestion ? S_XML_DECL_ENDING : S_XML_DECL_NAME_START;
-              } else {
-                this.state = isQuestion ? S_PI_ENDING : S_PI_BODY;
-              }
-            } else {
-              this.fail("disallowed character in processing instruction name.");
-              this.piTarget += String.fromCodePoint(c);
-            }
-            break;
-          }
-        }
-      }
-      sPIBody() {
-        if (this.text.length === 0) {
-          const c = this.getCodeNorm();
-          if (c === QUESTION) {
-            this.state = S_PI_ENDING;
-          } else if (!isS(c)) {
-            this.text = String.fromCodePoint(c);
-          }
-        } else if (this.captureToChar(QUESTION)) {
-          this.state = S_PI_ENDING;
-        }
-      }
-      sPIEnding() {
-        var _a3;
-        const c = this.getCodeNorm();
-        if (c === GREATER) {
-          const { piTarget } = this;
-          if (piTarget.toLowerCase() === "xml") {
-            this.fail("the XML declaration must appear at the start of the document.");
-          }
-          (_a3 = this.piHandler) === null || _a3 === void 0 ? void 0 : _a3.call(this, {
-            target: piTarget,
-            body: this.text
-          });
-          this.piTarget = this.text = "";
-          this.state = S_TEXT;
-        } else if (c === QUESTION) {
-          this.text += "?";
-        } else {
-          this.text += `?${String.fromCodePoint(c)}`;
-          this.state = S_PI_BODY;
-        }
-        this.xmlDeclPossible = false;
-      }
-      sXMLDeclNameStart() {
-        const c = this.skipSpaces();
-        if (c === QUESTION) {
-          this.state = S_XML_DECL_ENDING;
-          return;
-        }
-        if (c !== EOC) {
-          this.state = S_XML_DECL_NAME;
-          this.name = String.fromCodePoint(c);
-        }
-      }
-      sXMLDeclName() {
-        const c = this.captureTo(XML_DECL_NAME_TERMINATOR);
-        if (c === QUESTION) {
-          this.state = S_XML_DECL_ENDING;
-          this.name += this.text;
-          this.text = "";
-          this.fail("XML declaration is incomplete.");
-          return;
-        }
-        if (!(isS(c) || c === EQUAL)) {
-          return;
-        }
-        this.name += this.text;
-        this.text = "";
-        if (!this.xmlDeclExpects.includes(this.name)) {
-          switch (this.name.length) {
-            case 0:
-              this.fail("did not expect any more name/value pairs.");
-              break;
-            case 1:
-              this.fail(`expected the name ${this.xmlDeclExpects[0]}.`);
-              break;
-            default:
-              this.fail(`expected one of ${this.xmlDeclExpects.join(", ")}`);
-          }
-        }
-        this.state = c === EQUAL ? S_XML_DECL_VALUE_START : S_XML_DECL_EQ;
-      }
-      sXMLDeclEq() {
-        const c = this.getCodeNorm();
-        if (c === QUESTION) {
-          this.state = S_XML_DECL_ENDING;
-          this.fail("XML declaration is incomplete.");
-          return;
-        }
-        if (isS(c)) {
-          return;
-        }
-        if (c !== EQUAL) {
-          this.fail("value required.");
-        }
-        this.state = S_XML_DECL_VALUE_START;
-      }
-      sXMLDeclValueStart() {
-        const c = this.getCodeNorm();
-        if (c === QUESTION) {
-          this.state = S_XML_DECL_ENDING;
-          this.fail("XML declaration is incomplete.");
-          return;
-        }
-        if (isS(c)) {
-          return;
-        }
-        if (!isQuote(c)) {
-          this.fail("value must be quoted.");
-          this.q = SPACE;
-        } else {
-          this.q = c;
-        }
-        this.state = S_XML_DECL_VALUE;
-      }
-      sXMLDeclValue() {
-        const c = this.captureTo([this.q, QUESTION]);
-        if (c === QUESTION) {
-          this.state = S_XML_DECL_ENDING;
-          this.text = "";
-          this.fail("XML declaration is incomplete.");
-          return;
-        }
-        if (c === EOC) {
-          return;
-        }
-        const value2 = this.text;
-        this.text = "";
-        switch (this.name) {
-          case "version": {
-            this.xmlDeclExpects = ["encoding", "standalone"];
-            const version3 = value2;
-            this.xmlDecl.version = version3;
-            if (!/^1\.[0-9]+$/.test(version3)) {
-              this.fail("version number must match /^1\\.[0-9]+$/.");
-            } else if (!this.opt.forceXMLVersion) {
-              this.setXMLVersion(version3);
-            }
-            break;
-          }
-          case "encoding":
-            if (!/^[A-Za-z][A-Za-z0-9._-]*$/.test(value2)) {
-              this.fail("encoding value must match /^[A-Za-z0-9][A-Za-z0-9._-]*$/.");
-            }
-            this.xmlDeclExpects = ["standalone"];
-            this.xmlDecl.encoding = value2;
-            break;
-          case "standalone":
-            if (value2 !== "yes" && value2 !== "no") {
-              this.fail('standalone value must match "yes" or "no".');
-            }
-            this.xmlDeclExpects = [];
-            this.xmlDecl.standalone = value2;
-            break;
-          default:
-        }
-        this.name = "";
-        this.state = S_XML_DECL_SEPARATOR;
-      }
-      sXMLDeclSeparator() {
-        const c = this.getCodeNorm();
-        if (c === QUESTION) {
-          this.state = S_XML_DECL_ENDING;
-          return;
-        }
-        if (!isS(c)) {
-          this.fail("whitespace required.");
-          this.unget();
-        }
-        this.state = S_XML_DECL_NAME_START;
-      }
-      sXMLDeclEnding() {
-        var _a3;
-        const c = this.getCodeNorm();
-        if (c === GREATER) {
-          if (this.piTarget !== "xml") {
-            this.fail("processing instructions are not allowed before root.");
-          } else if (this.name !== "version" && this.xmlDeclExpects.includes("version")) {
-            this.fail("XML declaration must contain a version.");
-          }
-          (_a3 = this.xmldeclHandler) === null || _a3 === void 0 ? void 0 : _a3.call(this, this.xmlDecl);
-          this.name = "";
-          this.piTarget = this.text = "";
-          this.state = S_TEXT;
-        } else {
-          this.fail("The character ? is disallowed anywhere in XML declarations.");
-        }
-        this.xmlDeclPossible = false;
-      }
-      sOpenTag() {
-        var _a3;
-        const c = this.captureNameChars();
-        if (c === EOC) {
-          return;
-        }
-        const tag = this.tag = {
-          name: this.name,
-          attributes: /* @__PURE__ */ Object.create(null)
-        };
-        this.name = "";
-        if (this.xmlnsOpt) {
-          this.topNS = tag.ns = /* @__PURE__ */ Object.create(null);
-        }
-        (_a3 = this.openTagStartHandler) === null || _a3 === void 0 ? void 0 : _a3.call(this, tag);
-        this.sawRoot = true;
-        if (!this.fragmentOpt && this.closedRoot) {
-          this.fail("documents may contain only one root.");
-        }
-        switch (c) {
-          case GREATER:
-            this.openTag();
-            break;
-          case FORWARD_SLASH:
-            this.state = S_OPEN_TAG_SLASH;
-            break;
-          default:
-            if (!isS(c)) {
-              this.fail("disallowed character in tag name.");
-            }
-            this.state = S_ATTRIB;
-        }
-      }
-      sOpenTagSlash() {
-        if (this.getCode() === GREATER) {
-          this.openSelfClosingTag();
-        } else {
-          this.fail("forward-slash in opening tag not followed by >.");
-          this.state = S_ATTRIB;
-        }
-      }
-      sAttrib() {
-        const c = this.skipSpaces();
-        if (c === EOC) {
-          return;
-        }
-        if (isNameStartChar(c)) {
-          this.unget();
-          this.state = S_ATTRIB_NAME;
-        } else if (c === GREATER) {
-          this.openTag();
-        } else if (c === FORWARD_SLASH) {
-          this.state = S_OPEN_TAG_SLASH;
-        } else {
-          this.fail("disallowed character in attribute name.");
-        }
-      }
-      sAttribName() {
-        const c = this.captureNameChars();
-        if (c === EQUAL) {
-          this.state = S_ATTRIB_VALUE;
-        } else if (isS(c)) {
-          this.state = S_ATTRIB_NAME_SAW_WHITE;
-        } else if (c === GREATER) {
-          this.fail("attribute without value.");
-          this.pushAttrib(this.name, this.name);
-          this.name = this.text = "";
-          this.openTag();
-        } else if (c !== EOC) {
-          this.fail("disallowed character in attribute name.");
-        }
-      }
-      sAttribNameSawWhite() {
-        const c = this.skipSpaces();
-        switch (c) {
-          case EOC:
-            return;
-          case EQUAL:
-            this.state = S_ATTRIB_VALUE;
-            break;
-          default:
-            this.fail("attribute without value.");
-            this.text = "";
-            this.name = "";
-            if (c === GREATER) {
-              this.openTag();
-            } else if (isNameStartChar(c)) {
-              this.unget();
-              this.state = S_ATTRIB_NAME;
-            } else {
-              this.fail("disallowed character in attribute name.");
-              this.state = S_ATTRIB;
-            }
-        }
-      }
-      sAttribValue() {
-        const c = this.getCodeNorm();
-        if (isQuote(c)) {
-          this.q = c;
-          this.state = S_ATTRIB_VALUE_QUOTED;
-        } else if (!isS(c)) {
-          this.fail("unquoted attribute value.");
-          this.state = S_ATTRIB_VALUE_UNQUOTED;
-          this.unget();
-        }
-      }
-      sAttribValueQuoted() {
-        const { q: q3, chunk } = this;
-        let { i: start3 } = this;
-        while (true) {
-          switch (this.getCode()) {
-            case q3:
-              this.pushAttrib(this.name, this.text + chunk.slice(start3, this.prevI));
-              this.name = this.text = "";
-              this.q = null;
-              this.state = S_ATTRIB_VALUE_CLOSED;
-              return;
-            case AMP:
-              this.text += chunk.slice(start3, this.prevI);
-              this.state = S_ENTITY;
-              this.entityReturnState = S_ATTRIB_VALUE_QUOTED;
-              return;
-            case NL:
-            case NL_LIKE:
-            case TAB:
-              this.text += `${chunk.slice(start3, this.prevI)} `;
-              start3 = this.i;
-              break;
-            case LESS:
-              this.text += chunk.slice(start3, this.prevI);
-              this.fail("disallowed character.");
-              return;
-            case EOC:
-              this.text += chunk.slice(start3);
-              return;
-            default:
-          }
-        }
-      }
-      sAttribValueClosed() {
-        const c = this.getCodeNorm();
-        if (isS(c)) {
-          this.state = S_ATTRIB;
-        } else if (c === GREATER) {
-          this.openTag();
-        } else if (c === FORWARD_SLASH) {
-          this.state = S_OPEN_TAG_SLASH;
-        } else if (isNameStartChar(c)) {
-          this.fail("no whitespace between attributes.");
-          this.unget();
-          this.state = S_ATTRIB_NAME;
-        } else {
-          this.fail("disallowed character in attribute name.");
-        }
-      }
-      sAttribValueUnquoted() {
-        const c = this.captureTo(ATTRIB_VALUE_UNQUOTED_TERMINATOR);
-        switch (c) {
-          case AMP:
-            this.state = S_ENTITY;
-            this.entityReturnState = S_ATTRIB_VALUE_UNQUOTED;
-            break;
-          case LESS:
-            this.fail("disallowed character.");
-            break;
-          case EOC:
-            break;
-          default:
-            if (this.text.includes("]]>")) {
-              this.fail('the string "]]>" is disallowed in char data.');
-            }
-            this.pushAttrib(this.name, this.text);
-            this.name = this.text = "";
-            if (c === GREATER) {
-              this.openTag();
-            } else {
-              this.state = S_ATTRIB;
-            }
-        }
-      }
-      sCloseTag() {
-        const c = this.captureNameChars();
-        if (c === GREATER) {
-          this.closeTag();
-        } else if (isS(c)) {
-          this.state = S_CLOSE_TAG_SAW_WHITE;
-        } else if (c !== EOC) {
-          this.fail("disallowed character in closing tag.");
-        }
-      }
-      sCloseTagSawWhite() {
-        switch (this.skipSpaces()) {
-          case GREATER:
-            this.closeTag();
-            break;
-          case EOC:
-            break;
-          default:
-            this.fail("disallowed character in closing tag.");
-        }
-      }
-      // END OF STATE ENGINE METHODS
-      handleTextInRoot() {
-        let { i: start3, forbiddenState } = this;
-        const { chunk, textHandler: handler } = this;
-        scanLoop:
-          while (true) {
-            switch (this.getCode()) {
-              case LESS: {
-                this.state = S_OPEN_WAKA;
-                if (handler !== void 0) {
-                  const { text: text8 } = this;
-                  const slice = chunk.slice(start3, this.prevI);
-                  if (text8.length !== 0) {
-                    handler(text8 + slice);
-                    this.text = "";
-                  } else if (slice.length !== 0) {
-                    handler(slice);
-                  }
-                }
-                forbiddenState = FORBIDDEN_START;
-                break scanLoop;
-              }
-              case AMP:
-                this.state = S_ENTITY;
-                this.entityReturnState = S_TEXT;
-                if (handler !== void 0) {
-                  this.text += chunk.slice(start3, this.prevI);
-                }
-                forbiddenState = FORBIDDEN_START;
-                break scanLoop;
-              case CLOSE_BRACKET:
-                switch (forbiddenState) {
-                  case FORBIDDEN_START:
-                    forbiddenState = FORBIDDEN_BRACKET;
-                    break;
-                  case FORBIDDEN_BRACKET:
-                    forbiddenState = FORBIDDEN_BRACKET_BRACKET;
-                    break;
-                  case FORBIDDEN_BRACKET_BRACKET:
-                    break;
-                  default:
-                    throw new Error("impossible state");
-                }
-                break;
-              case GREATER:
-                if (forbiddenState === FORBIDDEN_BRACKET_BRACKET) {
-                  this.fail('the string "]]>" is disallowed in char data.');
-                }
-                forbiddenState = FORBIDDEN_START;
-                break;
-              case NL_LIKE:
-                if (handler !== void 0) {
-                  this.text += `${chunk.slice(start3, this.prevI)}
-`;
-                }
-                start3 = this.i;
-                forbiddenState = FORBIDDEN_START;
-                break;
-              case EOC:
-                if (handler !== void 0) {
-                  this.text += chunk.slice(start3);
-                }
-                break scanLoop;
-              default:
-                forbiddenState = FORBIDDEN_START;
-            }
-          }
-        this.forbiddenState = forbiddenState;
-      }
-      handleTextOutsideRoot() {
-        let { i: start3 } = this;
-        const { chunk, textHandler: handler } = this;
-        let nonSpace = false;
-        outRootLoop:
-          while (true) {
-            const code2 = this.getCode();
-            switch (code2) {
-              case LESS: {
-                this.state = S_OPEN_WAKA;
-                if (handler !== void 0) {
-                  const { text: text8 } = this;
-                  const slice = chunk.slice(start3, this.prevI);
-                  if (text8.length !== 0) {
-                    handler(text8 + slice);
-                    this.text = "";
-                  } else if (slice.length !== 0) {
-                    handler(slice);
-                  }
-                }
-                break outRootLoop;
-              }
-              case AMP:
-                this.state = S_ENTITY;
-                this.entityReturnState = S_TEXT;
-                if (handler !== void 0) {
-                  this.text += chunk.slice(start3, this.prevI);
-                }
-                nonSpace = true;
-                break outRootLoop;
-              case NL_LIKE:
-                if (handler !== void 0) {
-                  this.text += `${chunk.slice(start3, this.prevI)}
-`;
-                }
-                start3 = this.i;
-                break;
-              case EOC:
-                if (handler !== void 0) {
-                  this.text += chunk.slice(start3);
-                }
-                break outRootLoop;
-              default:
-                if (!isS(code2)) {
-                  nonSpace = true;
-                }
-            }
-          }
-        if (!nonSpace) {
-          return;
-        }
-        if (!this.sawRoot && !this.reportedTextBeforeRoot) {
-          this.fail("text data outside of root node.");
-          this.reportedTextBeforeRoot = true;
-        }
-        if (this.closedRoot && !this.reportedTextAfterRoot) {
-          this.fail("text data outside of root node.");
-          this.reportedTextAfterRoot = true;
-        }
-      }
-      pushAttribNS(name6, value2) {
-        var _a3;
-        const { prefix, local: local2 } = this.qname(name6);
-        const attr = { name: name6, prefix, local: local2, value: value2 };
-        this.attribList.push(attr);
-        (_a3 = this.attributeHandler) === null || _a3 === void 0 ? void 0 : _a3.call(this, attr);
-        if (prefix === "xmlns") {
-          const trimmed2 = value2.trim();
-          if (this.currentXMLVersion === "1.0" && trimmed2 === "") {
-            this.fail("invalid attempt to undefine prefix in XML 1.0");
-          }
-          this.topNS[local2] = trimmed2;
-          nsPairCheck(this, local2, trimmed2);
-        } else if (name6 === "xmlns") {
-          const trimmed2 = value2.trim();
-          this.topNS[""] = trimmed2;
-          nsPairCheck(this, "", trimmed2);
-        }
-      }
-      pushAttribPlain(name6, value2) {
-        var _a3;
-        const attr = { name: name6, value: value2 };
-        this.attribList.push(attr);
-        (_a3 = this.attributeHandler) === null || _a3 === void 0 ? void 0 : _a3.call(this, attr);
-      }
-      /**
-       * End parsing. This performs final well-formedness checks and resets the
-       * parser to a clean state.
-       *
-       * @returns this
-       */
-      end() {
-        var _a3, _b;
-        if (!this.sawRoot) {
-          this.fail("document must contain a root element.");
-        }
-        const { tags: tags2 } = this;
-        while (tags2.length > 0) {
-          const tag = tags2.pop();
-          this.fail(`unclosed tag: ${tag.name}`);
-        }
-        if (this.state !== S_BEGIN && this.state !== S_TEXT) {
-          this.fail("unexpected end.");
-        }
-        const { text: text8 } = this;
-        if (text8.length !== 0) {
-          (_a3 = this.textHandler) === null || _a3 === void 0 ? void 0 : _a3.call(this, text8);
-          this.text = "";
-        }
-        this._closed = true;
-        (_b = this.endHandler) === null || _b === void 0 ? void 0 : _b.call(this);
-        this._init();
-        return this;
-      }
-      /**
-       * Resolve a namespace prefix.
-       *
-       * @param prefix The prefix to resolve.
-       *
-       * @returns The namespace URI or ``undefined`` if the prefix is not defined.
-       */
-      resolve(prefix) {
-        var _a3, _b;
-        let uri2 = this.topNS[prefix];
-        if (uri2 !== void 0) {
-          return uri2;
-        }
-        const { tags: tags2 } = this;
-        for (let index = tags2.length - 1; index >= 0; index--) {
-          uri2 = tags2[index].ns[prefix];
-          if (uri2 !== void 0) {
-            return uri2;
-          }
-        }
-        uri2 = this.ns[prefix];
-        if (uri2 !== void 0) {
-          return uri2;
-        }
-        return (_b = (_a3 = this.opt).resolvePrefix) === null || _b === void 0 ? void 0 : _b.call(_a3, prefix);
-      }
-      /**
-       * Parse a qname into its prefix and local name parts.
-       *
-       * @param name The name to parse
-       *
-       * @returns
-       */
-      qname(name6) {
-        const colon = name6.indexOf(":");
-        if (colon === -1) {
-          return { prefix: "", local: name6 };
-        }
-        const local2 = name6.slice(colon + 1);
-        const prefix = name6.slice(0, colon);
-        if (prefix === "" || local2 === "" || local2.includes(":")) {
-          this.fail(`malformed name: ${name6}.`);
-        }
-        return { prefix, local: local2 };
-      }
-      processAttribsNS() {
-        var _a3;
-        const { attribList } = this;
-        const tag = this.tag;
-        {
-          const { prefix, local: local2 } = this.qname(tag.name);
-          tag.prefix = prefix;
-          tag.local = local2;
-          const uri2 = tag.uri = (_a3 = this.resolve(prefix)) !== null && _a3 !== void 0 ? _a3 : "";
-          if (prefix !== "") {
-            if (prefix === "xmlns") {
-              this.fail('tags may not have "xmlns" as prefix.');
-            }
-            if (uri2 === "") {
-              this.fail(`unbound namespace prefix: ${JSON.stringify(prefix)}.`);
-              tag.uri = prefix;
-            }
-          }
-        }
-        if (attribList.length === 0) {
-          return;
-        }
-        const { attributes } = tag;
-        const seen = /* @__PURE__ */ new Set();
-        for (const attr of attribList) {
-          const { name: name6, prefix, local: local2 } = attr;
-          let uri2;
-          let eqname;
-          if (prefix === "") {
-            uri2 = name6 === "xmlns" ? XMLNS_NAMESPACE : "";
-            eqname = name6;
-          } else {
-            uri2 = this.resolve(prefix);
-            if (uri2 === void 0) {
-              this.fail(`unbound namespace prefix: ${JSON.stringify(prefix)}.`);
-              uri2 = prefix;
-            }
-            eqname = `{${uri2}}${local2}`;
-          }
-          if (seen.has(eqname)) {
-            this.fail(`duplicate attribute: ${eqname}.`);
-          }
-          seen.add(eqname);
-          attr.uri = uri2;
-          attributes[name6] = attr;
-        }
-        this.attribList = [];
-      }
-      processAttribsPlain() {
-        const { attribList } = this;
-        const attributes = this.tag.attributes;
-        for (const { name: name6, value: value2 } of attribList) {
-          if (attributes[name6] !== void 0) {
-            this.fail(`duplicate attribute: ${name6}.`);
-          }
-          attributes[name6] = value2;
-        }
-        this.attribList = [];
-      }
-      /**
-       * Handle a complete open tag. This parser code calls this once it has seen
-       * the whole tag. This method checks for well-formeness and then emits
-       * ``onopentag``.
-       */
-      openTag() {
-        var _a3;
-        this.processAttribs();
-        const { tags: tags2 } = this;
-        const tag = this.tag;
-        tag.isSelfClosing = false;
-        (_a3 = this.openTagHandler) === null || _a3 === void 0 ? void 0 : _a3.call(this, tag);
-        tags2.push(tag);
-        this.state = S_TEXT;
-        this.name = "";
-      }
-      /**
-       * Handle a complete self-closing tag. This parser code calls this once it has
-       * seen the whole tag. This method checks for well-formeness and then emits
-       * ``onopentag`` and ``onclosetag``.
-       */
-      openSelfClosingTag() {
-        var _a3, _b, _c;
-        this.processAttribs();
-        const { tags: tags2 } = this;
-        const tag = this.tag;
-        tag.isSelfClosing = true;
-        (_a3 = this.openTagHandler) === null || _a3 === void 0 ? void 0 : _a3.call(this, tag);
-        (_b = this.closeTagHandler) === null || _b === void 0 ? void 0 : _b.call(this, tag);
-        const top = this.tag = (_c = tags2[tags2.length - 1]) !== null && _c !== void 0 ? _c : null;
-        if (top === null) {
-          this.closedRoot = true;
-        }
-        this.state = S_TEXT;
-        this.name = "";
-      }
-      /**
-       * Handle a complete close tag. This parser code calls this once it has seen
-       * the whole tag. This method checks for well-formeness and then emits
-       * ``onclosetag``.
-       */
-      closeTag() {
-        const { tags: tags2, name: name6 } = this;
-        this.state = S_TEXT;
-        this.name = "";
-        if (name6 === "") {
-          this.fail("weird empty close tag.");
-          this.text += "</>";
-          return;
-        }
-        const handler = this.closeTagHandler;
-        let l = tags2.length;
-        while (l-- > 0) {
-          const tag = this.tag = tags2.pop();
-          this.topNS = tag.ns;
-          handler === null || handler === void 0 ? void 0 : handler(tag);
-          if (tag.name === name6) {
-            break;
-          }
-          this.fail("unexpected close tag.");
-        }
-        if (l === 0) {
-          this.closedRoot = true;
-        } else if (l < 0) {
-          this.fail(`unmatched closing tag: ${name6}.`);
-          this.text += `</${name6}>`;
-        }
-      }
-      /**
-       * Resolves an entity. Makes any necessary well-formedness checks.
-       *
-       * @param entity The entity to resolve.
-       *
-       * @returns The parsed entity.
-       */
-      parseEntity(entity) {
-        if (entity[0] !== "#") {
-          const defined = this.ENTITIES[entity];
-          if (defined !== void 0) {
-            return defined;
-          }
-          this.fail(this.isName(entity) ? "undefined entity." : "disallowed character in entity name.");
-          return `&${entity};`;
-        }
-        let num = NaN;
-        if (entity[1] === "x" && /^#x[0-9a-f]+$/i.test(entity)) {
-          num = parseInt(entity.slice(2), 16);
-        } else if (/^#[0-9]+$/.test(entity)) {
-          num = parseInt(entity.slice(1), 10);
-        }
-        if (!this.isChar(num)) {
-          this.fail("malformed character entity.");
-          return `&${entity};`;
-        }
-        return String.fromCodePoint(num);
-      }
-    };
-    exports2.SaxesParser = SaxesParser2;
   }
 });
 
@@ -10805,7 +8897,7 @@ function sourceEntry(raw, fault4, versionText2 = () => void 0) {
     return void fault4(`the url ${JSON.stringify(redacted(url2))} is not allowed`, "url", urlForms);
   const entry2 = { type, url: url2 };
   if (version3 !== void 0 && version3 !== null && version3 !== "") {
-    const v = textOf3(version3, versionText2);
+    const v = textOf2(version3, versionText2);
     if (!isRefName(v)) return void fault4(`the version ${JSON.stringify(v)} is no branch, tag or commit`, "version");
     entry2.version = v;
   }
@@ -10829,7 +8921,7 @@ function releaseEntry(raw, repository2, fault4, versionText2) {
   if (packages !== void 0 && !Array.isArray(packages)) return void fault4("packages must be a list", "packages");
   const entry2 = { url: url2, packages: packages === void 0 ? [repository2] : packages.map(String) };
   if (version3 !== void 0 && version3 !== null) {
-    entry2.version = textOf3(version3, versionText2);
+    entry2.version = textOf2(version3, versionText2);
     if (!/^[0-9][A-Za-z0-9.+~]*(-[A-Za-z0-9.+~]+)?$/.test(entry2.version))
       return void fault4(`the version '${entry2.version}' is not of the form 1.2.3-1`, "version");
   }
@@ -10837,7 +8929,7 @@ function releaseEntry(raw, repository2, fault4, versionText2) {
   if (typeof tag === "string") entry2.tag = tag;
   return entry2;
 }
-var LocatedRepository, urlForms, sourceKeys, misspeltKeys, textOf3;
+var LocatedRepository, urlForms, sourceKeys, misspeltKeys, textOf2;
 var init_source_entry = __esm({
   "ts-src/read/source-entry.ts"() {
     "use strict";
@@ -10864,7 +8956,1915 @@ var init_source_entry = __esm({
       if (near === void 0 || Object.hasOwn(entry2, near)) return [];
       return warning("entry-key", `unknown key '${key}' is ignored`, { ...at3(key), hint: `did you mean '${near}'?` });
     });
-    textOf3 = (version3, written3) => typeof version3 === "string" ? version3 : written3() ?? (version3 instanceof Date ? version3.toISOString().slice(0, 10) : String(version3));
+    textOf2 = (version3, written3) => typeof version3 === "string" ? version3 : written3() ?? (version3 instanceof Date ? version3.toISOString().slice(0, 10) : String(version3));
+  }
+});
+
+// node_modules/xmlchars/xml/1.0/ed5.js
+var require_ed5 = __commonJS({
+  "node_modules/xmlchars/xml/1.0/ed5.js"(exports2) {
+    "use strict";
+    Object.defineProperty(exports2, "__esModule", { value: true });
+    exports2.CHAR = "	\n\r -\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}";
+    exports2.S = " 	\r\n";
+    exports2.NAME_START_CHAR = ":A-Z_a-z\xC0-\xD6\xD8-\xF6\xF8-\u02FF\u0370-\u037D\u037F-\u1FFF\u200C\u200D\u2070-\u218F\u2C00-\u2FEF\u3001-\uD7FF\uF900-\uFDCF\uFDF0-\uFFFD\u{10000}-\u{EFFFF}";
+    exports2.NAME_CHAR = "-" + exports2.NAME_START_CHAR + ".0-9\xB7\u0300-\u036F\u203F-\u2040";
+    exports2.CHAR_RE = new RegExp("^[" + exports2.CHAR + "]$", "u");
+    exports2.S_RE = new RegExp("^[" + exports2.S + "]+$", "u");
+    exports2.NAME_START_CHAR_RE = new RegExp("^[" + exports2.NAME_START_CHAR + "]$", "u");
+    exports2.NAME_CHAR_RE = new RegExp("^[" + exports2.NAME_CHAR + "]$", "u");
+    exports2.NAME_RE = new RegExp("^[" + exports2.NAME_START_CHAR + "][" + exports2.NAME_CHAR + "]*$", "u");
+    exports2.NMTOKEN_RE = new RegExp("^[" + exports2.NAME_CHAR + "]+$", "u");
+    var TAB = 9;
+    var NL = 10;
+    var CR = 13;
+    var SPACE = 32;
+    exports2.S_LIST = [SPACE, NL, CR, TAB];
+    function isChar(c) {
+      return c >= SPACE && c <= 55295 || c === NL || c === CR || c === TAB || c >= 57344 && c <= 65533 || c >= 65536 && c <= 1114111;
+    }
+    exports2.isChar = isChar;
+    function isS(c) {
+      return c === SPACE || c === NL || c === CR || c === TAB;
+    }
+    exports2.isS = isS;
+    function isNameStartChar(c) {
+      return c >= 65 && c <= 90 || c >= 97 && c <= 122 || c === 58 || c === 95 || c === 8204 || c === 8205 || c >= 192 && c <= 214 || c >= 216 && c <= 246 || c >= 248 && c <= 767 || c >= 880 && c <= 893 || c >= 895 && c <= 8191 || c >= 8304 && c <= 8591 || c >= 11264 && c <= 12271 || c >= 12289 && c <= 55295 || c >= 63744 && c <= 64975 || c >= 65008 && c <= 65533 || c >= 65536 && c <= 983039;
+    }
+    exports2.isNameStartChar = isNameStartChar;
+    function isNameChar(c) {
+      return isNameStartChar(c) || c >= 48 && c <= 57 || c === 45 || c === 46 || c === 183 || c >= 768 && c <= 879 || c >= 8255 && c <= 8256;
+    }
+    exports2.isNameChar = isNameChar;
+  }
+});
+
+// node_modules/xmlchars/xml/1.1/ed2.js
+var require_ed2 = __commonJS({
+  "node_modules/xmlchars/xml/1.1/ed2.js"(exports2) {
+    "use strict";
+    Object.defineProperty(exports2, "__esModule", { value: true });
+    exports2.CHAR = "-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}";
+    exports2.RESTRICTED_CHAR = "-\b\v\f-\x7F-\x84\x86-\x9F";
+    exports2.S = " 	\r\n";
+    exports2.NAME_START_CHAR = ":A-Z_a-z\xC0-\xD6\xD8-\xF6\xF8-\u02FF\u0370-\u037D\u037F-\u1FFF\u200C\u200D\u2070-\u218F\u2C00-\u2FEF\u3001-\uD7FF\uF900-\uFDCF\uFDF0-\uFFFD\u{10000}-\u{EFFFF}";
+    exports2.NAME_CHAR = "-" + exports2.NAME_START_CHAR + ".0-9\xB7\u0300-\u036F\u203F-\u2040";
+    exports2.CHAR_RE = new RegExp("^[" + exports2.CHAR + "]$", "u");
+    exports2.RESTRICTED_CHAR_RE = new RegExp("^[" + exports2.RESTRICTED_CHAR + "]$", "u");
+    exports2.S_RE = new RegExp("^[" + exports2.S + "]+$", "u");
+    exports2.NAME_START_CHAR_RE = new RegExp("^[" + exports2.NAME_START_CHAR + "]$", "u");
+    exports2.NAME_CHAR_RE = new RegExp("^[" + exports2.NAME_CHAR + "]$", "u");
+    exports2.NAME_RE = new RegExp("^[" + exports2.NAME_START_CHAR + "][" + exports2.NAME_CHAR + "]*$", "u");
+    exports2.NMTOKEN_RE = new RegExp("^[" + exports2.NAME_CHAR + "]+$", "u");
+    var TAB = 9;
+    var NL = 10;
+    var CR = 13;
+    var SPACE = 32;
+    exports2.S_LIST = [SPACE, NL, CR, TAB];
+    function isChar(c) {
+      return c >= 1 && c <= 55295 || c >= 57344 && c <= 65533 || c >= 65536 && c <= 1114111;
+    }
+    exports2.isChar = isChar;
+    function isRestrictedChar(c) {
+      return c >= 1 && c <= 8 || c === 11 || c === 12 || c >= 14 && c <= 31 || c >= 127 && c <= 132 || c >= 134 && c <= 159;
+    }
+    exports2.isRestrictedChar = isRestrictedChar;
+    function isCharAndNotRestricted(c) {
+      return c === 9 || c === 10 || c === 13 || c > 31 && c < 127 || c === 133 || c > 159 && c <= 55295 || c >= 57344 && c <= 65533 || c >= 65536 && c <= 1114111;
+    }
+    exports2.isCharAndNotRestricted = isCharAndNotRestricted;
+    function isS(c) {
+      return c === SPACE || c === NL || c === CR || c === TAB;
+    }
+    exports2.isS = isS;
+    function isNameStartChar(c) {
+      return c >= 65 && c <= 90 || c >= 97 && c <= 122 || c === 58 || c === 95 || c === 8204 || c === 8205 || c >= 192 && c <= 214 || c >= 216 && c <= 246 || c >= 248 && c <= 767 || c >= 880 && c <= 893 || c >= 895 && c <= 8191 || c >= 8304 && c <= 8591 || c >= 11264 && c <= 12271 || c >= 12289 && c <= 55295 || c >= 63744 && c <= 64975 || c >= 65008 && c <= 65533 || c >= 65536 && c <= 983039;
+    }
+    exports2.isNameStartChar = isNameStartChar;
+    function isNameChar(c) {
+      return isNameStartChar(c) || c >= 48 && c <= 57 || c === 45 || c === 46 || c === 183 || c >= 768 && c <= 879 || c >= 8255 && c <= 8256;
+    }
+    exports2.isNameChar = isNameChar;
+  }
+});
+
+// node_modules/xmlchars/xmlns/1.0/ed3.js
+var require_ed3 = __commonJS({
+  "node_modules/xmlchars/xmlns/1.0/ed3.js"(exports2) {
+    "use strict";
+    Object.defineProperty(exports2, "__esModule", { value: true });
+    exports2.NC_NAME_START_CHAR = "A-Z_a-z\xC0-\xD6\xD8-\xF6\xF8-\u02FF\u0370-\u037D\u037F-\u1FFF\u200C-\u200D\u2070-\u218F\u2C00-\u2FEF\u3001-\uD7FF\uF900-\uFDCF\uFDF0-\uFFFD\u{10000}-\u{EFFFF}";
+    exports2.NC_NAME_CHAR = "-" + exports2.NC_NAME_START_CHAR + ".0-9\xB7\u0300-\u036F\u203F-\u2040";
+    exports2.NC_NAME_START_CHAR_RE = new RegExp("^[" + exports2.NC_NAME_START_CHAR + "]$", "u");
+    exports2.NC_NAME_CHAR_RE = new RegExp("^[" + exports2.NC_NAME_CHAR + "]$", "u");
+    exports2.NC_NAME_RE = new RegExp("^[" + exports2.NC_NAME_START_CHAR + "][" + exports2.NC_NAME_CHAR + "]*$", "u");
+    function isNCNameStartChar(c) {
+      return c >= 65 && c <= 90 || c === 95 || c >= 97 && c <= 122 || c >= 192 && c <= 214 || c >= 216 && c <= 246 || c >= 248 && c <= 767 || c >= 880 && c <= 893 || c >= 895 && c <= 8191 || c >= 8204 && c <= 8205 || c >= 8304 && c <= 8591 || c >= 11264 && c <= 12271 || c >= 12289 && c <= 55295 || c >= 63744 && c <= 64975 || c >= 65008 && c <= 65533 || c >= 65536 && c <= 983039;
+    }
+    exports2.isNCNameStartChar = isNCNameStartChar;
+    function isNCNameChar(c) {
+      return isNCNameStartChar(c) || (c === 45 || c === 46 || c >= 48 && c <= 57 || c === 183 || c >= 768 && c <= 879 || c >= 8255 && c <= 8256);
+    }
+    exports2.isNCNameChar = isNCNameChar;
+  }
+});
+
+// node_modules/saxes/saxes.js
+var require_saxes = __commonJS({
+  "node_modules/saxes/saxes.js"(exports2) {
+    "use strict";
+    Object.defineProperty(exports2, "__esModule", { value: true });
+    exports2.SaxesParser = exports2.EVENTS = void 0;
+    var ed5 = require_ed5();
+    var ed2 = require_ed2();
+    var NSed3 = require_ed3();
+    var isS = ed5.isS;
+    var isChar10 = ed5.isChar;
+    var isNameStartChar = ed5.isNameStartChar;
+    var isNameChar = ed5.isNameChar;
+    var S_LIST = ed5.S_LIST;
+    var NAME_RE = ed5.NAME_RE;
+    var isChar11 = ed2.isChar;
+    var isNCNameStartChar = NSed3.isNCNameStartChar;
+    var isNCNameChar = NSed3.isNCNameChar;
+    var NC_NAME_RE = NSed3.NC_NAME_RE;
+    var XML_NAMESPACE = "http://www.w3.org/XML/1998/namespace";
+    var XMLNS_NAMESPACE = "http://www.w3.org/2000/xmlns/";
+    var rootNS = {
+      // eslint-disable-next-line @typescript-eslint/no-explicit-any, @typescript-eslint/no-unsafe-assignment
+      __proto__: null,
+      xml: XML_NAMESPACE,
+      xmlns: XMLNS_NAMESPACE
+    };
+    var XML_ENTITIES = {
+      // eslint-disable-next-line @typescript-eslint/no-explicit-any, @typescript-eslint/no-unsafe-assignment
+      __proto__: null,
+      amp: "&",
+      gt: ">",
+      lt: "<",
+      quot: '"',
+      apos: "'"
+    };
+    var EOC = -1;
+    var NL_LIKE = -2;
+    var S_BEGIN = 0;
+    var S_BEGIN_WHITESPACE = 1;
+    var S_DOCTYPE = 2;
+    var S_DOCTYPE_QUOTE = 3;
+    var S_DTD = 4;
+    var S_DTD_QUOTED = 5;
+    var S_DTD_OPEN_WAKA = 6;
+    var S_DTD_OPEN_WAKA_BANG = 7;
+    var S_DTD_COMMENT = 8;
+    var S_DTD_COMMENT_ENDING = 9;
+    var S_DTD_COMMENT_ENDED = 10;
+    var S_DTD_PI = 11;
+    var S_DTD_PI_ENDING = 12;
+    var S_TEXT = 13;
+    var S_ENTITY = 14;
+    var S_OPEN_WAKA = 15;
+    var S_OPEN_WAKA_BANG = 16;
+    var S_COMMENT = 17;
+    var S_COMMENT_ENDING = 18;
+    var S_COMMENT_ENDED = 19;
+    var S_CDATA = 20;
+    var S_CDATA_ENDING = 21;
+    var S_CDATA_ENDING_2 = 22;
+    var S_PI_FIRST_CHAR = 23;
+    var S_PI_REST = 24;
+    var S_PI_BODY = 25;
+    var S_PI_ENDING = 26;
+    var S_XML_DECL_NAME_START = 27;
+    var S_XML_DECL_NAME = 28;
+    var S_XML_DECL_EQ = 29;
+    var S_XML_DECL_VALUE_START = 30;
+    var S_XML_DECL_VALUE = 31;
+    var S_XML_DECL_SEPARATOR = 32;
+    var S_XML_DECL_ENDING = 33;
+    var S_OPEN_TAG = 34;
+    var S_OPEN_TAG_SLASH = 35;
+    var S_ATTRIB = 36;
+    var S_ATTRIB_NAME = 37;
+    var S_ATTRIB_NAME_SAW_WHITE = 38;
+    var S_ATTRIB_VALUE = 39;
+    var S_ATTRIB_VALUE_QUOTED = 40;
+    var S_ATTRIB_VALUE_CLOSED = 41;
+    var S_ATTRIB_VALUE_UNQUOTED = 42;
+    var S_CLOSE_TAG = 43;
+    var S_CLOSE_TAG_SAW_WHITE = 44;
+    var TAB = 9;
+    var NL = 10;
+    var CR = 13;
+    var SPACE = 32;
+    var BANG = 33;
+    var DQUOTE = 34;
+    var AMP = 38;
+    var SQUOTE = 39;
+    var MINUS = 45;
+    var FORWARD_SLASH = 47;
+    var SEMICOLON = 59;
+    var LESS = 60;
+    var EQUAL = 61;
+    var GREATER = 62;
+    var QUESTION = 63;
+    var OPEN_BRACKET = 91;
+    var CLOSE_BRACKET = 93;
+    var NEL = 133;
+    var LS = 8232;
+    var isQuote = (c) => c === DQUOTE || c === SQUOTE;
+    var QUOTES = [DQUOTE, SQUOTE];
+    var DOCTYPE_TERMINATOR = [...QUOTES, OPEN_BRACKET, GREATER];
+    var DTD_TERMINATOR = [...QUOTES, LESS, CLOSE_BRACKET];
+    var XML_DECL_NAME_TERMINATOR = [EQUAL, QUESTION, ...S_LIST];
+    var ATTRIB_VALUE_UNQUOTED_TERMINATOR = [...S_LIST, GREATER, AMP, LESS];
+    function nsPairCheck(parser3, prefix, uri2) {
+      switch (prefix) {
+        case "xml":
+          if (uri2 !== XML_NAMESPACE) {
+            parser3.fail(`xml prefix must be bound to ${XML_NAMESPACE}.`);
+          }
+          break;
+        case "xmlns":
+          if (uri2 !== XMLNS_NAMESPACE) {
+            parser3.fail(`xmlns prefix must be bound to ${XMLNS_NAMESPACE}.`);
+          }
+          break;
+        default:
+      }
+      switch (uri2) {
+        case XMLNS_NAMESPACE:
+          parser3.fail(prefix === "" ? `the default namespace may not be set to ${uri2}.` : `may not assign a prefix (even "xmlns") to the URI ${XMLNS_NAMESPACE}.`);
+          break;
+        case XML_NAMESPACE:
+          switch (prefix) {
+            case "xml":
+              break;
+            case "":
+              parser3.fail(`the default namespace may not be set to ${uri2}.`);
+              break;
+            default:
+              parser3.fail("may not assign the xml namespace to another prefix.");
+          }
+          break;
+        default:
+      }
+    }
+    function nsMappingCheck(parser3, mapping) {
+      for (const local2 of Object.keys(mapping)) {
+        nsPairCheck(parser3, local2, mapping[local2]);
+      }
+    }
+    var isNCName = (name6) => NC_NAME_RE.test(name6);
+    var isName2 = (name6) => NAME_RE.test(name6);
+    var FORBIDDEN_START = 0;
+    var FORBIDDEN_BRACKET = 1;
+    var FORBIDDEN_BRACKET_BRACKET = 2;
+    exports2.EVENTS = [
+      "xmldecl",
+      "text",
+      "processinginstruction",
+      "doctype",
+      "comment",
+      "opentagstart",
+      "attribute",
+      "opentag",
+      "closetag",
+      "cdata",
+      "error",
+      "end",
+      "ready"
+    ];
+    var EVENT_NAME_TO_HANDLER_NAME = {
+      xmldecl: "xmldeclHandler",
+      text: "textHandler",
+      processinginstruction: "piHandler",
+      doctype: "doctypeHandler",
+      comment: "commentHandler",
+      opentagstart: "openTagStartHandler",
+      attribute: "attributeHandler",
+      opentag: "openTagHandler",
+      closetag: "closeTagHandler",
+      cdata: "cdataHandler",
+      error: "errorHandler",
+      end: "endHandler",
+      ready: "readyHandler"
+    };
+    var SaxesParser2 = class {
+      /**
+       * @param opt The parser options.
+       */
+      constructor(opt) {
+        this.opt = opt !== null && opt !== void 0 ? opt : {};
+        this.fragmentOpt = !!this.opt.fragment;
+        const xmlnsOpt = this.xmlnsOpt = !!this.opt.xmlns;
+        this.trackPosition = this.opt.position !== false;
+        this.fileName = this.opt.fileName;
+        if (xmlnsOpt) {
+          this.nameStartCheck = isNCNameStartChar;
+          this.nameCheck = isNCNameChar;
+          this.isName = isNCName;
+          this.processAttribs = this.processAttribsNS;
+          this.pushAttrib = this.pushAttribNS;
+          this.ns = Object.assign({ __proto__: null }, rootNS);
+          const additional = this.opt.additionalNamespaces;
+          if (additional != null) {
+            nsMappingCheck(this, additional);
+            Object.assign(this.ns, additional);
+          }
+        } else {
+          this.nameStartCheck = isNameStartChar;
+          this.nameCheck = isNameChar;
+          this.isName = isName2;
+          this.processAttribs = this.processAttribsPlain;
+          this.pushAttrib = this.pushAttribPlain;
+        }
+        this.stateTable = [
+          /* eslint-disable @typescript-eslint/unbound-method */
+          this.sBegin,
+          this.sBeginWhitespace,
+          this.sDoctype,
+          this.sDoctypeQuote,
+          this.sDTD,
+          this.sDTDQuoted,
+          this.sDTDOpenWaka,
+          this.sDTDOpenWakaBang,
+          this.sDTDComment,
+          this.sDTDCommentEnding,
+          this.sDTDCommentEnded,
+          this.sDTDPI,
+          this.sDTDPIEnding,
+          this.sText,
+          this.sEntity,
+          this.sOpenWaka,
+          this.sOpenWakaBang,
+          this.sComment,
+          this.sCommentEnding,
+          this.sCommentEnded,
+          this.sCData,
+          this.sCDataEnding,
+          this.sCDataEnding2,
+          this.sPIFirstChar,
+          this.sPIRest,
+          this.sPIBody,
+          this.sPIEnding,
+          this.sXMLDeclNameStart,
+          this.sXMLDeclName,
+          this.sXMLDeclEq,
+          this.sXMLDeclValueStart,
+          this.sXMLDeclValue,
+          this.sXMLDeclSeparator,
+          this.sXMLDeclEnding,
+          this.sOpenTag,
+          this.sOpenTagSlash,
+          this.sAttrib,
+          this.sAttribName,
+          this.sAttribNameSawWhite,
+          this.sAttribValue,
+          this.sAttribValueQuoted,
+          this.sAttribValueClosed,
+          this.sAttribValueUnquoted,
+          this.sCloseTag,
+          this.sCloseTagSawWhite
+          /* eslint-enable @typescript-eslint/unbound-method */
+        ];
+        this._init();
+      }
+      /**
+       * Indicates whether or not the parser is closed. If ``true``, wait for
+       * the ``ready`` event to write again.
+       */
+      get closed() {
+        return this._closed;
+      }
+      _init() {
+        var _a3;
+        this.openWakaBang = "";
+        this.text = "";
+        this.name = "";
+        this.piTarget = "";
+        this.entity = "";
+        this.q = null;
+        this.tags = [];
+        this.tag = null;
+        this.topNS = null;
+        this.chunk = "";
+        this.chunkPosition = 0;
+        this.i = 0;
+        this.prevI = 0;
+        this.carriedFromPrevious = void 0;
+        this.forbiddenState = FORBIDDEN_START;
+        this.attribList = [];
+        const { fragmentOpt } = this;
+        this.state = fragmentOpt ? S_TEXT : S_BEGIN;
+        this.reportedTextBeforeRoot = this.reportedTextAfterRoot = this.closedRoot = this.sawRoot = fragmentOpt;
+        this.xmlDeclPossible = !fragmentOpt;
+        this.xmlDeclExpects = ["version"];
+        this.entityReturnState = void 0;
+        let { defaultXMLVersion } = this.opt;
+        if (defaultXMLVersion === void 0) {
+          if (this.opt.forceXMLVersion === true) {
+            throw new Error("forceXMLVersion set but defaultXMLVersion is not set");
+          }
+          defaultXMLVersion = "1.0";
+        }
+        this.setXMLVersion(defaultXMLVersion);
+        this.positionAtNewLine = 0;
+        this.doctype = false;
+        this._closed = false;
+        this.xmlDecl = {
+          version: void 0,
+          encoding: void 0,
+          standalone: void 0
+        };
+        this.line = 1;
+        this.column = 0;
+        this.ENTITIES = Object.create(XML_ENTITIES);
+        (_a3 = this.readyHandler) === null || _a3 === void 0 ? void 0 : _a3.call(this);
+      }
+      /**
+       * The stream position the parser is currently looking at. This field is
+       * zero-based.
+       *
+       * This field is not based on counting Unicode characters but is to be
+       * interpreted as a plain index into a JavaScript string.
+       */
+      get position() {
+        return this.chunkPosition + this.i;
+      }
+      /**
+       * The column number of the next character to be read by the parser.  *
+       * This field is zero-based. (The first column in a line is 0.)
+       *
+       * This field reports the index at which the next character would be in the
+       * line if the line were represented as a JavaScript string.  Note that this
+       * *can* be different to a count based on the number of *Unicode characters*
+       * due to how JavaScript handles astral plane characters.
+       *
+       * See [[column]] for a number that corresponds to a count of Unicode
+       * characters.
+       */
+      get columnIndex() {
+        return this.position - this.positionAtNewLine;
+      }
+      /**
+       * Set an event listener on an event. The parser supports one handler per
+       * event type. If you try to set an event handler over an existing handler,
+       * the old handler is silently overwritten.
+       *
+       * @param name The event to listen to.
+       *
+       * @param handler The handler to set.
+       */
+      on(name6, handler) {
+        this[EVENT_NAME_TO_HANDLER_NAME[name6]] = handler;
+      }
+      /**
+       * Unset an event handler.
+       *
+       * @parma name The event to stop listening to.
+       */
+      off(name6) {
+        this[EVENT_NAME_TO_HANDLER_NAME[name6]] = void 0;
+      }
+      /**
+       * Make an error object. The error object will have a message that contains
+       * the ``fileName`` option passed at the creation of the parser. If position
+       * tracking was turned on, it will also have line and column number
+       * information.
+       *
+       * @param message The message describing the error to report.
+       *
+       * @returns An error object with a properly formatted message.
+       */
+      makeError(message) {
+        var _a3;
+        let msg = (_a3 = this.fileName) !== null && _a3 !== void 0 ? _a3 : "";
+        if (this.trackPosition) {
+          if (msg.length > 0) {
+            msg += ":";
+          }
+          msg += `${this.line}:${this.column}`;
+        }
+        if (msg.length > 0) {
+          msg += ": ";
+        }
+        return new Error(msg + message);
+      }
+      /**
+       * Report a parsing error. This method is made public so that client code may
+       * check for issues that are outside the scope of this project and can report
+       * errors.
+       *
+       * @param message The error to report.
+       *
+       * @returns this
+       */
+      fail(message) {
+        const err = this.makeError(message);
+        const handler = this.errorHandler;
+        if (handler === void 0) {
+          throw err;
+        } else {
+          handler(err);
+        }
+        return this;
+      }
+      /**
+       * Write a XML data to the parser.
+       *
+       * @param chunk The XML data to write.
+       *
+       * @returns this
+       */
+      // We do need object for the type here. Yes, it often causes problems
+      // but not in this case.
+      write(chunk) {
+        if (this.closed) {
+          return this.fail("cannot write after close; assign an onready handler.");
+        }
+        let end2 = false;
+        if (chunk === null) {
+          end2 = true;
+          chunk = "";
+        } else if (typeof chunk === "object") {
+          chunk = chunk.toString();
+        }
+        if (this.carriedFromPrevious !== void 0) {
+          chunk = `${this.carriedFromPrevious}${chunk}`;
+          this.carriedFromPrevious = void 0;
+        }
+        let limit = chunk.length;
+        const lastCode = chunk.charCodeAt(limit - 1);
+        if (!end2 && // A trailing CR or surrogate must be carried over to the next
+        // chunk.
+        (lastCode === CR || lastCode >= 55296 && lastCode <= 56319)) {
+          this.carriedFromPrevious = chunk[limit - 1];
+          limit--;
+          chunk = chunk.slice(0, limit);
+        }
+        const { stateTable } = this;
+        this.chunk = chunk;
+        this.i = 0;
+        while (this.i < limit) {
+          stateTable[this.state].call(this);
+        }
+        this.chunkPosition += limit;
+        return end2 ? this.end() : this;
+      }
+      /**
+       * Close the current stream. Perform final well-formedness checks and reset
+       * the parser tstate.
+       *
+       * @returns this
+       */
+      close() {
+        return this.write(null);
+      }
+      /**
+       * Get a single code point out of the current chunk. This updates the current
+       * position if we do position tracking.
+       *
+       * This is the algorithm to use for XML 1.0.
+       *
+       * @returns The character read.
+       */
+      getCode10() {
+        const { chunk, i } = this;
+        this.prevI = i;
+        this.i = i + 1;
+        if (i >= chunk.length) {
+          return EOC;
+        }
+        const code2 = chunk.charCodeAt(i);
+        this.column++;
+        if (code2 < 55296) {
+          if (code2 >= SPACE || code2 === TAB) {
+            return code2;
+          }
+          switch (code2) {
+            case NL:
+              this.line++;
+              this.column = 0;
+              this.positionAtNewLine = this.position;
+              return NL;
+            case CR:
+              if (chunk.charCodeAt(i + 1) === NL) {
+                this.i = i + 2;
+              }
+              this.line++;
+              this.column = 0;
+              this.positionAtNewLine = this.position;
+              return NL_LIKE;
+            default:
+              this.fail("disallowed character.");
+              return code2;
+          }
+        }
+        if (code2 > 56319) {
+          if (!(code2 >= 57344 && code2 <= 65533)) {
+            this.fail("disallowed character.");
+          }
+          return code2;
+        }
+        const final = 65536 + (code2 - 55296) * 1024 + (chunk.charCodeAt(i + 1) - 56320);
+        this.i = i + 2;
+        if (final > 1114111) {
+          this.fail("disallowed character.");
+        }
+        return final;
+      }
+      /**
+       * Get a single code point out of the current chunk. This updates the current
+       * position if we do position tracking.
+       *
+       * This is the algorithm to use for XML 1.1.
+       *
+       * @returns {number} The character read.
+       */
+      getCode11() {
+        const { chunk, i } = this;
+        this.prevI = i;
+        this.i = i + 1;
+        if (i >= chunk.length) {
+          return EOC;
+        }
+        const code2 = chunk.charCodeAt(i);
+        this.column++;
+        if (code2 < 55296) {
+          if (code2 > 31 && code2 < 127 || code2 > 159 && code2 !== LS || code2 === TAB) {
+            return code2;
+          }
+          switch (code2) {
+            case NL:
+              this.line++;
+              this.column = 0;
+              this.positionAtNewLine = this.position;
+              return NL;
+            case CR: {
+              const next2 = chunk.charCodeAt(i + 1);
+              if (next2 === NL || next2 === NEL) {
+                this.i = i + 2;
+              }
+            }
+            /* yes, fall through */
+            case NEL:
+            // 0x85
+            case LS:
+              this.line++;
+              this.column = 0;
+              this.positionAtNewLine = this.position;
+              return NL_LIKE;
+            default:
+              this.fail("disallowed character.");
+              return code2;
+          }
+        }
+        if (code2 > 56319) {
+          if (!(code2 >= 57344 && code2 <= 65533)) {
+            this.fail("disallowed character.");
+          }
+          return code2;
+        }
+        const final = 65536 + (code2 - 55296) * 1024 + (chunk.charCodeAt(i + 1) - 56320);
+        this.i = i + 2;
+        if (final > 1114111) {
+          this.fail("disallowed character.");
+        }
+        return final;
+      }
+      /**
+       * Like ``getCode`` but with the return value normalized so that ``NL`` is
+       * returned for ``NL_LIKE``.
+       */
+      getCodeNorm() {
+        const c = this.getCode();
+        return c === NL_LIKE ? NL : c;
+      }
+      unget() {
+        this.i = this.prevI;
+        this.column--;
+      }
+      /**
+       * Capture characters into a buffer until encountering one of a set of
+       * characters.
+       *
+       * @param chars An array of codepoints. Encountering a character in the array
+       * ends the capture. (``chars`` may safely contain ``NL``.)
+       *
+       * @return The character code that made the capture end, or ``EOC`` if we hit
+       * the end of the chunk. The return value cannot be NL_LIKE: NL is returned
+       * instead.
+       */
+      captureTo(chars) {
+        let { i: start3 } = this;
+        const { chunk } = this;
+        while (true) {
+          const c = this.getCode();
+          const isNLLike = c === NL_LIKE;
+          const final = isNLLike ? NL : c;
+          if (final === EOC || chars.includes(final)) {
+            this.text += chunk.slice(start3, this.prevI);
+            return final;
+          }
+          if (isNLLike) {
+            this.text += `${chunk.slice(start3, this.prevI)}
+`;
+            start3 = this.i;
+          }
+        }
+      }
+      /**
+       * Capture characters into a buffer until encountering a character.
+       *
+       * @param char The codepoint that ends the capture. **NOTE ``char`` MAY NOT
+       * CONTAIN ``NL``.** Passing ``NL`` will result in buggy behavior.
+       *
+       * @return ``true`` if we ran into the character. Otherwise, we ran into the
+       * end of the current chunk.
+       */
+      captureToChar(char) {
+        let { i: start3 } = this;
+        const { chunk } = this;
+        while (true) {
+          let c = this.getCode();
+          switch (c) {
+            case NL_LIKE:
+              this.text += `${chunk.slice(start3, this.prevI)}
+`;
+              start3 = this.i;
+              c = NL;
+              break;
+            case EOC:
+              this.text += chunk.slice(start3);
+              return false;
+            default:
+          }
+          if (c === char) {
+            this.text += chunk.slice(start3, this.prevI);
+            return true;
+          }
+        }
+      }
+      /**
+       * Capture characters that satisfy ``isNameChar`` into the ``name`` field of
+       * this parser.
+       *
+       * @return The character code that made the test fail, or ``EOC`` if we hit
+       * the end of the chunk. The return value cannot be NL_LIKE: NL is returned
+       * instead.
+       */
+      captureNameChars() {
+        const { chunk, i: start3 } = this;
+        while (true) {
+          const c = this.getCode();
+          if (c === EOC) {
+            this.name += chunk.slice(start3);
+            return EOC;
+          }
+          if (!isNameChar(c)) {
+            this.name += chunk.slice(start3, this.prevI);
+            return c === NL_LIKE ? NL : c;
+          }
+        }
+      }
+      /**
+       * Skip white spaces.
+       *
+       * @return The character that ended the skip, or ``EOC`` if we hit
+       * the end of the chunk. The return value cannot be NL_LIKE: NL is returned
+       * instead.
+       */
+      skipSpaces() {
+        while (true) {
+          const c = this.getCodeNorm();
+          if (c === EOC || !isS(c)) {
+            return c;
+          }
+        }
+      }
+      setXMLVersion(version3) {
+        this.currentXMLVersion = version3;
+        if (version3 === "1.0") {
+          this.isChar = isChar10;
+          this.getCode = this.getCode10;
+        } else {
+          this.isChar = isChar11;
+          this.getCode = this.getCode11;
+        }
+      }
+      // STATE ENGINE METHODS
+      // This needs to be a state separate from S_BEGIN_WHITESPACE because we want
+      // to be sure never to come back to this state later.
+      sBegin() {
+        if (this.chunk.charCodeAt(0) === 65279) {
+          this.i++;
+          this.column++;
+        }
+        this.state = S_BEGIN_WHITESPACE;
+      }
+      sBeginWhitespace() {
+        const iBefore = this.i;
+        const c = this.skipSpaces();
+        if (this.prevI !== iBefore) {
+          this.xmlDeclPossible = false;
+        }
+        switch (c) {
+          case LESS:
+            this.state = S_OPEN_WAKA;
+            if (this.text.length !== 0) {
+              throw new Error("no-empty text at start");
+            }
+            break;
+          case EOC:
+            break;
+          default:
+            this.unget();
+            this.state = S_TEXT;
+            this.xmlDeclPossible = false;
+        }
+      }
+      sDoctype() {
+        var _a3;
+        const c = this.captureTo(DOCTYPE_TERMINATOR);
+        switch (c) {
+          case GREATER: {
+            (_a3 = this.doctypeHandler) === null || _a3 === void 0 ? void 0 : _a3.call(this, this.text);
+            this.text = "";
+            this.state = S_TEXT;
+            this.doctype = true;
+            break;
+          }
+          case EOC:
+            break;
+          default:
+            this.text += String.fromCodePoint(c);
+            if (c === OPEN_BRACKET) {
+              this.state = S_DTD;
+            } else if (isQuote(c)) {
+              this.state = S_DOCTYPE_QUOTE;
+              this.q = c;
+            }
+        }
+      }
+      sDoctypeQuote() {
+        const q3 = this.q;
+        if (this.captureToChar(q3)) {
+          this.text += String.fromCodePoint(q3);
+          this.q = null;
+          this.state = S_DOCTYPE;
+        }
+      }
+      sDTD() {
+        const c = this.captureTo(DTD_TERMINATOR);
+        if (c === EOC) {
+          return;
+        }
+        this.text += String.fromCodePoint(c);
+        if (c === CLOSE_BRACKET) {
+          this.state = S_DOCTYPE;
+        } else if (c === LESS) {
+          this.state = S_DTD_OPEN_WAKA;
+        } else if (isQuote(c)) {
+          this.state = S_DTD_QUOTED;
+          this.q = c;
+        }
+      }
+      sDTDQuoted() {
+        const q3 = this.q;
+        if (this.captureToChar(q3)) {
+          this.text += String.fromCodePoint(q3);
+          this.state = S_DTD;
+          this.q = null;
+        }
+      }
+      sDTDOpenWaka() {
+        const c = this.getCodeNorm();
+        this.text += String.fromCodePoint(c);
+        switch (c) {
+          case BANG:
+            this.state = S_DTD_OPEN_WAKA_BANG;
+            this.openWakaBang = "";
+            break;
+          case QUESTION:
+            this.state = S_DTD_PI;
+            break;
+          default:
+            this.state = S_DTD;
+        }
+      }
+      sDTDOpenWakaBang() {
+        const char = String.fromCodePoint(this.getCodeNorm());
+        const owb = this.openWakaBang += char;
+        this.text += char;
+        if (owb !== "-") {
+          this.state = owb === "--" ? S_DTD_COMMENT : S_DTD;
+          this.openWakaBang = "";
+        }
+      }
+      sDTDComment() {
+        if (this.captureToChar(MINUS)) {
+          this.text += "-";
+          this.state = S_DTD_COMMENT_ENDING;
+        }
+      }
+      sDTDCommentEnding() {
+        const c = this.getCodeNorm();
+        this.text += String.fromCodePoint(c);
+        this.state = c === MINUS ? S_DTD_COMMENT_ENDED : S_DTD_COMMENT;
+      }
+      sDTDCommentEnded() {
+        const c = this.getCodeNorm();
+        this.text += String.fromCodePoint(c);
+        if (c === GREATER) {
+          this.state = S_DTD;
+        } else {
+          this.fail("malformed comment.");
+          this.state = S_DTD_COMMENT;
+        }
+      }
+      sDTDPI() {
+        if (this.captureToChar(QUESTION)) {
+          this.text += "?";
+          this.state = S_DTD_PI_ENDING;
+        }
+      }
+      sDTDPIEnding() {
+        const c = this.getCodeNorm();
+        this.text += String.fromCodePoint(c);
+        if (c === GREATER) {
+          this.state = S_DTD;
+        }
+      }
+      sText() {
+        if (this.tags.length !== 0) {
+          this.handleTextInRoot();
+        } else {
+          this.handleTextOutsideRoot();
+        }
+      }
+      sEntity() {
+        let { i: start3 } = this;
+        const { chunk } = this;
+        loop:
+          while (true) {
+            switch (this.getCode()) {
+              case NL_LIKE:
+                this.entity += `${chunk.slice(start3, this.prevI)}
+`;
+                start3 = this.i;
+                break;
+              case SEMICOLON: {
+                const { entityReturnState } = this;
+                const entity = this.entity + chunk.slice(start3, this.prevI);
+                this.state = entityReturnState;
+                let parsed2;
+                if (entity === "") {
+                  this.fail("empty entity name.");
+                  parsed2 = "&;";
+                } else {
+                  parsed2 = this.parseEntity(entity);
+                  this.entity = "";
+                }
+                if (entityReturnState !== S_TEXT || this.textHandler !== void 0) {
+                  this.text += parsed2;
+                }
+                break loop;
+              }
+              case EOC:
+                this.entity += chunk.slice(start3);
+                break loop;
+              default:
+            }
+          }
+      }
+      sOpenWaka() {
+        const c = this.getCode();
+        if (isNameStartChar(c)) {
+          this.state = S_OPEN_TAG;
+          this.unget();
+          this.xmlDeclPossible = false;
+        } else {
+          switch (c) {
+            case FORWARD_SLASH:
+              this.state = S_CLOSE_TAG;
+              this.xmlDeclPossible = false;
+              break;
+            case BANG:
+              this.state = S_OPEN_WAKA_BANG;
+              this.openWakaBang = "";
+              this.xmlDeclPossible = false;
+              break;
+            case QUESTION:
+              this.state = S_PI_FIRST_CHAR;
+              break;
+            default:
+              this.fail("disallowed character in tag name");
+              this.state = S_TEXT;
+              this.xmlDeclPossible = false;
+          }
+        }
+      }
+      sOpenWakaBang() {
+        this.openWakaBang += String.fromCodePoint(this.getCodeNorm());
+        switch (this.openWakaBang) {
+          case "[CDATA[":
+            if (!this.sawRoot && !this.reportedTextBeforeRoot) {
+              this.fail("text data outside of root node.");
+              this.reportedTextBeforeRoot = true;
+            }
+            if (this.closedRoot && !this.reportedTextAfterRoot) {
+              this.fail("text data outside of root node.");
+              this.reportedTextAfterRoot = true;
+            }
+            this.state = S_CDATA;
+            this.openWakaBang = "";
+            break;
+          case "--":
+            this.state = S_COMMENT;
+            this.openWakaBang = "";
+            break;
+          case "DOCTYPE":
+            this.state = S_DOCTYPE;
+            if (this.doctype || this.sawRoot) {
+              this.fail("inappropriately located doctype declaration.");
+            }
+            this.openWakaBang = "";
+            break;
+          default:
+            if (this.openWakaBang.length >= 7) {
+              this.fail("incorrect syntax.");
+            }
+        }
+      }
+      sComment() {
+        if (this.captureToChar(MINUS)) {
+          this.state = S_COMMENT_ENDING;
+        }
+      }
+      sCommentEnding() {
+        var _a3;
+        const c = this.getCodeNorm();
+        if (c === MINUS) {
+          this.state = S_COMMENT_ENDED;
+          (_a3 = this.commentHandler) === null || _a3 === void 0 ? void 0 : _a3.call(this, this.text);
+          this.text = "";
+        } else {
+          this.text += `-${String.fromCodePoint(c)}`;
+          this.state = S_COMMENT;
+        }
+      }
+      sCommentEnded() {
+        const c = this.getCodeNorm();
+        if (c !== GREATER) {
+          this.fail("malformed comment.");
+          this.text += `--${String.fromCodePoint(c)}`;
+          this.state = S_COMMENT;
+        } else {
+          this.state = S_TEXT;
+        }
+      }
+      sCData() {
+        if (this.captureToChar(CLOSE_BRACKET)) {
+          this.state = S_CDATA_ENDING;
+        }
+      }
+      sCDataEnding() {
+        const c = this.getCodeNorm();
+        if (c === CLOSE_BRACKET) {
+          this.state = S_CDATA_ENDING_2;
+        } else {
+          this.text += `]${String.fromCodePoint(c)}`;
+          this.state = S_CDATA;
+        }
+      }
+      sCDataEnding2() {
+        var _a3;
+        const c = this.getCodeNorm();
+        switch (c) {
+          case GREATER: {
+            (_a3 = this.cdataHandler) === null || _a3 === void 0 ? void 0 : _a3.call(this, this.text);
+            this.text = "";
+            this.state = S_TEXT;
+            break;
+          }
+          case CLOSE_BRACKET:
+            this.text += "]";
+            break;
+          default:
+            this.text += `]]${String.fromCodePoint(c)}`;
+            this.state = S_CDATA;
+        }
+      }
+      // We need this separate state to check the first character fo the pi target
+      // with this.nameStartCheck which allows less characters than this.nameCheck.
+      sPIFirstChar() {
+        const c = this.getCodeNorm();
+        if (this.nameStartCheck(c)) {
+          this.piTarget += String.fromCodePoint(c);
+          this.state = S_PI_REST;
+        } else if (c === QUESTION || isS(c)) {
+          this.fail("processing instruction without a target.");
+          this.state = c === QUESTION ? S_PI_ENDING : S_PI_BODY;
+        } else {
+          this.fail("disallowed character in processing instruction name.");
+          this.piTarget += String.fromCodePoint(c);
+          this.state = S_PI_REST;
+        }
+      }
+      sPIRest() {
+        const { chunk, i: start3 } = this;
+        while (true) {
+          const c = this.getCodeNorm();
+          if (c === EOC) {
+            this.piTarget += chunk.slice(start3);
+            return;
+          }
+          if (!this.nameCheck(c)) {
+            this.piTarget += chunk.slice(start3, this.prevI);
+            const isQuestion = c === QUESTION;
+            if (isQuestion || isS(c)) {
+              if (this.piTarget === "xml") {
+                if (!this.xmlDeclPossible) {
+                  this.fail("an XML declaration must be at the start of the document.");
+                }
+                this.state = isQuestion ? S_XML_DECL_ENDING : S_XML_DECL_NAME_START;
+              } else {
+                this.state = isQuestion ? S_PI_ENDING : S_PI_BODY;
+              }
+            } else {
+              this.fail("disallowed character in processing instruction name.");
+              this.piTarget += String.fromCodePoint(c);
+            }
+            break;
+          }
+        }
+      }
+      sPIBody() {
+        if (this.text.length === 0) {
+          const c = this.getCodeNorm();
+          if (c === QUESTION) {
+            this.state = S_PI_ENDING;
+          } else if (!isS(c)) {
+            this.text = String.fromCodePoint(c);
+          }
+        } else if (this.captureToChar(QUESTION)) {
+          this.state = S_PI_ENDING;
+        }
+      }
+      sPIEnding() {
+        var _a3;
+        const c = this.getCodeNorm();
+        if (c === GREATER) {
+          const { piTarget } = this;
+          if (piTarget.toLowerCase() === "xml") {
+            this.fail("the XML declaration must appear at the start of the document.");
+          }
+          (_a3 = this.piHandler) === null || _a3 === void 0 ? void 0 : _a3.call(this, {
+            target: piTarget,
+            body: this.text
+          });
+          this.piTarget = this.text = "";
+          this.state = S_TEXT;
+        } else if (c === QUESTION) {
+          this.text += "?";
+        } else {
+          this.text += `?${String.fromCodePoint(c)}`;
+          this.state = S_PI_BODY;
+        }
+        this.xmlDeclPossible = false;
+      }
+      sXMLDeclNameStart() {
+        const c = this.skipSpaces();
+        if (c === QUESTION) {
+          this.state = S_XML_DECL_ENDING;
+          return;
+        }
+        if (c !== EOC) {
+          this.state = S_XML_DECL_NAME;
+          this.name = String.fromCodePoint(c);
+        }
+      }
+      sXMLDeclName() {
+        const c = this.captureTo(XML_DECL_NAME_TERMINATOR);
+        if (c === QUESTION) {
+          this.state = S_XML_DECL_ENDING;
+          this.name += this.text;
+          this.text = "";
+          this.fail("XML declaration is incomplete.");
+          return;
+        }
+        if (!(isS(c) || c === EQUAL)) {
+          return;
+        }
+        this.name += this.text;
+        this.text = "";
+        if (!this.xmlDeclExpects.includes(this.name)) {
+          switch (this.name.length) {
+            case 0:
+              this.fail("did not expect any more name/value pairs.");
+              break;
+            case 1:
+              this.fail(`expected the name ${this.xmlDeclExpects[0]}.`);
+              break;
+            default:
+              this.fail(`expected one of ${this.xmlDeclExpects.join(", ")}`);
+          }
+        }
+        this.state = c === EQUAL ? S_XML_DECL_VALUE_START : S_XML_DECL_EQ;
+      }
+      sXMLDeclEq() {
+        const c = this.getCodeNorm();
+        if (c === QUESTION) {
+          this.state = S_XML_DECL_ENDING;
+          this.fail("XML declaration is incomplete.");
+          return;
+        }
+        if (isS(c)) {
+          return;
+        }
+        if (c !== EQUAL) {
+          this.fail("value required.");
+        }
+        this.state = S_XML_DECL_VALUE_START;
+      }
+      sXMLDeclValueStart() {
+        const c = this.getCodeNorm();
+        if (c === QUESTION) {
+          this.state = S_XML_DECL_ENDING;
+          this.fail("XML declaration is incomplete.");
+          return;
+        }
+        if (isS(c)) {
+          return;
+        }
+        if (!isQuote(c)) {
+          this.fail("value must be quoted.");
+          this.q = SPACE;
+        } else {
+          this.q = c;
+        }
+        this.state = S_XML_DECL_VALUE;
+      }
+      sXMLDeclValue() {
+        const c = this.captureTo([this.q, QUESTION]);
+        if (c === QUESTION) {
+          this.state = S_XML_DECL_ENDING;
+          this.text = "";
+          this.fail("XML declaration is incomplete.");
+          return;
+        }
+        if (c === EOC) {
+          return;
+        }
+        const value2 = this.text;
+        this.text = "";
+        switch (this.name) {
+          case "version": {
+            this.xmlDeclExpects = ["encoding", "standalone"];
+            const version3 = value2;
+            this.xmlDecl.version = version3;
+            if (!/^1\.[0-9]+$/.test(version3)) {
+              this.fail("version number must match /^1\\.[0-9]+$/.");
+            } else if (!this.opt.forceXMLVersion) {
+              this.setXMLVersion(version3);
+            }
+            break;
+          }
+          case "encoding":
+            if (!/^[A-Za-z][A-Za-z0-9._-]*$/.test(value2)) {
+              this.fail("encoding value must match /^[A-Za-z0-9][A-Za-z0-9._-]*$/.");
+            }
+            this.xmlDeclExpects = ["standalone"];
+            this.xmlDecl.encoding = value2;
+            break;
+          case "standalone":
+            if (value2 !== "yes" && value2 !== "no") {
+              this.fail('standalone value must match "yes" or "no".');
+            }
+            this.xmlDeclExpects = [];
+            this.xmlDecl.standalone = value2;
+            break;
+          default:
+        }
+        this.name = "";
+        this.state = S_XML_DECL_SEPARATOR;
+      }
+      sXMLDeclSeparator() {
+        const c = this.getCodeNorm();
+        if (c === QUESTION) {
+          this.state = S_XML_DECL_ENDING;
+          return;
+        }
+        if (!isS(c)) {
+          this.fail("whitespace required.");
+          this.unget();
+        }
+        this.state = S_XML_DECL_NAME_START;
+      }
+      sXMLDeclEnding() {
+        var _a3;
+        const c = this.getCodeNorm();
+        if (c === GREATER) {
+          if (this.piTarget !== "xml") {
+            this.fail("processing instructions are not allowed before root.");
+          } else if (this.name !== "version" && this.xmlDeclExpects.includes("version")) {
+            this.fail("XML declaration must contain a version.");
+          }
+          (_a3 = this.xmldeclHandler) === null || _a3 === void 0 ? void 0 : _a3.call(this, this.xmlDecl);
+          this.name = "";
+          this.piTarget = this.text = "";
+          this.state = S_TEXT;
+        } else {
+          this.fail("The character ? is disallowed anywhere in XML declarations.");
+        }
+        this.xmlDeclPossible = false;
+      }
+      sOpenTag() {
+        var _a3;
+        const c = this.captureNameChars();
+        if (c === EOC) {
+          return;
+        }
+        const tag = this.tag = {
+          name: this.name,
+          attributes: /* @__PURE__ */ Object.create(null)
+        };
+        this.name = "";
+        if (this.xmlnsOpt) {
+          this.topNS = tag.ns = /* @__PURE__ */ Object.create(null);
+        }
+        (_a3 = this.openTagStartHandler) === null || _a3 === void 0 ? void 0 : _a3.call(this, tag);
+        this.sawRoot = true;
+        if (!this.fragmentOpt && this.closedRoot) {
+          this.fail("documents may contain only one root.");
+        }
+        switch (c) {
+          case GREATER:
+            this.openTag();
+            break;
+          case FORWARD_SLASH:
+            this.state = S_OPEN_TAG_SLASH;
+            break;
+          default:
+            if (!isS(c)) {
+              this.fail("disallowed character in tag name.");
+            }
+            this.state = S_ATTRIB;
+        }
+      }
+      sOpenTagSlash() {
+        if (this.getCode() === GREATER) {
+          this.openSelfClosingTag();
+        } else {
+          this.fail("forward-slash in opening tag not followed by >.");
+          this.state = S_ATTRIB;
+        }
+      }
+      sAttrib() {
+        const c = this.skipSpaces();
+        if (c === EOC) {
+          return;
+        }
+        if (isNameStartChar(c)) {
+          this.unget();
+          this.state = S_ATTRIB_NAME;
+        } else if (c === GREATER) {
+          this.openTag();
+        } else if (c === FORWARD_SLASH) {
+          this.state = S_OPEN_TAG_SLASH;
+        } else {
+          this.fail("disallowed character in attribute name.");
+        }
+      }
+      sAttribName() {
+        const c = this.captureNameChars();
+        if (c === EQUAL) {
+          this.state = S_ATTRIB_VALUE;
+        } else if (isS(c)) {
+          this.state = S_ATTRIB_NAME_SAW_WHITE;
+        } else if (c === GREATER) {
+          this.fail("attribute without value.");
+          this.pushAttrib(this.name, this.name);
+          this.name = this.text = "";
+          this.openTag();
+        } else if (c !== EOC) {
+          this.fail("disallowed character in attribute name.");
+        }
+      }
+      sAttribNameSawWhite() {
+        const c = this.skipSpaces();
+        switch (c) {
+          case EOC:
+            return;
+          case EQUAL:
+            this.state = S_ATTRIB_VALUE;
+            break;
+          default:
+            this.fail("attribute without value.");
+            this.text = "";
+            this.name = "";
+            if (c === GREATER) {
+              this.openTag();
+            } else if (isNameStartChar(c)) {
+              this.unget();
+              this.state = S_ATTRIB_NAME;
+            } else {
+              this.fail("disallowed character in attribute name.");
+              this.state = S_ATTRIB;
+            }
+        }
+      }
+      sAttribValue() {
+        const c = this.getCodeNorm();
+        if (isQuote(c)) {
+          this.q = c;
+          this.state = S_ATTRIB_VALUE_QUOTED;
+        } else if (!isS(c)) {
+          this.fail("unquoted attribute value.");
+          this.state = S_ATTRIB_VALUE_UNQUOTED;
+          this.unget();
+        }
+      }
+      sAttribValueQuoted() {
+        const { q: q3, chunk } = this;
+        let { i: start3 } = this;
+        while (true) {
+          switch (this.getCode()) {
+            case q3:
+              this.pushAttrib(this.name, this.text + chunk.slice(start3, this.prevI));
+              this.name = this.text = "";
+              this.q = null;
+              this.state = S_ATTRIB_VALUE_CLOSED;
+              return;
+            case AMP:
+              this.text += chunk.slice(start3, this.prevI);
+              this.state = S_ENTITY;
+              this.entityReturnState = S_ATTRIB_VALUE_QUOTED;
+              return;
+            case NL:
+            case NL_LIKE:
+            case TAB:
+              this.text += `${chunk.slice(start3, this.prevI)} `;
+              start3 = this.i;
+              break;
+            case LESS:
+              this.text += chunk.slice(start3, this.prevI);
+              this.fail("disallowed character.");
+              return;
+            case EOC:
+              this.text += chunk.slice(start3);
+              return;
+            default:
+          }
+        }
+      }
+      sAttribValueClosed() {
+        const c = this.getCodeNorm();
+        if (isS(c)) {
+          this.state = S_ATTRIB;
+        } else if (c === GREATER) {
+          this.openTag();
+        } else if (c === FORWARD_SLASH) {
+          this.state = S_OPEN_TAG_SLASH;
+        } else if (isNameStartChar(c)) {
+          this.fail("no whitespace between attributes.");
+          this.unget();
+          this.state = S_ATTRIB_NAME;
+        } else {
+          this.fail("disallowed character in attribute name.");
+        }
+      }
+      sAttribValueUnquoted() {
+        const c = this.captureTo(ATTRIB_VALUE_UNQUOTED_TERMINATOR);
+        switch (c) {
+          case AMP:
+            this.state = S_ENTITY;
+            this.entityReturnState = S_ATTRIB_VALUE_UNQUOTED;
+            break;
+          case LESS:
+            this.fail("disallowed character.");
+            break;
+          case EOC:
+            break;
+          default:
+            if (this.text.includes("]]>")) {
+              this.fail('the string "]]>" is disallowed in char data.');
+            }
+            this.pushAttrib(this.name, this.text);
+            this.name = this.text = "";
+            if (c === GREATER) {
+              this.openTag();
+            } else {
+              this.state = S_ATTRIB;
+            }
+        }
+      }
+      sCloseTag() {
+        const c = this.captureNameChars();
+        if (c === GREATER) {
+          this.closeTag();
+        } else if (isS(c)) {
+          this.state = S_CLOSE_TAG_SAW_WHITE;
+        } else if (c !== EOC) {
+          this.fail("disallowed character in closing tag.");
+        }
+      }
+      sCloseTagSawWhite() {
+        switch (this.skipSpaces()) {
+          case GREATER:
+            this.closeTag();
+            break;
+          case EOC:
+            break;
+          default:
+            this.fail("disallowed character in closing tag.");
+        }
+      }
+      // END OF STATE ENGINE METHODS
+      handleTextInRoot() {
+        let { i: start3, forbiddenState } = this;
+        const { chunk, textHandler: handler } = this;
+        scanLoop:
+          while (true) {
+            switch (this.getCode()) {
+              case LESS: {
+                this.state = S_OPEN_WAKA;
+                if (handler !== void 0) {
+                  const { text: text8 } = this;
+                  const slice = chunk.slice(start3, this.prevI);
+                  if (text8.length !== 0) {
+                    handler(text8 + slice);
+                    this.text = "";
+                  } else if (slice.length !== 0) {
+                    handler(slice);
+                  }
+                }
+                forbiddenState = FORBIDDEN_START;
+                break scanLoop;
+              }
+              case AMP:
+                this.state = S_ENTITY;
+                this.entityReturnState = S_TEXT;
+                if (handler !== void 0) {
+                  this.text += chunk.slice(start3, this.prevI);
+                }
+                forbiddenState = FORBIDDEN_START;
+                break scanLoop;
+              case CLOSE_BRACKET:
+                switch (forbiddenState) {
+                  case FORBIDDEN_START:
+                    forbiddenState = FORBIDDEN_BRACKET;
+                    break;
+                  case FORBIDDEN_BRACKET:
+                    forbiddenState = FORBIDDEN_BRACKET_BRACKET;
+                    break;
+                  case FORBIDDEN_BRACKET_BRACKET:
+                    break;
+                  default:
+                    throw new Error("impossible state");
+                }
+                break;
+              case GREATER:
+                if (forbiddenState === FORBIDDEN_BRACKET_BRACKET) {
+                  this.fail('the string "]]>" is disallowed in char data.');
+                }
+                forbiddenState = FORBIDDEN_START;
+                break;
+              case NL_LIKE:
+                if (handler !== void 0) {
+                  this.text += `${chunk.slice(start3, this.prevI)}
+`;
+                }
+                start3 = this.i;
+                forbiddenState = FORBIDDEN_START;
+                break;
+              case EOC:
+                if (handler !== void 0) {
+                  this.text += chunk.slice(start3);
+                }
+                break scanLoop;
+              default:
+                forbiddenState = FORBIDDEN_START;
+            }
+          }
+        this.forbiddenState = forbiddenState;
+      }
+      handleTextOutsideRoot() {
+        let { i: start3 } = this;
+        const { chunk, textHandler: handler } = this;
+        let nonSpace = false;
+        outRootLoop:
+          while (true) {
+            const code2 = this.getCode();
+            switch (code2) {
+              case LESS: {
+                this.state = S_OPEN_WAKA;
+                if (handler !== void 0) {
+                  const { text: text8 } = this;
+                  const slice = chunk.slice(start3, this.prevI);
+                  if (text8.length !== 0) {
+                    handler(text8 + slice);
+                    this.text = "";
+                  } else if (slice.length !== 0) {
+                    handler(slice);
+                  }
+                }
+                break outRootLoop;
+              }
+              case AMP:
+                this.state = S_ENTITY;
+                this.entityReturnState = S_TEXT;
+                if (handler !== void 0) {
+                  this.text += chunk.slice(start3, this.prevI);
+                }
+                nonSpace = true;
+                break outRootLoop;
+              case NL_LIKE:
+                if (handler !== void 0) {
+                  this.text += `${chunk.slice(start3, this.prevI)}
+`;
+                }
+                start3 = this.i;
+                break;
+              case EOC:
+                if (handler !== void 0) {
+                  this.text += chunk.slice(start3);
+                }
+                break outRootLoop;
+              default:
+                if (!isS(code2)) {
+                  nonSpace = true;
+                }
+            }
+          }
+        if (!nonSpace) {
+          return;
+        }
+        if (!this.sawRoot && !this.reportedTextBeforeRoot) {
+          this.fail("text data outside of root node.");
+          this.reportedTextBeforeRoot = true;
+        }
+        if (this.closedRoot && !this.reportedTextAfterRoot) {
+          this.fail("text data outside of root node.");
+          this.reportedTextAfterRoot = true;
+        }
+      }
+      pushAttribNS(name6, value2) {
+        var _a3;
+        const { prefix, local: local2 } = this.qname(name6);
+        const attr = { name: name6, prefix, local: local2, value: value2 };
+        this.attribList.push(attr);
+        (_a3 = this.attributeHandler) === null || _a3 === void 0 ? void 0 : _a3.call(this, attr);
+        if (prefix === "xmlns") {
+          const trimmed2 = value2.trim();
+          if (this.currentXMLVersion === "1.0" && trimmed2 === "") {
+            this.fail("invalid attempt to undefine prefix in XML 1.0");
+          }
+          this.topNS[local2] = trimmed2;
+          nsPairCheck(this, local2, trimmed2);
+        } else if (name6 === "xmlns") {
+          const trimmed2 = value2.trim();
+          this.topNS[""] = trimmed2;
+          nsPairCheck(this, "", trimmed2);
+        }
+      }
+      pushAttribPlain(name6, value2) {
+        var _a3;
+        const attr = { name: name6, value: value2 };
+        this.attribList.push(attr);
+        (_a3 = this.attributeHandler) === null || _a3 === void 0 ? void 0 : _a3.call(this, attr);
+      }
+      /**
+       * End parsing. This performs final well-formedness checks and resets the
+       * parser to a clean state.
+       *
+       * @returns this
+       */
+      end() {
+        var _a3, _b;
+        if (!this.sawRoot) {
+          this.fail("document must contain a root element.");
+        }
+        const { tags: tags2 } = this;
+        while (tags2.length > 0) {
+          const tag = tags2.pop();
+          this.fail(`unclosed tag: ${tag.name}`);
+        }
+        if (this.state !== S_BEGIN && this.state !== S_TEXT) {
+          this.fail("unexpected end.");
+        }
+        const { text: text8 } = this;
+        if (text8.length !== 0) {
+          (_a3 = this.textHandler) === null || _a3 === void 0 ? void 0 : _a3.call(this, text8);
+          this.text = "";
+        }
+        this._closed = true;
+        (_b = this.endHandler) === null || _b === void 0 ? void 0 : _b.call(this);
+        this._init();
+        return this;
+      }
+      /**
+       * Resolve a namespace prefix.
+       *
+       * @param prefix The prefix to resolve.
+       *
+       * @returns The namespace URI or ``undefined`` if the prefix is not defined.
+       */
+      resolve(prefix) {
+        var _a3, _b;
+        let uri2 = this.topNS[prefix];
+        if (uri2 !== void 0) {
+          return uri2;
+        }
+        const { tags: tags2 } = this;
+        for (let index = tags2.length - 1; index >= 0; index--) {
+          uri2 = tags2[index].ns[prefix];
+          if (uri2 !== void 0) {
+            return uri2;
+          }
+        }
+        uri2 = this.ns[prefix];
+        if (uri2 !== void 0) {
+          return uri2;
+        }
+        return (_b = (_a3 = this.opt).resolvePrefix) === null || _b === void 0 ? void 0 : _b.call(_a3, prefix);
+      }
+      /**
+       * Parse a qname into its prefix and local name parts.
+       *
+       * @param name The name to parse
+       *
+       * @returns
+       */
+      qname(name6) {
+        const colon = name6.indexOf(":");
+        if (colon === -1) {
+          return { prefix: "", local: name6 };
+        }
+        const local2 = name6.slice(colon + 1);
+        const prefix = name6.slice(0, colon);
+        if (prefix === "" || local2 === "" || local2.includes(":")) {
+          this.fail(`malformed name: ${name6}.`);
+        }
+        return { prefix, local: local2 };
+      }
+      processAttribsNS() {
+        var _a3;
+        const { attribList } = this;
+        const tag = this.tag;
+        {
+          const { prefix, local: local2 } = this.qname(tag.name);
+          tag.prefix = prefix;
+          tag.local = local2;
+          const uri2 = tag.uri = (_a3 = this.resolve(prefix)) !== null && _a3 !== void 0 ? _a3 : "";
+          if (prefix !== "") {
+            if (prefix === "xmlns") {
+              this.fail('tags may not have "xmlns" as prefix.');
+            }
+            if (uri2 === "") {
+              this.fail(`unbound namespace prefix: ${JSON.stringify(prefix)}.`);
+              tag.uri = prefix;
+            }
+          }
+        }
+        if (attribList.length === 0) {
+          return;
+        }
+        const { attributes } = tag;
+        const seen = /* @__PURE__ */ new Set();
+        for (const attr of attribList) {
+          const { name: name6, prefix, local: local2 } = attr;
+          let uri2;
+          let eqname;
+          if (prefix === "") {
+            uri2 = name6 === "xmlns" ? XMLNS_NAMESPACE : "";
+            eqname = name6;
+          } else {
+            uri2 = this.resolve(prefix);
+            if (uri2 === void 0) {
+              this.fail(`unbound namespace prefix: ${JSON.stringify(prefix)}.`);
+              uri2 = prefix;
+            }
+            eqname = `{${uri2}}${local2}`;
+          }
+          if (seen.has(eqname)) {
+            this.fail(`duplicate attribute: ${eqname}.`);
+          }
+          seen.add(eqname);
+          attr.uri = uri2;
+          attributes[name6] = attr;
+        }
+        this.attribList = [];
+      }
+      processAttribsPlain() {
+        const { attribList } = this;
+        const attributes = this.tag.attributes;
+        for (const { name: name6, value: value2 } of attribList) {
+          if (attributes[name6] !== void 0) {
+            this.fail(`duplicate attribute: ${name6}.`);
+          }
+          attributes[name6] = value2;
+        }
+        this.attribList = [];
+      }
+      /**
+       * Handle a complete open tag. This parser code calls this once it has seen
+       * the whole tag. This method checks for well-formeness and then emits
+       * ``onopentag``.
+       */
+      openTag() {
+        var _a3;
+        this.processAttribs();
+        const { tags: tags2 } = this;
+        const tag = this.tag;
+        tag.isSelfClosing = false;
+        (_a3 = this.openTagHandler) === null || _a3 === void 0 ? void 0 : _a3.call(this, tag);
+        tags2.push(tag);
+        this.state = S_TEXT;
+        this.name = "";
+      }
+      /**
+       * Handle a complete self-closing tag. This parser code calls this once it has
+       * seen the whole tag. This method checks for well-formeness and then emits
+       * ``onopentag`` and ``onclosetag``.
+       */
+      openSelfClosingTag() {
+        var _a3, _b, _c;
+        this.processAttribs();
+        const { tags: tags2 } = this;
+        const tag = this.tag;
+        tag.isSelfClosing = true;
+        (_a3 = this.openTagHandler) === null || _a3 === void 0 ? void 0 : _a3.call(this, tag);
+        (_b = this.closeTagHandler) === null || _b === void 0 ? void 0 : _b.call(this, tag);
+        const top = this.tag = (_c = tags2[tags2.length - 1]) !== null && _c !== void 0 ? _c : null;
+        if (top === null) {
+          this.closedRoot = true;
+        }
+        this.state = S_TEXT;
+        this.name = "";
+      }
+      /**
+       * Handle a complete close tag. This parser code calls this once it has seen
+       * the whole tag. This method checks for well-formeness and then emits
+       * ``onclosetag``.
+       */
+      closeTag() {
+        const { tags: tags2, name: name6 } = this;
+        this.state = S_TEXT;
+        this.name = "";
+        if (name6 === "") {
+          this.fail("weird empty close tag.");
+          this.text += "</>";
+          return;
+        }
+        const handler = this.closeTagHandler;
+        let l = tags2.length;
+        while (l-- > 0) {
+          const tag = this.tag = tags2.pop();
+          this.topNS = tag.ns;
+          handler === null || handler === void 0 ? void 0 : handler(tag);
+          if (tag.name === name6) {
+            break;
+          }
+          this.fail("unexpected close tag.");
+        }
+        if (l === 0) {
+          this.closedRoot = true;
+        } else if (l < 0) {
+          this.fail(`unmatched closing tag: ${name6}.`);
+          this.text += `</${name6}>`;
+        }
+      }
+      /**
+       * Resolves an entity. Makes any necessary well-formedness checks.
+       *
+       * @param entity The entity to resolve.
+       *
+       * @returns The parsed entity.
+       */
+      parseEntity(entity) {
+        if (entity[0] !== "#") {
+          const defined = this.ENTITIES[entity];
+          if (defined !== void 0) {
+            return defined;
+          }
+          this.fail(this.isName(entity) ? "undefined entity." : "disallowed character in entity name.");
+          return `&${entity};`;
+        }
+        let num = NaN;
+        if (entity[1] === "x" && /^#x[0-9a-f]+$/i.test(entity)) {
+          num = parseInt(entity.slice(2), 16);
+        } else if (/^#[0-9]+$/.test(entity)) {
+          num = parseInt(entity.slice(1), 10);
+        }
+        if (!this.isChar(num)) {
+          this.fail("malformed character entity.");
+          return `&${entity};`;
+        }
+        return String.fromCodePoint(num);
+      }
+    };
+    exports2.SaxesParser = SaxesParser2;
   }
 });
 
@@ -19402,20 +19402,20 @@ esac
 
 // ts-src/publish/ssh-connection.ts
 function socketFolder() {
-  const folder2 = (0, import_node_path99.join)((0, import_node_os12.tmpdir)(), `slipway-ssh-${process.getuid?.() ?? 0}`);
+  const folder2 = (0, import_node_path100.join)((0, import_node_os12.tmpdir)(), `slipway-ssh-${process.getuid?.() ?? 0}`);
   makeFolder(folder2, 448);
   const found2 = (0, import_node_fs73.lstatSync)(folder2);
   if (!found2.isDirectory() || found2.uid !== process.getuid?.() || (found2.mode & 63) !== 0)
     throw fault3(`${folder2} is not a folder of this user alone: remove it`);
   return folder2;
 }
-var import_node_fs73, import_node_os12, import_node_path99, import_node_child_process5, import_promises9, absent, lacking, damaged, most5, pauses, fault3, SshConnection, quoted4, isCut, reasons;
+var import_node_fs73, import_node_os12, import_node_path100, import_node_child_process5, import_promises9, absent, lacking, damaged, most5, pauses, fault3, SshConnection, quoted4, isCut, reasons;
 var init_ssh_connection = __esm({
   "ts-src/publish/ssh-connection.ts"() {
     "use strict";
     import_node_fs73 = require("node:fs");
     import_node_os12 = require("node:os");
-    import_node_path99 = require("node:path");
+    import_node_path100 = require("node:path");
     import_node_child_process5 = require("node:child_process");
     import_promises9 = require("node:timers/promises");
     init_files();
@@ -19446,7 +19446,7 @@ var init_ssh_connection = __esm({
           ...place3.port === void 0 ? [] : [["Port", String(place3.port)]],
           ...place3.user === void 0 ? [] : [["User", place3.user]]
         ];
-        const path2 = (0, import_node_path99.join)(socketFolder(), `${sha256(JSON.stringify(own3)).slice(0, 8)}-%C`);
+        const path2 = (0, import_node_path100.join)(socketFolder(), `${sha256(JSON.stringify(own3)).slice(0, 8)}-%C`);
         const shared2 = [
           ["ControlMaster", "auto"],
           ["ControlPath", path2],
@@ -19599,13 +19599,13 @@ var ssh_endpoint_exports = {};
 __export(ssh_endpoint_exports, {
   SshEndpoint: () => SshEndpoint
 });
-var import_node_fs74, import_node_os13, import_node_path100, SshEndpoint, answers, placedOf;
+var import_node_fs74, import_node_os13, import_node_path101, SshEndpoint, answers, placedOf;
 var init_ssh_endpoint = __esm({
   "ts-src/publish/ssh-endpoint.ts"() {
     "use strict";
     import_node_fs74 = require("node:fs");
     import_node_os13 = require("node:os");
-    import_node_path100 = require("node:path");
+    import_node_path101 = require("node:path");
     init_files();
     init_digest();
     init_remote_place();
@@ -19727,12 +19727,12 @@ var init_ssh_endpoint = __esm({
       }
       /** Sends files to the host, named by digest. Files from an earlier run are not sent again. */
       async send(files) {
-        const folder2 = (0, import_node_fs74.mkdtempSync)((0, import_node_path100.join)((0, import_node_os13.tmpdir)(), "slipway-send-"));
+        const folder2 = (0, import_node_fs74.mkdtempSync)((0, import_node_path101.join)((0, import_node_os13.tmpdir)(), "slipway-send-"));
         try {
           makeFolder(folder2);
           for (const file3 of new Map(files.map((f) => [f.sha256, f])).values()) {
-            const target2 = (0, import_node_path100.join)(folder2, file3.sha256);
-            if ("path" in file3) (0, import_node_fs74.symlinkSync)((0, import_node_path100.resolve)(file3.path), target2);
+            const target2 = (0, import_node_path101.join)(folder2, file3.sha256);
+            if ("path" in file3) (0, import_node_fs74.symlinkSync)((0, import_node_path101.resolve)(file3.path), target2);
             else (0, import_node_fs74.writeFileSync)(target2, file3.data);
           }
           await this.connection.send(folder2);
@@ -20018,7 +20018,7 @@ function selectionOf(values, packages) {
 // ts-src/cli/abi.ts
 var import_node_fs26 = require("node:fs");
 var import_node_os3 = require("node:os");
-var import_node_path37 = require("node:path");
+var import_node_path38 = require("node:path");
 init_cut();
 init_diagnostics();
 
@@ -21084,11 +21084,11 @@ var NamedFiles = class {
 var readHeaders = /^(Metadata-Version|Name|Version|Requires(-Dist|-Python|-External)?|Provides(-Dist|-Extra)?|Obsoletes(-Dist)?|Dynamic|Platform|Supported-Platform)$/i;
 function visibleMetadata(text8) {
   const lines = [];
-  let kept4 = false;
+  let kept3 = false;
   for (const line2 of text8.split("\n")) {
     if (line2 === "") break;
-    if (!/^[ \t]/.test(line2)) kept4 = readHeaders.test(line2.slice(0, Math.max(0, line2.indexOf(":"))));
-    if (kept4) lines.push(line2);
+    if (!/^[ \t]/.test(line2)) kept3 = readHeaders.test(line2.slice(0, Math.max(0, line2.indexOf(":"))));
+    if (kept3) lines.push(line2);
   }
   return lines.join("\n");
 }
@@ -21952,61 +21952,18 @@ async function abidiff(before2, after, libraries) {
 }
 
 // ts-src/cli/planning.ts
-var import_node_path36 = require("node:path");
-init_lists();
+var import_node_path37 = require("node:path");
 init_diagnostics();
 init_names();
-init_digest();
 init_files();
 
-// ts-src/query/compare.ts
+// ts-src/plan/plan.ts
 init_diagnostics();
-init_lists();
-
-// ts-src/graph/bit-set.ts
-function outside2(word3, words6) {
-  throw new RangeError(`the set ends at ${words6 * 32}, before ${word3 * 32}`);
-}
-var BitSet = class _BitSet {
-  constructor(words6) {
-    this.words = words6;
-  }
-  static below(count3) {
-    return new _BitSet(new Uint32Array(count3 + 31 >> 5));
-  }
-  copy() {
-    return new _BitSet(this.words.slice());
-  }
-  word(w) {
-    const word3 = this.words[w];
-    return word3 === void 0 ? outside2(w, this.words.length) : word3;
-  }
-  has(n) {
-    return (this.word(n >> 5) & 1 << (n & 31)) !== 0;
-  }
-  add(n) {
-    this.words[n >> 5] = this.word(n >> 5) | 1 << (n & 31);
-  }
-  delete(n) {
-    this.words[n >> 5] = this.word(n >> 5) & ~(1 << (n & 31));
-  }
-  /** Adds all members of another set of the same count. */
-  join(other) {
-    const { words: words6 } = this;
-    for (let w = 0; w < words6.length; w++) words6[w] = this.word(w) | other.word(w);
-  }
-  /** Members in ascending order. */
-  numbers() {
-    const numbers = [];
-    for (let w = 0; w < this.words.length; w++) {
-      for (let word3 = this.word(w); word3 !== 0; word3 &= word3 - 1) numbers.push(w * 32 + 31 - Math.clz32(word3 & -word3));
-    }
-    return numbers;
-  }
-};
+init_maps();
+init_names();
 
 // ts-src/graph/numbers.ts
-function outside3(n, count3) {
+function outside2(n, count3) {
   throw new RangeError(`there is no number ${n} of ${count3}`);
 }
 var Numbers = class _Numbers {
@@ -22025,7 +21982,7 @@ var Numbers = class _Numbers {
   }
   get(n) {
     const value2 = this.all[n];
-    return value2 === void 0 ? outside3(n, this.all.length) : value2;
+    return value2 === void 0 ? outside2(n, this.all.length) : value2;
   }
   set(n, value2) {
     this.all[n] = value2;
@@ -22035,509 +21992,6 @@ var Numbers = class _Numbers {
     return this.all[n] = this.get(n) + amount;
   }
 };
-
-// ts-src/graph/priority-queue.ts
-var PriorityQueue = class {
-  constructor(before2) {
-    this.before = before2;
-  }
-  items = [];
-  push(item) {
-    const { items } = this;
-    let i = items.length;
-    items.push(item);
-    while (i > 0) {
-      const parent = i - 1 >> 1;
-      const above2 = items[parent];
-      if (above2 === void 0 || !this.before(item, above2)) break;
-      items[i] = above2;
-      i = parent;
-    }
-    items[i] = item;
-  }
-  pop() {
-    const { items } = this;
-    const top = items[0];
-    const last2 = items.pop();
-    if (last2 === void 0 || items.length === 0) return top;
-    let i = 0;
-    for (let at3 = 1; at3 < items.length; at3 = 2 * i + 1) {
-      const left = items[at3];
-      const right = items[at3 + 1];
-      if (left === void 0) break;
-      const second = right !== void 0 && this.before(right, left);
-      const child = second ? right : left;
-      if (!this.before(child, last2)) break;
-      items[i] = child;
-      i = second ? at3 + 1 : at3;
-    }
-    items[i] = last2;
-    return top;
-  }
-};
-
-// ts-src/graph/graph.ts
-function noNode(n) {
-  throw new RangeError(`the graph has no node ${n}`);
-}
-function needsOf(edges, n) {
-  return edges[n] ?? noNode(n);
-}
-function order(edges) {
-  const missing = Numbers.of(edges, (needs) => needs.length);
-  const dependents = inverse(edges);
-  const ready = new PriorityQueue((a, b) => a < b);
-  for (let n = 0; n < edges.length; n++) if (missing.get(n) === 0) ready.push(n);
-  const result2 = [];
-  for (let n = ready.pop(); n !== void 0; n = ready.pop()) {
-    result2.push(n);
-    for (const d of dependents(n)) if (missing.add(d, -1) === 0) ready.push(d);
-  }
-  const left = [];
-  if (result2.length < edges.length) {
-    for (let n = 0; n < edges.length; n++) if (missing.get(n) > 0) left.push(n);
-  }
-  return { order: result2, left };
-}
-function cycles(edges) {
-  const count3 = edges.length;
-  const index = Numbers.filled(count3, -1);
-  const low = Numbers.filled(count3, 0);
-  const next2 = Numbers.filled(count3, 0);
-  const onStack = Numbers.filled(count3, 0);
-  const stack = [];
-  const found2 = [];
-  let counter = 0;
-  const take2 = (n) => {
-    const set = [];
-    for (let d = stack.pop(); d !== void 0; d = d === n ? void 0 : stack.pop()) {
-      onStack.set(d, 0);
-      set.push(d);
-    }
-    return set;
-  };
-  for (let root = 0; root < count3; root++) {
-    if (index.get(root) !== -1) continue;
-    const path2 = [root];
-    for (let n = root; n !== void 0; n = path2[path2.length - 1]) {
-      if (index.get(n) === -1) {
-        index.set(n, counter);
-        low.set(n, counter++);
-        stack.push(n);
-        onStack.set(n, 1);
-      }
-      const needs = needsOf(edges, n);
-      const d = needs[next2.get(n)];
-      if (d !== void 0) {
-        next2.add(n, 1);
-        if (index.get(d) === -1) path2.push(d);
-        else if (onStack.get(d) === 1) low.set(n, Math.min(low.get(n), index.get(d)));
-        continue;
-      }
-      path2.pop();
-      const parent = path2[path2.length - 1];
-      if (parent !== void 0) low.set(parent, Math.min(low.get(parent), low.get(n)));
-      if (low.get(n) !== index.get(n)) continue;
-      const set = take2(n).sort((a, b) => a - b);
-      if (set.length > 1 || needs.includes(n)) found2.push({ first: set[0] ?? n, set });
-    }
-  }
-  return found2.sort((a, b) => a.first - b.first).map(({ set }) => set);
-}
-function doubled(builds, runs) {
-  const count3 = builds.length;
-  return [...builds.map((e) => e.map((d) => d + count3)), ...runs.map((e, n) => [n, ...e.map((d) => d + count3)])];
-}
-var packageTrail = (edges, set, count3) => trail(edges, set).map((n) => n % count3).filter((n, i, a) => n !== a[i - 1]);
-function trail(edges, set) {
-  const start3 = Math.min(...set);
-  const inside = new Set(set);
-  const from = /* @__PURE__ */ new Map();
-  let front = [start3];
-  while (front.length) {
-    const next2 = [];
-    for (const n of front) {
-      for (const d of [...needsOf(edges, n)].sort((a, b) => a - b)) {
-        if (d === start3) {
-          const path2 = [n];
-          for (let at3 = from.get(n); at3 !== void 0; at3 = from.get(at3)) path2.unshift(at3);
-          return [...path2, start3];
-        }
-        if (!inside.has(d) || from.has(d)) continue;
-        from.set(d, n);
-        next2.push(d);
-      }
-    }
-    front = next2;
-  }
-  return [start3];
-}
-function inverse(edges) {
-  const starts = new Int32Array(edges.length + 1);
-  for (const list8 of edges) for (const d of list8) starts[d + 1] = (starts[d + 1] ?? 0) + 1;
-  let count3 = 0;
-  starts.forEach((own3, n) => starts[n] = count3 += own3);
-  const all = new Int32Array(count3);
-  const next2 = starts.slice();
-  edges.forEach((list8, n) => {
-    for (const d of list8) {
-      const place3 = next2[d] ?? 0;
-      all[place3] = n;
-      next2[d] = place3 + 1;
-    }
-  });
-  return (n) => all.subarray(starts[n], starts[n + 1]);
-}
-
-// ts-src/plan/closure.ts
-init_lists();
-function closuresOf(scope2) {
-  const { packages } = scope2;
-  const index = new Map(packages.map((p, i) => [p.name, i]));
-  const numbers = (names4) => names4.flatMap((n) => index.get(n) ?? []);
-  const runs = packages.map((p) => numbers(p.run));
-  const build4 = packages.map((p) => numbers(p.build));
-  const test3 = packages.map((p) => numbers(p.test));
-  const docs2 = packages.map((p) => numbers(p.docs ?? []));
-  const brought = packages.map(() => void 0);
-  const reach3 = (from) => {
-    const seen = BitSet.below(packages.length);
-    const stack = [...from];
-    for (let n = stack.pop(); n !== void 0; n = stack.pop()) {
-      if (seen.has(n)) continue;
-      seen.add(n);
-      const known3 = brought[n];
-      if (known3) seen.join(known3);
-      else for (const d of needsOf(runs, n)) stack.push(d);
-    }
-    return seen;
-  };
-  runs.forEach((needs, n) => brought[n] = reach3(needs));
-  const roots = /* @__PURE__ */ new Map();
-  const without = (set, n) => {
-    set.delete(n);
-    return set.numbers();
-  };
-  return {
-    index,
-    build: build4,
-    test: test3,
-    docs: docs2,
-    runtimeDependencies: runs,
-    runtimeCycles: new Map(cycles(runs).flatMap((set) => set.map((n) => [n, set]))),
-    run: (n) => without(at(brought, n).copy(), n),
-    root(n) {
-      let r = roots.get(n);
-      if (!r) roots.set(n, r = without(reach3(needsOf(build4, n)), n));
-      return r;
-    },
-    docsRoot: (n) => reach3([n, ...build4[n] ?? [], ...docs2[n] ?? []]).numbers(),
-    testRoot: (n) => reach3([n, ...needsOf(build4, n), ...needsOf(test3, n)]).numbers()
-  };
-}
-function usersOf(scopes, wanted) {
-  const users2 = new Map([...wanted].sort().map((name6) => [name6, /* @__PURE__ */ new Set()]));
-  for (const scope2 of scopes) {
-    const closures = closuresOf(scope2);
-    scope2.packages.forEach((p, n) => {
-      for (const d of closures.root(n)) users2.get(at(scope2.packages, d).name)?.add(p.name);
-    });
-  }
-  return Object.fromEntries([...users2].map(([name6, all]) => [name6, [...all].sort()]));
-}
-function remainingPaths(packages, milliseconds) {
-  const index = new Map(packages.map((p, i) => [p.name, i]));
-  const longest7 = packages.map(milliseconds);
-  for (let n = packages.length - 1; n >= 0; n--) {
-    const { build: build4, run: run2 } = at(packages, n);
-    const above2 = at(longest7, n);
-    for (const name6 of [...build4, ...run2]) {
-      const d = index.get(name6);
-      if (d !== void 0 && d < n) longest7[d] = Math.max(at(longest7, d), above2 + milliseconds(at(packages, d)));
-    }
-  }
-  return longest7;
-}
-
-// ts-src/plan/versions.ts
-function compareDebianVersions(a, b) {
-  const [ea, ua, ra] = split(a);
-  const [eb, ub, rb] = split(b);
-  return ea - eb || compareParts2(ua, ub) || compareParts2(ra, rb);
-}
-function split(version3) {
-  const colon = version3.indexOf(":");
-  const rest2 = version3.slice(colon + 1);
-  const dash = rest2.lastIndexOf("-");
-  return [
-    colon < 0 ? 0 : Number(version3.slice(0, colon)),
-    dash < 0 ? rest2 : rest2.slice(0, dash),
-    dash < 0 ? "0" : rest2.slice(dash + 1)
-  ];
-}
-var digitsAt = (text8, from) => /^[0-9]*/.exec(text8.slice(from))?.[0] ?? "";
-function compareParts2(a, b) {
-  const order3 = (c) => {
-    if (c === void 0 || /[0-9]/.test(c)) return 0;
-    if (c === "~") return -1;
-    return /[A-Za-z]/.test(c) ? c.charCodeAt(0) : c.charCodeAt(0) + 256;
-  };
-  const isNoDigit = (c) => c !== void 0 && !/[0-9]/.test(c);
-  let i = 0;
-  let j = 0;
-  while (i < a.length || j < b.length) {
-    while (isNoDigit(a[i]) || isNoDigit(b[j])) {
-      const d = order3(a[i]) - order3(b[j]);
-      if (d) return d;
-      i++;
-      j++;
-    }
-    const [na, nb] = [digitsAt(a, i), digitsAt(b, j)];
-    const [da, db] = [na.replace(/^0+/, ""), nb.replace(/^0+/, "")];
-    if (da.length !== db.length) return da.length - db.length;
-    if (da !== db) return da < db ? -1 : 1;
-    i += na.length;
-    j += nb.length;
-  }
-  return 0;
-}
-var stampIn2 = /^(.*\.)(\d{8})\.(\d{6})$/;
-function versionAbove(version3, stamp, highest3) {
-  const epochOf = (v) => Number(/^(\d+):/.exec(v)?.[1] ?? 0);
-  const plain5 = version3.replace(/^\d+:/, "");
-  const head = stampIn2.exec(plain5)?.[1] ?? `${plain5}.`;
-  const of = (epoch2, at3) => `${epoch2 ? `${epoch2}:` : ""}${head}${at3.slice(0, 8)}.${at3.slice(8).padEnd(6, "0")}`;
-  const epoch = Math.max(epochOf(version3), epochOf(highest3));
-  const [, , day7 = "", time2 = ""] = stampIn2.exec(highest3) ?? [];
-  const lastStamp = day7 + time2;
-  const candidates = [
-    of(epoch, stamp),
-    ...lastStamp ? [of(epoch, String(BigInt(lastStamp) + 1n))] : [],
-    of(epoch + 1, stamp)
-  ];
-  return candidates.find((c) => compareDebianVersions(c, highest3) > 0) ?? of(epoch + 1, stamp);
-}
-function compareReleases(a, b) {
-  if (!/^\d+(\.\d+)*$/.test(a) || !/^\d+(\.\d+)*$/.test(b)) return void 0;
-  const x = a.split(".").map(Number);
-  const y = b.split(".").map(Number);
-  for (let i = 0; i < Math.max(x.length, y.length); i++) {
-    const d = (x[i] ?? 0) - (y[i] ?? 0);
-    if (d) return d;
-  }
-  return 0;
-}
-
-// ts-src/query/compare.ts
-var order2 = ["added", "removed", "up", "down", "changed", "rebuilt"];
-function comparePlans(before2, after, facts) {
-  const id = (s) => `${s.distribution} ${s.platform}`;
-  const old = new Map(before2.scopes.map((s) => [id(s), s]));
-  const now = new Map(after.scopes.map((s) => [id(s), s]));
-  return [...new Map([...old, ...now])].sort(([a], [b]) => compare(a, b)).map(([key, scope2]) => {
-    return {
-      distribution: scope2.distribution,
-      platform: scope2.platform,
-      packages: compareScopes(old.get(key), now.get(key), facts)
-    };
-  });
-}
-function compareScopes(before2, after, facts) {
-  const changes = [];
-  const old = new Map((before2?.packages ?? []).map((p) => [p.name, p]));
-  const packages = after?.packages ?? [];
-  const touched = /* @__PURE__ */ new Set();
-  for (const p of packages) {
-    const was = old.get(p.name);
-    const change = was ? difference(
-      was,
-      p,
-      before2 && after && facts ? changedFacts(facts.before(before2, p.name), facts.after(after, p.name)) : []
-    ) : { name: p.name, change: "added", after: p.version };
-    if (!change) continue;
-    touched.add(p.name);
-    changes.push(change);
-  }
-  const names4 = new Set(packages.map((p) => p.name));
-  for (const p of old.values())
-    if (!names4.has(p.name)) changes.push({ name: p.name, change: "removed", before: p.version });
-  if (after && touched.size) {
-    const closures = closuresOf(after);
-    packages.forEach((p, n) => {
-      if (touched.has(p.name)) return;
-      const because = closures.root(n).map((d) => at(packages, d).name).filter((d) => touched.has(d));
-      if (because.length)
-        changes.push({
-          name: p.name,
-          change: "rebuilt",
-          after: p.version,
-          why: because.length > 3 ? `${because.slice(0, 3).join(", ")} and ${because.length - 3} more` : because.join(", ")
-        });
-    });
-  }
-  return changes.sort((a, b) => order2.indexOf(a.change) - order2.indexOf(b.change) || compare(a.name, b.name));
-}
-var changedFacts = (was, now) => [.../* @__PURE__ */ new Set([...Object.keys(was), ...Object.keys(now)])].filter((label) => was[label] !== now[label]);
-function sameContent(was, now) {
-  if (was.tree && now.tree) return was.tree === now.tree;
-  if (was.commit && now.commit) return was.commit === now.commit;
-  return was.ref === now.ref;
-}
-function difference(was, p, settings3) {
-  const versions = { name: p.name, before: was.version, after: p.version };
-  if (was.version !== p.version)
-    return { ...versions, change: (compareReleases(was.version, p.version) ?? -1) < 0 ? "up" : "down" };
-  const same2 = (a, b) => JSON.stringify(a) === JSON.stringify(b);
-  const why = [];
-  if (!sameContent(was.source, p.source)) why.push("source");
-  if (was.source.url !== p.source.url) why.push("repository");
-  if (!same2([was.build, was.run], [p.build, p.run])) why.push("dependencies");
-  if (!same2([was.systemBuild, was.impliedBuild, was.systemRun], [p.systemBuild, p.impliedBuild, p.systemRun]))
-    why.push("system packages");
-  if (!same2([was.buildType, was.debian, was.bounds], [p.buildType, p.debian, p.bounds])) why.push("packaging");
-  if (!same2([was.tools], [p.tools])) why.push("build tools");
-  if (!same2([was.test, was.systemTest, was.impliedTest], [p.test, p.systemTest, p.impliedTest]))
-    why.push("test dependencies");
-  if (!same2([was.docs, was.systemDocs], [p.docs, p.systemDocs])) why.push("documentation dependencies");
-  why.push(...settings3);
-  if (was.blocked === void 0 !== (p.blocked === void 0))
-    why.push(p.blocked === void 0 ? "no longer blocked" : "blocked");
-  return why.length ? { ...versions, change: "changed", why: why.join(", ") } : void 0;
-}
-
-// ts-src/query/settings-facts.ts
-init_diagnostics();
-
-// ts-src/plan/settings.ts
-init_diagnostics();
-
-// ts-src/plan/globs.ts
-function matcher(patterns2) {
-  if (patterns2.includes("*")) return () => true;
-  const exact = new Set(patterns2.filter((p) => !/[*?]/.test(p)));
-  const globs = patterns2.filter((p) => /[*?]/.test(p));
-  return (name6) => exact.has(name6) || globs.some((g) => matchesGlob(g, name6));
-}
-function matchesGlob(glob2, name6) {
-  let g = 0;
-  let n = 0;
-  let star = -1;
-  let tried3 = 0;
-  while (n < name6.length) {
-    if (glob2[g] === "*") {
-      star = g++;
-      tried3 = n;
-    } else if (g < glob2.length && (glob2[g] === "?" || glob2[g] === name6[n])) {
-      g++;
-      n++;
-    } else if (star >= 0) {
-      g = star + 1;
-      n = ++tried3;
-    } else return false;
-  }
-  while (glob2[g] === "*") g++;
-  return g === glob2.length;
-}
-
-// ts-src/plan/settings.ts
-var nothing = Object.freeze({});
-function settingsFinder(distro) {
-  const entries2 = Object.entries(distro.package_settings).map(([pattern, settings3]) => ({
-    pattern,
-    settings: settings3,
-    matches: matcher([pattern])
-  }));
-  if (!entries2.length) return Object.assign(() => nothing, { any: false });
-  const known3 = /* @__PURE__ */ new Map();
-  return Object.assign(
-    (name6) => {
-      let found2 = known3.get(name6);
-      if (!found2) {
-        const matching = entries2.filter((e) => e.matches(name6)).sort((a, b) => Number(a.pattern === name6) - Number(b.pattern === name6) || compare(a.pattern, b.pattern));
-        known3.set(
-          name6,
-          found2 = matching.reduce(
-            (all, { settings: s }) => ({
-              ...all,
-              ...s,
-              cmake_args: [...all.cmake_args ?? [], ...s.cmake_args],
-              patches: [...all.patches ?? [], ...s.patches],
-              environment: { ...all.environment, ...s.environment },
-              build_depends: [...all.build_depends ?? [], ...s.build_depends],
-              depends: [...all.depends ?? [], ...s.depends],
-              external_libraries: [...all.external_libraries ?? [], ...s.external_libraries],
-              limits: { ...all.limits, ...s.limits },
-              system_files: [...all.system_files ?? [], ...s.system_files],
-              declared_system_files: all.declared_system_files === true || s.declared_system_files
-            }),
-            nothing
-          )
-        );
-      }
-      return found2;
-    },
-    { any: true }
-  );
-}
-function documentationSettings({ docs: docs2, organization }, name6) {
-  const of = (table3) => {
-    const pattern = Object.hasOwn(table3, name6) ? name6 : Object.keys(table3).find((p) => matcher([p])(name6));
-    return pattern === void 0 ? void 0 : table3[pattern];
-  };
-  const [warnings, coverage] = [of(docs2.warnings), of(docs2.coverage)];
-  return {
-    organization,
-    ...warnings === void 0 ? {} : { warnings },
-    ...coverage === void 0 ? {} : { coverage }
-  };
-}
-
-// ts-src/query/settings-facts.ts
-var text2 = (value2) => JSON.stringify(
-  value2,
-  (_, v) => v !== null && typeof v === "object" && !Array.isArray(v) ? Object.fromEntries(Object.entries(v).sort(([a], [b]) => compare(a, b))) : v
-);
-function scopeFacts(distro, scope2) {
-  const platform3 = distro.platforms[scope2.platform];
-  const distribution3 = distro.distributions[scope2.distribution];
-  const variants = [...new Set(scope2.targets.map((t) => t.variant))].sort(compare);
-  const { renew_days: _renew, proxy: _proxy, architectures: _architectures, ...base } = platform3 ?? {};
-  return {
-    platform: text2([base, scope2.targets]),
-    variant: text2(variants.map((v) => distro.variants[v])),
-    conditions: text2([distribution3?.conditions, distribution3?.ros_version, distribution3?.python_version]),
-    prefix: text2([scope2.prefix, scope2.underlayPrefixes]),
-    maintainer: distro.maintainer ?? "",
-    reuse: distro.reuse
-  };
-}
-function settingsFacts(distro, digestOf) {
-  const settingsOf = settingsFinder(distro);
-  const known3 = /* @__PURE__ */ new Map();
-  return (scope2, packageName2) => {
-    let found2 = known3.get(scope2);
-    if (!found2) {
-      const systemFiles = new Map(
-        scope2.packages.flatMap((p) => p.systemFiles ? [[p.name, text2(p.systemFiles)]] : [])
-      );
-      known3.set(scope2, found2 = { common: scopeFacts(distro, scope2), systemFiles });
-    }
-    const { patches = [], cmake_args = [], environment: environment3 = {}, external_libraries = [] } = settingsOf(packageName2);
-    return {
-      ...found2.common,
-      patches: patches.map(digestOf).join(" "),
-      cmake_args: text2(cmake_args),
-      environment: text2(environment3),
-      external_libraries: text2(external_libraries),
-      system_files: found2.systemFiles.get(packageName2) ?? ""
-    };
-  };
-}
-
-// ts-src/plan/plan.ts
-init_diagnostics();
-init_maps();
-init_names();
 
 // ts-src/plan/needs.ts
 init_lists();
@@ -22778,7 +22232,7 @@ function evaluateAll(input, settings3, diagnostics) {
     essential,
     beforeEssential: /* @__PURE__ */ new Set(),
     order: void 0,
-    needs: (n) => needsOf2(packageAt(evaluated, n), groups, idOf3)
+    needs: (n) => needsOf(packageAt(evaluated, n), groups, idOf3)
   };
   collectBelow(evaluated);
   const essentialNumbers = essential.flatMap((e) => number7.get(e) ?? []);
@@ -22867,7 +22321,7 @@ function collectBelow(evaluated) {
         stack.push(need.id);
   }
 }
-function needsOf2(p, groups, idOf3) {
+function needsOf(p, groups, idOf3) {
   const needs = [];
   for (const d of p.dependencies) {
     const roles = entry(rolesOfTag, d.tag);
@@ -22899,6 +22353,34 @@ function above(evaluated, names4) {
 // ts-src/plan/resolve.ts
 init_maps();
 init_names();
+
+// ts-src/plan/globs.ts
+function matcher(patterns2) {
+  if (patterns2.includes("*")) return () => true;
+  const exact = new Set(patterns2.filter((p) => !/[*?]/.test(p)));
+  const globs = patterns2.filter((p) => /[*?]/.test(p));
+  return (name6) => exact.has(name6) || globs.some((g) => matchesGlob(g, name6));
+}
+function matchesGlob(glob2, name6) {
+  let g = 0;
+  let n = 0;
+  let star = -1;
+  let tried3 = 0;
+  while (n < name6.length) {
+    if (glob2[g] === "*") {
+      star = g++;
+      tried3 = n;
+    } else if (g < glob2.length && (glob2[g] === "?" || glob2[g] === name6[n])) {
+      g++;
+      n++;
+    } else if (star >= 0) {
+      g = star + 1;
+      n = ++tried3;
+    } else return false;
+  }
+  while (glob2[g] === "*") g++;
+  return g === glob2.length;
+}
 
 // ts-src/plan/rosdep.ts
 init_lists();
@@ -23098,6 +22580,7 @@ var cmakeFile = /^CMakeLists\.txt$|\.cmake$/;
 var amentCmake = {
   buildDepends: [],
   testDepends: [],
+  keepsObjects: true,
   tests: {
     file: cmakeFile,
     words: /\b(?:BUILD_TESTING|ament_add_\w+|ament_lint_auto_find_test_dependencies|add_test|gtest_discover_tests|add_rostest\w*)\b/
@@ -23226,6 +22709,7 @@ run_tests() {
 var catkin = {
   buildDepends: [],
   testDepends: [],
+  keepsObjects: true,
   tests: {
     file: cmakeFile,
     words: /\b(?:catkin_add_\w*(?:gtest|gmock|nosetests)|add_rostest\w*|CATKIN_ENABLE_TESTING|BUILD_TESTING|add_test|gtest_discover_tests|catkin_discover_tests)\b/
@@ -23252,6 +22736,7 @@ run_tests() {
 var cmake = {
   buildDepends: [],
   testDepends: [],
+  keepsObjects: true,
   tests: { file: cmakeFile, words: /\b(?:BUILD_TESTING|add_test|gtest_discover_tests)\b/ },
   script: String.raw`${cmakeScript}
 configure_and_compile() {
@@ -23294,12 +22779,12 @@ var buildTypes = {
 };
 var rulesOf = (type) => buildTypes[type];
 var isBuildType = (name6) => Object.hasOwn(buildTypes, name6);
-var nothing2 = [];
+var nothing = [];
 function impliedNeeds(type, backend) {
-  if (!isBuildType(type)) return { build: nothing2, test: nothing2 };
+  if (!isBuildType(type)) return { build: nothing, test: nothing };
   const { buildDepends, testDepends, backends } = rulesOf(type);
   const name6 = backend?.split(/[.:]/)[0] ?? "";
-  const more = ownIn(backends, name6) ?? nothing2;
+  const more = ownIn(backends, name6) ?? nothing;
   return { build: more.length ? [...buildDepends, ...more] : buildDepends, test: testDepends };
 }
 
@@ -23309,6 +22794,161 @@ init_maps();
 
 // ts-src/plan/cycles.ts
 init_diagnostics();
+
+// ts-src/graph/priority-queue.ts
+var PriorityQueue = class {
+  constructor(before2) {
+    this.before = before2;
+  }
+  items = [];
+  push(item) {
+    const { items } = this;
+    let i = items.length;
+    items.push(item);
+    while (i > 0) {
+      const parent = i - 1 >> 1;
+      const above2 = items[parent];
+      if (above2 === void 0 || !this.before(item, above2)) break;
+      items[i] = above2;
+      i = parent;
+    }
+    items[i] = item;
+  }
+  pop() {
+    const { items } = this;
+    const top = items[0];
+    const last2 = items.pop();
+    if (last2 === void 0 || items.length === 0) return top;
+    let i = 0;
+    for (let at3 = 1; at3 < items.length; at3 = 2 * i + 1) {
+      const left = items[at3];
+      const right = items[at3 + 1];
+      if (left === void 0) break;
+      const second = right !== void 0 && this.before(right, left);
+      const child = second ? right : left;
+      if (!this.before(child, last2)) break;
+      items[i] = child;
+      i = second ? at3 + 1 : at3;
+    }
+    items[i] = last2;
+    return top;
+  }
+};
+
+// ts-src/graph/graph.ts
+function noNode(n) {
+  throw new RangeError(`the graph has no node ${n}`);
+}
+function needsOf2(edges, n) {
+  return edges[n] ?? noNode(n);
+}
+function order(edges) {
+  const missing = Numbers.of(edges, (needs) => needs.length);
+  const dependents = inverse(edges);
+  const ready = new PriorityQueue((a, b) => a < b);
+  for (let n = 0; n < edges.length; n++) if (missing.get(n) === 0) ready.push(n);
+  const result2 = [];
+  for (let n = ready.pop(); n !== void 0; n = ready.pop()) {
+    result2.push(n);
+    for (const d of dependents(n)) if (missing.add(d, -1) === 0) ready.push(d);
+  }
+  const left = [];
+  if (result2.length < edges.length) {
+    for (let n = 0; n < edges.length; n++) if (missing.get(n) > 0) left.push(n);
+  }
+  return { order: result2, left };
+}
+function cycles(edges) {
+  const count3 = edges.length;
+  const index = Numbers.filled(count3, -1);
+  const low = Numbers.filled(count3, 0);
+  const next2 = Numbers.filled(count3, 0);
+  const onStack = Numbers.filled(count3, 0);
+  const stack = [];
+  const found2 = [];
+  let counter = 0;
+  const take2 = (n) => {
+    const set = [];
+    for (let d = stack.pop(); d !== void 0; d = d === n ? void 0 : stack.pop()) {
+      onStack.set(d, 0);
+      set.push(d);
+    }
+    return set;
+  };
+  for (let root = 0; root < count3; root++) {
+    if (index.get(root) !== -1) continue;
+    const path2 = [root];
+    for (let n = root; n !== void 0; n = path2[path2.length - 1]) {
+      if (index.get(n) === -1) {
+        index.set(n, counter);
+        low.set(n, counter++);
+        stack.push(n);
+        onStack.set(n, 1);
+      }
+      const needs = needsOf2(edges, n);
+      const d = needs[next2.get(n)];
+      if (d !== void 0) {
+        next2.add(n, 1);
+        if (index.get(d) === -1) path2.push(d);
+        else if (onStack.get(d) === 1) low.set(n, Math.min(low.get(n), index.get(d)));
+        continue;
+      }
+      path2.pop();
+      const parent = path2[path2.length - 1];
+      if (parent !== void 0) low.set(parent, Math.min(low.get(parent), low.get(n)));
+      if (low.get(n) !== index.get(n)) continue;
+      const set = take2(n).sort((a, b) => a - b);
+      if (set.length > 1 || needs.includes(n)) found2.push({ first: set[0] ?? n, set });
+    }
+  }
+  return found2.sort((a, b) => a.first - b.first).map(({ set }) => set);
+}
+function doubled(builds, runs) {
+  const count3 = builds.length;
+  return [...builds.map((e) => e.map((d) => d + count3)), ...runs.map((e, n) => [n, ...e.map((d) => d + count3)])];
+}
+var packageTrail = (edges, set, count3) => trail(edges, set).map((n) => n % count3).filter((n, i, a) => n !== a[i - 1]);
+function trail(edges, set) {
+  const start3 = Math.min(...set);
+  const inside = new Set(set);
+  const from = /* @__PURE__ */ new Map();
+  let front = [start3];
+  while (front.length) {
+    const next2 = [];
+    for (const n of front) {
+      for (const d of [...needsOf2(edges, n)].sort((a, b) => a - b)) {
+        if (d === start3) {
+          const path2 = [n];
+          for (let at3 = from.get(n); at3 !== void 0; at3 = from.get(at3)) path2.unshift(at3);
+          return [...path2, start3];
+        }
+        if (!inside.has(d) || from.has(d)) continue;
+        from.set(d, n);
+        next2.push(d);
+      }
+    }
+    front = next2;
+  }
+  return [start3];
+}
+function inverse(edges) {
+  const starts = new Int32Array(edges.length + 1);
+  for (const list8 of edges) for (const d of list8) starts[d + 1] = (starts[d + 1] ?? 0) + 1;
+  let count3 = 0;
+  starts.forEach((own3, n) => starts[n] = count3 += own3);
+  const all = new Int32Array(count3);
+  const next2 = starts.slice();
+  edges.forEach((list8, n) => {
+    for (const d of list8) {
+      const place3 = next2[d] ?? 0;
+      all[place3] = n;
+      next2[d] = place3 + 1;
+    }
+  });
+  return (n) => all.subarray(starts[n], starts[n + 1]);
+}
+
+// ts-src/plan/cycles.ts
 var fault2 = (node2, d) => void (node2.faults ??= []).push(d);
 var essentialTag = "every package of ROS 2 needs it";
 function localNumbers(local2, lists) {
@@ -23466,7 +23106,7 @@ var Cycles = class {
   /** Test edges without those that close a cycle. Tests run after the builds, so no build waits for them. */
   withoutTestCycles(built, tested) {
     const count3 = this.nodes.length;
-    const kept4 = tested.map((e) => [...e]);
+    const kept3 = tested.map((e) => [...e]);
     const set = new Int32Array(built.length).fill(-1);
     cycles([...built.slice(0, count3).map((e, i) => [...e, ...tested[i] ?? []]), ...built.slice(count3)]).forEach(
       (c, i) => c.forEach((n) => set[n] = i)
@@ -23475,7 +23115,7 @@ var Cycles = class {
       for (const to of list8) {
         if (set[i] === -1 || set[i] !== set[to]) continue;
         const [a, b] = [this.node(i).number, this.node(to).number];
-        kept4[i] = (kept4[i] ?? []).filter((d) => d !== to);
+        kept3[i] = (kept3[i] ?? []).filter((d) => d !== to);
         if (this.node(i).build.includes(b) || this.node(i).run.includes(b)) continue;
         const [name6, other] = [this.name(i), this.name(to)];
         const { tag, line: line2 } = edgeOf(this.evaluated, a, b, forTest);
@@ -23488,7 +23128,7 @@ var Cycles = class {
         );
       }
     });
-    return kept4;
+    return kept3;
   }
 };
 function leaveOut(node2, number7) {
@@ -23612,9 +23252,9 @@ function ordered(evaluated, nodes, diagnostics) {
   const reach3 = new Cycles(evaluated, nodes, local2, diagnostics);
   const needed2 = nodes.map((n) => within(n.build, n.run));
   const built = order(needed2).left.length ? reach3.breakCycles() : needed2;
-  const kept4 = reach3.withoutTestCycles(built, tested);
+  const kept3 = reach3.withoutTestCycles(built, tested);
   const usable3 = together(nodes.map((n) => within(n.build, n.run)));
-  return order(withTests(usable3, kept4)).order.map((i) => at(nodes, i));
+  return order(withTests(usable3, kept3)).order.map((i) => at(nodes, i));
 }
 function together(needed2) {
   const set = /* @__PURE__ */ new Map();
@@ -23630,10 +23270,10 @@ function together(needed2) {
   });
 }
 function withTests(edges, tests) {
-  const all = edges.map((list8, n) => [...list8, ...needsOf(tests, n)]);
+  const all = edges.map((list8, n) => [...list8, ...needsOf2(tests, n)]);
   const set = new Int32Array(all.length).fill(-1);
   cycles(all).forEach((members2, i) => members2.forEach((n) => set[n] = i));
-  return edges.map((list8, n) => [...list8, ...needsOf(tests, n).filter((d) => set[d] === -1 || set[d] !== set[n])]);
+  return edges.map((list8, n) => [...list8, ...needsOf2(tests, n).filter((d) => set[d] === -1 || set[d] !== set[n])]);
 }
 function testCycles(evaluated) {
   const nodes = evaluated.inside.map((inside, number7) => ({
@@ -23652,7 +23292,7 @@ function testCycles(evaluated) {
   );
   const acyclic = reach3.breakCycles();
   const tested = nodes.map((n) => n.test);
-  const sets = cycles(acyclic.map((list8, n) => n < count3 ? [...list8, ...needsOf(tested, n)] : list8));
+  const sets = cycles(acyclic.map((list8, n) => n < count3 ? [...list8, ...needsOf2(tested, n)] : list8));
   const plain5 = doubled(
     nodes.map((n) => n.build),
     nodes.map((n) => n.run)
@@ -23661,7 +23301,7 @@ function testCycles(evaluated) {
     const members2 = new Set(set);
     const packages = [...new Set(set.map((n) => n % count3))].sort((a, b) => a - b);
     for (const from of set) {
-      for (const to of from < count3 ? needsOf(tested, from) : []) {
+      for (const to of from < count3 ? needsOf2(tested, from) : []) {
         const back = members2.has(to) ? shortest(plain5, to, from) : void 0;
         if (back) return { packages, trail: [from, ...back.map((n) => n % count3)].filter((n, i, a) => n !== a[i - 1]) };
       }
@@ -23678,7 +23318,7 @@ function shortest(edges, from, to) {
       for (let above2 = n; above2 !== from; path2.unshift(above2)) above2 = entry(before2, above2);
       return path2;
     }
-    for (const d of needsOf(edges, n)) {
+    for (const d of needsOf2(edges, n)) {
       if (before2.has(d)) continue;
       before2.set(d, n);
       queue.push(d);
@@ -23691,6 +23331,77 @@ function shortest(edges, from, to) {
 init_diagnostics();
 init_names();
 init_system_files();
+
+// ts-src/plan/versions.ts
+function compareDebianVersions(a, b) {
+  const [ea, ua, ra] = split(a);
+  const [eb, ub, rb] = split(b);
+  return ea - eb || compareParts2(ua, ub) || compareParts2(ra, rb);
+}
+function split(version3) {
+  const colon = version3.indexOf(":");
+  const rest2 = version3.slice(colon + 1);
+  const dash = rest2.lastIndexOf("-");
+  return [
+    colon < 0 ? 0 : Number(version3.slice(0, colon)),
+    dash < 0 ? rest2 : rest2.slice(0, dash),
+    dash < 0 ? "0" : rest2.slice(dash + 1)
+  ];
+}
+var digitsAt = (text8, from) => /^[0-9]*/.exec(text8.slice(from))?.[0] ?? "";
+function compareParts2(a, b) {
+  const order3 = (c) => {
+    if (c === void 0 || /[0-9]/.test(c)) return 0;
+    if (c === "~") return -1;
+    return /[A-Za-z]/.test(c) ? c.charCodeAt(0) : c.charCodeAt(0) + 256;
+  };
+  const isNoDigit = (c) => c !== void 0 && !/[0-9]/.test(c);
+  let i = 0;
+  let j = 0;
+  while (i < a.length || j < b.length) {
+    while (isNoDigit(a[i]) || isNoDigit(b[j])) {
+      const d = order3(a[i]) - order3(b[j]);
+      if (d) return d;
+      i++;
+      j++;
+    }
+    const [na, nb] = [digitsAt(a, i), digitsAt(b, j)];
+    const [da, db] = [na.replace(/^0+/, ""), nb.replace(/^0+/, "")];
+    if (da.length !== db.length) return da.length - db.length;
+    if (da !== db) return da < db ? -1 : 1;
+    i += na.length;
+    j += nb.length;
+  }
+  return 0;
+}
+var stampIn2 = /^(.*\.)(\d{8})\.(\d{6})$/;
+function versionAbove(version3, stamp, highest3) {
+  const epochOf = (v) => Number(/^(\d+):/.exec(v)?.[1] ?? 0);
+  const plain5 = version3.replace(/^\d+:/, "");
+  const head = stampIn2.exec(plain5)?.[1] ?? `${plain5}.`;
+  const of = (epoch2, at3) => `${epoch2 ? `${epoch2}:` : ""}${head}${at3.slice(0, 8)}.${at3.slice(8).padEnd(6, "0")}`;
+  const epoch = Math.max(epochOf(version3), epochOf(highest3));
+  const [, , day7 = "", time2 = ""] = stampIn2.exec(highest3) ?? [];
+  const lastStamp = day7 + time2;
+  const candidates = [
+    of(epoch, stamp),
+    ...lastStamp ? [of(epoch, String(BigInt(lastStamp) + 1n))] : [],
+    of(epoch + 1, stamp)
+  ];
+  return candidates.find((c) => compareDebianVersions(c, highest3) > 0) ?? of(epoch + 1, stamp);
+}
+function compareReleases(a, b) {
+  if (!/^\d+(\.\d+)*$/.test(a) || !/^\d+(\.\d+)*$/.test(b)) return void 0;
+  const x = a.split(".").map(Number);
+  const y = b.split(".").map(Number);
+  for (let i = 0; i < Math.max(x.length, y.length); i++) {
+    const d = (x[i] ?? 0) - (y[i] ?? 0);
+    if (d) return d;
+  }
+  return 0;
+}
+
+// ts-src/plan/relations.ts
 var operators2 = [
   ["lt", "<<"],
   ["lte", "<="],
@@ -24099,12 +23810,12 @@ var ScopePlanner = class {
   }
   /** The selected part of a plan with its dependencies; the rest is removed. */
   narrowed(nodes, chosen) {
-    const kept4 = /* @__PURE__ */ new Set();
+    const kept3 = /* @__PURE__ */ new Set();
     const queue = [];
     const keep2 = (node2, why) => {
-      if (kept4.has(node2)) return;
+      if (kept3.has(node2)) return;
       node2.planned.why = why;
-      kept4.add(node2);
+      kept3.add(node2);
       queue.push(node2);
     };
     let next2 = 0;
@@ -24125,8 +23836,8 @@ var ScopePlanner = class {
       for (const other of n.docs.flatMap((d) => this.nodes[d] ?? [])) keep2(other, forTests(n.planned.name));
       follow(forTests);
     }
-    nodes.forEach((n) => kept4.has(n) || (this.nodes[n.number] = void 0));
-    return nodes.filter((n) => kept4.has(n));
+    nodes.forEach((n) => kept3.has(n) || (this.nodes[n.number] = void 0));
+    return nodes.filter((n) => kept3.has(n));
   }
   newNode(number7, why) {
     const p = packageAt(this.evaluated, number7);
@@ -24239,6 +23950,60 @@ function buildTypeHint(written3) {
   return `supported: ${Object.keys(buildTypes).join(", ")}; if the platform provides it, set \`system\` in package_settings`;
 }
 
+// ts-src/plan/settings.ts
+init_diagnostics();
+var nothing2 = Object.freeze({});
+function settingsFinder(distro) {
+  const entries2 = Object.entries(distro.package_settings).map(([pattern, settings3]) => ({
+    pattern,
+    settings: settings3,
+    matches: matcher([pattern])
+  }));
+  if (!entries2.length) return Object.assign(() => nothing2, { any: false });
+  const known3 = /* @__PURE__ */ new Map();
+  return Object.assign(
+    (name6) => {
+      let found2 = known3.get(name6);
+      if (!found2) {
+        const matching = entries2.filter((e) => e.matches(name6)).sort((a, b) => Number(a.pattern === name6) - Number(b.pattern === name6) || compare(a.pattern, b.pattern));
+        known3.set(
+          name6,
+          found2 = matching.reduce(
+            (all, { settings: s }) => ({
+              ...all,
+              ...s,
+              cmake_args: [...all.cmake_args ?? [], ...s.cmake_args],
+              patches: [...all.patches ?? [], ...s.patches],
+              environment: { ...all.environment, ...s.environment },
+              build_depends: [...all.build_depends ?? [], ...s.build_depends],
+              depends: [...all.depends ?? [], ...s.depends],
+              external_libraries: [...all.external_libraries ?? [], ...s.external_libraries],
+              limits: { ...all.limits, ...s.limits },
+              system_files: [...all.system_files ?? [], ...s.system_files],
+              declared_system_files: all.declared_system_files === true || s.declared_system_files
+            }),
+            nothing2
+          )
+        );
+      }
+      return found2;
+    },
+    { any: true }
+  );
+}
+function documentationSettings({ docs: docs2, organization }, name6) {
+  const of = (table3) => {
+    const pattern = Object.hasOwn(table3, name6) ? name6 : Object.keys(table3).find((p) => matcher([p])(name6));
+    return pattern === void 0 ? void 0 : table3[pattern];
+  };
+  const [warnings, coverage] = [of(docs2.warnings), of(docs2.coverage)];
+  return {
+    organization,
+    ...warnings === void 0 ? {} : { warnings },
+    ...coverage === void 0 ? {} : { coverage }
+  };
+}
+
 // ts-src/plan/plan.ts
 function makePlan(input) {
   const diagnostics = [];
@@ -24324,13 +24089,6 @@ function nearNames(known3) {
   };
 }
 
-// ts-src/read/folders.ts
-init_cut();
-init_lists();
-var import_node_fs18 = require("node:fs");
-var import_node_path24 = require("node:path");
-init_diagnostics();
-
 // ts-src/read/git/git.ts
 var import_node_path21 = require("node:path");
 init_urls();
@@ -24411,7 +24169,7 @@ function anonymous(env2) {
   const hidden = Object.fromEntries(
     Object.keys(env2).flatMap((name6) => Object.hasOwn(left, name6) ? [] : [[name6, void 0]])
   );
-  const kept4 = Array.from({ length: Number(env2.GIT_CONFIG_COUNT ?? 0) || 0 }, (_, i) => [
+  const kept3 = Array.from({ length: Number(env2.GIT_CONFIG_COUNT ?? 0) || 0 }, (_, i) => [
     env2[`GIT_CONFIG_KEY_${i}`] ?? "",
     env2[`GIT_CONFIG_VALUE_${i}`] ?? ""
   ]).filter(([key]) => key !== "" && !/^(credential|url)\.|extraheader$|cookiefile$/i.test(key));
@@ -24420,7 +24178,7 @@ function anonymous(env2) {
     ["core.askPass", ""],
     ["http.extraHeader", ""],
     ["http.cookieFile", ""],
-    ...kept4
+    ...kept3
   ];
   return {
     ...hidden,
@@ -24732,19 +24490,19 @@ async function checkoutRef(folder2, ref2, state) {
         hint: "name a branch, a tag or a commit; in a shallow clone, fetch it first"
       })
     );
-  const kept4 = (0, import_node_path18.join)(state, "refs", commit2);
-  if (!exists(kept4)) {
+  const kept3 = (0, import_node_path18.join)(state, "refs", commit2);
+  if (!exists(kept3)) {
     makeFolder((0, import_node_path18.join)(state, "refs"));
-    const temporary2 = temporaryBeside(kept4);
+    const temporary2 = temporaryBeside(kept3);
     const out = await checkout({ gitDir }, commit2, temporary2);
     if (!out.ok) return out;
     try {
-      (0, import_node_fs15.renameSync)(temporary2, kept4);
+      (0, import_node_fs15.renameSync)(temporary2, kept3);
     } catch {
       (0, import_node_fs15.rmSync)(temporary2, { recursive: true, force: true });
     }
-  } else noteUse(kept4);
-  return good({ folder: kept4, top, commit: commit2 });
+  } else noteUse(kept3);
+  return good({ folder: kept3, top, commit: commit2 });
 }
 
 // ts-src/read/git/content.ts
@@ -25369,8 +25127,203 @@ function listed(names4, one, many) {
 // ts-src/read/git/git.ts
 var absoluteUrl = (url2, root) => /^[a-z+]+:\/\//.test(url2) || isScpLike(url2) || (0, import_node_path21.isAbsolute)(url2) ? url2 : (0, import_node_path21.resolve)(root, url2);
 
-// ts-src/read/manifest/manifest.ts
+// ts-src/read/distribution.ts
+var import_node_path30 = require("node:path");
+init_diagnostics();
+
+// ts-src/model/rosdistro.ts
+var whereOf = ({ name: name6, file: file3, line: line2 }) => `'${name6}' (${line2 === void 0 ? file3 : `${file3}:${line2}`})`;
+var isArchive = (entry2) => (entry2.type === "tar" || entry2.type === "zip") && entry2.sha256 !== void 0;
+
+// ts-src/read/distribution.ts
+init_lists();
+init_maps();
+init_process();
+
+// ts-src/read/entries.ts
+init_maps();
+var import_node_path25 = require("node:path");
+init_diagnostics();
+init_files();
+
+// ts-src/read/parse-cache.ts
+init_maps();
+var import_node_fs18 = require("node:fs");
 var import_node_path22 = require("node:path");
+init_files();
+
+// ts-src/io/deferred.ts
+var pending = [];
+function defer(work2) {
+  pending.push(work2);
+}
+function finishDeferred() {
+  for (const work2 of pending.splice(0)) {
+    try {
+      work2();
+    } catch {
+    }
+  }
+}
+
+// ts-src/read/parse-cache.ts
+init_digest();
+function editionOf() {
+  try {
+    return `${"0.1.0"} ${sha256((0, import_node_fs18.readFileSync)(process.argv[1] ?? ""), "base64")}`;
+  } catch {
+    return "0.1.0";
+  }
+}
+var edition;
+var digestLength = 27;
+var lengthLength = 9;
+var headLength = digestLength + lengthLength;
+var digest = (text8) => sha256(text8, "base64").slice(0, digestLength);
+var json = { write: (value2) => JSON.stringify(value2), read: (text8) => JSON.parse(text8) };
+var ParseCache = class {
+  /**
+   * `file` is written at the program's end, if there are new values. Nothing is cached while there is no state folder,
+   * because a clone for a single plan would only lose time.
+   */
+  constructor(state, name6, form = json) {
+    this.state = state;
+    this.form = form;
+    this.file = (0, import_node_path22.join)(state, "parsed", name6);
+    const text8 = readIf(this.file, "latin1") ?? "";
+    edition ??= editionOf();
+    if (text8.startsWith(`${edition}
+`)) {
+      this.whole = text8.endsWith("\n");
+      for (let at3 = edition.length + 1, end2 = text8.indexOf("\n", at3); end2 >= 0; at3 = end2 + 1, end2 = text8.indexOf("\n", at3))
+        this.lines.set(text8.slice(at3, at3 + digestLength), text8.slice(at3, end2));
+    }
+    defer(() => this.keep());
+  }
+  lines = /* @__PURE__ */ new Map();
+  used = /* @__PURE__ */ new Set();
+  added = [];
+  file;
+  /** The file exists, has this format and ends properly, so it can be appended to. */
+  whole = false;
+  /** The cached value of a text. Computes no digest if the cache is empty. */
+  get(text8) {
+    if (!this.lines.size) return void 0;
+    const key = digest(text8);
+    const line2 = this.lines.get(key);
+    if (line2 === void 0) return void 0;
+    try {
+      if (Number(line2.slice(digestLength, headLength)) !== line2.length - headLength) return void 0;
+      const value2 = this.form.read(line2.slice(headLength));
+      this.used.add(key);
+      return value2;
+    } catch {
+      return void 0;
+    }
+  }
+  /** Caches a value. `value` is called at the program's end, and only if the cache can be written. */
+  put(text8, value2) {
+    this.added.push({ text: text8, value: value2 });
+  }
+  /** Writes new values. If half of the file was not used, unused values are removed. */
+  keep() {
+    if (!this.added.length || !(0, import_node_fs18.existsSync)(this.state)) return;
+    const added = this.added.map(({ text: text8, value: value2 }) => {
+      const written3 = ascii(this.form.write(value2()));
+      return `${digest(text8)}${String(written3.length).padStart(lengthLength)}${written3}
+`;
+    }).join("");
+    if (this.whole && this.lines.size <= 2 * this.used.size) (0, import_node_fs18.appendFileSync)(this.file, added, "latin1");
+    else
+      writeWhole(
+        this.file,
+        Buffer.from(
+          `${edition}
+${[...this.used].map((key) => `${entry(this.lines, key)}
+`).join("")}${added}`,
+          "latin1"
+        ),
+        { sync: false }
+      );
+  }
+};
+var ascii = (text8) => text8.replace(/[^\0-\x7f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+
+// ts-src/read/repos-file.ts
+init_diagnostics();
+init_names();
+init_source_entry();
+init_yaml();
+function formHint(value2) {
+  if (Array.isArray(value2)) return "this is a list, as of .rosinstall: `vcs import` and `vcs export` write the map";
+  const near = nearest("repositories", Object.keys(asMap(value2) ?? {}));
+  if (near === "repositories") return "indent its entries below it";
+  return near === void 0 ? "write `repositories:` in the first line, and indent the entries below it" : `write 'repositories' for '${near}'`;
+}
+function parseRepos(text8, file3) {
+  const parsed2 = parseYaml(text8, file3, { whenEmpty: "write `repositories:` and its entries" });
+  if (!parsed2.ok) return parsed2;
+  const locator = new Locator(text8);
+  const top = asMap(parsed2.value);
+  const root = top && Object.hasOwn(top, "repositories") && top.repositories === null ? {} : asMap(top?.repositories);
+  if (!root)
+    return bad(
+      error("repos-invalid", "a .repos file must have a map 'repositories'", {
+        file: file3,
+        line: 1,
+        hint: formHint(parsed2.value)
+      })
+    );
+  const diagnostics = [];
+  for (const key of Object.keys(top ?? {}))
+    if (key !== "repositories")
+      diagnostics.push(
+        warning("repos-invalid", `unknown key '${key}' is ignored`, {
+          file: file3,
+          line: locator.line([key]),
+          hint: "list each file in `repos` of distro.yaml"
+        })
+      );
+  const repositories = [];
+  for (const [written3, raw] of Object.entries(root)) {
+    const path2 = written3.replace(/^(\.\/)+/, "").replace(/\/+$/, "");
+    const fault4 = (message, key, hint) => void diagnostics.push(
+      error("repos-invalid", `'${path2.length > 60 ? `${path2.slice(0, 60)}\u2026` : path2}': ${message}`, {
+        file: file3,
+        line: locator.line(key ? ["repositories", written3, key] : ["repositories", written3]),
+        hint
+      })
+    );
+    const entry2 = asMap(raw);
+    if (path2.length > longestName) fault4(`the path is longer than ${longestName} letters`);
+    else if (!/^[A-Za-z0-9][A-Za-z0-9._+-]*(\/[A-Za-z0-9][A-Za-z0-9._+-]*)*$/.test(path2))
+      fault4("the path is not allowed", void 0, 'letters, digits, ".", "_", "+", "-" and "/"');
+    else if (!entry2) fault4("must be a map");
+    else {
+      diagnostics.push(...misspeltKeys(entry2, (key) => ({ file: file3, line: locator.line(["repositories", written3, key]) })));
+      const source2 = sourceEntry(entry2, fault4, () => locator.scalar(["repositories", written3, "version"]));
+      const repository2 = new LocatedRepository(path2, file3, () => locator.line(["repositories", written3]));
+      if (source2) {
+        repository2.source = source2;
+        repositories.push(repository2);
+      }
+    }
+  }
+  return good(repositories, diagnostics);
+}
+
+// ts-src/read/rosdistro-cache.ts
+init_lists();
+var import_node_fs19 = require("node:fs");
+var import_node_path24 = require("node:path");
+var import_node_zlib4 = require("node:zlib");
+init_diagnostics();
+init_digest();
+init_files();
+init_utf8();
+
+// ts-src/read/manifest/manifest.ts
+var import_node_path23 = require("node:path");
 init_utf8();
 init_diagnostics();
 
@@ -25925,7 +25878,7 @@ function checkPrefixes(name6, attributes, scopes, fail) {
 // ts-src/read/manifest/manifest.ts
 var largestManifest = 4 << 20;
 var formats = { 1: 1, 2: 2, 3: 3 };
-var nameDespiteErrors = (text8, folder2) => /<name>\s*([\w-]{1,200})\s*<\/name>/.exec(text8)?.[1] ?? (0, import_node_path22.basename)(folder2);
+var nameDespiteErrors = (text8, folder2) => /<name>\s*([\w-]{1,200})\s*<\/name>/.exec(text8)?.[1] ?? (0, import_node_path23.basename)(folder2);
 function parseManifest(text8, file3) {
   const parsed2 = parseXml2(text8, file3);
   if (!parsed2.ok) return parsed2;
@@ -25971,377 +25924,6 @@ function parseXml2(source2, file3) {
   const read3 = readTree(text8);
   return read3.root ? good(read3.root) : bad(error("manifest-xml", `not well-formed XML: ${read3.message}`, { file: file3, line: read3.line }));
 }
-
-// ts-src/read/packages.ts
-init_maps();
-init_lists();
-var import_node_path23 = require("node:path");
-init_files();
-
-// ts-src/read/pyproject.ts
-function backendOf(pyproject) {
-  if (pyproject === void 0) return {};
-  const table3 = /^[ \t]*\[[ \t]*build-system[ \t]*\][ \t]*(?:#.*)?$([^]*?)(?=^[ \t]*\[|(?![^]))/m.exec(pyproject)?.[1] ?? "";
-  const backend = /^[ \t]*build-backend[ \t]*=[ \t]*(?:"([\w.:]+)"|'([\w.:]+)')/m.exec(table3);
-  return { buildBackend: backend?.[1] ?? backend?.[2] ?? "setuptools.build_meta" };
-}
-
-// ts-src/read/packages.ts
-var ignoreMarkers = /* @__PURE__ */ new Set(["CATKIN_IGNORE", "AMENT_IGNORE", "COLCON_IGNORE"]);
-var mostPackages = 1e4;
-var memory2 = (state, commit2) => (0, import_node_path23.join)(state, "manifests", `${commit2}.json`);
-function textOf2(state, commit2) {
-  const remembered4 = readJson(memory2(state, commit2));
-  return remembered4?.schema === 2 && Array.isArray(remembered4.packages) ? remembered4 : void 0;
-}
-var remembers = (state, commit2) => textOf2(state, commit2) !== void 0;
-function recall(state, commit2, name6) {
-  const remembered4 = textOf2(state, commit2);
-  return remembered4 && parsePackages(name6, remembered4);
-}
-async function readPackages(state, name6, snapshot2, url2, reporter2) {
-  const listed5 = await listTree({ ...snapshot2, where: url2 });
-  if (!listed5.ok) return listed5;
-  const trees = /* @__PURE__ */ new Map([["", snapshot2.tree]]);
-  const found2 = [];
-  const pyprojects = /* @__PURE__ */ new Map();
-  const setups = /* @__PURE__ */ new Set();
-  const ignored = /* @__PURE__ */ new Set();
-  for (const { type, object: object3, path: path2 } of listed5.value) {
-    const folder2 = path2.includes("/") ? path2.slice(0, path2.lastIndexOf("/")) : "";
-    const base = path2.slice(folder2 ? folder2.length + 1 : 0);
-    if (type === "tree") trees.set(path2, object3);
-    else if (base === "package.xml") found2.push({ path: folder2, blob: object3 });
-    else if (base === "pyproject.toml") pyprojects.set(folder2, object3);
-    else if (base === "setup.py") setups.add(folder2);
-    else if (ignoreMarkers.has(base)) ignored.add(folder2);
-  }
-  const above2 = (path2) => path2.split("/").map((_, i, parts2) => parts2.slice(0, i).join("/"));
-  const roots = new Set(found2.map((f) => f.path));
-  const kept4 = found2.filter(({ path: path2 }) => {
-    const parents = path2 === "" ? [] : above2(path2);
-    return !ignored.has(path2) && !parents.some((p) => ignored.has(p) || roots.has(p)) && !path2.split("/").some((part) => part.startsWith("."));
-  });
-  if (kept4.length > mostPackages) return tooLarge(url2, `${mostPackages} packages`);
-  const python = kept4.flatMap(({ path: path2 }) => {
-    const blob = setups.has(path2) ? void 0 : pyprojects.get(path2);
-    return blob === void 0 ? [] : [{ path: path2, blob }];
-  });
-  const blobs = await readFiles(
-    snapshot2,
-    url2,
-    [...kept4, ...python].map((k) => k.blob),
-    reporter2
-  );
-  if (!blobs.ok) return blobs;
-  const pyprojectOf = new Map(python.map((k, i) => [k.path, at(blobs.value, kept4.length + i)]));
-  const text8 = {
-    schema: 2,
-    commit: snapshot2.commit,
-    tree: snapshot2.tree,
-    packages: kept4.map((k, i) => {
-      const pyproject = pyprojectOf.get(k.path);
-      const text9 = { path: k.path, tree: entry(trees, k.path), xml: at(blobs.value, i) };
-      return pyproject === void 0 ? text9 : { ...text9, pyproject };
-    })
-  };
-  writeWhole(memory2(state, snapshot2.commit), JSON.stringify(text8));
-  return parsePackages(name6, text8);
-}
-function parsePackages(repository2, text8) {
-  const diagnostics = [];
-  const packages = [];
-  const broken = [];
-  for (const { path: path2, tree, xml, pyproject } of text8.packages) {
-    const file3 = `${repository2}/${path2 ? `${path2}/` : ""}package.xml`;
-    const read3 = parseManifest(xml, file3);
-    diagnostics.push(...read3.diagnostics);
-    if (read3.ok) packages.push({ path: path2, tree, file: file3, manifest: read3.value, ...backendOf(pyproject) });
-    else broken.push(nameDespiteErrors(xml, path2 || repository2));
-  }
-  return { ok: true, value: { commit: text8.commit, packages, broken }, diagnostics };
-}
-
-// ts-src/read/folders.ts
-init_faults();
-var maximumDepth3 = 100;
-function readFolder(root, folder2, lost3) {
-  const diagnostics = [];
-  const packages = [];
-  const stack = [{ path: "", depth: 0 }];
-  for (let at3 = stack.pop(); at3; at3 = stack.pop()) {
-    const { path: path2, depth: depth2 } = at3;
-    let entries2;
-    try {
-      entries2 = (0, import_node_fs18.readdirSync)((0, import_node_path24.join)(root, folder2, path2), { withFileTypes: true });
-    } catch (e) {
-      if (depth2 === 0)
-        return bad(
-          codeOf(e) === "ENOENT" ? error("file-missing", `there is no folder ${folder2}`, { hint: "folders are relative to distro.yaml" }) : error("file-missing", `the folder ${folder2} can't be read`, { hint: messageOf(e) })
-        );
-      diagnostics.push(
-        warning("file-missing", `${(0, import_node_path24.join)(folder2, path2)} can't be read: packages in it are not found`, {
-          hint: messageOf(e)
-        })
-      );
-      continue;
-    }
-    if (entries2.some((e) => ignoreMarkers.has(e.name))) continue;
-    for (const e of entries2)
-      if (e.isSymbolicLink()) linkTold((0, import_node_path24.join)(root, folder2, path2), (0, import_node_path24.join)(folder2, path2), e.name, diagnostics);
-      else if (e.name === "package.xml" && !e.isFile()) diagnostics.push(noManifest((0, import_node_path24.join)(folder2, path2, e.name)));
-    if (entries2.some((e) => e.name === "package.xml" && e.isFile())) {
-      const file3 = (0, import_node_path24.join)(folder2, path2, "package.xml");
-      const text8 = readStart((0, import_node_path24.join)(root, file3), largestManifest + 1);
-      const read3 = parseManifest(text8, file3);
-      for (const d of read3.diagnostics) diagnostics.push(d);
-      const has2 = (name6) => entries2.some((e) => e.name === name6 && e.isFile());
-      const python = has2("pyproject.toml") && !has2("setup.py");
-      const backend = python ? backendOf(readStart((0, import_node_path24.join)(root, folder2, path2, "pyproject.toml"), largestManifest)) : {};
-      if (read3.ok)
-        packages.push({ repository: repositoryName(path2, folder2), path: path2, file: file3, manifest: read3.value, ...backend });
-      else lost3?.(nameDespiteErrors(text8, path2 || folder2));
-      continue;
-    }
-    if (depth2 < maximumDepth3) {
-      for (const e of entries2)
-        if (e.isDirectory() && !e.name.startsWith("."))
-          stack.push({ path: path2 ? `${path2}/${e.name}` : e.name, depth: depth2 + 1 });
-    }
-  }
-  return diagnostics.some(isError) && !packages.length ? { ok: false, diagnostics } : good(
-    packages.sort((a, b) => a.path < b.path ? -1 : 1),
-    diagnostics
-  );
-}
-var noManifest = (file3) => error("file-missing", `${file3} is not a file: its package is not found`, {
-  hint: "replace it with a manifest, or remove it; to ignore the folder, put a file COLCON_IGNORE there"
-});
-function linkTold(at3, shown5, name6, diagnostics) {
-  const manifest = name6 === "package.xml" ? name6 : (0, import_node_path24.join)(name6, "package.xml");
-  if (!(0, import_node_fs18.existsSync)((0, import_node_path24.join)(at3, manifest))) {
-    if (name6 === manifest) diagnostics.push(noManifest((0, import_node_path24.join)(shown5, name6)));
-    return;
-  }
-  diagnostics.push(
-    warning("folder-link", `${(0, import_node_path24.join)(shown5, name6)} is a symbolic link: the package it points to is not found`, {
-      hint: "add the target of the link to 'folders' in distro.yaml, or replace the link with a copy"
-    })
-  );
-}
-var repositoryName = (path2, folder2) => (before(path2, "/") || afterLast(folder2, "/")).replace(/[^A-Za-z0-9._+-]/g, "_");
-async function pinFolder(sources, state) {
-  const folder2 = first(sources).url;
-  const snapshot2 = await snapshotFolder(folder2, state);
-  if (!snapshot2.ok) return snapshot2;
-  const asked2 = await git(["rev-parse", ...sources.map((s) => `${snapshot2.value.tree}:${s.path}`)], {
-    gitDir: snapshot2.value.gitDir
-  });
-  const trees = asked2.stdout.trim().split("\n");
-  if (asked2.code !== 0 || trees.length !== sources.length)
-    return bad(
-      error(
-        "source-folder",
-        `packages of ${folder2} are left out by its .gitignore: ${asked2.stderr.trim().split("\n")[0]}`
-      )
-    );
-  return good(sources.map((s, i) => ({ ...s, commit: snapshot2.value.commit, tree: at(trees, i) })));
-}
-
-// ts-src/read/distribution.ts
-var import_node_path30 = require("node:path");
-init_diagnostics();
-
-// ts-src/model/rosdistro.ts
-var whereOf = ({ name: name6, file: file3, line: line2 }) => `'${name6}' (${line2 === void 0 ? file3 : `${file3}:${line2}`})`;
-var isArchive = (entry2) => (entry2.type === "tar" || entry2.type === "zip") && entry2.sha256 !== void 0;
-
-// ts-src/read/distribution.ts
-init_lists();
-init_maps();
-init_process();
-
-// ts-src/read/entries.ts
-init_maps();
-var import_node_path27 = require("node:path");
-init_diagnostics();
-init_files();
-
-// ts-src/read/parse-cache.ts
-init_maps();
-var import_node_fs19 = require("node:fs");
-var import_node_path25 = require("node:path");
-init_files();
-
-// ts-src/io/deferred.ts
-var pending = [];
-function defer(work2) {
-  pending.push(work2);
-}
-function finishDeferred() {
-  for (const work2 of pending.splice(0)) {
-    try {
-      work2();
-    } catch {
-    }
-  }
-}
-
-// ts-src/read/parse-cache.ts
-init_digest();
-function editionOf() {
-  try {
-    return `${"0.1.0"} ${sha256((0, import_node_fs19.readFileSync)(process.argv[1] ?? ""), "base64")}`;
-  } catch {
-    return "0.1.0";
-  }
-}
-var edition;
-var digestLength = 27;
-var lengthLength = 9;
-var headLength = digestLength + lengthLength;
-var digest = (text8) => sha256(text8, "base64").slice(0, digestLength);
-var json = { write: (value2) => JSON.stringify(value2), read: (text8) => JSON.parse(text8) };
-var ParseCache = class {
-  /**
-   * `file` is written at the program's end, if there are new values. Nothing is cached while there is no state folder,
-   * because a clone for a single plan would only lose time.
-   */
-  constructor(state, name6, form = json) {
-    this.state = state;
-    this.form = form;
-    this.file = (0, import_node_path25.join)(state, "parsed", name6);
-    const text8 = readIf(this.file, "latin1") ?? "";
-    edition ??= editionOf();
-    if (text8.startsWith(`${edition}
-`)) {
-      this.whole = text8.endsWith("\n");
-      for (let at3 = edition.length + 1, end2 = text8.indexOf("\n", at3); end2 >= 0; at3 = end2 + 1, end2 = text8.indexOf("\n", at3))
-        this.lines.set(text8.slice(at3, at3 + digestLength), text8.slice(at3, end2));
-    }
-    defer(() => this.keep());
-  }
-  lines = /* @__PURE__ */ new Map();
-  used = /* @__PURE__ */ new Set();
-  added = [];
-  file;
-  /** The file exists, has this format and ends properly, so it can be appended to. */
-  whole = false;
-  /** The cached value of a text. Computes no digest if the cache is empty. */
-  get(text8) {
-    if (!this.lines.size) return void 0;
-    const key = digest(text8);
-    const line2 = this.lines.get(key);
-    if (line2 === void 0) return void 0;
-    try {
-      if (Number(line2.slice(digestLength, headLength)) !== line2.length - headLength) return void 0;
-      const value2 = this.form.read(line2.slice(headLength));
-      this.used.add(key);
-      return value2;
-    } catch {
-      return void 0;
-    }
-  }
-  /** Caches a value. `value` is called at the program's end, and only if the cache can be written. */
-  put(text8, value2) {
-    this.added.push({ text: text8, value: value2 });
-  }
-  /** Writes new values. If half of the file was not used, unused values are removed. */
-  keep() {
-    if (!this.added.length || !(0, import_node_fs19.existsSync)(this.state)) return;
-    const added = this.added.map(({ text: text8, value: value2 }) => {
-      const written3 = ascii(this.form.write(value2()));
-      return `${digest(text8)}${String(written3.length).padStart(lengthLength)}${written3}
-`;
-    }).join("");
-    if (this.whole && this.lines.size <= 2 * this.used.size) (0, import_node_fs19.appendFileSync)(this.file, added, "latin1");
-    else
-      writeWhole(
-        this.file,
-        Buffer.from(
-          `${edition}
-${[...this.used].map((key) => `${entry(this.lines, key)}
-`).join("")}${added}`,
-          "latin1"
-        ),
-        { sync: false }
-      );
-  }
-};
-var ascii = (text8) => text8.replace(/[^\0-\x7f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
-
-// ts-src/read/repos-file.ts
-init_diagnostics();
-init_names();
-init_source_entry();
-init_yaml();
-function formHint(value2) {
-  if (Array.isArray(value2)) return "this is a list, as of .rosinstall: `vcs import` and `vcs export` write the map";
-  const near = nearest("repositories", Object.keys(asMap(value2) ?? {}));
-  if (near === "repositories") return "indent its entries below it";
-  return near === void 0 ? "write `repositories:` in the first line, and indent the entries below it" : `write 'repositories' for '${near}'`;
-}
-function parseRepos(text8, file3) {
-  const parsed2 = parseYaml(text8, file3, { whenEmpty: "write `repositories:` and its entries" });
-  if (!parsed2.ok) return parsed2;
-  const locator = new Locator(text8);
-  const top = asMap(parsed2.value);
-  const root = top && Object.hasOwn(top, "repositories") && top.repositories === null ? {} : asMap(top?.repositories);
-  if (!root)
-    return bad(
-      error("repos-invalid", "a .repos file must have a map 'repositories'", {
-        file: file3,
-        line: 1,
-        hint: formHint(parsed2.value)
-      })
-    );
-  const diagnostics = [];
-  for (const key of Object.keys(top ?? {}))
-    if (key !== "repositories")
-      diagnostics.push(
-        warning("repos-invalid", `unknown key '${key}' is ignored`, {
-          file: file3,
-          line: locator.line([key]),
-          hint: "list each file in `repos` of distro.yaml"
-        })
-      );
-  const repositories = [];
-  for (const [written3, raw] of Object.entries(root)) {
-    const path2 = written3.replace(/^(\.\/)+/, "").replace(/\/+$/, "");
-    const fault4 = (message, key, hint) => void diagnostics.push(
-      error("repos-invalid", `'${path2.length > 60 ? `${path2.slice(0, 60)}\u2026` : path2}': ${message}`, {
-        file: file3,
-        line: locator.line(key ? ["repositories", written3, key] : ["repositories", written3]),
-        hint
-      })
-    );
-    const entry2 = asMap(raw);
-    if (path2.length > longestName) fault4(`the path is longer than ${longestName} letters`);
-    else if (!/^[A-Za-z0-9][A-Za-z0-9._+-]*(\/[A-Za-z0-9][A-Za-z0-9._+-]*)*$/.test(path2))
-      fault4("the path is not allowed", void 0, 'letters, digits, ".", "_", "+", "-" and "/"');
-    else if (!entry2) fault4("must be a map");
-    else {
-      diagnostics.push(...misspeltKeys(entry2, (key) => ({ file: file3, line: locator.line(["repositories", written3, key]) })));
-      const source2 = sourceEntry(entry2, fault4, () => locator.scalar(["repositories", written3, "version"]));
-      const repository2 = new LocatedRepository(path2, file3, () => locator.line(["repositories", written3]));
-      if (source2) {
-        repository2.source = source2;
-        repositories.push(repository2);
-      }
-    }
-  }
-  return good(repositories, diagnostics);
-}
-
-// ts-src/read/rosdistro-cache.ts
-init_lists();
-var import_node_fs20 = require("node:fs");
-var import_node_path26 = require("node:path");
-var import_node_zlib4 = require("node:zlib");
-init_diagnostics();
-init_digest();
-init_files();
-init_utf8();
 
 // ts-src/read/manifest/packed-manifest.ts
 init_maps();
@@ -26662,28 +26244,28 @@ function parseDistributionFile(text8, file3, value2) {
 init_faults();
 async function readCache(workspace, settings3, named7) {
   const diagnostics = [];
-  let file3 = settings3.cache && (0, import_node_path26.join)(workspace.root, settings3.cache);
+  let file3 = settings3.cache && (0, import_node_path24.join)(workspace.root, settings3.cache);
   if (!file3 && named7) {
     const { url: url2, line: line2 } = named7;
     const { index = workspace.file } = workspace.distro;
     const at3 = { file: index, line: line2 };
     if (/^https?:\/\//.test(url2)) {
-      const fetched = await refreshed(url2, (0, import_node_path26.join)(workspace.state, "caches", url2.replace(/[^A-Za-z0-9.-]+/g, "_")));
+      const fetched = await refreshed(url2, (0, import_node_path24.join)(workspace.state, "caches", url2.replace(/[^A-Za-z0-9.-]+/g, "_")));
       const placed2 = fetched.diagnostics.map((d) => ({ ...d, ...at3 }));
       if (!fetched.ok) return { ok: false, diagnostics: placed2 };
       diagnostics.push(...placed2);
       file3 = fetched.value;
     } else {
-      const path2 = (0, import_node_path26.join)((0, import_node_path26.dirname)(index), url2.replace(/^file:\/\//, ""));
+      const path2 = (0, import_node_path24.join)((0, import_node_path24.dirname)(index), url2.replace(/^file:\/\//, ""));
       if (path2.startsWith("../")) return bad(error("file-outside", `${url2} is outside the distro repository`, at3));
-      file3 = (0, import_node_path26.join)(workspace.root, path2);
+      file3 = (0, import_node_path24.join)(workspace.root, path2);
     }
   }
   if (!file3) return good(void 0);
-  const shown5 = (0, import_node_path26.relative)(workspace.root, file3);
+  const shown5 = (0, import_node_path24.relative)(workspace.root, file3);
   let bytes;
   try {
-    bytes = (0, import_node_fs20.readFileSync)(file3);
+    bytes = (0, import_node_fs19.readFileSync)(file3);
   } catch {
     return settings3.cache ? bad(error("file-missing", `${settings3.cache} is not there`, { file: workspace.file })) : good(void 0);
   }
@@ -26696,15 +26278,15 @@ async function readCache(workspace, settings3, named7) {
   return read3.ok ? good(read3.value, [...diagnostics, ...read3.diagnostics]) : read3;
 }
 async function refreshed(url2, file3) {
-  makeFolder((0, import_node_path26.dirname)(file3));
+  makeFolder((0, import_node_path24.dirname)(file3));
   const temporary2 = temporaryBeside(file3);
-  const got = await download(url2, temporary2, { since: (0, import_node_fs20.existsSync)(file3) ? file3 : void 0, most: largestCache });
+  const got = await download(url2, temporary2, { since: (0, import_node_fs19.existsSync)(file3) ? file3 : void 0, most: largestCache });
   if (got.ok) {
-    if ((0, import_node_fs20.existsSync)(temporary2)) (0, import_node_fs20.renameSync)(temporary2, file3);
+    if ((0, import_node_fs19.existsSync)(temporary2)) (0, import_node_fs19.renameSync)(temporary2, file3);
     return good(file3);
   }
-  (0, import_node_fs20.rmSync)(temporary2, { force: true });
-  if (!(0, import_node_fs20.existsSync)(file3))
+  (0, import_node_fs19.rmSync)(temporary2, { force: true });
+  if (!(0, import_node_fs19.existsSync)(file3))
     return bad(
       ...got.diagnostics.map(
         (d) => error("cache-unreachable", `the distribution's cache: ${d.message}`, {
@@ -26782,8 +26364,8 @@ function wholly(text8, shown5) {
 init_yaml();
 function readIndex(state, text8, file3, name6) {
   const memory3 = new ParseCache(state, `index-${name6}`);
-  const kept4 = memory3.get(text8);
-  if (kept4) return good(kept4);
+  const kept3 = memory3.get(text8);
+  if (kept3) return good(kept3);
   const parsed2 = parseIndex(text8, file3, name6);
   if (parsed2.ok && !parsed2.diagnostics.length) memory3.put(text8, () => parsed2.value);
   return parsed2;
@@ -26809,16 +26391,16 @@ var EntryReader = class {
   }
   /** The text of a file that `from` refers to. */
   text(file3, from, path2 = []) {
-    if ((0, import_node_path27.normalize)(file3).startsWith("../") || (0, import_node_path27.isAbsolute)(file3) || this.confined && leadsOut(this.root, file3)) {
+    if ((0, import_node_path25.normalize)(file3).startsWith("../") || (0, import_node_path25.isAbsolute)(file3) || this.confined && leadsOut(this.root, file3)) {
       this.diagnostics.push(error("file-outside", `${file3} is outside the distro repository`, { file: from }));
       return void 0;
     }
-    const text8 = readIf((0, import_node_path27.join)(this.root, file3));
+    const text8 = readIf((0, import_node_path25.join)(this.root, file3));
     if (text8 === void 0)
       this.diagnostics.push(
         error("file-missing", `${file3} does not exist`, {
           file: from,
-          line: path2.length ? lineOf(from === this.distroFile ? from : (0, import_node_path27.join)(this.root, from), path2) : void 0,
+          line: path2.length ? lineOf(from === this.distroFile ? from : (0, import_node_path25.join)(this.root, from), path2) : void 0,
           hint: "correct the path (it is relative to the file that names it), or create the file"
         })
       );
@@ -26846,7 +26428,7 @@ async function readIndexed(reader2, workspace, name6, settings3) {
     }
   }
   for (const named7 of index.value.files) {
-    const path2 = (0, import_node_path27.join)((0, import_node_path27.dirname)(file3), named7);
+    const path2 = (0, import_node_path25.join)((0, import_node_path25.dirname)(file3), named7);
     const fileText = reader2.text(path2, file3, ["distributions", name6, "distribution"]);
     if (fileText !== void 0) reader2.merge(parseDistributionFile(fileText, path2));
   }
@@ -26890,6 +26472,189 @@ async function readEntries(workspace, name6) {
     },
     diagnostics
   );
+}
+
+// ts-src/read/folders.ts
+init_cut();
+init_lists();
+var import_node_fs20 = require("node:fs");
+var import_node_path27 = require("node:path");
+init_diagnostics();
+
+// ts-src/read/packages.ts
+init_maps();
+init_lists();
+var import_node_path26 = require("node:path");
+init_files();
+
+// ts-src/read/pyproject.ts
+function backendOf(pyproject) {
+  if (pyproject === void 0) return {};
+  const table3 = /^[ \t]*\[[ \t]*build-system[ \t]*\][ \t]*(?:#.*)?$([^]*?)(?=^[ \t]*\[|(?![^]))/m.exec(pyproject)?.[1] ?? "";
+  const backend = /^[ \t]*build-backend[ \t]*=[ \t]*(?:"([\w.:]+)"|'([\w.:]+)')/m.exec(table3);
+  return { buildBackend: backend?.[1] ?? backend?.[2] ?? "setuptools.build_meta" };
+}
+
+// ts-src/read/packages.ts
+var ignoreMarkers = /* @__PURE__ */ new Set(["CATKIN_IGNORE", "AMENT_IGNORE", "COLCON_IGNORE"]);
+var mostPackages = 1e4;
+var memory2 = (state, commit2) => (0, import_node_path26.join)(state, "manifests", `${commit2}.json`);
+function textOf3(state, commit2) {
+  const remembered4 = readJson(memory2(state, commit2));
+  return remembered4?.schema === 2 && Array.isArray(remembered4.packages) ? remembered4 : void 0;
+}
+var remembers = (state, commit2) => textOf3(state, commit2) !== void 0;
+function recall(state, commit2, name6) {
+  const remembered4 = textOf3(state, commit2);
+  return remembered4 && parsePackages(name6, remembered4);
+}
+async function readPackages(state, name6, snapshot2, url2, reporter2) {
+  const listed5 = await listTree({ ...snapshot2, where: url2 });
+  if (!listed5.ok) return listed5;
+  const trees = /* @__PURE__ */ new Map([["", snapshot2.tree]]);
+  const found2 = [];
+  const pyprojects = /* @__PURE__ */ new Map();
+  const setups = /* @__PURE__ */ new Set();
+  const ignored = /* @__PURE__ */ new Set();
+  for (const { type, object: object3, path: path2 } of listed5.value) {
+    const folder2 = path2.includes("/") ? path2.slice(0, path2.lastIndexOf("/")) : "";
+    const base = path2.slice(folder2 ? folder2.length + 1 : 0);
+    if (type === "tree") trees.set(path2, object3);
+    else if (base === "package.xml") found2.push({ path: folder2, blob: object3 });
+    else if (base === "pyproject.toml") pyprojects.set(folder2, object3);
+    else if (base === "setup.py") setups.add(folder2);
+    else if (ignoreMarkers.has(base)) ignored.add(folder2);
+  }
+  const above2 = (path2) => path2.split("/").map((_, i, parts2) => parts2.slice(0, i).join("/"));
+  const roots = new Set(found2.map((f) => f.path));
+  const kept3 = found2.filter(({ path: path2 }) => {
+    const parents = path2 === "" ? [] : above2(path2);
+    return !ignored.has(path2) && !parents.some((p) => ignored.has(p) || roots.has(p)) && !path2.split("/").some((part) => part.startsWith("."));
+  });
+  if (kept3.length > mostPackages) return tooLarge(url2, `${mostPackages} packages`);
+  const python = kept3.flatMap(({ path: path2 }) => {
+    const blob = setups.has(path2) ? void 0 : pyprojects.get(path2);
+    return blob === void 0 ? [] : [{ path: path2, blob }];
+  });
+  const blobs = await readFiles(
+    snapshot2,
+    url2,
+    [...kept3, ...python].map((k) => k.blob),
+    reporter2
+  );
+  if (!blobs.ok) return blobs;
+  const pyprojectOf = new Map(python.map((k, i) => [k.path, at(blobs.value, kept3.length + i)]));
+  const text8 = {
+    schema: 2,
+    commit: snapshot2.commit,
+    tree: snapshot2.tree,
+    packages: kept3.map((k, i) => {
+      const pyproject = pyprojectOf.get(k.path);
+      const text9 = { path: k.path, tree: entry(trees, k.path), xml: at(blobs.value, i) };
+      return pyproject === void 0 ? text9 : { ...text9, pyproject };
+    })
+  };
+  writeWhole(memory2(state, snapshot2.commit), JSON.stringify(text8));
+  return parsePackages(name6, text8);
+}
+function parsePackages(repository2, text8) {
+  const diagnostics = [];
+  const packages = [];
+  const broken = [];
+  for (const { path: path2, tree, xml, pyproject } of text8.packages) {
+    const file3 = `${repository2}/${path2 ? `${path2}/` : ""}package.xml`;
+    const read3 = parseManifest(xml, file3);
+    diagnostics.push(...read3.diagnostics);
+    if (read3.ok) packages.push({ path: path2, tree, file: file3, manifest: read3.value, ...backendOf(pyproject) });
+    else broken.push(nameDespiteErrors(xml, path2 || repository2));
+  }
+  return { ok: true, value: { commit: text8.commit, packages, broken }, diagnostics };
+}
+
+// ts-src/read/folders.ts
+init_faults();
+var maximumDepth3 = 100;
+function readFolder(root, folder2, lost3) {
+  const diagnostics = [];
+  const packages = [];
+  const stack = [{ path: "", depth: 0 }];
+  for (let at3 = stack.pop(); at3; at3 = stack.pop()) {
+    const { path: path2, depth: depth2 } = at3;
+    let entries2;
+    try {
+      entries2 = (0, import_node_fs20.readdirSync)((0, import_node_path27.join)(root, folder2, path2), { withFileTypes: true });
+    } catch (e) {
+      if (depth2 === 0)
+        return bad(
+          codeOf(e) === "ENOENT" ? error("file-missing", `there is no folder ${folder2}`, { hint: "folders are relative to distro.yaml" }) : error("file-missing", `the folder ${folder2} can't be read`, { hint: messageOf(e) })
+        );
+      diagnostics.push(
+        warning("file-missing", `${(0, import_node_path27.join)(folder2, path2)} can't be read: packages in it are not found`, {
+          hint: messageOf(e)
+        })
+      );
+      continue;
+    }
+    if (entries2.some((e) => ignoreMarkers.has(e.name))) continue;
+    for (const e of entries2)
+      if (e.isSymbolicLink()) linkTold((0, import_node_path27.join)(root, folder2, path2), (0, import_node_path27.join)(folder2, path2), e.name, diagnostics);
+      else if (e.name === "package.xml" && !e.isFile()) diagnostics.push(noManifest((0, import_node_path27.join)(folder2, path2, e.name)));
+    if (entries2.some((e) => e.name === "package.xml" && e.isFile())) {
+      const file3 = (0, import_node_path27.join)(folder2, path2, "package.xml");
+      const text8 = readStart((0, import_node_path27.join)(root, file3), largestManifest + 1);
+      const read3 = parseManifest(text8, file3);
+      for (const d of read3.diagnostics) diagnostics.push(d);
+      const has2 = (name6) => entries2.some((e) => e.name === name6 && e.isFile());
+      const python = has2("pyproject.toml") && !has2("setup.py");
+      const backend = python ? backendOf(readStart((0, import_node_path27.join)(root, folder2, path2, "pyproject.toml"), largestManifest)) : {};
+      if (read3.ok)
+        packages.push({ repository: repositoryName(path2, folder2), path: path2, file: file3, manifest: read3.value, ...backend });
+      else lost3?.(nameDespiteErrors(text8, path2 || folder2));
+      continue;
+    }
+    if (depth2 < maximumDepth3) {
+      for (const e of entries2)
+        if (e.isDirectory() && !e.name.startsWith("."))
+          stack.push({ path: path2 ? `${path2}/${e.name}` : e.name, depth: depth2 + 1 });
+    }
+  }
+  return diagnostics.some(isError) && !packages.length ? { ok: false, diagnostics } : good(
+    packages.sort((a, b) => a.path < b.path ? -1 : 1),
+    diagnostics
+  );
+}
+var noManifest = (file3) => error("file-missing", `${file3} is not a file: its package is not found`, {
+  hint: "replace it with a manifest, or remove it; to ignore the folder, put a file COLCON_IGNORE there"
+});
+function linkTold(at3, shown5, name6, diagnostics) {
+  const manifest = name6 === "package.xml" ? name6 : (0, import_node_path27.join)(name6, "package.xml");
+  if (!(0, import_node_fs20.existsSync)((0, import_node_path27.join)(at3, manifest))) {
+    if (name6 === manifest) diagnostics.push(noManifest((0, import_node_path27.join)(shown5, name6)));
+    return;
+  }
+  diagnostics.push(
+    warning("folder-link", `${(0, import_node_path27.join)(shown5, name6)} is a symbolic link: the package it points to is not found`, {
+      hint: "add the target of the link to 'folders' in distro.yaml, or replace the link with a copy"
+    })
+  );
+}
+var repositoryName = (path2, folder2) => (before(path2, "/") || afterLast(folder2, "/")).replace(/[^A-Za-z0-9._+-]/g, "_");
+async function pinFolder(sources, state) {
+  const folder2 = first(sources).url;
+  const snapshot2 = await snapshotFolder(folder2, state);
+  if (!snapshot2.ok) return snapshot2;
+  const asked2 = await git(["rev-parse", ...sources.map((s) => `${snapshot2.value.tree}:${s.path}`)], {
+    gitDir: snapshot2.value.gitDir
+  });
+  const trees = asked2.stdout.trim().split("\n");
+  if (asked2.code !== 0 || trees.length !== sources.length)
+    return bad(
+      error(
+        "source-folder",
+        `packages of ${folder2} are left out by its .gitignore: ${asked2.stderr.trim().split("\n")[0]}`
+      )
+    );
+  return good(sources.map((s, i) => ({ ...s, commit: snapshot2.value.commit, tree: at(trees, i) })));
 }
 
 // ts-src/read/override.ts
@@ -27499,12 +27264,12 @@ function readWhole(file3, text8) {
   return root ? good({ keys, root }) : bad(error("rosdep-invalid", "a rosdep file must be a map of keys", { file: file3, line: 1 }));
 }
 function readWanted(file3, text8, wanted, memory3) {
-  const kept4 = memory3?.get(text8);
-  const parts2 = kept4 ? void 0 : splitKeys(text8);
-  const keys = kept4?.keys.split("\n") ?? parts2?.map((p) => p.key);
+  const kept3 = memory3?.get(text8);
+  const parts2 = kept3 ? void 0 : splitKeys(text8);
+  const keys = kept3?.keys.split("\n") ?? parts2?.map((p) => p.key);
   if (!keys) return void 0;
-  const lacking2 = new Set(keys.filter((key) => wanted.has(key) && !(kept4 && Object.hasOwn(kept4.rules, key))));
-  if (kept4 && !lacking2.size) return good({ keys, root: kept4.rules });
+  const lacking2 = new Set(keys.filter((key) => wanted.has(key) && !(kept3 && Object.hasOwn(kept3.rules, key))));
+  if (kept3 && !lacking2.size) return good({ keys, root: kept3.rules });
   const all = parts2 ?? splitKeys(text8);
   if (!all) return void 0;
   const refers = all.some((p) => lacking2.has(p.key) && /[\s,[{:-]\*[^\s'"]/.test(p.text));
@@ -27514,7 +27279,7 @@ function readWanted(file3, text8, wanted, memory3) {
   );
   const found2 = parsed2.ok ? asMap(parsed2.value ?? {}) : void 0;
   if (!found2) return void 0;
-  const root = { ...kept4?.rules, ...found2 };
+  const root = { ...kept3?.rules, ...found2 };
   if (memory3 && !refers && isPlain(root)) memory3.put(text8, () => ({ keys: keys.join("\n"), rules: root }));
   return good({ keys, root });
 }
@@ -27766,7 +27531,7 @@ async function unpackedByXz(file3) {
 // ts-src/read/underlay.ts
 init_yaml();
 var idOf = (platform3, { uri: uri2, suite: suite2, components, key }) => sha256(JSON.stringify([uri2, suite2, components, key, platform3.architectures[0]])).slice(0, 24);
-async function readUnderlays(workspace, kept4) {
+async function readUnderlays(workspace, kept3) {
   const diagnostics = [];
   const result2 = {};
   for (const [platformName, platform3] of Object.entries(workspace.distro.platforms)) {
@@ -27776,9 +27541,9 @@ async function readUnderlays(workspace, kept4) {
       const { uri: uri2 } = underlay2;
       if (!uri2) continue;
       const id = idOf(platform3, underlay2);
-      const before2 = await kept4?.read(id);
+      const before2 = await kept3?.read(id);
       const read3 = before2 ? good(new Map(Object.entries(before2))) : await readRepository2(workspace, platform3, { ...underlay2, uri: uri2 });
-      if (read3.ok && !before2) await kept4?.keep(id, Object.fromEntries(read3.value));
+      if (read3.ok && !before2) await kept3?.keep(id, Object.fromEntries(read3.value));
       if (read3.ok) held[name6] = read3.value;
       else
         diagnostics.push(
@@ -27846,10 +27611,10 @@ async function readIndex2(base, digests, path2, folder2) {
     const name6 = `${path2}/Packages${ending}`;
     const digest4 = digests.get(name6);
     if (!digest4) continue;
-    const kept4 = (0, import_node_path35.join)(folder2, digest4);
-    const text8 = readIf(kept4);
+    const kept3 = (0, import_node_path35.join)(folder2, digest4);
+    const text8 = readIf(kept3);
     if (text8 !== void 0) return good(text8);
-    const file3 = temporaryBeside(kept4);
+    const file3 = temporaryBeside(kept3);
     try {
       const got = await download(`${base}/${name6}`, file3, { most: largestIndex });
       if (!got.ok) {
@@ -27865,7 +27630,7 @@ async function readIndex2(base, digests, path2, folder2) {
       const unpacked2 = await indexText(file3, ending);
       if (typeof unpacked2 === "string")
         return bad(error("underlay-index", `can't unpack ${base}/${name6}: ${unpacked2}`));
-      writeWhole(kept4, unpacked2.text);
+      writeWhole(kept3, unpacked2.text);
       return good(unpacked2.text);
     } finally {
       (0, import_node_fs25.rmSync)(file3, { force: true });
@@ -27883,6 +27648,271 @@ function noIndex(release2, base, component2, architecture3) {
 // ts-src/cli/planning.ts
 init_urls();
 
+// ts-src/cli/comparing.ts
+var import_node_path36 = require("node:path");
+init_digest();
+init_lists();
+init_files();
+
+// ts-src/query/compare.ts
+init_diagnostics();
+init_lists();
+
+// ts-src/graph/bit-set.ts
+function outside3(word3, words6) {
+  throw new RangeError(`the set ends at ${words6 * 32}, before ${word3 * 32}`);
+}
+var BitSet = class _BitSet {
+  constructor(words6) {
+    this.words = words6;
+  }
+  static below(count3) {
+    return new _BitSet(new Uint32Array(count3 + 31 >> 5));
+  }
+  copy() {
+    return new _BitSet(this.words.slice());
+  }
+  word(w) {
+    const word3 = this.words[w];
+    return word3 === void 0 ? outside3(w, this.words.length) : word3;
+  }
+  has(n) {
+    return (this.word(n >> 5) & 1 << (n & 31)) !== 0;
+  }
+  add(n) {
+    this.words[n >> 5] = this.word(n >> 5) | 1 << (n & 31);
+  }
+  delete(n) {
+    this.words[n >> 5] = this.word(n >> 5) & ~(1 << (n & 31));
+  }
+  /** Adds all members of another set of the same count. */
+  join(other) {
+    const { words: words6 } = this;
+    for (let w = 0; w < words6.length; w++) words6[w] = this.word(w) | other.word(w);
+  }
+  /** Members in ascending order. */
+  numbers() {
+    const numbers = [];
+    for (let w = 0; w < this.words.length; w++) {
+      for (let word3 = this.word(w); word3 !== 0; word3 &= word3 - 1) numbers.push(w * 32 + 31 - Math.clz32(word3 & -word3));
+    }
+    return numbers;
+  }
+};
+
+// ts-src/plan/closure.ts
+init_lists();
+function closuresOf(scope2) {
+  const { packages } = scope2;
+  const index = new Map(packages.map((p, i) => [p.name, i]));
+  const numbers = (names4) => names4.flatMap((n) => index.get(n) ?? []);
+  const runs = packages.map((p) => numbers(p.run));
+  const build4 = packages.map((p) => numbers(p.build));
+  const test3 = packages.map((p) => numbers(p.test));
+  const docs2 = packages.map((p) => numbers(p.docs ?? []));
+  const brought = packages.map(() => void 0);
+  const reach3 = (from) => {
+    const seen = BitSet.below(packages.length);
+    const stack = [...from];
+    for (let n = stack.pop(); n !== void 0; n = stack.pop()) {
+      if (seen.has(n)) continue;
+      seen.add(n);
+      const known3 = brought[n];
+      if (known3) seen.join(known3);
+      else for (const d of needsOf2(runs, n)) stack.push(d);
+    }
+    return seen;
+  };
+  runs.forEach((needs, n) => brought[n] = reach3(needs));
+  const roots = /* @__PURE__ */ new Map();
+  const without = (set, n) => {
+    set.delete(n);
+    return set.numbers();
+  };
+  return {
+    index,
+    build: build4,
+    test: test3,
+    docs: docs2,
+    runtimeDependencies: runs,
+    runtimeCycles: new Map(cycles(runs).flatMap((set) => set.map((n) => [n, set]))),
+    run: (n) => without(at(brought, n).copy(), n),
+    root(n) {
+      let r = roots.get(n);
+      if (!r) roots.set(n, r = without(reach3(needsOf2(build4, n)), n));
+      return r;
+    },
+    docsRoot: (n) => reach3([n, ...build4[n] ?? [], ...docs2[n] ?? []]).numbers(),
+    testRoot: (n) => reach3([n, ...needsOf2(build4, n), ...needsOf2(test3, n)]).numbers()
+  };
+}
+function usersOf(scopes, wanted) {
+  const users2 = new Map([...wanted].sort().map((name6) => [name6, /* @__PURE__ */ new Set()]));
+  for (const scope2 of scopes) {
+    const closures = closuresOf(scope2);
+    scope2.packages.forEach((p, n) => {
+      for (const d of closures.root(n)) users2.get(at(scope2.packages, d).name)?.add(p.name);
+    });
+  }
+  return Object.fromEntries([...users2].map(([name6, all]) => [name6, [...all].sort()]));
+}
+function remainingPaths(packages, milliseconds) {
+  const index = new Map(packages.map((p, i) => [p.name, i]));
+  const longest7 = packages.map(milliseconds);
+  for (let n = packages.length - 1; n >= 0; n--) {
+    const { build: build4, run: run2 } = at(packages, n);
+    const above2 = at(longest7, n);
+    for (const name6 of [...build4, ...run2]) {
+      const d = index.get(name6);
+      if (d !== void 0 && d < n) longest7[d] = Math.max(at(longest7, d), above2 + milliseconds(at(packages, d)));
+    }
+  }
+  return longest7;
+}
+
+// ts-src/query/compare.ts
+var order2 = ["added", "removed", "up", "down", "changed", "rebuilt"];
+function comparePlans(before2, after, facts) {
+  const id = (s) => `${s.distribution} ${s.platform}`;
+  const old = new Map(before2.scopes.map((s) => [id(s), s]));
+  const now = new Map(after.scopes.map((s) => [id(s), s]));
+  return [...new Map([...old, ...now])].sort(([a], [b]) => compare(a, b)).map(([key, scope2]) => {
+    return {
+      distribution: scope2.distribution,
+      platform: scope2.platform,
+      packages: compareScopes(old.get(key), now.get(key), facts)
+    };
+  });
+}
+function compareScopes(before2, after, facts) {
+  const changes = [];
+  const old = new Map((before2?.packages ?? []).map((p) => [p.name, p]));
+  const packages = after?.packages ?? [];
+  const touched = /* @__PURE__ */ new Set();
+  for (const p of packages) {
+    const was = old.get(p.name);
+    const change = was ? difference(
+      was,
+      p,
+      before2 && after && facts ? changedFacts(facts.before(before2, p.name), facts.after(after, p.name)) : []
+    ) : { name: p.name, change: "added", after: p.version };
+    if (!change) continue;
+    touched.add(p.name);
+    changes.push(change);
+  }
+  const names4 = new Set(packages.map((p) => p.name));
+  for (const p of old.values())
+    if (!names4.has(p.name)) changes.push({ name: p.name, change: "removed", before: p.version });
+  if (after && touched.size) {
+    const closures = closuresOf(after);
+    packages.forEach((p, n) => {
+      if (touched.has(p.name)) return;
+      const because = closures.root(n).map((d) => at(packages, d).name).filter((d) => touched.has(d));
+      if (because.length)
+        changes.push({
+          name: p.name,
+          change: "rebuilt",
+          after: p.version,
+          why: because.length > 3 ? `${because.slice(0, 3).join(", ")} and ${because.length - 3} more` : because.join(", ")
+        });
+    });
+  }
+  return changes.sort((a, b) => order2.indexOf(a.change) - order2.indexOf(b.change) || compare(a.name, b.name));
+}
+var changedFacts = (was, now) => [.../* @__PURE__ */ new Set([...Object.keys(was), ...Object.keys(now)])].filter((label) => was[label] !== now[label]);
+function sameContent(was, now) {
+  if (was.tree && now.tree) return was.tree === now.tree;
+  if (was.commit && now.commit) return was.commit === now.commit;
+  return was.ref === now.ref;
+}
+function difference(was, p, settings3) {
+  const versions = { name: p.name, before: was.version, after: p.version };
+  if (was.version !== p.version)
+    return { ...versions, change: (compareReleases(was.version, p.version) ?? -1) < 0 ? "up" : "down" };
+  const same2 = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+  const why = [];
+  if (!sameContent(was.source, p.source)) why.push("source");
+  if (was.source.url !== p.source.url) why.push("repository");
+  if (!same2([was.build, was.run], [p.build, p.run])) why.push("dependencies");
+  if (!same2([was.systemBuild, was.impliedBuild, was.systemRun], [p.systemBuild, p.impliedBuild, p.systemRun]))
+    why.push("system packages");
+  if (!same2([was.buildType, was.debian, was.bounds], [p.buildType, p.debian, p.bounds])) why.push("packaging");
+  if (!same2([was.tools], [p.tools])) why.push("build tools");
+  if (!same2([was.test, was.systemTest, was.impliedTest], [p.test, p.systemTest, p.impliedTest]))
+    why.push("test dependencies");
+  if (!same2([was.docs, was.systemDocs], [p.docs, p.systemDocs])) why.push("documentation dependencies");
+  why.push(...settings3);
+  if (was.blocked === void 0 !== (p.blocked === void 0))
+    why.push(p.blocked === void 0 ? "no longer blocked" : "blocked");
+  return why.length ? { ...versions, change: "changed", why: why.join(", ") } : void 0;
+}
+
+// ts-src/query/settings-facts.ts
+init_diagnostics();
+var text2 = (value2) => JSON.stringify(
+  value2,
+  (_, v) => v !== null && typeof v === "object" && !Array.isArray(v) ? Object.fromEntries(Object.entries(v).sort(([a], [b]) => compare(a, b))) : v
+);
+function scopeFacts(distro, scope2) {
+  const platform3 = distro.platforms[scope2.platform];
+  const distribution3 = distro.distributions[scope2.distribution];
+  const variants = [...new Set(scope2.targets.map((t) => t.variant))].sort(compare);
+  const { renew_days: _renew, proxy: _proxy, architectures: _architectures, ...base } = platform3 ?? {};
+  return {
+    platform: text2([base, scope2.targets]),
+    variant: text2(variants.map((v) => distro.variants[v])),
+    conditions: text2([distribution3?.conditions, distribution3?.ros_version, distribution3?.python_version]),
+    prefix: text2([scope2.prefix, scope2.underlayPrefixes]),
+    maintainer: distro.maintainer ?? "",
+    reuse: distro.reuse
+  };
+}
+function settingsFacts(distro, digestOf) {
+  const settingsOf = settingsFinder(distro);
+  const known3 = /* @__PURE__ */ new Map();
+  return (scope2, packageName2) => {
+    let found2 = known3.get(scope2);
+    if (!found2) {
+      const systemFiles = new Map(
+        scope2.packages.flatMap((p) => p.systemFiles ? [[p.name, text2(p.systemFiles)]] : [])
+      );
+      known3.set(scope2, found2 = { common: scopeFacts(distro, scope2), systemFiles });
+    }
+    const { patches = [], cmake_args = [], environment: environment3 = {}, external_libraries = [] } = settingsOf(packageName2);
+    return {
+      ...found2.common,
+      patches: patches.map(digestOf).join(" "),
+      cmake_args: text2(cmake_args),
+      environment: text2(environment3),
+      external_libraries: text2(external_libraries),
+      system_files: found2.systemFiles.get(packageName2) ?? ""
+    };
+  };
+}
+
+// ts-src/cli/comparing.ts
+var factsOf = ({ workspace }) => settingsFacts(workspace.distro, (file3) => sha256(readIf((0, import_node_path36.join)(workspace.root, file3), "latin1") ?? ""));
+async function comparePlanned(before2, after) {
+  await pinFolders(before2);
+  await pinFolders(after);
+  return comparePlans(before2.plan, after.plan, { before: factsOf(before2), after: factsOf(after) });
+}
+async function pinFolders({ workspace, plan: plan2 }) {
+  const inFolders = plan2.scopes.flatMap((s) => s.packages).filter(({ source: source2 }) => source2.ref === void 0 && source2.tree === void 0);
+  for (const folder2 of new Set(inFolders.map((p) => p.source.url))) {
+    const packages = inFolders.filter((p) => p.source.url === folder2);
+    const pinned = await pinFolder(
+      packages.map((p) => p.source),
+      workspace.state
+    );
+    const url2 = (0, import_node_path36.join)(workspace.urlBase, (0, import_node_path36.relative)(workspace.root, folder2));
+    packages.forEach((p, i) => {
+      const { tree } = pinned.ok ? at(pinned.value, i) : {};
+      p.source = { ...p.source, ...tree === void 0 ? {} : { tree }, url: url2 };
+    });
+  }
+}
+
 // ts-src/cli/kept-underlays.ts
 init_names();
 var isVersions = (value2) => typeof value2 === "object" && value2 !== null && Object.entries(value2).every(([name6, version3]) => isDebianName(name6) && isDebianVersion(String(version3)));
@@ -27892,8 +27922,8 @@ async function keptUnderlays({ distro, root, state }, { store: named7, keeps, re
   const nameOf6 = (id) => `mirror/underlays/${id}.json`;
   return {
     async read(id) {
-      const kept4 = renews ? void 0 : await store2.readJson(nameOf6(id));
-      return isVersions(kept4) ? kept4 : void 0;
+      const kept3 = renews ? void 0 : await store2.readJson(nameOf6(id));
+      return isVersions(kept3) ? kept3 : void 0;
     },
     keep: (id, versions) => keeps ? store2.writeJson(nameOf6(id), versions) : Promise.resolve()
   };
@@ -27917,10 +27947,10 @@ var reporter = {
 `)
 };
 async function openWorkspace(values) {
-  const read3 = await readWorkspace(findDistro(values), values.state === void 0 ? void 0 : (0, import_node_path36.resolve)(values.state));
+  const read3 = await readWorkspace(findDistro(values), values.state === void 0 ? void 0 : (0, import_node_path37.resolve)(values.state));
   if (!read3.ok) return read3;
-  const root = (0, import_node_path36.resolve)(read3.value.root);
-  return good({ ...read3.value, root, state: (0, import_node_path36.resolve)(read3.value.state), urlBase: root });
+  const root = (0, import_node_path37.resolve)(read3.value.root);
+  return good({ ...read3.value, root, state: (0, import_node_path37.resolve)(read3.value.state), urlBase: root });
 }
 async function readAndPlan(values, packages, options5 = {}) {
   const inputs = await readValues(values, packages, options5);
@@ -27955,8 +27985,8 @@ async function readInputs(workspace, lock2, overrides, wanted, options5 = {}) {
   }
   if (process.stderr.isTTY && !isQuiet()) writeControl("\r\x1B[K");
   const unread = diagnostics.filter(isError);
-  const kept4 = await keptUnderlays(workspace, options5.underlays ?? {});
-  const underlays = await readUnderlays(workspace, kept4);
+  const kept3 = await keptUnderlays(workspace, options5.underlays ?? {});
+  const underlays = await readUnderlays(workspace, kept3);
   const rosdep = readRosdep(workspace, options5.everyKey ? void 0 : neededNames(distributions));
   diagnostics.push(...underlays.diagnostics, ...rosdep.diagnostics, ...missingPatches(workspace));
   if (!rosdep.ok || !underlays.ok) return bad(...sorted(diagnostics));
@@ -27971,7 +28001,15 @@ async function readInputs(workspace, lock2, overrides, wanted, options5 = {}) {
       })
     );
   }
-  return good({ workspace, lock: lock2, distributions, rosdep: rosdep.value, underlays: underlays.value, diagnostics, unread });
+  return good({
+    workspace,
+    lock: lock2,
+    distributions,
+    rosdep: rosdep.value,
+    underlays: underlays.value,
+    diagnostics,
+    unread
+  });
 }
 function planInputs({ workspace, lock: lock2, distributions, rosdep, underlays, diagnostics, unread }, selection) {
   const stamp = lock2?.stamp ?? stampOf(Date.now());
@@ -27994,40 +28032,19 @@ async function planWorkspace(workspace, lock2, selection) {
   const inputs = await readInputs(workspace, lock2, nothing3, selection.distributions);
   return inputs.ok ? planInputs(inputs.value, selection) : inputs;
 }
-var factsOf = ({ workspace }) => settingsFacts(workspace.distro, (file3) => sha256(readIf((0, import_node_path36.join)(workspace.root, file3), "latin1") ?? ""));
-async function comparePlanned(before2, after) {
-  await pinFolders(before2);
-  await pinFolders(after);
-  return comparePlans(before2.plan, after.plan, { before: factsOf(before2), after: factsOf(after) });
-}
-async function pinFolders({ workspace, plan: plan2 }) {
-  const inFolders = plan2.scopes.flatMap((s) => s.packages).filter(({ source: source2 }) => source2.ref === void 0 && source2.tree === void 0);
-  for (const folder2 of new Set(inFolders.map((p) => p.source.url))) {
-    const packages = inFolders.filter((p) => p.source.url === folder2);
-    const pinned = await pinFolder(
-      packages.map((p) => p.source),
-      workspace.state
-    );
-    const url2 = (0, import_node_path36.join)(workspace.urlBase, (0, import_node_path36.relative)(workspace.root, folder2));
-    packages.forEach((p, i) => {
-      const { tree } = pinned.ok ? at(pinned.value, i) : {};
-      p.source = { ...p.source, ...tree === void 0 ? {} : { tree }, url: url2 };
-    });
-  }
-}
 var nothing3 = /* @__PURE__ */ new Map();
 async function planAt(workspace, ref2, selection) {
   const folder2 = await checkoutRef(workspace.root, ref2, workspace.state);
   if (!folder2.ok) return folder2;
-  const file3 = (0, import_node_path36.join)(
+  const file3 = (0, import_node_path37.join)(
     folder2.value.folder,
-    (0, import_node_path36.relative)(folder2.value.top, workspace.root),
-    (0, import_node_path36.relative)(workspace.root, (0, import_node_path36.resolve)(workspace.file))
+    (0, import_node_path37.relative)(folder2.value.top, workspace.root),
+    (0, import_node_path37.relative)(workspace.root, (0, import_node_path37.resolve)(workspace.file))
   );
   const read3 = await readWorkspace(file3, workspace.state);
   if (!read3.ok) return read3;
   const then = { ...read3.value, urlBase: workspace.urlBase };
-  const lockFile = (0, import_node_path36.join)(then.root, "lock.yaml");
+  const lockFile = (0, import_node_path37.join)(then.root, "lock.yaml");
   const lock2 = exists(lockFile) ? await readLock2(lockFile, then.state) : void 0;
   if (lock2 && !lock2.ok) return lock2;
   return planWorkspace(then, lock2?.value, selection);
@@ -28074,7 +28091,7 @@ debug symbols and abidiff is installed (apt-get install abigail-tools), its outp
       writeMessage("slipway abi: name two builds\n");
       return exit.usage;
     }
-    const folder2 = (0, import_node_fs26.mkdtempSync)((0, import_node_path37.join)((0, import_node_os3.tmpdir)(), "slipway-abi-"));
+    const folder2 = (0, import_node_fs26.mkdtempSync)((0, import_node_path38.join)((0, import_node_os3.tmpdir)(), "slipway-abi-"));
     try {
       let store2;
       if (builds.some((b) => !b.endsWith(".deb"))) {
@@ -28109,7 +28126,7 @@ async function filesOf(store2, build4) {
       /^(.*\/)?([^/_]+)_/,
       (_, at3, name6) => `${at3 ?? ""}${name6}-dbgsym_`
     );
-    return good([(0, import_node_path37.resolve)(build4), ...(0, import_node_fs26.existsSync)(symbols) ? [(0, import_node_path37.resolve)(symbols)] : []]);
+    return good([(0, import_node_path38.resolve)(build4), ...(0, import_node_fs26.existsSync)(symbols) ? [(0, import_node_path38.resolve)(symbols)] : []]);
   }
   const record3 = store2 && /^[0-9a-f]{8,64}$/.test(build4) ? await recordOf(store2, build4) : void 0;
   if (!store2 || !record3)
@@ -28132,7 +28149,7 @@ async function recordOf(store2, prefix) {
 }
 
 // ts-src/cli/jobs.ts
-var import_node_path38 = require("node:path");
+var import_node_path39 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -28337,7 +28354,7 @@ removedJobAction DELETE: this also removes the jobs of repositories that are no 
     };
     const made2 = format === "casc" ? renderJobsCasc(input) : renderJobDsl(input);
     if (values.output !== void 0) {
-      writeWhole((0, import_node_path38.resolve)(values.output), made2);
+      writeWhole((0, import_node_path39.resolve)(values.output), made2);
       const count3 = input.repositories.length + (input.farmUrl === void 0 ? 1 : 2);
       writeMessage(`wrote ${values.output}: the jobs of ${count3} repositories
 `);
@@ -28347,7 +28364,7 @@ removedJobAction DELETE: this also removes the jobs of repositories that are no 
 });
 
 // ts-src/cli/build.ts
-var import_node_path96 = require("node:path");
+var import_node_path97 = require("node:path");
 init_files();
 init_diagnostics();
 
@@ -28441,7 +28458,7 @@ function renderEvent(t, done, total) {
 
 // ts-src/sandbox/doctor.ts
 var import_node_fs30 = require("node:fs");
-var import_node_path41 = require("node:path");
+var import_node_path42 = require("node:path");
 var import_node_os5 = require("node:os");
 init_diagnostics();
 init_sizes();
@@ -28450,7 +28467,7 @@ init_process();
 
 // ts-src/sandbox/archive.ts
 var import_node_fs27 = require("node:fs");
-var import_node_path39 = require("node:path");
+var import_node_path40 = require("node:path");
 init_maps();
 init_files();
 var inOption = (path2) => path2.replaceAll(" ", "%20");
@@ -28461,18 +28478,18 @@ var keyrings = {
 };
 var pockets = { debian: ["", "-updates", "-security"], ubuntu: ["", "-updates", "-security"] };
 function hostSources(platform3, root = "/") {
-  const folder2 = (0, import_node_path39.join)(root, "etc/apt/sources.list.d");
+  const folder2 = (0, import_node_path40.join)(root, "etc/apt/sources.list.d");
   let names4 = [];
   try {
     names4 = (0, import_node_fs27.readdirSync)(folder2).sort();
   } catch {
   }
   const found2 = [
-    readIf((0, import_node_path39.join)(root, "etc/apt/sources.list")) ?? "",
-    ...names4.filter((n) => n.endsWith(".list")).map((n) => readIf((0, import_node_path39.join)(folder2, n)) ?? "")
+    readIf((0, import_node_path40.join)(root, "etc/apt/sources.list")) ?? "",
+    ...names4.filter((n) => n.endsWith(".list")).map((n) => readIf((0, import_node_path40.join)(folder2, n)) ?? "")
   ].flatMap(parseOneLine);
   for (const n of names4.filter((n2) => n2.endsWith(".sources")))
-    found2.push(...parseDeb822(readIf((0, import_node_path39.join)(folder2, n)) ?? ""));
+    found2.push(...parseDeb822(readIf((0, import_node_path40.join)(folder2, n)) ?? ""));
   const suites = pockets[platform3.os].map((p) => platform3.release + p);
   const own3 = found2.filter(
     (s) => suites.includes(s.suite.replace("/updates", "-security")) && (!s.signedBy || s.signedBy.startsWith(keyrings[platform3.os].replace(/\.gpg$/, "")))
@@ -28519,7 +28536,7 @@ function baseSources(platform3, distroRoot, hostRoot = "/") {
   const { mirror: mirror2 } = platform3;
   if (mirror2) {
     const usual = mirror2.trusted ? void 0 : keyrings[platform3.os];
-    const signedBy = mirror2.key ? (0, import_node_path39.join)(distroRoot, mirror2.key) : usual;
+    const signedBy = mirror2.key ? (0, import_node_path40.join)(distroRoot, mirror2.key) : usual;
     return {
       from: "mirror",
       lines: (mirror2.suites ?? [platform3.release]).map(
@@ -28539,7 +28556,7 @@ function baseSources(platform3, distroRoot, hostRoot = "/") {
 var underlaySources = (platform3, distroRoot) => Object.entries(platform3.underlays).sort(([a], [b]) => a < b ? -1 : 1).flatMap(([, u]) => {
   if (!u.uri) return [];
   const trust2 = u.trusted ? "[trusted=yes] " : "";
-  const signed = u.key ? `[signed-by=${inOption((0, import_node_path39.join)(distroRoot, u.key))}] ` : trust2;
+  const signed = u.key ? `[signed-by=${inOption((0, import_node_path40.join)(distroRoot, u.key))}] ` : trust2;
   return [`deb ${signed}${u.uri} ${u.suite} ${u.components.join(" ")}`];
 });
 var taskHooks = [
@@ -28590,7 +28607,7 @@ function mmdebstrapCommand(platform3, architecture3, sources, folder2, options5)
 // ts-src/sandbox/control-groups.ts
 var import_node_crypto5 = require("node:crypto");
 var import_node_fs28 = require("node:fs");
-var import_node_path40 = require("node:path");
+var import_node_path41 = require("node:path");
 init_files();
 var mountRoot = "/sys/fs/cgroup";
 var found;
@@ -28599,24 +28616,24 @@ function controlGroups() {
 }
 function unified() {
   try {
-    const offered = (0, import_node_fs28.readFileSync)((0, import_node_path40.join)(mountRoot, "cgroup.controllers"), "utf8").trim().split(" ");
+    const offered = (0, import_node_fs28.readFileSync)((0, import_node_path41.join)(mountRoot, "cgroup.controllers"), "utf8").trim().split(" ");
     if (!["memory", "pids"].every((c) => offered.includes(c))) return void 0;
-    (0, import_node_fs28.writeFileSync)((0, import_node_path40.join)(mountRoot, "cgroup.subtree_control"), "+memory +pids");
+    (0, import_node_fs28.writeFileSync)((0, import_node_path41.join)(mountRoot, "cgroup.subtree_control"), "+memory +pids");
     const hierarchy = { root: mountRoot, version: 2, controllers: ["memory", "pids"] };
     return usable(hierarchy) ? [hierarchy] : void 0;
   } catch {
     return void 0;
   }
 }
-var separate = () => ["memory", "pids"].map((c) => ({ root: ownGroup(c), version: 1, controllers: [c] })).filter((h) => (0, import_node_fs28.existsSync)((0, import_node_path40.join)(h.root, "cgroup.procs")) && usable(h));
+var separate = () => ["memory", "pids"].map((c) => ({ root: ownGroup(c), version: 1, controllers: [c] })).filter((h) => (0, import_node_fs28.existsSync)((0, import_node_path41.join)(h.root, "cgroup.procs")) && usable(h));
 function ownGroup(controller) {
   const line2 = (0, import_node_fs28.readFileSync)("/proc/self/cgroup", "utf8").split("\n").find((l) => l.split(":")[1]?.split(",").includes(controller));
-  const own3 = (0, import_node_path40.join)(mountRoot, controller, line2?.split(":").slice(2).join(":") ?? "");
-  return (0, import_node_fs28.existsSync)((0, import_node_path40.join)(own3, "cgroup.procs")) ? own3 : (0, import_node_path40.join)(mountRoot, controller);
+  const own3 = (0, import_node_path41.join)(mountRoot, controller, line2?.split(":").slice(2).join(":") ?? "");
+  return (0, import_node_fs28.existsSync)((0, import_node_path41.join)(own3, "cgroup.procs")) ? own3 : (0, import_node_path41.join)(mountRoot, controller);
 }
 function usable(hierarchy) {
   sweep(hierarchy);
-  const group = (0, import_node_path40.join)(hierarchy.root, name4());
+  const group = (0, import_node_path41.join)(hierarchy.root, name4());
   try {
     (0, import_node_fs28.mkdirSync)(group);
     (0, import_node_fs28.rmdirSync)(group);
@@ -28633,7 +28650,7 @@ function sweep({ root }) {
     for (const entry2 of (0, import_node_fs28.readdirSync)(root)) {
       const [, space2, pid] = /^slipway-(\d+)-(\d+)-[0-9a-f]{8}$/.exec(entry2) ?? [];
       if (!pid) continue;
-      const group = (0, import_node_path40.join)(root, entry2);
+      const group = (0, import_node_path41.join)(root, entry2);
       if (space2 === own3 ? !(0, import_node_fs28.existsSync)(`/proc/${pid}`) : olderThanADay(group)) remove(group);
     }
   } catch {
@@ -28652,10 +28669,10 @@ function openGroup(limits2) {
   const made2 = [];
   try {
     for (const hierarchy of hierarchies) {
-      const folder2 = (0, import_node_path40.join)(hierarchy.root, own3);
+      const folder2 = (0, import_node_path41.join)(hierarchy.root, own3);
       (0, import_node_fs28.mkdirSync)(folder2);
       made2.push({ folder: folder2, hierarchy });
-      if (hierarchy.controllers.includes("pids")) (0, import_node_fs28.writeFileSync)((0, import_node_path40.join)(folder2, "pids.max"), String(limits2.processes));
+      if (hierarchy.controllers.includes("pids")) (0, import_node_fs28.writeFileSync)((0, import_node_path41.join)(folder2, "pids.max"), String(limits2.processes));
       if (hierarchy.controllers.includes("memory")) limitMemory(folder2, hierarchy.version, limits2.memory);
     }
   } catch {
@@ -28672,14 +28689,14 @@ function openGroup(limits2) {
   };
 }
 function limitMemory(folder2, version3, bytes) {
-  (0, import_node_fs28.writeFileSync)((0, import_node_path40.join)(folder2, version3 === 2 ? "memory.max" : "memory.limit_in_bytes"), String(bytes));
-  const swap = (0, import_node_path40.join)(folder2, version3 === 2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes");
+  (0, import_node_fs28.writeFileSync)((0, import_node_path41.join)(folder2, version3 === 2 ? "memory.max" : "memory.limit_in_bytes"), String(bytes));
+  const swap = (0, import_node_path41.join)(folder2, version3 === 2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes");
   if ((0, import_node_fs28.existsSync)(swap)) (0, import_node_fs28.writeFileSync)(swap, version3 === 2 ? "0" : String(bytes));
 }
 function limitMet(folder2, { version: version3, controllers }) {
   const count3 = (file3, key) => {
     try {
-      return Number(new RegExp(`^${key} (\\d+)$`, "m").exec((0, import_node_fs28.readFileSync)((0, import_node_path40.join)(folder2, file3), "utf8"))?.[1] ?? 0);
+      return Number(new RegExp(`^${key} (\\d+)$`, "m").exec((0, import_node_fs28.readFileSync)((0, import_node_path41.join)(folder2, file3), "utf8"))?.[1] ?? 0);
     } catch {
       return 0;
     }
@@ -28774,7 +28791,7 @@ var keyrings2 = {
   debian: { file: keyrings.debian, package: "debian-archive-keyring" },
   ubuntu: { file: keyrings.ubuntu, package: "ubuntu-keyring" }
 };
-var inPath = (command2) => [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin"].some((d) => d && (0, import_node_fs30.existsSync)((0, import_node_path41.join)(d, command2)));
+var inPath = (command2) => [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin"].some((d) => d && (0, import_node_fs30.existsSync)((0, import_node_path42.join)(d, command2)));
 var appArmorProfile = "abi <abi/4.0>,\\ninclude <tunables/global>\\nprofile slipway-unshare /usr/bin/unshare flags=(unconfined) {\\n  userns,\\n}\\n";
 function dockerPackages(known3) {
   return known3("docker-cli") ? ["docker.io", "docker-cli"] : ["docker.io"];
@@ -28804,7 +28821,7 @@ var roomFindings = (at3, room) => room >= roomNeeded ? [] : [
 function describeMachine(state) {
   const limits2 = defaultLimits();
   let at3 = state;
-  while (!(0, import_node_fs30.existsSync)(at3) && (0, import_node_path41.dirname)(at3) !== at3) at3 = (0, import_node_path41.dirname)(at3);
+  while (!(0, import_node_fs30.existsSync)(at3) && (0, import_node_path42.dirname)(at3) !== at3) at3 = (0, import_node_path42.dirname)(at3);
   const groups = controlGroups();
   const counted = groups.some((h) => h.controllers.includes("memory")) ? `counted by control groups (version ${groups[0]?.version ?? 1})` : "for each process (this machine gives slipway no control group of memory)";
   const counting = groups.some((h) => h.controllers.includes("pids")) || countsProcesses();
@@ -28932,34 +28949,34 @@ async function missingTools(driver, plan2) {
 // ts-src/sandbox/scratch.ts
 var import_node_crypto6 = require("node:crypto");
 var import_node_fs31 = require("node:fs");
-var import_node_path42 = require("node:path");
+var import_node_path43 = require("node:path");
 init_files();
 init_process();
 var session;
 var locks = [];
 var rootFolders = ["archives", "layers", "images", "objects", "unpacked"];
-var useLock = (state) => (0, import_node_path42.join)(state, "use.lock");
+var useLock = (state) => (0, import_node_path43.join)(state, "use.lock");
 async function openScratch(state, driver, say) {
-  const all = privateFolder((0, import_node_path42.join)(state, "work"));
-  for (const part of rootFolders) if (exists((0, import_node_path42.join)(state, part))) privateFolder((0, import_node_path42.join)(state, part));
+  const all = privateFolder((0, import_node_path43.join)(state, "work"));
+  for (const part of rootFolders) if (exists((0, import_node_path43.join)(state, part))) privateFolder((0, import_node_path43.join)(state, part));
   const waiting2 = () => say?.(`waiting for a clean-up of ${state}`);
   locks = [await shareMutex(useLock(state), waiting2)];
   for (const name7 of (0, import_node_fs31.readdirSync)(all)) {
     if (name7.endsWith(".lock")) continue;
-    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path42.join)(all, `${name7}.lock`), "true"]);
+    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path43.join)(all, `${name7}.lock`), "true"]);
     if (free.code !== 0) continue;
     await driver.removeContainers?.(name7);
-    await driver.remove((0, import_node_path42.join)(all, name7));
-    (0, import_node_fs31.rmSync)((0, import_node_path42.join)(all, `${name7}.lock`), { force: true });
+    await driver.remove((0, import_node_path43.join)(all, name7));
+    (0, import_node_fs31.rmSync)((0, import_node_path43.join)(all, `${name7}.lock`), { force: true });
   }
   const name6 = `${process.pid}-${(0, import_node_crypto6.randomBytes)(8).toString("hex")}`;
-  locks.push(await holdMutex((0, import_node_path42.join)(all, `${name6}.lock`)));
-  session = (0, import_node_path42.join)(all, name6);
+  locks.push(await holdMutex((0, import_node_path43.join)(all, `${name6}.lock`)));
+  session = (0, import_node_path43.join)(all, name6);
   makeFolder(session);
 }
-var currentRun = () => session && (0, import_node_path42.basename)(session);
+var currentRun = () => session && (0, import_node_path43.basename)(session);
 function newScratch(state) {
-  const folder2 = (0, import_node_path42.join)(session ?? (0, import_node_path42.join)(state, "work", `single-${process.pid}`), (0, import_node_crypto6.randomBytes)(6).toString("hex"));
+  const folder2 = (0, import_node_path43.join)(session ?? (0, import_node_path43.join)(state, "work", `single-${process.pid}`), (0, import_node_crypto6.randomBytes)(6).toString("hex"));
   makeFolder(folder2);
   return folder2;
 }
@@ -28978,7 +28995,7 @@ async function closeScratch(driver) {
 
 // ts-src/engine/build/source-package.ts
 var import_node_fs36 = require("node:fs");
-var import_node_path47 = require("node:path");
+var import_node_path48 = require("node:path");
 init_files();
 init_process();
 init_digest();
@@ -29026,7 +29043,7 @@ var lost = (packages) => ({ state: "lost", packages });
 
 // ts-src/engine/build/packaging.ts
 var import_node_fs33 = require("node:fs");
-var import_node_path44 = require("node:path");
+var import_node_path45 = require("node:path");
 init_files();
 
 // ts-src/io/bounded.ts
@@ -29068,7 +29085,7 @@ init_maps();
 
 // ts-src/inspect/notices.ts
 var import_node_fs32 = require("node:fs");
-var import_node_path43 = require("node:path");
+var import_node_path44 = require("node:path");
 var mostFiles3 = 3e3;
 var mostNotices = 60;
 var beginning2 = 3e3;
@@ -29081,7 +29098,7 @@ function copyrightNotices(root) {
     if (found2.size >= mostNotices) break;
     let text8;
     try {
-      text8 = readStart((0, import_node_path43.join)(root, path2), beginning2);
+      text8 = readStart((0, import_node_path44.join)(root, path2), beginning2);
     } catch {
       continue;
     }
@@ -29110,7 +29127,7 @@ function filesToRead(root) {
     const folder2 = folders2[at3] ?? "";
     let entries2;
     try {
-      entries2 = (0, import_node_fs32.readdirSync)((0, import_node_path43.join)(root, folder2), { withFileTypes: true });
+      entries2 = (0, import_node_fs32.readdirSync)((0, import_node_path44.join)(root, folder2), { withFileTypes: true });
     } catch {
       continue;
     }
@@ -30001,11 +30018,11 @@ function writeReadable(folder2, files) {
   makeFolder(folder2);
   (0, import_node_fs33.chmodSync)(folder2, 493);
   for (const [name6, data] of Object.entries(files)) {
-    (0, import_node_fs33.writeFileSync)((0, import_node_path44.join)(folder2, name6), data);
-    (0, import_node_fs33.chmodSync)((0, import_node_path44.join)(folder2, name6), 420);
+    (0, import_node_fs33.writeFileSync)((0, import_node_path45.join)(folder2, name6), data);
+    (0, import_node_fs33.chmodSync)((0, import_node_path45.join)(folder2, name6), 420);
   }
 }
-var writeTestFiles = (recipe2) => writeReadable((0, import_node_path44.join)(recipe2, "schemas"), manifestSchemas);
+var writeTestFiles = (recipe2) => writeReadable((0, import_node_path45.join)(recipe2, "schemas"), manifestSchemas);
 function versionOf(options5, { graph: graph2, package: p, repeat }) {
   if (repeat) return repeat.version;
   const held = options5.channelVersion(graph2.scope, graph2.target, p.debian);
@@ -30026,7 +30043,7 @@ var largestText = 8 << 20;
 function firstText(source2, names4) {
   for (const name6 of names4) {
     try {
-      const path2 = (0, import_node_fs33.realpathSync)((0, import_node_path44.join)(source2, name6));
+      const path2 = (0, import_node_fs33.realpathSync)((0, import_node_path45.join)(source2, name6));
       if (!path2.startsWith(`${(0, import_node_fs33.realpathSync)(source2)}/`)) continue;
       const stat2 = (0, import_node_fs33.statSync)(path2);
       if (stat2.isFile() && stat2.size <= largestText) return (0, import_node_fs33.readFileSync)(path2);
@@ -30039,21 +30056,21 @@ var stampOfBuild = (options5, request) => request.repeat?.stamp ?? stampOfVersio
 
 // ts-src/engine/build/source.ts
 var import_node_fs35 = require("node:fs");
-var import_node_path46 = require("node:path");
+var import_node_path47 = require("node:path");
 init_lists();
 init_process();
 
 // ts-src/store/sources.ts
 var import_node_fs34 = require("node:fs");
-var import_node_path45 = require("node:path");
+var import_node_path46 = require("node:path");
 init_files();
 init_process();
 init_stored();
 var nameOf2 = (tree) => `sources/${tree.slice(0, 2)}/${tree}.json`;
 var hasSource = async (store2, tree) => isStoredFile(await store2.readJson(nameOf2(tree)));
-var keptSources = async (store2) => new Set((await store2.names("sources")).map((name6) => (0, import_node_path45.basename)(name6, ".json")));
+var keptSources = async (store2) => new Set((await store2.names("sources")).map((name6) => (0, import_node_path46.basename)(name6, ".json")));
 async function keepSource(store2, tree, folder2, work2) {
-  const archive = (0, import_node_path45.join)(work2, `${tree}.tar.gz`);
+  const archive = (0, import_node_path46.join)(work2, `${tree}.tar.gz`);
   makeFolder(work2);
   const packed3 = await run("tar", [
     "-c",
@@ -30096,25 +30113,25 @@ async function bringSource(state, store2, p, target2) {
   return out.ok ? void 0 : first(out.diagnostics).message;
 }
 async function applyPatches(distroRoot, patches, source2) {
-  const folder2 = (0, import_node_path46.dirname)(source2);
+  const folder2 = (0, import_node_path47.dirname)(source2);
   const env2 = {
     PATH: process.env.PATH,
     LC_ALL: "C.UTF-8",
     HOME: "/nonexistent",
     GIT_CONFIG_NOSYSTEM: "1",
     GIT_CONFIG_GLOBAL: "/dev/null",
-    GIT_CEILING_DIRECTORIES: (0, import_node_path46.dirname)(folder2)
+    GIT_CEILING_DIRECTORIES: (0, import_node_path47.dirname)(folder2)
   };
-  const options5 = ["-p1", "--whitespace=nowarn", `--directory=${(0, import_node_path46.basename)(source2)}`];
+  const options5 = ["-p1", "--whitespace=nowarn", `--directory=${(0, import_node_path47.basename)(source2)}`];
   for (const patch of patches) {
-    const applied = await run("git", ["apply", ...options5, "--", (0, import_node_path46.join)(distroRoot, patch)], { cwd: folder2, env: env2 });
+    const applied = await run("git", ["apply", ...options5, "--", (0, import_node_path47.join)(distroRoot, patch)], { cwd: folder2, env: env2 });
     if (applied.code !== 0) return `the patch ${patch} does not apply: ${applied.stderr.trim().split("\n")[0]}`;
   }
   return void 0;
 }
 async function gitDirOf(state, p) {
   const own3 = repositoryFolder(state, p.source.url);
-  for (const dir of [own3, (0, import_node_path46.join)(state, "git", "archives.git"), (0, import_node_path46.join)(state, "git", "folders.git")]) {
+  for (const dir of [own3, (0, import_node_path47.join)(state, "git", "archives.git"), (0, import_node_path47.join)(state, "git", "folders.git")]) {
     if ((0, import_node_fs35.existsSync)(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
       return dir;
   }
@@ -30127,32 +30144,32 @@ async function makeSourcePackage(options5, request) {
   const { graph: graph2, package: p, version: version3, work: work2 } = request;
   const plain5 = version3.replace(/^\d+:/, "");
   const folder2 = `${p.debian}-${plain5.replace(/-[^-]*$/, "")}`;
-  const source2 = (0, import_node_path47.join)(work2, folder2);
+  const source2 = (0, import_node_path48.join)(work2, folder2);
   const patches = options5.taskKeys.settingsOf(p.name).patches ?? [];
   makeFolder(work2);
   const fault4 = await bringSource(options5.state, options5.store, p, source2) ?? await applyPatches(options5.distroRoot, patches, source2);
   if (fault4 !== void 0) return failed(fault4);
   const stamp = stampOfVersion(version3) ?? options5.stamp;
-  const recipe2 = (0, import_node_path47.join)(work2, "recipe");
+  const recipe2 = (0, import_node_path48.join)(work2, "recipe");
   const lacking2 = writeRecipe(options5, { graph: graph2, package: p, repeat: { version: version3, stamp } }, source2, recipe2);
   if (lacking2 !== void 0) return failed(lacking2);
-  const control = (0, import_node_fs36.readFileSync)((0, import_node_path47.join)(recipe2, "control"), "utf8");
+  const control = (0, import_node_fs36.readFileSync)((0, import_node_path48.join)(recipe2, "control"), "utf8");
   writeDebian(options5.distroRoot, patches, recipe2);
-  const debian2 = (0, import_node_path47.join)(source2, "debian");
+  const debian2 = (0, import_node_path48.join)(source2, "debian");
   if ((0, import_node_fs36.lstatSync)(debian2, { throwIfNoEntry: false })) (0, import_node_fs36.renameSync)(debian2, freeName(`${debian2}.upstream`));
   (0, import_node_fs36.renameSync)(recipe2, debian2);
-  const archive = (0, import_node_path47.join)(work2, `${p.debian}_${plain5}.tar.gz`);
+  const archive = (0, import_node_path48.join)(work2, `${p.debian}_${plain5}.tar.gz`);
   const packed3 = await run("tar", [...archiveOptions(stamp), "-f", archive, "-C", work2, folder2]);
   (0, import_node_fs36.rmSync)(source2, { recursive: true, force: true });
   if (packed3.code !== 0) throw programFault(`tar could not pack the source of ${p.name}`, archive, packed3);
-  const dsc = (0, import_node_path47.join)(work2, `${p.debian}_${plain5}.dsc`);
+  const dsc = (0, import_node_path48.join)(work2, `${p.debian}_${plain5}.dsc`);
   const text8 = renderDsc({
     source: p.debian,
     binary: p.debian,
     version: version3,
     control,
     archive: {
-      name: (0, import_node_path47.basename)(archive),
+      name: (0, import_node_path48.basename)(archive),
       size: (0, import_node_fs36.statSync)(archive).size,
       md5: md5((0, import_node_fs36.readFileSync)(archive)),
       sha256: await sha256File(archive)
@@ -30175,15 +30192,15 @@ var archiveOptions = (stamp) => [
   `--mtime=@${stampSeconds(stamp)}`
 ];
 function writeDebian(distroRoot, patches, debian2) {
-  (0, import_node_fs36.mkdirSync)((0, import_node_path47.join)(debian2, "source"));
-  (0, import_node_fs36.writeFileSync)((0, import_node_path47.join)(debian2, "source/format"), "3.0 (native)\n");
-  (0, import_node_fs36.writeFileSync)((0, import_node_path47.join)(debian2, "rules"), sourceRules);
-  (0, import_node_fs36.chmodSync)((0, import_node_path47.join)(debian2, "rules"), 493);
+  (0, import_node_fs36.mkdirSync)((0, import_node_path48.join)(debian2, "source"));
+  (0, import_node_fs36.writeFileSync)((0, import_node_path48.join)(debian2, "source/format"), "3.0 (native)\n");
+  (0, import_node_fs36.writeFileSync)((0, import_node_path48.join)(debian2, "rules"), sourceRules);
+  (0, import_node_fs36.chmodSync)((0, import_node_path48.join)(debian2, "rules"), 493);
   if (!patches.length) return;
-  const names4 = patches.map((patch, i) => `${String(i + 1).padStart(4, "0")}-${(0, import_node_path47.basename)(patch)}`);
-  (0, import_node_fs36.mkdirSync)((0, import_node_path47.join)(debian2, "patches"));
-  patches.forEach((patch, i) => (0, import_node_fs36.copyFileSync)((0, import_node_path47.join)(distroRoot, patch), (0, import_node_path47.join)(debian2, "patches", names4[i] ?? "")));
-  (0, import_node_fs36.writeFileSync)((0, import_node_path47.join)(debian2, "patches/series"), names4.map((n) => `${n}
+  const names4 = patches.map((patch, i) => `${String(i + 1).padStart(4, "0")}-${(0, import_node_path48.basename)(patch)}`);
+  (0, import_node_fs36.mkdirSync)((0, import_node_path48.join)(debian2, "patches"));
+  patches.forEach((patch, i) => (0, import_node_fs36.copyFileSync)((0, import_node_path48.join)(distroRoot, patch), (0, import_node_path48.join)(debian2, "patches", names4[i] ?? "")));
+  (0, import_node_fs36.writeFileSync)((0, import_node_path48.join)(debian2, "patches/series"), names4.map((n) => `${n}
 `).join(""));
 }
 function freeName(path2) {
@@ -30193,7 +30210,7 @@ function freeName(path2) {
 }
 
 // ts-src/publish/channel.ts
-var import_node_path57 = require("node:path");
+var import_node_path58 = require("node:path");
 var import_node_os9 = require("node:os");
 init_files();
 init_diagnostics();
@@ -30793,7 +30810,7 @@ async function indicesOf(store2, state) {
 // ts-src/publish/keyring.ts
 var import_node_fs37 = require("node:fs");
 var import_node_os6 = require("node:os");
-var import_node_path48 = require("node:path");
+var import_node_path49 = require("node:path");
 init_digest();
 init_names();
 var mark = "keyring:";
@@ -30853,9 +30870,9 @@ Description: keys of the package repository of ${organization}
  The public keys that its Release files are signed with, in /usr/share/keyrings,
  and entries for apt's sources in /usr/share/${name6}.
 `;
-  const folder2 = (0, import_node_fs37.mkdtempSync)((0, import_node_path48.join)((0, import_node_os6.tmpdir)(), "slipway-keyring-"));
+  const folder2 = (0, import_node_fs37.mkdtempSync)((0, import_node_path49.join)((0, import_node_os6.tmpdir)(), "slipway-keyring-"));
   try {
-    const file3 = (0, import_node_path48.join)(folder2, debFile(name6, version3, "all"));
+    const file3 = (0, import_node_path49.join)(folder2, debFile(name6, version3, "all"));
     const seconds = stampSeconds(stamp);
     await writeAr(
       file3,
@@ -31386,7 +31403,7 @@ async function knownPool(channel2, endpoint) {
 // ts-src/publish/served-check.ts
 var import_node_fs39 = require("node:fs");
 var import_node_os7 = require("node:os");
-var import_node_path50 = require("node:path");
+var import_node_path51 = require("node:path");
 init_files();
 init_diagnostics();
 init_maps();
@@ -31394,7 +31411,7 @@ init_process();
 
 // ts-src/publish/raise.ts
 var import_node_fs38 = require("node:fs");
-var import_node_path49 = require("node:path");
+var import_node_path50 = require("node:path");
 init_names();
 init_maps();
 async function raiseVersions(input) {
@@ -31426,8 +31443,8 @@ async function repackAll({ store: store2, scratch, stamp }, held, to) {
   for (const file3 of held.files) {
     const path2 = await store2.path(file3);
     const [name6 = "", , architecture3 = ""] = file3.name.replace(/\.deb$/, "").split("_");
-    const own3 = (0, import_node_fs38.mkdtempSync)((0, import_node_path49.join)(scratch, "raise-"));
-    const target2 = (0, import_node_path49.join)(own3, debFile(name6, to, architecture3));
+    const own3 = (0, import_node_fs38.mkdtempSync)((0, import_node_path50.join)(scratch, "raise-"));
+    const target2 = (0, import_node_path50.join)(own3, debFile(name6, to, architecture3));
     const changes = { from: held.version, to, seconds: stampSeconds(stamp) };
     if (path2 === void 0 || !await repackDeb(path2, target2, changes)) return { ok: false, lost: [file3.sha256] };
     value2.push(await store2.put(target2));
@@ -31446,14 +31463,14 @@ function samplesOf(state, before2) {
   });
 }
 async function checkServed(endpoint, state, before2, publicKey) {
-  const root = (0, import_node_fs39.mkdtempSync)((0, import_node_path50.join)((0, import_node_os7.tmpdir)(), "slipway-apt-"));
+  const root = (0, import_node_fs39.mkdtempSync)((0, import_node_path51.join)((0, import_node_os7.tmpdir)(), "slipway-apt-"));
   try {
     const samples = samplesOf(state, before2);
     for (const folder2 of ["lists/partial", "cache/archives/partial", "etc/sources.list.d", "got"])
-      makeFolder((0, import_node_path50.join)(root, folder2));
-    (0, import_node_fs39.writeFileSync)((0, import_node_path50.join)(root, "status"), "");
+      makeFolder((0, import_node_path51.join)(root, folder2));
+    (0, import_node_fs39.writeFileSync)((0, import_node_path51.join)(root, "status"), "");
     (0, import_node_fs39.writeFileSync)(
-      (0, import_node_path50.join)(root, "etc/sources.list.d/slipway.sources"),
+      (0, import_node_path51.join)(root, "etc/sources.list.d/slipway.sources"),
       [...new Set(samples.map((s) => s.suite))].map((suite2) => {
         const architectures2 = samples.filter((s) => s.suite === suite2).map((s) => s.architecture);
         const sources = state.sources !== void 0;
@@ -31467,10 +31484,10 @@ async function checkServed(endpoint, state, before2, publicKey) {
         });
       }).join("\n")
     );
-    (0, import_node_fs39.writeFileSync)((0, import_node_path50.join)(root, "apt.conf"), configuration(root, [...new Set(samples.map((s) => s.architecture))]));
+    (0, import_node_fs39.writeFileSync)((0, import_node_path51.join)(root, "apt.conf"), configuration(root, [...new Set(samples.map((s) => s.architecture))]));
     const apt = (args) => run("apt-get", ["-q", ...args], {
-      cwd: (0, import_node_path50.join)(root, "got"),
-      env: { PATH: process.env.PATH, LC_ALL: "C", APT_CONFIG: (0, import_node_path50.join)(root, "apt.conf") }
+      cwd: (0, import_node_path51.join)(root, "got"),
+      env: { PATH: process.env.PATH, LC_ALL: "C", APT_CONFIG: (0, import_node_path51.join)(root, "apt.conf") }
     });
     const update2 = await apt(["update"]);
     if (update2.code !== 0 || /^W:/m.test(update2.stderr)) return refused2(endpoint, "update from", update2.stderr);
@@ -31546,7 +31563,7 @@ async function moveChecked(channel2, draft, outlet, storedLock) {
 
 // ts-src/publish/environment.ts
 var import_node_fs40 = require("node:fs");
-var import_node_path51 = require("node:path");
+var import_node_path52 = require("node:path");
 
 // ts-src/io/gzip.ts
 var import_node_zlib9 = require("node:zlib");
@@ -31679,7 +31696,7 @@ async function environmentOf2(store2, scratch, input, held) {
   if (held?.key === key && (await store2.many(held.files, (f) => store2.path(f))).every((path2) => path2 !== void 0))
     return held;
   const version3 = versionOf2(input);
-  const file3 = (0, import_node_path51.join)(scratch, debFile(input.name, version3, input.target.architecture));
+  const file3 = (0, import_node_path52.join)(scratch, debFile(input.name, version3, input.target.architecture));
   (0, import_node_fs40.rmSync)(file3, { force: true });
   await writePackage(file3, input, version3);
   const deb2 = await store2.put(file3);
@@ -31751,7 +31768,7 @@ init_process();
 
 // ts-src/publish/signing.ts
 var import_node_fs43 = require("node:fs");
-var import_node_path54 = require("node:path");
+var import_node_path55 = require("node:path");
 init_lists();
 init_diagnostics();
 init_files();
@@ -31760,7 +31777,7 @@ init_process();
 // ts-src/publish/signatures.ts
 var import_node_fs41 = require("node:fs");
 var import_node_os8 = require("node:os");
-var import_node_path52 = require("node:path");
+var import_node_path53 = require("node:path");
 init_diagnostics();
 init_process();
 function primaryKeys(colons) {
@@ -31790,10 +31807,10 @@ function checkSigners(wanted, made2, primaries) {
   ) : good(void 0);
 }
 async function checkSignature(signature, text8, form, publicKey, wanted) {
-  const folder2 = (0, import_node_fs41.mkdtempSync)((0, import_node_path52.join)((0, import_node_os8.tmpdir)(), "slipway-signature-"));
+  const folder2 = (0, import_node_fs41.mkdtempSync)((0, import_node_path53.join)((0, import_node_os8.tmpdir)(), "slipway-signature-"));
   try {
-    (0, import_node_fs41.writeFileSync)((0, import_node_path52.join)(folder2, "signature"), signature);
-    (0, import_node_fs41.writeFileSync)((0, import_node_path52.join)(folder2, "text"), text8);
+    (0, import_node_fs41.writeFileSync)((0, import_node_path53.join)(folder2, "signature"), signature);
+    (0, import_node_fs41.writeFileSync)((0, import_node_path53.join)(folder2, "text"), text8);
     const gpg2 = (args2, input) => run(
       "gpg",
       ["--batch", "--no-tty", "--homedir", folder2, "--trust-model", "always", ...args2],
@@ -31801,11 +31818,11 @@ async function checkSignature(signature, text8, form, publicKey, wanted) {
     );
     await gpg2(["--import"], publicKey);
     const listed5 = await gpg2(["--with-colons", "--list-keys"]);
-    const args = form === "clearsign" ? ["--decrypt", (0, import_node_path52.join)(folder2, "signature")] : [];
+    const args = form === "clearsign" ? ["--decrypt", (0, import_node_path53.join)(folder2, "signature")] : [];
     const checked = await gpg2([
       "--status-fd",
       "2",
-      ...args.length ? args : ["--verify", (0, import_node_path52.join)(folder2, "signature"), (0, import_node_path52.join)(folder2, "text")]
+      ...args.length ? args : ["--verify", (0, import_node_path53.join)(folder2, "signature"), (0, import_node_path53.join)(folder2, "text")]
     ]);
     const valid = [...checked.stderr.matchAll(/^\[GNUPG:\] VALIDSIG ([0-9A-F]+)/gm)].flatMap((m) => m[1] ?? []);
     const signers = checkSigners(wanted, valid, primaryKeys(listed5.stdout));
@@ -31820,7 +31837,7 @@ async function checkSignature(signature, text8, form, publicKey, wanted) {
 // ts-src/publish/signing-room.ts
 var import_node_child_process4 = require("node:child_process");
 var import_node_fs42 = require("node:fs");
-var import_node_path53 = require("node:path");
+var import_node_path54 = require("node:path");
 init_process();
 var hold2 = `set -eu
 read -r pid rest < /proc/self/stat
@@ -31855,7 +31872,7 @@ async function watchedRoom() {
   const folder2 = (0, import_node_fs42.mkdtempSync)("/dev/shm/slipway-");
   const held = await holder("sh", ["-c", watch, "watch", folder2]);
   if (!held) throw new Error("sh could not be started");
-  const home = (0, import_node_path53.join)(folder2, "g");
+  const home = (0, import_node_path54.join)(folder2, "g");
   await run("mkdir", ["-m", "700", home]);
   return { home, run, close: held.end };
 }
@@ -31981,8 +31998,8 @@ async function bringMadeKey(room, key) {
   ]);
   if (made2.code !== 0) return failed2("make a key", made2);
   makeFolder(key.home, 448);
-  const kept4 = await room.run("sh", ["-c", copyHome, "copy", room.home, key.home]);
-  return kept4.code === 0 ? good(void 0) : failed2("keep the key", kept4);
+  const kept3 = await room.run("sh", ["-c", copyHome, "copy", room.home, key.home]);
+  return kept3.code === 0 ? good(void 0) : failed2("keep the key", kept3);
 }
 var fingerprintsIn = (colons) => [...colons.matchAll(/^(?:sec|pub):(?:.*\n)(?:(?!fpr:).*\n)*?fpr:+([0-9A-F]+):/gm)].map(
   ([, fingerprint3 = ""]) => fingerprint3
@@ -32061,9 +32078,9 @@ async function commandSigner({ command: command2, publicKey }) {
   });
 }
 var isWholeKey = (text8) => text8?.trimEnd().endsWith("-----END PGP PUBLIC KEY BLOCK-----") ?? false;
-var keyOf2 = (named7, state, organization) => named7 === void 0 ? { kind: "made", home: (0, import_node_path54.join)(state, "gnupg"), name: organization } : {
+var keyOf2 = (named7, state, organization) => named7 === void 0 ? { kind: "made", home: (0, import_node_path55.join)(state, "gnupg"), name: organization } : {
   kind: "keyring",
-  home: process.env.GNUPGHOME ?? (0, import_node_path54.join)(homeFolder(), ".gnupg"),
+  home: process.env.GNUPGHOME ?? (0, import_node_path55.join)(homeFolder(), ".gnupg"),
   keys: [named7].flat()
 };
 function keyFromEnvironment(env2) {
@@ -32162,7 +32179,7 @@ function judgeKey({ fingerprint: fingerprint3, ends, weak }, now) {
 
 // ts-src/publish/package-sources.ts
 var import_node_fs44 = require("node:fs");
-var import_node_path55 = require("node:path");
+var import_node_path56 = require("node:path");
 init_diagnostics();
 init_process();
 init_names();
@@ -32246,7 +32263,7 @@ async function firstOf(store2, held) {
   return file3 && path2 !== void 0 ? { name: file3.name, path: path2 } : void 0;
 }
 async function makeOne2(store2, scratch, make, request) {
-  const work2 = (0, import_node_fs44.mkdtempSync)((0, import_node_path55.join)(scratch, "source-"));
+  const work2 = (0, import_node_fs44.mkdtempSync)((0, import_node_path56.join)(scratch, "source-"));
   try {
     const outcome = await make({ ...request, work: work2 });
     if (outcome.state !== "made") return outcome.state === "failed" ? outcome.reason : "its sources were lost";
@@ -32300,7 +32317,7 @@ var InterfaceDigests = class {
     const members2 = this.together.get(n) ?? [n];
     if (mode === "api" && members2.some((m) => this.interfaceOf(m).offers))
       return this.keep(members2, mode, this.of(n, "code"));
-    const below3 = new Set(members2.flatMap((m) => needsOf(this.runs, m)).filter((d) => !members2.includes(d)));
+    const below3 = new Set(members2.flatMap((m) => needsOf2(this.runs, m)).filter((d) => !members2.includes(d)));
     return this.keep(
       members2,
       mode,
@@ -32318,14 +32335,14 @@ var InterfaceDigests = class {
     const there = this.loading.get(n);
     if (there !== void 0) return there;
     const members2 = this.together.get(n) ?? [n];
-    const found2 = members2.some((m) => this.interfaceOf(m).loads) || members2.some((m) => needsOf(this.runs, m).some((d) => !members2.includes(d) && this.loads(d)));
+    const found2 = members2.some((m) => this.interfaceOf(m).loads) || members2.some((m) => needsOf2(this.runs, m).some((d) => !members2.includes(d) && this.loads(d)));
     for (const m of members2) this.loading.set(m, found2);
     return found2;
   }
 };
 
 // ts-src/engine/shipped-paths.ts
-var import_node_path56 = require("node:path");
+var import_node_path57 = require("node:path");
 var ShippedPaths = class {
   files = /* @__PURE__ */ new Map();
   folders = /* @__PURE__ */ new Map();
@@ -32337,7 +32354,7 @@ var ShippedPaths = class {
       if (owner !== void 0 && owner !== name6) return `it ships ${file3}, which '${owner}' ships too`;
       const inside = [...this.folders.get(file3) ?? []].find((other) => other !== name6);
       if (inside !== void 0) return `it ships ${file3} as a file or link, and '${inside}' ships files in ${file3}/`;
-      for (let folder2 = import_node_path56.posix.dirname(file3); folder2 !== "/" && !looked.has(folder2); folder2 = import_node_path56.posix.dirname(folder2)) {
+      for (let folder2 = import_node_path57.posix.dirname(file3); folder2 !== "/" && !looked.has(folder2); folder2 = import_node_path57.posix.dirname(folder2)) {
         looked.add(folder2);
         const above2 = this.files.get(folder2);
         if (above2 !== void 0 && above2 !== name6)
@@ -32349,7 +32366,7 @@ var ShippedPaths = class {
   take(name6, files) {
     for (const file3 of files) {
       this.files.set(file3, name6);
-      for (let folder2 = import_node_path56.posix.dirname(file3); folder2 !== "/"; folder2 = import_node_path56.posix.dirname(folder2)) {
+      for (let folder2 = import_node_path57.posix.dirname(file3); folder2 !== "/"; folder2 = import_node_path57.posix.dirname(folder2)) {
         const owners = this.folders.get(folder2);
         if (owners?.has(name6)) break;
         if (owners) owners.add(name6);
@@ -32673,7 +32690,7 @@ async function publishRuns(channel2, input, signer, diagnostics) {
   const before2 = withoutKeyring(channel2.head?.suites ?? channel2.former ?? {});
   const next2 = { ...before2 };
   const names4 = /* @__PURE__ */ new Set();
-  const scratch = (0, import_node_path57.join)(input.state, "incoming");
+  const scratch = (0, import_node_path58.join)(input.state, "incoming");
   makeFolder(scratch);
   for (const graph2 of runs) {
     const name6 = channelSuite(graph2.scope.distribution, graph2.target);
@@ -32774,7 +32791,7 @@ function sourcesOf(endpoint, suites, names4, signer) {
       uri: endpoint.uri,
       suite: name6,
       architectures: Object.keys(suites).filter((key) => key.startsWith(`${name6}/`)).sort().map((key) => key.slice(name6.length + 1)),
-      keyFile: endpoint.folder === void 0 ? void 0 : (0, import_node_path57.join)(endpoint.folder, "key.asc"),
+      keyFile: endpoint.folder === void 0 ? void 0 : (0, import_node_path58.join)(endpoint.folder, "key.asc"),
       key: signer.publicKey
     })
   );
@@ -32814,7 +32831,7 @@ var repositorySettings = (distro) => ({
 
 // ts-src/publish/folder-endpoint.ts
 var import_node_fs45 = require("node:fs");
-var import_node_path58 = require("node:path");
+var import_node_path59 = require("node:path");
 init_files();
 init_digest();
 init_faults();
@@ -32832,7 +32849,7 @@ var FolderEndpoint = class {
   served = true;
   width = 4;
   blobs;
-  path = (name6) => (0, import_node_path58.join)(this.folder, name6);
+  path = (name6) => (0, import_node_path59.join)(this.folder, name6);
   during(_purpose, work2) {
     return withMutex(this.path(".slipway.lock"), work2);
   }
@@ -32846,7 +32863,7 @@ var FolderEndpoint = class {
     const path2 = this.path(name6);
     const there = await this.compare(path2, file3.sha256, file3.size);
     if (there) return there;
-    makeFolder((0, import_node_path58.dirname)(path2));
+    makeFolder((0, import_node_path59.dirname)(path2));
     try {
       (0, import_node_fs45.linkSync)(file3.path, path2);
       return "written";
@@ -32924,7 +32941,7 @@ var FolderEndpoint = class {
   /** Replaces a name by a hard link to an existing file; false if the file system can't. */
   putLike(name6, like) {
     const path2 = this.path(name6);
-    makeFolder((0, import_node_path58.dirname)(path2));
+    makeFolder((0, import_node_path59.dirname)(path2));
     const temporary2 = temporaryBeside(path2);
     try {
       (0, import_node_fs45.linkSync)(this.path(like), temporary2);
@@ -32953,7 +32970,7 @@ var FolderEndpoint = class {
   }
   async remove(name6) {
     await this.blobs.remove(name6);
-    for (let at3 = (0, import_node_path58.dirname)(name6); at3.includes("/"); at3 = (0, import_node_path58.dirname)(at3)) {
+    for (let at3 = (0, import_node_path59.dirname)(name6); at3.includes("/"); at3 = (0, import_node_path59.dirname)(at3)) {
       try {
         (0, import_node_fs45.rmdirSync)(this.path(at3));
       } catch {
@@ -32965,7 +32982,7 @@ var FolderEndpoint = class {
 
 // ts-src/cli/build-end.ts
 var import_node_fs63 = require("node:fs");
-var import_node_path84 = require("node:path");
+var import_node_path85 = require("node:path");
 init_diagnostics();
 
 // ts-src/model/result.ts
@@ -33121,7 +33138,7 @@ function knownCause(log, failed5) {
 // ts-src/cli/outputs.ts
 init_lists();
 var import_node_fs46 = require("node:fs");
-var import_node_path59 = require("node:path");
+var import_node_path60 = require("node:path");
 init_diagnostics();
 init_stored();
 init_urls();
@@ -33459,13 +33476,13 @@ function tailsOf(output, runs) {
   return (t) => {
     if (t.state !== "failed") return [];
     const lines = warnings.get(t.id) ?? [];
-    return lines.length || t.log === void 0 ? lines : tailOf((0, import_node_path59.join)(output, t.log));
+    return lines.length || t.log === void 0 ? lines : tailOf((0, import_node_path60.join)(output, t.log));
   };
 }
 function writeReports(o) {
   const { plan: plan2, runs, output } = o;
   const results = resultsOf(runs);
-  const write3 = (name6, text8) => writeWhole((0, import_node_path59.join)(output, name6), redacted(text8));
+  const write3 = (name6, text8) => writeWhole((0, import_node_path60.join)(output, name6), redacted(text8));
   write3("result.json", `${JSON.stringify({ stamp: plan2.stamp, results }, void 0, 1)}
 `);
   const title = `${plan2.organization}: ${o.title ?? "what was built"}`;
@@ -33475,7 +33492,7 @@ function writeReports(o) {
 }
 async function writeOutputs(o) {
   const { runs, output } = o;
-  writeWhole((0, import_node_path59.join)(output, "lock.yaml"), lockText(o));
+  writeWhole((0, import_node_path60.join)(output, "lock.yaml"), lockText(o));
   writeReports(o);
   return writeJunit(runs, o.store, output);
 }
@@ -33513,13 +33530,13 @@ async function writeJunit(runs, store2, output) {
             hint: "`slipway test --rebuild NAME` runs its tests again"
           })
         );
-      else writeWhole((0, import_node_path59.join)(output, "junit", graph2.id, `${record3.package}.xml`), text8, { sync: false });
+      else writeWhole((0, import_node_path60.join)(output, "junit", graph2.id, `${record3.package}.xml`), text8, { sync: false });
     }
     const own3 = graph2.results.flatMap((t, task) => t && !graph2.tests[task - graph2.count]?.junit ? [t] : []);
     cases += own3.length;
     if (own3.length)
       writeWhole(
-        (0, import_node_path59.join)(output, "junit", `${graph2.id}.xml`),
+        (0, import_node_path60.join)(output, "junit", `${graph2.id}.xml`),
         renderJunit(graph2.id.replaceAll("/", "."), packageCases(own3, tails)),
         { sync: false }
       );
@@ -33530,7 +33547,7 @@ async function writeJunit(runs, store2, output) {
 function writePlanCase(output, name6, fault4) {
   const result2 = fault4 === void 0 ? "passed" : "failed";
   const plan2 = { suite: "plan", name: name6, seconds: 0, result: result2, message: fault4 ?? "", output: "" };
-  writeWhole((0, import_node_path59.join)(output, "junit/plan.xml"), renderJunit("slipway", [plan2]));
+  writeWhole((0, import_node_path60.join)(output, "junit/plan.xml"), renderJunit("slipway", [plan2]));
 }
 function writeUnplanned(output, title, fault4) {
   const now = Date.now();
@@ -33544,8 +33561,8 @@ ${fault4}`];
     notes,
     tasks: []
   });
-  for (const [name6, text8] of Object.entries(files)) writeWhole((0, import_node_path59.join)(output, name6), text8);
-  writeWhole((0, import_node_path59.join)(output, "result.json"), `${JSON.stringify({ fault: fault4, results: [] }, void 0, 1)}
+  for (const [name6, text8] of Object.entries(files)) writeWhole((0, import_node_path60.join)(output, name6), text8);
+  writeWhole((0, import_node_path60.join)(output, "result.json"), `${JSON.stringify({ fault: fault4, results: [] }, void 0, 1)}
 `);
   writePlanCase(output, "planned", fault4);
 }
@@ -33581,8 +33598,8 @@ async function judgeTests(runs, store2, stamp) {
   await store2.many(work2, async ({ r: graph2, record: record3, task }) => {
     const name6 = historyOf(graph2.id, record3.package);
     const cases = (list8) => list8.map((c) => `${c.suite}.${c.name}`).sort(compare);
-    const kept4 = await store2.readJson(name6);
-    const history = Array.isArray(kept4) ? kept4.filter(isOutcome) : [];
+    const kept3 = await store2.readJson(name6);
+    const history = Array.isArray(kept3) ? kept3.filter(isOutcome) : [];
     const now = {
       stamp,
       key: record3.key.slice(0, 16),
@@ -33661,12 +33678,12 @@ init_names();
 
 // ts-src/sandbox/archive-names.ts
 var import_node_fs49 = require("node:fs");
-var import_node_path62 = require("node:path");
+var import_node_path63 = require("node:path");
 init_files();
 
 // ts-src/sandbox/base-system.ts
 var import_node_fs48 = require("node:fs");
-var import_node_path61 = require("node:path");
+var import_node_path62 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -33675,7 +33692,7 @@ init_process();
 // ts-src/sandbox/base-archive.ts
 var import_node_fs47 = require("node:fs");
 var import_node_os10 = require("node:os");
-var import_node_path60 = require("node:path");
+var import_node_path61 = require("node:path");
 init_process();
 var earliest = "315619200";
 var subordinate = "nobody:1879048192:65536";
@@ -33703,7 +33720,7 @@ cd /
 exec setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"`;
 async function makeBaseArchive(base) {
   const { platform: platform3, architecture: architecture3, work: work2, log } = base;
-  const temporary2 = (0, import_node_path60.join)(work2, "mmdebstrap");
+  const temporary2 = (0, import_node_path61.join)(work2, "mmdebstrap");
   (0, import_node_fs47.mkdirSync)(temporary2);
   const env2 = (folder2) => ({
     PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -33734,8 +33751,8 @@ async function makeBaseArchive(base) {
     }
   }
   (0, import_node_fs47.chmodSync)(temporary2, 1023);
-  (0, import_node_fs47.mkdirSync)((0, import_node_path60.join)(temporary2, "lists"));
-  (0, import_node_fs47.chmodSync)((0, import_node_path60.join)(temporary2, "lists"), 511);
+  (0, import_node_fs47.mkdirSync)((0, import_node_path61.join)(temporary2, "lists"));
+  (0, import_node_fs47.chmodSync)((0, import_node_path61.join)(temporary2, "lists"), 511);
   const command2 = mmdebstrapCommand(
     platform3,
     architecture3,
@@ -33761,10 +33778,10 @@ async function makeBaseArchive(base) {
     { log, cwd: "/", detached: true, env: env2(confinedFolder), ...input(command2.input) }
   );
   if (made2.code === 0) {
-    (0, import_node_fs47.renameSync)((0, import_node_path60.join)(temporary2, "base.tar"), (0, import_node_path60.join)(work2, "base.tar"));
-    await run("rm", ["-rf", (0, import_node_path60.join)(work2, "lists")]);
-    (0, import_node_fs47.renameSync)((0, import_node_path60.join)(temporary2, "lists"), (0, import_node_path60.join)(work2, "lists"));
-    await run("chown", ["-R", "--no-dereference", "0:0", (0, import_node_path60.join)(work2, "base.tar"), (0, import_node_path60.join)(work2, "lists")]);
+    (0, import_node_fs47.renameSync)((0, import_node_path61.join)(temporary2, "base.tar"), (0, import_node_path61.join)(work2, "base.tar"));
+    await run("rm", ["-rf", (0, import_node_path61.join)(work2, "lists")]);
+    (0, import_node_fs47.renameSync)((0, import_node_path61.join)(temporary2, "lists"), (0, import_node_path61.join)(work2, "lists"));
+    await run("chown", ["-R", "--no-dereference", "0:0", (0, import_node_path61.join)(work2, "base.tar"), (0, import_node_path61.join)(work2, "lists")]);
     await run("rm", ["-rf", "--one-file-system", temporary2]);
   }
   return made2;
@@ -33775,10 +33792,10 @@ function withCopiedKeys(sources, folder2, seen) {
     const key = fromOption(option);
     let copy2 = copies.get(key);
     if (copy2 === void 0) {
-      copy2 = `key-${copies.size}${(0, import_node_path60.extname)(key)}`;
+      copy2 = `key-${copies.size}${(0, import_node_path61.extname)(key)}`;
       copies.set(key, copy2);
-      (0, import_node_fs47.copyFileSync)(key, (0, import_node_path60.join)(folder2, copy2));
-      (0, import_node_fs47.chmodSync)((0, import_node_path60.join)(folder2, copy2), 420);
+      (0, import_node_fs47.copyFileSync)(key, (0, import_node_path61.join)(folder2, copy2));
+      (0, import_node_fs47.chmodSync)((0, import_node_path61.join)(folder2, copy2), 420);
     }
     return `signed-by=${seen}/${copy2}`;
   });
@@ -33787,14 +33804,14 @@ function withCopiedKeys(sources, folder2, seen) {
 function withoutBlanks(sources) {
   const blank2 = [...sources.lines, ...sources.underlays].some((l) => /signed-by=\S*%20/.test(l));
   if (!blank2) return { sources, done: () => void 0 };
-  const folder2 = (0, import_node_fs47.mkdtempSync)((0, import_node_path60.join)((0, import_node_os10.tmpdir)(), "slipway-keys-"));
+  const folder2 = (0, import_node_fs47.mkdtempSync)((0, import_node_path61.join)((0, import_node_os10.tmpdir)(), "slipway-keys-"));
   (0, import_node_fs47.chmodSync)(folder2, 493);
   const done = () => (0, import_node_fs47.rmSync)(folder2, { recursive: true, force: true });
   return { sources: withCopiedKeys(sources, folder2, folder2), done };
 }
 var canConfine = async () => (await run("unshare", ["--user", "--mount", "--propagation", "unchanged", "true"])).code === 0;
 function openToAll(folder2) {
-  for (let at3 = folder2; ; at3 = (0, import_node_path60.dirname)(at3)) {
+  for (let at3 = folder2; ; at3 = (0, import_node_path61.dirname)(at3)) {
     if (((0, import_node_fs47.statSync)(at3).mode & 1) === 0) return false;
     if (at3 === "/") return true;
   }
@@ -33836,15 +33853,15 @@ function wantedBase(distroRoot, platform3, architecture3) {
   return { sources, wanted };
 }
 function basesFolder(driverName, state, name6, architecture3) {
-  const all = makeFolder((0, import_node_path61.join)(state, "bases"));
-  return (0, import_node_path61.join)((0, import_node_fs48.realpathSync)(all), `${name6}-${architecture3}${driverName === "docker" ? "-docker" : ""}`);
+  const all = makeFolder((0, import_node_path62.join)(state, "bases"));
+  return (0, import_node_path62.join)((0, import_node_fs48.realpathSync)(all), `${name6}-${architecture3}${driverName === "docker" ? "-docker" : ""}`);
 }
 async function ensureBase(request) {
   const { driver, state, name: name6, architecture: architecture3 } = request;
   const folder2 = basesFolder(driver.name, state, name6, architecture3);
   const target2 = {
     folder: folder2,
-    work: (0, import_node_path61.join)(folder2, `new-${process.pid}`),
+    work: (0, import_node_path62.join)(folder2, `new-${process.pid}`),
     ...wantedBase(request.distroRoot, request.platform, architecture3)
   };
   const current = async () => {
@@ -33856,7 +33873,7 @@ async function ensureBase(request) {
   const there = await current();
   if (there) return good(there);
   return withMutex(
-    (0, import_node_path61.join)(folder2, "lock"),
+    (0, import_node_path62.join)(folder2, "lock"),
     async () => {
       const other = await current();
       return other ? good(other) : makeBase(request, target2);
@@ -33865,8 +33882,8 @@ async function ensureBase(request) {
   );
 }
 function currentBase(request, { folder: folder2, wanted }) {
-  const base = readJson((0, import_node_path61.join)(folder2, "current.json"));
-  if (!base || base.wanted !== wanted || !exists((0, import_node_path61.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
+  const base = readJson((0, import_node_path62.join)(folder2, "current.json"));
+  if (!base || base.wanted !== wanted || !exists((0, import_node_path62.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
     return void 0;
   if (request.pinned) return base.digest === request.pinned ? base : void 0;
   return request.now / 1e3 - base.made < request.platform.renew_days * 86400 ? base : void 0;
@@ -33874,10 +33891,10 @@ function currentBase(request, { folder: folder2, wanted }) {
 async function makeBase(request, target2) {
   const { driver, state, name: name6, now } = request;
   const { folder: folder2, work: work2, wanted, sources } = target2;
-  for (const entry2 of (0, import_node_fs48.readdirSync)(folder2)) if (entry2.startsWith("new-")) await driver.remove((0, import_node_path61.join)(folder2, entry2));
-  const lists = makeFolder((0, import_node_path61.join)(work2, "lists"));
+  for (const entry2 of (0, import_node_fs48.readdirSync)(folder2)) if (entry2.startsWith("new-")) await driver.remove((0, import_node_path62.join)(folder2, entry2));
+  const lists = makeFolder((0, import_node_path62.join)(work2, "lists"));
   if (process.getuid?.() === 0) privateFolder(work2);
-  const tar = (0, import_node_path61.join)(work2, "base.tar");
+  const tar = (0, import_node_path62.join)(work2, "base.tar");
   const shared2 = siblingBase(request, wanted);
   const failed5 = await makeTar(request, target2, tar, shared2);
   if (failed5) {
@@ -33886,18 +33903,18 @@ async function makeBase(request, target2) {
   }
   privateFolder(work2);
   const digest4 = await sha256File(tar);
-  const unpacked2 = await driver.unpack(tar, (0, import_node_path61.join)(work2, "root"));
+  const unpacked2 = await driver.unpack(tar, (0, import_node_path62.join)(work2, "root"));
   if (unpacked2.code !== 0) {
     await driver.remove(work2);
     return bad(error("base-failed", `can't unpack the base of '${name6}': ${reasonOf(unpacked2)}`));
   }
-  if (shared2 && (0, import_node_path61.basename)(shared2.lists) === "lists") {
+  if (shared2 && (0, import_node_path62.basename)(shared2.lists) === "lists") {
     await run("rm", ["-rf", lists]);
     await run("cp", ["-a", shared2.lists, lists]);
   }
   await keepPlainFiles(lists);
   const archive = await listsDigest(lists);
-  const final = (0, import_node_path61.join)(folder2, `${digest4.slice(0, 16)}-${archive.slice(0, 8)}`);
+  const final = (0, import_node_path62.join)(folder2, `${digest4.slice(0, 16)}-${archive.slice(0, 8)}`);
   if (exists(final)) await driver.remove(final);
   (0, import_node_fs48.renameSync)(work2, final);
   const base = {
@@ -33905,23 +33922,23 @@ async function makeBase(request, target2) {
     archive,
     wanted,
     folder: final,
-    root: (0, import_node_path61.join)(final, "root"),
-    lists: (0, import_node_path61.join)(final, "lists", "lists"),
-    tar: (0, import_node_path61.join)(final, "base.tar"),
+    root: (0, import_node_path62.join)(final, "root"),
+    lists: (0, import_node_path62.join)(final, "lists", "lists"),
+    tar: (0, import_node_path62.join)(final, "base.tar"),
     packages: [],
     made: shared2?.made ?? Math.floor(now / 1e3),
     sources: sources.from
   };
-  if (!exists(base.lists)) base.lists = (0, import_node_path61.join)(final, "lists");
+  if (!exists(base.lists)) base.lists = (0, import_node_path62.join)(final, "lists");
   const prepared2 = await prepareBase(driver, state, base);
   if (!prepared2.ok) return prepared2;
   base.packages = prepared2.value;
-  writeWhole((0, import_node_path61.join)(folder2, "current.json"), JSON.stringify(base));
+  writeWhole((0, import_node_path62.join)(folder2, "current.json"), JSON.stringify(base));
   return good(base);
 }
 function siblingBase({ driver, state, name: name6, architecture: architecture3, platform: platform3 }, wanted) {
   if (driver.name !== "docker") return void 0;
-  const sibling = readJson((0, import_node_path61.join)(basesFolder("unshare", state, name6, architecture3), "current.json"));
+  const sibling = readJson((0, import_node_path62.join)(basesFolder("unshare", state, name6, architecture3), "current.json"));
   return sibling && sibling.wanted === wanted && platform3.renew_days > 0 && exists(sibling.tar) && exists(sibling.lists) ? sibling : void 0;
 }
 async function makeTar({ name: name6, platform: platform3, architecture: architecture3, log, progress }, { work: work2, sources }, tar, shared2) {
@@ -33976,10 +33993,10 @@ var firstError = (log) => {
   const line2 = lines.find((l) => /404 +Not Found|Failed to fetch|Could not (?:resolve|connect)|does not have a Release/.test(l)) ?? lines.find((l) => l.startsWith("E: "));
   return line2 ? `: ${line2.replace(/^\w+(?::\d+)?: /, "").trim().slice(0, 300)}` : "";
 };
-var cacheOf = (base) => makeFolder((0, import_node_path61.join)(base.folder, "cache"));
+var cacheOf = (base) => makeFolder((0, import_node_path62.join)(base.folder, "cache"));
 async function listsDigest(folder2) {
-  const files = entriesBelow(folder2).map((f) => (0, import_node_path61.join)(folder2, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs48.lstatSync)(f).isFile()).sort();
-  return sha256(JSON.stringify(await Promise.all(files.map(async (f) => [(0, import_node_path61.basename)(f), await sha256File(f)]))));
+  const files = entriesBelow(folder2).map((f) => (0, import_node_path62.join)(folder2, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs48.lstatSync)(f).isFile()).sort();
+  return sha256(JSON.stringify(await Promise.all(files.map(async (f) => [(0, import_node_path62.basename)(f), await sha256File(f)]))));
 }
 async function hostProxy() {
   if (process.env.http_proxy) return process.env.http_proxy;
@@ -33997,20 +34014,20 @@ var aptEnvironment = (proxy) => ({
 // ts-src/sandbox/archive-names.ts
 var largestList = 512 * 1024 * 1024;
 function archiveNames(base) {
-  const kept4 = (0, import_node_path62.join)(base.folder, `names-${base.archive.slice(0, 16)}`);
-  const known3 = readIf(kept4);
+  const kept3 = (0, import_node_path63.join)(base.folder, `names-${base.archive.slice(0, 16)}`);
+  const known3 = readIf(kept3);
   if (known3 !== void 0) return new Set(known3.split("\n"));
   if (!exists(base.lists)) return void 0;
   const files = (0, import_node_fs49.readdirSync)(base.lists).filter((f) => /_Packages(\.\w+)?$/.test(f));
   if (!files.length || files.some((f) => !f.endsWith("_Packages"))) return void 0;
   const names4 = /* @__PURE__ */ new Set();
   for (const file3 of files) {
-    const path2 = (0, import_node_path62.join)(base.lists, file3);
+    const path2 = (0, import_node_path63.join)(base.lists, file3);
     if ((0, import_node_fs49.statSync)(path2).size > largestList) return void 0;
     addNames((0, import_node_fs49.readFileSync)(path2, "latin1"), names4);
   }
   if (!names4.size) return void 0;
-  writeWhole(kept4, [...names4].sort().join("\n"), { sync: false });
+  writeWhole(kept3, [...names4].sort().join("\n"), { sync: false });
   return names4;
 }
 function addNames(list8, names4) {
@@ -34024,7 +34041,7 @@ function addNames(list8, names4) {
 function baseAtHand(state, distroRoot, platform3) {
   const { wanted } = wantedBase(distroRoot, platform3.platform, platform3.architecture);
   for (const suffix of ["", "-docker"]) {
-    const file3 = (0, import_node_path62.join)(state, "bases", `${platform3.name}-${platform3.architecture}${suffix}`, "current.json");
+    const file3 = (0, import_node_path63.join)(state, "bases", `${platform3.name}-${platform3.architecture}${suffix}`, "current.json");
     const base = readJson(file3);
     if (base?.wanted === wanted) return base;
   }
@@ -34032,14 +34049,14 @@ function baseAtHand(state, distroRoot, platform3) {
 }
 
 // ts-src/engine/history.ts
-var import_node_path63 = require("node:path");
+var import_node_path64 = require("node:path");
 init_files();
 init_maps();
 var History = class {
   file;
   known;
   constructor(state) {
-    this.file = (0, import_node_path63.join)(state, "durations.json");
+    this.file = (0, import_node_path64.join)(state, "durations.json");
     const durations = Object.entries(readJson(this.file) ?? {});
     this.known = Object.fromEntries(durations.filter(([, ms]) => Number.isFinite(ms)));
   }
@@ -34063,7 +34080,7 @@ var History = class {
 };
 
 // ts-src/engine/build/package-builder.ts
-var import_node_path76 = require("node:path");
+var import_node_path77 = require("node:path");
 init_files();
 
 // ts-src/model/system-file-faults.ts
@@ -34115,7 +34132,7 @@ init_template();
 
 // ts-src/sandbox/package-layers.ts
 var import_node_fs50 = require("node:fs");
-var import_node_path64 = require("node:path");
+var import_node_path65 = require("node:path");
 init_files();
 init_process();
 init_faults();
@@ -34126,7 +34143,7 @@ var Packages = class {
     this.store = store2;
   }
   known = /* @__PURE__ */ new Map();
-  folder = (digest4) => (0, import_node_path64.join)(this.state, "unpacked", digest4);
+  folder = (digest4) => (0, import_node_path65.join)(this.state, "unpacked", digest4);
   /** Beside the package's files, where it can't collide with them. */
   contents = (digest4) => `${this.folder(digest4)}.json`;
   /**
@@ -34158,18 +34175,18 @@ var Packages = class {
   }
   async unpackFile(file3, digest4, policy2) {
     const target2 = this.folder(digest4);
-    privateFolder((0, import_node_path64.join)(this.state, "unpacked"));
+    privateFolder((0, import_node_path65.join)(this.state, "unpacked"));
     const staged = temporaryBeside(target2);
     try {
       const { control, members: members2, files, folders: folders2 } = await unpackPackage(file3, staged, policy2);
       const name6 = /^Package: (\S+)$/m.exec(control)?.[1] ?? "";
-      const info = (0, import_node_path64.join)(staged, "var/lib/dpkg/info");
+      const info = (0, import_node_path65.join)(staged, "var/lib/dpkg/info");
       makeFolder(info);
       const paths2 = [...folders2.filter(Boolean).map((f) => `/${f}`), ...files].sort();
-      (0, import_node_fs50.writeFileSync)((0, import_node_path64.join)(info, `${name6}.list`), `/.
+      (0, import_node_fs50.writeFileSync)((0, import_node_path65.join)(info, `${name6}.list`), `/.
 ${paths2.join("\n")}
 `, { flag: "wx" });
-      for (const [member2, text8] of members2) (0, import_node_fs50.writeFileSync)((0, import_node_path64.join)(info, `${name6}.${member2}`), text8, { flag: "wx" });
+      for (const [member2, text8] of members2) (0, import_node_fs50.writeFileSync)((0, import_node_path65.join)(info, `${name6}.${member2}`), text8, { flag: "wx" });
       const unpacked2 = {
         package: name6,
         status: control.replace(/^(Package: .*)$/m, "$1\nStatus: install ok installed"),
@@ -34226,9 +34243,9 @@ ${paths2.join("\n")}
         throw programFault("can't put the root together", target2, linked);
       }
     }
-    makeFolder((0, import_node_path64.join)(target2, "var/lib/dpkg"));
+    makeFolder((0, import_node_path65.join)(target2, "var/lib/dpkg"));
     (0, import_node_fs50.writeFileSync)(
-      (0, import_node_path64.join)(target2, "var/lib/dpkg/status"),
+      (0, import_node_path65.join)(target2, "var/lib/dpkg/status"),
       `${(0, import_node_fs50.readFileSync)(status, "utf8").trimEnd()}
 
 ${all.map((u) => `${u.status}
@@ -34247,7 +34264,7 @@ function clashOf(packages) {
     }
   for (const { package: name6, files } of packages)
     for (const file3 of files)
-      for (let folder2 = (0, import_node_path64.dirname)(file3); folder2 !== "/"; folder2 = (0, import_node_path64.dirname)(folder2)) {
+      for (let folder2 = (0, import_node_path65.dirname)(file3); folder2 !== "/"; folder2 = (0, import_node_path65.dirname)(folder2)) {
         const owner = owners.get(folder2);
         if (owner !== void 0)
           return `'${owner}' ships ${folder2} as a file or link, '${name6}' ships files in ${folder2}/`;
@@ -34257,7 +34274,7 @@ function clashOf(packages) {
 
 // ts-src/engine/build/environment.ts
 var import_node_fs52 = require("node:fs");
-var import_node_path66 = require("node:path");
+var import_node_path67 = require("node:path");
 init_files();
 init_lists();
 
@@ -34276,14 +34293,14 @@ function ownPackage(graph2, n) {
 
 // ts-src/engine/build/other-conditions.ts
 var import_node_fs51 = require("node:fs");
-var import_node_path65 = require("node:path");
+var import_node_path66 = require("node:path");
 
 // resources/vary.c
 var vary_default = '/* Preloaded into a second build of a package, compiled in its own root: what a build sees of the machine is another.\n   Folders are listed in reverse, the clock is days ahead, host and kernel have other names. */\n#define _GNU_SOURCE\n#include <dirent.h>\n#include <dlfcn.h>\n#include <errno.h>\n#include <pthread.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include <sys/time.h>\n#include <sys/utsname.h>\n#include <time.h>\n#include <unistd.h>\n\n#define AHEAD (9 * 86400 + 7 * 3600 + 11 * 60 + 13)\n\nstruct listing {\n  DIR *dir;\n  struct dirent64 **entries;\n  size_t count, next;\n  struct listing *following;\n};\nstatic struct listing *listings;\nstatic pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;\n\nstatic void *original(const char *name) { return dlsym(RTLD_NEXT, name); }\n\nstatic struct listing **find(DIR *dir) {\n  struct listing **at = &listings;\n  while (*at && (*at)->dir != dir) at = &(*at)->following;\n  return at;\n}\n\nstatic void forget(DIR *dir) {\n  pthread_mutex_lock(&mutex);\n  struct listing **at = find(dir), *found = *at;\n  if (found) {\n    *at = found->following;\n    for (size_t i = 0; i < found->count; i++) free(found->entries[i]);\n    free(found->entries);\n    free(found);\n  }\n  pthread_mutex_unlock(&mutex);\n}\n\nstatic struct listing *list(DIR *dir) {\n  struct dirent64 *(*next)(DIR *) = original("readdir64");\n  struct listing *made = calloc(1, sizeof *made);\n  if (!made) return NULL;\n  made->dir = dir;\n  struct dirent64 *e;\n  while ((e = next(dir))) {\n    struct dirent64 **grown = realloc(made->entries, (made->count + 1) * sizeof *grown);\n    struct dirent64 *copy = calloc(1, sizeof *copy);\n    if (!grown || !copy) abort();\n    memcpy(copy, e, e->d_reclen < sizeof *copy ? e->d_reclen : sizeof *copy);\n    made->entries = grown;\n    made->entries[made->count++] = copy;\n  }\n  made->next = made->count;\n  made->following = listings;\n  return listings = made;\n}\n\nstruct dirent64 *readdir64(DIR *dir) {\n  int before = errno;\n  pthread_mutex_lock(&mutex);\n  struct listing *found = *find(dir);\n  if (!found) found = list(dir);\n  struct dirent64 *entry = found && found->next ? found->entries[--found->next] : NULL;\n  pthread_mutex_unlock(&mutex);\n  errno = before;\n  return entry;\n}\n\n#if defined(__LP64__)\nstruct dirent *readdir(DIR *dir) { return (struct dirent *)readdir64(dir); }\n#endif\n\nint closedir(DIR *dir) {\n  int (*next)(DIR *) = original("closedir");\n  forget(dir);\n  return next(dir);\n}\n\nvoid rewinddir(DIR *dir) {\n  void (*next)(DIR *) = original("rewinddir");\n  forget(dir);\n  next(dir);\n}\n\ntime_t time(time_t *where) {\n  struct timespec now;\n  clock_gettime(CLOCK_REALTIME, &now);\n  if (where) *where = now.tv_sec;\n  return now.tv_sec;\n}\n\nint clock_gettime(clockid_t clock, struct timespec *now) {\n  int (*next)(clockid_t, struct timespec *) = original("clock_gettime");\n  int code = next(clock, now);\n  if (!code && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) now->tv_sec += AHEAD;\n  return code;\n}\n\nint gettimeofday(struct timeval *restrict now, void *restrict zone) {\n  int (*next)(struct timeval *, void *) = original("gettimeofday");\n  int code = next(now, zone);\n  if (!code && now) now->tv_sec += AHEAD;\n  return code;\n}\n\nint uname(struct utsname *names) {\n  int (*next)(struct utsname *) = original("uname");\n  int code = next(names);\n  if (code) return code;\n  snprintf(names->nodename, sizeof names->nodename, "another-host");\n  snprintf(names->release, sizeof names->release, "4.4.4-another");\n  snprintf(names->version, sizeof names->version, "#4 another kernel");\n  return 0;\n}\n\nint gethostname(char *name, size_t size) {\n  snprintf(name, size, "another-host");\n  return 0;\n}\n';
 
 // ts-src/engine/build/other-conditions.ts
 var otherJobs = (jobs2) => jobs2 > 1 ? 1 : 3;
-var writeVariation = (build4) => (0, import_node_fs51.writeFileSync)((0, import_node_path65.join)(build4, ".vary.c"), vary_default);
+var writeVariation = (build4) => (0, import_node_fs51.writeFileSync)((0, import_node_path66.join)(build4, ".vary.c"), vary_default);
 var otherConditions = [
   "umask 002",
   "export USER=another LOGNAME=another HOME=/tmp LANG=tr_TR.UTF-8 LC_ALL=tr_TR.UTF-8 TZ=Pacific/Kiritimati",
@@ -34297,7 +34314,7 @@ var taken2 = /* @__PURE__ */ new Set(["stage", "obj", "home", "results"]);
 var sourceFolder = (name6) => taken2.has(name6) ? `${name6}-source` : name6;
 async function prepareEnvironment(options5, packages, request, roots) {
   const { graph: graph2, package: p, resolved, work: work2, log } = request;
-  makeFolder((0, import_node_path66.dirname)(log));
+  makeFolder((0, import_node_path67.dirname)(log));
   (0, import_node_fs52.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
 `);
   const system = await resolved.set.packages();
@@ -34307,7 +34324,7 @@ async function prepareEnvironment(options5, packages, request, roots) {
     const { message, file: file3 } = first(layers2.diagnostics);
     return failed(`${message} (${file3})`);
   }
-  const own3 = (0, import_node_path66.join)(work2, "own");
+  const own3 = (0, import_node_path67.join)(work2, "own");
   const status = await graph2.layers.status(layers2.value);
   if (status === void 0) throw new Error(`no layer of ${graph2.id} has the list of its packages`);
   const problem = await packages.compose(
@@ -34318,11 +34335,11 @@ async function prepareEnvironment(options5, packages, request, roots) {
   if (problem && "clash" in problem)
     return failed(`two of its dependencies can't be installed together: ${problem.clash}`);
   if (problem) return lost(roots.filter((d) => problem.lost.includes(first(recordOf2(graph2, d).debs).sha256)));
-  const build4 = (0, import_node_path66.join)(work2, "build");
-  const source2 = (0, import_node_path66.join)(build4, sourceFolder(p.name));
+  const build4 = (0, import_node_path67.join)(work2, "build");
+  const source2 = (0, import_node_path67.join)(build4, sourceFolder(p.name));
   const fault4 = await bringSource(options5.state, options5.store, p, source2) ?? await applyPatches(options5.distroRoot, options5.taskKeys.settingsOf(p.name).patches ?? [], source2);
   if (request.repeat) writeVariation(build4);
-  return fault4 === void 0 ? made({ source: source2, build: build4, recipe: (0, import_node_path66.join)(work2, "recipe"), system, layers: layers2.value, own: own3 }) : failed(fault4);
+  return fault4 === void 0 ? made({ source: source2, build: build4, recipe: (0, import_node_path67.join)(work2, "recipe"), system, layers: layers2.value, own: own3 }) : failed(fault4);
 }
 var withoutZstd = ["focal", "bionic"];
 function enterEnvironment(options5, request, environment3, { script: script3, steps, folder: folder2, binds, env: env2, network: network3, signal }) {
@@ -34333,7 +34350,7 @@ function enterEnvironment(options5, request, environment3, { script: script3, st
     root: { layers: [environment3.own, ...environment3.layers] },
     network: network3,
     user: "builder",
-    work: (0, import_node_path66.join)(request.work, `root-${steps.join("-")}`),
+    work: (0, import_node_path67.join)(request.work, `root-${steps.join("-")}`),
     log: request.log,
     signal,
     limits: taskLimits(options5.state, options5.limits, options5.taskKeys.settingsOf(request.package.name).limits),
@@ -34402,7 +34419,7 @@ function timeLimit(parent, minutes2, longer = "--timeout gives it longer") {
 
 // ts-src/engine/docs/documentation.ts
 var import_node_fs53 = require("node:fs");
-var import_node_path68 = require("node:path");
+var import_node_path69 = require("node:path");
 init_files();
 
 // ts-src/inspect/installed.ts
@@ -35704,7 +35721,7 @@ function soundInventory(inventory, name6, version3) {
 }
 
 // ts-src/engine/docs/taken.ts
-var import_node_path67 = require("node:path");
+var import_node_path68 = require("node:path");
 
 // ts-src/render/api-overview.ts
 var sections = [
@@ -35747,7 +35764,7 @@ function frameOf(organization, { request, parts: parts2 }) {
 var ofTools = /^(api\/([^/]+\.(css|js|svg|png|md5|map)|(annotated|classes|hierarchy|inherits|files|pages|namespaces|topics|modules|examples)\.html|(functions|globals|namespacemembers)(_[^/]*)?\.html|graph_legend\.html)|doc\/_static\/(basic\.css|pygments\.css|alabaster\.css|[A-Za-z_.-]*(jquery|underscore|doctools|sphinx_highlight|language_data|documentation_options|_sphinx_javascript_frameworks_compat|searchtools)[A-Za-z0-9_.-]*\.js)|doc\/(objects\.inv|\.buildinfo|\.nojekyll|searchindex\.js))$/;
 async function pagesOf(organization, job, results) {
   const { request, environment: environment3 } = job;
-  const folder2 = (0, import_node_path67.join)(environment3.build, "docs", "pages");
+  const folder2 = (0, import_node_path68.join)(environment3.build, "docs", "pages");
   const pages = await takePages(folder2, (path2) => ofTools.test(path2) && path2 !== `${apiFolder}/index.html`);
   const time2 = new Patience();
   const shape2 = (of, make) => {
@@ -36046,9 +36063,9 @@ function writeInputs(options5, job) {
 }
 function write(folder2, files) {
   for (const [name6, data] of Object.entries(files)) {
-    const path2 = (0, import_node_path68.join)(folder2, name6);
-    makeFolder((0, import_node_path68.dirname)(path2));
-    (0, import_node_fs53.chmodSync)((0, import_node_path68.dirname)(path2), 493);
+    const path2 = (0, import_node_path69.join)(folder2, name6);
+    makeFolder((0, import_node_path69.dirname)(path2));
+    (0, import_node_fs53.chmodSync)((0, import_node_path69.dirname)(path2), 493);
     (0, import_node_fs53.writeFileSync)(path2, data);
     (0, import_node_fs53.chmodSync)(path2, 420);
   }
@@ -36062,7 +36079,7 @@ async function recordOf3(options5, job, results, begun) {
   const pages = await pagesOf(options5.distro.organization, job, results);
   const facts = await factsOf2(job, pages);
   const warnings = [...results.warnings, ...wishes.notes];
-  const packed3 = (0, import_node_path68.join)(request.work, `${name6}.pages`);
+  const packed3 = (0, import_node_path69.join)(request.work, `${name6}.pages`);
   (0, import_node_fs53.writeFileSync)(packed3, packPages(pages));
   await checkLeft(build4, "docs/results.json", 64 << 20);
   return {
@@ -36112,7 +36129,7 @@ async function interfaceOf2({ request, environment: environment3, installed, sph
 
 // ts-src/engine/build/objects.ts
 var import_node_fs55 = require("node:fs");
-var import_node_path70 = require("node:path");
+var import_node_path71 = require("node:path");
 init_files();
 init_digest();
 init_names();
@@ -36174,22 +36191,22 @@ function keyText(inputs) {
 
 // ts-src/engine/build/dependency-times.ts
 var import_node_fs54 = require("node:fs");
-var import_node_path69 = require("node:path");
+var import_node_path70 = require("node:path");
 init_files();
 init_faults();
 function keepDependencyTimes(root, changed2, views) {
   for (const { name: name6, former, paths: paths2 } of changed2) {
-    const view = (0, import_node_path69.join)(views, name6);
+    const view = (0, import_node_path70.join)(views, name6);
     const fresh = `${view}.new`;
     (0, import_node_fs54.rmSync)(fresh, { recursive: true, force: true });
     for (const path2 of paths2) {
-      const now = fileAt((0, import_node_path69.join)(root, path2));
+      const now = fileAt((0, import_node_path70.join)(root, path2));
       if (!now) continue;
-      const before2 = fileAt((0, import_node_path69.join)(former, path2));
-      if (before2 && sameText((0, import_node_path69.join)(root, path2), now, (0, import_node_path69.join)(former, path2), before2))
-        putLink((0, import_node_path69.join)(former, path2), (0, import_node_path69.join)(root, path2));
-      makeFolder((0, import_node_path69.dirname)((0, import_node_path69.join)(fresh, path2)));
-      putLink((0, import_node_path69.join)(root, path2), (0, import_node_path69.join)(fresh, path2));
+      const before2 = fileAt((0, import_node_path70.join)(former, path2));
+      if (before2 && sameText((0, import_node_path70.join)(root, path2), now, (0, import_node_path70.join)(former, path2), before2))
+        putLink((0, import_node_path70.join)(former, path2), (0, import_node_path70.join)(root, path2));
+      makeFolder((0, import_node_path70.dirname)((0, import_node_path70.join)(fresh, path2)));
+      putLink((0, import_node_path70.join)(root, path2), (0, import_node_path70.join)(fresh, path2));
     }
     (0, import_node_fs54.rmSync)(view, { recursive: true, force: true });
     makeFolder(fresh);
@@ -36217,14 +36234,13 @@ function putLink(from, to) {
 // ts-src/engine/build/objects.ts
 var compiled = /\.(?:c|cc|cpp|cxx|h|hh|hpp|hxx|ipp|inl|tpp)$/;
 var timed = /__(?:DATE|TIME|TIMESTAMP)__/;
-var kept2 = ["catkin", "ament_cmake", "cmake"];
 async function openObjects({ driver, state, store: store2 }, request, { source: source2, own: own3 }) {
   const { graph: graph2, package: p } = request;
-  const seen = kept2.includes(p.buildType) ? readSource(source2) : void 0;
+  const seen = isBuildType(p.buildType) && rulesOf(p.buildType).keepsObjects ? readSource(source2) : void 0;
   if (!seen) return void 0;
-  const place3 = (0, import_node_path70.join)(state, "objects", sha256(`${graph2.id}/${p.name}`).slice(0, 24));
-  const folder2 = (0, import_node_path70.join)(place3, "obj");
-  const file3 = (0, import_node_path70.join)(place3, "record.json");
+  const place3 = (0, import_node_path71.join)(state, "objects", sha256(`${graph2.id}/${p.name}`).slice(0, 24));
+  const folder2 = (0, import_node_path71.join)(place3, "obj");
+  const file3 = (0, import_node_path71.join)(place3, "record.json");
   const release2 = await holdMutex(`${place3}.lock`);
   const { source: _source, dependencies: _dependencies, ...frame } = request.resolved.inputs();
   const now = {
@@ -36235,7 +36251,7 @@ async function openObjects({ driver, state, store: store2 }, request, { source: 
   };
   const before2 = readJson(file3);
   const reused = before2?.schema === 1 && await fits(before2, now, request, store2);
-  const views = (0, import_node_path70.join)(place3, "dependencies");
+  const views = (0, import_node_path71.join)(place3, "dependencies");
   if (reused) {
     keepTimes(source2, before2, now);
     keepDependencyTimes(own3, await seenBefore(before2, now, { state, store: store2, views }), views);
@@ -36243,7 +36259,7 @@ async function openObjects({ driver, state, store: store2 }, request, { source: 
     await driver.remove(folder2);
     (0, import_node_fs55.rmSync)(views, { recursive: true, force: true });
   }
-  privateFolder((0, import_node_path70.dirname)(folder2));
+  privateFolder((0, import_node_path71.dirname)(folder2));
   makeFolder(folder2);
   writeWhole(file3, JSON.stringify(now));
   return {
@@ -36259,10 +36275,10 @@ function readSource(source2) {
   const files = {};
   const frame = [];
   for (const path2 of entriesBelow(source2).sort()) {
-    const found2 = (0, import_node_fs55.lstatSync)((0, import_node_path70.join)(source2, path2));
-    if (found2.isSymbolicLink()) frame.push(`${path2} -> ${(0, import_node_fs55.readlinkSync)((0, import_node_path70.join)(source2, path2))}`);
+    const found2 = (0, import_node_fs55.lstatSync)((0, import_node_path71.join)(source2, path2));
+    if (found2.isSymbolicLink()) frame.push(`${path2} -> ${(0, import_node_fs55.readlinkSync)((0, import_node_path71.join)(source2, path2))}`);
     if (!found2.isFile()) continue;
-    const bytes = (0, import_node_fs55.readFileSync)((0, import_node_path70.join)(source2, path2));
+    const bytes = (0, import_node_fs55.readFileSync)((0, import_node_path71.join)(source2, path2));
     if (compiled.test(path2) && timed.test(bytes.toString("latin1"))) return void 0;
     const digest4 = sha256(bytes);
     files[path2] = [digest4, found2.mtimeMs];
@@ -36299,10 +36315,10 @@ async function seenBefore(before2, now, { state, store: store2, views }) {
   const seen = [];
   for (const [name6, made2] of Object.entries(now.dependencies)) {
     const old = ownIn(before2.dependencies, name6);
-    const view = (0, import_node_path70.join)(views, name6);
-    const kept4 = exists(view);
-    if (!old || !kept4 && old.deb === made2.deb) continue;
-    const former = kept4 ? view : (0, import_node_path70.join)(state, "unpacked", old.deb);
+    const view = (0, import_node_path71.join)(views, name6);
+    const kept3 = exists(view);
+    if (!old || !kept3 && old.deb === made2.deb) continue;
+    const former = kept3 ? view : (0, import_node_path71.join)(state, "unpacked", old.deb);
     seen.push({ name: name6, former, paths: (await pathsOf(store2, made2))?.split("\n") ?? [] });
   }
   return seen;
@@ -36316,7 +36332,7 @@ function keepTimes(source2, before2, now) {
   for (const [path2, entry2] of Object.entries(now.files)) {
     const old = ownIn(before2.files, path2);
     if (old?.[0] !== entry2[0]) continue;
-    (0, import_node_fs55.utimesSync)((0, import_node_path70.join)(source2, path2), old[1] / 1e3, old[1] / 1e3);
+    (0, import_node_fs55.utimesSync)((0, import_node_path71.join)(source2, path2), old[1] / 1e3, old[1] / 1e3);
     entry2[1] = old[1];
   }
 }
@@ -36372,10 +36388,10 @@ function rootsOf(graph2, n, roots) {
 
 // ts-src/engine/build/pack.ts
 var import_node_fs57 = require("node:fs");
-var import_node_path73 = require("node:path");
+var import_node_path74 = require("node:path");
 
 // ts-src/inspect/python-needs.ts
-var import_node_path71 = require("node:path");
+var import_node_path72 = require("node:path");
 var modules = /^\/(?:local\/)?lib\/python3(?:\.(\d+))?\/(?:site|dist)-packages\//;
 var extension = /\.cpython-3(\d+)-[^/]*\.so$/;
 var interpreter = /^#!\s*(?:\/usr)?(?:\/local)?\/bin\/(?:env\s+(?:-S\s*)?)?(python\d?(?:\.\d+)?|sh|bash|dash|zsh)\b/;
@@ -36393,7 +36409,7 @@ function pythonNeeds(stage, members2, prefix) {
     if (minor2 !== void 0) minors.add(minor2);
     if (found2) any = true;
     else if (m.mode & 73 || shellScript.test(m.path)) {
-      const runs = runsPython((0, import_node_path71.join)(stage, m.path), shellScript.test(m.path));
+      const runs = runsPython((0, import_node_path72.join)(stage, m.path), shellScript.test(m.path));
       if (runs === "python") unversioned = true;
       else if (runs) any = true;
     }
@@ -36416,7 +36432,7 @@ function runsPython(file3, isShell) {
 
 // ts-src/inspect/staged.ts
 var import_node_fs56 = require("node:fs");
-var import_node_path72 = require("node:path");
+var import_node_path73 = require("node:path");
 init_faults();
 var most2 = 5e5;
 function stagedMembers(root) {
@@ -36426,19 +36442,19 @@ function stagedMembers(root) {
   try {
     if (!(0, import_node_fs56.lstatSync)(root).isDirectory()) return "what it installed is no folder";
     for (let folder2 = stack.pop(); folder2 !== void 0; folder2 = stack.pop()) {
-      for (const name6 of (0, import_node_fs56.readdirSync)((0, import_node_path72.join)(root, folder2))) {
+      for (const name6 of (0, import_node_fs56.readdirSync)((0, import_node_path73.join)(root, folder2))) {
         const path2 = `${folder2}/${name6}`;
         if (name6.includes("\uFFFD")) return `it installed ${shownName(path2)}, whose name is no UTF-8`;
         if (Buffer.byteLength(path2) > longestPath)
           return `it installed a path of more than ${longestPath} bytes: ${shownName(path2)}`;
-        const stat2 = (0, import_node_fs56.lstatSync)((0, import_node_path72.join)(root, path2));
+        const stat2 = (0, import_node_fs56.lstatSync)((0, import_node_path73.join)(root, path2));
         const type = typeOf(stat2);
         if (type === "directory") stack.push(path2);
         members2.push({
           path: path2,
           type,
           mode: stat2.mode & 4095,
-          target: type === "link" ? (0, import_node_fs56.readlinkSync)((0, import_node_path72.join)(root, path2)) : ""
+          target: type === "link" ? (0, import_node_fs56.readlinkSync)((0, import_node_path73.join)(root, path2)) : ""
         });
         kilobytes += type === "file" ? Math.ceil(stat2.size / 1024) : 1;
         if (members2.length > most2) return `it installed more than ${most2} files`;
@@ -36507,10 +36523,10 @@ function refusal(faults3) {
 ${remedy}`}`;
 }
 var largestText5 = 64 << 20;
-var stageOf = (environment3) => (0, import_node_path73.join)(environment3.build, "stage");
+var stageOf = (environment3) => (0, import_node_path74.join)(environment3.build, "stage");
 async function finishPackages(options5, request, environment3, folder2) {
   const { graph: graph2, number: number7, package: p } = request;
-  const out = (0, import_node_path73.join)(folder2, "out");
+  const out = (0, import_node_path74.join)(folder2, "out");
   const text8 = async (name6) => (await readLeft(folder2, `out/${name6}`, largestText5))?.toString("utf8") ?? "";
   const lines = async (name6) => (await text8(name6)).split("\n").filter(Boolean);
   const stage = stageOf(environment3);
@@ -36540,21 +36556,21 @@ async function finishPackages(options5, request, environment3, folder2) {
     replaces: staged.members.some((m) => isPrefixFile(m.path, graph2.scope.prefix)) ? [...planned2.replaces, environmentOf(options5, request)] : planned2.replaces,
     provides: abi2.name ? [abi2.name] : []
   };
-  const target2 = (0, import_node_path73.join)(request.work, "packages");
+  const target2 = (0, import_node_path74.join)(request.work, "packages");
   (0, import_node_fs57.mkdirSync)(target2);
   const seconds = stampSeconds(stampOfBuild(options5, request));
   const finish2 = async (from, c, allowed, more) => {
-    const path2 = (0, import_node_path73.join)(target2, debFile(c.package, c.version, architecture3));
+    const path2 = (0, import_node_path74.join)(target2, debFile(c.package, c.version, architecture3));
     const members2 = [
       { path: "control", data: renderControl(c) },
       { path: "md5sums", data: await text8(`${from}.md5sums`) }
     ];
     for (const name6 of more) members2.push({ path: name6, data: await text8(name6) });
-    const kept4 = from === "package.deb" ? conffilesOf(p.systemFiles ?? []) : [];
-    if (kept4.length) members2.push({ path: "conffiles", data: kept4.map((f) => `${f}
+    const kept3 = from === "package.deb" ? conffilesOf(p.systemFiles ?? []) : [];
+    if (kept3.length) members2.push({ path: "conffiles", data: kept3.map((f) => `${f}
 `).join("") });
-    await assemble((0, import_node_path73.join)(out, from), members2, path2, seconds);
-    return { path: path2, policy: { ...policyOf(c, allowed), conffiles: kept4 } };
+    await assemble((0, import_node_path74.join)(out, from), members2, path2, seconds);
+    return { path: path2, policy: { ...policyOf(c, allowed), conffiles: kept3 } };
   };
   const main2 = await finish2("package.deb", control, allowedPathsOf(graph2, p), await text8("shlibs") ? ["shlibs"] : []);
   if (!(await listLeft(folder2, "out")).some((f) => f.name === "debug.deb"))
@@ -36578,7 +36594,7 @@ var debugPaths = (ids) => [...new Set(ids)].sort().map((id) => `/usr/lib/debug/.
 var debugControl = (main2, ids, out) => ({
   ...main2,
   package: `${main2.package}-dbgsym`,
-  installedSize: Math.ceil((0, import_node_fs57.lstatSync)((0, import_node_path73.join)(out, "debug.deb")).size / 1024),
+  installedSize: Math.ceil((0, import_node_fs57.lstatSync)((0, import_node_path74.join)(out, "debug.deb")).size / 1024),
   section: "debug",
   depends: [`${main2.package} (= ${main2.version})`],
   provides: [],
@@ -36607,10 +36623,10 @@ async function assemble(from, members2, target2, seconds) {
 
 // ts-src/engine/build/tests.ts
 var import_node_fs58 = require("node:fs");
-var import_node_path75 = require("node:path");
+var import_node_path76 = require("node:path");
 
 // ts-src/inspect/test-results.ts
-var import_node_path74 = require("node:path");
+var import_node_path75 = require("node:path");
 var unsaid = "it failed";
 var mostBytes3 = 16 << 20;
 var mostInAll = 128 << 20;
@@ -36625,7 +36641,7 @@ async function readResults(root, folder2, room = resultRoom()) {
   try {
     for (const { path: path2, kind } of await walkLeft(root, folder2, { most: mostFiles5 })) {
       if (!path2.endsWith(".xml")) continue;
-      const name6 = (0, import_node_path74.basename)(path2);
+      const name6 = (0, import_node_path75.basename)(path2);
       if (kind !== "a file") {
         damaged2.push(`${shownName(name6)} (${kind})`);
         continue;
@@ -36772,7 +36788,7 @@ var mostWords = 4 << 20;
 function hasTests(source2, p) {
   const { file: file3, words: words6 } = rulesOf(p.buildType).tests;
   const visit = (folder2, depth2) => (0, import_node_fs58.readdirSync)(folder2, { withFileTypes: true }).some((e) => {
-    const path2 = (0, import_node_path75.join)(folder2, e.name);
+    const path2 = (0, import_node_path76.join)(folder2, e.name);
     if (e.isDirectory()) return depth2 < 8 && e.name !== ".git" && visit(path2, depth2 + 1);
     return file3.test(e.name) && e.isFile() && (!words6 || (0, import_node_fs58.lstatSync)(path2).size < mostWords && words6.test((0, import_node_fs58.readFileSync)(path2, "utf8")));
   });
@@ -36799,9 +36815,9 @@ var PackageBuilder = class {
     if (unfit !== void 0) return failed(unfit);
     const packed3 = await this.compileAndPack(request, prepared2.value);
     if (packed3.state !== "made") return packed3;
-    const kept4 = await this.keep(request, packed3.value);
-    if (kept4.state !== "made") return kept4;
-    const { paths: paths2, ...parts2 } = kept4.value;
+    const kept3 = await this.keep(request, packed3.value);
+    if (kept3.state !== "made") return kept3;
+    const { paths: paths2, ...parts2 } = kept3.value;
     const record3 = {
       schema: 4,
       key: request.resolved.key,
@@ -36839,7 +36855,7 @@ var PackageBuilder = class {
       root: { layers: [own3, ...layers2] },
       network: asked2.tests ? "loopback" : false,
       user: "builder",
-      work: (0, import_node_path76.join)(request.work, "root-shell"),
+      work: (0, import_node_path77.join)(request.work, "root-shell"),
       terminal: true,
       signal: options5.signal,
       binds: [
@@ -36897,8 +36913,8 @@ var PackageBuilder = class {
         return failed(reasonOf2(options5, built, limit, { log, what: "its build", failed: failedPackage(request) }));
       const fault4 = checkStaged(request, environment3);
       if (fault4 !== void 0) return failed(fault4);
-      const folder2 = (0, import_node_path76.join)(work2, "pack");
-      makeFolder((0, import_node_path76.join)(folder2, "tree"));
+      const folder2 = (0, import_node_path77.join)(work2, "pack");
+      makeFolder((0, import_node_path77.join)(folder2, "tree"));
       const packed3 = await enter2({
         script: "pack.sh",
         steps: ["pack"],
@@ -37027,11 +37043,11 @@ var PackageBuilder = class {
 };
 
 // ts-src/engine/system-packages.ts
-var import_node_path81 = require("node:path");
+var import_node_path82 = require("node:path");
 init_diagnostics();
 
 // ts-src/sandbox/apt-resolver.ts
-var import_node_path77 = require("node:path");
+var import_node_path78 = require("node:path");
 init_digest();
 init_names();
 init_files();
@@ -37068,7 +37084,7 @@ var AptResolver = class {
     this.driver = driver;
     this.state = state;
     this.base = base;
-    this.memory = (0, import_node_path77.join)(base.folder, "answers.json");
+    this.memory = (0, import_node_path78.join)(base.folder, "answers.json");
     this.resolved = new Map(Object.entries(readJson(this.memory) ?? {}));
   }
   /** Names ? digest of their set; refused names ? apt's message. */
@@ -37120,7 +37136,7 @@ var AptResolver = class {
     if (!handle) this.handles.set(digest4, handle = { digest: digest4, packages: () => this.packagesOf(names4, digest4) });
     return handle;
   }
-  setFile = (digest4) => (0, import_node_path77.join)(this.base.folder, "sets", `${digest4}.json`);
+  setFile = (digest4) => (0, import_node_path78.join)(this.base.folder, "sets", `${digest4}.json`);
   async packagesOf(names4, digest4) {
     const sound = (set) => Array.isArray(set) && set.every((p) => typeof p === "string" && isPinnedPackage(p)) && sha256(set.join(" ")) === digest4;
     const here = readJson(this.setFile(digest4));
@@ -37166,7 +37182,7 @@ var AptResolver = class {
   }
   async askFor(sets) {
     const work2 = newScratch(this.state);
-    writeWhole((0, import_node_path77.join)(work2, "sets"), `${sets.join("\n")}
+    writeWhole((0, import_node_path78.join)(work2, "sets"), `${sets.join("\n")}
 `);
     const out = await this.driver.enter({
       root: { layers: [this.base.root] },
@@ -37174,7 +37190,7 @@ var AptResolver = class {
       user: "root",
       work: work2,
       env: aptEnvironment(void 0),
-      binds: [...listBinds(this.base), { from: (0, import_node_path77.join)(work2, "sets"), to: "/sets", readOnly: true }],
+      binds: [...listBinds(this.base), { from: (0, import_node_path78.join)(work2, "sets"), to: "/sets", readOnly: true }],
       command: [
         "sh",
         "-c",
@@ -37207,14 +37223,14 @@ function readAnswers(text8) {
 
 // ts-src/sandbox/stored-base.ts
 var import_node_fs59 = require("node:fs");
-var import_node_path78 = require("node:path");
+var import_node_path79 = require("node:path");
 init_diagnostics();
 init_stored();
 init_files();
 init_process();
 async function keptBase(store2, { digest: digest4, archive }) {
-  const kept4 = await store2.readJson(nameOf4(digest4, archive));
-  const { tar, lists, packages, made: made2 } = kept4 ?? {};
+  const kept3 = await store2.readJson(nameOf4(digest4, archive));
+  const { tar, lists, packages, made: made2 } = kept3 ?? {};
   if (!isStoredFile(tar) || !isStoredFile(lists) || typeof made2 !== "number") return void 0;
   return isTexts(packages) ? { tar, lists, packages, made: made2 } : void 0;
 }
@@ -37223,8 +37239,8 @@ async function keepBase(store2, base, work2) {
   const name6 = nameOf4(base.digest, base.archive);
   if (await store2.readJson(name6)) return;
   makeFolder(work2);
-  const tar = (0, import_node_path78.join)(work2, "base.tar.gz");
-  const lists = (0, import_node_path78.join)(work2, "lists.tar.gz");
+  const tar = (0, import_node_path79.join)(work2, "base.tar.gz");
+  const lists = (0, import_node_path79.join)(work2, "lists.tar.gz");
   for (const [command2, args] of [
     ["sh", ["-c", 'gzip -1 -n < "$1" > "$2"', "sh", base.tar, tar]],
     ["tar", ["-c", "-z", "--sort=name", "--numeric-owner", "-f", lists, "-C", base.lists, "."]]
@@ -37242,14 +37258,14 @@ async function keepBase(store2, base, work2) {
 async function toldBase(store2, state, platform3, wanted) {
   const stored2 = await keptBase(store2, wanted);
   if (!stored2) return lost2("base", platform3, wanted.digest);
-  return good(baseIn((0, import_node_path78.join)(state, "told", folderName(wanted)), wanted, stored2));
+  return good(baseIn((0, import_node_path79.join)(state, "told", folderName(wanted)), wanted, stored2));
 }
 var baseIn = (folder2, wanted, { packages, made: made2 }) => ({
   ...wanted,
   folder: folder2,
-  root: (0, import_node_path78.join)(folder2, "root"),
-  lists: (0, import_node_path78.join)(folder2, "lists"),
-  tar: (0, import_node_path78.join)(folder2, "base.tar"),
+  root: (0, import_node_path79.join)(folder2, "root"),
+  lists: (0, import_node_path79.join)(folder2, "lists"),
+  tar: (0, import_node_path79.join)(folder2, "base.tar"),
   packages,
   made: made2,
   sources: "store"
@@ -37263,11 +37279,11 @@ var folderName = ({ digest: digest4, archive }) => `${digest4.slice(0, 16)}-${ar
 async function storedBase(request) {
   const { driver, state, name: name6, architecture: architecture3, wanted } = request;
   const folder2 = basesFolder(driver.name, state, name6, architecture3);
-  const kept4 = (0, import_node_path78.join)(folder2, `kept-${folderName(wanted)}.json`);
+  const kept3 = (0, import_node_path79.join)(folder2, `kept-${folderName(wanted)}.json`);
   const there = async () => {
-    for (const file3 of [(0, import_node_path78.join)(folder2, "current.json"), kept4]) {
+    for (const file3 of [(0, import_node_path79.join)(folder2, "current.json"), kept3]) {
       const base = readJson(file3);
-      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path78.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root)) {
+      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path79.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root)) {
         noteUse(privateFolder(base.folder));
         return base;
       }
@@ -37277,12 +37293,12 @@ async function storedBase(request) {
   const now = await there();
   if (now) return good(now);
   return withMutex(
-    (0, import_node_path78.join)(folder2, "lock"),
+    (0, import_node_path79.join)(folder2, "lock"),
     async () => {
       const other = await there();
       if (other) return good(other);
       const fetched = await fetchBase(request, folder2);
-      if (fetched.ok) writeWhole(kept4, JSON.stringify(fetched.value));
+      if (fetched.ok) writeWhole(kept3, JSON.stringify(fetched.value));
       return fetched;
     },
     () => request.progress(`waiting for another slipway that fetches the base of ${name6}`)
@@ -37296,27 +37312,27 @@ async function fetchBase(request, folder2) {
   request.progress(`fetching the base system of ${name6} (${architecture3}) from the store`);
   const [tar, lists] = [await store2.path(stored2.tar), await store2.path(stored2.lists)];
   if (!tar || !lists) return lost2("whole base", name6, wanted.digest);
-  const work2 = (0, import_node_path78.join)(folder2, `new-${process.pid}`);
+  const work2 = (0, import_node_path79.join)(folder2, `new-${process.pid}`);
   await driver.remove(work2);
-  (0, import_node_fs59.mkdirSync)((0, import_node_path78.join)(privateFolder(work2), "lists"));
+  (0, import_node_fs59.mkdirSync)((0, import_node_path79.join)(privateFolder(work2), "lists"));
   const unzipped4 = await run("sh", [
     "-c",
     'gzip -d < "$1" | head -c "$5" > "$2" && gzip -d < "$3" | head -c "$6" | tar -x -C "$4"',
     "sh",
     tar,
-    (0, import_node_path78.join)(work2, "base.tar"),
+    (0, import_node_path79.join)(work2, "base.tar"),
     lists,
-    (0, import_node_path78.join)(work2, "lists"),
+    (0, import_node_path79.join)(work2, "lists"),
     String(largestBase),
     String(largestLists)
   ]);
   if (unzipped4.code !== 0) return cannotUnpack(name6, unzipped4);
-  await keepPlainFiles((0, import_node_path78.join)(work2, "lists"));
-  if (await sha256File((0, import_node_path78.join)(work2, "base.tar")) !== wanted.digest) return lost2("sound base", name6, wanted.digest);
-  if (await listsDigest((0, import_node_path78.join)(work2, "lists")) !== wanted.archive) return lost2("sound list", name6, wanted.digest);
-  const unpacked2 = await driver.unpack((0, import_node_path78.join)(work2, "base.tar"), (0, import_node_path78.join)(work2, "root"));
+  await keepPlainFiles((0, import_node_path79.join)(work2, "lists"));
+  if (await sha256File((0, import_node_path79.join)(work2, "base.tar")) !== wanted.digest) return lost2("sound base", name6, wanted.digest);
+  if (await listsDigest((0, import_node_path79.join)(work2, "lists")) !== wanted.archive) return lost2("sound list", name6, wanted.digest);
+  const unpacked2 = await driver.unpack((0, import_node_path79.join)(work2, "base.tar"), (0, import_node_path79.join)(work2, "root"));
   if (unpacked2.code !== 0) return cannotUnpack(name6, unpacked2);
-  const final = (0, import_node_path78.join)(folder2, folderName(wanted));
+  const final = (0, import_node_path79.join)(folder2, folderName(wanted));
   if (exists(final)) await driver.remove(final);
   (0, import_node_fs59.renameSync)(work2, final);
   const base = baseIn(final, wanted, stored2);
@@ -37355,7 +37371,7 @@ async function sharedBase(request) {
 
 // ts-src/sandbox/package-mirror.ts
 var import_node_fs60 = require("node:fs");
-var import_node_path79 = require("node:path");
+var import_node_path80 = require("node:path");
 init_files();
 init_digest();
 init_stored();
@@ -37379,9 +37395,9 @@ var PackageMirror = class {
     await this.store.many(packages, async (pinned) => {
       const file3 = await this.fileOf(pinned);
       if (!file3) return;
-      const temporary2 = temporaryBeside((0, import_node_path79.join)(folder2, file3.name));
+      const temporary2 = temporaryBeside((0, import_node_path80.join)(folder2, file3.name));
       if (!await this.store.place(file3, temporary2)) return;
-      (0, import_node_fs60.renameSync)(temporary2, (0, import_node_path79.join)(folder2, file3.name));
+      (0, import_node_fs60.renameSync)(temporary2, (0, import_node_path80.join)(folder2, file3.name));
       (0, import_node_fs60.rmSync)(temporary2, { force: true });
       this.kept.add(pinned);
     });
@@ -37400,7 +37416,7 @@ var PackageMirror = class {
         const prefix = filePrefix(pinned);
         const name6 = names4.find((n) => n.startsWith(prefix));
         if (name6 === void 0) return;
-        await this.store.writeJson(this.nameOf(pinned), await this.store.put((0, import_node_path79.join)(folder2, name6)));
+        await this.store.writeJson(this.nameOf(pinned), await this.store.put((0, import_node_path80.join)(folder2, name6)));
       }
       this.kept.add(pinned);
     });
@@ -37438,7 +37454,7 @@ async function mirrorStates(store2) {
 
 // ts-src/sandbox/system-layers.ts
 var import_node_fs61 = require("node:fs");
-var import_node_path80 = require("node:path");
+var import_node_path81 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -37477,16 +37493,16 @@ var SystemLayers = class {
     if (made2.ok) await this.mirrored(set);
     return made2;
   }
-  all = () => (0, import_node_path80.join)(this.room.state, this.room.driver.name === "docker" ? "layers-docker" : "layers");
-  folder = (id) => (0, import_node_path80.join)(this.all(), id);
+  all = () => (0, import_node_path81.join)(this.room.state, this.room.driver.name === "docker" ? "layers-docker" : "layers");
+  folder = (id) => (0, import_node_path81.join)(this.all(), id);
   /** Folders of a layer and all below it; undefined if one is missing. */
   chain(id) {
     const chain = [];
     for (let at3 = id; at3; ) {
-      const layer = this.layers.get(at3) ?? readJson((0, import_node_path80.join)(this.folder(at3), "layer.json"));
+      const layer = this.layers.get(at3) ?? readJson((0, import_node_path81.join)(this.folder(at3), "layer.json"));
       if (!layer) return void 0;
       this.layers.set(at3, layer);
-      chain.push((0, import_node_path80.join)(this.folder(at3), "root"));
+      chain.push((0, import_node_path81.join)(this.folder(at3), "root"));
       at3 = layer.parent;
     }
     return [...chain, this.room.base.root];
@@ -37498,7 +37514,7 @@ var SystemLayers = class {
   async make(id, set, common3) {
     const there = await this.soundChain(id);
     if (there) return good(there);
-    return withMutex((0, import_node_path80.join)(this.all(), `${id}.lock`), async () => {
+    return withMutex((0, import_node_path81.join)(this.all(), `${id}.lock`), async () => {
       const other = await this.soundChain(id);
       return other ? good(other) : this.install(id, set, common3);
     });
@@ -37513,7 +37529,7 @@ var SystemLayers = class {
     const fetched = await this.fetch(missing);
     if (!fetched.ok) return fetched;
     const work2 = newScratch(this.room.state);
-    const keep2 = (0, import_node_path80.join)(work2, "kept");
+    const keep2 = (0, import_node_path81.join)(work2, "kept");
     const made2 = await this.room.driver.enter({
       root: { layers: lower, keep: keep2 },
       network: false,
@@ -37546,16 +37562,16 @@ var SystemLayers = class {
         })
       );
     await this.keep(id, parent ? { set, parent: parent.id } : { set }, keep2, work2);
-    return good([(0, import_node_path80.join)(this.folder(id), "root"), ...lower]);
+    return good([(0, import_node_path81.join)(this.folder(id), "root"), ...lower]);
   }
   /** Moves an installation's result in `kept` to the layer's place. */
-  async keep(id, layer, kept4, work2) {
+  async keep(id, layer, kept3, work2) {
     privateFolder(this.all());
-    const staged = (0, import_node_path80.join)(work2, "layer");
+    const staged = (0, import_node_path81.join)(work2, "layer");
     (0, import_node_fs61.mkdirSync)(staged);
-    (0, import_node_fs61.rmSync)((0, import_node_path80.join)(kept4, "aptcache"), { recursive: true, force: true });
-    (0, import_node_fs61.renameSync)(kept4, (0, import_node_path80.join)(staged, "root"));
-    writeWhole((0, import_node_path80.join)(staged, "layer.json"), JSON.stringify(layer));
+    (0, import_node_fs61.rmSync)((0, import_node_path81.join)(kept3, "aptcache"), { recursive: true, force: true });
+    (0, import_node_fs61.renameSync)(kept3, (0, import_node_path81.join)(staged, "root"));
+    writeWhole((0, import_node_path81.join)(staged, "layer.json"), JSON.stringify(layer));
     if (exists(this.folder(id))) await this.room.driver.remove(this.folder(id));
     (0, import_node_fs61.renameSync)(staged, this.folder(id));
     this.layers.set(id, layer);
@@ -37563,7 +37579,7 @@ var SystemLayers = class {
   async sound(chain) {
     for (const folder2 of chain) if (!this.known.has(folder2) && !await this.room.driver.ready(folder2)) return false;
     for (const folder2 of chain) {
-      if (!this.known.has(folder2) && folder2 !== this.room.base.root) noteUse((0, import_node_path80.join)((0, import_node_path80.dirname)(folder2), "layer.json"));
+      if (!this.known.has(folder2) && folder2 !== this.room.base.root) noteUse((0, import_node_path81.join)((0, import_node_path81.dirname)(folder2), "layer.json"));
       this.known.add(folder2);
     }
     return true;
@@ -37594,17 +37610,17 @@ var SystemLayers = class {
     return fetched;
   }
   archives() {
-    const folder2 = privateFolder((0, import_node_path80.join)(this.room.state, "archives"));
-    makeFolder((0, import_node_path80.join)(folder2, "partial"), 448);
+    const folder2 = privateFolder((0, import_node_path81.join)(this.room.state, "archives"));
+    makeFolder((0, import_node_path81.join)(folder2, "partial"), 448);
     return folder2;
   }
   /** Downloads packages to the shared folder of .deb files; apt verifies each against the signed lists. */
   async fetch(packages) {
-    return withMutex((0, import_node_path80.join)(this.room.state, "archives.lock"), async () => {
+    return withMutex((0, import_node_path81.join)(this.room.state, "archives.lock"), async () => {
       const lacking2 = () => {
         const held = (0, import_node_fs61.readdirSync)(this.archives());
         const found2 = packages.map((p) => held.find((h) => h.startsWith(filePrefix(p))));
-        for (const name6 of found2) if (name6 !== void 0) noteUse((0, import_node_path80.join)(this.archives(), name6));
+        for (const name6 of found2) if (name6 !== void 0) noteUse((0, import_node_path81.join)(this.archives(), name6));
         return packages.filter((_, i) => found2[i] === void 0);
       };
       await this.room.mirror?.bring(lacking2(), this.archives());
@@ -37616,7 +37632,7 @@ var SystemLayers = class {
   }
   async download(missing) {
     const work2 = newScratch(this.room.state);
-    const fetched = (0, import_node_fs61.mkdtempSync)((0, import_node_path80.join)(this.archives(), ".new-"));
+    const fetched = (0, import_node_fs61.mkdtempSync)((0, import_node_path81.join)(this.archives(), ".new-"));
     try {
       const got = await this.enterForDownload(work2, fetched, missing);
       if (got.code === 0) {
@@ -37659,21 +37675,21 @@ var SystemLayers = class {
    * symlink there, which would lead to a file of this machine.
    */
   async status(layers2) {
-    const layer = layers2.find((l) => exists((0, import_node_path80.join)(l, statusFile)));
+    const layer = layers2.find((l) => exists((0, import_node_path81.join)(l, statusFile)));
     return layer === void 0 ? void 0 : checkLeft(layer, statusFile, largestStatus);
   }
 };
 function takePackages(from, to) {
   for (const name6 of (0, import_node_fs61.readdirSync)(from).filter(isDebFile)) {
-    const path2 = (0, import_node_path80.join)(from, name6);
+    const path2 = (0, import_node_path81.join)(from, name6);
     if (!(0, import_node_fs61.lstatSync)(path2).isFile()) continue;
     if (((0, import_node_fs61.lstatSync)(path2).mode & 3602) !== 0) (0, import_node_fs61.chmodSync)(path2, 420);
-    (0, import_node_fs61.renameSync)(path2, (0, import_node_path80.join)(to, name6));
+    (0, import_node_fs61.renameSync)(path2, (0, import_node_path81.join)(to, name6));
   }
 }
 
 // ts-src/engine/system-packages.ts
-var logOf = (state) => (0, import_node_path81.join)(state, "slipway.log");
+var logOf = (state) => (0, import_node_path82.join)(state, "slipway.log");
 async function openSystem(request, target2, tells) {
   const { driver, state, store: store2 } = request;
   const found2 = request.distro.platforms[target2.platform];
@@ -37736,12 +37752,12 @@ async function mirrorSystems(graphs) {
       if (Array.isArray(known3)) for (const pinned of known3) packages.add(pinned);
     }
     const wanted = [...packages].filter((p) => !base.packages.includes(p)).sort(compare);
-    const kept4 = await layers2.mirrored(wanted);
-    if (!kept4.ok)
+    const kept3 = await layers2.mirrored(wanted);
+    if (!kept3.ok)
       warnings.push(
         warning(
           "mirror-incomplete",
-          `the store does not have everything that ${id} takes from its archive: ${kept4.diagnostics[0]?.message}`,
+          `the store does not have everything that ${id} takes from its archive: ${kept3.diagnostics[0]?.message}`,
           {
             hint: "until then, builds need the archive; --renew-base uses the archive as it is now"
           }
@@ -37753,7 +37769,7 @@ async function mirrorSystems(graphs) {
 
 // ts-src/engine/task-keys.ts
 var import_node_fs62 = require("node:fs");
-var import_node_path82 = require("node:path");
+var import_node_path83 = require("node:path");
 init_maps();
 init_digest();
 
@@ -37794,7 +37810,7 @@ var wordOf = (set, word3) => set[word3] ?? 0;
 function reach(set, length) {
   while (set.length < length) set.push(0);
 }
-function join69(set, other) {
+function join70(set, other) {
   reach(set, other.length);
   for (let w = 0; w < other.length; w++) set[w] = wordOf(set, w) | wordOf(other, w);
 }
@@ -37847,10 +37863,10 @@ var TaskKeys = class {
     ])
       vocabulary.add(names4, list8);
     const n = task % graph2.count;
-    const built = needsOf(graph2.closures.build, n);
+    const built = needsOf2(graph2.closures.build, n);
     const more = { build: [], test: graph2.closures.test[n], docs: graph2.closures.docs[n] }[kind] ?? [];
     const direct = kind === "build" ? built : [.../* @__PURE__ */ new Set([n, ...built, ...more])];
-    for (const d of direct) join69(names4, this.namesOf(graph2, d));
+    for (const d of direct) join70(names4, this.namesOf(graph2, d));
     const set = await graph2.system.resolve(vocabulary.sorted(names4));
     if (typeof set === "string") return `apt can't install what it needs: ${set}`;
     if (kind === "build") graph2.sets[n] = set;
@@ -37913,7 +37929,7 @@ var TaskKeys = class {
         templates: this.templatesDigest(p.buildType),
         base: graph2.base.digest,
         manifest: this.manifestDigest(graph2, p.name),
-        patches: (settings3.patches ?? []).map((f) => sha256((0, import_node_fs62.readFileSync)((0, import_node_path82.join)(this.distroRoot, f)))).join(" ")
+        patches: (settings3.patches ?? []).map((f) => sha256((0, import_node_fs62.readFileSync)((0, import_node_path83.join)(this.distroRoot, f)))).join(" ")
       });
       own3[n] = there = { parts: parts2, text: keyText(parts2) };
     }
@@ -37963,7 +37979,7 @@ var TaskKeys = class {
       const d = graph2.closures.index.get(name6);
       if (d === void 0) continue;
       const below3 = brought[d];
-      if (below3) join69(names4, below3);
+      if (below3) join70(names4, below3);
       else for (const c of [d, ...graph2.closures.run(d)]) addOwn(c);
     }
     brought[n] = names4;
@@ -38094,11 +38110,11 @@ async function prepareScopes(input, options5, store2, history) {
 }
 
 // ts-src/engine/system-lock.ts
-var import_node_path83 = require("node:path");
+var import_node_path84 = require("node:path");
 init_maps();
 init_diagnostics();
 init_files();
-var file2 = (workspace) => (0, import_node_path83.join)(workspace.state, "platforms.json");
+var file2 = (workspace) => (0, import_node_path84.join)(workspace.state, "platforms.json");
 function knownPlatforms(workspace) {
   const known3 = readJson(file2(workspace)) ?? {};
   const ids = new Set(
@@ -38187,7 +38203,7 @@ ${verdict2}`;
   const tails = (t) => t.log ? tellingPart((readIf(t.log) ?? "").slice(-4e5)) : [];
   (failed5 ? writeMessage : writeNote)(
     renderSummary(
-      results.map((t) => t.log ? { ...t, log: (0, import_node_path84.join)(output, t.log) } : t),
+      results.map((t) => t.log ? { ...t, log: (0, import_node_path85.join)(output, t.log) } : t),
       tails,
       Date.now() - begun
     )
@@ -38202,11 +38218,11 @@ ${verdict2}`;
   if (values.json) writeOutput(`${JSON.stringify({ stamp: plan2.stamp, output, results })}
 `);
   else if (published.sources.length) {
-    writeNote(`report: ${(0, import_node_path84.join)(output, "report.html")}
+    writeNote(`report: ${(0, import_node_path85.join)(output, "report.html")}
 `);
     writeNote("\nTo install from this repository, put this into /etc/apt/sources.list.d/slipway.sources:\n\n");
     writeOutput(published.sources.join("\n"));
-    const closed2 = notForAll((0, import_node_path84.join)(output, "apt"));
+    const closed2 = notForAll((0, import_node_path85.join)(output, "apt"));
     if (closed2)
       writeMessage(
         `
@@ -38229,7 +38245,7 @@ init_sizes();
 // ts-src/sandbox/docker.ts
 var import_node_crypto10 = require("node:crypto");
 var import_node_fs64 = require("node:fs");
-var import_node_path85 = require("node:path");
+var import_node_path86 = require("node:path");
 init_digest();
 init_files();
 init_process();
@@ -38497,7 +38513,7 @@ var capabilities = [
   "SETFCAP"
 ];
 var docker = (args, options5 = {}) => run("docker", args, options5);
-var imageOf = (folder2) => readIf((0, import_node_path85.join)(folder2, marker))?.trim();
+var imageOf = (folder2) => readIf((0, import_node_path86.join)(folder2, marker))?.trim();
 var ranOutOfMemory = async (name6) => (await docker(["inspect", "--format", "{{.State.OOMKilled}}", name6])).stdout.trim() === "true";
 var du = (args) => run("du", args);
 async function removeContainers(name6) {
@@ -38549,7 +38565,7 @@ function createArguments(entry2, { name: name6, image: image2, limits: limits2, 
 }
 async function copyLayers(layers2, name6, work2) {
   for (const layer of [...layers2].reverse()) {
-    const archive = (0, import_node_path85.join)(work2, "over.tar");
+    const archive = (0, import_node_path86.join)(work2, "over.tar");
     const packed3 = await run("tar", ["-c", "--owner=0", "--group=0", "-f", archive, "-C", layer, "."]);
     const copied2 = packed3.code === 0 ? await run("sh", ["-c", 'docker cp - "$1:/" < "$2"', "sh", name6, archive]) : packed3;
     (0, import_node_fs64.rmSync)(archive, { force: true });
@@ -38571,13 +38587,13 @@ async function start2({ log, signal, terminal }, name6, limits2) {
   return signal?.aborted === true && outcome.code === 0 ? { ...outcome, code: stopped } : outcome;
 }
 async function commit(name6, keep2) {
-  makeFolder((0, import_node_path85.join)(keep2, "var/lib/dpkg"));
+  makeFolder((0, import_node_path86.join)(keep2, "var/lib/dpkg"));
   const tag = `slipway-layer:${sha256(`${keep2}${name6}`).slice(0, 24)}`;
   const committed2 = await docker(["commit", "--change", 'CMD ["sh"]', name6, tag]);
   if (committed2.code !== 0) return committed2;
-  const status = await docker(["cp", `${name6}:/var/lib/dpkg/status`, (0, import_node_path85.join)(keep2, "var/lib/dpkg/status")]);
+  const status = await docker(["cp", `${name6}:/var/lib/dpkg/status`, (0, import_node_path86.join)(keep2, "var/lib/dpkg/status")]);
   if (status.code !== 0) return status;
-  (0, import_node_fs64.writeFileSync)((0, import_node_path85.join)(keep2, marker), `${tag}
+  (0, import_node_fs64.writeFileSync)((0, import_node_path86.join)(keep2, marker), `${tag}
 `);
   return void 0;
 }
@@ -38595,7 +38611,7 @@ async function enter(entry2) {
     };
   const name6 = `slipway-${process.pid}-${(0, import_node_crypto10.randomBytes)(6).toString("hex")}`;
   const limits2 = entry2.limits ?? defaultLimits();
-  const filter = (0, import_node_path85.join)(entry2.work, `${name6}.seccomp.json`);
+  const filter = (0, import_node_path86.join)(entry2.work, `${name6}.seccomp.json`);
   (0, import_node_fs64.writeFileSync)(filter, seccompProfile(entry2.network === true));
   const created = await docker(createArguments(entry2, { name: name6, image: image2, limits: limits2, filter }));
   (0, import_node_fs64.rmSync)(filter);
@@ -38623,11 +38639,11 @@ async function remove2(folder2) {
       "--network",
       "none",
       "--volume",
-      `${(0, import_node_path85.dirname)(folder2)}:/parent`,
+      `${(0, import_node_path86.dirname)(folder2)}:/parent`,
       image2,
       "rm",
       "-rf",
-      `/parent/${(0, import_node_path85.basename)(folder2)}`
+      `/parent/${(0, import_node_path86.basename)(folder2)}`
     ]);
 }
 function dockerDriver() {
@@ -38640,7 +38656,7 @@ function dockerDriver() {
       const imported = await docker(["import", tar, tag]);
       if (imported.code !== 0) return imported;
       makeFolder(folder2);
-      (0, import_node_fs64.writeFileSync)((0, import_node_path85.join)(folder2, marker), `${tag}
+      (0, import_node_fs64.writeFileSync)((0, import_node_path86.join)(folder2, marker), `${tag}
 `);
       return run("tar", ["-x", "--no-same-owner", "-f", tar, "-C", folder2, "./var/lib/dpkg/status"]);
     },
@@ -38657,7 +38673,7 @@ function dockerDriver() {
     },
     remove: remove2,
     async discard(folder2) {
-      for (const image2 of [folder2, (0, import_node_path85.join)(folder2, "root")].flatMap((f) => imageOf(f) ?? []))
+      for (const image2 of [folder2, (0, import_node_path86.join)(folder2, "root")].flatMap((f) => imageOf(f) ?? []))
         await docker(["image", "rm", image2]);
       await remove2(folder2);
     }
@@ -38666,7 +38682,7 @@ function dockerDriver() {
 
 // ts-src/sandbox/unshare.ts
 var import_node_fs65 = require("node:fs");
-var import_node_path86 = require("node:path");
+var import_node_path87 = require("node:path");
 
 // resources/templates/enter.pl
 var enter_default = `# The first process of a root: enter.sh runs it in the host's perl when everything is mounted on the folder \`m\`.
@@ -38847,7 +38863,7 @@ function readRoot(reading, plain5, propagation, inside) {
 }
 function linkLayers(layers2, work2) {
   return layers2.map((layer, i) => {
-    (0, import_node_fs65.symlinkSync)(layer, (0, import_node_path86.join)(work2, `l${i}`));
+    (0, import_node_fs65.symlinkSync)(layer, (0, import_node_path87.join)(work2, `l${i}`));
     return `l${i}`;
   }).join(":");
 }
@@ -38855,8 +38871,8 @@ function linkUpper(keep2, work2) {
   if (!keep2) return "tmpfs";
   makeFolder(keep2);
   makeFolder(`${keep2}.work`);
-  (0, import_node_fs65.symlinkSync)(keep2, (0, import_node_path86.join)(work2, "k"));
-  (0, import_node_fs65.symlinkSync)(`${keep2}.work`, (0, import_node_path86.join)(work2, "k.work"));
+  (0, import_node_fs65.symlinkSync)(keep2, (0, import_node_path87.join)(work2, "k"));
+  (0, import_node_fs65.symlinkSync)(`${keep2}.work`, (0, import_node_path87.join)(work2, "k.work"));
   return "k";
 }
 var enterEnvironment2 = (entry2, limits2, group, plain5) => ({
@@ -39151,7 +39167,7 @@ function unmatched(patterns2, plan2) {
 }
 
 // ts-src/cli/archive-check.ts
-var import_node_path87 = require("node:path");
+var import_node_path88 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -39227,7 +39243,7 @@ var archiveCheck = (planned2) => (scope2, target2, names4) => {
 function missingFault(m, scope2, target2, workspace) {
   const users2 = m.neededBy.length ? `needed by ${someOf(m.neededBy, 5)}` : `needed by the tests or the documentation of ${someOf(m.testedBy, 5)}`;
   const from = m.key === void 0 ? "which distro.yaml gives" : `which the rosdep key '${m.key}' gives`;
-  const text8 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path87.resolve)(workspace.root, m.file));
+  const text8 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path88.resolve)(workspace.root, m.file));
   const line2 = text8 === void 0 || m.key === void 0 ? void 0 : lineOfKey(text8, m.key);
   return (m.neededBy.length ? error : warning)(
     "system-missing",
@@ -39290,7 +39306,7 @@ function packageReadiness(closures, isTask) {
   return readiness([
     ...build4.map(usable3),
     ...build4.map(
-      (built, n) => isTask(count3 + n) ? [setOf.get(n), ...usable3(built), ...usable3(needsOf(test3, n))] : []
+      (built, n) => isTask(count3 + n) ? [setOf.get(n), ...usable3(built), ...usable3(needsOf2(test3, n))] : []
     ),
     ...documentationNeeds(closures).map(
       (needs, n) => isTask(2 * count3 + n) ? [
@@ -39299,7 +39315,7 @@ function packageReadiness(closures, isTask) {
       ] : []
     ),
     ...sets.map(
-      (members2, i) => members2.flatMap((m) => [m, ...usable3(needsOf(runs, m)).filter((s) => s !== 3 * count3 + i)])
+      (members2, i) => members2.flatMap((m) => [m, ...usable3(needsOf2(runs, m)).filter((s) => s !== 3 * count3 + i)])
     )
   ]);
 }
@@ -39358,7 +39374,7 @@ var earlier = (cached3) => cached3 ? "cached: " : "";
 
 // ts-src/engine/task-runner.ts
 var import_node_fs66 = require("node:fs");
-var import_node_path89 = require("node:path");
+var import_node_path90 = require("node:path");
 
 // ts-src/engine/docs/stored-record.ts
 init_stored();
@@ -39369,7 +39385,7 @@ async function readDocRecord(store2, key) {
 }
 
 // ts-src/engine/store-repair.ts
-var import_node_path88 = require("node:path");
+var import_node_path89 = require("node:path");
 var StoreRepair = class {
   constructor(options5) {
     this.options = options5;
@@ -39412,7 +39428,7 @@ var StoreRepair = class {
     options5.note(`the store lost ${p.name}, or it was damaged: it is built again`);
     const resolved = await options5.taskKeys.resolveKey(graph2, d);
     if (typeof resolved === "string") return resolved;
-    const log = (0, import_node_path88.join)(options5.output, "logs", graph2.id, `${p.name}.log`);
+    const log = (0, import_node_path89.join)(options5.output, "logs", graph2.id, `${p.name}.log`);
     const outcome = await this.build(graph2, { graph: graph2, number: d, package: p, resolved, log });
     if (outcome.state === "failed") return `'${p.name}' was lost, and can't be built again: ${outcome.reason}`;
     options5.restored(graph2, d, outcome.value);
@@ -39463,16 +39479,16 @@ var TaskRunner = class {
   async run(graph2, task, resolved, started) {
     const { options: options5 } = this;
     const p = packageOf(graph2, task);
-    const lock2 = (0, import_node_path89.join)(options5.state, "locks", resolved.key);
+    const lock2 = (0, import_node_path90.join)(options5.state, "locks", resolved.key);
     const outcome = await withMutex(
       lock2,
       async () => {
         const another = await this.doneMeanwhile(graph2, task, resolved.key);
         if (another) return another;
         const kind = kindOf3(graph2, task);
-        const log = (0, import_node_path89.join)("logs", graph2.id, `${p.name}${kind === "build" ? "" : `.${kind}`}.log`);
+        const log = (0, import_node_path90.join)("logs", graph2.id, `${p.name}${kind === "build" ? "" : `.${kind}`}.log`);
         started(log);
-        return this.doNow(graph2, task, resolved, (0, import_node_path89.join)(options5.output, log));
+        return this.doNow(graph2, task, resolved, (0, import_node_path90.join)(options5.output, log));
       },
       () => this.reports.note(`${p.name}: another slipway does it; waiting`)
     );
@@ -39565,9 +39581,9 @@ var Scheduler = class {
       this.wake();
     });
     const tasks = this.graphs.flatMap((graph2) => graph2.results.filter((t) => t !== void 0));
-    const kept4 = tasks.filter((t) => isDone(t.state)).length;
+    const kept3 = tasks.filter((t) => isDone(t.state)).length;
     return {
-      cached: kept4,
+      cached: kept3,
       todo: this.ready.length,
       open: tasks.filter((t) => t.state === "waiting").length - this.ready.length
     };
@@ -39825,7 +39841,7 @@ function makeProgress(options5) {
 // ts-src/collect/collect.ts
 var import_node_crypto11 = require("node:crypto");
 var import_node_fs69 = require("node:fs");
-var import_node_path92 = require("node:path");
+var import_node_path93 = require("node:path");
 init_files();
 init_process();
 
@@ -39855,12 +39871,12 @@ function countKinds(things) {
 
 // ts-src/collect/machine.ts
 var import_node_fs68 = require("node:fs");
-var import_node_path91 = require("node:path");
+var import_node_path92 = require("node:path");
 init_files();
 
 // ts-src/collect/measure.ts
 var import_node_fs67 = require("node:fs");
-var import_node_path90 = require("node:path");
+var import_node_path91 = require("node:path");
 init_files();
 init_faults();
 var isGone = (e) => codeOf(e) === "ENOENT";
@@ -39885,8 +39901,8 @@ function measure(path2) {
     if (stat2.isDirectory()) {
       total.bytes += bytes;
       for (const name6 of namesIn2(at3)) {
-        const inner = statOf((0, import_node_path90.join)(at3, name6));
-        if (inner && inner.dev === stat2.dev) todo.push([(0, import_node_path90.join)(at3, name6), inner]);
+        const inner = statOf((0, import_node_path91.join)(at3, name6));
+        if (inner && inner.dev === stat2.dev) todo.push([(0, import_node_path91.join)(at3, name6), inner]);
       }
     } else if (stat2.nlink > 1) {
       const one = shared2.get(stat2.ino) ?? { seen: 0, names: stat2.nlink, bytes };
@@ -39910,7 +39926,7 @@ var SizeMemory = class {
   before;
   now = {};
   constructor(state) {
-    this.file = (0, import_node_path90.join)(state, "sizes.json");
+    this.file = (0, import_node_path91.join)(state, "sizes.json");
     this.before = readJson(this.file) ?? {};
   }
   async of(name6, path2, ask2) {
@@ -39932,7 +39948,7 @@ var day3 = 864e5;
 var unannounced = day3;
 var baseFactor = 3;
 function entries(state, folder2, pattern) {
-  const path2 = (0, import_node_path91.join)(state, folder2);
+  const path2 = (0, import_node_path92.join)(state, folder2);
   try {
     if (!(0, import_node_fs68.lstatSync)(path2).isDirectory()) return [];
     return (0, import_node_fs68.readdirSync)(path2).filter((name6) => pattern.test(name6)).sort();
@@ -39959,7 +39975,7 @@ async function surveyMachine(survey) {
     ...archives(survey),
     ...clones(survey),
     ...entries(survey.state, "cache/objects", /^[0-9a-f]{2}$/).flatMap(
-      (part) => plain4(survey, "copies of stored objects", (0, import_node_path91.join)("cache/objects", part), /^[0-9a-f]{64}$/)
+      (part) => plain4(survey, "copies of stored objects", (0, import_node_path92.join)("cache/objects", part), /^[0-9a-f]{64}$/)
     ),
     ...simple.flatMap(([kind, folder2, pattern]) => plain4(survey, kind, folder2, pattern))
   ];
@@ -39967,7 +39983,7 @@ async function surveyMachine(survey) {
 async function unpacked({ state, sizes, days }) {
   const found2 = [];
   for (const name6 of entries(state, "unpacked", /^[0-9a-f]{64}$/)) {
-    const folder2 = (0, import_node_path91.join)(state, "unpacked", name6);
+    const folder2 = (0, import_node_path92.join)(state, "unpacked", name6);
     const used = timeOf2(`${folder2}.json`);
     const bytes = await sizes.of(`unpacked/${name6}`, folder2, () => Promise.resolve(measure(folder2).bytes));
     found2.push({ kind: "unpacked packages", paths: [folder2, `${folder2}.json`], used, until: used + days * day3, bytes });
@@ -39979,7 +39995,7 @@ async function layers({ state, sizes, days, driver }, folder2) {
   const parents = /* @__PURE__ */ new Map();
   const names4 = entries(state, folder2, /^[0-9a-f]{24}$/);
   for (const id of names4) {
-    const file3 = (0, import_node_path91.join)(state, folder2, id, "layer.json");
+    const file3 = (0, import_node_path92.join)(state, folder2, id, "layer.json");
     used.set(id, timeOf2(file3));
     parents.set(id, readJson(file3)?.parent);
   }
@@ -39994,7 +40010,7 @@ async function layers({ state, sizes, days, driver }, folder2) {
   const depths = new Map(names4.map((id) => [id, depth2(id)]));
   const found2 = [];
   for (const id of names4.sort((a, b) => (depths.get(b) ?? 0) - (depths.get(a) ?? 0))) {
-    const path2 = (0, import_node_path91.join)(state, folder2, id);
+    const path2 = (0, import_node_path92.join)(state, folder2, id);
     const last2 = used.get(id) ?? 0;
     const bytes = await sizes.of(`${folder2}/${id}`, path2, () => driver.size(path2));
     found2.push({
@@ -40011,20 +40027,20 @@ async function layers({ state, sizes, days, driver }, folder2) {
 async function bases({ state, sizes, days, driver }) {
   const found2 = [];
   for (const platform3 of entries(state, "bases", /^[A-Za-z0-9]/)) {
-    const folder2 = (0, import_node_path91.join)("bases", platform3);
-    const current = readJson((0, import_node_path91.join)(state, folder2, "current.json"))?.folder;
+    const folder2 = (0, import_node_path92.join)("bases", platform3);
+    const current = readJson((0, import_node_path92.join)(state, folder2, "current.json"))?.folder;
     for (const name6 of entries(state, folder2, /^[0-9a-f]{16}-[0-9a-f]{8}$/)) {
-      const path2 = (0, import_node_path91.join)(state, folder2, name6);
+      const path2 = (0, import_node_path92.join)(state, folder2, name6);
       const used = timeOf2(path2);
       const newest = current?.endsWith(`/${platform3}/${name6}`) === true;
       found2.push({
         kind: "bases",
         root: true,
-        paths: [path2, ...newest ? [(0, import_node_path91.join)(state, folder2, "current.json")] : [(0, import_node_path91.join)(state, folder2, `kept-${name6}.json`)]],
+        paths: [path2, ...newest ? [(0, import_node_path92.join)(state, folder2, "current.json")] : [(0, import_node_path92.join)(state, folder2, `kept-${name6}.json`)]],
         used,
         until: used + days * day3 * (newest ? baseFactor : 1),
         held: newest,
-        bytes: await sizes.of((0, import_node_path91.join)(folder2, name6), path2, () => driver.size(path2))
+        bytes: await sizes.of((0, import_node_path92.join)(folder2, name6), path2, () => driver.size(path2))
       });
     }
   }
@@ -40033,9 +40049,9 @@ async function bases({ state, sizes, days, driver }) {
 async function recorded({ state, sizes, days, driver }, kind, folder2, pattern, record3) {
   const found2 = [];
   for (const name6 of entries(state, folder2, pattern)) {
-    const path2 = (0, import_node_path91.join)(state, folder2, name6);
-    const used = timeOf2((0, import_node_path91.join)(path2, record3));
-    const bytes = await sizes.of((0, import_node_path91.join)(folder2, name6), path2, () => driver.size(path2));
+    const path2 = (0, import_node_path92.join)(state, folder2, name6);
+    const used = timeOf2((0, import_node_path92.join)(path2, record3));
+    const bytes = await sizes.of((0, import_node_path92.join)(folder2, name6), path2, () => driver.size(path2));
     found2.push({ kind, root: true, paths: [path2, `${path2}.lock`], used, until: used + days * day3, bytes });
   }
   return found2;
@@ -40050,7 +40066,7 @@ var mostPacks = 200;
 function clones(survey) {
   return entries(survey.state, "git", /\.git$/).flatMap((name6) => {
     const found2 = plain4(survey, "clones", "git", new RegExp(`^${name6.replaceAll(".", "\\.")}$`));
-    const packs = entries(survey.state, (0, import_node_path91.join)("git", name6, "objects", "pack"), /\.pack$/).length;
+    const packs = entries(survey.state, (0, import_node_path92.join)("git", name6, "objects", "pack"), /\.pack$/).length;
     return packs > mostPacks ? found2.map((one) => ({ ...one, until: one.used + unannounced })) : found2;
   });
 }
@@ -40071,7 +40087,7 @@ var simple = [
 ];
 function plain4({ state, days, now }, kind, folder2, pattern, least = unannounced) {
   return entries(state, folder2, pattern).flatMap((name6) => {
-    const path2 = (0, import_node_path91.join)(state, folder2, name6);
+    const path2 = (0, import_node_path92.join)(state, folder2, name6);
     const found2 = measure(path2);
     if (!found2.files) return [];
     const stays = kind === "left over" ? least : Math.max(least, days * day3);
@@ -40342,15 +40358,15 @@ async function taskRecords(survey, roots, age) {
   return found2;
 }
 async function mirroredArchives({ store: store2 }, { locks: locks2 }) {
-  const kept4 = new Set((await listed4(store2, "mirror")).map(({ name: name6 }) => name6.split("/")[1] ?? ""));
+  const kept3 = new Set((await listed4(store2, "mirror")).map(({ name: name6 }) => name6.split("/")[1] ?? ""));
   const current = /* @__PURE__ */ new Set();
-  for (const lock2 of kept4.size ? locks2.values() : [])
+  for (const lock2 of kept3.size ? locks2.values() : [])
     for (const archive of await archivesIn(store2, lock2)) current.add(archive);
   for (const { name: name6 } of await listed4(store2, "bases/shared")) {
     const shared2 = await store2.readJson(name6);
     if (shared2 && baseName(name6) !== shared2.digest) current.add(mirrorName(shared2.archive));
   }
-  const stays = (archive) => archive !== void 0 && kept4.has(archive) && current.has(archive);
+  const stays = (archive) => archive !== void 0 && kept3.has(archive) && current.has(archive);
   return (name6, value2) => {
     if (name6.startsWith("mirror/underlays/")) return true;
     const archive = value2 && "archive" in value2 ? value2.archive : void 0;
@@ -40426,7 +40442,7 @@ async function collect(request) {
   const { state, now, days, dryRun } = request;
   if (!exists(state)) return { removed: [], kept: [], busy: false };
   const release2 = await tryMutex(useLock(state));
-  const trash = (0, import_node_path92.join)(state, "trash");
+  const trash = (0, import_node_path93.join)(state, "trash");
   try {
     const sizes = new SizeMemory(state);
     const machine = await surveyMachine({ state, driver: request.driver, sizes, now, days });
@@ -40442,7 +40458,7 @@ async function collect(request) {
       if (release2) {
         for (const thing of machine) if (expired.has(thing)) discard(thing, trash);
         await shrinkFolders(state, now);
-        shortenLog((0, import_node_path92.join)(state, "slipway.log"));
+        shortenLog((0, import_node_path93.join)(state, "slipway.log"));
         sizes.save();
       }
       if (request.store && contents3) await removeFromStore(request.store.store, contents3, expired);
@@ -40464,21 +40480,21 @@ async function contentsOf(request, alone2) {
   return surveyStore({ store: store2.store, now, days, grace: store2.own && alone2 ? 0 : grace });
 }
 function discard({ paths: paths2 }, trash) {
-  const folder2 = (0, import_node_path92.join)(trash, (0, import_node_crypto11.randomBytes)(8).toString("hex"));
+  const folder2 = (0, import_node_path93.join)(trash, (0, import_node_crypto11.randomBytes)(8).toString("hex"));
   makeFolder(folder2);
-  for (const path2 of paths2.filter(exists)) (0, import_node_fs69.renameSync)(path2, (0, import_node_path92.join)(folder2, (0, import_node_path92.basename)(path2)));
+  for (const path2 of paths2.filter(exists)) (0, import_node_fs69.renameSync)(path2, (0, import_node_path93.join)(folder2, (0, import_node_path93.basename)(path2)));
 }
 async function empty(trash, driver) {
   if (!exists(trash)) return;
   for (const name6 of (0, import_node_fs69.readdirSync)(trash))
-    for (const inner of (0, import_node_fs69.readdirSync)((0, import_node_path92.join)(trash, name6))) await driver.discard((0, import_node_path92.join)(trash, name6, inner));
+    for (const inner of (0, import_node_fs69.readdirSync)((0, import_node_path93.join)(trash, name6))) await driver.discard((0, import_node_path93.join)(trash, name6, inner));
   await driver.remove(trash);
 }
 var hour = 36e5;
 async function shrinkFolders(state, now) {
-  const gitDir = (0, import_node_path92.join)(state, "git", "folders.git");
-  const marker2 = (0, import_node_path92.join)(gitDir, "slipway-pruned");
-  if (!exists((0, import_node_path92.join)(gitDir, "HEAD")) || exists(marker2) && now - (0, import_node_fs69.statSync)(marker2).mtimeMs < hour) return;
+  const gitDir = (0, import_node_path93.join)(state, "git", "folders.git");
+  const marker2 = (0, import_node_path93.join)(gitDir, "slipway-pruned");
+  if (!exists((0, import_node_path93.join)(gitDir, "HEAD")) || exists(marker2) && now - (0, import_node_fs69.statSync)(marker2).mtimeMs < hour) return;
   await withMutex(`${gitDir}.lock`, async () => {
     await run("git", ["--git-dir", gitDir, "prune", "--expire=1.hour.ago"]);
     (0, import_node_fs69.writeFileSync)(marker2, "");
@@ -40648,17 +40664,17 @@ async function cautiously(state, work2) {
 }
 
 // ts-src/cli/reproducible.ts
-var import_node_path95 = require("node:path");
+var import_node_path96 = require("node:path");
 
 // ts-src/engine/reproducible.ts
 var import_node_fs71 = require("node:fs");
-var import_node_path94 = require("node:path");
+var import_node_path95 = require("node:path");
 init_files();
 init_process();
 
 // ts-src/inspect/differences.ts
 var import_node_fs70 = require("node:fs");
-var import_node_path93 = require("node:path");
+var import_node_path94 = require("node:path");
 
 // ts-src/inspect/elf-sections.ts
 function sectionAt(data, at3) {
@@ -40701,15 +40717,15 @@ function differencesOf(before2, after) {
   return [.../* @__PURE__ */ new Set([...old.keys(), ...now.keys()])].sort().flatMap((path2) => {
     const [a, b] = [old.get(path2), now.get(path2)];
     if (!a || !b) return [{ path: path2, what: a ? "is missing in the second build" : "is new in the second build" }];
-    return entryDifferences((0, import_node_path93.join)(before2, path2), (0, import_node_path93.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
+    return entryDifferences((0, import_node_path94.join)(before2, path2), (0, import_node_path94.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
   });
 }
 function treeOf(root) {
   const found2 = /* @__PURE__ */ new Map();
   const visit = (folder2) => {
-    for (const name6 of (0, import_node_fs70.readdirSync)((0, import_node_path93.join)(root, folder2)).sort()) {
+    for (const name6 of (0, import_node_fs70.readdirSync)((0, import_node_path94.join)(root, folder2)).sort()) {
       const path2 = folder2 ? `${folder2}/${name6}` : name6;
-      const stats = (0, import_node_fs70.lstatSync)((0, import_node_path93.join)(root, path2));
+      const stats = (0, import_node_fs70.lstatSync)((0, import_node_path94.join)(root, path2));
       found2.set(path2, stats);
       if (stats.isDirectory()) visit(path2);
     }
@@ -40809,7 +40825,7 @@ async function checkOne(session2, options5, graph2, number7) {
     note: session2.say,
     restored: () => void 0
   });
-  const log = (0, import_node_path94.join)(options5.output, "logs", graph2.id, `${p.name}.again.log`);
+  const log = (0, import_node_path95.join)(options5.output, "logs", graph2.id, `${p.name}.again.log`);
   const outcome = await repair.run(graph2, async (work2) => {
     const resolved = await session2.taskKeys.resolveKey(graph2, number7);
     if (typeof resolved === "string") return failed(resolved);
@@ -40832,7 +40848,7 @@ async function checkOne(session2, options5, graph2, number7) {
 async function compareFiles(session2, options5, record3, files, work2) {
   const differences = [];
   let report2;
-  const second = new Map(files.map((f) => [(0, import_node_path94.basename)(f), f]));
+  const second = new Map(files.map((f) => [(0, import_node_path95.basename)(f), f]));
   for (const [i, deb2] of record3.debs.entries()) {
     const after = second.get(deb2.name);
     second.delete(deb2.name);
@@ -40840,7 +40856,7 @@ async function compareFiles(session2, options5, record3, files, work2) {
     else if (await sha256File(after) !== deb2.sha256) {
       const before2 = await session2.store.path(deb2);
       if (before2 === void 0) return failed(`the store lost ${deb2.name}`);
-      const inside = await insideOf2(before2, after, deb2, (0, import_node_path94.join)(work2, `compare-${i}`));
+      const inside = await insideOf2(before2, after, deb2, (0, import_node_path95.join)(work2, `compare-${i}`));
       if (typeof inside === "string") return failed(inside);
       differences.push(...inside);
       report2 ??= await diffoscope(before2, after, record3.package, options5);
@@ -40854,14 +40870,14 @@ async function compareFiles(session2, options5, record3, files, work2) {
   });
 }
 async function insideOf2(before2, after, deb2, folder2) {
-  const [a, b] = [(0, import_node_path94.join)(folder2, "before"), (0, import_node_path94.join)(folder2, "after")];
+  const [a, b] = [(0, import_node_path95.join)(folder2, "before"), (0, import_node_path95.join)(folder2, "after")];
   makeFolder(folder2);
   for (const [file3, to] of [
     [before2, a],
     [after, b]
   ]) {
     const out = await run("dpkg-deb", ["--raw-extract", file3, to]);
-    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path94.basename)(file3)}: ${reasonOf(out)}`;
+    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path95.basename)(file3)}: ${reasonOf(out)}`;
   }
   const found2 = differencesOf(a, b).map(({ path: path2, what }) => ({ path: `${deb2.name.split("_")[0]}: ${path2}`, what }));
   const archive = {
@@ -40878,9 +40894,9 @@ async function diffoscope(before2, after, name6, options5) {
     { signal: AbortSignal.any([timeout, options5.signal]) }
   );
   if (asked2.code === 127 || !asked2.stdout) return void 0;
-  const report2 = (0, import_node_path94.join)("reproducible", `${name6}.diffoscope.txt`);
-  makeFolder((0, import_node_path94.join)(options5.output, "reproducible"));
-  (0, import_node_fs71.writeFileSync)((0, import_node_path94.join)(options5.output, report2), asked2.stdout);
+  const report2 = (0, import_node_path95.join)("reproducible", `${name6}.diffoscope.txt`);
+  makeFolder((0, import_node_path95.join)(options5.output, "reproducible"));
+  (0, import_node_fs71.writeFileSync)((0, import_node_path95.join)(options5.output, report2), asked2.stdout);
   return report2;
 }
 
@@ -40939,7 +40955,7 @@ async function checkBuilds(session2, options5) {
     started: (name6) => writeNote(`building ${name6} once more
 `)
   });
-  writeWhole((0, import_node_path95.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
+  writeWhole((0, import_node_path96.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
 `);
   writeMessage(renderReproducible(builds));
   return signal.aborted || builds.some((b) => b.state !== "equal") ? exit.failed : exit.ok;
@@ -41016,7 +41032,7 @@ async function runBuild(verb, values, packages, tests) {
     ]);
     return exit.failed;
   }
-  const output = values.output === void 0 ? (0, import_node_path96.join)(workspace.root, "out") : (0, import_node_path96.resolve)(values.output);
+  const output = values.output === void 0 ? (0, import_node_path97.join)(workspace.root, "out") : (0, import_node_path97.resolve)(values.output);
   const driver = driverOf(values);
   const lacking2 = values["dry-run"] === true ? [] : await missingTools(driver.name, plan2);
   if (lacking2.length) {
@@ -41032,7 +41048,7 @@ async function runBuild(verb, values, packages, tests) {
   const publishes = verb === "build" && values.untrusted === void 0;
   const stop = untilStopped(() => writeNote("\nstopping: what was finished is kept\n"));
   makeFolder(workspace.state);
-  if (values["dry-run"] !== true) makeFolder((0, import_node_path96.join)(output, "logs"));
+  if (values["dry-run"] !== true) makeFolder((0, import_node_path97.join)(output, "logs"));
   await openScratch(workspace.state, driver, (line2) => writeMessage(`${line2}
 `));
   let code2;
@@ -41051,7 +41067,7 @@ async function runBuild(verb, values, packages, tests) {
   }
   if (stop.signal.aborted || values["dry-run"] === true) return code2;
   const { distro, root, state } = workspace;
-  if (publishes) await retireFolderStates({ distro, root, state }, folderChannel(output), (0, import_node_path96.join)(output, "apt"));
+  if (publishes) await retireFolderStates({ distro, root, state }, folderChannel(output), (0, import_node_path97.join)(output, "apt"));
   await cleanUp({ distro, root, state, driver });
   return code2;
 }
@@ -41093,7 +41109,7 @@ async function buildAll(values, planned2, wanted) {
       runs: session2.graphs,
       store: store2,
       state: workspace.state,
-      endpoints: [new FolderEndpoint((0, import_node_path96.join)(output, "apt"))],
+      endpoints: [new FolderEndpoint((0, import_node_path97.join)(output, "apt"))],
       organization: workspace.distro.organization,
       signingKey: keyOf2(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
       environments: environmentsOf(workspace.distro, planned2.lock),
@@ -41225,7 +41241,7 @@ function systemChanges(m, n) {
 }
 
 // ts-src/publish/promotion.ts
-var import_node_path97 = require("node:path");
+var import_node_path98 = require("node:path");
 init_files();
 init_diagnostics();
 init_names();
@@ -41603,7 +41619,7 @@ async function rollBack(input, outlet) {
   let suites = withoutKeyring(state.suites);
   let raised = 0;
   if (!pointer) {
-    const scratch = (0, import_node_path97.join)(input.folder, "incoming");
+    const scratch = (0, import_node_path98.join)(input.folder, "incoming");
     makeFolder(scratch);
     const made2 = await raiseVersions({
       store: outlet.store,
@@ -41627,7 +41643,7 @@ async function rollBack(input, outlet) {
     const [now, then] = [ownIn(before2[s], d), ownIn(state.suites[s], d)];
     return now !== void 0 && then !== void 0 && !sameFiles(now, then);
   };
-  const kept4 = pointer ? count3(differs) : 0;
+  const kept3 = pointer ? count3(differs) : 0;
   const gone = count3((s, d) => ownIn(suites[s], d) === void 0);
   const draft = {
     kind: "rollback",
@@ -41639,7 +41655,7 @@ async function rollBack(input, outlet) {
     verdicts: []
   };
   const moved3 = await moveChecked(channel2, draft, outlet, state.lock);
-  return moved3.ok ? good({ moved: moved3.value, raised, kept: kept4, gone }) : moved3;
+  return moved3.ok ? good({ moved: moved3.value, raised, kept: kept3, gone }) : moved3;
 }
 
 // ts-src/render/channels.ts
@@ -41686,14 +41702,14 @@ var rest = (count3) => count3 > most4 ? `and ${count3 - most4} more
 ` : "";
 
 // ts-src/cli/channels.ts
-var import_node_path102 = require("node:path");
+var import_node_path103 = require("node:path");
 init_diagnostics();
 init_remote_place();
 init_channels();
 
 // ts-src/publish/archive-lists.ts
 var import_node_fs72 = require("node:fs");
-var import_node_path98 = require("node:path");
+var import_node_path99 = require("node:path");
 init_files();
 init_process();
 var largest8 = 1 << 30;
@@ -41709,24 +41725,24 @@ async function archivePackages(store2, folder2, id, locked2) {
 }
 function hereText(folder2, id, locked2) {
   const here = readJson(
-    (0, import_node_path98.join)(folder2, "bases", id, "current.json")
+    (0, import_node_path99.join)(folder2, "bases", id, "current.json")
   );
   if (!here || here.digest !== locked2.base || here.archive !== locked2.archive) return void 0;
   const lists = here.lists;
   if (typeof lists !== "string" || !exists(lists)) return void 0;
   const names4 = (0, import_node_fs72.readdirSync)(lists).filter((name6) => name6.endsWith("_Packages"));
-  return names4.length ? names4.map((name6) => (0, import_node_fs72.readFileSync)((0, import_node_path98.join)(lists, name6), "utf8")).join("\n") : void 0;
+  return names4.length ? names4.map((name6) => (0, import_node_fs72.readFileSync)((0, import_node_path99.join)(lists, name6), "utf8")).join("\n") : void 0;
 }
 async function storedText(store2, { base, archive }) {
-  const kept4 = await store2.readJson(`bases/${base}-${archive.slice(0, 16)}.json`);
-  const path2 = kept4?.lists && await store2.path(kept4.lists);
+  const kept3 = await store2.readJson(`bases/${base}-${archive.slice(0, 16)}.json`);
+  const path2 = kept3?.lists && await store2.path(kept3.lists);
   if (!path2) return void 0;
   const read3 = await run("tar", ["-x", "-z", "-O", "--wildcards", "-f", path2, "*_Packages"], { limit: largest8 });
   return read3.code === 0 && read3.stdout ? read3.stdout : void 0;
 }
 
 // ts-src/publish/endpoints.ts
-var import_node_path101 = require("node:path");
+var import_node_path102 = require("node:path");
 init_remote_place();
 async function openEndpoint(uri2, root) {
   if (uri2.startsWith("s3://")) {
@@ -41738,7 +41754,7 @@ async function openEndpoint(uri2, root) {
     return new SshEndpoint2(uri2);
   }
   const path2 = uri2.startsWith("file:") ? decodeURIComponent(uri2.slice("file:".length).replace(/^\/\/(?=\/)/, "")) : uri2;
-  return new FolderEndpoint((0, import_node_path101.isAbsolute)(path2) ? path2 : (0, import_node_path101.join)(root, path2));
+  return new FolderEndpoint((0, import_node_path102.isAbsolute)(path2) ? path2 : (0, import_node_path102.join)(root, path2));
 }
 function partsOf2(place3) {
   const query2 = place3.indexOf("?");
@@ -41832,7 +41848,7 @@ async function placesOf({ workspace: { distro, root } }, channel2, named7, from)
   const configured2 = distro.publish.to.map((place3) => channelUri(place3, channel2.name));
   const beside = (from?.file.endpoints ?? []).flatMap((uri2) => besideUri(uri2, from?.name ?? "", channel2.name) ?? []);
   const uris = [
-    named7?.map((n) => /^(s3:\/\/|file:)/.test(n) || isRemotePlace(n) ? n : (0, import_node_path102.resolve)(n)),
+    named7?.map((n) => /^(s3:\/\/|file:)/.test(n) || isRemotePlace(n) ? n : (0, import_node_path103.resolve)(n)),
     channel2.file.endpoints,
     configured2,
     beside
@@ -42113,7 +42129,7 @@ async function renew(opened, names4, to) {
 
 // ts-src/cli/clean.ts
 var import_node_fs75 = require("node:fs");
-var import_node_path103 = require("node:path");
+var import_node_path104 = require("node:path");
 init_process();
 var remade = [
   "work",
@@ -42170,7 +42186,7 @@ remove: the roots of a plain user belong to subordinate ids.`,
     const parts2 = (0, import_node_fs75.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
     const removed = [];
     for (const part of parts2) {
-      const folder2 = (0, import_node_path103.join)(state, part);
+      const folder2 = (0, import_node_path104.join)(state, part);
       const size3 = (await run("du", ["-sh", folder2])).stdout.split("	")[0] ?? "";
       removed.push({ folder: folder2, size: size3 });
       if (!isQuiet() && !values.json)
@@ -42181,18 +42197,18 @@ remove: the roots of a plain user belong to subordinate ids.`,
     if (values.json) writeOutput(`${JSON.stringify({ removed, done: values["dry-run"] !== true })}
 `);
     if (values.all && !values["dry-run"]) await driver.remove(state);
-    const left = values["dry-run"] ? [] : parts2.filter((part) => (0, import_node_fs75.existsSync)((0, import_node_path103.join)(state, part)));
-    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path103.join)(state, part)} could not be removed
+    const left = values["dry-run"] ? [] : parts2.filter((part) => (0, import_node_fs75.existsSync)((0, import_node_path104.join)(state, part)));
+    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path104.join)(state, part)} could not be removed
 `);
     return left.length ? exit.failed : exit.ok;
   }
 });
 async function runningIn(state) {
-  const all = (0, import_node_path103.join)(state, "work");
+  const all = (0, import_node_path104.join)(state, "work");
   if (!(0, import_node_fs75.existsSync)(all)) return void 0;
   for (const name6 of (0, import_node_fs75.readdirSync)(all)) {
     if (!name6.endsWith(".lock")) continue;
-    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path103.join)(all, name6), "true"]);
+    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path104.join)(all, name6), "true"]);
     if (free.code !== 0) return name6.slice(0, -".lock".length);
   }
   return void 0;
@@ -42288,12 +42304,12 @@ compared with the files as they are now. If a commit has a lock.yaml beside its 
 
 // ts-src/cli/deploy.ts
 var import_node_fs81 = require("node:fs");
-var import_node_path110 = require("node:path");
+var import_node_path111 = require("node:path");
 var import_promises12 = require("node:readline/promises");
 
 // ts-src/deploy/check.ts
 var import_node_fs78 = require("node:fs");
-var import_node_path105 = require("node:path");
+var import_node_path106 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
@@ -43567,7 +43583,7 @@ function checkPlugins(text8, file3, jenkins2, known3 = pluginTable) {
 
 // ts-src/deploy/secrets.ts
 var import_node_fs77 = require("node:fs");
-var import_node_path104 = require("node:path");
+var import_node_path105 = require("node:path");
 init_diagnostics();
 var mostBytes4 = 16 << 20;
 var forms = [
@@ -43614,7 +43630,7 @@ async function knownSecrets(root) {
   const known3 = [];
   let names4 = [];
   try {
-    names4 = (0, import_node_fs77.readdirSync)((0, import_node_path104.join)(root, "secrets")).sort();
+    names4 = (0, import_node_fs77.readdirSync)((0, import_node_path105.join)(root, "secrets")).sort();
   } catch {
     return known3;
   }
@@ -43648,8 +43664,8 @@ async function checkDeployment(root) {
   return { diagnostics: sorted(diagnostics), ran, missing };
 }
 function plugins(root) {
-  const dockerfile = readIf((0, import_node_path105.join)(root, "Dockerfile")) ?? "";
-  const list8 = readIf((0, import_node_path105.join)(root, "plugins.txt"));
+  const dockerfile = readIf((0, import_node_path106.join)(root, "Dockerfile")) ?? "";
+  const list8 = readIf((0, import_node_path106.join)(root, "plugins.txt"));
   const tag = /^FROM\s+\S*jenkins:(\S+)/m.exec(dockerfile)?.[1];
   const version3 = /^\d+(?:\.\d+){1,2}(?=-|$)/.exec(tag ?? "")?.[0];
   const found2 = [];
@@ -43672,7 +43688,7 @@ async function casc(root) {
   const files = (await walkLeft(root, "jcasc")).filter(({ path: path2 }) => /\.ya?ml$/.test(path2));
   if (!files.length) return [error("deploy-jcasc", "jcasc/ holds no YAML file", { file: "jcasc" })];
   return files.flatMap(
-    ({ path: path2, kind }) => kind === "a file" ? checkCasc(readIf((0, import_node_path105.join)(root, path2)) ?? "", path2) : [error("deploy-jcasc", `${path2} is ${kind}`, { file: path2 })]
+    ({ path: path2, kind }) => kind === "a file" ? checkCasc(readIf((0, import_node_path106.join)(root, path2)) ?? "", path2) : [error("deploy-jcasc", `${path2} is ${kind}`, { file: path2 })]
   );
 }
 async function conflictMarkers(root) {
@@ -43680,7 +43696,7 @@ async function conflictMarkers(root) {
   const found2 = [];
   for (const { path: path2, kind } of await walkLeft(root, "", { skip })) {
     if (kind !== "a file" || path2.startsWith(".slipway-deploy")) continue;
-    const line2 = (readIf((0, import_node_path105.join)(root, path2)) ?? "").split("\n").findIndex((text8) => /^(<{7}|>{7}) /.test(text8));
+    const line2 = (readIf((0, import_node_path106.join)(root, path2)) ?? "").split("\n").findIndex((text8) => /^(<{7}|>{7}) /.test(text8));
     if (line2 >= 0)
       found2.push(
         error("deploy-conflict", "a conflict of `slipway deploy update` is not resolved", {
@@ -43703,16 +43719,16 @@ var tools = [
   {
     name: "terraform validate",
     async check(root) {
-      const folder2 = (0, import_node_path105.join)(root, "terraform");
+      const folder2 = (0, import_node_path106.join)(root, "terraform");
       if (!(0, import_node_fs78.existsSync)(folder2)) return "terraform (no folder terraform/)";
-      if (!(0, import_node_fs78.existsSync)((0, import_node_path105.join)(folder2, ".terraform"))) return "terraform validate (after `terraform init` in terraform/)";
+      if (!(0, import_node_fs78.existsSync)((0, import_node_path106.join)(folder2, ".terraform"))) return "terraform validate (after `terraform init` in terraform/)";
       return runTool("terraform", ["validate", "-no-color"], folder2);
     }
   },
   {
     name: "hadolint",
     async check(root) {
-      const files = ["Dockerfile", "agent/Dockerfile"].filter((file3) => (0, import_node_fs78.existsSync)((0, import_node_path105.join)(root, file3)));
+      const files = ["Dockerfile", "agent/Dockerfile"].filter((file3) => (0, import_node_fs78.existsSync)((0, import_node_path106.join)(root, file3)));
       return files.length ? runTool("hadolint", files, root) : "hadolint (no Dockerfile)";
     }
   },
@@ -43720,7 +43736,7 @@ var tools = [
     name: "ansible-lint",
     async check(root) {
       const found2 = (await listLeft(root, "ansible")).length > 0;
-      return found2 ? runTool("ansible-lint", ["--offline", "-q"], (0, import_node_path105.join)(root, "ansible")) : "ansible-lint (no folder ansible/)";
+      return found2 ? runTool("ansible-lint", ["--offline", "-q"], (0, import_node_path106.join)(root, "ansible")) : "ansible-lint (no folder ansible/)";
     }
   }
 ];
@@ -44550,17 +44566,17 @@ function renderDeployment(answers2) {
 
 // ts-src/deploy/record.ts
 init_zod();
-var import_node_path106 = require("node:path");
+var import_node_path107 = require("node:path");
 init_files();
 init_diagnostics();
 var recordName2 = ".slipway-deploy.json";
 var schema5 = strictObject({ slipway: string3(), answers: unknown(), files: record(string3(), string3()) });
 function writeRecord2(folder2, record3) {
-  writeWhole((0, import_node_path106.join)(folder2, recordName2), `${JSON.stringify(record3, null, 1)}
+  writeWhole((0, import_node_path107.join)(folder2, recordName2), `${JSON.stringify(record3, null, 1)}
 `);
 }
 function readRecord2(folder2) {
-  const text8 = readIf((0, import_node_path106.join)(folder2, recordName2));
+  const text8 = readIf((0, import_node_path107.join)(folder2, recordName2));
   if (text8 === void 0)
     return bad(
       error("deploy-folder", `${folder2} was not made by \`slipway deploy init\`: ${recordName2} is missing`, {
@@ -44585,16 +44601,16 @@ var isPlainPath = (path2) => path2.split("/").every((part) => part !== "" && par
 // ts-src/deploy/update.ts
 var import_node_fs79 = require("node:fs");
 var import_node_os14 = require("node:os");
-var import_node_path107 = require("node:path");
+var import_node_path108 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
 async function planUpdate(folder2, base, next2) {
-  const scratch = (0, import_node_fs79.mkdtempSync)((0, import_node_path107.join)((0, import_node_os14.tmpdir)(), "slipway-deploy-"));
+  const scratch = (0, import_node_fs79.mkdtempSync)((0, import_node_path108.join)((0, import_node_os14.tmpdir)(), "slipway-deploy-"));
   try {
     const changes = [];
     for (const path2 of [.../* @__PURE__ */ new Set([...Object.keys(base), ...Object.keys(next2)])].sort(compare)) {
-      const sides = { base: base[path2], ours: readIf((0, import_node_path107.join)(folder2, path2)), next: next2[path2] };
+      const sides = { base: base[path2], ours: readIf((0, import_node_path108.join)(folder2, path2)), next: next2[path2] };
       const change = await planFile(scratch, path2, sides);
       if (change) changes.push(change);
     }
@@ -44618,7 +44634,7 @@ async function planFile(scratch, path2, { base, ours, next: next2 }) {
   return { path: path2, kind: clean2 ? "merged" : "conflict", text: merged2.text, diff: await diff3(merged2.text) };
 }
 async function merge2(scratch, ours, base, next2) {
-  const names4 = ["yours", "base", "slipway"].map((name6) => (0, import_node_path107.join)(scratch, name6));
+  const names4 = ["yours", "base", "slipway"].map((name6) => (0, import_node_path108.join)(scratch, name6));
   for (const [i, text8] of [ours, base, next2].entries()) (0, import_node_fs79.writeFileSync)(names4[i] ?? "", text8);
   const labels2 = ["-L", "yours", "-L", "base", "-L", "slipway"];
   const ran = await run("git", ["merge-file", "-p", ...labels2, ...names4]);
@@ -44626,7 +44642,7 @@ async function merge2(scratch, ours, base, next2) {
   return { text: ran.stdout, conflicts: ran.code };
 }
 async function diffOf(scratch, path2, from, to) {
-  const [left, right] = [(0, import_node_path107.join)(scratch, "left"), (0, import_node_path107.join)(scratch, "right")];
+  const [left, right] = [(0, import_node_path108.join)(scratch, "left"), (0, import_node_path108.join)(scratch, "right")];
   (0, import_node_fs79.writeFileSync)(left, from ?? "");
   (0, import_node_fs79.writeFileSync)(right, to ?? "");
   const ran = await run("git", ["diff", "--no-index", "--no-color", "--no-ext-diff", "--", left, right]);
@@ -44647,7 +44663,7 @@ init_diagnostics();
 init_yaml();
 
 // ts-src/cli/deploy-image.ts
-var import_node_path109 = require("node:path");
+var import_node_path110 = require("node:path");
 init_zod();
 init_files();
 
@@ -44907,7 +44923,7 @@ var imageUses = (place3) => asked("ec2", () => usedImages(new Aws(place3.region,
 // ts-src/deploy/toolset.ts
 var import_node_crypto15 = require("node:crypto");
 var import_node_fs80 = require("node:fs");
-var import_node_path108 = require("node:path");
+var import_node_path109 = require("node:path");
 init_diagnostics();
 var folders = ["ansible", "packer"];
 var day6 = 864e5;
@@ -44915,9 +44931,9 @@ function toolsetOf(root) {
   const digest4 = (0, import_node_crypto15.createHash)("sha256");
   try {
     for (const folder2 of folders) {
-      const files = (0, import_node_fs80.readdirSync)((0, import_node_path108.join)(root, folder2), { recursive: true, encoding: "utf8" }).map((name6) => (0, import_node_path108.join)(folder2, name6)).filter((file3) => !(0, import_node_path108.basename)(file3).startsWith(".") && (0, import_node_fs80.lstatSync)((0, import_node_path108.join)(root, file3)).isFile()).sort(compare);
+      const files = (0, import_node_fs80.readdirSync)((0, import_node_path109.join)(root, folder2), { recursive: true, encoding: "utf8" }).map((name6) => (0, import_node_path109.join)(folder2, name6)).filter((file3) => !(0, import_node_path109.basename)(file3).startsWith(".") && (0, import_node_fs80.lstatSync)((0, import_node_path109.join)(root, file3)).isFile()).sort(compare);
       for (const file3 of files) {
-        const text8 = (0, import_node_fs80.readFileSync)((0, import_node_path108.join)(root, file3));
+        const text8 = (0, import_node_fs80.readFileSync)((0, import_node_path109.join)(root, file3));
         digest4.update(`${file3}\0${text8.length}\0`).update(text8);
       }
     }
@@ -45103,7 +45119,7 @@ function poolOf2(values) {
   return { organization, architecture: architecture3, region: region2, endpoint };
 }
 function imageOfManifest(file3) {
-  const text8 = readIf((0, import_node_path109.resolve)(file3));
+  const text8 = readIf((0, import_node_path110.resolve)(file3));
   let value2;
   try {
     value2 = JSON.parse(text8 ?? "");
@@ -45121,7 +45137,7 @@ function imageOfManifest(file3) {
 async function agentImages(words6, values) {
   const [what = "list", given, ...more] = words6;
   if (what === "toolset" && given === void 0) {
-    const digest4 = toolsetOf((0, import_node_path109.resolve)("."));
+    const digest4 = toolsetOf((0, import_node_path110.resolve)("."));
     showDiagnostics(digest4.diagnostics);
     if (digest4.ok) writeOutput(`${digest4.value}
 `);
@@ -45145,7 +45161,7 @@ async function agentImages(words6, values) {
   return done.ok ? exit.ok : exit.failed;
 }
 async function due(pool, days) {
-  const toolset = toolsetOf((0, import_node_path109.resolve)("."));
+  const toolset = toolsetOf((0, import_node_path110.resolve)("."));
   if (!toolset.ok) return toolset;
   const found2 = await dueReason(pool, toolset.value, days, Date.now());
   if (!found2.ok) return found2;
@@ -45239,7 +45255,7 @@ Answers: ${questions.map((q3) => q3.name).join(", ")}.`,
   async run(values, [what, ...words6]) {
     if (what === "image") return agentImages(words6, values);
     const [folder2 = ".", ...more] = words6;
-    const root = (0, import_node_path110.resolve)(folder2);
+    const root = (0, import_node_path111.resolve)(folder2);
     if (more.length === 0 && what === "init") return init(root, folder2, values);
     if (more.length === 0 && what === "update") return update(root, values);
     if (more.length === 0 && what === "check") return check(root);
@@ -45250,7 +45266,7 @@ Answers: ${questions.map((q3) => q3.name).join(", ")}.`,
 async function gather(values) {
   let given = {};
   if (values.answers !== void 0) {
-    const text8 = readIf((0, import_node_path110.resolve)(values.answers));
+    const text8 = readIf((0, import_node_path111.resolve)(values.answers));
     if (text8 === void 0) return bad(error("deploy-answers", `${values.answers} does not exist`));
     const parsed2 = parseYaml(text8, values.answers);
     if (!parsed2.ok) return parsed2;
@@ -45280,7 +45296,7 @@ async function init(root, folder2, values) {
     return exit.failed;
   }
   const files = renderDeployment(answers2.value);
-  const taken3 = [recordName2, ...Object.keys(files)].filter((path2) => (0, import_node_fs81.existsSync)((0, import_node_path110.join)(root, path2)));
+  const taken3 = [recordName2, ...Object.keys(files)].filter((path2) => (0, import_node_fs81.existsSync)((0, import_node_path111.join)(root, path2)));
   if (taken3.length) {
     showDiagnostics([
       error("deploy-exists", `${taken3.slice(0, 5).join(", ")} already exist: nothing was written`, {
@@ -45289,7 +45305,7 @@ async function init(root, folder2, values) {
     ]);
     return exit.failed;
   }
-  for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path110.join)(root, path2), text8, { sync: false });
+  for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path111.join)(root, path2), text8, { sync: false });
   writeRecord2(root, { slipway: "0.1.0", answers: answers2.value, files });
   writeOutput(`Wrote the farm of ${answers2.value.organization} to ${root}: ${Object.keys(files).length} files.
 
@@ -45336,8 +45352,8 @@ ${change.diff}`);
   if (change.diff !== "" && !change.diff.endsWith("\n")) writeOutput("\n");
 }
 function write2(root, change) {
-  if (change.kind === "removed") (0, import_node_fs81.rmSync)((0, import_node_path110.join)(root, change.path), { force: true });
-  else if (change.text !== void 0) writeWhole((0, import_node_path110.join)(root, change.path), change.text);
+  if (change.kind === "removed") (0, import_node_fs81.rmSync)((0, import_node_path111.join)(root, change.path), { force: true });
+  else if (change.text !== void 0) writeWhole((0, import_node_path111.join)(root, change.path), change.text);
 }
 async function check(root) {
   const record3 = readRecord2(root);
@@ -45356,7 +45372,7 @@ async function check(root) {
 
 // ts-src/cli/docs.ts
 var import_node_fs87 = require("node:fs");
-var import_node_path119 = require("node:path");
+var import_node_path120 = require("node:path");
 var import_node_url2 = require("node:url");
 init_files();
 init_digest();
@@ -45491,7 +45507,7 @@ var textOf6 = (html) => withoutTags(html).replace(
 
 // ts-src/docs/folder.ts
 var import_node_fs83 = require("node:fs");
-var import_node_path112 = require("node:path");
+var import_node_path113 = require("node:path");
 init_files();
 init_diagnostics();
 
@@ -45727,7 +45743,7 @@ ${own3.map((p) => card(p, root, several)).join("\n")}
 }
 
 // ts-src/docs/links.ts
-var import_node_path111 = require("node:path");
+var import_node_path112 = require("node:path");
 init_diagnostics();
 var attribute2 = /\s(href|src|id|name|data-missing)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+))/gi;
 var named5 = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
@@ -45781,7 +45797,7 @@ var LinkChecker = class {
     }
     const [whole4 = "", fragment = ""] = link.split(/#(.*)/);
     const path2 = decoded2(whole4.replace(/\?.*$/, ""));
-    const target2 = path2 === "" ? page : import_node_path111.posix.join(import_node_path111.posix.dirname(page), path2);
+    const target2 = path2 === "" ? page : import_node_path112.posix.join(import_node_path112.posix.dirname(page), path2);
     if (target2 === ".." || target2.startsWith("../")) {
       this.found.push({ ...wanted, why: "outside" });
       return;
@@ -46143,21 +46159,21 @@ ${LICENSE_default}`,
 
 // ts-src/docs/folder.ts
 function outputFault2(output) {
-  if (!(0, import_node_fs83.existsSync)(output) || !(0, import_node_fs83.readdirSync)(output).length || (0, import_node_fs83.existsSync)((0, import_node_path112.join)(output, siteMark))) return void 0;
+  if (!(0, import_node_fs83.existsSync)(output) || !(0, import_node_fs83.readdirSync)(output).length || (0, import_node_fs83.existsSync)((0, import_node_path113.join)(output, siteMark))) return void 0;
   return error("output-taken", `the folder ${output} contains something other than a documentation site`, {
     hint: "name another with --output"
   });
 }
 async function writeFolder(output, make) {
   const staged = temporaryBeside(output);
-  const former = (0, import_node_path112.join)((0, import_node_path112.dirname)(output), `.former-${process.pid}-${(0, import_node_path112.basename)(output)}`);
+  const former = (0, import_node_path113.join)((0, import_node_path113.dirname)(output), `.former-${process.pid}-${(0, import_node_path113.basename)(output)}`);
   const folders2 = /* @__PURE__ */ new Set();
   try {
     const made2 = await make((path2, data) => {
-      const folder2 = (0, import_node_path112.dirname)((0, import_node_path112.join)(staged, path2));
+      const folder2 = (0, import_node_path113.dirname)((0, import_node_path113.join)(staged, path2));
       if (!folders2.has(folder2)) makeFolder(folder2);
       folders2.add(folder2);
-      (0, import_node_fs83.writeFileSync)((0, import_node_path112.join)(staged, path2), data, { flag: "wx" });
+      (0, import_node_fs83.writeFileSync)((0, import_node_path113.join)(staged, path2), data, { flag: "wx" });
     });
     if ((0, import_node_fs83.existsSync)(output)) (0, import_node_fs83.renameSync)(output, former);
     (0, import_node_fs83.renameSync)(staged, output);
@@ -46170,7 +46186,7 @@ async function writeFolder(output, make) {
 
 // ts-src/docs/publication.ts
 var import_node_fs84 = require("node:fs");
-var import_node_path113 = require("node:path");
+var import_node_path114 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
@@ -46212,7 +46228,7 @@ async function publishSite(endpoint, folder2, state, keep2) {
     let written3 = 0;
     const other = [];
     await parallel(files, endpoint.width, async ({ path: path2 }) => {
-      const local2 = (0, import_node_path113.join)(folder2, path2);
+      const local2 = (0, import_node_path114.join)(folder2, path2);
       const file3 = { path: local2, sha256: await sha256File(local2), size: (0, import_node_fs84.statSync)(local2).size };
       const placed2 = await endpoint.placeFile(`${state.path}/${path2}`, file3);
       if (placed2 === "written") written3++;
@@ -46230,11 +46246,11 @@ async function publishSite(endpoint, folder2, state, keep2) {
     );
     const before2 = await readStates(endpoint);
     const states = [state, ...before2.states.filter((s) => s.path !== state.path)];
-    const kept4 = states.slice(0, keep2);
-    if (!await endpoint.replace(list6, Buffer.from(`${JSON.stringify(kept4, void 0, 1)}
+    const kept3 = states.slice(0, keep2);
+    if (!await endpoint.replace(list6, Buffer.from(`${JSON.stringify(kept3, void 0, 1)}
 `), before2.tag))
       return bad(error("docs-moved", `another run published to ${endpoint.where} meanwhile: run the command again`));
-    await switchLatest(endpoint, kept4, state);
+    await switchLatest(endpoint, kept3, state);
     let removed = 0;
     for (const { path: path2 } of states.slice(keep2)) removed += await removeState(endpoint, path2);
     return good({ written: written3, removed });
@@ -46256,9 +46272,9 @@ async function switchLatest(endpoint, states, state) {
   await endpoint.put("states.js", Buffer.from(`slipwayData("states",${JSON.stringify(choices)});
 `));
   if (endpoint.folder !== void 0) {
-    const link = temporaryBeside((0, import_node_path113.join)(endpoint.folder, "latest"));
+    const link = temporaryBeside((0, import_node_path114.join)(endpoint.folder, "latest"));
     (0, import_node_fs84.symlinkSync)(state.path, link);
-    (0, import_node_fs84.renameSync)(link, (0, import_node_path113.join)(endpoint.folder, "latest"));
+    (0, import_node_fs84.renameSync)(link, (0, import_node_path114.join)(endpoint.folder, "latest"));
   } else await endpoint.put("latest/index.html", Buffer.from(redirect(`../${state.path}/index.html`)));
   await endpoint.put(
     "index.html",
@@ -46280,7 +46296,7 @@ fetch(to,{method:"HEAD"}).then(function(r){r.ok?go(to):location.replace("${root}
 }
 async function removeState(endpoint, path2) {
   if (endpoint.folder !== void 0) {
-    (0, import_node_fs84.rmSync)((0, import_node_path113.join)(endpoint.folder, path2), { recursive: true, force: true });
+    (0, import_node_fs84.rmSync)((0, import_node_path114.join)(endpoint.folder, path2), { recursive: true, force: true });
     return 1;
   }
   const names4 = [];
@@ -46296,19 +46312,19 @@ init_channels();
 
 // ts-src/cli/farm/work.ts
 var import_node_fs86 = require("node:fs");
-var import_node_path117 = require("node:path");
+var import_node_path118 = require("node:path");
 init_diagnostics();
 init_names();
 init_files();
 init_home();
 
 // ts-src/farm/result.ts
-var import_node_path116 = require("node:path");
+var import_node_path117 = require("node:path");
 init_files();
 
 // ts-src/farm/run-manifest.ts
 var import_node_crypto16 = require("node:crypto");
-var import_node_path115 = require("node:path");
+var import_node_path116 = require("node:path");
 var import_node_zlib13 = require("node:zlib");
 init_diagnostics();
 init_digest();
@@ -46350,13 +46366,13 @@ var distributionsIn = (distributions) => distributions.map(({ name: name6, rosVe
 
 // ts-src/farm/run-files.ts
 var import_node_fs85 = require("node:fs");
-var import_node_path114 = require("node:path");
+var import_node_path115 = require("node:path");
 init_files();
 init_diagnostics();
 function writeFiles({ id, files }, state) {
-  const root = (0, import_node_path114.join)(state, "cache", "runs", id, "distro");
+  const root = (0, import_node_path115.join)(state, "cache", "runs", id, "distro");
   for (const [path2, content] of Object.entries(files))
-    if (!exists((0, import_node_path114.join)(root, path2))) writeWhole((0, import_node_path114.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
+    if (!exists((0, import_node_path115.join)(root, path2))) writeWhole((0, import_node_path115.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
   return root;
 }
 function filesOf4(distro, root, keyRoot = root) {
@@ -46370,7 +46386,7 @@ function filesOf4(distro, root, keyRoot = root) {
   const diagnostics = [];
   for (const [path2, from] of [...paths2].sort(([a], [b]) => compare(a, b))) {
     try {
-      files[path2] = (0, import_node_fs85.readFileSync)((0, import_node_path114.join)(from, path2)).toString("base64");
+      files[path2] = (0, import_node_fs85.readFileSync)((0, import_node_path115.join)(from, path2)).toString("base64");
     } catch {
       diagnostics.push(error("file-missing", `the distro file names ${path2}, which is not there`));
     }
@@ -46421,9 +46437,9 @@ var packed = (value2) => (0, import_node_zlib13.gzipSync)(JSON.stringify(value2)
 var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), (0, import_node_zlib13.gzipSync)(redacted(JSON.stringify(bundle)), { level: 1 }));
 var saveShard = (store2, id, part) => store2.putBlob(partName(id, part.architecture), packed(part));
 async function cached2(store2, state, name6, is) {
-  const copy2 = (0, import_node_path115.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
-  const kept4 = readJson(copy2);
-  if (kept4) return kept4;
+  const copy2 = (0, import_node_path116.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
+  const kept3 = readJson(copy2);
+  if (kept3) return kept3;
   const data = await store2.getBlob(name6);
   if (!data) return void 0;
   const text8 = unzipped3(data);
@@ -46508,13 +46524,13 @@ function applyShard(graph2, part) {
 
 // ts-src/farm/result.ts
 async function keepResult(session2, output, id, number7, result2) {
-  const log = result2.log === void 0 ? void 0 : (0, import_node_path116.join)(output, result2.log);
-  const kept4 = {
+  const log = result2.log === void 0 ? void 0 : (0, import_node_path117.join)(output, result2.log);
+  const kept3 = {
     schema: 1,
     result: result2,
     ...log !== void 0 && exists(log) ? { log: await session2.store.put(log) } : {}
   };
-  await session2.store.writeJson(resultName(id, number7), kept4);
+  await session2.store.writeJson(resultName(id, number7), kept3);
 }
 
 // ts-src/farm/worker.ts
@@ -46582,8 +46598,8 @@ var Worker = class {
     const number7 = this.numberOf.get(graph2)?.get(task);
     let result2 = graph2.results[task];
     if (result2?.state === "waiting" && number7 !== void 0) {
-      const kept4 = await store2.readJson(resultName(this.loaded.bundle.id, number7));
-      if (isStoredResult(kept4) && kept4.result.id === result2.id) result2 = kept4.result;
+      const kept3 = await store2.readJson(resultName(this.loaded.bundle.id, number7));
+      if (isStoredResult(kept3) && kept3.result.id === result2.id) result2 = kept3.result;
     }
     const record3 = result2?.key === void 0 ? void 0 : await readDocRecord(store2, result2.key);
     if (record3) graph2.docs[n] = record3;
@@ -46649,8 +46665,8 @@ var farmOptions = {
     help: "folder for base systems and sources (default: SLIPWAY_STATE, else slipway below XDG_STATE_HOME or ~/.local/state)"
   }
 };
-var farmState = (values) => (0, import_node_path117.resolve)(
-  values.state || process.env.SLIPWAY_STATE || (0, import_node_path117.join)(process.env.XDG_STATE_HOME || (0, import_node_path117.join)(homeFolder(), ".local/state"), "slipway")
+var farmState = (values) => (0, import_node_path118.resolve)(
+  values.state || process.env.SLIPWAY_STATE || (0, import_node_path118.join)(process.env.XDG_STATE_HOME || (0, import_node_path118.join)(homeFolder(), ".local/state"), "slipway")
 );
 async function loadNamed(verb, values) {
   if (values.run === void 0 || values.store === void 0) {
@@ -46678,7 +46694,7 @@ async function openLoaded(loaded, values, within, purpose, numbers) {
   const { store: store2, bundle, state } = loaded;
   const input = numbers ? { ...loaded.input, plan: planOf(loaded, numbers) } : loaded.input;
   const driver = driverOf(values);
-  const looked = (0, import_node_path117.join)(state, `sound-${driver.name}`);
+  const looked = (0, import_node_path118.join)(state, `sound-${driver.name}`);
   if (purpose !== "report" && !lately(looked)) {
     const lacking2 = await missingTools(driver.name, input.plan);
     if (lacking2.length) {
@@ -46762,7 +46778,7 @@ SLIPWAY_DRAIN_FILE names).`,
       await closeScratch(session2.driver);
       stop.done();
       const { state, distro } = session2.input;
-      const cleaned = (0, import_node_path117.join)(state, "cleaned");
+      const cleaned = (0, import_node_path118.join)(state, "cleaned");
       if (!stop.signal.aborted && !lately(cleaned)) {
         writeWhole(cleaned, "", { sync: false });
         await cleanUp({ distro, state, driver: session2.driver });
@@ -46792,7 +46808,7 @@ function engineOf2(values, session2, output, signal, progress) {
   return schedulerOf(session2, { output, retest, testsStop: false, progress, signal, alone: true });
 }
 async function doTasks(values, session2, loaded, numbers, signal) {
-  const output = (0, import_node_path117.join)(session2.input.state, "runs", loaded.bundle.id);
+  const output = (0, import_node_path118.join)(session2.input.state, "runs", loaded.bundle.id);
   const progress = {
     ...notesOnly((line2) => writeNote(`${line2}
 `)),
@@ -46884,7 +46900,7 @@ var docsOptions = {
 init_files();
 
 // ts-src/farm/gather.ts
-var import_node_path118 = require("node:path");
+var import_node_path119 = require("node:path");
 init_files();
 init_stored();
 var nothingHappened = { ended: void 0, lost: /* @__PURE__ */ new Map(), avoided: /* @__PURE__ */ new Map(), faults: [] };
@@ -46917,17 +46933,17 @@ async function gather2(session2, loaded, output, happened) {
         });
 }
 async function takeResult({ store: store2 }, { bundle }, output, { number: number7, graph: graph2, task }) {
-  const kept4 = await store2.readJson(resultName(bundle.id, number7));
-  if (!isStoredResult(kept4) || kept4.result.id !== graph2.results[task]?.id) return;
+  const kept3 = await store2.readJson(resultName(bundle.id, number7));
+  if (!isStoredResult(kept3) || kept3.result.id !== graph2.results[task]?.id) return;
   const kind = kindOf3(graph2, task);
-  const log = (0, import_node_path118.join)("logs", graph2.id, `${packageOf(graph2, task).name}${kind === "build" ? "" : `.${kind}`}.log`);
-  graph2.results[task] = { ...kept4.result, ...kept4.result.log === void 0 ? {} : { log } };
-  const { key } = kept4.result;
-  if (key !== void 0 && kind === "build" && isDone(kept4.result.state)) graph2.records[task] = await store2.get(key);
+  const log = (0, import_node_path119.join)("logs", graph2.id, `${packageOf(graph2, task).name}${kind === "build" ? "" : `.${kind}`}.log`);
+  graph2.results[task] = { ...kept3.result, ...kept3.result.log === void 0 ? {} : { log } };
+  const { key } = kept3.result;
+  if (key !== void 0 && kind === "build" && isDone(kept3.result.state)) graph2.records[task] = await store2.get(key);
   if (key !== void 0 && kind === "test") graph2.tests[task - graph2.count] = await store2.getTest(key);
-  if (kept4.log && kept4.result.log !== void 0 && kept4.result.state === "failed") {
-    const text8 = await store2.readText(kept4.log);
-    if (text8 !== void 0) writeWhole((0, import_node_path118.join)(output, log), text8, { sync: false });
+  if (kept3.log && kept3.result.log !== void 0 && kept3.result.state === "failed") {
+    const text8 = await store2.readText(kept3.log);
+    if (text8 !== void 0) writeWhole((0, import_node_path119.join)(output, log), text8, { sync: false });
   }
 }
 async function takeDocumentation({ graphs, store: store2 }) {
@@ -47040,7 +47056,7 @@ fail a run on a farm, the last line on standard output is "strict".`,
 async function makeDocs(values, opened, workers, signal) {
   const { session: session2, distro, root } = opened;
   const begun = Date.now();
-  const output = (0, import_node_path119.resolve)(values.output ?? (0, import_node_path119.join)(root, "docs"));
+  const output = (0, import_node_path120.resolve)(values.output ?? (0, import_node_path120.join)(root, "docs"));
   if (values.publish !== void 0 && !distro.docs.to.length)
     return failedWith(
       error("docs-place", "docs.to in distro.yaml is empty: there is no place to publish documentation to", {
@@ -47049,7 +47065,7 @@ async function makeDocs(values, opened, workers, signal) {
     );
   const fault4 = outputFault2(output);
   if (fault4) return failedWith(fault4);
-  makeFolder((0, import_node_path119.resolve)(output, ".."));
+  makeFolder((0, import_node_path120.resolve)(output, ".."));
   if (opened.gather) await opened.gather(logFolder(output));
   else await runTasks(values, session2, workers, output, signal);
   if (signal.aborted) return exit.failed;
@@ -47162,11 +47178,11 @@ async function finish(values, { session: session2, faulty, strict, gather: gathe
   );
   if (values.json) writeOutput(`${JSON.stringify({ output, ...site, results })}
 `);
-  else writeOutput(`${(0, import_node_path119.join)(output, "index.html")}
+  else writeOutput(`${(0, import_node_path120.join)(output, "index.html")}
 `);
   const failed5 = results.some((t) => !isDone(t.state)) || faults3.some(isError) || faulty;
   if (failed5 && strict && !values.json) writeOutput("strict\n");
-  return show3(values.open === true, (0, import_node_path119.join)(output, "index.html"), failed5 ? exit.failed : exit.ok);
+  return show3(values.open === true, (0, import_node_path120.join)(output, "index.html"), failed5 ? exit.failed : exit.ok);
 }
 async function show3(open3, index, code2) {
   if (!open3) return code2;
@@ -47196,12 +47212,12 @@ var lostFaults = ({ lost: lost3 }) => lost3.map(
 );
 
 // ts-src/cli/doctor.ts
-var import_node_path121 = require("node:path");
+var import_node_path122 = require("node:path");
 init_process();
 init_sizes();
 
 // ts-src/cli/store.ts
-var import_node_path120 = require("node:path");
+var import_node_path121 = require("node:path");
 init_files();
 init_sizes();
 var store = defineCommand({
@@ -47252,7 +47268,7 @@ does the same with the state folder at its end, and with the store if it is in t
     const opened = await openStore(distro.store, root, state, void 0);
     const json2 = values.json === true;
     if (what === "show") return show4(opened, state, json2);
-    if (what === "verify") return verify(opened, (0, import_node_path120.join)(state, "verify"));
+    if (what === "verify") return verify(opened, (0, import_node_path121.join)(state, "verify"));
     const rules2 = stateRules(distro);
     return collectAll(
       workspace.value,
@@ -47408,12 +47424,12 @@ var doctor = defineCommand({
       }
       findings = await examine(driver, systems);
     }
-    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path121.join)(process.cwd(), ".slipway"));
+    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path122.join)(process.cwd(), ".slipway"));
     findings.push(...machine.findings);
-    const kept4 = workspace.ok ? await stateKinds((0, import_node_path121.resolve)(workspace.value.state)) : [];
-    if (workspace.ok && kept4.length)
+    const kept3 = workspace.ok ? await stateKinds((0, import_node_path122.resolve)(workspace.value.state)) : [];
+    if (workspace.ok && kept3.length)
       machine.lines.push(
-        `kept in ${workspace.value.state}: ${describe3(kept4)}; at most ${sizeText(stateRules(workspace.value.distro).size)} (state.size)`
+        `kept in ${workspace.value.state}: ${describe3(kept3)}; at most ${sizeText(stateRules(workspace.value.distro).size)} (state.size)`
       );
     const lacks = findings.map((f) => ({
       what: f.what,
@@ -49773,8 +49789,8 @@ function drawingOf(scope2, by) {
       else if (a > b) back.set(edge.join(" "), edge);
     }
   });
-  const kept4 = reduced(forward.map((f) => [...f])).map(([x, y]) => [at(order3, x), at(order3, y)]);
-  return { title, nodes, edges: [...kept4, ...[...back.keys()].sort().map((e) => entry(back, e))] };
+  const kept3 = reduced(forward.map((f) => [...f])).map(([x, y]) => [at(order3, x), at(order3, y)]);
+  return { title, nodes, edges: [...kept3, ...[...back.keys()].sort().map((e) => entry(back, e))] };
 }
 function reduced(needs) {
   const reach3 = [];
@@ -49943,14 +49959,14 @@ the first one is drawn.`,
 
 // ts-src/cli/image.ts
 var import_node_fs101 = require("node:fs");
-var import_node_path137 = require("node:path");
+var import_node_path138 = require("node:path");
 init_files();
 init_diagnostics();
 init_images();
 
 // ts-src/images/build.ts
 var import_node_fs98 = require("node:fs");
-var import_node_path131 = require("node:path");
+var import_node_path132 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -50004,7 +50020,7 @@ function ownPackages(image2, index, patterns2, debian2) {
 
 // ts-src/images/config.ts
 var import_node_fs88 = require("node:fs");
-var import_node_path122 = require("node:path");
+var import_node_path123 = require("node:path");
 init_files();
 init_names();
 init_digest();
@@ -50441,9 +50457,9 @@ function prefixesOf({ distro, image: image2 }) {
 function writeConfig(facts, folder2, machine) {
   const { image: image2, inputs, repository: repository2 } = facts;
   const { spec } = image2;
-  makeFolder((0, import_node_path122.join)(folder2, "keys"));
-  (0, import_node_fs88.mkdirSync)((0, import_node_path122.join)(folder2, "files"));
-  const write3 = (name6, data) => (0, import_node_fs88.writeFileSync)((0, import_node_path122.join)(folder2, name6), data, { flag: "wx" });
+  makeFolder((0, import_node_path123.join)(folder2, "keys"));
+  (0, import_node_fs88.mkdirSync)((0, import_node_path123.join)(folder2, "files"));
+  const write3 = (name6, data) => (0, import_node_fs88.writeFileSync)((0, import_node_path123.join)(folder2, name6), data, { flag: "wx" });
   write3("setup.sh", scripts.setup);
   write3("image.json", imageJson(facts));
   write3("entrypoint", scripts.entrypoint);
@@ -50482,7 +50498,7 @@ function writeConfig(facts, folder2, machine) {
 
 // ts-src/images/inputs.ts
 var import_node_fs89 = require("node:fs");
-var import_node_path123 = require("node:path");
+var import_node_path124 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -50554,7 +50570,7 @@ async function packOverlay(root, folder2) {
     const strange = found2.find((f) => f.kind !== "a file" && f.kind !== "a link");
     if (strange) return `the overlay holds ${strange.kind}: ${strange.path}`;
     if (!found2.length) return `the overlay ${folder2} holds no files, or is not there`;
-    const total = found2.reduce((n, f) => n + (0, import_node_fs89.lstatSync)((0, import_node_path123.join)(root, f.path)).size, 0);
+    const total = found2.reduce((n, f) => n + (0, import_node_fs89.lstatSync)((0, import_node_path124.join)(root, f.path)).size, 0);
     if (total > largest10) return `the overlay ${folder2} is larger than ${largest10 >> 20} MiB`;
   } catch (e) {
     if (e instanceof LeftBehindError) return e.message;
@@ -50562,20 +50578,20 @@ async function packOverlay(root, folder2) {
   }
   const normalized = ["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "--format=gnu"];
   const chunks = [];
-  const packed3 = await run("tar", ["-c", ...normalized, "--mode=u=rwX,go=rX", "-C", (0, import_node_path123.join)(root, path2), "."], {
+  const packed3 = await run("tar", ["-c", ...normalized, "--mode=u=rwX,go=rX", "-C", (0, import_node_path124.join)(root, path2), "."], {
     onOutput: (chunk) => chunks.push(chunk)
   });
   return packed3.code === 0 ? Buffer.concat(chunks) : `the overlay could not be read: ${packed3.stderr.trim()}`;
 }
 
 // ts-src/images/kinds.ts
-var import_node_path126 = require("node:path");
+var import_node_path127 = require("node:path");
 init_diagnostics();
 init_names();
 
 // ts-src/images/disk.ts
 var import_node_fs92 = require("node:fs");
-var import_node_path124 = require("node:path");
+var import_node_path125 = require("node:path");
 init_diagnostics();
 init_digest();
 init_images();
@@ -50803,7 +50819,7 @@ function writeBootFiles(folder2, facts, key, version3) {
   const title = `${facts.distro.organization} ${name6}`;
   const restart = ab ? " panic=10" : "";
   const kernelOptions = `root=${partition} rw console=tty0 console=${firmware[target2.architecture]?.console}${restart}`;
-  const write3 = (file3, text8) => (0, import_node_fs92.writeFileSync)((0, import_node_path124.join)(folder2, file3), text8, { flag: "wx" });
+  const write3 = (file3, text8) => (0, import_node_fs92.writeFileSync)((0, import_node_path125.join)(folder2, file3), text8, { flag: "wx" });
   write3("name", version3);
   write3("entry-name", ab ? `${version3}+3.conf` : "slipway.conf");
   write3("loader.conf", "timeout 1\nconsole-mode keep\n");
@@ -50824,7 +50840,7 @@ async function makeDisk(room, facts, root, options5) {
   const { spec, target: target2, name: name6 } = facts.image;
   const known3 = firmware[target2.architecture];
   if (!known3) return bad(error("image-kind", `no disks are made for ${target2.architecture}`));
-  const folder2 = (0, import_node_path124.join)(options5.folder, "disk");
+  const folder2 = (0, import_node_path125.join)(options5.folder, "disk");
   (0, import_node_fs92.mkdirSync)(folder2);
   const { key, epoch } = options5;
   const rootUuid = uuidOf(`${key} root`);
@@ -50856,8 +50872,8 @@ async function makeDisk(room, facts, root, options5) {
     signal: room.signal
   });
   if (made2.code !== 0) return bad(diskFailed(room, spec.size));
-  normalizeExt4((0, import_node_path124.join)(folder2, "root.raw"), epoch);
-  const rootSectors = (0, import_node_fs92.statSync)((0, import_node_path124.join)(folder2, "root.raw")).size / sector2;
+  normalizeExt4((0, import_node_path125.join)(folder2, "root.raw"), epoch);
+  const rootSectors = (0, import_node_fs92.statSync)((0, import_node_path125.join)(folder2, "root.raw")).size / sector2;
   const parts2 = [
     { name: labels.esp, type: types2.esp, file: "esp.raw", sectors: esp },
     { name: ab ? version3 : labels.root, type: known3.root, file: "root.raw", sectors: rootSectors }
@@ -50871,11 +50887,11 @@ async function makeDisk(room, facts, root, options5) {
   if (!bios) return assemble2(folder2, key, parts2);
   const sectors = mebibyte / sector2;
   parts2.push({ name: labels.bios, type: biosPartition, file: "bios-core.img", sectors, front: true });
-  const core = placedCore((0, import_node_fs92.readFileSync)((0, import_node_path124.join)(folder2, "bios-core.img")), sectors);
+  const core = placedCore((0, import_node_fs92.readFileSync)((0, import_node_path125.join)(folder2, "bios-core.img")), sectors);
   if (!core) return bad(noGrub(name6));
-  (0, import_node_fs92.writeFileSync)((0, import_node_path124.join)(folder2, "bios-core.img"), core);
+  (0, import_node_fs92.writeFileSync)((0, import_node_path125.join)(folder2, "bios-core.img"), core);
   const assembled = await assemble2(folder2, key, parts2);
-  if (!assembled.ok || writeBootSector(assembled.value.raw, (0, import_node_path124.join)(folder2, "bios-boot.img"), sectors)) return assembled;
+  if (!assembled.ok || writeBootSector(assembled.value.raw, (0, import_node_path125.join)(folder2, "bios-boot.img"), sectors)) return assembled;
   return bad(noGrub(name6));
 }
 var noGrub = (image2) => error("image-render", `unsupported GRUB in the image '${image2}': a BIOS could not start it`, {
@@ -50898,7 +50914,7 @@ var diskFailed = (room, size3) => error("image-render", `the disk could not be m
   hint: "the cause is at the end of that log"
 });
 async function makeData(folder2, uuid2, epoch) {
-  const file3 = (0, import_node_path124.join)(folder2, "data.raw");
+  const file3 = (0, import_node_path125.join)(folder2, "data.raw");
   const size3 = 64 * mebibyte;
   const made2 = await run("sh", [
     "-c",
@@ -50914,7 +50930,7 @@ async function makeData(folder2, uuid2, epoch) {
   return good(size3 / sector2);
 }
 async function assemble2(folder2, key, parts2) {
-  const raw = (0, import_node_path124.join)(folder2, "disk.raw");
+  const raw = (0, import_node_path125.join)(folder2, "disk.raw");
   const align = mebibyte / sector2;
   let at3 = align;
   const lines = ["label: gpt", `label-id: ${uuidOf(`${key} disk`)}`, `first-lba: ${align}`, "unit: sectors", ""];
@@ -50936,7 +50952,7 @@ async function assemble2(folder2, key, parts2) {
   for (const [part, start3] of places) {
     if (part.file === void 0) continue;
     const copied2 = await run("dd", [
-      `if=${(0, import_node_path124.join)(folder2, part.file)}`,
+      `if=${(0, import_node_path125.join)(folder2, part.file)}`,
       `of=${raw}`,
       "bs=1M",
       `seek=${start3 / align}`,
@@ -50951,7 +50967,7 @@ async function renderDisk(room, facts, root, options5) {
   const made2 = await makeDisk(room, facts, root, options5);
   if (!made2.ok) return made2;
   const { raw, folder: folder2 } = made2.value;
-  const named7 = (ending) => (0, import_node_path124.join)(
+  const named7 = (ending) => (0, import_node_path125.join)(
     options5.folder,
     imageFile(
       facts.image.name,
@@ -50969,14 +50985,14 @@ async function renderDisk(room, facts, root, options5) {
   const converted = await run("qemu-img", qcow);
   if (converted.code !== 0) return bad(toolFailed("qemu-img", converted));
   if (facts.image.spec.partitions === "ab") {
-    const slot = await zstd((0, import_node_path124.join)(folder2, "root.raw"), named7("root.raw.zst"));
+    const slot = await zstd((0, import_node_path125.join)(folder2, "root.raw"), named7("root.raw.zst"));
     if (slot.code !== 0) return bad(toolFailed("zstd", slot));
     for (const [from, ending] of [
       ["vmlinuz", "vmlinuz"],
       ["initrd", "initrd"],
       ["entry.conf", "conf"]
     ]) {
-      (0, import_node_fs92.renameSync)((0, import_node_path124.join)(folder2, from), named7(ending));
+      (0, import_node_fs92.renameSync)((0, import_node_path125.join)(folder2, from), named7(ending));
       files.push(named7(ending));
     }
     files.push(named7("root.raw.zst"));
@@ -51112,7 +51128,7 @@ function copyLayer(layer, write3) {
 // ts-src/images/lxd.ts
 var import_node_crypto19 = require("node:crypto");
 var import_node_fs94 = require("node:fs");
-var import_node_path125 = require("node:path");
+var import_node_path126 = require("node:path");
 init_process();
 init_diagnostics();
 init_names();
@@ -51156,9 +51172,9 @@ async function renderLxd(room, facts, root, options5) {
   const { name: name6, target: target2 } = facts.image;
   const version3 = imageVersion(facts.state.stamp, options5.key);
   const work2 = newScratch(room.state);
-  const plain5 = (0, import_node_path125.join)(work2, "metadata.tar");
+  const plain5 = (0, import_node_path126.join)(work2, "metadata.tar");
   (0, import_node_fs94.writeFileSync)(plain5, lxdMetadata(facts, version3, options5.epoch));
-  const fileOf3 = (ending) => (0, import_node_path125.join)(options5.folder, imageFile(name6, version3, target2.architecture, ending));
+  const fileOf3 = (ending) => (0, import_node_path126.join)(options5.folder, imageFile(name6, version3, target2.architecture, ending));
   const [metadata, squashed] = [fileOf3(lxdEndings.metadata), fileOf3(lxdEndings.root)];
   const packed3 = await room.driver.read({
     layers: root.layers.map((l) => l.root),
@@ -51249,7 +51265,7 @@ var dockerSettings = (facts, key, epoch) => ({
   time: epoch
 });
 function docker2(facts, root, { folder: folder2, key, epoch }) {
-  const file3 = (0, import_node_path126.join)(folder2, fileOf(facts, key, "docker.tar"));
+  const file3 = (0, import_node_path127.join)(folder2, fileOf(facts, key, "docker.tar"));
   const written3 = writeDockerTar(
     {
       architecture: facts.image.target.architecture,
@@ -51273,7 +51289,7 @@ var rootfsScript = `tar --create --format=pax --pax-option=exthdr.name=%d/PaxHea
   --numeric-owner --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --one-file-system \\
   --directory m . | zstd -3 -T0 --quiet -o "$2"`;
 async function rootfs(room, facts, root, options5) {
-  const file3 = (0, import_node_path126.join)(options5.folder, fileOf(facts, options5.key, "rootfs.tar.zst"));
+  const file3 = (0, import_node_path127.join)(options5.folder, fileOf(facts, options5.key, "rootfs.tar.zst"));
   const packed3 = await room.driver.read({
     layers: root.layers.map((l) => l.root),
     work: newScratch(room.state),
@@ -51285,7 +51301,7 @@ async function rootfs(room, facts, root, options5) {
 
 // ts-src/images/root.ts
 var import_node_fs97 = require("node:fs");
-var import_node_path130 = require("node:path");
+var import_node_path131 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -51293,13 +51309,13 @@ init_names();
 // ts-src/images/layers.ts
 var import_node_fs95 = require("node:fs");
 var import_node_crypto20 = require("node:crypto");
-var import_node_path128 = require("node:path");
+var import_node_path129 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/images/room.ts
-var import_node_path127 = require("node:path");
-var imagesFolder = (state) => (0, import_node_path127.join)(state, "images");
+var import_node_path128 = require("node:path");
+var imagesFolder = (state) => (0, import_node_path128.join)(state, "images");
 var listBinds2 = (base) => [
   { from: base.lists, to: "/var/lib/apt/lists", readOnly: true },
   { from: cacheOf(base), to: "/tmp/slipway/caches", readOnly: true }
@@ -51420,27 +51436,27 @@ function secretsIn(name6, size3, content, everywhere) {
 
 // ts-src/images/layers.ts
 var most8 = 2e6;
-var folderOf2 = (room, key) => (0, import_node_path128.join)(imagesFolder(room.state), "layers", key);
-function kept3(room, key) {
+var folderOf2 = (room, key) => (0, import_node_path129.join)(imagesFolder(room.state), "layers", key);
+function kept2(room, key) {
   const folder2 = folderOf2(room, key);
-  const found2 = readJson((0, import_node_path128.join)(folder2, "layer.json"));
-  if (found2?.schema !== 1 || found2.key !== key || !exists((0, import_node_path128.join)(folder2, "root"))) return void 0;
+  const found2 = readJson((0, import_node_path129.join)(folder2, "layer.json"));
+  if (found2?.schema !== 1 || found2.key !== key || !exists((0, import_node_path129.join)(folder2, "root"))) return void 0;
   const { schema: _, ...layer } = found2;
-  (0, import_node_fs95.utimesSync)((0, import_node_path128.join)(folder2, "layer.json"), /* @__PURE__ */ new Date(), /* @__PURE__ */ new Date());
-  return { ...layer, root: (0, import_node_path128.join)(folder2, "root"), tar: (0, import_node_path128.join)(folder2, "layer.tar"), names: (0, import_node_path128.join)(folder2, "names") };
+  (0, import_node_fs95.utimesSync)((0, import_node_path129.join)(folder2, "layer.json"), /* @__PURE__ */ new Date(), /* @__PURE__ */ new Date());
+  return { ...layer, root: (0, import_node_path129.join)(folder2, "root"), tar: (0, import_node_path129.join)(folder2, "layer.tar"), names: (0, import_node_path129.join)(folder2, "names") };
 }
 async function baseLayer(room) {
   const { base } = room;
   const folder2 = folderOf2(room, `base-${base.digest.slice(0, 24)}`);
-  const names4 = (0, import_node_path128.join)(folder2, "names");
+  const names4 = (0, import_node_path129.join)(folder2, "names");
   if (!exists(names4)) {
-    const nothing4 = (0, import_node_path128.join)(newScratch(room.state), "nothing");
+    const nothing4 = (0, import_node_path129.join)(newScratch(room.state), "nothing");
     (0, import_node_fs95.mkdirSync)(nothing4);
     writeWhole(names4, await namesOf2(room, [nothing4, base.root]), { sync: false });
   }
-  const known3 = readJson((0, import_node_path128.join)(folder2, "base.json"));
+  const known3 = readJson((0, import_node_path129.join)(folder2, "base.json"));
   const measured = known3 ?? await measure2(base.tar);
-  if (!known3) writeWhole((0, import_node_path128.join)(folder2, "base.json"), JSON.stringify(measured), { sync: false });
+  if (!known3) writeWhole((0, import_node_path129.join)(folder2, "base.json"), JSON.stringify(measured), { sync: false });
   return { key: base.digest, root: base.root, tar: base.tar, diffId: base.digest, names: names4, ...measured };
 }
 async function measure2(tar) {
@@ -51453,16 +51469,16 @@ async function measure2(tar) {
 }
 var scanner = (secrets, everywhere) => new TarScanner((path2, size3, content) => secrets.push(...secretsIn(path2, size3, content, everywhere)));
 async function makeLayer(room, request) {
-  const there = kept3(room, request.key);
+  const there = kept2(room, request.key);
   if (there) return good(there);
   return withMutex(
     `${folderOf2(room, request.key)}.lock`,
     async () => {
-      const other = kept3(room, request.key);
+      const other = kept2(room, request.key);
       if (other) return good(other);
       room.progress(`making ${request.what}`);
       const work2 = newScratch(room.state);
-      const root = (0, import_node_path128.join)(work2, "kept");
+      const root = (0, import_node_path129.join)(work2, "kept");
       const made2 = await room.driver.enter({
         root: { layers: request.below.map((l) => l.root), keep: root },
         network: false,
@@ -51475,9 +51491,9 @@ async function makeLayer(room, request) {
         signal: room.signal
       });
       if (made2.code !== 0) return bad(failure2(room, request, made2.exceeded));
-      const staged = (0, import_node_path128.join)(work2, "layer");
+      const staged = (0, import_node_path129.join)(work2, "layer");
       (0, import_node_fs95.mkdirSync)(staged);
-      (0, import_node_fs95.renameSync)(root, (0, import_node_path128.join)(staged, "root"));
+      (0, import_node_fs95.renameSync)(root, (0, import_node_path129.join)(staged, "root"));
       const packed3 = await packLayer(room, request, staged);
       if (!packed3.ok) return packed3;
       const folder2 = folderOf2(room, request.key);
@@ -51486,9 +51502,9 @@ async function makeLayer(room, request) {
       (0, import_node_fs95.renameSync)(staged, folder2);
       return good({
         ...packed3.value,
-        root: (0, import_node_path128.join)(folder2, "root"),
-        tar: (0, import_node_path128.join)(folder2, "layer.tar"),
-        names: (0, import_node_path128.join)(folder2, "names")
+        root: (0, import_node_path129.join)(folder2, "root"),
+        tar: (0, import_node_path129.join)(folder2, "layer.tar"),
+        names: (0, import_node_path129.join)(folder2, "names")
       });
     },
     () => room.progress(`waiting for another slipway that makes ${request.what}`)
@@ -51536,17 +51552,17 @@ var packScript = `cd l0/. && find . -mindepth 1 ! -type c ! -type b ! -type s -p
   tar --create --format=pax --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime --numeric-owner \\
     --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --no-recursion --null --files-from=-`;
 async function packLayer(room, request, staged) {
-  const layers2 = [(0, import_node_path128.join)(staged, "root"), ...request.below.map((l) => l.root)];
+  const layers2 = [(0, import_node_path129.join)(staged, "root"), ...request.below.map((l) => l.root)];
   const names4 = await namesOf2(room, layers2);
   const after = split3(names4);
   if (after.length > most8) return bad(error("image-install", `${request.what} holds more than ${most8} files`));
-  writeWhole((0, import_node_path128.join)(staged, "names"), names4, { sync: false });
+  writeWhole((0, import_node_path129.join)(staged, "names"), names4, { sync: false });
   const below3 = request.below[0];
   const before2 = below3 ? split3((0, import_node_fs95.readFileSync)(below3.names)) : [];
   const secrets = [];
   const reader2 = scanner(secrets, request.kind === "own");
   const hash3 = (0, import_node_crypto20.createHash)("sha256");
-  const out = (0, import_node_fs95.openSync)((0, import_node_path128.join)(staged, "layer.tar"), "w");
+  const out = (0, import_node_fs95.openSync)((0, import_node_path129.join)(staged, "layer.tar"), "w");
   let size3 = 0;
   const write3 = (chunk) => {
     for (let at3 = 0; at3 < chunk.length; ) at3 += (0, import_node_fs95.writeSync)(out, chunk, at3);
@@ -51571,7 +51587,7 @@ async function packLayer(room, request, staged) {
     (0, import_node_fs95.closeSync)(out);
   }
   const layer = { key: request.key, diffId: hash3.digest("hex"), size: size3, secrets };
-  writeWhole((0, import_node_path128.join)(staged, "layer.json"), JSON.stringify({ schema: 1, ...layer }));
+  writeWhole((0, import_node_path129.join)(staged, "layer.json"), JSON.stringify({ schema: 1, ...layer }));
   return good(layer);
 }
 function checkSecrets2(image2, layers2) {
@@ -51588,7 +51604,7 @@ function checkSecrets2(image2, layers2) {
 
 // ts-src/images/system.ts
 var import_node_fs96 = require("node:fs");
-var import_node_path129 = require("node:path");
+var import_node_path130 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -51609,9 +51625,9 @@ async function placeOwn(room, own3, folder2) {
       return name6;
     }
     try {
-      (0, import_node_fs96.linkSync)(path2, (0, import_node_path129.join)(folder2, name6));
+      (0, import_node_fs96.linkSync)(path2, (0, import_node_path130.join)(folder2, name6));
     } catch {
-      (0, import_node_fs96.copyFileSync)(path2, (0, import_node_path129.join)(folder2, name6));
+      (0, import_node_fs96.copyFileSync)(path2, (0, import_node_path130.join)(folder2, name6));
     }
     return name6;
   });
@@ -51628,12 +51644,12 @@ async function placeOwn(room, own3, folder2) {
 async function systemPackages(room, image2, own3, names4) {
   const { base } = room;
   const question = sha256(JSON.stringify([base.digest, base.archive, own3.map((p) => p.sha256), names4]));
-  const memory3 = (0, import_node_path129.join)(imagesFolder(room.state), "resolved", `${question}.json`);
+  const memory3 = (0, import_node_path130.join)(imagesFolder(room.state), "resolved", `${question}.json`);
   const known3 = readJson(memory3);
   const isSet = (v) => Array.isArray(v) && v.every((p) => typeof p === "string" && isPinnedPackage(p));
   if (isSet(known3)) return good(known3);
   const work2 = newScratch(room.state);
-  const placed2 = await placeOwn(room, own3, (0, import_node_path129.join)(work2, "debs"));
+  const placed2 = await placeOwn(room, own3, (0, import_node_path130.join)(work2, "debs"));
   if (!placed2.ok) return placed2;
   const asked2 = await room.driver.enter({
     root: { layers: [base.root] },
@@ -51641,7 +51657,7 @@ async function systemPackages(room, image2, own3, names4) {
     user: "root",
     work: work2,
     env: aptEnvironment(void 0),
-    binds: [...listBinds2(base), { from: (0, import_node_path129.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true }],
+    binds: [...listBinds2(base), { from: (0, import_node_path130.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true }],
     command: ["sh", "-ec", aptSimulate, "apt", ...names4, ...placed2.value.map((n) => `/tmp/slipway/debs/${n}`)],
     signal: room.signal
   });
@@ -51688,13 +51704,13 @@ async function installLayer(room, below3, packages, what, fstab) {
     epoch: room.epoch,
     binds: [
       ...listBinds2(room.base),
-      { from: (0, import_node_path130.join)(room.state, "archives"), to: "/tmp/slipway/archives", readOnly: true },
+      { from: (0, import_node_path131.join)(room.state, "archives"), to: "/tmp/slipway/archives", readOnly: true },
       { from: config2, to: "/tmp/slipway/config", readOnly: true }
     ]
   });
 }
 function writeFstab(folder2, text8) {
-  (0, import_node_fs97.writeFileSync)((0, import_node_path130.join)(folder2, "fstab"), text8);
+  (0, import_node_fs97.writeFileSync)((0, import_node_path131.join)(folder2, "fstab"), text8);
 }
 async function makeRoot(room, facts, plan2, fstab) {
   const base = await baseLayer(room);
@@ -51712,9 +51728,9 @@ async function makeRoot(room, facts, plan2, fstab) {
     parts2.push({ layer: layer.value, what });
   }
   const work2 = newScratch(room.state);
-  const placed2 = await placeOwn(room, plan2.own, (0, import_node_path130.join)(work2, "debs"));
+  const placed2 = await placeOwn(room, plan2.own, (0, import_node_path131.join)(work2, "debs"));
   if (!placed2.ok) return placed2;
-  writeConfig(facts, (0, import_node_path130.join)(work2, "config"), plan2.machineFiles);
+  writeConfig(facts, (0, import_node_path131.join)(work2, "config"), plan2.machineFiles);
   const epoch = ownEpoch(room, facts);
   const own3 = await makeLayer(room, {
     key: ownKey(room, facts, plan2, layers2()),
@@ -51724,8 +51740,8 @@ async function makeRoot(room, facts, plan2, fstab) {
     packages: [],
     epoch,
     binds: [
-      { from: (0, import_node_path130.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true },
-      { from: (0, import_node_path130.join)(work2, "config"), to: "/tmp/slipway/config", readOnly: true }
+      { from: (0, import_node_path131.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true },
+      { from: (0, import_node_path131.join)(work2, "config"), to: "/tmp/slipway/config", readOnly: true }
     ]
   });
   if (!own3.ok) return own3;
@@ -51788,7 +51804,7 @@ function otherImages(name6, known3) {
 // ts-src/images/build.ts
 var revision = 1;
 function archiveTime(base) {
-  const dates = (0, import_node_fs98.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path131.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
+  const dates = (0, import_node_fs98.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path132.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
   return Math.floor(Math.max(3156192e5, ...dates) / 1e3);
 }
 async function repositoryOf(input, diagnostics) {
@@ -51943,8 +51959,8 @@ async function buildImage(input) {
     room.progress(`making the ${kind} image of '${facts.image.name}'`);
     const rendered2 = await render3(kind, room, facts, root, { key, epoch, folder: newScratch(room.state) });
     if (!rendered2.ok) return rendered2;
-    const kept4 = await keep(input.store, rendered2.value);
-    artifacts.push({ kind, ...kept4 });
+    const kept3 = await keep(input.store, rendered2.value);
+    artifacts.push({ kind, ...kept3 });
     if (kind === "docker")
       for (const { layer, what } of root.parts)
         layers2.push({ what, file: await storedLayer(input.store, layer, what) });
@@ -52054,7 +52070,7 @@ function renderImageDifference(d) {
 }
 
 // ts-src/cli/image-options.ts
-var import_node_path132 = require("node:path");
+var import_node_path133 = require("node:path");
 init_diagnostics();
 init_fields();
 init_images();
@@ -52088,7 +52104,7 @@ var imageOptions2 = {
   "dry-run": { type: "boolean", short: "n", help: "retire: only show what would be removed" },
   json: { type: "boolean", help: "print JSON" }
 };
-var outputOf3 = (opened, values) => values.output === void 0 ? (0, import_node_path132.join)(opened.workspace.root, "out") : (0, import_node_path132.resolve)(values.output);
+var outputOf3 = (opened, values) => values.output === void 0 ? (0, import_node_path133.join)(opened.workspace.root, "out") : (0, import_node_path133.resolve)(values.output);
 function channelOf2(opened, { name: name6, spec }, values) {
   if (values.local) return good(folderChannel(outputOf3(opened, values)));
   const channel2 = values.channel ?? spec.channel;
@@ -52114,7 +52130,7 @@ function imagesOf(opened, names4, values) {
 }
 
 // ts-src/cli/image-publish.ts
-var import_node_path136 = require("node:path");
+var import_node_path137 = require("node:path");
 init_files();
 init_diagnostics();
 
@@ -52379,7 +52395,7 @@ init_process();
 // ts-src/images/check-disk.ts
 var import_node_crypto22 = require("node:crypto");
 var import_node_fs99 = require("node:fs");
-var import_node_path133 = require("node:path");
+var import_node_path134 = require("node:path");
 init_diagnostics();
 init_images();
 init_files();
@@ -52418,7 +52434,7 @@ async function checkDisk(input, artifact2) {
   if (path2 === void 0) return failed3(input, artifact2.kind, "the store lost its file", "build it again");
   if (!known3 || firmware2 === void 0)
     return failed3(input, artifact2.kind, "there is no UEFI firmware for qemu", "install ovmf and qemu-system-x86");
-  const link = (0, import_node_path133.join)(newScratch(input.state), "disk.qcow2");
+  const link = (0, import_node_path134.join)(newScratch(input.state), "disk.qcow2");
   await run("ln", ["-s", path2, link]);
   const uefi = ["-drive", `if=pflash,format=raw,unit=0,readonly=on,file=${firmware2}`];
   const starts = [
@@ -52552,7 +52568,7 @@ async function checkLxd(input, artifact2) {
 }
 
 // ts-src/images/push.ts
-var import_node_path135 = require("node:path");
+var import_node_path136 = require("node:path");
 init_files();
 init_diagnostics();
 init_digest();
@@ -52561,7 +52577,7 @@ init_process();
 
 // ts-src/images/registry.ts
 var import_node_fs100 = require("node:fs");
-var import_node_path134 = require("node:path");
+var import_node_path135 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -52572,10 +52588,10 @@ init_yaml();
 var attempts3 = 5;
 var largestAnswer2 = 4 << 20;
 async function loginFor(host2) {
-  const folder2 = process.env.DOCKER_CONFIG ?? (0, import_node_path134.join)(homeFolder(), ".docker");
+  const folder2 = process.env.DOCKER_CONFIG ?? (0, import_node_path135.join)(homeFolder(), ".docker");
   let config2;
   try {
-    config2 = asMap(JSON.parse(readIf((0, import_node_path134.join)(folder2, "config.json")) ?? "{}"));
+    config2 = asMap(JSON.parse(readIf((0, import_node_path135.join)(folder2, "config.json")) ?? "{}"));
   } catch {
     return void 0;
   }
@@ -52740,7 +52756,7 @@ async function packed2(store2, state, layer) {
   if (path2 === void 0) return void 0;
   const folder2 = newScratch(state);
   makeFolder(folder2);
-  const target2 = (0, import_node_path135.join)(folder2, "layer.tar.gz");
+  const target2 = (0, import_node_path136.join)(folder2, "layer.tar.gz");
   const made2 = await run("sh", ["-c", 'gzip -n -6 < "$1" > "$2"', "gzip", path2, target2]);
   if (made2.code !== 0) return void 0;
   const stored2 = await store2.put(target2);
@@ -53022,8 +53038,8 @@ async function retiring(settings3, image2, channel2, keep2) {
         return snapshot2 === void 0 ? [] : [snapshot2];
       });
       const reason = used.get(id);
-      const kept4 = keptFor(n < keep2, current.has(id), reason);
-      all.push({ region: region2, id, name: textIn(item, "name") ?? "", version: version3, snapshots, kept: kept4 });
+      const kept3 = keptFor(n < keep2, current.has(id), reason);
+      all.push({ region: region2, id, name: textIn(item, "name") ?? "", version: version3, snapshots, kept: kept3 });
     }
   }
   return all;
@@ -53083,7 +53099,7 @@ async function publishNamed(opened, names4, values) {
         diagnostics.push(...found2.diagnostics);
         continue;
       }
-      const logs2 = (0, import_node_path136.join)(outputOf3(opened, values), "logs", "images");
+      const logs2 = (0, import_node_path137.join)(outputOf3(opened, values), "logs", "images");
       makeFolder(logs2);
       const done = await publishImage({
         store: store2,
@@ -53092,7 +53108,7 @@ async function publishNamed(opened, names4, values) {
         organization: workspace.distro.organization,
         ...found2.value,
         signingKey: keyFromEnvironment(process.env) ?? keyOf2(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
-        log: (0, import_node_path136.join)(logs2, `${name6}.check.log`),
+        log: (0, import_node_path137.join)(logs2, `${name6}.check.log`),
         now: Date.now(),
         progress: (text8) => writeNote(`${text8}
 `),
@@ -53269,7 +53285,7 @@ async function buildOne(opened, one, values, kinds4, within) {
         hint: `its kinds are ${one.spec.kinds.join(", ")}`
       })
     );
-  const logs2 = (0, import_node_path137.join)(outputOf3(opened, values), "logs", "images");
+  const logs2 = (0, import_node_path138.join)(outputOf3(opened, values), "logs", "images");
   makeFolder(logs2);
   return buildImage({
     ...within,
@@ -53282,19 +53298,19 @@ async function buildOne(opened, one, values, kinds4, within) {
     kinds: wanted,
     channel: channel2.value,
     stateId: values.state ?? (values.channel === void 0 && !values.local ? one.spec.state : void 0),
-    log: (0, import_node_path137.join)(logs2, `${one.name}-${one.target.architecture}.log`),
+    log: (0, import_node_path138.join)(logs2, `${one.name}-${one.target.architecture}.log`),
     now: Date.now(),
     progress: (text8) => writeNote(`${text8}
 `)
   });
 }
 async function place2({ store: store2, workspace }, values, record3, kinds4) {
-  const folder2 = (0, import_node_path137.join)(values.output === void 0 ? (0, import_node_path137.join)(workspace.root, "out") : (0, import_node_path137.resolve)(values.output), "images");
+  const folder2 = (0, import_node_path138.join)(values.output === void 0 ? (0, import_node_path138.join)(workspace.root, "out") : (0, import_node_path138.resolve)(values.output), "images");
   const placed2 = [];
   for (const artifact2 of record3.artifacts) {
     if (kinds4.length && !kinds4.includes(artifact2.kind)) continue;
     for (const file3 of artifact2.files) {
-      const target2 = (0, import_node_path137.join)(folder2, file3.name);
+      const target2 = (0, import_node_path138.join)(folder2, file3.name);
       if (isSame(target2, store2.blobs.local(`objects/${file3.sha256.slice(0, 2)}/${file3.sha256}`), file3.size))
         placed2.push(target2);
       else if (await store2.place(file3, target2)) placed2.push(target2);
@@ -53360,7 +53376,7 @@ async function diff2({ store: store2 }, [a = "", b = ""], values) {
 
 // ts-src/cli/init.ts
 var import_node_fs102 = require("node:fs");
-var import_node_path138 = require("node:path");
+var import_node_path139 = require("node:path");
 var import_promises15 = require("node:readline/promises");
 init_cut();
 init_diagnostics();
@@ -53427,7 +53443,7 @@ var options3 = {
   yes: { type: "boolean", short: "y", help: "do not ask before writing into a folder that has other files" }
 };
 function answersOf(values, root) {
-  const named7 = (0, import_node_path138.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
+  const named7 = (0, import_node_path139.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
   const organization = values.organization ?? (named7 || "acme");
   const os = values.os === "ubuntu" ? "ubuntu" : "debian";
   return { organization, os, release: values.release ?? (os === "ubuntu" ? "noble" : "bookworm") };
@@ -53465,7 +53481,7 @@ committed.`,
   examples: ["slipway init my-distro --organization acme", "slipway init --os ubuntu --release noble"],
   options: options3,
   async run(values, [folder2 = ".", ...more]) {
-    const root = (0, import_node_path138.resolve)(folder2);
+    const root = (0, import_node_path139.resolve)(folder2);
     const answers2 = answersOf(values, root);
     const meant = nearRelease(answers2.os, answers2.release);
     if (more.length || meant !== void 0) {
@@ -53477,7 +53493,7 @@ committed.`,
     const files = renderInit(answers2);
     const names4 = Object.keys(files);
     makeFolder(root);
-    const taken3 = names4.filter((f) => (0, import_node_fs102.existsSync)((0, import_node_path138.join)(root, f)));
+    const taken3 = names4.filter((f) => (0, import_node_fs102.existsSync)((0, import_node_path139.join)(root, f)));
     if (taken3.length) {
       const verb = taken3.length > 1 ? "exist" : "exists";
       showDiagnostics([
@@ -53488,8 +53504,8 @@ committed.`,
       return exit.failed;
     }
     if (!await mayWrite(root, names4, values.yes === true)) return exit.failed;
-    for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path138.join)(root, path2), text8);
-    const git2 = (0, import_node_fs102.existsSync)((0, import_node_path138.join)(root, ".git")) ? "" : "git init && ";
+    for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path139.join)(root, path2), text8);
+    const git2 = (0, import_node_fs102.existsSync)((0, import_node_path139.join)(root, ".git")) ? "" : "git init && ";
     if (isQuiet()) return exit.ok;
     writeOutput(`Wrote a distro repository to ${root}:
 ${names4.map((f) => `    ${f}
@@ -53903,7 +53919,7 @@ function wordsOf2(name6, id, channel2, pointer, done) {
 }
 
 // ts-src/cli/farm/prepare.ts
-var import_node_path144 = require("node:path");
+var import_node_path145 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -53949,7 +53965,7 @@ function channelPart(name6) {
 }
 
 // ts-src/cli/farm/distro-url.ts
-var import_node_path139 = require("node:path");
+var import_node_path140 = require("node:path");
 init_diagnostics();
 init_files();
 init_source_entry();
@@ -53974,7 +53990,7 @@ async function targetCommit(root, name6) {
 // ts-src/cli/farm/distro-url.ts
 var mostBytes5 = 4096;
 async function saidIn(file3, { request, target: target2 }) {
-  const [folder2, name6] = [(0, import_node_path139.dirname)(file3), (0, import_node_path139.basename)(file3)];
+  const [folder2, name6] = [(0, import_node_path140.dirname)(file3), (0, import_node_path140.basename)(file3)];
   let text8;
   if (request && !target2)
     return bad(error("request-target", `a pull request takes ${name6} from its target branch, so it needs --target`));
@@ -54005,8 +54021,8 @@ async function withDistro(values) {
   if (!url2) return good(values);
   if (url2.startsWith("file:")) {
     const file3 = url2.slice("file:".length);
-    if (!(0, import_node_path139.isAbsolute)(file3) || !exists((0, import_node_path139.join)(file3, ".git"))) {
-      const said = await saidIn((0, import_node_path139.resolve)(file3), values);
+    if (!(0, import_node_path140.isAbsolute)(file3) || !exists((0, import_node_path140.join)(file3, ".git"))) {
+      const said = await saidIn((0, import_node_path140.resolve)(file3), values);
       if (!said.ok) return said;
       url2 = said.value;
     }
@@ -54021,15 +54037,15 @@ async function withDistro(values) {
   if (!commit2.ok) return commit2;
   const snapshot2 = await fetchCommit(address, commit2.value, state, reporter);
   if (!snapshot2.ok) return snapshot2;
-  const folder2 = (0, import_node_path139.join)(state, "distro", commit2.value);
-  if (!exists((0, import_node_path139.join)(folder2, "distro.yaml"))) {
+  const folder2 = (0, import_node_path140.join)(state, "distro", commit2.value);
+  if (!exists((0, import_node_path140.join)(folder2, "distro.yaml"))) {
     const out = await checkout({ gitDir: snapshot2.value.gitDir }, commit2.value, folder2);
     if (!out.ok) return out;
   }
   return good({
     ...values,
     state,
-    distro: (0, import_node_path139.join)(folder2, values.distro ?? "distro.yaml")
+    distro: (0, import_node_path140.join)(folder2, values.distro ?? "distro.yaml")
   });
 }
 
@@ -54038,7 +54054,7 @@ init_diagnostics();
 
 // ts-src/farm/shard.ts
 var import_node_fs103 = require("node:fs");
-var import_node_path140 = require("node:path");
+var import_node_path141 = require("node:path");
 init_maps();
 init_lists();
 init_process();
@@ -54057,14 +54073,14 @@ function reduceNeeds(count3, needs) {
   return Array.from({ length: count3 }, (_, t) => {
     const list8 = [...needs(t)].sort((a, b) => needs(b).length - needs(a).length || b - a);
     const covered = BitSet.below(count3);
-    const kept4 = [];
+    const kept3 = [];
     for (const d of list8) {
       if (covered.has(d)) continue;
-      kept4.push(d);
+      kept3.push(d);
       covered.join(setOf(d));
       covered.add(d);
     }
-    return kept4.sort((a, b) => a - b);
+    return kept3.sort((a, b) => a - b);
   });
 }
 
@@ -54090,7 +54106,7 @@ function renderSchedule(run2, counts2, groups, first3, tasks) {
 // ts-src/farm/shard.ts
 async function makeShard(session2, architecture3, first3, retest, signal) {
   const { graphs: runs, store: store2, input } = session2;
-  const engine = schedulerOf(session2, { output: (0, import_node_path140.join)(input.state, "prepared"), retest, signal });
+  const engine = schedulerOf(session2, { output: (0, import_node_path141.join)(input.state, "prepared"), retest, signal });
   const outlook = await engine.start();
   const part = {
     schema: 1,
@@ -54149,9 +54165,9 @@ async function keepSources({ store: store2, input }, packages) {
     if (await hasSource(store2, tree)) return;
     const gitDir = await gitDirOf(input.state, p);
     if (!gitDir) return;
-    const folder2 = (0, import_node_path140.join)(work2, tree);
+    const folder2 = (0, import_node_path141.join)(work2, tree);
     const out = await checkout({ gitDir }, tree, folder2);
-    if (out.ok) await keepSource(store2, tree, folder2, (0, import_node_path140.join)(work2, `${tree}.packed`));
+    if (out.ok) await keepSource(store2, tree, folder2, (0, import_node_path141.join)(work2, `${tree}.packed`));
     (0, import_node_fs103.rmSync)(folder2, { recursive: true, force: true });
   });
 }
@@ -54295,13 +54311,13 @@ function documentationOf(values, { docs: docs2 }) {
 }
 
 // ts-src/cli/farm/run-lock.ts
-var import_node_path141 = require("node:path");
+var import_node_path142 = require("node:path");
 init_diagnostics();
 init_files();
 async function withLock(values, store2, pipeline4, root, state) {
   if (values.lock !== void 0) return { values, notes: [] };
   if (pipeline4.locked) {
-    const file4 = (0, import_node_path141.join)(root, "lock.yaml");
+    const file4 = (0, import_node_path142.join)(root, "lock.yaml");
     if (exists(file4)) return { values: { ...values, lock: file4 }, notes: [] };
     return error(
       "lock-missing",
@@ -54324,17 +54340,17 @@ async function withLock(values, store2, pipeline4, root, state) {
         })
       ]
     };
-  const file3 = (0, import_node_path141.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
+  const file3 = (0, import_node_path142.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
   writeWhole(file3, text8.lock);
   return { values: { ...values, lock: file3 }, notes: [] };
 }
 
 // ts-src/cli/farm/run-plan.ts
-var import_node_path143 = require("node:path");
+var import_node_path144 = require("node:path");
 init_diagnostics();
 
 // ts-src/farm/request.ts
-var import_node_path142 = require("node:path");
+var import_node_path143 = require("node:path");
 init_files();
 init_diagnostics();
 async function requestWorkspace(workspace, target2) {
@@ -54349,8 +54365,8 @@ async function requestWorkspace(workspace, target2) {
     );
   const at3 = await checkoutRef(workspace.root, target2, workspace.state);
   if (!at3.ok) return at3;
-  const root = (0, import_node_path142.join)(at3.value.folder, (0, import_node_path142.relative)(at3.value.top, workspace.root));
-  const read3 = await readWorkspace((0, import_node_path142.join)(root, (0, import_node_path142.relative)(workspace.root, (0, import_node_path142.resolve)(workspace.file))), workspace.state);
+  const root = (0, import_node_path143.join)(at3.value.folder, (0, import_node_path143.relative)(at3.value.top, workspace.root));
+  const read3 = await readWorkspace((0, import_node_path143.join)(root, (0, import_node_path143.relative)(workspace.root, (0, import_node_path143.resolve)(workspace.file))), workspace.state);
   if (!read3.ok)
     return bad(
       error("request-target", "the target branch has no distro file that can be read", {
@@ -54400,7 +54416,7 @@ async function requestWorkspace(workspace, target2) {
     tests: { ...workspace.distro.tests, minutes: trusted.tests.minutes, retries: trusted.tests.retries },
     package_settings
   };
-  const from = { ...read3.value, root: (0, import_node_path142.resolve)(root), urlBase: workspace.urlBase };
+  const from = { ...read3.value, root: (0, import_node_path143.resolve)(root), urlBase: workspace.urlBase };
   return good({ ...workspace, distro, keyRoot: from.root, confined: true, trusted: from }, diagnostics);
 }
 function withLimitsOf(settings3, trusted) {
@@ -54441,7 +54457,7 @@ function namedOutside({ root, distro }) {
     if (typeof value2 === "string") return [value2];
     return typeof value2 === "object" && value2 !== null ? Object.values(value2).flatMap(texts) : [];
   };
-  return texts(distro).filter((path2) => !(0, import_node_path142.normalize)(path2).startsWith("..") && leadsOut(root, path2));
+  return texts(distro).filter((path2) => !(0, import_node_path143.normalize)(path2).startsWith("..") && leadsOut(root, path2));
 }
 var same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
@@ -54565,7 +54581,7 @@ async function trustedWorkspace(values) {
 async function planChange(values, change) {
   const workspace = await openWorkspace(values);
   if (!workspace.ok) return workspace;
-  const folder2 = (0, import_node_path143.resolve)(change);
+  const folder2 = (0, import_node_path144.resolve)(change);
   const chosen = values.distribution ?? Object.keys(workspace.value.distro.distributions);
   const repository2 = await repositoryOf2(
     workspace.value,
@@ -54807,7 +54823,7 @@ async function prepareRun(run2, driver, limits2) {
 `);
   const others2 = bundle.architectures.filter((a) => a !== own3);
   const header2 = headerOf(bundle, absoluteStore(values.store ?? distro.store, root), others2);
-  if (values.output) writeWhole((0, import_node_path144.resolve)(values.output), header2 + schedule);
+  if (values.output) writeWhole((0, import_node_path145.resolve)(values.output), header2 + schedule);
   else writeOutput(header2 + schedule);
   return exit.ok;
 }
@@ -54857,16 +54873,16 @@ function titleOf({ request, target: target2, tag, branch }) {
   if (request) return `pull request ${request}${target2 ? ` into ${target2}` : ""}`;
   return tag || branch || "run";
 }
-var absoluteStore = (uri2, root) => uri2.startsWith("file:") && !uri2.startsWith("file:/") ? `file:${(0, import_node_path144.resolve)(root, uri2.slice("file:".length))}` : uri2;
+var absoluteStore = (uri2, root) => uri2.startsWith("file:") && !uri2.startsWith("file:/") ? `file:${(0, import_node_path145.resolve)(root, uri2.slice("file:".length))}` : uri2;
 
 // ts-src/cli/farm/finish.ts
-var import_node_path147 = require("node:path");
+var import_node_path148 = require("node:path");
 init_cut();
 init_diagnostics();
 init_lockfile();
 
 // ts-src/cli/farm/rehearse.ts
-var import_node_path145 = require("node:path");
+var import_node_path146 = require("node:path");
 init_diagnostics();
 
 // ts-src/publish/rehearsal.ts
@@ -54908,7 +54924,7 @@ async function rehearse(values, secret2) {
     return exit.failed;
   }
   const { distro } = bundle;
-  const endpoints = await endpointsOf(distro, channel2, (0, import_node_path145.join)((0, import_node_path145.resolve)(values.output ?? "out"), "apt"));
+  const endpoints = await endpointsOf(distro, channel2, (0, import_node_path146.join)((0, import_node_path146.resolve)(values.output ?? "out"), "apt"));
   const key = secret2 ?? keyOf2(distro.signing_key, state, distro.organization);
   const tried3 = await rehearsePublication(key, endpoints, Date.now());
   const diagnostics = [...tried3, ...maintainerUnset(distro, { file: "distro.yaml" })];
@@ -54918,7 +54934,7 @@ async function rehearse(values, secret2) {
 
 // ts-src/cli/farm/change-effects.ts
 var import_node_fs104 = require("node:fs");
-var import_node_path146 = require("node:path");
+var import_node_path147 = require("node:path");
 init_maps();
 init_files();
 async function lastGood({ graphs: runs, store: store2 }) {
@@ -54965,7 +54981,7 @@ ${details}`);
     writeMessage(`
 ${texts.join("\n")}
 `);
-    writeWhole((0, import_node_path146.join)(output, "abi.txt"), texts.join("\n"));
+    writeWhole((0, import_node_path147.join)(output, "abi.txt"), texts.join("\n"));
   }
   return [...changed2].sort();
 }
@@ -55015,7 +55031,7 @@ function happenedIn(values) {
 var outputOption = {
   output: { type: "string", short: "o", value: "DIR", help: "output folder (default: out)" }
 };
-var outputOf4 = (values) => (0, import_node_path147.resolve)(values.output ?? "out");
+var outputOf4 = (values) => (0, import_node_path148.resolve)(values.output ?? "out");
 var publish = defineCommand({
   summary: "publish the packages of a prepared run to its channel",
   usage: "publish --run ID --store URI --output DIR",
@@ -55075,7 +55091,7 @@ passphrase.`,
         runs: session2.graphs,
         store: session2.store,
         state: session2.input.state,
-        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path147.join)(output, "apt")),
+        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path148.join)(output, "apt")),
         settings: repositorySettings(bundle.distro),
         makeSource: (source2) => makeSourcePackage(session2.builder.options, source2),
         checked: true,
@@ -55221,8 +55237,8 @@ var notesOf = ({ bundle }, happened) => [
 ];
 var shownLog = (output, log) => {
   const url2 = process.env.BUILD_URL;
-  const inside = (0, import_node_path147.relative)(process.cwd(), (0, import_node_path147.join)(output, log));
-  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path147.join)(output, log);
+  const inside = (0, import_node_path148.relative)(process.cwd(), (0, import_node_path148.join)(output, log));
+  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path148.join)(output, log);
 };
 function unplanned(values, fault4) {
   const output = outputOf4(values);
@@ -55235,7 +55251,7 @@ function unplanned(values, fault4) {
 }
 
 // ts-src/cli/farm/reproduce.ts
-var import_node_path148 = require("node:path");
+var import_node_path149 = require("node:path");
 var reproduce = defineCommand({
   summary: "build packages of a prepared run a second time and compare every byte",
   usage: "reproduce --run ID --store URI [--sample N]",
@@ -55261,7 +55277,7 @@ gets reproducible.json and logs/. Exits with 1 if a byte differs.`,
       if (sample === "wrong") writeMessage("slipway reproduce: --sample takes a number from 1 on\n");
       return exit.usage;
     }
-    const output = (0, import_node_path148.resolve)(values.output ?? "slipway-reproducible");
+    const output = (0, import_node_path149.resolve)(values.output ?? "slipway-reproducible");
     const stop = untilStopped();
     const opened = await openRun("reproduce", values, { limits: limits2, signal: stop.signal }, "work");
     if (!opened) return exit.failed;
@@ -55310,7 +55326,7 @@ function reach2(evaluated, name6, up) {
   for (let front = [start3], count3 = 1; front.length; count3++) {
     const next2 = [];
     for (const n of front) {
-      for (const d of needsOf(edges, n)) {
+      for (const d of needsOf2(edges, n)) {
         if (steps.has(d)) continue;
         steps.set(d, count3);
         next2.push(d);
@@ -55329,7 +55345,7 @@ function pathBetween(evaluated, from, aim) {
   for (let front = [start3]; front.length && !before2.has(goal); ) {
     const next2 = [];
     for (const n of front) {
-      for (const d of needsOf(edges, n)) {
+      for (const d of needsOf2(edges, n)) {
         if (d === start3 || before2.has(d)) continue;
         before2.set(d, n);
         next2.push(d);
@@ -55714,18 +55730,18 @@ var LanePauses = class {
 function bound({ waits: waits2, seconds }, lanes) {
   const ends = new Float64Array(seconds.length);
   for (const t of topological(waits2))
-    ends[t] = at(seconds, t) + needsOf(waits2, t).reduce((m, d) => Math.max(m, at(ends, d)), 0);
+    ends[t] = at(seconds, t) + needsOf2(waits2, t).reduce((m, d) => Math.max(m, at(ends, d)), 0);
   return Math.max(Math.max(0, ...ends), seconds.reduce((a, b) => a + b, 0) / lanes);
 }
 function paths({ waits: waits2, expected }) {
   const remaining = Float64Array.from(expected);
   for (const t of topological(waits2).reverse())
-    for (const d of needsOf(waits2, t)) remaining[d] = Math.max(at(remaining, d), at(expected, d) + at(remaining, t));
+    for (const d of needsOf2(waits2, t)) remaining[d] = Math.max(at(remaining, d), at(expected, d) + at(remaining, t));
   return remaining;
 }
 function levels({ waits: waits2, expected, seconds }, lanes) {
   const level = new Int32Array(seconds.length);
-  for (const t of topological(waits2)) level[t] = needsOf(waits2, t).reduce((m, d) => Math.max(m, at(level, d) + 1), 0);
+  for (const t of topological(waits2)) level[t] = needsOf2(waits2, t).reduce((m, d) => Math.max(m, at(level, d) + 1), 0);
   let total = 0;
   const deepest3 = Math.max(0, ...level);
   for (let l = 0; l <= deepest3; l++) {
@@ -56224,12 +56240,12 @@ var completionOf = (commands2) => ({
 
 // ts-src/cli/logs.ts
 var import_node_fs106 = require("node:fs");
-var import_node_path150 = require("node:path");
+var import_node_path151 = require("node:path");
 init_diagnostics();
 
 // ts-src/cli/output-folder.ts
 var import_node_fs105 = require("node:fs");
-var import_node_path149 = require("node:path");
+var import_node_path150 = require("node:path");
 init_diagnostics();
 var outputOptions = {
   distro: distroOptions.distro,
@@ -56241,14 +56257,14 @@ var outputOptions = {
   }
 };
 function outputFolder(values) {
-  if (values.output !== void 0) return good((0, import_node_path149.resolve)(values.output));
+  if (values.output !== void 0) return good((0, import_node_path150.resolve)(values.output));
   const file3 = findDistro(values);
-  return (0, import_node_fs105.existsSync)(file3) ? good((0, import_node_path149.join)((0, import_node_path149.resolve)(file3, ".."), "out")) : bad(distroMissing(file3));
+  return (0, import_node_fs105.existsSync)(file3) ? good((0, import_node_path150.join)((0, import_node_path150.resolve)(file3, ".."), "out")) : bad(distroMissing(file3));
 }
 
 // ts-src/cli/logs.ts
 function logsIn(output) {
-  const root = (0, import_node_path150.join)(output, "logs");
+  const root = (0, import_node_path151.join)(output, "logs");
   const found2 = [];
   let entries2;
   try {
@@ -56259,7 +56275,7 @@ function logsIn(output) {
   for (const entry2 of entries2) {
     const [, scope2, name6, test3] = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry2) ?? [];
     if (scope2 === void 0 || name6 === void 0) continue;
-    const path2 = (0, import_node_path150.join)(root, entry2);
+    const path2 = (0, import_node_path151.join)(root, entry2);
     const status = (0, import_node_fs106.lstatSync)(path2);
     if (!status.isFile()) continue;
     found2.push({ scope: scope2, package: name6, test: test3 !== void 0, path: path2, modified: status.mtimeMs });
@@ -56301,7 +56317,7 @@ var logs = defineCommand({
       for (const log2 of all) writeOutput(`${log2.package}${log2.test ? " (tests)" : ""}	${printable(log2.path)}
 `);
       if (!all.length)
-        writeMessage(`there are no logs in ${(0, import_node_path150.join)(output.value, "logs")}: \`slipway build\` writes them
+        writeMessage(`there are no logs in ${(0, import_node_path151.join)(output.value, "logs")}: \`slipway build\` writes them
 `);
       return exit.ok;
     }
@@ -56313,7 +56329,7 @@ var logs = defineCommand({
       );
       const what = values.test === true ? "log of the tests" : "build log";
       showDiagnostics([
-        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path150.join)(output.value, "logs")}`, {
+        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path151.join)(output.value, "logs")}`, {
           hint: near !== void 0 && near !== name6 ? `did you mean '${near}'?` : "a cached package was not built here: slipway build --rebuild makes a log"
         })
       ]);
@@ -56376,7 +56392,7 @@ var manualOf = (commands2) => ({
 // ts-src/cli/serve.ts
 var import_node_fs107 = require("node:fs");
 var import_node_http2 = require("node:http");
-var import_node_path151 = require("node:path");
+var import_node_path152 = require("node:path");
 init_diagnostics();
 var types3 = {
   html: "text/html; charset=utf-8",
@@ -56393,7 +56409,7 @@ function fileOf2(root, url2) {
   }
   if (path2.includes("\0")) return void 0;
   try {
-    const file3 = (0, import_node_fs107.realpathSync)((0, import_node_path151.join)(root, path2));
+    const file3 = (0, import_node_fs107.realpathSync)((0, import_node_path152.join)(root, path2));
     return file3.startsWith(`${(0, import_node_fs107.realpathSync)(root)}/`) && (0, import_node_fs107.lstatSync)(file3).isFile() ? file3 : void 0;
   } catch {
     return void 0;
@@ -56458,7 +56474,7 @@ a web server or a bucket.`,
       showDiagnostics(output.diagnostics);
       return exit.failed;
     }
-    const root = (0, import_node_path151.join)(output.value, "apt");
+    const root = (0, import_node_path152.join)(output.value, "apt");
     if (!(0, import_node_fs107.existsSync)(root)) {
       showDiagnostics([
         error("repository-missing", `${root} does not exist`, { hint: "create it with `slipway build`" })
@@ -56489,7 +56505,7 @@ a web server or a bucket.`,
 });
 
 // ts-src/cli/shell.ts
-var import_node_path152 = require("node:path");
+var import_node_path153 = require("node:path");
 init_files();
 init_diagnostics();
 init_diagnostics();
@@ -56579,7 +56595,7 @@ async function openIn(values, planned2, name6, command2, within) {
   }
   const work2 = newScratch(session2.input.state);
   const terminal = process.stdin.isTTY && process.stdout.isTTY;
-  const request = { graph: graph2, number: number7, package: p, resolved, work: work2, log: (0, import_node_path152.join)(work2, "shell.log") };
+  const request = { graph: graph2, number: number7, package: p, resolved, work: work2, log: (0, import_node_path153.join)(work2, "shell.log") };
   const outcome = await session2.builder.shell(request, {
     command: command2,
     terminal,
@@ -56619,7 +56635,7 @@ async function buildBelow(values, planned2, graph2, task, within) {
   const own3 = session2?.graphs.find((g) => g.id === graph2.id);
   if (!session2 || !own3) return "what it needs can not be built here";
   const engine = schedulerOf(session2, {
-    output: (0, import_node_path152.join)(planned2.workspace.root, "out"),
+    output: (0, import_node_path153.join)(planned2.workspace.root, "out"),
     workers: within.limits.workers,
     retest: false,
     signal: within.signal

@@ -11,7 +11,8 @@ import {
   showDiagnostics,
   defineCommand,
 } from './command.ts';
-import { comparePlanned, openWorkspace, planAt, planFromLock, readAndPlan } from './planning.ts';
+import { comparePlanned } from './comparing.ts';
+import { openWorkspace, planAt, planFromLock, readAndPlan } from './planning.ts';
 
 export const compare = defineCommand({
   summary: 'compare two states of the distro repository: packages added, removed, upgraded, downgraded, rebuilt',

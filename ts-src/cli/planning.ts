@@ -1,19 +1,14 @@
 import { join, relative, resolve } from 'node:path';
-import { at } from '../model/lists.ts';
-import type { ScopeChange } from '../model/answers.ts';
 import { bad, error, good, isError, nearest, sorted, type Diagnostic, type Result } from '../model/diagnostics.ts';
+import type { ScopeChange } from '../model/answers.ts';
 import type { Lockfile } from '../model/lockfile.ts';
 import { stampOf } from '../model/names.ts';
-import { sha256 } from '../model/digest.ts';
 import type { DistributionInput, Plan } from '../model/plan.ts';
 import type { RosdepDatabase } from '../model/rosdep.ts';
 import { exists, readIf } from '../io/files.ts';
-import { comparePlans } from '../query/compare.ts';
-import { settingsFacts, type FactsOf } from '../query/settings-facts.ts';
 import { makePlan } from '../plan/plan.ts';
 import type { Resolver } from '../plan/resolve.ts';
 import type { Selection } from '../plan/select.ts';
-import { pinFolder } from '../read/folders.ts';
 import { checkoutRef, type Reporter } from '../read/git/git.ts';
 import { neededNames, readDistribution } from '../read/distribution.ts';
 import { missingPatches } from '../read/patches.ts';
@@ -24,6 +19,7 @@ import { ParseCache } from '../read/parse-cache.ts';
 import { parseOverrides, type Overrides } from '../read/override.ts';
 import { readUnderlays, type Underlays } from '../read/underlay.ts';
 import { redacted } from '../model/urls.ts';
+import { comparePlanned } from './comparing.ts';
 import { keptUnderlays, type UnderlayUse } from './kept-underlays.ts';
 import { printable } from '../text/printable.ts';
 import {
@@ -169,7 +165,15 @@ async function readInputs(
       }),
     );
   }
-  return good({ workspace, lock, distributions, rosdep: rosdep.value, underlays: underlays.value, diagnostics, unread });
+  return good({
+    workspace,
+    lock,
+    distributions,
+    rosdep: rosdep.value,
+    underlays: underlays.value,
+    diagnostics,
+    unread,
+  });
 }
 
 export function planInputs(
@@ -200,40 +204,6 @@ async function planWorkspace(
 ): Promise<Result<Planned>> {
   const inputs = await readInputs(workspace, lock, nothing, selection.distributions);
   return inputs.ok ? planInputs(inputs.value, selection) : inputs;
-}
-
-/** Settings of distro.yaml for a plan's packages, with patches by their content. */
-const factsOf = ({ workspace }: Planned): FactsOf =>
-  settingsFacts(workspace.distro, (file) => sha256(readIf(join(workspace.root, file), 'latin1') ?? ''));
-
-/** Compares two plans. Packages in folders are compared by the current content of their files. */
-export async function comparePlanned(before: Planned, after: Planned): Promise<ScopeChange[]> {
-  await pinFolders(before);
-  await pinFolders(after);
-  return comparePlans(before.plan, after.plan, { before: factsOf(before), after: factsOf(after) });
-}
-
-/**
- * Sets the source trees of packages in folders, which have no commit, from their current files. A folder that is a copy
- * of an earlier state counts as the original folder. What can't be read is left without a tree; a build reports the
- * error.
- */
-async function pinFolders({ workspace, plan }: Planned): Promise<void> {
-  const inFolders = plan.scopes
-    .flatMap((s) => s.packages)
-    .filter(({ source }) => source.ref === undefined && source.tree === undefined);
-  for (const folder of new Set(inFolders.map((p) => p.source.url))) {
-    const packages = inFolders.filter((p) => p.source.url === folder);
-    const pinned = await pinFolder(
-      packages.map((p) => p.source),
-      workspace.state,
-    );
-    const url = join(workspace.urlBase, relative(workspace.root, folder));
-    packages.forEach((p, i) => {
-      const { tree } = pinned.ok ? at(pinned.value, i) : {};
-      p.source = { ...p.source, ...(tree === undefined ? {} : { tree }), url };
-    });
-  }
 }
 
 const nothing: Overrides = new Map();

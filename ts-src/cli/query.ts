@@ -17,12 +17,12 @@ import { developedAndReleased } from './developed.ts';
 import { readAndPlan, type Planned } from './planning.ts';
 
 /** An answer: columns for people, the same rows as data. */
-/** `partial`: something that the answer is about could not be read; this was reported. */
 interface Answer {
   head: string[];
   rows: string[][];
   data: unknown[];
   none: string;
+  /** Something that the answer is about could not be read; this was reported. */
   partial?: boolean;
 }
 interface QueryValues {

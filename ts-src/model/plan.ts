@@ -115,7 +115,7 @@ export interface Scope {
   /** Prefixes of underlays, nearest first. */
   underlayPrefixes: string[];
   targets: Target[];
-  /** Topologically sorted: dependencies come first. */
+  /** Topologically sorted: dependencies come first. With `--only` they are here too, with `mustBeCached`. */
   packages: PlannedPackage[];
 }
 

@@ -2,6 +2,7 @@ import { lstatSync, readFileSync, readlinkSync, rmSync, utimesSync } from 'node:
 import { dirname, join } from 'node:path';
 import { entriesBelow, exists, privateFolder, readJson, writeWhole, makeFolder } from '../../io/files.ts';
 import { holdMutex } from '../../io/mutex.ts';
+import { isBuildType, rulesOf } from '../../model/build-types/index.ts';
 import { sha256 } from '../../model/digest.ts';
 import { stampOfVersion, stampSeconds } from '../../model/names.ts';
 import type { Driver } from '../../sandbox/driver.ts';
@@ -48,8 +49,6 @@ interface Dependency {
 const compiled = /\.(?:c|cc|cpp|cxx|h|hh|hpp|hxx|ipp|inl|tpp)$/;
 /** Macros that make an object depend on the time of compilation. */
 const timed = /__(?:DATE|TIME|TIMESTAMP)__/;
-/** Build types that use CMake, whose object files are kept. */
-const kept: readonly string[] = ['catkin', 'ament_cmake', 'cmake'];
 
 /** The folder of a package's objects, emptied if they do not fit. Undefined if none are kept. */
 export async function openObjects(
@@ -58,7 +57,7 @@ export async function openObjects(
   { source, own }: Pick<BuildEnvironment, 'source' | 'own'>,
 ): Promise<KeptObjects | undefined> {
   const { graph, package: p } = request;
-  const seen = kept.includes(p.buildType) ? readSource(source) : undefined;
+  const seen = isBuildType(p.buildType) && rulesOf(p.buildType).keepsObjects ? readSource(source) : undefined;
   if (!seen) return undefined;
   const place = join(state, 'objects', sha256(`${graph.id}/${p.name}`).slice(0, 24));
   const folder = join(place, 'obj');

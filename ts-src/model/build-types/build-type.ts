@@ -8,7 +8,8 @@
  * - `configure_and_compile`: into `$object`; `$testing` is ON or OFF;
  * - `install_staged`: into `$stage`, below `$prefix`;
  * - `compile_tests`: optional;
- * - `run_tests`: one run of all tests, JUnit or CTest files into `$results`; its exit code counts, too.
+ * - `run_tests`: one run of all tests, JUnit or CTest files into `$results`; its exit code counts, too. A run that
+ *   passes without such a file counts as no tests.
  *
  * They may use `$here` (the source), `$object`, `$prefix`, `$stage`, `$jobs`, `$python`, `$test_timeout`, and
  * `with_options COMMAND...`, which appends the package's `cmake_args`. Write shell variables as `$name`: `${` begins a
@@ -18,9 +19,14 @@ export interface BuildTypeRules {
   /** Debian packages that builds, and below tests, need although package.xml may not name them. */
   buildDepends: readonly string[];
   testDepends: readonly string[];
-  /** A package has tests if a file's name matches `file` and, if `words` is given, its text matches `words`. */
+  /**
+   * A package has tests if the name of a file, in any of its folders, matches `file`, and its text matches `words` if
+   * that is given.
+   */
   tests: { file: RegExp; words?: RegExp };
   script: string;
+  /** It compiles by make, which sees changes by times of files: `--incremental-objects` may keep its object files. */
+  keepsObjects?: boolean;
   /** Debian packages by the `build-backend` of pyproject.toml, for types that it builds. */
   backends?: Readonly<Record<string, readonly string[]>>;
 }

@@ -5,6 +5,7 @@ import { cmakeFile, cmakeScript } from './cmake-script.ts';
 export const cmake: BuildTypeRules = {
   buildDepends: [],
   testDepends: [],
+  keepsObjects: true,
   tests: { file: cmakeFile, words: /\b(?:BUILD_TESTING|add_test|gtest_discover_tests)\b/ },
   script: String.raw`${cmakeScript}
 configure_and_compile() {
