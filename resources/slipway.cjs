@@ -20430,8 +20430,8 @@ var Store = class {
     const stored2 = { name: (0, import_node_path7.basename)(file3), sha256: digest4, size: size3 };
     const name6 = this.own(this.object(digest4));
     const there = this.sizeHere(name6) === size3;
-    const linked = known3 && !(there && this.verified.has(digest4)) && (await this.blobs.link?.(name6, file3) ?? false);
-    if (!linked && !(there && await this.isSound(digest4))) await this.blobs.putFile(name6, file3);
+    const linked2 = known3 && !(there && this.verified.has(digest4)) && (await this.blobs.link?.(name6, file3) ?? false);
+    if (!linked2 && !(there && await this.isSound(digest4))) await this.blobs.putFile(name6, file3);
     const local2 = this.blobs.local(name6);
     if (local2) noteUse(local2);
     else this.cacheFile(file3, digest4);
@@ -21515,11 +21515,11 @@ var PackageFileError = class extends Error {
 };
 var largestControl = 64 << 20;
 function debParts(file3) {
-  const [version3, control, data, ...more] = arMembers(file3) ?? [];
-  if (!control || !data || more.length || version3?.name !== "debian-binary") throw noPackage();
-  if (!/^control\.tar(\.\w+)?$/.test(control.name) || !/^data\.tar(\.\w+)?$/.test(data.name)) throw noPackage();
-  if (control.size > largestControl) throw new PackageFileError("its control part is too large");
-  return { control, data };
+  const [version3, control2, data, ...more] = arMembers(file3) ?? [];
+  if (!control2 || !data || more.length || version3?.name !== "debian-binary") throw noPackage();
+  if (!/^control\.tar(\.\w+)?$/.test(control2.name) || !/^data\.tar(\.\w+)?$/.test(data.name)) throw noPackage();
+  if (control2.size > largestControl) throw new PackageFileError("its control part is too large");
+  return { control: control2, data };
 }
 var noPackage = () => new PackageFileError("it is no Debian package");
 function withoutRights(command2) {
@@ -21528,9 +21528,9 @@ function withoutRights(command2) {
   return ["setpriv", ...rights, "--bounding-set=-all", ...command2];
 }
 async function readControlPart(file3) {
-  const { control } = debParts(file3);
-  if (isReadHere(control)) {
-    const tar = controlArchive(control, readMember(file3, control));
+  const { control: control2 } = debParts(file3);
+  if (isReadHere(control2)) {
+    const tar = controlArchive(control2, readMember(file3, control2));
     return asPackage(() => readTar(tar));
   }
   const parts2 = [];
@@ -21737,13 +21737,13 @@ async function debFaults(file3, policy2) {
   }
 }
 async function readDeb(file3, policy2, begin = () => void 0) {
-  const control = controlText(await readControlPart(file3));
+  const control2 = controlText(await readControlPart(file3));
   const conffiles = policy2.conffiles?.map((f) => `${f}
 `).join("") ?? "";
   refuse([
-    ...control.faults,
-    ...(control.members.get("conffiles") ?? "") === conffiles ? [] : ["its conffiles are not those planned"],
-    ...controlFaults(control.text, policy2)
+    ...control2.faults,
+    ...(control2.members.get("conffiles") ?? "") === conffiles ? [] : ["its conffiles are not those planned"],
+    ...controlFaults(control2.text, policy2)
   ]);
   const tree = new Tree();
   await readDataPart(file3, (member2) => {
@@ -21751,8 +21751,8 @@ async function readDeb(file3, policy2, begin = () => void 0) {
     return begin(member2);
   });
   refuse(memberFaults(tree.members, policy2.allowed ?? { folders: ["/"], targets: ["/"], links: /* @__PURE__ */ new Map() }));
-  control.members.delete("control");
-  return { control: control.text.trimEnd(), members: control.members, ...tree.contents() };
+  control2.members.delete("control");
+  return { control: control2.text.trimEnd(), members: control2.members, ...tree.contents() };
 }
 function refuse(faults3) {
   if (faults3.length) throw new PackageFileError(faults3.join("; "));
@@ -21772,8 +21772,8 @@ function controlText(parts2) {
   }
   return { text: members2.get("control") ?? "", members: members2, faults: faults3 };
 }
-function controlFaults(control, policy2) {
-  const fields = fieldsOf(control);
+function controlFaults(control2, policy2) {
+  const fields = fieldsOf(control2);
   if (typeof fields === "string") return [fields];
   const faults3 = [];
   const wants = (field, value2) => {
@@ -22046,7 +22046,7 @@ function parseCondition(text8) {
   const primary = (depth2) => {
     if (tokens[at3]?.[1] === "(") {
       at3++;
-      const inner = joined("or", depth2 + 1);
+      const inner = joined2("or", depth2 + 1);
       if (!inner || tokens[at3++]?.[1] !== ")") return void 0;
       return inner;
     }
@@ -22056,17 +22056,17 @@ function parseCondition(text8) {
     const right = operator && value2();
     return left && operator && right ? { operator, left, right } : void 0;
   };
-  const joined = (operator, depth2) => {
+  const joined2 = (operator, depth2) => {
     if (depth2 > maximumDepth) return void 0;
     const terms = [];
     do {
-      const term = operator === "or" ? joined("and", depth2) : primary(depth2);
+      const term = operator === "or" ? joined2("and", depth2) : primary(depth2);
       if (!term) return void 0;
       terms.push(term);
     } while (word3(operator) && ++at3);
     return terms.length === 1 ? terms[0] : { operator, terms };
   };
-  const result2 = joined("or", 0);
+  const result2 = joined2("or", 0);
   return at3 === tokens.length ? result2 : void 0;
 }
 var valueOf = (operand, context) => {
@@ -29003,8 +29003,8 @@ init_names();
 
 // ts-src/render/dsc.ts
 var copied = ["Maintainer", "Homepage", "Standards-Version", "Build-Depends"];
-function renderDsc({ source: source2, binary, version: version3, control, archive }) {
-  const [paragraph = ""] = control.split("\n\n");
+function renderDsc({ source: source2, binary, version: version3, control: control2, archive }) {
+  const [paragraph = ""] = control2.split("\n\n");
   const fields = copied.flatMap((name6) => {
     const found2 = new RegExp(`^${name6}: .*(?:
  .*)*`, "m").exec(paragraph);
@@ -30033,8 +30033,8 @@ function versionOf(options5, { graph: graph2, package: p, repeat }) {
   const down = held !== void 0 && compareDebianVersions(p.version, upstreamOf(held)) < 0;
   return debianVersion(p.version, graph2.target.release, options5.stamp, heldEpoch + (down ? 1 : 0));
 }
-function systemDepends(control, ours) {
-  const field = /^Depends: (.*(?:\n .*)*)/m.exec(control)?.[1] ?? "";
+function systemDepends(control2, ours) {
+  const field = /^Depends: (.*(?:\n .*)*)/m.exec(control2)?.[1] ?? "";
   const names4 = field.split(",").map((d) => d.trim().replace(/[\s(|:].*/s, "")).filter((d) => d && !ours.has(d) && !ours.has(d.replace(/-abi-[0-9a-f]{16}$/, "")));
   return [...new Set(names4)].sort(compare);
 }
@@ -30153,7 +30153,7 @@ async function makeSourcePackage(options5, request) {
   const recipe2 = (0, import_node_path48.join)(work2, "recipe");
   const lacking2 = writeRecipe(options5, { graph: graph2, package: p, repeat: { version: version3, stamp } }, source2, recipe2);
   if (lacking2 !== void 0) return failed(lacking2);
-  const control = (0, import_node_fs36.readFileSync)((0, import_node_path48.join)(recipe2, "control"), "utf8");
+  const control2 = (0, import_node_fs36.readFileSync)((0, import_node_path48.join)(recipe2, "control"), "utf8");
   writeDebian(options5.distroRoot, patches, recipe2);
   const debian2 = (0, import_node_path48.join)(source2, "debian");
   if ((0, import_node_fs36.lstatSync)(debian2, { throwIfNoEntry: false })) (0, import_node_fs36.renameSync)(debian2, freeName(`${debian2}.upstream`));
@@ -30167,7 +30167,7 @@ async function makeSourcePackage(options5, request) {
     source: p.debian,
     binary: p.debian,
     version: version3,
-    control,
+    control: control2,
     archive: {
       name: (0, import_node_path48.basename)(archive),
       size: (0, import_node_fs36.statSync)(archive).size,
@@ -30268,11 +30268,11 @@ async function controlStanzas(files) {
   const stanzas = new Array(files.length);
   const compressed = { xz: [], zst: [] };
   for (const [at3, { name: name6, path: path2 }] of files.entries()) {
-    const control = controlOf(path2);
-    const kind = compressions.find((c) => control?.member.name.endsWith(`.${c}`));
-    if (control && kind) compressed[kind].push({ at: at3, control: control.data });
-    else if (control && isReadHere(control.member))
-      stanzas[at3] = read(() => controlArchive(control.member, control.data), name6);
+    const control2 = controlOf(path2);
+    const kind = compressions.find((c) => control2?.member.name.endsWith(`.${c}`));
+    if (control2 && kind) compressed[kind].push({ at: at3, control: control2.data });
+    else if (control2 && isReadHere(control2.member))
+      stanzas[at3] = read(() => controlArchive(control2.member, control2.data), name6);
   }
   for (const kind of compressions) {
     const together2 = await unpackTogether(
@@ -30289,8 +30289,8 @@ async function controlStanzas(files) {
 }
 function controlOf(path2) {
   try {
-    const { control } = debParts(path2);
-    return { member: control, data: readMember(path2, control) };
+    const { control: control2 } = debParts(path2);
+    return { member: control2, data: readMember(path2, control2) };
   } catch (e) {
     if (e instanceof PackageFileError) return void 0;
     throw e;
@@ -30351,8 +30351,8 @@ async function repackDeb(file3, target2, { from, to, seconds }) {
   }
   const { text: text8, members: members2, faults: faults3 } = parts2;
   if (faults3.length || fieldOf2(text8, "Version") !== from) return false;
-  const control = withSource(text8).replace(/^Version: .*$/m, `Version: ${to}`).replaceAll(`(= ${from})`, `(= ${to})`);
-  const written3 = [...members2].map(([path2, data2]) => ({ path: path2, data: path2 === "control" ? control : data2 }));
+  const control2 = withSource(text8).replace(/^Version: .*$/m, `Version: ${to}`).replaceAll(`(= ${from})`, `(= ${to})`);
+  const written3 = [...members2].map(([path2, data2]) => ({ path: path2, data: path2 === "control" ? control2 : data2 }));
   const { data } = debParts(file3);
   await writeAr(
     target2,
@@ -30860,7 +30860,7 @@ async function makeKeyring(name6, key, files, suites, { store: store2, channel: 
     if (highest3 !== void 0 && compareDebianVersions(version3, highest3) <= 0)
       version3 = versionAbove(version3, stamp, highest3);
   }
-  const control = `Package: ${name6}
+  const control2 = `Package: ${name6}
 Version: ${version3}
 Architecture: all
 Maintainer: ${maintainer}
@@ -30878,7 +30878,7 @@ Description: keys of the package repository of ${organization}
       file3,
       [
         { name: "debian-binary", data: Buffer.from("2.0\n") },
-        { name: "control.tar", data: writeTar([{ path: "control", data: control }], seconds) },
+        { name: "control.tar", data: writeTar([{ path: "control", data: control2 }], seconds) },
         { name: "data.tar", data: writeTar(files, seconds) }
       ],
       seconds
@@ -31730,7 +31730,7 @@ async function writePackage(file3, input, version3) {
   const all = [...[...folders2].map((path2) => ({ path: path2, data: "" })), ...files].sort(
     (a, b) => a.path < b.path ? -1 : 1
   );
-  const control = renderControl({
+  const control2 = renderControl({
     package: input.name,
     source: input.name,
     version: version3,
@@ -31748,7 +31748,7 @@ async function writePackage(file3, input, version3) {
   const sums = files.map((f) => `${md5(f.data)}  ${f.path}
 `).join("");
   const members2 = [
-    { path: "control", data: control },
+    { path: "control", data: control2 },
     { path: "md5sums", data: sums }
   ];
   await writeAr(
@@ -34084,45 +34084,108 @@ var import_node_path77 = require("node:path");
 init_files();
 
 // ts-src/model/system-file-faults.ts
-var linesOf = (text8) => text8.replaceAll("\\\n", " ").split(/\r?\n/).map((line2) => line2.trim()).filter((line2) => line2 !== "" && !/^[#;]/.test(line2));
-var fieldsOf2 = (line2) => [...line2.matchAll(/"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|(\S+)/g)].map((m) => m[1] ?? m[2] ?? m[3] ?? "");
+var linesOf = (text8, comment) => text8.split("\n").map((line2) => line2.trim()).filter((line2) => line2 !== "" && !comment.test(line2));
+var control = /[\0-\x08\x0b-\x1f\x7f]/;
+var isPlain2 = (...words6) => words6.every((w) => !/["'\\]/.test(w));
 var temporary = /^(?:\/run|\/tmp|\/var\/(?:tmp|lib|cache|log|spool)|\/srv|\/dev\/shm)\/([A-Za-z0-9_.+@-]+)(?:\/.*)?$/;
-var deciding = /^(?:systemd|dpkg|apt|sudo|polkit.*|pam|dbus|udev|cloud.*|cron|at|initramfs.*|docker|containerd)$/;
-function tmpfilesFault(line2) {
-  const [type = "", path2 = "", mode = ""] = fieldsOf2(line2);
-  const top = temporary.exec(path2)?.[1];
-  const parts2 = path2.split("/");
-  if (top === void 0 || path2.includes("\\") || parts2.includes("..") || parts2.includes("."))
+var deciding = /^(?:.*\.d|systemd|dpkg|apt|sudo|polkit.*|pam|dbus.*|udev|cloud.*|cron.*|anacron|at|atjobs|initramfs.*|initctl|docker.*|containerd|containers|crio|lxc.*|lxd|incus|libvirt|machines|portables|extensions|confexts|private|credentials|secrets|extrausers|sss|AccountsService|gdm.*|user|utmp|wtmp|btmp|lastlog|nologin|motd.*|network|NetworkManager|netplan|netns|netif|resolvconf|connman|iwd|bluetooth|dhcp.*|wpa_supplicant|ssh.*|snapd|flatpak|ucf|debconf|ldconfig|journal|apparmor|selinux|lock|mount|host|faillock|nscd)$/;
+var isNormal = (path2) => !path2.split("/").some((part) => part === ".." || part === ".");
+var topOf = (path2) => isNormal(path2) ? temporary.exec(path2)?.[1] : void 0;
+var isOwn = (path2) => {
+  const top = topOf(path2);
+  return top !== void 0 && !deciding.test(top) && isPlain2(path2);
+};
+var isShared = (path2, folders2) => isPlain2(path2) && isNormal(path2) && folders2.test(path2);
+var copied2 = /^\/(?:opt|usr\/share|usr\/lib)\/[^%]+$/;
+var linked = /^\/opt\/[^%]+$/;
+var tmpfilesLine = /^(?<type>\S+)\s+(?<path>\S+)(?:\s+(?<mode>\S+)(?:\s+\S+(?:\s+\S+(?:\s+\S+(?:\s+(?<argument>.*))?)?)?)?)?$/;
+function modeFault(type, path2, mode) {
+  const digits = /^[~:]*([0-7]+)$/.exec(mode)?.[1];
+  if (digits === void 0) return mode === "-" ? void 0 : `gives ${path2} the mode '${mode}', which is no number`;
+  const set = /^[dDevqQ]/.test(type) ? 2048 : 3072;
+  return parseInt(digits, 8) & set ? `gives ${path2} a set-id bit` : void 0;
+}
+function tmpfilesFault(line2, lines) {
+  const { type = "", path: path2 = "", mode = "-", argument = "" } = tmpfilesLine.exec(line2)?.groups ?? {};
+  if (!isPlain2(line2.slice(0, line2.length - argument.length))) return `has quotes or escapes: '${line2.slice(0, 200)}'`;
+  const top = topOf(path2);
+  if (top === void 0)
     return `makes '${path2}': tmpfiles of a package work in a folder below /run, /tmp, /srv, /dev/shm, /var/lib, /var/cache, /var/log, /var/spool or /var/tmp alone`;
   if (deciding.test(top)) return `makes ${path2}, which other parts of the system obey`;
   if (/^[bc]/.test(type)) return `makes the device ${path2}`;
-  if (/^[fFCw]/.test(type) && /^[~:]*0?[2-7][0-7]{3}$/.test(mode)) return `gives ${path2} a set-id bit`;
-  return void 0;
+  if (!/^[fFwdDevqQpLCxXrRzZaAhH][-+!=~^$?]*$/.test(type))
+    return `has a line of the type '${type}', which is not taken`;
+  if (type.startsWith("L") && !isShared(argument, linked) && !isOwn(argument))
+    return `makes ${path2} a link to '${argument}': links lead below /opt, or into such a folder`;
+  if (type.startsWith("C") && !isShared(argument, copied2))
+    return `copies '${argument}': only files below /opt, /usr/share and /usr/lib are copied`;
+  const link = lines.map(linkOf).find((made2) => made2 !== void 0 && leadsThrough(path2, made2));
+  return link === void 0 ? modeFault(type, path2, mode) : `makes ${path2}, which lies below the link or copy ${link}`;
 }
-var strongGroups = /^(?:root|sudo|wheel|admin|adm|shadow|disk|docker|lxd|incus|libvirt|kvm|kmem|tty|utmp|staff|systemd-.*|polkitd)$/;
+function linkOf(line2) {
+  const { type = "", path: path2 = "" } = tmpfilesLine.exec(line2)?.groups ?? {};
+  return /^[LC]/.test(type) ? path2 : void 0;
+}
+function leadsThrough(path2, link) {
+  const [from, to] = [path2, link].map((p) => p.replace(/\/+/g, "/"));
+  const fixed = /^[^*?[{]*(?=[*?[{].*\/)/.exec(from ?? "")?.[0];
+  return from?.startsWith(`${to}/`) === true || fixed !== void 0 && to?.startsWith(fixed) === true;
+}
+var strongGroups = /^(?:root|sudo|wheel|admin|adm|shadow|disk|docker|lxd|incus.*|libvirt.*|kvm|kmem|tty|utmp|staff|systemd-.*|polkitd|messagebus|_?ssh|crontab|netdev|podman)$/;
+var userName2 = /^[A-Za-z_][A-Za-z0-9_.-]*\$?$/;
 function sysusersFault(line2) {
-  const [type = "", name6 = "", id = "-"] = fieldsOf2(line2);
+  const [type = "", name6 = "", id = "-"] = line2.split(/\s+/);
   if (!/^[ugm]!?$/.test(type)) return `has a line of the type '${type}'; users, groups and members (u, g, m) are taken`;
+  if (!userName2.test(name6)) return `has the name '${name6}', which is no plain one`;
   if (strongGroups.test(name6)) return `changes ${name6}`;
-  const group = type.startsWith("m") ? id : /:(.*)$/.exec(id)?.[1] ?? "";
-  if (strongGroups.test(group)) return `puts ${name6} into the group ${group}`;
-  if (!type.startsWith("m") && !/^(?:-|[1-9]\d*)?(?::(?:[1-9]\d*|[A-Za-z_][\w.-]*))?$/.test(id))
+  const group = type.startsWith("m") ? id : /:(.*)$/.exec(id)?.[1];
+  if (group !== void 0 && !userName2.test(group)) return `puts ${name6} into '${group}', which is no name of a group`;
+  if (group !== void 0 && strongGroups.test(group)) return `puts ${name6} into the group ${group}`;
+  if (!type.startsWith("m") && !/^(?:-|[1-9]\d*)?(?::[^:]+)?$/.test(id))
     return `gives ${name6} the id '${id}'; '-' or a number above 0 is taken`;
   return void 0;
 }
-var strongSettings = /^-?(?:kernel[./](?:core_pattern|modprobe|hotplug|poweroff_cmd|usermodehelper\S*|yama\S*|kexec\S*|unprivileged_bpf_disabled|randomize_va_space|kptr_restrict|modules_disabled)|fs[./](?:suid_dumpable|protected_\S+|binfmt_misc\S*))\s*=/;
+var strongSettings = /^(?:kernel\/(?:core_pattern|modprobe|hotplug|poweroff_cmd|usermodehelper.*|yama.*|kexec.*|unprivileged_.*|randomize_va_space|kptr_restrict|dmesg_restrict|perf_event_paranoid|modules_disabled)|fs\/(?:suid_dumpable|protected_.+|binfmt_misc.*)|vm\/(?:mmap_min_addr|unprivileged_.*)|net\/core\/bpf_jit_harden)$/;
+function settingPath(key) {
+  const dotted2 = /^[^./]*\./.test(key);
+  return dotted2 ? key.replace(/[./]/g, (c) => c === "." ? "/" : ".") : key;
+}
+function sysctlFault(line2) {
+  const key = (line2.split("=")[0] ?? "").replace(/^-/, "").trim();
+  const path2 = settingPath(key);
+  if (path2.split("/").some((part) => part === "" || part === "." || part === ".."))
+    return `sets '${key}', no plain name`;
+  const fixed = /^[^*?[\]{}\\]*/.exec(path2)?.[0] ?? "";
+  const strong = fixed === path2 ? strongSettings.test(path2) : !/^(?!kernel|fs|vm|net\/core)[a-z]+\/[a-z]/.test(fixed);
+  return strong ? `sets ${key}` : void 0;
+}
+var modprobeFault = (line2) => /^(?:install|remove)\s/.test(line2) ? "runs a command as root where a module is loaded" : void 0;
+var joined = (text8) => text8.replaceAll("\\\n", "");
 var checks = {
-  "/usr/lib/tmpfiles.d/": tmpfilesFault,
-  "/usr/lib/sysusers.d/": sysusersFault,
-  "/etc/sysctl.d/": (line2) => strongSettings.test(line2) ? `sets ${line2.split("=")[0]?.trim()}` : void 0,
-  "/etc/modprobe.d/": (line2) => /^(?:install|remove)\s/.test(line2) ? "runs a command as root where a module is loaded" : void 0
+  "/usr/lib/tmpfiles.d/": { comment: /^#/, check: tmpfilesFault },
+  "/usr/lib/sysusers.d/": { comment: /^#/, check: sysusersFault },
+  "/etc/sysctl.d/": { comment: /^[#;]/, check: sysctlFault },
+  "/etc/modprobe.d/": { comment: /^#/, check: modprobeFault, join: true }
 };
-function systemFileFault(target2, text8) {
-  const check4 = Object.entries(checks).find(([folder2]) => target2.startsWith(folder2))?.[1];
-  if (!check4) return void 0;
-  for (const line2 of linesOf(text8)) {
-    const fault4 = check4(line2);
-    if (fault4 !== void 0) return `${target2} ${fault4}`;
+var kindOf4 = (target2) => Object.entries(checks).find(([folder2]) => target2.startsWith(folder2))?.[1];
+function linesIn({ target: target2, text: text8 }) {
+  const kind = kindOf4(target2);
+  const plain5 = text8.replaceAll("\r\n", "\n");
+  if (control.test(plain5)) return void 0;
+  return kind ? linesOf(kind.join ? joined(plain5) : plain5, kind.comment) : [];
+}
+function systemFilesFault(files) {
+  const checked = files.flatMap((file3) => {
+    const kind = kindOf4(file3.target);
+    return kind ? [{ target: file3.target, kind, lines: linesIn(file3) }] : [];
+  });
+  for (const { target: target2, kind, lines } of checked) {
+    if (!lines) return `${target2} has control characters`;
+    const all = checked.flatMap((other) => other.kind === kind ? other.lines ?? [] : []);
+    for (const line2 of lines) {
+      const fault4 = kind.check(line2, all);
+      if (fault4 !== void 0) return `${target2} ${fault4}`;
+    }
   }
   return void 0;
 }
@@ -34178,8 +34241,8 @@ var Packages = class {
     privateFolder((0, import_node_path65.join)(this.state, "unpacked"));
     const staged = temporaryBeside(target2);
     try {
-      const { control, members: members2, files, folders: folders2 } = await unpackPackage(file3, staged, policy2);
-      const name6 = /^Package: (\S+)$/m.exec(control)?.[1] ?? "";
+      const { control: control2, members: members2, files, folders: folders2 } = await unpackPackage(file3, staged, policy2);
+      const name6 = /^Package: (\S+)$/m.exec(control2)?.[1] ?? "";
       const info = (0, import_node_path65.join)(staged, "var/lib/dpkg/info");
       makeFolder(info);
       const paths2 = [...folders2.filter(Boolean).map((f) => `/${f}`), ...files].sort();
@@ -34189,7 +34252,7 @@ ${paths2.join("\n")}
       for (const [member2, text8] of members2) (0, import_node_fs50.writeFileSync)((0, import_node_path65.join)(info, `${name6}.${member2}`), text8, { flag: "wx" });
       const unpacked2 = {
         package: name6,
-        status: control.replace(/^(Package: .*)$/m, "$1\nStatus: install ok installed"),
+        status: control2.replace(/^(Package: .*)$/m, "$1\nStatus: install ok installed"),
         files
       };
       this.place(staged, target2);
@@ -34213,7 +34276,7 @@ ${paths2.join("\n")}
       (0, import_node_fs50.renameSync)(staged, target2);
     }
   }
-  /** The text of a file in an unpacked package; undefined if it is missing or too large. */
+  /** The text of a file in an unpacked package; undefined if it is missing. A large one is a LeftBehindError. */
   async text(digest4, path2) {
     return (await readLeft(this.folder(digest4), path2.replace(/^\/+/, ""), largestText2))?.toString("utf8");
   }
@@ -34231,16 +34294,16 @@ ${paths2.join("\n")}
     if (packages.length) {
       const folders2 = packages.map(({ deb: deb2 }) => `${this.folder(deb2.sha256)}/.`);
       const bring2 = (...how) => run("cp", [...how, "--target-directory", target2, ...folders2]);
-      let linked = await bring2("-al");
-      if (linked.code !== 0 && /cross-device/.test(linked.stderr)) {
+      let linked2 = await bring2("-al");
+      if (linked2.code !== 0 && /cross-device/.test(linked2.stderr)) {
         (0, import_node_fs50.rmSync)(target2, { recursive: true, force: true });
         makeFolder(target2);
-        linked = await bring2("-a", "--reflink=auto");
+        linked2 = await bring2("-a", "--reflink=auto");
       }
-      if (linked.code !== 0) {
+      if (linked2.code !== 0) {
         const clash = clashOf(all);
         if (clash !== void 0) return { clash };
-        throw programFault("can't put the root together", target2, linked);
+        throw programFault("can't put the root together", target2, linked2);
       }
     }
     makeFolder((0, import_node_path65.join)(target2, "var/lib/dpkg"));
@@ -35730,13 +35793,13 @@ var sections = [
   { title: "Namespaces", kinds: ["namespace"] },
   { title: "Headers", kinds: ["file"] }
 ];
-var kindOf4 = ({ kind }) => kind === "struct" || kind === "union" ? ` <span class="kind">${kind}</span>` : "";
+var kindOf5 = ({ kind }) => kind === "struct" || kind === "union" ? ` <span class="kind">${kind}</span>` : "";
 function renderApiOverview(name6, compounds, options5) {
   const parts2 = sections.flatMap(({ title, kinds: kinds4 }) => {
     const own3 = compounds.filter((c) => kinds4.includes(c.kind));
     if (!own3.length) return [];
     const rows = own3.map(
-      (c) => `<li><a href="${escapeMarkup(c.page)}"><code>${breakable(c.title || c.name)}</code></a>${kindOf4(c)}${c.brief ? `<p>${escapeMarkup(c.brief)}</p>` : ""}</li>`
+      (c) => `<li><a href="${escapeMarkup(c.page)}"><code>${breakable(c.title || c.name)}</code></a>${kindOf5(c)}${c.brief ? `<p>${escapeMarkup(c.brief)}</p>` : ""}</li>`
     );
     return [
       `<section><h2>${title} <span class="count">${own3.length}</span></h2><ul class="entries">${rows.join("\n")}</ul></section>`
@@ -36482,7 +36545,7 @@ init_system_files();
 init_diagnostics();
 init_digest();
 init_names();
-function abiOf(graph2, n, api, linked) {
+function abiOf(graph2, n, api, linked2) {
   const p = packageOf(graph2, n);
   const roots = graph2.closures.root(n);
   const root = new Set(roots);
@@ -36502,7 +36565,7 @@ function abiOf(graph2, n, api, linked) {
   const name6 = abiName(p.debian, sha256(JSON.stringify([api, [...requires].sort(compare)])));
   for (const d of roots) {
     const { abi: abi2 } = recordOf2(graph2, d);
-    if (linked.includes(packageOf(graph2, d).debian) && !covered.has(abi2)) requires.add(abi2);
+    if (linked2.includes(packageOf(graph2, d).debian) && !covered.has(abi2)) requires.add(abi2);
   }
   return { name: name6, requires: [...requires].sort(compare) };
 }
@@ -36531,14 +36594,14 @@ async function finishPackages(options5, request, environment3, folder2) {
   const lines = async (name6) => (await text8(name6)).split("\n").filter(Boolean);
   const stage = stageOf(environment3);
   const seen = withinTime("what it installed", () => interfaceOf(describe(stage)));
-  const linked = (await lines("linked")).filter(isDebianName);
-  const abi2 = abiOf(graph2, number7, seen.api, linked);
+  const linked2 = (await lines("linked")).filter(isDebianName);
+  const abi2 = abiOf(graph2, number7, seen.api, linked2);
   const planned2 = plannedControl(options5, request, environment3.system);
   const staged = stagedMembers(stage);
   if (typeof staged === "string") return failed(staged);
   const { architecture: architecture3 } = graph2.target;
   const shlibs = (await lines("shlibdeps")).flatMap((l) => /^shlibs:Depends=(.*)$/.exec(l)?.[1]?.split(", ") ?? []);
-  const control = {
+  const control2 = {
     ...planned2,
     package: p.debian,
     source: p.debian,
@@ -36546,7 +36609,7 @@ async function finishPackages(options5, request, environment3, folder2) {
     installedSize: staged.size,
     section: "misc",
     depends: [
-      ...linked,
+      ...linked2,
       ...abi2.requires,
       ...shlibs,
       ...planned2.depends,
@@ -36572,11 +36635,11 @@ async function finishPackages(options5, request, environment3, folder2) {
     await assemble((0, import_node_path74.join)(out, from), members2, path2, seconds);
     return { path: path2, policy: { ...policyOf(c, allowed), conffiles: kept3 } };
   };
-  const main2 = await finish2("package.deb", control, allowedPathsOf(graph2, p), await text8("shlibs") ? ["shlibs"] : []);
+  const main2 = await finish2("package.deb", control2, allowedPathsOf(graph2, p), await text8("shlibs") ? ["shlibs"] : []);
   if (!(await listLeft(folder2, "out")).some((f) => f.name === "debug.deb"))
     return made({ files: [main2], debugPaths: [], interface: seen, abi: abi2 });
   const ids = await lines("build-ids");
-  const debug = await finish2("debug.deb", debugControl(control, ids, out), allowedDebugPaths(p.debian), []);
+  const debug = await finish2("debug.deb", debugControl(control2, ids, out), allowedDebugPaths(p.debian), []);
   const reason = refusal(await debFaults(debug.path, debug.policy));
   if (reason !== void 0) return failed(reason);
   return made({ files: [main2, debug], debugPaths: debugPaths(ids), interface: seen, abi: abi2 });
@@ -36964,11 +37027,10 @@ var PackageBuilder = class {
   async systemFilesFault({ systemFiles = [] }, file3) {
     if (!systemFiles.length) return void 0;
     const digest4 = await sha256File(file3);
-    for (const { target: target2 } of systemFiles) {
-      const fault4 = systemFileFault(target2, await this.packages.text(digest4, target2) ?? "");
-      if (fault4 !== void 0) return fault4;
-    }
-    return void 0;
+    const installed = [];
+    for (const { target: target2 } of systemFiles)
+      installed.push({ target: target2, text: await this.packages.text(digest4, target2) ?? "" });
+    return systemFilesFault(installed);
   }
   /**
    * Builds the package again with its tests in a root with their dependencies, and runs them. Failing tests give a
@@ -38567,9 +38629,9 @@ async function copyLayers(layers2, name6, work2) {
   for (const layer of [...layers2].reverse()) {
     const archive = (0, import_node_path86.join)(work2, "over.tar");
     const packed3 = await run("tar", ["-c", "--owner=0", "--group=0", "-f", archive, "-C", layer, "."]);
-    const copied2 = packed3.code === 0 ? await run("sh", ["-c", 'docker cp - "$1:/" < "$2"', "sh", name6, archive]) : packed3;
+    const copied3 = packed3.code === 0 ? await run("sh", ["-c", 'docker cp - "$1:/" < "$2"', "sh", name6, archive]) : packed3;
     (0, import_node_fs64.rmSync)(archive, { force: true });
-    if (copied2.code !== 0) return copied2;
+    if (copied3.code !== 0) return copied3;
   }
   return void 0;
 }
@@ -50951,7 +51013,7 @@ async function assemble2(folder2, key, parts2) {
   if (table3.code !== 0) return bad(toolFailed("sfdisk", table3));
   for (const [part, start3] of places) {
     if (part.file === void 0) continue;
-    const copied2 = await run("dd", [
+    const copied3 = await run("dd", [
       `if=${(0, import_node_path125.join)(folder2, part.file)}`,
       `of=${raw}`,
       "bs=1M",
@@ -50959,7 +51021,7 @@ async function assemble2(folder2, key, parts2) {
       "conv=notrunc,sparse",
       "status=none"
     ]);
-    if (copied2.code !== 0) return bad(toolFailed("dd", copied2));
+    if (copied3.code !== 0) return bad(toolFailed("dd", copied3));
   }
   return good({ raw, folder: folder2 });
 }
@@ -52367,14 +52429,14 @@ async function register(aws, record3, name6, { id, gibibytes }, tags2) {
 async function copy(aws, settings3, name6, source2, tags2) {
   const there = await imageNamed(aws, name6);
   if (there !== void 0) return there;
-  const copied2 = await aws.query("ec2", "CopyImage", {
+  const copied3 = await aws.query("ec2", "CopyImage", {
     Name: name6,
     SourceImageId: source2,
     SourceRegion: settings3.region,
     ClientToken: `${source2}-${aws.region}`,
     ...settings3.encrypted ? { Encrypted: "true" } : {}
   });
-  const id = textIn(copied2, "imageId");
+  const id = textIn(copied3, "imageId");
   if (id === void 0) throw new Error(`EC2 of ${aws.region} named no image`);
   await aws.query("ec2", "CreateTags", { "ResourceId.1": id, ...tagParameters("Tag", tags2) });
   return id;
@@ -54633,12 +54695,12 @@ var ownPackages2 = (inputs, repository2) => inputs.distributions.flatMap(
 // ts-src/farm/publishing.ts
 init_diagnostics();
 init_remote_place();
-var isShared = (place3) => /^(?:\/|[a-z0-9+.-]+:\/)/.test(place3) || isRemotePlace(place3);
+var isShared2 = (place3) => /^(?:\/|[a-z0-9+.-]+:\/)/.test(place3) || isRemotePlace(place3);
 function publishingFaults({ channel: channel2, places, output, signed, signingKey, sites }) {
   if (channel2 === void 0) return [];
   const faults3 = [];
   const named7 = places.length || output === void 0 ? places : [output];
-  const apart = named7.find((place3) => !isShared(place3));
+  const apart = named7.find((place3) => !isShared2(place3));
   if (!named7.length || apart !== void 0)
     faults3.push(
       error(
@@ -54658,7 +54720,7 @@ function publishingFaults({ channel: channel2, places, output, signed, signingKe
   return [...faults3, ...siteFaults(channel2, sites)];
 }
 function siteFaults(channel2, sites) {
-  const apart = sites?.find((place3) => !isShared(place3));
+  const apart = sites?.find((place3) => !isShared2(place3));
   if (sites === void 0 || sites.length && apart === void 0) return [];
   const what = apart === void 0 ? `this run makes the documentation of the channel '${channel2}', and docs.to of distro.yaml names no place for it` : `this run publishes documentation to '${apart}', which is another folder on each agent`;
   return [

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { planSystemFile } from '../../ts-src/model/system-files.ts';
-import { systemFileFault } from '../../ts-src/model/system-file-faults.ts';
+import { systemFilesFault } from '../../ts-src/model/system-file-faults.ts';
 
+const systemFileFault = (target: string, text: string) => systemFilesFault([{ target, text }]);
 const tmpfiles = (text: string) => systemFileFault('/usr/lib/tmpfiles.d/x.conf', text);
 const sysusers = (text: string) => systemFileFault('/usr/lib/sysusers.d/x.conf', text);
 
@@ -79,5 +80,76 @@ describe('system files', () => {
       expect(systemFileFault('/etc/sysctl.d/x.conf', line), line).toMatch(/sets /);
     expect(systemFileFault('/etc/modprobe.d/x.conf', 'options can debug=1\nblacklist pcspkr')).toBeUndefined();
     expect(systemFileFault('/etc/modprobe.d/x.conf', 'install can \\\n /opt/x')).toMatch(/runs a command as root/);
+  });
+
+  it('of tmpfiles are read as systemd reads them', () => {
+    expect(
+      tmpfiles(
+        'd /var/lib/acme 2775 root plugdev 10d\r\nf /run/acme/x - - - - a "word" \\n%m\nz /var/lib/acme/data/*/x 0640\n' +
+          'L /run/acme/log - - - - /var/log/acme\nC /var/lib/acme/y - - - - /usr/share/acme/y\nR! /run/acme/*\n',
+      ),
+    ).toBeUndefined();
+    for (const text of [
+      '# no continued comment \\\nf /etc/sudoers.d/x',
+      '# a comment\rf /etc/sudoers.d/x',
+      '# a comment\0f /etc/sudoers.d/x',
+      'f /run/acme/"x"',
+      'C /srv/acme/sh 0004755 root root - /opt/acme/sh',
+      'z /srv/acme/sh 4755 root root',
+      'z /srv/acme/sh u+s',
+      't /srv/acme/sh - - - - security.capability=x',
+      'f /run/modprobe.d/x.conf - - - - install x /bin/sh',
+      'd /run/extensions/x',
+      'C /srv/acme/x 0644 root root - /etc/shadow',
+      'L /run/acme/x - - - - /etc/sudoers.d',
+      'L /run/acme/x - - - - ../../etc/sudoers.d',
+      'L /run/acme/x - - - - /opt/../etc/sudoers.d',
+      'L /run/acme/x - - - - /run/acme/\\x2e./\\x2e./etc',
+      'L /run/acme - - - - /opt/acme/link\nf /run/acme//x',
+      'L /run/acme/x - - - - /opt/acme/link\nz /run/acme/?/ssh.service 0666',
+      'f /run/acme/x/y\nC /run/acme/x - - - - /opt/acme/tree',
+    ])
+      expect(tmpfiles(text), text).toMatch(/^\/usr\/lib\/tmpfiles\.d\/x\.conf /);
+    const files = ['L /run/acme/x - - - - /opt/acme/link', 'f /run/acme/x/y'].map((text, i) => ({
+      target: `/usr/lib/tmpfiles.d/${i}.conf`,
+      text,
+    }));
+    expect(systemFilesFault(files)).toMatch(/lies below the link or copy/);
+  });
+
+  it('of sysusers are read as systemd reads them', () => {
+    expect(sysusers('u! acme 900:plugdev "A \'robot\'" /var/lib/acme /bin/sh\n')).toBeUndefined();
+    for (const text of [
+      'u x -:27',
+      'u x 900:27',
+      'm x su"d"o',
+      'm %H x',
+      'm x %H',
+      'm x 27',
+      '#\\\nm x sudo',
+      '#\rm x sudo',
+    ])
+      expect(sysusers(text), text).toBeDefined();
+  });
+
+  it('for the kernel are read as their readers read them', () => {
+    const sysctl = (text: string) => systemFileFault('/etc/sysctl.d/x.conf', text);
+    expect(
+      sysctl('net.ipv4.conf.*.rp_filter=0\nnet/ipv4/conf/eth0.1/rp_filter = 0\n-net.ipv4.conf.all\nvm.swappiness=1\n'),
+    ).toBeUndefined();
+    for (const text of [
+      'kernel.core_patter? = x',
+      '*.core_pattern = x',
+      'k?rnel.core_pattern = x',
+      'kernel//core_pattern = x',
+      'kernel/../kernel/core_pattern = x',
+      'kernel.yama.ptrace_scope = 0',
+      '# no continued comment \\\nkernel.modprobe = x',
+      '# a comment\rkernel.modprobe = x',
+    ])
+      expect(sysctl(text), text).toBeDefined();
+    const modprobe = (text: string) => systemFileFault('/etc/modprobe.d/x.conf', text);
+    expect(modprobe('# continued \\\ninstall can x\n')).toBeUndefined();
+    expect(modprobe('ins\\\ntall can x\n')).toMatch(/runs a command as root/);
   });
 });

@@ -124,7 +124,7 @@ export class Packages {
     }
   }
 
-  /** The text of a file in an unpacked package; undefined if it is missing or too large. */
+  /** The text of a file in an unpacked package; undefined if it is missing. A large one is a LeftBehindError. */
   async text(digest: string, path: string): Promise<string | undefined> {
     return (await readLeft(this.folder(digest), path.replace(/^\/+/, ''), largestText))?.toString('utf8');
   }

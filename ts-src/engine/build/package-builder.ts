@@ -4,7 +4,7 @@ import { sha256File, makeFolder } from '../../io/files.ts';
 import type { PlannedPackage } from '../../model/plan.ts';
 import type { DocRecord } from '../../model/docs.ts';
 import type { BuildRecord, TestRecord } from '../../model/result.ts';
-import { systemFileFault } from '../../model/system-file-faults.ts';
+import { systemFilesFault } from '../../model/system-file-faults.ts';
 import { renderJunit } from '../../render/junit.ts';
 import { shellQuote } from '../../render/template.ts';
 import { Packages } from '../../sandbox/package-layers.ts';
@@ -211,11 +211,10 @@ export class PackageBuilder {
   private async systemFilesFault({ systemFiles = [] }: PlannedPackage, file: string): Promise<string | undefined> {
     if (!systemFiles.length) return undefined;
     const digest = await sha256File(file);
-    for (const { target } of systemFiles) {
-      const fault = systemFileFault(target, (await this.packages.text(digest, target)) ?? '');
-      if (fault !== undefined) return fault;
-    }
-    return undefined;
+    const installed = [];
+    for (const { target } of systemFiles)
+      installed.push({ target, text: (await this.packages.text(digest, target)) ?? '' });
+    return systemFilesFault(installed);
   }
 
   /**
