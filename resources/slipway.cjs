@@ -38575,7 +38575,7 @@ var capabilities = [
   "SETFCAP"
 ];
 var docker = (args, options5 = {}) => run("docker", args, options5);
-var imageOf = (folder2) => readIf((0, import_node_path86.join)(folder2, marker))?.trim();
+var imageOf = (folder2) => /^slipway-(?:base|layer):[0-9a-f]{24}(?=\n$)/.exec(readIf((0, import_node_path86.join)(folder2, marker)) ?? "")?.[0];
 var ranOutOfMemory = async (name6) => (await docker(["inspect", "--format", "{{.State.OOMKilled}}", name6])).stdout.trim() === "true";
 var du = (args) => run("du", args);
 async function removeContainers(name6) {
@@ -38689,24 +38689,23 @@ async function enter(entry2) {
     await docker(["rm", "--force", name6]);
   }
 }
+var removeOwn = (folder2) => run("rm", ["-rf", "--one-file-system", "--", folder2]);
+var longestRemoval = 6e5;
 async function remove2(folder2) {
   if (!exists(folder2)) return;
-  const own3 = await run("rm", ["-rf", "--one-file-system", "--", folder2]);
-  if (own3.code === 0) return;
+  if ((await removeOwn(folder2)).code === 0) return;
   const image2 = (await docker(["images", "--quiet", "slipway-base"])).stdout.split("\n")[0];
-  if (image2)
-    await docker([
-      "run",
-      "--rm",
-      "--network",
-      "none",
-      "--volume",
-      `${(0, import_node_path86.dirname)(folder2)}:/parent`,
-      image2,
-      "rm",
-      "-rf",
-      `/parent/${(0, import_node_path86.basename)(folder2)}`
-    ]);
+  if (!image2) return;
+  const name6 = `slipway-${process.pid}-${(0, import_node_crypto10.randomBytes)(6).toString("hex")}`;
+  const allowed = ["--cap-drop", "ALL", "--cap-add", "DAC_OVERRIDE", "--cap-add", "FOWNER"];
+  const closed2 = ["--security-opt", "no-new-privileges", "--network", "none", "--pids-limit", "100"];
+  const bind = ["--volume", `${folder2}:/removed`];
+  const command2 = ["find", "/removed", "-xdev", "-mindepth", "1", "-delete"];
+  await docker(["run", "--rm", "--name", name6, ...allowed, ...closed2, ...bind, image2, ...command2], {
+    signal: AbortSignal.timeout(longestRemoval)
+  });
+  await docker(["rm", "--force", name6]);
+  await removeOwn(folder2);
 }
 function dockerDriver() {
   return {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { rmSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { sha256 } from '../model/digest.ts';
 import { exists, readIf, sha256File, makeFolder } from '../io/files.ts';
 import { run, type Outcome } from '../io/process.ts';
@@ -36,7 +36,9 @@ const capabilities = [
 const docker = (args: string[], options: Parameters<typeof run>[2] = {}): Promise<Outcome> =>
   run('docker', args, options);
 
-const imageOf = (folder: string): string | undefined => readIf(join(folder, marker))?.trim();
+/** The image of a folder. Other names are not taken: packages have files in such folders, too. */
+const imageOf = (folder: string): string | undefined =>
+  /^slipway-(?:base|layer):[0-9a-f]{24}(?=\n$)/.exec(readIf(join(folder, marker)) ?? '')?.[0];
 
 const ranOutOfMemory = async (name: string): Promise<boolean> =>
   (await docker(['inspect', '--format', '{{.State.OOMKilled}}', name])).stdout.trim() === 'true';
@@ -179,25 +181,30 @@ async function enter(entry: Entry): Promise<Outcome> {
   }
 }
 
+const removeOwn = (folder: string): Promise<Outcome> => run('rm', ['-rf', '--one-file-system', '--', folder]);
+
+/** Milliseconds after which a container that removes files is stopped. */
+const longestRemoval = 600_000;
+
+/**
+ * Removes a folder. Files of the build user, which an unprivileged user may not be able to remove, are removed by a
+ * container. The image's programs are not trusted: they see nothing but this folder.
+ */
 async function remove(folder: string): Promise<void> {
   if (!exists(folder)) return;
-  const own = await run('rm', ['-rf', '--one-file-system', '--', folder]);
-  if (own.code === 0) return;
-  // Files of the build user, which an unprivileged user may not be able to remove; a container can.
+  if ((await removeOwn(folder)).code === 0) return;
   const image = (await docker(['images', '--quiet', 'slipway-base'])).stdout.split('\n')[0];
-  if (image)
-    await docker([
-      'run',
-      '--rm',
-      '--network',
-      'none',
-      '--volume',
-      `${dirname(folder)}:/parent`,
-      image,
-      'rm',
-      '-rf',
-      `/parent/${basename(folder)}`,
-    ]);
+  if (!image) return;
+  const name = `slipway-${process.pid}-${randomBytes(6).toString('hex')}`;
+  const allowed = ['--cap-drop', 'ALL', '--cap-add', 'DAC_OVERRIDE', '--cap-add', 'FOWNER'];
+  const closed = ['--security-opt', 'no-new-privileges', '--network', 'none', '--pids-limit', '100'];
+  const bind = ['--volume', `${folder}:/removed`];
+  const command = ['find', '/removed', '-xdev', '-mindepth', '1', '-delete'];
+  await docker(['run', '--rm', '--name', name, ...allowed, ...closed, ...bind, image, ...command], {
+    signal: AbortSignal.timeout(longestRemoval),
+  });
+  await docker(['rm', '--force', name]);
+  await removeOwn(folder);
 }
 
 /**
