@@ -734,10 +734,10 @@ function isPinnedPackage(text8) {
   const at3 = text8.indexOf("=");
   return at3 > 0 && isDebianName(text8.slice(0, at3)) && isDebianVersion(text8.slice(at3 + 1));
 }
-function debianNames(distro, distribution3) {
+function debianNames(distro, distribution4) {
   const parts2 = fill(distro.naming.package, {
     organization: distro.organization,
-    distribution: debianize(distribution3)
+    distribution: debianize(distribution4)
   }).split("{name}");
   return (name6) => parts2.join(debianize(name6));
 }
@@ -755,23 +755,23 @@ var init_names = __esm({
     isDebianName = (text8) => text8.length <= 200 && /^[a-z0-9][a-z0-9+.-]*[a-z0-9+.]$/.test(text8);
     isDebianVersion = (text8) => text8.length <= 200 && /^(\d+:)?[0-9A-Za-z][0-9A-Za-z.+~-]*$/.test(text8);
     debianize = (name6) => name6.toLowerCase().replaceAll("_", "-");
-    debianPackage = (distro, distribution3, name6) => debianNames(distro, distribution3)(name6);
-    environmentPackage = (distro, distribution3) => debianPackage(distro, distribution3, "environment");
-    installPrefix = (distro, distribution3) => fill(distro.naming.prefix, { organization: distro.organization, distribution: distribution3 });
+    debianPackage = (distro, distribution4, name6) => debianNames(distro, distribution4)(name6);
+    environmentPackage = (distro, distribution4) => debianPackage(distro, distribution4, "environment");
+    installPrefix = (distro, distribution4) => fill(distro.naming.prefix, { organization: distro.organization, distribution: distribution4 });
     underlayPackage = (pattern, name6) => fill(pattern, { name: debianize(name6) });
     debianVersion = (upstream2, release2, stamp, epoch = 0) => `${epoch ? `${epoch}:` : ""}${upstream2}-0${release2}.${stamp.slice(0, 8)}.${stamp.slice(8)}`;
     stampOfVersion = (version3) => {
-      const [, day7, time2] = /\.(\d{8})\.(\d{6})$/.exec(version3) ?? [];
-      return day7 === void 0 || time2 === void 0 ? void 0 : day7 + time2;
+      const [, day7, time3] = /\.(\d{8})\.(\d{6})$/.exec(version3) ?? [];
+      return day7 === void 0 || time3 === void 0 ? void 0 : day7 + time3;
     };
     debFile = (name6, version3, architecture3) => `${name6}_${version3.replace(/^\d+:/, "")}_${architecture3}.deb`;
-    scopeId = (distribution3, target2) => `${distribution3}/${target2.platform}-${target2.architecture}${target2.variant === "default" ? "" : `-${target2.variant}`}`;
+    scopeId = (distribution4, target2) => `${distribution4}/${target2.platform}-${target2.architecture}${target2.variant === "default" ? "" : `-${target2.variant}`}`;
     abiName = (debian2, hash3) => `${debian2}-abi-${hash3.slice(0, 16)}`;
-    testTaskId = (distribution3, target2, name6) => `${taskId(distribution3, target2, name6)}:test`;
-    docsTaskId = (distribution3, target2, name6) => `${taskId(distribution3, target2, name6)}:docs`;
-    taskId = (distribution3, target2, name6) => `${scopeId(distribution3, target2)}/${name6}`;
-    aptSuite = (distribution3, target2) => `${target2.release}-${distribution3}${target2.variant === "default" ? "" : `-${target2.variant}`}`;
-    channelSuite = (distribution3, target2) => `${aptSuite(distribution3, target2)}/${target2.architecture}`;
+    testTaskId = (distribution4, target2, name6) => `${taskId(distribution4, target2, name6)}:test`;
+    docsTaskId = (distribution4, target2, name6) => `${taskId(distribution4, target2, name6)}:docs`;
+    taskId = (distribution4, target2, name6) => `${scopeId(distribution4, target2)}/${name6}`;
+    aptSuite = (distribution4, target2) => `${target2.release}-${distribution4}${target2.variant === "default" ? "" : `-${target2.variant}`}`;
+    channelSuite = (distribution4, target2) => `${aptSuite(distribution4, target2)}/${target2.architecture}`;
     stampSeconds = (stamp) => Math.floor(
       Date.UTC(
         +stamp.slice(0, 4),
@@ -797,7 +797,7 @@ var init_names = __esm({
 });
 
 // ts-src/model/stored.ts
-var text, list, map, oneOf, optional, shape, isObject, isTexts, boolean, count, words3, line, fileName, debian, version, isDigest, isPackageName, isRelativePath, storedFile, isStoredFile, deb, interfaceDigests, briefRecord, brief, isBriefRecord, build, isBuildRecord, testCases, briefTest, briefTests, isBriefTest, test, isTestRecord, docRecord, isDocRecord, long, messageKind, messageName, docInterface, isDocInterface, docField, docFacts, isDocFacts, pageName, docResults, isDocResults, result, isTaskResult, isStoredResult, runRecord, isRunRecord, identifier, planned, target, scope, isRunManifest, runId, isShard;
+var text, list, map, oneOf, optional, shape, isObject, isTexts, boolean, count, time, words3, line, fileName, debian, version, isDigest, isPackageName, isRelativePath, storedFile, isStoredFile, deb, interfaceDigests, briefRecord, brief, isBriefRecord, build, isBuildRecord, testCases, briefTest, briefTests, isBriefTest, test, isTestRecord, docRecord, isDocRecord, long, messageKind, messageName, docInterface, isDocInterface, docField, docFacts, isDocFacts, pageName, docResults, isDocResults, result, isTaskResult, isStoredResult, runRecord, isRunRecord;
 var init_stored = __esm({
   "ts-src/model/stored.ts"() {
     "use strict";
@@ -812,6 +812,7 @@ var init_stored = __esm({
     isTexts = (v) => Array.isArray(v) && v.every((t) => typeof t === "string");
     boolean = (v) => typeof v === "boolean";
     count = (v) => typeof v === "number" && Number.isFinite(v) && v >= 0 && v <= Number.MAX_SAFE_INTEGER;
+    time = (v) => count(v) && typeof v === "number" && v <= 864e13;
     words3 = text(/^[^]*$/, 1 << 20);
     line = text(/^[^\0\n\r]*$/);
     fileName = text(/^(?!\.{1,2}$)[^/\0-\x1f\x7f]+$/, 255);
@@ -932,8 +933,8 @@ var init_stored = __esm({
       reason: words3,
       version: optional(version),
       key: optional(isDigest),
-      started: optional(count),
-      finished: optional(count),
+      started: optional(time),
+      finished: optional(time),
       log: optional(isRelativePath),
       debs: optional(list(deb, 16))
     });
@@ -942,80 +943,11 @@ var init_stored = __esm({
     runRecord = shape({
       schema: oneOf(1),
       stamp: text(/^\d{14}$/),
-      finished: count,
+      finished: time,
       tasks: map(shape({ key: isDigest, state: line, reason: words3 })),
       objects: list(isDigest)
     });
     isRunRecord = (v) => runRecord(v);
-    identifier = text(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 200);
-    planned = shape({
-      name: isPackageName,
-      version: line,
-      debian,
-      source: shape({
-        url: line,
-        commit: optional(text(/^[0-9a-f]{40,64}$/)),
-        tree: optional(text(/^[0-9a-f]{40,64}$/)),
-        path: (v) => v === "" || isRelativePath(v)
-      }),
-      build: list(isPackageName),
-      run: list(isPackageName),
-      test: list(isPackageName),
-      systemBuild: list(debian),
-      systemRun: list(debian),
-      systemTest: list(debian),
-      docs: optional(list(isPackageName)),
-      systemDocs: optional(list(debian))
-    });
-    target = shape({
-      platform: identifier,
-      os: oneOf("debian", "ubuntu"),
-      release: identifier,
-      architecture: identifier,
-      variant: identifier
-    });
-    scope = shape({
-      distribution: identifier,
-      platform: identifier,
-      prefix: text(/^\/[A-Za-z0-9_+./-]*$/),
-      targets: list(target, 1e3),
-      packages: list(planned)
-    });
-    isRunManifest = shape({
-      schema: oneOf(2),
-      id: text(/^\d{14}-[0-9a-f]{8}$/),
-      plan: shape({ stamp: text(/^\d{14}$/), organization: identifier, scopes: list(scope, 1e4) }),
-      distro: isObject,
-      files: map((v) => typeof v === "string", isRelativePath),
-      distributions: list(shape({ name: identifier, packages: list(isObject), debian: list(debian) }), 1e3),
-      untrusted: optional(identifier),
-      tested: list(list(isPackageName)),
-      documentation: oneOf("none", "tolerant", "strict"),
-      partial: boolean,
-      faults: list(words3),
-      title: words3,
-      architectures: list(identifier, 100),
-      begun: count
-    });
-    runId = text(/^(?!.*(?:^|\/)\.\.?(?:\/|$))[A-Za-z0-9][A-Za-z0-9._/-]*$/, 600);
-    isShard = shape({
-      schema: oneOf(1),
-      architecture: identifier,
-      first: count,
-      bases: map(shape({ digest: isDigest, archive: isDigest }), identifier),
-      records: map(
-        list((v) => v === null || isBriefRecord(v)),
-        runId
-      ),
-      tests: map(
-        list((v) => v === null || isBriefTest(v)),
-        runId
-      ),
-      tasks: list((v) => Array.isArray(v) && v.length === 2 && runId(v[0]) && count(v[1])),
-      results: map(list(isTaskResult), runId),
-      seconds: list(count),
-      paths: list(count)
-    });
   }
 });
 
@@ -1398,7 +1330,7 @@ var init_s3_faults = __esm({
     "use strict";
     login = "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, the credentials file, or the role of the machine";
     codeOf2 = (body) => /<Code>([A-Za-z0-9]{1,100})<\/Code>/.exec(body.toString("utf8", 0, 4096))?.[1] ?? "";
-    isAnswer = (status, code2, conditional2) => status === 404 && code2 !== "NoSuchBucket" || (status === 412 || status === 409) && conditional2;
+    isAnswer = (status, code2, conditional3) => status === 404 && code2 !== "NoSuchBucket" || (status === 412 || status === 409) && conditional3;
     isPassing = (status, code2) => status >= 500 && status !== 507 || status === 429 || ["RequestTimeout", "SlowDown", "OperationAborted"].includes(code2);
     errorCode = (e) => {
       const code2 = e instanceof Error && "code" in e ? e.code : void 0;
@@ -1789,11 +1721,11 @@ function validateTagName(tagname) {
   return isName(tagname);
 }
 function getLineNumberForPosition(xmlData, index) {
-  const lines = xmlData.substring(0, index).split(/\r?\n/);
+  const lines2 = xmlData.substring(0, index).split(/\r?\n/);
   return {
-    line: lines.length,
+    line: lines2.length,
     // column number is last line's length + 1, because column numbering starts at 1:
-    col: lines[lines.length - 1].length + 1
+    col: lines2[lines2.length - 1].length + 1
   };
 }
 function getPositionFromMatch(match) {
@@ -5000,12 +4932,12 @@ function parseTextData(val, tagName, jPath, dontTrim, hasAttributes, isLeafNode,
 function resolveNameSpace(tagname) {
   if (this.options.removeNSPrefix) {
     const tags2 = tagname.split(":");
-    const prefix = tagname.charAt(0) === "/" ? "/" : "";
+    const prefix2 = tagname.charAt(0) === "/" ? "/" : "";
     if (tags2[0] === "xmlns") {
       return "";
     }
     if (tags2.length === 2) {
-      tagname = prefix + tags2[1];
+      tagname = prefix2 + tags2[1];
     }
   }
   return tagname;
@@ -5598,13 +5530,13 @@ var init_OrderedObjParser = __esm({
 });
 
 // node_modules/fast-xml-parser/src/xmlparser/node2json.js
-function stripAttributePrefix(attrs, prefix) {
+function stripAttributePrefix(attrs, prefix2) {
   if (!attrs || typeof attrs !== "object") return {};
-  if (!prefix) return attrs;
+  if (!prefix2) return attrs;
   const rawAttrs = {};
   for (const key in attrs) {
-    if (key.startsWith(prefix)) {
-      const rawName = key.substring(prefix.length);
+    if (key.startsWith(prefix2)) {
+      const rawName = key.substring(prefix2.length);
       rawAttrs[rawName] = attrs[key];
     } else {
       rawAttrs[key] = attrs[key];
@@ -5813,8 +5745,8 @@ function readListing(body, folder2) {
   const blobs = (Array.isArray(contents3) ? contents3 : []).flatMap((c) => {
     const { Key: key, Size: size3, LastModified: modified } = isObject(c) ? c : {};
     if (typeof key !== "string" || !key.startsWith(folder2) || !isRelativePath(key.slice(folder2.length))) return [];
-    const [bytes, time2] = [Number(size3), Date.parse(String(modified))];
-    return Number.isSafeInteger(bytes) && bytes >= 0 && !Number.isNaN(time2) ? [{ name: key, size: bytes, modified: time2 }] : [];
+    const [bytes, time3] = [Number(size3), Date.parse(String(modified))];
+    return Number.isSafeInteger(bytes) && bytes >= 0 && !Number.isNaN(time3) ? [{ name: key, size: bytes, modified: time3 }] : [];
   });
   return { blobs, token: typeof token3 === "string" && token3 !== "" ? token3 : void 0 };
 }
@@ -5974,10 +5906,10 @@ var init_s3_blobs = __esm({
         const reply = await this.ask("GET", this.url(name6));
         return reply.status === 404 ? void 0 : { data: reply.body, tag: String(reply.headers.etag) };
       }
-      async *list(prefix) {
+      async *list(prefix2) {
         let token3;
         const skip = this.place.prefix ? this.place.prefix.length + 1 : 0;
-        const folder2 = `${this.key(prefix)}/`;
+        const folder2 = `${this.key(prefix2)}/`;
         do {
           const query2 = new URLSearchParams({
             "list-type": "2",
@@ -6257,8 +6189,8 @@ function defineMappingTag(tagName, options5) {
     representTagName: options5.representTagName ?? (() => tagName)
   };
 }
-function parseYamlInteger$2(source2) {
-  let value2 = source2;
+function parseYamlInteger$2(source3) {
+  let value2 = source3;
   let sign = 1;
   if (value2[0] === "-" || value2[0] === "+") {
     if (value2[0] === "-") sign = -1;
@@ -6269,15 +6201,15 @@ function parseYamlInteger$2(source2) {
   if (value2.startsWith("0x")) return sign * parseInt(value2.slice(2), 16);
   return sign * parseInt(value2, 10);
 }
-function resolveYamlInteger$2(source2, isExplicit) {
+function resolveYamlInteger$2(source3, isExplicit) {
   if (isExplicit) {
-    if (!YAML_INTEGER_EXPLICIT_PATTERN$1.test(source2)) return NOT_RESOLVED;
-  } else if (!YAML_INTEGER_IMPLICIT_PATTERN$1.test(source2)) return NOT_RESOLVED;
-  const result2 = parseYamlInteger$2(source2);
+    if (!YAML_INTEGER_EXPLICIT_PATTERN$1.test(source3)) return NOT_RESOLVED;
+  } else if (!YAML_INTEGER_IMPLICIT_PATTERN$1.test(source3)) return NOT_RESOLVED;
+  const result2 = parseYamlInteger$2(source3);
   return Number.isFinite(result2) ? result2 : NOT_RESOLVED;
 }
-function parseYamlInteger$1(source2) {
-  let value2 = source2;
+function parseYamlInteger$1(source3) {
+  let value2 = source3;
   let sign = 1;
   if (value2[0] === "-" || value2[0] === "+") {
     if (value2[0] === "-") sign = -1;
@@ -6288,15 +6220,15 @@ function parseYamlInteger$1(source2) {
   if (value2.startsWith("0x")) return sign * parseInt(value2.slice(2), 16);
   return sign * parseInt(value2, 10);
 }
-function resolveYamlInteger$1(source2, isExplicit) {
+function resolveYamlInteger$1(source3, isExplicit) {
   if (isExplicit) {
-    if (!YAML_INTEGER_EXPLICIT_PATTERN.test(source2)) return NOT_RESOLVED;
-  } else if (!YAML_INTEGER_IMPLICIT_PATTERN.test(source2)) return NOT_RESOLVED;
-  const result2 = parseYamlInteger$1(source2);
+    if (!YAML_INTEGER_EXPLICIT_PATTERN.test(source3)) return NOT_RESOLVED;
+  } else if (!YAML_INTEGER_IMPLICIT_PATTERN.test(source3)) return NOT_RESOLVED;
+  const result2 = parseYamlInteger$1(source3);
   return Number.isFinite(result2) ? result2 : NOT_RESOLVED;
 }
-function parseYamlInteger(source2) {
-  let value2 = source2.replace(/_/g, "");
+function parseYamlInteger(source3) {
+  let value2 = source3.replace(/_/g, "");
   let sign = 1;
   if (value2[0] === "-" || value2[0] === "+") {
     if (value2[0] === "-") sign = -1;
@@ -6312,20 +6244,20 @@ function parseYamlInteger(source2) {
   if (value2 !== "0" && value2[0] === "0") return sign * parseInt(value2, 8);
   return sign * parseInt(value2, 10);
 }
-function resolveYamlInteger(source2) {
-  if (!YAML_INTEGER_PATTERN.test(source2)) return NOT_RESOLVED;
-  const result2 = parseYamlInteger(source2);
+function resolveYamlInteger(source3) {
+  if (!YAML_INTEGER_PATTERN.test(source3)) return NOT_RESOLVED;
+  const result2 = parseYamlInteger(source3);
   return Number.isFinite(result2) ? result2 : NOT_RESOLVED;
 }
-function resolveYamlFloat$2(source2) {
-  if (!YAML_FLOAT_PATTERN$1.test(source2)) return NOT_RESOLVED;
-  let value2 = source2.toLowerCase();
+function resolveYamlFloat$2(source3) {
+  if (!YAML_FLOAT_PATTERN$1.test(source3)) return NOT_RESOLVED;
+  let value2 = source3.toLowerCase();
   const sign = value2[0] === "-" ? -1 : 1;
   if ("+-".includes(value2[0])) value2 = value2.slice(1);
   if (value2 === ".inf") return sign === 1 ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
   if (value2 === ".nan") return NaN;
   const result2 = sign * parseFloat(value2);
-  if (Number.isFinite(result2) || YAML_FLOAT_SPECIAL_PATTERN$1.test(source2)) return result2;
+  if (Number.isFinite(result2) || YAML_FLOAT_SPECIAL_PATTERN$1.test(source3)) return result2;
   return NOT_RESOLVED;
 }
 function representYamlFloat$2(object3) {
@@ -6336,10 +6268,10 @@ function representYamlFloat$2(object3) {
   const result2 = object3.toString(10);
   return /^[-+]?[0-9]+e/.test(result2) ? result2.replace("e", ".e") : result2;
 }
-function resolveYamlFloat$1(source2, isExplicit) {
+function resolveYamlFloat$1(source3, isExplicit) {
   if (isExplicit) {
-    if (!YAML_FLOAT_EXPLICIT_PATTERN.test(source2)) return NOT_RESOLVED;
-    let value2 = source2.toLowerCase();
+    if (!YAML_FLOAT_EXPLICIT_PATTERN.test(source3)) return NOT_RESOLVED;
+    let value2 = source3.toLowerCase();
     const sign = value2[0] === "-" ? -1 : 1;
     if ("+-".includes(value2[0])) value2 = value2.slice(1);
     if (value2 === ".inf") return sign === 1 ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
@@ -6347,8 +6279,8 @@ function resolveYamlFloat$1(source2, isExplicit) {
     const result3 = sign * parseFloat(value2);
     return Number.isFinite(result3) ? result3 : NOT_RESOLVED;
   }
-  if (!YAML_FLOAT_IMPLICIT_PATTERN.test(source2)) return NOT_RESOLVED;
-  const result2 = Number(source2);
+  if (!YAML_FLOAT_IMPLICIT_PATTERN.test(source3)) return NOT_RESOLVED;
+  const result2 = Number(source3);
   if (Number.isFinite(result2)) return result2;
   return NOT_RESOLVED;
 }
@@ -6360,9 +6292,9 @@ function representYamlFloat$1(object3) {
   const result2 = object3.toString(10);
   return /^[-+]?[0-9]+e/.test(result2) ? result2.replace("e", ".e") : result2;
 }
-function resolveYamlFloat(source2) {
-  if (!YAML_FLOAT_PATTERN.test(source2)) return NOT_RESOLVED;
-  let value2 = source2.toLowerCase().replace(/_/g, "");
+function resolveYamlFloat(source3) {
+  if (!YAML_FLOAT_PATTERN.test(source3)) return NOT_RESOLVED;
+  let value2 = source3.toLowerCase().replace(/_/g, "");
   const sign = value2[0] === "-" ? -1 : 1;
   if ("+-".includes(value2[0])) value2 = value2.slice(1);
   if (value2 === ".inf") return sign === 1 ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
@@ -6372,7 +6304,7 @@ function resolveYamlFloat(source2) {
     for (const part of value2.split(":")) result2 = result2 * 60 + Number(part);
     result2 *= sign;
   } else result2 = sign * parseFloat(value2);
-  if (Number.isFinite(result2) || YAML_FLOAT_SPECIAL_PATTERN.test(source2)) return result2;
+  if (Number.isFinite(result2) || YAML_FLOAT_SPECIAL_PATTERN.test(source3)) return result2;
   return NOT_RESOLVED;
 }
 function representYamlFloat(object3) {
@@ -6383,8 +6315,8 @@ function representYamlFloat(object3) {
   const result2 = object3.toString(10);
   return /^[-+]?[0-9]+e/.test(result2) ? result2.replace("e", ".e") : result2;
 }
-function resolveYamlBinary(source2) {
-  const input = source2.replace(/\s/g, "");
+function resolveYamlBinary(source3) {
+  const input = source3.replace(/\s/g, "");
   if (input.length % 4 !== 0 || !BASE64_PATTERN.test(input)) return NOT_RESOLVED;
   const binary = atob(input);
   const result2 = new Uint8Array(binary.length);
@@ -6401,9 +6333,9 @@ function makeUtcDate(year, month, day7, hour2 = 0, minute = 0, second = 0, fract
   date3.setUTCFullYear(year, month, day7);
   return date3;
 }
-function resolveYamlTimestamp(source2) {
-  let match = YAML_DATE_REGEXP.exec(source2);
-  if (match === null) match = YAML_TIMESTAMP_REGEXP.exec(source2);
+function resolveYamlTimestamp(source3) {
+  let match = YAML_DATE_REGEXP.exec(source3);
+  if (match === null) match = YAML_TIMESTAMP_REGEXP.exec(source3);
   if (match === null) return NOT_RESOLVED;
   const year = +match[1];
   const month = +match[2] - 1;
@@ -6711,12 +6643,12 @@ function getDoubleQuotedValue(input, start3, end2) {
 function getBlockValue(input, start3, end2, indent, chomping, folded) {
   const textIndent = indent < 0 ? 0 : indent;
   const region2 = input.slice(start3, end2).replace(/\r\n?/g, "\n");
-  const lines = region2 === "" ? [] : (region2.endsWith("\n") ? region2.slice(0, -1) : region2).split("\n");
+  const lines2 = region2 === "" ? [] : (region2.endsWith("\n") ? region2.slice(0, -1) : region2).split("\n");
   let result2 = "";
   let didReadContent = false;
   let emptyLines = 0;
   let atMoreIndented = false;
-  for (const line2 of lines) {
+  for (const line2 of lines2) {
     let column = 0;
     while (column < textIndent && line2.charCodeAt(column) === 32) column++;
     if (indent < 0 || column >= line2.length) {
@@ -6763,21 +6695,21 @@ function getScalarValue(input, scalar) {
       return getPlainValue(input, valueStart, valueEnd);
   }
 }
-function tagPercentDecode(source2) {
+function tagPercentDecode(source3) {
   let result2 = "";
   let index = 0;
-  while (index < source2.length) {
-    if (source2.charCodeAt(index) !== 37) {
-      result2 += source2[index++];
+  while (index < source3.length) {
+    if (source3.charCodeAt(index) !== 37) {
+      result2 += source3[index++];
       continue;
     }
-    let ch = parseInt(source2.slice(index + 1, index + 3), 16);
+    let ch = parseInt(source3.slice(index + 1, index + 3), 16);
     index += 3;
     if (ch >= 192) {
       let remaining = ch < 224 ? 1 : ch < 240 ? 2 : 3;
       ch &= (1 << 6 - remaining) - 1;
       while (remaining-- > 0) {
-        ch = ch << 6 | parseInt(source2.slice(index + 1, index + 3), 16) & 63;
+        ch = ch << 6 | parseInt(source3.slice(index + 1, index + 3), 16) & 63;
         index += 3;
       }
     }
@@ -6814,18 +6746,18 @@ function finalizeCollection(state, position, tag, carrier) {
   }
 }
 function constructScalar(state, event) {
-  const source2 = getScalarValue(state.source, event);
+  const source3 = getScalarValue(state.source, event);
   const rawTag = event.tagStart === NO_RANGE$2 ? "" : state.source.slice(event.tagStart, event.tagEnd);
   const strTag2 = state.schema.defaultScalarTag;
   if (rawTag !== "") {
     if (rawTag === "!") return {
-      value: source2,
+      value: source3,
       tag: strTag2
     };
     const tagName = tagNameFull(rawTag, state.tagHandlers);
     const scalarTag = state.schema.lookupScalarTag(tagName);
     if (scalarTag) {
-      const result2 = scalarTag.resolve(source2, true, tagName);
+      const result2 = scalarTag.resolve(source3, true, tagName);
       if (result2 === NOT_RESOLVED) throwError$1(state, `cannot resolve a node with !<${tagName}> explicit tag`);
       return {
         value: result2,
@@ -6834,7 +6766,7 @@ function constructScalar(state, event) {
     }
     const collectionTagDef = state.schema.lookupMappingTag(tagName) ?? state.schema.lookupSequenceTag(tagName);
     if (collectionTagDef) {
-      if (source2 !== "") throwError$1(state, `cannot resolve a node with !<${tagName}> explicit tag`);
+      if (source3 !== "") throwError$1(state, `cannot resolve a node with !<${tagName}> explicit tag`);
       const carrier = collectionTagDef.create(tagName);
       return {
         value: collectionTagDef.carrierIsResult ? carrier : finalizeCollection(state, state.position, collectionTagDef, carrier),
@@ -6843,9 +6775,9 @@ function constructScalar(state, event) {
     }
     throwError$1(state, `unknown scalar tag !<${tagName}>`);
   }
-  if (event.style === SCALAR_STYLE.PLAIN) return state.schema.resolveImplicitScalarTag(source2);
+  if (event.style === SCALAR_STYLE.PLAIN) return state.schema.resolveImplicitScalarTag(source3);
   return {
-    value: strTag2.resolve(source2, false, strTag2.tagName),
+    value: strTag2.resolve(source3, false, strTag2.tagName),
     tag: strTag2
   };
 }
@@ -6860,23 +6792,23 @@ function chargeMergeWork(state) {
   state.totalMergeKeys++;
   if (state.maxTotalMergeKeys !== -1 && state.totalMergeKeys > state.maxTotalMergeKeys) throwError$1(state, `merge keys exceeded maxTotalMergeKeys (${state.maxTotalMergeKeys})`);
 }
-function mergeKeys(state, frame, source2, sourceTag) {
+function mergeKeys(state, frame, source3, sourceTag) {
   chargeMergeWork(state);
-  for (const sourceKey2 of sourceTag.keys(source2)) {
+  for (const sourceKey2 of sourceTag.keys(source3)) {
     chargeMergeWork(state);
     if (frame.tag.has(frame.value, sourceKey2)) continue;
-    const err = frame.tag.addPair(frame.value, sourceKey2, sourceTag.get(source2, sourceKey2));
+    const err = frame.tag.addPair(frame.value, sourceKey2, sourceTag.get(source3, sourceKey2));
     if (err) throwError$1(state, err);
     frame.overridable ??= /* @__PURE__ */ new Set();
     frame.overridable.add(sourceKey2);
   }
 }
-function mergeSource(state, frame, source2, sourceTag) {
+function mergeSource(state, frame, source3, sourceTag) {
   state.position = frame.keyPosition;
-  if (isMappingTag(sourceTag)) mergeKeys(state, frame, source2, sourceTag);
-  else if (sourceTag.nodeKind === "sequence" && Array.isArray(source2)) {
-    if (source2.length > 100) throwError$1(state, "abnormal merge sequence size");
-    for (const element of source2) {
+  if (isMappingTag(sourceTag)) mergeKeys(state, frame, source3, sourceTag);
+  else if (sourceTag.nodeKind === "sequence" && Array.isArray(source3)) {
+    if (source3.length > 100) throwError$1(state, "abnormal merge sequence size");
+    for (const element of source3) {
       const elementTag = state.nodeTags.get(element);
       if (!elementTag) throwError$1(state, "cannot merge mappings; the provided source object is unacceptable");
       mergeKeys(state, frame, element, elementTag);
@@ -7774,15 +7706,15 @@ function readDirective(state) {
     });
   } else if (name6 === "TAG") {
     if (args.length !== 2) throwError(state, "TAG directive accepts exactly two arguments");
-    const [handle, prefix] = args;
+    const [handle, prefix2] = args;
     if (!PATTERN_TAG_HANDLE.test(handle)) throwError(state, "ill-formed tag handle (first argument) of the TAG directive");
     if (HAS_OWN.call(state.tagHandlers, handle)) throwError(state, `there is a previously declared suffix for "${handle}" tag handle`);
-    if (!PATTERN_TAG_PREFIX.test(prefix)) throwError(state, "ill-formed tag prefix (second argument) of the TAG directive");
-    state.tagHandlers[handle] = prefix;
+    if (!PATTERN_TAG_PREFIX.test(prefix2)) throwError(state, "ill-formed tag prefix (second argument) of the TAG directive");
+    state.tagHandlers[handle] = prefix2;
     state.directives.push({
       kind: "tag",
       handle,
-      prefix
+      prefix: prefix2
     });
   }
   return true;
@@ -7922,7 +7854,7 @@ var init_js_yaml = __esm({
   "node_modules/js-yaml/dist/js-yaml.mjs"() {
     NOT_RESOLVED = Symbol("NOT_RESOLVED");
     strTag = defineScalarTag("tag:yaml.org,2002:str", {
-      resolve: (source2) => source2,
+      resolve: (source3) => source3,
       identify: (data) => typeof data === "string"
     });
     NULL_VALUES$1 = [
@@ -7940,8 +7872,8 @@ var init_js_yaml = __esm({
         "n",
         "N"
       ],
-      resolve: (source2) => {
-        if (NULL_VALUES$1.indexOf(source2) !== -1) return null;
+      resolve: (source3) => {
+        if (NULL_VALUES$1.indexOf(source3) !== -1) return null;
         return NOT_RESOLVED;
       },
       identify: (object3) => object3 === null,
@@ -7950,8 +7882,8 @@ var init_js_yaml = __esm({
     nullJsonTag = defineScalarTag("tag:yaml.org,2002:null", {
       implicit: true,
       implicitFirstChars: ["n"],
-      resolve: (source2, isExplicit) => {
-        if (source2 === "null" || isExplicit && source2 === "") return null;
+      resolve: (source3, isExplicit) => {
+        if (source3 === "null" || isExplicit && source3 === "") return null;
         return NOT_RESOLVED;
       },
       identify: (object3) => object3 === null,
@@ -7972,8 +7904,8 @@ var init_js_yaml = __esm({
         "n",
         "N"
       ],
-      resolve: (source2) => {
-        if (NULL_VALUES.indexOf(source2) !== -1) return null;
+      resolve: (source3) => {
+        if (NULL_VALUES.indexOf(source3) !== -1) return null;
         return NOT_RESOLVED;
       },
       identify: (object3) => object3 === null,
@@ -7997,9 +7929,9 @@ var init_js_yaml = __esm({
         "f",
         "F"
       ],
-      resolve: (source2) => {
-        if (TRUE_VALUES$2.indexOf(source2) !== -1) return true;
-        if (FALSE_VALUES$2.indexOf(source2) !== -1) return false;
+      resolve: (source3) => {
+        if (TRUE_VALUES$2.indexOf(source3) !== -1) return true;
+        if (FALSE_VALUES$2.indexOf(source3) !== -1) return false;
         return NOT_RESOLVED;
       },
       identify: (object3) => Object.prototype.toString.call(object3) === "[object Boolean]",
@@ -8010,9 +7942,9 @@ var init_js_yaml = __esm({
     boolJsonTag = defineScalarTag("tag:yaml.org,2002:bool", {
       implicit: true,
       implicitFirstChars: ["t", "f"],
-      resolve: (source2) => {
-        if (TRUE_VALUES$1.indexOf(source2) !== -1) return true;
-        if (FALSE_VALUES$1.indexOf(source2) !== -1) return false;
+      resolve: (source3) => {
+        if (TRUE_VALUES$1.indexOf(source3) !== -1) return true;
+        if (FALSE_VALUES$1.indexOf(source3) !== -1) return false;
         return NOT_RESOLVED;
       },
       identify: (object3) => Object.prototype.toString.call(object3) === "[object Boolean]",
@@ -8058,9 +7990,9 @@ var init_js_yaml = __esm({
         "o",
         "O"
       ],
-      resolve: (source2) => {
-        if (TRUE_VALUES.indexOf(source2) !== -1) return true;
-        if (FALSE_VALUES.indexOf(source2) !== -1) return false;
+      resolve: (source3) => {
+        if (TRUE_VALUES.indexOf(source3) !== -1) return true;
+        if (FALSE_VALUES.indexOf(source3) !== -1) return false;
         return NOT_RESOLVED;
       },
       identify: (object3) => Object.prototype.toString.call(object3) === "[object Boolean]",
@@ -8140,8 +8072,8 @@ var init_js_yaml = __esm({
     mergeTag = defineScalarTag("tag:yaml.org,2002:merge", {
       implicit: true,
       implicitFirstChars: ["<"],
-      resolve: (source2, isExplicit) => {
-        if (source2 === "<<" || isExplicit && source2 === "") return "<<";
+      resolve: (source3, isExplicit) => {
+        if (source3 === "<<" || isExplicit && source3 === "") return "<<";
         return NOT_RESOLVED;
       },
       identify: () => false
@@ -8294,7 +8226,7 @@ var init_js_yaml = __esm({
         const compiledTags = compileTags(tags2);
         const implicitScalarTags = [];
         const exact = createTagDefinitionMap();
-        const prefix = createTagDefinitionListMap();
+        const prefix2 = createTagDefinitionListMap();
         for (const tag of compiledTags) {
           if (tag.nodeKind === "scalar" && tag.implicit) {
             if (tag.matchByTagPrefix) throw new Error("Implicit scalar tags cannot match by tag prefix");
@@ -8302,15 +8234,15 @@ var init_js_yaml = __esm({
           }
           switch (tag.nodeKind) {
             case "scalar":
-              if (tag.matchByTagPrefix) prefix.scalar.push(tag);
+              if (tag.matchByTagPrefix) prefix2.scalar.push(tag);
               else exact.scalar[tag.tagName] = tag;
               break;
             case "sequence":
-              if (tag.matchByTagPrefix) prefix.sequence.push(tag);
+              if (tag.matchByTagPrefix) prefix2.sequence.push(tag);
               else exact.sequence[tag.tagName] = tag;
               break;
             case "mapping":
-              if (tag.matchByTagPrefix) prefix.mapping.push(tag);
+              if (tag.matchByTagPrefix) prefix2.mapping.push(tag);
               else exact.mapping[tag.tagName] = tag;
           }
         }
@@ -8329,7 +8261,7 @@ var init_js_yaml = __esm({
         this.defaultSequenceTag = exact.sequence["tag:yaml.org,2002:seq"];
         this.defaultMappingTag = exact.mapping["tag:yaml.org,2002:map"];
         this.exact = exact;
-        this.prefix = prefix;
+        this.prefix = prefix2;
       }
       /** @internal */
       lookupScalarTag(tagName) {
@@ -8350,10 +8282,10 @@ var init_js_yaml = __esm({
         for (const tag of this.prefix.mapping) if (tagName.startsWith(tag.tagName)) return tag;
       }
       /** @internal */
-      resolveImplicitScalarTag(source2) {
-        const candidates = this.implicitScalarByFirstChar.get(source2.charAt(0)) ?? this.implicitScalarAnyFirstChar;
+      resolveImplicitScalarTag(source3) {
+        const candidates = this.implicitScalarByFirstChar.get(source3.charAt(0)) ?? this.implicitScalarAnyFirstChar;
         for (const tag2 of candidates) {
-          const value2 = tag2.resolve(source2, false, tag2.tagName);
+          const value2 = tag2.resolve(source3, false, tag2.tagName);
           if (value2 !== NOT_RESOLVED) return {
             value: value2,
             tag: tag2
@@ -8361,7 +8293,7 @@ var init_js_yaml = __esm({
         }
         const tag = this.defaultScalarTag;
         return {
-          value: tag.resolve(source2, false, tag.tagName),
+          value: tag.resolve(source3, false, tag.tagName),
           tag
         };
       }
@@ -8417,15 +8349,15 @@ var init_js_yaml = __esm({
     ]);
     DUMP_SCHEMA = YAML11_SCHEMA.withTags({
       ...intYaml11Tag,
-      resolve: (source2, isExplicit, tagName) => {
-        const result2 = intYaml11Tag.resolve(source2, isExplicit, tagName);
-        return result2 === NOT_RESOLVED ? intCoreTag.resolve(source2, isExplicit, tagName) : result2;
+      resolve: (source3, isExplicit, tagName) => {
+        const result2 = intYaml11Tag.resolve(source3, isExplicit, tagName);
+        return result2 === NOT_RESOLVED ? intCoreTag.resolve(source3, isExplicit, tagName) : result2;
       }
     }, {
       ...floatYaml11Tag,
-      resolve: (source2, isExplicit, tagName) => {
-        const result2 = floatYaml11Tag.resolve(source2, isExplicit, tagName);
-        return result2 === NOT_RESOLVED ? floatCoreTag.resolve(source2, isExplicit, tagName) : result2;
+      resolve: (source3, isExplicit, tagName) => {
+        const result2 = floatYaml11Tag.resolve(source3, isExplicit, tagName);
+        return result2 === NOT_RESOLVED ? floatCoreTag.resolve(source3, isExplicit, tagName) : result2;
       }
     });
     realMapTag = defineMappingTag("tag:yaml.org,2002:map", {
@@ -8508,23 +8440,23 @@ var init_js_yaml = __esm({
       * Builds a YAMLException with a source snippet and throws it. `source` is
       * the raw input text; `position` is an offset into it.
       */
-      static throwAt(source2, position, message, filename = "") {
+      static throwAt(source3, position, message, filename = "") {
         let line2 = 0;
         let lineStart = 0;
         for (let index = 0; index < position; index++) {
-          const ch = source2.charCodeAt(index);
+          const ch = source3.charCodeAt(index);
           if (ch === 10) {
             line2++;
             lineStart = index + 1;
           } else if (ch === 13) {
             line2++;
-            if (source2.charCodeAt(index + 1) === 10) index++;
+            if (source3.charCodeAt(index + 1) === 10) index++;
             lineStart = index + 1;
           }
         }
         const mark2 = {
           name: filename,
-          buffer: source2,
+          buffer: source3,
           position,
           line: line2,
           column: position - lineStart
@@ -8749,20 +8681,20 @@ function keepKeys(events, text8) {
   }
 }
 function remedyOf3(text8, reason, at3) {
-  const lines = text8.split("\n", (at3 ?? 0) + 1);
-  const line2 = at3 === void 0 ? void 0 : lines[at3];
+  const lines2 = text8.split("\n", (at3 ?? 0) + 1);
+  const line2 = at3 === void 0 ? void 0 : lines2[at3];
   if (at3 === void 0 || line2 === void 0) return { hint: "check indentation, brackets and quotes" };
   const shown5 = line2.trim().slice(0, 80);
   if (/tab character/.test(reason)) return { hint: `indent with blanks: \`${shown5}\`` };
-  if (/duplicated mapping key/.test(reason)) return twice(lines, at3);
+  if (/duplicated mapping key/.test(reason)) return twice(lines2, at3);
   const special = /unidentified alias/.test(reason) ? valueAfter(line2, "*") : valueAfter(line2, "@%`");
   if (special !== void 0)
     return {
       message: `not valid YAML: a value that begins with \`${special.charAt(0)}\` must be in quotes`,
       hint: `write ${JSON.stringify(special)}`
     };
-  const before2 = lines.slice(0, -1).findLastIndex((l) => /^\s*[^\s#]/.test(l));
-  const above2 = lines[before2] ?? "";
+  const before2 = lines2.slice(0, -1).findLastIndex((l) => /^\s*[^\s#]/.test(l));
+  const above2 = lines2[before2] ?? "";
   if (/end of the stream|implicit key/.test(reason)) {
     for (const [n, text9] of [
       [before2, above2],
@@ -8784,10 +8716,10 @@ function remedyOf3(text8, reason, at3) {
     hint: `check \`${shown5}\` and the line above it: indentation${depths}, and a bracket or quote that is not closed`
   };
 }
-function twice(lines, at3) {
-  const [, indent, key] = /^(\s*)([^\s:{[][^:]*):/.exec(lines[at3] ?? "") ?? [];
+function twice(lines2, at3) {
+  const [, indent, key] = /^(\s*)([^\s:{[][^:]*):/.exec(lines2[at3] ?? "") ?? [];
   if (key === void 0) return { hint: "remove one of the two" };
-  const first3 = lines.slice(0, at3).findLastIndex((l) => l.startsWith(`${indent}${key}:`));
+  const first3 = lines2.slice(0, at3).findLastIndex((l) => l.startsWith(`${indent}${key}:`));
   const where = first3 < 0 ? "" : `: it is also in line ${first3 + 1}`;
   return { message: `the key '${key}' is there twice${where}`, hint: "keep one of them" };
 }
@@ -8817,7 +8749,7 @@ var init_yaml = __esm({
     maximumSize = 64 << 20;
     schema2 = YAML11_SCHEMA.withTags({
       ...boolYaml11Tag,
-      resolve: (source2, isExplicit, tagName) => /^[yn]$/i.test(source2) ? NOT_RESOLVED : boolYaml11Tag.resolve(source2, isExplicit, tagName)
+      resolve: (source3, isExplicit, tagName) => /^[yn]$/i.test(source3) ? NOT_RESOLVED : boolYaml11Tag.resolve(source3, isExplicit, tagName)
     });
     valueAfter = (line2, first3) => new RegExp(`:\\s+([${first3}][^,}\\]#]*?)\\s*(?:[,}\\]#]|$)`).exec(line2)?.[1];
     Locator = class {
@@ -9177,8 +9109,8 @@ var require_saxes = __commonJS({
     var DTD_TERMINATOR = [...QUOTES, LESS, CLOSE_BRACKET];
     var XML_DECL_NAME_TERMINATOR = [EQUAL, QUESTION, ...S_LIST];
     var ATTRIB_VALUE_UNQUOTED_TERMINATOR = [...S_LIST, GREATER, AMP, LESS];
-    function nsPairCheck(parser3, prefix, uri2) {
-      switch (prefix) {
+    function nsPairCheck(parser3, prefix2, uri2) {
+      switch (prefix2) {
         case "xml":
           if (uri2 !== XML_NAMESPACE) {
             parser3.fail(`xml prefix must be bound to ${XML_NAMESPACE}.`);
@@ -9193,10 +9125,10 @@ var require_saxes = __commonJS({
       }
       switch (uri2) {
         case XMLNS_NAMESPACE:
-          parser3.fail(prefix === "" ? `the default namespace may not be set to ${uri2}.` : `may not assign a prefix (even "xmlns") to the URI ${XMLNS_NAMESPACE}.`);
+          parser3.fail(prefix2 === "" ? `the default namespace may not be set to ${uri2}.` : `may not assign a prefix (even "xmlns") to the URI ${XMLNS_NAMESPACE}.`);
           break;
         case XML_NAMESPACE:
-          switch (prefix) {
+          switch (prefix2) {
             case "xml":
               break;
             case "":
@@ -10611,11 +10543,11 @@ var require_saxes = __commonJS({
       }
       pushAttribNS(name6, value2) {
         var _a3;
-        const { prefix, local: local2 } = this.qname(name6);
-        const attr = { name: name6, prefix, local: local2, value: value2 };
+        const { prefix: prefix2, local: local2 } = this.qname(name6);
+        const attr = { name: name6, prefix: prefix2, local: local2, value: value2 };
         this.attribList.push(attr);
         (_a3 = this.attributeHandler) === null || _a3 === void 0 ? void 0 : _a3.call(this, attr);
-        if (prefix === "xmlns") {
+        if (prefix2 === "xmlns") {
           const trimmed2 = value2.trim();
           if (this.currentXMLVersion === "1.0" && trimmed2 === "") {
             this.fail("invalid attempt to undefine prefix in XML 1.0");
@@ -10670,24 +10602,24 @@ var require_saxes = __commonJS({
        *
        * @returns The namespace URI or ``undefined`` if the prefix is not defined.
        */
-      resolve(prefix) {
+      resolve(prefix2) {
         var _a3, _b;
-        let uri2 = this.topNS[prefix];
+        let uri2 = this.topNS[prefix2];
         if (uri2 !== void 0) {
           return uri2;
         }
         const { tags: tags2 } = this;
         for (let index = tags2.length - 1; index >= 0; index--) {
-          uri2 = tags2[index].ns[prefix];
+          uri2 = tags2[index].ns[prefix2];
           if (uri2 !== void 0) {
             return uri2;
           }
         }
-        uri2 = this.ns[prefix];
+        uri2 = this.ns[prefix2];
         if (uri2 !== void 0) {
           return uri2;
         }
-        return (_b = (_a3 = this.opt).resolvePrefix) === null || _b === void 0 ? void 0 : _b.call(_a3, prefix);
+        return (_b = (_a3 = this.opt).resolvePrefix) === null || _b === void 0 ? void 0 : _b.call(_a3, prefix2);
       }
       /**
        * Parse a qname into its prefix and local name parts.
@@ -10702,28 +10634,28 @@ var require_saxes = __commonJS({
           return { prefix: "", local: name6 };
         }
         const local2 = name6.slice(colon + 1);
-        const prefix = name6.slice(0, colon);
-        if (prefix === "" || local2 === "" || local2.includes(":")) {
+        const prefix2 = name6.slice(0, colon);
+        if (prefix2 === "" || local2 === "" || local2.includes(":")) {
           this.fail(`malformed name: ${name6}.`);
         }
-        return { prefix, local: local2 };
+        return { prefix: prefix2, local: local2 };
       }
       processAttribsNS() {
         var _a3;
         const { attribList } = this;
         const tag = this.tag;
         {
-          const { prefix, local: local2 } = this.qname(tag.name);
-          tag.prefix = prefix;
+          const { prefix: prefix2, local: local2 } = this.qname(tag.name);
+          tag.prefix = prefix2;
           tag.local = local2;
-          const uri2 = tag.uri = (_a3 = this.resolve(prefix)) !== null && _a3 !== void 0 ? _a3 : "";
-          if (prefix !== "") {
-            if (prefix === "xmlns") {
+          const uri2 = tag.uri = (_a3 = this.resolve(prefix2)) !== null && _a3 !== void 0 ? _a3 : "";
+          if (prefix2 !== "") {
+            if (prefix2 === "xmlns") {
               this.fail('tags may not have "xmlns" as prefix.');
             }
             if (uri2 === "") {
-              this.fail(`unbound namespace prefix: ${JSON.stringify(prefix)}.`);
-              tag.uri = prefix;
+              this.fail(`unbound namespace prefix: ${JSON.stringify(prefix2)}.`);
+              tag.uri = prefix2;
             }
           }
         }
@@ -10733,17 +10665,17 @@ var require_saxes = __commonJS({
         const { attributes } = tag;
         const seen = /* @__PURE__ */ new Set();
         for (const attr of attribList) {
-          const { name: name6, prefix, local: local2 } = attr;
+          const { name: name6, prefix: prefix2, local: local2 } = attr;
           let uri2;
           let eqname;
-          if (prefix === "") {
+          if (prefix2 === "") {
             uri2 = name6 === "xmlns" ? XMLNS_NAMESPACE : "";
             eqname = name6;
           } else {
-            uri2 = this.resolve(prefix);
+            uri2 = this.resolve(prefix2);
             if (uri2 === void 0) {
-              this.fail(`unbound namespace prefix: ${JSON.stringify(prefix)}.`);
-              uri2 = prefix;
+              this.fail(`unbound namespace prefix: ${JSON.stringify(prefix2)}.`);
+              uri2 = prefix2;
             }
             eqname = `{${uri2}}${local2}`;
           }
@@ -11000,10 +10932,10 @@ function cached(getter) {
 function nullish(input) {
   return input === null || input === void 0;
 }
-function cleanRegex(source2) {
-  const start3 = source2.startsWith("^") ? 1 : 0;
-  const end2 = source2.endsWith("$") ? source2.length - 1 : source2.length;
-  return source2.slice(start3, end2);
+function cleanRegex(source3) {
+  const start3 = source3.startsWith("^") ? 1 : 0;
+  const end2 = source3.endsWith("$") ? source3.length - 1 : source3.length;
+  return source3.slice(start3, end2);
 }
 function floatSafeRemainder(val, step2) {
   const ratio = val / step2;
@@ -11070,28 +11002,28 @@ function putProp(target2, key, value2) {
   else
     target2[key] = value2;
 }
-function mirrorShape(target2, source2, keys, wrap2) {
-  const raw = sourceShape(source2);
+function mirrorShape(target2, source3, keys, wrap2) {
+  const raw = sourceShape(source3);
   for (const key of keys) {
     const desc = Object.getOwnPropertyDescriptor(raw, key);
     if (!desc.enumerable)
       continue;
     if (desc.get) {
       deferProp(target2, key, () => {
-        const value2 = source2._zod.def.shape[key];
+        const value2 = source3._zod.def.shape[key];
         return wrap2 ? wrap2(value2, key) : value2;
       });
     } else
       putProp(target2, key, wrap2 ? wrap2(desc.value, key) : desc.value);
   }
 }
-function mirrorProps(target2, source2) {
-  for (const key of Reflect.ownKeys(source2)) {
-    const desc = Object.getOwnPropertyDescriptor(source2, key);
+function mirrorProps(target2, source3) {
+  for (const key of Reflect.ownKeys(source3)) {
+    const desc = Object.getOwnPropertyDescriptor(source3, key);
     if (!desc.enumerable)
       continue;
     if (desc.get)
-      deferProp(target2, key, () => source2[key]);
+      deferProp(target2, key, () => source3[key]);
     else
       putProp(target2, key, desc.value);
   }
@@ -12153,15 +12085,15 @@ function nanoidOfLength(length) {
 function emoji() {
   return new RegExp(_emoji, "u");
 }
-function anchor(source2) {
-  return new RegExp(`^${source2}$`);
+function anchor(source3) {
+  return new RegExp(`^${source3}$`);
 }
 function timeSource(args) {
   const hhmm = `(?:[01]\\d|2[0-3]):[0-5]\\d`;
   const regex = typeof args.precision === "number" ? args.precision === -1 ? `${hhmm}` : args.precision === 0 ? `${hhmm}:[0-5]\\d` : `${hhmm}:[0-5]\\d\\.\\d{${args.precision}}` : args.seconds ? `${hhmm}:[0-5]\\d(?:\\.\\d+)?` : `${hhmm}(?::[0-5]\\d(?:\\.\\d+)?)?`;
   return regex;
 }
-function time(args) {
+function time2(args) {
   return new RegExp(`^${timeSource(args)}$`);
 }
 function datetime(args) {
@@ -12234,13 +12166,13 @@ var init_checks = __esm({
     };
     $ZodCheckLessThan = /* @__PURE__ */ $constructor("$ZodCheckLessThan", (inst, def) => {
       $ZodCheck.init(inst, def);
-      const origin = numericOriginMap[typeof def.value];
+      const origin2 = numericOriginMap[typeof def.value];
       inst._zod.check = (payload) => {
         if (def.inclusive ? payload.value <= def.value : payload.value < def.value) {
           return;
         }
         payload.issues.push({
-          origin: numericOriginMap[typeof payload.value] ?? origin,
+          origin: numericOriginMap[typeof payload.value] ?? origin2,
           code: "too_big",
           maximum: typeof def.value === "object" ? def.value.getTime() : def.value,
           input: payload.value,
@@ -12252,13 +12184,13 @@ var init_checks = __esm({
     });
     $ZodCheckGreaterThan = /* @__PURE__ */ $constructor("$ZodCheckGreaterThan", (inst, def) => {
       $ZodCheck.init(inst, def);
-      const origin = numericOriginMap[typeof def.value];
+      const origin2 = numericOriginMap[typeof def.value];
       inst._zod.check = (payload) => {
         if (def.inclusive ? payload.value >= def.value : payload.value > def.value) {
           return;
         }
         payload.issues.push({
-          origin: numericOriginMap[typeof payload.value] ?? origin,
+          origin: numericOriginMap[typeof payload.value] ?? origin2,
           code: "too_small",
           minimum: typeof def.value === "object" ? def.value.getTime() : def.value,
           input: payload.value,
@@ -12293,14 +12225,14 @@ var init_checks = __esm({
       $ZodCheck.init(inst, def);
       def.format = def.format || "float64";
       const isInt = def.format?.includes("int");
-      const origin = isInt ? "int" : "number";
+      const origin2 = isInt ? "int" : "number";
       const [minimum, maximum] = NUMBER_FORMAT_RANGES[def.format];
       inst._zod.check = (payload) => {
         const input = payload.value;
         if (isInt) {
           if (!Number.isInteger(input)) {
             payload.issues.push({
-              expected: origin,
+              expected: origin2,
               format: def.format,
               code: "invalid_type",
               continue: false,
@@ -12317,7 +12249,7 @@ var init_checks = __esm({
                 maximum: Number.MAX_SAFE_INTEGER,
                 note: "Integers must be within the safe integer range.",
                 inst,
-                origin,
+                origin: origin2,
                 inclusive: true,
                 continue: !def.abort
               });
@@ -12328,7 +12260,7 @@ var init_checks = __esm({
                 minimum: Number.MIN_SAFE_INTEGER,
                 note: "Integers must be within the safe integer range.",
                 inst,
-                origin,
+                origin: origin2,
                 inclusive: true,
                 continue: !def.abort
               });
@@ -12370,9 +12302,9 @@ var init_checks = __esm({
         const length = typeof input === "string" && units3 > def.maximum ? codePointLength(input) : units3;
         if (length <= def.maximum)
           return;
-        const origin = getLengthableOrigin(input);
+        const origin2 = getLengthableOrigin(input);
         payload.issues.push({
-          origin,
+          origin: origin2,
           code: "too_big",
           maximum: def.maximum,
           inclusive: true,
@@ -12392,9 +12324,9 @@ var init_checks = __esm({
         const length = typeof input === "string" && units3 >= def.minimum && units3 < def.minimum * 2 ? codePointLength(input) : units3;
         if (length >= def.minimum)
           return;
-        const origin = getLengthableOrigin(input);
+        const origin2 = getLengthableOrigin(input);
         payload.issues.push({
-          origin,
+          origin: origin2,
           code: "too_small",
           minimum: def.minimum,
           inclusive: true,
@@ -12414,10 +12346,10 @@ var init_checks = __esm({
         const length = typeof input === "string" && units3 >= def.length && units3 <= def.length * 2 ? codePointLength(input) : units3;
         if (length === def.length)
           return;
-        const origin = getLengthableOrigin(input);
+        const origin2 = getLengthableOrigin(input);
         const tooBig = length > def.length;
         payload.issues.push({
-          origin,
+          origin: origin2,
           ...tooBig ? { code: "too_big", maximum: def.length } : { code: "too_small", minimum: def.length },
           inclusive: true,
           exact: true,
@@ -12565,9 +12497,9 @@ var init_doc = __esm({
           return;
         }
         const content = arg;
-        const lines = content.split("\n").filter((x) => x);
-        const minIndent = Math.min(...lines.map((x) => x.length - x.trimStart().length));
-        const dedented = lines.map((x) => x.slice(minIndent)).map((x) => " ".repeat(this.indent * 2) + x);
+        const lines2 = content.split("\n").filter((x) => x);
+        const minIndent = Math.min(...lines2.map((x) => x.length - x.trimStart().length));
+        const dedented = lines2.map((x) => x.slice(minIndent)).map((x) => " ".repeat(this.indent * 2) + x);
         for (const line2 of dedented) {
           this.content.push(line2);
         }
@@ -12668,11 +12600,11 @@ function isValidCIDRv6(value2) {
   const parts2 = value2.split("/");
   if (parts2.length !== 2)
     return false;
-  const [address, prefix] = parts2;
-  if (!prefix)
+  const [address, prefix2] = parts2;
+  if (!prefix2)
     return false;
-  const prefixNum = Number(prefix);
-  if (`${prefixNum}` !== prefix)
+  const prefixNum = Number(prefix2);
+  if (`${prefixNum}` !== prefix2)
     return false;
   if (prefixNum < 0 || prefixNum > 128)
     return false;
@@ -13313,7 +13245,7 @@ var init_schemas = __esm({
       $ZodStringFormat.init(inst, def);
     });
     $ZodISOTime = /* @__PURE__ */ $constructor("$ZodISOTime", (inst, def) => {
-      def.pattern ?? (def.pattern = time(def));
+      def.pattern ?? (def.pattern = time2(def));
       $ZodStringFormat.init(inst, def);
     });
     $ZodISODuration = /* @__PURE__ */ $constructor("$ZodISODuration", (inst, def) => {
@@ -14513,8 +14445,8 @@ var init_en = __esm({
         set: { unit: "items", verb: "to have" },
         map: { unit: "entries", verb: "to have" }
       };
-      function getSizing(origin) {
-        return Sizable[origin] ?? null;
+      function getSizing(origin2) {
+        return Sizable[origin2] ?? null;
       }
       const FormatDictionary = {
         regex: "input",
@@ -15136,12 +15068,12 @@ function _includes(includes, params) {
   });
 }
 // @__NO_SIDE_EFFECTS__
-function _startsWith(prefix, params) {
+function _startsWith(prefix2, params) {
   return new $ZodCheckStartsWith({
     check: "string_format",
     format: "starts_with",
     ...normalizeParams(params),
-    prefix
+    prefix: prefix2
   });
 }
 // @__NO_SIDE_EFFECTS__
@@ -15241,10 +15173,10 @@ var init_api = __esm({
 
 // node_modules/zod/v4/core/to-json-schema.js
 function assignProps(target2, ...sources) {
-  for (const source2 of sources) {
-    for (const key of Reflect.ownKeys(source2)) {
-      if (Object.prototype.propertyIsEnumerable.call(source2, key)) {
-        assignProp(target2, key, source2[key]);
+  for (const source3 of sources) {
+    for (const key of Reflect.ownKeys(source3)) {
+      if (Object.prototype.propertyIsEnumerable.call(source3, key)) {
+        assignProp(target2, key, source3[key]);
       }
     }
   }
@@ -15860,12 +15792,12 @@ function rewriteKeyNames(ctx) {
   const rewrites = /* @__PURE__ */ new Map();
   for (const record3 of pendingRecords.get(ctx) ?? []) {
     const seen = ctx.seen.get(record3);
-    const names4 = (seen?.def ?? seen?.schema)?.propertyNames;
-    if (!names4 || names4 === true || rewrites.has(names4))
+    const names5 = (seen?.def ?? seen?.schema)?.propertyNames;
+    if (!names5 || names5 === true || rewrites.has(names5))
       continue;
-    const rewritten = stringifyKeyNames(bySchema, names4, /* @__PURE__ */ new Set());
-    if (rewritten !== names4)
-      rewrites.set(names4, rewritten);
+    const rewritten = stringifyKeyNames(bySchema, names5, /* @__PURE__ */ new Set());
+    if (rewritten !== names5)
+      rewrites.set(names5, rewritten);
   }
   if (!rewrites.size)
     return;
@@ -18103,7 +18035,7 @@ var init_distro = __esm({
           (p) => p.includes("{name}") && isNamePattern(p),
           "{name} must be in it, and Debian must allow it as a name"
         ).default("{organization}-{distribution}-{name}"),
-        prefix: string3().regex(/^\/[A-Za-z0-9_+./{}-]*$/, 'an absolute path of letters, digits, "_", "+", "." and "-"').default("/opt/{organization}/{distribution}")
+        prefix: string3().regex(/^\/[A-Za-z0-9_+./{}-]*$/, 'an absolute path of letters, digits, "_", "+", "." and "-"').refine((p) => !/\/\.{0,2}\/|\/\.{1,2}$/.test(p), 'no ".", ".." or empty part in a path').default("/opt/{organization}/{distribution}")
       }).default({ package: "{organization}-{distribution}-{name}", prefix: "/opt/{organization}/{distribution}" }),
       store: placeUri.default("file:.slipway/store"),
       mirror: _enum(["archive", "state"]).default("archive").describe(
@@ -18152,8 +18084,8 @@ function valueFaults(issues, place3) {
     return faultsOf(issue2, [], place3);
   });
 }
-function faultsOf(issue2, prefix, place3) {
-  const path2 = [...prefix, ...issue2.path];
+function faultsOf(issue2, prefix2, place3) {
+  const path2 = [...prefix2, ...issue2.path];
   const where = path2.length ? written2(path2) : "the file";
   const value2 = valueAt(place3.root, path2);
   const fault4 = (message, hint, at3 = path2) => error("distro-invalid", message, { file: place3.file, line: place3.locator.line(at3), hint });
@@ -18198,13 +18130,13 @@ function ofUnion(forms2, path2, place3, fault4) {
   const itself = (i) => i.path.length === 0 && ["invalid_type", "invalid_value"].includes(i.code);
   const own3 = forms2.find((issues) => !issues.some(itself));
   if (own3) return own3.flatMap((issue2) => faultsOf(issue2, path2, place3));
-  const names4 = forms2.flatMap(
+  const names5 = forms2.flatMap(
     (issues) => issues.filter(itself).flatMap((i) => {
       if (i.code === "invalid_value") return i.values.map(String);
       return i.code === "invalid_type" ? [article(i.expected)] : [];
     })
   );
-  return [fault4([...new Set(names4)])];
+  return [fault4([...new Set(names5)])];
 }
 function notThat(value2) {
   if (typeof value2 !== "string" && typeof value2 !== "number" && typeof value2 !== "boolean") return "";
@@ -18264,7 +18196,7 @@ var init_distro_values = __esm({
     init_distro();
     written2 = (path2) => path2.map((step2, i) => typeof step2 === "number" ? `[${step2}]` : `${i ? "." : ""}${String(step2)}`).join("");
     oneOf2 = (forms2) => forms2.length > 1 ? `${forms2.slice(0, -1).join(", ")} or ${forms2.at(-1) ?? ""}` : forms2.join("");
-    unitOf = (origin) => ({ array: " entries", string: " letters" })[origin] ?? "";
+    unitOf = (origin2) => ({ array: " entries", string: " letters" })[origin2] ?? "";
     articles = {
       record: "a map",
       object: "a map",
@@ -18296,14 +18228,14 @@ function imageReferences(distro, locator, file3) {
   for (const [name6, image2] of Object.entries(distro.images)) {
     const fault4 = (code2, message, path2, hint) => faults3.push(error(code2, message, { file: file3, line: locator.line(["images", name6, ...path2]), hint }));
     const invalid = (message, path2, hint) => fault4("distro-invalid", `images.${name6}${message}`, path2, hint);
-    const known3 = (what, value2, names4, path2) => {
-      if (names4.includes(value2)) return true;
-      const near = nearest(value2, names4);
+    const known3 = (what, value2, names5, path2) => {
+      if (names5.includes(value2)) return true;
+      const near = nearest(value2, names5);
       fault4(
         "distro-reference",
         `images.${name6} names the ${what} '${value2}', which is not defined`,
         path2,
-        near ? `did you mean '${near}'?` : `known: ${[...names4].sort().join(", ")}`
+        near ? `did you mean '${near}'?` : `known: ${[...names5].sort().join(", ")}`
       );
       return false;
     };
@@ -18346,9 +18278,9 @@ function imageReferences(distro, locator, file3) {
 }
 function checkPlatform(distro, name6, distributionName, known3, invalid) {
   const image2 = distro.images[name6];
-  const distribution3 = distro.distributions[distributionName];
-  if (!image2 || !distribution3) return;
-  const { platforms, variants } = distribution3;
+  const distribution4 = distro.distributions[distributionName];
+  if (!image2 || !distribution4) return;
+  const { platforms, variants } = distribution4;
   if (image2.platform === void 0 && platforms.length > 1) {
     invalid(".platform is missing", [], `say which of ${[...platforms].sort().join(", ")}`);
     return;
@@ -18434,10 +18366,10 @@ function parseDistro(text8, file3) {
 }
 function references(distro, locator, file3) {
   const diagnostics = [];
-  const known3 = (what, name6, names4, path2) => {
-    if (names4.includes(name6)) return;
-    const near = nearest(name6, names4);
-    const others2 = names4.length ? `defined are ${[...names4].sort().join(", ")}` : `define it under ${what}s`;
+  const known3 = (what, name6, names5, path2) => {
+    if (names5.includes(name6)) return;
+    const near = nearest(name6, names5);
+    const others2 = names5.length ? `defined are ${[...names5].sort().join(", ")}` : `define it under ${what}s`;
     diagnostics.push(
       error(
         "distro-reference",
@@ -18577,7 +18509,7 @@ function readLock(file3, text8) {
     platforms: checked.data.platforms,
     ...checked.data.versions === void 0 ? {} : { versions: checked.data.versions }
   };
-  for (const [distribution3, { repositories, packages }] of Object.entries(checked.data.distributions)) {
+  for (const [distribution4, { repositories, packages }] of Object.entries(checked.data.distributions)) {
     const all = {};
     for (const [n, r] of Object.entries(repositories))
       all[n] = {
@@ -18601,7 +18533,7 @@ function readLock(file3, text8) {
         ...p.tree === void 0 ? {} : { tree: p.tree }
       };
     }
-    lock2.distributions[distribution3] = all;
+    lock2.distributions[distribution4] = all;
   }
   return good(lock2);
 }
@@ -18655,8 +18587,8 @@ var init_lockfile = __esm({
       for (const d of distributions) {
         const repositories = /* @__PURE__ */ new Map();
         for (const p of [...d.packages.values()].sort((a, b) => compare(a.name, b.name))) {
-          const { url: url2, commit: commit2, tree, path: path2 } = p.source;
-          const atCommit = commit2 === void 0 ? {} : { commit: commit2 };
+          const { url: url2, commit: commit3, tree, path: path2 } = p.source;
+          const atCommit = commit3 === void 0 ? {} : { commit: commit3 };
           const r = repositories.get(p.repository) ?? {
             url: url2,
             packages: {},
@@ -18936,16 +18868,16 @@ var init_mustache = __esm({
       if (cache.hasOwnProperty(name6)) {
         value2 = cache[name6];
       } else {
-        var context = this, intermediateValue, names4, index, lookupHit = false;
+        var context = this, intermediateValue, names5, index, lookupHit = false;
         while (context) {
           if (name6.indexOf(".") > 0) {
             intermediateValue = context.view;
-            names4 = name6.split(".");
+            names5 = name6.split(".");
             index = 0;
-            while (intermediateValue != null && index < names4.length) {
-              if (index === names4.length - 1)
-                lookupHit = hasProperty(intermediateValue, names4[index]) || primitiveHasOwnProperty(intermediateValue, names4[index]);
-              intermediateValue = intermediateValue[names4[index++]];
+            while (intermediateValue != null && index < names5.length) {
+              if (index === names5.length - 1)
+                lookupHit = hasProperty(intermediateValue, names5[index]) || primitiveHasOwnProperty(intermediateValue, names5[index]);
+              intermediateValue = intermediateValue[names5[index++]];
             }
           } else {
             intermediateValue = context.view[name6];
@@ -19262,8 +19194,8 @@ var init_s3_endpoint = __esm({
       replace(name6, data, before2) {
         return this.blobs.putWith(name6, data, { ...short2, ...typeOf2(name6) }, before2 ?? null);
       }
-      list(prefix) {
-        return this.blobs.list(prefix);
+      list(prefix2) {
+        return this.blobs.list(prefix2);
       }
       remove(name6) {
         return this.blobs.remove(name6);
@@ -19476,9 +19408,9 @@ var init_ssh_connection = __esm({
         throw this.refusal(seen);
       }
       /** Runs a command of the script. Output is in bytes. */
-      async ask(command2, lines = []) {
+      async ask(command2, lines2 = []) {
         await this.open();
-        const done = await this.ssh(command2, lines.map((l) => `${l}
+        const done = await this.ssh(command2, lines2.map((l) => `${l}
 `).join(""), pauses);
         if (done.code === 0 || done.code === absent) return done;
         if (done.code === damaged)
@@ -19670,8 +19602,8 @@ var init_ssh_endpoint = __esm({
       }
       async placeMany(files) {
         if (!files.length) return [];
-        const lines = files.map((f) => `${f.sha256} ${f.size} ${f.name}`);
-        const before2 = answers(await this.connection.ask("compare", lines));
+        const lines2 = files.map((f) => `${f.sha256} ${f.size} ${f.name}`);
+        const before2 = answers(await this.connection.ask("compare", lines2));
         const wanted = files.filter((_, i) => before2[i] === "absent");
         if (wanted.length) {
           await this.send(wanted);
@@ -19703,8 +19635,8 @@ var init_ssh_endpoint = __esm({
       }
       async named(files) {
         if (!files.length) return /* @__PURE__ */ new Map();
-        const lines = files.map((f) => `${f.sha256} ${f.like ?? "-"} ${f.name}`);
-        const said = answers(await this.connection.ask("put", lines));
+        const lines2 = files.map((f) => `${f.sha256} ${f.like ?? "-"} ${f.name}`);
+        const said = answers(await this.connection.ask("put", lines2));
         return new Map(files.map((f, i) => [f.name, said[i] ?? "absent"]));
       }
       async replace(name6, data, before2) {
@@ -19714,8 +19646,8 @@ var init_ssh_endpoint = __esm({
         await this.forget([file3]);
         return said === "replaced" || (await this.read(name6))?.tag === file3.sha256;
       }
-      async *list(prefix) {
-        const found2 = await this.connection.ask("list", [prefix]);
+      async *list(prefix2) {
+        const found2 = await this.connection.ask("list", [prefix2]);
         for (const line2 of Buffer.from(found2.stdout, "latin1").toString("utf8").split("\n")) {
           const [, size3, modified, name6] = /^(\d+) (\d+)[.\d]* (.+)$/.exec(line2) ?? [];
           if (name6 !== void 0)
@@ -19764,7 +19696,7 @@ var init_plan_schema = __esm({
     "use strict";
     init_zod();
     planSchema = () => {
-      const names4 = array(string3());
+      const names5 = array(string3());
       return strictObject({
         schema: literal("slipway-plan-1"),
         organization: string3(),
@@ -19775,7 +19707,7 @@ var init_plan_schema = __esm({
             platform: string3(),
             rosVersion: union([literal(1), literal(2)]),
             prefix: string3(),
-            underlayPrefixes: names4,
+            underlayPrefixes: names5,
             targets: array(
               strictObject({
                 platform: string3(),
@@ -19803,21 +19735,21 @@ var init_plan_schema = __esm({
                   strictObject({ named: literal(true) }),
                   strictObject({ neededBy: string3(), forTests: literal(true).optional() })
                 ]),
-                build: names4,
-                run: names4,
-                test: names4,
-                tools: names4,
-                systemBuild: names4,
-                systemRun: names4,
-                systemTest: names4,
-                docs: names4.optional(),
-                systemDocs: names4.optional(),
-                impliedBuild: names4.optional(),
-                impliedTest: names4.optional(),
-                bounds: record(string3(), names4),
-                conflicts: names4.optional(),
-                replaces: names4.optional(),
-                systemBounds: array(strictObject({ package: string3(), bounds: names4, run: boolean3() })).optional(),
+                build: names5,
+                run: names5,
+                test: names5,
+                tools: names5,
+                systemBuild: names5,
+                systemRun: names5,
+                systemTest: names5,
+                docs: names5.optional(),
+                systemDocs: names5.optional(),
+                impliedBuild: names5.optional(),
+                impliedTest: names5.optional(),
+                bounds: record(string3(), names5),
+                conflicts: names5.optional(),
+                replaces: names5.optional(),
+                systemBounds: array(strictObject({ package: string3(), bounds: names5, run: boolean3() })).optional(),
                 systemFiles: array(
                   strictObject({
                     path: string3(),
@@ -19988,7 +19920,8 @@ function showDiagnostics(diagnostics) {
 `);
   const file3 = process.env.SLIPWAY_ERRORS_FILE;
   const errors = diagnostics.filter(isError);
-  if (file3 !== void 0 && file3 !== "" && errors.length) (0, import_node_fs2.appendFileSync)(file3, renderDiagnostics(errors.slice(0, 20)));
+  if (file3 !== void 0 && file3 !== "" && errors.length)
+    (0, import_node_fs2.appendFileSync)(file3, printable(renderDiagnostics(errors.slice(0, 20))));
 }
 function findDistro(values) {
   if (values.distro !== void 0) return shorten((0, import_node_path2.resolve)(values.distro));
@@ -20002,13 +19935,13 @@ var shorten = (path2) => {
   return short4.startsWith("..") ? path2 : short4;
 };
 function selectionOf(values, packages) {
-  const { above: above2, repository: repository2, distribution: distribution3, platform: platform3, architecture: architecture3, variant: variant3, only } = values;
+  const { above: above2, repository: repository2, distribution: distribution4, platform: platform3, architecture: architecture3, variant: variant3, only } = values;
   return {
     ...packages.length ? { packages } : {},
     ...only ? { only } : {},
     ...above2 ? { above: above2 } : {},
     ...repository2 ? { repositories: repository2 } : {},
-    ...distribution3 ? { distributions: distribution3 } : {},
+    ...distribution4 ? { distributions: distribution4 } : {},
     ...platform3 ? { platforms: platform3 } : {},
     ...architecture3 ? { architectures: architecture3 } : {},
     ...variant3 ? { variants: variant3 } : {}
@@ -20043,21 +19976,21 @@ function changeOf(before2, after) {
 }
 function renderAbi(changes, details) {
   if (!changes.length) return "nothing that others see differs: what depends on it stays as it is\n";
-  const lines = [
+  const lines2 = [
     `${changes.length} file${changes.length === 1 ? "" : "s"} that others see differ${changes.length === 1 ? "s" : ""}: what depends on it is rebuilt`
   ];
   for (const c of changes) {
-    lines.push(`  ${c.change.padEnd(8)} ${c.path}`);
+    lines2.push(`  ${c.change.padEnd(8)} ${c.path}`);
     for (const [sign, list8] of [
       ["+", c.symbols?.added ?? []],
       ["-", c.symbols?.removed ?? []]
     ]) {
-      for (const s of list8.slice(0, 20)) lines.push(`             ${sign} ${s}`);
-      if (list8.length > 20) lines.push(`             ${sign} and ${list8.length - 20} more`);
+      for (const s of list8.slice(0, 20)) lines2.push(`             ${sign} ${s}`);
+      if (list8.length > 20) lines2.push(`             ${sign} and ${list8.length - 20} more`);
     }
   }
-  for (const d of details) lines.push("", `abidiff on ${d.path}:`, ...d.text.split("\n").map((l) => `  ${l}`));
-  return `${lines.join("\n")}
+  for (const d of details) lines2.push("", `abidiff on ${d.path}:`, ...d.text.split("\n").map((l) => `  ${l}`));
+  return `${lines2.join("\n")}
 `;
 }
 
@@ -20223,10 +20156,10 @@ var FileBlobs = class {
     const data = await this.get(name6);
     return data && { data, tag: sha256(data) };
   }
-  async *list(prefix) {
-    for (const entry2 of entriesOf(this.path(prefix))) {
+  async *list(prefix2) {
+    for (const entry2 of entriesOf(this.path(prefix2))) {
       if (entry2.name.startsWith(".tmp-") || entry2.name.endsWith(".lock")) continue;
-      const name6 = `${prefix}/${entry2.name}`;
+      const name6 = `${prefix2}/${entry2.name}`;
       if (entry2.isDirectory()) {
         yield* this.list(name6);
         continue;
@@ -20742,16 +20675,16 @@ async function listLeft(root, path2, most9 = 1e4) {
     if (!found2) return [];
     if (found2.kind !== "a folder") throw fault(path2, `is ${found2.kind}, not a folder`);
   }
-  const names4 = [];
+  const names5 = [];
   try {
     for await (const entry2 of await (0, import_promises4.opendir)((0, import_node_path12.join)(root, path2))) {
-      names4.push({ name: entry2.name, kind: kindOf(entry2) });
-      if (names4.length > most9) throw fault(path2 || ".", `holds more than ${most9} files`);
+      names5.push({ name: entry2.name, kind: kindOf(entry2) });
+      if (names5.length > most9) throw fault(path2 || ".", `holds more than ${most9} files`);
     }
   } catch (e) {
     throw e instanceof LeftBehindError ? e : fault(path2 || ".", `can't be read (${faultName(e)})`);
   }
-  return names4.sort((a, b) => a.name < b.name ? -1 : 1);
+  return names5.sort((a, b) => a.name < b.name ? -1 : 1);
 }
 async function walkLeft(root, path2, options5 = {}) {
   const found2 = [];
@@ -20815,9 +20748,9 @@ function trimmedEnd(text8, trims) {
 }
 var withoutLastLines = (text8) => trimmedEnd(text8, (c) => c === "\n");
 function trimmed(text8) {
-  const lines = text8.split("\n").map((line2) => trimmedEnd(line2, isBlank)).join("\n");
-  return lines.endsWith("\n") ? `${withoutLastLines(lines)}
-` : lines;
+  const lines2 = text8.split("\n").map((line2) => trimmedEnd(line2, isBlank)).join("\n");
+  return lines2.endsWith("\n") ? `${withoutLastLines(lines2)}
+` : lines2;
 }
 var continuesComment = (line2) => {
   const end2 = trimmedEnd(line2, isBlank);
@@ -21083,14 +21016,14 @@ var NamedFiles = class {
 };
 var readHeaders = /^(Metadata-Version|Name|Version|Requires(-Dist|-Python|-External)?|Provides(-Dist|-Extra)?|Obsoletes(-Dist)?|Dynamic|Platform|Supported-Platform)$/i;
 function visibleMetadata(text8) {
-  const lines = [];
+  const lines2 = [];
   let kept3 = false;
   for (const line2 of text8.split("\n")) {
     if (line2 === "") break;
     if (!/^[ \t]/.test(line2)) kept3 = readHeaders.test(line2.slice(0, Math.max(0, line2.indexOf(":"))));
-    if (kept3) lines.push(line2);
+    if (kept3) lines2.push(line2);
   }
-  return lines.join("\n");
+  return lines2.join("\n");
 }
 
 // ts-src/inspect/visible-manifest.ts
@@ -21203,8 +21136,8 @@ function describeText(f, data, isElf, { cmake: cmake2, read: read3, paths: paths
   const code2 = plain5 === void 0 ? full : whole2(f, sha256(`without comments ${plain5}`));
   const seen = (of) => ({ path: path2, full, code: of, api: of, tool: of });
   if (path2.endsWith(".pyc")) {
-    const source2 = path2.replace(/__pycache__\/([^/.]+)\.[^/]*\.pyc$/, "$1.py");
-    return seen(paths2.has(source2) ? void 0 : code2);
+    const source3 = path2.replace(/__pycache__\/([^/.]+)\.[^/]*\.pyc$/, "$1.py");
+    return seen(paths2.has(source3) ? void 0 : code2);
   }
   if (/\/share\/[^/]+\/package\.xml$/.test(path2)) {
     const visible = text8 && plainly(() => visibleManifest(text8.toString("utf8")));
@@ -21413,9 +21346,9 @@ var TarReader = class {
     const kind = kinds[type];
     if (!kind) throw new TarError(`${JSON.stringify(name6)} is ${others[type] ?? "of a kind that no package needs"}`);
     const ustar = this.longName === void 0 && h.toString("latin1", 257, 263) === "ustar\0";
-    const prefix = ustar ? string(h, 345, 155) : "";
+    const prefix2 = ustar ? string(h, 345, 155) : "";
     const member2 = {
-      path: (prefix ? `${prefix}/${name6}` : name6).replace(/^\.\//, "").replace(/\/$/, "").replace(/^\.$/, ""),
+      path: (prefix2 ? `${prefix2}/${name6}` : name6).replace(/^\.\//, "").replace(/\/$/, "").replace(/^\.$/, ""),
       kind,
       mode: number(h, 100, 8),
       user: number(h, 108, 8),
@@ -21608,8 +21541,8 @@ var import_node_path15 = require("node:path");
 var import_node_path14 = require("node:path");
 var systemTargets = ["/usr/lib", "/usr/lib64", "/usr/include", "/usr/share", "/lib", "/lib64"];
 var systemPython = /^\/usr\/bin\/python3(?:\.\d{1,3})?$/;
-var allowedPaths = (debian2, prefix, underlayPrefixes, systemFiles = []) => ({
-  folders: [prefix, `/usr/share/doc/${debian2}`],
+var allowedPaths = (debian2, prefix2, underlayPrefixes, systemFiles = []) => ({
+  folders: [prefix2, `/usr/share/doc/${debian2}`],
   files: systemFiles.map((f) => f.target),
   targets: [...systemTargets, ...underlayPrefixes],
   links: new Map(systemFiles.flatMap(({ link }) => link ? [[link.path, link.target]] : []))
@@ -21867,7 +21800,7 @@ async function unpackPackage(file3, folder2, policy2) {
     } else (0, import_node_fs13.linkSync)((0, import_node_path16.join)(folder2, member2.target), path2);
     return void 0;
   });
-  for (const [path2, time2] of folders2.reverse()) (0, import_node_fs13.utimesSync)(path2, time2, time2);
+  for (const [path2, time3] of folders2.reverse()) (0, import_node_fs13.utimesSync)(path2, time3, time3);
   return contents3;
 }
 var block2 = 4096;
@@ -22142,11 +22075,11 @@ function manifestEvaluator(context) {
     };
   };
 }
-function conditionContext(distribution3, extra) {
+function conditionContext(distribution4, extra) {
   return {
-    ROS_VERSION: String(distribution3.rosVersion),
-    ROS_DISTRO: distribution3.name,
-    ROS_PYTHON_VERSION: String(distribution3.pythonVersion),
+    ROS_VERSION: String(distribution4.rosVersion),
+    ROS_DISTRO: distribution4.name,
+    ROS_PYTHON_VERSION: String(distribution4.pythonVersion),
     ...extra
   };
 }
@@ -22175,8 +22108,8 @@ var rolesOfTag = new Map(
     kinds4.reduce((roles, k) => roles | uses[k], 0)
   ])
 );
-function nameOf({ names: names4 }, number7) {
-  const name6 = names4[number7];
+function nameOf({ names: names5 }, number7) {
+  const name6 = names5[number7];
   if (name6 === void 0) throw new RangeError(`there is no package ${number7}`);
   return name6;
 }
@@ -22189,12 +22122,12 @@ var typesupport = ["rosidl_typesupport_fastrtps_c", "rosidl_typesupport_fastrtps
 var none = [];
 function evaluatePackages(input, settings3, diagnostics) {
   const evaluate = manifestEvaluator(conditionContext(input, settings3.conditions));
-  const names4 = [...input.packages.keys()].sort();
+  const names5 = [...input.packages.keys()].sort();
   const number7 = /* @__PURE__ */ new Map();
   const groups = /* @__PURE__ */ new Map();
-  const packages = names4.map((name6, n) => {
-    const source2 = entry(input.packages, name6);
-    const p = evaluate(source2.manifest, source2.file, diagnostics);
+  const packages = names5.map((name6, n) => {
+    const source3 = entry(input.packages, name6);
+    const p = evaluate(source3.manifest, source3.file, diagnostics);
     number7.set(name6, n);
     for (const g of p.memberOfGroups) {
       const members2 = groups.get(g);
@@ -22203,25 +22136,25 @@ function evaluatePackages(input, settings3, diagnostics) {
     }
     return p;
   });
-  return { names: names4, number: number7, groups, packages };
+  return { names: names5, number: number7, groups, packages };
 }
 function essentialPackages(input, settings3) {
   if (settings3.build_essential.length) return settings3.build_essential;
   return input.rosVersion === 2 ? ["ros_workspace"] : [];
 }
 function evaluateAll(input, settings3, diagnostics) {
-  const { names: names4, number: number7, groups, packages } = evaluatePackages(input, settings3, diagnostics);
+  const { names: names5, number: number7, groups, packages } = evaluatePackages(input, settings3, diagnostics);
   const others2 = /* @__PURE__ */ new Map();
   const idOf3 = (name6) => {
     const n = number7.get(name6) ?? others2.get(name6);
     if (n !== void 0) return n;
-    others2.set(name6, names4.length + others2.size);
-    return names4.length + others2.size - 1;
+    others2.set(name6, names5.length + others2.size);
+    return names5.length + others2.size - 1;
   };
   const essential = essentialPackages(input, settings3);
   const evaluated = {
     input,
-    names: names4,
+    names: names5,
     number: number7,
     ids: 0,
     packages,
@@ -22237,7 +22170,7 @@ function evaluateAll(input, settings3, diagnostics) {
   collectBelow(evaluated);
   const essentialNumbers = essential.flatMap((e) => number7.get(e) ?? []);
   const typesupportNumbers = typesupport.flatMap((t) => number7.get(t) ?? []);
-  const marks = Numbers.filled(names4.length, 0);
+  const marks = Numbers.filled(names5.length, 0);
   for (const [n, p] of packages.entries()) {
     let outside4 = none;
     let bounded = none;
@@ -22275,7 +22208,7 @@ function evaluateAll(input, settings3, diagnostics) {
     evaluated.outside.push(outside4);
     evaluated.bounded.push(bounded);
   }
-  evaluated.ids = names4.length + others2.size;
+  evaluated.ids = names5.length + others2.size;
   return evaluated;
 }
 function insideOf(touched, marks, evaluated) {
@@ -22333,14 +22266,14 @@ function needsOf(p, groups, idOf3) {
   }
   return needs;
 }
-function above(evaluated, names4) {
+function above(evaluated, names5) {
   const dependents = evaluated.names.map(() => []);
   evaluated.inside.forEach((inside, n) => {
     const name6 = nameOf(evaluated, n);
     for (const list8 of [inside.build, inside.run, inside.test]) for (const d of list8) at(dependents, d).push(name6);
   });
   const found2 = /* @__PURE__ */ new Set();
-  const stack = [...names4];
+  const stack = [...names5];
   for (let name6 = stack.pop(); name6 !== void 0; name6 = stack.pop()) {
     const n = evaluated.number.get(name6);
     if (n === void 0 || found2.has(name6)) continue;
@@ -23381,8 +23314,8 @@ function versionAbove(version3, stamp, highest3) {
   const head = stampIn2.exec(plain5)?.[1] ?? `${plain5}.`;
   const of = (epoch2, at3) => `${epoch2 ? `${epoch2}:` : ""}${head}${at3.slice(0, 8)}.${at3.slice(8).padEnd(6, "0")}`;
   const epoch = Math.max(epochOf(version3), epochOf(highest3));
-  const [, , day7 = "", time2 = ""] = stampIn2.exec(highest3) ?? [];
-  const lastStamp = day7 + time2;
+  const [, , day7 = "", time3 = ""] = stampIn2.exec(highest3) ?? [];
+  const lastStamp = day7 + time3;
   const candidates = [
     of(epoch, stamp),
     ...lastStamp ? [of(epoch, String(BigInt(lastStamp) + 1n))] : [],
@@ -23430,8 +23363,8 @@ function isWithin2(version3, bound2) {
 }
 function debianNamesOf(resolver, distro, name6) {
   const r = resolver.find(name6);
-  const { names: names4, input } = resolver.evaluated;
-  if (r.from === "built") return [debianPackage(distro, input.name, names4[r.number] ?? name6)];
+  const { names: names5, input } = resolver.evaluated;
+  if (r.from === "built") return [debianPackage(distro, input.name, names5[r.number] ?? name6)];
   if (r.from !== "nowhere") return r.packages;
   const own3 = /^[A-Za-z0-9_-]+$/.test(name6) ? debianPackage(distro, input.name, name6) : "";
   return isDebianName(own3) ? [own3] : [];
@@ -23481,9 +23414,9 @@ function addExports(planned2, p, resolver, distro, distroFile) {
   }
   return diagnostics;
 }
-function nameClashes(planned2, distro, distribution3) {
+function nameClashes(planned2, distro, distribution4) {
   const diagnostics = [];
-  const taken3 = /* @__PURE__ */ new Map([[environmentPackage(distro, distribution3), "the package of setup.sh"]]);
+  const taken3 = /* @__PURE__ */ new Map([[environmentPackage(distro, distribution4), "the package of setup.sh"]]);
   for (const { planned: p, file: file3 } of planned2) {
     if (!isDebianName(p.debian)) {
       const message2 = `'${p.name}' would be the Debian package ${p.debian.slice(0, 60)}\u2026, which is longer than files can be named`;
@@ -23578,10 +23511,10 @@ function checkNames(what, wanted, known3, diagnostics) {
     );
   }
 }
-function checkWanted(wanted, { input: { name: name6 }, names: names4 }, distro, diagnostics) {
+function checkWanted(wanted, { input: { name: name6 }, names: names5 }, distro, diagnostics) {
   for (const [i, pattern] of wanted.entries()) {
-    if (pattern === "*" || names4.some(matcher([pattern]))) continue;
-    const near = nearest(pattern, names4);
+    if (pattern === "*" || names5.some(matcher([pattern]))) continue;
+    const near = nearest(pattern, names5);
     diagnostics.push(
       error(
         "package-missing",
@@ -23732,7 +23665,7 @@ var ScopePlanner = class {
       const elsewhere2 = evaluated.names.map((name6, id) => this.resolver.resolve({ name: name6, id })).map((r) => r.from === "built" ? void 0 : r);
       if (elsewhere2.some((r) => r)) this.elsewhere = elsewhere2;
     }
-    const beside = (names4) => names4.filter((n) => !evaluated.number.has(n)).flatMap((n) => this.resolver.underlayOf(n) ?? []);
+    const beside = (names5) => names5.filter((n) => !evaluated.number.has(n)).flatMap((n) => this.resolver.underlayOf(n) ?? []);
     this.essential = beside(evaluated.essential);
     this.typesupport = beside(typesupport);
   }
@@ -23768,7 +23701,7 @@ var ScopePlanner = class {
       platform: this.resolver.platformName,
       rosVersion: evaluated.input.rosVersion,
       prefix: installPrefix(distro, evaluated.input.name),
-      underlayPrefixes: settings3.underlay.map((u) => ownIn(this.resolver.platform.underlays, u)?.prefix).filter((prefix) => prefix !== void 0),
+      underlayPrefixes: settings3.underlay.map((u) => ownIn(this.resolver.platform.underlays, u)?.prefix).filter((prefix2) => prefix2 !== void 0),
       targets: [],
       packages: this.finish(ordered(evaluated, nodes, this.diagnostics))
     };
@@ -23841,13 +23774,13 @@ var ScopePlanner = class {
   }
   newNode(number7, why) {
     const p = packageAt(this.evaluated, number7);
-    const source2 = entry(this.evaluated.input.packages, p.name);
+    const source3 = entry(this.evaluated.input.packages, p.name);
     const planned2 = {
       name: p.name,
-      repository: source2.repository,
+      repository: source3.repository,
       version: p.version,
       buildType: p.buildType,
-      source: source2.source,
+      source: source3.source,
       debian: at(this.input.debian, number7),
       why,
       build: none2,
@@ -23864,7 +23797,7 @@ var ScopePlanner = class {
     this.diagnostics.push(...addExports(planned2, p, this.resolver, distro, distroFile));
     addConflicts(planned2, p, this.resolver, distro);
     const node2 = { number: number7, planned: planned2, build: nobody, run: nobody, test: nobody, docs: nobody, faults: void 0 };
-    const implied = impliedNeeds(p.buildType, source2.buildBackend);
+    const implied = impliedNeeds(p.buildType, source3.buildBackend);
     if (implied.build.length) planned2.impliedBuild = [...implied.build];
     if (implied.test.length) planned2.impliedTest = [...implied.test];
     if (!isBuildType(p.buildType)) {
@@ -23926,17 +23859,17 @@ var ScopePlanner = class {
   }
   /** Replaces numbers by names, computes depths, and blocks dependents of blocked packages. */
   finish(sequence) {
-    const { names: names4, inside: all } = this.evaluated;
+    const { names: names5, inside: all } = this.evaluated;
     const name6 = (d) => nameOf(this.evaluated, d);
     if (sequence.some((n) => n.planned.blocked !== void 0)) block3(this.evaluated, sequence, this.diagnostics);
-    findDepths(sequence, names4.length);
+    findDepths(sequence, names5.length);
     for (const node2 of sequence) {
       const p = node2.planned;
       const inside = at(all, node2.number);
       p.build = node2.build === inside.build ? inside.names.build : node2.build.map(name6);
       p.run = node2.run === inside.run ? inside.names.run : node2.run.map(name6);
       p.test = node2.test === inside.test ? inside.names.test : node2.test.map(name6);
-      if (node2.docs.length) p.docs = node2.docs.map((d) => names4[d] ?? "");
+      if (node2.docs.length) p.docs = node2.docs.map((d) => names5[d] ?? "");
       p.tools = node2.build === inside.build ? inside.names.tools : inside.tools.filter((d) => node2.build.includes(d)).map(name6);
       if (p.bounds !== unbounded)
         p.bounds = Object.fromEntries(Object.entries(p.bounds).sort(([x], [y]) => compare(x, y)));
@@ -24010,7 +23943,7 @@ function makePlan(input) {
   const scopes = [];
   const resolvers = [];
   const { selection, distro } = input;
-  const chosen = (names4, wanted) => names4.filter((n) => !wanted || wanted.includes(n)).sort();
+  const chosen = (names5, wanted) => names5.filter((n) => !wanted || wanted.includes(n)).sort();
   checkNames("distribution", selection.distributions, Object.keys(distro.distributions), diagnostics);
   checkNames("platform", selection.platforms, Object.keys(distro.platforms), diagnostics);
   const architectures2 = Object.values(distro.platforms).flatMap((p) => p.architectures);
@@ -24018,12 +23951,12 @@ function makePlan(input) {
   checkNames("variant", selection.variants, ["default", ...Object.keys(distro.variants)], diagnostics);
   const settingsOf = settingsFinder(distro);
   const all = [];
-  for (const distribution3 of [...input.distributions].sort((a, b) => compare(a.name, b.name))) {
-    if (selection.distributions && !selection.distributions.includes(distribution3.name)) continue;
-    const settings3 = ownEntry(distro.distributions, distribution3.name);
-    const evaluated = evaluateAll(distribution3, settings3, diagnostics);
+  for (const distribution4 of [...input.distributions].sort((a, b) => compare(a.name, b.name))) {
+    if (selection.distributions && !selection.distributions.includes(distribution4.name)) continue;
+    const settings3 = ownEntry(distro.distributions, distribution4.name);
+    const evaluated = evaluateAll(distribution4, settings3, diagnostics);
     const near = nearNames(() => [...evaluated.names, ...input.rosdep.keys]);
-    const debian2 = evaluated.names.map(debianNames(distro, distribution3.name));
+    const debian2 = evaluated.names.map(debianNames(distro, distribution4.name));
     all.push(evaluated);
     for (const platform3 of chosen(settings3.platforms, selection.platforms)) {
       const resolver = new Resolver(evaluated, settings3, platform3, settingsOf, input);
@@ -24326,8 +24259,8 @@ var unreachable = ({ url: url2, submodule }, o) => bad(
   })
 );
 var gitReason = (o) => {
-  const lines = o.stderr.trim().split("\n");
-  const said = lines.find((l) => l.startsWith("ssh: ")) ?? lines.find((l) => /^(fatal|error):/.test(l)) ?? (lines[lines.length - 1] || `it ended with ${o.signal ?? o.code}`);
+  const lines2 = o.stderr.trim().split("\n");
+  const said = lines2.find((l) => l.startsWith("ssh: ")) ?? lines2.find((l) => /^(fatal|error):/.test(l)) ?? (lines2[lines2.length - 1] || `it ended with ${o.signal ?? o.code}`);
   return plainReason(said.replace(/^(fatal|error): (unable to access '[^']*': )?/, ""));
 };
 var plainReason = (said) => said.trim().replace(/ after \d+ ms: Could(?:n't| not) connect to server$/, ": nothing answers there");
@@ -24445,12 +24378,12 @@ async function bringLargeFiles(gitDir, held, folder2) {
       }
     )
   );
-  const origin = (await git(["config", "remote.origin.url"], { gitDir })).stdout.trim();
+  const origin2 = (await git(["config", "remote.origin.url"], { gitDir })).stdout.trim();
   if ((await git(["lfs", "version"])).code !== 0) return fault4("git-lfs is not installed");
-  if (!origin) return fault4("it is not known where they are");
+  if (!origin2) return fault4("it is not known where they are");
   const server = [
     "-c",
-    `lfs.url=${origin.replace(/(\.git)?\/*$/, ".git")}/info/lfs`,
+    `lfs.url=${origin2.replace(/(\.git)?\/*$/, ".git")}/info/lfs`,
     "-c",
     "lfs.basictransfersonly=true"
   ];
@@ -24460,14 +24393,14 @@ async function bringLargeFiles(gitDir, held, folder2) {
     const got = await patiently(
       () => [...server, "lfs", "smudge"],
       { gitDir, input: pointer2, binary: true, cwd: gitDir, env: { GIT_LFS_SKIP_SMUDGE: "0" } },
-      { url: origin, reporter: {} }
+      { url: origin2, reporter: {} }
     );
     const bytes = Buffer.from(got.stdout, "latin1");
     const digest4 = /^oid sha256:([0-9a-f]{64})$/m.exec(pointer2)?.[1];
     if (got.code !== 0 || sha256(bytes) !== digest4)
       return fault4(got.code === 0 ? "what the server sent is not it" : gitReason(got));
     total += bytes.length;
-    if (total > largestTree.bytes) return tooLarge(origin, `${sizeText(largestTree.bytes)} in Git LFS`);
+    if (total > largestTree.bytes) return tooLarge(origin2, `${sizeText(largestTree.bytes)} in Git LFS`);
     (0, import_node_fs15.writeFileSync)(file3, bytes);
   }
   return good(folder2);
@@ -24483,18 +24416,18 @@ async function checkoutRef(folder2, ref2, state) {
   const resolved = await git(["rev-parse", "--verify", "--quiet", "--end-of-options", `${ref2}^{commit}`], {
     cwd: folder2
   });
-  const commit2 = resolved.stdout.trim();
+  const commit3 = resolved.stdout.trim();
   if (resolved.code !== 0)
     return bad(
       error("history", `the distro repository has no commit '${ref2}'`, {
         hint: "name a branch, a tag or a commit; in a shallow clone, fetch it first"
       })
     );
-  const kept3 = (0, import_node_path18.join)(state, "refs", commit2);
+  const kept3 = (0, import_node_path18.join)(state, "refs", commit3);
   if (!exists(kept3)) {
     makeFolder((0, import_node_path18.join)(state, "refs"));
     const temporary2 = temporaryBeside(kept3);
-    const out = await checkout({ gitDir }, commit2, temporary2);
+    const out = await checkout({ gitDir }, commit3, temporary2);
     if (!out.ok) return out;
     try {
       (0, import_node_fs15.renameSync)(temporary2, kept3);
@@ -24502,7 +24435,7 @@ async function checkoutRef(folder2, ref2, state) {
       (0, import_node_fs15.rmSync)(temporary2, { recursive: true, force: true });
     }
   } else noteUse(kept3);
-  return good({ folder: kept3, top, commit: commit2 });
+  return good({ folder: kept3, top, commit: commit3 });
 }
 
 // ts-src/read/git/content.ts
@@ -24553,9 +24486,9 @@ async function measureTar(file3, most9) {
   let bytes = 0;
   let rest2 = "";
   return readingArchive(["tar", "-t", "-v", "--numeric-owner", "-f", file3], (chunk) => {
-    const lines = (rest2 + chunk.toString("latin1")).split("\n");
-    rest2 = (lines.pop() ?? "").slice(0, 1e3);
-    for (const line2 of lines) {
+    const lines2 = (rest2 + chunk.toString("latin1")).split("\n");
+    rest2 = (lines2.pop() ?? "").slice(0, 1e3);
+    for (const line2 of lines2) {
       files++;
       bytes += Number(/^\S+ +\S+ +(\d+) /.exec(line2)?.[1] ?? 0);
       if (files > most9.files) throw tooLarge2(`more than ${most9.files} files`, most9);
@@ -24666,8 +24599,8 @@ function repositoryFolder(state, url2) {
   return (0, import_node_path19.join)(state, "git", `${sha256(open3 ? url2 : `${url2}
 without a login`).slice(0, 24)}.git`);
 }
-async function fetchCommit(url2, commit2, state, reporter2 = {}) {
-  const found2 = await fetchCommits(url2, [commit2], state, "all", reporter2);
+async function fetchCommit(url2, commit3, state, reporter2 = {}) {
+  const found2 = await fetchCommits(url2, [commit3], state, "all", reporter2);
   return found2.ok ? good(first(found2.value)) : found2;
 }
 async function fetchCommits(url2, commits, state, what, reporter2 = {}) {
@@ -24675,12 +24608,12 @@ async function fetchCommits(url2, commits, state, what, reporter2 = {}) {
   if (fault4) return bad(fault4);
   const whole4 = repositoryFolder(state, url2);
   const gitDir = what === "all" ? whole4 : whole4.replace(/\.git$/, "-trees.git");
-  const known3 = async (commit2) => {
+  const known3 = async (commit3) => {
     for (const dir of /* @__PURE__ */ new Set([whole4, gitDir])) {
-      const tree = readIf((0, import_node_path19.join)(dir, "slipway", commit2));
+      const tree = readIf((0, import_node_path19.join)(dir, "slipway", commit3));
       if (tree && await hasTree(dir, tree)) {
         noteUse(dir);
-        return { gitDir: dir, commit: commit2, tree };
+        return { gitDir: dir, commit: commit3, tree };
       }
     }
     return void 0;
@@ -24707,17 +24640,17 @@ async function fetchCommits(url2, commits, state, what, reporter2 = {}) {
     const got = await fetchInto(fetch2(), remote, lacking2);
     if (!got.ok) return got;
     const snapshots = [];
-    for (const [i, commit2] of commits.entries()) {
+    for (const [i, commit3] of commits.entries()) {
       const found2 = there[i];
       if (found2) {
         snapshots.push(found2);
         continue;
       }
-      const tree = await treeWithSubmodules(fetch2(), remote, commit2, 0);
+      const tree = await treeWithSubmodules(fetch2(), remote, commit3, 0);
       if (!tree.ok) return tree;
       makeFolder((0, import_node_path19.join)(gitDir, "slipway"));
-      writeWhole((0, import_node_path19.join)(gitDir, "slipway", commit2), tree.value);
-      snapshots.push({ gitDir, commit: commit2, tree: tree.value });
+      writeWhole((0, import_node_path19.join)(gitDir, "slipway", commit3), tree.value);
+      snapshots.push({ gitDir, commit: commit3, tree: tree.value });
     }
     return good(snapshots);
   });
@@ -24770,40 +24703,40 @@ function take({ left }, url2, { entries: entries2, submodules }) {
   if (left.entries < 0) return tooManyEntries(url2);
   return left.submodules < 0 ? tooLarge(url2, `${mostSubmodules} submodules`) : good(void 0);
 }
-async function treeOfSubmodule(fetch2, remote, commit2, depth2) {
+async function treeOfSubmodule(fetch2, remote, commit3, depth2) {
   const key = `${remote.url}
-${commit2}`;
+${commit3}`;
   const known3 = fetch2.made.get(key);
   if (known3) {
     const taken3 = take(fetch2, remote.url, known3.held);
     return taken3.ok ? good(known3.tree) : taken3;
   }
   const before2 = { ...fetch2.left };
-  const got = await fetchInto(fetch2, remote, [commit2]);
-  const tree = got.ok ? await treeWithSubmodules(fetch2, remote, commit2, depth2) : got;
+  const got = await fetchInto(fetch2, remote, [commit3]);
+  const tree = got.ok ? await treeWithSubmodules(fetch2, remote, commit3, depth2) : got;
   if (!tree.ok) return tree;
   const { entries: entries2, submodules } = fetch2.left;
   const held = { entries: before2.entries - entries2, submodules: before2.submodules - submodules };
   fetch2.made.set(key, { tree: tree.value, held });
   return tree;
 }
-async function treeWithSubmodules(fetch2, remote, commit2, depth2) {
+async function treeWithSubmodules(fetch2, remote, commit3, depth2) {
   const { gitDir } = fetch2;
   const { url: url2 } = remote;
   if (depth2 > 10) return bad(error("source-submodule", `${url2}: submodules are nested more than 10 deep`));
-  const whole4 = await listTree({ gitDir, tree: commit2, where: url2 });
+  const whole4 = await listTree({ gitDir, tree: commit3, where: url2 });
   if (!whole4.ok) return whole4;
   const links = whole4.value.filter((e) => e.type === "commit");
   const taken3 = take(fetch2, url2, { entries: whole4.value.length, submodules: links.length });
   if (!taken3.ok) return taken3;
-  if (!links.length) return outputOf(["rev-parse", `${commit2}^{tree}`], { gitDir });
+  if (!links.length) return outputOf(["rev-parse", `${commit3}^{tree}`], { gitDir });
   const modules2 = whole4.value.find((e) => e.path === ".gitmodules" && e.type === "blob")?.object;
   if (modules2) {
     const there = await fetchBlobs(gitDir, remote, [modules2]);
     if (!there.ok) return there;
     if (there.value > largestModules) return tooLarge(url2, `${sizeText(largestModules)} of .gitmodules`);
   }
-  const listed5 = modules2 ? await outputOf(["config", "--no-includes", "--blob", `${commit2}:.gitmodules`, "--null", "--list"], { gitDir }) : good("");
+  const listed5 = modules2 ? await outputOf(["config", "--no-includes", "--blob", `${commit3}:.gitmodules`, "--null", "--list"], { gitDir }) : good("");
   if (!listed5.ok) return listed5;
   const named7 = /* @__PURE__ */ new Map();
   for (const line2 of listed5.value.split("\0")) {
@@ -24811,10 +24744,10 @@ async function treeWithSubmodules(fetch2, remote, commit2, depth2) {
     const [, name6 = "", key = "", value2 = ""] = m ?? [];
     if (m) named7.set(name6, { ...named7.get(name6), [key]: value2 });
   }
-  const index = (0, import_node_path19.join)(gitDir, `slipway-index-${process.pid}-${sha256(`${url2}${commit2}${Math.random()}`).slice(0, 8)}`);
+  const index = (0, import_node_path19.join)(gitDir, `slipway-index-${process.pid}-${sha256(`${url2}${commit3}${Math.random()}`).slice(0, 8)}`);
   const env2 = { GIT_INDEX_FILE: index, GIT_WORK_TREE: gitDir };
   try {
-    const begun = await outputOf([...local, "read-tree", commit2], { gitDir, env: env2 });
+    const begun = await outputOf([...local, "read-tree", commit3], { gitDir, env: env2 });
     if (!begun.ok) return begun;
     for (const link of links) {
       const entry2 = [...named7.values()].find((e) => e.path === link.path);
@@ -24866,13 +24799,13 @@ async function ensureContentRepository(gitDir) {
 async function fetchArchive(entry2, url2, state) {
   const fault4 = localFault(url2);
   if (fault4) return bad(fault4);
-  const commit2 = entry2.sha256;
+  const commit3 = entry2.sha256;
   const gitDir = (0, import_node_path20.join)(state, "git", "archives.git");
-  const marker2 = (0, import_node_path20.join)(gitDir, "slipway", commit2);
+  const marker2 = (0, import_node_path20.join)(gitDir, "slipway", commit3);
   const known3 = readIf(marker2);
   if (known3 && await hasTree(gitDir, known3)) {
     noteUse(gitDir);
-    return good({ gitDir, commit: commit2, tree: known3 });
+    return good({ gitDir, commit: commit3, tree: known3 });
   }
   const folder2 = (0, import_node_fs17.mkdtempSync)((0, import_node_path20.join)((0, import_node_os2.tmpdir)(), "slipway-archive-"));
   try {
@@ -24880,9 +24813,9 @@ async function fetchArchive(entry2, url2, state) {
     const got = await download(url2, file3);
     if (!got.ok) return got;
     const digest4 = await sha256File(file3);
-    if (digest4 !== commit2)
+    if (digest4 !== commit3)
       return bad(
-        error("source-checksum", `${url2} has the SHA-256 ${digest4}, not ${commit2}`, {
+        error("source-checksum", `${url2} has the SHA-256 ${digest4}, not ${commit3}`, {
           hint: "either the archive changed or the checksum is wrong: find out which before you change the checksum"
         })
       );
@@ -24903,7 +24836,7 @@ async function fetchArchive(entry2, url2, state) {
       if (!tree.ok) return tree;
       makeFolder((0, import_node_path20.join)(gitDir, "slipway"));
       writeWhole(marker2, tree.value);
-      return good({ gitDir, commit: commit2, tree: tree.value }, await lostSubmodules(root, url2));
+      return good({ gitDir, commit: commit3, tree: tree.value }, await lostSubmodules(root, url2));
     });
   } finally {
     (0, import_node_fs17.rmSync)(folder2, { recursive: true, force: true });
@@ -25049,11 +24982,11 @@ async function resolveRef(url2, version3, reporter2 = {}) {
   return found2.ok ? first(found2.value) : found2;
 }
 function namesOf(version3) {
-  const names4 = [`refs/heads/${version3}`, `refs/tags/${version3}^{}`, `refs/tags/${version3}`];
-  if (version3 === "HEAD") names4.push("HEAD");
+  const names5 = [`refs/heads/${version3}`, `refs/tags/${version3}^{}`, `refs/tags/${version3}`];
+  if (version3 === "HEAD") names5.push("HEAD");
   const full = /^(heads|tags)\//.test(version3) ? `refs/${version3}` : version3;
-  if (full.startsWith("refs/")) names4.push(`${full}^{}`, full);
-  return names4;
+  if (full.startsWith("refs/")) names5.push(`${full}^{}`, full);
+  return names5;
 }
 async function resolveRefs(url2, versions, reporter2 = {}) {
   const fault4 = localFault(url2);
@@ -25076,8 +25009,8 @@ async function resolveRefs(url2, versions, reporter2 = {}) {
     if (!listed5.ok) return listed5;
   }
   return good(
-    found2.map((commit2, i) => {
-      if (commit2 !== void 0) return good(commit2);
+    found2.map((commit3, i) => {
+      if (commit3 !== void 0) return good(commit3);
       const version3 = versions[i];
       if (version3 === void 0) return bad(error("source-ref", `${url2} has no HEAD`, { hint: "name a branch" }));
       const abbreviated = atShortCommit(version3, all);
@@ -25097,7 +25030,7 @@ async function listRefs(url2, patterns2, refs, reporter2) {
 function atShortCommit(version3, all) {
   if (!isShortCommit(version3)) return void 0;
   const short4 = version3.toLowerCase();
-  const found2 = new Set([...all.values()].filter((commit2) => commit2.startsWith(short4)));
+  const found2 = new Set([...all.values()].filter((commit3) => commit3.startsWith(short4)));
   return found2.size === 1 ? [...found2][0] : void 0;
 }
 function notThere(url2, version3, all) {
@@ -25115,13 +25048,13 @@ function notThere(url2, version3, all) {
     `it has ${listed(branches, "branch", "branches")}${tags2.length ? ` and ${listed(tags2, "tag", "tags")}` : ""}`
   );
 }
-function listed(names4, one, many) {
-  if (!names4.length) return `no ${many}`;
+function listed(names5, one, many) {
+  if (!names5.length) return `no ${many}`;
   const usual = ["main", "master", "devel", "develop", "rolling"];
   const rank = (name6) => usual.includes(name6) ? usual.indexOf(name6) : usual.length;
-  const order3 = [...names4].sort((a, b) => rank(a) - rank(b));
+  const order3 = [...names5].sort((a, b) => rank(a) - rank(b));
   const shown5 = order3.slice(0, 6).join(", ");
-  return `the ${names4.length === 1 ? one : many} ${shown5}${names4.length > 6 ? ` and ${names4.length - 6} more` : ""}`;
+  return `the ${names5.length === 1 ? one : many} ${shown5}${names5.length > 6 ? ` and ${names5.length - 6} more` : ""}`;
 }
 
 // ts-src/read/git/git.ts
@@ -25301,10 +25234,10 @@ function parseRepos(text8, file3) {
     else if (!entry2) fault4("must be a map");
     else {
       diagnostics.push(...misspeltKeys(entry2, (key) => ({ file: file3, line: locator.line(["repositories", written3, key]) })));
-      const source2 = sourceEntry(entry2, fault4, () => locator.scalar(["repositories", written3, "version"]));
+      const source3 = sourceEntry(entry2, fault4, () => locator.scalar(["repositories", written3, "version"]));
       const repository2 = new LocatedRepository(path2, file3, () => locator.line(["repositories", written3]));
-      if (source2) {
-        repository2.source = source2;
+      if (source3) {
+        repository2.source = source3;
         repositories.push(repository2);
       }
     }
@@ -25483,10 +25416,10 @@ var ManifestReader = class {
     if (this.diagnostics.length < mostFaults2)
       this.diagnostics.push(warning(code2, message, { file: this.file, line: line2, hint }));
   }
-  allow(e, names4) {
+  allow(e, names5) {
     if (!e.attributes) return;
     for (const a in e.attributes) {
-      if (names4.includes(a) || a === "xmlns" || a.includes(":")) continue;
+      if (names5.includes(a) || a === "xmlns" || a.includes(":")) continue;
       const later2 = this.format < 3 && (a === "condition" || a === "file");
       this.fault(
         `<${e.name}> must not have the attribute '${a}'${later2 ? ` in format ${this.format}` : ""}`,
@@ -25868,10 +25801,10 @@ function checkPrefixes(name6, attributes, scopes, fail) {
   for (const qualified of [name6, ...Object.keys(attributes)]) {
     const colon = qualified.indexOf(":");
     if (colon < 0) continue;
-    const prefix = qualified.slice(0, colon);
-    if (prefix === "xml" || prefix === "xmlns") continue;
-    const declared = scopes.some((a) => `xmlns:${prefix}` in a);
-    if (!declared) fail(`the namespace prefix '${prefix}' is not declared`);
+    const prefix2 = qualified.slice(0, colon);
+    if (prefix2 === "xml" || prefix2 === "xmlns") continue;
+    const declared = scopes.some((a) => `xmlns:${prefix2}` in a);
+    if (!declared) fail(`the namespace prefix '${prefix2}' is not declared`);
   }
 }
 
@@ -25898,10 +25831,10 @@ function parseManifest(text8, file3) {
     );
   return new ManifestReader(root, formats[format], file3).read();
 }
-function parseXml2(source2, file3) {
-  if (source2.length > largestManifest)
+function parseXml2(source3, file3) {
+  if (source3.length > largestManifest)
     return bad(error("manifest-invalid", `the manifest is larger than ${largestManifest >> 20} MiB`, { file: file3 }));
-  const foreign = foreignByte(source2);
+  const foreign = foreignByte(source3);
   if (foreign)
     return bad(
       error("manifest-xml", `the manifest is not UTF-8: this line has the byte 0x${foreign.byte.toString(16)}`, {
@@ -25910,7 +25843,7 @@ function parseXml2(source2, file3) {
         hint: "write it as UTF-8, whatever encoding it declares: `iconv -f LATIN1 -t UTF-8`"
       })
     );
-  if (source2.trim() === "")
+  if (source3.trim() === "")
     return bad(
       error("manifest-xml", "the manifest is empty", {
         file: file3,
@@ -25918,7 +25851,7 @@ function parseXml2(source2, file3) {
         hint: "write it (REP 149), or remove the file if the folder is no package"
       })
     );
-  const text8 = source2.charCodeAt(0) === 65279 ? source2.slice(1) : source2;
+  const text8 = source3.charCodeAt(0) === 65279 ? source3.slice(1) : source3;
   const plain5 = readPlain(text8);
   if (plain5) return good(plain5);
   const read3 = readTree(text8);
@@ -26110,7 +26043,7 @@ var rosVersions = /* @__PURE__ */ new Map([
   ["ros1", 1],
   ["ros2", 2]
 ]);
-function parseIndex(text8, file3, distribution3) {
+function parseIndex(text8, file3, distribution4) {
   const parsed2 = parseYaml(text8, file3);
   if (!parsed2.ok) return parsed2;
   const root = asMap(parsed2.value);
@@ -26129,11 +26062,11 @@ function parseIndex(text8, file3, distribution3) {
       })
     );
   const all = asMap(root.distributions) ?? {};
-  const entry2 = asMap(own(all, distribution3));
+  const entry2 = asMap(own(all, distribution4));
   if (!entry2) {
-    const near = nearest(distribution3, Object.keys(all));
+    const near = nearest(distribution4, Object.keys(all));
     return bad(
-      error("index-distribution", `the index ${file3} has no distribution '${distribution3}'`, {
+      error("index-distribution", `the index ${file3} has no distribution '${distribution4}'`, {
         file: file3,
         line: locator.line(["distributions"]),
         hint: near ? `did you mean '${near}'?` : `the index has ${Object.keys(all).sort().join(", ") || "none"}`
@@ -26144,17 +26077,17 @@ function parseIndex(text8, file3, distribution3) {
   const files = named7.filter((f) => typeof f === "string");
   if (files.length !== named7.length || !files.length)
     return bad(
-      error("index-invalid", `'distribution' of '${distribution3}' must name distribution files`, {
+      error("index-invalid", `'distribution' of '${distribution4}' must name distribution files`, {
         file: file3,
-        line: locator.line(["distributions", distribution3])
+        line: locator.line(["distributions", distribution4])
       })
     );
   const type = entry2.distribution_type;
   if (type !== void 0 && !rosVersions.has(type))
     return bad(
-      error("index-invalid", `distribution_type of '${distribution3}' is ${JSON.stringify(type)}, which is not known`, {
+      error("index-invalid", `distribution_type of '${distribution4}' is ${JSON.stringify(type)}, which is not known`, {
         file: file3,
-        line: locator.line(["distributions", distribution3, "distribution_type"]),
+        line: locator.line(["distributions", distribution4, "distribution_type"]),
         hint: "use ros1 or ros2"
       })
     );
@@ -26166,7 +26099,7 @@ function parseIndex(text8, file3, distribution3) {
   if (typeof entry2.distribution_cache === "string")
     result2.cache = {
       url: entry2.distribution_cache,
-      line: locator.line(["distributions", distribution3, "distribution_cache"])
+      line: locator.line(["distributions", distribution4, "distribution_cache"])
     };
   return good(result2);
 }
@@ -26186,8 +26119,8 @@ function parseDistributionFile(text8, file3, value2) {
   if (root.version !== void 0 && root.version !== 1 && root.version !== 2)
     fault4(`unknown version ${String(root.version)}`, ["version"], "supported versions: 1 and 2 (REP 143)");
   const releasePlatforms = {};
-  for (const [os, names4] of Object.entries(asMap(root.release_platforms) ?? {}))
-    releasePlatforms[os] = (Array.isArray(names4) ? names4 : [names4]).map(String);
+  for (const [os, names5] of Object.entries(asMap(root.release_platforms) ?? {}))
+    releasePlatforms[os] = (Array.isArray(names5) ? names5 : [names5]).map(String);
   const repositories = [];
   const scalar = (path2) => value2 === void 0 ? locator.scalar(path2) : void 0;
   const repositoryMap = root.repositories === void 0 || root.repositories === null ? {} : asMap(root.repositories);
@@ -26209,11 +26142,11 @@ function parseDistributionFile(text8, file3, value2) {
       continue;
     }
     const repository2 = new LocatedRepository(name6, file3, () => line2(path2));
-    const source2 = asMap(entry2.source);
-    if (entry2.source !== void 0 && !source2) fault4(`source of '${name6}' must be a map`, [...path2, "source"]);
-    if (source2) {
+    const source3 = asMap(entry2.source);
+    if (entry2.source !== void 0 && !source3) fault4(`source of '${name6}' must be a map`, [...path2, "source"]);
+    if (source3) {
       const read3 = sourceEntry(
-        source2,
+        source3,
         (m, key, hint) => fault4(`source of '${name6}': ${m}`, key ? [...path2, "source", key] : [...path2, "source"], hint),
         () => scalar([...path2, "source", "version"])
       );
@@ -26498,14 +26431,14 @@ function backendOf(pyproject) {
 // ts-src/read/packages.ts
 var ignoreMarkers = /* @__PURE__ */ new Set(["CATKIN_IGNORE", "AMENT_IGNORE", "COLCON_IGNORE"]);
 var mostPackages = 1e4;
-var memory2 = (state, commit2) => (0, import_node_path26.join)(state, "manifests", `${commit2}.json`);
-function textOf3(state, commit2) {
-  const remembered4 = readJson(memory2(state, commit2));
+var memory2 = (state, commit3) => (0, import_node_path26.join)(state, "manifests", `${commit3}.json`);
+function textOf3(state, commit3) {
+  const remembered4 = readJson(memory2(state, commit3));
   return remembered4?.schema === 2 && Array.isArray(remembered4.packages) ? remembered4 : void 0;
 }
-var remembers = (state, commit2) => textOf3(state, commit2) !== void 0;
-function recall(state, commit2, name6) {
-  const remembered4 = textOf3(state, commit2);
+var remembers = (state, commit3) => textOf3(state, commit3) !== void 0;
+function recall(state, commit3, name6) {
+  const remembered4 = textOf3(state, commit3);
   return remembered4 && parsePackages(name6, remembered4);
 }
 async function readPackages(state, name6, snapshot2, url2, reporter2) {
@@ -26732,7 +26665,7 @@ function releasesOf(workspace, repositories) {
 function cachedPackages(workspace, repositories, cache) {
   const read3 = [];
   for (const { repository: repository2, version: version3, packages } of releasesOf(workspace, repositories)) {
-    for (const { packageName: packageName2, source: source2 } of packages) {
+    for (const { packageName: packageName2, source: source3 } of packages) {
       const manifest = cache.manifest(packageName2) ?? {
         ok: false,
         diagnostics: [
@@ -26743,25 +26676,25 @@ function cachedPackages(workspace, repositories, cache) {
           )
         ]
       };
-      read3.push({ repository: repository2, packageName: packageName2, version: version3, file: `${cache.file}:${packageName2}`, source: source2, manifest });
+      read3.push({ repository: repository2, packageName: packageName2, version: version3, file: `${cache.file}:${packageName2}`, source: source3, manifest });
     }
   }
   return read3;
 }
-async function releasedPackage(workspace, repository2, { packageName: packageName2, version: version3, source: source2 }, pin, reporter2) {
+async function releasedPackage(workspace, repository2, { packageName: packageName2, version: version3, source: source3 }, pin, reporter2) {
   const { file: file3, line: line2 } = repository2;
-  const released = { repository: repository2, packageName: packageName2, version: version3, file: `${repository2.name}:${packageName2}/package.xml`, source: source2 };
+  const released = { repository: repository2, packageName: packageName2, version: version3, file: `${repository2.name}:${packageName2}/package.xml`, source: source3 };
   const placed2 = (d) => ({ file: file3, line: line2, ...d });
   const failed5 = (diagnostics) => ({
     ...released,
     manifest: { ok: false, diagnostics: diagnostics.map(placed2) }
   });
   if (!pin.ok) return failed5(pin.diagnostics);
-  const { commit: commit2 } = pin.value.source;
-  const remembered4 = commit2 === void 0 ? void 0 : recall(workspace.state, commit2, packageName2);
+  const { commit: commit3 } = pin.value.source;
+  const remembered4 = commit3 === void 0 ? void 0 : recall(workspace.state, commit3, packageName2);
   const read3 = (snapshot2) => {
     if (!snapshot2) throw new Error(`${packageName2} was not fetched, and its manifest is not remembered`);
-    return readPackages(workspace.state, packageName2, snapshot2, source2.url, reporter2);
+    return readPackages(workspace.state, packageName2, snapshot2, source3.url, reporter2);
   };
   const found2 = remembered4 ?? await read3(pin.value.snapshot);
   if (!found2.ok) return failed5(found2.diagnostics);
@@ -26773,15 +26706,15 @@ async function releasedPackage(workspace, repository2, { packageName: packageNam
     manifest: one ? good(one.manifest, found2.diagnostics) : bad(error("package-name", `the release of '${packageName2}' has no package.xml at its root`, { file: file3, line: line2 }))
   };
 }
-async function releasedPackages(workspace, repositories, locked2, reporter2) {
+async function releasedPackages(workspace, repositories, locked3, reporter2) {
   const read3 = await parallel(
     releasesOf(workspace, repositories),
     fetchWidth,
     async ({ repository: repository2, version: version3, packages }) => {
       reporter2.reading?.(repository2.name);
-      const sources = packages.map(({ packageName: packageName2, source: source2 }) => {
-        const commit2 = ownIn(ownIn(locked2, repository2.name)?.packages, packageName2)?.commit;
-        return commit2 ? { ...source2, commit: commit2 } : source2;
+      const sources = packages.map(({ packageName: packageName2, source: source3 }) => {
+        const commit3 = ownIn(ownIn(locked3, repository2.name)?.packages, packageName2)?.commit;
+        return commit3 ? { ...source3, commit: commit3 } : source3;
       });
       const pinned = await pinReleased(workspace, sources, "trees", reporter2);
       return Promise.all(
@@ -26792,9 +26725,9 @@ async function releasedPackages(workspace, repositories, locked2, reporter2) {
   return read3.flat();
 }
 async function pinReleased(workspace, sources, what, reporter2 = {}) {
-  const [source2] = sources;
-  if (!source2) return [];
-  const { url: url2 } = source2;
+  const [source3] = sources;
+  if (!source3) return [];
+  const { url: url2 } = source3;
   const unknown2 = sources.filter((s) => !s.commit);
   const resolved = unknown2.length ? await resolveRefs(
     url2,
@@ -26810,12 +26743,12 @@ async function pinReleased(workspace, sources, what, reporter2 = {}) {
   );
   const snapshots = lacking2.length ? await fetchCommits(url2, lacking2, workspace.state, what, reporter2) : good([]);
   if (!snapshots.ok) return sources.map(() => snapshots);
-  return sources.map((source3, i) => {
-    const commit2 = at(commits, i);
-    if (!commit2.ok) return commit2;
-    const snapshot2 = snapshots.value.find((s) => s.commit === commit2.value);
+  return sources.map((source4, i) => {
+    const commit3 = at(commits, i);
+    if (!commit3.ok) return commit3;
+    const snapshot2 = snapshots.value.find((s) => s.commit === commit3.value);
     return good({
-      source: { ...source3, commit: commit2.value, ...snapshot2 ? { tree: snapshot2.tree } : {} },
+      source: { ...source4, commit: commit3.value, ...snapshot2 ? { tree: snapshot2.tree } : {} },
       ...snapshot2 ? { snapshot: snapshot2 } : {}
     });
   });
@@ -26871,11 +26804,11 @@ async function warnOfUncommitted(name6, found2, state) {
     })
   ];
 }
-async function uncommittedIn(folder2, commit2, state) {
+async function uncommittedIn(folder2, commit3, state) {
   if (!exists((0, import_node_path29.join)(folder2, ".git"))) return [];
   const options5 = { cwd: folder2, env: { GIT_OPTIONAL_LOCKS: "0", GIT_CEILING_DIRECTORIES: (0, import_node_path29.dirname)(folder2) } };
   const head = await git(["rev-parse", "HEAD"], options5);
-  if (head.code !== 0 || head.stdout.trim() !== commit2) return [];
+  if (head.code !== 0 || head.stdout.trim() !== commit3) return [];
   const status = await git(["status", "--porcelain", "-z", "--no-renames", "--ignore-submodules=none"], options5);
   if (status.code !== 0) return [];
   const own3 = (0, import_node_path29.relative)(folder2, state);
@@ -26922,7 +26855,7 @@ var PackageCollection = class {
       )
     );
   }
-  addReleased(r, locked2) {
+  addReleased(r, locked3) {
     this.diagnostics.push(...r.manifest.diagnostics);
     const { repository: repository2, packageName: packageName2 } = r;
     if (!r.manifest.ok) {
@@ -26938,7 +26871,7 @@ var PackageCollection = class {
           hint: "the entry and package.xml must have the same name"
         })
       );
-    const pin = ownIn(ownIn(locked2, repository2.name)?.packages, packageName2);
+    const pin = ownIn(ownIn(locked3, repository2.name)?.packages, packageName2);
     this.add(
       {
         name: manifest.name,
@@ -26993,24 +26926,24 @@ var PackageCollection = class {
       );
   }
 };
-async function readReleased(workspace, entries2, locked2, overrides, reporter2) {
+async function readReleased(workspace, entries2, locked3, overrides, reporter2) {
   const rest2 = entries2.repositories.filter((r) => !overrides.has(r.name));
-  return entries2.cache ? cachedPackages(workspace, rest2, entries2.cache) : releasedPackages(workspace, rest2, locked2, reporter2);
+  return entries2.cache ? cachedPackages(workspace, rest2, entries2.cache) : releasedPackages(workspace, rest2, locked3, reporter2);
 }
 async function readDistribution(workspace, name6, lock2, overrides, reporter2) {
   const entries2 = await readEntries(workspace, name6);
   if (!entries2.ok) return entries2;
   const { repositories, rosVersion, pythonVersion } = entries2.value;
-  const locked2 = ownIn(lock2?.distributions, name6);
-  if (lock2 && !locked2) return bad(error("lock-distribution", `the lock has no distribution '${name6}'`));
+  const locked3 = ownIn(lock2?.distributions, name6);
+  if (lock2 && !locked3) return bad(error("lock-distribution", `the lock has no distribution '${name6}'`));
   const settings3 = ownEntry(workspace.distro.distributions, name6);
   const released = settings3.sources === "release";
   const collection = new PackageCollection(name6);
   const { diagnostics, packages } = collection;
   diagnostics.push(...entries2.diagnostics);
   if (released)
-    for (const r of await readReleased(workspace, entries2.value, locked2, overrides, reporter2))
-      collection.addReleased(r, locked2);
+    for (const r of await readReleased(workspace, entries2.value, locked3, overrides, reporter2))
+      collection.addReleased(r, locked3);
   const developed = repositories.filter((r) => overrides.has(r.name) || !released && r.source).sort((a, b) => compare(a.name, b.name));
   const read3 = await parallel(developed, fetchWidth, async (repository2) => {
     reporter2.reading?.(repository2.name);
@@ -27018,7 +26951,7 @@ async function readDistribution(workspace, name6, lock2, overrides, reporter2) {
       workspace,
       repository: repository2,
       locked: lock2 !== void 0,
-      pinned: ownIn(locked2, repository2.name)?.commit,
+      pinned: ownIn(locked3, repository2.name)?.commit,
       override: overrides.get(repository2.name),
       reporter: reporter2
     });
@@ -27064,43 +26997,43 @@ async function readRepository(request) {
   if (override && "folder" in override) return found2(override.folder, await snapshotFolder(override.folder, state));
   const readable = readableSource(request);
   if (!readable.ok) return readable;
-  const source2 = readable.value;
-  const url2 = absoluteUrl(source2.url, workspace.urlBase);
-  const commit2 = isArchive(source2) ? good(source2.sha256) : await commitOf(request, url2, source2.version);
-  if (!commit2.ok) return commit2;
-  const remembered4 = recall(state, commit2.value, repository2.name);
+  const source3 = readable.value;
+  const url2 = absoluteUrl(source3.url, workspace.urlBase);
+  const commit3 = isArchive(source3) ? good(source3.sha256) : await commitOf(request, url2, source3.version);
+  if (!commit3.ok) return commit3;
+  const remembered4 = recall(state, commit3.value, repository2.name);
   if (remembered4) return good({ ...remembered4.value, url: url2 }, remembered4.diagnostics);
-  if (isArchive(source2)) return found2(url2, await fetchArchive(source2, url2, state));
-  const snapshots = await fetchCommits(url2, [commit2.value], state, "trees", reporter2);
+  if (isArchive(source3)) return found2(url2, await fetchArchive(source3, url2, state));
+  const snapshots = await fetchCommits(url2, [commit3.value], state, "trees", reporter2);
   return found2(url2, snapshots.ok ? good(first(snapshots.value)) : snapshots);
 }
-function readableSource({ repository: repository2, locked: locked2, pinned, override }) {
-  const { name: name6, source: source2 } = repository2;
-  if (!source2)
+function readableSource({ repository: repository2, locked: locked3, pinned, override }) {
+  const { name: name6, source: source3 } = repository2;
+  if (!source3)
     return bad(
       error("override-invalid", `'${name6}' has no source entry, so there is no branch or pull request to take`, {
         hint: "use a folder instead: NAME=FOLDER"
       })
     );
-  if (locked2 && !pinned && !override)
+  if (locked3 && !pinned && !override)
     return bad(
       error("lock-repository", `the lock has no repository '${name6}'`, {
         hint: "make a new lockfile with `slipway lock`"
       })
     );
-  if (source2.type === "hg" || source2.type === "svn")
+  if (source3.type === "hg" || source3.type === "svn")
     return bad(
-      error("source-type", `'${name6}' is a ${source2.type} repository, which Slipway does not read`, {
+      error("source-type", `'${name6}' is a ${source3.type} repository, which Slipway does not read`, {
         hint: "supported: git, tar and zip; mirror the repository to git"
       })
     );
-  if (override && source2.type !== "git")
+  if (override && source3.type !== "git")
     return bad(
       error("override-invalid", `'${name6}' is an archive, which has no branches or pull requests`, {
         hint: "use a folder instead: NAME=FOLDER"
       })
     );
-  return good(source2);
+  return good(source3);
 }
 async function commitOf({ pinned, override, reporter: reporter2 }, url2, version3) {
   if (override && "request" in override) return resolveRequest(url2, override.request, reporter2);
@@ -27108,10 +27041,10 @@ async function commitOf({ pinned, override, reporter: reporter2 }, url2, version
   return pinned ? good(pinned) : resolveRef(url2, version3, reporter2);
 }
 function neededNames(distributions) {
-  const names4 = /* @__PURE__ */ new Set();
+  const names5 = /* @__PURE__ */ new Set();
   for (const { packages } of distributions)
-    for (const { manifest } of packages.values()) for (const { name: name6 } of manifest.dependencies) names4.add(name6);
-  return names4;
+    for (const { manifest } of packages.values()) for (const { name: name6 } of manifest.dependencies) names5.add(name6);
+  return names5;
 }
 
 // ts-src/read/patches.ts
@@ -27373,12 +27306,12 @@ async function committedFault(root, path2) {
   const inside = (0, import_node_path33.relative)(root, path2);
   const parts2 = inside.split("/");
   const from = parts2[0] === ".." ? (0, import_node_path33.dirname)(path2) : root;
-  const names4 = parts2[0] === ".." ? [(0, import_node_path33.relative)(from, path2)] : parts2.map((_, i) => parts2.slice(0, i + 1).join("/"));
-  const there = names4.filter((name6) => (0, import_node_fs23.lstatSync)((0, import_node_path33.join)(from, name6), { throwIfNoEntry: false }));
+  const names5 = parts2[0] === ".." ? [(0, import_node_path33.relative)(from, path2)] : parts2.map((_, i) => parts2.slice(0, i + 1).join("/"));
+  const there = names5.filter((name6) => (0, import_node_fs23.lstatSync)((0, import_node_path33.join)(from, name6), { throwIfNoEntry: false }));
   if (!there.length) return void 0;
-  const whole4 = names4[names4.length - 1] ?? "";
+  const whole4 = names5[names5.length - 1] ?? "";
   const listed5 = await committed(from, there);
-  const found2 = listed5.find(({ name: name6, link }) => isPart(whole4, name6) || link && names4.includes(name6));
+  const found2 = listed5.find(({ name: name6, link }) => isPart(whole4, name6) || link && names5.includes(name6));
   return found2 && error(code, `the repository has ${found2.name}: whoever commits there would decide what is built`, {
     file: path2,
     hint: "remove it with `git rm -r --cached`, remove the folder, and add it to .gitignore"
@@ -27705,7 +27638,7 @@ init_lists();
 function closuresOf(scope2) {
   const { packages } = scope2;
   const index = new Map(packages.map((p, i) => [p.name, i]));
-  const numbers = (names4) => names4.flatMap((n) => index.get(n) ?? []);
+  const numbers = (names5) => names5.flatMap((n) => index.get(n) ?? []);
   const runs = packages.map((p) => numbers(p.run));
   const build4 = packages.map((p) => numbers(p.build));
   const test3 = packages.map((p) => numbers(p.test));
@@ -27800,9 +27733,9 @@ function compareScopes(before2, after, facts) {
     touched.add(p.name);
     changes.push(change);
   }
-  const names4 = new Set(packages.map((p) => p.name));
+  const names5 = new Set(packages.map((p) => p.name));
   for (const p of old.values())
-    if (!names4.has(p.name)) changes.push({ name: p.name, change: "removed", before: p.version });
+    if (!names5.has(p.name)) changes.push({ name: p.name, change: "removed", before: p.version });
   if (after && touched.size) {
     const closures = closuresOf(after);
     packages.forEach((p, n) => {
@@ -27855,13 +27788,13 @@ var text2 = (value2) => JSON.stringify(
 );
 function scopeFacts(distro, scope2) {
   const platform3 = distro.platforms[scope2.platform];
-  const distribution3 = distro.distributions[scope2.distribution];
+  const distribution4 = distro.distributions[scope2.distribution];
   const variants = [...new Set(scope2.targets.map((t) => t.variant))].sort(compare);
   const { renew_days: _renew, proxy: _proxy, architectures: _architectures, ...base } = platform3 ?? {};
   return {
     platform: text2([base, scope2.targets]),
     variant: text2(variants.map((v) => distro.variants[v])),
-    conditions: text2([distribution3?.conditions, distribution3?.ros_version, distribution3?.python_version]),
+    conditions: text2([distribution4?.conditions, distribution4?.ros_version, distribution4?.python_version]),
     prefix: text2([scope2.prefix, scope2.underlayPrefixes]),
     maintainer: distro.maintainer ?? "",
     reuse: distro.reuse
@@ -27898,7 +27831,7 @@ async function comparePlanned(before2, after) {
   return comparePlans(before2.plan, after.plan, { before: factsOf(before2), after: factsOf(after) });
 }
 async function pinFolders({ workspace, plan: plan2 }) {
-  const inFolders = plan2.scopes.flatMap((s) => s.packages).filter(({ source: source2 }) => source2.ref === void 0 && source2.tree === void 0);
+  const inFolders = plan2.scopes.flatMap((s) => s.packages).filter(({ source: source3 }) => source3.ref === void 0 && source3.tree === void 0);
   for (const folder2 of new Set(inFolders.map((p) => p.source.url))) {
     const packages = inFolders.filter((p) => p.source.url === folder2);
     const pinned = await pinFolder(
@@ -28067,10 +28000,10 @@ async function compareWith(inputs, ref2, { tests, docs: docs2 }) {
 function changedIn(changes) {
   const changed2 = {};
   for (const d of changes) {
-    const names4 = changed2[d.distribution] ??= /* @__PURE__ */ new Set();
-    for (const p of d.packages) if (p.change !== "removed" && p.change !== "rebuilt") names4.add(p.name);
+    const names5 = changed2[d.distribution] ??= /* @__PURE__ */ new Set();
+    for (const p of d.packages) if (p.change !== "removed" && p.change !== "rebuilt") names5.add(p.name);
   }
-  return Object.fromEntries(Object.entries(changed2).map(([d, names4]) => [d, [...names4].sort()]));
+  return Object.fromEntries(Object.entries(changed2).map(([d, names5]) => [d, [...names5].sort()]));
 }
 
 // ts-src/cli/abi.ts
@@ -28137,12 +28070,12 @@ async function filesOf(store2, build4) {
     );
   return filesOfBuild(store2, record3.debs);
 }
-async function recordOf(store2, prefix) {
-  if (prefix.length === 64) return store2.get(prefix);
+async function recordOf(store2, prefix2) {
+  if (prefix2.length === 64) return store2.get(prefix2);
   const found2 = [];
-  for await (const { name: name6 } of store2.blobs.list(`tasks/${prefix.slice(0, 2)}`)) {
+  for await (const { name: name6 } of store2.blobs.list(`tasks/${prefix2.slice(0, 2)}`)) {
     const file3 = afterLast(name6, "/");
-    if (file3.startsWith(prefix)) found2.push(file3.replace(".json", ""));
+    if (file3.startsWith(prefix2)) found2.push(file3.replace(".json", ""));
   }
   const [only, ...others2] = found2;
   return only === void 0 || others2.length ? void 0 : store2.get(only);
@@ -28163,9 +28096,9 @@ var jobs_default = "// Generated by `slipway jobs` from the distro repository: c
 init_template();
 var publishingFolder = "publish";
 var groovy = (text8) => `'${text8.replaceAll("\\", "\\\\").replaceAll("'", "\\'").replaceAll("\n", "\\n").replaceAll("\r", "\\r")}'`;
-function jobNames(names4) {
+function jobNames(names5) {
   const used = /* @__PURE__ */ new Set();
-  return names4.map((name6) => {
+  return names5.map((name6) => {
     const plain5 = name6.replace(/[^A-Za-z0-9._ -]+/g, "-").replace(/^[.-]+|\.+$/g, "") || "repository";
     let free = plain5;
     for (let i = 2; used.has(free.toLowerCase()); i++) free = `${plain5}-${i}`;
@@ -28199,13 +28132,13 @@ function jobsOf(input) {
   };
 }
 function renderJobDsl(input) {
-  const names4 = jobNames([
+  const names5 = jobNames([
     publishingFolder,
     "distro-requests",
     ...input.repositories.map((r) => r.name),
     ...input.farmUrl === void 0 ? [] : ["agents-image"]
   ]);
-  const farm = { url: input.farmUrl, name: names4[names4.length - 1] ?? "" };
+  const farm = { url: input.farmUrl, name: names5[names5.length - 1] ?? "" };
   const publishing = `${input.folder}/${publishingFolder}`;
   const title = `Robot software of ${input.organization}`;
   const distro = `${input.distroUrl}${input.distroBranch === void 0 ? "" : `#${input.distroBranch}`}`;
@@ -28233,17 +28166,17 @@ function renderJobDsl(input) {
         tags: input.buildTags
       }),
       ...onGithub(input.distroUrl) ? [
-        job(at(names4, 1), input.distroUrl, "Pull requests on the distro repository", {
+        job(at(names5, 1), input.distroUrl, "Pull requests on the distro repository", {
           branches: false,
           requests: true,
           id: "distro-requests"
         })
       ] : [],
       ...input.repositories.map(
-        (r, i) => job(at(names4, i + 2), r.url, `${r.name}, of ${r.distributions.join(", ")}`, {
+        (r, i) => job(at(names5, i + 2), r.url, `${r.name}, of ${r.distributions.join(", ")}`, {
           branches: true,
           requests: true,
-          id: at(names4, i + 2)
+          id: at(names5, i + 2)
         })
       ),
       ...farm.url === void 0 ? [] : [
@@ -28389,20 +28322,20 @@ var words5 = {
   waiting: "waiting"
 };
 function renderSummary(results, tails, milliseconds) {
-  const lines = [];
+  const lines2 = [];
   for (const t of results.filter((r) => r.state === "failed")) {
     const [reason, ...more] = t.reason.split("\n");
-    lines.push(`FAILED ${t.id}: ${reason}`, ...more.map((m) => `    ${m}`));
+    lines2.push(`FAILED ${t.id}: ${reason}`, ...more.map((m) => `    ${m}`));
     const tail = tails(t);
-    if (tail.length) lines.push(...tail.map((l) => `  | ${l}`));
-    if (t.log) lines.push(`    whole log: ${t.log}`);
-    lines.push("");
+    if (tail.length) lines2.push(...tail.map((l) => `  | ${l}`));
+    if (t.log) lines2.push(`    whole log: ${t.log}`);
+    lines2.push("");
   }
-  for (const t of results.filter((r) => r.state === "blocked")) lines.push(`blocked ${t.id}: ${t.reason}`);
+  for (const t of results.filter((r) => r.state === "blocked")) lines2.push(`blocked ${t.id}: ${t.reason}`);
   const broken = new Set(results.flatMap((r) => r.state === "failed" && r.kind === "build" ? [r.id] : []));
   const stopped2 = results.filter((r) => r.state === "stopped" && !broken.has(r.id.replace(/:\w+$/, "")));
-  for (const t of stopped2.slice(0, 20)) lines.push(`stopped ${t.id}: ${t.reason}`);
-  if (stopped2.length > 20) lines.push(`stopped: and ${stopped2.length - 20} more`);
+  for (const t of stopped2.slice(0, 20)) lines2.push(`stopped ${t.id}: ${t.reason}`);
+  if (stopped2.length > 20) lines2.push(`stopped: and ${stopped2.length - 20} more`);
   const counts2 = ["failed", "stopped", "blocked", "built", "passed", "cached"].map((s) => [s, results.filter((r) => r.state === s).length]).filter(([, n]) => n > 0).map(([s, n]) => `${n} ${words5[s]}`);
   const builds = results.filter((t) => t.kind === "build").length;
   const tests = results.filter((t) => t.kind === "test").length;
@@ -28412,8 +28345,8 @@ function renderSummary(results, tails, milliseconds) {
     ...tests ? [`the tests of ${plural(tests, "package")}`] : [],
     ...docs2 ? [`the documentation of ${plural(docs2, "package")}`] : []
   ];
-  lines.push(`${what.join(" and ")} in ${duration2(milliseconds)}: ${counts2.join(", ") || "nothing to do"}`);
-  return `${lines.join("\n")}
+  lines2.push(`${what.join(" and ")} in ${duration2(milliseconds)}: ${counts2.join(", ") || "nothing to do"}`);
+  return `${lines2.join("\n")}
 `;
 }
 function renderHeadline(title, results, faults3, abi2 = [], more = []) {
@@ -28441,12 +28374,12 @@ function renderOutlook({ cached: cached3, todo, open: open3 }) {
   return `${cached3} cached, ${todo} to do${open3 ? `, ${open3} to be decided by their results` : ""}`;
 }
 function renderForetold(results) {
-  const lines = results.flatMap((t) => {
+  const lines2 = results.flatMap((t) => {
     if (t.state === "waiting" && t.key !== void 0) return [`${t.kind.padEnd(5)}  ${t.id}: ${t.reason}`];
     if (t.state !== "failed" && t.state !== "blocked") return [];
     return [`${words5[t.state]}  ${t.id}: ${t.reason.split("\n")[0]}`];
   });
-  return lines.map((l) => `${l}
+  return lines2.map((l) => `${l}
 `).join("");
 }
 function renderEvent(t, done, total) {
@@ -28479,16 +28412,16 @@ var keyrings = {
 var pockets = { debian: ["", "-updates", "-security"], ubuntu: ["", "-updates", "-security"] };
 function hostSources(platform3, root = "/") {
   const folder2 = (0, import_node_path40.join)(root, "etc/apt/sources.list.d");
-  let names4 = [];
+  let names5 = [];
   try {
-    names4 = (0, import_node_fs27.readdirSync)(folder2).sort();
+    names5 = (0, import_node_fs27.readdirSync)(folder2).sort();
   } catch {
   }
   const found2 = [
     readIf((0, import_node_path40.join)(root, "etc/apt/sources.list")) ?? "",
-    ...names4.filter((n) => n.endsWith(".list")).map((n) => readIf((0, import_node_path40.join)(folder2, n)) ?? "")
+    ...names5.filter((n) => n.endsWith(".list")).map((n) => readIf((0, import_node_path40.join)(folder2, n)) ?? "")
   ].flatMap(parseOneLine);
-  for (const n of names4.filter((n2) => n2.endsWith(".sources")))
+  for (const n of names5.filter((n2) => n2.endsWith(".sources")))
     found2.push(...parseDeb822(readIf((0, import_node_path40.join)(folder2, n)) ?? ""));
   const suites = pockets[platform3.os].map((p) => platform3.release + p);
   const own3 = found2.filter(
@@ -28796,8 +28729,8 @@ var appArmorProfile = "abi <abi/4.0>,\\ninclude <tunables/global>\\nprofile slip
 function dockerPackages(known3) {
   return known3("docker-cli") ? ["docker.io", "docker-cli"] : ["docker.io"];
 }
-async function installable(...names4) {
-  const policy2 = await run("apt-cache", ["policy", ...names4]);
+async function installable(...names5) {
+  const policy2 = await run("apt-cache", ["policy", ...names5]);
   return new Set(
     [...policy2.stdout.matchAll(/^(\S+):\n.*\n {2}Candidate: (?!\(none\))/gm)].flatMap(([, name6]) => name6 ?? [])
   );
@@ -28826,18 +28759,18 @@ function describeMachine(state) {
   const counted = groups.some((h) => h.controllers.includes("memory")) ? `counted by control groups (version ${groups[0]?.version ?? 1})` : "for each process (this machine gives slipway no control group of memory)";
   const counting = groups.some((h) => h.controllers.includes("pids")) || countsProcesses();
   const processes = counting ? `${limits2.processes} processes` : "processes are not limited (Linux before 6.14, no control group)";
-  const lines = [
+  const lines2 = [
     `limits of a task: ${sizeText(limits2.memory)} of memory, ${counted}; ${processes}; ${sizeText(limits2.temporary)} in /tmp; ${sizeText(defaultDisk(at3))} on the disk; ${sizeText(defaultLog)} of log (--limits and package_settings change them)`
   ];
   const findings = [];
   try {
     const { bavail, bsize } = (0, import_node_fs30.statfsSync)(at3);
     const room = bavail * bsize;
-    lines.push(`room in ${at3}: ${sizeText(room)}`);
+    lines2.push(`room in ${at3}: ${sizeText(room)}`);
     findings.push(...roomFindings(at3, room));
   } catch {
   }
-  return { lines, findings };
+  return { lines: lines2, findings };
 }
 async function namespaceFindings(setting, refused4) {
   const findings = [];
@@ -28927,23 +28860,23 @@ async function missingTools(driver, plan2) {
   const lacking2 = toolsFor(driver, plain5).filter((t) => !inPath(t.command));
   const systems = plan2.scopes.flatMap((s) => s.targets.map((t) => t.os));
   const rings = [...new Set(systems)].map((os) => keyrings2[os]).filter((ring) => !(0, import_node_fs30.existsSync)(ring.file));
-  const names4 = [...new Set([...lacking2, ...rings].map((t) => t.package))].sort();
-  const refused4 = !names4.length && plain5 && driver === "unshare" ? await refusedNamespaces() : void 0;
+  const names5 = [...new Set([...lacking2, ...rings].map((t) => t.package))].sort();
+  const refused4 = !names5.length && plain5 && driver === "unshare" ? await refusedNamespaces() : void 0;
   if (refused4)
     return [
       error("roots-refused", `plain users can't make user namespaces here: ${refused4}`, {
         hint: "run `slipway doctor` for details"
       })
     ];
-  if (!names4.length) return [];
+  if (!names5.length) return [];
   const fixes = await Promise.all(rings.map((ring) => keyringFix(ring)));
-  const packages = names4.filter((name6) => !rings.some((ring, i) => ring.package === name6 && fixes[i]?.fix));
+  const packages = names5.filter((name6) => !rings.some((ring, i) => ring.package === name6 && fixes[i]?.fix));
   const hints = [
     ...packages.length ? [`${plain5 ? "sudo " : ""}apt-get install -y ${packages.join(" ")}`] : [],
     ...fixes.flatMap((f) => f.fix ?? [])
   ];
   const hint = `${hints.join("; ")}    (see slipway doctor)`;
-  return [error("tool-missing", `this machine lacks ${names4.join(", ")}`, { hint })];
+  return [error("tool-missing", `this machine lacks ${names5.join(", ")}`, { hint })];
 }
 
 // ts-src/sandbox/scratch.ts
@@ -29003,7 +28936,7 @@ init_names();
 
 // ts-src/render/dsc.ts
 var copied = ["Maintainer", "Homepage", "Standards-Version", "Build-Depends"];
-function renderDsc({ source: source2, binary, version: version3, control: control2, archive }) {
+function renderDsc({ source: source3, binary, version: version3, control: control2, archive }) {
   const [paragraph = ""] = control2.split("\n\n");
   const fields = copied.flatMap((name6) => {
     const found2 = new RegExp(`^${name6}: .*(?:
@@ -29012,7 +28945,7 @@ function renderDsc({ source: source2, binary, version: version3, control: contro
   });
   return [
     "Format: 3.0 (native)",
-    `Source: ${source2}`,
+    `Source: ${source3}`,
     `Binary: ${binary}`,
     "Architecture: any",
     `Version: ${version3}`,
@@ -29576,7 +29509,7 @@ var withoutTags = (text8, by = " ") => text8.replace(/<!\[CDATA\[|\]\]>/g, "").r
 var oneLine = (text8) => text8.replace(/[\0-\x1f\x7f]+/g, " ").replace(/\s+/g, " ").trim();
 var plain2 = (xml) => unescapeXml(withoutTags(xml)).replace(/[\0-\x08\x0b-\x1f\x7f]/g, " ");
 var longestSummary = 78;
-function describePackage(xml, name6, origin) {
+function describePackage(xml, name6, origin2) {
   const text8 = plain2(xml);
   const sentence = oneLine(text8).split(/(?<=[.!?])\s/)[0] ?? "";
   const short4 = withoutArticle(sentence.replace(/\.$/, ""));
@@ -29585,7 +29518,7 @@ function describePackage(xml, name6, origin) {
   const rest2 = whole4 ? afterWords(text8, sentence.split(" ").length) : text8;
   return { summary: summary || name6, lines: [...paragraphs(`${rest2}
 
-${origin}`)] };
+${origin2}`)] };
 }
 var withoutArticle = (text8) => text8.replace(/^(?:an?|the)\s+(?=\S)/i, "");
 function afterWords(text8, count3) {
@@ -29593,25 +29526,25 @@ function afterWords(text8, count3) {
   return text8.slice(words6.length);
 }
 function paragraphs(text8) {
-  const lines = [];
+  const lines2 = [];
   for (const paragraph of text8.split(/\n\s*\n/)) {
     const words6 = oneLine(paragraph);
     if (!words6) continue;
-    if (lines.length) lines.push(".");
-    lines.push(...wrapped(words6, 76));
+    if (lines2.length) lines2.push(".");
+    lines2.push(...wrapped(words6, 76));
   }
-  return lines.map((l) => l.startsWith(".") && l !== "." ? ` ${l}` : l);
+  return lines2.map((l) => l.startsWith(".") && l !== "." ? ` ${l}` : l);
 }
 function wrapped(text8, width8) {
-  const lines = [];
+  const lines2 = [];
   let line2 = "";
   for (const word3 of text8.split(" ").filter(Boolean)) {
     if (line2 && line2.length + 1 + word3.length > width8) {
-      lines.push(line2);
+      lines2.push(line2);
       line2 = word3;
     } else line2 = line2 ? `${line2} ${word3}` : word3;
   }
-  return line2 ? [...lines, line2] : lines;
+  return line2 ? [...lines2, line2] : lines2;
 }
 
 // ts-src/render/copyright.ts
@@ -29649,8 +29582,8 @@ function renderCopyright({ manifest, url: url2, notices, year, licenseText }) {
         )
       };
     const text8 = own3.length === 1 ? licenseText : void 0;
-    const lines = text8?.split("\n").map((l) => l.replace(/[\0-\x08\x0b-\x1f\x7f]/g, " ").trimEnd() || ".");
-    return { short: short4, lines: lines ?? [`${oneLine(license.name)}, as package.xml names it.`] };
+    const lines2 = text8?.split("\n").map((l) => l.replace(/[\0-\x08\x0b-\x1f\x7f]/g, " ").trimEnd() || ".");
+    return { short: short4, lines: lines2 ?? [`${oneLine(license.name)}, as package.xml names it.`] };
   });
   return renderTemplate(copyright_default, {
     name: manifest.name,
@@ -29678,29 +29611,29 @@ var setup_default = "# Sets up a shell for the files in {{prefix}} and its under
 // ts-src/render/prefix.ts
 init_template();
 var shells = ["bash", "zsh"];
-var renderLocalSetup = ({ prefix, rosVersion }) => renderTemplate(local_setup_default, { prefix: shellQuote(prefix), ros1: rosVersion === 1, ros2: rosVersion === 2 });
+var renderLocalSetup = ({ prefix: prefix2, rosVersion }) => renderTemplate(local_setup_default, { prefix: shellQuote(prefix2), ros1: rosVersion === 1, ros2: rosVersion === 2 });
 function prefixFiles(of) {
-  const prefix = shellQuote(of.prefix);
+  const prefix2 = shellQuote(of.prefix);
   const texts = {
     "local_setup.sh": renderLocalSetup(of),
     // The nearest underlay is sourced last, so that its paths come first.
     "setup.sh": renderTemplate(setup_default, {
-      prefix,
+      prefix: prefix2,
       underlays: [...of.underlayPrefixes].reverse().map((path2) => ({ path: shellQuote(path2) }))
     })
   };
   for (const shell2 of shells)
     for (const file3 of ["local_setup", "setup"])
-      texts[`${file3}.${shell2}`] = renderTemplate(of_shell_default, { prefix, file: file3, shell: shell2 });
+      texts[`${file3}.${shell2}`] = renderTemplate(of_shell_default, { prefix: prefix2, file: file3, shell: shell2 });
   if (of.rosVersion === 1) texts[".catkin"] = "";
   return [
     ...Object.entries(texts).map(([name6, text8]) => ({ name: name6, text: text8, mode: 420 })),
-    { name: "env.sh", text: renderTemplate(run_default, { prefix }), mode: 493 }
+    { name: "env.sh", text: renderTemplate(run_default, { prefix: prefix2 }), mode: 493 }
   ].sort((a, b) => a.name < b.name ? -1 : 1);
 }
 var names;
 var ownNames = () => names ??= new Set(prefixFiles({ prefix: "/", underlayPrefixes: [], rosVersion: 1 }).map((f) => f.name));
-var isPrefixFile = (path2, prefix) => path2.startsWith(`${prefix}/`) && ownNames().has(path2.slice(prefix.length + 1));
+var isPrefixFile = (path2, prefix2) => path2.startsWith(`${prefix2}/`) && ownNames().has(path2.slice(prefix2.length + 1));
 
 // ts-src/render/debian.ts
 init_template();
@@ -29723,7 +29656,7 @@ function aboutOf(p, manifest, given, scope2) {
   const person = manifest.maintainers[0];
   const name6 = oneLine(person?.name ?? "").replace(/[<>,]/g, "") || p.name;
   const repository2 = urlOf(manifest, "repository");
-  const { summary, lines } = describePackage(
+  const { summary, lines: lines2 } = describePackage(
     manifest.description,
     p.name,
     `This is the package '${p.name}' of the distribution '${scope2.distribution}', installed in ${scope2.prefix}.`
@@ -29735,17 +29668,17 @@ function aboutOf(p, manifest, given, scope2) {
     vcsBrowser: repository2?.replace(/\.git$/, ""),
     bugs: urlOf(manifest, "bugtracker"),
     summary,
-    description: lines
+    description: lines2
   };
 }
 function renderRecipe(recipe2) {
   const { package: p, manifest } = recipe2;
   const { maintainer, homepage, summary } = aboutOf(p, manifest, recipe2.maintainer, recipe2);
   const date3 = new Date(stampSeconds(recipe2.stamp) * 1e3);
-  const source2 = p.debian;
+  const source3 = p.debian;
   return {
     control: renderTemplate(control_default, {
-      source: source2,
+      source: source3,
       package: p.debian,
       maintainer,
       buildDepends: recipe2.buildDepends,
@@ -29753,7 +29686,7 @@ function renderRecipe(recipe2) {
       summary
     }),
     changelog: renderTemplate(changelog_default, {
-      source: source2,
+      source: source3,
       version: recipe2.version,
       release: recipe2.release,
       // Without commit and repository: they are not part of the key, so the bytes must not depend on them.
@@ -29954,12 +29887,12 @@ function systemBoundFault(p, system) {
   return void 0;
 }
 var environmentOf = ({ distro }, { graph: graph2 }) => environmentPackage(distro, graph2.scope.distribution);
-var sorted2 = (names4) => [...new Set(names4)].sort(compare);
-var relationsOn = ({ graph: graph2, package: p }, names4) => names4.flatMap((d) => {
+var sorted2 = (names5) => [...new Set(names5)].sort(compare);
+var relationsOn = ({ graph: graph2, package: p }, names5) => names5.flatMap((d) => {
   const q3 = graph2.scope.packages[graph2.closures.index.get(d) ?? -1];
   return q3 ? (ownIn(p.bounds, d) ?? [""]).map((b) => b ? `${q3.debian} (${b})` : q3.debian) : [];
 });
-function writeRecipe(options5, request, source2, folder2) {
+function writeRecipe(options5, request, source3, folder2) {
   const { distro, taskKeys } = options5;
   const version3 = versionOf(options5, request);
   const stamp = stampOfBuild(options5, request);
@@ -29990,28 +29923,28 @@ function writeRecipe(options5, request, source2, folder2) {
     ]),
     maintainer: distro.maintainer,
     distribution: graph2.scope.distribution,
-    notices: withinTime("its copyright notices", () => copyrightNotices(source2)),
-    licenseText: firstText(source2, [...licenses, ...licenseFiles])?.toString("utf8").slice(0, 2e5)
+    notices: withinTime("its copyright notices", () => copyrightNotices(source3)),
+    licenseText: firstText(source3, [...licenses, ...licenseFiles])?.toString("utf8").slice(0, 2e5)
   });
-  const changelog = firstText(source2, ["CHANGELOG.rst", "CHANGELOG.md"]);
-  const system = systemFilesIn(source2, p.systemFiles ?? []);
+  const changelog = firstText(source3, ["CHANGELOG.rst", "CHANGELOG.md"]);
+  const system = systemFilesIn(source3, p.systemFiles ?? []);
   if (typeof system === "string") return system;
   writeReadable(folder2, { ...files, ...system, ...changelog ? { "upstream-changelog": changelog } : {} });
   return void 0;
 }
-function systemFilesIn(source2, files) {
+function systemFilesIn(source3, files) {
   const recipe2 = {};
-  const lines = [];
+  const lines2 = [];
   for (const [i, { path: path2, installed, target: target2, link }] of files.entries()) {
     if (!installed) {
-      const text8 = firstText(source2, [path2]);
+      const text8 = firstText(source3, [path2]);
       if (!text8) return `its source has no file ${path2}, which is to be ${target2}`;
       recipe2[`system-file-${i}`] = text8;
     }
-    lines.push(`${installed ? `installed ${path2}` : `recipe system-file-${i}`} ${target2}`);
-    if (link) lines.push(`link ${link.target} ${link.path}`);
+    lines2.push(`${installed ? `installed ${path2}` : `recipe system-file-${i}`} ${target2}`);
+    if (link) lines2.push(`link ${link.target} ${link.path}`);
   }
-  return { ...recipe2, "system-files": lines.map((l) => `${l}
+  return { ...recipe2, "system-files": lines2.map((l) => `${l}
 `).join("") };
 }
 function writeReadable(folder2, files) {
@@ -30026,8 +29959,8 @@ var writeTestFiles = (recipe2) => writeReadable((0, import_node_path45.join)(rec
 function versionOf(options5, { graph: graph2, package: p, repeat }) {
   if (repeat) return repeat.version;
   const held = options5.channelVersion(graph2.scope, graph2.target, p.debian);
-  const locked2 = options5.lockedVersion(graph2, p);
-  if (locked2 !== void 0 && (held === void 0 || compareDebianVersions(locked2, held) >= 0)) return locked2;
+  const locked3 = options5.lockedVersion(graph2, p);
+  if (locked3 !== void 0 && (held === void 0 || compareDebianVersions(locked3, held) >= 0)) return locked3;
   const heldEpoch = held === void 0 ? 0 : Number(/^(\d+):/.exec(held)?.[1] ?? 0);
   const upstreamOf = (v) => v.replace(/^\d+:/, "").replace(/-[^-]*$/, "");
   const down = held !== void 0 && compareDebianVersions(p.version, upstreamOf(held)) < 0;
@@ -30035,16 +29968,16 @@ function versionOf(options5, { graph: graph2, package: p, repeat }) {
 }
 function systemDepends(control2, ours) {
   const field = /^Depends: (.*(?:\n .*)*)/m.exec(control2)?.[1] ?? "";
-  const names4 = field.split(",").map((d) => d.trim().replace(/[\s(|:].*/s, "")).filter((d) => d && !ours.has(d) && !ours.has(d.replace(/-abi-[0-9a-f]{16}$/, "")));
-  return [...new Set(names4)].sort(compare);
+  const names5 = field.split(",").map((d) => d.trim().replace(/[\s(|:].*/s, "")).filter((d) => d && !ours.has(d) && !ours.has(d.replace(/-abi-[0-9a-f]{16}$/, "")));
+  return [...new Set(names5)].sort(compare);
 }
 var licenseFiles = ["LICENSE", "LICENSE.txt", "LICENSE.md", "COPYING", "COPYING.txt"];
 var largestText = 8 << 20;
-function firstText(source2, names4) {
-  for (const name6 of names4) {
+function firstText(source3, names5) {
+  for (const name6 of names5) {
     try {
-      const path2 = (0, import_node_fs33.realpathSync)((0, import_node_path45.join)(source2, name6));
-      if (!path2.startsWith(`${(0, import_node_fs33.realpathSync)(source2)}/`)) continue;
+      const path2 = (0, import_node_fs33.realpathSync)((0, import_node_path45.join)(source3, name6));
+      if (!path2.startsWith(`${(0, import_node_fs33.realpathSync)(source3)}/`)) continue;
       const stat2 = (0, import_node_fs33.statSync)(path2);
       if (stat2.isFile() && stat2.size <= largestText) return (0, import_node_fs33.readFileSync)(path2);
     } catch {
@@ -30112,8 +30045,8 @@ async function bringSource(state, store2, p, target2) {
   const out = await checkout({ gitDir }, p.source.tree, target2);
   return out.ok ? void 0 : first(out.diagnostics).message;
 }
-async function applyPatches(distroRoot, patches, source2) {
-  const folder2 = (0, import_node_path47.dirname)(source2);
+async function applyPatches(distroRoot, patches, source3) {
+  const folder2 = (0, import_node_path47.dirname)(source3);
   const env2 = {
     PATH: process.env.PATH,
     LC_ALL: "C.UTF-8",
@@ -30122,7 +30055,7 @@ async function applyPatches(distroRoot, patches, source2) {
     GIT_CONFIG_GLOBAL: "/dev/null",
     GIT_CEILING_DIRECTORIES: (0, import_node_path47.dirname)(folder2)
   };
-  const options5 = ["-p1", "--whitespace=nowarn", `--directory=${(0, import_node_path47.basename)(source2)}`];
+  const options5 = ["-p1", "--whitespace=nowarn", `--directory=${(0, import_node_path47.basename)(source3)}`];
   for (const patch of patches) {
     const applied = await run("git", ["apply", ...options5, "--", (0, import_node_path47.join)(distroRoot, patch)], { cwd: folder2, env: env2 });
     if (applied.code !== 0) return `the patch ${patch} does not apply: ${applied.stderr.trim().split("\n")[0]}`;
@@ -30144,23 +30077,23 @@ async function makeSourcePackage(options5, request) {
   const { graph: graph2, package: p, version: version3, work: work2 } = request;
   const plain5 = version3.replace(/^\d+:/, "");
   const folder2 = `${p.debian}-${plain5.replace(/-[^-]*$/, "")}`;
-  const source2 = (0, import_node_path48.join)(work2, folder2);
+  const source3 = (0, import_node_path48.join)(work2, folder2);
   const patches = options5.taskKeys.settingsOf(p.name).patches ?? [];
   makeFolder(work2);
-  const fault4 = await bringSource(options5.state, options5.store, p, source2) ?? await applyPatches(options5.distroRoot, patches, source2);
+  const fault4 = await bringSource(options5.state, options5.store, p, source3) ?? await applyPatches(options5.distroRoot, patches, source3);
   if (fault4 !== void 0) return failed(fault4);
   const stamp = stampOfVersion(version3) ?? options5.stamp;
   const recipe2 = (0, import_node_path48.join)(work2, "recipe");
-  const lacking2 = writeRecipe(options5, { graph: graph2, package: p, repeat: { version: version3, stamp } }, source2, recipe2);
+  const lacking2 = writeRecipe(options5, { graph: graph2, package: p, repeat: { version: version3, stamp } }, source3, recipe2);
   if (lacking2 !== void 0) return failed(lacking2);
   const control2 = (0, import_node_fs36.readFileSync)((0, import_node_path48.join)(recipe2, "control"), "utf8");
   writeDebian(options5.distroRoot, patches, recipe2);
-  const debian2 = (0, import_node_path48.join)(source2, "debian");
+  const debian2 = (0, import_node_path48.join)(source3, "debian");
   if ((0, import_node_fs36.lstatSync)(debian2, { throwIfNoEntry: false })) (0, import_node_fs36.renameSync)(debian2, freeName(`${debian2}.upstream`));
   (0, import_node_fs36.renameSync)(recipe2, debian2);
   const archive = (0, import_node_path48.join)(work2, `${p.debian}_${plain5}.tar.gz`);
   const packed3 = await run("tar", [...archiveOptions(stamp), "-f", archive, "-C", work2, folder2]);
-  (0, import_node_fs36.rmSync)(source2, { recursive: true, force: true });
+  (0, import_node_fs36.rmSync)(source3, { recursive: true, force: true });
   if (packed3.code !== 0) throw programFault(`tar could not pack the source of ${p.name}`, archive, packed3);
   const dsc = (0, import_node_path48.join)(work2, `${p.debian}_${plain5}.dsc`);
   const text8 = renderDsc({
@@ -30197,10 +30130,10 @@ function writeDebian(distroRoot, patches, debian2) {
   (0, import_node_fs36.writeFileSync)((0, import_node_path48.join)(debian2, "rules"), sourceRules);
   (0, import_node_fs36.chmodSync)((0, import_node_path48.join)(debian2, "rules"), 493);
   if (!patches.length) return;
-  const names4 = patches.map((patch, i) => `${String(i + 1).padStart(4, "0")}-${(0, import_node_path48.basename)(patch)}`);
+  const names5 = patches.map((patch, i) => `${String(i + 1).padStart(4, "0")}-${(0, import_node_path48.basename)(patch)}`);
   (0, import_node_fs36.mkdirSync)((0, import_node_path48.join)(debian2, "patches"));
-  patches.forEach((patch, i) => (0, import_node_fs36.copyFileSync)((0, import_node_path48.join)(distroRoot, patch), (0, import_node_path48.join)(debian2, "patches", names4[i] ?? "")));
-  (0, import_node_fs36.writeFileSync)((0, import_node_path48.join)(debian2, "patches/series"), names4.map((n) => `${n}
+  patches.forEach((patch, i) => (0, import_node_fs36.copyFileSync)((0, import_node_path48.join)(distroRoot, patch), (0, import_node_path48.join)(debian2, "patches", names5[i] ?? "")));
+  (0, import_node_fs36.writeFileSync)((0, import_node_path48.join)(debian2, "patches/series"), names5.map((n) => `${n}
 `).join(""));
 }
 function freeName(path2) {
@@ -30369,8 +30302,8 @@ async function repackDeb(file3, target2, { from, to, seconds }) {
 // ts-src/publish/indices.ts
 var import_node_crypto8 = require("node:crypto");
 var poolPath = (stanza, file3) => `${poolFolder((fieldOf2(stanza, "Source") ?? fieldOf2(stanza, "Package") ?? "unknown").replace(/ .*$/, ""))}/${file3}`;
-function poolFolder(source2) {
-  const plain5 = /^[a-z0-9][a-z0-9+.-]*$/.test(source2) ? source2 : "unknown";
+function poolFolder(source3) {
+  const plain5 = /^[a-z0-9][a-z0-9+.-]*$/.test(source3) ? source3 : "unknown";
   return `pool/main/${plain5.slice(0, plain5.startsWith("lib") ? 4 : 1)}/${plain5}`;
 }
 function packageEntry(stanza, file3) {
@@ -30504,11 +30437,11 @@ async function readPacked(store2, packed3) {
 function filesOf2({ key, plain: plain5, packed: packed3, contents: contents3 }) {
   const architecture3 = key.slice(key.lastIndexOf("/") + 1);
   const at3 = (path2, { file: file3, data }) => ({ path: path2, data, sha256: file3.sha256 });
-  const names4 = `main/Contents-${architecture3}`;
+  const names5 = `main/Contents-${architecture3}`;
   const folder2 = isSourceIndex({ key }) ? `main/${ofSources}` : `main/binary-${architecture3}`;
   return [
     ...[plain5, ...packed3].map((held) => at3(`${folder2}/${held.file.name}`, held)),
-    ...contents3 ? [{ ...at3(names4, contents3.plain), unwritten: true }, at3(`${names4}.gz`, contents3.packed)] : []
+    ...contents3 ? [{ ...at3(names5, contents3.plain), unwritten: true }, at3(`${names5}.gz`, contents3.packed)] : []
   ];
 }
 var objectsOf = ({ plain: plain5, packed: packed3, contents: contents3 }) => [
@@ -30542,8 +30475,8 @@ function renderContents(places) {
       else owners.set(path2, [`${section}/${name6}`]);
     }
   }
-  const lines = [...owners].sort((a, b) => compare(a[0], b[0]));
-  return lines.map(([path2, of]) => `${path2.padEnd(59)} ${of.sort(compare).join(",")}
+  const lines2 = [...owners].sort((a, b) => compare(a[0], b[0]));
+  return lines2.map(([path2, of]) => `${path2.padEnd(59)} ${of.sort(compare).join(",")}
 `).join("");
 }
 function readContents(text8) {
@@ -30832,13 +30765,13 @@ async function withKeyring(suites, input) {
   return Object.fromEntries(Object.entries(suites).map(([suite2, packages]) => [suite2, { ...packages, [name6]: held }]));
 }
 function filesOf3(name6, suites, { publicKey, uri: uri2 }) {
-  const names4 = [...new Set(Object.keys(suites).map((key) => key.slice(0, key.lastIndexOf("/"))))].sort();
+  const names5 = [...new Set(Object.keys(suites).map((key) => key.slice(0, key.lastIndexOf("/"))))].sort();
   const keyFile = `/usr/share/keyrings/${name6}.asc`;
   return [
     ...["usr/", "usr/share/", "usr/share/keyrings/"].map((path2) => ({ path: path2, data: "" })),
     { path: keyFile.slice(1), data: publicKey },
     ...uri2 === void 0 ? [] : [{ path: `usr/share/${name6}/`, data: "" }],
-    ...(uri2 === void 0 ? [] : names4).map((suite2) => ({
+    ...(uri2 === void 0 ? [] : names5).map((suite2) => ({
       path: `usr/share/${name6}/${suite2.replaceAll("/", "-")}.sources`,
       data: renderSources({
         uri: uri2 ?? "",
@@ -31391,8 +31324,8 @@ async function stageAt(input) {
 async function knownPool(channel2, endpoint) {
   const known3 = /* @__PURE__ */ new Set();
   if (channel2.file.switching || !channel2.file.endpoints.includes(endpoint.id)) return known3;
-  const names4 = new Set(Object.keys(channel2.head?.suites ?? {}).map((key) => key.slice(0, key.lastIndexOf("/"))));
-  const served = await parallel([...names4], endpoint.width, (name6) => endpoint.read(`dists/${name6}/InRelease`));
+  const names5 = new Set(Object.keys(channel2.head?.suites ?? {}).map((key) => key.slice(0, key.lastIndexOf("/"))));
+  const served = await parallel([...names5], endpoint.width, (name6) => endpoint.read(`dists/${name6}/InRelease`));
   if (served.some((seen) => readRelease(seen?.data ?? "").state !== channel2.headId)) return known3;
   for (const packages of Object.values(channel2.head?.suites ?? {}))
     for (const { files, sources = [] } of Object.values(packages))
@@ -31496,9 +31429,9 @@ async function checkServed(endpoint, state, before2, publicKey) {
       if (got.code !== 0)
         return refused2(endpoint, `download ${s.debian} ${s.version} (${s.architecture}) from`, got.stderr);
       if (!state.sources || !state.suites[`${s.suite}/${s.architecture}`]?.[s.debian]?.sources) continue;
-      const source2 = await apt(["source", "--download-only", `${s.debian}=${s.version}`]);
-      if (source2.code !== 0)
-        return refused2(endpoint, `download the source of ${s.debian} ${s.version} from`, source2.stderr);
+      const source3 = await apt(["source", "--download-only", `${s.debian}=${s.version}`]);
+      if (source3.code !== 0)
+        return refused2(endpoint, `download the source of ${s.debian} ${s.version} from`, source3.stderr);
     }
     return good(void 0);
   } finally {
@@ -31675,10 +31608,10 @@ var withEnvironments = (versions, graphs, environments, stamp, channel2) => Obje
 var recipe = 1;
 var upstream = "1.0.0";
 function contentOf(input) {
-  const { prefix } = input.prefix;
-  return prefixFiles(input.prefix).map(({ name: name6, text: text8, mode }) => ({ path: `${prefix}/${name6}`, data: text8, mode }));
+  const { prefix: prefix2 } = input.prefix;
+  return prefixFiles(input.prefix).map(({ name: name6, text: text8, mode }) => ({ path: `${prefix2}/${name6}`, data: text8, mode }));
 }
-var dependsOf = ({ prefix }) => prefix.underlayPrefixes.some((p) => p !== "/usr") ? ["python3"] : [];
+var dependsOf = ({ prefix: prefix2 }) => prefix2.underlayPrefixes.some((p) => p !== "/usr") ? ["python3"] : [];
 var keyOf = (input) => sha256(
   JSON.stringify([
     "environment",
@@ -31703,9 +31636,9 @@ async function environmentOf2(store2, scratch, input, held) {
   (0, import_node_fs40.rmSync)(file3, { force: true });
   return { version: version3, key, files: [deb2], abi: abiName(input.name, key), requires: [], needs: [] };
 }
-function versionOf2({ locked: locked2, highest: highest3, stamp, target: target2 }) {
-  const fits2 = locked2 !== void 0 && (highest3 === void 0 || compareDebianVersions(locked2, highest3) >= 0);
-  return fits2 ? locked2 : debianVersion(upstream, target2.release, stamp);
+function versionOf2({ locked: locked3, highest: highest3, stamp, target: target2 }) {
+  const fits2 = locked3 !== void 0 && (highest3 === void 0 || compareDebianVersions(locked3, highest3) >= 0);
+  return fits2 ? locked3 : debianVersion(upstream, target2.release, stamp);
 }
 async function writePackage(file3, input, version3) {
   const seconds = stampSeconds(stampOfVersion(version3) ?? input.stamp);
@@ -31827,7 +31760,7 @@ async function checkSignature(signature, text8, form, publicKey, wanted) {
     const valid = [...checked.stderr.matchAll(/^\[GNUPG:\] VALIDSIG ([0-9A-F]+)/gm)].flatMap((m) => m[1] ?? []);
     const signers = checkSigners(wanted, valid, primaryKeys(listed5.stdout));
     if (!signers.ok) return signers;
-    const trimmed2 = (lines) => lines.replace(/[ \t]+$/gm, "").trimEnd();
+    const trimmed2 = (lines2) => lines2.replace(/[ \t]+$/gm, "").trimEnd();
     return form === "detached" || trimmed2(checked.stdout) === trimmed2(text8.toString()) ? good(void 0) : bad(error("signature-missing", "the signing command signed a different text"));
   } finally {
     (0, import_node_fs41.rmSync)(folder2, { recursive: true, force: true });
@@ -32194,7 +32127,7 @@ function renderTable(head, rows) {
 `
   ).join("");
 }
-var someOf = (names4, most9, count3 = names4.length) => count3 > most9 + 1 ? `${names4.slice(0, most9).join(", ")} and ${count3 - most9} more` : names4.join(", ");
+var someOf = (names5, most9, count3 = names5.length) => count3 > most9 + 1 ? `${names5.slice(0, most9).join(", ")} and ${count3 - most9} more` : names5.join(", ");
 
 // ts-src/publish/package-sources.ts
 var width3 = 4;
@@ -32632,8 +32565,8 @@ function suiteOf(graph2, before2, input, diagnostics) {
   return Object.fromEntries([...chosen].map(([debian2, c]) => [debian2, c.value]));
 }
 function keptDiagnostics(graph2, former, reasons3, holding, elsewhere2) {
-  const names4 = new Map(graph2.scope.packages.map((p) => [p.debian, p.name]));
-  const nameOf6 = (debian2) => names4.get(debian2) ?? elsewhere2(debian2) ?? debian2;
+  const names5 = new Map(graph2.scope.packages.map((p) => [p.debian, p.name]));
+  const nameOf6 = (debian2) => names5.get(debian2) ?? elsewhere2(debian2) ?? debian2;
   const list8 = (all) => someOf(all.map(nameOf6), 8);
   const diagnostics = [];
   const back = reasons3.filter((r) => r.kind === "former-stays" || r.kind === "needs-former").map((r) => r.package);
@@ -32679,8 +32612,8 @@ function safeUser() {
 }
 async function publishChannel(opened, input) {
   const diagnostics = [];
-  const names4 = [...new Set(input.runs.map((g) => aptSuite(g.scope.distribution, g.target)))];
-  const channel2 = await restoreChannel(input.store, opened, input.endpoints, names4);
+  const names5 = [...new Set(input.runs.map((g) => aptSuite(g.scope.distribution, g.target)))];
+  const channel2 = await restoreChannel(input.store, opened, input.endpoints, names5);
   const published = await withSigner(input.signingKey, (signer) => publishRuns(channel2, input, signer, diagnostics));
   if (!published.ok) return { sources: [], diagnostics: [...diagnostics, ...published.diagnostics], lost: [] };
   return { ...published.value, diagnostics };
@@ -32689,7 +32622,7 @@ async function publishRuns(channel2, input, signer, diagnostics) {
   const { runs, store: store2, stamp } = input;
   const before2 = withoutKeyring(channel2.head?.suites ?? channel2.former ?? {});
   const next2 = { ...before2 };
-  const names4 = /* @__PURE__ */ new Set();
+  const names5 = /* @__PURE__ */ new Set();
   const scratch = (0, import_node_path58.join)(input.state, "incoming");
   makeFolder(scratch);
   for (const graph2 of runs) {
@@ -32712,10 +32645,10 @@ async function publishRuns(channel2, input, signer, diagnostics) {
       now[environment3.name] = await environmentOf2(store2, scratch, { ...environment3, stamp, highest: highest3 }, former);
     }
     next2[name6] = now;
-    names4.add(aptSuite(graph2.scope.distribution, graph2.target));
+    names5.add(aptSuite(graph2.scope.distribution, graph2.target));
   }
-  if (!input.partial) dropArchitectures(next2, runs, names4);
-  if (!names4.size) return good({ sources: [], lost: [] });
+  if (!input.partial) dropArchitectures(next2, runs, names5);
+  if (!names5.size) return good({ sources: [], lost: [] });
   const raised = await raiseVersions({
     store: store2,
     scratch,
@@ -32756,7 +32689,7 @@ async function publishRuns(channel2, input, signer, diagnostics) {
   diagnostics.push(...moved3.diagnostics);
   if (moved3.value.lost.length) return toldLost(lostKeys(moved3.value.lost), diagnostics);
   const [first3] = input.endpoints;
-  return good({ sources: first3 ? sourcesOf(first3, next2, [...names4], signer) : [], lost: [] });
+  return good({ sources: first3 ? sourcesOf(first3, next2, [...names5], signer) : [], lost: [] });
 }
 async function suitesWithSources({ store: store2, runs, settings: settings3, makeSource }, scratch, suites, diagnostics) {
   if (settings3?.sources !== true || !makeSource) return suites;
@@ -32785,8 +32718,8 @@ function testsOf(runs) {
   }
   return all;
 }
-function sourcesOf(endpoint, suites, names4, signer) {
-  return names4.map(
+function sourcesOf(endpoint, suites, names5, signer) {
+  return names5.map(
     (name6) => renderSources({
       uri: endpoint.uri,
       suite: name6,
@@ -32796,12 +32729,12 @@ function sourcesOf(endpoint, suites, names4, signer) {
     })
   );
 }
-function dropArchitectures(next2, runs, names4) {
+function dropArchitectures(next2, runs, names5) {
   const planned2 = new Set(
     runs.flatMap((graph2) => graph2.scope.targets.map((t) => channelSuite(graph2.scope.distribution, t)))
   );
   for (const key of Object.keys(next2))
-    if (names4.has(key.slice(0, key.lastIndexOf("/"))) && !planned2.has(key)) delete next2[key];
+    if (names5.has(key.slice(0, key.lastIndexOf("/"))) && !planned2.has(key)) delete next2[key];
 }
 
 // ts-src/publish/rules.ts
@@ -32965,8 +32898,8 @@ var FolderEndpoint = class {
     writeWhole(this.path(name6), data);
     return Promise.resolve(true);
   }
-  list(prefix) {
-    return this.blobs.list(prefix);
+  list(prefix2) {
+    return this.blobs.list(prefix2);
   }
   async remove(name6) {
     await this.blobs.remove(name6);
@@ -32995,16 +32928,16 @@ init_files();
 var telling = /(^|[\s:])(fatal )?error[: ]|CMake Error|undefined reference|No rule to make target|Traceback \(most recent|ModuleNotFoundError|ImportError|No such file or directory|slipway: error|cannot find -l|E: |not found/i;
 var network = /Could not resolve host|Temporary failure in name resolution|Network is unreachable|unable to access '(?:https?|git):\/\/|Name or service not known|Failed to (?:clone|fetch|download)|Couldn't (?:connect to server|resolve host)|Failed to connect to \S+ port|unable to resolve host address|getaddrinfo failed|fatal: clone of|could not find (?:git|hg|svn) for (?:clone|checkout) of/;
 function tellingPart(log, most9 = 25) {
-  const lines = log.split("\n").map((l) => printable(l.replace(/\x1b\[[0-9;]*m/g, "")).slice(0, 400)).filter((l, i, all) => l.trim() !== "" || all[i - 1]?.trim() !== "");
+  const lines2 = log.split("\n").map((l) => printable(l.replace(/\x1b\[[0-9;]*m/g, "")).slice(0, 400)).filter((l, i, all) => l.trim() !== "" || all[i - 1]?.trim() !== "");
   const start3 = Math.max(
     0,
-    lines.findLastIndex((l) => l.startsWith("== "))
+    lines2.findLastIndex((l) => l.startsWith("== "))
   );
-  const first3 = lines.findIndex(
+  const first3 = lines2.findIndex(
     (l, i) => i > start3 && telling.test(l) && !/-Werror|no error|_error|error_|errors?\.|warning:/i.test(l.replace(/error:/g, ""))
   );
-  const at3 = first3 < 0 ? Math.max(0, lines.length - most9) : Math.max(start3, first3 - 3);
-  return lines.slice(at3, at3 + most9).filter((l, i, all) => i < all.length - 1 || l.trim() !== "");
+  const at3 = first3 < 0 ? Math.max(0, lines2.length - most9) : Math.max(start3, first3 - 3);
+  return lines2.slice(at3, at3 + most9).filter((l, i, all) => i < all.length - 1 || l.trim() !== "");
 }
 var short = (text8 = "") => printable(text8.trim()).slice(0, 300);
 var inPackage = (path2 = "") => path2.replace(/^\/build\/(?:obj\/)?/, "");
@@ -33150,31 +33083,31 @@ init_urls();
 var q = (text8) => JSON.stringify(text8);
 var sorted3 = (map2) => Object.entries(map2).sort(([a], [b]) => a < b ? -1 : 1);
 function renderLock(lock2) {
-  const lines = [`schema: ${lock2.schema}`, `stamp: "${lock2.stamp}"`, "distributions:"];
-  for (const [distribution3, repositories] of sorted3(lock2.distributions)) {
-    lines.push(`  ${distribution3}:`, "    repositories:");
+  const lines2 = [`schema: ${lock2.schema}`, `stamp: "${lock2.stamp}"`, "distributions:"];
+  for (const [distribution4, repositories] of sorted3(lock2.distributions)) {
+    lines2.push(`  ${distribution4}:`, "    repositories:");
     for (const [name6, r] of sorted3(repositories))
-      lines.push(
+      lines2.push(
         `      ${name6}: {${r.commit === void 0 ? "" : `commit: ${q(r.commit)}, `}${r.release === void 0 ? "" : `release: ${q(r.release)}, `}url: ${q(redacted(r.url))}}`
       );
-    lines.push("    packages:");
+    lines2.push("    packages:");
     const packages = sorted3(repositories).flatMap(([r, { packages: all }]) => Object.entries(all).map(([p, e]) => [p, r, e])).sort(([a], [b]) => a < b ? -1 : 1);
     for (const [p, r, e] of packages)
-      lines.push(
+      lines2.push(
         `      ${p}: {version: ${q(e.version)}, repository: ${r}, path: ${q(e.path)}${e.commit === void 0 ? "" : `, commit: ${q(e.commit)}`}${e.tree === void 0 ? "" : `, tree: ${q(e.tree)}`}}`
       );
   }
-  if (Object.keys(lock2.platforms).length) lines.push("platforms:");
+  if (Object.keys(lock2.platforms).length) lines2.push("platforms:");
   for (const [platform3, p] of sorted3(lock2.platforms)) {
-    lines.push(`  ${platform3}:`, `    base: ${q(p.base)}`, `    archive: ${q(p.archive)}`, "    packages:");
-    for (const [name6, version3] of sorted3(p.packages)) lines.push(`      ${name6}: ${q(version3)}`);
+    lines2.push(`  ${platform3}:`, `    base: ${q(p.base)}`, `    archive: ${q(p.archive)}`, "    packages:");
+    for (const [name6, version3] of sorted3(p.packages)) lines2.push(`      ${name6}: ${q(version3)}`);
   }
-  if (Object.keys(lock2.versions ?? {}).length) lines.push("versions:");
+  if (Object.keys(lock2.versions ?? {}).length) lines2.push("versions:");
   for (const [scope2, versions] of sorted3(lock2.versions ?? {})) {
-    lines.push(`  ${scope2}:`);
-    for (const [name6, version3] of sorted3(versions)) lines.push(`    ${name6}: ${q(version3)}`);
+    lines2.push(`  ${scope2}:`);
+    for (const [name6, version3] of sorted3(versions)) lines2.push(`    ${name6}: ${q(version3)}`);
   }
-  return `${lines.join("\n")}
+  return `${lines2.join("\n")}
 `;
 }
 
@@ -33192,12 +33125,12 @@ function renderJunit(name6, cases) {
     if (suite2) suite2.push(c);
     else suites.set(c.suite, [c]);
   }
-  const lines = ['<?xml version="1.0" encoding="UTF-8"?>', "<testsuites>"];
+  const lines2 = ['<?xml version="1.0" encoding="UTF-8"?>', "<testsuites>"];
   for (const [suite2, list8] of [...suites].sort(([a], [b]) => a < b ? -1 : 1)) {
     const title = escapeMarkup(suite2 === name6 ? name6 : `${name6}.${suite2}`);
     const seconds = list8.reduce((sum, c) => sum + c.seconds, 0);
     const count3 = (result2) => list8.filter((c) => c.result === result2).length;
-    lines.push(
+    lines2.push(
       `  <testsuite name="${title}" tests="${list8.length}" failures="${count3("failed")}" errors="0" skipped="${count3("skipped")}" time="${seconds.toFixed(3)}">`
     );
     for (const c of list8) {
@@ -33208,12 +33141,12 @@ function renderJunit(name6, cases) {
         ...c.result === "skipped" ? [`      <skipped message="${escapeMarkup(shortLine(c.message))}"/>`] : [],
         ...output === void 0 ? [] : [`      <system-out>${output}</system-out>`]
       ];
-      lines.push(...inner.length ? [`${open3}>`, ...inner, "    </testcase>"] : [`${open3}/>`]);
+      lines2.push(...inner.length ? [`${open3}>`, ...inner, "    </testcase>"] : [`${open3}/>`]);
     }
-    lines.push("  </testsuite>");
+    lines2.push("  </testsuite>");
   }
-  lines.push("</testsuites>");
-  return `${lines.join("\n")}
+  lines2.push("</testsuites>");
+  return `${lines2.join("\n")}
 `;
 }
 function outputOf2(c) {
@@ -33393,11 +33326,11 @@ function renderTimeline(tasks) {
     return `<g><title>${title}</title><rect x="${x(from).toFixed(1)}" y="${y}" ${size3} fill="${stateColor(t.state)}" fill-opacity="0.4"/>${shown5}</g>`;
   });
   const height2 = free.length * 26 + 34;
-  const lines = Array.from({ length: 9 }, (_, i) => {
+  const lines2 = Array.from({ length: 9 }, (_, i) => {
     const at3 = begun + (ended - begun) * i / 8;
     return `<line x1="${x(at3).toFixed(0)}" x2="${x(at3).toFixed(0)}" y1="18" y2="${height2 - 8}" stroke="#cccccc"/>${text3(x(at3), 13, duration2(at3 - begun), i === 8 ? ' text-anchor="end"' : "")}`;
   });
-  return picture(width8, height2, [...lines, ...bars]);
+  return picture(width8, height2, [...lines2, ...bars]);
 }
 
 // ts-src/render/report.ts
@@ -33475,8 +33408,8 @@ function tailsOf(output, runs) {
     }
   return (t) => {
     if (t.state !== "failed") return [];
-    const lines = warnings.get(t.id) ?? [];
-    return lines.length || t.log === void 0 ? lines : tailOf((0, import_node_path60.join)(output, t.log));
+    const lines2 = warnings.get(t.id) ?? [];
+    return lines2.length || t.log === void 0 ? lines2 : tailOf((0, import_node_path60.join)(output, t.log));
   };
 }
 function writeReports(o) {
@@ -33668,8 +33601,8 @@ async function recordRun({ store: store2, graphs: runs, input, hints }) {
 }
 function merged(now, known3) {
   const there = now.flatMap((record3) => record3 ?? []);
-  const names4 = new Set(there.map((record3) => record3.package));
-  return [...there, ...[...known3.values()].filter((record3) => !names4.has(record3.package))];
+  const names5 = new Set(there.map((record3) => record3.package));
+  return [...there, ...[...known3.values()].filter((record3) => !names5.has(record3.package))];
 }
 
 // ts-src/engine/session.ts
@@ -33987,10 +33920,10 @@ async function prepareBase(driver, state, base) {
     );
   return good(prepared2.stdout.trim().split("\n").sort());
 }
-var archiveOf = ({ lines }) => /\w+:\/\/\S+/.exec(lines.join(" "))?.[0] ?? "its archive";
+var archiveOf = ({ lines: lines2 }) => /\w+:\/\/\S+/.exec(lines2.join(" "))?.[0] ?? "its archive";
 var firstError = (log) => {
-  const lines = readEnd(log, 1e5).trimEnd().split("\n");
-  const line2 = lines.find((l) => /404 +Not Found|Failed to fetch|Could not (?:resolve|connect)|does not have a Release/.test(l)) ?? lines.find((l) => l.startsWith("E: "));
+  const lines2 = readEnd(log, 1e5).trimEnd().split("\n");
+  const line2 = lines2.find((l) => /404 +Not Found|Failed to fetch|Could not (?:resolve|connect)|does not have a Release/.test(l)) ?? lines2.find((l) => l.startsWith("E: "));
   return line2 ? `: ${line2.replace(/^\w+(?::\d+)?: /, "").trim().slice(0, 300)}` : "";
 };
 var cacheOf = (base) => makeFolder((0, import_node_path62.join)(base.folder, "cache"));
@@ -34020,22 +33953,22 @@ function archiveNames(base) {
   if (!exists(base.lists)) return void 0;
   const files = (0, import_node_fs49.readdirSync)(base.lists).filter((f) => /_Packages(\.\w+)?$/.test(f));
   if (!files.length || files.some((f) => !f.endsWith("_Packages"))) return void 0;
-  const names4 = /* @__PURE__ */ new Set();
+  const names5 = /* @__PURE__ */ new Set();
   for (const file3 of files) {
     const path2 = (0, import_node_path63.join)(base.lists, file3);
     if ((0, import_node_fs49.statSync)(path2).size > largestList) return void 0;
-    addNames((0, import_node_fs49.readFileSync)(path2, "latin1"), names4);
+    addNames((0, import_node_fs49.readFileSync)(path2, "latin1"), names5);
   }
-  if (!names4.size) return void 0;
-  writeWhole(kept3, [...names4].sort().join("\n"), { sync: false });
-  return names4;
+  if (!names5.size) return void 0;
+  writeWhole(kept3, [...names5].sort().join("\n"), { sync: false });
+  return names5;
 }
-function addNames(list8, names4) {
+function addNames(list8, names5) {
   const field = /^(Package|Provides): (.*)$/gm;
   for (let m = field.exec(list8); m; m = field.exec(list8)) {
     const value2 = m[2] ?? "";
-    if (m[1] === "Package") names4.add(value2);
-    else for (const provided of value2.split(",")) names4.add(provided.trim().replace(/[ (:].*/, ""));
+    if (m[1] === "Package") names5.add(value2);
+    else for (const provided of value2.split(",")) names5.add(provided.trim().replace(/[ (:].*/, ""));
   }
 }
 function baseAtHand(state, distroRoot, platform3) {
@@ -34105,7 +34038,7 @@ function modeFault(type, path2, mode) {
   const set = /^[dDevqQ]/.test(type) ? 2048 : 3072;
   return parseInt(digits, 8) & set ? `gives ${path2} a set-id bit` : void 0;
 }
-function tmpfilesFault(line2, lines) {
+function tmpfilesFault(line2, lines2) {
   const { type = "", path: path2 = "", mode = "-", argument = "" } = tmpfilesLine.exec(line2)?.groups ?? {};
   if (!isPlain2(line2.slice(0, line2.length - argument.length))) return `has quotes or escapes: '${line2.slice(0, 200)}'`;
   const top = topOf(path2);
@@ -34119,7 +34052,7 @@ function tmpfilesFault(line2, lines) {
     return `makes ${path2} a link to '${argument}': links lead below /opt, or into such a folder`;
   if (type.startsWith("C") && !isShared(argument, copied2))
     return `copies '${argument}': only files below /opt, /usr/share and /usr/lib are copied`;
-  const link = lines.map(linkOf).find((made2) => made2 !== void 0 && leadsThrough(path2, made2));
+  const link = lines2.map(linkOf).find((made2) => made2 !== void 0 && leadsThrough(path2, made2));
   return link === void 0 ? modeFault(type, path2, mode) : `makes ${path2}, which lies below the link or copy ${link}`;
 }
 function linkOf(line2) {
@@ -34179,10 +34112,10 @@ function systemFilesFault(files) {
     const kind = kindOf4(file3.target);
     return kind ? [{ target: file3.target, kind, lines: linesIn(file3) }] : [];
   });
-  for (const { target: target2, kind, lines } of checked) {
-    if (!lines) return `${target2} has control characters`;
+  for (const { target: target2, kind, lines: lines2 } of checked) {
+    if (!lines2) return `${target2} has control characters`;
     const all = checked.flatMap((other) => other.kind === kind ? other.lines ?? [] : []);
-    for (const line2 of lines) {
+    for (const line2 of lines2) {
       const fault4 = kind.check(line2, all);
       if (fault4 !== void 0) return `${target2} ${fault4}`;
     }
@@ -34399,10 +34332,10 @@ async function prepareEnvironment(options5, packages, request, roots) {
     return failed(`two of its dependencies can't be installed together: ${problem.clash}`);
   if (problem) return lost(roots.filter((d) => problem.lost.includes(first(recordOf2(graph2, d).debs).sha256)));
   const build4 = (0, import_node_path67.join)(work2, "build");
-  const source2 = (0, import_node_path67.join)(build4, sourceFolder(p.name));
-  const fault4 = await bringSource(options5.state, options5.store, p, source2) ?? await applyPatches(options5.distroRoot, options5.taskKeys.settingsOf(p.name).patches ?? [], source2);
+  const source3 = (0, import_node_path67.join)(build4, sourceFolder(p.name));
+  const fault4 = await bringSource(options5.state, options5.store, p, source3) ?? await applyPatches(options5.distroRoot, options5.taskKeys.settingsOf(p.name).patches ?? [], source3);
   if (request.repeat) writeVariation(build4);
-  return fault4 === void 0 ? made({ source: source2, build: build4, recipe: (0, import_node_path67.join)(work2, "recipe"), system, layers: layers2.value, own: own3 }) : failed(fault4);
+  return fault4 === void 0 ? made({ source: source3, build: build4, recipe: (0, import_node_path67.join)(work2, "recipe"), system, layers: layers2.value, own: own3 }) : failed(fault4);
 }
 var withoutZstd = ["focal", "bionic"];
 function enterEnvironment(options5, request, environment3, { script: script3, steps, folder: folder2, binds, env: env2, network: network3, signal }) {
@@ -34443,8 +34376,8 @@ var limitWords = {
 function reasonOf2(options5, outcome, limit, { log, what, failed: failed5 }) {
   if (limit.signal.aborted && !options5.signal.aborted) {
     const { minutes: minutes2 } = limit;
-    const time2 = minutes2 >= 1 ? `${Math.round(minutes2)} minutes` : `${Math.round(minutes2 * 60)} seconds`;
-    return `it did not end in ${time2}, and was stopped (${limit.longer})`;
+    const time3 = minutes2 >= 1 ? `${Math.round(minutes2)} minutes` : `${Math.round(minutes2 * 60)} seconds`;
+    return `it did not end in ${time3}, and was stopped (${limit.longer})`;
   }
   if (outcome.exceeded)
     return `${what} ${limitWords[outcome.exceeded]} (limits.${outcome.exceeded} in package_settings gives it more)`;
@@ -34456,7 +34389,7 @@ ${cause.hint}`;
 }
 var failedPackage = ({ graph: graph2, package: p }) => ({
   folder: sourceFolder(p.name),
-  undeclared: (name6) => name6 !== p.name && ![p.build, p.run, p.test].some((names4) => names4.includes(name6)) && graph2.scope.packages.some((q3) => q3.name === name6)
+  undeclared: (name6) => name6 !== p.name && ![p.build, p.run, p.test].some((names5) => names5.includes(name6)) && graph2.scope.packages.some((q3) => q3.name === name6)
 });
 var buildLimit = (options5, name6) => {
   const own3 = options5.taskKeys.settingsOf(name6).limits?.minutes;
@@ -34489,23 +34422,23 @@ init_files();
 init_diagnostics();
 var header = /\.(h|hh|hpp|hxx|h\+\+|cuh|tpp)$/;
 var visibility = /(^|\/)(rosidl_\w+__visibility_control|visibility_control)\.(h|hpp)$/;
-function installedOf(name6, prefix, files) {
-  const share2 = `${prefix}/share/${name6}/`;
+function installedOf(name6, prefix2, files) {
+  const share2 = `${prefix2}/share/${name6}/`;
   const messages = messagesOf(share2, files);
-  const generated = generatedHeader(name6, prefix, messages);
-  const headers = files.filter((f) => f.startsWith(`${prefix}/include/`) && header.test(f) && !generated(f));
-  const own3 = `${prefix}/include/${name6}`;
+  const generated = generatedHeader(name6, prefix2, messages);
+  const headers = files.filter((f) => f.startsWith(`${prefix2}/include/`) && header.test(f) && !generated(f));
+  const own3 = `${prefix2}/include/${name6}`;
   const shared2 = (test3) => files.filter((f) => f.startsWith(share2) && test3(f)).sort(compare);
   return {
     headers: headers.sort(compare),
     // ROS 2 gives each package its own include folder: include/NAME/NAME/file.hpp.
-    includes: headers.some((h) => h.startsWith(`${own3}/${name6}/`)) ? [own3, `${prefix}/include`] : [`${prefix}/include`],
+    includes: headers.some((h) => h.startsWith(`${own3}/${name6}/`)) ? [own3, `${prefix2}/include`] : [`${prefix2}/include`],
     messages,
-    modules: modulesOf(prefix, files, messages.length > 0 ? name6 : void 0),
+    modules: modulesOf(prefix2, files, messages.length > 0 ? name6 : void 0),
     launch: shared2((f) => /\.launch(\.(py|xml|ya?ml))?$/.test(f) || /_launch\.(py|xml|ya?ml)$/.test(f)),
     parameters: shared2((f) => /\/(config|params?|cfg|yaml)\/[^/]+\.ya?ml$/.test(f)),
     descriptions: shared2((f) => f.endsWith(".xml") && !/\/(package|plugin_package)\.xml$/.test(f)),
-    executables: files.filter((f) => f.startsWith(`${prefix}/lib/${name6}/`) || f.startsWith(`${prefix}/bin/`)).filter((f) => !/\.(so|py[co]|cmake|xml|ya?ml|in|em)$|\/__init__\.py$|\.so\./.test(f)).map((f) => f.slice(f.lastIndexOf("/") + 1)).sort(compare)
+    executables: files.filter((f) => f.startsWith(`${prefix2}/lib/${name6}/`) || f.startsWith(`${prefix2}/bin/`)).filter((f) => !/\.(so|py[co]|cmake|xml|ya?ml|in|em)$|\/__init__\.py$|\.so\./.test(f)).map((f) => f.slice(f.lastIndexOf("/") + 1)).sort(compare)
   };
 }
 var interfaceKinds = ["msg", "srv", "action"];
@@ -34525,25 +34458,25 @@ function messagesOf(share2, files) {
   );
   return found2.filter((m) => m.kind !== "msg" || !ofActions.has(m.name)).sort((a, b) => compare(`${a.kind}/${a.name}`, `${b.kind}/${b.name}`));
 }
-function generatedHeader(name6, prefix, messages) {
+function generatedHeader(name6, prefix2, messages) {
   if (!messages.length) return (path2) => visibility.test(path2) && path2.includes("/msg/");
-  const names4 = new Set(
+  const names5 = new Set(
     messages.flatMap((m) => [
       m.name,
       ...["Request", "Response", "Action", "ActionGoal", "ActionResult", "ActionFeedback", "Goal", "Result", "Feedback"].filter(() => m.kind !== "msg").map((e) => m.name + e)
     ])
   );
-  const folder2 = new RegExp(`^${escaped(`${prefix}/include/${name6}/`)}(${escaped(name6)}/)?(msg|srv|action)/`);
+  const folder2 = new RegExp(`^${escaped(`${prefix2}/include/${name6}/`)}(${escaped(name6)}/)?(msg|srv|action)/`);
   return (path2) => {
     if (folder2.test(path2) || visibility.test(path2)) return true;
     const file3 = path2.slice(path2.lastIndexOf("/") + 1).replace(/\.[^.]*$/, "");
-    return path2.startsWith(`${prefix}/include/${name6}/`) && names4.has(file3);
+    return path2.startsWith(`${prefix2}/include/${name6}/`) && names5.has(file3);
   };
 }
 var escaped = (text8) => text8.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-function modulesOf(prefix, files, generated) {
+function modulesOf(prefix2, files, generated) {
   const found2 = /* @__PURE__ */ new Map();
-  const place3 = new RegExp(`^${escaped(prefix)}/lib/python3[^/]*/(?:site|dist)-packages/`);
+  const place3 = new RegExp(`^${escaped(prefix2)}/lib/python3[^/]*/(?:site|dist)-packages/`);
   for (const path2 of files) {
     const at3 = place3.exec(path2)?.[0];
     if (at3 === void 0 || !path2.endsWith(".py")) continue;
@@ -35500,16 +35433,16 @@ async function factsOf2({ environment: environment3, installed }, pages) {
   const there = new Set(pages.map((p) => p.path));
   const fragment = async (name6) => (await readLeft(build4, `docs/${name6}.html`, largestFragment))?.toString("utf8");
   const [readme, changelog] = [await fragment("readme"), await fragment("changelog")];
-  const time2 = new Patience();
+  const time3 = new Patience();
   const messages = [];
   for (const m of installed.messages) {
     const definition = await text8(m.path);
-    messages.push(time2.spend(shownName(m.path), () => parseMessage(m.kind, m.name, definition)));
+    messages.push(time3.spend(shownName(m.path), () => parseMessage(m.kind, m.name, definition)));
   }
   const plugins2 = [];
   for (const path2 of installed.descriptions) {
     const description = await text8(path2);
-    plugins2.push(...time2.spend(shownName(path2), () => pluginsIn(description)));
+    plugins2.push(...time3.spend(shownName(path2), () => pluginsIn(description)));
   }
   const firstOf2 = (path2) => there.has(path2) ? path2 : void 0;
   const [api, prose2] = [firstOf2(`${apiFolder}/overview.html`), firstOf2(`${proseFolder}/index.html`)];
@@ -35727,7 +35660,7 @@ function leaf(e) {
   if (begin === void 0 || children.length || !(ofElement[name6] ?? isShort)(text8)) return void 0;
   return `${begin}${escapeMarkup(text8)}</${name6}>`;
 }
-var has = (e, names4) => names4.every((name6) => e.children.some((c) => c.name === name6 && c.text !== ""));
+var has = (e, names5) => names5.every((name6) => e.children.some((c) => c.name === name6 && c.text !== ""));
 function whole3(e, known3, needed2) {
   const begin = beginning3(e);
   if (begin === void 0 || !has(e, needed2)) return void 0;
@@ -35768,9 +35701,9 @@ function isReference(line2) {
   return !/^(?:[/\\]|[A-Za-z][A-Za-z0-9+.-]*:)|(?:^|[/\\])\.\.(?:[/\\#?]|$)/.test(place3);
 }
 function soundInventory(inventory, name6, version3) {
-  const lines = inventoryLines(inventory.toString("base64"));
-  if (!lines) return void 0;
-  const sound = lines.filter(isReference).map((line2) => `${line2}
+  const lines2 = inventoryLines(inventory.toString("base64"));
+  if (!lines2) return void 0;
+  const sound = lines2.filter(isReference).map((line2) => `${line2}
 `);
   const head = [
     "Sphinx inventory version 2",
@@ -35829,10 +35762,10 @@ async function pagesOf(organization, job, results) {
   const { request, environment: environment3 } = job;
   const folder2 = (0, import_node_path68.join)(environment3.build, "docs", "pages");
   const pages = await takePages(folder2, (path2) => ofTools.test(path2) && path2 !== `${apiFolder}/index.html`);
-  const time2 = new Patience();
+  const time3 = new Patience();
   const shape2 = (of, make) => {
     for (const page of pages)
-      if (of(page) && isPage(page)) page.data = time2.spend(shownName(page.path), () => make(page.data));
+      if (of(page) && isPage(page)) page.data = time3.spend(shownName(page.path), () => make(page.data));
   };
   shape2(({ path: path2 }) => path2.startsWith(`${proseFolder}/`), withoutProblems);
   const index = pages.findIndex((p) => p.path === `${apiFolder}/index.html`);
@@ -35875,30 +35808,30 @@ var hasText = (html) => /<div class="textblock">/.test(html);
 init_diagnostics();
 init_yaml();
 var largestText4 = 4 << 20;
-async function readWishes(source2) {
+async function readWishes(source3) {
   const notes = [];
-  const top = new Map((await listLeft(source2, "")).map((e) => [e.name, e.kind]));
+  const top = new Map((await listLeft(source3, "")).map((e) => [e.name, e.kind]));
   const isFile = async (path2) => {
     try {
-      return await readLeft(source2, path2, largestText4) !== void 0;
+      return await readLeft(source3, path2, largestText4) !== void 0;
     } catch (e) {
       if (!(e instanceof LeftBehindError)) throw e;
       notes.push(e.message);
       return false;
     }
   };
-  const first3 = async (names4) => {
-    for (const name6 of names4) if (top.has(name6) && await isFile(name6)) return name6;
+  const first3 = async (names5) => {
+    for (const name6 of names5) if (top.has(name6) && await isFile(name6)) return name6;
     return void 0;
   };
-  const said = await readRosdoc(source2, notes);
+  const said = await readRosdoc(source3, notes);
   const folder2 = said.prose ?? ["doc", "docs"].find((name6) => top.get(name6) === "a folder");
-  const inFolder = folder2 === void 0 ? [] : await textsIn(source2, folder2, notes);
+  const inFolder = folder2 === void 0 ? [] : await textsIn(source3, folder2, notes);
   const conf = ["conf.py", "source/conf.py"].map((f) => `${folder2}/${f}`).find((f) => inFolder.includes(f));
   const prose2 = conf === void 0 ? folder2 : conf.slice(0, -"/conf.py".length);
   const hasProse = inFolder.some((f) => /\.(rst|md)$/.test(f));
   const doxyfile = said.doxyfile ?? await first3(["Doxyfile", "doxyfile"]) ?? ["Doxyfile", "doxyfile"].map((f) => `${folder2}/${f}`).find((f) => inFolder.includes(f));
-  const text8 = doxyfile === void 0 ? void 0 : await textOf4(source2, doxyfile, notes);
+  const text8 = doxyfile === void 0 ? void 0 : await textOf4(source3, doxyfile, notes);
   const readme = await first3(["README.md", "README.rst", "README", "README.txt", "readme.md"]);
   const changelog = await first3(["CHANGELOG.rst", "CHANGELOG.md", "CHANGES.rst", "CHANGES.md"]);
   return {
@@ -35923,9 +35856,9 @@ async function readWishes(source2) {
     notes
   };
 }
-async function textsIn(source2, folder2, notes) {
+async function textsIn(source3, folder2, notes) {
   try {
-    const found2 = await walkLeft(source2, folder2, { most: 2e4 });
+    const found2 = await walkLeft(source3, folder2, { most: 2e4 });
     return found2.flatMap(({ path: path2, kind }) => kind === "a file" ? [path2] : []);
   } catch (e) {
     if (!(e instanceof LeftBehindError)) throw e;
@@ -35933,9 +35866,9 @@ async function textsIn(source2, folder2, notes) {
     return [];
   }
 }
-async function textOf4(source2, path2, notes) {
+async function textOf4(source3, path2, notes) {
   try {
-    return (await readLeft(source2, path2, largestText4))?.toString("utf8");
+    return (await readLeft(source3, path2, largestText4))?.toString("utf8");
   } catch (e) {
     if (!(e instanceof LeftBehindError)) throw e;
     notes.push(e.message);
@@ -35957,10 +35890,10 @@ var settingsKnown = /* @__PURE__ */ new Set([
   "python_source",
   "user_doc_dir"
 ]);
-async function readRosdoc(source2, notes) {
+async function readRosdoc(source3, notes) {
   const said = { statements: [], doxygen: true, python: true };
   for (const file3 of ["rosdoc2.yaml", "rosdoc.yaml"]) {
-    const text8 = await textOf4(source2, file3, notes);
+    const text8 = await textOf4(source3, file3, notes);
     if (text8 === void 0) continue;
     const part = text8.split(/^---\s*$/m).filter((t) => t.trim() !== "").at(-1) ?? "";
     const read3 = parseYaml(part, file3);
@@ -35988,8 +35921,8 @@ function takeBuilder(builder, said, file3, notes) {
   const values = asMap(settings3) ?? {};
   if (kind === "doxygen") {
     takePath(values.doxyfile ?? values.config, (p) => said.doxyfile = p, `${file3}: doxyfile`, notes);
-    const lines = values.extra_doxyfile_statements;
-    if (Array.isArray(lines)) said.statements.push(...lines.flatMap((l) => statementOf(l, file3, notes)));
+    const lines2 = values.extra_doxyfile_statements;
+    if (Array.isArray(lines2)) said.statements.push(...lines2.flatMap((l) => statementOf(l, file3, notes)));
     const left = values.exclude_patterns;
     if (typeof left === "string") said.statements.push(...statementOf(`EXCLUDE_PATTERNS = ${left}`, file3, notes));
   } else if (kind === "sphinx")
@@ -36081,7 +36014,7 @@ async function jobOf(request, environment3, files, interfaces) {
 function writeInputs(options5, job) {
   const { request, environment: environment3, installed, wishes, interfaces } = job;
   const { package: p, graph: graph2 } = request;
-  const source2 = `/build/${sourceFolder(p.name)}`;
+  const source3 = `/build/${sourceFolder(p.name)}`;
   const { recipe: recipe2 } = environment3;
   writeRecipe(options5, request, environment3.source, recipe2);
   const tags2 = [...interfaces].flatMap(([name6, i]) => i.tag === void 0 ? [] : [[name6, i.tag]]);
@@ -36099,18 +36032,18 @@ function writeInputs(options5, job) {
       version: p.version,
       description: withoutTags(description).replace(/\s+/g, " ").trim().slice(0, 200),
       headers: installed.headers,
-      pages: wishes.pages.map((f) => `${source2}/${f}`),
+      pages: wishes.pages.map((f) => `${source3}/${f}`),
       includes: installed.includes,
       statements: wishes.statements,
       tags: tags2.map(([name6]) => name6),
-      source: source2,
-      ...own3 ? { own: { file: `${source2}/${own3.path}`, hasInput: own3.hasInput } } : {}
+      source: source3,
+      ...own3 ? { own: { file: `${source3}/${own3.path}`, hasInput: own3.hasInput } } : {}
     }),
     "docs.json": JSON.stringify({
       name: p.name,
       version: p.version,
       prefix: graph2.scope.prefix,
-      source: source2,
+      source: source3,
       readme: wishes.readme ?? null,
       changelog: wishes.changelog ?? null,
       doxygen: job.doxygen,
@@ -36180,11 +36113,11 @@ async function interfaceOf2({ request, environment: environment3, installed, sph
   const { name: name6, version: version3 } = request.package;
   const tag = doxygen ? await readLeft(build4, "docs/api.tag", 64 << 20) : void 0;
   const inventory = sphinx ? await readLeft(build4, `docs/pages/${proseFolder}/objects.inv`, 16 << 20) : void 0;
-  const time2 = new Patience();
-  const references2 = inventory && time2.spend("objects.inv", () => soundInventory(inventory, name6, version3));
+  const time3 = new Patience();
+  const references2 = inventory && time3.spend("objects.inv", () => soundInventory(inventory, name6, version3));
   return {
     schema: 1,
-    ...tag ? { tag: time2.spend("api.tag", () => soundTag(tag.toString("utf8"))) } : {},
+    ...tag ? { tag: time3.spend("api.tag", () => soundTag(tag.toString("utf8"))) } : {},
     ...references2 === void 0 ? {} : { inventory: references2 },
     messages: installed.messages.map(({ kind, name: name7 }) => ({ kind, name: name7 }))
   };
@@ -36297,9 +36230,9 @@ function putLink(from, to) {
 // ts-src/engine/build/objects.ts
 var compiled = /\.(?:c|cc|cpp|cxx|h|hh|hpp|hxx|ipp|inl|tpp)$/;
 var timed = /__(?:DATE|TIME|TIMESTAMP)__/;
-async function openObjects({ driver, state, store: store2 }, request, { source: source2, own: own3 }) {
+async function openObjects({ driver, state, store: store2 }, request, { source: source3, own: own3 }) {
   const { graph: graph2, package: p } = request;
-  const seen = isBuildType(p.buildType) && rulesOf(p.buildType).keepsObjects ? readSource(source2) : void 0;
+  const seen = isBuildType(p.buildType) && rulesOf(p.buildType).keepsObjects ? readSource(source3) : void 0;
   if (!seen) return void 0;
   const place3 = (0, import_node_path71.join)(state, "objects", sha256(`${graph2.id}/${p.name}`).slice(0, 24));
   const folder2 = (0, import_node_path71.join)(place3, "obj");
@@ -36316,7 +36249,7 @@ async function openObjects({ driver, state, store: store2 }, request, { source: 
   const reused = before2?.schema === 1 && await fits(before2, now, request, store2);
   const views = (0, import_node_path71.join)(place3, "dependencies");
   if (reused) {
-    keepTimes(source2, before2, now);
+    keepTimes(source3, before2, now);
     keepDependencyTimes(own3, await seenBefore(before2, now, { state, store: store2, views }), views);
   } else {
     await driver.remove(folder2);
@@ -36334,14 +36267,14 @@ async function openObjects({ driver, state, store: store2 }, request, { source: 
     }
   };
 }
-function readSource(source2) {
+function readSource(source3) {
   const files = {};
   const frame = [];
-  for (const path2 of entriesBelow(source2).sort()) {
-    const found2 = (0, import_node_fs55.lstatSync)((0, import_node_path71.join)(source2, path2));
-    if (found2.isSymbolicLink()) frame.push(`${path2} -> ${(0, import_node_fs55.readlinkSync)((0, import_node_path71.join)(source2, path2))}`);
+  for (const path2 of entriesBelow(source3).sort()) {
+    const found2 = (0, import_node_fs55.lstatSync)((0, import_node_path71.join)(source3, path2));
+    if (found2.isSymbolicLink()) frame.push(`${path2} -> ${(0, import_node_fs55.readlinkSync)((0, import_node_path71.join)(source3, path2))}`);
     if (!found2.isFile()) continue;
-    const bytes = (0, import_node_fs55.readFileSync)((0, import_node_path71.join)(source2, path2));
+    const bytes = (0, import_node_fs55.readFileSync)((0, import_node_path71.join)(source3, path2));
     if (compiled.test(path2) && timed.test(bytes.toString("latin1"))) return void 0;
     const digest4 = sha256(bytes);
     files[path2] = [digest4, found2.mtimeMs];
@@ -36360,10 +36293,10 @@ function dependenciesOf({ graph: graph2, number: number7 }) {
 async function fits(before2, now, { graph: graph2, number: number7, package: p }, store2) {
   const { ended } = before2;
   if (ended === void 0 || before2.frame !== now.frame) return false;
-  const names4 = Object.keys(now.dependencies);
-  if (names4.length !== Object.keys(before2.dependencies).length) return false;
+  const names5 = Object.keys(now.dependencies);
+  if (names5.length !== Object.keys(before2.dependencies).length) return false;
   const records = new Map(graph2.closures.root(number7).map((d) => [graph2.records[d]?.package ?? "", graph2.records[d]]));
-  for (const name6 of names4) {
+  for (const name6 of names5) {
     const [old, made2] = [ownIn(before2.dependencies, name6), ownIn(now.dependencies, name6)];
     if (!old || !made2) return false;
     if (old.deb === made2.deb) continue;
@@ -36391,11 +36324,11 @@ async function pathsOf(store2, { files }) {
   if (paths2 === void 0) return void 0;
   return Array.isArray(paths2) ? paths2.filter((path2) => !String(path2).startsWith("/usr/lib/debug/")).join("\n") : "";
 }
-function keepTimes(source2, before2, now) {
+function keepTimes(source3, before2, now) {
   for (const [path2, entry2] of Object.entries(now.files)) {
     const old = ownIn(before2.files, path2);
     if (old?.[0] !== entry2[0]) continue;
-    (0, import_node_fs55.utimesSync)((0, import_node_path71.join)(source2, path2), old[1] / 1e3, old[1] / 1e3);
+    (0, import_node_fs55.utimesSync)((0, import_node_path71.join)(source3, path2), old[1] / 1e3, old[1] / 1e3);
     entry2[1] = old[1];
   }
 }
@@ -36461,27 +36394,27 @@ var interpreter = /^#!\s*(?:\/usr)?(?:\/local)?\/bin\/(?:env\s+(?:-S\s*)?)?(pyth
 var called = /(?:^|[^\w.$-])python3?(?:\.\d+)?(?=["'`\s;)]|$)/;
 var shellScript = /\.(?:sh|bash|zsh)$/;
 var longest4 = 256 << 10;
-function pythonNeeds(stage, members2, prefix) {
+function pythonNeeds(stage, members2, prefix2) {
   const minors = /* @__PURE__ */ new Set();
-  let any = false;
+  let any2 = false;
   let unversioned = false;
   for (const m of members2) {
-    if (m.type !== "file" || !m.path.startsWith(`${prefix}/`)) continue;
-    const found2 = modules.exec(m.path.slice(prefix.length));
+    if (m.type !== "file" || !m.path.startsWith(`${prefix2}/`)) continue;
+    const found2 = modules.exec(m.path.slice(prefix2.length));
     const minor2 = found2?.[1] ?? extension.exec(m.path)?.[1];
     if (minor2 !== void 0) minors.add(minor2);
-    if (found2) any = true;
+    if (found2) any2 = true;
     else if (m.mode & 73 || shellScript.test(m.path)) {
       const runs = runsPython((0, import_node_path72.join)(stage, m.path), shellScript.test(m.path));
       if (runs === "python") unversioned = true;
-      else if (runs) any = true;
+      else if (runs) any2 = true;
     }
   }
   const [minor, ...others2] = minors;
   return [
     ...unversioned ? ["python-is-python3"] : [],
     ...minor !== void 0 && !others2.length ? [`python3 (<< 3.${Number(minor) + 1})`, `python3 (>= 3.${minor}~)`] : [],
-    ...any || minors.size ? ["python3"] : []
+    ...any2 || minors.size ? ["python3"] : []
   ];
 }
 function runsPython(file3, isShell) {
@@ -36591,16 +36524,16 @@ async function finishPackages(options5, request, environment3, folder2) {
   const { graph: graph2, number: number7, package: p } = request;
   const out = (0, import_node_path74.join)(folder2, "out");
   const text8 = async (name6) => (await readLeft(folder2, `out/${name6}`, largestText5))?.toString("utf8") ?? "";
-  const lines = async (name6) => (await text8(name6)).split("\n").filter(Boolean);
+  const lines2 = async (name6) => (await text8(name6)).split("\n").filter(Boolean);
   const stage = stageOf(environment3);
   const seen = withinTime("what it installed", () => interfaceOf(describe(stage)));
-  const linked2 = (await lines("linked")).filter(isDebianName);
+  const linked2 = (await lines2("linked")).filter(isDebianName);
   const abi2 = abiOf(graph2, number7, seen.api, linked2);
   const planned2 = plannedControl(options5, request, environment3.system);
   const staged = stagedMembers(stage);
   if (typeof staged === "string") return failed(staged);
   const { architecture: architecture3 } = graph2.target;
-  const shlibs = (await lines("shlibdeps")).flatMap((l) => /^shlibs:Depends=(.*)$/.exec(l)?.[1]?.split(", ") ?? []);
+  const shlibs = (await lines2("shlibdeps")).flatMap((l) => /^shlibs:Depends=(.*)$/.exec(l)?.[1]?.split(", ") ?? []);
   const control2 = {
     ...planned2,
     package: p.debian,
@@ -36638,7 +36571,7 @@ async function finishPackages(options5, request, environment3, folder2) {
   const main2 = await finish2("package.deb", control2, allowedPathsOf(graph2, p), await text8("shlibs") ? ["shlibs"] : []);
   if (!(await listLeft(folder2, "out")).some((f) => f.name === "debug.deb"))
     return made({ files: [main2], debugPaths: [], interface: seen, abi: abi2 });
-  const ids = await lines("build-ids");
+  const ids = await lines2("build-ids");
   const debug = await finish2("debug.deb", debugControl(control2, ids, out), allowedDebugPaths(p.debian), []);
   const reason = refusal(await debFaults(debug.path, debug.policy));
   if (reason !== void 0) return failed(reason);
@@ -36848,14 +36781,14 @@ function markFlaky(cases, earlier2) {
   });
 }
 var mostWords = 4 << 20;
-function hasTests(source2, p) {
+function hasTests(source3, p) {
   const { file: file3, words: words6 } = rulesOf(p.buildType).tests;
   const visit = (folder2, depth2) => (0, import_node_fs58.readdirSync)(folder2, { withFileTypes: true }).some((e) => {
     const path2 = (0, import_node_path76.join)(folder2, e.name);
     if (e.isDirectory()) return depth2 < 8 && e.name !== ".git" && visit(path2, depth2 + 1);
     return file3.test(e.name) && e.isFile() && (!words6 || (0, import_node_fs58.lstatSync)(path2).size < mostWords && words6.test((0, import_node_fs58.readFileSync)(path2, "utf8")));
   });
-  return visit(source2, 0);
+  return visit(source3, 0);
 }
 
 // ts-src/engine/build/package-builder.ts
@@ -36908,8 +36841,8 @@ var PackageBuilder = class {
     const roots = asked2.tests ? closures.testRoot(request.number) : closures.root(request.number);
     const prepared2 = await prepareEnvironment(options5, this.packages, request, roots);
     if (prepared2.state !== "made") return prepared2;
-    const { source: source2, recipe: recipe2, build: build4, own: own3, layers: layers2 } = prepared2.value;
-    const lacking2 = writeRecipe(options5, request, source2, recipe2);
+    const { source: source3, recipe: recipe2, build: build4, own: own3, layers: layers2 } = prepared2.value;
+    const lacking2 = writeRecipe(options5, request, source3, recipe2);
     if (lacking2 !== void 0) return failed(lacking2);
     if (asked2.tests) writeTestFiles(recipe2);
     const steps = asked2.built ? 'sh -e /slipway/slipway.sh build || echo "the build ended with $?"; ' : "";
@@ -37161,8 +37094,8 @@ var AptResolver = class {
   /** Adds answers of another machine's apt for the same base and lists. `sets` loads a set by digest. */
   learn(resolved, sets) {
     this.elsewhere = sets;
-    for (const [names4, digest4] of Object.entries(resolved ?? {}))
-      if (!this.resolved.has(names4)) this.resolved.set(names4, digest4);
+    for (const [names5, digest4] of Object.entries(resolved ?? {}))
+      if (!this.resolved.has(names5)) this.resolved.set(names5, digest4);
     this.learned = this.resolved.size;
   }
   /** All answers, if there are more than were learned from others. */
@@ -37170,17 +37103,17 @@ var AptResolver = class {
     return this.resolved.size > this.learned ? Object.fromEntries(this.resolved) : void 0;
   }
   /** The packages that apt would install for these names; apt's message if it can't. */
-  async resolve(names4) {
-    if (!names4.length) return noPackages;
-    const wrong = names4.find((name6) => !isDebianName(name6));
+  async resolve(names5) {
+    if (!names5.length) return noPackages;
+    const wrong = names5.find((name6) => !isDebianName(name6));
     if (wrong !== void 0) return `${JSON.stringify(wrong)} is no name of a Debian package`;
-    const text8 = names4.join(" ");
+    const text8 = names5.join(" ");
     if (!this.resolved.has(text8)) await this.asked(text8);
     return this.refused.get(text8) ?? this.handle(text8, this.digestOf(text8));
   }
-  asked(names4) {
+  asked(names5) {
     return new Promise((done, failed5) => {
-      this.pending.push({ names: names4, done, failed: failed5 });
+      this.pending.push({ names: names5, done, failed: failed5 });
       if (!this.asking) {
         this.asking = true;
         void this.ask();
@@ -37188,18 +37121,18 @@ var AptResolver = class {
     });
   }
   /** The digest of a set that apt resolved. */
-  digestOf(names4) {
-    const digest4 = this.resolved.get(names4);
-    if (digest4 === void 0) throw new Error(`apt was not asked for ${names4}`);
+  digestOf(names5) {
+    const digest4 = this.resolved.get(names5);
+    if (digest4 === void 0) throw new Error(`apt was not asked for ${names5}`);
     return digest4;
   }
-  handle(names4, digest4) {
+  handle(names5, digest4) {
     let handle = this.handles.get(digest4);
-    if (!handle) this.handles.set(digest4, handle = { digest: digest4, packages: () => this.packagesOf(names4, digest4) });
+    if (!handle) this.handles.set(digest4, handle = { digest: digest4, packages: () => this.packagesOf(names5, digest4) });
     return handle;
   }
   setFile = (digest4) => (0, import_node_path78.join)(this.base.folder, "sets", `${digest4}.json`);
-  async packagesOf(names4, digest4) {
+  async packagesOf(names5, digest4) {
     const sound = (set) => Array.isArray(set) && set.every((p) => typeof p === "string" && isPinnedPackage(p)) && sha256(set.join(" ")) === digest4;
     const here = readJson(this.setFile(digest4));
     if (sound(here)) return here;
@@ -37208,15 +37141,15 @@ var AptResolver = class {
       writeWhole(this.setFile(digest4), JSON.stringify(there), { sync: false });
       return there;
     }
-    this.resolved.delete(names4);
-    await this.asked(names4);
-    return this.refused.get(names4) ?? readJson(this.setFile(this.digestOf(names4))) ?? "its answer could not be kept";
+    this.resolved.delete(names5);
+    await this.asked(names5);
+    return this.refused.get(names5) ?? readJson(this.setFile(this.digestOf(names5))) ?? "its answer could not be kept";
   }
   /** Records an answer of apt. Saves the set at once, since others may use its digest. */
-  remember(names4, set) {
+  remember(names5, set) {
     const digest4 = sha256(set.join(" "));
     if (!exists(this.setFile(digest4))) writeWhole(this.setFile(digest4), JSON.stringify(set), { sync: false });
-    this.resolved.set(names4, digest4);
+    this.resolved.set(names5, digest4);
   }
   /** Saves the answers for the next run. */
   save() {
@@ -37472,11 +37405,11 @@ var PackageMirror = class {
   async keep(packages, folder2) {
     const wanted = packages.filter((p) => !this.kept.has(p));
     if (!wanted.length) return;
-    const names4 = (0, import_node_fs60.readdirSync)(folder2).filter(isDebFile);
+    const names5 = (0, import_node_fs60.readdirSync)(folder2).filter(isDebFile);
     await this.store.many(wanted, async (pinned) => {
       if (!await this.fileOf(pinned)) {
-        const prefix = filePrefix(pinned);
-        const name6 = names4.find((n) => n.startsWith(prefix));
+        const prefix2 = filePrefix(pinned);
+        const name6 = names5.find((n) => n.startsWith(prefix2));
         if (name6 === void 0) return;
         await this.store.writeJson(this.nameOf(pinned), await this.store.put((0, import_node_path80.join)(folder2, name6)));
       }
@@ -37522,7 +37455,7 @@ init_digest();
 init_files();
 var statusFile = "var/lib/dpkg/status";
 var largestStatus = 256 << 20;
-var shortList = (names4) => `${names4.slice(0, 5).join(", ")}${names4.length > 5 ? ` and ${names4.length - 5} more` : ""}`;
+var shortList = (names5) => `${names5.slice(0, 5).join(", ")}${names5.length > 5 ? ` and ${names5.length - 5} more` : ""}`;
 var SystemLayers = class {
   constructor(room) {
     this.room = room;
@@ -37650,12 +37583,12 @@ var SystemLayers = class {
   nearestBelow(set, common3) {
     const wanted = new Set(set);
     let best;
-    let names4 = [];
+    let names5 = [];
     try {
-      names4 = (0, import_node_fs61.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
+      names5 = (0, import_node_fs61.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
     } catch {
     }
-    for (const id of names4) {
+    for (const id of names5) {
       const chain = this.chain(id);
       const layer = this.layers.get(id);
       if (!chain || !layer || chain.length > 24 || layer.set.length <= (best?.set.length ?? 0) || sha256(JSON.stringify([this.room.base.digest, layer.set])).slice(0, 24) !== id)
@@ -37797,8 +37730,8 @@ async function shareAnswers(systems, store2) {
     const there = await store2.readShared(resolvedName(system.base)) ?? {};
     const known3 = new Set(Object.values(there));
     const fresh = Object.entries(news).filter(([, digest4]) => !known3.has(digest4) && known3.add(digest4));
-    await store2.many(fresh, async ([names4, digest4]) => {
-      const set = await system.resolve(names4.split(" "));
+    await store2.many(fresh, async ([names5, digest4]) => {
+      const set = await system.resolve(names5.split(" "));
       const packages = typeof set === "string" ? void 0 : await set.packages();
       if (Array.isArray(packages)) await store2.writeJson(setName(digest4), packages);
     });
@@ -37856,8 +37789,8 @@ var NameIndex = class {
     this.ordered.splice(low, 0, { name: name6, number: number7 });
     return number7;
   }
-  add(set, names4) {
-    for (const name6 of names4) {
+  add(set, names5) {
+    for (const name6 of names5) {
       const number7 = this.numbers.get(name6) ?? this.meet(name6);
       reach(set, (number7 >> 5) + 1);
       set[number7 >> 5] = wordOf(set, number7 >> 5) | 1 << (number7 & 31);
@@ -37915,7 +37848,7 @@ var TaskKeys = class {
     const isTest = kind === "test";
     const variant3 = this.distro.variants[graph2.target.variant];
     const { vocabulary } = this.factsOf(graph2);
-    const names4 = [];
+    const names5 = [];
     for (const list8 of [
       p.systemBuild,
       p.impliedBuild ?? [],
@@ -37923,13 +37856,13 @@ var TaskKeys = class {
       ...isTest ? [p.systemTest, p.impliedTest ?? []] : [],
       ...kind === "docs" ? [documentationTools, p.systemDocs ?? []] : []
     ])
-      vocabulary.add(names4, list8);
+      vocabulary.add(names5, list8);
     const n = task % graph2.count;
     const built = needsOf2(graph2.closures.build, n);
     const more = { build: [], test: graph2.closures.test[n], docs: graph2.closures.docs[n] }[kind] ?? [];
     const direct = kind === "build" ? built : [.../* @__PURE__ */ new Set([n, ...built, ...more])];
-    for (const d of direct) join70(names4, this.namesOf(graph2, d));
-    const set = await graph2.system.resolve(vocabulary.sorted(names4));
+    for (const d of direct) join70(names5, this.namesOf(graph2, d));
+    const set = await graph2.system.resolve(vocabulary.sorted(names5));
     if (typeof set === "string") return `apt can't install what it needs: ${set}`;
     if (kind === "build") graph2.sets[n] = set;
     if (kind === "docs") return this.documentationKey(graph2, n, set, direct);
@@ -38031,21 +37964,21 @@ var TaskKeys = class {
     const { vocabulary, brought } = this.factsOf(graph2);
     const there = brought[n];
     if (there) return there;
-    const names4 = [];
+    const names5 = [];
     const addOwn = (d) => {
-      vocabulary.add(names4, packageOf(graph2, d).systemRun);
-      vocabulary.add(names4, recordOf2(graph2, d).systemDepends);
+      vocabulary.add(names5, packageOf(graph2, d).systemRun);
+      vocabulary.add(names5, recordOf2(graph2, d).systemDepends);
     };
     addOwn(n);
     for (const name6 of packageOf(graph2, n).run) {
       const d = graph2.closures.index.get(name6);
       if (d === void 0) continue;
       const below3 = brought[d];
-      if (below3) join70(names4, below3);
+      if (below3) join70(names5, below3);
       else for (const c of [d, ...graph2.closures.run(d)]) addOwn(c);
     }
-    brought[n] = names4;
-    return names4;
+    brought[n] = names5;
+    return names5;
   }
 };
 
@@ -38151,8 +38084,8 @@ async function prepareScopes(input, options5, store2, history) {
         systems.set(id, opened);
       }
       const { base } = opened.system;
-      const names4 = input.checkArchive && !tells ? archiveNames(base) : void 0;
-      const check4 = names4 && input.checkArchive?.(scope2, target2, names4);
+      const names5 = input.checkArchive && !tells ? archiveNames(base) : void 0;
+      const check4 = names5 && input.checkArchive?.(scope2, target2, names5);
       for (const d of check4?.diagnostics ?? []) lacking2.set(d.message, d);
       graphs.push(
         makeTaskGraph({
@@ -38194,7 +38127,7 @@ function isLocked(value2) {
 async function platformsOf(workspace, runs) {
   const platforms = {};
   for (const graph2 of runs) {
-    const locked2 = platforms[`${graph2.target.platform}-${graph2.target.architecture}`] ??= {
+    const locked3 = platforms[`${graph2.target.platform}-${graph2.target.architecture}`] ??= {
       base: graph2.base.digest,
       archive: graph2.base.archive,
       packages: {}
@@ -38204,7 +38137,7 @@ async function platformsOf(workspace, runs) {
     );
     for (const p of [...graph2.base.packages, ...sets.flatMap((set) => typeof set === "string" ? [] : set)]) {
       const at3 = p.indexOf("=");
-      locked2.packages[p.slice(0, at3)] = p.slice(at3 + 1);
+      locked3.packages[p.slice(0, at3)] = p.slice(at3 + 1);
     }
   }
   writeWhole(file2(workspace), JSON.stringify({ ...knownPlatforms(workspace), ...platforms }));
@@ -38529,8 +38462,8 @@ var typing = [21522, 21532];
 var inNetwork = [2, 10, 16];
 var alone = [1, 17, 29];
 var highest2 = Math.max(...inNetwork, ...alone);
-var refuse2 = (names4, errnoRet, ...args) => ({
-  names: names4,
+var refuse2 = (names5, errnoRet, ...args) => ({
+  names: names5,
   action: "SCMP_ACT_ERRNO",
   errnoRet,
   ...args.length ? { args } : {}
@@ -39171,9 +39104,9 @@ init_process();
 async function pinSources(workspace, plan2) {
   const unpinned = plan2.scopes.flatMap((s) => s.packages).filter((p) => !p.source.tree && !p.blocked);
   const byUrl = /* @__PURE__ */ new Map();
-  for (const { source: source2 } of unpinned) {
-    const ofUrl = byUrl.get(source2.url) ?? /* @__PURE__ */ new Map();
-    byUrl.set(source2.url, ofUrl.set(placeOf(source2), source2));
+  for (const { source: source3 } of unpinned) {
+    const ofUrl = byUrl.get(source3.url) ?? /* @__PURE__ */ new Map();
+    byUrl.set(source3.url, ofUrl.set(placeOf(source3), source3));
   }
   const diagnostics = [];
   const pinned = /* @__PURE__ */ new Map();
@@ -39181,7 +39114,7 @@ async function pinSources(workspace, plan2) {
     const all = [...sources.values()];
     if (first(all).ref === void 0) {
       const trees = await pinFolder(all, workspace.state);
-      if (trees.ok) for (const source2 of trees.value) pinned.set(`${source2.url} ${placeOf(source2)}`, source2);
+      if (trees.ok) for (const source3 of trees.value) pinned.set(`${source3.url} ${placeOf(source3)}`, source3);
       else diagnostics.push(...trees.diagnostics);
       return;
     }
@@ -39191,13 +39124,13 @@ async function pinSources(workspace, plan2) {
     }
   });
   for (const p of unpinned) {
-    const source2 = pinned.get(`${p.source.url} ${placeOf(p.source)}`);
-    if (source2) p.source = source2;
+    const source3 = pinned.get(`${p.source.url} ${placeOf(p.source)}`);
+    if (source3) p.source = source3;
     else p.blocked = "its sources can't be had";
   }
   return sorted(diagnostics);
 }
-var placeOf = (source2) => source2.ref ?? source2.path;
+var placeOf = (source3) => source3.ref ?? source3.path;
 
 // ts-src/cli/planned-names.ts
 init_diagnostics();
@@ -39207,21 +39140,21 @@ var isPartial = (planned2) => planned2.plan.scopes.some(
 );
 function namesByDebian(planned2) {
   const known3 = /* @__PURE__ */ new Map();
-  return ({ distribution: distribution3 }, debian2) => {
-    let names4 = known3.get(distribution3);
-    if (!names4) {
-      const debianOf = debianNames(planned2.workspace.distro, distribution3);
-      const packages = planned2.distributions.find((d) => d.name === distribution3)?.packages.keys() ?? [];
-      known3.set(distribution3, names4 = new Map([...packages].map((name6) => [debianOf(name6), name6])));
+  return ({ distribution: distribution4 }, debian2) => {
+    let names5 = known3.get(distribution4);
+    if (!names5) {
+      const debianOf = debianNames(planned2.workspace.distro, distribution4);
+      const packages = planned2.distributions.find((d) => d.name === distribution4)?.packages.keys() ?? [];
+      known3.set(distribution4, names5 = new Map([...packages].map((name6) => [debianOf(name6), name6])));
     }
-    return names4.get(debian2);
+    return names5.get(debian2);
   };
 }
 function unmatched(patterns2, plan2) {
-  const names4 = [...new Set(plan2.scopes.flatMap((s) => s.packages.map((p) => p.name)))];
+  const names5 = [...new Set(plan2.scopes.flatMap((s) => s.packages.map((p) => p.name)))];
   return patterns2.flatMap((pattern) => {
-    if (names4.some(matcher([pattern]))) return [];
-    const near = nearest(pattern, names4);
+    if (names5.some(matcher([pattern]))) return [];
+    const near = nearest(pattern, names5);
     const hint = near === void 0 ? void 0 : `did you mean '${near}'?`;
     return [warning("selection", `--rebuild: '${pattern}' matches no package of this build`, { hint })];
   });
@@ -39234,22 +39167,22 @@ init_files();
 
 // ts-src/plan/archive.ts
 init_diagnostics();
-function missingPackages(scope2, resolver, names4) {
+function missingPackages(scope2, resolver, names5) {
   const found2 = /* @__PURE__ */ new Map();
   let near;
   const look2 = (p, list8, tests) => {
     for (const written3 of list8) {
       const name6 = written3.replace(/[=:/<>( ].*$/s, "");
-      if (names4.has(name6)) continue;
+      if (names5.has(name6)) continue;
       let missing = found2.get(name6);
       if (!missing) {
-        near ??= new NearNames(names4);
+        near ??= new NearNames(names5);
         missing = {
           name: name6,
           ...originOf(p, name6, resolver),
           neededBy: [],
           testedBy: [],
-          near: likelyName(name6, near, names4)
+          near: likelyName(name6, near, names5)
         };
         found2.set(name6, missing);
       }
@@ -39275,27 +39208,27 @@ function originOf(p, name6, resolver) {
   }
   return { key: void 0, file: void 0 };
 }
-function likelyName(name6, near, names4) {
+function likelyName(name6, near, names5) {
   const [typo] = near.of(name6, 1, 1);
   if (typo !== void 0) return typo;
   const bare = name6.replace(/^(?:python3?|lib)-?/, "");
-  const other = [bare, `python3-${bare}`, `lib${bare}`].find((n) => n !== name6 && n.length > 2 && names4.has(n));
+  const other = [bare, `python3-${bare}`, `lib${bare}`].find((n) => n !== name6 && n.length > 2 && names5.has(n));
   if (other !== void 0) return other;
   const [similar] = near.of(name6, 1);
   if (similar !== void 0) return similar;
   const parts2 = name6.split("-");
   for (let n = parts2.length - 1; n > 1; n--) {
     const start3 = parts2.slice(0, n).join("-");
-    if (names4.has(start3)) return start3;
+    if (names5.has(start3)) return start3;
   }
   return void 0;
 }
 
 // ts-src/cli/archive-check.ts
-var archiveCheck = (planned2) => (scope2, target2, names4) => {
+var archiveCheck = (planned2) => (scope2, target2, names5) => {
   const blocked = /* @__PURE__ */ new Map();
   const resolver = planned2.resolvers[planned2.plan.scopes.indexOf(scope2)];
-  const missing = resolver ? missingPackages(scope2, resolver, names4) : [];
+  const missing = resolver ? missingPackages(scope2, resolver, names5) : [];
   for (const m of missing)
     for (const p of m.neededBy)
       if (!blocked.has(p)) blocked.set(p, `'${m.name}' is not in the archive of ${target2.os} ${target2.release}`);
@@ -39325,8 +39258,8 @@ function checkArchives(planned2) {
     for (const target2 of architectures2.values()) {
       const platform3 = distro.platforms[target2.platform];
       const base = platform3 && baseAtHand(state, root, { ...target2, name: target2.platform, platform: platform3 });
-      const names4 = base && archiveNames(base);
-      for (const d of names4 ? check4(scope2, target2, names4).diagnostics : []) diagnostics.set(d.message, d);
+      const names5 = base && archiveNames(base);
+      for (const d of names5 ? check4(scope2, target2, names5).diagnostics : []) diagnostics.set(d.message, d);
     }
   }
   return [...diagnostics.values()];
@@ -39855,17 +39788,17 @@ function makeProgress(options5) {
   const draw = () => {
     clear();
     const width8 = process.stderr.columns || 80;
-    const lines = [...running2.values()].map((t) => `  ${doing[t.kind]} ${t.id}  ${duration2(spentOn(t))}`);
+    const lines2 = [...running2.values()].map((t) => `  ${doing[t.kind]} ${t.id}  ${duration2(spentOn(t))}`);
     const spent = [...running2.values()].reduce((sum, t) => sum + Math.min(expected(t), spentOn(t)), 0);
     const remaining = Math.max(0, left - spent) / workers;
     const bar = Math.round(done / Math.max(1, total) * 20);
-    const time2 = remaining > 1e3 ? `, about ${duration2(remaining)} left` : "";
-    lines.unshift(
-      `[${"#".repeat(bar)}${".".repeat(20 - bar)}] ${done}/${total} done, ${running2.size} running, ${duration2(now() - begun)}${time2}${note ? `  ${note}` : ""}`
+    const time3 = remaining > 1e3 ? `, about ${duration2(remaining)} left` : "";
+    lines2.unshift(
+      `[${"#".repeat(bar)}${".".repeat(20 - bar)}] ${done}/${total} done, ${running2.size} running, ${duration2(now() - begun)}${time3}${note ? `  ${note}` : ""}`
     );
-    for (const l of lines) write3(`${printable(l).slice(0, width8 - 1)}
+    for (const l of lines2) write3(`${printable(l).slice(0, width8 - 1)}
 `);
-    shown5 = lines.length;
+    shown5 = lines2.length;
   };
   const timer = live ? setInterval(draw, 500) : void 0;
   timer?.unref();
@@ -39971,7 +39904,7 @@ function measure(path2) {
       shared2.set(stat2.ino, one);
     } else total.bytes += bytes;
   }
-  for (const { seen, names: names4, bytes } of shared2.values()) if (seen >= names4) total.bytes += bytes;
+  for (const { seen, names: names5, bytes } of shared2.values()) if (seen >= names5) total.bytes += bytes;
   return total;
 }
 function namesIn2(folder2) {
@@ -40054,23 +39987,23 @@ async function unpacked({ state, sizes, days }) {
 async function layers({ state, sizes, days, driver }, folder2) {
   const used = /* @__PURE__ */ new Map();
   const parents = /* @__PURE__ */ new Map();
-  const names4 = entries(state, folder2, /^[0-9a-f]{24}$/);
-  for (const id of names4) {
+  const names5 = entries(state, folder2, /^[0-9a-f]{24}$/);
+  for (const id of names5) {
     const file3 = (0, import_node_path92.join)(state, folder2, id, "layer.json");
     used.set(id, timeOf2(file3));
     parents.set(id, readJson(file3)?.parent);
   }
   const depth2 = (id) => {
     let count3 = 0;
-    for (let at3 = parents.get(id); at3 !== void 0 && count3 < names4.length; at3 = parents.get(at3)) {
+    for (let at3 = parents.get(id); at3 !== void 0 && count3 < names5.length; at3 = parents.get(at3)) {
       used.set(at3, Math.max(used.get(at3) ?? 0, used.get(id) ?? 0));
       count3++;
     }
     return count3;
   };
-  const depths = new Map(names4.map((id) => [id, depth2(id)]));
+  const depths = new Map(names5.map((id) => [id, depth2(id)]));
   const found2 = [];
-  for (const id of names4.sort((a, b) => (depths.get(b) ?? 0) - (depths.get(a) ?? 0))) {
+  for (const id of names5.sort((a, b) => (depths.get(b) ?? 0) - (depths.get(a) ?? 0))) {
     const path2 = (0, import_node_path92.join)(state, folder2, id);
     const last2 = used.get(id) ?? 0;
     const bytes = await sizes.of(`${folder2}/${id}`, path2, () => driver.size(path2));
@@ -40754,9 +40687,9 @@ function search(data, at3) {
   const u32 = (o) => little ? data.readUInt32LE(o) : data.readUInt32BE(o);
   const word3 = (o) => wide ? Number(little ? data.readBigUInt64LE(o) : data.readBigUInt64BE(o)) : u32(o);
   const table3 = word3(wide ? 40 : 32);
-  const [size3, count3, names4] = [u16(wide ? 58 : 46), u16(wide ? 60 : 48), u16(wide ? 62 : 50)];
+  const [size3, count3, names5] = [u16(wide ? 58 : 46), u16(wide ? 60 : 48), u16(wide ? 62 : 50)];
   const offset = (section) => word3(table3 + section * size3 + (wide ? 24 : 16));
-  const strings = offset(names4);
+  const strings = offset(names5);
   for (let i = 0; i < count3; i++) {
     const header2 = table3 + i * size3;
     if (u32(header2 + 4) === 8 || at3 < offset(i) || at3 >= offset(i) + word3(header2 + (wide ? 32 : 20))) continue;
@@ -40967,20 +40900,20 @@ init_files();
 // ts-src/render/reproducible.ts
 var shownDifferences = 20;
 function renderReproducible(builds) {
-  const lines = [];
+  const lines2 = [];
   for (const b of builds) {
     if (b.state === "equal") continue;
     if (b.state === "failed")
-      lines.push(`${b.id}/${b.name}: its second build failed: ${printable(b.reason ?? "").split("\n")[0]}`);
-    else lines.push(`${b.id}/${b.name}: its second build differs`);
-    for (const d of b.differences.slice(0, shownDifferences)) lines.push(`  ${printable(`${d.path} ${d.what}`)}`);
+      lines2.push(`${b.id}/${b.name}: its second build failed: ${printable(b.reason ?? "").split("\n")[0]}`);
+    else lines2.push(`${b.id}/${b.name}: its second build differs`);
+    for (const d of b.differences.slice(0, shownDifferences)) lines2.push(`  ${printable(`${d.path} ${d.what}`)}`);
     const more = b.differences.length - shownDifferences;
-    if (more > 0) lines.push(`  and ${more} more (reproducible.json has all)`);
-    if (b.report !== void 0) lines.push(`  diffoscope: ${b.report}`);
+    if (more > 0) lines2.push(`  and ${more} more (reproducible.json has all)`);
+    if (b.report !== void 0) lines2.push(`  diffoscope: ${b.report}`);
   }
   const equal2 = builds.filter((b) => b.state === "equal").length;
-  lines.push(`built twice: ${plural(builds.length, "package")}, ${equal2} equal to the byte`);
-  return `${lines.join("\n")}
+  lines2.push(`built twice: ${plural(builds.length, "package")}, ${equal2} equal to the byte`);
+  return `${lines2.join("\n")}
 `;
 }
 
@@ -41178,7 +41111,7 @@ async function buildAll(values, planned2, wanted) {
       lock: await lockOfRun(planned2, session2, channel2.name),
       now: Date.now(),
       settings: repositorySettings(workspace.distro),
-      makeSource: (source2) => makeSourcePackage(session2.builder.options, source2),
+      makeSource: (source3) => makeSourcePackage(session2.builder.options, source3),
       partial: isPartial(planned2),
       leaveOut: values.partial === true,
       belongs: (scope2, debian2) => nameOf6(scope2, debian2) !== void 0,
@@ -41412,8 +41345,8 @@ function unmetIn(asked2, all) {
   });
 }
 function removedByUpgrade(before2, after) {
-  const names4 = new Set(after.map((stanza) => fieldOf2(stanza, "Package")));
-  let stay = before2.filter((stanza) => !names4.has(fieldOf2(stanza, "Package")));
+  const names5 = new Set(after.map((stanza) => fieldOf2(stanza, "Package")));
+  let stay = before2.filter((stanza) => !names5.has(fieldOf2(stanza, "Package")));
   const removed = [];
   const excluding = after.flatMap(
     (stanza) => [...relations2(fieldOf2(stanza, "Conflicts")), ...relations2(fieldOf2(stanza, "Breaks"))].flat().map((relation) => ({ by: fieldOf2(stanza, "Package") ?? "", relation }))
@@ -41439,8 +41372,8 @@ function ownPrefix(all) {
   const first3 = words6[0] ?? [];
   let shared2 = 0;
   while (shared2 < first3.length - 1 && words6.every((w) => w[shared2] === first3[shared2])) shared2++;
-  const prefix = `${first3.slice(0, shared2).join("-")}-`;
-  return shared2 ? (name6) => name6.startsWith(prefix) : (name6) => all.includes(name6);
+  const prefix2 = `${first3.slice(0, shared2).join("-")}-`;
+  return shared2 ? (name6) => name6.startsWith(prefix2) : (name6) => all.includes(name6);
 }
 
 // ts-src/publish/criteria.ts
@@ -41778,21 +41711,21 @@ function platformOf(distro, lock2, suite2) {
   const architecture3 = suite2.slice(suite2.lastIndexOf("/") + 1);
   return Object.entries(distro.platforms).filter(([, p]) => suite2.startsWith(`${p.release}-`)).map(([name6]) => `${name6}-${architecture3}`).find((id) => Object.hasOwn(lock2.platforms, id));
 }
-async function archivePackages(store2, folder2, id, locked2) {
+async function archivePackages(store2, folder2, id, locked3) {
   const digest4 = /^[0-9a-f]{64}$/;
-  if (!digest4.test(locked2.base) || !digest4.test(locked2.archive)) return void 0;
-  const text8 = hereText(folder2, id, locked2) ?? await storedText(store2, locked2);
+  if (!digest4.test(locked3.base) || !digest4.test(locked3.archive)) return void 0;
+  const text8 = hereText(folder2, id, locked3) ?? await storedText(store2, locked3);
   return text8?.split(/\n\n+/).filter((stanza) => stanza.startsWith("Package: "));
 }
-function hereText(folder2, id, locked2) {
+function hereText(folder2, id, locked3) {
   const here = readJson(
     (0, import_node_path99.join)(folder2, "bases", id, "current.json")
   );
-  if (!here || here.digest !== locked2.base || here.archive !== locked2.archive) return void 0;
+  if (!here || here.digest !== locked3.base || here.archive !== locked3.archive) return void 0;
   const lists = here.lists;
   if (typeof lists !== "string" || !exists(lists)) return void 0;
-  const names4 = (0, import_node_fs72.readdirSync)(lists).filter((name6) => name6.endsWith("_Packages"));
-  return names4.length ? names4.map((name6) => (0, import_node_fs72.readFileSync)((0, import_node_path99.join)(lists, name6), "utf8")).join("\n") : void 0;
+  const names5 = (0, import_node_fs72.readdirSync)(lists).filter((name6) => name6.endsWith("_Packages"));
+  return names5.length ? names5.map((name6) => (0, import_node_fs72.readFileSync)((0, import_node_path99.join)(lists, name6), "utf8")).join("\n") : void 0;
 }
 async function storedText(store2, { base, archive }) {
   const kept3 = await store2.readJson(`bases/${base}-${archive.slice(0, 16)}.json`);
@@ -41889,9 +41822,9 @@ async function archivesOf({ workspace, store: store2 }, state, rules2) {
   const archives2 = {};
   for (const suite2 of Object.keys(state.suites)) {
     const id = lock2 && platformOf(workspace.distro, lock2, suite2);
-    const locked2 = id === void 0 ? void 0 : lock2?.platforms[id];
-    if (id === void 0 || !locked2) continue;
-    if (!known3.has(id)) known3.set(id, await archivePackages(store2, workspace.state, id, locked2));
+    const locked3 = id === void 0 ? void 0 : lock2?.platforms[id];
+    if (id === void 0 || !locked3) continue;
+    if (!known3.has(id)) known3.set(id, await archivePackages(store2, workspace.state, id, locked3));
     archives2[suite2] = known3.get(id);
   }
   return archives2;
@@ -41954,13 +41887,13 @@ var channel = defineCommand({
                   or if a repository has lost files`,
   examples: ["slipway channel", "slipway channel diff nightly release/2026.1", "slipway channel gc --dry-run"],
   options,
-  async run(values, [what, ...names4]) {
+  async run(values, [what, ...names5]) {
     const opened = await openChannels(values);
     if (!opened.ok) {
       showDiagnostics(opened.diagnostics);
       return exit.failed;
     }
-    const done = await answer(opened.value, what, names4, values);
+    const done = await answer(opened.value, what, names5, values);
     if (done === void 0) {
       writeMessage("slipway channel: a channel, or diff A B, gc or renew NAME\n");
       return exit.usage;
@@ -41970,13 +41903,13 @@ var channel = defineCommand({
     return done.ok ? exit.ok : exit.failed;
   }
 });
-async function answer(opened, what, names4, values) {
+async function answer(opened, what, names5, values) {
   const json2 = values.json === true;
   if (what === void 0) return list3(opened, json2);
-  if (what === "diff") return diff(opened, names4, json2);
-  if (what === "gc") return collect2(opened, names4, values["dry-run"] === true);
-  if (what === "renew") return renew(opened, names4, values.repository);
-  return names4.length ? void 0 : show(opened, what, json2);
+  if (what === "diff") return diff(opened, names5, json2);
+  if (what === "gc") return collect2(opened, names5, values["dry-run"] === true);
+  if (what === "renew") return renew(opened, names5, values.repository);
+  return names5.length ? void 0 : show(opened, what, json2);
 }
 var ago = (milliseconds) => {
   const hours = milliseconds / 36e5;
@@ -42108,8 +42041,8 @@ async function named4(store2, text8) {
   const found2 = await stateOf(store2, read3.value, id);
   return found2.ok ? good(found2.value.state) : found2;
 }
-async function diff({ store: store2 }, names4, json2) {
-  const [before2, after, ...others2] = names4;
+async function diff({ store: store2 }, names5, json2) {
+  const [before2, after, ...others2] = names5;
   if (before2 === void 0 || after === void 0 || others2.length) return void 0;
   const [a, b] = [await named4(store2, before2), await named4(store2, after)];
   if (!a.ok || !b.ok) return bad(...(a.ok ? b : a).diagnostics);
@@ -42117,14 +42050,14 @@ async function diff({ store: store2 }, names4, json2) {
   return good(json2 ? `${JSON.stringify(difference3)}
 ` : renderDifference(difference3).replace(/^\n/, ""));
 }
-async function collect2(opened, names4, dryRun) {
+async function collect2(opened, names5, dryRun) {
   const { store: store2, workspace } = opened;
   const { distro } = workspace;
   const { grace_days: graceDays } = distro.publish;
   const now = Date.now();
-  const lines = [];
+  const lines2 = [];
   const notes = [];
-  for (const name6 of names4.length ? names4 : await channelNames(store2)) {
+  for (const name6 of names5.length ? names5 : await channelNames(store2)) {
     const read3 = await readChannel(store2, name6);
     if (!read3.ok) return read3;
     const expired = expiredStates(read3.value.file.states, keepOf(distro, name6), graceDays, now);
@@ -42132,7 +42065,7 @@ async function collect2(opened, names4, dryRun) {
       notes.push(busy(name6));
       continue;
     }
-    lines.push(`${name6}: ${expired.length} states ${dryRun ? "would go" : "went"}`);
+    lines2.push(`${name6}: ${expired.length} states ${dryRun ? "would go" : "went"}`);
     const places = await placesOf(opened, read3.value, void 0);
     for (const endpoint of places.ok ? places.value : []) {
       const swept = await sweepRepository(store2, name6, endpoint, { graceDays, now, dryRun });
@@ -42141,12 +42074,12 @@ async function collect2(opened, names4, dryRun) {
         continue;
       }
       const bytes = swept.removed.reduce((n, f) => n + f.size, 0);
-      lines.push(
+      lines2.push(
         `${endpoint.where}: ${dryRun ? "would remove" : "removed"} ${swept.removed.length} files of ${megabytes(bytes)}; ${swept.waiting} wait for ${graceDays} days, ${swept.kept} stay`
       );
     }
   }
-  return good(`${lines.join("\n")}
+  return good(`${lines2.join("\n")}
 `, notes);
 }
 var busy = (where) => ({
@@ -42154,10 +42087,10 @@ var busy = (where) => ({
   code: "channel-busy",
   message: `${where} is left alone: a publication goes on there, or one of its states can't be read`
 });
-async function renew(opened, names4, to) {
-  if (!names4.length) return void 0;
-  const lines = [];
-  for (const name6 of names4) {
+async function renew(opened, names5, to) {
+  if (!names5.length) return void 0;
+  const lines2 = [];
+  for (const name6 of names5) {
     const read3 = await readChannel(opened.store, name6);
     if (!read3.ok) return read3;
     const found2 = await stateOf(opened.store, read3.value, void 0);
@@ -42180,11 +42113,11 @@ async function renew(opened, names4, to) {
       };
     const { former, gone } = moved3.value;
     const rest2 = gone ? `; ${gone} former states can't be read any more` : "";
-    lines.push(
+    lines2.push(
       `${name6}: signed again at ${places.value.map((p) => p.where).join(", ")}, ${former} former states${rest2}`
     );
   }
-  return good(`${lines.join("\n")}
+  return good(`${lines2.join("\n")}
 `);
 }
 
@@ -42529,8 +42462,8 @@ function checkCasc(content, file3) {
   const locator = new Locator(content);
   return checked.error.issues.flatMap((issue2) => faults(issue2, [], file3, locator));
 }
-function faults(issue2, prefix, file3, locator) {
-  const path2 = [...prefix, ...issue2.path];
+function faults(issue2, prefix2, file3, locator) {
+  const path2 = [...prefix2, ...issue2.path];
   const fault4 = (message, at3 = path2) => error("deploy-jcasc", message, { file: file3, line: locator.line(at3) });
   const where = path2.map(String).join(".");
   if (issue2.code === "unrecognized_keys")
@@ -43689,16 +43622,16 @@ async function envLines(root) {
 }
 async function knownSecrets(root) {
   const known3 = [];
-  let names4 = [];
+  let names5 = [];
   try {
-    names4 = (0, import_node_fs77.readdirSync)((0, import_node_path105.join)(root, "secrets")).sort();
+    names5 = (0, import_node_fs77.readdirSync)((0, import_node_path105.join)(root, "secrets")).sort();
   } catch {
     return known3;
   }
-  for (const name6 of names4.filter((n) => n !== "README.md" && !n.endsWith("USERNAME"))) {
+  for (const name6 of names5.filter((n) => n !== "README.md" && !n.endsWith("USERNAME"))) {
     const bytes = await readLeft(root, `secrets/${name6}`, mostBytes4).catch(() => void 0);
-    const lines = (bytes?.toString("latin1") ?? "").trim().split("\n");
-    const telling2 = lines[Math.floor(lines.length / 2)] ?? "";
+    const lines2 = (bytes?.toString("latin1") ?? "").trim().split("\n");
+    const telling2 = lines2[Math.floor(lines2.length / 2)] ?? "";
     if (telling2.length >= 8) known3.push([name6, telling2]);
   }
   return known3;
@@ -44695,10 +44628,10 @@ async function planFile(scratch, path2, { base, ours, next: next2 }) {
   return { path: path2, kind: clean2 ? "merged" : "conflict", text: merged2.text, diff: await diff3(merged2.text) };
 }
 async function merge2(scratch, ours, base, next2) {
-  const names4 = ["yours", "base", "slipway"].map((name6) => (0, import_node_path108.join)(scratch, name6));
-  for (const [i, text8] of [ours, base, next2].entries()) (0, import_node_fs79.writeFileSync)(names4[i] ?? "", text8);
+  const names5 = ["yours", "base", "slipway"].map((name6) => (0, import_node_path108.join)(scratch, name6));
+  for (const [i, text8] of [ours, base, next2].entries()) (0, import_node_fs79.writeFileSync)(names5[i] ?? "", text8);
   const labels2 = ["-L", "yours", "-L", "base", "-L", "slipway"];
-  const ran = await run("git", ["merge-file", "-p", ...labels2, ...names4]);
+  const ran = await run("git", ["merge-file", "-p", ...labels2, ...names5]);
   if (ran.code > 127) throw new Error(`git merge-file: ${ran.stderr.trim()}`);
   return { text: ran.stdout, conflicts: ran.code };
 }
@@ -44707,11 +44640,11 @@ async function diffOf(scratch, path2, from, to) {
   (0, import_node_fs79.writeFileSync)(left, from ?? "");
   (0, import_node_fs79.writeFileSync)(right, to ?? "");
   const ran = await run("git", ["diff", "--no-index", "--no-color", "--no-ext-diff", "--", left, right]);
-  const lines = ran.stdout.split("\n");
-  const body = lines.slice(
+  const lines2 = ran.stdout.split("\n");
+  const body = lines2.slice(
     Math.max(
       0,
-      lines.findIndex((line2) => line2.startsWith("@@"))
+      lines2.findIndex((line2) => line2.startsWith("@@"))
     )
   );
   const head = [`--- ${from === void 0 ? "/dev/null" : path2}`, `+++ ${to === void 0 ? "/dev/null" : path2}`];
@@ -44845,10 +44778,10 @@ var textIn = (map2, key) => {
   const value2 = own(map2, key);
   return typeof value2 === "string" ? value2 : void 0;
 };
-var tagParameters = (prefix, tags2) => Object.fromEntries(
+var tagParameters = (prefix2, tags2) => Object.fromEntries(
   Object.entries(tags2).flatMap(([key, value2], i) => [
-    [`${prefix}.${i + 1}.Key`, key],
-    [`${prefix}.${i + 1}.Value`, value2]
+    [`${prefix2}.${i + 1}.Key`, key],
+    [`${prefix2}.${i + 1}.Value`, value2]
   ])
 );
 var livingInstances = {
@@ -44922,8 +44855,8 @@ async function statusOf(aws, id) {
 async function consoleOf(aws, id) {
   const answer3 = await aws.query("ec2", "GetConsoleOutput", { InstanceId: id }).catch(() => ({}));
   const text8 = Buffer.from(textIn(answer3, "output") ?? "", "base64").toString("utf8");
-  const lines = text8.split(/[\r\n]+/).filter((line2) => line2.trim() !== "");
-  return lines.slice(-5).map((line2) => `
+  const lines2 = text8.split(/[\r\n]+/).filter((line2) => line2.trim() !== "");
+  return lines2.slice(-5).map((line2) => `
   ${line2.slice(0, 200)}`).join("");
 }
 
@@ -45204,12 +45137,12 @@ async function agentImages(words6, values) {
 `);
     return digest4.ok ? exit.ok : exit.failed;
   }
-  const names4 = what === "use" || what === "try";
-  const id = names4 && values.manifest !== void 0 ? imageOfManifest(values.manifest) : given;
+  const names5 = what === "use" || what === "try";
+  const id = names5 && values.manifest !== void 0 ? imageOfManifest(values.manifest) : given;
   const pool = poolOf2(values);
   const keep2 = values.keep ?? "5";
   const days = values.days ?? "7";
-  const named7 = names4 ? /^ami-[0-9a-f]{8,17}$/.test(id ?? "") : id === void 0;
+  const named7 = names5 ? /^ami-[0-9a-f]{8,17}$/.test(id ?? "") : id === void 0;
   if (!pool || more.length || !named7 || !["list", "use", "back", "prune", "due", "try"].includes(what) || what === "try" && !trialOf(values) || ![keep2, days].every((number7) => /^[1-9]\d{0,2}$/.test(number7))) {
     writeMessage(
       "slipway deploy image: list, use AMI, try AMI, back, prune, due or toolset; --organization and --region are\nneeded, for try --instance-type too; --architecture is amd64 or arm64, --keep and --days are numbers from 1\nto 999, --minutes from 1 to 60\n"
@@ -45270,9 +45203,9 @@ async function perform(what, pool, id, keep2, values) {
     const remove3 = values["dry-run"] !== true;
     const gone = await pruneAgentImages(pool, keep2, remove3);
     if (!gone.ok) return gone;
-    const lines = gone.value.map((i) => `${remove3 ? "removed" : "would remove"} ${i.id} ${i.name} of ${i.created}
+    const lines2 = gone.value.map((i) => `${remove3 ? "removed" : "would remove"} ${i.id} ${i.name} of ${i.created}
 `);
-    return good(lines.join("") || "nothing to remove\n");
+    return good(lines2.join("") || "nothing to remove\n");
   }
   const images = await listAgentImages(pool);
   if (!images.ok) return images;
@@ -45445,15 +45378,15 @@ init_stored();
 init_urls();
 
 // ts-src/docs/history.ts
-var nameOf5 = (distribution3) => `documentation-history/${distribution3}.json`;
+var nameOf5 = (distribution4) => `documentation-history/${distribution4}.json`;
 var remembered3 = 50;
 var isMeasured = (v) => {
   if (typeof v !== "object" || v === null) return false;
   const m = { ...v };
   return typeof m.stamp === "string" && [m.documented, m.total, m.warnings].every((n) => typeof n === "number");
 };
-async function readHistory(store2, distribution3) {
-  const value2 = await store2.readJson(nameOf5(distribution3));
+async function readHistory(store2, distribution4) {
+  const value2 = await store2.readJson(nameOf5(distribution4));
   if (typeof value2 !== "object" || value2 === null) return {};
   return Object.fromEntries(
     Object.entries(value2).map(([name6, list8]) => [
@@ -45470,14 +45403,14 @@ function withNow(known3, record3, stamp) {
   return same2 ? known3 : [...known3, now].slice(-remembered3);
 }
 async function addHistory(store2, stamp, packages) {
-  for (const distribution3 of new Set(packages.map((p) => p.distribution))) {
-    const history = await readHistory(store2, distribution3);
+  for (const distribution4 of new Set(packages.map((p) => p.distribution))) {
+    const history = await readHistory(store2, distribution4);
     for (const { name: name6, record: record3, ...p } of packages) {
-      if (p.distribution !== distribution3 || !record3) continue;
+      if (p.distribution !== distribution4 || !record3) continue;
       history[name6] = [...withNow(measuredOf(history, name6), record3, stamp)];
     }
     await store2.writeJson(
-      nameOf5(distribution3),
+      nameOf5(distribution4),
       Object.fromEntries(Object.entries(history).sort(([a], [b]) => a < b ? -1 : 1))
     );
   }
@@ -45485,8 +45418,8 @@ async function addHistory(store2, stamp, packages) {
 
 // ts-src/docs/collect.ts
 async function readChannels(store2) {
-  const names4 = (await channelNames(store2)).filter((name6) => !name6.startsWith("folder-"));
-  const channels = await store2.many(names4, async (name6) => ({
+  const names5 = (await channelNames(store2)).filter((name6) => !name6.startsWith("folder-"));
+  const channels = await store2.many(names5, async (name6) => ({
     name: name6,
     head: (await openChannel(store2, name6)).head
   }));
@@ -45515,7 +45448,7 @@ function dependentsOf(graph2) {
   const users2 = graph2.scope.packages.map(() => /* @__PURE__ */ new Set());
   for (const p of graph2.scope.packages)
     for (const name6 of [...p.build, ...p.run]) users2[graph2.closures.index.get(name6) ?? -1]?.add(p.name);
-  return users2.map((names4) => [...names4].sort(compare));
+  return users2.map((names5) => [...names5].sort(compare));
 }
 async function packageOf2(graph2, n, input, store2, channels) {
   const planned2 = graph2.scope.packages[n];
@@ -45529,7 +45462,7 @@ async function packageOf2(graph2, n, input, store2, channels) {
   const lost3 = record3 && (!facts || !shown5) ? "The store lost it." : void 0;
   const problem = lost3 ?? (done ? void 0 : `${task?.reason.split("\n")[0] ?? "It was not made."}`);
   const version3 = graph2.records[n]?.version;
-  const { commit: commit2 } = planned2.source;
+  const { commit: commit3 } = planned2.source;
   return {
     distribution: graph2.scope.distribution,
     name: planned2.name,
@@ -45549,7 +45482,7 @@ async function packageOf2(graph2, n, input, store2, channels) {
     test: planned2.test,
     system: planned2.systemRun,
     channels: channels(graph2, planned2.debian),
-    ...commit2 === void 0 ? {} : { commit: commit2 },
+    ...commit3 === void 0 ? {} : { commit: commit3 },
     ...version3 === void 0 ? {} : { debianVersion: version3 },
     ...problem === void 0 ? {} : { problem },
     ...record3 ? { record: record3 } : {},
@@ -45615,20 +45548,20 @@ function trendOf(trend) {
 }
 
 // ts-src/docs/package-info.ts
-var idOf2 = ({ distribution: distribution3, name: name6 }) => `${distribution3}/${name6}`;
+var idOf2 = ({ distribution: distribution4, name: name6 }) => `${distribution4}/${name6}`;
 var messagePage = (kind, name6) => `${kind}/${name6}.html`;
-function sourceLink({ url: url2, commit: commit2, path: path2 }, file3 = "") {
+function sourceLink({ url: url2, commit: commit3, path: path2 }, file3 = "") {
   const m = /^(?:https?:\/\/(?:[^/@]*@)?|ssh:\/\/git@|git@)([A-Za-z0-9.-]+)[/:]([A-Za-z0-9._~/-]+?)(?:\.git)?\/?$/.exec(
     url2
   );
-  if (!m || commit2 === void 0) return void 0;
+  if (!m || commit3 === void 0) return void 0;
   const [, host2 = "", repository2 = ""] = m;
   const [name6, fragment] = file3.split("#");
   const below3 = [path2, name6].filter((p) => p).map((p) => encodeURI(p ?? "")).join("/");
   const tail = fragment === void 0 ? "" : `#${encodeURIComponent(fragment)}`;
   const kind = /(^|\.)gitlab\./.test(host2) ? "-/tree" : "tree";
-  if (/(^|\.)bitbucket\./.test(host2)) return `https://${host2}/${repository2}/src/${commit2}/${below3}${tail}`;
-  return `https://${host2}/${repository2}/${kind}/${commit2}/${below3}${tail}`;
+  if (/(^|\.)bitbucket\./.test(host2)) return `https://${host2}/${repository2}/src/${commit3}/${below3}${tail}`;
+  return `https://${host2}/${repository2}/${kind}/${commit3}/${below3}${tail}`;
 }
 
 // ts-src/docs/landing.ts
@@ -45717,8 +45650,8 @@ function contents(p) {
 }
 function aside(p, known3) {
   const part = (title, html) => html ? `<h2>${title}</h2>${html}` : "";
-  const others2 = (names4) => names4.length ? list5(
-    names4.map(
+  const others2 = (names5) => names5.length ? list5(
+    names5.map(
       (n) => known3.has(`${p.distribution}/${n}`) ? `<a href="../${escape2(n)}/index.html">${escape2(n)}</a>` : escape2(n)
     ),
     "names"
@@ -45780,24 +45713,24 @@ function card(p, root, several) {
   ];
   return `<li><div><a class="name" href="${root}${escape2(idOf2(p))}/index.html">${escape2(p.name)}</a><span class="v">${escape2(p.version)}</span></div><p>${escape2(short3(p.description))}</p><div class="chips">${chips.join("")}</div></li>`;
 }
-function indexPage(site, distribution3) {
-  const root = distribution3 === void 0 ? "" : "../";
+function indexPage(site, distribution4) {
+  const root = distribution4 === void 0 ? "" : "../";
   const all = [...new Set(site.packages.map((p) => p.distribution))].sort(compare);
-  const own3 = site.packages.filter((p) => distribution3 === void 0 || p.distribution === distribution3).sort((a, b) => compare(a.name, b.name) || compare(a.distribution, b.distribution));
-  const several = all.length > 1 && distribution3 === void 0;
-  const links = all.length > 1 ? `<nav aria-label="Distributions" class="names">${all.map((d) => d === distribution3 ? `<span class="chip good" aria-current="page">${escape2(d)}</span>` : `<a class="chip" href="${root}${escape2(d)}/index.html">${escape2(d)}</a>`).join("")}</nav>` : "";
+  const own3 = site.packages.filter((p) => distribution4 === void 0 || p.distribution === distribution4).sort((a, b) => compare(a.name, b.name) || compare(a.distribution, b.distribution));
+  const several = all.length > 1 && distribution4 === void 0;
+  const links = all.length > 1 ? `<nav aria-label="Distributions" class="names">${all.map((d) => d === distribution4 ? `<span class="chip good" aria-current="page">${escape2(d)}</span>` : `<a class="chip" href="${root}${escape2(d)}/index.html">${escape2(d)}</a>`).join("")}</nav>` : "";
   const count3 = `${own3.length} ${own3.length === 1 ? "package" : "packages"}${several ? ` in ${all.length} distributions` : ""}`;
-  const body = `<div class="hero"><div><h1>${distribution3 === void 0 ? "Packages" : escape2(distribution3)}</h1><p class="lead">${count3} of ${escape2(site.organization)}. Press <kbd>/</kbd> to search them all, with their classes, functions and messages.</p>${links}</div>
+  const body = `<div class="hero"><div><h1>${distribution4 === void 0 ? "Packages" : escape2(distribution4)}</h1><p class="lead">${count3} of ${escape2(site.organization)}. Press <kbd>/</kbd> to search them all, with their classes, functions and messages.</p>${links}</div>
 <div class="filter" data-filter hidden><input type="search" aria-label="Filter packages" placeholder="Filter by name or words"><span data-shown role="status"></span></div></div>
 <h2 hidden>List</h2>
 <ul class="packages">
 ${own3.map((p) => card(p, root, several)).join("\n")}
 </ul>`;
   return docPage({
-    title: distribution3 === void 0 ? `${escape2(site.organization)}: documentation` : `${escape2(distribution3)}: documentation`,
+    title: distribution4 === void 0 ? `${escape2(site.organization)}: documentation` : `${escape2(distribution4)}: documentation`,
     organization: site.organization,
     root,
-    crumbs: distribution3 === void 0 ? [] : [{ text: distribution3 }],
+    crumbs: distribution4 === void 0 ? [] : [{ text: distribution4 }],
     kind: "index",
     body: body.replace("<h2 hidden>List</h2>\n", "")
   });
@@ -46160,12 +46093,12 @@ async function writeSite(site, store2, write3) {
   const links = new LinkChecker();
   const written3 = { files: 0, bytes: 0, pages: 0, links: 0, dead: [], crossing: {}, lost: [] };
   const paths2 = /* @__PURE__ */ new Set();
-  let time2 = new Patience();
+  let time3 = new Patience();
   const put = (path2, data) => {
     if (paths2.has(path2)) return;
     paths2.add(path2);
     const bytes = typeof data === "string" ? Buffer.from(data) : data;
-    time2.spend(path2, () => links.add(path2, bytes));
+    time3.spend(path2, () => links.add(path2, bytes));
     written3.files++;
     written3.bytes += bytes.length;
     if (path2.endsWith(".html")) written3.pages++;
@@ -46183,14 +46116,14 @@ async function writeSite(site, store2, write3) {
   const known3 = new Set(site.packages.map(idOf2));
   const index = messageIndex(site.packages);
   for (const p of site.packages) {
-    time2 = new Patience();
+    time3 = new Patience();
     for (const [path2, html] of ownPages(site, p, known3, index)) put(`${idOf2(p)}/${path2}`, html);
     if (!p.record) continue;
     const packed3 = await store2.path(p.record.pages);
     const files = packed3 === void 0 ? void 0 : unpackPages((0, import_node_fs82.readFileSync)(packed3));
     if (!files || !putAll(idOf2(p), files)) written3.lost.push(idOf2(p));
   }
-  time2 = new Patience();
+  time3 = new Patience();
   put("index.html", indexPage(site));
   for (const d of new Set(site.packages.map((p) => p.distribution))) put(`${d}/index.html`, indexPage(site, d));
   for (const [path2, data] of Object.entries(assets(site))) put(path2, data);
@@ -46360,10 +46293,10 @@ async function removeState(endpoint, path2) {
     (0, import_node_fs84.rmSync)((0, import_node_path114.join)(endpoint.folder, path2), { recursive: true, force: true });
     return 1;
   }
-  const names4 = [];
-  for await (const { name: name6 } of endpoint.list(path2)) names4.push(name6);
-  await parallel(names4, endpoint.width, (name6) => endpoint.remove(name6));
-  return names4.length;
+  const names5 = [];
+  for await (const { name: name6 } of endpoint.list(path2)) names5.push(name6);
+  await parallel(names5, endpoint.width, (name6) => endpoint.remove(name6));
+  return names5.length;
 }
 
 // ts-src/cli/docs.ts
@@ -46390,8 +46323,204 @@ var import_node_zlib13 = require("node:zlib");
 init_diagnostics();
 init_digest();
 init_urls();
+
+// ts-src/model/stored-run.ts
 init_stored();
+init_system_files();
+var identifier = text(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 200);
+var isPlainPath2 = (v) => v.split("/").every((p, i) => i === 0 === (p === "") && p !== "." && p !== "..");
+var prefix = (v) => typeof v === "string" && /^\/[A-Za-z0-9_+./-]*$/.test(v) && (v === "/" || isPlainPath2(v.replace(/\/$/, "")));
+var commit2 = text(/^[0-9a-f]{40,64}$/);
+var names3 = list(isPackageName);
+var debians = list(debian);
+var lines = list(line);
+var systemTarget = (v) => typeof v === "string" && /^[A-Za-z0-9_.+@/-]{1,400}$/.test(v) && isPlainPath2(v) && Object.values(systemFileKinds).some(({ folder: folder2 }) => v.startsWith(`${folder2}/`));
+var systemFile2 = shape({
+  path: isRelativePath,
+  installed: boolean,
+  target: systemTarget,
+  link: optional(shape({ path: systemTarget, target: text(/^\.\.\/[A-Za-z0-9_.+@-]+$/) }))
+});
+var origin = shape({
+  url: line,
+  commit: optional(commit2),
+  tree: optional(commit2),
+  ref: optional(words3),
+  path: (v) => v === "" || isRelativePath(v)
+});
+var planned = shape({
+  name: isPackageName,
+  repository: line,
+  version: line,
+  buildType: (v) => typeof v === "string" && isBuildType(v),
+  debian,
+  source: origin,
+  why: (v) => isObject(v) && (v.named === true || isPackageName(v.neededBy)),
+  build: names3,
+  run: names3,
+  test: names3,
+  tools: names3,
+  systemBuild: debians,
+  systemRun: debians,
+  systemTest: debians,
+  docs: optional(names3),
+  systemDocs: optional(debians),
+  impliedBuild: optional(debians),
+  impliedTest: optional(debians),
+  bounds: map(lines),
+  conflicts: optional(lines),
+  replaces: optional(lines),
+  systemBounds: optional(list(shape({ package: debian, bounds: lines, run: boolean }))),
+  systemFiles: optional(list(systemFile2, 1e3)),
+  blocked: optional(words3),
+  undocumented: optional(oneOf(true)),
+  mustBeCached: optional(oneOf(true)),
+  depth: count
+});
+var target = shape({
+  platform: identifier,
+  os: oneOf("debian", "ubuntu"),
+  release: identifier,
+  architecture: identifier,
+  variant: identifier
+});
+var scope = shape({
+  distribution: identifier,
+  platform: identifier,
+  rosVersion: oneOf(1, 2),
+  prefix,
+  underlayPrefixes: list(prefix, 100),
+  targets: list(target, 1e3),
+  packages: list(planned)
+});
+var source2 = shape({
+  name: isPackageName,
+  repository: line,
+  manifest: text(/^[^]*$/, 64 << 20),
+  file: words3,
+  source: origin,
+  buildBackend: optional(words3),
+  released: optional(words3)
+});
+var distribution2 = shape({
+  name: identifier,
+  rosVersion: oneOf(1, 2),
+  pythonVersion: oneOf(2, 3),
+  repositories: lines,
+  packages: list(source2),
+  debian: debians
+});
+var locked2 = shape({
+  schema: oneOf("slipway-lock-1"),
+  stamp: text(/^\d{14}$/),
+  distributions: map(
+    map(shape({ url: line, commit: optional(line), release: optional(line), packages: map(isObject) }))
+  ),
+  platforms: map(shape({ base: isDigest, archive: line, packages: map(line) })),
+  versions: optional(map(map(line)))
+});
+var pipeline4 = shape({
+  kind: oneOf("nightly", "release", "experiment", "request"),
+  channel: optional(line),
+  locked: boolean,
+  strict: boolean,
+  keep: optional(count)
+});
+var isRunManifest = shape({
+  schema: oneOf(2),
+  id: text(/^\d{14}-[0-9a-f]{8}$/),
+  plan: shape({ stamp: text(/^\d{14}$/), organization: identifier, scopes: list(scope, 1e4) }),
+  distro: isObject,
+  files: map((v) => typeof v === "string", isRelativePath),
+  distributions: list(distribution2, 1e3),
+  lock: optional(locked2),
+  untrusted: optional(identifier),
+  tested: list(names3),
+  documentation: oneOf("none", "tolerant", "strict"),
+  partial: boolean,
+  faults: list(words3),
+  pipeline: pipeline4,
+  title: words3,
+  lostBefore: optional(words3),
+  subject: optional(shape({ repository: line, own: names3, downstream: names3 })),
+  users: map(names3),
+  channel: shape({ name: line, held: map(map(line)) }),
+  architectures: list(identifier, 100),
+  begun: time
+});
+var runId = text(/^(?!.*(?:^|\/)\.\.?(?:\/|$))[A-Za-z0-9][A-Za-z0-9._/-]*$/, 600);
+var isShard = shape({
+  schema: oneOf(1),
+  architecture: identifier,
+  first: count,
+  bases: map(shape({ digest: isDigest, archive: isDigest }), identifier),
+  records: map(
+    list((v) => v === null || isBriefRecord(v)),
+    runId
+  ),
+  tests: map(
+    list((v) => v === null || isBriefTest(v)),
+    runId
+  ),
+  tasks: list((v) => Array.isArray(v) && v.length === 2 && runId(v[0]) && count(v[1])),
+  results: map(list(isTaskResult), runId),
+  seconds: list(count),
+  paths: list(count)
+});
+
+// ts-src/farm/run-manifest.ts
 init_files();
+
+// ts-src/read/manifest/packed-check.ts
+init_stored();
+var any = text(/^[^]*$/, 64 << 20);
+var conditional2 = { name: any, condition: optional(any), line: count };
+var isManifest = shape({
+  name: isPackageName,
+  version: any,
+  compatibility: optional(any),
+  format: oneOf(1, 2, 3),
+  description: any,
+  maintainers: list(shape({ name: any, email: optional(any) })),
+  authors: list(shape({ name: any, email: optional(any) })),
+  licenses: list(shape({ name: any, file: optional(any) })),
+  urls: list(shape({ url: any, type: any })),
+  dependencies: list(
+    shape({
+      ...conditional2,
+      tag: (v) => typeof v === "string" && Object.hasOwn(kindsOfTag, v),
+      versions: optional(map(any, any))
+    })
+  ),
+  memberOfGroups: list(shape(conditional2)),
+  buildTypes: list(shape(conditional2)),
+  exports: list(shape({ name: any, attributes: map(any, any), text: any }))
+});
+function isPackedManifest(text8) {
+  try {
+    const read3 = packedManifest.read(text8);
+    const { compatibility, description, maintainers, authors, licenses, urls } = read3;
+    return isManifest({ ...read3, compatibility, description, maintainers, authors, licenses, urls });
+  } catch {
+    return false;
+  }
+}
+
+// ts-src/farm/run-check.ts
+async function isComplete(run2) {
+  const { distroSchema: distroSchema2 } = await Promise.resolve().then(() => (init_distro(), distro_exports));
+  if (!distroSchema2.safeParse(run2.distro).success) return false;
+  const packages = run2.distributions.flatMap((d) => d.packages);
+  return packages.every((p) => isPackedManifest(p.manifest)) && run2.plan.scopes.every((s) => isTied(s, run2));
+}
+function isTied(scope2, { distro, distributions }) {
+  const held = new Set(distributions.find((d) => d.name === scope2.distribution)?.packages.map((p) => p.name));
+  const places = new Map(scope2.packages.map((p, i) => [p.name, i]));
+  const isPlanned = (p, at3) => held.has(p.name) && [...p.run, ...p.test, ...p.docs ?? []].every((name6) => places.has(name6)) && [...p.build, ...p.tools].every((name6) => (places.get(name6) ?? at3) < at3 || p.blocked !== void 0);
+  return Object.hasOwn(distro.distributions, scope2.distribution) && Object.hasOwn(distro.platforms, scope2.platform) && scope2.targets.every(
+    ({ platform: platform3, variant: variant3 }) => platform3 === scope2.platform && (variant3 === "default" || Object.hasOwn(distro.variants, variant3))
+  ) && places.size === scope2.packages.length && scope2.packages.every(isPlanned);
+}
 
 // ts-src/farm/run-distributions.ts
 init_names();
@@ -46458,9 +46587,9 @@ function filesOf4(distro, root, keyRoot = root) {
 // ts-src/engine/docs/targets.ts
 function documentedOn(distro, plan2) {
   const skipped = matcher(distro.docs.skip);
-  const platformOf2 = (distribution3) => {
-    const own3 = distro.distributions[distribution3]?.platforms ?? [];
-    const planned2 = new Set(plan2.scopes.filter((s) => s.distribution === distribution3).map((s) => s.platform));
+  const platformOf2 = (distribution4) => {
+    const own3 = distro.distributions[distribution4]?.platforms ?? [];
+    const planned2 = new Set(plan2.scopes.filter((s) => s.distribution === distribution4).map((s) => s.platform));
     return [distro.docs.platform ?? "", ...own3].find((p) => own3.includes(p) && planned2.has(p));
   };
   const chosen = /* @__PURE__ */ new Map();
@@ -46479,7 +46608,7 @@ var bundleName = (id) => `runs/${id}/bundle.gz`;
 var partName = (id, architecture3) => `runs/${id}/part-${architecture3}.gz`;
 var resultName = (id, task) => `runs/${id}/results/${task}.json`;
 var openName = (name6) => `runs/open/${namespaceName(name6)}.json`;
-var lineOf2 = ({ pipeline: pipeline4, untrusted, title }) => pipeline4.channel ?? untrusted ?? title;
+var lineOf2 = ({ pipeline: pipeline5, untrusted, title }) => pipeline5.channel ?? untrusted ?? title;
 async function noteRun(store2, run2, url2) {
   const name6 = openName(lineOf2(run2));
   const before2 = await store2.readJson(name6);
@@ -46497,20 +46626,21 @@ async function closeRun(store2, run2) {
 var packed = (value2) => (0, import_node_zlib13.gzipSync)(JSON.stringify(value2), { level: 1 });
 var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), (0, import_node_zlib13.gzipSync)(redacted(JSON.stringify(bundle)), { level: 1 }));
 var saveShard = (store2, id, part) => store2.putBlob(partName(id, part.architecture), packed(part));
-async function cached2(store2, state, name6, is) {
+async function cached2(store2, state, name6, check4) {
   const copy2 = (0, import_node_path116.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
   const kept3 = readJson(copy2);
   if (kept3) return kept3;
   const data = await store2.getBlob(name6);
   if (!data) return void 0;
   const text8 = unzipped3(data);
-  const value2 = text8 && parsed(text8);
-  if (!text8 || !is(value2)) return void 0;
-  writeWhole(copy2, text8, { sync: false });
+  const value2 = text8 && await check4(parsed(text8));
+  if (text8 && value2) writeWhole(copy2, text8, { sync: false });
   return value2;
 }
-var isBundle = (value2) => isRunManifest(value2);
+var isForm = (value2) => isRunManifest(value2);
 var isPart2 = (value2) => isShard(value2);
+var asRun = async (value2) => isForm(value2) && await isComplete(value2) ? value2 : void 0;
+var asShard = (value2) => Promise.resolve(isPart2(value2) ? value2 : void 0);
 var largest9 = 512 << 20;
 function unzipped3(data) {
   try {
@@ -46528,11 +46658,11 @@ async function loadRun(id, storeUri, root, state, untrusted) {
     })
   );
   if (!isRunId(id)) return missing;
-  const bundle = await cached2(store2, state, bundleName(id), isBundle);
+  const bundle = await cached2(store2, state, bundleName(id), asRun);
   if (bundle?.id !== id) return missing;
   const parts2 = [];
   for (const architecture3 of bundle.architectures) {
-    const part = await cached2(store2, state, partName(id, architecture3), isPart2);
+    const part = await cached2(store2, state, partName(id, architecture3), asShard);
     if (part) parts2.push(part);
   }
   const distroRoot = writeFiles(bundle, state);
@@ -46564,8 +46694,8 @@ var documentedIn = ({
 function testedIn({ plan: plan2, tested }) {
   return new Set(
     plan2.scopes.flatMap((s, i) => {
-      const names4 = new Set(tested[i]);
-      return s.packages.filter((p) => names4.has(p.name));
+      const names5 = new Set(tested[i]);
+      return s.packages.filter((p) => names5.has(p.name));
     })
   );
 }
@@ -46610,7 +46740,7 @@ var Worker = class {
         if (part.architecture !== graph2.target.architecture) continue;
         applyShard(graph2, part);
         part.tasks.forEach(([run2, task], i) => {
-          if (run2 !== graph2.id) return;
+          if (run2 !== graph2.id || !graph2.results[task]) return;
           numbers.set(task, part.first + i);
           this.byNumber.set(part.first + i, { run: graph2, task });
         });
@@ -46968,7 +47098,7 @@ var nothingHappened = { ended: void 0, lost: /* @__PURE__ */ new Map(), avoided:
 var numbersOf = (session2, loaded) => loaded.parts.flatMap(
   (part) => part.tasks.flatMap(([id, task], i) => {
     const graph2 = session2.graphs.find((g) => g.id === id);
-    return graph2 ? [{ number: part.first + i, graph: graph2, task }] : [];
+    return graph2?.results[task] ? [{ number: part.first + i, graph: graph2, task }] : [];
   })
 );
 async function gather2(session2, loaded, output, happened) {
@@ -47156,10 +47286,10 @@ function failedWith(fault4) {
 }
 function stateOf2(stamp, digest4, packages) {
   const sum = (of) => packages.reduce((n, p) => n + (of(p) ?? 0), 0);
-  const [day7, time2] = [stamp.slice(0, 8), stamp.slice(8, 12)];
+  const [day7, time3] = [stamp.slice(0, 8), stamp.slice(8, 12)];
   return {
     path: stateFolder(stamp, digest4),
-    name: `${day7.slice(0, 4)}-${day7.slice(4, 6)}-${day7.slice(6)} ${time2.slice(0, 2)}:${time2.slice(2)}`,
+    name: `${day7.slice(0, 4)}-${day7.slice(4, 6)}-${day7.slice(6)} ${time3.slice(0, 2)}:${time3.slice(2)}`,
     digest: digest4,
     packages: packages.length,
     documented: sum((p) => p.record?.coverage.documented),
@@ -47532,16 +47662,16 @@ function explain(plan2, resolvers, name6) {
 function describe5(explanation, evaluated, number7) {
   const p = packageAt(evaluated, number7);
   const { manifest } = p;
-  const { repository: repository2, source: source2 } = entry(evaluated.input.packages, p.name);
+  const { repository: repository2, source: source3 } = entry(evaluated.input.packages, p.name);
   const person = (m) => m.email ? `${m.name} <${m.email}>` : m.name;
   explanation.package = {
     version: p.version,
     buildType: p.buildType,
     repository: repository2,
     file: p.file,
-    url: source2.url,
-    at: source2.commit ?? source2.ref ?? "",
-    path: source2.path,
+    url: source3.url,
+    at: source3.commit ?? source3.ref ?? "",
+    path: source3.path,
     description: manifest.description,
     maintainers: manifest.maintainers.map(person),
     licenses: manifest.licenses.map((l) => l.name)
@@ -47604,11 +47734,11 @@ function needsOf3(resolver, number7) {
   }
   const p = packageAt(evaluated, number7);
   const implied = impliedNeeds(p.buildType, evaluated.input.packages.get(p.name)?.buildBackend);
-  for (const [names4, purpose] of [
+  for (const [names5, purpose] of [
     [implied.build, "build"],
     [implied.test, "test"]
   ])
-    for (const name6 of names4.filter((n) => !said.has(n)))
+    for (const name6 of names5.filter((n) => !said.has(n)))
       found2.push({ name: name6, for: [purpose], tag: `build type ${p.buildType}`, line: 0, from: `system: ${name6}` });
   return found2.sort((a, b) => compare(a.name, b.name) || a.line - b.line);
 }
@@ -47677,33 +47807,33 @@ function longestThrough(scope2, dependents, place3) {
 
 // ts-src/render/explain.ts
 function renderExplanation(e) {
-  const lines = [];
+  const lines2 = [];
   const p = e.package;
   if (p) {
-    lines.push(`${e.name} ${p.version} (${p.buildType})`);
+    lines2.push(`${e.name} ${p.version} (${p.buildType})`);
     const facts = [
       ["repository", `${p.repository}: ${p.url}${p.at ? ` at ${p.at}` : ""}${p.path ? `, ${p.path}/` : ""}`],
       ["manifest", p.file],
       ["maintained by", p.maintainers.join(", ")],
       ["licensed under", p.licenses.join(", ")]
     ];
-    for (const [what, text8] of facts) lines.push(`  ${what.padEnd(15)} ${printable(text8)}`);
-  } else lines.push(`${e.name} is no package of the distribution: a name of the system or of an underlay`);
-  for (const s of e.scopes) lines.push("", ...scopeLines(e, s));
+    for (const [what, text8] of facts) lines2.push(`  ${what.padEnd(15)} ${printable(text8)}`);
+  } else lines2.push(`${e.name} is no package of the distribution: a name of the system or of an underlay`);
+  for (const s of e.scopes) lines2.push("", ...scopeLines(e, s));
   if (e.conditional.length)
-    lines.push(
+    lines2.push(
       "",
       "not needed here, by their conditions:",
       ...e.conditional.map((c) => `  ${c.name} <${c.tag}> where ${printable(c.condition)}`)
     );
-  return `${lines.join("\n")}
+  return `${lines2.join("\n")}
 `;
 }
 function scopeLines(e, s) {
-  const lines = [
+  const lines2 = [
     `on ${s.platform}, ${s.distribution}: ${s.debian === void 0 ? s.from : `built as ${s.debian}, ${s.place} of ${s.count} in order`}`
   ];
-  const fact = (what, text8) => void lines.push(`  ${what.padEnd(15)} ${text8}`);
+  const fact = (what, text8) => void lines2.push(`  ${what.padEnd(15)} ${text8}`);
   if (s.blocked !== void 0) fact("blocked", s.blocked);
   if (s.held) fact("not built now", "it is to come from the store (--only)");
   if (e.package && s.debian === void 0)
@@ -47714,8 +47844,8 @@ function scopeLines(e, s) {
   if (s.why.length)
     fact("there because", s.why.length === 1 ? "it is named" : `${s.why[0]} is named: ${s.why.join(" \u2192 ")}`);
   if (s.needs.length) {
-    lines.push("  needs");
-    lines.push(
+    lines2.push("  needs");
+    lines2.push(
       ...renderTable(
         ["    what", "to", "by", "where it comes from"],
         s.needs.map((n) => [
@@ -47733,23 +47863,23 @@ function scopeLines(e, s) {
     neededBy.length ? `${plural(neededBy.length, "package")}${s.neededByAll > neededBy.length ? `, ${s.neededByAll} with those above them` : ""}: ${someOf(neededBy, 8)}` : "nothing"
   );
   if (s.longest.length > 1) fact("longest path", `${plural(s.longest.length, "build")}: ${s.longest.join(" \u2192 ")}`);
-  return lines;
+  return lines2;
 }
 function renderKeys(builds) {
-  const lines = [];
+  const lines2 = [];
   for (const b of builds) {
-    lines.push(
+    lines2.push(
       "",
       `built on ${b.scope}: ${b.version}, key ${b.key.slice(0, 16)}`,
       ...b.parts.map(([part, value2]) => `  ${part.padEnd(24)} ${printable(value2)}`)
     );
     if (b.before)
-      lines.push(
+      lines2.push(
         `  built again, for in ${b.before.version} (key ${b.before.key.slice(0, 16)}) there differed`,
         ...b.before.changes.map((c) => `    ${printable(c)}`)
       );
   }
-  return lines.length ? `${lines.join("\n")}
+  return lines2.length ? `${lines2.join("\n")}
 ` : "";
 }
 
@@ -47817,8 +47947,8 @@ function differenceOf2(before2, now) {
   return isVersion2 ? `${before2} \u2192 ${now}` : "shows something else";
 }
 function difference2(before2, now) {
-  const names4 = [.../* @__PURE__ */ new Set([...Object.keys(before2), ...Object.keys(now)])].sort().filter((n) => before2[n] !== now[n]);
-  const texts = names4.map((n) => `${n} ${differenceOf2(before2[n], now[n])}`);
+  const names5 = [.../* @__PURE__ */ new Set([...Object.keys(before2), ...Object.keys(now)])].sort().filter((n) => before2[n] !== now[n]);
+  const texts = names5.map((n) => `${n} ${differenceOf2(before2[n], now[n])}`);
   return texts.length > 8 ? `${texts.slice(0, 8).join(", ")} and ${texts.length - 8} more` : texts.join(", ");
 }
 
@@ -47827,9 +47957,9 @@ init_stored();
 var most6 = 100;
 async function lastBuilds(workspace, plan2, name6) {
   const store2 = await openStore(workspace.distro.store, workspace.root, workspace.state, void 0);
-  const names4 = [];
-  for await (const { name: run2 } of store2.blobs.list("runs")) if (isRunName(run2)) names4.push(run2);
-  const runs = (await store2.many(names4.sort().reverse().slice(0, most6), (run2) => store2.readJson(run2))).filter(isRunRecord).sort((a, b) => b.finished - a.finished);
+  const names5 = [];
+  for await (const { name: run2 } of store2.blobs.list("runs")) if (isRunName(run2)) names5.push(run2);
+  const runs = (await store2.many(names5.sort().reverse().slice(0, most6), (run2) => store2.readJson(run2))).filter(isRunRecord).sort((a, b) => b.finished - a.finished);
   const found2 = [];
   for (const scope2 of plan2.scopes) {
     if (!scope2.packages.some((p) => p.name === name6)) continue;
@@ -49928,14 +50058,14 @@ function columns(drawing, widths) {
     height2 = Math.max(height2, 90 + layer.length * (boxHeight + 10));
     x += width8 + 90;
   }
-  const lines = drawing.edges.map(([a, b]) => {
+  const lines2 = drawing.edges.map(([a, b]) => {
     const [from, to] = [at(boxes, entry(index, a)), at(boxes, entry(index, b))];
     return [
       { x: from.x + from.width / 2, y: from.y },
       { x: to.x - to.width / 2, y: to.y }
     ];
   });
-  return { width: x, height: height2, boxes, lines };
+  return { width: x, height: height2, boxes, lines: lines2 };
 }
 function renderSvg(drawing) {
   const widths = drawing.nodes.map((n) => 24 + 7.5 * Math.max(n.label.length, n.note.length));
@@ -49943,7 +50073,7 @@ function renderSvg(drawing) {
   const [width8, height2] = [Math.ceil(layout.width), Math.ceil(layout.height)];
   const faint2 = drawing.nodes.length > manyBoxes ? ";opacity:.35" : "";
   const number7 = (n) => String(Math.round(n * 10) / 10);
-  const lines = layout.lines.map((points) => points.map((p, i) => `${i ? "L" : "M"}${number7(p.x)} ${number7(p.y)}`).join("")).sort();
+  const lines2 = layout.lines.map((points) => points.map((p, i) => `${i ? "L" : "M"}${number7(p.x)} ${number7(p.y)}`).join("")).sort();
   const boxes = drawing.nodes.map((n, i) => {
     const place3 = at(layout.boxes, i);
     const chosen = n.named ? "named" : "needed";
@@ -49962,7 +50092,7 @@ function renderSvg(drawing) {
 <defs><marker id="arrow" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0L8 4L0 8z" style="fill:#8c959f;stroke:none"/></marker></defs>
 <rect width="100%" height="100%" style="fill:#fff;stroke:none"/>
 <text class="title" x="20" y="30">${escape3(drawing.title)}</text>
-${lines.map((d) => `<path d="${d}"/>`).join("\n")}
+${lines2.map((d) => `<path d="${d}"/>`).join("\n")}
 ${boxes.join("\n")}
 </svg>
 `;
@@ -50089,14 +50219,14 @@ init_images();
 
 // ts-src/images/environment.ts
 function environmentScript(prefixes2) {
-  const one = (prefix) => `if [ -e ${prefix}/setup.sh ]; then
-  . ${prefix}/setup.sh
+  const one = (prefix2) => `if [ -e ${prefix2}/setup.sh ]; then
+  . ${prefix2}/setup.sh
 else
-  PATH=${prefix}/bin:$PATH
-  LD_LIBRARY_PATH=${prefix}/lib\${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
-  CMAKE_PREFIX_PATH=${prefix}\${CMAKE_PREFIX_PATH:+:$CMAKE_PREFIX_PATH}
-  ROS_PACKAGE_PATH=${prefix}/share\${ROS_PACKAGE_PATH:+:$ROS_PACKAGE_PATH}
-  for site in ${prefix}/lib/python3*/site-packages ${prefix}/lib/python3/dist-packages; do
+  PATH=${prefix2}/bin:$PATH
+  LD_LIBRARY_PATH=${prefix2}/lib\${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+  CMAKE_PREFIX_PATH=${prefix2}\${CMAKE_PREFIX_PATH:+:$CMAKE_PREFIX_PATH}
+  ROS_PACKAGE_PATH=${prefix2}/share\${ROS_PACKAGE_PATH:+:$ROS_PACKAGE_PATH}
+  for site in ${prefix2}/lib/python3*/site-packages ${prefix2}/lib/python3/dist-packages; do
     if [ -d "$site" ]; then PYTHONPATH=$site\${PYTHONPATH:+:$PYTHONPATH}; export PYTHONPATH; fi
   done
   unset site
@@ -50150,8 +50280,8 @@ function tarHeader(member2) {
     header2
   ]);
 }
-var tarFile = (path2, data, time2, mode = 420) => Buffer.concat([tarHeader({ path: path2, kind: "file", mode, size: data.length, time: time2 }), data, paddingOf(data.length)]);
-function tarOf(files, time2) {
+var tarFile = (path2, data, time3, mode = 420) => Buffer.concat([tarHeader({ path: path2, kind: "file", mode, size: data.length, time: time3 }), data, paddingOf(data.length)]);
+function tarOf(files, time3) {
   const folders2 = /* @__PURE__ */ new Set();
   for (const path2 of files.keys()) {
     const parts2 = path2.split("/");
@@ -50160,9 +50290,9 @@ function tarOf(files, time2) {
   const members2 = [
     ...[...folders2].map((path2) => ({
       path: path2,
-      bytes: tarHeader({ path: path2, kind: "directory", mode: 493, size: 0, time: time2 })
+      bytes: tarHeader({ path: path2, kind: "directory", mode: 493, size: 0, time: time3 })
     })),
-    ...[...files].map(([path2, { data, mode }]) => ({ path: path2, bytes: tarFile(path2, Buffer.from(data), time2, mode) }))
+    ...[...files].map(([path2, { data, mode }]) => ({ path: path2, bytes: tarFile(path2, Buffer.from(data), time3, mode) }))
   ].sort((a, b) => a.path < b.path ? -1 : 1);
   return Buffer.concat([...members2.map((m) => m.bytes), endOfTar]);
 }
@@ -50421,7 +50551,7 @@ var checkLines = (spec) => spec.check.map((c) => `${c.map(quoted5).join(" ")}
 `).join("");
 function sysupdate(image2, uri2) {
   const { name: name6, target: target2 } = image2;
-  const source2 = (pattern) => `[Transfer]
+  const source3 = (pattern) => `[Transfer]
 Verify=no
 
 [Source]
@@ -50440,7 +50570,7 @@ InstancesMax=2
   return [
     [
       "10-root.conf",
-      `${source2("root.raw.zst")}[Target]
+      `${source3("root.raw.zst")}[Target]
 Type=partition
 Path=auto
 MatchPattern=${name6}_@v
@@ -50448,17 +50578,17 @@ MatchPartitionType=root
 ReadOnly=0
 `
     ],
-    ["20-kernel.conf", `${source2("vmlinuz")}${boot(`${name6}_@v.vmlinuz`)}`],
-    ["30-initrd.conf", `${source2("initrd")}${boot(`${name6}_@v.initrd`)}`],
+    ["20-kernel.conf", `${source3("vmlinuz")}${boot(`${name6}_@v.vmlinuz`)}`],
+    ["30-initrd.conf", `${source3("initrd")}${boot(`${name6}_@v.initrd`)}`],
     [
       "40-entry.conf",
-      `${source2("conf")}${boot(`${name6}_@v+@l-@d.conf ${name6}_@v+@l.conf ${name6}_@v.conf`)}TriesLeft=3
+      `${source3("conf")}${boot(`${name6}_@v+@l-@d.conf ${name6}_@v+@l.conf ${name6}_@v.conf`)}TriesLeft=3
 TriesDone=0
 `
     ]
   ];
 }
-function machineFiles(facts, time2) {
+function machineFiles(facts, time3) {
   const { image: image2, repository: repository2 } = facts;
   const { spec } = image2;
   const files = /* @__PURE__ */ new Map();
@@ -50478,7 +50608,7 @@ function machineFiles(facts, time2) {
     files.set("data/.slipway", { data: `${hostName(image2.name)}
 ` });
   }
-  return tarOf(files, time2);
+  return tarOf(files, time3);
 }
 var machineUnits = (spec) => [
   "slipway-host-keys.service",
@@ -50510,8 +50640,8 @@ var imageJson = (facts) => `${JSON.stringify(
 function prefixesOf({ distro, image: image2 }) {
   const platform3 = distro.platforms[image2.target.platform];
   const below3 = (distro.distributions[image2.distribution]?.underlay ?? []).flatMap((u) => {
-    const prefix = platform3?.underlays[u]?.prefix;
-    return prefix === void 0 || prefix === "/usr" ? [] : [prefix];
+    const prefix2 = platform3?.underlays[u]?.prefix;
+    return prefix2 === void 0 || prefix2 === "/usr" ? [] : [prefix2];
   });
   return [...below3.reverse(), installPrefix(distro, image2.distribution)];
 }
@@ -50585,7 +50715,7 @@ async function readInputs2(root, distroFile, name6, spec) {
   };
   const keys = /* @__PURE__ */ new Map();
   for (const [i, user2] of spec.users.entries()) {
-    const lines = [];
+    const lines2 = [];
     for (const [j, file3] of user2.keys.entries()) {
       const text8 = (await read3(file3, ["users", i, "keys", j], 1 << 20))?.toString("utf8");
       if (text8 === void 0) continue;
@@ -50596,9 +50726,9 @@ async function readInputs2(root, distroFile, name6, spec) {
           `${file3} holds something else than public SSH keys`,
           "one key a line, as in *.pub"
         );
-      else lines.push(...found2);
+      else lines2.push(...found2);
     }
-    keys.set(user2.name, lines.map((l) => `${l}
+    keys.set(user2.name, lines2.map((l) => `${l}
 `).join(""));
   }
   const files = [];
@@ -50621,8 +50751,8 @@ async function readInputs2(root, distroFile, name6, spec) {
 }
 var normal = (path2) => path2.split("/").filter((p) => p !== "" && p !== ".").join("/");
 function publicKeys(text8) {
-  const lines = text8.split("\n").map((l) => l.trim()).filter((l) => l !== "" && !l.startsWith("#"));
-  return lines.length && lines.every((l) => /^(ssh-|ecdsa-|sk-)[A-Za-z0-9@.-]+ [A-Za-z0-9+/=]{16,}( [^\0-\x1f]*)?$/.test(l)) ? lines : void 0;
+  const lines2 = text8.split("\n").map((l) => l.trim()).filter((l) => l !== "" && !l.startsWith("#"));
+  return lines2.length && lines2.every((l) => /^(ssh-|ecdsa-|sk-)[A-Za-z0-9@.-]+ [A-Za-z0-9+/=]{16,}( [^\0-\x1f]*)?$/.test(l)) ? lines2 : void 0;
 }
 async function packOverlay(root, folder2) {
   const path2 = normal(folder2);
@@ -50735,7 +50865,7 @@ function mapped(file3) {
 async function writeBmap(raw, target2) {
   const { size: size3, ranges } = mapped(raw);
   const count3 = ranges.reduce((n, r) => n + r.last - r.first + 1, 0);
-  const lines = ranges.map(
+  const lines2 = ranges.map(
     (r) => `        <Range chksum="${r.digest}"> ${r.first === r.last ? r.first : `${r.first}-${r.last}`} </Range>`
   );
   const text8 = (own3) => `<?xml version="1.0" ?>
@@ -50747,7 +50877,7 @@ async function writeBmap(raw, target2) {
     <ChecksumType> sha256 </ChecksumType>
     <BmapFileChecksum> ${own3} </BmapFileChecksum>
     <BlockMap>
-${lines.join("\n")}
+${lines2.join("\n")}
     </BlockMap>
 </bmap>
 `;
@@ -50822,10 +50952,10 @@ function normalizeExt4(file3, latest) {
   }
 }
 function normalizeInode(inode, latest) {
-  const time2 = Math.min(inode.readUInt32LE(16), latest);
+  const time3 = Math.min(inode.readUInt32LE(16), latest);
   const extra = inode.length > 128 ? inode.readUInt16LE(128) : 0;
   for (const [seconds, fraction] of changed) {
-    if (seconds < 128 || seconds + 4 <= 128 + extra) inode.writeUInt32LE(time2, seconds);
+    if (seconds < 128 || seconds + 4 <= 128 + extra) inode.writeUInt32LE(time3, seconds);
     if (fraction + 4 <= 128 + extra) inode.writeUInt32LE(0, fraction);
   }
 }
@@ -50994,19 +51124,19 @@ async function assemble2(folder2, key, parts2) {
   const raw = (0, import_node_path125.join)(folder2, "disk.raw");
   const align = mebibyte / sector2;
   let at3 = align;
-  const lines = ["label: gpt", `label-id: ${uuidOf(`${key} disk`)}`, `first-lba: ${align}`, "unit: sectors", ""];
+  const lines2 = ["label: gpt", `label-id: ${uuidOf(`${key} disk`)}`, `first-lba: ${align}`, "unit: sectors", ""];
   const places = /* @__PURE__ */ new Map();
   for (const part of [...parts2.filter((p) => p.front), ...parts2.filter((p) => !p.front)]) {
     places.set(part, at3);
     at3 += Math.ceil(part.sectors / align) * align;
   }
   for (const [i, part] of parts2.entries())
-    lines.push(
+    lines2.push(
       `start=${places.get(part)}, size=${part.sectors}, type=${part.type}, uuid=${uuidOf(`${key} partition ${i}`)}, name="${part.name}"`
     );
   const script3 = `set -eu; PATH=$PATH:/usr/sbin:/sbin; truncate --size="$2" "$1"; sfdisk --quiet --no-reread --no-tell-kernel "$1"`;
   const table3 = await run("sh", ["-c", script3, "table", raw, String((at3 + align) * sector2)], {
-    input: `${lines.join("\n")}
+    input: `${lines2.join("\n")}
 `
   });
   if (table3.code !== 0) return bad(toolFailed("sfdisk", table3));
@@ -51439,8 +51569,8 @@ var TarScanner = class {
       });
       return;
     }
-    const prefix = text7(h, 345, 155);
-    const path2 = this.longName ?? (prefix ? `${prefix}/${text7(h, 0, 100)}` : text7(h, 0, 100));
+    const prefix2 = text7(h, 345, 155);
+    const path2 = this.longName ?? (prefix2 ? `${prefix2}/${text7(h, 0, 100)}` : text7(h, 0, 100));
     this.longName = void 0;
     const plain5 = type === "0" || type === "\0";
     if (plain5 && size3 > 0 && size3 <= largest11) {
@@ -51471,7 +51601,7 @@ var settings2 = [
   /\b[a-z][a-z0-9+.-]*:\/\/[^\s/:@"'<>]{1,200}:[^\s/@"'<>]{1,200}@/,
   "a URL with a password"
 ];
-var names3 = [
+var names4 = [
   [/^etc\/ssh\/ssh_host_[a-z0-9_]+_key$/, "an SSH host key"],
   [/(^|\/)\.ssh\/id_[a-z0-9_]+$/, "an SSH key"],
   [/(^|\/)\.netrc$/, "logins"],
@@ -51486,7 +51616,7 @@ var settingsFiles = /^(etc|root|home)\//;
 function secretsIn(name6, size3, content, everywhere) {
   const path2 = name6.replace(/^\.\//, "");
   if (size3 === 0 || !(everywhere || ofMachines.test(path2))) return [];
-  const named7 = names3.find(([pattern]) => pattern.test(path2));
+  const named7 = names4.find(([pattern]) => pattern.test(path2));
   if (named7) return [{ path: path2, what: named7[1] }];
   if (!content) return [];
   const text8 = content.toString("latin1");
@@ -51509,16 +51639,16 @@ function kept2(room, key) {
 async function baseLayer(room) {
   const { base } = room;
   const folder2 = folderOf2(room, `base-${base.digest.slice(0, 24)}`);
-  const names4 = (0, import_node_path129.join)(folder2, "names");
-  if (!exists(names4)) {
+  const names5 = (0, import_node_path129.join)(folder2, "names");
+  if (!exists(names5)) {
     const nothing4 = (0, import_node_path129.join)(newScratch(room.state), "nothing");
     (0, import_node_fs95.mkdirSync)(nothing4);
-    writeWhole(names4, await namesOf2(room, [nothing4, base.root]), { sync: false });
+    writeWhole(names5, await namesOf2(room, [nothing4, base.root]), { sync: false });
   }
   const known3 = readJson((0, import_node_path129.join)(folder2, "base.json"));
   const measured = known3 ?? await measure2(base.tar);
   if (!known3) writeWhole((0, import_node_path129.join)(folder2, "base.json"), JSON.stringify(measured), { sync: false });
-  return { key: base.digest, root: base.root, tar: base.tar, diffId: base.digest, names: names4, ...measured };
+  return { key: base.digest, root: base.root, tar: base.tar, diffId: base.digest, names: names5, ...measured };
 }
 async function measure2(tar) {
   const { createReadStream: createReadStream8, statSync: statSync21 } = await import("node:fs");
@@ -51597,7 +51727,7 @@ async function namesOf2(room, layers2) {
   if (listed5.code !== 0) throw new Error(`a root could not be listed: ${listed5.stderr.trim()}`);
   return Buffer.concat(chunks);
 }
-var split3 = (names4) => names4.toString("latin1").split("\0").slice(0, -1);
+var split3 = (names5) => names5.toString("latin1").split("\0").slice(0, -1);
 function whiteouts(before2, after) {
   const parentOf = (path2) => path2.slice(0, Math.max(0, path2.lastIndexOf("/")));
   return before2.filter((path2) => {
@@ -51605,8 +51735,8 @@ function whiteouts(before2, after) {
     return !after.has(path2) && (parent === "" || after.has(parent));
   }).map((path2) => {
     const parent = parentOf(path2);
-    const prefix = parent === "" ? "" : `${parent}/`;
-    return `${prefix}.wh.${path2.slice(prefix.length)}`;
+    const prefix2 = parent === "" ? "" : `${parent}/`;
+    return `${prefix2}.wh.${path2.slice(prefix2.length)}`;
   }).sort();
 }
 var packScript = `cd l0/. && find . -mindepth 1 ! -type c ! -type b ! -type s -print0 | LC_ALL=C sort -z |
@@ -51614,10 +51744,10 @@ var packScript = `cd l0/. && find . -mindepth 1 ! -type c ! -type b ! -type s -p
     --xattrs --xattrs-include=security.capability --mtime="@$1" --clamp-mtime --no-recursion --null --files-from=-`;
 async function packLayer(room, request, staged) {
   const layers2 = [(0, import_node_path129.join)(staged, "root"), ...request.below.map((l) => l.root)];
-  const names4 = await namesOf2(room, layers2);
-  const after = split3(names4);
+  const names5 = await namesOf2(room, layers2);
+  const after = split3(names5);
   if (after.length > most8) return bad(error("image-install", `${request.what} holds more than ${most8} files`));
-  writeWhole((0, import_node_path129.join)(staged, "names"), names4, { sync: false });
+  writeWhole((0, import_node_path129.join)(staged, "names"), names5, { sync: false });
   const below3 = request.below[0];
   const before2 = below3 ? split3((0, import_node_fs95.readFileSync)(below3.names)) : [];
   const secrets = [];
@@ -51702,9 +51832,9 @@ async function placeOwn(room, own3, folder2) {
     )
   ) : good(placed2);
 }
-async function systemPackages(room, image2, own3, names4) {
+async function systemPackages(room, image2, own3, names5) {
   const { base } = room;
-  const question = sha256(JSON.stringify([base.digest, base.archive, own3.map((p) => p.sha256), names4]));
+  const question = sha256(JSON.stringify([base.digest, base.archive, own3.map((p) => p.sha256), names5]));
   const memory3 = (0, import_node_path130.join)(imagesFolder(room.state), "resolved", `${question}.json`);
   const known3 = readJson(memory3);
   const isSet = (v) => Array.isArray(v) && v.every((p) => typeof p === "string" && isPinnedPackage(p));
@@ -51719,12 +51849,12 @@ async function systemPackages(room, image2, own3, names4) {
     work: work2,
     env: aptEnvironment(void 0),
     binds: [...listBinds2(base), { from: (0, import_node_path130.join)(work2, "debs"), to: "/tmp/slipway/debs", readOnly: true }],
-    command: ["sh", "-ec", aptSimulate, "apt", ...names4, ...placed2.value.map((n) => `/tmp/slipway/debs/${n}`)],
+    command: ["sh", "-ec", aptSimulate, "apt", ...names5, ...placed2.value.map((n) => `/tmp/slipway/debs/${n}`)],
     signal: room.signal
   });
-  const lines = asked2.stdout.split("\n");
+  const lines2 = asked2.stdout.split("\n");
   if (asked2.code !== 0) {
-    const reasons3 = lines.filter((l) => /^(E:| \S+ : )/.test(l)).map((l) => l.trim());
+    const reasons3 = lines2.filter((l) => /^(E:| \S+ : )/.test(l)).map((l) => l.trim());
     return bad(
       error(
         "image-packages",
@@ -51736,12 +51866,12 @@ async function systemPackages(room, image2, own3, names4) {
     );
   }
   const ours = new Set(own3.map((p) => p.name));
-  const found2 = lines.flatMap((line2) => {
+  const found2 = lines2.flatMap((line2) => {
     const m = /^Inst (\S+) (?:\[[^\]]*\] )?\((\S+)/.exec(line2);
     const name6 = m?.[1]?.replace(/:.*/, "") ?? "";
     return m && !ours.has(name6) ? [`${name6}=${m[2] ?? ""}`] : [];
   });
-  const removed = lines.find((l) => l.startsWith("Remv "));
+  const removed = lines2.find((l) => l.startsWith("Remv "));
   if (removed !== void 0)
     return bad(error("image-packages", `apt would remove ${removed.slice(5)} to install the packages of '${image2}'`));
   if (!isSet(found2)) return bad(error("image-packages", `apt named invalid packages for the image '${image2}'`));
@@ -51835,15 +51965,15 @@ function targetsOf(distro, name6) {
         hint: otherImages(name6, Object.keys(distro.images))
       })
     );
-  const distribution3 = spec.distribution ?? Object.keys(distro.distributions)[0] ?? "";
-  const platformName = spec.platform ?? distro.distributions[distribution3]?.platforms[0] ?? "";
+  const distribution4 = spec.distribution ?? Object.keys(distro.distributions)[0] ?? "";
+  const platformName = spec.platform ?? distro.distributions[distribution4]?.platforms[0] ?? "";
   const platform3 = distro.platforms[platformName];
   if (!platform3) throw new Error(`the platform ${platformName} of the image ${name6} was not checked`);
   return good(
     [...spec.architectures ?? platform3.architectures].sort().map((architecture3) => ({
       name: name6,
       spec,
-      distribution: distribution3,
+      distribution: distribution4,
       target: {
         platform: platformName,
         os: platform3.os,
@@ -51919,13 +52049,13 @@ async function prepare(input) {
   };
   const room = await openRoom2(input);
   if (!room.ok) return room;
-  const names4 = systemNames(image2.spec);
-  const system = await systemPackages(room.value, image2.name, own3.value, names4);
+  const names5 = systemNames(image2.spec);
+  const system = await systemPackages(room.value, image2.name, own3.value, names5);
   if (!system.ok) return system;
   let machine = [];
   if (input.kinds.some(isMachine)) {
     const more = await systemPackages(room.value, image2.name, own3.value, [
-      ...names4,
+      ...names5,
       ...machineNames(image2, input.kinds.some(hasKernel))
     ]);
     if (!more.ok) return more;
@@ -52071,7 +52201,7 @@ var packagesOf = (r) => new Map([...Object.entries(r.system), ...Object.entries(
 var identityOf = ({ name: name6, version: version3, state }) => ({ name: name6, version: version3, state });
 function differenceOfImages(before2, after) {
   const [a, b] = [packagesOf(before2), packagesOf(after)];
-  const names4 = [.../* @__PURE__ */ new Set([...a.keys(), ...b.keys()])].sort();
+  const names5 = [.../* @__PURE__ */ new Set([...a.keys(), ...b.keys()])].sort();
   const difference3 = {
     from: identityOf(before2),
     to: identityOf(after),
@@ -52080,7 +52210,7 @@ function differenceOfImages(before2, after) {
     changed: [],
     sizes: []
   };
-  for (const name6 of names4) {
+  for (const name6 of names5) {
     const [from, to] = [a.get(name6), b.get(name6)];
     if (from === void 0 && to !== void 0) difference3.added.push({ name: name6, version: to });
     else if (to === void 0 && from !== void 0) difference3.removed.push({ name: name6, version: from });
@@ -52119,12 +52249,12 @@ function renderImages(images, now) {
   );
 }
 function renderImageDifference(d) {
-  const lines = [
+  const lines2 = [
     ...d.added.map((p) => ["+", p.name, "", p.version]),
     ...d.removed.map((p) => ["-", p.name, p.version, ""]),
     ...d.changed.map((p) => ["~", p.name, p.from, p.to])
   ];
-  const packages = lines.length ? renderTable(["", "package", d.from.version, d.to.version], lines) : "the same packages in the same versions\n";
+  const packages = lines2.length ? renderTable(["", "package", d.from.version, d.to.version], lines2) : "the same packages in the same versions\n";
   const sizes = d.sizes.map((s) => `${s.kind}: ${megabytes3(s.from)}, now ${megabytes3(s.to)}
 `).join("");
   return `${packages}${sizes}`;
@@ -52176,9 +52306,9 @@ function channelOf2(opened, { name: name6, spec }, values) {
     })
   );
 }
-function imagesOf(opened, names4, values) {
+function imagesOf(opened, names5, values) {
   const { distro } = opened.workspace;
-  const wanted = names4.length ? names4 : Object.keys(distro.images);
+  const wanted = names5.length ? names5 : Object.keys(distro.images);
   if (!wanted.length)
     return bad(error("image-unknown", "distro.yaml has no images", { hint: "see docs/images.md for an example" }));
   const found2 = wanted.map((name6) => targetsOf(distro, name6));
@@ -52425,14 +52555,14 @@ async function register(aws, record3, name6, { id, gibibytes }, tags2) {
   await aws.query("ec2", "CreateTags", { "ResourceId.1": image2, ...tagParameters("Tag", tags2) });
   return image2;
 }
-async function copy(aws, settings3, name6, source2, tags2) {
+async function copy(aws, settings3, name6, source3, tags2) {
   const there = await imageNamed(aws, name6);
   if (there !== void 0) return there;
   const copied3 = await aws.query("ec2", "CopyImage", {
     Name: name6,
-    SourceImageId: source2,
+    SourceImageId: source3,
     SourceRegion: settings3.region,
-    ClientToken: `${source2}-${aws.region}`,
+    ClientToken: `${source3}-${aws.region}`,
     ...settings3.encrypted ? { Encrypted: "true" } : {}
   });
   const id = textIn(copied3, "imageId");
@@ -52535,8 +52665,8 @@ async function startDisk(input, label, { program: program2, machine }, drives) {
   if (verdict2 === "passed") return good(true);
   writeWhole(input.log, seen, { sync: false });
   if (verdict2 === "failed") {
-    const lines = seen.split("\n").filter((l) => l.includes("slipway-check: ") && !l.includes(word3));
-    return failed3(input, label, lines.map(shownLine).slice(-5).join("; "));
+    const lines2 = seen.split("\n").filter((l) => l.includes("slipway-check: ") && !l.includes(word3));
+    return failed3(input, label, lines2.map(shownLine).slice(-5).join("; "));
   }
   return ran.code === 127 ? failed3(input, label, `${program2} is not installed`, "install qemu-system-x86") : failed3(input, label, "it did not start, or did not say that it is good", "its console is in that file");
 }
@@ -52620,8 +52750,8 @@ async function checkLxd(input, artifact2) {
     if (up.code !== 0) return failed3(input, "lxd", `its system did not come up: ${shownLine(up.stdout)}`);
     const ran = await lxc("exec", name6, "--", "timeout", "1200", "/usr/lib/slipway/check");
     if (/(^|\n)slipway-check: passed[^\n]*\n?$/.test(ran.stdout)) return good(true);
-    const lines = ran.stdout.split("\n").filter((l) => l.startsWith("slipway-check: "));
-    return failed3(input, "lxd", lines.map(shownLine).slice(-5).join("; ") || shownLine(ran.stderr));
+    const lines2 = ran.stdout.split("\n").filter((l) => l.startsWith("slipway-check: "));
+    return failed3(input, "lxd", lines2.map(shownLine).slice(-5).join("; ") || shownLine(ran.stderr));
   } finally {
     await lxc("delete", "--force", name6);
     if (imported.code === 0) await lxc("image", "delete", artifact2.id ?? name6);
@@ -53111,13 +53241,13 @@ function keptFor(newest, named7, reason) {
   return reason === void 0 ? void 0 : `${reason} uses it`;
 }
 async function namedBy(aws, parameter, architectures2) {
-  const names4 = /* @__PURE__ */ new Set();
-  if (parameter === void 0) return names4;
+  const names5 = /* @__PURE__ */ new Set();
+  if (parameter === void 0) return names5;
   for (const name6 of new Set([...architectures2].map((a) => ofArchitecture(parameter, a)))) {
     const id = await parameterOf2(aws, name6);
-    if (id !== void 0) names4.add(id);
+    if (id !== void 0) names5.add(id);
   }
-  return names4;
+  return names5;
 }
 async function parameterOf2(aws, name6) {
   try {
@@ -53143,13 +53273,13 @@ async function retire(settings3, amis) {
 }
 
 // ts-src/cli/image-publish.ts
-async function publishNamed(opened, names4, values) {
-  const images = imagesOf(opened, names4, { ...values, architecture: void 0 });
+async function publishNamed(opened, names5, values) {
+  const images = imagesOf(opened, names5, { ...values, architecture: void 0 });
   if (!images.ok) return images;
   const { store: store2, workspace } = opened;
   const driver = unshareDriver();
   const diagnostics = [];
-  const lines = [];
+  const lines2 = [];
   await openScratch(workspace.state, driver);
   const watch2 = untilStopped();
   try {
@@ -53176,14 +53306,14 @@ async function publishNamed(opened, names4, values) {
         signal: watch2.signal
       });
       diagnostics.push(...done.diagnostics);
-      if (done.ok) lines.push(...done.value);
+      if (done.ok) lines2.push(...done.value);
     }
   } finally {
     watch2.done();
     await closeScratch(driver);
   }
   if (diagnostics.some(isError)) return bad(...diagnostics);
-  return good(lines.map((l) => `${l}
+  return good(lines2.map((l) => `${l}
 `).join(""), diagnostics);
 }
 async function publishable(opened, images, values) {
@@ -53220,25 +53350,25 @@ async function publishable(opened, images, values) {
   const places = values.to ?? channel2.value.file.endpoints;
   return good({ spec: first3.spec, records, places: [...places] });
 }
-async function retireNamed(opened, names4, values) {
+async function retireNamed(opened, names5, values) {
   const keep2 = values.keep ?? "5";
   if (!/^[1-9]\d{0,3}$/.test(keep2)) return bad(error("image-kind", "--keep must be a number from 1 to 9999"));
-  const images = imagesOf(opened, names4, { ...values, architecture: void 0 });
+  const images = imagesOf(opened, names5, { ...values, architecture: void 0 });
   if (!images.ok) return images;
-  const lines = [];
+  const lines2 = [];
   for (const name6 of new Set(images.value.map((i) => i.name))) {
     const one = images.value.find((i) => i.name === name6);
     if (!one?.spec.ami) continue;
     const channel2 = channelOf2(opened, one, values);
     if (!channel2.ok) return channel2;
     const found2 = await retiring(one.spec.ami, name6, channel2.value, Number(keep2));
-    for (const ami2 of found2) lines.push(`${ami2.region} ${ami2.id} ${ami2.version}: ${ami2.kept ?? "goes"}`);
+    for (const ami2 of found2) lines2.push(`${ami2.region} ${ami2.id} ${ami2.version}: ${ami2.kept ?? "goes"}`);
     if (values["dry-run"]) continue;
     const done = await retire(one.spec.ami, found2);
     if (!done.ok) return done;
-    lines.push(`${name6}: ${done.value} removed`);
+    lines2.push(`${name6}: ${done.value} removed`);
   }
-  return good(lines.map((l) => `${l}
+  return good(lines2.map((l) => `${l}
 `).join(""));
 }
 
@@ -53264,35 +53394,35 @@ var image = defineCommand({
   ],
   words: actions,
   options: imageOptions2,
-  async run(values, [what, ...names4]) {
+  async run(values, [what, ...names5]) {
     const kinds4 = values.kind ?? [];
     if (what === void 0) {
       writeMessage(`slipway image: name one of ${actions.join(", ")}
 `);
       return exit.usage;
     }
-    if (what === "diff" && names4.length !== 2) {
+    if (what === "diff" && names5.length !== 2) {
       writeMessage("slipway image diff: two images are needed, as NAME or NAME@VERSION\n");
       return exit.usage;
     }
     const opened = await openChannels({ ...values, state: movingState(values) });
-    const done = opened.ok ? await dispatch(opened.value, what, names4, values, kinds4.filter(isImageKind)) : opened;
+    const done = opened.ok ? await dispatch(opened.value, what, names5, values, kinds4.filter(isImageKind)) : opened;
     showDiagnostics(done.diagnostics);
     if (done.ok) writeOutput(done.value);
     return done.ok ? exit.ok : exit.failed;
   }
 });
-function dispatch(opened, what, names4, values, kinds4) {
-  if (what === "build") return build3(opened, names4, values, kinds4);
-  if (what === "list") return list7(opened, names4, values);
-  if (what === "architectures") return Promise.resolve(architectures(opened, names4, values));
-  if (what === "retire") return retireNamed(opened, names4, values);
-  if (what === "publish") return publishNamed(opened, names4, values);
-  if (what === "get") return get(opened, names4, values, kinds4);
-  return diff2(opened, names4, values);
+function dispatch(opened, what, names5, values, kinds4) {
+  if (what === "build") return build3(opened, names5, values, kinds4);
+  if (what === "list") return list7(opened, names5, values);
+  if (what === "architectures") return Promise.resolve(architectures(opened, names5, values));
+  if (what === "retire") return retireNamed(opened, names5, values);
+  if (what === "publish") return publishNamed(opened, names5, values);
+  if (what === "get") return get(opened, names5, values, kinds4);
+  return diff2(opened, names5, values);
 }
-function architectures(opened, names4, values) {
-  const images = imagesOf(opened, names4, values);
+function architectures(opened, names5, values) {
+  const images = imagesOf(opened, names5, values);
   if (!images.ok) return images;
   const all = new Set(images.value.map((i) => i.target.architecture));
   return good(
@@ -53300,8 +53430,8 @@ function architectures(opened, names4, values) {
 `).join("")
   );
 }
-async function build3(opened, names4, values, kinds4) {
-  const images = imagesOf(opened, names4, values);
+async function build3(opened, names5, values, kinds4) {
+  const images = imagesOf(opened, names5, values);
   if (!images.ok) return images;
   const { workspace } = opened;
   const driver = unshareDriver();
@@ -53393,8 +53523,8 @@ async function allImages(store2) {
     all.push(...(await listImages(store2, channel2)).map((i) => ({ ...i, channel: channel2 })));
   return all.sort((a, b) => b.made - a.made || (a.key < b.key ? -1 : 1));
 }
-async function list7({ store: store2 }, names4, values) {
-  const all = (await allImages(store2)).filter((i) => !names4.length || names4.includes(i.name));
+async function list7({ store: store2 }, names5, values) {
+  const all = (await allImages(store2)).filter((i) => !names5.length || names5.includes(i.name));
   const records = await store2.many(all, async (i) => ({ ...i, record: await readRecord(store2, i.key) }));
   if (values.json) return good(`${JSON.stringify(records)}
 `);
@@ -53412,9 +53542,9 @@ async function named6(store2, text8, values) {
     })
   );
 }
-async function get(opened, names4, values, kinds4) {
+async function get(opened, names5, values, kinds4) {
   const files = [];
-  for (const name6 of names4) {
+  for (const name6 of names5) {
     const record3 = await named6(opened.store, name6, values);
     if (!record3.ok) return record3;
     const placed2 = await place2(opened, values, record3.value, kinds4);
@@ -53552,9 +53682,9 @@ committed.`,
       return exit.usage;
     }
     const files = renderInit(answers2);
-    const names4 = Object.keys(files);
+    const names5 = Object.keys(files);
     makeFolder(root);
-    const taken3 = names4.filter((f) => (0, import_node_fs102.existsSync)((0, import_node_path139.join)(root, f)));
+    const taken3 = names5.filter((f) => (0, import_node_fs102.existsSync)((0, import_node_path139.join)(root, f)));
     if (taken3.length) {
       const verb = taken3.length > 1 ? "exist" : "exists";
       showDiagnostics([
@@ -53564,12 +53694,12 @@ committed.`,
       ]);
       return exit.failed;
     }
-    if (!await mayWrite(root, names4, values.yes === true)) return exit.failed;
+    if (!await mayWrite(root, names5, values.yes === true)) return exit.failed;
     for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path139.join)(root, path2), text8);
     const git2 = (0, import_node_fs102.existsSync)((0, import_node_path139.join)(root, ".git")) ? "" : "git init && ";
     if (isQuiet()) return exit.ok;
     writeOutput(`Wrote a distro repository to ${root}:
-${names4.map((f) => `    ${f}
+${names5.map((f) => `    ${f}
 `).join("")}
 Build it:
     cd ${folder2}
@@ -53577,7 +53707,7 @@ Build it:
     slipway build
 
 Then put your own repositories into rosdistro/default/distribution.yaml, and commit:
-    ${git2}git add ${names4.map((f) => before(f, "/")).filter((f, i, all) => all.indexOf(f) === i).join(" ")} && git commit
+    ${git2}git add ${names5.map((f) => before(f, "/")).filter((f, i, all) => all.indexOf(f) === i).join(" ")} && git commit
 `);
     return exit.ok;
   }
@@ -53676,7 +53806,7 @@ async function usersOf3(store2) {
         users2.set(mirrorName(archive), (users2.get(mirrorName(archive)) ?? /* @__PURE__ */ new Set()).add(name6));
     }
   }
-  return new Map([...users2].map(([archive, names4]) => [archive, [...names4].sort()]));
+  return new Map([...users2].map(([archive, names5]) => [archive, [...names5].sort()]));
 }
 
 // ts-src/cli/plan.ts
@@ -53686,7 +53816,7 @@ init_yaml();
 // ts-src/render/plan.ts
 var shown4 = 5;
 function renderPlan(plan2, states) {
-  const lines = [];
+  const lines2 = [];
   for (const scope2 of plan2.scopes) {
     const building = scope2.packages.filter((p) => !p.blocked && !p.mustBeCached);
     const targets = scope2.targets.map(
@@ -53694,7 +53824,7 @@ function renderPlan(plan2, states) {
     );
     const repositories = new Set(building.map((p) => p.repository)).size;
     const from = plural(repositories, "repository").replace("repositorys", "repositories");
-    lines.push(
+    lines2.push(
       `${scope2.distribution} on ${targets.join("; ") || scope2.platform}: ${plural(building.length, "package")} from ${from} into ${scope2.prefix}`
     );
     const width8 = Math.min(40, Math.max(...scope2.packages.map((p) => p.name.length), 7));
@@ -53706,13 +53836,13 @@ function renderPlan(plan2, states) {
       const needed2 = needs ? `; needs ${someOf(first3, shown4, needs)}` : "";
       const known3 = p.mustBeCached ? "from the store" : states?.(scope2, p) ?? "";
       const state = p.blocked ? `blocked: ${p.blocked}` : known3;
-      lines.push(
+      lines2.push(
         `${String(i + 1).padStart(5)}  ${p.name.padEnd(width8)}  ${p.version.padEnd(9)} ${p.buildType.padEnd(12)} ${why}${needed2}${state ? `; ${state}` : ""}`
       );
     }
-    lines.push("");
+    lines2.push("");
   }
-  return lines.join("\n");
+  return lines2.join("\n");
 }
 
 // ts-src/cli/maintainer.ts
@@ -53727,10 +53857,10 @@ var maintainerUnset = (distro, at3) => distro.maintainer !== void 0 ? [] : [
 
 // ts-src/cli/plan.ts
 function idleSettings({ workspace, distributions }) {
-  const names4 = [...new Set(distributions.flatMap((d) => [...d.packages.keys()]))];
+  const names5 = [...new Set(distributions.flatMap((d) => [...d.packages.keys()]))];
   return Object.entries(workspace.distro.package_settings).flatMap(([pattern, { skip, system }]) => {
-    if (skip || system || names4.some(matcher([pattern]))) return [];
-    const near = nearest(pattern, names4);
+    if (skip || system || names5.some(matcher([pattern]))) return [];
+    const near = nearest(pattern, names5);
     return [
       warning("settings-idle", `package_settings names '${pattern}', but no distribution has such a package`, {
         file: workspace.file,
@@ -53825,8 +53955,8 @@ is not met, nothing is promoted, unless --force is given. --dry-run only prints 
     "approved-by": { type: "string", value: "NAME", help: "name of the person who approves" },
     json: { type: "boolean", help: "print the verdicts as JSON" }
   },
-  async run(values, names4) {
-    const [from, into, ...others2] = names4;
+  async run(values, names5) {
+    const [from, into, ...others2] = names5;
     if (from === void 0 || into === void 0 || others2.length || from === into) {
       writeMessage("slipway promote: two different channels are needed, FROM and TO\n");
       return exit.usage;
@@ -53838,10 +53968,10 @@ is not met, nothing is promoted, unless --force is given. --dry-run only prints 
     const opened = await openChannels({ ...values, state: movingState(values) });
     if (!opened.ok) return failed4(opened.diagnostics);
     const { store: store2, workspace } = opened.value;
-    const [source2, target2] = [await readChannel(store2, from), await readChannel(store2, into)];
-    if (!source2.ok || !target2.ok) return failed4([...source2.diagnostics, ...target2.diagnostics]);
-    const found2 = await stateOf(store2, source2.value, values.state);
-    const places = await placesOf(opened.value, target2.value, values.repository, source2.value);
+    const [source3, target2] = [await readChannel(store2, from), await readChannel(store2, into)];
+    if (!source3.ok || !target2.ok) return failed4([...source3.diagnostics, ...target2.diagnostics]);
+    const found2 = await stateOf(store2, source3.value, values.state);
+    const places = await placesOf(opened.value, target2.value, values.repository, source3.value);
     const named7 = rulesOf2(workspace.distro, into);
     const rules2 = values["approval-pending"] ? { ...named7, approval: false } : named7;
     const faults3 = [...found2.ok ? [] : found2.diagnostics, ...places.ok ? [] : places.diagnostics];
@@ -53857,7 +53987,7 @@ is not met, nothing is promoted, unless --force is given. --dry-run only prints 
     const approvedBy = values["approved-by"];
     const archives2 = await archivesOf(opened.value, state, rules2);
     const judged = await judgePromotion(store2, {
-      from: source2.value,
+      from: source3.value,
       id,
       state,
       to,
@@ -53922,8 +54052,8 @@ upgraded keep what they have, because apt does not downgrade.`,
     to: { type: "string", value: "STATE", help: "state to go back to (default: the state before)" },
     pointer: { type: "boolean", help: "serve the packages of that state unchanged, with their former versions" }
   },
-  async run(values, names4) {
-    const [name6, ...others2] = names4;
+  async run(values, names5) {
+    const [name6, ...others2] = names5;
     if (name6 === void 0 || others2.length) {
       writeMessage("slipway rollback: one channel is needed\n");
       return exit.usage;
@@ -54056,9 +54186,9 @@ async function saidIn(file3, { request, target: target2 }) {
   if (request && !target2)
     return bad(error("request-target", `a pull request takes ${name6} from its target branch, so it needs --target`));
   if (request) {
-    const commit2 = await targetCommit(folder2, target2 ?? "");
-    if (typeof commit2 !== "string") return bad(commit2);
-    const shown5 = await git(["show", "--no-textconv", "--end-of-options", `${commit2}:./${name6}`], { cwd: folder2 });
+    const commit3 = await targetCommit(folder2, target2 ?? "");
+    if (typeof commit3 !== "string") return bad(commit3);
+    const shown5 = await git(["show", "--no-textconv", "--end-of-options", `${commit3}:./${name6}`], { cwd: folder2 });
     text8 = shown5.code === 0 ? shown5.stdout : void 0;
   } else
     try {
@@ -54094,13 +54224,13 @@ async function withDistro(values) {
   const state = farmState(values);
   const foreign = await checkOwnFolder(process.cwd(), state);
   if (foreign) return bad(foreign);
-  const commit2 = await resolveRef(address, ref2, reporter);
-  if (!commit2.ok) return commit2;
-  const snapshot2 = await fetchCommit(address, commit2.value, state, reporter);
+  const commit3 = await resolveRef(address, ref2, reporter);
+  if (!commit3.ok) return commit3;
+  const snapshot2 = await fetchCommit(address, commit3.value, state, reporter);
   if (!snapshot2.ok) return snapshot2;
-  const folder2 = (0, import_node_path140.join)(state, "distro", commit2.value);
+  const folder2 = (0, import_node_path140.join)(state, "distro", commit3.value);
   if (!exists((0, import_node_path140.join)(folder2, "distro.yaml"))) {
-    const out = await checkout({ gitDir: snapshot2.value.gitDir }, commit2.value, folder2);
+    const out = await checkout({ gitDir: snapshot2.value.gitDir }, commit3.value, folder2);
     if (!out.ok) return out;
   }
   return good({
@@ -54375,9 +54505,9 @@ function documentationOf(values, { docs: docs2 }) {
 var import_node_path142 = require("node:path");
 init_diagnostics();
 init_files();
-async function withLock(values, store2, pipeline4, root, state) {
+async function withLock(values, store2, pipeline5, root, state) {
   if (values.lock !== void 0) return { values, notes: [] };
-  if (pipeline4.locked) {
+  if (pipeline5.locked) {
     const file4 = (0, import_node_path142.join)(root, "lock.yaml");
     if (exists(file4)) return { values: { ...values, lock: file4 }, notes: [] };
     return error(
@@ -54439,9 +54569,9 @@ async function requestWorkspace(workspace, target2) {
   const trusted = read3.value.distro;
   const diagnostics = [];
   const distributions = {};
-  for (const [name6, distribution3] of Object.entries(workspace.distro.distributions)) {
-    const platforms2 = distribution3.platforms.filter((p) => Object.hasOwn(trusted.platforms, p));
-    for (const p of distribution3.platforms)
+  for (const [name6, distribution4] of Object.entries(workspace.distro.distributions)) {
+    const platforms2 = distribution4.platforms.filter((p) => Object.hasOwn(trusted.platforms, p));
+    for (const p of distribution4.platforms)
       if (!platforms2.includes(p))
         diagnostics.push(
           warning("request-platform", `the platform '${p}' is not on the target branch: '${name6}' is not built on it`, {
@@ -54449,7 +54579,7 @@ async function requestWorkspace(workspace, target2) {
             hint: "it is built after the merge"
           })
         );
-    if (platforms2.length) distributions[name6] = { ...distribution3, platforms: platforms2 };
+    if (platforms2.length) distributions[name6] = { ...distribution4, platforms: platforms2 };
   }
   for (const [name6, platform3] of Object.entries(workspace.distro.platforms))
     if (Object.hasOwn(trusted.platforms, name6) && !same(platform3, trusted.platforms[name6]))
@@ -54918,10 +55048,10 @@ async function manifestOf(run2, channel2) {
     begun
   };
 }
-var headerOf = ({ pipeline: pipeline4, untrusted }, store2, others2) => [
-  `kind ${pipeline4.kind}`,
+var headerOf = ({ pipeline: pipeline5, untrusted }, store2, others2) => [
+  `kind ${pipeline5.kind}`,
   `store ${store2}`,
-  `channel ${pipeline4.channel ?? ""}`,
+  `channel ${pipeline5.channel ?? ""}`,
   `namespace ${untrusted ?? ""}`,
   `architectures ${others2.join(" ")}`
 ].map((line2) => `${line2.trimEnd()}
@@ -55154,7 +55284,7 @@ passphrase.`,
         state: session2.input.state,
         endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path148.join)(output, "apt")),
         settings: repositorySettings(bundle.distro),
-        makeSource: (source2) => makeSourcePackage(session2.builder.options, source2),
+        makeSource: (source3) => makeSourcePackage(session2.builder.options, source3),
         checked: true,
         organization: bundle.distro.organization,
         signingKey: secret2 ?? keyOf2(bundle.distro.signing_key, session2.input.state, bundle.distro.organization),
@@ -55686,9 +55816,9 @@ var query = defineCommand({
     recursive: { type: "boolean", short: "r", help: "deps, rdeps: also indirect dependencies" },
     json: { type: "boolean", help: "print JSON" }
   },
-  async run(values, [what, ...names4]) {
+  async run(values, [what, ...names5]) {
     const question = what !== void 0 && Object.hasOwn(questions2, what) ? questions2[what] : void 0;
-    if (!question || (question.names === "any" ? names4.length > 1 : names4.length !== question.names)) {
+    if (!question || (question.names === "any" ? names5.length > 1 : names5.length !== question.names)) {
       const near = what === void 0 || question ? void 0 : nearest(what, Object.keys(questions2));
       writeMessage(
         `slipway query: ${question ? `it is \`query ${question.usage}\`` : `ask one of ${Object.keys(questions2).join(", ")}${near ? `; did you mean ${near}?` : ""}`}
@@ -55708,7 +55838,7 @@ var query = defineCommand({
           ...what === "rdeps" && !values.recursive ? r.evaluated.names.flatMap((_, n) => r.evaluated.needs(n).map((d) => d.name)) : []
         ])
       );
-      const unknown2 = names4.filter((n) => !known3.has(n));
+      const unknown2 = names5.filter((n) => !known3.has(n));
       if (unknown2.length) {
         const faults3 = unknown2.map((n) => {
           const near = nearest(n, known3);
@@ -55722,7 +55852,7 @@ var query = defineCommand({
     }
     const { unread } = planned2.value;
     showDiagnostics(unread);
-    const answer3 = await question.ask(planned2.value, names4, values);
+    const answer3 = await question.ask(planned2.value, names5, values);
     const partial2 = answer3.partial === true || unread.length > 0;
     if (values.json) writeOutput(`${JSON.stringify(answer3.data)}
 `);
@@ -56140,25 +56270,25 @@ var schema6 = defineCommand({
 // ts-src/cli/help.ts
 var width7 = 100;
 function wrap(text8, columns2) {
-  const lines = [];
+  const lines2 = [];
   let line2 = "";
   for (const word3 of text8.split(/\s+/)) {
     if (line2 && line2.length + 1 + word3.length > columns2) {
-      lines.push(line2);
+      lines2.push(line2);
       line2 = "";
     }
     line2 += `${line2 ? " " : ""}${word3}`;
   }
-  return [...lines, line2];
+  return [...lines2, line2];
 }
 function table2(rows) {
   const left = Math.min(30, Math.max(...rows.map(([l]) => l.length)));
   const indent = " ".repeat(left + 4);
   return rows.map(([l, r]) => {
-    const lines = wrap(r, width7 - left - 4);
+    const lines2 = wrap(r, width7 - left - 4);
     const first3 = l.length > left ? `  ${l}
 ${indent}` : `  ${l.padEnd(left)}  `;
-    return `${first3}${lines.join(`
+    return `${first3}${lines2.join(`
 ${indent}`)}
 `;
   }).join("");
@@ -56406,7 +56536,7 @@ var logs = defineCommand({
 // ts-src/cli/manual.ts
 var troff = (text8) => text8.replaceAll("\\", "\\e").replaceAll("-", "\\-").replace(/^([.'])/gm, "\\&$1");
 function manualPage(all, version3) {
-  const lines = [
+  const lines2 = [
     `.TH SLIPWAY 1 "" "slipway ${version3}"`,
     ".SH NAME",
     "slipway \\- build farm for robot software",
@@ -56417,13 +56547,13 @@ function manualPage(all, version3) {
     ".SH COMMANDS"
   ];
   for (const [name6, command2] of Object.entries(all)) {
-    lines.push(`.SS ${troff(name6)}`, troff(`slipway ${command2.usage}`), ".PP", troff(`${command2.summary}.`));
-    if (command2.details) lines.push(".PP", ".nf", troff(command2.details.trimEnd()), ".fi");
+    lines2.push(`.SS ${troff(name6)}`, troff(`slipway ${command2.usage}`), ".PP", troff(`${command2.summary}.`));
+    if (command2.details) lines2.push(".PP", ".nf", troff(command2.details.trimEnd()), ".fi");
     for (const [key, option] of optionsOf(command2))
-      lines.push(".TP", `.B ${troff(optionLabel(key, option).trim())}`, troff(option.help));
-    lines.push(".PP", "Examples:", ".nf", ...command2.examples.map((e) => troff(`    ${e}`)), ".fi");
+      lines2.push(".TP", `.B ${troff(optionLabel(key, option).trim())}`, troff(option.help));
+    lines2.push(".PP", "Examples:", ".nf", ...command2.examples.map((e) => troff(`    ${e}`)), ".fi");
   }
-  lines.push(
+  lines2.push(
     ".SH EXIT STATUS",
     "0 success; 1 errors in the input, or a failed build; 2 usage; 70 internal error in Slipway.",
     ".SH ENVIRONMENT",
@@ -56431,7 +56561,7 @@ function manualPage(all, version3) {
     ".B NO_COLOR",
     "Where it is set and not empty, nothing is coloured."
   );
-  return `${lines.join("\n")}
+  return `${lines2.join("\n")}
 `;
 }
 var manualOf = (commands2) => ({
@@ -56570,10 +56700,10 @@ var import_node_path153 = require("node:path");
 init_files();
 init_diagnostics();
 init_diagnostics();
-var { distribution: distribution2, platform: platform2, architecture: architecture2, variant: variant2 } = selectionOptions;
+var { distribution: distribution3, platform: platform2, architecture: architecture2, variant: variant2 } = selectionOptions;
 var options4 = {
   ...distroOptions,
-  distribution: distribution2,
+  distribution: distribution3,
   platform: platform2,
   architecture: architecture2,
   variant: variant2,
@@ -56687,10 +56817,10 @@ async function sessionOf(values, planned2, within) {
 }
 async function buildBelow(values, planned2, graph2, task, within) {
   const below3 = packagesInRoot(graph2, task);
-  const names4 = below3.flatMap((d) => graph2.scope.packages[d]?.name ?? []);
-  if (!names4.length) return void 0;
+  const names5 = below3.flatMap((d) => graph2.scope.packages[d]?.name ?? []);
+  if (!names5.length) return void 0;
   const { distribution: chosen, ...others2 } = values;
-  const replanned = await readAndPlan({ ...others2, distribution: chosen ?? [graph2.scope.distribution] }, names4, {});
+  const replanned = await readAndPlan({ ...others2, distribution: chosen ?? [graph2.scope.distribution] }, names5, {});
   if (!replanned.ok) return "what it needs can not be planned";
   const session2 = await sessionOf(values, replanned.value, within);
   const own3 = session2?.graphs.find((g) => g.id === graph2.id);
@@ -56846,9 +56976,7 @@ async function main(args) {
   try {
     const code2 = await command2.run(parsed2.values, parsed2.positionals);
     const ours = internalFaults();
-    for (const trace of ours) writeMessage(`slipway: internal error, please report it
-${trace}
-`);
+    ours.forEach(tellCrash);
     return ours.length ? exit.internal : code2;
   } catch (e) {
     const words6 = environmentFault(e);
@@ -56858,6 +56986,11 @@ ${trace}
     return exit.failed;
   }
 }
+var tellCrash = (e) => writeMessage(
+  `slipway: internal error, please report it
+${e instanceof Error ? e.stack ?? e.message : String(e)}
+`
+);
 
 // ts-src/main.ts
 process.umask(process.umask() | 2);
@@ -56869,11 +57002,7 @@ main(process.argv.slice(2)).then(
   },
   (e) => {
     killAll();
-    process.stderr.write(
-      `slipway: internal error, please report it
-${e instanceof Error ? e.stack ?? e.message : String(e)}
-`
-    );
+    tellCrash(e);
     process.exitCode = 70;
   }
 );

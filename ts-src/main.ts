@@ -1,5 +1,5 @@
 import { setFlagsFromString } from 'node:v8';
-import { abandon, finish, main } from './cli/cli.ts';
+import { abandon, finish, main, tellCrash } from './cli/cli.ts';
 
 // No file may be writable for everyone, whatever the caller's umask.
 process.umask(process.umask() | 0o002);
@@ -18,9 +18,7 @@ main(process.argv.slice(2)).then(
   },
   (e: unknown) => {
     abandon();
-    process.stderr.write(
-      `slipway: internal error, please report it\n${e instanceof Error ? (e.stack ?? e.message) : String(e)}\n`,
-    );
+    tellCrash(e);
     process.exitCode = 70;
   },
 );

@@ -65,7 +65,7 @@ export async function main(args: string[]): Promise<number> {
   try {
     const code = await command.run(parsed.values as Parameters<Command['run']>[0], parsed.positionals);
     const ours = internalFaults();
-    for (const trace of ours) writeMessage(`slipway: internal error, please report it\n${trace}\n`);
+    ours.forEach(tellCrash);
     return ours.length ? exit.internal : code;
   } catch (e) {
     const words = environmentFault(e);
@@ -74,3 +74,9 @@ export async function main(args: string[]): Promise<number> {
     return exit.failed;
   }
 }
+
+/** Prints a bug. Its message may quote text from outside. */
+export const tellCrash = (e: unknown): void =>
+  writeMessage(
+    `slipway: internal error, please report it\n${e instanceof Error ? (e.stack ?? e.message) : String(e)}\n`,
+  );

@@ -146,7 +146,8 @@ export function showDiagnostics(diagnostics: readonly Diagnostic[]): void {
   // Jenkins' step reads this file for the one-line reason of a failure.
   const file = process.env.SLIPWAY_ERRORS_FILE;
   const errors = diagnostics.filter(isError);
-  if (file !== undefined && file !== '' && errors.length) appendFileSync(file, renderDiagnostics(errors.slice(0, 20)));
+  if (file !== undefined && file !== '' && errors.length)
+    appendFileSync(file, printable(renderDiagnostics(errors.slice(0, 20))));
 }
 
 /** The distro file: the named one, or distro.yaml in this folder or a parent. */

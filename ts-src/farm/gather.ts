@@ -33,7 +33,7 @@ const numbersOf = (session: Session, loaded: Loaded): NumberedTask[] =>
   loaded.parts.flatMap((part) =>
     part.tasks.flatMap(([id, task], i) => {
       const graph = session.graphs.find((g) => g.id === id);
-      return graph ? [{ number: part.first + i, graph, task }] : [];
+      return graph?.results[task] ? [{ number: part.first + i, graph, task }] : [];
     }),
   );
 

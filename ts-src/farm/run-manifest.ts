@@ -8,12 +8,13 @@ import type { Lockfile } from '../model/lockfile.ts';
 import { redacted } from '../model/urls.ts';
 import type { Plan, PlannedPackage } from '../model/plan.ts';
 import type { BriefRecord, BriefTest, TaskResult } from '../model/result.ts';
-import { isRunManifest, isShard } from '../model/stored.ts';
+import { isRunManifest, isShard } from '../model/stored-run.ts';
 import { readJson, writeWhole, makeFolder } from '../io/files.ts';
 import type { RunPolicy } from '../plan/branch-policy.ts';
 import { openStore } from '../store/open-store.ts';
 import { parsed } from '../store/sealed.ts';
 import type { Store } from '../store/store.ts';
+import { isComplete } from './run-check.ts';
 import { distributionsIn, type RunDistribution } from './run-distributions.ts';
 import { writeFiles } from './run-files.ts';
 import { documentedOn } from '../engine/docs/targets.ts';
@@ -139,7 +140,7 @@ async function cached<T>(
   store: Store,
   state: string,
   name: string,
-  is: (value: unknown) => value is T,
+  check: (value: unknown) => Promise<T | undefined>,
 ): Promise<T | undefined> {
   const copy = join(state, 'cache', name.replace(/\.gz$/, '.json'));
   const kept = readJson<T>(copy);
@@ -147,14 +148,16 @@ async function cached<T>(
   const data = await store.getBlob(name);
   if (!data) return undefined;
   const text = unzipped(data);
-  const value: unknown = text && parsed(text);
-  if (!text || !is(value)) return undefined;
-  writeWhole(copy, text, { sync: false });
+  const value = text && (await check(parsed(text)));
+  if (text && value) writeWhole(copy, text, { sync: false });
   return value;
 }
 
-const isBundle = (value: unknown): value is RunManifest => isRunManifest(value);
+const isForm = (value: unknown): value is RunManifest => isRunManifest(value);
 const isPart = (value: unknown): value is Shard => isShard(value);
+const asRun = async (value: unknown): Promise<RunManifest | undefined> =>
+  isForm(value) && (await isComplete(value)) ? value : undefined;
+const asShard = (value: unknown): Promise<Shard | undefined> => Promise.resolve(isPart(value) ? value : undefined);
 
 /** Size limit of a run manifest or shard in bytes; ten thousand packages take a few megabytes. */
 const largest = 512 << 20;
@@ -194,11 +197,11 @@ export async function loadRun(
     }),
   );
   if (!isRunId(id)) return missing;
-  const bundle = await cached(store, state, bundleName(id), isBundle);
+  const bundle = await cached(store, state, bundleName(id), asRun);
   if (bundle?.id !== id) return missing;
   const parts: Shard[] = [];
   for (const architecture of bundle.architectures) {
-    const part = await cached(store, state, partName(id, architecture), isPart);
+    const part = await cached(store, state, partName(id, architecture), asShard);
     if (part) parts.push(part);
   }
   const distroRoot = writeFiles(bundle, state);

@@ -26,7 +26,8 @@ export class Worker {
         if (part.architecture !== graph.target.architecture) continue;
         applyShard(graph, part);
         part.tasks.forEach(([run, task], i) => {
-          if (run !== graph.id) return;
+          // A shard of the store may name tasks that the plan lacks.
+          if (run !== graph.id || !graph.results[task]) return;
           numbers.set(task, part.first + i);
           this.byNumber.set(part.first + i, { run: graph, task });
         });

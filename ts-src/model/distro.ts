@@ -198,6 +198,7 @@ export const distroSchema = z.strictObject({
       prefix: z
         .string()
         .regex(/^\/[A-Za-z0-9_+./{}-]*$/, 'an absolute path of letters, digits, "_", "+", "." and "-"')
+        .refine((p) => !/\/\.{0,2}\/|\/\.{1,2}$/.test(p), 'no ".", ".." or empty part in a path')
         .default('/opt/{organization}/{distribution}'),
     })
     .default({ package: '{organization}-{distribution}-{name}', prefix: '/opt/{organization}/{distribution}' }),

@@ -8,29 +8,29 @@ import type { BriefRecord, BriefTest, BuildRecord, StoredFile, TaskResult, TestR
  * library takes longer than checking all records of a run.
  */
 
-type Check = (value: unknown) => boolean;
+export type Check = (value: unknown) => boolean;
 
-const text =
+export const text =
   (pattern: RegExp, longest = 4096): Check =>
   (v) =>
     typeof v === 'string' && v.length <= longest && pattern.test(v);
-const list =
+export const list =
   (of: Check, most = 1_000_000): Check =>
   (v) =>
     Array.isArray(v) && v.length <= most && v.every(of);
-const map =
+export const map =
   (of: Check, key: Check = line): Check =>
   (v) =>
     isObject(v) && Object.entries(v).every(([k, inner]) => key(k) && of(inner));
-const oneOf =
+export const oneOf =
   (...values: readonly unknown[]): Check =>
   (v) =>
     values.includes(v);
-const optional =
+export const optional =
   (of: Check): Check =>
   (v) =>
     v === undefined || of(v);
-const shape =
+export const shape =
   (fields: Record<string, Check>): Check =>
   (v) =>
     isObject(v) && Object.entries(fields).every(([name, of]) => of(Object.hasOwn(v, name) ? v[name] : undefined));
@@ -39,14 +39,17 @@ export const isObject = (v: unknown): v is Record<string, unknown> =>
   typeof v === 'object' && v !== null && !Array.isArray(v) && Object.getPrototypeOf(v) === Object.prototype;
 /** Whether a value is a list of texts. */
 export const isTexts = (v: unknown): v is string[] => Array.isArray(v) && v.every((t) => typeof t === 'string');
-const boolean: Check = (v) => typeof v === 'boolean';
-const count: Check = (v) => typeof v === 'number' && Number.isFinite(v) && v >= 0 && v <= Number.MAX_SAFE_INTEGER;
+export const boolean: Check = (v) => typeof v === 'boolean';
+export const count: Check = (v) =>
+  typeof v === 'number' && Number.isFinite(v) && v >= 0 && v <= Number.MAX_SAFE_INTEGER;
+/** Milliseconds since 1970 that a date can hold. */
+export const time: Check = (v) => count(v) && typeof v === 'number' && v <= 8.64e15;
 /** Text for people: any characters, limited in length. */
-const words = text(/^[^]*$/, 1 << 20);
-const line = text(/^[^\0\n\r]*$/);
+export const words = text(/^[^]*$/, 1 << 20);
+export const line = text(/^[^\0\n\r]*$/);
 /** A file name: one part of a path. */
 const fileName = text(/^(?!\.{1,2}$)[^/\0-\x1f\x7f]+$/, 255);
-const debian: Check = (v) => typeof v === 'string' && isDebianName(v);
+export const debian: Check = (v) => typeof v === 'string' && isDebianName(v);
 const version: Check = (v) => typeof v === 'string' && isDebianVersion(v);
 export const isDigest = (v: unknown): v is string => typeof v === 'string' && /^[0-9a-f]{64}$/.test(v);
 export const isPackageName = (v: unknown): v is string =>
@@ -180,8 +183,8 @@ const result = shape({
   reason: words,
   version: optional(version),
   key: optional(isDigest),
-  started: optional(count),
-  finished: optional(count),
+  started: optional(time),
+  finished: optional(time),
   log: optional(isRelativePath),
   debs: optional(list(deb, 16)),
 });
@@ -202,82 +205,8 @@ export interface RunRecord {
 const runRecord = shape({
   schema: oneOf(1),
   stamp: text(/^\d{14}$/),
-  finished: count,
+  finished: time,
   tasks: map(shape({ key: isDigest, state: line, reason: words })),
   objects: list(isDigest),
 });
 export const isRunRecord = (v: unknown): v is RunRecord => runRecord(v);
-
-const identifier = text(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 200);
-const planned = shape({
-  name: isPackageName,
-  version: line,
-  debian,
-  source: shape({
-    url: line,
-    commit: optional(text(/^[0-9a-f]{40,64}$/)),
-    tree: optional(text(/^[0-9a-f]{40,64}$/)),
-    path: (v) => v === '' || isRelativePath(v),
-  }),
-  build: list(isPackageName),
-  run: list(isPackageName),
-  test: list(isPackageName),
-  systemBuild: list(debian),
-  systemRun: list(debian),
-  systemTest: list(debian),
-  docs: optional(list(isPackageName)),
-  systemDocs: optional(list(debian)),
-});
-const target = shape({
-  platform: identifier,
-  os: oneOf('debian', 'ubuntu'),
-  release: identifier,
-  architecture: identifier,
-  variant: identifier,
-});
-const scope = shape({
-  distribution: identifier,
-  platform: identifier,
-  prefix: text(/^\/[A-Za-z0-9_+./-]*$/),
-  targets: list(target, 1000),
-  packages: list(planned),
-});
-
-/** Checks the parts of a run manifest that become paths, names or arguments on machines. */
-export const isRunManifest: Check = shape({
-  schema: oneOf(2),
-  id: text(/^\d{14}-[0-9a-f]{8}$/),
-  plan: shape({ stamp: text(/^\d{14}$/), organization: identifier, scopes: list(scope, 10_000) }),
-  distro: isObject,
-  files: map((v) => typeof v === 'string', isRelativePath),
-  distributions: list(shape({ name: identifier, packages: list(isObject), debian: list(debian) }), 1000),
-  untrusted: optional(identifier),
-  tested: list(list(isPackageName)),
-  documentation: oneOf('none', 'tolerant', 'strict'),
-  partial: boolean,
-  faults: list(words),
-  title: words,
-  architectures: list(identifier, 100),
-  begun: count,
-});
-
-const runId = text(/^(?!.*(?:^|\/)\.\.?(?:\/|$))[A-Za-z0-9][A-Za-z0-9._/-]*$/, 600);
-/** Checks a shard. */
-export const isShard: Check = shape({
-  schema: oneOf(1),
-  architecture: identifier,
-  first: count,
-  bases: map(shape({ digest: isDigest, archive: isDigest }), identifier),
-  records: map(
-    list((v) => v === null || isBriefRecord(v)),
-    runId,
-  ),
-  tests: map(
-    list((v) => v === null || isBriefTest(v)),
-    runId,
-  ),
-  tasks: list((v) => Array.isArray(v) && v.length === 2 && runId(v[0]) && count(v[1])),
-  results: map(list(isTaskResult), runId),
-  seconds: list(count),
-  paths: list(count),
-});
