@@ -129,7 +129,7 @@ var init_faults = __esm({
       ETXTBSY: "the file is being run or written",
       EBUSY: "it is in use",
       EXDEV: "it is on another file system",
-      ELARGE: "the file is larger than anything that slipway reads as a whole",
+      ELARGE: "the file or output is larger than anything that slipway reads as a whole",
       EIO: "the disk reports an error: is it sound?",
       ESTALE: "the share was remounted or changed elsewhere: run the same command again",
       ENOLCK: "the file system gives no locks: mount the share with locking, or put the state on a local disk",
@@ -660,19 +660,25 @@ function run(command2, args, options5 = {}) {
         });
       else reject(e);
     });
-    child.on(
-      "close",
-      (code2, signal) => end2({
-        code: code2 ?? 128,
-        signal,
-        stdout: Buffer.concat(gathered.stdout).toString(options5.encoding ?? "utf8"),
-        stderr: Buffer.concat(gathered.stderr).toString("utf8")
-      })
-    );
+    child.on("close", (code2, signal) => {
+      const texts = textsOf(command2, gathered, options5.encoding ?? "utf8");
+      if (texts instanceof Error) thrown ??= texts;
+      end2({ code: code2 ?? 128, signal, ...texts instanceof Error ? { stdout: "", stderr: "" } : texts });
+    });
     if (options5.input !== void 0) {
       child.stdin?.end(options5.input);
     }
   });
+}
+function textsOf(command2, gathered, encoding) {
+  try {
+    return {
+      stdout: Buffer.concat(gathered.stdout).toString(encoding),
+      stderr: Buffer.concat(gathered.stderr).toString("utf8")
+    };
+  } catch (e) {
+    return Object.assign(new Error(`${command2}: ${messageOf(e)}`), { code: "ELARGE", path: command2 });
+  }
 }
 function limitedLog(log, most9) {
   let left = most9;
@@ -41707,6 +41713,7 @@ var import_node_path99 = require("node:path");
 init_files();
 init_process();
 var largest8 = 1 << 30;
+var largestText6 = 256 << 20;
 function platformOf(distro, lock2, suite2) {
   const architecture3 = suite2.slice(suite2.lastIndexOf("/") + 1);
   return Object.entries(distro.platforms).filter(([, p]) => suite2.startsWith(`${p.release}-`)).map(([name6]) => `${name6}-${architecture3}`).find((id) => Object.hasOwn(lock2.platforms, id));
@@ -41725,6 +41732,8 @@ function hereText(folder2, id, locked3) {
   const lists = here.lists;
   if (typeof lists !== "string" || !exists(lists)) return void 0;
   const names5 = (0, import_node_fs72.readdirSync)(lists).filter((name6) => name6.endsWith("_Packages"));
+  const bytes = names5.reduce((sum, name6) => sum + (0, import_node_fs72.statSync)((0, import_node_path99.join)(lists, name6)).size, 0);
+  if (bytes > largestText6) throw Object.assign(new Error(`${lists}: too large`), { code: "ELARGE", path: lists });
   return names5.length ? names5.map((name6) => (0, import_node_fs72.readFileSync)((0, import_node_path99.join)(lists, name6), "utf8")).join("\n") : void 0;
 }
 async function storedText(store2, { base, archive }) {
@@ -47125,8 +47134,8 @@ async function gather2(session2, loaded, output, happened) {
 }
 async function takeResult({ store: store2 }, { bundle }, output, { number: number7, graph: graph2, task }) {
   const kept3 = await store2.readJson(resultName(bundle.id, number7));
-  if (!isStoredResult(kept3) || kept3.result.id !== graph2.results[task]?.id) return;
   const kind = kindOf3(graph2, task);
+  if (!isStoredResult(kept3) || kept3.result.id !== graph2.results[task]?.id || kept3.result.kind !== kind) return;
   const log = (0, import_node_path119.join)("logs", graph2.id, `${packageOf(graph2, task).name}${kind === "build" ? "" : `.${kind}`}.log`);
   graph2.results[task] = { ...kept3.result, ...kept3.result.log === void 0 ? {} : { log } };
   const { key } = kept3.result;
@@ -51651,12 +51660,12 @@ async function baseLayer(room) {
   return { key: base.digest, root: base.root, tar: base.tar, diffId: base.digest, names: names5, ...measured };
 }
 async function measure2(tar) {
-  const { createReadStream: createReadStream8, statSync: statSync21 } = await import("node:fs");
+  const { createReadStream: createReadStream8, statSync: statSync22 } = await import("node:fs");
   const secrets = [];
   const reader2 = scanner(secrets, false);
   for await (const chunk of createReadStream8(tar, { highWaterMark: 1 << 20 }))
     if (Buffer.isBuffer(chunk)) reader2.push(chunk);
-  return { size: statSync21(tar).size, secrets };
+  return { size: statSync22(tar).size, secrets };
 }
 var scanner = (secrets, everywhere) => new TarScanner((path2, size3, content) => secrets.push(...secretsIn(path2, size3, content, everywhere)));
 async function makeLayer(room, request) {

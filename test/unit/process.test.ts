@@ -1,7 +1,7 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, it, vi } from 'vitest';
-import { codeOf } from '../../ts-src/io/faults.ts';
+import { codeOf, environmentFault } from '../../ts-src/io/faults.ts';
 import { holdMutex } from '../../ts-src/io/mutex.ts';
 import { run } from '../../ts-src/io/process.ts';
 
@@ -21,3 +21,9 @@ it("a lock that can't be created is reported as a system error", async () => {
   const fault = await holdMutex(join(tmpdir(), 'x'.repeat(300))).catch((e: unknown) => e);
   expect(codeOf(fault)).toBe('ENAMETOOLONG');
 });
+
+it('an output that is too long for a text ends the call, not the process', async () => {
+  const said = await run('head', ['-c', '540000000', '/dev/zero'], { limit: 1 << 30 }).catch((e: unknown) => e);
+  expect(codeOf(said)).toBe('ELARGE');
+  expect(environmentFault(said)).toMatch(/^head: the file or output is larger than/);
+}, 60_000);

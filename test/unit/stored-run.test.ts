@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +11,7 @@ import { parseManifest } from '../../ts-src/read/manifest/manifest.ts';
 import { packedManifest } from '../../ts-src/read/manifest/packed-manifest.ts';
 import { openStore } from '../../ts-src/store/open-store.ts';
 
+const bundle = join(__dirname, '../../resources/slipway.cjs');
 const folder = mkdtempSync(join(tmpdir(), 'slipway-stored-run-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -187,5 +189,45 @@ describe("a run's manifest", () => {
       [[...scope, 'targets', '0', 'variant'], 'other'],
     ];
     for (const [place, other] of wrong) expect(await load(place, other), place.join('.')).toBe(false);
+  });
+
+  it('ends with a failure if a build failed, whatever kind its stored result has', async () => {
+    const where = `file:${join(folder, 'reported')}`;
+    const store = await openStore(where, folder, join(folder, 'state'), undefined);
+    const scope = 'tiny/bookworm-amd64';
+    const digest = '0'.repeat(64);
+    const file = (name: string) => ({ name, sha256: digest, size: 1 });
+    const base = { tar: file('base.tar.gz'), lists: file('lists.tar.gz'), packages: ['libc6=2.36'], made: 1 };
+    await store.writeJson(`bases/${digest}-${digest.slice(0, 16)}.json`, base);
+    const part = {
+      schema: 1,
+      architecture: 'amd64',
+      first: 0,
+      bases: { 'bookworm-amd64': { digest, archive: digest } },
+      records: { [scope]: [null, null] },
+      tests: { [scope]: [null, null] },
+      // The last one is in no plan.
+      tasks: [
+        [scope, 0],
+        [scope, 1],
+        [scope, 7],
+      ],
+      results: {},
+      seconds: [1, 1, 1],
+      paths: [1, 1, 1],
+    };
+    await store.putBlob(`runs/${manifest.id}/bundle.gz`, gzipSync(JSON.stringify({ ...manifest, tested: [[]] })));
+    await store.putBlob(`runs/${manifest.id}/part-amd64.gz`, gzipSync(JSON.stringify(part)));
+    for (const [number, name] of ['b', 'a'].entries()) {
+      const result = { id: `${scope}/${name}`, name, kind: 'docs', state: 'failed', reason: '' };
+      await store.writeJson(`runs/${manifest.id}/results/${number}.json`, { schema: 1, result });
+    }
+    const args = ['report', '--run', manifest.id, '--store', where, '--state', join(folder, 'state')];
+    const ran = spawnSync('node', [bundle, ...args, '--output', join(folder, 'report')], {
+      cwd: folder,
+      encoding: 'utf8',
+    });
+    expect(ran.stderr).toMatch(/^2 packages in .*: 2 stopped$/m);
+    expect(ran.status).toBe(1);
   });
 });

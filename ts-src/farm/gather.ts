@@ -68,8 +68,9 @@ async function takeResult(
   { number, graph, task }: NumberedTask,
 ): Promise<void> {
   const kept = await store.readJson(resultName(bundle.id, number));
-  if (!isStoredResult(kept) || kept.result.id !== graph.results[task]?.id) return;
   const kind = kindOf(graph, task);
+  // A result of another kind would not count as a failure.
+  if (!isStoredResult(kept) || kept.result.id !== graph.results[task]?.id || kept.result.kind !== kind) return;
   // Builds the log's path here, because stored results are untrusted.
   const log = join('logs', graph.id, `${packageOf(graph, task).name}${kind === 'build' ? '' : `.${kind}`}.log`);
   graph.results[task] = { ...kept.result, ...(kept.result.log === undefined ? {} : { log }) };

@@ -28,7 +28,7 @@ const words: Record<string, string> = {
   ETXTBSY: 'the file is being run or written',
   EBUSY: 'it is in use',
   EXDEV: 'it is on another file system',
-  ELARGE: 'the file is larger than anything that slipway reads as a whole',
+  ELARGE: 'the file or output is larger than anything that slipway reads as a whole',
   EIO: 'the disk reports an error: is it sound?',
   ESTALE: 'the share was remounted or changed elsewhere: run the same command again',
   ENOLCK: 'the file system gives no locks: mount the share with locking, or put the state on a local disk',

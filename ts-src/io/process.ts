@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { sizeText } from '../model/sizes.ts';
-import { reasonIn, systemFault } from './faults.ts';
+import { messageOf, reasonIn, systemFault } from './faults.ts';
 
 export interface Outcome {
   code: number;
@@ -131,18 +131,34 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
         });
       else reject(e);
     });
-    child.on('close', (code, signal) =>
-      end({
-        code: code ?? 128,
-        signal,
-        stdout: Buffer.concat(gathered.stdout).toString(options.encoding ?? 'utf8'),
-        stderr: Buffer.concat(gathered.stderr).toString('utf8'),
-      }),
-    );
+    child.on('close', (code, signal) => {
+      const texts = textsOf(command, gathered, options.encoding ?? 'utf8');
+      if (texts instanceof Error) thrown ??= texts;
+      end({ code: code ?? 128, signal, ...(texts instanceof Error ? { stdout: '', stderr: '' } : texts) });
+    });
     if (options.input !== undefined) {
       child.stdin?.end(options.input);
     }
   });
+}
+
+/**
+ * Both outputs as texts, or the error for one that is too long for a text: thrown in an event's handler, it would end
+ * the process with all its tasks.
+ */
+function textsOf(
+  command: string,
+  gathered: Readonly<Record<'stdout' | 'stderr', Buffer[]>>,
+  encoding: 'utf8' | 'latin1',
+): Pick<Outcome, 'stdout' | 'stderr'> | Error {
+  try {
+    return {
+      stdout: Buffer.concat(gathered.stdout).toString(encoding),
+      stderr: Buffer.concat(gathered.stderr).toString('utf8'),
+    };
+  } catch (e) {
+    return Object.assign(new Error(`${command}: ${messageOf(e)}`), { code: 'ELARGE', path: command });
+  }
 }
 
 /** Writes output to an open log. At the limit, a line reports that the rest is omitted. */

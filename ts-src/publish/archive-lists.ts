@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { exists, readJson } from '../io/files.ts';
 import { run } from '../io/process.ts';
@@ -9,6 +9,8 @@ import type { Store } from '../store/store.ts';
 
 /** Size limit of an archive's lists in bytes. */
 const largest = 1 << 30;
+/** The same for lists that are read from files. */
+const largestText = 256 << 20;
 
 /** The lockfile's name of the platform of a suite with architecture. */
 export function platformOf(distro: Pick<Distro, 'platforms'>, lock: Lockfile, suite: string): string | undefined {
@@ -43,6 +45,8 @@ function hereText(folder: string, id: string, locked: { base: string; archive: s
   const lists = here.lists;
   if (typeof lists !== 'string' || !exists(lists)) return undefined;
   const names = readdirSync(lists).filter((name) => name.endsWith('_Packages'));
+  const bytes = names.reduce((sum, name) => sum + statSync(join(lists, name)).size, 0);
+  if (bytes > largestText) throw Object.assign(new Error(`${lists}: too large`), { code: 'ELARGE', path: lists });
   return names.length ? names.map((name) => readFileSync(join(lists, name), 'utf8')).join('\n') : undefined;
 }
 
