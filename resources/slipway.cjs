@@ -46339,6 +46339,7 @@ init_system_files();
 var identifier = text(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 200);
 var isPlainPath2 = (v) => v.split("/").every((p, i) => i === 0 === (p === "") && p !== "." && p !== "..");
 var prefix = (v) => typeof v === "string" && /^\/[A-Za-z0-9_+./-]*$/.test(v) && (v === "/" || isPlainPath2(v.replace(/\/$/, "")));
+var underlayPrefix = text(/^(?!.*\/\.\.(?:\/|$))\/[A-Za-z0-9_+./-]*$/);
 var commit2 = text(/^[0-9a-f]{40,64}$/);
 var names3 = list(isPackageName);
 var debians = list(debian);
@@ -46398,7 +46399,7 @@ var scope = shape({
   platform: identifier,
   rosVersion: oneOf(1, 2),
   prefix,
-  underlayPrefixes: list(prefix, 100),
+  underlayPrefixes: list(underlayPrefix, 100),
   targets: list(target, 1e3),
   packages: list(planned)
 });

@@ -30,6 +30,8 @@ const isPlainPath = (v: string): boolean =>
   v.split('/').every((p, i) => (i === 0) === (p === '') && p !== '.' && p !== '..');
 const prefix: Check = (v) =>
   typeof v === 'string' && /^\/[A-Za-z0-9_+./-]*$/.test(v) && (v === '/' || isPlainPath(v.replace(/\/$/, '')));
+/** As distro.yaml takes it: `/opt//x` is one, too. */
+const underlayPrefix = text(/^(?!.*\/\.\.(?:\/|$))\/[A-Za-z0-9_+./-]*$/);
 const commit = text(/^[0-9a-f]{40,64}$/);
 const names = list(isPackageName);
 const debians = list(debian);
@@ -97,7 +99,7 @@ const scope = shape({
   platform: identifier,
   rosVersion: oneOf(1, 2),
   prefix,
-  underlayPrefixes: list(prefix, 100),
+  underlayPrefixes: list(underlayPrefix, 100),
   targets: list(target, 1000),
   packages: list(planned),
 });
