@@ -46362,7 +46362,7 @@ var planned = shape({
   name: isPackageName,
   repository: line,
   version: line,
-  buildType: (v) => typeof v === "string" && isBuildType(v),
+  buildType: line,
   debian,
   source: origin,
   why: (v) => isObject(v) && (v.named === true || isPackageName(v.neededBy)),
@@ -46526,7 +46526,7 @@ async function isComplete(run2) {
 function isTied(scope2, { distro, distributions }) {
   const held = new Set(distributions.find((d) => d.name === scope2.distribution)?.packages.map((p) => p.name));
   const places = new Map(scope2.packages.map((p, i) => [p.name, i]));
-  const isPlanned = (p, at3) => held.has(p.name) && [...p.run, ...p.test, ...p.docs ?? []].every((name6) => places.has(name6)) && [...p.build, ...p.tools].every((name6) => (places.get(name6) ?? at3) < at3 || p.blocked !== void 0);
+  const isPlanned = (p, at3) => held.has(p.name) && (isBuildType(p.buildType) || p.blocked !== void 0) && [...p.run, ...p.test, ...p.docs ?? []].every((name6) => places.has(name6)) && [...p.build, ...p.tools].every((name6) => (places.get(name6) ?? at3) < at3 || p.blocked !== void 0);
   return Object.hasOwn(distro.distributions, scope2.distribution) && Object.hasOwn(distro.platforms, scope2.platform) && scope2.targets.every(
     ({ platform: platform3, variant: variant3 }) => platform3 === scope2.platform && (variant3 === "default" || Object.hasOwn(distro.variants, variant3))
   ) && places.size === scope2.packages.length && scope2.packages.every(isPlanned);

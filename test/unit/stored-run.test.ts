@@ -187,8 +187,12 @@ describe("a run's manifest", () => {
       ],
       [[...scope, 'packages', '0', 'build'], ['b']],
       [[...scope, 'targets', '0', 'variant'], 'other'],
+      [[...scope, 'packages', '0', 'buildType'], 'bazel'],
     ];
     for (const [place, other] of wrong) expect(await load(place, other), place.join('.')).toBe(false);
+    // A package that can't be built costs no other one.
+    const unbuilt = { ...planned, buildType: 'bazel', blocked: "its build type 'bazel' is unknown" };
+    expect(await load([...scope, 'packages', '1'], unbuilt)).toBe(true);
   });
 
   it('ends with a failure if a build failed, whatever kind its stored result has', async () => {

@@ -1,3 +1,4 @@
+import { isBuildType } from '../model/build-types/index.ts';
 import type { Distro } from '../model/distro.ts';
 import type { Plan, PlannedPackage, Scope } from '../model/plan.ts';
 import { isPackedManifest } from '../read/manifest/packed-check.ts';
@@ -26,6 +27,7 @@ function isTied(scope: Scope, { distro, distributions }: Planned): boolean {
   const places = new Map(scope.packages.map((p, i) => [p.name, i]));
   const isPlanned = (p: PlannedPackage, at: number): boolean =>
     held.has(p.name) &&
+    (isBuildType(p.buildType) || p.blocked !== undefined) &&
     [...p.run, ...p.test, ...(p.docs ?? [])].every((name) => places.has(name)) &&
     [...p.build, ...p.tools].every((name) => (places.get(name) ?? at) < at || p.blocked !== undefined);
   return (

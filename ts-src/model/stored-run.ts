@@ -1,4 +1,3 @@
-import { isBuildType } from './build-types/index.ts';
 import {
   boolean,
   count,
@@ -62,7 +61,7 @@ const planned = shape({
   name: isPackageName,
   repository: line,
   version: line,
-  buildType: (v) => typeof v === 'string' && isBuildType(v),
+  buildType: line,
   debian,
   source: origin,
   why: (v) => isObject(v) && (v.named === true || isPackageName(v.neededBy)),
