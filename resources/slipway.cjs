@@ -19342,16 +19342,16 @@ esac
 function socketFolder() {
   const folder2 = (0, import_node_path100.join)((0, import_node_os12.tmpdir)(), `slipway-ssh-${process.getuid?.() ?? 0}`);
   makeFolder(folder2, 448);
-  const found2 = (0, import_node_fs73.lstatSync)(folder2);
+  const found2 = (0, import_node_fs74.lstatSync)(folder2);
   if (!found2.isDirectory() || found2.uid !== process.getuid?.() || (found2.mode & 63) !== 0)
     throw fault3(`${folder2} is not a folder of this user alone: remove it`);
   return folder2;
 }
-var import_node_fs73, import_node_os12, import_node_path100, import_node_child_process5, import_promises9, absent, lacking, damaged, most5, pauses, fault3, SshConnection, quoted4, isCut, reasons;
+var import_node_fs74, import_node_os12, import_node_path100, import_node_child_process5, import_promises9, absent, lacking, damaged, most5, pauses, fault3, SshConnection, quoted4, isCut, reasons;
 var init_ssh_connection = __esm({
   "ts-src/publish/ssh-connection.ts"() {
     "use strict";
-    import_node_fs73 = require("node:fs");
+    import_node_fs74 = require("node:fs");
     import_node_os12 = require("node:os");
     import_node_path100 = require("node:path");
     import_node_child_process5 = require("node:child_process");
@@ -19537,11 +19537,11 @@ var ssh_endpoint_exports = {};
 __export(ssh_endpoint_exports, {
   SshEndpoint: () => SshEndpoint
 });
-var import_node_fs74, import_node_os13, import_node_path101, SshEndpoint, answers, placedOf;
+var import_node_fs75, import_node_os13, import_node_path101, SshEndpoint, answers, placedOf;
 var init_ssh_endpoint = __esm({
   "ts-src/publish/ssh-endpoint.ts"() {
     "use strict";
-    import_node_fs74 = require("node:fs");
+    import_node_fs75 = require("node:fs");
     import_node_os13 = require("node:os");
     import_node_path101 = require("node:path");
     init_files();
@@ -19665,17 +19665,17 @@ var init_ssh_endpoint = __esm({
       }
       /** Sends files to the host, named by digest. Files from an earlier run are not sent again. */
       async send(files) {
-        const folder2 = (0, import_node_fs74.mkdtempSync)((0, import_node_path101.join)((0, import_node_os13.tmpdir)(), "slipway-send-"));
+        const folder2 = (0, import_node_fs75.mkdtempSync)((0, import_node_path101.join)((0, import_node_os13.tmpdir)(), "slipway-send-"));
         try {
           makeFolder(folder2);
           for (const file3 of new Map(files.map((f) => [f.sha256, f])).values()) {
             const target2 = (0, import_node_path101.join)(folder2, file3.sha256);
-            if ("path" in file3) (0, import_node_fs74.symlinkSync)((0, import_node_path101.resolve)(file3.path), target2);
-            else (0, import_node_fs74.writeFileSync)(target2, file3.data);
+            if ("path" in file3) (0, import_node_fs75.symlinkSync)((0, import_node_path101.resolve)(file3.path), target2);
+            else (0, import_node_fs75.writeFileSync)(target2, file3.data);
           }
           await this.connection.send(folder2);
         } finally {
-          (0, import_node_fs74.rmSync)(folder2, { recursive: true, force: true });
+          (0, import_node_fs75.rmSync)(folder2, { recursive: true, force: true });
         }
       }
       async forget(files) {
@@ -19783,7 +19783,7 @@ var init_plan_schema = __esm({
 var import_node_v8 = require("node:v8");
 
 // ts-src/cli/cli.ts
-var import_node_fs108 = require("node:fs");
+var import_node_fs109 = require("node:fs");
 var import_node_util4 = require("node:util");
 init_maps();
 init_faults();
@@ -19955,7 +19955,7 @@ function selectionOf(values, packages) {
 }
 
 // ts-src/cli/abi.ts
-var import_node_fs26 = require("node:fs");
+var import_node_fs27 = require("node:fs");
 var import_node_os3 = require("node:os");
 var import_node_path38 = require("node:path");
 init_cut();
@@ -22568,6 +22568,8 @@ try:
     import tomllib
 except ImportError:
     sys.exit("slipway: error: a package without setup.py needs Python 3.11 or later")
+if not os.path.exists("pyproject.toml"):
+    sys.exit("slipway: error: it has neither setup.py nor pyproject.toml: add one, or correct <build_type> in package.xml")
 with open("pyproject.toml", "rb") as f:
     system = tomllib.load(f).get("build-system", {})
 name, _, attribute = system.get("build-backend", "setuptools.build_meta:__legacy__").partition(":")
@@ -23488,6 +23490,7 @@ function narrowing(selection, evaluated) {
   }
   return tests.length ? (name6) => tests.every((t) => t(name6)) : void 0;
 }
+var listsPackages = "`slipway plan` lists the packages";
 function checkPatterns(selection, all, diagnostics) {
   const packages = () => all.flatMap((e) => e.names);
   const repositories = () => [...new Set(all.flatMap((e) => [...e.input.packages.values()].map((p) => p.repository)))];
@@ -23497,8 +23500,11 @@ function checkPatterns(selection, all, diagnostics) {
     for (const pattern of patterns2) {
       if (known3.some(matcher([pattern]))) continue;
       const near = nearest(pattern, known3);
+      const otherwise = what === "package" ? listsPackages : void 0;
       diagnostics.push(
-        error("selection", `'${pattern}' matches no ${what}`, { hint: near ? `did you mean '${near}'?` : void 0 })
+        error("selection", `'${pattern}' matches no ${what}`, {
+          hint: near ? `did you mean '${near}'?` : otherwise
+        })
       );
     }
   };
@@ -24033,7 +24039,7 @@ var import_node_path21 = require("node:path");
 init_urls();
 
 // ts-src/read/git/checkout.ts
-var import_node_fs15 = require("node:fs");
+var import_node_fs16 = require("node:fs");
 var import_node_path18 = require("node:path");
 init_diagnostics();
 init_files();
@@ -24042,6 +24048,7 @@ init_sizes();
 init_process();
 
 // ts-src/read/git/process.ts
+var import_node_fs15 = require("node:fs");
 init_diagnostics();
 init_urls();
 init_process();
@@ -24244,7 +24251,11 @@ async function patiently(args, options5, { url: url2, submodule, reporter: repor
   }
 }
 function remedyOf2(url2, stderr) {
-  if (isLocalUrl(url2)) return "correct the path; it is relative to distro.yaml";
+  const owned = /dubious ownership in repository at '([^']+)'/.exec(stderr);
+  if (owned)
+    return `it belongs to another user: run slipway as its owner, or allow it with \`git config --global --add safe.directory ${owned[1]}\``;
+  if (isLocalUrl(url2))
+    return (0, import_node_fs15.existsSync)(url2) ? "the folder is there: make it a repository (`git init`, and commit), or name it under `folders` in distro.yaml instead" : "correct the path; it is relative to distro.yaml";
   if (/Could not resolve host/i.test(stderr))
     return "check the spelling of the host's name, and that this machine has a network and DNS";
   if (/Connection refused|Failed to connect|timed out|Could(?:n't| not) connect/i.test(stderr))
@@ -24353,7 +24364,7 @@ async function checkout(snapshot2, tree, folder2) {
     if (out.code === 0) return await bringLargeFiles(snapshot2.gitDir, held.value, folder2);
     return bad(error("source-store", `can't check out ${tree}: ${gitReason(out)}`));
   } finally {
-    (0, import_node_fs15.rmSync)(index, { force: true });
+    (0, import_node_fs16.rmSync)(index, { force: true });
   }
 }
 async function bringLargeFiles(gitDir, held, folder2) {
@@ -24407,13 +24418,13 @@ async function bringLargeFiles(gitDir, held, folder2) {
       return fault4(got.code === 0 ? "what the server sent is not it" : gitReason(got));
     total += bytes.length;
     if (total > largestTree.bytes) return tooLarge(origin2, `${sizeText(largestTree.bytes)} in Git LFS`);
-    (0, import_node_fs15.writeFileSync)(file3, bytes);
+    (0, import_node_fs16.writeFileSync)(file3, bytes);
   }
   return good(folder2);
 }
 var readText = (file3) => {
-  const status = (0, import_node_fs15.lstatSync)(file3, { throwIfNoEntry: false });
-  return status?.isFile() && status.size < 1 << 20 ? (0, import_node_fs15.readFileSync)(file3, "utf8") : "";
+  const status = (0, import_node_fs16.lstatSync)(file3, { throwIfNoEntry: false });
+  return status?.isFile() && status.size < 1 << 20 ? (0, import_node_fs16.readFileSync)(file3, "utf8") : "";
 };
 async function checkoutRef(folder2, ref2, state) {
   const asked2 = await git(["rev-parse", "--show-toplevel", "--absolute-git-dir"], { cwd: folder2 });
@@ -24436,16 +24447,16 @@ async function checkoutRef(folder2, ref2, state) {
     const out = await checkout({ gitDir }, commit3, temporary2);
     if (!out.ok) return out;
     try {
-      (0, import_node_fs15.renameSync)(temporary2, kept3);
+      (0, import_node_fs16.renameSync)(temporary2, kept3);
     } catch {
-      (0, import_node_fs15.rmSync)(temporary2, { recursive: true, force: true });
+      (0, import_node_fs16.rmSync)(temporary2, { recursive: true, force: true });
     }
   } else noteUse(kept3);
   return good({ folder: kept3, top, commit: commit3 });
 }
 
 // ts-src/read/git/content.ts
-var import_node_fs17 = require("node:fs");
+var import_node_fs18 = require("node:fs");
 var import_node_os2 = require("node:os");
 var import_node_path20 = require("node:path");
 init_diagnostics();
@@ -24516,7 +24527,7 @@ async function measureZip(file3, most9) {
 
 // ts-src/read/git/fetch.ts
 init_lists();
-var import_node_fs16 = require("node:fs");
+var import_node_fs17 = require("node:fs");
 var import_node_path19 = require("node:path");
 init_diagnostics();
 init_digest();
@@ -24634,7 +24645,7 @@ async function fetchCommits(url2, commits, state, what, reporter2 = {}) {
       if (named7.code !== 0) return bad(error("source-store", `can't make ${gitDir}: ${gitReason(named7)}`));
     }
     const stale = (0, import_node_path19.join)(gitDir, "shallow.lock");
-    if (exists(stale) && Date.now() - (0, import_node_fs16.statSync)(stale).mtimeMs > 6e5) (0, import_node_fs16.rmSync)(stale);
+    if (exists(stale) && Date.now() - (0, import_node_fs17.statSync)(stale).mtimeMs > 6e5) (0, import_node_fs17.rmSync)(stale);
     const fetch2 = () => ({
       gitDir,
       what,
@@ -24776,7 +24787,7 @@ async function treeWithSubmodules(fetch2, remote, commit3, depth2) {
     }
     return await outputOf([...local, "write-tree", "--missing-ok"], { gitDir, env: env2 });
   } finally {
-    (0, import_node_fs16.rmSync)(index, { force: true });
+    (0, import_node_fs17.rmSync)(index, { force: true });
   }
 }
 function submoduleUrl(parent, url2) {
@@ -24800,7 +24811,7 @@ async function ensureContentRepository(gitDir) {
     await git(["init", "--quiet", "--bare", gitDir]);
   }
   makeFolder((0, import_node_path20.join)(gitDir, "info"));
-  (0, import_node_fs17.writeFileSync)((0, import_node_path20.join)(gitDir, "info", "attributes"), "* -text -ident -filter\n");
+  (0, import_node_fs18.writeFileSync)((0, import_node_path20.join)(gitDir, "info", "attributes"), "* -text -ident -filter\n");
 }
 async function fetchArchive(entry2, url2, state) {
   const fault4 = localFault(url2);
@@ -24813,7 +24824,7 @@ async function fetchArchive(entry2, url2, state) {
     noteUse(gitDir);
     return good({ gitDir, commit: commit3, tree: known3 });
   }
-  const folder2 = (0, import_node_fs17.mkdtempSync)((0, import_node_path20.join)((0, import_node_os2.tmpdir)(), "slipway-archive-"));
+  const folder2 = (0, import_node_fs18.mkdtempSync)((0, import_node_path20.join)((0, import_node_os2.tmpdir)(), "slipway-archive-"));
   try {
     const file3 = (0, import_node_path20.join)(folder2, "archive");
     const got = await download(url2, file3);
@@ -24826,12 +24837,12 @@ async function fetchArchive(entry2, url2, state) {
         })
       );
     const content = (0, import_node_path20.join)(folder2, "content");
-    (0, import_node_fs17.mkdirSync)(content);
+    (0, import_node_fs18.mkdirSync)(content);
     const fits2 = await archiveFault(file3, entry2.type);
     if (fits2 !== void 0) return bad(error("source-archive", `${url2} ${fits2}`));
     const unpacked2 = entry2.type === "zip" ? await readingArchive(["unzip", "-q", file3, "-d", content]) : await readingArchive(["tar", "-x", "--no-same-owner", "--no-same-permissions", "-f", file3, "-C", content]);
     if (unpacked2.code !== 0) return bad(error("source-archive", `can't unpack ${url2}: ${gitReason(unpacked2)}`));
-    const [top, ...others2] = (0, import_node_fs17.readdirSync)(content, { withFileTypes: true });
+    const [top, ...others2] = (0, import_node_fs18.readdirSync)(content, { withFileTypes: true });
     const root = top?.isDirectory() && !others2.length ? (0, import_node_path20.join)(content, top.name) : content;
     return await withMutex(`${gitDir}.lock`, async () => {
       await ensureContentRepository(gitDir);
@@ -24845,7 +24856,7 @@ async function fetchArchive(entry2, url2, state) {
       return good({ gitDir, commit: commit3, tree: tree.value }, await lostSubmodules(root, url2));
     });
   } finally {
-    (0, import_node_fs17.rmSync)(folder2, { recursive: true, force: true });
+    (0, import_node_fs18.rmSync)(folder2, { recursive: true, force: true });
   }
 }
 async function lostSubmodules(root, url2) {
@@ -24855,7 +24866,7 @@ async function lostSubmodules(root, url2) {
   return listed5.stdout.split("\n").flatMap((line2) => {
     const path2 = line2.slice(line2.indexOf(" ") + 1);
     if (!line2 || path2.startsWith("/") || path2.split("/").includes("..")) return [];
-    const there = exists((0, import_node_path20.join)(root, path2)) && (0, import_node_fs17.readdirSync)((0, import_node_path20.join)(root, path2)).length > 0;
+    const there = exists((0, import_node_path20.join)(root, path2)) && (0, import_node_fs18.readdirSync)((0, import_node_path20.join)(root, path2)).length > 0;
     return there ? [] : [
       warning("source-submodule", `${url2} lacks the submodule ${path2}, which archives do not contain`, {
         hint: "use the git repository, or an archive that contains the submodules"
@@ -24901,7 +24912,7 @@ async function treeOfFolder(gitDir, folder2, depth2) {
     }
     return await outputOf(["write-tree"], { gitDir, env: env2 });
   } finally {
-    (0, import_node_fs17.rmSync)(index, { force: true });
+    (0, import_node_fs18.rmSync)(index, { force: true });
   }
 }
 var largestDownload = 4 * 2 ** 30;
@@ -24924,10 +24935,10 @@ function localPath(url2) {
   return /^[a-z+]+:\/\//.test(url2) ? void 0 : url2;
 }
 function copyRegular(from, to, most9) {
-  const found2 = (0, import_node_fs17.statSync)(from);
+  const found2 = (0, import_node_fs18.statSync)(from);
   if (!found2.isFile()) return "it is no regular file";
   if (found2.size > most9) return tooMuch(most9);
-  (0, import_node_fs17.copyFileSync)(from, to);
+  (0, import_node_fs18.copyFileSync)(from, to);
   return void 0;
 }
 var tooMuch = (most9) => `it is larger than ${sizeText(most9)}`;
@@ -24967,7 +24978,7 @@ async function download(url2, file3, { since, most: most9 = largestDownload } = 
       if (!response.ok) return bad(error("source-unreachable", `can't fetch ${url2}: ${answered(response.status)}`));
       const body = await readBody(response, Math.min(most9, 1 << 30));
       if (!body) return bad(error("source-unreachable", `can't fetch ${url2}: ${tooMuch(most9)}`));
-      (0, import_node_fs17.writeFileSync)(file3, body);
+      (0, import_node_fs18.writeFileSync)(file3, body);
     } else if (got.code !== 0) {
       const why = got.signal === "SIGXFSZ" || got.code === 63 ? tooMuch(most9) : curlReason(got.stderr);
       return bad(error("source-unreachable", `can't fetch ${url2}: ${why}`));
@@ -25087,7 +25098,7 @@ init_files();
 
 // ts-src/read/parse-cache.ts
 init_maps();
-var import_node_fs18 = require("node:fs");
+var import_node_fs19 = require("node:fs");
 var import_node_path22 = require("node:path");
 init_files();
 
@@ -25109,7 +25120,7 @@ function finishDeferred() {
 init_digest();
 function editionOf() {
   try {
-    return `${"0.1.0"} ${sha256((0, import_node_fs18.readFileSync)(process.argv[1] ?? ""), "base64")}`;
+    return `${"0.1.0"} ${sha256((0, import_node_fs19.readFileSync)(process.argv[1] ?? ""), "base64")}`;
   } catch {
     return "0.1.0";
   }
@@ -25166,13 +25177,13 @@ var ParseCache = class {
   }
   /** Writes new values. If half of the file was not used, unused values are removed. */
   keep() {
-    if (!this.added.length || !(0, import_node_fs18.existsSync)(this.state)) return;
+    if (!this.added.length || !(0, import_node_fs19.existsSync)(this.state)) return;
     const added = this.added.map(({ text: text8, value: value2 }) => {
       const written3 = ascii(this.form.write(value2()));
       return `${digest(text8)}${String(written3.length).padStart(lengthLength)}${written3}
 `;
     }).join("");
-    if (this.whole && this.lines.size <= 2 * this.used.size) (0, import_node_fs18.appendFileSync)(this.file, added, "latin1");
+    if (this.whole && this.lines.size <= 2 * this.used.size) (0, import_node_fs19.appendFileSync)(this.file, added, "latin1");
     else
       writeWhole(
         this.file,
@@ -25253,7 +25264,7 @@ function parseRepos(text8, file3) {
 
 // ts-src/read/rosdistro-cache.ts
 init_lists();
-var import_node_fs19 = require("node:fs");
+var import_node_fs20 = require("node:fs");
 var import_node_path24 = require("node:path");
 var import_node_zlib4 = require("node:zlib");
 init_diagnostics();
@@ -26204,7 +26215,7 @@ async function readCache(workspace, settings3, named7) {
   const shown5 = (0, import_node_path24.relative)(workspace.root, file3);
   let bytes;
   try {
-    bytes = (0, import_node_fs19.readFileSync)(file3);
+    bytes = (0, import_node_fs20.readFileSync)(file3);
   } catch {
     return settings3.cache ? bad(error("file-missing", `${settings3.cache} is not there`, { file: workspace.file })) : good(void 0);
   }
@@ -26219,13 +26230,13 @@ async function readCache(workspace, settings3, named7) {
 async function refreshed(url2, file3) {
   makeFolder((0, import_node_path24.dirname)(file3));
   const temporary2 = temporaryBeside(file3);
-  const got = await download(url2, temporary2, { since: (0, import_node_fs19.existsSync)(file3) ? file3 : void 0, most: largestCache });
+  const got = await download(url2, temporary2, { since: (0, import_node_fs20.existsSync)(file3) ? file3 : void 0, most: largestCache });
   if (got.ok) {
-    if ((0, import_node_fs19.existsSync)(temporary2)) (0, import_node_fs19.renameSync)(temporary2, file3);
+    if ((0, import_node_fs20.existsSync)(temporary2)) (0, import_node_fs20.renameSync)(temporary2, file3);
     return good(file3);
   }
-  (0, import_node_fs19.rmSync)(temporary2, { force: true });
-  if (!(0, import_node_fs19.existsSync)(file3))
+  (0, import_node_fs20.rmSync)(temporary2, { force: true });
+  if (!(0, import_node_fs20.existsSync)(file3))
     return bad(
       ...got.diagnostics.map(
         (d) => error("cache-unreachable", `the distribution's cache: ${d.message}`, {
@@ -26416,7 +26427,7 @@ async function readEntries(workspace, name6) {
 // ts-src/read/folders.ts
 init_cut();
 init_lists();
-var import_node_fs20 = require("node:fs");
+var import_node_fs21 = require("node:fs");
 var import_node_path27 = require("node:path");
 init_diagnostics();
 
@@ -26521,7 +26532,7 @@ function readFolder(root, folder2, lost3) {
     const { path: path2, depth: depth2 } = at3;
     let entries2;
     try {
-      entries2 = (0, import_node_fs20.readdirSync)((0, import_node_path27.join)(root, folder2, path2), { withFileTypes: true });
+      entries2 = (0, import_node_fs21.readdirSync)((0, import_node_path27.join)(root, folder2, path2), { withFileTypes: true });
     } catch (e) {
       if (depth2 === 0)
         return bad(
@@ -26567,7 +26578,7 @@ var noManifest = (file3) => error("file-missing", `${file3} is not a file: its p
 });
 function linkTold(at3, shown5, name6, diagnostics) {
   const manifest = name6 === "package.xml" ? name6 : (0, import_node_path27.join)(name6, "package.xml");
-  if (!(0, import_node_fs20.existsSync)((0, import_node_path27.join)(at3, manifest))) {
+  if (!(0, import_node_fs21.existsSync)((0, import_node_path27.join)(at3, manifest))) {
     if (name6 === manifest) diagnostics.push(noManifest((0, import_node_path27.join)(shown5, name6)));
     return;
   }
@@ -26597,7 +26608,7 @@ async function pinFolder(sources, state) {
 }
 
 // ts-src/read/override.ts
-var import_node_fs21 = require("node:fs");
+var import_node_fs22 = require("node:fs");
 var import_node_path28 = require("node:path");
 init_diagnostics();
 init_source_entry();
@@ -26629,7 +26640,7 @@ function parseOverrides(texts) {
   }
   return diagnostics.length ? bad(...diagnostics) : good(overrides);
 }
-var isFolder = (path2) => (0, import_node_fs21.statSync)(path2, { throwIfNoEntry: false })?.isDirectory() === true;
+var isFolder = (path2) => (0, import_node_fs22.statSync)(path2, { throwIfNoEntry: false })?.isDirectory() === true;
 async function resolveRequest(url2, number7, reporter2) {
   const refs = await resolveRefs(
     url2,
@@ -27069,7 +27080,7 @@ var missingPatches = ({ distro, root, file: file3 }) => Object.entries(distro.pa
 );
 
 // ts-src/read/rosdep-files.ts
-var import_node_fs22 = require("node:fs");
+var import_node_fs23 = require("node:fs");
 var import_node_path32 = require("node:path");
 init_files();
 init_diagnostics();
@@ -27253,7 +27264,7 @@ function readRosdep(workspace, wanted) {
   const layered2 = layerRosdep(
     files,
     wanted,
-    wanted && (0, import_node_fs22.existsSync)(workspace.state) ? new ParseCache(workspace.state, "rosdep") : void 0
+    wanted && (0, import_node_fs23.existsSync)(workspace.state) ? new ParseCache(workspace.state, "rosdep") : void 0
   );
   if (diagnostics.length) return bad(...diagnostics, ...layered2.diagnostics);
   return layered2;
@@ -27265,7 +27276,7 @@ init_diagnostics();
 init_files();
 
 // ts-src/read/own-folder.ts
-var import_node_fs23 = require("node:fs");
+var import_node_fs24 = require("node:fs");
 var import_node_path33 = require("node:path");
 init_diagnostics();
 init_process();
@@ -27291,8 +27302,8 @@ function isOurs2({ uid }) {
   return uid === own3 || uid === 0 || own3 === 0 && String(uid) === process.env.SUDO_UID;
 }
 function ownerFault(path2) {
-  const named7 = (0, import_node_fs23.lstatSync)(path2, { throwIfNoEntry: false });
-  const found2 = named7 && (0, import_node_fs23.statSync)(path2, { throwIfNoEntry: false });
+  const named7 = (0, import_node_fs24.lstatSync)(path2, { throwIfNoEntry: false });
+  const found2 = named7 && (0, import_node_fs24.statSync)(path2, { throwIfNoEntry: false });
   const other = [named7, found2].find((one) => one && !isOurs2(one));
   if (other) return error(code, `the folder belongs to another user (${other.uid})`, { file: path2, hint: elsewhere });
   if (found2 && (found2.mode & 2) !== 0)
@@ -27300,7 +27311,7 @@ function ownerFault(path2) {
       file: path2,
       hint: "remove it; or, if you know that nobody else put files there, run `chmod o-w` on it"
     });
-  if ((0, import_node_fs23.lstatSync)((0, import_node_path33.join)(path2, "work"), { throwIfNoEntry: false })?.isSymbolicLink())
+  if ((0, import_node_fs24.lstatSync)((0, import_node_path33.join)(path2, "work"), { throwIfNoEntry: false })?.isSymbolicLink())
     return error(code, "it is a link: what a former run left would be removed where it leads", {
       file: (0, import_node_path33.join)(path2, "work"),
       hint: "remove the link"
@@ -27313,7 +27324,7 @@ async function committedFault(root, path2) {
   const parts2 = inside.split("/");
   const from = parts2[0] === ".." ? (0, import_node_path33.dirname)(path2) : root;
   const names5 = parts2[0] === ".." ? [(0, import_node_path33.relative)(from, path2)] : parts2.map((_, i) => parts2.slice(0, i + 1).join("/"));
-  const there = names5.filter((name6) => (0, import_node_fs23.lstatSync)((0, import_node_path33.join)(from, name6), { throwIfNoEntry: false }));
+  const there = names5.filter((name6) => (0, import_node_fs24.lstatSync)((0, import_node_path33.join)(from, name6), { throwIfNoEntry: false }));
   if (!there.length) return void 0;
   const whole4 = names5[names5.length - 1] ?? "";
   const listed5 = await committed(from, there);
@@ -27330,7 +27341,7 @@ async function committed(from, paths2) {
   return listed5.stdout.split("\0").slice(0, -1).map((line2) => ({ name: line2.slice(line2.indexOf("	") + 1), link: /^1[26]0000 /.test(line2) }));
 }
 async function outputFault(root) {
-  if (!(0, import_node_fs23.lstatSync)((0, import_node_path33.join)(root, "out"), { throwIfNoEntry: false })) return void 0;
+  if (!(0, import_node_fs24.lstatSync)((0, import_node_path33.join)(root, "out"), { throwIfNoEntry: false })) return void 0;
   const found2 = (await committed(root, ["out"])).find(({ name: name6, link }) => link && isPart("out", name6));
   return found2 && error(code, "the repository has a link where output is written: that would be written to where the link leads", {
     file: (0, import_node_path33.join)(root, found2.name),
@@ -27338,7 +27349,7 @@ async function outputFault(root) {
   });
 }
 async function placeFault2(path2) {
-  const parent = (0, import_node_fs23.statSync)((0, import_node_path33.dirname)(path2), { throwIfNoEntry: false });
+  const parent = (0, import_node_fs24.statSync)((0, import_node_path33.dirname)(path2), { throwIfNoEntry: false });
   if (!parent?.isDirectory() || isOurs2(parent)) return void 0;
   const asked2 = await git(["rev-parse", "--git-dir"], { cwd: (0, import_node_path33.dirname)(path2), env });
   if (asked2.code === 0) return void 0;
@@ -27377,7 +27388,7 @@ init_yaml();
 
 // ts-src/read/underlay.ts
 init_lists();
-var import_node_fs25 = require("node:fs");
+var import_node_fs26 = require("node:fs");
 var import_node_path35 = require("node:path");
 init_diagnostics();
 init_digest();
@@ -27385,7 +27396,7 @@ init_names();
 init_files();
 
 // ts-src/read/apt-index.ts
-var import_node_fs24 = require("node:fs");
+var import_node_fs25 = require("node:fs");
 var import_node_zlib5 = require("node:zlib");
 init_diagnostics();
 init_stored();
@@ -27416,8 +27427,8 @@ async function releaseText(file3, key, name6) {
     if (checked.code !== 0) return unsigned(whyUnsigned(checked));
     return good(utf8Text(readRegular(signed, largestRelease)));
   } finally {
-    (0, import_node_fs24.rmSync)(ring, { force: true });
-    (0, import_node_fs24.rmSync)(signed, { force: true });
+    (0, import_node_fs25.rmSync)(ring, { force: true });
+    (0, import_node_fs25.rmSync)(signed, { force: true });
   }
 }
 function whyUnsigned(outcome) {
@@ -27541,7 +27552,7 @@ async function readRepository2(workspace, platform3, underlay2) {
     }
     return good(versions);
   } finally {
-    (0, import_node_fs25.rmSync)(inRelease, { force: true });
+    (0, import_node_fs26.rmSync)(inRelease, { force: true });
   }
 }
 async function readIndex2(base, digests, path2, folder2) {
@@ -27572,7 +27583,7 @@ async function readIndex2(base, digests, path2, folder2) {
       writeWhole(kept3, unpacked2.text);
       return good(unpacked2.text);
     } finally {
-      (0, import_node_fs25.rmSync)(file3, { force: true });
+      (0, import_node_fs26.rmSync)(file3, { force: true });
     }
   }
   return fault4;
@@ -28030,7 +28041,7 @@ debug symbols and abidiff is installed (apt-get install abigail-tools), its outp
       writeMessage("slipway abi: name two builds\n");
       return exit.usage;
     }
-    const folder2 = (0, import_node_fs26.mkdtempSync)((0, import_node_path38.join)((0, import_node_os3.tmpdir)(), "slipway-abi-"));
+    const folder2 = (0, import_node_fs27.mkdtempSync)((0, import_node_path38.join)((0, import_node_os3.tmpdir)(), "slipway-abi-"));
     try {
       let store2;
       if (builds.some((b) => !b.endsWith(".deb"))) {
@@ -28054,18 +28065,18 @@ debug symbols and abidiff is installed (apt-get install abigail-tools), its outp
 ` : renderAbi(changes, details));
       return changes.length ? exit.failed : exit.ok;
     } finally {
-      (0, import_node_fs26.rmSync)(folder2, { recursive: true, force: true });
+      (0, import_node_fs27.rmSync)(folder2, { recursive: true, force: true });
     }
   }
 });
 async function filesOf(store2, build4) {
   if (build4.endsWith(".deb")) {
-    if (!(0, import_node_fs26.existsSync)(build4)) return bad(error("file-missing", "there is no such package", { file: build4 }));
+    if (!(0, import_node_fs27.existsSync)(build4)) return bad(error("file-missing", "there is no such package", { file: build4 }));
     const symbols = build4.replace(
       /^(.*\/)?([^/_]+)_/,
       (_, at3, name6) => `${at3 ?? ""}${name6}-dbgsym_`
     );
-    return good([(0, import_node_path38.resolve)(build4), ...(0, import_node_fs26.existsSync)(symbols) ? [(0, import_node_path38.resolve)(symbols)] : []]);
+    return good([(0, import_node_path38.resolve)(build4), ...(0, import_node_fs27.existsSync)(symbols) ? [(0, import_node_path38.resolve)(symbols)] : []]);
   }
   const record3 = store2 && /^[0-9a-f]{8,64}$/.test(build4) ? await recordOf(store2, build4) : void 0;
   if (!store2 || !record3)
@@ -28203,7 +28214,24 @@ ${script3}
 `;
 }
 
+// ts-src/cli/option-checks.ts
+init_diagnostics();
+var among = (...words6) => (value2) => {
+  if (words6.includes(value2)) return void 0;
+  const near = nearest(value2, words6);
+  return `is none of ${words6.join(", ")}${near === void 0 ? "" : `; did you mean ${near}?`}`;
+};
+var ofForm = (form, what) => (value2) => form.test(value2) ? void 0 : `is not ${what}`;
+var checkStore2 = (value2) => isStoreUri(value2) ? void 0 : "is not file:PATH or s3://BUCKET/PREFIX";
+var driverOption = {
+  type: "string",
+  value: "NAME",
+  help: "sandbox driver: unshare (default) or docker",
+  check: among("unshare", "docker")
+};
+
 // ts-src/cli/jobs.ts
+var aNumber = ofForm(/^[1-9]\d{0,4}$/, "a whole number from 1 to 99999");
 var jobs = defineCommand({
   summary: "write the Jenkins jobs of the whole farm",
   usage: "jobs --distro-url URL[#BRANCH]",
@@ -28220,20 +28248,33 @@ removedJobAction DELETE: this also removes the jobs of repositories that are no 
     "distro-url": {
       type: "string",
       value: "URL[#BRANCH]",
-      help: "URL from which Jenkins clones the distro repository"
+      help: "URL from which Jenkins clones the distro repository",
+      check: ofForm(/^[^\0-\x20\x7f#]+(#[^#]*)?$/, "a URL without blanks, with at most one #BRANCH")
     },
     "farm-url": {
       type: "string",
       value: "URL",
-      help: "repository of the folder that `slipway deploy init` made; adds a job for the agents' image"
+      help: "repository of the folder that `slipway deploy init` made; adds a job for the agents' image",
+      check: ofForm(/^[^\0-\x20\x7f#]*$/, "a URL without blanks and #")
     },
-    folder: { type: "string", value: "NAME", help: "folder of all jobs (default: the organization)" },
-    credentials: { type: "string", value: "ID", help: "id of the Jenkins credentials that read the repositories" },
-    format: { type: "string", value: "NAME", help: "jobdsl (default) or casc" },
+    folder: {
+      type: "string",
+      value: "NAME",
+      help: "folder of all jobs (default: the organization)",
+      check: ofForm(/^[A-Za-z0-9][A-Za-z0-9 ._-]*$/, 'a name of letters, digits, blanks, ".", "_" and "-"')
+    },
+    credentials: {
+      type: "string",
+      value: "ID",
+      help: "id of the Jenkins credentials that read the repositories",
+      check: ofForm(/^[A-Za-z0-9._-]+$/, 'an id of letters, digits, ".", "_" and "-"')
+    },
+    format: { type: "string", value: "NAME", help: "jobdsl (default) or casc", check: among("jobdsl", "casc") },
     "keep-branches": {
       type: "string",
       value: "N",
-      help: "number of jobs of deleted branches and closed pull requests to keep (default: 30)"
+      help: "number of jobs of deleted branches and closed pull requests to keep (default: 30)",
+      check: aNumber
     },
     "build-tags": {
       type: "boolean",
@@ -28242,19 +28283,15 @@ removedJobAction DELETE: this also removes the jobs of repositories that are no 
     every: {
       type: "string",
       value: "MINUTES",
-      help: "interval of scans for new branches of repositories without a webhook (default: 60)"
+      help: "interval of scans for new branches of repositories without a webhook (default: 60)",
+      check: aNumber
     },
     output: { type: "string", short: "o", value: "FILE", help: "output file (default: standard output)" }
   },
   async run(values) {
-    const text8 = (name6, fallback) => values[name6] ?? fallback;
-    const numbers = [text8("keep-branches", "30"), text8("every", "60")];
-    const format = text8("format", "jobdsl");
-    const [url2 = "", branch] = text8("distro-url", "").split("#");
-    if (!url2 || /[\0-\x20\x7f]/.test(url2) || !/^[^\0-\x20\x7f#]*$/.test(values["farm-url"] ?? "") || !["jobdsl", "casc"].includes(format) || numbers.some((n) => !/^[1-9]\d{0,4}$/.test(n)) || !/^[A-Za-z0-9][A-Za-z0-9 ._-]*$/.test(text8("folder", "x")) || !/^[A-Za-z0-9._-]+$/.test(text8("credentials", "x"))) {
-      writeMessage(
-        "slipway jobs: --distro-url is needed, and it and --farm-url are plain URLs; --format is jobdsl or casc; --keep-branches and --every take numbers; --folder and --credentials plain names\n"
-      );
+    const [url2 = "", branch] = (values["distro-url"] ?? "").split("#");
+    if (!url2) {
+      writeMessage("slipway jobs: --distro-url is missing: --distro-url URL[#BRANCH], from which Jenkins clones\n");
       return exit.usage;
     }
     const workspace = await openWorkspace(values);
@@ -28279,19 +28316,19 @@ removedJobAction DELETE: this also removes the jobs of repositories that are no 
     showDiagnostics(sorted(diagnostics));
     if (diagnostics.some(isError)) return exit.failed;
     const input = {
-      folder: text8("folder", distro.organization),
+      folder: values.folder ?? distro.organization,
       organization: distro.organization,
       distroUrl: url2,
       distroBranch: branch,
       // The seed job passes the environment variable even if it is empty.
       farmUrl: values["farm-url"] || void 0,
       credentials: values.credentials,
-      keepBranches: Number(numbers[0]),
+      keepBranches: Number(values["keep-branches"] ?? 30),
       buildTags: values["build-tags"] ?? false,
-      every: Number(numbers[1]),
+      every: Number(values.every ?? 60),
       repositories: [...repositories].sort(([a], [b]) => a < b ? -1 : 1).map(([name6, r]) => ({ name: name6, ...r }))
     };
-    const made2 = format === "casc" ? renderJobsCasc(input) : renderJobDsl(input);
+    const made2 = values.format === "casc" ? renderJobsCasc(input) : renderJobDsl(input);
     if (values.output !== void 0) {
       writeWhole((0, import_node_path39.resolve)(values.output), made2);
       const count3 = input.repositories.length + (input.farmUrl === void 0 ? 1 : 2);
@@ -28396,7 +28433,7 @@ function renderEvent(t, done, total) {
 }
 
 // ts-src/sandbox/doctor.ts
-var import_node_fs30 = require("node:fs");
+var import_node_fs31 = require("node:fs");
 var import_node_path42 = require("node:path");
 var import_node_os5 = require("node:os");
 init_diagnostics();
@@ -28405,7 +28442,7 @@ init_files();
 init_process();
 
 // ts-src/sandbox/archive.ts
-var import_node_fs27 = require("node:fs");
+var import_node_fs28 = require("node:fs");
 var import_node_path40 = require("node:path");
 init_maps();
 init_files();
@@ -28420,7 +28457,7 @@ function hostSources(platform3, root = "/") {
   const folder2 = (0, import_node_path40.join)(root, "etc/apt/sources.list.d");
   let names5 = [];
   try {
-    names5 = (0, import_node_fs27.readdirSync)(folder2).sort();
+    names5 = (0, import_node_fs28.readdirSync)(folder2).sort();
   } catch {
   }
   const found2 = [
@@ -28545,7 +28582,7 @@ function mmdebstrapCommand(platform3, architecture3, sources, folder2, options5)
 
 // ts-src/sandbox/control-groups.ts
 var import_node_crypto5 = require("node:crypto");
-var import_node_fs28 = require("node:fs");
+var import_node_fs29 = require("node:fs");
 var import_node_path41 = require("node:path");
 init_files();
 var mountRoot = "/sys/fs/cgroup";
@@ -28555,49 +28592,49 @@ function controlGroups() {
 }
 function unified() {
   try {
-    const offered = (0, import_node_fs28.readFileSync)((0, import_node_path41.join)(mountRoot, "cgroup.controllers"), "utf8").trim().split(" ");
+    const offered = (0, import_node_fs29.readFileSync)((0, import_node_path41.join)(mountRoot, "cgroup.controllers"), "utf8").trim().split(" ");
     if (!["memory", "pids"].every((c) => offered.includes(c))) return void 0;
-    (0, import_node_fs28.writeFileSync)((0, import_node_path41.join)(mountRoot, "cgroup.subtree_control"), "+memory +pids");
+    (0, import_node_fs29.writeFileSync)((0, import_node_path41.join)(mountRoot, "cgroup.subtree_control"), "+memory +pids");
     const hierarchy = { root: mountRoot, version: 2, controllers: ["memory", "pids"] };
     return usable(hierarchy) ? [hierarchy] : void 0;
   } catch {
     return void 0;
   }
 }
-var separate = () => ["memory", "pids"].map((c) => ({ root: ownGroup(c), version: 1, controllers: [c] })).filter((h) => (0, import_node_fs28.existsSync)((0, import_node_path41.join)(h.root, "cgroup.procs")) && usable(h));
+var separate = () => ["memory", "pids"].map((c) => ({ root: ownGroup(c), version: 1, controllers: [c] })).filter((h) => (0, import_node_fs29.existsSync)((0, import_node_path41.join)(h.root, "cgroup.procs")) && usable(h));
 function ownGroup(controller) {
-  const line2 = (0, import_node_fs28.readFileSync)("/proc/self/cgroup", "utf8").split("\n").find((l) => l.split(":")[1]?.split(",").includes(controller));
+  const line2 = (0, import_node_fs29.readFileSync)("/proc/self/cgroup", "utf8").split("\n").find((l) => l.split(":")[1]?.split(",").includes(controller));
   const own3 = (0, import_node_path41.join)(mountRoot, controller, line2?.split(":").slice(2).join(":") ?? "");
-  return (0, import_node_fs28.existsSync)((0, import_node_path41.join)(own3, "cgroup.procs")) ? own3 : (0, import_node_path41.join)(mountRoot, controller);
+  return (0, import_node_fs29.existsSync)((0, import_node_path41.join)(own3, "cgroup.procs")) ? own3 : (0, import_node_path41.join)(mountRoot, controller);
 }
 function usable(hierarchy) {
   sweep(hierarchy);
   const group = (0, import_node_path41.join)(hierarchy.root, name4());
   try {
-    (0, import_node_fs28.mkdirSync)(group);
-    (0, import_node_fs28.rmdirSync)(group);
+    (0, import_node_fs29.mkdirSync)(group);
+    (0, import_node_fs29.rmdirSync)(group);
     return true;
   } catch {
     return false;
   }
 }
-var ownSpace = () => /\d+/.exec((0, import_node_fs28.readlinkSync)("/proc/self/ns/pid"))?.[0] ?? "0";
+var ownSpace = () => /\d+/.exec((0, import_node_fs29.readlinkSync)("/proc/self/ns/pid"))?.[0] ?? "0";
 var name4 = () => `slipway-${ownSpace()}-${process.pid}-${(0, import_node_crypto5.randomBytes)(4).toString("hex")}`;
 function sweep({ root }) {
   try {
     const own3 = ownSpace();
-    for (const entry2 of (0, import_node_fs28.readdirSync)(root)) {
+    for (const entry2 of (0, import_node_fs29.readdirSync)(root)) {
       const [, space2, pid] = /^slipway-(\d+)-(\d+)-[0-9a-f]{8}$/.exec(entry2) ?? [];
       if (!pid) continue;
       const group = (0, import_node_path41.join)(root, entry2);
-      if (space2 === own3 ? !(0, import_node_fs28.existsSync)(`/proc/${pid}`) : olderThanADay(group)) remove(group);
+      if (space2 === own3 ? !(0, import_node_fs29.existsSync)(`/proc/${pid}`) : olderThanADay(group)) remove(group);
     }
   } catch {
   }
 }
 function remove(group) {
   try {
-    (0, import_node_fs28.rmdirSync)(group);
+    (0, import_node_fs29.rmdirSync)(group);
   } catch {
   }
 }
@@ -28609,9 +28646,9 @@ function openGroup(limits2) {
   try {
     for (const hierarchy of hierarchies) {
       const folder2 = (0, import_node_path41.join)(hierarchy.root, own3);
-      (0, import_node_fs28.mkdirSync)(folder2);
+      (0, import_node_fs29.mkdirSync)(folder2);
       made2.push({ folder: folder2, hierarchy });
-      if (hierarchy.controllers.includes("pids")) (0, import_node_fs28.writeFileSync)((0, import_node_path41.join)(folder2, "pids.max"), String(limits2.processes));
+      if (hierarchy.controllers.includes("pids")) (0, import_node_fs29.writeFileSync)((0, import_node_path41.join)(folder2, "pids.max"), String(limits2.processes));
       if (hierarchy.controllers.includes("memory")) limitMemory(folder2, hierarchy.version, limits2.memory);
     }
   } catch {
@@ -28628,14 +28665,14 @@ function openGroup(limits2) {
   };
 }
 function limitMemory(folder2, version3, bytes) {
-  (0, import_node_fs28.writeFileSync)((0, import_node_path41.join)(folder2, version3 === 2 ? "memory.max" : "memory.limit_in_bytes"), String(bytes));
+  (0, import_node_fs29.writeFileSync)((0, import_node_path41.join)(folder2, version3 === 2 ? "memory.max" : "memory.limit_in_bytes"), String(bytes));
   const swap = (0, import_node_path41.join)(folder2, version3 === 2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes");
-  if ((0, import_node_fs28.existsSync)(swap)) (0, import_node_fs28.writeFileSync)(swap, version3 === 2 ? "0" : String(bytes));
+  if ((0, import_node_fs29.existsSync)(swap)) (0, import_node_fs29.writeFileSync)(swap, version3 === 2 ? "0" : String(bytes));
 }
 function limitMet(folder2, { version: version3, controllers }) {
   const count3 = (file3, key) => {
     try {
-      return Number(new RegExp(`^${key} (\\d+)$`, "m").exec((0, import_node_fs28.readFileSync)((0, import_node_path41.join)(folder2, file3), "utf8"))?.[1] ?? 0);
+      return Number(new RegExp(`^${key} (\\d+)$`, "m").exec((0, import_node_fs29.readFileSync)((0, import_node_path41.join)(folder2, file3), "utf8"))?.[1] ?? 0);
     } catch {
       return 0;
     }
@@ -28646,7 +28683,7 @@ function limitMet(folder2, { version: version3, controllers }) {
 }
 
 // ts-src/sandbox/limits.ts
-var import_node_fs29 = require("node:fs");
+var import_node_fs30 = require("node:fs");
 var import_node_os4 = require("node:os");
 var defaultLimits = () => ({
   memory: Math.floor((0, import_node_os4.totalmem)() * 0.75),
@@ -28669,7 +28706,7 @@ function taskLimits(state, machine, own3 = {}) {
 }
 function defaultDisk(state) {
   try {
-    const { bavail, bsize } = (0, import_node_fs29.statfsSync)(state);
+    const { bavail, bsize } = (0, import_node_fs30.statfsSync)(state);
     return Math.min(mostDisk, Math.floor(bavail * bsize / 2));
   } catch {
     return mostDisk;
@@ -28730,7 +28767,7 @@ var keyrings2 = {
   debian: { file: keyrings.debian, package: "debian-archive-keyring" },
   ubuntu: { file: keyrings.ubuntu, package: "ubuntu-keyring" }
 };
-var inPath = (command2) => [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin"].some((d) => d && (0, import_node_fs30.existsSync)((0, import_node_path42.join)(d, command2)));
+var inPath = (command2) => [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin"].some((d) => d && (0, import_node_fs31.existsSync)((0, import_node_path42.join)(d, command2)));
 var appArmorProfile = "abi <abi/4.0>,\\ninclude <tunables/global>\\nprofile slipway-unshare /usr/bin/unshare flags=(unconfined) {\\n  userns,\\n}\\n";
 function dockerPackages(known3) {
   return known3("docker-cli") ? ["docker.io", "docker-cli"] : ["docker.io"];
@@ -28760,7 +28797,7 @@ var roomFindings = (at3, room) => room >= roomNeeded ? [] : [
 function describeMachine(state) {
   const limits2 = defaultLimits();
   let at3 = state;
-  while (!(0, import_node_fs30.existsSync)(at3) && (0, import_node_path42.dirname)(at3) !== at3) at3 = (0, import_node_path42.dirname)(at3);
+  while (!(0, import_node_fs31.existsSync)(at3) && (0, import_node_path42.dirname)(at3) !== at3) at3 = (0, import_node_path42.dirname)(at3);
   const groups = controlGroups();
   const counted = groups.some((h) => h.controllers.includes("memory")) ? `counted by control groups (version ${groups[0]?.version ?? 1})` : "for each process (this machine gives slipway no control group of memory)";
   const counting = groups.some((h) => h.controllers.includes("pids")) || countsProcesses();
@@ -28770,7 +28807,7 @@ function describeMachine(state) {
   ];
   const findings = [];
   try {
-    const { bavail, bsize } = (0, import_node_fs30.statfsSync)(at3);
+    const { bavail, bsize } = (0, import_node_fs31.statfsSync)(at3);
     const room = bavail * bsize;
     lines2.push(`room in ${at3}: ${sizeText(room)}`);
     findings.push(...roomFindings(at3, room));
@@ -28803,7 +28840,7 @@ async function examine(driver, systems) {
       });
   for (const os of new Set(systems)) {
     const ring = keyrings2[os];
-    if (!(0, import_node_fs30.existsSync)(ring.file))
+    if (!(0, import_node_fs31.existsSync)(ring.file))
       findings.push({ what: `the keyring of ${os}'s archive is not installed`, ...await keyringFix(ring) });
   }
   if (plain5 && driver === "unshare") {
@@ -28865,7 +28902,7 @@ async function missingTools(driver, plan2) {
   const plain5 = process.getuid?.() !== 0;
   const lacking2 = toolsFor(driver, plain5).filter((t) => !inPath(t.command));
   const systems = plan2.scopes.flatMap((s) => s.targets.map((t) => t.os));
-  const rings = [...new Set(systems)].map((os) => keyrings2[os]).filter((ring) => !(0, import_node_fs30.existsSync)(ring.file));
+  const rings = [...new Set(systems)].map((os) => keyrings2[os]).filter((ring) => !(0, import_node_fs31.existsSync)(ring.file));
   const names5 = [...new Set([...lacking2, ...rings].map((t) => t.package))].sort();
   const refused4 = !names5.length && plain5 && driver === "unshare" ? await refusedNamespaces() : void 0;
   if (refused4)
@@ -28887,7 +28924,7 @@ async function missingTools(driver, plan2) {
 
 // ts-src/sandbox/scratch.ts
 var import_node_crypto6 = require("node:crypto");
-var import_node_fs31 = require("node:fs");
+var import_node_fs32 = require("node:fs");
 var import_node_path43 = require("node:path");
 init_files();
 init_process();
@@ -28900,13 +28937,13 @@ async function openScratch(state, driver, say) {
   for (const part of rootFolders) if (exists((0, import_node_path43.join)(state, part))) privateFolder((0, import_node_path43.join)(state, part));
   const waiting2 = () => say?.(`waiting for a clean-up of ${state}`);
   locks = [await shareMutex(useLock(state), waiting2)];
-  for (const name7 of (0, import_node_fs31.readdirSync)(all)) {
+  for (const name7 of (0, import_node_fs32.readdirSync)(all)) {
     if (name7.endsWith(".lock")) continue;
     const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path43.join)(all, `${name7}.lock`), "true"]);
     if (free.code !== 0) continue;
     await driver.removeContainers?.(name7);
     await driver.remove((0, import_node_path43.join)(all, name7));
-    (0, import_node_fs31.rmSync)((0, import_node_path43.join)(all, `${name7}.lock`), { force: true });
+    (0, import_node_fs32.rmSync)((0, import_node_path43.join)(all, `${name7}.lock`), { force: true });
   }
   const name6 = `${process.pid}-${(0, import_node_crypto6.randomBytes)(8).toString("hex")}`;
   locks.push(await holdMutex((0, import_node_path43.join)(all, `${name6}.lock`)));
@@ -28922,18 +28959,18 @@ function newScratch(state) {
 async function closeScratch(driver) {
   if (!session) return;
   try {
-    (0, import_node_fs31.rmdirSync)(session);
+    (0, import_node_fs32.rmdirSync)(session);
   } catch {
     await driver.remove(session);
   }
-  (0, import_node_fs31.rmSync)(`${session}.lock`, { force: true });
+  (0, import_node_fs32.rmSync)(`${session}.lock`, { force: true });
   session = void 0;
   await Promise.all(locks.map((release2) => release2()));
   locks = [];
 }
 
 // ts-src/engine/build/source-package.ts
-var import_node_fs36 = require("node:fs");
+var import_node_fs37 = require("node:fs");
 var import_node_path48 = require("node:path");
 init_files();
 init_process();
@@ -28981,7 +29018,7 @@ var failed = (reason) => ({ state: "failed", reason });
 var lost = (packages) => ({ state: "lost", packages });
 
 // ts-src/engine/build/packaging.ts
-var import_node_fs33 = require("node:fs");
+var import_node_fs34 = require("node:fs");
 var import_node_path45 = require("node:path");
 init_files();
 
@@ -29023,7 +29060,7 @@ init_names();
 init_maps();
 
 // ts-src/inspect/notices.ts
-var import_node_fs32 = require("node:fs");
+var import_node_fs33 = require("node:fs");
 var import_node_path44 = require("node:path");
 var mostFiles3 = 3e3;
 var mostNotices = 60;
@@ -29066,7 +29103,7 @@ function filesToRead(root) {
     const folder2 = folders2[at3] ?? "";
     let entries2;
     try {
-      entries2 = (0, import_node_fs32.readdirSync)((0, import_node_path44.join)(root, folder2), { withFileTypes: true });
+      entries2 = (0, import_node_fs33.readdirSync)((0, import_node_path44.join)(root, folder2), { withFileTypes: true });
     } catch {
       continue;
     }
@@ -29955,10 +29992,10 @@ function systemFilesIn(source3, files) {
 }
 function writeReadable(folder2, files) {
   makeFolder(folder2);
-  (0, import_node_fs33.chmodSync)(folder2, 493);
+  (0, import_node_fs34.chmodSync)(folder2, 493);
   for (const [name6, data] of Object.entries(files)) {
-    (0, import_node_fs33.writeFileSync)((0, import_node_path45.join)(folder2, name6), data);
-    (0, import_node_fs33.chmodSync)((0, import_node_path45.join)(folder2, name6), 420);
+    (0, import_node_fs34.writeFileSync)((0, import_node_path45.join)(folder2, name6), data);
+    (0, import_node_fs34.chmodSync)((0, import_node_path45.join)(folder2, name6), 420);
   }
 }
 var writeTestFiles = (recipe2) => writeReadable((0, import_node_path45.join)(recipe2, "schemas"), manifestSchemas);
@@ -29982,10 +30019,10 @@ var largestText = 8 << 20;
 function firstText(source3, names5) {
   for (const name6 of names5) {
     try {
-      const path2 = (0, import_node_fs33.realpathSync)((0, import_node_path45.join)(source3, name6));
-      if (!path2.startsWith(`${(0, import_node_fs33.realpathSync)(source3)}/`)) continue;
-      const stat2 = (0, import_node_fs33.statSync)(path2);
-      if (stat2.isFile() && stat2.size <= largestText) return (0, import_node_fs33.readFileSync)(path2);
+      const path2 = (0, import_node_fs34.realpathSync)((0, import_node_path45.join)(source3, name6));
+      if (!path2.startsWith(`${(0, import_node_fs34.realpathSync)(source3)}/`)) continue;
+      const stat2 = (0, import_node_fs34.statSync)(path2);
+      if (stat2.isFile() && stat2.size <= largestText) return (0, import_node_fs34.readFileSync)(path2);
     } catch {
     }
   }
@@ -29994,13 +30031,13 @@ function firstText(source3, names5) {
 var stampOfBuild = (options5, request) => request.repeat?.stamp ?? stampOfVersion(versionOf(options5, request)) ?? options5.stamp;
 
 // ts-src/engine/build/source.ts
-var import_node_fs35 = require("node:fs");
+var import_node_fs36 = require("node:fs");
 var import_node_path47 = require("node:path");
 init_lists();
 init_process();
 
 // ts-src/store/sources.ts
-var import_node_fs34 = require("node:fs");
+var import_node_fs35 = require("node:fs");
 var import_node_path46 = require("node:path");
 init_files();
 init_process();
@@ -30027,7 +30064,7 @@ async function keepSource(store2, tree, folder2, work2) {
   ]);
   if (packed3.code !== 0) throw programFault(`tar could not pack ${folder2}`, archive, packed3);
   await store2.writeJson(nameOf2(tree), await store2.put(archive));
-  (0, import_node_fs34.rmSync)(archive, { force: true });
+  (0, import_node_fs35.rmSync)(archive, { force: true });
 }
 var withoutDevices = () => process.getuid?.() === 0 ? ["setpriv", "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all,+dac_override,+fowner"] : [];
 async function restoreSource(store2, tree, folder2) {
@@ -30039,7 +30076,7 @@ async function restoreSource(store2, tree, folder2) {
   const options5 = ["--touch", "--no-same-owner", "--no-same-permissions", "-f", archive, "-C", folder2];
   const out = await run("sh", [...args, ...options5]);
   if (out.code === 0) return true;
-  (0, import_node_fs34.rmSync)(folder2, { recursive: true, force: true });
+  (0, import_node_fs35.rmSync)(folder2, { recursive: true, force: true });
   return false;
 }
 
@@ -30071,7 +30108,7 @@ async function applyPatches(distroRoot, patches, source3) {
 async function gitDirOf(state, p) {
   const own3 = repositoryFolder(state, p.source.url);
   for (const dir of [own3, (0, import_node_path47.join)(state, "git", "archives.git"), (0, import_node_path47.join)(state, "git", "folders.git")]) {
-    if ((0, import_node_fs35.existsSync)(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
+    if ((0, import_node_fs36.existsSync)(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
       return dir;
   }
   const fetched = p.source.commit && /^[0-9a-f]{40}$/.test(p.source.commit) ? await fetchCommit(p.source.url, p.source.commit, state) : void 0;
@@ -30092,14 +30129,14 @@ async function makeSourcePackage(options5, request) {
   const recipe2 = (0, import_node_path48.join)(work2, "recipe");
   const lacking2 = writeRecipe(options5, { graph: graph2, package: p, repeat: { version: version3, stamp } }, source3, recipe2);
   if (lacking2 !== void 0) return failed(lacking2);
-  const control2 = (0, import_node_fs36.readFileSync)((0, import_node_path48.join)(recipe2, "control"), "utf8");
+  const control2 = (0, import_node_fs37.readFileSync)((0, import_node_path48.join)(recipe2, "control"), "utf8");
   writeDebian(options5.distroRoot, patches, recipe2);
   const debian2 = (0, import_node_path48.join)(source3, "debian");
-  if ((0, import_node_fs36.lstatSync)(debian2, { throwIfNoEntry: false })) (0, import_node_fs36.renameSync)(debian2, freeName(`${debian2}.upstream`));
-  (0, import_node_fs36.renameSync)(recipe2, debian2);
+  if ((0, import_node_fs37.lstatSync)(debian2, { throwIfNoEntry: false })) (0, import_node_fs37.renameSync)(debian2, freeName(`${debian2}.upstream`));
+  (0, import_node_fs37.renameSync)(recipe2, debian2);
   const archive = (0, import_node_path48.join)(work2, `${p.debian}_${plain5}.tar.gz`);
   const packed3 = await run("tar", [...archiveOptions(stamp), "-f", archive, "-C", work2, folder2]);
-  (0, import_node_fs36.rmSync)(source3, { recursive: true, force: true });
+  (0, import_node_fs37.rmSync)(source3, { recursive: true, force: true });
   if (packed3.code !== 0) throw programFault(`tar could not pack the source of ${p.name}`, archive, packed3);
   const dsc = (0, import_node_path48.join)(work2, `${p.debian}_${plain5}.dsc`);
   const text8 = renderDsc({
@@ -30109,12 +30146,12 @@ async function makeSourcePackage(options5, request) {
     control: control2,
     archive: {
       name: (0, import_node_path48.basename)(archive),
-      size: (0, import_node_fs36.statSync)(archive).size,
-      md5: md5((0, import_node_fs36.readFileSync)(archive)),
+      size: (0, import_node_fs37.statSync)(archive).size,
+      md5: md5((0, import_node_fs37.readFileSync)(archive)),
       sha256: await sha256File(archive)
     }
   });
-  (0, import_node_fs36.writeFileSync)(dsc, text8);
+  (0, import_node_fs37.writeFileSync)(dsc, text8);
   return made([dsc, archive]);
 }
 var archiveOptions = (stamp) => [
@@ -30131,20 +30168,20 @@ var archiveOptions = (stamp) => [
   `--mtime=@${stampSeconds(stamp)}`
 ];
 function writeDebian(distroRoot, patches, debian2) {
-  (0, import_node_fs36.mkdirSync)((0, import_node_path48.join)(debian2, "source"));
-  (0, import_node_fs36.writeFileSync)((0, import_node_path48.join)(debian2, "source/format"), "3.0 (native)\n");
-  (0, import_node_fs36.writeFileSync)((0, import_node_path48.join)(debian2, "rules"), sourceRules);
-  (0, import_node_fs36.chmodSync)((0, import_node_path48.join)(debian2, "rules"), 493);
+  (0, import_node_fs37.mkdirSync)((0, import_node_path48.join)(debian2, "source"));
+  (0, import_node_fs37.writeFileSync)((0, import_node_path48.join)(debian2, "source/format"), "3.0 (native)\n");
+  (0, import_node_fs37.writeFileSync)((0, import_node_path48.join)(debian2, "rules"), sourceRules);
+  (0, import_node_fs37.chmodSync)((0, import_node_path48.join)(debian2, "rules"), 493);
   if (!patches.length) return;
   const names5 = patches.map((patch, i) => `${String(i + 1).padStart(4, "0")}-${(0, import_node_path48.basename)(patch)}`);
-  (0, import_node_fs36.mkdirSync)((0, import_node_path48.join)(debian2, "patches"));
-  patches.forEach((patch, i) => (0, import_node_fs36.copyFileSync)((0, import_node_path48.join)(distroRoot, patch), (0, import_node_path48.join)(debian2, "patches", names5[i] ?? "")));
-  (0, import_node_fs36.writeFileSync)((0, import_node_path48.join)(debian2, "patches/series"), names5.map((n) => `${n}
+  (0, import_node_fs37.mkdirSync)((0, import_node_path48.join)(debian2, "patches"));
+  patches.forEach((patch, i) => (0, import_node_fs37.copyFileSync)((0, import_node_path48.join)(distroRoot, patch), (0, import_node_path48.join)(debian2, "patches", names5[i] ?? "")));
+  (0, import_node_fs37.writeFileSync)((0, import_node_path48.join)(debian2, "patches/series"), names5.map((n) => `${n}
 `).join(""));
 }
 function freeName(path2) {
   let name6 = path2;
-  for (let i = 2; (0, import_node_fs36.lstatSync)(name6, { throwIfNoEntry: false }); i++) name6 = `${path2}.${i}`;
+  for (let i = 2; (0, import_node_fs37.lstatSync)(name6, { throwIfNoEntry: false }); i++) name6 = `${path2}.${i}`;
   return name6;
 }
 
@@ -30747,7 +30784,7 @@ async function indicesOf(store2, state) {
 }
 
 // ts-src/publish/keyring.ts
-var import_node_fs37 = require("node:fs");
+var import_node_fs38 = require("node:fs");
 var import_node_os6 = require("node:os");
 var import_node_path49 = require("node:path");
 init_digest();
@@ -30809,7 +30846,7 @@ Description: keys of the package repository of ${organization}
  The public keys that its Release files are signed with, in /usr/share/keyrings,
  and entries for apt's sources in /usr/share/${name6}.
 `;
-  const folder2 = (0, import_node_fs37.mkdtempSync)((0, import_node_path49.join)((0, import_node_os6.tmpdir)(), "slipway-keyring-"));
+  const folder2 = (0, import_node_fs38.mkdtempSync)((0, import_node_path49.join)((0, import_node_os6.tmpdir)(), "slipway-keyring-"));
   try {
     const file3 = (0, import_node_path49.join)(folder2, debFile(name6, version3, "all"));
     const seconds = stampSeconds(stamp);
@@ -30824,7 +30861,7 @@ Description: keys of the package repository of ${organization}
     );
     return { version: version3, key, files: [await store2.put(file3)], abi: "", requires: [] };
   } finally {
-    (0, import_node_fs37.rmSync)(folder2, { recursive: true, force: true });
+    (0, import_node_fs38.rmSync)(folder2, { recursive: true, force: true });
   }
 }
 
@@ -31340,7 +31377,7 @@ async function knownPool(channel2, endpoint) {
 }
 
 // ts-src/publish/served-check.ts
-var import_node_fs39 = require("node:fs");
+var import_node_fs40 = require("node:fs");
 var import_node_os7 = require("node:os");
 var import_node_path51 = require("node:path");
 init_files();
@@ -31349,7 +31386,7 @@ init_maps();
 init_process();
 
 // ts-src/publish/raise.ts
-var import_node_fs38 = require("node:fs");
+var import_node_fs39 = require("node:fs");
 var import_node_path50 = require("node:path");
 init_names();
 init_maps();
@@ -31382,12 +31419,12 @@ async function repackAll({ store: store2, scratch, stamp }, held, to) {
   for (const file3 of held.files) {
     const path2 = await store2.path(file3);
     const [name6 = "", , architecture3 = ""] = file3.name.replace(/\.deb$/, "").split("_");
-    const own3 = (0, import_node_fs38.mkdtempSync)((0, import_node_path50.join)(scratch, "raise-"));
+    const own3 = (0, import_node_fs39.mkdtempSync)((0, import_node_path50.join)(scratch, "raise-"));
     const target2 = (0, import_node_path50.join)(own3, debFile(name6, to, architecture3));
     const changes = { from: held.version, to, seconds: stampSeconds(stamp) };
     if (path2 === void 0 || !await repackDeb(path2, target2, changes)) return { ok: false, lost: [file3.sha256] };
     value2.push(await store2.put(target2));
-    (0, import_node_fs38.rmSync)(own3, { recursive: true, force: true });
+    (0, import_node_fs39.rmSync)(own3, { recursive: true, force: true });
   }
   return { ok: true, value: value2 };
 }
@@ -31402,13 +31439,13 @@ function samplesOf(state, before2) {
   });
 }
 async function checkServed(endpoint, state, before2, publicKey) {
-  const root = (0, import_node_fs39.mkdtempSync)((0, import_node_path51.join)((0, import_node_os7.tmpdir)(), "slipway-apt-"));
+  const root = (0, import_node_fs40.mkdtempSync)((0, import_node_path51.join)((0, import_node_os7.tmpdir)(), "slipway-apt-"));
   try {
     const samples = samplesOf(state, before2);
     for (const folder2 of ["lists/partial", "cache/archives/partial", "etc/sources.list.d", "got"])
       makeFolder((0, import_node_path51.join)(root, folder2));
-    (0, import_node_fs39.writeFileSync)((0, import_node_path51.join)(root, "status"), "");
-    (0, import_node_fs39.writeFileSync)(
+    (0, import_node_fs40.writeFileSync)((0, import_node_path51.join)(root, "status"), "");
+    (0, import_node_fs40.writeFileSync)(
       (0, import_node_path51.join)(root, "etc/sources.list.d/slipway.sources"),
       [...new Set(samples.map((s) => s.suite))].map((suite2) => {
         const architectures2 = samples.filter((s) => s.suite === suite2).map((s) => s.architecture);
@@ -31423,7 +31460,7 @@ async function checkServed(endpoint, state, before2, publicKey) {
         });
       }).join("\n")
     );
-    (0, import_node_fs39.writeFileSync)((0, import_node_path51.join)(root, "apt.conf"), configuration(root, [...new Set(samples.map((s) => s.architecture))]));
+    (0, import_node_fs40.writeFileSync)((0, import_node_path51.join)(root, "apt.conf"), configuration(root, [...new Set(samples.map((s) => s.architecture))]));
     const apt = (args) => run("apt-get", ["-q", ...args], {
       cwd: (0, import_node_path51.join)(root, "got"),
       env: { PATH: process.env.PATH, LC_ALL: "C", APT_CONFIG: (0, import_node_path51.join)(root, "apt.conf") }
@@ -31441,7 +31478,7 @@ async function checkServed(endpoint, state, before2, publicKey) {
     }
     return good(void 0);
   } finally {
-    (0, import_node_fs39.rmSync)(root, { recursive: true, force: true });
+    (0, import_node_fs40.rmSync)(root, { recursive: true, force: true });
   }
 }
 var configuration = (root, architectures2) => [
@@ -31501,7 +31538,7 @@ async function moveChecked(channel2, draft, outlet, storedLock) {
 }
 
 // ts-src/publish/environment.ts
-var import_node_fs40 = require("node:fs");
+var import_node_fs41 = require("node:fs");
 var import_node_path52 = require("node:path");
 
 // ts-src/io/gzip.ts
@@ -31636,10 +31673,10 @@ async function environmentOf2(store2, scratch, input, held) {
     return held;
   const version3 = versionOf2(input);
   const file3 = (0, import_node_path52.join)(scratch, debFile(input.name, version3, input.target.architecture));
-  (0, import_node_fs40.rmSync)(file3, { force: true });
+  (0, import_node_fs41.rmSync)(file3, { force: true });
   await writePackage(file3, input, version3);
   const deb2 = await store2.put(file3);
-  (0, import_node_fs40.rmSync)(file3, { force: true });
+  (0, import_node_fs41.rmSync)(file3, { force: true });
   return { version: version3, key, files: [deb2], abi: abiName(input.name, key), requires: [], needs: [] };
 }
 function versionOf2({ locked: locked3, highest: highest3, stamp, target: target2 }) {
@@ -31706,7 +31743,7 @@ init_diagnostics();
 init_process();
 
 // ts-src/publish/signing.ts
-var import_node_fs43 = require("node:fs");
+var import_node_fs44 = require("node:fs");
 var import_node_path55 = require("node:path");
 init_lists();
 init_diagnostics();
@@ -31714,7 +31751,7 @@ init_files();
 init_process();
 
 // ts-src/publish/signatures.ts
-var import_node_fs41 = require("node:fs");
+var import_node_fs42 = require("node:fs");
 var import_node_os8 = require("node:os");
 var import_node_path53 = require("node:path");
 init_diagnostics();
@@ -31746,10 +31783,10 @@ function checkSigners(wanted, made2, primaries) {
   ) : good(void 0);
 }
 async function checkSignature(signature, text8, form, publicKey, wanted) {
-  const folder2 = (0, import_node_fs41.mkdtempSync)((0, import_node_path53.join)((0, import_node_os8.tmpdir)(), "slipway-signature-"));
+  const folder2 = (0, import_node_fs42.mkdtempSync)((0, import_node_path53.join)((0, import_node_os8.tmpdir)(), "slipway-signature-"));
   try {
-    (0, import_node_fs41.writeFileSync)((0, import_node_path53.join)(folder2, "signature"), signature);
-    (0, import_node_fs41.writeFileSync)((0, import_node_path53.join)(folder2, "text"), text8);
+    (0, import_node_fs42.writeFileSync)((0, import_node_path53.join)(folder2, "signature"), signature);
+    (0, import_node_fs42.writeFileSync)((0, import_node_path53.join)(folder2, "text"), text8);
     const gpg2 = (args2, input) => run(
       "gpg",
       ["--batch", "--no-tty", "--homedir", folder2, "--trust-model", "always", ...args2],
@@ -31769,13 +31806,13 @@ async function checkSignature(signature, text8, form, publicKey, wanted) {
     const trimmed2 = (lines2) => lines2.replace(/[ \t]+$/gm, "").trimEnd();
     return form === "detached" || trimmed2(checked.stdout) === trimmed2(text8.toString()) ? good(void 0) : bad(error("signature-missing", "the signing command signed a different text"));
   } finally {
-    (0, import_node_fs41.rmSync)(folder2, { recursive: true, force: true });
+    (0, import_node_fs42.rmSync)(folder2, { recursive: true, force: true });
   }
 }
 
 // ts-src/publish/signing-room.ts
 var import_node_child_process4 = require("node:child_process");
-var import_node_fs42 = require("node:fs");
+var import_node_fs43 = require("node:fs");
 var import_node_path54 = require("node:path");
 init_process();
 var hold2 = `set -eu
@@ -31808,7 +31845,7 @@ async function openRoom() {
   };
 }
 async function watchedRoom() {
-  const folder2 = (0, import_node_fs42.mkdtempSync)("/dev/shm/slipway-");
+  const folder2 = (0, import_node_fs43.mkdtempSync)("/dev/shm/slipway-");
   const held = await holder("sh", ["-c", watch, "watch", folder2]);
   if (!held) throw new Error("sh could not be started");
   const home = (0, import_node_path54.join)(folder2, "g");
@@ -31881,7 +31918,7 @@ async function importKeys(room, keys) {
   for (const { file: file3, passphrase } of keys) {
     let descriptor;
     try {
-      descriptor = (0, import_node_fs43.openSync)(file3, "r");
+      descriptor = (0, import_node_fs44.openSync)(file3, "r");
     } catch (e) {
       return bad(
         error("signing-key", `the file with the secret key can't be read: ${codeOf(e)}`, {
@@ -31894,7 +31931,7 @@ async function importKeys(room, keys) {
 `,
       descriptors: [descriptor]
     });
-    (0, import_node_fs43.closeSync)(descriptor);
+    (0, import_node_fs44.closeSync)(descriptor);
     if (imported.code !== 0)
       return bad(
         error(
@@ -31987,7 +32024,7 @@ function firstAlone() {
   };
 }
 async function commandSigner({ command: command2, publicKey }) {
-  const text8 = exists(publicKey) ? (0, import_node_fs43.readFileSync)(publicKey, "utf8") : "";
+  const text8 = exists(publicKey) ? (0, import_node_fs44.readFileSync)(publicKey, "utf8") : "";
   const shown5 = await run("gpg", ["--batch", "--no-tty", "--with-colons", "--show-keys", "--", publicKey]);
   const fingerprints = fingerprintsIn(shown5.stdout);
   if (!fingerprints.length || !isWholeKey(text8))
@@ -32117,7 +32154,7 @@ function judgeKey({ fingerprint: fingerprint3, ends, weak }, now) {
 }
 
 // ts-src/publish/package-sources.ts
-var import_node_fs44 = require("node:fs");
+var import_node_fs45 = require("node:fs");
 var import_node_path56 = require("node:path");
 init_diagnostics();
 init_process();
@@ -32202,7 +32239,7 @@ async function firstOf(store2, held) {
   return file3 && path2 !== void 0 ? { name: file3.name, path: path2 } : void 0;
 }
 async function makeOne2(store2, scratch, make, request) {
-  const work2 = (0, import_node_fs44.mkdtempSync)((0, import_node_path56.join)(scratch, "source-"));
+  const work2 = (0, import_node_fs45.mkdtempSync)((0, import_node_path56.join)(scratch, "source-"));
   try {
     const outcome = await make({ ...request, work: work2 });
     if (outcome.state !== "made") return outcome.state === "failed" ? outcome.reason : "its sources were lost";
@@ -32210,7 +32247,7 @@ async function makeOne2(store2, scratch, make, request) {
     for (const path2 of [...outcome.value].reverse()) files.unshift(await store2.put(path2));
     return files;
   } finally {
-    (0, import_node_fs44.rmSync)(work2, { recursive: true, force: true });
+    (0, import_node_fs45.rmSync)(work2, { recursive: true, force: true });
   }
 }
 
@@ -32608,6 +32645,7 @@ function keptDiagnostics(graph2, former, reasons3, holding, elsewhere2) {
 
 // ts-src/publish/channel.ts
 var folderChannel = (output) => `folder-${sha256(output).slice(0, 16)}`;
+var isFolderChannel = (name6) => /^folder-[0-9a-f]{16}$/.test(name6);
 var whoPublishes = (env2) => (env2.BUILD_USER_ID || env2.BUILD_URL || env2.USER || safeUser()).replace(/[^\x20-\x7e]/g, "?").slice(0, 200);
 function safeUser() {
   try {
@@ -32769,7 +32807,7 @@ var repositorySettings = (distro) => ({
 });
 
 // ts-src/publish/folder-endpoint.ts
-var import_node_fs45 = require("node:fs");
+var import_node_fs46 = require("node:fs");
 var import_node_path59 = require("node:path");
 init_files();
 init_digest();
@@ -32796,7 +32834,7 @@ var FolderEndpoint = class {
     return this.blobs.getTagged(name6);
   }
   has(name6, size3) {
-    return (0, import_node_fs45.statSync)(`${this.folder}/${name6}`, { throwIfNoEntry: false })?.size === size3;
+    return (0, import_node_fs46.statSync)(`${this.folder}/${name6}`, { throwIfNoEntry: false })?.size === size3;
   }
   async placeFile(name6, file3) {
     const path2 = this.path(name6);
@@ -32804,7 +32842,7 @@ var FolderEndpoint = class {
     if (there) return there;
     makeFolder((0, import_node_path59.dirname)(path2));
     try {
-      (0, import_node_fs45.linkSync)(file3.path, path2);
+      (0, import_node_fs46.linkSync)(file3.path, path2);
       return "written";
     } catch (e) {
       const code2 = codeOf(e);
@@ -32813,13 +32851,13 @@ var FolderEndpoint = class {
     }
     const temporary2 = temporaryBeside(path2);
     try {
-      (0, import_node_fs45.copyFileSync)(file3.path, temporary2);
-      const handle = (0, import_node_fs45.openSync)(temporary2, "r");
-      (0, import_node_fs45.fsyncSync)(handle);
-      (0, import_node_fs45.closeSync)(handle);
+      (0, import_node_fs46.copyFileSync)(file3.path, temporary2);
+      const handle = (0, import_node_fs46.openSync)(temporary2, "r");
+      (0, import_node_fs46.fsyncSync)(handle);
+      (0, import_node_fs46.closeSync)(handle);
       return this.claim(temporary2, path2) ? "written" : await this.compare(path2, file3.sha256, file3.size) ?? "other";
     } finally {
-      (0, import_node_fs45.rmSync)(temporary2, { force: true });
+      (0, import_node_fs46.rmSync)(temporary2, { force: true });
     }
   }
   async placeAll(files) {
@@ -32846,7 +32884,7 @@ var FolderEndpoint = class {
   /** Gives a file its name if the name is free. */
   claim(temporary2, path2) {
     try {
-      (0, import_node_fs45.linkSync)(temporary2, path2);
+      (0, import_node_fs46.linkSync)(temporary2, path2);
       return true;
     } catch (e) {
       if (codeOf(e) !== "EEXIST") throw e;
@@ -32860,13 +32898,13 @@ var FolderEndpoint = class {
   async compare(path2, digest4, size3) {
     let there;
     try {
-      there = (0, import_node_fs45.statSync)(path2).size;
+      there = (0, import_node_fs46.statSync)(path2).size;
     } catch {
       return void 0;
     }
     if (there === size3 && await sha256File(path2) === digest4) return "there";
     if (there >= size3) return "other";
-    (0, import_node_fs45.rmSync)(path2, { force: true });
+    (0, import_node_fs46.rmSync)(path2, { force: true });
     return void 0;
   }
   put(name6, data) {
@@ -32883,20 +32921,20 @@ var FolderEndpoint = class {
     makeFolder((0, import_node_path59.dirname)(path2));
     const temporary2 = temporaryBeside(path2);
     try {
-      (0, import_node_fs45.linkSync)(this.path(like), temporary2);
-      (0, import_node_fs45.renameSync)(temporary2, path2);
+      (0, import_node_fs46.linkSync)(this.path(like), temporary2);
+      (0, import_node_fs46.renameSync)(temporary2, path2);
       return true;
     } catch {
       return false;
     } finally {
-      (0, import_node_fs45.rmSync)(temporary2, { force: true });
+      (0, import_node_fs46.rmSync)(temporary2, { force: true });
     }
   }
   /** Must run within `exclusively`, so that no other writer comes between comparison and replacement. */
   replace(name6, data, before2) {
     let now;
     try {
-      now = sha256((0, import_node_fs45.readFileSync)(this.path(name6)));
+      now = sha256((0, import_node_fs46.readFileSync)(this.path(name6)));
     } catch (e) {
       if (codeOf(e) !== "ENOENT") throw e;
     }
@@ -32911,7 +32949,7 @@ var FolderEndpoint = class {
     await this.blobs.remove(name6);
     for (let at3 = (0, import_node_path59.dirname)(name6); at3.includes("/"); at3 = (0, import_node_path59.dirname)(at3)) {
       try {
-        (0, import_node_fs45.rmdirSync)(this.path(at3));
+        (0, import_node_fs46.rmdirSync)(this.path(at3));
       } catch {
         return;
       }
@@ -32920,7 +32958,7 @@ var FolderEndpoint = class {
 };
 
 // ts-src/cli/build-end.ts
-var import_node_fs63 = require("node:fs");
+var import_node_fs64 = require("node:fs");
 var import_node_path85 = require("node:path");
 init_diagnostics();
 
@@ -33046,6 +33084,20 @@ var rules = [
     }
   },
   {
+    pattern: /CMake Error: The source directory "([^"\n]+)" does not appear to contain (CMakeLists\.txt)/,
+    say: (match) => ({
+      cause: `there is no ${match[2]} in ${short(inPackage(match[1]))}`,
+      hint: "add and commit it beside package.xml, or correct <build_type> in package.xml"
+    })
+  },
+  {
+    pattern: /^error: can't copy '([^'\n]+)': doesn't exist or not a regular file$/m,
+    say: (match) => ({
+      cause: `setup.py installs ${short(match[1])}, which does not exist`,
+      hint: "add and commit it (an empty folder or an ignored file is not in git), or take it out of data_files"
+    })
+  },
+  {
     pattern: /^(?:[^\n:]*: )?(?:\d+: )?([A-Za-z0-9_.+-]+): (?:command )?not found$/m,
     say: (match) => ({
       cause: `the program '${match[1]}' was not found`,
@@ -33076,7 +33128,7 @@ function knownCause(log, failed5) {
 
 // ts-src/cli/outputs.ts
 init_lists();
-var import_node_fs46 = require("node:fs");
+var import_node_fs47 = require("node:fs");
 var import_node_path60 = require("node:path");
 init_diagnostics();
 init_stored();
@@ -33507,7 +33559,7 @@ ${fault4}`];
 }
 function tailOf(log) {
   try {
-    return tellingPart((0, import_node_fs46.readFileSync)(log, "utf8").slice(-4e5));
+    return tellingPart((0, import_node_fs47.readFileSync)(log, "utf8").slice(-4e5));
   } catch {
     return [];
   }
@@ -33616,12 +33668,12 @@ init_diagnostics();
 init_names();
 
 // ts-src/sandbox/archive-names.ts
-var import_node_fs49 = require("node:fs");
+var import_node_fs50 = require("node:fs");
 var import_node_path63 = require("node:path");
 init_files();
 
 // ts-src/sandbox/base-system.ts
-var import_node_fs48 = require("node:fs");
+var import_node_fs49 = require("node:fs");
 var import_node_path62 = require("node:path");
 init_diagnostics();
 init_digest();
@@ -33629,7 +33681,7 @@ init_files();
 init_process();
 
 // ts-src/sandbox/base-archive.ts
-var import_node_fs47 = require("node:fs");
+var import_node_fs48 = require("node:fs");
 var import_node_os10 = require("node:os");
 var import_node_path61 = require("node:path");
 init_process();
@@ -33660,7 +33712,7 @@ exec setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"`;
 async function makeBaseArchive(base) {
   const { platform: platform3, architecture: architecture3, work: work2, log } = base;
   const temporary2 = (0, import_node_path61.join)(work2, "mmdebstrap");
-  (0, import_node_fs47.mkdirSync)(temporary2);
+  (0, import_node_fs48.mkdirSync)(temporary2);
   const env2 = (folder2) => ({
     PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     LC_ALL: "C.UTF-8",
@@ -33689,9 +33741,9 @@ async function makeBaseArchive(base) {
       done();
     }
   }
-  (0, import_node_fs47.chmodSync)(temporary2, 1023);
-  (0, import_node_fs47.mkdirSync)((0, import_node_path61.join)(temporary2, "lists"));
-  (0, import_node_fs47.chmodSync)((0, import_node_path61.join)(temporary2, "lists"), 511);
+  (0, import_node_fs48.chmodSync)(temporary2, 1023);
+  (0, import_node_fs48.mkdirSync)((0, import_node_path61.join)(temporary2, "lists"));
+  (0, import_node_fs48.chmodSync)((0, import_node_path61.join)(temporary2, "lists"), 511);
   const command2 = mmdebstrapCommand(
     platform3,
     architecture3,
@@ -33717,9 +33769,9 @@ async function makeBaseArchive(base) {
     { log, cwd: "/", detached: true, env: env2(confinedFolder), ...input(command2.input) }
   );
   if (made2.code === 0) {
-    (0, import_node_fs47.renameSync)((0, import_node_path61.join)(temporary2, "base.tar"), (0, import_node_path61.join)(work2, "base.tar"));
+    (0, import_node_fs48.renameSync)((0, import_node_path61.join)(temporary2, "base.tar"), (0, import_node_path61.join)(work2, "base.tar"));
     await run("rm", ["-rf", (0, import_node_path61.join)(work2, "lists")]);
-    (0, import_node_fs47.renameSync)((0, import_node_path61.join)(temporary2, "lists"), (0, import_node_path61.join)(work2, "lists"));
+    (0, import_node_fs48.renameSync)((0, import_node_path61.join)(temporary2, "lists"), (0, import_node_path61.join)(work2, "lists"));
     await run("chown", ["-R", "--no-dereference", "0:0", (0, import_node_path61.join)(work2, "base.tar"), (0, import_node_path61.join)(work2, "lists")]);
     await run("rm", ["-rf", "--one-file-system", temporary2]);
   }
@@ -33733,8 +33785,8 @@ function withCopiedKeys(sources, folder2, seen) {
     if (copy2 === void 0) {
       copy2 = `key-${copies.size}${(0, import_node_path61.extname)(key)}`;
       copies.set(key, copy2);
-      (0, import_node_fs47.copyFileSync)(key, (0, import_node_path61.join)(folder2, copy2));
-      (0, import_node_fs47.chmodSync)((0, import_node_path61.join)(folder2, copy2), 420);
+      (0, import_node_fs48.copyFileSync)(key, (0, import_node_path61.join)(folder2, copy2));
+      (0, import_node_fs48.chmodSync)((0, import_node_path61.join)(folder2, copy2), 420);
     }
     return `signed-by=${seen}/${copy2}`;
   });
@@ -33743,15 +33795,15 @@ function withCopiedKeys(sources, folder2, seen) {
 function withoutBlanks(sources) {
   const blank2 = [...sources.lines, ...sources.underlays].some((l) => /signed-by=\S*%20/.test(l));
   if (!blank2) return { sources, done: () => void 0 };
-  const folder2 = (0, import_node_fs47.mkdtempSync)((0, import_node_path61.join)((0, import_node_os10.tmpdir)(), "slipway-keys-"));
-  (0, import_node_fs47.chmodSync)(folder2, 493);
-  const done = () => (0, import_node_fs47.rmSync)(folder2, { recursive: true, force: true });
+  const folder2 = (0, import_node_fs48.mkdtempSync)((0, import_node_path61.join)((0, import_node_os10.tmpdir)(), "slipway-keys-"));
+  (0, import_node_fs48.chmodSync)(folder2, 493);
+  const done = () => (0, import_node_fs48.rmSync)(folder2, { recursive: true, force: true });
   return { sources: withCopiedKeys(sources, folder2, folder2), done };
 }
 var canConfine = async () => (await run("unshare", ["--user", "--mount", "--propagation", "unchanged", "true"])).code === 0;
 function openToAll(folder2) {
   for (let at3 = folder2; ; at3 = (0, import_node_path61.dirname)(at3)) {
-    if (((0, import_node_fs47.statSync)(at3).mode & 1) === 0) return false;
+    if (((0, import_node_fs48.statSync)(at3).mode & 1) === 0) return false;
     if (at3 === "/") return true;
   }
 }
@@ -33759,7 +33811,7 @@ function watchRoom(folder2) {
   let full = false;
   const look2 = () => {
     try {
-      const { bavail, bsize } = (0, import_node_fs47.statfsSync)(folder2);
+      const { bavail, bsize } = (0, import_node_fs48.statfsSync)(folder2);
       if (bavail * bsize < 2 << 20) full = true;
     } catch {
     }
@@ -33793,7 +33845,7 @@ function wantedBase(distroRoot, platform3, architecture3) {
 }
 function basesFolder(driverName, state, name6, architecture3) {
   const all = makeFolder((0, import_node_path62.join)(state, "bases"));
-  return (0, import_node_path62.join)((0, import_node_fs48.realpathSync)(all), `${name6}-${architecture3}${driverName === "docker" ? "-docker" : ""}`);
+  return (0, import_node_path62.join)((0, import_node_fs49.realpathSync)(all), `${name6}-${architecture3}${driverName === "docker" ? "-docker" : ""}`);
 }
 async function ensureBase(request) {
   const { driver, state, name: name6, architecture: architecture3 } = request;
@@ -33830,7 +33882,7 @@ function currentBase(request, { folder: folder2, wanted }) {
 async function makeBase(request, target2) {
   const { driver, state, name: name6, now } = request;
   const { folder: folder2, work: work2, wanted, sources } = target2;
-  for (const entry2 of (0, import_node_fs48.readdirSync)(folder2)) if (entry2.startsWith("new-")) await driver.remove((0, import_node_path62.join)(folder2, entry2));
+  for (const entry2 of (0, import_node_fs49.readdirSync)(folder2)) if (entry2.startsWith("new-")) await driver.remove((0, import_node_path62.join)(folder2, entry2));
   const lists = makeFolder((0, import_node_path62.join)(work2, "lists"));
   if (process.getuid?.() === 0) privateFolder(work2);
   const tar = (0, import_node_path62.join)(work2, "base.tar");
@@ -33855,7 +33907,7 @@ async function makeBase(request, target2) {
   const archive = await listsDigest(lists);
   const final = (0, import_node_path62.join)(folder2, `${digest4.slice(0, 16)}-${archive.slice(0, 8)}`);
   if (exists(final)) await driver.remove(final);
-  (0, import_node_fs48.renameSync)(work2, final);
+  (0, import_node_fs49.renameSync)(work2, final);
   const base = {
     digest: digest4,
     archive,
@@ -33934,7 +33986,7 @@ var firstError = (log) => {
 };
 var cacheOf = (base) => makeFolder((0, import_node_path62.join)(base.folder, "cache"));
 async function listsDigest(folder2) {
-  const files = entriesBelow(folder2).map((f) => (0, import_node_path62.join)(folder2, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs48.lstatSync)(f).isFile()).sort();
+  const files = entriesBelow(folder2).map((f) => (0, import_node_path62.join)(folder2, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs49.lstatSync)(f).isFile()).sort();
   return sha256(JSON.stringify(await Promise.all(files.map(async (f) => [(0, import_node_path62.basename)(f), await sha256File(f)]))));
 }
 async function hostProxy() {
@@ -33957,13 +34009,13 @@ function archiveNames(base) {
   const known3 = readIf(kept3);
   if (known3 !== void 0) return new Set(known3.split("\n"));
   if (!exists(base.lists)) return void 0;
-  const files = (0, import_node_fs49.readdirSync)(base.lists).filter((f) => /_Packages(\.\w+)?$/.test(f));
+  const files = (0, import_node_fs50.readdirSync)(base.lists).filter((f) => /_Packages(\.\w+)?$/.test(f));
   if (!files.length || files.some((f) => !f.endsWith("_Packages"))) return void 0;
   const names5 = /* @__PURE__ */ new Set();
   for (const file3 of files) {
     const path2 = (0, import_node_path63.join)(base.lists, file3);
-    if ((0, import_node_fs49.statSync)(path2).size > largestList) return void 0;
-    addNames((0, import_node_fs49.readFileSync)(path2, "latin1"), names5);
+    if ((0, import_node_fs50.statSync)(path2).size > largestList) return void 0;
+    addNames((0, import_node_fs50.readFileSync)(path2, "latin1"), names5);
   }
   if (!names5.size) return void 0;
   writeWhole(kept3, [...names5].sort().join("\n"), { sync: false });
@@ -34133,7 +34185,7 @@ function systemFilesFault(files) {
 init_template();
 
 // ts-src/sandbox/package-layers.ts
-var import_node_fs50 = require("node:fs");
+var import_node_fs51 = require("node:fs");
 var import_node_path65 = require("node:path");
 init_files();
 init_process();
@@ -34185,10 +34237,10 @@ var Packages = class {
       const info = (0, import_node_path65.join)(staged, "var/lib/dpkg/info");
       makeFolder(info);
       const paths2 = [...folders2.filter(Boolean).map((f) => `/${f}`), ...files].sort();
-      (0, import_node_fs50.writeFileSync)((0, import_node_path65.join)(info, `${name6}.list`), `/.
+      (0, import_node_fs51.writeFileSync)((0, import_node_path65.join)(info, `${name6}.list`), `/.
 ${paths2.join("\n")}
 `, { flag: "wx" });
-      for (const [member2, text8] of members2) (0, import_node_fs50.writeFileSync)((0, import_node_path65.join)(info, `${name6}.${member2}`), text8, { flag: "wx" });
+      for (const [member2, text8] of members2) (0, import_node_fs51.writeFileSync)((0, import_node_path65.join)(info, `${name6}.${member2}`), text8, { flag: "wx" });
       const unpacked2 = {
         package: name6,
         status: control2.replace(/^(Package: .*)$/m, "$1\nStatus: install ok installed"),
@@ -34198,7 +34250,7 @@ ${paths2.join("\n")}
       writeWhole(this.contents(digest4), JSON.stringify(unpacked2), { sync: false });
       return unpacked2;
     } finally {
-      (0, import_node_fs50.rmSync)(staged, { recursive: true, force: true });
+      (0, import_node_fs51.rmSync)(staged, { recursive: true, force: true });
     }
   }
   /**
@@ -34206,13 +34258,13 @@ ${paths2.join("\n")}
    */
   place(staged, target2) {
     try {
-      (0, import_node_fs50.renameSync)(staged, target2);
+      (0, import_node_fs51.renameSync)(staged, target2);
     } catch (e) {
       const code2 = codeOf(e);
       if (code2 !== "ENOTEMPTY" && code2 !== "EEXIST") throw e;
       if (readJson(`${target2}.json`)) return;
-      (0, import_node_fs50.rmSync)(target2, { recursive: true, force: true });
-      (0, import_node_fs50.renameSync)(staged, target2);
+      (0, import_node_fs51.rmSync)(target2, { recursive: true, force: true });
+      (0, import_node_fs51.renameSync)(staged, target2);
     }
   }
   /** The text of a file in an unpacked package; undefined if it is missing. A large one is a LeftBehindError. */
@@ -34235,7 +34287,7 @@ ${paths2.join("\n")}
       const bring2 = (...how) => run("cp", [...how, "--target-directory", target2, ...folders2]);
       let linked2 = await bring2("-al");
       if (linked2.code !== 0 && /cross-device/.test(linked2.stderr)) {
-        (0, import_node_fs50.rmSync)(target2, { recursive: true, force: true });
+        (0, import_node_fs51.rmSync)(target2, { recursive: true, force: true });
         makeFolder(target2);
         linked2 = await bring2("-a", "--reflink=auto");
       }
@@ -34246,9 +34298,9 @@ ${paths2.join("\n")}
       }
     }
     makeFolder((0, import_node_path65.join)(target2, "var/lib/dpkg"));
-    (0, import_node_fs50.writeFileSync)(
+    (0, import_node_fs51.writeFileSync)(
       (0, import_node_path65.join)(target2, "var/lib/dpkg/status"),
-      `${(0, import_node_fs50.readFileSync)(status, "utf8").trimEnd()}
+      `${(0, import_node_fs51.readFileSync)(status, "utf8").trimEnd()}
 
 ${all.map((u) => `${u.status}
 `).join("\n")}`
@@ -34275,7 +34327,7 @@ function clashOf(packages) {
 }
 
 // ts-src/engine/build/environment.ts
-var import_node_fs52 = require("node:fs");
+var import_node_fs53 = require("node:fs");
 var import_node_path67 = require("node:path");
 init_files();
 init_lists();
@@ -34294,7 +34346,7 @@ function ownPackage(graph2, n) {
 }
 
 // ts-src/engine/build/other-conditions.ts
-var import_node_fs51 = require("node:fs");
+var import_node_fs52 = require("node:fs");
 var import_node_path66 = require("node:path");
 
 // resources/vary.c
@@ -34302,7 +34354,7 @@ var vary_default = '/* Preloaded into a second build of a package, compiled in i
 
 // ts-src/engine/build/other-conditions.ts
 var otherJobs = (jobs2) => jobs2 > 1 ? 1 : 3;
-var writeVariation = (build4) => (0, import_node_fs51.writeFileSync)((0, import_node_path66.join)(build4, ".vary.c"), vary_default);
+var writeVariation = (build4) => (0, import_node_fs52.writeFileSync)((0, import_node_path66.join)(build4, ".vary.c"), vary_default);
 var otherConditions = [
   "umask 002",
   "export USER=another LOGNAME=another HOME=/tmp LANG=tr_TR.UTF-8 LC_ALL=tr_TR.UTF-8 TZ=Pacific/Kiritimati",
@@ -34317,7 +34369,7 @@ var sourceFolder = (name6) => taken2.has(name6) ? `${name6}-source` : name6;
 async function prepareEnvironment(options5, packages, request, roots) {
   const { graph: graph2, package: p, resolved, work: work2, log } = request;
   makeFolder((0, import_node_path67.dirname)(log));
-  (0, import_node_fs52.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
+  (0, import_node_fs53.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
 `);
   const system = await resolved.set.packages();
   if (typeof system === "string") return failed(`apt can't install what it needs: ${system}`);
@@ -34420,7 +34472,7 @@ function timeLimit(parent, minutes2, longer = "--timeout gives it longer") {
 }
 
 // ts-src/engine/docs/documentation.ts
-var import_node_fs53 = require("node:fs");
+var import_node_fs54 = require("node:fs");
 var import_node_path69 = require("node:path");
 init_files();
 
@@ -36067,9 +36119,9 @@ function write(folder2, files) {
   for (const [name6, data] of Object.entries(files)) {
     const path2 = (0, import_node_path69.join)(folder2, name6);
     makeFolder((0, import_node_path69.dirname)(path2));
-    (0, import_node_fs53.chmodSync)((0, import_node_path69.dirname)(path2), 493);
-    (0, import_node_fs53.writeFileSync)(path2, data);
-    (0, import_node_fs53.chmodSync)(path2, 420);
+    (0, import_node_fs54.chmodSync)((0, import_node_path69.dirname)(path2), 493);
+    (0, import_node_fs54.writeFileSync)(path2, data);
+    (0, import_node_fs54.chmodSync)(path2, 420);
   }
 }
 async function recordOf3(options5, job, results, begun) {
@@ -36082,7 +36134,7 @@ async function recordOf3(options5, job, results, begun) {
   const facts = await factsOf2(job, pages);
   const warnings = [...results.warnings, ...wishes.notes];
   const packed3 = (0, import_node_path69.join)(request.work, `${name6}.pages`);
-  (0, import_node_fs53.writeFileSync)(packed3, packPages(pages));
+  (0, import_node_fs54.writeFileSync)(packed3, packPages(pages));
   await checkLeft(build4, "docs/results.json", 64 << 20);
   return {
     schema: 1,
@@ -36130,7 +36182,7 @@ async function interfaceOf2({ request, environment: environment3, installed, sph
 }
 
 // ts-src/engine/build/objects.ts
-var import_node_fs55 = require("node:fs");
+var import_node_fs56 = require("node:fs");
 var import_node_path71 = require("node:path");
 init_files();
 init_digest();
@@ -36192,7 +36244,7 @@ function keyText(inputs) {
 }
 
 // ts-src/engine/build/dependency-times.ts
-var import_node_fs54 = require("node:fs");
+var import_node_fs55 = require("node:fs");
 var import_node_path70 = require("node:path");
 init_files();
 init_faults();
@@ -36200,7 +36252,7 @@ function keepDependencyTimes(root, changed2, views) {
   for (const { name: name6, former, paths: paths2 } of changed2) {
     const view = (0, import_node_path70.join)(views, name6);
     const fresh = `${view}.new`;
-    (0, import_node_fs54.rmSync)(fresh, { recursive: true, force: true });
+    (0, import_node_fs55.rmSync)(fresh, { recursive: true, force: true });
     for (const path2 of paths2) {
       const now = fileAt((0, import_node_path70.join)(root, path2));
       if (!now) continue;
@@ -36210,24 +36262,24 @@ function keepDependencyTimes(root, changed2, views) {
       makeFolder((0, import_node_path70.dirname)((0, import_node_path70.join)(fresh, path2)));
       putLink((0, import_node_path70.join)(root, path2), (0, import_node_path70.join)(fresh, path2));
     }
-    (0, import_node_fs54.rmSync)(view, { recursive: true, force: true });
+    (0, import_node_fs55.rmSync)(view, { recursive: true, force: true });
     makeFolder(fresh);
-    (0, import_node_fs54.renameSync)(fresh, view);
+    (0, import_node_fs55.renameSync)(fresh, view);
   }
 }
 function fileAt(path2) {
-  const found2 = (0, import_node_fs54.lstatSync)(path2, { throwIfNoEntry: false });
+  const found2 = (0, import_node_fs55.lstatSync)(path2, { throwIfNoEntry: false });
   return found2?.isFile() ? found2 : void 0;
 }
 function sameText(path2, a, other, b) {
   if (a.ino === b.ino || a.size !== b.size || a.mode !== b.mode) return false;
-  return (0, import_node_fs54.readFileSync)(path2).equals((0, import_node_fs54.readFileSync)(other));
+  return (0, import_node_fs55.readFileSync)(path2).equals((0, import_node_fs55.readFileSync)(other));
 }
 function putLink(from, to) {
   const beside = `${to}.slipway-link`;
   try {
-    (0, import_node_fs54.linkSync)(from, beside);
-    (0, import_node_fs54.renameSync)(beside, to);
+    (0, import_node_fs55.linkSync)(from, beside);
+    (0, import_node_fs55.renameSync)(beside, to);
   } catch (e) {
     if (!["EXDEV", "EMLINK", "EPERM", "EEXIST"].includes(codeOf(e) ?? "")) throw e;
   }
@@ -36259,7 +36311,7 @@ async function openObjects({ driver, state, store: store2 }, request, { source: 
     keepDependencyTimes(own3, await seenBefore(before2, now, { state, store: store2, views }), views);
   } else {
     await driver.remove(folder2);
-    (0, import_node_fs55.rmSync)(views, { recursive: true, force: true });
+    (0, import_node_fs56.rmSync)(views, { recursive: true, force: true });
   }
   privateFolder((0, import_node_path71.dirname)(folder2));
   makeFolder(folder2);
@@ -36277,10 +36329,10 @@ function readSource(source3) {
   const files = {};
   const frame = [];
   for (const path2 of entriesBelow(source3).sort()) {
-    const found2 = (0, import_node_fs55.lstatSync)((0, import_node_path71.join)(source3, path2));
-    if (found2.isSymbolicLink()) frame.push(`${path2} -> ${(0, import_node_fs55.readlinkSync)((0, import_node_path71.join)(source3, path2))}`);
+    const found2 = (0, import_node_fs56.lstatSync)((0, import_node_path71.join)(source3, path2));
+    if (found2.isSymbolicLink()) frame.push(`${path2} -> ${(0, import_node_fs56.readlinkSync)((0, import_node_path71.join)(source3, path2))}`);
     if (!found2.isFile()) continue;
-    const bytes = (0, import_node_fs55.readFileSync)((0, import_node_path71.join)(source3, path2));
+    const bytes = (0, import_node_fs56.readFileSync)((0, import_node_path71.join)(source3, path2));
     if (compiled.test(path2) && timed.test(bytes.toString("latin1"))) return void 0;
     const digest4 = sha256(bytes);
     files[path2] = [digest4, found2.mtimeMs];
@@ -36334,7 +36386,7 @@ function keepTimes(source3, before2, now) {
   for (const [path2, entry2] of Object.entries(now.files)) {
     const old = ownIn(before2.files, path2);
     if (old?.[0] !== entry2[0]) continue;
-    (0, import_node_fs55.utimesSync)((0, import_node_path71.join)(source3, path2), old[1] / 1e3, old[1] / 1e3);
+    (0, import_node_fs56.utimesSync)((0, import_node_path71.join)(source3, path2), old[1] / 1e3, old[1] / 1e3);
     entry2[1] = old[1];
   }
 }
@@ -36389,7 +36441,7 @@ function rootsOf(graph2, n, roots) {
 }
 
 // ts-src/engine/build/pack.ts
-var import_node_fs57 = require("node:fs");
+var import_node_fs58 = require("node:fs");
 var import_node_path74 = require("node:path");
 
 // ts-src/inspect/python-needs.ts
@@ -36433,7 +36485,7 @@ function runsPython(file3, isShell) {
 }
 
 // ts-src/inspect/staged.ts
-var import_node_fs56 = require("node:fs");
+var import_node_fs57 = require("node:fs");
 var import_node_path73 = require("node:path");
 init_faults();
 var most2 = 5e5;
@@ -36442,21 +36494,21 @@ function stagedMembers(root) {
   let kilobytes = 0;
   const stack = [""];
   try {
-    if (!(0, import_node_fs56.lstatSync)(root).isDirectory()) return "what it installed is no folder";
+    if (!(0, import_node_fs57.lstatSync)(root).isDirectory()) return "what it installed is no folder";
     for (let folder2 = stack.pop(); folder2 !== void 0; folder2 = stack.pop()) {
-      for (const name6 of (0, import_node_fs56.readdirSync)((0, import_node_path73.join)(root, folder2))) {
+      for (const name6 of (0, import_node_fs57.readdirSync)((0, import_node_path73.join)(root, folder2))) {
         const path2 = `${folder2}/${name6}`;
         if (name6.includes("\uFFFD")) return `it installed ${shownName(path2)}, whose name is no UTF-8`;
         if (Buffer.byteLength(path2) > longestPath)
           return `it installed a path of more than ${longestPath} bytes: ${shownName(path2)}`;
-        const stat2 = (0, import_node_fs56.lstatSync)((0, import_node_path73.join)(root, path2));
+        const stat2 = (0, import_node_fs57.lstatSync)((0, import_node_path73.join)(root, path2));
         const type = typeOf(stat2);
         if (type === "directory") stack.push(path2);
         members2.push({
           path: path2,
           type,
           mode: stat2.mode & 4095,
-          target: type === "link" ? (0, import_node_fs56.readlinkSync)((0, import_node_path73.join)(root, path2)) : ""
+          target: type === "link" ? (0, import_node_fs57.readlinkSync)((0, import_node_path73.join)(root, path2)) : ""
         });
         kilobytes += type === "file" ? Math.ceil(stat2.size / 1024) : 1;
         if (members2.length > most2) return `it installed more than ${most2} files`;
@@ -36559,7 +36611,7 @@ async function finishPackages(options5, request, environment3, folder2) {
     provides: abi2.name ? [abi2.name] : []
   };
   const target2 = (0, import_node_path74.join)(request.work, "packages");
-  (0, import_node_fs57.mkdirSync)(target2);
+  (0, import_node_fs58.mkdirSync)(target2);
   const seconds = stampSeconds(stampOfBuild(options5, request));
   const finish2 = async (from, c, allowed, more) => {
     const path2 = (0, import_node_path74.join)(target2, debFile(c.package, c.version, architecture3));
@@ -36596,7 +36648,7 @@ var debugPaths = (ids) => [...new Set(ids)].sort().map((id) => `/usr/lib/debug/.
 var debugControl = (main2, ids, out) => ({
   ...main2,
   package: `${main2.package}-dbgsym`,
-  installedSize: Math.ceil((0, import_node_fs57.lstatSync)((0, import_node_path74.join)(out, "debug.deb")).size / 1024),
+  installedSize: Math.ceil((0, import_node_fs58.lstatSync)((0, import_node_path74.join)(out, "debug.deb")).size / 1024),
   section: "debug",
   depends: [`${main2.package} (= ${main2.version})`],
   provides: [],
@@ -36624,7 +36676,7 @@ async function assemble(from, members2, target2, seconds) {
 }
 
 // ts-src/engine/build/tests.ts
-var import_node_fs58 = require("node:fs");
+var import_node_fs59 = require("node:fs");
 var import_node_path76 = require("node:path");
 
 // ts-src/inspect/test-results.ts
@@ -36789,10 +36841,10 @@ function markFlaky(cases, earlier2) {
 var mostWords = 4 << 20;
 function hasTests(source3, p) {
   const { file: file3, words: words6 } = rulesOf(p.buildType).tests;
-  const visit = (folder2, depth2) => (0, import_node_fs58.readdirSync)(folder2, { withFileTypes: true }).some((e) => {
+  const visit = (folder2, depth2) => (0, import_node_fs59.readdirSync)(folder2, { withFileTypes: true }).some((e) => {
     const path2 = (0, import_node_path76.join)(folder2, e.name);
     if (e.isDirectory()) return depth2 < 8 && e.name !== ".git" && visit(path2, depth2 + 1);
-    return file3.test(e.name) && e.isFile() && (!words6 || (0, import_node_fs58.lstatSync)(path2).size < mostWords && words6.test((0, import_node_fs58.readFileSync)(path2, "utf8")));
+    return file3.test(e.name) && e.isFile() && (!words6 || (0, import_node_fs59.lstatSync)(path2).size < mostWords && words6.test((0, import_node_fs59.readFileSync)(path2, "utf8")));
   });
   return visit(source3, 0);
 }
@@ -37223,7 +37275,7 @@ function readAnswers(text8) {
 }
 
 // ts-src/sandbox/stored-base.ts
-var import_node_fs59 = require("node:fs");
+var import_node_fs60 = require("node:fs");
 var import_node_path79 = require("node:path");
 init_diagnostics();
 init_stored();
@@ -37315,7 +37367,7 @@ async function fetchBase(request, folder2) {
   if (!tar || !lists) return lost2("whole base", name6, wanted.digest);
   const work2 = (0, import_node_path79.join)(folder2, `new-${process.pid}`);
   await driver.remove(work2);
-  (0, import_node_fs59.mkdirSync)((0, import_node_path79.join)(privateFolder(work2), "lists"));
+  (0, import_node_fs60.mkdirSync)((0, import_node_path79.join)(privateFolder(work2), "lists"));
   const unzipped4 = await run("sh", [
     "-c",
     'gzip -d < "$1" | head -c "$5" > "$2" && gzip -d < "$3" | head -c "$6" | tar -x -C "$4"',
@@ -37335,7 +37387,7 @@ async function fetchBase(request, folder2) {
   if (unpacked2.code !== 0) return cannotUnpack(name6, unpacked2);
   const final = (0, import_node_path79.join)(folder2, folderName(wanted));
   if (exists(final)) await driver.remove(final);
-  (0, import_node_fs59.renameSync)(work2, final);
+  (0, import_node_fs60.renameSync)(work2, final);
   const base = baseIn(final, wanted, stored2);
   const prepared2 = await prepareBase(driver, state, base);
   return prepared2.ok ? good({ ...base, packages: prepared2.value }) : prepared2;
@@ -37371,7 +37423,7 @@ async function sharedBase(request) {
 }
 
 // ts-src/sandbox/package-mirror.ts
-var import_node_fs60 = require("node:fs");
+var import_node_fs61 = require("node:fs");
 var import_node_path80 = require("node:path");
 init_files();
 init_digest();
@@ -37398,8 +37450,8 @@ var PackageMirror = class {
       if (!file3) return;
       const temporary2 = temporaryBeside((0, import_node_path80.join)(folder2, file3.name));
       if (!await this.store.place(file3, temporary2)) return;
-      (0, import_node_fs60.renameSync)(temporary2, (0, import_node_path80.join)(folder2, file3.name));
-      (0, import_node_fs60.rmSync)(temporary2, { force: true });
+      (0, import_node_fs61.renameSync)(temporary2, (0, import_node_path80.join)(folder2, file3.name));
+      (0, import_node_fs61.rmSync)(temporary2, { force: true });
       this.kept.add(pinned);
     });
   }
@@ -37411,7 +37463,7 @@ var PackageMirror = class {
   async keep(packages, folder2) {
     const wanted = packages.filter((p) => !this.kept.has(p));
     if (!wanted.length) return;
-    const names5 = (0, import_node_fs60.readdirSync)(folder2).filter(isDebFile);
+    const names5 = (0, import_node_fs61.readdirSync)(folder2).filter(isDebFile);
     await this.store.many(wanted, async (pinned) => {
       if (!await this.fileOf(pinned)) {
         const prefix2 = filePrefix(pinned);
@@ -37454,7 +37506,7 @@ async function mirrorStates(store2) {
 }
 
 // ts-src/sandbox/system-layers.ts
-var import_node_fs61 = require("node:fs");
+var import_node_fs62 = require("node:fs");
 var import_node_path81 = require("node:path");
 init_diagnostics();
 init_digest();
@@ -37569,12 +37621,12 @@ var SystemLayers = class {
   async keep(id, layer, kept3, work2) {
     privateFolder(this.all());
     const staged = (0, import_node_path81.join)(work2, "layer");
-    (0, import_node_fs61.mkdirSync)(staged);
-    (0, import_node_fs61.rmSync)((0, import_node_path81.join)(kept3, "aptcache"), { recursive: true, force: true });
-    (0, import_node_fs61.renameSync)(kept3, (0, import_node_path81.join)(staged, "root"));
+    (0, import_node_fs62.mkdirSync)(staged);
+    (0, import_node_fs62.rmSync)((0, import_node_path81.join)(kept3, "aptcache"), { recursive: true, force: true });
+    (0, import_node_fs62.renameSync)(kept3, (0, import_node_path81.join)(staged, "root"));
     writeWhole((0, import_node_path81.join)(staged, "layer.json"), JSON.stringify(layer));
     if (exists(this.folder(id))) await this.room.driver.remove(this.folder(id));
-    (0, import_node_fs61.renameSync)(staged, this.folder(id));
+    (0, import_node_fs62.renameSync)(staged, this.folder(id));
     this.layers.set(id, layer);
   }
   async sound(chain) {
@@ -37591,7 +37643,7 @@ var SystemLayers = class {
     let best;
     let names5 = [];
     try {
-      names5 = (0, import_node_fs61.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
+      names5 = (0, import_node_fs62.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
     } catch {
     }
     for (const id of names5) {
@@ -37619,7 +37671,7 @@ var SystemLayers = class {
   async fetch(packages) {
     return withMutex((0, import_node_path81.join)(this.room.state, "archives.lock"), async () => {
       const lacking2 = () => {
-        const held = (0, import_node_fs61.readdirSync)(this.archives());
+        const held = (0, import_node_fs62.readdirSync)(this.archives());
         const found2 = packages.map((p) => held.find((h) => h.startsWith(filePrefix(p))));
         for (const name6 of found2) if (name6 !== void 0) noteUse((0, import_node_path81.join)(this.archives(), name6));
         return packages.filter((_, i) => found2[i] === void 0);
@@ -37633,7 +37685,7 @@ var SystemLayers = class {
   }
   async download(missing) {
     const work2 = newScratch(this.room.state);
-    const fetched = (0, import_node_fs61.mkdtempSync)((0, import_node_path81.join)(this.archives(), ".new-"));
+    const fetched = (0, import_node_fs62.mkdtempSync)((0, import_node_path81.join)(this.archives(), ".new-"));
     try {
       const got = await this.enterForDownload(work2, fetched, missing);
       if (got.code === 0) {
@@ -37681,11 +37733,11 @@ var SystemLayers = class {
   }
 };
 function takePackages(from, to) {
-  for (const name6 of (0, import_node_fs61.readdirSync)(from).filter(isDebFile)) {
+  for (const name6 of (0, import_node_fs62.readdirSync)(from).filter(isDebFile)) {
     const path2 = (0, import_node_path81.join)(from, name6);
-    if (!(0, import_node_fs61.lstatSync)(path2).isFile()) continue;
-    if (((0, import_node_fs61.lstatSync)(path2).mode & 3602) !== 0) (0, import_node_fs61.chmodSync)(path2, 420);
-    (0, import_node_fs61.renameSync)(path2, (0, import_node_path81.join)(to, name6));
+    if (!(0, import_node_fs62.lstatSync)(path2).isFile()) continue;
+    if (((0, import_node_fs62.lstatSync)(path2).mode & 3602) !== 0) (0, import_node_fs62.chmodSync)(path2, 420);
+    (0, import_node_fs62.renameSync)(path2, (0, import_node_path81.join)(to, name6));
   }
 }
 
@@ -37769,7 +37821,7 @@ async function mirrorSystems(graphs) {
 }
 
 // ts-src/engine/task-keys.ts
-var import_node_fs62 = require("node:fs");
+var import_node_fs63 = require("node:fs");
 var import_node_path83 = require("node:path");
 init_maps();
 init_digest();
@@ -37930,7 +37982,7 @@ var TaskKeys = class {
         templates: this.templatesDigest(p.buildType),
         base: graph2.base.digest,
         manifest: this.manifestDigest(graph2, p.name),
-        patches: (settings3.patches ?? []).map((f) => sha256((0, import_node_fs62.readFileSync)((0, import_node_path83.join)(this.distroRoot, f)))).join(" ")
+        patches: (settings3.patches ?? []).map((f) => sha256((0, import_node_fs63.readFileSync)((0, import_node_path83.join)(this.distroRoot, f)))).join(" ")
       });
       own3[n] = there = { parts: parts2, text: keyText(parts2) };
     }
@@ -38235,7 +38287,7 @@ note: apt reads as the user _apt, who may not enter ${closed2}: chmod o+x it, or
 }
 function notForAll(path2) {
   const parts2 = path2.split("/");
-  return parts2.map((_, i) => parts2.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs63.statSync)(p).mode & 1) === 0);
+  return parts2.map((_, i) => parts2.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs64.statSync)(p).mode & 1) === 0);
 }
 
 // ts-src/cli/run-options.ts
@@ -38245,7 +38297,7 @@ init_sizes();
 
 // ts-src/sandbox/docker.ts
 var import_node_crypto10 = require("node:crypto");
-var import_node_fs64 = require("node:fs");
+var import_node_fs65 = require("node:fs");
 var import_node_path86 = require("node:path");
 init_digest();
 init_files();
@@ -38569,7 +38621,7 @@ async function copyLayers(layers2, name6, work2) {
     const archive = (0, import_node_path86.join)(work2, "over.tar");
     const packed3 = await run("tar", ["-c", "--owner=0", "--group=0", "-f", archive, "-C", layer, "."]);
     const copied3 = packed3.code === 0 ? await run("sh", ["-c", 'docker cp - "$1:/" < "$2"', "sh", name6, archive]) : packed3;
-    (0, import_node_fs64.rmSync)(archive, { force: true });
+    (0, import_node_fs65.rmSync)(archive, { force: true });
     if (copied3.code !== 0) return copied3;
   }
   return void 0;
@@ -38594,7 +38646,7 @@ async function commit(name6, keep2) {
   if (committed2.code !== 0) return committed2;
   const status = await docker(["cp", `${name6}:/var/lib/dpkg/status`, (0, import_node_path86.join)(keep2, "var/lib/dpkg/status")]);
   if (status.code !== 0) return status;
-  (0, import_node_fs64.writeFileSync)((0, import_node_path86.join)(keep2, marker), `${tag}
+  (0, import_node_fs65.writeFileSync)((0, import_node_path86.join)(keep2, marker), `${tag}
 `);
   return void 0;
 }
@@ -38613,9 +38665,9 @@ async function enter(entry2) {
   const name6 = `slipway-${process.pid}-${(0, import_node_crypto10.randomBytes)(6).toString("hex")}`;
   const limits2 = entry2.limits ?? defaultLimits();
   const filter = (0, import_node_path86.join)(entry2.work, `${name6}.seccomp.json`);
-  (0, import_node_fs64.writeFileSync)(filter, seccompProfile(entry2.network === true));
+  (0, import_node_fs65.writeFileSync)(filter, seccompProfile(entry2.network === true));
   const created = await docker(createArguments(entry2, { name: name6, image: image2, limits: limits2, filter }));
-  (0, import_node_fs64.rmSync)(filter);
+  (0, import_node_fs65.rmSync)(filter);
   if (created.code !== 0) return created;
   try {
     const notCopied = await copyLayers(entry2.root.layers.slice(0, at3), name6, entry2.work);
@@ -38656,7 +38708,7 @@ function dockerDriver() {
       const imported = await docker(["import", tar, tag]);
       if (imported.code !== 0) return imported;
       makeFolder(folder2);
-      (0, import_node_fs64.writeFileSync)((0, import_node_path86.join)(folder2, marker), `${tag}
+      (0, import_node_fs65.writeFileSync)((0, import_node_path86.join)(folder2, marker), `${tag}
 `);
       return run("tar", ["-x", "--no-same-owner", "-f", tar, "-C", folder2, "./var/lib/dpkg/status"]);
     },
@@ -38681,7 +38733,7 @@ function dockerDriver() {
 }
 
 // ts-src/sandbox/unshare.ts
-var import_node_fs65 = require("node:fs");
+var import_node_fs66 = require("node:fs");
 var import_node_path87 = require("node:path");
 
 // resources/templates/enter.pl
@@ -38863,7 +38915,7 @@ function readRoot(reading, plain5, propagation, inside) {
 }
 function linkLayers(layers2, work2) {
   return layers2.map((layer, i) => {
-    (0, import_node_fs65.symlinkSync)(layer, (0, import_node_path87.join)(work2, `l${i}`));
+    (0, import_node_fs66.symlinkSync)(layer, (0, import_node_path87.join)(work2, `l${i}`));
     return `l${i}`;
   }).join(":");
 }
@@ -38871,8 +38923,8 @@ function linkUpper(keep2, work2) {
   if (!keep2) return "tmpfs";
   makeFolder(keep2);
   makeFolder(`${keep2}.work`);
-  (0, import_node_fs65.symlinkSync)(keep2, (0, import_node_path87.join)(work2, "k"));
-  (0, import_node_fs65.symlinkSync)(`${keep2}.work`, (0, import_node_path87.join)(work2, "k.work"));
+  (0, import_node_fs66.symlinkSync)(keep2, (0, import_node_path87.join)(work2, "k"));
+  (0, import_node_fs66.symlinkSync)(`${keep2}.work`, (0, import_node_path87.join)(work2, "k.work"));
   return "k";
 }
 var enterEnvironment2 = (entry2, limits2, group, plain5) => ({
@@ -38969,22 +39021,6 @@ function unshareDriver() {
 function mountsBelow(folder2) {
   return (readIf("/proc/self/mounts") ?? "").split("\n").map((l) => (l.split(" ")[1] ?? "").replace(/\\([0-7]{3})/g, (_, o) => String.fromCharCode(parseInt(o, 8)))).filter((m) => m.startsWith(`${folder2}/`));
 }
-
-// ts-src/cli/option-checks.ts
-init_diagnostics();
-var among = (...words6) => (value2) => {
-  if (words6.includes(value2)) return void 0;
-  const near = nearest(value2, words6);
-  return `is none of ${words6.join(", ")}${near === void 0 ? "" : `; did you mean ${near}?`}`;
-};
-var ofForm = (form, what) => (value2) => form.test(value2) ? void 0 : `is not ${what}`;
-var checkStore2 = (value2) => isStoreUri(value2) ? void 0 : "is not file:PATH or s3://BUCKET/PREFIX";
-var driverOption = {
-  type: "string",
-  value: "NAME",
-  help: "sandbox driver: unshare (default) or docker",
-  check: among("unshare", "docker")
-};
 
 // ts-src/cli/run-options.ts
 var runOptions = {
@@ -39373,7 +39409,7 @@ function takeDocs(t, record3, cached3) {
 var earlier = (cached3) => cached3 ? "cached: " : "";
 
 // ts-src/engine/task-runner.ts
-var import_node_fs66 = require("node:fs");
+var import_node_fs67 = require("node:fs");
 var import_node_path90 = require("node:path");
 
 // ts-src/engine/docs/stored-record.ts
@@ -39492,7 +39528,7 @@ var TaskRunner = class {
       },
       () => this.reports.note(`${p.name}: another slipway does it; waiting`)
     );
-    (0, import_node_fs66.rmSync)(lock2, { force: true });
+    (0, import_node_fs67.rmSync)(lock2, { force: true });
     return outcome;
   }
   async doneMeanwhile(graph2, task, key) {
@@ -39840,7 +39876,7 @@ function makeProgress(options5) {
 
 // ts-src/collect/collect.ts
 var import_node_crypto11 = require("node:crypto");
-var import_node_fs69 = require("node:fs");
+var import_node_fs70 = require("node:fs");
 var import_node_path93 = require("node:path");
 init_files();
 init_process();
@@ -39870,19 +39906,19 @@ function countKinds(things) {
 }
 
 // ts-src/collect/machine.ts
-var import_node_fs68 = require("node:fs");
+var import_node_fs69 = require("node:fs");
 var import_node_path92 = require("node:path");
 init_files();
 
 // ts-src/collect/measure.ts
-var import_node_fs67 = require("node:fs");
+var import_node_fs68 = require("node:fs");
 var import_node_path91 = require("node:path");
 init_files();
 init_faults();
 var isGone = (e) => codeOf(e) === "ENOENT";
 function statOf(path2) {
   try {
-    return (0, import_node_fs67.lstatSync)(path2);
+    return (0, import_node_fs68.lstatSync)(path2);
   } catch (e) {
     if (isGone(e)) return void 0;
     throw e;
@@ -39915,7 +39951,7 @@ function measure(path2) {
 }
 function namesIn2(folder2) {
   try {
-    return (0, import_node_fs67.readdirSync)(folder2);
+    return (0, import_node_fs68.readdirSync)(folder2);
   } catch (e) {
     if (isGone(e)) return [];
     throw e;
@@ -39950,8 +39986,8 @@ var baseFactor = 3;
 function entries(state, folder2, pattern) {
   const path2 = (0, import_node_path92.join)(state, folder2);
   try {
-    if (!(0, import_node_fs68.lstatSync)(path2).isDirectory()) return [];
-    return (0, import_node_fs68.readdirSync)(path2).filter((name6) => pattern.test(name6)).sort();
+    if (!(0, import_node_fs69.lstatSync)(path2).isDirectory()) return [];
+    return (0, import_node_fs69.readdirSync)(path2).filter((name6) => pattern.test(name6)).sort();
   } catch (e) {
     if (["ENOENT", "ENOTDIR"].includes(codeOf(e) ?? "")) return [];
     throw e;
@@ -39959,7 +39995,7 @@ function entries(state, folder2, pattern) {
 }
 var timeOf2 = (path2) => {
   try {
-    return (0, import_node_fs68.lstatSync)(path2).mtimeMs;
+    return (0, import_node_fs69.lstatSync)(path2).mtimeMs;
   } catch {
     return 0;
   }
@@ -40482,29 +40518,29 @@ async function contentsOf(request, alone2) {
 function discard({ paths: paths2 }, trash) {
   const folder2 = (0, import_node_path93.join)(trash, (0, import_node_crypto11.randomBytes)(8).toString("hex"));
   makeFolder(folder2);
-  for (const path2 of paths2.filter(exists)) (0, import_node_fs69.renameSync)(path2, (0, import_node_path93.join)(folder2, (0, import_node_path93.basename)(path2)));
+  for (const path2 of paths2.filter(exists)) (0, import_node_fs70.renameSync)(path2, (0, import_node_path93.join)(folder2, (0, import_node_path93.basename)(path2)));
 }
 async function empty(trash, driver) {
   if (!exists(trash)) return;
-  for (const name6 of (0, import_node_fs69.readdirSync)(trash))
-    for (const inner of (0, import_node_fs69.readdirSync)((0, import_node_path93.join)(trash, name6))) await driver.discard((0, import_node_path93.join)(trash, name6, inner));
+  for (const name6 of (0, import_node_fs70.readdirSync)(trash))
+    for (const inner of (0, import_node_fs70.readdirSync)((0, import_node_path93.join)(trash, name6))) await driver.discard((0, import_node_path93.join)(trash, name6, inner));
   await driver.remove(trash);
 }
 var hour = 36e5;
 async function shrinkFolders(state, now) {
   const gitDir = (0, import_node_path93.join)(state, "git", "folders.git");
   const marker2 = (0, import_node_path93.join)(gitDir, "slipway-pruned");
-  if (!exists((0, import_node_path93.join)(gitDir, "HEAD")) || exists(marker2) && now - (0, import_node_fs69.statSync)(marker2).mtimeMs < hour) return;
+  if (!exists((0, import_node_path93.join)(gitDir, "HEAD")) || exists(marker2) && now - (0, import_node_fs70.statSync)(marker2).mtimeMs < hour) return;
   await withMutex(`${gitDir}.lock`, async () => {
     await run("git", ["--git-dir", gitDir, "prune", "--expire=1.hour.ago"]);
-    (0, import_node_fs69.writeFileSync)(marker2, "");
+    (0, import_node_fs70.writeFileSync)(marker2, "");
   });
 }
 var longestLog = 32 << 20;
 function shortenLog(log) {
-  if (!exists(log) || (0, import_node_fs69.statSync)(log).size <= longestLog) return;
+  if (!exists(log) || (0, import_node_fs70.statSync)(log).size <= longestLog) return;
   const end2 = readEnd(log, longestLog / 4);
-  (0, import_node_fs69.writeFileSync)(log, end2);
+  (0, import_node_fs70.writeFileSync)(log, end2);
 }
 
 // ts-src/cli/clean-up.ts
@@ -40667,13 +40703,13 @@ async function cautiously(state, work2) {
 var import_node_path96 = require("node:path");
 
 // ts-src/engine/reproducible.ts
-var import_node_fs71 = require("node:fs");
+var import_node_fs72 = require("node:fs");
 var import_node_path95 = require("node:path");
 init_files();
 init_process();
 
 // ts-src/inspect/differences.ts
-var import_node_fs70 = require("node:fs");
+var import_node_fs71 = require("node:fs");
 var import_node_path94 = require("node:path");
 
 // ts-src/inspect/elf-sections.ts
@@ -40723,9 +40759,9 @@ function differencesOf(before2, after) {
 function treeOf(root) {
   const found2 = /* @__PURE__ */ new Map();
   const visit = (folder2) => {
-    for (const name6 of (0, import_node_fs70.readdirSync)((0, import_node_path94.join)(root, folder2)).sort()) {
+    for (const name6 of (0, import_node_fs71.readdirSync)((0, import_node_path94.join)(root, folder2)).sort()) {
       const path2 = folder2 ? `${folder2}/${name6}` : name6;
-      const stats = (0, import_node_fs70.lstatSync)((0, import_node_path94.join)(root, path2));
+      const stats = (0, import_node_fs71.lstatSync)((0, import_node_path94.join)(root, path2));
       found2.set(path2, stats);
       if (stats.isDirectory()) visit(path2);
     }
@@ -40737,7 +40773,7 @@ function entryDifferences(before2, after, a, b) {
   const kind = (s) => kinds3.find(([is]) => is(s))?.[1] ?? "a special file";
   if (kind(a) !== kind(b)) return [`is ${kind(a)}, then ${kind(b)}`];
   if (a.isSymbolicLink()) {
-    const [from, to] = [(0, import_node_fs70.readlinkSync)(before2), (0, import_node_fs70.readlinkSync)(after)];
+    const [from, to] = [(0, import_node_fs71.readlinkSync)(before2), (0, import_node_fs71.readlinkSync)(after)];
     return from === to ? [] : [`leads to ${from}, then to ${to}`];
   }
   const found2 = [];
@@ -40750,7 +40786,7 @@ function entryDifferences(before2, after, a, b) {
     if (a.size !== b.size) found2.push(`has ${a.size} bytes, then ${b.size}`);
     return found2;
   }
-  const content = contentDifference((0, import_node_fs70.readFileSync)(before2), (0, import_node_fs70.readFileSync)(after));
+  const content = contentDifference((0, import_node_fs71.readFileSync)(before2), (0, import_node_fs71.readFileSync)(after));
   return content === void 0 ? found2 : [...found2, content];
 }
 function contentDifference(a, b) {
@@ -40896,7 +40932,7 @@ async function diffoscope(before2, after, name6, options5) {
   if (asked2.code === 127 || !asked2.stdout) return void 0;
   const report2 = (0, import_node_path95.join)("reproducible", `${name6}.diffoscope.txt`);
   makeFolder((0, import_node_path95.join)(options5.output, "reproducible"));
-  (0, import_node_fs71.writeFileSync)((0, import_node_path95.join)(options5.output, report2), asked2.stdout);
+  (0, import_node_fs72.writeFileSync)((0, import_node_path95.join)(options5.output, report2), asked2.stdout);
   return report2;
 }
 
@@ -41536,12 +41572,13 @@ function archiveHasAll(archives2, { stanzas }) {
 
 // ts-src/publish/promotion.ts
 init_maps();
+var emptyChannelHint = (channel2) => isFolderChannel(channel2) ? "it is the channel of the output folder: `slipway build` gives it its first state" : "`slipway channel` lists the channels that have one; a channel gets its first state from a run of the farm or from `slipway promote` (docs/channels.md)";
 async function stateOf(store2, channel2, id) {
   if (id === void 0) {
     if (channel2.head && channel2.headId) return good({ id: channel2.headId, state: channel2.head });
     return bad(
       error("channel-empty", `the channel '${channel2.name}' has no state`, {
-        hint: "`slipway channel` lists channels"
+        hint: emptyChannelHint(channel2.name)
       })
     );
   }
@@ -41708,7 +41745,7 @@ init_remote_place();
 init_channels();
 
 // ts-src/publish/archive-lists.ts
-var import_node_fs72 = require("node:fs");
+var import_node_fs73 = require("node:fs");
 var import_node_path99 = require("node:path");
 init_files();
 init_process();
@@ -41731,10 +41768,10 @@ function hereText(folder2, id, locked3) {
   if (!here || here.digest !== locked3.base || here.archive !== locked3.archive) return void 0;
   const lists = here.lists;
   if (typeof lists !== "string" || !exists(lists)) return void 0;
-  const names5 = (0, import_node_fs72.readdirSync)(lists).filter((name6) => name6.endsWith("_Packages"));
-  const bytes = names5.reduce((sum, name6) => sum + (0, import_node_fs72.statSync)((0, import_node_path99.join)(lists, name6)).size, 0);
+  const names5 = (0, import_node_fs73.readdirSync)(lists).filter((name6) => name6.endsWith("_Packages"));
+  const bytes = names5.reduce((sum, name6) => sum + (0, import_node_fs73.statSync)((0, import_node_path99.join)(lists, name6)).size, 0);
   if (bytes > largestText6) throw Object.assign(new Error(`${lists}: too large`), { code: "ELARGE", path: lists });
-  return names5.length ? names5.map((name6) => (0, import_node_fs72.readFileSync)((0, import_node_path99.join)(lists, name6), "utf8")).join("\n") : void 0;
+  return names5.length ? names5.map((name6) => (0, import_node_fs73.readFileSync)((0, import_node_path99.join)(lists, name6), "utf8")).join("\n") : void 0;
 }
 async function storedText(store2, { base, archive }) {
   const kept3 = await store2.readJson(`bases/${base}-${archive.slice(0, 16)}.json`);
@@ -42131,7 +42168,7 @@ async function renew(opened, names5, to) {
 }
 
 // ts-src/cli/clean.ts
-var import_node_fs75 = require("node:fs");
+var import_node_fs76 = require("node:fs");
 var import_node_path104 = require("node:path");
 init_process();
 var remade = [
@@ -42175,7 +42212,7 @@ remove: the roots of a plain user belong to subordinate ids.`,
       writeMessage("slipway clean: --driver is unshare or docker\n");
       return exit.usage;
     }
-    if (!(0, import_node_fs75.existsSync)(state)) {
+    if (!(0, import_node_fs76.existsSync)(state)) {
       writeOutput(`nothing to remove: ${state} is not there
 `);
       return exit.ok;
@@ -42186,7 +42223,7 @@ remove: the roots of a plain user belong to subordinate ids.`,
 `);
       return exit.failed;
     }
-    const parts2 = (0, import_node_fs75.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
+    const parts2 = (0, import_node_fs76.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
     const removed = [];
     for (const part of parts2) {
       const folder2 = (0, import_node_path104.join)(state, part);
@@ -42200,7 +42237,7 @@ remove: the roots of a plain user belong to subordinate ids.`,
     if (values.json) writeOutput(`${JSON.stringify({ removed, done: values["dry-run"] !== true })}
 `);
     if (values.all && !values["dry-run"]) await driver.remove(state);
-    const left = values["dry-run"] ? [] : parts2.filter((part) => (0, import_node_fs75.existsSync)((0, import_node_path104.join)(state, part)));
+    const left = values["dry-run"] ? [] : parts2.filter((part) => (0, import_node_fs76.existsSync)((0, import_node_path104.join)(state, part)));
     for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path104.join)(state, part)} could not be removed
 `);
     return left.length ? exit.failed : exit.ok;
@@ -42208,8 +42245,8 @@ remove: the roots of a plain user belong to subordinate ids.`,
 });
 async function runningIn(state) {
   const all = (0, import_node_path104.join)(state, "work");
-  if (!(0, import_node_fs75.existsSync)(all)) return void 0;
-  for (const name6 of (0, import_node_fs75.readdirSync)(all)) {
+  if (!(0, import_node_fs76.existsSync)(all)) return void 0;
+  for (const name6 of (0, import_node_fs76.readdirSync)(all)) {
     if (!name6.endsWith(".lock")) continue;
     const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path104.join)(all, name6), "true"]);
     if (free.code !== 0) return name6.slice(0, -".lock".length);
@@ -42218,7 +42255,7 @@ async function runningIn(state) {
 }
 
 // ts-src/cli/compare.ts
-var import_node_fs76 = require("node:fs");
+var import_node_fs77 = require("node:fs");
 init_diagnostics();
 
 // ts-src/render/compare.ts
@@ -42286,7 +42323,7 @@ compared with the files as they are now. If a commit has a lock.yaml beside its 
       return exit.failed;
     }
     const selection = selectionOf(values, []);
-    const plan2 = (state) => (0, import_node_fs76.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
+    const plan2 = (state) => (0, import_node_fs77.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
     const one = await plan2(before2);
     const two = after === void 0 ? await readAndPlan(values, []) : await plan2(after);
     if (!one.ok || !two.ok) {
@@ -42306,12 +42343,12 @@ compared with the files as they are now. If a commit has a lock.yaml beside its 
 });
 
 // ts-src/cli/deploy.ts
-var import_node_fs81 = require("node:fs");
+var import_node_fs82 = require("node:fs");
 var import_node_path111 = require("node:path");
 var import_promises12 = require("node:readline/promises");
 
 // ts-src/deploy/check.ts
-var import_node_fs78 = require("node:fs");
+var import_node_fs79 = require("node:fs");
 var import_node_path106 = require("node:path");
 init_files();
 init_process();
@@ -43585,7 +43622,7 @@ function checkPlugins(text8, file3, jenkins2, known3 = pluginTable) {
 }
 
 // ts-src/deploy/secrets.ts
-var import_node_fs77 = require("node:fs");
+var import_node_fs78 = require("node:fs");
 var import_node_path105 = require("node:path");
 init_diagnostics();
 var mostBytes4 = 16 << 20;
@@ -43633,7 +43670,7 @@ async function knownSecrets(root) {
   const known3 = [];
   let names5 = [];
   try {
-    names5 = (0, import_node_fs77.readdirSync)((0, import_node_path105.join)(root, "secrets")).sort();
+    names5 = (0, import_node_fs78.readdirSync)((0, import_node_path105.join)(root, "secrets")).sort();
   } catch {
     return known3;
   }
@@ -43723,15 +43760,15 @@ var tools = [
     name: "terraform validate",
     async check(root) {
       const folder2 = (0, import_node_path106.join)(root, "terraform");
-      if (!(0, import_node_fs78.existsSync)(folder2)) return "terraform (no folder terraform/)";
-      if (!(0, import_node_fs78.existsSync)((0, import_node_path106.join)(folder2, ".terraform"))) return "terraform validate (after `terraform init` in terraform/)";
+      if (!(0, import_node_fs79.existsSync)(folder2)) return "terraform (no folder terraform/)";
+      if (!(0, import_node_fs79.existsSync)((0, import_node_path106.join)(folder2, ".terraform"))) return "terraform validate (after `terraform init` in terraform/)";
       return runTool("terraform", ["validate", "-no-color"], folder2);
     }
   },
   {
     name: "hadolint",
     async check(root) {
-      const files = ["Dockerfile", "agent/Dockerfile"].filter((file3) => (0, import_node_fs78.existsSync)((0, import_node_path106.join)(root, file3)));
+      const files = ["Dockerfile", "agent/Dockerfile"].filter((file3) => (0, import_node_fs79.existsSync)((0, import_node_path106.join)(root, file3)));
       return files.length ? runTool("hadolint", files, root) : "hadolint (no Dockerfile)";
     }
   },
@@ -44602,14 +44639,14 @@ function readRecord2(folder2) {
 var isPlainPath = (path2) => path2.split("/").every((part) => part !== "" && part !== "." && part !== ".." && !/[\0-\x1f\\]/.test(part));
 
 // ts-src/deploy/update.ts
-var import_node_fs79 = require("node:fs");
+var import_node_fs80 = require("node:fs");
 var import_node_os14 = require("node:os");
 var import_node_path108 = require("node:path");
 init_files();
 init_process();
 init_diagnostics();
 async function planUpdate(folder2, base, next2) {
-  const scratch = (0, import_node_fs79.mkdtempSync)((0, import_node_path108.join)((0, import_node_os14.tmpdir)(), "slipway-deploy-"));
+  const scratch = (0, import_node_fs80.mkdtempSync)((0, import_node_path108.join)((0, import_node_os14.tmpdir)(), "slipway-deploy-"));
   try {
     const changes = [];
     for (const path2 of [.../* @__PURE__ */ new Set([...Object.keys(base), ...Object.keys(next2)])].sort(compare)) {
@@ -44619,7 +44656,7 @@ async function planUpdate(folder2, base, next2) {
     }
     return changes;
   } finally {
-    (0, import_node_fs79.rmSync)(scratch, { recursive: true, force: true });
+    (0, import_node_fs80.rmSync)(scratch, { recursive: true, force: true });
   }
 }
 async function planFile(scratch, path2, { base, ours, next: next2 }) {
@@ -44638,7 +44675,7 @@ async function planFile(scratch, path2, { base, ours, next: next2 }) {
 }
 async function merge2(scratch, ours, base, next2) {
   const names5 = ["yours", "base", "slipway"].map((name6) => (0, import_node_path108.join)(scratch, name6));
-  for (const [i, text8] of [ours, base, next2].entries()) (0, import_node_fs79.writeFileSync)(names5[i] ?? "", text8);
+  for (const [i, text8] of [ours, base, next2].entries()) (0, import_node_fs80.writeFileSync)(names5[i] ?? "", text8);
   const labels2 = ["-L", "yours", "-L", "base", "-L", "slipway"];
   const ran = await run("git", ["merge-file", "-p", ...labels2, ...names5]);
   if (ran.code > 127) throw new Error(`git merge-file: ${ran.stderr.trim()}`);
@@ -44646,8 +44683,8 @@ async function merge2(scratch, ours, base, next2) {
 }
 async function diffOf(scratch, path2, from, to) {
   const [left, right] = [(0, import_node_path108.join)(scratch, "left"), (0, import_node_path108.join)(scratch, "right")];
-  (0, import_node_fs79.writeFileSync)(left, from ?? "");
-  (0, import_node_fs79.writeFileSync)(right, to ?? "");
+  (0, import_node_fs80.writeFileSync)(left, from ?? "");
+  (0, import_node_fs80.writeFileSync)(right, to ?? "");
   const ran = await run("git", ["diff", "--no-index", "--no-color", "--no-ext-diff", "--", left, right]);
   const lines2 = ran.stdout.split("\n");
   const body = lines2.slice(
@@ -44925,7 +44962,7 @@ var imageUses = (place3) => asked("ec2", () => usedImages(new Aws(place3.region,
 
 // ts-src/deploy/toolset.ts
 var import_node_crypto15 = require("node:crypto");
-var import_node_fs80 = require("node:fs");
+var import_node_fs81 = require("node:fs");
 var import_node_path109 = require("node:path");
 init_diagnostics();
 var folders = ["ansible", "packer"];
@@ -44934,9 +44971,9 @@ function toolsetOf(root) {
   const digest4 = (0, import_node_crypto15.createHash)("sha256");
   try {
     for (const folder2 of folders) {
-      const files = (0, import_node_fs80.readdirSync)((0, import_node_path109.join)(root, folder2), { recursive: true, encoding: "utf8" }).map((name6) => (0, import_node_path109.join)(folder2, name6)).filter((file3) => !(0, import_node_path109.basename)(file3).startsWith(".") && (0, import_node_fs80.lstatSync)((0, import_node_path109.join)(root, file3)).isFile()).sort(compare);
+      const files = (0, import_node_fs81.readdirSync)((0, import_node_path109.join)(root, folder2), { recursive: true, encoding: "utf8" }).map((name6) => (0, import_node_path109.join)(folder2, name6)).filter((file3) => !(0, import_node_path109.basename)(file3).startsWith(".") && (0, import_node_fs81.lstatSync)((0, import_node_path109.join)(root, file3)).isFile()).sort(compare);
       for (const file3 of files) {
-        const text8 = (0, import_node_fs80.readFileSync)((0, import_node_path109.join)(root, file3));
+        const text8 = (0, import_node_fs81.readFileSync)((0, import_node_path109.join)(root, file3));
         digest4.update(`${file3}\0${text8.length}\0`).update(text8);
       }
     }
@@ -45299,7 +45336,7 @@ async function init(root, folder2, values) {
     return exit.failed;
   }
   const files = renderDeployment(answers2.value);
-  const taken3 = [recordName2, ...Object.keys(files)].filter((path2) => (0, import_node_fs81.existsSync)((0, import_node_path111.join)(root, path2)));
+  const taken3 = [recordName2, ...Object.keys(files)].filter((path2) => (0, import_node_fs82.existsSync)((0, import_node_path111.join)(root, path2)));
   if (taken3.length) {
     showDiagnostics([
       error("deploy-exists", `${taken3.slice(0, 5).join(", ")} already exist: nothing was written`, {
@@ -45355,7 +45392,7 @@ ${change.diff}`);
   if (change.diff !== "" && !change.diff.endsWith("\n")) writeOutput("\n");
 }
 function write2(root, change) {
-  if (change.kind === "removed") (0, import_node_fs81.rmSync)((0, import_node_path111.join)(root, change.path), { force: true });
+  if (change.kind === "removed") (0, import_node_fs82.rmSync)((0, import_node_path111.join)(root, change.path), { force: true });
   else if (change.text !== void 0) writeWhole((0, import_node_path111.join)(root, change.path), change.text);
 }
 async function check(root) {
@@ -45374,7 +45411,7 @@ async function check(root) {
 }
 
 // ts-src/cli/docs.ts
-var import_node_fs87 = require("node:fs");
+var import_node_fs88 = require("node:fs");
 var import_node_path120 = require("node:path");
 var import_node_url2 = require("node:url");
 init_files();
@@ -45509,7 +45546,7 @@ var textOf6 = (html) => withoutTags(html).replace(
 ).replace(/\s+/g, " ").trim();
 
 // ts-src/docs/folder.ts
-var import_node_fs83 = require("node:fs");
+var import_node_fs84 = require("node:fs");
 var import_node_path113 = require("node:path");
 init_files();
 init_diagnostics();
@@ -45527,7 +45564,7 @@ var site_default = ':root {\n  color-scheme: light dark;\n  --paper: #fff; --rai
 var theme_default2 = "(() => {\n  let theme;\n  try { theme = localStorage.getItem('slipway-theme'); } catch { /* no storage */ }\n  if (theme === 'light' || theme === 'dark') document.documentElement.dataset.theme = theme;\n})();\n";
 
 // ts-src/docs/site.ts
-var import_node_fs82 = require("node:fs");
+var import_node_fs83 = require("node:fs");
 init_diagnostics();
 
 // ts-src/docs/index-page.ts
@@ -46129,7 +46166,7 @@ async function writeSite(site, store2, write3) {
     for (const [path2, html] of ownPages(site, p, known3, index)) put(`${idOf2(p)}/${path2}`, html);
     if (!p.record) continue;
     const packed3 = await store2.path(p.record.pages);
-    const files = packed3 === void 0 ? void 0 : unpackPages((0, import_node_fs82.readFileSync)(packed3));
+    const files = packed3 === void 0 ? void 0 : unpackPages((0, import_node_fs83.readFileSync)(packed3));
     if (!files || !putAll(idOf2(p), files)) written3.lost.push(idOf2(p));
   }
   time3 = new Patience();
@@ -46162,7 +46199,7 @@ ${LICENSE_default}`,
 
 // ts-src/docs/folder.ts
 function outputFault2(output) {
-  if (!(0, import_node_fs83.existsSync)(output) || !(0, import_node_fs83.readdirSync)(output).length || (0, import_node_fs83.existsSync)((0, import_node_path113.join)(output, siteMark))) return void 0;
+  if (!(0, import_node_fs84.existsSync)(output) || !(0, import_node_fs84.readdirSync)(output).length || (0, import_node_fs84.existsSync)((0, import_node_path113.join)(output, siteMark))) return void 0;
   return error("output-taken", `the folder ${output} contains something other than a documentation site`, {
     hint: "name another with --output"
   });
@@ -46176,19 +46213,19 @@ async function writeFolder(output, make) {
       const folder2 = (0, import_node_path113.dirname)((0, import_node_path113.join)(staged, path2));
       if (!folders2.has(folder2)) makeFolder(folder2);
       folders2.add(folder2);
-      (0, import_node_fs83.writeFileSync)((0, import_node_path113.join)(staged, path2), data, { flag: "wx" });
+      (0, import_node_fs84.writeFileSync)((0, import_node_path113.join)(staged, path2), data, { flag: "wx" });
     });
-    if ((0, import_node_fs83.existsSync)(output)) (0, import_node_fs83.renameSync)(output, former);
-    (0, import_node_fs83.renameSync)(staged, output);
+    if ((0, import_node_fs84.existsSync)(output)) (0, import_node_fs84.renameSync)(output, former);
+    (0, import_node_fs84.renameSync)(staged, output);
     return made2;
   } finally {
-    (0, import_node_fs83.rmSync)(staged, { recursive: true, force: true });
-    (0, import_node_fs83.rmSync)(former, { recursive: true, force: true });
+    (0, import_node_fs84.rmSync)(staged, { recursive: true, force: true });
+    (0, import_node_fs84.rmSync)(former, { recursive: true, force: true });
   }
 }
 
 // ts-src/docs/publication.ts
-var import_node_fs84 = require("node:fs");
+var import_node_fs85 = require("node:fs");
 var import_node_path114 = require("node:path");
 init_files();
 init_process();
@@ -46232,7 +46269,7 @@ async function publishSite(endpoint, folder2, state, keep2) {
     const other = [];
     await parallel(files, endpoint.width, async ({ path: path2 }) => {
       const local2 = (0, import_node_path114.join)(folder2, path2);
-      const file3 = { path: local2, sha256: await sha256File(local2), size: (0, import_node_fs84.statSync)(local2).size };
+      const file3 = { path: local2, sha256: await sha256File(local2), size: (0, import_node_fs85.statSync)(local2).size };
       const placed2 = await endpoint.placeFile(`${state.path}/${path2}`, file3);
       if (placed2 === "written") written3++;
       if (placed2 === "other") other.push(path2);
@@ -46276,8 +46313,8 @@ async function switchLatest(endpoint, states, state) {
 `));
   if (endpoint.folder !== void 0) {
     const link = temporaryBeside((0, import_node_path114.join)(endpoint.folder, "latest"));
-    (0, import_node_fs84.symlinkSync)(state.path, link);
-    (0, import_node_fs84.renameSync)(link, (0, import_node_path114.join)(endpoint.folder, "latest"));
+    (0, import_node_fs85.symlinkSync)(state.path, link);
+    (0, import_node_fs85.renameSync)(link, (0, import_node_path114.join)(endpoint.folder, "latest"));
   } else await endpoint.put("latest/index.html", Buffer.from(redirect(`../${state.path}/index.html`)));
   await endpoint.put(
     "index.html",
@@ -46299,7 +46336,7 @@ fetch(to,{method:"HEAD"}).then(function(r){r.ok?go(to):location.replace("${root}
 }
 async function removeState(endpoint, path2) {
   if (endpoint.folder !== void 0) {
-    (0, import_node_fs84.rmSync)((0, import_node_path114.join)(endpoint.folder, path2), { recursive: true, force: true });
+    (0, import_node_fs85.rmSync)((0, import_node_path114.join)(endpoint.folder, path2), { recursive: true, force: true });
     return 1;
   }
   const names5 = [];
@@ -46314,7 +46351,7 @@ init_diagnostics();
 init_channels();
 
 // ts-src/cli/farm/work.ts
-var import_node_fs86 = require("node:fs");
+var import_node_fs87 = require("node:fs");
 var import_node_path118 = require("node:path");
 init_diagnostics();
 init_names();
@@ -46565,7 +46602,7 @@ var distributionsIn = (distributions) => distributions.map(({ name: name6, rosVe
 }));
 
 // ts-src/farm/run-files.ts
-var import_node_fs85 = require("node:fs");
+var import_node_fs86 = require("node:fs");
 var import_node_path115 = require("node:path");
 init_files();
 init_diagnostics();
@@ -46586,7 +46623,7 @@ function filesOf4(distro, root, keyRoot = root) {
   const diagnostics = [];
   for (const [path2, from] of [...paths2].sort(([a], [b]) => compare(a, b))) {
     try {
-      files[path2] = (0, import_node_fs85.readFileSync)((0, import_node_path115.join)(from, path2)).toString("base64");
+      files[path2] = (0, import_node_fs86.readFileSync)((0, import_node_path115.join)(from, path2)).toString("base64");
     } catch {
       diagnostics.push(error("file-missing", `the distro file names ${path2}, which is not there`));
     }
@@ -46934,7 +46971,7 @@ function planOf({ input, parts: parts2 }, numbers) {
 }
 function lately(file3) {
   try {
-    return Date.now() - (0, import_node_fs86.statSync)(file3).mtimeMs < 36e5;
+    return Date.now() - (0, import_node_fs87.statSync)(file3).mtimeMs < 36e5;
   } catch {
     return false;
   }
@@ -47277,7 +47314,7 @@ async function makeDocs(values, opened, workers, signal) {
     session2.input.plan.stamp
   );
   const { organization } = distro;
-  const digest4 = siteDigest(organization, packages, sha256((0, import_node_fs87.readFileSync)(process.argv[1] ?? "")));
+  const digest4 = siteDigest(organization, packages, sha256((0, import_node_fs88.readFileSync)(process.argv[1] ?? "")));
   const state = stateOf2(session2.input.plan.stamp, digest4, packages);
   const published = values.publish === void 0 ? {} : { published: { channel: values.publish, state: state.path } };
   const site = await writeFolder(
@@ -48015,7 +48052,7 @@ var explain2 = defineCommand({
       showDiagnostics([
         ...diagnostics.filter(isError),
         error("selection", `'${name6}' is neither a package nor a dependency of one`, {
-          hint: near ? `did you mean '${near}'?` : void 0
+          hint: near ? `did you mean '${near}'?` : `${listsPackages}; a package of the system is explained by its rosdep key`
         })
       ]);
       return exit.failed;
@@ -50159,14 +50196,14 @@ the first one is drawn.`,
 });
 
 // ts-src/cli/image.ts
-var import_node_fs101 = require("node:fs");
+var import_node_fs102 = require("node:fs");
 var import_node_path138 = require("node:path");
 init_files();
 init_diagnostics();
 init_images();
 
 // ts-src/images/build.ts
-var import_node_fs98 = require("node:fs");
+var import_node_fs99 = require("node:fs");
 var import_node_path132 = require("node:path");
 init_diagnostics();
 init_digest();
@@ -50220,7 +50257,7 @@ function ownPackages(image2, index, patterns2, debian2) {
 }
 
 // ts-src/images/config.ts
-var import_node_fs88 = require("node:fs");
+var import_node_fs89 = require("node:fs");
 var import_node_path123 = require("node:path");
 init_files();
 init_names();
@@ -50659,8 +50696,8 @@ function writeConfig(facts, folder2, machine) {
   const { image: image2, inputs, repository: repository2 } = facts;
   const { spec } = image2;
   makeFolder((0, import_node_path123.join)(folder2, "keys"));
-  (0, import_node_fs88.mkdirSync)((0, import_node_path123.join)(folder2, "files"));
-  const write3 = (name6, data) => (0, import_node_fs88.writeFileSync)((0, import_node_path123.join)(folder2, name6), data, { flag: "wx" });
+  (0, import_node_fs89.mkdirSync)((0, import_node_path123.join)(folder2, "files"));
+  const write3 = (name6, data) => (0, import_node_fs89.writeFileSync)((0, import_node_path123.join)(folder2, name6), data, { flag: "wx" });
   write3("setup.sh", scripts.setup);
   write3("image.json", imageJson(facts));
   write3("entrypoint", scripts.entrypoint);
@@ -50698,7 +50735,7 @@ function writeConfig(facts, folder2, machine) {
 }
 
 // ts-src/images/inputs.ts
-var import_node_fs89 = require("node:fs");
+var import_node_fs90 = require("node:fs");
 var import_node_path124 = require("node:path");
 init_diagnostics();
 init_digest();
@@ -50771,7 +50808,7 @@ async function packOverlay(root, folder2) {
     const strange = found2.find((f) => f.kind !== "a file" && f.kind !== "a link");
     if (strange) return `the overlay holds ${strange.kind}: ${strange.path}`;
     if (!found2.length) return `the overlay ${folder2} holds no files, or is not there`;
-    const total = found2.reduce((n, f) => n + (0, import_node_fs89.lstatSync)((0, import_node_path124.join)(root, f.path)).size, 0);
+    const total = found2.reduce((n, f) => n + (0, import_node_fs90.lstatSync)((0, import_node_path124.join)(root, f.path)).size, 0);
     if (total > largest10) return `the overlay ${folder2} is larger than ${largest10 >> 20} MiB`;
   } catch (e) {
     if (e instanceof LeftBehindError) return e.message;
@@ -50791,7 +50828,7 @@ init_diagnostics();
 init_names();
 
 // ts-src/images/disk.ts
-var import_node_fs92 = require("node:fs");
+var import_node_fs93 = require("node:fs");
 var import_node_path125 = require("node:path");
 init_diagnostics();
 init_digest();
@@ -50837,13 +50874,13 @@ var grubMenu = (title, version3, options5) => [
 
 // ts-src/images/bmap.ts
 var import_node_crypto17 = require("node:crypto");
-var import_node_fs90 = require("node:fs");
+var import_node_fs91 = require("node:fs");
 init_digest();
 var block5 = 4096;
 var step = 1024;
 function mapped(file3) {
-  const handle = (0, import_node_fs90.openSync)(file3, "r");
-  const { size: size3 } = (0, import_node_fs90.fstatSync)(handle);
+  const handle = (0, import_node_fs91.openSync)(file3, "r");
+  const { size: size3 } = (0, import_node_fs91.fstatSync)(handle);
   const chunk = Buffer.alloc(block5 * step);
   const zero = Buffer.alloc(block5);
   const ranges = [];
@@ -50856,7 +50893,7 @@ function mapped(file3) {
   };
   try {
     for (let at3 = 0; at3 * block5 < size3; at3 += step) {
-      const n = (0, import_node_fs90.readSync)(handle, chunk, 0, chunk.length, at3 * block5);
+      const n = (0, import_node_fs91.readSync)(handle, chunk, 0, chunk.length, at3 * block5);
       for (let i = 0; i * block5 < n; i++) {
         const data = chunk.subarray(i * block5, Math.min(n, (i + 1) * block5));
         if (data.equals(zero.subarray(0, data.length))) end2(at3 + i - 1);
@@ -50868,7 +50905,7 @@ function mapped(file3) {
     }
     end2(Math.ceil(size3 / block5) - 1);
   } finally {
-    (0, import_node_fs90.closeSync)(handle);
+    (0, import_node_fs91.closeSync)(handle);
   }
   return { size: size3, ranges };
 }
@@ -50891,12 +50928,12 @@ ${lines2.join("\n")}
     </BlockMap>
 </bmap>
 `;
-  (0, import_node_fs90.writeFileSync)(target2, text8(sha256(text8("0".repeat(64)))), { flag: "wx" });
+  (0, import_node_fs91.writeFileSync)(target2, text8(sha256(text8("0".repeat(64)))), { flag: "wx" });
   return Promise.resolve();
 }
 
 // ts-src/images/ext4.ts
-var import_node_fs91 = require("node:fs");
+var import_node_fs92 = require("node:fs");
 var table = Uint32Array.from({ length: 256 }, (_, n) => {
   let c = n;
   for (let k = 0; k < 8; k++) c = c & 1 ? c >>> 1 ^ 2197175160 : c >>> 1;
@@ -50921,13 +50958,13 @@ var changed = [
 var checksumLow = 124;
 var checksumHigh = 130;
 function normalizeExt4(file3, latest) {
-  const handle = (0, import_node_fs91.openSync)(file3, "r+");
+  const handle = (0, import_node_fs92.openSync)(file3, "r+");
   try {
-    const size3 = (0, import_node_fs91.fstatSync)(handle).size;
+    const size3 = (0, import_node_fs92.fstatSync)(handle).size;
     const read3 = (at3, length) => {
       if (at3 < 0 || at3 + length > size3) throw new Error("an ext4 file system names blocks beyond its end");
       const data = Buffer.alloc(length);
-      (0, import_node_fs91.readSync)(handle, data, 0, length, at3);
+      (0, import_node_fs92.readSync)(handle, data, 0, length, at3);
       return data;
     };
     const sb = read3(1024, 1024);
@@ -50955,10 +50992,10 @@ function normalizeExt4(file3, latest) {
         normalizeInode(inode, latest);
         if (checksums) sealInode(inode, g * perGroup + i + 1, seed);
       }
-      (0, import_node_fs91.writeSync)(handle, inodes, 0, length, at3);
+      (0, import_node_fs92.writeSync)(handle, inodes, 0, length, at3);
     }
   } finally {
-    (0, import_node_fs91.closeSync)(handle);
+    (0, import_node_fs92.closeSync)(handle);
   }
 }
 function normalizeInode(inode, latest) {
@@ -51020,7 +51057,7 @@ function writeBootFiles(folder2, facts, key, version3) {
   const title = `${facts.distro.organization} ${name6}`;
   const restart = ab ? " panic=10" : "";
   const kernelOptions = `root=${partition} rw console=tty0 console=${firmware[target2.architecture]?.console}${restart}`;
-  const write3 = (file3, text8) => (0, import_node_fs92.writeFileSync)((0, import_node_path125.join)(folder2, file3), text8, { flag: "wx" });
+  const write3 = (file3, text8) => (0, import_node_fs93.writeFileSync)((0, import_node_path125.join)(folder2, file3), text8, { flag: "wx" });
   write3("name", version3);
   write3("entry-name", ab ? `${version3}+3.conf` : "slipway.conf");
   write3("loader.conf", "timeout 1\nconsole-mode keep\n");
@@ -51042,7 +51079,7 @@ async function makeDisk(room, facts, root, options5) {
   const known3 = firmware[target2.architecture];
   if (!known3) return bad(error("image-kind", `no disks are made for ${target2.architecture}`));
   const folder2 = (0, import_node_path125.join)(options5.folder, "disk");
-  (0, import_node_fs92.mkdirSync)(folder2);
+  (0, import_node_fs93.mkdirSync)(folder2);
   const { key, epoch } = options5;
   const rootUuid = uuidOf(`${key} root`);
   const version3 = `${name6}_${imageVersion(facts.state.stamp, key)}`;
@@ -51074,7 +51111,7 @@ async function makeDisk(room, facts, root, options5) {
   });
   if (made2.code !== 0) return bad(diskFailed(room, spec.size));
   normalizeExt4((0, import_node_path125.join)(folder2, "root.raw"), epoch);
-  const rootSectors = (0, import_node_fs92.statSync)((0, import_node_path125.join)(folder2, "root.raw")).size / sector2;
+  const rootSectors = (0, import_node_fs93.statSync)((0, import_node_path125.join)(folder2, "root.raw")).size / sector2;
   const parts2 = [
     { name: labels.esp, type: types2.esp, file: "esp.raw", sectors: esp },
     { name: ab ? version3 : labels.root, type: known3.root, file: "root.raw", sectors: rootSectors }
@@ -51088,9 +51125,9 @@ async function makeDisk(room, facts, root, options5) {
   if (!bios) return assemble2(folder2, key, parts2);
   const sectors = mebibyte / sector2;
   parts2.push({ name: labels.bios, type: biosPartition, file: "bios-core.img", sectors, front: true });
-  const core = placedCore((0, import_node_fs92.readFileSync)((0, import_node_path125.join)(folder2, "bios-core.img")), sectors);
+  const core = placedCore((0, import_node_fs93.readFileSync)((0, import_node_path125.join)(folder2, "bios-core.img")), sectors);
   if (!core) return bad(noGrub(name6));
-  (0, import_node_fs92.writeFileSync)((0, import_node_path125.join)(folder2, "bios-core.img"), core);
+  (0, import_node_fs93.writeFileSync)((0, import_node_path125.join)(folder2, "bios-core.img"), core);
   const assembled = await assemble2(folder2, key, parts2);
   if (!assembled.ok || writeBootSector(assembled.value.raw, (0, import_node_path125.join)(folder2, "bios-boot.img"), sectors)) return assembled;
   return bad(noGrub(name6));
@@ -51099,15 +51136,15 @@ var noGrub = (image2) => error("image-render", `unsupported GRUB in the image '$
   hint: "remove `bios` from `boot`, and report this with the version of grub-pc-bin"
 });
 function writeBootSector(raw, boot, core) {
-  const handle = (0, import_node_fs92.openSync)(raw, "r+");
+  const handle = (0, import_node_fs93.openSync)(raw, "r+");
   try {
     const before2 = Buffer.alloc(sector2);
-    (0, import_node_fs92.readSync)(handle, before2, 0, sector2, 0);
-    const made2 = bootSector(before2, (0, import_node_fs92.readFileSync)(boot), core);
-    if (made2) (0, import_node_fs92.writeSync)(handle, made2, 0, sector2, 0);
+    (0, import_node_fs93.readSync)(handle, before2, 0, sector2, 0);
+    const made2 = bootSector(before2, (0, import_node_fs93.readFileSync)(boot), core);
+    if (made2) (0, import_node_fs93.writeSync)(handle, made2, 0, sector2, 0);
     return made2 !== void 0;
   } finally {
-    (0, import_node_fs92.closeSync)(handle);
+    (0, import_node_fs93.closeSync)(handle);
   }
 }
 var diskFailed = (room, size3) => error("image-render", `the disk could not be made${size3 === void 0 ? "" : `; is ${size3} enough for it?`}`, {
@@ -51193,19 +51230,19 @@ async function renderDisk(room, facts, root, options5) {
       ["initrd", "initrd"],
       ["entry.conf", "conf"]
     ]) {
-      (0, import_node_fs92.renameSync)((0, import_node_path125.join)(folder2, from), named7(ending));
+      (0, import_node_fs93.renameSync)((0, import_node_path125.join)(folder2, from), named7(ending));
       files.push(named7(ending));
     }
     files.push(named7("root.raw.zst"));
   }
-  const bytes = (0, import_node_fs92.statSync)(raw).size;
-  (0, import_node_fs92.rmSync)(folder2, { recursive: true, force: true });
+  const bytes = (0, import_node_fs93.statSync)(raw).size;
+  (0, import_node_fs93.rmSync)(folder2, { recursive: true, force: true });
   return good({ files, bytes });
 }
 
 // ts-src/images/docker.ts
 var import_node_crypto18 = require("node:crypto");
-var import_node_fs93 = require("node:fs");
+var import_node_fs94 = require("node:fs");
 init_digest();
 var oci = {
   amd64: { architecture: "amd64" },
@@ -51282,12 +51319,12 @@ function writeDockerTar(image2, tags2, target2) {
       Layers: layers2.map((l) => blob(l.digest))
     }
   ];
-  const out = (0, import_node_fs93.openSync)(target2, "w");
+  const out = (0, import_node_fs94.openSync)(target2, "w");
   const hash3 = (0, import_node_crypto18.createHash)("sha256");
   let size3 = 0;
   let damaged2;
   const write3 = (data) => {
-    for (let at3 = 0; at3 < data.length; ) at3 += (0, import_node_fs93.writeSync)(out, data, at3);
+    for (let at3 = 0; at3 < data.length; ) at3 += (0, import_node_fs94.writeSync)(out, data, at3);
     hash3.update(data);
     size3 += data.length;
   };
@@ -51304,31 +51341,31 @@ function writeDockerTar(image2, tags2, target2) {
       write3(paddingOf(layer.size));
     }
     write3(endOfTar);
-    (0, import_node_fs93.fsyncSync)(out);
+    (0, import_node_fs94.fsyncSync)(out);
   } finally {
-    (0, import_node_fs93.closeSync)(out);
+    (0, import_node_fs94.closeSync)(out);
   }
   return { id: `sha256:${sha256(config2)}`, sha256: hash3.digest("hex"), size: size3, ...damaged2 ? { damaged: damaged2 } : {} };
 }
 function copyLayer(layer, write3) {
   const buffer = Buffer.alloc(1 << 20);
   const hash3 = (0, import_node_crypto18.createHash)("sha256");
-  const from = (0, import_node_fs93.openSync)(layer.tar, "r");
+  const from = (0, import_node_fs94.openSync)(layer.tar, "r");
   try {
-    for (let n = (0, import_node_fs93.readSync)(from, buffer); n > 0; n = (0, import_node_fs93.readSync)(from, buffer)) {
+    for (let n = (0, import_node_fs94.readSync)(from, buffer); n > 0; n = (0, import_node_fs94.readSync)(from, buffer)) {
       const part = buffer.subarray(0, n);
       hash3.update(part);
       write3(part);
     }
   } finally {
-    (0, import_node_fs93.closeSync)(from);
+    (0, import_node_fs94.closeSync)(from);
   }
   return hash3.digest("hex") === layer.diffId;
 }
 
 // ts-src/images/lxd.ts
 var import_node_crypto19 = require("node:crypto");
-var import_node_fs94 = require("node:fs");
+var import_node_fs95 = require("node:fs");
 var import_node_path126 = require("node:path");
 init_process();
 init_diagnostics();
@@ -51374,7 +51411,7 @@ async function renderLxd(room, facts, root, options5) {
   const version3 = imageVersion(facts.state.stamp, options5.key);
   const work2 = newScratch(room.state);
   const plain5 = (0, import_node_path126.join)(work2, "metadata.tar");
-  (0, import_node_fs94.writeFileSync)(plain5, lxdMetadata(facts, version3, options5.epoch));
+  (0, import_node_fs95.writeFileSync)(plain5, lxdMetadata(facts, version3, options5.epoch));
   const fileOf3 = (ending) => (0, import_node_path126.join)(options5.folder, imageFile(name6, version3, target2.architecture, ending));
   const [metadata, squashed] = [fileOf3(lxdEndings.metadata), fileOf3(lxdEndings.root)];
   const packed3 = await room.driver.read({
@@ -51391,7 +51428,7 @@ async function renderLxd(room, facts, root, options5) {
 async function fingerprint2(files) {
   const digest4 = (0, import_node_crypto19.createHash)("sha256");
   for (const file3 of files)
-    for await (const chunk of (0, import_node_fs94.createReadStream)(file3)) if (Buffer.isBuffer(chunk)) digest4.update(chunk);
+    for await (const chunk of (0, import_node_fs95.createReadStream)(file3)) if (Buffer.isBuffer(chunk)) digest4.update(chunk);
   return digest4.digest("hex");
 }
 function simplestreams(channel2, organization, files) {
@@ -51501,14 +51538,14 @@ async function rootfs(room, facts, root, options5) {
 }
 
 // ts-src/images/root.ts
-var import_node_fs97 = require("node:fs");
+var import_node_fs98 = require("node:fs");
 var import_node_path131 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
 
 // ts-src/images/layers.ts
-var import_node_fs95 = require("node:fs");
+var import_node_fs96 = require("node:fs");
 var import_node_crypto20 = require("node:crypto");
 var import_node_path129 = require("node:path");
 init_diagnostics();
@@ -51643,7 +51680,7 @@ function kept2(room, key) {
   const found2 = readJson((0, import_node_path129.join)(folder2, "layer.json"));
   if (found2?.schema !== 1 || found2.key !== key || !exists((0, import_node_path129.join)(folder2, "root"))) return void 0;
   const { schema: _, ...layer } = found2;
-  (0, import_node_fs95.utimesSync)((0, import_node_path129.join)(folder2, "layer.json"), /* @__PURE__ */ new Date(), /* @__PURE__ */ new Date());
+  (0, import_node_fs96.utimesSync)((0, import_node_path129.join)(folder2, "layer.json"), /* @__PURE__ */ new Date(), /* @__PURE__ */ new Date());
   return { ...layer, root: (0, import_node_path129.join)(folder2, "root"), tar: (0, import_node_path129.join)(folder2, "layer.tar"), names: (0, import_node_path129.join)(folder2, "names") };
 }
 async function baseLayer(room) {
@@ -51652,7 +51689,7 @@ async function baseLayer(room) {
   const names5 = (0, import_node_path129.join)(folder2, "names");
   if (!exists(names5)) {
     const nothing4 = (0, import_node_path129.join)(newScratch(room.state), "nothing");
-    (0, import_node_fs95.mkdirSync)(nothing4);
+    (0, import_node_fs96.mkdirSync)(nothing4);
     writeWhole(names5, await namesOf2(room, [nothing4, base.root]), { sync: false });
   }
   const known3 = readJson((0, import_node_path129.join)(folder2, "base.json"));
@@ -51693,14 +51730,14 @@ async function makeLayer(room, request) {
       });
       if (made2.code !== 0) return bad(failure2(room, request, made2.exceeded));
       const staged = (0, import_node_path129.join)(work2, "layer");
-      (0, import_node_fs95.mkdirSync)(staged);
-      (0, import_node_fs95.renameSync)(root, (0, import_node_path129.join)(staged, "root"));
+      (0, import_node_fs96.mkdirSync)(staged);
+      (0, import_node_fs96.renameSync)(root, (0, import_node_path129.join)(staged, "root"));
       const packed3 = await packLayer(room, request, staged);
       if (!packed3.ok) return packed3;
       const folder2 = folderOf2(room, request.key);
       privateFolder(imagesFolder(room.state));
       await room.driver.remove(folder2);
-      (0, import_node_fs95.renameSync)(staged, folder2);
+      (0, import_node_fs96.renameSync)(staged, folder2);
       return good({
         ...packed3.value,
         root: (0, import_node_path129.join)(folder2, "root"),
@@ -51759,14 +51796,14 @@ async function packLayer(room, request, staged) {
   if (after.length > most8) return bad(error("image-install", `${request.what} holds more than ${most8} files`));
   writeWhole((0, import_node_path129.join)(staged, "names"), names5, { sync: false });
   const below3 = request.below[0];
-  const before2 = below3 ? split3((0, import_node_fs95.readFileSync)(below3.names)) : [];
+  const before2 = below3 ? split3((0, import_node_fs96.readFileSync)(below3.names)) : [];
   const secrets = [];
   const reader2 = scanner(secrets, request.kind === "own");
   const hash3 = (0, import_node_crypto20.createHash)("sha256");
-  const out = (0, import_node_fs95.openSync)((0, import_node_path129.join)(staged, "layer.tar"), "w");
+  const out = (0, import_node_fs96.openSync)((0, import_node_path129.join)(staged, "layer.tar"), "w");
   let size3 = 0;
   const write3 = (chunk) => {
-    for (let at3 = 0; at3 < chunk.length; ) at3 += (0, import_node_fs95.writeSync)(out, chunk, at3);
+    for (let at3 = 0; at3 < chunk.length; ) at3 += (0, import_node_fs96.writeSync)(out, chunk, at3);
     hash3.update(chunk);
     size3 += chunk.length;
   };
@@ -51783,9 +51820,9 @@ async function packLayer(room, request, staged) {
       signal: room.signal
     });
     if (packed3.code !== 0) throw new Error(`a layer could not be packed: ${packed3.stderr.trim()}`);
-    (0, import_node_fs95.fsyncSync)(out);
+    (0, import_node_fs96.fsyncSync)(out);
   } finally {
-    (0, import_node_fs95.closeSync)(out);
+    (0, import_node_fs96.closeSync)(out);
   }
   const layer = { key: request.key, diffId: hash3.digest("hex"), size: size3, secrets };
   writeWhole((0, import_node_path129.join)(staged, "layer.json"), JSON.stringify({ schema: 1, ...layer }));
@@ -51804,7 +51841,7 @@ function checkSecrets2(image2, layers2) {
 }
 
 // ts-src/images/system.ts
-var import_node_fs96 = require("node:fs");
+var import_node_fs97 = require("node:fs");
 var import_node_path130 = require("node:path");
 init_diagnostics();
 init_digest();
@@ -51826,9 +51863,9 @@ async function placeOwn(room, own3, folder2) {
       return name6;
     }
     try {
-      (0, import_node_fs96.linkSync)(path2, (0, import_node_path130.join)(folder2, name6));
+      (0, import_node_fs97.linkSync)(path2, (0, import_node_path130.join)(folder2, name6));
     } catch {
-      (0, import_node_fs96.copyFileSync)(path2, (0, import_node_path130.join)(folder2, name6));
+      (0, import_node_fs97.copyFileSync)(path2, (0, import_node_path130.join)(folder2, name6));
     }
     return name6;
   });
@@ -51911,7 +51948,7 @@ async function installLayer(room, below3, packages, what, fstab) {
   });
 }
 function writeFstab(folder2, text8) {
-  (0, import_node_fs97.writeFileSync)((0, import_node_path131.join)(folder2, "fstab"), text8);
+  (0, import_node_fs98.writeFileSync)((0, import_node_path131.join)(folder2, "fstab"), text8);
 }
 async function makeRoot(room, facts, plan2, fstab) {
   const base = await baseLayer(room);
@@ -52005,7 +52042,7 @@ function otherImages(name6, known3) {
 // ts-src/images/build.ts
 var revision = 1;
 function archiveTime(base) {
-  const dates = (0, import_node_fs98.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path132.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
+  const dates = (0, import_node_fs99.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path132.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
   return Math.floor(Math.max(3156192e5, ...dates) / 1e3);
 }
 async function repositoryOf(input, diagnostics) {
@@ -52595,7 +52632,7 @@ init_process();
 
 // ts-src/images/check-disk.ts
 var import_node_crypto22 = require("node:crypto");
-var import_node_fs99 = require("node:fs");
+var import_node_fs100 = require("node:fs");
 var import_node_path134 = require("node:path");
 init_diagnostics();
 init_images();
@@ -52629,7 +52666,7 @@ var firmwares = {
 var longest6 = 20 * 6e4;
 async function checkDisk(input, artifact2) {
   const known3 = firmwares[input.record.architecture];
-  const firmware2 = known3?.files.find((f) => (0, import_node_fs99.existsSync)(f));
+  const firmware2 = known3?.files.find((f) => (0, import_node_fs100.existsSync)(f));
   const file3 = artifact2.files.find((f) => f.name.endsWith(".qcow2"));
   const path2 = file3 && await input.store.path(file3);
   if (path2 === void 0) return failed3(input, artifact2.kind, "the store lost its file", "build it again");
@@ -52777,7 +52814,7 @@ init_names();
 init_process();
 
 // ts-src/images/registry.ts
-var import_node_fs100 = require("node:fs");
+var import_node_fs101 = require("node:fs");
 var import_node_path135 = require("node:path");
 init_diagnostics();
 init_digest();
@@ -52849,7 +52886,7 @@ var Registry = class {
       url2.searchParams.set("digest", blob.digest);
       await this.request("PUT", `${url2.pathname}${url2.search}`, {
         headers: { "content-type": "application/octet-stream", "content-length": String(blob.size) },
-        body: () => Buffer.isBuffer(blob.data) ? blob.data : (0, import_node_fs100.createReadStream)(blob.data.file),
+        body: () => Buffer.isBuffer(blob.data) ? blob.data : (0, import_node_fs101.createReadStream)(blob.data.file),
         once: true
       });
     });
@@ -53521,7 +53558,7 @@ async function place2({ store: store2, workspace }, values, record3, kinds4) {
 }
 function isSame(a, b, size3) {
   try {
-    const [left, right] = [(0, import_node_fs101.statSync)(a), b === void 0 ? void 0 : (0, import_node_fs101.statSync)(b)];
+    const [left, right] = [(0, import_node_fs102.statSync)(a), b === void 0 ? void 0 : (0, import_node_fs102.statSync)(b)];
     return right !== void 0 && left.ino === right.ino && left.dev === right.dev && left.size === size3;
   } catch {
     return false;
@@ -53576,7 +53613,7 @@ async function diff2({ store: store2 }, [a = "", b = ""], values) {
 }
 
 // ts-src/cli/init.ts
-var import_node_fs102 = require("node:fs");
+var import_node_fs103 = require("node:fs");
 var import_node_path139 = require("node:path");
 var import_promises15 = require("node:readline/promises");
 init_cut();
@@ -53658,7 +53695,7 @@ async function confirm(question) {
   }
 }
 async function mayWrite(root, files, yes) {
-  const others2 = (0, import_node_fs102.readdirSync)(root).filter((name6) => name6 !== ".git");
+  const others2 = (0, import_node_fs103.readdirSync)(root).filter((name6) => name6 !== ".git");
   if (yes || !others2.length) return true;
   if (process.stdin.isTTY && process.stderr.isTTY) {
     writeMessage(`${root} has files already. These would be added:
@@ -53694,7 +53731,7 @@ committed.`,
     const files = renderInit(answers2);
     const names5 = Object.keys(files);
     makeFolder(root);
-    const taken3 = names5.filter((f) => (0, import_node_fs102.existsSync)((0, import_node_path139.join)(root, f)));
+    const taken3 = names5.filter((f) => (0, import_node_fs103.existsSync)((0, import_node_path139.join)(root, f)));
     if (taken3.length) {
       const verb = taken3.length > 1 ? "exist" : "exists";
       showDiagnostics([
@@ -53706,7 +53743,7 @@ committed.`,
     }
     if (!await mayWrite(root, names5, values.yes === true)) return exit.failed;
     for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path139.join)(root, path2), text8);
-    const git2 = (0, import_node_fs102.existsSync)((0, import_node_path139.join)(root, ".git")) ? "" : "git init && ";
+    const git2 = (0, import_node_fs103.existsSync)((0, import_node_path139.join)(root, ".git")) ? "" : "git init && ";
     if (isQuiet()) return exit.ok;
     writeOutput(`Wrote a distro repository to ${root}:
 ${names5.map((f) => `    ${f}
@@ -54080,7 +54117,9 @@ upgraded keep what they have, because apt does not downgrade.`,
         error(
           "channel-empty",
           channel2.file.states.length ? `the channel '${name6}' has no state before the one that it serves` : `the channel '${name6}' has no state`,
-          { hint: "`slipway channel` lists channels" }
+          {
+            hint: channel2.file.states.length ? `\`slipway channel ${name6}\` lists its states` : emptyChannelHint(name6)
+          }
         )
       ]);
     const found2 = await stateOf(store2, channel2, former);
@@ -54254,7 +54293,7 @@ async function withDistro(values) {
 init_diagnostics();
 
 // ts-src/farm/shard.ts
-var import_node_fs103 = require("node:fs");
+var import_node_fs104 = require("node:fs");
 var import_node_path141 = require("node:path");
 init_maps();
 init_lists();
@@ -54369,7 +54408,7 @@ async function keepSources({ store: store2, input }, packages) {
     const folder2 = (0, import_node_path141.join)(work2, tree);
     const out = await checkout({ gitDir }, tree, folder2);
     if (out.ok) await keepSource(store2, tree, folder2, (0, import_node_path141.join)(work2, `${tree}.packed`));
-    (0, import_node_fs103.rmSync)(folder2, { recursive: true, force: true });
+    (0, import_node_fs104.rmSync)(folder2, { recursive: true, force: true });
   });
 }
 function scheduleOf(session2, id, part, outlook, testsStop) {
@@ -55134,7 +55173,7 @@ async function rehearse(values, secret2) {
 }
 
 // ts-src/cli/farm/change-effects.ts
-var import_node_fs104 = require("node:fs");
+var import_node_fs105 = require("node:fs");
 var import_node_path147 = require("node:path");
 init_maps();
 init_files();
@@ -55192,7 +55231,7 @@ async function abiDetails({ store: store2, input }, old, now) {
   if (!b.ok) return reasonOf3(b);
   const folder2 = newScratch(input.state);
   const compared = await compareBuilds(a.value, b.value, folder2);
-  (0, import_node_fs104.rmSync)(folder2, { recursive: true, force: true });
+  (0, import_node_fs105.rmSync)(folder2, { recursive: true, force: true });
   return compared.ok ? renderAbi(compared.value.changes, compared.value.details) : reasonOf3(compared);
 }
 var reasonOf3 = ({ diagnostics }) => `${diagnostics[0]?.message ?? ""}
@@ -55810,9 +55849,10 @@ function grouped(planned2, of, text8 = "") {
     head: [of === "licenses" ? "LICENCE" : "MAINTAINER", "PACKAGES", ""],
     rows: rows.map((g) => [String(Object.values(g)[1]), String(g.packages.length), someOf(g.packages, 6)]),
     data: rows,
-    none: "there are none"
+    none: `no ${of === "licenses" ? "licence" : "maintainer"} contains '${text8}'; without it, all are listed`
   };
 }
+var neededNames2 = (r) => r.evaluated.names.flatMap((_, n) => r.evaluated.needs(n).map((d) => d.name));
 var width6 = Math.max(...Object.values(questions2).map((q3) => q3.usage.length));
 var query = defineCommand({
   summary: "query the dependencies, cycles, maintainers, licences and versions of packages",
@@ -55845,15 +55885,17 @@ var query = defineCommand({
       const known3 = new Set(
         planned2.value.resolvers.flatMap((r) => [
           ...r.evaluated.names,
-          ...what === "rdeps" && !values.recursive ? r.evaluated.names.flatMap((_, n) => r.evaluated.needs(n).map((d) => d.name)) : []
+          ...what === "rdeps" && !values.recursive ? neededNames2(r) : []
         ])
       );
       const unknown2 = names5.filter((n) => !known3.has(n));
       if (unknown2.length) {
         const faults3 = unknown2.map((n) => {
           const near = nearest(n, known3);
+          const needed2 = planned2.value.resolvers.some((r) => neededNames2(r).includes(n));
+          const otherwise = needed2 ? `it is a dependency of packages: \`slipway query rdeps ${n}\` and \`slipway explain ${n}\` tell of it` : listsPackages;
           return error("selection", `'${n}' matches no package`, {
-            hint: near ? `did you mean '${near}'?` : void 0
+            hint: near ? `did you mean '${near}'?` : otherwise
           });
         });
         showDiagnostics([...planned2.value.diagnostics.filter(isError), ...faults3]);
@@ -56440,12 +56482,12 @@ var completionOf = (commands2) => ({
 });
 
 // ts-src/cli/logs.ts
-var import_node_fs106 = require("node:fs");
+var import_node_fs107 = require("node:fs");
 var import_node_path151 = require("node:path");
 init_diagnostics();
 
 // ts-src/cli/output-folder.ts
-var import_node_fs105 = require("node:fs");
+var import_node_fs106 = require("node:fs");
 var import_node_path150 = require("node:path");
 init_diagnostics();
 var outputOptions = {
@@ -56460,7 +56502,7 @@ var outputOptions = {
 function outputFolder(values) {
   if (values.output !== void 0) return good((0, import_node_path150.resolve)(values.output));
   const file3 = findDistro(values);
-  return (0, import_node_fs105.existsSync)(file3) ? good((0, import_node_path150.join)((0, import_node_path150.resolve)(file3, ".."), "out")) : bad(distroMissing(file3));
+  return (0, import_node_fs106.existsSync)(file3) ? good((0, import_node_path150.join)((0, import_node_path150.resolve)(file3, ".."), "out")) : bad(distroMissing(file3));
 }
 
 // ts-src/cli/logs.ts
@@ -56469,7 +56511,7 @@ function logsIn(output) {
   const found2 = [];
   let entries2;
   try {
-    entries2 = (0, import_node_fs106.readdirSync)(root, { recursive: true }).map(String);
+    entries2 = (0, import_node_fs107.readdirSync)(root, { recursive: true }).map(String);
   } catch {
     return [];
   }
@@ -56477,14 +56519,14 @@ function logsIn(output) {
     const [, scope2, name6, test3] = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry2) ?? [];
     if (scope2 === void 0 || name6 === void 0) continue;
     const path2 = (0, import_node_path151.join)(root, entry2);
-    const status = (0, import_node_fs106.lstatSync)(path2);
+    const status = (0, import_node_fs107.lstatSync)(path2);
     if (!status.isFile()) continue;
     found2.push({ scope: scope2, package: name6, test: test3 !== void 0, path: path2, modified: status.mtimeMs });
   }
   return found2.sort((a, b) => b.modified - a.modified);
 }
 async function printFile(path2) {
-  for await (const chunk of (0, import_node_fs106.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
+  for await (const chunk of (0, import_node_fs107.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
 }
 var logs = defineCommand({
   summary: "print the log of a package's last build or test on this machine",
@@ -56531,7 +56573,7 @@ var logs = defineCommand({
       const what = values.test === true ? "log of the tests" : "build log";
       showDiagnostics([
         error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path151.join)(output.value, "logs")}`, {
-          hint: near !== void 0 && near !== name6 ? `did you mean '${near}'?` : "a cached package was not built here: slipway build --rebuild makes a log"
+          hint: near !== void 0 && near !== name6 ? `did you mean '${near}'?` : `\`slipway logs\` lists all; what came from the store was not ${values.test === true ? "tested" : "built"} here: \`slipway ${values.test === true ? `test ${name6}` : "build"} --rebuild ${name6}\` makes a log`
         })
       ]);
       return exit.failed;
@@ -56591,7 +56633,7 @@ var manualOf = (commands2) => ({
 });
 
 // ts-src/cli/serve.ts
-var import_node_fs107 = require("node:fs");
+var import_node_fs108 = require("node:fs");
 var import_node_http2 = require("node:http");
 var import_node_path152 = require("node:path");
 init_diagnostics();
@@ -56610,8 +56652,8 @@ function fileOf2(root, url2) {
   }
   if (path2.includes("\0")) return void 0;
   try {
-    const file3 = (0, import_node_fs107.realpathSync)((0, import_node_path152.join)(root, path2));
-    return file3.startsWith(`${(0, import_node_fs107.realpathSync)(root)}/`) && (0, import_node_fs107.lstatSync)(file3).isFile() ? file3 : void 0;
+    const file3 = (0, import_node_fs108.realpathSync)((0, import_node_path152.join)(root, path2));
+    return file3.startsWith(`${(0, import_node_fs108.realpathSync)(root)}/`) && (0, import_node_fs108.lstatSync)(file3).isFile() ? file3 : void 0;
   } catch {
     return void 0;
   }
@@ -56625,12 +56667,12 @@ function answer2(root, request, response) {
     response.writeHead(404, { "content-type": "text/plain" }).end("not found\n");
     return;
   }
-  const { size: size3 } = (0, import_node_fs107.lstatSync)(file3);
+  const { size: size3 } = (0, import_node_fs108.lstatSync)(file3);
   const type = types3[/\.([a-z]+)$/.exec(file3)?.[1] ?? ""] ?? "application/octet-stream";
   response.writeHead(200, { "content-type": type, "content-length": size3, "x-content-type-options": "nosniff" });
   if (method === "HEAD") response.end();
   else
-    (0, import_node_fs107.createReadStream)(file3).on("error", () => response.destroy()).pipe(response);
+    (0, import_node_fs108.createReadStream)(file3).on("error", () => response.destroy()).pipe(response);
 }
 function unserved(address, port, { code: code2, message }) {
   const fault4 = (why, hint) => error("serve-failed", `can't listen on ${address}, port ${port}: ${why}`, { hint });
@@ -56676,7 +56718,7 @@ a web server or a bucket.`,
       return exit.failed;
     }
     const root = (0, import_node_path152.join)(output.value, "apt");
-    if (!(0, import_node_fs107.existsSync)(root)) {
+    if (!(0, import_node_fs108.existsSync)(root)) {
       showDiagnostics([
         error("repository-missing", `${root} does not exist`, { hint: "create it with `slipway build`" })
       ]);
@@ -56760,15 +56802,17 @@ exits with its exit code. All changes in the root are lost when the shell ends.`
     }
   }
 });
+var graphsWith = (graphs, name6) => graphs.filter((g) => g.closures.index.has(name6));
 async function openIn(values, planned2, name6, command2, within) {
   const session2 = await sessionOf(values, planned2, within);
   if (!session2) return exit.failed;
-  const [graph2, ...others2] = session2.graphs;
+  const having2 = graphsWith(session2.graphs, name6);
+  const [graph2, ...others2] = having2;
   const number7 = graph2?.closures.index.get(name6);
   if (!graph2 || number7 === void 0 || others2.length) {
     for (const w of session2.waiting) writeMessage(`${w}
 `);
-    const scopes = session2.graphs.map((g) => g.id).sort(compare);
+    const scopes = having2.map((g) => g.id).sort(compare);
     showDiagnostics([
       scopes.length ? error("shell-scope", `'${name6}' is built in ${scopes.join(", ")}`, {
         hint: "select one with --distribution, --platform, --architecture or --variant"
@@ -56912,7 +56956,9 @@ function usageFault(thrown, command2) {
   return `--${long2} needs a value: --${long2} ${value2}${text8.includes("ambiguous") ? `
     a value that starts with '-' is written --${long2}=${value2}` : ""}`;
 }
+var takesNone = ({ usage }) => /^\S+$/.test(usage.replace(/ \[--[^\]]*\]| --\S+ \S+/g, ""));
 function valueFault(command2, values, [word3]) {
+  if (word3 !== void 0 && takesNone(command2)) return `takes no argument, not '${word3}'`;
   for (const [name6, { check: check4 }] of optionsOf(command2)) {
     const given = values[name6];
     for (const value2 of Array.isArray(given) ? given : [given]) {
@@ -56929,7 +56975,7 @@ init_process();
 async function main(args) {
   onSlow((text8) => writeNote(`${text8}
 `));
-  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs108.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
+  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs109.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
   const [name6, ...rest2] = args;
   if (name6 === void 0 || name6 === "--help" || name6 === "-h" || name6 === "help") {
     if (name6 === "help" && rest2[0] !== void 0) return main([rest2[0], "--help"]);

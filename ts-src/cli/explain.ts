@@ -1,4 +1,5 @@
 import { error, isError, nearest } from '../model/diagnostics.ts';
+import { listsPackages } from '../plan/select.ts';
 import { explain as explainName } from '../query/explain.ts';
 import { renderExplanation, renderKeys } from '../render/explain.ts';
 import {
@@ -46,7 +47,9 @@ export const explain = defineCommand({
       showDiagnostics([
         ...diagnostics.filter(isError),
         error('selection', `'${name}' is neither a package nor a dependency of one`, {
-          hint: near ? `did you mean '${near}'?` : undefined,
+          hint: near
+            ? `did you mean '${near}'?`
+            : `${listsPackages}; a package of the system is explained by its rosdep key`,
         }),
       ]);
       return exit.failed;

@@ -5,7 +5,10 @@ import { absoluteUrl } from '../read/git/git.ts';
 import { readEntries } from '../read/entries.ts';
 import { renderJobDsl, renderJobsCasc, type JobsInput } from '../render/jobs.ts';
 import { writeMessage, distroOptions, exit, writeOutput, showDiagnostics, defineCommand } from './command.ts';
+import { among, ofForm } from './option-checks.ts';
 import { openWorkspace } from './planning.ts';
+
+const aNumber = ofForm(/^[1-9]\d{0,4}$/, 'a whole number from 1 to 99999');
 
 export const jobs = defineCommand({
   summary: 'write the Jenkins jobs of the whole farm',
@@ -24,19 +27,32 @@ removedJobAction DELETE: this also removes the jobs of repositories that are no 
       type: 'string',
       value: 'URL[#BRANCH]',
       help: 'URL from which Jenkins clones the distro repository',
+      check: ofForm(/^[^\0-\x20\x7f#]+(#[^#]*)?$/, 'a URL without blanks, with at most one #BRANCH'),
     },
     'farm-url': {
       type: 'string',
       value: 'URL',
       help: "repository of the folder that `slipway deploy init` made; adds a job for the agents' image",
+      check: ofForm(/^[^\0-\x20\x7f#]*$/, 'a URL without blanks and #'),
     },
-    folder: { type: 'string', value: 'NAME', help: 'folder of all jobs (default: the organization)' },
-    credentials: { type: 'string', value: 'ID', help: 'id of the Jenkins credentials that read the repositories' },
-    format: { type: 'string', value: 'NAME', help: 'jobdsl (default) or casc' },
+    folder: {
+      type: 'string',
+      value: 'NAME',
+      help: 'folder of all jobs (default: the organization)',
+      check: ofForm(/^[A-Za-z0-9][A-Za-z0-9 ._-]*$/, 'a name of letters, digits, blanks, ".", "_" and "-"'),
+    },
+    credentials: {
+      type: 'string',
+      value: 'ID',
+      help: 'id of the Jenkins credentials that read the repositories',
+      check: ofForm(/^[A-Za-z0-9._-]+$/, 'an id of letters, digits, ".", "_" and "-"'),
+    },
+    format: { type: 'string', value: 'NAME', help: 'jobdsl (default) or casc', check: among('jobdsl', 'casc') },
     'keep-branches': {
       type: 'string',
       value: 'N',
       help: 'number of jobs of deleted branches and closed pull requests to keep (default: 30)',
+      check: aNumber,
     },
     'build-tags': {
       type: 'boolean',
@@ -46,29 +62,14 @@ removedJobAction DELETE: this also removes the jobs of repositories that are no 
       type: 'string',
       value: 'MINUTES',
       help: 'interval of scans for new branches of repositories without a webhook (default: 60)',
+      check: aNumber,
     },
     output: { type: 'string', short: 'o', value: 'FILE', help: 'output file (default: standard output)' },
   },
   async run(values) {
-    const text = (
-      name: 'distro-url' | 'folder' | 'credentials' | 'format' | 'keep-branches' | 'every',
-      fallback: string,
-    ) => values[name] ?? fallback;
-    const numbers = [text('keep-branches', '30'), text('every', '60')];
-    const format = text('format', 'jobdsl');
-    const [url = '', branch] = text('distro-url', '').split('#');
-    if (
-      !url ||
-      /[\0-\x20\x7f]/.test(url) ||
-      !/^[^\0-\x20\x7f#]*$/.test(values['farm-url'] ?? '') ||
-      !['jobdsl', 'casc'].includes(format) ||
-      numbers.some((n) => !/^[1-9]\d{0,4}$/.test(n)) ||
-      !/^[A-Za-z0-9][A-Za-z0-9 ._-]*$/.test(text('folder', 'x')) ||
-      !/^[A-Za-z0-9._-]+$/.test(text('credentials', 'x'))
-    ) {
-      writeMessage(
-        'slipway jobs: --distro-url is needed, and it and --farm-url are plain URLs; --format is jobdsl or casc; --keep-branches and --every take numbers; --folder and --credentials plain names\n',
-      );
+    const [url = '', branch] = (values['distro-url'] ?? '').split('#');
+    if (!url) {
+      writeMessage('slipway jobs: --distro-url is missing: --distro-url URL[#BRANCH], from which Jenkins clones\n');
       return exit.usage;
     }
     const workspace = await openWorkspace(values);
@@ -93,19 +94,19 @@ removedJobAction DELETE: this also removes the jobs of repositories that are no 
     showDiagnostics(sorted(diagnostics));
     if (diagnostics.some(isError)) return exit.failed;
     const input: JobsInput = {
-      folder: text('folder', distro.organization),
+      folder: values.folder ?? distro.organization,
       organization: distro.organization,
       distroUrl: url,
       distroBranch: branch,
       // The seed job passes the environment variable even if it is empty.
       farmUrl: values['farm-url'] || undefined,
       credentials: values.credentials,
-      keepBranches: Number(numbers[0]),
+      keepBranches: Number(values['keep-branches'] ?? 30),
       buildTags: values['build-tags'] ?? false,
-      every: Number(numbers[1]),
+      every: Number(values.every ?? 60),
       repositories: [...repositories].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, r]) => ({ name, ...r })),
     };
-    const made = format === 'casc' ? renderJobsCasc(input) : renderJobDsl(input);
+    const made = values.format === 'casc' ? renderJobsCasc(input) : renderJobDsl(input);
     if (values.output !== undefined) {
       writeWhole(resolve(values.output), made);
       const count = input.repositories.length + (input.farmUrl === undefined ? 1 : 2);

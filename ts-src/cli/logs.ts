@@ -84,7 +84,9 @@ export const logs = defineCommand({
           hint:
             near !== undefined && near !== name
               ? `did you mean '${near}'?`
-              : 'a cached package was not built here: slipway build --rebuild makes a log',
+              : `\`slipway logs\` lists all; what came from the store was not ${values.test === true ? 'tested' : 'built'} here: \`slipway ${
+                  values.test === true ? `test ${name}` : 'build'
+                } --rebuild ${name}\` makes a log`,
         }),
       ]);
       return exit.failed;

@@ -1,7 +1,7 @@
 import { isError, type Diagnostic } from '../model/diagnostics.ts';
 import { whoPublishes } from '../publish/channel.ts';
 import { differenceOf } from '../publish/difference.ts';
-import { judgePromotion, promoteState, rollBack, stateOf } from '../publish/promotion.ts';
+import { emptyChannelHint, judgePromotion, promoteState, rollBack, stateOf } from '../publish/promotion.ts';
 import { mayComeFrom, rulesOf } from '../publish/rules.ts';
 import { restoreChannel, shortId, type OpenChannel, type State } from '../publish/state.ts';
 import { error } from '../model/diagnostics.ts';
@@ -168,7 +168,9 @@ upgraded keep what they have, because apt does not downgrade.`,
           channel.file.states.length
             ? `the channel '${name}' has no state before the one that it serves`
             : `the channel '${name}' has no state`,
-          { hint: '`slipway channel` lists channels' },
+          {
+            hint: channel.file.states.length ? `\`slipway channel ${name}\` lists its states` : emptyChannelHint(name),
+          },
         ),
       ]);
     const found = await stateOf(store, channel, former);

@@ -1,4 +1,5 @@
 import { error, isError, nearest } from '../model/diagnostics.ts';
+import { listsPackages } from '../plan/select.ts';
 import { needsOf } from '../query/explain.ts';
 import { cycleMeaning, findCycles, groupedBy, pathBetween, reach } from '../query/query.ts';
 import type { Resolver } from '../plan/resolve.ts';
@@ -191,9 +192,13 @@ function grouped(planned: Planned, of: 'maintainers' | 'licenses', text = ''): A
     head: [of === 'licenses' ? 'LICENCE' : 'MAINTAINER', 'PACKAGES', ''],
     rows: rows.map((g) => [String(Object.values(g)[1]), String(g.packages.length), someOf(g.packages, 6)]),
     data: rows,
-    none: 'there are none',
+    none: `no ${of === 'licenses' ? 'licence' : 'maintainer'} contains '${text}'; without it, all are listed`,
   };
 }
+
+/** Names of all dependencies of packages. */
+const neededNames = (r: Resolver): string[] =>
+  r.evaluated.names.flatMap((_, n) => r.evaluated.needs(n).map((d) => d.name));
 
 const width = Math.max(...Object.values(questions).map((q) => q.usage.length));
 
@@ -229,17 +234,19 @@ export const query = defineCommand({
       const known = new Set(
         planned.value.resolvers.flatMap((r) => [
           ...r.evaluated.names,
-          ...(what === 'rdeps' && !values.recursive
-            ? r.evaluated.names.flatMap((_, n) => r.evaluated.needs(n).map((d) => d.name))
-            : []),
+          ...(what === 'rdeps' && !values.recursive ? neededNames(r) : []),
         ]),
       );
       const unknown = names.filter((n) => !known.has(n));
       if (unknown.length) {
         const faults = unknown.map((n) => {
           const near = nearest(n, known);
+          const needed = planned.value.resolvers.some((r) => neededNames(r).includes(n));
+          const otherwise = needed
+            ? `it is a dependency of packages: \`slipway query rdeps ${n}\` and \`slipway explain ${n}\` tell of it`
+            : listsPackages;
           return error('selection', `'${n}' matches no package`, {
-            hint: near ? `did you mean '${near}'?` : undefined,
+            hint: near ? `did you mean '${near}'?` : otherwise,
           });
         });
         // A package that could not be read may be the cause.

@@ -76,6 +76,12 @@ exits with its exit code. All changes in the root are lost when the shell ends.`
   },
 });
 
+/** Scopes that have a package: a plan by name has those too in which nothing is selected. */
+export const graphsWith = <G extends { closures: { index: ReadonlyMap<string, number> } }>(
+  graphs: readonly G[],
+  name: string,
+): G[] => graphs.filter((g) => g.closures.index.has(name));
+
 async function openIn(
   values: Values,
   planned: Planned,
@@ -85,11 +91,12 @@ async function openIn(
 ): Promise<number> {
   const session = await sessionOf(values, planned, within);
   if (!session) return exit.failed;
-  const [graph, ...others] = session.graphs;
+  const having = graphsWith(session.graphs, name);
+  const [graph, ...others] = having;
   const number = graph?.closures.index.get(name);
   if (!graph || number === undefined || others.length) {
     for (const w of session.waiting) writeMessage(`${w}\n`);
-    const scopes = session.graphs.map((g) => g.id).sort(compare);
+    const scopes = having.map((g) => g.id).sort(compare);
     showDiagnostics([
       scopes.length
         ? error('shell-scope', `'${name}' is built in ${scopes.join(', ')}`, {

@@ -26,12 +26,16 @@ export function usageFault(thrown: unknown, command: Command): string {
   }`;
 }
 
+/** Whether a command's usage has nothing but its name and options. */
+const takesNone = ({ usage }: Command): boolean => /^\S+$/.test(usage.replace(/ \[--[^\]]*\]| --\S+ \S+/g, ''));
+
 /** The error for the first invalid value or argument of a command. */
 export function valueFault(
   command: Command,
   values: Readonly<Record<string, unknown>>,
   [word]: readonly string[],
 ): string | undefined {
+  if (word !== undefined && takesNone(command)) return `takes no argument, not '${word}'`;
   for (const [name, { check }] of optionsOf(command)) {
     const given = values[name];
     for (const value of Array.isArray(given) ? given : [given]) {

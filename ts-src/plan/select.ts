@@ -48,6 +48,9 @@ export function narrowing(selection: Selection, evaluated: Evaluated): ((name: s
   return tests.length ? (name) => tests.every((t) => t(name)) : undefined;
 }
 
+/** Advice for a name that no package has. */
+export const listsPackages = '`slipway plan` lists the packages';
+
 /** Reports patterns of a selection that match nothing. */
 export function checkPatterns(selection: Selection, all: readonly Evaluated[], diagnostics: Diagnostic[]): void {
   const packages = () => all.flatMap((e) => e.names);
@@ -58,8 +61,11 @@ export function checkPatterns(selection: Selection, all: readonly Evaluated[], d
     for (const pattern of patterns) {
       if (known.some(matcher([pattern]))) continue;
       const near = nearest(pattern, known);
+      const otherwise = what === 'package' ? listsPackages : undefined;
       diagnostics.push(
-        error('selection', `'${pattern}' matches no ${what}`, { hint: near ? `did you mean '${near}'?` : undefined }),
+        error('selection', `'${pattern}' matches no ${what}`, {
+          hint: near ? `did you mean '${near}'?` : otherwise,
+        }),
       );
     }
   };

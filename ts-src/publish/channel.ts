@@ -31,6 +31,8 @@ export type { HeldPackage } from './suites.ts';
 /** The private channel of an output folder. */
 export const folderChannel = (output: string): string => `folder-${sha256(output).slice(0, 16)}`;
 
+export const isFolderChannel = (name: string): boolean => /^folder-[0-9a-f]{16}$/.test(name);
+
 export interface PublishInput {
   runs: readonly TaskGraph[];
   store: Store;

@@ -7,6 +7,7 @@ import type { Store } from '../store/store.ts';
 import { judge } from './criteria.ts';
 import { withoutKeyring } from './keyring.ts';
 import { entriesOf } from './package-index.ts';
+import { isFolderChannel } from './channel.ts';
 import { moveChecked } from './checked.ts';
 import type { Draft, Moved, Outlet } from './publication.ts';
 import { raiseVersions, sameFiles } from './raise.ts';
@@ -14,6 +15,12 @@ import { readState, shortId, type OpenChannel, type State } from './state.ts';
 import type { Verdict } from '../model/channel-answers.ts';
 import { ownIn } from '../model/maps.ts';
 import type { Suites } from './suites.ts';
+
+/** What gives a channel its first state. */
+export const emptyChannelHint = (channel: string): string =>
+  isFolderChannel(channel)
+    ? 'it is the channel of the output folder: `slipway build` gives it its first state'
+    : '`slipway channel` lists the channels that have one; a channel gets its first state from a run of the farm or from `slipway promote` (docs/channels.md)';
 
 /** Finds a state of a channel by its id or a prefix of it; the head if none is given. */
 export async function stateOf(
@@ -25,7 +32,7 @@ export async function stateOf(
     if (channel.head && channel.headId) return good({ id: channel.headId, state: channel.head });
     return bad(
       error('channel-empty', `the channel '${channel.name}' has no state`, {
-        hint: '`slipway channel` lists channels',
+        hint: emptyChannelHint(channel.name),
       }),
     );
   }

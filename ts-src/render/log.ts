@@ -161,6 +161,20 @@ const rules: CauseRule[] = [
     },
   },
   {
+    pattern: /CMake Error: The source directory "([^"\n]+)" does not appear to contain (CMakeLists\.txt)/,
+    say: (match) => ({
+      cause: `there is no ${match[2]} in ${short(inPackage(match[1]))}`,
+      hint: 'add and commit it beside package.xml, or correct <build_type> in package.xml',
+    }),
+  },
+  {
+    pattern: /^error: can't copy '([^'\n]+)': doesn't exist or not a regular file$/m,
+    say: (match) => ({
+      cause: `setup.py installs ${short(match[1])}, which does not exist`,
+      hint: 'add and commit it (an empty folder or an ignored file is not in git), or take it out of data_files',
+    }),
+  },
+  {
     pattern: /^(?:[^\n:]*: )?(?:\d+: )?([A-Za-z0-9_.+-]+): (?:command )?not found$/m,
     say: (match) => ({
       cause: `the program '${match[1]}' was not found`,

@@ -37,6 +37,8 @@ try:
     import tomllib
 except ImportError:
     sys.exit("slipway: error: a package without setup.py needs Python 3.11 or later")
+if not os.path.exists("pyproject.toml"):
+    sys.exit("slipway: error: it has neither setup.py nor pyproject.toml: add one, or correct <build_type> in package.xml")
 with open("pyproject.toml", "rb") as f:
     system = tomllib.load(f).get("build-system", {})
 name, _, attribute = system.get("build-backend", "setuptools.build_meta:__legacy__").partition(":")

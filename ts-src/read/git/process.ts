@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { error, bad, type Result } from '../../model/diagnostics.ts';
 import { isLocalUrl, redacted } from '../../model/urls.ts';
 import { run, type Outcome } from '../../io/process.ts';
@@ -131,7 +132,13 @@ export async function patiently(
 
 /** Advice for a repository that can't be read, by git's message. */
 function remedyOf(url: string, stderr: string): string {
-  if (isLocalUrl(url)) return 'correct the path; it is relative to distro.yaml';
+  const owned = /dubious ownership in repository at '([^']+)'/.exec(stderr);
+  if (owned)
+    return `it belongs to another user: run slipway as its owner, or allow it with \`git config --global --add safe.directory ${owned[1]}\``;
+  if (isLocalUrl(url))
+    return existsSync(url)
+      ? 'the folder is there: make it a repository (`git init`, and commit), or name it under `folders` in distro.yaml instead'
+      : 'correct the path; it is relative to distro.yaml';
   if (/Could not resolve host/i.test(stderr))
     return "check the spelling of the host's name, and that this machine has a network and DNS";
   if (/Connection refused|Failed to connect|timed out|Could(?:n't| not) connect/i.test(stderr))
