@@ -20058,18 +20058,18 @@ function hold(path2, kind, waiting2) {
     let words6 = "";
     holder2.stderr.on("data", (chunk) => words6 += chunk.toString("utf8"));
     const timer = waiting2 && setTimeout(waiting2, 1e3);
-    const refused4 = (code2) => {
+    const refused5 = (code2) => {
       clearTimeout(timer);
       if (code2 === taken) resolve30(void 0);
       else reject(lockFault(path2, words6, code2));
     };
     holder2.on("error", reject);
-    holder2.on("close", refused4);
+    holder2.on("close", refused5);
     holder2.stdin.on("error", () => void 0);
     holder2.stdin.write("\n");
     holder2.stdout.once("data", () => {
       clearTimeout(timer);
-      holder2.off("close", refused4);
+      holder2.off("close", refused5);
       holder2.unref();
       for (const pipe2 of [holder2.stdin, holder2.stdout, holder2.stderr]) if (pipe2 instanceof import_node_net.Socket) pipe2.unref();
       resolve30(() => letGo(holder2));
@@ -21582,7 +21582,19 @@ function memberFaults(members2, allowed) {
 }
 var shown2 = (path2) => JSON.stringify(path2.slice(0, 300)).slice(1, -1);
 var outside = (allowed) => `is outside the prefix ${allowed.folders[0] ?? ""}`;
-var remedyOf = (faults3) => faults3.some((f) => f.includes(" is outside the prefix ")) ? "install it below CMAKE_INSTALL_PREFIX, or declare it in package_settings (system_files)" : void 0;
+var remedyOf = (faults3) => remedies.find(([fault4]) => faults3.some((f) => f.includes(fault4)))?.[1];
+var remedies = [
+  [
+    " is outside the prefix ",
+    "install it below CMAKE_INSTALL_PREFIX, or declare it in package_settings (system_files)"
+  ],
+  [
+    " has a set-user-id ",
+    "clear it where it is set (chmod u-s,g-s); a systemd unit or a udev rule (package_settings, system_files) can give the program its rights"
+  ],
+  [" is writable by everybody", "clear it where it is set (chmod o-w)"],
+  [" has a sticky bit", "clear it where it is set (chmod -t)"]
+];
 function memberFault(m, allowed) {
   if (/[\0-\x1f\x7f-\x9f\u2028\u2029\ufffd]/.test(m.path)) return "has control characters in its name, or is not UTF-8";
   if (m.path !== "/" && (m.path !== import_node_path14.posix.normalize(m.path) || !m.path.startsWith("/") || m.path.endsWith("/")))
@@ -27089,6 +27101,7 @@ init_diagnostics();
 init_diagnostics();
 init_names();
 init_yaml();
+var packageIn = (rule) => [rule].flat().find((name6) => typeof name6 === "string" && isDebianName(name6));
 function layerRosdep(files, wanted, memory3) {
   const database = { files: files.map((f) => f.file), rules: /* @__PURE__ */ new Map(), keys: [] };
   const diagnostics = [];
@@ -27117,7 +27130,7 @@ function layerRosdep(files, wanted, memory3) {
           error("rosdep-invalid", `the rule of '${key}' must be a map of operating systems`, {
             file: file3,
             line: new Locator(text8).line([key]),
-            hint: `for example ${key}: {debian: [${key}]}`
+            hint: `for example ${key}: {debian: [${packageIn(root[key]) ?? key}]}`
           })
         );
         continue;
@@ -28815,9 +28828,9 @@ function describeMachine(state) {
   }
   return { lines: lines2, findings };
 }
-async function namespaceFindings(setting, refused4) {
+async function namespaceFindings(setting, refused5) {
   const findings = [];
-  if (setting("apparmor_restrict_unprivileged_userns")?.trim() === "1" && await refused4() !== void 0)
+  if (setting("apparmor_restrict_unprivileged_userns")?.trim() === "1" && await refused5() !== void 0)
     findings.push({
       what: "AppArmor keeps plain users from making user namespaces (Ubuntu 24.04 does)",
       fix: `printf '${appArmorProfile}' | sudo tee /etc/apparmor.d/slipway-unshare >/dev/null && sudo apparmor_parser -r /etc/apparmor.d/slipway-unshare`
@@ -28864,10 +28877,10 @@ async function examine(driver, systems) {
       what: "the docker daemon does not answer",
       fix: `${plain5 ? "sudo " : ""}systemctl start docker${plain5 ? `; sudo usermod -aG docker ${(0, import_node_os5.userInfo)().username}` : ""}`
     });
-  const refused4 = !findings.length && plain5 && driver === "unshare" ? await refusedNamespaces() : void 0;
-  if (refused4)
+  const refused5 = !findings.length && plain5 && driver === "unshare" ? await refusedNamespaces() : void 0;
+  if (refused5)
     findings.push({
-      what: `plain users can't make user namespaces here: ${refused4}`,
+      what: `plain users can't make user namespaces here: ${refused5}`,
       fix: "run as root, or outside of the chroot or container that this is"
     });
   if (!findings.length && driver === "unshare") {
@@ -28904,10 +28917,10 @@ async function missingTools(driver, plan2) {
   const systems = plan2.scopes.flatMap((s) => s.targets.map((t) => t.os));
   const rings = [...new Set(systems)].map((os) => keyrings2[os]).filter((ring) => !(0, import_node_fs31.existsSync)(ring.file));
   const names5 = [...new Set([...lacking2, ...rings].map((t) => t.package))].sort();
-  const refused4 = !names5.length && plain5 && driver === "unshare" ? await refusedNamespaces() : void 0;
-  if (refused4)
+  const refused5 = !names5.length && plain5 && driver === "unshare" ? await refusedNamespaces() : void 0;
+  if (refused5)
     return [
-      error("roots-refused", `plain users can't make user namespaces here: ${refused4}`, {
+      error("roots-refused", `plain users can't make user namespaces here: ${refused5}`, {
         hint: "run `slipway doctor` for details"
       })
     ];
@@ -36570,10 +36583,11 @@ function checkStaged(request, environment3) {
   const places = allowedPaths(p.debian, graph2.scope.prefix, graph2.scope.underlayPrefixes);
   return refusal(memberFaults(staged.members, { ...places, folders: [graph2.scope.prefix] }));
 }
+var refused3 = "it can't be published";
 function refusal(faults3) {
   if (!faults3.length) return void 0;
   const remedy = remedyOf(faults3);
-  return `it can't be published: ${faults3.join("; ")}${remedy === void 0 ? "" : `
+  return `${refused3}: ${faults3.join("; ")}${remedy === void 0 ? "" : `
 ${remedy}`}`;
 }
 var largestText5 = 64 << 20;
@@ -38232,6 +38246,7 @@ async function versionsOfRun({ workspace, lock: lock2, plan: plan2 }, { graphs, 
   const environments = environmentsOf(workspace.distro, lock2);
   return withEnvironments(versions, graphs, environments, plan2.stamp, await openChannel(store2, channel2));
 }
+var tailOf2 = (t) => t.log && !t.reason.includes(refused3) ? tellingPart((readIf(t.log) ?? "").slice(-4e5)) : [];
 async function endBuild(values, planned2, wanted, { session: session2, published, begun }) {
   const { workspace, plan: plan2 } = planned2;
   const { output } = wanted;
@@ -38253,11 +38268,10 @@ ${verdict2}`;
   );
   await recordRun(session2);
   const failed5 = results.some((t) => !isDone(t.state)) || published.diagnostics.some(isError) || published.lost.length > 0 || planned2.diagnostics.some(isError);
-  const tails = (t) => t.log ? tellingPart((readIf(t.log) ?? "").slice(-4e5)) : [];
   (failed5 ? writeMessage : writeNote)(
     renderSummary(
       results.map((t) => t.log ? { ...t, log: (0, import_node_path85.join)(output, t.log) } : t),
-      tails,
+      tailOf2,
       Date.now() - begun
     )
   );
@@ -39389,13 +39403,19 @@ function takeTests(t, record3, cached3) {
   const flaky = record3.flaky.map((f) => `${f.suite}.${f.name}`).join(", ");
   return { state, reason: flaky ? `flaky: ${flaky}` : t.reason || "unchanged" };
 }
+function saidBy(message) {
+  const [first3 = ""] = message.trim().split("\n");
+  const raised = first3 === "collection failure" ? [...message.matchAll(/^E +(\S.*)$/gm)].at(-1)?.[1] : void 0;
+  return raised ?? first3;
+}
 function failedTests({ failures, tests, failed: failed5 }) {
   const [first3] = failed5;
   if (!first3) return `${failures} of ${tests} tests failed`;
   const name6 = first3.suite === first3.name ? first3.name : `${first3.suite}.${first3.name}`;
-  const said = first3.message.trim().split("\n")[0] ?? "";
+  const said = saidBy(first3.message);
   const why = said === "" || said === unsaid ? "" : ` (${said})`;
-  return `${failures} of ${tests} tests failed: ${name6}${why}${failures > 1 ? ` and ${failures - 1} more` : ""}`;
+  const hint = /No module named/.test(said) ? "\nthe package that has it must be a <test_depend> in package.xml" : "";
+  return `${failures} of ${tests} tests failed: ${name6}${why}${failures > 1 ? ` and ${failures - 1} more` : ""}${hint}`;
 }
 function takeDocs(t, record3, cached3) {
   t.docs = { ...record3.coverage, warnings: record3.warnings };
@@ -53917,6 +53937,24 @@ function idleSettings({ workspace, distributions }) {
     ];
   });
 }
+function unknownInImages({ workspace, distributions }) {
+  return Object.entries(workspace.distro.images).flatMap(([image2, { packages, distribution: distribution4 }]) => {
+    const of = distributions.filter((d) => distribution4 === void 0 || d.name === distribution4);
+    const names5 = [...new Set(of.flatMap((d) => [...d.packages.keys()]))];
+    return packages.filter((pattern) => !names5.some(matcher([pattern]))).map((pattern) => {
+      const near = nearest(pattern, names5);
+      return warning(
+        "image-packages",
+        `the image '${image2}' names '${pattern}', but no distribution has such a package`,
+        {
+          file: workspace.file,
+          line: lineOf(workspace.file, ["images", image2, "packages"]),
+          hint: near === void 0 ? listsPackages : `did you mean '${near}'?`
+        }
+      );
+    });
+  });
+}
 var withoutMaintainer = ({ workspace: { distro, file: file3 } }) => distro.publish.to.length ? maintainerUnset(distro, { file: file3, line: lineOf(file3, ["publish"]) }) : [];
 var withArchives = (planned2) => planned2.ok ? sorted([...planned2.diagnostics, ...checkArchives(planned2.value)]) : planned2.diagnostics;
 var plan = defineCommand({
@@ -53947,7 +53985,7 @@ var validate3 = defineCommand({
   async run(values) {
     const planned2 = await readAndPlan(values, [], { everyKey: true });
     const found2 = withArchives(planned2);
-    const idle = planned2.ok && !found2.some(isError) ? [...idleSettings(planned2.value), ...withoutMaintainer(planned2.value)] : [];
+    const idle = planned2.ok && !found2.some(isError) ? [idleSettings, unknownInImages, withoutMaintainer].flatMap((check4) => check4(planned2.value)) : [];
     const diagnostics = sorted([...found2, ...idle]);
     if (values.json) writeOutput(`${JSON.stringify({ valid: !diagnostics.some(isError), diagnostics })}
 `);
@@ -54965,13 +55003,13 @@ async function readRun(values, packages, workspace) {
   const { distro, state, root } = workspace;
   const policy2 = policyOf2(values, distro);
   const unpublished = values.publish === true ? publishingFaultsOf(values, distro, policy2) : [];
-  if (unpublished.length) return refused3(unpublished);
+  if (unpublished.length) return refused4(unpublished);
   const namespace = policy2.kind === "request" ? namespaceName(values.request || values.title || values.change || "change") : void 0;
   const store2 = await openStore(values.store ?? distro.store, root, state, namespace);
   const readable = await withLock(values, store2, policy2, root, state);
-  if ("code" in readable) return refused3([readable]);
+  if ("code" in readable) return refused4([readable]);
   const read3 = await planOf2(readable.values, packages, workspace);
-  if ("diagnostics" in read3) return refused3(sorted(read3.diagnostics));
+  if ("diagnostics" in read3) return refused4(sorted(read3.diagnostics));
   const { files, diagnostics: lacking2 } = filesOf4(distro, root, workspace.keyRoot);
   const diagnostics = sorted([...read3.planned.diagnostics, ...readable.notes, ...lacking2]);
   showDiagnostics(diagnostics);
@@ -54984,7 +55022,7 @@ ${read3.difference}
 `);
   return { values, workspace, policy: policy2, namespace, store: store2, read: read3, files, diagnostics };
 }
-function refused3(diagnostics) {
+function refused4(diagnostics) {
   showDiagnostics(diagnostics);
 }
 function policyOf2(values, distro) {
@@ -57031,6 +57069,8 @@ async function main(args) {
   if (parsed2.values.quiet) beQuiet();
   try {
     const code2 = await command2.run(parsed2.values, parsed2.positionals);
+    if (code2 === exit.usage) writeMessage(`    slipway ${name6} --help shows its usage
+`);
     const ours = internalFaults();
     ours.forEach(tellCrash);
     return ours.length ? exit.internal : code2;

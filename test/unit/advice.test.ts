@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -8,6 +8,11 @@ import { folderChannel } from '../../ts-src/publish/channel.ts';
 import { unreachable } from '../../ts-src/read/git/process.ts';
 import { knownCause } from '../../ts-src/render/log.ts';
 import { amentPython } from '../../ts-src/model/build-types/ament-python.ts';
+import { layerRosdep } from '../../ts-src/read/rosdep.ts';
+import { failedTests } from '../../ts-src/engine/task-records.ts';
+import { remedyOf } from '../../ts-src/inspect/members.ts';
+import { tailOf } from '../../ts-src/cli/build-end.ts';
+import { refusal } from '../../ts-src/engine/build/pack.ts';
 import { graphsWith } from '../../ts-src/cli/shell.ts';
 import { at } from '../../ts-src/model/lists.ts';
 
@@ -53,6 +58,15 @@ describe('a command that takes no argument refuses one', () => {
   });
 });
 
+it.each([['abi'], ['query'], ['explain'], ['image'], ['promote', 'x'], ['channel', 'diff', 'x']])(
+  'wrong usage of %s ends with where its usage is',
+  (...args) => {
+    const ran = run(...args);
+    expect(ran.stderr).toMatch(new RegExp(`\n    slipway ${args[0]} --help shows its usage\n$`));
+    expect(ran.status).toBe(2);
+  },
+);
+
 describe('wrong names', () => {
   it('lead to the list of the right ones', () => {
     expect(run('query', 'deps', 'eigen').stderr).toContain(
@@ -80,7 +94,7 @@ describe('wrong names', () => {
 it('each wrong option of jobs is named alone', () => {
   const url = ['--distro-url', 'https://git.example.org/d.git'];
   expect(run('jobs').stderr).toMatch(
-    /^slipway jobs: --distro-url is missing: [^-]*--distro-url URL\[#BRANCH\][^-]*\n$/,
+    /^slipway jobs: --distro-url is missing: [^-]*--distro-url URL\[#BRANCH\][^-]*\n    slipway jobs --help shows its usage\n$/,
   );
   expect(run('jobs', ...url, '--every', 'hour').stderr).toContain("--every 'hour' is not a whole number");
   expect(run('jobs', ...url, '--format', 'cacs').stderr).toContain('did you mean casc?');
@@ -108,6 +122,46 @@ describe('a repository on this machine that can not be read', () => {
     expect(hint(folder, stderr)).toContain('make it a repository');
     expect(hint(join(folder, 'gone'), stderr)).toBe('correct the path; it is relative to distro.yaml');
   });
+});
+
+describe('mistakes in files', () => {
+  it('a package that only an image names is a warning', () => {
+    const distro = join(folder, 'image.yaml');
+    writeFileSync(
+      distro,
+      `${readFileSync(join(folder, 'distro.yaml'), 'utf8')}images: {robot: {channel: nightly, packages: [alhpa]}}\n`,
+    );
+    const ran = run('validate', '--distro', distro);
+    expect(ran.stderr).toContain("the image 'robot' names 'alhpa', but no distribution has such a package");
+    expect(ran.stderr).toContain("did you mean 'alpha'?");
+    expect(ran.status).toBe(0);
+  });
+
+  it('a rosdep rule without an operating system gets an example with its own package', () => {
+    const told = layerRosdep([{ file: 'r.yaml', text: 'eigen3: libeigen3-dev\n' }]).diagnostics;
+    expect(at(told, 0).hint).toBe('for example eigen3: {debian: [libeigen3-dev]}');
+  });
+});
+
+describe('a test file that can not be imported', () => {
+  it('is reported with the exception and the dependency to add', () => {
+    const message = "collection failure\nImportError while importing\nE   ModuleNotFoundError: No module named 'numpy'";
+    expect(failedTests({ tests: 1, failures: 1, failed: [{ suite: 'pytest', name: 'test.test_it', message }] })).toBe(
+      "1 of 1 tests failed: pytest.test.test_it (ModuleNotFoundError: No module named 'numpy')\nthe package that has it must be a <test_depend> in package.xml",
+    );
+  });
+});
+
+it('a refused package shows no part of its log, which went well', () => {
+  const log = join(folder, 'x.log');
+  writeFileSync(log, '== build\n-- Configuring done\n');
+  expect(tailOf({ log, reason: 'its build ended with 1' })).toContain('-- Configuring done');
+  expect(tailOf({ log, reason: refusal(['/etc/a is outside the prefix /opt/a']) ?? '' })).toEqual([]);
+});
+
+it('modes that a package may not have come with the remedy', () => {
+  expect(remedyOf(['/opt/a/bin/x has a set-user-id or set-group-id bit'])).toContain('chmod u-s,g-s');
+  expect(remedyOf(['/opt/a/x is writable by everybody'])).toContain('chmod o-w');
 });
 
 describe('what a package lacks is named', () => {

@@ -100,8 +100,8 @@ describe('slipway query', () => {
       slipway('query', 'path', 'a').stderr,
       slipway('query', 'deps', 'bsae').stderr,
     ]).toEqual([
-      'slipway query: ask one of deps, rdeps, path, cycles, maintainer, licenses, unreleased, outdated; did you mean deps?\n',
-      'slipway query: it is `query path PACKAGE PACKAGE`\n',
+      'slipway query: ask one of deps, rdeps, path, cycles, maintainer, licenses, unreleased, outdated; did you mean deps?\n    slipway query --help shows its usage\n',
+      'slipway query: it is `query path PACKAGE PACKAGE`\n    slipway query --help shows its usage\n',
       "error: 'bsae' matches no package [selection]\n    did you mean 'base'?\n1 error, 0 warnings\n",
     ]);
   });

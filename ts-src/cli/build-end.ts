@@ -14,6 +14,7 @@ import { judgeTests, resultsOf, writeOutputs, lockText } from './outputs.ts';
 import type { Planned } from './planning.ts';
 import { recordRun } from '../engine/runs.ts';
 import { versionsOf, type Limits, type Session } from '../engine/session.ts';
+import { refused } from '../engine/build/pack.ts';
 import { mirrorSystems } from '../engine/system-packages.ts';
 import { moved, platformsOf } from '../engine/system-lock.ts';
 
@@ -46,6 +47,10 @@ async function versionsOfRun(
   return withEnvironments(versions, graphs, environments, plan.stamp, await openChannel(store, channel));
 }
 
+/** The part of a failed task's log that tells the cause. A refusal tells its own, and the log went well. */
+export const tailOf = (t: Pick<TaskResult, 'log' | 'reason'>): string[] =>
+  t.log && !t.reason.includes(refused) ? tellingPart((readIf(t.log) ?? '').slice(-400_000)) : [];
+
 /** Writes a run's outputs, records and summary. Returns the exit code. */
 export async function endBuild(
   values: BuildValues,
@@ -76,11 +81,10 @@ export async function endBuild(
     published.diagnostics.some(isError) ||
     published.lost.length > 0 ||
     planned.diagnostics.some(isError);
-  const tails = (t: TaskResult): string[] => (t.log ? tellingPart((readIf(t.log) ?? '').slice(-400_000)) : []);
   (failed ? writeMessage : writeNote)(
     renderSummary(
       results.map((t) => (t.log ? { ...t, log: join(output, t.log) } : t)),
-      tails,
+      tailOf,
       Date.now() - begun,
     ),
   );

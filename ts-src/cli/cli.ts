@@ -64,6 +64,8 @@ export async function main(args: string[]): Promise<number> {
   if (parsed.values.quiet) beQuiet();
   try {
     const code = await command.run(parsed.values as Parameters<Command['run']>[0], parsed.positionals);
+    // The command itself said what is wrong.
+    if (code === exit.usage) writeMessage(`    slipway ${name} --help shows its usage\n`);
     const ours = internalFaults();
     ours.forEach(tellCrash);
     return ours.length ? exit.internal : code;

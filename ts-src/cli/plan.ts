@@ -1,5 +1,6 @@
 import { isError, nearest, sorted, warning, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import { matcher } from '../plan/globs.ts';
+import { listsPackages } from '../plan/select.ts';
 import { lineOf } from '../read/yaml.ts';
 import { countFaults, plural } from '../render/diagnostics.ts';
 import { renderPlan } from '../render/plan.ts';
@@ -30,6 +31,28 @@ function idleSettings({ workspace, distributions }: Planned): Diagnostic[] {
         hint: near === undefined ? undefined : `did you mean '${near}'?`,
       }),
     ];
+  });
+}
+
+/** Packages that images name and no distribution has: an image is made long after, from what was published. */
+function unknownInImages({ workspace, distributions }: Planned): Diagnostic[] {
+  return Object.entries(workspace.distro.images).flatMap(([image, { packages, distribution }]) => {
+    const of = distributions.filter((d) => distribution === undefined || d.name === distribution);
+    const names = [...new Set(of.flatMap((d) => [...d.packages.keys()]))];
+    return packages
+      .filter((pattern) => !names.some(matcher([pattern])))
+      .map((pattern) => {
+        const near = nearest(pattern, names);
+        return warning(
+          'image-packages',
+          `the image '${image}' names '${pattern}', but no distribution has such a package`,
+          {
+            file: workspace.file,
+            line: lineOf(workspace.file, ['images', image, 'packages']),
+            hint: near === undefined ? listsPackages : `did you mean '${near}'?`,
+          },
+        );
+      });
   });
 }
 
@@ -71,7 +94,9 @@ export const validate = defineCommand({
     const found = withArchives(planned);
     // Packages that could not be read may be the ones named.
     const idle =
-      planned.ok && !found.some(isError) ? [...idleSettings(planned.value), ...withoutMaintainer(planned.value)] : [];
+      planned.ok && !found.some(isError)
+        ? [idleSettings, unknownInImages, withoutMaintainer].flatMap((check) => check(planned.value))
+        : [];
     const diagnostics = sorted([...found, ...idle]);
     if (values.json) writeOutput(`${JSON.stringify({ valid: !diagnostics.some(isError), diagnostics })}\n`);
     else showDiagnostics(diagnostics);

@@ -47,13 +47,21 @@ function takeTests(t: TaskResult, record: BriefTest, cached: boolean): Ending {
   return { state, reason: flaky ? `flaky: ${flaky}` : t.reason || 'unchanged' };
 }
 
-function failedTests({ failures, tests, failed }: BriefTest): string {
+/** What a failed test says first. pytest names the exception of a file that it can't read in the text alone. */
+function saidBy(message: string): string {
+  const [first = ''] = message.trim().split('\n');
+  const raised = first === 'collection failure' ? [...message.matchAll(/^E +(\S.*)$/gm)].at(-1)?.[1] : undefined;
+  return raised ?? first;
+}
+
+export function failedTests({ failures, tests, failed }: Pick<BriefTest, 'failures' | 'tests' | 'failed'>): string {
   const [first] = failed;
   if (!first) return `${failures} of ${tests} tests failed`;
   const name = first.suite === first.name ? first.name : `${first.suite}.${first.name}`;
-  const said = first.message.trim().split('\n')[0] ?? '';
+  const said = saidBy(first.message);
   const why = said === '' || said === unsaid ? '' : ` (${said})`;
-  return `${failures} of ${tests} tests failed: ${name}${why}${failures > 1 ? ` and ${failures - 1} more` : ''}`;
+  const hint = /No module named/.test(said) ? '\nthe package that has it must be a <test_depend> in package.xml' : '';
+  return `${failures} of ${tests} tests failed: ${name}${why}${failures > 1 ? ` and ${failures - 1} more` : ''}${hint}`;
 }
 
 function takeDocs(t: TaskResult, record: DocRecord, cached: boolean): Ending {

@@ -89,9 +89,20 @@ const outside = (allowed: AllowedPaths): string => `is outside the prefix ${allo
 
 /** What to do about faults of members; undefined where they say it themselves. */
 export const remedyOf = (faults: readonly string[]): string | undefined =>
-  faults.some((f) => f.includes(' is outside the prefix '))
-    ? 'install it below CMAKE_INSTALL_PREFIX, or declare it in package_settings (system_files)'
-    : undefined;
+  remedies.find(([fault]) => faults.some((f) => f.includes(fault)))?.[1];
+
+const remedies = [
+  [
+    ' is outside the prefix ',
+    'install it below CMAKE_INSTALL_PREFIX, or declare it in package_settings (system_files)',
+  ],
+  [
+    ' has a set-user-id ',
+    'clear it where it is set (chmod u-s,g-s); a systemd unit or a udev rule (package_settings, system_files) can give the program its rights',
+  ],
+  [' is writable by everybody', 'clear it where it is set (chmod o-w)'],
+  [' has a sticky bit', 'clear it where it is set (chmod -t)'],
+] as const;
 
 function memberFault(m: Member, allowed: AllowedPaths): string | undefined {
   // Control characters, line separators, and characters that were not UTF-8.

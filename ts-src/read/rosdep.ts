@@ -9,6 +9,10 @@ export interface RosdepFile {
   text: string;
 }
 
+/** The package that a rule without an operating system means; undefined if it is no name. */
+const packageIn = (rule: unknown): string | undefined =>
+  [rule].flat().find((name): name is string => typeof name === 'string' && isDebianName(name));
+
 /** The cached form of a file: names of all keys, one a line, and the rules that were used. */
 export interface KeptRosdep {
   keys: string;
@@ -52,7 +56,7 @@ export function layerRosdep(
           error('rosdep-invalid', `the rule of '${key}' must be a map of operating systems`, {
             file,
             line: new Locator(text).line([key]),
-            hint: `for example ${key}: {debian: [${key}]}`,
+            hint: `for example ${key}: {debian: [${packageIn(root[key]) ?? key}]}`,
           }),
         );
         continue;

@@ -48,11 +48,14 @@ export function checkStaged(request: BuildRequest, environment: BuildEnvironment
   return refusal(memberFaults(staged.members, { ...places, folders: [graph.scope.prefix] }));
 }
 
+/** How the reason begins of what was built as it should and is refused: its log has no cause. */
+export const refused = "it can't be published";
+
 /** Turns faults into the reason why a package is refused. */
 export function refusal(faults: readonly string[]): string | undefined {
   if (!faults.length) return undefined;
   const remedy = remedyOf(faults);
-  return `it can't be published: ${faults.join('; ')}${remedy === undefined ? '' : `\n${remedy}`}`;
+  return `${refused}: ${faults.join('; ')}${remedy === undefined ? '' : `\n${remedy}`}`;
 }
 
 /** Maximum size of a text that packing leaves: the checksums of half a million files. */
