@@ -38247,6 +38247,7 @@ async function versionsOfRun({ workspace, lock: lock2, plan: plan2 }, { graphs, 
   return withEnvironments(versions, graphs, environments, plan2.stamp, await openChannel(store2, channel2));
 }
 var tailOf2 = (t) => t.log && !t.reason.includes(refused3) ? tellingPart((readIf(t.log) ?? "").slice(-4e5)) : [];
+var madeSome = (results) => !results.length || results.some((t) => t.kind === "build" && isDone(t.state));
 async function endBuild(values, planned2, wanted, { session: session2, published, begun }) {
   const { workspace, plan: plan2 } = planned2;
   const { output } = wanted;
@@ -38287,6 +38288,7 @@ ${verdict2}`;
   else if (published.sources.length) {
     writeNote(`report: ${(0, import_node_path85.join)(output, "report.html")}
 `);
+    if (!madeSome(results)) return exit.failed;
     writeNote("\nTo install from this repository, put this into /etc/apt/sources.list.d/slipway.sources:\n\n");
     writeOutput(published.sources.join("\n"));
     const closed2 = notForAll((0, import_node_path85.join)(output, "apt"));

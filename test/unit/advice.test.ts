@@ -11,7 +11,7 @@ import { amentPython } from '../../ts-src/model/build-types/ament-python.ts';
 import { layerRosdep } from '../../ts-src/read/rosdep.ts';
 import { failedTests } from '../../ts-src/engine/task-records.ts';
 import { remedyOf } from '../../ts-src/inspect/members.ts';
-import { tailOf } from '../../ts-src/cli/build-end.ts';
+import { madeSome, tailOf } from '../../ts-src/cli/build-end.ts';
 import { refusal } from '../../ts-src/engine/build/pack.ts';
 import { graphsWith } from '../../ts-src/cli/shell.ts';
 import { at } from '../../ts-src/model/lists.ts';
@@ -157,6 +157,16 @@ it('a refused package shows no part of its log, which went well', () => {
   writeFileSync(log, '== build\n-- Configuring done\n');
   expect(tailOf({ log, reason: 'its build ended with 1' })).toContain('-- Configuring done');
   expect(tailOf({ log, reason: refusal(['/etc/a is outside the prefix /opt/a']) ?? '' })).toEqual([]);
+});
+
+it('how to install is told only where there is something to install', () => {
+  expect(madeSome([{ kind: 'build', state: 'failed' }])).toBe(false);
+  expect(
+    madeSome([
+      { kind: 'build', state: 'failed' },
+      { kind: 'build', state: 'cached' },
+    ]),
+  ).toBe(true);
 });
 
 it('modes that a package may not have come with the remedy', () => {

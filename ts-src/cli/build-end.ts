@@ -51,6 +51,10 @@ async function versionsOfRun(
 export const tailOf = (t: Pick<TaskResult, 'log' | 'reason'>): string[] =>
   t.log && !t.reason.includes(refused) ? tellingPart((readIf(t.log) ?? '').slice(-400_000)) : [];
 
+/** Whether a run has a package to install. Without one, how to install is no answer to what failed. */
+export const madeSome = (results: readonly Pick<TaskResult, 'kind' | 'state'>[]): boolean =>
+  !results.length || results.some((t) => t.kind === 'build' && isDone(t.state));
+
 /** Writes a run's outputs, records and summary. Returns the exit code. */
 export async function endBuild(
   values: BuildValues,
@@ -96,6 +100,7 @@ export async function endBuild(
   if (values.json) writeOutput(`${JSON.stringify({ stamp: plan.stamp, output, results })}\n`);
   else if (published.sources.length) {
     writeNote(`report: ${join(output, 'report.html')}\n`);
+    if (!madeSome(results)) return exit.failed;
     writeNote('\nTo install from this repository, put this into /etc/apt/sources.list.d/slipway.sources:\n\n');
     writeOutput(published.sources.join('\n'));
     const closed = notForAll(join(output, 'apt'));
