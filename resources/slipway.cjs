@@ -602,8 +602,8 @@ function run(command2, args, options5 = {}) {
     if (options5.signal?.aborted) return resolve30({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
     const log = options5.log === void 0 ? void 0 : (0, import_node_fs4.openSync)(options5.log, "a");
     const output = isShown(options5) ? "inherit" : "pipe";
-    const [program2, ...rest2] = log === void 0 ? [command2] : ["sh", "-c", 'exec "$@" 2>&1', "sh", command2];
-    const child = (0, import_node_child_process.spawn)(program2, [...rest2, ...args], {
+    const [program3, ...rest2] = log === void 0 ? [command2] : ["sh", "-c", 'exec "$@" 2>&1', "sh", command2];
+    const child = (0, import_node_child_process.spawn)(program3, [...rest2, ...args], {
       detached: options5.detached ?? false,
       cwd: options5.cwd,
       env: options5.env ?? (isShown(options5) ? process.env : plainEnvironment()),
@@ -20920,11 +20920,11 @@ function parse(data) {
     exports: exports2.sort()
   };
 }
-function kindOf2(type, program2) {
+function kindOf2(type, program3) {
   if (type === 1) return "object";
   if (type === 2) return "program";
   if (type !== 3) return "other";
-  return program2 ? "program" : "library";
+  return program3 ? "program" : "library";
 }
 function readDynamic(file3, sections2) {
   let soname;
@@ -21510,8 +21510,8 @@ function asPackage(read3) {
 }
 async function stream(file3, action, take2) {
   const input = (0, import_node_fs12.openSync)(file3, import_node_fs12.constants.O_RDONLY | import_node_fs12.constants.O_NOFOLLOW | import_node_fs12.constants.O_NONBLOCK);
-  const [program2 = "", ...args] = withoutRights(["dpkg-deb", action, "-"]);
-  const child = (0, import_node_child_process3.spawn)(program2, args, {
+  const [program3 = "", ...args] = withoutRights(["dpkg-deb", action, "-"]);
+  const child = (0, import_node_child_process3.spawn)(program3, args, {
     stdio: [input, "pipe", "pipe"],
     env: { PATH: process.env.PATH, LC_ALL: "C.UTF-8" }
   });
@@ -30306,9 +30306,9 @@ async function unpackTogether(kind, archives2) {
   const mark2 = (0, import_node_crypto7.randomBytes)(32);
   const packed3 = await run(programs[kind], ["-q", "-c"], { input: mark2, encoding: "latin1" });
   const between2 = Buffer.from(packed3.stdout, "latin1");
-  const [program2 = "", ...args] = withoutRights([programs[kind], "-q", "-d", "-c"]);
+  const [program3 = "", ...args] = withoutRights([programs[kind], "-q", "-d", "-c"]);
   const input = Buffer.concat(archives2.flatMap((a) => [a, between2]));
-  const done = await run(program2, args, { input, encoding: "latin1" });
+  const done = await run(program3, args, { input, encoding: "latin1" });
   if (packed3.code !== 0 || done.code !== 0) return void 0;
   const output = Buffer.from(done.stdout, "latin1");
   const parts2 = [];
@@ -32044,13 +32044,13 @@ async function commandSigner({ command: command2, publicKey }) {
     return bad(
       error("signing-key", "the public key of the signing command is not an armored OpenPGP key", { file: publicKey })
     );
-  const program2 = first(command2);
+  const program3 = first(command2);
   const args = command2.slice(1);
   return good({
     fingerprints,
     publicKey: text8,
     async sign(message, form) {
-      const signed = await run(program2, [...args, form], { input: message });
+      const signed = await run(program3, [...args, form], { input: message });
       const begin = form === "clearsign" ? "-----BEGIN PGP SIGNED MESSAGE-----" : "-----BEGIN PGP SIGNATURE-----";
       if (signed.code === 0 && signed.stdout.startsWith(begin)) {
         const checked = await checkSignature(signed.stdout, message, form, text8, fingerprints);
@@ -32059,7 +32059,7 @@ async function commandSigner({ command: command2, publicKey }) {
       return bad(
         error(
           "signing-key",
-          `the signing command ${program2} ${signed.code === 0 ? "wrote no signature" : `failed: ${gpgReason(signed)}`}`
+          `the signing command ${program3} ${signed.code === 0 ? "wrote no signature" : `failed: ${gpgReason(signed)}`}`
         )
       );
     },
@@ -46253,10 +46253,10 @@ init_files();
 init_process();
 init_diagnostics();
 init_digest();
-var siteDigest = (organization, packages, program2) => sha256(
+var siteDigest = (organization, packages, program3) => sha256(
   JSON.stringify([
     organization,
-    program2,
+    program3,
     packages.map((p) => ({
       ...p,
       // Trends contain dates. Equal documentation must have an equal digest at any time.
@@ -51265,6 +51265,33 @@ async function renderDisk(room, facts, root, options5) {
 // ts-src/images/docker.ts
 var import_node_crypto18 = require("node:crypto");
 var import_node_fs94 = require("node:fs");
+
+// ts-src/io/hash-thread.ts
+var import_node_worker_threads = require("node:worker_threads");
+init_files();
+var program2 = `
+const { closeSync, openSync, readSync } = require('node:fs');
+const { createHash } = require('node:crypto');
+const { parentPort, workerData } = require('node:worker_threads');
+const buffer = Buffer.alloc(1 << 20);
+parentPort.postMessage(workerData.map((path) => {
+  const hash = createHash('sha256');
+  const file = openSync(path, 'r');
+  for (let n = readSync(file, buffer); n > 0; n = readSync(file, buffer)) hash.update(buffer.subarray(0, n));
+  closeSync(file);
+  return hash.digest('hex');
+}));
+`;
+async function sha256InThread(paths2) {
+  const digests = await new Promise((done) => {
+    const worker = new import_node_worker_threads.Worker(program2, { eval: true, workerData: paths2 });
+    worker.once("message", done);
+    worker.once("error", () => done(void 0));
+  });
+  return Array.isArray(digests) ? digests.map(String) : Promise.all(paths2.map(sha256File));
+}
+
+// ts-src/images/docker.ts
 init_digest();
 var oci = {
   amd64: { architecture: "amd64" },
@@ -51319,7 +51346,7 @@ var ociManifest = (config2, layers2) => Buffer.from(
     layers: layers2
   })
 );
-function writeDockerTar(image2, tags2, target2) {
+async function writeDockerTar(image2, tags2, target2) {
   const config2 = ociConfig(image2);
   const layers2 = image2.layers.map((l) => ({ mediaType: mediaTypes2.layer, digest: `sha256:${l.diffId}`, size: l.size }));
   const manifest = ociManifest(config2, layers2);
@@ -51344,7 +51371,9 @@ function writeDockerTar(image2, tags2, target2) {
   const out = (0, import_node_fs94.openSync)(target2, "w");
   const hash3 = (0, import_node_crypto18.createHash)("sha256");
   let size3 = 0;
-  let damaged2;
+  const distinct2 = [...new Map(image2.layers.map((l) => [l.diffId, l])).values()];
+  const verified = sha256InThread(distinct2.map((l) => l.tar));
+  verified.catch(() => void 0);
   const write3 = (data) => {
     for (let at3 = 0; at3 < data.length; ) at3 += (0, import_node_fs94.writeSync)(out, data, at3);
     hash3.update(data);
@@ -51357,9 +51386,9 @@ function writeDockerTar(image2, tags2, target2) {
     json2("manifest.json", docker3);
     write3(tarFile(blob(described.digest), manifest, image2.time));
     write3(tarFile(blob(describeBlob("", config2).digest), config2, image2.time));
-    for (const layer of new Map(image2.layers.map((l) => [l.diffId, l])).values()) {
+    for (const layer of distinct2) {
       write3(tarHeader({ path: blob(layer.diffId), kind: "file", mode: 420, size: layer.size, time: image2.time }));
-      if (!copyLayer(layer, write3)) damaged2 ??= layer;
+      copyLayer(layer, write3);
       write3(paddingOf(layer.size));
     }
     write3(endOfTar);
@@ -51367,22 +51396,18 @@ function writeDockerTar(image2, tags2, target2) {
   } finally {
     (0, import_node_fs94.closeSync)(out);
   }
+  const digests = await verified;
+  const damaged2 = distinct2.find((layer, n) => digests[n] !== layer.diffId);
   return { id: `sha256:${sha256(config2)}`, sha256: hash3.digest("hex"), size: size3, ...damaged2 ? { damaged: damaged2 } : {} };
 }
 function copyLayer(layer, write3) {
   const buffer = Buffer.alloc(1 << 20);
-  const hash3 = (0, import_node_crypto18.createHash)("sha256");
   const from = (0, import_node_fs94.openSync)(layer.tar, "r");
   try {
-    for (let n = (0, import_node_fs94.readSync)(from, buffer); n > 0; n = (0, import_node_fs94.readSync)(from, buffer)) {
-      const part = buffer.subarray(0, n);
-      hash3.update(part);
-      write3(part);
-    }
+    for (let n = (0, import_node_fs94.readSync)(from, buffer); n > 0; n = (0, import_node_fs94.readSync)(from, buffer)) write3(buffer.subarray(0, n));
   } finally {
     (0, import_node_fs94.closeSync)(from);
   }
-  return hash3.digest("hex") === layer.diffId;
 }
 
 // ts-src/images/lxd.ts
@@ -51524,9 +51549,9 @@ var dockerSettings = (facts, key, epoch) => ({
   },
   time: epoch
 });
-function docker2(facts, root, { folder: folder2, key, epoch }) {
+async function docker2(facts, root, { folder: folder2, key, epoch }) {
   const file3 = (0, import_node_path127.join)(folder2, fileOf(facts, key, "docker.tar"));
-  const written3 = writeDockerTar(
+  const written3 = await writeDockerTar(
     {
       architecture: facts.image.target.architecture,
       layers: root.parts.map(({ layer, what }) => ({ diffId: layer.diffId, tar: layer.tar, size: layer.size, what })),
@@ -52709,7 +52734,7 @@ async function checkDisk(input, artifact2) {
   return good(true);
 }
 var driveOf = (link) => ["-drive", `if=virtio,format=qcow2,snapshot=on,file=${link}`];
-async function startDisk(input, label, { program: program2, machine }, drives) {
+async function startDisk(input, label, { program: program3, machine }, drives) {
   const word3 = (0, import_node_crypto22.randomBytes)(12).toString("hex");
   const stop = new AbortController();
   const timer = setTimeout(() => stop.abort(), longest6);
@@ -52721,7 +52746,7 @@ async function startDisk(input, label, { program: program2, machine }, drives) {
     drives,
     ["-smbios", `type=1,serial=slipway-check-${word3}`]
   ].flat();
-  const ran = await run(program2, [...machine, ...devices], {
+  const ran = await run(program3, [...machine, ...devices], {
     signal: AbortSignal.any([input.signal, stop.signal]),
     limit: 1 << 20,
     onOutput: (chunk) => {
@@ -52737,7 +52762,7 @@ async function startDisk(input, label, { program: program2, machine }, drives) {
     const lines2 = seen.split("\n").filter((l) => l.includes("slipway-check: ") && !l.includes(word3));
     return failed3(input, label, lines2.map(shownLine).slice(-5).join("; "));
   }
-  return ran.code === 127 ? failed3(input, label, `${program2} is not installed`, "install qemu-system-x86") : failed3(input, label, "it did not start, or did not say that it is good", "its console is in that file");
+  return ran.code === 127 ? failed3(input, label, `${program3} is not installed`, "install qemu-system-x86") : failed3(input, label, "it did not start, or did not say that it is good", "its console is in that file");
 }
 
 // ts-src/images/check.ts

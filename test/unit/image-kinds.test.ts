@@ -74,7 +74,7 @@ describe('disks that a BIOS starts', () => {
 });
 
 describe('docker images', () => {
-  it('report a layer with unexpected bytes', () => {
+  it('report a layer with unexpected bytes, and fail without one', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'docker-'));
     const layer = (name: string) => {
       const data = tarOf(new Map([[name, { data: name }]]), 1e9);
@@ -83,13 +83,15 @@ describe('docker images', () => {
     };
     const image = { architecture: 'amd64', layers: ['a', 'b'].map(layer), command: [], labels: {}, time: 1e9 };
     const target = join(folder, 'docker.tar');
-    const written = writeDockerTar(image, ['acme/robot:1'], target);
+    const written = await writeDockerTar(image, ['acme/robot:1'], target);
     expect(written).toMatchObject({ sha256: sha256(readFileSync(target)), size: readFileSync(target).length });
     expect(written.damaged).toBeUndefined();
     const bytes = readFileSync(join(folder, 'b'));
     bytes[600] = (bytes[600] ?? 0) ^ 1;
     writeFileSync(join(folder, 'b'), bytes);
-    expect(writeDockerTar(image, ['acme/robot:1'], target).damaged?.what).toBe('b');
+    expect((await writeDockerTar(image, ['acme/robot:1'], target)).damaged?.what).toBe('b');
+    rmSync(join(folder, 'a'));
+    await expect(writeDockerTar(image, ['acme/robot:1'], target)).rejects.toMatchObject({ code: 'ENOENT' });
     rmSync(folder, { recursive: true });
   });
 });

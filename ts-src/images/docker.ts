@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { closeSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
+import { sha256InThread } from '../io/hash-thread.ts';
 import { sha256 } from '../model/digest.ts';
 import { endOfTar, paddingOf, tarFile, tarHeader } from './tar-writer.ts';
 
@@ -100,10 +101,10 @@ export interface WrittenImage {
 }
 
 /**
- * Writes a tar that is both a docker archive and an OCI layout, for `docker load` and OCI tools. Verifies each layer
- * while copying it.
+ * Writes a tar that is both a docker archive and an OCI layout, for `docker load` and OCI tools. Verifies the layers
+ * while copying them.
  */
-export function writeDockerTar(image: OciImage, tags: readonly string[], target: string): WrittenImage {
+export async function writeDockerTar(image: OciImage, tags: readonly string[], target: string): Promise<WrittenImage> {
   const config = ociConfig(image);
   const layers = image.layers.map((l) => ({ mediaType: mediaTypes.layer, digest: `sha256:${l.diffId}`, size: l.size }));
   const manifest = ociManifest(config, layers);
@@ -128,7 +129,10 @@ export function writeDockerTar(image: OciImage, tags: readonly string[], target:
   const out = openSync(target, 'w');
   const hash = createHash('sha256');
   let size = 0;
-  let damaged: OciLayer | undefined;
+  const distinct = [...new Map(image.layers.map((l) => [l.diffId, l])).values()];
+  const verified = sha256InThread(distinct.map((l) => l.tar));
+  // A missing layer also fails below, where the fault is thrown.
+  verified.catch(() => undefined);
   const write = (data: Buffer) => {
     for (let at = 0; at < data.length;) at += writeSync(out, data, at);
     hash.update(data);
@@ -141,9 +145,9 @@ export function writeDockerTar(image: OciImage, tags: readonly string[], target:
     json('manifest.json', docker);
     write(tarFile(blob(described.digest), manifest, image.time));
     write(tarFile(blob(describeBlob('', config).digest), config, image.time));
-    for (const layer of new Map(image.layers.map((l) => [l.diffId, l])).values()) {
+    for (const layer of distinct) {
       write(tarHeader({ path: blob(layer.diffId), kind: 'file', mode: 0o644, size: layer.size, time: image.time }));
-      if (!copyLayer(layer, write)) damaged ??= layer;
+      copyLayer(layer, write);
       write(paddingOf(layer.size));
     }
     write(endOfTar);
@@ -151,22 +155,17 @@ export function writeDockerTar(image: OciImage, tags: readonly string[], target:
   } finally {
     closeSync(out);
   }
+  const digests = await verified;
+  const damaged = distinct.find((layer, n) => digests[n] !== layer.diffId);
   return { id: `sha256:${sha256(config)}`, sha256: hash.digest('hex'), size, ...(damaged ? { damaged } : {}) };
 }
 
-/** Copies a layer; false if its digest differs from its name. */
-function copyLayer(layer: OciLayer, write: (data: Buffer) => void): boolean {
+function copyLayer(layer: OciLayer, write: (data: Buffer) => void): void {
   const buffer = Buffer.alloc(1 << 20);
-  const hash = createHash('sha256');
   const from = openSync(layer.tar, 'r');
   try {
-    for (let n = readSync(from, buffer); n > 0; n = readSync(from, buffer)) {
-      const part = buffer.subarray(0, n);
-      hash.update(part);
-      write(part);
-    }
+    for (let n = readSync(from, buffer); n > 0; n = readSync(from, buffer)) write(buffer.subarray(0, n));
   } finally {
     closeSync(from);
   }
-  return hash.digest('hex') === layer.diffId;
 }

@@ -54,9 +54,9 @@ export const dockerSettings = (facts: Facts, key: string, epoch: number) => ({
   time: epoch,
 });
 
-function docker(facts: Facts, root: MadeRoot, { folder, key, epoch }: RenderOptions): Result<Rendered> {
+async function docker(facts: Facts, root: MadeRoot, { folder, key, epoch }: RenderOptions): Promise<Result<Rendered>> {
   const file = join(folder, fileOf(facts, key, 'docker.tar'));
-  const written = writeDockerTar(
+  const written = await writeDockerTar(
     {
       architecture: facts.image.target.architecture,
       layers: root.parts.map(({ layer, what }) => ({ diffId: layer.diffId, tar: layer.tar, size: layer.size, what })),
