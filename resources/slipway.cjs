@@ -28924,15 +28924,42 @@ async function missingTools(driver, plan2) {
         hint: "run `slipway doctor` for details"
       })
     ];
-  if (!names5.length) return [];
+  return names5.length ? [await lacksPackages(names5, rings)] : [];
+}
+var imageTools = {
+  docker: [],
+  rootfs: [{ command: "zstd", package: "zstd" }],
+  lxd: [
+    { command: "mksquashfs", package: "squashfs-tools" },
+    { command: "xz", package: "xz-utils" }
+  ],
+  disk: [
+    { command: "sfdisk", package: "fdisk" },
+    { command: "mke2fs", package: "e2fsprogs" },
+    { command: "mkfs.vfat", package: "dosfstools" },
+    { command: "mcopy", package: "mtools" },
+    { command: "qemu-img", package: "qemu-utils" },
+    { command: "zstd", package: "zstd" }
+  ],
+  get ami() {
+    return this.disk;
+  }
+};
+async function missingImageTools(kinds4) {
+  const tools2 = [...toolsFor("unshare", process.getuid?.() !== 0), ...kinds4.flatMap((kind) => imageTools[kind])];
+  const lacking2 = tools2.filter((t) => !inPath(t.command));
+  const names5 = [...new Set(lacking2.map((t) => t.package))].sort();
+  return names5.length ? [await lacksPackages(names5, [])] : [];
+}
+async function lacksPackages(names5, rings) {
   const fixes = await Promise.all(rings.map((ring) => keyringFix(ring)));
   const packages = names5.filter((name6) => !rings.some((ring, i) => ring.package === name6 && fixes[i]?.fix));
   const hints = [
-    ...packages.length ? [`${plain5 ? "sudo " : ""}apt-get install -y ${packages.join(" ")}`] : [],
+    ...packages.length ? [`${process.getuid?.() === 0 ? "" : "sudo "}apt-get install -y ${packages.join(" ")}`] : [],
     ...fixes.flatMap((f) => f.fix ?? [])
   ];
   const hint = `${hints.join("; ")}    (see slipway doctor)`;
-  return [error("tool-missing", `this machine lacks ${names5.join(", ")}`, { hint })];
+  return error("tool-missing", `this machine lacks ${names5.join(", ")}`, { hint });
 }
 
 // ts-src/sandbox/scratch.ts
@@ -53528,6 +53555,9 @@ async function build3(opened, names5, values, kinds4) {
   const images = imagesOf(opened, names5, values);
   if (!images.ok) return images;
   const { workspace } = opened;
+  const wanted = images.value.flatMap(({ spec }) => spec.kinds.filter((k) => !kinds4.length || kinds4.includes(k)));
+  const lacking2 = await missingImageTools(wanted);
+  if (lacking2.length) return bad(...lacking2);
   const driver = unshareDriver();
   const diagnostics = [];
   const built = [];

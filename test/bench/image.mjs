@@ -12,11 +12,12 @@ import {
   readFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { cache } from '../setup.mjs';
+import { cache, installTools } from '../setup.mjs';
 import { copyExample } from '../e2e/edits.mjs';
 import { bundle, median, timed } from './common.mjs';
 
 export default async function ({ runs, note }) {
+  installTools(['mmdebstrap', 'newuidmap', 'sfdisk', 'mcopy', 'mkfs.vfat', 'qemu-img', 'zstd', 'xz']);
   mkdirSync(join(cache, 'shared'), { recursive: true });
   const folder = mkdtempSync(join(cache, 'bench-image-'));
   try {

@@ -1,6 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { expect, it } from 'vitest';
-import { dockerPackages, keyringFix, namespaceFindings, roomFindings } from '../../ts-src/sandbox/doctor.ts';
+import {
+  dockerPackages,
+  keyringFix,
+  missingImageTools,
+  namespaceFindings,
+  roomFindings,
+} from '../../ts-src/sandbox/doctor.ts';
 import { countsProcesses } from '../../ts-src/sandbox/limits.ts';
 import { idProblem } from '../../ts-src/sandbox/subordinate-ids.ts';
 
@@ -70,4 +76,18 @@ it('doctor names what prevents unprivileged users from creating namespaces, and 
 it('doctor reports a lack of disk space', () => {
   expect(roomFindings('/state', 20 * 2 ** 30)).toEqual([]);
   expect(roomFindings('/state', 2 ** 30)[0]?.what).toMatch(/^\/state has 1 GiB of room;/);
+});
+
+it('an image is not begun without the tools of its kinds', async () => {
+  const path = process.env.PATH;
+  process.env.PATH = '';
+  try {
+    const [missing, ...more] = await missingImageTools(['disk', 'lxd']);
+    expect(more).toEqual([]);
+    expect(missing?.message).toMatch(/^this machine lacks .*\bmtools, .*\bqemu-utils, squashfs-tools, .*\bzstd$/);
+    expect(missing?.hint).toMatch(/^(?:sudo )?apt-get install -y .*\bmtools /);
+    expect((await missingImageTools(['docker']))[0]?.message).not.toContain('mtools');
+  } finally {
+    process.env.PATH = path;
+  }
 });

@@ -10,6 +10,7 @@ import { imageLists, listImages, readRecord, type ImageRecord, type ListedImage 
 import type { ImageTarget } from '../images/target.ts';
 import { shortId } from '../publish/state.ts';
 import { renderImageDifference, renderImages } from '../render/images.ts';
+import { missingImageTools } from '../sandbox/doctor.ts';
 import { closeScratch, openScratch } from '../sandbox/scratch.ts';
 import { unshareDriver } from '../sandbox/unshare.ts';
 import type { Store } from '../store/store.ts';
@@ -97,6 +98,9 @@ async function build(
   const images = imagesOf(opened, names, values);
   if (!images.ok) return images;
   const { workspace } = opened;
+  const wanted = images.value.flatMap(({ spec }) => spec.kinds.filter((k) => !kinds.length || kinds.includes(k)));
+  const lacking = await missingImageTools(wanted);
+  if (lacking.length) return bad(...lacking);
   const driver = unshareDriver();
   const diagnostics: Diagnostic[] = [];
   const built: { record: ImageRecord; cached: boolean; files: string[] }[] = [];

@@ -2,6 +2,7 @@ import { existsSync, statfsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { userInfo } from 'node:os';
 import { error, type Diagnostic } from '../model/diagnostics.ts';
+import type { ImageKind } from '../model/images.ts';
 import type { Plan } from '../model/plan.ts';
 import { sizeText } from '../model/sizes.ts';
 import { readIf } from '../io/files.ts';
@@ -244,13 +245,48 @@ export async function missingTools(driver: 'unshare' | 'docker', plan: Plan): Pr
         hint: 'run `slipway doctor` for details',
       }),
     ];
-  if (!names.length) return [];
+  return names.length ? [await lacksPackages(names, rings)] : [];
+}
+
+/** Tools of kinds of images, besides those of builds. */
+const imageTools: Record<ImageKind, readonly Omit<Tool, 'why'>[]> = {
+  docker: [],
+  rootfs: [{ command: 'zstd', package: 'zstd' }],
+  lxd: [
+    { command: 'mksquashfs', package: 'squashfs-tools' },
+    { command: 'xz', package: 'xz-utils' },
+  ],
+  disk: [
+    { command: 'sfdisk', package: 'fdisk' },
+    { command: 'mke2fs', package: 'e2fsprogs' },
+    { command: 'mkfs.vfat', package: 'dosfstools' },
+    { command: 'mcopy', package: 'mtools' },
+    { command: 'qemu-img', package: 'qemu-utils' },
+    { command: 'zstd', package: 'zstd' },
+  ],
+  get ami() {
+    return this.disk;
+  },
+};
+
+/** Missing tools for images of these kinds; empty if complete. */
+export async function missingImageTools(kinds: readonly ImageKind[]): Promise<Diagnostic[]> {
+  const tools = [...toolsFor('unshare', process.getuid?.() !== 0), ...kinds.flatMap((kind) => imageTools[kind])];
+  const lacking = tools.filter((t) => !inPath(t.command));
+  const names = [...new Set(lacking.map((t) => t.package))].sort();
+  return names.length ? [await lacksPackages(names, [])] : [];
+}
+
+async function lacksPackages(
+  names: readonly string[],
+  rings: readonly { file: string; package: string }[],
+): Promise<Diagnostic> {
   const fixes = await Promise.all(rings.map((ring) => keyringFix(ring)));
   const packages = names.filter((name) => !rings.some((ring, i) => ring.package === name && fixes[i]?.fix));
   const hints = [
-    ...(packages.length ? [`${plain ? 'sudo ' : ''}apt-get install -y ${packages.join(' ')}`] : []),
+    ...(packages.length ? [`${process.getuid?.() === 0 ? '' : 'sudo '}apt-get install -y ${packages.join(' ')}`] : []),
     ...fixes.flatMap((f) => f.fix ?? []),
   ];
   const hint = `${hints.join('; ')}    (see slipway doctor)`;
-  return [error('tool-missing', `this machine lacks ${names.join(', ')}`, { hint })];
+  return error('tool-missing', `this machine lacks ${names.join(', ')}`, { hint });
 }
