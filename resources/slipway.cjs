@@ -19783,7 +19783,7 @@ var init_plan_schema = __esm({
 var import_node_v8 = require("node:v8");
 
 // ts-src/cli/cli.ts
-var import_node_fs109 = require("node:fs");
+var import_node_fs110 = require("node:fs");
 var import_node_util4 = require("node:util");
 init_maps();
 init_faults();
@@ -50245,14 +50245,14 @@ the first one is drawn.`,
 });
 
 // ts-src/cli/image.ts
-var import_node_fs102 = require("node:fs");
+var import_node_fs103 = require("node:fs");
 var import_node_path138 = require("node:path");
 init_files();
 init_diagnostics();
 init_images();
 
 // ts-src/images/build.ts
-var import_node_fs99 = require("node:fs");
+var import_node_fs100 = require("node:fs");
 var import_node_path132 = require("node:path");
 init_diagnostics();
 init_digest();
@@ -51290,32 +51290,43 @@ async function renderDisk(room, facts, root, options5) {
 }
 
 // ts-src/images/docker.ts
-var import_node_crypto18 = require("node:crypto");
-var import_node_fs94 = require("node:fs");
+var import_node_fs95 = require("node:fs");
 
 // ts-src/io/hash-thread.ts
+var import_node_crypto18 = require("node:crypto");
+var import_node_fs94 = require("node:fs");
 var import_node_worker_threads = require("node:worker_threads");
-init_files();
 var program2 = `
 const { closeSync, openSync, readSync } = require('node:fs');
 const { createHash } = require('node:crypto');
 const { parentPort, workerData } = require('node:worker_threads');
 const buffer = Buffer.alloc(1 << 20);
-parentPort.postMessage(workerData.map((path) => {
+parentPort.postMessage(workerData.map((parts) => {
   const hash = createHash('sha256');
-  const file = openSync(path, 'r');
-  for (let n = readSync(file, buffer); n > 0; n = readSync(file, buffer)) hash.update(buffer.subarray(0, n));
-  closeSync(file);
+  for (const part of parts) {
+    if (typeof part !== 'string') { hash.update(part); continue; }
+    const file = openSync(part, 'r');
+    for (let n = readSync(file, buffer); n > 0; n = readSync(file, buffer)) hash.update(buffer.subarray(0, n));
+    closeSync(file);
+  }
   return hash.digest('hex');
 }));
 `;
-async function sha256InThread(paths2) {
+async function sha256InThread(lists) {
   const digests = await new Promise((done) => {
-    const worker = new import_node_worker_threads.Worker(program2, { eval: true, workerData: paths2 });
+    const worker = new import_node_worker_threads.Worker(program2, { eval: true, workerData: lists });
     worker.once("message", done);
     worker.once("error", () => done(void 0));
   });
-  return Array.isArray(digests) ? digests.map(String) : Promise.all(paths2.map(sha256File));
+  return Array.isArray(digests) ? digests.map(String) : Promise.all(lists.map(sha256Here));
+}
+async function sha256Here(parts2) {
+  const hash3 = (0, import_node_crypto18.createHash)("sha256");
+  for (const part of parts2) {
+    const chunks = typeof part === "string" ? (0, import_node_fs94.createReadStream)(part) : [part];
+    for await (const chunk of chunks) hash3.update(chunk);
+  }
+  return hash3.digest("hex");
 }
 
 // ts-src/images/docker.ts
@@ -51395,51 +51406,59 @@ async function writeDockerTar(image2, tags2, target2) {
       Layers: layers2.map((l) => blob(l.digest))
     }
   ];
-  const out = (0, import_node_fs94.openSync)(target2, "w");
-  const hash3 = (0, import_node_crypto18.createHash)("sha256");
-  let size3 = 0;
+  const json2 = (path2, value2) => tarFile(path2, Buffer.from(JSON.stringify(value2)), image2.time);
   const distinct2 = [...new Map(image2.layers.map((l) => [l.diffId, l])).values()];
-  const verified = sha256InThread(distinct2.map((l) => l.tar));
-  verified.catch(() => void 0);
+  const parts2 = [
+    json2("oci-layout", { imageLayoutVersion: "1.0.0" }),
+    json2("index.json", index),
+    json2("manifest.json", docker3),
+    tarFile(blob(described.digest), manifest, image2.time),
+    tarFile(blob(describeBlob("", config2).digest), config2, image2.time),
+    ...distinct2.flatMap((layer) => [
+      tarHeader({ path: blob(layer.diffId), kind: "file", mode: 420, size: layer.size, time: image2.time }),
+      layer.tar,
+      paddingOf(layer.size)
+    ]),
+    endOfTar
+  ];
+  const hashed = Promise.all([sha256InThread(distinct2.map((l) => [l.tar])), sha256InThread([parts2])]);
+  hashed.catch(() => void 0);
+  const size3 = writeParts(parts2, target2);
+  const [ofLayers, [whole4 = ""]] = await hashed;
+  const damaged2 = distinct2.find((layer, n) => ofLayers[n] !== layer.diffId);
+  return { id: `sha256:${sha256(config2)}`, sha256: whole4, size: size3, ...damaged2 ? { damaged: damaged2 } : {} };
+}
+function writeParts(parts2, target2) {
+  const out = (0, import_node_fs95.openSync)(target2, "w");
+  let size3 = 0;
   const write3 = (data) => {
-    for (let at3 = 0; at3 < data.length; ) at3 += (0, import_node_fs94.writeSync)(out, data, at3);
-    hash3.update(data);
+    for (let at3 = 0; at3 < data.length; ) at3 += (0, import_node_fs95.writeSync)(out, data, at3);
     size3 += data.length;
   };
-  const json2 = (path2, value2) => write3(tarFile(path2, Buffer.from(JSON.stringify(value2)), image2.time));
   try {
-    json2("oci-layout", { imageLayoutVersion: "1.0.0" });
-    json2("index.json", index);
-    json2("manifest.json", docker3);
-    write3(tarFile(blob(described.digest), manifest, image2.time));
-    write3(tarFile(blob(describeBlob("", config2).digest), config2, image2.time));
-    for (const layer of distinct2) {
-      write3(tarHeader({ path: blob(layer.diffId), kind: "file", mode: 420, size: layer.size, time: image2.time }));
-      copyLayer(layer, write3);
-      write3(paddingOf(layer.size));
+    for (const part of parts2) {
+      if (typeof part === "string") copyFile(part, write3);
+      else write3(part);
     }
-    write3(endOfTar);
-    (0, import_node_fs94.fsyncSync)(out);
+    (0, import_node_fs95.fsyncSync)(out);
   } finally {
-    (0, import_node_fs94.closeSync)(out);
+    (0, import_node_fs95.closeSync)(out);
   }
-  const digests = await verified;
-  const damaged2 = distinct2.find((layer, n) => digests[n] !== layer.diffId);
-  return { id: `sha256:${sha256(config2)}`, sha256: hash3.digest("hex"), size: size3, ...damaged2 ? { damaged: damaged2 } : {} };
+  return size3;
 }
-function copyLayer(layer, write3) {
+function copyFile(path2, write3) {
   const buffer = Buffer.alloc(1 << 20);
-  const from = (0, import_node_fs94.openSync)(layer.tar, "r");
+  const from = (0, import_node_fs95.openSync)(path2, "r");
   try {
-    for (let n = (0, import_node_fs94.readSync)(from, buffer); n > 0; n = (0, import_node_fs94.readSync)(from, buffer)) write3(buffer.subarray(0, n));
+    for (let n = (0, import_node_fs95.readSync)(from, buffer); n > 0; n = (0, import_node_fs95.readSync)(from, buffer)) write3(buffer.subarray(0, n));
   } finally {
-    (0, import_node_fs94.closeSync)(from);
+    (0, import_node_fs95.closeSync)(from);
   }
 }
 
 // ts-src/images/lxd.ts
 var import_node_crypto19 = require("node:crypto");
-var import_node_fs95 = require("node:fs");
+var import_node_fs96 = require("node:fs");
 var import_node_path126 = require("node:path");
 init_process();
 init_diagnostics();
@@ -51485,7 +51504,7 @@ async function renderLxd(room, facts, root, options5) {
   const version3 = imageVersion(facts.state.stamp, options5.key);
   const work2 = newScratch(room.state);
   const plain5 = (0, import_node_path126.join)(work2, "metadata.tar");
-  (0, import_node_fs95.writeFileSync)(plain5, lxdMetadata(facts, version3, options5.epoch));
+  (0, import_node_fs96.writeFileSync)(plain5, lxdMetadata(facts, version3, options5.epoch));
   const fileOf3 = (ending) => (0, import_node_path126.join)(options5.folder, imageFile(name6, version3, target2.architecture, ending));
   const [metadata, squashed] = [fileOf3(lxdEndings.metadata), fileOf3(lxdEndings.root)];
   const packed3 = await room.driver.read({
@@ -51502,7 +51521,7 @@ async function renderLxd(room, facts, root, options5) {
 async function fingerprint2(files) {
   const digest4 = (0, import_node_crypto19.createHash)("sha256");
   for (const file3 of files)
-    for await (const chunk of (0, import_node_fs95.createReadStream)(file3)) if (Buffer.isBuffer(chunk)) digest4.update(chunk);
+    for await (const chunk of (0, import_node_fs96.createReadStream)(file3)) if (Buffer.isBuffer(chunk)) digest4.update(chunk);
   return digest4.digest("hex");
 }
 function simplestreams(channel2, organization, files) {
@@ -51612,14 +51631,14 @@ async function rootfs(room, facts, root, options5) {
 }
 
 // ts-src/images/root.ts
-var import_node_fs98 = require("node:fs");
+var import_node_fs99 = require("node:fs");
 var import_node_path131 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
 
 // ts-src/images/layers.ts
-var import_node_fs96 = require("node:fs");
+var import_node_fs97 = require("node:fs");
 var import_node_crypto20 = require("node:crypto");
 var import_node_path129 = require("node:path");
 init_diagnostics();
@@ -51754,7 +51773,7 @@ function kept2(room, key) {
   const found2 = readJson((0, import_node_path129.join)(folder2, "layer.json"));
   if (found2?.schema !== 1 || found2.key !== key || !exists((0, import_node_path129.join)(folder2, "root"))) return void 0;
   const { schema: _, ...layer } = found2;
-  (0, import_node_fs96.utimesSync)((0, import_node_path129.join)(folder2, "layer.json"), /* @__PURE__ */ new Date(), /* @__PURE__ */ new Date());
+  (0, import_node_fs97.utimesSync)((0, import_node_path129.join)(folder2, "layer.json"), /* @__PURE__ */ new Date(), /* @__PURE__ */ new Date());
   return { ...layer, root: (0, import_node_path129.join)(folder2, "root"), tar: (0, import_node_path129.join)(folder2, "layer.tar"), names: (0, import_node_path129.join)(folder2, "names") };
 }
 async function baseLayer(room) {
@@ -51763,7 +51782,7 @@ async function baseLayer(room) {
   const names5 = (0, import_node_path129.join)(folder2, "names");
   if (!exists(names5)) {
     const nothing4 = (0, import_node_path129.join)(newScratch(room.state), "nothing");
-    (0, import_node_fs96.mkdirSync)(nothing4);
+    (0, import_node_fs97.mkdirSync)(nothing4);
     writeWhole(names5, await namesOf2(room, [nothing4, base.root]), { sync: false });
   }
   const known3 = readJson((0, import_node_path129.join)(folder2, "base.json"));
@@ -51772,10 +51791,10 @@ async function baseLayer(room) {
   return { key: base.digest, root: base.root, tar: base.tar, diffId: base.digest, names: names5, ...measured };
 }
 async function measure2(tar) {
-  const { createReadStream: createReadStream8, statSync: statSync22 } = await import("node:fs");
+  const { createReadStream: createReadStream9, statSync: statSync22 } = await import("node:fs");
   const secrets = [];
   const reader2 = scanner(secrets, false);
-  for await (const chunk of createReadStream8(tar, { highWaterMark: 1 << 20 }))
+  for await (const chunk of createReadStream9(tar, { highWaterMark: 1 << 20 }))
     if (Buffer.isBuffer(chunk)) reader2.push(chunk);
   return { size: statSync22(tar).size, secrets };
 }
@@ -51804,14 +51823,14 @@ async function makeLayer(room, request) {
       });
       if (made2.code !== 0) return bad(failure2(room, request, made2.exceeded));
       const staged = (0, import_node_path129.join)(work2, "layer");
-      (0, import_node_fs96.mkdirSync)(staged);
-      (0, import_node_fs96.renameSync)(root, (0, import_node_path129.join)(staged, "root"));
+      (0, import_node_fs97.mkdirSync)(staged);
+      (0, import_node_fs97.renameSync)(root, (0, import_node_path129.join)(staged, "root"));
       const packed3 = await packLayer(room, request, staged);
       if (!packed3.ok) return packed3;
       const folder2 = folderOf2(room, request.key);
       privateFolder(imagesFolder(room.state));
       await room.driver.remove(folder2);
-      (0, import_node_fs96.renameSync)(staged, folder2);
+      (0, import_node_fs97.renameSync)(staged, folder2);
       return good({
         ...packed3.value,
         root: (0, import_node_path129.join)(folder2, "root"),
@@ -51870,14 +51889,14 @@ async function packLayer(room, request, staged) {
   if (after.length > most8) return bad(error("image-install", `${request.what} holds more than ${most8} files`));
   writeWhole((0, import_node_path129.join)(staged, "names"), names5, { sync: false });
   const below3 = request.below[0];
-  const before2 = below3 ? split3((0, import_node_fs96.readFileSync)(below3.names)) : [];
+  const before2 = below3 ? split3((0, import_node_fs97.readFileSync)(below3.names)) : [];
   const secrets = [];
   const reader2 = scanner(secrets, request.kind === "own");
   const hash3 = (0, import_node_crypto20.createHash)("sha256");
-  const out = (0, import_node_fs96.openSync)((0, import_node_path129.join)(staged, "layer.tar"), "w");
+  const out = (0, import_node_fs97.openSync)((0, import_node_path129.join)(staged, "layer.tar"), "w");
   let size3 = 0;
   const write3 = (chunk) => {
-    for (let at3 = 0; at3 < chunk.length; ) at3 += (0, import_node_fs96.writeSync)(out, chunk, at3);
+    for (let at3 = 0; at3 < chunk.length; ) at3 += (0, import_node_fs97.writeSync)(out, chunk, at3);
     hash3.update(chunk);
     size3 += chunk.length;
   };
@@ -51894,9 +51913,9 @@ async function packLayer(room, request, staged) {
       signal: room.signal
     });
     if (packed3.code !== 0) throw new Error(`a layer could not be packed: ${packed3.stderr.trim()}`);
-    (0, import_node_fs96.fsyncSync)(out);
+    (0, import_node_fs97.fsyncSync)(out);
   } finally {
-    (0, import_node_fs96.closeSync)(out);
+    (0, import_node_fs97.closeSync)(out);
   }
   const layer = { key: request.key, diffId: hash3.digest("hex"), size: size3, secrets };
   writeWhole((0, import_node_path129.join)(staged, "layer.json"), JSON.stringify({ schema: 1, ...layer }));
@@ -51915,7 +51934,7 @@ function checkSecrets2(image2, layers2) {
 }
 
 // ts-src/images/system.ts
-var import_node_fs97 = require("node:fs");
+var import_node_fs98 = require("node:fs");
 var import_node_path130 = require("node:path");
 init_diagnostics();
 init_digest();
@@ -51937,9 +51956,9 @@ async function placeOwn(room, own3, folder2) {
       return name6;
     }
     try {
-      (0, import_node_fs97.linkSync)(path2, (0, import_node_path130.join)(folder2, name6));
+      (0, import_node_fs98.linkSync)(path2, (0, import_node_path130.join)(folder2, name6));
     } catch {
-      (0, import_node_fs97.copyFileSync)(path2, (0, import_node_path130.join)(folder2, name6));
+      (0, import_node_fs98.copyFileSync)(path2, (0, import_node_path130.join)(folder2, name6));
     }
     return name6;
   });
@@ -52022,7 +52041,7 @@ async function installLayer(room, below3, packages, what, fstab) {
   });
 }
 function writeFstab(folder2, text8) {
-  (0, import_node_fs98.writeFileSync)((0, import_node_path131.join)(folder2, "fstab"), text8);
+  (0, import_node_fs99.writeFileSync)((0, import_node_path131.join)(folder2, "fstab"), text8);
 }
 async function makeRoot(room, facts, plan2, fstab) {
   const base = await baseLayer(room);
@@ -52116,7 +52135,7 @@ function otherImages(name6, known3) {
 // ts-src/images/build.ts
 var revision = 1;
 function archiveTime(base) {
-  const dates = (0, import_node_fs99.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path132.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
+  const dates = (0, import_node_fs100.readdirSync)(base.lists).filter((n) => /_(In)?Release$/.test(n)).map((n) => Date.parse(/^Date: (.*)$/m.exec((readIf((0, import_node_path132.join)(base.lists, n)) ?? "").slice(0, 4096))?.[1] ?? "")).filter((t) => !Number.isNaN(t));
   return Math.floor(Math.max(3156192e5, ...dates) / 1e3);
 }
 async function repositoryOf(input, diagnostics) {
@@ -52706,7 +52725,7 @@ init_process();
 
 // ts-src/images/check-disk.ts
 var import_node_crypto22 = require("node:crypto");
-var import_node_fs100 = require("node:fs");
+var import_node_fs101 = require("node:fs");
 var import_node_path134 = require("node:path");
 init_diagnostics();
 init_images();
@@ -52740,7 +52759,7 @@ var firmwares = {
 var longest6 = 20 * 6e4;
 async function checkDisk(input, artifact2) {
   const known3 = firmwares[input.record.architecture];
-  const firmware2 = known3?.files.find((f) => (0, import_node_fs100.existsSync)(f));
+  const firmware2 = known3?.files.find((f) => (0, import_node_fs101.existsSync)(f));
   const file3 = artifact2.files.find((f) => f.name.endsWith(".qcow2"));
   const path2 = file3 && await input.store.path(file3);
   if (path2 === void 0) return failed3(input, artifact2.kind, "the store lost its file", "build it again");
@@ -52888,7 +52907,7 @@ init_names();
 init_process();
 
 // ts-src/images/registry.ts
-var import_node_fs101 = require("node:fs");
+var import_node_fs102 = require("node:fs");
 var import_node_path135 = require("node:path");
 init_diagnostics();
 init_digest();
@@ -52960,7 +52979,7 @@ var Registry = class {
       url2.searchParams.set("digest", blob.digest);
       await this.request("PUT", `${url2.pathname}${url2.search}`, {
         headers: { "content-type": "application/octet-stream", "content-length": String(blob.size) },
-        body: () => Buffer.isBuffer(blob.data) ? blob.data : (0, import_node_fs101.createReadStream)(blob.data.file),
+        body: () => Buffer.isBuffer(blob.data) ? blob.data : (0, import_node_fs102.createReadStream)(blob.data.file),
         once: true
       });
     });
@@ -53635,7 +53654,7 @@ async function place2({ store: store2, workspace }, values, record3, kinds4) {
 }
 function isSame(a, b, size3) {
   try {
-    const [left, right] = [(0, import_node_fs102.statSync)(a), b === void 0 ? void 0 : (0, import_node_fs102.statSync)(b)];
+    const [left, right] = [(0, import_node_fs103.statSync)(a), b === void 0 ? void 0 : (0, import_node_fs103.statSync)(b)];
     return right !== void 0 && left.ino === right.ino && left.dev === right.dev && left.size === size3;
   } catch {
     return false;
@@ -53690,7 +53709,7 @@ async function diff2({ store: store2 }, [a = "", b = ""], values) {
 }
 
 // ts-src/cli/init.ts
-var import_node_fs103 = require("node:fs");
+var import_node_fs104 = require("node:fs");
 var import_node_path139 = require("node:path");
 var import_promises15 = require("node:readline/promises");
 init_cut();
@@ -53772,7 +53791,7 @@ async function confirm(question) {
   }
 }
 async function mayWrite(root, files, yes) {
-  const others2 = (0, import_node_fs103.readdirSync)(root).filter((name6) => name6 !== ".git");
+  const others2 = (0, import_node_fs104.readdirSync)(root).filter((name6) => name6 !== ".git");
   if (yes || !others2.length) return true;
   if (process.stdin.isTTY && process.stderr.isTTY) {
     writeMessage(`${root} has files already. These would be added:
@@ -53808,7 +53827,7 @@ committed.`,
     const files = renderInit(answers2);
     const names5 = Object.keys(files);
     makeFolder(root);
-    const taken3 = names5.filter((f) => (0, import_node_fs103.existsSync)((0, import_node_path139.join)(root, f)));
+    const taken3 = names5.filter((f) => (0, import_node_fs104.existsSync)((0, import_node_path139.join)(root, f)));
     if (taken3.length) {
       const verb = taken3.length > 1 ? "exist" : "exists";
       showDiagnostics([
@@ -53820,7 +53839,7 @@ committed.`,
     }
     if (!await mayWrite(root, names5, values.yes === true)) return exit.failed;
     for (const [path2, text8] of Object.entries(files)) writeWhole((0, import_node_path139.join)(root, path2), text8);
-    const git2 = (0, import_node_fs103.existsSync)((0, import_node_path139.join)(root, ".git")) ? "" : "git init && ";
+    const git2 = (0, import_node_fs104.existsSync)((0, import_node_path139.join)(root, ".git")) ? "" : "git init && ";
     if (isQuiet()) return exit.ok;
     writeOutput(`Wrote a distro repository to ${root}:
 ${names5.map((f) => `    ${f}
@@ -54388,7 +54407,7 @@ async function withDistro(values) {
 init_diagnostics();
 
 // ts-src/farm/shard.ts
-var import_node_fs104 = require("node:fs");
+var import_node_fs105 = require("node:fs");
 var import_node_path141 = require("node:path");
 init_maps();
 init_lists();
@@ -54503,7 +54522,7 @@ async function keepSources({ store: store2, input }, packages) {
     const folder2 = (0, import_node_path141.join)(work2, tree);
     const out = await checkout({ gitDir }, tree, folder2);
     if (out.ok) await keepSource(store2, tree, folder2, (0, import_node_path141.join)(work2, `${tree}.packed`));
-    (0, import_node_fs104.rmSync)(folder2, { recursive: true, force: true });
+    (0, import_node_fs105.rmSync)(folder2, { recursive: true, force: true });
   });
 }
 function scheduleOf(session2, id, part, outlook, testsStop) {
@@ -55268,7 +55287,7 @@ async function rehearse(values, secret2) {
 }
 
 // ts-src/cli/farm/change-effects.ts
-var import_node_fs105 = require("node:fs");
+var import_node_fs106 = require("node:fs");
 var import_node_path147 = require("node:path");
 init_maps();
 init_files();
@@ -55326,7 +55345,7 @@ async function abiDetails({ store: store2, input }, old, now) {
   if (!b.ok) return reasonOf3(b);
   const folder2 = newScratch(input.state);
   const compared = await compareBuilds(a.value, b.value, folder2);
-  (0, import_node_fs105.rmSync)(folder2, { recursive: true, force: true });
+  (0, import_node_fs106.rmSync)(folder2, { recursive: true, force: true });
   return compared.ok ? renderAbi(compared.value.changes, compared.value.details) : reasonOf3(compared);
 }
 var reasonOf3 = ({ diagnostics }) => `${diagnostics[0]?.message ?? ""}
@@ -56577,12 +56596,12 @@ var completionOf = (commands2) => ({
 });
 
 // ts-src/cli/logs.ts
-var import_node_fs107 = require("node:fs");
+var import_node_fs108 = require("node:fs");
 var import_node_path151 = require("node:path");
 init_diagnostics();
 
 // ts-src/cli/output-folder.ts
-var import_node_fs106 = require("node:fs");
+var import_node_fs107 = require("node:fs");
 var import_node_path150 = require("node:path");
 init_diagnostics();
 var outputOptions = {
@@ -56597,7 +56616,7 @@ var outputOptions = {
 function outputFolder(values) {
   if (values.output !== void 0) return good((0, import_node_path150.resolve)(values.output));
   const file3 = findDistro(values);
-  return (0, import_node_fs106.existsSync)(file3) ? good((0, import_node_path150.join)((0, import_node_path150.resolve)(file3, ".."), "out")) : bad(distroMissing(file3));
+  return (0, import_node_fs107.existsSync)(file3) ? good((0, import_node_path150.join)((0, import_node_path150.resolve)(file3, ".."), "out")) : bad(distroMissing(file3));
 }
 
 // ts-src/cli/logs.ts
@@ -56606,7 +56625,7 @@ function logsIn(output) {
   const found2 = [];
   let entries2;
   try {
-    entries2 = (0, import_node_fs107.readdirSync)(root, { recursive: true }).map(String);
+    entries2 = (0, import_node_fs108.readdirSync)(root, { recursive: true }).map(String);
   } catch {
     return [];
   }
@@ -56614,14 +56633,14 @@ function logsIn(output) {
     const [, scope2, name6, test3] = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry2) ?? [];
     if (scope2 === void 0 || name6 === void 0) continue;
     const path2 = (0, import_node_path151.join)(root, entry2);
-    const status = (0, import_node_fs107.lstatSync)(path2);
+    const status = (0, import_node_fs108.lstatSync)(path2);
     if (!status.isFile()) continue;
     found2.push({ scope: scope2, package: name6, test: test3 !== void 0, path: path2, modified: status.mtimeMs });
   }
   return found2.sort((a, b) => b.modified - a.modified);
 }
 async function printFile(path2) {
-  for await (const chunk of (0, import_node_fs107.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
+  for await (const chunk of (0, import_node_fs108.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
 }
 var logs = defineCommand({
   summary: "print the log of a package's last build or test on this machine",
@@ -56728,7 +56747,7 @@ var manualOf = (commands2) => ({
 });
 
 // ts-src/cli/serve.ts
-var import_node_fs108 = require("node:fs");
+var import_node_fs109 = require("node:fs");
 var import_node_http2 = require("node:http");
 var import_node_path152 = require("node:path");
 init_diagnostics();
@@ -56747,8 +56766,8 @@ function fileOf2(root, url2) {
   }
   if (path2.includes("\0")) return void 0;
   try {
-    const file3 = (0, import_node_fs108.realpathSync)((0, import_node_path152.join)(root, path2));
-    return file3.startsWith(`${(0, import_node_fs108.realpathSync)(root)}/`) && (0, import_node_fs108.lstatSync)(file3).isFile() ? file3 : void 0;
+    const file3 = (0, import_node_fs109.realpathSync)((0, import_node_path152.join)(root, path2));
+    return file3.startsWith(`${(0, import_node_fs109.realpathSync)(root)}/`) && (0, import_node_fs109.lstatSync)(file3).isFile() ? file3 : void 0;
   } catch {
     return void 0;
   }
@@ -56762,12 +56781,12 @@ function answer2(root, request, response) {
     response.writeHead(404, { "content-type": "text/plain" }).end("not found\n");
     return;
   }
-  const { size: size3 } = (0, import_node_fs108.lstatSync)(file3);
+  const { size: size3 } = (0, import_node_fs109.lstatSync)(file3);
   const type = types3[/\.([a-z]+)$/.exec(file3)?.[1] ?? ""] ?? "application/octet-stream";
   response.writeHead(200, { "content-type": type, "content-length": size3, "x-content-type-options": "nosniff" });
   if (method === "HEAD") response.end();
   else
-    (0, import_node_fs108.createReadStream)(file3).on("error", () => response.destroy()).pipe(response);
+    (0, import_node_fs109.createReadStream)(file3).on("error", () => response.destroy()).pipe(response);
 }
 function unserved(address, port, { code: code2, message }) {
   const fault4 = (why, hint) => error("serve-failed", `can't listen on ${address}, port ${port}: ${why}`, { hint });
@@ -56813,7 +56832,7 @@ a web server or a bucket.`,
       return exit.failed;
     }
     const root = (0, import_node_path152.join)(output.value, "apt");
-    if (!(0, import_node_fs108.existsSync)(root)) {
+    if (!(0, import_node_fs109.existsSync)(root)) {
       showDiagnostics([
         error("repository-missing", `${root} does not exist`, { hint: "create it with `slipway build`" })
       ]);
@@ -57070,7 +57089,7 @@ init_process();
 async function main(args) {
   onSlow((text8) => writeNote(`${text8}
 `));
-  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs109.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
+  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs110.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
   const [name6, ...rest2] = args;
   if (name6 === void 0 || name6 === "--help" || name6 === "-h" || name6 === "help") {
     if (name6 === "help" && rest2[0] !== void 0) return main([rest2[0], "--help"]);

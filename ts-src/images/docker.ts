@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { closeSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
 import { sha256InThread } from '../io/hash-thread.ts';
 import { sha256 } from '../model/digest.ts';
@@ -126,43 +125,53 @@ export async function writeDockerTar(image: OciImage, tags: readonly string[], t
       Layers: layers.map((l) => blob(l.digest)),
     },
   ];
-  const out = openSync(target, 'w');
-  const hash = createHash('sha256');
-  let size = 0;
+  const json = (path: string, value: unknown) => tarFile(path, Buffer.from(JSON.stringify(value)), image.time);
   const distinct = [...new Map(image.layers.map((l) => [l.diffId, l])).values()];
-  const verified = sha256InThread(distinct.map((l) => l.tar));
+  const parts: (Buffer | string)[] = [
+    json('oci-layout', { imageLayoutVersion: '1.0.0' }),
+    json('index.json', index),
+    json('manifest.json', docker),
+    tarFile(blob(described.digest), manifest, image.time),
+    tarFile(blob(describeBlob('', config).digest), config, image.time),
+    ...distinct.flatMap((layer) => [
+      tarHeader({ path: blob(layer.diffId), kind: 'file', mode: 0o644, size: layer.size, time: image.time }),
+      layer.tar,
+      paddingOf(layer.size),
+    ]),
+    endOfTar,
+  ];
+  const hashed = Promise.all([sha256InThread(distinct.map((l) => [l.tar])), sha256InThread([parts])]);
   // A missing layer also fails below, where the fault is thrown.
-  verified.catch(() => undefined);
+  hashed.catch(() => undefined);
+  const size = writeParts(parts, target);
+  const [ofLayers, [whole = '']] = await hashed;
+  const damaged = distinct.find((layer, n) => ofLayers[n] !== layer.diffId);
+  return { id: `sha256:${sha256(config)}`, sha256: whole, size, ...(damaged ? { damaged } : {}) };
+}
+
+/** Writes bytes and copies of files (by path) one after the other; returns the size. */
+function writeParts(parts: readonly (Buffer | string)[], target: string): number {
+  const out = openSync(target, 'w');
+  let size = 0;
   const write = (data: Buffer) => {
     for (let at = 0; at < data.length;) at += writeSync(out, data, at);
-    hash.update(data);
     size += data.length;
   };
-  const json = (path: string, value: unknown) => write(tarFile(path, Buffer.from(JSON.stringify(value)), image.time));
   try {
-    json('oci-layout', { imageLayoutVersion: '1.0.0' });
-    json('index.json', index);
-    json('manifest.json', docker);
-    write(tarFile(blob(described.digest), manifest, image.time));
-    write(tarFile(blob(describeBlob('', config).digest), config, image.time));
-    for (const layer of distinct) {
-      write(tarHeader({ path: blob(layer.diffId), kind: 'file', mode: 0o644, size: layer.size, time: image.time }));
-      copyLayer(layer, write);
-      write(paddingOf(layer.size));
+    for (const part of parts) {
+      if (typeof part === 'string') copyFile(part, write);
+      else write(part);
     }
-    write(endOfTar);
     fsyncSync(out);
   } finally {
     closeSync(out);
   }
-  const digests = await verified;
-  const damaged = distinct.find((layer, n) => digests[n] !== layer.diffId);
-  return { id: `sha256:${sha256(config)}`, sha256: hash.digest('hex'), size, ...(damaged ? { damaged } : {}) };
+  return size;
 }
 
-function copyLayer(layer: OciLayer, write: (data: Buffer) => void): void {
+function copyFile(path: string, write: (data: Buffer) => void): void {
   const buffer = Buffer.alloc(1 << 20);
-  const from = openSync(layer.tar, 'r');
+  const from = openSync(path, 'r');
   try {
     for (let n = readSync(from, buffer); n > 0; n = readSync(from, buffer)) write(buffer.subarray(0, n));
   } finally {
