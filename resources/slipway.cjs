@@ -34136,7 +34136,7 @@ function modeFault(type, path2, mode) {
   const set = /^[dDevqQ]/.test(type) ? 2048 : 3072;
   return parseInt(digits, 8) & set ? `gives ${path2} a set-id bit` : void 0;
 }
-function tmpfilesFault(line2, lines2) {
+function tmpfilesFault(line2, links) {
   const { type = "", path: path2 = "", mode = "-", argument = "" } = tmpfilesLine.exec(line2)?.groups ?? {};
   if (!isPlain2(line2.slice(0, line2.length - argument.length))) return `has quotes or escapes: '${line2.slice(0, 200)}'`;
   const top = topOf(path2);
@@ -34150,17 +34150,25 @@ function tmpfilesFault(line2, lines2) {
     return `makes ${path2} a link to '${argument}': links lead below /opt, or into such a folder`;
   if (type.startsWith("C") && !isShared(argument, copied2))
     return `copies '${argument}': only files below /opt, /usr/share and /usr/lib are copied`;
-  const link = lines2.map(linkOf).find((made2) => made2 !== void 0 && leadsThrough(path2, made2));
+  const link = linkAbove(path2, links);
   return link === void 0 ? modeFault(type, path2, mode) : `makes ${path2}, which lies below the link or copy ${link}`;
 }
-function linkOf(line2) {
-  const { type = "", path: path2 = "" } = tmpfilesLine.exec(line2)?.groups ?? {};
-  return /^[LC]/.test(type) ? path2 : void 0;
-}
-function leadsThrough(path2, link) {
-  const [from, to] = [path2, link].map((p) => p.replace(/\/+/g, "/"));
-  const fixed = /^[^*?[{]*(?=[*?[{].*\/)/.exec(from ?? "")?.[0];
-  return from?.startsWith(`${to}/`) === true || fixed !== void 0 && to?.startsWith(fixed) === true;
+var simplified2 = (path2) => path2.replace(/\/+/g, "/").replace(/(.)\/$/, "$1");
+var linksIn = (lines2) => new Set(
+  lines2.flatMap((line2) => {
+    const { type = "", path: path2 = "" } = tmpfilesLine.exec(line2)?.groups ?? {};
+    return /^[LC]/.test(type) ? [simplified2(path2)] : [];
+  })
+);
+function linkAbove(path2, links) {
+  const from = simplified2(path2);
+  for (let end2 = from.lastIndexOf("/"); end2 > 0; end2 = from.lastIndexOf("/", end2 - 1))
+    if (links.has(from.slice(0, end2))) return from.slice(0, end2);
+  const fixed = /^[^*?[{]*(?=[*?[{].*\/)/.exec(from)?.[0];
+  if (fixed !== void 0) {
+    for (const link of links) if (link.startsWith(fixed)) return link;
+  }
+  return void 0;
 }
 var strongGroups = /^(?:root|sudo|wheel|admin|adm|shadow|disk|docker|lxd|incus.*|libvirt.*|kvm|kmem|tty|utmp|staff|systemd-.*|polkitd|messagebus|_?ssh|crontab|netdev|podman)$/;
 var userName2 = /^[A-Za-z_][A-Za-z0-9_.-]*\$?$/;
@@ -34210,11 +34218,11 @@ function systemFilesFault(files) {
     const kind = kindOf4(file3.target);
     return kind ? [{ target: file3.target, kind, lines: linesIn(file3) }] : [];
   });
+  const links = linksIn(checked.flatMap(({ kind, lines: lines2 }) => kind.check === tmpfilesFault ? lines2 ?? [] : []));
   for (const { target: target2, kind, lines: lines2 } of checked) {
     if (!lines2) return `${target2} has control characters`;
-    const all = checked.flatMap((other) => other.kind === kind ? other.lines ?? [] : []);
     for (const line2 of lines2) {
-      const fault4 = kind.check(line2, all);
+      const fault4 = kind.check(line2, links);
       if (fault4 !== void 0) return `${target2} ${fault4}`;
     }
   }

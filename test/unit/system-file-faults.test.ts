@@ -106,6 +106,7 @@ describe('system files', () => {
       'L /run/acme/x - - - - /opt/../etc/sudoers.d',
       'L /run/acme/x - - - - /run/acme/\\x2e./\\x2e./etc',
       'L /run/acme - - - - /opt/acme/link\nf /run/acme//x',
+      'L /run/acme/x/ - - - - /opt/acme/link\nf /run/acme/x/y',
       'L /run/acme/x - - - - /opt/acme/link\nz /run/acme/?/ssh.service 0666',
       'f /run/acme/x/y\nC /run/acme/x - - - - /opt/acme/tree',
     ])

@@ -1,5 +1,5 @@
-/** Why a line exceeds what its kind allows. `lines`: all lines of the file. */
-type LineCheck = (line: string, lines: readonly string[]) => string | undefined;
+/** Why a line exceeds what its kind allows. `links`: what all lines of the kind make links. */
+type LineCheck = (line: string, links: ReadonlySet<string>) => string | undefined;
 
 /** The lines of a file as its reader sees them, without blank ones and comments. */
 const linesOf = (text: string, comment: RegExp): string[] =>
@@ -45,7 +45,7 @@ function modeFault(type: string, path: string, mode: string): string | undefined
   return parseInt(digits, 8) & set ? `gives ${path} a set-id bit` : undefined;
 }
 
-function tmpfilesFault(line: string, lines: readonly string[]): string | undefined {
+function tmpfilesFault(line: string, links: ReadonlySet<string>): string | undefined {
   const { type = '', path = '', mode = '-', argument = '' } = tmpfilesLine.exec(line)?.groups ?? {};
   if (!isPlain(line.slice(0, line.length - argument.length))) return `has quotes or escapes: '${line.slice(0, 200)}'`;
   const top = topOf(path);
@@ -60,21 +60,29 @@ function tmpfilesFault(line: string, lines: readonly string[]): string | undefin
     return `makes ${path} a link to '${argument}': links lead below /opt, or into such a folder`;
   if (type.startsWith('C') && !isShared(argument, copied))
     return `copies '${argument}': only files below /opt, /usr/share and /usr/lib are copied`;
-  const link = lines.map(linkOf).find((made) => made !== undefined && leadsThrough(path, made));
+  const link = linkAbove(path, links);
   return link === undefined ? modeFault(type, path, mode) : `makes ${path}, which lies below the link or copy ${link}`;
 }
 
-/** The path that a line makes a link, or a copy, which may contain links. */
-function linkOf(line: string): string | undefined {
-  const { type = '', path = '' } = tmpfilesLine.exec(line)?.groups ?? {};
-  return /^[LC]/.test(type) ? path : undefined;
-}
+const simplified = (path: string): string => path.replace(/\/+/g, '/').replace(/(.)\/$/, '$1');
 
-/** Whether a path, which may be a pattern, leads through another one. */
-function leadsThrough(path: string, link: string): boolean {
-  const [from, to] = [path, link].map((p) => p.replace(/\/+/g, '/'));
-  const fixed = /^[^*?[{]*(?=[*?[{].*\/)/.exec(from ?? '')?.[0];
-  return from?.startsWith(`${to}/`) === true || (fixed !== undefined && to?.startsWith(fixed) === true);
+/** The paths that lines of tmpfiles make links, or copies, which may contain links. */
+const linksIn = (lines: readonly string[]): Set<string> =>
+  new Set(
+    lines.flatMap((line) => {
+      const { type = '', path = '' } = tmpfilesLine.exec(line)?.groups ?? {};
+      return /^[LC]/.test(type) ? [simplified(path)] : [];
+    }),
+  );
+
+/** A link that a path, which may be a pattern, leads through. */
+function linkAbove(path: string, links: ReadonlySet<string>): string | undefined {
+  const from = simplified(path);
+  for (let end = from.lastIndexOf('/'); end > 0; end = from.lastIndexOf('/', end - 1))
+    if (links.has(from.slice(0, end))) return from.slice(0, end);
+  const fixed = /^[^*?[{]*(?=[*?[{].*\/)/.exec(from)?.[0];
+  if (fixed !== undefined) for (const link of links) if (link.startsWith(fixed)) return link;
+  return undefined;
 }
 
 const strongGroups =
@@ -154,12 +162,12 @@ export function systemFilesFault(files: readonly InstalledFile[]): string | unde
     const kind = kindOf(file.target);
     return kind ? [{ target: file.target, kind, lines: linesIn(file) }] : [];
   });
+  // What one file makes, another one of the package may use.
+  const links = linksIn(checked.flatMap(({ kind, lines }) => (kind.check === tmpfilesFault ? (lines ?? []) : [])));
   for (const { target, kind, lines } of checked) {
     if (!lines) return `${target} has control characters`;
-    // What one file makes, another one of the package may use.
-    const all = checked.flatMap((other) => (other.kind === kind ? (other.lines ?? []) : []));
     for (const line of lines) {
-      const fault = kind.check(line, all);
+      const fault = kind.check(line, links);
       if (fault !== undefined) return `${target} ${fault}`;
     }
   }
