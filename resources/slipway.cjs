@@ -28926,24 +28926,23 @@ async function missingTools(driver, plan2) {
     ];
   return names5.length ? [await lacksPackages(names5, rings)] : [];
 }
+var diskTools = [
+  { command: "sfdisk", package: "fdisk" },
+  { command: "mke2fs", package: "e2fsprogs" },
+  { command: "mkfs.vfat", package: "dosfstools" },
+  { command: "mcopy", package: "mtools" },
+  { command: "qemu-img", package: "qemu-utils" },
+  { command: "zstd", package: "zstd" }
+];
 var imageTools = {
   docker: [],
   rootfs: [{ command: "zstd", package: "zstd" }],
+  disk: diskTools,
+  ami: diskTools,
   lxd: [
     { command: "mksquashfs", package: "squashfs-tools" },
     { command: "xz", package: "xz-utils" }
-  ],
-  disk: [
-    { command: "sfdisk", package: "fdisk" },
-    { command: "mke2fs", package: "e2fsprogs" },
-    { command: "mkfs.vfat", package: "dosfstools" },
-    { command: "mcopy", package: "mtools" },
-    { command: "qemu-img", package: "qemu-utils" },
-    { command: "zstd", package: "zstd" }
-  ],
-  get ami() {
-    return this.disk;
-  }
+  ]
 };
 async function missingImageTools(kinds4) {
   const tools2 = [...toolsFor("unshare", process.getuid?.() !== 0), ...kinds4.flatMap((kind) => imageTools[kind])];
@@ -33005,8 +33004,48 @@ init_diagnostics();
 // ts-src/model/result.ts
 var isDone = (state) => state === "cached" || state === "built" || state === "passed";
 
-// ts-src/cli/build-end.ts
+// ts-src/cli/outputs.ts
+init_lists();
+var import_node_fs47 = require("node:fs");
+var import_node_path60 = require("node:path");
+init_diagnostics();
+init_stored();
+init_urls();
 init_files();
+init_lockfile();
+
+// ts-src/render/lock.ts
+init_urls();
+var q = (text8) => JSON.stringify(text8);
+var sorted3 = (map2) => Object.entries(map2).sort(([a], [b]) => a < b ? -1 : 1);
+function renderLock(lock2) {
+  const lines2 = [`schema: ${lock2.schema}`, `stamp: "${lock2.stamp}"`, "distributions:"];
+  for (const [distribution4, repositories] of sorted3(lock2.distributions)) {
+    lines2.push(`  ${distribution4}:`, "    repositories:");
+    for (const [name6, r] of sorted3(repositories))
+      lines2.push(
+        `      ${name6}: {${r.commit === void 0 ? "" : `commit: ${q(r.commit)}, `}${r.release === void 0 ? "" : `release: ${q(r.release)}, `}url: ${q(redacted(r.url))}}`
+      );
+    lines2.push("    packages:");
+    const packages = sorted3(repositories).flatMap(([r, { packages: all }]) => Object.entries(all).map(([p, e]) => [p, r, e])).sort(([a], [b]) => a < b ? -1 : 1);
+    for (const [p, r, e] of packages)
+      lines2.push(
+        `      ${p}: {version: ${q(e.version)}, repository: ${r}, path: ${q(e.path)}${e.commit === void 0 ? "" : `, commit: ${q(e.commit)}`}${e.tree === void 0 ? "" : `, tree: ${q(e.tree)}`}}`
+      );
+  }
+  if (Object.keys(lock2.platforms).length) lines2.push("platforms:");
+  for (const [platform3, p] of sorted3(lock2.platforms)) {
+    lines2.push(`  ${platform3}:`, `    base: ${q(p.base)}`, `    archive: ${q(p.archive)}`, "    packages:");
+    for (const [name6, version3] of sorted3(p.packages)) lines2.push(`      ${name6}: ${q(version3)}`);
+  }
+  if (Object.keys(lock2.versions ?? {}).length) lines2.push("versions:");
+  for (const [scope2, versions] of sorted3(lock2.versions ?? {})) {
+    lines2.push(`  ${scope2}:`);
+    for (const [name6, version3] of sorted3(versions)) lines2.push(`    ${name6}: ${q(version3)}`);
+  }
+  return `${lines2.join("\n")}
+`;
+}
 
 // ts-src/render/log.ts
 var telling = /(^|[\s:])(fatal )?error[: ]|CMake Error|undefined reference|No rule to make target|Traceback \(most recent|ModuleNotFoundError|ImportError|No such file or directory|slipway: error|cannot find -l|E: |not found/i;
@@ -33164,49 +33203,6 @@ function knownCause(log, failed5) {
     return name6 === void 0 ? cause : { ...cause, hint: `'${name6}' is a package of this distribution: add <depend>${name6}</depend> to package.xml` };
   }
   return void 0;
-}
-
-// ts-src/cli/outputs.ts
-init_lists();
-var import_node_fs47 = require("node:fs");
-var import_node_path60 = require("node:path");
-init_diagnostics();
-init_stored();
-init_urls();
-init_files();
-init_lockfile();
-
-// ts-src/render/lock.ts
-init_urls();
-var q = (text8) => JSON.stringify(text8);
-var sorted3 = (map2) => Object.entries(map2).sort(([a], [b]) => a < b ? -1 : 1);
-function renderLock(lock2) {
-  const lines2 = [`schema: ${lock2.schema}`, `stamp: "${lock2.stamp}"`, "distributions:"];
-  for (const [distribution4, repositories] of sorted3(lock2.distributions)) {
-    lines2.push(`  ${distribution4}:`, "    repositories:");
-    for (const [name6, r] of sorted3(repositories))
-      lines2.push(
-        `      ${name6}: {${r.commit === void 0 ? "" : `commit: ${q(r.commit)}, `}${r.release === void 0 ? "" : `release: ${q(r.release)}, `}url: ${q(redacted(r.url))}}`
-      );
-    lines2.push("    packages:");
-    const packages = sorted3(repositories).flatMap(([r, { packages: all }]) => Object.entries(all).map(([p, e]) => [p, r, e])).sort(([a], [b]) => a < b ? -1 : 1);
-    for (const [p, r, e] of packages)
-      lines2.push(
-        `      ${p}: {version: ${q(e.version)}, repository: ${r}, path: ${q(e.path)}${e.commit === void 0 ? "" : `, commit: ${q(e.commit)}`}${e.tree === void 0 ? "" : `, tree: ${q(e.tree)}`}}`
-      );
-  }
-  if (Object.keys(lock2.platforms).length) lines2.push("platforms:");
-  for (const [platform3, p] of sorted3(lock2.platforms)) {
-    lines2.push(`  ${platform3}:`, `    base: ${q(p.base)}`, `    archive: ${q(p.archive)}`, "    packages:");
-    for (const [name6, version3] of sorted3(p.packages)) lines2.push(`      ${name6}: ${q(version3)}`);
-  }
-  if (Object.keys(lock2.versions ?? {}).length) lines2.push("versions:");
-  for (const [scope2, versions] of sorted3(lock2.versions ?? {})) {
-    lines2.push(`  ${scope2}:`);
-    for (const [name6, version3] of sorted3(versions)) lines2.push(`    ${name6}: ${q(version3)}`);
-  }
-  return `${lines2.join("\n")}
-`;
 }
 
 // ts-src/render/junit.ts
@@ -33507,7 +33503,7 @@ function tailsOf(output, runs) {
   return (t) => {
     if (t.state !== "failed") return [];
     const lines2 = warnings.get(t.id) ?? [];
-    return lines2.length || t.log === void 0 ? lines2 : tailOf((0, import_node_path60.join)(output, t.log));
+    return lines2.length || t.log === void 0 ? lines2 : logTail((0, import_node_path60.join)(output, t.log));
   };
 }
 function writeReports(o) {
@@ -33597,7 +33593,7 @@ ${fault4}`];
 `);
   writePlanCase(output, "planned", fault4);
 }
-function tailOf(log) {
+function logTail(log) {
   try {
     return tellingPart((0, import_node_fs47.readFileSync)(log, "utf8").slice(-4e5));
   } catch {
@@ -38281,7 +38277,7 @@ async function versionsOfRun({ workspace, lock: lock2, plan: plan2 }, { graphs, 
   const environments = environmentsOf(workspace.distro, lock2);
   return withEnvironments(versions, graphs, environments, plan2.stamp, await openChannel(store2, channel2));
 }
-var tailOf2 = (t) => t.log && !t.reason.includes(refused3) ? tellingPart((readIf(t.log) ?? "").slice(-4e5)) : [];
+var tailOf = (t) => t.log && !t.reason.includes(refused3) ? logTail(t.log) : [];
 var madeSome = (results) => !results.length || results.some((t) => t.kind === "build" && isDone(t.state));
 async function endBuild(values, planned2, wanted, { session: session2, published, begun }) {
   const { workspace, plan: plan2 } = planned2;
@@ -38307,7 +38303,7 @@ ${verdict2}`;
   (failed5 ? writeMessage : writeNote)(
     renderSummary(
       results.map((t) => t.log ? { ...t, log: (0, import_node_path85.join)(output, t.log) } : t),
-      tailOf2,
+      tailOf,
       Date.now() - begun
     )
   );
@@ -53582,8 +53578,7 @@ async function build3(opened, names5, values, kinds4) {
   const images = imagesOf(opened, names5, values);
   if (!images.ok) return images;
   const { workspace } = opened;
-  const wanted = images.value.flatMap(({ spec }) => spec.kinds.filter((k) => !kinds4.length || kinds4.includes(k)));
-  const lacking2 = await missingImageTools(wanted);
+  const lacking2 = await missingImageTools(images.value.flatMap((one) => wantedOf(one, kinds4)));
   if (lacking2.length) return bad(...lacking2);
   const driver = unshareDriver();
   const diagnostics = [];
@@ -53614,13 +53609,14 @@ async function build3(opened, names5, values, kinds4) {
   return good(built.flatMap((b) => b.files.map((f) => `${f}
 `)).join(""), diagnostics);
 }
+var wantedOf = ({ spec }, kinds4) => spec.kinds.filter((k) => !kinds4.length || kinds4.includes(k));
 async function buildOne(opened, one, values, kinds4, within) {
   const { workspace, store: store2 } = opened;
   const name6 = channelOf2(opened, one, values);
   if (!name6.ok) return name6;
   const channel2 = await readChannel(store2, name6.value);
   if (!channel2.ok) return channel2;
-  const wanted = one.spec.kinds.filter((k) => !kinds4.length || kinds4.includes(k));
+  const wanted = wantedOf(one, kinds4);
   if (!wanted.length)
     return bad(
       error("image-kind", `the image '${one.name}' has no kind ${kinds4.join(", ")}`, {

@@ -2,15 +2,13 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { isError } from '../model/diagnostics.ts';
 import { isDone, type TaskResult } from '../model/result.ts';
-import { readIf } from '../io/files.ts';
 import { countFaults } from '../render/diagnostics.ts';
-import { tellingPart } from '../render/log.ts';
 import { renderSummary } from '../render/summary.ts';
 import { folderChannel, openChannel, type Published } from '../publish/channel.ts';
 import { environmentsOf, withEnvironments } from '../publish/environment.ts';
 import { writeMessage, writeNote, exit, writeOutput, showDiagnostics } from './command.ts';
 import type { BuildValues } from './build-options.ts';
-import { judgeTests, resultsOf, writeOutputs, lockText } from './outputs.ts';
+import { judgeTests, logTail, resultsOf, writeOutputs, lockText } from './outputs.ts';
 import type { Planned } from './planning.ts';
 import { recordRun } from '../engine/runs.ts';
 import { versionsOf, type Limits, type Session } from '../engine/session.ts';
@@ -49,7 +47,7 @@ async function versionsOfRun(
 
 /** The part of a failed task's log that tells the cause. A refusal tells its own, and the log went well. */
 export const tailOf = (t: Pick<TaskResult, 'log' | 'reason'>): string[] =>
-  t.log && !t.reason.includes(refused) ? tellingPart((readIf(t.log) ?? '').slice(-400_000)) : [];
+  t.log && !t.reason.includes(refused) ? logTail(t.log) : [];
 
 /** Whether a run has a package to install. Without one, how to install is no answer to what failed. */
 export const madeSome = (results: readonly Pick<TaskResult, 'kind' | 'state'>[]): boolean =>

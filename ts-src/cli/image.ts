@@ -98,8 +98,7 @@ async function build(
   const images = imagesOf(opened, names, values);
   if (!images.ok) return images;
   const { workspace } = opened;
-  const wanted = images.value.flatMap(({ spec }) => spec.kinds.filter((k) => !kinds.length || kinds.includes(k)));
-  const lacking = await missingImageTools(wanted);
+  const lacking = await missingImageTools(images.value.flatMap((one) => wantedOf(one, kinds)));
   if (lacking.length) return bad(...lacking);
   const driver = unshareDriver();
   const diagnostics: Diagnostic[] = [];
@@ -127,6 +126,10 @@ async function build(
   return good(built.flatMap((b) => b.files.map((f) => `${f}\n`)).join(''), diagnostics);
 }
 
+/** The kinds of an image that are built; `kinds`: those that --kind names, none for all. */
+const wantedOf = ({ spec }: ImageTarget, kinds: readonly ImageKind[]): ImageKind[] =>
+  spec.kinds.filter((k) => !kinds.length || kinds.includes(k));
+
 async function buildOne(
   opened: Opened,
   one: ImageTarget,
@@ -139,7 +142,7 @@ async function buildOne(
   if (!name.ok) return name;
   const channel = await readChannel(store, name.value);
   if (!channel.ok) return channel;
-  const wanted = one.spec.kinds.filter((k) => !kinds.length || kinds.includes(k));
+  const wanted = wantedOf(one, kinds);
   if (!wanted.length)
     return bad(
       error('image-kind', `the image '${one.name}' has no kind ${kinds.join(', ')}`, {

@@ -54,7 +54,7 @@ export function tailsOf(output: string, runs: readonly TaskGraph[]): (t: TaskRes
   return (t) => {
     if (t.state !== 'failed') return [];
     const lines = warnings.get(t.id) ?? [];
-    return lines.length || t.log === undefined ? lines : tailOf(join(output, t.log));
+    return lines.length || t.log === undefined ? lines : logTail(join(output, t.log));
   };
 }
 
@@ -156,7 +156,8 @@ export function writeUnplanned(output: string, title: string, fault: string): vo
   writePlanCase(output, 'planned', fault);
 }
 
-function tailOf(log: string): string[] {
+/** The part of a log file that tells the cause; empty if it can't be read. */
+export function logTail(log: string): string[] {
   try {
     return tellingPart(readFileSync(log, 'utf8').slice(-400_000));
   } catch {

@@ -248,25 +248,24 @@ export async function missingTools(driver: 'unshare' | 'docker', plan: Plan): Pr
   return names.length ? [await lacksPackages(names, rings)] : [];
 }
 
+const diskTools = [
+  { command: 'sfdisk', package: 'fdisk' },
+  { command: 'mke2fs', package: 'e2fsprogs' },
+  { command: 'mkfs.vfat', package: 'dosfstools' },
+  { command: 'mcopy', package: 'mtools' },
+  { command: 'qemu-img', package: 'qemu-utils' },
+  { command: 'zstd', package: 'zstd' },
+];
 /** Tools of kinds of images, besides those of builds. */
 const imageTools: Record<ImageKind, readonly Omit<Tool, 'why'>[]> = {
   docker: [],
   rootfs: [{ command: 'zstd', package: 'zstd' }],
+  disk: diskTools,
+  ami: diskTools,
   lxd: [
     { command: 'mksquashfs', package: 'squashfs-tools' },
     { command: 'xz', package: 'xz-utils' },
   ],
-  disk: [
-    { command: 'sfdisk', package: 'fdisk' },
-    { command: 'mke2fs', package: 'e2fsprogs' },
-    { command: 'mkfs.vfat', package: 'dosfstools' },
-    { command: 'mcopy', package: 'mtools' },
-    { command: 'qemu-img', package: 'qemu-utils' },
-    { command: 'zstd', package: 'zstd' },
-  ],
-  get ami() {
-    return this.disk;
-  },
 };
 
 /** Missing tools for images of these kinds; empty if complete. */
