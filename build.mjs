@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync, writeFileSync, chmodSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { digestMark, joined } from './scripts/bundle.mjs';
 import { browserScripts } from './scripts/client.mjs';
 import { deployModule, deploySource } from './scripts/deploy-files.mjs';
 import { textLoaders } from './scripts/text-files.mjs';
@@ -97,19 +98,25 @@ const result = await build({
   bundle: true,
   platform: 'node',
   target: 'node18.19',
-  format: 'cjs',
+  format: 'esm',
+  splitting: true,
+  outdir: join(root, 'modules'),
+  metafile: true,
   write: false,
   legalComments: 'none',
   charset: 'ascii',
   mainFields: ['module', 'main'],
   loader: textLoaders,
-  banner: { js: '#!/usr/bin/env node\n// Slipway, made by build.mjs from ts-src: change that, not this.' },
-  define: { SLIPWAY_VERSION: JSON.stringify(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version) },
+  define: {
+    SLIPWAY_VERSION: JSON.stringify(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version),
+    SLIPWAY_DIGEST: JSON.stringify(digestMark),
+  },
   absWorkingDir: root,
 });
-// esbuild escapes such characters in code. Comments of libraries keep them, and a single one makes Node store the whole
-// bundle with two bytes for each character.
-const text = result.outputFiles[0].text.replace(/[^\0-\x7f]/gu, '?');
+const text = joined(result, {
+  banner: '#!/usr/bin/env node\n// Slipway, made by build.mjs from ts-src: change that, not this.',
+  entry: 'ts-src/main.ts',
+});
 const digest = `${createHash('sha256').update(text).digest('hex')}\n`;
 const digestFile = join(root, 'resources', 'slipway.digest');
 if (check) {

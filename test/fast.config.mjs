@@ -41,7 +41,7 @@ const slow = [
 
 export default defineConfig({
   plugins: [textFiles],
-  define: { SLIPWAY_VERSION: '"test"' },
+  define: { SLIPWAY_VERSION: '"test"', SLIPWAY_DIGEST: '"test"' },
   test: {
     root: new URL('..', import.meta.url).pathname,
     include: ['test/unit/**/*.test.ts'],

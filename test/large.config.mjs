@@ -3,7 +3,7 @@ import { lateWorkers, textFiles } from './vitest.config.mjs';
 
 export default defineConfig({
   plugins: [textFiles],
-  define: { SLIPWAY_VERSION: '"test"' },
+  define: { SLIPWAY_VERSION: '"test"', SLIPWAY_DIGEST: '"test"' },
   test: {
     root: new URL('..', import.meta.url).pathname,
     include: ['test/large/*.test.ts'],

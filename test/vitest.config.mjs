@@ -48,7 +48,7 @@ const jsonReporters = (outputFile) => (outputFile ? [['json', { outputFile }]] :
 
 export default defineConfig({
   plugins: [textFiles],
-  define: { SLIPWAY_VERSION: '"test"' },
+  define: { SLIPWAY_VERSION: '"test"', SLIPWAY_DIGEST: '"test"' },
   test: {
     root: new URL('..', import.meta.url).pathname,
     include: ['test/unit/**/*.test.ts', 'test/oracle/**/*.test.ts', 'test/e2e/*.test.ts', 'test/jenkins/*.test.ts'],

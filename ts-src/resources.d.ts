@@ -37,6 +37,8 @@ declare module 'slipway:deploy' {
 }
 /** Version in package.json, defined by the bundler. */
 declare const SLIPWAY_VERSION: string;
+/** SHA-256 of the program's code, computed by the bundler. */
+declare const SLIPWAY_DIGEST: string;
 declare module '*.py' {
   const text: string;
   export default text;

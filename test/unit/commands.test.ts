@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { commands } from '../../ts-src/cli/all.ts';
+import { loadCommands } from '../../ts-src/cli/all.ts';
 import { helpOf, optionsOf, overview } from '../../ts-src/cli/help.ts';
 import { manualPage } from '../../ts-src/cli/manual.ts';
 
+const commands = await loadCommands();
 const bundle = join(__dirname, '../../resources/slipway.cjs');
 const slipway = (...args: string[]) => spawnSync('node', [bundle, ...args], { encoding: 'utf8' });
 let output = '';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
-import { commands } from '../../ts-src/cli/all.ts';
+import { loadCommands } from '../../ts-src/cli/all.ts';
 import { movingState } from '../../ts-src/cli/channels.ts';
 import { maintainerUnset } from '../../ts-src/cli/maintainer.ts';
 import { outputFolder } from '../../ts-src/cli/output-folder.ts';
@@ -131,6 +131,8 @@ describe('a manifest', () => {
     expect(parseManifest('', 'p').diagnostics).toMatchObject([{ line: 1, message: 'the manifest is empty' }]);
   });
 });
+
+const commands = await loadCommands();
 
 describe('values of options', () => {
   const wrong = (name: string, values: Record<string, unknown>, words: string[] = []): string | undefined =>

@@ -1,69 +1,53 @@
 import type { Command } from './command.ts';
-import { abi } from './abi.ts';
-import { jobs } from './jobs.ts';
-import { build, test } from './build.ts';
-import { channel } from './channel.ts';
-import { clean } from './clean.ts';
-import { compare } from './compare.ts';
-import { deploy } from './deploy.ts';
-import { docs } from './docs.ts';
-import { doctor } from './doctor.ts';
-import { explain } from './explain.ts';
-import { graph } from './graph.ts';
-import { image } from './image.ts';
-import { init } from './init.ts';
-import { lock } from './lock.ts';
-import { mirror } from './mirror.ts';
-import { plan, validate } from './plan.ts';
-import { promote, rollback } from './promote.ts';
-import { prepare } from './farm/prepare.ts';
-import { publish, report } from './farm/finish.ts';
-import { reproduce } from './farm/reproduce.ts';
-import { work } from './farm/work.ts';
-import { query } from './query.ts';
-import { simulate } from './simulate.ts';
-import { store } from './store.ts';
-import { schema } from './schema.ts';
-import { completionOf } from './completion.ts';
-import { logs } from './logs.ts';
-import { manualOf } from './manual.ts';
-import { serve } from './serve.ts';
-import { shell } from './shell.ts';
+import { ownIn } from '../model/maps.ts';
 
-/** Every command, in the order that help lists them. */
-export const commands: Record<string, Command> = {
-  init,
-  validate,
-  plan,
-  explain,
-  query,
-  graph,
-  compare,
-  build,
-  test,
-  docs,
-  logs,
-  shell,
-  serve,
-  lock,
-  mirror,
-  prepare,
-  work,
-  publish,
-  report,
-  reproduce,
-  channel,
-  promote,
-  rollback,
-  image,
-  simulate,
-  store,
-  clean,
-  abi,
-  jobs,
-  deploy,
-  schema,
-  doctor,
-  completion: completionOf(() => commands),
-  manual: manualOf(() => commands),
+/** Every command, in the order that help lists them. A command's code loads when it is asked for. */
+const loaders: Readonly<Record<string, () => Promise<Command>>> = {
+  init: async () => (await import('./init.ts')).init,
+  validate: async () => (await import('./plan.ts')).validate,
+  plan: async () => (await import('./plan.ts')).plan,
+  explain: async () => (await import('./explain.ts')).explain,
+  query: async () => (await import('./query.ts')).query,
+  graph: async () => (await import('./graph.ts')).graph,
+  compare: async () => (await import('./compare.ts')).compare,
+  build: async () => (await import('./build.ts')).build,
+  test: async () => (await import('./build.ts')).test,
+  docs: async () => (await import('./docs.ts')).docs,
+  logs: async () => (await import('./logs.ts')).logs,
+  shell: async () => (await import('./shell.ts')).shell,
+  serve: async () => (await import('./serve.ts')).serve,
+  lock: async () => (await import('./lock.ts')).lock,
+  mirror: async () => (await import('./mirror.ts')).mirror,
+  prepare: async () => (await import('./farm/prepare.ts')).prepare,
+  work: async () => (await import('./farm/work.ts')).work,
+  publish: async () => (await import('./farm/finish.ts')).publish,
+  report: async () => (await import('./farm/finish.ts')).report,
+  reproduce: async () => (await import('./farm/reproduce.ts')).reproduce,
+  channel: async () => (await import('./channel.ts')).channel,
+  promote: async () => (await import('./promote.ts')).promote,
+  rollback: async () => (await import('./promote.ts')).rollback,
+  image: async () => (await import('./image.ts')).image,
+  simulate: async () => (await import('./simulate.ts')).simulate,
+  store: async () => (await import('./store.ts')).store,
+  clean: async () => (await import('./clean.ts')).clean,
+  abi: async () => (await import('./abi.ts')).abi,
+  jobs: async () => (await import('./jobs.ts')).jobs,
+  deploy: async () => (await import('./deploy.ts')).deploy,
+  schema: async () => (await import('./schema.ts')).schema,
+  doctor: async () => (await import('./doctor.ts')).doctor,
+  completion: async () => (await import('./completion.ts')).completionOf(loadCommands),
+  manual: async () => (await import('./manual.ts')).manualOf(loadCommands),
 };
+
+/** The commands' names, in the order of help. */
+export const commandNames: readonly string[] = Object.keys(loaders);
+
+/** Loads one command; undefined for a name that is no command's. */
+export const loadCommand = async (name: string): Promise<Command | undefined> => ownIn(loaders, name)?.();
+
+/** Loads all commands, by name. */
+export async function loadCommands(): Promise<Readonly<Record<string, Command>>> {
+  const all: Record<string, Command> = {};
+  for (const [name, load] of Object.entries(loaders)) all[name] = await load();
+  return all;
+}

@@ -1,11 +1,10 @@
 import { rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { ownIn } from '../model/maps.ts';
 import { environmentFault, internalFaults } from '../io/faults.ts';
 import { onSlow } from '../io/slow.ts';
 import { nearest } from '../model/diagnostics.ts';
 import { beQuiet, writeMessage, writeNote, exit, writeOutput, type Command } from './command.ts';
-import { commands } from './all.ts';
+import { commandNames, loadCommand, loadCommands } from './all.ts';
 import { helpOf, optionsOf, overview } from './help.ts';
 import { usageFault, valueFault } from './usage.ts';
 
@@ -19,17 +18,17 @@ export async function main(args: string[]): Promise<number> {
   const [name, ...rest] = args;
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
     if (name === 'help' && rest[0] !== undefined) return main([rest[0], '--help']);
-    (name === undefined ? writeMessage : writeOutput)(overview(commands));
+    (name === undefined ? writeMessage : writeOutput)(overview(await loadCommands()));
     return name === undefined ? exit.usage : exit.ok;
   }
   if (name === '--version') {
     writeOutput(`slipway ${SLIPWAY_VERSION}\n`);
     return exit.ok;
   }
-  const command = ownIn(commands, name);
+  const command = await loadCommand(name);
   if (!command) {
     const option = name.startsWith('-');
-    const near = nearest(name, option ? ['--help', '--version'] : Object.keys(commands));
+    const near = nearest(name, option ? ['--help', '--version'] : commandNames);
     const what = option ? `unknown option ${name}` : `'${name}' is not a command`;
     const hint = option ? 'options of a command stand after its name' : 'slipway --help lists them';
     writeMessage(`slipway: ${what}${near ? `; did you mean ${option ? near : `'${near}'`}?` : ''}\n    ${hint}\n`);

@@ -85,7 +85,7 @@ ${all
 const shells: Record<string, (all: Entry[]) => string> = { bash, zsh, fish };
 
 /** `commands` is a function because the list of commands includes this one. */
-export const completionOf = (commands: () => Readonly<Record<string, Command>>): Command => ({
+export const completionOf = (commands: () => Promise<Readonly<Record<string, Command>>>): Command => ({
   summary: 'print completion for bash, zsh or fish',
   usage: 'completion bash|zsh|fish',
   plain: true,
@@ -96,13 +96,13 @@ export const completionOf = (commands: () => Readonly<Record<string, Command>>):
     'slipway completion fish > ~/.config/fish/completions/slipway.fish',
   ],
   options: {},
-  run(_, [shell = '', ...more]) {
+  async run(_, [shell = '', ...more]) {
     const script = Object.hasOwn(shells, shell) ? shells[shell] : undefined;
     if (!script || more.length) {
       writeMessage('slipway completion: takes one of bash, zsh and fish\n');
-      return Promise.resolve(exit.usage);
+      return exit.usage;
     }
-    writeOutput(script(entriesOf(commands())));
-    return Promise.resolve(exit.ok);
+    writeOutput(script(entriesOf(await commands())));
+    return exit.ok;
   },
 });

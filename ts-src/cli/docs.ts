@@ -1,8 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { makeFolder } from '../io/files.ts';
-import { sha256 } from '../model/digest.ts';
 import { collectPackages } from '../docs/collect.ts';
 import { outputFault, writeFolder } from '../docs/folder.ts';
 import { addHistory } from '../docs/history.ts';
@@ -85,7 +83,7 @@ async function makeDocs(values: DocsValues, opened: OpenDocs, workers: number, s
     session.input.plan.stamp,
   );
   const { organization } = distro;
-  const digest = siteDigest(organization, packages, sha256(readFileSync(process.argv[1] ?? '')));
+  const digest = siteDigest(organization, packages, SLIPWAY_DIGEST);
   const state = stateOf(session.input.plan.stamp, digest, packages);
   const published = values.publish === undefined ? {} : { published: { channel: values.publish, state: state.path } };
   const site = await writeFolder(output, (write) =>

@@ -38,21 +38,19 @@ export function manualPage(all: Readonly<Record<string, Command>>, version: stri
   return `${lines.join('\n')}\n`;
 }
 
-declare const SLIPWAY_VERSION: string;
-
 /** `commands` is a function because the list of commands includes this one. */
-export const manualOf = (commands: () => Readonly<Record<string, Command>>): Command => ({
+export const manualOf = (commands: () => Promise<Readonly<Record<string, Command>>>): Command => ({
   summary: 'print the manual page',
   usage: 'manual',
   examples: ['slipway manual | man -l -'],
   plain: true,
   options: {},
-  run(_, positionals) {
+  async run(_, positionals) {
     if (positionals.length) {
       writeMessage('slipway manual: takes no argument\n');
-      return Promise.resolve(exit.usage);
+      return exit.usage;
     }
-    writeOutput(manualPage(commands(), SLIPWAY_VERSION));
-    return Promise.resolve(exit.ok);
+    writeOutput(manualPage(await commands(), SLIPWAY_VERSION));
+    return exit.ok;
   },
 });

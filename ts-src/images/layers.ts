@@ -1,4 +1,15 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, utimesSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  createReadStream,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  utimesSync,
+  writeSync,
+} from 'node:fs';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
@@ -76,7 +87,6 @@ export async function baseLayer(room: Room): Promise<Layer> {
 }
 
 async function measure(tar: string): Promise<{ size: number; secrets: Finding[] }> {
-  const { createReadStream, statSync } = await import('node:fs');
   const secrets: Finding[] = [];
   const reader = scanner(secrets, false);
   for await (const chunk of createReadStream(tar, { highWaterMark: 1 << 20 }))

@@ -1,24 +1,15 @@
 import { entry } from '../model/maps.ts';
-import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import { appendFileSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { readIf, writeWhole } from '../io/files.ts';
 import { defer } from '../io/deferred.ts';
 import { sha256 } from '../model/digest.ts';
 
-declare const SLIPWAY_VERSION: string;
-
 /**
  * Identifies the program: a cache is valid for exactly one, since even a program of the same version may parse
  * differently. First line of the file.
  */
-function editionOf(): string {
-  try {
-    return `${SLIPWAY_VERSION} ${sha256(readFileSync(process.argv[1] ?? ''), 'base64')}`;
-  } catch {
-    return SLIPWAY_VERSION;
-  }
-}
-let edition: string | undefined;
+const edition = `${SLIPWAY_VERSION} ${SLIPWAY_DIGEST}`;
 
 const digestLength = 27;
 /** Digits of a value's length, which detects a line broken by concurrent writers. */
@@ -58,7 +49,6 @@ export class ParseCache<T> {
   ) {
     this.file = join(state, 'parsed', name);
     const text = readIf(this.file, 'latin1') ?? '';
-    edition ??= editionOf();
     if (text.startsWith(`${edition}\n`)) {
       this.whole = text.endsWith('\n');
       for (

@@ -1,0 +1,157 @@
+// One script that holds many modules, of which a run compiles only those it needs. V8 skips a comment ten times faster
+// than it parses code, so the modules stand in a comment and each is compiled when it is first asked for.
+import { createHash } from 'node:crypto';
+import { posix } from 'node:path';
+import ts from 'typescript';
+
+/** Stands for the SHA-256 of the modules, and is as long. */
+export const digestMark = '@'.repeat(64);
+
+/** Stands for the end of a comment within the comment of modules. */
+const guard = '*%%/';
+
+/**
+ * What runs first. A function's own text tells the comment in it, so the file needs not be read twice.
+ * @param {Record<string, [number, number, number]>} places Start, end and line of each module from the comment's begin.
+ * @param {string} entry Name of the module to run.
+ * @param {number} before Lines before the modules.
+ */
+const loader = (places, entry, before) => `\
+'use strict';
+const { compileFunction } = require('node:vm');
+const places = ${JSON.stringify(places, undefined, 1)};
+const loaded = new Map();
+function load(name) {
+  let module = loaded.get(name);
+  if (!module) {
+    const [start, end, line] = places[name];
+    const code = source.slice(first + start, first + end).replaceAll('${guard}', '*' + '/');
+    const options = { filename: __filename, lineOffset: line + ${before} };
+    module = compileFunction(code, ['require', 'load'], options)(require, load);
+    loaded.set(name, module);
+  }
+  return module;
+}
+const source = modules.toString();
+const first = source.indexOf('/*') + 3;
+load(${JSON.stringify(entry)});
+`;
+
+/**
+ * Names of the outputs of a split build, by output. They stay the same while content changes.
+ * @param {import('esbuild').Metafile} metafile
+ */
+function namesOf(metafile) {
+  const names = new Map();
+  for (const [path, { entryPoint, inputs }] of Object.entries(metafile.outputs)) {
+    const sorted = Object.keys(inputs).sort();
+    const name = entryPoint ?? `${sorted.find((input) => input.startsWith('ts-src/')) ?? sorted[0]} and others`;
+    if ([...names.values()].includes(name)) throw new Error(`two modules of the bundle are named ${name}`);
+    names.set(path, name);
+  }
+  return names;
+}
+
+/**
+ * The constants that an import declaration binds.
+ * @param {ts.ImportDeclaration} statement @param {string} from Expression for the imported module.
+ */
+function constants({ importClause }, from) {
+  if (!importClause) return `${from};\n`;
+  const bound = importClause.namedBindings;
+  const names = [];
+  if (importClause.name) names.push(importClause.name.text);
+  if (bound && ts.isNamespaceImport(bound)) names.push(bound.name.text);
+  else if (bound && ts.isNamedImports(bound)) {
+    const parts = bound.elements.map((e) => (e.propertyName ? `${e.propertyName.text}: ${e.name.text}` : e.name.text));
+    names.push(`{ ${parts.join(', ')} }`);
+  }
+  return names.map((name) => `const ${name} = ${from};\n`).join('');
+}
+
+/** Text of a string literal. @param {ts.Node} node */
+const textOf = (node) => {
+  if (!ts.isStringLiteralLike(node)) throw new Error(`${node.getText()} is not a literal`);
+  return node.text;
+};
+
+/** @param {ts.Node} node @returns {node is ts.BinaryExpression} */
+const isAssignment = (node) =>
+  ts.isBinaryExpression(node) &&
+  node.operatorToken.kind >= ts.SyntaxKind.FirstAssignment &&
+  node.operatorToken.kind <= ts.SyntaxKind.LastAssignment;
+
+/**
+ * The body of a function that returns the exports of an ECMAScript module, as esbuild writes one. Imports become
+ * constants, so an exported binding must not be assigned again.
+ * @param {string} text @param {(specifier: string) => string | undefined} moduleOf Name of a module in the bundle.
+ */
+function functionBody(text, moduleOf) {
+  const tree = ts.createSourceFile('module.js', text, ts.ScriptTarget.Latest, true);
+  /** @type {{ start: number, end: number, by: string }[]} */
+  const changes = [];
+  let imports = '';
+  /** @type {Map<string, string>} by local name */
+  const exported = new Map();
+  const change = (node, by) => changes.push({ start: node.getStart(tree), end: node.end, by });
+  const taken = (specifier) => {
+    const module = moduleOf(specifier);
+    return module === undefined ? `require(${JSON.stringify(specifier)})` : `load(${JSON.stringify(module)})`;
+  };
+  for (const statement of tree.statements)
+    if (ts.isImportDeclaration(statement)) {
+      imports += constants(statement, taken(textOf(statement.moduleSpecifier)));
+      change(statement, '');
+    } else if (
+      ts.isExportDeclaration(statement) &&
+      statement.exportClause &&
+      ts.isNamedExports(statement.exportClause)
+    ) {
+      for (const { propertyName, name } of statement.exportClause.elements)
+        exported.set((propertyName ?? name).text, name.text);
+      change(statement, '');
+    } else if (ts.isExportDeclaration(statement) || ts.isExportAssignment(statement))
+      throw new Error(`a module of the bundle has ${statement.getText(tree)}`);
+  const visit = (node) => {
+    if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword)
+      change(node, `Promise.resolve().then(() => ${taken(textOf(node.arguments[0]))})`);
+    if (isAssignment(node) && exported.has(node.left.getText(tree)))
+      throw new Error(`${node.left.getText(tree)} is exported, and assigned more than once`);
+    ts.forEachChild(node, visit);
+  };
+  visit(tree);
+  let code = text;
+  for (const { start, end, by } of changes.sort((a, b) => b.start - a.start))
+    code = code.slice(0, start) + by + code.slice(end);
+  const result = [...exported].map(([local, name]) => (name === local ? name : `${name}: ${local}`)).join(', ');
+  return `"use strict";\n${imports}${code.replace(/\n{3,}/g, '\n\n').trim()}\nreturn { ${result} };\n`;
+}
+
+/**
+ * Joins the outputs of a build with `splitting` to one script for Node, in ASCII. `digestMark` in the modules becomes
+ * the SHA-256 of them all.
+ * @param {import('esbuild').BuildResult<{ write: false, metafile: true }>} result
+ * @param {{ banner: string, entry: string }} options
+ */
+export function joined(result, { banner, entry }) {
+  const names = namesOf(result.metafile);
+  /** @type {Record<string, [number, number, number]>} */
+  const places = {};
+  let body = '';
+  for (const [path, name] of [...names].sort(([, a], [, b]) => (a < b ? -1 : 1))) {
+    const { text } = result.outputFiles.find((f) => f.path.endsWith(`/${path}`));
+    const moduleOf = (specifier) => names.get(posix.join(posix.dirname(path), specifier));
+    // esbuild escapes such characters in code. Comments of libraries keep them, and a single one makes Node store the
+    // whole script with two bytes for each character.
+    const code = functionBody(text, moduleOf).replace(/[^\0-\x7f]/gu, '?');
+    if (code.includes(guard)) throw new Error(`${name} contains ${guard}, which stands for the end of a comment`);
+    body += `//// ${name}\n`;
+    const start = body.length;
+    const line = body.split('\n').length - 1;
+    body += code.replaceAll('*/', guard);
+    places[name] = [start, body.length, line];
+  }
+  const head = (before) => `${banner}\n${loader(places, entry, before)}function modules() {\n/*\n`;
+  const digest = createHash('sha256').update(body).digest('hex');
+  return `${head(head(0).split('\n').length - 1)}${body.replaceAll(digestMark, digest)}*/\n}\n`;
+}

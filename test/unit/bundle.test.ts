@@ -1,0 +1,71 @@
+import { build, type BuildOptions } from 'esbuild';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { digestMark, joined } from '../../scripts/bundle.mjs';
+
+let folder = '';
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'slipway-bundle-'));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Bundles files, runs the script, and returns it with what it printed. */
+async function run(files: Record<string, string>, args: string[] = []) {
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+  const options = {
+    entryPoints: [join(folder, 'main.ts')],
+    absWorkingDir: folder,
+    outdir: join(folder, 'out'),
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node18.19',
+    charset: 'ascii',
+    define: { DIGEST: JSON.stringify(digestMark) },
+    metafile: true,
+    write: false,
+  } satisfies BuildOptions;
+  const text = joined(await build(options), { banner: '// A test.', entry: 'main.ts' });
+  const script = join(folder, 'script.cjs');
+  writeFileSync(script, text);
+  return { text, ...spawnSync('node', [script, ...args], { encoding: 'utf8' }) };
+}
+
+const shared = `import { basename as nameOf } from 'node:path';
+export const stars = /\\**/g;
+export let digest: string = DIGEST;
+export const told = (text: string) => nameOf(text).replace(stars, '') + ' \\u{1f916} */';
+declare const DIGEST: string;`;
+
+it('compiles a module when it is first asked for, and tells its lines', async () => {
+  const { text, stdout, stderr } = await run(
+    {
+      'shared.ts': shared,
+      'other.ts': "import { told } from './shared.ts';\nexport const fail = () => { throw new Error(told('b/*c')); };",
+      'broken.ts': "import { told } from './shared.ts';\nnull.x; export const no = told;",
+      'main.ts': `import { told, digest } from './shared.ts';
+console.log(told('a/*b'), digest);
+if (process.argv[2]) import('./broken.ts'); else import('./other.ts').then((m) => m.fail());`,
+    },
+    [],
+  );
+  expect(stdout).toMatch(/^b \u{1f916} \*\/ [0-9a-f]{64}\n$/u);
+  expect(stderr).toContain('Error: c \u{1f916} */');
+  const line = Number(/script\.cjs:(\d+)/.exec(stderr)?.[1]);
+  expect(text.split('\n')[line - 1]).toContain('throw new Error(told(');
+  // eslint-disable-next-line no-control-regex -- ASCII is meant
+  expect(text).toMatch(/^[\0-\x7f]*$/);
+});
+
+it('refuses what constants for imports would change', async () => {
+  const files = {
+    'shared.ts': 'export let count = 0;\nexport const more = () => { count = count + 1; };',
+    'other.ts': "import { count } from './shared.ts';\nexport const now = () => count;",
+    'main.ts': "import { more } from './shared.ts';\nmore(); import('./other.ts').then((m) => console.log(m.now()));",
+  };
+  await expect(run(files)).rejects.toThrow('count is exported, and assigned more than once');
+});
