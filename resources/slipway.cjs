@@ -365,278 +365,278 @@ const places = {
  ],
  "ts-src/main.ts": [
   1768414,
-  1777622,
+  1777671,
   41117
  ],
  "ts-src/model/channels.ts and others": [
-  1777663,
-  1782259,
-  41315
+  1777712,
+  1782308,
+  41316
  ],
  "ts-src/model/diagnostics.ts and others": [
-  1782303,
-  1786374,
-  41373
+  1782352,
+  1786674,
+  41374
  ],
  "ts-src/model/distro.ts": [
-  1786402,
-  1787126,
-  41483
+  1786702,
+  1787426,
+  41482
  ],
  "ts-src/model/distro.ts and others": [
-  1787165,
-  1800199,
-  41501
+  1787465,
+  1800499,
+  41500
  ],
  "ts-src/model/docs.ts and others": [
-  1800236,
-  1800720,
-  41662
+  1800536,
+  1801020,
+  41661
  ],
  "ts-src/model/fields.ts and others": [
-  1800759,
-  1802921,
-  41677
+  1801059,
+  1803221,
+  41676
  ],
  "ts-src/model/images.ts and others": [
-  1802960,
-  1811116,
-  41708
+  1803260,
+  1811416,
+  41707
  ],
  "ts-src/model/maps.ts and others": [
-  1811153,
-  1811758,
-  41804
+  1811453,
+  1812058,
+  41803
  ],
  "ts-src/model/names.ts and others": [
-  1811796,
-  1815965,
-  41821
+  1812096,
+  1816265,
+  41820
  ],
  "ts-src/model/plan-schema.ts": [
-  1815998,
-  1818850,
-  41884
+  1816298,
+  1819150,
+  41883
  ],
  "ts-src/model/releases.ts and others": [
-  1818891,
-  1819344,
-  41966
+  1819191,
+  1819644,
+  41965
  ],
  "ts-src/model/remote-place.ts and others": [
-  1819389,
-  1821663,
-  41979
+  1819689,
+  1821963,
+  41978
  ],
  "ts-src/model/sizes.ts and others": [
-  1821701,
-  1822344,
-  42019
+  1822001,
+  1822644,
+  42018
  ],
  "ts-src/model/stored.ts and others": [
-  1822383,
-  1828622,
-  42033
+  1822683,
+  1828922,
+  42032
  ],
  "ts-src/model/system-files.ts and others": [
-  1828667,
-  1833400,
-  42184
+  1828967,
+  1833700,
+  42183
  ],
  "ts-src/model/urls.ts and others": [
-  1833437,
-  1835059,
-  42269
+  1833737,
+  1835359,
+  42268
  ],
  "ts-src/publish/canonical.ts and others": [
-  1835103,
-  1857563,
-  42299
+  1835403,
+  1857863,
+  42298
  ],
  "ts-src/publish/channel.ts and others": [
-  1857605,
-  1916567,
-  42873
+  1857905,
+  1916867,
+  42872
  ],
  "ts-src/publish/criteria.ts and others": [
-  1916610,
-  1935620,
-  44219
+  1916910,
+  1935920,
+  44218
  ],
  "ts-src/publish/difference.ts and others": [
-  1935665,
-  1939551,
-  44642
+  1935965,
+  1939851,
+  44641
  ],
  "ts-src/publish/endpoints.ts and others": [
-  1939595,
-  1941743,
-  44739
+  1939895,
+  1942043,
+  44738
  ],
  "ts-src/publish/key-health.ts and others": [
-  1941788,
-  1958653,
-  44786
+  1942088,
+  1958953,
+  44785
  ],
  "ts-src/publish/package-index.ts and others": [
-  1958701,
-  1966188,
-  45196
+  1959001,
+  1966488,
+  45195
  ],
  "ts-src/publish/retention.ts and others": [
-  1966232,
-  1970933,
-  45364
+  1966532,
+  1971233,
+  45363
  ],
  "ts-src/publish/s3-endpoint.ts": [
-  1970968,
-  1975895,
-  45472
+  1971268,
+  1976195,
+  45471
  ],
  "ts-src/publish/ssh-endpoint.ts": [
-  1975931,
-  1991990,
-  45614
+  1976231,
+  1992290,
+  45613
  ],
  "ts-src/query/explain.ts and others": [
-  1992030,
-  1998995,
-  46055
+  1992330,
+  1999295,
+  46054
  ],
  "ts-src/read/distro.ts": [
-  1999022,
-  2016439,
-  46220
+  1999322,
+  2016739,
+  46219
  ],
  "ts-src/read/git/credentials.ts and others": [
-  2016486,
-  2035850,
-  46622
+  2016786,
+  2036466,
+  46621
  ],
  "ts-src/read/lockfile.ts": [
-  2035879,
-  2036385,
-  47031
+  2036495,
+  2037001,
+  47038
  ],
  "ts-src/read/lockfile.ts and others": [
-  2036425,
-  2040937,
-  47045
+  2037041,
+  2041553,
+  47052
  ],
  "ts-src/read/source-entry.ts and others": [
-  2040981,
-  2044512,
-  47167
+  2041597,
+  2045128,
+  47174
  ],
  "ts-src/read/workspace.ts and others": [
-  2044553,
-  2045883,
-  47237
+  2045169,
+  2046499,
+  47244
  ],
  "ts-src/read/yaml.ts and others": [
-  2045919,
-  2149904,
-  47268
+  2046535,
+  2150520,
+  47275
  ],
  "ts-src/render/compare.ts and others": [
-  2149945,
-  2151508,
-  49935
+  2150561,
+  2152124,
+  49942
  ],
  "ts-src/render/lock.ts and others": [
-  2151546,
-  2153377,
-  49978
+  2152162,
+  2153993,
+  49985
  ],
  "ts-src/render/summary.ts and others": [
-  2153418,
-  2158085,
-  50013
+  2154034,
+  2158701,
+  50020
  ],
  "ts-src/render/table.ts and others": [
-  2158124,
-  2158810,
-  50104
+  2158740,
+  2159426,
+  50111
  ],
  "ts-src/render/template.ts and others": [
-  2158852,
-  2174213,
-  50119
+  2159468,
+  2174829,
+  50126
  ],
  "ts-src/sandbox/apt-call.ts and others": [
-  2174256,
-  2191543,
-  50585
+  2174872,
+  2192159,
+  50592
  ],
  "ts-src/sandbox/archive-names.ts and others": [
-  2191591,
-  2193451,
-  51000
+  2192207,
+  2194067,
+  51007
  ],
  "ts-src/sandbox/archive.ts and others": [
-  2193493,
-  2199893,
-  51044
+  2194109,
+  2200509,
+  51051
  ],
  "ts-src/sandbox/base-archive.ts and others": [
-  2199940,
-  2213602,
-  51186
+  2200556,
+  2214218,
+  51193
  ],
  "ts-src/sandbox/control-groups.ts and others": [
-  2213651,
-  2241753,
-  51520
+  2214267,
+  2242369,
+  51527
  ],
  "ts-src/sandbox/doctor.ts and others": [
-  2241794,
-  2253669,
-  52125
+  2242410,
+  2254285,
+  52132
  ],
  "ts-src/sandbox/package-mirror.ts and others": [
-  2253718,
-  2257363,
-  52369
+  2254334,
+  2257979,
+  52376
  ],
  "ts-src/sandbox/scratch.ts and others": [
-  2257405,
-  2259440,
-  52454
+  2258021,
+  2260056,
+  52461
  ],
  "ts-src/store/s3-blobs.ts": [
-  2259470,
-  2259932,
-  52505
+  2260086,
+  2260548,
+  52512
  ],
  "ts-src/store/s3-blobs.ts and others": [
-  2259973,
-  2274072,
-  52519
+  2260589,
+  2274688,
+  52526
  ],
  "ts-src/store/s3-credentials.ts and others": [
-  2274119,
-  2430676,
-  52840
+  2274735,
+  2431292,
+  52847
  ],
  "ts-src/store/s3-place.ts": [
-  2430706,
-  2430916,
-  57329
+  2431322,
+  2431532,
+  57336
  ],
  "ts-src/store/s3-place.ts and others": [
-  2430957,
-  2431757,
-  57337
+  2431573,
+  2432373,
+  57344
  ],
  "ts-src/text/cut.ts and others": [
-  2431792,
-  2432199,
-  57357
+  2432408,
+  2432815,
+  57364
  ],
  "undefined and others": [
-  2432225,
-  2433729,
-  57368
+  2432841,
+  2434345,
+  57375
  ]
 };
 const loaded = new Map();
@@ -19325,7 +19325,7 @@ async function makeDocs(values, opened, workers, signal) {
     session.input.plan.stamp
   );
   const { organization } = distro;
-  const digest = siteDigest(organization, packages, "c8fbc4ce9caa89af0fe57c427066f930e4e95c8fa99ff327c5fde5b16401f627");
+  const digest = siteDigest(organization, packages, "3c1201b68283eb8007be26c5c7d280cc688d8f2d9438df2ff18f2abdf65c7f93");
   const state = stateOf(session.input.plan.stamp, digest, packages);
   const published = values.publish === void 0 ? {} : { published: { channel: values.publish, state: state.path } };
   const site = await writeFolder(
@@ -41958,6 +41958,7 @@ ${e instanceof Error ? e.stack ?? e.message : String(e)}
 // ts-src/main.ts
 process.umask(process.umask() | 2);
 setFlagsFromString("--no-use-osr");
+setFlagsFromString("--interrupt-budget=264000");
 main(process.argv.slice(2)).then(
   (code) => {
     finishDeferred();
@@ -42116,24 +42117,22 @@ function bits(set) {
   return n;
 }
 function distance(a, b, limit) {
-  let before = [];
-  let previous = Array.from({ length: b.length + 1 }, (_, i) => i);
+  const width = b.length + 1;
+  let [before, previous, row] = [new Uint8Array(width), new Uint8Array(width), new Uint8Array(width)];
+  for (let j = 0; j < width; j++) previous[j] = Math.min(j, limit + 1);
   for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    let least = i;
-    let left = i;
-    let corner = at(previous, 0);
-    for (let j = 1; j <= b.length; j++) {
-      const above = at(previous, j);
-      let d = Math.min(above + 1, left + 1, corner + (a[i - 1] === b[j - 1] ? 0 : 1));
+    const [from, to] = [Math.max(1, i - limit), Math.min(b.length, i + limit)];
+    row[from - 1] = from === 1 ? Math.min(i, limit + 1) : limit + 1;
+    let least = limit + 1;
+    for (let j = from; j <= to; j++) {
+      const above = j === i + limit ? limit + 1 : at(previous, j);
+      let d = Math.min(above + 1, at(row, j - 1) + 1, at(previous, j - 1) + (a[i - 1] === b[j - 1] ? 0 : 1));
       if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) d = Math.min(d, at(before, j - 2) + 1);
-      row.push(d);
-      [left, corner] = [d, above];
-      if (d < least) least = d;
+      row[j] = Math.min(d, limit + 1);
+      least = Math.min(least, d);
     }
     if (least > limit) return limit + 1;
-    before = previous;
-    previous = row;
+    [before, previous, row] = [previous, row, before];
   }
   return at(previous, b.length);
 }
@@ -47287,10 +47286,10 @@ const { bad, error } = load("ts-src/model/diagnostics.ts and others");
 const { readIf, sha256, writeWhole } = load("ts-src/io/faults.ts and others");
 const { entry } = load("ts-src/model/maps.ts and others");
 const { isLocalUrl, redacted } = load("ts-src/model/urls.ts and others");
-const { lstatSync, statSync } = require("node:fs");
+const { existsSync: existsSync2, lstatSync, statSync } = require("node:fs");
 const { dirname, join, relative, resolve } = require("node:path");
 const { existsSync } = require("node:fs");
-const { appendFileSync, existsSync: existsSync2 } = require("node:fs");
+const { appendFileSync, existsSync: existsSync3 } = require("node:fs");
 const { join: join2 } = require("node:path");
 // ts-src/read/git/credentials.ts
 var named = /* @__PURE__ *%%/ new Set();
@@ -47587,7 +47586,15 @@ async function committedFault(root, path) {
   });
 }
 var isPart = (folder, name) => name === folder || name.startsWith(`${folder}/`);
+function inRepository(folder) {
+  for (let path = resolve(folder); ; path = dirname(path)) {
+    if (existsSync2(join(path, ".git"))) return true;
+    if (existsSync2(join(path, "HEAD"))) return true;
+    if (path === dirname(path)) return false;
+  }
+}
 async function committed(from, paths) {
+  if (!inRepository(from)) return [];
   const args = ["ls-files", "--stage", "-z", "--", ...paths.map((path) => `:(literal)${path}`)];
   const listed = await git(args, { cwd: from, env });
   return listed.stdout.split("\0").slice(0, -1).map((line) => ({ name: line.slice(line.indexOf("	") + 1), link: /^1[26]0000 /.test(line) }));
@@ -47613,7 +47620,7 @@ async function placeFault(path) {
 
 // ts-src/read/parse-cache.ts
 
-var edition = `${"0.1.0"} ${"c8fbc4ce9caa89af0fe57c427066f930e4e95c8fa99ff327c5fde5b16401f627"}`;
+var edition = `${"0.1.0"} ${"3c1201b68283eb8007be26c5c7d280cc688d8f2d9438df2ff18f2abdf65c7f93"}`;
 var digestLength = 27;
 var lengthLength = 9;
 var headLength = digestLength + lengthLength;
@@ -47664,7 +47671,7 @@ var ParseCache = class {
   }
   /** Writes new values. If half of the file was not used, unused values are removed. *%%/
   keep() {
-    if (!this.added.length || !existsSync2(this.state)) return;
+    if (!this.added.length || !existsSync3(this.state)) return;
     const added = this.added.map(({ text, value }) => {
       const written = ascii(this.form.write(value()));
       return `${digest(text)}${String(written.length).padStart(lengthLength)}${written}

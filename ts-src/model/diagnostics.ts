@@ -136,25 +136,27 @@ function bits(set: number): number {
   return n;
 }
 
+/**
+ * Edits between two words, swapped neighbours being one; any number above `limit` if there are more. Computes only the
+ * cells of the table that at most `limit` edits reach.
+ */
 function distance(a: string, b: string, limit: number): number {
-  let before: number[] = [];
-  let previous = Array.from({ length: b.length + 1 }, (_, i) => i);
+  const width = b.length + 1;
+  let [before, previous, row] = [new Uint8Array(width), new Uint8Array(width), new Uint8Array(width)];
+  for (let j = 0; j < width; j++) previous[j] = Math.min(j, limit + 1);
   for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    let least = i;
-    let left = i;
-    let corner = at(previous, 0);
-    for (let j = 1; j <= b.length; j++) {
-      const above = at(previous, j);
-      let d = Math.min(above + 1, left + 1, corner + (a[i - 1] === b[j - 1] ? 0 : 1));
+    const [from, to] = [Math.max(1, i - limit), Math.min(b.length, i + limit)];
+    row[from - 1] = from === 1 ? Math.min(i, limit + 1) : limit + 1;
+    let least = limit + 1;
+    for (let j = from; j <= to; j++) {
+      const above = j === i + limit ? limit + 1 : at(previous, j);
+      let d = Math.min(above + 1, at(row, j - 1) + 1, at(previous, j - 1) + (a[i - 1] === b[j - 1] ? 0 : 1));
       if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) d = Math.min(d, at(before, j - 2) + 1);
-      row.push(d);
-      [left, corner] = [d, above];
-      if (d < least) least = d;
+      row[j] = Math.min(d, limit + 1);
+      least = Math.min(least, d);
     }
     if (least > limit) return limit + 1;
-    before = previous;
-    previous = row;
+    [before, previous, row] = [previous, row, before];
   }
   return at(previous, b.length);
 }

@@ -1,4 +1,4 @@
-import { lstatSync, statSync, type Stats } from 'node:fs';
+import { existsSync, lstatSync, statSync, type Stats } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { storeFolder } from '../io/store-folder.ts';
 import { error, type Diagnostic } from '../model/diagnostics.ts';
@@ -86,8 +86,19 @@ async function committedFault(root: string, path: string): Promise<Diagnostic | 
 
 const isPart = (folder: string, name: string): boolean => name === folder || name.startsWith(`${folder}/`);
 
+/** Whether git finds a repository for a folder. Starting git takes as long as reading 200 manifests. */
+function inRepository(folder: string): boolean {
+  for (let path = resolve(folder); ; path = dirname(path)) {
+    if (existsSync(join(path, '.git'))) return true;
+    // A bare repository.
+    if (existsSync(join(path, 'HEAD'))) return true;
+    if (path === dirname(path)) return false;
+  }
+}
+
 /** Committed entries of some paths; `link`: a symlink or a submodule. */
 async function committed(from: string, paths: readonly string[]): Promise<{ name: string; link: boolean }[]> {
+  if (!inRepository(from)) return [];
   const args = ['ls-files', '--stage', '-z', '--', ...paths.map((path) => `:(literal)${path}`)];
   const listed = await git(args, { cwd: from, env });
   return listed.stdout
